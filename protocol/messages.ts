@@ -1,0 +1,148 @@
+/** The messages of the wire, version 1: docs/protocol.md holds the rules that [P..] tags name. */
+import { eventFault, eventFrom, type LoginEvent } from './event.ts';
+import { type AgentReport, type DeclaredGap, gapsFrom, reportFrom, type ShapeCount, shapesFrom } from './report.ts';
+
+/** The version that both sides speak. */
+export const PROTOCOL_VERSION = 1;
+/** The longest line, its `\n` included. [P1] */
+export const LINE_LIMIT_BYTES = 65_536;
+/** How long a peer may take to say hello. [P4] */
+export const HELLO_TIMEOUT_MS = 10_000;
+/** How often an agent that has nothing to say pings. [P11] */
+export const PING_EVERY_MS = 15_000;
+/** How long either side may be silent before the other takes it for dead: three pings. [P11] */
+export const SILENCE_LIMIT_MS = 45_000;
+/** The longest token, in characters. */
+export const TOKEN_LIMIT = 256;
+
+export interface Hello {
+  readonly type: 'hello';
+  readonly version: number;
+  readonly agent: string;
+  readonly host: string;
+  readonly token: string | null;
+}
+export interface EventMessage {
+  readonly type: 'event';
+  readonly seq: number;
+  readonly event: LoginEvent & { readonly at: string };
+}
+export interface Ping {
+  readonly type: 'ping';
+  readonly report: AgentReport | null;
+  readonly shapes: readonly ShapeCount[];
+  readonly gaps: readonly DeclaredGap[];
+}
+export interface Quit {
+  readonly type: 'quit';
+}
+export type AgentMessage = Hello | EventMessage | Ping | Quit;
+
+export type ErrorCode = 'bad_json' | 'bad_message' | 'too_long' | 'unauthorized' | 'version' | 'busy' | 'timeout';
+export type ServerMessage =
+  | { readonly type: 'welcome'; readonly version: number; readonly seq: number }
+  | { readonly type: 'ack'; readonly seq: number }
+  | { readonly type: 'pong' }
+  | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };
+
+/** Why a line cannot be taken, in the words of the `error` that answers it. */
+export interface Fault {
+  readonly type: 'fault';
+  readonly code: 'bad_json' | 'bad_message';
+  readonly message: string;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const HOST_LIMIT = 255;
+
+const bad = (message: string): Fault => ({ type: 'fault', code: 'bad_message', message });
+const isSeq = (value: unknown, least: number): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= least;
+
+const BAD_JSON: Fault = { type: 'fault', code: 'bad_json', message: 'a line must be one JSON object' };
+
+function parsed(line: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+function hello(fields: Record<string, unknown>): Hello | Fault {
+  const { version, agent, host, token } = fields;
+  if (!Number.isSafeInteger(version)) return bad('hello.version must be a whole number');
+  if (typeof agent !== 'string' || !UUID.test(agent)) return bad('hello.agent must be a UUID');
+  if (typeof host !== 'string' || host === '' || host.length > HOST_LIMIT)
+    return bad(`hello.host must be a name of 1 to ${HOST_LIMIT} characters`);
+  if (token !== undefined && token !== null && (typeof token !== 'string' || token.length > TOKEN_LIMIT))
+    return bad(`hello.token must be a string of at most ${TOKEN_LIMIT} characters`);
+  return { type: 'hello', version: version as number, agent: agent.toLowerCase(), host, token: token ?? null };
+}
+
+/** Reads a line that an agent sent: the message, or what is wrong with it. Never throws. [P3] */
+export function readAgentMessage(line: string): AgentMessage | Fault {
+  const fields = parsed(line);
+  if (fields === null) return BAD_JSON;
+  switch (fields['type']) {
+    case 'event': {
+      if (!isSeq(fields['seq'], 1)) return bad('event.seq must be a whole number from 1');
+      const fault = eventFault(fields);
+      return fault ? bad(`event: ${fault}`) : { type: 'event', seq: fields['seq'], event: eventFrom(fields) };
+    }
+    case 'ping':
+      return {
+        type: 'ping',
+        report: reportFrom(fields['report']),
+        shapes: shapesFrom(fields['shapes']),
+        gaps: gapsFrom(fields['gaps']),
+      };
+    case 'hello':
+      return hello(fields);
+    case 'quit':
+      return { type: 'quit' };
+    default:
+      return bad('unknown type');
+  }
+}
+
+/** Reads a line that a server sent: the message, or what is wrong with it. Never throws. */
+export function readServerMessage(line: string): ServerMessage | Fault {
+  const fields = parsed(line);
+  if (fields === null) return BAD_JSON;
+  const { type, seq, version, code, message } = fields;
+  switch (type) {
+    case 'welcome':
+      if (!isSeq(seq, 0) || !Number.isSafeInteger(version)) return bad('welcome needs version and seq');
+      return { type, version: version as number, seq };
+    case 'ack':
+      return isSeq(seq, 0) ? { type, seq } : bad('ack.seq must be a whole number');
+    case 'pong':
+      return { type };
+    case 'error':
+      if (typeof code !== 'string' || typeof message !== 'string') return bad('error needs code and message');
+      return { type, code: code as ErrorCode, message: message.slice(0, 1_024) };
+    default:
+      return bad('unknown type');
+  }
+}
+
+/** A message as a line, its `\n` included. */
+export function encode(
+  message: ServerMessage | { readonly type: 'hello' | 'ping' | 'quit'; readonly [field: string]: unknown },
+): string {
+  return `${JSON.stringify(message)}\n`;
+}
+
+/** An event's body as the outbox keeps it: without `type` and `seq`, which `encodeEvent` puts before it. Nulls are left out. */
+export function encodeBody(event: LoginEvent): string {
+  return JSON.stringify(event, (_key, value) => (value === null ? undefined : value));
+}
+
+/** The `event` line for a body made by `encodeBody`. */
+export function encodeEvent(seq: number, body: string): string {
+  return `{"type":"event","seq":${seq},${body.slice(1)}\n`;
+}

@@ -1,0 +1,129 @@
+/**
+ * What an agent tells about itself besides events, carried by `ping` in fields that a server may ignore:
+ * how its log is doing, what it did not understand, and what it could not read.
+ * All numbers are totals since the agent's state folder was made, so that a report may be lost or come twice.
+ */
+
+/** How an agent is doing. `state` is one of the contract's words, as shown to people. */
+export interface AgentReport {
+  readonly state: AgentState;
+  /** Bytes of the log known to be unread; 0 when caught up. */
+  readonly behindBytes: number;
+  /** The highest seq ever given out. */
+  readonly sentSeq: number;
+  /** Events in the outbox that are not acknowledged. */
+  readonly waiting: number;
+  readonly linesRead: number;
+  readonly linesUnknown: number;
+  /** Lines that claim to be sshd's and are not. */
+  readonly linesForged: number;
+  /** Log lines known to be lost before they could be read; at least one for each gap. */
+  readonly declaredLost: number;
+}
+
+/** The states an agent can be in, for people and for alerts. */
+export const AGENT_STATES = [
+  'starting',
+  'log missing',
+  'log unreadable',
+  'log quiet',
+  'caught up',
+  'behind',
+  'outbox full',
+  'outbox failing',
+] as const;
+export type AgentState = (typeof AGENT_STATES)[number];
+
+/** sshd-looking lines of one shape that no rule knows. */
+export interface ShapeCount {
+  /** The message with digits, addresses and names blanked; at most SHAPE_LIMIT characters. */
+  readonly shape: string;
+  readonly count: number;
+  /** One such line as it stood in the log, cut to SHAPE_LIMIT characters. */
+  readonly sample: string;
+  readonly firstAt: string | null;
+  readonly lastAt: string | null;
+}
+
+/** Part of a log that could not be read, numbered from 1 by the agent. */
+export interface DeclaredGap {
+  readonly id: number;
+  readonly at: string;
+  readonly kind: string;
+  readonly text: string;
+  readonly bytes: number | null;
+  readonly lines: number | null;
+}
+
+/** The longest shape and sample, in UTF-16 units. */
+export const SHAPE_LIMIT = 512;
+/** The most shapes, and the most gaps, that one ping carries: keeps it far below the line limit. */
+export const SHAPES_PER_PING = 24;
+export const GAPS_PER_PING = 24;
+
+const COUNTS = [
+  'behindBytes',
+  'sentSeq',
+  'waiting',
+  'linesRead',
+  'linesUnknown',
+  'linesForged',
+  'declaredLost',
+] as const;
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isText = (value: unknown, limit: number): value is string => typeof value === 'string' && value.length <= limit;
+const isTime = (value: unknown): boolean => value === null || (isText(value, 40) && !Number.isNaN(Date.parse(value)));
+
+/** The report in a ping's `report` field, or null when there is none or it is not one: a ping is never refused for it. */
+export function reportFrom(value: unknown): AgentReport | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const given = value as Record<string, unknown>;
+  if (!(AGENT_STATES as readonly unknown[]).includes(given['state'])) return null;
+  if (!COUNTS.every((name) => isCount(given[name]))) return null;
+  const { state, behindBytes, sentSeq, waiting, linesRead, linesUnknown, linesForged, declaredLost } =
+    given as unknown as AgentReport;
+  return { state, behindBytes, sentSeq, waiting, linesRead, linesUnknown, linesForged, declaredLost };
+}
+
+/** The well-formed ones among a ping's `shapes`, at most SHAPES_PER_PING. */
+export function shapesFrom(value: unknown): ShapeCount[] {
+  if (!Array.isArray(value)) return [];
+  return (value.slice(0, SHAPES_PER_PING) as Partial<ShapeCount>[])
+    .filter(
+      (s) =>
+        typeof s === 'object' &&
+        s !== null &&
+        isText(s.shape, SHAPE_LIMIT) &&
+        isText(s.sample, SHAPE_LIMIT) &&
+        isCount(s.count) &&
+        isTime(s.firstAt) &&
+        isTime(s.lastAt),
+    )
+    .map((s) => {
+      const { shape, count, sample, firstAt, lastAt } = s as ShapeCount;
+      return { shape, count, sample, firstAt, lastAt };
+    });
+}
+
+/** The well-formed ones among a ping's `gaps`, at most GAPS_PER_PING. */
+export function gapsFrom(value: unknown): DeclaredGap[] {
+  if (!Array.isArray(value)) return [];
+  return (value.slice(0, GAPS_PER_PING) as Partial<DeclaredGap>[])
+    .filter(
+      (g) =>
+        typeof g === 'object' &&
+        g !== null &&
+        isCount(g.id) &&
+        isText(g.at, 40) &&
+        isTime(g.at) &&
+        isText(g.kind, 64) &&
+        isText(g.text, SHAPE_LIMIT) &&
+        (g.bytes === null || isCount(g.bytes)) &&
+        (g.lines === null || isCount(g.lines)),
+    )
+    .map((g) => {
+      const { id, at, kind, text, bytes, lines } = g as DeclaredGap;
+      return { id, at, kind, text, bytes, lines };
+    });
+}

@@ -1,0 +1,89 @@
+/** What a store promises to the rest of the server; `sqlite.ts` is the one there is. */
+import type { LoginEvent } from '../../protocol/event.ts';
+import type { AgentReport, DeclaredGap, ShapeCount } from '../../protocol/report.ts';
+
+/** An event with its number in its agent's order. */
+export interface SequencedEvent {
+  readonly seq: number;
+  readonly event: LoginEvent & { readonly at: string };
+}
+
+/** Events of one agent, in the order they came. `host` is the agent's own name, used where an event names none. */
+export interface AgentBatch {
+  readonly agent: string;
+  readonly host: string;
+  readonly events: readonly SequencedEvent[];
+}
+
+/** An event as it stands in the store. Ids grow with each stored event, in the order they were stored. */
+export interface StoredEvent extends LoginEvent {
+  readonly id: number;
+  readonly at: string;
+  readonly agent: string;
+  readonly host: string;
+  readonly storedAt: string;
+}
+
+/** What became of one AgentBatch. */
+export interface Appended {
+  /** The highest seq of this agent that is stored now: what may be acknowledged. */
+  readonly lastSeq: number;
+  /** Events stored by this call. */
+  readonly stored: number;
+  /** Events dropped because their seq was stored before. */
+  readonly repeats: number;
+  /** Seqs that were jumped over. */
+  readonly missing: number;
+  /** Each host that had new attempts, with how many it has had since it was first seen. */
+  readonly totals: readonly { readonly host: string; readonly attempts: number }[];
+  /** The stored events, for those who watch after the commit. */
+  readonly events: readonly StoredEvent[];
+}
+
+/** An agent as the store knows it. */
+export interface AgentRecord {
+  readonly agent: string;
+  readonly host: string;
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+  readonly lastSeq: number;
+  readonly stored: number;
+  readonly repeats: number;
+  /** Seqs never received: what the ledger calls gaps. */
+  readonly gaps: number;
+  readonly report: AgentReport | null;
+  readonly reportedAt: string | null;
+}
+
+/** What came in one ping. */
+export interface AgentTold {
+  readonly report: AgentReport | null;
+  readonly shapes: readonly ShapeCount[];
+  readonly gaps: readonly DeclaredGap[];
+}
+
+/** Raised when the disk does not take the data. Nothing of the call is stored; it may be tried again. */
+export class StoreError extends Error {
+  readonly code: 'full' | 'failed';
+  constructor(code: 'full' | 'failed', cause: unknown) {
+    super(code === 'full' ? 'the disk is full' : 'the store cannot write', { cause });
+    this.code = code;
+  }
+}
+
+/** The write side. One process has one store open. */
+export interface Store {
+  /** The highest stored seq of an agent, 0 for one never seen. */
+  lastSeq(agent: string): number;
+  /**
+   * Stores batches of any agents in one transaction, idempotent by (agent, seq). Resolves, with one Appended a batch,
+   * after they are durable; rejects with a StoreError and then none of it is stored.
+   */
+  append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]>;
+  /** Keeps what an agent says of itself; its totals only grow. Rejects as append does. */
+  report(agent: string, host: string, told: AgentTold, nowMs: number): Promise<void>;
+  /** All agents ever seen, last seen first, at most `limit`. */
+  agents(limit: number): AgentRecord[];
+  /** Writes what is pending and lets go of the file. */
+  close(): Promise<void>;
+}

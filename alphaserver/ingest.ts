@@ -1,0 +1,151 @@
+/** The one door to the store: batches of all sessions go through here, many in one commit, and are told about after it. */
+import type { Logger } from '../service/logger.ts';
+import { type AgentBatch, type Appended, type Store, StoreError } from './store/store.ts';
+
+/** The most events one commit takes: enough to make its fsync cheap, few enough that nobody waits long behind it. */
+export const COMMIT_LIMIT_EVENTS = 8_192;
+/** How many events may wait for a commit before sessions stop reading their sockets. */
+export const WAITING_LIMIT_EVENTS = 65_536;
+/** How long to wait before a failed commit is tried again. */
+const RETRY_MS = 1_000;
+
+interface Waiting {
+  readonly batch: AgentBatch;
+  readonly done: (appended: Appended) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Hears of stored events after their commit, in the order they were stored. Must not throw. */
+export type Watcher = (stored: readonly Appended[]) => void;
+
+export interface IngestOptions {
+  readonly store: Store;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+/** Gathers batches while a commit runs and stores them together in the next. Batches of one agent keep their order. */
+export class Ingest {
+  readonly #store: Store;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #watchers: Watcher[] = [];
+  #queue: Waiting[] = [];
+  #waitingEvents = 0;
+  #running = false;
+  #fault: string | null = null;
+  #retry: NodeJS.Timeout | null = null;
+  #idle: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: IngestOptions) {
+    this.#store = options.store;
+    this.#log = options.log;
+    this.#now = options.now;
+  }
+
+  /** Adds one who hears of each commit. */
+  watch(watcher: Watcher): void {
+    this.#watchers.push(watcher);
+  }
+
+  /** True while so much waits for the disk that nobody should read more from the network. */
+  get full(): boolean {
+    return this.#waitingEvents >= WAITING_LIMIT_EVENTS;
+  }
+
+  /** Why nothing can be stored at the moment, or null. */
+  get fault(): string | null {
+    return this.#fault;
+  }
+
+  /**
+   * Stores a batch, after all that was submitted before it. Resolves once it is durable: only then may it be
+   * acknowledged. While the disk is full it waits; rejects only when the server is closed meanwhile.
+   */
+  submit(batch: AgentBatch): Promise<Appended> {
+    if (this.#closed) return Promise.reject(new Error('the server is closing'));
+    return new Promise((done, failed) => {
+      this.#queue.push({ batch, done, failed });
+      this.#waitingEvents += batch.events.length;
+      this.#schedule();
+    });
+  }
+
+  /** Waits until nothing is left to store (or the store cannot take it), then refuses what comes. */
+  async close(): Promise<void> {
+    while (this.#queue.length > 0 && this.#fault === null) await new Promise<void>((done) => this.#idle.push(done));
+    this.#closed = true;
+    if (this.#retry) clearTimeout(this.#retry);
+    for (const waiting of this.#queue.splice(0)) waiting.failed(new Error('the server is closing'));
+  }
+
+  #schedule(): void {
+    if (this.#running || this.#retry) return;
+    this.#running = true;
+    // After the I/O of this turn, so that what arrived together on many sockets shares one commit.
+    setImmediate(() => void this.#commit());
+  }
+
+  #take(): Waiting[] {
+    let events = 0;
+    let count = 0;
+    for (const { batch } of this.#queue) {
+      if (count > 0 && events + batch.events.length > COMMIT_LIMIT_EVENTS) break;
+      events += batch.events.length;
+      count += 1;
+    }
+    return this.#queue.slice(0, count);
+  }
+
+  async #commit(): Promise<void> {
+    const taken = this.#take();
+    try {
+      const appended = await this.#store.append(
+        taken.map((waiting) => waiting.batch),
+        this.#now(),
+      );
+      this.#queue = this.#queue.slice(taken.length);
+      for (const { batch } of taken) this.#waitingEvents -= batch.events.length;
+      this.#recovered();
+      this.#tell(taken, appended);
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#running = false;
+    for (const done of this.#idle.splice(0)) done();
+    if (this.#queue.length > 0) this.#schedule();
+  }
+
+  #tell(taken: readonly Waiting[], appended: readonly Appended[]): void {
+    const totals = new Map<string, number>();
+    for (const [i, one] of appended.entries()) {
+      const { agent, host } = (taken[i] as Waiting).batch;
+      if (one.missing > 0) this.#log.warn(`Gap: ${one.missing} events of agent ${agent} on ${host} never came`);
+      for (const total of one.totals) totals.set(total.host, total.attempts);
+    }
+    for (const [host, attempts] of totals)
+      this.#log.info(`Processed result: ${host} had ${attempts} attempt of ssh session`, { host, attempts });
+    for (const [i, one] of appended.entries()) (taken[i] as Waiting).done(one);
+    if (appended.some((one) => one.stored > 0)) for (const watcher of this.#watchers) watcher(appended);
+  }
+
+  #failed(error: unknown): void {
+    const full = error instanceof StoreError && error.code === 'full';
+    const fault = full
+      ? 'the disk is full: agents keep their events until there is room'
+      : `the store cannot write: ${error instanceof Error ? `${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ''}` : String(error)}`;
+    if (fault !== this.#fault) this.#log.error(`Nothing is stored: ${fault}`);
+    this.#fault = fault;
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.#schedule();
+    }, RETRY_MS);
+  }
+
+  #recovered(): void {
+    if (this.#fault === null) return;
+    this.#fault = null;
+    this.#log.info('Storing again');
+  }
+}

@@ -1,0 +1,106 @@
+/** Tokens that agents show at hello. The file keeps only their SHA-256: a token is 256 random bits, so nothing slower is needed. */
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** One token as the file keeps it. */
+export interface TokenRecord {
+  readonly name: string;
+  readonly sha256: string;
+  readonly createdAt: string;
+  readonly revokedAt: string | null;
+}
+
+const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+const FILE_VERSION = 1;
+
+/** A token command cannot be carried out; the message says why. */
+export class TokenError extends Error {
+  readonly code = 'token';
+}
+
+const hash = (token: string): string => createHash('sha256').update(token).digest('hex');
+
+/** The tokens of one data folder. Commands of another process are seen: the file is read again when it has changed. */
+export class Tokens {
+  readonly #file: string;
+  #records: readonly TokenRecord[] = [];
+  #valid = new Set<string>();
+  #stamp = '';
+
+  constructor(dataFolder: string) {
+    this.#file = join(dataFolder, 'tokens.json');
+  }
+
+  /** True for a token that was added and not revoked. Throws when the file is there and cannot be read. */
+  admits(token: string | null): boolean {
+    if (token === null) return false;
+    this.#load();
+    return this.#valid.has(hash(token));
+  }
+
+  /** All tokens ever added, oldest first. */
+  list(): readonly TokenRecord[] {
+    this.#load();
+    return this.#records;
+  }
+
+  /** Makes a token and returns it: the only time it is seen. Throws a TokenError when the name is bad or in use. */
+  add(name: string, nowMs: number): string {
+    if (!NAME.test(name))
+      throw new TokenError(
+        `${JSON.stringify(name.slice(0, 80))} cannot be a name: use 1 to 64 letters, digits, dots, dashes, underscores`,
+      );
+    if (this.list().some((record) => record.name === name && !record.revokedAt))
+      throw new TokenError(`there is a token ${name} already: revoke it first`);
+    const token = randomBytes(32).toString('base64url');
+    this.#save([
+      ...this.#records,
+      { name, sha256: hash(token), createdAt: new Date(nowMs).toISOString(), revokedAt: null },
+    ]);
+    return token;
+  }
+
+  /** Ends a token; its sessions are closed within seconds. Throws a TokenError when there is no such token. */
+  revoke(name: string, nowMs: number): void {
+    if (!this.list().some((record) => record.name === name && !record.revokedAt))
+      throw new TokenError(`there is no token ${JSON.stringify(name.slice(0, 80))}`);
+    this.#save(
+      this.#records.map((record) =>
+        record.name === name && !record.revokedAt ? { ...record, revokedAt: new Date(nowMs).toISOString() } : record,
+      ),
+    );
+  }
+
+  #load(): void {
+    const stat = statSync(this.#file, { throwIfNoEntry: false, bigint: true });
+    const stamp = stat ? `${stat.ino}:${stat.mtimeNs}:${stat.size}` : '';
+    if (stamp === this.#stamp) return;
+    this.#records = stat ? recordsIn(this.#file) : [];
+    this.#valid = new Set(this.#records.filter((record) => !record.revokedAt).map((record) => record.sha256));
+    this.#stamp = stamp;
+  }
+
+  /** Written beside and renamed: whoever reads, and a crash at any point, sees the old file or the new one. */
+  #save(records: readonly TokenRecord[]): void {
+    mkdirSync(join(this.#file, '..'), { recursive: true });
+    const beside = `${this.#file}.${process.pid}.new`;
+    const descriptor = openSync(beside, 'w', 0o600);
+    writeSync(descriptor, `${JSON.stringify({ version: FILE_VERSION, tokens: records }, null, 2)}\n`);
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+    renameSync(beside, this.#file);
+    this.#load();
+  }
+}
+
+function recordsIn(file: string): readonly TokenRecord[] {
+  try {
+    const { version, tokens } = JSON.parse(readFileSync(file, 'utf8')) as { version: number; tokens: TokenRecord[] };
+    if (version !== FILE_VERSION || !Array.isArray(tokens))
+      throw new Error(`not a token file of version ${FILE_VERSION}`);
+    return tokens;
+  } catch (cause) {
+    throw new TokenError(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}

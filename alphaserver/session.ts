@@ -51,7 +51,6 @@ export class Session {
   readonly #framer = new LineFramer(LINE_LIMIT_BYTES);
   readonly #openedMs: number;
   #hello: Hello | null = null;
-  #welcomed = false;
   #heardMs: number;
   #gathered: SequencedEvent[] = [];
   #unstored = 0;
@@ -150,20 +149,26 @@ export class Session {
 
   #greet(hello: Hello): void {
     const { gate, ingest } = this.#options;
-    if (this.#hello) return this.refuse('bad_message', 'hello may come once');
-    if (hello.version !== PROTOCOL_VERSION)
-      return this.refuse('version', `this server speaks version ${PROTOCOL_VERSION}`);
-    if (!gate.admits(hello)) return this.refuse('unauthorized', 'the token is not valid');
+    const fault = this.#helloFault(hello);
+    if (fault) {
+      this.refuse(...fault);
+      return;
+    }
     this.#hello = hello;
     gate.entered(hello.agent, this);
     // Through the queue, behind whatever an older connection of this agent left there: welcome.seq must count it. [P5]
     ingest.submit({ agent: hello.agent, host: hello.host, events: [] }).then(
       ({ lastSeq }) => {
         if (!this.#ending) this.#send({ type: 'welcome', version: PROTOCOL_VERSION, seq: lastSeq });
-        this.#welcomed = true;
       },
       () => this.end(),
     );
+  }
+
+  #helloFault(hello: Hello): [ErrorCode, string] | null {
+    if (this.#hello) return ['bad_message', 'hello may come once'];
+    if (hello.version !== PROTOCOL_VERSION) return ['version', `this server speaks version ${PROTOCOL_VERSION}`];
+    return this.#options.gate.admits(hello) ? null : ['unauthorized', 'the token is not valid'];
   }
 
   #flush(): void {
@@ -215,10 +220,5 @@ export class Session {
 
   #send(message: ServerMessage): void {
     if (this.#options.stream.writable) this.#options.stream.write(encode(message));
-  }
-
-  /** True once the welcome was sent. */
-  get welcomed(): boolean {
-    return this.#welcomed;
   }
 }

@@ -1,0 +1,226 @@
+/** The connection to alphaserver: says hello, sends what waits in the outbox, notes what is acknowledged, comes back when it breaks. */
+import type { Socket } from 'node:net';
+import { LineFramer } from '../protocol/framing.ts';
+import {
+  encode,
+  encodeEvent,
+  HELLO_TIMEOUT_MS,
+  LINE_LIMIT_BYTES,
+  PING_EVERY_MS,
+  PROTOCOL_VERSION,
+  readServerMessage,
+  type ServerMessage,
+  SILENCE_LIMIT_MS,
+} from '../protocol/messages.ts';
+import type { AgentReport, DeclaredGap, ShapeCount } from '../protocol/report.ts';
+import type { Logger } from '../service/logger.ts';
+import { delayMs } from './backoff.ts';
+import type { Outbox } from './outbox.ts';
+
+/** Events sent and not yet acknowledged, at most. See `npm run bench`: above this nothing gets faster. */
+export const WINDOW_EVENTS = 8_192;
+/** Events read from the outbox at once. */
+const PAGE_EVENTS = 512;
+/** Bytes that may wait in the socket before sending pauses until it drains. */
+const UNSENT_LIMIT_BYTES = 262_144;
+/** A connection that lasted this long was a good one: the next failure starts from the first delay again. */
+const GOOD_AFTER_MS = 10_000;
+/** How often the clock is looked at: for pings and for silence. */
+const LOOK_EVERY_MS = 1_000;
+
+export interface UplinkOptions {
+  readonly outbox: Outbox;
+  readonly host: string;
+  readonly token: string | null;
+  /** Opens a connection to the next server in turn; the caller owns addresses and TLS. */
+  readonly connect: (turn: number) => { readonly socket: Socket; readonly name: string };
+  /** What a ping tells besides being one. */
+  readonly tell: () => {
+    readonly report: AgentReport;
+    readonly shapes: readonly ShapeCount[];
+    readonly gaps: readonly DeclaredGap[];
+  };
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly chance: () => number;
+}
+
+/** One uplink for the life of the agent. `start` never fails: it goes on trying until `stop`. */
+export class Uplink {
+  readonly #options: UplinkOptions;
+  #socket: Socket | null = null;
+  #welcomed = false;
+  /** The highest seq written to this connection. */
+  #sent = 0;
+  #heardMs = 0;
+  #pingedMs = 0;
+  #connectedMs = 0;
+  #turn = 0;
+  #tries = 0;
+  #retry: NodeJS.Timeout | null = null;
+  #look: NodeJS.Timeout | null = null;
+  #stopping = false;
+  #complained = '';
+  #onAck: () => void = () => {};
+
+  constructor(options: UplinkOptions) {
+    this.#options = options;
+  }
+
+  /** True between welcome and the end of a connection. */
+  get connected(): boolean {
+    return this.#welcomed;
+  }
+
+  /** Sets what is called after each acknowledgement. */
+  onAck(called: () => void): void {
+    this.#onAck = called;
+  }
+
+  start(): void {
+    this.#look = setInterval(() => this.#check(), LOOK_EVERY_MS);
+    this.#open();
+  }
+
+  /** Says goodbye and closes, after what is in the outbox has been acknowledged or `limitMs` have passed. */
+  async stop(limitMs: number): Promise<void> {
+    this.#stopping = true;
+    if (this.#retry) clearTimeout(this.#retry);
+    const socket = this.#socket;
+    if (socket && this.#welcomed) {
+      const gone = new Promise<void>((done) => socket.once('close', () => done()));
+      socket.write(encode({ type: 'quit' }));
+      await Promise.race([gone, new Promise((late) => setTimeout(late, limitMs).unref())]);
+    }
+    if (this.#look) clearInterval(this.#look);
+    socket?.destroy();
+  }
+
+  /** There is something new in the outbox. */
+  wake(): void {
+    const { outbox } = this.#options;
+    const socket = this.#socket;
+    if (!socket || !this.#welcomed || this.#stopping) return;
+    while (
+      this.#sent < outbox.lastSeq &&
+      this.#sent - outbox.acked < WINDOW_EVENTS &&
+      socket.writableLength < UNSENT_LIMIT_BYTES
+    ) {
+      const page = outbox.after(this.#sent, Math.min(PAGE_EVENTS, WINDOW_EVENTS - (this.#sent - outbox.acked)));
+      if (page.length === 0) return;
+      socket.write(page.map(({ seq, body }) => encodeEvent(seq, body)).join(''));
+      this.#sent = (page.at(-1) as { seq: number }).seq;
+    }
+  }
+
+  /** Tells the server at once how the agent is doing. */
+  report(): void {
+    if (!this.#socket || !this.#welcomed || this.#stopping) return;
+    this.#pingedMs = this.#options.now();
+    this.#socket.write(encode({ type: 'ping', ...this.#options.tell() }));
+  }
+
+  #open(): void {
+    const { socket, name } = this.#options.connect(this.#turn);
+    this.#turn += 1;
+    this.#socket = socket;
+    this.#welcomed = false;
+    this.#heardMs = this.#connectedMs = this.#options.now();
+    const framer = new LineFramer(LINE_LIMIT_BYTES);
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, PING_EVERY_MS);
+    const ready = 'encrypted' in socket ? 'secureConnect' : 'connect';
+    socket.on(ready, () => this.#greet(socket));
+    socket.on('drain', () => this.wake());
+    socket.on('data', (chunk: Buffer) => {
+      this.#heardMs = this.#options.now();
+      for (const frame of framer.feed(chunk)) {
+        if ('line' in frame) this.#take(frame.line, socket, name);
+        else socket.destroy(new Error(frame.message));
+      }
+    });
+    socket.on('error', (error) => this.#complain(`No connection to ${name}: ${error.message}`));
+    socket.on('close', () => this.#closed(socket, name));
+  }
+
+  #greet(socket: Socket): void {
+    const { outbox, host, token } = this.#options;
+    socket.write(
+      encode({ type: 'hello', version: PROTOCOL_VERSION, agent: outbox.agent, host, ...(token ? { token } : {}) }),
+    );
+  }
+
+  #take(line: string, socket: Socket, name: string): void {
+    if (socket !== this.#socket) return;
+    const message = readServerMessage(line);
+    if (message.type === 'fault') socket.destroy(new Error(`the server sent what cannot be read: ${message.message}`));
+    else this.#serve(message, socket, name);
+  }
+
+  #serve(message: ServerMessage, socket: Socket, name: string): void {
+    switch (message.type) {
+      case 'welcome':
+        return this.#welcome(message.seq, socket, name);
+      case 'ack':
+        this.#options.outbox.acknowledge(message.seq);
+        this.#onAck();
+        return this.wake();
+      case 'pong':
+        return;
+      case 'error':
+        this.#complain(`${name} refused this agent: ${message.code}: ${message.message}`);
+        socket.end();
+    }
+  }
+
+  #welcome(seq: number, socket: Socket, name: string): void {
+    const { outbox, log } = this.#options;
+    if (this.#welcomed) return;
+    if (seq > outbox.lastSeq) {
+      log.warn(
+        `${name} has ${seq} events of this agent, its state folder has given out ${outbox.lastSeq}: it is an older copy; going on under a new id`,
+      );
+      outbox.renew();
+      // A new id is a new agent: say hello again, on a new connection.
+      socket.end(encode({ type: 'quit' }));
+      this.#tries = 0;
+      return;
+    }
+    log.info(`Connected to ${name}`);
+    this.#complained = '';
+    this.#welcomed = true;
+    outbox.acknowledge(seq);
+    this.#sent = seq;
+    this.#onAck();
+    this.report();
+    this.wake();
+  }
+
+  #closed(socket: Socket, name: string): void {
+    if (socket !== this.#socket) return;
+    const { now, chance, log } = this.#options;
+    if (this.#welcomed && !this.#stopping) log.warn(`Connection to ${name} closed`);
+    if (this.#welcomed && now() - this.#connectedMs > GOOD_AFTER_MS) this.#tries = 0;
+    this.#socket = null;
+    this.#welcomed = false;
+    if (this.#stopping) return;
+    const delay = delayMs(this.#tries, chance());
+    this.#tries += 1;
+    this.#retry = setTimeout(() => this.#open(), delay);
+  }
+
+  /** The same complaint is told once, not at every try. */
+  #complain(text: string): void {
+    if (text !== this.#complained) this.#options.log.warn(`${text}; trying again`);
+    this.#complained = text;
+  }
+
+  #check(): void {
+    const nowMs = this.#options.now();
+    const socket = this.#socket;
+    if (!socket) return;
+    const limit = this.#welcomed ? SILENCE_LIMIT_MS : HELLO_TIMEOUT_MS;
+    if (Math.abs(nowMs - this.#heardMs) > limit) socket.destroy(new Error('nothing was heard for too long'));
+    else if (Math.abs(nowMs - this.#pingedMs) >= PING_EVERY_MS) this.report();
+  }
+}

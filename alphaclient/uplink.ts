@@ -160,13 +160,15 @@ export class Uplink {
   #serve(message: ServerMessage, socket: Socket, name: string): void {
     switch (message.type) {
       case 'welcome':
-        return this.#welcome(message.seq, socket, name);
+        this.#welcome(message.seq, socket, name);
+        break;
       case 'ack':
         this.#options.outbox.acknowledge(message.seq);
         this.#onAck();
-        return this.wake();
+        this.wake();
+        break;
       case 'pong':
-        return;
+        break;
       case 'error':
         this.#complain(`${name} refused this agent: ${message.code}: ${message.message}`);
         socket.end();

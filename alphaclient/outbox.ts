@@ -1,14 +1,17 @@
 /** What must outlive a crash: events not yet acknowledged, the log position they were read up to, and the reader's state. */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { encodeBody } from '../protocol/messages.ts';
 import type { DeclaredGap } from '../protocol/report.ts';
+import type { Moment } from './checkpoint.ts';
+import { type Database, lockIn, OutboxError, openDurable, openForReading, transaction } from './database.ts';
 import type { Gap } from './log/source.ts';
 import type { Bookmark, Outgoing, Reading } from './reading.ts';
 
 const FORMAT = 1;
+/** The outbox's file in its folder. */
+export const OUTBOX_FILE = 'outbox.db';
 /** Declared gaps kept for the server and for `status`; older ones stay in the total. */
 const GAPS_LIMIT = 100;
 const SCHEMA = `
@@ -17,27 +20,13 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS gaps (id INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, bytes INTEGER, lines INTEGER);
 `;
 
-/** The outbox cannot be used: in use by another agent, or damaged. */
-export class OutboxError extends Error {
-  readonly code: 'in use' | 'damaged' | 'failed';
-  constructor(code: 'in use' | 'damaged' | 'failed', message: string, cause?: unknown) {
-    super(message, { cause });
-    this.code = code;
-  }
-}
-
-const errcode = (error: unknown): number => (error as { errcode?: number }).errcode ?? 0;
-const SQLITE_BUSY = 5;
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
-
 /** The queue of one agent, in one SQLite file. Open it once; a second process is refused while the first lives. */
 export class Outbox {
-  readonly #db: DatabaseSync;
-  readonly #lock: DatabaseSync;
-  readonly #insert: StatementSync;
-  readonly #select: StatementSync;
-  readonly #setMeta: StatementSync;
+  readonly #db: Database;
+  readonly #lock: Database;
+  readonly #insert: ReturnType<Database['prepare']>;
+  readonly #select: ReturnType<Database['prepare']>;
+  readonly #setMeta: ReturnType<Database['prepare']>;
   #agent = '';
   #lastSeq = 0;
   #acked = 0;
@@ -50,11 +39,7 @@ export class Outbox {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#lock = lockIn(folder);
     try {
-      this.#db = new DatabaseSync(join(folder, 'outbox.db'));
-      this.#db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA auto_vacuum=INCREMENTAL');
-      const { quick_check } = this.#db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-      if (quick_check !== 'ok') throw new OutboxError('damaged', quick_check);
-      this.#db.exec(SCHEMA);
+      this.#db = openDurable(join(folder, OUTBOX_FILE), SCHEMA);
       this.#insert = this.#db.prepare('INSERT INTO events (seq, body) VALUES (?, ?)');
       this.#select = this.#db.prepare('SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?');
       this.#setMeta = this.#db.prepare(
@@ -63,13 +48,7 @@ export class Outbox {
       this.#load();
     } catch (error) {
       this.#lock.close();
-      if (error instanceof OutboxError) throw error;
-      const damaged = errcode(error) === SQLITE_CORRUPT || errcode(error) === SQLITE_NOTADB;
-      throw new OutboxError(
-        damaged ? 'damaged' : 'failed',
-        error instanceof Error ? error.message : String(error),
-        error,
-      );
+      throw error;
     }
   }
 
@@ -77,7 +56,7 @@ export class Outbox {
     const format = this.#meta('format');
     if (format !== null && format !== FORMAT)
       throw new OutboxError('failed', `format ${format} is not one this version reads`);
-    if (format === null) this.#transaction(() => this.#begin(randomUUID(), 0));
+    if (format === null) transaction(this.#db, () => this.#begin(randomUUID(), 0));
     this.#agent = this.#meta('agent') as string;
     this.#lastSeq = this.#meta('lastSeq') as number;
     this.#declaredLost = (this.#meta('declaredLost') as number | null) ?? 0;
@@ -124,7 +103,7 @@ export class Outbox {
     let seq = this.#lastSeq;
     let lost = this.#declaredLost;
     let bytes = 0;
-    this.#transaction(() => {
+    transaction(this.#db, () => {
       this.#forget();
       for (const event of reading.events) {
         const body = encodeBody(event);
@@ -174,7 +153,7 @@ export class Outbox {
 
   /** Drops the rows of what is acknowledged. Throws an OutboxError; it may be called again. */
   settle(): void {
-    if (this.#forgotten < this.#acked) this.#transaction(() => this.#forget());
+    if (this.#forgotten < this.#acked) transaction(this.#db, () => this.#forget());
   }
 
   #forget(): void {
@@ -186,11 +165,21 @@ export class Outbox {
     this.#forgotten = this.#acked;
   }
 
+  /** Goes on as the agent of a checkpoint, in an outbox that is new. Throws an OutboxError. */
+  resume({ agent, seq, log, bookmark }: Moment): void {
+    transaction(this.#db, () => {
+      this.#begin(agent, seq);
+      this.#setMeta.run(`log:${log}`, JSON.stringify(bookmark));
+    });
+    this.#agent = agent;
+    this.#lastSeq = this.#acked = this.#forgotten = seq;
+  }
+
   /** Takes a new id and numbers what waits from 1: the server has seen more of this agent than this folder ever gave out. */
   renew(): void {
     const agent = randomUUID();
     const waiting = this.#db.prepare('SELECT count(*) AS n FROM events').get() as { n: number };
-    this.#transaction(() => {
+    transaction(this.#db, () => {
       this.#db.exec(
         'CREATE TEMP TABLE kept AS SELECT body FROM events ORDER BY seq; DELETE FROM events; INSERT INTO events (seq, body) SELECT rowid, body FROM kept; DROP TABLE kept',
       );
@@ -207,31 +196,44 @@ export class Outbox {
   }
 
   #meta(key: string): unknown {
-    const row = this.#db.prepare('SELECT value FROM meta WHERE key = ?').get(key) as { value: string } | undefined;
-    return row ? JSON.parse(row.value) : null;
-  }
-
-  #transaction(work: () => void): void {
-    try {
-      this.#db.exec('BEGIN IMMEDIATE');
-      work();
-      this.#db.exec('COMMIT');
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      throw new OutboxError('failed', error instanceof Error ? error.message : String(error), error);
-    }
+    return metaIn(this.#db, key);
   }
 }
 
-/** Holds a lock that the kernel lets go of when the process dies, however it dies. */
-function lockIn(folder: string): DatabaseSync {
-  const lock = new DatabaseSync(join(folder, 'lock.db'));
+function metaIn(db: Database, key: string): unknown {
+  const row = db.prepare('SELECT value FROM meta WHERE key = ?').get(key) as { value: string } | undefined;
+  return row ? JSON.parse(row.value) : null;
+}
+
+/** What an outbox holds, as another process sees it. */
+export interface OutboxSummary {
+  readonly agent: string;
+  /** Events ever given a seq. */
+  readonly events: number;
+  readonly waiting: number;
+  readonly declaredLost: number;
+  readonly gaps: readonly DeclaredGap[];
+  /** Where reading stands in each log ever followed. */
+  readonly logs: readonly { readonly log: string; readonly bookmark: Bookmark }[];
+}
+
+/** Looks into a folder's outbox while an agent may be using it. Null when there is none; throws an OutboxError when it cannot be read. */
+export function summarize(folder: string): OutboxSummary | null {
+  const file = join(folder, OUTBOX_FILE);
+  if (!existsSync(file)) return null;
+  const db = openForReading(file);
   try {
-    lock.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
-    return lock;
-  } catch (error) {
-    lock.close();
-    const message = errcode(error) === SQLITE_BUSY ? 'another alphaclient uses this folder' : (error as Error).message;
-    throw new OutboxError(errcode(error) === SQLITE_BUSY ? 'in use' : 'failed', message, error);
+    const { waiting } = db.prepare('SELECT count(*) AS waiting FROM events').get() as { waiting: number };
+    const logs = db.prepare("SELECT substr(key, 5) AS log, value FROM meta WHERE key LIKE 'log:%' ORDER BY key").all();
+    return {
+      agent: metaIn(db, 'agent') as string,
+      events: metaIn(db, 'lastSeq') as number,
+      waiting,
+      declaredLost: (metaIn(db, 'declaredLost') as number | null) ?? 0,
+      gaps: db.prepare('SELECT * FROM gaps ORDER BY id').all() as unknown as DeclaredGap[],
+      logs: logs.map(({ log, value }) => ({ log: log as string, bookmark: JSON.parse(value as string) as Bookmark })),
+    };
+  } finally {
+    db.close();
   }
 }

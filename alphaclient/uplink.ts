@@ -34,8 +34,8 @@ export interface UplinkOptions {
   readonly token: string | null;
   /** Opens a connection to the next server in turn; the caller owns addresses and TLS. */
   readonly connect: (turn: number) => { readonly socket: Socket; readonly name: string };
-  /** What a ping tells besides being one. */
-  readonly tell: () => {
+  /** What a ping tells besides being one; `fresh` on a new connection, where nothing has been told yet. */
+  readonly tell: (fresh: boolean) => {
     readonly report: AgentReport;
     readonly shapes: readonly ShapeCount[];
     readonly gaps: readonly DeclaredGap[];
@@ -114,10 +114,10 @@ export class Uplink {
   }
 
   /** Tells the server at once how the agent is doing. */
-  report(): void {
+  report(fresh = false): void {
     if (!this.#socket || !this.#welcomed || this.#stopping) return;
     this.#pingedMs = this.#options.now();
-    this.#socket.write(encode({ type: 'ping', ...this.#options.tell() }));
+    this.#socket.write(encode({ type: 'ping', ...this.#options.tell(fresh) }));
   }
 
   #open(): void {
@@ -194,7 +194,7 @@ export class Uplink {
     outbox.acknowledge(seq);
     this.#sent = seq;
     this.#onAck();
-    this.report();
+    this.report(true);
     this.wake();
   }
 

@@ -44,6 +44,7 @@ export class Listener implements Gate {
   readonly #sessions = new Set<Session>();
   readonly #agents = new Map<string, Session>();
   #check: NodeJS.Timeout | null = null;
+  #closed: Promise<void> = Promise.resolve();
 
   /** Throws when a TLS file cannot be read. */
   constructor(options: ListenerOptions) {
@@ -108,12 +109,17 @@ export class Listener implements Gate {
     if (this.#agents.get(agent) === session) this.#agents.delete(agent);
   }
 
-  /** Takes no more connections and ends those there are; resolves when the last is gone, or cut off. */
-  async close(): Promise<void> {
+  /** Takes no more connections and reads no more from those there are; what was read is still acknowledged. */
+  drain(): void {
     if (this.#check) clearInterval(this.#check);
-    const closed = new Promise<void>((done) => this.#server.close(() => done()));
+    this.#closed = new Promise((done) => this.#server.close(() => done()));
+    for (const session of this.#sessions) session.drain();
+  }
+
+  /** Ends every session; resolves when the last is gone, or was given up on. Call `drain` first. */
+  async close(): Promise<void> {
     for (const session of this.#sessions) session.end();
-    await Promise.race([closed, new Promise((late) => setTimeout(late, CLOSE_LIMIT_MS).unref())]);
+    await Promise.race([this.#closed, new Promise((late) => setTimeout(late, CLOSE_LIMIT_MS))]);
   }
 
   #accept(socket: Socket): void {

@@ -55,6 +55,7 @@ export class Session {
   #gathered: SequencedEvent[] = [];
   #unstored = 0;
   #ending = false;
+  #draining = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -94,6 +95,12 @@ export class Session {
     this.#options.log.warn(`Connection ${this.peer} refused: ${code}: ${message}`);
     this.#send({ type: 'error', code, message });
     this.end();
+  }
+
+  /** Reads no more: the server is closing, and will acknowledge what it has. */
+  drain(): void {
+    this.#draining = true;
+    this.#options.stream.pause();
   }
 
   /** Closes after what is written has gone out; a peer that does not read it is cut off. */
@@ -209,7 +216,7 @@ export class Session {
   /** Reads on, or stops reading, by how much waits for the store and for the peer. */
   #flow(): void {
     const { stream, ingest } = this.#options;
-    if (this.#ending) return;
+    if (this.#ending || this.#draining) return;
     const wait = this.#unstored >= UNSTORED_LIMIT_EVENTS || stream.writableLength > UNREAD_LIMIT_BYTES || ingest.full;
     if (wait) stream.pause();
     else if (stream.isPaused()) {

@@ -56,10 +56,10 @@ export interface DeclaredGap {
 }
 
 /** The longest shape and sample, in UTF-16 units. */
-export const SHAPE_LIMIT = 512;
+export const SHAPE_LIMIT = 256;
 /** The most shapes, and the most gaps, that one ping carries: keeps it far below the line limit. */
-export const SHAPES_PER_PING = 24;
-export const GAPS_PER_PING = 24;
+export const SHAPES_PER_PING = 12;
+export const GAPS_PER_PING = 12;
 
 const COUNTS = [
   'behindBytes',

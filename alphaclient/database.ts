@@ -1,0 +1,75 @@
+/** SQLite as the outbox uses it: a durable file, a lock that dies with its process, and its errors as ours. */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+export type Database = DatabaseSync;
+
+/** The outbox cannot be used: in use by another agent, or damaged. */
+export class OutboxError extends Error {
+  readonly code: 'in use' | 'damaged' | 'failed';
+  constructor(code: 'in use' | 'damaged' | 'failed', message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+const errcode = (error: unknown): number => (error as { errcode?: number }).errcode ?? 0;
+const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+
+function asOutboxError(error: unknown): OutboxError {
+  if (error instanceof OutboxError) return error;
+  const damaged = errcode(error) === SQLITE_CORRUPT || errcode(error) === SQLITE_NOTADB;
+  return new OutboxError(damaged ? 'damaged' : 'failed', error instanceof Error ? error.message : String(error), error);
+}
+
+/** Opens or makes a database whose commits survive a power cut. Throws an OutboxError, `damaged` when a quick look finds it so. */
+export function openDurable(file: string, schema: string): Database {
+  let db: DatabaseSync | null = null;
+  try {
+    db = new DatabaseSync(file);
+    db.exec('PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
+    const { quick_check } = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+    if (quick_check !== 'ok') throw new OutboxError('damaged', quick_check);
+    db.exec(schema);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw asOutboxError(error);
+  }
+}
+
+/** Opens a database that another process may be writing, for reading. Throws an OutboxError. */
+export function openForReading(file: string): Database {
+  try {
+    return new DatabaseSync(file, { readOnly: true });
+  } catch (error) {
+    throw asOutboxError(error);
+  }
+}
+
+/** Runs `work` as one transaction: all of it is durable when this returns, none of it when it throws an OutboxError. */
+export function transaction(db: Database, work: () => void): void {
+  try {
+    db.exec('BEGIN IMMEDIATE');
+    work();
+    db.exec('COMMIT');
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw asOutboxError(error);
+  }
+}
+
+/** Takes a folder for this process: a lock that the kernel lets go of when the process dies, however it dies. Throws an OutboxError, `in use`. */
+export function lockIn(folder: string): Database {
+  const lock = new DatabaseSync(join(folder, 'lock.db'));
+  try {
+    lock.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock.close();
+    const message = errcode(error) === SQLITE_BUSY ? 'another alphaclient uses this folder' : (error as Error).message;
+    throw new OutboxError(errcode(error) === SQLITE_BUSY ? 'in use' : 'failed', message, error);
+  }
+}

@@ -1,0 +1,72 @@
+/** alphaserver's command line: wires the rooms together. */
+import { config as readDotenv } from 'dotenv';
+import manifest from '../package.json' with { type: 'json' };
+import { createLogger, type Logger } from '../service/logger.ts';
+import { SettingsError } from '../service/settings.ts';
+import { onShutdown } from '../service/shutdown.ts';
+import { readServerConfig, type ServerConfig } from './config.ts';
+import { serve } from './serve.ts';
+import { tokenCommand } from './token-command.ts';
+
+const HELP = `usage: alphaserver [run]                 take agents' connections, store every attempt, show the page
+       alphaserver token add NAME        make a token for an agent; it is shown once
+       alphaserver token list            the tokens there are
+       alphaserver token revoke NAME     end a token and the sessions that use it
+
+Settings are environment variables (ALPHASERVER_LISTEN, ALPHASERVER_HTTP, ...); .env is read too. See .env.example.
+`;
+/** How long an orderly shutdown may take. */
+const STOP_LIMIT_MS = 5_000;
+
+const fail = (message: string, code: 1 | 2): never => {
+  process.stderr.write(`${message}\n`);
+  process.exit(code);
+};
+
+function settings(): ServerConfig {
+  readDotenv({ path: ['.env', process.env['SETTINGS_DEFAULTS'] ?? ''].filter(Boolean), quiet: true });
+  try {
+    return readServerConfig(process.env);
+  } catch (error) {
+    if (error instanceof SettingsError) return fail(error.message, 2);
+    throw error;
+  }
+}
+
+async function run(): Promise<void> {
+  const config = settings();
+  const log: Logger = createLogger({ level: config.logLevel, format: config.logFormat });
+  const serving = await serve(config, log).catch((error: unknown) => {
+    log.error(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  });
+  onShutdown(() => serving.stop(), STOP_LIMIT_MS, log);
+  // To the launcher of `npm start`, which has a person to tell.
+  if (serving.page) process.send?.({ say: `Page: ${serving.page}` });
+}
+
+async function main([command = 'run', ...args]: string[]): Promise<void> {
+  const io = {
+    out: (text: string) => void process.stdout.write(text),
+    error: (text: string) => void process.stderr.write(text),
+  };
+  switch (command) {
+    case 'run':
+      await run();
+      break;
+    case 'token':
+      process.exitCode = tokenCommand(args, settings().dataFolder, Date.now(), io);
+      break;
+    case '--help':
+    case '-h':
+      process.stdout.write(HELP);
+      break;
+    case '--version':
+      process.stdout.write(`${manifest.version}\n`);
+      break;
+    default:
+      fail(`alphaserver: ${JSON.stringify(command)} is no command\n${HELP}`, 2);
+  }
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => fail(error instanceof Error ? error.message : String(error), 1));

@@ -1,0 +1,70 @@
+/** `alphaserver run`: the parts of a server put together, until it is told to stop. */
+import type { Logger } from '../service/logger.ts';
+import type { ServerConfig } from './config.ts';
+import { Ingest } from './ingest.ts';
+import { Listener } from './listener.ts';
+import { openStore } from './store/sqlite.ts';
+import { Tokens } from './tokens.ts';
+import { startWeb } from './web/server.ts';
+
+/** A running server. */
+export interface Serving {
+  /** Where agents connect. */
+  readonly port: number;
+  /** The page's address, or null when there is none. */
+  readonly page: string | null;
+  /** Takes nothing more, stores and acknowledges what was taken, closes. */
+  stop(): Promise<void>;
+}
+
+/** Starts a server. Rejects with one sentence when the store cannot be opened or an address is taken. */
+export async function serve(config: ServerConfig, log: Logger): Promise<Serving> {
+  const store = openStore(config.dataFolder, { retentionMs: config.retentionMs, log });
+  const ingest = new Ingest({ store, log, now: Date.now });
+  const tokens = new Tokens(config.dataFolder);
+  const listener = new Listener({
+    listen: config.listen,
+    tls: config.tls,
+    admits: (hello) => config.anonymous || tokens.admits(hello.token),
+    ingest,
+    store,
+    log,
+    now: Date.now,
+  });
+  let stopping = false;
+  const port = await bound(listener.open());
+  const web = config.http
+    ? await bound(
+        startWeb({
+          url: config.http,
+          password: config.httpPassword,
+          store,
+          connected: (agent) => listener.isConnected(agent),
+          ready: () => (stopping ? 'shutting down' : ingest.fault),
+          log,
+          now: Date.now,
+        }),
+      )
+    : null;
+  return {
+    port,
+    page: web?.page ?? null,
+    stop: async () => {
+      stopping = true;
+      listener.drain();
+      await ingest.close();
+      await listener.close();
+      await web?.close();
+      await store.close();
+    },
+  };
+}
+
+/** The original's words for an address that cannot be had. */
+async function bound<T>(opening: Promise<T>): Promise<T> {
+  try {
+    return await opening;
+  } catch (error) {
+    throw new Error(`Bind failed. Error : ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}

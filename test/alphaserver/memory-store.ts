@@ -1,0 +1,59 @@
+import type { AgentBatch, AgentRecord, Appended, Store } from '../../alphaserver/store/store.ts';
+
+/** A store that keeps its promise in memory, for tests of what stands before it: it can be held up and made to fail. */
+export class MemoryStore implements Store {
+  readonly events: { agent: string; host: string; seq: number; user: string | null }[] = [];
+  readonly reports: unknown[] = [];
+  /** While set, append waits for it; when it rejects, append does. */
+  gate: Promise<void> | null = null;
+  appends = 0;
+  readonly #seqs = new Map<string, number>();
+
+  lastSeq(agent: string): number {
+    return this.#seqs.get(agent) ?? 0;
+  }
+
+  async append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]> {
+    await this.gate;
+    this.appends += 1;
+    return batches.map((batch) => this.#one(batch, nowMs));
+  }
+
+  #one({ agent, host, events }: AgentBatch, nowMs: number): Appended {
+    let last = this.lastSeq(agent);
+    let missing = 0;
+    const fresh = events.filter(({ seq }) => {
+      if (seq <= last) return false;
+      missing += seq - last - 1;
+      last = seq;
+      return true;
+    });
+    this.#seqs.set(agent, last);
+    for (const { seq, event } of fresh) this.events.push({ agent, host: event.host ?? host, seq, user: event.user });
+    const attempts = this.events.filter((event) => event.host === host).length;
+    return {
+      lastSeq: last,
+      stored: fresh.length,
+      repeats: events.length - fresh.length,
+      missing,
+      totals: fresh.length > 0 ? [{ host, attempts }] : [],
+      events: fresh.map(({ event }, i) => ({
+        ...event,
+        id: i,
+        agent,
+        host: event.host ?? host,
+        storedAt: new Date(nowMs).toISOString(),
+      })),
+    };
+  }
+
+  async report(...told: unknown[]): Promise<void> {
+    this.reports.push(told);
+  }
+
+  agents(): AgentRecord[] {
+    return [];
+  }
+
+  async close(): Promise<void> {}
+}

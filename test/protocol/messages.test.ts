@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EVENT_TEXT_LIMITS } from '../../protocol/event.ts';
+import {
+  encodeBody,
+  encodeEvent,
+  LINE_LIMIT_BYTES,
+  readAgentMessage,
+  readServerMessage,
+  TOKEN_LIMIT,
+} from '../../protocol/messages.ts';
+import { GAPS_PER_PING, SHAPE_LIMIT, SHAPES_PER_PING } from '../../protocol/report.ts';
+
+const agent = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
+const event = {
+  type: 'event',
+  seq: 1,
+  at: '2026-11-23T19:46:01.123Z',
+  outcome: 'failed',
+  method: 'password',
+  user: 'root',
+  ip: '10.5.0.1',
+  port: 52106,
+};
+const fault = (value: unknown): string => {
+  const message = readAgentMessage(typeof value === 'string' ? value : JSON.stringify(value));
+  return message.type === 'fault' ? `${message.code}: ${message.message}` : `taken as ${message.type}`;
+};
+
+test('what is no JSON object is bad_json', () => {
+  for (const line of ['', 'hello', '[]', 'null', '1', '"x"', '{"type":"ping"'])
+    assert.match(fault(line), /^bad_json: /, line);
+});
+
+test('an unknown type is an error, an unknown field is not [P3]', () => {
+  assert.equal(fault({ type: 'bye' }), 'bad_message: unknown type');
+  assert.equal(fault({}), 'bad_message: unknown type');
+  assert.equal(fault({ ...event, weather: 'fine' }), 'taken as event');
+});
+
+test('an event with a wrong field is refused by its name', () => {
+  const wrong: [object, RegExp][] = [
+    [{ seq: 0 }, /seq/],
+    [{ seq: 1.5 }, /seq/],
+    [{ seq: '1' }, /seq/],
+    [{ seq: 2 ** 53 }, /seq/],
+    [{ at: 'yesterday' }, /at must/],
+    [{ at: null }, /at must/],
+    [{ at: '2026-13-45T00:00:00Z' }, /at must/],
+    [{ outcome: 'maybe' }, /outcome/],
+    [{ method: 5 }, /method/],
+    [{ method: null }, /method/],
+    [{ port: 65_536 }, /port/],
+    [{ port: -1 }, /port/],
+    [{ port: '22' }, /port/],
+    [{ invalidUser: 'no' }, /invalidUser/],
+    [{ user: {} }, /user/],
+    [{ ip: ['1.2.3.4'] }, /ip/],
+    [{ host: 7 }, /host/],
+  ];
+  for (const [change, why] of wrong) assert.match(fault({ ...event, ...change }), why, JSON.stringify(change));
+});
+
+test('every text of an event has a limit that is taken, and one character more is not', () => {
+  for (const [field, limit] of Object.entries(EVENT_TEXT_LIMITS)) {
+    assert.equal(fault({ ...event, [field]: 'x'.repeat(limit) }), 'taken as event', field);
+    assert.match(fault({ ...event, [field]: 'x'.repeat(limit + 1) }), new RegExp(`${field} is longer`), field);
+  }
+});
+
+test('a hello needs a version, a UUID and a name', () => {
+  const hello = { type: 'hello', version: 1, agent, host: 'h' };
+  assert.equal(fault(hello), 'taken as hello');
+  assert.equal(fault({ ...hello, token: 'x'.repeat(TOKEN_LIMIT) }), 'taken as hello');
+  for (const change of [
+    { agent: 'me' },
+    { host: '' },
+    { host: 'x'.repeat(256) },
+    { version: '1' },
+    { token: 1 },
+    { token: 'x'.repeat(TOKEN_LIMIT + 1) },
+  ])
+    assert.match(fault({ ...hello, ...change }), /^bad_message: hello/, JSON.stringify(change).slice(0, 60));
+});
+
+test('what an event says comes out of the wire as it went in, times in UTC milliseconds', () => {
+  const said = {
+    at: '2026-11-23T20:46:01.123456+01:00',
+    outcome: 'probe',
+    method: null,
+    user: 'a"\u001b b',
+    invalidUser: true,
+    ip: null,
+    port: 0,
+    reason: 'timeout',
+    key: null,
+    host: null,
+  } as const;
+  const message = readAgentMessage(encodeEvent(7, encodeBody(said)));
+  assert.deepEqual(message, { type: 'event', seq: 7, event: { ...said, at: '2026-11-23T19:46:01.123Z' } });
+});
+
+test('the largest event and the fullest ping stay below the line limit', () => {
+  const texts = Object.fromEntries(
+    Object.entries(EVENT_TEXT_LIMITS).map(([field, limit]) => [field, '\u0001'.repeat(limit)]),
+  );
+  const line = encodeEvent(Number.MAX_SAFE_INTEGER, encodeBody({ ...event, ...texts } as never));
+  assert.ok(Buffer.byteLength(line) < LINE_LIMIT_BYTES);
+  const text = '\u0001'.repeat(SHAPE_LIMIT);
+  const shapes = Array(SHAPES_PER_PING).fill({
+    shape: text,
+    sample: text,
+    count: 1e15,
+    firstAt: event.at,
+    lastAt: event.at,
+  });
+  const gaps = Array(GAPS_PER_PING).fill({ id: 1e15, at: event.at, kind: 'rotated-away', text, bytes: 1, lines: 1 });
+  assert.ok(Buffer.byteLength(JSON.stringify({ type: 'ping', shapes, gaps })) < LINE_LIMIT_BYTES);
+});
+
+test('a ping is never refused for what it tells; what is not well formed is left out', () => {
+  const shape = { shape: 'a N b', sample: 'a 1 b', count: 1, firstAt: null, lastAt: null };
+  const line = JSON.stringify({
+    type: 'ping',
+    report: { state: 'sleepy' },
+    shapes: [shape, { shape: 1 }, null],
+    gaps: 'none',
+  });
+  assert.deepEqual(readAgentMessage(line), { type: 'ping', report: null, shapes: [shape], gaps: [] });
+  const many = JSON.stringify({ type: 'ping', shapes: Array(SHAPES_PER_PING + 1).fill(shape) });
+  assert.equal((readAgentMessage(many) as { shapes: unknown[] }).shapes.length, SHAPES_PER_PING);
+});
+
+test('a server message that cannot be read is a fault, not an exception', () => {
+  for (const line of [
+    '',
+    '{}',
+    '{"type":"ack"}',
+    '{"type":"welcome","seq":1}',
+    '{"type":"ack","seq":-1}',
+    '{"type":"error"}',
+  ])
+    assert.equal(readServerMessage(line).type, 'fault', line);
+  assert.deepEqual(readServerMessage('{"type":"welcome","version":1,"seq":3,"more":1}'), {
+    type: 'welcome',
+    version: 1,
+    seq: 3,
+  });
+});

@@ -19,7 +19,7 @@ export interface Serving {
 
 /** Starts a server. Rejects with one sentence when the store cannot be opened or an address is taken. */
 export async function serve(config: ServerConfig, log: Logger): Promise<Serving> {
-  const store = openStore(config.dataFolder, { retentionMs: config.retentionMs, log });
+  const store = openStore(config.dataFolder);
   const ingest = new Ingest({ store, log, now: Date.now });
   const tokens = new Tokens(config.dataFolder);
   const listener = new Listener({
@@ -38,8 +38,7 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
         startWeb({
           url: config.http,
           password: config.httpPassword,
-          store,
-          connected: (agent) => listener.isConnected(agent),
+          views: store.views((agent) => listener.isConnected(agent), Date.now),
           ready: () => (stopping ? 'shutting down' : ingest.fault),
           log,
           now: Date.now,

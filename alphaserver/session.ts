@@ -148,7 +148,6 @@ export class Session {
         this.#told(message);
         break;
       case 'quit':
-        this.#options.log.info('Client is requesting to quit');
         this.#quit();
         break;
     }
@@ -198,10 +197,11 @@ export class Session {
     this.#flush();
     const hello = this.#hello as Hello;
     // An empty batch at the end of the queue: once it is through, all before it is stored and acknowledged.
-    this.#options.ingest.submit({ agent: hello.agent, host: hello.host, events: [] }).then(
-      () => this.end(),
-      () => this.end(),
-    );
+    const said = (): void => {
+      this.#options.log.info('Client is requesting to quit');
+      this.end();
+    };
+    this.#options.ingest.submit({ agent: hello.agent, host: hello.host, events: [] }).then(said, said);
   }
 
   #told(message: AgentMessage & { type: 'ping' }): void {

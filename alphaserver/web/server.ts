@@ -1,0 +1,83 @@
+/** The page and the API over HTTP. */
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import basicAuth from '@fastify/basic-auth';
+import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
+import type { Logger } from '../../service/logger.ts';
+import type { Address } from '../../service/settings.ts';
+import { eventRoutes } from './events.ts';
+import { hostRoutes } from './hosts.ts';
+import type { Views } from './views.ts';
+
+/** What the routes are given. */
+export interface WebOptions {
+  readonly url: Address;
+  /** Asked for on everything but the health checks, or null. */
+  readonly password: string | null;
+  readonly views: Views;
+  /** Why nothing can be stored at the moment, or null. */
+  readonly ready: () => string | null;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+/** A running web server. */
+export interface Web {
+  /** The page's address. */
+  readonly page: string;
+  close(): Promise<void>;
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** Serves the API. Rejects with what the system said when the address is taken. */
+export async function startWeb(options: WebOptions): Promise<Web> {
+  const app = fastify({ forceCloseConnections: true, routerOptions: { ignoreTrailingSlash: true } });
+  app.setErrorHandler((error: FastifyError, _request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status >= 500) options.log.error(`HTTP: ${error.message}`);
+    const message = status >= 500 ? 'the server could not answer; its log says why' : error.message;
+    return reply
+      .status(status)
+      .send({ error: status === 400 ? 'bad_request' : status === 401 ? 'unauthorized' : 'failed', message });
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    reply.status(404).send({ error: 'not_found', message: 'there is nothing at this path' }),
+  );
+  app.addHook('onSend', async (_request, reply) => {
+    reply.headers({
+      'content-security-policy': "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+    });
+  });
+  app.get('/healthz', async () => ({ status: 'up' }));
+  app.get('/readyz', async (_request, reply) => {
+    const fault = options.ready();
+    return fault ? reply.status(503).send({ error: 'not_ready', message: fault }) : { status: 'ready' };
+  });
+  await app.register(async (closed) => {
+    if (options.password) await protect(closed, options.password);
+    hostRoutes(closed, options);
+    eventRoutes(closed, options);
+  });
+  const { host, port } = options.url;
+  await app.listen({ host, port });
+  const bound = (app.server.address() as AddressInfo).port;
+  const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+  return { page: `http://${shown.includes(':') ? `[${shown}]` : shown}:${bound}`, close: () => app.close() };
+}
+
+async function protect(app: FastifyInstance, password: string): Promise<void> {
+  const wanted = digest(password);
+  await app.register(basicAuth, {
+    authenticate: { realm: 'asgard' },
+    // Digests have one length, so the comparison tells nothing by its time.
+    validate: async (_user, given) => {
+      if (!timingSafeEqual(digest(given), wanted))
+        throw Object.assign(new Error('the password is wrong'), { statusCode: 401 });
+    },
+  });
+  app.addHook('onRequest', app.basicAuth);
+}

@@ -1,0 +1,182 @@
+/** Rules for what sshd says of the account that a client asked for, and of keys and logins it will refuse. */
+
+import { peerFrom } from './address.ts';
+import { Fact, type Rule } from './fact.ts';
+import { userFrom } from './identity.ts';
+
+const REFUSED = ' not allowed because ';
+
+function invalidUser(text: string, from: number): Fact | null {
+  const read = userFrom('named', text, from);
+  if (read === null || read.rest.trim() !== '') return null;
+  read.fact.invalid = true;
+  read.fact.first = true;
+  return read.fact;
+}
+
+/** `USER[ from HOST] not allowed because REASON`: the account exists, so its name is no free text. */
+function notAllowed(text: string): Fact | null {
+  const because = text.lastIndexOf(REFUSED);
+  if (because < 5) return null;
+  const from = text.lastIndexOf(' from ', because);
+  const fact = new Fact('named');
+  if (from >= 5) {
+    const peer = peerFrom(text, from + 6);
+    if (peer === null) return null;
+    fact.ip = peer.ip;
+    fact.name = peer.name;
+  }
+  fact.user = text.slice(5, from >= 5 ? from : because);
+  fact.invalid = true;
+  fact.reason = text.slice(because + 1);
+  return fact;
+}
+
+function rootRefused(text: string): Fact | null {
+  const peer = peerFrom(text, 24);
+  if (peer === null || peer.end !== text.length) return null;
+  const fact = new Fact('evidence');
+  fact.user = 'root';
+  fact.invalid = false;
+  fact.ip = peer.ip;
+  fact.name = peer.name;
+  fact.port = peer.port;
+  // A password's decision is logged at every level; what INFO hides is that of a key.
+  fact.method = 'publickey';
+  fact.reason = 'root login refused';
+  return fact;
+}
+
+function accessDenied(text: string): Fact | null {
+  const end = text.lastIndexOf(' by PAM account configuration');
+  if (end < 23) return null;
+  const fact = new Fact('evidence');
+  fact.user = text.slice(23, end);
+  fact.invalid = false;
+  fact.method = 'publickey';
+  fact.reason = 'access denied by PAM account configuration';
+  fact.last = true;
+  return fact;
+}
+
+function refusedKey(reason: string): (text: string) => Fact {
+  return () => {
+    const fact = new Fact('evidence');
+    fact.method = 'publickey';
+    fact.reason = reason;
+    return fact;
+  };
+}
+
+export const ACCOUNTS: readonly Rule[] = [
+  {
+    name: 'invalid-user',
+    message: 'Invalid user USER from ADDR port PORT',
+    versions: 'all; port since 7.3',
+    meaning: 'names the account; a probe if nothing is decided before the connection ends',
+    example: 'Invalid user admin from 192.0.2.10 port 50022',
+    begins: 'Invalid user ',
+    read: (text) => invalidUser(text, 13),
+  },
+  {
+    name: 'illegal-user',
+    message: 'Illegal user USER from ADDR',
+    versions: 'up to 4.2',
+    meaning: 'names the account; a probe if nothing is decided before the connection ends',
+    example: 'Illegal user admin from 192.0.2.10',
+    begins: 'Illegal user ',
+    read: (text) => invalidUser(text, 13),
+  },
+  {
+    name: 'invalid-user-again',
+    message: 'input_userauth_request: invalid user USER [preauth]',
+    versions: 'up to 7.4',
+    meaning: 'names the account again',
+    example: 'input_userauth_request: invalid user admin [preauth]',
+    begins: 'input_userauth_request: i',
+    read: (text) => {
+      const space = text.indexOf(' user ', 24);
+      if (space < 0) return null;
+      const fact = new Fact('named');
+      fact.user = text.slice(space + 6);
+      fact.invalid = true;
+      return fact;
+    },
+  },
+  {
+    name: 'user-not-allowed',
+    message: 'User USER[ from HOST] not allowed because REASON',
+    versions: 'all; no host where the reason is the account itself',
+    meaning: 'the account is refused by configuration; later decisions call it invalid',
+    example: 'User bob from 192.0.2.10 not allowed because listed in DenyUsers',
+    begins: 'User ',
+    read: notAllowed,
+  },
+  {
+    name: 'root-refused',
+    message: 'ROOT LOGIN REFUSED FROM ADDR port PORT',
+    versions: 'all; port since 7.3',
+    meaning: 'evidence of a failed attempt, whose own line may come',
+    example: 'ROOT LOGIN REFUSED FROM 192.0.2.10 port 50022',
+    begins: 'ROOT LOGIN REFUSED FROM ',
+    read: rootRefused,
+  },
+  {
+    name: 'access-denied',
+    message: 'fatal: Access denied for user USER by PAM account configuration [preauth]',
+    versions: 'all with PAM',
+    meaning: 'evidence of a failed attempt, whose own line may come; the connection is over',
+    example: 'fatal: Access denied for user bob by PAM account configuration [preauth]',
+    begins: 'Access denied for user ',
+    read: accessDenied,
+  },
+  {
+    name: 'key-from-wrong-host',
+    message:
+      'FILE:LINE: Authentication tried for USER with correct key but not from a permitted host (host=HOST, ip=ADDR, required=LIST)',
+    versions: 'all; FILE:LINE since 7.7',
+    meaning: 'evidence of a refused key',
+    example:
+      'Authentication tried for bob with correct key but not from a permitted host (host=client.example, ip=192.0.2.10, required=198.51.100.0/24).',
+    begins: 'Authentication tried for ',
+    read: refusedKey('correct key, but not from a permitted host'),
+  },
+  {
+    name: 'certificate-invalid',
+    message: 'Certificate invalid: REASON',
+    versions: 'up to 10.0',
+    meaning: 'evidence of a refused key',
+    example: 'Certificate invalid: expired',
+    begins: 'Certificate invalid: ',
+    read: refusedKey('certificate invalid'),
+  },
+  {
+    name: 'certificate-refused',
+    message: 'Refusing certificate ID "KEYID" serial=N signed by CAKEY: REASON',
+    versions: 'since 10.1',
+    meaning: 'evidence of a refused key',
+    example:
+      'Refusing certificate ID "bob" serial=7 signed by ED25519 SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG: Certificate invalid: expired',
+    begins: 'Refusing certificate ID ',
+    read: refusedKey('certificate refused'),
+  },
+  {
+    name: 'key-used-before',
+    message: 'refusing previously-used TYPE key',
+    versions: 'all',
+    meaning: 'evidence of a refused key',
+    example: 'refusing previously-used ssh-ed25519 key',
+    begins: 'refusing previously-used ',
+    read: refusedKey('key used before'),
+  },
+  {
+    name: 'key-algorithm-refused',
+    message: 'userauth_pubkey: signature algorithm ALGORITHM not in PubkeyAcceptedAlgorithms [preauth]',
+    versions: 'since 8.5; `key type TYPE not in PubkeyAcceptedKeyTypes` from 6.8',
+    meaning: 'evidence of a refused key',
+    example: 'userauth_pubkey: signature algorithm ssh-rsa not in PubkeyAcceptedAlgorithms [preauth]',
+    begins: 'userauth_pubkey: ',
+    read: (text) =>
+      text.includes(' not in Pubkey') ? refusedKey('key algorithm not accepted')(text) : new Fact('opened'),
+  },
+];

@@ -1,0 +1,108 @@
+/** Addresses and ports as sshd writes them, read from where sshd wrote them: the end of what it appended. */
+
+import { isIP } from 'node:net';
+
+/** The longest address sshd can write: IPv6 with an embedded IPv4 and a scope (an interface name of 15). */
+const ADDRESS_LIMIT_CHARS = 64;
+const MAPPED = '::ffff:';
+
+function isIpv4(text: string, from: number): boolean {
+  let dots = 0;
+  let value = -1;
+  for (let i = from; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 46) {
+      if (value < 0) return false;
+      dots++;
+      value = -1;
+    } else if (c >= 48 && c <= 57) {
+      value = (value < 0 ? 0 : value * 10) + c - 48;
+      if (value > 255) return false;
+    } else return false;
+  }
+  return dots === 3 && value >= 0;
+}
+
+/**
+ * The address in a word, or null when it is none (a host name, `UNKNOWN`). IPv6 keeps its scope; IPv4 mapped
+ * into IPv6, as very old versions write it, is given as IPv4.
+ */
+export function addressOf(word: string): string | null {
+  if (word.length < 2 || word.length > ADDRESS_LIMIT_CHARS) return null;
+  const first = word.charCodeAt(0);
+  if (first >= 48 && first <= 57 && isIpv4(word, 0)) return word;
+  if (word.startsWith(MAPPED) && isIpv4(word, MAPPED.length)) return word.slice(MAPPED.length);
+  return isIP(word) === 6 ? word : null;
+}
+
+/** The port in `text` from `from` to its end, or -1. */
+export function portOf(text: string, from: number, end = text.length): number {
+  if (from >= end || end - from > 5) return -1;
+  let port = 0;
+  for (let i = from; i < end; i++) {
+    const c = text.charCodeAt(i) - 48;
+    if (c < 0 || c > 9) return -1;
+    port = port * 10 + c;
+  }
+  return port > 65_535 ? -1 : port;
+}
+
+/** Where the message came from, as far as it says: filled by the readers below. */
+export interface Peer {
+  /** The address, or null where the word is a name. */
+  ip: string | null;
+  /** The word itself where it is no address. */
+  name: string | null;
+  port: number | null;
+  /** Where the peer's text begins. */
+  at: number;
+  /** Where the peer's text ends. */
+  end: number;
+}
+
+/** True for what can stand where sshd prints a name or an address: no spaces, no quotes, not empty. */
+function isHostWord(word: string): boolean {
+  if (word.length === 0 || word.length > 255) return false;
+  for (let i = 0; i < word.length; i++) {
+    const c = word.charCodeAt(i);
+    if (c <= 34 || c === 39 || c === 40 || c === 41 || c > 126) return false;
+  }
+  return true;
+}
+
+function peer(word: string, port: number | null, at: number, end: number): Peer | null {
+  const ip = addressOf(word);
+  if (ip === null && !isHostWord(word)) return null;
+  return { ip, name: ip === null ? word : null, port, at, end };
+}
+
+/** `ADDR[ port PORT]` that begins at `from`; what follows is the caller's to judge. */
+export function peerFrom(text: string, from: number): Peer | null {
+  let space = text.indexOf(' ', from);
+  if (space < 0) space = text.length;
+  const word = text.slice(from, space);
+  if (text.startsWith(' port ', space)) {
+    let end = space + 6;
+    while (end < text.length && end < space + 12) {
+      const c = text.charCodeAt(end);
+      if (c < 48 || c > 57) break;
+      end++;
+    }
+    const port = portOf(text, space + 6, end);
+    return port < 0 ? null : peer(word, port, from, end);
+  }
+  return peer(word, null, from, space);
+}
+
+/** `[... ]ADDR[ port PORT]` that ends at `end`. */
+export function peerUntil(text: string, end: number): Peer | null {
+  const space = text.lastIndexOf(' ', end - 1);
+  if (space >= 0 && space >= end - 6) {
+    const port = portOf(text, space + 1, end);
+    if (port >= 0 && space >= 5 && text.startsWith(' port', space - 5)) {
+      const at = text.lastIndexOf(' ', space - 6) + 1;
+      return peer(text.slice(at, space - 5), port, at, end);
+    }
+  }
+  return peer(text.slice(space + 1, end), null, space + 1, end);
+}

@@ -1,0 +1,252 @@
+/**
+ * One connection, one story: what sshd's messages say, told as attempts and probes. A decision is told when its
+ * own line is read; a connection that ends without one becomes a probe; several lines of one attempt become one.
+ */
+
+import { Connection, fromSaved, type SavedConnection, toSaved } from './connection.ts';
+import { Due } from './due.ts';
+import type { Sighting } from './event.ts';
+import type { Fact } from './fact.ts';
+import { canOpen, find, isAnother, type Place } from './matching.ts';
+import { OPEN_LIMIT_CONNECTIONS, Table } from './table.ts';
+import { Telling } from './telling.ts';
+import { failures } from './verdict.ts';
+
+/** What `save` gives: plain JSON. */
+export interface SavedConnections {
+  readonly open: readonly SavedConnection[];
+  readonly due: unknown;
+}
+
+export class Connections {
+  readonly #table = new Table();
+  readonly #telling: Telling;
+  readonly #due = new Due();
+  readonly #over = {
+    settle: (one: Connection): void => this.#settle(one),
+    release: (one: Connection): void => this.#telling.released(one),
+  };
+
+  /** `hosts` gives the name of a host's index. */
+  constructor(hosts: (index: number) => string | null) {
+    this.#telling = new Telling(hosts);
+  }
+
+  /** What was told since the last call. */
+  take(): Sighting[] {
+    return this.#telling.take();
+  }
+
+  /** The lowest line that an event still to come can have; Infinity when none is open. */
+  firstOpenLine(): number {
+    return this.#table.firstUntoldLine();
+  }
+
+  /** Takes one fact in. */
+  apply(fact: Fact, place: Place): void {
+    this.#due.pass(place, this.#table, this.#over);
+    if (fact.says === 'refused') {
+      this.#telling.refused(fact, place);
+      return;
+    }
+    let one = find(this.#table, fact, place);
+    if (one !== undefined && isAnother(one, fact)) {
+      this.#settle(one);
+      one = undefined;
+    }
+    if (one === undefined) {
+      one = this.#open(fact, place);
+      if (one === undefined) return;
+    }
+    this.#learn(one, fact, place);
+    this.#tell(one, fact, place);
+  }
+
+  #open(fact: Fact, place: Place): Connection | undefined {
+    if (!canOpen(fact, place)) return undefined;
+    const one = new Connection();
+    one.host = place.host;
+    // The listener's own lines carry the listener's pid.
+    one.pid = fact.pid >= 0 ? fact.pid : place.pid;
+    one.ip = fact.ip;
+    one.port = fact.port;
+    this.#table.add(one);
+    const oldest = this.#table.size > OPEN_LIMIT_CONNECTIONS ? this.#table.oldest() : undefined;
+    if (oldest !== undefined) this.#settle(oldest);
+    return one;
+  }
+
+  #learn(one: Connection, fact: Fact, place: Place): void {
+    if ((one.ip === null && fact.ip !== null) || (one.port === null && fact.port !== null))
+      this.#table.setPeer(one, one.ip ?? fact.ip, one.port ?? fact.port);
+    one.name ??= fact.name;
+    if (one.user === null && fact.user !== null) one.user = fact.user;
+    if (fact.invalid !== null && one.invalid !== true) one.invalid = fact.invalid;
+    one.line = place.line;
+    one.ms = place.ms;
+    one.readMs = place.nowMs;
+    if (!fact.helper) one.pamOnly = false;
+  }
+
+  #tell(one: Connection, fact: Fact, place: Place): void {
+    const again = fact.says === 'failed' && fact.method === 'keyboard-interactive';
+    if (again && one.held === null && !one.swallow) {
+      // Without pids the `PAM:` line, which has no port, may stand as a connection of its own.
+      const loose = this.#table.search(one.host, one, true);
+      if (loose !== undefined && loose !== one && loose.decisions > 0) {
+        if (loose.held === null) one.swallow = true;
+        this.#forget(loose);
+      }
+    }
+    if (one.held !== null && !fact.helper) {
+      if (again) {
+        one.held = null;
+        one.decisions--;
+      } else this.#telling.released(one);
+    }
+    const swallow = again && one.swallow;
+    if (!fact.helper) one.swallow = false;
+    switch (fact.says) {
+      case 'accepted':
+      case 'failed':
+        this.#decide(one, fact, place, swallow);
+        break;
+      case 'pam':
+        this.#pamFailed(one, fact, place);
+        break;
+      case 'opened':
+        if (fact.first) one.opened = true;
+        one.method ??= fact.method;
+        break;
+      case 'named':
+        if (fact.first) one.named = true;
+        one.refusal ??= fact.reason;
+        break;
+      case 'evidence':
+        this.#weigh(one, fact);
+        break;
+      case 'remark':
+        one.remark ??= fact.reason;
+        if (!one.accepted) this.#wait(one);
+        break;
+      case 'ended':
+        one.remark ??= fact.reason;
+        this.#settle(one);
+        break;
+      case 'session-over':
+        if (one.accepted && fact.ip === null) this.#wait(one);
+        else if (one.accepted || fact.ip !== null) this.#forget(one);
+        break;
+      case 'refused':
+        break;
+    }
+  }
+
+  #decide(one: Connection, fact: Fact, place: Place, swallow: boolean): void {
+    if (fact.method === 'keyboard-interactive') this.#dropHelper(one);
+    if (fact.says === 'accepted') one.accepted = true;
+    one.decisions += fact.count;
+    this.#telling.decided(one, fact, place, fact.count - (swallow ? 1 : 0));
+    one.remark = null;
+    one.ending = false;
+    this.#due.delete(one);
+  }
+
+  #pamFailed(one: Connection, fact: Fact, place: Place): void {
+    this.#dropHelper(one);
+    one.method = 'keyboard-interactive';
+    for (let i = 0; i < fact.count; i++) {
+      if (one.held !== null) this.#telling.released(one);
+      one.decisions++;
+      one.held = { reason: fact.reason, line: place.line, ms: place.ms };
+      if (one.port !== null) this.#telling.released(one);
+      else this.#due.add(one);
+    }
+    one.swallow = one.port !== null;
+  }
+
+  #weigh(one: Connection, fact: Fact): void {
+    if (fact.helper) {
+      if (fact.more) {
+        if (one.pamFailures > 0) {
+          one.pamFailures += fact.count;
+          this.#wait(one);
+        }
+      } else if (fact.ip === null && fact.name === null && fact.invalid === true) one.pamUnknown++;
+      else one.pamFailures++;
+      return;
+    }
+    one.evidence = true;
+    one.method ??= fact.method;
+    one.refusal ??= fact.reason;
+    if (fact.last) this.#settle(one);
+    else if (fact.soon) this.#wait(one);
+  }
+
+  #dropHelper(one: Connection): void {
+    const helper = this.#table.helper(one.host, one.ip, one.name, one.user);
+    if (helper !== undefined && helper !== one) this.#forget(helper);
+  }
+
+  #wait(one: Connection): void {
+    one.ending = true;
+    this.#due.add(one);
+  }
+
+  #forget(one: Connection): void {
+    this.#due.delete(one);
+    this.#table.remove(one);
+  }
+
+  /** It is over: what it showed becomes its event. */
+  #settle(one: Connection): void {
+    this.#forget(one);
+    this.#telling.released(one);
+    if (one.decisions > 0 || one.accepted || this.#toldElsewhere(one)) return;
+    let helper: Connection | undefined;
+    if (failures(one) === 0) {
+      helper = this.#table.helper(one.host, one.ip, one.name, one.user);
+      if (helper !== undefined) this.#forget(helper);
+    }
+    this.#telling.over(one, helper);
+  }
+
+  /** True when a `PAM:` line, which has no port and stood by itself, has told what became of this connection. */
+  #toldElsewhere(one: Connection): boolean {
+    if (one.port === null || one.pid >= 0) return false;
+    const loose = this.#table.search(one.host, one, true);
+    if (loose === undefined || loose.decisions === 0) return false;
+    this.#table.setPeer(loose, one.ip, one.port);
+    this.#telling.released(loose);
+    this.#forget(loose);
+    return true;
+  }
+
+  /** Time passes on a quiet log. */
+  expire(nowMs: number): void {
+    this.#due.expire(nowMs, this.#table, this.#over);
+  }
+
+  /** The log ends: closes all that is open, in the order in which they were last heard of. */
+  end(): void {
+    for (const one of [...this.#table].sort((a, b) => a.line - b.line)) if (this.#table.has(one)) this.#settle(one);
+  }
+
+  /** Plain JSON: the open ones, oldest first, and when they were last looked through. */
+  save(): SavedConnections {
+    return { open: Array.from(this.#table, toSaved), due: this.#due.save() };
+  }
+
+  /** Takes over what `save` gave; what is damaged is left out. */
+  restore(saved: unknown): void {
+    const { open, due } = (saved ?? {}) as Partial<SavedConnections>;
+    this.#due.restore(due);
+    if (!Array.isArray(open)) return;
+    for (const value of open.slice(0, OPEN_LIMIT_CONNECTIONS)) {
+      const one = fromSaved(value);
+      if (one === null) continue;
+      this.#table.add(one);
+      if (one.ending || one.held !== null) this.#due.add(one);
+    }
+  }
+}

@@ -1,0 +1,123 @@
+/** Rules for the messages in which sshd decides, and for those that go with a decision. */
+
+import type { Fact, Rule, Says } from './fact.ts';
+import { userFrom } from './identity.ts';
+
+const METHODS = ['password', 'publickey', 'keyboard-interactive', 'hostbased', 'gssapi-with-mic', 'none'];
+
+/** True when the method's word can be one: sshd takes them from a fixed list, without spaces. */
+function isMethod(word: string): boolean {
+  if (METHODS.includes(word)) return true;
+  if (word.length === 0 || word.length > 64) return false;
+  for (let i = 0; i < word.length; i++) {
+    const c = word.charCodeAt(i);
+    if (!((c >= 97 && c <= 122) || (c >= 65 && c <= 90) || (c >= 48 && c <= 57) || (c >= 45 && c <= 47) || c === 95))
+      return false;
+  }
+  return true;
+}
+
+/** `METHOD[/DEVICE] for INVUSER from ADDR[ port PORT][ ssh2][: REST]` beginning at `from`. */
+function decision(says: Says, text: string, from: number): Fact | null {
+  const space = text.indexOf(' ', from);
+  if (space < 0 || !text.startsWith(' for ', space)) return null;
+  const word = text.slice(from, space);
+  if (!isMethod(word)) return null;
+  const read = userFrom(says, text, space + 5);
+  if (read === null) return null;
+  const { fact } = read;
+  let rest = read.rest;
+  const slash = word.indexOf('/');
+  fact.method = slash > 0 ? word.slice(0, slash) : word;
+  if (rest.startsWith(' ssh')) {
+    let end = 4;
+    while (end < rest.length && rest.charCodeAt(end) >= 48 && rest.charCodeAt(end) <= 57) end++;
+    rest = rest.slice(end);
+  }
+  if (rest.length > 0) {
+    if (!rest.startsWith(':')) return rest.trim() === '' ? fact : null;
+    const more = rest.slice(1).trim();
+    if (more.length > 0) {
+      if (fact.method === 'publickey' || fact.method === 'hostbased') fact.key = more;
+      else fact.reason = more;
+    }
+  }
+  return fact;
+}
+
+function failed(text: string): Fact | null {
+  const fact = decision('failed', text, 7);
+  // The method `none` is a client asking what is offered: it shows a connection, and decides nothing.
+  if (fact !== null && fact.method === 'none') {
+    fact.says = 'opened';
+    fact.method = null;
+  }
+  return fact;
+}
+
+function undecided(text: string, from: number): Fact | null {
+  const fact = decision('opened', text, from);
+  if (fact !== null) fact.key = null;
+  return fact;
+}
+
+/** `PAM: TEXT for [illegal user ]USER from HOST[ via ADDR]`; TEXT is from PAM's fixed list and has no ` for `. */
+function pam(text: string): Fact | null {
+  const start = text.indexOf(' for ', 5);
+  if (start < 0) return null;
+  const read = userFrom('pam', text, start + 5);
+  if (read === null || (read.rest !== '' && !read.rest.startsWith(' via '))) return null;
+  read.fact.method = 'keyboard-interactive';
+  read.fact.reason = text.slice(0, start);
+  return read.fact;
+}
+
+export const DECISIONS: readonly Rule[] = [
+  {
+    name: 'accepted',
+    message: 'Accepted METHOD for USER from ADDR port PORT ssh2[: KEY]',
+    versions: 'all; fingerprint as SHA256 since 6.8',
+    meaning: 'accepted',
+    example:
+      'Accepted publickey for alice from 192.0.2.10 port 50022 ssh2: ED25519 SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG',
+    begins: 'Accepted ',
+    read: (text) => decision('accepted', text, 9),
+  },
+  {
+    name: 'failed',
+    message: 'Failed METHOD for [invalid user ]USER from ADDR port PORT ssh2[: KEY]',
+    versions: 'all; some vendors without the port or ` ssh2`',
+    meaning: 'failed; with the method `none` no attempt',
+    example: 'Failed password for invalid user admin from 192.0.2.10 port 50022 ssh2',
+    begins: 'Failed ',
+    read: failed,
+  },
+  {
+    name: 'pam-failed',
+    message: 'PAM: TEXT for [illegal user ]USER from HOST',
+    versions: 'all with PAM',
+    meaning: 'failed keyboard-interactive; a `Failed` line for the same attempt is not counted again',
+    example: 'PAM: Authentication failure for illegal user admin from 192.0.2.10',
+    begins: 'PAM: ',
+    read: pam,
+  },
+  {
+    name: 'partial',
+    message: 'Partial METHOD for [invalid user ]USER from ADDR port PORT ssh2',
+    versions: 'all, with AuthenticationMethods',
+    meaning: 'no attempt: more methods are required',
+    example:
+      'Partial publickey for alice from 192.0.2.10 port 50022 ssh2: RSA SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG',
+    begins: 'Partial ',
+    read: (text) => undecided(text, 8),
+  },
+  {
+    name: 'postponed',
+    message: 'Postponed METHOD for [invalid user ]USER from ADDR port PORT ssh2 [preauth]',
+    versions: 'all',
+    meaning: 'no attempt: the exchange goes on',
+    example: 'Postponed keyboard-interactive for invalid user admin from 192.0.2.10 port 50022 ssh2 [preauth]',
+    begins: 'Postponed ',
+    read: (text) => undecided(text, 10),
+  },
+];

@@ -1,0 +1,166 @@
+/** Rules for the ends of connections that name the client the way sshd has named it since 7.5. */
+
+import { peerFrom } from './address.ts';
+import { Fact, type Rule } from './fact.ts';
+import { identity, identityThenText, userFrom } from './identity.ts';
+
+function ended(text: string, from: number, reason: string): Fact | null {
+  const fact = identity('ended', text, from);
+  if (fact === null) return null;
+  fact.reason = reason;
+  // `user USER` without a word before it: the client had logged in.
+  if (fact.user !== null && text.startsWith('user ', from)) fact.says = 'session-over';
+  return fact;
+}
+
+/** `Connection from IDENTITY timed out`, or the opening line `Connection from ADDR port PORT on ...`. */
+function connectionFrom(text: string): Fact | null {
+  if (text.endsWith(' timed out')) {
+    const fact = identity('ended', text, 16, text.length - 10);
+    if (fact !== null) fact.reason = 'timed out';
+    return fact;
+  }
+  const peer = peerFrom(text, 16);
+  if (peer === null || (peer.end !== text.length && !text.startsWith(' on ', peer.end))) return null;
+  const fact = new Fact('opened');
+  fact.ip = peer.ip;
+  fact.name = peer.name;
+  fact.port = peer.port;
+  fact.first = true;
+  return fact;
+}
+
+/** `ADDR port PORT:CODE: TEXT`, `ADDR: CODE: TEXT` up to 7.1. TEXT is up to 400 characters of the client's choice. */
+function receivedDisconnect(text: string): Fact | null {
+  const read = identityThenText('remark', text, 25);
+  if (read === null || read.fact.user !== null) return null;
+  read.fact.reason = read.rest === '' ? 'disconnected' : `disconnected: ${read.rest}`;
+  // Where there is no port there is no `Disconnected from` to follow either: both came with 7.2.
+  if (read.fact.port === null) read.fact.says = 'ended';
+  return read.fact;
+}
+
+const TOO_MANY = 'Too many authentication failures';
+
+/** `[IDENTITY]: REASON`; the reason can hold names that the client chose. */
+function disconnecting(text: string): Fact | null {
+  if (text.charCodeAt(13) === 58) {
+    const reason = text.slice(15);
+    const fact = new Fact('ended');
+    fact.reason = reason;
+    if (reason.startsWith(TOO_MANY)) {
+      fact.says = 'evidence';
+      fact.method = 'publickey';
+      fact.last = true;
+      fact.reason = TOO_MANY;
+      if (reason.startsWith(' for ', TOO_MANY.length)) fact.user = reason.slice(TOO_MANY.length + 5);
+    }
+    return fact;
+  }
+  const read = identityThenText('ended', text, 14);
+  if (read === null) return null;
+  const { fact } = read;
+  fact.reason = read.rest;
+  if (read.rest.startsWith(TOO_MANY)) {
+    fact.says = 'evidence';
+    fact.method = 'publickey';
+    fact.last = true;
+  }
+  return fact;
+}
+
+function tooMany(text: string): Fact | null {
+  const read = userFrom('evidence', text, 43);
+  if (read === null) return null;
+  read.fact.method = 'publickey';
+  read.fact.reason = 'maximum authentication attempts exceeded';
+  read.fact.soon = true;
+  return read.fact;
+}
+
+export const ENDS: readonly Rule[] = [
+  {
+    name: 'connection-closed',
+    message: 'Connection closed by [authenticating user USER |invalid user USER ]ADDR port PORT[ [preauth]]',
+    versions: 'all; user since 7.5, port since 7.2',
+    meaning: 'end; a probe if nothing was decided and it is no session',
+    example: 'Connection closed by invalid user admin 192.0.2.10 port 50022 [preauth]',
+    begins: 'Connection closed by ',
+    read: (text) => ended(text, 21, 'connection closed'),
+  },
+  {
+    name: 'connection-reset',
+    message: 'Connection reset by [authenticating user USER |invalid user USER ]ADDR port PORT[ [preauth]]',
+    versions: 'since 7.5',
+    meaning: 'end; a probe if nothing was decided and it is no session',
+    example: 'Connection reset by authenticating user root 192.0.2.10 port 50022 [preauth]',
+    begins: 'Connection reset by ',
+    read: (text) => ended(text, 20, 'connection reset'),
+  },
+  {
+    name: 'connection-from',
+    message:
+      'Connection from ADDR port PORT on ADDR2 port PORT2[ rdomain "NAME"]; Connection from [USER ]ADDR port PORT timed out',
+    versions: 'all; rdomain since 7.7',
+    meaning: 'a connection opens; or ends',
+    example: 'Connection from 192.0.2.10 port 50022 on 192.0.2.1 port 22 rdomain ""',
+    begins: 'Connection from ',
+    read: connectionFrom,
+  },
+  {
+    name: 'disconnected',
+    message: 'Disconnected from [authenticating user USER |invalid user USER |user USER ]ADDR port PORT[ [preauth]]',
+    versions: 'since 7.2; user since 7.5',
+    meaning: 'end; with `user USER` of a session, else a probe if nothing was decided',
+    example: 'Disconnected from invalid user admin 192.0.2.10 port 50022 [preauth]',
+    begins: 'Disconnected from ',
+    read: (text) => ended(text, 18, 'disconnected'),
+  },
+  {
+    name: 'received-disconnect',
+    message: 'Received disconnect from ADDR port PORT:CODE: TEXT[ [preauth]]',
+    versions: 'all; `from ADDR: CODE: TEXT` up to 7.1',
+    meaning: "the client's goodbye; TEXT is the client's choice",
+    example: 'Received disconnect from 192.0.2.10 port 50022:11: Bye Bye [preauth]',
+    begins: 'Received disconnect from ',
+    read: receivedDisconnect,
+  },
+  {
+    name: 'disconnecting',
+    message:
+      'Disconnecting [authenticating user USER |invalid user USER ]ADDR port PORT: REASON [preauth]; Disconnecting: REASON [preauth]',
+    versions: 'since 7.5; without the client before',
+    meaning: 'sshd ends the connection; `Too many authentication failures` is evidence of a failed attempt',
+    example: 'Disconnecting authenticating user root 192.0.2.10 port 50022: Too many authentication failures [preauth]',
+    begins: 'Disconnecting',
+    read: disconnecting,
+  },
+  {
+    name: 'too-many-attempts',
+    message:
+      'error: maximum authentication attempts exceeded for [invalid user ]USER from ADDR port PORT ssh2 [preauth]',
+    versions: 'since 6.9',
+    meaning: 'evidence of a failed attempt where none was logged (refused keys at INFO)',
+    example: 'error: maximum authentication attempts exceeded for root from 192.0.2.10 port 50022 ssh2 [preauth]',
+    begins: 'maximum authentication attempts exceeded fo',
+    read: tooMany,
+  },
+  {
+    name: 'session-read-error',
+    message: 'Read error from remote host ADDR port PORT: REASON',
+    versions: 'all',
+    meaning: 'end of a session',
+    example: 'Read error from remote host 192.0.2.10 port 50022: Connection reset by peer',
+    begins: 'Read error from remote host ',
+    read: (text) => identityThenText('session-over', text, 28)?.fact ?? new Fact('session-over'),
+  },
+  {
+    name: 'session-timeout',
+    message: 'Timeout, client not responding[ from user USER ADDR port PORT]',
+    versions: 'all; user and address since 7.5',
+    meaning: 'end of a session',
+    example: 'Timeout, client not responding from user alice 192.0.2.10 port 50022',
+    begins: 'Timeout, client not responding',
+    read: (text) => (text.length > 36 ? identity('session-over', text, 36) : null) ?? new Fact('session-over'),
+  },
+];

@@ -1,0 +1,64 @@
+/** From what is known of an attempt or a probe to the event that the wire carries. */
+
+import { EVENT_TEXT_LIMITS, type LoginEvent, type Outcome } from '../../protocol/event.ts';
+
+/** An event and where it was decided. */
+export interface Sighting {
+  readonly event: LoginEvent;
+  /** The number of the log line that decided it, from 1, counting from the first line this reader ever read. */
+  readonly line: number;
+}
+
+/** Lines are read byte by byte (Latin-1); text that is UTF-8 becomes what it was meant to be. */
+export function textOf(latin1: string | null, limit: number): string | null {
+  if (latin1 === null) return null;
+  let text = latin1;
+  for (let i = 0; i < latin1.length; i++)
+    if (latin1.charCodeAt(i) > 127) {
+      text = Buffer.from(latin1, 'latin1').toString('utf8');
+      break;
+    }
+  return text.length > limit ? text.slice(0, limit) : text;
+}
+
+let secondMs = Number.NaN;
+let secondText = '';
+
+/** ISO 8601 in UTC with milliseconds; null for NaN. The second is kept: lines come in order. */
+export function isoTime(ms: number): string | null {
+  if (!(ms >= 0 && ms < 8.64e15)) return null;
+  const millis = ms % 1000;
+  const second = ms - millis;
+  if (second !== secondMs) {
+    secondMs = second;
+    secondText = new Date(second).toISOString().slice(0, 20);
+  }
+  return `${secondText}${millis < 10 ? '00' : millis < 100 ? '0' : ''}${Math.floor(millis)}Z`;
+}
+
+/** What is known of an attempt or a probe, as sshd wrote it (Latin-1). */
+export interface What {
+  readonly user: string | null;
+  readonly invalid: boolean | null;
+  readonly ip: string | null;
+  readonly port: number | null;
+  readonly method: string | null;
+  readonly key: string | null;
+  readonly reason: string | null;
+}
+
+/** The event of an attempt or a probe; every text within the limits of the wire. */
+export function eventOf(outcome: Outcome, what: What, host: string | null, ms: number): LoginEvent {
+  return {
+    at: isoTime(ms),
+    outcome,
+    method: textOf(what.method, EVENT_TEXT_LIMITS.method),
+    user: textOf(what.user, EVENT_TEXT_LIMITS.user),
+    invalidUser: what.invalid,
+    ip: what.ip,
+    port: what.port,
+    host,
+    key: textOf(what.key, EVENT_TEXT_LIMITS.key),
+    reason: textOf(what.reason, EVENT_TEXT_LIMITS.reason),
+  };
+}

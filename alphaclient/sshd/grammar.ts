@@ -1,0 +1,139 @@
+/**
+ * The table of sshd's messages. A message is known by the literal characters that it begins with, looked up by
+ * its first four bytes; only then is it decoded and taken apart. What no rule knows is the radar's.
+ */
+
+import { ACCOUNTS } from './accounts.ts';
+import { DECISIONS } from './decisions.ts';
+import { ENDS } from './ends.ts';
+import type { Fact, Rule } from './fact.ts';
+import { latin1 } from './latin1.ts';
+import { NEGOTIATION } from './negotiation.ts';
+import { NOISE } from './noise.ts';
+import { PAM } from './pam.ts';
+import { REFUSALS, readDroppedSummary } from './refusals.ts';
+import { SCANNERS } from './scanners.ts';
+
+/** Every rule, in the order of the docs. */
+export const RULES: readonly Rule[] = [
+  ...DECISIONS,
+  ...ACCOUNTS,
+  ...ENDS,
+  ...SCANNERS,
+  ...NEGOTIATION,
+  ...REFUSALS,
+  ...PAM,
+  ...NOISE,
+];
+
+interface Candidate {
+  readonly rule: Rule;
+  readonly bytes: Uint8Array;
+}
+
+const encoder = new TextEncoder();
+const BY_START = new Map<number, Candidate[]>();
+
+function start(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)
+  );
+}
+
+for (const rule of RULES) {
+  const bytes = encoder.encode(rule.begins);
+  const key = start(bytes, 0);
+  const list = BY_START.get(key) ?? [];
+  list.push({ rule, bytes });
+  // The longer beginning is the more exact one: `Accepted key ` before `Accepted `.
+  list.sort((a, b) => b.bytes.length - a.bytes.length);
+  BY_START.set(key, list);
+}
+
+const PREAUTH = ' [preauth]';
+const ERROR = 0x6572726f; // erro(r: )
+const FATAL = 0x66617461; // fata(l: )
+
+function matches(bytes: Uint8Array, at: number, end: number, begins: Uint8Array): boolean {
+  if (end - at < begins.length) return false;
+  // The first four are equal: they were the key.
+  for (let i = 4; i < begins.length; i++) if (bytes[at + i] !== begins[i]) return false;
+  return true;
+}
+
+function isPreauth(bytes: Uint8Array, from: number, end: number): boolean {
+  if (end - from < PREAUTH.length || bytes[end - 1] !== 93) return false;
+  for (let i = 0; i < PREAUTH.length; i++) if (bytes[end - PREAUTH.length + i] !== PREAUTH.charCodeAt(i)) return false;
+  return true;
+}
+
+/** What the table makes of one message: filled anew by each `readMessage`, so that a million lines make no garbage. */
+export interface Reading {
+  /** The rule that knows the message, or null. */
+  rule: Rule | null;
+  /** What it says about an attempt; null when it says nothing. */
+  fact: Fact | null;
+}
+
+/** Where the message begins behind `error: ` or `fatal: `, which sshd puts before it in syslog. */
+function afterLevel(bytes: Uint8Array, from: number, end: number): number {
+  if (end - from < 8) return from;
+  const key = start(bytes, from);
+  if ((key === ERROR || key === FATAL) && bytes[from + 5] === 58 && bytes[from + 6] === 32) return from + 7;
+  return from;
+}
+
+/** Reads the message in `bytes` from `from` to `end` into `into`. Never throws, whatever the bytes are. */
+export function readMessage(bytes: Buffer, from: number, end: number, into: Reading): void {
+  into.rule = null;
+  into.fact = null;
+  const at = afterLevel(bytes, from, end);
+  if (end - at < 4) return;
+  let text = '';
+  let preauth = false;
+  const candidates = BY_START.get(start(bytes, at));
+  if (candidates !== undefined) {
+    for (const { rule, bytes: begins } of candidates) {
+      if (!matches(bytes, at, end, begins)) continue;
+      if (rule.read === undefined) {
+        into.rule = rule;
+        return;
+      }
+      if (text === '') {
+        preauth = isPreauth(bytes, at, end);
+        text = latin1(bytes, at, preauth ? end - PREAUTH.length : end);
+      }
+      const fact = rule.read(text);
+      if (fact !== null) {
+        if (preauth) fact.preauth = true;
+        into.rule = rule;
+        into.fact = fact;
+        return;
+      }
+    }
+  }
+  rare(text !== '' ? text : latin1(bytes, at, end), into);
+}
+
+const KEY_LINE = / Authentication tried for .{0,200} with correct key but not from a permitted host/;
+
+/** Messages that do not begin with words of their own. */
+function rare(text: string, into: Reading): void {
+  const summary = text.endsWith(' connections dropped') ? readDroppedSummary(text) : null;
+  if (summary !== null) {
+    into.rule = RULES.find((rule) => rule.name === 'dropped') ?? null;
+    into.fact = summary;
+  } else if (text.startsWith('/') && KEY_LINE.test(text)) {
+    const rule = RULES.find((one) => one.name === 'key-from-wrong-host');
+    into.rule = rule ?? null;
+    into.fact = rule?.read?.(text) ?? null;
+  } else if (text.startsWith('/')) {
+    // FILE:LINE or FILE line N: remarks on a configuration or key file.
+    const space = text.indexOf(' ');
+    if (/^\/[^ ]{1,400}(?::\d+:| line \d+:)/.test(text) || text.startsWith(' line ', space))
+      into.rule = RULES.find((rule) => rule.name === 'noise:etc-ssh') ?? null;
+  }
+}

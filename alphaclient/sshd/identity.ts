@@ -1,0 +1,99 @@
+/**
+ * Who a message speaks of. The client chose the user name: any bytes but NUL and `:`, so what sshd itself
+ * appended is found from the right, or before the first `:`, never by looking for a word in the name.
+ */
+
+import { peerFrom, peerUntil } from './address.ts';
+import { Fact, type Says } from './fact.ts';
+
+const INVALID = 'invalid user ';
+const ILLEGAL = 'illegal user ';
+const AUTHENTICATING = 'authenticating user ';
+const VALID = 'user ';
+
+/** The name behind an optional `invalid user ` (`illegal user ` up to 4.x and from PAM). */
+function named(fact: Fact, text: string): void {
+  if (text.startsWith(INVALID) || text.startsWith(ILLEGAL)) {
+    fact.user = text.slice(INVALID.length);
+    fact.invalid = true;
+  } else if (text === 'invalid user') {
+    // A tool between sshd and the log has folded the two spaces around an empty name.
+    fact.user = '';
+    fact.invalid = true;
+  } else {
+    fact.user = text;
+    fact.invalid = false;
+  }
+}
+
+/**
+ * `INVUSER from ADDR[ port PORT][ ssh2][: REST]` beginning at `from`: the shape of every decision. The last
+ * ` from ` before the first `:` is sshd's own, since sshd cuts names at a colon; an IPv6 address has colons, but behind
+ * that ` from `. `rest` gets what follows the address.
+ */
+export function userFrom(says: Says, text: string, from: number): { fact: Fact; rest: string } | null {
+  const colon = text.indexOf(':', from);
+  const at = text.lastIndexOf(' from ', colon < 0 ? text.length : colon);
+  // An empty name leaves `for  from`: its space is the one before `from`.
+  if (at < from) return null;
+  const peer = peerFrom(text, at + 6);
+  if (peer === null) return null;
+  const fact = new Fact(says);
+  named(fact, text.slice(from, at));
+  fact.ip = peer.ip;
+  fact.name = peer.name;
+  fact.port = peer.port;
+  return { fact, rest: peer.end === text.length ? '' : text.slice(peer.end) };
+}
+
+/** `[authenticating user USER |invalid user USER |user USER ]ADDR[ port PORT]` from `from` to `end`: since 7.5. */
+export function identity(says: Says, text: string, from: number, end = text.length): Fact | null {
+  const peer = peerUntil(text, end);
+  if (peer === null || peer.at < from) return null;
+  const fact = new Fact(says);
+  fact.ip = peer.ip;
+  fact.name = peer.name;
+  fact.port = peer.port;
+  if (peer.at === from) return fact;
+  const userEnd = peer.at - 1;
+  if (text.startsWith(INVALID, from)) {
+    fact.invalid = true;
+    fact.user = text.slice(from + INVALID.length, userEnd);
+  } else if (text.startsWith(AUTHENTICATING, from)) {
+    fact.invalid = false;
+    fact.user = text.slice(from + AUTHENTICATING.length, userEnd);
+  } else if (text.startsWith(VALID, from)) {
+    fact.invalid = false;
+    fact.user = text.slice(from + VALID.length, userEnd);
+  } else return null;
+  return fact;
+}
+
+/**
+ * An identity followed by `: REST`. Names have no colon, so the first one ends the identity, or stands inside its
+ * IPv6 address, which then reaches to the next space.
+ */
+export function identityThenText(says: Says, text: string, from: number): { fact: Fact; rest: string } | null {
+  const colon = text.indexOf(':', from);
+  if (colon < 0) return null;
+  const word = text.lastIndexOf(' ', colon) + 1;
+  let end = colon;
+  const before = identity(says, text, from, colon);
+  if (before !== null && (before.ip !== null || before.port !== null))
+    return { fact: before, rest: after(text, colon) };
+  const peer = peerFrom(text, Math.max(word, from));
+  if (peer !== null && peer.ip !== null) end = peer.end;
+  else {
+    // `2001:db8::1: TEXT`, the form without a port: the word's own last colon ends it.
+    const space = text.indexOf(' ', colon);
+    if (space < 0 || text.charCodeAt(space - 1) !== 58) return null;
+    end = space - 1;
+  }
+  const fact = identity(says, text, from, end);
+  return fact === null || fact.ip === null ? null : { fact, rest: after(text, end) };
+}
+
+function after(text: string, end: number): string {
+  if (text.charCodeAt(end) !== 58) return '';
+  return text.slice(text.charCodeAt(end + 1) === 32 ? end + 2 : end + 1);
+}

@@ -1,0 +1,75 @@
+/** One line of `journalctl -o json`, and whether sshd is who wrote it. */
+
+/** What is read of a journal entry. */
+export interface Entry {
+  readonly message: Buffer;
+  /** `sshd`: trust it; `forged`: under sshd's name, but by another program; `other`: not about sshd. */
+  readonly writer: 'sshd' | 'forged' | 'other';
+  readonly pid: number;
+  readonly host: string | null;
+  /** Unix milliseconds, NaN where the entry has no time. */
+  readonly ms: number;
+}
+
+const TAGS = ['sshd', 'sshd-session', 'sshd-auth'];
+/** Programs that write under sshd's name in good faith: sshd's own, wherever a distribution puts them. */
+const PROGRAM = /(?:^|\/)sshd(?:-session|-auth)?(?: \(deleted\))?$/;
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function number(value: unknown): number {
+  const n = typeof value === 'string' || typeof value === 'number' ? Number(value) : Number.NaN;
+  return Number.isSafeInteger(n) && n >= 0 ? n : -1;
+}
+
+/** `MESSAGE` is text, or an array of byte values where it is no valid UTF-8; a field given twice is an array too. */
+function messageOf(value: unknown): Buffer | null {
+  if (typeof value === 'string') return Buffer.from(value, 'utf8');
+  if (!Array.isArray(value)) return null;
+  if (typeof value[0] === 'string') return Buffer.from(value[0], 'utf8');
+  return Buffer.from(value.filter((byte): byte is number => typeof byte === 'number'));
+}
+
+/**
+ * sshd runs as root, and its entries say so: journald fills the fields that begin with `_` from what the kernel knows of
+ * the sender, and no sender can choose them. Entries without them (exported, or stripped) are taken at their word.
+ */
+function isForged(entry: Readonly<Record<string, unknown>>): boolean {
+  const exe = text(entry['_EXE']);
+  if (exe !== null && !PROGRAM.test(exe)) return true;
+  const uid = text(entry['_UID']);
+  if (uid !== null && uid !== '0' && exe === null) return true;
+  const comm = text(entry['_COMM']);
+  if (exe === null && comm !== null && !TAGS.includes(comm)) return true;
+  const transport = text(entry['_TRANSPORT']);
+  return transport === 'kernel' || transport === 'audit';
+}
+
+/** Reads a line that begins with `{`; null when it is no journal entry. */
+export function readEntry(line: Buffer): Entry | null {
+  let entry: Record<string, unknown>;
+  try {
+    const value: unknown = JSON.parse(line.toString('utf8'));
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+    entry = value as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+  const message = messageOf(entry['MESSAGE']);
+  if (message === null) return null;
+  const tag = text(entry['SYSLOG_IDENTIFIER']) ?? text(entry['_COMM']);
+  const writer = tag === null || !TAGS.includes(tag) ? 'other' : isForged(entry) ? 'forged' : 'sshd';
+  const micros = number(entry['_SOURCE_REALTIME_TIMESTAMP']);
+  const received = number(entry['__REALTIME_TIMESTAMP']);
+  const at = micros >= 0 ? micros : received;
+  const sent = number(entry['SYSLOG_PID']);
+  return {
+    message,
+    writer,
+    pid: sent >= 0 ? sent : number(entry['_PID']),
+    host: text(entry['_HOSTNAME']),
+    ms: at >= 0 ? Math.floor(at / 1000) : Number.NaN,
+  };
+}

@@ -1,0 +1,60 @@
+/** Which connection a message speaks of, and whether it can be the first that does. */
+
+import type { Connection } from './connection.ts';
+import type { Fact } from './fact.ts';
+import type { Table } from './table.ts';
+
+/** Where a message stood. */
+export interface Place {
+  /** Index of the host. */
+  readonly host: number;
+  readonly pid: number;
+  /** Unix milliseconds, NaN where the log has no time. */
+  readonly ms: number;
+  readonly line: number;
+  readonly nowMs: number;
+}
+
+/** The open connection that the message speaks of: by pid, by address and port, by what else it names. */
+export function find(table: Table, fact: Fact, place: Place): Connection | undefined {
+  const { host } = place;
+  if (fact.pid >= 0) {
+    const one = table.byPid(host, fact.pid);
+    if (one !== undefined) return one;
+  } else if (place.pid >= 0) {
+    const one = table.byPid(host, place.pid);
+    if (one !== undefined) return one;
+  }
+  if (fact.helper) return undefined;
+  if (fact.ip !== null && fact.port !== null) {
+    const one = table.byPeer(host, fact.ip, fact.port);
+    if (one !== undefined || place.pid >= 0) return one;
+    return table.search(host, fact, true);
+  }
+  if (fact.ip === null && fact.name === null)
+    return place.pid < 0 && fact.user !== null ? table.ofUser(host, fact.user) : undefined;
+  // A port-less line: in a log without pids, or the last line of a session's or an old child's pid.
+  if (place.pid < 0 || fact.says === 'ended') return table.search(host, fact, false);
+  return undefined;
+}
+
+/** True when the pid or the port has been taken by a new connection. */
+export function isAnother(one: Connection, fact: Fact): boolean {
+  if (fact.ip !== null && one.ip !== null && fact.ip !== one.ip) return true;
+  if (fact.port !== null && one.port !== null && fact.port !== one.port) return true;
+  if (fact.more || fact.says === 'remark' || fact.says === 'ended' || fact.says === 'session-over') return false;
+  if (one.accepted) return !(fact.says === 'evidence' && !fact.helper);
+  if (!fact.first) return false;
+  return fact.says === 'opened' ? one.opened || !one.pamOnly : one.named || one.decisions > 0;
+}
+
+/** True when the message can open a connection; false for one that only goes on with what must be known already. */
+export function canOpen(fact: Fact, place: Place): boolean {
+  const nowhere = place.pid < 0 && fact.ip === null;
+  if (fact.more || fact.says === 'session-over') return false;
+  if (fact.says === 'remark' && (nowhere || (fact.ip !== null && !fact.preauth))) return false;
+  if (fact.says === 'ended' && (nowhere || (!fact.preauth && fact.port === null))) return false;
+  if (nowhere && (fact.says === 'named' || (fact.says === 'evidence' && !fact.last) || fact.says === 'opened'))
+    return false;
+  return true;
+}

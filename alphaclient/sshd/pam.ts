@@ -1,0 +1,101 @@
+/** Rules for what PAM's modules write under sshd's tag: not sshd's words, and evidence at most. */
+
+import { addressOf } from './address.ts';
+import { Fact, type Rule } from './fact.ts';
+
+const RHOST = ' rhost=';
+const USER = ' user=';
+
+/** `...; logname= uid=0 euid=0 tty=ssh ruser= rhost=HOST[  user=USER]`: the host is what sshd knows, the user ends the line. */
+function failure(text: string): Fact | null {
+  const fact = new Fact('evidence');
+  fact.method = 'password';
+  fact.reason = 'PAM: authentication failure';
+  fact.helper = true;
+  // ruser and logname are empty for sshd, so the first rhost= is PAM's own.
+  const at = text.indexOf(RHOST);
+  if (at < 0) return fact;
+  let end = text.indexOf(' ', at + RHOST.length);
+  if (end < 0) end = text.length;
+  const host = text.slice(at + RHOST.length, end);
+  fact.ip = addressOf(host);
+  if (fact.ip === null && host !== '') fact.name = host;
+  const user = text.indexOf(USER, end - 1);
+  if (user >= 0) fact.user = text.slice(user + USER.length);
+  return fact;
+}
+
+function unknownUser(): Fact {
+  const fact = new Fact('evidence');
+  fact.method = 'password';
+  fact.reason = 'PAM: user unknown';
+  fact.invalid = true;
+  fact.helper = true;
+  return fact;
+}
+
+/** `PAM N more authentication failure(s); ...`: a summary of failures that mostly have their own lines. */
+function more(text: string): Fact | null {
+  if (!text.includes(' more authentication failure')) return null;
+  const fact = failure(text);
+  if (fact !== null) fact.more = true;
+  if (fact !== null) fact.count = Math.min(Math.max(Number.parseInt(text.slice(4), 10) || 0, 0), MORE_LIMIT);
+  return fact;
+}
+
+/** sshd lets nobody try more often than MaxAuthTries on a connection; a hundred is far above any setting in use. */
+const MORE_LIMIT = 100;
+
+export const PAM_FAILURE = 'pam-failure';
+export const PAM_MORE = 'pam-more-failures';
+export const PAM_UNKNOWN = 'pam-user-unknown';
+
+export const PAM: readonly Rule[] = [
+  {
+    name: PAM_FAILURE,
+    message:
+      'pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=HOST[  user=USER]',
+    versions: 'Linux-PAM',
+    meaning: 'evidence of a failed attempt, whose own line may come',
+    example:
+      'pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=root',
+    begins: 'pam_unix(sshd:auth): authentication failure',
+    read: failure,
+  },
+  {
+    name: 'pam-failure-old',
+    message: 'authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost=HOST[  user=USER]',
+    versions: 'Linux-PAM before 0.99, tag sshd(pam_unix)',
+    meaning: 'evidence of a failed attempt, whose own line may come',
+    example: 'authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost=192.0.2.10  user=root',
+    begins: 'authentication failure; ',
+    read: failure,
+  },
+  {
+    name: PAM_UNKNOWN,
+    message: 'pam_unix(sshd:auth): check pass; user unknown',
+    versions: 'Linux-PAM',
+    meaning: 'evidence of a failed attempt, whose own line may come',
+    example: 'pam_unix(sshd:auth): check pass; user unknown',
+    begins: 'pam_unix(sshd:auth): check pass; user unknown',
+    read: unknownUser,
+  },
+  {
+    name: PAM_MORE,
+    message: 'PAM N more authentication failure(s); logname= ... rhost=HOST[  user=USER]',
+    versions: 'Linux-PAM',
+    meaning: 'summary at the end; evidence where the failures have no lines of their own',
+    example: 'PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=root',
+    begins: 'PAM ',
+    read: more,
+  },
+  {
+    name: 'pam-session-closed',
+    message: 'pam_unix(sshd:session): session closed for user USER',
+    versions: 'Linux-PAM',
+    meaning: 'end of a session',
+    example: 'pam_unix(sshd:session): session closed for user alice',
+    begins: 'pam_unix(sshd:session): session closed for user ',
+    read: () => new Fact('session-over'),
+  },
+];

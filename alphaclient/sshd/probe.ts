@@ -1,0 +1,69 @@
+/** What the rules for connections that never come to a login share. */
+
+import { peerFrom, peerUntil } from './address.ts';
+import { Fact, type Rule, type Says } from './fact.ts';
+import { identityThenText } from './identity.ts';
+
+export const PROBE = 'end; a probe unless an attempt was seen';
+export const NEXT = 'remark; the connection ends with the next line';
+export const AT = '192.0.2.10 port 50022';
+
+/** A rule in one go: these have no more to say. */
+export function row(
+  name: string,
+  versions: string,
+  meaning: string,
+  begins: string,
+  message: string,
+  example: string,
+  read: (text: string) => Fact | null,
+): Rule {
+  return { name, versions, meaning, begins, message, example, read };
+}
+
+/** The fact of a connection that is over; `[preauth]` or not, no session can end in these lines. */
+export function from(
+  peer: { ip: string | null; name: string | null; port: number | null },
+  reason: string,
+  says: Says = 'ended',
+): Fact {
+  const fact = new Fact(says);
+  fact.ip = peer.ip;
+  fact.name = peer.name;
+  fact.port = peer.port;
+  fact.reason = reason;
+  // No [preauth] is on these lines, but no session can end in them.
+  fact.preauth = true;
+  return fact;
+}
+
+/** `... from ADDR[ port PORT]` at the end, whatever the client's text before it is. */
+export function endsWithPeer(text: string, reason: string): Fact | null {
+  const peer = peerUntil(text, text.length);
+  if (peer === null || peer.ip === null || !text.endsWith(' from ', peer.at)) return null;
+  return from(peer, reason);
+}
+
+/** `ADDR port PORT` at `at`, whatever follows. */
+export function leading(text: string, at: number, reason: string): Fact | null {
+  const peer = peerFrom(text, at);
+  return peer === null ? null : from(peer, reason);
+}
+
+/** An identity at `at`, then `: REASON`. */
+export function then(text: string, at: number): Fact | null {
+  const read = identityThenText('ended', text, at);
+  if (read === null) return null;
+  read.fact.reason = read.rest;
+  read.fact.preauth = true;
+  return read.fact;
+}
+
+/** A reason without an address: the next line has it. */
+export function remark(reason: string): () => Fact {
+  return () => {
+    const fact = new Fact('remark');
+    fact.reason = reason;
+    return fact;
+  };
+}

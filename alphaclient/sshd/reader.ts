@@ -1,0 +1,252 @@
+/**
+ * From the bytes of a log to attempts and probes: lines, their prefix, sshd's message, its connection.
+ * Pure: the clock and the file's time come in; what it remembers can be saved and taken up again.
+ */
+
+import { LogClock } from './clock.ts';
+import { Connections } from './connections.ts';
+import { isoTime, type Sighting, textOf } from './event.ts';
+import { decides } from './fact.ts';
+import { Forgeries, type Forgery } from './forgeries.ts';
+import { type Reading, readMessage } from './grammar.ts';
+import { Hosts } from './hosts.ts';
+import { Joiner } from './joiner.ts';
+import { readEntry } from './journal.ts';
+import { latin1 } from './latin1.ts';
+import { Prefix } from './prefix.ts';
+import { Radar, type UnknownShape } from './radar.ts';
+import type { Inspection, ReadContext, ReaderState } from './reading.ts';
+import { LastDecision, REPEAT_LIMIT, readLastRepeated, readRepeat } from './repeats.ts';
+
+export type { Sighting } from './event.ts';
+export type { Forgery } from './forgeries.ts';
+export type { UnknownShape } from './radar.ts';
+export type { Inspection, ReadContext, ReaderState } from './reading.ts';
+
+const STATE_VERSION = 1;
+const LF = 10;
+const CR = 13;
+
+export class Reader {
+  readonly #clock = new LogClock();
+  readonly #prefix = new Prefix(this.#clock);
+  readonly #hosts = new Hosts();
+  readonly #connections = new Connections((index) => this.#hosts.name(index));
+  readonly #radar = new Radar();
+  readonly #joiner = new Joiner();
+  readonly #reading: Reading = { rule: null, fact: null };
+  #place: { host: number; pid: number; ms: number; line: number; nowMs: number } = {
+    host: 0,
+    pid: -1,
+    ms: Number.NaN,
+    line: 0,
+    nowMs: 0,
+  };
+  #lines = 0;
+  #unknown = 0;
+  readonly #forgeries = new Forgeries();
+  /** True once a line without any prefix was sshd's: then others without are its as well. */
+  #raw = false;
+  readonly #last = new LastDecision();
+  #writer = 'other';
+
+  /** `saved` is what `save` gave; a damaged or foreign state starts anew. */
+  constructor(saved?: ReaderState | null) {
+    if (saved?.['version'] === STATE_VERSION) this.#restore(saved);
+  }
+
+  /** Takes whole lines, each ended by LF; gives what they decide, in order. Never throws, whatever the bytes are. */
+  read(bytes: Uint8Array, context: ReadContext): Sighting[] {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#clock.writtenMs = context.writtenMs;
+    this.#clock.timeZone = context.timeZone;
+    this.#place.nowMs = context.nowMs;
+    let from = 0;
+    while (from < buffer.length) {
+      let end = buffer.indexOf(LF, from);
+      if (end < 0) end = buffer.length;
+      this.#lines++;
+      this.#line(buffer, from, end);
+      from = end + 1;
+    }
+    return this.#connections.take();
+  }
+
+  #line(buffer: Buffer, from: number, end: number): void {
+    if (this.#joiner.holds) {
+      this.#joiner.take(buffer.subarray(from, end), this.#lines, this.#rawMessage);
+      return;
+    }
+    const prefix = this.#prefix;
+    const cr = end > from && buffer[end - 1] === CR;
+    prefix.read(buffer, from, cr ? end - 1 : end);
+    this.#writer = prefix.writer;
+    switch (prefix.writer) {
+      case 'other':
+        return;
+      case 'sshd': {
+        const place = this.#place;
+        place.host = this.#hosts.index(buffer, prefix.hostFrom, prefix.hostEnd);
+        place.pid = prefix.pid;
+        place.ms = prefix.ms;
+        place.line = this.#lines;
+        this.#message(buffer, prefix.from, prefix.end);
+        return;
+      }
+      case 'raw':
+        if (prefix.from < end) this.#joiner.take(buffer.subarray(prefix.from, end), this.#lines, this.#rawMessage);
+        return;
+      case 'json':
+        this.#entry(buffer.subarray(from, end));
+        return;
+      case 'repeated':
+        this.#again(readLastRepeated(buffer, prefix.from, prefix.end), prefix.ms);
+    }
+  }
+
+  readonly #rawMessage = (message: Buffer, line: number): void => {
+    const place = this.#place;
+    this.#writer = 'raw';
+    place.host = 0;
+    place.pid = -1;
+    place.ms = Number.NaN;
+    place.line = line;
+    this.#message(message, 0, message.length);
+  };
+
+  #entry(line: Buffer): void {
+    const entry = readEntry(line);
+    if (entry === null || entry.writer === 'other') return;
+    this.#writer = entry.writer;
+    if (entry.writer === 'forged') {
+      this.#forgeries.saw(entry.message, isoTime(entry.ms), this.#lines);
+      return;
+    }
+    const place = this.#place;
+    place.host = this.#hosts.named(entry.host);
+    place.pid = entry.pid;
+    place.ms = entry.ms;
+    place.line = this.#lines;
+    this.#message(entry.message, 0, entry.message.length);
+  }
+
+  #message(buffer: Buffer, from: number, end: number): void {
+    const place = this.#place;
+    const repeat = readRepeat(buffer, from, end);
+    if (repeat !== null) {
+      const whole = this.#last.whole(latin1(buffer, repeat.from, repeat.end), place.pid, place.host);
+      this.#times(whole, repeat.count);
+      return;
+    }
+    readMessage(buffer, from, end, this.#reading);
+    const { rule, fact } = this.#reading;
+    if (rule === null) {
+      // Without a prefix only a log that has shown itself as sshd's own is.
+      if ((this.#writer !== 'raw' || this.#raw) && end > from) {
+        this.#unknown++;
+        this.#radar.saw(textOf(latin1(buffer, from, end), 1_023) ?? '', isoTime(place.ms));
+      }
+      return;
+    }
+    if (this.#writer === 'raw') this.#raw = true;
+    if (fact === null) return;
+    if (decides(fact)) this.#last.set(latin1(buffer, from, end), place.pid, place.host, place.line);
+    this.#connections.apply(fact, place);
+  }
+
+  /** `last message repeated N times`: the line before it, of whatever program, came again. */
+  #again(count: number, ms: number): void {
+    const last = this.#last.before(this.#lines);
+    if (count === 0 || last === null) return;
+    const place = this.#place;
+    place.pid = last.pid;
+    place.host = last.host;
+    place.ms = ms;
+    place.line = this.#lines;
+    this.#times(last.message, count);
+    this.#last.set(last.message, last.pid, last.host, this.#lines);
+  }
+
+  #times(message: string, count: number): void {
+    const bytes = Buffer.from(message, 'latin1');
+    readMessage(bytes, 0, bytes.length, this.#reading);
+    const { rule, fact } = this.#reading;
+    if (rule === null) {
+      this.#unknown++;
+      this.#radar.saw(message, isoTime(this.#place.ms));
+    }
+    if (fact === null) return;
+    if (decides(fact) || fact.helper) fact.count = Math.min(fact.count * count, REPEAT_LIMIT);
+    fact.first = false;
+    this.#connections.apply(fact, this.#place);
+  }
+
+  /** Connections that are over by time on a log that says nothing; called every few seconds when caught up. */
+  expire(nowMs: number): Sighting[] {
+    this.#connections.expire(nowMs);
+    return this.#connections.take();
+  }
+
+  /** The log ends here: what is still open becomes its event. */
+  end(): Sighting[] {
+    this.#joiner.end(this.#rawMessage);
+    this.#connections.end();
+    return this.#connections.take();
+  }
+
+  /** Since the beginning of this reader's state. */
+  counts(): { lines: number; unknown: number; forged: number } {
+    return { lines: this.#lines, unknown: this.#unknown, forged: this.#forgeries.count };
+  }
+
+  /** The shapes of messages that no rule knows, most frequent first. */
+  shapes(): readonly UnknownShape[] {
+    return this.#radar.shapes();
+  }
+
+  /** The first lines that other programs wrote under sshd's name. */
+  forgeries(): readonly Forgery[] {
+    return this.#forgeries.samples;
+  }
+
+  /** The lowest line that an event still to come can have. */
+  firstOpenLine(): number {
+    return this.#connections.firstOpenLine();
+  }
+
+  /** What the last line came to, for people who ask why. */
+  inspect(): Inspection {
+    return { writer: this.#writer, ...this.#reading };
+  }
+
+  /** What must outlive a restart. */
+  save(): ReaderState {
+    return {
+      version: STATE_VERSION,
+      lines: this.#lines,
+      unknown: this.#unknown,
+      forgeries: this.#forgeries.save(),
+      raw: this.#raw,
+      last: this.#last.save(),
+      previousMs: Number.isNaN(this.#clock.previousMs) ? null : this.#clock.previousMs,
+      hosts: this.#hosts.save(),
+      joiner: this.#joiner.save(),
+      connections: this.#connections.save(),
+      shapes: this.#radar.shapes(),
+    };
+  }
+
+  #restore(saved: ReaderState): void {
+    const count = (name: string): number => (Number.isSafeInteger(saved[name]) ? (saved[name] as number) : 0);
+    this.#lines = count('lines');
+    this.#unknown = count('unknown');
+    this.#raw = saved['raw'] === true;
+    if (typeof saved['previousMs'] === 'number') this.#clock.previousMs = saved['previousMs'];
+    this.#forgeries.restore(saved['forgeries']);
+    this.#last.restore(saved['last']);
+    this.#hosts.restore(saved['hosts']);
+    this.#joiner.restore(saved['joiner']);
+    this.#connections.restore(saved['connections']);
+    this.#radar.restore(saved['shapes']);
+  }
+}

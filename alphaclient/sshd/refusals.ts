@@ -1,0 +1,112 @@
+/** Rules for connections that sshd itself cuts off: at accept, by configuration, for taking too long. */
+
+import { addressOf, peerFrom, portOf } from './address.ts';
+import { Fact, type Rule } from './fact.ts';
+import { userFrom } from './identity.ts';
+import { AT, from, PROBE, row } from './probe.ts';
+
+/** `ADDR port PORT`; `connection from ADDR to ADDR2, pid = N` since 9.8, written by the listener. */
+function timeout(text: string): Fact | null {
+  const reason = 'timeout before authentication';
+  if (text.startsWith('connection from ', 34)) {
+    const peer = peerFrom(text, 50);
+    if (peer === null) return null;
+    const fact = from(peer, reason);
+    const pid = text.lastIndexOf(' pid = ');
+    if (pid > 0) fact.pid = Number.parseInt(text.slice(pid + 7), 10) || -1;
+    return fact;
+  }
+  const peer = peerFrom(text, 34);
+  return peer === null || peer.end !== text.length ? null : from(peer, reason);
+}
+
+/** The most events one summary line can stand for: a line is no proof of more, and memory is bounded. */
+export const SUMMARY_LIMIT_EVENTS = 100_000;
+
+/**
+ * `#N from [ADDR]:PORT on [ADDR2]:PORT2 REASON`, and the summary
+ * `REASON: logging rate-limited: additional N connections dropped`, whose N counts.
+ */
+function drop(text: string): Fact | null {
+  const summary = readDroppedSummary(text);
+  if (summary !== null) return summary;
+  const open = text.indexOf(' from [', 15);
+  const close = text.indexOf(']:', open);
+  if (open < 0 || close < 0) return null;
+  const space = text.indexOf(' ', close);
+  const ip = addressOf(text.slice(open + 7, close));
+  const port = portOf(text, close + 2, space < 0 ? text.length : space);
+  if (ip === null || port < 0) return null;
+  const on = text.indexOf(']:', space);
+  const why = on < 0 ? -1 : text.indexOf(' ', on);
+  return from({ ip, name: null, port }, why < 0 ? 'connection dropped' : `dropped: ${text.slice(why + 1)}`, 'refused');
+}
+
+/** `additional N connections dropped` at the end of a message, or null. */
+export function readDroppedSummary(text: string): Fact | null {
+  const at = text.lastIndexOf('additional ');
+  if (at < 0 || !text.endsWith(' connections dropped')) return null;
+  const count = Number.parseInt(text.slice(at + 11), 10);
+  if (!(count >= 0)) return null;
+  const fact = new Fact('refused');
+  fact.count = Math.min(count, SUMMARY_LIMIT_EVENTS);
+  fact.reason = 'dropped: logging rate-limited';
+  return fact;
+}
+
+/** `NAME (ADDR)` of TCP wrappers; the name is what the client's DNS says. */
+function wrappers(text: string): Fact | null {
+  const fact = new Fact('refused');
+  fact.reason = 'refused by TCP wrappers';
+  const open = text.lastIndexOf(' (');
+  if (open > 0 && text.endsWith(')')) fact.ip = addressOf(text.slice(open + 2, -1));
+  fact.ip ??= addressOf(text.slice(21, open > 0 ? open : text.length));
+  return fact;
+}
+
+function prohibited(text: string): Fact | null {
+  const read = userFrom('ended', text, 43);
+  if (read === null) return null;
+  read.fact.reason = 'administratively prohibited';
+  read.fact.preauth = true;
+  return read.fact;
+}
+
+export const REFUSALS: readonly Rule[] = [
+  row(
+    'timeout',
+    'up to 9.7; port since 7.3; since 9.8 by the listener, with the pid',
+    PROBE,
+    'Timeout before authentication for ',
+    'Timeout before authentication for ADDR port PORT; ... for connection from ADDR to ADDR2, pid = N',
+    `fatal: Timeout before authentication for ${AT}`,
+    timeout,
+  ),
+  row(
+    'dropped',
+    'since 7.x; penalties since 9.8',
+    'a probe; the summary counts as many as it says',
+    'drop connection ',
+    'drop connection #N from [ADDR]:PORT on [ADDR2]:PORT2 REASON',
+    'drop connection #0 from [192.0.2.10]:50022 on [192.0.2.1]:22 penalty: failed authentication',
+    drop,
+  ),
+  row(
+    'refused-by-wrappers',
+    'builds with libwrap',
+    'a probe',
+    'refused connect from ',
+    'refused connect from NAME (ADDR)',
+    'refused connect from client.example (192.0.2.10)',
+    wrappers,
+  ),
+  row(
+    'prohibited',
+    'since 9.9',
+    PROBE,
+    'administratively prohibited connection for ',
+    'administratively prohibited connection for [invalid user ]USER from ADDR port PORT',
+    `administratively prohibited connection for bob from ${AT}`,
+    prohibited,
+  ),
+];

@@ -1,0 +1,71 @@
+/** Lines that stand for several: rsyslog's `message repeated N times: [ MSG]`, syslogd's `last message repeated N times`. */
+
+import { latin1 } from './latin1.ts';
+
+/** The most events one line can stand for: a line is no proof of more, and memory is bounded. */
+export const REPEAT_LIMIT = 100_000;
+
+const REPEATED = 'message repeated ';
+const LAST = 'last message repeated ';
+
+/** How often, and where the repeated message stands in the bytes; null when it is no such line. */
+export function readRepeat(
+  bytes: Buffer,
+  from: number,
+  end: number,
+): { count: number; from: number; end: number } | null {
+  // `mess`: the only thing sshd's tag is followed by that begins so.
+  if (bytes[from] !== 109 || bytes[from + 1] !== 101 || bytes[from + 2] !== 115 || bytes[from + 3] !== 115) return null;
+  const head = latin1(bytes, from, Math.min(end, from + 48));
+  if (!head.startsWith(REPEATED)) return null;
+  const count = Number.parseInt(head.slice(REPEATED.length), 10);
+  const open = head.indexOf(' times: [');
+  if (!(count > 0) || open < 0) return null;
+  let at = from + open + 9;
+  if (bytes[at] === 32) at++;
+  const last = bytes[end - 1] === 93 ? end - 1 : end;
+  return { count: Math.min(count, REPEAT_LIMIT), from: at, end: Math.max(last, at) };
+}
+
+/** N of `last message repeated N times`, 0 when it is another line. */
+export function readLastRepeated(bytes: Buffer, from: number, end: number): number {
+  const text = latin1(bytes, from, Math.min(end, from + 64));
+  if (!text.startsWith(LAST)) return 0;
+  const count = Number.parseInt(text.slice(LAST.length), 10);
+  return count > 0 ? Math.min(count, REPEAT_LIMIT) : 0;
+}
+
+/** The last message that decided, for lines that say that it came again. */
+export class LastDecision {
+  #last: { readonly message: string; readonly pid: number; readonly host: number; readonly line: number } | null = null;
+
+  set(message: string, pid: number, host: number, line: number): void {
+    this.#last = { message, pid, host, line };
+  }
+
+  /** What is repeated: older rsyslogs cut it, so the whole is taken from the line before where that begins alike. */
+  whole(message: string, pid: number, host: number): string {
+    const last = this.#last;
+    return last !== null && last.pid === pid && last.host === host && last.message.startsWith(message)
+      ? last.message
+      : message;
+  }
+
+  /** The decision in the line right before `line`, or null: `last message repeated` speaks of any program's. */
+  before(line: number): { readonly message: string; readonly pid: number; readonly host: number } | null {
+    return this.#last !== null && this.#last.line === line - 1 ? this.#last : null;
+  }
+
+  /** Plain JSON. */
+  save(): unknown {
+    return this.#last;
+  }
+
+  /** Takes over what `save` gave; anything else is ignored. */
+  restore(saved: unknown): void {
+    const { message, pid, host, line } = (saved ?? {}) as Record<string, unknown>;
+    if (typeof message !== 'string' || typeof pid !== 'number' || typeof host !== 'number' || typeof line !== 'number')
+      return;
+    this.#last = { message, pid, host, line };
+  }
+}

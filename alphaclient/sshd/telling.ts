@@ -1,0 +1,68 @@
+/** What is told: the events of decisions, of held lines, of refusals, of connections that are over. */
+
+import type { Outcome } from '../../protocol/event.ts';
+import type { Connection } from './connection.ts';
+import { eventOf, type Sighting, type What } from './event.ts';
+import type { Fact } from './fact.ts';
+import type { Place } from './matching.ts';
+import { verdict } from './verdict.ts';
+
+export class Telling {
+  #out: Sighting[] = [];
+  readonly #hosts: (index: number) => string | null;
+
+  /** `hosts` gives the name of a host's index. */
+  constructor(hosts: (index: number) => string | null) {
+    this.#hosts = hosts;
+  }
+
+  /** What was told since the last call. */
+  take(): Sighting[] {
+    const out = this.#out;
+    this.#out = [];
+    return out;
+  }
+
+  #tell(outcome: Outcome, what: What, host: number, ms: number, line: number): void {
+    this.#out.push({ event: eventOf(outcome, what, this.#hosts(host), ms), line });
+  }
+
+  /** Connections refused at accept: a probe each. */
+  refused(fact: Fact, place: Place): void {
+    const { ip, port, reason } = fact;
+    const what = { user: null, invalid: null, ip, port, method: null, key: null, reason };
+    for (let i = 0; i < fact.count; i++) this.#tell('probe', what, place.host, place.ms, place.line);
+  }
+
+  /** An `Accepted` or `Failed` line, `times` times. */
+  decided(one: Connection, fact: Fact, place: Place, times: number): void {
+    const accepted = fact.says === 'accepted';
+    const what = {
+      user: fact.user,
+      invalid: fact.invalid,
+      ip: fact.ip ?? one.ip,
+      port: fact.port ?? one.port,
+      method: fact.method,
+      key: fact.key,
+      reason: fact.reason ?? (accepted ? null : one.refusal),
+    };
+    for (let i = 0; i < times; i++)
+      this.#tell(accepted ? 'accepted' : 'failed', what, place.host, place.ms, place.line);
+  }
+
+  /** A held `PAM:` failure: its `Failed` line is not coming, or has nothing to add. */
+  released(one: Connection): void {
+    const { held, user, invalid, ip, port, refusal } = one;
+    if (held === null) return;
+    one.held = null;
+    one.swallow = true;
+    const what = { user, invalid, ip, port, method: 'keyboard-interactive', key: null, reason: refusal ?? held.reason };
+    this.#tell('failed', what, one.host, held.ms, held.line);
+  }
+
+  /** A connection that is over without a decision of its own. */
+  over(one: Connection, helper: Connection | undefined): void {
+    const { outcome, times, what } = verdict(one, helper);
+    for (let i = 0; i < times; i++) this.#tell(outcome, what, one.host, one.ms, one.line);
+  }
+}

@@ -1,0 +1,35 @@
+/** What a connection becomes that ended without a decision of its own: a probe, or failures that only others told of. */
+
+import type { Outcome } from '../../protocol/event.ts';
+import type { Connection } from './connection.ts';
+import type { What } from './event.ts';
+
+/**
+ * How many decisions are evident though no line of sshd told them. PAM writes `check pass` for each failure of an
+ * unknown user, but `authentication failure` once, with a summary of the others at the end.
+ */
+export function failures(one: Connection): number {
+  return Math.max(one.pamFailures, one.pamUnknown, one.evidence ? 1 : 0);
+}
+
+/** The event of a connection that is over, and how many of it; `helper` is PAM's process that spoke for it. */
+export function verdict(one: Connection, helper?: Connection): { outcome: Outcome; times: number; what: What } {
+  const failed = failures(helper ?? one);
+  // `check pass; user unknown` of a helper says neither who nor where from.
+  const silent = one.pamOnly && one.pamFailures === 0;
+  const method = one.method ?? (helper === undefined ? 'password' : 'keyboard-interactive');
+  const reason = one.refusal ?? one.remark ?? (failed > 0 ? 'PAM: authentication failure' : 'connection left open');
+  return {
+    outcome: failed > 0 ? 'failed' : 'probe',
+    times: silent ? 0 : Math.max(failed, 1),
+    what: {
+      user: one.user ?? helper?.user ?? null,
+      invalid: one.invalid,
+      ip: one.ip ?? helper?.ip ?? null,
+      port: one.port,
+      method: failed > 0 ? method : null,
+      key: null,
+      reason,
+    },
+  };
+}

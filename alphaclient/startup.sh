@@ -5,19 +5,23 @@
 set -u
 
 state=${ALPHACLIENT_STATE:-/var/lib/alphaclient}
-agent_pid_file=/run/alphaclient.pid
+# As sshd.conf names it.
+host_key=/var/lib/alphaclient/ssh_host_ed25519_key
 
 health() {
-  local pid stat
   # Looked up, not connected to: a connection would be a probe in sshd's log, and counted.
   awk '$2 ~ /:0016$/ && $4 == "0A" { found = 1 } END { exit !found }' /proc/net/tcp /proc/net/tcp6 2>/dev/null \
     || { echo 'sshd does not listen'; return 1; }
-  pid=$(cat "$agent_pid_file") && stat=$(cat "/proc/$pid/stat") \
-    || { echo 'the agent does not run'; return 1; }
-  # After the command's name in brackets comes the state: T is stopped, Z dead.
-  case ${stat##*) } in
-    [TtZX]*) echo 'the agent does not run'; return 1 ;;
-  esac
+  # The agent renews its sign of life every second; one that hangs does not.
+  [ -n "$(find "$state/alive.json" -newermt '-10 seconds' 2>/dev/null)" ] \
+    || { echo 'the agent gives no sign of life'; return 1; }
+}
+
+# Made at the first start, so that no two hosts have the same. Written aside and renamed: a crash leaves a whole key or none.
+make_host_key() {
+  [ -s "$host_key" ] && return
+  rm -f "$host_key.new" "$host_key.new.pub"
+  ssh-keygen -q -t ed25519 -N '' -C '' -f "$host_key.new" && mv "$host_key.new.pub" "$host_key.pub" && mv "$host_key.new" "$host_key"
 }
 
 # Docker names a container after its id unless told otherwise, and a container made anew gets a new id. The name of the
@@ -26,7 +30,6 @@ host_name() {
   local name
   name=$(</proc/sys/kernel/hostname)
   if [[ $name =~ ^[0-9a-f]{12}$ ]]; then
-    # Written aside and renamed: a crash leaves the whole name or none.
     [ -s "$state/name" ] || { echo "$name" >"$state/name.new" && mv "$state/name.new" "$state/name"; }
     name=$(cat "$state/name")
   fi
@@ -44,7 +47,7 @@ run() {
   local ended status
   install -d -m 755 /run/sshd
   install -d -m 700 "$state"
-  [ -s "$state/ssh_host_ed25519_key" ] || ssh-keygen -q -t ed25519 -N '' -C '' -f "$state/ssh_host_ed25519_key" </dev/null || exit 1
+  make_host_key || exit 1
   export ALPHACLIENT_NAME=${ALPHACLIENT_NAME:-$(host_name)}
 
   sshd= agent= stopping= agent_status=0
@@ -53,7 +56,6 @@ run() {
   sshd=$!
   node alphaclient/main.ts &
   agent=$!
-  echo "$agent" >"$agent_pid_file"
 
   wait -n -p ended "$sshd" "$agent"
   status=$?

@@ -1,0 +1,67 @@
+/** A real sshd of the test's own on loopback, which writes the log that alphaclient follows. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { until } from '../until.ts';
+import { has, outcome, output } from './machine.ts';
+
+/** A TCP port of loopback that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const address = server.address();
+  await new Promise((closed) => server.close(closed));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** A running sshd. It lets the user who runs the tests in, by the key in `keyFile`. */
+export class Sshd {
+  readonly port: number;
+  readonly logFile: string;
+  readonly keyFile: string;
+  readonly user = userInfo().username;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, port: number, folder: string) {
+    this.#child = child;
+    this.port = port;
+    this.logFile = join(folder, 'sshd.log');
+    this.keyFile = join(folder, 'key');
+  }
+
+  /** Starts one, and resolves when it takes connections. */
+  static async start(): Promise<Sshd> {
+    const folder = mkdtempSync(join(tmpdir(), 'sshd-'));
+    const port = await freePort();
+    for (const name of ['host', 'key']) output('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name));
+    // As root it wants the folder that the package's service makes.
+    if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true });
+    const config = [
+      `Port ${port}`,
+      'ListenAddress 127.0.0.1',
+      `HostKey ${join(folder, 'host')}`,
+      `AuthorizedKeysFile ${join(folder, 'key.pub')}`,
+      'PidFile none',
+      'StrictModes no',
+      'PermitRootLogin yes',
+      'UsePAM no',
+    ];
+    writeFileSync(join(folder, 'config'), `${config.join('\n')}\n`);
+    const program = has('sshd') ? output('sh', '-c', 'PATH=$PATH:/usr/sbin:/sbin command -v sshd').trim() : 'sshd';
+    const child = spawn(program, ['-D', '-f', join(folder, 'config'), '-E', join(folder, 'sshd.log')], {
+      stdio: 'inherit',
+    });
+    await until(
+      () => outcome('ssh-keyscan', ['-p', String(port), '127.0.0.1']).stdout !== '',
+      () => `sshd takes connections on port ${port}`,
+    );
+    return new Sshd(child, port, folder);
+  }
+
+  stop(): void {
+    this.#child.kill();
+  }
+}

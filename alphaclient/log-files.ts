@@ -1,0 +1,127 @@
+/** Log files as they lie on disk: plain, compressed, rotated; and standard input. */
+
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { LineChunks } from './line-chunks.ts';
+import { lastTime } from './sshd/last-time.ts';
+
+/** Standard input's name on the command line. */
+export const STDIN = '-';
+/** How much of a file's end is looked at for its last line's time. */
+const TAIL_BYTES = 65_536;
+
+/** The log that a file is a rotation of, and how old it is among them: higher is older. */
+function rotation(path: string): { readonly log: string; readonly age: number } {
+  const name = basename(path).replace(/\.gz$/, '');
+  const numbered = /^(.+)\.(\d{1,6})$/.exec(name);
+  if (numbered !== null) return { log: join(dirname(path), numbered[1] as string), age: Number(numbered[2]) };
+  // logrotate's `dateext`: the later the date, the younger; all of them older than the log itself.
+  const dated = /^(.+?)[-.](\d{8})(?:-?(\d{1,10}))?$/.exec(name);
+  if (dated !== null)
+    return {
+      log: join(dirname(path), dated[1] as string),
+      age: 1e12 - Number(dated[2]) - Number(dated[3] ?? 0) / 1e11,
+    };
+  return { log: join(dirname(path), name), age: 0 };
+}
+
+/**
+ * Files that are one log after the other: rotations of the same log together, oldest first, where the first of them
+ * was named; all else in the order given.
+ */
+export function groupRotations(paths: readonly string[]): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const path of paths) {
+    const log = path === STDIN ? STDIN : rotation(path).log;
+    const group = groups.get(log);
+    if (group === undefined) groups.set(log, [path]);
+    else if (!group.includes(path)) group.push(path);
+  }
+  return Array.from(groups.values(), (group) => group.sort((a, b) => rotation(b).age - rotation(a).age));
+}
+
+/** Takes whole lines; `writtenMs` is when the file was last written, as near as can be known. */
+export type TakeLines = (lines: Buffer, writtenMs: number) => void | Promise<void>;
+
+/**
+ * Reads a file (or `stdin` for `-`) to its end. Throws what the system says when it cannot be read, and what zlib says of a
+ * damaged `.gz`, after its good part was handed on.
+ */
+export async function readLog(path: string, stdin: Readable, nowMs: number, take: TakeLines): Promise<void> {
+  const chunks = new LineChunks();
+  const pending: (void | Promise<void>)[] = [];
+  if (path === STDIN) {
+    await pour(stdin, chunks, (lines) => take(lines, nowMs));
+    return;
+  }
+  const file = await open(path, 'r');
+  try {
+    const { mtimeMs } = await file.stat();
+    if (await isGzip(file)) {
+      const unpacked = createGunzip();
+      const packed = createReadStream(path);
+      const poured = pour(unpacked, chunks, (lines) => take(lines, mtimeMs));
+      const [piped, taken] = await Promise.allSettled([pipeline(packed, unpacked), poured]);
+      if (taken.status === 'rejected') throw taken.reason;
+      if (piped.status === 'rejected') throw piped.reason;
+      return;
+    }
+    const writtenMs = await lastWritten(file, mtimeMs);
+    for (;;) {
+      const { room } = chunks;
+      const { bytesRead } = await file.read(room, 0, room.length, null);
+      if (bytesRead === 0) break;
+      chunks.filled(bytesRead, (lines) => pending.push(take(lines, writtenMs)));
+      for (const one of pending.splice(0)) await one;
+    }
+    chunks.end((lines) => pending.push(take(lines, writtenMs)));
+    for (const one of pending) await one;
+  } finally {
+    await file.close();
+  }
+}
+
+async function pour(
+  stream: Readable,
+  chunks: LineChunks,
+  take: (lines: Buffer) => void | Promise<void>,
+): Promise<void> {
+  const pending: (void | Promise<void>)[] = [];
+  const each = (lines: Buffer): void => {
+    pending.push(take(lines));
+  };
+  for await (const chunk of stream as AsyncIterable<Buffer | string>) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    for (let from = 0; from < bytes.length; ) {
+      const count = bytes.copy(chunks.room, 0, from);
+      chunks.filled(count, each);
+      from += count;
+      for (const one of pending.splice(0)) await one;
+    }
+  }
+  chunks.end(each);
+  for (const one of pending) await one;
+}
+
+/** By its first bytes (RFC 1952), not by its name. A pipe has none that could be looked at twice. */
+async function isGzip(file: FileHandle): Promise<boolean> {
+  if (!(await file.stat()).isFile()) return false;
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
+  return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
+}
+
+/**
+ * When the log was last written to: its last line's time, where that has no year and so hangs on the file's own. A file
+ * that was copied is younger than its lines.
+ */
+async function lastWritten(file: FileHandle, mtimeMs: number): Promise<number> {
+  const { size } = await file.stat();
+  if (size === 0) return mtimeMs;
+  const length = Math.min(size, TAIL_BYTES);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+  return lastTime(buffer.subarray(0, bytesRead), mtimeMs) ?? mtimeMs;
+}

@@ -1,0 +1,120 @@
+/** `scan --summary`: what a person wants to know of a log first. */
+
+import type { Writable } from 'node:stream';
+import type { Outcome } from '../protocol/event.ts';
+import { printable } from './printable.ts';
+import type { Reader, Sighting, UnknownShape } from './sshd/reader.ts';
+import { grouped, type Paper, table } from './table.ts';
+import { Tally } from './tally.ts';
+
+const TOP = 10;
+
+export class ScanSummary {
+  readonly #outcomes: Record<Outcome, number> = { accepted: 0, failed: 0, probe: 0 };
+  readonly #methods = new Tally();
+  readonly #sources = new Tally();
+  readonly #users = new Tally();
+  readonly #hosts = new Tally();
+  #first: string | null = null;
+  #last: string | null = null;
+  #lines = 0;
+  #unknown = 0;
+  #forged = 0;
+  #shapes: UnknownShape[] = [];
+
+  /** Counts events. */
+  async take(sightings: readonly Sighting[]): Promise<boolean> {
+    for (const { event } of sightings) {
+      const { outcome, at, ip, user, host, method } = event;
+      this.#outcomes[outcome]++;
+      if (at !== null) {
+        if (this.#first === null || at < this.#first) this.#first = at;
+        if (this.#last === null || at > this.#last) this.#last = at;
+      }
+      if (ip !== null) this.#sources.count(ip, outcome);
+      if (user !== null) this.#users.count(user, outcome);
+      if (host !== null && host !== undefined) this.#hosts.count(host, outcome);
+      if (method !== null) this.#methods.count(method, outcome);
+    }
+    return true;
+  }
+
+  /** A log has been read to its end. */
+  finish(reader: Reader): void {
+    const { lines, unknown, forged } = reader.counts();
+    this.#lines += lines;
+    this.#unknown += unknown;
+    this.#forged += forged;
+    this.#shapes.push(...reader.shapes());
+  }
+
+  /** The summary, for this stream: its width, and colour only on a terminal that wants it (NO_COLOR). */
+  text(stream: Writable): string {
+    const terminal = stream as Partial<NodeJS.WriteStream>;
+    const { columns, isTTY } = terminal;
+    const colour = isTTY === true && terminal.hasColors?.() === true;
+    const paper: Paper = { columns: isTTY === true ? columns : undefined, colour };
+    const { accepted, failed, probe } = this.#outcomes;
+    const parts = [
+      `${grouped(accepted + failed)} attempts, ${grouped(probe)} probes in ${grouped(this.#lines)} lines${this.#span()}\n`,
+      table(
+        [{ title: 'outcome' }, { title: 'events', number: true }],
+        [
+          ['accepted', accepted],
+          ['failed', failed],
+          ['probe', probe],
+        ],
+        paper,
+      ),
+      this.#top('method', this.#methods, paper),
+      this.#top('source', this.#sources, paper),
+      this.#top('user', this.#users, paper),
+      this.#top('host', this.#hosts, paper),
+      this.#strange(paper),
+    ];
+    return parts.filter((part) => part !== '').join('\n');
+  }
+
+  #span(): string {
+    if (this.#first === null || this.#last === null) return '';
+    const shown = (at: string): string => at.slice(0, 19).replace('T', ' ');
+    return `, ${shown(this.#first)} to ${shown(this.#last)} UTC`;
+  }
+
+  #top(title: string, tally: Tally, paper: Paper): string {
+    if (tally.size === 0) return '';
+    const columns = [
+      {
+        title: tally.size > TOP ? `${title} (${TOP} of ${grouped(tally.size)}${tally.full ? ' and more' : ''})` : title,
+      },
+      ...['attempts', 'accepted', 'failed', 'probes'].map((name) => ({ title: name, number: true })),
+    ];
+    return table(
+      columns,
+      tally
+        .top(TOP)
+        .map(({ name, accepted, failed, probe }) => [
+          name === '' ? '(empty)' : name,
+          accepted + failed,
+          accepted,
+          failed,
+          probe,
+        ]),
+      paper,
+    );
+  }
+
+  #strange(paper: Paper): string {
+    const forged =
+      this.#forged > 0
+        ? `${grouped(this.#forged)} lines under sshd's name were written by other programs and are not counted\n`
+        : '';
+    if (this.#unknown === 0) return forged;
+    const shapes = this.#shapes.sort((a, b) => b.count - a.count).slice(0, TOP);
+    return `${forged}${grouped(this.#unknown)} lines of sshd that no rule knows\n${table(
+      [{ title: 'lines', number: true }, { title: 'for example' }],
+      shapes.map(({ count, sample }) => [count, printable(sample, 200)]),
+      paper,
+    )}`;
+  }
+}

@@ -1,0 +1,135 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { after, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { scan } from '../../alphaclient/scan.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'scan-'));
+after(() => rmSync(folder, { recursive: true }));
+
+async function run(args: readonly string[], input = ''): Promise<{ code: number; out: string; err: string }> {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const texts = { out: '', err: '' };
+  stdout.on('data', (chunk) => {
+    texts.out += chunk;
+  });
+  stderr.on('data', (chunk) => {
+    texts.err += chunk;
+  });
+  const code = await scan(args, { stdout, stderr, stdin: Readable.from([Buffer.from(input)]) });
+  return { code, ...texts };
+}
+
+function file(name: string, text: string | Buffer): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const FAILED = 'Failed password for root from 192.0.2.10 port 50022 ssh2';
+const iso = (time: string, message: string, pid = 1): string =>
+  `2026-11-20T${time}+00:00 web sshd[${pid}]: ${message}\n`;
+
+describe('scan', () => {
+  it('prints one object an event, with exactly the fields of the contract', async () => {
+    const { code, out } = await run([file('one.log', iso('10:00:00.123456', FAILED))]);
+    equal(code, 0);
+    equal(
+      out,
+      '{"line":1,"at":"2026-11-20T10:00:00.123Z","outcome":"failed","method":"password","user":"root","invalidUser":false,"ip":"192.0.2.10","port":50022,"host":"web","reason":null,"key":null}\n',
+    );
+  });
+
+  it('reads standard input, and a last line without an end', async () => {
+    const { out } = await run(['-'], iso('10:00:00', FAILED).trimEnd());
+    equal(out.trim().split('\n').length, 1);
+  });
+
+  it('puts rotated files in order, carries connections over, and names the file', async () => {
+    const log = file(
+      'auth.log',
+      iso('12:00:00', 'Connection closed by invalid user bob 192.0.2.10 port 7 [preauth]', 9),
+    );
+    const one = file(
+      'auth.log.1',
+      iso('11:00:00', FAILED) + iso('11:59:59', 'Invalid user bob from 192.0.2.10 port 7', 9),
+    );
+    const two = file('auth.log.2.gz', gzipSync(iso('10:00:00', FAILED.replace('Failed', 'Accepted'))));
+    const { out } = await run([log, two, one]);
+    const events = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    deepEqual(
+      events.map(({ file: name, line, outcome, user }) => [name, line, outcome, user]),
+      [
+        [two, 1, 'accepted', 'root'],
+        [one, 1, 'failed', 'root'],
+        [log, 1, 'probe', 'bob'],
+      ],
+    );
+  });
+
+  it('says which file cannot be read, reads the others, and exits with 1', async () => {
+    const { code, out, err } = await run([join(folder, 'none.log'), file('some.log', iso('10:00:00', FAILED))]);
+    equal(code, 1);
+    match(err, /^scan: cannot read .*none\.log: no such file\n$/);
+    equal(out.trim().split('\n').length, 1);
+  });
+
+  it('without a file, or with an unknown option, shows its usage and exits with 2', async () => {
+    equal((await run([])).code, 2);
+    const { code, err } = await run(['--colour', 'x']);
+    equal(code, 2);
+    match(err, /unknown option --colour/);
+  });
+
+  it('prints in log order though a probe is known only later', async () => {
+    const lines =
+      iso('10:00:00', 'Connection from 192.0.2.77 port 5 on 192.0.2.1 port 22', 7) +
+      iso('10:00:01', FAILED, 8) +
+      iso('10:30:00', FAILED.replace('50022', '50023'), 9);
+    const { out } = await run([file('order.log', lines)]);
+    deepEqual(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).line),
+      [1, 2, 3],
+    );
+  });
+
+  it('ends quietly when nobody reads its output any more', async () => {
+    const stdout = new PassThrough();
+    stdout.destroy();
+    const path = file('long.log', iso('10:00:00', FAILED).repeat(5_000));
+    equal(await scan([path], { stdout, stderr: new PassThrough() }), 0);
+  });
+
+  it('takes the year of year-less lines from the last of them, not from a younger copy', async () => {
+    const path = file('years.log', `Dec 31 23:59:59 web sshd[1]: ${FAILED}\nJan  1 00:00:01 web sshd[1]: ${FAILED}\n`);
+    utimesSync(path, new Date('2026-06-01'), new Date('2026-06-01'));
+    const { out } = await run([path]);
+    deepEqual(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => new Date(JSON.parse(line).at).getFullYear()),
+      [2025, 2026],
+    );
+  });
+
+  it('sums up for people: outcomes, sources, users, and nothing that moves a cursor', async () => {
+    const evil = 'Invalid user \u001b[2Jx from 192.0.2.66 port 9';
+    const { code, out } = await run(['--summary', file('sum.log', iso('10:00:00', FAILED) + iso('10:00:02', evil, 2))]);
+    equal(code, 0);
+    match(out, /^1 attempts, 1 probes in 2 lines, 2026-11-20 10:00:00 to 2026-11-20 10:00:02 UTC\n/);
+    match(out, /192\.0\.2\.10 +1 +0 +1 +0\n/);
+    ok(!out.includes('\u001b'));
+    match(out, /\\x1b\[2Jx/);
+  });
+});

@@ -1,0 +1,61 @@
+/** Cursors of the systemd journal: what names one record, and how two of them compare. Pure. */
+import type { LogPosition } from './source.ts';
+
+/** Longer texts are no cursor; journald's own are about 160 characters. */
+const CURSOR_LIMIT = 512;
+const CURSOR = /^[a-z]=[0-9a-f]{1,32}(?:;[a-z]=[0-9a-f]{1,32})*$/;
+
+/** Whether `text` can be given to journalctl as a cursor. */
+export function isCursor(text: unknown): text is string {
+  return typeof text === 'string' && text.length <= CURSOR_LIMIT && CURSOR.test(text);
+}
+
+/** The position after the record that `cursor` names; null: before the first record of the journal. */
+export function positionAfter(cursor: string | null): LogPosition {
+  return { version: 1, cursor };
+}
+
+/** The cursor in a saved position; undefined when the position is not one of the journal's. */
+export function cursorIn(position: LogPosition): string | null | undefined {
+  const { version, cursor } = position;
+  if (version !== 1) return undefined;
+  return cursor === null || isCursor(cursor) ? cursor : undefined;
+}
+
+/**
+ * The fields of a cursor as systemd writes them (sd_journal_get_cursor): `s` the sequence it belongs to, `i` its
+ * number in it, `b` the boot, `m` the monotonic and `t` the wall clock time in microseconds, `x` a hash; all hexadecimal.
+ */
+function fieldsOf(cursor: string): ReadonlyMap<string, string> {
+  return new Map(cursor.split(';').map((field) => [field.slice(0, 1), field.slice(2)]));
+}
+
+/**
+ * Whether two cursors name the same record. A record that was copied to another file keeps boot, times and hash
+ * but not its number, so either is enough, as in sd_journal_test_cursor.
+ */
+export function sameRecord(one: string, other: string): boolean {
+  if (one === other) return true;
+  const a = fieldsOf(one);
+  const b = fieldsOf(other);
+  const alike = (names: readonly string[]) => names.every((name) => a.has(name) && a.get(name) === b.get(name));
+  return alike(['s', 'i', 'x']) || alike(['b', 'm', 't', 'x']);
+}
+
+/**
+ * How many records lay between two records of one sequence, however many of them were sshd's; null where they are of
+ * different sequences (another journal took its place), so that nobody knows.
+ */
+export function recordsBetween(earlier: string, later: string): number | null {
+  const a = fieldsOf(earlier);
+  const b = fieldsOf(later);
+  const [from, to] = [a.get('i'), b.get('i')];
+  if (a.get('s') !== b.get('s') || from === undefined || to === undefined) return null;
+  const between = Number.parseInt(to, 16) - Number.parseInt(from, 16) - 1;
+  return between >= 0 ? between : null;
+}
+
+/** When the record was written, Unix milliseconds; NaN where the cursor does not say. */
+export function cursorTimeMs(cursor: string): number {
+  return Number.parseInt(fieldsOf(cursor).get('t') ?? '', 16) / 1_000;
+}

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  cursorIn,
+  isCursor,
+  positionAfter,
+  recordsBetween,
+  sameRecord,
+} from '../../../alphaclient/log/journal-cursor.ts';
+import { JournalRecords } from '../../../alphaclient/log/journal-records.ts';
+import { LINE_LIMIT_BYTES } from '../../../alphaclient/log/source.ts';
+
+const cursor = (i: number, s = 'a1') =>
+  `s=${s};i=${i.toString(16)};b=b1;m=${i.toString(16)};t=${(i + 9).toString(16)};x=${i}`;
+const record = (i: number, message = `message ${i}`) =>
+  `${JSON.stringify({ MESSAGE: message, __REALTIME_TIMESTAMP: String(i * 1_000_000), __CURSOR: cursor(i) })}\n`;
+
+/** Pushes `text` in pieces of `size` bytes. */
+function push(records: JournalRecords, text: string, size: number) {
+  const bytes = Buffer.from(text);
+  let out = '';
+  let last: string | null = null;
+  let cut = 0;
+  for (let at = 0; at < bytes.length; at += size) {
+    const got = records.push(bytes.subarray(at, at + size));
+    out += Buffer.from(got.bytes).toString();
+    last = got.cursor ?? last;
+    cut += got.cutLines;
+  }
+  return { out, last, cut };
+}
+
+describe('the records that journalctl prints', () => {
+  it('are the same wherever its output is cut', () => {
+    const text = [1, 2, 3, 4].map((i) => record(i, `näme ${i}`)).join('');
+    for (let size = 1; size <= text.length + 8; size += 3)
+      assert.deepEqual(push(new JournalRecords(null), text, size), { out: text, last: cursor(4), cut: 0 });
+  });
+
+  it('are handed on without the one that was handed on before, which may stand under another number now', () => {
+    const text = record(1) + record(2);
+    assert.equal(push(new JournalRecords(cursor(1)), text, 7).out, record(2));
+    assert.equal(push(new JournalRecords(cursor(1, 'a2')), text, 7).out, record(2));
+    assert.equal(push(new JournalRecords(cursor(2)), text, 7).out, text);
+  });
+
+  it('are told apart from what old versions print besides', () => {
+    const text = `-- No entries --\n${record(1)}-- Reboot --\n${record(2)}`;
+    assert.equal(push(new JournalRecords(null), text, 11).out, record(1) + record(2));
+  });
+
+  it(`are left out and counted above ${LINE_LIMIT_BYTES} bytes, wherever the output is cut`, () => {
+    const bare = record(2, '').length;
+    const fits = record(2, 'x'.repeat(LINE_LIMIT_BYTES - bare));
+    assert.equal(fits.length, LINE_LIMIT_BYTES);
+    const over = record(3, 'x'.repeat(LINE_LIMIT_BYTES - bare + 1));
+    const far = record(4, 'x'.repeat(5 * LINE_LIMIT_BYTES));
+    const text = record(1) + fits + over + record(5) + far + record(6);
+    for (const size of [1_000, 65_536, 65_537, 100_000, text.length]) {
+      const got = push(new JournalRecords(null), text, size);
+      assert.deepEqual(
+        { ...got, out: got.out.length },
+        { out: (record(1) + fits + record(5) + record(6)).length, last: cursor(6), cut: 2 },
+        `in pieces of ${size}`,
+      );
+    }
+  });
+
+  it('have the time of the last of them', () => {
+    assert.equal(new JournalRecords(null).push(Buffer.from(record(5) + record(7))).writtenMs, 7_000);
+    assert.equal(new JournalRecords(null).push(Buffer.from('{"MESSAGE":')).writtenMs, null);
+  });
+});
+
+describe('a cursor', () => {
+  it('is saved and found again, and nothing else is taken for one', () => {
+    assert.equal(cursorIn(positionAfter(cursor(4))), cursor(4));
+    assert.equal(cursorIn(positionAfter(null)), null);
+    for (const wrong of [{}, { version: 2, cursor: cursor(4) }, { version: 1 }, { version: 1, cursor: 7 }])
+      assert.equal(cursorIn(wrong), undefined);
+    for (const wrong of ['', 's', '--rotate', `${cursor(1)};`, `${cursor(1)} -m`, `s=${'0'.repeat(33)}`])
+      assert.ok(!isCursor(wrong), wrong);
+    assert.ok(!isCursor(Array(200).fill('s=1').join(';')), 'too long');
+  });
+
+  it('names the same record as another when number and hash, or boot, times and hash agree', () => {
+    assert.ok(sameRecord(cursor(1), cursor(1)));
+    assert.ok(sameRecord(cursor(1), cursor(1, 'a2')));
+    assert.ok(!sameRecord(cursor(1), cursor(2)));
+    assert.ok(!sameRecord('s=1;i=1', 's=1;i=2'));
+  });
+
+  it('tells how many records lay between it and a later one of its sequence', () => {
+    assert.equal(recordsBetween(cursor(1), cursor(2)), 0);
+    assert.equal(recordsBetween(cursor(1), cursor(20)), 18);
+    assert.equal(recordsBetween(cursor(20), cursor(1)), null);
+    assert.equal(recordsBetween(cursor(1), cursor(2, 'a2')), null);
+  });
+});

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
  *
  * The first program is what the others are for: when it ends, the others are stopped. Another one that ends leaves the
  * rest running, unless it was started wrongly (exit code 2): then nothing here can work as meant, and all are stopped.
- * SIGINT, SIGTERM and SIGHUP stop all. The exit code is 0 when all ended well, else that of the program that ended all.
+ * SIGINT, SIGTERM and SIGHUP stop all, the first program last. The exit code is 0 when all ended well, else that of the program that ended all.
  *
  * Each program finds FILE's path in SETTINGS_DEFAULTS, to read after its own settings. What it sends as
  * `{ say: "text" }` over its IPC channel becomes a line on standard output.
@@ -69,6 +69,17 @@ function start(program: string, environment: NodeJS.ProcessEnv): Running {
   return { program, child, ended };
 }
 
+/** Sends a program the signal, and kills it when it does not end in time. Resolves when it has ended. */
+async function end({ program, child, ended }: Running, signal: NodeJS.Signals): Promise<void> {
+  const late = setTimeout(() => {
+    process.stderr.write(`together: ${program} did not end within ${stopGraceMs / 1000} s and is killed\n`);
+    child.kill('SIGKILL');
+  }, stopGraceMs);
+  child.kill(signal);
+  await ended;
+  clearTimeout(late);
+}
+
 async function run(): Promise<number> {
   const { settings, programs } = readArguments();
   const environment = settings === undefined ? process.env : { ...process.env, SETTINGS_DEFAULTS: settings };
@@ -79,16 +90,9 @@ async function run(): Promise<number> {
     // Once: npm passes on the Ctrl-C that the terminal has sent us already.
     if (stopping) return;
     stopping = true;
-    for (const { child } of running) child.kill(signal);
-    // Not waited for when all end before.
-    setTimeout(() => {
-      for (const { child, program } of running) {
-        if (child.exitCode === null && child.signalCode === null) {
-          process.stderr.write(`together: ${program} did not end within ${stopGraceMs / 1000} s and is killed\n`);
-          child.kill('SIGKILL');
-        }
-      }
-    }, stopGraceMs).unref();
+    // The first last, so that the others can say goodbye to it.
+    const [first, ...others] = running;
+    void Promise.all(others.map((other) => end(other, signal))).then(() => first && end(first, signal));
   };
   process.on('SIGINT', () => stop('SIGINT'));
   process.on('SIGTERM', () => stop('SIGTERM'));

@@ -160,13 +160,27 @@ for (const [name, args, complaint] of [
   });
 }
 
-test('a program that does not end in time is killed', { timeout: 60_000 }, async () => {
+test('the first program is stopped last, when the others have ended', async () => {
+  const launched = launch(patient('kept'), patient('leaving'));
+  await launched.prints('kept is up');
+  await launched.prints('leaving is up');
+  launched.child.kill('SIGTERM');
+  assert.equal(await launched.ended, 0, launched.printed());
+  const [first, second] = ['leaving got SIGTERM', 'kept got SIGTERM'].map((line) => launched.printed().indexOf(line));
+  assert.ok(first !== -1 && (first ?? 0) < (second ?? 0), launched.printed());
+});
+
+test('a program that does not end in time is killed, and the first one still ends in good order', {
+  timeout: 60_000,
+}, async () => {
   const source = `process.on('SIGTERM', () => console.log('no')); setInterval(() => {}, 1_000); console.log('deaf is up');`;
-  const launched = launch(program('deaf', source));
+  const launched = launch(patient('polite'), program('deaf', source));
+  await launched.prints('polite is up');
   await launched.prints('deaf is up');
   launched.child.kill('SIGTERM');
   assert.equal(await launched.ended, 137);
   assert.match(launched.printed(), /deaf\.ts did not end within 10 s and is killed/);
+  assert.match(launched.printed(), /polite got SIGTERM/);
 });
 
 test('the repository has the file of defaults that npm start names', () => {

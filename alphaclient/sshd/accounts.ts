@@ -9,6 +9,8 @@ const REFUSED = ' not allowed because ';
 function invalidUser(text: string, from: number): Fact | null {
   const read = userFrom('named', text, from);
   if (read === null || read.rest.trim() !== '') return null;
+  // Here `invalid user ` would be the client's: it is the name itself.
+  read.fact.user = read.name;
   read.fact.invalid = true;
   read.fact.first = true;
   return read.fact;

@@ -172,8 +172,8 @@ export class Connections {
           one.pamFailures += fact.count;
           this.#wait(one);
         }
-      } else if (fact.ip === null && fact.name === null && fact.invalid === true) one.pamUnknown++;
-      else one.pamFailures++;
+      } else if (fact.ip === null && fact.name === null && fact.invalid === true) one.pamUnknown += fact.count;
+      else one.pamFailures = Math.max(one.pamFailures + fact.count, 1);
       return;
     }
     one.evidence = true;

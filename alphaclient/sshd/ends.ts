@@ -70,7 +70,7 @@ function disconnecting(text: string): Fact | null {
 }
 
 function tooMany(text: string): Fact | null {
-  const read = userFrom('evidence', text, 43);
+  const read = userFrom('evidence', text, 45);
   if (read === null) return null;
   read.fact.method = 'publickey';
   read.fact.reason = 'maximum authentication attempts exceeded';

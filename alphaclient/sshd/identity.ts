@@ -29,9 +29,9 @@ function named(fact: Fact, text: string): void {
 /**
  * `INVUSER from ADDR[ port PORT][ ssh2][: REST]` beginning at `from`: the shape of every decision. The last
  * ` from ` before the first `:` is sshd's own, since sshd cuts names at a colon; an IPv6 address has colons, but behind
- * that ` from `. `rest` gets what follows the address.
+ * that ` from `. `name` is all before it; `rest` gets what follows the address.
  */
-export function userFrom(says: Says, text: string, from: number): { fact: Fact; rest: string } | null {
+export function userFrom(says: Says, text: string, from: number): { fact: Fact; name: string; rest: string } | null {
   const colon = text.indexOf(':', from);
   const at = text.lastIndexOf(' from ', colon < 0 ? text.length : colon);
   // An empty name leaves `for  from`: its space is the one before `from`.
@@ -39,11 +39,12 @@ export function userFrom(says: Says, text: string, from: number): { fact: Fact; 
   const peer = peerFrom(text, at + 6);
   if (peer === null) return null;
   const fact = new Fact(says);
-  named(fact, text.slice(from, at));
+  const name = text.slice(from, at);
+  named(fact, name);
   fact.ip = peer.ip;
   fact.name = peer.name;
   fact.port = peer.port;
-  return { fact, rest: peer.end === text.length ? '' : text.slice(peer.end) };
+  return { fact, name, rest: peer.end === text.length ? '' : text.slice(peer.end) };
 }
 
 /** `[authenticating user USER |invalid user USER |user USER ]ADDR[ port PORT]` from `from` to `end`: since 7.5. */

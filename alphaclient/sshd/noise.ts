@@ -104,7 +104,7 @@ const KNOWN: readonly (readonly [begins: string, example: string, versions?: str
 function named(begins: string): string {
   return `noise:${begins
     .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/[^a-z0-9_]+/g, '-')
     .replace(/^-|-$/g, '')}`;
 }
 

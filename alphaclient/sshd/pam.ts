@@ -46,13 +46,17 @@ function more(text: string): Fact | null {
 /** sshd lets nobody try more often than MaxAuthTries on a connection; a hundred is far above any setting in use. */
 const MORE_LIMIT = 100;
 
-export const PAM_FAILURE = 'pam-failure';
-export const PAM_MORE = 'pam-more-failures';
-export const PAM_UNKNOWN = 'pam-user-unknown';
+/** Another module's word on a failure that pam_unix may have told too: it counts once for both. */
+function otherFailure(text: string): Fact | null {
+  if (!text.includes('(sshd:auth): authentication failure; ')) return null;
+  const fact = failure(text);
+  if (fact !== null) fact.count = 0;
+  return fact;
+}
 
 export const PAM: readonly Rule[] = [
   {
-    name: PAM_FAILURE,
+    name: 'pam-failure',
     message:
       'pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=HOST[  user=USER]',
     versions: 'Linux-PAM',
@@ -72,7 +76,7 @@ export const PAM: readonly Rule[] = [
     read: failure,
   },
   {
-    name: PAM_UNKNOWN,
+    name: 'pam-user-unknown',
     message: 'pam_unix(sshd:auth): check pass; user unknown',
     versions: 'Linux-PAM',
     meaning: 'evidence of a failed attempt, whose own line may come',
@@ -81,13 +85,24 @@ export const PAM: readonly Rule[] = [
     read: unknownUser,
   },
   {
-    name: PAM_MORE,
+    name: 'pam-more-failures',
     message: 'PAM N more authentication failure(s); logname= ... rhost=HOST[  user=USER]',
     versions: 'Linux-PAM',
     meaning: 'summary at the end; evidence where the failures have no lines of their own',
     example: 'PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=root',
     begins: 'PAM ',
     read: more,
+  },
+  {
+    name: 'pam-failure-other',
+    message:
+      'pam_MODULE(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=HOST[ user=USER]',
+    versions: 'pam_sss, pam_winbind, pam_ldap, ...',
+    meaning: 'evidence of a failed attempt, once with that of pam_unix',
+    example:
+      'pam_sss(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10 user=bob',
+    begins: 'pam_',
+    read: otherFailure,
   },
   {
     name: 'pam-session-closed',

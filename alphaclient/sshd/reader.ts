@@ -216,7 +216,8 @@ export class Reader {
 
   /** What the last line came to, for people who ask why. */
   inspect(): Inspection {
-    return { writer: this.#writer, ...this.#reading };
+    const { ms, host, pid } = this.#place;
+    return { writer: this.#writer, at: isoTime(ms), host: this.#hosts.name(host), pid, ...this.#reading };
   }
 
   /** What must outlive a restart. */

@@ -17,7 +17,13 @@ export interface ReadContext {
 
 /** What one line came to, for `explain`. */
 export interface Inspection {
+  /** `sshd`, `raw` (no prefix), `forged`, `json` (no journal entry), `repeated`, `other` (another program). */
   readonly writer: string;
+  /** ISO 8601; null where the line has no time. */
+  readonly at: string | null;
+  readonly host: string | null;
+  /** -1 where the line has none. */
+  readonly pid: number;
   readonly rule: Rule | null;
   readonly fact: Fact | null;
 }

@@ -1,0 +1,462 @@
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FORGERY_LIMIT } from '../../../alphaclient/sshd/forgeries.ts';
+import { SHAPE_LIMIT } from '../../../alphaclient/sshd/radar.ts';
+import { type ReadContext, Reader, type Sighting } from '../../../alphaclient/sshd/reader.ts';
+import { OPEN_LIMIT_CONNECTIONS } from '../../../alphaclient/sshd/table.ts';
+import type { LoginEvent } from '../../../protocol/event.ts';
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+const CONTEXT: ReadContext = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };
+const PEER = '192.0.2.10 port 50022';
+
+/** Lines of one pid, a second apart, as rsyslog writes them. */
+function log(messages: readonly string[], pid = 100): string {
+  return messages
+    .map(
+      (message, i) =>
+        `2026-11-20T10:00:${String(i % 60).padStart(2, '0')}.000000+00:00 web sshd-session[${pid}]: ${message}\n`,
+    )
+    .join('');
+}
+
+function read(text: string, reader = new Reader()): Sighting[] {
+  return [...reader.read(Buffer.from(text, 'latin1'), CONTEXT), ...reader.end()];
+}
+
+function told(text: string): (readonly [string, string | null, string | null, number | null])[] {
+  return read(text).map(
+    ({ event }: { event: LoginEvent }) => [event.outcome, event.method, event.user, event.port] as const,
+  );
+}
+
+describe('one connection, one story', () => {
+  it('three wrong passwords of an unknown user are three attempts and no probe', () => {
+    const lines = [
+      'Invalid user bob from PEER',
+      ...Array(3).fill('Failed password for invalid user bob from PEER ssh2'),
+      'Connection closed by invalid user bob PEER [preauth]',
+    ];
+    deepEqual(
+      told(log(lines.map((line) => line.replace('PEER', PEER)))),
+      Array(3).fill(['failed', 'password', 'bob', 50022]),
+    );
+  });
+
+  it('a decision is told when its own line is read', () => {
+    const reader = new Reader();
+    equal(reader.read(Buffer.from(log([`Failed password for bob from ${PEER} ssh2`])), CONTEXT).length, 1);
+    equal(reader.read(Buffer.from(log([`Accepted password for bob from ${PEER} ssh2`])), CONTEXT).length, 1);
+    equal(reader.end().length, 0);
+  });
+
+  it('a PAM line and the Failed line behind it are one attempt, with the port of the second', () => {
+    const lines = [
+      'error: PAM: Authentication failure for bob from 192.0.2.10',
+      `Failed keyboard-interactive/pam for bob from ${PEER} ssh2`,
+    ];
+    deepEqual(told(log(lines)), [['failed', 'keyboard-interactive', 'bob', 50022]]);
+  });
+
+  it('a PAM line without a Failed line is an attempt, and learns the port from the end of the connection', () => {
+    const lines = [
+      'error: PAM: Authentication failure for bob from 192.0.2.10',
+      `Connection closed by authenticating user bob ${PEER} [preauth]`,
+    ];
+    deepEqual(told(log(lines)), [['failed', 'keyboard-interactive', 'bob', 50022]]);
+  });
+
+  it('four keyboard-interactive failures, of which the last two print two lines each, are four', () => {
+    const pam = 'error: PAM: Authentication failure for bob from 192.0.2.10';
+    const failed = `Failed keyboard-interactive/pam for bob from ${PEER} ssh2`;
+    equal(told(log([pam, pam, pam, failed, pam, failed])).length, 4);
+  });
+
+  it('a PAM line is told by the clock when nothing follows, and its late Failed line is not told again', () => {
+    const reader = new Reader();
+    equal(reader.read(Buffer.from(log(['PAM: Authentication failure for bob from 192.0.2.10'])), CONTEXT).length, 0);
+    equal(reader.expire(NOW + 500).length, 0);
+    equal(reader.expire(NOW + 2_000).length, 1);
+    equal(
+      reader.read(Buffer.from(log([`Failed keyboard-interactive/pam for bob from ${PEER} ssh2`])), CONTEXT).length,
+      0,
+    );
+  });
+
+  it("PAM's helper process is no connection of its own", () => {
+    const failure =
+      'pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=bob';
+    deepEqual(
+      told(
+        log([failure], 102) +
+          log(
+            [
+              'error: PAM: Authentication failure for bob from 192.0.2.10',
+              `Connection closed by authenticating user bob ${PEER} [preauth]`,
+            ],
+            100,
+          ),
+      ),
+      [['failed', 'keyboard-interactive', 'bob', 50022]],
+    );
+    deepEqual(
+      told(log([failure], 102) + log([`Connection closed by authenticating user bob ${PEER} [preauth]`], 100)),
+      [['failed', 'keyboard-interactive', 'bob', 50022]],
+    );
+  });
+
+  it('a PAM failure whose decision is hidden is one failed attempt; with an Accepted behind it, none', () => {
+    const failure =
+      'pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=bob';
+    deepEqual(told(log([failure])), [['failed', 'password', 'bob', null]]);
+    deepEqual(told(log([failure, `Connection closed by authenticating user bob ${PEER} [preauth]`])), [
+      ['failed', 'password', 'bob', 50022],
+    ]);
+    deepEqual(told(log([failure, `Accepted password for bob from ${PEER} ssh2`])), [
+      ['accepted', 'password', 'bob', 50022],
+    ]);
+  });
+
+  it('a refused root login whose Failed line is hidden is one failed attempt', () => {
+    const lines = [
+      `ROOT LOGIN REFUSED FROM ${PEER}`,
+      `ROOT LOGIN REFUSED FROM ${PEER} [preauth]`,
+      `Connection closed by authenticating user root ${PEER} [preauth]`,
+    ];
+    deepEqual(told(log(lines)), [['failed', 'publickey', 'root', 50022]]);
+  });
+
+  it('too many attempts of which none was logged are one', () => {
+    const lines = [
+      `error: maximum authentication attempts exceeded for bob from ${PEER} ssh2 [preauth]`,
+      `Disconnecting authenticating user bob ${PEER}: Too many authentication failures [preauth]`,
+    ];
+    deepEqual(told(log(lines)), [['failed', 'publickey', 'bob', 50022]]);
+  });
+
+  it('the end of a session is no probe, whatever pid writes it and however late', () => {
+    const session = log([`Accepted password for bob from ${PEER} ssh2`], 100);
+    for (const end of [
+      `Connection closed by ${PEER}`,
+      `Disconnected from user bob ${PEER}`,
+      `Received disconnect from ${PEER}:11: bye`,
+      `Read error from remote host ${PEER}: reset`,
+    ])
+      equal(told(session + log([end], 200).replaceAll('T10', 'T23')).length, 1, end);
+  });
+
+  it('a session that ends without our knowing of its login is no event', () => {
+    equal(
+      told(log([`Received disconnect from ${PEER}:11: disconnected by user`, `Disconnected from user bob ${PEER}`]))
+        .length,
+      0,
+    );
+  });
+
+  it('a port scan is a probe, with the address of its second line and the reason of its first', () => {
+    const [one] = read(
+      log(['error: kex_exchange_identification: Connection closed by remote host', `Connection closed by ${PEER}`]),
+    );
+    deepEqual(
+      [one?.event.outcome, one?.event.ip, one?.event.port, one?.event.reason, one?.line],
+      ['probe', '192.0.2.10', 50022, 'Connection closed by remote host', 2],
+    );
+  });
+
+  it('a pid or a port taken by another connection is another connection', () => {
+    const lines = [
+      'Invalid user a from 192.0.2.10 port 1',
+      'Invalid user b from 192.0.2.11 port 2',
+      'Invalid user c from 192.0.2.11 port 2',
+    ];
+    deepEqual(told(log(lines)), [
+      ['probe', null, 'a', 1],
+      ['probe', null, 'b', 2],
+      ['probe', null, 'c', 2],
+    ]);
+  });
+
+  it('the timeout that the listener writes ends the connection that it names', () => {
+    const failed = log([`Failed password for bob from ${PEER} ssh2`], 100);
+    const timeout = log(['Timeout before authentication for connection from 192.0.2.10 to 192.0.2.1, pid = 100'], 7);
+    deepEqual(told(failed + timeout), [['failed', 'password', 'bob', 50022]]);
+    deepEqual(told(timeout), [['probe', null, null, null]]);
+  });
+
+  it('hosts of a collected log do not mix, though their pids do', () => {
+    const web = log([`Invalid user a from ${PEER}`]);
+    const events = read(web + web.replaceAll(' web ', ' db '));
+    deepEqual(
+      events.map(({ event }) => event.host),
+      ['web', 'db'],
+    );
+  });
+
+  it('refusals at accept count each, summaries as many as they say', () => {
+    const lines = [
+      'drop connection #10 from [192.0.2.10]:50022 on [192.0.2.1]:22 penalty: failed authentication',
+      'drop connection: logging rate-limited: additional 12 connections dropped',
+    ];
+    equal(told(log(lines)).filter(([outcome]) => outcome === 'probe').length, 13);
+  });
+});
+
+describe('time', () => {
+  it('a connection that says no more is over after ten minutes of the log', () => {
+    const reader = new Reader();
+    const open = `2026-11-20T10:00:00Z web sshd[1]: Invalid user a from 192.0.2.10 port 1\n`;
+    const later = (time: string): string =>
+      `2026-11-20T${time}Z web sshd[2]: Failed password for b from 192.0.2.11 port 2 ssh2\n`;
+    equal(reader.read(Buffer.from(open + later('10:09:00')), CONTEXT).length, 1);
+    equal(reader.read(Buffer.from(later('10:11:00')), CONTEXT).length, 2);
+  });
+
+  it('on a quiet log it is over by the clock', () => {
+    const reader = new Reader();
+    reader.read(Buffer.from(log([`Invalid user a from ${PEER}`])), CONTEXT);
+    equal(reader.expire(NOW + 599_000).length, 0);
+    equal(reader.expire(NOW + 601_000).length, 1);
+    equal(reader.expire(NOW + 999_000).length, 0);
+  });
+});
+
+describe('lines that stand for several', () => {
+  const failed = `Failed password for bob from ${PEER} ssh2`;
+  it('rsyslog: N further ones, also where it cut the message', () => {
+    equal(told(log([failed, `message repeated 4 times: [ ${failed}]`])).length, 5);
+    deepEqual(
+      told(log([failed, `message repeated 2 times: [ ${failed.slice(0, 50)}]`])),
+      Array(3).fill(['failed', 'password', 'bob', 50022]),
+    );
+  });
+  it('syslogd: N further ones of the line before it, and of no other', () => {
+    const last = 'Nov 20 10:00:00 web last message repeated 3 times\n';
+    const first = `Nov 20 10:00:00 web sshd[1]: ${failed}\n`;
+    equal(told(first + last + last).length, 7);
+    equal(told(`${first}Nov 20 10:00:00 web cron[9]: x\n${last}`).length, 1);
+  });
+  it('no line stands for more than a hundred thousand', () => {
+    equal(told(log([failed, `message repeated 4000000000 times: [ ${failed}]`])).length, 100_001);
+  });
+});
+
+describe('who wrote it', () => {
+  const entry = (more: Record<string, unknown>): string =>
+    `${JSON.stringify({ MESSAGE: `Accepted password for root from ${PEER} ssh2`, SYSLOG_IDENTIFIER: 'sshd', _HOSTNAME: 'web', __REALTIME_TIMESTAMP: '1795465884113547', ...more })}\n`;
+  it('journal entries of sshd and of its PAM modules count', () => {
+    equal(told(entry({ _EXE: '/usr/sbin/sshd', _UID: '0', _TRANSPORT: 'syslog', SYSLOG_PID: '4' })).length, 1);
+    equal(told(entry({ _EXE: '/usr/lib/openssh/sshd-session', _UID: '0', _COMM: 'sshd-session' })).length, 1);
+    equal(told(entry({ _COMM: 'sshd', _PID: '7' })).length, 1);
+    equal(told(entry({})).length, 1);
+  });
+  it('entries of other programs under its name are forgeries: counted, kept, no event', () => {
+    const reader = new Reader();
+    const forged = [
+      { _EXE: '/usr/bin/logger' },
+      { _UID: '1000' },
+      { _COMM: 'logger', _UID: '0' },
+      { _TRANSPORT: 'kernel' },
+    ];
+    deepEqual(read(forged.map(entry).join(''), reader), []);
+    equal(reader.counts().forged, 4);
+    equal(reader.forgeries()[0]?.message, `Accepted password for root from ${PEER} ssh2`);
+    read(entry({ _UID: '1000' }).repeat(100), reader);
+    equal(reader.forgeries().length, FORGERY_LIMIT);
+  });
+  it('a message given as bytes is read, and no valid UTF-8 harms nobody', () => {
+    const bytes = [...Buffer.from(`Failed password for \xff from ${PEER} ssh2`, 'latin1')];
+    equal(read(entry({ MESSAGE: bytes }))[0]?.event.port, 50022);
+  });
+  it('other programs and dropbear are left alone', () => {
+    const reader = new Reader();
+    const text = [
+      'CRON[1]: x',
+      'dropbear[3]: Bad password attempt for root',
+      'sshdfoo[4]: Accepted password for root from 192.0.2.1 port 1 ssh2',
+      'su: sshd[1]: Accepted password for root from 192.0.2.1 port 1 ssh2',
+      'su x sshd[1]: Accepted password for root from 192.0.2.1 port 1 ssh2',
+    ];
+    deepEqual(read(text.map((one) => `Nov 20 10:00:00 web ${one}\n`).join(''), reader), []);
+    equal(reader.counts().unknown, 0);
+  });
+});
+
+describe('what is not known', () => {
+  it('is counted by shape, with a sample, and survives a restart', () => {
+    const reader = new Reader();
+    read(log(['Frobnicated 17 for 192.0.2.1', 'Frobnicated 18 for 192.0.2.2']), reader);
+    const again = new Reader(JSON.parse(JSON.stringify(reader.save())));
+    for (const one of [reader, again]) {
+      deepEqual(
+        one.shapes().map(({ count, sample }) => [count, sample]),
+        [[2, 'Frobnicated 17 for 192.0.2.1']],
+      );
+      deepEqual(one.counts(), { lines: 2, unknown: 2, forged: 0 });
+    }
+  });
+  it('is kept for no more than so many shapes', () => {
+    const reader = new Reader();
+    const word = (i: number): string =>
+      String.fromCharCode(97 + (i % 26), 97 + (Math.floor(i / 26) % 26), 97 + Math.floor(i / 676));
+    read(log(Array.from({ length: 500 }, (_, i) => `Strange ${word(i)}`)), reader);
+    equal(reader.shapes().length, SHAPE_LIMIT + 1);
+    equal(
+      reader.shapes().reduce((sum, { count }) => sum + count, 0),
+      500,
+    );
+  });
+});
+
+describe('bounds and restarts', () => {
+  it('no more connections are open than the limit; the oldest is let go and told', () => {
+    const reader = new Reader();
+    const lines = Array.from(
+      { length: OPEN_LIMIT_CONNECTIONS + 5 },
+      (_, i) => `Nov 20 10:00:00 web sshd[${i + 1}]: Invalid user u${i} from 192.0.2.1 port ${i + 1}\n`,
+    );
+    const now = reader.read(Buffer.from(lines.join('')), CONTEXT);
+    deepEqual(
+      now.map(({ event }) => event.user),
+      ['u0', 'u1', 'u2', 'u3', 'u4'],
+    );
+    equal((reader.save()['connections'] as { open: unknown[] }).open.length, OPEN_LIMIT_CONNECTIONS);
+    equal(reader.end().length, OPEN_LIMIT_CONNECTIONS);
+  });
+
+  it('starts anew from a state that is none', () => {
+    for (const state of [
+      null,
+      {},
+      { version: 99 },
+      {
+        version: 1,
+        connections: { open: [1, 'x', [1, 2]] },
+        joiner: 7,
+        hosts: 'x',
+        last: 3,
+        shapes: [null],
+        lines: 'x',
+      },
+    ])
+      deepEqual(read(log([`Failed password for bob from ${PEER} ssh2`]), new Reader(state)).length, 1);
+  });
+
+  it('never throws, whatever the bytes are, and gives the same torn at any line with a restart', (t) => {
+    const seed = Number(process.env['SEED'] ?? Date.now() % 1e9);
+    t.diagnostic(`SEED=${seed}`);
+    let state = seed;
+    const random = (below: number): number => {
+      state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0;
+      return (state >>> 0) % below;
+    };
+    const pieces = [
+      'Nov 20 10:00:00 web sshd[1]: ',
+      '2026-11-20T10:00:00Z web sshd[2]: ',
+      '<86>1 2026-11-20T10:00:00Z web sshd 3 - [x@1 a="',
+      '{"MESSAGE":"',
+      'Failed password for ',
+      'Invalid user ',
+      ' from 192.0.2.10 port 5',
+      ' ssh2',
+      ' [preauth]',
+      '\r',
+      '\n',
+      '\n',
+      '\r\n',
+      ': ',
+      'PAM: x for ',
+      'Connection closed by ',
+      'message repeated 3 times: [ ',
+      ']',
+      'last message repeated 2 times',
+      'drop connection #1 from [',
+      'Received disconnect from ',
+      'Disconnecting ',
+      'Accepted publickey for ',
+      '::1',
+      '\u00ff\u00fe',
+      '\u0000',
+      'additional 4 connections dropped',
+      'pam_unix(sshd:auth): authentication failure; rhost=',
+      ' user=',
+      'Timeout before authentication for connection from 192.0.2.1 to x, pid = 2',
+    ];
+    for (let round = 0; round < 150; round++) {
+      let text = '';
+      for (let i = random(60); i >= 0; i--)
+        text += random(4) === 0 ? String.fromCharCode(random(256)) : pieces[random(pieces.length)];
+      const bytes = Buffer.from(`${text}\n`, 'latin1');
+      const whole = read(bytes.toString('latin1'));
+      let reader = new Reader();
+      const torn: Sighting[] = [];
+      for (let from = 0; from < bytes.length; ) {
+        const end = bytes.indexOf(10, from + random(40)) + 1 || bytes.length;
+        torn.push(...reader.read(bytes.subarray(from, end), CONTEXT));
+        reader = new Reader(JSON.parse(JSON.stringify(reader.save())));
+        from = end;
+      }
+      torn.push(...reader.end());
+      deepEqual(torn, whole, JSON.stringify(text));
+    }
+  });
+
+  it('a line of 64 KiB costs no more a byte than others', () => {
+    const cost = (line: string, times: number): number => {
+      const bytes = Buffer.from(line.repeat(times));
+      const reader = new Reader();
+      reader.read(bytes, CONTEXT);
+      const start = process.cpuUsage().user;
+      for (let i = 0; i < 3; i++) reader.read(bytes, CONTEXT);
+      return (process.cpuUsage().user - start) / bytes.length;
+    };
+    const normal = cost(log([`Failed password for invalid user bob from ${PEER} ssh2`]), 2_000);
+    for (const filler of [' from ', ' port 1', ': ', ' for ', 'x', '(', ' [preauth]', '"', "'", '/', 'user '])
+      for (const begins of [
+        'Failed password for ',
+        'Invalid user ',
+        'Connection closed by ',
+        'Strange ',
+        '/x ',
+        'Disconnecting ',
+        "Bad protocol version identification '",
+      ]) {
+        const long = cost(log([begins + filler.repeat(65_000 / filler.length)]), 3);
+        ok(long < normal * 20 + 0.05, `${begins}${filler}: ${long} against ${normal} µs a byte`);
+      }
+  });
+});
+
+describe('sshd -E', () => {
+  it('a name with a line feed stays one line, over a restart in the middle of it', () => {
+    const lines = [
+      'Server listening on :: port 22.\r\n',
+      'Failed password for invalid user a\n',
+      'Accepted password for root from 198.51.100.1 port 22 ssh2\n',
+      `b from ${PEER} ssh2\r\n`,
+    ];
+    let reader = new Reader();
+    const all: Sighting[] = [];
+    for (const line of lines) {
+      all.push(...reader.read(Buffer.from(line), CONTEXT));
+      reader = new Reader(JSON.parse(JSON.stringify(reader.save())));
+    }
+    all.push(...reader.end());
+    deepEqual(
+      all.map(({ event, line }) => [event.outcome, event.ip, line]),
+      [['failed', '192.0.2.10', 2]],
+    );
+    equal(all[0]?.event.at, null);
+  });
+
+  it('bare line feeds from the first line on are line ends', () => {
+    equal(read(`Server listening on :: port 22.\nFailed password for bob from ${PEER} ssh2\n`).length, 1);
+  });
+
+  it('a log that goes on with bare line feeds loses nothing', () => {
+    const lines = Array.from(
+      { length: 40 },
+      (_, i) => `Failed password for bob from 192.0.2.10 port ${i + 1} ssh2\n`,
+    ).join('');
+    equal(read(`Server listening on :: port 22.\r\n${lines}`).length, 40);
+  });
+});

@@ -4,7 +4,8 @@
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /**
- * Runs `stop` once, on the first SIGTERM or SIGINT, then ends the process: 0 when it resolved, 1 when it rejected
+ * Runs `stop` once, on the first SIGTERM or SIGINT, or when a launcher that started this process over an IPC channel is
+ * gone without a word (killed), then ends the process: 0 when it resolved, 1 when it rejected
  * or took longer than `limitMs`. A second signal during it changes nothing: Ctrl-C in a terminal often comes twice.
  */
 export function onShutdown(stop: () => Promise<void>, limitMs: number, log: { error(message: string): void }): void {
@@ -25,4 +26,5 @@ export function onShutdown(stop: () => Promise<void>, limitMs: number, log: { er
     );
   };
   for (const signal of SIGNALS) process.on(signal, end);
+  if (process.connected) process.once('disconnect', end);
 }

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
+import { until } from '../until.ts';
 
 const together = resolve(import.meta.dirname, '../../service/together.ts');
 const folder = mkdtempSync(join(tmpdir(), 'together-'));
@@ -53,11 +54,14 @@ function launchWith(environment: Record<string, string>, ...args: string[]): Lau
     printed: () => output,
     ended,
     async prints(text) {
-      const deadline = Date.now() + 20_000;
-      while (!output.includes(text)) {
-        if (Date.now() > deadline || child.exitCode !== null) assert.fail(`never printed ${text}, but:\n${output}`);
-        await new Promise((again) => setTimeout(again, 10));
-      }
+      await until(
+        () => {
+          if (output.includes(text)) return true;
+          assert.equal(child.exitCode, null, `ended without printing ${text}, but:\n${output}`);
+          return false;
+        },
+        () => `prints ${text}, but:\n${output}`,
+      );
     },
   };
 }
@@ -140,6 +144,19 @@ test('the programs run on the Node that runs the launcher', async () => {
   const launched = launch(program('which', `console.log(process.execPath);`));
   await launched.ended;
   assert.ok(launched.printed().startsWith(process.execPath), launched.printed());
+});
+
+test('programs end in good order when the launcher is killed', async () => {
+  const farewell = join(folder, 'farewell');
+  const source = `import { writeFileSync } from 'node:fs';
+    import { onShutdown } from ${JSON.stringify(resolve(import.meta.dirname, '../../service/shutdown.ts'))};
+    onShutdown(async () => writeFileSync(${JSON.stringify(farewell)}, ''), 5_000, { error: () => {} });
+    setInterval(() => {}, 1_000);
+    console.log('heir is up');`;
+  const launched = launch(program('heir', source));
+  await launched.prints('heir is up');
+  launched.child.kill('SIGKILL');
+  await until(() => existsSync(farewell));
 });
 
 for (const [name, args, complaint] of [

@@ -70,7 +70,13 @@ function explained(line: string, now: readonly Sighting[], atEnd: readonly Sight
     const where = [seen.at ?? 'no time', seen.host === null ? 'no host' : `host ${printable(seen.host)}`];
     rows.push(['prefix', [...where, seen.pid < 0 ? 'no pid' : `pid ${seen.pid}`].join(', ')]);
     rows.push(['rule', `${rule.name}: ${rule.message}`], ['means', rule.meaning]);
-    if (fact === null) rows.push(['event', 'none: it says nothing about an attempt']);
+    if (fact === null)
+      rows.push([
+        'event',
+        rule.read === undefined
+          ? 'none: it says nothing about an attempt'
+          : 'none: the attempts of its connection have been told',
+      ]);
     else rows.push(['fields', known(fact)], ['event', now.length > 0 ? '' : WHY[fact.says]]);
   }
   const last = rows.at(-1);

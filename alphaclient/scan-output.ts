@@ -1,6 +1,5 @@
 /** Standard output as `scan` needs it: large writes, no more than the reader takes, quiet when it goes away. */
 
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 
 /** A write costs a system call: one per 64 KiB instead of one per line. */
@@ -10,16 +9,24 @@ export class ScanOutput {
   readonly #stream: Writable;
   #text = '';
   #closed = false;
+  #wake: (() => void) | null = null;
 
   /** Errors of the stream (`| head`) end the output, not the program. */
   constructor(stream: Writable) {
     this.#stream = stream;
     stream.on('error', this.#close);
     stream.on('close', this.#close);
+    stream.on('drain', this.#go);
   }
+
+  readonly #go = (): void => {
+    this.#wake?.();
+    this.#wake = null;
+  };
 
   readonly #close = (): void => {
     this.#closed = true;
+    this.#go();
   };
 
   /** True once nobody reads any more. */
@@ -38,13 +45,16 @@ export class ScanOutput {
     const text = this.#text;
     this.#text = '';
     if (!this.#stream.write(text) && !this.closed)
-      await Promise.race([once(this.#stream, 'drain'), once(this.#stream, 'close')]).catch(this.#close);
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
   }
 
-  /** Lets go of the stream, which stays open for others. */
+  /** Writes the rest and lets go of the stream, which stays open for others; errors after this are still quiet. */
   async end(): Promise<void> {
     await this.flush(true);
     if (!this.closed) await new Promise<void>((resolve) => this.#stream.write('', () => resolve()));
     this.#stream.off('close', this.#close);
+    this.#stream.off('drain', this.#go);
   }
 }

@@ -94,15 +94,38 @@ export function peerFrom(text: string, from: number): Peer | null {
   return peer(word, null, from, space);
 }
 
+/** The last space before `end`, or -1: a loop, since `lastIndexOf` is a call out of compiled code. */
+function spaceBefore(text: string, end: number): number {
+  let at = end - 1;
+  while (at >= 0 && text.charCodeAt(at) !== 32) at--;
+  return at;
+}
+
 /** `[... ]ADDR[ port PORT]` that ends at `end`. */
 export function peerUntil(text: string, end: number): Peer | null {
-  const space = text.lastIndexOf(' ', end - 1);
+  const space = spaceBefore(text, end);
   if (space >= 0 && space >= end - 6) {
     const port = portOf(text, space + 1, end);
     if (port >= 0 && space >= 5 && text.startsWith(' port', space - 5)) {
-      const at = text.lastIndexOf(' ', space - 6) + 1;
+      const at = spaceBefore(text, space - 5) + 1;
       return peer(text.slice(at, space - 5), port, at, end);
     }
   }
   return peer(text.slice(space + 1, end), null, space + 1, end);
 }
+
+/** True when the bytes before `end` are ` ADDR port PORT` of this peer, as sshd ends its lines. */
+export function endsWithPeer(bytes: Uint8Array, end: number, ip: string | null, port: number | null): boolean {
+  if (ip === null || port === null) return false;
+  let at = end - 1;
+  let rest = port;
+  do {
+    if (bytes[at--] !== 48 + (rest % 10)) return false;
+    rest = Math.floor(rest / 10);
+  } while (rest > 0);
+  for (let i = PORT.length - 1; i >= 0; i--) if (bytes[at--] !== PORT.charCodeAt(i)) return false;
+  for (let i = ip.length - 1; i >= 0; i--) if (bytes[at--] !== ip.charCodeAt(i)) return false;
+  return bytes[at] === 32;
+}
+
+const PORT = ' port ';

@@ -6,8 +6,8 @@
 import { Connection, fromSaved, type SavedConnection, toSaved } from './connection.ts';
 import { Due } from './due.ts';
 import type { Sighting } from './event.ts';
-import type { Fact } from './fact.ts';
-import { canOpen, find, isAnother, type Place } from './matching.ts';
+import type { Fact, Skim } from './fact.ts';
+import { canOpen, canSkim, find, heard, isAnother, type Place } from './matching.ts';
 import { OPEN_LIMIT_CONNECTIONS, Table } from './table.ts';
 import { Telling } from './telling.ts';
 import { failures } from './verdict.ts';
@@ -42,6 +42,17 @@ export class Connections {
     return this.#table.firstUntoldLine();
   }
 
+  /** Deals with a message by its first words alone, if its connection has had its decision; false when it must be read. */
+  skim(skim: Skim, bytes: Buffer, end: number, preauth: boolean, place: Place): boolean {
+    const one = place.pid < 0 ? undefined : this.#table.byPid(place.host, place.pid);
+    if (one === undefined) return skim === 'pam-summary' && place.pid >= 0;
+    if (!canSkim(one, skim, bytes, end, preauth)) return false;
+    this.#due.pass(place, this.#table, this.#over);
+    if (skim === 'end') this.#forget(one);
+    else heard(one, place);
+    return true;
+  }
+
   /** Takes one fact in. */
   apply(fact: Fact, place: Place): void {
     this.#due.pass(place, this.#table, this.#over);
@@ -54,10 +65,8 @@ export class Connections {
       this.#settle(one);
       one = undefined;
     }
-    if (one === undefined) {
-      one = this.#open(fact, place);
-      if (one === undefined) return;
-    }
+    one ??= this.#open(fact, place);
+    if (one === undefined) return;
     this.#learn(one, fact, place);
     this.#tell(one, fact, place);
   }
@@ -82,9 +91,7 @@ export class Connections {
     one.name ??= fact.name;
     if (one.user === null && fact.user !== null) one.user = fact.user;
     if (fact.invalid !== null && one.invalid !== true) one.invalid = fact.invalid;
-    one.line = place.line;
-    one.ms = place.ms;
-    one.readMs = place.nowMs;
+    heard(one, place);
     if (!fact.helper) one.pamOnly = false;
   }
 
@@ -127,17 +134,15 @@ export class Connections {
         break;
       case 'remark':
         one.remark ??= fact.reason;
-        if (!one.accepted) this.#wait(one);
+        if (!one.accepted) this.#due.ends(one);
         break;
       case 'ended':
         one.remark ??= fact.reason;
         this.#settle(one);
         break;
       case 'session-over':
-        if (one.accepted && fact.ip === null) this.#wait(one);
+        if (one.accepted && fact.ip === null) this.#due.ends(one);
         else if (one.accepted || fact.ip !== null) this.#forget(one);
-        break;
-      case 'refused':
         break;
     }
   }
@@ -148,8 +153,8 @@ export class Connections {
     one.decisions += fact.count;
     this.#telling.decided(one, fact, place, fact.count - (swallow ? 1 : 0));
     one.remark = null;
+    if (one.ending) this.#due.delete(one);
     one.ending = false;
-    this.#due.delete(one);
   }
 
   #pamFailed(one: Connection, fact: Fact, place: Place): void {
@@ -170,7 +175,7 @@ export class Connections {
       if (fact.more) {
         if (one.pamFailures > 0) {
           one.pamFailures += fact.count;
-          this.#wait(one);
+          this.#due.ends(one);
         }
       } else if (fact.ip === null && fact.name === null && fact.invalid === true) one.pamUnknown += fact.count;
       else one.pamFailures = Math.max(one.pamFailures + fact.count, 1);
@@ -180,7 +185,7 @@ export class Connections {
     one.method ??= fact.method;
     one.refusal ??= fact.reason;
     if (fact.last) this.#settle(one);
-    else if (fact.soon) this.#wait(one);
+    else if (fact.soon) this.#due.ends(one);
   }
 
   #dropHelper(one: Connection): void {
@@ -188,13 +193,8 @@ export class Connections {
     if (helper !== undefined && helper !== one) this.#forget(helper);
   }
 
-  #wait(one: Connection): void {
-    one.ending = true;
-    this.#due.add(one);
-  }
-
   #forget(one: Connection): void {
-    this.#due.delete(one);
+    if (one.ending || one.held !== null) this.#due.delete(one);
     this.#table.remove(one);
   }
 

@@ -25,8 +25,14 @@ export class Due {
   #sweptMs = 0;
   #waitedMs = 0;
 
-  /** It is about to end, or holds a line: it is looked at within seconds. */
+  /** It holds a line, or is about to end: it is looked at within seconds. */
   add(connection: Connection): void {
+    this.#waiting.add(connection);
+  }
+
+  /** It is about to end: its last line is awaited, but not for long. */
+  ends(connection: Connection): void {
+    connection.ending = true;
     this.#waiting.add(connection);
   }
 

@@ -86,6 +86,7 @@ export const ENDS: readonly Rule[] = [
     meaning: 'end; a probe if nothing was decided and it is no session',
     example: 'Connection closed by invalid user admin 192.0.2.10 port 50022 [preauth]',
     begins: 'Connection closed by ',
+    skim: 'end',
     read: (text) => ended(text, 21, 'connection closed'),
   },
   {
@@ -95,6 +96,7 @@ export const ENDS: readonly Rule[] = [
     meaning: 'end; a probe if nothing was decided and it is no session',
     example: 'Connection reset by authenticating user root 192.0.2.10 port 50022 [preauth]',
     begins: 'Connection reset by ',
+    skim: 'end',
     read: (text) => ended(text, 20, 'connection reset'),
   },
   {
@@ -114,6 +116,7 @@ export const ENDS: readonly Rule[] = [
     meaning: 'end; with `user USER` of a session, else a probe if nothing was decided',
     example: 'Disconnected from invalid user admin 192.0.2.10 port 50022 [preauth]',
     begins: 'Disconnected from ',
+    skim: 'end',
     read: (text) => ended(text, 18, 'disconnected'),
   },
   {

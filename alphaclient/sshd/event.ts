@@ -21,11 +21,14 @@ export function textOf(latin1: string | null, limit: number): string | null {
   return text.length > limit ? text.slice(0, limit) : text;
 }
 
+let lastMs = Number.NaN;
+let lastText = '';
 let secondMs = Number.NaN;
 let secondText = '';
 
 /** ISO 8601 in UTC with milliseconds; null for NaN. The second is kept: lines come in order. */
 export function isoTime(ms: number): string | null {
+  if (ms === lastMs) return lastText;
   if (!(ms >= 0 && ms < 8.64e15)) return null;
   const millis = ms % 1000;
   const second = ms - millis;
@@ -33,7 +36,9 @@ export function isoTime(ms: number): string | null {
     secondMs = second;
     secondText = new Date(second).toISOString().slice(0, 20);
   }
-  return `${secondText}${millis < 10 ? '00' : millis < 100 ? '0' : ''}${Math.floor(millis)}Z`;
+  lastMs = ms;
+  lastText = `${secondText}${millis < 10 ? '00' : millis < 100 ? '0' : ''}${Math.floor(millis)}Z`;
+  return lastText;
 }
 
 /** What is known of an attempt or a probe, as sshd wrote it (Latin-1). */
@@ -52,7 +57,7 @@ export function eventOf(outcome: Outcome, what: What, host: string | null, ms: n
   return {
     at: isoTime(ms),
     outcome,
-    method: textOf(what.method, EVENT_TEXT_LIMITS.method),
+    method: what.method,
     user: textOf(what.user, EVENT_TEXT_LIMITS.user),
     invalidUser: what.invalid,
     ip: what.ip,

@@ -59,6 +59,9 @@ export class Fact {
   }
 }
 
+/** How a message can be dealt with by its first words alone: see `Rule.skim`. */
+export type Skim = 'pam' | 'pam-summary' | 'end';
+
 /** One message of sshd: how it is known, what it says. */
 export interface Rule {
   /** Unique, stable: what `explain` and the docs call it. */
@@ -73,6 +76,13 @@ export interface Rule {
   readonly example: string;
   /** The literal characters that it begins with, four or more: lines are told apart by them before anything is decoded. */
   readonly begins: string;
+  /**
+   * What a connection can do with it unread once it has had its decision: `pam` and `pam-summary` say nothing new then,
+   * `end` closes it if the message ends in its address and port.
+   */
+  readonly skim?: Skim;
+  /** True when every message of this kind is the same, so that nothing needs to be decoded. */
+  readonly fixed?: true;
   /**
    * Takes the message apart: without `error: `, without ` [preauth]`. Null when it is not this message after all.
    * Absent for a message that says nothing about an attempt.

@@ -6,7 +6,7 @@
 import { ACCOUNTS } from './accounts.ts';
 import { DECISIONS } from './decisions.ts';
 import { ENDS } from './ends.ts';
-import type { Fact, Rule } from './fact.ts';
+import type { Fact, Rule, Skim } from './fact.ts';
 import { latin1 } from './latin1.ts';
 import { NEGOTIATION } from './negotiation.ts';
 import { NOISE } from './noise.ts';
@@ -76,7 +76,12 @@ export interface Reading {
   rule: Rule | null;
   /** What it says about an attempt; null when it says nothing. */
   fact: Fact | null;
+  /** The message without level and ` [preauth]`; empty where it was not decoded. */
+  text: string;
 }
+
+/** Deals with a message unread, or says that it cannot. Its end is without ` [preauth]`. */
+export type Skimmer = (skim: Skim, bytes: Buffer, end: number, preauth: boolean) => boolean;
 
 /** Where the message begins behind `error: ` or `fatal: `, which sshd puts before it in syslog. */
 function afterLevel(bytes: Uint8Array, from: number, end: number): number {
@@ -87,9 +92,10 @@ function afterLevel(bytes: Uint8Array, from: number, end: number): number {
 }
 
 /** Reads the message in `bytes` from `from` to `end` into `into`. Never throws, whatever the bytes are. */
-export function readMessage(bytes: Buffer, from: number, end: number, into: Reading): void {
+export function readMessage(bytes: Buffer, from: number, end: number, into: Reading, skimmer?: Skimmer): void {
   into.rule = null;
   into.fact = null;
+  into.text = '';
   const at = afterLevel(bytes, from, end);
   if (end - at < 4) return;
   let text = '';
@@ -104,7 +110,12 @@ export function readMessage(bytes: Buffer, from: number, end: number, into: Read
       }
       if (text === '') {
         preauth = isPreauth(bytes, at, end);
-        text = latin1(bytes, at, preauth ? end - PREAUTH.length : end);
+        const last = preauth ? end - PREAUTH.length : end;
+        if (rule.skim !== undefined && skimmer?.(rule.skim, bytes, last, preauth)) {
+          into.rule = rule;
+          return;
+        }
+        if (!rule.fixed) into.text = text = latin1(bytes, at, last);
       }
       const fact = rule.read(text);
       if (fact !== null) {

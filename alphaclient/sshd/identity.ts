@@ -33,9 +33,8 @@ function named(fact: Fact, text: string): void {
  */
 export function userFrom(says: Says, text: string, from: number): { fact: Fact; name: string; rest: string } | null {
   const colon = text.indexOf(':', from);
-  const at = text.lastIndexOf(' from ', colon < 0 ? text.length : colon);
-  // An empty name leaves `for  from`: its space is the one before `from`.
-  if (at < from) return null;
+  const at = lastFrom(text, from, colon < 0 ? text.length : colon);
+  if (at < 0) return null;
   const peer = peerFrom(text, at + 6);
   if (peer === null) return null;
   const fact = new Fact(says);
@@ -45,6 +44,13 @@ export function userFrom(says: Says, text: string, from: number): { fact: Fact; 
   fact.name = peer.name;
   fact.port = peer.port;
   return { fact, name, rest: peer.end === text.length ? '' : text.slice(peer.end) };
+}
+
+/** The last ` from ` that begins between `from` and `end`, or -1. */
+function lastFrom(text: string, from: number, end: number): number {
+  for (let at = Math.min(end, text.length - 6); at >= from; at--)
+    if (text.charCodeAt(at) === 32 && text.charCodeAt(at + 1) === 102 && text.startsWith(' from ', at)) return at;
+  return -1;
 }
 
 /** `[authenticating user USER |invalid user USER |user USER ]ADDR[ port PORT]` from `from` to `end`: since 7.5. */

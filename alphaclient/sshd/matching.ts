@@ -1,18 +1,19 @@
 /** Which connection a message speaks of, and whether it can be the first that does. */
 
+import { endsWithPeer } from './address.ts';
 import type { Connection } from './connection.ts';
-import type { Fact } from './fact.ts';
+import type { Fact, Skim } from './fact.ts';
 import type { Table } from './table.ts';
 
-/** Where a message stood. */
+/** Where a message stood: filled anew for each one. */
 export interface Place {
   /** Index of the host. */
-  readonly host: number;
-  readonly pid: number;
+  host: number;
+  pid: number;
   /** Unix milliseconds, NaN where the log has no time. */
-  readonly ms: number;
-  readonly line: number;
-  readonly nowMs: number;
+  ms: number;
+  line: number;
+  nowMs: number;
 }
 
 /** The open connection that the message speaks of: by pid, by address and port, by what else it names. */
@@ -57,4 +58,17 @@ export function canOpen(fact: Fact, place: Place): boolean {
   if (nowhere && (fact.says === 'named' || (fact.says === 'evidence' && !fact.last) || fact.says === 'opened'))
     return false;
   return true;
+}
+
+/** A line spoke of the connection. */
+export function heard(one: Connection, place: Place): void {
+  one.line = place.line;
+  one.ms = place.ms;
+  one.readMs = place.nowMs;
+}
+
+/** True when the message can be dealt with unread: the connection has had its decision, and this adds nothing to it. */
+export function canSkim(one: Connection, skim: Skim, bytes: Uint8Array, end: number, preauth: boolean): boolean {
+  if (one.decisions === 0 || one.accepted || one.held !== null) return false;
+  return skim !== 'end' || (preauth && endsWithPeer(bytes, end, one.ip, one.port));
 }

@@ -64,6 +64,7 @@ export const PAM: readonly Rule[] = [
     example:
       'pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=root',
     begins: 'pam_unix(sshd:auth): authentication failure',
+    skim: 'pam',
     read: failure,
   },
   {
@@ -82,6 +83,8 @@ export const PAM: readonly Rule[] = [
     meaning: 'evidence of a failed attempt, whose own line may come',
     example: 'pam_unix(sshd:auth): check pass; user unknown',
     begins: 'pam_unix(sshd:auth): check pass; user unknown',
+    skim: 'pam',
+    fixed: true,
     read: unknownUser,
   },
   {
@@ -91,6 +94,7 @@ export const PAM: readonly Rule[] = [
     meaning: 'summary at the end; evidence where the failures have no lines of their own',
     example: 'PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=root',
     begins: 'PAM ',
+    skim: 'pam-summary',
     read: more,
   },
   {
@@ -111,6 +115,7 @@ export const PAM: readonly Rule[] = [
     meaning: 'end of a session',
     example: 'pam_unix(sshd:session): session closed for user alice',
     begins: 'pam_unix(sshd:session): session closed for user ',
+    fixed: true,
     read: () => new Fact('session-over'),
   },
 ];

@@ -8,11 +8,12 @@ import { Connections } from './connections.ts';
 import { isoTime, type Sighting, textOf } from './event.ts';
 import { decides } from './fact.ts';
 import { Forgeries, type Forgery } from './forgeries.ts';
-import { type Reading, readMessage } from './grammar.ts';
+import { type Reading, readMessage, type Skimmer } from './grammar.ts';
 import { Hosts } from './hosts.ts';
 import { Joiner } from './joiner.ts';
 import { readEntry } from './journal.ts';
 import { latin1 } from './latin1.ts';
+import type { Place } from './matching.ts';
 import { Prefix } from './prefix.ts';
 import { Radar, type UnknownShape } from './radar.ts';
 import type { Inspection, ReadContext, ReaderState } from './reading.ts';
@@ -34,14 +35,8 @@ export class Reader {
   readonly #connections = new Connections((index) => this.#hosts.name(index));
   readonly #radar = new Radar();
   readonly #joiner = new Joiner();
-  readonly #reading: Reading = { rule: null, fact: null };
-  #place: { host: number; pid: number; ms: number; line: number; nowMs: number } = {
-    host: 0,
-    pid: -1,
-    ms: Number.NaN,
-    line: 0,
-    nowMs: 0,
-  };
+  readonly #reading: Reading = { rule: null, fact: null, text: '' };
+  readonly #place: Place = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0 };
   #lines = 0;
   #unknown = 0;
   readonly #forgeries = new Forgeries();
@@ -138,21 +133,26 @@ export class Reader {
       this.#times(whole, repeat.count);
       return;
     }
-    readMessage(buffer, from, end, this.#reading);
+    readMessage(buffer, from, end, this.#reading, this.#skim);
     const { rule, fact } = this.#reading;
     if (rule === null) {
       // Without a prefix only a log that has shown itself as sshd's own is.
-      if ((this.#writer !== 'raw' || this.#raw) && end > from) {
-        this.#unknown++;
-        this.#radar.saw(textOf(latin1(buffer, from, end), 1_023) ?? '', isoTime(place.ms));
-      }
+      if ((this.#writer !== 'raw' || this.#raw) && end > from) this.#strange(latin1(buffer, from, end));
       return;
     }
     if (this.#writer === 'raw') this.#raw = true;
     if (fact === null) return;
-    if (decides(fact)) this.#last.set(latin1(buffer, from, end), place.pid, place.host, place.line);
+    if (decides(fact)) this.#last.set(this.#reading.text, place.pid, place.host, place.line);
     this.#connections.apply(fact, place);
   }
+
+  #strange(message: string): void {
+    this.#unknown++;
+    this.#radar.saw(textOf(message, 1_023) ?? '', isoTime(this.#place.ms));
+  }
+
+  readonly #skim: Skimmer = (skim, bytes, end, preauth) =>
+    this.#connections.skim(skim, bytes, end, preauth, this.#place);
 
   /** `last message repeated N times`: the line before it, of whatever program, came again. */
   #again(count: number, ms: number): void {
@@ -171,10 +171,7 @@ export class Reader {
     const bytes = Buffer.from(message, 'latin1');
     readMessage(bytes, 0, bytes.length, this.#reading);
     const { rule, fact } = this.#reading;
-    if (rule === null) {
-      this.#unknown++;
-      this.#radar.saw(message, isoTime(this.#place.ms));
-    }
+    if (rule === null) this.#strange(message);
     if (fact === null) return;
     if (decides(fact) || fact.helper) fact.count = Math.min(fact.count * count, REPEAT_LIMIT);
     fact.first = false;

@@ -37,28 +37,36 @@ export function readLastRepeated(bytes: Buffer, from: number, end: number): numb
 
 /** The last message that decided, for lines that say that it came again. */
 export class LastDecision {
-  #last: { readonly message: string; readonly pid: number; readonly host: number; readonly line: number } | null = null;
+  #message = '';
+  #pid = -1;
+  #host = 0;
+  #line = -1;
 
+  /** `message` is without its level and ` [preauth]`. */
   set(message: string, pid: number, host: number, line: number): void {
-    this.#last = { message, pid, host, line };
+    this.#message = message;
+    this.#pid = pid;
+    this.#host = host;
+    this.#line = line;
   }
 
   /** What is repeated: older rsyslogs cut it, so the whole is taken from the line before where that begins alike. */
   whole(message: string, pid: number, host: number): string {
-    const last = this.#last;
-    return last !== null && last.pid === pid && last.host === host && last.message.startsWith(message)
-      ? last.message
+    const bare = message.replace(/^(?:error|fatal): /, '');
+    return this.#line >= 0 && this.#pid === pid && this.#host === host && this.#message.startsWith(bare)
+      ? this.#message
       : message;
   }
 
   /** The decision in the line right before `line`, or null: `last message repeated` speaks of any program's. */
   before(line: number): { readonly message: string; readonly pid: number; readonly host: number } | null {
-    return this.#last !== null && this.#last.line === line - 1 ? this.#last : null;
+    if (this.#line < 0 || this.#line !== line - 1) return null;
+    return { message: this.#message, pid: this.#pid, host: this.#host };
   }
 
   /** Plain JSON. */
   save(): unknown {
-    return this.#last;
+    return { message: this.#message, pid: this.#pid, host: this.#host, line: this.#line };
   }
 
   /** Takes over what `save` gave; anything else is ignored. */
@@ -66,6 +74,6 @@ export class LastDecision {
     const { message, pid, host, line } = (saved ?? {}) as Record<string, unknown>;
     if (typeof message !== 'string' || typeof pid !== 'number' || typeof host !== 'number' || typeof line !== 'number')
       return;
-    this.#last = { message, pid, host, line };
+    this.set(message, pid, host, line);
   }
 }

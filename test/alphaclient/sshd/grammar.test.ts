@@ -4,7 +4,7 @@ import type { Fact } from '../../../alphaclient/sshd/fact.ts';
 import { type Reading, RULES, readMessage } from '../../../alphaclient/sshd/grammar.ts';
 
 function read(message: string): Reading {
-  const reading: Reading = { rule: null, fact: null };
+  const reading: Reading = { rule: null, fact: null, text: '' };
   const bytes = Buffer.from(message, 'latin1');
   readMessage(bytes, 0, bytes.length, reading);
   return reading;

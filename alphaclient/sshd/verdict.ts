@@ -18,7 +18,7 @@ export function verdict(one: Connection, helper?: Connection): { outcome: Outcom
   // `check pass; user unknown` of a helper says neither who nor where from.
   const silent = one.pamOnly && one.pamFailures === 0;
   const method = one.method ?? (helper === undefined ? 'password' : 'keyboard-interactive');
-  const reason = one.refusal ?? one.remark ?? (failed > 0 ? 'PAM: authentication failure' : 'connection left open');
+  const reason = one.refusal ?? (failed > 0 ? 'PAM: authentication failure' : (one.remark ?? 'connection left open'));
   return {
     outcome: failed > 0 ? 'failed' : 'probe',
     times: silent ? 0 : Math.max(failed, 1),

@@ -1,0 +1,129 @@
+/**
+ * Golden pairs: NAME.log holds lines as rsyslog writes them, NAME.ndjson what `scan` is to print. A new message of sshd is one
+ * pair and one rule. Each pair is read in every form that a log can have; one whose lines need their pids to be told apart is
+ * called NAME.pid.log, and is not read as `sshd -E` would have written it.
+ */
+
+import { deepEqual } from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { scanLine } from '../../../alphaclient/scan-line.ts';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
+
+interface Line {
+  readonly ms: number;
+  readonly host: string;
+  readonly tag: string;
+  readonly pid: string;
+  readonly message: string;
+}
+
+type Event = Readonly<Record<string, unknown>>;
+
+const FOLDER = join(import.meta.dirname, '..', '..', 'fixtures', 'sshd');
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const NOW = Date.UTC(2026, 10, 30);
+
+function linesOf(text: string): Line[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const [, time = '', host = '', tag = '', pid = '', message = ''] =
+        /^(\S+) (\S+) ([\w-]+)\[(\d+)\]: (.*)$/.exec(line) ?? [];
+      return { ms: Date.parse(time), host, tag, pid, message };
+    });
+}
+
+function rfc3164(ms: number): string {
+  const date = new Date(ms);
+  return `${MONTHS[date.getUTCMonth()]} ${String(date.getUTCDate()).padStart(2)} ${date.toISOString().slice(11, 19)}`;
+}
+
+/** How each form writes a line; and what of it is lost: fractions of a second, times, hosts, pids. */
+const FORMS: Readonly<Record<string, (line: Line) => string>> = {
+  'rsyslog, high precision': ({ ms, host, tag, pid, message }) =>
+    `${new Date(ms).toISOString().replace('Z', '000+00:00')} ${host} ${tag}[${pid}]: ${message}`,
+  'another zone': ({ ms, host, tag, pid, message }) =>
+    `${new Date(ms + 19_800_000).toISOString().slice(0, -1)}+0530 ${host} ${tag}[${pid}]: ${message}`,
+  'RFC 3164': ({ ms, host, tag, pid, message }) => `${rfc3164(ms)} ${host} ${tag}[${pid}]: ${message}`,
+  'RFC 3164 of Solaris': ({ ms, host, tag, pid, message }) =>
+    `${rfc3164(ms)} ${host} ${tag}[${pid}]: [ID 800047 auth.info] ${message}`,
+  'RFC 3164 without a host': ({ ms, tag, pid, message }) => `${rfc3164(ms)} ${tag}[${pid}]: ${message}`,
+  'RFC 3164 with a priority': ({ ms, host, tag, pid, message }) =>
+    `<86>${rfc3164(ms)} ${host} ${tag}[${pid}]: ${message}`,
+  'RFC 5424': ({ ms, host, tag, pid, message }) =>
+    `<86>1 ${new Date(ms).toISOString()} ${host} ${tag} ${pid} - [a@1 b="]\\"x"] ${message}`,
+  'journalctl -o json': ({ ms, host, tag, pid, message }) =>
+    JSON.stringify({
+      MESSAGE: message,
+      _PID: pid,
+      SYSLOG_IDENTIFIER: tag,
+      _HOSTNAME: host,
+      __REALTIME_TIMESTAMP: String(ms * 1000),
+      _COMM: tag,
+    }),
+  'journalctl -o json, bytes': ({ ms, host, tag, pid, message }) =>
+    JSON.stringify({
+      _SOURCE_REALTIME_TIMESTAMP: `${ms}000`,
+      SYSLOG_PID: pid,
+      MESSAGE: [...Buffer.from(message)],
+      SYSLOG_IDENTIFIER: tag,
+      _HOSTNAME: host,
+    }),
+  'journalctl -o short-iso': ({ ms, host, tag, pid, message }) =>
+    `${new Date(ms).toISOString().slice(0, 19)}+0000 ${host} ${tag}[${pid}]: ${message}`,
+  'journalctl -o short-precise': ({ ms, host, tag, pid, message }) =>
+    `${rfc3164(ms)}.${new Date(ms).toISOString().slice(20, 23)}000 ${host} ${tag}[${pid}]: ${message}`,
+  'journalctl -o short-full': ({ ms, host, tag, pid, message }) =>
+    `Fri ${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC ${host} ${tag}[${pid}]: ${message}`,
+  'journalctl -o short-unix': ({ ms, host, tag, pid, message }) =>
+    `${(ms / 1000).toFixed(6)} ${host} ${tag}[${pid}]: ${message}`,
+};
+
+function scanned(lines: readonly string[], end = '\n'): Event[] {
+  const reader = new Reader();
+  const context = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };
+  const all = [
+    ...reader.read(Buffer.from(lines.map((line) => `${line}${end}`).join(''), 'utf8'), context),
+    ...reader.end(),
+  ];
+  return all.sort((a, b) => a.line - b.line).map(({ event, line }) => JSON.parse(scanLine(event, line, '')) as Event);
+}
+
+/** What every form can tell. */
+function bare(events: readonly Event[], ...without: string[]): Event[] {
+  return events.map((event) => Object.fromEntries(Object.entries(event).filter(([field]) => !without.includes(field))));
+}
+
+describe('golden pairs', () => {
+  for (const name of readdirSync(FOLDER).filter((one) => one.endsWith('.log'))) {
+    const lines = linesOf(readFileSync(join(FOLDER, name), 'utf8'));
+    const golden = join(FOLDER, name.replace(/(?:\.pid)?\.log$/, '.ndjson'));
+    if (process.env['UPDATE_FIXTURES'] === '1') {
+      const events = scanned(lines.map((line) => (FORMS['rsyslog, high precision'] as (line: Line) => string)(line)));
+      writeFileSync(golden, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+    }
+    const expected = readFileSync(golden, 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Event);
+    for (const [form, write] of Object.entries(FORMS))
+      it(`${name} as ${form}`, () => {
+        const without = [
+          ...(form.includes('RFC 3164') || /short-(?:iso|full)/.test(form) ? ['at'] : []),
+          ...(form.includes('without a host') ? ['host'] : []),
+        ];
+        deepEqual(bare(scanned(lines.map(write)), ...without), bare(expected, ...without));
+      });
+    if (!name.endsWith('.pid.log'))
+      it(`${name} as sshd -E writes it`, () => {
+        const raw = lines
+          .filter(({ message }) => !/^(?:pam_|PAM )/.test(message))
+          .map(({ message }) => message.replace(/^(?:error|fatal): /, ''));
+        const without = ['at', 'host', 'line', 'reason'];
+        deepEqual(bare(scanned(raw, '\r\n'), ...without), bare(expected, ...without));
+      });
+  }
+});

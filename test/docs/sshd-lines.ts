@@ -1,0 +1,58 @@
+/** Writes docs/sshd-lines.md from the grammar's table: `npm run docs`. A test checks that it is current. */
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ACCOUNTS } from '../../alphaclient/sshd/accounts.ts';
+import { DECISIONS } from '../../alphaclient/sshd/decisions.ts';
+import { ENDS } from '../../alphaclient/sshd/ends.ts';
+import type { Rule } from '../../alphaclient/sshd/fact.ts';
+import { NEGOTIATION } from '../../alphaclient/sshd/negotiation.ts';
+import { NOISE } from '../../alphaclient/sshd/noise.ts';
+import { PAM } from '../../alphaclient/sshd/pam.ts';
+import { REFUSALS } from '../../alphaclient/sshd/refusals.ts';
+import { SCANNERS } from '../../alphaclient/sshd/scanners.ts';
+
+/** Where the page lies. */
+export const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'sshd-lines.md');
+
+const INTRODUCTION = `# The lines of sshd that are understood
+
+Made by \`npm run docs\` from the rules in \`alphaclient/sshd/\`; change it there. \`alphaclient explain LINE\` tells which
+of them knows a line, and what becomes of it.
+
+In the messages USER is what the client sent, ADDR a numeric address, HOST a name or an address; what stands in brackets may be
+missing. Every rule reads its message with and without \`error: \` or \`fatal: \` before it and \` [preauth]\` behind it, and in
+every form that a log gives it: \`sshd -E\`, traditional syslog with or without host, pid or year, RFC 3339 times, RFC 5424,
+\`journalctl\` (\`-o json\`, \`short\` and its kin), Solaris, AIX and FreeBSD. \`message repeated N times: [ ... ]\` and
+\`last message repeated N times\` count N times (at most 100,000).
+
+An **attempt** is one decision of sshd; a **probe** is a connection that ended without one. Several lines about one attempt are
+one event. Evidence of a decision whose own line never comes is one failed attempt when the connection ends, or after ten minutes
+without a line.
+`;
+
+function section(title: string, text: string, rules: readonly Rule[]): string {
+  const entries = rules.map(
+    (rule) =>
+      `### ${rule.name}\n\n\`${rule.message}\`\n\n- OpenSSH: ${rule.versions}\n- means: ${rule.meaning}\n\n\`\`\`\n${rule.example}\n\`\`\`\n`,
+  );
+  return `## ${title}\n\n${text}\n\n${entries.join('\n')}`;
+}
+
+/** The page's text. */
+export function page(): string {
+  const noise = NOISE.map((rule) => `${rule.example}`).join('\n');
+  return [
+    INTRODUCTION,
+    section('Decisions', 'Told when the line is read.', DECISIONS),
+    section('Accounts and keys', 'What sshd says of who was asked for, and of what it will refuse.', ACCOUNTS),
+    section('Ends of connections', 'They close what was open; without a decision it becomes a probe.', ENDS),
+    section('Scanners and other protocols', 'Connections that never come to a key exchange.', SCANNERS),
+    section('Key exchange and packets', 'Connections that break in it.', NEGOTIATION),
+    section('Refusals', 'Connections that sshd cuts off itself.', REFUSALS),
+    section('PAM', "Not sshd's words, though under its name.", PAM),
+    `## Known, and nothing about an attempt\n\nAn example of each; other programs' lines and these are all that does not count as unknown.\n\n\`\`\`\n${noise}\n\`\`\`\n`,
+  ].join('\n');
+}
+
+if (import.meta.main) writeFileSync(PAGE, page());

@@ -5,6 +5,7 @@ import { Ingest } from './ingest.ts';
 import { Listener } from './listener.ts';
 import { openStore } from './store/sqlite.ts';
 import { Tokens } from './tokens.ts';
+import { Live } from './web/live.ts';
 import { startWeb } from './web/server.ts';
 
 /** A running server. */
@@ -33,12 +34,16 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
   });
   let stopping = false;
   const port = await bound(listener.open());
+  const views = store.views((agent) => listener.isConnected(agent), Date.now);
+  const live = new Live({ views, now: Date.now });
+  ingest.watch((stored) => live.stored(stored));
   const web = config.http
     ? await bound(
         startWeb({
           url: config.http,
           password: config.httpPassword,
-          views: store.views((agent) => listener.isConnected(agent), Date.now),
+          views,
+          live,
           ready: () => (stopping ? 'shutting down' : ingest.fault),
           log,
           now: Date.now,

@@ -23,6 +23,9 @@ interface EventRow extends Omit<StoredEvent, 'at' | 'storedAt' | 'outcome' | 'in
   readonly invalidUser: number | null;
 }
 
+const EVENTS = `SELECT e.id, e.at, e.storedAt, a.uuid AS agent, h.name AS host, e.outcome, e.method, e.user, e.invalidUser, e.ip, e.port, e.key, e.reason
+  FROM events e JOIN hosts h ON h.id = e.host JOIN agents a ON a.id = e.agent`;
+
 /** The views of one store. */
 export class StoreViews implements Views {
   readonly #options: ReadingOptions;
@@ -61,6 +64,11 @@ export class StoreViews implements Views {
     };
   }
 
+  async eventsAfter(id: number, limit: number): Promise<readonly StoredEvent[]> {
+    const rows = this.#options.db.prepare(`${EVENTS} WHERE e.id > ? ORDER BY e.id LIMIT ?`).all(id, limit);
+    return (rows as unknown as EventRow[]).map(eventOf);
+  }
+
   async events(query: EventQuery): Promise<EventPage> {
     const conditions: [string, string | number | null][] = [
       ['e.id < ?', query.cursor],
@@ -75,8 +83,7 @@ export class StoreViews implements Views {
     const given = conditions.filter((condition): condition is [string, string | number] => condition[1] !== null);
     const rows = this.#options.db
       .prepare(
-        `SELECT e.id, e.at, e.storedAt, a.uuid AS agent, h.name AS host, e.outcome, e.method, e.user, e.invalidUser, e.ip, e.port, e.key, e.reason
-         FROM events e JOIN hosts h ON h.id = e.host JOIN agents a ON a.id = e.agent
+        `${EVENTS}
          ${given.length > 0 ? `WHERE ${given.map(([sql]) => sql).join(' AND ')}` : ''} ORDER BY e.id DESC LIMIT ?`,
       )
       .all(...given.map(([, value]) => value), query.limit + 1) as unknown as EventRow[];

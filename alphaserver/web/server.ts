@@ -8,6 +8,8 @@ import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/settings.ts';
 import { eventRoutes } from './events.ts';
 import { hostRoutes } from './hosts.ts';
+import { type Live, liveRoute } from './live.ts';
+import { pageFiles } from './static.ts';
 import type { Views } from './views.ts';
 
 /** What the routes are given. */
@@ -16,6 +18,7 @@ export interface WebOptions {
   /** Asked for on everything but the health checks, or null. */
   readonly password: string | null;
   readonly views: Views;
+  readonly live: Live;
   /** Why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;
   readonly log: Logger;
@@ -61,12 +64,20 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     if (options.password) await protect(closed, options.password);
     hostRoutes(closed, options);
     eventRoutes(closed, options);
+    liveRoute(closed, options.live);
+    await pageFiles(closed);
   });
   const { host, port } = options.url;
   await app.listen({ host, port });
   const bound = (app.server.address() as AddressInfo).port;
   const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
-  return { page: `http://${shown.includes(':') ? `[${shown}]` : shown}:${bound}`, close: () => app.close() };
+  return {
+    page: `http://${shown.includes(':') ? `[${shown}]` : shown}:${bound}`,
+    close: () => {
+      options.live.close();
+      return app.close();
+    },
+  };
 }
 
 async function protect(app: FastifyInstance, password: string): Promise<void> {

@@ -44,4 +44,6 @@ export interface Views {
     after: string | null,
   ): Promise<{ readonly hosts: readonly HostView[]; readonly next: string | null }>;
   events(query: EventQuery): Promise<EventPage>;
+  /** Events stored after the one with this id, in the order they were stored, at most `limit`. */
+  eventsAfter(id: number, limit: number): Promise<readonly StoredEvent[]>;
 }

@@ -1,0 +1,184 @@
+/** `GET /api/stream`: what is stored, as it is stored, to everyone who watches, as server-sent events. */
+import type { Writable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import type { Appended, StoredEvent } from '../store/store.ts';
+import { ParameterError } from './parameters.ts';
+import type { Views } from './views.ts';
+
+/** The most viewers at once; more get 503. */
+export const VIEWERS_LIMIT = 1_000;
+/** What may wait for one viewer's network, in bytes. Above it nothing is added: the viewer is served from the store, at its own pace. */
+export const VIEWER_BUFFER_BYTES = 262_144;
+/** A viewer whose network takes nothing for this long is dropped. It may come back and goes on where it was. */
+export const STALL_LIMIT_MS = 15_000;
+/** A sign of life that viewers ignore; finds those that vanished without a word. */
+const HEARTBEAT_MS = 10_000;
+/** Events read from the store at once for one that is behind. */
+const CATCH_UP_EVENTS = 500;
+/** How soon a browser comes back after a break. */
+const RETRY_MS = 2_000;
+
+interface Viewer {
+  readonly stream: Writable;
+  /** The newest event it was given, null before the first. */
+  cursor: number | null;
+  /** True while it is served from the store. */
+  behind: boolean;
+  /** Since when its network has taken nothing, null while it takes. */
+  stalledSinceMs: number | null;
+}
+
+export interface LiveOptions {
+  readonly views: Pick<Views, 'eventsAfter'>;
+  readonly now: () => number;
+  readonly viewersLimit?: number;
+  readonly stallLimitMs?: number;
+}
+
+/** All viewers. Whatever they do, whoever stores never waits for them. */
+export class Live {
+  readonly #options: LiveOptions;
+  readonly #viewers = new Set<Viewer>();
+  readonly #heartbeat: NodeJS.Timeout;
+  #newest = 0;
+
+  constructor(options: LiveOptions) {
+    this.#options = options;
+    const { stallLimitMs = STALL_LIMIT_MS } = options;
+    this.#heartbeat = setInterval(() => this.#look(), Math.min(HEARTBEAT_MS, stallLimitMs / 2)).unref();
+  }
+
+  /** How many watch now. */
+  get viewers(): number {
+    return this.#viewers.size;
+  }
+
+  /** Hears of a commit. Each event is written out once, however many watch. */
+  stored(batches: readonly Appended[]): void {
+    const events = batches.flatMap((batch) => batch.events);
+    const [first, last] = [events[0], events.at(-1)];
+    if (!first || !last) return;
+    this.#newest = last.id;
+    if (this.#viewers.size === 0) return;
+    const text = events.map(written).join('');
+    for (const viewer of this.#viewers) {
+      viewer.cursor ??= first.id - 1;
+      if (viewer.behind) continue;
+      if (viewer.stream.writableLength + text.length > VIEWER_BUFFER_BYTES) void this.#catchUp(viewer);
+      else {
+        this.#write(viewer, text);
+        viewer.cursor = last.id;
+      }
+    }
+  }
+
+  /** Tells everyone of an alert that opened or changed. Not repeated after a break: `GET /api/alerts` has them all. */
+  alert(alert: unknown): void {
+    const text = `event: alert\ndata: ${JSON.stringify(alert)}\n\n`;
+    for (const viewer of this.#viewers) this.#write(viewer, text);
+  }
+
+  /** True where one more may watch. */
+  get hasRoom(): boolean {
+    return this.#viewers.size < (this.#options.viewersLimit ?? VIEWERS_LIMIT);
+  }
+
+  /** Serves a stream until it closes: from what is stored after `lastId`, or from now on. */
+  add(stream: Writable, lastId: number | null): void {
+    const viewer: Viewer = { stream, cursor: lastId, behind: false, stalledSinceMs: null };
+    this.#viewers.add(viewer);
+    stream.on('close', () => this.#viewers.delete(viewer));
+    stream.on('drain', () => {
+      viewer.stalledSinceMs = null;
+    });
+    // A broken connection: the close that follows says all there is to do.
+    stream.on('error', () => stream.destroy());
+    this.#write(viewer, `retry: ${RETRY_MS}\n\n`);
+    if (lastId !== null) void this.#catchUp(viewer);
+  }
+
+  /** Ends every stream. */
+  close(): void {
+    clearInterval(this.#heartbeat);
+    for (const { stream } of this.#viewers) stream.end();
+  }
+
+  /** Reads on from the store, as fast as the viewer takes it, until nothing newer is there. */
+  async #catchUp(viewer: Viewer): Promise<void> {
+    if (viewer.behind) return;
+    viewer.behind = true;
+    const { stream } = viewer;
+    try {
+      while (!stream.destroyed) {
+        if (stream.writableNeedDrain) await flowing(stream);
+        const newest = this.#newest;
+        const events = await this.#options.views.eventsAfter(viewer.cursor ?? this.#newest, CATCH_UP_EVENTS);
+        const last = events.at(-1);
+        if (last) {
+          this.#write(viewer, events.map(written).join(''));
+          viewer.cursor = last.id;
+        } else if (newest === this.#newest) break;
+        // Else a commit came between the question and the answer: its events were not written to one who is behind.
+      }
+      viewer.behind = false;
+    } catch {
+      // The store cannot be read: the viewer comes back by itself, and the routes that ask the store tell of the fault.
+      stream.destroy();
+    }
+  }
+
+  #write({ stream }: Viewer, text: string): void {
+    if (stream.writable) stream.write(text);
+  }
+
+  /** Drops who takes nothing any more, and gives the others a sign of life. */
+  #look(): void {
+    const { now, stallLimitMs = STALL_LIMIT_MS } = this.#options;
+    for (const viewer of this.#viewers) {
+      const { stream } = viewer;
+      if (stream.writableNeedDrain) viewer.stalledSinceMs ??= now();
+      const stalled = viewer.stalledSinceMs !== null && now() - viewer.stalledSinceMs >= stallLimitMs;
+      if (stalled || stream.writableLength > 4 * VIEWER_BUFFER_BYTES) stream.destroy();
+      else this.#write(viewer, ':\n\n');
+    }
+  }
+}
+
+/** Resolves when a stream takes more, or is gone. */
+function flowing(stream: Writable): Promise<void> {
+  return new Promise((done) => {
+    const end = (): void => {
+      stream.off('drain', end);
+      stream.off('close', end);
+      done();
+    };
+    stream.on('drain', end);
+    stream.on('close', end);
+  });
+}
+
+function written(event: StoredEvent): string {
+  return `id: ${event.id}\nevent: event\ndata: ${JSON.stringify(event)}\n\n`;
+}
+
+/** The route. */
+export function liveRoute(app: FastifyInstance, live: Live): void {
+  app.get('/api/stream', (request, reply) => {
+    const given = request.headers['last-event-id'];
+    if (given !== undefined && !/^\d{1,15}$/.test(String(given)))
+      throw new ParameterError('Last-Event-ID', 'the id of an event that came by this stream');
+    if (!live.hasRoom) {
+      void reply.status(503).header('retry-after', '30').send({ error: 'busy', message: 'too many watch already' });
+      return;
+    }
+    reply.hijack();
+    reply.raw.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      // Tells a reverse proxy (nginx) not to hold events back.
+      'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
+    });
+    live.add(reply.raw, given === undefined ? null : Number(given));
+  });
+}

@@ -1,0 +1,62 @@
+/** Questions to the server. */
+
+/** The server said no, or nothing. */
+export class ApiError extends Error {
+  /**
+   * @param {string} message for people
+   * @param {number} status 0 where there was no answer
+   */
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * What `GET path` answers. Throws an ApiError, or an AbortError when the signal says so.
+ * @template T
+ * @param {string} path
+ * @param {Record<string, string | null>} parameters null is left out
+ * @param {AbortSignal} signal
+ * @returns {Promise<T>}
+ */
+export async function ask(path, parameters, signal) {
+  const given = Object.entries(parameters).filter(
+    /** @returns {entry is [string, string]} */ (entry) => entry[1] !== null,
+  );
+  const query = given.length > 0 ? `?${new URLSearchParams(given)}` : '';
+  return answer(await reach(`${path}${query}`, { signal, headers: { accept: 'application/json' } }));
+}
+
+/**
+ * What `POST path` answers.
+ * @template T
+ * @param {string} path
+ * @param {unknown} body
+ * @returns {Promise<T>}
+ */
+export async function tell(path, body) {
+  return answer(
+    await reach(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  );
+}
+
+/**
+ * @param {string} url
+ * @param {RequestInit} options
+ */
+async function reach(url, options) {
+  try {
+    return await fetch(url, options);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new ApiError('the server does not answer', 0);
+  }
+}
+
+/** @param {Response} response */
+async function answer(response) {
+  const body = await response.json().catch(() => null);
+  if (!response.ok) throw new ApiError(body?.message ?? `the server answered ${response.status}`, response.status);
+  return body;
+}

@@ -1,0 +1,21 @@
+/** Numbers for people. Pure. */
+
+const whole = new Intl.NumberFormat('en-US');
+const rounded = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
+
+/**
+ * `12,034`, and from a million on `1.23M`.
+ * @param {number} number
+ */
+export function count(number) {
+  return number < 1_000_000 ? whole.format(number) : rounded.format(number);
+}
+
+/**
+ * `1 host`, `3 hosts`.
+ * @param {number} number
+ * @param {string} noun
+ */
+export function counted(number, noun) {
+  return `${count(number)} ${noun}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,47 @@
+/** Text that somebody outside may have chosen, made safe to look at. Pure. */
+
+/** Where no text is to be shown longer than this; the rest is counted. In characters. */
+export const SHOWN_LIMIT = 240;
+
+// Controls, formats (bidirectional marks, zero widths), what is unassigned or private, all spaces but the plain one, and
+// whatever else Unicode says may be left out of sight.
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|[^\S ]|^ | $/gu;
+
+/**
+ * The text in pieces: those to be shown as they are, and characters that do not show, or change how others show,
+ * written out (`\u202e`).
+ * @param {string} text
+ * @returns {{ text: string, escaped: boolean }[]}
+ */
+export function escaped(text) {
+  if (text === '') return [{ text: '(empty)', escaped: true }];
+  const cut = text.length > SHOWN_LIMIT ? text.slice(0, SHOWN_LIMIT) : text;
+  /** @type {{ text: string, escaped: boolean }[]} */
+  const pieces = [];
+  let from = 0;
+  for (const { 0: unseen, index } of cut.matchAll(UNSEEN)) {
+    if (index > from) pieces.push({ text: cut.slice(from, index), escaped: false });
+    pieces.push({ text: written(unseen), escaped: true });
+    from = index + unseen.length;
+  }
+  if (from < cut.length) pieces.push({ text: cut.slice(from), escaped: false });
+  if (cut.length < text.length) pieces.push({ text: ` and ${text.length - cut.length} more`, escaped: true });
+  return pieces;
+}
+
+/**
+ * The same as one string, for attributes.
+ * @param {string} text
+ */
+export function escapedText(text) {
+  return escaped(text)
+    .map((piece) => piece.text)
+    .join('');
+}
+
+/** @param {string} character */
+function written(character) {
+  const code = character.codePointAt(0) ?? 0;
+  const hex = code.toString(16).padStart(4, '0');
+  return code > 0xffff ? `\\u{${hex}}` : `\\u${hex}`;
+}

@@ -1,0 +1,221 @@
+/** Attempts over time: a lane for each outcome, each with its own scale, one time for all. */
+import { count } from './count.js';
+import { byId, element, glyph } from './element.js';
+import { moment } from './time.js';
+
+/**
+ * @import { Point } from './answers.d.ts'
+ * @import uPlot from '/uplot/uPlot.esm.js'
+ * @typedef {{ points: readonly Point[], stepMs: number, fromMs: number, toMs: number }} Timeline
+ */
+
+/** The chart's package is large beside the rest of the page: nothing waits for it but the chart. */
+const loading = import('/uplot/uPlot.esm.js');
+const LANES = /** @type {const} */ ([
+  { name: 'failed', glyph: 'failed', said: 'Failed', heightPx: 132 },
+  { name: 'accepted', glyph: 'accepted', said: 'Accepted', heightPx: 62 },
+  { name: 'probes', glyph: 'probe', said: 'Probes', heightPx: 62 },
+]);
+const TIME_AXIS_PX = 26;
+const COUNT_AXIS_PX = 46;
+
+/** The chart. `show` gives it what to show; `chosen` is called with a part of the time that was marked with the mouse. */
+export class Lanes {
+  /** @type {uPlot[]} */
+  #charts = [];
+  /** @type {Timeline | null} */
+  #timeline = null;
+  /** @type {Map<string, { total: HTMLElement, plot: HTMLElement }>} */
+  #places = new Map();
+  #chosen;
+  #widthPx = 0;
+
+  /** @param {(fromMs: number, toMs: number) => void} chosen */
+  constructor(chosen) {
+    this.#chosen = chosen;
+    const root = byId('lanes');
+    for (const { name, said, glyph: mark, heightPx } of LANES) {
+      const total = element('output', {}, ' ');
+      const last = name === LANES.at(-1)?.name;
+      const plot = element('div', { class: `plot h${heightPx}${last ? ' last' : ''}`, role: 'img' });
+      root.append(
+        element(
+          'figure',
+          { class: `lane ${mark}` },
+          element('figcaption', {}, glyph(mark), element('b', {}, said), total),
+          plot,
+        ),
+      );
+      this.#places.set(name, { total, plot });
+    }
+    new ResizeObserver(() => this.#fit()).observe(root);
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => void this.#draw());
+  }
+
+  /** @param {Timeline} timeline */
+  show(timeline) {
+    const same = this.#timeline?.stepMs === timeline.stepMs && this.#charts.length > 0;
+    this.#timeline = timeline;
+    for (const { name, said } of LANES) {
+      const place = this.#places.get(name);
+      if (!place) continue;
+      place.total.textContent = this.#totalOf(name);
+      place.plot.setAttribute('aria-label', described(timeline, name, said));
+    }
+    if (!same) {
+      void this.#draw();
+      return;
+    }
+    for (const [i, { name }] of LANES.entries()) this.#charts[i]?.setData(dataOf(timeline, name));
+  }
+
+  /** @param {'failed' | 'accepted' | 'probes'} name */
+  #totalOf(name) {
+    return count((this.#timeline?.points ?? []).reduce((sum, point) => sum + point[name], 0));
+  }
+
+  #fit() {
+    const widthPx = this.#places.get('failed')?.plot.clientWidth ?? 0;
+    if (widthPx === this.#widthPx || widthPx === 0) return;
+    this.#widthPx = widthPx;
+    for (const chart of this.#charts) chart.setSize({ width: widthPx, height: chart.height });
+  }
+
+  async #draw() {
+    const { default: Chart } = await loading;
+    const timeline = this.#timeline;
+    if (timeline === null) return;
+    for (const chart of this.#charts) chart.destroy();
+    this.#widthPx = this.#places.get('failed')?.plot.clientWidth ?? 600;
+    this.#charts = LANES.map(({ name, glyph: mark, heightPx }, i) => {
+      const last = i === LANES.length - 1;
+      const options = this.#options(Chart, mark, heightPx + (last ? TIME_AXIS_PX : 0), last);
+      const place = /** @type {{ plot: HTMLElement }} */ (this.#places.get(name));
+      return new Chart(options, dataOf(timeline, name), place.plot);
+    });
+  }
+
+  /**
+   * @param {typeof uPlot} Chart
+   * @param {string} mark
+   * @param {number} height
+   * @param {boolean} last
+   * @returns {uPlot.Options}
+   */
+  #options(Chart, mark, height, last) {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
+    const font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    const grid = { stroke: colour('line'), width: 1 };
+    return {
+      width: this.#widthPx,
+      height,
+      padding: [6, 4, last ? 0 : 2, 0],
+      legend: { show: false },
+      cursor: {
+        y: false,
+        points: { show: false },
+        drag: { x: true, y: false, setScale: false },
+        sync: { key: 'asgard', setSeries: false },
+      },
+      scales: {
+        x: { range: () => [(this.#timeline?.fromMs ?? 0) / 1_000, (this.#timeline?.toMs ?? 1) / 1_000] },
+        y: { range: (_chart, _low, high) => [0, Math.max(high, 1) * 1.05] },
+      },
+      axes: [
+        {
+          show: last,
+          size: TIME_AXIS_PX,
+          gap: 4,
+          font,
+          stroke: colour('muted'),
+          grid: { show: false },
+          ticks: { show: false },
+          values: (_chart, splits, _axis, _space, stepS) => splits.map((s) => tick(s, stepS ?? 0)),
+          space: 76,
+        },
+        {
+          size: COUNT_AXIS_PX,
+          gap: 8,
+          font,
+          stroke: colour('muted'),
+          grid,
+          ticks: { show: false },
+          space: 34,
+          incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7],
+          values: (_chart, splits) => splits.map((value) => short(value)),
+        },
+      ],
+      series: [{}, { fill: colour(mark), width: 0, points: { show: false }, paths: bars(Chart) }],
+      hooks: {
+        setCursor: [(chart) => this.#point(chart.cursor.idx ?? null)],
+        setSelect: [
+          (chart) => {
+            if (chart.select.width < 4) return;
+            const at = (/** @type {number} */ px) => chart.posToVal(px, 'x') * 1_000;
+            this.#chosen(at(chart.select.left), at(chart.select.left + chart.select.width));
+          },
+        ],
+      },
+    };
+  }
+
+  /** @param {number | null} index */
+  #point(index) {
+    const point = index === null ? null : this.#timeline?.points[index];
+    for (const { name } of LANES) {
+      const total = this.#places.get(name)?.total;
+      if (!total) continue;
+      total.textContent = point ? `${count(point[name])} from ${moment(point.at, Date.now())}` : this.#totalOf(name);
+    }
+  }
+}
+
+/** @param {typeof uPlot} Chart */
+function bars(Chart) {
+  const make = Chart.paths.bars;
+  if (!make) throw new Error('this uPlot has no bars');
+  return make({ size: [0.82, 40], align: 1, radius: 0.12 });
+}
+
+/**
+ * @param {Timeline} timeline
+ * @param {'failed' | 'accepted' | 'probes'} name
+ * @returns {[number[], number[]]}
+ */
+function dataOf({ points }, name) {
+  return [points.map(({ at }) => Date.parse(at) / 1_000), points.map((point) => point[name])];
+}
+
+/**
+ * The lane in words, for those who do not see it.
+ * @param {Timeline} timeline
+ * @param {'failed' | 'accepted' | 'probes'} name
+ * @param {string} said
+ */
+function described({ points }, name, said) {
+  const top = points.reduce(
+    (best, point) => (point[name] > best[name] ? point : best),
+    points[0] ?? { at: '', accepted: 0, failed: 0, probes: 0 },
+  );
+  const total = points.reduce((sum, point) => sum + point[name], 0);
+  return total === 0
+    ? `${said}: none`
+    : `${said}: ${count(total)}, most of them, ${count(top[name])}, from ${moment(top.at, Date.now())} on`;
+}
+
+/**
+ * @param {number} atS
+ * @param {number} stepS
+ */
+function tick(atS, stepS) {
+  const date = new Date(atS * 1_000);
+  const midnight = date.getHours() === 0 && date.getMinutes() === 0;
+  if (stepS >= 86_400 || midnight) return date.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric' });
+  return date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+}
+
+/** @param {number} value */
+function short(value) {
+  return value >= 1_000 ? `${value / 1_000}k` : String(value);
+}

@@ -1,0 +1,192 @@
+/** The three tables: hosts, sources, users. */
+import { count, counted } from './count.js';
+import { byId, element, fill, foreign } from './element.js';
+import { healthOf } from './health.js';
+import { narrowLink } from './links.js';
+import { bySource } from './network.js';
+import { ago } from './time.js';
+
+/**
+ * @import { HostView, TopRow } from './answers.d.ts'
+ * @import { SourceRow } from './network.js'
+ * @import { View } from './view.js'
+ */
+
+/** Rows shown before somebody asks for more. */
+const HOSTS_SHOWN = 13;
+const TOP_SHOWN = 10;
+/** Rows shown at most: more are no use to a person, and heavy for a browser. */
+const MOST = 1_000;
+const LEVELS = { blind: 0, late: 1, well: 2 };
+const LEVEL_GLYPH = { blind: '◼', late: '◆', well: '●' };
+const NONE = { accepted: 0, failed: 0, probes: 0 };
+
+/** The tables, with what is unfolded in them. */
+export class Tables {
+  #all = new Set();
+  #unfolded = new Set();
+  #again = new Map();
+
+  /**
+   * Hosts, those in trouble first.
+   * @param {{ hosts: readonly HostView[], counts: readonly TopRow[], narrowed: boolean }} part
+   * @param {View} view
+   * @param {number} nowMs
+   */
+  hosts({ hosts, counts }, view, nowMs) {
+    const byHost = new Map(counts.map((row) => [row.host, row]));
+    const rows = hosts
+      .map((host) => ({ host, health: healthOf(host, nowMs), counts: byHost.get(host.host) ?? NONE }))
+      .sort((a, b) => LEVELS[a.health.level] - LEVELS[b.health.level] || b.counts.failed - a.counts.failed);
+    this.#show('hosts', HOSTS_SHOWN, 'host', rows, ({ host, health, counts: row }) => [
+      element(
+        'tr',
+        {},
+        element('th', { scope: 'row' }, narrowLink(view, 'host', host.host)),
+        element(
+          'td',
+          { class: `health ${health.level}` },
+          element('span', { 'aria-hidden': 'true' }, LEVEL_GLYPH[health.level]),
+          ` ${health.words}`,
+        ),
+        number(row.failed, 'failed'),
+        number(row.accepted, 'accepted'),
+        number(row.probes, 'wide'),
+        element(
+          'td',
+          { class: 'n wide muted' },
+          element('time', { datetime: host.lastSeen, title: host.lastSeen }, ago(host.lastSeen, nowMs)),
+        ),
+      ),
+    ]);
+  }
+
+  /**
+   * Sources, IPv6 by /64.
+   * @param {readonly TopRow[]} rows
+   * @param {View} view
+   */
+  sources(rows, view) {
+    const sources = bySource(rows);
+    const most = Math.max(1, ...sources.map(({ failed }) => failed));
+    this.#show('sources', TOP_SHOWN, 'source', sources, (row) => {
+      const folded = !this.#unfolded.has(row.source);
+      const head = row.addresses.length > 1 ? this.#folding(row, folded) : narrowLink(view, 'ip', row.source);
+      const inside = row.addresses.length > 1 && !folded ? row.addresses : [];
+      return [
+        sourceRow(head, row, most, ''),
+        ...inside.map((address) => sourceRow(narrowLink(view, 'ip', address.ip ?? ''), address, most, 'inside')),
+      ];
+    });
+  }
+
+  /**
+   * Users, those that are tried most first.
+   * @param {readonly TopRow[]} given
+   * @param {View} view
+   */
+  users(given, view) {
+    const rows = [...given].sort((a, b) => b.failed - a.failed || b.attempts - a.attempts || b.probes - a.probes);
+    const most = Math.max(1, ...rows.map(({ failed }) => failed));
+    this.#show('users', TOP_SHOWN, 'user', rows, (row) => [
+      element(
+        'tr',
+        {},
+        element('th', { scope: 'row' }, narrowLink(view, 'user', row.user ?? '')),
+        bar(row.failed, most),
+        number(row.accepted, 'accepted'),
+        number(row.probes, 'wide'),
+      ),
+    ]);
+  }
+
+  /**
+   * @param {SourceRow} row
+   * @param {boolean} folded
+   */
+  #folding(row, folded) {
+    const button = element(
+      'button',
+      { type: 'button', class: 'fold', 'aria-expanded': String(!folded), 'data-key': row.source },
+      foreign(row.source),
+      element('span', { class: 'muted' }, ` ${row.addresses.length} addresses`),
+    );
+    button.addEventListener('click', () => {
+      if (folded) this.#unfolded.add(row.source);
+      else this.#unfolded.delete(row.source);
+      this.#again.get('sources')?.();
+    });
+    return button;
+  }
+
+  /**
+   * @template R
+   * @param {'hosts' | 'sources' | 'users'} name
+   * @param {number} few
+   * @param {string} noun
+   * @param {readonly R[]} rows
+   * @param {(row: R) => HTMLElement[]} made
+   */
+  #show(name, few, noun, rows, made) {
+    const again = () => this.#show(name, few, noun, rows, made);
+    this.#again.set(name, again);
+    const all = this.#all.has(name);
+    const shown = rows.slice(0, all ? MOST : few);
+    const none = element('tr', { class: 'none' }, element('td', { colspan: '6' }, 'None in this time'));
+    fill(byId(name), shown.length > 0 ? shown.flatMap(made) : [none]);
+    const more = byId(`${name}-more`);
+    if (rows.length <= few) {
+      fill(more, []);
+      return;
+    }
+    const button = element(
+      'button',
+      { type: 'button', 'data-key': `${name}-more` },
+      all ? 'Fewer' : `All ${counted(rows.length, noun)}`,
+    );
+    button.addEventListener('click', () => {
+      if (all) this.#all.delete(name);
+      else this.#all.add(name);
+      again();
+    });
+    fill(more, [button]);
+  }
+}
+
+/**
+ * @param {HTMLElement} head
+ * @param {TopRow} row
+ * @param {number} most
+ * @param {string} kind
+ */
+function sourceRow(head, row, most, kind) {
+  return element(
+    'tr',
+    { class: kind },
+    element('th', { scope: 'row' }, head),
+    bar(row.failed, most),
+    number(row.accepted, 'accepted'),
+    number(row.hosts ?? 0, 'wide'),
+    number(row.users ?? 0, 'wide'),
+  );
+}
+
+/**
+ * A number, and how large it is beside the largest.
+ * @param {number} value
+ * @param {number} most
+ */
+function bar(value, most) {
+  const share = element('span', { class: 'share', 'aria-hidden': 'true' });
+  // Through the CSSOM: the page's content security policy takes no style attributes.
+  share.style.width = `${Math.max(value > 0 ? 2 : 0, (value / most) * 100)}%`;
+  return element('td', { class: 'n bar' }, share, element('span', { class: 'value' }, count(value)));
+}
+
+/**
+ * @param {number} value
+ * @param {string} kind
+ */
+function number(value, kind) {
+  return element('td', { class: `n ${kind}${value === 0 ? ' zero' : ''}` }, count(value));
+}

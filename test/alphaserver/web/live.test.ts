@@ -1,0 +1,229 @@
+/** The live stream: everyone sees each event once and in order, and nobody who watches can slow anyone down. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { readServerConfig } from '../../../alphaserver/config.ts';
+import { type Serving, serve } from '../../../alphaserver/serve.ts';
+import type { Appended, StoredEvent } from '../../../alphaserver/store/store.ts';
+import { Live, VIEWER_BUFFER_BYTES } from '../../../alphaserver/web/live.ts';
+import { createLogger } from '../../../service/logger.ts';
+import { until } from '../../until.ts';
+
+const event = (id: number, reason = ''): StoredEvent => ({
+  id,
+  at: '2026-11-23T19:46:01.123Z',
+  storedAt: '2026-11-23T19:46:01.200Z',
+  agent: 'a',
+  host: 'h1',
+  outcome: 'failed',
+  method: 'password',
+  user: 'root',
+  invalidUser: false,
+  ip: '192.0.2.1',
+  port: 1,
+  key: null,
+  reason,
+});
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+const idsIn = (text: string): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+
+/** A viewer whose network takes what it is told to. */
+class Network extends Writable {
+  text = '';
+  #held: (() => void) | null = null;
+  stuck: boolean;
+
+  constructor(stuck = false) {
+    super({ highWaterMark: 16_384 });
+    this.stuck = stuck;
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk;
+    if (this.stuck) this.#held = done;
+    else setImmediate(done);
+  }
+
+  flow(): void {
+    this.stuck = false;
+    this.#held?.();
+  }
+
+  get ids(): number[] {
+    return idsIn(this.text);
+  }
+}
+
+describe('viewers of the live stream', () => {
+  let stored: StoredEvent[] = [];
+  let nowMs = 0;
+  let live: Live;
+  const commit = (from: number, to: number, reason?: string): void => {
+    const events = range(from, to).map((id) => event(id, reason));
+    stored.push(...events);
+    live.stored([
+      { lastSeq: to, stored: events.length, repeats: 0, missing: 0, totals: [], events } satisfies Appended,
+    ]);
+  };
+
+  beforeEach(() => {
+    stored = [];
+    nowMs = 0;
+    live = new Live({
+      views: { eventsAfter: async (id, limit) => stored.filter((one) => one.id > id).slice(0, limit) },
+      now: () => nowMs,
+      viewersLimit: 3,
+      stallLimitMs: 40,
+    });
+  });
+  afterEach(() => live.close());
+
+  it('see what is stored from now on, and where they have been, what came since', async () => {
+    commit(1, 5);
+    const [fresh, returned] = [new Network(), new Network()];
+    live.add(fresh, null);
+    live.add(returned, 2);
+    await until(() => returned.ids.length === 3);
+    commit(6, 7);
+    await until(() => fresh.ids.length === 2 && returned.ids.length === 5);
+    assert.deepEqual(fresh.ids, [6, 7]);
+    assert.deepEqual(returned.ids, [3, 4, 5, 6, 7]);
+  });
+
+  it('miss nothing and see nothing twice when commits come while they catch up', async () => {
+    commit(1, 2_000);
+    const viewer = new Network();
+    live.add(viewer, 0);
+    for (let id = 2_001; id <= 2_200; id += 20) {
+      commit(id, id + 19);
+      await new Promise(setImmediate);
+    }
+    await until(() => viewer.ids.length >= 2_200);
+    assert.deepEqual(viewer.ids, range(1, 2_200));
+  });
+
+  it('that read slowly are served from the store, and hold a bounded part of it in memory', async () => {
+    const slow = new Network(true);
+    live.add(slow, null);
+    for (let id = 1; id <= 2_001; id += 100) commit(id, id + 99, 'x'.repeat(500));
+    assert.ok(slow.writableLength <= VIEWER_BUFFER_BYTES, `${slow.writableLength} bytes wait`);
+    slow.flow();
+    await until(() => slow.ids.length === 2_100);
+    assert.deepEqual(slow.ids, range(1, 2_100));
+  });
+
+  it('that take nothing any more are dropped, and the others notice nothing', async () => {
+    const [stuck, well] = [new Network(true), new Network()];
+    live.add(stuck, null);
+    live.add(well, null);
+    for (let id = 1; id <= 201; id += 100) commit(id, id + 99, 'x'.repeat(500));
+    await until(() => {
+      nowMs += 10;
+      return stuck.destroyed;
+    });
+    commit(301, 301);
+    await until(() => well.ids.length === 301);
+    assert.equal(live.viewers, 1);
+    assert.equal(well.destroyed, false);
+  });
+
+  it('are bounded in number', () => {
+    for (const _ of range(1, 3)) live.add(new Network(), null);
+    assert.equal(live.hasRoom, false);
+  });
+
+  it('hear of alerts', async () => {
+    const viewer = new Network();
+    live.add(viewer, null);
+    live.alert({ id: 1, rule: 'break-in' });
+    await until(() => viewer.text.includes('event: alert\ndata: {"id":1,"rule":"break-in"}\n\n'));
+  });
+});
+
+describe('GET /api/stream', () => {
+  const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
+  let folder: string;
+  let serving: Serving;
+  let stopping: Promise<void> | null = null;
+  const stop = (): Promise<void> => {
+    stopping ??= serving.stop();
+    return stopping;
+  };
+  const open: IncomingMessage[] = [];
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'asgard-live-'));
+    const config = readServerConfig({
+      ALPHASERVER_LISTEN: 'tcp://127.0.0.1:0',
+      ALPHASERVER_HTTP: 'http://127.0.0.1:0',
+      ALPHASERVER_DATA: folder,
+      ALPHASERVER_ANONYMOUS: 'true',
+    });
+    stopping = null;
+    serving = await serve(config, createLogger({ level: 'silent', format: 'plain' }));
+  });
+  afterEach(async () => {
+    for (const one of open.splice(0)) one.destroy();
+    await stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const watch = (lastId?: string): Promise<IncomingMessage & { text: string }> =>
+    new Promise((done, failed) => {
+      const headers = lastId === undefined ? {} : { 'last-event-id': lastId };
+      get(`${serving.page}/api/stream`, { headers }, (response) => {
+        open.push(response);
+        const viewer = Object.assign(response, { text: '' });
+        response.setEncoding('utf8').on('data', (text: string) => {
+          viewer.text += text;
+        });
+        response.on('error', () => {});
+        done(viewer);
+      }).on('error', failed);
+    });
+  const send = (from: number, to: number): Promise<void> =>
+    new Promise((done, failed) => {
+      const socket = connect(serving.port, '127.0.0.1');
+      const at = '2026-11-23T19:46:01.123Z';
+      const lines = range(from, to).map((seq) => ({ type: 'event', seq, at, outcome: 'failed', method: 'password' }));
+      for (const line of [{ type: 'hello', version: 1, agent: AGENT, host: 'h1' }, ...lines, { type: 'quit' }])
+        socket.write(`${JSON.stringify(line)}\n`);
+      socket.on('data', () => {}).on('error', failed);
+      socket.on('close', () => done());
+    });
+
+  it('shows an event as soon as it is stored, and goes on after a break where it was', async () => {
+    const first = await watch();
+    assert.equal(first.headers['content-type'], 'text/event-stream; charset=utf-8');
+    await send(1, 3);
+    await until(() => idsIn(first.text).length === 3);
+    assert.match(first.text, /^event: event\ndata: \{.*"host":"h1".*\}$/m);
+    first.destroy();
+    await send(4, 6);
+    const again = await watch('3');
+    await until(() => idsIn(again.text).length === 3);
+    assert.deepEqual(idsIn(again.text), [4, 5, 6]);
+  });
+
+  it('refuses a Last-Event-ID that is none', async () => {
+    const refused = await watch('soon');
+    assert.equal(refused.statusCode, 400);
+    await until(() => refused.text.includes('Last-Event-ID'));
+  });
+
+  it('ends when the server stops, without being waited for', async () => {
+    const viewer = await watch();
+    let ended = false;
+    viewer.on('close', () => {
+      ended = true;
+    });
+    await stop();
+    await until(() => ended);
+  });
+});

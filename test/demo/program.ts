@@ -1,0 +1,76 @@
+/** A real alphaserver or alphaclient as a child process. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+/** As long as a program may take to stop before it is killed. */
+const STOP_LIMIT_MS = 8_000;
+/** How much of what a program said is kept, to tell why it ended. */
+const SAID_LIMIT = 4_000;
+
+/** A running program. */
+export class Program {
+  readonly #child: ChildProcess;
+  readonly #name: string;
+  #said = '';
+  #page: string | null = null;
+
+  /** Starts `PROGRAM/main.ts` with these settings alone, in the folder given: no `.env` of the person who runs it. */
+  constructor(program: 'alphaserver' | 'alphaclient', settings: Readonly<Record<string, string>>, folder: string) {
+    this.#name = program;
+    this.#child = spawn(process.execPath, [join(ROOT, program, 'main.ts')], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'] ?? '', TZ: 'UTC', LOG_LEVEL: 'warn', ...settings },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // Out of the terminal's process group: Ctrl-C is for the demo, which stops its programs in order.
+      detached: true,
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#said = (this.#said + text).slice(-SAID_LIMIT);
+      });
+    this.#child.on('message', ({ say }: { say?: string }) => {
+      const address = /^Page: (\S+)$/.exec(say ?? '');
+      if (address) this.#page = address[1] ?? null;
+    });
+  }
+
+  /** The page's address, once a server has said it. */
+  get page(): string | null {
+    return this.#page;
+  }
+
+  /** Throws, with what the program said last, when it has ended. */
+  check(): void {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null)
+      throw new Error(`${this.#name} ended: ${this.#said.trim() || 'it said nothing'}`);
+  }
+
+  /** Stops it and waits until it is gone. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    const late = setTimeout(() => this.#child.kill('SIGKILL'), STOP_LIMIT_MS);
+    await gone;
+    clearTimeout(late);
+  }
+}
+
+/** A port that was free a moment ago, on loopback; `wanted` where that is. */
+export async function freePort(wanted = 0): Promise<number> {
+  const server = createServer();
+  server.listen(wanted, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    if (wanted !== 0) return freePort();
+    throw error;
+  }
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}

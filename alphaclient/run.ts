@@ -1,0 +1,155 @@
+/** `alphaclient run`: the parts of an agent put together, until it is told to stop. */
+import type { Logger } from '../service/logger.ts';
+import { Agent } from './agent.ts';
+import { removeAlive, writeAlive } from './alive.ts';
+import { Checkpoint } from './checkpoint.ts';
+import type { ClientConfig } from './config.ts';
+import { dialer } from './dial.ts';
+import { HostNames } from './host-names.ts';
+import { USUAL_LOGS, usualLog } from './log/choose.ts';
+import { FileSource } from './log/follow.ts';
+import { JournalSource } from './log/journald.ts';
+import type { LogSource } from './log/source.ts';
+import type { Outbox } from './outbox.ts';
+import { Reader, type ReaderState } from './sshd/reader.ts';
+import { openStateFolder } from './state-folder.ts';
+import { Telling } from './telling.ts';
+import { Uplink } from './uplink.ts';
+
+/** How often the sign of life is renewed and, where no log is known yet, one is looked for. */
+const TICK_MS = 1_000;
+/** How long the goodbye may take. */
+const GOODBYE_LIMIT_MS = 3_000;
+
+export interface RunOptions {
+  readonly config: ClientConfig;
+  readonly hostname: string;
+  /** The PATH that programs are looked for in. */
+  readonly path: string;
+  readonly log: Logger;
+}
+
+/** A running agent. */
+export interface Running {
+  /** Resolves when it has ended by itself; rejects when it could not go on. */
+  readonly ended: Promise<void>;
+  /** Says goodbye, keeps what is to be kept, and ends. */
+  stop(): Promise<void>;
+}
+
+/** Starts an agent. Throws an OutboxError when the state folder cannot be used, and when a TLS file cannot be read. */
+export function run({ config, hostname, path, log }: RunOptions): Running {
+  const connect = dialer(config.servers, config.tls);
+  const outbox = openStateFolder(config.stateFolder, log, Date.now());
+  const checkpoint = new Checkpoint(config.stateFolder);
+  let agent: Agent | null = null;
+  let reader = new Reader(null);
+  const report = () =>
+    agent?.report() ?? {
+      state: 'log missing' as const,
+      behindBytes: 0,
+      sentSeq: outbox.lastSeq,
+      waiting: outbox.lastSeq - outbox.acked,
+      linesRead: 0,
+      linesUnknown: 0,
+      linesForged: 0,
+      declaredLost: outbox.declaredLost,
+    };
+  const telling = new Telling({
+    report,
+    shapes: () => reader.shapes(),
+    gapsAfter: (id, limit) => outbox.gapsAfter(id, limit),
+  });
+  const uplink = new Uplink({
+    outbox,
+    host: config.name ?? hostname,
+    token: config.token,
+    connect,
+    tell: (fresh) => telling.next(fresh),
+    log,
+    now: Date.now,
+    chance: Math.random,
+  });
+  const tick = setInterval(() => {
+    const { state, behindBytes } = report();
+    writeAlive(config.stateFolder, {
+      pid: process.pid,
+      atMs: Date.now(),
+      state,
+      behindBytes,
+      connected: uplink.connected,
+    });
+    checkpoint.acknowledged(outbox.acked, Date.now());
+  }, TICK_MS);
+  const stopped = new AbortController();
+
+  async function follow(): Promise<void> {
+    const logName = config.log ?? (await findLog(path, log, stopped.signal));
+    if (logName === null) return;
+    const bookmark = outbox.bookmark(logName);
+    const saved = bookmark?.reader as { reader?: ReaderState; hosts?: unknown } | null;
+    reader = new Reader(saved?.reader ?? null);
+    log.info(`Following ${logName}`);
+    agent = new Agent(
+      {
+        logName,
+        source: sourceFor(logName, config, outbox, log),
+        reader,
+        outbox,
+        outboxLimitBytes: config.outboxLimitBytes,
+        log,
+        now: Date.now,
+        committed: ({ log: name, position, reader: state }) =>
+          checkpoint.offer({
+            agent: outbox.agent,
+            seq: outbox.lastSeq,
+            log: name,
+            bookmark: { position, reader: state },
+          }),
+      },
+      new HostNames(hostname, saved?.hosts),
+    );
+    await agent.run(uplink);
+  }
+
+  uplink.start();
+  return {
+    ended: follow(),
+    stop: async () => {
+      stopped.abort();
+      agent?.stop();
+      clearInterval(tick);
+      await uplink.stop(GOODBYE_LIMIT_MS);
+      checkpoint.acknowledged(outbox.acked, Number.MAX_SAFE_INTEGER);
+      outbox.close();
+      removeAlive(config.stateFolder);
+    },
+  };
+}
+
+function sourceFor(logName: string, config: ClientConfig, outbox: Outbox, log: Logger): LogSource {
+  const position = outbox.bookmark(logName)?.position ?? null;
+  return logName === 'journald'
+    ? new JournalSource({ position, from: config.from, log })
+    : new FileSource({ path: logName, from: config.from, position, log });
+}
+
+/** Waits for one of the usual logs to appear. Null when stopped before. */
+async function findLog(path: string, log: Logger, signal: AbortSignal): Promise<string | null> {
+  for (let told = false; !signal.aborted; told = true) {
+    const found = usualLog(path);
+    if (found) return found;
+    if (!told)
+      log.warn(
+        `No sshd log found (looked for ${USUAL_LOGS.join(', ')} and the journal): set ALPHACLIENT_LOG to its path; looking again every second`,
+      );
+    await new Promise<void>((done) => {
+      const timer = setTimeout(done, TICK_MS);
+      signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        done();
+      });
+    });
+  }
+  return null;
+}

@@ -1,8 +1,8 @@
 /** Answers from the store's tables. */
 import type { EventPage, EventQuery, HostView, Views } from '../web/views.ts';
+import type { Database } from './database.ts';
 import type { HostRow } from './registry.ts';
 import { OUTCOMES } from './schema.ts';
-import type { Database } from './sqlite.ts';
 import type { AgentRecord, StoredEvent } from './store.ts';
 
 /** An agent that said nothing for this long is silent: two pings and more. Contract section 6, rule `agent-silent`. */
@@ -23,8 +23,14 @@ interface EventRow extends Omit<StoredEvent, 'at' | 'storedAt' | 'outcome' | 'in
   readonly invalidUser: number | null;
 }
 
-const EVENTS = `SELECT e.id, e.at, e.storedAt, a.uuid AS agent, h.name AS host, e.outcome, e.method, e.user, e.invalidUser, e.ip, e.port, e.key, e.reason
+const SELECT_EVENTS = `SELECT e.id, e.at, e.storedAt, a.uuid AS agent, h.name AS host, e.outcome, e.method, e.user, e.invalidUser, e.ip, e.port, e.key, e.reason
   FROM events e JOIN hosts h ON h.id = e.host JOIN agents a ON a.id = e.agent`;
+
+/** Keeps Store's promise of the same name. */
+export function eventsAfter(db: Database, id: number, limit: number): StoredEvent[] {
+  const rows = db.prepare(`${SELECT_EVENTS} WHERE e.id > ? ORDER BY e.id LIMIT ?`).all(id, limit);
+  return (rows as unknown as EventRow[]).map(eventOf);
+}
 
 /** The views of one store. */
 export class StoreViews implements Views {
@@ -65,8 +71,7 @@ export class StoreViews implements Views {
   }
 
   async eventsAfter(id: number, limit: number): Promise<readonly StoredEvent[]> {
-    const rows = this.#options.db.prepare(`${EVENTS} WHERE e.id > ? ORDER BY e.id LIMIT ?`).all(id, limit);
-    return (rows as unknown as EventRow[]).map(eventOf);
+    return eventsAfter(this.#options.db, id, limit);
   }
 
   async events(query: EventQuery): Promise<EventPage> {
@@ -83,7 +88,7 @@ export class StoreViews implements Views {
     const given = conditions.filter((condition): condition is [string, string | number] => condition[1] !== null);
     const rows = this.#options.db
       .prepare(
-        `${EVENTS}
+        `${SELECT_EVENTS}
          ${given.length > 0 ? `WHERE ${given.map(([sql]) => sql).join(' AND ')}` : ''} ORDER BY e.id DESC LIMIT ?`,
       )
       .all(...given.map(([, value]) => value), query.limit + 1) as unknown as EventRow[];

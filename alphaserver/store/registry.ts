@@ -1,5 +1,5 @@
 /** Agents and hosts in memory, as the store has them: what every append needs to know, without asking the disk. */
-import type { Database } from './sqlite.ts';
+import type { Database } from './database.ts';
 
 /** A row of `agents`. */
 export interface AgentRow {

@@ -1,31 +1,15 @@
 /** The embedded store: one SQLite file, written by one process. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import type { AgentReport } from '../../protocol/report.ts';
 import type { Views } from '../web/views.ts';
-import { StoreViews } from './reading.ts';
+import { type Database, openWriter, transaction, type Writer } from './database.ts';
+import { eventsAfter, StoreViews } from './reading.ts';
 import { type AgentRow, Registry } from './registry.ts';
-import { GAPS_PER_AGENT, MIGRATIONS, OUTCOMES, SHAPES_PER_AGENT } from './schema.ts';
-import {
-  type AgentBatch,
-  type AgentRecord,
-  type AgentTold,
-  type Appended,
-  type Store,
-  type StoredEvent,
-  StoreError,
-} from './store.ts';
-
-export type Database = DatabaseSync;
-
-const SQLITE_BUSY = 5;
-const SQLITE_FULL = 13;
-const errcode = (error: unknown): number => (error as { errcode?: number }).errcode ?? 0;
+import { OUTCOMES } from './schema.ts';
+import type { AgentBatch, AgentRecord, AgentTold, Appended, Store, StoredEvent } from './store.ts';
+import { keepTold } from './told.ts';
 
 /** Opens or makes the store of a folder. Throws an Error with one sentence when it is in use, damaged or of a newer version. */
 export function openStore(folder: string): SqliteStore {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
   return new SqliteStore(folder);
 }
 
@@ -33,52 +17,25 @@ export function openStore(folder: string): SqliteStore {
 export class SqliteStore implements Store {
   /** The one connection that writes. */
   readonly db: Database;
-  readonly #lock: Database;
+  readonly #writer: Writer;
   readonly #registry: Registry;
   readonly #insert: ReturnType<Database['prepare']>;
   #lastId: number;
+  readonly #holds: (() => number)[] = [];
 
   constructor(folder: string) {
-    this.#lock = lockIn(folder);
-    this.db = new DatabaseSync(join(folder, 'asgard.db'));
-    try {
-      this.db.exec('PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
-      this.#migrate();
-      this.#registry = new Registry(this.db);
-      this.#insert = this.db.prepare(
-        'INSERT INTO events (id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      );
-      this.#lastId = (this.db.prepare('SELECT max(id) AS id FROM events').get() as { id: number | null }).id ?? 0;
-    } catch (error) {
-      this.db.close();
-      this.#lock.close();
-      throw new Error(`The store in ${folder} cannot be used: ${(error as Error).message}`, { cause: error });
-    }
-  }
-
-  #migrate(): void {
-    // A walk over the pages' structure: a torn write of a dying disk is found now and not by a wrong count later.
-    const check = this.db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-    if (check.quick_check !== 'ok') throw new Error(`it is damaged: ${check.quick_check}`);
-    const { user_version: version } = this.db.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (version > MIGRATIONS.length)
-      throw new Error(`it is of version ${version}, newer than this program knows (${MIGRATIONS.length})`);
-    for (const [i, step] of MIGRATIONS.entries()) {
-      if (i >= version) this.transaction(() => this.db.exec(`${step}; PRAGMA user_version=${i + 1}`));
-    }
+    this.#writer = openWriter(folder);
+    this.db = this.#writer.db;
+    this.#registry = new Registry(this.db);
+    this.#insert = this.db.prepare(
+      'INSERT INTO events (id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.#lastId = (this.db.prepare('SELECT max(id) AS id FROM events').get() as { id: number | null }).id ?? 0;
   }
 
   /** Runs `work` in one durable transaction. Throws a StoreError when the disk does not take it, and whatever `work` throws. */
   transaction<T>(work: () => T): T {
-    try {
-      this.db.exec('BEGIN IMMEDIATE');
-      const result = work();
-      this.db.exec('COMMIT');
-      return result;
-    } catch (error) {
-      if (this.db.isTransaction) this.db.exec('ROLLBACK');
-      throw new StoreError(errcode(error) === SQLITE_FULL ? 'full' : 'failed', error);
-    }
+    return transaction(this.db, work);
   }
 
   lastSeq(agent: string): number {
@@ -154,38 +111,17 @@ export class SqliteStore implements Store {
         row.reportedAt = nowMs;
       }
       draft.write();
-      this.#keepShapes(row.id, told);
-      this.#keepGaps(row.id, told);
+      keepTold(this.db, row.id, told);
     });
     draft.keep();
   }
 
-  #keepShapes(agent: number, told: AgentTold): void {
-    const keep = this.db.prepare(
-      `INSERT INTO shapes (agent, shape, count, sample, firstAt, lastAt) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (agent, shape) DO UPDATE SET count = max(count, excluded.count), sample = excluded.sample, lastAt = excluded.lastAt`,
-    );
-    for (const { shape, count, sample, firstAt, lastAt } of told.shapes)
-      keep.run(agent, shape, count, sample, firstAt, lastAt);
-    if (told.shapes.length > 0)
-      this.db
-        .prepare(
-          'DELETE FROM shapes WHERE agent = ? AND shape NOT IN (SELECT shape FROM shapes WHERE agent = ? ORDER BY count DESC LIMIT ?)',
-        )
-        .run(agent, agent, SHAPES_PER_AGENT);
+  eventsAfter(id: number, limit: number): StoredEvent[] {
+    return eventsAfter(this.db, id, limit);
   }
 
-  #keepGaps(agent: number, told: AgentTold): void {
-    const keep = this.db.prepare(
-      'INSERT INTO declaredGaps VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (agent, id) DO NOTHING',
-    );
-    for (const { id, at, kind, text, bytes, lines } of told.gaps) keep.run(agent, id, at, kind, text, bytes, lines);
-    if (told.gaps.length > 0)
-      this.db
-        .prepare(
-          'DELETE FROM declaredGaps WHERE agent = ? AND id <= (SELECT max(id) FROM declaredGaps WHERE agent = ?) - ?',
-        )
-        .run(agent, agent, GAPS_PER_AGENT);
+  hold(upTo: () => number): void {
+    this.#holds.push(upTo);
   }
 
   agents(limit: number): AgentRecord[] {
@@ -225,24 +161,6 @@ export class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
-    this.db.close();
-    this.#lock.close();
-  }
-}
-
-/** Holds a lock that the kernel lets go of when the process dies, however it dies. */
-function lockIn(folder: string): Database {
-  const lock = new DatabaseSync(join(folder, 'lock.db'));
-  try {
-    lock.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
-    return lock;
-  } catch (error) {
-    lock.close();
-    throw new Error(
-      errcode(error) === SQLITE_BUSY
-        ? `The store in ${folder} is in use by another alphaserver`
-        : `The store in ${folder} cannot be used: ${(error as Error).message}`,
-      { cause: error },
-    );
+    this.#writer.close();
   }
 }

@@ -84,6 +84,10 @@ export interface Store {
   report(agent: string, host: string, told: AgentTold, nowMs: number): Promise<void>;
   /** All agents ever seen, last seen first, at most `limit`. */
   agents(limit: number): AgentRecord[];
+  /** Stored events whose id is above `id`, in that order: how those who watch catch up after a restart. */
+  eventsAfter(id: number, limit: number): StoredEvent[];
+  /** Keeps retention from deleting events above `upTo()`, the id that somebody who watches has seen. Asked at each deletion. */
+  hold(upTo: () => number): void;
   /** Writes what is pending and lets go of the file. */
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { AgentBatch, AgentRecord, Appended, Store } from '../../alphaserver/store/store.ts';
+import type { AgentBatch, AgentRecord, Appended, Store, StoredEvent } from '../../alphaserver/store/store.ts';
 
 /** A store that keeps its promise in memory, for tests of what stands before it: it can be held up and made to fail. */
 export class MemoryStore implements Store {
@@ -54,6 +54,12 @@ export class MemoryStore implements Store {
   agents(): AgentRecord[] {
     return [];
   }
+
+  eventsAfter(): StoredEvent[] {
+    return [];
+  }
+
+  hold(): void {}
 
   async close(): Promise<void> {}
 }

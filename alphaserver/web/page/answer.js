@@ -11,6 +11,7 @@ import { addressOf, isNarrowed, RANGES } from './view.js';
  */
 
 const WORDS = { quiet: 'All quiet', attack: 'Under attack', breach: 'Someone got in' };
+const WORDS_NARROWED = { ...WORDS, quiet: 'No incident here' };
 const RANK = { critical: 0, warning: 1, notice: 2 };
 /** Incidents that are named; the rest is counted. */
 const NAMED = 6;
@@ -38,9 +39,10 @@ export function showAnswer({ summary, hosts }, view, nowMs) {
   const answer = byId('answer');
   answer.dataset['state'] = summary.state;
   byId('answer-glyph').setAttribute('href', `#${summary.state}`);
-  say('answer-title', WORDS[summary.state]);
+  const words = (isNarrowed(view) ? WORDS_NARROWED : WORDS)[summary.state];
+  say('answer-title', words);
   say('answer-why', why(summary, because, hosts, view, nowMs));
-  document.title = `${WORDS[summary.state]} · Asgard`;
+  document.title = `${words} · Asgard`;
   fill(byId('because'), incidents(because, view, nowMs));
   fill(
     byId('numbers'),
@@ -76,6 +78,8 @@ function why(summary, because, hosts, view, nowMs) {
     view.since !== null ? 'in the time chosen' : `in ${RANGES[/** @type {keyof typeof RANGES} */ (view.range)].said}`;
   const critical = because.filter(({ severity }) => severity === 'critical').length;
   const sentences = [];
+  const logins = summary.accepted === 0 ? 'No login' : counted(summary.accepted, 'login');
+  const happened = `${logins} and ${counted(summary.failed, 'failed attempt')} ${when}`;
   if (summary.state === 'breach')
     sentences.push(
       because.length > critical
@@ -85,10 +89,8 @@ function why(summary, because, hosts, view, nowMs) {
   else if (summary.state === 'attack')
     sentences.push(`${counted(because.length, 'incident')} open; nobody has got in that should not have.`);
   else if (summary.attempts + summary.probes === 0) sentences.push(`Nothing happened ${when}.`);
-  else
-    sentences.push(
-      `${counted(summary.accepted, 'login')} and ${counted(summary.failed, 'failed attempt')} ${when}, nothing that stands out.`,
-    );
+  else if (!isNarrowed(view)) sentences.push(`${happened}, nothing that stands out.`);
+  if (isNarrowed(view) && summary.attempts > 0) sentences.push(`${happened}.`);
   const blind = hosts.filter((host) => healthOf(host, nowMs).level === 'blind').map(({ host }) => host);
   if (blind.length > 0 && !isNarrowed(view)) {
     const named = blind.slice(0, BLIND_NAMED).join(', ');

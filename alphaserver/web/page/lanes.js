@@ -119,7 +119,7 @@ export class Lanes {
         sync: { key: 'asgard', setSeries: false },
       },
       scales: {
-        x: { range: () => [(this.#timeline?.fromMs ?? 0) / 1_000, (this.#timeline?.toMs ?? 1) / 1_000] },
+        x: { range: () => this.#range() },
         y: { range: (_chart, _low, high) => [0, Math.max(high, 1) * 1.05] },
       },
       axes: [
@@ -158,6 +158,17 @@ export class Lanes {
         ],
       },
     };
+  }
+
+  /**
+   * From the first step's beginning to the last one's end, so that no bar is cut.
+   * @returns {[number, number]}
+   */
+  #range() {
+    const { points, stepMs, fromMs, toMs } = this.#timeline ?? { points: [], stepMs: 0, fromMs: 0, toMs: 1 };
+    const firstMs = Date.parse(points[0]?.at ?? '') || fromMs;
+    const lastMs = (Date.parse(points.at(-1)?.at ?? '') || toMs) + stepMs;
+    return [firstMs / 1_000, Math.max(lastMs, toMs) / 1_000];
   }
 
   /** @param {number | null} index */
@@ -215,7 +226,11 @@ function tick(atS, stepS) {
   return date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
 }
 
-/** @param {number} value */
+/**
+ * A count on the axis; the zero is the line itself.
+ * @param {number} value
+ */
 function short(value) {
+  if (value === 0) return '';
   return value >= 1_000 ? `${value / 1_000}k` : String(value);
 }

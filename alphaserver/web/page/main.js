@@ -19,6 +19,7 @@ const REFRESH_MS = 15_000;
 /** How soon after an event the counts follow, and how soon after an alert. */
 const AFTER_EVENT_MS = 2_000;
 const AFTER_ALERT_MS = 300;
+const AFTER_FAILURE_MS = 3_000;
 
 let view = viewOf(here());
 let asking = new AbortController();
@@ -73,8 +74,10 @@ function look() {
   const alone = view.alert !== null;
   fill(narrowing, [...narrowings(view), ...chosenTime()]);
   narrowing.hidden = alone || narrowing.childElementCount === 0;
+  byId('board').dataset['narrowed'] = String(isNarrowed(view));
   byId('answer').hidden = alone;
   byId('board').hidden = alone;
+  byId('welcome').hidden = true;
   byId('incident').hidden = !alone;
   if (alone) fill(byId('incident'), [element('p', { class: 'muted' }, 'Looking it up')]);
   void refresh();
@@ -115,6 +118,7 @@ async function refresh() {
   } catch (error) {
     if (signal.aborted) return;
     foot(error instanceof Error ? error.message : String(error));
+    refreshWithin(AFTER_FAILURE_MS);
   }
   // An incident is read, not watched: it stays as it is while somebody reads.
   if (view.alert === null && !document.hidden) refreshWithin(REFRESH_MS);
@@ -152,7 +156,11 @@ async function board(signal) {
 function welcome(empty) {
   const place = byId('welcome');
   byId('board').hidden = empty || view.alert !== null;
-  if (empty && place.hidden) showWelcome();
+  byId('answer').hidden = empty || view.alert !== null;
+  if (empty && place.hidden) {
+    showWelcome();
+    document.title = 'No host yet · Asgard';
+  }
   place.hidden = !empty;
 }
 

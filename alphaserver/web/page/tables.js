@@ -15,8 +15,10 @@ import { ago } from './time.js';
 /** Rows shown before somebody asks for more. */
 const HOSTS_SHOWN = 13;
 const TOP_SHOWN = 10;
-/** Rows shown at most: more are no use to a person, and heavy for a browser. */
-const MOST = 1_000;
+/** Rows shown at most: more are no use to a person. */
+const MOST = 100;
+/** Addresses of one network shown when it is unfolded. */
+const ADDRESSES_SHOWN = 20;
 const LEVELS = { blind: 0, late: 1, well: 2 };
 const LEVEL_GLYPH = { blind: '◼', late: '◆', well: '●' };
 const NONE = { accepted: 0, failed: 0, probes: 0 };
@@ -72,7 +74,7 @@ export class Tables {
     this.#show('sources', TOP_SHOWN, 'source', sources, (row) => {
       const folded = !this.#unfolded.has(row.source);
       const head = row.addresses.length > 1 ? this.#folding(row, folded) : narrowLink(view, 'ip', row.source);
-      const inside = row.addresses.length > 1 && !folded ? row.addresses : [];
+      const inside = row.addresses.length > 1 && !folded ? row.addresses.slice(0, ADDRESSES_SHOWN) : [];
       return [
         sourceRow(head, row, most, ''),
         ...inside.map((address) => sourceRow(narrowLink(view, 'ip', address.ip ?? ''), address, most, 'inside')),
@@ -142,7 +144,11 @@ export class Tables {
     const button = element(
       'button',
       { type: 'button', 'data-key': `${name}-more` },
-      all ? 'Fewer' : `All ${counted(rows.length, noun)}`,
+      all
+        ? 'Fewer'
+        : rows.length > MOST
+          ? `${MOST} of ${counted(rows.length, noun)}`
+          : `All ${counted(rows.length, noun)}`,
     );
     button.addEventListener('click', () => {
       if (all) this.#all.delete(name);
@@ -178,9 +184,14 @@ function sourceRow(head, row, most, kind) {
  */
 function bar(value, most) {
   const share = element('span', { class: 'share', 'aria-hidden': 'true' });
-  // Through the CSSOM: the page's content security policy takes no style attributes.
-  share.style.width = `${Math.max(value > 0 ? 2 : 0, (value / most) * 100)}%`;
-  return element('td', { class: 'n bar' }, share, element('span', { class: 'value' }, count(value)));
+  // Through the CSSOM: the page's content security policy takes no style attributes. The number has its room beside it.
+  share.style.width = `calc((100% - 4.6rem) * ${value / most})`;
+  return element(
+    'td',
+    { class: value === 0 ? 'n bar zero' : 'n bar' },
+    share,
+    element('span', { class: 'value' }, count(value)),
+  );
 }
 
 /**

@@ -7,7 +7,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 const clockFormat = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const shortFormat = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const dayFormat = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' });
+const dayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 
 /** The time zone's name, for the foot of the page. */
 export const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -21,16 +21,14 @@ export function clock(at) {
 }
 
 /**
- * `14:03` today, `Mon 23 Nov 14:03` on another day.
+ * `14:03` today, `23 Nov 14:03` on another day.
  * @param {string | number} at
  * @param {number} nowMs
  */
 export function moment(at, nowMs) {
   const date = new Date(at);
   const time = shortFormat.format(date);
-  return date.toDateString() === new Date(nowMs).toDateString()
-    ? time
-    : `${dayFormat.format(date).replace(',', '')} ${time}`;
+  return date.toDateString() === new Date(nowMs).toDateString() ? time : `${dayFormat.format(date)} ${time}`;
 }
 
 /**

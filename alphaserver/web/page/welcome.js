@@ -9,7 +9,7 @@ export function showWelcome() {
   const { hostname } = location;
   const command = `ALPHACLIENT_SERVER=tcp://${hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname}:${AGENT_PORT} npm run -s alphaclient`;
   fill(byId('welcome'), [
-    element('h2', { id: 'welcome-title' }, 'No host is watched yet'),
+    element('h1', { id: 'welcome-title' }, 'No host is watched yet'),
     element(
       'p',
       {},

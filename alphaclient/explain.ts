@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream';
 import { printable } from './printable.ts';
 import type { CommandStreams } from './scan.ts';
-import { scanLine } from './scan-line.ts';
+import { scanLine } from './scan-lines.ts';
 import type { Fact } from './sshd/fact.ts';
 import { type Inspection, Reader, type Sighting } from './sshd/reader.ts';
 
@@ -82,10 +82,10 @@ function explained(line: string, now: readonly Sighting[], atEnd: readonly Sight
   const last = rows.at(-1);
   for (const { event, line: number } of now.slice(0, 3)) {
     if (last?.[1] === '') rows.pop();
-    rows.push(['event', scanLine(event, number, '')]);
+    rows.push(['event', scanLine(event, number)]);
   }
   if (now.length > 3) rows.push(['', `and ${now.length - 3} more like it`]);
-  for (const { event, line: number } of atEnd.slice(0, 1)) rows.push(['if it ends here', scanLine(event, number, '')]);
+  for (const { event, line: number } of atEnd.slice(0, 1)) rows.push(['if it ends here', scanLine(event, number)]);
   return `${rows.map(([name, text]) => `${name.padEnd(16)}${text}`).join('\n')}\n`;
 }
 

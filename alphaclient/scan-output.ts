@@ -1,13 +1,12 @@
 /** Standard output as `scan` needs it: large writes, no more than the reader takes, quiet when it goes away. */
 
 import type { Writable } from 'node:stream';
-
-/** A write costs a system call: one per 64 KiB instead of one per line. */
-const WRITE_CHARS = 65_536;
+import { ScanLines } from './scan-lines.ts';
 
 export class ScanOutput {
+  /** What is to be written: add to it, then `flush`. */
+  readonly lines = new ScanLines();
   readonly #stream: Writable;
-  #text = '';
   #closed = false;
   #wake: (() => void) | null = null;
 
@@ -34,17 +33,14 @@ export class ScanOutput {
     return this.#closed || this.#stream.destroyed;
   }
 
-  /** Takes text; it is written once there is enough of it. */
-  add(text: string): void {
-    this.#text += text;
+  /** Writes the lines there are; resolves when more can be taken. */
+  async flush(): Promise<void> {
+    await this.write(this.lines.take());
   }
 
-  /** Writes what there is, or waits until more has come (unless `all`); resolves when more can be taken. */
-  async flush(all: boolean): Promise<void> {
-    if (this.#text === '' || (!all && this.#text.length < WRITE_CHARS) || this.closed) return;
-    const text = this.#text;
-    this.#text = '';
-    if (!this.#stream.write(text) && !this.closed)
+  /** Writes a text or bytes; resolves when more can be taken. */
+  async write(data: Buffer | string): Promise<void> {
+    if (data.length > 0 && !this.closed && !this.#stream.write(data) && !this.closed)
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -52,7 +48,7 @@ export class ScanOutput {
 
   /** Writes the rest and lets go of the stream, which stays open for others; errors after this are still quiet. */
   async end(): Promise<void> {
-    await this.flush(true);
+    await this.flush();
     if (!this.closed) await new Promise<void>((resolve) => this.#stream.write('', () => resolve()));
     this.#stream.off('close', this.#close);
     this.#stream.off('drain', this.#go);

@@ -2,7 +2,6 @@
 
 import type { Readable, Writable } from 'node:stream';
 import { groupRotations, readLog, STDIN } from './log-files.ts';
-import { scanLine } from './scan-line.ts';
 import { ScanOrder } from './scan-order.ts';
 import { ScanOutput } from './scan-output.ts';
 import { ScanSummary } from './scan-summary.ts';
@@ -46,13 +45,11 @@ function printing(output: ScanOutput, places: Places, named: boolean): Sink {
   const order = new ScanOrder();
   return {
     async take(sightings, openLine) {
-      let text = '';
       for (const { event, line } of order.take(sightings, openLine)) {
         const { file, before } = places.of(line);
-        text += `${scanLine(event, line - before, named ? JSON.stringify(file) : '')}\n`;
+        output.lines.add(event, line - before, named ? file : null);
+        if (output.lines.full) await output.flush();
       }
-      output.add(text);
-      await output.flush(false);
       return !output.closed;
     },
   };
@@ -131,7 +128,7 @@ export async function scan(args: readonly string[], io: CommandStreams): Promise
       failed += read.failed;
       summary?.finish(read.reader);
     }
-    if (summary !== null) output.add(summary.text(io.stdout));
+    if (summary !== null) await output.write(summary.text(io.stdout));
   } catch (cause) {
     if (!(cause instanceof NobodyReads)) throw cause;
   }

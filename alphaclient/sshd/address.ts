@@ -113,19 +113,3 @@ export function peerUntil(text: string, end: number): Peer | null {
   }
   return peer(text.slice(space + 1, end), null, space + 1, end);
 }
-
-/** True when the bytes before `end` are ` ADDR port PORT` of this peer, as sshd ends its lines. */
-export function endsWithPeer(bytes: Uint8Array, end: number, ip: string | null, port: number | null): boolean {
-  if (ip === null || port === null) return false;
-  let at = end - 1;
-  let rest = port;
-  do {
-    if (bytes[at--] !== 48 + (rest % 10)) return false;
-    rest = Math.floor(rest / 10);
-  } while (rest > 0);
-  for (let i = PORT.length - 1; i >= 0; i--) if (bytes[at--] !== PORT.charCodeAt(i)) return false;
-  for (let i = ip.length - 1; i >= 0; i--) if (bytes[at--] !== ip.charCodeAt(i)) return false;
-  return bytes[at] === 32;
-}
-
-const PORT = ' port ';

@@ -3,14 +3,15 @@
  * own line is read; a connection that ends without one becomes a probe; several lines of one attempt become one.
  */
 
-import { Connection, fromSaved, type SavedConnection, toSaved } from './connection.ts';
+import { Connection, type SavedConnection } from './connection.ts';
 import { Due } from './due.ts';
 import type { Sighting } from './event.ts';
 import type { Fact, Skim } from './fact.ts';
-import { canOpen, canSkim, find, heard, isAnother, type Place } from './matching.ts';
+import { canOpen, find, heard, isAnother, type Place } from './matching.ts';
+import { type Skimmed, skimmed } from './skimming.ts';
 import { OPEN_LIMIT_CONNECTIONS, Table } from './table.ts';
 import { Telling } from './telling.ts';
-import { failures } from './verdict.ts';
+import { failures, weigh } from './verdict.ts';
 
 /** What `save` gives: plain JSON. */
 export interface SavedConnections {
@@ -42,15 +43,31 @@ export class Connections {
     return this.#table.firstUntoldLine();
   }
 
-  /** Deals with a message by its first words alone, if its connection has had its decision; false when it must be read. */
-  skim(skim: Skim, bytes: Buffer, end: number, preauth: boolean, place: Place): boolean {
+  /** Deals with a message unread, if its connection learns nothing from it; `no` when it must be read. */
+  skim(skim: Skim, bytes: Buffer, from: number, end: number, preauth: boolean, place: Place): Skimmed {
     const one = place.pid < 0 ? undefined : this.#table.byPid(place.host, place.pid);
-    if (one === undefined) return skim === 'pam-summary' && place.pid >= 0;
-    if (!canSkim(one, skim, bytes, end, preauth)) return false;
+    if (one === undefined) return skim === 'pam-summary' && place.pid >= 0 ? 'nothing' : 'no';
+    const what = skimmed(skim, bytes, from, end, preauth, one);
+    if (what === 'no') return what;
     this.#due.pass(place, this.#table, this.#over);
-    if (skim === 'end') this.#forget(one);
-    else heard(one, place);
-    return true;
+    heard(one, place);
+    switch (what) {
+      case 'over':
+        this.#forget(one);
+        break;
+      case 'pam':
+        one.pamFailures++;
+        break;
+      case 'pam-unknown':
+        one.pamUnknown++;
+        one.invalid = true;
+        break;
+      case 'failed':
+      case 'invalid':
+        this.#decided(one, 1, what === 'invalid');
+        this.#telling.failed(one, what === 'invalid');
+    }
+    return what;
   }
 
   /** Takes one fact in. */
@@ -99,11 +116,9 @@ export class Connections {
     const again = fact.says === 'failed' && fact.method === 'keyboard-interactive';
     if (again && one.held === null && !one.swallow) {
       // Without pids the `PAM:` line, which has no port, may stand as a connection of its own.
-      const loose = this.#table.search(one.host, one, true);
-      if (loose !== undefined && loose !== one && loose.decisions > 0) {
-        if (loose.held === null) one.swallow = true;
-        this.#forget(loose);
-      }
+      const loose = this.#table.loose(one);
+      if (loose?.held === null) one.swallow = true;
+      if (loose !== undefined) this.#forget(loose);
     }
     if (one.held !== null && !fact.helper) {
       if (again) {
@@ -130,11 +145,14 @@ export class Connections {
         one.refusal ??= fact.reason;
         break;
       case 'evidence':
-        this.#weigh(one, fact);
+        weigh(one, fact);
+        if (fact.last) this.#settle(one);
+        else if ((fact.soon || fact.more) && failures(one) > 0) this.#due.ends(one);
         break;
       case 'remark':
         one.remark ??= fact.reason;
-        if (!one.accepted) this.#due.ends(one);
+        // One that has had its decision has nothing to be told: its last line may take its time.
+        if (one.decisions === 0) this.#due.ends(one);
         break;
       case 'ended':
         one.remark ??= fact.reason;
@@ -150,8 +168,15 @@ export class Connections {
   #decide(one: Connection, fact: Fact, place: Place, swallow: boolean): void {
     if (fact.method === 'keyboard-interactive') this.#dropHelper(one);
     if (fact.says === 'accepted') one.accepted = true;
-    one.decisions += fact.count;
+    this.#decided(one, fact.count, fact.invalid);
     this.#telling.decided(one, fact, place, fact.count - (swallow ? 1 : 0));
+  }
+
+  #decided(one: Connection, count: number, invalid: boolean | null): void {
+    one.decisions += count;
+    if (invalid === true) one.invalid = true;
+    one.pamOnly = false;
+    one.swallow = false;
     one.remark = null;
     if (one.ending) this.#due.delete(one);
     one.ending = false;
@@ -168,24 +193,6 @@ export class Connections {
       else this.#due.add(one);
     }
     one.swallow = one.port !== null;
-  }
-
-  #weigh(one: Connection, fact: Fact): void {
-    if (fact.helper) {
-      if (fact.more) {
-        if (one.pamFailures > 0) {
-          one.pamFailures += fact.count;
-          this.#due.ends(one);
-        }
-      } else if (fact.ip === null && fact.name === null && fact.invalid === true) one.pamUnknown += fact.count;
-      else one.pamFailures = Math.max(one.pamFailures + fact.count, 1);
-      return;
-    }
-    one.evidence = true;
-    one.method ??= fact.method;
-    one.refusal ??= fact.reason;
-    if (fact.last) this.#settle(one);
-    else if (fact.soon) this.#due.ends(one);
   }
 
   #dropHelper(one: Connection): void {
@@ -213,9 +220,8 @@ export class Connections {
 
   /** True when a `PAM:` line, which has no port and stood by itself, has told what became of this connection. */
   #toldElsewhere(one: Connection): boolean {
-    if (one.port === null || one.pid >= 0) return false;
-    const loose = this.#table.search(one.host, one, true);
-    if (loose === undefined || loose.decisions === 0) return false;
+    const loose = one.port === null || one.pid >= 0 ? undefined : this.#table.loose(one);
+    if (loose === undefined) return false;
     this.#table.setPeer(loose, one.ip, one.port);
     this.#telling.released(loose);
     this.#forget(loose);
@@ -234,19 +240,14 @@ export class Connections {
 
   /** Plain JSON: the open ones, oldest first, and when they were last looked through. */
   save(): SavedConnections {
-    return { open: Array.from(this.#table, toSaved), due: this.#due.save() };
+    return { open: this.#table.save(), due: this.#due.save() };
   }
 
   /** Takes over what `save` gave; what is damaged is left out. */
   restore(saved: unknown): void {
     const { open, due } = (saved ?? {}) as Partial<SavedConnections>;
     this.#due.restore(due);
-    if (!Array.isArray(open)) return;
-    for (const value of open.slice(0, OPEN_LIMIT_CONNECTIONS)) {
-      const one = fromSaved(value);
-      if (one === null) continue;
-      this.#table.add(one);
-      if (one.ending || one.held !== null) this.#due.add(one);
-    }
+    this.#table.restore(open);
+    for (const one of this.#table) if (one.ending || one.held !== null) this.#due.add(one);
   }
 }

@@ -6,8 +6,8 @@ import type { Table } from './table.ts';
 
 /** LoginGraceTime is 120 s unless set; a connection without a line for five times that is over. */
 export const OPEN_LIMIT_MS = 600_000;
-/** How long a connection that is about to end waits for its last line: they come in the same second. */
-export const ENDING_LIMIT_MS = 5_000;
+/** How long a connection that is about to end waits for its last line: they come in the same second, in busy logs later. */
+export const ENDING_LIMIT_MS = 30_000;
 /** A `Failed` line follows its `PAM:` line at once; people watch for either. */
 export const HELD_LIMIT_MS = 1_000;
 /** How often, by the log's time, the open ones are looked through. */

@@ -126,6 +126,7 @@ export const ENDS: readonly Rule[] = [
     meaning: "the client's goodbye; TEXT is the client's choice",
     example: 'Received disconnect from 192.0.2.10 port 50022:11: Bye Bye [preauth]',
     begins: 'Received disconnect from ',
+    skim: 'goodbye',
     read: receivedDisconnect,
   },
   {

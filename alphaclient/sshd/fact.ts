@@ -59,8 +59,8 @@ export class Fact {
   }
 }
 
-/** How a message can be dealt with by its first words alone: see `Rule.skim`. */
-export type Skim = 'pam' | 'pam-summary' | 'end';
+/** How a message can be dealt with unread: see skimming.ts. */
+export type Skim = 'failed' | 'end' | 'goodbye' | 'again' | 'pam' | 'pam-unknown' | 'pam-summary';
 
 /** One message of sshd: how it is known, what it says. */
 export interface Rule {
@@ -76,10 +76,7 @@ export interface Rule {
   readonly example: string;
   /** The literal characters that it begins with, four or more: lines are told apart by them before anything is decoded. */
   readonly begins: string;
-  /**
-   * What a connection can do with it unread once it has had its decision: `pam` and `pam-summary` say nothing new then,
-   * `end` closes it if the message ends in its address and port.
-   */
+  /** Set where most messages of this kind tell their connection nothing new, so that bytes are compared before any is read. */
   readonly skim?: Skim;
   /** True when every message of this kind is the same, so that nothing needs to be decoded. */
   readonly fixed?: true;

@@ -81,7 +81,7 @@ export interface Reading {
 }
 
 /** Deals with a message unread, or says that it cannot. Its end is without ` [preauth]`. */
-export type Skimmer = (skim: Skim, bytes: Buffer, end: number, preauth: boolean) => boolean;
+export type Skimmer = (skim: Skim, bytes: Buffer, from: number, end: number, preauth: boolean) => boolean;
 
 /** Where the message begins behind `error: ` or `fatal: `, which sshd puts before it in syslog. */
 function afterLevel(bytes: Uint8Array, from: number, end: number): number {
@@ -111,7 +111,7 @@ export function readMessage(bytes: Buffer, from: number, end: number, into: Read
       if (text === '') {
         preauth = isPreauth(bytes, at, end);
         const last = preauth ? end - PREAUTH.length : end;
-        if (rule.skim !== undefined && skimmer?.(rule.skim, bytes, last, preauth)) {
+        if (rule.skim !== undefined && skimmer?.(rule.skim, bytes, at, last, preauth)) {
           into.rule = rule;
           return;
         }

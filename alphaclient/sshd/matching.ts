@@ -1,8 +1,7 @@
 /** Which connection a message speaks of, and whether it can be the first that does. */
 
-import { endsWithPeer } from './address.ts';
 import type { Connection } from './connection.ts';
-import type { Fact, Skim } from './fact.ts';
+import type { Fact } from './fact.ts';
 import type { Table } from './table.ts';
 
 /** Where a message stood: filled anew for each one. */
@@ -65,10 +64,4 @@ export function heard(one: Connection, place: Place): void {
   one.line = place.line;
   one.ms = place.ms;
   one.readMs = place.nowMs;
-}
-
-/** True when the message can be dealt with unread: the connection has had its decision, and this adds nothing to it. */
-export function canSkim(one: Connection, skim: Skim, bytes: Uint8Array, end: number, preauth: boolean): boolean {
-  if (one.decisions === 0 || one.accepted || one.held !== null) return false;
-  return skim !== 'end' || (preauth && endsWithPeer(bytes, end, one.ip, one.port));
 }

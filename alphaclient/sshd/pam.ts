@@ -83,7 +83,7 @@ export const PAM: readonly Rule[] = [
     meaning: 'evidence of a failed attempt, whose own line may come',
     example: 'pam_unix(sshd:auth): check pass; user unknown',
     begins: 'pam_unix(sshd:auth): check pass; user unknown',
-    skim: 'pam',
+    skim: 'pam-unknown',
     fixed: true,
     read: unknownUser,
   },

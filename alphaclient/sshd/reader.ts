@@ -40,7 +40,7 @@ export class Reader {
   #lines = 0;
   #unknown = 0;
   readonly #forgeries = new Forgeries();
-  /** True once a line without any prefix was sshd's: then others without are its as well. */
+  /** True once a line without any prefix was sshd's: then others are, too. */
   #raw = false;
   readonly #last = new LastDecision();
   #writer = 'other';
@@ -58,12 +58,13 @@ export class Reader {
     this.#place.nowMs = context.nowMs;
     let from = 0;
     while (from < buffer.length) {
-      let end = buffer.indexOf(LF, from);
-      if (end < 0) end = buffer.length;
+      const lf = buffer.indexOf(LF, from);
+      const end = lf < 0 ? buffer.length : lf;
       this.#lines++;
       this.#line(buffer, from, end);
       from = end + 1;
     }
+    this.#last.keep();
     return this.#connections.take();
   }
 
@@ -92,16 +93,15 @@ export class Reader {
         if (prefix.from < end) this.#joiner.take(buffer.subarray(prefix.from, end), this.#lines, this.#rawMessage);
         return;
       case 'json':
-        this.#entry(buffer.subarray(from, end));
-        return;
+        return this.#entry(buffer.subarray(from, end));
       case 'repeated':
         this.#again(readLastRepeated(buffer, prefix.from, prefix.end), prefix.ms);
     }
   }
 
   readonly #rawMessage = (message: Buffer, line: number): void => {
-    const place = this.#place;
     this.#writer = 'raw';
+    const place = this.#place;
     place.host = 0;
     place.pid = -1;
     place.ms = Number.NaN;
@@ -129,7 +129,7 @@ export class Reader {
     const place = this.#place;
     const repeat = readRepeat(buffer, from, end);
     if (repeat !== null) {
-      const whole = this.#last.whole(latin1(buffer, repeat.from, repeat.end), place.pid, place.host);
+      const whole = this.#last.whole(latin1(buffer, repeat.from, repeat.end), place);
       this.#times(whole, repeat.count);
       return;
     }
@@ -142,7 +142,7 @@ export class Reader {
     }
     if (this.#writer === 'raw') this.#raw = true;
     if (fact === null) return;
-    if (decides(fact)) this.#last.set(this.#reading.text, place.pid, place.host, place.line);
+    if (decides(fact)) this.#last.set(this.#reading.text, place);
     this.#connections.apply(fact, place);
   }
 
@@ -151,8 +151,11 @@ export class Reader {
     this.#radar.saw(textOf(message, 1_023) ?? '', isoTime(this.#place.ms));
   }
 
-  readonly #skim: Skimmer = (skim, bytes, end, preauth) =>
-    this.#connections.skim(skim, bytes, end, preauth, this.#place);
+  readonly #skim: Skimmer = (skim, bytes, from, end, preauth) => {
+    const what = this.#connections.skim(skim, bytes, from, end, preauth, this.#place);
+    if (what === 'failed' || what === 'invalid') this.#last.lies(bytes, from, end, this.#place);
+    return what !== 'no';
+  };
 
   /** `last message repeated N times`: the line before it, of whatever program, came again. */
   #again(count: number, ms: number): void {
@@ -164,7 +167,7 @@ export class Reader {
     place.ms = ms;
     place.line = this.#lines;
     this.#times(last.message, count);
-    this.#last.set(last.message, last.pid, last.host, this.#lines);
+    this.#last.set(last.message, place);
   }
 
   #times(message: string, count: number): void {

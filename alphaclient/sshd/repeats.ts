@@ -1,6 +1,7 @@
 /** Lines that stand for several: rsyslog's `message repeated N times: [ MSG]`, syslogd's `last message repeated N times`. */
 
 import { latin1 } from './latin1.ts';
+import type { Place } from './matching.ts';
 
 /** The most events one line can stand for: a line is no proof of more, and memory is bounded. */
 export const REPEAT_LIMIT = 100_000;
@@ -35,38 +36,60 @@ export function readLastRepeated(bytes: Buffer, from: number, end: number): numb
   return count > 0 ? Math.min(count, REPEAT_LIMIT) : 0;
 }
 
-/** The last message that decided, for lines that say that it came again. */
+/** The last message that decided, for lines that say that it came again. Without its level and ` [preauth]`. */
 export class LastDecision {
   #message = '';
   #pid = -1;
   #host = 0;
   #line = -1;
+  /** The message where it lies in the log, decoded only when somebody asks. */
+  #bytes: Buffer | null = null;
+  #from = 0;
+  #end = 0;
 
-  /** `message` is without its level and ` [preauth]`. */
-  set(message: string, pid: number, host: number, line: number): void {
+  set(message: string, place: Place): void {
+    this.#bytes = null;
     this.#message = message;
-    this.#pid = pid;
-    this.#host = host;
-    this.#line = line;
+    this.#at(place);
+  }
+
+  /** It lies in these bytes, which stay as they are until `keep`. */
+  lies(bytes: Buffer, from: number, end: number, place: Place): void {
+    this.#bytes = bytes;
+    this.#from = from;
+    this.#end = end;
+    this.#at(place);
+  }
+
+  #at(place: Place): void {
+    this.#pid = place.pid;
+    this.#host = place.host;
+    this.#line = place.line;
+  }
+
+  /** The bytes will be used for something else. */
+  keep(): string {
+    if (this.#bytes !== null) this.#message = latin1(this.#bytes, this.#from, this.#end);
+    this.#bytes = null;
+    return this.#message;
   }
 
   /** What is repeated: older rsyslogs cut it, so the whole is taken from the line before where that begins alike. */
-  whole(message: string, pid: number, host: number): string {
-    const bare = message.replace(/^(?:error|fatal): /, '');
-    return this.#line >= 0 && this.#pid === pid && this.#host === host && this.#message.startsWith(bare)
-      ? this.#message
-      : message;
+  whole(message: string, place: Place): string {
+    if (this.#line < 0 || this.#pid !== place.pid || this.#host !== place.host) return message;
+    const last = this.keep();
+    return last.startsWith(message.replace(/^(?:error|fatal): /, '')) ? last : message;
   }
 
   /** The decision in the line right before `line`, or null: `last message repeated` speaks of any program's. */
   before(line: number): { readonly message: string; readonly pid: number; readonly host: number } | null {
     if (this.#line < 0 || this.#line !== line - 1) return null;
-    return { message: this.#message, pid: this.#pid, host: this.#host };
+    return { message: this.keep(), pid: this.#pid, host: this.#host };
   }
 
   /** Plain JSON. */
   save(): unknown {
-    return { message: this.#message, pid: this.#pid, host: this.#host, line: this.#line };
+    return { message: this.keep(), pid: this.#pid, host: this.#host, line: this.#line };
   }
 
   /** Takes over what `save` gave; anything else is ignored. */
@@ -74,6 +97,6 @@ export class LastDecision {
     const { message, pid, host, line } = (saved ?? {}) as Record<string, unknown>;
     if (typeof message !== 'string' || typeof pid !== 'number' || typeof host !== 'number' || typeof line !== 'number')
       return;
-    this.set(message, pid, host, line);
+    this.set(message, { pid, host, line, ms: Number.NaN, nowMs: 0 });
   }
 }

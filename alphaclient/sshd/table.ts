@@ -1,6 +1,6 @@
 /** The open connections, found by pid, by address and port, or by what else a line names. Bounded. */
 
-import type { Connection } from './connection.ts';
+import { type Connection, fromSaved, type SavedConnection, toSaved } from './connection.ts';
 
 /** More open ones than any sshd takes at once; the oldest is let go, as if it had ended. */
 export const OPEN_LIMIT_CONNECTIONS = 10_000;
@@ -128,6 +128,26 @@ export class Table {
       best = one;
     }
     return best;
+  }
+
+  /** A `PAM:` line of this client that, for want of a port and a pid, stands as a connection of its own. */
+  loose(one: Connection): Connection | undefined {
+    const loose = this.search(one.host, one, true);
+    return loose !== undefined && loose !== one && loose.decisions > 0 ? loose : undefined;
+  }
+
+  /** Plain JSON: the oldest first. */
+  save(): SavedConnection[] {
+    return Array.from(this.#all, toSaved);
+  }
+
+  /** Takes over what `save` gave; what is damaged is left out. */
+  restore(saved: unknown): void {
+    if (!Array.isArray(saved)) return;
+    for (const value of saved.slice(0, OPEN_LIMIT_CONNECTIONS) as unknown[]) {
+      const one = fromSaved(value);
+      if (one !== null) this.add(one);
+    }
   }
 
   /** The newest connection of a user, where a message has nothing but the name. */

@@ -50,6 +50,13 @@ export class Telling {
       this.#tell(accepted ? 'accepted' : 'failed', what, place.host, place.ms, place.line);
   }
 
+  /** One more wrong password of a user and a peer that are known, in the line last heard. */
+  failed(one: Connection, invalid: boolean): void {
+    const { user, ip, port, refusal } = one;
+    const what = { user, invalid, ip, port, method: 'password', key: null, reason: refusal };
+    this.#tell('failed', what, one.host, one.ms, one.line);
+  }
+
   /** A held `PAM:` failure: its `Failed` line is not coming, or has nothing to add. */
   released(one: Connection): void {
     const { held, user, invalid, ip, port, refusal } = one;

@@ -3,6 +3,7 @@
 import type { Outcome } from '../../protocol/event.ts';
 import type { Connection } from './connection.ts';
 import type { What } from './event.ts';
+import type { Fact } from './fact.ts';
 
 /**
  * How many decisions are evident though no line of sshd told them. PAM writes `check pass` for each failure of an
@@ -10,6 +11,18 @@ import type { What } from './event.ts';
  */
 export function failures(one: Connection): number {
   return Math.max(one.pamFailures, one.pamUnknown, one.evidence ? 1 : 0);
+}
+
+/** Evidence of a decision whose own line may never come. */
+export function weigh(one: Connection, fact: Fact): void {
+  if (!fact.helper) {
+    one.evidence = true;
+    one.method ??= fact.method;
+    one.refusal ??= fact.reason;
+  } else if (fact.more) {
+    if (one.pamFailures > 0) one.pamFailures += fact.count;
+  } else if (fact.ip === null && fact.name === null && fact.invalid === true) one.pamUnknown += fact.count;
+  else one.pamFailures = Math.max(one.pamFailures + fact.count, 1);
 }
 
 /** The event of a connection that is over, and how many of it; `helper` is PAM's process that spoke for it. */

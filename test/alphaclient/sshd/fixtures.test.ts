@@ -8,7 +8,7 @@ import { deepEqual } from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { scanLine } from '../../../alphaclient/scan-line.ts';
+import { scanLine } from '../../../alphaclient/scan-lines.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 
 interface Line {
@@ -89,7 +89,7 @@ function scanned(lines: readonly string[], end = '\n'): Event[] {
     ...reader.read(Buffer.from(lines.map((line) => `${line}${end}`).join(''), 'utf8'), context),
     ...reader.end(),
   ];
-  return all.sort((a, b) => a.line - b.line).map(({ event, line }) => JSON.parse(scanLine(event, line, '')) as Event);
+  return all.sort((a, b) => a.line - b.line).map(({ event, line }) => JSON.parse(scanLine(event, line)) as Event);
 }
 
 /** What every form can tell. */

@@ -49,8 +49,8 @@ export class LogClock {
 
   #day = -1;
   #dayMs = Number.NaN;
-  #second = -1;
-  #secondMs = Number.NaN;
+  #hour = -1;
+  #hourMs = Number.NaN;
   #writtenMs = Number.NaN;
   #timeZone: string | undefined;
 
@@ -106,15 +106,19 @@ export class LogClock {
   }
 
   #yearless(month: number, day: number, time: number): number {
-    const second = (month * 32 + day) * 100_000 + time;
-    if (second === this.#second && this.writtenMs === this.#writtenMs && this.timeZone === this.#timeZone)
-      return this.#secondMs;
-    this.#second = second;
-    this.#writtenMs = this.writtenMs;
-    this.#timeZone = this.timeZone;
-    this.#secondMs = momentWithoutYear(month, day, time, this.writtenMs, this.previousMs, this.timeZone);
-    if (!Number.isNaN(this.#secondMs)) this.previousMs = this.#secondMs;
-    return this.#secondMs;
+    // Clocks are put forward and back by whole hours, at whole hours: within one, time goes by as it should.
+    const hour = (month * 32 + day) * 24 + Math.floor(time / 3_600);
+    const fresh = hour !== this.#hour || this.writtenMs !== this.#writtenMs || this.timeZone !== this.#timeZone;
+    if (fresh) {
+      this.#hour = hour;
+      this.#writtenMs = this.writtenMs;
+      this.#timeZone = this.timeZone;
+      const start = time - (time % 3_600);
+      this.#hourMs = momentWithoutYear(month, day, start, this.writtenMs, this.previousMs, this.timeZone);
+    }
+    const ms = this.#hourMs + (time % 3_600) * 1_000;
+    if (!Number.isNaN(ms)) this.previousMs = ms;
+    return ms;
   }
 
   /** `YYYY-MM-DD(T| )HH:MM:SS[.ffffff][Z|+HH:MM|+HHMM|+HH]` at `at`. Without a zone it is local time. */

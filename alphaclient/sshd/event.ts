@@ -23,21 +23,24 @@ export function textOf(latin1: string | null, limit: number): string | null {
 
 let lastMs = Number.NaN;
 let lastText = '';
-let secondMs = Number.NaN;
-let secondText = '';
+let minuteMs = Number.NaN;
+let minuteText = '';
+const MINUTE_MS = 60_000;
 
-/** ISO 8601 in UTC with milliseconds; null for NaN. The second is kept: lines come in order. */
+/** ISO 8601 in UTC with milliseconds; null for NaN. The minute is kept: lines come in order. */
 export function isoTime(ms: number): string | null {
   if (ms === lastMs) return lastText;
   if (!(ms >= 0 && ms < 8.64e15)) return null;
-  const millis = ms % 1000;
-  const second = ms - millis;
-  if (second !== secondMs) {
-    secondMs = second;
-    secondText = new Date(second).toISOString().slice(0, 20);
+  const rest = Math.floor(ms % MINUTE_MS);
+  const minute = Math.floor(ms) - rest;
+  if (minute !== minuteMs) {
+    minuteMs = minute;
+    minuteText = new Date(minute).toISOString().slice(0, 17);
   }
+  const millis = rest % 1_000;
+  const seconds = (rest - millis) / 1_000;
   lastMs = ms;
-  lastText = `${secondText}${millis < 10 ? '00' : millis < 100 ? '0' : ''}${Math.floor(millis)}Z`;
+  lastText = `${minuteText}${seconds < 10 ? '0' : ''}${seconds}.${millis < 10 ? '00' : millis < 100 ? '0' : ''}${millis}Z`;
   return lastText;
 }
 

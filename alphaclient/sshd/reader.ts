@@ -60,7 +60,6 @@ export class Reader {
     while (from < buffer.length) {
       const lf = buffer.indexOf(LF, from);
       const end = lf < 0 ? buffer.length : lf;
-      this.#lines++;
       this.#line(buffer, from, end);
       from = end + 1;
     }
@@ -69,6 +68,7 @@ export class Reader {
   }
 
   #line(buffer: Buffer, from: number, end: number): void {
+    this.#lines++;
     if (this.#joiner.holds) {
       this.#joiner.take(buffer.subarray(from, end), this.#lines, this.#rawMessage);
       return;
@@ -93,7 +93,8 @@ export class Reader {
         if (prefix.from < end) this.#joiner.take(buffer.subarray(prefix.from, end), this.#lines, this.#rawMessage);
         return;
       case 'json':
-        return this.#entry(buffer.subarray(from, end));
+        this.#entry(buffer.subarray(from, end));
+        return;
       case 'repeated':
         this.#again(readLastRepeated(buffer, prefix.from, prefix.end), prefix.ms);
     }
@@ -238,9 +239,8 @@ export class Reader {
   }
 
   #restore(saved: ReaderState): void {
-    const count = (name: string): number => (Number.isSafeInteger(saved[name]) ? (saved[name] as number) : 0);
-    this.#lines = count('lines');
-    this.#unknown = count('unknown');
+    if (Number.isSafeInteger(saved['lines'])) this.#lines = saved['lines'] as number;
+    if (Number.isSafeInteger(saved['unknown'])) this.#unknown = saved['unknown'] as number;
     this.#raw = saved['raw'] === true;
     if (typeof saved['previousMs'] === 'number') this.#clock.previousMs = saved['previousMs'];
     this.#forgeries.restore(saved['forgeries']);

@@ -70,7 +70,7 @@ export function run({ config, hostname, path, log }: RunOptions): Running {
     now: Date.now,
     chance: Math.random,
   });
-  const tick = setInterval(() => {
+  const live = (): void => {
     const { state, behindBytes } = report();
     writeAlive(config.stateFolder, {
       pid: process.pid,
@@ -80,7 +80,9 @@ export function run({ config, hostname, path, log }: RunOptions): Running {
       connected: uplink.connected,
     });
     checkpoint.acknowledged(outbox.acked, Date.now());
-  }, TICK_MS);
+  };
+  const tick = setInterval(live, TICK_MS);
+  live();
   const stopped = new AbortController();
 
   async function follow(): Promise<void> {

@@ -76,7 +76,14 @@ export class FileSource implements LogSource {
     const atPath = this.#openPath();
     for (const [i, file] of this.#files.entries()) {
       const newest = i === this.#files.length - 1;
-      if (file.replaced()) this.#truncated(file);
+      if (file.replaced()) {
+        // A renamed log that was written over is another log now, and none of ours.
+        if (newest) this.#truncated(file);
+        else {
+          this.#drop(i);
+          break;
+        }
+      }
       const { writtenMs } = file.stat();
       const over = !newest && Date.now() - writtenMs > RENAMED_QUIET_MS;
       const lines = file.read(over);
@@ -85,14 +92,17 @@ export class FileSource implements LogSource {
         return this.#chunk(lines.bytes, lines.cutLines, writtenMs);
       }
       if (over) {
-        file.close();
-        this.#files.splice(i, 1);
-        this.#moved = true;
+        this.#drop(i);
         break;
       }
     }
     if (atPath) this.#state = 'caught up';
     return this.#moved || this.#gaps.length > 0 ? this.#chunk(new Uint8Array(0), 0, 0) : null;
+  }
+
+  #drop(index: number): void {
+    this.#files.splice(index, 1)[0]?.close();
+    this.#moved = true;
   }
 
   #chunk(bytes: Uint8Array, cutLines: number, writtenMs: number): Chunk {

@@ -1,0 +1,137 @@
+/** Real alphaserver and alphaclient processes for benchmarks and tests, on loopback, in a folder that goes with them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from './until.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+
+/** A port of loopback that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((done) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => done(port));
+    });
+  });
+}
+
+/** One process and what it has said. */
+export class Program {
+  readonly child: ChildProcess;
+  said = '';
+  readonly ended: Promise<number | null>;
+  #listeners: ((text: string) => void)[] = [];
+
+  constructor(file: string, env: Record<string, string>, args: readonly string[] = []) {
+    this.child = spawn(process.execPath, [join(ROOT, file), ...args], {
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      cwd: tmpdir(),
+    });
+    const heard = (chunk: Buffer) => {
+      this.said += chunk;
+      for (const listener of this.#listeners) listener(String(chunk));
+    };
+    this.child.stdout?.on('data', heard);
+    this.child.stderr?.on('data', heard);
+    this.ended = new Promise((done) => this.child.once('close', done));
+  }
+
+  onSaid(listener: (text: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  says(text: string): Promise<void> {
+    return until(
+      () => this.said.includes(text),
+      () => `${text} in:\n${this.said}`,
+    );
+  }
+
+  /** Ends it with a signal; resolves with its exit code. */
+  end(signal: NodeJS.Signals): Promise<number | null> {
+    this.child.kill(signal);
+    return this.ended;
+  }
+
+  /** Resident memory, MiB. */
+  get memoryMiB(): number {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.child.pid}/status`, 'utf8'))?.[1]) / 1_024;
+  }
+}
+
+/** A scratch fleet of one server and one agent; start and kill them as you like. */
+export class Pair {
+  readonly folder = mkdtempSync(join(tmpdir(), 'asgard-'));
+  readonly logFile = join(this.folder, 'sshd.log');
+  readonly #programs: Program[] = [];
+  readonly #port: number;
+  readonly httpPort: number;
+
+  private constructor(port: number, httpPort: number) {
+    this.#port = port;
+    this.httpPort = httpPort;
+  }
+
+  static async make(): Promise<Pair> {
+    return new Pair(await freePort(), await freePort());
+  }
+
+  server(more: Record<string, string> = {}): Program {
+    return this.#run('alphaserver/main.ts', {
+      ALPHASERVER_LISTEN: `tcp://127.0.0.1:${this.#port}`,
+      ALPHASERVER_HTTP: `http://127.0.0.1:${this.httpPort}`,
+      ALPHASERVER_DATA: join(this.folder, 'server'),
+      ALPHASERVER_ANONYMOUS: 'true',
+      ...more,
+    });
+  }
+
+  /** A server that answers already. */
+  async serving(more: Record<string, string> = {}): Promise<Program> {
+    const server = this.server(more);
+    await until(
+      () => this.api('/healthz').then(Boolean, () => false),
+      () => server.said,
+    );
+    return server;
+  }
+
+  agent(more: Record<string, string> = {}): Program {
+    return this.#run('alphaclient/main.ts', this.#agentEnv(more));
+  }
+
+  /** Runs one alphaclient command to its end. */
+  async command(...args: string[]): Promise<{ code: number | null; said: string }> {
+    const program = new Program('alphaclient/main.ts', this.#agentEnv({}), args);
+    return { code: await program.ended, said: program.said };
+  }
+
+  async api<T>(path: string): Promise<T> {
+    return (await fetch(`http://127.0.0.1:${this.httpPort}${path}`)).json() as Promise<T>;
+  }
+
+  /** Ends what still runs and takes the folder away. */
+  async close(): Promise<void> {
+    for (const program of this.#programs) await program.end('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #agentEnv(more: Record<string, string>): Record<string, string> {
+    return {
+      ALPHACLIENT_SERVER: `tcp://127.0.0.1:${this.#port}`,
+      ALPHACLIENT_LOG: this.logFile,
+      ALPHACLIENT_STATE: join(this.folder, 'agent'),
+      ALPHACLIENT_NAME: 'box',
+      ...more,
+    };
+  }
+
+  #run(file: string, env: Record<string, string>): Program {
+    const program = new Program(file, env);
+    this.#programs.push(program);
+    return program;
+  }
+}

@@ -33,9 +33,7 @@ const NUMBERS = /** @type {const} */ ([
  * @param {number} nowMs
  */
 export function showAnswer({ summary, hosts }, view, nowMs) {
-  const because = [...summary.because].sort(
-    (a, b) => RANK[a.severity] - RANK[b.severity] || (a.lastAt < b.lastAt ? 1 : -1),
-  );
+  const because = [...summary.because].sort((a, b) => rank(a) - rank(b) || (a.lastAt < b.lastAt ? 1 : -1));
   const answer = byId('answer');
   answer.dataset['state'] = summary.state;
   byId('answer-glyph').setAttribute('href', `#${summary.state}`);
@@ -58,6 +56,20 @@ export function showAnswer({ summary, hosts }, view, nowMs) {
 }
 
 /**
+ * Grave first, then what goes on, then what is over; the same kind by severity.
+ * @param {Alert} alert
+ */
+function rank(alert) {
+  const { severity, closedAt } = alert;
+  return isGrave(alert) ? -1 : RANK[severity] + (closedAt === null ? 0 : 3);
+}
+
+/** @param {Alert} alert */
+function isGrave({ severity, acknowledgedAt }) {
+  return severity === 'critical' && !acknowledgedAt;
+}
+
+/**
  * @param {string} id
  * @param {string} words
  */
@@ -76,21 +88,21 @@ function say(id, words) {
 function why(summary, because, hosts, view, nowMs) {
   const when =
     view.since !== null ? 'in the time chosen' : `in ${RANGES[/** @type {keyof typeof RANGES} */ (view.range)].said}`;
-  const critical = because.filter(({ severity }) => severity === 'critical').length;
+  const critical = because.filter(isGrave).length;
+  const open = because.filter((alert) => alert.closedAt === null && !isGrave(alert)).length;
+  const over = because.length - critical - open;
   const sentences = [];
   const logins = summary.accepted === 0 ? 'No login' : counted(summary.accepted, 'login');
   const happened = `${logins} and ${counted(summary.failed, 'failed attempt')} ${when}`;
   if (summary.state === 'breach')
     sentences.push(
-      because.length > critical
-        ? `${counted(critical, 'login')} to look at now, and ${counted(because.length - critical, 'other incident')}.`
-        : `${counted(critical, 'login')} to look at now.`,
+      `${counted(critical, 'critical incident')} to look at now${open > 0 ? `, ${count(open)} more going on` : ''}.`,
     );
-  else if (summary.state === 'attack')
-    sentences.push(`${counted(because.length, 'incident')} open; nobody has got in that should not have.`);
+  else if (summary.state === 'attack') sentences.push(`${counted(open, 'incident')} going on; no break-in is known.`);
   else if (summary.attempts + summary.probes === 0) sentences.push(`Nothing happened ${when}.`);
   else if (!isNarrowed(view)) sentences.push(`${happened}, nothing that stands out.`);
   if (isNarrowed(view) && summary.attempts > 0) sentences.push(`${happened}.`);
+  if (over > 0) sentences.push(`${counted(over, 'incident')} ${when} ${over === 1 ? 'is' : 'are'} over.`);
   const blind = hosts.filter((host) => healthOf(host, nowMs).level === 'blind').map(({ host }) => host);
   if (blind.length > 0 && !isNarrowed(view)) {
     const named = blind.slice(0, BLIND_NAMED).join(', ');
@@ -112,10 +124,14 @@ function incidents(because, view, nowMs) {
     .map((alert) =>
       element(
         'li',
-        { class: alert.severity },
+        { class: alert.closedAt === null || isGrave(alert) ? alert.severity : `${alert.severity} over` },
         glyph(alert.severity),
         element('a', { href: addressOf(view, { alert: String(alert.id) }) }, foreign(alert.summary)),
-        element('time', { datetime: alert.lastAt, title: alert.lastAt }, ago(alert.lastAt, nowMs)),
+        element(
+          'time',
+          { datetime: alert.lastAt, title: alert.lastAt },
+          `${ago(alert.lastAt, nowMs)}${alert.closedAt === null ? '' : ', over'}`,
+        ),
       ),
     );
   if (because.length > NAMED) rows.push(element('li', { class: 'rest' }, `and ${count(because.length - NAMED)} more`));

@@ -1,7 +1,7 @@
 /** The shapes of the API's answers that the page reads. */
 
 import type { StoredEvent } from '../../store/store.ts';
-import type { HostView } from '../views.ts';
+import type { AlertView, FleetState, HostView } from '../views.ts';
 
 export type { HostView, StoredEvent };
 
@@ -12,25 +12,14 @@ export interface Counts {
   readonly probes: number;
 }
 
-export interface Alert {
-  readonly id: string | number;
-  readonly rule: string;
-  readonly severity: 'critical' | 'warning' | 'notice';
-  readonly host: string | null;
-  readonly source: string | null;
-  readonly user: string | null;
-  readonly openedAt: string;
-  readonly lastAt: string;
-  readonly closedAt: string | null;
-  readonly count: number;
-  readonly summary: string;
-  readonly evidence: readonly number[];
+/** An incident, with who has looked at it. */
+export interface Alert extends AlertView {
   readonly acknowledgedAt?: string | null;
   readonly acknowledgedBy?: string | null;
 }
 
 export interface Summary extends Counts {
-  readonly state: 'quiet' | 'attack' | 'breach';
+  readonly state: FleetState;
   readonly because: readonly Alert[];
   readonly hosts: number;
   readonly sources: number;

@@ -52,14 +52,23 @@ export async function gather(view, parts, signal) {
   const hosts = ask('/api/hosts', { limit: '1000' }, signal);
   /** @type {Promise<Summary>} */
   const summary = ask('/api/summary', time, signal);
+  /** @type {Promise<{ alerts: Alert[] }>} */
+  const alerts = ask('/api/alerts', { since: time['since'] ?? null, limit: '200' }, signal);
+  const answer = Promise.all([summary, alerts]).then(([whole, { alerts: recent }]) => {
+    const open = whole.because.map(({ id }) => id);
+    const untilMs = span.toMs;
+    const others = recent.filter(({ id, openedAt }) => !open.includes(id) && Date.parse(openedAt) < untilMs);
+    const because = [...whole.because, ...others].filter((alert) => concerns(alert, view));
+    return { ...whole, because, state: stateOf(because) };
+  });
   const blind = Promise.all([ask('/api/unknown', {}, signal), ask('/api/ledger', {}, signal)]).then(
     ([{ shapes }, { agents }]) => parts.blind({ shapes, agents }),
   );
   await Promise.all([
     blind,
     narrowed
-      ? narrowedParts(view, span, parts, hosts, summary, signal)
-      : allParts(view, span, parts, hosts, summary, signal),
+      ? narrowedParts(view, span, parts, hosts, answer, signal)
+      : allParts(view, span, parts, hosts, answer, signal),
   ]);
 }
 
@@ -110,10 +119,10 @@ async function narrowedParts(view, span, parts, hosts, summary, signal) {
   const users = topOf(events, 'user');
   parts.sources(sources);
   parts.users(users);
-  const because = (await summary).because.filter((alert) => concerns(alert, view));
+  const { state, because } = await summary;
   parts.answer({
     summary: {
-      state: stateOf(because),
+      state,
       because,
       ...(exact ? sumOf(points) : countsOf(events)),
       hosts: counts.length,
@@ -184,12 +193,14 @@ function concerns(alert, view) {
 }
 
 /**
+ * A critical incident that nobody has acknowledged counts until somebody has looked, whether or not it is over: who got
+ * in last night is not gone because their address is quiet. An attack counts while it goes on.
  * @param {readonly Alert[]} because
  * @returns {Summary['state']}
  */
 function stateOf(because) {
-  if (because.some(({ severity }) => severity === 'critical')) return 'breach';
-  return because.some(({ rule }) => ATTACKS.has(rule)) ? 'attack' : 'quiet';
+  if (because.some(({ severity, acknowledgedAt }) => severity === 'critical' && !acknowledgedAt)) return 'breach';
+  return because.some(({ rule, closedAt }) => ATTACKS.has(rule) && closedAt === null) ? 'attack' : 'quiet';
 }
 
 /**

@@ -58,9 +58,12 @@ function undecided(text: string, from: number): Fact | null {
   return fact;
 }
 
-/** `PAM: TEXT for [illegal user ]USER from HOST[ via ADDR]`; TEXT is from PAM's fixed list and has no ` for `. */
+/** The one text in PAM's fixed list (pam_strerror) that has ` for ` itself. */
+const RETRIES_FOR = 'PAM: Have exhausted maximum number of retries for service';
+
+/** `PAM: TEXT for [illegal user ]USER from HOST[ via ADDR]`; TEXT is PAM's. */
 function pam(text: string): Fact | null {
-  const start = text.indexOf(' for ', 5);
+  const start = text.indexOf(' for ', text.startsWith(`${RETRIES_FOR} for `) ? RETRIES_FOR.length : 5);
   if (start < 0) return null;
   const read = userFrom('pam', text, start + 5);
   if (read === null || (read.rest !== '' && !read.rest.startsWith(' via '))) return null;

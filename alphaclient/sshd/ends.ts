@@ -4,7 +4,16 @@ import { peerFrom } from './address.ts';
 import { Fact, type Rule } from './fact.ts';
 import { identity, identityThenText, userFrom } from './identity.ts';
 
+/** sshd gives syslog no more of a message than this (`%.500s`): a long name, escaped twice, pushes the address out. */
+const SYSLOG_LIMIT_CHARS = 500;
+
 function ended(text: string, from: number, reason: string): Fact | null {
+  if (text.length === SYSLOG_LIMIT_CHARS) {
+    // What is left of address and port may be half of them: the pid alone says whose end this is.
+    const cut = new Fact('ended');
+    cut.reason = reason;
+    return cut;
+  }
   const fact = identity('ended', text, from);
   if (fact === null) return null;
   fact.reason = reason;

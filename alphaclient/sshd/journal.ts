@@ -1,9 +1,12 @@
 /** One line of `journalctl -o json`, and whether sshd is who wrote it. */
 
+import { decides } from './fact.ts';
+import { type Reading, readMessage } from './grammar.ts';
+
 /** What is read of a journal entry. */
 export interface Entry {
   readonly message: Buffer;
-  /** `sshd`: trust it; `forged`: under sshd's name, but by another program; `other`: not about sshd. */
+  /** `sshd`: trust it; `forged`: under sshd's name, but by another program; `other`: of no use here. */
   readonly writer: 'sshd' | 'forged' | 'other';
   readonly pid: number;
   readonly host: string | null;
@@ -39,12 +42,27 @@ function messageOf(value: unknown): Buffer | null {
 function isForged(entry: Readonly<Record<string, unknown>>): boolean {
   const exe = text(entry['_EXE']);
   if (exe !== null && !PROGRAM.test(exe)) return true;
-  const uid = text(entry['_UID']);
-  if (uid !== null && uid !== '0' && exe === null) return true;
   const comm = text(entry['_COMM']);
   if (exe === null && comm !== null && !TAGS.includes(comm)) return true;
   const transport = text(entry['_TRANSPORT']);
   return transport === 'kernel' || transport === 'audit';
+}
+
+/**
+ * Whether a user may have sent it: journald could not look at the sender, which was gone. So it is with the last words of a
+ * session's process, which runs as its user and is sshd all the same; and so would it be with a forger's.
+ */
+function isUnproven(entry: Readonly<Record<string, unknown>>): boolean {
+  const uid = text(entry['_UID']);
+  return uid !== null && uid !== '0' && text(entry['_EXE']) === null;
+}
+
+/** Whether the message tells of an attempt; the process of a session has none to tell of. */
+function isTelling(message: Buffer): boolean {
+  const reading: Reading = { rule: null, fact: null, text: '' };
+  readMessage(message, 0, message.length, reading);
+  const { rule, fact } = reading;
+  return rule === null || (fact !== null && (decides(fact) || fact.says === 'evidence'));
 }
 
 /** Reads a line that begins with `{`; null when it is no journal entry. */
@@ -60,7 +78,8 @@ export function readEntry(line: Buffer): Entry | null {
   const message = messageOf(entry['MESSAGE']);
   if (message === null) return null;
   const tag = text(entry['SYSLOG_IDENTIFIER']) ?? text(entry['_COMM']);
-  const writer = tag === null || !TAGS.includes(tag) ? 'other' : isForged(entry) ? 'forged' : 'sshd';
+  let writer: Entry['writer'] = tag === null || !TAGS.includes(tag) ? 'other' : isForged(entry) ? 'forged' : 'sshd';
+  if (writer === 'sshd' && isUnproven(entry)) writer = isTelling(message) ? 'forged' : 'other';
   const micros = number(entry['_SOURCE_REALTIME_TIMESTAMP']);
   const received = number(entry['__REALTIME_TIMESTAMP']);
   const at = micros >= 0 ? micros : received;

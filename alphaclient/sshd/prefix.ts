@@ -195,7 +195,8 @@ export class Prefix {
     if (bytes[p] !== SPACE) return;
     p = afterData(bytes, p + 1, end);
     if (p < 0) return;
-    if (bytes[p] === SPACE) p++;
+    // rsyslog's own template for this form writes a second one; no message of sshd begins with any.
+    while (bytes[p] === SPACE && p < end) p++;
     if (bytes[p] === 0xef && bytes[p + 1] === 0xbb && bytes[p + 2] === 0xbf) p += 3;
     this.#message(bytes, p, end);
   }

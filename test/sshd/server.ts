@@ -1,7 +1,16 @@
 /** A real sshd of the test's own on loopback, and the log it writes. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -36,6 +45,8 @@ export interface SshdOptions {
   readonly level: 'INFO' | 'VERBOSE';
   /** More lines for sshd_config; the first value of an option counts, and these stand first. */
   readonly config?: readonly string[];
+  /** Lines for the end of sshd_config: `Match` and what follows it. */
+  readonly match?: readonly string[];
   /** Runs sshd by way of this command, which ends in executing its arguments. */
   readonly within?: readonly string[];
   /** Where the log appears when sshd does not write it itself. */
@@ -93,9 +104,11 @@ export class SshdServer {
   }
 
   /** Starts one, and resolves when it listens; no connection is made to find that out. */
-  static async start({ level, config = [], within = [], logFile }: SshdOptions): Promise<SshdServer> {
+  static async start({ level, config = [], match = [], within = [], logFile }: SshdOptions): Promise<SshdServer> {
     if (!PROGRAM) throw new Error('no sshd here');
     const folder = mkdtempSync(join(tmpdir(), 'sshd-'));
+    // Users read their keys as themselves.
+    chmodSync(folder, 0o755);
     const key = new Key();
     const port = await freePort();
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', join(folder, 'host_key')]);
@@ -118,6 +131,7 @@ export class SshdServer {
       'StrictModes no',
       'PermitRootLogin yes',
       'UsePAM no',
+      ...match,
     ];
     writeFileSync(join(folder, 'sshd_config'), `${all.join('\n')}\n`);
     const own = join(folder, 'sshd.log');

@@ -19,7 +19,7 @@ describe('an sshd of our own', { skip: sshdLacking(), concurrency: true }, () =>
     it(`at LogLevel ${level} tells of every way to come to it`, async (t) => {
       const sshd = await SshdServer.start({ level });
       t.after(() => sshd.remove());
-      const deeds = await play(SCENARIOS, { sshd, level, version: sshdVersion() });
+      const deeds = await play(SCENARIOS, { sshd, user: sshd.user, level, version: sshdVersion(), pam: false });
       await sshd.stop();
       const { sightings, reader } = read(sshd.logFile);
       assertDone(deeds, sightings, true, sshd.log());

@@ -1,0 +1,33 @@
+/**
+ * Records test/fixtures/recorded anew, from this machine's sshd: NAME.log is the log, NAME.ndjson what `scan` prints of it. Only
+ * logs in which exactly what was done was found are written. Needs root, on a machine that has what host.ts needs.
+ */
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { scanLine } from '../../alphaclient/scan-lines.ts';
+import { lacking } from '../e2e/machine.ts';
+import { assertDone } from './deeds.ts';
+import { hostNeeds } from './host.ts';
+import { readRecording, run } from './run.ts';
+import { sshdVersion } from './server.ts';
+
+const FOLDER = join(import.meta.dirname, '..', 'fixtures', 'recorded');
+
+const lack = lacking('recording', hostNeeds());
+if (lack) throw new Error(lack);
+mkdirSync(FOLDER, { recursive: true });
+for (const level of ['INFO', 'VERBOSE'] as const)
+  for (const raw of [true, false]) {
+    const { deeds, recordings } = await run(level, raw);
+    for (const { form, bytes } of recordings) {
+      const { sightings, reader } = readRecording(bytes, Date.now());
+      assertDone(deeds, sightings, raw, bytes.toString('latin1'));
+      assert.deepEqual(reader.shapes(), []);
+      const name = `openssh-${sshdVersion()}-${level.toLowerCase()}-${form}`;
+      writeFileSync(join(FOLDER, `${name}.log`), bytes);
+      const events = [...sightings].sort((a, b) => a.line - b.line);
+      const lines = events.map(({ event, line }) => scanLine(event, line));
+      writeFileSync(join(FOLDER, `${name}.ndjson`), `${lines.join('\n')}\n`);
+    }
+  }

@@ -3,8 +3,8 @@
 import { LINE_LIMIT_BYTES } from './log/source.ts';
 
 const LF = 10;
-/** Large enough that a stretch is thousands of lines, small enough to stay in the processor's cache. */
-export const STRETCH_BYTES = 262_144;
+/** Large enough that a stretch is hundreds of lines, small enough that what it gives is gone before memory is tidied up. */
+export const STRETCH_BYTES = 65_536;
 
 export class LineChunks {
   readonly #buffer: Buffer = Buffer.allocUnsafe(STRETCH_BYTES + LINE_LIMIT_BYTES);

@@ -1,0 +1,70 @@
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { moment, momentWithoutYear } from '../../../alphaclient/sshd/calendar.ts';
+import { HOST_LIMIT, Hosts } from '../../../alphaclient/sshd/hosts.ts';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
+
+const DAY = 86_400;
+
+function times(lines: readonly string[], writtenMs: number, timeZone = 'UTC'): (string | null)[] {
+  const text = lines
+    .map((time) => `${time} web sshd[1]: Failed password for bob from 192.0.2.1 port 1 ssh2\n`)
+    .join('');
+  return new Reader().read(Buffer.from(text), { writtenMs, nowMs: writtenMs, timeZone }).map(({ event }) => event.at);
+}
+
+describe('years of year-less lines', () => {
+  it('a December line in a file written in January is of last year', () => {
+    deepEqual(times(['Dec 31 23:59:59', 'Jan  1 00:00:00'], Date.UTC(2027, 0, 1, 8)), [
+      '2026-12-31T23:59:59.000Z',
+      '2027-01-01T00:00:00.000Z',
+    ]);
+  });
+  it('a line written out of order around New Year goes back a second, not forward a year', () => {
+    deepEqual(
+      times(['Dec 31 23:59:58', 'Jan  1 00:00:00', 'Dec 31 23:59:59', 'Jan  1 00:00:01'], Date.UTC(2027, 5, 1)),
+      ['2026-12-31T23:59:58.000Z', '2027-01-01T00:00:00.000Z', '2026-12-31T23:59:59.000Z', '2027-01-01T00:00:01.000Z'],
+    );
+  });
+  it('a leap day is of a leap year, and what follows it, too', () => {
+    deepEqual(times(['Feb 29 12:00:00', 'Mar  1 12:00:00'], Date.UTC(2026, 10, 1)), [
+      '2024-02-29T12:00:00.000Z',
+      '2024-03-01T12:00:00.000Z',
+    ]);
+  });
+  it("a log that is a little ahead of the file's time is not a year old", () => {
+    deepEqual(times(['Nov 24 12:00:00'], Date.UTC(2026, 10, 24, 1)), ['2026-11-24T12:00:00.000Z']);
+  });
+  it('a day that there is not has no moment', () => {
+    ok(Number.isNaN(momentWithoutYear(1, 31, 0, Date.UTC(2026, 1, 1), Number.NaN, 'UTC')));
+    ok(Number.isNaN(moment(2026, 1, 29, 0, 'UTC')));
+  });
+});
+
+describe('local times', () => {
+  it('are of the zone given, summer and winter', () => {
+    deepEqual(times(['Jul  1 12:00:00', 'Nov  1 12:00:00'], Date.UTC(2026, 10, 24), 'Europe/Berlin'), [
+      '2026-07-01T10:00:00.000Z',
+      '2026-11-01T11:00:00.000Z',
+    ]);
+  });
+  it('within the hour that the clocks skip, and in the one they show twice, are moments all the same', () => {
+    equal(moment(2026, 2, 29, 1.5 * 3600, 'Europe/Berlin'), Date.UTC(2026, 2, 29, 0, 30));
+    equal(moment(2026, 2, 29, 3.5 * 3600, 'Europe/Berlin'), Date.UTC(2026, 2, 29, 1, 30));
+    for (let second = 0; second < DAY; second += 900)
+      for (const day of [29, 25]) ok(!Number.isNaN(moment(2026, day === 29 ? 2 : 9, day, second, 'Europe/Berlin')));
+  });
+  it('are of this machine where no zone is given', () => {
+    equal(moment(2026, 6, 1, 3_600), new Date(2026, 6, 1, 1).getTime());
+  });
+});
+
+describe('hosts', () => {
+  it('beyond the limit share a number', () => {
+    const hosts = new Hosts();
+    for (let i = 1; i < HOST_LIMIT; i++) equal(hosts.named(`host${i}`), i);
+    equal(hosts.named('one more'), HOST_LIMIT - 1);
+    equal(hosts.named('host7'), 7);
+    equal(hosts.name(0), null);
+  });
+});

@@ -8,7 +8,8 @@ const FULL_BYTES = 65_536;
 const LINE_LIMIT_BYTES = 65_536;
 
 export class ScanLines {
-  #buffer: Buffer = Buffer.allocUnsafe(FULL_BYTES + LINE_LIMIT_BYTES);
+  #buffer: Buffer = Buffer.allocUnsafeSlow(FULL_BYTES + LINE_LIMIT_BYTES);
+  #spare: Buffer | null = null;
   #at = 0;
 
   /** True when it is time to write: one more event fits all the same. */
@@ -16,12 +17,18 @@ export class ScanLines {
     return this.#at >= FULL_BYTES;
   }
 
-  /** The lines so far. They are the caller's; the next ones go into `next`, or into a new buffer. */
-  take(next?: Buffer): Buffer {
+  /** The lines so far; they stay as they are until `give`. */
+  take(): Buffer {
     const lines = this.#buffer.subarray(0, this.#at);
-    this.#buffer = next ?? Buffer.allocUnsafe(FULL_BYTES + LINE_LIMIT_BYTES);
+    this.#buffer = this.#spare ?? Buffer.allocUnsafeSlow(FULL_BYTES + LINE_LIMIT_BYTES);
+    this.#spare = null;
     this.#at = 0;
     return lines;
+  }
+
+  /** Lines that `take` gave are written, and may be written over. */
+  give(lines: Buffer): void {
+    this.#spare = Buffer.from(lines.buffer as ArrayBuffer);
   }
 
   /** Adds one JSON object and a line feed, fields in the contract's order; `file` is null where one log is read. */

@@ -8,24 +8,16 @@ export class ScanOutput {
   readonly lines = new ScanLines();
   readonly #stream: Writable;
   #closed = false;
-  #wake: (() => void) | null = null;
 
   /** Errors of the stream (`| head`) end the output, not the program. */
   constructor(stream: Writable) {
     this.#stream = stream;
     stream.on('error', this.#close);
     stream.on('close', this.#close);
-    stream.on('drain', this.#go);
   }
-
-  readonly #go = (): void => {
-    this.#wake?.();
-    this.#wake = null;
-  };
 
   readonly #close = (): void => {
     this.#closed = true;
-    this.#go();
   };
 
   /** True once nobody reads any more. */
@@ -33,24 +25,31 @@ export class ScanOutput {
     return this.#closed || this.#stream.destroyed;
   }
 
-  /** Writes the lines there are; resolves when more can be taken. */
+  /** Writes the lines there are; resolves when that is done. */
   async flush(): Promise<void> {
-    await this.write(this.lines.take());
+    const lines = this.lines.take();
+    await this.write(lines);
+    this.lines.give(lines);
   }
 
-  /** Writes a text or bytes; resolves when more can be taken. */
+  /**
+   * Writes a text or bytes; resolves when they are written, or nobody reads any more. Waiting for each write also lets the event
+   * loop turn, without which neither the stream's memory nor its errors would ever come back.
+   */
   async write(data: Buffer | string): Promise<void> {
-    if (data.length > 0 && !this.closed && !this.#stream.write(data) && !this.closed)
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+    if (data.length === 0 || this.closed) return;
+    await new Promise<void>((resolve) => {
+      this.#stream.once('close', resolve);
+      this.#stream.write(data, () => {
+        this.#stream.off('close', resolve);
+        resolve();
       });
+    });
   }
 
   /** Writes the rest and lets go of the stream, which stays open for others; errors after this are still quiet. */
   async end(): Promise<void> {
     await this.flush();
-    if (!this.closed) await new Promise<void>((resolve) => this.#stream.write('', () => resolve()));
     this.#stream.off('close', this.#close);
-    this.#stream.off('drain', this.#go);
   }
 }

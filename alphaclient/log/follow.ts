@@ -1,212 +1,250 @@
-/** A log file, followed whatever happens to it. */
-import { statSync } from 'node:fs';
+/** Follows a log file, whatever happens to it. */
+
+import { type FSWatcher, watch } from 'node:fs';
+import { basename, dirname, extname, resolve } from 'node:path';
 import { Tail } from 'tail';
-import { type FileMark, LogFile } from './log-file.ts';
-import { siblings } from './rotation.ts';
-import type { Chunk, Gap, LogPosition, LogSource, SourceState } from './source.ts';
+import { Follower } from './follower.ts';
+import type { FollowLog } from './follower-options.ts';
+import { wentAway } from './inspection.ts';
+import { readPosition } from './position.ts';
+import type { Chunk, LogPosition, LogSource, SourceState } from './source.ts';
 
-/** The slow look beside the wake-up: what a lost wake-up costs, at most. */
-const LOOK_EVERY_MS = 250;
-/** A renamed log that nobody has written to for this long gets no more lines; a half one at its end is then given as a whole one. */
-const RENAMED_QUIET_MS = 2_000;
-/** A log nobody has written to for this long is called quiet. */
-const QUIET_AFTER_MS = 24 * 3_600_000;
-const POSITION_VERSION = 1;
+/** The slow look beside the wake-up: finds what no wake-up told, such as on network file systems, and waits for a log to come. */
+export const LOOK_EVERY_MS = 500;
 
+/** A log not written for so long is told as quiet: even a host that nobody attacks has a login or a scan a day. */
+export const QUIET_LOG_MS = 24 * 60 * 60 * 1000;
+
+/** A log that vanishes is back within this time where rotation makes it anew; only then it is told as missing. */
+const MISSING_MS = 5_000;
+
+/** How often a look that met with a rotation under way is taken again before it waits. */
+const LOOKS_IN_A_ROW = 3;
+
+/** What a file to follow is, and where to begin. */
 export interface FollowOptions {
   readonly path: string;
   /** Where to begin in a log never seen before. */
   readonly from: 'start' | 'end';
-  /** As an earlier source of this log gave it, or null. */
+  /** As saved after the last chunk; null for a log never seen before. One that makes no sense is told as an error, once. */
   readonly position: LogPosition | null;
-  readonly log: { info(message: string): void; warn(message: string): void; error(message: string): void };
+  readonly log: FollowLog;
+  /** The slow look beside the wake-up, milliseconds. */
+  readonly lookEveryMs?: number;
 }
 
-/** Follows one path. Pull-based: `next` reads only when asked, so the log itself is the buffer. */
+/**
+ * tail's watch on the log, told at once: its own reading, which opens the file anew for every write and turns its bytes into
+ * text, is left out, because the follower reads.
+ */
+class Wake extends Tail {
+  declare readonly watcher?: FSWatcher;
+  readonly #wake: () => void;
+
+  /** Throws where there is no such file, or no watch to be had. */
+  constructor(path: string, wake: () => void) {
+    // An empty line separator of null and a start at the end: nothing is read before the first change either.
+    super(path, { separator: null, fromBeginning: false, follow: false });
+    this.#wake = wake;
+    // tail leaves this one unheard, which would end the process.
+    this.watcher?.on('error', wake);
+  }
+
+  /** tail calls it when the file was written. */
+  change(): void {
+    this.#wake();
+  }
+
+  /** tail calls it when the file was renamed, deleted or linked. */
+  rename(): void {
+    this.#wake();
+  }
+}
+
+/** What keeps the log from being read, as told to people. */
+interface Obstacle {
+  readonly state: 'log missing' | 'log unreadable';
+  readonly text: string;
+  readonly sinceMs: number;
+  told: boolean;
+}
+
+/** A log file as a source of lines. One `next` at a time. */
 export class FileSource implements LogSource {
-  readonly #options: FollowOptions;
-  /** Files still being read, oldest first; the last is the one at the path, once it is there. */
-  #files: LogFile[] = [];
-  #gaps: Gap[] = [];
-  #state: SourceState = 'starting';
-  #complained = '';
-  #tail: Tail | null = null;
+  readonly #path: string;
+  readonly #log: FollowLog;
+  readonly #lookEveryMs: number;
+  readonly #follower: Follower;
+  #wakes: { readonly file: string; readonly close: () => void } | null = null;
+  #folder: FSWatcher | null = null;
+  #obstacle: Obstacle | null = null;
+  #started = false;
+  #busy = false;
   #closed = false;
-  #wake: (() => void) | null = null;
-  #timer: NodeJS.Timeout | null = null;
-  #moved = false;
+  #woken = false;
+  #resume: (() => void) | null = null;
+  #thoroughMs = 0;
 
   constructor(options: FollowOptions) {
-    this.#options = options;
-    this.#resume(options.position);
+    this.#path = resolve(options.path);
+    this.#log = options.log;
+    this.#lookEveryMs = options.lookEveryMs ?? LOOK_EVERY_MS;
+    const saved = options.position === null ? null : readPosition(options.position);
+    const foreign = saved !== null && saved.path !== null && saved.path !== this.#path;
+    if (saved !== null && saved.damage !== null) {
+      const left = saved.files.length > 0 ? 'going on with the rest of it' : `beginning at the log's ${options.from}`;
+      this.#log.error(`the saved position in the log ${this.#path} cannot be used: ${saved.damage}; ${left}`);
+    } else if (foreign) {
+      this.#log.error(
+        `the saved position is of another log, ${saved.path}: if none of its files is found at ${this.#path}, that is begun at its ${options.from}`,
+      );
+    }
+    const files = saved === null || (saved.damage !== null && saved.files.length === 0) ? null : saved.files;
+    this.#follower = new Follower({ path: this.#path, from: options.from, files, foreign, log: this.#log });
   }
 
   async next(): Promise<Chunk | null> {
-    while (!this.#closed) {
-      const chunk = this.look();
-      if (chunk) return chunk;
-      await this.#wait();
+    if (this.#busy) throw new Error('next() was called while it was waiting');
+    this.#busy = true;
+    try {
+      while (!this.#closed) {
+        this.#woken = false;
+        const chunk = await this.#step();
+        if (this.#closed) break;
+        if (chunk !== null) return chunk;
+        if (!this.#woken) await this.#wait();
+      }
+      this.#follower.close();
+      return null;
+    } finally {
+      this.#busy = false;
     }
-    return null;
   }
 
   status(): { readonly state: SourceState; readonly behindBytes: number } {
-    let behindBytes = 0;
-    let writtenMs = 0;
-    for (const file of this.#files) {
-      const stat = file.stat();
-      behindBytes += Math.max(0, stat.bytes - file.offset);
-      writtenMs = Math.max(writtenMs, stat.writtenMs);
-    }
-    const quiet = this.#state === 'caught up' && Date.now() - writtenMs > QUIET_AFTER_MS;
-    return { state: quiet ? 'log quiet' : this.#state, behindBytes };
+    if (!this.#started || this.#closed) return { state: 'starting', behindBytes: 0 };
+    const behindBytes = this.#follower.behindBytes;
+    if (this.#obstacle !== null) return { state: this.#obstacle.state, behindBytes };
+    if (behindBytes > 0) return { state: 'behind', behindBytes };
+    const writtenMs = this.#follower.current?.file.mtimeMs ?? 0;
+    return { state: Date.now() - writtenMs > QUIET_LOG_MS ? 'log quiet' : 'caught up', behindBytes };
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
-    this.#tail?.unwatch();
-    this.#tail = null;
-    if (this.#timer) clearTimeout(this.#timer);
-    for (const file of this.#files.splice(0)) file.close();
-    this.#wake?.();
+    this.#wakes?.close();
+    this.#folder?.close();
+    this.#wake();
+    if (!this.#busy) this.#follower.close();
   }
 
-  /** One look at the log: the next stretch, or null when there is nothing new. */
-  look(): Chunk | null {
-    const atPath = this.#openPath();
-    for (const [i, file] of this.#files.entries()) {
-      const newest = i === this.#files.length - 1;
-      if (file.replaced()) {
-        // A renamed log that was written over is another log now, and none of ours.
-        if (newest) this.#truncated(file);
-        else {
-          this.#drop(i);
-          break;
+  /** Looks and takes, again where the files moved between the two. */
+  async #step(): Promise<Chunk | null> {
+    const nowMs = Date.now();
+    const thorough = Math.abs(nowMs - this.#thoroughMs) >= this.#lookEveryMs;
+    if (thorough) this.#thoroughMs = nowMs;
+    let problem: unknown = null;
+    for (let looks = 0; looks < LOOKS_IN_A_ROW; looks += 1) {
+      problem = null;
+      try {
+        await this.#follower.look(nowMs, thorough);
+        this.#watch();
+      } catch (error) {
+        problem = error;
+      }
+      try {
+        // Also where the log itself cannot be looked at: what is open of it can still be read.
+        const chunk = await this.#follower.take(nowMs);
+        if (chunk !== null) {
+          if (problem === null) this.#tell(null, nowMs);
+          return chunk;
         }
+      } catch (error) {
+        problem = error;
       }
-      const { writtenMs } = file.stat();
-      const over = !newest && Date.now() - writtenMs > RENAMED_QUIET_MS;
-      const lines = file.read(over);
-      if (lines) {
-        this.#state = 'behind';
-        return this.#chunk(lines.bytes, lines.cutLines, writtenMs);
-      }
-      if (over) {
-        this.#drop(i);
-        break;
+      if (!this.#follower.stale) break;
+    }
+    this.#tell(problem, nowMs);
+    return null;
+  }
+
+  /** Keeps what is in the way of reading, tells it once, and tells when it is gone. */
+  #tell(problem: unknown, nowMs: number): void {
+    const before = this.#obstacle;
+    const why = problem instanceof Error ? problem.message : String(problem);
+    const found: Pick<Obstacle, 'state' | 'text'> | null =
+      problem !== null && !wentAway(problem)
+        ? {
+            state: 'log unreadable',
+            text: `cannot read the log ${this.#path}: ${why}; make it readable for this user, it is tried again`,
+          }
+        : this.#follower.current === null
+          ? { state: 'log missing', text: `there is no log at ${this.#path}; waiting for it` }
+          : null;
+    if (found === null) {
+      if (before?.told === true) this.#log.info(`the log ${this.#path} is being read again`);
+      this.#obstacle = null;
+    } else {
+      const obstacle = before?.text === found.text ? before : { ...found, sinceMs: nowMs, told: false };
+      this.#obstacle = obstacle;
+      const due =
+        found.state === 'log unreadable' || !this.#started || Math.abs(nowMs - obstacle.sinceMs) >= MISSING_MS;
+      if (due && !obstacle.told) {
+        obstacle.told = true;
+        if (found.state === 'log unreadable') this.#log.error(found.text);
+        else this.#log.warn(found.text);
       }
     }
-    if (atPath) this.#state = 'caught up';
-    return this.#moved || this.#gaps.length > 0 ? this.#chunk(new Uint8Array(0), 0, 0) : null;
+    this.#started = true;
   }
 
-  #drop(index: number): void {
-    this.#files.splice(index, 1)[0]?.close();
-    this.#moved = true;
-  }
-
-  #chunk(bytes: Uint8Array, cutLines: number, writtenMs: number): Chunk {
-    this.#moved = false;
-    const position = { version: POSITION_VERSION, files: this.#files.map((file) => file.mark()) };
-    return { bytes, cutLines, writtenMs, position, gaps: this.#gaps.splice(0) };
-  }
-
-  /** Opens the file at the path when it is another than the one being read. False when there is none that can be read. */
-  #openPath(): boolean {
-    const { path, from, log, position } = this.#options;
-    try {
-      const stat = statSync(path);
-      const newest = this.#files.at(-1);
-      if (newest && newest.dev === stat.dev && newest.ino === stat.ino) return true;
-      const file = new LogFile(path);
-      if (this.#files.length === 0 && !position && from === 'end' && this.#state === 'starting') file.seek(stat.size);
-      this.#files.push(file);
-      this.#moved = true;
-      this.#watch();
-      if (this.#complained) log.info(`Reading ${path} now`);
-      this.#complained = '';
-      return true;
-    } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      this.#state = missing ? 'log missing' : 'log unreadable';
-      const complaint = missing
-        ? `${path} is not there yet: waiting for it`
-        : `${path} cannot be read: ${(error as Error).message}; trying again`;
-      if (complaint !== this.#complained) log[missing ? 'warn' : 'error'](complaint);
-      this.#complained = complaint;
-      return false;
-    }
-  }
-
-  /** copytruncate: what was not read yet stands in the copy; the file itself begins anew. */
-  #truncated(file: LogFile): void {
-    const mark = file.mark();
-    file.seek(0);
-    this.#moved = true;
-    for (const { path, packing } of siblings(this.#options.path).reverse()) {
-      if (packing !== 'none') continue;
-      const copy = new LogFile(path);
-      if (copy.is(mark)) {
-        copy.seek(mark.offset, mark.skipping);
-        this.#files.splice(this.#files.indexOf(file), 0, copy);
-        return;
-      }
-      copy.close();
-    }
-  }
-
-  #resume(position: LogPosition | null): void {
-    const marks = position?.['version'] === POSITION_VERSION ? (position['files'] as FileMark[]) : [];
-    const paths = [...siblings(this.#options.path).map(({ path }) => path), this.#options.path];
-    for (const mark of marks) {
-      for (const path of paths) {
-        const file = tryOpen(path);
-        if (file?.is(mark) && (mark.offset > 0 || file.ino === mark.ino)) {
-          file.seek(mark.offset, mark.skipping);
-          this.#files.push(file);
-          break;
-        }
-        file?.close();
-      }
-    }
-    if (marks.length > 0 && this.#files.length === 0)
-      this.#gaps.push({
-        kind: 'rotated-away',
-        text: `${this.#options.path}: what was being read is gone`,
-        bytes: null,
-        lines: null,
-      });
-  }
-
-  /** `tail` tells when to look; what it reads itself is not used. A new file at the path gets a new one. */
+  /** Has the log and its folder watched. Without a watch the slow look is all there is, which is enough. */
   #watch(): void {
-    this.#tail?.unwatch();
+    if (this.#closed) return;
+    const file = this.#follower.current?.file.id ?? '';
+    const wake = (): void => this.#wake();
+    if (this.#wakes?.file !== file) {
+      this.#wakes?.close();
+      this.#wakes = null;
+      try {
+        if (file !== '') {
+          const tail = new Wake(this.#path, wake);
+          this.#wakes = { file, close: () => tail.unwatch() };
+        }
+      } catch {
+        // Tried again with the next look.
+      }
+    }
+    if (this.#folder !== null) return;
     try {
-      this.#tail = new Tail(this.#options.path, { follow: true, fromBeginning: false });
-      this.#tail.on('line', () => this.#wake?.());
-      this.#tail.on('error', () => {});
+      const stem = basename(this.#path, extname(this.#path));
+      const folder = watch(dirname(this.#path), (_event, name) => {
+        if (name === null || name.startsWith(stem)) this.#wake();
+      });
+      folder.on('error', () => {
+        folder.close();
+        if (this.#folder === folder) this.#folder = null;
+      });
+      this.#folder = folder;
     } catch {
-      // The slow look goes on without it.
-      this.#tail = null;
+      // Tried again with the next look.
     }
   }
 
   #wait(): Promise<void> {
     return new Promise((done) => {
-      this.#wake = () => {
-        if (this.#timer) clearTimeout(this.#timer);
-        this.#wake = null;
+      const timer = setTimeout(() => this.#resume?.(), this.#lookEveryMs);
+      this.#resume = () => {
+        clearTimeout(timer);
+        this.#resume = null;
         done();
       };
-      this.#timer = setTimeout(this.#wake, LOOK_EVERY_MS);
     });
   }
-}
 
-function tryOpen(path: string): LogFile | null {
-  try {
-    return new LogFile(path);
-  } catch {
-    return null;
+  #wake(): void {
+    this.#woken = true;
+    this.#resume?.();
   }
 }

@@ -1,56 +1,121 @@
-/** What rotation leaves beside a log: which files they are and in which order they were written. */
-import { readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+/** Where a log's older generations are: the names that rotation gives, and their order. */
 
-/** A rotated log beside the live one. */
-export interface Sibling {
-  readonly path: string;
-  readonly dev: number;
-  readonly ino: number;
-  readonly bytes: number;
-  readonly writtenMs: number;
-  /** How it is packed, by its name. */
-  readonly packing: 'none' | 'gz' | 'xz' | 'zst' | 'bz2';
+import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, extname, join } from 'node:path';
+import { type FileFacts, factsOf } from './fingerprint.ts';
+
+/** How a rotated file may be packed: what Node unpacks itself, and what `xz` and `bzip2` unpack where they are installed. */
+export type Packing = 'gz' | 'zst' | 'xz' | 'bz2';
+
+/** What rotation did to a log's name. */
+export interface Rotation {
+  /** `.1`, `.2`, ...: the number, 1 the newest; null for a date. */
+  readonly number: number | null;
+  /** `-20261124`, `-20261124-1795000000`, `.2026-11-24`, ...: its digits, which sort as time does; empty for a number. */
+  readonly date: string;
+  readonly packing: Packing | null;
+  /** The name without the packing's ending: a file and its packed copy have the same. */
+  readonly unpackedName: string;
 }
 
-/** The most siblings that are looked at: `rotate` counts beyond it are years of logs. */
-export const SIBLINGS_LIMIT = 400;
+const PACKED = /^(.*)\.(gz|zst|xz|bz2)$/;
+const SUFFIX = /^[-._](\d[\d._T:-]{0,40})$/;
 
-// `.1`, `.2.gz`, `-20261123`, `-20261123-1763900000.xz`, `.2026-11-23`: logrotate's numbers, dateext, and its formats.
-const ROTATED = /^(\.\d{1,5}|[-.]\d{4}-?\d\d-?\d\d[-_.\dTZ]{0,24})(\.(gz|xz|zst|bz2))?$/;
-
-/** The rotated logs of `path`, oldest first. A log that is there plain and packed (packing is under way) is given once, plain. */
-export function siblings(path: string): Sibling[] {
-  const name = basename(path);
-  const found = new Map<string, Sibling & { readonly number: number }>();
-  for (const entry of entries(dirname(path))) {
-    const match = entry.startsWith(name) ? ROTATED.exec(entry.slice(name.length)) : null;
-    if (!match) continue;
-    const [, stem = '', , packing = 'none'] = match;
-    const stat = statSync(join(dirname(path), entry), { throwIfNoEntry: false });
-    if (!stat?.isFile()) continue;
-    const known = found.get(stem);
-    if (known && known.packing === 'none') continue;
-    const { dev, ino, size: bytes, mtimeMs: writtenMs } = stat;
-    const number = /^\.\d{1,5}$/.test(stem) ? Number(stem.slice(1)) : 0;
-    found.set(stem, {
-      path: join(dirname(path), entry),
-      dev,
-      ino,
-      bytes,
-      writtenMs,
-      packing: packing as Sibling['packing'],
-      number,
-    });
+/**
+ * What rotation made `name` out of the log `base`, or null where it has nothing to do with it. logrotate's numbers and its
+ * `dateext` in any `dateformat` of digits, `extension` (`sshd-20261124.log` of `sshd.log`), and newsyslog's and savelog's `.0`.
+ */
+export function rotationOf(base: string, name: string): Rotation | null {
+  const packed = PACKED.exec(name);
+  const unpackedName = packed?.[1] ?? name;
+  const packing = (packed?.[2] as Packing | undefined) ?? null;
+  const ext = extname(base);
+  const stem = ext === '' ? base : base.slice(0, -ext.length);
+  let suffix = '';
+  if (unpackedName.startsWith(base)) {
+    suffix = unpackedName.slice(base.length);
+  } else if (ext !== '' && unpackedName.startsWith(stem) && unpackedName.endsWith(ext)) {
+    suffix = unpackedName.slice(stem.length, -ext.length);
   }
-  // By time, which gzip and the others keep; of two written at once the higher number is the older.
-  return [...found.values()].sort((a, b) => a.writtenMs - b.writtenMs || b.number - a.number).slice(-SIBLINGS_LIMIT);
+  const matched = SUFFIX.exec(suffix)?.[1];
+  if (matched === undefined) return null;
+  // Six digits and more are a date (`202611`); a log is not kept for 100,000 rotations.
+  if (/^\d{1,5}$/.test(matched)) return { number: Number(matched), date: '', packing, unpackedName };
+  return { number: null, date: matched.replace(/\D/g, ''), packing, unpackedName };
 }
 
-function entries(folder: string): string[] {
+/** A file of the log as it is on the disk now. */
+export interface LogFile extends FileFacts {
+  /** Symbolic links resolved. */
+  readonly path: string;
+  readonly packing: Packing | null;
+  /** Whether it stands at the log's own path. */
+  readonly current: boolean;
+}
+
+/** The log's path with its symbolic links resolved, or as it is where there is nothing. */
+export function resolved(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/**
+ * All generations of the log at `path`, oldest first, the log itself last. Looks beside the path, beside what a symbolic link
+ * there points to, and at `also` (paths where its files were seen before). A packed file whose unpacked form is still there is
+ * left out: it is being written. Files that vanish meanwhile are left out. Throws where a folder may not be read.
+ */
+export function generations(path: string, also: readonly string[]): LogFile[] {
+  const real = resolved(path);
+  const found = new Map<string, { file: LogFile; rotation: Rotation | null }>();
+  const take = (at: string, rotation: Rotation | null): void => {
+    const stat = statSync(at, { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined || !stat.isFile()) return;
+    const facts = factsOf(stat);
+    if (found.has(facts.id)) return;
+    const packing = rotation?.packing ?? null;
+    found.set(facts.id, {
+      file: { ...facts, path: resolved(at), packing, current: rotation === null && at === real },
+      rotation,
+    });
+  };
+  take(real, null);
+  for (const place of new Set([path, real])) {
+    const base = basename(place);
+    const rotations = new Map<string, Rotation>();
+    for (const name of namesIn(dirname(place))) {
+      const rotation = rotationOf(base, name);
+      if (rotation !== null) rotations.set(name, rotation);
+    }
+    for (const [name, rotation] of rotations) {
+      if (rotation.packing !== null && rotations.has(rotation.unpackedName)) continue;
+      take(join(dirname(place), name), rotation);
+    }
+  }
+  for (const place of also) if (PACKED.exec(place) === null) take(place, null);
+  return [...found.values()].sort((a, b) => byAge(a, b)).map(({ file }) => file);
+}
+
+function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
-  } catch {
-    return [];
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+    throw error;
   }
+}
+
+type Found = { readonly file: LogFile; readonly rotation: Rotation | null };
+
+/** Oldest first: by the names, which rotation keeps in order, and by the last write where names say nothing. */
+function byAge(a: Found, b: Found): number {
+  if (a.file.current !== b.file.current) return a.file.current ? 1 : -1;
+  const [x, y] = [a.rotation, b.rotation];
+  if (x !== null && y !== null) {
+    if (x.number !== null && y.number !== null) return y.number - x.number;
+    if (x.number === null && y.number === null && x.date !== y.date) return x.date < y.date ? -1 : 1;
+  }
+  return a.file.mtimeMs - b.file.mtimeMs;
 }

@@ -1,8 +1,8 @@
 /** What is told: the events of decisions, of held lines, of refusals, of connections that are over. */
 
-import type { Outcome } from '../../protocol/event.ts';
+import { EVENT_TEXT_LIMITS, type Outcome } from '../../protocol/event.ts';
 import type { Connection } from './connection.ts';
-import { eventOf, type Sighting, type What } from './event.ts';
+import { eventOf, isoTime, type Sighting, textOf, type What } from './event.ts';
 import type { Fact } from './fact.ts';
 import type { Place } from './matching.ts';
 import { verdict } from './verdict.ts';
@@ -52,9 +52,21 @@ export class Telling {
 
   /** One more wrong password of a user and a peer that are known, in the line last heard. */
   failed(one: Connection, invalid: boolean): void {
-    const { user, ip, port, refusal } = one;
-    const what = { user, invalid, ip, port, method: 'password', key: null, reason: refusal };
-    this.#tell('failed', what, one.host, one.ms, one.line);
+    this.#out.push({
+      event: {
+        at: isoTime(one.ms),
+        outcome: 'failed',
+        method: 'password',
+        user: textOf(one.user, EVENT_TEXT_LIMITS.user),
+        invalidUser: invalid,
+        ip: one.ip,
+        port: one.port,
+        host: this.#hosts(one.host),
+        key: null,
+        reason: textOf(one.refusal, EVENT_TEXT_LIMITS.reason),
+      },
+      line: one.line,
+    });
   }
 
   /** A held `PAM:` failure: its `Failed` line is not coming, or has nothing to add. */

@@ -1,6 +1,6 @@
 /** A real sshd of the test's own on loopback, which writes the log that alphaclient follows. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -24,9 +24,11 @@ export class Sshd {
   readonly keyFile: string;
   readonly user = userInfo().username;
   readonly #child: ChildProcess;
+  readonly #folder: string;
 
   private constructor(child: ChildProcess, port: number, folder: string) {
     this.#child = child;
+    this.#folder = folder;
     this.port = port;
     this.logFile = join(folder, 'sshd.log');
     this.keyFile = join(folder, 'key');
@@ -34,7 +36,7 @@ export class Sshd {
 
   /** Starts one, and resolves when it takes connections. */
   static async start(): Promise<Sshd> {
-    const folder = mkdtempSync(join(tmpdir(), 'sshd-'));
+    const folder = mkdtempSync(join(tmpdir(), 'asgard-e2e-sshd-'));
     const port = await freePort();
     for (const name of ['host', 'key']) output('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name));
     // As root it wants the folder that the package's service makes.
@@ -61,7 +63,9 @@ export class Sshd {
     return new Sshd(child, port, folder);
   }
 
+  /** Ends it, and takes its folder away. */
   stop(): void {
     this.#child.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -1,0 +1,99 @@
+/** A file of the log that the follower knows, open or not. */
+
+import { fingerprintOf } from './fingerprint.ts';
+import type { Inspection } from './inspection.ts';
+import type { Known } from './lineage.ts';
+import type { KnownFile } from './position.ts';
+import { FileReader, PackedReader, type Reader } from './reader.ts';
+import type { Packing } from './rotation.ts';
+
+/** Says nothing: the file was not read yet. */
+const NONE = fingerprintOf(Buffer.alloc(0));
+
+/** What the follower knows of one file, and its reader while it is open. */
+export class TrackedFile implements Known {
+  #file: KnownFile;
+  #reader: Reader | null = null;
+  #packing: Packing | null = null;
+  /** When something was last read from it, Unix milliseconds. */
+  activeMs = 0;
+
+  constructor(file: KnownFile) {
+    this.#file = file;
+  }
+
+  /** A file of which nothing, or only what stands before `offset`, is to be left out. Not open yet. */
+  static unread({ file }: Inspection, offset = 0): TrackedFile {
+    const { id, born, path, size, mtimeMs } = file;
+    const state = file.current ? 'current' : 'old';
+    return new TrackedFile({ state, id, born, path, offset, size, mtimeMs, head: NONE, before: NONE });
+  }
+
+  /** As it is to be saved: with an open file, up to what was handed out last. */
+  get file(): KnownFile {
+    const reader = this.#reader;
+    if (reader === null) return this.#file;
+    return { ...this.#file, offset: reader.offset, head: reader.head, before: reader.before };
+  }
+
+  get reader(): Reader | null {
+    return this.#reader;
+  }
+
+  get packed(): boolean {
+    return this.#packing !== null;
+  }
+
+  /** Takes note of the file that it is in now, and of what it is to the log. */
+  settle(inspection: Inspection, state: KnownFile['state']): void {
+    const { id, born, path, size, mtimeMs } = inspection.file;
+    this.#file = {
+      ...this.file,
+      state,
+      id,
+      born: born ?? (id === this.#file.id ? this.#file.born : null),
+      path,
+      size,
+      mtimeMs,
+    };
+  }
+
+  /** Takes note that it is no longer at the log's path. */
+  retire(state: 'old' | 'done'): void {
+    this.#file = { ...this.file, state };
+  }
+
+  /** Takes note of its size and time of now. Throws what fstat throws. */
+  refresh(): void {
+    if (this.#reader === null) return;
+    const { id, born, size, mtimeMs } = this.#reader.facts();
+    // A deleted file is known by its packed copy, which has a birth of its own.
+    this.#file = {
+      ...this.#file,
+      born: id === this.#file.id ? (born ?? this.#file.born) : this.#file.born,
+      size,
+      mtimeMs,
+    };
+  }
+
+  /** Opens it, to be read on from its offset. Throws what opening throws; it is as before then. */
+  open(inspection: Inspection, nowMs: number): void {
+    const packing = inspection.file.packing;
+    const fd = inspection.open();
+    this.close();
+    this.#reader =
+      packing === null ? new FileReader(fd, this.#file.offset) : new PackedReader(fd, packing, this.#file.offset);
+    this.#packing = packing;
+    // A clock that was set back makes times of the future, which would never be long ago.
+    this.activeMs = Math.min(nowMs, inspection.file.current ? nowMs : inspection.file.mtimeMs);
+  }
+
+  /** Closes it; what is known of it stays. */
+  close(): void {
+    const reader = this.#reader;
+    if (reader === null) return;
+    this.#file = this.file;
+    this.#reader = null;
+    reader.close();
+  }
+}

@@ -93,10 +93,10 @@ export class FileSource implements LogSource {
     const foreign = saved !== null && saved.path !== null && saved.path !== this.#path;
     if (saved !== null && saved.damage !== null) {
       const left = saved.files.length > 0 ? 'going on with the rest of it' : `beginning at the log's ${options.from}`;
-      this.#log.error(`the saved position in the log ${this.#path} cannot be used: ${saved.damage}; ${left}`);
+      this.#log.error(`The saved position in the log ${this.#path} cannot be used: ${saved.damage}; ${left}`);
     } else if (foreign) {
       this.#log.error(
-        `the saved position is of another log, ${saved.path}: if none of its files is found at ${this.#path}, that is begun at its ${options.from}`,
+        `The saved position is of another log, ${saved.path}: if none of its files is found at ${this.#path}, that is begun at its ${options.from}`,
       );
     }
     const files = saved === null || (saved.damage !== null && saved.files.length === 0) ? null : saved.files;
@@ -177,13 +177,13 @@ export class FileSource implements LogSource {
       problem !== null && !wentAway(problem)
         ? {
             state: 'log unreadable',
-            text: `cannot read the log ${this.#path}: ${why}; make it readable for this user, it is tried again`,
+            text: `${this.#path} cannot be read: ${why}; make it readable for this user, it is tried again`,
           }
         : this.#follower.current === null
-          ? { state: 'log missing', text: `there is no log at ${this.#path}; waiting for it` }
+          ? { state: 'log missing', text: `${this.#path} is not there yet: waiting for it` }
           : null;
     if (found === null) {
-      if (before?.told === true) this.#log.info(`the log ${this.#path} is being read again`);
+      if (before?.told === true) this.#log.info(`Reading ${this.#path} now`);
       this.#obstacle = null;
     } else {
       const obstacle = before?.text === found.text ? before : { ...found, sinceMs: nowMs, told: false };

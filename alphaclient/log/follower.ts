@@ -84,7 +84,7 @@ export class Follower {
       this.stale = false;
       this.#listing = this.#list(files);
     }
-    for (const doubt of this.#doubts.due(nowMs)) this.#lose(doubtOf(doubt));
+    for (const doubt of this.#doubts.due(nowMs)) this.#gaps.push(doubtOf(doubt));
   }
 
   /** The next chunk, or null where there is none for now. Throws what reading the log itself throws; nothing is lost by it. */
@@ -121,7 +121,7 @@ export class Follower {
       return null;
     } catch (error) {
       if (tracked.file.state === 'current') throw error;
-      this.#lose(damageOf(tracked.file, error));
+      this.#gaps.push(damageOf(tracked.file, error));
       tracked.retire('done');
       tracked.close();
       return null;
@@ -222,16 +222,11 @@ export class Follower {
     if (half !== null && half.taken > 0) this.#rescued.push(half);
     const gap = lossOf(file, half?.taken ?? 0, reader !== null, copied);
     if (gap !== null) {
-      this.#lose(gap);
+      this.#gaps.push(gap);
     } else if (file.state === 'current') {
       this.#options.log.warn(`${file.path} was truncated; all that was seen of it until then has been read`);
     }
     tracked.close();
-  }
-
-  #lose(gap: Gap): void {
-    this.#options.log.error(`part of the log is lost: ${gap.text}`);
-    this.#gaps.push(gap);
   }
 
   /** What there is of files, as far as a change of it matters: an open one may grow. */

@@ -25,7 +25,7 @@ export interface LoggerOptions {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal.
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
-/** A text with every character that could forge a line or steer a terminal written as `\uXXXX`. */
+/** A text with every character that could forge a line or steer a terminal written as `\u` and four digits. */
 export function printable(text: string): string {
   return text.replace(CONTROLS, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -67,11 +67,11 @@ export class Pair {
   readonly folder = mkdtempSync(join(tmpdir(), 'asgard-'));
   readonly logFile = join(this.folder, 'sshd.log');
   readonly #programs: Program[] = [];
-  readonly #port: number;
+  readonly port: number;
   readonly httpPort: number;
 
   private constructor(port: number, httpPort: number) {
-    this.#port = port;
+    this.port = port;
     this.httpPort = httpPort;
   }
 
@@ -81,7 +81,7 @@ export class Pair {
 
   server(more: Record<string, string> = {}): Program {
     return this.#run('alphaserver/main.ts', {
-      ALPHASERVER_LISTEN: `tcp://127.0.0.1:${this.#port}`,
+      ALPHASERVER_LISTEN: `tcp://127.0.0.1:${this.port}`,
       ALPHASERVER_HTTP: `http://127.0.0.1:${this.httpPort}`,
       ALPHASERVER_DATA: join(this.folder, 'server'),
       ALPHASERVER_ANONYMOUS: 'true',
@@ -121,7 +121,7 @@ export class Pair {
 
   #agentEnv(more: Record<string, string>): Record<string, string> {
     return {
-      ALPHACLIENT_SERVER: `tcp://127.0.0.1:${this.#port}`,
+      ALPHACLIENT_SERVER: `tcp://127.0.0.1:${this.port}`,
       ALPHACLIENT_LOG: this.logFile,
       ALPHACLIENT_STATE: join(this.folder, 'agent'),
       ALPHACLIENT_NAME: 'box',

@@ -142,12 +142,15 @@ export class Archive {
       .slice(0, limit);
   }
 
-  /** Incidents, parts of scans too, that are open or had their last event at or after `sinceMs`. */
-  recent(sinceMs: number): Incident[] {
+  /** Incidents, parts of scans too, that are open or had their last event at or after `sinceMs`, and the events that raised them. */
+  recent(sinceMs: number): [incident: Incident, by: number][] {
     const rows = this.#db
-      .prepare(`SELECT ${COLUMNS} FROM incidents WHERE closedAt IS NULL OR lastAt >= ?`)
+      .prepare('SELECT body, raisedBy FROM incidents WHERE closedAt IS NULL OR lastAt >= ?')
       .all(sinceMs);
-    return (rows as Row[]).map((row) => kept(row).incident);
+    return (rows as { body: string; raisedBy: number }[]).map(({ body, raisedBy }) => [
+      JSON.parse(body) as Incident,
+      raisedBy,
+    ]);
   }
 
   /** Forgets the oldest closed incidents, some at a time. */

@@ -29,6 +29,7 @@ interface Given {
   readonly channels?: Record<string, Channel>;
   readonly grouping?: { wait?: string; every?: string };
   readonly blocklist?: { rules?: Rule[] };
+  readonly page?: string;
 }
 
 const checks = new Ajv2020({ discriminator: true, strict: true, strictRequired: false }).compile<Given>(schema);
@@ -161,6 +162,7 @@ function settings(given: Given, fail: (path: readonly string[], fault: string) =
     groupWaitMs: span(given.grouping?.wait, DEFAULT_SETTINGS.groupWaitMs),
     groupEveryMs: span(given.grouping?.every, DEFAULT_SETTINGS.groupEveryMs),
     blocklistRules: given.blocklist?.rules ?? DEFAULT_SETTINGS.blocklistRules,
+    page: given.page?.replace(/\/+$/, '') ?? null,
   };
 }
 

@@ -15,7 +15,7 @@ import {
 import { type Incident, incidentOf, type Live, liveOf } from './incident.ts';
 import { type Seen, seenOf } from './seen.ts';
 import { type Fold, type PackedStory, Story, type Turn } from './story.ts';
-import type { EventRule, Terms } from './terms.ts';
+import { EVENT_RULES, type EventRule, type Terms } from './terms.ts';
 import type { Draft } from './wave.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the engine never looks inside a story's memory.
@@ -38,7 +38,7 @@ export interface EngineOptions {
 export const STORIES_LIMIT = 200_000;
 export const WEIGHT_LIMIT = 1_500_000;
 
-/** An incident that changed, and the event that did it; or one that is no more, because an event out of order joined it with another. */
+/** An incident that changed, and the event that raised it; or one that is no more, because an event out of order joined it with another. */
 export interface Change {
   readonly incident: Incident;
   readonly by: number;
@@ -59,7 +59,8 @@ interface Shelf {
   /** Least recently touched first. */
   readonly stories: Map<string, AnyStory>;
   weight: number;
-  readonly dirty: Set<string>;
+  /** Stories with events that are not kept on disk, and the id of the first such event; oldest first. */
+  readonly dirty: Map<string, number>;
 }
 
 /** All stories. */
@@ -74,7 +75,7 @@ export class Engine {
   constructor(options: EngineOptions) {
     const { terms } = options;
     this.#options = options;
-    const shelf = (fold: AnyFold): Shelf => ({ fold, stories: new Map(), weight: 0, dirty: new Set() });
+    const shelf = (fold: AnyFold): Shelf => ({ fold, stories: new Map(), weight: 0, dirty: new Map() });
     this.#shelves = {
       pair: shelf(pairFold(terms)),
       source: shelf(sourceFold(terms)),
@@ -85,7 +86,7 @@ export class Engine {
     this.#absorption = new Absorption(terms);
   }
 
-  /** Takes a story back from disk. Least recently touched first. */
+  /** Takes a story back from disk. Least recently touched first. Its incidents are told of already; `recall` has the open ones. */
   restore({ kind, key, packed, touchedMs }: DirtyStory): void {
     if (!packed) return;
     const { stories, fold } = this.#shelves[kind];
@@ -93,13 +94,17 @@ export class Engine {
     story.touchedMs = touchedMs;
     stories.set(key, story);
     this.#shelves[kind].weight += story.weight;
-    for (const turn of story.incidents()) this.#turned(kind, key, turn, story.touched);
+    for (const { rule, draft } of story.incidents()) {
+      const id = this.#id(rule, key, draft);
+      this.#absorption.note({ id, rule, kind, key, draft, by: story.touched, withdrawn: false });
+    }
   }
 
   /** Takes an incident back that no story may hold any more, so that it is closed in time and finds the scan it is a part of. */
-  recall(incident: Incident & { readonly rule: EventRule }, kind: Kind): void {
-    if (this.#open.has(incident.id)) return;
-    const live = liveOf(incident, kind);
+  recall(incident: Incident, by: number): void {
+    const rule = EVENT_RULES.find((one) => one === incident.rule);
+    if (!rule || this.#open.has(incident.id)) return;
+    const live = liveOf(incident, rule, by);
     this.#absorption.note(live);
     if (incident.closedAt === null) this.#open.set(incident.id, live);
   }
@@ -115,24 +120,37 @@ export class Engine {
   #tell(kind: Kind, key: string, seen: Seen, storedMs: number): void {
     const shelf = this.#shelves[kind];
     const known = shelf.stories.get(key);
+    // It was kept on disk later than others, and is told again what it knows.
+    if (known && seen.id <= known.touched) return;
     const story: AnyStory = known ?? new Story(shelf.fold);
     if (known) {
       shelf.weight -= known.weight;
       shelf.stories.delete(key);
     }
-    const turns = story.add(seen, (rule) => this.#options.ordinalBefore(rule, key, seen.id));
+    const turns = story.add(seen, (rule) => this.#ordinalBefore(rule, key, seen.id));
     story.touchedMs = storedMs;
     shelf.stories.set(key, story);
     shelf.weight += story.weight;
-    shelf.dirty.add(key);
+    if (!shelf.dirty.has(key)) shelf.dirty.set(key, seen.id);
     for (const turn of turns) this.#turned(kind, key, turn, seen.id);
     this.#forget(kind, storedMs);
+  }
+
+  /** How many incidents of a rule and key there were before an event: those told of, and those about to be. */
+  #ordinalBefore(rule: EventRule, key: string, eventId: number): number {
+    let ordinal = this.#options.ordinalBefore(rule, key, eventId);
+    for (;;) {
+      const id = this.#options.nameOf(rule, key, ordinal + 1);
+      const next = this.#changed.get(id) ?? this.#open.get(id);
+      if (!next || next.withdrawn || next.by >= eventId) return ordinal;
+      ordinal += 1;
+    }
   }
 
   #turned(kind: Kind, key: string, { rule, draft, withdrawn }: Turn, by: number): void {
     const id = this.#id(rule, key, draft);
     const fresh = !this.#open.has(id);
-    const live = { id, rule, kind, key, draft, withdrawn, by: this.#changed.get(id)?.by ?? by };
+    const live = { id, rule, kind, key, draft, withdrawn, by: (this.#changed.get(id) ?? this.#open.get(id))?.by ?? by };
     this.#changed.set(id, live);
     this.#urgent ||= withdrawn || fresh;
     if (withdrawn) {
@@ -156,7 +174,7 @@ export class Engine {
       if (!full && storedMs - story.touchedMs <= REMEMBERED_MS[kind]) return;
       shelf.stories.delete(key);
       shelf.weight -= story.weight;
-      shelf.dirty.add(key);
+      if (!shelf.dirty.has(key)) shelf.dirty.set(key, story.touched);
     }
   }
 
@@ -187,23 +205,26 @@ export class Engine {
     return changes;
   }
 
-  /** Stories that changed since the last call, to be kept on disk together with the id of the last event taken. */
-  dirty(): DirtyStory[] {
+  /**
+   * Some of the stories that changed since they were last kept on disk, those waiting longest first. Each is whole as of
+   * its last event, so they need not be kept all at once.
+   */
+  dirty(limit: number): DirtyStory[] {
     return KINDS.flatMap((kind) => {
       const { dirty, stories } = this.#shelves[kind];
-      const taken = [...dirty].map((key): DirtyStory => {
+      return [...dirty.keys().take(limit)].map((key): DirtyStory => {
+        dirty.delete(key);
         const story = stories.get(key);
-        return {
-          kind,
-          key,
-          touched: story?.touched ?? 0,
-          touchedMs: story?.touchedMs ?? 0,
-          packed: story?.pack() ?? null,
-        };
+        const { touched = 0, touchedMs = 0 } = story ?? {};
+        return { kind, key, touched, touchedMs, packed: story?.pack() ?? null };
       });
-      dirty.clear();
-      return taken;
     });
+  }
+
+  /** The id of an event: when all that `dirty` gave is on disk, those after it have to be taken again after a restart. */
+  keptTo(lastId: number): number {
+    const waiting = KINDS.map((kind) => this.#shelves[kind].dirty.values().next().value ?? lastId + 1);
+    return Math.min(...waiting) - 1;
   }
 
   /** How many stories are held, and how many wait to be kept. */

@@ -14,6 +14,18 @@ export type Kind = (typeof KINDS)[number];
 
 /** Addresses remembered for one user; the one not used for longest goes first. */
 export const ADDRESSES_PER_USER = 256;
+/** Which kind of key each rule has. */
+export const KIND_OF: Readonly<Record<EventRule, Kind>> = {
+  'brute-force': 'pair',
+  'slow-brute-force': 'pair',
+  'root-password': 'pair',
+  'fleet-scan': 'source',
+  'user-enumeration': 'source',
+  'break-in': 'source',
+  distributed: 'target',
+  'first-seen-source': 'user',
+  'password-on-key-host': 'host',
+};
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 

@@ -1,5 +1,5 @@
 /** An incident as everybody outside the rules sees it. */
-import type { Kind } from './folds.ts';
+import { KIND_OF, type Kind } from './folds.ts';
 import type { EventRule, Rule, Severity, Terms } from './terms.ts';
 import type { Draft } from './wave.ts';
 import { summaryOf } from './words.ts';
@@ -44,7 +44,7 @@ export interface Live {
   readonly kind: Kind;
   readonly key: string;
   readonly draft: Draft;
-  /** The event that raised it, or the first that changed it since it was last told about. */
+  /** The event that raised it, as far as is known: none before that one. */
   readonly by: number;
   /** True when an event out of order has joined it with another one, or undone it. */
   readonly withdrawn: boolean;
@@ -88,8 +88,8 @@ export function incidentOf(
 }
 
 /** What was in hand of an incident, as far as the incident tells. */
-export function liveOf(incident: Incident & { readonly rule: EventRule }, kind: Kind): Live {
-  const { id, rule, key, ordinal, firstAt, openedAt, lastAt, count, late, more, evidence } = incident;
+export function liveOf(incident: Incident, rule: EventRule, by: number): Live {
+  const { id, key, ordinal, firstAt, openedAt, lastAt, count, late, more, evidence } = incident;
   const touched = { hosts: [...incident.hosts], users: [...incident.users], ips: [...incident.ips] };
   const draft = {
     id,
@@ -104,5 +104,5 @@ export function liveOf(incident: Incident & { readonly rule: EventRule }, kind: 
     last: [],
     ...touched,
   };
-  return { id, rule, kind, key, draft, by: 0, withdrawn: false };
+  return { id, rule, kind: KIND_OF[rule], key, draft, by, withdrawn: false };
 }

@@ -17,6 +17,8 @@ export interface AlertSettings {
   readonly groupWaitMs: number;
   readonly groupEveryMs: number;
   readonly blocklistRules: readonly Rule[];
+  /** The page's address for people, without a slash at the end; null where none is known. */
+  readonly page: string | null;
 }
 
 /** Without a rules file. */
@@ -31,6 +33,7 @@ export const DEFAULT_SETTINGS: AlertSettings = {
   groupEveryMs: 30_000,
   // An honest user who mistyped once is among the sources of `distributed`.
   blocklistRules: ['brute-force', 'slow-brute-force', 'fleet-scan', 'user-enumeration', 'break-in'],
+  page: null,
 };
 
 /** The channel that the setting ALPHASERVER_WEBHOOK alone makes. */

@@ -119,9 +119,8 @@ export class Story<M, Shared> {
     const turns: Turn[] = [];
     for (const [i, wave] of this.#now.waves.entries()) {
       const rule = this.#fold.rules[i] as EventRule;
-      const was = opened[i];
-      if (was && was !== wave.open) turns.push({ rule, draft: was, withdrawn: false });
-      if (!wave.open || (wave.open === was && wave.open.count === before[i])) continue;
+      // That one is over is nothing to tell: the clock says so, too.
+      if (!wave.open || (wave.open === opened[i] && wave.open.count === before[i])) continue;
       if (wave.open.ordinal === 0) this.#name([wave.open], [], i, numberBefore);
       turns.push({ rule, draft: wave.open, withdrawn: false });
     }

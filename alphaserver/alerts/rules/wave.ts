@@ -76,11 +76,13 @@ function grow(draft: Draft, seen: Seen, n: number): void {
   draft.more ||= overflow.includes(true);
 }
 
-function opened(window: readonly Mark[], by: Seen): Draft {
+function opened(window: readonly Mark[], by: Seen, windowMs: number): Draft {
+  // What counts was within the window, also where its value had been seen before that.
+  const began = ({ first, last }: Mark): number => (by.at - first.at <= windowMs ? first.at : last.at);
   const draft: Draft = {
     id: '',
     ordinal: 0,
-    firstAt: window.reduce((least, { first }) => Math.min(least, first.at), by.at),
+    firstAt: Math.min(...window.map(began)),
     openedAt: by.at,
     lastAt: by.at,
     count: 0,
@@ -137,7 +139,7 @@ export function observe(wave: Wave, seen: Seen, value: string, terms: WaveTerms)
     known.n += 1;
   } else wave.window.push({ value, first: seen, last: seen, n: 1 });
   if (wave.window.length < terms.count) return;
-  wave.open = opened(wave.window, seen);
+  wave.open = opened(wave.window, seen, terms.windowMs);
   wave.window = [];
 }
 

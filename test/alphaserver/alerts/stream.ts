@@ -74,12 +74,26 @@ export const engineWith = (options: Partial<EngineOptions> = {}): Engine =>
 /** All incidents as they are at last, by id. */
 export class Ledger {
   readonly incidents = new Map<string, Incident>();
+  readonly raisedBy = new Map<string, number>();
+
+  /** Engines look for earlier incidents here. */
+  readonly ordinalBefore = (rule: string, key: string, eventId: number): number =>
+    Math.max(
+      0,
+      ...[...this.incidents.values()]
+        .filter((one) => one.rule === rule && one.key === key && (this.raisedBy.get(one.id) as number) < eventId)
+        .map(({ ordinal }) => ordinal),
+    );
 
   /** Takes the changes of an engine by a clock in seconds after START_MS. */
   drain(engine: Engine, atSeconds: number): void {
-    for (const { incident, withdrawn } of engine.changes(START_MS + atSeconds * 1_000))
+    for (const { incident, by, withdrawn } of engine.changes(START_MS + atSeconds * 1_000)) {
       if (withdrawn) this.incidents.delete(incident.id);
-      else this.incidents.set(incident.id, incident);
+      else {
+        if (!this.incidents.has(incident.id)) this.raisedBy.set(incident.id, by);
+        this.incidents.set(incident.id, incident);
+      }
+    }
   }
 
   /** In order of their names. */

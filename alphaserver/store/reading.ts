@@ -1,68 +1,44 @@
-/** Answers from the store's tables. */
-import type { EventPage, EventQuery, HostView, Views } from '../web/views.ts';
-import type { Database } from './database.ts';
-import type { HostRow } from './registry.ts';
-import { OUTCOMES } from './schema.ts';
-import type { AgentRecord, StoredEvent } from './store.ts';
+/** The store's views: what the reading thread answers, joined with who is connected now. */
+import type { HostView, LedgerView, Views } from '../web/views.ts';
+import { type HostFacts, type LedgerFacts, reportOf } from './reading/fleet.ts';
+import type { ReadingThread } from './reading/thread.ts';
 
-/** An agent that said nothing for this long is silent: two pings and more. Contract section 6, rule `agent-silent`. */
+/** An agent that said nothing for this long is silent. Contract section 6, rule `agent-silent`. */
 export const SILENT_AFTER_MS = 90_000;
 
 export interface ReadingOptions {
-  readonly db: Database;
-  readonly hosts: () => Iterable<HostRow>;
-  readonly agentById: (id: number) => AgentRecord | undefined;
+  readonly thread: ReadingThread;
   readonly connected: (agent: string) => boolean;
   readonly now: () => number;
 }
 
-interface EventRow extends Omit<StoredEvent, 'at' | 'storedAt' | 'outcome' | 'invalidUser'> {
-  readonly at: number;
-  readonly storedAt: number;
-  readonly outcome: number;
-  readonly invalidUser: number | null;
-}
-
-const SELECT_EVENTS = `SELECT e.id, e.at, e.storedAt, a.uuid AS agent, h.name AS host, e.outcome, e.method, e.user, e.invalidUser, e.ip, e.port, e.key, e.reason
-  FROM events e JOIN hosts h ON h.id = e.host JOIN agents a ON a.id = e.agent`;
-
-/** Keeps Store's promise of the same name. */
-export function eventsAfter(db: Database, id: number, limit: number): StoredEvent[] {
-  const rows = db.prepare(`${SELECT_EVENTS} WHERE e.id > ? ORDER BY e.id LIMIT ?`).all(id, limit);
-  return (rows as unknown as EventRow[]).map(eventOf);
-}
-
 /** The views of one store. */
 export class StoreViews implements Views {
-  readonly #options: ReadingOptions;
+  readonly #thread: ReadingThread;
+  readonly #connected: (agent: string) => boolean;
+  readonly #now: () => number;
 
-  constructor(options: ReadingOptions) {
-    this.#options = options;
+  constructor({ thread, connected, now }: ReadingOptions) {
+    this.#thread = thread;
+    this.#connected = connected;
+    this.#now = now;
   }
 
   async hosts(limit: number, after: string | null): ReturnType<Views['hosts']> {
-    const rows = [...this.#options.hosts()]
-      .filter(({ name }) => after === null || name > after)
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    const rows = await this.#thread.ask('hosts', limit + 1, after ?? '');
     const page = rows.slice(0, limit);
     return {
       hosts: page.map((row) => this.#host(row)),
-      next: rows.length > limit ? (page.at(-1)?.name ?? null) : null,
+      next: rows.length > limit ? (page.at(-1)?.host ?? null) : null,
     };
   }
 
-  #host({ name, agent: id, firstSeen, lastSeen, accepted, failed, probes }: HostRow): HostView {
-    const { agentById, connected, now } = this.#options;
-    const agent = agentById(id);
-    const isConnected = agent !== undefined && connected(agent.agent);
-    const seen = agent ? Math.max(lastSeen, Date.parse(agent.lastSeen)) : lastSeen;
-    const silent = !isConnected && now() - seen > SILENT_AFTER_MS;
+  #host({ host, agent, firstSeen, lastSeen, accepted, failed, probes, report }: HostFacts): HostView {
     return {
-      host: name,
-      connected: isConnected,
-      state: silent ? `silent since ${new Date(seen).toISOString()}` : (agent?.report?.state ?? 'unknown'),
+      host,
+      ...this.#live(agent, lastSeen, report),
       firstSeen: new Date(firstSeen).toISOString(),
-      lastSeen: new Date(seen).toISOString(),
+      lastSeen: new Date(lastSeen).toISOString(),
       attempts: accepted + failed,
       accepted,
       failed,
@@ -70,39 +46,52 @@ export class StoreViews implements Views {
     };
   }
 
-  async eventsAfter(id: number, limit: number): Promise<readonly StoredEvent[]> {
-    return eventsAfter(this.#options.db, id, limit);
+  #live(agent: string, lastSeen: number, report: string | null): { connected: boolean; state: string } {
+    const connected = this.#connected(agent);
+    const silent = !connected && this.#now() - lastSeen >= SILENT_AFTER_MS;
+    return {
+      connected,
+      state: silent ? `silent since ${new Date(lastSeen).toISOString()}` : (reportOf(report)?.state ?? 'unknown'),
+    };
   }
 
-  async events(query: EventQuery): Promise<EventPage> {
-    const conditions: [string, string | number | null][] = [
-      ['e.id < ?', query.cursor],
-      ['h.name = ?', query.host],
-      ['e.ip = ?', query.ip],
-      ['e.user = ?', query.user],
-      ['e.outcome = ?', query.outcome === null ? null : OUTCOMES.indexOf(query.outcome)],
-      ['e.method = ?', query.method],
-      ['e.at >= ?', query.sinceMs],
-      ['e.at < ?', query.untilMs],
-    ];
-    const given = conditions.filter((condition): condition is [string, string | number] => condition[1] !== null);
-    const rows = this.#options.db
-      .prepare(
-        `${SELECT_EVENTS}
-         ${given.length > 0 ? `WHERE ${given.map(([sql]) => sql).join(' AND ')}` : ''} ORDER BY e.id DESC LIMIT ?`,
-      )
-      .all(...given.map(([, value]) => value), query.limit + 1) as unknown as EventRow[];
-    const page = rows.slice(0, query.limit);
-    return { events: page.map(eventOf), next: rows.length > query.limit ? String(page.at(-1)?.id) : null };
+  async ledger(limit: number, after: number): ReturnType<Views['ledger']> {
+    const { agents, totals } = await this.#thread.ask('ledger', limit + 1, after);
+    const page = agents.slice(0, limit);
+    return {
+      agents: page.map((row) => this.#account(row)),
+      totals,
+      next: agents.length > limit ? (page.at(-1)?.id ?? null) : null,
+    };
   }
-}
 
-function eventOf(row: EventRow): StoredEvent {
-  return {
-    ...row,
-    at: new Date(row.at).toISOString(),
-    storedAt: new Date(row.storedAt).toISOString(),
-    outcome: OUTCOMES[row.outcome] as StoredEvent['outcome'],
-    invalidUser: row.invalidUser === null ? null : row.invalidUser === 1,
-  };
+  #account({ agent, host, lastSeen, lastSeq, stored, repeats, gaps, report }: LedgerFacts): LedgerView {
+    const told = reportOf(report);
+    const sent = Math.max(lastSeq, told?.sentSeq ?? 0);
+    return {
+      agent,
+      host,
+      ...this.#live(agent, lastSeen, report),
+      sent,
+      stored,
+      repeats,
+      gaps,
+      waiting: sent - lastSeq,
+      lastSeq,
+      declaredLost: told?.declaredLost ?? 0,
+      linesRead: told?.linesRead ?? 0,
+      linesUnknown: told?.linesUnknown ?? 0,
+      linesForged: told?.linesForged ?? 0,
+    };
+  }
+
+  events: Views['events'] = (query) => this.#thread.ask('events', query);
+  eventsAfter: Views['eventsAfter'] = (id, limit) => this.#thread.ask('eventsAfter', id, limit);
+  summary: Views['summary'] = (span) => this.#thread.ask('summary', span);
+  timeline: Views['timeline'] = (since, until, step, host) =>
+    // To the second, so that viewers share an answer; what is newer than that is in it all the same.
+    this.#thread.ask('timeline', since, until, step, host, Math.floor(this.#now() / 1_000) * 1_000);
+  top: Views['top'] = (kind, span, limit) => this.#thread.ask('top', kind, span, limit);
+  unknown: Views['unknown'] = (limit) => this.#thread.ask('unknown', limit);
+  gaps: Views['gaps'] = (limit, after) => this.#thread.ask('gaps', limit, after);
 }

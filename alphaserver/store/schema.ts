@@ -2,7 +2,9 @@
 
 /**
  * Times are Unix milliseconds; `outcome` is an index into OUTCOMES. `events` has no index on anything an attacker
- * chooses: random keys would cut the rate of inserts to a fraction.
+ * chooses: random keys would cut the rate of inserts to a fraction. What questions need beyond that is made from the
+ * events some thousands at a time, by the roller: events up to `facts.rolledTo` are in the other tables, later ones are not.
+ * `facts.horizon` is a day's start: before it, `minute` counts and `hour` tops are gone.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -30,7 +32,55 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (agent, id)
   ) WITHOUT ROWID;
   `,
+  `
+  CREATE INDEX eventsByTime ON events (at, outcome, host);
+  CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+  INSERT INTO facts VALUES ('rolledTo', 0), ('horizon', -9007199254740991), ('hashSeed', random() & 0x7fffffff);
+  CREATE TABLE segments (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, minAt INTEGER NOT NULL, maxAt INTEGER NOT NULL);
+  CREATE TABLE postings (
+    segment INTEGER NOT NULL, kind INTEGER NOT NULL, value TEXT NOT NULL, ids BLOB NOT NULL,
+    PRIMARY KEY (segment, kind, value)
+  ) WITHOUT ROWID;
+  CREATE TABLE counts (
+    step INTEGER NOT NULL, at INTEGER NOT NULL,
+    accepted INTEGER NOT NULL, failed INTEGER NOT NULL, probes INTEGER NOT NULL,
+    PRIMARY KEY (step, at)
+  ) WITHOUT ROWID;
+  CREATE TABLE hostCounts (
+    step INTEGER NOT NULL, at INTEGER NOT NULL, host INTEGER NOT NULL,
+    accepted INTEGER NOT NULL, failed INTEGER NOT NULL, probes INTEGER NOT NULL,
+    PRIMARY KEY (step, at, host)
+  ) WITHOUT ROWID;
+  CREATE TABLE buckets (
+    kind INTEGER NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, floor INTEGER NOT NULL, sketch BLOB NOT NULL,
+    PRIMARY KEY (kind, step, at)
+  ) WITHOUT ROWID;
+  CREATE TABLE tops (
+    kind INTEGER NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, value TEXT NOT NULL,
+    accepted INTEGER NOT NULL, failed INTEGER NOT NULL, probes INTEGER NOT NULL,
+    firstAt INTEGER NOT NULL, lastAt INTEGER NOT NULL, error INTEGER NOT NULL, hosts BLOB, users BLOB,
+    PRIMARY KEY (kind, step, at, value)
+  ) WITHOUT ROWID;
+  CREATE INDEX declaredGapsByTime ON declaredGaps (at, agent, id);
+  `,
 ];
+
+/** What `kind` counts from 0 in `postings`, and as far as KEPT goes in `tops` and `buckets`. */
+export const KINDS = ['host', 'ip', 'user', 'outcome', 'method'] as const;
+
+/**
+ * How many values of a kind a bucket keeps, by the bucket's size in milliseconds (0: of all time). It grows to twice as
+ * many, then the smallest go. Up to there counts are exact; above it a count may lack at most 1/kept of the bucket's events,
+ * and no value with more than that is missing.
+ */
+export const KEPT: readonly { readonly [step: number]: number }[] = [
+  { 3600000: 2_500, 86400000: 5_000, 0: 20_000 },
+  { 3600000: 500, 86400000: 1_000, 0: 5_000 },
+  { 3600000: 500, 86400000: 1_000, 0: 5_000 },
+];
+/** Sizes of the sketches that count different values: of a bucket, and of one source's hosts and users. */
+export const BUCKET_SKETCH = 2_048;
+export const SOURCE_SKETCH = 128;
 
 /** What `events.outcome` counts from 0. */
 export const OUTCOMES = ['accepted', 'failed', 'probe'] as const;

@@ -1,16 +1,29 @@
 /** The embedded store: one SQLite file, written by one process. */
 import type { AgentReport } from '../../protocol/report.ts';
 import type { Views } from '../web/views.ts';
-import { type Database, openWriter, transaction, type Writer } from './database.ts';
-import { eventsAfter, StoreViews } from './reading.ts';
+import { type Database, openWriter, type Statement, transaction, type Writer } from './database.ts';
+import { eventsAfter } from './event-row.ts';
+import { ReadingThread } from './reading/thread.ts';
+import { StoreViews } from './reading.ts';
 import { type AgentRow, Registry } from './registry.ts';
+import { Retention } from './retention.ts';
+import { Roller } from './roller.ts';
 import { OUTCOMES } from './schema.ts';
 import type { AgentBatch, AgentRecord, AgentTold, Appended, Store, StoredEvent } from './store.ts';
 import { keepTold } from './told.ts';
+import { Upkeep } from './upkeep.ts';
+
+export interface StoreOptions {
+  /** How long single events are kept, in milliseconds; null or left out: for ever. Counts stay. */
+  readonly retentionMs?: number | null;
+  readonly now?: () => number;
+  /** Hears of upkeep that failed and is tried again. */
+  readonly failed?: (what: string, error: unknown) => void;
+}
 
 /** Opens or makes the store of a folder. Throws an Error with one sentence when it is in use, damaged or of a newer version. */
-export function openStore(folder: string): SqliteStore {
-  return new SqliteStore(folder);
+export function openStore(folder: string, options: StoreOptions = {}): SqliteStore {
+  return new SqliteStore(folder, options);
 }
 
 /** Keeps the promise of Store. */
@@ -19,18 +32,34 @@ export class SqliteStore implements Store {
   readonly db: Database;
   readonly #writer: Writer;
   readonly #registry: Registry;
-  readonly #insert: ReturnType<Database['prepare']>;
-  #lastId: number;
+  readonly #insert: Statement;
+  readonly #roller: Roller;
+  readonly #upkeep: Upkeep;
+  readonly #thread: ReadingThread;
   readonly #holds: (() => number)[] = [];
+  #lastId: number;
+  #commits = 0;
 
-  constructor(folder: string) {
+  constructor(folder: string, { retentionMs = null, now = Date.now, failed = () => {} }: StoreOptions) {
     this.#writer = openWriter(folder);
     this.db = this.#writer.db;
     this.#registry = new Registry(this.db);
     this.#insert = this.db.prepare(
       'INSERT INTO events (id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
-    this.#lastId = (this.db.prepare('SELECT max(id) AS id FROM events').get() as { id: number | null }).id ?? 0;
+    this.#roller = new Roller(this.db);
+    // An id is never given twice, also when retention has deleted the newest.
+    const { id } = this.db.prepare('SELECT max(id) AS id FROM events').get() as { id: number | null };
+    this.#lastId = Math.max(id ?? 0, this.#roller.rolledTo);
+    this.#thread = new ReadingThread(folder, () => this.#commits);
+    this.#upkeep = new Upkeep({
+      roller: this.#roller,
+      retention: retentionMs === null ? null : new Retention(this.db, this.#roller, retentionMs, this.#holds),
+      lastId: () => this.#lastId,
+      now,
+      failed,
+    });
+    this.#upkeep.committed();
   }
 
   /** Runs `work` in one durable transaction. Throws a StoreError when the disk does not take it, and whatever `work` throws. */
@@ -99,6 +128,8 @@ export class SqliteStore implements Store {
     // Only now: a commit that failed must leave the memory as it was too.
     draft.keep();
     this.#lastId = id;
+    this.#commits += 1;
+    this.#upkeep.committed();
     return appended;
   }
 
@@ -114,6 +145,7 @@ export class SqliteStore implements Store {
       keepTold(this.db, row.id, told);
     });
     draft.keep();
+    this.#commits += 1;
   }
 
   eventsAfter(id: number, limit: number): StoredEvent[] {
@@ -151,16 +183,12 @@ export class SqliteStore implements Store {
 
   /** Answers about what is stored; `connected` tells whether an agent is there now. */
   views(connected: (agent: string) => boolean, now: () => number): Views {
-    return new StoreViews({
-      db: this.db,
-      hosts: () => this.#registry.hosts(),
-      agentById: (id) => this.#record(this.#registry.agentById(id)),
-      connected,
-      now,
-    });
+    return new StoreViews({ thread: this.#thread, connected, now });
   }
 
   async close(): Promise<void> {
+    this.#upkeep.close();
+    await this.#thread.close();
     this.#writer.close();
   }
 }

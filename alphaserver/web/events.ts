@@ -1,17 +1,37 @@
 /** `GET /api/events`. */
 import type { FastifyInstance } from 'fastify';
-import { ParameterError, Parameters } from './parameters.ts';
-import type { WebOptions } from './server.ts';
+import type { OriginOf } from './origin.ts';
+import { Parameters } from './parameters.ts';
+import { ANSWERS, type ParameterName, route } from './schemas.ts';
+import type { EventCursor, Views } from './views.ts';
 
-/** Events, newest first, narrowed by any of host, source, user, outcome, method and time. */
-export function eventRoutes(app: FastifyInstance, { views, now }: Pick<WebOptions, 'views' | 'now'>): void {
-  app.get('/api/events', async (request) => {
+const NAMES: readonly ParameterName[] = [
+  'host',
+  'ip',
+  'user',
+  'outcome',
+  'method',
+  'since',
+  'until',
+  'limit',
+  'cursor',
+];
+
+function cursorIn(text: string): EventCursor | null {
+  const match = /^(-?\d{1,16})\.(\d{1,15})$/.exec(text);
+  return match ? { atMs: Number(match[1]), id: Number(match[2]) } : null;
+}
+
+/** Events by the time they happened, newest first, narrowed by any of host, source, user, outcome, method and time. */
+export function eventRoutes(
+  app: FastifyInstance,
+  { views, originOf, now }: { views: Views; originOf: OriginOf; now: () => number },
+): void {
+  const spec = route('Events by the time they happened, newest first', NAMES, ANSWERS.events);
+  app.get('/api/events', spec, async (request) => {
     const given = new Parameters(request.query, now());
-    given.only(['host', 'ip', 'user', 'outcome', 'method', 'since', 'until', 'limit', 'cursor']);
-    const cursor = given.text('cursor');
-    if (cursor !== null && !/^\d{1,15}$/.test(cursor))
-      throw new ParameterError('cursor', "what an earlier answer's next gave");
-    return views.events({
+    given.only(NAMES);
+    const { events, next } = await views.events({
       host: given.text('host'),
       ip: given.text('ip'),
       user: given.text('user'),
@@ -20,7 +40,11 @@ export function eventRoutes(app: FastifyInstance, { views, now }: Pick<WebOption
       sinceMs: given.time('since'),
       untilMs: given.time('until'),
       limit: given.limit(),
-      cursor: cursor === null ? null : Number(cursor),
+      cursor: given.cursor(cursorIn),
     });
+    return {
+      events: events.map((event) => ({ ...event, ...originOf(event.ip) })),
+      next: next && `${next.atMs}.${next.id}`,
+    };
   });
 }

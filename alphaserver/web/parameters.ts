@@ -1,5 +1,6 @@
 /** Query parameters: read strictly, with one clear error that names the parameter. Pure but for the clock that is passed in. */
 import { readSpan } from '../../service/settings.ts';
+import type { SpanQuery } from './views.ts';
 
 /** The contract's bounds on every list. */
 export const LIMIT_DEFAULT = 100;
@@ -56,13 +57,34 @@ export class Parameters {
     return limit;
   }
 
+  flag(name: string): boolean | null {
+    const word = this.oneOf(name, ['true', 'false']);
+    return word === null ? null : word === 'true';
+  }
+
+  /** The span from `since` to `until`, infinite where they are left out. */
+  span(): SpanQuery {
+    return { from: this.time('since') ?? Number.NEGATIVE_INFINITY, to: this.time('until') ?? Number.POSITIVE_INFINITY };
+  }
+
+  /** A cursor of the form that `read` takes apart; null where none is given. `read` gives null for what no answer gave. */
+  cursor<C>(read: (text: string) => C | null): C | null {
+    const value = this.text('cursor');
+    if (value === null) return null;
+    const cursor = read(value);
+    if (cursor === null) throw new ParameterError('cursor', "what an earlier answer's next gave");
+    return cursor;
+  }
+
   /** Unix milliseconds of an ISO 8601 time, or of a span back from now such as `24h`. */
   time(name: string): number | null {
     const value = this.text(name);
     if (value === null) return null;
     const spanMs = readSpan(value);
     if (spanMs !== undefined) return this.#nowMs - spanMs;
-    const ms = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.test(value) ? Date.parse(value) : Number.NaN;
+    const match = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.exec(value);
+    // Without a zone it is UTC, as all our times are, and not the time of wherever the server stands.
+    const ms = match ? Date.parse(match[1] && !match[2] ? `${value}Z` : value) : Number.NaN;
     if (Number.isNaN(ms))
       throw new ParameterError(
         name,

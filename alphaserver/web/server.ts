@@ -6,11 +6,16 @@ import basicAuth from '@fastify/basic-auth';
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/settings.ts';
+import { alertRoutes } from './alerts.ts';
+import { countRoutes } from './counts.ts';
+import { apiDocs } from './docs.ts';
 import { eventRoutes } from './events.ts';
 import { hostRoutes } from './hosts.ts';
+import { ledgerRoutes } from './ledger.ts';
 import { type Live, liveRoute } from './live.ts';
+import { NO_ORIGIN, type OriginOf } from './origin.ts';
 import { pageFiles } from './static.ts';
-import type { Views } from './views.ts';
+import { type AlertsView, NO_ALERTS, type Views } from './views.ts';
 
 /** What the routes are given. */
 export interface WebOptions {
@@ -19,6 +24,10 @@ export interface WebOptions {
   readonly password: string | null;
   readonly views: Views;
   readonly live: Live;
+  /** Who knows of alerts; without it there are none. */
+  readonly alerts?: AlertsView;
+  /** Where sources are; without it nobody knows. */
+  readonly originOf?: OriginOf;
   /** Why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;
   readonly log: Logger;
@@ -37,6 +46,8 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
 /** Serves the API. Rejects with what the system said when the address is taken. */
 export async function startWeb(options: WebOptions): Promise<Web> {
   const app = fastify({ forceCloseConnections: true, routerOptions: { ignoreTrailingSlash: true } });
+  // Parameters are read by each route, with errors that a person understands; schemas describe and write answers.
+  app.setValidatorCompiler(() => () => true);
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     const status = error.statusCode ?? 500;
     if (status >= 500) options.log.error(`HTTP: ${error.message}`);
@@ -62,8 +73,14 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   });
   await app.register(async (closed) => {
     if (options.password) await protect(closed, options.password);
-    hostRoutes(closed, options);
-    eventRoutes(closed, options);
+    await apiDocs(closed);
+    const { views, alerts = NO_ALERTS, originOf = NO_ORIGIN, now } = options;
+    const given = { views, alerts, originOf, now };
+    hostRoutes(closed, given);
+    eventRoutes(closed, given);
+    countRoutes(closed, given);
+    ledgerRoutes(closed, given);
+    alertRoutes(closed, given);
     liveRoute(closed, options.live);
     await pageFiles(closed);
   });

@@ -1,0 +1,37 @@
+/** Events as rows of the store. */
+import type { Database } from './database.ts';
+import { OUTCOMES } from './schema.ts';
+import type { StoredEvent } from './store.ts';
+
+interface EventRow extends Omit<StoredEvent, 'at' | 'storedAt' | 'outcome' | 'invalidUser'> {
+  readonly at: number;
+  readonly storedAt: number;
+  readonly outcome: number;
+  readonly invalidUser: number | null;
+}
+
+const SELECT = `SELECT e.id, e.at, e.storedAt, a.uuid AS agent, h.name AS host, e.outcome, e.method, e.user, e.invalidUser, e.ip, e.port, e.key, e.reason
+  FROM events e JOIN hosts h ON h.id = e.host JOIN agents a ON a.id = e.agent`;
+
+/** Keeps Store's promise of the same name. */
+export function eventsAfter(db: Database, id: number, limit: number): StoredEvent[] {
+  return eventsOf(db.prepare(`${SELECT} WHERE e.id > ? ORDER BY e.id LIMIT ?`).all(id, limit));
+}
+
+/** The events with these ids, in the order of the ids. Ids that are not stored are left out. */
+export function eventsWithIds(db: Database, ids: readonly number[]): StoredEvent[] {
+  const one = db.prepare(`${SELECT} WHERE e.id = ?`);
+  return eventsOf(ids.map((id) => one.get(id)).filter((row) => row !== undefined));
+}
+
+const eventsOf = (rows: unknown): StoredEvent[] => (rows as EventRow[]).map(eventOf);
+
+function eventOf(row: EventRow): StoredEvent {
+  return {
+    ...row,
+    at: new Date(row.at).toISOString(),
+    storedAt: new Date(row.storedAt).toISOString(),
+    outcome: OUTCOMES[row.outcome] as StoredEvent['outcome'],
+    invalidUser: row.invalidUser === null ? null : row.invalidUser === 1,
+  };
+}

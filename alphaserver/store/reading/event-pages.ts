@@ -1,0 +1,107 @@
+/** Events by their time, newest first, a page at a time. */
+import type { EventCursor, EventQuery } from '../../web/views.ts';
+import type { Database } from '../database.ts';
+import { eventsWithIds } from '../event-row.ts';
+import { inAll, unpackIds } from '../postings.ts';
+import { KINDS, OUTCOMES } from '../schema.ts';
+import type { StoredEvent } from '../store.ts';
+import { arrays, type Snapshot } from './snapshot.ts';
+
+type Place = [at: number, id: number];
+type Wanted = readonly [kind: number, value: string];
+
+const newestFirst = (a: Place, b: Place): number => b[0] - a[0] || b[1] - a[1];
+
+/** One page of the events that a question is about. */
+export function eventPage(snapshot: Snapshot, query: EventQuery): { events: StoredEvent[]; next: EventCursor | null } {
+  const wanted = wantedIn(query);
+  const places = wanted.length === 0 ? byTime(snapshot.db, query) : new Walk(snapshot, query, wanted).places();
+  const page = places.slice(0, query.limit);
+  const last = page.at(-1);
+  return {
+    events: eventsWithIds(
+      snapshot.db,
+      page.map(([, id]) => id),
+    ),
+    next: last && places.length > query.limit ? { atMs: last[0], id: last[1] } : null,
+  };
+}
+
+function wantedIn({ host, ip, user, outcome, method }: EventQuery): Wanted[] {
+  const values = [host, ip, user, outcome === null ? null : String(OUTCOMES.indexOf(outcome)), method];
+  return KINDS.flatMap((_, kind) => {
+    const value = values[kind] ?? null;
+    return value === null ? [] : [[kind, value] as const];
+  });
+}
+
+/** The times that a page may have, and the place it begins after. */
+function bounds({ sinceMs, untilMs, cursor }: EventQuery): [from: number, to: number, at: number, below: number] {
+  const to = Math.min(untilMs ?? Number.POSITIVE_INFINITY, cursor ? cursor.atMs + 1 : Number.POSITIVE_INFINITY);
+  return [sinceMs ?? Number.NEGATIVE_INFINITY, to, cursor?.atMs ?? to, cursor?.id ?? 0];
+}
+const INSIDE = 'at >= ? AND at < ? AND (at, id) < (?, ?)';
+
+function byTime(db: Database, query: EventQuery): Place[] {
+  const sql = `SELECT at, id FROM events INDEXED BY eventsByTime WHERE ${INSIDE} ORDER BY at DESC, id DESC LIMIT ?`;
+  return arrays(db, sql, ...bounds(query), query.limit + 1) as Place[];
+}
+
+/**
+ * Goes from segment to segment, those that reach latest first, and stops when no further one can hold a newer event.
+ * Agents that were down send old events late, so that segments overlap in time.
+ */
+class Walk {
+  readonly #at: Snapshot;
+  readonly #query: EventQuery;
+  readonly #wanted: readonly Wanted[];
+
+  constructor(snapshot: Snapshot, query: EventQuery, wanted: readonly Wanted[]) {
+    this.#at = snapshot;
+    this.#query = query;
+    this.#wanted = wanted;
+  }
+
+  /** The newest, one more than the page takes where there are. */
+  places(): Place[] {
+    const most = this.#query.limit + 1;
+    let found = this.#newest().sort(newestFirst).slice(0, most);
+    for (const [first, , maxAt] of this.#segments()) {
+      const oldest = found[most - 1];
+      if (oldest && oldest[0] > maxAt) break;
+      const more = this.#inSegment(first);
+      if (more.length > 0) found = [...found, ...more].sort(newestFirst).slice(0, most);
+    }
+    return found;
+  }
+
+  #segments(): [first: number, minAt: number, maxAt: number][] {
+    const [from, to] = bounds(this.#query);
+    const sql = 'SELECT first, minAt, maxAt FROM segments WHERE maxAt >= ? AND minAt < ? ORDER BY maxAt DESC';
+    return arrays(this.#at.db, sql, from, to) as [number, number, number][];
+  }
+
+  /** Among those not rolled up yet. */
+  #newest(): Place[] {
+    const conditions = this.#wanted.map(([kind]) =>
+      kind === 0
+        ? 'host = (SELECT id FROM hosts WHERE name = ?)'
+        : `${KINDS[kind]} = ${kind === 3 ? 'CAST(? AS INTEGER)' : '?'}`,
+    );
+    const sql = `SELECT at, id FROM events NOT INDEXED WHERE id > ? AND ${INSIDE} AND ${conditions.join(' AND ')}`;
+    const values = this.#wanted.map(([, value]) => value);
+    return arrays(this.#at.db, sql, this.#at.rolledTo, ...bounds(this.#query), ...values) as Place[];
+  }
+
+  #inSegment(segment: number): Place[] {
+    const posting = this.#at.db.prepare('SELECT ids FROM postings WHERE segment = ? AND kind = ? AND value = ?');
+    const lists: number[][] = [];
+    for (const [kind, value] of this.#wanted) {
+      const row = posting.get(segment, kind, value) as { ids: Uint8Array } | undefined;
+      if (!row) return [];
+      lists.push(unpackIds(row.ids, segment));
+    }
+    const sql = `SELECT at, id FROM events NOT INDEXED WHERE id IN (SELECT value FROM json_each(?)) AND ${INSIDE}`;
+    return arrays(this.#at.db, sql, JSON.stringify(inAll(lists)), ...bounds(this.#query)) as Place[];
+  }
+}

@@ -1,0 +1,56 @@
+/** Spans of time, and the whole minutes, hours and days they are made of. Pure. */
+
+/** Unix milliseconds, `from` inside, `to` outside; either may be infinite. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 3_600_000;
+export const DAY_MS = 86_400_000;
+/** The one bucket that holds everything; it begins at 0. */
+export const EVER = 0;
+
+export const ALWAYS: Span = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
+
+/** The start of the bucket that a time is in. */
+export const floorTo = (at: number, step: number): number => (step === EVER ? 0 : Math.floor(at / step) * step);
+/** The first start of a bucket that is not before a time. */
+export const ceilTo = (at: number, step: number): number => Math.ceil(at / step) * step;
+
+/** A run of whole buckets of one size. */
+export interface Run extends Span {
+  readonly step: number;
+}
+
+/** A span cut into as few runs of whole buckets as there can be, and the `edges` too small for the finest. */
+export interface Cut {
+  readonly runs: readonly Run[];
+  readonly edges: readonly Span[];
+}
+
+/** Cuts a span; `steps` are bucket sizes in milliseconds, coarsest first, each a multiple of the next. */
+export function cut(span: Span, steps: readonly number[]): Cut {
+  const [step, ...finer] = steps;
+  if (!(span.from < span.to)) return { runs: [], edges: [] };
+  if (step === undefined) return { runs: [], edges: [span] };
+  const from = ceilTo(span.from, step);
+  const to = floorTo(span.to, step);
+  if (!(from < to)) return cut(span, finer);
+  const before = cut({ from: span.from, to: from }, finer);
+  const after = cut({ from: to, to: span.to }, finer);
+  return {
+    runs: [...before.runs, { step, from, to }, ...after.runs],
+    edges: [...before.edges, ...after.edges],
+  };
+}
+
+/**
+ * A span where everything before `horizon` can only be had in buckets of `step`: such a bucket counts where it begins.
+ * So neighbouring spans still share nothing and leave nothing out.
+ */
+export function coarsened(span: Span, step: number, horizon: number): Span {
+  const moved = (at: number): number => (at < horizon ? Math.min(ceilTo(at, step), horizon) : at);
+  return { from: moved(span.from), to: moved(span.to) };
+}

@@ -1,0 +1,20 @@
+/** The API's description: OpenAPI as JSON and as a page, all of it from this machine. */
+import fastifySwagger from '@fastify/swagger';
+import fastifySwaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import manifest from '../../package.json' with { type: 'json' };
+
+/** Shows the routes that are registered after it at `/api/docs`, and as JSON at `/api/docs/json`. */
+export async function apiDocs(app: FastifyInstance): Promise<void> {
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.0.3',
+      info: {
+        title: 'Asgard',
+        description: 'Who tries to log in over SSH. Times are ISO 8601 in UTC; errors are {"error","message"}.',
+        version: manifest.version,
+      },
+    },
+  });
+  await app.register(fastifySwaggerUi, { routePrefix: '/api/docs', uiConfig: { docExpansion: 'list' } });
+}

@@ -1,0 +1,166 @@
+/** The API's answers and parameters as JSON schema: what fastify writes answers by, and what /api/docs shows. Pure. */
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const text: Schema = { type: 'string' };
+const number: Schema = { type: 'integer' };
+const time: Schema = { type: 'string', description: 'ISO 8601 in UTC' };
+const flag: Schema = { type: 'boolean' };
+const orNull = (schema: Schema): Schema => ({ ...schema, nullable: true });
+const list = (items: Schema): Schema => ({ type: 'array', items });
+/** An object with these properties, all of them there. */
+export const object = (properties: Readonly<Record<string, Schema>>): Schema => ({
+  type: 'object',
+  required: Object.keys(properties),
+  properties,
+});
+
+const counts = { attempts: number, accepted: number, failed: number, probes: number };
+const next = orNull({ type: 'string', description: 'The cursor of the next page, null on the last' });
+const origin = orNull(object({ country: orNull(text), network: orNull(text) }));
+
+const event = object({
+  id: number,
+  at: time,
+  storedAt: time,
+  agent: text,
+  host: text,
+  outcome: { type: 'string', enum: ['accepted', 'failed', 'probe'] },
+  method: orNull(text),
+  user: orNull(text),
+  invalidUser: orNull(flag),
+  ip: orNull(text),
+  port: orNull(number),
+  key: orNull(text),
+  reason: orNull(text),
+});
+const withOrigin = (schema: Schema): Schema => ({
+  ...schema,
+  properties: {
+    ...(schema['properties'] as object),
+    origin: { ...origin, description: 'Where the source is; only with ALPHASERVER_GEOIP' },
+  },
+});
+
+const alert: Schema = {
+  ...object({
+    id: text,
+    rule: text,
+    severity: { type: 'string', enum: ['critical', 'warning', 'notice'] },
+    host: orNull(text),
+    source: orNull(text),
+    user: orNull(text),
+    openedAt: time,
+    lastAt: time,
+    closedAt: orNull(time),
+    count: number,
+    summary: text,
+    evidence: list(number),
+  }),
+  additionalProperties: true,
+};
+
+const ledger = {
+  sent: number,
+  stored: number,
+  repeats: number,
+  gaps: number,
+  waiting: number,
+  declaredLost: number,
+  linesRead: number,
+  linesUnknown: number,
+  linesForged: number,
+};
+const rank = { ...counts, firstSeen: time, lastSeen: time };
+const error: Schema = {
+  type: 'integer',
+  description: 'Each count may be too low by this many at most; 0 while all values are kept',
+};
+
+/** The answers. */
+export const ANSWERS = {
+  hosts: object({
+    hosts: list(object({ host: text, connected: flag, state: text, firstSeen: time, lastSeen: time, ...counts })),
+    next,
+  }),
+  events: object({ events: list(withOrigin(event)), next }),
+  summary: object({
+    state: { type: 'string', enum: ['quiet', 'attack', 'breach'] },
+    because: list(alert),
+    ...counts,
+    hosts: number,
+    sources: number,
+    users: number,
+  }),
+  timeline: object({
+    step: { type: 'integer', description: 'Seconds' },
+    points: list(object({ at: time, accepted: number, failed: number, probes: number })),
+  }),
+  topHosts: object({ hosts: list(object({ host: text, ...rank })), error }),
+  topSources: object({
+    sources: list(withOrigin(object({ ip: text, ...rank, hosts: number, users: number }))),
+    error,
+  }),
+  topUsers: object({ users: list(object({ user: text, ...rank })), error }),
+  alerts: object({ alerts: list(alert), next }),
+  ledger: object({
+    agents: list(object({ agent: text, host: text, connected: flag, state: text, lastSeq: number, ...ledger })),
+    totals: object({ agents: number, ...ledger }),
+    next,
+  }),
+  unknown: object({
+    shapes: list(
+      object({
+        shape: text,
+        count: number,
+        agents: number,
+        hosts: list(text),
+        sample: text,
+        firstAt: orNull(time),
+        lastAt: orNull(time),
+      }),
+    ),
+  }),
+  gaps: object({
+    gaps: list(
+      object({
+        agent: text,
+        host: text,
+        id: number,
+        at: time,
+        kind: text,
+        text,
+        bytes: orNull(number),
+        lines: orNull(number),
+      }),
+    ),
+    next,
+  }),
+} as const;
+
+const FAULT = object({ error: text, message: text });
+
+/** Every parameter there is; a route names those it takes. */
+const PARAMETERS = {
+  since: { type: 'string', description: 'From here on: ISO 8601, or a span back from now such as 15m, 24h, 7d' },
+  until: { type: 'string', description: 'Up to here, itself left out: as since' },
+  limit: { type: 'integer', minimum: 1, maximum: 1_000, default: 100 },
+  cursor: { type: 'string', description: "An earlier answer's next" },
+  host: { type: 'string', description: 'Only this host' },
+  ip: { type: 'string', description: 'Only this source address' },
+  user: { type: 'string', description: 'Only this user name' },
+  outcome: { type: 'string', enum: ['accepted', 'failed', 'probe'] },
+  method: { type: 'string', description: 'Only this authentication method, such as password' },
+  step: { type: 'string', enum: ['60s', '1h', '1d'] },
+  open: { type: 'boolean', description: 'Only open alerts, or only closed ones' },
+} as const;
+export type ParameterName = keyof typeof PARAMETERS;
+
+/** A route's schema: what it does in a sentence, the parameters it takes, what it answers. */
+export function route(summary: string, names: readonly ParameterName[], answer: Schema): { schema: Schema } {
+  const querystring = {
+    type: 'object',
+    properties: Object.fromEntries(names.map((name) => [name, PARAMETERS[name]])),
+  };
+  return { schema: { summary, querystring, response: { 200: answer, 400: FAULT } } };
+}

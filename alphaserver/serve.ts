@@ -6,6 +6,7 @@ import { Listener } from './listener.ts';
 import { openStore } from './store/sqlite.ts';
 import { Tokens } from './tokens.ts';
 import { Live } from './web/live.ts';
+import { originsFrom } from './web/origin.ts';
 import { startWeb } from './web/server.ts';
 
 /** A running server. */
@@ -20,7 +21,10 @@ export interface Serving {
 
 /** Starts a server. Rejects with one sentence when the store cannot be opened or an address is taken. */
 export async function serve(config: ServerConfig, log: Logger): Promise<Serving> {
-  const store = openStore(config.dataFolder);
+  const store = openStore(config.dataFolder, {
+    retentionMs: config.retentionMs,
+    failed: (what, error) => log.warn(`${what}, tried again later: ${error instanceof Error ? error.message : error}`),
+  });
   const ingest = new Ingest({ store, log, now: Date.now });
   const tokens = new Tokens(config.dataFolder);
   const listener = new Listener({
@@ -44,6 +48,7 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
           password: config.httpPassword,
           views,
           live,
+          originOf: originsFrom(config.geoipFile, log),
           ready: () => (stopping ? 'shutting down' : ingest.fault),
           log,
           now: Date.now,

@@ -61,6 +61,8 @@ export class Uplink {
   #look: NodeJS.Timeout | null = null;
   #stopping = false;
   #complained = '';
+  /** Whether anybody was told why this connection is no good. */
+  #explained = false;
   #onAck: () => void = () => {};
 
   constructor(options: UplinkOptions) {
@@ -125,6 +127,7 @@ export class Uplink {
     this.#turn += 1;
     this.#socket = socket;
     this.#welcomed = false;
+    this.#explained = false;
     this.#heardMs = this.#connectedMs = this.#options.now();
     const framer = new LineFramer(LINE_LIMIT_BYTES);
     socket.setNoDelay(true);
@@ -186,6 +189,7 @@ export class Uplink {
       // A new id is a new agent: say hello again, on a new connection.
       socket.end(encode({ type: 'quit' }));
       this.#tries = 0;
+      this.#explained = true;
       return;
     }
     log.info(`Connected to ${name}`);
@@ -202,6 +206,10 @@ export class Uplink {
     if (socket !== this.#socket) return;
     const { now, chance, log } = this.#options;
     if (this.#welcomed && !this.#stopping) log.warn(`Connection to ${name} closed`);
+    if (!this.#welcomed && !this.#stopping && !this.#explained)
+      this.#complain(
+        `${name} closed the connection without a welcome: is it an alphaserver, and is it tcp:// or tls:// there?`,
+      );
     if (this.#welcomed && now() - this.#connectedMs > GOOD_AFTER_MS) this.#tries = 0;
     this.#socket = null;
     this.#welcomed = false;
@@ -215,6 +223,7 @@ export class Uplink {
   #complain(text: string): void {
     if (text !== this.#complained) this.#options.log.warn(`${text}; trying again`);
     this.#complained = text;
+    this.#explained = true;
   }
 
   #check(): void {

@@ -1,0 +1,89 @@
+/** What people are still to be told, channel by channel, in the store until it is delivered. */
+import type { Incident } from './rules/incident.ts';
+import type { NoticeKind } from './rules/routing.ts';
+import type { Severity } from './rules/terms.ts';
+import { type Database, Marks, type Statement } from './tables.ts';
+
+/** One incident that a channel is told of. */
+export interface Notice {
+  readonly n: number;
+  readonly kind: NoticeKind;
+  readonly severity: Severity;
+  /** When it was noted, Unix milliseconds. */
+  readonly at: number;
+  readonly incident: Incident;
+}
+
+/** The most notices that wait for one channel: past it the oldest are only counted. */
+export const NOTICES_LIMIT = 10_000;
+
+interface Row {
+  readonly n: number;
+  readonly kind: NoticeKind;
+  readonly severity: Severity;
+  readonly at: number;
+  readonly body: string;
+}
+
+/** All calls belong inside a transaction of the caller: a notice is written with its incident, and leaves with its message. */
+export class Notices {
+  readonly #marks: Marks;
+  readonly #add: Statement;
+  readonly #count: Statement;
+  readonly #list: Statement;
+  readonly #drop: Statement;
+  readonly #dropOldest: Statement;
+
+  constructor(db: Database) {
+    this.#marks = new Marks(db);
+    this.#add = db.prepare(
+      'INSERT INTO alertNotices (channel, incident, kind, severity, at, body) VALUES (?, ?, ?, ?, ?, ?)',
+    );
+    const severities = '(severity = ? OR severity = ? OR severity = ?)';
+    this.#count = db.prepare(`SELECT count(*) AS n FROM alertNotices WHERE channel = ? AND ${severities}`);
+    this.#list = db.prepare(
+      `SELECT n, kind, severity, at, body FROM alertNotices WHERE channel = ? AND ${severities} ORDER BY n LIMIT ?`,
+    );
+    this.#drop = db.prepare(`DELETE FROM alertNotices WHERE channel = ? AND ${severities} AND n <= ?`);
+    this.#dropOldest = db.prepare(
+      'DELETE FROM alertNotices WHERE n IN (SELECT n FROM alertNotices WHERE channel = ? ORDER BY n LIMIT ?)',
+    );
+  }
+
+  /** Notes that a channel is to be told. */
+  add(channel: string, incident: Incident, kind: NoticeKind, nowMs: number): void {
+    this.#add.run(channel, incident.id, kind, incident.severity, nowMs, JSON.stringify(incident));
+    const over = this.waiting(channel) - NOTICES_LIMIT;
+    if (over <= 0) return;
+    this.#dropOldest.run(channel, over);
+    this.#marks.set(`dropped:${channel}`, this.dropped(channel) + over);
+  }
+
+  /** How many were let go to keep the bound since the last message. */
+  dropped(channel: string): number {
+    return this.#marks.get(`dropped:${channel}`) ?? 0;
+  }
+
+  /** How many wait for a channel, of these severities. */
+  waiting(channel: string, severities: readonly Severity[] = ['notice', 'warning', 'critical']): number {
+    return (this.#count.get(channel, ...three(severities)) as { n: number }).n;
+  }
+
+  /** The oldest that wait for a channel, of these severities. */
+  oldest(channel: string, severities: readonly Severity[], limit: number): Notice[] {
+    const rows = this.#list.all(channel, ...three(severities), limit) as Row[];
+    return rows.map(({ body, ...rest }) => ({ ...rest, incident: JSON.parse(body) as Incident }));
+  }
+
+  /** Takes off those of a channel and these severities up to the number `n`: a message stands for them, and for those dropped. */
+  settle(channel: string, severities: readonly Severity[], n: number): void {
+    this.#drop.run(channel, ...three(severities), n);
+    if (this.dropped(channel) > 0) this.#marks.set(`dropped:${channel}`, 0);
+  }
+}
+
+/** Three values for the statements' three places. */
+function three(severities: readonly Severity[]): [string, string, string] {
+  const [a = '', b = a, c = b] = severities;
+  return [a, b, c];
+}

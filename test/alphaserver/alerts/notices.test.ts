@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
+import test from 'node:test';
+import { NOTICES_LIMIT, Notices } from '../../../alphaserver/alerts/notices.ts';
+import { makeTables } from '../../../alphaserver/alerts/tables.ts';
+import { incident } from './incidents.ts';
+
+function notices(): Notices {
+  const db = new DatabaseSync(':memory:');
+  makeTables(db);
+  return new Notices(db);
+}
+
+test('a channel gets what waits for it, oldest first, of the severities asked for', () => {
+  const queue = notices();
+  queue.add('chat', incident({ id: 'a', severity: 'warning' }), 'opened', 1);
+  queue.add('chat', incident({ id: 'b', severity: 'critical' }), 'opened', 2);
+  queue.add('mail', incident({ id: 'c' }), 'opened', 3);
+  queue.add('chat', incident({ id: 'a', severity: 'warning' }), 'resolved', 4);
+  const ids = (severities: ('notice' | 'warning' | 'critical')[]) =>
+    queue.oldest('chat', severities, 10).map(({ kind, incident: { id } }) => `${kind} ${id}`);
+  assert.deepEqual(ids(['notice', 'warning', 'critical']), ['opened a', 'opened b', 'resolved a']);
+  assert.deepEqual(ids(['critical']), ['opened b']);
+  assert.equal(queue.waiting('chat', ['warning']), 2);
+  queue.settle('chat', ['critical'], 4);
+  assert.deepEqual(ids(['notice', 'warning', 'critical']), ['opened a', 'resolved a']);
+  assert.equal(queue.waiting('mail'), 1);
+});
+
+test('past the bound the oldest are only counted, until a message has told how many', () => {
+  const queue = notices();
+  for (let i = 1; i <= NOTICES_LIMIT + 3; i += 1) queue.add('chat', incident({ id: `i${i}` }), 'opened', i);
+  assert.equal(queue.waiting('chat'), NOTICES_LIMIT);
+  assert.equal(queue.dropped('chat'), 3);
+  const [oldest] = queue.oldest('chat', ['warning'], 1);
+  assert.equal(oldest?.incident.id, 'i4');
+  queue.settle('chat', ['warning'], oldest?.n ?? 0);
+  assert.equal(queue.dropped('chat'), 0);
+});

@@ -1,7 +1,7 @@
 /** `alphaclient explain LINE`: which rule knows a log line, what it says, and which event it makes, or why none. */
 
 import type { Readable } from 'node:stream';
-import { printable } from './printable.ts';
+import { printable } from '../service/printable.ts';
 import type { CommandStreams } from './scan.ts';
 import { scanLine } from './scan-lines.ts';
 import type { Fact } from './sshd/fact.ts';

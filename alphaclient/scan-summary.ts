@@ -2,9 +2,10 @@
 
 import type { Writable } from 'node:stream';
 import type { Outcome } from '../protocol/event.ts';
-import { printable } from './printable.ts';
+import { type Paper, paperOf } from '../service/paper.ts';
+import { printable } from '../service/printable.ts';
+import { grouped, table } from '../service/table.ts';
 import type { Reader, Sighting, UnknownShape } from './sshd/reader.ts';
-import { grouped, type Paper, table } from './table.ts';
 import { Tally } from './tally.ts';
 
 const TOP = 10;
@@ -48,12 +49,9 @@ export class ScanSummary {
     this.#shapes.push(...reader.shapes());
   }
 
-  /** The summary, for this stream: its width, and colour only on a terminal that wants it (NO_COLOR). */
+  /** The summary, for this stream: its width, and colour only where it is welcome. */
   text(stream: Writable): string {
-    const terminal = stream as Partial<NodeJS.WriteStream>;
-    const { columns, isTTY } = terminal;
-    const colour = isTTY === true && terminal.hasColors?.() === true;
-    const paper: Paper = { columns: isTTY === true ? columns : undefined, colour };
+    const paper = paperOf(stream);
     const { accepted, failed, probe } = this.#outcomes;
     const parts = [
       `${grouped(accepted + failed)} attempts, ${grouped(probe)} probes in ${grouped(this.#lines)} lines${this.#span()}\n`,
@@ -87,7 +85,8 @@ export class ScanSummary {
       {
         title: tally.size > TOP ? `${title} (${TOP} of ${grouped(tally.size)}${tally.full ? ' and more' : ''})` : title,
       },
-      ...['attempts', 'accepted', 'failed', 'probes'].map((name) => ({ title: name, number: true })),
+      // Where the line is short: attempts are the sum of the two beside them.
+      ...['attempts', 'accepted', 'failed', 'probes'].map((name, i) => ({ title: name, number: true, spare: 4 - i })),
     ];
     return table(
       columns,

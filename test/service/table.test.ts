@@ -1,0 +1,66 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { it } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { paperOf } from '../../service/paper.ts';
+import { printable } from '../../service/printable.ts';
+import { table } from '../../service/table.ts';
+
+const COLUMNS = [{ title: 'user' }, { title: 'attempts', number: true }];
+
+it('a table fits a narrow terminal, and is as wide as it must be for a pipe', () => {
+  const rows = [
+    ['a'.repeat(50), 1_234_567],
+    ['bob', 2],
+  ];
+  for (const columns of [40, 60])
+    for (const line of table(COLUMNS, rows, { columns, colour: false }).split('\n')) ok(line.length <= columns, line);
+  match(table(COLUMNS, rows, { columns: undefined, colour: false }), /^a{50} +1,234,567$/m);
+});
+
+it('without colour there is not one escape sequence in it', () => {
+  ok(!table(COLUMNS, [['\u001b[31mx', 1]], { columns: 80, colour: false }).includes('\u001b'));
+});
+
+it('text of others moves no cursor, hides nothing, turns nothing around', () => {
+  equal(printable('a\u001b[2J\u202e\u0007\u200bé用'), 'a\\x1b[2J\\u{202e}\\x07\\u{200b}é用');
+  equal(printable('x'.repeat(100), 10), `${'x'.repeat(9)}…`);
+});
+
+it('columns that may be spared go before the line is too long, and text columns keep something to read', () => {
+  const columns = [
+    { title: 'host' },
+    { title: 'state', spare: 1 },
+    { title: 'attempts', number: true },
+    { title: 'last heard of', spare: 2 },
+  ];
+  const rows = [['h'.repeat(30), 's'.repeat(30), 12_345, '2026-11-24 12:00']];
+  const titles = (width: number) =>
+    table(columns, rows, { columns: width, colour: false }).split('\n')[0]?.split(/ {2,}/);
+  deepEqual(titles(200), ['host', 'state', 'attempts', 'last heard of']);
+  deepEqual(titles(40), ['host', 'state', 'attempts', 'last hea…']);
+  deepEqual(titles(20), ['host', 'state', 'attempts', 'last hea…'], 'below 40 it is cut on the right');
+  const wide = [...columns.slice(0, 3), { title: 'a number', number: true }, { title: 'last heard of', spare: 2 }];
+  const six = [['h'.repeat(30), 's'.repeat(30), 12_345, 7, '2026-11-24 12:00']];
+  const [head = '', row = ''] = table(wide, six, { columns: 40, colour: false }).split('\n');
+  deepEqual(head.split(/ {2,}/), ['host', 'state', 'attempts', 'a number']);
+  match(row, /^h+… {2}s+… {4}12,345 {9}7$/);
+  ok(row.length <= 40);
+});
+
+it('colour is in the titles alone, and takes no room', () => {
+  const rows = [['bob', 2]];
+  const coloured = table(COLUMNS, rows, { columns: 80, colour: true });
+  ok(coloured.startsWith('\u001b[1muser'));
+  equal(stripVTControlCharacters(coloured), table(COLUMNS, rows, { columns: 80, colour: false }));
+});
+
+it('COLUMNS goes before the terminal’s own width, gives one to a pipe, and is left alone where it is none', () => {
+  const pipe = new PassThrough();
+  const terminal = Object.assign(new PassThrough(), { isTTY: true, columns: 132 });
+  equal(paperOf(pipe).columns, undefined);
+  equal(paperOf(terminal).columns, 132);
+  equal(paperOf(terminal, '80').columns, 80);
+  equal(paperOf(pipe, '80').columns, 80);
+  for (const wrong of ['', '0', '-1', 'wide', '1e9']) equal(paperOf(terminal, wrong).columns, 132, wrong);
+});

@@ -4,8 +4,10 @@ import { type AgentBatch, type Appended, type Store, StoreError } from './store/
 
 /** The most events one commit takes: enough to make its fsync cheap, few enough that nobody waits long behind it. */
 export const COMMIT_LIMIT_EVENTS = 8_192;
-/** How many events may wait for a commit before sessions stop reading their sockets. */
+/** How many events may wait for a commit before sessions stop reading their sockets; they go on once half of it is stored. */
 export const WAITING_LIMIT_EVENTS = 65_536;
+/** What one shape or gap of a ping counts as, in events: some 500 bytes. */
+const TOLD_WEIGHT_EVENTS = 4;
 /** How long to wait before a failed commit is tried again. */
 const RETRY_MS = 1_000;
 
@@ -17,6 +19,11 @@ interface Waiting {
 
 /** Hears of stored events after their commit, in the order they were stored. Must not throw. */
 export type Watcher = (stored: readonly Appended[]) => void;
+
+/** How much a batch takes of what may wait, in events. Never 0: what an agent says without events is bounded too. */
+export function weightOf({ events, told }: AgentBatch): number {
+  return 1 + events.length + (told ? (told.shapes.length + told.gaps.length) * TOLD_WEIGHT_EVENTS : 0);
+}
 
 export interface IngestOptions {
   readonly store: Store;
@@ -32,6 +39,8 @@ export class Ingest {
   readonly #watchers: Watcher[] = [];
   #queue: Waiting[] = [];
   #waitingEvents = 0;
+  #full = false;
+  #onFull: (full: boolean) => void = () => {};
   #running = false;
   #fault: string | null = null;
   #retry: NodeJS.Timeout | null = null;
@@ -51,7 +60,20 @@ export class Ingest {
 
   /** True while so much waits for the disk that nobody should read more from the network. */
   get full(): boolean {
-    return this.#waitingEvents >= WAITING_LIMIT_EVENTS;
+    return this.#full;
+  }
+
+  /** Sets who is told at once when `full` changes. */
+  onFull(told: (full: boolean) => void): void {
+    this.#onFull = told;
+  }
+
+  #weigh(events: number): void {
+    this.#waitingEvents += events;
+    const full = this.#waitingEvents >= (this.#full ? WAITING_LIMIT_EVENTS / 2 : WAITING_LIMIT_EVENTS);
+    if (full === this.#full) return;
+    this.#full = full;
+    this.#onFull(full);
   }
 
   /** Why nothing can be stored at the moment, or null. */
@@ -67,7 +89,7 @@ export class Ingest {
     if (this.#closed) return Promise.reject(new Error('the server is closing'));
     return new Promise((done, failed) => {
       this.#queue.push({ batch, done, failed });
-      this.#waitingEvents += batch.events.length;
+      this.#weigh(weightOf(batch));
       this.#schedule();
     });
   }
@@ -91,8 +113,8 @@ export class Ingest {
     let events = 0;
     let count = 0;
     for (const { batch } of this.#queue) {
-      if (count > 0 && events + batch.events.length > COMMIT_LIMIT_EVENTS) break;
-      events += batch.events.length;
+      if (count > 0 && events + weightOf(batch) > COMMIT_LIMIT_EVENTS) break;
+      events += weightOf(batch);
       count += 1;
     }
     return this.#queue.slice(0, count);
@@ -106,7 +128,7 @@ export class Ingest {
         this.#now(),
       );
       this.#queue = this.#queue.slice(taken.length);
-      for (const { batch } of taken) this.#waitingEvents -= batch.events.length;
+      this.#weigh(-taken.reduce((sum, { batch }) => sum + weightOf(batch), 0));
       this.#recovered();
       this.#tell(taken, appended);
     } catch (error) {
@@ -119,15 +141,15 @@ export class Ingest {
 
   #tell(taken: readonly Waiting[], appended: readonly Appended[]): void {
     const totals = new Map<string, number>();
-    for (const [i, one] of appended.entries()) {
-      const { agent, host } = (taken[i] as Waiting).batch;
-      if (one.missing > 0) this.#log.warn(`Gap: ${one.missing} events of agent ${agent} on ${host} never came`);
+    for (const one of appended) {
+      for (const { host, agent, text } of one.gaps) this.#log.error(`Gap: ${text} (host ${host}, agent ${agent})`);
       for (const total of one.totals) totals.set(total.host, total.attempts);
     }
     for (const [host, attempts] of totals)
       this.#log.info(`Processed result: ${host} had ${attempts} attempt of ssh session`, { host, attempts });
     for (const [i, one] of appended.entries()) (taken[i] as Waiting).done(one);
-    if (appended.some((one) => one.stored > 0)) for (const watcher of this.#watchers) watcher(appended);
+    if (appended.some((one) => one.stored + one.gaps.length > 0))
+      for (const watcher of this.#watchers) watcher(appended);
   }
 
   #failed(error: unknown): void {

@@ -7,7 +7,6 @@ import type { Logger } from '../service/logger.ts';
 import type { Address } from '../service/settings.ts';
 import type { Ingest } from './ingest.ts';
 import { type Gate, Session } from './session.ts';
-import type { Store } from './store/store.ts';
 
 /** The most connections at once; more are told `busy`. A session without traffic holds a few KiB. */
 export const SESSIONS_LIMIT = 100_000;
@@ -24,7 +23,6 @@ export interface ListenerOptions {
   /** True when this hello may be served. */
   readonly admits: (hello: Hello) => boolean;
   readonly ingest: Ingest;
-  readonly store: Store;
   readonly log: Logger;
   readonly now: () => number;
   readonly sessionsLimit?: number;
@@ -63,6 +61,10 @@ export class Listener implements Gate {
       );
       this.#server.on('tlsClientError', (error: Error) => log.warn(`TLS handshake failed: ${error.message}`));
     } else this.#server = createServer({ noDelay: true }, accept);
+    // All at once: a thousand that each read one more piece would be too much already.
+    options.ingest.onFull(() => {
+      for (const session of this.#sessions) session.flow();
+    });
     log.info('Socket created');
   }
 
@@ -123,12 +125,12 @@ export class Listener implements Gate {
   }
 
   #accept(socket: Socket): void {
-    const { ingest, store, log, now, sessionsLimit = SESSIONS_LIMIT } = this.#options;
+    const { ingest, log, now, sessionsLimit = SESSIONS_LIMIT } = this.#options;
     const peer = nameOf(socket);
     log.info(`Received connection from ${peer}`);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const session = new Session({ stream: socket, peer, ingest, store, gate: this, log, now });
+    const session = new Session({ stream: socket, peer, ingest, gate: this, log, now });
     this.#sessions.add(session);
     socket.on('close', () => this.#sessions.delete(session));
     if (this.#sessions.size > sessionsLimit) session.refuse('busy', 'too many connections');

@@ -32,7 +32,6 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
     tls: config.tls,
     admits: (hello) => config.anonymous || tokens.admits(hello.token),
     ingest,
-    store,
     log,
     now: Date.now,
   });

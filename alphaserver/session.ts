@@ -8,14 +8,15 @@ import {
   HELLO_TIMEOUT_MS,
   type Hello,
   LINE_LIMIT_BYTES,
+  PING_EVERY_MS,
   PROTOCOL_VERSION,
   readAgentMessage,
   type ServerMessage,
   SILENCE_LIMIT_MS,
 } from '../protocol/messages.ts';
 import type { Logger } from '../service/logger.ts';
-import type { Ingest } from './ingest.ts';
-import type { SequencedEvent, Store } from './store/store.ts';
+import { type Ingest, weightOf } from './ingest.ts';
+import type { AgentTold, SequencedEvent } from './store/store.ts';
 
 /** Events of one session that may wait for the store before its socket is no longer read. */
 const UNSTORED_LIMIT_EVENTS = 8_192;
@@ -38,7 +39,6 @@ export interface SessionOptions {
   /** `IP:PORT`, for people. */
   readonly peer: string;
   readonly ingest: Ingest;
-  readonly store: Store;
   readonly gate: Gate;
   readonly log: Logger;
   readonly now: () => number;
@@ -54,6 +54,7 @@ export class Session {
   #heardMs: number;
   #gathered: SequencedEvent[] = [];
   #unstored = 0;
+  #ponged = 0;
   #ending = false;
   #draining = false;
 
@@ -63,7 +64,7 @@ export class Session {
     this.#openedMs = this.#heardMs = options.now();
     const { stream, log } = options;
     stream.on('data', (chunk: Uint8Array) => this.#read(chunk));
-    stream.on('drain', () => this.#flow());
+    stream.on('drain', () => this.flow());
     stream.on('error', (error: Error) => log.debug(`Connection ${this.peer}: ${error.message}`));
     stream.on('close', () => {
       this.#ending = true;
@@ -85,8 +86,16 @@ export class Session {
       return;
     }
     if (!this.#options.gate.admits(this.#hello)) this.refuse('unauthorized', 'the token is not valid');
-    else if (this.#options.stream.isPaused()) this.#flow();
+    else if (this.#options.stream.isPaused()) this.#wait(nowMs);
     else if (nowMs - this.#heardMs > SILENCE_LIMIT_MS) this.refuse('timeout', 'nothing was heard for too long');
+  }
+
+  /** An agent that is not read from cannot ping: it is told that somebody is here, or it would go and come again and again. */
+  #wait(nowMs: number): void {
+    this.flow();
+    if (!this.#options.stream.isPaused() || Math.abs(nowMs - this.#ponged) < PING_EVERY_MS) return;
+    this.#ponged = nowMs;
+    this.#send({ type: 'pong' });
   }
 
   /** Tells the peer why and closes. What it sent before is stored all the same. [P10] */
@@ -125,7 +134,7 @@ export class Session {
       }
     }
     this.#flush();
-    this.#flow();
+    this.flow();
   }
 
   #take(line: string): void {
@@ -145,7 +154,8 @@ export class Session {
         break;
       case 'ping':
         this.#send({ type: 'pong' });
-        this.#told(message);
+        this.#flush();
+        this.#submit({ events: [], told: message });
         break;
       case 'quit':
         this.#quit();
@@ -174,20 +184,27 @@ export class Session {
   #helloFault(hello: Hello): [ErrorCode, string] | null {
     if (this.#hello) return ['bad_message', 'hello may come once'];
     if (hello.version !== PROTOCOL_VERSION) return ['version', `this server speaks version ${PROTOCOL_VERSION}`];
-    return this.#options.gate.admits(hello) ? null : ['unauthorized', 'the token is not valid'];
+    if (!this.#options.gate.admits(hello)) return ['unauthorized', 'the token is not valid'];
+    // Its welcome could only wait, behind those of all who come back meanwhile.
+    return this.#options.ingest.fault === null ? null : ['busy', this.#options.ingest.fault];
   }
 
   #flush(): void {
-    const hello = this.#hello;
-    if (!hello || this.#gathered.length === 0) return;
+    if (this.#gathered.length === 0) return;
     const events = this.#gathered;
     this.#gathered = [];
-    this.#unstored += events.length;
-    this.#options.ingest.submit({ agent: hello.agent, host: hello.host, events }).then(
+    this.#submit({ events });
+  }
+
+  #submit(what: { readonly events: readonly SequencedEvent[]; readonly told?: AgentTold }): void {
+    const hello = this.#hello as Hello;
+    const batch = { agent: hello.agent, host: hello.host, ...what };
+    this.#unstored += weightOf(batch);
+    this.#options.ingest.submit(batch).then(
       ({ lastSeq }) => {
-        this.#unstored -= events.length;
-        if (!this.#ending) this.#send({ type: 'ack', seq: lastSeq });
-        this.#flow();
+        this.#unstored -= weightOf(batch);
+        if (!this.#ending && batch.events.length > 0) this.#send({ type: 'ack', seq: lastSeq });
+        this.flow();
       },
       () => this.end(),
     );
@@ -204,17 +221,8 @@ export class Session {
     this.#options.ingest.submit({ agent: hello.agent, host: hello.host, events: [] }).then(said, said);
   }
 
-  #told(message: AgentMessage & { type: 'ping' }): void {
-    const { hello } = this;
-    if (!hello || (!message.report && message.shapes.length === 0 && message.gaps.length === 0)) return;
-    const { report, shapes, gaps } = message;
-    this.#options.store
-      .report(hello.agent, hello.host, { report, shapes, gaps }, this.#options.now())
-      .catch((error: unknown) => this.#options.log.debug(`Report of ${hello.host} not kept: ${String(error)}`));
-  }
-
   /** Reads on, or stops reading, by how much waits for the store and for the peer. */
-  #flow(): void {
+  flow(): void {
     const { stream, ingest } = this.#options;
     if (this.#ending || this.#draining) return;
     const wait = this.#unstored >= UNSTORED_LIMIT_EVENTS || stream.writableLength > UNREAD_LIMIT_BYTES || ingest.full;

@@ -1,10 +1,8 @@
 /** The store's views: what the reading thread answers, joined with who is connected now. */
-import type { HostView, LedgerView, Views } from '../web/views.ts';
-import { type HostFacts, type LedgerFacts, reportOf } from './reading/fleet.ts';
+import { accountOf, stateOf } from '../ledger.ts';
+import type { HostView, Views } from '../web/views.ts';
+import { type HostFacts, reportOf } from './reading/fleet.ts';
 import type { ReadingThread } from './reading/thread.ts';
-
-/** An agent that said nothing for this long is silent. Contract section 6, rule `agent-silent`. */
-export const SILENT_AFTER_MS = 90_000;
 
 export interface ReadingOptions {
   readonly thread: ReadingThread;
@@ -34,9 +32,11 @@ export class StoreViews implements Views {
   }
 
   #host({ host, agent, firstSeen, lastSeen, accepted, failed, probes, report }: HostFacts): HostView {
+    const connected = this.#connected(agent);
     return {
       host,
-      ...this.#live(agent, lastSeen, report),
+      connected,
+      state: stateOf(reportOf(report), connected, lastSeen, this.#now()),
       firstSeen: new Date(firstSeen).toISOString(),
       lastSeen: new Date(lastSeen).toISOString(),
       attempts: accepted + failed,
@@ -46,52 +46,31 @@ export class StoreViews implements Views {
     };
   }
 
-  #live(agent: string, lastSeen: number, report: string | null): { connected: boolean; state: string } {
-    const connected = this.#connected(agent);
-    const silent = !connected && this.#now() - lastSeen >= SILENT_AFTER_MS;
-    return {
-      connected,
-      state: silent ? `silent since ${new Date(lastSeen).toISOString()}` : (reportOf(report)?.state ?? 'unknown'),
-    };
-  }
-
   async ledger(limit: number, after: number): ReturnType<Views['ledger']> {
-    const { agents, totals } = await this.#thread.ask('ledger', limit + 1, after);
+    const nowMs = this.#secondsNow();
+    const { agents, totals } = await this.#thread.ask('ledger', limit + 1, after, nowMs);
     const page = agents.slice(0, limit);
     return {
-      agents: page.map((row) => this.#account(row)),
+      agents: page.map(({ lastSeen, report, ...row }) =>
+        accountOf({ ...row, lastSeenMs: lastSeen, report: reportOf(report) }, this.#connected(row.agent), this.#now()),
+      ),
       totals,
       next: agents.length > limit ? (page.at(-1)?.id ?? null) : null,
     };
   }
 
-  #account({ agent, host, lastSeen, lastSeq, stored, repeats, gaps, report }: LedgerFacts): LedgerView {
-    const told = reportOf(report);
-    const sent = Math.max(lastSeq, told?.sentSeq ?? 0);
-    return {
-      agent,
-      host,
-      ...this.#live(agent, lastSeen, report),
-      sent,
-      stored,
-      repeats,
-      gaps,
-      waiting: sent - lastSeq,
-      lastSeq,
-      declaredLost: told?.declaredLost ?? 0,
-      linesRead: told?.linesRead ?? 0,
-      linesUnknown: told?.linesUnknown ?? 0,
-      linesForged: told?.linesForged ?? 0,
-    };
+  /** To the second, so that viewers share an answer. */
+  #secondsNow(): number {
+    return Math.floor(this.#now() / 1_000) * 1_000;
   }
 
   events: Views['events'] = (query) => this.#thread.ask('events', query);
   eventsAfter: Views['eventsAfter'] = (id, limit) => this.#thread.ask('eventsAfter', id, limit);
   summary: Views['summary'] = (span) => this.#thread.ask('summary', span);
   timeline: Views['timeline'] = (since, until, step, host) =>
-    // To the second, so that viewers share an answer; what is newer than that is in it all the same.
-    this.#thread.ask('timeline', since, until, step, host, Math.floor(this.#now() / 1_000) * 1_000);
+    // What is newer than that is in it all the same.
+    this.#thread.ask('timeline', since, until, step, host, this.#secondsNow());
   top: Views['top'] = (kind, span, limit) => this.#thread.ask('top', kind, span, limit);
   unknown: Views['unknown'] = (limit) => this.#thread.ask('unknown', limit);
-  gaps: Views['gaps'] = (limit, after) => this.#thread.ask('gaps', limit, after);
+  gaps: Views['gaps'] = (limit, before) => this.#thread.ask('gaps', limit, before);
 }

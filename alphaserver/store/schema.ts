@@ -63,6 +63,16 @@ export const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX declaredGapsByTime ON declaredGaps (at, agent, id);
   `,
+  `
+  CREATE TABLE gaps (
+    id INTEGER PRIMARY KEY, agent INTEGER NOT NULL, declared INTEGER, at TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL,
+    bytes INTEGER, lines INTEGER, events INTEGER
+  );
+  CREATE UNIQUE INDEX gapsByAgent ON gaps (agent, declared);
+  INSERT INTO gaps (agent, declared, at, kind, text, bytes, lines)
+    SELECT agent, id, at, kind, text, bytes, lines FROM declaredGaps ORDER BY at, agent, id;
+  DROP TABLE declaredGaps;
+  `,
 ];
 
 /** What `kind` counts from 0 in `postings`, and as far as KEPT goes in `tops` and `buckets`. */
@@ -87,5 +97,5 @@ export const OUTCOMES = ['accepted', 'failed', 'probe'] as const;
 
 /** Shapes kept for one agent; the ones seen least go first. */
 export const SHAPES_PER_AGENT = 500;
-/** Declared gaps kept for one agent; the oldest go first. */
+/** Gaps kept for one agent, of each kind: declared by it, and jumps in its `seq`; the oldest go first. */
 export const GAPS_PER_AGENT = 1_000;

@@ -9,8 +9,8 @@ import { type AgentRow, Registry } from './registry.ts';
 import { Retention } from './retention.ts';
 import { Roller } from './roller.ts';
 import { OUTCOMES } from './schema.ts';
-import type { AgentBatch, AgentRecord, AgentTold, Appended, Store, StoredEvent } from './store.ts';
-import { keepTold } from './told.ts';
+import type { AgentBatch, AgentRecord, Appended, Store, StoredEvent } from './store.ts';
+import { keepJump, keepTold } from './told.ts';
 import { Upkeep } from './upkeep.ts';
 
 export interface StoreOptions {
@@ -78,7 +78,7 @@ export class SqliteStore implements Store {
       const storedAt = new Date(nowMs).toISOString();
       const results = batches.map((batch): Appended => {
         const agent = draft.agent(batch.agent, batch.host);
-        const before = { stored: agent.stored, repeats: agent.repeats, gaps: agent.gaps };
+        const before = { ...agent };
         const events: StoredEvent[] = [];
         const counted = new Set<string>();
         for (const { seq, event } of batch.events) {
@@ -113,6 +113,10 @@ export class SqliteStore implements Store {
           );
           events.push({ ...event, id, agent: batch.agent, host: host.name, storedAt });
         }
+        if (batch.told?.report) {
+          agent.report = JSON.stringify(batch.told.report);
+          agent.reportedAt = nowMs;
+        }
         return {
           lastSeq: agent.lastSeq,
           stored: agent.stored - before.stored,
@@ -120,6 +124,10 @@ export class SqliteStore implements Store {
           missing: agent.gaps - before.gaps,
           totals: [...counted].map((name) => ({ host: name, attempts: draft.attempts(name) })),
           events,
+          gaps: [
+            ...keepJump(this.db, agent, before, nowMs),
+            ...(batch.told ? keepTold(this.db, agent, batch.told) : []),
+          ],
         };
       });
       draft.write();
@@ -131,21 +139,6 @@ export class SqliteStore implements Store {
     this.#commits += 1;
     this.#upkeep.committed();
     return appended;
-  }
-
-  async report(agent: string, host: string, told: AgentTold, nowMs: number): Promise<void> {
-    const draft = this.#registry.draft(nowMs);
-    this.transaction(() => {
-      const row = draft.agent(agent, host);
-      if (told.report) {
-        row.report = JSON.stringify(told.report);
-        row.reportedAt = nowMs;
-      }
-      draft.write();
-      keepTold(this.db, row.id, told);
-    });
-    draft.keep();
-    this.#commits += 1;
   }
 
   eventsAfter(id: number, limit: number): StoredEvent[] {

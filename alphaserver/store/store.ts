@@ -13,6 +13,8 @@ export interface AgentBatch {
   readonly agent: string;
   readonly host: string;
   readonly events: readonly SequencedEvent[];
+  /** What the agent says of itself; its totals only grow. */
+  readonly told?: AgentTold;
 }
 
 /** An event as it stands in the store. Ids grow with each stored event, in the order they were stored. */
@@ -22,6 +24,24 @@ export interface StoredEvent extends LoginEvent {
   readonly agent: string;
   readonly host: string;
   readonly storedAt: string;
+}
+
+/**
+ * Something that is known to be missing: part of a log that an agent could not read and declared, or, of the kind
+ * `missing-events`, events whose `seq` was jumped over. Ids grow in the order gaps were stored.
+ */
+export interface StoredGap {
+  readonly id: number;
+  readonly agent: string;
+  readonly host: string;
+  readonly at: string;
+  readonly kind: string;
+  /** What is known of it, in words. */
+  readonly text: string;
+  /** How much is missing of the log, and how many events; null where it is not known. */
+  readonly bytes: number | null;
+  readonly lines: number | null;
+  readonly events: number | null;
 }
 
 /** What became of one AgentBatch. */
@@ -38,6 +58,8 @@ export interface Appended {
   readonly totals: readonly { readonly host: string; readonly attempts: number }[];
   /** The stored events, for those who watch after the commit. */
   readonly events: readonly StoredEvent[];
+  /** Gaps that were not known before. */
+  readonly gaps: readonly StoredGap[];
 }
 
 /** An agent as the store knows it. */
@@ -76,12 +98,10 @@ export interface Store {
   /** The highest stored seq of an agent, 0 for one never seen. */
   lastSeq(agent: string): number;
   /**
-   * Stores batches of any agents in one transaction, idempotent by (agent, seq). Resolves, with one Appended a batch,
-   * after they are durable; rejects with a StoreError and then none of it is stored.
+   * Stores batches of any agents in one transaction, idempotent by (agent, seq) and by a declared gap's number. Resolves,
+   * with one Appended a batch, after they are durable; rejects with a StoreError and then none of it is stored.
    */
   append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]>;
-  /** Keeps what an agent says of itself; its totals only grow. Rejects as append does. */
-  report(agent: string, host: string, told: AgentTold, nowMs: number): Promise<void>;
   /** All agents ever seen, last seen first, at most `limit`. */
   agents(limit: number): AgentRecord[];
   /** Stored events whose id is above `id`, in that order: how those who watch catch up after a restart. */

@@ -2,21 +2,16 @@
 import type { FastifyInstance } from 'fastify';
 import { Parameters } from './parameters.ts';
 import { ANSWERS, route } from './schemas.ts';
-import type { GapCursor, Views } from './views.ts';
+import type { Views } from './views.ts';
 
 const rowIn = (text: string): number | null => (/^\d{1,15}$/.test(text) ? Number(text) : null);
-
-function gapIn(text: string): GapCursor | null {
-  const match = /^([\d:.TZ+-]{10,40})~(\d{1,15})~(\d{1,15})$/.exec(text);
-  return match ? { at: match[1] ?? '', agent: Number(match[2]), id: Number(match[3]) } : null;
-}
 
 /** The accounts of every agent, the lines that no rule knew, and the parts of logs that could not be read. */
 export function ledgerRoutes(app: FastifyInstance, { views, now }: { views: Views; now: () => number }): void {
   const paged = ['limit', 'cursor'] as const;
   app.get(
     '/api/ledger',
-    route('Each agent: sent = stored + gaps + waiting', paged, ANSWERS.ledger),
+    route('What each agent sent and what became of it: sent = stored + gaps + waiting', paged, ANSWERS.ledger),
     async (request) => {
       const given = new Parameters(request.query, now());
       given.only(paged);
@@ -30,11 +25,15 @@ export function ledgerRoutes(app: FastifyInstance, { views, now }: { views: View
     given.only(['limit']);
     return { shapes: await views.unknown(given.limit()) };
   });
-  const unread = route('Parts of logs that could not be read, newest first', paged, ANSWERS.gaps);
+  const unread = route(
+    'What is missing: parts of logs that could not be read, events that never came; newest first',
+    paged,
+    ANSWERS.gaps,
+  );
   app.get('/api/gaps', unread, async (request) => {
     const given = new Parameters(request.query, now());
     given.only(paged);
-    const { gaps, next } = await views.gaps(given.limit(), given.cursor(gapIn));
-    return { gaps, next: next && `${next.at}~${next.agent}~${next.id}` };
+    const { gaps, next } = await views.gaps(given.limit(), given.cursor(rowIn));
+    return { gaps, next: next === null ? null : String(next) };
   });
 }

@@ -55,6 +55,7 @@ export class Live {
 
   /** Hears of a commit. Each event is written out once, however many watch. */
   stored(batches: readonly Appended[]): void {
+    for (const { gaps } of batches) for (const gap of gaps) this.#tell('gap', gap);
     const events = batches.flatMap((batch) => batch.events);
     const [first, last] = [events[0], events.at(-1)];
     if (!first || !last) return;
@@ -74,7 +75,12 @@ export class Live {
 
   /** Tells everyone of an alert that opened or changed. Not repeated after a break: `GET /api/alerts` has them all. */
   alert(alert: unknown): void {
-    const text = `event: alert\ndata: ${JSON.stringify(alert)}\n\n`;
+    this.#tell('alert', alert);
+  }
+
+  /** As alerts, gaps are not repeated after a break: `GET /api/gaps` has them all. */
+  #tell(kind: 'alert' | 'gap', what: unknown): void {
+    const text = `event: ${kind}\ndata: ${JSON.stringify(what)}\n\n`;
     for (const viewer of this.#viewers) this.#write(viewer, text);
   }
 

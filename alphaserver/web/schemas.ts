@@ -105,7 +105,12 @@ export const ANSWERS = {
   alerts: object({ alerts: list(alert), next }),
   ledger: object({
     agents: list(object({ agent: text, host: text, connected: flag, state: text, lastSeq: number, ...ledger })),
-    totals: object({ agents: number, ...ledger }),
+    totals: object({
+      agents: number,
+      ...ledger,
+      behindBytes: number,
+      states: { type: 'object', additionalProperties: number },
+    }),
     next,
   }),
   unknown: object({
@@ -124,14 +129,15 @@ export const ANSWERS = {
   gaps: object({
     gaps: list(
       object({
+        id: number,
         agent: text,
         host: text,
-        id: number,
         at: time,
-        kind: text,
+        kind: { type: 'string', description: 'rotated-away, suppressed, unreadable, or missing-events' },
         text,
         bytes: orNull(number),
         lines: orNull(number),
+        events: orNull(number),
       }),
     ),
     next,

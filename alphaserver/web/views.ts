@@ -1,6 +1,6 @@
 /** What the page and the API show: the shapes of the answers, and who gives them. Times in answers are ISO 8601 in UTC. */
 import type { Outcome } from '../../protocol/event.ts';
-import type { StoredEvent } from '../store/store.ts';
+import type { StoredEvent, StoredGap } from '../store/store.ts';
 
 /** How many of each outcome; `attempts` is `accepted` and `failed` together. */
 export interface CountsView {
@@ -15,7 +15,7 @@ export interface HostView extends CountsView {
   readonly host: string;
   /** True while its agent is connected. */
   readonly connected: boolean;
-  /** What its agent last said of itself, `unknown` where it said nothing, or `silent since TIME`. */
+  /** What its agent last said of itself, `unknown` where it said nothing, or `agent silent since TIME`. */
   readonly state: string;
   readonly firstSeen: string;
   readonly lastSeen: string;
@@ -122,6 +122,10 @@ export interface LedgerView {
 /** The same over all agents. */
 export interface LedgerTotals extends Omit<LedgerView, 'agent' | 'host' | 'connected' | 'state' | 'lastSeq'> {
   readonly agents: number;
+  /** Bytes of logs known to be unread. */
+  readonly behindBytes: number;
+  /** How many agents are in each state, those that nobody is in too; a silent one is `agent silent` and nothing else. */
+  readonly states: Readonly<Record<string, number>>;
 }
 
 /** A shape of lines that no rule knew, over the fleet: `GET /api/unknown`. */
@@ -134,26 +138,6 @@ export interface FleetShape {
   readonly sample: string;
   readonly firstAt: string | null;
   readonly lastAt: string | null;
-}
-
-/** Part of a log that an agent could not read: `GET /api/gaps`. */
-export interface FleetGap {
-  readonly agent: string;
-  readonly host: string;
-  /** The agent's own number of it. */
-  readonly id: number;
-  readonly at: string;
-  readonly kind: string;
-  readonly text: string;
-  readonly bytes: number | null;
-  readonly lines: number | null;
-}
-
-/** Where a page of gaps goes on: after this gap. `agent` is the store's own number of it. */
-export interface GapCursor {
-  readonly at: string;
-  readonly agent: number;
-  readonly id: number;
 }
 
 /** Answers questions about what is stored. All reject when the store cannot be read. */
@@ -185,11 +169,11 @@ export interface Views {
   ): Promise<{ readonly agents: readonly LedgerView[]; readonly next: number | null; readonly totals: LedgerTotals }>;
   /** Shapes, seen most first. */
   unknown(limit: number): Promise<readonly FleetShape[]>;
-  /** Gaps, newest first, those after `after`. */
+  /** Gaps, the last stored first, those before the one with the id `before`. */
   gaps(
     limit: number,
-    after: GapCursor | null,
-  ): Promise<{ readonly gaps: readonly FleetGap[]; readonly next: GapCursor | null }>;
+    before: number | null,
+  ): Promise<{ readonly gaps: readonly StoredGap[]; readonly next: number | null }>;
 }
 
 /** The most points a timeline has. */

@@ -1,9 +1,18 @@
-import type { AgentBatch, AgentRecord, Appended, Store, StoredEvent } from '../../alphaserver/store/store.ts';
+import type {
+  AgentBatch,
+  AgentRecord,
+  AgentTold,
+  Appended,
+  Store,
+  StoredEvent,
+  StoredGap,
+} from '../../alphaserver/store/store.ts';
 
 /** A store that keeps its promise in memory, for tests of what stands before it: it can be held up and made to fail. */
 export class MemoryStore implements Store {
   readonly events: { agent: string; host: string; seq: number; user: string | null }[] = [];
-  readonly reports: unknown[] = [];
+  readonly told: AgentTold[] = [];
+  readonly gaps: StoredGap[] = [];
   /** While set, append waits for it; when it rejects, append does. */
   gate: Promise<void> | null = null;
   appends = 0;
@@ -19,9 +28,10 @@ export class MemoryStore implements Store {
     return batches.map((batch) => this.#one(batch, nowMs));
   }
 
-  #one({ agent, host, events }: AgentBatch, nowMs: number): Appended {
+  #one({ agent, host, events, told }: AgentBatch, nowMs: number): Appended {
     let last = this.lastSeq(agent);
     let missing = 0;
+    const before = { seq: last, gaps: this.gaps.length };
     const fresh = events.filter(({ seq }) => {
       if (seq <= last) return false;
       missing += seq - last - 1;
@@ -29,6 +39,10 @@ export class MemoryStore implements Store {
       return true;
     });
     this.#seqs.set(agent, last);
+    if (told) this.told.push(told);
+    const gap = { agent, host, at: new Date(nowMs).toISOString(), bytes: null, lines: null, events: missing };
+    const text = `${missing} between ${before.seq} and ${last}`;
+    if (missing > 0) this.gaps.push({ id: this.gaps.length + 1, ...gap, kind: 'missing-events', text });
     for (const { seq, event } of fresh) this.events.push({ agent, host: event.host ?? host, seq, user: event.user });
     const attempts = this.events.filter((event) => event.host === host).length;
     return {
@@ -44,11 +58,8 @@ export class MemoryStore implements Store {
         host: event.host ?? host,
         storedAt: new Date(nowMs).toISOString(),
       })),
+      gaps: this.gaps.slice(before.gaps),
     };
-  }
-
-  async report(...told: unknown[]): Promise<void> {
-    this.reports.push(told);
   }
 
   agents(): AgentRecord[] {

@@ -92,7 +92,6 @@ beforeEach(async () => {
     tls: null,
     admits: ({ token }) => admitted(token),
     ingest,
-    store,
     log,
     now,
     sessionsLimit: 8,
@@ -152,9 +151,68 @@ test('a repeat is dropped, a gap is taken, logged and counted [P9]', async () =>
     [1, 2, 5],
   );
   assert.ok(
-    said.some((line) => line.startsWith('Gap: 2 events')),
+    said.some((line) => line.startsWith('Gap: 2 between 0 and 5')),
     said.join('\n'),
   );
+  client.say(event(5), event(6));
+  await client.acked(6);
+  assert.equal(said.filter((line) => line.startsWith('Gap:')).length, 1, 'told once');
+});
+
+test('a thousand agents that come back together share a few commits, their reports too', async () => {
+  // A commit for each would be a thousand flushes of the disk in a row, with nobody served meanwhile.
+  let open = (): void => {};
+  store.gate = new Promise((done) => {
+    open = done;
+  });
+  const told = { report: null, shapes: [], gaps: [] };
+  const agents = Array.from({ length: 1_000 }, (_, i) => `2f1c9a3e-7b1d-4c56-9f0e-${String(i).padStart(12, '0')}`);
+  const all = agents.flatMap((agent) => [
+    ingest.submit({ agent, host: 'h', events: [] }),
+    ingest.submit({ agent, host: 'h', events: [], told }),
+  ]);
+  open();
+  await Promise.all(all);
+  assert.equal(store.told.length, 1_000);
+  assert.ok(store.appends <= 3, `${store.appends} commits`);
+});
+
+test('what agents say of themselves is bounded while the disk takes nothing, and kept when it does again', async () => {
+  const client = new Client().say(hello());
+  await until(() => client.last('welcome') !== undefined);
+  store.gate = Promise.reject(new StoreError('full', new Error('disk')));
+  store.gate.catch(() => {});
+  client.say(event(1));
+  await until(() => ingest.fault !== null);
+  const gap = { id: 1, at: '2026-11-23T19:46:01.123Z', kind: 'suppressed', text: 'x', bytes: null, lines: 1 };
+  const ping = `${JSON.stringify({ type: 'ping', gaps: Array.from({ length: 12 }, () => gap) })}\n`;
+  const total = 2_000;
+  for (let i = 0; i < total; i += 1) client.socket.write(ping);
+  const pongs = () => client.answers.filter(({ type }) => type === 'pong').length;
+  let before = -1;
+  await until(() => {
+    const still = before === pongs() && before > 0;
+    before = pongs();
+    return still;
+  });
+  assert.ok(pongs() < total / 2, `${pongs()} pings taken`);
+  await new Client().say(hello(B)).refused('busy');
+  store.gate = null;
+  await until(() => store.told.length === total);
+});
+
+test('an agent that is not read from is told that somebody is here [P11]', async () => {
+  const client = new Client().say(hello());
+  await until(() => client.last('welcome') !== undefined);
+  let open = (): void => {};
+  store.gate = new Promise((done) => {
+    open = done;
+  });
+  for (let seq = 1; seq <= WAITING_LIMIT_EVENTS; seq += 1) client.socket.write(`${JSON.stringify(event(seq))}\n`);
+  await until(() => client.last('pong') !== undefined);
+  store.gate = null;
+  open();
+  await client.acked(WAITING_LIMIT_EVENTS);
 });
 
 test('welcome.seq counts what an older connection of the agent still had in our hands; the older one gets busy [P5] [P7]', async () => {

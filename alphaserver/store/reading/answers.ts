@@ -2,9 +2,7 @@
 import type {
   EventPage,
   EventQuery,
-  FleetGap,
   FleetShape,
-  GapCursor,
   LedgerTotals,
   PointView,
   RankingView,
@@ -17,7 +15,7 @@ import type { Database } from '../database.ts';
 import { eventsAfter } from '../event-row.ts';
 import { type Names, type Tally, tallyOf } from '../rollup.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from '../span.ts';
-import type { StoredEvent } from '../store.ts';
+import type { StoredEvent, StoredGap } from '../store.ts';
 import { eventPage } from './event-pages.ts';
 import { agentsAfter, gaps, type HostFacts, hostsAfter, type LedgerFacts, ledgerTotals, shapes } from './fleet.ts';
 import { Ranks } from './ranks.ts';
@@ -135,16 +133,16 @@ export class Answers {
     return row?.[0] ?? nowMs;
   }
 
-  ledger(limit: number, after: number): { agents: LedgerFacts[]; totals: LedgerTotals } {
-    return this.#at(() => ({ agents: agentsAfter(this.#db, after, limit), totals: ledgerTotals(this.#db) }));
+  ledger(limit: number, after: number, nowMs: number): { agents: LedgerFacts[]; totals: LedgerTotals } {
+    return this.#at(() => ({ agents: agentsAfter(this.#db, after, limit), totals: ledgerTotals(this.#db, nowMs) }));
   }
 
   unknown(limit: number): FleetShape[] {
     return this.#at(() => shapes(this.#db, limit));
   }
 
-  gaps(limit: number, after: GapCursor | null): { gaps: FleetGap[]; next: GapCursor | null } {
-    return gaps(this.#db, after, limit);
+  gaps(limit: number, before: number | null): { gaps: StoredGap[]; next: number | null } {
+    return gaps(this.#db, before, limit);
   }
 
   /** Lets go of the file. */

@@ -1,7 +1,9 @@
 /** Agents, hosts, and what agents told, as stored: who is connected is not known here. */
-import type { AgentReport } from '../../../protocol/report.ts';
-import type { FleetGap, FleetShape, GapCursor, LedgerTotals } from '../../web/views.ts';
+import { AGENT_STATES, type AgentReport } from '../../../protocol/report.ts';
+import { SILENT_AFTER_MS } from '../../ledger.ts';
+import type { FleetShape, LedgerTotals } from '../../web/views.ts';
 import type { Database } from '../database.ts';
+import type { StoredGap } from '../store.ts';
 
 /** A host with what its agent last said. Times are Unix milliseconds. */
 export interface HostFacts {
@@ -49,7 +51,7 @@ export function agentsAfter(db: Database, after: number, limit: number): LedgerF
 }
 
 /** The sums over all agents. */
-export function ledgerTotals(db: Database): LedgerTotals {
+export function ledgerTotals(db: Database, nowMs: number): LedgerTotals {
   return {
     ...(db
       .prepare(
@@ -57,11 +59,25 @@ export function ledgerTotals(db: Database): LedgerTotals {
            coalesce(sum(max(0, coalesce(report ->> 'sentSeq', 0) - lastSeq)), 0) AS waiting,
            coalesce(sum(stored), 0) AS stored, coalesce(sum(repeats), 0) AS repeats, coalesce(sum(gaps), 0) AS gaps,
            coalesce(sum(report ->> 'declaredLost'), 0) AS declaredLost, coalesce(sum(report ->> 'linesRead'), 0) AS linesRead,
-           coalesce(sum(report ->> 'linesUnknown'), 0) AS linesUnknown, coalesce(sum(report ->> 'linesForged'), 0) AS linesForged
+           coalesce(sum(report ->> 'linesUnknown'), 0) AS linesUnknown, coalesce(sum(report ->> 'linesForged'), 0) AS linesForged,
+           coalesce(sum(report ->> 'behindBytes'), 0) AS behindBytes
          FROM agents`,
       )
       .get() as unknown as LedgerTotals),
+    states: statesOf(db, nowMs),
   };
+}
+
+/** How many agents are in each state; those silent count as that alone. */
+function statesOf(db: Database, nowMs: number): LedgerTotals['states'] {
+  const rows = db
+    .prepare(
+      `SELECT CASE WHEN lastSeen <= ? THEN 'agent silent' ELSE coalesce(report ->> 'state', 'unknown') END AS state, count(*) AS n
+       FROM agents GROUP BY 1`,
+    )
+    .all(nowMs - SILENT_AFTER_MS) as { state: string; n: number }[];
+  const none = Object.fromEntries([...AGENT_STATES, 'unknown', 'agent silent'].map((state) => [state, 0]));
+  return { ...none, ...Object.fromEntries(rows.map(({ state, n }) => [state, n])) };
 }
 
 /** A report as it was stored. */
@@ -89,31 +105,14 @@ export function shapes(db: Database, limit: number): FleetShape[] {
   }));
 }
 
-/** Gaps that agents declared, newest first, those after `after`. */
-export function gaps(
-  db: Database,
-  after: GapCursor | null,
-  limit: number,
-): { gaps: FleetGap[]; next: GapCursor | null } {
+/** Gaps, the last stored first, those before the one with the id `before`. */
+export function gaps(db: Database, before: number | null, limit: number): { gaps: StoredGap[]; next: number | null } {
   const rows = db
     .prepare(
-      `SELECT g.agent AS row, a.uuid AS agent, a.host, g.id, g.at, g.kind, g.text, g.bytes, g.lines
-       FROM declaredGaps g JOIN agents a ON a.id = g.agent
-       WHERE ? IS NULL OR (g.at, g.agent, g.id) < (?, ?, ?) ORDER BY g.at DESC, g.agent DESC, g.id DESC LIMIT ?`,
+      `SELECT g.id, a.uuid AS agent, a.host, g.at, g.kind, g.text, g.bytes, g.lines, g.events
+       FROM gaps g JOIN agents a ON a.id = g.agent WHERE g.id < ? ORDER BY g.id DESC LIMIT ?`,
     )
-    .all(
-      after?.at ?? null,
-      after?.at ?? null,
-      after?.agent ?? null,
-      after?.id ?? null,
-      limit + 1,
-    ) as unknown as (FleetGap & {
-    row: number;
-  })[];
+    .all(before ?? Number.MAX_SAFE_INTEGER, limit + 1) as unknown as StoredGap[];
   const page = rows.slice(0, limit);
-  const last = page.at(-1);
-  return {
-    gaps: page.map(({ row: _, ...gap }) => gap),
-    next: last && rows.length > limit ? { at: last.at, agent: last.row, id: last.id } : null,
-  };
+  return { gaps: page, next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
 }

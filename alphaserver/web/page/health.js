@@ -6,8 +6,8 @@ import { lasting } from './time.js';
 /** What an agent says of itself while all is well. */
 const WELL = new Set(['caught up', 'log quiet']);
 /** What an agent says while it is on its way to being well: nothing is lost, it is only late. */
-const LATE = new Set(['behind', 'starting']);
-const SILENT = /^silent since (\S+)$/;
+const LATE = /^(?:behind by (\d+) bytes|starting)$/;
+const SILENT = /^agent silent since (\S+)$/;
 
 /**
  * `level`: `well` is watched; `late` is watched, with delay; `blind`: an attack there would not be seen now.
@@ -20,7 +20,7 @@ export function healthOf({ connected, state }, nowMs) {
   if (silent) return { level: 'blind', words: `silent for ${lasting(nowMs - Date.parse(silent[1] ?? ''))}` };
   if (!connected) return { level: 'blind', words: 'not connected' };
   if (WELL.has(state)) return { level: 'well', words: state === 'log quiet' ? 'watching, log quiet' : 'watching' };
-  if (LATE.has(state)) return { level: 'late', words: state === 'behind' ? 'behind, catching up' : state };
+  if (LATE.test(state)) return { level: 'late', words: state === 'starting' ? state : 'behind, catching up' };
   // A server that has had no report yet cannot say more than that the agent is there.
   if (state === 'unknown') return { level: 'late', words: 'connected' };
   return { level: 'blind', words: `not looking: ${state}` };

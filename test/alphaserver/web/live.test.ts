@@ -68,7 +68,7 @@ describe('viewers of the live stream', () => {
     const events = range(from, to).map((id) => event(id, reason));
     stored.push(...events);
     live.stored([
-      { lastSeq: to, stored: events.length, repeats: 0, missing: 0, totals: [], events } satisfies Appended,
+      { lastSeq: to, stored: events.length, repeats: 0, missing: 0, totals: [], events, gaps: [] } satisfies Appended,
     ]);
   };
 
@@ -136,6 +136,21 @@ describe('viewers of the live stream', () => {
   it('are bounded in number', () => {
     for (const _ of range(1, 3)) live.add(new Network(), null);
     assert.equal(live.hasRoom, false);
+  });
+
+  it('hear of gaps, once each, also where no event was stored with one', async () => {
+    const viewer = new Network();
+    live.add(viewer, null);
+    const gap = { id: 7, agent: 'a', host: 'h1', at: '2026-11-23T19:46:01.123Z', kind: 'suppressed', text: 'gone' };
+    const gaps = [{ ...gap, bytes: null, lines: 3, events: null }];
+    live.stored([{ lastSeq: 0, stored: 0, repeats: 0, missing: 0, totals: [], events: [], gaps } satisfies Appended]);
+    commit(1, 1);
+    await until(() => viewer.ids.length === 1);
+    const told = viewer.text.match(/^event: gap\ndata: (.*)$/gm) ?? [];
+    assert.deepEqual(
+      told.map((text) => JSON.parse(text.replace(/^event: gap\ndata: /, ''))),
+      gaps,
+    );
   });
 
   it('hear of alerts', async () => {

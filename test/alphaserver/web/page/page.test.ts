@@ -136,13 +136,13 @@ describe('the state of a host', () => {
 
   it('is well only where somebody looks', () => {
     assert.equal(host(true, 'caught up'), 'well');
-    assert.equal(host(true, 'behind'), 'late');
+    assert.equal(host(true, 'behind by 123 bytes'), 'late');
     for (const state of [
       'log missing',
       'log unreadable',
       'outbox full',
       'outbox failing',
-      'silent since 2026-11-23T10:00:00Z',
+      'agent silent since 2026-11-23T10:00:00Z',
     ])
       assert.equal(host(true, state), 'blind', state);
     assert.equal(host(false, 'caught up'), 'blind');

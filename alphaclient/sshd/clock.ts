@@ -1,6 +1,7 @@
 /** The time at the beginning of a line, in any form that logs have, read from bytes with a memory for repeats. */
 
 import { moment, momentWithoutYear } from './calendar.ts';
+import { localMonth } from './months.ts';
 
 const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
 
@@ -54,12 +55,28 @@ export class LogClock {
   #writtenMs = Number.NaN;
   #timeZone: string | undefined;
 
-  /** `Mon _D [YYYY ]HH:MM:SS[.ffffff]` at `at`. */
-  traditional(bytes: Uint8Array, at: number): boolean {
-    if (bytes[at + 3] !== 32) return false;
-    const month = monthOf(bytes, at);
-    if (month < 0) return false;
-    let p = at + 4;
+  /** `[YYYY ]Mon _D [YYYY ]HH:MM:SS[.ffffff]` at `at`; `HH:MM:SS YYYY` behind a weekday, as OpenWrt's logread has it. */
+  traditional(bytes: Uint8Array, at: number, afterWeekday = false): boolean {
+    if (bytes[at + 3] === 32) {
+      const month = monthOf(bytes, at);
+      return month >= 0 && this.#dayAndTime(bytes, at + 4, month, -1, afterWeekday);
+    }
+    if (bytes[at + 4] !== 32 || bytes[at + 8] !== 32) return false;
+    const year = digits(bytes, at, 4);
+    if (year < 1970) return false;
+    const month = monthOf(bytes, at + 5);
+    return month >= 0 && this.#dayAndTime(bytes, at + 9, month, year, false);
+  }
+
+  /** The same with the month in another language: `journalctl` writes it in the reader's. */
+  localized(bytes: Buffer, at: number): boolean {
+    const found = localMonth(bytes, at);
+    return found !== null && this.#dayAndTime(bytes, found.end + 1, found.month, -1, false);
+  }
+
+  #dayAndTime(bytes: Uint8Array, at: number, month: number, yearBefore: number, yearBehind: boolean): boolean {
+    let p = at;
+    let year = yearBefore;
     if (bytes[p] === 32) p++;
     let day = (bytes[p++] as number) - 48;
     if (!(day >= 0 && day <= 9)) return false;
@@ -70,7 +87,6 @@ export class LogClock {
     }
     if (bytes[p] !== 32 || day < 1 || day > 31) return false;
     p++;
-    let year = -1;
     if (bytes[p + 4] === 32) {
       year = digits(bytes, p, 4);
       if (year < 1970) return false;
@@ -80,6 +96,10 @@ export class LogClock {
     if (time < 0) return false;
     p = this.#fraction(bytes, p + 8);
     const millis = this.#millis;
+    if (yearBehind && bytes[p] === 32 && bytes[p + 5] === 32 && digits(bytes, p + 1, 4) >= 1970) {
+      year = digits(bytes, p + 1, 4);
+      p += 5;
+    }
     if (year > 0) {
       if (bytes[p] === 58) p++;
       this.ms = moment(year, month, day, time, this.timeZone) + millis;

@@ -4,14 +4,16 @@
  */
 
 import { isWord, type LogClock } from './clock.ts';
-import { startsWith, Tag } from './tag.ts';
+import { afterData, afterPriority } from './rfc5424.ts';
+import { afterMark, Tag } from './tag.ts';
+import { isFacility, isZone } from './words.ts';
 
 /** `sshd`: a message of sshd. `raw`: no prefix at all, perhaps `sshd -E`. `repeated`: syslogd's `last message repeated`. */
 export type Writer = 'sshd' | 'raw' | 'json' | 'repeated' | 'other';
 
 const SPACE = 32;
-const OPEN = 91;
-const CLOSE = 93;
+/** The longest short name of a weekday that glibc has in any language. */
+const WEEKDAY_LIMIT_BYTES = 13;
 
 /** One line's prefix, filled anew by each `read`. Indexes are into the bytes given. */
 export class Prefix {
@@ -35,7 +37,7 @@ export class Prefix {
   }
 
   /** Takes the line in `bytes` from `from` to `end` apart; the line's end is not part of it. */
-  read(bytes: Uint8Array, from: number, end: number): void {
+  read(bytes: Buffer, from: number, end: number): void {
     this.writer = 'other';
     this.ms = Number.NaN;
     this.pid = -1;
@@ -47,7 +49,7 @@ export class Prefix {
     this.from = at;
     const first = bytes[at] as number;
     if (first === 60) {
-      const close = priority(bytes, at, end);
+      const close = afterPriority(bytes, at, end);
       if (close < 0) {
         this.writer = 'raw';
         return;
@@ -73,26 +75,41 @@ export class Prefix {
     const message = this.#readTag(bytes, at, end);
     if (message >= 0) this.#message(bytes, message, end);
     else if (first === 49 && bytes[at + 1] === SPACE) this.#rfc5424(bytes, at + 2, end);
+    else this.#afterHost(bytes, at, end);
+  }
+
+  /** `HOST TAG[PID]: MESSAGE`, a line whose time somebody took away. sshd begins no message like this. */
+  #afterHost(bytes: Buffer, at: number, end: number): void {
+    let p = at;
+    while (p < end && isHostCharacter(bytes[p] as number)) p++;
+    if (p === at || bytes[p] !== SPACE) return;
+    const message = this.#readTag(bytes, p + 1, end);
+    if (message < 0 || this.pid < 0) return;
+    this.hostFrom = at;
+    this.hostEnd = p;
+    this.#message(bytes, message, end);
   }
 
   /** Any time at the beginning of a line. */
-  #time(bytes: Uint8Array, at: number, end: number): boolean {
+  #time(bytes: Buffer, at: number, end: number): boolean {
     const clock = this.#clock;
     const first = bytes[at] as number;
-    if (first >= 48 && first <= 57)
-      return (clock.iso(bytes, at) && clock.end < end) || (clock.unix(bytes, at) && clock.end < end);
-    if (first < 65 || first > 90) return false;
+    if (first >= 48 && first <= 57) {
+      if (clock.iso(bytes, at) || clock.unix(bytes, at)) return clock.end < end;
+      return (clock.traditional(bytes, at) || clock.localized(bytes, at)) && clock.end < end;
+    }
+    if (first < 65) return false;
     if (clock.traditional(bytes, at)) return clock.end < end;
-    // `Mon 2026-11-23 20:31:24 UTC host` of `journalctl -o short-full`, `Mon, Nov 23 ...`.
-    let p = at + 3;
-    if (bytes[p] === 44) p++;
+    // `Mon 2026-11-23 20:31:24 UTC host` of `journalctl -o short-full`, in any language; `Mon, Nov 23 ...`.
+    let p = at + 2;
+    while (p < at + WEEKDAY_LIMIT_BYTES && bytes[p] !== SPACE) p++;
     if (bytes[p] !== SPACE) return false;
-    p++;
-    return (clock.iso(bytes, p) || clock.traditional(bytes, p)) && clock.end < end;
+    const found = clock.iso(bytes, p + 1) || clock.traditional(bytes, p + 1, true) || clock.localized(bytes, at);
+    return found && clock.end < end;
   }
 
   /** From behind the time: `[ZONE ][HOST ][FACILITY ]TAG[PID]: MESSAGE`. */
-  #afterTime(bytes: Uint8Array, at: number, end: number): void {
+  #afterTime(bytes: Buffer, at: number, end: number): void {
     let p = at;
     while (bytes[p] === SPACE && p < end) p++;
     let message = this.#readTag(bytes, p, end);
@@ -120,25 +137,25 @@ export class Prefix {
       while (p < end && bytes[p] === SPACE) p++;
       message = this.#readTag(bytes, p, end);
       if (message >= 0) {
-        if (bytes[this.hostFrom] === 60) this.#hostAfterFacility(bytes, p);
+        if (isFacility(bytes, this.hostFrom, this.hostEnd)) this.#hostAfterFacility(bytes, p);
         this.#message(bytes, message, end);
         return;
       }
-      if (
-        bytes[p] === 108 &&
-        isWord(bytes, p, 'last') &&
-        isWord(bytes, p + 5, 'message') &&
-        isWord(bytes, p + 13, 'repeated')
-      ) {
-        this.writer = 'repeated';
-        this.from = p;
-        return;
-      }
+      if (bytes[p] === 108 && this.#repeats(bytes, p)) return;
     }
   }
 
-  /** FreeBSD's `<auth.info> host`: the host is the word before the tag. */
-  #hostAfterFacility(bytes: Uint8Array, tag: number): void {
+  /** `last message repeated N times`, of whatever program. */
+  #repeats(bytes: Buffer, at: number): boolean {
+    if (!isWord(bytes, at, 'last') || !isWord(bytes, at + 5, 'message') || !isWord(bytes, at + 13, 'repeated'))
+      return false;
+    this.writer = 'repeated';
+    this.from = at;
+    return true;
+  }
+
+  /** A facility before the host (FreeBSD's `<auth.info> host`), or in its place: the host is the word before the tag. */
+  #hostAfterFacility(bytes: Buffer, tag: number): void {
     let end = tag;
     while (end > this.hostEnd && bytes[end - 1] === SPACE) end--;
     let from = end;
@@ -149,25 +166,19 @@ export class Prefix {
     } else this.hostFrom = this.hostEnd = 0;
   }
 
-  #readTag(bytes: Uint8Array, at: number, end: number): number {
+  #readTag(bytes: Buffer, at: number, end: number): number {
     const message = this.#tag.read(bytes, at, end);
     if (message >= 0) this.pid = this.#tag.pid;
     return message;
   }
 
-  /** The message at `at`, behind `[ID n facility.level] ` of Solaris. */
-  #message(bytes: Uint8Array, at: number, end: number): void {
+  #message(bytes: Buffer, at: number, end: number): void {
     this.writer = 'sshd';
-    let p = Math.min(at, end);
-    if (bytes[p] === OPEN && startsWith(bytes, p, '[ID ')) {
-      const close = bytes.indexOf(CLOSE, p);
-      if (close > 0 && close < Math.min(end, p + 64)) p = bytes[close + 1] === SPACE ? close + 2 : close + 1;
-    }
-    this.from = Math.min(p, end);
+    this.from = Math.min(afterMark(bytes, Math.min(at, end), end), end);
   }
 
   /** `TIMESTAMP HOST APP PROCID MSGID DATA MESSAGE` (RFC 5424, section 6). */
-  #rfc5424(bytes: Uint8Array, at: number, end: number): void {
+  #rfc5424(bytes: Buffer, at: number, end: number): void {
     let p = at;
     if (bytes[p] === 45) p++;
     else if (this.#clock.iso(bytes, p)) {
@@ -202,47 +213,7 @@ export class Prefix {
   }
 }
 
-/** Behind `<PRI>` at `at`, or -1. */
-function priority(bytes: Uint8Array, at: number, end: number): number {
-  for (let p = at + 1; p < Math.min(end, at + 5); p++) {
-    const c = bytes[p] as number;
-    if (c === 62) return p > at + 1 ? p + 1 : -1;
-    if (c < 48 || c > 57) return -1;
-  }
-  return -1;
-}
-
-/** Behind the structured data at `at`: `-`, or `[...]` elements whose values are quoted and may hold brackets. */
-function afterData(bytes: Uint8Array, at: number, end: number): number {
-  if (bytes[at] === 45) return at + 1;
-  let p = at;
-  while (p < end && bytes[p] === OPEN) {
-    let quoted = false;
-    for (p++; p < end; p++) {
-      const c = bytes[p];
-      if (quoted && c === 92) p++;
-      else if (c === 34) quoted = !quoted;
-      else if (c === CLOSE && !quoted) break;
-    }
-    p++;
-  }
-  return p > at && p <= end ? p : -1;
-}
-
-/** A zone's name as `journalctl -o short-full` writes it between time and host. */
-function isZone(bytes: Uint8Array, from: number, end: number): boolean {
-  if (end - from < 2 || end - from > 5) return false;
-  const c = bytes[from] as number;
-  if (c === 43 || c === 45) return true;
-  for (let i = from; i < end; i++) if (!((bytes[i] as number) >= 65 && (bytes[i] as number) <= 90)) return false;
-  return true;
-}
-
-/** What may stand between host and tag: the facility of AIX (`auth|security:info`) and FreeBSD (`<auth.info>`). */
-function isFacility(bytes: Uint8Array, from: number, end: number): boolean {
-  for (let i = from; i < end; i++) {
-    const c = bytes[i] as number;
-    if (c === 124 || c === 60) return true;
-  }
-  return false;
+/** What a host's name can be made of. */
+function isHostCharacter(c: number): boolean {
+  return (c >= 97 && c <= 122) || (c >= 48 && c <= 57) || (c >= 65 && c <= 90) || c === 45 || c === 46 || c === 95;
 }

@@ -80,6 +80,40 @@ const FORMS: Readonly<Record<string, (line: Line) => string>> = {
     `Fri ${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC ${host} ${tag}[${pid}]: ${message}`,
   'journalctl -o short-unix': ({ ms, host, tag, pid, message }) =>
     `${(ms / 1000).toFixed(6)} ${host} ${tag}[${pid}]: ${message}`,
+  'journalctl -o with-unit': ({ ms, host, pid, message }) =>
+    `Fri ${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC ${host} ssh.service[${pid}]: ${message}`,
+  'journalctl -o with-unit of a socket': ({ ms, host, pid, message }) =>
+    `Fri ${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC ${host} sshd@7-2001:db8::1:22-2001:db8::9:40000.service[${pid}]: ${message}`,
+  'journalctl -o short-full in Spanish': ({ ms, host, tag, pid, message }) =>
+    `mi\u00e9 ${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC ${host} ${tag}[${pid}]: ${message}`,
+  ...Object.fromEntries(
+    ['nov', 'nov.', '\u043d\u043e\u044f', '11\u6708', 'Kas'].map((month) => [
+      `journalctl -o short, November as ${month}`,
+      ({ ms, host, tag, pid, message }: Line) =>
+        `${rfc3164(ms).replace('Nov', month)}.${new Date(ms).toISOString().slice(20, 23)} ${host} ${tag}[${pid}]: ${message}`,
+    ]),
+  ),
+  'RFC 3164 with the year': ({ ms, host, tag, pid, message }) =>
+    `${rfc3164(ms).slice(0, 7)}2026 ${rfc3164(ms).slice(7)} ${host} ${tag}[${pid}]: ${message}`,
+  'RFC 3164 behind the year': ({ ms, host, tag, pid, message }) =>
+    `2026 ${rfc3164(ms)} ${host} ${tag}[${pid}]: ${message}`,
+  'RFC 3164 of BusyBox': ({ ms, host, tag, pid, message }) =>
+    `${rfc3164(ms)} ${host} auth.info ${tag}[${pid}]: ${message}`,
+  'RFC 3164 of OpenWrt, without a host': ({ ms, tag, pid, message }) =>
+    `Fri ${rfc3164(ms)} 2026 authpriv.info ${tag}[${pid}]: ${message}`,
+  'RFC 3164 of AIX': ({ ms, host, tag, pid, message }) =>
+    `${rfc3164(ms)} ${host} auth|security:info ${tag}[${pid}]: ${message}`,
+  'RFC 3164 of FreeBSD': ({ ms, host, tag, pid, message }) =>
+    `${rfc3164(ms)} <auth.info> ${host} ${tag}[${pid}]: ${message}`,
+  'RFC 3164 of macOS': ({ ms, host, tag, pid, message }) =>
+    `${rfc3164(ms)} ${host} ${tag}[${pid}] <Notice>: ${message}`,
+  'log show of macOS': ({ ms, host, tag, pid, message }) =>
+    `${new Date(ms - 25_200_000).toISOString().slice(0, -1).replace('T', ' ')}000-0700  ${host} ${tag}[${pid}]: ${message}`,
+  "RFC 3164 by way of the kernel's log": ({ ms, host, tag, pid, message }) =>
+    `${rfc3164(ms)} ${host} ${tag}[${pid}]: kernel: [  970.699396] ${message}`,
+  'a tag with its path': ({ ms, host, tag, pid, message }) =>
+    `${new Date(ms).toISOString()} ${host} /usr/sbin/${tag}[${pid}]: ${message}`,
+  'lines without their time': ({ host, tag, pid, message }) => `${host} ${tag}[${pid}]: ${message}`,
 };
 
 function scanned(lines: readonly string[], end = '\n'): Event[] {
@@ -112,7 +146,7 @@ describe('golden pairs', () => {
     for (const [form, write] of Object.entries(FORMS))
       it(`${name} as ${form}`, () => {
         const without = [
-          ...(form.includes('RFC 3164') || /short-(?:iso|full)/.test(form) ? ['at'] : []),
+          ...(/RFC 3164|short-(?:iso|full)|with-unit|without their time/.test(form) ? ['at'] : []),
           ...(form.includes('without a host') ? ['host'] : []),
         ];
         deepEqual(bare(scanned(lines.map(write)), ...without), bare(expected, ...without));

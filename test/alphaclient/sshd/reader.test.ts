@@ -267,6 +267,14 @@ describe('who wrote it', () => {
     const bytes = [...Buffer.from(`Failed password for \xff from ${PEER} ssh2`, 'latin1')];
     equal(read(entry({ MESSAGE: bytes }))[0]?.event.port, 50022);
   });
+  it('a daemon in brackets needs no colon, and a line without its time needs its pid', () => {
+    deepEqual(told('Jun 25 23:53:34 [sshd] User root from 192.0.2.34 not allowed because not listed in AllowUsers\n'), [
+      ['probe', null, 'root', null],
+    ]);
+    equal(told(`web sshd[7]: Accepted password for bob from ${PEER} ssh2\n`).length, 1);
+    equal(told(`web sshd: Accepted password for bob from ${PEER} ssh2\n`).length, 0);
+    equal(told(`su: sshd[7]: Accepted password for bob from ${PEER} ssh2\n`).length, 0);
+  });
   it('other programs and dropbear are left alone', () => {
     const reader = new Reader();
     const text = [

@@ -13,6 +13,8 @@ const RETRY_MS = 1_000;
 
 interface Waiting {
   readonly batch: AgentBatch;
+  /** By the clock that only runs forward. */
+  readonly submittedMs: number;
   readonly done: (appended: Appended) => void;
   readonly failed: (error: unknown) => void;
 }
@@ -25,8 +27,19 @@ export function weightOf({ events, told }: AgentBatch): number {
   return 1 + events.length + (told ? (told.shapes.length + told.gaps.length) * TOLD_WEIGHT_EVENTS : 0);
 }
 
+/** Hears how long things took, in milliseconds, whatever became of the clock meanwhile. Must not throw. */
+export interface Stopwatch {
+  /** A commit, its write to the disk included. */
+  committed(tookMs: number): void;
+  /** A batch with events, from its submission to its commit. */
+  stored(tookMs: number): void;
+  /** A commit failed and will be tried again. */
+  failed(): void;
+}
+
 export interface IngestOptions {
   readonly store: Store;
+  readonly stopwatch?: Stopwatch;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -34,6 +47,7 @@ export interface IngestOptions {
 /** Gathers batches while a commit runs and stores them together in the next. Batches of one agent keep their order. */
 export class Ingest {
   readonly #store: Store;
+  readonly #stopwatch: Stopwatch | null;
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #watchers: Watcher[] = [];
@@ -49,6 +63,7 @@ export class Ingest {
 
   constructor(options: IngestOptions) {
     this.#store = options.store;
+    this.#stopwatch = options.stopwatch ?? null;
     this.#log = options.log;
     this.#now = options.now;
   }
@@ -76,6 +91,11 @@ export class Ingest {
     this.#onFull(full);
   }
 
+  /** How many events wait for a commit. */
+  get waitingEvents(): number {
+    return this.#queue.reduce((sum, { batch }) => sum + batch.events.length, 0);
+  }
+
   /** Why nothing can be stored at the moment, or null. */
   get fault(): string | null {
     return this.#fault;
@@ -88,7 +108,7 @@ export class Ingest {
   submit(batch: AgentBatch): Promise<Appended> {
     if (this.#closed) return Promise.reject(new Error('the server is closing'));
     return new Promise((done, failed) => {
-      this.#queue.push({ batch, done, failed });
+      this.#queue.push({ batch, submittedMs: performance.now(), done, failed });
       this.#weigh(weightOf(batch));
       this.#schedule();
     });
@@ -122,6 +142,7 @@ export class Ingest {
 
   async #commit(): Promise<void> {
     const taken = this.#take();
+    const begunMs = performance.now();
     try {
       const appended = await this.#store.append(
         taken.map((waiting) => waiting.batch),
@@ -130,6 +151,7 @@ export class Ingest {
       this.#queue = this.#queue.slice(taken.length);
       this.#weigh(-taken.reduce((sum, { batch }) => sum + weightOf(batch), 0));
       this.#recovered();
+      this.#time(taken, begunMs);
       this.#tell(taken, appended);
     } catch (error) {
       this.#failed(error);
@@ -137,6 +159,13 @@ export class Ingest {
     this.#running = false;
     for (const done of this.#idle.splice(0)) done();
     if (this.#queue.length > 0) this.#schedule();
+  }
+
+  #time(taken: readonly Waiting[], begunMs: number): void {
+    const nowMs = performance.now();
+    this.#stopwatch?.committed(nowMs - begunMs);
+    for (const { batch, submittedMs } of taken)
+      if (batch.events.length > 0) this.#stopwatch?.stored(nowMs - submittedMs);
   }
 
   #tell(taken: readonly Waiting[], appended: readonly Appended[]): void {
@@ -153,6 +182,7 @@ export class Ingest {
   }
 
   #failed(error: unknown): void {
+    this.#stopwatch?.failed();
     const full = error instanceof StoreError && error.code === 'full';
     const fault = full
       ? 'the disk is full: agents keep their events until there is room'

@@ -43,6 +43,7 @@ export class Listener implements Gate {
   readonly #agents = new Map<string, Session>();
   #check: NodeJS.Timeout | null = null;
   #closed: Promise<void> = Promise.resolve();
+  #closedBytes = 0;
 
   /** Throws when a TLS file cannot be read. */
   constructor(options: ListenerOptions) {
@@ -92,6 +93,23 @@ export class Listener implements Gate {
     }));
   }
 
+  /** How many agents are connected now. */
+  get agents(): number {
+    return this.#agents.size;
+  }
+
+  /** How many connections are open, also those of nobody known. */
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
+  /** Bytes read from all connections there ever were. */
+  get receivedBytes(): number {
+    let sum = this.#closedBytes;
+    for (const session of this.#sessions) sum += session.receivedBytes;
+    return sum;
+  }
+
   /** True when this agent is connected now. */
   isConnected(agent: string): boolean {
     return this.#agents.has(agent);
@@ -132,7 +150,10 @@ export class Listener implements Gate {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const session = new Session({ stream: socket, peer, ingest, gate: this, log, now });
     this.#sessions.add(session);
-    socket.on('close', () => this.#sessions.delete(session));
+    socket.on('close', () => {
+      this.#sessions.delete(session);
+      this.#closedBytes += session.receivedBytes;
+    });
     if (this.#sessions.size > sessionsLimit) session.refuse('busy', 'too many connections');
   }
 

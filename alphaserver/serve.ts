@@ -3,9 +3,11 @@ import type { Logger } from '../service/logger.ts';
 import type { ServerConfig } from './config.ts';
 import { Ingest } from './ingest.ts';
 import { Listener } from './listener.ts';
+import { figuresOf } from './metrics/figures.ts';
 import { openStore } from './store/sqlite.ts';
 import { Tokens } from './tokens.ts';
 import { Live } from './web/live.ts';
+import { Metrics } from './web/metrics.ts';
 import { originsFrom } from './web/origin.ts';
 import { startWeb } from './web/server.ts';
 
@@ -25,7 +27,8 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
     retentionMs: config.retentionMs,
     failed: (what, error) => log.warn(`${what}, tried again later: ${error instanceof Error ? error.message : error}`),
   });
-  const ingest = new Ingest({ store, log, now: Date.now });
+  const metrics = new Metrics();
+  const ingest = new Ingest({ store, stopwatch: metrics, log, now: Date.now });
   const tokens = new Tokens(config.dataFolder);
   const listener = new Listener({
     listen: config.listen,
@@ -40,6 +43,8 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
   const views = store.views((agent) => listener.isConnected(agent), Date.now);
   const live = new Live({ views, now: Date.now });
   ingest.watch((stored) => live.stored(stored));
+  ingest.watch((stored) => metrics.watch(stored));
+  const ready = (): string | null => (stopping ? 'shutting down' : ingest.fault);
   const web = config.http
     ? await bound(
         startWeb({
@@ -48,7 +53,19 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
           views,
           live,
           originOf: originsFrom(config.geoipFile, log),
-          ready: () => (stopping ? 'shutting down' : ingest.fault),
+          ready,
+          metrics,
+          figures: () =>
+            figuresOf({
+              store,
+              dataFolder: config.dataFolder,
+              ingest,
+              listener,
+              live,
+              ready,
+              commitsFailed: () => metrics.commitsFailed,
+              now: Date.now,
+            }),
           log,
           now: Date.now,
         }),

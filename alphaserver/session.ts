@@ -47,6 +47,8 @@ export interface SessionOptions {
 /** Serves one connection until it closes. */
 export class Session {
   readonly peer: string;
+  /** What was read of it so far. */
+  receivedBytes = 0;
   readonly #options: SessionOptions;
   readonly #framer = new LineFramer(LINE_LIMIT_BYTES);
   readonly #openedMs: number;
@@ -124,6 +126,7 @@ export class Session {
 
   #read(chunk: Uint8Array): void {
     if (this.#ending) return;
+    this.receivedBytes += chunk.length;
     this.#heardMs = this.#options.now();
     for (const frame of this.#framer.feed(chunk)) {
       if (this.#ending) break;

@@ -12,7 +12,8 @@ export type Statement = ReturnType<Database['prepare']>;
 
 const SQLITE_BUSY = 5;
 const SQLITE_FULL = 13;
-const FILE = 'asgard.db';
+/** The store's file in its folder; SQLite puts its write-ahead log beside it. */
+export const FILE = 'asgard.db';
 const errcode = (error: unknown): number => (error as { errcode?: number }).errcode ?? 0;
 
 /** The connection that writes, with the lock that keeps other processes out. */

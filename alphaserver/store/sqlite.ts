@@ -1,5 +1,6 @@
 /** The embedded store: one SQLite file, written by one process. */
 import type { AgentReport } from '../../protocol/report.ts';
+import type { StoredFigures } from '../metrics/samples.ts';
 import type { Views } from '../web/views.ts';
 import { type Database, openWriter, type Statement, transaction, type Writer } from './database.ts';
 import { eventsAfter } from './event-row.ts';
@@ -177,6 +178,18 @@ export class SqliteStore implements Store {
   /** Answers about what is stored; `connected` tells whether an agent is there now. */
   views(connected: (agent: string) => boolean, now: () => number): Views {
     return new StoreViews({ thread: this.#thread, connected, now });
+  }
+
+  /** What the store knows for `/metrics`. Rejects when it cannot be read. */
+  figures(nowMs: number): Promise<StoredFigures> {
+    return this.#thread.ask('figures', nowMs);
+  }
+
+  /** How many agents nothing was heard of since `beforeMs`, those left out that are `connected`. */
+  silentAgents(beforeMs: number, connected: (agent: string) => boolean): number {
+    let silent = 0;
+    for (const { uuid, lastSeen } of this.#registry.agents()) if (lastSeen <= beforeMs && !connected(uuid)) silent += 1;
+    return silent;
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@ import basicAuth from '@fastify/basic-auth';
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/settings.ts';
+import type { Figures } from '../metrics/samples.ts';
 import { alertRoutes } from './alerts.ts';
 import { countRoutes } from './counts.ts';
 import { apiDocs } from './docs.ts';
@@ -13,6 +14,7 @@ import { eventRoutes } from './events.ts';
 import { hostRoutes } from './hosts.ts';
 import { ledgerRoutes } from './ledger.ts';
 import { type Live, liveRoute } from './live.ts';
+import { type Metrics, metricsRoute } from './metrics.ts';
 import { NO_ORIGIN, type OriginOf } from './origin.ts';
 import { pageFiles } from './static.ts';
 import { type AlertsView, NO_ALERTS, type Views } from './views.ts';
@@ -24,6 +26,8 @@ export interface WebOptions {
   readonly password: string | null;
   readonly views: Views;
   readonly live: Live;
+  readonly metrics: Metrics;
+  readonly figures: () => Promise<Figures>;
   /** Who knows of alerts; without it there are none. */
   readonly alerts?: AlertsView;
   /** Where sources are; without it nobody knows. */
@@ -82,6 +86,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     ledgerRoutes(closed, given);
     alertRoutes(closed, given);
     liveRoute(closed, options.live);
+    metricsRoute(closed, options.metrics, options.figures);
     await pageFiles(closed);
   });
   const { host, port } = options.url;

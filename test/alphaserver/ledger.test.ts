@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AgentFacts, accountOf, ledgerFigures, SILENT_AFTER_MS, stateOf } from '../../alphaserver/ledger.ts';
+import { type AgentFacts, accountOf, SILENT_AFTER_MS, stateOf } from '../../alphaserver/ledger.ts';
 import { AGENT_STATES, type AgentReport } from '../../protocol/report.ts';
 
 const NOW = Date.parse('2026-11-24T12:00:00Z');
@@ -47,30 +47,4 @@ test('every state has its words, and silence is told from the 90th second on, ne
   assert.equal(stateOf(report({ state: 'behind', behindBytes: 7 }), true, NOW, NOW), 'behind by 7 bytes');
   for (const state of AGENT_STATES.filter((one) => one !== 'behind'))
     assert.equal(stateOf(report({ state }), true, NOW, NOW), state);
-});
-
-test('the figures carry every number of the totals, and a state each for the agents', () => {
-  const totals = {
-    agents: 3,
-    sent: 1,
-    stored: 2,
-    repeats: 3,
-    gaps: 4,
-    waiting: 5,
-    declaredLost: 6,
-    linesRead: 7,
-    linesUnknown: 8,
-    linesForged: 9,
-    behindBytes: 10,
-    states: { 'caught up': 2, 'agent silent': 1 },
-  };
-  const figures = ledgerFigures(totals);
-  const value = (name: string, state: string | null = null) =>
-    figures.find((figure) => figure.name === name && figure.state === state)?.value;
-  const named = figures.filter(({ state }) => state === null).map(({ value: one }) => one);
-  assert.deepEqual(named, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-  assert.equal(value('asgard_ledger_agents', 'caught up'), 2);
-  assert.equal(value('asgard_ledger_agents', 'agent silent'), 1);
-  // Prometheus: a counter's name ends in _total, a gauge's does not.
-  for (const { name, type } of figures) assert.equal(name.endsWith('_total'), type === 'counter', name);
 });

@@ -1,4 +1,6 @@
 /** Every question that can be asked of the store's file, answered on one connection, each from one moment of it. */
+
+import type { StoredFigures } from '../../metrics/samples.ts';
 import type {
   EventPage,
   EventQuery,
@@ -17,6 +19,7 @@ import { type Names, type Tally, tallyOf } from '../rollup.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from '../span.ts';
 import type { StoredEvent, StoredGap } from '../store.ts';
 import { eventPage } from './event-pages.ts';
+import { storedFigures } from './figures.ts';
 import { agentsAfter, gaps, type HostFacts, hostsAfter, type LedgerFacts, ledgerTotals, shapes } from './fleet.ts';
 import { Ranks } from './ranks.ts';
 import { arrays, namesIn, Snapshot } from './snapshot.ts';
@@ -143,6 +146,10 @@ export class Answers {
 
   gaps(limit: number, before: number | null): { gaps: StoredGap[]; next: number | null } {
     return gaps(this.#db, before, limit);
+  }
+
+  figures(nowMs: number): StoredFigures {
+    return this.#at(() => storedFigures(this.#db, nowMs));
   }
 
   /** Lets go of the file. */

@@ -1,0 +1,44 @@
+/** Asks every part of a running server for what a scrape tells. */
+import manifest from '../../package.json' with { type: 'json' };
+import type { Ingest } from '../ingest.ts';
+import { SILENT_AFTER_MS } from '../ledger.ts';
+import type { Listener } from '../listener.ts';
+import { diskUse } from '../store/disk.ts';
+import type { SqliteStore } from '../store/sqlite.ts';
+import type { Live } from '../web/live.ts';
+import type { Figures } from './samples.ts';
+
+/** The parts. */
+export interface Parts {
+  readonly store: Pick<SqliteStore, 'figures' | 'silentAgents'>;
+  readonly dataFolder: string;
+  readonly ingest: Pick<Ingest, 'waitingEvents'>;
+  readonly listener: Pick<Listener, 'agents' | 'connections' | 'receivedBytes' | 'isConnected'>;
+  readonly live: Pick<Live, 'viewers'>;
+  /** Why nothing can be stored at the moment, or null. */
+  readonly ready: () => string | null;
+  readonly commitsFailed: () => number;
+  readonly now: () => number;
+}
+
+/** The figures of this moment. A store that cannot be read gives none of its own; nothing here rejects. */
+export async function figuresOf(parts: Parts): Promise<Figures> {
+  const { store, ingest, listener, live } = parts;
+  const nowMs = parts.now();
+  const isConnected = (agent: string): boolean => listener.isConnected(agent);
+  const [stored, disk] = await Promise.all([store.figures(nowMs).catch(() => null), diskUse(parts.dataFolder)]);
+  return {
+    stored,
+    agentsConnected: listener.agents,
+    agentsSilent: store.silentAgents(nowMs - SILENT_AFTER_MS, isConnected),
+    isConnected,
+    connections: listener.connections,
+    receivedBytes: listener.receivedBytes,
+    commitsFailed: parts.commitsFailed(),
+    waitingEvents: ingest.waitingEvents,
+    ready: parts.ready() === null,
+    ...disk,
+    viewers: live.viewers,
+    version: manifest.version,
+  };
+}

@@ -1,0 +1,103 @@
+/** `GET /metrics`, in Prometheus' text format. The one file that knows prom-client. */
+import type { FastifyInstance } from 'fastify';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Stopwatch } from '../ingest.ts';
+import { FAMILIES, type Family, type FamilyName } from '../metrics/families.ts';
+import { type Figures, samplesOf } from '../metrics/samples.ts';
+import type { Appended } from '../store/store.ts';
+
+/** Figures of the process that are left out: gauges with a counter's name, and lists that grow with the connections. */
+const LEFT_OUT = ['handles', 'requests', 'resources'].flatMap((what) => [
+  `nodejs_active_${what}`,
+  `nodejs_active_${what}_total`,
+]);
+
+/** What is measured as it happens, and the page of metrics. */
+export class Metrics implements Stopwatch {
+  readonly #registry = new Registry();
+  readonly #read = new Map<string, Counter | Gauge>();
+  readonly #commits: Histogram;
+  readonly #ingest: Histogram;
+  readonly #delays: Histogram;
+  #commitsFailed = 0;
+  #scrape: Promise<string> | null = null;
+
+  constructor() {
+    for (const [name, family] of Object.entries<Family>(FAMILIES)) {
+      if (family.type === 'histogram') continue;
+      const Kind = family.type === 'counter' ? Counter : Gauge;
+      this.#read.set(
+        name,
+        new Kind({ name, help: family.help, labelNames: family.labels, registers: [this.#registry] }),
+      );
+    }
+    this.#commits = this.#histogram('asgard_commit_duration_seconds');
+    this.#ingest = this.#histogram('asgard_ingest_duration_seconds');
+    this.#delays = this.#histogram('asgard_event_delay_seconds');
+    collectDefaultMetrics({ register: this.#registry });
+    for (const name of LEFT_OUT) this.#registry.removeSingleMetric(name);
+  }
+
+  /** Commits that the disk did not take. */
+  get commitsFailed(): number {
+    return this.#commitsFailed;
+  }
+
+  committed(tookMs: number): void {
+    this.#commits.observe(tookMs / 1_000);
+  }
+
+  stored(tookMs: number): void {
+    this.#ingest.observe(tookMs / 1_000);
+  }
+
+  failed(): void {
+    this.#commitsFailed += 1;
+  }
+
+  /** Hears of a commit: how old each event was. */
+  watch(stored: readonly Appended[]): void {
+    for (const { events } of stored)
+      for (const { at, storedAt } of events)
+        this.#delays.observe(Math.max(0, Date.parse(storedAt) - Date.parse(at)) / 1_000);
+  }
+
+  /** The text's media type. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The page of metrics with these figures; whoever asks while it is made gets the same. */
+  text(figures: () => Promise<Figures>): Promise<string> {
+    this.#scrape ??= this.#write(figures).finally(() => {
+      this.#scrape = null;
+    });
+    return this.#scrape;
+  }
+
+  async #write(figures: () => Promise<Figures>): Promise<string> {
+    const samples = samplesOf(await figures());
+    for (const [name, metric] of this.#read) {
+      metric.reset();
+      const those = samples[name as FamilyName];
+      // A value that is not known now must not be told as 0, which is what reset leaves where there are no labels.
+      if (those === undefined && FAMILIES[name as FamilyName].labels.length === 0) metric.remove();
+      for (const { labels, value } of those ?? []) metric.inc(labels, value);
+    }
+    return this.#registry.metrics();
+  }
+
+  #histogram(name: FamilyName): Histogram {
+    const { help, buckets = [] }: Family = FAMILIES[name];
+    return new Histogram({ name, help, buckets: [...buckets], registers: [this.#registry] });
+  }
+}
+
+/** The route. */
+export function metricsRoute(app: FastifyInstance, metrics: Metrics, figures: () => Promise<Figures>): void {
+  app.get(
+    '/metrics',
+    { schema: { summary: "Metrics in Prometheus' text format", hide: true } },
+    async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text(figures)),
+  );
+}

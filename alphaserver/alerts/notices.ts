@@ -1,7 +1,7 @@
 /** What people are still to be told, channel by channel, in the store until it is delivered. */
 import type { Incident } from './rules/incident.ts';
 import type { NoticeKind } from './rules/routing.ts';
-import type { Severity } from './rules/terms.ts';
+import { SEVERITIES, type Severity } from './rules/terms.ts';
 import { type Database, Marks, type Statement } from './tables.ts';
 
 /** One incident that a channel is told of. */
@@ -30,7 +30,9 @@ export class Notices {
   readonly #marks: Marks;
   readonly #add: Statement;
   readonly #count: Statement;
+  readonly #channels: Statement;
   readonly #list: Statement;
+  readonly #first: Statement;
   readonly #drop: Statement;
   readonly #dropOldest: Statement;
 
@@ -42,9 +44,12 @@ export class Notices {
     const severities = '(severity = ? OR severity = ? OR severity = ?)';
     this.#count = db.prepare(`SELECT count(*) AS n FROM alertNotices WHERE channel = ? AND ${severities}`);
     this.#list = db.prepare(
-      `SELECT n, kind, severity, at, body FROM alertNotices WHERE channel = ? AND ${severities} ORDER BY n LIMIT ?`,
+      `SELECT n, kind, severity, at, body FROM alertNotices WHERE channel = ? AND ${severities}
+       ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, n LIMIT ?`,
     );
-    this.#drop = db.prepare(`DELETE FROM alertNotices WHERE channel = ? AND ${severities} AND n <= ?`);
+    this.#first = db.prepare(`SELECT min(at) AS at FROM alertNotices WHERE channel = ? AND ${severities}`);
+    this.#channels = db.prepare('SELECT DISTINCT channel FROM alertNotices');
+    this.#drop = db.prepare(`DELETE FROM alertNotices WHERE channel = ? AND ${severities}`);
     this.#dropOldest = db.prepare(
       'DELETE FROM alertNotices WHERE n IN (SELECT n FROM alertNotices WHERE channel = ? ORDER BY n LIMIT ?)',
     );
@@ -65,19 +70,34 @@ export class Notices {
   }
 
   /** How many wait for a channel, of these severities. */
-  waiting(channel: string, severities: readonly Severity[] = ['notice', 'warning', 'critical']): number {
+  waiting(channel: string, severities: readonly Severity[] = SEVERITIES): number {
     return (this.#count.get(channel, ...three(severities)) as { n: number }).n;
   }
 
-  /** The oldest that wait for a channel, of these severities. */
-  oldest(channel: string, severities: readonly Severity[], limit: number): Notice[] {
+  /** Those that wait for a channel, of these severities, the gravest first and then the oldest. */
+  gravest(channel: string, severities: readonly Severity[], limit: number): Notice[] {
     const rows = this.#list.all(channel, ...three(severities), limit) as Row[];
     return rows.map(({ body, ...rest }) => ({ ...rest, incident: JSON.parse(body) as Incident }));
   }
 
-  /** Takes off those of a channel and these severities up to the number `n`: a message stands for them, and for those dropped. */
-  settle(channel: string, severities: readonly Severity[], n: number): void {
-    this.#drop.run(channel, ...three(severities), n);
+  /** Since when one of these severities waits for a channel, Unix milliseconds; null when none does. */
+  since(channel: string, severities: readonly Severity[]): number | null {
+    return (this.#first.get(channel, ...three(severities)) as { at: number | null }).at;
+  }
+
+  /** Channels that something waits for. */
+  channels(): string[] {
+    return (this.#channels.all() as { channel: string }[]).map(({ channel }) => channel);
+  }
+
+  /** Lets go of all that waits for a channel that is no more. */
+  forget(channel: string): void {
+    this.settle(channel, SEVERITIES);
+  }
+
+  /** Takes off those of a channel and these severities: a message stands for them, and for those dropped. */
+  settle(channel: string, severities: readonly Severity[]): void {
+    this.#drop.run(channel, ...three(severities));
     if (this.dropped(channel) > 0) this.#marks.set(`dropped:${channel}`, 0);
   }
 }

@@ -113,6 +113,20 @@ export const ANSWERS = {
     }),
     next,
   }),
+  channels: object({
+    channels: list(
+      object({
+        name: text,
+        kind: text,
+        waiting: number,
+        fault: orNull({ type: 'string', description: 'Why nothing is delivered at the moment' }),
+        faultAt: orNull(time),
+        deliveredAt: orNull(time),
+        delivered: number,
+        failed: number,
+      }),
+    ),
+  }),
   unknown: object({
     shapes: list(
       object({

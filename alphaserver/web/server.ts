@@ -8,6 +8,8 @@ import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/settings.ts';
 import type { Figures } from '../metrics/samples.ts';
 import { alertRoutes } from './alerts.ts';
+import { type BlocklistOf, blocklistRoute } from './blocklist.ts';
+import { type ChannelsOf, channelRoutes } from './channels.ts';
 import { countRoutes } from './counts.ts';
 import { apiDocs } from './docs.ts';
 import { eventRoutes } from './events.ts';
@@ -30,6 +32,10 @@ export interface WebOptions {
   readonly figures: () => Promise<Figures>;
   /** Who knows of alerts; without it there are none. */
   readonly alerts?: AlertsView;
+  /** The addresses for firewalls; without it there are none. */
+  readonly blocklist?: BlocklistOf;
+  /** The ways to tell people; without it there are none. */
+  readonly channels?: ChannelsOf;
   /** Where sources are; without it nobody knows. */
   readonly originOf?: OriginOf;
   /** Why nothing can be stored at the moment, or null. */
@@ -85,6 +91,8 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     countRoutes(closed, given);
     ledgerRoutes(closed, given);
     alertRoutes(closed, given);
+    blocklistRoute(closed, options.blocklist ?? (async () => []), now);
+    channelRoutes(closed, options.channels ?? (() => []), now);
     liveRoute(closed, options.live);
     metricsRoute(closed, options.metrics, options.figures);
     await pageFiles(closed);

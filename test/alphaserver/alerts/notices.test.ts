@@ -11,18 +11,20 @@ function notices(): Notices {
   return new Notices(db);
 }
 
-test('a channel gets what waits for it, oldest first, of the severities asked for', () => {
+test('a channel gets what waits for it, the gravest and then the oldest first, of the severities asked for', () => {
   const queue = notices();
   queue.add('chat', incident({ id: 'a', severity: 'warning' }), 'opened', 1);
   queue.add('chat', incident({ id: 'b', severity: 'critical' }), 'opened', 2);
   queue.add('mail', incident({ id: 'c' }), 'opened', 3);
   queue.add('chat', incident({ id: 'a', severity: 'warning' }), 'resolved', 4);
   const ids = (severities: ('notice' | 'warning' | 'critical')[]) =>
-    queue.oldest('chat', severities, 10).map(({ kind, incident: { id } }) => `${kind} ${id}`);
-  assert.deepEqual(ids(['notice', 'warning', 'critical']), ['opened a', 'opened b', 'resolved a']);
+    queue.gravest('chat', severities, 10).map(({ kind, incident: { id } }) => `${kind} ${id}`);
+  assert.deepEqual(ids(['notice', 'warning', 'critical']), ['opened b', 'opened a', 'resolved a']);
   assert.deepEqual(ids(['critical']), ['opened b']);
   assert.equal(queue.waiting('chat', ['warning']), 2);
-  queue.settle('chat', ['critical'], 4);
+  assert.equal(queue.since('chat', ['critical']), 2);
+  assert.equal(queue.since('chat', ['notice']), null);
+  queue.settle('chat', ['critical']);
   assert.deepEqual(ids(['notice', 'warning', 'critical']), ['opened a', 'resolved a']);
   assert.equal(queue.waiting('mail'), 1);
 });
@@ -32,8 +34,8 @@ test('past the bound the oldest are only counted, until a message has told how m
   for (let i = 1; i <= NOTICES_LIMIT + 3; i += 1) queue.add('chat', incident({ id: `i${i}` }), 'opened', i);
   assert.equal(queue.waiting('chat'), NOTICES_LIMIT);
   assert.equal(queue.dropped('chat'), 3);
-  const [oldest] = queue.oldest('chat', ['warning'], 1);
+  const [oldest] = queue.gravest('chat', ['warning'], 1);
   assert.equal(oldest?.incident.id, 'i4');
-  queue.settle('chat', ['warning'], oldest?.n ?? 0);
+  queue.settle('chat', ['warning']);
   assert.equal(queue.dropped('chat'), 0);
 });

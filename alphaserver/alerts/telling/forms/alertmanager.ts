@@ -1,0 +1,52 @@
+/** Prometheus Alertmanager's API version 2: an alert for each incident; the rest of a storm is an alert with a count. */
+import { type Message, pageOf, titleOf } from '../message.ts';
+import { jsonPost, type Post } from '../post.ts';
+
+/** Alertmanager takes an alert for over when its end has passed. An open incident is told once, so its end is far away. */
+const OPEN_MS = 30 * 86_400_000;
+
+interface Credentials {
+  readonly user: string | null;
+  readonly password: string | null;
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** What comes from outside is in annotations but for the host: labels are what Alertmanager groups and routes by. */
+export function alertmanagerPost(
+  url: string,
+  { user, password }: Credentials,
+  message: Message,
+  page: string | null,
+): Post {
+  const alerts = message.told.map(({ kind, incident }) => {
+    const { id, rule, severity, host, source, summary, openedAt, closedAt, lastAt } = incident;
+    const link = pageOf(incident, page);
+    return {
+      labels: { alertname: rule, severity, incident: id, instance: host ?? 'fleet', job: 'asgard' },
+      annotations: {
+        summary,
+        source: source ?? incident.ips.join(', '),
+        user: incident.users.join(', '),
+        hosts: incident.hosts.join(', '),
+      },
+      startsAt: iso(openedAt),
+      endsAt: iso(kind === 'resolved' ? (closedAt ?? lastAt) : openedAt + OPEN_MS),
+      ...(link === null ? {} : { generatorURL: link }),
+    };
+  });
+  const left = message.count - message.told.length;
+  const rest = {
+    labels: { alertname: 'storm', severity: 'warning', incident: message.id, instance: 'fleet', job: 'asgard' },
+    annotations: { summary: titleOf(message), source: '', user: '', hosts: '' },
+    startsAt: iso(message.madeAt),
+    endsAt: iso(message.madeAt + 3_600_000),
+    ...(page === null ? {} : { generatorURL: page }),
+  };
+  const basic = user === null ? null : Buffer.from(`${user}:${password ?? ''}`, 'utf8').toString('base64');
+  return jsonPost(
+    `${url.replace(/\/+$/, '')}/api/v2/alerts`,
+    left > 0 ? [...alerts, rest] : alerts,
+    basic === null ? {} : { authorization: `Basic ${basic}` },
+  );
+}

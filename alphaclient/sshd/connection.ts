@@ -2,6 +2,7 @@
 
 /** A `PAM: ...` line whose `Failed` line, with the port, may come next. */
 export interface Held {
+  readonly user: string | null;
   readonly reason: string | null;
   readonly line: number;
   readonly ms: number;
@@ -45,6 +46,8 @@ export class Connection {
   readMs = 0;
   /** True when it is over but for lines that may still come. */
   ending = false;
+  /** True when it is over and told: only its pid still says that a line is its own. */
+  over = false;
 }
 
 const FIELDS = Object.keys(new Connection()) as (keyof Connection)[];
@@ -80,8 +83,12 @@ export function fromSaved(saved: unknown): Connection | null {
 function isHeld(value: unknown): value is Held | null {
   if (value === null) return true;
   if (typeof value !== 'object') return false;
-  const { line, reason } = value as Partial<Held>;
-  return typeof line === 'number' && (reason === null || typeof reason === 'string');
+  const { line, reason, user } = value as Partial<Held>;
+  return typeof line === 'number' && isText(reason) && isText(user);
+}
+
+function isText(value: unknown): boolean {
+  return value === null || typeof value === 'string';
 }
 
 function fits(example: unknown, value: unknown, field: string): boolean {

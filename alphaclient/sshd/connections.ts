@@ -4,7 +4,7 @@
  */
 
 import { Connection, type SavedConnection } from './connection.ts';
-import { Due } from './due.ts';
+import { Endings } from './endings.ts';
 import type { Sighting } from './event.ts';
 import type { Fact, Skim } from './fact.ts';
 import { canOpen, find, heard, isAnother, type Place } from './matching.ts';
@@ -22,15 +22,12 @@ export interface SavedConnections {
 export class Connections {
   readonly #table = new Table();
   readonly #telling: Telling;
-  readonly #due = new Due();
-  readonly #over = {
-    settle: (one: Connection): void => this.#settle(one),
-    release: (one: Connection): void => this.#telling.released(one),
-  };
+  readonly #endings: Endings;
 
   /** `hosts` gives the name of a host's index. */
   constructor(hosts: (index: number) => string | null) {
     this.#telling = new Telling(hosts);
+    this.#endings = new Endings(this.#table, this.#telling);
   }
 
   /** What was told since the last call. */
@@ -49,11 +46,11 @@ export class Connections {
     if (one === undefined) return skim === 'pam-summary' && place.pid >= 0 ? 'nothing' : 'no';
     const what = skimmed(skim, bytes, from, end, preauth, one);
     if (what === 'no') return what;
-    this.#due.pass(place, this.#table, this.#over);
+    this.#endings.pass(place);
     heard(one, place);
     switch (what) {
       case 'over':
-        this.#forget(one);
+        this.#endings.forget(one);
         break;
       case 'pam':
         one.pamFailures++;
@@ -72,14 +69,14 @@ export class Connections {
 
   /** Takes one fact in. */
   apply(fact: Fact, place: Place): void {
-    this.#due.pass(place, this.#table, this.#over);
+    this.#endings.pass(place);
     if (fact.says === 'refused') {
       this.#telling.refused(fact, place);
       return;
     }
     let one = find(this.#table, fact, place);
     if (one !== undefined && isAnother(one, fact)) {
-      this.#settle(one);
+      this.#endings.settle(one);
       one = undefined;
     }
     one ??= this.#open(fact, place);
@@ -98,7 +95,7 @@ export class Connections {
     one.port = fact.port;
     this.#table.add(one);
     const oldest = this.#table.size > OPEN_LIMIT_CONNECTIONS ? this.#table.oldest() : undefined;
-    if (oldest !== undefined) this.#settle(oldest);
+    if (oldest !== undefined) this.#endings.settle(oldest);
     return one;
   }
 
@@ -118,7 +115,7 @@ export class Connections {
       // Without pids the `PAM:` line, which has no port, may stand as a connection of its own.
       const loose = this.#table.loose(one);
       if (loose?.held === null) one.swallow = true;
-      if (loose !== undefined) this.#forget(loose);
+      if (loose !== undefined) this.#endings.forget(loose);
     }
     if (one.held !== null && !fact.helper) {
       if (again) {
@@ -146,27 +143,28 @@ export class Connections {
         break;
       case 'evidence':
         weigh(one, fact);
-        if (fact.last) this.#settle(one);
-        else if ((fact.soon || fact.more) && failures(one) > 0) this.#due.ends(one);
+        if (fact.last) this.#endings.lastWords(one);
+        else if ((fact.soon || fact.more) && failures(one) > 0) this.#endings.awaited(one);
         break;
       case 'remark':
         one.remark ??= fact.reason;
         // One that has had its decision has nothing to be told: its last line may take its time.
-        if (one.decisions === 0) this.#due.ends(one);
+        if (one.decisions === 0) this.#endings.awaited(one);
         break;
       case 'ended':
         one.remark ??= fact.reason;
-        this.#settle(one);
+        if (fact.ip === null && fact.name === null) this.#endings.lastWords(one);
+        else this.#endings.settle(one);
         break;
       case 'session-over':
-        if (one.accepted && fact.ip === null) this.#due.ends(one);
-        else if (one.accepted || fact.ip !== null) this.#forget(one);
+        if (one.accepted && fact.ip === null) this.#endings.awaited(one);
+        else if (one.accepted || fact.ip !== null) this.#endings.forget(one);
         break;
     }
   }
 
   #decide(one: Connection, fact: Fact, place: Place, swallow: boolean): void {
-    if (fact.method === 'keyboard-interactive') this.#dropHelper(one);
+    if (fact.method === 'keyboard-interactive') this.#endings.dropHelper(one);
     if (fact.says === 'accepted') one.accepted = true;
     this.#decided(one, fact.count, fact.invalid);
     this.#telling.decided(one, fact, place, fact.count - (swallow ? 1 : 0));
@@ -178,76 +176,41 @@ export class Connections {
     one.pamOnly = false;
     one.swallow = false;
     one.remark = null;
-    if (one.ending) this.#due.delete(one);
-    one.ending = false;
+    this.#endings.goesOn(one);
   }
 
   #pamFailed(one: Connection, fact: Fact, place: Place): void {
-    this.#dropHelper(one);
+    this.#endings.dropHelper(one);
     one.method = 'keyboard-interactive';
     for (let i = 0; i < fact.count; i++) {
       if (one.held !== null) this.#telling.released(one);
       one.decisions++;
-      one.held = { reason: fact.reason, line: place.line, ms: place.ms };
+      one.held = { user: fact.user, reason: fact.reason, line: place.line, ms: place.ms };
       if (one.port !== null) this.#telling.released(one);
-      else this.#due.add(one);
+      else this.#endings.held(one);
     }
     one.swallow = one.port !== null;
   }
 
-  #dropHelper(one: Connection): void {
-    const helper = this.#table.helper(one.host, one.ip, one.name, one.user);
-    if (helper !== undefined && helper !== one) this.#forget(helper);
-  }
-
-  #forget(one: Connection): void {
-    if (one.ending || one.held !== null) this.#due.delete(one);
-    this.#table.remove(one);
-  }
-
-  /** It is over: what it showed becomes its event. */
-  #settle(one: Connection): void {
-    this.#forget(one);
-    this.#telling.released(one);
-    if (one.decisions > 0 || one.accepted || this.#toldElsewhere(one)) return;
-    let helper: Connection | undefined;
-    if (failures(one) === 0) {
-      helper = this.#table.helper(one.host, one.ip, one.name, one.user);
-      if (helper !== undefined) this.#forget(helper);
-    }
-    this.#telling.over(one, helper);
-  }
-
-  /** True when a `PAM:` line, which has no port and stood by itself, has told what became of this connection. */
-  #toldElsewhere(one: Connection): boolean {
-    const loose = one.port === null || one.pid >= 0 ? undefined : this.#table.loose(one);
-    if (loose === undefined) return false;
-    this.#table.setPeer(loose, one.ip, one.port);
-    this.#telling.released(loose);
-    this.#forget(loose);
-    return true;
-  }
-
   /** Time passes on a quiet log. */
   expire(nowMs: number): void {
-    this.#due.expire(nowMs, this.#table, this.#over);
+    this.#endings.expire(nowMs);
   }
 
   /** The log ends: closes all that is open, in the order in which they were last heard of. */
   end(): void {
-    for (const one of [...this.#table].sort((a, b) => a.line - b.line)) if (this.#table.has(one)) this.#settle(one);
+    this.#endings.end();
   }
 
   /** Plain JSON: the open ones, oldest first, and when they were last looked through. */
   save(): SavedConnections {
-    return { open: this.#table.save(), due: this.#due.save() };
+    return { open: this.#table.save(), due: this.#endings.save() };
   }
 
   /** Takes over what `save` gave; what is damaged is left out. */
   restore(saved: unknown): void {
     const { open, due } = (saved ?? {}) as Partial<SavedConnections>;
-    this.#due.restore(due);
     this.#table.restore(open);
-    for (const one of this.#table) if (one.ending || one.held !== null) this.#due.add(one);
+    this.#endings.restore(due);
   }
 }

@@ -66,7 +66,7 @@ function pam(text: string): Fact | null {
   const start = text.indexOf(' for ', text.startsWith(`${RETRIES_FOR} for `) ? RETRIES_FOR.length : 5);
   if (start < 0) return null;
   const read = userFrom('pam', text, start + 5);
-  if (read === null || (read.rest !== '' && !read.rest.startsWith(' via '))) return null;
+  if (read === null || (read.rest.trim() !== '' && !read.rest.startsWith(' via '))) return null;
   read.fact.method = 'keyboard-interactive';
   read.fact.reason = text.slice(0, start);
   return read.fact;

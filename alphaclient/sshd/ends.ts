@@ -39,10 +39,18 @@ function connectionFrom(text: string): Fact | null {
   return fact;
 }
 
+/**
+ * Reasons that a session does not end for (RFC 4253, section 11.1): the key exchange failed, the user cancelled the login, no
+ * method is left.
+ */
+const GAVE_UP = /^(?:3|13|14): /;
+
 /** `ADDR port PORT:CODE: TEXT`, `ADDR: CODE: TEXT` up to 7.1. TEXT is up to 400 characters of the client's choice. */
 function receivedDisconnect(text: string): Fact | null {
   const read = identityThenText('remark', text, 25);
   if (read === null || read.fact.user !== null) return null;
+  // Clients that give up before a login say so; up to 5.8 no line had [preauth].
+  if (GAVE_UP.test(read.rest)) read.fact.preauth = true;
   read.fact.reason = read.rest === '' ? 'disconnected' : `disconnected: ${read.rest}`;
   // Where there is no port there is no `Disconnected from` to follow either: both came with 7.2.
   if (read.fact.port === null) read.fact.says = 'ended';

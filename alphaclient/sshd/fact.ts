@@ -51,7 +51,7 @@ export class Fact {
   more = false;
   /** True when the connection's last line follows. */
   soon = false;
-  /** True when nothing can follow it (evidence that is a fatal error). */
+  /** True when sshd ends the connection with it: nothing is told of it any more. */
   last = false;
 
   constructor(says: Says) {
@@ -81,10 +81,11 @@ export interface Rule {
   /** True when every message of this kind is the same, so that nothing needs to be decoded. */
   readonly fixed?: true;
   /**
-   * Takes the message apart: without `error: `, without ` [preauth]`. Null when it is not this message after all.
+   * Takes the message apart: without `error: `, without ` [preauth]`, which `preauth` tells of. Null when it is not this
+   * message after all.
    * Absent for a message that says nothing about an attempt.
    */
-  readonly read?: (text: string) => Fact | null;
+  readonly read?: (text: string, preauth: boolean) => Fact | null;
 }
 
 /** True for a message that stands for an event by itself, so that its repetition is another. */

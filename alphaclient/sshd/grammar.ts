@@ -91,12 +91,19 @@ function afterLevel(bytes: Uint8Array, from: number, end: number): number {
   return from;
 }
 
-/** Reads the message in `bytes` from `from` to `end` into `into`. Never throws, whatever the bytes are. */
-export function readMessage(bytes: Buffer, from: number, end: number, into: Reading, skimmer?: Skimmer): void {
+/** FreeBSD's sshd calls its functions by names of its own, and some messages begin with one. */
+const FSSH = 0x46737368; // Fssh(_kex_exchange_identification: )
+
+/** Reads the message in `bytes` from `from` to `to` into `into`. Never throws, whatever the bytes are. */
+export function readMessage(bytes: Buffer, from: number, to: number, into: Reading, skimmer?: Skimmer): void {
   into.rule = null;
   into.fact = null;
   into.text = '';
-  const at = afterLevel(bytes, from, end);
+  let end = to;
+  // What syslogs and people leave behind a message; sshd's own words end in none that matters.
+  while (end > from && bytes[end - 1] === 32) end--;
+  let at = afterLevel(bytes, from, end);
+  if (start(bytes, at) === FSSH && bytes[at + 4] === 95) at += 5;
   if (end - at < 4) return;
   let text = '';
   let preauth = false;
@@ -117,7 +124,7 @@ export function readMessage(bytes: Buffer, from: number, end: number, into: Read
         }
         if (!rule.fixed) into.text = text = latin1(bytes, at, last);
       }
-      const fact = rule.read(text);
+      const fact = rule.read(text, preauth);
       if (fact !== null) {
         if (preauth) fact.preauth = true;
         into.rule = rule;
@@ -140,7 +147,7 @@ function rare(text: string, into: Reading): void {
   } else if (text.startsWith('/') && KEY_LINE.test(text)) {
     const rule = RULES.find((one) => one.name === 'key-from-wrong-host');
     into.rule = rule ?? null;
-    into.fact = rule?.read?.(text) ?? null;
+    into.fact = rule?.read?.(text, false) ?? null;
   } else if (text.startsWith('/')) {
     // FILE:LINE or FILE line N: remarks on a configuration or key file.
     const space = text.indexOf(' ');

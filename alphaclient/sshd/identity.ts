@@ -8,6 +8,8 @@ import { Fact, type Says } from './fact.ts';
 
 const INVALID = 'invalid user ';
 const ILLEGAL = 'illegal user ';
+/** Solaris writes this for a name that is no account's. */
+const HIDDEN = '<invalid username>';
 const AUTHENTICATING = 'authenticating user ';
 const VALID = 'user ';
 
@@ -15,6 +17,9 @@ const VALID = 'user ';
 function named(fact: Fact, text: string): void {
   if (text.startsWith(INVALID) || text.startsWith(ILLEGAL)) {
     fact.user = text.slice(INVALID.length);
+    fact.invalid = true;
+  } else if (text === HIDDEN) {
+    fact.user = text;
     fact.invalid = true;
   } else if (text === 'invalid user') {
     // A tool between sshd and the log has folded the two spaces around an empty name.

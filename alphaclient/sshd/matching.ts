@@ -42,7 +42,10 @@ export function find(table: Table, fact: Fact, place: Place): Connection | undef
 export function isAnother(one: Connection, fact: Fact): boolean {
   if (fact.ip !== null && one.ip !== null && fact.ip !== one.ip) return true;
   if (fact.port !== null && one.port !== null && fact.port !== one.port) return true;
+  // A connection asks for one user.
+  if (fact.says === 'pam' && one.held !== null && one.held.user !== fact.user) return true;
   if (fact.more || fact.says === 'remark' || fact.says === 'ended' || fact.says === 'session-over') return false;
+  if (one.over) return true;
   if (one.accepted) return !(fact.says === 'evidence' && !fact.helper);
   if (!fact.first) return false;
   return fact.says === 'opened' ? one.opened || !one.pamOnly : one.named || one.decisions > 0;

@@ -1,7 +1,9 @@
 /** Rules for key exchanges that fail and packets that break. */
 
-import type { Fact, Rule } from './fact.ts';
-import { AT, NEXT, PROBE, remark, row, then } from './probe.ts';
+import { addressOf, portOf } from './address.ts';
+import { Fact, type Rule } from './fact.ts';
+import { identityThenText } from './identity.ts';
+import { AT, LAST, lastWords, NEXT, PROBE, remark, row, then } from './probe.ts';
 
 const THEIR_OFFER = ' found. Their offer: ';
 
@@ -10,6 +12,30 @@ function unableToNegotiate(text: string): Fact | null {
   if (fact?.reason == null) return null;
   const offer = fact.reason.indexOf(THEIR_OFFER);
   if (offer >= 0) fact.reason = fact.reason.slice(0, offer + 6);
+  return fact;
+}
+
+/** ` Connection from [IDENTITY ]ADDR port PORT: REASON` behind the name of a function; without [preauth], of a session. */
+function packetWrite(text: string, preauth: boolean): Fact | null {
+  const at = text.indexOf(': Connection from ');
+  const read = at < 0 ? null : identityThenText(preauth ? 'ended' : 'session-over', text, at + 18);
+  if (read === null) return null;
+  read.fact.reason = read.rest;
+  return read.fact;
+}
+
+/** `Ltype: STAGE;Remote: ADDR-PORT;...[;Name: USER]`: only the last field is the client's text. */
+function stage(text: string): Fact | null {
+  const remote = text.indexOf(';Remote: ');
+  const end = text.indexOf(';', remote + 1);
+  const dash = text.lastIndexOf('-', end < 0 ? text.length : end);
+  if (remote < 0 || dash < remote) return null;
+  const fact = new Fact('opened');
+  fact.ip = addressOf(text.slice(remote + 9, dash));
+  const port = portOf(text, dash + 1, end < 0 ? text.length : end);
+  fact.port = port < 0 ? null : port;
+  fact.first = text.startsWith('Version;', 19);
+  if (text.startsWith('Authname;', 19) && text.startsWith(';Name: ', end)) fact.user = text.slice(end + 7);
   return fact;
 }
 
@@ -26,20 +52,20 @@ export const NEGOTIATION: readonly Rule[] = [
   row(
     'unable-to-negotiate-old',
     'up to 6.9',
-    NEXT,
+    LAST,
     'Unable to negotiate a ',
     'Unable to negotiate a key exchange method',
     'fatal: Unable to negotiate a key exchange method [preauth]',
-    remark('no matching key exchange method found'),
+    lastWords('no matching key exchange method found'),
   ),
   row(
     'no-matching',
     'up to 6.9',
-    NEXT,
+    LAST,
     'no matching ',
     'no matching WHAT found: client TEXT server TEXT',
     'fatal: no matching cipher found: client blowfish-cbc server aes256-ctr [preauth]',
-    remark('no matching algorithm found'),
+    lastWords('no matching algorithm found'),
   ),
   row(
     'dispatch-fatal',
@@ -80,19 +106,39 @@ export const NEGOTIATION: readonly Rule[] = [
   row(
     'socket-failed',
     'up to 7.x',
-    NEXT,
+    LAST,
     'Read from socket failed: ',
     'Read from socket failed: REASON',
     'fatal: Read from socket failed: Connection reset by peer [preauth]',
-    remark('read from socket failed'),
+    lastWords('read from socket failed'),
   ),
   row(
     'write-failed',
     'all',
-    NEXT,
+    LAST,
     'Write failed: ',
     'Write failed: REASON',
     'fatal: Write failed: Broken pipe [preauth]',
-    remark('write failed'),
+    lastWords('write failed'),
+  ),
+  ...['packet_write_wait', 'packet_write_poll', 'ssh_packet_write_wait', 'ssh_packet_write_poll'].map((name) =>
+    row(
+      name.replaceAll('_', '-'),
+      'since 6.8',
+      'end; before login a probe unless an attempt was seen, else of a session',
+      `${name}: Connection from `,
+      `${name}: Connection from [USER ]ADDR port PORT: REASON[ [preauth]]`,
+      `${name}: Connection from ${AT}: Broken pipe [preauth]`,
+      packetWrite,
+    ),
+  ),
+  row(
+    'stages',
+    'patched builds',
+    'a connection opens; or names the account',
+    'SSH: Server;Ltype: ',
+    'SSH: Server;Ltype: STAGE;Remote: ADDR-PORT;...[;Name: USER]',
+    'SSH: Server;Ltype: Authname;Remote: 192.0.2.10-50022;Name: root [preauth]',
+    stage,
   ),
 ];

@@ -89,11 +89,6 @@ const KNOWN: readonly (readonly [begins: string, example: string, versions?: str
   ['Environment variable ', 'Environment variable LC_ALL too long'],
   ['Attempt to write login records by non-root user', 'Attempt to write login records by non-root user (aborting)'],
   ['Client protocol version ', 'Client protocol version 2.0; client software version OpenSSH_9.2', 'DEBUG'],
-  [
-    'SSH: Server;',
-    'SSH: Server;Ltype: Version;Remote: 192.0.2.10-50022;Protocol: 2.0;Client: libssh2_1.4.3',
-    'patched builds',
-  ],
   ["Couldn't ", 'Couldn\'t create pid file "/run/sshd.pid": Permission denied'],
   ['no hostkeys available', 'no hostkeys available -- exiting.'],
   ['WARNING: ', 'WARNING: no suitable primes in /etc/ssh/moduli'],

@@ -6,6 +6,7 @@ import { identityThenText } from './identity.ts';
 
 export const PROBE = 'end; a probe unless an attempt was seen';
 export const NEXT = 'remark; the connection ends with the next line';
+export const LAST = 'end, told by the pid alone; a probe unless an attempt was seen';
 export const AT = '192.0.2.10 port 50022';
 
 /** A rule in one go: these have no more to say. */
@@ -16,7 +17,7 @@ export function row(
   begins: string,
   message: string,
   example: string,
-  read: (text: string) => Fact | null,
+  read: (text: string, preauth: boolean) => Fact | null,
 ): Rule {
   return { name, versions, meaning, begins, message, example, read };
 }
@@ -57,6 +58,15 @@ export function then(text: string, at: number): Fact | null {
   read.fact.reason = read.rest;
   read.fact.preauth = true;
   return read.fact;
+}
+
+/** The connection's last words, without an address: the pid alone says whose they are. */
+export function lastWords(reason: string): () => Fact {
+  return () => {
+    const fact = new Fact('ended');
+    fact.reason = reason;
+    return fact;
+  };
 }
 
 /** A reason without an address: the next line has it. */

@@ -117,7 +117,7 @@ export class Table {
     if (looseOnly && this.#loose === 0) return undefined;
     let best: Connection | undefined;
     for (const one of this.#all) {
-      if (one.host !== host || (looseOnly && (one.port !== null || one.pid >= 0))) continue;
+      if (one.host !== host || one.over || (looseOnly && (one.port !== null || one.pid >= 0))) continue;
       const sameUser = one.user !== null && one.user === fact.user;
       const sameIp = fact.ip !== null && one.ip === fact.ip;
       // A name that DNS gave may be any address; an address may not be that name.
@@ -153,7 +153,7 @@ export class Table {
   /** The newest connection of a user, where a message has nothing but the name. */
   ofUser(host: number, user: string): Connection | undefined {
     let best: Connection | undefined;
-    for (const one of this.#all) if (one.host === host && one.user === user) best = one;
+    for (const one of this.#all) if (one.host === host && one.user === user && !one.over) best = one;
     return best;
   }
 

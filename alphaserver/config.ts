@@ -38,6 +38,7 @@ const SETTINGS = {
       given === '' ? null : /^https?:\/\/\S+$/.test(given) && URL.canParse(given) ? given : undefined,
     secret: true,
   },
+  ALPHASERVER_RULES: text(),
   ALPHASERVER_GEOIP: text(),
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
   LOG_FORMAT: oneOf(['plain', 'json'], 'plain'),
@@ -53,6 +54,8 @@ export interface ServerConfig {
   readonly httpPassword: string | null;
   readonly retentionMs: number;
   readonly webhook: string | null;
+  /** The file of alert rules. */
+  readonly rulesFile: string | null;
   readonly geoipFile: string | null;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: 'plain' | 'json';
@@ -91,6 +94,7 @@ export function readServerConfig(env: Readonly<Record<string, string | undefined
     httpPassword: given.ALPHASERVER_HTTP_PASSWORD,
     retentionMs: given.ALPHASERVER_RETENTION,
     webhook: given.ALPHASERVER_WEBHOOK,
+    rulesFile: given.ALPHASERVER_RULES,
     geoipFile: given.ALPHASERVER_GEOIP,
     logLevel: given.LOG_LEVEL,
     logFormat: given.LOG_FORMAT,

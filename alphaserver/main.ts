@@ -4,6 +4,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { createLogger, type Logger } from '../service/logger.ts';
 import { SettingsError } from '../service/settings.ts';
 import { onShutdown } from '../service/shutdown.ts';
+import { alertCommand } from './alert-command.ts';
 import { readServerConfig, type ServerConfig } from './config.ts';
 import { serve } from './serve.ts';
 import { tokenCommand } from './token-command.ts';
@@ -12,6 +13,8 @@ const HELP = `usage: alphaserver [run]                 take agents' connections,
        alphaserver token add NAME        make a token for an agent; it is shown once
        alphaserver token list            the tokens there are
        alphaserver token revoke NAME     end a token and the sessions that use it
+       alphaserver alert test [CHANNEL...]
+                                         send each channel a message that says it is a test
 
 Settings are environment variables (ALPHASERVER_LISTEN, ALPHASERVER_HTTP, ...); .env is read too. See .env.example.
 `;
@@ -56,6 +59,9 @@ async function main([command = 'run', ...args]: string[]): Promise<void> {
       break;
     case 'token':
       process.exitCode = tokenCommand(args, settings().dataFolder, Date.now(), io);
+      break;
+    case 'alert':
+      process.exitCode = await alertCommand(args, settings(), io);
       break;
     case '--help':
     case '-h':

@@ -61,7 +61,10 @@ export function blocked(incidents: readonly Incident[], { settings, withPrivate,
       until.set(source, Math.max(until.get(source) ?? 0, untilMs));
     }
   }
+  // An address beside its own network would be a conflict to nft.
+  const whole = networks([...until.keys()].filter((source) => source.includes('/')));
   return [...until]
+    .filter(([source]) => source.includes('/') || !isIn(whole, source))
     .map(([address, untilMs]) => ({ address, untilMs }))
     .sort((a, b) => b.untilMs - a.untilMs)
     .slice(0, BLOCKLIST_LIMIT)

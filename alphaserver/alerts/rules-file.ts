@@ -4,7 +4,7 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { readSpan } from '../../service/settings.ts';
 import type { Channel } from './rules/channels.ts';
 import { offsetOf, type Place, placeAt } from './rules/json-place.ts';
-import { type AlertSettings, DEFAULT_SETTINGS } from './rules/settings.ts';
+import { type AlertSettings, DEFAULT_SETTINGS, withWebhook } from './rules/settings.ts';
 import { addNetwork, networks } from './rules/source.ts';
 import { COUNT_LIMIT, RULES, type Rule, type Severity, type Term, WINDOW_LIMIT_MS } from './rules/terms.ts';
 import schema from './rules.schema.json' with { type: 'json' };
@@ -33,6 +33,11 @@ interface Given {
 }
 
 const checks = new Ajv2020({ discriminator: true, strict: true, strictRequired: false }).compile<Given>(schema);
+
+/** The settings that a rules file (null: none) and ALPHASERVER_WEBHOOK (null: none) make together. Throws a RulesError. */
+export function alertSettings(rulesFile: string | null, webhook: string | null): AlertSettings {
+  return withWebhook(rulesFile === null ? DEFAULT_SETTINGS : readRulesFile(rulesFile), webhook);
+}
 
 /** Reads a rules file. Throws a RulesError. */
 export function readRulesFile(file: string): AlertSettings {

@@ -48,6 +48,13 @@ test('never a private or loopback address unless asked, never one of the allow-l
   assert.ok(!list(incidents, allowing, true).includes('198.51.100.7'));
 });
 
+test('an address is left out where its whole network is on the list', () => {
+  assert.deepEqual(
+    list(of({ source: '2001:db8:1:2::5' }, { source: '2001:db8:1:2::/64' }, { source: '2001:db8:1:3::5' })),
+    ['2001:db8:1:2::/64', '2001:db8:1:3::5'],
+  );
+});
+
 test('what is no address is never on it', () => {
   assert.deepEqual(list(of({ source: 'evil.example; rm -rf' }, { source: null, ips: ['host', '192.0.2.1'] })), [
     '192.0.2.1',

@@ -24,7 +24,7 @@ for (const level of ['INFO', 'VERBOSE'] as const)
       const { sightings, reader } = readRecording(bytes, Date.now());
       assertDone(deeds, sightings, raw, bytes.toString('latin1'));
       assert.deepEqual(reader.shapes(), []);
-      const name = `openssh-${sshdVersion()}-${level.toLowerCase()}-${form}`;
+      const name = `openssh-${sshdVersion().toFixed(1)}-${level.toLowerCase()}-${form}`;
       writeFileSync(join(FOLDER, `${name}.log`), bytes);
       const events = [...sightings].sort((a, b) => a.line - b.line);
       const lines = events.map(({ event, line }) => scanLine(event, line));

@@ -1,5 +1,8 @@
 /** `alphaserver run`: the parts of a server put together, until it is told to stop. */
 import type { Logger } from '../service/logger.ts';
+import { Alerts } from './alerts/alerts.ts';
+import { DEFAULT_SETTINGS } from './alerts/rules/settings.ts';
+import { streamed } from './alerts/view.ts';
 import type { ServerConfig } from './config.ts';
 import { Ingest } from './ingest.ts';
 import { Listener } from './listener.ts';
@@ -38,6 +41,8 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
     log,
     now: Date.now,
   });
+  const alerts = new Alerts({ folder: config.dataFolder, store, settings: DEFAULT_SETTINGS, log, now: Date.now });
+  ingest.watch(() => alerts.stored());
   let stopping = false;
   const port = await bound(listener.open());
   const views = store.views((agent) => listener.isConnected(agent), Date.now);
@@ -45,6 +50,9 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
   ingest.watch((stored) => live.stored(stored));
   ingest.watch((stored) => metrics.watch(stored));
   const ready = (): string | null => (stopping ? 'shutting down' : ingest.fault);
+  alerts.listen((written) => {
+    for (const alert of streamed(written)) live.alert(alert);
+  });
   const web = config.http
     ? await bound(
         startWeb({
@@ -52,6 +60,7 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
           password: config.httpPassword,
           views,
           live,
+          alerts: store.alerts((id, by) => alerts.acknowledge(id, by), Date.now),
           originOf: originsFrom(config.geoipFile, log),
           ready,
           metrics,
@@ -80,6 +89,7 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
       await ingest.close();
       await listener.close();
       await web?.close();
+      await alerts.close();
       await store.close();
     },
   };

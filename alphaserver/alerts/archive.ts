@@ -1,6 +1,6 @@
-/** Incidents in the store. */
+/** Incidents in the store, read. `keeper.ts` writes them. */
 import type { Incident } from './rules/incident.ts';
-import type { Rule } from './rules/terms.ts';
+import { SEVERITIES } from './rules/terms.ts';
 import type { Database, Statement, Value } from './tables.ts';
 
 /** What people were told of an incident: nothing, that it opened, that it is over as well. */
@@ -45,29 +45,15 @@ const kept = ({ body, told, acknowledgedAt, acknowledgedBy }: Row): KeptIncident
 const COLUMNS = 'body, told, acknowledgedAt, acknowledgedBy';
 const CURSOR = /^(-?\d{1,16})\.([a-z0-9-]{1,64})$/;
 
-/** Incidents closed for this long are forgotten, and the oldest when there are too many. */
-export const INCIDENTS_KEPT_MS = 400 * 86_400_000;
-export const INCIDENTS_LIMIT = 500_000;
-/** Deleted at once: keeps the transaction short. */
-const FORGOTTEN_AT_ONCE = 1_000;
-
+/** Reads on any connection to the store's file. */
 export class Archive {
   readonly #db: Database;
   readonly #get: Statement;
-  readonly #put: Statement;
-  readonly #drop: Statement;
   readonly #ordinal: Statement;
 
   constructor(db: Database) {
     this.#db = db;
     this.#get = db.prepare(`SELECT ${COLUMNS} FROM incidents WHERE id = ?`);
-    this.#put = db.prepare(
-      `INSERT INTO incidents (id, rule, key, ordinal, severity, source, openedAt, lastAt, closedAt, partOf, raisedBy, body, told)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, source = excluded.source, openedAt = excluded.openedAt,
-         lastAt = excluded.lastAt, closedAt = excluded.closedAt, partOf = excluded.partOf, body = excluded.body, told = excluded.told`,
-    );
-    this.#drop = db.prepare('DELETE FROM incidents WHERE id = ?');
     this.#ordinal = db.prepare('SELECT max(ordinal) AS n FROM incidents WHERE rule = ? AND key = ? AND raisedBy < ?');
   }
 
@@ -76,28 +62,9 @@ export class Archive {
     return row ? kept(row) : null;
   }
 
-  /** Keeps an incident, with what people were told of it. `by` is the event that raised it. */
-  put(incident: Incident, told: Told, by: number): void {
-    const { id, rule, key, ordinal, severity, source, openedAt, lastAt, closedAt, partOf } = incident;
-    const body = JSON.stringify(incident);
-    this.#put.run(id, rule, key, ordinal, severity, source, openedAt, lastAt, closedAt, partOf, by, body, told);
-  }
-
-  drop(id: string): void {
-    this.#drop.run(id);
-  }
-
   /** The highest ordinal of a rule and key among incidents raised by an event before this one; 0 for none. */
-  ordinalBefore(rule: Rule, key: string, eventId: number): number {
+  ordinalBefore(rule: string, key: string, eventId: number): number {
     return (this.#ordinal.get(rule, key, eventId) as { n: number | null }).n ?? 0;
-  }
-
-  /** Notes who takes care of it; the first one stays. Null when there is no such incident. */
-  acknowledge(id: string, by: string, nowMs: number): KeptIncident | null {
-    this.#db
-      .prepare('UPDATE incidents SET acknowledgedAt = ?, acknowledgedBy = ? WHERE id = ? AND acknowledgedAt IS NULL')
-      .run(nowMs, by, id);
-    return this.get(id);
   }
 
   /** Incidents, newest first; `next` goes on where the page ends. Throws a RangeError for a cursor that no page gave. */
@@ -128,18 +95,20 @@ export class Archive {
     return { incidents, next: rows.length > query.limit && last ? `${last.openedAt}.${last.id}` : null };
   }
 
-  /** Open incidents, the gravest and newest first. */
-  open(limit: number): KeptIncident[] {
-    return ['critical', 'warning', 'notice']
-      .flatMap((severity) => {
-        const rows = this.#db
-          .prepare(
-            `SELECT ${COLUMNS} FROM incidents WHERE closedAt IS NULL AND severity = ? AND partOf IS NULL ORDER BY openedAt DESC, id DESC LIMIT ?`,
-          )
-          .all(severity, limit) as Row[];
-        return rows.map(kept);
-      })
-      .slice(0, limit);
+  /**
+   * What says how the fleet is, the gravest and newest first: incidents that are open, and critical ones that nobody has
+   * acknowledged and whose last event was at or after `sinceMs`. At most `limit`, without parts of scans.
+   */
+  counting(sinceMs: number, limit: number): KeptIncident[] {
+    const by = 'AND partOf IS NULL ORDER BY openedAt DESC, id DESC LIMIT ?';
+    const grave = `SELECT ${COLUMNS} FROM incidents WHERE severity = 'critical' AND acknowledgedAt IS NULL AND lastAt >= ? ${by}`;
+    const open = `SELECT ${COLUMNS} FROM incidents WHERE closedAt IS NULL AND severity = ? ${by}`;
+    const rows = [
+      ...this.#db.prepare(grave).all(sinceMs, limit),
+      ...SEVERITIES.toReversed().flatMap((severity) => this.#db.prepare(open).all(severity, limit)),
+    ] as Row[];
+    const found = new Map(rows.map(kept).map((one) => [one.incident.id, one]));
+    return [...found.values()].slice(0, limit);
   }
 
   /** Incidents, parts of scans too, that are open or had their last event at or after `sinceMs`, and the events that raised them. */
@@ -151,17 +120,5 @@ export class Archive {
       JSON.parse(body) as Incident,
       raisedBy,
     ]);
-  }
-
-  /** Forgets the oldest closed incidents, some at a time. */
-  forget(nowMs: number): void {
-    const { n } = this.#db.prepare('SELECT count(*) AS n FROM incidents').get() as { n: number };
-    const before = n > INCIDENTS_LIMIT ? nowMs : nowMs - INCIDENTS_KEPT_MS;
-    const most = n > INCIDENTS_LIMIT ? Math.min(n - INCIDENTS_LIMIT, FORGOTTEN_AT_ONCE) : FORGOTTEN_AT_ONCE;
-    this.#db
-      .prepare(
-        'DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE closedAt IS NOT NULL AND openedAt < ? ORDER BY openedAt LIMIT ?)',
-      )
-      .run(before, most);
   }
 }

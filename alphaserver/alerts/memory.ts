@@ -1,6 +1,7 @@
 /** What the rules remember, in the store. */
-import type { DirtyStory } from './rules/engine.ts';
+
 import type { Kind } from './rules/folds.ts';
+import type { DirtyStory } from './rules/shelf.ts';
 import type { PackedStory } from './rules/story.ts';
 import type { Database, Statement } from './tables.ts';
 

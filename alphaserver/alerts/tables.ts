@@ -34,6 +34,7 @@ const TABLES = `
   CREATE INDEX IF NOT EXISTS incidentsByTime ON incidents (openedAt, id);
   CREATE INDEX IF NOT EXISTS incidentsByKey ON incidents (rule, key, ordinal);
   CREATE INDEX IF NOT EXISTS incidentsOpen ON incidents (severity) WHERE closedAt IS NULL;
+  CREATE INDEX IF NOT EXISTS incidentsToLookAt ON incidents (lastAt) WHERE severity = 'critical' AND acknowledgedAt IS NULL;
   CREATE INDEX IF NOT EXISTS incidentParts ON incidents (partOf) WHERE partOf IS NOT NULL;
   CREATE TABLE IF NOT EXISTS alertNotices (
     n INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, incident TEXT NOT NULL, kind TEXT NOT NULL,

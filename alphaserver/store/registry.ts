@@ -1,5 +1,7 @@
 /** Agents and hosts in memory, as the store has them: what every append needs to know, without asking the disk. */
+import type { AgentReport } from '../../protocol/report.ts';
 import type { Database } from './database.ts';
+import type { AgentRecord } from './store.ts';
 
 /** A row of `agents`. */
 export interface AgentRow {
@@ -14,6 +16,23 @@ export interface AgentRow {
   gaps: number;
   report: string | null;
   reportedAt: number | null;
+}
+
+/** What an agent's row says to those outside. */
+export function agentRecord(row: AgentRow): AgentRecord {
+  const { uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt } = row;
+  return {
+    agent: uuid,
+    host,
+    firstSeen: new Date(firstSeen).toISOString(),
+    lastSeen: new Date(lastSeen).toISOString(),
+    lastSeq,
+    stored,
+    repeats,
+    gaps,
+    report: report ? (JSON.parse(report) as AgentReport) : null,
+    reportedAt: reportedAt === null ? null : new Date(reportedAt).toISOString(),
+  };
 }
 
 /** A row of `hosts`. */

@@ -1,12 +1,14 @@
 /** The embedded store: one SQLite file, written by one process. */
-import type { AgentReport } from '../../protocol/report.ts';
+
+import { StoreAlerts } from '../alerts/view.ts';
 import type { StoredFigures } from '../metrics/samples.ts';
+import type { AlertsView } from '../web/alert-views.ts';
 import type { Views } from '../web/views.ts';
 import { type Database, openWriter, type Statement, transaction, type Writer } from './database.ts';
 import { eventsAfter } from './event-row.ts';
 import { ReadingThread } from './reading/thread.ts';
 import { StoreViews } from './reading.ts';
-import { type AgentRow, Registry } from './registry.ts';
+import { agentRecord, Registry } from './registry.ts';
 import { Retention } from './retention.ts';
 import { Roller } from './roller.ts';
 import { OUTCOMES } from './schema.ts';
@@ -65,7 +67,9 @@ export class SqliteStore implements Store {
 
   /** Runs `work` in one durable transaction. Throws a StoreError when the disk does not take it, and whatever `work` throws. */
   transaction<T>(work: () => T): T {
-    return transaction(this.db, work);
+    const result = transaction(this.db, work);
+    this.#commits += 1;
+    return result;
   }
 
   lastSeq(agent: string): number {
@@ -155,24 +159,7 @@ export class SqliteStore implements Store {
       .agents()
       .sort((a, b) => b.lastSeen - a.lastSeen)
       .slice(0, limit)
-      .map((row) => this.#record(row) as AgentRecord);
-  }
-
-  #record(row: AgentRow | undefined): AgentRecord | undefined {
-    return (
-      row && {
-        agent: row.uuid,
-        host: row.host,
-        firstSeen: new Date(row.firstSeen).toISOString(),
-        lastSeen: new Date(row.lastSeen).toISOString(),
-        lastSeq: row.lastSeq,
-        stored: row.stored,
-        repeats: row.repeats,
-        gaps: row.gaps,
-        report: row.report ? (JSON.parse(row.report) as AgentReport) : null,
-        reportedAt: row.reportedAt === null ? null : new Date(row.reportedAt).toISOString(),
-      }
-    );
+      .map(agentRecord);
   }
 
   /** Answers about what is stored; `connected` tells whether an agent is there now. */
@@ -190,6 +177,11 @@ export class SqliteStore implements Store {
     let silent = 0;
     for (const { uuid, lastSeen } of this.#registry.agents()) if (lastSeen <= beforeMs && !connected(uuid)) silent += 1;
     return silent;
+  }
+
+  /** Answers about alerts, whose tables are there; `acknowledge` notes who takes care of one. */
+  alerts(acknowledge: (id: string, by: string) => void, now: () => number): AlertsView {
+    return new StoreAlerts({ thread: this.#thread, acknowledge, now });
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,10 @@
 /** `GET /api/summary`, `/api/timeline` and `/api/top/...`: how much happened, when, and by whom. */
 import type { FastifyInstance } from 'fastify';
+import type { AlertsView } from './alert-views.ts';
 import type { OriginOf } from './origin.ts';
 import { ParameterError, Parameters } from './parameters.ts';
 import { ANSWERS, route } from './schemas.ts';
-import { type AlertsView, TIMELINE_LIMIT, type Views } from './views.ts';
+import { TIMELINE_LIMIT, type Views } from './views.ts';
 
 const STEPS_MS = { '60s': 60_000, '1h': 3_600_000, '1d': 86_400_000 } as const;
 

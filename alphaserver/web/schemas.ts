@@ -42,23 +42,24 @@ const withOrigin = (schema: Schema): Schema => ({
   },
 });
 
-const alert: Schema = {
-  ...object({
-    id: text,
-    rule: text,
-    severity: { type: 'string', enum: ['critical', 'warning', 'notice'] },
-    host: orNull(text),
-    source: orNull(text),
-    user: orNull(text),
-    openedAt: time,
-    lastAt: time,
-    closedAt: orNull(time),
-    count: number,
-    summary: text,
-    evidence: list(number),
-  }),
-  additionalProperties: true,
-};
+const alert: Schema = object({
+  id: text,
+  rule: text,
+  severity: { type: 'string', enum: ['critical', 'warning', 'notice'] },
+  host: orNull(text),
+  source: orNull(text),
+  user: orNull(text),
+  openedAt: time,
+  lastAt: time,
+  closedAt: orNull(time),
+  count: number,
+  summary: text,
+  evidence: list(number),
+  late: { type: 'boolean', description: 'All that happened in it came long after it happened' },
+  partOf: orNull({ type: 'string', description: 'The scan that it is a part of' }),
+  acknowledgedAt: orNull(time),
+  acknowledgedBy: orNull(text),
+});
 
 const ledger = {
   sent: number,
@@ -103,6 +104,15 @@ export const ANSWERS = {
   }),
   topUsers: object({ users: list(object({ user: text, ...rank })), error }),
   alerts: object({ alerts: list(alert), next }),
+  alert: object({
+    ...(alert['properties'] as Record<string, Schema>),
+    hosts: list(text),
+    users: list(text),
+    sources: list(text),
+    more: { type: 'boolean', description: 'More were touched than are named' },
+    parts: { ...list(alert), description: 'Incidents that are a part of this scan' },
+    events: { ...list(withOrigin(event)), description: 'Its evidence, oldest first, as far as it is still stored' },
+  }),
   ledger: object({
     agents: list(object({ agent: text, host: text, connected: flag, state: text, lastSeq: number, ...ledger })),
     totals: object({
@@ -183,4 +193,11 @@ export function route(summary: string, names: readonly ParameterName[], answer: 
     properties: Object.fromEntries(names.map((name) => [name, PARAMETERS[name]])),
   };
   return { schema: { summary, querystring, response: { 200: answer, 400: FAULT } } };
+}
+
+/** The schema of a route for one thing by its id, with the body it takes, if any. */
+export function routeOfOne(summary: string, answer: Schema, body?: Schema): { schema: Schema } {
+  const params = { type: 'object', properties: { id: text } };
+  const response = { 200: answer, 400: FAULT, 404: FAULT, ...(body ? { 403: FAULT } : {}) };
+  return { schema: { summary, params, ...(body ? { body } : {}), response } };
 }

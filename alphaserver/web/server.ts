@@ -7,6 +7,7 @@ import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/settings.ts';
 import type { Figures } from '../metrics/samples.ts';
+import { type AlertsView, NO_ALERTS } from './alert-views.ts';
 import { alertRoutes } from './alerts.ts';
 import { type BlocklistOf, blocklistRoute } from './blocklist.ts';
 import { type ChannelsOf, channelRoutes } from './channels.ts';
@@ -19,7 +20,7 @@ import { type Live, liveRoute } from './live.ts';
 import { type Metrics, metricsRoute } from './metrics.ts';
 import { NO_ORIGIN, type OriginOf } from './origin.ts';
 import { pageFiles } from './static.ts';
-import { type AlertsView, NO_ALERTS, type Views } from './views.ts';
+import type { Views } from './views.ts';
 
 /** What the routes are given. */
 export interface WebOptions {

@@ -15,6 +15,8 @@ interface Scan {
 interface Known {
   readonly scans: Map<string, Scan>;
   readonly parts: Map<string, Live>;
+  /** What was last said of a part. */
+  readonly said: Map<string, string | null>;
 }
 
 /** The network of a part's key (`source host`), the key of a scan. */
@@ -40,7 +42,7 @@ export class Absorption {
     const key = sourceKey(live);
     let known = this.#sources.get(key);
     if (!known) {
-      known = { scans: new Map(), parts: new Map() };
+      known = { scans: new Map(), parts: new Map(), said: new Map() };
       this.#sources.set(key, known);
     }
     if (!isScan) {
@@ -60,21 +62,30 @@ export class Absorption {
     const known = this.#sources.get(sourceKey(live));
     if (!known) return;
     known.parts.delete(live.id);
+    known.said.delete(live.id);
     this.#moved.delete(live.id);
     if (known.scans.delete(live.id)) for (const [id, part] of known.parts) this.#moved.set(id, part);
   }
 
   /** The scan that an incident is a part of: it opened after the scan's first event and before the scan was over. */
-  partOf({ rule, key, draft: { openedAt } }: Pick<Live, 'rule' | 'key' | 'draft'>): string | null {
-    if (!PARTS.includes(rule)) return null;
-    for (const { live, firstAt } of this.#sources.get(key.slice(0, key.indexOf(' ')))?.scans.values() ?? [])
-      if (firstAt <= openedAt && openedAt < live.draft.lastAt + this.#quietMs) return live.id;
-    return null;
+  partOf(live: Live): string | null {
+    if (!PARTS.includes(live.rule)) return null;
+    const known = this.#sources.get(sourceKey(live));
+    const scan = known?.scans.values().find((one) => this.#has(one, live));
+    if (known?.parts.has(live.id)) known.said.set(live.id, scan?.live.id ?? null);
+    return scan?.live.id ?? null;
   }
 
-  /** The parts of sources whose scans have changed, since the last call. */
+  #has({ firstAt, live }: Scan, { draft: { openedAt } }: Live): boolean {
+    return firstAt <= openedAt && openedAt < live.draft.lastAt + this.#quietMs;
+  }
+
+  /** Parts that are of another scan than was last said, since the last call. */
   takeMoved(): Live[] {
-    const moved = [...this.#moved.values()];
+    const moved = [...this.#moved.values()].filter((live) => {
+      const before = this.#sources.get(sourceKey(live))?.said.get(live.id);
+      return this.partOf(live) !== before;
+    });
     this.#moved = new Map();
     return moved;
   }
@@ -84,9 +95,13 @@ export class Absorption {
     if (nowMs - this.#forgottenMs < HOUR_MS / 12) return;
     this.#forgottenMs = nowMs;
     const old = nowMs - this.#keepMs;
-    for (const [key, { scans, parts }] of this.#sources) {
+    for (const [key, { scans, parts, said }] of this.#sources) {
       for (const [id, { live }] of scans) if (live.draft.lastAt < old) scans.delete(id);
-      for (const [id, { draft }] of parts) if (draft.lastAt < old) parts.delete(id);
+      for (const [id, { draft }] of parts) {
+        if (draft.lastAt >= old) continue;
+        parts.delete(id);
+        said.delete(id);
+      }
       if (scans.size + parts.size === 0) this.#sources.delete(key);
     }
   }

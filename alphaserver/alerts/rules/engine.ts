@@ -1,27 +1,13 @@
 /** The rules over the whole fleet: stored events in, incidents out. Pure: the clock, names and the past come in. */
 import type { StoredEvent } from '../../store/store.ts';
 import { Absorption } from './absorption.ts';
-import {
-  hostFold,
-  KINDS,
-  type Kind,
-  keysOf,
-  pairFold,
-  REMEMBERED_MS,
-  sourceFold,
-  targetFold,
-  userFold,
-} from './folds.ts';
+import { hostFold, KIND_OF, KINDS, type Kind, keysOf, pairFold, sourceFold, targetFold, userFold } from './folds.ts';
 import { type Incident, incidentOf, type Live, liveOf } from './incident.ts';
 import { type Seen, seenOf } from './seen.ts';
-import { type Fold, type PackedStory, Story, type Turn } from './story.ts';
+import { type DirtyStory, Shelf } from './shelf.ts';
+import type { Turn } from './story.ts';
 import { EVENT_RULES, type EventRule, type Terms } from './terms.ts';
 import type { Draft } from './wave.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: the engine never looks inside a story's memory.
-type AnyFold = Fold<any, any>;
-// biome-ignore lint/suspicious/noExplicitAny: as above.
-type AnyStory = Story<any, any>;
 
 /** What the engine is given. */
 export interface EngineOptions {
@@ -34,9 +20,8 @@ export interface EngineOptions {
   readonly ordinalBefore: (rule: EventRule, key: string, eventId: number) => number;
 }
 
-/** Stories, and events in them, that one kind may hold: what was not touched for longest goes first. */
-export const STORIES_LIMIT = 200_000;
-export const WEIGHT_LIMIT = 1_500_000;
+/** Incidents whose source has gone quiet are looked for so often. */
+const LOOK_EVERY_MS = 1_000;
 
 /** An incident that changed, and the event that raised it; or one that is no more, because an event out of order joined it with another. */
 export interface Change {
@@ -45,68 +30,56 @@ export interface Change {
   readonly withdrawn: boolean;
 }
 
-/** A story to keep on disk, or (null) to forget there. */
-export interface DirtyStory {
-  readonly kind: Kind;
-  readonly key: string;
-  readonly touched: number;
-  readonly touchedMs: number;
-  readonly packed: PackedStory<unknown> | null;
-}
-
-interface Shelf {
-  readonly fold: AnyFold;
-  /** Least recently touched first. */
-  readonly stories: Map<string, AnyStory>;
-  weight: number;
-  /** Stories with events that are not kept on disk, and the id of the first such event; oldest first. */
-  readonly dirty: Map<string, number>;
-}
-
 /** All stories. */
 export class Engine {
   readonly #options: EngineOptions;
   readonly #shelves: Record<Kind, Shelf>;
   readonly #absorption: Absorption;
-  #changed = new Map<string, Live>();
+  /** New, or no more, or in another place: to be told at once. */
+  #news = new Map<string, Live>();
+  /** Only grown, or over. */
+  readonly #changed = new Map<string, Live>();
   readonly #open = new Map<string, Live>();
-  #urgent = false;
+  #quietMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: EngineOptions) {
     const { terms } = options;
     this.#options = options;
-    const shelf = (fold: AnyFold): Shelf => ({ fold, stories: new Map(), weight: 0, dirty: new Map() });
     this.#shelves = {
-      pair: shelf(pairFold(terms)),
-      source: shelf(sourceFold(terms)),
-      target: shelf(targetFold(terms)),
-      user: shelf(userFold(terms)),
-      host: shelf(hostFold(terms)),
+      pair: new Shelf('pair', pairFold(terms)),
+      source: new Shelf('source', sourceFold(terms)),
+      target: new Shelf('target', targetFold(terms)),
+      user: new Shelf('user', userFold(terms)),
+      host: new Shelf('host', hostFold(terms)),
     };
     this.#absorption = new Absorption(terms);
   }
 
   /** Takes a story back from disk. Least recently touched first. Its incidents are told of already; `recall` has the open ones. */
-  restore({ kind, key, packed, touchedMs }: DirtyStory): void {
-    if (!packed) return;
-    const { stories, fold } = this.#shelves[kind];
-    const story = new Story(fold, packed);
-    story.touchedMs = touchedMs;
-    stories.set(key, story);
-    this.#shelves[kind].weight += story.weight;
-    for (const { rule, draft } of story.incidents()) {
+  restore(kept: DirtyStory): void {
+    const { kind, key } = kept;
+    const story = this.#shelves[kind].restore(kept);
+    for (const { rule, draft } of story?.incidents() ?? []) {
       const id = this.#id(rule, key, draft);
-      this.#absorption.note({ id, rule, kind, key, draft, by: story.touched, withdrawn: false });
+      this.#absorption.note({ id, rule, kind, key, draft, by: story?.touched ?? 0, withdrawn: false });
     }
   }
 
-  /** Takes an incident back that no story may hold any more, so that it is closed in time and finds the scan it is a part of. */
+  /**
+   * Takes an incident back, after all stories: so that it is closed in time, finds the scan it is a part of, and is
+   * written again where its story knows more of it than was written.
+   */
   recall(incident: Incident, by: number): void {
+    const { id, key, ordinal, count, lastAt, closedAt } = incident;
     const rule = EVENT_RULES.find((one) => one === incident.rule);
-    if (!rule || this.#open.has(incident.id)) return;
-    const live = liveOf(incident, rule, by);
+    if (!rule) return;
+    const turns = this.#shelves[KIND_OF[rule]].get(key)?.incidents() ?? [];
+    const turn = turns.find((one) => one.rule === rule && one.draft.ordinal === ordinal);
+    const live = liveOf(incident, rule, by, turn?.draft);
+    const grown = live.draft.count !== count || live.draft.lastAt !== lastAt;
+    if (closedAt === null || grown) this.#open.set(id, live);
+    if (grown) this.#changed.set(id, live);
     this.#absorption.note(live);
-    if (incident.closedAt === null) this.#open.set(incident.id, live);
   }
 
   /** Takes a stored event. Events come in the order of their ids. */
@@ -114,26 +87,10 @@ export class Engine {
     const seen = seenOf(event, this.#options.terms);
     if (this.#options.allowed(seen)) return;
     const storedMs = Date.parse(event.storedAt);
-    for (const [kind, key] of keysOf(seen)) this.#tell(kind, key, seen, storedMs);
-  }
-
-  #tell(kind: Kind, key: string, seen: Seen, storedMs: number): void {
-    const shelf = this.#shelves[kind];
-    const known = shelf.stories.get(key);
-    // It was kept on disk later than others, and is told again what it knows.
-    if (known && seen.id <= known.touched) return;
-    const story: AnyStory = known ?? new Story(shelf.fold);
-    if (known) {
-      shelf.weight -= known.weight;
-      shelf.stories.delete(key);
+    for (const [kind, key] of keysOf(seen)) {
+      const turns = this.#shelves[kind].tell(key, seen, storedMs, (rule) => this.#ordinalBefore(rule, key, seen.id));
+      for (const turn of turns) this.#turned(kind, key, turn, seen.id);
     }
-    const turns = story.add(seen, (rule) => this.#ordinalBefore(rule, key, seen.id));
-    story.touchedMs = storedMs;
-    shelf.stories.set(key, story);
-    shelf.weight += story.weight;
-    if (!shelf.dirty.has(key)) shelf.dirty.set(key, seen.id);
-    for (const turn of turns) this.#turned(kind, key, turn, seen.id);
-    this.#forget(kind, storedMs);
   }
 
   /** How many incidents of a rule and key there were before an event: those told of, and those about to be. */
@@ -141,7 +98,7 @@ export class Engine {
     let ordinal = this.#options.ordinalBefore(rule, key, eventId);
     for (;;) {
       const id = this.#options.nameOf(rule, key, ordinal + 1);
-      const next = this.#changed.get(id) ?? this.#open.get(id);
+      const next = this.#news.get(id) ?? this.#open.get(id);
       if (!next || next.withdrawn || next.by >= eventId) return ordinal;
       ordinal += 1;
     }
@@ -149,10 +106,12 @@ export class Engine {
 
   #turned(kind: Kind, key: string, { rule, draft, withdrawn }: Turn, by: number): void {
     const id = this.#id(rule, key, draft);
-    const fresh = !this.#open.has(id);
-    const live = { id, rule, kind, key, draft, withdrawn, by: (this.#changed.get(id) ?? this.#open.get(id))?.by ?? by };
-    this.#changed.set(id, live);
-    this.#urgent ||= withdrawn || fresh;
+    const known = this.#news.get(id) ?? this.#open.get(id);
+    const live = { id, rule, kind, key, draft, withdrawn, by: known?.by ?? by };
+    if (withdrawn || this.#news.has(id) || !this.#open.has(id)) {
+      this.#news.set(id, live);
+      this.#changed.delete(id);
+    } else this.#changed.set(id, live);
     if (withdrawn) {
       this.#open.delete(id);
       this.#absorption.drop(live);
@@ -167,42 +126,41 @@ export class Engine {
     return draft.id;
   }
 
-  #forget(kind: Kind, storedMs: number): void {
-    const shelf = this.#shelves[kind];
-    for (const [key, story] of shelf.stories) {
-      const full = shelf.stories.size > STORIES_LIMIT || shelf.weight > WEIGHT_LIMIT;
-      if (!full && storedMs - story.touchedMs <= REMEMBERED_MS[kind]) return;
-      shelf.stories.delete(key);
-      shelf.weight -= story.weight;
-      if (!shelf.dirty.has(key)) shelf.dirty.set(key, story.touched);
-    }
-  }
-
   /** True when an incident is new or no more since the last call of `changes`: something to tell at once. */
   get urgent(): boolean {
-    return this.#urgent;
+    return this.#news.size > 0;
   }
 
-  /** What changed since the last call, by the clock `nowMs`: incidents whose source has been quiet for long enough are closed. */
-  changes(nowMs: number): Change[] {
-    const { terms } = this.#options;
-    for (const live of this.#absorption.takeMoved()) if (!this.#changed.has(live.id)) this.#changed.set(live.id, live);
-    for (const [id, live] of this.#open) {
-      if (live.draft.lastAt + terms.quietMs > nowMs) continue;
-      this.#open.delete(id);
-      if (!this.#changed.has(id)) this.#changed.set(id, live);
+  /**
+   * What changed since the last calls, by the clock `nowMs`: all that is new, no more, or in another place, and at most
+   * `limit` incidents that only grew, or whose source has been quiet for long enough; the rest is for the next call.
+   */
+  changes(nowMs: number, limit = Number.POSITIVE_INFINITY): Change[] {
+    for (const live of this.#absorption.takeMoved()) this.#news.set(live.id, this.#news.get(live.id) ?? live);
+    this.#close(nowMs);
+    const told = [...this.#news.values()];
+    this.#news = new Map();
+    for (const live of told) this.#changed.delete(live.id);
+    for (const [id, live] of this.#changed.entries().take(limit)) {
+      this.#changed.delete(id);
+      told.push(live);
     }
-    const changes = [...this.#changed.values()].map(
-      (live): Change => ({
-        by: live.by,
-        withdrawn: live.withdrawn,
-        incident: incidentOf(live, this.#absorption.partOf(live), nowMs, terms),
-      }),
-    );
-    this.#changed = new Map();
-    this.#urgent = false;
+    const changes = told.map((live): Change => {
+      const incident = incidentOf(live, this.#absorption.partOf(live), nowMs, this.#options.terms);
+      if (incident.closedAt !== null) this.#open.delete(live.id);
+      return { by: live.by, withdrawn: live.withdrawn, incident };
+    });
     this.#absorption.forget(nowMs);
     return changes;
+  }
+
+  /** Finds those that are over. Looks at all that are open, so not more than once a second. */
+  #close(nowMs: number): void {
+    if (nowMs >= this.#quietMs && nowMs - this.#quietMs < LOOK_EVERY_MS) return;
+    this.#quietMs = nowMs;
+    const { quietMs } = this.#options.terms;
+    for (const [id, live] of this.#open)
+      if (live.draft.lastAt + quietMs <= nowMs && !this.#news.has(id)) this.#changed.set(id, live);
   }
 
   /**
@@ -210,30 +168,22 @@ export class Engine {
    * its last event, so they need not be kept all at once.
    */
   dirty(limit: number): DirtyStory[] {
-    return KINDS.flatMap((kind) => {
-      const { dirty, stories } = this.#shelves[kind];
-      return [...dirty.keys().take(limit)].map((key): DirtyStory => {
-        dirty.delete(key);
-        const story = stories.get(key);
-        const { touched = 0, touchedMs = 0 } = story ?? {};
-        return { kind, key, touched, touchedMs, packed: story?.pack() ?? null };
-      });
-    });
+    return KINDS.flatMap((kind) => this.#shelves[kind].takeDirty(limit));
   }
 
   /** The id of an event: when all that `dirty` gave is on disk, those after it have to be taken again after a restart. */
   keptTo(lastId: number): number {
-    const waiting = KINDS.map((kind) => this.#shelves[kind].dirty.values().next().value ?? lastId + 1);
-    return Math.min(...waiting) - 1;
+    return Math.min(...KINDS.map((kind) => this.#shelves[kind].firstDirty ?? lastId + 1)) - 1;
   }
 
-  /** How many stories are held, and how many wait to be kept. */
+  /** How many stories are held, how many wait to be kept, and how many events are in them. */
   get size(): { readonly stories: number; readonly dirty: number; readonly weight: number } {
-    const all = KINDS.map((kind) => this.#shelves[kind]);
+    const sum = (count: (shelf: Shelf) => number): number =>
+      KINDS.reduce((total, kind) => total + count(this.#shelves[kind]), 0);
     return {
-      stories: all.reduce((sum, { stories }) => sum + stories.size, 0),
-      dirty: all.reduce((sum, { dirty }) => sum + dirty.size, 0),
-      weight: all.reduce((sum, { weight }) => sum + weight, 0),
+      stories: sum(({ size }) => size),
+      dirty: sum(({ dirty }) => dirty),
+      weight: sum(({ weight }) => weight),
     };
   }
 }

@@ -87,22 +87,11 @@ export function incidentOf(
   return { ...incident, summary: summaryOf(incident) };
 }
 
-/** What was in hand of an incident, as far as the incident tells. */
-export function liveOf(incident: Incident, rule: EventRule, by: number): Live {
+/** An incident taken up again: with its draft where a story still has it, else as far as the incident tells. */
+export function liveOf(incident: Incident, rule: EventRule, by: number, held?: Draft): Live {
   const { id, key, ordinal, firstAt, openedAt, lastAt, count, late, more, evidence } = incident;
   const touched = { hosts: [...incident.hosts], users: [...incident.users], ips: [...incident.ips] };
-  const draft = {
-    id,
-    ordinal,
-    firstAt,
-    openedAt,
-    lastAt,
-    count,
-    late,
-    more,
-    first: [...evidence],
-    last: [],
-    ...touched,
-  };
+  const first = [...evidence];
+  const draft = held ?? { id, ordinal, firstAt, openedAt, lastAt, count, late, more, first, last: [], ...touched };
   return { id, rule, kind: KIND_OF[rule], key, draft, by, withdrawn: false };
 }

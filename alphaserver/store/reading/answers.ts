@@ -1,5 +1,5 @@
 /** Every question that can be asked of the store's file, answered on one connection, each from one moment of it. */
-
+import { Archive, type IncidentQuery, type KeptIncident } from '../../alerts/archive.ts';
 import type { StoredFigures } from '../../metrics/samples.ts';
 import type {
   EventPage,
@@ -14,7 +14,7 @@ import type {
 } from '../../web/views.ts';
 import { TIMELINE_LIMIT } from '../../web/views.ts';
 import type { Database } from '../database.ts';
-import { eventsAfter } from '../event-row.ts';
+import { eventsAfter, eventsWithIds } from '../event-row.ts';
 import { type Names, type Tally, tallyOf } from '../rollup.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from '../span.ts';
 import type { StoredEvent, StoredGap } from '../store.ts';
@@ -152,11 +152,35 @@ export class Answers {
     return this.#at(() => storedFigures(this.#db, nowMs));
   }
 
+  alerts(query: IncidentQuery): { incidents: readonly KeptIncident[]; next: string | null } {
+    return new Archive(this.#db).list(query);
+  }
+
+  alertsCounting(sinceMs: number, limit: number): KeptIncident[] {
+    return this.#at(() => new Archive(this.#db).counting(sinceMs, limit));
+  }
+
+  alert(
+    id: string,
+    parts: number,
+  ): { kept: KeptIncident; parts: readonly KeptIncident[]; events: StoredEvent[] } | null {
+    return this.#at(() => {
+      const archive = new Archive(this.#db);
+      const kept = archive.get(id);
+      if (!kept) return null;
+      const query = { open: null, sinceMs: null, limit: parts, cursor: null, partOf: id };
+      const events = eventsWithIds(this.#db, kept.incident.evidence);
+      return { kept, parts: archive.list(query).incidents, events: events.sort(byTime) };
+    });
+  }
+
   /** Lets go of the file. */
   close(): void {
     this.#db.close();
   }
 }
+
+const byTime = (a: StoredEvent, b: StoredEvent): number => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.id - b.id);
 
 /** What can be asked. */
 export type Question = Exclude<keyof Answers, 'close'>;

@@ -1,7 +1,8 @@
 /** The shapes of the API's answers that the page reads. */
 
 import type { StoredEvent } from '../../store/store.ts';
-import type { AlertView, FleetState, HostView } from '../views.ts';
+import type { AlertView, FleetState } from '../alert-views.ts';
+import type { HostView } from '../views.ts';
 
 export type { HostView, StoredEvent };
 
@@ -12,11 +13,7 @@ export interface Counts {
   readonly probes: number;
 }
 
-/** An incident, with who has looked at it. */
-export interface Alert extends AlertView {
-  readonly acknowledgedAt?: string | null;
-  readonly acknowledgedBy?: string | null;
-}
+export type Alert = AlertView;
 
 export interface Summary extends Counts {
   readonly state: FleetState;

@@ -1,0 +1,139 @@
+/** Writes what the rules found into the store: incidents, whom to tell, what is remembered, in one transaction each time. */
+import { type KeptIncident, TOLD, type Told } from './archive.ts';
+import { Memory } from './memory.ts';
+import { Notices } from './notices.ts';
+import type { Change } from './rules/engine.ts';
+import type { Incident } from './rules/incident.ts';
+import { channelsFor, type NoticeKind } from './rules/routing.ts';
+import type { AlertSettings } from './rules/settings.ts';
+import { type Database, Marks, type Statement } from './tables.ts';
+import type { Findings } from './watch.ts';
+
+/** Incidents closed for this long are forgotten, and the oldest when there are too many. */
+export const INCIDENTS_KEPT_MS = 400 * 86_400_000;
+export const INCIDENTS_LIMIT = 500_000;
+/** Deleted at once: keeps the transaction short. */
+const FORGOTTEN_AT_ONCE = 1_000;
+
+/** What became of an incident. A part of a scan does not open or close by itself: it `grew`, as what only grew did. */
+export interface Written extends KeptIncident {
+  readonly became: 'opened' | 'closed' | 'withdrawn' | 'grew';
+}
+
+interface Before extends Omit<KeptIncident, 'incident'> {
+  readonly closedAt: number | null;
+  readonly partOf: string | null;
+}
+
+/** How an incident is seen in lists. */
+const seen = ({ partOf, closedAt }: Pick<Incident, 'partOf' | 'closedAt'>): 'open' | 'over' | 'hidden' =>
+  partOf !== null ? 'hidden' : closedAt === null ? 'open' : 'over';
+
+/** All on the connection that writes. Every method but the constructor belongs inside a transaction of the caller. */
+export class Keeper {
+  readonly #db: Database;
+  readonly #marks: Marks;
+  readonly #memory: Memory;
+  readonly #notices: Notices;
+  readonly #before: Statement;
+  readonly #put: Statement;
+  readonly #drop: Statement;
+
+  /** The tables are there: `makeTables`. */
+  constructor(db: Database) {
+    this.#db = db;
+    this.#marks = new Marks(db);
+    this.#memory = new Memory(db);
+    this.#notices = new Notices(db);
+    this.#before = db.prepare(
+      'SELECT told, closedAt, partOf, acknowledgedAt, acknowledgedBy FROM incidents WHERE id = ?',
+    );
+    this.#put = db.prepare(
+      `INSERT INTO incidents (id, rule, key, ordinal, severity, source, openedAt, lastAt, closedAt, partOf, raisedBy, body, told)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, source = excluded.source, openedAt = excluded.openedAt,
+         lastAt = excluded.lastAt, closedAt = excluded.closedAt, partOf = excluded.partOf, body = excluded.body, told = excluded.told`,
+    );
+    this.#drop = db.prepare('DELETE FROM incidents WHERE id = ?');
+  }
+
+  /** When the rules first ran on this store, noted by the first call: nobody is told of what was over before. */
+  since(nowMs: number): number {
+    const known = this.#marks.get('since');
+    if (known === null) this.#marks.set('since', nowMs);
+    return known ?? nowMs;
+  }
+
+  /** Writes findings. Written twice they change nothing more. */
+  write({ changes, stories, agents, told, kept }: Findings, settings: AlertSettings, nowMs: number): Written[] {
+    const written = changes.map((change) => this.#take(change, settings, nowMs));
+    for (const story of stories) this.#memory.keep(story);
+    for (const [agent, known] of agents) this.#memory.keepAgent(agent, known, nowMs);
+    this.#marks.set('told', told);
+    this.#marks.set('kept', kept);
+    return written;
+  }
+
+  #take({ incident, by, withdrawn }: Change, settings: AlertSettings, nowMs: number): Written {
+    const { id } = incident;
+    const before = this.#before.get(id) as Before | undefined;
+    const { acknowledgedAt = null, acknowledgedBy = null } = before ?? {};
+    const kept = { incident, acknowledgedAt, acknowledgedBy };
+    if (withdrawn) {
+      this.#drop.run(id);
+      if (before?.told === TOLD.opened) this.#tell({ ...incident, closedAt: nowMs }, 'resolved', settings, nowMs);
+      return { ...kept, told: TOLD.nothing, became: 'withdrawn' };
+    }
+    const told = this.#told(incident, before, settings, nowMs);
+    const { rule, key, ordinal, severity, source, openedAt, lastAt, closedAt, partOf } = incident;
+    const body = JSON.stringify(incident);
+    this.#put.run(id, rule, key, ordinal, severity, source, openedAt, lastAt, closedAt, partOf, by, body, told);
+    const [was, is] = [before ? seen(before) : 'hidden', seen(incident)];
+    const became = was === is ? 'grew' : is === 'hidden' || was === 'open' ? 'closed' : 'opened';
+    return { ...kept, told, became };
+  }
+
+  /** Adds what is to be told, and says what has been then. */
+  #told(incident: Incident, before: Before | undefined, settings: AlertSettings, nowMs: number): Told {
+    let told = before?.told ?? TOLD.nothing;
+    const { lastAt, closedAt, partOf } = incident;
+    if (partOf !== null) {
+      // Told of before its scan was known: it is over, for it has become a part of what is told instead.
+      if (told !== TOLD.opened) return told;
+      this.#tell({ ...incident, partOf: null, closedAt: closedAt ?? nowMs }, 'resolved', settings, nowMs);
+      return TOLD.resolved;
+    }
+    const worthTelling = lastAt >= this.since(nowMs) && (!incident.late || settings.tellLate);
+    const again = told === TOLD.resolved && before?.closedAt !== null && closedAt === null;
+    if (worthTelling && (told === TOLD.nothing || again)) {
+      this.#tell(incident, 'opened', settings, nowMs);
+      told = TOLD.opened;
+    }
+    if (told !== TOLD.opened || closedAt === null) return told;
+    this.#tell(incident, 'resolved', settings, nowMs);
+    return TOLD.resolved;
+  }
+
+  #tell(incident: Incident, kind: NoticeKind, settings: AlertSettings, nowMs: number): void {
+    for (const channel of channelsFor(settings, incident, kind)) this.#notices.add(channel, incident, kind, nowMs);
+  }
+
+  /** Notes who takes care of an incident; the first one stays. */
+  acknowledge(id: string, by: string, nowMs: number): void {
+    this.#db
+      .prepare('UPDATE incidents SET acknowledgedAt = ?, acknowledgedBy = ? WHERE id = ? AND acknowledgedAt IS NULL')
+      .run(nowMs, by, id);
+  }
+
+  /** Forgets the oldest closed incidents, some at a time. */
+  forget(nowMs: number): void {
+    const { n } = this.#db.prepare('SELECT count(*) AS n FROM incidents').get() as { n: number };
+    const before = n > INCIDENTS_LIMIT ? nowMs : nowMs - INCIDENTS_KEPT_MS;
+    const most = n > INCIDENTS_LIMIT ? Math.min(n - INCIDENTS_LIMIT, FORGOTTEN_AT_ONCE) : FORGOTTEN_AT_ONCE;
+    this.#db
+      .prepare(
+        'DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE closedAt IS NOT NULL AND openedAt < ? ORDER BY openedAt LIMIT ?)',
+      )
+      .run(before, most);
+  }
+}

@@ -1,0 +1,63 @@
+/** All that the rules are to know of what was before: read from the store's file, on a connection that only reads. */
+import { eventsAfter } from '../store/event-row.ts';
+import { factIn } from '../store/reading/snapshot.ts';
+import { type AgentRow, agentRecord } from '../store/registry.ts';
+import type { AgentRecord, StoredEvent } from '../store/store.ts';
+import { Archive } from './archive.ts';
+import { Memory } from './memory.ts';
+import { nameIn } from './names.ts';
+import type { Incident } from './rules/incident.ts';
+import type { DirtyStory } from './rules/shelf.ts';
+import { AGENTS_LIMIT, type AgentMemory } from './rules/states.ts';
+import { type Database, Marks } from './tables.ts';
+import type { Past } from './watch.ts';
+
+/** Keeps the promises of Past. */
+export class StorePast implements Past {
+  readonly #db: Parameters<typeof eventsAfter>[0] & Database;
+  readonly #archive: Archive;
+  readonly #memory: Memory;
+  readonly #marks: Marks;
+  readonly nameOf: Past['nameOf'];
+
+  constructor(db: Parameters<typeof eventsAfter>[0]) {
+    this.#db = db as Parameters<typeof eventsAfter>[0] & Database;
+    this.#archive = new Archive(this.#db);
+    this.#memory = new Memory(this.#db);
+    this.#marks = new Marks(this.#db);
+    this.nameOf = nameIn(factIn(db, 'hashSeed'));
+  }
+
+  get told(): number {
+    return this.#marks.get('told') ?? 0;
+  }
+
+  get kept(): number {
+    return this.#marks.get('kept') ?? 0;
+  }
+
+  eventsAfter(id: number, limit: number): StoredEvent[] {
+    return eventsAfter(this.#db, id, limit);
+  }
+
+  agents(): AgentRecord[] {
+    const rows = this.#db.prepare('SELECT * FROM agents ORDER BY lastSeen DESC LIMIT ?').all(AGENTS_LIMIT);
+    return (rows as unknown as AgentRow[]).map(agentRecord);
+  }
+
+  ordinalBefore(rule: string, key: string, eventId: number): number {
+    return this.#archive.ordinalBefore(rule, key, eventId);
+  }
+
+  stories(): Iterable<DirtyStory> {
+    return this.#memory.stories();
+  }
+
+  knownAgents(): [agent: string, memory: AgentMemory][] {
+    return this.#memory.agents() as [string, AgentMemory][];
+  }
+
+  recent(sinceMs: number): [incident: Incident, by: number][] {
+    return this.#archive.recent(sinceMs);
+  }
+}

@@ -1,0 +1,171 @@
+/** The rules at work on what is stored, piece by piece. Pure: the past, the clock and the names come in, findings go out. */
+import type { AgentRecord, StoredEvent } from '../store/store.ts';
+import { type Change, Engine } from './rules/engine.ts';
+import type { Incident } from './rules/incident.ts';
+import type { AlertSettings } from './rules/settings.ts';
+import type { DirtyStory } from './rules/shelf.ts';
+import { isIn, networks } from './rules/source.ts';
+import { type AgentMemory, States } from './rules/states.ts';
+
+/** Events taken in one piece: what is found in them is written in one transaction. */
+export const PIECE_EVENTS = 1_000;
+/** Incidents that only grew, and stories of each kind, written in one transaction: it is short, and commits of events go between. */
+const GROWN_AT_ONCE = 200;
+const STORIES_AT_ONCE = 40;
+/** What only grew is written, and the clock looked at, so often. */
+const GROWTH_EVERY_MS = 1_000;
+/** Stories are kept so often: what is after them is thought again after a crash. */
+const STORIES_EVERY_MS = 2_000;
+/** The agents are looked at so often. */
+const AGENTS_EVERY_MS = 5_000;
+/** Closed incidents are taken up again after a restart when they are not older than this: a scan may still take them in. */
+const RECENT_MS = 3 * 86_400_000;
+
+/** What was before, as the store has it. */
+export interface Past {
+  /** Up to this event the incidents are written. */
+  readonly told: number;
+  /** Up to this event what the rules remember is written; not above `told`. */
+  readonly kept: number;
+  /** Stored events with ids above `id`, in that order. */
+  eventsAfter(id: number, limit: number): StoredEvent[];
+  agents(): AgentRecord[];
+  /** The highest ordinal among written incidents of a rule and key that were raised by an event before this one. */
+  ordinalBefore(rule: string, key: string, eventId: number): number;
+  nameOf(rule: string, key: string, ordinal: number): string;
+  stories(): Iterable<DirtyStory>;
+  knownAgents(): [agent: string, memory: AgentMemory][];
+  /** Incidents that are open or had an event since, and the events that raised them. */
+  recent(sinceMs: number): [incident: Incident, by: number][];
+}
+
+/** What is to be written, all in one transaction. */
+export interface Findings {
+  readonly changes: readonly Change[];
+  readonly stories: readonly DirtyStory[];
+  readonly agents: readonly [agent: string, memory: AgentMemory][];
+  readonly told: number;
+  readonly kept: number;
+}
+
+/** The event that raised the incident of an agent: there is none. */
+const NO_EVENT = 0;
+
+/** From where the past left off. Each `look` must be given only once the findings of the last one are written. */
+export class Watch {
+  readonly #past: Past;
+  readonly #engine: Engine;
+  readonly #states: States;
+  #at: number;
+  #told: number;
+  /** When the last event taken was stored; null when all there are were taken. */
+  #behindMs: number | null = null;
+  #grownMs = Number.NEGATIVE_INFINITY;
+  #storiesMs = Number.NEGATIVE_INFINITY;
+  #agentsMs = Number.NEGATIVE_INFINITY;
+
+  constructor(past: Past, { terms, allow }: AlertSettings, startedMs: number) {
+    this.#past = past;
+    const { nameOf } = past;
+    const list = networks(allow.addresses);
+    const users = new Set(allow.users);
+    this.#engine = new Engine({
+      terms,
+      nameOf,
+      allowed: ({ ip, user }) => (user !== null && users.has(user)) || (ip !== null && isIn(list, ip)),
+      ordinalBefore: (rule, key, id) => past.ordinalBefore(rule, key, id),
+    });
+    this.#states = new States({
+      terms,
+      nameOf,
+      lastOrdinal: (rule, agent) => past.ordinalBefore(rule, agent, NO_EVENT + 1),
+      startedMs,
+    });
+    this.#at = past.kept;
+    this.#told = past.told;
+    for (const story of past.stories()) this.#engine.restore(story);
+    for (const [agent, memory] of past.knownAgents()) this.#states.restore(agent, memory);
+    for (const [incident, by] of past.recent(startedMs - RECENT_MS)) {
+      this.#engine.recall(incident, by);
+      this.#states.recall(incident);
+    }
+  }
+
+  /** The newest event that was taken. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** How long ago the last event taken was stored, milliseconds; 0 when none waits. */
+  lagMs(nowMs: number): number {
+    return this.#behindMs === null ? 0 : Math.max(0, nowMs - this.#behindMs);
+  }
+
+  /** How many stories are held, and how many wait to be kept. */
+  get size(): { readonly stories: number; readonly dirty: number } {
+    return this.#engine.size;
+  }
+
+  /** True when there is more to do at once. */
+  get more(): boolean {
+    return this.#behindMs !== null || this.#engine.size.dirty > STORIES_AT_ONCE;
+  }
+
+  /** Takes the next piece of events and looks at the clock. Null when there is nothing to write. */
+  look(nowMs: number): Findings | null {
+    const events = this.#past.eventsAfter(this.#at, PIECE_EVENTS);
+    for (const event of events) this.#engine.take(event);
+    this.#goOn(events);
+    // Until then the incidents that are written are ahead of those in hand.
+    if (this.#at < this.#told) return null;
+    const changes = [...this.#grown(nowMs), ...this.#agents(nowMs)];
+    const stories = this.#stories(nowMs);
+    const agents = this.#states.dirty();
+    if (changes.length + stories.length + agents.length === 0) return null;
+    this.#told = this.#at;
+    return { changes, stories, agents, told: this.#told, kept: this.#engine.keptTo(this.#at) };
+  }
+
+  /** What is still to be written where no more events are taken; null when nothing is. */
+  rest(nowMs: number): Findings | null {
+    if (this.#at < this.#told) return null;
+    const changes = this.#engine.urgent ? this.#engine.changes(Math.min(nowMs, this.#behindMs ?? nowMs), 0) : [];
+    const stories = this.#engine.dirty(STORIES_AT_ONCE);
+    const agents = this.#states.dirty();
+    if (changes.length + stories.length + agents.length === 0) return null;
+    this.#told = this.#at;
+    return { changes, stories, agents, told: this.#told, kept: this.#engine.keptTo(this.#at) };
+  }
+
+  #goOn(events: readonly StoredEvent[]): void {
+    const last = events.at(-1);
+    this.#behindMs = last && events.length === PIECE_EVENTS ? Date.parse(last.storedAt) : null;
+    // Where nothing is stored behind it, a mark that is ahead is as far as there is.
+    this.#at = this.#behindMs === null ? Math.max(this.#told, last?.id ?? this.#at) : (last as StoredEvent).id;
+  }
+
+  #grown(nowMs: number): Change[] {
+    if (!this.#engine.urgent && !isDue(nowMs, this.#grownMs, GROWTH_EVERY_MS)) return [];
+    this.#grownMs = nowMs;
+    // Nobody is quiet whose events are only not looked at yet.
+    return this.#engine.changes(Math.min(nowMs, this.#behindMs ?? nowMs), GROWN_AT_ONCE);
+  }
+
+  #agents(nowMs: number): Change[] {
+    if (this.#behindMs !== null || !isDue(nowMs, this.#agentsMs, AGENTS_EVERY_MS)) return [];
+    this.#agentsMs = nowMs;
+    const changed = this.#states.look(this.#past.agents(), nowMs);
+    return changed.map((incident) => ({ incident, by: NO_EVENT, withdrawn: false }));
+  }
+
+  #stories(nowMs: number): DirtyStory[] {
+    // Once begun, it goes on until none waits.
+    const goingOn = this.#engine.size.dirty > STORIES_AT_ONCE;
+    if (!goingOn && !isDue(nowMs, this.#storiesMs, STORIES_EVERY_MS)) return [];
+    this.#storiesMs = nowMs;
+    return this.#engine.dirty(STORIES_AT_ONCE);
+  }
+}
+
+/** True when so much has passed; also after the clock was set back. */
+const isDue = (nowMs: number, lastMs: number, everyMs: number): boolean => nowMs - lastMs >= everyMs || nowMs < lastMs;

@@ -2,6 +2,7 @@
 import type { LoginEvent } from '../protocol/event.ts';
 import type { AgentReport, AgentState } from '../protocol/report.ts';
 import type { Logger } from '../service/logger.ts';
+import { OutboxError } from './database.ts';
 import type { HostNames } from './host-names.ts';
 import type { Chunk, LogSource } from './log/source.ts';
 import type { Outbox } from './outbox.ts';
@@ -36,7 +37,10 @@ export class Agent {
   #uplink: Uplink | null = null;
   #position: Reading['position'];
   #tend: NodeJS.Timeout | null = null;
-  #idle = true;
+  /** What is under way and what waits for it: reads and expiries are kept one after the other, also while the disk is full. */
+  #turn: Promise<void> = Promise.resolve();
+  #turns = 0;
+  #fault: unknown = null;
   #stopping = false;
   #trouble: AgentState | null = null;
   #told = '';
@@ -48,7 +52,10 @@ export class Agent {
     this.#position = options.outbox.bookmark(options.logName)?.position ?? null;
   }
 
-  /** Follows the log until `stop`, or until its input has ended. Resolves then; rejects only on a broken promise of our own. */
+  /**
+   * Follows the log until `stop`, or until its input has ended. Resolves then; rejects on a damaged outbox (an OutboxError),
+   * and on a broken promise of our own.
+   */
   async run(uplink: Uplink): Promise<void> {
     this.#uplink = uplink;
     uplink.onAck(() => this.#wakeUp());
@@ -58,11 +65,27 @@ export class Agent {
       if (this.#stopping) break;
       const chunk = await this.#options.source.next();
       if (chunk === null || this.#stopping) break;
-      this.#idle = false;
-      await this.#keep(chunk);
-      this.#idle = true;
+      await this.#inTurn(() => this.#keep(chunk));
     }
     clearInterval(this.#tend);
+    if (this.#fault !== null) throw this.#fault;
+  }
+
+  /** Ends the agent because of an error: `run` rejects with it. */
+  fail(error: unknown): void {
+    this.#fault ??= error;
+    this.stop();
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#turns += 1;
+    this.#turn = this.#turn
+      .then(work)
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => {
+        this.#turns -= 1;
+      });
+    return this.#turn;
   }
 
   /** Stops reading. What was read and not yet kept is read again at the next start. */
@@ -86,7 +109,7 @@ export class Agent {
       linesRead: lines,
       linesUnknown: unknown,
       linesForged: forged,
-      declaredLost: outbox.declaredLost,
+      declaredLost: outbox.declared.declaredLost,
     };
   }
 
@@ -123,6 +146,30 @@ export class Agent {
     };
   }
 
+  async #expire(): Promise<void> {
+    const { reader, now } = this.#options;
+    this.#reconcile();
+    const over = reader.expire(now());
+    if (over.length === 0) return;
+    await this.#commit(this.#reading(over, now(), []));
+    this.#uplink?.wake();
+  }
+
+  /** An outbox that replaces a damaged one has read again all there is, and knows from the server what was there. */
+  #reconcile(): void {
+    const { outbox, source, log } = this.#options;
+    const { state } = source.status();
+    if (!outbox.resumed || !this.#uplink?.connected || (state !== 'caught up' && state !== 'log quiet')) return;
+    const { missing } = outbox;
+    try {
+      outbox.reconcile();
+    } catch {
+      // The disk does not take it: with the next look.
+      return;
+    }
+    if (missing > 0) log.warn(`The server has ${missing} events more than could be read again; going on after them`);
+  }
+
   /** Tries until it is kept: what the reader has read cannot be read again, so nothing may pass it. */
   async #commit(reading: Reading): Promise<void> {
     const { outbox, log } = this.#options;
@@ -134,6 +181,7 @@ export class Agent {
         this.#options.committed?.(reading);
         return;
       } catch (error) {
+        if (error instanceof OutboxError && error.code === 'damaged') throw error;
         if (this.#trouble !== 'outbox failing')
           log.error(`The outbox cannot be written, reading waits: ${(error as Error).message}`);
         this.#trouble = 'outbox failing';
@@ -178,18 +226,8 @@ export class Agent {
 
   #tendNow(): void {
     this.#settle();
-    const { reader, now, source } = this.#options;
     // Only between reads, and only when nothing of the log is unread: what ends a connection may stand there.
-    if (this.#idle && source.status().state !== 'behind') {
-      const over = reader.expire(now());
-      if (over.length > 0) {
-        this.#idle = false;
-        void this.#commit(this.#reading(over, now(), [])).then(() => {
-          this.#idle = true;
-          this.#uplink?.wake();
-        });
-      }
-    }
+    if (this.#turns === 0 && this.#options.source.status().state !== 'behind') void this.#inTurn(() => this.#expire());
     const { state } = this.report();
     if (state !== this.#told) this.#uplink?.report();
     this.#told = state;

@@ -3,20 +3,21 @@
  * acknowledged. Reading on from there, under the same id and with the next seq, gives the same events the same numbers
  * again, and the server drops those it has.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Declared } from './declared-gaps.ts';
 import type { Bookmark } from './reading.ts';
 
 /** A moment at which seq and log position belong together and nothing up to seq is owed. */
 export interface Moment {
   readonly agent: string;
   readonly seq: number;
-  readonly log: string;
-  readonly bookmark: Bookmark;
+  readonly logs: readonly { readonly log: string; readonly bookmark: Bookmark }[];
+  readonly declared: Declared;
 }
 
 const FILE = 'checkpoint.json';
-const VERSION = 1;
+const VERSION = 2;
 /** The file is written at most this often: it is for rare days, and an older moment only means reading more again. */
 const WRITE_EVERY_MS = 1_000;
 
@@ -39,8 +40,8 @@ export class Checkpoint {
   acknowledged(seq: number, nowMs: number): void {
     if (!this.#candidate || seq < this.#candidate.seq || Math.abs(nowMs - this.#writtenMs) < WRITE_EVERY_MS) return;
     try {
-      // Written beside and renamed: a crash leaves the older file whole.
-      writeFileSync(`${this.#file}.new`, JSON.stringify({ version: VERSION, ...this.#candidate }), { mode: 0o600 });
+      // Written beside, on the disk before its name is, and renamed: a crash or a power cut leaves the older file whole.
+      writeWhole(`${this.#file}.new`, JSON.stringify({ version: VERSION, ...this.#candidate }));
       renameSync(`${this.#file}.new`, this.#file);
     } catch {
       // The disk is full or gone; the outbox says so.
@@ -52,14 +53,24 @@ export class Checkpoint {
   /** The moment in the file, or null when there is none that can be read. */
   read(): Moment | null {
     try {
-      const { version, agent, seq, log, bookmark } = JSON.parse(readFileSync(this.#file, 'utf8')) as Moment & {
+      const { version, agent, seq, logs, declared } = JSON.parse(readFileSync(this.#file, 'utf8')) as Moment & {
         version: number;
       };
       return version === VERSION && typeof agent === 'string' && Number.isSafeInteger(seq)
-        ? { agent, seq, log, bookmark }
+        ? { agent, seq, logs, declared }
         : null;
     } catch {
       return null;
     }
+  }
+}
+
+function writeWhole(file: string, text: string): void {
+  const fd = openSync(file, 'w', 0o600);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }

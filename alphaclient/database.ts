@@ -40,13 +40,18 @@ export function openDurable(file: string, schema: string): Database {
   }
 }
 
-/** Opens a database that another process may be writing, for reading. Throws an OutboxError. */
-export function openForReading(file: string): Database {
+/** Runs what only reads. Throws an OutboxError. */
+export function guarded<T>(work: () => T): T {
   try {
-    return new DatabaseSync(file, { readOnly: true });
+    return work();
   } catch (error) {
     throw asOutboxError(error);
   }
+}
+
+/** Opens a database that another process may be writing, for reading. Throws an OutboxError. */
+export function openForReading(file: string): Database {
+  return guarded(() => new DatabaseSync(file, { readOnly: true }));
 }
 
 /** Runs `work` as one transaction: all of it is durable when this returns, none of it when it throws an OutboxError. */

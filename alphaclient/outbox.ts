@@ -1,38 +1,45 @@
 /** What must outlive a crash: events not yet acknowledged, the log position they were read up to, and the reader's state. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeBody } from '../protocol/messages.ts';
 import type { DeclaredGap } from '../protocol/report.ts';
 import type { Moment } from './checkpoint.ts';
-import { type Database, lockIn, OutboxError, openDurable, openForReading, transaction } from './database.ts';
-import type { Gap } from './log/source.ts';
+import { type Database, guarded, lockIn, OutboxError, openDurable, transaction } from './database.ts';
+import { type Declared, declare, GAPS_SCHEMA, gapsAfter } from './declared-gaps.ts';
 import type { Bookmark, Outgoing, Reading } from './reading.ts';
 
 const FORMAT = 1;
 /** The outbox's file in its folder. */
 export const OUTBOX_FILE = 'outbox.db';
-/** Declared gaps kept for the server and for `status`; older ones stay in the total. */
-const GAPS_LIMIT = 100;
+/** Free pages (4 KiB) that stay in the file for what comes; what is above goes back to the disk, some at each `settle`. */
+const FREE_PAGES = 4_096;
+const FREED_PAGES_AT_ONCE = 1_024;
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
-  CREATE TABLE IF NOT EXISTS gaps (id INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, bytes INTEGER, lines INTEGER);
+  ${GAPS_SCHEMA};
 `;
+type Statement = ReturnType<Database['prepare']>;
 
 /** The queue of one agent, in one SQLite file. Open it once; a second process is refused while the first lives. */
 export class Outbox {
   readonly #db: Database;
   readonly #lock: Database;
-  readonly #insert: ReturnType<Database['prepare']>;
-  readonly #select: ReturnType<Database['prepare']>;
-  readonly #setMeta: ReturnType<Database['prepare']>;
+  readonly #insert: Statement;
+  readonly #select: Statement;
+  readonly #setMeta: Statement;
+  readonly #sizeUpTo: Statement;
+  readonly #delete: Statement;
   #agent = '';
   #lastSeq = 0;
   #acked = 0;
   #forgotten = 0;
   #waitingBytes = 0;
-  #declaredLost = 0;
+  #declared: Declared = { lastGap: 0, declaredLost: 0 };
+  #resumed = false;
+  /** Up to which seq the server is known to have a resumed outbox's events. */
+  #expected = 0;
 
   /** Opens or makes the outbox of a folder. Throws an OutboxError. */
   constructor(folder: string) {
@@ -45,6 +52,10 @@ export class Outbox {
       this.#setMeta = this.#db.prepare(
         'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
       );
+      this.#sizeUpTo = this.#db.prepare(
+        'SELECT coalesce(sum(octet_length(body)), 0) AS bytes FROM events WHERE seq <= ?',
+      );
+      this.#delete = this.#db.prepare('DELETE FROM events WHERE seq <= ?');
       this.#load();
     } catch (error) {
       this.#lock.close();
@@ -56,20 +67,19 @@ export class Outbox {
     const format = this.#meta('format');
     if (format !== null && format !== FORMAT)
       throw new OutboxError('failed', `format ${format} is not one this version reads`);
-    if (format === null) transaction(this.#db, () => this.#begin(randomUUID(), 0));
+    if (format === null) transaction(this.#db, () => this.#set({ format: FORMAT, agent: randomUUID(), lastSeq: 0 }));
     this.#agent = this.#meta('agent') as string;
     this.#lastSeq = this.#meta('lastSeq') as number;
-    this.#declaredLost = (this.#meta('declaredLost') as number | null) ?? 0;
+    this.#declared = {
+      lastGap: (this.#meta('lastGap') as number | null) ?? 0,
+      declaredLost: (this.#meta('declaredLost') as number | null) ?? 0,
+    };
+    this.#resumed = this.#meta('resumed') === true;
     const { first, bytes } = this.#db
-      .prepare('SELECT min(seq) AS first, coalesce(sum(length(body)), 0) AS bytes FROM events')
+      .prepare('SELECT min(seq) AS first, coalesce(sum(octet_length(body)), 0) AS bytes FROM events')
       .get() as { first: number | null; bytes: number };
     this.#acked = this.#forgotten = first === null ? this.#lastSeq : first - 1;
     this.#waitingBytes = bytes;
-  }
-
-  #begin(agent: string, lastSeq: number): void {
-    for (const [key, value] of Object.entries({ format: FORMAT, agent, lastSeq }))
-      this.#setMeta.run(key, JSON.stringify(value));
   }
 
   /** The agent's id. */
@@ -88,9 +98,13 @@ export class Outbox {
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
-  /** Lines declared lost since the state folder was made. */
-  get declaredLost(): number {
-    return this.#declaredLost;
+  /** Gaps declared since the state folder was made, and the lines lost in them. */
+  get declared(): Declared {
+    return this.#declared;
+  }
+  /** True while this outbox replaces a damaged one and may not have read again all that the server has. */
+  get resumed(): boolean {
+    return this.#resumed;
   }
 
   /** Where reading of a log stood, or null for a log never read. */
@@ -99,48 +113,38 @@ export class Outbox {
   }
 
   /** Keeps what one read gave, in one durable transaction. Throws an OutboxError; then nothing of it is kept and it may be tried again. */
-  commit(reading: Reading): void {
+  commit({ events, gaps, atMs, log, position, reader }: Reading): void {
     let seq = this.#lastSeq;
-    let lost = this.#declaredLost;
+    let declared = this.#declared;
     let bytes = 0;
-    transaction(this.#db, () => {
-      this.#forget();
-      for (const event of reading.events) {
+    this.#forgetting(() => {
+      for (const event of events) {
         const body = encodeBody(event);
-        bytes += body.length;
+        bytes += Buffer.byteLength(body);
         seq += 1;
         this.#insert.run(seq, body);
       }
-      for (const gap of reading.gaps) {
-        lost += gap.lines ?? 1;
-        this.#declare(gap, reading.atMs);
-      }
-      if (seq !== this.#lastSeq) this.#setMeta.run('lastSeq', JSON.stringify(seq));
-      if (lost !== this.#declaredLost) this.#setMeta.run('declaredLost', JSON.stringify(lost));
-      this.#setMeta.run(`log:${reading.log}`, JSON.stringify({ position: reading.position, reader: reading.reader }));
+      declared = declare(this.#db, this.#declared, gaps, atMs);
+      this.#set({
+        ...(events.length > 0 && { lastSeq: seq }),
+        ...(gaps.length > 0 && declared),
+        [`log:${log}`]: { position, reader },
+      });
     });
     this.#lastSeq = seq;
-    this.#declaredLost = lost;
+    this.#declared = declared;
     this.#waitingBytes += bytes;
+    this.acknowledge(this.#expected);
   }
 
-  #declare(gap: Gap, atMs: number): void {
-    this.#db
-      .prepare('INSERT INTO gaps (at, kind, text, bytes, lines) VALUES (?, ?, ?, ?, ?)')
-      .run(new Date(atMs).toISOString(), gap.kind, gap.text, gap.bytes, gap.lines);
-    this.#db.prepare('DELETE FROM gaps WHERE id <= (SELECT max(id) FROM gaps) - ?').run(GAPS_LIMIT);
-  }
-
-  /** The events after `seq`, in order, at most `limit`. */
+  /** The events after `seq`, in order, at most `limit`. Throws an OutboxError. */
   after(seq: number, limit: number): Outgoing[] {
-    return this.#select.all(seq, limit) as unknown as Outgoing[];
+    return guarded(() => this.#select.all(seq, limit) as unknown as Outgoing[]);
   }
 
-  /** Gaps numbered above `id`, oldest first. */
+  /** Gaps numbered above `id`, oldest first. Throws an OutboxError. */
   gapsAfter(id: number, limit: number): DeclaredGap[] {
-    return this.#db
-      .prepare('SELECT * FROM gaps WHERE id > ? ORDER BY id LIMIT ?')
-      .all(id, limit) as unknown as DeclaredGap[];
+    return gapsAfter(this.#db, id, limit);
   }
 
   /**
@@ -151,42 +155,72 @@ export class Outbox {
     this.#acked = Math.max(this.#acked, Math.min(seq, this.#lastSeq));
   }
 
-  /** Drops the rows of what is acknowledged. Throws an OutboxError; it may be called again. */
+  /** Drops the rows of what is acknowledged, and gives space back. Throws an OutboxError; it may be called again. */
   settle(): void {
-    if (this.#forgotten < this.#acked) transaction(this.#db, () => this.#forget());
+    if (this.#forgotten < this.#acked) this.#forgetting(() => {});
+    const { freelist_count: free } = this.#db.prepare('PRAGMA freelist_count').get() as { freelist_count: number };
+    if (free > FREE_PAGES) guarded(() => this.#db.exec(`PRAGMA incremental_vacuum(${FREED_PAGES_AT_ONCE})`));
   }
 
-  #forget(): void {
-    if (this.#forgotten >= this.#acked) return;
-    this.#db.prepare('DELETE FROM events WHERE seq <= ?').run(this.#acked);
-    this.#waitingBytes = (
-      this.#db.prepare('SELECT coalesce(sum(length(body)), 0) AS bytes FROM events').get() as { bytes: number }
-    ).bytes;
-    this.#forgotten = this.#acked;
-  }
-
-  /** Goes on as the agent of a checkpoint, in an outbox that is new. Throws an OutboxError. */
-  resume({ agent, seq, log, bookmark }: Moment): void {
+  /** Runs `work` in one transaction with the deletion of what is acknowledged, at the cost of what is deleted, however much waits. */
+  #forgetting(work: () => void): void {
+    const upTo = this.#acked;
+    let bytes = 0;
     transaction(this.#db, () => {
-      this.#begin(agent, seq);
-      this.#setMeta.run(`log:${log}`, JSON.stringify(bookmark));
+      if (upTo > this.#forgotten) {
+        bytes = (this.#sizeUpTo.get(upTo) as { bytes: number }).bytes;
+        this.#delete.run(upTo);
+      }
+      work();
     });
-    this.#agent = agent;
-    this.#lastSeq = this.#acked = this.#forgotten = seq;
+    this.#waitingBytes -= bytes;
+    this.#forgotten = upTo;
+  }
+
+  /**
+   * Goes on, in an outbox that is new, from a moment of a damaged one, with what waited in it at that moment. What is read
+   * again from there gets the numbers it had. Throws an OutboxError.
+   */
+  resume({ agent, seq, logs, declared }: Moment, waiting: Iterable<Outgoing>): void {
+    transaction(this.#db, () => {
+      for (const { seq: number, body } of waiting) this.#insert.run(number, body);
+      this.#set({ agent, lastSeq: seq, resumed: true, ...declared });
+      for (const { log, bookmark } of logs) this.#set({ [`log:${log}`]: bookmark });
+    });
+    this.#load();
+  }
+
+  /** Notes that the server has up to `seq`, more than a resumed outbox has given out yet: what is read up to there is acknowledged already. */
+  expect(seq: number): void {
+    this.#expected = Math.max(this.#expected, seq);
+  }
+
+  /** How many events the server has that are still to be read again. */
+  get missing(): number {
+    return Math.max(0, this.#expected - this.#lastSeq);
+  }
+
+  /** Ends `resumed`. Events that were not read again will not come: the next gets a number that was never given out. Throws an OutboxError. */
+  reconcile(): void {
+    const lastSeq = Math.max(this.#lastSeq, this.#expected);
+    transaction(this.#db, () => this.#set({ lastSeq, resumed: false }));
+    this.#lastSeq = lastSeq;
+    this.#resumed = false;
+    this.acknowledge(this.#expected);
   }
 
   /** Takes a new id and numbers what waits from 1: the server has seen more of this agent than this folder ever gave out. */
   renew(): void {
     const agent = randomUUID();
-    const waiting = this.#db.prepare('SELECT count(*) AS n FROM events').get() as { n: number };
+    const { n: lastSeq } = this.#db.prepare('SELECT count(*) AS n FROM events').get() as { n: number };
     transaction(this.#db, () => {
       this.#db.exec(
         'CREATE TEMP TABLE kept AS SELECT body FROM events ORDER BY seq; DELETE FROM events; INSERT INTO events (seq, body) SELECT rowid, body FROM kept; DROP TABLE kept',
       );
-      this.#begin(agent, waiting.n);
+      this.#set({ agent, lastSeq });
     });
     this.#agent = agent;
-    this.#lastSeq = waiting.n;
+    this.#lastSeq = lastSeq;
     this.#acked = this.#forgotten = 0;
   }
 
@@ -195,45 +229,17 @@ export class Outbox {
     this.#lock.close();
   }
 
+  #set(values: Readonly<Record<string, unknown>>): void {
+    for (const [key, value] of Object.entries(values)) this.#setMeta.run(key, JSON.stringify(value));
+  }
+
   #meta(key: string): unknown {
     return metaIn(this.#db, key);
   }
 }
 
-function metaIn(db: Database, key: string): unknown {
+/** A value that an outbox keeps of itself, or null. */
+export function metaIn(db: Database, key: string): unknown {
   const row = db.prepare('SELECT value FROM meta WHERE key = ?').get(key) as { value: string } | undefined;
   return row ? JSON.parse(row.value) : null;
-}
-
-/** What an outbox holds, as another process sees it. */
-export interface OutboxSummary {
-  readonly agent: string;
-  /** Events ever given a seq. */
-  readonly events: number;
-  readonly waiting: number;
-  readonly declaredLost: number;
-  readonly gaps: readonly DeclaredGap[];
-  /** Where reading stands in each log ever followed. */
-  readonly logs: readonly { readonly log: string; readonly bookmark: Bookmark }[];
-}
-
-/** Looks into a folder's outbox while an agent may be using it. Null when there is none; throws an OutboxError when it cannot be read. */
-export function summarize(folder: string): OutboxSummary | null {
-  const file = join(folder, OUTBOX_FILE);
-  if (!existsSync(file)) return null;
-  const db = openForReading(file);
-  try {
-    const { waiting } = db.prepare('SELECT count(*) AS waiting FROM events').get() as { waiting: number };
-    const logs = db.prepare("SELECT substr(key, 5) AS log, value FROM meta WHERE key LIKE 'log:%' ORDER BY key").all();
-    return {
-      agent: metaIn(db, 'agent') as string,
-      events: metaIn(db, 'lastSeq') as number,
-      waiting,
-      declaredLost: (metaIn(db, 'declaredLost') as number | null) ?? 0,
-      gaps: db.prepare('SELECT * FROM gaps ORDER BY id').all() as unknown as DeclaredGap[],
-      logs: logs.map(({ log, value }) => ({ log: log as string, bookmark: JSON.parse(value as string) as Bookmark })),
-    };
-  } finally {
-    db.close();
-  }
 }

@@ -4,6 +4,7 @@ import { Agent } from './agent.ts';
 import { removeAlive, writeAlive } from './alive.ts';
 import { Checkpoint } from './checkpoint.ts';
 import type { ClientConfig } from './config.ts';
+import { OutboxError } from './database.ts';
 import { dialer } from './dial.ts';
 import { HostNames } from './host-names.ts';
 import { USUAL_LOGS, usualLog } from './log/choose.ts';
@@ -12,7 +13,7 @@ import { JournalSource } from './log/journald.ts';
 import type { LogSource } from './log/source.ts';
 import type { Outbox } from './outbox.ts';
 import { Reader, type ReaderState } from './sshd/reader.ts';
-import { openStateFolder } from './state-folder.ts';
+import { beginAnew, openStateFolder } from './state-folder.ts';
 import { Telling } from './telling.ts';
 import { Uplink } from './uplink.ts';
 
@@ -37,10 +38,37 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** Starts an agent. Throws an OutboxError when the state folder cannot be used, and when a TLS file cannot be read. */
-export function run({ config, hostname, path, log }: RunOptions): Running {
+/**
+ * Starts an agent. An outbox that turns out to be damaged while it runs is set aside, and the agent goes on with a new one.
+ * Throws an OutboxError when the state folder cannot be used, and when a TLS file cannot be read.
+ */
+export function run(options: RunOptions): Running {
+  const { config, log } = options;
+  let running = start(options, openStateFolder(config.stateFolder, log, Date.now()));
+  let stopping = false;
+  async function follow(): Promise<void> {
+    for (;;) {
+      try {
+        await running.ended;
+        return;
+      } catch (error) {
+        if (stopping || !(error instanceof OutboxError) || error.code !== 'damaged') throw error;
+        await running.stop();
+        running = start(options, beginAnew(config.stateFolder, error.message, log, Date.now()));
+      }
+    }
+  }
+  return {
+    ended: follow(),
+    stop: () => {
+      stopping = true;
+      return running.stop();
+    },
+  };
+}
+
+function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Running {
   const connect = dialer(config.servers, config.tls);
-  const outbox = openStateFolder(config.stateFolder, log, Date.now());
   const checkpoint = new Checkpoint(config.stateFolder);
   let agent: Agent | null = null;
   let reader = new Reader(null);
@@ -53,7 +81,7 @@ export function run({ config, hostname, path, log }: RunOptions): Running {
       linesRead: 0,
       linesUnknown: 0,
       linesForged: 0,
-      declaredLost: outbox.declaredLost,
+      declaredLost: outbox.declared.declaredLost,
     };
   const telling = new Telling({
     report,
@@ -66,6 +94,9 @@ export function run({ config, hostname, path, log }: RunOptions): Running {
     token: config.token,
     connect,
     tell: (fresh) => telling.next(fresh),
+    failed: (error) => {
+      if (error instanceof OutboxError && error.code === 'damaged') agent?.fail(error);
+    },
     log,
     now: Date.now,
     chance: Math.random,
@@ -105,8 +136,8 @@ export function run({ config, hostname, path, log }: RunOptions): Running {
           checkpoint.offer({
             agent: outbox.agent,
             seq: outbox.lastSeq,
-            log: name,
-            bookmark: { position, reader: state },
+            logs: [{ log: name, bookmark: { position, reader: state } }],
+            declared: outbox.declared,
           }),
       },
       new HostNames(hostname, saved?.hosts),

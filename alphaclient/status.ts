@@ -1,7 +1,7 @@
 /** `alphaclient status`: what the agent of a state folder has read, has still to send, and has had acknowledged. */
 import { printable } from '../service/logger.ts';
 import { readAlive } from './alive.ts';
-import { summarize } from './outbox.ts';
+import { summarize } from './outbox-summary.ts';
 import { Reader, type ReaderState } from './sshd/reader.ts';
 
 interface Io {

@@ -12,10 +12,8 @@ import {
   type ServerMessage,
   SILENCE_LIMIT_MS,
 } from '../protocol/messages.ts';
-import type { AgentReport, DeclaredGap, ShapeCount } from '../protocol/report.ts';
-import type { Logger } from '../service/logger.ts';
-import { delayMs } from './backoff.ts';
-import type { Outbox } from './outbox.ts';
+import { Backoff } from './backoff.ts';
+import type { UplinkOptions } from './uplink-options.ts';
 
 /** Events sent and not yet acknowledged, at most. See `npm run bench`: above this nothing gets faster. */
 export const WINDOW_EVENTS = 8_192;
@@ -23,27 +21,8 @@ export const WINDOW_EVENTS = 8_192;
 const PAGE_EVENTS = 512;
 /** Bytes that may wait in the socket before sending pauses until it drains. */
 const UNSENT_LIMIT_BYTES = 262_144;
-/** A connection that lasted this long was a good one: the next failure starts from the first delay again. */
-const GOOD_AFTER_MS = 10_000;
 /** How often the clock is looked at: for pings and for silence. */
 const LOOK_EVERY_MS = 1_000;
-
-export interface UplinkOptions {
-  readonly outbox: Outbox;
-  readonly host: string;
-  readonly token: string | null;
-  /** Opens a connection to the next server in turn; the caller owns addresses and TLS. */
-  readonly connect: (turn: number) => { readonly socket: Socket; readonly name: string };
-  /** What a ping tells besides being one; `fresh` on a new connection, where nothing has been told yet. */
-  readonly tell: (fresh: boolean) => {
-    readonly report: AgentReport;
-    readonly shapes: readonly ShapeCount[];
-    readonly gaps: readonly DeclaredGap[];
-  };
-  readonly log: Logger;
-  readonly now: () => number;
-  readonly chance: () => number;
-}
 
 /** One uplink for the life of the agent. `start` never fails: it goes on trying until `stop`. */
 export class Uplink {
@@ -54,9 +33,9 @@ export class Uplink {
   #sent = 0;
   #heardMs = 0;
   #pingedMs = 0;
-  #connectedMs = 0;
   #turn = 0;
-  #tries = 0;
+  readonly #backoff = new Backoff();
+  #refused = false;
   #retry: NodeJS.Timeout | null = null;
   #look: NodeJS.Timeout | null = null;
   #stopping = false;
@@ -100,26 +79,37 @@ export class Uplink {
 
   /** There is something new in the outbox. */
   wake(): void {
-    const { outbox } = this.#options;
-    const socket = this.#socket;
-    if (!socket || !this.#welcomed || this.#stopping) return;
-    while (
-      this.#sent < outbox.lastSeq &&
-      this.#sent - outbox.acked < WINDOW_EVENTS &&
-      socket.writableLength < UNSENT_LIMIT_BYTES
-    ) {
-      const page = outbox.after(this.#sent, Math.min(PAGE_EVENTS, WINDOW_EVENTS - (this.#sent - outbox.acked)));
-      if (page.length === 0) return;
-      socket.write(page.map(({ seq, body }) => encodeEvent(seq, body)).join(''));
-      this.#sent = (page.at(-1) as { seq: number }).seq;
-    }
+    this.#reading(() => this.#send());
   }
 
   /** Tells the server at once how the agent is doing. */
   report(fresh = false): void {
     if (!this.#socket || !this.#welcomed || this.#stopping) return;
     this.#pingedMs = this.#options.now();
-    this.#socket.write(encode({ type: 'ping', ...this.#options.tell(fresh) }));
+    this.#reading(() => this.#socket?.write(encode({ type: 'ping', ...this.#options.tell(fresh) })));
+  }
+
+  /** An outbox that cannot be read for now ends the connection, not the process: what waits in it is sent after the next welcome. */
+  #reading(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#socket?.destroy(new Error(`the outbox cannot be read: ${(error as Error).message}`));
+      this.#options.failed(error);
+    }
+  }
+
+  #send(): void {
+    const { outbox, windowEvents = WINDOW_EVENTS } = this.#options;
+    const socket = this.#socket;
+    if (!socket || !this.#welcomed || this.#stopping) return;
+    while (this.#sent < outbox.lastSeq && socket.writableLength < UNSENT_LIMIT_BYTES) {
+      const room = windowEvents - (this.#sent - outbox.acked);
+      const page = room > 0 ? outbox.after(this.#sent, Math.min(PAGE_EVENTS, room)) : [];
+      if (page.length === 0) return;
+      socket.write(page.map(({ seq, body }) => encodeEvent(seq, body)).join(''));
+      this.#sent = (page.at(-1) as { seq: number }).seq;
+    }
   }
 
   #open(): void {
@@ -128,7 +118,8 @@ export class Uplink {
     this.#socket = socket;
     this.#welcomed = false;
     this.#explained = false;
-    this.#heardMs = this.#connectedMs = this.#options.now();
+    this.#refused = false;
+    this.#heardMs = this.#options.now();
     const framer = new LineFramer(LINE_LIMIT_BYTES);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, PING_EVERY_MS);
@@ -174,6 +165,7 @@ export class Uplink {
         break;
       case 'error':
         this.#complain(`${name} refused this agent: ${message.code}: ${message.message}`);
+        this.#refused = true;
         socket.end();
     }
   }
@@ -181,14 +173,15 @@ export class Uplink {
   #welcome(seq: number, socket: Socket, name: string): void {
     const { outbox, log } = this.#options;
     if (this.#welcomed) return;
-    if (seq > outbox.lastSeq) {
+    if (seq > outbox.lastSeq && outbox.resumed) outbox.expect(seq);
+    else if (seq > outbox.lastSeq) {
       log.warn(
         `${name} has ${seq} events of this agent, its state folder has given out ${outbox.lastSeq}: it is an older copy; going on under a new id`,
       );
       outbox.renew();
       // A new id is a new agent: say hello again, on a new connection.
       socket.end(encode({ type: 'quit' }));
-      this.#tries = 0;
+      this.#backoff.reset();
       this.#explained = true;
       return;
     }
@@ -204,19 +197,16 @@ export class Uplink {
 
   #closed(socket: Socket, name: string): void {
     if (socket !== this.#socket) return;
-    const { now, chance, log } = this.#options;
+    const { chance, log } = this.#options;
     if (this.#welcomed && !this.#stopping) log.warn(`Connection to ${name} closed`);
     if (!this.#welcomed && !this.#stopping && !this.#explained)
       this.#complain(
         `${name} closed the connection without a welcome: is it an alphaserver, and is it tcp:// or tls:// there?`,
       );
-    if (this.#welcomed && now() - this.#connectedMs > GOOD_AFTER_MS) this.#tries = 0;
+    const ending = this.#refused ? 'refused' : this.#welcomed ? 'lost' : 'failed';
     this.#socket = null;
     this.#welcomed = false;
-    if (this.#stopping) return;
-    const delay = delayMs(this.#tries, chance());
-    this.#tries += 1;
-    this.#retry = setTimeout(() => this.#open(), delay);
+    if (!this.#stopping) this.#retry = setTimeout(() => this.#open(), this.#backoff.next(ending, chance()));
   }
 
   /** The same complaint is told once, not at every try. */

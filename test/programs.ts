@@ -1,5 +1,5 @@
 /** Real alphaserver and alphaclient processes for benchmarks and tests, on loopback, in a folder that goes with them. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -56,6 +56,11 @@ export class Program {
     return this.ended;
   }
 
+  /** Bounds how long a file this process may write, in bytes: as a full disk does, without being root. Null takes it away again. */
+  limitFiles(bytes: number | null): void {
+    execFileSync('prlimit', ['--pid', String(this.child.pid), `--fsize=${bytes ?? 'unlimited'}:`]);
+  }
+
   /** Resident memory, MiB. */
   get memoryMiB(): number {
     return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.child.pid}/status`, 'utf8'))?.[1]) / 1_024;
@@ -107,6 +112,20 @@ export class Pair {
   async command(...args: string[]): Promise<{ code: number | null; said: string }> {
     const program = new Program('alphaclient/main.ts', this.#agentEnv({}), args);
     return { code: await program.ended, said: program.said };
+  }
+
+  /** Every stored event, newest first. */
+  async events(): Promise<{ user: string; outcome: string }[]> {
+    const all: { user: string; outcome: string }[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page: { events: typeof all; next: string | null } = await this.api(
+        `/api/events?limit=1000${cursor && `&cursor=${cursor}`}`,
+      );
+      all.push(...page.events);
+      cursor = page.next;
+    }
+    return all;
   }
 
   async api<T>(path: string): Promise<T> {

@@ -1,6 +1,21 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, cpSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
@@ -21,9 +36,10 @@ function attempts(count: number, file = pair.logFile): void {
   }
 }
 
+const stateOf = (host: unknown): string => (host as { state: string }).state;
+
 async function users(): Promise<string[]> {
-  const { events } = await pair.api<{ events: { user: string }[] }>('/api/events?limit=1000');
-  return events.map(({ user }) => user).reverse();
+  return (await pair.events()).map(({ user }) => user).reverse();
 }
 
 /** All that was written is stored, once each. */
@@ -33,6 +49,33 @@ async function exactlyOnce(): Promise<void> {
     () => `${written} attempts stored`,
   );
   assert.deepEqual((await users()).sort(), Array.from({ length: written }, (_, i) => `u${i + 1}`).sort());
+}
+
+interface Ledger {
+  readonly agents: readonly Record<'sent' | 'stored' | 'gaps' | 'waiting' | 'repeats' | 'linesRead', number>[];
+  readonly totals: Record<'sent' | 'stored' | 'gaps' | 'waiting' | 'repeats' | 'linesRead', number>;
+}
+
+/** What the server says of the agent and what the agent says of itself is the same, and adds up to what was written. */
+async function ledgersAgree(): Promise<void> {
+  await until(async () => /"waiting":0,/.test((await pair.command('status', '--json')).said));
+  await until(async () => (await pair.api<Ledger>('/api/ledger')).totals.waiting === 0);
+  const { agents, totals } = await pair.api<Ledger>('/api/ledger');
+  const told = JSON.parse((await pair.command('status', '--json')).said) as {
+    events: number;
+    acknowledged: number;
+    waiting: number;
+    logs: { lines: number }[];
+  };
+  const [account] = agents;
+  assert.equal(agents.length, 1);
+  assert.equal(account?.sent, (account?.stored ?? 0) + (account?.gaps ?? 0) + (account?.waiting ?? 0));
+  assert.deepEqual([account?.stored, account?.gaps, account?.waiting], [written, 0, 0]);
+  assert.deepEqual([told.events, told.acknowledged, told.waiting], [written, written, 0]);
+  // A last report may still be on its way.
+  await until(async () => (await pair.api<Ledger>('/api/ledger')).totals.linesRead === written, undefined, 20_000);
+  assert.equal(told.logs[0]?.lines, written);
+  assert.deepEqual([totals.sent, totals.stored], [written, written]);
 }
 
 test('attempts are counted once when either side is killed again and again', async () => {
@@ -53,6 +96,7 @@ test('attempts are counted once when either side is killed again and again', asy
   const agent = pair.agent();
   await exactlyOnce();
   await server.says(`Processed result: box had ${written} attempt of ssh session`);
+  await ledgersAgree();
   assert.equal(await agent.end('SIGTERM'), 0);
   await server.says('Client is requesting to quit');
   assert.equal(await server.end('SIGTERM'), 0);
@@ -118,6 +162,133 @@ test('an older copy of a state folder goes on under a new id, and nothing new is
   attempts(1);
   await until(async () => (await users()).includes(`u${written}`));
   assert.equal((await users()).filter((user) => user === `u${written}`).length, 1);
+  await server.end('SIGTERM');
+});
+
+test('a disk that the agent cannot write: one error, reading waits, and nothing is lost', async () => {
+  await pair.serving();
+  const agent = pair.agent();
+  attempts(3);
+  await exactlyOnce();
+  agent.limitFiles(1_024);
+  attempts(20);
+  await agent.says('The outbox cannot be written, reading waits');
+  attempts(20);
+  await until(async () => /outbox failing.*, connected/.test((await pair.command('status')).said));
+  await until(async () =>
+    (await pair.api<{ hosts: unknown[] }>('/api/hosts')).hosts.some((host) => stateOf(host) === 'outbox failing'),
+  );
+  assert.equal((await users()).length, 3);
+  agent.limitFiles(null);
+  await exactlyOnce();
+  await agent.says('The outbox can be written again');
+  assert.equal(agent.said.split('cannot be written').length, 2, agent.said);
+  await ledgersAgree();
+});
+
+test('a disk that the server cannot write: it says so, is not ready, acknowledges nothing, and goes on when it can', async () => {
+  const server = await pair.serving();
+  pair.agent();
+  attempts(3);
+  await exactlyOnce();
+  server.limitFiles(1_024);
+  attempts(20);
+  await server.says('Nothing is stored: ');
+  const ready = () => fetch(`http://127.0.0.1:${pair.httpPort}/readyz`).then(({ status }) => status);
+  assert.equal(await ready(), 503);
+  attempts(20);
+  await until(async () => /^to send\s+40$/m.test((await pair.command('status')).said));
+  server.limitFiles(null);
+  await exactlyOnce();
+  await server.says('Storing again');
+  assert.equal(await ready(), 200);
+  assert.equal(server.said.split('Nothing is stored').length, 2, server.said);
+  await ledgersAgree();
+});
+
+test('an outbox at its bound: reading waits and says so, nothing is dropped, and all comes when the server is there', async () => {
+  const agent = pair.agent({ ALPHACLIENT_OUTBOX: '1MiB' });
+  attempts(1);
+  const line = (user: string) => `Failed password for ${user} from 192.0.2.7 port 2 ssh2\r\n`;
+  for (let i = 0; i < 12; i += 1) {
+    const from = written;
+    written += 1_000;
+    appendFileSync(pair.logFile, Array.from({ length: 1_000 }, (_, n) => line(`u${from + n + 1}`)).join(''));
+  }
+  await agent.says('The outbox is full');
+  await until(async () => (await pair.command('status')).said.includes('outbox full, behind by'));
+  await pair.serving();
+  await exactlyOnce();
+  await agent.says('The outbox has room again');
+  await ledgersAgree();
+});
+
+for (const known of [true, false])
+  test(`an outbox damaged while the agent is down ${known ? 'is read again from its checkpoint' : 'and without a checkpoint goes on where it stood'}: nothing twice`, async () => {
+    const server = await pair.serving();
+    let agent = pair.agent();
+    attempts(3);
+    await exactlyOnce();
+    const state = join(pair.folder, 'agent');
+    await until(() => existsSync(join(state, 'checkpoint.json')));
+    attempts(4);
+    await exactlyOnce();
+    await agent.end('SIGKILL');
+    attempts(2);
+    // All that is known is in one page of a small table: a page of another one is what can be lost without it.
+    if (known) {
+      writeFileSync(join(state, 'outbox.db'), Buffer.alloc(8_192, 0x5a));
+      // Else SQLite mends the file from it.
+      rmSync(join(state, 'outbox.db-wal'));
+    } else {
+      damageEvents(state);
+      rmSync(join(state, 'checkpoint.json'));
+    }
+    agent = pair.agent();
+    await agent.says('The outbox is damaged');
+    await agent.says(known ? 'reading again from where event' : 'going on where it stood');
+    attempts(2);
+    await exactlyOnce();
+    await agent.end('SIGTERM');
+    await server.end('SIGTERM');
+  });
+
+/** Writes nonsense over the root page of the outbox's table of events. */
+function damageEvents(state: string): void {
+  const db = new DatabaseSync(join(state, 'outbox.db'));
+  db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  const { rootpage } = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'events'").get() as {
+    rootpage: number;
+  };
+  db.close();
+  const bytes = readFileSync(join(state, 'outbox.db'));
+  bytes.fill(0x5a, (rootpage - 1) * 4_096, rootpage * 4_096);
+  writeFileSync(join(state, 'outbox.db'), bytes);
+}
+
+test('an outbox that turns out to be damaged while the agent runs is set aside, and what it held is read again', async () => {
+  let server = await pair.serving();
+  const agent = pair.agent();
+  attempts(3);
+  await exactlyOnce();
+  const state = join(pair.folder, 'agent');
+  await until(() => existsSync(join(state, 'checkpoint.json')));
+  await server.end('SIGKILL');
+  const line = (user: string) => `Failed password for ${user} from 192.0.2.7 port 2 ssh2\r\n`;
+  // More than SQLite keeps in memory.
+  for (let i = 0; i < 30; i += 1) {
+    const from = written;
+    written += 1_000;
+    appendFileSync(pair.logFile, Array.from({ length: 1_000 }, (_, n) => line(`u${from + n + 1}`)).join(''));
+  }
+  await until(async () => new RegExp(`^to send\\s+${written - 3}$`, 'm').test((await pair.command('status')).said));
+  const file = openSync(join(state, 'outbox.db'), 'r+');
+  const half = Math.floor(fstatSync(file).size / 8_192) * 4_096;
+  writeSync(file, Buffer.alloc(half, 0x5a), 0, half, 4_096 * 4);
+  closeSync(file);
+  server = await pair.serving();
+  await agent.says('The outbox is damaged');
+  await exactlyOnce();
   await server.end('SIGTERM');
 });
 

@@ -7,6 +7,9 @@ import { onShutdown } from '../service/shutdown.ts';
 import { alertCommand } from './alert-command.ts';
 import { readServerConfig, type ServerConfig } from './config.ts';
 import { serve } from './serve.ts';
+import { UsageError } from './terminal/options.ts';
+import { reportCommand } from './terminal/report-command.ts';
+import { tailCommand } from './terminal/tail-command.ts';
 import { tokenCommand } from './token-command.ts';
 
 const HELP = `usage: alphaserver [run]                 take agents' connections, store every attempt, show the page
@@ -15,7 +18,12 @@ const HELP = `usage: alphaserver [run]                 take agents' connections,
        alphaserver token revoke NAME     end a token and the sessions that use it
        alphaserver alert test [CHANNEL...]
                                          send each channel a message that says it is a test
+       alphaserver report [--since 24h] [--until TIME] [--json]
+                                         what happened, and whether anything is wrong, beside a running server or without
+       alphaserver tail [--since TIME] [--host NAME] [--json]
+                                         events as they are stored
 
+Times are ISO 8601 in UTC, or spans back from now such as 15m, 24h or 7d.
 Settings are environment variables (ALPHASERVER_LISTEN, ALPHASERVER_HTTP, ...); .env is read too. See .env.example.
 `;
 /** How long an orderly shutdown may take. */
@@ -48,6 +56,21 @@ async function run(): Promise<void> {
   if (serving.page) process.send?.({ say: `Page: ${serving.page}` });
 }
 
+const columns = process.env['COLUMNS'];
+
+async function report(args: readonly string[]): Promise<void> {
+  const { dataFolder, geoipFile } = settings();
+  const { stdout, stderr } = process;
+  await reportCommand(args, { dataFolder, geoipFile, nowMs: Date.now(), stdout, stderr, columns });
+}
+
+async function tail(args: readonly string[]): Promise<void> {
+  const stop = new AbortController();
+  const { dataFolder } = settings();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  await tailCommand(args, { dataFolder, nowMs: Date.now(), stdout: process.stdout, columns, stop: stop.signal });
+}
+
 async function main([command = 'run', ...args]: string[]): Promise<void> {
   const io = {
     out: (text: string) => void process.stdout.write(text),
@@ -63,6 +86,12 @@ async function main([command = 'run', ...args]: string[]): Promise<void> {
     case 'alert':
       process.exitCode = await alertCommand(args, settings(), io);
       break;
+    case 'report':
+      await report(args);
+      break;
+    case 'tail':
+      await tail(args);
+      break;
     case '--help':
     case '-h':
       process.stdout.write(HELP);
@@ -75,4 +104,6 @@ async function main([command = 'run', ...args]: string[]): Promise<void> {
   }
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => fail(error instanceof Error ? error.message : String(error), 1));
+main(process.argv.slice(2)).catch((error: unknown) =>
+  fail(error instanceof Error ? error.message : String(error), error instanceof UsageError ? 2 : 1),
+);

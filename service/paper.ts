@@ -25,3 +25,11 @@ export function paperOf(stream: Writable, columns?: string | undefined): Paper {
     colour: styleText('bold', ' ', { stream }) !== ' ',
   };
 }
+
+/** How a text may be set off. */
+export type Ink = 'bold' | 'dim' | 'green' | 'yellow' | 'red';
+
+/** The text in an ink where colour is welcome, else as it is. */
+export function inked(text: string, ink: Ink | readonly Ink[], { colour }: Paper): string {
+  return colour ? styleText(typeof ink === 'string' ? ink : [...ink], text, { validateStream: false }) : text;
+}

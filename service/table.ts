@@ -1,9 +1,9 @@
 /** Tables for people: this is the one file that draws them. */
 
-import { styleText } from 'node:util';
 import CliTable from 'cli-table3';
-import type { Paper } from './paper.ts';
+import { inked, type Paper } from './paper.ts';
 import { printable } from './printable.ts';
+import { width } from './width.ts';
 
 /** A column: numbers stand on the right. */
 export interface Column {
@@ -11,6 +11,8 @@ export interface Column {
   readonly number?: boolean;
   /** May be left out where the line is too short for all: the highest goes first. A column without one always stays. */
   readonly spare?: number;
+  /** The longest text, in characters; CELL_LIMIT_CHARS unless given. */
+  readonly limitChars?: number;
 }
 
 type Rows = readonly (readonly (string | number)[])[];
@@ -25,7 +27,9 @@ const GAP_CHARS = 2;
 /** A table without frames, ended by a line feed. Text from outside is made printable here. */
 export function table(columns: readonly Column[], rows: Rows, paper: Paper): string {
   const texts = rows.map((row) =>
-    row.map((cell) => (typeof cell === 'number' ? grouped(cell) : printable(cell, CELL_LIMIT_CHARS))),
+    row.map((cell, i) =>
+      typeof cell === 'number' ? grouped(cell) : printable(cell, columns[i]?.limitChars ?? CELL_LIMIT_CHARS),
+    ),
   );
   const wanted = columns.map(
     ({ title }, i) => Math.max(title.length, ...texts.map((row) => width(row[i] ?? ''))) + GAP_CHARS,
@@ -43,7 +47,7 @@ export function table(columns: readonly Column[], rows: Rows, paper: Paper): str
     chars: EMPTY,
     // Titles are styled below: the library would look at its own idea of the terminal.
     style: { 'padding-left': 0, 'padding-right': GAP_CHARS, head: [], border: [], compact: true },
-    head: shown.map(({ title }) => (paper.colour ? styleText('bold', title, { validateStream: false }) : title)),
+    head: shown.map(({ title }) => inked(title, 'bold', paper)),
     colWidths: widths,
     colAligns: shown.map((column) => (column.number ? 'right' : 'left')),
   });
@@ -102,19 +106,6 @@ function shrunk(widths: readonly number[], columns: readonly Column[], limit: nu
     now[widest] = (now[widest] ?? 0) - 1;
   }
   return now;
-}
-
-/** Characters on the screen; East Asian wide ones take two. */
-export function width(text: string): number {
-  let sum = 0;
-  for (const character of text)
-    sum +=
-      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u.test(
-        character,
-      )
-        ? 2
-        : 1;
-  return sum;
 }
 
 /** 1234567 as 1,234,567. */

@@ -58,7 +58,7 @@ export function fleetState(counting: readonly KeptIncident[]): { state: FleetSta
 }
 
 interface Options {
-  readonly thread: ReadingThread;
+  readonly thread: Pick<ReadingThread, 'ask'>;
   /** Notes who takes care of an incident. */
   readonly acknowledge: (id: string, by: string) => void;
   readonly now: () => number;

@@ -5,14 +5,14 @@ import { type HostFacts, reportOf } from './reading/fleet.ts';
 import type { ReadingThread } from './reading/thread.ts';
 
 export interface ReadingOptions {
-  readonly thread: ReadingThread;
+  readonly thread: Pick<ReadingThread, 'ask'>;
   readonly connected: (agent: string) => boolean;
   readonly now: () => number;
 }
 
 /** The views of one store. */
 export class StoreViews implements Views {
-  readonly #thread: ReadingThread;
+  readonly #thread: Pick<ReadingThread, 'ask'>;
   readonly #connected: (agent: string) => boolean;
   readonly #now: () => number;
 

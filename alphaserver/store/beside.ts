@@ -1,0 +1,58 @@
+/** A store's file read beside the process that writes it, or while nothing runs: for commands. Keeps nobody out. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { StoreAlerts } from '../alerts/view.ts';
+import { type AlertsView, NO_ALERTS } from '../web/alert-views.ts';
+import type { Views } from '../web/views.ts';
+import { type Database, FILE, openReader } from './database.ts';
+import { Answers } from './reading/answers.ts';
+import { arrays } from './reading/snapshot.ts';
+import type { ReadingThread } from './reading/thread.ts';
+import { StoreViews } from './reading.ts';
+import { MIGRATIONS } from './schema.ts';
+
+/** The store cannot be read; the message is one sentence that says what to do. */
+export class BesideError extends Error {}
+
+/** Opens a folder's file for reading. Throws a BesideError when there is none, or it is of another version than this program's. */
+export function openBeside(folder: string): Database {
+  if (!existsSync(join(folder, FILE)))
+    throw new BesideError(`There is no store in ${folder}: set ALPHASERVER_DATA to the folder of an alphaserver`);
+  let db: Database | null = null;
+  let version: number;
+  try {
+    db = openReader(folder);
+    version = (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+  } catch (error) {
+    db?.close();
+    throw new BesideError(`The store in ${folder} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+  if (version === MIGRATIONS.length) return db;
+  db.close();
+  throw new BesideError(
+    version < MIGRATIONS.length
+      ? `The store in ${folder} is of version ${version}, older than this program's ${MIGRATIONS.length}: start this alphaserver once, and it is brought up to date`
+      : `The store in ${folder} is of version ${version}, newer than this program knows (${MIGRATIONS.length})`,
+  );
+}
+
+/** What is asked here is answered at once, for nobody else waits. */
+function asking(db: Database): Pick<ReadingThread, 'ask'> {
+  const answers = new Answers(db);
+  return { ask: async (question, ...values) => (answers[question] as (...given: unknown[]) => never)(...values) };
+}
+
+/** The views that the page's API has. Nobody knows here who is connected: an agent is known by when it was last heard of. */
+export function viewsBeside(db: Database, now: () => number): Views {
+  return new StoreViews({ thread: asking(db), connected: () => false, now });
+}
+
+/** The state of the fleet as the page's API tells it. A store that no rules ever ran on has no incidents. */
+export function alertsBeside(db: Database, now: () => number): Pick<AlertsView, 'state'> {
+  const [ran] = arrays(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'incidents'");
+  if (!ran) return NO_ALERTS;
+  const acknowledge = (): never => {
+    throw new Error('what is read beside a server cannot be changed');
+  };
+  return new StoreAlerts({ thread: asking(db), acknowledge, now });
+}

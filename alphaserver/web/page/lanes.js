@@ -5,12 +5,12 @@ import { moment } from './time.js';
 
 /**
  * @import { Point } from './answers.d.ts'
- * @import uPlot from '/uplot/uPlot.esm.js'
+ * @import uPlot from './chart.js'
  * @typedef {{ points: readonly Point[], stepMs: number, fromMs: number, toMs: number }} Timeline
  */
 
 /** The chart's package is large beside the rest of the page: nothing waits for it but the chart. */
-const loading = import('/uplot/uPlot.esm.js');
+const loading = import('./chart.js');
 const LANES = /** @type {const} */ ([
   { name: 'failed', glyph: 'failed', said: 'Failed', heightPx: 132 },
   { name: 'accepted', glyph: 'accepted', said: 'Accepted', heightPx: 62 },

@@ -1,0 +1,79 @@
+/** The page's files: few requests, nothing from elsewhere, and never an old one. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { readServerConfig } from '../../../alphaserver/config.ts';
+import { type Serving, serve } from '../../../alphaserver/serve.ts';
+import { STYLES } from '../../../alphaserver/web/static.ts';
+import { createLogger } from '../../../service/logger.ts';
+
+const PAGE = join(import.meta.dirname, '..', '..', '..', 'alphaserver', 'web', 'page');
+
+describe('the page’s files', () => {
+  let folder: string;
+  let serving: Serving;
+  let html: string;
+  const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(`${serving.page}${path}`, { headers });
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'asgard-static-'));
+    const config = readServerConfig({
+      ALPHASERVER_LISTEN: 'tcp://127.0.0.1:0',
+      ALPHASERVER_HTTP: 'http://127.0.0.1:0',
+      ALPHASERVER_DATA: folder,
+      ALPHASERVER_ANONYMOUS: 'true',
+    });
+    serving = await serve(config, createLogger({ level: 'silent', format: 'plain' }));
+    html = await (await get('/')).text();
+  });
+  after(async () => {
+    await serving.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('are one stylesheet with every rule that stands in the folder', async () => {
+    const links = [...html.matchAll(/<link rel="stylesheet" href="([^"]+)">/g)].map(([, path = '']) => path);
+    assert.equal(links.length, 1);
+    const answer = await get(links[0] ?? '');
+    assert.equal(answer.headers.get('content-type'), 'text/css; charset=utf-8');
+    assert.ok((await answer.text()).includes('.u-select'));
+    const there = readdirSync(PAGE).filter((name) => name.endsWith('.css'));
+    assert.deepEqual(there.filter((name) => !STYLES.some((path) => basename(path) === name)).sort(), []);
+  });
+
+  it('are all there under the addresses that the page names, kept by the browser for good, and packed', async () => {
+    const named = [...html.matchAll(/(?:href|src)="(\/page\/[^"]+)"/g)].map(([, path = '']) => path);
+    assert.ok(named.length > 10);
+    assert.doesNotMatch(html, /[{}]/);
+    for (const path of named) {
+      const answer = await get(path);
+      assert.equal(answer.status, 200, path);
+      assert.equal(answer.headers.get('cache-control'), 'public, max-age=31536000, immutable');
+      assert.equal(answer.headers.get('content-encoding'), 'gzip');
+    }
+    const modules = readdirSync(PAGE).filter((name) => name.endsWith('.js'));
+    for (const name of modules) assert.ok(named.some((path) => path.endsWith(`/${name}`)));
+  });
+
+  it('are the same for a client that cannot unpack', async () => {
+    const plain = await get('/', { 'accept-encoding': 'identity' });
+    assert.equal(plain.headers.get('content-encoding'), null);
+    assert.equal(await plain.text(), html);
+  });
+
+  it('are asked for again by the page alone, which answers that nothing has changed', async () => {
+    const first = await get('/');
+    assert.equal(first.headers.get('cache-control'), 'no-cache');
+    const again = await get('/', { 'if-none-match': first.headers.get('etag') ?? '' });
+    assert.equal(again.status, 304);
+  });
+
+  it('are no way to other files', async () => {
+    const [folderOf] = /\/page\/[0-9a-f]+/.exec(html) ?? [''];
+    for (const path of ['/page/0/main.js', `${folderOf}/answers.d.ts`, `${folderOf}/..%2fserver.ts`, '/server.ts'])
+      assert.equal((await get(path)).status, 404, path);
+  });
+});

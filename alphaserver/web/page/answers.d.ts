@@ -1,10 +1,10 @@
 /** The shapes of the API's answers that the page reads. */
 
-import type { StoredEvent } from '../../store/store.ts';
-import type { AlertView, FleetState } from '../alert-views.ts';
+import type { StoredEvent, StoredGap } from '../../store/store.ts';
+import type { AlertDetail, AlertView, FleetState } from '../alert-views.ts';
 import type { HostView } from '../views.ts';
 
-export type { HostView, StoredEvent };
+export type { HostView, StoredEvent, StoredGap };
 
 export interface Counts {
   readonly attempts: number;
@@ -14,13 +14,21 @@ export interface Counts {
 }
 
 export type Alert = AlertView;
+export type AlertWhole = AlertDetail;
 
-export interface Summary extends Counts {
-  readonly state: FleetState;
-  readonly because: readonly Alert[];
+/** How much happened, and among how many. */
+export interface Amounts extends Counts {
   readonly hosts: number;
   readonly sources: number;
   readonly users: number;
+  /** True where there is more than was counted. */
+  readonly atLeast?: boolean;
+}
+
+export interface Summary extends Amounts {
+  readonly state: FleetState;
+  /** The incidents that say so. */
+  readonly because: readonly Alert[];
 }
 
 export interface TopRow extends Counts {
@@ -49,11 +57,11 @@ export interface Shape {
   readonly lastAt: string | null;
 }
 
-export interface LedgerAgent {
-  readonly agent: string;
-  readonly host: string;
-  readonly connected: boolean;
-  readonly gaps: number;
-  readonly declaredLost: number;
-  readonly state: string;
+/** A way to tell people, and how it fares. */
+export interface Channel {
+  readonly name: string;
+  readonly kind: string;
+  readonly waiting: number;
+  readonly fault: string | null;
+  readonly faultAt: string | null;
 }

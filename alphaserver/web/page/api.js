@@ -17,7 +17,7 @@ export class ApiError extends Error {
  * @template T
  * @param {string} path
  * @param {Record<string, string | null>} parameters null is left out
- * @param {AbortSignal} signal
+ * @param {AbortSignal} [signal]
  * @returns {Promise<T>}
  */
 export async function ask(path, parameters, signal) {
@@ -25,7 +25,7 @@ export async function ask(path, parameters, signal) {
     /** @returns {entry is [string, string]} */ (entry) => entry[1] !== null,
   );
   const query = given.length > 0 ? `?${new URLSearchParams(given)}` : '';
-  return answer(await reach(`${path}${query}`, { signal, headers: { accept: 'application/json' } }));
+  return answer(await reach(`${path}${query}`, { signal: signal ?? null, headers: { accept: 'application/json' } }));
 }
 
 /**

@@ -2,22 +2,25 @@
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign } from './element.js';
 import { narrowLink } from './links.js';
+import { gapSize } from './rows.js';
 import { ago } from './time.js';
 
 /**
- * @import { LedgerAgent, Shape } from './answers.d.ts'
+ * @import { Shape, StoredGap } from './answers.d.ts'
+ * @import { Unseen } from './gather.js'
  * @import { View } from './view.js'
  */
 
 const SHAPES_SHOWN = 8;
-const AGENTS_SHOWN = 12;
+const HOSTS_NAMED = 5;
+const GAPS_SHOWN = 6;
 
 /**
- * @param {{ shapes: readonly Shape[], agents: readonly LedgerAgent[] }} part
+ * @param {Unseen} part
  * @param {View} view
  * @param {number} nowMs
  */
-export function showBlind({ shapes, agents }, view, nowMs) {
+export function showBlind({ shapes, gaps }, view, nowMs) {
   const own = shapes.filter(({ hosts }) => view.host === null || hosts.includes(view.host));
   fill(
     byId('unknown'),
@@ -30,17 +33,27 @@ export function showBlind({ shapes, agents }, view, nowMs) {
             'Lines that look like sshd’s and that no rule knows. An attack could hide in them.',
           ),
           ...own.slice(0, SHAPES_SHOWN).map((shape) => shapeRow(shape, view, nowMs)),
+          rest(own.length - SHAPES_SHOWN, 'more shape'),
         ],
   );
-  const lost = agents.filter(
-    (agent) => agent.gaps + agent.declaredLost > 0 && (view.host === null || agent.host === view.host),
-  );
+  const lost = gaps.filter(({ host }) => view.host === null || view.host === host);
   fill(
     byId('gaps'),
     lost.length === 0
       ? [element('p', { class: 'none' }, 'Nothing: every attempt that was read is here, once.')]
-      : lost.slice(0, AGENTS_SHOWN).map((agent) => gapRow(agent, view)),
+      : [
+          ...lost.slice(0, GAPS_SHOWN).map((gap) => lostRow(gap, view, nowMs)),
+          rest(lost.length - GAPS_SHOWN, 'more gap'),
+        ],
   );
+}
+
+/**
+ * @param {number} number
+ * @param {string} noun
+ */
+function rest(number, noun) {
+  return number > 0 ? element('p', { class: 'muted' }, `and ${counted(number, noun)}`) : null;
 }
 
 /**
@@ -51,28 +64,33 @@ export function showBlind({ shapes, agents }, view, nowMs) {
 function shapeRow({ shape, count: times, hosts, sample, lastAt }, view, nowMs) {
   return element(
     'details',
-    { class: 'shape' },
+    { class: 'shape', 'data-key': shape },
     element('summary', {}, element('span', { class: 'n' }, count(times)), element('code', {}, foreign(shape))),
     element('p', {}, element('span', { class: 'muted' }, 'For example '), element('code', {}, foreign(sample))),
     element(
       'p',
       {},
       element('span', { class: 'muted' }, 'On '),
-      ...hosts.slice(0, 5).flatMap((host, i) => [i > 0 ? ', ' : null, narrowLink(view, 'host', host)]),
-      hosts.length > 5 ? ` and ${counted(hosts.length - 5, 'more host')}` : null,
+      ...hosts.slice(0, HOSTS_NAMED).flatMap((host, i) => [i > 0 ? ', ' : null, narrowLink(view, 'host', host)]),
+      hosts.length > HOSTS_NAMED ? ` and ${counted(hosts.length - HOSTS_NAMED, 'more host')}` : null,
       lastAt === null ? null : element('span', { class: 'muted' }, `, last ${ago(lastAt, nowMs)}`),
     ),
   );
 }
 
 /**
- * @param {LedgerAgent} agent
+ * @param {StoredGap} gap
  * @param {View} view
+ * @param {number} nowMs
  */
-function gapRow({ host, gaps, declaredLost }, view) {
-  const words = [
-    gaps > 0 ? `${counted(gaps, 'event')} never came` : '',
-    declaredLost > 0 ? `${counted(declaredLost, 'log line')} lost before they could be read` : '',
-  ].filter((text) => text !== '');
-  return element('p', {}, narrowLink(view, 'host', host), `: ${words.join(', ')}`);
+function lostRow(gap, view, nowMs) {
+  const much = gapSize(gap);
+  return element(
+    'p',
+    {},
+    narrowLink(view, 'host', gap.host),
+    ': ',
+    foreign(gap.text),
+    element('span', { class: 'muted' }, `${much === null ? '' : `, ${much}`}, ${ago(gap.at, nowMs)}`),
+  );
 }

@@ -19,3 +19,15 @@ export function count(number) {
 export function counted(number, noun) {
   return `${count(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
+
+const SIZES = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+
+/**
+ * `512 bytes`, `1.2 MB`.
+ * @param {number} bytes
+ */
+export function size(bytes) {
+  const power = Math.min(SIZES.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  const number = bytes / 1_000 ** power;
+  return `${number.toLocaleString('en-US', { maximumFractionDigits: number < 10 && power > 0 ? 1 : 0 })} ${SIZES[power]}`;
+}

@@ -54,23 +54,61 @@ export function foreign(text) {
 }
 
 /**
- * Puts children in the place of those there are. Whoever had the focus keeps it where the same link is there again.
+ * Puts children in the place of those there are. What is the same at the beginning and at the end stays untouched, so that
+ * nobody loses a selection; whoever had the focus keeps it where the same link is there again, and what was unfolded stays so.
  * @param {Element} parent
  * @param {readonly Child[]} children
  */
 export function fill(parent, children) {
   const focused = document.activeElement;
   const key = focused && parent.contains(focused) && focused !== parent ? keyOf(focused) : null;
-  parent.replaceChildren(...children.filter((child) => child !== null));
-  if (key === null) return;
-  for (const candidate of parent.querySelectorAll('a, button'))
+  const unfolded = new Set([...parent.querySelectorAll('details[open]')].map(keyOf));
+  replace(
+    parent,
+    children.filter((child) => child !== null),
+  );
+  for (const details of parent.querySelectorAll('details')) if (unfolded.has(keyOf(details))) details.open = true;
+  if (key === null || parent.contains(document.activeElement)) return;
+  for (const candidate of parent.querySelectorAll('a, button, summary'))
     if (candidate instanceof HTMLElement && keyOf(candidate) === key) {
       candidate.focus({ preventScroll: true });
       return;
     }
 }
 
+/**
+ * @param {Element} parent
+ * @param {readonly (Node | string)[]} wanted
+ */
+function replace(parent, wanted) {
+  const there = [...parent.childNodes];
+  const most = Math.min(there.length, wanted.length);
+  let head = 0;
+  while (head < most && isSame(there[head], wanted[head])) head++;
+  let tail = 0;
+  while (tail < most - head && isSame(there.at(-1 - tail), wanted.at(-1 - tail))) tail++;
+  for (const old of there.slice(head, there.length - tail)) old.remove();
+  const after = there[there.length - tail] ?? null;
+  const made = document.createDocumentFragment();
+  made.append(...wanted.slice(head, wanted.length - tail));
+  parent.insertBefore(made, after);
+}
+
+/**
+ * Whether one may stay for the other. What has a button may not: what the button does goes with what it was made from.
+ * @param {Node | undefined} there
+ * @param {Node | string | undefined} wanted
+ */
+function isSame(there, wanted) {
+  if (there === undefined || wanted === undefined || typeof wanted === 'string') return false;
+  if (there === wanted) return true;
+  return (
+    there.isEqualNode(wanted) &&
+    !(wanted instanceof Element && (wanted.matches('button') || wanted.querySelector('button')))
+  );
+}
+
 /** @param {Element} of */
 function keyOf(of) {
-  return of.getAttribute('href') ?? of.getAttribute('data-key');
+  return of.getAttribute('href') ?? of.closest('[data-key]')?.getAttribute('data-key') ?? null;
 }

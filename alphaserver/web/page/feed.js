@@ -1,24 +1,26 @@
-/** The live feed: events as they are stored, newest first. */
-import { byId, element, fill, foreign, glyph } from './element.js';
-import { narrowLink } from './links.js';
-import { clock, moment } from './time.js';
+/** The live feed: events as they are stored, and parts of logs as they turn out to be lost, newest first. */
+import { byId, element, fill } from './element.js';
+import { eventRow, gapRow } from './rows.js';
 import { NARROWINGS } from './view.js';
 
 /**
- * @import { Alert, StoredEvent } from './answers.d.ts'
+ * @import { Alert, StoredGap, StoredEvent } from './answers.d.ts'
  * @import { View } from './view.js'
  */
 
-/** Events kept on the page. */
+/** Rows kept on the page. */
 const KEPT = 100;
 /** How often what has arrived is shown: often enough to be live, seldom enough for a flood not to be a flicker. */
 const SHOW_EVERY_MS = 250;
-const SAID = { accepted: 'accepted', failed: 'failed', probe: 'probe' };
+/** How long the browser may have given up on the stream before it is opened anew. */
+const AGAIN_MS = 5_000;
 
 /** The feed, and the stream it comes by. */
 export class Feed {
-  /** @type {StoredEvent[]} newest first */
+  /** @type {StoredEvent[]} */
   #events = [];
+  /** @type {StoredGap[]} */
+  #gaps = [];
   /** @type {View} */
   #view;
   #newest = 0;
@@ -26,11 +28,14 @@ export class Feed {
   #paused = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {EventSource | null} */
+  #stream = null;
   #told;
 
   /**
    * @param {View} view
-   * @param {{ link: (live: boolean) => void, event: () => void, alert: (alert: Alert) => void }} told
+   * @param {{ link: (live: boolean) => void, event: () => void, alert: (alert: Alert) => void }} told `event`: one that
+   *   the view is about, or a gap
    */
   constructor(view, told) {
     this.#view = view;
@@ -46,47 +51,72 @@ export class Feed {
 
   /** Opens the stream. It comes back by itself after a break, and goes on where it was. */
   open() {
+    this.close();
     const stream = new EventSource('/api/stream');
+    this.#stream = stream;
     stream.addEventListener('open', () => this.#told.link(true));
     stream.addEventListener('error', () => {
       this.#told.link(false);
       // The browser gives up for good on an answer that is no stream, such as 503 while all places are taken.
-      if (stream.readyState === EventSource.CLOSED) setTimeout(() => this.open(), 5_000);
+      if (stream.readyState === EventSource.CLOSED)
+        setTimeout(() => {
+          if (this.#stream === stream) this.open();
+        }, AGAIN_MS);
     });
-    stream.addEventListener('event', ({ data }) => {
-      this.#take(JSON.parse(data));
-      this.#told.event();
+    stream.addEventListener('event', ({ data }) => this.#take(JSON.parse(data)));
+    stream.addEventListener('gap', ({ data }) => {
+      this.lost([JSON.parse(data)]);
+      this.#arrived();
     });
     stream.addEventListener('alert', ({ data }) => this.#told.alert(JSON.parse(data)));
   }
 
+  /** Closes the stream. */
+  close() {
+    this.#stream?.close();
+    this.#stream = null;
+  }
+
   /**
-   * Begins anew with what is stored, newest first.
+   * Begins anew with what is stored.
    * @param {View} view
    * @param {readonly StoredEvent[]} events
    */
   begin(view, events) {
     const same = NARROWINGS.every((name) => view[name] === this.#view[name]);
     this.#view = view;
-    const arrived = same ? this.#events : [];
-    const known = new Set(arrived.map(({ id }) => id));
-    this.#events = [...arrived, ...events.filter(({ id }) => !known.has(id))]
-      .sort((a, b) => b.id - a.id)
-      .slice(0, KEPT);
-    this.#show();
+    this.#events = unique([...(same ? this.#events : []), ...events], ({ id }) => String(id));
+    if (same) return this.#show();
+    byId('feed-scroll').scrollTop = 0;
+    this.#render();
+  }
+
+  /**
+   * Takes what is known to be lost.
+   * @param {readonly StoredGap[]} gaps
+   */
+  lost(gaps) {
+    const before = this.#gaps.length;
+    this.#gaps = unique([...this.#gaps, ...gaps], ({ id }) => String(id))
+      .sort((a, b) => a.id - b.id)
+      .slice(-KEPT);
+    if (this.#gaps.length !== before) this.#show();
   }
 
   /** @param {StoredEvent} event */
   #take(event) {
     if (event.id <= this.#newest) return;
     this.#newest = event.id;
-    const { host, ip, user } = this.#view;
-    if ((host ?? event.host) !== event.host || (ip ?? event.ip) !== event.ip || (user ?? event.user) !== event.user)
-      return;
+    if (NARROWINGS.some((name) => (this.#view[name] ?? event[name]) !== event[name])) return;
     this.#events.unshift(event);
     if (this.#events.length > KEPT) this.#events.length = KEPT;
+    this.#arrived();
+  }
+
+  #arrived() {
     this.#held += 1;
     this.#soon();
+    this.#told.event();
   }
 
   #soon() {
@@ -104,43 +134,42 @@ export class Feed {
       button.textContent = this.#paused ? words : 'Pause';
       return;
     }
+    this.#render();
+  }
+
+  #render() {
     this.#held = 0;
-    button.textContent = 'Pause';
-    const nowMs = Date.now();
-    const rows = this.#events.map((event) => eventRow(event, this.#view, nowMs));
+    byId('pause').textContent = this.#paused ? 'Resume' : 'Pause';
+    const rows = this.#rows();
     fill(
       byId('feed'),
       rows.length > 0 ? rows : [element('li', { class: 'none' }, 'Nothing yet. What happens shows up here at once.')],
     );
   }
+
+  /** Events by the order in which they were stored; a gap stands before what was stored after it was found. */
+  #rows() {
+    const nowMs = Date.now();
+    const { host, ip, user } = this.#view;
+    const events = [...this.#events].sort((a, b) => b.id - a.id).slice(0, KEPT);
+    const oldest = events.length < KEPT ? '' : (events.at(-1)?.storedAt ?? '');
+    const gaps = this.#gaps.filter(
+      (gap) => ip === null && user === null && (host ?? gap.host) === gap.host && gap.at >= oldest,
+    );
+    return [
+      ...events.map((event) => ({ at: event.storedAt, row: eventRow(event, this.#view, nowMs) })),
+      ...gaps.map((gap) => ({ at: gap.at, row: gapRow(gap, this.#view, nowMs) })),
+    ]
+      .sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1))
+      .map(({ row }) => row);
+  }
 }
 
 /**
- * An event in one row.
- * @param {StoredEvent} event
- * @param {View} view
- * @param {number} nowMs
+ * @template T
+ * @param {readonly T[]} given
+ * @param {(one: T) => string} key
  */
-export function eventRow(event, view, nowMs) {
-  const { at, outcome, user, ip, host, method, reason } = event;
-  const today = new Date(at).toDateString() === new Date(nowMs).toDateString();
-  return element(
-    'li',
-    { class: outcome, 'data-id': String(event.id) },
-    element('time', { datetime: at, title: at }, today ? clock(at) : moment(at, nowMs)),
-    element('span', { class: 'outcome' }, glyph(outcome), SAID[outcome]),
-    element(
-      'span',
-      { class: 'who' },
-      user === null ? element('span', { class: 'muted' }, 'no user named') : narrowLink(view, 'user', user),
-    ),
-    element(
-      'span',
-      { class: 'where' },
-      ip === null ? element('span', { class: 'muted' }, 'unknown source') : narrowLink(view, 'ip', ip),
-      element('span', { class: 'muted', 'aria-label': 'to' }, ' → '),
-      narrowLink(view, 'host', host),
-    ),
-    element('span', { class: 'how' }, (method ?? reason) ? foreign(method ?? reason ?? '') : null),
-  );
+function unique(given, key) {
+  return [...new Map(given.map((one) => [key(one), one])).values()];
 }

@@ -1,25 +1,30 @@
 /** All that the board shows of one view, asked for at once; each part arrives on its own. */
 import { ask } from './api.js';
-import { coarser, countsOf, pointsOf, topOf } from './tally.js';
-import { NARROWINGS, timeParameters, timeSpan } from './view.js';
+import { narrowedBy } from './narrowed.js';
+import { networkOf } from './network.js';
+import { coarser } from './tally.js';
+import { concernsOf } from './verdict.js';
+import { isNarrowed, timeParameters, timeSpan } from './view.js';
 
 /**
- * @import { Alert, Counts, HostView, LedgerAgent, Point, Shape, StoredEvent, Summary, TopRow } from './answers.d.ts'
+ * @import { Alert, Amounts, Channel, HostView, Point, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
+ * @import { Narrowed } from './narrowed.js'
+ * @import { Concern } from './verdict.js'
  * @import { View } from './view.js'
  *
+ * @typedef {{ shapes: readonly Shape[], gaps: readonly StoredGap[] }} Unseen
+ *
  * @typedef {object} Parts
- * @property {(part: { summary: Summary, hosts: readonly HostView[] }) => void} answer
+ * @property {(part: { concerns: readonly Concern[], amounts: Amounts, hosts: readonly HostView[] }) => void} answer
  * @property {(part: { points: readonly Point[], stepMs: number, fromMs: number, toMs: number }) => void} timeline
- * @property {(part: { hosts: readonly HostView[], counts: readonly TopRow[], narrowed: boolean }) => void} hosts
+ * @property {(part: { hosts: readonly HostView[], counts: readonly TopRow[] }) => void} hosts
  * @property {(rows: readonly TopRow[]) => void} sources
  * @property {(rows: readonly TopRow[]) => void} users
- * @property {(part: { shapes: readonly Shape[], agents: readonly LedgerAgent[] }) => void} blind
- * @property {(cutAt: number | null) => void} cut how many of the newest events stand for all, null where all are counted
+ * @property {(part: Unseen) => void} blind
+ * @property {(channels: readonly Channel[]) => void} channels
+ * @property {(cut: Narrowed['cut']) => void} cut
  */
 
-/** How many events of one source, user or host are read to count what the server keeps no counts of. */
-export const NARROWED_LIMIT = 5_000;
-const PAGE = 1_000;
 /** Rows asked for of each list: enough for the /64s among the sources to come together. */
 const TOP = 500;
 /** About as many bars as a chart shows well. */
@@ -35,8 +40,6 @@ const SERVER_STEPS = /** @type {const} */ ([
   [DAY_MS, '1d'],
 ]);
 const POINTS_LIMIT = 1_500;
-/** The rules that speak of somebody who attacks; the others speak of logs and agents, or of logins worth a look. */
-const ATTACKS = new Set(['brute-force', 'slow-brute-force', 'fleet-scan', 'user-enumeration', 'distributed']);
 
 /**
  * Asks for everything; gives each part as it arrives. Rejects with the first error, an AbortError when the signal says so.
@@ -45,31 +48,41 @@ const ATTACKS = new Set(['brute-force', 'slow-brute-force', 'fleet-scan', 'user-
  * @param {AbortSignal} signal
  */
 export async function gather(view, parts, signal) {
-  const time = timeParameters(view);
   const span = timeSpan(view, Date.now());
-  const narrowed = NARROWINGS.some((name) => view[name] !== null);
+  // First what the answer is made of: a browser asks six things at a time.
   /** @type {Promise<{ hosts: HostView[] }>} */
   const hosts = ask('/api/hosts', { limit: '1000' }, signal);
-  /** @type {Promise<Summary>} */
-  const summary = ask('/api/summary', time, signal);
-  /** @type {Promise<{ alerts: Alert[] }>} */
-  const alerts = ask('/api/alerts', { since: time['since'] ?? null, limit: '200' }, signal);
-  const answer = Promise.all([summary, alerts]).then(([whole, { alerts: recent }]) => {
-    const open = whole.because.map(({ id }) => id);
-    const untilMs = span.toMs;
-    const others = recent.filter(({ id, openedAt }) => !open.includes(id) && Date.parse(openedAt) < untilMs);
-    const because = [...whole.because, ...others].filter((alert) => concerns(alert, view));
-    return { ...whole, because, state: stateOf(because) };
-  });
-  const blind = Promise.all([ask('/api/unknown', {}, signal), ask('/api/ledger', {}, signal)]).then(
-    ([{ shapes }, { agents }]) => parts.blind({ shapes, agents }),
-  );
+  const summary = summaryOf(view, span.toMs, signal);
   await Promise.all([
-    blind,
-    narrowed
-      ? narrowedParts(view, span, parts, hosts, answer, signal)
-      : allParts(view, span, parts, hosts, answer, signal),
+    isNarrowed(view)
+      ? narrowedParts(view, span, parts, hosts, summary, signal)
+      : allParts(view, span, parts, hosts, summary, signal),
+    Promise.all([ask('/api/unknown', {}, signal), ask('/api/gaps', {}, signal)]).then(([{ shapes }, { gaps }]) =>
+      parts.blind({ shapes, gaps }),
+    ),
+    ask('/api/channels', {}, signal).then(({ channels }) => parts.channels(channels)),
   ]);
+}
+
+/**
+ * The summary of the time, with the incidents of it that do not say how the fleet is, open or over.
+ * @param {View} view
+ * @param {number} untilMs
+ * @param {AbortSignal} signal
+ * @returns {Promise<Summary & { others: readonly Alert[] }>}
+ */
+async function summaryOf(view, untilMs, signal) {
+  const time = timeParameters(view);
+  /** @type {[Summary, { alerts: Alert[] }]} */
+  const [whole, { alerts }] = await Promise.all([
+    ask('/api/summary', time, signal),
+    ask('/api/alerts', { since: time['since'] ?? null, limit: '200' }, signal),
+  ]);
+  const known = new Set(whole.because.map(({ id }) => id));
+  return {
+    ...whole,
+    others: alerts.filter(({ id, openedAt }) => !known.has(id) && Date.parse(openedAt) < untilMs),
+  };
 }
 
 /**
@@ -77,7 +90,7 @@ export async function gather(view, parts, signal) {
  * @param {{ fromMs: number, toMs: number }} span
  * @param {Parts} parts
  * @param {Promise<{ hosts: HostView[] }>} hosts
- * @param {Promise<Summary>} summary
+ * @param {Promise<Summary & { others: readonly Alert[] }>} summary
  * @param {AbortSignal} signal
  */
 async function allParts(view, span, parts, hosts, summary, signal) {
@@ -85,10 +98,12 @@ async function allParts(view, span, parts, hosts, summary, signal) {
   const limit = String(TOP);
   parts.cut(null);
   await Promise.all([
-    Promise.all([summary, hosts]).then(([whole, { hosts: list }]) => parts.answer({ summary: whole, hosts: list })),
+    Promise.all([summary, hosts]).then(([whole, { hosts: list }]) =>
+      parts.answer({ concerns: concernsOf(whole.because, whole.others), amounts: whole, hosts: list }),
+    ),
     timeline(span, null, signal).then((points) => parts.timeline({ ...points, ...span })),
     Promise.all([hosts, ask('/api/top/hosts', { ...time, limit: '1000' }, signal)]).then(
-      ([{ hosts: list }, { hosts: counts }]) => parts.hosts({ hosts: list, counts, narrowed: false }),
+      ([{ hosts: list }, { hosts: counts }]) => parts.hosts({ hosts: list, counts }),
     ),
     ask('/api/top/sources', { ...time, limit }, signal).then(({ sources }) => parts.sources(sources)),
     ask('/api/top/users', { ...time, limit }, signal).then(({ users }) => parts.users(users)),
@@ -100,61 +115,27 @@ async function allParts(view, span, parts, hosts, summary, signal) {
  * @param {{ fromMs: number, toMs: number }} span
  * @param {Parts} parts
  * @param {Promise<{ hosts: HostView[] }>} hosts
- * @param {Promise<Summary>} summary
+ * @param {Promise<Summary & { others: readonly Alert[] }>} summary
  * @param {AbortSignal} signal
  */
 async function narrowedParts(view, span, parts, hosts, summary, signal) {
-  const { events, more } = await eventsOf(view, signal);
-  const stepMs = stepFor(span);
   const onlyHost = view.ip === null && view.user === null;
-  const exact = more && onlyHost ? await timeline(span, view.host, signal) : null;
-  const points = exact?.points ?? pointsOf(events, span, stepMs);
-  parts.cut(more ? events.length : null);
-  parts.timeline({ points, stepMs: exact?.stepMs ?? stepMs, ...span });
-  const counts = topOf(events, 'host');
-  const { hosts: list } = await hosts;
+  const stepMs = stepFor(span);
+  const [narrowed, { hosts: list }, whole, exact] = await Promise.all([
+    narrowedBy(view, span, stepMs, signal),
+    hosts,
+    summary,
+    onlyHost ? timeline(span, view.host, signal) : null,
+  ]);
+  const { amounts, points, hosts: counts, sources, users, ids, cut } = narrowed;
+  const own = (/** @type {readonly Alert[]} */ alerts) => alerts.filter((alert) => isAbout(alert, view, ids));
   const shown = list.filter(({ host }) => host === view.host || counts.some((row) => row.host === host));
-  parts.hosts({ hosts: shown, counts, narrowed: true });
-  const sources = topOf(events, 'ip');
-  const users = topOf(events, 'user');
+  parts.answer({ concerns: concernsOf(own(whole.because), own(whole.others)), amounts, hosts: list });
+  parts.cut(cut);
+  parts.timeline({ points, stepMs, ...exact, ...span });
+  parts.hosts({ hosts: shown, counts });
   parts.sources(sources);
   parts.users(users);
-  const { state, because } = await summary;
-  parts.answer({
-    summary: {
-      state,
-      because,
-      ...(exact ? sumOf(points) : countsOf(events)),
-      hosts: counts.length,
-      sources: sources.length,
-      users: users.length,
-    },
-    hosts: shown,
-  });
-}
-
-/**
- * The newest events of a narrowed view, and whether there are more.
- * @param {View} view
- * @param {AbortSignal} signal
- */
-async function eventsOf(view, signal) {
-  /** @type {StoredEvent[]} */
-  const events = [];
-  /** @type {string | null} */
-  let cursor = null;
-  do {
-    const { host, ip, user } = view;
-    /** @type {{ events: StoredEvent[], next: string | null }} */
-    const page = await ask(
-      '/api/events',
-      { ...timeParameters(view), host, ip, user, limit: String(PAGE), cursor },
-      signal,
-    );
-    events.push(...page.events);
-    cursor = page.next;
-  } while (cursor !== null && events.length < NARROWED_LIMIT);
-  return { events, more: cursor !== null };
 }
 
 /**
@@ -181,35 +162,18 @@ function stepFor({ fromMs, toMs }) {
 }
 
 /**
+ * Whether an incident is about what the view is narrowed to. One that touched many names none of them: it is known by
+ * the events that it is evidenced by.
  * @param {Alert} alert
  * @param {View} view
+ * @param {ReadonlySet<number>} ids of the view's events
  */
-function concerns(alert, view) {
+function isAbout({ host, source, user, evidence }, view, ids) {
+  if (evidence.some((id) => ids.has(id))) return true;
+  const sources = view.ip === null ? [] : [view.ip, networkOf(view.ip)];
   return (
-    (view.host === null || alert.host === view.host) &&
-    (view.ip === null || alert.source === view.ip) &&
-    (view.user === null || alert.user === view.user)
+    (view.host === null || host === view.host) &&
+    (view.ip === null || sources.includes(source)) &&
+    (view.user === null || user === view.user)
   );
-}
-
-/**
- * A critical incident that nobody has acknowledged counts until somebody has looked, whether or not it is over: who got
- * in last night is not gone because their address is quiet. An attack counts while it goes on.
- * @param {readonly Alert[]} because
- * @returns {Summary['state']}
- */
-function stateOf(because) {
-  if (because.some(({ severity, acknowledgedAt }) => severity === 'critical' && !acknowledgedAt)) return 'breach';
-  return because.some(({ rule, closedAt }) => ATTACKS.has(rule) && closedAt === null) ? 'attack' : 'quiet';
-}
-
-/**
- * @param {readonly Point[]} points
- * @returns {Counts}
- */
-function sumOf(points) {
-  const sum = (/** @type {'accepted' | 'failed' | 'probes'} */ name) =>
-    points.reduce((total, point) => total + point[name], 0);
-  const [accepted, failed, probes] = [sum('accepted'), sum('failed'), sum('probes')];
-  return { attempts: accepted + failed, accepted, failed, probes };
 }

@@ -18,6 +18,8 @@ const LANES = /** @type {const} */ ([
 ]);
 const TIME_AXIS_PX = 26;
 const COUNT_AXIS_PX = 46;
+/** A time this near to the right edge, half a label wide and the axis of counts, would be cut. */
+const EDGE_PX = COUNT_AXIS_PX + 24;
 
 /** The chart. `show` gives it what to show; `chosen` is called with a part of the time that was marked with the mouse. */
 export class Lanes {
@@ -131,7 +133,8 @@ export class Lanes {
           stroke: colour('muted'),
           grid: { show: false },
           ticks: { show: false },
-          values: (_chart, splits, _axis, _space, stepS) => splits.map((s) => tick(s, stepS ?? 0)),
+          values: (chart, splits, _axis, _space, stepS) =>
+            splits.map((s) => (chart.valToPos(s, 'x') > chart.width - EDGE_PX ? '' : tick(s, stepS ?? 0))),
           space: 76,
         },
         {
@@ -143,7 +146,9 @@ export class Lanes {
           ticks: { show: false },
           space: 34,
           incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7],
-          values: (_chart, splits) => splits.map((value) => short(value)),
+          // In an empty lane the scale would be made up.
+          values: (chart, splits) =>
+            chart.data[1]?.some(Boolean) ? splits.map((value) => short(value)) : splits.map(() => ''),
         },
       ],
       series: [{}, { fill: colour(mark), width: 0, points: { show: false }, paths: bars(Chart) }],

@@ -1,54 +1,57 @@
 /** The page: reads the address bar, asks, shows, and asks again while somebody looks. */
-import { showAnswer } from './answer.js';
+import { Answer } from './answer.js';
 import { ask } from './api.js';
 import { showBlind } from './blind.js';
-import { count } from './count.js';
-import { byId, element, fill } from './element.js';
+import { count, counted } from './count.js';
+import { byId, element, fill, foreign } from './element.js';
 import { Feed } from './feed.js';
 import { gather } from './gather.js';
-import { showIncident } from './incident.js';
+import { IncidentPage } from './incident.js';
 import { Lanes } from './lanes.js';
 import { narrowings } from './links.js';
+import { Rhythm } from './rhythm.js';
 import { Tables } from './tables.js';
-import { clock, timeZone } from './time.js';
+import { clock, moment, timeZone } from './time.js';
 import { addressOf, isNarrowed, viewOf } from './view.js';
 import { showWelcome } from './welcome.js';
 
-/** How old what is shown may get while nothing is heard. */
-const REFRESH_MS = 15_000;
+/** @import { Channel, StoredEvent } from './answers.d.ts' */
+
 /** How soon after an event the counts follow, and how soon after an alert. */
 const AFTER_EVENT_MS = 2_000;
 const AFTER_ALERT_MS = 300;
-const AFTER_FAILURE_MS = 3_000;
+/** Events that the feed begins with. */
+const FEED_EVENTS = 60;
 
 let view = viewOf(here());
-let asking = new AbortController();
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let timer;
-let dueMs = Infinity;
-/** @type {number | null} */
-let cutAt = null;
-
+const answer = new Answer();
+const incident = new IncidentPage();
 const lanes = new Lanes((fromMs, toMs) =>
   go(addressOf(view, { since: new Date(fromMs).toISOString(), until: new Date(toMs).toISOString() })),
 );
 const tables = new Tables();
+const rhythm = new Rhythm((signal) => (view.alert === null ? board(signal) : incident.show(view, signal)), foot);
 const feed = new Feed(view, {
   link: (live) => {
     const link = byId('link');
     link.className = live ? 'link live' : 'link';
     link.textContent = live ? 'Live' : 'Reconnecting';
-    if (live) refreshWithin(0);
+    // What came between the first question and the stream, or during a break.
+    if (live) void fillFeed();
   },
-  event: () => refreshWithin(AFTER_EVENT_MS),
-  alert: () => refreshWithin(AFTER_ALERT_MS),
+  event: () => {
+    if (view.alert === null) rhythm.within(AFTER_EVENT_MS);
+  },
+  alert: ({ id }) => {
+    if (view.alert === null || view.alert === id) rhythm.within(AFTER_ALERT_MS);
+  },
 });
 
 /** The address bar's parameters; `#/incident/ID` is another way to write `?alert=ID`. */
 function here() {
   const given = new URLSearchParams(location.search);
-  const incident = /^#\/incident\/([^/]+)$/.exec(location.hash);
-  if (incident) given.set('alert', decodeURIComponent(incident[1] ?? ''));
+  const named = /^#\/incident\/([^/]+)$/.exec(location.hash);
+  if (named) given.set('alert', decodeURIComponent(named[1] ?? ''));
   return given;
 }
 
@@ -66,8 +69,7 @@ function look() {
   for (const link of document.querySelectorAll('[data-range]')) {
     const range = link.getAttribute('data-range') ?? '';
     link.setAttribute('href', addressOf(view, { range, since: null, until: null }));
-    const current = view.since === null && range === view.range;
-    if (current) link.setAttribute('aria-current', 'true');
+    if (view.since === null && range === view.range) link.setAttribute('aria-current', 'true');
     else link.removeAttribute('aria-current');
   }
   const narrowing = byId('narrowing');
@@ -75,12 +77,28 @@ function look() {
   fill(narrowing, [...narrowings(view), ...chosenTime()]);
   narrowing.hidden = alone || narrowing.childElementCount === 0;
   byId('board').dataset['narrowed'] = String(isNarrowed(view));
+  byId('board').dataset['about'] = view.ip !== null || view.user !== null ? 'somebody' : 'hosts';
   byId('answer').hidden = alone;
   byId('board').hidden = alone;
   byId('welcome').hidden = true;
+  byId('faults').hidden = true;
   byId('incident').hidden = !alone;
-  if (alone) fill(byId('incident'), [element('p', { class: 'muted' }, 'Looking it up')]);
-  void refresh();
+  showCut(null);
+  if (alone) incident.begin();
+  else void fillFeed();
+  rhythm.anew();
+}
+
+async function fillFeed() {
+  const shown = view;
+  const { host, ip, user } = shown;
+  try {
+    /** @type {{ events: StoredEvent[] }} */
+    const { events } = await ask('/api/events', { host, ip, user, limit: String(FEED_EVENTS) });
+    if (shown === view) feed.begin(shown, events);
+  } catch {
+    // The board's own questions fail with it and say so.
+  }
 }
 
 function chosenTime() {
@@ -96,60 +114,61 @@ function chosenTime() {
   return [element('li', {}, element('span', {}, 'time '), element('strong', {}, words.join(' to ')), out)];
 }
 
-/** @param {number} ms */
-function refreshWithin(ms) {
-  const atMs = Date.now() + ms;
-  if (atMs >= dueMs) return;
-  clearTimeout(timer);
-  dueMs = atMs;
-  timer = setTimeout(() => void refresh(), ms);
-}
-
-async function refresh() {
-  clearTimeout(timer);
-  dueMs = Infinity;
-  asking.abort();
-  asking = new AbortController();
-  const { signal } = asking;
-  try {
-    await (view.alert === null ? board(signal) : showIncident(view.alert, view, signal));
-    if (signal.aborted) return;
-    foot('');
-  } catch (error) {
-    if (signal.aborted) return;
-    foot(error instanceof Error ? error.message : String(error));
-    refreshWithin(AFTER_FAILURE_MS);
-  }
-  // An incident is read, not watched: it stays as it is while somebody reads.
-  if (view.alert === null && !document.hidden) refreshWithin(REFRESH_MS);
-}
-
 /** @param {AbortSignal} signal */
 async function board(signal) {
   const shown = view;
   const nowMs = Date.now();
-  const { host, ip, user } = shown;
-  await Promise.all([
-    gather(
-      shown,
-      {
-        answer: (part) => {
-          showAnswer(part, shown, nowMs);
-          welcome(part.hosts.length === 0 && !isNarrowed(shown));
-        },
-        timeline: (part) => lanes.show(part),
-        hosts: (part) => tables.hosts(part, shown, nowMs),
-        sources: (rows) => tables.sources(rows, shown),
-        users: (rows) => tables.users(rows, shown),
-        blind: (part) => showBlind(part, shown, nowMs),
-        cut: (at) => {
-          cutAt = at;
-        },
+  await gather(
+    shown,
+    {
+      answer: (part) => {
+        answer.show(part, shown, nowMs);
+        welcome(part.hosts.length === 0 && !isNarrowed(shown));
       },
-      signal,
+      timeline: (part) => lanes.show(part),
+      hosts: (part) => tables.hosts(part, shown, nowMs),
+      sources: (rows) => tables.sources(rows, shown),
+      users: (rows) => tables.users(rows, shown),
+      blind: (part) => {
+        showBlind(part, shown, nowMs);
+        feed.lost(part.gaps);
+      },
+      channels: showFaults,
+      cut: showCut,
+    },
+    signal,
+  );
+}
+
+/** @param {{ events: number, since: string } | null} cut */
+function showCut(cut) {
+  const place = byId('cut');
+  place.hidden = cut === null;
+  if (cut)
+    place.textContent = `The chart and the lists below count the newest ${count(cut.events)} events, since ${moment(cut.since, Date.now())}.`;
+}
+
+/**
+ * Says which ways of telling people do not work: what nobody hears of must at least be seen.
+ * @param {readonly Channel[]} channels
+ */
+function showFaults(channels) {
+  const faulty = channels.filter(({ fault }) => fault !== null);
+  byId('faults').hidden = faulty.length === 0;
+  fill(
+    byId('faults'),
+    faulty.map(({ name, waiting, fault, faultAt }) =>
+      element(
+        'li',
+        {},
+        'Nobody is told through ',
+        foreign(name),
+        faultAt === null ? '' : ` since ${moment(faultAt, Date.now())}`,
+        `, ${counted(waiting, 'incident')} waiting: `,
+        foreign(fault ?? ''),
+      ),
     ),
-    ask('/api/events', { host, ip, user, limit: '60' }, signal).then(({ events }) => feed.begin(shown, events)),
-  ]);
+  );
 }
 
 /** @param {boolean} empty */
@@ -157,8 +176,8 @@ function welcome(empty) {
   const place = byId('welcome');
   byId('board').hidden = empty || view.alert !== null;
   byId('answer').hidden = empty || view.alert !== null;
-  if (empty && place.hidden) {
-    showWelcome();
+  if (empty) {
+    if (place.hidden) showWelcome();
     document.title = 'No host yet · Asgard';
   }
   place.hidden = !empty;
@@ -168,10 +187,9 @@ function welcome(empty) {
 function foot(problem) {
   const place = byId('foot');
   place.className = problem === '' ? '' : 'problem';
-  const cut = cutAt === null || view.alert !== null ? '' : ` Counted from the newest ${count(cutAt)} events.`;
   place.textContent =
     problem === ''
-      ? `As of ${clock(Date.now())}, times in ${timeZone}.${cut}`
+      ? `As of ${clock(Date.now())}, times in ${timeZone}.`
       : `Cannot refresh: ${problem}. What is shown may be old.`;
 }
 
@@ -183,8 +201,13 @@ document.addEventListener('click', (click) => {
   go(link.href);
 });
 addEventListener('popstate', look);
+// A page that nobody sees gives its place at the stream to others, and asks seldom.
 document.addEventListener('visibilitychange', () => {
-  if (!document.hidden) refreshWithin(0);
+  if (document.hidden) feed.close();
+  else {
+    feed.open();
+    rhythm.within(0);
+  }
 });
 look();
-feed.open();
+if (!document.hidden) feed.open();

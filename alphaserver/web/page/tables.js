@@ -31,7 +31,7 @@ export class Tables {
 
   /**
    * Hosts, those in trouble first.
-   * @param {{ hosts: readonly HostView[], counts: readonly TopRow[], narrowed: boolean }} part
+   * @param {{ hosts: readonly HostView[], counts: readonly TopRow[] }} part
    * @param {View} view
    * @param {number} nowMs
    */
@@ -134,7 +134,7 @@ export class Tables {
     this.#again.set(name, again);
     const all = this.#all.has(name);
     const shown = rows.slice(0, all ? MOST : few);
-    const none = element('tr', { class: 'none' }, element('td', { colspan: '6' }, 'None in this time'));
+    const none = element('tr', { class: 'none' }, element('td', {}, 'None in this time'));
     fill(byId(name), shown.length > 0 ? shown.flatMap(made) : [none]);
     const more = byId(`${name}-more`);
     if (rows.length <= few) {
@@ -145,10 +145,10 @@ export class Tables {
       'button',
       { type: 'button', 'data-key': `${name}-more` },
       all
-        ? 'Fewer'
+        ? 'Show fewer'
         : rows.length > MOST
-          ? `${MOST} of ${counted(rows.length, noun)}`
-          : `All ${counted(rows.length, noun)}`,
+          ? `Show ${MOST} of ${counted(rows.length, noun)}`
+          : `Show all ${counted(rows.length, noun)}`,
     );
     button.addEventListener('click', () => {
       if (all) this.#all.delete(name);

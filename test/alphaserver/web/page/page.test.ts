@@ -1,10 +1,13 @@
 /** The page's own thinking, without a browser. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { size } from '../../../../alphaserver/web/page/count.js';
 import { escaped, escapedText, SHOWN_LIMIT } from '../../../../alphaserver/web/page/escaped.js';
 import { healthOf } from '../../../../alphaserver/web/page/health.js';
 import { bySource, networkOf } from '../../../../alphaserver/web/page/network.js';
+import { runsOf } from '../../../../alphaserver/web/page/story.js';
 import { coarser, countsOf, pointsOf, topOf } from '../../../../alphaserver/web/page/tally.js';
+import { concernsOf, verdictOf } from '../../../../alphaserver/web/page/verdict.js';
 import { addressOf, viewOf } from '../../../../alphaserver/web/page/view.js';
 
 const MINUTE_MS = 60_000;
@@ -146,5 +149,95 @@ describe('the state of a host', () => {
     ])
       assert.equal(host(true, state), 'blind', state);
     assert.equal(host(false, 'caught up'), 'blind');
+  });
+});
+
+describe('the answer in words', () => {
+  const NOW_MS = Date.UTC(2026, 10, 23, 12);
+  type Alert = Parameters<typeof concernsOf>[0][number];
+  const alert = (id: string, more: object = {}) =>
+    ({
+      id,
+      rule: 'brute-force',
+      severity: 'warning',
+      openedAt: '2026-11-23T11:00:00.000Z',
+      lastAt: '2026-11-23T11:30:00.000Z',
+      closedAt: null,
+      acknowledgedAt: null,
+      acknowledgedBy: null,
+      ...more,
+    }) as Alert;
+  const verdict = (because: Alert[], others: Alert[] = [], states: string[] = ['caught up'], query = '') => {
+    const amounts = { attempts: 12, accepted: 2, failed: 10, probes: 0, hosts: 1, sources: 1, users: 1 };
+    const hosts = states.map((state, i) => ({ host: `h${i + 1}`, connected: true, state }));
+    const part = { concerns: concernsOf(because, others), amounts, hosts } as unknown as Parameters<
+      typeof verdictOf
+    >[0];
+    return verdictOf(part, viewOf(new URLSearchParams(query)), NOW_MS);
+  };
+  const over = { closedAt: '2026-11-23T11:45:00.000Z' };
+  const breakIn = { rule: 'break-in', severity: 'critical' };
+
+  it('is quiet where everybody looks and nothing stands out', () => {
+    const { state, title, why, blind } = verdict([], [alert('a', over)]);
+    assert.deepEqual([state, title, blind], ['quiet', 'All quiet', []]);
+    assert.match(
+      why,
+      /^2 logins and 10 failed attempts in the last 24 hours, nothing that stands out\. 1 incident .* over\.$/,
+    );
+  });
+
+  it('tells not looking from quiet', () => {
+    const some = verdict([], [], ['caught up', 'log missing']);
+    assert.deepEqual([some.state, some.title], ['quiet', 'All quiet on 1 of 2 hosts']);
+    assert.deepEqual(some.blind, [{ host: 'h2', words: 'not looking: log missing' }]);
+    assert.deepEqual(verdict([], [], ['log missing', 'outbox full']).title, 'No host is watched');
+    assert.equal(verdict([], [], ['caught up', 'log missing'], 'host=h2').title, 'Not watched');
+    assert.equal(verdict([], [], ['caught up', 'log missing'], 'host=h1').title, 'No incident here');
+    assert.equal(verdict([], [], ['log missing'], 'ip=192.0.2.1').title, 'No incident here');
+  });
+
+  it('is an attack while one goes on, and not for what is merely worth a look', () => {
+    assert.equal(verdict([alert('a')]).title, 'Under attack');
+    assert.equal(verdict([], [alert('a', { rule: 'agent-silent' })]).state, 'quiet');
+    assert.match(verdict([], [alert('a', { rule: 'agent-silent' })]).why, /1 incident to look at/);
+  });
+
+  it('is a break-in until somebody has acknowledged it, though it be over', () => {
+    assert.equal(verdict([alert('a'), alert('b', breakIn)]).title, 'Someone got in');
+    assert.equal(verdict([alert('b', { ...breakIn, ...over })]).title, 'Someone got in');
+    const seen = { acknowledgedAt: '2026-11-23T11:50:00.000Z', acknowledgedBy: 'mira' };
+    assert.equal(verdict([], [alert('b', { ...breakIn, ...over, ...seen })]).title, 'All quiet');
+  });
+
+  it('names the gravest first, then what goes on, then what is over', () => {
+    const because = [alert('open'), alert('grave', { ...breakIn, ...over })];
+    const others = [alert('over', over), alert('notice', { severity: 'notice' })];
+    assert.deepEqual(
+      concernsOf(because, others).map(({ alert: { id } }) => id),
+      ['grave', 'open', 'notice', 'over'],
+    );
+  });
+});
+
+describe('an incident’s story', () => {
+  it('has what is alike and in a row together', () => {
+    const events = [event(1), event(2), event(3, { outcome: 'accepted' }), event(4)];
+    assert.deepEqual(
+      runsOf(events).map((run) => run.map(({ id }) => id)),
+      [[1, 2], [3], [4]],
+    );
+  });
+});
+
+describe('sizes', () => {
+  it('are in a unit that people read', () => {
+    assert.deepEqual([0, 512, 1_200, 98_765, 3_000_000_000].map(size), [
+      '0 bytes',
+      '512 bytes',
+      '1.2 kB',
+      '99 kB',
+      '3 GB',
+    ]);
   });
 });

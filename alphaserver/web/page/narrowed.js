@@ -1,0 +1,91 @@
+/** A view that is narrowed to a host, a source or a user, counted from its events: the server keeps no counts across. */
+import { ask } from './api.js';
+import { countsOf, pointsOf, topOf } from './tally.js';
+import { NARROWINGS, timeParameters } from './view.js';
+
+/**
+ * @import { Amounts, Point, StoredEvent, TopRow } from './answers.d.ts'
+ * @import { View } from './view.js'
+ *
+ * @typedef {object} Narrowed
+ * @property {Amounts} amounts
+ * @property {readonly Point[]} points
+ * @property {readonly TopRow[]} hosts
+ * @property {readonly TopRow[]} sources
+ * @property {readonly TopRow[]} users
+ * @property {ReadonlySet<number>} ids of the events
+ * @property {{ events: number, since: string } | null} cut the newest events stand for all, and since when; null where all are counted
+ */
+
+/** How many events are read at most. */
+export const NARROWED_LIMIT = 5_000;
+const PAGE = 1_000;
+/** The list of the server that has the sum of one host, source or user, if it is among its first. */
+const SUMS = /** @type {const} */ ({ host: 'hosts', ip: 'sources', user: 'users' });
+
+/**
+ * Rejects with the first error, an AbortError when the signal says so.
+ * @param {View} view
+ * @param {{ fromMs: number, toMs: number }} span
+ * @param {number} stepMs
+ * @param {AbortSignal} signal
+ * @returns {Promise<Narrowed>}
+ */
+export async function narrowedBy(view, span, stepMs, signal) {
+  const { events, more } = await eventsOf(view, signal);
+  const [hosts, sources, users] = [topOf(events, 'host'), topOf(events, 'ip'), topOf(events, 'user')];
+  const sum = more ? await sumOf(view, signal) : null;
+  return {
+    amounts: {
+      ...(sum ?? countsOf(events)),
+      hosts: view.host === null ? (sum?.hosts ?? hosts.length) : 1,
+      sources: view.ip === null ? sources.length : 1,
+      users: view.user === null ? (sum?.users ?? users.length) : 1,
+      atLeast: more && sum === null,
+    },
+    points: pointsOf(events, span, stepMs),
+    hosts,
+    sources,
+    users,
+    ids: new Set(events.map(({ id }) => id)),
+    cut: more ? { events: events.length, since: events.at(-1)?.at ?? '' } : null,
+  };
+}
+
+/**
+ * The newest events, and whether there are more.
+ * @param {View} view
+ * @param {AbortSignal} signal
+ */
+async function eventsOf(view, signal) {
+  const { host, ip, user } = view;
+  /** @type {StoredEvent[]} */
+  const events = [];
+  /** @type {string | null} */
+  let cursor = null;
+  do {
+    /** @type {{ events: StoredEvent[], next: string | null }} */
+    const page = await ask(
+      '/api/events',
+      { ...timeParameters(view), host, ip, user, limit: String(PAGE), cursor },
+      signal,
+    );
+    events.push(...page.events);
+    cursor = page.next;
+  } while (cursor !== null && events.length < NARROWED_LIMIT);
+  return { events, more: cursor !== null };
+}
+
+/**
+ * The server's own counts, where the view is narrowed to one thing that is among those with most attempts.
+ * @param {View} view
+ * @param {AbortSignal} signal
+ * @returns {Promise<TopRow | null>}
+ */
+async function sumOf(view, signal) {
+  const [name, another] = NARROWINGS.filter((one) => view[one] !== null);
+  if (name === undefined || another !== undefined) return null;
+  /** @type {Record<string, TopRow[]>} */
+  const answer = await ask(`/api/top/${SUMS[name]}`, { ...timeParameters(view), limit: '1000' }, signal);
+  return answer[SUMS[name]]?.find((row) => row[name] === view[name]) ?? null;
+}

@@ -1,0 +1,75 @@
+/** When to ask the server again: soon after something happened, seldom otherwise, never while an answer is on its way. */
+
+/** How old what is shown may get while nothing is heard, and while nobody looks: the page's title is seen even then. */
+const REFRESH_MS = 15_000;
+const HIDDEN_REFRESH_MS = 60_000;
+const AFTER_FAILURE_MS = 3_000;
+/** A refresh waits this many times as long as the last one took: a busy server is not kept busy by being looked at. */
+const REST = 5;
+
+/** Asks, and asks again. */
+export class Rhythm {
+  #ask;
+  #failed;
+  #asking = new AbortController();
+  #busy = false;
+  #tookMs = 0;
+  #dueMs = Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /**
+   * @param {(signal: AbortSignal) => Promise<void>} ask
+   * @param {(problem: string) => void} failed told how each time went; an empty string is well
+   */
+  constructor(ask, failed) {
+    this.#ask = ask;
+    this.#failed = failed;
+  }
+
+  /** Lets go of what is on its way and asks at once: something else is looked at. */
+  anew() {
+    this.#asking.abort();
+    this.#busy = false;
+    void this.#run();
+  }
+
+  /**
+   * Asks again after this time at the latest, but for the rest that the server is given.
+   * @param {number} ms
+   */
+  within(ms) {
+    const atMs = performance.now() + Math.max(ms, REST * this.#tookMs);
+    if (atMs >= this.#dueMs) return;
+    this.#dueMs = atMs;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      // An answer on its way goes first; when it is there, the next time is counted from then on.
+      if (!this.#busy) void this.#run();
+    }, atMs - performance.now());
+  }
+
+  async #run() {
+    clearTimeout(this.#timer);
+    this.#dueMs = Infinity;
+    this.#busy = true;
+    this.#asking = new AbortController();
+    const { signal } = this.#asking;
+    const startedMs = performance.now();
+    let problem = '';
+    try {
+      await this.#ask(signal);
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+    }
+    if (signal.aborted) return;
+    this.#busy = false;
+    this.#tookMs = performance.now() - startedMs;
+    this.#failed(problem);
+    const wanted = this.#dueMs <= performance.now();
+    this.#dueMs = wanted ? Infinity : this.#dueMs;
+    if (problem !== '') this.within(AFTER_FAILURE_MS);
+    else if (wanted) this.within(0);
+    else this.within(document.hidden ? HIDDEN_REFRESH_MS : REFRESH_MS);
+  }
+}

@@ -1,0 +1,76 @@
+/** Events in rows: of the live feed, and of an incident's story. */
+import { counted, size } from './count.js';
+import { element, foreign, glyph } from './element.js';
+import { narrowLink } from './links.js';
+import { clock, moment } from './time.js';
+
+/**
+ * @import { StoredGap, StoredEvent } from './answers.d.ts'
+ * @import { View } from './view.js'
+ */
+
+/**
+ * @param {string} at
+ * @param {number} nowMs
+ */
+function timeOf(at, nowMs) {
+  const today = new Date(at).toDateString() === new Date(nowMs).toDateString();
+  return element('time', { datetime: at, title: at }, today ? clock(at) : moment(at, nowMs));
+}
+
+/**
+ * An event in one row.
+ * @param {StoredEvent} event
+ * @param {View} view
+ * @param {number} nowMs
+ */
+export function eventRow(event, view, nowMs) {
+  const { at, outcome, user, ip, host, method, reason } = event;
+  return element(
+    'li',
+    { class: outcome, 'data-id': String(event.id) },
+    timeOf(at, nowMs),
+    element('span', { class: 'outcome' }, glyph(outcome), outcome),
+    element(
+      'span',
+      { class: 'who' },
+      user === null ? element('span', { class: 'muted' }, 'no user') : narrowLink(view, 'user', user),
+    ),
+    element(
+      'span',
+      { class: 'where' },
+      ip === null ? element('span', { class: 'muted' }, 'unknown source') : narrowLink(view, 'ip', ip),
+      element('span', { class: 'muted' }, ' → '),
+      narrowLink(view, 'host', host),
+    ),
+    element('span', { class: 'how' }, (method ?? reason) ? foreign(method ?? reason ?? '') : null),
+  );
+}
+
+/**
+ * Part of a log that was lost: it stands where events are missing.
+ * @param {StoredGap} gap
+ * @param {View} view
+ * @param {number} nowMs
+ */
+export function gapRow(gap, view, nowMs) {
+  return element(
+    'li',
+    { class: 'gap' },
+    timeOf(gap.at, nowMs),
+    element('span', { class: 'outcome' }, glyph('warning'), 'lost'),
+    element('span', { class: 'who' }, narrowLink(view, 'host', gap.host)),
+    element('span', { class: 'where' }, foreign(gap.text)),
+    element('span', { class: 'how' }, gapSize(gap)),
+  );
+}
+
+/**
+ * How much is missing, as far as it is known.
+ * @param {StoredGap} gap
+ */
+export function gapSize({ events, lines, bytes }) {
+  if (events !== null) return counted(events, 'event');
+  if (lines !== null) return counted(lines, 'line');
+  return bytes === null ? null : size(bytes);
+}

@@ -103,7 +103,8 @@ export class Connections {
     if ((one.ip === null && fact.ip !== null) || (one.port === null && fact.port !== null))
       this.#table.setPeer(one, one.ip ?? fact.ip, one.port ?? fact.port);
     one.name ??= fact.name;
-    if (one.user === null && fact.user !== null) one.user = fact.user;
+    // PAM's modules do not escape a name as sshd does: sshd's own word is the better one.
+    if (fact.user !== null && (one.user === null || (one.pamOnly && !fact.helper))) one.user = fact.user;
     if (fact.invalid !== null && one.invalid !== true) one.invalid = fact.invalid;
     heard(one, place);
     if (!fact.helper) one.pamOnly = false;

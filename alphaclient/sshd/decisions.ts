@@ -1,6 +1,6 @@
 /** Rules for the messages in which sshd decides, and for those that go with a decision. */
 
-import type { Fact, Rule, Says } from './fact.ts';
+import { Fact, type Rule, type Says } from './fact.ts';
 import { userFrom } from './identity.ts';
 
 /** True when the method's word can be one: sshd takes them from a fixed list, without spaces. */
@@ -15,7 +15,7 @@ function isMethod(word: string): boolean {
 }
 
 /** `METHOD[/DEVICE] for INVUSER from ADDR[ port PORT][ ssh2][: REST]` beginning at `from`. */
-function decision(says: Says, text: string, from: number): Fact | null {
+function decision(says: Says, text: string, from: number, cut: boolean): Fact | null {
   const space = text.indexOf(' ', from);
   if (space < 0 || !text.startsWith(' for ', space)) return null;
   const word = text.slice(from, space);
@@ -23,6 +23,7 @@ function decision(says: Says, text: string, from: number): Fact | null {
   const read = userFrom(says, text, space + 5);
   if (read === null) return null;
   const { fact } = read;
+  if (cut && !read.rest.startsWith(' ssh')) withoutHalf(fact);
   let rest = read.rest;
   const slash = word.indexOf('/');
   fact.method = slash > 0 ? word.slice(0, slash) : word;
@@ -42,8 +43,14 @@ function decision(says: Says, text: string, from: number): Fact | null {
   return fact;
 }
 
-function failed(text: string): Fact | null {
-  const fact = decision('failed', text, 7);
+/** The message was cut in what sshd appended: what stands last may be half of it, and its connection knows better. */
+function withoutHalf(fact: Fact): void {
+  if (fact.port === null) fact.ip = fact.name = null;
+  fact.port = null;
+}
+
+function failed(text: string, cut: boolean): Fact | null {
+  const fact = decision('failed', text, 7, cut);
   // The method `none` is a client asking what is offered: it shows a connection, and decides nothing.
   if (fact !== null && fact.method === 'none') {
     fact.says = 'opened';
@@ -52,8 +59,9 @@ function failed(text: string): Fact | null {
   return fact;
 }
 
-function undecided(text: string, from: number): Fact | null {
-  const fact = decision('opened', text, from);
+function undecided(text: string, from: number, cut: boolean): Fact | null {
+  // Escaped twice, the name may have pushed out sshd's own ` from `, and hold one of the client's.
+  const fact = cut ? null : decision('opened', text, from, false);
   if (fact !== null) fact.key = null;
   return fact;
 }
@@ -81,7 +89,7 @@ export const DECISIONS: readonly Rule[] = [
     example:
       'Accepted publickey for alice from 192.0.2.10 port 50022 ssh2: ED25519 SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG',
     begins: 'Accepted ',
-    read: (text) => decision('accepted', text, 9),
+    read: (text, _, cut) => decision('accepted', text, 9, cut),
   },
   {
     name: 'failed',
@@ -91,7 +99,7 @@ export const DECISIONS: readonly Rule[] = [
     example: 'Failed password for invalid user admin from 192.0.2.10 port 50022 ssh2',
     begins: 'Failed ',
     skim: 'failed',
-    read: failed,
+    read: (text, _, cut) => failed(text, cut),
   },
   {
     name: 'pam-failed',
@@ -100,7 +108,12 @@ export const DECISIONS: readonly Rule[] = [
     meaning: 'failed keyboard-interactive; a `Failed` line for the same attempt is not counted again',
     example: 'PAM: Authentication failure for illegal user admin from 192.0.2.10',
     begins: 'PAM: ',
-    read: pam,
+    read: (text, _, cut) => (cut ? null : pam(text)),
+    cut: () => {
+      const fact = new Fact('pam');
+      fact.method = 'keyboard-interactive';
+      return fact;
+    },
   },
   {
     name: 'partial',
@@ -110,7 +123,8 @@ export const DECISIONS: readonly Rule[] = [
     example:
       'Partial publickey for alice from 192.0.2.10 port 50022 ssh2: RSA SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG',
     begins: 'Partial ',
-    read: (text) => undecided(text, 8),
+    read: (text, _, cut) => undecided(text, 8, cut),
+    cut: () => new Fact('opened'),
   },
   {
     name: 'postponed',
@@ -119,6 +133,7 @@ export const DECISIONS: readonly Rule[] = [
     meaning: 'no attempt: the exchange goes on',
     example: 'Postponed keyboard-interactive for invalid user admin from 192.0.2.10 port 50022 ssh2 [preauth]',
     begins: 'Postponed ',
-    read: (text) => undecided(text, 10),
+    read: (text, _, cut) => undecided(text, 10, cut),
+    cut: () => new Fact('opened'),
   },
 ];

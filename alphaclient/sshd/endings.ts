@@ -55,7 +55,8 @@ export class Endings {
     this.#telling.released(one);
     if (one.decisions > 0 || one.accepted || this.#toldElsewhere(one)) return;
     let helper: Connection | undefined;
-    if (failures(one) === 0) {
+    // One that has named no user has not come as far as PAM.
+    if (failures(one) === 0 && one.user !== null) {
       helper = this.#table.helper(one.host, one.ip, one.name, one.user);
       if (helper !== undefined) this.forget(helper);
     }

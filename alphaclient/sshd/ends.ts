@@ -3,17 +3,11 @@
 import { peerFrom } from './address.ts';
 import { Fact, type Rule } from './fact.ts';
 import { identity, identityThenText, userFrom } from './identity.ts';
+import { lastWords } from './probe.ts';
 
-/** sshd gives syslog no more of a message than this (`%.500s`): a long name, escaped twice, pushes the address out. */
-const SYSLOG_LIMIT_CHARS = 500;
-
-function ended(text: string, from: number, reason: string): Fact | null {
-  if (text.length === SYSLOG_LIMIT_CHARS) {
-    // What is left of address and port may be half of them: the pid alone says whose end this is.
-    const cut = new Fact('ended');
-    cut.reason = reason;
-    return cut;
-  }
+function ended(text: string, from: number, reason: string, cut: boolean): Fact | null {
+  // What is left of address and port may be half of them: the pid alone says whose end this is.
+  if (cut) return lastWords(reason)();
   const fact = identity('ended', text, from);
   if (fact === null) return null;
   fact.reason = reason;
@@ -88,11 +82,14 @@ function disconnecting(text: string): Fact | null {
 
 function tooMany(text: string): Fact | null {
   const read = userFrom('evidence', text, 45);
-  if (read === null) return null;
-  read.fact.method = 'publickey';
-  read.fact.reason = 'maximum authentication attempts exceeded';
-  read.fact.soon = true;
-  return read.fact;
+  return read === null ? null : exceeded(read.fact);
+}
+
+function exceeded(fact: Fact): Fact {
+  fact.method = 'publickey';
+  fact.reason = 'maximum authentication attempts exceeded';
+  fact.soon = true;
+  return fact;
 }
 
 export const ENDS: readonly Rule[] = [
@@ -104,7 +101,7 @@ export const ENDS: readonly Rule[] = [
     example: 'Connection closed by invalid user admin 192.0.2.10 port 50022 [preauth]',
     begins: 'Connection closed by ',
     skim: 'end',
-    read: (text) => ended(text, 21, 'connection closed'),
+    read: (text, _, cut) => ended(text, 21, 'connection closed', cut),
   },
   {
     name: 'connection-reset',
@@ -114,7 +111,7 @@ export const ENDS: readonly Rule[] = [
     example: 'Connection reset by authenticating user root 192.0.2.10 port 50022 [preauth]',
     begins: 'Connection reset by ',
     skim: 'end',
-    read: (text) => ended(text, 20, 'connection reset'),
+    read: (text, _, cut) => ended(text, 20, 'connection reset', cut),
   },
   {
     name: 'connection-from',
@@ -125,6 +122,7 @@ export const ENDS: readonly Rule[] = [
     example: 'Connection from 192.0.2.10 port 50022 on 192.0.2.1 port 22 rdomain ""',
     begins: 'Connection from ',
     read: connectionFrom,
+    cut: lastWords('timed out'),
   },
   {
     name: 'disconnected',
@@ -134,7 +132,7 @@ export const ENDS: readonly Rule[] = [
     example: 'Disconnected from invalid user admin 192.0.2.10 port 50022 [preauth]',
     begins: 'Disconnected from ',
     skim: 'end',
-    read: (text) => ended(text, 18, 'disconnected'),
+    read: (text, _, cut) => ended(text, 18, 'disconnected', cut),
   },
   {
     name: 'received-disconnect',
@@ -155,6 +153,7 @@ export const ENDS: readonly Rule[] = [
     example: 'Disconnecting authenticating user root 192.0.2.10 port 50022: Too many authentication failures [preauth]',
     begins: 'Disconnecting',
     read: disconnecting,
+    cut: lastWords('disconnected by sshd'),
   },
   {
     name: 'too-many-attempts',
@@ -164,7 +163,8 @@ export const ENDS: readonly Rule[] = [
     meaning: 'evidence of a failed attempt where none was logged (refused keys at INFO)',
     example: 'error: maximum authentication attempts exceeded for root from 192.0.2.10 port 50022 ssh2 [preauth]',
     begins: 'maximum authentication attempts exceeded fo',
-    read: tooMany,
+    read: (text, _, cut) => (cut ? null : tooMany(text)),
+    cut: () => exceeded(new Fact('evidence')),
   },
   {
     name: 'session-read-error',

@@ -78,14 +78,16 @@ export interface Rule {
   readonly begins: string;
   /** Set where most messages of this kind tell their connection nothing new, so that bytes are compared before any is read. */
   readonly skim?: Skim;
+  /** What a message of this kind still says where it was cut before the address, so that the pid alone tells whose it is. */
+  readonly cut?: () => Fact;
   /** True when every message of this kind is the same, so that nothing needs to be decoded. */
   readonly fixed?: true;
   /**
-   * Takes the message apart: without `error: `, without ` [preauth]`, which `preauth` tells of. Null when it is not this
-   * message after all.
+   * Takes the message apart: without `error: `, without ` [preauth]`, which `preauth` tells of. `cut` is true when its end
+   * may be missing. Null when it is not this message after all.
    * Absent for a message that says nothing about an attempt.
    */
-  readonly read?: (text: string, preauth: boolean) => Fact | null;
+  readonly read?: (text: string, preauth: boolean, cut: boolean) => Fact | null;
 }
 
 /** True for a message that stands for an event by itself, so that its repetition is another. */

@@ -91,6 +91,9 @@ function afterLevel(bytes: Uint8Array, from: number, end: number): number {
   return from;
 }
 
+/** sshd gives syslog no more of a message than this (`%.500s`): a long name, escaped twice, pushes the address out. */
+const SYSLOG_LIMIT_BYTES = 500;
+
 /** FreeBSD's sshd calls its functions by names of its own, and some messages begin with one. */
 const FSSH = 0x46737368; // Fssh(_kex_exchange_identification: )
 
@@ -124,7 +127,8 @@ export function readMessage(bytes: Buffer, from: number, to: number, into: Readi
         }
         if (!rule.fixed) into.text = text = latin1(bytes, at, last);
       }
-      const fact = rule.read(text, preauth);
+      const cut = to - from === SYSLOG_LIMIT_BYTES;
+      const fact = rule.read(text, preauth, cut) ?? (cut ? rule.cut?.() : null) ?? null;
       if (fact !== null) {
         if (preauth) fact.preauth = true;
         into.rule = rule;
@@ -147,7 +151,7 @@ function rare(text: string, into: Reading): void {
   } else if (text.startsWith('/') && KEY_LINE.test(text)) {
     const rule = RULES.find((one) => one.name === 'key-from-wrong-host');
     into.rule = rule ?? null;
-    into.fact = rule?.read?.(text, false) ?? null;
+    into.fact = rule?.read?.(text, false, false) ?? null;
   } else if (text.startsWith('/')) {
     // FILE:LINE or FILE line N: remarks on a configuration or key file.
     const space = text.indexOf(' ');

@@ -101,11 +101,12 @@ export function identityThenText(says: Says, text: string, from: number): { fact
     if (space < 0 || text.charCodeAt(space - 1) !== 58) return null;
     end = space - 1;
   }
+  // Without the colon the message was cut here, perhaps in the middle of the port.
+  if (text.charCodeAt(end) !== 58) return null;
   const fact = identity(says, text, from, end);
   return fact === null || fact.ip === null ? null : { fact, rest: after(text, end) };
 }
 
 function after(text: string, end: number): string {
-  if (text.charCodeAt(end) !== 58) return '';
   return text.slice(text.charCodeAt(end + 1) === 32 ? end + 2 : end + 1);
 }

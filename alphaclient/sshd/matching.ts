@@ -20,7 +20,7 @@ export function find(table: Table, fact: Fact, place: Place): Connection | undef
   const { host } = place;
   if (fact.pid >= 0) {
     const one = table.byPid(host, fact.pid);
-    if (one !== undefined) return one;
+    if (one !== undefined || place.pid >= 0) return one;
   } else if (place.pid >= 0) {
     const one = table.byPid(host, place.pid);
     if (one !== undefined) return one;
@@ -57,7 +57,12 @@ export function canOpen(fact: Fact, place: Place): boolean {
   if (fact.more || fact.says === 'session-over') return false;
   if (fact.says === 'remark' && (nowhere || (fact.ip !== null && !fact.preauth))) return false;
   if (fact.says === 'ended' && (nowhere || (!fact.preauth && fact.port === null))) return false;
-  if (nowhere && (fact.says === 'named' || (fact.says === 'evidence' && !fact.last) || fact.says === 'opened'))
+  if (
+    nowhere &&
+    (fact.says === 'named' ||
+      (fact.says === 'evidence' && !(fact.last && fact.user !== null)) ||
+      fact.says === 'opened')
+  )
     return false;
   return true;
 }

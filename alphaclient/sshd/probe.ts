@@ -9,6 +9,8 @@ export const NEXT = 'remark; the connection ends with the next line';
 export const LAST = 'end, told by the pid alone; a probe unless an attempt was seen';
 export const AT = '192.0.2.10 port 50022';
 
+const NOBODY = { ip: null, name: null, port: null };
+
 /** A rule in one go: these have no more to say. */
 export function row(
   name: string,
@@ -17,9 +19,9 @@ export function row(
   begins: string,
   message: string,
   example: string,
-  read: (text: string, preauth: boolean) => Fact | null,
+  read: NonNullable<Rule['read']>,
 ): Rule {
-  return { name, versions, meaning, begins, message, example, read };
+  return { name, versions, meaning, begins, message, example, read, cut: () => from(NOBODY, name) };
 }
 
 /** The fact of a connection that is over; `[preauth]` or not, no session can end in these lines. */

@@ -64,8 +64,8 @@ function wrappers(text: string): Fact | null {
   return fact;
 }
 
-function prohibited(text: string): Fact | null {
-  const read = userFrom('ended', text, 43);
+function prohibited(text: string, _: boolean, cut: boolean): Fact | null {
+  const read = cut ? null : userFrom('ended', text, 43);
   if (read === null) return null;
   read.fact.reason = 'administratively prohibited';
   read.fact.preauth = true;

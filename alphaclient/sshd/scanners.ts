@@ -55,7 +55,8 @@ export const SCANNERS: readonly Rule[] = [
     'Bad protocol version identification ',
     "Bad protocol version identification 'TEXT' from ADDR port PORT",
     `Bad protocol version identification 'GET / HTTP/1.1' from ${AT}`,
-    (text) => endsWithPeer(text, 'no SSH client: bad protocol version'),
+    // Where the end is missing, what looks like one is the client's.
+    (text, _, cut) => (cut ? null : endsWithPeer(text, 'no SSH client: bad protocol version')),
   ),
   row(
     'protocol-versions-differ',

@@ -20,6 +20,14 @@ function peerKey(ip: string, port: number): number | string {
   return (value * 256 + octet) * 65_536 + port;
 }
 
+/** True when it is one name: up to 10.2, messages of the unprivileged process are escaped once more than others. */
+function isSameName(a: string, b: string): boolean {
+  if (a === b) return true;
+  if (a.length === b.length) return false;
+  const [short, long] = a.length < b.length ? [a, b] : [b, a];
+  return short.includes('\\') && short.replaceAll('\\', '\\\\') === long;
+}
+
 /** What a line tells of a client. */
 export type Client = Pick<Connection, 'ip' | 'port' | 'name' | 'user'>;
 
@@ -118,7 +126,7 @@ export class Table {
     let best: Connection | undefined;
     for (const one of this.#all) {
       if (one.host !== host || one.over || (looseOnly && (one.port !== null || one.pid >= 0))) continue;
-      const sameUser = one.user !== null && one.user === fact.user;
+      const sameUser = one.user !== null && fact.user !== null && isSameName(one.user, fact.user);
       const sameIp = fact.ip !== null && one.ip === fact.ip;
       // A name that DNS gave may be any address; an address may not be that name.
       const byName = sameUser && one.ip === null && one.name !== null && (fact.ip !== null || fact.name === one.name);
@@ -161,7 +169,7 @@ export class Table {
   helper(host: number, ip: string | null, name: string | null, user: string | null): Connection | undefined {
     for (const one of this.#all) {
       if (!one.pamOnly || one.host !== host || one.pamFailures === 0) continue;
-      if (one.user !== null && user !== null && one.user !== user) continue;
+      if (one.user !== null && user !== null && !isSameName(one.user, user)) continue;
       if (ip !== null && one.ip === ip) return one;
       if (name !== null && one.name === name) return one;
       if (one.ip === null && one.name !== null && one.user !== null && one.user === user) return one;

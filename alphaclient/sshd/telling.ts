@@ -75,7 +75,15 @@ export class Telling {
     if (held === null) return;
     one.held = null;
     one.swallow = true;
-    const what = { user, invalid, ip, port, method: 'keyboard-interactive', key: null, reason: refusal ?? held.reason };
+    const what = {
+      user: held.user ?? user,
+      invalid,
+      ip,
+      port,
+      method: 'keyboard-interactive',
+      key: null,
+      reason: refusal ?? held.reason,
+    };
     this.#tell('failed', what, one.host, held.ms, held.line);
   }
 

@@ -1,0 +1,118 @@
+/** Random logs of an imitated sshd and clients that send anything: every attempt and probe, exactly, in every form. */
+import { deepEqual, ok } from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type ReadContext, Reader, type Sighting } from '../../../alphaclient/sshd/reader.ts';
+import { Chance, type Line, Story, type Truth, VERSIONS, type Version } from '../../sshd/imitation.ts';
+
+const START_MS = Date.UTC(2026, 10, 20, 9);
+const CONTEXT: ReadContext = { writtenMs: START_MS + 86_400_000, nowMs: START_MS, timeZone: 'UTC' };
+const STORIES = 40;
+const PIDS = 20;
+/** As long as the whole suite can bear; RANDOM_SECONDS for more. */
+const BUDGET_MS = Number(process.env['RANDOM_SECONDS'] ?? 4) * 1_000;
+/** Logs that are enough in any case. */
+const LOGS = process.env['RANDOM_SECONDS'] === undefined ? 400 : Number.POSITIVE_INFINITY;
+const SEED = Number(process.env['SEED'] ?? Date.now() % 1e9);
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const ascii = (bytes: Buffer): string => bytes.toString('latin1');
+
+/** How a log writes a line of syslog's. */
+const FORMS: Readonly<Record<string, (line: Line) => string>> = {
+  iso: ({ ms, tag, pid, bytes }) => `${iso(ms)} web ${tag}[${pid}]: ${ascii(bytes)}\n`,
+  rfc3164: ({ ms, tag, pid, bytes }) => `Nov 20 ${iso(ms).slice(11, 19)} web ${tag}[${pid}]: ${ascii(bytes)}\n`,
+  rfc5424: ({ ms, tag, pid, bytes }) => `<38>1 ${iso(ms)} web ${tag} ${pid} - - ${ascii(bytes)}\n`,
+  solaris: ({ ms, tag, pid, bytes }) =>
+    `Nov 20 ${iso(ms).slice(11, 19)} web ${tag}[${pid}]: [ID 800047 auth.info] ${ascii(bytes)}\n`,
+  json: ({ ms, tag, pid, bytes }) =>
+    `${JSON.stringify({ MESSAGE: ascii(bytes), SYSLOG_IDENTIFIER: tag, SYSLOG_PID: `${pid}`, _HOSTNAME: 'web', __REALTIME_TIMESTAMP: `${ms}000` })}\n`,
+};
+
+interface Log {
+  readonly bytes: Buffer;
+  readonly truths: readonly Truth[];
+  readonly what: string;
+}
+
+function make(seed: number): Log {
+  const chance = new Chance(seed);
+  const version = chance.one<Version>(VERSIONS);
+  const form = chance.one(['raw', ...Object.keys(FORMS)]);
+  const raw = form === 'raw';
+  const verbose = chance.below(2) === 0;
+  const lines: Line[] = [];
+  const truths: Truth[] = [];
+  for (let n = 0; n < STORIES; n++) {
+    // Without pids the lines that have no port are told apart by their address alone.
+    const ip = raw ? `192.0.2.${n + 10}` : chance.one(['192.0.2.10', '192.0.2.11', '2001:db8::10', 'fe80::1%eth0']);
+    // Pids are used again, a minute later.
+    const ms = START_MS + n * 400 + Math.floor(n / PIDS) * 60_000;
+    const place = { pid: 1_000 + 2 * (n % PIDS), ip, port: 20_000 + n, ms };
+    const story = new Story(chance, version, raw, verbose, place);
+    lines.push(...story.lines);
+    truths.push(...story.truths);
+  }
+  lines.sort((a, b) => a.ms - b.ms);
+  const write = FORMS[form] ?? (({ bytes }: Line): string => `${ascii(bytes)}\r\n`);
+  const text = (raw ? 'Server listening on :: port 22.\r\n' : '') + lines.map(write).join('');
+  const what = `SEED=${seed}: ${version.name}, ${form}, ${verbose ? 'VERBOSE' : 'INFO'}`;
+  return { bytes: Buffer.from(text, 'latin1'), truths, what };
+}
+
+function whole(bytes: Buffer, reader = new Reader()): Sighting[] {
+  return [...reader.read(bytes, CONTEXT), ...reader.end()];
+}
+
+/** The same log torn at any byte, with a restart between any two pieces; the follower keeps half lines back. */
+function torn(bytes: Buffer, chance: Chance): Sighting[] {
+  let reader = new Reader();
+  const all: Sighting[] = [];
+  let taken = 0;
+  for (let end = 0; end < bytes.length; ) {
+    end = Math.min(bytes.length, end + 1 + chance.below(400));
+    const upTo = end === bytes.length ? end : bytes.lastIndexOf(10, end - 1) + 1;
+    if (upTo > taken) all.push(...reader.read(bytes.subarray(taken, upTo), CONTEXT));
+    taken = Math.max(taken, upTo);
+    reader = new Reader(JSON.parse(JSON.stringify(reader.save())));
+  }
+  return [...all, ...reader.end()];
+}
+
+function differences(
+  truths: readonly Truth[],
+  sightings: readonly Sighting[],
+): { missing: unknown[]; extra: unknown[] } {
+  const left = sightings.map(({ event, line }) => ({ ...event, line }));
+  const missing = truths.filter((truth) => {
+    const at = left.findIndex(
+      (event) =>
+        event.outcome === truth.outcome &&
+        event.method === truth.method &&
+        (event.user === truth.user || (truth.outcome === 'probe' && event.user === truth.userTwice)) &&
+        (truth.outcome === 'probe' || event.invalidUser === truth.invalidUser) &&
+        event.ip === truth.ip &&
+        (event.port === truth.port || (event.port === null && truth.portMissing === true)),
+    );
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+  return { missing, extra: left };
+}
+
+describe('an imitated sshd and hostile clients', () => {
+  it('every attempt and probe is found, whole or torn at any byte with restarts', (t) => {
+    t.diagnostic(`SEED=${SEED}`);
+    const until = performance.now() + BUDGET_MS;
+    let logs = 0;
+    for (let seed = SEED; performance.now() < until && logs < LOGS; seed++, logs++) {
+      const { bytes, truths, what } = make(seed);
+      const reader = new Reader();
+      const events = whole(bytes, reader);
+      deepEqual(differences(truths, events), { missing: [], extra: [] }, what);
+      deepEqual(reader.shapes(), [], what);
+      if (logs % 4 === 0) deepEqual(torn(bytes, new Chance(seed)), events, what);
+    }
+    ok(logs > 0);
+    t.diagnostic(`${logs} logs of ${STORIES} connections`);
+  });
+});

@@ -1,0 +1,399 @@
+/**
+ * An imitation of what sshd logs, for random tests: connections of clients that send any bytes, in the words of several versions,
+ * escaped and cut as sshd does it, with the truth beside. MESSAGES of sshd and recordings of it are the model.
+ */
+import { asLogged } from './deeds.ts';
+
+/** Numbers below a bound, from a seed (mulberry32). */
+export class Chance {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  below(bound: number): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let t = this.#state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) % bound;
+  }
+
+  one<T>(of: readonly T[]): T {
+    return of[this.below(of.length)] as T;
+  }
+}
+
+/** How a version of sshd words and escapes what it says. */
+export interface Version {
+  readonly name: string;
+  /** Messages of the unprivileged process are escaped twice. */
+  readonly twice: boolean;
+  /** Whether the ends of connections name the user. */
+  readonly names: boolean;
+  readonly tag: string;
+  /** Whether errors of the banner end in [preauth]. */
+  readonly bannerPreauth: boolean;
+  /** How the listener says that LoginGraceTime is over; null where nobody says so. */
+  readonly timeout: 'own' | 'listener' | null;
+}
+
+export const VERSIONS: readonly Version[] = [
+  { name: '7.4', twice: true, names: false, tag: 'sshd', bannerPreauth: false, timeout: 'own' },
+  { name: '9.2', twice: true, names: true, tag: 'sshd', bannerPreauth: false, timeout: null },
+  { name: '10.0', twice: true, names: true, tag: 'sshd-session', bannerPreauth: false, timeout: 'listener' },
+  { name: '10.6', twice: false, names: true, tag: 'sshd-session', bannerPreauth: true, timeout: 'listener' },
+];
+
+/** One line, before a log gives it its form. */
+export interface Line {
+  readonly ms: number;
+  readonly pid: number;
+  readonly tag: string;
+  readonly bytes: Buffer;
+}
+
+/** What is true of one attempt or probe. */
+export interface Truth {
+  readonly outcome: 'accepted' | 'failed' | 'probe';
+  readonly method: string | null;
+  /** As sshd logs it; null when no line names it. */
+  readonly user: string | null;
+  readonly invalidUser: boolean | null;
+  /** Null where no line has it. */
+  readonly ip: string | null;
+  readonly port: number;
+  /** True where the line that tells of it has no port; another may have it. */
+  readonly portMissing?: boolean;
+  /** The same name as a line has it that sshd has escaped twice. */
+  readonly userTwice?: string;
+}
+
+const SYSLOG_LIMIT_BYTES = 500;
+const MESSAGE_LIMIT_BYTES = 1_023;
+const NAME_LIMIT_BYTES = 100;
+const IDENTITY_LIMIT_BYTES = 200;
+const TEXT_LIMIT_BYTES = 400;
+
+/** vis(3) as sshd uses it. */
+function escaped(bytes: Buffer, raw: boolean): Buffer {
+  const parts: string[] = [];
+  let length = 0;
+  for (const byte of bytes) {
+    // `asLogged` cuts at a colon, which needs no escape.
+    const one = byte === 0x3a ? ':' : asLogged(Buffer.of(byte), raw);
+    length += one.length;
+    if (length > MESSAGE_LIMIT_BYTES) break;
+    parts.push(one);
+  }
+  return Buffer.from(parts.join(''), 'latin1');
+}
+
+/** Pieces of what a client may send: imitations of sshd's words, and bytes that are none. */
+const PIECES: readonly (string | Buffer)[] = [
+  'root',
+  'invalid user ',
+  ' from 198.51.100.9',
+  ' from 198.51.100.9 port 22 ssh2',
+  ' port 22',
+  ' ssh2',
+  '198.51.100.9 port 22',
+  ' [preauth]',
+  '[preauth]',
+  'Accepted password for root from 198.51.100.9 port 22 ssh2',
+  'Failed password for root from 198.51.100.9 port 22 ssh2',
+  'message repeated 9 times: [ Failed password for root from 198.51.100.9 port 22 ssh2]',
+  'Nov 20 10:00:00 web sshd[1]: Accepted password for root from 198.51.100.9 port 22 ssh2',
+  '\nAccepted password for root from 198.51.100.9 port 22 ssh2\n',
+  ' not allowed because listed in DenyUsers',
+  ' user=root',
+  ' rhost=198.51.100.9',
+  "' from 198.51.100.9 port 22",
+  ' by PAM account configuration',
+  'user ',
+  'authenticating user ',
+  ' (198.51.100.9)',
+  ' ',
+  '  ',
+  '"',
+  "'",
+  '\\',
+  '\t',
+  '\r',
+  '\u001b[31m',
+  'ü',
+  '用户',
+  '%s%n',
+  '{"MESSAGE":"x"}',
+  '<38>1 ',
+  Buffer.from([0xff, 0xfe]),
+  Buffer.from([0x80]),
+  Buffer.from([0x7f]),
+  'x'.repeat(60),
+  'ß'.repeat(50),
+];
+
+/** Bytes of the client's choice; with -E a CR before a line feed would make a line that cannot be told from sshd's own. */
+export function hostile(chance: Chance, limitBytes: number, raw: boolean): Buffer<ArrayBuffer> {
+  const parts: Buffer[] = [];
+  for (let i = chance.below(6); i >= 0; i--)
+    parts.push(chance.below(4) === 0 ? Buffer.of(1 + chance.below(255)) : Buffer.from(chance.one(PIECES) as string));
+  let text = Buffer.concat(parts).toString('latin1').slice(0, limitBytes);
+  if (raw) text = text.replaceAll('\r\n', '\n').replace(/\r$/, '');
+  return Buffer.from(text, 'latin1');
+}
+
+/** Everything that one connection makes, as lines still without a place among the others. */
+export class Story {
+  readonly lines: Line[] = [];
+  readonly truths: Truth[] = [];
+  readonly #chance: Chance;
+  readonly #version: Version;
+  readonly #raw: boolean;
+  readonly #verbose: boolean;
+  readonly #pid: number;
+  readonly #ip: string;
+  readonly #port: number;
+  #ms: number;
+
+  constructor(
+    chance: Chance,
+    version: Version,
+    raw: boolean,
+    verbose: boolean,
+    place: { pid: number; ip: string; port: number; ms: number },
+  ) {
+    this.#chance = chance;
+    this.#version = version;
+    this.#raw = raw;
+    this.#verbose = verbose;
+    ({ pid: this.#pid, ip: this.#ip, port: this.#port, ms: this.#ms } = place);
+    const what = chance.below(10);
+    if (verbose && what !== 9) this.#say(`Connection from ${this.#peer} on 192.0.2.1 port 22 rdomain ""`);
+    if (what === 9) this.#dropped();
+    else if (what === 0) this.#scan();
+    else if (what === 1) this.#banner();
+    else if (what === 2) this.#noCommon();
+    else this.#user();
+  }
+
+  get #peer(): string {
+    return `${this.#ip} port ${this.#port}`;
+  }
+
+  /** One message; `level` is left out with -E, `preauth` when the unprivileged process says it. */
+  #say(text: string | Buffer, { level = '', preauth = false, pid = this.#pid, tag = this.#version.tag } = {}): void {
+    const raw = this.#raw;
+    let bytes: Buffer = Buffer.from(text as string).subarray(0, MESSAGE_LIMIT_BYTES);
+    if (preauth) {
+      if (this.#version.twice) bytes = escaped(bytes, raw);
+      bytes = Buffer.concat([bytes, Buffer.from(' [preauth]')]).subarray(0, MESSAGE_LIMIT_BYTES);
+    }
+    bytes = escaped(Buffer.concat([Buffer.from(raw ? '' : level), bytes]), raw);
+    this.#ms += this.#chance.below(400);
+    this.lines.push({ ms: this.#ms, pid, tag, bytes: raw ? bytes : bytes.subarray(0, SYSLOG_LIMIT_BYTES) });
+  }
+
+  /** What PAM's modules write: syslog alone has it, and their names are not escaped. */
+  #pam(text: string): void {
+    if (this.#raw) return;
+    this.lines.push({ ms: this.#ms, pid: this.#pid, tag: this.#version.tag, bytes: Buffer.from(text) });
+  }
+
+  #tell(
+    outcome: Truth['outcome'],
+    method: string | null,
+    user: Buffer | null,
+    invalidUser: boolean | null,
+    portMissing = false,
+  ): void {
+    const name = user === null ? null : asLogged(user, this.#raw);
+    const userTwice = name === null ? {} : { userTwice: asLogged(name, this.#raw) };
+    this.truths.push({
+      outcome,
+      method,
+      user: name,
+      invalidUser,
+      ip: this.#ip,
+      port: this.#port,
+      portMissing,
+      ...userTwice,
+    });
+  }
+
+  #scan(): void {
+    const preauth = this.#version.bannerPreauth;
+    if (!this.#version.names) this.#say(`Did not receive identification string from ${this.#peer}`);
+    else {
+      if (this.#verbose || !this.#version.bannerPreauth)
+        this.#say('kex_exchange_identification: Connection closed by remote host', { level: 'error: ', preauth });
+      this.#say(`Connection closed by ${this.#peer}`, { preauth });
+    }
+    this.#tell('probe', null, null, null);
+  }
+
+  #banner(): void {
+    const preauth = this.#version.bannerPreauth;
+    const text = Buffer.from(
+      hostile(this.#chance, 200, this.#raw)
+        .toString('latin1')
+        .replace(/[\r\n].*$/s, ''),
+      'latin1',
+    );
+    if (!this.#version.names) this.#say(around("Bad protocol version identification '", text, `' from ${this.#peer}`));
+    else {
+      this.#say(around('kex_exchange_identification: client sent invalid protocol identifier "', text, '"'), {
+        level: 'error: ',
+        preauth,
+      });
+      this.#say(`banner exchange: Connection from ${this.#peer}: invalid format`, { preauth });
+    }
+    this.#tell('probe', null, null, null);
+    const last = this.truths.length - 1;
+    // The address is the end of that message, and may be cut off.
+    if (!this.#version.names && this.lines.at(-1)?.bytes.length === SYSLOG_LIMIT_BYTES && !this.#raw && !this.#verbose)
+      this.truths[last] = { ...(this.truths[last] as Truth), ip: null, portMissing: true };
+  }
+
+  #noCommon(): void {
+    const text = hostile(this.#chance, TEXT_LIMIT_BYTES, this.#raw);
+    const before = `Unable to negotiate with ${this.#peer}: no matching key exchange method found. Their offer: `;
+    this.#say(around(before, text, ''), { level: this.#version.names ? '' : 'fatal: ', preauth: true });
+    this.#tell('probe', null, null, null);
+  }
+
+  #user(): void {
+    const chance = this.#chance;
+    const invalid = chance.below(3) > 0;
+    const whole = invalid
+      ? hostile(chance, 150, this.#raw)
+      : Buffer.from(chance.one(['root', 'alice', 'j.doe-2', 'CORP\\kim']));
+    // sshd cuts the name at a colon before it does anything with it.
+    const colon = whole.indexOf(0x3a);
+    const user = colon < 0 ? whole : whole.subarray(0, colon);
+    const name = user.subarray(0, NAME_LIMIT_BYTES);
+    const from = ` from ${this.#peer}`;
+    const denied = !invalid && chance.below(5) === 0;
+    const refused = invalid || denied;
+    if (invalid) this.#say(around('Invalid user ', name, from));
+    if (invalid && !this.#version.names)
+      this.#say(around('input_userauth_request: invalid user ', name, ''), { preauth: true });
+    if (denied) this.#say(around('User ', name, ` from ${this.#ip} not allowed because listed in DenyUsers`));
+    const who = Buffer.concat([Buffer.from(refused ? 'invalid user ' : ''), name]);
+    let decisions = 0;
+    for (let i = chance.below(4); i > 0; i--) {
+      const way = chance.below(4);
+      if (way <= 1) {
+        if (refused && !denied) this.#pam('pam_unix(sshd:auth): check pass; user unknown');
+        if (decisions === 0)
+          this.#pam(
+            `pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=${this.#ip}${refused && !denied ? ' ' : `  user=${name}`}`,
+          );
+        this.#say(around('Failed password for ', who, `${from} ssh2`));
+        this.#tell('failed', 'password', name, refused);
+        decisions++;
+      } else if (way === 2) {
+        this.#keyboard(name, who, refused, from);
+        decisions++;
+      } else if (!refused && this.#verbose) {
+        this.#say(around('Failed publickey for ', who, `${from} ssh2: ED25519 SHA256:abc`));
+        this.#tell('failed', 'publickey', name, false);
+        decisions++;
+      }
+    }
+    if (!refused && chance.below(3) === 0) this.#accepted(name, from);
+    else this.#leaves(user, refused, decisions);
+  }
+
+  #keyboard(name: Buffer, who: Buffer, refused: boolean, from: string): void {
+    if (refused || this.#verbose)
+      this.#say(around('Postponed keyboard-interactive for ', who, `${from} ssh2`), { preauth: true });
+    const text = refused
+      ? 'PAM: User not known to the underlying authentication module for illegal user '
+      : 'PAM: Authentication failure for ';
+    this.#say(around(text, name, ` from ${this.#ip}`), { level: 'error: ' });
+    if (refused || this.#verbose) this.#say(around('Failed keyboard-interactive/pam for ', who, `${from} ssh2`));
+    this.#tell('failed', 'keyboard-interactive', name, refused);
+    // At INFO the port is on no line of this attempt; the end of the connection may still tell it.
+    const last = this.truths.length - 1;
+    if (!refused && !this.#verbose) this.truths[last] = { ...(this.truths[last] as Truth), portMissing: true };
+  }
+
+  #accepted(name: Buffer, from: string): void {
+    const key = this.#chance.below(2) === 0;
+    const id = hostile(this.#chance, 60, true)
+      .toString('latin1')
+      .replace(/[\r\n]/g, '');
+    const more = ` ssh2: ED25519-CERT SHA256:abc ID ${id} (serial 7) CA RSA SHA256:def`;
+    this.#say(
+      around(
+        `Accepted ${key ? 'publickey' : 'password'} for `,
+        name,
+        Buffer.from(`${from}${key ? more : ' ssh2'}`, 'latin1'),
+      ),
+    );
+    this.#tell('accepted', key ? 'publickey' : 'password', name, false);
+    const child = this.#pid + 1;
+    this.#pam(`pam_unix(sshd:session): session opened for user ${name} by (uid=0)`);
+    if (this.#verbose) this.#say(`User child is on pid ${child}`);
+    const goodbye = hostile(this.#chance, TEXT_LIMIT_BYTES, this.#raw);
+    this.#say(around(`Received disconnect from ${this.#peer}:11: `, goodbye, ''), { pid: child });
+    this.#say(
+      this.#version.names
+        ? around('Disconnected from user ', name, ` ${this.#peer}`)
+        : `Disconnected from ${this.#peer}`,
+      { pid: child },
+    );
+    this.#pam(`pam_unix(sshd:session): session closed for user ${name}`);
+  }
+
+  #disconnecting(who: Buffer, reason: string): void {
+    const before = this.#version.names ? around('Disconnecting ', who, ': ') : Buffer.from('Disconnecting: ');
+    this.#say(Buffer.concat([before, Buffer.from(reason)]), { preauth: true });
+  }
+
+  #dropped(): void {
+    const text = `drop connection #10 from [${this.#ip}]:${this.#port} on [192.0.2.1]:22 past MaxStartups`;
+    this.#say(text, { pid: 7, tag: 'sshd' });
+    this.#tell('probe', null, null, null);
+  }
+
+  #leaves(user: Buffer, refused: boolean, decisions: number): void {
+    const identity = Buffer.concat([Buffer.from(refused ? 'invalid user ' : 'authenticating user '), user]).subarray(
+      0,
+      IDENTITY_LIMIT_BYTES,
+    );
+    const who = this.#version.names ? around('', identity, ` ${this.#peer}`) : Buffer.from(this.#peer);
+    const way = this.#chance.below(6);
+    const timeout = way === 3 ? this.#version.timeout : null;
+    const listener = timeout === 'listener' && !this.#raw;
+    const named = refused || (this.#version.names && timeout !== 'own' && !listener);
+    if (decisions === 0) this.#tell('probe', null, named ? user.subarray(0, NAME_LIMIT_BYTES) : null, null, listener);
+    if (way === 0) {
+      const goodbye = hostile(this.#chance, TEXT_LIMIT_BYTES, this.#raw);
+      this.#say(around(`Received disconnect from ${this.#peer}:11: `, goodbye, ''), { preauth: true });
+      this.#say(around('Disconnected from ', who, ''), { preauth: true });
+    } else if (way === 1 && (this.#version.names || decisions > 0)) {
+      this.#disconnecting(who, 'Change of username or service not allowed: (a,ssh-connection) -> (b,ssh-connection)');
+    } else if (way === 2 && decisions > 0) {
+      const exceeded = around(
+        'maximum authentication attempts exceeded for ',
+        Buffer.concat([Buffer.from(refused ? 'invalid user ' : ''), user.subarray(0, NAME_LIMIT_BYTES)]),
+        ` from ${this.#peer} ssh2`,
+      );
+      this.#say(exceeded, { level: 'error: ', preauth: true });
+      this.#disconnecting(who, 'Too many authentication failures');
+    } else if (listener)
+      this.#say(`Timeout before authentication for connection from ${this.#ip} to 192.0.2.1, pid = ${this.#pid}`, {
+        pid: 7,
+        tag: 'sshd',
+      });
+    else if (timeout === 'own') this.#say(`Timeout before authentication for ${this.#peer}`, { level: 'fatal: ' });
+    else this.#say(around(way === 4 ? 'Connection reset by ' : 'Connection closed by ', who, ''), { preauth: true });
+  }
+}
+
+function around(before: string, text: Buffer, behind: string | Buffer): Buffer {
+  return Buffer.concat([Buffer.from(before), text, Buffer.from(behind as string)]);
+}

@@ -5,6 +5,8 @@ import { createLogger, type Logger } from '../service/logger.ts';
 import { SettingsError } from '../service/settings.ts';
 import { onShutdown } from '../service/shutdown.ts';
 import { alertCommand } from './alert-command.ts';
+import type { AlertSettings } from './alerts/rules/settings.ts';
+import { alertSettings, RulesError } from './alerts/rules-file.ts';
 import { readServerConfig, type ServerConfig } from './config.ts';
 import { serve } from './serve.ts';
 import { UsageError } from './terminal/options.ts';
@@ -44,13 +46,26 @@ function settings(): ServerConfig {
   }
 }
 
+function alertRules({ rulesFile, webhook }: ServerConfig): AlertSettings {
+  try {
+    return alertSettings(rulesFile, webhook);
+  } catch (error) {
+    if (error instanceof RulesError) return fail(`ALPHASERVER_RULES: ${error.message}`, 2);
+    throw error;
+  }
+}
+
 async function run(): Promise<void> {
   const config = settings();
+  const rules = alertRules(config);
   const log: Logger = createLogger({ level: config.logLevel, format: config.logFormat });
-  const serving = await serve(config, log).catch((error: unknown) => {
+  const serving = await serve(config, log, rules).catch((error: unknown) => {
     log.error(error instanceof Error ? error.message : String(error));
     process.exit(1);
   });
+  // Without a file there is nothing to read again, and a terminal that goes away ends the server as it ends others.
+  if (config.rulesFile !== null)
+    process.on('SIGHUP', () => void serving.reload(() => alertSettings(config.rulesFile, config.webhook)));
   onShutdown(() => serving.stop(), STOP_LIMIT_MS, log);
   // To the launcher of `npm start`, which has a person to tell.
   if (serving.page) process.send?.({ say: `Page: ${serving.page}` });

@@ -1,8 +1,7 @@
 /** `alphaserver run`: the parts of a server put together, until it is told to stop. */
 import type { Logger } from '../service/logger.ts';
-import { Alerts } from './alerts/alerts.ts';
-import { DEFAULT_SETTINGS } from './alerts/rules/settings.ts';
-import { streamed } from './alerts/view.ts';
+import { Alerting } from './alerting.ts';
+import { type AlertSettings, DEFAULT_SETTINGS } from './alerts/rules/settings.ts';
 import type { ServerConfig } from './config.ts';
 import { Ingest } from './ingest.ts';
 import { Listener } from './listener.ts';
@@ -20,12 +19,14 @@ export interface Serving {
   readonly port: number;
   /** The page's address, or null when there is none. */
   readonly page: string | null;
+  /** Goes on under the alert settings that `read` gives; where it throws a RulesError, as before, and the log says so. */
+  reload(read: () => AlertSettings): Promise<void>;
   /** Takes nothing more, stores and acknowledges what was taken, closes. */
   stop(): Promise<void>;
 }
 
-/** Starts a server. Rejects with one sentence when the store cannot be opened or an address is taken. */
-export async function serve(config: ServerConfig, log: Logger): Promise<Serving> {
+/** Starts a server with its alert settings. Rejects with one sentence when the store cannot be opened or an address is taken. */
+export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_SETTINGS): Promise<Serving> {
   const store = openStore(config.dataFolder, {
     retentionMs: config.retentionMs,
     failed: (what, error) => log.warn(`${what}, tried again later: ${error instanceof Error ? error.message : error}`),
@@ -41,18 +42,22 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
     log,
     now: Date.now,
   });
-  const alerts = new Alerts({ folder: config.dataFolder, store, settings: DEFAULT_SETTINGS, log, now: Date.now });
-  ingest.watch(() => alerts.stored());
   let stopping = false;
   const port = await bound(listener.open());
   const views = store.views((agent) => listener.isConnected(agent), Date.now);
   const live = new Live({ views, now: Date.now });
   ingest.watch((stored) => live.stored(stored));
   ingest.watch((stored) => metrics.watch(stored));
-  const ready = (): string | null => (stopping ? 'shutting down' : ingest.fault);
-  alerts.listen((written) => {
-    for (const alert of streamed(written)) live.alert(alert);
+  const alerting = new Alerting({
+    folder: config.dataFolder,
+    store,
+    ingest,
+    live,
+    settings: rules,
+    log,
+    now: Date.now,
   });
+  const ready = (): string | null => (stopping ? 'shutting down' : ingest.fault);
   const web = config.http
     ? await bound(
         startWeb({
@@ -60,7 +65,9 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
           password: config.httpPassword,
           views,
           live,
-          alerts: store.alerts((id, by) => alerts.acknowledge(id, by), Date.now),
+          alerts: alerting.view,
+          blocklist: alerting.blocklist,
+          channels: alerting.channels,
           originOf: originsFrom(config.geoipFile, log),
           ready,
           metrics,
@@ -83,13 +90,14 @@ export async function serve(config: ServerConfig, log: Logger): Promise<Serving>
   return {
     port,
     page: web?.page ?? null,
+    reload: (read) => alerting.reload(read),
     stop: async () => {
       stopping = true;
       listener.drain();
       await ingest.close();
       await listener.close();
       await web?.close();
-      await alerts.close();
+      await alerting.close();
       await store.close();
     },
   };

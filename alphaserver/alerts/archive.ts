@@ -1,6 +1,6 @@
 /** Incidents in the store, read. `keeper.ts` writes them. */
 import type { Incident } from './rules/incident.ts';
-import { SEVERITIES } from './rules/terms.ts';
+import { type Rule, SEVERITIES, type Severity } from './rules/terms.ts';
 import type { Database, Statement, Value } from './tables.ts';
 
 /** What people were told of an incident: nothing, that it opened, that it is over as well. */
@@ -42,6 +42,8 @@ const kept = ({ body, told, acknowledgedAt, acknowledgedBy }: Row): KeptIncident
   acknowledgedBy,
 });
 
+/** The most open incidents read at once. */
+const OPEN_LIMIT = 200_000;
 const COLUMNS = 'body, told, acknowledgedAt, acknowledgedBy';
 const CURSOR = /^(-?\d{1,16})\.([a-z0-9-]{1,64})$/;
 
@@ -109,6 +111,25 @@ export class Archive {
     ] as Row[];
     const found = new Map(rows.map(kept).map((one) => [one.incident.id, one]));
     return [...found.values()].slice(0, limit);
+  }
+
+  /** Open incidents of these rules, parts of scans too, those with the newest events first. */
+  open(rules: readonly Rule[]): Incident[] {
+    const rows = this.#db
+      .prepare(
+        `SELECT body FROM incidents WHERE closedAt IS NULL AND rule IN (${rules.map(() => '?').join(', ')}) ORDER BY lastAt DESC LIMIT ?`,
+      )
+      .all(...rules, OPEN_LIMIT);
+    return (rows as { body: string }[]).map(({ body }) => JSON.parse(body) as Incident);
+  }
+
+  /** How many are open, by rule and severity, without parts of scans. */
+  openCounts(): { rule: Rule; severity: Severity; open: number }[] {
+    return this.#db
+      .prepare(
+        'SELECT rule, severity, count(*) AS open FROM incidents WHERE closedAt IS NULL AND partOf IS NULL GROUP BY rule, severity',
+      )
+      .all() as { rule: Rule; severity: Severity; open: number }[];
   }
 
   /** Incidents, parts of scans too, that are open or had their last event at or after `sinceMs`, and the events that raised them. */

@@ -38,6 +38,7 @@ export class Keeper {
   readonly #before: Statement;
   readonly #put: Statement;
   readonly #drop: Statement;
+  #since: number | null = null;
 
   /** The tables are there: `makeTables`. */
   constructor(db: Database) {
@@ -57,11 +58,15 @@ export class Keeper {
     this.#drop = db.prepare('DELETE FROM incidents WHERE id = ?');
   }
 
-  /** When the rules first ran on this store, noted by the first call: nobody is told of what was over before. */
+  /**
+   * When the rules first ran on this store, noted by the first call: of what was over before, in a store that had events
+   * already, nobody is told.
+   */
   since(nowMs: number): number {
-    const known = this.#marks.get('since');
-    if (known === null) this.#marks.set('since', nowMs);
-    return known ?? nowMs;
+    const known = this.#since ?? this.#marks.get('since');
+    this.#since = known ?? (this.#db.prepare('SELECT 1 FROM events LIMIT 1').get() ? nowMs : 0);
+    if (known === null) this.#marks.set('since', this.#since);
+    return this.#since;
   }
 
   /** Writes findings. Written twice they change nothing more. */

@@ -1,6 +1,5 @@
 /** All that the rules are to know of what was before: read from the store's file, on a connection that only reads. */
 import { eventsAfter } from '../store/event-row.ts';
-import { factIn } from '../store/reading/snapshot.ts';
 import { type AgentRow, agentRecord } from '../store/registry.ts';
 import type { AgentRecord, StoredEvent } from '../store/store.ts';
 import { Archive } from './archive.ts';
@@ -25,7 +24,7 @@ export class StorePast implements Past {
     this.#archive = new Archive(this.#db);
     this.#memory = new Memory(this.#db);
     this.#marks = new Marks(this.#db);
-    this.nameOf = nameIn(factIn(db, 'hashSeed'));
+    this.nameOf = nameIn(this.#marks.get('store') ?? 0);
   }
 
   get told(): number {

@@ -1,5 +1,7 @@
 /** The alerts' own tables in the store's file, and what of a database they need. */
 
+import { randomInt } from 'node:crypto';
+
 /** A value a row may hold. */
 export type Value = string | number | null;
 
@@ -47,6 +49,8 @@ const TABLES = `
   ) WITHOUT ROWID;
 `;
 const VERSION = 1;
+/** The most that `randomInt` gives: 48 bits. */
+const STORE_NUMBERS = 2 ** 48 - 1;
 
 /** Makes the tables that are not there. Throws an Error with one sentence when they are of a newer version. */
 export function makeTables(db: Database): void {
@@ -55,7 +59,10 @@ export function makeTables(db: Database): void {
   const version = marks.get('version');
   if (version !== null && version > VERSION)
     throw new Error(`The alerts' tables are of version ${version}, newer than this program knows (${VERSION})`);
-  if (version === null) marks.set('version', VERSION);
+  if (version !== null) return;
+  marks.set('version', VERSION);
+  // Goes into the names of incidents: those of another store are others.
+  marks.set('store', randomInt(STORE_NUMBERS));
 }
 
 /** Numbers with names. */

@@ -1,5 +1,7 @@
 /** The embedded store: one SQLite file, written by one process. */
 
+import type { Incident } from '../alerts/rules/incident.ts';
+import type { Rule } from '../alerts/rules/terms.ts';
 import { StoreAlerts } from '../alerts/view.ts';
 import type { StoredFigures } from '../metrics/samples.ts';
 import type { AlertsView } from '../web/alert-views.ts';
@@ -141,7 +143,6 @@ export class SqliteStore implements Store {
     // Only now: a commit that failed must leave the memory as it was too.
     draft.keep();
     this.#lastId = id;
-    this.#commits += 1;
     this.#upkeep.committed();
     return appended;
   }
@@ -177,6 +178,11 @@ export class SqliteStore implements Store {
     let silent = 0;
     for (const { uuid, lastSeen } of this.#registry.agents()) if (lastSeen <= beforeMs && !connected(uuid)) silent += 1;
     return silent;
+  }
+
+  /** Open incidents of these rules, those with the newest events first. Rejects when the store cannot be read. */
+  openIncidents(rules: readonly Rule[]): Promise<readonly Incident[]> {
+    return this.#thread.ask('openIncidents', rules);
   }
 
   /** Answers about alerts, whose tables are there; `acknowledge` notes who takes care of one. */

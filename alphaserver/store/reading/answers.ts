@@ -1,5 +1,8 @@
 /** Every question that can be asked of the store's file, answered on one connection, each from one moment of it. */
+
 import { Archive, type IncidentQuery, type KeptIncident } from '../../alerts/archive.ts';
+import type { Incident } from '../../alerts/rules/incident.ts';
+import type { Rule } from '../../alerts/rules/terms.ts';
 import type { StoredFigures } from '../../metrics/samples.ts';
 import type {
   EventPage,
@@ -158,6 +161,10 @@ export class Answers {
 
   alertsCounting(sinceMs: number, limit: number): KeptIncident[] {
     return this.#at(() => new Archive(this.#db).counting(sinceMs, limit));
+  }
+
+  openIncidents(rules: readonly Rule[]): Incident[] {
+    return new Archive(this.#db).open(rules);
   }
 
   alert(

@@ -1,51 +1,17 @@
 /** Alerts of a real server, from the wire to the API. */
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import test from 'node:test';
 import type { AlertDetail, AlertView } from '../../../alphaserver/web/alert-views.ts';
 import { Pair } from '../../programs.ts';
 import { until } from '../../until.ts';
+import { sends, wrong } from './agent.ts';
 
-const AGENT = '5f0c1f6e-9d0b-4c57-8a25-0d8f3f6a7c11';
-
-interface Attempt {
-  readonly secondsAgo: number;
-  readonly outcome?: 'accepted' | 'failed';
-  readonly user?: string;
-  readonly ip?: string;
-  readonly host?: string;
-}
-
-/** An agent that says these events, numbered from `seq`, and has them acknowledged. */
-async function sends(port: number, attempts: readonly Attempt[], seq = 1): Promise<void> {
-  const socket = connect(port, '127.0.0.1');
-  let heard = '';
-  socket.on('data', (chunk: Buffer) => {
-    heard += chunk;
-  });
-  const lines = attempts.map(({ secondsAgo, outcome = 'failed', user = 'root', ip = '203.0.113.5', host }, i) => ({
-    type: 'event',
-    seq: seq + i,
-    at: new Date(Date.now() - secondsAgo * 1_000).toISOString(),
-    outcome,
-    method: 'password',
-    user,
-    invalidUser: false,
-    ip,
-    port: 40_000,
-    ...(host ? { host } : {}),
-  }));
-  const hello = { type: 'hello', version: 1, agent: AGENT, host: 'box' };
-  socket.write([hello, ...lines].map((line) => `${JSON.stringify(line)}\n`).join(''));
-  await until(
-    () => heard.includes(`"ack","seq":${seq + attempts.length - 1}}`),
-    () => heard,
-  );
-  socket.destroy();
-}
-
-const wrong = (count: number, given: Partial<Attempt> = {}): Attempt[] =>
-  Array.from({ length: count }, (_, i) => ({ secondsAgo: count - i, ...given }));
+const alertsOf = async (pair: Pair): Promise<AlertView[]> =>
+  (await pair.api<{ alerts: AlertView[] }>('/api/alerts')).alerts;
 
 test('ten failures are an alert: in the list, by its id, in the summary, on the stream, in the log', async () => {
   const pair = await Pair.make();
@@ -53,13 +19,11 @@ test('ten failures are an alert: in the list, by its id, in the summary, on the 
     const server = await pair.serving();
     const stream = await fetch(`http://127.0.0.1:${pair.httpPort}/api/stream`);
     await sends(pair.port, wrong(10));
-    const alerts = async (): Promise<AlertView[]> =>
-      (await pair.api<{ alerts: AlertView[] }>('/api/alerts?open=true')).alerts;
     await until(
-      async () => (await alerts()).length > 0,
+      async () => (await alertsOf(pair)).length > 0,
       () => server.said,
     );
-    const [alert] = await alerts();
+    const [alert] = await alertsOf(pair);
     assert.equal(alert?.rule, 'brute-force');
     assert.match(alert?.summary ?? '', /^203\.0\.113\.5 failed 10 times on box in \d+ s, as root$/);
     const detail = await pair.api<AlertDetail>(`/api/alerts/${alert?.id}`);
@@ -116,5 +80,79 @@ test('somebody got in: breach, until somebody has looked at it', async () => {
     assert.equal((await pair.api<{ message: string }>('/api/alerts?cursor=x')).message.slice(0, 6), 'cursor');
   } finally {
     await pair.close();
+  }
+});
+
+test('a rules file with a mistake ends the start with code 2, and says where it is', async () => {
+  const pair = await Pair.make();
+  try {
+    const file = join(pair.folder, 'rules.json');
+    writeFileSync(file, '{\n  "rules": { "brute-force": { "count": 0 } }\n}');
+    const server = pair.server({ ALPHASERVER_RULES: file });
+    assert.equal(await server.ended, 2);
+    assert.equal(server.said, `ALPHASERVER_RULES: ${file}:2:40: rules.brute-force.count must be >= 1\n`);
+  } finally {
+    await pair.close();
+  }
+});
+
+test('SIGHUP: other rules hold from then on, a mistake keeps those there were', async () => {
+  const pair = await Pair.make();
+  try {
+    const file = join(pair.folder, 'rules.json');
+    writeFileSync(file, '{"rules":{"brute-force":{"on":false}}}');
+    const server = await pair.serving({ ALPHASERVER_RULES: file });
+    await sends(pair.port, wrong(10));
+    writeFileSync(file, '{"rules":{"brute-force":{"count":"3"}}}');
+    server.child.kill('SIGHUP');
+    await server.says(`Alert rules stay as they were: ${file}:1:34: rules.brute-force.count must be integer`);
+    await sends(pair.port, wrong(3, { ip: '203.0.113.6' }), 11);
+    writeFileSync(file, '{"rules":{"brute-force":{"count":3}}}');
+    server.child.kill('SIGHUP');
+    await server.says('Alert rules read again');
+    await sends(pair.port, wrong(3, { ip: '203.0.113.7' }), 14);
+    await server.says('Alert opened');
+    assert.deepEqual(
+      (await alertsOf(pair)).map(({ rule, source, count }) => [rule, source, count]),
+      [['brute-force', '203.0.113.7', 3]],
+    );
+  } finally {
+    await pair.close();
+  }
+});
+
+test('an alert goes to the webhook, and its source onto the blocklist', async () => {
+  const pair = await Pair.make();
+  const posted: { alerts: { id: string; rule: string }[] }[] = [];
+  const hook = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      posted.push(JSON.parse(body));
+      response.end();
+    });
+  }).listen(0, '127.0.0.1');
+  try {
+    await until(() => hook.listening);
+    const server = await pair.serving({
+      ALPHASERVER_WEBHOOK: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`,
+    });
+    await sends(pair.port, [...wrong(10), ...wrong(10, { ip: '10.0.0.9' })]);
+    await until(
+      () => posted.length > 0,
+      () => server.said,
+    );
+    const open = await alertsOf(pair);
+    assert.deepEqual(
+      posted.flatMap(({ alerts }) => alerts.map(({ id }) => id)).sort(),
+      open.map(({ id }) => id).sort(),
+    );
+    const list = await fetch(`http://127.0.0.1:${pair.httpPort}/blocklist.txt`);
+    assert.equal(await list.text(), '203.0.113.5\n');
+  } finally {
+    await pair.close();
+    hook.close();
   }
 });

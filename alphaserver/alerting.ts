@@ -1,0 +1,86 @@
+/** Alerts of a running server: rules that find, lines that tell, and what is asked of both, under settings that may change. */
+import type { Logger } from '../service/logger.ts';
+import { Alerts } from './alerts/alerts.ts';
+import { blocked } from './alerts/blocklist.ts';
+import type { AlertSettings } from './alerts/rules/settings.ts';
+import { RulesError } from './alerts/rules-file.ts';
+import { deliverer } from './alerts/telling/deliver.ts';
+import { Notifier } from './alerts/telling/notifier.ts';
+import { streamed } from './alerts/view.ts';
+import type { Ingest } from './ingest.ts';
+import type { SqliteStore } from './store/sqlite.ts';
+import type { AlertsView } from './web/alert-views.ts';
+import type { BlocklistOf } from './web/blocklist.ts';
+import type { ChannelsOf } from './web/channels.ts';
+import type { Live } from './web/live.ts';
+
+export interface AlertingOptions {
+  readonly folder: string;
+  readonly store: SqliteStore;
+  readonly ingest: Pick<Ingest, 'watch'>;
+  readonly live: Pick<Live, 'alert'>;
+  readonly settings: AlertSettings;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+/** Starts with the construction. Throws an Error with one sentence when the alerts' tables are of a newer version. */
+export class Alerting {
+  readonly #options: AlertingOptions;
+  readonly #notifier: Notifier;
+  /** The rules. */
+  readonly alerts: Alerts;
+  /** What the API answers. */
+  readonly view: AlertsView;
+
+  constructor(options: AlertingOptions) {
+    this.#options = options;
+    const { folder, store, ingest, live, settings, log, now } = options;
+    this.alerts = new Alerts({ folder, store, settings, log, now });
+    this.view = store.alerts((id, by) => this.alerts.acknowledge(id, by), now);
+    this.#notifier = new Notifier({
+      db: store.db,
+      transaction: (work) => store.transaction(work),
+      settings,
+      delivererFor: ({ page }) => deliverer(page, now),
+      log,
+      now,
+      chance: Math.random,
+    });
+    ingest.watch(() => this.alerts.stored());
+    this.alerts.listen((written) => {
+      for (const alert of streamed(written)) live.alert(alert);
+      this.#notifier.wake();
+    });
+  }
+
+  /** The addresses for firewalls, by the settings of this moment. */
+  blocklist: BlocklistOf = async (withPrivate) => {
+    const { store, now } = this.#options;
+    const { settings } = this.alerts;
+    const incidents = await store.openIncidents(settings.blocklistRules);
+    return blocked(incidents, { settings, withPrivate, nowMs: now() });
+  };
+
+  /** How each channel fares. */
+  channels: ChannelsOf = () => this.#notifier.status();
+
+  /** Goes on under what `read` gives; with a mistake in it, under what there was, and the log says where it is. */
+  async reload(read: () => AlertSettings): Promise<void> {
+    const { log } = this.#options;
+    try {
+      const settings = read();
+      this.alerts.change(settings);
+      await this.#notifier.use(settings);
+      log.info('Alert rules read again');
+    } catch (error) {
+      if (!(error instanceof RulesError)) throw error;
+      log.error(`Alert rules stay as they were: ${error.message}`);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.alerts.close();
+    await this.#notifier.close();
+  }
+}

@@ -1,0 +1,50 @@
+/** An agent of a few lines, as `nc` would be one. */
+import { connect } from 'node:net';
+import { until } from '../../until.ts';
+
+/** An attempt that it tells of. */
+export interface Attempt {
+  readonly secondsAgo: number;
+  readonly outcome?: 'accepted' | 'failed';
+  readonly method?: string;
+  readonly user?: string;
+  readonly ip?: string;
+  readonly host?: string;
+}
+
+const AGENT = '5f0c1f6e-9d0b-4c57-8a25-0d8f3f6a7c11';
+
+/** Sends these attempts, numbered from `seq`, and resolves when they are acknowledged. */
+export async function sends(port: number, attempts: readonly Attempt[], seq = 1, agent = AGENT): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  let heard = '';
+  socket.on('data', (chunk: Buffer) => {
+    heard += chunk;
+  });
+  const lines = attempts.map(
+    ({ secondsAgo, outcome = 'failed', method = 'password', user = 'root', ip = '203.0.113.5', host }, i) => ({
+      type: 'event',
+      seq: seq + i,
+      at: new Date(Date.now() - secondsAgo * 1_000).toISOString(),
+      outcome,
+      method,
+      user,
+      invalidUser: false,
+      ip,
+      port: 40_000,
+      ...(host ? { host } : {}),
+    }),
+  );
+  socket.write(
+    [{ type: 'hello', version: 1, agent, host: 'box' }, ...lines].map((line) => `${JSON.stringify(line)}\n`).join(''),
+  );
+  await until(
+    () => heard.includes(`"ack","seq":${seq + attempts.length - 1}}`),
+    () => heard,
+  );
+  socket.destroy();
+}
+
+/** So many wrong passwords, a second apart, the last one a second ago. */
+export const wrong = (count: number, given: Partial<Attempt> = {}): Attempt[] =>
+  Array.from({ length: count }, (_, i) => ({ secondsAgo: count - i, ...given }));

@@ -1,5 +1,6 @@
 /** The one door to the store: batches of all sessions go through here, many in one commit, and are told about after it. */
 import type { Logger } from '../service/logger.ts';
+import { DAMAGE_ADVICE } from './store/check.ts';
 import { type AgentBatch, type Appended, type Store, StoreError } from './store/store.ts';
 
 /** The most events one commit takes: enough to make its fsync cheap, few enough that nobody waits long behind it. */
@@ -8,6 +9,8 @@ export const COMMIT_LIMIT_EVENTS = 8_192;
 export const WAITING_LIMIT_EVENTS = 65_536;
 /** What one shape or gap of a ping counts as, in events: some 500 bytes. */
 const TOLD_WEIGHT_EVENTS = 4;
+/** How long a closing server goes on storing what waits. What is left was not acknowledged: agents send it again. */
+const CLOSE_LIMIT_MS = 3_000;
 /** How long to wait before a failed commit is tried again. */
 const RETRY_MS = 1_000;
 
@@ -57,6 +60,7 @@ export class Ingest {
   #onFull: (full: boolean) => void = () => {};
   #running = false;
   #fault: string | null = null;
+  #refused = false;
   #retry: NodeJS.Timeout | null = null;
   #idle: (() => void)[] = [];
   #closed = false;
@@ -114,16 +118,27 @@ export class Ingest {
     });
   }
 
-  /** Waits until nothing is left to store (or the store cannot take it), then refuses what comes. */
+  /** Stores nothing any more, for a reason that does not go away by itself. Agents keep what is not acknowledged. */
+  refuse(fault: string): void {
+    this.#refused = true;
+    if (this.#retry) clearTimeout(this.#retry);
+    if (fault !== this.#fault) this.#log.error(`Nothing is stored: ${fault}`);
+    this.#fault = fault;
+  }
+
+  /** Waits until nothing is left to store (or the store cannot take it, or not in time), then refuses what comes. */
   async close(): Promise<void> {
-    while (this.#queue.length > 0 && this.#fault === null) await new Promise<void>((done) => this.#idle.push(done));
+    const deadlineMs = performance.now() + CLOSE_LIMIT_MS;
+    const late = (): Promise<void> => new Promise((done) => setTimeout(done, deadlineMs - performance.now()).unref());
+    while (this.#queue.length > 0 && this.#fault === null && performance.now() < deadlineMs)
+      await Promise.race([new Promise<void>((done) => this.#idle.push(done)), late()]);
     this.#closed = true;
     if (this.#retry) clearTimeout(this.#retry);
     for (const waiting of this.#queue.splice(0)) waiting.failed(new Error('the server is closing'));
   }
 
   #schedule(): void {
-    if (this.#running || this.#retry) return;
+    if (this.#running || this.#retry || this.#refused || this.#closed) return;
     this.#running = true;
     // After the I/O of this turn, so that what arrived together on many sockets shares one commit.
     setImmediate(() => void this.#commit());
@@ -183,10 +198,11 @@ export class Ingest {
 
   #failed(error: unknown): void {
     this.#stopwatch?.failed();
-    const full = error instanceof StoreError && error.code === 'full';
-    const fault = full
-      ? 'the disk is full: agents keep their events until there is room'
-      : `the store cannot write: ${error instanceof Error ? `${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ''}` : String(error)}`;
+    const fault = faultOf(error);
+    if (error instanceof StoreError && error.code === 'damaged') {
+      this.refuse(fault);
+      return;
+    }
     if (fault !== this.#fault) this.#log.error(`Nothing is stored: ${fault}`);
     this.#fault = fault;
     this.#retry = setTimeout(() => {
@@ -196,8 +212,18 @@ export class Ingest {
   }
 
   #recovered(): void {
-    if (this.#fault === null) return;
+    if (this.#fault === null || this.#refused) return;
     this.#fault = null;
     this.#log.info('Storing again');
   }
+}
+
+/** Why nothing is stored, for people. */
+function faultOf(error: unknown): string {
+  const { cause } = error as { cause?: unknown };
+  const why = cause instanceof Error ? cause.message : error instanceof Error ? error.message : String(error);
+  const code = error instanceof StoreError ? error.code : 'failed';
+  if (code === 'full') return 'the disk is full: agents keep their events until there is room';
+  if (code === 'damaged') return `the store is damaged (${why}): ${DAMAGE_ADVICE}`;
+  return `the store cannot write (${why}): agents keep their events until it can`;
 }

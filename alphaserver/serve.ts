@@ -6,6 +6,7 @@ import type { ServerConfig } from './config.ts';
 import { Ingest } from './ingest.ts';
 import { Listener } from './listener.ts';
 import { figuresOf } from './metrics/figures.ts';
+import { checkWhole, DAMAGE_ADVICE } from './store/check.ts';
 import { openStore } from './store/sqlite.ts';
 import { Tokens } from './tokens.ts';
 import { Live } from './web/live.ts';
@@ -33,6 +34,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   });
   const metrics = new Metrics();
   const ingest = new Ingest({ store, stopwatch: metrics, log, now: Date.now });
+  if (store.unclean) void lookAtAll(config.dataFolder, ingest, log);
   const tokens = new Tokens(config.dataFolder);
   const listener = new Listener({
     listen: config.listen,
@@ -101,6 +103,16 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       await store.close();
     },
   };
+}
+
+/** A store that was not closed in good order is looked at while it is used already: of a large one that takes minutes. */
+async function lookAtAll(folder: string, ingest: Ingest, log: Logger): Promise<void> {
+  try {
+    const fault = await checkWhole(folder);
+    if (fault !== null) ingest.refuse(`the store in ${folder} is damaged (${fault}): ${DAMAGE_ADVICE}`);
+  } catch (error) {
+    log.warn(`The store could not be looked at as a whole: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** The original's words for an address that cannot be had. */

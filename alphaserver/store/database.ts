@@ -2,6 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { checkNewest, DAMAGE_ADVICE, DamagedError } from './check.ts';
+import { RunningMark } from './running-mark.ts';
 import { MIGRATIONS } from './schema.ts';
 import { StoreError } from './store.ts';
 
@@ -12,13 +14,20 @@ export type Statement = ReturnType<Database['prepare']>;
 
 const SQLITE_BUSY = 5;
 const SQLITE_FULL = 13;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
 /** The store's file in its folder; SQLite puts its write-ahead log beside it. */
 export const FILE = 'asgard.db';
 const errcode = (error: unknown): number => (error as { errcode?: number }).errcode ?? 0;
+const isDamage = (error: unknown): boolean => [SQLITE_CORRUPT, SQLITE_NOTADB].includes(errcode(error) & 0xff);
+const hasTables = (db: Database): boolean =>
+  db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'gaps'").get() !== undefined;
 
 /** The connection that writes, with the lock that keeps other processes out. */
 export interface Writer {
   readonly db: Database;
+  /** True when the store was not closed in good order before: it should be looked at as a whole. */
+  readonly unclean: boolean;
   close(): void;
 }
 
@@ -36,11 +45,26 @@ export function openWriter(folder: string): Writer {
   };
   try {
     db.exec('PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
+    const mark = new RunningMark(folder);
+    if (mark.unclean && hasTables(db)) checkNewest(db);
     migrate(db);
-    return { db, close };
+    return {
+      db,
+      unclean: mark.unclean,
+      close: () => {
+        close();
+        mark.clear();
+      },
+    };
   } catch (error) {
     close();
-    throw new Error(`The store in ${folder} cannot be used: ${(error as Error).message}`, { cause: error });
+    const damaged = error instanceof DamagedError || isDamage(error);
+    throw new Error(
+      damaged
+        ? `The store in ${folder} is damaged (${(error as Error).message}): ${DAMAGE_ADVICE}`
+        : `The store in ${folder} cannot be used: ${(error as Error).message}`,
+      { cause: error },
+    );
   }
 }
 
@@ -62,14 +86,11 @@ export function transaction<T>(db: Database, work: () => T): T {
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
     if (errcode(error) === 0) throw error;
-    throw new StoreError(errcode(error) === SQLITE_FULL ? 'full' : 'failed', error);
+    throw new StoreError(isDamage(error) ? 'damaged' : errcode(error) === SQLITE_FULL ? 'full' : 'failed', error);
   }
 }
 
 function migrate(db: Database): void {
-  // A walk over the pages' structure: a torn write of a dying disk is found now and not by a wrong count later.
-  const check = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-  if (check.quick_check !== 'ok') throw new Error(`it is damaged: ${check.quick_check}`);
   const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
   if (version > MIGRATIONS.length)
     throw new Error(`it is of version ${version}, newer than this program knows (${MIGRATIONS.length})`);

@@ -35,6 +35,8 @@ export function openStore(folder: string, options: StoreOptions = {}): SqliteSto
 export class SqliteStore implements Store {
   /** The one connection that writes. */
   readonly db: Database;
+  /** True when the store was not closed in good order before: `checkWhole` should look at it. */
+  readonly unclean: boolean;
   readonly #writer: Writer;
   readonly #registry: Registry;
   readonly #insert: Statement;
@@ -48,6 +50,7 @@ export class SqliteStore implements Store {
   constructor(folder: string, { retentionMs = null, now = Date.now, failed = () => {} }: StoreOptions) {
     this.#writer = openWriter(folder);
     this.db = this.#writer.db;
+    this.unclean = this.#writer.unclean;
     this.#registry = new Registry(this.db);
     this.#insert = this.db.prepare(
       'INSERT INTO events (id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',

@@ -86,9 +86,11 @@ export interface AgentTold {
 
 /** Raised when the disk does not take the data. Nothing of the call is stored; it may be tried again. */
 export class StoreError extends Error {
-  readonly code: 'full' | 'failed';
-  constructor(code: 'full' | 'failed', cause: unknown) {
-    super(code === 'full' ? 'the disk is full' : 'the store cannot write', { cause });
+  readonly code: 'full' | 'failed' | 'damaged';
+  constructor(code: 'full' | 'failed' | 'damaged', cause: unknown) {
+    super(code === 'full' ? 'the disk is full' : `the store ${code === 'damaged' ? 'is damaged' : 'cannot write'}`, {
+      cause,
+    });
     this.code = code;
   }
 }

@@ -1,0 +1,21 @@
+/** The thread that looks at the whole of a store's file. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { tableFault } from './check.ts';
+import { openReader } from './database.ts';
+
+const port = parentPort;
+if (port) {
+  const db = openReader((workerData as { folder: string }).folder);
+  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all() as { name: string }[];
+  let fault: string | null = null;
+  // One by one: a look that held one moment of the file for long would let its log grow meanwhile.
+  for (const { name } of tables) {
+    try {
+      fault ??= tableFault(db, name);
+    } catch (error) {
+      fault = error instanceof Error ? error.message : String(error);
+    }
+  }
+  db.close();
+  port.postMessage(fault);
+}

@@ -15,16 +15,19 @@ const STEP_BYTES = 64 * 1024;
  */
 export function beginning(files: readonly Inspection[], from: 'start' | 'end', nowMs: number): TrackedFile[] {
   const older = files.filter(({ file }) => !file.current).slice(-DONE_FILES_KEPT);
-  const tracked = older.map((inspection) => {
-    const { id, born, path, size, mtimeMs } = inspection.file;
-    const prints = inspection.prints(size) ?? { head: null, before: null };
-    return new TrackedFile({ state: 'done', id, born, path, offset: size, size, mtimeMs, ...prints });
-  });
+  const tracked = older.map(leftOut);
   const log = files.find(({ file }) => file.current);
   if (log === undefined) return tracked;
   const fresh = TrackedFile.unread(log, from === 'start' ? 0 : endOfLines(log));
   fresh.open(log, nowMs);
   return [...tracked, fresh];
+}
+
+/** A file that is not to be read, known so that others are told from it. */
+export function leftOut(inspection: Inspection): TrackedFile {
+  const { id, born, path, size, mtimeMs } = inspection.file;
+  const prints = inspection.prints(size) ?? { head: null, before: null };
+  return new TrackedFile({ state: 'done', id, born, path, offset: size, size, mtimeMs, ...prints });
 }
 
 function endOfLines(log: Inspection): number {

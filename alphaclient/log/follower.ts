@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { beginning } from './beginning.ts';
+import { beginning, leftOut } from './beginning.ts';
 import { Doubts } from './doubts.ts';
 import { factsOf } from './fingerprint.ts';
 import { Folders } from './folders.ts';
@@ -72,15 +72,11 @@ export class Follower {
     const at = this.current?.file.id ?? '';
     if (!this.#folders.changed() && !this.stale && !thorough && at === (stat === undefined ? '' : factsOf(stat).id))
       return;
-    const files = generations(
-      this.#options.path,
-      this.#options.foreign ? [] : this.#tracked.map(({ file }) => file.path),
-    );
-    const listing = this.#list(files);
+    const files = this.#generations();
     const waiting = this.#tracked.some(({ file, reader }) => file.state !== 'done' && reader === null);
-    if (this.stale || waiting || listing !== this.#listing) {
+    if (this.stale || waiting || this.#list(files) !== this.#listing) {
       this.stale = true;
-      await this.#reconcile(files, nowMs);
+      if (!(await this.#reconcile(files, nowMs))) return;
       this.stale = false;
       this.#listing = this.#list(files);
     }
@@ -91,6 +87,8 @@ export class Follower {
   async take(nowMs: number): Promise<Chunk | null> {
     if (this.#rescued.length > 0) return this.#chunk(joined(this.#rescued.splice(0)), nowMs);
     for (const tracked of this.#tracked) {
+      // Nothing seen of it can show that it is not another file's text by now; a look that was not finished cannot either.
+      if (this.stale && tracked.reader?.head.bytes === 0) continue;
       const result = await this.#read(tracked, nowMs);
       if (result === 'changed') {
         this.stale = true;
@@ -112,9 +110,10 @@ export class Follower {
     try {
       for (let reads = 1; tracked.reader !== null; reads += 1) {
         const result = await tracked.reader.read();
-        if (result.kind !== 'lines') return result.kind === 'changed' ? 'changed' : null;
-        tracked.activeMs = nowMs;
+        if (result.kind === 'changed') return 'changed';
         tracked.refresh();
+        if (result.kind === 'end') return null;
+        tracked.activeMs = nowMs;
         if (result.lines.taken > 0) return result.lines;
         if (reads % READS_IN_A_ROW === 0) await setImmediate();
       }
@@ -122,7 +121,7 @@ export class Follower {
     } catch (error) {
       if (tracked.file.state === 'current') throw error;
       this.#gaps.push(damageOf(tracked.file, error));
-      tracked.retire('done');
+      tracked.retire('done', nowMs);
       tracked.close();
       return null;
     }
@@ -133,11 +132,11 @@ export class Follower {
     const { reader, file } = tracked;
     if (reader === null || file.state === 'current') return null;
     if (!tracked.packed) {
-      const last = this.#tracked.at(-1) === tracked && reader.facts().links > 0;
-      if (last || nowMs - tracked.activeMs < QUIET_MS) return null;
+      // Without a new log the writer has not been told yet, even where the old one is deleted.
+      if (this.#tracked.at(-1) === tracked || nowMs - tracked.activeMs < QUIET_MS) return null;
     }
     const lines = reader.end();
-    tracked.retire('done');
+    tracked.retire('done', nowMs);
     tracked.close();
     this.#moved = true;
     return lines.taken > 0 ? lines : null;
@@ -154,16 +153,24 @@ export class Follower {
     return { bytes: lines.bytes, position, writtenMs, gaps, cutLines: lines.cut };
   }
 
-  async #reconcile(files: readonly LogFile[], nowMs: number): Promise<void> {
+  #generations(): LogFile[] {
+    const also = this.#options.foreign ? [] : this.#tracked.map(({ file }) => file.path);
+    return generations(this.#options.path, also);
+  }
+
+  /** False where the files moved on meanwhile: then nothing is decided. */
+  async #reconcile(files: readonly LogFile[], nowMs: number): Promise<boolean> {
     const places = this.#tracked.map(({ file }) => file.offset);
     const inspections = this.#inspections.of(files, places);
     const lineage = await trace(this.#tracked, inspections);
+    // What seems lost or new may be in a copy, or under a name, that came into being after the files were listed.
+    if (this.#list(this.#generations()) !== this.#list(files)) return false;
     if (this.#options.foreign && lineage.holders.size === 0) this.#started = false;
     if (!this.#started) {
       this.#tracked = beginning(inspections, this.#options.from, nowMs);
       this.#started = true;
       this.#moved = true;
-      return;
+      return true;
     }
     const before = this.#shape();
     const fresh = new Map<TrackedFile, Inspection>();
@@ -179,18 +186,20 @@ export class Follower {
       for (const tracked of fresh.keys()) tracked.close();
       throw error;
     }
-    for (const tracked of lineage.lost) this.#giveUp(tracked, lineage.shortCopy);
+    for (const tracked of lineage.lost) this.#giveUp(tracked, lineage.shortCopy !== null);
+    if (lineage.shortCopy !== null) fresh.set(leftOut(lineage.shortCopy), lineage.shortCopy);
     const all = inOrder(this.#tracked, lineage, inspections, fresh);
     // Deleted, and still open.
     for (const tracked of all) {
       const held = lineage.holders.has(tracked) || fresh.has(tracked);
-      if (tracked.file.state === 'current' && !held) tracked.retire('old');
+      if (tracked.file.state === 'current' && !held) tracked.retire('old', nowMs);
     }
     const done = all.filter(({ file }) => file.state === 'done');
     const dropped = new Set(done.slice(0, Math.max(0, done.length - DONE_FILES_KEPT)));
     this.#tracked = all.filter((tracked) => !dropped.has(tracked));
     if (this.#shape() !== before) this.#moved = true;
     this.#doubts.replace(lineage.doubtful, nowMs);
+    return true;
   }
 
   /** Takes note of where a known file is now, and opens it where it is to be read on. */
@@ -198,8 +207,8 @@ export class Follower {
     const { file, reader } = tracked;
     const grown = inspection.file.packing === null && inspection.file.size > file.offset;
     const state = inspection.file.current ? 'current' : file.state === 'done' && !grown ? 'done' : 'old';
-    const elsewhere = reader?.changed() === true;
-    tracked.settle(inspection, state);
+    const elsewhere = tracked.isElsewhere(inspection.file);
+    tracked.settle(inspection, state, nowMs);
     if (elsewhere || (reader === null && state !== 'done')) this.#open(tracked, inspection, nowMs);
   }
 

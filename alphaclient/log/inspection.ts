@@ -62,15 +62,7 @@ export class Inspection {
       if (all === null || place === undefined) return false;
       return isRemembered(head, all.head.subarray(0, head.bytes)) && isRemembered(before, lastOf(place, before.bytes));
     }
-    if (this.file.size < known.offset) return false;
-    const whole = this.#read((fd) => {
-      const offset = known.offset;
-      return (
-        isRemembered(head, bytesAt(fd, 0, head.bytes)) &&
-        isRemembered(before, bytesAt(fd, offset - before.bytes, offset))
-      );
-    });
-    return whole ?? false;
+    return this.#read((fd) => standsIn(fd, known)) ?? false;
   }
 
   /** Whether its first bytes, as many as both have, are those of `known`: it may be a copy made before `known` grew on. */
@@ -132,10 +124,14 @@ export class Inspection {
     return ends === null || distinctLines(ends) <= 2;
   }
 
-  /** Opens the file for reading; throws where that cannot be done, and where the path has another file by now. */
-  open(): number {
+  /**
+   * Opens the file for reading, to read `known` on in it; throws where that cannot be done, and where the path has another
+   * file by now or the file another text.
+   */
+  open(known: KnownFile | null = null): number {
     const fd = openSync(this.file.path, 'r');
-    if (factsOf(fstatSync(fd, { bigint: true })).id === this.file.id) return fd;
+    const same = factsOf(fstatSync(fd, { bigint: true })).id === this.file.id;
+    if (same && (known === null || this.file.packing !== null || standsIn(fd, known))) return fd;
     closeSync(fd);
     throw Object.assign(new Error(`${this.file.path} was replaced while it was looked at`), { code: REPLACED });
   }
@@ -197,6 +193,15 @@ export class Inspection {
     }
     return total > 0 || whole ? { total, whole, head, before } : null;
   }
+}
+
+/** Whether what is remembered of `known` stands in an open file, which is not packed. */
+function standsIn(fd: number, { head, before, offset }: KnownFile): boolean {
+  if (fstatSync(fd).size < offset) return false;
+  return (
+    (head === null || isRemembered(head, bytesAt(fd, 0, head.bytes))) &&
+    (before === null || isRemembered(before, bytesAt(fd, offset - before.bytes, offset)))
+  );
 }
 
 /** How many different whole lines there are in these stretches. */

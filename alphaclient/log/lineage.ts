@@ -4,6 +4,7 @@ import { sameInode } from './fingerprint.ts';
 import type { Inspection } from './inspection.ts';
 import type { KnownFile } from './position.ts';
 import type { Reader } from './reader.ts';
+import { isPacked } from './rotation.ts';
 
 /** A known file, and the reader that has it open, if one has. */
 export interface Known {
@@ -19,14 +20,17 @@ export interface Lineage<K extends Known> {
   readonly fresh: readonly Inspection[];
   /** Known files whose text stands nowhere any more. */
   readonly lost: readonly K[];
-  /** Of what is lost of the current file, a copy stands there that holds nothing unread: only what came after it is lost. */
-  readonly shortCopy: boolean;
+  /** Of what is lost of the current file, a copy that holds nothing unread: only what came after it is lost. */
+  readonly shortCopy: Inspection | null;
   /** Files taken for copies of what is read elsewhere, although their text says too little to be sure. */
   readonly doubtful: readonly Inspection[];
 }
 
 /** A file last written this much before the last position was taken holds nothing newer; the clock may have been set meanwhile. */
 const OLDER_MS = 2000;
+
+/** So little text, less than a line of sshd, stands in many a file. */
+const FEW_BYTES = 48;
 
 /**
  * Finds the known files (oldest first) among those on the disk (oldest first). Evidence, strongest first: the same inode with
@@ -48,29 +52,35 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
     const file = files.find((f) => sameInode(f.file, k.file) && !taken.has(f));
     if (file !== undefined && !rewritten.has(k) && (await isStill(k, file))) assign(k, file);
   }
-  const done = known.filter((k) => k.file.state === 'done');
-  const open = known.filter((k) => k.file.state !== 'done');
+  const current = known.findLast((k) => k.file.state === 'current');
+  const older = known.filter((k) => k !== current);
+  const same = current && holders.get(current);
   const byText = async (k: K): Promise<void> => {
     if (holders.has(k)) return;
+    const open = k.reader !== null && !rewritten.has(k) ? k.reader.beginning() : null;
+    // Of an empty file nothing can be anywhere; only the log may have been written since it was seen last.
+    if (open?.length === 0 || (open === null && k !== current && k.file.size === 0)) return;
+    // What was rotated away is packed or deleted, and copied is only a log that is there still, emptied: else a plain file of
+    // another inode must show more of it than a few bytes.
+    const emptied = rewritten.has(k) || (k === current && files.some(({ file }) => sameInode(file, k.file)));
+    const packedOnly = !emptied && open === null && evidenceBytes(k.file) < FEW_BYTES;
     for (const file of between(known, files, holders, k)) {
+      if (packedOnly && file.file.packing === null) continue;
       if (taken.has(file) || !(await file.holds(k.file))) continue;
-      // Of a file that was read to its end, the packed copy has that length, and of an open one what the descriptor shows.
-      const size =
-        k.file.state === 'done' ? k.file.offset : k.reader !== null && !rewritten.has(k) ? k.reader.facts().size : null;
-      if (size === null || (await file.total()) === size) return assign(k, file);
+      if (open !== null && !(await file.head()).equals(open)) continue;
+      if (hasLengthOf(k, rewritten.has(k), await file.total())) return assign(k, file);
     }
   };
-  for (const k of done) await byText(k);
+  // What much is known of finds its place first: a few bytes are in many a file.
+  for (const k of [...known].sort((a, b) => evidenceBytes(b.file) - evidenceBytes(a.file))) await byText(k);
 
   // Copied, truncated, and grown past the position with the very same text: only the copy, which was not there before, tells.
   const doubtful: Inspection[] = [];
-  const current = known.findLast((k) => k.file.state === 'current');
-  const holder = current && holders.get(current);
-  if (current !== undefined && holder !== undefined) {
-    const oldest = lastIndex(done, files, holders) + 1;
-    for (const file of files.slice(oldest, files.indexOf(holder))) {
-      if (taken.has(file) || !(await file.holds(current.file))) continue;
-      if (await file.isBeginningOf(holder)) {
+  const unread = current !== undefined && evidenceBytes(current.file) === 0;
+  if (current !== undefined && same !== undefined && !unread) {
+    for (const file of files.slice(lastIndex(older, files, holders) + 1, files.indexOf(same))) {
+      if (taken.has(file) || (await file.total()) === 0 || !(await file.holds(current.file))) continue;
+      if (await file.isBeginningOf(same)) {
         if (await file.saysLittle()) doubtful.push(file);
         continue;
       }
@@ -78,22 +88,23 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
       break;
     }
   }
-  for (const k of open) await byText(k);
 
   const lost = known.filter((k) => !holders.has(k) && (k.reader === null || rewritten.has(k)));
-  const floor = current !== undefined && holders.has(current) ? [current] : known;
+  // Of a log that nothing was read of, all that is not older than what is known may be a generation that was never seen.
+  const floor = unread ? older : current !== undefined && holders.has(current) ? [current] : known;
   const newer = files.slice(lastIndex(floor, files, holders) + 1).filter((file) => !taken.has(file));
   const fresh: Inspection[] = [];
-  let shortCopy = false;
+  let shortCopy: Inspection | null = null;
   const path = files.find((file) => file.file.current);
+  const original = path !== undefined && taken.has(path) && !unread ? undefined : path;
   for (const [index, file] of newer.entries()) {
     if (file !== path) {
       if (holders.size === 0 && current !== undefined && file.file.mtimeMs < current.file.mtimeMs - OLDER_MS) continue;
       if (index === 0 && current !== undefined && lost.includes(current) && (await isShortCopy(current, file))) {
-        shortCopy = true;
+        shortCopy = file;
         continue;
       }
-      if (path !== undefined && !taken.has(path) && (await isCopyInTheMaking(file, path))) {
+      if (original !== undefined && (await isCopyInTheMaking(file, original))) {
         if (await file.saysLittle()) doubtful.push(file);
         continue;
       }
@@ -121,6 +132,21 @@ export function inOrder<K extends Known>(
   }
   for (const [k, file] of fresh) places.push({ k, at: files.indexOf(file) });
   return places.sort((a, b) => a.at - b.at).map(({ k }) => k);
+}
+
+/** Whether a copy with so many bytes of log can be one of all that there was of a known file. */
+function hasLengthOf(k: Known, rewritten: boolean, total: number | null): boolean {
+  // Read to its end: it ends there. Open: what the descriptor shows is all.
+  if (k.file.state === 'done') return total === k.file.offset;
+  if (k.reader !== null && !rewritten) return total === k.reader.facts().size;
+  // A copy of the log may have been made before the last of it was written, if it shows that it is one.
+  if (k.file.state === 'current' && evidenceBytes(k.file) >= FEW_BYTES) return true;
+  // It could grow, but not shrink (of a packed one, `size` is what it took on the disk).
+  return isPacked(k.file.path) || total === null || total >= k.file.size;
+}
+
+function evidenceBytes({ head, before }: KnownFile): number {
+  return (head?.bytes ?? 0) + (before?.bytes ?? 0);
 }
 
 /** Whether the file with the inode of `k` still has its text. One that may not be read just now is believed. */
@@ -165,7 +191,7 @@ async function isCopyInTheMaking(file: Inspection, path: Inspection): Promise<bo
   const [born, pathBorn] = [file.file.born, path.file.born];
   // What was renamed away is older than the log that took its place.
   if (born !== null && pathBorn !== null && BigInt(born) < BigInt(pathBorn)) return false;
-  return file.file.size > 0 && (await file.isBeginningOf(path));
+  return (await file.total()) !== 0 && (await file.isBeginningOf(path));
 }
 
 function indexIn(files: readonly Inspection[], file: Inspection | undefined): number {

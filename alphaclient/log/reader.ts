@@ -2,16 +2,20 @@
 
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { bytesAt, FINGERPRINT_BYTES, type FileFacts, type Fingerprint, factsOf, fingerprintOf } from './fingerprint.ts';
-import { LineBuffer, type Lines } from './lines.ts';
+import { bytesAt, FINGERPRINT_BYTES, type FileFacts, type Fingerprint, factsOf } from './fingerprint.ts';
+import type { Lines } from './lines.ts';
 import type { Packing } from './rotation.ts';
+import { Trail } from './trail.ts';
 import { unpacked } from './unpack.ts';
 
 /** One read: large enough that the system calls do not count, and with a half line before it below a chunk's 1 MiB. */
 const READ_BYTES = 512 * 1024;
 
 /** What a read found. `changed`: the file was cut, or what was read before stands there no more. */
-export type ReadResult = { readonly kind: 'lines'; readonly lines: Lines } | { readonly kind: 'end' | 'changed' };
+export type ReadResult =
+  | { readonly kind: 'lines'; readonly lines: Lines }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'changed' };
 
 /** A file of the log that is open. */
 export interface Reader {
@@ -21,8 +25,10 @@ export interface Reader {
   readonly halfBytes: number;
   readonly head: Fingerprint;
   readonly before: Fingerprint;
-  /** Its first bytes, as far as read. */
+  /** Its first bytes, as far as seen. */
   readonly headBytes: Buffer;
+  /** The first bytes of what is in it now, at most `FINGERPRINT_BYTES`; packed: as far as read. */
+  beginning(): Buffer;
   /** The facts as of now. */
   facts(): FileFacts;
   /** Whether the file is not what was read any more. */
@@ -34,67 +40,6 @@ export interface Reader {
   close(): void;
 }
 
-/** What both kinds of reader remember of what they read. */
-class Trail {
-  readonly lines = new LineBuffer();
-  offset: number;
-  /** Up to where bytes were taken in: `offset`, and the half line. */
-  scanned: number;
-  headBytes: Buffer;
-  /** The last bytes before `scanned`, and before `offset`. */
-  recent: Buffer;
-  #before: Buffer;
-  #head = fingerprintOf(Buffer.alloc(0));
-
-  constructor(offset: number, headBytes: Buffer, before: Buffer) {
-    this.offset = offset;
-    this.scanned = offset;
-    this.headBytes = headBytes;
-    this.recent = before;
-    this.#before = before;
-  }
-
-  get head(): Fingerprint {
-    if (this.#head.bytes !== this.headBytes.length) this.#head = fingerprintOf(this.headBytes);
-    return this.#head;
-  }
-
-  get before(): Fingerprint {
-    return fingerprintOf(this.#before);
-  }
-
-  /** Takes in bytes that were handed out before. */
-  pass(bytes: Buffer): void {
-    this.#see(bytes);
-    this.offset = this.scanned;
-    this.#before = this.recent;
-  }
-
-  add(bytes: Buffer): Lines {
-    const recent = this.recent;
-    this.#see(bytes);
-    const lines = this.lines.add(bytes);
-    if (lines.taken > 0) this.#before = lastOf(recent, bytes.subarray(0, bytes.length - this.lines.halfBytes));
-    this.offset += lines.taken;
-    return lines;
-  }
-
-  end(): Lines {
-    const lines = this.lines.end();
-    this.offset += lines.taken;
-    this.#before = this.recent;
-    return lines;
-  }
-
-  #see(bytes: Buffer): void {
-    if (this.headBytes.length < FINGERPRINT_BYTES && this.headBytes.length === this.scanned) {
-      this.headBytes = Buffer.concat([this.headBytes, bytes]).subarray(0, FINGERPRINT_BYTES);
-    }
-    this.recent = lastOf(this.recent, bytes);
-    this.scanned += bytes.length;
-  }
-}
-
 /** Reads a file that is not packed, and goes on reading as it grows. */
 export class FileReader implements Reader {
   readonly #fd: number;
@@ -104,7 +49,8 @@ export class FileReader implements Reader {
   constructor(fd: number, offset: number) {
     this.#fd = fd;
     try {
-      const head = bytesAt(fd, 0, Math.min(FINGERPRINT_BYTES, offset));
+      // Also what is not read yet: it shows whether that stands there still.
+      const head = bytesAt(fd, 0, FINGERPRINT_BYTES);
       this.#trail = new Trail(offset, head, bytesAt(fd, Math.max(0, offset - FINGERPRINT_BYTES), offset));
     } catch (error) {
       closeSync(fd);
@@ -132,25 +78,33 @@ export class FileReader implements Reader {
     return this.#trail.headBytes;
   }
 
+  beginning(): Buffer {
+    return bytesAt(this.#fd, 0, FINGERPRINT_BYTES);
+  }
+
   facts(): FileFacts {
     return factsOf(fstatSync(this.#fd, { bigint: true }));
   }
 
   changed(): boolean {
-    const { recent, scanned } = this.#trail;
+    const { headBytes, recent, scanned } = this.#trail;
+    if (this.facts().size < scanned || !bytesAt(this.#fd, 0, headBytes.length).equals(headBytes)) return true;
     return !bytesAt(this.#fd, scanned - recent.length, scanned).equals(recent);
   }
 
   read(): ReadResult {
-    const { recent, scanned } = this.#trail;
+    const { headBytes, recent, scanned } = this.#trail;
     const size = Number(fstatSync(this.#fd, { bigint: true }).size);
     if (size < scanned) return { kind: 'changed' };
     // One read gives the bytes that must still stand there and the new ones behind them: nothing comes between the two.
     const want = Buffer.allocUnsafeSlow(recent.length + Math.min(READ_BYTES, size - scanned));
     const got = readSync(this.#fd, want, 0, want.length, scanned - recent.length);
     if (got < recent.length || !want.subarray(0, recent.length).equals(recent)) return { kind: 'changed' };
-    if (got === recent.length) return { kind: 'end' };
-    return { kind: 'lines', lines: this.#trail.add(want.subarray(recent.length, got)) };
+    const bytes = want.subarray(recent.length, got);
+    const seen = headBytes.subarray(scanned);
+    if (!bytes.subarray(0, seen.length).equals(seen)) return { kind: 'changed' };
+    if (bytes.length === 0) return { kind: 'end' };
+    return { kind: 'lines', lines: this.#trail.add(bytes) };
   }
 
   end(): Lines {
@@ -203,6 +157,10 @@ export class PackedReader implements Reader {
     return this.#trail.headBytes;
   }
 
+  beginning(): Buffer {
+    return this.#trail.headBytes;
+  }
+
   facts(): FileFacts {
     return this.#facts;
   }
@@ -230,10 +188,4 @@ export class PackedReader implements Reader {
     this.#stream.destroy();
     closeSync(this.#fd);
   }
-}
-
-/** The last bytes of `a` followed by `b`, as many as are remembered; a copy, so that nothing larger is held by it. */
-function lastOf(a: Buffer, b: Buffer): Buffer {
-  if (b.length >= FINGERPRINT_BYTES) return Buffer.from(b.subarray(-FINGERPRINT_BYTES));
-  return Buffer.concat([a.subarray(Math.max(0, a.length + b.length - FINGERPRINT_BYTES)), b]);
 }

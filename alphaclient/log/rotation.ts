@@ -19,7 +19,14 @@ export interface Rotation {
 }
 
 const PACKED = /^(.*)\.(gz|zst|xz|bz2)$/;
+/** `202611`, a month, is the shortest date in a name: a log is not kept for 100,000 rotations. */
+const DATE_DIGITS = 6;
 const SUFFIX = /^[-._](\d[\d._T:-]{0,40})$/;
+
+/** Whether a name says that what is in the file is packed. */
+export function isPacked(name: string): boolean {
+  return PACKED.test(name);
+}
 
 /**
  * What rotation made `name` out of the log `base`, or null where it has nothing to do with it. logrotate's numbers and its
@@ -39,9 +46,22 @@ export function rotationOf(base: string, name: string): Rotation | null {
   }
   const matched = SUFFIX.exec(suffix)?.[1];
   if (matched === undefined) return null;
-  // Six digits and more are a date (`202611`); a log is not kept for 100,000 rotations.
-  if (/^\d{1,5}$/.test(matched)) return { number: Number(matched), date: '', packing, unpackedName };
+  if (/^\d+$/.test(matched) && matched.length < DATE_DIGITS)
+    return { number: Number(matched), date: '', packing, unpackedName };
   return { number: null, date: matched.replace(/\D/g, ''), packing, unpackedName };
+}
+
+/**
+ * What `name` is to `base`, the file that a symbolic link at the log's path points to: another day's where the two differ in
+ * nothing but the digits of a date (six and more, so that `web1.log` and `web2.log` are two logs), else null.
+ */
+export function anotherDayOf(base: string, name: string): Rotation | null {
+  const packed = PACKED.exec(name);
+  const unpackedName = packed?.[1] ?? name;
+  const date = unpackedName.replace(/\D/g, '');
+  if (date.length < DATE_DIGITS || name === base) return null;
+  if (unpackedName.replace(/\d/g, '0') !== base.replace(/\d/g, '0')) return null;
+  return { number: null, date, packing: (packed?.[2] as Packing | undefined) ?? null, unpackedName };
 }
 
 /** A file of the log as it is on the disk now. */
@@ -86,7 +106,7 @@ export function generations(path: string, also: readonly string[]): LogFile[] {
     const base = basename(place);
     const rotations = new Map<string, Rotation>();
     for (const name of namesIn(dirname(place))) {
-      const rotation = rotationOf(base, name);
+      const rotation = rotationOf(base, name) ?? (place === path ? null : anotherDayOf(base, name));
       if (rotation !== null) rotations.set(name, rotation);
     }
     for (const [name, rotation] of rotations) {
@@ -94,7 +114,7 @@ export function generations(path: string, also: readonly string[]): LogFile[] {
       take(join(dirname(place), name), rotation);
     }
   }
-  for (const place of also) if (PACKED.exec(place) === null) take(place, null);
+  for (const place of also) if (!isPacked(place)) take(place, null);
   return [...found.values()].sort((a, b) => byAge(a, b)).map(({ file }) => file);
 }
 

@@ -5,7 +5,7 @@ import type { Inspection } from './inspection.ts';
 import type { Known } from './lineage.ts';
 import type { KnownFile } from './position.ts';
 import { FileReader, PackedReader, type Reader } from './reader.ts';
-import type { Packing } from './rotation.ts';
+import type { LogFile, Packing } from './rotation.ts';
 
 /** Says nothing: the file was not read yet. */
 const NONE = fingerprintOf(Buffer.alloc(0));
@@ -15,7 +15,7 @@ export class TrackedFile implements Known {
   #file: KnownFile;
   #reader: Reader | null = null;
   #packing: Packing | null = null;
-  /** When something was last read from it, Unix milliseconds. */
+  /** When something was last read from it, or it was rotated away, Unix milliseconds. */
   activeMs = 0;
 
   constructor(file: KnownFile) {
@@ -44,12 +44,23 @@ export class TrackedFile implements Known {
     return this.#packing !== null;
   }
 
+  /**
+   * Whether what is open of it is not to be read on, because its text stands in `file` now. A deleted one that was packed is
+   * read on as it is.
+   */
+  isElsewhere(file: LogFile): boolean {
+    const reader = this.#reader;
+    if (reader === null) return false;
+    const { id, links } = reader.facts();
+    return reader.changed() || (id !== file.id && (links > 0 || file.packing === null));
+  }
+
   /** Takes note of the file that it is in now, and of what it is to the log. */
-  settle(inspection: Inspection, state: KnownFile['state']): void {
+  settle(inspection: Inspection, state: KnownFile['state'], nowMs: number): void {
     const { id, born, path, size, mtimeMs } = inspection.file;
+    this.retire(state, nowMs);
     this.#file = {
       ...this.file,
-      state,
       id,
       born: born ?? (id === this.#file.id ? this.#file.born : null),
       path,
@@ -58,8 +69,9 @@ export class TrackedFile implements Known {
     };
   }
 
-  /** Takes note that it is no longer at the log's path. */
-  retire(state: 'old' | 'done'): void {
+  /** Takes note of what it is to the log. Its writer has time from when it is no longer at the log's path. */
+  retire(state: KnownFile['state'], nowMs: number): void {
+    if (this.#file.state === 'current' && state !== 'current') this.activeMs = nowMs;
     this.#file = { ...this.file, state };
   }
 
@@ -79,11 +91,13 @@ export class TrackedFile implements Known {
   /** Opens it, to be read on from its offset. Throws what opening throws; it is as before then. */
   open(inspection: Inspection, nowMs: number): void {
     const packing = inspection.file.packing;
-    const fd = inspection.open();
+    const fd = inspection.open(this.file);
     this.close();
     this.#reader =
       packing === null ? new FileReader(fd, this.#file.offset) : new PackedReader(fd, packing, this.#file.offset);
     this.#packing = packing;
+    // It may have been emptied since it was listed: its size then would be missed as unread.
+    if (packing === null) this.refresh();
     // A clock that was set back makes times of the future, which would never be long ago.
     this.activeMs = Math.min(nowMs, inspection.file.current ? nowMs : inspection.file.mtimeMs);
   }

@@ -1,11 +1,14 @@
 /** What is in a compressed log. */
 
 import { spawn } from 'node:child_process';
-import { createReadStream } from 'node:fs';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { bytesAt } from './fingerprint.ts';
 import type { Packing } from './rotation.ts';
+
+/** One read of the packed file. */
+const READ_BYTES = 256 * 1024;
 
 /** Programs that unpack what Node does not; they read standard input and write standard output. */
 const PROGRAMS: Partial<Record<Packing, string>> = { xz: 'xz', bz2: 'bzip2' };
@@ -16,12 +19,21 @@ const PROGRAMS: Partial<Record<Packing, string>> = { xz: 'xz', bz2: 'bzip2' };
  * error; what was unpacked before it has been given by then.
  */
 export function unpacked(fd: number, packing: Packing): Readable {
-  const source = createReadStream('', { fd, start: 0, autoClose: false, highWaterMark: 256 * 1024 });
-  const out = new PassThrough({ highWaterMark: 256 * 1024 });
+  const source = Readable.from(stretches(fd), { objectMode: false });
+  const out = new PassThrough({ highWaterMark: READ_BYTES });
   const program = PROGRAMS[packing];
   const run = program === undefined ? throughNode(source, packing, out) : throughProgram(source, program, out);
   run.catch((error: unknown) => out.destroy(error instanceof Error ? error : new Error(String(error))));
   return out;
+}
+
+/** Read here and not by a file stream, which closes the descriptor when it is destroyed, be it told not to: by then another's. */
+function* stretches(fd: number): Generator<Buffer> {
+  for (let at = 0; ; at += READ_BYTES) {
+    const bytes = bytesAt(fd, at, at + READ_BYTES);
+    if (bytes.length > 0) yield bytes;
+    if (bytes.length < READ_BYTES) return;
+  }
 }
 
 async function throughNode(source: Readable, packing: Packing, out: PassThrough): Promise<void> {

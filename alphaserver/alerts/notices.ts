@@ -16,6 +16,8 @@ export interface Notice {
 
 /** The most notices that wait for one channel: past it the oldest are only counted. */
 export const NOTICES_LIMIT = 10_000;
+/** The bound is looked at once in so many notices: counting those that wait costs more than adding one. */
+export const CHECK_EVERY = 100;
 
 interface Row {
   readonly n: number;
@@ -28,6 +30,7 @@ interface Row {
 /** All calls belong inside a transaction of the caller: a notice is written with its incident, and leaves with its message. */
 export class Notices {
   readonly #marks: Marks;
+  #unchecked = 0;
   readonly #add: Statement;
   readonly #count: Statement;
   readonly #channels: Statement;
@@ -58,6 +61,13 @@ export class Notices {
   /** Notes that a channel is to be told. */
   add(channel: string, incident: Incident, kind: NoticeKind, nowMs: number): void {
     this.#add.run(channel, incident.id, kind, incident.severity, nowMs, JSON.stringify(incident));
+    this.#unchecked += 1;
+    if (this.#unchecked < CHECK_EVERY) return;
+    this.#unchecked = 0;
+    for (const one of this.channels()) this.#bound(one);
+  }
+
+  #bound(channel: string): void {
     const over = this.waiting(channel) - NOTICES_LIMIT;
     if (over <= 0) return;
     this.#dropOldest.run(channel, over);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import test from 'node:test';
-import { NOTICES_LIMIT, Notices } from '../../../alphaserver/alerts/notices.ts';
+import { CHECK_EVERY, NOTICES_LIMIT, Notices } from '../../../alphaserver/alerts/notices.ts';
 import { makeTables } from '../../../alphaserver/alerts/tables.ts';
 import { incident } from './incidents.ts';
 
@@ -31,11 +31,11 @@ test('a channel gets what waits for it, the gravest and then the oldest first, o
 
 test('past the bound the oldest are only counted, until a message has told how many', () => {
   const queue = notices();
-  for (let i = 1; i <= NOTICES_LIMIT + 3; i += 1) queue.add('chat', incident({ id: `i${i}` }), 'opened', i);
+  for (let i = 1; i <= NOTICES_LIMIT + CHECK_EVERY; i += 1) queue.add('chat', incident({ id: `i${i}` }), 'opened', i);
   assert.equal(queue.waiting('chat'), NOTICES_LIMIT);
-  assert.equal(queue.dropped('chat'), 3);
+  assert.equal(queue.dropped('chat'), CHECK_EVERY);
   const [oldest] = queue.gravest('chat', ['warning'], 1);
-  assert.equal(oldest?.incident.id, 'i4');
+  assert.equal(oldest?.incident.id, `i${CHECK_EVERY + 1}`);
   queue.settle('chat', ['warning']);
   assert.equal(queue.dropped('chat'), 0);
 });

@@ -3,7 +3,7 @@
 import { peerFrom } from './address.ts';
 import { Fact, type Rule } from './fact.ts';
 import { identity, identityThenText, userFrom } from './identity.ts';
-import { lastWords } from './probe.ts';
+import { from, lastWords } from './probe.ts';
 
 function ended(text: string, from: number, reason: string, cut: boolean): Fact | null {
   // What is left of address and port may be half of them: the pid alone says whose end this is.
@@ -24,7 +24,10 @@ function connectionFrom(text: string): Fact | null {
     return fact;
   }
   const peer = peerFrom(text, 16);
-  if (peer === null || (peer.end !== text.length && !text.startsWith(' on ', peer.end))) return null;
+  if (peer === null) return null;
+  const options = text.startsWith(' with IP opts: ', peer.end);
+  if (peer.end !== text.length && !options && !text.startsWith(' on ', peer.end)) return null;
+  if (options) return from(peer, 'IP options');
   const fact = new Fact('opened');
   fact.ip = peer.ip;
   fact.name = peer.name;
@@ -165,6 +168,15 @@ export const ENDS: readonly Rule[] = [
     begins: 'maximum authentication attempts exceeded fo',
     read: (text, _, cut) => (cut ? null : tooMany(text)),
     cut: () => exceeded(new Fact('evidence')),
+  },
+  {
+    name: 'fatal-error',
+    message: 'fatal: TEXT [preauth]',
+    versions: 'all; not with `sshd -E`, which leaves `fatal: ` out',
+    meaning: 'end, told by the pid alone; a probe unless an attempt was seen',
+    example: 'fatal: no hostkey alg [preauth]',
+    begins: 'fatal: ',
+    read: (text) => lastWords(text)(),
   },
   {
     name: 'session-read-error',

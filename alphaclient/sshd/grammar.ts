@@ -7,6 +7,7 @@ import { ACCOUNTS } from './accounts.ts';
 import { DECISIONS } from './decisions.ts';
 import { ENDS } from './ends.ts';
 import type { Fact, Rule, Skim } from './fact.ts';
+import { KEYS } from './keys.ts';
 import { latin1 } from './latin1.ts';
 import { NEGOTIATION } from './negotiation.ts';
 import { NOISE } from './noise.ts';
@@ -18,6 +19,7 @@ import { SCANNERS } from './scanners.ts';
 export const RULES: readonly Rule[] = [
   ...DECISIONS,
   ...ACCOUNTS,
+  ...KEYS,
   ...ENDS,
   ...SCANNERS,
   ...NEGOTIATION,
@@ -25,6 +27,9 @@ export const RULES: readonly Rule[] = [
   ...PAM,
   ...NOISE,
 ];
+
+/** Whatever it says, a fatal error of the unprivileged process is the end of its connection. */
+const FATAL_ERROR = RULES.find((rule) => rule.name === 'fatal-error');
 
 interface Candidate {
   readonly rule: Rule;
@@ -54,6 +59,7 @@ for (const rule of RULES) {
 }
 
 const PREAUTH = ' [preauth]';
+const SLASH = 47;
 const ERROR = 0x6572726f; // erro(r: )
 const FATAL = 0x66617461; // fata(l: )
 
@@ -108,14 +114,17 @@ export function readMessage(bytes: Buffer, from: number, to: number, into: Readi
   let at = afterLevel(bytes, from, end);
   if (start(bytes, at) === FSSH && bytes[at + 4] === 95) at += 5;
   if (end - at < 4) return;
+  const isFatal = start(bytes, from) === FATAL && isPreauth(bytes, at, end);
   let text = '';
   let preauth = false;
-  const candidates = BY_START.get(start(bytes, at));
+  // A file's name says nothing of the message behind it.
+  const candidates = bytes[at] === SLASH ? undefined : BY_START.get(start(bytes, at));
   if (candidates !== undefined) {
     for (const { rule, bytes: begins } of candidates) {
       if (!matches(bytes, at, end, begins)) continue;
       if (rule.read === undefined) {
         into.rule = rule;
+        if (isFatal) fatal(latin1(bytes, at, end - PREAUTH.length), into);
         return;
       }
       if (text === '') {
@@ -133,14 +142,22 @@ export function readMessage(bytes: Buffer, from: number, to: number, into: Readi
         if (preauth) fact.preauth = true;
         into.rule = rule;
         into.fact = fact;
+        if (isFatal && fact.says === 'opened') fatal(text, into);
         return;
       }
     }
   }
   rare(text !== '' ? text : latin1(bytes, at, end), into);
+  if (into.fact === null && isFatal) fatal(latin1(bytes, at, end - PREAUTH.length), into);
 }
 
-const KEY_LINE = / Authentication tried for .{0,200} with correct key but not from a permitted host/;
+function fatal(text: string, into: Reading): void {
+  into.rule = FATAL_ERROR ?? null;
+  into.fact = FATAL_ERROR?.read?.(text, true, false) ?? null;
+  if (into.fact !== null) into.fact.preauth = true;
+}
+
+const KEY_LINE = / Authentication tried for .{0,200} with (?:correct key|valid certificate) but not from a permitted /;
 
 /** Messages that do not begin with words of their own. */
 function rare(text: string, into: Reading): void {
@@ -155,7 +172,11 @@ function rare(text: string, into: Reading): void {
   } else if (text.startsWith('/')) {
     // FILE:LINE or FILE line N: remarks on a configuration or key file.
     const space = text.indexOf(' ');
-    if (/^\/[^ ]{1,400}(?::\d+:| line \d+:)/.test(text) || text.startsWith(' line ', space))
+    if (
+      /^\/[^ ]{1,400}(?::\d+:| line \d+:)/.test(text) ||
+      text.startsWith(' line ', space) ||
+      text.startsWith('/etc/ssh/')
+    )
       into.rule = RULES.find((rule) => rule.name === 'noise:etc-ssh') ?? null;
   }
 }

@@ -3,7 +3,7 @@
 import { addressOf, portOf } from './address.ts';
 import { Fact, type Rule } from './fact.ts';
 import { identityThenText } from './identity.ts';
-import { AT, LAST, lastWords, NEXT, PROBE, remark, row, then } from './probe.ts';
+import { AT, from, LAST, lastWords, NEXT, NOBODY, PROBE, remark, row, then } from './probe.ts';
 
 const THEIR_OFFER = ' found. Their offer: ';
 
@@ -130,6 +130,17 @@ export const NEGOTIATION: readonly Rule[] = [
       `${name}: Connection from [USER ]ADDR port PORT: REASON[ [preauth]]`,
       `${name}: Connection from ${AT}: Broken pipe [preauth]`,
       packetWrite,
+    ),
+  ),
+  ...['privsep_preauth: preauth child ', 'mm_reap: preauth child '].map((begins) =>
+    row(
+      begins.slice(0, begins.indexOf(':')).replaceAll('_', '-'),
+      begins.startsWith('mm_') ? 'since 9.8' : '5.9 to 9.7',
+      LAST,
+      begins,
+      `${begins}exited with status N; ... terminated by signal N`,
+      `${begins}terminated by signal 31`,
+      () => from(NOBODY, 'the unprivileged process died'),
     ),
   ),
   row(

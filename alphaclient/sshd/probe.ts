@@ -9,7 +9,8 @@ export const NEXT = 'remark; the connection ends with the next line';
 export const LAST = 'end, told by the pid alone; a probe unless an attempt was seen';
 export const AT = '192.0.2.10 port 50022';
 
-const NOBODY = { ip: null, name: null, port: null };
+/** Where the pid alone says whose connection it is. */
+export const NOBODY = { ip: null, name: null, port: null };
 
 /** A rule in one go: these have no more to say. */
 export function row(

@@ -37,7 +37,7 @@ function drop(text: string): Fact | null {
   const ip = addressOf(text.slice(open + 7, close));
   const port = portOf(text, close + 2, space < 0 ? text.length : space);
   if (ip === null || port < 0) return null;
-  const on = text.indexOf(']:', space);
+  const on = text.startsWith(' on [', space) ? text.indexOf(']:', space) : space;
   const why = on < 0 ? -1 : text.indexOf(' ', on);
   return from({ ip, name: null, port }, why < 0 ? 'connection dropped' : `dropped: ${text.slice(why + 1)}`, 'refused');
 }

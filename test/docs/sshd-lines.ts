@@ -6,6 +6,7 @@ import { ACCOUNTS } from '../../alphaclient/sshd/accounts.ts';
 import { DECISIONS } from '../../alphaclient/sshd/decisions.ts';
 import { ENDS } from '../../alphaclient/sshd/ends.ts';
 import type { Rule } from '../../alphaclient/sshd/fact.ts';
+import { KEYS } from '../../alphaclient/sshd/keys.ts';
 import { NEGOTIATION } from '../../alphaclient/sshd/negotiation.ts';
 import { NOISE } from '../../alphaclient/sshd/noise.ts';
 import { PAM } from '../../alphaclient/sshd/pam.ts';
@@ -45,7 +46,10 @@ export function page(): string {
   return [
     INTRODUCTION,
     section('Decisions', 'Told when the line is read.', DECISIONS),
-    section('Accounts and keys', 'What sshd says of who was asked for, and of what it will refuse.', ACCOUNTS),
+    section('Accounts and keys', 'What sshd says of who was asked for, and of what it will refuse.', [
+      ...ACCOUNTS,
+      ...KEYS,
+    ]),
     section('Ends of connections', 'They close what was open; without a decision it becomes a probe.', ENDS),
     section('Scanners and other protocols', 'Connections that never come to a key exchange.', SCANNERS),
     section('Key exchange and packets', 'Connections that break in it.', NEGOTIATION),

@@ -7,8 +7,8 @@ import { verdictOf } from './verdict.js';
 import { addressOf } from './view.js';
 
 /**
- * @import { Amounts, HostView } from './answers.d.ts'
- * @import { Concern, Verdict } from './verdict.js'
+ * @import { Amounts } from './answers.d.ts'
+ * @import { Concern, Grounds, Verdict } from './verdict.js'
  * @import { View } from './view.js'
  */
 
@@ -31,7 +31,7 @@ export class Answer {
 
   /**
    * Says the answer. What has not changed is not touched, so that a screen reader does not say it again.
-   * @param {{ concerns: readonly Concern[], amounts: Amounts, hosts: readonly HostView[] }} part
+   * @param {Grounds} part
    * @param {View} view
    * @param {number} nowMs
    */

@@ -7,15 +7,16 @@ import { concernsOf } from './verdict.js';
 import { isNarrowed, timeParameters, timeSpan } from './view.js';
 
 /**
- * @import { Alert, Amounts, Channel, HostView, Point, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
+ * @import { Alert, Channel, HostView, Point, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
  * @import { Narrowed } from './narrowed.js'
- * @import { Concern } from './verdict.js'
+ * @import { Grounds } from './verdict.js'
  * @import { View } from './view.js'
  *
+ * @typedef {Summary & { others: readonly Alert[], more: boolean }} Incidents `more`: there are others beyond these
  * @typedef {{ shapes: readonly Shape[], gaps: readonly StoredGap[] }} Unseen
  *
  * @typedef {object} Parts
- * @property {(part: { concerns: readonly Concern[], amounts: Amounts, hosts: readonly HostView[] }) => void} answer
+ * @property {(part: Grounds) => void} answer
  * @property {(part: { points: readonly Point[], stepMs: number, fromMs: number, toMs: number }) => void} timeline
  * @property {(part: { hosts: readonly HostView[], counts: readonly TopRow[] }) => void} hosts
  * @property {(rows: readonly TopRow[]) => void} sources
@@ -27,6 +28,8 @@ import { isNarrowed, timeParameters, timeSpan } from './view.js';
 
 /** Rows asked for of each list: enough for the /64s among the sources to come together. */
 const TOP = 500;
+/** Incidents asked for, those that say how the fleet is left out. */
+const INCIDENTS = 200;
 /** About as many bars as a chart shows well. */
 const BARS = 170;
 const MINUTE_MS = 60_000;
@@ -69,19 +72,20 @@ export async function gather(view, parts, signal) {
  * @param {View} view
  * @param {number} untilMs
  * @param {AbortSignal} signal
- * @returns {Promise<Summary & { others: readonly Alert[] }>}
+ * @returns {Promise<Incidents>}
  */
 async function summaryOf(view, untilMs, signal) {
   const time = timeParameters(view);
-  /** @type {[Summary, { alerts: Alert[] }]} */
-  const [whole, { alerts }] = await Promise.all([
+  /** @type {[Summary, { alerts: Alert[], next: string | null }]} */
+  const [whole, { alerts, next }] = await Promise.all([
     ask('/api/summary', time, signal),
-    ask('/api/alerts', { since: time['since'] ?? null, limit: '200' }, signal),
+    ask('/api/alerts', { since: time['since'] ?? null, limit: String(INCIDENTS) }, signal),
   ]);
   const known = new Set(whole.because.map(({ id }) => id));
   return {
     ...whole,
     others: alerts.filter(({ id, openedAt }) => !known.has(id) && Date.parse(openedAt) < untilMs),
+    more: next !== null,
   };
 }
 
@@ -90,7 +94,7 @@ async function summaryOf(view, untilMs, signal) {
  * @param {{ fromMs: number, toMs: number }} span
  * @param {Parts} parts
  * @param {Promise<{ hosts: HostView[] }>} hosts
- * @param {Promise<Summary & { others: readonly Alert[] }>} summary
+ * @param {Promise<Incidents>} summary
  * @param {AbortSignal} signal
  */
 async function allParts(view, span, parts, hosts, summary, signal) {
@@ -99,7 +103,12 @@ async function allParts(view, span, parts, hosts, summary, signal) {
   parts.cut(null);
   await Promise.all([
     Promise.all([summary, hosts]).then(([whole, { hosts: list }]) =>
-      parts.answer({ concerns: concernsOf(whole.because, whole.others), amounts: whole, hosts: list }),
+      parts.answer({
+        concerns: concernsOf(whole.because, whole.others),
+        more: whole.more,
+        amounts: whole,
+        hosts: list,
+      }),
     ),
     timeline(span, null, signal).then((points) => parts.timeline({ ...points, ...span })),
     Promise.all([hosts, ask('/api/top/hosts', { ...time, limit: '1000' }, signal)]).then(
@@ -115,7 +124,7 @@ async function allParts(view, span, parts, hosts, summary, signal) {
  * @param {{ fromMs: number, toMs: number }} span
  * @param {Parts} parts
  * @param {Promise<{ hosts: HostView[] }>} hosts
- * @param {Promise<Summary & { others: readonly Alert[] }>} summary
+ * @param {Promise<Incidents>} summary
  * @param {AbortSignal} signal
  */
 async function narrowedParts(view, span, parts, hosts, summary, signal) {
@@ -130,7 +139,7 @@ async function narrowedParts(view, span, parts, hosts, summary, signal) {
   const { amounts, points, hosts: counts, sources, users, ids, cut } = narrowed;
   const own = (/** @type {readonly Alert[]} */ alerts) => alerts.filter((alert) => isAbout(alert, view, ids));
   const shown = list.filter(({ host }) => host === view.host || counts.some((row) => row.host === host));
-  parts.answer({ concerns: concernsOf(own(whole.because), own(whole.others)), amounts, hosts: list });
+  parts.answer({ concerns: concernsOf(own(whole.because), own(whole.others)), more: whole.more, amounts, hosts: list });
   parts.cut(cut);
   parts.timeline({ points, stepMs, ...exact, ...span });
   parts.hosts({ hosts: shown, counts });
@@ -170,10 +179,9 @@ function stepFor({ fromMs, toMs }) {
  */
 function isAbout({ host, source, user, evidence }, view, ids) {
   if (evidence.some((id) => ids.has(id))) return true;
-  const sources = view.ip === null ? [] : [view.ip, networkOf(view.ip)];
   return (
     (view.host === null || host === view.host) &&
-    (view.ip === null || sources.includes(source)) &&
+    (view.ip === null || (source !== null && [view.ip, networkOf(view.ip)].includes(source))) &&
     (view.user === null || user === view.user)
   );
 }

@@ -9,24 +9,34 @@ import { lasting, moment } from './time.js';
 import { addressOf } from './view.js';
 
 /**
- * @import { AlertWhole } from './answers.d.ts'
+ * @import { AlertWhole, StoredEvent } from './answers.d.ts'
  * @import { View } from './view.js'
+ * @typedef {{ events: readonly StoredEvent[], next: string | null }} Around
  */
 
 /** Shown longer than this, a wave has lasted. */
 const LASTED_FROM_MS = 60_000;
 const NAMED = 12;
+/** How long before a success its story begins: the failures that make it a break-in are up to a day older. */
+const BEFORE_MS = 86_400_000;
+const AROUND = 200;
+
+/** @type {Around} */
+const NOTHING = { events: [], next: null };
 
 /** The page of the incident that the view names. */
 export class IncidentPage {
   /** @type {AlertWhole | null} */
   #alert = null;
+  /** @type {Around} what else happened in its time, and whether there is more */
+  #around = NOTHING;
   /** @type {HTMLElement | null} kept as it is while the page is shown anew, or a name half typed would be lost */
   #form = null;
 
   /** Shows that it is being looked up. */
   begin() {
     this.#alert = null;
+    this.#around = NOTHING;
     this.#form = null;
     fill(byId('incident'), [element('p', { class: 'muted' }, 'Looking it up')]);
   }
@@ -38,7 +48,13 @@ export class IncidentPage {
    */
   async show(view, signal) {
     try {
-      this.#alert = await ask(`/api/alerts/${encodeURIComponent(view.alert ?? '')}`, {}, signal);
+      /** @type {AlertWhole} */
+      const alert = await ask(`/api/alerts/${encodeURIComponent(view.alert ?? '')}`, {}, signal);
+      const { since, until, ip, host, user } = subjectOf(alert);
+      // Of a state, such as a silent agent, there are no events.
+      if (alert.evidence.length > 0 && (ip ?? user) !== null)
+        this.#around = await ask('/api/events', { since, until, ip, host, user, limit: String(AROUND) }, signal);
+      this.#alert = alert;
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 404) throw error;
       document.title = 'No such incident · Asgard';
@@ -73,8 +89,8 @@ export class IncidentPage {
       facts(alert, view, nowMs),
       alert.acknowledgedAt ? acknowledged(alert) : this.#form,
       element('h2', {}, 'What happened, in order'),
-      element('p', { class: 'muted' }, shownOf(alert), all(alert, view)),
-      alert.events.length === 0 ? null : story(alert.events, view, nowMs),
+      element('p', { class: 'muted' }, shownOf(alert, this.#around), all(alert, view)),
+      alert.events.length === 0 ? null : story(inOrder(alert, this.#around), view, nowMs),
       ...partsOf(alert, view),
     ]);
   }
@@ -98,24 +114,48 @@ function back(view) {
   return element('p', { class: 'back' }, element('a', { href: addressOf(view, {}) }, '← Overview'));
 }
 
-/** @param {AlertWhole} alert */
-function shownOf({ events, count }) {
-  if (events.length === 0) return 'No single events are stored for it. ';
-  return events.length < count ? `${events.length} of its ${counted(count, 'event')}, the first and the last. ` : '';
+/**
+ * The evidence and what else is known, each event once, oldest first.
+ * @param {AlertWhole} alert
+ * @param {Around} around
+ */
+function inOrder({ events }, around) {
+  const all = new Map([...events, ...around.events].map((event) => [event.id, event]));
+  return [...all.values()].sort((a, b) => (a.at === b.at ? a.id - b.id : a.at < b.at ? -1 : 1));
 }
 
 /**
- * The way to everything that happened in the incident's time to whom or from where it is about.
+ * @param {AlertWhole} alert
+ * @param {Around} around
+ */
+function shownOf({ events, count }, around) {
+  if (events.length === 0) return 'No single events are stored for it. ';
+  if (around.next !== null) return `The first few and the newest ${AROUND} events of its time. `;
+  return around.events.length === 0 && events.length < count ? `${events.length} of ${counted(count, 'event')}. ` : '';
+}
+
+/**
+ * Whom or what it is about, and when.
+ * @param {AlertWhole} alert
+ */
+function subjectOf({ severity, source, host, user, openedAt, lastAt, events }) {
+  // An IPv6 network is no address that events could be asked for by.
+  const ip = source !== null && !source.includes('/') ? source : null;
+  const first = [openedAt, ...events.map(({ at }) => at)].sort()[0] ?? openedAt;
+  const sinceMs = Date.parse(first) - (severity === 'critical' ? BEFORE_MS : 0);
+  const until = new Date(Date.parse(lastAt) + 1_000).toISOString();
+  return { since: new Date(sinceMs).toISOString(), until, host, ip, user: ip === null ? user : null };
+}
+
+/**
+ * The way to everything of its time.
  * @param {AlertWhole} alert
  * @param {View} view
  */
-function all({ source, host, user, openedAt, lastAt, events }, view) {
-  const address = source !== null && !source.includes('/') ? source : null;
-  if (address === null && host === null && user === null) return null;
-  const since = [openedAt, ...events.map(({ at }) => at)].sort()[0] ?? openedAt;
-  const until = new Date(Date.parse(lastAt) + 1_000).toISOString();
-  const href = addressOf(view, { host, ip: address, user: address === null ? user : null, since, until });
-  return element('a', { href }, 'Everything of that time');
+function all(alert, view) {
+  const subject = subjectOf(alert);
+  const named = subject.ip !== null || subject.host !== null || subject.user !== null;
+  return named ? element('a', { href: addressOf(view, subject) }, 'Everything of that time') : null;
 }
 
 /**
@@ -131,15 +171,15 @@ function facts(alert, view, nowMs) {
   /** @type {[string, (Node | string | null)[]][]} */
   const rows = [
     ['State', [closedAt === null ? 'going on' : `over since ${moment(closedAt, nowMs)}`]],
-    ['Began', [time(openedAt, nowMs), late ? ', read late' : null]],
-    ['Last', [time(lastAt, nowMs), lasted]],
+    ['Began', [span(time(openedAt, nowMs), late ? ', read late' : '')]],
+    ['Last', [span(time(lastAt, nowMs), lasted)]],
     ['Counted', [counted(count, 'event')]],
     ['Severity', [severity]],
     ['Rule', [rule]],
     [alert.hosts.length === 1 ? 'Host' : 'Hosts', names(view, 'host', alert.hosts)],
     [alert.sources.length === 1 ? 'Source' : 'Sources', [...network, ...names(view, 'ip', alert.sources)]],
     [alert.users.length === 1 ? 'User' : 'Users', names(view, 'user', alert.users)],
-    ['Beyond these', more ? ['more were touched than are named'] : []],
+    ['And', more ? ['more than are named here'] : []],
     ['Part of', partOf === null ? [] : [element('a', { href: addressOf(view, { alert: partOf }) }, 'a larger one')]],
   ];
   return element(
@@ -147,8 +187,20 @@ function facts(alert, view, nowMs) {
     { class: 'facts' },
     ...rows
       .filter(([, values]) => values.length > 0)
-      .map(([name, values]) => element('div', {}, element('dt', {}, name), element('dd', {}, ...values))),
+      .map(([name, values]) =>
+        element(
+          'div',
+          { class: values.length > 2 ? 'wide' : null },
+          element('dt', {}, name),
+          element('dd', {}, ...values),
+        ),
+      ),
   );
+}
+
+/** @param {...(Node | string)} children */
+function span(...children) {
+  return element('span', {}, ...children);
 }
 
 /**

@@ -74,7 +74,7 @@ function folded(run, rows, nowMs) {
           element('span', { class: 'muted' }, ' → '),
           foreign(host),
         ),
-        element('span', { class: 'how' }, `until ${moment(last.at, nowMs)}`),
+        element('span', { class: 'how' }, `until ${moment(last.at, Date.parse(first.at))}`),
       ),
       element('ol', { class: 'events' }, ...rows),
     ),

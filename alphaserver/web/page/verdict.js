@@ -7,6 +7,9 @@ import { isNarrowed, RANGES } from './view.js';
  * @import { Alert, Amounts, HostView } from './answers.d.ts'
  * @import { View } from './view.js'
  *
+ * What an answer rests on. `more`: there are incidents beyond those named.
+ * @typedef {{ concerns: readonly Concern[], more: boolean, amounts: Amounts, hosts: readonly HostView[] }} Grounds
+ *
  * @typedef {object} Verdict
  * @property {'quiet' | 'attack' | 'breach' | 'blind'} state `blind`: nothing is known against it, because nobody looks
  * @property {string} title
@@ -54,12 +57,12 @@ function standing({ severity, acknowledgedAt, closedAt }, counts) {
 }
 
 /**
- * @param {{ concerns: readonly Concern[], amounts: Amounts, hosts: readonly HostView[] }} part
+ * @param {Grounds} part
  * @param {View} view
  * @param {number} nowMs
  * @returns {Verdict}
  */
-export function verdictOf({ concerns, amounts, hosts }, view, nowMs) {
+export function verdictOf({ concerns, more, amounts, hosts }, view, nowMs) {
   const number = (/** @type {Concern['standing']} */ wanted) =>
     concerns.filter(({ standing: one }) => one === wanted).length;
   const grave = number('grave');
@@ -75,7 +78,7 @@ export function verdictOf({ concerns, amounts, hosts }, view, nowMs) {
   return {
     state,
     title: titleOf(state, view, asked.length, looking),
-    why: whyOf({ grave, open: number('open'), over: number('over') }, state, amounts, view),
+    why: whyOf({ grave, open: number('open'), over: number('over'), more }, state, amounts, view),
     blind,
   };
 }
@@ -95,12 +98,12 @@ function titleOf(state, view, hosts, looking) {
 }
 
 /**
- * @param {{ grave: number, open: number, over: number }} incidents
+ * @param {{ grave: number, open: number, over: number, more: boolean }} incidents
  * @param {Verdict['state']} state
  * @param {Amounts} amounts
  * @param {View} view
  */
-function whyOf({ grave, open, over }, state, { attempts, accepted, failed, probes, atLeast }, view) {
+function whyOf({ grave, open, over, more }, state, { attempts, accepted, failed, probes, atLeast }, view) {
   const when =
     view.since !== null ? 'in the time chosen' : `in ${RANGES[/** @type {keyof typeof RANGES} */ (view.range)].said}`;
   const logins = accepted === 0 ? 'No login' : counted(accepted, 'login');
@@ -116,6 +119,9 @@ function whyOf({ grave, open, over }, state, { attempts, accepted, failed, probe
   else if (open > 0) sentences.push(`${counted(open, 'incident')} to look at; nobody is known to attack.`);
   else if (!isNarrowed(view)) sentences.push(`${least}${happened}, nothing that stands out.`);
   if (isNarrowed(view) && attempts > 0) sentences.push(`${least}${happened}.`);
-  if (over > 0) sentences.push(`${counted(over, 'incident')} ${when} ${over === 1 ? 'is' : 'are'} over.`);
+  if (over > 0)
+    sentences.push(
+      `${more ? 'More than ' : ''}${counted(over, 'incident')} ${when} ${over === 1 && !more ? 'is' : 'are'} over.`,
+    );
   return sentences.join(' ');
 }

@@ -170,7 +170,7 @@ describe('the answer in words', () => {
   const verdict = (because: Alert[], others: Alert[] = [], states: string[] = ['caught up'], query = '') => {
     const amounts = { attempts: 12, accepted: 2, failed: 10, probes: 0, hosts: 1, sources: 1, users: 1 };
     const hosts = states.map((state, i) => ({ host: `h${i + 1}`, connected: true, state }));
-    const part = { concerns: concernsOf(because, others), amounts, hosts } as unknown as Parameters<
+    const part = { concerns: concernsOf(because, others), more: false, amounts, hosts } as unknown as Parameters<
       typeof verdictOf
     >[0];
     return verdictOf(part, viewOf(new URLSearchParams(query)), NOW_MS);

@@ -80,6 +80,8 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
               ingest,
               listener,
               live,
+              alerts: alerting.alerts,
+              channels: alerting.channels,
               ready,
               commitsFailed: () => metrics.commitsFailed,
               now: Date.now,

@@ -25,8 +25,10 @@ export class Program {
   readonly ended: Promise<number | null>;
   #listeners: ((text: string) => void)[] = [];
 
-  constructor(file: string, env: Record<string, string>, args: readonly string[] = []) {
-    this.child = spawn(process.execPath, [join(ROOT, file), ...args], {
+  /** Runs one of our programs, or another one where `file` is null: then the first argument is its name. */
+  constructor(file: string | null, env: Record<string, string>, args: readonly string[] = []) {
+    const [command = '', ...rest] = file === null ? args : [process.execPath, join(ROOT, file), ...args];
+    this.child = spawn(command, rest, {
       env: { PATH: process.env['PATH'] ?? '', ...env },
       cwd: tmpdir(),
     });

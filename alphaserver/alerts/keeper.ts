@@ -6,7 +6,7 @@ import type { Change } from './rules/engine.ts';
 import type { Incident } from './rules/incident.ts';
 import { channelsFor, type NoticeKind } from './rules/routing.ts';
 import type { AlertSettings } from './rules/settings.ts';
-import { type Database, Marks, type Statement } from './tables.ts';
+import { type Database, Marks, OPENED_MARK, type Statement } from './tables.ts';
 import type { Findings } from './watch.ts';
 
 /** Incidents closed for this long are forgotten, and the oldest when there are too many. */
@@ -95,6 +95,7 @@ export class Keeper {
     this.#put.run(id, rule, key, ordinal, severity, source, openedAt, lastAt, closedAt, partOf, by, body, told);
     const [was, is] = [before ? seen(before) : 'hidden', seen(incident)];
     const became = was === is ? 'grew' : is === 'hidden' || was === 'open' ? 'closed' : 'opened';
+    if (became === 'opened') this.#marks.add(`${OPENED_MARK}${rule} ${severity}`, 1);
     return { ...kept, told, became };
   }
 

@@ -65,14 +65,19 @@ export function makeTables(db: Database): void {
   marks.set('store', randomInt(STORE_NUMBERS));
 }
 
+/** How many incidents ever opened, those forgotten too, is a mark of this and the rule and the severity: `opened break-in critical`. */
+export const OPENED_MARK = 'opened ';
+
 /** Numbers with names. */
 export class Marks {
   readonly #get: Statement;
   readonly #set: Statement;
+  readonly #all: Statement;
 
   constructor(db: Database) {
     this.#get = db.prepare('SELECT value FROM alertMarks WHERE name = ?');
     this.#set = db.prepare('INSERT OR REPLACE INTO alertMarks VALUES (?, ?)');
+    this.#all = db.prepare('SELECT name, value FROM alertMarks WHERE substr(name, 1, ?) = ? ORDER BY name');
   }
 
   get(name: string): number | null {
@@ -81,5 +86,15 @@ export class Marks {
 
   set(name: string, value: number): void {
     this.#set.run(name, value);
+  }
+
+  add(name: string, value: number): void {
+    this.#set.run(name, (this.get(name) ?? 0) + value);
+  }
+
+  /** All whose names begin so, without that beginning. */
+  named(beginning: string): [name: string, value: number][] {
+    const rows = this.#all.all(beginning.length, beginning) as { name: string; value: number }[];
+    return rows.map(({ name, value }) => [name.slice(beginning.length), value]);
   }
 }

@@ -77,6 +77,22 @@ export const FAMILIES = {
   asgard_store_events: gauge('Single events kept; retention takes the oldest'),
   asgard_store_unrolled_events: gauge('Events stored that are not in the rollups yet; questions read them one by one'),
 
+  asgard_alerts_open: gauge(
+    'Alerts open now, without parts of a scan, of each rule that ever raised one',
+    'rule',
+    'severity',
+  ),
+  asgard_alerts_opened_total: counter('Alerts that opened', 'rule', 'severity'),
+  asgard_alerts_lag_seconds: gauge(
+    'How long ago the last event was stored that the alert rules have looked at; 0 when none waits',
+  ),
+  asgard_deliveries_total: counter(
+    'Tries to deliver alerts since the server started, by channel and outcome: delivered or failed',
+    'channel',
+    'outcome',
+  ),
+  asgard_deliveries_waiting: gauge('Alerts that a channel is still to be told of', 'channel'),
+
   asgard_viewers: gauge('Open live streams of the page'),
   asgard_build_info: gauge('Always 1; the version of alphaserver', 'version'),
 } as const satisfies Record<string, Family>;

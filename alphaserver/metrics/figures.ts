@@ -1,10 +1,12 @@
 /** Asks every part of a running server for what a scrape tells. */
 import manifest from '../../package.json' with { type: 'json' };
+import type { Alerts } from '../alerts/alerts.ts';
 import type { Ingest } from '../ingest.ts';
 import { SILENT_AFTER_MS } from '../ledger.ts';
 import type { Listener } from '../listener.ts';
 import { diskUse } from '../store/disk.ts';
 import type { SqliteStore } from '../store/sqlite.ts';
+import type { ChannelsOf } from '../web/channels.ts';
 import type { Live } from '../web/live.ts';
 import type { Figures } from './samples.ts';
 
@@ -15,6 +17,8 @@ export interface Parts {
   readonly ingest: Pick<Ingest, 'waitingEvents'>;
   readonly listener: Pick<Listener, 'agents' | 'connections' | 'receivedBytes' | 'isConnected'>;
   readonly live: Pick<Live, 'viewers'>;
+  readonly alerts: Pick<Alerts, 'progress'>;
+  readonly channels: ChannelsOf;
   /** Why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;
   readonly commitsFailed: () => number;
@@ -38,6 +42,8 @@ export async function figuresOf(parts: Parts): Promise<Figures> {
     waitingEvents: ingest.waitingEvents,
     ready: parts.ready() === null,
     ...disk,
+    alertLagMs: parts.alerts.progress.lagMs,
+    channels: parts.channels(),
     viewers: live.viewers,
     version: manifest.version,
   };

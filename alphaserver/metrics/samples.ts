@@ -33,6 +33,13 @@ export interface StoredFigures {
   readonly totals: LedgerTotals;
   readonly events: number;
   readonly unrolled: number;
+  /** By rule and severity, for each that ever opened one. */
+  readonly alerts: readonly {
+    readonly rule: string;
+    readonly severity: string;
+    readonly open: number;
+    readonly opened: number;
+  }[];
 }
 
 /** All of it. `stored` is null when the store could not be read. */
@@ -48,6 +55,15 @@ export interface Figures {
   readonly ready: boolean;
   readonly sizeBytes: number | null;
   readonly freeBytes: number | null;
+  /** How far the alert rules are behind. */
+  readonly alertLagMs: number;
+  /** Their names come from the rules file. */
+  readonly channels: readonly {
+    readonly name: string;
+    readonly delivered: number;
+    readonly failed: number;
+    readonly waiting: number;
+  }[];
   readonly viewers: number;
   readonly version: string;
 }
@@ -79,6 +95,15 @@ export function samplesOf(figures: Figures): Partial<Record<FamilyName, readonly
     asgard_store_readable: one(Number(stored !== null)),
     ...(figures.sizeBytes === null ? {} : { asgard_store_size_bytes: one(figures.sizeBytes) }),
     ...(figures.freeBytes === null ? {} : { asgard_store_free_bytes: one(figures.freeBytes) }),
+    asgard_alerts_lag_seconds: one(figures.alertLagMs / 1_000),
+    asgard_deliveries_total: figures.channels.flatMap(({ name, delivered, failed }) => [
+      { labels: { channel: labelOf(name), outcome: 'delivered' }, value: delivered },
+      { labels: { channel: labelOf(name), outcome: 'failed' }, value: failed },
+    ]),
+    asgard_deliveries_waiting: figures.channels.map(({ name, waiting }) => ({
+      labels: { channel: labelOf(name) },
+      value: waiting,
+    })),
     asgard_viewers: one(figures.viewers),
     asgard_build_info: [{ labels: { version: figures.version }, value: 1 }],
   };
@@ -98,6 +123,11 @@ function storedSamples(stored: StoredFigures, isConnected: (agent: string) => bo
     ...ledgerSamples(stored.totals),
     asgard_store_events: one(stored.events),
     asgard_store_unrolled_events: one(stored.unrolled),
+    asgard_alerts_open: stored.alerts.map(({ rule, severity, open }) => ({ labels: { rule, severity }, value: open })),
+    asgard_alerts_opened_total: stored.alerts.map(({ rule, severity, opened }) => ({
+      labels: { rule, severity },
+      value: opened,
+    })),
     ...(stored.single ? singleSamples(stored.single, isConnected) : {}),
   };
 }

@@ -38,6 +38,14 @@ export class Metrics implements Stopwatch {
     for (const name of LEFT_OUT) this.#registry.removeSingleMetric(name);
   }
 
+  /** The names of the process' own figures. */
+  processNames(): string[] {
+    return this.#registry
+      .getMetricsAsArray()
+      .map(({ name }) => name)
+      .filter((name) => !(name in FAMILIES));
+  }
+
   /** Commits that the disk did not take. */
   get commitsFailed(): number {
     return this.#commitsFailed;

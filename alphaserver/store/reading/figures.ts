@@ -1,4 +1,6 @@
 /** The store's figures for `/metrics`: costs as much as there are hosts and agents, whatever the number of events. */
+import { Archive } from '../../alerts/archive.ts';
+import { Marks, OPENED_MARK } from '../../alerts/tables.ts';
 import { fewEnough } from '../../metrics/families.ts';
 import type { AgentFigures, HostFigures, StoredFigures } from '../../metrics/samples.ts';
 import type { Database } from '../database.ts';
@@ -25,6 +27,7 @@ export function storedFigures(db: Database, nowMs: number): StoredFigures {
     totals,
     events: kept.first === null || kept.last === null ? 0 : kept.last - kept.first + 1,
     unrolled: Math.max(0, (kept.last ?? 0) - factIn(db, 'rolledTo')),
+    alerts: alertFigures(db),
   };
 }
 
@@ -41,3 +44,13 @@ const agentFigures = (db: Database): AgentFigures[] =>
        FROM agents ORDER BY host`,
     )
     .all() as unknown as AgentFigures[];
+
+function alertFigures(db: Database): StoredFigures['alerts'] {
+  const open = new Map(new Archive(db).openCounts().map((one) => [`${one.rule} ${one.severity}`, one.open]));
+  const opened = new Map(new Marks(db).named(OPENED_MARK));
+  // What opened before they were counted is open all the same.
+  return [...new Set([...opened.keys(), ...open.keys()])].sort().map((name) => {
+    const [rule = '', severity = ''] = name.split(' ');
+    return { rule, severity, open: open.get(name) ?? 0, opened: opened.get(name) ?? 0 };
+  });
+}

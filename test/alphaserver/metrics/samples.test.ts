@@ -47,6 +47,7 @@ const STORED: StoredFigures = {
   },
   events: 48,
   unrolled: 48,
+  alerts: [{ rule: 'break-in', severity: 'critical', open: 1, opened: 3 }],
 };
 const FIGURES: Figures = {
   stored: STORED,
@@ -60,6 +61,8 @@ const FIGURES: Figures = {
   ready: true,
   sizeBytes: 4_096,
   freeBytes: null,
+  alertLagMs: 1_500,
+  channels: [{ name: 'chat', delivered: 4, failed: 2, waiting: 1 }],
   viewers: 1,
   version: '1.2.3',
 };
@@ -114,6 +117,19 @@ describe('the samples of a scrape', () => {
     ]);
   });
 
+  it('tell of alerts by rule and severity, and of channels by their names', () => {
+    const samples = samplesOf(FIGURES);
+    const labels = { rule: 'break-in', severity: 'critical' };
+    assert.deepEqual(samples.asgard_alerts_open, [{ labels, value: 1 }]);
+    assert.deepEqual(samples.asgard_alerts_opened_total, [{ labels, value: 3 }]);
+    assert.equal(samples.asgard_alerts_lag_seconds?.[0]?.value, 1.5);
+    assert.deepEqual(samples.asgard_deliveries_total, [
+      { labels: { channel: 'chat', outcome: 'delivered' }, value: 4 },
+      { labels: { channel: 'chat', outcome: 'failed' }, value: 2 },
+    ]);
+    assert.deepEqual(samples.asgard_deliveries_waiting, [{ labels: { channel: 'chat' }, value: 1 }]);
+  });
+
   it('give totals alone where single hosts are too many, and say so', () => {
     assert.equal(fewEnough(HOST_SERIES_LIMIT, HOST_SERIES_LIMIT), true);
     assert.equal(fewEnough(HOST_SERIES_LIMIT + 1, 1), false);
@@ -156,7 +172,8 @@ it('names keep the rules: asgard_, a unit where there is one, _total for counter
     assert.match(name, /^asgard_[a-z]+(_[a-z]+)*$/);
     assert.equal(name.endsWith('_total'), type === 'counter', name);
     if (type === 'histogram') assert.match(name, /_seconds$/);
-    for (const label of labels) assert.match(label, /^(host|outcome|state|version)$/, 'labels are bounded');
+    for (const label of labels)
+      assert.match(label, /^(host|outcome|state|rule|severity|channel|version)$/, 'labels are bounded');
     assert.doesNotMatch(help, /[\n\\]/);
   }
 });

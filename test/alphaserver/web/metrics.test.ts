@@ -1,10 +1,12 @@
 /** GET /metrics of a real server that real sockets talk to. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { DEFAULT_SETTINGS } from '../../../alphaserver/alerts/rules/settings.ts';
 import { readServerConfig } from '../../../alphaserver/config.ts';
 import { FAMILIES, HOST_SERIES_LIMIT } from '../../../alphaserver/metrics/families.ts';
 import { type Serving, serve } from '../../../alphaserver/serve.ts';
@@ -22,7 +24,7 @@ describe('GET /metrics', () => {
   let serving: Serving | null = null;
   const sockets: Socket[] = [];
 
-  const start = async (more: Record<string, string> = {}): Promise<void> => {
+  const start = async (more: Record<string, string> = {}, rules = DEFAULT_SETTINGS): Promise<void> => {
     const config = readServerConfig({
       ALPHASERVER_LISTEN: 'tcp://127.0.0.1:0',
       ALPHASERVER_HTTP: 'http://127.0.0.1:0',
@@ -30,7 +32,7 @@ describe('GET /metrics', () => {
       ALPHASERVER_ANONYMOUS: 'true',
       ...more,
     });
-    serving = await serve(config, createLogger({ level: 'silent', format: 'plain' }));
+    serving = await serve(config, createLogger({ level: 'silent', format: 'plain' }), rules);
   };
   const stop = async (): Promise<void> => {
     for (const socket of sockets.splice(0)) socket.destroy();
@@ -153,6 +155,48 @@ describe('GET /metrics', () => {
     assert.equal(valueIn(text, 'asgard_ledger_events_stored_total'), 2);
     assert.equal(valueIn(text, 'asgard_agents_connected'), 0);
     assert.equal(valueIn(text, 'asgard_host_agent_connected', { host: 'web' }), 0);
+  });
+
+  it('counts alerts that are open, and all that ever opened, also after a restart', async () => {
+    await start();
+    const at = new Date().toISOString();
+    await send([event(1, { at, outcome: 'accepted' })]);
+    const labels = { rule: 'root-password', severity: 'critical' };
+    await until(async () => valueIn(await metrics(), 'asgard_alerts_open', labels) === 1);
+    assert.equal(valueIn(await metrics(), 'asgard_alerts_opened_total', labels), 1);
+    await until(async () => valueIn(await metrics(), 'asgard_alerts_lag_seconds') === 0);
+    await stop();
+    await start();
+    assert.equal(valueIn(await metrics(), 'asgard_alerts_opened_total', labels), 1);
+  });
+
+  it('counts what channels were told, and what they did not take', async () => {
+    let status = 503;
+    const receiver = createServer((request, response) => {
+      request.resume().on('end', () => response.writeHead(status).end());
+    });
+    await new Promise<void>((done) => receiver.listen(0, '127.0.0.1', done));
+    try {
+      const { port } = receiver.address() as { port: number };
+      const channel = {
+        type: 'webhook',
+        url: `http://127.0.0.1:${port}/`,
+        severity: 'notice',
+        resolved: true,
+      } as const;
+      await start({}, { ...DEFAULT_SETTINGS, groupWaitMs: 0, channels: { chat: channel } });
+      await send([event(1, { at: new Date().toISOString(), outcome: 'accepted' })]);
+      const told = async (outcome: string): Promise<number | undefined> =>
+        valueIn(await metrics(), 'asgard_deliveries_total', { channel: 'chat', outcome });
+      await until(async () => ((await told('failed')) ?? 0) >= 1);
+      assert.equal(await told('delivered'), 0);
+      assert.equal(valueIn(await metrics(), 'asgard_deliveries_waiting', { channel: 'chat' }), 1);
+      status = 204;
+      await until(async () => (await told('delivered')) === 1);
+      assert.equal(valueIn(await metrics(), 'asgard_deliveries_waiting', { channel: 'chat' }), 0);
+    } finally {
+      receiver.close();
+    }
   });
 
   it('gives totals alone above the limit of hosts', async () => {

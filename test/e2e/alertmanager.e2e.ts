@@ -1,0 +1,74 @@
+/** A real Alertmanager takes what is told, and knows an incident that is over. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { deliverer } from '../../alphaserver/alerts/telling/deliver.ts';
+import type { Told } from '../../alphaserver/alerts/telling/message.ts';
+import { incident } from '../alphaserver/alerts/incidents.ts';
+import { freePort } from '../programs.ts';
+import { until } from '../until.ts';
+import { has, lacking } from './machine.ts';
+
+const PROGRAM = 'prometheus-alertmanager';
+
+interface Alert {
+  readonly labels: Record<string, string>;
+  readonly annotations: Record<string, string>;
+  readonly endsAt: string;
+  readonly generatorURL: string;
+}
+
+test('Alertmanager shows an incident while it is open, whatever its names hold', {
+  skip: lacking('the Alertmanager form', { [PROGRAM]: has(PROGRAM) }),
+}, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'alertmanager-'));
+  writeFileSync(join(folder, 'alertmanager.yml'), 'route: { receiver: none }\nreceivers: [{ name: none }]\n');
+  const port = await freePort();
+  const child = spawn(
+    PROGRAM,
+    [
+      `--config.file=${folder}/alertmanager.yml`,
+      `--storage.path=${folder}/data`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      // Alone: it looks for no others.
+      '--cluster.listen-address=',
+    ],
+    { stdio: 'ignore' },
+  );
+  const ended = new Promise((done) => child.once('close', done));
+  try {
+    const url = `http://127.0.0.1:${port}`;
+    await until(() =>
+      fetch(`${url}/-/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
+    const alerts = async (): Promise<Alert[]> => (await fetch(`${url}/api/v2/alerts`)).json() as Promise<Alert[]>;
+    const now = Date.now();
+    const user = '{{ .Labels }} "x" \\ ü';
+    const open = incident({ openedAt: now - 60_000, lastAt: now, users: [user], summary: `failed as ${user}` });
+    const tell = (told: Told) =>
+      deliverer('https://asgard.example', Date.now)(
+        { type: 'alertmanager', url, severity: 'notice', resolved: true },
+        { id: 'm', madeAt: now, told: [told], count: 1, test: false },
+        new AbortController().signal,
+      );
+    assert.deepEqual(await tell({ kind: 'opened', incident: open }), { ok: true });
+    await until(async () => (await alerts()).length === 1);
+    const [alert] = await alerts();
+    assert.equal(alert?.labels['alertname'], 'brute-force');
+    assert.equal(alert?.annotations['user'], user);
+    assert.equal(alert?.generatorURL, 'https://asgard.example/#/incident/bf-1');
+    assert.ok(Date.parse(alert?.endsAt ?? '') > now + 86_400_000);
+    assert.deepEqual(await tell({ kind: 'resolved', incident: { ...open, closedAt: now } }), { ok: true });
+    await until(async () => (await alerts()).length === 0);
+  } finally {
+    child.kill();
+    await ended;
+    rmSync(folder, { recursive: true });
+  }
+});

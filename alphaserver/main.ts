@@ -20,6 +20,8 @@ const HELP = `usage: alphaserver [run]                 take agents' connections,
        alphaserver token revoke NAME     end a token and the sessions that use it
        alphaserver alert test [CHANNEL...]
                                          send each channel a message that says it is a test
+       alphaserver alert replay [--rules FILE] [--since 30d] [--json]
+                                         what rules would have raised on what is stored
        alphaserver report [--since 24h] [--until TIME] [--json]
                                          what happened, and whether anything is wrong, beside a running server or without
        alphaserver tail [--since TIME] [--host NAME] [--json]
@@ -99,7 +101,7 @@ async function main([command = 'run', ...args]: string[]): Promise<void> {
       process.exitCode = tokenCommand(args, settings().dataFolder, Date.now(), io);
       break;
     case 'alert':
-      process.exitCode = await alertCommand(args, settings(), io);
+      process.exitCode = await alertCommand(args, settings(), { ...io, columns });
       break;
     case 'report':
       await report(args);

@@ -116,6 +116,12 @@ export class Pair {
     return { code: await program.ended, said: program.said };
   }
 
+  /** Runs one alphaserver command on the server's folder to its end. */
+  async serverCommand(...args: string[]): Promise<{ code: number | null; said: string }> {
+    const program = new Program('alphaserver/main.ts', { ALPHASERVER_DATA: join(this.folder, 'server') }, args);
+    return { code: await program.ended, said: program.said };
+  }
+
   /** Every stored event, newest first. */
   async events(): Promise<{ user: string; outcome: string }[]> {
     const all: { user: string; outcome: string }[] = [];

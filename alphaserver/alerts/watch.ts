@@ -1,10 +1,10 @@
 /** The rules at work on what is stored, piece by piece. Pure: the past, the clock and the names come in, findings go out. */
 import type { AgentRecord, StoredEvent } from '../store/store.ts';
+import { allowedBy } from './rules/allowed.ts';
 import { type Change, Engine } from './rules/engine.ts';
 import type { Incident } from './rules/incident.ts';
 import type { AlertSettings } from './rules/settings.ts';
 import type { DirtyStory } from './rules/shelf.ts';
-import { isIn, networks } from './rules/source.ts';
 import { type AgentMemory, States } from './rules/states.ts';
 
 /** Events taken in one piece: what is found in them is written in one transaction. */
@@ -67,12 +67,10 @@ export class Watch {
   constructor(past: Past, { terms, allow }: AlertSettings, startedMs: number) {
     this.#past = past;
     const { nameOf } = past;
-    const list = networks(allow.addresses);
-    const users = new Set(allow.users);
     this.#engine = new Engine({
       terms,
       nameOf,
-      allowed: ({ ip, user }) => (user !== null && users.has(user)) || (ip !== null && isIn(list, ip)),
+      allowed: allowedBy(allow),
       ordinalBefore: (rule, key, id) => past.ordinalBefore(rule, key, id),
     });
     this.#states = new States({

@@ -35,3 +35,27 @@ function eventOf(row: EventRow): StoredEvent {
     invalidUser: row.invalidUser === null ? null : row.invalidUser === 1,
   };
 }
+
+/** Stored successes with ids above `id` and not above `last`, in that order. */
+export function acceptedBetween(db: Database, id: number, last: number, limit: number): StoredEvent[] {
+  const accepted = OUTCOMES.indexOf('accepted');
+  const sql = `${SELECT} WHERE e.id > ? AND e.id <= ? AND e.outcome = ? ORDER BY e.id LIMIT ?`;
+  return eventsOf(db.prepare(sql).all(id, last, accepted, limit));
+}
+
+/** The id of the first event that was stored at or after a time; one above all there are where none was. Unix milliseconds. */
+export function firstStoredSince(db: Database, ms: number): number {
+  const { first, last } = db.prepare('SELECT min(id) AS first, max(id) AS last FROM events').get() as {
+    first: number | null;
+    last: number | null;
+  };
+  const storedAt = db.prepare('SELECT storedAt FROM events WHERE id >= ? ORDER BY id LIMIT 1');
+  let [low, high] = [first ?? 1, (last ?? 0) + 1];
+  // Events are stored one after the other, so time grows with the id.
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((storedAt.get(middle) as { storedAt: number }).storedAt < ms) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

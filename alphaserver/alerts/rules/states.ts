@@ -10,9 +10,10 @@ export interface AgentMemory {
   goneAt: number | null;
   /** How many lines were not understood in all, now and then within the window, oldest first. */
   unknown: [atMs: number, total: number][];
-  /** Events known to be lost in all, and when that last grew. */
+  /** Events known to be lost in all, when that last grew, and how many there were before it began to. */
   lost: number;
   lostAt: number | null;
+  lostBefore: number;
 }
 
 /** Samples kept of a total that only grows: the window is told to a sixtieth of its length. */
@@ -35,7 +36,7 @@ export interface StatesOptions {
   readonly startedMs: number;
 }
 
-const fresh = (): AgentMemory => ({ goneAt: null, unknown: [], lost: 0, lostAt: null });
+const fresh = (): AgentMemory => ({ goneAt: null, unknown: [], lost: 0, lostAt: null, lostBefore: 0 });
 
 /** Looks at the agents again and again, and says what has changed. */
 export class States {
@@ -81,6 +82,7 @@ export class States {
     memory.goneAt = gone ? (before.goneAt ?? Date.parse(reportedAt ?? new Date(nowMs).toISOString())) : null;
     const lost = gaps + (report?.declaredLost ?? 0);
     if (lost > before.lost) {
+      if (!this.#isFresh(before.lostAt, nowMs)) memory.lostBefore = before.lost;
       memory.lost = lost;
       memory.lostAt = nowMs;
     }
@@ -109,9 +111,12 @@ export class States {
     const { on, count, windowMs } = terms.rules[rule];
     if (!on) return null;
     const host = shown(agent.host);
-    const heardMs = Math.max(Date.parse(agent.lastSeen), startedMs);
-    const silent = nowMs - heardMs > windowMs;
-    if (rule === 'agent-silent')
+    if (rule === 'agent-silent') {
+      const seenMs = Date.parse(agent.lastSeen);
+      const open = this.#open.get(`${rule} ${agent.agent}`);
+      const heardMs = Math.max(seenMs, startedMs);
+      // Once silent it is so until it is heard, also by a server that has only just begun to listen.
+      const silent = open ? seenMs <= open.openedAt : nowMs - heardMs > windowMs;
       return silent
         ? {
             sinceMs: heardMs + windowMs,
@@ -119,6 +124,7 @@ export class States {
             summary: `the agent on ${host} has said nothing for ${spanWords(windowMs)} and more`,
           }
         : null;
+    }
     if (rule === 'log-gone')
       return memory.goneAt !== null && nowMs - memory.goneAt >= windowMs
         ? {
@@ -141,9 +147,18 @@ export class States {
           }
         : null;
     }
-    return memory.lostAt !== null && nowMs - memory.lostAt < terms.quietMs
-      ? { sinceMs: memory.lostAt, count: memory.lost, summary: `${memory.lost} events of ${host} are lost` }
-      : null;
+    if (memory.lostAt === null || !this.#isFresh(memory.lostAt, nowMs)) return null;
+    const lostNow = memory.lost - memory.lostBefore;
+    return {
+      sinceMs: memory.lostAt,
+      count: lostNow,
+      summary: `${lostNow === 1 ? '1 event or log line' : `${lostNow} events or log lines`} of ${host} lost`,
+    };
+  }
+
+  /** True while a loss is so new that its incident is not over. */
+  #isFresh(lostAt: number | null, nowMs: number): boolean {
+    return lostAt !== null && nowMs - lostAt < this.#options.terms.quietMs;
   }
 
   #judge(rule: StateRule, { agent, host }: AgentRecord, bad: Bad | null, nowMs: number): Incident | null {

@@ -14,10 +14,16 @@ export interface Attempt {
 
 const AGENT = '5f0c1f6e-9d0b-4c57-8a25-0d8f3f6a7c11';
 
-/** Sends these attempts, numbered from `seq`, and resolves when they are acknowledged. */
+/** Sends these attempts, numbered from `seq`, and resolves when they are acknowledged; rejects when it is cut off before. */
 export async function sends(port: number, attempts: readonly Attempt[], seq = 1, agent = AGENT): Promise<void> {
   const socket = connect(port, '127.0.0.1');
   let heard = '';
+  let closed = false;
+  // Cut off by a server that is killed: said by what did not come.
+  socket.on('error', () => {});
+  socket.on('close', () => {
+    closed = true;
+  });
   socket.on('data', (chunk: Buffer) => {
     heard += chunk;
   });
@@ -38,11 +44,13 @@ export async function sends(port: number, attempts: readonly Attempt[], seq = 1,
   socket.write(
     [{ type: 'hello', version: 1, agent, host: 'box' }, ...lines].map((line) => `${JSON.stringify(line)}\n`).join(''),
   );
+  const acknowledged = (): boolean => heard.includes(`"ack","seq":${seq + attempts.length - 1}}`);
   await until(
-    () => heard.includes(`"ack","seq":${seq + attempts.length - 1}}`),
+    () => closed || acknowledged(),
     () => heard,
   );
   socket.destroy();
+  if (!acknowledged()) throw new Error(`cut off after ${heard.slice(-200)}`);
 }
 
 /** So many wrong passwords, a second apart, the last one a second ago. */

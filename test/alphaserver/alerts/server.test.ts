@@ -156,3 +156,40 @@ test('an alert goes to the webhook, and its source onto the blocklist', async ()
     hook.close();
   }
 });
+
+test('alert replay tells beside a running server what other rules would have raised', async () => {
+  const pair = await Pair.make();
+  try {
+    assert.equal((await pair.serverCommand('alert', 'replay')).code, 1, 'there is no store yet');
+    await pair.serving();
+    await sends(pair.port, [
+      { secondsAgo: 90_000, outcome: 'accepted', user: 'mira', ip: '192.0.2.1' },
+      { secondsAgo: 89_000, outcome: 'accepted', user: 'mira', ip: '192.0.2.1' },
+      { secondsAgo: 88_000, outcome: 'accepted', user: 'mira', ip: '192.0.2.1' },
+      ...wrong(12, { user: 'a\u202eb' }),
+      { secondsAgo: 0, outcome: 'accepted', user: 'mira', ip: '192.0.2.2' },
+    ]);
+    const file = join(pair.folder, 'try.json');
+    const count = async (...args: string[]): Promise<string[]> => {
+      const { code, said } = await pair.serverCommand('alert', 'replay', '--json', ...args);
+      assert.equal(code, 0, said);
+      return (JSON.parse(said) as { alerts: AlertView[] }).alerts.map(({ rule }) => rule);
+    };
+    assert.deepEqual(await count(), ['brute-force', 'first-seen-source']);
+    assert.deepEqual(await count('--since', '1h'), ['brute-force', 'first-seen-source']);
+    assert.deepEqual(await count('--since', '2030-01-01'), []);
+    writeFileSync(file, '{"rules":{"brute-force":{"count":13},"first-seen-source":{"count":4}}}');
+    assert.deepEqual(await count('--rules', file), []);
+    writeFileSync(file, '{"rules":{"brute-force":{"count":12}}}');
+    const { said } = await pair.serverCommand('alert', 'replay', '--rules', file);
+    assert.match(said, /^opened +severity +rule +count +what\n/);
+    assert.match(said, /Z +warning +brute-force +12 +203\.0\.113\.5 failed 12 times on box in 11 s, as a\?b\n/);
+    assert.match(said, /\n2 incidents in 16 events: 1 brute-force, 1 first-seen-source\n$/);
+    writeFileSync(file, '{"rules":7}');
+    const wrongFile = await pair.serverCommand('alert', 'replay', '--rules', file);
+    assert.deepEqual(wrongFile, { code: 2, said: `${file}:1:10: rules must be object\n` });
+    assert.equal((await pair.serverCommand('alert', 'replay', '--rule', file)).code, 2);
+  } finally {
+    await pair.close();
+  }
+});

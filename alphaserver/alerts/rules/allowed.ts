@@ -1,0 +1,11 @@
+/** Whose events no rule sees. */
+import type { Seen } from './seen.ts';
+import type { AlertSettings } from './settings.ts';
+import { isIn, networks } from './source.ts';
+
+/** True for events of an allowed address or network, or of an allowed user. */
+export function allowedBy({ addresses, users }: AlertSettings['allow']): (seen: Pick<Seen, 'ip' | 'user'>) => boolean {
+  const list = networks(addresses);
+  const names = new Set(users);
+  return ({ ip, user }) => (user !== null && names.has(user)) || (ip !== null && isIn(list, ip));
+}

@@ -103,7 +103,6 @@ export const ACCOUNTS: readonly Rule[] = [
     meaning: 'names the account again',
     example: 'input_userauth_request: invalid user admin [preauth]',
     begins: 'input_userauth_request: i',
-    skim: 'again',
     read: (text) => {
       const space = text.indexOf(' user ', 24);
       if (space < 0) return null;

@@ -10,6 +10,8 @@ export interface Held {
 
 /** Only the correlation changes it; `toSaved` and `fromSaved` carry it over a restart. */
 export class Connection {
+  /** Its place in the table while it is there, else -1. Not saved: a restart gives it another. */
+  slot = -1;
   /** Index of the host in the table of hosts. */
   host = 0;
   pid = -1;
@@ -50,7 +52,7 @@ export class Connection {
   over = false;
 }
 
-const FIELDS = Object.keys(new Connection()) as (keyof Connection)[];
+const FIELDS = (Object.keys(new Connection()) as (keyof Connection)[]).filter((field) => field !== 'slot');
 
 /** The saved form: a list of values in the order of the fields; NaN becomes null. */
 export type SavedConnection = readonly unknown[];

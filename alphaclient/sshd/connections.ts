@@ -3,13 +3,13 @@
  * own line is read; a connection that ends without one becomes a probe; several lines of one attempt become one.
  */
 
-import { Connection, type SavedConnection } from './connection.ts';
+import type { Connection, SavedConnection } from './connection.ts';
 import { Endings } from './endings.ts';
 import type { Sighting } from './event.ts';
-import type { Fact, Skim } from './fact.ts';
-import { canOpen, find, heard, isAnother, type Place } from './matching.ts';
-import { type Skimmed, skimmed } from './skimming.ts';
-import { OPEN_LIMIT_CONNECTIONS, Table } from './table.ts';
+import type { Fact } from './fact.ts';
+import { find, heard, isAnother, learn, opened, type Place } from './matching.ts';
+import { type Skimmed, Skimming } from './skimming.ts';
+import { OPEN_LIMIT_CONNECTIONS, SLOTS, Table } from './table.ts';
 import { Telling } from './telling.ts';
 import { failures, weigh } from './verdict.ts';
 
@@ -23,6 +23,7 @@ export class Connections {
   readonly #table = new Table();
   readonly #telling: Telling;
   readonly #endings: Endings;
+  readonly #skimming = new Skimming(SLOTS);
 
   /** `hosts` gives the name of a host's index. */
   constructor(hosts: (index: number) => string | null) {
@@ -40,12 +41,14 @@ export class Connections {
     return this.#table.firstUntoldLine();
   }
 
-  /** Deals with a message unread, if its connection learns nothing from it; `no` when it must be read. */
-  skim(skim: Skim, bytes: Buffer, from: number, end: number, preauth: boolean, place: Place): Skimmed {
-    const one = place.pid < 0 ? undefined : this.#table.byPid(place.host, place.pid);
-    if (one === undefined) return skim === 'pam-summary' && place.pid >= 0 ? 'nothing' : 'no';
-    const what = skimmed(skim, bytes, from, end, preauth, one);
-    if (what === 'no') return what;
+  /**
+   * Deals with the message at `from` unread, if its connection learns nothing from it; `no` when it must be read. Where
+   * the line ends is then `skimmedTo`.
+   */
+  skim(view: DataView, from: number, place: Place): Skimmed {
+    const one = this.#table.byPid(place.host, place.pid);
+    const what = this.#skimming.read(view, from, one);
+    if (what === 'no' || one === undefined) return what;
     this.#endings.pass(place);
     heard(one, place);
     switch (what) {
@@ -54,6 +57,7 @@ export class Connections {
         break;
       case 'pam':
         one.pamFailures++;
+        this.#table.learned(one);
         break;
       case 'pam-unknown':
         one.pamUnknown++;
@@ -65,6 +69,11 @@ export class Connections {
         this.#telling.failed(one, what === 'invalid');
     }
     return what;
+  }
+
+  /** The end of the line last skimmed: its CR or LF. */
+  get skimmedTo(): number {
+    return this.#skimming.end;
   }
 
   /** Takes one fact in. */
@@ -81,33 +90,17 @@ export class Connections {
     }
     one ??= this.#open(fact, place);
     if (one === undefined) return;
-    this.#learn(one, fact, place);
+    learn(this.#table, one, fact, place);
     this.#tell(one, fact, place);
   }
 
   #open(fact: Fact, place: Place): Connection | undefined {
-    if (!canOpen(fact, place)) return undefined;
-    const one = new Connection();
-    one.host = place.host;
-    // The listener's own lines carry the listener's pid.
-    one.pid = fact.pid >= 0 ? fact.pid : place.pid;
-    one.ip = fact.ip;
-    one.port = fact.port;
+    const one = opened(fact, place);
+    if (one === undefined) return undefined;
     this.#table.add(one);
     const oldest = this.#table.size > OPEN_LIMIT_CONNECTIONS ? this.#table.oldest() : undefined;
     if (oldest !== undefined) this.#endings.settle(oldest);
     return one;
-  }
-
-  #learn(one: Connection, fact: Fact, place: Place): void {
-    if ((one.ip === null && fact.ip !== null) || (one.port === null && fact.port !== null))
-      this.#table.setPeer(one, one.ip ?? fact.ip, one.port ?? fact.port);
-    one.name ??= fact.name;
-    // PAM's modules do not escape a name as sshd does: sshd's own word is the better one.
-    if (fact.user !== null && (one.user === null || (one.pamOnly && !fact.helper))) one.user = fact.user;
-    if (fact.invalid !== null && one.invalid !== true) one.invalid = fact.invalid;
-    heard(one, place);
-    if (!fact.helper) one.pamOnly = false;
   }
 
   #tell(one: Connection, fact: Fact, place: Place): void {
@@ -144,6 +137,7 @@ export class Connections {
         break;
       case 'evidence':
         weigh(one, fact);
+        this.#table.learned(one);
         if (fact.last) this.#endings.lastWords(one);
         else if ((fact.soon || fact.more) && failures(one) > 0) this.#endings.awaited(one);
         break;
@@ -174,7 +168,10 @@ export class Connections {
   #decided(one: Connection, count: number, invalid: boolean | null): void {
     one.decisions += count;
     if (invalid === true) one.invalid = true;
-    one.pamOnly = false;
+    if (one.pamOnly) {
+      one.pamOnly = false;
+      this.#table.learned(one);
+    }
     one.swallow = false;
     one.remark = null;
     this.#endings.goesOn(one);

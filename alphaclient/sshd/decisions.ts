@@ -98,7 +98,6 @@ export const DECISIONS: readonly Rule[] = [
     meaning: 'failed; with the method `none` no attempt',
     example: 'Failed password for invalid user admin from 192.0.2.10 port 50022 ssh2',
     begins: 'Failed ',
-    skim: 'failed',
     read: (text, _, cut) => failed(text, cut),
   },
   {

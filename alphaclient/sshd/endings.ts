@@ -45,7 +45,7 @@ export class Endings {
 
   /** PAM's helper has said no more than its connection says itself. */
   dropHelper(one: Connection): void {
-    const helper = this.#table.helper(one.host, one.ip, one.name, one.user);
+    const helper = this.#table.helper(one);
     if (helper !== undefined && helper !== one) this.forget(helper);
   }
 
@@ -57,7 +57,7 @@ export class Endings {
     let helper: Connection | undefined;
     // One that has named no user has not come as far as PAM.
     if (failures(one) === 0 && one.user !== null) {
-      helper = this.#table.helper(one.host, one.ip, one.name, one.user);
+      helper = this.#table.helper(one);
       if (helper !== undefined) this.forget(helper);
     }
     this.#telling.over(one, helper);

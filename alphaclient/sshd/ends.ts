@@ -103,7 +103,6 @@ export const ENDS: readonly Rule[] = [
     meaning: 'end; a probe if nothing was decided and it is no session',
     example: 'Connection closed by invalid user admin 192.0.2.10 port 50022 [preauth]',
     begins: 'Connection closed by ',
-    skim: 'end',
     read: (text, _, cut) => ended(text, 21, 'connection closed', cut),
   },
   {
@@ -113,7 +112,6 @@ export const ENDS: readonly Rule[] = [
     meaning: 'end; a probe if nothing was decided and it is no session',
     example: 'Connection reset by authenticating user root 192.0.2.10 port 50022 [preauth]',
     begins: 'Connection reset by ',
-    skim: 'end',
     read: (text, _, cut) => ended(text, 20, 'connection reset', cut),
   },
   {
@@ -134,7 +132,6 @@ export const ENDS: readonly Rule[] = [
     meaning: 'end; with `user USER` of a session, else a probe if nothing was decided',
     example: 'Disconnected from invalid user admin 192.0.2.10 port 50022 [preauth]',
     begins: 'Disconnected from ',
-    skim: 'end',
     read: (text, _, cut) => ended(text, 18, 'disconnected', cut),
   },
   {
@@ -144,7 +141,6 @@ export const ENDS: readonly Rule[] = [
     meaning: "the client's goodbye; TEXT is the client's choice",
     example: 'Received disconnect from 192.0.2.10 port 50022:11: Bye Bye [preauth]',
     begins: 'Received disconnect from ',
-    skim: 'goodbye',
     read: receivedDisconnect,
   },
   {

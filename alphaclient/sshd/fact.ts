@@ -59,9 +59,6 @@ export class Fact {
   }
 }
 
-/** How a message can be dealt with unread: see skimming.ts. */
-export type Skim = 'failed' | 'end' | 'goodbye' | 'again' | 'pam' | 'pam-unknown' | 'pam-summary';
-
 /** One message of sshd: how it is known, what it says. */
 export interface Rule {
   /** Unique, stable: what `explain` and the docs call it. */
@@ -76,8 +73,6 @@ export interface Rule {
   readonly example: string;
   /** The literal characters that it begins with, four or more: lines are told apart by them before anything is decoded. */
   readonly begins: string;
-  /** Set where most messages of this kind tell their connection nothing new, so that bytes are compared before any is read. */
-  readonly skim?: Skim;
   /** What a message of this kind still says where it was cut before the address, so that the pid alone tells whose it is. */
   readonly cut?: () => Fact;
   /** True when every message of this kind is the same, so that nothing needs to be decoded. */

@@ -6,7 +6,7 @@
 import { ACCOUNTS } from './accounts.ts';
 import { DECISIONS } from './decisions.ts';
 import { ENDS } from './ends.ts';
-import type { Fact, Rule, Skim } from './fact.ts';
+import type { Fact, Rule } from './fact.ts';
 import { KEYS } from './keys.ts';
 import { latin1 } from './latin1.ts';
 import { NEGOTIATION } from './negotiation.ts';
@@ -86,9 +86,6 @@ export interface Reading {
   text: string;
 }
 
-/** Deals with a message unread, or says that it cannot. Its end is without ` [preauth]`. */
-export type Skimmer = (skim: Skim, bytes: Buffer, from: number, end: number, preauth: boolean) => boolean;
-
 /** Where the message begins behind `error: ` or `fatal: `, which sshd puts before it in syslog. */
 function afterLevel(bytes: Uint8Array, from: number, end: number): number {
   if (end - from < 8) return from;
@@ -104,7 +101,7 @@ const SYSLOG_LIMIT_BYTES = 500;
 const FSSH = 0x46737368; // Fssh(_kex_exchange_identification: )
 
 /** Reads the message in `bytes` from `from` to `to` into `into`. Never throws, whatever the bytes are. */
-export function readMessage(bytes: Buffer, from: number, to: number, into: Reading, skimmer?: Skimmer): void {
+export function readMessage(bytes: Buffer, from: number, to: number, into: Reading): void {
   into.rule = null;
   into.fact = null;
   into.text = '';
@@ -130,10 +127,6 @@ export function readMessage(bytes: Buffer, from: number, to: number, into: Readi
       if (text === '') {
         preauth = isPreauth(bytes, at, end);
         const last = preauth ? end - PREAUTH.length : end;
-        if (rule.skim !== undefined && skimmer?.(rule.skim, bytes, at, last, preauth)) {
-          into.rule = rule;
-          return;
-        }
         if (!rule.fixed) into.text = text = latin1(bytes, at, last);
       }
       const cut = to - from === SYSLOG_LIMIT_BYTES;

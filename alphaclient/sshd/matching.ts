@@ -1,6 +1,6 @@
 /** Which connection a message speaks of, and whether it can be the first that does. */
 
-import type { Connection } from './connection.ts';
+import { Connection } from './connection.ts';
 import type { Fact } from './fact.ts';
 import type { Table } from './table.ts';
 
@@ -51,8 +51,8 @@ export function isAnother(one: Connection, fact: Fact): boolean {
   return fact.says === 'opened' ? one.opened || !one.pamOnly : one.named || one.decisions > 0;
 }
 
-/** True when the message can open a connection; false for one that only goes on with what must be known already. */
-export function canOpen(fact: Fact, place: Place): boolean {
+/** False for a message that only goes on with what must be known already. */
+function canOpen(fact: Fact, place: Place): boolean {
   const nowhere = place.pid < 0 && fact.ip === null;
   if (fact.more || fact.says === 'session-over') return false;
   if (fact.says === 'remark' && (nowhere || (fact.ip !== null && !fact.preauth))) return false;
@@ -65,6 +65,31 @@ export function canOpen(fact: Fact, place: Place): boolean {
   )
     return false;
   return true;
+}
+
+/** The connection that the message opens, or undefined where it can open none. */
+export function opened(fact: Fact, place: Place): Connection | undefined {
+  if (!canOpen(fact, place)) return undefined;
+  const one = new Connection();
+  one.host = place.host;
+  // The listener's own lines carry the listener's pid.
+  one.pid = fact.pid >= 0 ? fact.pid : place.pid;
+  one.ip = fact.ip;
+  one.port = fact.port;
+  return one;
+}
+
+/** What the message tells of its connection that was not known. */
+export function learn(table: Table, one: Connection, fact: Fact, place: Place): void {
+  if ((one.ip === null && fact.ip !== null) || (one.port === null && fact.port !== null))
+    table.setPeer(one, one.ip ?? fact.ip, one.port ?? fact.port);
+  one.name ??= fact.name;
+  // PAM's modules do not escape a name as sshd does: sshd's own word is the better one.
+  if (fact.user !== null && (one.user === null || (one.pamOnly && !fact.helper))) one.user = fact.user;
+  if (fact.invalid !== null && one.invalid !== true) one.invalid = fact.invalid;
+  heard(one, place);
+  if (!fact.helper) one.pamOnly = false;
+  table.learned(one);
 }
 
 /** A line spoke of the connection. */

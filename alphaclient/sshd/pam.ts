@@ -64,7 +64,6 @@ export const PAM: readonly Rule[] = [
     example:
       'pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=root',
     begins: 'pam_unix(sshd:auth): authentication failure',
-    skim: 'pam',
     read: failure,
   },
   {
@@ -83,7 +82,6 @@ export const PAM: readonly Rule[] = [
     meaning: 'evidence of a failed attempt, whose own line may come',
     example: 'pam_unix(sshd:auth): check pass; user unknown',
     begins: 'pam_unix(sshd:auth): check pass; user unknown',
-    skim: 'pam-unknown',
     fixed: true,
     read: unknownUser,
   },
@@ -94,7 +92,6 @@ export const PAM: readonly Rule[] = [
     meaning: 'summary at the end; evidence where the failures have no lines of their own',
     example: 'PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=root',
     begins: 'PAM ',
-    skim: 'pam-summary',
     read: more,
   },
   {

@@ -4,20 +4,16 @@
  */
 
 import { LogClock } from './clock.ts';
-import { Connections } from './connections.ts';
-import { isoTime, type Sighting, textOf } from './event.ts';
-import { decides } from './fact.ts';
+import { isoTime, type Sighting } from './event.ts';
 import { Forgeries, type Forgery } from './forgeries.ts';
-import { type Reading, readMessage, type Skimmer } from './grammar.ts';
 import { Hosts } from './hosts.ts';
 import { Joiner } from './joiner.ts';
 import { readEntry } from './journal.ts';
-import { latin1 } from './latin1.ts';
-import type { Place } from './matching.ts';
+import { Lead } from './lead.ts';
+import { Messages } from './messages.ts';
 import { Prefix } from './prefix.ts';
-import { Radar, type UnknownShape } from './radar.ts';
+import type { UnknownShape } from './radar.ts';
 import type { Inspection, ReadContext, ReaderState } from './reading.ts';
-import { LastDecision, REPEAT_LIMIT, readLastRepeated, readRepeat } from './repeats.ts';
 
 export type { Sighting } from './event.ts';
 export type { Forgery } from './forgeries.ts';
@@ -31,18 +27,14 @@ const CR = 13;
 export class Reader {
   readonly #clock = new LogClock();
   readonly #prefix = new Prefix(this.#clock);
+  readonly #lead = new Lead(this.#clock);
   readonly #hosts = new Hosts();
-  readonly #connections = new Connections((index) => this.#hosts.name(index));
-  readonly #radar = new Radar();
+  readonly #messages = new Messages((index) => this.#hosts.name(index));
   readonly #joiner = new Joiner();
-  readonly #reading: Reading = { rule: null, fact: null, text: '' };
-  readonly #place: Place = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0 };
-  #lines = 0;
-  #unknown = 0;
   readonly #forgeries = new Forgeries();
-  /** True once a line without any prefix was sshd's: then others are, too. */
-  #raw = false;
-  readonly #last = new LastDecision();
+  /** The host of the line that the lead is of. */
+  #host = 0;
+  #lines = 0;
   #writer = 'other';
 
   /** `saved` is what `save` gave; a damaged or foreign state starts anew. */
@@ -53,42 +45,61 @@ export class Reader {
   /** Takes whole lines, each ended by LF; gives what they decide, in order. Never throws, whatever the bytes are. */
   read(bytes: Uint8Array, context: ReadContext): Sighting[] {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#clock.writtenMs = context.writtenMs;
-    this.#clock.timeZone = context.timeZone;
-    this.#place.nowMs = context.nowMs;
-    let from = 0;
-    while (from < buffer.length) {
-      const lf = buffer.indexOf(LF, from);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const clock = this.#clock;
+    if (clock.writtenMs !== context.writtenMs || clock.timeZone !== context.timeZone) this.#lead.forget();
+    clock.writtenMs = context.writtenMs;
+    clock.timeZone = context.timeZone;
+    this.#messages.place.nowMs = context.nowMs;
+    for (let from = 0; from < buffer.length; ) {
+      const alike = !this.#joiner.holds && this.#lead.read(view, from);
+      const skimmedTo = alike ? this.#skim(buffer, view) : -1;
+      const lf = buffer.indexOf(LF, skimmedTo < 0 ? from : skimmedTo);
       const end = lf < 0 ? buffer.length : lf;
-      this.#line(buffer, from, end);
+      const { from: message } = this.#lead;
+      if (!alike) this.#line(buffer, view, from, end);
+      else if (skimmedTo < 0) this.#messages.take(buffer, message, withoutCr(buffer, message, end), false);
       from = end + 1;
     }
-    this.#last.keep();
-    return this.#connections.take();
+    return this.#messages.told();
   }
 
-  #line(buffer: Buffer, from: number, end: number): void {
+  /** Looks whether a line whose beginning is like the last one's tells nothing new: gives where it ends, or -1. */
+  #skim(buffer: Buffer, view: DataView): number {
+    const { from, pid, ms } = this.#lead;
+    this.#lines++;
+    this.#writer = 'sshd';
+    this.#stands(this.#host, pid, ms, this.#lines);
+    return this.#messages.skim(buffer, view, from);
+  }
+
+  /** Where the next message stands. */
+  #stands(host: number, pid: number, ms: number, line: number): void {
+    const { place } = this.#messages;
+    place.host = host;
+    place.pid = pid;
+    place.ms = ms;
+    place.line = line;
+  }
+
+  #line(buffer: Buffer, view: DataView, from: number, end: number): void {
     this.#lines++;
     if (this.#joiner.holds) {
       this.#joiner.take(buffer.subarray(from, end), this.#lines, this.#rawMessage);
       return;
     }
     const prefix = this.#prefix;
-    const cr = end > from && buffer[end - 1] === CR;
-    prefix.read(buffer, from, cr ? end - 1 : end);
+    prefix.read(buffer, from, withoutCr(buffer, from, end));
     this.#writer = prefix.writer;
     switch (prefix.writer) {
       case 'other':
         return;
-      case 'sshd': {
-        const place = this.#place;
-        place.host = this.#hosts.index(buffer, prefix.hostFrom, prefix.hostEnd);
-        place.pid = prefix.pid;
-        place.ms = prefix.ms;
-        place.line = this.#lines;
-        this.#message(buffer, prefix.from, prefix.end);
+      case 'sshd':
+        this.#host = this.#hosts.index(buffer, prefix.hostFrom, prefix.hostEnd);
+        this.#lead.keep(view, from, prefix.from, prefix.ms);
+        this.#stands(this.#host, prefix.pid, prefix.ms, this.#lines);
+        this.#messages.take(buffer, prefix.from, prefix.end, false);
         return;
-      }
       case 'raw':
         if (prefix.from < end) this.#joiner.take(buffer.subarray(prefix.from, end), this.#lines, this.#rawMessage);
         return;
@@ -96,18 +107,15 @@ export class Reader {
         this.#entry(buffer.subarray(from, end));
         return;
       case 'repeated':
-        this.#again(readLastRepeated(buffer, prefix.from, prefix.end), prefix.ms);
+        this.#stands(0, -1, prefix.ms, this.#lines);
+        this.#messages.again(buffer, prefix.from, prefix.end);
     }
   }
 
   readonly #rawMessage = (message: Buffer, line: number): void => {
     this.#writer = 'raw';
-    const place = this.#place;
-    place.host = 0;
-    place.pid = -1;
-    place.ms = Number.NaN;
-    place.line = line;
-    this.#message(message, 0, message.length);
+    this.#stands(0, -1, Number.NaN, line);
+    this.#messages.take(message, 0, message.length, true);
   };
 
   #entry(line: Buffer): void {
@@ -118,91 +126,31 @@ export class Reader {
       this.#forgeries.saw(entry.message, isoTime(entry.ms), this.#lines);
       return;
     }
-    const place = this.#place;
-    place.host = this.#hosts.named(entry.host);
-    place.pid = entry.pid;
-    place.ms = entry.ms;
-    place.line = this.#lines;
-    this.#message(entry.message, 0, entry.message.length);
-  }
-
-  #message(buffer: Buffer, from: number, end: number): void {
-    const place = this.#place;
-    const repeat = readRepeat(buffer, from, end);
-    if (repeat !== null) {
-      const whole = this.#last.whole(latin1(buffer, repeat.from, repeat.end), place);
-      this.#times(whole, repeat.count);
-      return;
-    }
-    readMessage(buffer, from, end, this.#reading, this.#skim);
-    const { rule, fact } = this.#reading;
-    if (rule === null) {
-      // Without a prefix only a log that has shown itself as sshd's own is.
-      if ((this.#writer !== 'raw' || this.#raw) && end > from) this.#strange(latin1(buffer, from, end));
-      return;
-    }
-    if (this.#writer === 'raw') this.#raw = true;
-    if (fact === null) return;
-    if (decides(fact)) this.#last.set(this.#reading.text, place);
-    this.#connections.apply(fact, place);
-  }
-
-  #strange(message: string): void {
-    this.#unknown++;
-    this.#radar.saw(textOf(message, 1_023) ?? '', isoTime(this.#place.ms));
-  }
-
-  readonly #skim: Skimmer = (skim, bytes, from, end, preauth) => {
-    const what = this.#connections.skim(skim, bytes, from, end, preauth, this.#place);
-    if (what === 'failed' || what === 'invalid') this.#last.lies(bytes, from, end, this.#place);
-    return what !== 'no';
-  };
-
-  /** `last message repeated N times`: the line before it, of whatever program, came again. */
-  #again(count: number, ms: number): void {
-    const last = this.#last.before(this.#lines);
-    if (count === 0 || last === null) return;
-    const place = this.#place;
-    place.pid = last.pid;
-    place.host = last.host;
-    place.ms = ms;
-    place.line = this.#lines;
-    this.#times(last.message, count);
-    this.#last.set(last.message, place);
-  }
-
-  #times(message: string, count: number): void {
-    const bytes = Buffer.from(message, 'latin1');
-    readMessage(bytes, 0, bytes.length, this.#reading);
-    const { rule, fact } = this.#reading;
-    if (rule === null) this.#strange(message);
-    if (fact === null) return;
-    if (decides(fact) || fact.helper) fact.count = Math.min(fact.count * count, REPEAT_LIMIT);
-    fact.first = false;
-    this.#connections.apply(fact, this.#place);
+    this.#stands(this.#hosts.named(entry.host), entry.pid, entry.ms, this.#lines);
+    this.#messages.take(entry.message, 0, entry.message.length, false);
   }
 
   /** Connections that are over by time on a log that says nothing; called every few seconds when caught up. */
   expire(nowMs: number): Sighting[] {
-    this.#connections.expire(nowMs);
-    return this.#connections.take();
+    this.#messages.expire(nowMs);
+    return this.#messages.told();
   }
 
   /** The log ends here: what is still open becomes its event. */
   end(): Sighting[] {
     this.#joiner.end(this.#rawMessage);
-    this.#connections.end();
-    return this.#connections.take();
+    this.#messages.end();
+    return this.#messages.told();
   }
 
   /** Since the beginning of this reader's state. */
   counts(): { lines: number; unknown: number; forged: number } {
-    return { lines: this.#lines, unknown: this.#unknown, forged: this.#forgeries.count };
+    return { lines: this.#lines, unknown: this.#messages.unknown, forged: this.#forgeries.count };
   }
 
   /** The shapes of messages that no rule knows, most frequent first. */
   shapes(): readonly UnknownShape[] {
-    return this.#radar.shapes();
+    return this.#messages.shapes();
   }
 
   /** The first lines that other programs wrote under sshd's name. */
@@ -212,13 +160,14 @@ export class Reader {
 
   /** The lowest line that an event still to come can have. */
   firstOpenLine(): number {
-    return this.#connections.firstOpenLine();
+    return this.#messages.firstOpenLine();
   }
 
   /** What the last line came to, for people who ask why. */
   inspect(): Inspection {
-    const { ms, host, pid } = this.#place;
-    return { writer: this.#writer, at: isoTime(ms), host: this.#hosts.name(host), pid, ...this.#reading };
+    const { ms, host, pid } = this.#messages.place;
+    const reading = this.#messages.reading();
+    return { writer: this.#writer, at: isoTime(ms), host: this.#hosts.name(host), pid, ...reading };
   }
 
   /** What must outlive a restart. */
@@ -226,28 +175,24 @@ export class Reader {
     return {
       version: STATE_VERSION,
       lines: this.#lines,
-      unknown: this.#unknown,
       forgeries: this.#forgeries.save(),
-      raw: this.#raw,
-      last: this.#last.save(),
       previousMs: Number.isNaN(this.#clock.previousMs) ? null : this.#clock.previousMs,
       hosts: this.#hosts.save(),
       joiner: this.#joiner.save(),
-      connections: this.#connections.save(),
-      shapes: this.#radar.shapes(),
+      ...this.#messages.save(),
     };
   }
 
   #restore(saved: ReaderState): void {
     if (Number.isSafeInteger(saved['lines'])) this.#lines = saved['lines'] as number;
-    if (Number.isSafeInteger(saved['unknown'])) this.#unknown = saved['unknown'] as number;
-    this.#raw = saved['raw'] === true;
     if (typeof saved['previousMs'] === 'number') this.#clock.previousMs = saved['previousMs'];
     this.#forgeries.restore(saved['forgeries']);
-    this.#last.restore(saved['last']);
     this.#hosts.restore(saved['hosts']);
     this.#joiner.restore(saved['joiner']);
-    this.#connections.restore(saved['connections']);
-    this.#radar.restore(saved['shapes']);
+    this.#messages.restore(saved);
   }
+}
+
+function withoutCr(bytes: Buffer, from: number, end: number): number {
+  return end > from && bytes[end - 1] === CR ? end - 1 : end;
 }

@@ -1,24 +1,14 @@
 /** The open connections, found by pid, by address and port, or by what else a line names. Bounded. */
 
+import { Chains, hashOf } from './chains.ts';
+import { type Client, Clients } from './clients.ts';
 import { type Connection, fromSaved, type SavedConnection, toSaved } from './connection.ts';
 
 /** More open ones than any sshd takes at once; the oldest is let go, as if it had ended. */
 export const OPEN_LIMIT_CONNECTIONS = 10_000;
 
-/** Address and port as a key: a number for IPv4, which costs less to look up than a text. */
-function peerKey(ip: string, port: number): number | string {
-  let value = 0;
-  let octet = 0;
-  for (let i = 0; i < ip.length; i++) {
-    const c = ip.charCodeAt(i);
-    if (c === 46) {
-      value = value * 256 + octet;
-      octet = 0;
-    } else if (c >= 48 && c <= 57) octet = octet * 10 + c - 48;
-    else return `${ip} ${port}`;
-  }
-  return (value * 256 + octet) * 65_536 + port;
-}
+/** How many places the table has: a power of two above the limit, so that one more can be in before the oldest is let go. */
+export const SLOTS = 16_384;
 
 /** True when it is one name: up to 10.2, messages of the unprivileged process are escaped once more than others. */
 function isSameName(a: string, b: string): boolean {
@@ -28,29 +18,50 @@ function isSameName(a: string, b: string): boolean {
   return short.includes('\\') && short.replaceAll('\\', '\\\\') === long;
 }
 
-/** What a line tells of a client. */
-export type Client = Pick<Connection, 'ip' | 'port' | 'name' | 'user'>;
+/** A client and, where the line has it, its port. */
+export type Peer = Client & Pick<Connection, 'port'>;
 
 export class Table {
-  readonly #all = new Set<Connection>();
-  /** By host, then pid: small numbers are the cheapest keys there are. */
-  readonly #byPid: Map<number, Connection>[] = [];
-  readonly #byPeer = new Map<number | string, Connection>();
+  readonly #at: (Connection | undefined)[] = [];
+  readonly #free: number[] = [];
+  /** The open ones in the order of their opening, as a list from slot to slot; -1 ends it. */
+  readonly #following = new Int32Array(SLOTS);
+  readonly #preceding = new Int32Array(SLOTS);
+  #oldest = -1;
+  #newest = -1;
+  #size = 0;
+  readonly #byPid = new Chains(SLOTS);
+  readonly #byPeer = new Chains(SLOTS);
+  readonly #peerHashes = new Int32Array(SLOTS);
+  readonly #byClient = new Clients(SLOTS);
+  /** PAM's helper processes: nothing but PAM's modules spoke under their pid, while sshd speaks of the client under another. */
+  readonly #helpers = new Clients(SLOTS);
+  /** When each was opened, as a count. */
+  readonly #ages = new Float64Array(SLOTS);
+  #opened = 0;
   /** How many have no pid and no port: only then is a search worth its while. */
   #loose = 0;
 
   get size(): number {
-    return this.#all.size;
+    return this.#size;
   }
 
-  [Symbol.iterator](): IterableIterator<Connection> {
-    return this.#all.values();
+  /** In the order of their opening. Those removed meanwhile are left out. */
+  *[Symbol.iterator](): Generator<Connection> {
+    const all: Connection[] = [];
+    for (let slot = this.#oldest; slot >= 0; slot = this.#following[slot] as number) all.push(this.#one(slot));
+    for (const one of all) if (one.slot >= 0) yield one;
+  }
+
+  #one(slot: number): Connection {
+    return this.#at[slot] as Connection;
   }
 
   /** The lowest line that an event still to come can have; Infinity when none is open. */
   firstUntoldLine(): number {
     let first = Number.POSITIVE_INFINITY;
-    for (const one of this.#all) {
+    for (let slot = this.#oldest; slot >= 0; slot = this.#following[slot] as number) {
+      const one = this.#one(slot);
       if (one.held !== null) first = Math.min(first, one.held.line);
       if (one.decisions === 0 && one.line < first) first = one.line;
     }
@@ -58,26 +69,48 @@ export class Table {
   }
 
   has(connection: Connection): boolean {
-    return this.#all.has(connection);
+    return connection.slot >= 0;
   }
 
   /** The one that was opened first, or undefined. */
   oldest(): Connection | undefined {
-    for (const connection of this.#all) return connection;
+    return this.#at[this.#oldest];
+  }
+
+  /** The one whose pid this is: the newest, where several had it. */
+  byPid(host: number, pid: number): Connection | undefined {
+    for (let slot = this.#byPid.first(pidHash(host, pid)); slot >= 0; slot = this.#byPid.after(slot)) {
+      const one = this.#one(slot);
+      if (one.pid === pid && one.host === host) return one;
+    }
     return undefined;
   }
 
-  byPid(host: number, pid: number): Connection | undefined {
-    return this.#byPid[host]?.get(pid);
+  /** The one whose address and port these are: the newest of any host, if it is on this one. */
+  byPeer(host: number, ip: string, port: number): Connection | undefined {
+    const one = this.#peer(peerHash(ip, port), ip, port);
+    return one !== undefined && one.host === host ? one : undefined;
   }
 
-  byPeer(host: number, ip: string, port: number): Connection | undefined {
-    const found = this.#byPeer.get(peerKey(ip, port));
-    return found !== undefined && found.host === host ? found : undefined;
+  #peer(hash: number, ip: string, port: number): Connection | undefined {
+    for (let slot = this.#byPeer.first(hash); slot >= 0; slot = this.#byPeer.after(slot)) {
+      const one = this.#one(slot);
+      if (one.port === port && one.ip === ip) return one;
+    }
+    return undefined;
   }
 
   add(connection: Connection): void {
-    this.#all.add(connection);
+    const slot = this.#free.pop() ?? this.#at.length;
+    connection.slot = slot;
+    this.#at[slot] = connection;
+    this.#preceding[slot] = this.#newest;
+    this.#following[slot] = -1;
+    if (this.#newest >= 0) this.#following[this.#newest] = slot;
+    else this.#oldest = slot;
+    this.#newest = slot;
+    this.#size++;
+    this.#ages[slot] = this.#opened++;
     this.#index(connection);
   }
 
@@ -87,55 +120,69 @@ export class Table {
     connection.ip = ip;
     connection.port = port;
     this.#index(connection);
+    this.learned(connection);
   }
 
   remove(connection: Connection): void {
-    if (this.#all.delete(connection)) this.#unindex(connection);
+    const { slot } = connection;
+    if (slot < 0) return;
+    this.#unindex(connection);
+    this.#helpers.remove(slot);
+    this.#byClient.remove(slot);
+    const before = this.#preceding[slot] as number;
+    const behind = this.#following[slot] as number;
+    if (before >= 0) this.#following[before] = behind;
+    else this.#oldest = behind;
+    if (behind >= 0) this.#preceding[behind] = before;
+    else this.#newest = before;
+    this.#size--;
+    this.#at[slot] = undefined;
+    this.#free.push(slot);
+    connection.slot = -1;
   }
 
-  #pids(host: number): Map<number, Connection> {
-    while (this.#byPid.length <= host) this.#byPid.push(new Map());
-    return this.#byPid[host] as Map<number, Connection>;
-  }
-
+  /** What the new one is known by is no longer the old one's. */
   #index(connection: Connection): void {
-    const { host, pid, ip, port } = connection;
-    if (pid >= 0) this.#pids(host).set(pid, connection);
-    if (ip !== null && port !== null) this.#byPeer.set(peerKey(ip, port), connection);
-    else if (pid < 0) this.#loose++;
-  }
-
-  #unindex(connection: Connection): void {
-    const { host, pid, ip, port } = connection;
+    const { slot, host, pid, ip, port } = connection;
     if (pid >= 0) {
-      const pids = this.#pids(host);
-      if (pids.get(pid) === connection) pids.delete(pid);
+      const other = this.byPid(host, pid);
+      const hash = pidHash(host, pid);
+      if (other !== undefined) this.#byPid.remove(other.slot, hash);
+      this.#byPid.add(slot, hash);
     }
     if (ip !== null && port !== null) {
-      const key = peerKey(ip, port);
-      if (this.#byPeer.get(key) === connection) this.#byPeer.delete(key);
-    } else if (pid < 0) this.#loose--;
+      const hash = peerHash(ip, port);
+      const other = this.#peer(hash, ip, port);
+      if (other !== undefined) this.#byPeer.remove(other.slot, hash);
+      this.#byPeer.add(slot, hash);
+      this.#peerHashes[slot] = hash;
+    } else if (pid < 0) this.#loose++;
+    this.#byClient.put(connection, this.#ages[slot] as number);
+  }
+
+  #unindex({ slot, host, pid, ip, port }: Connection): void {
+    if (pid >= 0) this.#byPid.remove(slot, pidHash(host, pid));
+    if (ip !== null && port !== null) this.#byPeer.remove(slot, this.#peerHashes[slot] as number);
+    else if (pid < 0) this.#loose--;
   }
 
   /**
    * The newest connection that a message without a port may speak of: same address (or a name in its place) and,
    * where both are known, the same user. `looseOnly` looks among those that have no port yet.
    */
-  search(host: number, fact: Client, looseOnly: boolean): Connection | undefined {
+  search(host: number, client: Peer, looseOnly: boolean): Connection | undefined {
     if (looseOnly && this.#loose === 0) return undefined;
-    let best: Connection | undefined;
-    for (const one of this.#all) {
-      if (one.host !== host || one.over || (looseOnly && (one.port !== null || one.pid >= 0))) continue;
-      const sameUser = one.user !== null && fact.user !== null && isSameName(one.user, fact.user);
-      const sameIp = fact.ip !== null && one.ip === fact.ip;
+    return this.#byClient.find(client, false, (one) => {
+      if (one.host !== host || one.over || (looseOnly && (one.port !== null || one.pid >= 0))) return false;
+      const sameUser = one.user !== null && client.user !== null && isSameName(one.user, client.user);
+      const sameIp = client.ip !== null && one.ip === client.ip;
       // A name that DNS gave may be any address; an address may not be that name.
-      const byName = sameUser && one.ip === null && one.name !== null && (fact.ip !== null || fact.name === one.name);
-      if (!sameIp && !byName) continue;
-      if (one.user !== null && fact.user !== null && !sameUser) continue;
-      if (fact.port !== null && one.port !== null && fact.port !== one.port) continue;
-      best = one;
-    }
-    return best;
+      const named =
+        sameUser && one.ip === null && one.name !== null && (client.ip !== null || client.name === one.name);
+      if (!sameIp && !named) return false;
+      if (one.user !== null && client.user !== null && !sameUser) return false;
+      return client.port === null || one.port === null || client.port === one.port;
+    });
   }
 
   /** A `PAM:` line of this client that, for want of a port and a pid, stands as a connection of its own. */
@@ -146,7 +193,7 @@ export class Table {
 
   /** Plain JSON: the oldest first. */
   save(): SavedConnection[] {
-    return Array.from(this.#all, toSaved);
+    return Array.from(this, toSaved);
   }
 
   /** Takes over what `save` gave; what is damaged is left out. */
@@ -154,26 +201,44 @@ export class Table {
     if (!Array.isArray(saved)) return;
     for (const value of saved.slice(0, OPEN_LIMIT_CONNECTIONS) as unknown[]) {
       const one = fromSaved(value);
-      if (one !== null) this.add(one);
+      if (one === null) continue;
+      this.add(one);
+      this.learned(one);
     }
   }
 
   /** The newest connection of a user, where a message has nothing but the name. */
   ofUser(host: number, user: string): Connection | undefined {
     let best: Connection | undefined;
-    for (const one of this.#all) if (one.host === host && one.user === user && !one.over) best = one;
+    for (const one of this) if (one.host === host && one.user === user && !one.over) best = one;
     return best;
   }
 
-  /** The helper process of PAM that spoke of this client, if one did: the oldest. */
-  helper(host: number, ip: string | null, name: string | null, user: string | null): Connection | undefined {
-    for (const one of this.#all) {
-      if (!one.pamOnly || one.host !== host || one.pamFailures === 0) continue;
-      if (one.user !== null && user !== null && !isSameName(one.user, user)) continue;
-      if (ip !== null && one.ip === ip) return one;
-      if (name !== null && one.name === name) return one;
-      if (one.ip === null && one.name !== null && one.user !== null && one.user === user) return one;
-    }
-    return undefined;
+  /** To be called when PAM spoke of it, or its name or user became known, or sshd spoke: it may be a helper now, or no more. */
+  learned(one: Connection): void {
+    const { slot } = one;
+    if (slot < 0) return;
+    const age = this.#ages[slot] as number;
+    if (one.name !== null) this.#byClient.put(one, age);
+    if (one.pamOnly && one.pamFailures > 0) this.#helpers.put(one, age);
+    else this.#helpers.remove(slot);
   }
+
+  /** The helper process of PAM that spoke of this client, if one did: the oldest. */
+  helper({ host, ip, name, user }: Connection): Connection | undefined {
+    return this.#helpers.find({ ip, name, user }, true, (one) => {
+      if (one.host !== host) return false;
+      if (one.user !== null && user !== null && !isSameName(one.user, user)) return false;
+      if ((ip !== null && one.ip === ip) || (name !== null && one.name === name)) return true;
+      return one.ip === null && one.name !== null && one.user !== null && one.user === user;
+    });
+  }
+}
+
+function pidHash(host: number, pid: number): number {
+  return pid + Math.imul(host, 0x9e37_79b1);
+}
+
+function peerHash(ip: string, port: number): number {
+  return hashOf(ip) + Math.imul(port, 0x9e37_79b1);
 }

@@ -1,0 +1,159 @@
+/** sshd's messages, one after the other: read by the table, counted where no rule knows them, told to their connections. */
+
+import { Connections } from './connections.ts';
+import { isoTime, type Sighting, textOf } from './event.ts';
+import { decides } from './fact.ts';
+import { type Reading, readMessage } from './grammar.ts';
+import { latin1 } from './latin1.ts';
+import type { Place } from './matching.ts';
+import { Radar, type UnknownShape } from './radar.ts';
+import type { ReaderState } from './reading.ts';
+import { LastDecision, REPEAT_LIMIT, readLastRepeated, readRepeat } from './repeats.ts';
+
+/** The longest message that sshd writes. */
+const MESSAGE_LIMIT_BYTES = 1_023;
+
+export class Messages {
+  /** Where the next message stood: to be filled by whoever gives it. */
+  readonly place: Place = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0 };
+  readonly #connections: Connections;
+  readonly #radar = new Radar();
+  readonly #last = new LastDecision();
+  readonly #reading: Reading = { rule: null, fact: null, text: '' };
+  #unknown = 0;
+  /** True once a line without any prefix was sshd's: then others are, too. */
+  #raw = false;
+  /** The bytes of the last message and where it began, where it was skimmed: for people who ask what it was. */
+  #skimmed: Buffer | null = null;
+  #skimmedFrom = 0;
+
+  /** `hosts` gives the name of a host's index. */
+  constructor(hosts: (index: number) => string | null) {
+    this.#connections = new Connections(hosts);
+  }
+
+  /**
+   * Deals with the message at `from` if it tells its connection, which has a pid, nothing new, and gives where its line ends
+   * (CR or LF); -1 when it must be read. `view` is of the same bytes.
+   */
+  skim(bytes: Buffer, view: DataView, from: number): number {
+    const what = this.#connections.skim(view, from, this.place);
+    if (what === 'no') return -1;
+    const end = this.#connections.skimmedTo;
+    if (what === 'failed' || what === 'invalid') this.#last.lies(bytes, from, end, this.place);
+    this.#skimmed = bytes;
+    this.#skimmedFrom = from;
+    return end;
+  }
+
+  /** Takes one message. One without a prefix (`raw`) need not be sshd's. */
+  take(bytes: Buffer, from: number, end: number, raw: boolean): void {
+    this.#skimmed = null;
+    const repeat = readRepeat(bytes, from, end);
+    if (repeat !== null) {
+      const whole = this.#last.whole(latin1(bytes, repeat.from, repeat.end), this.place);
+      this.#times(whole, repeat.count);
+      return;
+    }
+    readMessage(bytes, from, end, this.#reading);
+    const { rule, fact } = this.#reading;
+    if (rule === null) {
+      // Without a prefix only a log that has shown itself as sshd's own is.
+      if ((!raw || this.#raw) && end > from) this.#strange(latin1(bytes, from, end));
+      return;
+    }
+    if (raw) this.#raw = true;
+    if (fact === null) return;
+    if (decides(fact)) this.#last.set(this.#reading.text, this.place);
+    this.#connections.apply(fact, this.place);
+  }
+
+  /** `last message repeated N times`: the line before this one, of whatever program, came again. */
+  again(bytes: Buffer, from: number, end: number): void {
+    this.#skimmed = null;
+    const { place } = this;
+    const count = readLastRepeated(bytes, from, end);
+    const last = this.#last.before(place.line);
+    if (count === 0 || last === null) return;
+    place.pid = last.pid;
+    place.host = last.host;
+    this.#times(last.message, count);
+    this.#last.set(last.message, place);
+  }
+
+  #times(message: string, count: number): void {
+    const bytes = Buffer.from(message, 'latin1');
+    readMessage(bytes, 0, bytes.length, this.#reading);
+    const { rule, fact } = this.#reading;
+    if (rule === null) this.#strange(message);
+    if (fact === null) return;
+    if (decides(fact) || fact.helper) fact.count = Math.min(fact.count * count, REPEAT_LIMIT);
+    fact.first = false;
+    this.#connections.apply(fact, this.place);
+  }
+
+  #strange(message: string): void {
+    this.#unknown++;
+    this.#radar.saw(textOf(message, MESSAGE_LIMIT_BYTES) ?? '', isoTime(this.place.ms));
+  }
+
+  /** What was told since the last call. The bytes given before may be used for something else. */
+  told(): Sighting[] {
+    this.#last.keep();
+    return this.#connections.take();
+  }
+
+  /** Time passes on a log that says nothing. */
+  expire(nowMs: number): void {
+    this.#connections.expire(nowMs);
+  }
+
+  /** The log ends here: what is still open becomes its event. */
+  end(): void {
+    this.#connections.end();
+  }
+
+  /** The lowest line that an event still to come can have. */
+  firstOpenLine(): number {
+    return this.#connections.firstOpenLine();
+  }
+
+  /** How many no rule knew. */
+  get unknown(): number {
+    return this.#unknown;
+  }
+
+  /** The shapes of messages that no rule knows, most frequent first. */
+  shapes(): readonly UnknownShape[] {
+    return this.#radar.shapes();
+  }
+
+  /** What the last message was read as; one that was skimmed says nothing new. */
+  reading(): Reading {
+    if (this.#skimmed !== null) {
+      readMessage(this.#skimmed, this.#skimmedFrom, this.#connections.skimmedTo, this.#reading);
+      this.#reading.fact = null;
+    }
+    return this.#reading;
+  }
+
+  /** What must outlive a restart. */
+  save(): ReaderState {
+    return {
+      unknown: this.#unknown,
+      raw: this.#raw,
+      last: this.#last.save(),
+      connections: this.#connections.save(),
+      shapes: this.#radar.shapes(),
+    };
+  }
+
+  /** Takes over what `save` gave; what is damaged is left out. */
+  restore(saved: ReaderState): void {
+    if (Number.isSafeInteger(saved['unknown'])) this.#unknown = saved['unknown'] as number;
+    this.#raw = saved['raw'] === true;
+    this.#last.restore(saved['last']);
+    this.#connections.restore(saved['connections']);
+    this.#radar.restore(saved['shapes']);
+  }
+}

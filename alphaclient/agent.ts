@@ -1,4 +1,5 @@
 /** The agent: log to reader to outbox to server, one read at a time, each durable before the next. */
+import { setImmediate } from 'node:timers/promises';
 import type { LoginEvent } from '../protocol/event.ts';
 import type { AgentReport, AgentState } from '../protocol/report.ts';
 import type { Logger } from '../service/logger.ts';
@@ -66,6 +67,8 @@ export class Agent {
       const chunk = await this.#options.source.next();
       if (chunk === null || this.#stopping) break;
       await this.#inTurn(() => this.#keep(chunk));
+      // A long log that is there already is read without ever waiting: acknowledgements, pings and timers want their turn.
+      await setImmediate();
     }
     clearInterval(this.#tend);
     if (this.#fault !== null) throw this.#fault;

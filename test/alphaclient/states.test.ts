@@ -1,0 +1,103 @@
+/** Every state an agent can be in, by real processes: what it tells the server, and that quiet is never taken for looking. */
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, test } from 'node:test';
+import { Pair } from '../programs.ts';
+import { until } from '../until.ts';
+
+let pair: Pair;
+beforeEach(async () => {
+  pair = await Pair.make();
+});
+afterEach(() => pair.close());
+
+interface Told {
+  readonly connected: boolean;
+  readonly state: string;
+}
+
+/** Waits until hosts and ledger both say so, and `status` agrees. */
+async function told(state: string | RegExp): Promise<void> {
+  const fits = (one: string) => (typeof state === 'string' ? one === state : state.test(one));
+  let seen = '';
+  await until(
+    async () => {
+      const { hosts } = await pair.api<{ hosts: Told[] }>('/api/hosts');
+      const { agents } = await pair.api<{ agents: Told[] }>('/api/ledger');
+      seen = JSON.stringify([hosts[0]?.state, agents[0]?.state]);
+      return fits(hosts[0]?.state ?? '') && fits(agents[0]?.state ?? '') && hosts[0]?.connected === true;
+    },
+    () => `${state}, got ${seen}`,
+  );
+  await until(async () => {
+    const status = JSON.parse((await pair.command('status', '--json')).said) as Told & { behindBytes: number };
+    return fits(status.state) || (status.state === 'behind' && fits(`behind by ${status.behindBytes} bytes`));
+  });
+}
+
+const line = (i: number): string => `Failed password for u${i} from 192.0.2.7 port ${1_024 + (i % 60_000)} ssh2\r\n`;
+
+test('log missing, caught up, log unreadable, log quiet', async () => {
+  await pair.serving();
+  const agent = pair.agent();
+  await told('log missing');
+  writeFileSync(pair.logFile, line(1));
+  await told('caught up');
+  rmSync(pair.logFile);
+  mkdirSync(pair.logFile);
+  await told('log unreadable');
+  await agent.says('cannot be read');
+  rmdirSync(pair.logFile);
+  writeFileSync(pair.logFile, line(2));
+  await told('caught up');
+  await agent.end('SIGTERM');
+  // Nothing was written for more than a day: watched, and nothing to see.
+  const before = new Date(Date.now() - 25 * 3_600_000);
+  utimesSync(pair.logFile, before, before);
+  pair.agent();
+  await told('log quiet');
+  const { totals } = await pair.api<{ totals: { states: Record<string, number> } }>('/api/ledger');
+  assert.deepEqual(
+    Object.entries(totals.states).filter(([, n]) => n > 0),
+    [['log quiet', 1]],
+  );
+});
+
+test('behind by so many bytes while it reads, caught up when it has', async () => {
+  await pair.serving();
+  pair.agent();
+  writeFileSync(pair.logFile, '');
+  await told('caught up');
+  const count = 50_000;
+  const piece = Array.from({ length: count }, (_, i) => line(i)).join('');
+  const host = async () => (await pair.api<{ hosts: (Told & { attempts: number })[] }>('/api/hosts')).hosts[0];
+  let written = 0;
+  let seen = '';
+  // Again where it was read so fast that no report fell into it.
+  while (!/^behind by \d+ bytes$/.test(seen)) {
+    appendFileSync(pair.logFile, piece);
+    written += count;
+    await until(
+      async () => {
+        const { state = '', attempts = 0 } = (await host()) ?? {};
+        seen = state;
+        return seen.startsWith('behind') || attempts === written;
+      },
+      undefined,
+      60_000,
+    );
+  }
+  await until(async () => (await host())?.attempts === written, undefined, 60_000);
+  await told('caught up');
+});
+
+test('an agent that was killed is not connected; its last state is not told as one that is watching', async () => {
+  await pair.serving();
+  const agent = pair.agent();
+  writeFileSync(pair.logFile, line(1));
+  await told('caught up');
+  await agent.end('SIGKILL');
+  const host = async () => (await pair.api<{ hosts: Told[] }>('/api/hosts')).hosts[0];
+  await until(async () => (await host())?.connected === false);
+  assert.match((await pair.command('status')).said, /^state\s+(caught up, connected|no sign of life|not running)/m);
+});

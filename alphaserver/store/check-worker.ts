@@ -1,4 +1,4 @@
-/** The thread that looks at the whole of a store's file. */
+/** The thread that looks at the whole of a store's files. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { tableFault } from './check.ts';
 import { openReader } from './database.ts';
@@ -6,7 +6,8 @@ import { openReader } from './database.ts';
 const port = parentPort;
 if (port) {
   const db = openReader((workerData as { folder: string }).folder);
-  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all() as { name: string }[];
+  const names = ['main', 'rollups'].map((file) => `SELECT name FROM ${file}.sqlite_schema WHERE type = 'table'`);
+  const tables = db.prepare(names.join(' UNION ALL ')).all() as { name: string }[];
   let fault: string | null = null;
   // One by one: a look that held one moment of the file for long would let its log grow meanwhile.
   for (const { name } of tables) {

@@ -5,7 +5,7 @@ import type { Database } from './database.ts';
 /** Events looked at before the store is used: what was written last is what a crash may have torn. */
 const NEWEST_EVENTS = 8_192;
 /** Tables that are read into memory at the start, or as large as the fleet: walked whole before the store is used. */
-const SMALL_TABLES = ['agents', 'hosts', 'facts', 'gaps'];
+const SMALL_TABLES = ['agents', 'hosts', 'gaps'];
 
 /** A store's file is not whole. */
 export class DamagedError extends Error {}
@@ -24,7 +24,7 @@ export function checkNewest(db: Database): void {
     const fault = tableFault(db, table);
     if (fault !== null) throw new DamagedError(fault);
   }
-  db.prepare('SELECT * FROM events NOT INDEXED ORDER BY id DESC LIMIT ?').all(NEWEST_EVENTS);
+  db.prepare('SELECT * FROM events ORDER BY id DESC LIMIT ?').all(NEWEST_EVENTS);
 }
 
 /** What is wrong with a table and its indexes, or null. */

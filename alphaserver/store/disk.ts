@@ -1,7 +1,7 @@
 /** What a store takes on its disk, and what is left there. */
 import { stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FILE } from './database.ts';
+import { FILE, ROLLUPS_FILE } from './database.ts';
 
 /** Bytes; null where the system does not say. */
 export interface DiskUse {
@@ -13,11 +13,15 @@ export interface DiskUse {
 /** Looks at a store's folder. Never rejects. */
 export async function diskUse(folder: string): Promise<DiskUse> {
   const size = (name: string): Promise<number> => stat(join(folder, name)).then((found) => found.size);
-  const [file, log, disk] = await Promise.all([
+  // Logs are gone while nothing has a file open.
+  const beside = [`${FILE}-wal`, ROLLUPS_FILE, `${ROLLUPS_FILE}-wal`].map((name) => size(name).catch(() => 0));
+  const [file, others, disk] = await Promise.all([
     size(FILE).catch(() => null),
-    // Gone while nothing has it open.
-    size(`${FILE}-wal`).catch(() => 0),
+    Promise.all(beside),
     statfs(folder).catch(() => null),
   ]);
-  return { sizeBytes: file === null ? null : file + log, freeBytes: disk && disk.bavail * disk.bsize };
+  return {
+    sizeBytes: file && others.reduce((sum, bytes) => sum + bytes, file),
+    freeBytes: disk && disk.bavail * disk.bsize,
+  };
 }

@@ -56,10 +56,10 @@ export class Following {
     return Math.max(row?.[0] ?? 0, factIn(this.#db, 'rolledTo'));
   }
 
-  /** Reads the index of times alone. */
   #before(sinceMs: number): number {
-    const sql = 'SELECT min(id) FROM events INDEXED BY eventsByTime WHERE at >= ?';
-    const [row] = arrays(this.#db, sql, sinceMs) as [number | null][];
+    const sql = `SELECT min(id) FROM (SELECT min(id) AS id FROM times WHERE at >= ?
+      UNION ALL SELECT min(id) FROM events WHERE id > ? AND at >= ?)`;
+    const [row] = arrays(this.#db, sql, sinceMs, factIn(this.#db, 'rolledTo'), sinceMs) as [number | null][];
     return row?.[0] ? row[0] - 1 : this.#newest();
   }
 

@@ -39,13 +39,18 @@ export function addTo(tally: Tally, { accepted, failed, probes }: Readonly<Tally
   tally.probes += probes;
 }
 
-/** What is known of one value (a host, a source, a user). `hosts` and `users` are hashes of those it met; only sources have them. */
+/** What is known of one value (a host, a source, a user). `hosts` and `users` are hashes of those it met, some more than once; only sources have them. */
 export interface Share extends Tally {
+  /** Of the value itself. */
+  readonly hash: number;
   firstAt: number;
   lastAt: number;
-  readonly hosts: Set<number> | null;
-  readonly users: Set<number> | null;
+  readonly hosts: number[] | null;
+  readonly users: number[] | null;
 }
+
+/** Above so many, hashes are noted without a look whether they are there. */
+const LOOKED_THROUGH = 32;
 
 /** The kinds of values that are ranked: indexes into KINDS. */
 export const RANKED = [0, 1, 2] as const;
@@ -55,6 +60,8 @@ export const SOURCE: Ranked = 1;
 /** How hosts are named and texts are hashed. */
 export interface Names {
   readonly host: (id: number) => string;
+  /** The hash of a host's name. */
+  readonly hostHash: (id: number) => number;
   readonly hash: (text: string) => number;
 }
 
@@ -70,20 +77,46 @@ export function share(shares: Map<string, Share>, rows: Iterable<CountedRow>, ki
     let one = shares.get(value);
     if (!one) {
       one = {
-        ...tallyOf(),
+        accepted: 0,
+        failed: 0,
+        probes: 0,
+        hash: kind === 0 ? names.hostHash(host) : names.hash(value),
         firstAt: at,
         lastAt: at,
-        hosts: kind === SOURCE ? new Set() : null,
-        users: kind === SOURCE ? new Set() : null,
+        hosts: kind === SOURCE ? [] : null,
+        users: kind === SOURCE ? [] : null,
       };
       shares.set(value, one);
     }
     count(one, outcome);
     if (at < one.firstAt) one.firstAt = at;
     if (at > one.lastAt) one.lastAt = at;
-    one.hosts?.add(names.hash(names.host(host)));
-    if (user !== null) one.users?.add(names.hash(user));
+    if (one.hosts) note(one.hosts, names.hostHash(host));
+    if (one.users && user !== null) note(one.users, names.hash(user));
   }
+}
+
+function note(hashes: number[], hash: number): void {
+  if (hashes.length >= LOOKED_THROUGH || !hashes.includes(hash)) hashes.push(hash);
+}
+
+/** Shares of several runs of events together. The first run's may be changed. */
+export function together(runs: readonly Map<string, Share>[]): Map<string, Share> {
+  const [all = new Map<string, Share>(), ...others] = runs;
+  for (const shares of others)
+    for (const [value, one] of shares) {
+      const known = all.get(value);
+      if (!known) {
+        all.set(value, one);
+        continue;
+      }
+      addTo(known, one);
+      known.firstAt = Math.min(known.firstAt, one.firstAt);
+      known.lastAt = Math.max(known.lastAt, one.lastAt);
+      for (const hash of one.hosts ?? []) known.hosts?.push(hash);
+      for (const hash of one.users ?? []) known.users?.push(hash);
+    }
+  return all;
 }
 
 /** Events by the bucket their time is in. */
@@ -133,18 +166,18 @@ function tallyIn(tallies: HostTallies, at: number, host: number): Tally {
 /** The ids behind each value of each kind (indexes into KINDS), ascending. `rows` come in that order. */
 export function idsByValue(rows: Iterable<CountedRow>, names: Names): Map<string, number[]>[] {
   const kinds: Map<string, number[]>[] = [0, 1, 2, 3, 4].map(() => new Map());
-  const note = (kind: number, value: string | null, id: number): void => {
+  const put = (kind: number, value: string | null, id: number): void => {
     if (value === null) return;
     const ids = kinds[kind]?.get(value);
     if (ids) ids.push(id);
     else kinds[kind]?.set(value, [id]);
   };
   for (const [id, , outcome, host, method, user, ip] of rows) {
-    note(0, names.host(host), id);
-    note(1, ip, id);
-    note(2, user, id);
-    note(3, String(outcome), id);
-    note(4, method, id);
+    put(0, names.host(host), id);
+    put(1, ip, id);
+    put(2, user, id);
+    put(3, String(outcome), id);
+    put(4, method, id);
   }
   return kinds;
 }

@@ -4,13 +4,13 @@
  * A sketch of at most `size` hashes, ascending. Exact while there were fewer different values than `size`; above it the
  * standard error is 1/sqrt(size - 2): 2.2 % for 2,048, 8.9 % for 128. (Bar-Yossef et al. 2002, Beyer et al. 2007: KMV.)
  */
-export type Sketch = Float64Array;
+export type Sketch = readonly number[];
 
 /** Hashes are whole numbers below this: they fit a double, and 2,048 of them meet in one case of four million. */
 const HASHES = 2 ** 52;
 
 /** No value seen. */
-export const EMPTY_SKETCH: Sketch = new Float64Array(0);
+export const EMPTY_SKETCH: Sketch = [];
 
 /**
  * Hashes texts with a store's own secret, so that nobody can choose names that make a count come out wrong.
@@ -39,26 +39,51 @@ function finish(lane: number): number {
   return mixed ^ (mixed >>> 16);
 }
 
-/** The sketch of a set of hashes. */
+/** The sketch of hashes; some may come more than once. */
 export function sketchOf(hashes: Iterable<number>, size: number): Sketch {
-  const all = Float64Array.from(new Set(hashes)).sort();
-  return all.length > size ? all.slice(0, size) : all;
+  const all = [...hashes];
+  if (all.length < 2) return all;
+  const sorted = Float64Array.from(all).sort();
+  const different: number[] = [];
+  for (const hash of sorted) {
+    if (hash !== different.at(-1)) different.push(hash);
+    if (different.length === size) break;
+  }
+  return different;
 }
 
 /** The sketch of what either of two saw. */
 export function union(a: Sketch, b: Sketch, size: number): Sketch {
   if (a.length === 0) return b;
   if (b.length === 0) return a;
-  const merged = new Float64Array(Math.min(size, a.length + b.length));
-  let n = 0;
-  for (let i = 0, j = 0; n < merged.length && (i < a.length || j < b.length); n += 1) {
+  const merged: number[] = [];
+  for (let i = 0, j = 0; merged.length < size && (i < a.length || j < b.length); ) {
     const left = a[i] ?? HASHES;
     const right = b[j] ?? HASHES;
-    merged[n] = Math.min(left, right);
+    merged.push(Math.min(left, right));
     if (left <= right) i += 1;
     if (right <= left) j += 1;
   }
-  return n === merged.length ? merged : merged.slice(0, n);
+  return merged;
+}
+
+/** The sketch after these hashes as well; the same one where they change nothing. */
+export function grown(sketch: Sketch, hashes: Iterable<number>, size: number): Sketch {
+  const most = sketch.length < size ? HASHES : (sketch[size - 1] as number);
+  const fresh: number[] = [];
+  for (const hash of hashes) if (hash < most && !holds(sketch, hash)) fresh.push(hash);
+  return fresh.length === 0 ? sketch : union(sketch, sketchOf(fresh, size), size);
+}
+
+function holds(sketch: Sketch, hash: number): boolean {
+  let low = 0;
+  let high = sketch.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sketch[middle] as number) < hash) low = middle + 1;
+    else high = middle;
+  }
+  return sketch[low] === hash;
 }
 
 /** How many different values a sketch of this `size` saw. */
@@ -69,11 +94,11 @@ export function distinct(sketch: Sketch, size: number): number {
 
 /** A sketch as it is kept on disk, little-endian doubles. */
 export function packSketch(sketch: Sketch): Uint8Array {
-  return new Uint8Array(sketch.buffer, sketch.byteOffset, sketch.byteLength);
+  return new Uint8Array(Float64Array.from(sketch).buffer);
 }
 
 /** A sketch from disk; null is one that saw nothing. */
 export function unpackSketch(bytes: Uint8Array | null): Sketch {
   // A copy: SQLite's bytes need not stand where doubles may.
-  return bytes === null ? EMPTY_SKETCH : new Float64Array(bytes.slice().buffer);
+  return bytes === null ? EMPTY_SKETCH : Array.from(new Float64Array(bytes.slice().buffer));
 }

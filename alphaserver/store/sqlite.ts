@@ -1,4 +1,4 @@
-/** The embedded store: one SQLite file, written by one process. */
+/** The embedded store: a folder with two SQLite files, written by one process. */
 
 import type { Incident } from '../alerts/rules/incident.ts';
 import type { Rule } from '../alerts/rules/terms.ts';
@@ -12,11 +12,10 @@ import { ReadingThread } from './reading/thread.ts';
 import { StoreViews } from './reading.ts';
 import { agentRecord, Registry } from './registry.ts';
 import { Retention } from './retention.ts';
-import { Roller } from './roller.ts';
+import { RollingThread } from './rolling/thread.ts';
 import { OUTCOMES } from './schema.ts';
 import type { AgentBatch, AgentRecord, Appended, Store, StoredEvent } from './store.ts';
 import { keepJump, keepTold } from './told.ts';
-import { Upkeep } from './upkeep.ts';
 
 export interface StoreOptions {
   /** How long single events are kept, in milliseconds; null or left out: for ever. Counts stay. */
@@ -40,8 +39,8 @@ export class SqliteStore implements Store {
   readonly #writer: Writer;
   readonly #registry: Registry;
   readonly #insert: Statement;
-  readonly #roller: Roller;
-  readonly #upkeep: Upkeep;
+  readonly #rolling: RollingThread;
+  readonly #retention: Retention | null;
   readonly #thread: ReadingThread;
   readonly #holds: (() => number)[] = [];
   #lastId: number;
@@ -55,25 +54,29 @@ export class SqliteStore implements Store {
     this.#insert = this.db.prepare(
       'INSERT INTO events (id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
-    this.#roller = new Roller(this.db);
+    const { rolledTo } = this.#writer;
     // An id is never given twice, also when retention has deleted the newest.
     const { id } = this.db.prepare('SELECT max(id) AS id FROM events').get() as { id: number | null };
-    this.#lastId = Math.max(id ?? 0, this.#roller.rolledTo);
+    this.#lastId = Math.max(id ?? 0, rolledTo);
     this.#thread = new ReadingThread(folder, () => this.#commits);
-    this.#upkeep = new Upkeep({
-      roller: this.#roller,
-      retention: retentionMs === null ? null : new Retention(this.db, this.#roller, retentionMs, this.#holds),
-      lastId: () => this.#lastId,
-      now,
+    this.#rolling = new RollingThread({
+      folder,
+      rolledTo,
+      forgotten: (upTo) => this.#retention?.forgotten(upTo),
       failed,
     });
-    this.#upkeep.committed();
+    this.#retention =
+      retentionMs === null
+        ? null
+        : new Retention({ db: this.db, rolling: this.#rolling, retentionMs, holds: this.#holds, now, failed });
+    this.#rolling.committed(this.#lastId);
   }
 
   /** Runs `work` in one durable transaction. Throws a StoreError when the disk does not take it, and whatever `work` throws. */
   transaction<T>(work: () => T): T {
     const result = transaction(this.db, work);
     this.#commits += 1;
+    this.#rolling.committed(this.#lastId);
     return result;
   }
 
@@ -82,6 +85,7 @@ export class SqliteStore implements Store {
   }
 
   async append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]> {
+    await this.#rolling.ready();
     const draft = this.#registry.draft(nowMs);
     let id = this.#lastId;
     const appended = this.transaction(() => {
@@ -146,7 +150,7 @@ export class SqliteStore implements Store {
     // Only now: a commit that failed must leave the memory as it was too.
     draft.keep();
     this.#lastId = id;
-    this.#upkeep.committed();
+    this.#rolling.committed(id);
     return appended;
   }
 
@@ -194,8 +198,8 @@ export class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
-    this.#upkeep.close();
-    await this.#thread.close();
+    this.#retention?.close();
+    await Promise.all([this.#thread.close(), this.#rolling.close()]);
     this.#writer.close();
   }
 }

@@ -25,7 +25,7 @@ import { eventPage } from './event-pages.ts';
 import { storedFigures } from './figures.ts';
 import { agentsAfter, gaps, type HostFacts, hostsAfter, type LedgerFacts, ledgerTotals, shapes } from './fleet.ts';
 import { Ranks } from './ranks.ts';
-import { arrays, namesIn, Snapshot } from './snapshot.ts';
+import { arrays, factIn, namesIn, Snapshot } from './snapshot.ts';
 import { Tallies } from './tallies.ts';
 
 /** How many points a timeline has at most where no step was asked for. */
@@ -42,7 +42,7 @@ export class Answers {
 
   constructor(db: Database) {
     this.#db = db;
-    this.#names = namesIn(db);
+    this.#names = namesIn(db, factIn(db, 'hashSeed'));
   }
 
   /** Runs one question in a read transaction: what it sees was true at one moment. */
@@ -99,7 +99,7 @@ export class Answers {
     nowMs: number,
   ): TimelineView | 'tooLong' {
     return this.#at((snapshot) => {
-      const to = untilMs ?? this.#lastTime(nowMs) + 1;
+      const to = untilMs ?? this.#lastTime(snapshot, nowMs) + 1;
       const first = sinceMs ?? Math.min(this.#firstTime(snapshot), to - 1);
       const step = stepMs ?? [MINUTE_MS, HOUR_MS].find((ms) => (to - first) / ms <= POINTS_SHOWN) ?? DAY_MS;
       // Only where nothing was asked for: one clock that is years wrong must not hide everything else.
@@ -126,16 +126,21 @@ export class Answers {
       `SELECT min(at) FROM (
          SELECT min(at) AS at FROM counts WHERE step = ?
          UNION ALL SELECT min(at) FROM counts WHERE step = ? AND at < ?
-         UNION ALL SELECT min(at) FROM events NOT INDEXED WHERE id > ?)`,
+         UNION ALL SELECT min(at) FROM events WHERE id > ?)`,
       ...[MINUTE_MS, HOUR_MS, horizon, rolledTo],
     ) as [number | null][];
     return row?.[0] ?? Number.POSITIVE_INFINITY;
   }
 
   /** Now, or the newest event where a clock runs ahead by less than a day. */
-  #lastTime(nowMs: number): number {
-    const sql = 'SELECT max(at) FROM events WHERE at > ? AND at < ?';
-    const [row] = arrays(this.#db, sql, nowMs, nowMs + DAY_MS) as [number | null][];
+  #lastTime({ rolledTo }: Snapshot, nowMs: number): number {
+    const [row] = arrays(
+      this.#db,
+      `SELECT max(at) FROM (
+         SELECT max(at) AS at FROM times WHERE at > ? AND at < ?
+         UNION ALL SELECT max(at) FROM events WHERE id > ? AND at > ? AND at < ?)`,
+      ...[nowMs, nowMs + DAY_MS, rolledTo, nowMs, nowMs + DAY_MS],
+    ) as [number | null][];
     return row?.[0] ?? nowMs;
   }
 

@@ -1,9 +1,9 @@
 /** Events by their time, newest first, a page at a time. */
 import type { EventCursor, EventQuery } from '../../web/views.ts';
-import type { Database } from '../database.ts';
+import type { Statement } from '../database.ts';
 import { eventsWithIds } from '../event-row.ts';
-import { inAll, unpackIds } from '../postings.ts';
-import { KINDS, OUTCOMES } from '../schema.ts';
+import { idsIn, inAll, PARTS, partOf } from '../postings.ts';
+import { KINDS, OUTCOMES, SEGMENT_POSTINGS } from '../schema.ts';
 import type { StoredEvent } from '../store.ts';
 import { arrays, type Snapshot } from './snapshot.ts';
 
@@ -15,7 +15,7 @@ const newestFirst = (a: Place, b: Place): number => b[0] - a[0] || b[1] - a[1];
 /** One page of the events that a question is about. */
 export function eventPage(snapshot: Snapshot, query: EventQuery): { events: StoredEvent[]; next: EventCursor | null } {
   const wanted = wantedIn(query);
-  const places = wanted.length === 0 ? byTime(snapshot.db, query) : new Walk(snapshot, query, wanted).places();
+  const places = wanted.length === 0 ? byTime(snapshot, query) : new Walk(snapshot, query, wanted).places();
   const page = places.slice(0, query.limit);
   const last = page.at(-1);
   return {
@@ -42,9 +42,12 @@ function bounds({ sinceMs, untilMs, cursor }: EventQuery): [from: number, to: nu
 }
 const INSIDE = 'at >= ? AND at < ? AND (at, id) < (?, ?)';
 
-function byTime(db: Database, query: EventQuery): Place[] {
-  const sql = `SELECT at, id FROM events INDEXED BY eventsByTime WHERE ${INSIDE} ORDER BY at DESC, id DESC LIMIT ?`;
-  return arrays(db, sql, ...bounds(query), query.limit + 1) as Place[];
+function byTime({ db, rolledTo }: Snapshot, query: EventQuery): Place[] {
+  const page = (table: string) => `SELECT at, id FROM ${table} AND ${INSIDE} ORDER BY at DESC, id DESC LIMIT ?`;
+  const most = query.limit + 1;
+  const counted = arrays(db, page('times WHERE true'), ...bounds(query), most) as Place[];
+  const newest = arrays(db, page('events WHERE id > ?'), rolledTo, ...bounds(query), most) as Place[];
+  return [...counted, ...newest].sort(newestFirst).slice(0, most);
 }
 
 /**
@@ -55,11 +58,13 @@ class Walk {
   readonly #at: Snapshot;
   readonly #query: EventQuery;
   readonly #wanted: readonly Wanted[];
+  readonly #posting: Statement;
 
   constructor(snapshot: Snapshot, query: EventQuery, wanted: readonly Wanted[]) {
     this.#at = snapshot;
     this.#query = query;
     this.#wanted = wanted;
+    this.#posting = snapshot.db.prepare('SELECT lists FROM postings WHERE id = ?');
   }
 
   /** The newest, one more than the page takes where there are. */
@@ -81,27 +86,32 @@ class Walk {
     return arrays(this.#at.db, sql, from, to) as [number, number, number][];
   }
 
-  /** Among those not rolled up yet. */
+  /** Among those that no posting has yet. */
   #newest(): Place[] {
+    return this.#having('id > ?', this.#at.indexedTo);
+  }
+
+  #inSegment(segment: number): Place[] {
+    const lists: number[][] = [];
+    for (const [kind, value] of this.#wanted) {
+      const hash = this.#at.names.hash(value);
+      const row = this.#posting.get(segment * SEGMENT_POSTINGS + kind * PARTS + partOf(hash));
+      const ids = row ? idsIn((row as { lists: Uint8Array }).lists, hash, segment) : [];
+      if (ids.length === 0) return [];
+      lists.push(ids);
+    }
+    return this.#having('id IN (SELECT value FROM json_each(?))', JSON.stringify(inAll(lists)));
+  }
+
+  /** Events with the wanted values among these. */
+  #having(those: string, given: number | string): Place[] {
     const conditions = this.#wanted.map(([kind]) =>
       kind === 0
         ? 'host = (SELECT id FROM hosts WHERE name = ?)'
         : `${KINDS[kind]} = ${kind === 3 ? 'CAST(? AS INTEGER)' : '?'}`,
     );
-    const sql = `SELECT at, id FROM events NOT INDEXED WHERE id > ? AND ${INSIDE} AND ${conditions.join(' AND ')}`;
+    const sql = `SELECT at, id FROM events WHERE ${those} AND ${INSIDE} AND ${conditions.join(' AND ')}`;
     const values = this.#wanted.map(([, value]) => value);
-    return arrays(this.#at.db, sql, this.#at.rolledTo, ...bounds(this.#query), ...values) as Place[];
-  }
-
-  #inSegment(segment: number): Place[] {
-    const posting = this.#at.db.prepare('SELECT ids FROM postings WHERE segment = ? AND kind = ? AND value = ?');
-    const lists: number[][] = [];
-    for (const [kind, value] of this.#wanted) {
-      const row = posting.get(segment, kind, value) as { ids: Uint8Array } | undefined;
-      if (!row) return [];
-      lists.push(unpackIds(row.ids, segment));
-    }
-    const sql = `SELECT at, id FROM events NOT INDEXED WHERE id IN (SELECT value FROM json_each(?)) AND ${INSIDE}`;
-    return arrays(this.#at.db, sql, JSON.stringify(inAll(lists)), ...bounds(this.#query)) as Place[];
+    return arrays(this.#at.db, sql, given, ...bounds(this.#query), ...values) as Place[];
   }
 }

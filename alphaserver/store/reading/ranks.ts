@@ -1,7 +1,17 @@
 /** Which hosts, sources and users had most of it in a span of time, and how many different ones there were. */
-import { type CountedRow, RANKED, type Ranked, type Share, SOURCE, share, type Tally, total } from '../rollup.ts';
-import { BUCKET_SKETCH, SOURCE_SKETCH } from '../schema.ts';
-import { distinct, EMPTY_SKETCH, type Sketch, sketchOf, union, unpackSketch } from '../sketch.ts';
+import {
+  addTo,
+  type CountedRow,
+  RANKED,
+  type Ranked,
+  type Share,
+  SOURCE,
+  share,
+  type Tally,
+  total,
+} from '../rollup.ts';
+import { BUCKET_SKETCH, SLOTS, SOURCE_SKETCH } from '../schema.ts';
+import { distinct, EMPTY_SKETCH, sketchOf, union, unpackSketch } from '../sketch.ts';
 import { coarsened, cut, DAY_MS, EVER, floorTo, HOUR_MS, type Run, type Span } from '../span.ts';
 import { arrays, type Snapshot } from './snapshot.ts';
 import { EDGE_LIMIT_EVENTS, Tallies } from './tallies.ts';
@@ -50,8 +60,12 @@ export class Ranks {
   /** How many different values of each kind, in the order of RANKED. Exact up to BUCKET_SKETCH, then 2.2 % standard error. */
   distinct(): number[] {
     return RANKED.map((kind) => {
-      const hashes = this.#shares(kind).keys().map(this.#at.names.hash);
-      let sketch = sketchOf(hashes, BUCKET_SKETCH);
+      let sketch = sketchOf(
+        this.#shares(kind)
+          .values()
+          .map(({ hash }) => hash),
+        BUCKET_SKETCH,
+      );
       for (const { step, from, to } of this.#runs)
         for (const [bytes] of arrays(
           this.#at.db,
@@ -65,13 +79,12 @@ export class Ranks {
 
   /** The first `limit` of a kind, most attempts first, and how many events any of them may lack at most. */
   first(kind: Ranked, limit: number): { ranks: Rank[]; error: number } {
-    const newest = this.#shares(kind);
-    const shares = new Map<string, Share>();
-    for (const [value, one] of newest) shares.set(value, { ...one });
+    const gathered = new Map<string, Gathered>();
+    for (const [value, one] of this.#shares(kind)) gathered.set(value, { ...one, ids: [] });
     let error = 0;
-    for (const run of this.#runs) error += this.#addRun(shares, kind, run);
+    for (const run of this.#runs) error += this.#addRun(gathered, kind, run);
     const attempts = ({ accepted, failed }: Tally): number => accepted + failed;
-    const first = [...shares]
+    const first = [...gathered]
       .sort(([x, a], [y, b]) => attempts(b) - attempts(a) || total(b) - total(a) || (x < y ? -1 : 1))
       .slice(0, limit);
     return { error, ranks: first.map(([value, one]) => this.#rank(kind, value, one)) };
@@ -83,46 +96,56 @@ export class Ranks {
     return shares;
   }
 
-  #addRun(shares: Map<string, Share>, kind: Ranked, { step, from, to }: Run): number {
-    const span = [kind, step, from, to] as const;
-    const rows = arrays(
-      this.#at.db,
-      `SELECT value, sum(accepted), sum(failed), sum(probes), min(firstAt), max(lastAt) FROM tops
-       WHERE kind = ? AND step = ? AND at >= ? AND at < ? GROUP BY value`,
-      ...span,
-    ) as [string, number, number, number, number, number][];
-    for (const [value, accepted, failed, probes, firstAt, lastAt] of rows) {
-      const one = shares.get(value);
-      if (one) {
-        one.accepted += accepted;
-        one.failed += failed;
-        one.probes += probes;
-        one.firstAt = Math.min(one.firstAt, firstAt);
-        one.lastAt = Math.max(one.lastAt, lastAt);
-      } else shares.set(value, { accepted, failed, probes, firstAt, lastAt, hosts: null, users: null });
-    }
-    const sql = 'SELECT sum(floor) FROM buckets WHERE kind = ? AND step = ? AND at >= ? AND at < ?';
-    return (arrays(this.#at.db, sql, ...span)[0]?.[0] as number | null) ?? 0;
+  #addRun(gathered: Map<string, Gathered>, kind: Ranked, { step, from, to }: Run): number {
+    const { db } = this.#at;
+    const buckets = arrays(
+      db,
+      'SELECT id, floor FROM buckets WHERE kind = ? AND step = ? AND at >= ? AND at < ?',
+      ...[kind, step, from, to],
+    ) as [number, number][];
+    const sql = 'SELECT id, value, accepted, failed, probes, firstAt, lastAt FROM tops WHERE id >= ? AND id < ?';
+    const tops = db.prepare(sql);
+    tops.setReturnArrays(true);
+    for (const [id] of buckets)
+      for (const row of tops.all(id * SLOTS, (id + 1) * SLOTS) as unknown as TopRow[]) add(gathered, row);
+    return buckets.reduce((sum, [, floor]) => sum + floor, 0);
   }
 
-  #rank(kind: Ranked, value: string, { accepted, failed, probes, firstAt, lastAt, hosts, users }: Share): Rank {
+  #rank(kind: Ranked, value: string, one: Gathered): Rank {
+    const { accepted, failed, probes, firstAt, lastAt } = one;
     const rank = { value, accepted, failed, probes, firstAt, lastAt, hosts: null, users: null };
     if (kind !== SOURCE) return rank;
-    const sketches: [Sketch, Sketch] = [
-      sketchOf(hosts ?? EMPTY_SKETCH, SOURCE_SKETCH),
-      sketchOf(users ?? EMPTY_SKETCH, SOURCE_SKETCH),
-    ];
-    for (const { step, from, to } of this.#runs) {
-      const rows = arrays(
-        this.#at.db,
-        `SELECT t.hosts, t.users FROM buckets b CROSS JOIN tops t ON t.kind = b.kind AND t.step = b.step AND t.at = b.at AND t.value = ?
-         WHERE b.kind = ? AND b.step = ? AND b.at >= ? AND b.at < ?`,
-        ...[value, kind, step, from, to],
-      ) as [Uint8Array | null, Uint8Array | null][];
-      for (const row of rows)
-        for (const i of [0, 1] as const) sketches[i] = union(sketches[i], unpackSketch(row[i]), SOURCE_SKETCH);
+    let hosts = sketchOf(one.hosts ?? EMPTY_SKETCH, SOURCE_SKETCH);
+    let users = sketchOf(one.users ?? EMPTY_SKETCH, SOURCE_SKETCH);
+    for (const id of one.ids) {
+      const [row] = arrays(this.#at.db, 'SELECT hosts, users FROM met WHERE id = ?', id) as [Uint8Array, Uint8Array][];
+      if (!row) continue;
+      hosts = union(hosts, unpackSketch(row[0]), SOURCE_SKETCH);
+      users = union(users, unpackSketch(row[1]), SOURCE_SKETCH);
     }
-    const [hostsMet, usersMet] = sketches.map((sketch) => distinct(sketch, SOURCE_SKETCH));
-    return { ...rank, hosts: hostsMet ?? 0, users: usersMet ?? 0 };
+    return { ...rank, hosts: distinct(hosts, SOURCE_SKETCH), users: distinct(users, SOURCE_SKETCH) };
   }
+}
+
+type TopRow = readonly [
+  ...[id: number, value: string, accepted: number, failed: number, probes: number],
+  ...[firstAt: number, lastAt: number],
+];
+
+/** A share with the places where the rest of it stands. */
+interface Gathered extends Share {
+  readonly ids: number[];
+}
+
+function add(gathered: Map<string, Gathered>, [id, value, accepted, failed, probes, firstAt, lastAt]: TopRow): void {
+  const one = gathered.get(value);
+  if (!one) {
+    const nobody = { hash: 0, hosts: null, users: null };
+    gathered.set(value, { ...nobody, accepted, failed, probes, firstAt, lastAt, ids: [id] });
+    return;
+  }
+  addTo(one, { accepted, failed, probes });
+  one.firstAt = Math.min(one.firstAt, firstAt);
+  one.lastAt = Math.max(one.lastAt, lastAt);
+  one.ids.push(id);
 }

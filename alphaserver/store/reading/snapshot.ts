@@ -7,25 +7,33 @@ import type { Span } from '../span.ts';
 
 const COLUMNS = 'id, at, outcome, host, method, user, ip';
 
-/** Names of hosts and the store's hash. Hosts never change their number, so names are kept once read. */
-export function namesIn(db: Database): Names {
-  const known = new Map<number, string>();
-  const name = db.prepare('SELECT name FROM hosts WHERE id = ?');
-  return {
-    hash: hasher(factIn(db, 'hashSeed')),
-    host: (id) => {
-      let text = known.get(id);
-      if (text === undefined) {
-        text = (name.get(id) as { name: string } | undefined)?.name ?? '';
-        known.set(id, text);
-      }
-      return text;
-    },
-  };
+interface KnownHost {
+  readonly name: string;
+  readonly hash: number;
 }
 
-/** A number that the store keeps about itself. */
-export function factIn(db: Database, name: 'rolledTo' | 'horizon' | 'hashSeed'): number {
+/** Names of hosts, and a store's own hash. Hosts never change their number, so what is read once is kept. */
+export function namesIn(db: Database, hashSeed: number): Names {
+  const hash = hasher(hashSeed);
+  const known = new Map<number, KnownHost>();
+  const select = db.prepare('SELECT name FROM hosts WHERE id = ?');
+  const host = (id: number): KnownHost => {
+    const there = known.get(id);
+    if (there) return there;
+    const row = select.get(id) as { name: string } | undefined;
+    const read = { name: row?.name ?? '', hash: hash(row?.name ?? '') };
+    // One that is not there yet may be there the next time.
+    if (row) known.set(id, read);
+    return read;
+  };
+  return { hash, host: (id) => host(id).name, hostHash: (id) => host(id).hash };
+}
+
+/** What the store knows of itself. */
+export type Fact = 'rolledTo' | 'indexedTo' | 'horizon' | 'hashSeed';
+
+/** One of these numbers. */
+export function factIn(db: Database, name: Fact): number {
   return (db.prepare('SELECT value FROM facts WHERE name = ?').get(name) as { value: number }).value;
 }
 
@@ -40,15 +48,21 @@ export function arrays(db: Database, sql: string, ...values: (string | number)[]
 export class Snapshot {
   readonly db: Database;
   readonly names: Names;
-  /** Events up to this id are rolled up. */
+  /** Events up to this id are in all counts. */
   readonly rolledTo: number;
+  /** Events up to this id are in the postings. */
+  readonly indexedTo: number;
   /** A day's start: before it, there are no minutes and no ranks of hours. */
   readonly horizon: number;
 
   constructor(db: Database, names: Names) {
     this.db = db;
     this.names = names;
+    // First a look at the events, then one at what is made from them: were it the other way round, an event could be
+    // counted and deleted between the two looks.
+    db.prepare('SELECT 1 FROM events LIMIT 1').get();
     this.rolledTo = factIn(db, 'rolledTo');
+    this.indexedTo = factIn(db, 'indexedTo');
     this.horizon = factIn(db, 'horizon');
   }
 
@@ -60,16 +74,17 @@ export class Snapshot {
 
   /** The span's events that are rolled up and still there, in no order. */
   older({ from, to }: Span): CountedRow[] {
-    const sql = `SELECT ${COLUMNS} FROM events INDEXED BY eventsByTime WHERE at >= ? AND at < ? AND id <= ?`;
-    return arrays(this.db, sql, from, to, this.rolledTo) as unknown as CountedRow[];
+    const columns = 'e.id, e.at, e.outcome, e.host, e.method, e.user, e.ip';
+    const sql = `SELECT ${columns} FROM times t CROSS JOIN events e ON e.id = t.id WHERE t.at >= ? AND t.at < ?`;
+    return arrays(this.db, sql, from, to) as unknown as CountedRow[];
   }
 
-  /** How many of those there are. Reads the index alone. */
+  /** How many of those there are. */
   olderTally({ from, to }: Span, host: number | null): Tally {
-    const sql = `SELECT outcome, count(*) FROM events INDEXED BY eventsByTime
-      WHERE at >= ? AND at < ? AND id <= ? ${host === null ? '' : 'AND host = ?'} GROUP BY outcome`;
+    const sql = `SELECT outcome, count(*) FROM times
+      WHERE at >= ? AND at < ? ${host === null ? '' : 'AND host = ?'} GROUP BY outcome`;
     const tally = tallyOf();
-    const values = [from, to, this.rolledTo, ...(host === null ? [] : [host])];
+    const values = [from, to, ...(host === null ? [] : [host])];
     for (const [outcome, n] of arrays(this.db, sql, ...values) as [number, number][]) count(tally, outcome, n);
     return tally;
   }

@@ -1,4 +1,6 @@
 /** How many attempts and probes there were in a span of time, at a cost that does not grow with their number. */
+
+import { unpackMinutes } from '../minutes.ts';
 import { addTo, count, type Tally, tallyOf, total } from '../rollup.ts';
 import { coarsened, cut, DAY_MS, floorTo, HOUR_MS, MINUTE_MS, type Run, type Span } from '../span.ts';
 import { arrays, type Snapshot } from './snapshot.ts';
@@ -64,23 +66,34 @@ export class Tallies {
 
   #buckets({ step, from, to }: Run): [at: number, tally: Tally][] {
     if (!(from < to)) return [];
-    const { db } = this.#at;
-    const rows =
-      this.#host === null
-        ? arrays(
-            db,
-            'SELECT at, accepted, failed, probes FROM counts WHERE step = ? AND at >= ? AND at < ?',
-            step,
-            from,
-            to,
-          )
-        : arrays(
-            db,
-            `WITH RECURSIVE starts(at) AS (SELECT ? UNION ALL SELECT at + ? FROM starts WHERE at + ? < ?)
-             SELECT c.at, c.accepted, c.failed, c.probes FROM starts CROSS JOIN hostCounts c ON c.step = ? AND c.at = starts.at AND c.host = ?`,
-            ...[from, step, step, to, step, this.#host],
-          );
-    return (rows as [number, number, number, number][]).map(([at, ...tally]) => [at, tallyOf(...tally)]);
+    if (this.#host !== null)
+      return step === MINUTE_MS ? this.#minutes({ from, to }) : this.#hostRows({ step, from, to });
+    const sql = 'SELECT at, accepted, failed, probes FROM counts WHERE step = ? AND at >= ? AND at < ?';
+    const rows = arrays(this.#at.db, sql, step, from, to) as [number, number, number, number][];
+    return rows.map(([at, ...tally]) => [at, tallyOf(...tally)]);
+  }
+
+  #hostRows(run: Run): [at: number, tally: Tally][] {
+    const rows = this.#rowsOfHost('c.accepted, c.failed, c.probes', run) as [number, number, number, number][];
+    return rows.map(([at, ...tally]) => [at, tallyOf(...tally)]);
+  }
+
+  /** Minutes stand in the rows of their hours. */
+  #minutes({ from, to }: Span): [at: number, tally: Tally][] {
+    const hours = { step: HOUR_MS, from: floorTo(from, HOUR_MS), to };
+    const rows = this.#rowsOfHost('c.minutes', hours) as [number, Uint8Array | null][];
+    return rows.flatMap(([hour, packed]) =>
+      [...unpackMinutes(packed)]
+        .map(([minute, tally]): [number, Tally] => [hour + minute * MINUTE_MS, tally])
+        .filter(([at]) => at >= from && at < to),
+    );
+  }
+
+  /** One look for each bucket: all hosts of a bucket stand together. */
+  #rowsOfHost(columns: string, { step, from, to }: Run): unknown[][] {
+    const sql = `WITH RECURSIVE starts(at) AS (SELECT ? UNION ALL SELECT at + ? FROM starts WHERE at + ? < ?)
+      SELECT c.at, ${columns} FROM starts CROSS JOIN hostCounts c ON c.step = ? AND c.at = starts.at AND c.host = ?`;
+    return arrays(this.#at.db, sql, from, step, step, to, step, this.#host ?? -1);
   }
 
   /** Part of one minute. */

@@ -101,7 +101,7 @@ test('after a kill, damage of what is old is found while the server runs: it sto
   const pair = await Pair.make();
   try {
     const copy = await killed(30_000);
-    damage(copy, 'events', 'u1000');
+    damage(copy, 'events', 'u9000');
     const server = await pair.serving({ ALPHASERVER_DATA: copy });
     await server.says('is damaged (');
     assert.match(server.said, /Nothing is stored: the store in .* is damaged \(.*\): agents keep what is not stored/);

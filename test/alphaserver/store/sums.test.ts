@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { openReader } from '../../../alphaserver/store/database.ts';
 import { openStore, type SqliteStore } from '../../../alphaserver/store/sqlite.ts';
 import type { AgentBatch, StoredEvent } from '../../../alphaserver/store/store.ts';
 import type { EventCursor, EventQuery, Views } from '../../../alphaserver/web/views.ts';
+import { until } from '../../until.ts';
+import { AGENT, clockAt, eventAt, HOST, RETENTION_MS } from './killed-writer.ts';
 import { below, chance, eventNear, plainEvents, plainSummary, plainTimeline, plainTop } from './stream.ts';
 
 const HOUR = 3_600_000;
@@ -15,6 +19,21 @@ const AGENTS = [1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000${n}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'asgard-sums-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Waits until a store has no event from before `cutoff` and no minute from before `horizon`. */
+async function settled(path: string, cutoff: number, horizon: number): Promise<void> {
+  const db = openReader(path);
+  const number = (sql: string) => (db.prepare(sql).get() as { n: number | null }).n;
+  const state = () => ({
+    oldest: number('SELECT min(storedAt) AS n FROM events') ?? Infinity,
+    minute: number('SELECT min(at) AS n FROM counts WHERE step = 60000') ?? Infinity,
+  });
+  await until(
+    () => state().oldest >= cutoff && state().minute >= horizon,
+    () => `${JSON.stringify(state())}, wanted ${cutoff} and ${horizon}`,
+  );
+  db.close();
+}
 
 /** A store that is written to at random and opened anew now and then, and everything that ever went into it. */
 class Stream {
@@ -63,6 +82,11 @@ class Stream {
       batches.push({ agent, host: `host-of-${agent.at(-1)}`, events: batch });
     }
     for (const { events: stored } of await this.store.append(batches, this.nowMs)) this.events.push(...stored);
+  }
+
+  /** Waits until nothing is there any more that retention takes away. */
+  settled(cutoff: number, horizon: number): Promise<void> {
+    return settled(this.#folder, cutoff, horizon);
   }
 
   /** A span whose ends may stand anywhere, or be open. */
@@ -145,4 +169,82 @@ test('every view agrees with a plain count over random events, batches and resta
     for (let i = 0; i < 3; i += 1) await stream.checkEvents(stream.events, said);
   }
   await stream.store.close();
+});
+
+test('counts of days and hours stay right when single events are gone, and what is kept is whole', async () => {
+  const seed = Date.now() % 1_000_000;
+  const retentionMs = 30 * HOUR;
+  const stream = new Stream('retention', seed, retentionMs);
+  for (let round = 0; round < 4; round += 1) {
+    await stream.append(1 + below(stream.random, round === 1 ? 9_000 : 1_500), 2 * DAY);
+    stream.nowMs += below(stream.random, 20 * HOUR);
+    // Retention looks at the start, and then once a minute.
+    await stream.restart();
+    const cutoff = stream.nowMs - retentionMs;
+    const horizon = Math.floor(cutoff / DAY) * DAY;
+    await stream.settled(cutoff, horizon);
+    const said = `seed ${seed}, round ${round}`;
+    await stream.check(stream.span(DAY), said);
+    await stream.check({ from: -Infinity, to: Infinity }, said);
+    const { from, to } = stream.span(HOUR);
+    await stream.check({ from: Math.max(from, horizon), to: Math.max(to, horizon) }, said);
+    await stream.checkTimeline({ from: horizon - 2 * DAY, to: horizon + 3 * DAY }, HOUR, said);
+    await stream.checkTimeline({ from: horizon, to: horizon + DAY }, 60_000, said);
+    const kept = stream.events.filter(({ storedAt }) => Date.parse(storedAt) >= cutoff);
+    for (let i = 0; i < 3; i += 1) await stream.checkEvents(kept, said);
+  }
+  await stream.store.close();
+});
+
+test('killed at any moment, of storing, counting or forgetting, no event is lost or counted twice', async () => {
+  const seed = Date.now() % 1_000_000;
+  const random = chance(seed);
+  const path = join(folder, 'killed');
+  let said = 0;
+  for (let kill = 0; kill < 4; kill += 1) {
+    const writer = spawn(process.execPath, [join(import.meta.dirname, 'killed-writer.ts'), path]);
+    const ended = new Promise((done) => writer.once('close', done));
+    let errors = '';
+    writer.stderr.on('data', (chunk: Buffer) => {
+      errors += chunk;
+    });
+    let commits = 10 + below(random, 60);
+    writer.stdout.on('data', (chunk: Buffer) => {
+      const lines = String(chunk).trimEnd().split('\n');
+      said = Math.max(said, Number(lines.at(-1)));
+      commits -= lines.length;
+      if (commits <= 0) writer.kill('SIGKILL');
+    });
+    await ended;
+    assert.equal(errors, '', `seed ${seed}`);
+  }
+  const events = (last: number) => Array.from({ length: last }, (_, i) => eventAt(i + 1));
+  let nowMs = 0;
+  const store = openStore(path, { retentionMs: RETENTION_MS, now: () => nowMs });
+  const last = store.lastSeq(AGENT);
+  nowMs = clockAt(last);
+  assert.ok(last >= said, `seed ${seed}: ${said} were said to be stored, ${last} are`);
+  const all = events(last).map(({ seq, event }) => ({
+    ...event,
+    id: seq,
+    agent: AGENT,
+    host: event.host ?? HOST,
+    storedAt: '',
+  }));
+  const views = store.views(
+    () => false,
+    () => nowMs,
+  );
+  const horizon = Math.floor((nowMs - RETENTION_MS) / DAY) * DAY;
+  await settled(path, nowMs - RETENTION_MS, horizon);
+  for (const [from, to] of [
+    [-Infinity, Infinity],
+    [-Infinity, horizon],
+    [horizon - 2 * DAY, horizon + DAY],
+  ] as const) {
+    const what = `seed ${seed}, ${last} events, from ${from} to ${to}`;
+    assert.deepEqual(await views.summary({ from, to }), plainSummary(all, from, to), what);
+    assert.deepEqual((await views.top('sources', { from, to }, 1_000)).ranks, plainTop(all, 'ip', from, to), what);
+  }
+  await store.close();
 });

@@ -1,0 +1,26 @@
+/** The thread that counts what is stored, so that whoever stores never waits for it. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Asked } from './thread.ts';
+import { Works } from './works.ts';
+
+const port = parentPort;
+if (port) {
+  const works = new Works((workerData as { folder: string }).folder, (told) => port.postMessage(told));
+  port.on('message', (asked: Asked) => {
+    switch (asked.type) {
+      case 'committed':
+        works.committed();
+        break;
+      case 'forget':
+        works.forget(asked.bounds);
+        break;
+      case 'held':
+        works.held();
+        break;
+      case 'close':
+        works.close();
+        port.unref();
+        break;
+    }
+  });
+}

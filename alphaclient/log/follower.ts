@@ -133,7 +133,7 @@ export class Follower {
     if (reader === null || file.state === 'current') return null;
     if (!tracked.packed) {
       // Without a new log the writer has not been told yet, even where the old one is deleted.
-      if (this.#tracked.at(-1) === tracked || nowMs - tracked.activeMs < QUIET_MS) return null;
+      if (this.#tracked.at(-1) === tracked || Math.abs(nowMs - tracked.activeMs) < QUIET_MS) return null;
     }
     const lines = reader.end();
     tracked.retire('done', nowMs);

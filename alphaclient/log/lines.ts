@@ -6,6 +6,7 @@ import { LINE_LIMIT_BYTES } from './source.ts';
 export const CUT_MARK = ' [line cut here: too long]';
 
 const NEWLINE = 10;
+const CARRIAGE_RETURN = 13;
 const NOTHING = Buffer.alloc(0);
 
 /** Whole lines, and how much of the log they take. */
@@ -28,6 +29,12 @@ export class LineBuffer {
   #keptBytes = 0;
   #lineBytes = 0;
   #halfBytes = 0;
+  #carriageReturn: boolean;
+
+  /** `before`: what stands in the log before the first bytes that are added, if anything; tells how its lines end. */
+  constructor(before: Buffer = NOTHING) {
+    this.#carriageReturn = endsWithCarriageReturn(before);
+  }
 
   /** How many bytes of the log stand after the last whole line. */
   get halfBytes(): number {
@@ -46,6 +53,7 @@ export class LineBuffer {
     let cut = 0;
     let at = 0;
     const whole = bytes.subarray(0, last + 1);
+    this.#carriageReturn = endsWithCarriageReturn(whole);
     const plain = !whole.includes(0) && !hasLongLine(whole);
     while (at <= last) {
       if (plain && this.#halfBytes === 0) {
@@ -63,13 +71,16 @@ export class LineBuffer {
     return { bytes: lines.length === 1 && lines[0] !== undefined ? lines[0] : Buffer.concat(lines), taken, cut };
   }
 
-  /** The half line as a line of its own, for a log that will not end it any more. Empty where there is none. */
+  /**
+   * The half line as a line of its own, for a log that will not end it any more. It gets the end that the lines before it
+   * have: among lines that end in CR LF, one that ends in LF would go on in the next. Empty where there is none.
+   */
   end(): Lines {
     if (this.#halfBytes === 0) return { bytes: NOTHING, taken: 0, cut: 0 };
     const taken = this.#halfBytes;
     const cut = this.#lineBytes > LINE_LIMIT_BYTES ? 1 : 0;
     const empty = this.#lineBytes === 0;
-    const line = this.#end();
+    const line = this.#end(this.#carriageReturn ? '\r\n' : '\n');
     return { bytes: empty ? NOTHING : Buffer.concat(line), taken, cut };
   }
 
@@ -91,7 +102,7 @@ export class LineBuffer {
     if (this.#kept.length > 64) this.#kept = [Buffer.concat(this.#kept)];
   }
 
-  #end(): Buffer[] {
+  #end(ending = '\n'): Buffer[] {
     let line = this.#kept;
     if (this.#lineBytes > LINE_LIMIT_BYTES) {
       const kept = Buffer.concat(this.#kept);
@@ -104,8 +115,12 @@ export class LineBuffer {
     this.#keptBytes = 0;
     this.#lineBytes = 0;
     this.#halfBytes = 0;
-    return [...line, Buffer.from('\n')];
+    return [...line, Buffer.from(ending)];
   }
+}
+
+function endsWithCarriageReturn(lines: Buffer): boolean {
+  return lines.at(-1) === NEWLINE && lines.at(-2) === CARRIAGE_RETURN;
 }
 
 /** Several as one. */

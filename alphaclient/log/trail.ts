@@ -6,7 +6,7 @@ import { LineBuffer, type Lines } from './lines.ts';
 /** What both kinds of reader remember of what they read. */
 export class Trail {
   /** Keeps the half line. */
-  readonly lines = new LineBuffer();
+  readonly lines: LineBuffer;
   /** End of the last line that was handed out. */
   offset: number;
   /** Up to where bytes were taken in: `offset`, and the half line. */
@@ -20,6 +20,7 @@ export class Trail {
 
   /** `headBytes`: the first bytes of the file, as far as seen; `before`: the last ones before `offset`. */
   constructor(offset: number, headBytes: Buffer, before: Buffer) {
+    this.lines = new LineBuffer(before);
     this.offset = offset;
     this.scanned = offset;
     this.headBytes = headBytes;

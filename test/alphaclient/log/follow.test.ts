@@ -1,79 +1,8 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { FileSource, type FollowOptions } from '../../../alphaclient/log/follow.ts';
-import type { Chunk, LogPosition } from '../../../alphaclient/log/source.ts';
-
-const DEADLINE_MS = 10_000;
-
-/** A log in a folder of its own, followed, with what was said and handed out. */
-class Followed {
-  readonly path: string;
-  readonly said: string[] = [];
-  text = '';
-  position: LogPosition | null = null;
-  readonly gaps: Chunk['gaps'][number][] = [];
-  cutLines = 0;
-  source: FileSource | null = null;
-  readonly #options: Partial<FollowOptions>;
-
-  constructor(t: TestContext, options: Partial<FollowOptions> = {}) {
-    const folder = mkdtempSync(join(tmpdir(), 'follow-'));
-    this.path = join(folder, 'sshd.log');
-    this.#options = options;
-    t.after(() => {
-      this.source?.close();
-      rmSync(folder, { recursive: true, force: true });
-    });
-  }
-
-  start(options: Partial<FollowOptions> = {}): void {
-    const say = (level: string) => (message: string) => this.said.push(`${level} ${message}`);
-    this.source = new FileSource({
-      path: this.path,
-      from: 'start',
-      position: this.position,
-      log: { warn: say('warn'), error: say('error'), info: say('info') },
-      ...this.#options,
-      ...options,
-    });
-    void this.#pull(this.source);
-  }
-
-  stop(): void {
-    this.source?.close();
-    this.source = null;
-  }
-
-  async #pull(source: FileSource): Promise<void> {
-    for (;;) {
-      const chunk = await source.next();
-      if (chunk === null || source !== this.source) return;
-      this.text += Buffer.from(chunk.bytes).toString();
-      this.position = JSON.parse(JSON.stringify(chunk.position));
-      this.gaps.push(...chunk.gaps);
-      this.cutLines += chunk.cutLines;
-    }
-  }
-
-  async shows(text: string): Promise<void> {
-    await until(
-      () => this.text.length >= text.length,
-      () => `had ${JSON.stringify(this.text)}, wanted ${JSON.stringify(text)}`,
-    );
-    assert.equal(this.text, text);
-  }
-}
-
-async function until(condition: () => boolean, what: () => string): Promise<void> {
-  const deadline = Date.now() + DEADLINE_MS;
-  while (!condition()) {
-    if (Date.now() > deadline) assert.fail(what());
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
+import { appendFileSync, copyFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { until } from '../../until.ts';
+import { Followed } from './followed.ts';
 
 test('hands out whole lines as they are written and keeps a half line until its end comes', async (t) => {
   const log = new Followed(t);

@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Random } from '../../demo/random.ts';
 import { install } from './model/preemption.ts';
 import { type Act, DEEDS, run, type Sequence, shrunk } from './model/run.ts';
 
@@ -14,23 +15,12 @@ const SECONDS = Number(process.env['FOLLOWER_MODEL_SECONDS'] ?? 10);
 const SEED = Number(process.env['FOLLOWER_MODEL_SEED'] ?? Math.floor(Math.random() * 1e9));
 const ACTS_LIMIT = 40;
 
-/** Numbers below `n` that a seed repeats (mulberry32). */
-function dice(seed: number): (n: number) => number {
-  let state = seed >>> 0;
-  return (n) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % n;
-  };
-}
-
 function sequenceOf(seed: number): Sequence {
-  const below = dice(seed);
-  const naming = (['number', 'number', 'date', 'link'] as const)[below(4)] ?? 'number';
+  const random = new Random(seed);
+  const naming = random.pick<Sequence['world']['naming']>(['number', 'number', 'date', 'link']);
   const acts: Act[] = [];
-  for (let i = 5 + below(ACTS_LIMIT); i > 0; i -= 1)
-    acts.push({ does: DEEDS[below(DEEDS.length)] ?? 'write', a: below(1_000), b: below(1_000) });
+  for (let i = random.whole(5, ACTS_LIMIT); i > 0; i -= 1)
+    acts.push({ does: random.pick(DEEDS), a: random.whole(0, 999), b: random.whole(0, 999) });
   return { world: { naming }, acts };
 }
 

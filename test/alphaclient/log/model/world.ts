@@ -302,6 +302,8 @@ export class World {
     const place = this.#places.get(name) as Place;
     this.#places.delete(name);
     if (!place.stream.held) this.#excuse(place.stream);
+    // What was in it cannot be known any more, be it nothing.
+    if (place.packed) this.mayGap = true;
     yield;
   }
 
@@ -375,6 +377,6 @@ export function fragments(text: string): string[] {
 
 /** A line as it is compared: without its end, and no longer than what is kept of it. */
 export function bare(line: string): string {
-  const text = line.endsWith('\n') ? line.slice(0, -1) : line;
+  const text = line.replace(/\r?\n?$/, '');
   return text.length > 60_000 ? text.slice(0, 60_000) : text;
 }

@@ -1,0 +1,75 @@
+/** A log in a folder of its own, and what a source that follows it hands out and says. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { FileSource, type FollowOptions } from '../../../alphaclient/log/follow.ts';
+import type { Chunk, LogPosition } from '../../../alphaclient/log/source.ts';
+import { until } from '../../until.ts';
+
+/** Everything that came out since the beginning, over restarts. */
+export class Followed {
+  readonly path: string;
+  readonly said: string[] = [];
+  text = '';
+  position: LogPosition | null = null;
+  readonly gaps: Chunk['gaps'][number][] = [];
+  cutLines = 0;
+  source: FileSource | null = null;
+  readonly #options: Partial<FollowOptions>;
+
+  constructor(t: TestContext, options: Partial<FollowOptions> = {}) {
+    const folder = mkdtempSync(join(tmpdir(), 'follow-'));
+    this.path = join(folder, 'sshd.log');
+    this.#options = options;
+    t.after(() => {
+      this.source?.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+  }
+
+  start(options: Partial<FollowOptions> = {}): void {
+    const say = (level: string) => (message: string) => this.said.push(`${level} ${message}`);
+    this.source = new FileSource({
+      path: this.path,
+      from: 'start',
+      position: this.position,
+      log: { warn: say('warn'), error: say('error'), info: say('info') },
+      ...this.#options,
+      ...options,
+    });
+    void this.#pull(this.source);
+  }
+
+  stop(): void {
+    this.source?.close();
+    this.source = null;
+  }
+
+  async #pull(source: FileSource): Promise<void> {
+    for (;;) {
+      const chunk = await source.next();
+      if (chunk === null || source !== this.source) return;
+      this.text += Buffer.from(chunk.bytes).toString();
+      this.position = JSON.parse(JSON.stringify(chunk.position));
+      this.gaps.push(...chunk.gaps);
+      this.cutLines += chunk.cutLines;
+    }
+  }
+
+  /** Ends and starts the source again with what was saved. */
+  restart(): void {
+    this.stop();
+    this.start();
+  }
+
+  /** Waits for as much text as this, and fails where it is another. */
+  async shows(text: string): Promise<void> {
+    await until(
+      () => this.text.length >= text.length,
+      () => `had ${JSON.stringify(this.text)}, wanted ${JSON.stringify(text)}`,
+    );
+    assert.equal(this.text, text);
+  }
+}

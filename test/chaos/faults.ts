@@ -1,0 +1,214 @@
+/** What happens to the two programs, the wire between them, their disks, their clocks and the log. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Random } from '../demo/random.ts';
+import type { Pair, Program } from '../programs.ts';
+import { Disk } from './disk.ts';
+import type { Log } from './log.ts';
+import type { Wire } from './wire.ts';
+
+/** The clock is set by at most so much: a day and a half, which no retention takes for old. */
+const CLOCK_STEP_LIMIT_MS = 36 * 60 * 60 * 1_000;
+/** Older generations kept: more than the rotations of any time that the agent is down. */
+const GENERATIONS_KEPT = 30;
+
+/** Both programs, and what they stand on. */
+export class Stage {
+  readonly pair: Pair;
+  readonly wire: Wire;
+  readonly log: Log;
+  readonly random: Random;
+  /** Agent's and server's; null where this machine gives none. */
+  readonly disks: readonly Disk[] | null;
+  readonly #clock: string;
+  agent: Program | null = null;
+  server: Program | null = null;
+
+  constructor(pair: Pair, wire: Wire, log: Log, random: Random, smallDisks: boolean) {
+    this.pair = pair;
+    this.wire = wire;
+    this.log = log;
+    this.random = random;
+    this.#clock = join(pair.folder, 'clock');
+    this.disks = smallDisks ? ['agent', 'server'].map((name) => new Disk(join(pair.folder, name))) : null;
+    this.setClock(0);
+  }
+
+  setClock(stepMs: number): void {
+    writeFileSync(this.#clock, String(stepMs));
+  }
+
+  #env(): Record<string, string> {
+    const clock = join(import.meta.dirname, 'clock.ts');
+    return { NODE_OPTIONS: `--import=${clock}`, CHAOS_CLOCK: this.#clock, LOG_LEVEL: 'warn' };
+  }
+
+  startAgent(): void {
+    this.agent ??= this.pair.agent({ ...this.#env(), ALPHACLIENT_SERVER: `tcp://127.0.0.1:${this.wire.port}` });
+  }
+
+  startServer(): void {
+    this.server ??= this.pair.server(this.#env());
+  }
+
+  async endAgent(signal: NodeJS.Signals): Promise<void> {
+    await this.agent?.end(signal);
+    this.agent = null;
+  }
+
+  async endServer(signal: NodeJS.Signals): Promise<void> {
+    await this.server?.end(signal);
+    this.server = null;
+  }
+
+  /** How many attempts are stored; null where the server does not answer. */
+  async stored(): Promise<number | null> {
+    const limit = AbortSignal.timeout(2_000);
+    const url = `http://127.0.0.1:${this.pair.httpPort}/api/ledger`;
+    return fetch(url, { signal: limit })
+      .then((answer) => answer.json() as Promise<{ totals: { stored: number } }>)
+      .then(
+        ({ totals }) => totals.stored,
+        () => null,
+      );
+  }
+
+  /** Waits a while until all that was written is stored; false where that did not come. */
+  async caughtUp(limitMs: number): Promise<boolean> {
+    this.log.finishLine();
+    for (const endMs = Date.now() + limitMs; Date.now() < endMs; await pause(50))
+      if ((await this.stored()) === this.log.truth.size) return true;
+    return false;
+  }
+
+  /** Copies what is on the small disks to where it outlives them. */
+  keep(): void {
+    for (const disk of this.disks ?? []) disk.keep();
+  }
+
+  close(): void {
+    for (const disk of this.disks ?? []) disk.close();
+  }
+}
+
+/** Does its harm; false where it could not be done now. */
+type Fault = (stage: Stage) => unknown;
+
+async function write(stage: Stage, times: number): Promise<void> {
+  for (let i = 0; i < times; i += 1) {
+    stage.log.write(stage.random.whole(1, 40));
+    await pause(stage.random.whole(0, 60));
+  }
+}
+
+function rotate({ log, random }: Stage): void {
+  if (random.chance(0.4) && log.copyAndTruncate()) return;
+  log.rename();
+  log.reopen();
+}
+
+async function fullDisk(stage: Stage, which: number): Promise<boolean> {
+  const disk = stage.disks?.[which];
+  if (disk === undefined) return false;
+  disk.fill();
+  await write(stage, stage.random.whole(1, 20));
+  // The program may be killed while there is no room, too.
+  if (stage.random.chance(0.3)) await (which === 0 ? stage.endAgent('SIGKILL') : stage.endServer('SIGKILL'));
+  if (stage.random.chance(0.5)) {
+    stage.startAgent();
+    stage.startServer();
+    await write(stage, stage.random.whole(1, 20));
+  }
+  disk.free();
+  stage.startServer();
+  return true;
+}
+
+async function frozen(stage: Stage, program: Program | null): Promise<boolean> {
+  if (program === null) return false;
+  program.child.kill('SIGSTOP');
+  await write(stage, stage.random.whole(1, 20));
+  program.child.kill('SIGCONT');
+  return true;
+}
+
+export const FAULTS: Readonly<Record<string, Fault>> = {
+  'agent killed': (stage) => stage.endAgent('SIGKILL').then(() => undefined),
+  'agent stopped in order': (stage) => stage.endAgent('SIGTERM').then(() => undefined),
+  'agent frozen': (stage) => frozen(stage, stage.agent),
+  'server killed': async (stage) => {
+    await stage.endServer('SIGKILL');
+    await write(stage, stage.random.whole(0, 12));
+    stage.startServer();
+    return true;
+  },
+  'server stopped in order': async (stage) => {
+    await stage.endServer('SIGTERM');
+    stage.startServer();
+    return true;
+  },
+  'server frozen': (stage) => frozen(stage, stage.server),
+  'both killed': async (stage) => {
+    await Promise.all([stage.endAgent('SIGKILL'), stage.endServer('SIGKILL')]);
+    stage.startServer();
+    return true;
+  },
+  'connection cut': ({ wire }) => wire.cut(false),
+  'connection cut inside a line': ({ wire }) => wire.cut(true),
+  'connection stalled': async (stage) => {
+    stage.wire.stall();
+    await write(stage, stage.random.whole(1, 20));
+    stage.wire.resume();
+    return true;
+  },
+  'log renamed and made anew': ({ log }) => {
+    log.rename();
+    log.reopen();
+  },
+  'log renamed, made anew later': async (stage) => {
+    stage.log.rename();
+    await write(stage, stage.random.whole(1, 20));
+    stage.log.reopen();
+    return true;
+  },
+  'log copied and truncated': ({ log }) => log.copyAndTruncate(),
+  'log deleted once read': async (stage) => {
+    stage.startAgent();
+    if (!(await stage.caughtUp(3_000))) return false;
+    stage.log.remove();
+    return true;
+  },
+  'old log packed': ({ log }) => log.pack(),
+  'rotations while the agent is down': async (stage) => {
+    await stage.endAgent(stage.random.pick(['SIGKILL', 'SIGTERM']));
+    for (let i = stage.random.whole(2, 4); i > 0; i -= 1) {
+      await write(stage, 1);
+      rotate(stage);
+      if (stage.random.chance(0.4)) stage.log.pack();
+    }
+    stage.startAgent();
+    return true;
+  },
+  'rotations in a row': async (stage) => {
+    for (let i = stage.random.whole(2, 4); i > 0; i -= 1) {
+      stage.log.write(stage.random.whole(1, 40));
+      rotate(stage);
+      if (stage.random.chance(0.4)) stage.log.pack();
+    }
+    return true;
+  },
+  'burst of attempts': ({ log, random }) => log.write(random.whole(1_000, 4_000)),
+  'clock set': (stage) => {
+    stage.setClock(stage.random.chance(0.3) ? 0 : stage.random.whole(-CLOCK_STEP_LIMIT_MS, CLOCK_STEP_LIMIT_MS));
+  },
+  "agent's disk full": (stage) => fullDisk(stage, 0),
+  "server's disk full": (stage) => fullDisk(stage, 1),
+  'old logs deleted once read': async (stage) => {
+    stage.startAgent();
+    if (!(await stage.caughtUp(3_000))) return false;
+    stage.log.allRead();
+    stage.log.prune(GENERATIONS_KEPT);
+    return true;
+  },
+};

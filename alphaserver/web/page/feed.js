@@ -26,6 +26,7 @@ export class Feed {
   #newest = 0;
   #held = 0;
   #paused = false;
+  #shownMs = -SHOW_EVERY_MS;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** @type {EventSource | null} */
@@ -120,10 +121,14 @@ export class Feed {
   }
 
   #soon() {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#show();
-    }, SHOW_EVERY_MS);
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#shownMs = performance.now();
+        this.#show();
+      },
+      Math.max(0, this.#shownMs + SHOW_EVERY_MS - performance.now()),
+    );
   }
 
   #show() {

@@ -11,6 +11,10 @@ export interface Column {
   readonly number?: boolean;
   /** May be left out where the line is too short for all: the highest goes first. A column without one always stays. */
   readonly spare?: number;
+  /** Texts that say nothing when cut, such as times. */
+  readonly whole?: boolean;
+  /** What of a text is kept at least, in characters, before columns are left out; LEAST_CHARS unless given. */
+  readonly leastChars?: number;
   /** The longest text, in characters; CELL_LIMIT_CHARS unless given. */
   readonly limitChars?: number;
 }
@@ -20,8 +24,7 @@ type Rows = readonly (readonly (string | number)[])[];
 /** The narrowest terminal that is still served; below it tables are cut on the right. */
 const NARROWEST_CHARS = 40;
 const CELL_LIMIT_CHARS = 60;
-/** What a text column keeps at least before columns are left out, with the gap after it. */
-const NARROWEST_COLUMN_CHARS = 10;
+const LEAST_CHARS = 8;
 const GAP_CHARS = 2;
 
 /** A table without frames, ended by a line feed. Text from outside is made printable here. */
@@ -81,11 +84,16 @@ const EMPTY = Object.fromEntries(
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
+/** What a column must have of the width it would like. */
+function leastOf(column: Column | undefined, wanted: number): number {
+  if (column?.number || column?.whole) return wanted;
+  return Math.min(wanted, (column?.leastChars ?? LEAST_CHARS) + GAP_CHARS);
+}
+
 /** The columns that fit, by their place: spare ones go until the rest does at its narrowest. */
 function fitting(columns: readonly Column[], widths: readonly number[], limit: number): number[] {
   let kept = columns.map((_, i) => i);
-  const least = (i: number): number =>
-    columns[i]?.number ? (widths[i] ?? 0) : Math.min(widths[i] ?? 0, NARROWEST_COLUMN_CHARS);
+  const least = (i: number): number => leastOf(columns[i], widths[i] ?? 0);
   while (sum(kept.map(least)) > limit) {
     const spare = kept.filter((i) => columns[i]?.spare !== undefined);
     const goes = spare.sort((a, b) => (columns[b]?.spare ?? 0) - (columns[a]?.spare ?? 0))[0];
@@ -95,14 +103,15 @@ function fitting(columns: readonly Column[], widths: readonly number[], limit: n
   return kept;
 }
 
-/** Takes from the widest text column until the line fits. */
+/** Takes from the widest column that has something to spare until the line fits. */
 function shrunk(widths: readonly number[], columns: readonly Column[], limit: number): number[] {
   const now = [...widths];
   for (let over = sum(now) - limit; over > 0; over -= 1) {
     let widest = -1;
     for (const [i, column] of columns.entries())
-      if (!column.number && (widest < 0 || (now[i] ?? 0) > (now[widest] ?? 0))) widest = i;
-    if (widest < 0 || (now[widest] ?? 0) <= NARROWEST_COLUMN_CHARS) break;
+      if ((now[i] ?? 0) > leastOf(column, widths[i] ?? 0) && (widest < 0 || (now[i] ?? 0) > (now[widest] ?? 0)))
+        widest = i;
+    if (widest < 0) break;
     now[widest] = (now[widest] ?? 0) - 1;
   }
   return now;

@@ -43,12 +43,15 @@ export function padded(text: string, columns: number): string {
 export function wrapped(text: string, columns: number | undefined, indent = ''): string {
   if (columns === undefined) return text;
   const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && width(line) + 1 + width(word) > columns) {
+  const [begun = ''] = /^ */.exec(text) ?? [];
+  let line = begun;
+  let empty = true;
+  for (const word of text.slice(begun.length).split(' ')) {
+    if (!empty && width(line) + 1 + width(word) > columns) {
       lines.push(line);
       line = indent + word;
-    } else line = line === '' ? word : `${line} ${word}`;
+    } else line += empty ? word : ` ${word}`;
+    empty = false;
   }
   return [...lines, line].join('\n');
 }

@@ -10,6 +10,8 @@ const HOST_ROWS = 20;
 const ROWS = 10;
 /** As much of a log line, or of what is missing, as is worth the room. */
 const SAMPLE_CHARS = 160;
+/** An IPv4 address is shown whole. */
+const ADDRESS_CHARS = 15;
 /** Past this a line is harder to read than two. */
 const PROSE_CHARS = 120;
 
@@ -71,7 +73,7 @@ function outcomes({ summary, since, until }: Report, paper: Paper): string {
 
 function hosts({ hosts: all }: Report, paper: Paper): string {
   if (all.length === 0) return '';
-  const columns = [{ title: 'host' }, { title: 'state' }, ...COUNTS, { title: 'last heard of', spare: 6 }];
+  const columns = [{ title: 'host' }, { title: 'state' }, ...COUNTS, { title: 'last heard of', spare: 6, whole: true }];
   const rows = all
     .slice(0, HOST_ROWS)
     .map((host) => [named(host.host), host.state.replace(/ since .*/, ''), ...countsOf(host), minute(host.lastSeen)]);
@@ -82,12 +84,12 @@ function sources({ sources: all }: Report, paper: Paper): string {
   if (all.length === 0) return '';
   const located = all.some(({ origin }) => origin !== undefined);
   const columns = [
-    { title: 'source' },
+    { title: 'source', leastChars: ADDRESS_CHARS },
     ...(located ? [{ title: 'country', spare: 6 }] : []),
     ...COUNTS,
     { title: 'hosts', number: true, spare: 7 },
     { title: 'users', number: true, spare: 8 },
-    { title: 'last seen', spare: 9 },
+    { title: 'last seen', spare: 9, whole: true },
   ];
   const rows = all
     .slice(0, ROWS)
@@ -104,7 +106,7 @@ function sources({ sources: all }: Report, paper: Paper): string {
 
 function users({ users: all }: Report, paper: Paper): string {
   if (all.length === 0) return '';
-  const columns = [{ title: 'user' }, ...COUNTS, { title: 'last seen', spare: 6 }];
+  const columns = [{ title: 'user' }, ...COUNTS, { title: 'last seen', spare: 6, whole: true }];
   const rows = all.slice(0, ROWS).map((row) => [named(row.user), ...countsOf(row), minute(row.lastSeen)]);
   return table(columns, rows, paper) + rest(all.length, ROWS, 'user');
 }
@@ -130,7 +132,7 @@ function unknown({ unknown: all, ledger }: Report, paper: Paper): string {
 function gaps({ gaps: all }: Report, paper: Paper): string {
   if (all.length === 0) return '';
   const columns = [
-    { title: 'missing since', spare: 1 },
+    { title: 'missing since', spare: 1, whole: true },
     { title: 'host' },
     { title: 'what', limitChars: SAMPLE_CHARS },
   ];

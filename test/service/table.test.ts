@@ -1,10 +1,11 @@
-import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { paperOf } from '../../service/paper.ts';
 import { printable } from '../../service/printable.ts';
 import { table } from '../../service/table.ts';
+import { wrapped } from '../../service/width.ts';
 
 const COLUMNS = [{ title: 'user' }, { title: 'attempts', number: true }];
 
@@ -46,6 +47,23 @@ it('columns that may be spared go before the line is too long, and text columns 
   deepEqual(head.split(/ {2,}/), ['host', 'state', 'attempts', 'a number']);
   match(row, /^h+… {2}s+… {4}12,345 {9}7$/);
   ok(row.length <= 40);
+});
+
+it('a column of times is shown whole or not at all', () => {
+  const columns = [{ title: 'host' }, { title: 'seen', whole: true, spare: 1 }];
+  const rows = [['h'.repeat(40), '2026-11-24 12:00']];
+  match(table(columns, rows, { columns: 40, colour: false }), /^h+… {2}2026-11-24 12:00$/m);
+  const more = [...columns, { title: 'attempts made', number: true }];
+  doesNotMatch(table(more, [[...(rows[0] ?? []), 1]], { columns: 40, colour: false }), /2026/);
+});
+
+it('text is broken between words, with what it began with and an indent', () => {
+  equal(
+    wrapped('  warning: ada failed from 29 addresses', 20, '    '),
+    '  warning: ada\n    failed from 29\n    addresses',
+  );
+  equal(wrapped('a verylongwordthatdoesnotfit b', 10), 'a\nverylongwordthatdoesnotfit\nb');
+  equal(wrapped('  as it is', undefined, '    '), '  as it is');
 });
 
 it('colour is in the titles alone, and takes no room', () => {

@@ -140,7 +140,7 @@ export function hostile(chance: Chance, limitBytes: number, raw: boolean): Buffe
   for (let i = chance.below(6); i >= 0; i--)
     parts.push(chance.below(4) === 0 ? Buffer.of(1 + chance.below(255)) : Buffer.from(chance.one(PIECES) as string));
   let text = Buffer.concat(parts).toString('latin1').slice(0, limitBytes);
-  if (raw) text = text.replaceAll('\r\n', '\n').replace(/\r$/, '');
+  if (raw) text = text.replace(/\r+\n/g, '\n').replace(/\r+$/, '');
   return Buffer.from(text, 'latin1');
 }
 

@@ -65,7 +65,8 @@ export class Journalctl {
   /** `command` is the program and what comes before our own arguments. */
   constructor(command: readonly string[], args: readonly string[]) {
     const [program = 'journalctl', ...first] = command;
-    this.#child = spawn(program, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // A group of its own, so that whatever the command started goes with it.
+    this.#child = spawn(program, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(0, STDERR_LIMIT);
       this.#wake();
@@ -131,7 +132,11 @@ export class Journalctl {
 
   /** Ends it; what it has still to say is lost. */
   stop(): void {
-    this.#child.kill('SIGKILL');
+    try {
+      if (this.#child.pid !== undefined && !this.#ended) process.kill(-this.#child.pid, 'SIGKILL');
+    } catch {
+      // It has ended already, and all that it started.
+    }
     this.#child.stdout?.destroy();
     this.#child.stderr?.destroy();
     this.#wake();

@@ -5,7 +5,6 @@ import { Due } from './due.ts';
 import type { Place } from './matching.ts';
 import type { Table } from './table.ts';
 import type { Telling } from './telling.ts';
-import { failures } from './verdict.ts';
 
 export class Endings {
   readonly #table: Table;
@@ -54,13 +53,7 @@ export class Endings {
     this.forget(one);
     this.#telling.released(one);
     if (one.decisions > 0 || one.accepted || this.#toldElsewhere(one)) return;
-    let helper: Connection | undefined;
-    // One that has named no user has not come as far as PAM.
-    if (failures(one) === 0 && one.user !== null) {
-      helper = this.#table.helper(one);
-      if (helper !== undefined) this.forget(helper);
-    }
-    this.#telling.over(one, helper);
+    this.#telling.over(one);
   }
 
   /**

@@ -88,8 +88,8 @@ export class Telling {
   }
 
   /** A connection that is over without a decision of its own. */
-  over(one: Connection, helper: Connection | undefined): void {
-    const { outcome, times, what } = verdict(one, helper);
+  over(one: Connection): void {
+    const { outcome, times, what } = verdict(one);
     for (let i = 0; i < times; i++) this.#tell(outcome, what, one.host, one.ms, one.line);
   }
 }

@@ -25,20 +25,20 @@ export function weigh(one: Connection, fact: Fact): void {
   else one.pamFailures = Math.max(one.pamFailures + fact.count, 1);
 }
 
-/** The event of a connection that is over, and how many of it; `helper` is PAM's process that spoke for it. */
-export function verdict(one: Connection, helper?: Connection): { outcome: Outcome; times: number; what: What } {
-  const failed = failures(helper ?? one);
+/** The event of a connection that is over, and how many of it. */
+export function verdict(one: Connection): { outcome: Outcome; times: number; what: What } {
+  const failed = failures(one);
   // `check pass; user unknown` of a helper says neither who nor where from.
   const silent = one.pamOnly && one.pamFailures === 0;
-  const method = one.method ?? (helper === undefined ? 'password' : 'keyboard-interactive');
+  const method = one.method ?? 'password';
   const reason = one.refusal ?? (failed > 0 ? 'PAM: authentication failure' : (one.remark ?? 'connection left open'));
   return {
     outcome: failed > 0 ? 'failed' : 'probe',
     times: silent ? 0 : Math.max(failed, 1),
     what: {
-      user: one.user ?? helper?.user ?? null,
+      user: one.user,
       invalid: one.invalid,
-      ip: one.ip ?? helper?.ip ?? null,
+      ip: one.ip,
       port: one.port,
       method: failed > 0 ? method : null,
       key: null,

@@ -13,6 +13,11 @@ const CLOCK_STEP_LIMIT_MS = 36 * 60 * 60 * 1_000;
 /** Older generations kept: more than the rotations of any time that the agent is down. */
 const GENERATIONS_KEPT = 30;
 
+/** A disk is full for at most so long; less once the program has felt it. */
+const FULL_LIMIT_MS = 3_000;
+/** What was said is told apart by so much of it. */
+const SAID_LIMIT_CHARS = 30;
+
 /** Both programs, and what they stand on. */
 export class Stage {
   readonly pair: Pair;
@@ -22,6 +27,10 @@ export class Stage {
   /** Agent's and server's; null where this machine gives none. */
   readonly disks: readonly Disk[] | null;
   readonly #clock: string;
+  /** What both programs said at `warn` and above, and how often. */
+  readonly said = new Map<string, number>();
+  /** How often a program said that its disk cannot be written. */
+  troubles = 0;
   agent: Program | null = null;
   server: Program | null = null;
 
@@ -45,21 +54,45 @@ export class Stage {
   }
 
   startAgent(): void {
-    this.agent ??= this.pair.agent({ ...this.#env(), ALPHACLIENT_SERVER: `tcp://127.0.0.1:${this.wire.port}` });
+    if (this.agent !== null) return;
+    this.agent = this.pair.agent({ ...this.#env(), ALPHACLIENT_SERVER: `tcp://127.0.0.1:${this.wire.port}` });
+    this.#attend(this.agent, () => {
+      this.agent = null;
+    });
   }
 
   startServer(): void {
-    this.server ??= this.pair.server(this.#env());
+    if (this.server !== null) return;
+    this.server = this.pair.server(this.#env());
+    this.#attend(this.server, () => {
+      this.server = null;
+    });
+  }
+
+  /**
+   * Counts what is said, by its first words: shows that the faults were felt, and what else there was. `ended`: called when
+   * it has ended, which it also may by itself; a service manager would start it again, and so does the next fault.
+   */
+  #attend(program: Program, ended: () => void): void {
+    void program.ended.then(ended);
+    program.onSaid((text) => {
+      if (/cannot be written|Nothing is stored|disk is full/.test(text)) this.troubles += 1;
+      for (const line of text.split('\n')) {
+        const words = line
+          .replace(/\S*[\d/]\S*/g, '…')
+          .slice(0, SAID_LIMIT_CHARS)
+          .trim();
+        if (words !== '') this.said.set(words, (this.said.get(words) ?? 0) + 1);
+      }
+    });
   }
 
   async endAgent(signal: NodeJS.Signals): Promise<void> {
     await this.agent?.end(signal);
-    this.agent = null;
   }
 
   async endServer(signal: NodeJS.Signals): Promise<void> {
     await this.server?.end(signal);
-    this.server = null;
   }
 
   /** How many attempts are stored; null where the server does not answer. */
@@ -108,17 +141,26 @@ function rotate({ log, random }: Stage): void {
   log.reopen();
 }
 
+/** Waits until a program says that it cannot write, or has had time enough to. */
+async function felt(stage: Stage): Promise<void> {
+  const before = stage.troubles;
+  for (const endMs = Date.now() + FULL_LIMIT_MS; Date.now() < endMs && stage.troubles === before; )
+    await write(stage, 1);
+}
+
 async function fullDisk(stage: Stage, which: number): Promise<boolean> {
   const disk = stage.disks?.[which];
   if (disk === undefined) return false;
   disk.fill();
-  await write(stage, stage.random.whole(1, 20));
+  // A database has some room in its own files: more than that must come.
+  stage.log.write(stage.random.whole(500, 5_000));
+  await felt(stage);
   // The program may be killed while there is no room, too.
   if (stage.random.chance(0.3)) await (which === 0 ? stage.endAgent('SIGKILL') : stage.endServer('SIGKILL'));
   if (stage.random.chance(0.5)) {
     stage.startAgent();
     stage.startServer();
-    await write(stage, stage.random.whole(1, 20));
+    await write(stage, stage.random.whole(1, 8));
   }
   disk.free();
   stage.startServer();
@@ -128,7 +170,7 @@ async function fullDisk(stage: Stage, which: number): Promise<boolean> {
 async function frozen(stage: Stage, program: Program | null): Promise<boolean> {
   if (program === null) return false;
   program.child.kill('SIGSTOP');
-  await write(stage, stage.random.whole(1, 20));
+  await write(stage, stage.random.whole(1, 8));
   program.child.kill('SIGCONT');
   return true;
 }
@@ -158,7 +200,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'connection cut inside a line': ({ wire }) => wire.cut(true),
   'connection stalled': async (stage) => {
     stage.wire.stall();
-    await write(stage, stage.random.whole(1, 20));
+    await write(stage, stage.random.whole(1, 8));
     stage.wire.resume();
     return true;
   },
@@ -168,7 +210,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'log renamed, made anew later': async (stage) => {
     stage.log.rename();
-    await write(stage, stage.random.whole(1, 20));
+    await write(stage, stage.random.whole(1, 8));
     stage.log.reopen();
     return true;
   },

@@ -50,6 +50,7 @@ while (performance.now() - beganMs < seconds * 1_000) {
     log.write(random.whole(1, 40));
     await pause(random.whole(0, 60));
   }
+  stage.startServer();
   if (random.chance(0.6)) stage.startAgent();
 }
 log.finishLine();
@@ -84,7 +85,12 @@ for (const { user } of found) counts.set(user, (counts.get(user) ?? 0) + 1);
 const lost = [...log.truth.keys()].filter((user) => !counts.has(user));
 const doubled = [...counts].filter(([, n]) => n > 1).map(([user]) => user);
 const wrong = found.filter(({ user, outcome }) => log.truth.get(user) !== outcome).map(({ user }) => user);
-for (const [name, times] of [...stood].sort()) console.log(`${String(times).padStart(6)}  ${name}`);
+const table = (counted: ReadonlyMap<string, number>): string =>
+  [...counted]
+    .sort()
+    .map(([name, times]) => `${String(times).padStart(6)}  ${name}\n`)
+    .join('');
+console.log(`Faults:\n${table(stood)}Said by the two programs:\n${table(stage.said)}`);
 console.log(
   `${[...stood.values()].reduce((sum, times) => sum + times, 0)} faults in ${lastedS} s; ${log.truth.size} attempts written, ${found.length} stored; ` +
     `${lost.length} lost, ${doubled.length} doubled, ${wrong.length} with another outcome, ${totals.declaredLost} declared lost`,

@@ -1,4 +1,4 @@
-/** A store's file read beside the process that writes it, or while nothing runs: for commands. Keeps nobody out. */
+/** A store's files read beside the process that writes them, or while nothing runs: for commands. Keeps nobody out. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { StoreAlerts } from '../alerts/view.ts';
@@ -9,31 +9,42 @@ import { Answers } from './reading/answers.ts';
 import { arrays } from './reading/snapshot.ts';
 import type { ReadingThread } from './reading/thread.ts';
 import { StoreViews } from './reading.ts';
-import { MIGRATIONS } from './schema.ts';
+import { MIGRATIONS, ROLLUP_MIGRATIONS } from './schema.ts';
 
 /** The store cannot be read; the message is one sentence that says what to do. */
 export class BesideError extends Error {}
 
-/** Opens a folder's file for reading. Throws a BesideError when there is none, or it is of another version than this program's. */
+/** Opens a folder's files for reading. Throws a BesideError when there are none, or they are of another version than this program's. */
 export function openBeside(folder: string): Database {
   if (!existsSync(join(folder, FILE)))
     throw new BesideError(`There is no store in ${folder}: set ALPHASERVER_DATA to the folder of an alphaserver`);
   let db: Database | null = null;
-  let version: number;
+  let fault: string | null;
   try {
     db = openReader(folder);
-    version = (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+    fault = versionFault(db);
   } catch (error) {
     db?.close();
     throw new BesideError(`The store in ${folder} cannot be read: ${(error as Error).message}`, { cause: error });
   }
-  if (version === MIGRATIONS.length) return db;
+  if (fault === null) return db;
   db.close();
-  throw new BesideError(
-    version < MIGRATIONS.length
-      ? `The store in ${folder} is of version ${version}, older than this program's ${MIGRATIONS.length}: start this alphaserver once, and it is brought up to date`
-      : `The store in ${folder} is of version ${version}, newer than this program knows (${MIGRATIONS.length})`,
-  );
+  throw new BesideError(`The store in ${folder} is of a version ${fault}`);
+}
+
+function versionFault(db: Database): string | null {
+  const versions = [
+    { schema: 'main', known: MIGRATIONS.length },
+    { schema: 'rollups', known: ROLLUP_MIGRATIONS.length },
+  ];
+  const attached = arrays(db, 'PRAGMA database_list').map(([, name]) => name);
+  for (const { schema, known } of versions) {
+    const [row] = attached.includes(schema) ? (arrays(db, `PRAGMA ${schema}.user_version`) as [number][]) : [];
+    const version = row?.[0] ?? 0;
+    if (version < known) return "older than this program's: start this alphaserver once, and it is brought up to date";
+    if (version > known) return 'newer than this program knows';
+  }
+  return null;
 }
 
 /** What is asked here is answered at once, for nobody else waits. */

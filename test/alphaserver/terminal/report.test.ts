@@ -1,6 +1,6 @@
 /** `alphaserver report`: the page's answer, in a terminal or a pipe, beside a running server or without one. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,8 +8,10 @@ import { after, before, describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { readServerConfig } from '../../../alphaserver/config.ts';
 import { serve } from '../../../alphaserver/serve.ts';
+import { BesideError, openBeside } from '../../../alphaserver/store/beside.ts';
 import { openStore } from '../../../alphaserver/store/sqlite.ts';
 import { answerOf } from '../../../alphaserver/terminal/answer.ts';
+import { Options, UsageError } from '../../../alphaserver/terminal/options.ts';
 import { type Report, watchOf } from '../../../alphaserver/terminal/report.ts';
 import { reportText } from '../../../alphaserver/terminal/report-text.ts';
 import { bySource } from '../../../alphaserver/terminal/sources.ts';
@@ -376,46 +378,86 @@ describe('the command', () => {
   });
 
   it('ends with 2 and one line for what it does not know, with 1 where it can read nothing', async () => {
-    const wrong: [args: string[], line: RegExp][] = [
-      [
-        ['report', '--foo'],
-        /^alphaserver report: Unknown option '--foo'; it takes --since \.\.\., --until \.\.\., --json\n$/,
-      ],
-      [['report', 'x\u001b[2J'], /^alphaserver report: Unexpected argument 'x\\x1b\[2J'; [^\n]*\n$/],
-      [['report', '--since'], /^alphaserver report: Option '--since <value>' argument missing; [^\n]*\n$/],
-      [['report', '--since', 'soon'], /^alphaserver report: --since must be an ISO 8601 time [^\n]*\n$/],
-      [['report', '--since', '1h', '--until', '2h'], /^alphaserver report: --since must be before --until\n$/],
-      [['tail', '--until', '2h'], /^alphaserver tail: Unknown option '--until'; [^\n]*\n$/],
-    ];
-    const results = await Promise.all(wrong.map(async ([args, line]) => ({ line, ...(await run(args)) })));
-    for (const { code, error, line } of results) {
-      assert.match(error, line);
-      assert.equal(code, 2);
-    }
-    const none = await run(['report'], { ALPHASERVER_DATA: join(folder, 'none') });
-    assert.equal(none.code, 1);
+    const [wrong, none] = await Promise.all([
+      run(['report', '--since', 'soon']),
+      run(['report'], { ALPHASERVER_DATA: join(folder, 'none') }),
+    ]);
+    assert.match(wrong.error, /^alphaserver report: --since must be an ISO 8601 time [^\n]*\n$/);
+    assert.equal(wrong.code, 2);
     assert.equal(
       none.error,
       `There is no store in ${join(folder, 'none')}: set ALPHASERVER_DATA to the folder of an alphaserver\n`,
     );
+    assert.equal(none.code, 1);
+  });
+
+  it('takes its own options alone, and says which', () => {
+    const said = (...args: string[]): string => {
+      try {
+        const options = new Options('report', args, { since: 'text', until: 'text', json: 'flag' }, Date.now());
+        const [since, until] = [options.time('since'), options.time('until')];
+        if (since !== null && until !== null) options.inOrder(since, until);
+        return 'taken';
+      } catch (error) {
+        assert.ok(error instanceof UsageError);
+        return error.message;
+      }
+    };
+    assert.equal(
+      said('--foo'),
+      "alphaserver report: Unknown option '--foo'; it takes --since ..., --until ..., --json",
+    );
+    assert.match(said('x\u001b[2J'), /^alphaserver report: Unexpected argument 'x\\x1b\[2J'; [^\n]*$/);
+    assert.match(said('--since'), /^alphaserver report: Option '--since <value>' argument missing; [^\n]*$/);
+    assert.match(said('--json=1'), /^alphaserver report: Option '--json' does not take an argument; [^\n]*$/);
+    assert.equal(said('--since', '1h', '--until', '2h'), 'alphaserver report: --since must be before --until');
+    assert.equal(said('--since', '2026-11-24T00:00:00+01:00', '--until', '1h', '--json'), 'taken');
+    assert.ok(said(`--${'x'.repeat(5_000)}`).length < 400);
   });
 
   it('says of a store of another version what to do', async () => {
     const other = mkdtempSync(join(tmpdir(), 'asgard-report-'));
     try {
-      const db = new DatabaseSync(join(other, 'asgard.db'));
-      const versioned = async (version: number) => {
-        db.exec(`PRAGMA user_version=${version}`);
-        return run(['report'], { ALPHASERVER_DATA: other });
+      await openStore(other).close();
+      const told = (): string => {
+        try {
+          openBeside(other).close();
+          return 'opened';
+        } catch (error) {
+          assert.ok(error instanceof BesideError);
+          return error.message;
+        }
       };
-      const older = await versioned(1);
-      assert.equal(older.code, 1);
-      assert.match(
-        older.error,
-        /^The store in \S+ is of version 1, older than [^\n]*start this alphaserver once[^\n]*\n$/,
+      const at = (file: string, change: (version: number) => number): string => {
+        const db = new DatabaseSync(join(other, file));
+        const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
+        db.exec(`PRAGMA user_version=${change(version)}`);
+        const said = told();
+        db.exec(`PRAGMA user_version=${version}`);
+        db.close();
+        return said;
+      };
+      const older = /^The store in \S+ is of a version older than [^\n]*start this alphaserver once[^\n]*$/;
+      const newer = /^The store in \S+ is of a version newer than [^\n]*$/;
+      for (const file of ['asgard.db', 'rollups.db']) {
+        assert.match(
+          at(file, () => 0),
+          older,
+        );
+        assert.match(
+          at(file, (version) => version + 1),
+          newer,
+        );
+      }
+      assert.equal(told(), 'opened');
+      // Only events were put back, and no server has run on them yet.
+      rmSync(join(other, 'rollups.db'));
+      assert.match(told(), older);
+      writeFileSync(
+        join(other, 'asgard.db'),
+        'this is no database, though it is long enough to be looked at'.repeat(99),
       );
-      assert.match((await versioned(99)).error, /^The store in \S+ is of version 99, newer than [^\n]*\n$/);
-      db.close();
+      assert.match(told(), /^The store in \S+ cannot be read: file is not a database$/);
     } finally {
       rmSync(other, { recursive: true, force: true });
     }

@@ -106,8 +106,9 @@ export class Pair {
     return server;
   }
 
-  agent(more: Record<string, string> = {}): Program {
-    return this.#run('alphaclient/main.ts', this.#agentEnv(more));
+  /** `within` is what comes before the command, such as one that enters a network namespace. */
+  agent(more: Record<string, string> = {}, within: readonly string[] = []): Program {
+    return this.#run('alphaclient/main.ts', this.#agentEnv(more), within);
   }
 
   /** Runs one alphaclient command to its end. */
@@ -140,9 +141,14 @@ export class Pair {
     return (await fetch(`http://127.0.0.1:${this.httpPort}${path}`)).json() as Promise<T>;
   }
 
+  /** Kills what still runs. */
+  async end(): Promise<void> {
+    for (const program of this.#programs) await program.end('SIGKILL');
+  }
+
   /** Ends what still runs and takes the folder away. */
   async close(): Promise<void> {
-    for (const program of this.#programs) await program.end('SIGKILL');
+    await this.end();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -156,8 +162,11 @@ export class Pair {
     };
   }
 
-  #run(file: string, env: Record<string, string>): Program {
-    const program = new Program(file, env);
+  #run(file: string, env: Record<string, string>, within: readonly string[] = []): Program {
+    const program =
+      within.length === 0
+        ? new Program(file, env)
+        : new Program(null, env, [...within, process.execPath, join(ROOT, file)]);
     this.#programs.push(program);
     return program;
   }

@@ -1,0 +1,142 @@
+/** Real disks that become full, or read-only, under both programs: one error, nothing lost, nothing twice. Needs root. */
+import assert from 'node:assert/strict';
+import { appendFileSync, closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { Pair } from '../programs.ts';
+import { until } from '../until.ts';
+import { has, lacking, output } from './machine.ts';
+
+const needs = { root: process.getuid?.() === 0, mount: has('mount'), 'mkfs.ext4': has('mkfs.ext4') };
+
+describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
+  let pair: Pair;
+  let written: number;
+  let mounted: string[];
+
+  beforeEach(async () => {
+    pair = await Pair.make();
+    written = 0;
+    mounted = [];
+  });
+  afterEach(async () => {
+    await pair.end();
+    for (const folder of mounted) output('umount', folder);
+    await pair.close();
+  });
+
+  /** A folder of one of the programs on a disk of its own. */
+  function disk(name: string, ...how: string[]): string {
+    const folder = join(pair.folder, name);
+    mkdirSync(folder, { recursive: true });
+    output('mount', ...how, folder);
+    mounted.push(folder);
+    return folder;
+  }
+
+  /** Fills a disk to its last byte. */
+  function fill(folder: string): void {
+    const fd = openSync(join(folder, 'filler'), 'w');
+    for (const size of [65_536, 4_096, 1])
+      try {
+        for (;;) writeSync(fd, Buffer.alloc(size));
+      } catch (error) {
+        assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+      }
+    closeSync(fd);
+  }
+
+  function attempts(count: number): void {
+    for (let i = 0; i < count; i += 1) {
+      written += 1;
+      appendFileSync(pair.logFile, `Failed password for u${written} from 192.0.2.7 port ${1_024 + written} ssh2\r\n`);
+    }
+  }
+
+  const users = async (): Promise<string[]> => (await pair.events()).map(({ user }) => user);
+  const stored = async (): Promise<number> => (await users()).length;
+
+  async function exactlyOnce(): Promise<void> {
+    await until(async () => (await stored()) >= written, undefined, 60_000);
+    assert.deepEqual((await users()).sort(), Array.from({ length: written }, (_, i) => `u${i + 1}`).sort());
+  }
+
+  /** Writes attempts until a program says something: the file it writes may have had some room left. */
+  async function attemptsUntil(said: () => boolean): Promise<void> {
+    await until(() => {
+      attempts(20);
+      return said();
+    });
+  }
+
+  it('full under the agent: it says so once, waits, and goes on when there is room', async () => {
+    const folder = disk('agent', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs');
+    await pair.serving();
+    let agent = pair.agent();
+    attempts(3);
+    await exactlyOnce();
+    fill(folder);
+    await attemptsUntil(() => agent.said.includes('The outbox cannot be written'));
+    assert.match(agent.said, /cannot be written, reading waits: database or disk is full/);
+    await until(async () => (await pair.command('status')).said.includes('outbox failing'));
+    attempts(20);
+    rmSync(join(folder, 'filler'));
+    await exactlyOnce();
+    assert.equal(agent.said.split('cannot be written').length, 2, agent.said);
+    // Killed while it is full: nothing of what was read and not kept is taken for kept.
+    fill(folder);
+    await attemptsUntil(() => agent.said.split('The outbox cannot be written').length === 3);
+    await agent.end('SIGKILL');
+    rmSync(join(folder, 'filler'));
+    agent = pair.agent();
+    await exactlyOnce();
+  });
+
+  it('full under the server: it acknowledges nothing, is not ready, says so, and goes on when there is room', async () => {
+    const folder = disk('server', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs');
+    let server = await pair.serving();
+    pair.agent();
+    attempts(3);
+    await exactlyOnce();
+    fill(folder);
+    await attemptsUntil(() => server.said.includes('Nothing is stored'));
+    assert.match(server.said, /Nothing is stored: the disk is full: agents keep their events until there is room/);
+    const ready = await fetch(`http://127.0.0.1:${pair.httpPort}/readyz`);
+    assert.equal(ready.status, 503);
+    assert.match(await ready.text(), /the disk is full/);
+    await until(async () => /^to send\s+[1-9]/m.test((await pair.command('status')).said));
+    rmSync(join(folder, 'filler'));
+    await exactlyOnce();
+    await server.says('Storing again');
+    fill(folder);
+    await attemptsUntil(() => server.said.split('Nothing is stored').length === 3);
+    await server.end('SIGKILL');
+    rmSync(join(folder, 'filler'));
+    server = await pair.serving();
+    await exactlyOnce();
+  });
+
+  it('read-only under the agent, as an error of the disk makes it: it says so once, and nothing is lost', async () => {
+    const image = join(pair.folder, 'image');
+    output('truncate', '-s', '32M', image);
+    output('mkfs.ext4', '-q', image);
+    const folder = disk('agent', '-o', 'loop', image);
+    await pair.serving();
+    const agent = pair.agent();
+    attempts(3);
+    await exactlyOnce();
+    // What ext4 does on its own after an error: https://docs.kernel.org/admin-guide/ext4.html (errors, abort).
+    output('mount', '-o', 'remount,abort', folder);
+    await attemptsUntil(() => agent.said.includes('The outbox cannot be written'));
+    attempts(20);
+    assert.equal(await stored(), 3);
+    await agent.end('SIGKILL');
+    assert.equal(agent.said.split('cannot be written').length, 2, agent.said);
+    output('umount', folder);
+    // 1: errors were corrected.
+    output('sh', '-c', `e2fsck -fy ${image} >/dev/null || [ $? -le 1 ]`);
+    output('mount', '-o', 'loop', image, folder);
+    pair.agent();
+    await exactlyOnce();
+  });
+});

@@ -45,6 +45,8 @@ export class Answer {
     fill(byId('answer-blind'), blindWords(verdict, view));
     this.#incidents(part.concerns, view, nowMs);
     fill(byId('numbers'), numbers(part.amounts));
+    // For whoever measures how soon the answer is there.
+    performance.mark('answer');
   }
 
   /**

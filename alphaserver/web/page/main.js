@@ -118,26 +118,30 @@ function chosenTime() {
 async function board(signal) {
   const shown = view;
   const nowMs = Date.now();
-  await gather(
-    shown,
-    {
-      answer: (part) => {
-        answer.show(part, shown, nowMs);
-        welcome(part.hosts.length === 0 && !isNarrowed(shown));
+  try {
+    await gather(
+      shown,
+      {
+        answer: (part) => {
+          answer.show(part, shown, nowMs);
+          welcome(part.hosts.length === 0 && !isNarrowed(shown));
+        },
+        timeline: (part) => lanes.show(part),
+        hosts: (part) => tables.hosts(part, shown, nowMs),
+        sources: (rows) => tables.sources(rows, shown),
+        users: (rows) => tables.users(rows, shown),
+        blind: (part) => {
+          showBlind(part, shown, nowMs);
+          feed.lost(part.gaps);
+        },
+        channels: showFaults,
+        cut: showCut,
       },
-      timeline: (part) => lanes.show(part),
-      hosts: (part) => tables.hosts(part, shown, nowMs),
-      sources: (rows) => tables.sources(rows, shown),
-      users: (rows) => tables.users(rows, shown),
-      blind: (part) => {
-        showBlind(part, shown, nowMs);
-        feed.lost(part.gaps);
-      },
-      channels: showFaults,
-      cut: showCut,
-    },
-    signal,
-  );
+      signal,
+    );
+  } finally {
+    byId('board').dataset['ready'] = 'true';
+  }
 }
 
 /** @param {{ events: number, since: string } | null} cut */

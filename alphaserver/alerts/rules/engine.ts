@@ -3,7 +3,7 @@ import type { StoredEvent } from '../../store/store.ts';
 import { Absorption } from './absorption.ts';
 import { hostFold, KIND_OF, KINDS, type Kind, keysOf, pairFold, sourceFold, targetFold, userFold } from './folds.ts';
 import { type Incident, incidentOf, type Live, liveOf } from './incident.ts';
-import { type Seen, seenOf } from './seen.ts';
+import { type Seen, seenOf, Texts } from './seen.ts';
 import { type DirtyStory, Shelf } from './shelf.ts';
 import type { Turn } from './story.ts';
 import { EVENT_RULES, type EventRule, type Terms } from './terms.ts';
@@ -19,6 +19,9 @@ export interface EngineOptions {
   /** The highest ordinal among incidents of a rule and key that were raised by an event before this id; 0 for none. */
   readonly ordinalBefore: (rule: EventRule, key: string, eventId: number) => number;
 }
+
+/** Old stories are let go of so often. */
+const FORGET_EVERY_EVENTS = 256;
 
 /** Incidents whose source has gone quiet are looked for so often. */
 const LOOK_EVERY_MS = 1_000;
@@ -40,6 +43,7 @@ export class Engine {
   /** Only grown, or over. */
   readonly #changed = new Map<string, Live>();
   readonly #open = new Map<string, Live>();
+  readonly #texts = new Texts();
   #quietMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: EngineOptions) {
@@ -84,13 +88,15 @@ export class Engine {
 
   /** Takes a stored event. Events come in the order of their ids. */
   take(event: StoredEvent): void {
-    const seen = seenOf(event, this.#options.terms);
+    const seen = seenOf(event, this.#options.terms, this.#texts);
     if (this.#options.allowed(seen)) return;
     const storedMs = Date.parse(event.storedAt);
     for (const [kind, key] of keysOf(seen)) {
       const turns = this.#shelves[kind].tell(key, seen, storedMs, (rule) => this.#ordinalBefore(rule, key, seen.id));
       for (const turn of turns) this.#turned(kind, key, turn, seen.id);
     }
+    // By the id, so that it is at the same events after a restart.
+    if (event.id % FORGET_EVERY_EVENTS === 0) for (const kind of KINDS) this.#shelves[kind].forget(storedMs);
   }
 
   /** How many incidents of a rule and key there were before an event: those told of, and those about to be. */

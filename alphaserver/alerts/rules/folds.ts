@@ -1,7 +1,8 @@
 /** The kinds of keys, and the rules of each. A rule that is off observes nothing. */
 import { addFailure, type Failures, failuresBefore } from './failures.ts';
 import type { Seen } from './seen.ts';
-import type { Fold, State } from './story.ts';
+import type { State } from './state.ts';
+import type { Fold } from './story.ts';
 import type { EventRule, Terms } from './terms.ts';
 import { endIfQuiet, extend, forget, freshWave, observe, type Wave, type WaveTerms } from './wave.ts';
 

@@ -37,9 +37,27 @@ const name = (text: string | null): string | null =>
     ? text
     : `${text.slice(0, NAME_LIMIT - 12)}...#${numberOf(text).toString(16)}`;
 
+/** Texts of which many events have the same: held once. Bounded; when it is full it begins anew. */
+export class Texts {
+  readonly #known = new Map<string, string>();
+
+  same<T extends string | null>(text: T): T {
+    if (text === null) return text;
+    const known = this.#known.get(text);
+    if (known !== undefined) return known as T;
+    if (this.#known.size >= TEXTS_LIMIT) this.#known.clear();
+    this.#known.set(text, text);
+    return text;
+  }
+}
+
+const TEXTS_LIMIT = 100_000;
+
 /** What the rules see of a stored event. */
-export function seenOf(event: StoredEvent, terms: Terms): Seen {
+export function seenOf(event: StoredEvent, terms: Terms, texts: Texts): Seen {
   const at = Date.parse(event.at);
+  const ip = texts.same(event.ip);
+  const source = sourceOf(event.ip, terms.ipv6Prefix);
   return {
     at,
     happened: at,
@@ -47,11 +65,11 @@ export function seenOf(event: StoredEvent, terms: Terms): Seen {
     id: event.id,
     agent: numberOf(event.agent),
     outcome: event.outcome,
-    host: event.host,
-    source: sourceOf(event.ip, terms.ipv6Prefix),
-    ip: event.ip,
-    user: name(event.user),
-    method: event.method,
+    host: texts.same(event.host),
+    source: source === event.ip ? ip : texts.same(source),
+    ip,
+    user: texts.same(name(event.user)),
+    method: texts.same(event.method),
   };
 }
 

@@ -22,12 +22,19 @@ export interface DirtyStory {
   readonly packed: PackedStory<unknown> | null;
 }
 
+/**
+ * A story is put at the end of the line when it is touched, but not more often than this: a Map keeps the places that were
+ * left until it grows, in the chain of the same key, and a key that moves with each event would find itself only behind all
+ * of them.
+ */
+const MOVED_EVERY_MS = 60_000;
+
 const NOTHING: readonly Turn[] = [];
 
 export class Shelf {
   readonly #kind: Kind;
   readonly #fold: AnyFold;
-  /** Least recently touched first. */
+  /** Least recently touched first, to the minute. */
   readonly #stories = new Map<string, AnyStory>();
   #weight = 0;
   /** Stories with events that are not kept on disk, and the id of the first such event; oldest first. */
@@ -63,7 +70,7 @@ export class Shelf {
   restore({ key, packed, touchedMs }: DirtyStory): AnyStory | null {
     if (!packed) return null;
     const story = new Story(this.#fold, packed);
-    story.touchedMs = touchedMs;
+    story.touchedMs = story.movedMs = touchedMs;
     this.#stories.set(key, story);
     this.#weight += story.weight;
     return story;
@@ -75,20 +82,24 @@ export class Shelf {
     // It was kept on disk later than others, and is told again what it knows.
     if (known && seen.id <= known.touched) return NOTHING;
     const story: AnyStory = known ?? new Story(this.#fold);
-    if (known) {
-      this.#weight -= known.weight;
-      this.#stories.delete(key);
-    }
+    const before = known?.weight ?? 0;
     const turns = story.add(seen, numberBefore);
     story.touchedMs = storedMs;
-    this.#stories.set(key, story);
-    this.#weight += story.weight;
+    if (!known || Math.abs(storedMs - story.movedMs) >= MOVED_EVERY_MS) {
+      this.#stories.delete(key);
+      this.#stories.set(key, story);
+      story.movedMs = storedMs;
+    }
+    this.#weight += story.weight - before;
     if (!this.#dirty.has(key)) this.#dirty.set(key, seen.id);
-    this.#forget(storedMs);
     return turns;
   }
 
-  #forget(storedMs: number): void {
+  /**
+   * Lets go of what is too old or too much. Not after each event: a Map that is changed at its end and looked at from its
+   * beginning steps over all that was taken out since it last grew.
+   */
+  forget(storedMs: number): void {
     for (const [key, story] of this.#stories) {
       const full = this.#stories.size > STORIES_LIMIT || this.#weight > WEIGHT_LIMIT;
       if (!full && storedMs - story.touchedMs <= REMEMBERED_MS[this.#kind]) return;

@@ -4,14 +4,9 @@
  * it, so that one that comes out of order is put in its place and what followed is thought again.
  */
 import { comesBefore, type PackedSeen, packSeen, type Seen, unpackSeen } from './seen.ts';
+import { packState, type State, unpackState } from './state.ts';
 import type { EventRule } from './terms.ts';
-import { copyWave, type Draft, type Wave } from './wave.ts';
-
-/** What has been made of a key's events: one wave for each rule, and what else the fold remembers, as plain data. */
-export interface State<M> {
-  readonly waves: Wave[];
-  memory: M;
-}
+import { copyWave, type Draft, NO_DRAFTS, type Wave } from './wave.ts';
 
 /** How a kind of key is thought about: a pure fold over events in order. `shared` may be filled in any order. */
 export interface Fold<M, Shared> {
@@ -57,7 +52,8 @@ const drafts = (wave: Wave): Draft[] => (wave.open ? [...wave.done, wave.open] :
 /** One key's story. `numberBefore` tells how many incidents of a rule this key had before the story began. */
 export class Story<M, Shared> {
   readonly #fold: Fold<M, Shared>;
-  #settled: State<M>;
+  /** Null while nothing is settled. */
+  #settled: State<M> | null;
   #now: State<M>;
   #settledTo = Number.MIN_SAFE_INTEGER;
   readonly #shared: Shared;
@@ -68,10 +64,12 @@ export class Story<M, Shared> {
   touched = 0;
   /** When that event came: Unix milliseconds. */
   touchedMs = 0;
+  /** Its place in the line of those that are let go of: when it was last put at the end. */
+  movedMs = 0;
 
   constructor(fold: Fold<M, Shared>, packed: PackedStory<Shared> | null = null) {
     this.#fold = fold;
-    this.#settled = packed ? (unpackState(packed.settled) as State<M>) : fold.fresh();
+    this.#settled = packed?.settled ? (unpackState(packed.settled) as State<M>) : null;
     this.#now = this.#copy();
     this.#shared = packed ? packed.shared : fold.freshShared();
     this.#numbers = packed ? [...packed.numbers] : fold.rules.map(() => null);
@@ -85,7 +83,9 @@ export class Story<M, Shared> {
 
   /** How many events it holds. */
   get weight(): number {
-    return this.#tail.length + this.#settled.waves.reduce((sum, { window }) => sum + window.length, 1);
+    let weight = this.#tail.length + 1;
+    for (const { window } of this.#settled?.waves ?? []) weight += window.length;
+    return weight;
   }
 
   /** True while an incident is open, or closed so lately that an event may still change it. */
@@ -148,7 +148,8 @@ export class Story<M, Shared> {
   }
 
   #copy(): State<M> {
-    return { waves: this.#settled.waves.map(copyWave), memory: this.#fold.copyMemory(this.#settled.memory) };
+    const { waves, memory } = this.#settled ?? this.#fold.fresh();
+    return this.#settled ? { waves: waves.map(copyWave), memory: this.#fold.copyMemory(memory) } : { waves, memory };
   }
 
   #think(): void {
@@ -182,13 +183,16 @@ export class Story<M, Shared> {
       (this.#tail.length > 1 && (this.#tail[0] as Seen).at < (this.#tail.at(-1) as Seen).at - reachMs)
     ) {
       const oldest = this.#tail.shift() as Seen;
+      this.#settled ??= this.#fold.fresh();
       step(this.#settled, oldest, this.#shared);
       this.#settledTo = oldest.at;
     }
-    for (const [i, wave] of this.#settled.waves.entries()) {
+    for (const [i, wave] of this.#settled?.waves.entries() ?? []) {
       if (wave.done.length === 0) continue;
-      const settled = (this.#now.waves[i] as Wave).done.splice(0, wave.done.length);
-      wave.done = [];
+      const now = this.#now.waves[i] as Wave;
+      const settled = now.done.slice(0, wave.done.length);
+      now.done = now.done.slice(wave.done.length);
+      wave.done = NO_DRAFTS;
       this.#numbers[i] = Math.max(this.#numbers[i] ?? 0, ...settled.map(({ ordinal }) => ordinal));
     }
   }
@@ -203,7 +207,7 @@ export class Story<M, Shared> {
   /** The story as plain data, from which the constructor makes the same one. */
   pack(): PackedStory<Shared> {
     return {
-      settled: packState(this.#settled),
+      settled: this.#settled && packState(this.#settled),
       settledTo: this.#settledTo,
       shared: this.#shared,
       tail: this.#tail.map(packSeen),
@@ -214,31 +218,4 @@ export class Story<M, Shared> {
       touched: this.touched,
     };
   }
-}
-
-type PackedMark = readonly [value: string, first: PackedSeen, last: PackedSeen | 0, n: number];
-
-function packState({ waves, memory }: State<unknown>): unknown {
-  const packed = waves.map(({ window, open }) => ({
-    window: window.map(
-      ({ value, first, last, n }): PackedMark => [value, packSeen(first), last === first ? 0 : packSeen(last), n],
-    ),
-    open,
-  }));
-  return { waves: packed, memory };
-}
-
-function unpackState(packed: unknown): State<unknown> {
-  const { waves, memory } = packed as { waves: { window: PackedMark[]; open: Draft | null }[]; memory: unknown };
-  return {
-    memory,
-    waves: waves.map(({ window, open }) => ({
-      open,
-      done: [],
-      window: window.map(([value, given, later, n]) => {
-        const first = unpackSeen(given);
-        return { value, first, last: later === 0 ? first : unpackSeen(later), n };
-      }),
-    })),
-  };
 }

@@ -54,13 +54,19 @@ export interface Wave {
   done: Draft[];
 }
 
-export const freshWave = (): Wave => ({ window: [], open: null, done: [] });
+/** What most waves have, shared by all of them: never written to. */
+export const NO_MARKS: Mark[] = [];
+export const NO_DRAFTS: Draft[] = [];
 
-const touch = (names: string[], name: string | null): boolean => {
-  if (name === null || names.includes(name)) return false;
-  if (names.length >= TOUCHED_LIMIT) return true;
+export const freshWave = (): Wave => ({ window: NO_MARKS, open: null, done: NO_DRAFTS });
+
+/** Adds a name; true when there is no room for it. `more`: that is known already, and nothing is looked for in a full list. */
+const touch = (names: string[], name: string | null, more: boolean): boolean => {
+  const full = names.length >= TOUCHED_LIMIT;
+  if (name === null || (full && more) || names.includes(name)) return more;
+  if (full) return true;
   names.push(name);
-  return false;
+  return more;
 };
 
 function grow(draft: Draft, seen: Seen, n: number): void {
@@ -72,8 +78,9 @@ function grow(draft: Draft, seen: Seen, n: number): void {
     draft.last.push(seen.id);
     if (draft.last.length > EVIDENCE_EACH_END) draft.last.shift();
   }
-  const overflow = [touch(draft.hosts, seen.host), touch(draft.users, seen.user), touch(draft.ips, seen.ip)];
-  draft.more ||= overflow.includes(true);
+  draft.more = touch(draft.hosts, seen.host, draft.more);
+  draft.more = touch(draft.users, seen.user, draft.more);
+  draft.more = touch(draft.ips, seen.ip, draft.more);
 }
 
 function opened(window: readonly Mark[], by: Seen, windowMs: number): Draft {
@@ -106,13 +113,13 @@ function opened(window: readonly Mark[], by: Seen, windowMs: number): Draft {
 /** Closes the wave's incident when its source had been quiet for long enough before `at`. */
 export function endIfQuiet(wave: Wave, at: number, quietMs: number): void {
   if (wave.open === null || at - wave.open.lastAt < quietMs) return;
-  wave.done.push(wave.open);
+  wave.done = [...wave.done, wave.open];
   wave.open = null;
 }
 
 /** Forgets what counted towards the threshold. An open incident stays as it is. */
 export function forget(wave: Wave): void {
-  wave.window = [];
+  wave.window = NO_MARKS;
 }
 
 /** An event that keeps an open incident open and belongs to it, but would not open one. */
@@ -137,10 +144,16 @@ export function observe(wave: Wave, seen: Seen, value: string, terms: WaveTerms)
   if (known) {
     known.last = seen;
     known.n += 1;
-  } else wave.window.push({ value, first: seen, last: seen, n: 1 });
+  } else wave.window = withMark(wave.window, { value, first: seen, last: seen, n: 1 });
   if (wave.window.length < terms.count) return;
   wave.open = opened(wave.window, seen, terms.windowMs);
-  wave.window = [];
+  wave.window = NO_MARKS;
+}
+
+function withMark(window: Mark[], mark: Mark): Mark[] {
+  if (window.length === 0) return [mark];
+  window.push(mark);
+  return window;
 }
 
 const copyDraft = (d: Draft): Draft => ({
@@ -156,8 +169,8 @@ const copyDraft = (d: Draft): Draft => ({
 /** A wave that can be changed without changing this one. */
 export function copyWave(wave: Wave): Wave {
   return {
-    window: wave.window.map((mark) => ({ ...mark })),
+    window: wave.window.length === 0 ? NO_MARKS : wave.window.map((mark) => ({ ...mark })),
     open: wave.open && copyDraft(wave.open),
-    done: wave.done.map(copyDraft),
+    done: wave.done.length === 0 ? NO_DRAFTS : wave.done.map(copyDraft),
   };
 }

@@ -1,0 +1,144 @@
+/** What the rules cost: per event, in memory, and for who stores. CPU time where it can be, for other programs run as well. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Alerts } from '../../alphaserver/alerts/alerts.ts';
+import { DEFAULT_SETTINGS } from '../../alphaserver/alerts/rules/settings.ts';
+import { openStore } from '../../alphaserver/store/sqlite.ts';
+import type { StoredEvent } from '../../alphaserver/store/store.ts';
+import { dice } from '../alphaserver/alerts/mixed.ts';
+import { engineWith, stored } from '../alphaserver/alerts/stream.ts';
+import { until } from '../until.ts';
+
+const HOSTS = 50_000;
+const EVENTS_PER_RUN = 100_000;
+const EVENTS_FOR_MEMORY = 600_000;
+const STORED_EVENTS = 100_000;
+const BATCH_EVENTS = 1_000;
+const MIB = 1_048_576;
+
+const address = (n: number): string => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`;
+
+/** An endless attack: so many sources in any order, a thousand events a second, one in fifty a success. */
+function* attack(sources: number, hosts: number, seed = 1): Generator<StoredEvent> {
+  const roll = dice(seed);
+  for (let id = 1; ; id += 1)
+    yield stored(
+      {
+        at: id / 1_000,
+        ip: address(roll(sources)),
+        host: `host-${roll(hosts)}`,
+        user: roll(2) === 0 ? 'root' : `user${roll(20_000)}`,
+        outcome: roll(50) === 0 ? 'accepted' : 'failed',
+      },
+      id,
+    );
+}
+
+function perEvent(sources: number): { microseconds: number; stories: number } {
+  const engine = engineWith();
+  const events = attack(sources, 500)
+    .take(2 * EVENTS_PER_RUN)
+    .toArray();
+  let begun = process.cpuUsage();
+  for (const [i, event] of events.entries()) {
+    // The first half makes the state that the second half meets.
+    if (i === EVENTS_PER_RUN) begun = process.cpuUsage();
+    engine.take(event);
+    if (event.id % BATCH_EVENTS > 0) continue;
+    engine.changes(Date.parse(event.storedAt), 200);
+    engine.dirty(40);
+  }
+  const { user, system } = process.cpuUsage(begun);
+  return { microseconds: (user + system) / EVENTS_PER_RUN, stories: engine.size.stories };
+}
+
+function heapMiB(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed / MIB;
+}
+
+function memory(): { mib: number; stories: number; weight: number } {
+  const before = heapMiB();
+  const engine = engineWith();
+  for (const event of attack(100_000, HOSTS)) {
+    engine.take(event);
+    if (event.id % BATCH_EVENTS > 0) continue;
+    engine.changes(Date.parse(event.storedAt), 200);
+    engine.dirty(1_000);
+    if (event.id >= EVENTS_FOR_MEMORY) break;
+  }
+  const { stories, weight } = engine.size;
+  return { mib: heapMiB() - before, stories, weight };
+}
+
+/** Events a second that a store takes, and how long after the last commit the rules were through, milliseconds. */
+async function stores(withAlerts: boolean): Promise<{ rate: number; behindMs: number }> {
+  const folder = mkdtempSync(join(tmpdir(), 'asgard-bench-'));
+  const store = openStore(join(folder, 'store'));
+  const quiet = (): void => {};
+  const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+  const options = { folder: join(folder, 'store'), store, settings: DEFAULT_SETTINGS, log, now: Date.now };
+  const alerts = withAlerts ? new Alerts(options) : null;
+  const events = attack(10_000, 500).take(STORED_EVENTS).toArray();
+  const begun = performance.now();
+  for (let i = 0; i < STORED_EVENTS; i += BATCH_EVENTS) {
+    const batch = events.slice(i, i + BATCH_EVENTS).map((event, j) => ({ seq: i + j + 1, event }));
+    await store.append([{ agent: 'bench', host: 'bench', events: batch }], Date.now());
+    alerts?.stored();
+    await new Promise((next) => setImmediate(next));
+  }
+  const rate = STORED_EVENTS / ((performance.now() - begun) / 1_000);
+  const ended = performance.now();
+  await until(() => (alerts?.progress.at ?? STORED_EVENTS) >= STORED_EVENTS, undefined, 120_000);
+  const behindMs = performance.now() - ended;
+  await alerts?.close();
+  await store.close();
+  rmSync(folder, { recursive: true });
+  return { rate, behindMs };
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] as number;
+
+/** The rows of this benchmark. */
+export async function run(): Promise<{ name: string; value: string; note: string }[]> {
+  const few = perEvent(1_000);
+  const many = perEvent(100_000);
+  const { mib, stories, weight } = memory();
+  const off: number[] = [];
+  const on: number[] = [];
+  const behind: number[] = [];
+  for (let i = 0; i < 3; i += 1) {
+    off.push((await stores(false)).rate);
+    const { rate, behindMs } = await stores(true);
+    on.push(rate);
+    behind.push(behindMs);
+  }
+  const rate = (values: readonly number[]): string => `${Math.round(median(values))} /s`;
+  return [
+    {
+      name: 'rules, an event, 1,000 live sources',
+      value: `${few.microseconds.toFixed(1)} us`,
+      note: `CPU; ${few.stories} stories`,
+    },
+    {
+      name: 'rules, an event, 100,000 live sources',
+      value: `${many.microseconds.toFixed(1)} us`,
+      note: `CPU; ${many.stories} stories; ${(many.microseconds / few.microseconds).toFixed(2)} of that`,
+    },
+    {
+      name: 'rules, memory, 100,000 sources, 50,000 hosts',
+      value: `${mib.toFixed(0)} MiB`,
+      note: `heap after ${EVENTS_FOR_MEMORY} events; ${stories} stories with ${weight} events in them`,
+    },
+    { name: 'events stored, alerts off', value: rate(off), note: `batches of ${BATCH_EVENTS}, median of 3` },
+    {
+      name: 'events stored, alerts on',
+      value: rate(on),
+      note: `${(median(on) / median(off)).toFixed(2)} of that; the rules were through ${Math.round(median(behind))} ms later`,
+    },
+  ];
+}

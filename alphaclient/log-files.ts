@@ -7,12 +7,10 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { LineChunks } from './line-chunks.ts';
-import { lastTime } from './sshd/last-time.ts';
+import { firstTimedEnd, spanOf } from './log-years.ts';
 
 /** Standard input's name on the command line. */
 export const STDIN = '-';
-/** How much of a file's end is looked at for its last line's time. */
-const TAIL_BYTES = 65_536;
 
 /** The log that a file is a rotation of, and how old it is among them: higher is older. */
 function rotation(path: string): { readonly log: string; readonly age: number } {
@@ -64,22 +62,31 @@ export async function readLog(path: string, stdin: Readable, nowMs: number, take
     if (await isGzip(file)) {
       const unpacked = createGunzip();
       const packed = createReadStream(path);
-      const poured = pour(unpacked, chunks, (lines) => take(lines, mtimeMs));
+      const writtenMs = await packedMs(file, mtimeMs);
+      const poured = pour(unpacked, chunks, (lines) => take(lines, writtenMs));
       const [piped, taken] = await Promise.allSettled([pipeline(packed, unpacked), poured]);
       if (taken.status === 'rejected') throw taken.reason;
       if (piped.status === 'rejected') throw piped.reason;
       return;
     }
-    const writtenMs = await lastWritten(file, mtimeMs);
+    const { firstMs, lastMs } = await spanOf(file, mtimeMs);
+    let isFirst = firstMs !== null;
+    const each = (lines: Buffer): void => {
+      // The years of all further lines hang on that of the first.
+      const end = isFirst ? firstTimedEnd(lines) : 0;
+      isFirst &&= end === 0;
+      if (end > 0) pending.push(take(lines.subarray(0, end), firstMs ?? lastMs));
+      if (end < lines.length) pending.push(take(lines.subarray(end), lastMs));
+    };
     for (;;) {
       const { room } = chunks;
       // From the page cache a read takes microseconds; a thread's answer would take longer to come.
       const count = readSync(file.fd, room, 0, room.length, null);
       if (count === 0) break;
-      chunks.filled(count, (lines) => pending.push(take(lines, writtenMs)));
+      chunks.filled(count, each);
       for (const one of pending.splice(0)) await one;
     }
-    chunks.end((lines) => pending.push(take(lines, writtenMs)));
+    chunks.end(each);
     for (const one of pending) await one;
   } finally {
     await file.close();
@@ -115,14 +122,9 @@ async function isGzip(file: FileHandle): Promise<boolean> {
   return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
 }
 
-/**
- * When the log was last written to: its last line's time, where that has no year and so hangs on the file's own. A file
- * that was copied is younger than its lines.
- */
-async function lastWritten(file: FileHandle, mtimeMs: number): Promise<number> {
-  const { size } = await file.stat();
-  if (size === 0) return mtimeMs;
-  const length = Math.min(size, TAIL_BYTES);
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
-  return lastTime(buffer.subarray(0, bytesRead), mtimeMs) ?? mtimeMs;
+/** When what was packed was last written to, as gzip notes it (RFC 1952, MTIME); a copy of the packed file is younger. */
+async function packedMs(file: FileHandle, mtimeMs: number): Promise<number> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
+  const noted = bytesRead === 8 ? buffer.readUInt32LE(4) * 1_000 : 0;
+  return noted > 0 ? Math.min(noted, mtimeMs) : mtimeMs;
 }

@@ -110,6 +110,55 @@ describe('scan', () => {
     equal(await scan([path], { stdout, stderr: new PassThrough() }), 0);
   });
 
+  /** The year, month and day of each event of a log with these times, last written to in November 2026. */
+  async function days(name: string, times: readonly string[], filler = ''): Promise<string[]> {
+    const path = file(name, times.map((time) => `${time} 10:00:00 web sshd[1]: ${FAILED}\n${filler}`).join(''));
+    utimesSync(path, new Date('2026-11-24'), new Date('2026-11-24'));
+    const { out } = await run([path]);
+    return [...out.matchAll(/"at":"(\d{4}-\d\d-\d\d)/g)].map(([, day = '']) => day);
+  }
+
+  it('tells the years of a log that was never rotated by the turns of the year in it', async () => {
+    deepEqual(await days('turns.log', ['Jun 10', 'Dec 31', 'Jan  1', 'Nov  1']), [
+      ...['2025-06-10', '2025-12-31', '2026-01-01', '2026-11-01'],
+    ]);
+    deepEqual(await days('sparse.log', ['Jun 10', 'Mar 31', 'Feb 27', 'Nov  1']), [
+      ...['2024-06-10', '2025-03-31', '2026-02-27', '2026-11-01'],
+    ]);
+    deepEqual(await days('leap.log', ['Feb 28', 'Feb 29', 'Mar  1']), ['2024-02-28', '2024-02-29', '2024-03-01']);
+    // More than is looked through whole.
+    const filler = `Jun 10 10:00:00 web CRON[1]: ${'x'.repeat(1_000)}\n`.repeat(1_500);
+    deepEqual(await days('large.log', ['Jun 10', 'Jun 10'], filler), ['2026-06-10', '2026-06-10']);
+    const months = ['Nov 20', 'Feb 20', 'May 20', 'Aug 20', 'Nov 20', 'Feb 20'];
+    const all = months.map((day) => `${day} 10:00:00 web CRON[1]: ${'x'.repeat(1_000)}\n`.repeat(700)).join('');
+    const path = file(
+      'largest.log',
+      `Nov 20 10:00:00 web sshd[1]: ${FAILED}\n${all}Mar 20 10:00:00 web sshd[1]: ${FAILED}\n`,
+    );
+    utimesSync(path, new Date('2026-11-24'), new Date('2026-11-24'));
+    const { out } = await run([path]);
+    deepEqual(
+      [...out.matchAll(/"at":"(\d{4}-\d\d)/g)].map(([, month]) => month),
+      ['2024-11', '2026-03'],
+    );
+  });
+
+  it('takes a log in no order for what it is: no line is more than a year before the last for it', async () => {
+    const times = ['Jun 21', 'May 29', 'Feb 25', 'Jan  5', 'Mar  3'];
+    const found = await days('disorder.log', Array.from({ length: 6 }, () => times).flat());
+    ok(
+      found.every((day) => day > '2025-03-03'),
+      found.join(' '),
+    );
+  });
+
+  it('takes the time of a packed log from what gzip noted of it', async () => {
+    const packed = gzipSync(`Dec 31 10:00:00 web sshd[1]: ${FAILED}\n`);
+    packed.writeUInt32LE(Date.UTC(2024, 0, 1) / 1_000, 4);
+    const { out } = await run([file('noted.log.1.gz', packed)]);
+    match(out, /"at":"2023-12-31T/);
+  });
+
   it('takes the year of year-less lines from the last of them, not from a younger copy', async () => {
     const path = file('years.log', `Dec 31 23:59:59 web sshd[1]: ${FAILED}\nJan  1 00:00:01 web sshd[1]: ${FAILED}\n`);
     utimesSync(path, new Date('2026-06-01'), new Date('2026-06-01'));

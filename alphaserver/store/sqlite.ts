@@ -62,6 +62,7 @@ export class SqliteStore implements Store {
     this.#rolling = new RollingThread({
       folder,
       rolledTo,
+      lastId: this.#lastId,
       forgotten: (upTo) => this.#retention?.forgotten(upTo),
       failed,
     });

@@ -4,8 +4,8 @@ import fastifySwaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import manifest from '../../package.json' with { type: 'json' };
 
-/** Shows the routes that are registered after it at `/api/docs`, and as JSON at `/api/docs/json`. */
-export async function apiDocs(app: FastifyInstance): Promise<void> {
+/** Takes note of the routes that are registered after it. */
+export async function describeApi(app: FastifyInstance): Promise<void> {
   await app.register(fastifySwagger, {
     openapi: {
       openapi: '3.0.3',
@@ -16,5 +16,9 @@ export async function apiDocs(app: FastifyInstance): Promise<void> {
       },
     },
   });
+}
+
+/** Shows them at `/api/docs`, and as JSON at `/api/docs/json`. */
+export async function apiDocs(app: FastifyInstance): Promise<void> {
   await app.register(fastifySwaggerUi, { routePrefix: '/api/docs', uiConfig: { docExpansion: 'list' } });
 }

@@ -1,5 +1,6 @@
 /** `GET /api/events`. */
 import type { FastifyInstance } from 'fastify';
+import { csvOf } from './csv.ts';
 import type { OriginOf } from './origin.ts';
 import { Parameters } from './parameters.ts';
 import { ANSWERS, type ParameterName, route } from './schemas.ts';
@@ -15,6 +16,25 @@ const NAMES: readonly ParameterName[] = [
   'until',
   'limit',
   'cursor',
+  'format',
+];
+const COLUMNS = [
+  ...[
+    'id',
+    'at',
+    'storedAt',
+    'agent',
+    'host',
+    'outcome',
+    'method',
+    'user',
+    'invalidUser',
+    'ip',
+    'port',
+    'key',
+    'reason',
+  ],
+  ...['country', 'network', 'asn', 'organization'],
 ];
 
 function cursorIn(text: string): EventCursor | null {
@@ -28,9 +48,10 @@ export function eventRoutes(
   { views, originOf, now }: { views: Views; originOf: OriginOf; now: () => number },
 ): void {
   const spec = route('Events by the time they happened, newest first', NAMES, ANSWERS.events);
-  app.get('/api/events', spec, async (request) => {
+  app.get('/api/events', spec, async (request, reply) => {
     const given = new Parameters(request.query, now());
     given.only(NAMES);
+    const format = given.oneOf('format', ['json', 'csv']);
     const { events, next } = await views.events({
       host: given.text('host'),
       ip: given.text('ip'),
@@ -42,9 +63,16 @@ export function eventRoutes(
       limit: given.limit(),
       cursor: given.cursor(cursorIn),
     });
-    return {
-      events: events.map((event) => ({ ...event, ...originOf(event.ip) })),
-      next: next && `${next.atMs}.${next.id}`,
-    };
+    const cursor = next && `${next.atMs}.${next.id}`;
+    if (format !== 'csv') return { events: events.map((event) => ({ ...event, ...originOf(event.ip) })), next: cursor };
+    if (cursor) {
+      const query = new URLSearchParams({ ...(request.query as Record<string, string>), cursor });
+      reply.header('link', `</api/events?${query}>; rel="next"`);
+    }
+    reply.type('text/csv; charset=utf-8').header('content-disposition', 'attachment; filename="events.csv"');
+    return csvOf(
+      COLUMNS,
+      events.map((event) => ({ ...event, ...originOf(event.ip).origin })),
+    );
   });
 }

@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Appended, StoredEvent } from '../store/store.ts';
 import { ParameterError } from './parameters.ts';
+import { described } from './schemas.ts';
 import type { Views } from './views.ts';
 
 /** The most viewers at once; more get 503. */
@@ -169,7 +170,9 @@ function written(event: StoredEvent): string {
 
 /** The route. */
 export function liveRoute(app: FastifyInstance, live: Live): void {
-  app.get('/api/stream', (request, reply) => {
+  const what =
+    'Server-sent events: `event` for each stored one, `alert` for each change; Last-Event-ID goes on after an id';
+  app.get('/api/stream', described(what), (request, reply) => {
     const given = request.headers['last-event-id'];
     if (given !== undefined && !/^\d{1,15}$/.test(String(given)))
       throw new ParameterError('Last-Event-ID', 'the id of an event that came by this stream');

@@ -103,9 +103,7 @@ export class Metrics implements Stopwatch {
 
 /** The route. */
 export function metricsRoute(app: FastifyInstance, metrics: Metrics, figures: () => Promise<Figures>): void {
-  app.get(
-    '/metrics',
-    { schema: { summary: "Metrics in Prometheus' text format", hide: true } },
-    async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text(figures)),
+  app.get('/metrics', { schema: { summary: "Metrics in Prometheus' text format" } }, async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.text(figures)),
   );
 }

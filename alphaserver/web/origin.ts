@@ -1,4 +1,4 @@
-/** Where a source is, from a file of MaxMind's format that stands on this machine. Nothing is asked of the internet. */
+/** Where a source is, from files of MaxMind's format that stand on this machine. Nothing is asked of the internet. */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { Reader, type Response } from 'maxmind';
@@ -12,44 +12,87 @@ export type OriginOf = (ip: string | null) => { readonly origin?: Origin | null 
 export const NO_ORIGIN: OriginOf = () => ({});
 
 /**
- * Reads a GeoLite2/GeoIP2 country, city or ASN file, or another with `country.iso_code`. A file that cannot be read or is
- * damaged is said once, as an error, and then there are no origins.
+ * Reads GeoLite2/GeoIP2 country, city or ASN files, or others with their fields: one path, or several with commas between.
+ * A file that cannot be read or is damaged is said once, as an error, and then nothing is known from it.
  */
-export function originsFrom(file: string | null, log: Pick<Logger, 'error'>): OriginOf {
-  if (file === null) return NO_ORIGIN;
-  let reader: Reader<Response> | null = null;
-  const failed = (error: unknown): void => {
-    reader = null;
-    log.error(
-      `ALPHASERVER_GEOIP=${file} cannot be used, sources have no country: ${error instanceof Error ? error.message : error}`,
-    );
-  };
-  try {
-    reader = new Reader<Response>(readFileSync(file));
-  } catch (error) {
-    failed(error);
-  }
+export function originsFrom(files: string | null, log: Pick<Logger, 'error'>): OriginOf {
+  if (files === null) return NO_ORIGIN;
+  const books = files.split(',').map((file) => new Book(file.trim(), log));
   return (ip) => {
     const address = ip?.split('%', 1)[0] ?? '';
-    if (reader === null || isIP(address) === 0) return {};
-    try {
-      return { origin: originIn(reader, address) };
-    } catch (error) {
-      failed(error);
-      return {};
-    }
+    if (isIP(address) === 0 || books.every(({ usable }) => !usable)) return {};
+    const found = books.map((book) => book.find(address)).filter((origin) => origin !== null);
+    return { origin: found.length === 0 ? null : found.reduce(joined) };
   };
 }
 
-function originIn(reader: Reader<Response>, address: string): Origin | null {
-  const [found, prefix] = reader.getWithPrefixLength(address);
-  if (found === null) return null;
-  const { country, registered_country: registered } = found as {
-    country?: { iso_code?: unknown };
-    registered_country?: { iso_code?: unknown };
+/** What either says; of two networks the smaller one. */
+function joined(a: Origin, b: Origin): Origin {
+  const bits = ({ network }: Origin): number => Number(network?.split('/')[1] ?? 0);
+  return {
+    country: a.country ?? b.country,
+    network: bits(a) >= bits(b) ? a.network : b.network,
+    asn: a.asn ?? b.asn,
+    organization: a.organization ?? b.organization,
   };
-  const code = country?.iso_code ?? registered?.iso_code;
-  return { country: typeof code === 'string' ? code : null, network: networkOf(address, prefix) };
+}
+
+/** One file. */
+class Book {
+  readonly #file: string;
+  readonly #log: Pick<Logger, 'error'>;
+  #reader: Reader<Response> | null = null;
+
+  constructor(file: string, log: Pick<Logger, 'error'>) {
+    this.#file = file;
+    this.#log = log;
+    try {
+      this.#reader = new Reader<Response>(readFileSync(file));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** False once it could not be read. */
+  get usable(): boolean {
+    return this.#reader !== null;
+  }
+
+  /** What it says of an address; null where it says nothing. */
+  find(address: string): Origin | null {
+    try {
+      return this.#reader && originIn(this.#reader, address);
+    } catch (error) {
+      this.#failed(error);
+      return null;
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#reader = null;
+    const why = error instanceof Error ? error.message : error;
+    this.#log.error(`ALPHASERVER_GEOIP=${this.#file} cannot be used, nothing is known of sources from it: ${why}`);
+  }
+}
+
+interface Found {
+  readonly country?: { readonly iso_code?: unknown };
+  readonly registered_country?: { readonly iso_code?: unknown };
+  readonly autonomous_system_number?: unknown;
+  readonly autonomous_system_organization?: unknown;
+}
+
+function originIn(reader: Reader<Response>, address: string): Origin | null {
+  const [found, prefix] = reader.getWithPrefixLength(address) as [Found | null, number];
+  if (found === null) return null;
+  const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+  const asn = found.autonomous_system_number;
+  return {
+    country: text(found.country?.iso_code ?? found.registered_country?.iso_code),
+    network: networkOf(address, prefix),
+    asn: typeof asn === 'number' ? asn : null,
+    organization: text(found.autonomous_system_organization),
+  };
 }
 
 /** The network of an address with so many leading bits, such as `203.0.113.0/24`. */

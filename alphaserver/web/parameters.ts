@@ -81,7 +81,8 @@ export class Parameters {
     const value = this.text(name);
     if (value === null) return null;
     const spanMs = readSpan(value);
-    if (spanMs !== undefined) return this.#nowMs - spanMs;
+    // To the second, so that all who look at the same span share an answer.
+    if (spanMs !== undefined) return Math.floor((this.#nowMs - spanMs) / 1_000) * 1_000;
     const match = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.exec(value);
     // Without a zone it is UTC, as all our times are, and not the time of wherever the server stands.
     const ms = match ? Date.parse(match[1] && !match[2] ? `${value}Z` : value) : Number.NaN;

@@ -17,7 +17,9 @@ export const object = (properties: Readonly<Record<string, Schema>>): Schema => 
 
 const counts = { attempts: number, accepted: number, failed: number, probes: number };
 const next = orNull({ type: 'string', description: 'The cursor of the next page, null on the last' });
-const origin = orNull(object({ country: orNull(text), network: orNull(text) }));
+const origin = orNull(
+  object({ country: orNull(text), network: orNull(text), asn: orNull(number), organization: orNull(text) }),
+);
 
 const event = object({
   id: number,
@@ -182,6 +184,13 @@ const PARAMETERS = {
   outcome: { type: 'string', enum: ['accepted', 'failed', 'probe'] },
   method: { type: 'string', description: 'Only this authentication method, such as password' },
   step: { type: 'string', enum: ['60s', '1h', '1d'] },
+  format: {
+    type: 'string',
+    enum: ['json', 'csv'],
+    default: 'json',
+    description:
+      "csv: the same rows for a spreadsheet; what does not show is written out (\\x1b), a ' stands before what would be a formula; the next page is in the Link header",
+  },
   open: { type: 'boolean', description: 'Only open alerts, or only closed ones' },
 } as const;
 export type ParameterName = keyof typeof PARAMETERS;
@@ -192,8 +201,11 @@ export function route(summary: string, names: readonly ParameterName[], answer: 
     type: 'object',
     properties: Object.fromEntries(names.map((name) => [name, PARAMETERS[name]])),
   };
-  return { schema: { summary, querystring, response: { 200: answer, 400: FAULT } } };
+  return { schema: { summary, querystring, response: { 200: answer, 400: FAULT, 503: FAULT } } };
 }
+
+/** The schema of a route that answers with a stream or a health check: what it does, and nothing that is checked. */
+export const described = (summary: string): { schema: Schema } => ({ schema: { summary } });
 
 /** The schema of a route for one thing by its id, with the body it takes, if any. */
 export function routeOfOne(summary: string, answer: Schema, body?: Schema): { schema: Schema } {

@@ -12,13 +12,14 @@ import { alertRoutes } from './alerts.ts';
 import { type BlocklistOf, blocklistRoute } from './blocklist.ts';
 import { type ChannelsOf, channelRoutes } from './channels.ts';
 import { countRoutes } from './counts.ts';
-import { apiDocs } from './docs.ts';
+import { apiDocs, describeApi } from './docs.ts';
 import { eventRoutes } from './events.ts';
 import { hostRoutes } from './hosts.ts';
 import { ledgerRoutes } from './ledger.ts';
 import { type Live, liveRoute } from './live.ts';
 import { type Metrics, metricsRoute } from './metrics.ts';
 import { NO_ORIGIN, type OriginOf } from './origin.ts';
+import { described } from './schemas.ts';
 import { pageFiles } from './static.ts';
 import type { Views } from './views.ts';
 
@@ -52,6 +53,8 @@ export interface Web {
   close(): Promise<void>;
 }
 
+const FAULTS: Readonly<Record<number, string>> = { 400: 'bad_request', 401: 'unauthorized', 503: 'unavailable' };
+
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /** Serves the API. Rejects with what the system said when the address is taken. */
@@ -62,10 +65,8 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     const status = error.statusCode ?? 500;
     if (status >= 500) options.log.error(`HTTP: ${error.message}`);
-    const message = status >= 500 ? 'the server could not answer; its log says why' : error.message;
-    return reply
-      .status(status)
-      .send({ error: status === 400 ? 'bad_request' : status === 401 ? 'unauthorized' : 'failed', message });
+    const message = status >= 500 && status !== 503 ? 'the server could not answer; its log says why' : error.message;
+    return reply.status(status).send({ error: FAULTS[status] ?? 'failed', message });
   });
   app.setNotFoundHandler((_request, reply) =>
     reply.status(404).send({ error: 'not_found', message: 'there is nothing at this path' }),
@@ -77,8 +78,9 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       'referrer-policy': 'no-referrer',
     });
   });
-  app.get('/healthz', async () => ({ status: 'up' }));
-  app.get('/readyz', async (_request, reply) => {
+  await describeApi(app);
+  app.get('/healthz', described('200 while the process runs'), async () => ({ status: 'up' }));
+  app.get('/readyz', described('200 while events can be stored, else 503 and why'), async (_request, reply) => {
     const fault = options.ready();
     return fault ? reply.status(503).send({ error: 'not_ready', message: fault }) : { status: 'ready' };
   });

@@ -46,12 +46,15 @@ export interface EventQuery {
   readonly cursor: EventCursor | null;
 }
 
-/** Where a source is: from the file that ALPHASERVER_GEOIP names. */
+/** Where a source is: from the files that ALPHASERVER_GEOIP names. */
 export interface Origin {
   /** ISO 3166 code of the country, such as `DE`. */
   readonly country: string | null;
   /** The network it belongs to, such as `203.0.113.0/24`. */
   readonly network: string | null;
+  /** The number and the name of whoever runs that network, such as 64500. */
+  readonly asn: number | null;
+  readonly organization: string | null;
 }
 
 /** Events by the time they happened, newest first, and where to go on. */

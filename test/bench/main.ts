@@ -18,5 +18,5 @@ if (files.length === 0) {
 }
 for (const file of files) {
   const { run } = (await import(file)) as { run: () => Promise<Row[]> };
-  for (const { name, value, note } of await run()) console.log(`${name.padEnd(44)} ${value.padStart(16)}  ${note}`);
+  for (const { name, value, note } of await run()) console.log(`${name.padEnd(56)} ${value.padStart(16)}  ${note}`);
 }

@@ -1,4 +1,5 @@
 /** Which hosts, sources and users had most of it in a span of time, and how many different ones there were. */
+import type { Statement } from '../database.ts';
 import {
   addTo,
   type CountedRow,
@@ -11,7 +12,7 @@ import {
   total,
 } from '../rollup.ts';
 import { BUCKET_SKETCH, SLOTS, SOURCE_SKETCH } from '../schema.ts';
-import { distinct, EMPTY_SKETCH, sketchOf, union, unpackSketch } from '../sketch.ts';
+import { distinct, EMPTY_SKETCH, grown, sketchOf, union, unpackSketch } from '../sketch.ts';
 import { coarsened, cut, DAY_MS, EVER, floorTo, HOUR_MS, type Run, type Span } from '../span.ts';
 import { arrays, type Snapshot } from './snapshot.ts';
 import { EDGE_LIMIT_EVENTS, Tallies } from './tallies.ts';
@@ -87,7 +88,8 @@ export class Ranks {
     const first = [...gathered]
       .sort(([x, a], [y, b]) => attempts(b) - attempts(a) || total(b) - total(a) || (x < y ? -1 : 1))
       .slice(0, limit);
-    return { error, ranks: first.map(([value, one]) => this.#rank(kind, value, one)) };
+    const met = this.#at.db.prepare('SELECT hosts, users FROM met WHERE id = ?');
+    return { error, ranks: first.map(([value, one]) => rankOf(kind, value, one, met)) };
   }
 
   #shares(kind: Ranked): Map<string, Share> {
@@ -110,21 +112,21 @@ export class Ranks {
       for (const row of tops.all(id * SLOTS, (id + 1) * SLOTS) as unknown as TopRow[]) add(gathered, row);
     return buckets.reduce((sum, [, floor]) => sum + floor, 0);
   }
+}
 
-  #rank(kind: Ranked, value: string, one: Gathered): Rank {
-    const { accepted, failed, probes, firstAt, lastAt } = one;
-    const rank = { value, accepted, failed, probes, firstAt, lastAt, hosts: null, users: null };
-    if (kind !== SOURCE) return rank;
-    let hosts = sketchOf(one.hosts ?? EMPTY_SKETCH, SOURCE_SKETCH);
-    let users = sketchOf(one.users ?? EMPTY_SKETCH, SOURCE_SKETCH);
-    for (const id of one.ids) {
-      const [row] = arrays(this.#at.db, 'SELECT hosts, users FROM met WHERE id = ?', id) as [Uint8Array, Uint8Array][];
-      if (!row) continue;
-      hosts = union(hosts, unpackSketch(row[0]), SOURCE_SKETCH);
-      users = union(users, unpackSketch(row[1]), SOURCE_SKETCH);
-    }
-    return { ...rank, hosts: distinct(hosts, SOURCE_SKETCH), users: distinct(users, SOURCE_SKETCH) };
+function rankOf(kind: Ranked, value: string, one: Gathered, met: Statement): Rank {
+  const { accepted, failed, probes, firstAt, lastAt } = one;
+  const rank = { value, accepted, failed, probes, firstAt, lastAt, hosts: null, users: null };
+  if (kind !== SOURCE) return rank;
+  let hosts = sketchOf(one.hosts ?? EMPTY_SKETCH, SOURCE_SKETCH);
+  let users = sketchOf(one.users ?? EMPTY_SKETCH, SOURCE_SKETCH);
+  for (const id of one.ids) {
+    const row = met.get(id) as { hosts: Uint8Array; users: Uint8Array } | undefined;
+    if (!row) continue;
+    hosts = grown(hosts, unpackSketch(row.hosts), SOURCE_SKETCH);
+    users = grown(users, unpackSketch(row.users), SOURCE_SKETCH);
   }
+  return { ...rank, hosts: distinct(hosts, SOURCE_SKETCH), users: distinct(users, SOURCE_SKETCH) };
 }
 
 type TopRow = readonly [

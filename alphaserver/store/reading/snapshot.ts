@@ -5,6 +5,8 @@ import { count, tallyOf } from '../rollup.ts';
 import { hasher } from '../sketch.ts';
 import type { Span } from '../span.ts';
 
+/** More events than this are not read one by one: after an upgrade, or without `rollups.db`, they are counted first. */
+const UNROLLED_LIMIT_EVENTS = 1_048_576;
 const COLUMNS = 'id, at, outcome, host, method, user, ip';
 
 interface KnownHost {
@@ -60,8 +62,10 @@ export class Snapshot {
     this.names = names;
     // First a look at the events, then one at what is made from them: were it the other way round, an event could be
     // counted and deleted between the two looks.
-    db.prepare('SELECT 1 FROM events LIMIT 1').get();
+    const { id } = db.prepare('SELECT max(id) AS id FROM events').get() as { id: number | null };
     this.rolledTo = factIn(db, 'rolledTo');
+    if ((id ?? 0) - this.rolledTo > UNROLLED_LIMIT_EVENTS)
+      throw new Error(`counts are being made from the events, ${this.rolledTo} of ${id} so far`);
     this.indexedTo = factIn(db, 'indexedTo');
     this.horizon = factIn(db, 'horizon');
   }

@@ -27,6 +27,11 @@ const KEPT_LIMIT = 200;
 /** Questions on their way at once; more are refused. */
 const WAITING_LIMIT = 2_000;
 
+/** The store cannot be read, or not at the moment: HTTP's 503. */
+export class UnreadableError extends Error {
+  readonly statusCode = 503;
+}
+
 interface Kept {
   readonly answer: Promise<unknown>;
   readonly version: number;
@@ -66,8 +71,9 @@ export class ReadingThread {
   }
 
   #send(question: Question, values: readonly unknown[], key: string): Promise<unknown> {
-    if (this.#closed) return Promise.reject(new Error('the store is closed'));
-    if (this.#waiting.size >= WAITING_LIMIT) return Promise.reject(new Error('too many questions wait for the store'));
+    if (this.#closed) return Promise.reject(new UnreadableError('the store is closed'));
+    if (this.#waiting.size >= WAITING_LIMIT)
+      return Promise.reject(new UnreadableError('too many questions wait for the store'));
     this.#number += 1;
     const number = this.#number;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -99,7 +105,9 @@ export class ReadingThread {
       const all = [...this.#waiting.values()];
       this.#waiting.clear();
       for (const { failed } of all)
-        failed(new Error('the store could not be read', { cause: error instanceof Error ? error : undefined }));
+        failed(
+          new UnreadableError('the store could not be read', { cause: error instanceof Error ? error : undefined }),
+        );
     };
     worker.on('error', died);
     worker.on('exit', died);
@@ -111,7 +119,7 @@ export class ReadingThread {
     this.#waiting.delete(number);
     if (!waiting) return;
     if ('fault' in answer) {
-      waiting.failed(new Error(`the store could not be read: ${answer.fault}`));
+      waiting.failed(new UnreadableError(`the store could not be read: ${answer.fault}`));
       return;
     }
     const sharedMs = tookMs < CHEAP_MS ? 0 : Math.min(SHARED_LIMIT_MS, tookMs * SHARED_TIMES);

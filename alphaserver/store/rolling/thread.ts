@@ -16,7 +16,7 @@ export type Told =
   | { readonly type: 'failed'; readonly code: StoreError['code']; readonly message: string }
   | { readonly type: 'hold' | 'release' | 'closed' };
 
-/** So many events may wait to be counted; questions read them one by one. Above it whoever stores waits. */
+/** So many events may wait to be counted, besides those that waited at the start; questions read them one by one. Above it whoever stores waits. */
 export const WAITING_LIMIT_EVENTS = 131_072;
 /** The thread is started for so many commits as well: they too lengthen the log of writes. */
 const COMMITS = 256;
@@ -29,6 +29,8 @@ export interface RollingOptions {
   readonly folder: string;
   /** Events up to this id are counted. */
   readonly rolledTo: number;
+  /** The newest event. */
+  readonly lastId: number;
   /** Hears that nothing but counts is left of events up to an id. */
   readonly forgotten: (upTo: number) => void;
   /** Hears of what failed and is tried again. */
@@ -41,6 +43,7 @@ export class RollingThread {
   #worker: Worker | null = null;
   #rolledTo: number;
   #lastId = 0;
+  #limit = WAITING_LIMIT_EVENTS;
   #commits = 0;
   #nudged = false;
   #again: NodeJS.Timeout | null = null;
@@ -52,6 +55,8 @@ export class RollingThread {
   constructor(options: RollingOptions) {
     this.#options = options;
     this.#rolledTo = options.rolledTo;
+    this.#lastId = options.lastId;
+    this.#limit += Math.max(0, this.#lastId - this.#rolledTo);
   }
 
   /** Events up to this id are counted, as far as the thread has told. */
@@ -74,7 +79,7 @@ export class RollingThread {
   async ready(): Promise<void> {
     for (;;) {
       if (this.#holding) await this.#holding.promise;
-      else if (this.#lastId - this.#rolledTo < WAITING_LIMIT_EVENTS) return;
+      else if (this.#lastId - this.#rolledTo < this.#limit) return;
       else if (this.#fault) throw this.#fault;
       else await this.#moved.promise;
     }
@@ -170,6 +175,7 @@ export class RollingThread {
   #progress(rolledTo: number): void {
     if (rolledTo > this.#rolledTo) this.#fault = null;
     this.#rolledTo = rolledTo;
+    this.#limit = Math.min(this.#limit, WAITING_LIMIT_EVENTS + Math.max(0, this.#lastId - rolledTo));
     this.#move();
   }
 

@@ -206,7 +206,7 @@ describe('the text', () => {
       {
         ...(REPORT.sources[0] as Report['sources'][0]),
         source: '2001:db8:1:2::/64',
-        origin: { country: 'DE', network: null },
+        origin: { country: 'DE', network: null, asn: null, organization: null },
       },
     ],
     users: [

@@ -1,0 +1,330 @@
+/** Contract section 6, route by route, asked of a real server. */
+import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { after, before, test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
+import { until } from '../../until.ts';
+import { AGENT, Served, type Told } from './served.ts';
+
+const DAY = 86_400_000;
+const NOW = Math.floor(Date.now() / 60_000) * 60_000 - 5 * 60_000;
+const at = (agoMs: number): string => new Date(NOW - agoMs).toISOString();
+const failed: Told = {
+  ...{ outcome: 'failed', method: 'password', user: 'root', invalidUser: false, ip: '203.0.113.7', port: 40_000 },
+  at: at(0),
+};
+const HOSTILE = '=cmd|\' /C "calc"\'!A0,\u202e<b>\u001b[31m\r\n';
+const EVENTS: Told[] = [
+  { ...failed, at: at(10 * DAY), key: 'ED25519 SHA256:x', reason: 'why' },
+  { ...failed, at: at(2 * DAY), outcome: 'accepted', method: 'publickey', user: 'mira', ip: '2001:db8::7' },
+  { ...failed, at: at(60_000), host: 'relayed', user: 'admin', invalidUser: true },
+  { at: at(30_000), outcome: 'probe', method: null, user: null, ip: '198.51.100.9', port: 1, reason: 'scan' },
+  { ...failed, at: at(0), user: HOSTILE },
+];
+
+interface Page {
+  readonly events: readonly Record<string, unknown>[];
+  readonly next: string | null;
+}
+interface Fault {
+  readonly error: string;
+  readonly message: string;
+}
+
+const served = new Served();
+before(async () => {
+  await served.open();
+  await served.store(EVENTS);
+});
+after(() => served.close());
+
+const ok = async <T = Record<string, unknown>>(path: string): Promise<T> => {
+  const { status, body } = await served.ask<T>(path);
+  assert.equal(status, 200, `${path}: ${JSON.stringify(body)}`);
+  return body;
+};
+const users = async (query: string): Promise<unknown[]> =>
+  (await ok<Page>(`/api/events?${query}`)).events.map(({ user }) => user);
+
+test('GET /api/summary counts all, or a span: since is inside, until outside', async () => {
+  const counts = { attempts: 4, accepted: 1, failed: 3, probes: 1, hosts: 2, sources: 3, users: 4 };
+  const { state, because, ...all } = await ok('/api/summary');
+  assert.deepEqual(all, counts);
+  assert.ok(['quiet', 'attack', 'breach'].includes(String(state)));
+  assert.ok(Array.isArray(because));
+  assert.equal((await ok(`/api/summary?since=${at(60_000)}&until=${at(0)}`))['attempts'], 1);
+  assert.equal((await ok(`/api/summary?since=${at(60_000)}`))['attempts'], 2);
+  for (const [span, attempts] of [
+    ['15m', 2],
+    ['24h', 2],
+    ['7d', 3],
+    ['30d', 4],
+  ] as const)
+    assert.equal((await ok(`/api/summary?since=${span}`))['attempts'], attempts, span);
+  assert.equal((await ok('/api/summary?since=7d&until=24h'))['attempts'], 1);
+});
+
+test('GET /api/hosts tells each host with its agent’s state', async () => {
+  const { hosts } = await ok<{ hosts: Record<string, unknown>[] }>('/api/hosts');
+  assert.deepEqual(
+    hosts.map(({ host, attempts, accepted, failed: wrong, probes }) => [host, attempts, accepted, wrong, probes]),
+    [
+      ['relayed', 1, 0, 1, 0],
+      ['web', 3, 1, 2, 1],
+    ],
+  );
+  for (const name of ['connected', 'state', 'firstSeen', 'lastSeen']) assert.ok(name in (hosts[0] ?? {}), name);
+  const first = await ok<{ hosts: Record<string, unknown>[]; next: string }>('/api/hosts?limit=1');
+  assert.equal((await ok<typeof first>(`/api/hosts?limit=1&cursor=${first.next}`)).hosts[0]?.['host'], 'web');
+});
+
+test('GET /api/events gives events as on the wire, newest first, narrowed by any of their parts', async () => {
+  const { events } = await ok<Page>('/api/events');
+  assert.deepEqual(
+    events.map(({ at: when }) => when),
+    EVENTS.map(({ at: when }) => when).reverse(),
+  );
+  const { id, storedAt, ...oldest } = events.at(-1) as Record<string, unknown>;
+  assert.equal(typeof id, 'number');
+  assert.ok(Date.parse(String(storedAt)) > NOW);
+  assert.deepEqual(oldest, { ...EVENTS[0], agent: AGENT, host: 'web' });
+  assert.deepEqual(await users('host=relayed'), ['admin']);
+  assert.deepEqual(await users('ip=2001:db8::7'), ['mira']);
+  assert.deepEqual(await users(`user=${encodeURIComponent(HOSTILE)}`), [HOSTILE]);
+  assert.deepEqual(await users('outcome=probe'), [null]);
+  assert.deepEqual(await users('method=publickey'), ['mira']);
+  assert.deepEqual(await users('ip=203.0.113.7&user=root'), ['root']);
+  assert.deepEqual(await users(`since=${at(60_000)}&until=${at(0)}`), [null, 'admin']);
+  assert.deepEqual(await users('user=nobody'), []);
+});
+
+test('a cursor goes on where a page ended, whatever is stored meanwhile', async () => {
+  const seen: unknown[] = [];
+  let cursor = '';
+  for (let n = 0; n < EVENTS.length; n += 1) {
+    const page: Page = await ok(`/api/events?limit=1&until=${at(-1_000)}${cursor && `&cursor=${cursor}`}`);
+    seen.push(...page.events.map(({ at: when }) => when));
+    cursor = page.next ?? '';
+    // Newer than where the pages are, and older: only that one is still to come.
+    if (n === 1)
+      await served.store([
+        { ...failed, at: at(-60_000) },
+        { ...failed, at: at(5 * DAY) },
+      ]);
+    assert.equal(page.next === null, false);
+  }
+  const last: Page = await ok(`/api/events?limit=1&until=${at(-1_000)}&cursor=${cursor}`);
+  seen.push(...last.events.map(({ at: when }) => when));
+  assert.equal(last.next, null);
+  assert.deepEqual(seen, [...EVENTS.map(({ at: when }) => String(when)), at(5 * DAY)].sort().reverse());
+});
+
+test('GET /api/events?format=csv is safe in a spreadsheet, and names the next page', async () => {
+  const response = await fetch(`${served.page}/api/events?format=csv&limit=1&until=${at(-1_000)}`);
+  assert.match(String(response.headers.get('content-type')), /^text\/csv/);
+  const text = await response.text();
+  const [names, row, end] = text.split('\r\n');
+  assert.equal(end, '');
+  assert.match(String(names), /^id,at,storedAt,agent,host,outcome,method,user,/);
+  assert.ok(row?.includes(`,"'=cmd|' /C ""calc""'!A0,\\u{202e}<b>\\x1b[31m\\x0d\\x0a",`), row);
+  const next = /<(.*)>; rel="next"/.exec(String(response.headers.get('link')))?.[1];
+  const second = await (await fetch(`${served.page}${next}`)).text();
+  assert.match(second, /,probe,,,,198\.51\.100\.9,1,,scan,/);
+});
+
+test('GET /api/top/... ranks hosts, sources and users, most attempts first', async () => {
+  type Ranks = Record<string, Record<string, unknown>[]>;
+  const until = `until=${at(-1_000)}`;
+  const { hosts } = await ok<Ranks>(`/api/top/hosts?${until}`);
+  assert.deepEqual(
+    hosts?.map(({ host }) => host),
+    ['web', 'relayed'],
+  );
+  const { sources } = await ok<Ranks>(`/api/top/sources?${until}&since=24h`);
+  assert.deepEqual(
+    sources?.map(({ ip, attempts, probes, hosts: met, users: tried }) => [ip, attempts, probes, met, tried]),
+    [
+      ['203.0.113.7', 2, 0, 2, 2],
+      ['198.51.100.9', 0, 1, 1, 0],
+    ],
+  );
+  assert.equal(sources?.[0]?.['firstSeen'], at(60_000));
+  assert.equal((await ok<Ranks>('/api/top/users?limit=1'))['users']?.[0]?.['user'], 'root');
+});
+
+test('GET /api/timeline has every step, also the empty ones, of the whole or of one host', async () => {
+  type Timeline = { step: number; points: { at: string; accepted: number; failed: number; probes: number }[] };
+  const span = `since=${at(120_000)}&until=${at(-60_000)}`;
+  const { step, points } = await ok<Timeline>(`/api/timeline?${span}&step=60s`);
+  assert.equal(step, 60);
+  assert.deepEqual(
+    points.map(({ failed: wrong, probes }) => [wrong, probes]),
+    [
+      [0, 0],
+      [1, 1],
+      [1, 0],
+    ],
+  );
+  const relayed = await ok<Timeline>(`/api/timeline?${span}&step=60s&host=relayed`);
+  assert.deepEqual(
+    relayed.points.map(({ failed: wrong }) => wrong),
+    [0, 1, 0],
+  );
+  assert.equal((await ok<Timeline>(`/api/timeline?since=${at(3 * DAY)}&step=1h`)).step, 3_600);
+  assert.equal((await ok<Timeline>(`/api/timeline?since=${at(3 * DAY)}&step=1d`)).step, 86_400);
+  assert.equal(
+    (await ok<Timeline>('/api/timeline?host=none')).points.every(({ failed: wrong }) => wrong === 0),
+    true,
+  );
+});
+
+test('GET /api/ledger and /api/alerts have what the contract says', async () => {
+  const { agents, totals } = await ok<{ agents: Record<string, unknown>[]; totals: Record<string, unknown> }>(
+    '/api/ledger',
+  );
+  for (const name of ['agent', 'host', 'connected', 'stored', 'repeats', 'gaps', 'declaredLost', 'lastSeq', 'state'])
+    assert.ok(name in (agents[0] ?? {}), name);
+  assert.equal(totals['stored'], agents[0]?.['stored']);
+  const { alerts, next } = await ok('/api/alerts?open=true&since=24h&limit=10');
+  assert.ok(Array.isArray(alerts));
+  assert.equal(next, null);
+});
+
+test('a wrong parameter gets 400 and its name', async () => {
+  const LISTS = [
+    '/api/hosts',
+    '/api/events',
+    '/api/top/hosts',
+    '/api/top/sources',
+    '/api/top/users',
+    '/api/alerts',
+    '/api/ledger',
+  ];
+  const SPANS = [
+    '/api/summary',
+    '/api/events',
+    '/api/top/hosts',
+    '/api/top/sources',
+    '/api/top/users',
+    '/api/timeline',
+  ];
+  const wrong: [path: string, name: string][] = [
+    ...LISTS.flatMap((path) =>
+      ['0', '1001', '-1', '1.5', 'ten', '', '1e3'].map((v): [string, string] => [`${path}?limit=${v}`, 'limit']),
+    ),
+    ...SPANS.flatMap((path) =>
+      ['since', 'until'].flatMap((name) =>
+        ['yesterday', '', '2026-13-01', '24', '5y', '2026-11-23T25:00:00Z', '%00', '99999999999999d'].map(
+          (v): [string, string] => [`${path}?${name}=${v}`, name],
+        ),
+      ),
+    ),
+    ...['', 'x', '1', '1.2.3', "1.'", '%F0%9F%92%A5'].map((v): [string, string] => [
+      `/api/events?cursor=${v}`,
+      'cursor',
+    ]),
+    ['/api/events?outcome=lost', 'outcome'],
+    ['/api/events?format=xml', 'format'],
+    ['/api/events?host=a&host=b', 'host'],
+    [`/api/events?user=${'x'.repeat(1_025)}`, 'user'],
+    ['/api/events?usr=root', 'usr'],
+    ['/api/timeline?step=5m', 'step'],
+    [`/api/timeline?step=60s&since=${at(30 * DAY)}`, 'step'],
+    ['/api/alerts?open=maybe', 'open'],
+    ['/api/hosts?constructor=1', 'constructor'],
+  ];
+  for (const [path, name] of wrong) {
+    const { status, body } = await served.ask<Fault>(path);
+    assert.equal(status, 400, `${path}: ${JSON.stringify(body)}`);
+    assert.equal(body.error, 'bad_request', path);
+    assert.ok(body.message.includes(name), `${path}: ${body.message}`);
+  }
+  assert.equal((await served.ask('/api/nothing')).status, 404);
+  assert.deepEqual(Object.keys((await served.ask('/api/nothing')).body), ['error', 'message']);
+});
+
+test('an answer has 100 rows unless asked for more, and 1,000 at most', async () => {
+  await served.store(Array.from({ length: 1_100 }, (_, i) => ({ ...failed, at: at(20 * DAY + i), user: `u${i}` })));
+  for (const [path, list] of [
+    ['/api/events', 'events'],
+    ['/api/top/users', 'users'],
+  ] as const) {
+    assert.equal((await ok<Record<string, unknown[]>>(path))[list]?.length, 100);
+    assert.equal((await ok<Record<string, unknown[]>>(`${path}?limit=1000`))[list]?.length, 1_000);
+  }
+});
+
+test('every route of the contract is described at /api/docs', async () => {
+  const { paths } = await ok<{ paths: Record<string, { get?: { summary?: string } }> }>('/api/docs/json');
+  for (const path of [
+    ...[
+      '/api/summary',
+      '/api/hosts',
+      '/api/events',
+      '/api/top/hosts',
+      '/api/top/sources',
+      '/api/top/users',
+      '/api/timeline',
+    ],
+    ...[
+      '/api/alerts',
+      '/api/ledger',
+      '/api/stream',
+      '/api/unknown',
+      '/api/gaps',
+      '/metrics',
+      '/healthz',
+      '/readyz',
+      '/blocklist.txt',
+    ],
+  ])
+    assert.ok(paths[path]?.get?.summary, path);
+  assert.equal((await fetch(`${served.page}/api/docs`)).status, 200);
+});
+
+test('with a password everything but the health checks asks for it', async () => {
+  const closed = new Served();
+  await closed.open({ ALPHASERVER_HTTP_PASSWORD: 'correct horse' });
+  try {
+    const basic = (password: string) => ({
+      authorization: `Basic ${Buffer.from(`anyone:${password}`).toString('base64')}`,
+    });
+    for (const path of ['/', '/api/summary', '/api/stream', '/metrics', '/blocklist.txt', '/api/docs/json']) {
+      const { status, headers } = await fetch(`${closed.page}${path}`);
+      assert.equal(status, 401, path);
+      assert.match(String(headers.get('www-authenticate')), /^Basic realm="asgard"/);
+    }
+    for (const wrong of [basic('wrong'), basic(''), { authorization: 'Basic !' }, { authorization: 'Bearer x' }])
+      assert.equal((await closed.ask('/api/summary', wrong)).status, 401, JSON.stringify(wrong));
+    assert.equal((await closed.ask('/api/summary', basic('correct horse'))).status, 200);
+    for (const path of ['/healthz', '/readyz']) assert.equal((await closed.ask(path)).status, 200, path);
+  } finally {
+    await closed.close();
+  }
+});
+
+test('when the thread that reads dies, its questions get 503, the next are answered, and storing goes on', async () => {
+  const frail = new Served();
+  await frail.open();
+  const workers: Worker[] = [];
+  const made = (message: unknown): void => void workers.push((message as { worker: Worker }).worker);
+  try {
+    await frail.store([failed]);
+    // Only the thread that reads is started by a question.
+    subscribe('worker_threads', made);
+    assert.equal((await frail.ask('/api/summary')).status, 200);
+    const [reading] = workers;
+    assert.ok(reading, 'a question starts the thread');
+    const asked = Array.from({ length: 40 }, (_, n) => frail.ask<Fault>(`/api/top/users?limit=${n + 1}`));
+    // Once the requests are on their way.
+    await new Promise((later) => setTimeout(later, 5));
+    const [answers] = await Promise.all([Promise.all(asked), reading.terminate(), frail.store([failed])]);
+    for (const { status, body } of answers) {
+      if (status !== 200) assert.deepEqual([status, body.error], [503, 'unavailable'], JSON.stringify(body));
+    }
+    await until(async () => (await frail.ask('/api/summary')).body['attempts'] === 2);
+  } finally {
+    unsubscribe('worker_threads', made);
+    await frail.close();
+  }
+});

@@ -1,0 +1,74 @@
+/** A real server within the test's process, and a real socket that tells it of events. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DEFAULT_SETTINGS } from '../../../alphaserver/alerts/rules/settings.ts';
+import { readServerConfig } from '../../../alphaserver/config.ts';
+import { type Serving, serve } from '../../../alphaserver/serve.ts';
+import { createLogger } from '../../../service/logger.ts';
+import { until } from '../../until.ts';
+
+export const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
+
+/** An event as it goes over the wire, without type and seq. */
+export type Told = Readonly<Record<string, unknown>>;
+
+/** Starts with `open`, ends with `close`. */
+export class Served {
+  readonly folder = mkdtempSync(join(tmpdir(), 'asgard-web-'));
+  /** The errors it logged, a line each. */
+  said = '';
+  #serving: Serving | null = null;
+  #seq = 0;
+
+  async open(more: Record<string, string> = {}): Promise<void> {
+    const config = readServerConfig({
+      ALPHASERVER_LISTEN: 'tcp://127.0.0.1:0',
+      ALPHASERVER_HTTP: 'http://127.0.0.1:0',
+      ALPHASERVER_DATA: join(this.folder, 'store'),
+      ALPHASERVER_ANONYMOUS: 'true',
+      ...more,
+    });
+    const to = { write: (text: string) => (this.said += text) };
+    const log = createLogger({ level: 'error', format: 'plain', to });
+    this.#serving = await serve(config, log, DEFAULT_SETTINGS);
+  }
+
+  get page(): string {
+    return this.#serving?.page ?? '';
+  }
+
+  /** Stores events; resolves when the last is acknowledged. */
+  async store(events: readonly Told[], host = 'web'): Promise<void> {
+    const socket = connect(this.#serving?.port ?? 0, '127.0.0.1');
+    let said = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    socket.write(`${JSON.stringify({ type: 'hello', version: 1, agent: AGENT, host })}\n`);
+    for (const event of events) {
+      this.#seq += 1;
+      socket.write(`${JSON.stringify({ type: 'event', seq: this.#seq, ...event })}\n`);
+    }
+    await until(
+      () => said.includes(`{"type":"ack","seq":${this.#seq}}`),
+      () => said,
+    );
+    socket.destroy();
+  }
+
+  /** Asks; resolves with the JSON answer, whatever its status. */
+  async ask<T = Record<string, unknown>>(
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; body: T }> {
+    const response = await fetch(`${this.page}${path}`, { headers });
+    return { status: response.status, body: (await response.json()) as T };
+  }
+
+  async close(): Promise<void> {
+    await this.#serving?.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

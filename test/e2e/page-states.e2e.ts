@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { Program } from '../programs.ts';
-import { Pair } from '../programs.ts';
+import { freePort, Pair } from '../programs.ts';
 import { until } from '../until.ts';
 import { AgentByHand } from './agent-by-hand.ts';
 import { chromiumPath, type Page, Watched } from './browser.ts';
@@ -15,6 +15,7 @@ const chromium = chromiumPath();
 describe('the page', { skip: lacking('the page’s states', { Chromium: chromium !== null }) }, () => {
   let pair: Pair;
   let server: Program;
+  let settings: Record<string, string>;
   let browser: Watched;
   let page: Page;
   let agent: AgentByHand;
@@ -35,7 +36,9 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
 
   before(async () => {
     pair = await Pair.make();
-    server = await pair.serving();
+    // Nobody listens there: what is to be told cannot be.
+    settings = { ALPHASERVER_WEBHOOK: `http://127.0.0.1:${await freePort()}/` };
+    server = await pair.serving(settings);
     browser = await Watched.start(chromium as string, `http://127.0.0.1:${pair.httpPort}`);
     page = await browser.open('/');
   });
@@ -63,6 +66,10 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     await shows('#answer-title', /^Under attack$/);
     await shows('#because', /203\.0\.113\.7 failed 1\d times on web-01/);
     assert.equal(await page.title(), 'Under attack · Asgard');
+  });
+
+  it('says that nobody can be told of it', async () => {
+    await shows('#faults', /^Nobody is told through ALPHASERVER_WEBHOOK since \d\d:\d\d, \d+ incidents? waiting: .+/);
   });
 
   it('says that somebody got in, above everything else', async () => {
@@ -147,6 +154,18 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     await shows('#foot', /As of/);
     await until(async () => (await text('#numbers .failed dd')) === '13');
     assert.ok(await page.locator('#unknown details').evaluate((details) => (details as { open?: boolean }).open));
+  });
+
+  it('says which country a source is in, where the server knows', async () => {
+    await page.route('**/api/top/sources?**', async (route) => {
+      const answer = await route.fetch();
+      const { sources, error } = (await answer.json()) as { sources: object[]; error: number };
+      const origin = { country: 'NL', network: '203.0.113.0/24' };
+      await route.fulfill({ response: answer, json: { sources: sources.map((row) => ({ ...row, origin })), error } });
+    });
+    await page.reload();
+    await shows('#sources', /203\.0\.113\.7 NL/);
+    await page.unroute('**/api/top/sources?**');
   });
 
   it('shows hostile names as text, with what does not show written out', async () => {
@@ -234,7 +253,7 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     await server.end('SIGTERM');
     await shows('#link', /Reconnecting/);
     await shows('#foot', /Cannot refresh: .*What is shown may be old/);
-    server = await pair.serving();
+    server = await pair.serving(settings);
     agent = await AgentByHand.of('web-01', pair.port);
     await agent.events(...failed(1, '198.51.100.95'));
     await shows('#link', /^Live$/);

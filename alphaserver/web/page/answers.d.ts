@@ -2,7 +2,7 @@
 
 import type { StoredEvent, StoredGap } from '../../store/store.ts';
 import type { AlertDetail, AlertView, FleetState } from '../alert-views.ts';
-import type { HostView } from '../views.ts';
+import type { HostView, Origin } from '../views.ts';
 
 export type { HostView, StoredEvent, StoredGap };
 
@@ -32,6 +32,8 @@ export interface Summary extends Amounts {
 }
 
 export interface TopRow extends Counts {
+  /** Where a source is, where the server knows. */
+  readonly origin?: Origin | null;
   readonly host?: string;
   readonly ip?: string;
   readonly user?: string;

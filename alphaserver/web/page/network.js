@@ -45,6 +45,7 @@ export function bySource(rows) {
       return {
         source,
         addresses,
+        origin: first?.origin ?? null,
         attempts: sum('attempts'),
         accepted: sum('accepted'),
         failed: sum('failed'),

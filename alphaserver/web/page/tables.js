@@ -169,12 +169,18 @@ function sourceRow(head, row, most, kind) {
   return element(
     'tr',
     { class: kind },
-    element('th', { scope: 'row' }, head),
+    element('th', { scope: 'row' }, head, origin(row)),
     bar(row.failed, most),
     number(row.accepted, 'accepted'),
     number(row.hosts ?? 0, 'wide'),
     number(row.users ?? 0, 'wide'),
   );
+}
+
+/** @param {TopRow} row */
+function origin({ origin: known }) {
+  if (!known?.country) return null;
+  return element('span', { class: 'muted', title: known.network }, ` ${known.country}`);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Counts over events, for views that the server keeps no counts of: one source, one user. Pure. */
 
 /**
- * @import { StoredEvent, TopRow, Point, Counts } from './answers.d.ts'
+ * @import { Counts, Point, StoredEvent, TopRow } from './answers.d.ts'
  */
 
 /**
@@ -17,12 +17,12 @@ export function countsOf(events) {
 
 /**
  * The values of one field, with what the events that have them come to; most attempts first.
- * @param {readonly StoredEvent[]} events
+ * @param {readonly (StoredEvent & Pick<TopRow, 'origin'>)[]} events
  * @param {'host' | 'ip' | 'user'} field
  * @returns {TopRow[]}
  */
 export function topOf(events, field) {
-  /** @type {Map<string, StoredEvent[]>} */
+  /** @type {Map<string, (StoredEvent & Pick<TopRow, 'origin'>)[]>} */
   const groups = new Map();
   for (const event of events) {
     const value = event[field];
@@ -37,6 +37,7 @@ export function topOf(events, field) {
       return {
         [field]: value,
         ...countsOf(group),
+        origin: (field === 'ip' && group[0]?.origin) || null,
         firstSeen: times[0] ?? '',
         lastSeen: times.at(-1) ?? '',
         hosts: new Set(group.map(({ host }) => host)).size,

@@ -1,6 +1,6 @@
 /** `alphaclient status`: what the agent of a state folder has read, has still to send, and has had acknowledged. */
 import { printable } from '../service/logger.ts';
-import { readAlive } from './alive.ts';
+import { lastAlive, readAlive } from './alive.ts';
 import { summarize } from './outbox-summary.ts';
 import { Reader, type ReaderState } from './sshd/reader.ts';
 
@@ -24,7 +24,7 @@ export function status(folder: string, json: boolean, nowMs: number, io: Io): nu
   const told = {
     agent: summary.agent,
     running: alive !== null,
-    state: alive?.state ?? 'not running',
+    state: alive?.state ?? notRunning(folder),
     behindBytes: alive?.behindBytes ?? null,
     connected: alive?.connected ?? false,
     events: summary.events,
@@ -36,6 +36,12 @@ export function status(folder: string, json: boolean, nowMs: number, io: Io): nu
   };
   io.out(json ? `${JSON.stringify(told)}\n` : `${inWords(told).join('\n')}\n`);
   return 0;
+}
+
+/** An agent that ended in order took its sign away; another was killed, hangs, or its disk has become read-only. */
+function notRunning(folder: string): string {
+  const last = lastAlive(folder);
+  return last ? `no sign of life since ${new Date(last.atMs).toISOString()}` : 'not running';
 }
 
 type Told = Record<'agent' | 'state', string> & {

@@ -216,6 +216,8 @@ test('an outbox at its bound: reading waits and says so, nothing is dropped, and
     appendFileSync(pair.logFile, Array.from({ length: 1_000 }, (_, n) => line(`u${from + n + 1}`)).join(''));
   }
   await agent.says('The outbox is full');
+  // What waits is on the disk, not in memory.
+  assert.ok(agent.memoryMiB < 300, `${agent.memoryMiB} MiB`);
   await until(async () => (await pair.command('status')).said.includes('outbox full, behind by'));
   await pair.serving();
   await exactlyOnce();

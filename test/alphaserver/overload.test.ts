@@ -62,6 +62,26 @@ test('a disk that takes nothing slows all agents down, and the memory of the ser
   assert.ok(grown < 200, `grew by ${grown} MiB while ${offeredMiB} MiB were offered`);
 });
 
+test('what was acknowledged is there, once, when the server is killed the moment it has said so', async () => {
+  let server = await pair.serving();
+  await welcome(1);
+  const [socket] = sockets as [Socket];
+  let acked = 0;
+  const killed = new Promise<void>((done) => {
+    socket.on('data', (chunk) => {
+      for (const [, seq] of String(chunk).matchAll(/"ack","seq":(\d+)/g)) acked = Number(seq);
+      if (acked > 0) void server.end('SIGKILL').then(() => done());
+    });
+  });
+  socket.write(flood.subarray(0, flood.indexOf('"seq":2001,') - '{"type":"event",'.length));
+  await killed;
+  server = await pair.serving();
+  const users = (await pair.events()).map(({ user }) => user);
+  assert.ok(users.length >= acked, `${users.length} stored, ${acked} acknowledged`);
+  assert.equal(new Set(users).size, users.length);
+  for (let i = 0; i < acked; i += 1) assert.ok(users.includes(`u${i}`), `u${i}`);
+});
+
 test('a server under load stops in order within 5 s, and what it had not acknowledged comes again, once', async () => {
   const total = 10_000;
   const lines = Array.from(

@@ -45,7 +45,6 @@ function known(fact: Fact): string {
     ['port', fact.port],
     ['reason', fact.reason],
     ['key', fact.key],
-    ['preauth', fact.preauth ? true : null],
     ['times', fact.count > 1 ? fact.count : null],
   ];
   return fields

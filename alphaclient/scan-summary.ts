@@ -69,8 +69,16 @@ export class ScanSummary {
       this.#top('user', this.#users, paper),
       this.#top('host', this.#hosts, paper),
       this.#strange(paper),
+      this.#nothing(),
     ];
     return parts.filter((part) => part !== '').join('\n');
+  }
+
+  /** Most who see no event have named another log than sshd's. */
+  #nothing(): string {
+    const { accepted, failed, probe } = this.#outcomes;
+    if (this.#lines === 0 || accepted + failed + probe + this.#unknown + this.#forged > 0) return '';
+    return 'Nobody tries to log in here. sshd writes to auth.log or secure in /var/log, or to the journal:\njournalctl -o json -t sshd -t sshd-session | alphaclient scan --summary -\n';
   }
 
   #span(): string {

@@ -44,6 +44,13 @@ describe('scan', () => {
     );
   });
 
+  it('says where to look when a log has nothing of sshd', async () => {
+    const { code, out } = await run(['--summary', file('other.log', 'Nov 20 10:00:00 web CRON[1]: x\n')]);
+    equal(code, 0);
+    match(out, /^0 attempts, 0 probes in 1 lines/);
+    match(out, /auth\.log or secure/);
+  });
+
   it('reads standard input, and a last line without an end', async () => {
     const { out } = await run(['-'], iso('10:00:00', FAILED).trimEnd());
     equal(out.trim().split('\n').length, 1);

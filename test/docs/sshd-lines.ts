@@ -24,12 +24,22 @@ of them knows a line, and what becomes of it.
 In the messages USER is what the client sent, ADDR a numeric address, HOST a name or an address; what stands in brackets may be
 missing. Every rule reads its message with and without \`error: \` or \`fatal: \` before it and \` [preauth]\` behind it, and in
 every form that a log gives it: \`sshd -E\`, traditional syslog with or without host, pid or year, RFC 3339 times, RFC 5424,
-\`journalctl\` (\`-o json\`, \`short\` and its kin), Solaris, AIX and FreeBSD. \`message repeated N times: [ ... ]\` and
+\`journalctl\` (\`-o json\`, \`short\` and its kin, with months in many languages), Solaris, AIX, FreeBSD, macOS, BusyBox and
+OpenWrt. A message that syslog cut at 500 bytes is read by what is left of it: an address whose end may be missing is not. \`message repeated N times: [ ... ]\` and
 \`last message repeated N times\` count N times (at most 100,000).
 
 An **attempt** is one decision of sshd; a **probe** is a connection that ended without one. Several lines about one attempt are
 one event. Evidence of a decision whose own line never comes is one failed attempt when the connection ends, or after ten minutes
 without a line.
+`;
+
+const ADDING = `## A new message
+
+1. Write lines of it, with those that sshd prints around it, into \`test/fixtures/sshd/NAME.log\` (\`NAME.pid.log\` where only
+   the pids tell the connections apart), in the form of the others there. Addresses are those of documentation.
+2. Add the rule to the table that fits in \`alphaclient/sshd/\`; \`explain\` shows what it makes of a line.
+3. \`UPDATE_FIXTURES=1 node --test test/alphaclient/sshd/fixtures.test.ts\` writes \`NAME.ndjson\`: read it, it is what is promised
+   from now on, in every form. \`npm run docs\` writes this page.
 `;
 
 function section(title: string, text: string, rules: readonly Rule[]): string {
@@ -56,6 +66,7 @@ export function page(): string {
     section('Refusals', 'Connections that sshd cuts off itself.', REFUSALS),
     section('PAM', "Not sshd's words, though under its name.", PAM),
     `## Known, and nothing about an attempt\n\nAn example of each; other programs' lines and these are all that does not count as unknown.\n\n\`\`\`\n${noise}\n\`\`\`\n`,
+    ADDING,
   ].join('\n');
 }
 

@@ -2,12 +2,12 @@
 
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
-import { Tail } from 'tail';
 import { Follower } from './follower.ts';
 import type { FollowLog } from './follower-options.ts';
 import { wentAway } from './inspection.ts';
 import { readPosition } from './position.ts';
 import type { Chunk, LogPosition, LogSource, SourceState } from './source.ts';
+import { Wake } from './wake.ts';
 
 /** The slow look beside the wake-up: finds what no wake-up told, such as on network file systems, and waits for a log to come. */
 export const LOOK_EVERY_MS = 500;
@@ -33,34 +33,6 @@ export interface FollowOptions {
   readonly lookEveryMs?: number;
 }
 
-/**
- * tail's watch on the log, told at once: its own reading, which opens the file anew for every write and turns its bytes into
- * text, is left out, because the follower reads.
- */
-class Wake extends Tail {
-  declare readonly watcher?: FSWatcher;
-  readonly #wake: () => void;
-
-  /** Throws where there is no such file, or no watch to be had. */
-  constructor(path: string, wake: () => void) {
-    // An empty line separator of null and a start at the end: nothing is read before the first change either.
-    super(path, { separator: null, fromBeginning: false, follow: false });
-    this.#wake = wake;
-    // tail leaves this one unheard, which would end the process.
-    this.watcher?.on('error', wake);
-  }
-
-  /** tail calls it when the file was written. */
-  change(): void {
-    this.#wake();
-  }
-
-  /** tail calls it when the file was renamed, deleted or linked. */
-  rename(): void {
-    this.#wake();
-  }
-}
-
 /** What keeps the log from being read, as told to people. */
 interface Obstacle {
   readonly state: 'log missing' | 'log unreadable';
@@ -78,6 +50,8 @@ export class FileSource implements LogSource {
   #wakes: { readonly file: string; readonly close: () => void } | null = null;
   #folder: FSWatcher | null = null;
   #obstacle: Obstacle | null = null;
+  /** Since when the files move on under each look, Unix milliseconds. */
+  #movingMs: number | null = null;
   #started = false;
   #busy = false;
   #closed = false;
@@ -169,12 +143,19 @@ export class FileSource implements LogSource {
     return null;
   }
 
+  /** Whether a problem says no more than that the files moved on while they were looked at. One that lasts does not pass. */
+  #passes(problem: unknown, nowMs: number): boolean {
+    this.#movingMs ??= nowMs;
+    return wentAway(problem) && Math.abs(nowMs - this.#movingMs) < MISSING_MS;
+  }
+
   /** Keeps what is in the way of reading, tells it once, and tells when it is gone. */
   #tell(problem: unknown, nowMs: number): void {
+    if (problem === null) this.#movingMs = null;
     const before = this.#obstacle;
     const why = problem instanceof Error ? problem.message : String(problem);
     const found: Pick<Obstacle, 'state' | 'text'> | null =
-      problem !== null && !wentAway(problem)
+      problem !== null && !this.#passes(problem, nowMs)
         ? {
             state: 'log unreadable',
             text: `${this.#path} cannot be read: ${why}; make it readable for this user, it is tried again`,

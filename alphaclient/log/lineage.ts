@@ -1,6 +1,6 @@
 /** Which of the files on the disk is which of the known ones, after any rotation: decided here, acted on by the follower. */
 
-import { sameInode } from './fingerprint.ts';
+import { type FileFacts, sameInode } from './fingerprint.ts';
 import type { Inspection } from './inspection.ts';
 import type { KnownFile } from './position.ts';
 import type { Reader } from './reader.ts';
@@ -46,24 +46,24 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
     holders.set(k, file);
     taken.add(file);
   };
-  const rewritten = new Set<K>();
-  for (const k of known) {
-    if (k.reader?.changed() === true) rewritten.add(k);
-    const file = files.find((f) => sameInode(f.file, k.file) && !taken.has(f));
+  const rewritten = new Set(known.filter((k) => k.reader?.changed() === true));
+  const byInode = async (k: K, among: readonly Inspection[]): Promise<void> => {
+    // What is open may be deleted, and known by its packed copy: its own inode counts, which nobody else can have.
+    const inode = k.reader?.facts() ?? k.file;
+    const file = among.find((f) => sameInode(f.file, inode) && !taken.has(f));
     if (file !== undefined && !rewritten.has(k) && (await isStill(k, file))) assign(k, file);
-  }
+  };
   const current = known.findLast((k) => k.file.state === 'current');
   const older = known.filter((k) => k !== current);
-  const same = current && holders.get(current);
   const byText = async (k: K): Promise<void> => {
     if (holders.has(k)) return;
     const open = k.reader !== null && !rewritten.has(k) ? k.reader.beginning() : null;
     // Of an empty file nothing can be anywhere; only the log may have been written since it was seen last.
     if (open?.length === 0 || (open === null && k !== current && k.file.size === 0)) return;
     // What was rotated away is packed or deleted, and copied is only a log that is there still, emptied: else a plain file of
-    // another inode must show more of it than a few bytes.
+    // another inode must show a line of it, or more than a few bytes.
     const emptied = rewritten.has(k) || (k === current && files.some(({ file }) => sameInode(file, k.file)));
-    const packedOnly = !emptied && open === null && evidenceBytes(k.file) < FEW_BYTES;
+    const packedOnly = !emptied && open === null && k.file.offset === 0 && evidenceBytes(k.file) < FEW_BYTES;
     for (const file of between(known, files, holders, k)) {
       if (packedOnly && file.file.packing === null) continue;
       if (taken.has(file) || !(await file.holds(k.file))) continue;
@@ -71,8 +71,17 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
       if (hasLengthOf(k, rewritten.has(k), await file.total())) return assign(k, file);
     }
   };
-  // What much is known of finds its place first: a few bytes are in many a file.
-  for (const k of [...known].sort((a, b) => evidenceBytes(b.file) - evidenceBytes(a.file))) await byText(k);
+  // What much is known of finds its place first: a few bytes are in many a file. An inode may be another file's by now,
+  // which shows where there is text to compare, or else where rotation would have moved on.
+  const told = known.filter((k) => k.reader !== null || evidenceBytes(k.file) > 0);
+  for (const k of told) await byInode(k, files);
+  const same = current && holders.get(current);
+  for (const k of told.toSorted((a, b) => evidenceBytes(b.file) - evidenceBytes(a.file))) await byText(k);
+  for (const k of known.filter((one) => !told.includes(one)).reverse()) {
+    const among = between(known, files, holders, k);
+    await byInode(k, k === current ? among : among.filter(({ file }) => !file.current && isAsItWas(k.file, file)));
+    await byText(k);
+  }
 
   // Copied, truncated, and grown past the position with the very same text: only the copy, which was not there before, tells.
   const doubtful: Inspection[] = [];
@@ -132,6 +141,12 @@ export function inOrder<K extends Known>(
   }
   for (const [k, file] of fresh) places.push({ k, at: files.indexOf(file) });
   return places.sort((a, b) => a.at - b.at).map(({ k }) => k);
+}
+
+/** Whether the file with the inode of an empty one can be that one: made at the same time, or not touched since. */
+function isAsItWas(known: KnownFile, file: FileFacts): boolean {
+  if (known.born !== null && file.born !== null) return true;
+  return file.size === known.size && file.mtimeMs === known.mtimeMs;
 }
 
 /** Whether a copy with so many bytes of log can be one of all that there was of a known file. */

@@ -80,7 +80,8 @@ export class LineBuffer {
     const taken = this.#halfBytes;
     const cut = this.#lineBytes > LINE_LIMIT_BYTES ? 1 : 0;
     const empty = this.#lineBytes === 0;
-    const line = this.#end(this.#carriageReturn ? '\r\n' : '\n');
+    const torn = this.#kept.at(-1)?.at(-1) === CARRIAGE_RETURN;
+    const line = this.#end(this.#carriageReturn && !torn ? '\r\n' : '\n');
     return { bytes: empty ? NOTHING : Buffer.concat(line), taken, cut };
   }
 

@@ -75,7 +75,9 @@ async function all(): Promise<Stored[]> {
   return found;
 }
 
+const restedMs = performance.now();
 await stage.caughtUp(CATCH_UP_LIMIT_MS);
+console.log(`all was stored ${((performance.now() - restedMs) / 1_000).toFixed(1)} s after the last fault`);
 // Time for what would come twice.
 await pause(3_000);
 const found = await all();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, { appendFileSync, copyFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { test } from 'node:test';
 import { until } from '../../until.ts';
 import { Followed } from './followed.ts';
@@ -68,4 +69,23 @@ test('rotations while nobody followed are read from the siblings, oldest first',
   log.start();
   await log.shows('one\ntwo\nthree\nfour\n');
   assert.deepEqual(log.gaps, []);
+});
+
+test('a log that is gone each time it is opened is told as unreadable once that lasts', async (t) => {
+  const log = new Followed(t, { lookEveryMs: 5 });
+  writeFileSync(log.path, 'one\n');
+  t.mock.method(fs, 'openSync', () => {
+    throw Object.assign(new Error('ENOENT: no such file or directory'), { code: 'ENOENT' });
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  log.start();
+  await until(() => log.source?.status().state === 'log missing');
+  const { now } = Date;
+  t.mock.method(Date, 'now', () => now() + 10_000);
+  await until(() => log.source?.status().state === 'log unreadable');
+  assert.match(log.said.join('\n'), /error .*cannot be read: ENOENT/);
 });

@@ -56,6 +56,7 @@ test('memory does not grow with a line that has no end', () => {
 test('a half line that nobody will end gets the end that the lines before it have', () => {
   // Among lines that end in CR LF, one that ends in LF alone is taken to go on in the next.
   assert.equal(torn(Buffer.from('one\r\ntwo\r\nthr'), 4).rest, 'thr\r\n');
+  assert.equal(torn(Buffer.from('one\r\ntwo\r\nthree\r'), 4).rest, 'three\r\n');
   assert.equal(torn(Buffer.from('one\ntwo\nthr'), 4).rest, 'thr\n');
   const goingOn = new LineBuffer(Buffer.from('one\r\n'));
   goingOn.add(Buffer.from('tw'));

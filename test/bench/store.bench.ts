@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Pair, Program } from '../programs.ts';
 import { BenchAgent } from './agents.ts';
 import { type BenchRow, ms, number, quantile } from './figures.ts';
+import { firstPaints } from './first-paint.ts';
 import { makeStore } from './made-store.ts';
 import { asked, page, QUESTIONS } from './questions.ts';
 
@@ -55,6 +56,10 @@ async function measure(events: number): Promise<Measured> {
       pages.push(performance.now() - begun);
     }
     took('all that the page asks for', pages);
+    for (const { name, paintMs, answerMs } of (await firstPaints(base)) ?? []) {
+      note(`page in Chromium, ${name}: first paint`, paintMs, ms(paintMs));
+      note(`page in Chromium, ${name}: the answer`, answerMs, ms(answerMs));
+    }
     note('resident memory', server.memoryMiB, `${number(server.memoryMiB)} MiB`);
     took('acknowledgement, nobody watches', await paced(pair, 100));
     note('events/s through sockets, nobody watches', ...rate(await flood(pair, 0)));

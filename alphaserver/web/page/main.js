@@ -47,11 +47,11 @@ const feed = new Feed(view, {
   },
 });
 
-/** The address bar's parameters; `#/incident/ID` is another way to write `?alert=ID`. */
+/** The address bar's parameters; `#/incident/ID`, as messages to people have it, is another way to write `?alert=ID`. */
 function here() {
   const given = new URLSearchParams(location.search);
-  const named = /^#\/incident\/([^/]+)$/.exec(location.hash);
-  if (named) given.set('alert', decodeURIComponent(named[1] ?? ''));
+  const named = /^#\/incident\/([\w-]+)$/.exec(location.hash);
+  if (named) given.set('alert', named[1] ?? '');
   return given;
 }
 

@@ -67,6 +67,8 @@ function damage(copy: string, table: string, text?: string): void {
 test('a store is marked while it is open, and a close in good order takes the mark away', async () => {
   const store = openStore(folder);
   assert.equal(store.unclean, false);
+  // What is acknowledged is on the disk: https://www.sqlite.org/pragma.html#pragma_synchronous, FULL is 2.
+  assert.deepEqual({ ...store.db.prepare('PRAGMA synchronous').get() }, { synchronous: 2 });
   assert.ok(existsSync(join(folder, 'running')));
   await store.close();
   assert.ok(!existsSync(join(folder, 'running')));

@@ -63,10 +63,12 @@ type Told = Record<'agent' | 'state', string> & {
 const LISTED = 20;
 
 function inWords(told: Told): string[] {
-  const behind = told.behindBytes ? `, behind by ${told.behindBytes} bytes` : '';
+  const behind = told.behindBytes ? [`behind by ${told.behindBytes} bytes`] : [];
+  const connected = told.running ? [told.connected ? 'connected' : 'not connected'] : [];
+  const state = told.state === 'behind' && behind.length > 0 ? [] : [told.state];
   const lines = [
     `agent         ${told.agent}`,
-    `state         ${told.state}${behind}${told.running ? (told.connected ? ', connected' : ', not connected') : ''}`,
+    `state         ${[...state, ...behind, ...connected].join(', ')}`,
     `events        ${told.events}`,
     `acknowledged  ${told.acknowledged}`,
     `to send       ${told.waiting}`,

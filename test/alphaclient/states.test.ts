@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
+import { type Alive, writeAlive } from '../../alphaclient/alive.ts';
+import { Outbox } from '../../alphaclient/outbox.ts';
+import { status } from '../../alphaclient/status.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 
@@ -61,6 +64,19 @@ test('log missing, caught up, log unreadable, log quiet', async () => {
     Object.entries(totals.states).filter(([, n]) => n > 0),
     [['log quiet', 1]],
   );
+});
+
+test('status tells the same states in words', () => {
+  new Outbox(pair.folder).close();
+  const state = (one: Pick<Alive, 'state' | 'behindBytes'>) => {
+    let said = '';
+    writeAlive(pair.folder, { pid: 1, atMs: 1_000, connected: true, ...one });
+    status(pair.folder, false, 1_000, { out: (text) => (said += text), error: (text) => assert.fail(text) });
+    return /^state\s+(.*)$/m.exec(said)?.[1];
+  };
+  assert.equal(state({ state: 'behind', behindBytes: 5_000 }), 'behind by 5000 bytes, connected');
+  assert.equal(state({ state: 'outbox full', behindBytes: 7 }), 'outbox full, behind by 7 bytes, connected');
+  assert.equal(state({ state: 'log quiet', behindBytes: 0 }), 'log quiet, connected');
 });
 
 test('behind by so many bytes while it reads, caught up when it has', async () => {

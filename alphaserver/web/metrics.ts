@@ -65,9 +65,11 @@ export class Metrics implements Stopwatch {
 
   /** Hears of a commit: how old each event was. */
   watch(stored: readonly Appended[]): void {
-    for (const { events } of stored)
-      for (const { at, storedAt } of events)
-        this.#delays.observe(Math.max(0, Date.parse(storedAt) - Date.parse(at)) / 1_000);
+    for (const { events } of stored) {
+      // One commit, one time.
+      const storedMs = Date.parse(events[0]?.storedAt ?? '');
+      for (const { at } of events) this.#delays.observe(Math.max(0, storedMs - Date.parse(at)) / 1_000);
+    }
   }
 
   /** The text's media type. */

@@ -132,6 +132,6 @@ export async function scan(args: readonly string[], io: CommandStreams): Promise
   } catch (cause) {
     if (!(cause instanceof NobodyReads)) throw cause;
   }
-  await output.end();
+  await output.flush();
   return failed > 0 ? 1 : 0;
 }

@@ -20,12 +20,15 @@ export class Output {
     return this.#closed || this.#stream.destroyed;
   }
 
-  /** Writes a text; resolves when it is written, or nobody reads any more. Never rejects. */
-  async write(text: string): Promise<void> {
-    if (text === '' || this.closed) return;
+  /**
+   * Writes a text or bytes; resolves when they are written, or nobody reads any more. Never rejects. Waiting for each write
+   * lets the event loop turn, without which neither the stream's memory nor its errors would ever come back.
+   */
+  async write(data: string | Buffer): Promise<void> {
+    if (data.length === 0 || this.closed) return;
     await new Promise<void>((done) => {
       this.#stream.once('close', done);
-      this.#stream.write(text, () => {
+      this.#stream.write(data, () => {
         this.#stream.off('close', done);
         done();
       });

@@ -82,6 +82,7 @@ describe('GET /metrics', () => {
     assert.equal(valueIn(text, 'asgard_store_readable'), 1);
     assert.equal(valueIn(text, 'asgard_attempts_total', { outcome: 'failed' }), 0);
     assert.ok((valueIn(text, 'process_resident_memory_bytes') ?? 0) > 1e6);
+    assert.ok((valueIn(text, 'process_open_fds') ?? 0) > 5);
   });
 
   it('counts what was stored, once, by host and outcome', async () => {

@@ -1,10 +1,11 @@
 /** `GET /metrics`, in Prometheus' text format. The one file that knows prom-client. */
 import { readdir } from 'node:fs/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Stopwatch } from '../ingest.ts';
 import { FAMILIES, type Family, type FamilyName } from '../metrics/families.ts';
-import { type Figures, samplesOf } from '../metrics/samples.ts';
+import { type Figures, type Sample, samplesOf } from '../metrics/samples.ts';
 import type { Appended } from '../store/store.ts';
 
 /** Figures of the process that are left out: gauges with a counter's name, and lists that grow with the connections. */
@@ -100,22 +101,31 @@ export class Metrics implements Stopwatch {
     return this.#scrape;
   }
 
+  /** Family by family, with a turn of the event loop between: whoever stores waits for one of them at most. */
   async #write(figures: () => Promise<Figures>): Promise<string> {
     const samples = samplesOf(await figures());
-    for (const [name, metric] of this.#read) {
-      metric.reset();
-      const those = samples[name as FamilyName];
-      // A value that is not known now must not be told as 0, which is what reset leaves where there are no labels.
-      if (those === undefined && FAMILIES[name as FamilyName].labels.length === 0) metric.remove();
-      for (const { labels, value } of those ?? []) metric.inc(labels, value);
+    const texts: string[] = [];
+    for (const { name } of this.#registry.getMetricsAsArray()) {
+      const metric = this.#read.get(name);
+      if (metric) fill(metric, name as FamilyName, samples[name as FamilyName]);
+      texts.push(await this.#registry.getSingleMetricAsString(name));
+      await turn();
     }
-    return this.#registry.metrics();
+    return `${texts.join('\n\n')}\n`;
   }
 
   #histogram(name: FamilyName): Histogram {
     const { help, buckets = [] }: Family = FAMILIES[name];
     return new Histogram({ name, help, buckets: [...buckets], registers: [this.#registry] });
   }
+}
+
+/** Sets a metric to these values. One whose value is not known now has none, for it must not be told as 0. */
+function fill(metric: Counter | Gauge, name: FamilyName, samples: readonly Sample[] | undefined): void {
+  metric.reset();
+  // Which leaves a 0 where there are no labels.
+  if (samples === undefined && FAMILIES[name].labels.length === 0) metric.remove();
+  for (const { labels, value } of samples ?? []) metric.inc(labels, value);
 }
 
 /** The route. */

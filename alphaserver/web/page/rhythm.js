@@ -4,7 +4,7 @@
 const REFRESH_MS = 15_000;
 const HIDDEN_REFRESH_MS = 60_000;
 const AFTER_FAILURE_MS = 3_000;
-/** A refresh waits this many times as long as the last one took: a busy server is not kept busy by being looked at. */
+/** A refresh waits this many times as long as the last one took, up to REFRESH_MS: a busy server is not kept busy by being looked at. */
 const REST = 5;
 
 /** Asks, and asks again. */
@@ -39,7 +39,7 @@ export class Rhythm {
    * @param {number} ms
    */
   within(ms) {
-    const atMs = performance.now() + Math.max(ms, REST * this.#tookMs);
+    const atMs = performance.now() + Math.max(ms, Math.min(REST * this.#tookMs, REFRESH_MS));
     if (atMs >= this.#dueMs) return;
     this.#dueMs = atMs;
     clearTimeout(this.#timer);
@@ -47,6 +47,12 @@ export class Rhythm {
       // An answer on its way goes first; when it is there, the next time is counted from then on.
       if (!this.#busy) void this.#run();
     }, atMs - performance.now());
+  }
+
+  /** Asks no more. */
+  stop() {
+    this.#asking.abort();
+    clearTimeout(this.#timer);
   }
 
   async #run() {

@@ -1,0 +1,69 @@
+/** When the page asks again, without a browser. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Rhythm } from '../../../../alphaserver/web/page/rhythm.js';
+import { until } from '../../../until.ts';
+
+/** One question to the server that a test answers when it likes. */
+interface Asked {
+  readonly signal: AbortSignal;
+  readonly answer: () => void;
+  readonly refuse: (error: Error) => void;
+}
+
+describe('the rhythm of asking', () => {
+  const page = globalThis as { document?: { hidden: boolean } };
+  const asked: Asked[] = [];
+  const told: string[] = [];
+  const make = (): Rhythm => {
+    asked.length = 0;
+    told.length = 0;
+    return new Rhythm(
+      (signal) => new Promise<void>((answer, refuse) => asked.push({ signal, answer, refuse })),
+      (problem) => told.push(problem),
+    );
+  };
+
+  before(() => {
+    page.document = { hidden: false };
+  });
+  after(() => {
+    delete page.document;
+  });
+
+  it('lets an answer on its way arrive, however much happens meanwhile, and asks once more then', async () => {
+    const rhythm = make();
+    rhythm.anew();
+    for (let event = 0; event < 5; event++) {
+      rhythm.within(0);
+      await new Promise((later) => setTimeout(later, 2));
+    }
+    assert.equal(asked.length, 1);
+    assert.equal(asked[0]?.signal.aborted, false);
+    asked[0]?.answer();
+    await until(() => asked.length === 2);
+    assert.deepEqual(told, ['']);
+    rhythm.stop();
+  });
+
+  it('lets go of an answer when something else is looked at, and says nothing of it', async () => {
+    const rhythm = make();
+    rhythm.anew();
+    rhythm.anew();
+    assert.equal(asked[0]?.signal.aborted, true);
+    asked[0]?.refuse(new Error('let go of'));
+    asked[1]?.answer();
+    await until(() => told.length === 1);
+    assert.deepEqual(told, ['']);
+    rhythm.stop();
+  });
+
+  it('says what went wrong', async () => {
+    const rhythm = make();
+    rhythm.anew();
+    asked[0]?.refuse(new Error('the server does not answer'));
+    await until(() => told.length === 1);
+    assert.deepEqual(told, ['the server does not answer']);
+    rhythm.stop();
+  });
+});

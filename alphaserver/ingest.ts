@@ -3,8 +3,8 @@ import type { Logger } from '../service/logger.ts';
 import { DAMAGE_ADVICE } from './store/check.ts';
 import { type AgentBatch, type Appended, type Store, StoreError } from './store/store.ts';
 
-/** The most events one commit takes: enough to make its fsync cheap, few enough that nobody waits long behind it. */
-export const COMMIT_LIMIT_EVENTS = 8_192;
+/** The most events one commit takes: enough to make its fsync cheap, few enough that nobody waits long behind it (about 10 ms). */
+export const COMMIT_LIMIT_EVENTS = 2_048;
 /** How many events may wait for a commit before sessions stop reading their sockets; they go on once half of it is stored. */
 export const WAITING_LIMIT_EVENTS = 65_536;
 /** What one shape or gap of a ping counts as, in events: some 500 bytes. */

@@ -129,8 +129,8 @@ export const KINDS = ['host', 'ip', 'user', 'outcome', 'method'] as const;
  */
 export const KEPT: readonly { readonly [step: number]: number }[] = [
   { 3600000: 2_500, 86400000: 5_000, 0: 20_000 },
-  { 3600000: 500, 86400000: 1_000, 0: 5_000 },
-  { 3600000: 500, 86400000: 1_000, 0: 5_000 },
+  { 3600000: 250, 86400000: 1_000, 0: 5_000 },
+  { 3600000: 250, 86400000: 1_000, 0: 5_000 },
 ];
 /** Ids that a segment has for its postings: PARTS for each kind. */
 export const SEGMENT_POSTINGS = 1_024;

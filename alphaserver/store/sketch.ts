@@ -97,8 +97,16 @@ export function packSketch(sketch: Sketch): Uint8Array {
   return new Uint8Array(Float64Array.from(sketch).buffer);
 }
 
+/** The hashes of a sketch from disk, ascending. */
+export function hashesIn(bytes: Uint8Array): Float64Array {
+  // Doubles stand at whole multiples of eight only; SQLite's bytes need not.
+  const { buffer, byteOffset, byteLength } = isAligned(bytes) ? bytes : bytes.slice();
+  return new Float64Array(buffer, byteOffset, byteLength / 8);
+}
+
+const isAligned = ({ byteOffset }: Uint8Array): boolean => byteOffset % 8 === 0;
+
 /** A sketch from disk; null is one that saw nothing. */
 export function unpackSketch(bytes: Uint8Array | null): Sketch {
-  // A copy: SQLite's bytes need not stand where doubles may.
-  return bytes === null ? EMPTY_SKETCH : Array.from(new Float64Array(bytes.slice().buffer));
+  return bytes === null ? EMPTY_SKETCH : Array.from(hashesIn(bytes));
 }

@@ -10,13 +10,13 @@ import { asked, page, QUESTIONS } from './questions.ts';
 
 const LARGE_EVENTS = Number(process.env['BENCH_EVENTS'] ?? 10_000_000);
 const SMALL_EVENTS = 100_000;
-const ASKED_TIMES = 40;
+const ASKED_TIMES = 20;
 const AGENTS = 8;
 const FLOOD_EVENTS = 50_000;
 const WATCHERS = 10;
 /** One small batch each so often: what a commit costs, not what a queue does. */
 const PACE_MS = 10;
-const PACED = 500;
+const PACED = 200;
 const PACED_EVENTS = 50;
 
 /** What is measured at one size: figures by name. */

@@ -12,7 +12,7 @@ import {
   total,
 } from '../rollup.ts';
 import { BUCKET_SKETCH, SLOTS, SOURCE_SKETCH } from '../schema.ts';
-import { distinct, EMPTY_SKETCH, grown, sketchOf, union, unpackSketch } from '../sketch.ts';
+import { distinct, EMPTY_SKETCH, grown, hashesIn, sketchOf, union, unpackSketch } from '../sketch.ts';
 import { coarsened, cut, DAY_MS, EVER, floorTo, HOUR_MS, type Run, type Span } from '../span.ts';
 import { arrays, type Snapshot } from './snapshot.ts';
 import { EDGE_LIMIT_EVENTS, Tallies } from './tallies.ts';
@@ -123,8 +123,8 @@ function rankOf(kind: Ranked, value: string, one: Gathered, met: Statement): Ran
   for (const id of one.ids) {
     const row = met.get(id) as { hosts: Uint8Array; users: Uint8Array } | undefined;
     if (!row) continue;
-    hosts = grown(hosts, unpackSketch(row.hosts), SOURCE_SKETCH);
-    users = grown(users, unpackSketch(row.users), SOURCE_SKETCH);
+    hosts = grown(hosts, hashesIn(row.hosts), SOURCE_SKETCH);
+    users = grown(users, hashesIn(row.users), SOURCE_SKETCH);
   }
   return { ...rank, hosts: distinct(hosts, SOURCE_SKETCH), users: distinct(users, SOURCE_SKETCH) };
 }

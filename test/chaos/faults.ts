@@ -10,8 +10,11 @@ import type { Wire } from './wire.ts';
 
 /** The clock is set by at most so much: a day and a half, which no retention takes for old. */
 const CLOCK_STEP_LIMIT_MS = 36 * 60 * 60 * 1_000;
-/** Older generations kept: more than the rotations of any time that the agent is down. */
-const GENERATIONS_KEPT = 30;
+/** Older generations kept, and how many there are at most: a year of weeks, as some keep them. */
+const GENERATIONS_KEPT = 10;
+const GENERATIONS_LIMIT = 52;
+/** Nothing more stored for so long, and nothing more will come. */
+const STANDSTILL_LIMIT_MS = 60_000;
 
 /** A disk is full for at most so long; less once the program has felt it. */
 const FULL_LIMIT_MS = 3_000;
@@ -113,6 +116,29 @@ export class Stage {
     for (const endMs = Date.now() + limitMs; Date.now() < endMs; await pause(50))
       if ((await this.stored()) === this.log.truth.size) return true;
     return false;
+  }
+
+  /** Waits until all that was written is stored, as long as it gets on; false where it does not. */
+  async settled(): Promise<boolean> {
+    this.startServer();
+    this.startAgent();
+    this.log.finishLine();
+    let most = -1;
+    for (let endMs = Date.now() + STANDSTILL_LIMIT_MS; Date.now() < endMs; await pause(100)) {
+      const stored = await this.stored();
+      if (stored === this.log.truth.size) return true;
+      if (stored === null || stored <= most) continue;
+      most = stored;
+      endMs = Date.now() + STANDSTILL_LIMIT_MS;
+    }
+    return false;
+  }
+
+  /** Lets the agent catch up where it is far behind, and deletes what it has read then, as rotation does in time. */
+  async tidy(): Promise<void> {
+    if (this.log.generations < GENERATIONS_LIMIT || !(await this.settled())) return;
+    this.log.allRead();
+    this.log.prune(GENERATIONS_KEPT);
   }
 
   /** Copies what is on the small disks to where it outlives them. */

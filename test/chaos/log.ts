@@ -177,6 +177,11 @@ export class Log {
     return true;
   }
 
+  /** How many older generations there are. */
+  get generations(): number {
+    return this.#generations().length;
+  }
+
   /** All that was written has been read: the files that are there now may be deleted one day. */
   allRead(): void {
     this.#read = new Set(this.#generations());

@@ -12,9 +12,6 @@ import { FAULTS, Stage } from './faults.ts';
 import { Log, type Naming } from './log.ts';
 import { Wire } from './wire.ts';
 
-/** How long both sides have in the end for what is still on its way. */
-const CATCH_UP_LIMIT_MS = 120_000;
-
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string' } } });
 const seconds = Number(values.seconds);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
@@ -52,10 +49,8 @@ while (performance.now() - beganMs < seconds * 1_000) {
   }
   stage.startServer();
   if (random.chance(0.6)) stage.startAgent();
+  await stage.tidy();
 }
-log.finishLine();
-stage.startServer();
-stage.startAgent();
 const lastedS = Math.round((performance.now() - beganMs) / 1_000);
 
 interface Stored {
@@ -76,7 +71,7 @@ async function all(): Promise<Stored[]> {
 }
 
 const restedMs = performance.now();
-await stage.caughtUp(CATCH_UP_LIMIT_MS);
+await stage.settled();
 console.log(`all was stored ${((performance.now() - restedMs) / 1_000).toFixed(1)} s after the last fault`);
 // Time for what would come twice.
 await pause(3_000);

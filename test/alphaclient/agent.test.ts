@@ -294,6 +294,47 @@ test('an outbox that turns out to be damaged while the agent runs is set aside, 
   await server.end('SIGTERM');
 });
 
+test('part of a log that is gone is told once: in both logs, in the list of gaps, and to those who watch', async () => {
+  const server = await pair.serving();
+  let agent = pair.agent();
+  attempts(3);
+  await exactlyOnce();
+  const watching = new AbortController();
+  let seen = '';
+  const stream = await fetch(`http://127.0.0.1:${pair.httpPort}/api/stream`, { signal: watching.signal });
+  const watch = (async () => {
+    for await (const piece of stream.body ?? []) seen += Buffer.from(piece).toString();
+  })().catch(() => {});
+  await agent.end('SIGKILL');
+  // Written and deleted while nobody looked.
+  appendFileSync(pair.logFile, 'Failed password for nobody from 192.0.2.7 port 2 ssh2\r\n');
+  rmSync(pair.logFile);
+  attempts(2);
+  agent = pair.agent();
+  await agent.says('Part of the log is lost');
+  await server.says('Gap: ');
+  await exactlyOnce();
+  await until(() => seen.includes('event: gap'));
+  await agent.end('SIGTERM');
+  // Told again on the next connection, and known by then.
+  agent = pair.agent();
+  attempts(1);
+  await exactlyOnce();
+  await agent.end('SIGTERM');
+  const { gaps } = await pair.api<{ gaps: { kind: string; host: string }[] }>('/api/gaps');
+  assert.deepEqual(
+    gaps.map(({ kind, host }) => [kind, host]),
+    [['rotated-away', 'box']],
+  );
+  assert.deepEqual(JSON.parse(/^event: gap\ndata: (.*)$/m.exec(seen)?.[1] ?? ''), gaps[0]);
+  assert.equal(server.said.split('Gap: ').length, 2, server.said);
+  assert.equal(seen.split('event: gap').length, 2);
+  const { totals } = await pair.api<{ totals: { declaredLost: number } }>('/api/ledger');
+  assert.equal(totals.declaredLost, 1);
+  watching.abort();
+  await watch;
+});
+
 test('a wrong setting ends both programs with 2, a taken port the server with 1, each in one line', async () => {
   const wrong = pair.agent({ ALPHACLIENT_SERVER: 'nowhere' });
   assert.equal(await wrong.ended, 2);

@@ -37,6 +37,7 @@ const times = (count: number): string => (count === 1 ? 'once' : `${count} times
 export function summaryOf(incident: Omit<Incident, 'summary'>): string {
   const { rule, hosts, users, ips, count, firstAt, lastAt } = incident;
   const source = shown(incident.source ?? 'somebody');
+  const from = ips.length === 0 ? 'an unknown address' : shown(incident.source ?? many(ips, 'addresses'));
   const user = incident.user === null ? many(users, 'users') : shown(incident.user);
   const on = hosts.length === 0 ? '' : ` on ${incident.host ? shown(incident.host) : many(hosts, 'hosts')}`;
   const span = spanWords(lastAt - firstAt);
@@ -53,11 +54,11 @@ export function summaryOf(incident: Omit<Incident, 'summary'>): string {
     case 'break-in':
       return `${source} got in${on} as ${user} after failing again and again`;
     case 'first-seen-source':
-      return `${user} logged in${on} from ${source}, never seen for this user before`;
+      return `${user} logged in${on} from ${from}, never seen for this user before`;
     case 'root-password':
-      return `root got in by password${on} from ${source}`;
+      return `root got in by password${on} from ${from}`;
     case 'password-on-key-host':
-      return `${user} got in by password${on}, where all came by key before, from ${many(ips, 'addresses')}`;
+      return `${user} got in by password${on}, where all came by key before, from ${from}`;
     default:
       return rule;
   }

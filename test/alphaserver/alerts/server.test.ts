@@ -100,22 +100,23 @@ test('SIGHUP: other rules hold from then on, a mistake keeps those there were', 
   const pair = await Pair.make();
   try {
     const file = join(pair.folder, 'rules.json');
-    writeFileSync(file, '{"rules":{"brute-force":{"on":false}}}');
+    writeFileSync(file, '{"rules":{"brute-force":{"count":5}}}');
     const server = await pair.serving({ ALPHASERVER_RULES: file });
-    await sends(pair.port, wrong(10));
+    await sends(pair.port, wrong(4));
     writeFileSync(file, '{"rules":{"brute-force":{"count":"3"}}}');
     server.child.kill('SIGHUP');
     await server.says(`Alert rules stay as they were: ${file}:1:34: rules.brute-force.count must be integer`);
-    await sends(pair.port, wrong(3, { ip: '203.0.113.6' }), 11);
-    writeFileSync(file, '{"rules":{"brute-force":{"count":3}}}');
+    await sends(pair.port, wrong(5, { ip: '203.0.113.6' }), 5);
+    await server.says('Alert opened: warning brute-force: 203.0.113.6 failed 5 times');
+    writeFileSync(file, '{"rules":{"brute-force":{"count":3,"severity":"notice"}}}');
     server.child.kill('SIGHUP');
     await server.says('Alert rules read again');
-    await sends(pair.port, wrong(3, { ip: '203.0.113.7' }), 14);
-    await server.says('Alert opened');
-    assert.deepEqual(
-      (await alertsOf(pair)).map(({ rule, source, count }) => [rule, source, count]),
-      [['brute-force', '203.0.113.7', 3]],
-    );
+    await sends(pair.port, wrong(3, { ip: '203.0.113.7' }), 10);
+    await server.says('Alert opened: notice brute-force: 203.0.113.7 failed 3 times');
+    assert.deepEqual((await alertsOf(pair)).map(({ source, count }) => [source, count]).sort(), [
+      ['203.0.113.6', 5],
+      ['203.0.113.7', 3],
+    ]);
   } finally {
     await pair.close();
   }

@@ -117,6 +117,10 @@ export class Prefix {
       this.#message(bytes, message, end);
       return;
     }
+    if (bytes[p] === 48 && bytes[p + 1] === 120) {
+      this.#afterThread(bytes, p, end);
+      return;
+    }
     for (let words = 0; words < 4; words++) {
       const wordFrom = p;
       while (p < end && bytes[p] !== SPACE) p++;
@@ -152,6 +156,22 @@ export class Prefix {
     this.writer = 'repeated';
     this.from = at;
     return true;
+  }
+
+  /** `THREAD TYPE ACTIVITY PID TTL TAG: MESSAGE`, the columns of macOS's `log show`; the thread and the activity are hexadecimal. */
+  #afterThread(bytes: Buffer, at: number, end: number): void {
+    let p = at;
+    let pid = -1;
+    for (let word = 0; word < 5; word++) {
+      const from = p;
+      while (p < end && bytes[p] !== SPACE) p++;
+      if (word === 3) pid = wholeNumber(bytes, from, p);
+      while (p < end && bytes[p] === SPACE) p++;
+    }
+    const message = this.#readTag(bytes, p, end);
+    if (message < 0) return;
+    if (this.pid < 0) this.pid = pid;
+    this.#message(bytes, message, end);
   }
 
   /** A facility before the host (FreeBSD's `<auth.info> host`), or in its place: the host is the word before the tag. */
@@ -200,9 +220,7 @@ export class Prefix {
       this.hostFrom = hostFrom;
       this.hostEnd = hostEnd;
     }
-    let pid = 0;
-    for (let i = pidFrom; i < pidEnd; i++) pid = pid * 10 + (bytes[i] as number) - 48;
-    this.pid = pidEnd > pidFrom && pidEnd - pidFrom < 12 && pid >= 0 ? pid : -1;
+    this.pid = wholeNumber(bytes, pidFrom, pidEnd);
     if (bytes[p] !== SPACE) return;
     p = afterData(bytes, p + 1, end);
     if (p < 0) return;
@@ -216,4 +234,16 @@ export class Prefix {
 /** What a host's name can be made of. */
 function isHostCharacter(c: number): boolean {
   return (c >= 97 && c <= 122) || (c >= 48 && c <= 57) || (c >= 65 && c <= 90) || c === 45 || c === 46 || c === 95;
+}
+
+/** The number in these digits, or -1. */
+function wholeNumber(bytes: Buffer, from: number, end: number): number {
+  if (from >= end || end - from >= 12) return -1;
+  let number = 0;
+  for (let i = from; i < end; i++) {
+    const digit = (bytes[i] as number) - 48;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }

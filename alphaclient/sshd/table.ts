@@ -86,16 +86,15 @@ export class Table {
     return undefined;
   }
 
-  /** The one whose address and port these are: the newest of any host, if it is on this one. */
+  /** The newest one of this host whose address and port these are: a client may use one port to go to two hosts. */
   byPeer(host: number, ip: string, port: number): Connection | undefined {
-    const one = this.#peer(peerHash(ip, port), ip, port);
-    return one !== undefined && one.host === host ? one : undefined;
+    return this.#peer(peerHash(ip, port), host, ip, port);
   }
 
-  #peer(hash: number, ip: string, port: number): Connection | undefined {
+  #peer(hash: number, host: number, ip: string, port: number): Connection | undefined {
     for (let slot = this.#byPeer.first(hash); slot >= 0; slot = this.#byPeer.after(slot)) {
       const one = this.#one(slot);
-      if (one.port === port && one.ip === ip) return one;
+      if (one.port === port && one.host === host && one.ip === ip) return one;
     }
     return undefined;
   }
@@ -152,7 +151,7 @@ export class Table {
     }
     if (ip !== null && port !== null) {
       const hash = peerHash(ip, port);
-      const other = this.#peer(hash, ip, port);
+      const other = this.#peer(hash, host, ip, port);
       if (other !== undefined) this.#byPeer.remove(other.slot, hash);
       this.#byPeer.add(slot, hash);
       this.#peerHashes[slot] = hash;

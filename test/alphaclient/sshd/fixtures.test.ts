@@ -109,6 +109,8 @@ const FORMS: Readonly<Record<string, (line: Line) => string>> = {
     `${rfc3164(ms)} ${host} ${tag}[${pid}] <Notice>: ${message}`,
   'log show of macOS': ({ ms, host, tag, pid, message }) =>
     `${new Date(ms - 25_200_000).toISOString().slice(0, -1).replace('T', ' ')}000-0700  ${host} ${tag}[${pid}]: ${message}`,
+  'log show of macOS, in columns, without a host': ({ ms, tag, pid, message }) =>
+    `${new Date(ms - 25_200_000).toISOString().slice(0, -1).replace('T', ' ')}000-0700 0x14e5ecb  Default     0x0                  ${pid}  0    ${tag}: ${message}`,
   "RFC 3164 by way of the kernel's log": ({ ms, host, tag, pid, message }) =>
     `${rfc3164(ms)} ${host} ${tag}[${pid}]: kernel: [  970.699396] ${message}`,
   'a tag with its path': ({ ms, host, tag, pid, message }) =>

@@ -200,6 +200,24 @@ describe('one connection, one story', () => {
     );
   });
 
+  it('one client on one port of two hosts is two connections, also in logs without pids', () => {
+    const line = (host: string, message: string): string => `Nov 20 10:00:00 ${host} sshd: ${message}\n`;
+    const events = read(
+      line('web', `Invalid user a from ${PEER}`) +
+        line('db', `Invalid user b from ${PEER}`) +
+        line('web', `Failed password for invalid user a from ${PEER} ssh2`) +
+        line('web', `Connection closed by invalid user a ${PEER} [preauth]`) +
+        line('db', `Connection closed by invalid user b ${PEER} [preauth]`),
+    );
+    deepEqual(
+      events.map(({ event }) => [event.host, event.outcome, event.user]),
+      [
+        ['web', 'failed', 'a'],
+        ['db', 'probe', 'b'],
+      ],
+    );
+  });
+
   it('refusals at accept count each, summaries as many as they say', () => {
     const lines = [
       'drop connection #10 from [192.0.2.10]:50022 on [192.0.2.1]:22 penalty: failed authentication',

@@ -33,7 +33,7 @@ class Model {
 
   index(one: Connection): void {
     if (one.pid >= 0) this.pids.set(`${one.host} ${one.pid}`, one);
-    if (one.ip !== null && one.port !== null) this.peers.set(`${one.ip} ${one.port}`, one);
+    if (one.ip !== null && one.port !== null) this.peers.set(`${one.host} ${one.ip} ${one.port}`, one);
   }
 
   unindex(one: Connection): void {
@@ -119,9 +119,8 @@ describe('the table of open connections', () => {
       equal(table.size, model.open.length, says);
       equal(table.oldest(), model.open[0], says);
       equal(table.byPid(host, pid), model.pids.get(`${host} ${pid}`), says);
-      const peer = model.peers.get(`${asked.ip} ${asked.port}`);
-      if (asked.ip !== null && asked.port !== null)
-        equal(table.byPeer(host, asked.ip, asked.port), peer?.host === host ? peer : undefined, says);
+      const peer = model.peers.get(`${host} ${asked.ip} ${asked.port}`);
+      if (asked.ip !== null && asked.port !== null) equal(table.byPeer(host, asked.ip, asked.port), peer, says);
       equal(table.search(host, asked, false), model.search(host, asked, false), says);
       equal(table.search(host, asked, true), model.search(host, asked, true), says);
       equal(

@@ -58,8 +58,11 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
   const byText = async (k: K): Promise<void> => {
     if (holders.has(k)) return;
     const open = k.reader !== null && !rewritten.has(k) ? k.reader.beginning() : null;
-    // Of an empty file nothing can be anywhere; only the log may have been written since it was seen last.
-    if (open?.length === 0 || (open === null && k !== current && k.file.size === 0)) return;
+    // Of an empty file nothing can be anywhere; only the log may have been written since it was seen last. One that was packed
+    // when nothing of it was known yet is not packed again.
+    if (open?.length === 0) return;
+    if (evidenceBytes(k.file) === 0 && open === null && k !== current && (k.file.size === 0 || isPacked(k.file.path)))
+      return;
     // What was rotated away is packed or deleted, and copied is only a log that is there still, emptied: else a plain file of
     // another inode must show a line of it, or more than a few bytes.
     const emptied = rewritten.has(k) || (k === current && files.some(({ file }) => sameInode(file, k.file)));
@@ -77,11 +80,12 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
   for (const k of told) await byInode(k, files);
   const same = current && holders.get(current);
   for (const k of told.toSorted((a, b) => evidenceBytes(b.file) - evidenceBytes(a.file))) await byText(k);
-  for (const k of known.filter((one) => !told.includes(one)).reverse()) {
+  const untold = known.filter((k) => !told.includes(k)).reverse();
+  for (const k of untold) {
     const among = between(known, files, holders, k);
     await byInode(k, k === current ? among : among.filter(({ file }) => !file.current && isAsItWas(k.file, file)));
-    await byText(k);
   }
+  for (const k of untold) await byText(k);
 
   // Copied, truncated, and grown past the position with the very same text: only the copy, which was not there before, tells.
   const doubtful: Inspection[] = [];

@@ -1,6 +1,6 @@
 /**
- * Thousands of random things that happen to a log, against a model of what must come out. Runs for
- * `FOLLOWER_MODEL_SECONDS` (10); `FOLLOWER_MODEL_SEED` repeats a run.
+ * Thousands of random things that happen to a log, against a model of what must come out. Runs the same ones for ten seconds,
+ * or new ones for `FOLLOWER_MODEL_SECONDS`; `FOLLOWER_MODEL_SEED` repeats a run.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -11,8 +11,9 @@ import { Random } from '../../demo/random.ts';
 import { install } from './model/preemption.ts';
 import { type Act, DEEDS, run, type Sequence, shrunk } from './model/run.ts';
 
-const SECONDS = Number(process.env['FOLLOWER_MODEL_SECONDS'] ?? 10);
-const SEED = Number(process.env['FOLLOWER_MODEL_SEED'] ?? Math.floor(Math.random() * 1e9));
+const { FOLLOWER_MODEL_SECONDS, FOLLOWER_MODEL_SEED } = process.env;
+const SECONDS = Number(FOLLOWER_MODEL_SECONDS ?? 10);
+const SEED = Number(FOLLOWER_MODEL_SEED ?? (FOLLOWER_MODEL_SECONDS ? Math.floor(Math.random() * 1e9) : 1));
 const ACTS_LIMIT = 40;
 
 function sequenceOf(seed: number): Sequence {

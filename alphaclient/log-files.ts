@@ -5,7 +5,6 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { LineChunks } from './line-chunks.ts';
 import { firstTimedEnd, spanOf } from './log-years.ts';
 
@@ -60,6 +59,7 @@ export async function readLog(path: string, stdin: Readable, nowMs: number, take
   try {
     const { mtimeMs } = await file.stat();
     if (await isGzip(file)) {
+      const { createGunzip } = await import('node:zlib');
       const unpacked = createGunzip();
       const packed = createReadStream(path);
       const writtenMs = await packedMs(file, mtimeMs);

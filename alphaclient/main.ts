@@ -1,17 +1,13 @@
-/** alphaclient's command line: wires the rooms together. */
-import { hostname } from 'node:os';
-import { parseArgs } from 'node:util';
-import { config as readDotenv } from 'dotenv';
-import manifest from '../package.json' with { type: 'json' };
-import { createLogger } from '../service/logger.ts';
-import { SettingsError } from '../service/settings.ts';
-import { onShutdown } from '../service/shutdown.ts';
-import { readClientConfig } from './config.ts';
-import { OutboxError } from './database.ts';
-import { explain } from './explain.ts';
-import { run } from './run.ts';
-import { scan } from './scan.ts';
-import { status } from './status.ts';
+/**
+ * alphaclient's command line: wires the rooms together. Each command loads only the rooms that it needs, and what Node made
+ * of them the last time: a scan of a small log should take no longer than its reading.
+ */
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+
+// Beside the packages, and not in the shared folder for temporary files, where others could put code of theirs. It fails
+// silently where nothing can be written, and nothing hangs on it.
+enableCompileCache(join(import.meta.dirname, '..', 'node_modules', '.cache', 'node'));
 
 const HELP = `usage: alphaclient [run]                      follow this host's sshd log and send what it shows to alphaserver
        alphaclient scan [--summary] FILE...   read old logs (- is standard input) and print their events
@@ -28,7 +24,10 @@ const fail = (message: string, code: 1 | 2): never => {
   process.exit(code);
 };
 
-function settings() {
+async function settings() {
+  const { config: readDotenv } = await import('dotenv');
+  const { SettingsError } = await import('../service/settings.ts');
+  const { readClientConfig } = await import('./config.ts');
   readDotenv({ path: ['.env', process.env['SETTINGS_DEFAULTS'] ?? ''].filter(Boolean), quiet: true });
   try {
     return readClientConfig(process.env);
@@ -38,8 +37,13 @@ function settings() {
   }
 }
 
-function follow(): void {
-  const config = settings();
+async function follow(): Promise<void> {
+  const config = await settings();
+  const { createLogger } = await import('../service/logger.ts');
+  const { onShutdown } = await import('../service/shutdown.ts');
+  const { OutboxError } = await import('./database.ts');
+  const { run } = await import('./run.ts');
+  const { hostname } = await import('node:os');
   const log = createLogger({ level: config.logLevel, format: config.logFormat });
   try {
     const running = run({ config, hostname: hostname(), path: process.env['PATH'] ?? '', log });
@@ -55,37 +59,41 @@ function follow(): void {
   }
 }
 
-function showStatus(args: readonly string[]): number {
+async function showStatus(args: readonly string[]): Promise<number> {
+  const { parseArgs } = await import('node:util');
   const { json } = parseArgs({ args: [...args], options: { json: { type: 'boolean', default: false } } }).values;
+  const { status } = await import('./status.ts');
   const io = {
     out: (text: string) => void process.stdout.write(text),
     error: (text: string) => void process.stderr.write(text),
   };
-  return status(settings().stateFolder, json, Date.now(), io);
+  return status((await settings()).stateFolder, json, Date.now(), io);
 }
 
 async function main([command = 'run', ...args]: string[]): Promise<void> {
-  const io = { stdout: process.stdout, stderr: process.stderr, stdin: process.stdin };
+  const io = () => ({ stdout: process.stdout, stderr: process.stderr, stdin: process.stdin });
   switch (command) {
     case 'run':
-      follow();
+      await follow();
       break;
     case 'scan':
-      process.exitCode = await scan(args, io);
+      process.exitCode = await (await import('./scan.ts')).scan(args, io());
       break;
     case 'explain':
-      process.exitCode = await explain(args, io);
+      process.exitCode = await (await import('./explain.ts')).explain(args, io());
       break;
     case 'status':
-      process.exitCode = showStatus(args);
+      process.exitCode = await showStatus(args);
       break;
     case '--help':
     case '-h':
       process.stdout.write(HELP);
       break;
-    case '--version':
+    case '--version': {
+      const { default: manifest } = await import('../package.json', { with: { type: 'json' } });
       process.stdout.write(`${manifest.version}\n`);
       break;
+    }
     default:
       fail(`alphaclient: ${JSON.stringify(command)} is no command\n${HELP}`, 2);
   }

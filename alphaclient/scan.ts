@@ -4,7 +4,6 @@ import type { Readable, Writable } from 'node:stream';
 import { groupRotations, readLog, STDIN } from './log-files.ts';
 import { ScanOrder } from './scan-order.ts';
 import { ScanOutput } from './scan-output.ts';
-import { ScanSummary } from './scan-summary.ts';
 import { Reader, type Sighting } from './sshd/reader.ts';
 
 /** Where a command reads and writes; standard input is the process's own where none is given. */
@@ -116,7 +115,8 @@ export async function scan(args: readonly string[], io: CommandStreams): Promise
     return 2;
   }
   const output = new ScanOutput(io.stdout);
-  const summary = args.includes('--summary') ? new ScanSummary() : null;
+  // Tables and what they need are loaded where one is asked for.
+  const summary = args.includes('--summary') ? new (await import('./scan-summary.ts')).ScanSummary() : null;
   const nowMs = Date.now();
   const named = files.length > 1;
   let failed = 0;

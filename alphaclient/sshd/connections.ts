@@ -48,7 +48,7 @@ export class Connections {
   skim(view: DataView, from: number, place: Place): Skimmed {
     const one = this.#table.byPid(place.host, place.pid);
     const what = this.#skimming.read(view, from, one);
-    if (what === 'no' || one === undefined) return what;
+    if (what === 'no' || what === 'ignored' || one === undefined) return what;
     this.#endings.pass(place);
     heard(one, place);
     switch (what) {
@@ -65,6 +65,8 @@ export class Connections {
         break;
       case 'failed':
       case 'invalid':
+        if (one.port === null) this.#table.setPeer(one, one.ip, this.#skimming.port);
+        one.invalid = one.invalid === true || what === 'invalid';
         this.#decided(one, 1, what === 'invalid');
         this.#telling.failed(one, what === 'invalid');
     }

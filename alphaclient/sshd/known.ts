@@ -14,7 +14,7 @@ export class Known {
   from = 0;
   userChars = 0;
   ipChars = 0;
-  /** Of `ADDR port PORT`. */
+  /** Of `ADDR port PORT`, or of `ADDR port ` where the port is not known. */
   peerChars = 0;
 
   readonly #users: (string | null)[] = [];
@@ -51,8 +51,8 @@ export class Known {
     this.#ips[slot] = ip;
     this.#ports[slot] = port;
     this.#userChars[slot] = -1;
-    if (user === null || ip === null || port === null) return;
-    const text = `${user}${FROM}${ip}${PORT}${port}${SSH2}`;
+    if (user === null || ip === null) return;
+    const text = `${user}${FROM}${ip}${PORT}${port ?? ''}${SSH2}`;
     if (text.length > ROOM_BYTES) return;
     const from = slot * ROOM_BYTES;
     for (let i = 0; i < text.length; i++) {

@@ -4,6 +4,7 @@ import { Connections } from './connections.ts';
 import { isoTime, type Sighting, textOf } from './event.ts';
 import { decides } from './fact.ts';
 import { type Reading, readMessage } from './grammar.ts';
+import { Introductions } from './introductions.ts';
 import { latin1 } from './latin1.ts';
 import type { Place } from './matching.ts';
 import { Radar, type UnknownShape } from './radar.ts';
@@ -17,6 +18,7 @@ export class Messages {
   /** Where the next message stood: to be filled by whoever gives it. */
   readonly place: Place = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0 };
   readonly #connections: Connections;
+  readonly #introductions = new Introductions();
   readonly #radar = new Radar();
   readonly #last = new LastDecision();
   readonly #reading: Reading = { rule: null, fact: null, text: '' };
@@ -26,6 +28,9 @@ export class Messages {
   /** The bytes of the last message and where it began, where it was skimmed: for people who ask what it was. */
   #skimmed: Buffer | null = null;
   #skimmedFrom = 0;
+  #skimmedEnd = 0;
+  /** False where it told its connection nothing new. */
+  #news = false;
 
   /** `hosts` gives the name of a host's index. */
   constructor(hosts: (index: number) => string | null) {
@@ -33,16 +38,22 @@ export class Messages {
   }
 
   /**
-   * Deals with the message at `from` if it tells its connection, which has a pid, nothing new, and gives where its line ends
-   * (CR or LF); -1 when it must be read. `view` is of the same bytes.
+   * Takes the message at `from`, whose line has a pid, if that can be done without the table; gives where its line ends (CR
+   * or LF), or -1 when it must be read. `view` is of the same bytes.
    */
   skim(bytes: Buffer, view: DataView, from: number): number {
     const what = this.#connections.skim(view, from, this.place);
-    if (what === 'no') return -1;
-    const end = this.#connections.skimmedTo;
-    if (what === 'failed' || what === 'invalid') this.#last.lies(bytes, from, end, this.place);
+    let end = this.#connections.skimmedTo;
+    const fact = what === 'no' ? this.#introductions.read(bytes, view, from) : null;
+    if (fact !== null) {
+      this.#connections.apply(fact, this.place);
+      end = this.#introductions.end;
+    } else if (what === 'no') return -1;
+    else if (what === 'failed' || what === 'invalid') this.#last.lies(bytes, from, end, this.place);
     this.#skimmed = bytes;
     this.#skimmedFrom = from;
+    this.#skimmedEnd = end;
+    this.#news = fact !== null;
     return end;
   }
 
@@ -128,11 +139,11 @@ export class Messages {
     return this.#radar.shapes();
   }
 
-  /** What the last message was read as; one that was skimmed says nothing new. */
+  /** What the last message is to the table; no fact where it told its connection nothing new. */
   reading(): Reading {
     if (this.#skimmed !== null) {
-      readMessage(this.#skimmed, this.#skimmedFrom, this.#connections.skimmedTo, this.#reading);
-      this.#reading.fact = null;
+      readMessage(this.#skimmed, this.#skimmedFrom, this.#skimmedEnd, this.#reading);
+      if (!this.#news) this.#reading.fact = null;
     }
     return this.#reading;
   }

@@ -9,12 +9,12 @@ import type { Connection } from './connection.ts';
 import { Known } from './known.ts';
 
 /**
- * - `no`: it must be read. `nothing`: it is of no account.
+ * - `no`: it must be read. `nothing`: it is of no account. `ignored`: it is none of the connection's.
  * - `over`: the connection has had its decision, and ends.
- * - `failed`: one more wrong password; `invalid`: of an invalid user.
+ * - `failed`: one more wrong password; `invalid`: of an invalid user. The first may tell the port.
  * - `pam`, `pam-unknown`: PAM's word on a failure, whose decision may come.
  */
-export type Skimmed = 'no' | 'nothing' | 'over' | 'failed' | 'invalid' | 'pam' | 'pam-unknown';
+export type Skimmed = 'no' | 'ignored' | 'nothing' | 'over' | 'failed' | 'invalid' | 'pam' | 'pam-unknown';
 
 const LF = 10;
 const CR = 13;
@@ -34,12 +34,18 @@ const FAILURE = ascii('pam_unix(sshd:auth): authentication failure');
 const RHOST = ascii('pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=');
 const AGAIN = ascii('input_userauth_request: invalid user ');
 const SUMMARY = ascii('PAM ');
+const SESSION_OPENED = ascii('pam_unix(sshd:session): session opened for user ');
+const SESSION_CLOSED = ascii('pam_unix(sshd:session): session closed for user ');
+const SESSION_USER = ascii('user ');
+const SSH2 = ascii(' ssh2');
 /** Two words for one: `Failed password for invalid user x` is the valid user `invalid user x`, too. */
 const TWO_WORDS = 'invalid user ';
 
 export class Skimming {
   /** Where the line ends that was skimmed: its CR or LF. */
   end = 0;
+  /** The port of a `failed` or `invalid` whose connection's was not known. */
+  port = 0;
   readonly #known: Known;
 
   /** For connections whose slots are below `slots`. */
@@ -49,8 +55,13 @@ export class Skimming {
 
   /** What the message that begins at `from` is to its connection; `undefined` where there is none of its pid. */
   read(view: DataView, from: number, one: Connection | undefined): Skimmed {
-    if (one === undefined) return same(view, from, SUMMARY, 0, 4) && this.#anything(view, from + 4) ? 'nothing' : 'no';
-    if (one.accepted || one.held !== null) return 'no';
+    if (one === undefined) {
+      const nobodys =
+        begins(view, from, SUMMARY) || begins(view, from, SESSION_CLOSED) || begins(view, from, SESSION_OPENED);
+      return nobodys && this.#anything(view, from) ? 'ignored' : 'no';
+    }
+    if (one.held !== null) return 'no';
+    if (one.accepted) return this.#session(view, from, one);
     const decided = one.decisions > 0;
     switch (view.getUint8(from)) {
       case 70: // F
@@ -73,43 +84,87 @@ export class Skimming {
     }
   }
 
+  /** What is said of a connection that has logged in. */
+  #session(view: DataView, from: number, one: Connection): Skimmed {
+    if (begins(view, from, SESSION_OPENED)) return this.#anything(view, from) ? 'ignored' : 'no';
+    if (this.#received(view, from, one)) return 'nothing';
+    const known = this.#known;
+    const at = from + DISCONNECTED.byteLength + SESSION_USER.byteLength;
+    if (!begins(view, from, DISCONNECTED) || !begins(view, at - SESSION_USER.byteLength, SESSION_USER)) return 'no';
+    if (one.port === null || !known.of(one)) return 'no';
+    const end = this.#userAndPeer(view, at);
+    return end >= 0 && this.#ends(view, end) ? 'over' : 'no';
+  }
+
+  /** Behind `USER ADDR port PORT` of the connection last known, or -1. */
+  #userAndPeer(view: DataView, at: number): number {
+    const known = this.#known;
+    if (!same(view, at, known.bytes, known.from, known.userChars)) return -1;
+    const peer = at + known.userChars + 1;
+    if (!same(view, peer, known.bytes, known.peerFrom, known.peerChars)) return -1;
+    return view.getUint8(peer - 1) === SPACE ? peer + known.peerChars : -1;
+  }
+
   /** `Failed password for [invalid user ]USER from ADDR port PORT ssh2`. */
   #failed(view: DataView, from: number, one: Connection): Skimmed {
     const known = this.#known;
-    if (!begins(view, from, FAILED) || !known.of(one) || one.user?.startsWith(TWO_WORDS)) return 'no';
-    const chars = known.userChars + 6 + known.peerChars + 5;
+    if (!begins(view, from, FAILED) || !known.of(one) || one.over || one.user?.startsWith(TWO_WORDS)) return 'no';
     const at = from + FAILED.byteLength;
     const behind = at + INVALID.byteLength;
-    if (begins(view, at, INVALID) && same(view, behind, known.bytes, known.from, chars))
-      return this.#ends(view, behind + chars) ? 'invalid' : 'no';
-    return same(view, at, known.bytes, known.from, chars) && this.#ends(view, at + chars) ? 'failed' : 'no';
+    if (begins(view, at, INVALID) && this.#isDecision(view, behind, one)) return 'invalid';
+    return this.#isDecision(view, at, one) ? 'failed' : 'no';
+  }
+
+  /** `USER from ADDR port PORT ssh2`; where the port is not known, any. */
+  #isDecision(view: DataView, at: number, one: Connection): boolean {
+    const known = this.#known;
+    const chars = known.userChars + 6 + known.peerChars;
+    if (!same(view, at, known.bytes, known.from, chars)) return false;
+    let end = at + chars;
+    if (one.port === null) {
+      end = this.#readPort(view, end);
+      if (end < 0) return false;
+    }
+    return begins(view, end, SSH2) && this.#ends(view, end + SSH2.byteLength);
+  }
+
+  /** Behind the port at `at`, or -1. */
+  #readPort(view: DataView, at: number): number {
+    const limit = Math.min(at + 6, view.byteLength);
+    let port = 0;
+    let p = at;
+    for (; p < limit; p++) {
+      const digit = view.getUint8(p) - 48;
+      if (digit < 0 || digit > 9) break;
+      port = port * 10 + digit;
+    }
+    this.port = port;
+    return p === at || p === limit || port > 65_535 ? -1 : p;
   }
 
   /** `... [invalid user USER |authenticating user USER ]ADDR port PORT [preauth]`. */
   #over(view: DataView, from: number, words: DataView, one: Connection): boolean {
     const known = this.#known;
-    if (!begins(view, from, words) || !known.of(one)) return false;
+    if (!begins(view, from, words) || one.port === null || !known.of(one)) return false;
     let at = from + words.byteLength;
-    const kind = begins(view, at, INVALID) ? INVALID : begins(view, at, AUTHENTICATING) ? AUTHENTICATING : null;
-    if (kind !== null) {
-      at += kind.byteLength;
-      if (!same(view, at, known.bytes, known.from, known.userChars)) return false;
-      at += known.userChars + 1;
-      if (view.getUint8(at - 1) !== SPACE) return false;
-    }
-    if (!same(view, at, known.bytes, known.peerFrom, known.peerChars)) return false;
-    at += known.peerChars;
-    return begins(view, at, PREAUTH) && this.#ends(view, at + PREAUTH.byteLength);
+    if (begins(view, at, INVALID)) at = this.#userAndPeer(view, at + INVALID.byteLength);
+    else if (begins(view, at, AUTHENTICATING)) at = this.#userAndPeer(view, at + AUTHENTICATING.byteLength);
+    else at = same(view, at, known.bytes, known.peerFrom, known.peerChars) ? at + known.peerChars : -1;
+    return at >= 0 && begins(view, at, PREAUTH) && this.#ends(view, at + PREAUTH.byteLength);
   }
 
-  /** `Received disconnect from ADDR port PORT:... [preauth]`. */
-  #goodbye(view: DataView, from: number, one: Connection): boolean {
+  /** `Received disconnect from ADDR port PORT:...`. */
+  #received(view: DataView, from: number, one: Connection): boolean {
     const known = this.#known;
-    if (!begins(view, from, RECEIVED) || !known.of(one)) return false;
+    if (!begins(view, from, RECEIVED) || one.port === null || !known.of(one)) return false;
     const at = from + RECEIVED.byteLength;
     if (!same(view, at, known.bytes, known.peerFrom, known.peerChars)) return false;
-    if (view.getUint8(at + known.peerChars) !== COLON || !this.#anything(view, at)) return false;
-    return same(view, this.end - PREAUTH.byteLength, PREAUTH, 0, PREAUTH.byteLength);
+    return view.getUint8(at + known.peerChars) === COLON && this.#anything(view, at);
+  }
+
+  /** The same before the login. */
+  #goodbye(view: DataView, from: number, one: Connection): boolean {
+    return this.#received(view, from, one) && begins(view, this.end - PREAUTH.byteLength, PREAUTH);
   }
 
   #pam(view: DataView, from: number, one: Connection, decided: boolean): Skimmed {

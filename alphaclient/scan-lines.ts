@@ -143,7 +143,7 @@ export class ScanLines {
     const from = piece.view;
     const { length } = piece;
     const at = this.#at;
-    for (let i = 0; i < length; i += 8) view.setFloat64(at + i, from.getFloat64(i));
+    for (let i = 0; i < length; i += 8) view.setFloat64(at + i, from.getFloat64(i, true), true);
     this.#at = at + length;
   }
 
@@ -156,11 +156,12 @@ export class ScanLines {
 
   #number(number: number): void {
     let digits = 1;
-    for (let rest = number; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+    for (let limit = 10; number >= limit; limit *= 10) digits++;
+    const buffer = this.#buffer;
     let rest = number;
     for (let at = this.#at + digits - 1; at >= this.#at; at--) {
       const next = Math.floor(rest / 10);
-      this.#buffer[at] = 48 + rest - next * 10;
+      buffer[at] = 48 + rest - next * 10;
       rest = next;
     }
     this.#at += digits;

@@ -3,9 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { Logger } from '../../service/logger.ts';
 import { Keeper, type Written } from './keeper.ts';
 import { logAlert } from './lines.ts';
-import type { Incident } from './rules/incident.ts';
 import type { AlertSettings } from './rules/settings.ts';
-import type { Rule, Severity } from './rules/terms.ts';
 import { type Database, Marks, makeTables } from './tables.ts';
 import type { Findings } from './watch.ts';
 import type { FromWorker, Progress, ToWorker } from './worker.ts';
@@ -32,13 +30,6 @@ export interface AlertsOptions {
   readonly now: () => number;
 }
 
-/** How many incidents of a rule and severity have opened. */
-export interface Opened {
-  readonly rule: Rule;
-  readonly severity: Severity;
-  readonly opened: number;
-}
-
 /** Hears what was written, after its commit. Must not throw. */
 export type AlertListener = (written: readonly Written[]) => void;
 
@@ -52,7 +43,6 @@ export class Alerts {
   #progress: Progress = { at: 0, lagMs: 0, stories: 0, unkept: 0 };
   #heardMs: number;
   #kept: number;
-  readonly #opened = new Map<string, Opened>();
   #retryMs = RETRY_MS;
   #timer: NodeJS.Timeout | null = null;
   readonly #forgetting: NodeJS.Timeout;
@@ -83,11 +73,6 @@ export class Alerts {
     const silentMs = this.#options.now() - this.#heardMs;
     const { lagMs } = this.#progress;
     return { ...this.#progress, lagMs: lagMs === 0 && this.#worker ? 0 : lagMs + Math.max(0, silentMs) };
-  }
-
-  /** How many incidents have opened since the start, by rule and severity. */
-  get opened(): readonly Opened[] {
-    return [...this.#opened.values()];
   }
 
   /** Adds one who hears of incidents. */
@@ -165,17 +150,8 @@ export class Alerts {
     this.#retryMs = RETRY_MS;
     this.#kept = findings.kept;
     this.#say('written');
-    for (const one of written) {
-      logAlert(log, one);
-      if (one.became === 'opened') this.#count(one.incident);
-    }
+    for (const one of written) logAlert(log, one);
     for (const listener of this.#listeners) listener(written);
-  }
-
-  #count({ rule, severity }: Incident): void {
-    const key = `${rule} ${severity}`;
-    const opened = (this.#opened.get(key)?.opened ?? 0) + 1;
-    this.#opened.set(key, { rule, severity, opened });
   }
 
   #later(work: () => void): void {

@@ -88,16 +88,6 @@ export class Story<M, Shared> {
     return weight;
   }
 
-  /** True while an incident is open, or closed so lately that an event may still change it. */
-  get live(): boolean {
-    return this.#now.waves.some((wave) => wave.open !== null || wave.done.length > 0);
-  }
-
-  /** When its newest event was. */
-  get lastAt(): number {
-    return this.#tail.at(-1)?.at ?? this.#settledTo;
-  }
-
   /** Takes an event and tells which incidents it changed. */
   add(given: Seen, numberBefore: (rule: EventRule) => number): Turn[] {
     this.touched = given.id;

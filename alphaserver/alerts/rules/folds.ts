@@ -102,7 +102,8 @@ export function sourceFold(terms: Terms): Fold<null, Failures> {
         on[2] &&
         failuresBefore(failures, [happened, agent, id], windowMs, count).length >= count;
       if (broke) observe(broken, seen, '', success);
-      else extend(broken, seen, terms.quietMs);
+      // Named is where and as whom it got in, not what it tried after that.
+      else extend(broken, seen, terms.quietMs, outcome === 'accepted');
     },
     reachMs: 120 * MINUTE_MS,
     reachEvents: 128,

@@ -78,6 +78,9 @@ function grow(draft: Draft, seen: Seen, n: number): void {
     draft.last.push(seen.id);
     if (draft.last.length > EVIDENCE_EACH_END) draft.last.shift();
   }
+}
+
+function name(draft: Draft, seen: Seen): void {
   draft.more = touch(draft.hosts, seen.host, draft.more);
   draft.more = touch(draft.users, seen.user, draft.more);
   draft.more = touch(draft.ips, seen.ip, draft.more);
@@ -103,7 +106,10 @@ function opened(window: readonly Mark[], by: Seen, windowMs: number): Draft {
   };
   for (const { first, last, n } of window) {
     grow(draft, first, n);
-    if (last !== first) grow(draft, last, 0);
+    name(draft, first);
+    if (last === first) continue;
+    grow(draft, last, 0);
+    name(draft, last);
   }
   // Whether it is late is said by what crossed the threshold and what came after, not by what led there.
   draft.late = by.late;
@@ -122,10 +128,15 @@ export function forget(wave: Wave): void {
   wave.window = NO_MARKS;
 }
 
-/** An event that keeps an open incident open and belongs to it, but would not open one. */
-export function extend(wave: Wave, seen: Seen, quietMs: number): void {
+/**
+ * An event that keeps an open incident open and belongs to it, but would not open one. `named`: whether its host, user and
+ * address are among those that the incident names.
+ */
+export function extend(wave: Wave, seen: Seen, quietMs: number, named: boolean): void {
   endIfQuiet(wave, seen.at, quietMs);
-  if (wave.open) grow(wave.open, seen, 1);
+  if (!wave.open) return;
+  grow(wave.open, seen, 1);
+  if (named) name(wave.open, seen);
 }
 
 /**
@@ -136,6 +147,7 @@ export function observe(wave: Wave, seen: Seen, value: string, terms: WaveTerms)
   endIfQuiet(wave, seen.at, terms.quietMs);
   if (wave.open) {
     grow(wave.open, seen, 1);
+    name(wave.open, seen);
     return;
   }
   if (wave.window.some((mark) => seen.at - mark.last.at > terms.windowMs))

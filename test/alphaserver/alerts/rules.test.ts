@@ -257,6 +257,25 @@ for (const [name, rule, events, incidents] of TABLE)
     assert.deepEqual(rows(events, { terms: only(rule) }), incidents);
   });
 
+test('a break-in names where and as whom somebody got in, not what else was tried', () => {
+  const [incident] = raised(
+    [
+      ...repeated(5, 1),
+      success({ at: 10, host: 'db', user: 'mira' }),
+      ...repeated(3, 60, { at: 60, host: 'web-2', user: 'nobody' }),
+      success({ at: 400, host: 'web-3', user: 'deploy' }),
+    ],
+    { terms: only('break-in') },
+  );
+  assert.equal(incident?.count, 5);
+  assert.deepEqual(incident?.users, ['mira', 'deploy']);
+  assert.deepEqual(incident?.hosts, ['db', 'web-3']);
+  assert.equal(
+    incident?.summary,
+    `${A} got in on 2 hosts (db, web-3) as 2 users (mira, deploy) after failing again and again`,
+  );
+});
+
 test('an incident is open until its source has been quiet for fifteen minutes, by the clock', () => {
   const closed = (atSeconds: number): number | null | undefined =>
     raised(repeated(10, 1), { terms: only('brute-force') }, atSeconds)[0]?.closedAt;

@@ -159,7 +159,7 @@ function hasLengthOf(k: Known, rewritten: boolean, total: number | null): boolea
   if (k.file.state === 'done') return total === k.file.offset;
   if (k.reader !== null && !rewritten) return total === k.reader.facts().size;
   // A copy of the log may have been made before the last of it was written, if it shows that it is one.
-  if (k.file.state === 'current' && evidenceBytes(k.file) >= FEW_BYTES) return true;
+  if (k.file.state === 'current' && (k.file.offset > 0 || evidenceBytes(k.file) >= FEW_BYTES)) return true;
   // It could grow, but not shrink (of a packed one, `size` is what it took on the disk).
   return isPacked(k.file.path) || total === null || total >= k.file.size;
 }

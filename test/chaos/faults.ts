@@ -245,6 +245,9 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     stage.startAgent();
     if (!(await stage.caughtUp(3_000))) return false;
     stage.log.remove();
+    stage.log.write(1);
+    // Killed before it has found the new log, the agent could not know that nothing was in the old one's end, and would say so.
+    await stage.settled();
     return true;
   },
   'old log packed': ({ log }) => log.pack(),

@@ -5,8 +5,8 @@
 
 import type { LoginEvent } from '../protocol/event.ts';
 
-/** A write costs a system call: one per 64 KiB instead of one per line. */
-const FULL_BYTES = 65_536;
+/** A write costs a system call and a turn of the event loop: one per 256 KiB instead of one per line. */
+const FULL_BYTES = 262_144;
 /** The longest line: every text at its limit, every character escaped, and a file's path. */
 const LINE_LIMIT_BYTES = 65_536;
 /** The longest piece that is kept to be copied; a copy may write up to seven bytes too many. */

@@ -3,6 +3,7 @@
  * own line is read; a connection that ends without one becomes a probe; several lines of one attempt become one.
  */
 
+import type { Bytes } from './compare.ts';
 import type { Connection, SavedConnection } from './connection.ts';
 import { Endings } from './endings.ts';
 import type { Sighting } from './event.ts';
@@ -45,7 +46,7 @@ export class Connections {
    * Deals with the message at `from` unread, if its connection learns nothing from it; `no` when it must be read. Where
    * the line ends is then `skimmedTo`.
    */
-  skim(view: DataView, from: number, place: Place): Skimmed {
+  skim(view: Bytes, from: number, place: Place): Skimmed {
     const one = this.#table.byPid(place.host, place.pid);
     const what = this.#skimming.read(view, from, one);
     if (what === 'no' || what === 'ignored' || one === undefined) return what;

@@ -3,7 +3,7 @@
  * one word for a user, an IPv4 address. The table reads all others, and would read these the same.
  */
 
-import { ascii, same } from './compare.ts';
+import { ascii, type Bytes, same } from './compare.ts';
 import { Fact } from './fact.ts';
 import { Interned } from './interned.ts';
 
@@ -27,22 +27,22 @@ export class Introductions {
   #port = -1;
 
   /** What the message at `from` says, or null where the table has to read it. */
-  read(bytes: Buffer, view: DataView, from: number): Fact | null {
-    const first = view.getUint8(from);
+  read(bytes: Buffer, view: Bytes, from: number): Fact | null {
+    const first = view.byte(from);
     if (first === 73) return this.#invalidUser(bytes, view, from);
     return first === 112 ? this.#pamFailure(bytes, view, from) : null;
   }
 
   /** `Invalid user USER from ADDR port PORT`. */
-  #invalidUser(bytes: Buffer, view: DataView, from: number): Fact | null {
-    if (!same(view, from, INVALID, 0, INVALID.byteLength)) return null;
-    const user = from + INVALID.byteLength;
+  #invalidUser(bytes: Buffer, view: Bytes, from: number): Fact | null {
+    if (!same(view, from, INVALID, 0, INVALID.length)) return null;
+    const user = from + INVALID.length;
     const userEnd = wordEnd(view, user);
-    if (userEnd < 0 || !same(view, userEnd, FROM, 0, FROM.byteLength)) return null;
-    const ip = userEnd + FROM.byteLength;
+    if (userEnd < 0 || !same(view, userEnd, FROM, 0, FROM.length)) return null;
+    const ip = userEnd + FROM.length;
     const ipEnd = addressEnd(view, ip);
-    if (ipEnd < 0 || !same(view, ipEnd, PORT, 0, PORT.byteLength)) return null;
-    const end = this.#readPort(view, ipEnd + PORT.byteLength);
+    if (ipEnd < 0 || !same(view, ipEnd, PORT, 0, PORT.length)) return null;
+    const end = this.#readPort(view, ipEnd + PORT.length);
     if (!this.#ends(view, end)) return null;
     const fact = new Fact('named');
     fact.user = this.#texts.text(bytes, user, userEnd);
@@ -54,12 +54,12 @@ export class Introductions {
   }
 
   /** `pam_unix(sshd:auth): authentication failure; ... rhost=ADDR  user=USER`. */
-  #pamFailure(bytes: Buffer, view: DataView, from: number): Fact | null {
-    if (!same(view, from, RHOST, 0, RHOST.byteLength)) return null;
-    const ip = from + RHOST.byteLength;
+  #pamFailure(bytes: Buffer, view: Bytes, from: number): Fact | null {
+    if (!same(view, from, RHOST, 0, RHOST.length)) return null;
+    const ip = from + RHOST.length;
     const ipEnd = addressEnd(view, ip);
-    if (ipEnd < 0 || !same(view, ipEnd, USER, 0, USER.byteLength)) return null;
-    const user = ipEnd + USER.byteLength;
+    if (ipEnd < 0 || !same(view, ipEnd, USER, 0, USER.length)) return null;
+    const user = ipEnd + USER.length;
     const userEnd = wordEnd(view, user);
     if (!this.#ends(view, userEnd)) return null;
     const fact = new Fact('evidence');
@@ -72,12 +72,12 @@ export class Introductions {
   }
 
   /** Reads a port at `at`, and gives where it ends; -1 where there is none. */
-  #readPort(view: DataView, at: number): number {
-    const limit = Math.min(at + 6, view.byteLength);
+  #readPort(view: Bytes, at: number): number {
+    const limit = Math.min(at + 6, view.length);
     let port = 0;
     let p = at;
     for (; p < limit; p++) {
-      const digit = view.getUint8(p) - 48;
+      const digit = view.byte(p) - 48;
       if (digit < 0 || digit > 9) break;
       port = port * 10 + digit;
     }
@@ -85,33 +85,33 @@ export class Introductions {
     return p === at || port > 65_535 || p > at + 5 ? -1 : p;
   }
 
-  #ends(view: DataView, at: number): boolean {
+  #ends(view: Bytes, at: number): boolean {
     this.end = at;
-    if (at < 0 || at >= view.byteLength) return false;
-    const c = view.getUint8(at);
-    return c === LF || (c === CR && at + 1 < view.byteLength && view.getUint8(at + 1) === LF);
+    if (at < 0 || at >= view.length) return false;
+    const c = view.byte(at);
+    return c === LF || (c === CR && at + 1 < view.length && view.byte(at + 1) === LF);
   }
 }
 
 /** Where the word at `at` ends, of printable ASCII without a colon; -1 where it is empty or longer than a name. */
-function wordEnd(view: DataView, at: number): number {
-  const limit = Math.min(at + USER_LIMIT_BYTES, view.byteLength);
+function wordEnd(view: Bytes, at: number): number {
+  const limit = Math.min(at + USER_LIMIT_BYTES, view.length);
   let p = at;
   for (; p < limit; p++) {
-    const c = view.getUint8(p);
+    const c = view.byte(p);
     if (c <= SPACE || c === COLON || c > 126) break;
   }
   return p === at || p === limit ? -1 : p;
 }
 
 /** Where the IPv4 address at `at` ends, or -1 where there is none. */
-function addressEnd(view: DataView, at: number): number {
-  const limit = Math.min(at + 16, view.byteLength);
+function addressEnd(view: Bytes, at: number): number {
+  const limit = Math.min(at + 16, view.length);
   let dots = 0;
   let value = -1;
   let p = at;
   for (; p < limit; p++) {
-    const c = view.getUint8(p);
+    const c = view.byte(p);
     if (c === DOT) {
       if (value < 0) return -1;
       dots++;

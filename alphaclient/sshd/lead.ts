@@ -3,7 +3,7 @@
  * sshd[4321]: `. Nearly every line of a busy log is such; the others are taken apart by prefix.ts.
  */
 
-import { same } from './compare.ts';
+import { type Bytes, room, same } from './compare.ts';
 
 const LF = 10;
 const SPACE = 32;
@@ -37,15 +37,15 @@ export class Lead {
 
   readonly #clock: LeadClock;
   /** The time up to the second; none where nothing is kept. */
-  readonly #head = new DataView(new ArrayBuffer(ISO_CHARS));
+  readonly #head = room(ISO_CHARS);
   #headChars = 0;
   #minuteMs = 0;
   #era = 0;
   /** The zone behind the second and its fraction. */
-  readonly #zone = new DataView(new ArrayBuffer(ZONE_LIMIT_CHARS));
+  readonly #zone = room(ZONE_LIMIT_CHARS);
   #zoneChars = 0;
   /** From the space behind the time to the bracket before the pid. */
-  readonly #rest = new DataView(new ArrayBuffer(REST_LIMIT_BYTES));
+  readonly #rest = room(REST_LIMIT_BYTES);
   #restChars = 0;
 
   constructor(clock: LeadClock) {
@@ -58,21 +58,21 @@ export class Lead {
   }
 
   /** Takes the beginning of the line at `at`; false where it is not like that of the line kept. */
-  read(view: DataView, at: number): boolean {
+  read(view: Bytes, at: number): boolean {
     const head = this.#headChars;
     if (head === 0 || !same(view, at, this.#head, 0, head)) return false;
-    const room = view.byteLength - 1;
+    const limit = view.length - 1;
     let p = at + head;
-    if (p + 2 > room) return false;
-    const tens = view.getUint8(p) - 48;
-    const ones = view.getUint8(p + 1) - 48;
+    if (p + 2 > limit) return false;
+    const tens = view.byte(p) - 48;
+    const ones = view.byte(p + 1) - 48;
     if (tens < 0 || tens > 5 || ones < 0 || ones > 9) return false;
     p += 2;
     let millis = 0;
-    if (view.getUint8(p) === DOT) {
+    if (view.byte(p) === DOT) {
       let scale = 100;
-      for (p++; p < room; p++) {
-        const digit = view.getUint8(p) - 48;
+      for (p++; p < limit; p++) {
+        const digit = view.byte(p) - 48;
         if (digit < 0 || digit > 9) break;
         millis += digit * scale;
         scale = scale > 1 ? scale / 10 : 0;
@@ -93,38 +93,38 @@ export class Lead {
   }
 
   /** Behind `PID]: `, or -1. */
-  #readPid(view: DataView, at: number): number {
-    const room = view.byteLength - 4;
+  #readPid(view: Bytes, at: number): number {
+    const limit = view.length - 4;
     let p = at;
     let pid = 0;
-    for (; p < room && p < at + 10; p++) {
-      const digit = view.getUint8(p) - 48;
+    for (; p < limit && p < at + 10; p++) {
+      const digit = view.byte(p) - 48;
       if (digit < 0 || digit > 9) break;
       pid = pid * 10 + digit;
     }
-    if (p === at || p >= room) return -1;
-    if (view.getUint8(p) !== CLOSE || view.getUint8(p + 1) !== COLON || view.getUint8(p + 2) !== SPACE) return -1;
+    if (p === at || p >= limit) return -1;
+    if (view.byte(p) !== CLOSE || view.byte(p + 1) !== COLON || view.byte(p + 2) !== SPACE) return -1;
     this.pid = pid;
     // What a syslog may put before the message is prefix.ts's to know.
-    const first = view.getUint8(p + 3);
+    const first = view.byte(p + 3);
     return first === OPEN || first === LESS || first === 107 || first === LF ? -1 : p + 3;
   }
 
   /** Keeps the beginning of the line at `at`, whose message at `from` is sshd's, of this moment, if it has this form. */
-  keep(view: DataView, at: number, from: number, ms: number): void {
+  keep(view: Bytes, at: number, from: number, ms: number): void {
     this.#headChars = 0;
     const head = timeChars(view, at);
     let open = from - 4;
-    while (open > at && isDigit(view.getUint8(open))) open--;
+    while (open > at && isDigit(view.byte(open))) open--;
     if (head === 0 || open <= at + head + 2 || Number.isNaN(ms)) return;
-    const second = (view.getUint8(at + head) - 48) * 10 + view.getUint8(at + head + 1) - 48;
+    const second = (view.byte(at + head) - 48) * 10 + view.byte(at + head + 1) - 48;
     let end = at + head + 2;
-    if (view.getUint8(end) === DOT)
+    if (view.byte(end) === DOT)
       do end++;
-      while (isDigit(view.getUint8(end)));
+      while (isDigit(view.byte(end)));
     const zone = head === ISO_CHARS ? zoneChars(view, end) : 0;
     const rest = open + 1 - end - zone;
-    if (view.getUint8(end + zone) !== SPACE || view.getUint8(open) !== OPEN || !(second < 60)) return;
+    if (view.byte(end + zone) !== SPACE || view.byte(open) !== OPEN || !(second < 60)) return;
     if (rest < 1 || rest > REST_LIMIT_BYTES || (head === ISO_CHARS && zone === 0)) return;
     if (!copy(view, at, head, this.#head) || !copy(view, end, zone, this.#zone)) return;
     if (!copy(view, end + zone, rest, this.#rest)) return;
@@ -141,29 +141,29 @@ function isDigit(c: number): boolean {
 }
 
 /** How many characters there are before the second, or 0. */
-function timeChars(view: DataView, at: number): number {
-  if (at + ISO_CHARS + 3 > view.byteLength) return 0;
-  if (view.getUint8(at + 12) === COLON)
-    return view.getUint8(at + 9) === COLON && view.getUint8(at + 6) === SPACE ? TRADITIONAL_CHARS : 0;
-  return view.getUint8(at + 16) === COLON && view.getUint8(at + 13) === COLON ? ISO_CHARS : 0;
+function timeChars(view: Bytes, at: number): number {
+  if (at + ISO_CHARS + 3 > view.length) return 0;
+  if (view.byte(at + 12) === COLON)
+    return view.byte(at + 9) === COLON && view.byte(at + 6) === SPACE ? TRADITIONAL_CHARS : 0;
+  return view.byte(at + 16) === COLON && view.byte(at + 13) === COLON ? ISO_CHARS : 0;
 }
 
 /** How many characters the zone has; 0 where there is none. */
-function zoneChars(view: DataView, at: number): number {
-  const c = view.getUint8(at);
+function zoneChars(view: Bytes, at: number): number {
+  const c = view.byte(at);
   if (c === 90) return 1;
   if (c !== 43 && c !== 45) return 0;
   let end = at + 1;
-  while (end < at + ZONE_LIMIT_CHARS && (isDigit(view.getUint8(end)) || view.getUint8(end) === COLON)) end++;
+  while (end < at + ZONE_LIMIT_CHARS && (isDigit(view.byte(end)) || view.byte(end) === COLON)) end++;
   return end - at;
 }
 
 /** Copies what is printable ASCII, which is all that is compared; false where something else is among it. */
-function copy(view: DataView, at: number, count: number, to: DataView): boolean {
+function copy(view: Bytes, at: number, count: number, to: Bytes): boolean {
   for (let i = 0; i < count; i++) {
-    const c = view.getUint8(at + i);
+    const c = view.byte(at + i);
     if (c < SPACE || c > 126) return false;
-    to.setUint8(i, c);
+    to.view.setUint8(i, c);
   }
   return true;
 }

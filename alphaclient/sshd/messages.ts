@@ -1,5 +1,6 @@
 /** sshd's messages, one after the other: read by the table, counted where no rule knows them, told to their connections. */
 
+import type { Bytes } from './compare.ts';
 import { Connections } from './connections.ts';
 import { isoTime, type Sighting, textOf } from './event.ts';
 import { decides } from './fact.ts';
@@ -41,7 +42,7 @@ export class Messages {
    * Takes the message at `from`, whose line has a pid, if that can be done without the table; gives where its line ends (CR
    * or LF), or -1 when it must be read. `view` is of the same bytes.
    */
-  skim(bytes: Buffer, view: DataView, from: number): number {
+  skim(bytes: Buffer, view: Bytes, from: number): number {
     const what = this.#connections.skim(view, from, this.place);
     let end = this.#connections.skimmedTo;
     const fact = what === 'no' ? this.#introductions.read(bytes, view, from) : null;

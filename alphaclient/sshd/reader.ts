@@ -4,6 +4,7 @@
  */
 
 import { LogClock } from './clock.ts';
+import { Bytes } from './compare.ts';
 import { isoTime, type Sighting } from './event.ts';
 import { Forgeries, type Forgery } from './forgeries.ts';
 import { Hosts } from './hosts.ts';
@@ -45,7 +46,7 @@ export class Reader {
   /** Takes whole lines, each ended by LF; gives what they decide, in order. Never throws, whatever the bytes are. */
   read(bytes: Uint8Array, context: ReadContext): Sighting[] {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const view = new Bytes(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     const clock = this.#clock;
     if (clock.writtenMs !== context.writtenMs || clock.timeZone !== context.timeZone) this.#lead.forget();
     clock.writtenMs = context.writtenMs;
@@ -65,7 +66,7 @@ export class Reader {
   }
 
   /** Looks whether a line whose beginning is like the last one's tells nothing new: gives where it ends, or -1. */
-  #skim(buffer: Buffer, view: DataView): number {
+  #skim(buffer: Buffer, view: Bytes): number {
     const { from, pid, ms } = this.#lead;
     this.#lines++;
     this.#writer = 'sshd';
@@ -82,7 +83,7 @@ export class Reader {
     place.line = line;
   }
 
-  #line(buffer: Buffer, view: DataView, from: number, end: number): void {
+  #line(buffer: Buffer, view: Bytes, from: number, end: number): void {
     this.#lines++;
     if (this.#joiner.holds) {
       this.#joiner.take(buffer.subarray(from, end), this.#lines, this.#rawMessage);

@@ -4,7 +4,7 @@
  * differs in any byte is read in full, so this changes how fast a log is read, and nothing else.
  */
 
-import { ascii, same } from './compare.ts';
+import { ascii, type Bytes, same } from './compare.ts';
 import type { Connection } from './connection.ts';
 import { Known } from './known.ts';
 
@@ -54,7 +54,7 @@ export class Skimming {
   }
 
   /** What the message that begins at `from` is to its connection; `undefined` where there is none of its pid. */
-  read(view: DataView, from: number, one: Connection | undefined): Skimmed {
+  read(view: Bytes, from: number, one: Connection | undefined): Skimmed {
     if (one === undefined) {
       const nobodys =
         begins(view, from, SUMMARY) || begins(view, from, SESSION_CLOSED) || begins(view, from, SESSION_OPENED);
@@ -63,7 +63,7 @@ export class Skimming {
     if (one.held !== null) return 'no';
     if (one.accepted) return this.#session(view, from, one);
     const decided = one.decisions > 0;
-    switch (view.getUint8(from)) {
+    switch (view.byte(from)) {
       case 70: // F
         return this.#failed(view, from, one);
       case 67: // C
@@ -85,38 +85,38 @@ export class Skimming {
   }
 
   /** What is said of a connection that has logged in. */
-  #session(view: DataView, from: number, one: Connection): Skimmed {
+  #session(view: Bytes, from: number, one: Connection): Skimmed {
     if (begins(view, from, SESSION_OPENED)) return this.#anything(view, from) ? 'ignored' : 'no';
     if (this.#received(view, from, one)) return 'nothing';
     const known = this.#known;
-    const at = from + DISCONNECTED.byteLength + SESSION_USER.byteLength;
-    if (!begins(view, from, DISCONNECTED) || !begins(view, at - SESSION_USER.byteLength, SESSION_USER)) return 'no';
+    const at = from + DISCONNECTED.length + SESSION_USER.length;
+    if (!begins(view, from, DISCONNECTED) || !begins(view, at - SESSION_USER.length, SESSION_USER)) return 'no';
     if (one.port === null || !known.of(one)) return 'no';
     const end = this.#userAndPeer(view, at);
     return end >= 0 && this.#ends(view, end) ? 'over' : 'no';
   }
 
   /** Behind `USER ADDR port PORT` of the connection last known, or -1. */
-  #userAndPeer(view: DataView, at: number): number {
+  #userAndPeer(view: Bytes, at: number): number {
     const known = this.#known;
     if (!same(view, at, known.bytes, known.from, known.userChars)) return -1;
     const peer = at + known.userChars + 1;
     if (!same(view, peer, known.bytes, known.peerFrom, known.peerChars)) return -1;
-    return view.getUint8(peer - 1) === SPACE ? peer + known.peerChars : -1;
+    return view.byte(peer - 1) === SPACE ? peer + known.peerChars : -1;
   }
 
   /** `Failed password for [invalid user ]USER from ADDR port PORT ssh2`. */
-  #failed(view: DataView, from: number, one: Connection): Skimmed {
+  #failed(view: Bytes, from: number, one: Connection): Skimmed {
     const known = this.#known;
     if (!begins(view, from, FAILED) || !known.of(one) || one.over || one.user?.startsWith(TWO_WORDS)) return 'no';
-    const at = from + FAILED.byteLength;
-    const behind = at + INVALID.byteLength;
+    const at = from + FAILED.length;
+    const behind = at + INVALID.length;
     if (begins(view, at, INVALID) && this.#isDecision(view, behind, one)) return 'invalid';
     return this.#isDecision(view, at, one) ? 'failed' : 'no';
   }
 
   /** `USER from ADDR port PORT ssh2`; where the port is not known, any. */
-  #isDecision(view: DataView, at: number, one: Connection): boolean {
+  #isDecision(view: Bytes, at: number, one: Connection): boolean {
     const known = this.#known;
     const chars = known.userChars + 6 + known.peerChars;
     if (!same(view, at, known.bytes, known.from, chars)) return false;
@@ -125,16 +125,16 @@ export class Skimming {
       end = this.#readPort(view, end);
       if (end < 0) return false;
     }
-    return begins(view, end, SSH2) && this.#ends(view, end + SSH2.byteLength);
+    return begins(view, end, SSH2) && this.#ends(view, end + SSH2.length);
   }
 
   /** Behind the port at `at`, or -1. */
-  #readPort(view: DataView, at: number): number {
-    const limit = Math.min(at + 6, view.byteLength);
+  #readPort(view: Bytes, at: number): number {
+    const limit = Math.min(at + 6, view.length);
     let port = 0;
     let p = at;
     for (; p < limit; p++) {
-      const digit = view.getUint8(p) - 48;
+      const digit = view.byte(p) - 48;
       if (digit < 0 || digit > 9) break;
       port = port * 10 + digit;
     }
@@ -143,64 +143,64 @@ export class Skimming {
   }
 
   /** `... [invalid user USER |authenticating user USER ]ADDR port PORT [preauth]`. */
-  #over(view: DataView, from: number, words: DataView, one: Connection): boolean {
+  #over(view: Bytes, from: number, words: Bytes, one: Connection): boolean {
     const known = this.#known;
     if (!begins(view, from, words) || one.port === null || !known.of(one)) return false;
-    let at = from + words.byteLength;
-    if (begins(view, at, INVALID)) at = this.#userAndPeer(view, at + INVALID.byteLength);
-    else if (begins(view, at, AUTHENTICATING)) at = this.#userAndPeer(view, at + AUTHENTICATING.byteLength);
+    let at = from + words.length;
+    if (begins(view, at, INVALID)) at = this.#userAndPeer(view, at + INVALID.length);
+    else if (begins(view, at, AUTHENTICATING)) at = this.#userAndPeer(view, at + AUTHENTICATING.length);
     else at = same(view, at, known.bytes, known.peerFrom, known.peerChars) ? at + known.peerChars : -1;
-    return at >= 0 && begins(view, at, PREAUTH) && this.#ends(view, at + PREAUTH.byteLength);
+    return at >= 0 && begins(view, at, PREAUTH) && this.#ends(view, at + PREAUTH.length);
   }
 
   /** `Received disconnect from ADDR port PORT:...`. */
-  #received(view: DataView, from: number, one: Connection): boolean {
+  #received(view: Bytes, from: number, one: Connection): boolean {
     const known = this.#known;
     if (!begins(view, from, RECEIVED) || one.port === null || !known.of(one)) return false;
-    const at = from + RECEIVED.byteLength;
+    const at = from + RECEIVED.length;
     if (!same(view, at, known.bytes, known.peerFrom, known.peerChars)) return false;
-    return view.getUint8(at + known.peerChars) === COLON && this.#anything(view, at);
+    return view.byte(at + known.peerChars) === COLON && this.#anything(view, at);
   }
 
   /** The same before the login. */
-  #goodbye(view: DataView, from: number, one: Connection): boolean {
-    return this.#received(view, from, one) && begins(view, this.end - PREAUTH.byteLength, PREAUTH);
+  #goodbye(view: Bytes, from: number, one: Connection): boolean {
+    return this.#received(view, from, one) && begins(view, this.end - PREAUTH.length, PREAUTH);
   }
 
-  #pam(view: DataView, from: number, one: Connection, decided: boolean): Skimmed {
+  #pam(view: Bytes, from: number, one: Connection, decided: boolean): Skimmed {
     if (begins(view, from, UNKNOWN)) {
-      if (!this.#ends(view, from + UNKNOWN.byteLength)) return 'no';
+      if (!this.#ends(view, from + UNKNOWN.length)) return 'no';
       return decided ? 'nothing' : 'pam-unknown';
     }
     if (decided) return begins(view, from, FAILURE) && this.#anything(view, from) ? 'nothing' : 'no';
     const known = this.#known;
     if (!begins(view, from, RHOST) || !known.of(one)) return 'no';
-    const at = from + RHOST.byteLength;
+    const at = from + RHOST.length;
     if (!same(view, at, known.bytes, known.peerFrom, known.ipChars)) return 'no';
     const behind = at + known.ipChars;
     if (this.#ends(view, behind)) return 'pam';
-    return view.getUint8(behind) === SPACE && this.#anything(view, behind) ? 'pam' : 'no';
+    return view.byte(behind) === SPACE && this.#anything(view, behind) ? 'pam' : 'no';
   }
 
   /** True when the line ends at `at`. */
-  #ends(view: DataView, at: number): boolean {
+  #ends(view: Bytes, at: number): boolean {
     this.end = at;
-    if (at >= view.byteLength) return false;
-    const c = view.getUint8(at);
-    return c === LF || (c === CR && at + 1 < view.byteLength && view.getUint8(at + 1) === LF);
+    if (at >= view.length) return false;
+    const c = view.byte(at);
+    return c === LF || (c === CR && at + 1 < view.length && view.byte(at + 1) === LF);
   }
 
   /** Goes to the end of the line, whatever it says; false where it has none. */
-  #anything(view: DataView, from: number): boolean {
-    for (let at = from; at < view.byteLength; at++)
-      if (view.getUint8(at) === LF) {
-        this.end = at > from && view.getUint8(at - 1) === CR ? at - 1 : at;
+  #anything(view: Bytes, from: number): boolean {
+    for (let at = from; at < view.length; at++)
+      if (view.byte(at) === LF) {
+        this.end = at > from && view.byte(at - 1) === CR ? at - 1 : at;
         return true;
       }
     return false;
   }
 }
 
-function begins(view: DataView, at: number, words: DataView): boolean {
-  return same(view, at, words, 0, words.byteLength);
+function begins(view: Bytes, at: number, words: Bytes): boolean {
+  return same(view, at, words, 0, words.length);
 }

@@ -1,4 +1,7 @@
-/** A large auth.log, the same each time: guessing at known and unknown users, logins, scanners, twelve connections at once. */
+/**
+ * A large auth.log, the same each time: guessing at known and unknown users, logins, scanners, twelve connections at once, and
+ * what other programs write. Three in ten lines are attempts.
+ */
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 
@@ -18,6 +21,8 @@ const UNKNOWN = [
 ];
 const KNOWN = ['root', 'root', 'root', 'www-data', 'mysql', 'alice', 'bob', 'carol'];
 const AT_ONCE = 12;
+/** Of so many lines one is another program's. */
+const OTHERS = 10;
 const START_MS = Date.UTC(2026, 9, 1);
 const LINES_A_SECOND = 20;
 
@@ -44,6 +49,27 @@ function ended(random: (below: number) => number, kind: string, user: string, pe
   }
 }
 
+/** What stands in auth.log beside sshd. */
+function other(random: (below: number) => number): string {
+  const pid = 1_000 + random(60_000);
+  switch (random(4)) {
+    case 0:
+      return `CRON[${pid}]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)`;
+    case 1:
+      return `CRON[${pid}]: pam_unix(cron:session): session closed for user root`;
+    case 2:
+      return `systemd-logind[612]: New session ${random(90_000)} of user alice.`;
+    default:
+      return 'sudo:    alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/apt update';
+  }
+}
+
+/** Most unknown names that are tried are of a list, some with a number behind. */
+function unknown(random: (below: number) => number): string {
+  const name = UNKNOWN[random(UNKNOWN.length)] as string;
+  return random(3) === 0 && name !== '' ? `${name}${random(100)}` : name;
+}
+
 /** The messages of one connection, in order. */
 function connection(random: (below: number) => number): string[] {
   const ip = random(30) === 0 ? `2001:db8::${random(65_536).toString(16)}` : `198.18.${random(64)}.${1 + random(254)}`;
@@ -52,7 +78,7 @@ function connection(random: (below: number) => number): string[] {
   const kind = random(100);
   if (kind < 40) {
     const user = KNOWN[random(KNOWN.length)] as string;
-    const tries = 1 + random(4);
+    const tries = 1 + random(5);
     const tail =
       tries > 1
         ? [
@@ -67,7 +93,7 @@ function connection(random: (below: number) => number): string[] {
     ];
   }
   if (kind < 80) {
-    const user = UNKNOWN[random(UNKNOWN.length)] as string;
+    const user = unknown(random);
     const lines = [`Invalid user ${user} from ${peer}`, 'pam_unix(sshd:auth): check pass; user unknown', failure];
     for (let tries = random(2); tries >= 0; tries--)
       lines.push(`Failed password for invalid user ${user} from ${peer} ssh2`);
@@ -100,12 +126,15 @@ export function writeAuthLog(path: string, lines: number, seed = 1): void {
       pid = pid > 4_000_000 ? 1_000 : pid + 1 + random(7);
       open.push({ pid, messages: connection(random).reverse() });
     }
-    const at = random(AT_ONCE);
-    const one = open[at] as (typeof open)[number];
     const time = new Date(START_MS + Math.floor(line / LINES_A_SECOND) * 1_000);
     const stamp = `${time.toUTCString().slice(8, 11)} ${String(time.getUTCDate()).padStart(2)} ${time.toISOString().slice(11, 19)}`;
-    text += `${stamp} web-01 sshd[${one.pid}]: ${one.messages.pop()}\n`;
-    if (one.messages.length === 0) open.splice(at, 1);
+    if (random(OTHERS) === 0) text += `${stamp} web-01 ${other(random)}\n`;
+    else {
+      const at = random(AT_ONCE);
+      const one = open[at] as (typeof open)[number];
+      text += `${stamp} web-01 sshd[${one.pid}]: ${one.messages.pop()}\n`;
+      if (one.messages.length === 0) open.splice(at, 1);
+    }
     if (text.length > 1_000_000) {
       writeSync(file, text);
       text = '';

@@ -72,8 +72,10 @@ function rate(seconds: number): string {
 }
 
 const HOSTILE_BYTES = 65_000;
-const NORMAL_READS = 200;
-const HOSTILE_READS = 5;
+/** Each line is read a few times, and those that took longest often: the first times are the compiler's. */
+const FEW_READS = 3;
+const MANY_READS = 200;
+const SLOWEST = 10;
 const HEAD = 'Nov 20 10:00:00 web sshd[4321]: ';
 
 /** Nanoseconds a byte that the reader takes for this text, the best of many reads. */
@@ -92,7 +94,7 @@ function nanosecondsAByte(text: string, reads: number): number {
 
 function hostileRows(): BenchRow[] {
   const normal = `${HEAD}Failed password for root from 192.0.2.10 port 50022 ssh2\n`;
-  const usual = nanosecondsAByte(normal.repeat(Math.floor(HOSTILE_BYTES / normal.length)), NORMAL_READS);
+  const usual = nanosecondsAByte(normal.repeat(Math.floor(HOSTILE_BYTES / normal.length)), MANY_READS);
   const rows: BenchRow[] = [
     { name: 'reader, normal lines', value: `${usual.toFixed(2)} ns/byte`, note: `${HOSTILE_BYTES} bytes of them` },
   ];
@@ -111,23 +113,26 @@ function hostileRows(): BenchRow[] {
     'no rule knows it ',
     '',
   ];
-  let worst = { ns: 0, name: '' };
+  const lines: { readonly name: string; readonly line: string; ns: number }[] = [];
   for (const filling of fillings)
     for (const begins of beginnings)
-      for (const head of [HEAD, '']) {
-        const line = `${head}${begins}${filling.repeat(Math.ceil(HOSTILE_BYTES / filling.length))}`.slice(
-          0,
-          HOSTILE_BYTES,
-        );
+      for (const head of [HEAD, ''])
         for (const ends of ['', ' from 192.0.2.10 port 50022 ssh2', ' [preauth]']) {
-          const ns = nanosecondsAByte(`${line}${ends}\n`, HOSTILE_READS);
-          if (ns > worst.ns) worst = { ns, name: `${JSON.stringify(begins)}, then ${JSON.stringify(filling)}` };
+          const filled = `${head}${begins}${filling.repeat(HOSTILE_BYTES)}`.slice(0, HOSTILE_BYTES);
+          lines.push({
+            name: `${JSON.stringify(begins)}, then ${JSON.stringify(filling)}`,
+            line: `${filled}${ends}\n`,
+            ns: 0,
+          });
         }
-      }
+  for (const one of lines) one.ns = nanosecondsAByte(one.line, FEW_READS);
+  const slowest = lines.sort((a, b) => b.ns - a.ns).slice(0, SLOWEST);
+  for (const one of slowest) one.ns = nanosecondsAByte(one.line, MANY_READS);
+  const [worst] = slowest.sort((a, b) => b.ns - a.ns);
   rows.push({
     name: 'reader, the slowest line of 64 KiB',
-    value: `${worst.ns.toFixed(2)} ns/byte`,
-    note: `${worst.name}; of ${fillings.length * beginnings.length * 6}`,
+    value: `${worst?.ns.toFixed(2)} ns/byte`,
+    note: `${worst?.name}; of ${lines.length}`,
   });
   return rows;
 }

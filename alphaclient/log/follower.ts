@@ -1,5 +1,4 @@
 /** Follows a log through its files: looks what became of them, and hands out their lines in order. Waits for nothing. */
-
 import { statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { beginning, leftOut } from './beginning.ts';
@@ -230,11 +229,9 @@ export class Follower {
     const half = reader?.end() ?? null;
     if (half !== null && half.taken > 0) this.#rescued.push(half);
     const gap = lossOf(file, half?.taken ?? 0, reader !== null, copied);
-    if (gap !== null) {
-      this.#gaps.push(gap);
-    } else if (file.state === 'current') {
+    if (gap !== null) this.#gaps.push(gap);
+    else if (file.state === 'current')
       this.#options.log.warn(`${file.path} was truncated; all that was seen of it until then has been read`);
-    }
     tracked.close();
   }
 

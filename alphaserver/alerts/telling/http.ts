@@ -6,8 +6,13 @@ import type { Post } from './post.ts';
 /** Statuses that a later try may change: RFC 9110 section 15.5.9, RFC 8470, RFC 6585. */
 const TRANSIENT = new Set([408, 425, 429]);
 
-/** Posts a message. Never rejects. A redirect is not followed: it would turn the POST into a GET, or send a secret elsewhere. */
-export async function postTo({ url, headers, body }: Post, signal: AbortSignal, nowMs: number): Promise<Delivery> {
+/** Posts a message; the whole answer may take `limitMs`. Never rejects. A redirect is not followed: it would turn the POST into a GET, or send a secret elsewhere. */
+export async function postTo(
+  { url, headers, body }: Post,
+  signal: AbortSignal,
+  nowMs: number,
+  limitMs = DELIVERY_LIMIT_MS,
+): Promise<Delivery> {
   const where = new URL(url).origin;
   try {
     const response = await fetch(url, {
@@ -15,7 +20,7 @@ export async function postTo({ url, headers, body }: Post, signal: AbortSignal, 
       headers: { 'user-agent': 'asgard', ...headers },
       body,
       redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(DELIVERY_LIMIT_MS)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(limitMs)]),
     });
     if (response.ok) {
       await response.body?.cancel();
@@ -33,7 +38,7 @@ export async function postTo({ url, headers, body }: Post, signal: AbortSignal, 
     };
   } catch (error) {
     const { name, message, cause } = error as Error;
-    if (name === 'TimeoutError') return faulty(`no answer from ${where} within ${DELIVERY_LIMIT_MS / 1_000} s`);
+    if (name === 'TimeoutError') return faulty(`no answer from ${where} within ${limitMs / 1_000} s`);
     const why = cause instanceof Error && cause.message !== '' ? cause.message : message;
     return faulty(`${where} cannot be reached: ${printable(why).slice(0, ANSWER_SHOWN)}`);
   }

@@ -2,9 +2,10 @@
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../../service/logger.ts';
 import { Keeper, type Written } from './keeper.ts';
+import { moveStories } from './known-agents.ts';
 import { logAlert } from './lines.ts';
 import type { AlertSettings } from './rules/settings.ts';
-import { type Database, Marks, makeTables } from './tables.ts';
+import { type Database, makeTables } from './tables.ts';
 import type { Findings } from './watch.ts';
 import type { FromWorker, Progress, ToWorker } from './worker.ts';
 
@@ -33,16 +34,15 @@ export interface AlertsOptions {
 /** Hears what was written, after its commit. Must not throw. */
 export type AlertListener = (written: readonly Written[]) => void;
 
-/** Starts with the construction. Throws an Error with one sentence when its tables are of a newer version. */
+/** Starts with the construction. Throws an Error with one sentence when its tables are of a newer version, or its memory cannot be used. */
 export class Alerts {
   readonly #options: AlertsOptions;
   readonly #keeper: Keeper;
   readonly #listeners: AlertListener[] = [];
   #settings: AlertSettings;
   #worker: Worker | null = null;
-  #progress: Progress = { at: 0, lagMs: 0, stories: 0, unkept: 0 };
+  #progress: Progress = { at: 0, lagMs: 0, stories: 0, unkept: 0, kept: 0, fault: null };
   #heardMs: number;
-  #kept: number;
   #retryMs = RETRY_MS;
   #timer: NodeJS.Timeout | null = null;
   readonly #forgetting: NodeJS.Timeout;
@@ -55,10 +55,10 @@ export class Alerts {
     store.transaction(() => makeTables(store.db));
     this.#keeper = new Keeper(store.db);
     store.transaction(() => this.#keeper.since(now()));
-    this.#kept = new Marks(store.db).get('kept') ?? 0;
+    moveStories(options.folder, store.db, (work) => store.transaction(work));
     this.#heardMs = now();
     // What the rules would have to think again after a crash must still be there.
-    store.hold(() => this.#kept);
+    store.hold(() => this.#progress.kept);
     this.#forgetting = setInterval(() => this.#forget(), FORGET_EVERY_MS).unref();
     this.#start();
   }
@@ -131,6 +131,9 @@ export class Alerts {
 
   #hear({ findings, progress }: FromWorker): void {
     if (this.#closed) return;
+    const { fault } = progress;
+    if (fault !== null && fault !== this.#progress.fault)
+      this.#options.log.warn(`What the alert rules remember cannot be kept, tried again: ${fault}`);
     this.#progress = progress;
     this.#heardMs = this.#options.now();
     if (findings) this.#write(findings);
@@ -148,7 +151,6 @@ export class Alerts {
       return;
     }
     this.#retryMs = RETRY_MS;
-    this.#kept = findings.kept;
     this.#say('written');
     for (const one of written) logAlert(log, one);
     for (const listener of this.#listeners) listener(written);

@@ -1,6 +1,6 @@
-/** Writes what the rules found into the store: incidents, whom to tell, what is remembered, in one transaction each time. */
+/** Writes what the rules found into the store: incidents, whom to tell, what is known of agents, in one transaction each time. */
 import { type KeptIncident, TOLD, type Told } from './archive.ts';
-import { Memory } from './memory.ts';
+import { KnownAgents } from './known-agents.ts';
 import { Notices } from './notices.ts';
 import type { Change } from './rules/engine.ts';
 import type { Incident } from './rules/incident.ts';
@@ -33,7 +33,7 @@ const seen = ({ partOf, closedAt }: Pick<Incident, 'partOf' | 'closedAt'>): 'ope
 export class Keeper {
   readonly #db: Database;
   readonly #marks: Marks;
-  readonly #memory: Memory;
+  readonly #agents: KnownAgents;
   readonly #notices: Notices;
   readonly #before: Statement;
   readonly #put: Statement;
@@ -44,7 +44,7 @@ export class Keeper {
   constructor(db: Database) {
     this.#db = db;
     this.#marks = new Marks(db);
-    this.#memory = new Memory(db);
+    this.#agents = new KnownAgents(db);
     this.#notices = new Notices(db);
     this.#before = db.prepare(
       'SELECT told, closedAt, partOf, acknowledgedAt, acknowledgedBy FROM incidents WHERE id = ?',
@@ -70,12 +70,10 @@ export class Keeper {
   }
 
   /** Writes findings. Written twice they change nothing more. */
-  write({ changes, stories, agents, told, kept }: Findings, settings: AlertSettings, nowMs: number): Written[] {
+  write({ changes, agents, told }: Findings, settings: AlertSettings, nowMs: number): Written[] {
     const written = changes.map((change) => this.#take(change, settings, nowMs));
-    for (const story of stories) this.#memory.keep(story);
-    for (const [agent, known] of agents) this.#memory.keepAgent(agent, known, nowMs);
+    for (const [agent, known] of agents) this.#agents.keep(agent, known, nowMs);
     this.#marks.set('told', told);
-    this.#marks.set('kept', kept);
     return written;
   }
 

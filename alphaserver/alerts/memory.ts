@@ -1,9 +1,22 @@
-/** What the rules remember, in the store. */
-
+/** What the rules remember of events, in a file of its own: their thread writes it, so that nobody who stores waits for it. */
+import { type Database, openMemory, type Statement, transaction } from '../store/database.ts';
 import type { Kind } from './rules/folds.ts';
 import type { DirtyStory } from './rules/shelf.ts';
 import type { PackedStory } from './rules/story.ts';
-import type { Database, Statement } from './tables.ts';
+import { type Database as AlertTables, Marks } from './tables.ts';
+import type { Remembered } from './watch.ts';
+
+/**
+ * `kept` is an event id: up to it all events are in the stories; what is after it is thought again after a crash, and gives
+ * the same stories. `store` is the number of the store that they are of.
+ */
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS alertMarks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS alertStories (
+    kind TEXT NOT NULL, key TEXT NOT NULL, touched INTEGER NOT NULL, touchedMs INTEGER NOT NULL, packed TEXT NOT NULL,
+    PRIMARY KEY (kind, key)
+  ) WITHOUT ROWID;
+`;
 
 interface Row {
   readonly kind: Kind;
@@ -13,39 +26,71 @@ interface Row {
   readonly packed: string;
 }
 
-/** Stories, and what is known of agents, one row each. */
+/** Stories, one row each. */
 export class Memory {
   readonly #db: Database;
+  readonly #marks: Marks;
   readonly #put: Statement;
   readonly #drop: Statement;
 
-  constructor(db: Database) {
+  /**
+   * Opens or makes the file of a folder. `store` is the number of the store beside it, and up to `told` its incidents are
+   * written: what belongs to another store, or knows more than that (a backup was put back), is let go of.
+   */
+  constructor(folder: string, store: number, told: number) {
+    const db = openMemory(folder);
     this.#db = db;
+    db.exec(TABLES);
+    this.#marks = new Marks(db as unknown as AlertTables);
     this.#put = db.prepare(
       'INSERT OR REPLACE INTO alertStories (kind, key, touched, touchedMs, packed) VALUES (?, ?, ?, ?, ?)',
     );
     this.#drop = db.prepare('DELETE FROM alertStories WHERE kind = ? AND key = ?');
+    if (this.#marks.get('store') === store && this.kept <= told) return;
+    transaction(db, () => {
+      db.exec('DELETE FROM alertStories; DELETE FROM alertMarks');
+      this.#marks.set('store', store);
+    });
   }
 
-  /** Keeps a story as it is now, or forgets it. */
-  keep({ kind, key, touched, touchedMs, packed }: DirtyStory): void {
-    if (packed) this.#put.run(kind, key, touched, touchedMs, JSON.stringify(packed));
-    else this.#drop.run(kind, key);
+  /** Up to this event all is kept. */
+  get kept(): number {
+    return this.#marks.get('kept') ?? 0;
+  }
+
+  /** Keeps stories as they are now, or forgets them, in one transaction; a power cut may take back what is not settled. Throws a StoreError when the disk does not take it. */
+  keep({ stories, kept }: Remembered): void {
+    transaction(this.#db, () => {
+      for (const { kind, key, touched, touchedMs, packed } of stories)
+        if (packed) this.#put.run(kind, key, touched, touchedMs, JSON.stringify(packed));
+        else this.#drop.run(kind, key);
+      this.#marks.set('kept', kept);
+    });
+  }
+
+  /** Makes all that was kept durable. Throws an Error when the disk does not take it. */
+  settle(): void {
+    this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
   }
 
   /** All stories, the least recently touched first. */
   *stories(): Generator<DirtyStory> {
-    const rows = this.#db.prepare("SELECT * FROM alertStories WHERE kind <> 'agent' ORDER BY touched").all() as Row[];
+    const rows = this.#db.prepare('SELECT * FROM alertStories ORDER BY touched').all() as unknown as Row[];
     for (const row of rows) yield { ...row, packed: JSON.parse(row.packed) as PackedStory<unknown> };
   }
 
-  /** Keeps what is known of an agent: plain data. */
-  keepAgent(agent: string, known: unknown, nowMs: number): void {
-    this.#put.run('agent', agent, 0, nowMs, JSON.stringify(known));
+  /** Takes over what an older version kept in the store's own file, where nothing is kept here. */
+  takeOver(rows: readonly unknown[], kept: number): void {
+    if (this.#marks.get('kept') !== null) return;
+    transaction(this.#db, () => {
+      for (const { kind, key, touched, touchedMs, packed } of rows as Row[])
+        this.#put.run(kind, key, touched, touchedMs, packed);
+      this.#marks.set('kept', kept);
+    });
   }
 
-  agents(): [agent: string, known: unknown][] {
-    const rows = this.#db.prepare("SELECT * FROM alertStories WHERE kind = 'agent'").all() as Row[];
-    return rows.map(({ key, packed }) => [key, JSON.parse(packed)]);
+  /** Lets go of the file. */
+  close(): void {
+    this.#db.close();
   }
 }

@@ -1,8 +1,10 @@
-/** All that the rules are to know of what was before: read from the store's file, on a connection that only reads. */
+/** All that the rules are to know of what was before: read from the store's file, on a connection that only reads, and from their memory. */
+import { openReader } from '../store/database.ts';
 import { eventsAfter } from '../store/event-row.ts';
 import { type AgentRow, agentRecord } from '../store/registry.ts';
 import type { AgentRecord, StoredEvent } from '../store/store.ts';
 import { Archive } from './archive.ts';
+import { KnownAgents } from './known-agents.ts';
 import { Memory } from './memory.ts';
 import { nameIn } from './names.ts';
 import type { Incident } from './rules/incident.ts';
@@ -15,16 +17,21 @@ import type { Past } from './watch.ts';
 export class StorePast implements Past {
   readonly #db: Parameters<typeof eventsAfter>[0] & Database;
   readonly #archive: Archive;
-  readonly #memory: Memory;
+  readonly #agents: KnownAgents;
+  /** The rules' own file. */
+  readonly memory: Memory;
   readonly #marks: Marks;
   readonly nameOf: Past['nameOf'];
 
-  constructor(db: Parameters<typeof eventsAfter>[0]) {
+  constructor(folder: string) {
+    const db = openReader(folder);
     this.#db = db as Parameters<typeof eventsAfter>[0] & Database;
     this.#archive = new Archive(this.#db);
-    this.#memory = new Memory(this.#db);
+    this.#agents = new KnownAgents(this.#db);
     this.#marks = new Marks(this.#db);
-    this.nameOf = nameIn(this.#marks.get('store') ?? 0);
+    const store = this.#marks.get('store') ?? 0;
+    this.nameOf = nameIn(store);
+    this.memory = new Memory(folder, store, this.told);
   }
 
   get told(): number {
@@ -32,7 +39,7 @@ export class StorePast implements Past {
   }
 
   get kept(): number {
-    return this.#marks.get('kept') ?? 0;
+    return this.memory.kept;
   }
 
   eventsAfter(id: number, limit: number): StoredEvent[] {
@@ -49,11 +56,11 @@ export class StorePast implements Past {
   }
 
   stories(): Iterable<DirtyStory> {
-    return this.#memory.stories();
+    return this.memory.stories();
   }
 
   knownAgents(): [agent: string, memory: AgentMemory][] {
-    return this.#memory.agents() as [string, AgentMemory][];
+    return this.#agents.all() as [string, AgentMemory][];
   }
 
   recent(sinceMs: number): [incident: Incident, by: number][] {

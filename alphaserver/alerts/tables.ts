@@ -18,9 +18,9 @@ export interface Statement {
 }
 
 /**
- * Version 1. Times are Unix milliseconds. `alertMarks` holds two event ids: up to `told` the incidents are in the table
- * and their notices beside them; up to `kept` the stories are. `kept` may be behind: what lies between is thought again
- * after a crash, silently, and gives the same stories.
+ * Version 1. Times are Unix milliseconds. `alertMarks` holds an event id, `told`: up to it the incidents are in the table
+ * and their notices beside them. `alertStories` has what is known of agents; stories of events are in a file of their own,
+ * which may be behind: what lies between is thought again after a crash, silently, and gives the same stories.
  */
 const TABLES = `
   CREATE TABLE IF NOT EXISTS alertMarks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;

@@ -7,13 +7,18 @@ import type { AlertSettings } from './rules/settings.ts';
 import type { DirtyStory } from './rules/shelf.ts';
 import { type AgentMemory, States } from './rules/states.ts';
 
-/** Events taken in one piece: what is found in them is written in one transaction. */
+/** Events taken in one piece: what is found in them is written in one transaction. Fewer where much is found. */
 export const PIECE_EVENTS = 1_000;
-/** Incidents that only grew, and stories of each kind, written in one transaction: it is short, and commits of events go between. */
-const GROWN_AT_ONCE = 200;
-const STORIES_AT_ONCE = 40;
-/** What only grew is written, and the clock looked at, so often. */
+const PIECE_LEAST_EVENTS = 50;
+/** So many incidents in one transaction are some milliseconds of the thread that stores: after more, the next piece is smaller. */
+export const CHANGES_WANTED = 40;
+/** Incidents that only grew, written in one transaction: it is short, and commits of events go between. */
+const GROWN_AT_ONCE = 40;
+/** Stories of each kind kept at once, between two pieces of events. */
+export const STORIES_AT_ONCE = 200;
+/** What only grew is written, and the clock looked at, so often; and the rest of it, where it is more than goes at once. */
 const GROWTH_EVERY_MS = 1_000;
+const GROWTH_REST_MS = 100;
 /** Stories are kept so often: what is after them is thought again after a crash. */
 const STORIES_EVERY_MS = 2_000;
 /** The agents are looked at so often. */
@@ -25,7 +30,7 @@ const RECENT_MS = 3 * 86_400_000;
 export interface Past {
   /** Up to this event the incidents are written. */
   readonly told: number;
-  /** Up to this event what the rules remember is written; not above `told`. */
+  /** Up to this event what the rules remember is kept; not above `told`. */
   readonly kept: number;
   /** Stored events with ids above `id`, in that order. */
   eventsAfter(id: number, limit: number): StoredEvent[];
@@ -42,9 +47,13 @@ export interface Past {
 /** What is to be written, all in one transaction. */
 export interface Findings {
   readonly changes: readonly Change[];
-  readonly stories: readonly DirtyStory[];
   readonly agents: readonly [agent: string, memory: AgentMemory][];
   readonly told: number;
+}
+
+/** Stories that are to be kept, and up to which event all are kept then. */
+export interface Remembered {
+  readonly stories: readonly DirtyStory[];
   readonly kept: number;
 }
 
@@ -58,6 +67,12 @@ export class Watch {
   readonly #states: States;
   #at: number;
   #told: number;
+  #kept: number;
+  /** True while stories are kept, until none waits. */
+  #keeping = false;
+  /** True while more have grown than were written. */
+  #growing = false;
+  #piece = PIECE_EVENTS;
   /** When the last event taken was stored; null when all there are were taken. */
   #behindMs: number | null = null;
   #grownMs = Number.NEGATIVE_INFINITY;
@@ -81,6 +96,7 @@ export class Watch {
     });
     this.#at = past.kept;
     this.#told = past.told;
+    this.#kept = past.kept;
     for (const story of past.stories()) this.#engine.restore(story);
     for (const [agent, memory] of past.knownAgents()) this.#states.restore(agent, memory);
     for (const [incident, by] of past.recent(startedMs - RECENT_MS)) {
@@ -106,47 +122,68 @@ export class Watch {
 
   /** True when there is more to do at once. */
   get more(): boolean {
-    return this.#behindMs !== null || this.#engine.size.dirty > STORIES_AT_ONCE;
+    return this.#behindMs !== null || this.#keeping;
   }
 
   /** Takes the next piece of events and looks at the clock. Null when there is nothing to write. */
   look(nowMs: number): Findings | null {
-    const events = this.#past.eventsAfter(this.#at, PIECE_EVENTS);
+    const events = this.#past.eventsAfter(this.#at, this.#piece);
     for (const event of events) this.#engine.take(event);
     this.#goOn(events);
     // Until then the incidents that are written are ahead of those in hand.
     if (this.#at < this.#told) return null;
     const changes = [...this.#grown(nowMs), ...this.#agents(nowMs)];
-    const stories = this.#stories(nowMs);
-    const agents = this.#states.dirty();
-    if (changes.length + stories.length + agents.length === 0) return null;
-    this.#told = this.#at;
-    return { changes, stories, agents, told: this.#told, kept: this.#engine.keptTo(this.#at) };
+    this.#piece = pieceAfter(this.#piece, changes.length);
+    return this.#findings(changes, this.#keepingDue(nowMs));
   }
 
   /** What is still to be written where no more events are taken; null when nothing is. */
   rest(nowMs: number): Findings | null {
     if (this.#at < this.#told) return null;
     const changes = this.#engine.urgent ? this.#engine.changes(Math.min(nowMs, this.#behindMs ?? nowMs), 0) : [];
-    const stories = this.#engine.dirty(STORIES_AT_ONCE);
+    return this.#findings(changes, true);
+  }
+
+  /** Stories are kept up to where incidents are written, never further: then that mark is written, be it alone. */
+  #findings(changes: readonly Change[], toKeep: boolean): Findings | null {
     const agents = this.#states.dirty();
-    if (changes.length + stories.length + agents.length === 0) return null;
+    if (changes.length + agents.length === 0 && !(toKeep && this.#at > this.#told)) return null;
     this.#told = this.#at;
-    return { changes, stories, agents, told: this.#told, kept: this.#engine.keptTo(this.#at) };
+    return { changes, agents, told: this.#told };
+  }
+
+  /**
+   * The next of the stories that are due, null when none is. To be kept before anything else is asked, and only once the
+   * findings of the last `look` are written.
+   */
+  stories(nowMs: number): Remembered | null {
+    if (this.#at > this.#told || !this.#keepingDue(nowMs)) return null;
+    const stories = this.#engine.dirty(STORIES_AT_ONCE);
+    this.#storiesMs = nowMs;
+    this.#keeping = this.#engine.size.dirty > 0;
+    const kept = this.#engine.keptTo(this.#at);
+    if (stories.length === 0 && kept === this.#kept) return null;
+    this.#kept = kept;
+    return { stories, kept };
   }
 
   #goOn(events: readonly StoredEvent[]): void {
     const last = events.at(-1);
-    this.#behindMs = last && events.length === PIECE_EVENTS ? Date.parse(last.storedAt) : null;
+    this.#behindMs = last && events.length === this.#piece ? Date.parse(last.storedAt) : null;
     // Where nothing is stored behind it, a mark that is ahead is as far as there is.
     this.#at = this.#behindMs === null ? Math.max(this.#told, last?.id ?? this.#at) : (last as StoredEvent).id;
   }
 
   #grown(nowMs: number): Change[] {
-    if (!this.#engine.urgent && !isDue(nowMs, this.#grownMs, GROWTH_EVERY_MS)) return [];
-    this.#grownMs = nowMs;
+    const due = isDue(nowMs, this.#grownMs, this.#growing ? GROWTH_REST_MS : GROWTH_EVERY_MS);
+    if (!this.#engine.urgent && !due) return [];
     // Nobody is quiet whose events are only not looked at yet.
-    return this.#engine.changes(Math.min(nowMs, this.#behindMs ?? nowMs), GROWN_AT_ONCE);
+    const changes = this.#engine.changes(Math.min(nowMs, this.#behindMs ?? nowMs), due ? GROWN_AT_ONCE : 0);
+    if (due) {
+      this.#grownMs = nowMs;
+      this.#growing = this.#engine.size.changed > 0;
+    }
+    return changes;
   }
 
   #agents(nowMs: number): Change[] {
@@ -156,13 +193,16 @@ export class Watch {
     return changed.map((incident) => ({ incident, by: NO_EVENT, withdrawn: false }));
   }
 
-  #stories(nowMs: number): DirtyStory[] {
+  #keepingDue(nowMs: number): boolean {
     // Once begun, it goes on until none waits.
-    const goingOn = this.#engine.size.dirty > STORIES_AT_ONCE;
-    if (!goingOn && !isDue(nowMs, this.#storiesMs, STORIES_EVERY_MS)) return [];
-    this.#storiesMs = nowMs;
-    return this.#engine.dirty(STORIES_AT_ONCE);
+    return this.#keeping || isDue(nowMs, this.#storiesMs, STORIES_EVERY_MS);
   }
+}
+
+/** How many events to take after a piece in which so many incidents changed. */
+function pieceAfter(events: number, changes: number): number {
+  if (changes > 2 * CHANGES_WANTED) return Math.max(PIECE_LEAST_EVENTS, events >> 1);
+  return changes < CHANGES_WANTED ? Math.min(PIECE_EVENTS, events << 1) : events;
 }
 
 /** True when so much has passed; also after the clock was set back. */

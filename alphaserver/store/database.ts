@@ -22,8 +22,12 @@ const SQLITE_NOTADB = 26;
  */
 export const FILE = 'asgard.db';
 export const ROLLUPS_FILE = 'rollups.db';
+/** What the alert rules remember: their thread writes it. Made anew from the events where it is gone. */
+export const MEMORY_FILE = 'memory.db';
 /** Where the thread that rolls up does not empty the log of writes, whoever stores does it at this size, in pages: 64 MiB. */
 const LOG_LIMIT_PAGES = 16_384;
+/** The same of what the rules remember: 16 MiB. */
+const MEMORY_LOG_PAGES = 4_096;
 const BUSY_LIMIT_MS = 5_000;
 const errcode = (error: unknown): number => (error as { errcode?: number }).errcode ?? 0;
 const isDamage = (error: unknown): boolean => [SQLITE_CORRUPT, SQLITE_NOTADB].includes(errcode(error) & 0xff);
@@ -95,6 +99,25 @@ export function openRollups(folder: string): Database {
   // Durable as events are: what is counted here may be deleted there.
   db.exec('PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
   return db;
+}
+
+/** Opens or makes what the rules remember, for writing. Throws an Error with one sentence when it cannot be used. */
+export function openMemory(folder: string): Database {
+  const db = new DatabaseSync(join(folder, MEMORY_FILE), { timeout: BUSY_LIMIT_MS });
+  try {
+    // Durable at a checkpoint only: what a power cut takes back is made anew, and each sync keeps those of the events waiting.
+    db.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=${MEMORY_LOG_PAGES}`);
+    return db;
+  } catch (error) {
+    db.close();
+    const why = (error as Error).message;
+    throw new Error(
+      `${join(folder, MEMORY_FILE)} cannot be used (${why}): without it, it is made anew from the events`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 /** Opens the events beside the connection that writes them: to read, and to take its log of writes into the file. */

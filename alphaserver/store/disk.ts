@@ -1,7 +1,7 @@
 /** What a store takes on its disk, and what is left there. */
 import { stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FILE, ROLLUPS_FILE } from './database.ts';
+import { FILE, MEMORY_FILE, ROLLUPS_FILE } from './database.ts';
 
 /** Bytes; null where the system does not say. */
 export interface DiskUse {
@@ -14,7 +14,8 @@ export interface DiskUse {
 export async function diskUse(folder: string): Promise<DiskUse> {
   const size = (name: string): Promise<number> => stat(join(folder, name)).then((found) => found.size);
   // Logs are gone while nothing has a file open.
-  const beside = [`${FILE}-wal`, ROLLUPS_FILE, `${ROLLUPS_FILE}-wal`].map((name) => size(name).catch(() => 0));
+  const names = [`${FILE}-wal`, ...[ROLLUPS_FILE, MEMORY_FILE].flatMap((name) => [name, `${name}-wal`])];
+  const beside = names.map((name) => size(name).catch(() => 0));
   const [file, others, disk] = await Promise.all([
     size(FILE).catch(() => null),
     Promise.all(beside),

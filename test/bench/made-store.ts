@@ -1,6 +1,7 @@
 /** A store of generated events, as a server would have made it over the weeks. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { Memory } from '../../alphaserver/alerts/memory.ts';
 import { Marks, makeTables } from '../../alphaserver/alerts/tables.ts';
 import { openReader } from '../../alphaserver/store/database.ts';
 import { factIn } from '../../alphaserver/store/reading/snapshot.ts';
@@ -40,9 +41,11 @@ export async function makeStore(folder: string, events: number, endMs: number): 
   // The rules begin with what comes from now on.
   store.transaction(() => {
     makeTables(store.db);
-    new Marks(store.db).set('kept', events);
     new Marks(store.db).set('told', events);
   });
+  const memory = new Memory(folder, new Marks(store.db).get('store') ?? 0, events);
+  memory.keep({ stories: [], kept: events });
+  memory.close();
   await store.close();
   const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
   return { eventsPerSecond: (events / inMs) * 1_000, commitsMs, bytesPerEvent: bytes / events };

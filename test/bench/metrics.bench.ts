@@ -55,7 +55,7 @@ async function scrapes(agents: number, folder: string): Promise<{ read: number; 
     ingest: { waitingEvents: 0 },
     listener: { agents, connections: agents, receivedBytes: 0, isConnected: () => true },
     live: { viewers: 0 },
-    alerts: { progress: { at: 0, lagMs: 0, stories: 0, unkept: 0 } },
+    alerts: { progress: { at: 0, lagMs: 0, stories: 0, unkept: 0, kept: 0, fault: null } },
     channels: () => [],
     ready: () => null,
     commitsFailed: () => 0,

@@ -182,14 +182,15 @@ export class Engine {
     return Math.min(...KINDS.map((kind) => this.#shelves[kind].firstDirty ?? lastId + 1)) - 1;
   }
 
-  /** How many stories are held, how many wait to be kept, and how many events are in them. */
-  get size(): { readonly stories: number; readonly dirty: number; readonly weight: number } {
+  /** How many stories are held, how many wait to be kept, how many events are in them; and incidents that only grew and wait to be told. */
+  get size(): { readonly stories: number; readonly dirty: number; readonly weight: number; readonly changed: number } {
     const sum = (count: (shelf: Shelf) => number): number =>
       KINDS.reduce((total, kind) => total + count(this.#shelves[kind]), 0);
     return {
       stories: sum(({ size }) => size),
       dirty: sum(({ dirty }) => dirty),
       weight: sum(({ weight }) => weight),
+      changed: this.#changed.size,
     };
   }
 }

@@ -1,10 +1,15 @@
 /** The thread that counts what is stored, so that whoever stores never waits for it. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { yieldToOthers } from '../../../service/priority.ts';
 import type { Asked } from './thread.ts';
 import { Works } from './works.ts';
 
+/** Who stores goes first. */
+const NICE_STEPS = 5;
+
 const port = parentPort;
 if (port) {
+  yieldToOthers(NICE_STEPS);
   const works = new Works((workerData as { folder: string }).folder, (told) => port.postMessage(told));
   port.on('message', (asked: Asked) => {
     switch (asked.type) {

@@ -29,10 +29,8 @@ function written(
       .write(
         {
           changes: [{ incident: incident(changes), by: 1, withdrawn }],
-          stories: [],
           agents: [],
           told: 1,
-          kept: 1,
         },
         settings,
         NOW_MS,

@@ -66,6 +66,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
           url: config.http,
           password: config.httpPassword,
           views,
+          written: store.writtenViews(Date.now),
           live,
           alerts: alerting.view,
           blocklist: alerting.blocklist,

@@ -57,8 +57,18 @@ export function fleetState(counting: readonly KeptIncident[]): { state: FleetSta
   return { state, because: [...grave, ...attacks].map(alertView) };
 }
 
+/** What they say now. */
+export async function stateNow(
+  thread: Pick<ReadingThread, 'ask'>,
+  nowMs: number,
+): Promise<{ state: FleetState; because: AlertView[] }> {
+  // To the minute, so that viewers share an answer.
+  const since = Math.floor((nowMs - BREACH_SHOWN_MS) / 60_000) * 60_000;
+  return fleetState(await thread.ask('alertsCounting', since, BECAUSE_LIMIT));
+}
+
 interface Options {
-  readonly thread: Pick<ReadingThread, 'ask'>;
+  readonly thread: Pick<ReadingThread, 'ask' | 'write'>;
   /** Notes who takes care of an incident. */
   readonly acknowledge: (id: string, by: string) => void;
   readonly now: () => number;
@@ -72,16 +82,13 @@ export class StoreAlerts implements AlertsView {
     this.#options = options;
   }
 
-  async list(query: AlertQuery): ReturnType<AlertsView['list']> {
-    const { incidents, next } = await this.#options.thread.ask('alerts', query);
-    return { alerts: incidents.map(alertView), next };
+  list(query: AlertQuery): ReturnType<AlertsView['list']> {
+    return this.#options.thread.write('alerts', query);
   }
 
-  async state(): ReturnType<AlertsView['state']> {
+  state(): ReturnType<AlertsView['state']> {
     const { thread, now } = this.#options;
-    // To the minute, so that viewers share an answer.
-    const since = Math.floor((now() - BREACH_SHOWN_MS) / 60_000) * 60_000;
-    return fleetState(await thread.ask('alertsCounting', since, BECAUSE_LIMIT));
+    return stateNow(thread, now());
   }
 
   async one(id: string): Promise<AlertDetail | null> {

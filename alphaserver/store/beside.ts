@@ -1,7 +1,7 @@
 /** A store's files read beside the process that writes them, or while nothing runs: for commands. Keeps nobody out. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { StoreAlerts } from '../alerts/view.ts';
+import { stateNow } from '../alerts/view.ts';
 import { type AlertsView, NO_ALERTS } from '../web/alert-views.ts';
 import type { Views } from '../web/views.ts';
 import { type Database, FILE, openReader } from './database.ts';
@@ -62,8 +62,5 @@ export function viewsBeside(db: Database, now: () => number): Views {
 export function alertsBeside(db: Database, now: () => number): Pick<AlertsView, 'state'> {
   const [ran] = arrays(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'incidents'");
   if (!ran) return NO_ALERTS;
-  const acknowledge = (): never => {
-    throw new Error('what is read beside a server cannot be changed');
-  };
-  return new StoreAlerts({ thread: asking(db), acknowledge, now });
+  return { state: () => stateNow(asking(db), now()) };
 }

@@ -1,8 +1,20 @@
 /** The store's views: what the reading thread answers, joined with who is connected now. */
 import { accountOf, stateOf } from '../ledger.ts';
-import type { HostView, Views } from '../web/views.ts';
+import type { HostView, Views, WrittenViews } from '../web/views.ts';
 import { type HostFacts, reportOf } from './reading/fleet.ts';
 import type { ReadingThread } from './reading/thread.ts';
+
+/** The views that are given in writing. */
+export function writtenViews(thread: Pick<ReadingThread, 'write'>, now: () => number): WrittenViews {
+  return {
+    events: (query) => thread.write('events', query),
+    timeline: (since, until, step, host) => thread.write('timeline', since, until, step, host, toTheSecond(now())),
+    top: (kind, span, limit) => thread.write('top', kind, span, limit),
+  };
+}
+
+/** So that viewers share an answer. */
+const toTheSecond = (ms: number): number => Math.floor(ms / 1_000) * 1_000;
 
 export interface ReadingOptions {
   readonly thread: Pick<ReadingThread, 'ask'>;
@@ -47,7 +59,7 @@ export class StoreViews implements Views {
   }
 
   async ledger(limit: number, after: number): ReturnType<Views['ledger']> {
-    const nowMs = this.#secondsNow();
+    const nowMs = toTheSecond(this.#now());
     const { agents, totals } = await this.#thread.ask('ledger', limit + 1, after, nowMs);
     const page = agents.slice(0, limit);
     return {
@@ -59,17 +71,12 @@ export class StoreViews implements Views {
     };
   }
 
-  /** To the second, so that viewers share an answer. */
-  #secondsNow(): number {
-    return Math.floor(this.#now() / 1_000) * 1_000;
-  }
-
   events: Views['events'] = (query) => this.#thread.ask('events', query);
   eventsAfter: Views['eventsAfter'] = (id, limit) => this.#thread.ask('eventsAfter', id, limit);
   summary: Views['summary'] = (span) => this.#thread.ask('summary', span);
   timeline: Views['timeline'] = (since, until, step, host) =>
     // What is newer than that is in it all the same.
-    this.#thread.ask('timeline', since, until, step, host, this.#secondsNow());
+    this.#thread.ask('timeline', since, until, step, host, toTheSecond(this.#now()));
   top: Views['top'] = (kind, span, limit) => this.#thread.ask('top', kind, span, limit);
   unknown: Views['unknown'] = (limit) => this.#thread.ask('unknown', limit);
   gaps: Views['gaps'] = (limit, before) => this.#thread.ask('gaps', limit, before);

@@ -5,11 +5,11 @@ import type { Rule } from '../alerts/rules/terms.ts';
 import { StoreAlerts } from '../alerts/view.ts';
 import type { StoredFigures } from '../metrics/samples.ts';
 import type { AlertsView } from '../web/alert-views.ts';
-import type { Views } from '../web/views.ts';
+import type { Views, WrittenViews } from '../web/views.ts';
 import { type Database, openWriter, type Statement, transaction, type Writer } from './database.ts';
 import { eventsAfter } from './event-row.ts';
 import { ReadingThread } from './reading/thread.ts';
-import { StoreViews } from './reading.ts';
+import { StoreViews, writtenViews } from './reading.ts';
 import { agentRecord, Registry } from './registry.ts';
 import { Retention } from './retention.ts';
 import { RollingThread } from './rolling/thread.ts';
@@ -174,6 +174,11 @@ export class SqliteStore implements Store {
   /** Answers about what is stored; `connected` tells whether an agent is there now. */
   views(connected: (agent: string) => boolean, now: () => number): Views {
     return new StoreViews({ thread: this.#thread, connected, now });
+  }
+
+  /** Large answers about what is stored, in writing. */
+  writtenViews(now: () => number): WrittenViews {
+    return writtenViews(this.#thread, now);
   }
 
   /** What the store knows for `/metrics`. Rejects when it cannot be read. */

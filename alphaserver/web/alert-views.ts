@@ -1,5 +1,6 @@
 /** What the API shows of alerts: the shapes of the answers, and who gives them. Times in answers are ISO 8601 in UTC. */
 import type { StoredEvent } from '../store/store.ts';
+import type { Written } from './views.ts';
 
 /** An incident in `GET /api/alerts`: contract section 6. Times are ISO 8601. */
 export interface AlertView {
@@ -56,7 +57,8 @@ export type FleetState = 'quiet' | 'attack' | 'breach';
 
 /** Answers questions about alerts, newest first. */
 export interface AlertsView {
-  list(query: AlertQuery): Promise<{ readonly alerts: readonly AlertView[]; readonly next: string | null }>;
+  /** `GET /api/alerts` as it goes out. */
+  list(query: AlertQuery): Promise<Written>;
   /** The state of the fleet now, and the alerts that say so, gravest first, at most 100. */
   state(): Promise<{ readonly state: FleetState; readonly because: readonly AlertView[] }>;
   /** One alert, null for an id that there is not. */
@@ -67,7 +69,7 @@ export interface AlertsView {
 
 /** What a server without rules says. */
 export const NO_ALERTS: AlertsView = {
-  list: async () => ({ alerts: [], next: null }),
+  list: async () => new TextEncoder().encode('{"alerts":[],"next":null}'),
   state: async () => ({ state: 'quiet', because: [] }),
   one: async () => null,
   acknowledge: async () => null,

@@ -5,6 +5,7 @@ import type { OriginOf } from './origin.ts';
 import { ParameterError, Parameters } from './parameters.ts';
 import { refuseForeign } from './same-origin.ts';
 import { ANSWERS, route, routeOfOne } from './schemas.ts';
+import { sendWritten } from './written.ts';
 
 /** The longest name of who takes care of an alert, in UTF-16 units. */
 export const NAME_LIMIT = 100;
@@ -21,15 +22,16 @@ interface Options {
 /** Incidents, newest first; one with its evidence; and its acknowledgement. */
 export function alertRoutes(app: FastifyInstance, { alerts, originOf, now }: Options): void {
   const names = ['open', 'since', 'limit', 'cursor'] as const;
-  app.get('/api/alerts', route('Incidents, newest first', names, ANSWERS.alerts), async (request) => {
+  app.get('/api/alerts', route('Incidents, newest first', names, ANSWERS.alerts), async (request, reply) => {
     const given = new Parameters(request.query, now());
     given.only(names);
-    return alerts.list({
+    const list = await alerts.list({
       open: given.flag('open'),
       sinceMs: given.time('since'),
       limit: given.limit(),
       cursor: given.cursor((text) => (CURSOR.test(text) ? text : null)),
     });
+    return sendWritten(reply, list);
   });
   const answer = (alert: AlertDetail | null, reply: FastifyReply): unknown =>
     alert

@@ -1,10 +1,11 @@
 /** `GET /api/events`. */
 import type { FastifyInstance } from 'fastify';
 import { csvOf } from './csv.ts';
-import type { OriginOf } from './origin.ts';
+import { NO_ORIGIN, type OriginOf } from './origin.ts';
 import { Parameters } from './parameters.ts';
 import { ANSWERS, type ParameterName, route } from './schemas.ts';
-import type { EventCursor, Views } from './views.ts';
+import { type EventCursor, eventCursor, type Views, type WrittenViews } from './views.ts';
+import { sendWritten } from './written.ts';
 
 const NAMES: readonly ParameterName[] = [
   'host',
@@ -45,14 +46,14 @@ function cursorIn(text: string): EventCursor | null {
 /** Events by the time they happened, newest first, narrowed by any of host, source, user, outcome, method and time. */
 export function eventRoutes(
   app: FastifyInstance,
-  { views, originOf, now }: { views: Views; originOf: OriginOf; now: () => number },
+  { views, written, originOf, now }: { views: Views; written: WrittenViews; originOf: OriginOf; now: () => number },
 ): void {
   const spec = route('Events by the time they happened, newest first', NAMES, ANSWERS.events);
   app.get('/api/events', spec, async (request, reply) => {
     const given = new Parameters(request.query, now());
     given.only(NAMES);
     const format = given.oneOf('format', ['json', 'csv']);
-    const { events, next } = await views.events({
+    const query = {
       host: given.text('host'),
       ip: given.text('ip'),
       user: given.text('user'),
@@ -62,12 +63,14 @@ export function eventRoutes(
       untilMs: given.time('until'),
       limit: given.limit(),
       cursor: given.cursor(cursorIn),
-    });
-    const cursor = next && `${next.atMs}.${next.id}`;
+    };
+    if (format !== 'csv' && originOf === NO_ORIGIN) return sendWritten(reply, await written.events(query));
+    const { events, next } = await views.events(query);
+    const cursor = next && eventCursor(next);
     if (format !== 'csv') return { events: events.map((event) => ({ ...event, ...originOf(event.ip) })), next: cursor };
     if (cursor) {
-      const query = new URLSearchParams({ ...(request.query as Record<string, string>), cursor });
-      reply.header('link', `</api/events?${query}>; rel="next"`);
+      const more = new URLSearchParams({ ...(request.query as Record<string, string>), cursor });
+      reply.header('link', `</api/events?${more}>; rel="next"`);
     }
     reply.type('text/csv; charset=utf-8').header('content-disposition', 'attachment; filename="events.csv"');
     return csvOf(

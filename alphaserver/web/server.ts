@@ -21,7 +21,7 @@ import { type Metrics, metricsRoute } from './metrics.ts';
 import { NO_ORIGIN, type OriginOf } from './origin.ts';
 import { described } from './schemas.ts';
 import { pageFiles } from './static.ts';
-import type { Views } from './views.ts';
+import type { Views, WrittenViews } from './views.ts';
 
 /** What the routes are given. */
 export interface WebOptions {
@@ -29,6 +29,7 @@ export interface WebOptions {
   /** Asked for on everything but the health checks, or null. */
   readonly password: string | null;
   readonly views: Views;
+  readonly written: WrittenViews;
   readonly live: Live;
   readonly metrics: Metrics;
   readonly figures: () => Promise<Figures>;
@@ -87,8 +88,8 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   await app.register(async (closed) => {
     if (options.password) await protect(closed, options.password);
     await apiDocs(closed);
-    const { views, alerts = NO_ALERTS, originOf = NO_ORIGIN, now } = options;
-    const given = { views, alerts, originOf, now };
+    const { views, written, alerts = NO_ALERTS, originOf = NO_ORIGIN, now } = options;
+    const given = { views, written, alerts, originOf, now };
     hostRoutes(closed, given);
     eventRoutes(closed, given);
     countRoutes(closed, given);

@@ -33,6 +33,9 @@ export interface EventCursor {
   readonly id: number;
 }
 
+/** As an answer's `next` has it. */
+export const eventCursor = ({ atMs, id }: EventCursor): string => `${atMs}.${id}`;
+
 /** Which events are asked for; null leaves a condition out. Times are Unix milliseconds, `sinceMs` inside, `untilMs` outside. */
 export interface EventQuery {
   readonly host: string | null;
@@ -177,6 +180,16 @@ export interface Views {
     limit: number,
     before: number | null,
   ): Promise<{ readonly gaps: readonly StoredGap[]; readonly next: number | null }>;
+}
+
+/** An answer as it goes out: JSON in UTF-8. */
+export type Written = Uint8Array;
+
+/** Large answers as the API gives them, written out where they were made, so that nobody else's time goes into them. */
+export interface WrittenViews {
+  events(query: EventQuery): Promise<Written>;
+  timeline(...span: Parameters<Views['timeline']>): Promise<Written | 'tooLong'>;
+  top(...ranking: Parameters<Views['top']>): Promise<Written>;
 }
 
 /** The most points a timeline has. */

@@ -1,12 +1,16 @@
 /** Questions to the reading thread, and short-lived answers that many viewers share. */
 import { Worker } from 'node:worker_threads';
+import type { Written } from '../../web/views.ts';
 import type { Answers, Question } from './answers.ts';
+import type { Writable } from './written.ts';
 
 /** One question on its way. */
 export interface Asked {
   readonly number: number;
   readonly question: Question;
   readonly values: readonly unknown[];
+  /** True where the answer is wanted in writing. */
+  readonly write: boolean;
 }
 
 /** Its answer, and how long it took. */
@@ -33,7 +37,8 @@ export class UnreadableError extends Error {
 }
 
 interface Kept {
-  readonly answer: Promise<unknown>;
+  /** Null once it is too old. */
+  answer: Promise<unknown> | null;
   readonly version: number;
   /** Until when it is given again though more is stored; infinite while it is on its way. */
   untilMs: number;
@@ -63,14 +68,29 @@ export class ReadingThread {
 
   /** Asks; the same question asked by many at once is answered once. Rejects when the store cannot be read. */
   ask<Q extends Question>(question: Q, ...values: Parameters<Answers[Q]>): Promise<ReturnType<Answers[Q]>> {
-    const key = JSON.stringify([question, ...values.map(spelt)]);
-    const known = this.#kept.get(key);
-    if (known && (known.version === this.#version() || performance.now() < known.untilMs))
-      return known.answer as Promise<ReturnType<Answers[Q]>>;
-    return this.#send(question, values, key) as Promise<ReturnType<Answers[Q]>>;
+    return this.#asked(question, values, false) as Promise<ReturnType<Answers[Q]>>;
   }
 
-  #send(question: Question, values: readonly unknown[], key: string): Promise<unknown> {
+  /** Asks for the answer as the API gives it; where it is a word and no answer, that word. */
+  write<Q extends Writable>(
+    question: Q,
+    ...values: Parameters<Answers[Q]>
+  ): Promise<Written | Extract<ReturnType<Answers[Q]>, string>> {
+    return this.#asked(question, values, true) as Promise<Written | Extract<ReturnType<Answers[Q]>, string>>;
+  }
+
+  #asked(question: Question, values: readonly unknown[], write: boolean): Promise<unknown> {
+    const key = JSON.stringify([question, write, ...values.map(spelt)]);
+    const known = this.#kept.get(key);
+    if (known?.answer && this.#isGood(known)) return known.answer;
+    return this.#send({ question, values, write }, key);
+  }
+
+  #isGood({ version, untilMs }: Kept): boolean {
+    return version === this.#version() || performance.now() < untilMs;
+  }
+
+  #send(asked: Omit<Asked, 'number'>, key: string): Promise<unknown> {
     if (this.#closed) return Promise.reject(new UnreadableError('the store is closed'));
     if (this.#waiting.size >= WAITING_LIMIT)
       return Promise.reject(new UnreadableError('too many questions wait for the store'));
@@ -84,13 +104,15 @@ export class ReadingThread {
     this.#kept.delete(key);
     this.#kept.set(key, kept);
     if (this.#kept.size > KEPT_LIMIT) this.#kept.delete(this.#kept.keys().next().value as string);
+    // What is given to nobody any more is let go of: some answers take a megabyte.
+    for (const one of this.#kept.values()) if (!this.#isGood(one)) one.answer = null;
     const failed = (error: Error): void => {
       if (this.#kept.get(key) === kept) this.#kept.delete(key);
       reject(error);
     };
     this.#waiting.set(number, { done: resolve, failed, kept });
     this.#worker ??= this.#start();
-    this.#worker.postMessage({ number, question, values } satisfies Asked);
+    this.#worker.postMessage({ number, ...asked } satisfies Asked);
     return promise;
   }
 

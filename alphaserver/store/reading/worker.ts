@@ -4,6 +4,7 @@ import { yieldToOthers } from '../../../service/priority.ts';
 import { openReader } from '../database.ts';
 import { Answers } from './answers.ts';
 import type { Answered, Asked } from './thread.ts';
+import { type Writable, written } from './written.ts';
 
 /** Who stores goes first, and who counts: the more there is to count, the more a question has to read. */
 const NICE_STEPS = 10;
@@ -12,15 +13,18 @@ const port = parentPort;
 if (port) {
   yieldToOthers(NICE_STEPS);
   const answers = new Answers(openReader((workerData as { folder: string }).folder));
-  port.on('message', ({ number, question, values }: Asked) => {
+  port.on('message', ({ number, question, values, write }: Asked) => {
     const started = performance.now();
     let answer: Answered['answer'];
+    const moved: ArrayBuffer[] = [];
     try {
-      answer = { value: (answers[question] as (...given: unknown[]) => unknown)(...values) };
+      const value = (answers[question] as (...given: unknown[]) => unknown)(...values);
+      answer = { value: write ? written(question as Writable, values as never, value as never) : value };
+      if (write && typeof answer.value !== 'string') moved.push((answer.value as Uint8Array<ArrayBuffer>).buffer);
     } catch (error) {
       answer = { fault: error instanceof Error ? error.message : String(error) };
     }
-    port.postMessage({ number, answer, tookMs: performance.now() - started } satisfies Answered);
+    port.postMessage({ number, answer, tookMs: performance.now() - started } satisfies Answered, moved);
   });
   port.on('close', () => answers.close());
 }

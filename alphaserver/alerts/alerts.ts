@@ -1,6 +1,7 @@
 /** The rules beside a running server: a thread finds, this writes, and then everybody hears. */
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../../service/logger.ts';
+import { YOUNG_MEMORY } from '../store/young-memory.ts';
 import { Keeper, type Written } from './keeper.ts';
 import { moveStories } from './known-agents.ts';
 import { logAlert } from './lines.ts';
@@ -113,6 +114,7 @@ export class Alerts {
     const { folder, log } = this.#options;
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
       workerData: { folder, settings: this.#settings },
+      resourceLimits: YOUNG_MEMORY,
     });
     this.#worker = worker;
     worker.unref();

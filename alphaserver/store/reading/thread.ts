@@ -1,6 +1,7 @@
 /** Questions to the reading thread, and short-lived answers that many viewers share. */
 import { Worker } from 'node:worker_threads';
 import type { Written } from '../../web/views.ts';
+import { YOUNG_MEMORY } from '../young-memory.ts';
 import type { Answers, Question } from './answers.ts';
 import type { Writable } from './written.ts';
 
@@ -117,7 +118,10 @@ export class ReadingThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { folder: this.#folder } });
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: { folder: this.#folder },
+      resourceLimits: YOUNG_MEMORY,
+    });
     // A process that has nothing else to do may end.
     worker.unref();
     worker.on('message', (answered: Answered) => this.#answered(answered));

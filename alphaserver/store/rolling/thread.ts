@@ -1,6 +1,7 @@
 /** The rolling thread, as whoever stores sees it. */
 import { Worker } from 'node:worker_threads';
 import { StoreError } from '../store.ts';
+import { YOUNG_MEMORY } from '../young-memory.ts';
 import type { Bounds } from './forgetting.ts';
 import { PIECE_EVENTS } from './roller.ts';
 
@@ -118,7 +119,10 @@ export class RollingThread {
 
   #start(): Worker {
     const { folder, failed } = this.#options;
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { folder } });
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: { folder },
+      resourceLimits: YOUNG_MEMORY,
+    });
     // A process that has nothing else to do may end.
     worker.unref();
     worker.on('message', (told: Told) => this.#told(told));

@@ -25,7 +25,7 @@ export const ROLLUPS_FILE = 'rollups.db';
 /** What the alert rules remember: their thread writes it. Made anew from the events where it is gone. */
 export const MEMORY_FILE = 'memory.db';
 /** Where the thread that rolls up does not empty the log of writes, whoever stores does it at this size, in pages: 64 MiB. */
-const LOG_LIMIT_PAGES = 16_384;
+export const LOG_LIMIT_PAGES = 16_384;
 /** The same of what the rules remember: 16 MiB. */
 const MEMORY_LOG_PAGES = 4_096;
 const BUSY_LIMIT_MS = 5_000;
@@ -48,7 +48,7 @@ export interface Writer {
  * Opens or makes the files of a folder, and events for writing. Throws an Error with one sentence when another process
  * has them, when one is damaged, or of a newer version.
  */
-export function openWriter(folder: string): Writer {
+export function openWriter(folder: string, logLimitPages = LOG_LIMIT_PAGES): Writer {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const lock = lockIn(folder);
   const db = new DatabaseSync(join(folder, FILE), { timeout: BUSY_LIMIT_MS });
@@ -60,7 +60,7 @@ export function openWriter(folder: string): Writer {
     db.exec('PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
     const mark = new RunningMark(folder);
     if (mark.unclean && hasTables(db)) checkNewest(db);
-    db.exec(`PRAGMA wal_autocheckpoint=${LOG_LIMIT_PAGES}`);
+    db.exec(`PRAGMA wal_autocheckpoint=${logLimitPages}`);
     migrate(db, MIGRATIONS);
     return {
       db,

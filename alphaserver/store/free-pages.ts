@@ -3,10 +3,10 @@ import type { Database } from './database.ts';
 import { arrays } from './reading/snapshot.ts';
 
 /** Pages given back at once: some milliseconds of work. */
-const STEP_PAGES = 64;
+export const STEP_PAGES = 64;
 /** Free pages are used again first. Only above this share of the file, and this number, some are given back. */
-const SPARE_SHARE = 1 / 8;
-const SPARE_PAGES = 1_024;
+export const SPARE_SHARE = 1 / 8;
+export const SPARE_PAGES = 1_024;
 
 /** Gives back a few pages where there are more than a spare. True when there is more to give. Not inside a transaction: it is one. */
 export function giveBack(db: Database): boolean {

@@ -6,7 +6,7 @@ import { StoreAlerts } from '../alerts/view.ts';
 import type { StoredFigures } from '../metrics/samples.ts';
 import type { AlertsView } from '../web/alert-views.ts';
 import type { Views, WrittenViews } from '../web/views.ts';
-import { type Database, openWriter, type Statement, transaction, type Writer } from './database.ts';
+import { type Database, LOG_LIMIT_PAGES, openWriter, type Statement, transaction, type Writer } from './database.ts';
 import { eventsAfter } from './event-row.ts';
 import { ReadingThread } from './reading/thread.ts';
 import { StoreViews, writtenViews } from './reading.ts';
@@ -21,6 +21,8 @@ export interface StoreOptions {
   /** How long single events are kept, in milliseconds; null or left out: for ever. Counts stay. */
   readonly retentionMs?: number | null;
   readonly now?: () => number;
+  /** The log of writes is begun anew at about this size, in pages of 4 KiB. */
+  readonly logLimitPages?: number;
   /** Hears of upkeep that failed and is tried again. */
   readonly failed?: (what: string, error: unknown) => void;
 }
@@ -46,8 +48,9 @@ export class SqliteStore implements Store {
   #lastId: number;
   #commits = 0;
 
-  constructor(folder: string, { retentionMs = null, now = Date.now, failed = () => {} }: StoreOptions) {
-    this.#writer = openWriter(folder);
+  constructor(folder: string, options: StoreOptions) {
+    const { retentionMs = null, now = Date.now, logLimitPages = LOG_LIMIT_PAGES, failed = () => {} } = options;
+    this.#writer = openWriter(folder, logLimitPages);
     this.db = this.#writer.db;
     this.unclean = this.#writer.unclean;
     this.#registry = new Registry(this.db);
@@ -61,6 +64,7 @@ export class SqliteStore implements Store {
     this.#thread = new ReadingThread(folder, () => this.#commits);
     this.#rolling = new RollingThread({
       folder,
+      logLimitPages,
       rolledTo,
       lastId: this.#lastId,
       forgotten: (upTo) => this.#retention?.forgotten(upTo),

@@ -28,6 +28,8 @@ const CLOSE_LIMIT_MS = 2_000;
 
 export interface RollingOptions {
   readonly folder: string;
+  /** The log of writes of events is begun anew before it has so many pages. */
+  readonly logLimitPages: number;
   /** Events up to this id are counted. */
   readonly rolledTo: number;
   /** The newest event. */
@@ -118,9 +120,9 @@ export class RollingThread {
   }
 
   #start(): Worker {
-    const { folder, failed } = this.#options;
+    const { folder, logLimitPages, failed } = this.#options;
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: { folder },
+      workerData: { folder, logLimitPages },
       resourceLimits: YOUNG_MEMORY,
     });
     // A process that has nothing else to do may end.

@@ -10,7 +10,8 @@ const NICE_STEPS = 5;
 const port = parentPort;
 if (port) {
   yieldToOthers(NICE_STEPS);
-  const works = new Works((workerData as { folder: string }).folder, (told) => port.postMessage(told));
+  const { folder, logLimitPages } = workerData as { folder: string; logLimitPages: number };
+  const works = new Works(folder, logLimitPages, (told) => port.postMessage(told));
   port.on('message', (asked: Asked) => {
     switch (asked.type) {
       case 'committed':

@@ -12,8 +12,8 @@ import type { Told } from './thread.ts';
 const RETRY_MS = 1_000;
 /** The least time between two looks at the log of writes while there is other work. */
 const LOG_EVERY_MS = 500;
-/** Above this size of the log, in pages of 4 KiB, whoever stores waits for the few milliseconds in which it is begun anew. */
-const LOG_LIMIT_PAGES = 8_192;
+/** Above this share of the log's limit, whoever stores waits for the few milliseconds in which it is begun anew. */
+const LOG_SHARE = 1 / 2;
 
 /** Pieces of work for one folder. */
 export class Works {
@@ -22,6 +22,7 @@ export class Works {
   readonly #roller: Roller;
   readonly #forgetting: Forgetting;
   readonly #tell: (told: Told) => void;
+  readonly #logLimitPages: number;
   #bounds: Bounds | null = null;
   #running = false;
   #closed = false;
@@ -29,7 +30,8 @@ export class Works {
   #lookedMs = 0;
   #held: (() => void) | null = null;
 
-  constructor(folder: string, tell: (told: Told) => void) {
+  constructor(folder: string, logLimitPages: number, tell: (told: Told) => void) {
+    this.#logLimitPages = logLimitPages;
     this.#events = openEvents(folder);
     this.#rollups = openRollups(folder);
     this.#roller = new Roller(this.#events, this.#rollups);
@@ -123,7 +125,7 @@ export class Works {
     if (!idle && nowMs - this.#lookedMs < LOG_EVERY_MS) return;
     this.#lookedMs = nowMs;
     const { frames, left } = this.#checkpoint();
-    if (left === 0 || frames < LOG_LIMIT_PAGES) return;
+    if (left === 0 || frames < this.#logLimitPages * LOG_SHARE) return;
     this.#checkpoint();
     const held = new Promise<void>((done) => {
       this.#held = done;

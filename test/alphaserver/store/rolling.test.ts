@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { openEvents, openReader, openRollups } from '../../../alphaserver/store/database.ts';
+import { LOG_LIMIT_PAGES, openEvents, openReader, openRollups } from '../../../alphaserver/store/database.ts';
 import { Answers } from '../../../alphaserver/store/reading/answers.ts';
 import { factIn } from '../../../alphaserver/store/reading/snapshot.ts';
 import { RollingThread, WAITING_LIMIT_EVENTS } from '../../../alphaserver/store/rolling/thread.ts';
@@ -49,7 +49,7 @@ test('events that wait to be counted are bounded: whoever stores waits, and goes
     INSERT INTO events SELECT id, id, 0, 1, 1, 1, 'password', 'u', 0, '192.0.2.1', 1, NULL, NULL FROM n`);
   events.close();
   const thread = new RollingThread({
-    ...{ folder, rolledTo: 0, lastId: 0 },
+    ...{ folder, logLimitPages: LOG_LIMIT_PAGES, rolledTo: 0, lastId: 0 },
     forgotten: () => {},
     failed: (what, error) => assert.fail(`${what}: ${error}`),
   });

@@ -1,0 +1,63 @@
+/** The log of writes beside the events is begun anew before it is large, under a flood too, and after somebody read for long. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { FILE, openReader } from '../../../alphaserver/store/database.ts';
+import { openStore, type SqliteStore } from '../../../alphaserver/store/sqlite.ts';
+import { AGENT, eventAt } from './killed-writer.ts';
+
+const LIMIT_PAGES = 256;
+const LIMIT_BYTES = LIMIT_PAGES * 4_096;
+const COMMIT_EVENTS = 1_024;
+/** What a commit writes at least: events take some 65 bytes each. */
+const COMMIT_BYTES = COMMIT_EVENTS * 60;
+
+let folder = '';
+let store: SqliteStore;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'asgard-log-'));
+  store = openStore(folder, { logLimitPages: LIMIT_PAGES });
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const logBytes = (): number => statSync(join(folder, `${FILE}-wal`)).size;
+
+/** Stores so many bytes, one commit after the other; gives the largest size that the log had. */
+async function flood(bytes: number): Promise<number> {
+  let largest = 0;
+  for (let written = 0; written < bytes; written += COMMIT_BYTES) {
+    const first = store.lastSeq(AGENT) + 1;
+    const events = Array.from({ length: COMMIT_EVENTS }, (_, i) => eventAt(first + i));
+    await store.append([{ agent: AGENT, host: 'h', events }], 0);
+    largest = Math.max(largest, logBytes());
+    await new Promise((later) => setImmediate(later));
+  }
+  return largest;
+}
+
+test('the log of writes stays near its limit while a flood goes on', async () => {
+  const largest = await flood(12 * LIMIT_BYTES);
+  assert.ok(largest > LIMIT_BYTES / 2, `${largest} bytes cross nothing`);
+  assert.ok(largest < 4 * LIMIT_BYTES, `${largest} bytes`);
+});
+
+test('it grows while somebody reads, and not any more once they have read', async () => {
+  await flood(COMMIT_BYTES);
+  const reader = openReader(folder);
+  reader.exec('BEGIN');
+  reader.prepare('SELECT count(*) FROM events').get();
+  const largest = await flood(4 * LIMIT_BYTES);
+  assert.ok(largest > 3 * LIMIT_BYTES, `${largest} bytes: nobody was in the way`);
+  reader.exec('COMMIT');
+  reader.close();
+  // Once it is in the file whole, it is written from its beginning again, as long as it is.
+  await flood(2 * LIMIT_BYTES);
+  const size = logBytes();
+  const later = await flood(12 * LIMIT_BYTES);
+  assert.ok(later <= size + 4 * LIMIT_BYTES, `${later} bytes after ${size}`);
+});

@@ -1,4 +1,6 @@
 /** What a run of events adds to the counts. Pure. */
+import { networkOf } from '../alerts/rules/source.ts';
+import { KINDS, NETWORK } from './schema.ts';
 import { floorTo, MINUTE_MS } from './span.ts';
 
 /** An event cut to what is counted. `outcome` is an index into OUTCOMES. */
@@ -163,9 +165,9 @@ function tallyIn(tallies: HostTallies, at: number, host: number): Tally {
   return tally;
 }
 
-/** The ids behind each value of each kind (indexes into KINDS), ascending. `rows` come in that order. */
+/** The ids behind each value of each kind (indexes into KINDS, then NETWORK), ascending. `rows` come in that order. */
 export function idsByValue(rows: Iterable<CountedRow>, names: Names): Map<string, number[]>[] {
-  const kinds: Map<string, number[]>[] = [0, 1, 2, 3, 4].map(() => new Map());
+  const kinds: Map<string, number[]>[] = [...KINDS, NETWORK].map(() => new Map());
   const put = (kind: number, value: string | null, id: number): void => {
     if (value === null) return;
     const ids = kinds[kind]?.get(value);
@@ -175,6 +177,7 @@ export function idsByValue(rows: Iterable<CountedRow>, names: Names): Map<string
   for (const [id, , outcome, host, method, user, ip] of rows) {
     put(0, names.host(host), id);
     put(1, ip, id);
+    put(NETWORK, networkOf(ip), id);
     put(2, user, id);
     put(3, String(outcome), id);
     put(4, method, id);

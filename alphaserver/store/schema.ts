@@ -117,10 +117,16 @@ export const ROLLUP_MIGRATIONS: readonly string[] = [
   );
   CREATE TABLE met (id INTEGER PRIMARY KEY, hosts BLOB NOT NULL, users BLOB NOT NULL);
   `,
+  // Segments from this event's on have postings of networks too.
+  `
+  INSERT INTO facts SELECT 'networksFrom', value + 1 FROM facts WHERE name = 'indexedTo';
+  `,
 ];
 
 /** What `kind` counts from 0 in `postings`, and as far as KEPT goes in `tops` and `buckets`. */
 export const KINDS = ['host', 'ip', 'user', 'outcome', 'method'] as const;
+/** In `postings` alone: the /64 that an IPv6 address is in. */
+export const NETWORK = KINDS.length;
 
 /**
  * How many values of a kind a bucket keeps, by the bucket's size in milliseconds (0: of all time). It grows to twice as

@@ -55,7 +55,7 @@ export function eventRoutes(
     const format = given.oneOf('format', ['json', 'csv']);
     const query = {
       host: given.text('host'),
-      ip: given.text('ip'),
+      ip: given.source('ip'),
       user: given.text('user'),
       outcome: given.oneOf('outcome', ['accepted', 'failed', 'probe']),
       method: given.text('method'),

@@ -1,5 +1,6 @@
 /** Query parameters: read strictly, with one clear error that names the parameter. Pure but for the clock that is passed in. */
 import { readSpan } from '../../service/settings.ts';
+import { networkOf } from '../alerts/rules/source.ts';
 import type { SpanQuery } from './views.ts';
 
 /** The contract's bounds on every list. */
@@ -38,6 +39,20 @@ export class Parameters {
     if (typeof value !== 'string' || value.length > TEXT_LIMIT)
       throw new ParameterError(name, `given once, with at most ${TEXT_LIMIT} characters`);
     return value;
+  }
+
+  /** An address as it is, or an IPv6 /64 in one form for all its spellings. Other networks are refused. */
+  source(name: string): string | null {
+    const value = this.text(name);
+    if (value === null || !value.includes('/')) return value;
+    const [address = '', bits, ...more] = value.split('/');
+    const network = networkOf(address);
+    if (network === null || bits !== '64' || more.length > 0)
+      throw new ParameterError(
+        name,
+        'an address such as 203.0.113.7, or an IPv6 network of 64 bits such as 2001:db8:1:2::/64',
+      );
+    return network;
   }
 
   oneOf<const W extends string>(name: string, words: readonly W[]): W | null {

@@ -179,7 +179,7 @@ const PARAMETERS = {
   limit: { type: 'integer', minimum: 1, maximum: 1_000, default: 100 },
   cursor: { type: 'string', description: "An earlier answer's next" },
   host: { type: 'string', description: 'Only this host' },
-  ip: { type: 'string', description: 'Only this source address' },
+  ip: { type: 'string', description: 'Only this source address, or all of an IPv6 network such as 2001:db8:1:2::/64' },
   user: { type: 'string', description: 'Only this user name' },
   outcome: { type: 'string', enum: ['accepted', 'failed', 'probe'] },
   method: { type: 'string', description: 'Only this authentication method, such as password' },

@@ -88,7 +88,7 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
       'Known to be missing',
     ]);
     assert.match(await text(page, '#hosts tr:first-child'), /build-7\s+◼ (not connected|silent for)/);
-    assert.match(await text(page, '#sources'), /2001:db8:bad:7::\/64 \d+ addresses/);
+    assert.match(await text(page, '#sources'), /2001:db8:bad:7::\/64\s+\d+ addresses/);
     assert.match(await text(page, '#unknown'), /auth-policy: verdict/);
     assert.match(
       (await page.locator('.lane.failed .plot').getAttribute('aria-label')) ?? '',
@@ -144,6 +144,20 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
     assert.match(await page.locator('#sources .inside').first().innerText(), /2001:db8:bad:7:/);
     await page.locator('#sources .inside a').first().click();
     assert.match(address(page), /ip=2001:db8:bad:7:/);
+  });
+
+  it('narrows everything to an IPv6 network, its events as they come too', async () => {
+    const page = await open('/');
+    await page.locator('#sources tr:has(.fold) a').first().click();
+    assert.equal(address(page), '?ip=2001:db8:bad:7::/64');
+    await until(async () => (await text(page, '#narrowing')).includes('2001:db8:bad:7::/64'));
+    await until(async () => {
+      const sources = await page.locator('#feed .ip').allInnerTexts();
+      return new Set(sources).size > 1 && sources.every((source) => source.startsWith('2001:db8:bad:7:'));
+    });
+    await page.reload();
+    await settled(page);
+    assert.match(await text(page, '#narrowing'), /2001:db8:bad:7::\/64/);
   });
 
   it('shows what happens as it happens', async (t) => {

@@ -52,6 +52,17 @@ export function sourceOf(address: string | null, ipv6Prefix: number): string | n
   return `${written(masked)}/${ipv6Prefix}`;
 }
 
+/** The bits that a network of one customer has in common. */
+const NETWORK_BITS = 64;
+
+/** The /64 that an IPv6 address is in, as `2001:db8:1:2::/64`; null for anything else. */
+export function networkOf(address: string | null): string | null {
+  // Most are IPv4.
+  if (address === null || !address.includes(':')) return null;
+  const source = sourceOf(address, NETWORK_BITS);
+  return source?.endsWith('/64') ? source : null;
+}
+
 /** Adds an address or a network in CIDR form to a list; false when it is neither. */
 export function addNetwork(list: BlockList, given: string): boolean {
   const [address = '', prefix, ...more] = given.split('/');

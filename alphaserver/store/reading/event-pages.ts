@@ -1,14 +1,17 @@
 /** Events by their time, newest first, a page at a time. */
+
+import { networkOf } from '../../alerts/rules/source.ts';
 import type { EventCursor, EventQuery } from '../../web/views.ts';
 import type { Statement } from '../database.ts';
 import { eventsWithIds } from '../event-row.ts';
 import { idsIn, inAll, PARTS, partOf } from '../postings.ts';
-import { KINDS, OUTCOMES, SEGMENT_POSTINGS } from '../schema.ts';
+import { KINDS, NETWORK, OUTCOMES, SEGMENT_POSTINGS } from '../schema.ts';
 import type { StoredEvent } from '../store.ts';
-import { arrays, type Snapshot } from './snapshot.ts';
+import { arrays, factIn, type Snapshot } from './snapshot.ts';
 
 type Place = [at: number, id: number];
 type Wanted = readonly [kind: number, value: string];
+const IP = KINDS.indexOf('ip');
 
 const newestFirst = (a: Place, b: Place): number => b[0] - a[0] || b[1] - a[1];
 
@@ -31,7 +34,8 @@ function wantedIn({ host, ip, user, outcome, method }: EventQuery): Wanted[] {
   const values = [host, ip, user, outcome === null ? null : String(OUTCOMES.indexOf(outcome)), method];
   return KINDS.flatMap((_, kind) => {
     const value = values[kind] ?? null;
-    return value === null ? [] : [[kind, value] as const];
+    // Addresses have no slash: it is a network.
+    return value === null ? [] : [[kind === IP && value.includes('/') ? NETWORK : kind, value] as const];
   });
 }
 
@@ -59,11 +63,15 @@ class Walk {
   readonly #query: EventQuery;
   readonly #wanted: readonly Wanted[];
   readonly #posting: Statement;
+  readonly #network: string | null;
+  readonly #networksFrom: number;
 
   constructor(snapshot: Snapshot, query: EventQuery, wanted: readonly Wanted[]) {
     this.#at = snapshot;
     this.#query = query;
     this.#wanted = wanted;
+    this.#network = wanted.find(([kind]) => kind === NETWORK)?.[1] ?? null;
+    this.#networksFrom = factIn(snapshot.db, 'networksFrom');
     this.#posting = snapshot.db.prepare('SELECT lists FROM postings WHERE id = ?');
   }
 
@@ -71,18 +79,18 @@ class Walk {
   places(): Place[] {
     const most = this.#query.limit + 1;
     let found = this.#newest().sort(newestFirst).slice(0, most);
-    for (const [first, , maxAt] of this.#segments()) {
+    for (const [first, last, maxAt] of this.#segments()) {
       const oldest = found[most - 1];
       if (oldest && oldest[0] > maxAt) break;
-      const more = this.#inSegment(first);
+      const more = this.#inSegment(first, last);
       if (more.length > 0) found = [...found, ...more].sort(newestFirst).slice(0, most);
     }
     return found;
   }
 
-  #segments(): [first: number, minAt: number, maxAt: number][] {
+  #segments(): [first: number, last: number, maxAt: number][] {
     const [from, to] = bounds(this.#query);
-    const sql = 'SELECT first, minAt, maxAt FROM segments WHERE maxAt >= ? AND minAt < ? ORDER BY maxAt DESC';
+    const sql = 'SELECT first, last, maxAt FROM segments WHERE maxAt >= ? AND minAt < ? ORDER BY maxAt DESC';
     return arrays(this.#at.db, sql, from, to) as [number, number, number][];
   }
 
@@ -91,27 +99,35 @@ class Walk {
     return this.#having('id > ?', this.#at.indexedTo);
   }
 
-  #inSegment(segment: number): Place[] {
+  #inSegment(segment: number, last: number): Place[] {
     const lists: number[][] = [];
+    // One of an older version has no postings of networks: it is read as a whole.
+    const whole = this.#network !== null && segment < this.#networksFrom;
     for (const [kind, value] of this.#wanted) {
+      if (kind === NETWORK && whole) continue;
       const hash = this.#at.names.hash(value);
       const row = this.#posting.get(segment * SEGMENT_POSTINGS + kind * PARTS + partOf(hash));
       const ids = row ? idsIn((row as { lists: Uint8Array }).lists, hash, segment) : [];
       if (ids.length === 0) return [];
       lists.push(ids);
     }
+    if (lists.length === 0) return this.#having('id >= ? AND id <= ?', segment, last);
     return this.#having('id IN (SELECT value FROM json_each(?))', JSON.stringify(inAll(lists)));
   }
 
   /** Events with the wanted values among these. */
-  #having(those: string, given: number | string): Place[] {
-    const conditions = this.#wanted.map(([kind]) =>
+  #having(those: string, ...given: (number | string)[]): Place[] {
+    const single = this.#wanted.filter(([kind]) => kind !== NETWORK);
+    const conditions = single.map(([kind]) =>
       kind === 0
         ? 'host = (SELECT id FROM hosts WHERE name = ?)'
         : `${KINDS[kind]} = ${kind === 3 ? 'CAST(? AS INTEGER)' : '?'}`,
     );
-    const sql = `SELECT at, id FROM events WHERE ${those} AND ${INSIDE} AND ${conditions.join(' AND ')}`;
-    const values = this.#wanted.map(([, value]) => value);
-    return arrays(this.#at.db, sql, given, ...bounds(this.#query), ...values) as Place[];
+    const where = [those, INSIDE, ...conditions].join(' AND ');
+    const values = single.map(([, value]) => value);
+    const sql = `SELECT at, id, ip FROM events WHERE ${where}`;
+    const rows = arrays(this.#at.db, sql, ...given, ...bounds(this.#query), ...values) as [...Place, string | null][];
+    const found = this.#network === null ? rows : rows.filter(([, , ip]) => networkOf(ip) === this.#network);
+    return found.map(([at, id]) => [at, id]);
   }
 }

@@ -32,7 +32,7 @@ export function namesIn(db: Database, hashSeed: number): Names {
 }
 
 /** What the store knows of itself. */
-export type Fact = 'rolledTo' | 'indexedTo' | 'horizon' | 'hashSeed';
+export type Fact = 'rolledTo' | 'indexedTo' | 'horizon' | 'hashSeed' | 'networksFrom';
 
 /** One of these numbers. */
 export function factIn(db: Database, name: Fact): number {

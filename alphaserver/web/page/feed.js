@@ -1,7 +1,7 @@
 /** The live feed: events as they are stored, and parts of logs as they turn out to be lost, newest first. */
 import { byId, element, fill } from './element.js';
 import { eventRow, gapRow } from './rows.js';
-import { NARROWINGS } from './view.js';
+import { isWithin, NARROWINGS } from './view.js';
 
 /**
  * @import { Alert, StoredGap, StoredEvent } from './answers.d.ts'
@@ -108,7 +108,7 @@ export class Feed {
   #take(event) {
     if (event.id <= this.#newest) return;
     this.#newest = event.id;
-    if (NARROWINGS.some((name) => (this.#view[name] ?? event[name]) !== event[name])) return;
+    if (!isWithin(this.#view, event)) return;
     this.#events.unshift(event);
     if (this.#events.length > KEPT) this.#events.length = KEPT;
     this.#arrived();

@@ -1,6 +1,6 @@
 /** The three tables: hosts, sources, users. */
 import { count, counted } from './count.js';
-import { byId, element, fill, foreign } from './element.js';
+import { byId, element, fill } from './element.js';
 import { healthOf } from './health.js';
 import { narrowLink } from './links.js';
 import { bySource } from './network.js';
@@ -73,7 +73,9 @@ export class Tables {
     const most = Math.max(1, ...sources.map(({ failed }) => failed));
     this.#show('sources', TOP_SHOWN, 'source', sources, (row) => {
       const folded = !this.#unfolded.has(row.source);
-      const head = row.addresses.length > 1 ? this.#folding(row, folded) : narrowLink(view, 'ip', row.source);
+      const link = narrowLink(view, 'ip', row.source);
+      const head =
+        row.addresses.length > 1 ? element('span', { class: 'network' }, link, ' ', this.#folding(row, folded)) : link;
       const inside = row.addresses.length > 1 && !folded ? row.addresses.slice(0, ADDRESSES_SHOWN) : [];
       return [
         sourceRow(head, row, most, ''),
@@ -107,11 +109,14 @@ export class Tables {
    * @param {boolean} folded
    */
   #folding(row, folded) {
+    const addresses = `${row.addresses.length} addresses`;
     const button = element(
       'button',
-      { type: 'button', class: 'fold', 'aria-expanded': String(!folded), 'data-key': row.source },
-      foreign(row.source),
-      element('span', { class: 'muted' }, ` ${row.addresses.length} addresses`),
+      {
+        ...{ type: 'button', class: 'fold muted', 'aria-expanded': String(!folded), 'data-key': row.source },
+        'aria-label': `${addresses} of ${row.source}`,
+      },
+      addresses,
     );
     button.addEventListener('click', () => {
       if (folded) this.#unfolded.add(row.source);

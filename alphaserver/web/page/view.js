@@ -1,4 +1,5 @@
 /** What is being looked at, and how the address bar says it. Pure. */
+import { networkOf } from './network.js';
 
 /**
  * @typedef {object} View
@@ -90,6 +91,19 @@ export function timeSpan(view, nowMs) {
  */
 export function timeParameters(view) {
   return view.since !== null && view.until !== null ? { since: view.since, until: view.until } : { since: view.range };
+}
+
+/**
+ * Whether an event is among what the view is narrowed to.
+ * @param {View} view
+ * @param {{ host: string, ip: string | null, user: string | null }} event
+ */
+export function isWithin(view, event) {
+  return (
+    (view.host === null || view.host === event.host) &&
+    (view.user === null || view.user === event.user) &&
+    (view.ip === null || view.ip === event.ip || (view.ip.includes('/') && view.ip === networkOf(event.ip ?? '')))
+  );
 }
 
 /** @param {View} view */

@@ -90,6 +90,10 @@ test('GET /api/events gives events as on the wire, newest first, narrowed by any
   assert.deepEqual(oldest, { ...EVENTS[0], agent: AGENT, host: 'web' });
   assert.deepEqual(await users('host=relayed'), ['admin']);
   assert.deepEqual(await users('ip=2001:db8::7'), ['mira']);
+  for (const network of ['2001:db8::/64', '2001:DB8:0:0::/64', '2001:db8::7/64'])
+    assert.deepEqual(await users(`ip=${network}`), ['mira'], network);
+  assert.deepEqual(await users('ip=2001:db8::/64&user=root'), []);
+  assert.deepEqual(await users('ip=2001:db8:0:1::/64'), []);
   assert.deepEqual(await users(`user=${encodeURIComponent(HOSTILE)}`), [HOSTILE]);
   assert.deepEqual(await users('outcome=probe'), [null]);
   assert.deepEqual(await users('method=publickey'), ['mira']);
@@ -224,6 +228,12 @@ test('a wrong parameter gets 400 and its name', async () => {
       'cursor',
     ]),
     ['/api/events?outcome=lost', 'outcome'],
+    ...['2001:db8::/48', '2001:db8::/640', '2001:db8::/64/64', '203.0.113.0/24', '::ffff:192.0.2.1/64', 'web/64'].map(
+      (ip): [string, string] => [
+        `/api/events?ip=${ip}`,
+        'ip must be an address such as 203.0.113.7, or an IPv6 network',
+      ],
+    ),
     ['/api/events?format=xml', 'format'],
     ['/api/events?host=a&host=b', 'host'],
     [`/api/events?user=${'x'.repeat(1_025)}`, 'user'],

@@ -8,7 +8,7 @@ import { bySource, networkOf } from '../../../../alphaserver/web/page/network.js
 import { runsOf } from '../../../../alphaserver/web/page/story.js';
 import { coarser, countsOf, pointsOf, topOf } from '../../../../alphaserver/web/page/tally.js';
 import { concernsOf, verdictOf } from '../../../../alphaserver/web/page/verdict.js';
-import { addressOf, viewOf } from '../../../../alphaserver/web/page/view.js';
+import { addressOf, isWithin, viewOf } from '../../../../alphaserver/web/page/view.js';
 
 const MINUTE_MS = 60_000;
 const event = (id: number, more: object = {}) =>
@@ -123,6 +123,18 @@ describe('the address bar', () => {
     assert.equal(view.user, 'a&b=?');
     assert.deepEqual(viewOf(new URL(addressOf(view, {}), 'http://x').searchParams), view);
     assert.equal(addressOf(view, { host: null, user: null, range: '24h' }), '/');
+  });
+
+  it('says which events are within the view, those of an IPv6 network too', () => {
+    const within = (query: string, ip: string | null): boolean =>
+      isWithin(viewOf(new URLSearchParams(query)), { host: 'web', ip, user: 'root' });
+    assert.ok(within('', null));
+    assert.ok(within('ip=2001:db8::1&user=root&host=web', '2001:db8::1'));
+    assert.ok(!within('ip=2001:db8::1', '2001:db8::2'));
+    assert.ok(within('ip=2001:db8::/64', '2001:db8::2'));
+    assert.ok(!within('ip=2001:db8::/64', '2001:db8:0:1::2'));
+    assert.ok(!within('ip=2001:db8::/64', null));
+    assert.ok(!within('ip=2001:db8::/64&user=mira', '2001:db8::2'));
   });
 
   it('is taken as far as it makes sense', () => {

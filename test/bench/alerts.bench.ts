@@ -11,6 +11,8 @@ import type { StoredEvent } from '../../alphaserver/store/store.ts';
 import { dice } from '../alphaserver/alerts/mixed.ts';
 import { engineWith, stored } from '../alphaserver/alerts/stream.ts';
 import { until } from '../until.ts';
+import { ms, quantile } from './figures.ts';
+import { storm } from './storm.ts';
 
 const HOSTS = 50_000;
 const EVENTS_PER_RUN = 100_000;
@@ -117,6 +119,7 @@ export async function run(): Promise<{ name: string; value: string; note: string
     on.push(rate);
     behind.push(behindMs);
   }
+  const { waitedMs, opened, memoryMiB } = await storm();
   const rate = (values: readonly number[]): string => `${Math.round(median(values))} /s`;
   return [
     {
@@ -139,6 +142,11 @@ export async function run(): Promise<{ name: string; value: string; note: string
       name: 'events stored, alerts on',
       value: rate(on),
       note: `${(median(on) / median(off)).toFixed(2)} of that; the rules were through ${Math.round(median(behind))} ms later`,
+    },
+    {
+      name: 'acknowledgement while rules go through a storm: p99',
+      value: ms(quantile(waitedMs, 0.99)),
+      note: `median ${ms(median(waitedMs))}, longest ${ms(Math.max(...waitedMs))}; ${opened} incidents opened; ${memoryMiB.toFixed(0)} MiB resident`,
     },
   ];
 }

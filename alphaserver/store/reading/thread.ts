@@ -41,6 +41,8 @@ interface Kept {
   /** Null once it is too old. */
   answer: Promise<unknown> | null;
   readonly version: number;
+  /** It may turn out to be dear, and is given again then. */
+  onItsWay: boolean;
   /** Until when it is given again though more is stored; infinite while it is on its way. */
   untilMs: number;
 }
@@ -101,12 +103,15 @@ export class ReadingThread {
     // While it is on its way, only who asks before the next commit shares it, for the answer may be older than that
     // commit; unless it was dear the last time.
     const dear = (this.#kept.get(key)?.untilMs ?? 0) > 0;
-    const kept: Kept = { answer: promise, version: this.#version(), untilMs: dear ? Number.POSITIVE_INFINITY : 0 };
+    const kept: Kept = {
+      ...{ answer: promise, version: this.#version(), onItsWay: true },
+      untilMs: dear ? Number.POSITIVE_INFINITY : 0,
+    };
     this.#kept.delete(key);
     this.#kept.set(key, kept);
     if (this.#kept.size > KEPT_LIMIT) this.#kept.delete(this.#kept.keys().next().value as string);
     // What is given to nobody any more is let go of: some answers take a megabyte.
-    for (const one of this.#kept.values()) if (!this.#isGood(one)) one.answer = null;
+    for (const one of this.#kept.values()) if (!one.onItsWay && !this.#isGood(one)) one.answer = null;
     const failed = (error: Error): void => {
       if (this.#kept.get(key) === kept) this.#kept.delete(key);
       reject(error);
@@ -144,6 +149,7 @@ export class ReadingThread {
     const waiting = this.#waiting.get(number);
     this.#waiting.delete(number);
     if (!waiting) return;
+    waiting.kept.onItsWay = false;
     if ('fault' in answer) {
       waiting.failed(new UnreadableError(`the store could not be read: ${answer.fault}`));
       return;

@@ -29,8 +29,8 @@ test("a server's threads that read, count and watch yield to the one that stores
     // Enough to be counted.
     await sends(pair.port, Array(1_200).fill({ secondsAgo: 1 }));
     const ours = getPriority();
-    // Reading and rules by ten, counting by five, each at most 19.
-    const wanted = [5, 10, 10].map((steps) => Math.min(19, ours + steps)).join();
+    // Counting by five, rules by ten, reading by fifteen, each at most 19.
+    const wanted = [5, 10, 15].map((steps) => Math.min(19, ours + steps)).join();
     const lowered = (): number[] => nices(server.child.pid ?? 0).filter((nice) => nice > ours);
     await until(
       () =>

@@ -7,7 +7,7 @@ import type { Answered, Asked } from './thread.ts';
 import { type Writable, written } from './written.ts';
 
 /** Who stores goes first, and who counts: the more there is to count, the more a question has to read. */
-const NICE_STEPS = 10;
+const NICE_STEPS = 15;
 
 const port = parentPort;
 if (port) {

@@ -69,7 +69,7 @@ export async function readLog(path: string, stdin: Readable, nowMs: number, take
       if (piped.status === 'rejected') throw piped.reason;
       return;
     }
-    const { firstMs, lastMs } = await spanOf(file, mtimeMs);
+    const { firstMs, lastMs } = spanOf(file.fd, mtimeMs);
     let isFirst = firstMs !== null;
     const each = (lines: Buffer): void => {
       // The years of all further lines hang on that of the first.

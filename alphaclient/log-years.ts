@@ -1,6 +1,6 @@
 /** From which to which moment a log goes that has no years. */
 
-import type { FileHandle } from 'node:fs/promises';
+import { fstatSync, readSync } from 'node:fs';
 import { firstTime } from './sshd/first-time.ts';
 import { lastTime } from './sshd/last-time.ts';
 
@@ -23,26 +23,26 @@ export interface Span {
 
 /**
  * When the log was last written to: its last line's time, where that has no year and so hangs on the file's own (a file that
- * was copied is younger than its lines); and when its first line was, as far as the turns of the year between them tell.
+ * was copied is younger than its lines); and when its first line was, as far as the turns of the year between them tell. Throws what the system
+ * says when it cannot be read.
  */
-export async function spanOf(file: FileHandle, mtimeMs: number): Promise<Span> {
-  const { size } = await file.stat();
+export function spanOf(fd: number, mtimeMs: number): Span {
+  const { size } = fstatSync(fd);
   if (size === 0) return { firstMs: null, lastMs: mtimeMs };
-  const lastMs = lastTime(await piece(file, Math.max(0, size - TAIL_BYTES), TAIL_BYTES), mtimeMs);
+  const lastMs = lastTime(piece(fd, Math.max(0, size - TAIL_BYTES), TAIL_BYTES), mtimeMs);
   if (lastMs === null) return { firstMs: null, lastMs: mtimeMs };
-  return { firstMs: firstTime(await samples(file, size), lastMs), lastMs };
+  return { firstMs: firstTime(samples(fd, size), lastMs), lastMs };
 }
 
-async function samples(file: FileHandle, size: number): Promise<Buffer[]> {
-  if (size <= WHOLE_BYTES) return [await piece(file, 0, size)];
-  const all: Buffer[] = [];
-  for (let i = 0; i < PLACES; i++) all.push(await piece(file, Math.floor((size / PLACES) * i), PLACE_BYTES));
-  return all;
+function samples(fd: number, size: number): Buffer[] {
+  if (size <= WHOLE_BYTES) return [piece(fd, 0, size)];
+  return Array.from({ length: PLACES }, (_, i) => piece(fd, Math.floor((size / PLACES) * i), PLACE_BYTES));
 }
 
-async function piece(file: FileHandle, at: number, length: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
-  return buffer.subarray(0, bytesRead);
+/** A thousand of them from threads would take longer to come than a million lines to be read. */
+function piece(fd: number, at: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafe(length);
+  return buffer.subarray(0, readSync(fd, buffer, 0, length, at));
 }
 
 /** Where the first line ends that begins with a year-less time; 0 when there is none near. */

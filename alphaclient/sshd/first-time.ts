@@ -8,7 +8,7 @@ const DAY_MS = 86_400_000;
 const AHEAD_MS = 26 * 3_600_000;
 const BEHIND_MS = 2 * DAY_MS;
 /** A log in which time goes back more often is no log in order, and its years cannot be told by it. */
-const YEARS_LIMIT = 12;
+const YEARS_LIMIT_MS = 12 * 366 * DAY_MS;
 
 /**
  * The moment of the first line that begins with a year-less time, Unix milliseconds: from the last line's moment (`lastMs`)
@@ -20,21 +20,31 @@ export function firstTime(samples: readonly Buffer[], lastMs: number, timeZone?:
   clock.timeZone = timeZone;
   let first = lastMs;
   let found = false;
-  for (let i = samples.length - 1; i >= 0; i--) {
+  const look = (bytes: Buffer, from: number, end: number): boolean => {
+    clock.writtenMs = first + BEHIND_MS - AHEAD_MS;
+    clock.previousMs = Number.NaN;
+    if (end - from < 16 || !clock.traditional(bytes, from) || Number.isNaN(clock.ms)) return false;
+    first = Math.min(first, clock.ms);
+    found = true;
+    return true;
+  };
+  for (let i = samples.length - 1; i >= 0 && lastMs - first <= YEARS_LIMIT_MS; i--) {
     const bytes = samples[i] as Buffer;
-    for (let end = bytes.length; end > 0; ) {
+    // A stretch that is not the first may begin in the middle of a line, and one line of it will do.
+    if (i > 0) beginnings(bytes).some((from) => look(bytes, from, bytes.length));
+    for (let end = i > 0 ? 0 : bytes.length; end > 0 && lastMs - first <= YEARS_LIMIT_MS; ) {
       const from = bytes.lastIndexOf(LF, end - 1) + 1;
-      // A stretch that is not the first may begin in the middle of a line.
-      if (from === 0 && i > 0) break;
-      clock.writtenMs = first + BEHIND_MS - AHEAD_MS;
-      clock.previousMs = Number.NaN;
-      if (end - from >= 16 && clock.traditional(bytes, from) && !Number.isNaN(clock.ms)) {
-        first = Math.min(first, clock.ms);
-        found = true;
-      }
-      if (lastMs - first > YEARS_LIMIT * 366 * DAY_MS) return null;
+      look(bytes, from, end);
       end = from - 1;
     }
   }
+  if (lastMs - first > YEARS_LIMIT_MS) return null;
   return found ? first : null;
+}
+
+/** Where lines begin, but for the first. */
+function beginnings(bytes: Buffer): number[] {
+  const all: number[] = [];
+  for (let from = bytes.indexOf(LF) + 1; from > 0; from = bytes.indexOf(LF, from) + 1) all.push(from);
+  return all;
 }

@@ -3,23 +3,15 @@
 import { Fact, type Rule, type Says } from './fact.ts';
 import { userFrom } from './identity.ts';
 
-/** True when the method's word can be one: sshd takes them from a fixed list, without spaces. */
-function isMethod(word: string): boolean {
-  if (word.length === 0 || word.length > 64) return false;
-  for (let i = 0; i < word.length; i++) {
-    const c = word.charCodeAt(i);
-    if (!((c >= 97 && c <= 122) || (c >= 65 && c <= 90) || (c >= 48 && c <= 57) || (c >= 45 && c <= 47) || c === 95))
-      return false;
-  }
-  return true;
-}
+/** What a method's word can be: sshd takes them from a fixed list, without spaces. */
+const METHOD = /^[a-zA-Z0-9_./-]{1,64}$/;
 
 /** `METHOD[/DEVICE] for INVUSER from ADDR[ port PORT][ ssh2][: REST]` beginning at `from`. */
 function decision(says: Says, text: string, from: number, cut: boolean): Fact | null {
   const space = text.indexOf(' ', from);
   if (space < 0 || !text.startsWith(' for ', space)) return null;
   const word = text.slice(from, space);
-  if (!isMethod(word)) return null;
+  if (!METHOD.test(word)) return null;
   const read = userFrom(says, text, space + 5);
   if (read === null) return null;
   const { fact } = read;

@@ -9,16 +9,14 @@ export interface Sighting {
   readonly line: number;
 }
 
+const BEYOND_ASCII = /[\x80-\xff]/;
+
 /** Lines are read byte by byte (Latin-1); text that is UTF-8 becomes what it was meant to be. */
 export function textOf(latin1: string | null, limit: number): string | null {
   if (latin1 === null) return null;
   // No character is longer than four bytes: what is behind is not looked at.
   let text = latin1.length > limit * 4 ? latin1.slice(0, limit * 4) : latin1;
-  for (let i = 0; i < text.length; i++)
-    if (text.charCodeAt(i) > 127) {
-      text = Buffer.from(text, 'latin1').toString('utf8');
-      break;
-    }
+  if (BEYOND_ASCII.test(text)) text = Buffer.from(text, 'latin1').toString('utf8');
   return text.length > limit ? text.slice(0, limit) : text;
 }
 

@@ -53,9 +53,8 @@ export function userFrom(says: Says, text: string, from: number): { fact: Fact; 
 
 /** The last ` from ` that begins between `from` and `end`, or -1. */
 function lastFrom(text: string, from: number, end: number): number {
-  for (let at = Math.min(end, text.length - 6); at >= from; at--)
-    if (text.charCodeAt(at) === 32 && text.charCodeAt(at + 1) === 102 && text.startsWith(' from ', at)) return at;
-  return -1;
+  const at = text.lastIndexOf(' from ', end);
+  return at < from ? -1 : at;
 }
 
 /** `[authenticating user USER |invalid user USER |user USER ]ADDR[ port PORT]` from `from` to `end`: since 7.5. */

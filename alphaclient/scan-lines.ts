@@ -1,55 +1,35 @@
 /**
  * Events as `scan` prints them (contract section 7), as bytes: strings of this length would cost more than the reading.
- * What one line has in common with the one before is copied, eight bytes at a time.
+ * What was written a moment ago of the same client is copied, eight bytes at a time.
  */
 
 import type { LoginEvent } from '../protocol/event.ts';
 
 /** A write costs a system call and a turn of the event loop: one per 256 KiB instead of one per line. */
 const FULL_BYTES = 262_144;
-/** The longest line: every text at its limit, every character escaped, and a file's path. */
+/** The longest line: every text at its limit, every character escaped, and a file's path; a copy may write seven bytes more. */
 const LINE_LIMIT_BYTES = 65_536;
-/** The longest piece that is kept to be copied; a copy may write up to seven bytes too many. */
-const PIECE_LIMIT_BYTES = 512;
+/** How many clients' lines are remembered, a power of two: those who try now are found again by their port. */
+const CLIENTS = 1_024;
 const QUOTE = 34;
 const BACKSLASH = 92;
-
-/** Bytes that are copied more often than they are made: ASCII. None where the length is 0. */
-class Piece {
-  readonly view = new DataView(new ArrayBuffer(PIECE_LIMIT_BYTES));
-  length = 0;
-
-  constructor(text = '') {
-    for (let i = 0; i < text.length; i++) this.view.setUint8(i, text.charCodeAt(i));
-    this.length = text.length;
-  }
-}
-
-const LINE = new Piece('{"line":');
-const PORT = new Piece(',"port":');
-const NULL = new Piece('null');
-const VALID = new Piece(',"invalidUser":false,"ip":');
-const INVALID = new Piece(',"invalidUser":true,"ip":');
-const NEITHER = new Piece(',"invalidUser":null,"ip":');
 
 export class ScanLines {
   #buffer: Buffer = Buffer.allocUnsafeSlow(FULL_BYTES + LINE_LIMIT_BYTES);
   #view = new DataView(this.#buffer.buffer);
   #spare: Buffer | null = null;
   #at = 0;
+  /** False once a character was written that a copy as numbers might change: what is no ASCII. */
+  #isAscii = true;
 
-  /** `,"at":"..."` of the line before. */
-  readonly #time = new Piece();
-  #timeOf: string | null = null;
-  /** `,"outcome":...,"method":...,"user":`. */
-  readonly #outcome = new Piece();
-  #outcomeOf = '';
-  #methodOf: string | null = null;
-  /** `,"host":...,"reason":...,"key":...}` and the line feed. */
-  readonly #rest = new Piece();
-  #hostOf: string | null | undefined = null;
-  #reasonOf: string | null | undefined = null;
-  #keyOf: string | null | undefined = null;
+  /** `,"at":"..."` of the line before, in this buffer. */
+  #time: string | null = null;
+  #timeFrom = 0;
+  #timeBytes = 0;
+  /** All behind the time, of the last event of each port, in this buffer. */
+  readonly #events = new Array<LoginEvent | null>(CLIENTS).fill(null);
+  readonly #froms = new Int32Array(CLIENTS);
+  readonly #bytes = new Int32Array(CLIENTS);
 
   /** True when it is time to write: one more event fits all the same. */
   get full(): boolean {
@@ -59,8 +39,12 @@ export class ScanLines {
   /** The lines so far; they stay as they are until `give`. */
   take(): Buffer {
     const lines = this.#buffer.subarray(0, this.#at);
-    this.#use(this.#spare ?? Buffer.allocUnsafeSlow(FULL_BYTES + LINE_LIMIT_BYTES));
+    this.#buffer = this.#spare ?? Buffer.allocUnsafeSlow(FULL_BYTES + LINE_LIMIT_BYTES);
+    this.#view = new DataView(this.#buffer.buffer);
     this.#spare = null;
+    this.#at = 0;
+    this.#time = null;
+    this.#events.fill(null);
     return lines;
   }
 
@@ -69,82 +53,58 @@ export class ScanLines {
     this.#spare = Buffer.from(lines.buffer as ArrayBuffer);
   }
 
-  #use(buffer: Buffer): void {
-    this.#buffer = buffer;
-    this.#view = new DataView(buffer.buffer);
-    this.#at = 0;
-  }
-
   /** Adds one JSON object and a line feed, fields in the contract's order; `file` is null where one log is read. */
   add(event: LoginEvent, line: number, file: string | null): void {
-    const { at, outcome, method, user, invalidUser, ip, port, host, reason, key } = event;
-    this.#copy(LINE);
+    this.#text('{"line":');
     this.#number(line);
     if (file !== null) this.#field(',"file":', file);
-    if (this.#time.length > 0 && at === this.#timeOf) this.#copy(this.#time);
-    else this.#addTime(at);
-    if (this.#outcome.length > 0 && outcome === this.#outcomeOf && method === this.#methodOf) this.#copy(this.#outcome);
-    else this.#addOutcome(outcome, method);
-    this.#value(user);
-    this.#copy(invalidUser === null ? NEITHER : invalidUser ? INVALID : VALID);
-    this.#value(ip);
-    this.#copy(PORT);
-    if (port === null) this.#copy(NULL);
-    else this.#number(port);
-    const alike = host === this.#hostOf && reason === this.#reasonOf && key === this.#keyOf;
-    if (alike && this.#rest.length > 0) this.#copy(this.#rest);
-    else this.#addRest(host, reason, key);
+    this.#addTime(event.at);
+    const place = (event.port ?? 0) & (CLIENTS - 1);
+    const before = this.#events[place] as LoginEvent | null;
+    if (before !== null && isSame(before, event)) {
+      this.#copy(this.#froms[place] as number, this.#bytes[place] as number);
+      return;
+    }
+    const from = this.#at;
+    this.#isAscii = true;
+    this.#addRest(event);
+    this.#events[place] = this.#isAscii ? event : null;
+    this.#froms[place] = from;
+    this.#bytes[place] = this.#at - from;
   }
 
   #addTime(at: string | null): void {
-    const from = this.#at;
+    if (at !== null && at === this.#time) {
+      this.#copy(this.#timeFrom, this.#timeBytes);
+      return;
+    }
+    this.#timeFrom = this.#at;
     this.#field(',"at":', at);
-    this.#keep(from, this.#time);
-    this.#timeOf = at;
+    this.#timeBytes = this.#at - this.#timeFrom;
+    this.#time = at;
   }
 
-  #addOutcome(outcome: string, method: string | null): void {
-    const from = this.#at;
+  #addRest({ outcome, method, user, invalidUser, ip, port, host, reason, key }: LoginEvent): void {
     this.#field(',"outcome":', outcome);
     this.#field(',"method":', method);
-    this.#text(',"user":');
-    this.#keep(from, this.#outcome);
-    this.#outcomeOf = outcome;
-    this.#methodOf = method;
-  }
-
-  #addRest(host: string | null | undefined, reason: string | null | undefined, key: string | null | undefined): void {
-    const from = this.#at;
+    this.#field(',"user":', user);
+    this.#text(',"invalidUser":');
+    this.#text(invalidUser === null ? 'null' : invalidUser ? 'true' : 'false');
+    this.#field(',"ip":', ip);
+    this.#text(',"port":');
+    if (port === null) this.#text('null');
+    else this.#number(port);
     this.#field(',"host":', host);
     this.#field(',"reason":', reason);
     this.#field(',"key":', key);
     this.#text('}\n');
-    this.#keep(from, this.#rest);
-    this.#hostOf = host;
-    this.#reasonOf = reason;
-    this.#keyOf = key;
   }
 
-  /** Keeps what was written since `from`, unless it is too long, or has bytes that a copy as numbers might change. */
-  #keep(from: number, piece: Piece): void {
-    const length = this.#at - from;
-    piece.length = 0;
-    if (length > PIECE_LIMIT_BYTES) return;
-    for (let i = 0; i < length; i++) {
-      const c = this.#buffer[from + i] as number;
-      if (c > 126) return;
-      piece.view.setUint8(i, c);
-    }
-    piece.length = length;
-  }
-
-  #copy(piece: Piece): void {
+  #copy(from: number, bytes: number): void {
     const view = this.#view;
-    const from = piece.view;
-    const { length } = piece;
     const at = this.#at;
-    for (let i = 0; i < length; i += 8) view.setFloat64(at + i, from.getFloat64(i, true), true);
-    this.#at = at + length;
+    for (let i = 0; i < bytes; i += 8) view.setFloat64(at + i, view.getFloat64(from + i, true), true);
+    this.#at = at + bytes;
   }
 
   #text(ascii: string): void {
@@ -155,12 +115,16 @@ export class ScanLines {
   }
 
   #number(number: number): void {
+    if (number > 0x7fff_ffff) {
+      this.#text(String(number));
+      return;
+    }
     let digits = 1;
     for (let limit = 10; number >= limit; limit *= 10) digits++;
     const buffer = this.#buffer;
-    let rest = number;
+    let rest = number | 0;
     for (let at = this.#at + digits - 1; at >= this.#at; at--) {
-      const next = Math.floor(rest / 10);
+      const next = (rest / 10) | 0;
       buffer[at] = 48 + rest - next * 10;
       rest = next;
     }
@@ -169,12 +133,8 @@ export class ScanLines {
 
   #field(name: string, value: string | null | undefined): void {
     this.#text(name);
-    this.#value(value);
-  }
-
-  #value(value: string | null | undefined): void {
     if (value === null || value === undefined) {
-      this.#copy(NULL);
+      this.#text('null');
       return;
     }
     const buffer = this.#buffer;
@@ -183,6 +143,7 @@ export class ScanLines {
     for (let i = 0; i < value.length; i++) {
       const c = value.charCodeAt(i);
       if (c < 32 || c === QUOTE || c === BACKSLASH || c > 126) {
+        this.#isAscii = false;
         this.#at += buffer.write(JSON.stringify(value), this.#at, 'utf8');
         return;
       }
@@ -191,6 +152,13 @@ export class ScanLines {
     buffer[at++] = QUOTE;
     this.#at = at;
   }
+}
+
+/** True where two events differ in nothing but their time. */
+function isSame(a: LoginEvent, b: LoginEvent): boolean {
+  if (a.port !== b.port || a.ip !== b.ip || a.user !== b.user || a.outcome !== b.outcome) return false;
+  if (a.method !== b.method || a.invalidUser !== b.invalidUser || a.host !== b.host) return false;
+  return a.reason === b.reason && a.key === b.key;
 }
 
 /** One event as text, without the line feed. */

@@ -83,3 +83,11 @@ export class Clients {
 function unescaped(user: string): string {
   return user.includes('\\') ? user.replaceAll(/\\+/g, '\\') : user;
 }
+
+/** True when it is one name: up to 10.2, messages of the unprivileged process are escaped once more than others. */
+export function isSameName(a: string, b: string): boolean {
+  if (a === b) return true;
+  if (a.length === b.length) return false;
+  const [short, long] = a.length < b.length ? [a, b] : [b, a];
+  return short.includes('\\') && short.replaceAll('\\', '\\\\') === long;
+}

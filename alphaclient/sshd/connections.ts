@@ -3,14 +3,14 @@
  * own line is read; a connection that ends without one becomes a probe; several lines of one attempt become one.
  */
 
-import type { Bytes } from './compare.ts';
 import type { Connection, SavedConnection } from './connection.ts';
 import { Endings } from './endings.ts';
 import type { Sighting } from './event.ts';
 import type { Fact } from './fact.ts';
-import { find, heard, isAnother, learn, opened, type Place } from './matching.ts';
-import { type Skimmed, Skimming } from './skimming.ts';
-import { OPEN_LIMIT_CONNECTIONS, SLOTS, Table } from './table.ts';
+import { find, isAnother, learn, opened, type Place } from './matching.ts';
+import { OpenConnections } from './open-connections.ts';
+import { Skimming } from './skimming.ts';
+import { OPEN_LIMIT_CONNECTIONS } from './table.ts';
 import { Telling } from './telling.ts';
 import { failures, weigh } from './verdict.ts';
 
@@ -21,15 +21,17 @@ export interface SavedConnections {
 }
 
 export class Connections {
-  readonly #table = new Table();
+  readonly #table = new OpenConnections();
   readonly #telling: Telling;
   readonly #endings: Endings;
-  readonly #skimming = new Skimming(SLOTS);
+  /** Takes the ordinary messages. */
+  readonly skimming: Skimming;
 
   /** `hosts` gives the name of a host's index. */
   constructor(hosts: (index: number) => string | null) {
     this.#telling = new Telling(hosts);
     this.#endings = new Endings(this.#table, this.#telling);
+    this.skimming = new Skimming(this.#table, this.#endings, this.#telling);
   }
 
   /** What was told since the last call. */
@@ -42,41 +44,9 @@ export class Connections {
     return this.#table.firstUntoldLine();
   }
 
-  /**
-   * Deals with the message at `from` unread, if its connection learns nothing from it; `no` when it must be read. Where
-   * the line ends is then `skimmedTo`.
-   */
-  skim(view: Bytes, from: number, place: Place): Skimmed {
-    const one = this.#table.byPid(place.host, place.pid);
-    const what = this.#skimming.read(view, from, one);
-    if (what === 'no' || what === 'ignored' || one === undefined) return what;
-    this.#endings.pass(place);
-    heard(one, place);
-    switch (what) {
-      case 'over':
-        this.#endings.forget(one);
-        break;
-      case 'pam':
-        one.pamFailures++;
-        this.#table.learned(one);
-        break;
-      case 'pam-unknown':
-        one.pamUnknown++;
-        one.invalid = true;
-        break;
-      case 'failed':
-      case 'invalid':
-        if (one.port === null) this.#table.setPeer(one, one.ip, this.#skimming.port);
-        one.invalid = one.invalid === true || what === 'invalid';
-        this.#decided(one, 1, what === 'invalid');
-        this.#telling.failed(one, what === 'invalid');
-    }
-    return what;
-  }
-
-  /** The end of the line last skimmed: its CR or LF. */
-  get skimmedTo(): number {
-    return this.#skimming.end;
+  /** The next messages of this pid are to be skimmed, if its connection is an ordinary one. */
+  forward(place: Place): void {
+    this.#table.forward(place.host, place.pid);
   }
 
   /** Takes one fact in. */

@@ -24,16 +24,19 @@ export class Due {
   readonly #waiting = new Set<Connection>();
   #sweptMs = 0;
   #waitedMs = 0;
+  /** When it was last looked for what is due, and no one has been added since. */
+  #passedMs = Number.NaN;
 
   /** It holds a line, or is about to end: it is looked at within seconds. */
   add(connection: Connection): void {
     this.#waiting.add(connection);
+    this.#passedMs = Number.NaN;
   }
 
   /** It is about to end: its last line is awaited, but not for long. */
   ends(connection: Connection): void {
     connection.ending = true;
-    this.#waiting.add(connection);
+    this.add(connection);
   }
 
   delete(connection: Connection): void {
@@ -42,6 +45,8 @@ export class Due {
 
   /** Time passes with every line: by the log's own clock, or where it has none by ours. Other hosts' clocks are theirs. */
   pass(place: Place, table: Table, over: Over): void {
+    if (place.ms === this.#passedMs) return;
+    this.#passedMs = place.ms;
     const ms = Number.isNaN(place.ms) ? place.nowMs : place.ms;
     if (this.#waiting.size > 0 && Math.abs(ms - this.#waitedMs) >= 1_000) {
       this.#waitedMs = ms;
@@ -50,15 +55,17 @@ export class Due {
     }
     if (Math.abs(ms - this.#sweptMs) < SWEEP_MS) return;
     this.#sweptMs = ms;
-    for (const one of table)
-      if (one.host === place.host && !one.accepted && ms - moment(one) > OPEN_LIMIT_MS) over.settle(one);
+    for (const one of table.those(
+      (each) => each.host === place.host && !each.accepted && ms - moment(each) > OPEN_LIMIT_MS,
+    ))
+      over.settle(one);
   }
 
   /** Time passes on a quiet log: `nowMs` against the clock when each was last heard of. */
   expire(nowMs: number, table: Table, over: Over): void {
     for (const one of this.#waiting)
       if (nowMs - one.readMs > (one.ending ? ENDING_LIMIT_MS : HELD_LIMIT_MS)) this.#finish(one, over);
-    for (const one of table) if (!one.accepted && nowMs - one.readMs > OPEN_LIMIT_MS) over.settle(one);
+    for (const one of table.those((each) => !each.accepted && nowMs - each.readMs > OPEN_LIMIT_MS)) over.settle(one);
   }
 
   #finish(one: Connection, over: Over): void {

@@ -5,9 +5,9 @@ import { Connections } from './connections.ts';
 import { isoTime, type Sighting, textOf } from './event.ts';
 import { decides } from './fact.ts';
 import { type Reading, readMessage } from './grammar.ts';
-import { Introductions } from './introductions.ts';
 import { latin1 } from './latin1.ts';
 import type { Place } from './matching.ts';
+import { isDecision } from './ordinary-messages.ts';
 import { Radar, type UnknownShape } from './radar.ts';
 import type { ReaderState } from './reading.ts';
 import { LastDecision, REPEAT_LIMIT, readLastRepeated, readRepeat } from './repeats.ts';
@@ -19,7 +19,6 @@ export class Messages {
   /** Where the next message stood: to be filled by whoever gives it. */
   readonly place: Place = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0 };
   readonly #connections: Connections;
-  readonly #introductions = new Introductions();
   readonly #radar = new Radar();
   readonly #last = new LastDecision();
   readonly #reading: Reading = { rule: null, fact: null, text: '' };
@@ -43,19 +42,21 @@ export class Messages {
    * or LF), or -1 when it must be read. `view` is of the same bytes.
    */
   skim(bytes: Buffer, view: Bytes, from: number): number {
-    const what = this.#connections.skim(view, from, this.place);
-    let end = this.#connections.skimmedTo;
-    const fact = what === 'no' ? this.#introductions.read(bytes, view, from) : null;
-    if (fact !== null) {
-      this.#connections.apply(fact, this.place);
-      end = this.#introductions.end;
-    } else if (what === 'no') return -1;
-    else if (what === 'failed' || what === 'invalid') this.#last.lies(bytes, from, end, this.place);
+    const { skimming } = this.#connections;
+    const said = skimming.take(bytes, view, from, this.place);
+    if (said === 'no') return -1;
+    const { end } = skimming;
+    if (isDecision(said)) this.#last.lies(bytes, from, end, this.place);
     this.#skimmed = bytes;
     this.#skimmedFrom = from;
     this.#skimmedEnd = end;
-    this.#news = fact !== null;
+    this.#news = said.startsWith('new-');
     return end;
+  }
+
+  /** The next messages of the last one's pid are to be skimmed, if they can be. */
+  forward(): void {
+    this.#connections.forward(this.place);
   }
 
   /** Takes one message. One without a prefix (`raw`) need not be sshd's. */

@@ -36,6 +36,7 @@ export class Reader {
   /** The host of the line that the lead is of. */
   #host = 0;
   #lines = 0;
+  #skimmed = 0;
   #writer = 'other';
 
   /** `saved` is what `save` gave; a damaged or foreign state starts anew. */
@@ -54,24 +55,31 @@ export class Reader {
     this.#messages.place.nowMs = context.nowMs;
     for (let from = 0; from < buffer.length; ) {
       const alike = !this.#joiner.holds && this.#lead.read(view, from);
-      const skimmedTo = alike ? this.#skim(buffer, view) : -1;
-      const lf = buffer.indexOf(LF, skimmedTo < 0 ? from : skimmedTo);
-      const end = lf < 0 ? buffer.length : lf;
-      const { from: message } = this.#lead;
-      if (!alike) this.#line(buffer, view, from, end);
-      else if (skimmedTo < 0) this.#messages.take(buffer, message, withoutCr(buffer, message, end), false);
+      let end = -1;
+      if (alike) {
+        this.#lines++;
+        this.#writer = 'sshd';
+        this.#stands(this.#host, this.#lead.pid, this.#lead.ms, this.#lines);
+        end = this.#messages.skim(buffer, view, this.#lead.from);
+      }
+      if (end < 0) {
+        const lf = buffer.indexOf(LF, from);
+        end = lf < 0 ? buffer.length : lf;
+        if (alike) this.#read(buffer, this.#lead.from, end);
+        else this.#line(buffer, view, from, end);
+      } else {
+        this.#skimmed++;
+        if (view.byte(end) === CR) end++;
+      }
       from = end + 1;
     }
     return this.#messages.told();
   }
 
-  /** Looks whether a line whose beginning is like the last one's tells nothing new: gives where it ends, or -1. */
-  #skim(buffer: Buffer, view: Bytes): number {
-    const { from, pid, ms } = this.#lead;
-    this.#lines++;
-    this.#writer = 'sshd';
-    this.#stands(this.#host, pid, ms, this.#lines);
-    return this.#messages.skim(buffer, view, from);
+  /** A message that was not skimmed. */
+  #read(buffer: Buffer, from: number, end: number): void {
+    this.#messages.take(buffer, from, withoutCr(buffer, from, end), false);
+    this.#messages.forward();
   }
 
   /** Where the next message stands. */
@@ -147,6 +155,11 @@ export class Reader {
   /** Since the beginning of this reader's state. */
   counts(): { lines: number; unknown: number; forged: number } {
     return { lines: this.#lines, unknown: this.#messages.unknown, forged: this.#forgeries.count };
+  }
+
+  /** How many lines of this reader did not have to be read in full. */
+  get skimmed(): number {
+    return this.#skimmed;
   }
 
   /** The shapes of messages that no rule knows, most frequent first. */

@@ -1,22 +1,16 @@
 /** The open connections, found by pid, by address and port, or by what else a line names. Bounded. */
 
 import { Chains, hashOf } from './chains.ts';
-import { type Client, Clients } from './clients.ts';
+import { type Client, Clients, isSameName } from './clients.ts';
 import { type Connection, fromSaved, type SavedConnection, toSaved } from './connection.ts';
+import { Openings } from './openings.ts';
+import { Ports } from './ports.ts';
 
 /** More open ones than any sshd takes at once; the oldest is let go, as if it had ended. */
 export const OPEN_LIMIT_CONNECTIONS = 10_000;
 
 /** How many places the table has: a power of two above the limit, so that one more can be in before the oldest is let go. */
-export const SLOTS = 16_384;
-
-/** True when it is one name: up to 10.2, messages of the unprivileged process are escaped once more than others. */
-function isSameName(a: string, b: string): boolean {
-  if (a === b) return true;
-  if (a.length === b.length) return false;
-  const [short, long] = a.length < b.length ? [a, b] : [b, a];
-  return short.includes('\\') && short.replaceAll('\\', '\\\\') === long;
-}
+const SLOTS = 16_384;
 
 /** A client and, where the line has it, its port. */
 export type Peer = Client & Pick<Connection, 'port'>;
@@ -24,21 +18,16 @@ export type Peer = Client & Pick<Connection, 'port'>;
 export class Table {
   readonly #at: (Connection | undefined)[] = [];
   readonly #free: number[] = [];
-  /** The open ones in the order of their opening, as a list from slot to slot; -1 ends it. */
-  readonly #following = new Int32Array(SLOTS);
-  readonly #preceding = new Int32Array(SLOTS);
-  #oldest = -1;
-  #newest = -1;
+  readonly #openings = new Openings(SLOTS);
+  #opened = 0;
   #size = 0;
   readonly #byPid = new Chains(SLOTS);
   readonly #byPeer = new Chains(SLOTS);
   readonly #peerHashes = new Int32Array(SLOTS);
+  readonly ports = new Ports();
   readonly #byClient = new Clients(SLOTS);
   /** PAM's helper processes: nothing but PAM's modules spoke under their pid, while sshd speaks of the client under another. */
   readonly #helpers = new Clients(SLOTS);
-  /** When each was opened, as a count. */
-  readonly #ages = new Float64Array(SLOTS);
-  #opened = 0;
   /** How many have no pid and no port: only then is a search worth its while. */
   #loose = 0;
 
@@ -47,9 +36,17 @@ export class Table {
   }
 
   /** In the order of their opening. Those removed meanwhile are left out. */
-  *[Symbol.iterator](): Generator<Connection> {
+  [Symbol.iterator](): Generator<Connection> {
+    return this.those(() => true);
+  }
+
+  /** Those that `fit`, in the order of their opening. Those removed meanwhile are left out. */
+  *those(fit: (one: Connection) => boolean): Generator<Connection> {
     const all: Connection[] = [];
-    for (let slot = this.#oldest; slot >= 0; slot = this.#following[slot] as number) all.push(this.#one(slot));
+    for (let slot = this.#openings.oldest; slot >= 0; slot = this.#openings.after(slot)) {
+      const one = this.#one(slot);
+      if (fit(one)) all.push(one);
+    }
     for (const one of all) if (one.slot >= 0) yield one;
   }
 
@@ -60,7 +57,7 @@ export class Table {
   /** The lowest line that an event still to come can have; Infinity when none is open. */
   firstUntoldLine(): number {
     let first = Number.POSITIVE_INFINITY;
-    for (let slot = this.#oldest; slot >= 0; slot = this.#following[slot] as number) {
+    for (let slot = this.#openings.oldest; slot >= 0; slot = this.#openings.after(slot)) {
       const one = this.#one(slot);
       if (one.held !== null) first = Math.min(first, one.held.line);
       if (one.decisions === 0 && one.line < first) first = one.line;
@@ -74,7 +71,7 @@ export class Table {
 
   /** The one that was opened first, or undefined. */
   oldest(): Connection | undefined {
-    return this.#at[this.#oldest];
+    return this.#at[this.#openings.oldest];
   }
 
   /** The one whose pid this is: the newest, where several had it. */
@@ -99,18 +96,20 @@ export class Table {
     return undefined;
   }
 
-  add(connection: Connection): void {
+  /** How many were opened before the next one. */
+  nextAge(): number {
+    return this.#opened++;
+  }
+
+  /** Takes one in that was opened after `age` others: now, or before it was kept elsewhere. */
+  add(connection: Connection, age = this.nextAge()): void {
     const slot = this.#free.pop() ?? this.#at.length;
     connection.slot = slot;
     this.#at[slot] = connection;
-    this.#preceding[slot] = this.#newest;
-    this.#following[slot] = -1;
-    if (this.#newest >= 0) this.#following[this.#newest] = slot;
-    else this.#oldest = slot;
-    this.#newest = slot;
+    this.#openings.add(slot, age);
     this.#size++;
-    this.#ages[slot] = this.#opened++;
     this.#index(connection);
+    this.learned(connection);
   }
 
   /** Sets the peer of a connection that is in the table. */
@@ -122,18 +121,18 @@ export class Table {
     this.learned(connection);
   }
 
+  /** How many were opened before it. */
+  ageOf({ slot }: Connection): number {
+    return this.#openings.age(slot);
+  }
+
   remove(connection: Connection): void {
     const { slot } = connection;
     if (slot < 0) return;
     this.#unindex(connection);
     this.#helpers.remove(slot);
     this.#byClient.remove(slot);
-    const before = this.#preceding[slot] as number;
-    const behind = this.#following[slot] as number;
-    if (before >= 0) this.#following[before] = behind;
-    else this.#oldest = behind;
-    if (behind >= 0) this.#preceding[behind] = before;
-    else this.#newest = before;
+    this.#openings.remove(slot);
     this.#size--;
     this.#at[slot] = undefined;
     this.#free.push(slot);
@@ -149,6 +148,7 @@ export class Table {
       if (other !== undefined) this.#byPid.remove(other.slot, hash);
       this.#byPid.add(slot, hash);
     }
+    this.ports.count(port, 1);
     if (ip !== null && port !== null) {
       const hash = peerHash(ip, port);
       const other = this.#peer(hash, host, ip, port);
@@ -156,11 +156,12 @@ export class Table {
       this.#byPeer.add(slot, hash);
       this.#peerHashes[slot] = hash;
     } else if (pid < 0) this.#loose++;
-    this.#byClient.put(connection, this.#ages[slot] as number);
+    this.#byClient.put(connection, this.#openings.age(slot));
   }
 
   #unindex({ slot, host, pid, ip, port }: Connection): void {
     if (pid >= 0) this.#byPid.remove(slot, pidHash(host, pid));
+    this.ports.count(port, -1);
     if (ip !== null && port !== null) this.#byPeer.remove(slot, this.#peerHashes[slot] as number);
     else if (pid < 0) this.#loose--;
   }
@@ -202,7 +203,6 @@ export class Table {
       const one = fromSaved(value);
       if (one === null) continue;
       this.add(one);
-      this.learned(one);
     }
   }
 
@@ -217,7 +217,7 @@ export class Table {
   learned(one: Connection): void {
     const { slot } = one;
     if (slot < 0) return;
-    const age = this.#ages[slot] as number;
+    const age = this.#openings.age(slot);
     if (one.name !== null) this.#byClient.put(one, age);
     if (one.pamOnly && one.pamFailures > 0) this.#helpers.put(one, age);
     else this.#helpers.remove(slot);

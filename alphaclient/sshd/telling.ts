@@ -52,20 +52,49 @@ export class Telling {
 
   /** One more wrong password of a user and a peer that are known, in the line last heard. */
   failed(one: Connection, invalid: boolean): void {
+    this.#ordinary(one, 'failed', 'password', invalid, null, textOf(one.refusal, EVENT_TEXT_LIMITS.reason));
+  }
+
+  /** The login of a user and a peer that are known, in the line last heard. */
+  accepted(one: Connection, method: string, key: string | null): void {
+    this.#ordinary(one, 'accepted', method, false, key, null);
+  }
+
+  /** A connection of which nothing is told but its end, in this line. */
+  probe(ip: string, port: number, reason: string, { host, ms, line }: Place): void {
+    const at = isoTime(ms);
+    const name = this.#hosts(host);
     this.#out.push({
+      // In the order of all events: the engine is to see one kind of object.
       event: {
-        at: isoTime(one.ms),
-        outcome: 'failed',
-        method: 'password',
-        user: textOf(one.user, EVENT_TEXT_LIMITS.user),
-        invalidUser: invalid,
-        ip: one.ip,
-        port: one.port,
-        host: this.#hosts(one.host),
+        at,
+        outcome: 'probe',
+        method: null,
+        user: null,
+        invalidUser: null,
+        ip,
+        port,
+        host: name,
         key: null,
-        reason: textOf(one.refusal, EVENT_TEXT_LIMITS.reason),
+        reason,
       },
-      line: one.line,
+      line,
+    });
+  }
+
+  #ordinary(
+    one: Connection,
+    outcome: Outcome,
+    method: string,
+    invalidUser: boolean,
+    key: string | null,
+    reason: string | null,
+  ): void {
+    const { user, ip, port, line } = one;
+    const host = this.#hosts(one.host);
+    this.#out.push({
+      event: { at: isoTime(one.ms), outcome, method, user, invalidUser, ip, port, host, key, reason },
+      line,
     });
   }
 

@@ -1,8 +1,9 @@
 /** The table of open connections against a plain list, at random. */
 
-import { equal } from 'node:assert/strict';
+import { equal, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Connection } from '../../../alphaclient/sshd/connection.ts';
+import { OpenConnections } from '../../../alphaclient/sshd/open-connections.ts';
 import { Table } from '../../../alphaclient/sshd/table.ts';
 
 const STEPS = 20_000;
@@ -64,6 +65,8 @@ class Model {
 
 function step(random: Random, table: Table, model: Model): void {
   const one = model.open[random(model.open.length + 1)];
+  // Who is to be changed has to be found first.
+  if (one !== undefined && one.slot < 0) equal(table.byPid(one.host, one.pid), one);
   switch (model.open.length > 40 ? 0 : random(4)) {
     case 0:
       if (one === undefined) return;
@@ -98,37 +101,57 @@ function step(random: Random, table: Table, model: Model): void {
   }
 }
 
+/** Steps at random, and after each the same questions to both; `between` may do what changes no answer. */
+function compare(table: Table, between: (random: Random, model: Model) => void): void {
+  const seed = Math.trunc(Math.random() * 2 ** 31) + 1;
+  const random = numbers(seed);
+  const model = new Model();
+  for (let i = 0; i < STEPS; i++) {
+    step(random, table, model);
+    between(random, model);
+    const host = random(2);
+    const asked = Object.assign(new Connection(), {
+      host,
+      ip: ip(random),
+      port: port(random),
+      name: name(random),
+      user: user(random),
+    });
+    const pid = random(9);
+    const says = `seed ${seed}, step ${i}`;
+    equal(table.size, model.open.length, says);
+    equal(table.oldest(), model.open[0], says);
+    equal(table.byPid(host, pid), model.pids.get(`${host} ${pid}`), says);
+    const peer = model.peers.get(`${host} ${asked.ip} ${asked.port}`);
+    if (asked.ip !== null && asked.port !== null) equal(table.byPeer(host, asked.ip, asked.port), peer, says);
+    equal(table.search(host, asked, false), model.search(host, asked, false), says);
+    equal(table.search(host, asked, true), model.search(host, asked, true), says);
+    equal(
+      table.ofUser(host, `user${i % 4}`),
+      model.open.findLast((one) => one.host === host && one.user === `user${i % 4}`),
+      says,
+    );
+    equal(table.helper(asked), model.helper(asked), says);
+  }
+}
+
 describe('the table of open connections', () => {
   it('finds what a look at all of them finds, however they come, change and go', () => {
-    const seed = Math.trunc(Math.random() * 2 ** 31) + 1;
-    const random = numbers(seed);
-    const table = new Table();
-    const model = new Model();
-    for (let i = 0; i < STEPS; i++) {
-      step(random, table, model);
-      const host = random(2);
-      const asked = Object.assign(new Connection(), {
-        host,
-        ip: ip(random),
-        port: port(random),
-        name: name(random),
-        user: user(random),
-      });
-      const pid = random(9);
-      const says = `seed ${seed}, step ${i}`;
-      equal(table.size, model.open.length, says);
-      equal(table.oldest(), model.open[0], says);
-      equal(table.byPid(host, pid), model.pids.get(`${host} ${pid}`), says);
-      const peer = model.peers.get(`${host} ${asked.ip} ${asked.port}`);
-      if (asked.ip !== null && asked.port !== null) equal(table.byPeer(host, asked.ip, asked.port), peer, says);
-      equal(table.search(host, asked, false), model.search(host, asked, false), says);
-      equal(table.search(host, asked, true), model.search(host, asked, true), says);
-      equal(
-        table.ofUser(host, `user${i % 4}`),
-        model.open.findLast((one) => one.host === host && one.user === `user${i % 4}`),
-        says,
-      );
-      equal(table.helper(asked), model.helper(asked), says);
-    }
+    compare(new Table(), () => {});
+  });
+
+  it('finds the same while ordinary ones are in the lane', () => {
+    const open = new OpenConnections();
+    let forwarded = 0;
+    compare(open, (random, model) => {
+      const [host, pid] = [random(2), random(9)];
+      open.forward(host, pid);
+      const one = open.lane.find(host, pid);
+      if (one === undefined) return;
+      forwarded++;
+      // Who comes back has its address and port again, even if another had them meanwhile.
+      model.index(one);
+    });
+    ok(forwarded > STEPS / 1_000, `${forwarded}`);
   });
 });

@@ -1,0 +1,191 @@
+/** sshd's ordinary messages: what an ordinary connection says, by how far it has come. See ordinary.ts. */
+
+import { Template } from './template.ts';
+
+/**
+ * - `no`: it must be read. `ignored`: it says nothing of any connection. `nothing`: it says nothing new of its own.
+ * - `over`: the connection has had its decision, and ends; `ended`: it had none.
+ * - `failed`: one more wrong password; `repeated`: as many as it says. `accepted`. The first of them may tell the port.
+ * - `refused`: the connection's limit of attempts is reached; `told`: sshd ends it.
+ * - `pam`, `pam-unknown`: PAM's word on a failure, whose decision may come.
+ * - `named`: the user once more. `new-...`: the first word of a connection, `new-ended` its last as well.
+ */
+export type Said =
+  | 'no'
+  | 'ignored'
+  | 'nothing'
+  | 'over'
+  | 'ended'
+  | 'failed'
+  | 'repeated'
+  | 'accepted'
+  | 'refused'
+  | 'told'
+  | 'pam'
+  | 'pam-unknown'
+  | 'named'
+  | 'new-named'
+  | 'new-pam'
+  | 'new-failed'
+  | 'new-invalid'
+  | 'new-publickey'
+  | 'new-password'
+  | 'new-ended';
+
+/** True for a message that stands for an event by itself. */
+export function isDecision(said: Said): boolean {
+  return (
+    said === 'failed' ||
+    said === 'accepted' ||
+    said === 'new-failed' ||
+    said === 'new-invalid' ||
+    said === 'new-publickey' ||
+    said === 'new-password'
+  );
+}
+
+const NEW_PEER = '{new ip} port {new port}';
+const AUTH = 'pam_unix(sshd:auth): ';
+const SESSION = 'pam_unix(sshd:session): session ';
+const RHOST = `${AUTH}authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=`;
+const UNKNOWN = `${AUTH}check pass; user unknown`;
+const CLOSED = 'connection closed';
+const RESET = 'connection reset';
+const NO_KEX = 'no matching key exchange method found';
+const NO_HOST_KEY = 'no matching host key type found';
+const EXCEEDED = 'maximum authentication attempts exceeded';
+const TOO_MANY = 'Too many authentication failures';
+
+/** A message: its template, what it says, and where it says more, why, and whether it calls the user invalid. */
+export class Message {
+  readonly template: Template;
+  readonly said: Said;
+  readonly reason: string;
+  readonly invalid: boolean | null;
+
+  constructor(text: string, said: Said, reason = '', invalid: boolean | null = null) {
+    this.template = new Template(text);
+    this.said = said;
+    this.reason = reason;
+    this.invalid = invalid;
+  }
+}
+
+const m = (...values: ConstructorParameters<typeof Message>): Message => new Message(...values);
+
+/** PAM's own words, of whatever connection: a summary of failures that have their lines, and what is no failure. */
+const ASIDE: readonly Message[] = [
+  m('PAM {number} more authentication failure{rest}', 'ignored'),
+  m('PAM service(sshd) ignoring max retries; {number} > {number}', 'ignored'),
+];
+
+/** What nobody has said anything of before. */
+const NEW: readonly Message[] = [
+  m(`Invalid user {new user} from ${NEW_PEER}`, 'new-named'),
+  m(`${RHOST}{new ip}  user={new user}`, 'new-pam'),
+  m(`Failed password for invalid user {new user} from ${NEW_PEER} ssh2`, 'new-invalid'),
+  m(`Failed password for {new user} from ${NEW_PEER} ssh2`, 'new-failed'),
+  m(`Accepted publickey for {new user} from ${NEW_PEER} ssh2: {new key}`, 'new-publickey'),
+  m(`Accepted password for {new user} from ${NEW_PEER} ssh2`, 'new-password'),
+  m(`Connection closed by ${NEW_PEER} [preauth]`, 'new-ended', CLOSED),
+  m(`Connection reset by ${NEW_PEER} [preauth]`, 'new-ended', RESET),
+  m(`Did not receive identification string from ${NEW_PEER}`, 'new-ended', 'no identification string'),
+  m(`banner exchange: Connection from ${NEW_PEER}: invalid format`, 'new-ended', 'invalid format'),
+  m(`fatal: Timeout before authentication for ${NEW_PEER}`, 'new-ended', 'timeout before authentication'),
+  ...[NO_KEX, NO_HOST_KEY].map((reason) =>
+    m(`Unable to negotiate with ${NEW_PEER}: ${reason}. Their offer: {rest [preauth]}`, 'new-ended', reason),
+  ),
+  m('reverse mapping checking getaddrinfo for {rest}', 'ignored'),
+  m(`${SESSION}opened for user {rest}`, 'ignored'),
+  m(`${SESSION}closed for user {rest}`, 'ignored'),
+  ...ASIDE,
+];
+
+/** Decisions, where the client's port is known, and where it is told by the first of them: PAM's lines have none. */
+const decisions = (client: string): readonly Message[] => [
+  m(`Failed password for invalid user ${client} ssh2`, 'failed', '', true),
+  m(`Failed password for ${client} ssh2`, 'failed', '', false),
+  m(`Accepted publickey for ${client} ssh2: {new key}`, 'accepted', 'publickey'),
+  m(`Accepted password for ${client} ssh2`, 'accepted', 'password'),
+];
+const DECISIONS = decisions('{client}');
+
+/** The method `none` is a client asking what is offered. */
+const NONE_TRIED: readonly Message[] = [
+  m('Failed none for invalid user {client} ssh2', 'named', '', true),
+  m('Failed none for {client} ssh2', 'named', '', false),
+];
+
+const NAMED_AGAIN = m('input_userauth_request: invalid user {user} [preauth]', 'named', '', true);
+
+/** How a connection ends before a login, by the client's will. */
+const ends = (said: Said): readonly Message[] =>
+  [
+    ['Connection closed by ', CLOSED] as const,
+    ['Connection reset by ', RESET] as const,
+    ['Disconnected from ', 'disconnected'] as const,
+  ].flatMap(([words, reason]) => [
+    m(`${words}invalid user {user} {peer} [preauth]`, said, reason, true),
+    m(`${words}authenticating user {user} {peer} [preauth]`, said, reason, false),
+    m(`${words}{peer} [preauth]`, said, reason),
+  ]);
+
+/** Of an attempt that has no decision yet. */
+const WITHOUT_DECISION: readonly Message[] = [m(UNKNOWN, 'pam-unknown'), m(`${RHOST}{ip}{more}`, 'pam'), NAMED_AGAIN];
+
+/** Of one that was refused at least once. */
+const DECIDED: readonly Message[] = [
+  ...DECISIONS,
+  m('message repeated {number} times: [ Failed password for invalid user {client} ssh2]', 'repeated', '', true),
+  m('message repeated {number} times: [ Failed password for {client} ssh2]', 'repeated', '', false),
+  ...ends('over'),
+  m('Received disconnect from {peer}:{rest [preauth]}', 'nothing'),
+  m(UNKNOWN, 'nothing'),
+  m(`${RHOST}{ip}{more}`, 'nothing'),
+  ...NONE_TRIED,
+  NAMED_AGAIN,
+  m(`error: ${EXCEEDED} for invalid user {client} ssh2 [preauth]`, 'refused', EXCEEDED, true),
+  m(`error: ${EXCEEDED} for {client} ssh2 [preauth]`, 'refused', EXCEEDED, false),
+  m(`Disconnecting invalid user {user} {peer}: ${TOO_MANY} [preauth]`, 'told'),
+  m(`Disconnecting authenticating user {user} {peer}: ${TOO_MANY} [preauth]`, 'told'),
+  ...ASIDE,
+];
+
+/** Of one that has logged in. */
+const ACCEPTED: readonly Message[] = [
+  m(`${SESSION}opened for user {rest}`, 'ignored'),
+  m('Received disconnect from {peer}:{rest}', 'nothing'),
+  m('Disconnected from user {user} {peer}', 'over'),
+];
+
+/** Those that begin with each byte: of an invalid user first those that say so, else first the others. */
+export interface Messages {
+  readonly invalid: readonly (readonly Message[])[];
+  readonly valid: readonly (readonly Message[])[];
+}
+
+const FIRST_BYTES = 256;
+const NONE: readonly Message[] = [];
+
+function byFirstByte(all: readonly Message[]): readonly (readonly Message[])[] {
+  return Array.from({ length: FIRST_BYTES }, (_, first) => {
+    const some = all.filter(({ template }) => template.first === first);
+    return some.length === 0 ? NONE : some;
+  });
+}
+
+function messages(...all: readonly Message[]): Messages {
+  const last = (one: Message, is: boolean): number => (one.invalid === is ? 1 : 0);
+  return {
+    invalid: byFirstByte(all.toSorted((a, b) => last(a, false) - last(b, false))),
+    valid: byFirstByte(all.toSorted((a, b) => last(a, true) - last(b, true))),
+  };
+}
+
+export const OF_NEW = messages(...NEW);
+export const OF_UNDECIDED = messages(...DECISIONS, ...WITHOUT_DECISION, ...NONE_TRIED, ...ends('ended'));
+export const OF_WITHOUT_PORT = messages(...decisions('{client}{new port}'), ...WITHOUT_DECISION);
+export const OF_DECIDED = messages(...DECIDED);
+export const OF_ACCEPTED = messages(...ACCEPTED);
+/** Of one that sshd has turned away. */
+export const OF_TOLD = messages(...ends('over'), ...ASIDE);

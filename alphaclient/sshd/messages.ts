@@ -14,6 +14,8 @@ import { LastDecision, REPEAT_LIMIT, readLastRepeated, readRepeat } from './repe
 
 /** The longest message that sshd writes. */
 const MESSAGE_LIMIT_BYTES = 1_023;
+/** PAM's modules may write more, but what is longer than this is nobody's message, and is not searched for one. */
+export const READ_LIMIT_BYTES = 8_192;
 
 export class Messages {
   /** Where the next message stood: to be filled by whoever gives it. */
@@ -62,6 +64,10 @@ export class Messages {
   /** Takes one message. One without a prefix (`raw`) need not be sshd's. */
   take(bytes: Buffer, from: number, end: number, raw: boolean): void {
     this.#skimmed = null;
+    if (end - from > READ_LIMIT_BYTES) {
+      this.#unread(bytes, from, raw);
+      return;
+    }
     const repeat = readRepeat(bytes, from, end);
     if (repeat !== null) {
       const whole = this.#last.whole(latin1(bytes, repeat.from, repeat.end), this.place);
@@ -79,6 +85,13 @@ export class Messages {
     if (fact === null) return;
     if (decides(fact)) this.#last.set(this.#reading.text, this.place);
     this.#connections.apply(fact, this.place);
+  }
+
+  /** A message that is too long to be one. */
+  #unread(bytes: Buffer, from: number, raw: boolean): void {
+    this.#reading.rule = null;
+    this.#reading.fact = null;
+    if (!raw || this.#raw) this.#strange(latin1(bytes, from, from + MESSAGE_LIMIT_BYTES));
   }
 
   /** `last message repeated N times`: the line before this one, of whatever program, came again. */

@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FORGERY_LIMIT } from '../../../alphaclient/sshd/forgeries.ts';
+import { READ_LIMIT_BYTES } from '../../../alphaclient/sshd/messages.ts';
 import { SHAPE_LIMIT } from '../../../alphaclient/sshd/radar.ts';
 import { type ReadContext, Reader, type Sighting } from '../../../alphaclient/sshd/reader.ts';
 import { OPEN_LIMIT_CONNECTIONS } from '../../../alphaclient/sshd/table.ts';
@@ -357,6 +358,15 @@ describe('bounds and restarts', () => {
     equal(reader.end().length, OPEN_LIMIT_CONNECTIONS);
   });
 
+  it("a message longer than any is nobody's: it is counted as unknown, and not searched", () => {
+    const message = (bytes: number): string => `Failed password for ${'x'.repeat(bytes - 52)} from ${PEER} ssh2`;
+    equal(message(100).length, 100);
+    const reader = new Reader();
+    equal(read(log([message(READ_LIMIT_BYTES)]), reader).length, 1);
+    equal(read(log([message(READ_LIMIT_BYTES + 1)]), reader).length, 0);
+    deepEqual(reader.counts(), { lines: 2, unknown: 1, forged: 0 });
+  });
+
   it('starts anew from a state that is none', () => {
     for (const state of [
       null,
@@ -454,8 +464,10 @@ describe('bounds and restarts', () => {
         'Disconnecting ',
         "Bad protocol version identification '",
       ]) {
-        const long = cost(log([begins + filler.repeat(65_000 / filler.length)]), 3);
-        ok(long < normal * 20 + 0.05, `${begins}${filler}: ${long} against ${normal} µs a byte`);
+        for (const bytes of [READ_LIMIT_BYTES - 200, 65_000]) {
+          const long = cost(log([begins + filler.repeat(bytes / filler.length)]), 3);
+          ok(long < normal * 20 + 0.05, `${begins}${filler}, ${bytes}: ${long} against ${normal} µs a byte`);
+        }
       }
   });
 });

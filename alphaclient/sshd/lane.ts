@@ -10,10 +10,15 @@ import { Identities } from './identities.ts';
 import type { Ports } from './ports.ts';
 import type { Matcher } from './template.ts';
 
-/** One place for all pids with the same rest, a power of two. The one who comes later has it. */
+/** Many pids have the same place: the one who comes later gets it. A power of two. */
 export const LANE_PLACES = 1_024;
 /** How sshd tells names that are no account's: a client's name that begins so is for the table to tell apart. */
 const TWO_MEANINGS = ['invalid user', 'illegal user', '<invalid username>'];
+
+/** The place of a pid: another one on each host, since hosts that were set up alike have their pids at the same time. */
+function placeOf(host: number, pid: number): number {
+  return (pid + Math.imul(host, 0x9e37_79b1)) & (LANE_PLACES - 1);
+}
 
 /** True where all that its next lines can say is told by comparing them: see ordinary.ts. */
 export function isOrdinary({
@@ -56,35 +61,35 @@ export class Lane {
 
   /** The connection of this pid, or undefined. Its identity is the one that `identities` is turned to. */
   find(host: number, pid: number): Connection | undefined {
-    const place = pid & (LANE_PLACES - 1);
+    const place = placeOf(host, pid);
     const one = this.#at[place];
     if (one === undefined || one.pid !== pid || one.host !== host) return undefined;
     this.identities.place = place;
     return one;
   }
 
-  /** Who has the place of this pid, or undefined. */
-  holder(pid: number): Connection | undefined {
-    return this.#at[pid & (LANE_PLACES - 1)];
+  /** Who has the place of this one, or undefined. */
+  holder({ host, pid }: Connection): Connection | undefined {
+    return this.#at[placeOf(host, pid)];
   }
 
   /** Takes in an ordinary one whose place is free, opened after `age` others; false where it has to stay out. */
   put(one: Connection, age: number): boolean {
-    if (!this.identities.keep(one.pid & (LANE_PLACES - 1), one)) return false;
+    if (!this.identities.keep(placeOf(one.host, one.pid), one)) return false;
     this.#put(one, age);
     return true;
   }
 
   /** The same with what a line told of it, which was found in `view`. */
   putFound(one: Connection, age: number, view: Bytes, found: Matcher): void {
-    const place = one.pid & (LANE_PLACES - 1);
+    const place = placeOf(one.host, one.pid);
     this.identities.keepParts(place, view, found.user, found.ip);
     if (one.port !== null) this.identities.learnPort(place, view, found.portAt);
     this.#put(one, age);
   }
 
   #put(one: Connection, age: number): void {
-    const place = one.pid & (LANE_PLACES - 1);
+    const place = placeOf(one.host, one.pid);
     this.#at[place] = one;
     this.#ages[place] = age;
     this.#among[place] = this.#size;
@@ -96,12 +101,12 @@ export class Lane {
   learnPort(one: Connection, view: Bytes, { port, portAt }: Matcher): void {
     one.port = port;
     this.#ports.count(port, 1);
-    this.identities.learnPort(one.pid & (LANE_PLACES - 1), view, portAt);
+    this.identities.learnPort(placeOf(one.host, one.pid), view, portAt);
   }
 
   /** Takes one out that is in; gives how many were opened before it. */
   remove(one: Connection): number {
-    const place = one.pid & (LANE_PLACES - 1);
+    const place = placeOf(one.host, one.pid);
     this.#at[place] = undefined;
     this.#size--;
     const last = this.#taken[this.#size] as number;

@@ -93,11 +93,11 @@ export class OpenConnections extends Table {
     if (!this.lane.put(one, age)) this.add(one, age);
   }
 
-  /** Who has the place of this pid goes into the table, if anything is still to come of it. */
-  #makeWay({ pid, ms }: Connection): void {
-    const holder = this.lane.holder(pid);
+  /** Who has the place of this one goes into the table, if anything is still to come of it. */
+  #makeWay(one: Connection): void {
+    const holder = this.lane.holder(one);
     if (holder === undefined) return;
     const age = this.lane.remove(holder);
-    if (!(holder.over && ms - holder.ms > ENDING_LIMIT_MS)) this.add(holder, age);
+    if (!(holder.over && one.ms - holder.ms > ENDING_LIMIT_MS)) this.add(holder, age);
   }
 }

@@ -60,25 +60,29 @@ export class Reader {
         this.#lines++;
         this.#writer = 'sshd';
         this.#stands(this.#host, this.#lead.pid, this.#lead.ms, this.#lines);
-        end = this.#messages.skim(buffer, view, this.#lead.from);
+        end = this.#skim(buffer, view, this.#lead.from);
       }
       if (end < 0) {
         const lf = buffer.indexOf(LF, from);
         end = lf < 0 ? buffer.length : lf;
-        if (alike) this.#read(buffer, this.#lead.from, end);
+        if (alike) this.#read(buffer, this.#lead.from, withoutCr(buffer, this.#lead.from, end));
         else this.#line(buffer, view, from, end);
-      } else {
-        this.#skimmed++;
-        if (view.byte(end) === CR) end++;
-      }
+      } else if (view.byte(end) === CR) end++;
       from = end + 1;
     }
     return this.#messages.told();
   }
 
-  /** A message that was not skimmed. */
+  /** Takes the message at `from` unread, if it is an ordinary one; gives where its line ends, or -1. */
+  #skim(buffer: Buffer, view: Bytes, from: number): number {
+    const end = this.#messages.skim(buffer, view, from);
+    if (end >= 0) this.#skimmed++;
+    return end;
+  }
+
+  /** Reads a message that was not skimmed. */
   #read(buffer: Buffer, from: number, end: number): void {
-    this.#messages.take(buffer, from, withoutCr(buffer, from, end), false);
+    this.#messages.take(buffer, from, end, false);
     this.#messages.forward();
   }
 
@@ -107,7 +111,9 @@ export class Reader {
         this.#host = this.#hosts.index(buffer, prefix.hostFrom, prefix.hostEnd);
         this.#lead.keep(view, from, prefix.from, prefix.ms);
         this.#stands(this.#host, prefix.pid, prefix.ms, this.#lines);
-        this.#messages.take(buffer, prefix.from, prefix.end, false);
+        // Lines of several hosts take turns in a log that is collected from them: none begins like the one before.
+        if (prefix.pid < 0 || prefix.from === end || this.#skim(buffer, view, prefix.from) < 0)
+          this.#read(buffer, prefix.from, prefix.end);
         return;
       case 'raw':
         if (prefix.from < end) this.#joiner.take(buffer.subarray(prefix.from, end), this.#lines, this.#rawMessage);

@@ -9,29 +9,29 @@ const HOST_LIMIT_CHARS = 255;
 export class Hosts {
   readonly #names: (string | null)[] = [null];
   readonly #index = new Map<string, number>();
-  #lastBytes: Uint8Array = new Uint8Array(0);
+  #lastName = '';
   #last = 0;
 
   /** The number of the host whose name stands in the bytes; 0 where there is none. */
   index(bytes: Buffer, from: number, end: number): number {
     if (from === end) return 0;
     if (this.#isLast(bytes, from, end)) return this.#last;
-    this.#lastBytes = Uint8Array.prototype.slice.call(bytes, from, end);
-    this.#last = this.named(latin1(bytes, from, end));
+    this.#lastName = latin1(bytes, from, end);
+    this.#last = this.named(this.#lastName);
     return this.#last;
   }
 
   #isLast(bytes: Uint8Array, from: number, end: number): boolean {
-    const last = this.#lastBytes;
+    const last = this.#lastName;
     if (last.length !== end - from) return false;
-    for (let i = 0; i < last.length; i++) if (bytes[from + i] !== last[i]) return false;
+    for (let i = 0; i < last.length; i++) if (bytes[from + i] !== last.charCodeAt(i)) return false;
     return true;
   }
 
   /** The number of a host by name. */
   named(name: string | null): number {
     if (name === null || name === '') return 0;
-    const cut = name.slice(0, HOST_LIMIT_CHARS);
+    const cut = name.length > HOST_LIMIT_CHARS ? name.slice(0, HOST_LIMIT_CHARS) : name;
     let index = this.#index.get(cut);
     if (index === undefined) {
       if (this.#names.length >= HOST_LIMIT) return HOST_LIMIT - 1;

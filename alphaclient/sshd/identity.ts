@@ -90,7 +90,9 @@ export function identityThenText(says: Says, text: string, from: number): { fact
   const word = text.lastIndexOf(' ', colon) + 1;
   let end = colon;
   const before = identity(says, text, from, colon);
-  if (before !== null && (before.ip !== null || before.port !== null))
+  // Behind a user sshd writes `: `, and what looks like a port may be the first group of the address, where the name ends alike.
+  const isEnd = text.charCodeAt(colon + 1) === 32 || before?.user === null;
+  if (isEnd && before !== null && (before.ip !== null || before.port !== null))
     return { fact: before, rest: after(text, colon) };
   const peer = peerFrom(text, Math.max(word, from));
   if (peer !== null && peer.ip !== null) end = peer.end;

@@ -32,6 +32,23 @@ function told(text: string): (readonly [string, string | null, string | null, nu
 }
 
 describe('one connection, one story', () => {
+  it('a name that ends like an address does not take the address that follows for its port', () => {
+    // The unprivileged process' messages are escaped once more, up to 10.2: so the name is not one that was read before.
+    const name = String.raw`\303\274 from 198.51.100.9 port`;
+    const again = name.replaceAll('\\', '\\\\');
+    const peer = '2001:db8::10 port 20014';
+    deepEqual(
+      read(
+        log([
+          `Invalid user ${name} from ${peer}`,
+          `Failed password for invalid user ${name} from ${peer} ssh2`,
+          `Disconnecting invalid user ${again} ${peer}: Too many authentication failures [preauth]`,
+        ]),
+      ).map(({ event }) => [event.outcome, event.user, event.ip, event.port]),
+      [['failed', name, '2001:db8::10', 20014]],
+    );
+  });
+
   it('three wrong passwords of an unknown user are three attempts and no probe', () => {
     const lines = [
       'Invalid user bob from PEER',

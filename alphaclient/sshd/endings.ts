@@ -72,6 +72,12 @@ export class Endings {
     this.#due.ends(one);
   }
 
+  /** The same for one that was refused, and of which nothing is to be told any more. */
+  turnedAway(one: Connection): void {
+    one.over = true;
+    this.#due.ends(one);
+  }
+
   /** True when a `PAM:` line, which has no port and stood by itself, has told what became of this connection. */
   #toldElsewhere(one: Connection): boolean {
     const loose = one.port === null || one.pid >= 0 ? undefined : this.#table.loose(one);

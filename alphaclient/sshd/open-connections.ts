@@ -2,7 +2,6 @@
 
 import type { Bytes } from './compare.ts';
 import type { Connection } from './connection.ts';
-import { ENDING_LIMIT_MS } from './due.ts';
 import { isOrdinary, Lane } from './lane.ts';
 import { OPEN_LIMIT_CONNECTIONS, type Peer, Table } from './table.ts';
 import type { Matcher } from './template.ts';
@@ -67,6 +66,11 @@ export class OpenConnections extends Table {
     return super.helper(one);
   }
 
+  override remove(one: Connection): void {
+    if (this.lane.holder(one) === one) this.lane.remove(one);
+    else super.remove(one);
+  }
+
   /** True where the table knows one of this pid, whatever the lane knows. */
   isBehind(host: number, pid: number): boolean {
     return super.byPid(host, pid) !== undefined;
@@ -88,16 +92,14 @@ export class OpenConnections extends Table {
     const one = pid < 0 ? undefined : super.byPid(host, pid);
     if (one === undefined || !isOrdinary(one) || (one.port !== null && this.ports.of(one.port) > 1)) return;
     const age = this.ageOf(one);
-    this.remove(one);
+    super.remove(one);
     this.#makeWay(one);
     if (!this.lane.put(one, age)) this.add(one, age);
   }
 
-  /** Who has the place of this one goes into the table, if anything is still to come of it. */
+  /** Who has the place of this one goes into the table. */
   #makeWay(one: Connection): void {
     const holder = this.lane.holder(one);
-    if (holder === undefined) return;
-    const age = this.lane.remove(holder);
-    if (!(holder.over && one.ms - holder.ms > ENDING_LIMIT_MS)) this.add(holder, age);
+    if (holder !== undefined) this.add(holder, this.lane.remove(holder));
   }
 }

@@ -6,7 +6,7 @@ import { Template } from './template.ts';
  * - `no`: it must be read. `ignored`: it says nothing of any connection. `nothing`: it says nothing new of its own.
  * - `over`: the connection has had its decision, and ends; `ended`: it had none.
  * - `failed`: one more wrong password; `repeated`: as many as it says. `accepted`. The first of them may tell the port.
- * - `refused`: the connection's limit of attempts is reached; `told`: sshd ends it.
+ * - `refused`: the connection's limit of attempts is reached; `told`: sshd ends it. `more`: PAM sums failures up.
  * - `pam`, `pam-unknown`: PAM's word on a failure, whose decision may come.
  * - `named`: the user once more. `new-...`: the first word of a connection, `new-ended` its last as well.
  */
@@ -21,6 +21,7 @@ export type Said =
   | 'accepted'
   | 'refused'
   | 'told'
+  | 'more'
   | 'pam'
   | 'pam-unknown'
   | 'named'
@@ -73,11 +74,9 @@ export class Message {
 
 const m = (...values: ConstructorParameters<typeof Message>): Message => new Message(...values);
 
-/** PAM's own words, of whatever connection: a summary of failures that have their lines, and what is no failure. */
-const ASIDE: readonly Message[] = [
-  m('PAM {number} more authentication failure{rest}', 'ignored'),
-  m('PAM service(sshd) ignoring max retries; {number} > {number}', 'ignored'),
-];
+/** PAM's summary of failures that have their lines. */
+const more = (said: Said): Message => m('PAM {number} more authentication failure{rest}', said);
+const MAX_RETRIES = m('PAM service(sshd) ignoring max retries; {number} > {number}', 'ignored');
 
 /** What nobody has said anything of before. */
 const NEW: readonly Message[] = [
@@ -98,7 +97,8 @@ const NEW: readonly Message[] = [
   m('reverse mapping checking getaddrinfo for {rest}', 'ignored'),
   m(`${SESSION}opened for user {rest}`, 'ignored'),
   m(`${SESSION}closed for user {rest}`, 'ignored'),
-  ...ASIDE,
+  more('ignored'),
+  MAX_RETRIES,
 ];
 
 /** Decisions, where the client's port is known, and where it is told by the first of them: PAM's lines have none. */
@@ -130,8 +130,8 @@ const ends = (said: Said): readonly Message[] =>
     m(`${words}{peer} [preauth]`, said, reason),
   ]);
 
-/** Of an attempt that has no decision yet. */
-const WITHOUT_DECISION: readonly Message[] = [m(UNKNOWN, 'pam-unknown'), m(`${RHOST}{ip}{more}`, 'pam'), NAMED_AGAIN];
+/** What others say of an attempt, and of its user. */
+const UNTOLD: readonly Message[] = [m(UNKNOWN, 'pam-unknown'), m(`${RHOST}{ip}{more}`, 'pam'), NAMED_AGAIN];
 
 /** Of one that was refused at least once. */
 const DECIDED: readonly Message[] = [
@@ -140,15 +140,14 @@ const DECIDED: readonly Message[] = [
   m('message repeated {number} times: [ Failed password for {client} ssh2]', 'repeated', '', false),
   ...ends('over'),
   m('Received disconnect from {peer}:{rest [preauth]}', 'nothing'),
-  m(UNKNOWN, 'nothing'),
-  m(`${RHOST}{ip}{more}`, 'nothing'),
+  ...UNTOLD,
   ...NONE_TRIED,
-  NAMED_AGAIN,
   m(`error: ${EXCEEDED} for invalid user {client} ssh2 [preauth]`, 'refused', EXCEEDED, true),
   m(`error: ${EXCEEDED} for {client} ssh2 [preauth]`, 'refused', EXCEEDED, false),
   m(`Disconnecting invalid user {user} {peer}: ${TOO_MANY} [preauth]`, 'told'),
   m(`Disconnecting authenticating user {user} {peer}: ${TOO_MANY} [preauth]`, 'told'),
-  ...ASIDE,
+  more('more'),
+  MAX_RETRIES,
 ];
 
 /** Of one that has logged in. */
@@ -183,9 +182,9 @@ function messages(...all: readonly Message[]): Messages {
 }
 
 export const OF_NEW = messages(...NEW);
-export const OF_UNDECIDED = messages(...DECISIONS, ...WITHOUT_DECISION, ...NONE_TRIED, ...ends('ended'));
-export const OF_WITHOUT_PORT = messages(...decisions('{client}{new port}'), ...WITHOUT_DECISION);
+export const OF_UNDECIDED = messages(...DECISIONS, ...UNTOLD, ...NONE_TRIED, ...ends('ended'));
+export const OF_WITHOUT_PORT = messages(...decisions('{client}{new port}'), ...UNTOLD);
 export const OF_DECIDED = messages(...DECIDED);
 export const OF_ACCEPTED = messages(...ACCEPTED);
 /** Of one that sshd has turned away. */
-export const OF_TOLD = messages(...ends('over'), ...ASIDE);
+export const OF_TOLD = messages(...ends('over'), more('more'), MAX_RETRIES);

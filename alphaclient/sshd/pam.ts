@@ -44,7 +44,7 @@ function more(text: string): Fact | null {
 }
 
 /** sshd lets nobody try more often than MaxAuthTries on a connection; a hundred is far above any setting in use. */
-const MORE_LIMIT = 100;
+export const MORE_LIMIT = 100;
 
 /** Another module's word on a failure that pam_unix may have told too: it counts once for both. */
 function otherFailure(text: string): Fact | null {

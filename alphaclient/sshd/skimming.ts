@@ -9,8 +9,10 @@ import { heard, type Place } from './matching.ts';
 import type { OpenConnections } from './open-connections.ts';
 import { Ordinary } from './ordinary.ts';
 import type { Said } from './ordinary-messages.ts';
+import { MORE_LIMIT } from './pam.ts';
 import { REPEAT_LIMIT } from './repeats.ts';
 import type { Telling } from './telling.ts';
+import { failures } from './verdict.ts';
 
 export class Skimming {
   readonly #open: OpenConnections;
@@ -48,10 +50,10 @@ export class Skimming {
     heard(one, place);
     switch (said) {
       case 'over':
-        lane.remove(one);
+        this.#endings.forget(one);
         break;
       case 'ended':
-        lane.remove(one);
+        this.#endings.forget(one);
         if (invalid !== null && one.invalid !== true) one.invalid = invalid;
         one.pamOnly = false;
         one.remark ??= reason;
@@ -63,10 +65,17 @@ export class Skimming {
         break;
       case 'refused':
         if (one.invalid !== true) one.invalid = invalid;
+        one.evidence = true;
+        one.method ??= 'publickey';
         one.refusal ??= reason;
+        this.#endings.awaited(one);
+        break;
+      case 'more':
+        if (one.pamFailures > 0) one.pamFailures += Math.min(found.number, MORE_LIMIT);
+        if (failures(one) > 0) this.#endings.awaited(one);
         break;
       case 'told':
-        one.over = true;
+        this.#endings.turnedAway(one);
         break;
       case 'pam':
         one.pamFailures++;
@@ -143,6 +152,7 @@ export class Skimming {
     one.decisions += times;
     one.pamOnly = false;
     one.remark = null;
+    this.#endings.goesOn(one);
   }
 
   #text(bytes: Buffer, view: Bytes, { from, end }: Part): string {

@@ -21,8 +21,8 @@ const SEED = Number(process.env['SEED'] ?? Date.now() % 1e9);
 const LOGS = 3_000;
 /** Short ones, so that one that fails can be read. */
 const LINES = 12;
-/** Below what a connection that is about to end waits for its last line. */
-const SPAN_MS = 25_000;
+/** What passes between two lines: mostly little, now and then more than a connection that is about to end waits, or any. */
+const STEPS_MS = [0, 0, 1_000, 1_000, 2_000, 3_000, 20_000, 45_000, 700_000];
 
 const messagesIn = (all: Messages): readonly Message[] => [...new Set(all.valid.flat())];
 const ALL = [OF_NEW, OF_UNDECIDED, OF_WITHOUT_PORT, OF_DECIDED, OF_ACCEPTED, OF_TOLD].flatMap(messagesIn);
@@ -93,20 +93,22 @@ function log(chance: Chance): Line[] {
     // No two clients of a host have the same.
     port: 50_000 + i,
   }));
-  return Array.from({ length: 2 + chance.below(LINES) }, (_, i) => {
+  let ms = START_MS;
+  return Array.from({ length: 2 + chance.below(LINES) }, () => {
+    ms += chance.one(STEPS_MS);
     const who = chance.below(clients.length);
     const client = clients[who] as Client;
     // Sometimes another user's name; the peer is nobody else's.
     const one = chance.below(12) === 0 ? { ...client, user: chance.one(USERS) } : client;
     const message = written(chance.one(ALL).template.text, one, chance);
-    return { ms: START_MS + Math.floor((i / LINES) * SPAN_MS), pid: 100 + who, message };
+    return { ms, pid: 100 + who, message };
   });
 }
 
-/** Events by time and content, in the order told; those of the journal have no line numbers that would be the same. */
+/** Events by line: a message of no account may be when others are told, where it is skimmed. */
 function events(bytes: Buffer): unknown[] {
   const reader = new Reader();
-  const told = [...reader.read(bytes, CONTEXT), ...reader.end()];
+  const told = [...reader.read(bytes, CONTEXT), ...reader.end()].sort((a, b) => a.line - b.line);
   return told.map(({ event, line }) => ({ ...event, line }));
 }
 

@@ -1,5 +1,8 @@
 /** Addresses and ports as sshd writes them, read from where sshd wrote them: the end of what it appended. */
 
+/** What sshd writes in place of an address: the client was gone before it could be asked for. */
+export const UNKNOWN = 'UNKNOWN';
+
 /** The longest address sshd can write: IPv6 with an embedded IPv4 and a scope (an interface name of 15). */
 const ADDRESS_LIMIT_CHARS = 64;
 const MAPPED = '::ffff:';

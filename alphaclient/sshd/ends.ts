@@ -16,6 +16,13 @@ function ended(text: string, from: number, reason: string, cut: boolean): Fact |
   return fact;
 }
 
+/** Without ` [preauth]` and a name it is the end of a session of 7.2 to 7.4, whose login may be in the log before this one. */
+function disconnected(text: string, preauth: boolean, cut: boolean): Fact | null {
+  const fact = ended(text, 18, 'disconnected', cut);
+  if (fact !== null && !preauth && fact.user === null) fact.more = true;
+  return fact;
+}
+
 /** `Connection from IDENTITY timed out`, or the opening line `Connection from ADDR port PORT on ...`. */
 function connectionFrom(text: string): Fact | null {
   if (text.endsWith(' timed out')) {
@@ -129,10 +136,10 @@ export const ENDS: readonly Rule[] = [
     name: 'disconnected',
     message: 'Disconnected from [authenticating user USER |invalid user USER |user USER ]ADDR port PORT[ [preauth]]',
     versions: 'since 7.2; user since 7.5',
-    meaning: 'end; with `user USER` of a session, else a probe if nothing was decided',
+    meaning: 'end; with `user USER` or without [preauth] of a session, else a probe if nothing was decided',
     example: 'Disconnected from invalid user admin 192.0.2.10 port 50022 [preauth]',
     begins: 'Disconnected from ',
-    read: (text, _, cut) => ended(text, 18, 'disconnected', cut),
+    read: disconnected,
   },
   {
     name: 'received-disconnect',

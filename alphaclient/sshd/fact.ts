@@ -47,7 +47,7 @@ export class Fact {
   first = false;
   /** True when the process that wrote it may be another than the connection's (a PAM helper). */
   helper = false;
-  /** True for PAM's summary of failures that came before it. */
+  /** True for what only goes on with a connection that must be known: PAM's summary of its failures, an end that may be a session's. */
   more = false;
   /** True when the connection's last line follows. */
   soon = false;

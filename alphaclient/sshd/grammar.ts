@@ -152,12 +152,19 @@ function fatal(text: string, into: Reading): void {
 
 const KEY_LINE = / Authentication tried for .{0,200} with (?:correct key|valid certificate) but not from a permitted /;
 
+/** PAM's summary as it was before 0.99. */
+const OLD_MORE = /^\d{1,4} more authentication failures?; /;
+
 /** Messages that do not begin with words of their own. */
 function rare(text: string, into: Reading): void {
   const summary = text.endsWith(' connections dropped') ? readDroppedSummary(text) : null;
   if (summary !== null) {
     into.rule = RULES.find((rule) => rule.name === 'dropped') ?? null;
     into.fact = summary;
+  } else if (OLD_MORE.test(text)) {
+    const rule = RULES.find((one) => one.name === 'pam-more-failures');
+    into.rule = rule ?? null;
+    into.fact = rule?.read?.(`PAM ${text}`, false, false) ?? null;
   } else if (text.startsWith('/') && KEY_LINE.test(text)) {
     const rule = RULES.find((one) => one.name === 'key-from-wrong-host');
     into.rule = rule ?? null;

@@ -3,7 +3,7 @@
  * appended is found from the right, or before the first `:`, never by looking for a word in the name.
  */
 
-import { peerFrom, peerUntil } from './address.ts';
+import { peerFrom, peerUntil, UNKNOWN } from './address.ts';
 import { Fact, type Says } from './fact.ts';
 
 const INVALID = 'invalid user ';
@@ -105,7 +105,7 @@ export function identityThenText(says: Says, text: string, from: number): { fact
   // Without the colon the message was cut here, perhaps in the middle of the port.
   if (text.charCodeAt(end) !== 58) return null;
   const fact = identity(says, text, from, end);
-  return fact === null || fact.ip === null ? null : { fact, rest: after(text, end) };
+  return fact === null || (fact.ip === null && fact.name !== UNKNOWN) ? null : { fact, rest: after(text, end) };
 }
 
 function after(text: string, end: number): string {

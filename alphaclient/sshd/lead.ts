@@ -124,7 +124,7 @@ export class Lead {
     this.pid = pid;
     // What a syslog may put before the message is prefix.ts's to know.
     const first = view.byte(p + 3);
-    return first === OPEN || first === LESS || first === 107 || first === LF ? -1 : p + 3;
+    return first === OPEN || first === LESS || first === 40 || first === 107 || first === LF ? -1 : p + 3;
   }
 
   /** Keeps the beginning of the line at `at`, whose message at `from` is sshd's, of this moment, if it has this form. */

@@ -14,6 +14,8 @@ import { LastDecision, REPEAT_LIMIT, readLastRepeated, readRepeat } from './repe
 
 /** The longest message that sshd writes. */
 const MESSAGE_LIMIT_BYTES = 1_023;
+/** The rule of `last message repeated N times` under sshd's own tag. */
+const REPEATED = 'noise:last-message-repeated';
 /** PAM's modules may write more, but what is longer than this is nobody's message, and is not searched for one. */
 export const READ_LIMIT_BYTES = 8_192;
 
@@ -82,6 +84,7 @@ export class Messages {
       return;
     }
     if (raw) this.#raw = true;
+    if (rule.name === REPEATED) this.again(bytes, from, end);
     if (fact === null) return;
     if (decides(fact)) this.#last.set(this.#reading.text, this.place);
     this.#connections.apply(fact, this.place);
@@ -100,7 +103,8 @@ export class Messages {
     const { place } = this;
     const count = readLastRepeated(bytes, from, end);
     const last = this.#last.before(place.line);
-    if (count === 0 || last === null) return;
+    // With a tag it says whose line came again.
+    if (count === 0 || last === null || (place.pid >= 0 && place.pid !== last.pid)) return;
     place.pid = last.pid;
     place.host = last.host;
     this.#times(last.message, count);

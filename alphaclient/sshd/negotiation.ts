@@ -3,8 +3,9 @@
 import { addressOf, portOf } from './address.ts';
 import { Fact, type Rule } from './fact.ts';
 import { identityThenText } from './identity.ts';
-import { AT, from, LAST, lastWords, NEXT, NOBODY, PROBE, remark, row, then } from './probe.ts';
+import { AT, broken, from, LAST, lastWords, NEXT, NOBODY, PROBE, row, then, thenUnlessSession } from './probe.ts';
 
+const LOGIN_OR_SESSION = 'end; before login a probe unless an attempt was seen, else of a session';
 const THEIR_OFFER = ' found. Their offer: ';
 
 function unableToNegotiate(text: string): Fact | null {
@@ -70,11 +71,11 @@ export const NEGOTIATION: readonly Rule[] = [
   row(
     'dispatch-fatal',
     'since 6.9',
-    PROBE,
+    LOGIN_OR_SESSION,
     'ssh_dispatch_run_fatal: Connection from ',
-    'ssh_dispatch_run_fatal: Connection from [USER ]ADDR port PORT: REASON [preauth]',
+    'ssh_dispatch_run_fatal: Connection from [USER ]ADDR port PORT: REASON[ [preauth]]',
     `ssh_dispatch_run_fatal: Connection from ${AT}: message authentication code incorrect [preauth]`,
-    (text) => then(text, 40),
+    (text, preauth) => thenUnlessSession(text, 40, preauth),
   ),
   row(
     'bad-packet-length',
@@ -83,7 +84,7 @@ export const NEGOTIATION: readonly Rule[] = [
     'Bad packet length ',
     'Bad packet length N. [preauth]',
     'Bad packet length 1349676916. [preauth]',
-    remark('bad packet length'),
+    broken('bad packet length'),
   ),
   row(
     'corrupted-mac',
@@ -92,7 +93,7 @@ export const NEGOTIATION: readonly Rule[] = [
     'Corrupted MAC on input',
     'Corrupted MAC on input.',
     'Corrupted MAC on input. [preauth]',
-    remark('corrupted MAC'),
+    broken('corrupted MAC'),
   ),
   row(
     'corrupted-padding',
@@ -101,7 +102,7 @@ export const NEGOTIATION: readonly Rule[] = [
     'padding error: ',
     'padding error: need N block N mod N',
     'padding error: need 12 block 8 mod 4 [preauth]',
-    remark('padding error'),
+    broken('padding error'),
   ),
   row(
     'socket-failed',
@@ -125,7 +126,7 @@ export const NEGOTIATION: readonly Rule[] = [
     row(
       name.replaceAll('_', '-'),
       'since 6.8',
-      'end; before login a probe unless an attempt was seen, else of a session',
+      LOGIN_OR_SESSION,
       `${name}: Connection from `,
       `${name}: Connection from [USER ]ADDR port PORT: REASON[ [preauth]]`,
       `${name}: Connection from ${AT}: Broken pipe [preauth]`,

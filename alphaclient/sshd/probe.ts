@@ -1,6 +1,6 @@
 /** What the rules for connections that never come to a login share. */
 
-import { peerFrom, peerUntil } from './address.ts';
+import { peerFrom, peerUntil, UNKNOWN } from './address.ts';
 import { Fact, type Rule, type Says } from './fact.ts';
 import { identityThenText } from './identity.ts';
 
@@ -44,7 +44,8 @@ export function from(
 /** `... from ADDR[ port PORT]` at the end, whatever the client's text before it is. */
 export function endsWithPeer(text: string, reason: string): Fact | null {
   const peer = peerUntil(text, text.length);
-  if (peer === null || peer.ip === null || !text.endsWith(' from ', peer.at)) return null;
+  if (peer === null || !text.endsWith(' from ', peer.at)) return null;
+  if (peer.ip === null && peer.name !== UNKNOWN) return null;
   return from(peer, reason);
 }
 
@@ -63,11 +64,30 @@ export function then(text: string, at: number): Fact | null {
   return read.fact;
 }
 
+/** An identity at `at`, then `: REASON`, of a function that sessions die in too: `user USER` is one, `ADDR` without [preauth] may be. */
+export function thenUnlessSession(text: string, at: number, preauth: boolean): Fact | null {
+  const fact = then(text, at);
+  if (fact === null) return null;
+  fact.preauth = preauth;
+  if (text.startsWith('user ', at)) fact.says = 'session-over';
+  else fact.more = !preauth && fact.user === null;
+  return fact;
+}
+
 /** The connection's last words, without an address: the pid alone says whose they are. */
 export function lastWords(reason: string): () => Fact {
   return () => {
     const fact = new Fact('ended');
     fact.reason = reason;
+    return fact;
+  };
+}
+
+/** A packet that broke, without an address: before the login, with [preauth]; else perhaps in a session. */
+export function broken(reason: string): (text: string, preauth: boolean) => Fact {
+  return (_, preauth) => {
+    const fact = remark(reason)();
+    fact.more = !preauth;
     return fact;
   };
 }

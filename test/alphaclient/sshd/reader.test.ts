@@ -131,6 +131,26 @@ describe('one connection, one story', () => {
     );
   });
 
+  it('PAM before 0.99 tells of failures in words of its own: as many as it says', () => {
+    const failure = 'authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost=192.0.2.10';
+    const more = failure.replace('authentication failure', '2 more authentication failures');
+    for (const [tag, mark] of [
+      ['sshd(pam_unix)[7]', ''],
+      ['sshd[7]', '(pam_unix) '],
+    ] as const) {
+      const old = (messages: readonly string[]): string =>
+        messages.map((message) => `Jun 14 15:16:01 web ${tag}: ${mark}${message}\n`).join('');
+      const reader = new Reader();
+      const events = read(old(['check pass; user unknown', `${failure} `, `${more} `]), reader);
+      deepEqual(
+        events.map(({ event }) => [event.outcome, event.ip, event.invalidUser]),
+        Array(3).fill(['failed', '192.0.2.10', true]),
+      );
+      equal(read(old([`${failure}  user=bob`, 'bad username [x]']), reader)[0]?.event.user, 'bob');
+      equal(reader.counts().unknown, 0);
+    }
+  });
+
   it('a PAM failure whose decision is hidden is one failed attempt; with an Accepted behind it, none', () => {
     const failure =
       'pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=bob';
@@ -172,11 +192,52 @@ describe('one connection, one story', () => {
   });
 
   it('a session that ends without our knowing of its login is no event', () => {
-    equal(
-      told(log([`Received disconnect from ${PEER}:11: disconnected by user`, `Disconnected from user bob ${PEER}`]))
-        .length,
-      0,
-    );
+    // 7.2 to 7.4 have no user in the second line; a connection before its login has [preauth].
+    for (const user of ['user bob ', '']) {
+      const end = [`Received disconnect from ${PEER}:11: disconnected by user`, `Disconnected from ${user}${PEER}`];
+      equal(told(log(end)).length, 0, user);
+    }
+    equal(told(log([`Disconnected from ${PEER} [preauth]`])).length, 1);
+    equal(told(log([`Connection from ${PEER} on 192.0.2.1 port 22`, `Disconnected from ${PEER}`])).length, 1);
+  });
+
+  it('packets that break in a session are no probe, though another pid than that of the login tells of them', () => {
+    const session = log([`Accepted password for bob from ${PEER} ssh2`], 100);
+    const mac = 'message authentication code incorrect';
+    for (const user of ['user bob ', '']) {
+      for (const first of [
+        'Corrupted MAC on input.',
+        'Bad packet length 77.',
+        'padding error: need 12 block 8 mod 4',
+      ]) {
+        const end = log([first, `ssh_dispatch_run_fatal: Connection from ${user}${PEER}: ${mac}`], 101);
+        equal(told(session + end).length, 1, first);
+        equal(told(end).length, 0, first);
+      }
+    }
+    equal(told(session + log(['Corrupted MAC on input.', 'Disconnecting: Packet corrupt'], 101)).length, 1);
+  });
+
+  it('packets that break before the login are a probe, with [preauth] or on a connection that is known', () => {
+    const fatal = `ssh_dispatch_run_fatal: Connection from ${PEER}: Connection corrupted`;
+    deepEqual(told(log(['Bad packet length 77. [preauth]', `${fatal} [preauth]`])), [['probe', null, null, 50022]]);
+    deepEqual(told(log([`Connection from ${PEER} on 192.0.2.1 port 22`, fatal])), [['probe', null, null, 50022]]);
+    deepEqual(told(log([fatal.replace('from ', 'from invalid user bob ')])), [['probe', null, 'bob', 50022]]);
+  });
+
+  it('a client that was gone before sshd asked for its address is a probe without one', () => {
+    for (const line of [
+      'Did not receive identification string from UNKNOWN',
+      'Did not receive identification string from UNKNOWN port 65535',
+      "Bad protocol version identification 'x' from UNKNOWN port 65535",
+      'Received disconnect from UNKNOWN: 11: Bye [preauth]',
+      'fatal: Unable to negotiate with UNKNOWN: no matching cipher found. Their offer: x [preauth]',
+    ]) {
+      const [sighting, ...more] = read(log([line]));
+      equal(sighting?.event.outcome, 'probe', line);
+      equal(sighting?.event.ip, null, line);
+      equal(more.length, 0, line);
+    }
   });
 
   it('a port scan is a probe, with the address of its second line and the reason of its first', () => {
@@ -278,6 +339,22 @@ describe('lines that stand for several', () => {
     const first = `Nov 20 10:00:00 web sshd[1]: ${failed}\n`;
     equal(told(first + last + last).length, 7);
     equal(told(`${first}Nov 20 10:00:00 web cron[9]: x\n${last}`).length, 1);
+  });
+  it("syslogd under sshd's own tag: N further ones of the line before it, if that was this pid's", () => {
+    const first = `Feb 22 10:00:00 web sshd[7]: ${failed}\n`;
+    // rsyslog 5 leaves the host out.
+    for (const host of ['', 'web']) {
+      const last = `Feb 22 10:00:09 ${host} sshd[7]: last message repeated 2 times\n`;
+      const reader = new Reader();
+      deepEqual(
+        read(first + last, reader).map(({ event }) => [event.user, event.host]),
+        Array(3).fill(['bob', 'web']),
+      );
+      equal(reader.counts().unknown, 0);
+      equal(told(first + last + last).length, 5);
+      equal(told(first + last.replace('[7]', '[8]')).length, 1);
+      equal(told(`${first}Feb 22 10:00:00 web sshd[7]: subsystem request for sftp by user bob\n${last}`).length, 1);
+    }
   });
   it('no line stands for more than a hundred thousand', () => {
     equal(told(log([failed, `message repeated 4000000000 times: [ ${failed}]`])).length, 100_001);

@@ -5,7 +5,8 @@ import { Template } from './template.ts';
 /**
  * - `no`: it must be read. `ignored`: it says nothing of any connection. `nothing`: it says nothing new of its own.
  * - `over`: the connection has had its decision, and ends; `ended`: it had none.
- * - `failed`: one more wrong password; `repeated`: as many as it says. `accepted`. The first of them may tell the port.
+ * - `failed`: one more wrong password; `repeated`: as many as it says. `publickey`, `password`: a
+ *   login by these. The first of them may tell the port.
  * - `refused`: the connection's limit of attempts is reached; `told`: sshd ends it. `more`: PAM sums failures up.
  * - `pam`, `pam-unknown`: PAM's word on a failure, whose decision may come.
  * - `named`: the user once more. `new-...`: the first word of a connection, `new-ended` its last as well.
@@ -18,7 +19,8 @@ export type Said =
   | 'ended'
   | 'failed'
   | 'repeated'
-  | 'accepted'
+  | 'publickey'
+  | 'password'
   | 'refused'
   | 'told'
   | 'more'
@@ -37,7 +39,8 @@ export type Said =
 export function isDecision(said: Said): boolean {
   return (
     said === 'failed' ||
-    said === 'accepted' ||
+    said === 'publickey' ||
+    said === 'password' ||
     said === 'new-failed' ||
     said === 'new-invalid' ||
     said === 'new-publickey' ||
@@ -105,8 +108,8 @@ const NEW: readonly Message[] = [
 const decisions = (client: string): readonly Message[] => [
   m(`Failed password for invalid user ${client} ssh2`, 'failed', '', true),
   m(`Failed password for ${client} ssh2`, 'failed', '', false),
-  m(`Accepted publickey for ${client} ssh2: {new key}`, 'accepted', 'publickey'),
-  m(`Accepted password for ${client} ssh2`, 'accepted', 'password'),
+  m(`Accepted publickey for ${client} ssh2: {new key}`, 'publickey'),
+  m(`Accepted password for ${client} ssh2`, 'password'),
 ];
 const DECISIONS = decisions('{client}');
 

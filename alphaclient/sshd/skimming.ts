@@ -43,7 +43,7 @@ export class Skimming {
     if (said === 'repeated' && this.#ordinary.found.number === 0) return 'no';
     if (one === undefined) return this.#first(said, bytes, view, place) ? said : 'no';
     const { found, invalid, reason } = this.#ordinary;
-    if (one.port === null && (said === 'failed' || said === 'accepted')) {
+    if (one.port === null && (said === 'failed' || said === 'publickey' || said === 'password')) {
       if (!this.#open.isFree(found.port)) return 'no';
       lane.learnPort(one, view, found);
     }
@@ -90,8 +90,11 @@ export class Skimming {
       case 'repeated':
         this.#failed(one, invalid === true, Math.min(found.number, REPEAT_LIMIT));
         break;
-      case 'accepted':
-        this.#accepted(one, reason, reason === 'publickey' ? this.#text(bytes, view, found.key) : null);
+      case 'publickey':
+        this.#accepted(one, said, this.#text(bytes, view, found.key));
+        break;
+      case 'password':
+        this.#accepted(one, said, null);
     }
     return said;
   }

@@ -8,14 +8,21 @@ import { until } from './until.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
+/** Below those that Linux gives to whoever connects: tests beside this one connect all the time. */
+const PORTS_FROM = 10_000;
+const PORTS_END = 32_000;
+
 /** A port of loopback that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => done(port));
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS_FROM + Math.floor(Math.random() * (PORTS_END - PORTS_FROM));
+    const isFree = await new Promise<boolean>((done) => {
+      const probe = createServer();
+      probe.once('error', () => done(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => done(true)));
     });
-  });
+    if (isFree) return port;
+  }
 }
 
 /** One process and what it has said. */

@@ -1,29 +1,12 @@
 /** Real alphaserver and alphaclient processes for benchmarks and tests, on loopback, in a folder that goes with them. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './free-port.ts';
 import { until } from './until.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-
-/** Below those that Linux gives to whoever connects: tests beside this one connect all the time. */
-const PORTS_FROM = 10_000;
-const PORTS_END = 32_000;
-
-/** A port of loopback that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = PORTS_FROM + Math.floor(Math.random() * (PORTS_END - PORTS_FROM));
-    const isFree = await new Promise<boolean>((done) => {
-      const probe = createServer();
-      probe.once('error', () => done(false));
-      probe.listen(port, '127.0.0.1', () => probe.close(() => done(true)));
-    });
-    if (isFree) return port;
-  }
-}
 
 /** One process and what it has said. */
 export class Program {

@@ -10,7 +10,7 @@ import { Outbox } from '../../alphaclient/outbox.ts';
 import { Uplink, WINDOW_EVENTS } from '../../alphaclient/uplink.ts';
 import { PING_EVERY_MS, SILENCE_LIMIT_MS } from '../../protocol/messages.ts';
 import type { AgentReport } from '../../protocol/report.ts';
-import { freePort } from '../programs.ts';
+import { freePort } from '../free-port.ts';
 import { until } from '../until.ts';
 
 const REPORT: AgentReport = {

@@ -2,9 +2,10 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../free-port.ts';
 import { until } from '../until.ts';
 import { LOGS, type Log, SILENT_HOST } from './fleet.ts';
-import { freePort, Program } from './program.ts';
+import { Program } from './program.ts';
 import type { Story, TrueEvent } from './story.ts';
 import { goingOn, week } from './week.ts';
 import { LogWriter } from './writer.ts';

@@ -1,7 +1,6 @@
 /** A real alphaserver or alphaclient as a child process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -57,20 +56,4 @@ export class Program {
     await gone;
     clearTimeout(late);
   }
-}
-
-/** A port that was free a moment ago, on loopback; `wanted` where that is. */
-export async function freePort(wanted = 0): Promise<number> {
-  const server = createServer();
-  server.listen(wanted, '127.0.0.1');
-  try {
-    await once(server, 'listening');
-  } catch (error) {
-    if (wanted !== 0) return freePort();
-    throw error;
-  }
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

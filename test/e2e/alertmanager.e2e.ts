@@ -8,7 +8,7 @@ import test from 'node:test';
 import { deliverer } from '../../alphaserver/alerts/telling/deliver.ts';
 import type { Told } from '../../alphaserver/alerts/telling/message.ts';
 import { incident } from '../alphaserver/alerts/incidents.ts';
-import { freePort } from '../programs.ts';
+import { freePort } from '../free-port.ts';
 import { until } from '../until.ts';
 import { has, lacking } from './machine.ts';
 

@@ -5,10 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { after, test } from 'node:test';
+import { freePort } from '../free-port.ts';
 import { until } from '../until.ts';
 import { byKey, byPassword } from './login.ts';
 import { has, lacking, outcome, output, works } from './machine.ts';
-import { freePort, Sshd } from './sshd.ts';
+import { Sshd } from './sshd.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 /** npm fetches everything anew. */

@@ -7,7 +7,8 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { freePort, Pair, Program } from '../programs.ts';
+import { freePort } from '../free-port.ts';
+import { Pair, Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { has, lacking, outcome } from './machine.ts';
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Wire } from '../chaos/wire.ts';
-import { freePort } from '../programs.ts';
+import { freePort } from '../free-port.ts';
 import type { Peer } from './peer.ts';
 
 /** What the receiver reads by. */

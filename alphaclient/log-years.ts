@@ -23,8 +23,8 @@ export interface Span {
 
 /**
  * When the log was last written to: its last line's time, where that has no year and so hangs on the file's own (a file that
- * was copied is younger than its lines); and when its first line was, as far as the turns of the year between them tell. Throws what the system
- * says when it cannot be read.
+ * was copied is younger than its lines); and when its first line was, as far as the turns of the year between them tell. Throws
+ * what the system says when it cannot be read.
  */
 export function spanOf(fd: number, mtimeMs: number): Span {
   const { size } = fstatSync(fd);

@@ -12,7 +12,7 @@ export class Bytes {
     this.length = view.byteLength;
   }
 
-  /** The byte at `at`, which is below `length`: a RangeError otherwise. */
+  /** The byte at `at`, which is below `length`: what is read behind it is no number, and equal to none. */
   byte(at: number): number {
     return this.bytes[at] as number;
   }

@@ -14,7 +14,8 @@ const KEY_LIMIT_BYTES = 128;
 /** The longest IPv6 address. */
 const ADDRESS_LIMIT_CHARS = 39;
 
-function isDigit(c: number): boolean {
+/** True for an ASCII digit. */
+export function isDigit(c: number): boolean {
   return c >= 48 && c <= 57;
 }
 

@@ -20,25 +20,23 @@ export function firstTime(samples: readonly Buffer[], lastMs: number, timeZone?:
   clock.timeZone = timeZone;
   let first = lastMs;
   let found = false;
-  const look = (bytes: Buffer, from: number, end: number): boolean => {
+  const isInOrder = (): boolean => lastMs - first <= YEARS_LIMIT_MS;
+  const look = (bytes: Buffer, from: number): boolean => {
     clock.writtenMs = first + BEHIND_MS - AHEAD_MS;
     clock.previousMs = Number.NaN;
-    if (end - from < 16 || !clock.traditional(bytes, from) || Number.isNaN(clock.ms)) return false;
+    if (bytes.length - from < 16 || !clock.traditional(bytes, from) || Number.isNaN(clock.ms)) return false;
     first = Math.min(first, clock.ms);
     found = true;
     return true;
   };
-  for (let i = samples.length - 1; i >= 0 && lastMs - first <= YEARS_LIMIT_MS; i--) {
+  for (let i = samples.length - 1; i >= 0 && isInOrder(); i--) {
     const bytes = samples[i] as Buffer;
-    // A stretch that is not the first may begin in the middle of a line, and one line of it will do.
-    if (i > 0) beginnings(bytes).some((from) => look(bytes, from, bytes.length));
-    for (let end = i > 0 ? 0 : bytes.length; end > 0 && lastMs - first <= YEARS_LIMIT_MS; ) {
-      const from = bytes.lastIndexOf(LF, end - 1) + 1;
-      look(bytes, from, end);
-      end = from - 1;
-    }
+    const lines = beginnings(bytes);
+    // Of the first stretch every line; another one may begin in the middle of a line, and one line of it will do.
+    if (i > 0) lines.some((from) => look(bytes, from));
+    else for (const from of [...lines.reverse(), 0]) if (isInOrder()) look(bytes, from);
   }
-  if (lastMs - first > YEARS_LIMIT_MS) return null;
+  if (!isInOrder()) return null;
   return found ? first : null;
 }
 

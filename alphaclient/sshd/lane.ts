@@ -11,7 +11,7 @@ import type { Ports } from './ports.ts';
 import type { Matcher } from './template.ts';
 
 /** Many pids have the same place: the one who comes later gets it. A power of two. */
-export const LANE_PLACES = 1_024;
+const LANE_PLACES = 1_024;
 /** How sshd tells names that are no account's: a client's name that begins so is for the table to tell apart. */
 const TWO_MEANINGS = ['invalid user', 'illegal user', '<invalid username>'];
 
@@ -75,8 +75,9 @@ export class Lane {
 
   /** Takes in an ordinary one whose place is free, opened after `age` others; false where it has to stay out. */
   put(one: Connection, age: number): boolean {
-    if (!this.identities.keep(placeOf(one.host, one.pid), one)) return false;
-    this.#put(one, age);
+    const place = placeOf(one.host, one.pid);
+    if (!this.identities.keep(place, one)) return false;
+    this.#put(place, one, age);
     return true;
   }
 
@@ -85,11 +86,10 @@ export class Lane {
     const place = placeOf(one.host, one.pid);
     this.identities.keepParts(place, view, found.user, found.ip);
     if (one.port !== null) this.identities.learnPort(place, view, found.portAt);
-    this.#put(one, age);
+    this.#put(place, one, age);
   }
 
-  #put(one: Connection, age: number): void {
-    const place = placeOf(one.host, one.pid);
+  #put(place: number, one: Connection, age: number): void {
     this.#at[place] = one;
     this.#ages[place] = age;
     this.#among[place] = this.#size;

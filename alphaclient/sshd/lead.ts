@@ -4,6 +4,7 @@
  */
 
 import { type Bytes, room, same } from './compare.ts';
+import { isDigit } from './extents.ts';
 
 const LF = 10;
 const SPACE = 32;
@@ -12,6 +13,9 @@ const DOT = 46;
 const OPEN = 91;
 const CLOSE = 93;
 const LESS = 60;
+const PARENTHESIS = 40;
+/** `kernel:` */
+const K = 107;
 /** `Nov 20 10:00:`, and `2026-11-20T10:00:`. */
 const TRADITIONAL_CHARS = 13;
 const ISO_CHARS = 17;
@@ -124,7 +128,7 @@ export class Lead {
     this.pid = pid;
     // What a syslog may put before the message is prefix.ts's to know.
     const first = view.byte(p + 3);
-    return first === OPEN || first === LESS || first === 40 || first === 107 || first === LF ? -1 : p + 3;
+    return first === OPEN || first === LESS || first === PARENTHESIS || first === K || first === LF ? -1 : p + 3;
   }
 
   /** Keeps the beginning of the line at `at`, whose message at `from` is sshd's, of this moment, if it has this form. */
@@ -151,10 +155,6 @@ export class Lead {
     this.#era = this.#clock.era;
     this.#headChars = head;
   }
-}
-
-function isDigit(c: number): boolean {
-  return c >= 48 && c <= 57;
 }
 
 /** How many characters there are before the second, or 0. */

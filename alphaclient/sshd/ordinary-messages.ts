@@ -5,8 +5,8 @@ import { Template } from './template.ts';
 /**
  * - `no`: it must be read. `ignored`: it says nothing of any connection. `nothing`: it says nothing new of its own.
  * - `over`: the connection has had its decision, and ends; `ended`: it had none.
- * - `failed`: one more wrong password; `repeated`: as many as it says. `publickey`, `password`: a
- *   login by these. The first of them may tell the port.
+ * - `failed`: one more wrong password; `repeated`: as many as it says. `publickey`, `password`: a login by these. The first
+ *   of them may tell the port.
  * - `refused`: the connection's limit of attempts is reached; `told`: sshd ends it. `more`: PAM sums failures up.
  * - `pam`, `pam-unknown`: PAM's word on a failure, whose decision may come.
  * - `named`: the user once more. `new-...`: the first word of a connection, `new-ended` its last as well.
@@ -30,7 +30,6 @@ export type Said =
   | 'new-named'
   | 'new-pam'
   | 'new-failed'
-  | 'new-invalid'
   | 'new-publickey'
   | 'new-password'
   | 'new-ended';
@@ -42,7 +41,6 @@ export function isDecision(said: Said): boolean {
     said === 'publickey' ||
     said === 'password' ||
     said === 'new-failed' ||
-    said === 'new-invalid' ||
     said === 'new-publickey' ||
     said === 'new-password'
   );
@@ -85,8 +83,8 @@ const MAX_RETRIES = m('PAM service(sshd) ignoring max retries; {number} > {numbe
 const NEW: readonly Message[] = [
   m(`Invalid user {new user} from ${NEW_PEER}`, 'new-named'),
   m(`${RHOST}{new ip}  user={new user}`, 'new-pam'),
-  m(`Failed password for invalid user {new user} from ${NEW_PEER} ssh2`, 'new-invalid'),
-  m(`Failed password for {new user} from ${NEW_PEER} ssh2`, 'new-failed'),
+  m(`Failed password for invalid user {new user} from ${NEW_PEER} ssh2`, 'new-failed', '', true),
+  m(`Failed password for {new user} from ${NEW_PEER} ssh2`, 'new-failed', '', false),
   m(`Accepted publickey for {new user} from ${NEW_PEER} ssh2: {new key}`, 'new-publickey'),
   m(`Accepted password for {new user} from ${NEW_PEER} ssh2`, 'new-password'),
   m(`Connection closed by ${NEW_PEER} [preauth]`, 'new-ended', CLOSED),

@@ -125,8 +125,7 @@ export class Skimming {
         one.named = one.invalid = true;
         break;
       case 'new-failed':
-      case 'new-invalid':
-        this.#failed(one, said === 'new-invalid', 1);
+        this.#failed(one, this.#ordinary.invalid === true, 1);
         break;
       case 'new-publickey':
         this.#accepted(one, 'publickey', this.#text(bytes, view, found.key));

@@ -62,24 +62,8 @@ export class Telling {
 
   /** A connection of which nothing is told but its end, in this line. */
   probe(ip: string, port: number, reason: string, { host, ms, line }: Place): void {
-    const at = isoTime(ms);
-    const name = this.#hosts(host);
-    this.#out.push({
-      // In the order of all events: the engine is to see one kind of object.
-      event: {
-        at,
-        outcome: 'probe',
-        method: null,
-        user: null,
-        invalidUser: null,
-        ip,
-        port,
-        host: name,
-        key: null,
-        reason,
-      },
-      line,
-    });
+    const what = { user: null, invalid: null, ip, port, method: null, key: null, reason };
+    this.#tell('probe', what, host, ms, line);
   }
 
   #ordinary(

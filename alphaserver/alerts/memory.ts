@@ -3,20 +3,8 @@ import { type Database, openMemory, type Statement, transaction } from '../store
 import type { Kind } from './rules/folds.ts';
 import type { DirtyStory } from './rules/shelf.ts';
 import type { PackedStory } from './rules/story.ts';
-import { type Database as AlertTables, Marks } from './tables.ts';
+import { type Database as AlertTables, Marks, MEMORY_TABLES } from './tables.ts';
 import type { Remembered } from './watch.ts';
-
-/**
- * `kept` is an event id: up to it all events are in the stories; what is after it is thought again after a crash, and gives
- * the same stories. `store` is the number of the store that they are of.
- */
-const TABLES = `
-  CREATE TABLE IF NOT EXISTS alertMarks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS alertStories (
-    kind TEXT NOT NULL, key TEXT NOT NULL, touched INTEGER NOT NULL, touchedMs INTEGER NOT NULL, packed TEXT NOT NULL,
-    PRIMARY KEY (kind, key)
-  ) WITHOUT ROWID;
-`;
 
 interface Row {
   readonly kind: Kind;
@@ -26,7 +14,10 @@ interface Row {
   readonly packed: string;
 }
 
-/** Stories, one row each. */
+/**
+ * Stories, one row each. Of its marks, `kept` is an event id: up to it all events are in the stories; what is after it is
+ * thought again after a crash, and gives the same stories. `store` is the number of the store that they are of.
+ */
 export class Memory {
   readonly #db: Database;
   readonly #marks: Marks;
@@ -40,7 +31,7 @@ export class Memory {
   constructor(folder: string, store: number, told: number) {
     const db = openMemory(folder);
     this.#db = db;
-    db.exec(TABLES);
+    db.exec(MEMORY_TABLES);
     this.#marks = new Marks(db as unknown as AlertTables);
     this.#put = db.prepare(
       'INSERT OR REPLACE INTO alertStories (kind, key, touched, touchedMs, packed) VALUES (?, ?, ?, ?, ?)',

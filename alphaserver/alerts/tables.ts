@@ -17,17 +17,22 @@ export interface Statement {
   all(...values: Value[]): unknown[];
 }
 
+/** Marks by name, and what is remembered: in the store's file, and in that of the rules' own memory. */
+export const MEMORY_TABLES = `
+  CREATE TABLE IF NOT EXISTS alertMarks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS alertStories (
+    kind TEXT NOT NULL, key TEXT NOT NULL, touched INTEGER NOT NULL, touchedMs INTEGER NOT NULL, packed TEXT NOT NULL,
+    PRIMARY KEY (kind, key)
+  ) WITHOUT ROWID;
+`;
+
 /**
  * Version 1. Times are Unix milliseconds. `alertMarks` holds an event id, `told`: up to it the incidents are in the table
  * and their notices beside them. `alertStories` has what is known of agents; stories of events are in a file of their own,
  * which may be behind: what lies between is thought again after a crash, silently, and gives the same stories.
  */
 const TABLES = `
-  CREATE TABLE IF NOT EXISTS alertMarks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS alertStories (
-    kind TEXT NOT NULL, key TEXT NOT NULL, touched INTEGER NOT NULL, touchedMs INTEGER NOT NULL, packed TEXT NOT NULL,
-    PRIMARY KEY (kind, key)
-  ) WITHOUT ROWID;
+  ${MEMORY_TABLES}
   CREATE TABLE IF NOT EXISTS incidents (
     id TEXT PRIMARY KEY, rule TEXT NOT NULL, key TEXT NOT NULL, ordinal INTEGER NOT NULL, severity TEXT NOT NULL,
     source TEXT, openedAt INTEGER NOT NULL, lastAt INTEGER NOT NULL, closedAt INTEGER, partOf TEXT, raisedBy INTEGER NOT NULL,

@@ -18,7 +18,10 @@ const SAMPLE_LIMIT_CHARS = 300;
 /** What stands for every shape beyond the limit. */
 export const OTHER_SHAPES = '(other)';
 
-/** The message without what varies. Linear: each step is one pass over at most 300 characters. */
+/**
+ * The message without what varies. Linear: each step is one pass over at most 300 characters, and no run of digits is
+ * tried from its middle.
+ */
 export function shapeOf(message: string): string {
   return message
     .slice(0, SAMPLE_LIMIT_CHARS)
@@ -27,7 +30,7 @@ export function shapeOf(message: string): string {
     .replace(/\/[^\s:]*/g, '/*')
     .replace(/\b(user|for) (?!user\b)\S+/g, '$1 *')
     .replace(/\bfrom \S+/g, 'from *')
-    .replace(/[0-9a-fA-F]*:[0-9a-fA-F:]*:[0-9a-fA-F:.]*(?:%\w+)?/g, '*')
+    .replace(/(?<![0-9a-fA-F])[0-9a-fA-F]*:[0-9a-fA-F:]*:[0-9a-fA-F:.]*(?:%\w+)?/g, '*')
     .replace(/[0-9]+(?:[.:_-][0-9]+)*/g, '*')
     .slice(0, SHAPE_LIMIT_CHARS);
 }

@@ -25,9 +25,10 @@ export function beginning(files: readonly Inspection[], from: 'start' | 'end', n
 
 /** A file that is not to be read, known so that others are told from it. */
 export function leftOut(inspection: Inspection): TrackedFile {
-  const { id, born, path, size, mtimeMs } = inspection.file;
+  const { id, born, path, size, mtimeMs, packing } = inspection.file;
+  const seen = packing === null ? size : null;
   const prints = inspection.prints(size) ?? { head: null, before: null };
-  return new TrackedFile({ state: 'done', id, born, path, offset: size, size, mtimeMs, ...prints });
+  return new TrackedFile({ state: 'done', id, born, path, offset: size, size, seen, mtimeMs, ...prints });
 }
 
 function endOfLines(log: Inspection): number {

@@ -13,7 +13,7 @@ import { damageOf, doubtOf, lossOf } from './losses.ts';
 import { DONE_FILES_KEPT, positionOf } from './position.ts';
 import { generations, type LogFile } from './rotation.ts';
 import type { Chunk, Gap } from './source.ts';
-import { TrackedFile } from './tracked.ts';
+import { TrackedFile, totalsOf } from './tracked.ts';
 
 /**
  * How long a file that was rotated away must be quiet before its half line is taken for its last one and it is closed. It is
@@ -162,6 +162,7 @@ export class Follower {
     const places = this.#tracked.map(({ file }) => file.offset);
     const inspections = this.#inspections.of(files, places);
     const lineage = await trace(this.#tracked, inspections);
+    const totals = await totalsOf(lineage.holders);
     // What seems lost or new may be in a copy, or under a name, that came into being after the files were listed.
     if (this.#list(this.#generations()) !== this.#list(files)) return false;
     if (this.#options.foreign && lineage.holders.size === 0) this.#started = false;
@@ -180,7 +181,8 @@ export class Follower {
         fresh.set(tracked, inspection);
         this.#open(tracked, inspection, nowMs);
       }
-      for (const [tracked, inspection] of lineage.holders) this.#place(tracked, inspection, nowMs);
+      for (const [tracked, inspection] of lineage.holders)
+        this.#place(tracked, inspection, totals.get(tracked) ?? null, nowMs);
     } catch (error) {
       for (const tracked of fresh.keys()) tracked.close();
       throw error;
@@ -202,12 +204,12 @@ export class Follower {
   }
 
   /** Takes note of where a known file is now, and opens it where it is to be read on. */
-  #place(tracked: TrackedFile, inspection: Inspection, nowMs: number): void {
+  #place(tracked: TrackedFile, inspection: Inspection, total: number | null, nowMs: number): void {
     const { file, reader } = tracked;
     const grown = inspection.file.packing === null && inspection.file.size > file.offset;
     const state = inspection.file.current ? 'current' : file.state === 'done' && !grown ? 'done' : 'old';
     const elsewhere = tracked.isElsewhere(inspection.file);
-    tracked.settle(inspection, state, nowMs);
+    tracked.settle(inspection, state, total, nowMs);
     if (elsewhere || (reader === null && state !== 'done')) this.#open(tracked, inspection, nowMs);
   }
 

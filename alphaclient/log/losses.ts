@@ -2,7 +2,6 @@
 
 import type { Inspection } from './inspection.ts';
 import type { KnownFile } from './position.ts';
-import { isPacked } from './rotation.ts';
 import type { Gap } from './source.ts';
 
 /**
@@ -10,13 +9,13 @@ import type { Gap } from './source.ts';
  * open until now, so that its last size is from the last look; else it was lost while nobody looked.
  */
 export function lossOf(file: KnownFile, halfBytes: number, watched: boolean, copied: boolean): Gap | null {
-  if (isPacked(file.path)) {
+  if (file.seen === null) {
     if (file.state === 'done') return null;
     const text = `${file.path} (${file.size} bytes, packed) was deleted before it was read, and no copy of it was found`;
     return { kind: 'rotated-away', text, bytes: null, lines: null };
   }
-  const unread = Math.max(0, file.size - file.offset - halfBytes);
-  const where = `${file.path} (read up to byte ${file.offset} of ${file.size}, last written ${iso(file.mtimeMs)})`;
+  const unread = Math.max(0, file.seen - file.offset - halfBytes);
+  const where = `${file.path} (read up to byte ${file.offset} of ${file.seen}, last written ${iso(file.mtimeMs)})`;
   if (unread > 0) {
     const text = `${where} was deleted or truncated before the rest was read, and no copy of it was found`;
     return { kind: 'rotated-away', text, bytes: unread, lines: null };

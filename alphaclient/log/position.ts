@@ -1,6 +1,7 @@
 /** The position of a followed file as it is saved: which files of the log are known, and how far each was handed out. */
 
 import type { Fingerprint } from './fingerprint.ts';
+import { isPacked } from './rotation.ts';
 import type { LogPosition } from './source.ts';
 
 /**
@@ -16,8 +17,10 @@ export interface KnownFile {
   readonly path: string;
   /** Bytes handed out, or left out, from its beginning on: always the end of a line. In a compressed file: of what is in it. */
   readonly offset: number;
-  /** Its size when last seen (compressed: as it is on the disk): what a gap is measured by, and whether it changed. */
+  /** Its size when last seen (compressed: as it is on the disk), which shows whether it changed. */
   readonly size: number;
+  /** Bytes of log that it was seen to hold: what a gap is measured by. Null where it was never read through but packed. */
+  readonly seen: number | null;
   readonly mtimeMs: number;
   /** Its beginning, and the bytes just before `offset`; null where it was never read. */
   readonly head: Fingerprint | null;
@@ -70,7 +73,7 @@ export function readPosition(saved: LogPosition): SavedPosition {
   }
   const path = typeof saved['path'] === 'string' ? saved['path'] : null;
   const all: readonly unknown[] = Array.isArray(saved['files']) ? saved['files'] : [];
-  const files = all.filter(isKnownFile);
+  const files = all.filter(isKnownFile).map((file) => ({ ...file, seen: file.seen ?? seenOf(file) }));
   const damage =
     path === null || !Array.isArray(saved['files'])
       ? 'it has no path or no list of files'
@@ -79,6 +82,11 @@ export function readPosition(saved: LogPosition): SavedPosition {
         : null;
   // Without the file that was being read the others would only say that all of it is new.
   return { path, files: damage === null || files.some((file) => file.state === 'current') ? files : [], damage };
+}
+
+/** What a position says that was saved before `seen` was part of it. */
+function seenOf({ path, size }: KnownFile): number | null {
+  return isPacked(path) ? null : size;
 }
 
 function isKnownFile(value: unknown): value is KnownFile {
@@ -91,6 +99,7 @@ function isKnownFile(value: unknown): value is KnownFile {
     typeof file.path === 'string' &&
     isCount(file.offset) &&
     isCount(file.size) &&
+    (file.seen === null || file.seen === undefined || isCount(file.seen)) &&
     typeof file.mtimeMs === 'number' &&
     (file.head === null || isFingerprint(file.head)) &&
     (file.before === null || isFingerprint(file.before))

@@ -26,7 +26,8 @@ export class TrackedFile implements Known {
   static unread({ file }: Inspection, offset = 0): TrackedFile {
     const { id, born, path, size, mtimeMs } = file;
     const state = file.current ? 'current' : 'old';
-    return new TrackedFile({ state, id, born, path, offset, size, mtimeMs, head: NONE, before: NONE });
+    const seen = file.packing === null ? size : null;
+    return new TrackedFile({ state, id, born, path, offset, size, seen, mtimeMs, head: NONE, before: NONE });
   }
 
   /** As it is to be saved: with an open file, up to what was handed out last. */
@@ -55,8 +56,11 @@ export class TrackedFile implements Known {
     return reader.changed() || (id !== file.id && (links > 0 || file.packing === null));
   }
 
-  /** Takes note of the file that it is in now, and of what it is to the log. */
-  settle(inspection: Inspection, state: KnownFile['state'], nowMs: number): void {
+  /**
+   * Takes note of the file that it is in now, and of what it is to the log. `total`: the bytes of log in that one, null where
+   * they were not counted.
+   */
+  settle(inspection: Inspection, state: KnownFile['state'], total: number | null, nowMs: number): void {
     const { id, born, path, size, mtimeMs } = inspection.file;
     this.retire(state, nowMs);
     this.#file = {
@@ -65,6 +69,7 @@ export class TrackedFile implements Known {
       born: born ?? (id === this.#file.id ? this.#file.born : null),
       path,
       size,
+      seen: total ?? this.#file.seen,
       mtimeMs,
     };
   }
@@ -84,6 +89,7 @@ export class TrackedFile implements Known {
       ...this.#file,
       born: id === this.#file.id ? (born ?? this.#file.born) : this.#file.born,
       size,
+      seen: this.packed ? this.#file.seen : size,
       mtimeMs,
     };
   }
@@ -110,4 +116,19 @@ export class TrackedFile implements Known {
     this.#reader = null;
     reader.close();
   }
+}
+
+/**
+ * The bytes of log in the files that known ones are in now. A packed one, which was unpacked to find the known one there, only
+ * where the count may be needed: what is open or done is not unpacked again for it. Null where it is damaged.
+ */
+export async function totalsOf(
+  holders: ReadonlyMap<TrackedFile, Inspection>,
+): Promise<ReadonlyMap<TrackedFile, number | null>> {
+  const totals = new Map<TrackedFile, number | null>();
+  for (const [tracked, inspection] of holders) {
+    const counts = inspection.file.packing === null || (tracked.reader === null && tracked.file.state !== 'done');
+    if (counts) totals.set(tracked, await inspection.total());
+  }
+  return totals;
 }

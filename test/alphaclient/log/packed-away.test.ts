@@ -1,0 +1,60 @@
+/** Packed rotations that are deleted: only what was never read is told as missing. */
+import assert from 'node:assert/strict';
+import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { until } from '../../until.ts';
+import { Followed } from './followed.ts';
+
+/** Packs a file as rotation does: the packed one beside it, and then it is gone. */
+function pack(file: string): void {
+  writeFileSync(`${file}.gz`, gzipSync(readFileSync(file)));
+  rmSync(file);
+}
+
+test('what was read before it was packed is not told as missing when the packed file is deleted', async (t) => {
+  const log = new Followed(t);
+  writeFileSync(log.path, 'one\ntwo\n');
+  log.start();
+  await log.shows('one\ntwo\n');
+  renameSync(log.path, `${log.path}.1`);
+  writeFileSync(log.path, 'three\n');
+  await log.shows('one\ntwo\nthree\n');
+  pack(`${log.path}.1`);
+  await until(() => JSON.stringify(log.position).includes('sshd.log.1.gz'));
+  log.stop();
+  rmSync(`${log.path}.1.gz`);
+  log.start();
+  appendFileSync(log.path, 'four\n');
+  await log.shows('one\ntwo\nthree\nfour\n');
+  assert.deepEqual(log.gaps, []);
+});
+
+test('of a packed file that was deleted while it was read, what was not read is told in bytes of log', async (t) => {
+  const log = new Followed(t);
+  writeFileSync(log.path, 'one\ntwo\n');
+  log.start();
+  await log.shows('one\ntwo\n');
+  log.stop();
+  appendFileSync(log.path, 'and more\n');
+  renameSync(log.path, `${log.path}.1`);
+  pack(`${log.path}.1`);
+  writeFileSync(log.path, 'three\n');
+  const before = log.position;
+  log.start();
+  await log.shows('one\ntwo\nand more\nthree\n');
+  log.stop();
+  // As a kill leaves it between finding the packed file and reading it: what is in it was seen, and nothing handed out.
+  const position = JSON.parse(JSON.stringify(log.position));
+  const packed = position.files.find(({ path }: { path: string }) => path.endsWith('.1.gz'));
+  const { offset, head, before: last } = JSON.parse(JSON.stringify(before)).files[0];
+  Object.assign(packed, { state: 'old', offset, head, before: last });
+  log.position = position;
+  rmSync(`${log.path}.1.gz`);
+  log.start();
+  await until(() => log.gaps.length > 0);
+  assert.deepEqual(
+    log.gaps.map(({ kind, bytes }) => ({ kind, bytes })),
+    [{ kind: 'rotated-away', bytes: 9 }],
+  );
+});

@@ -4,8 +4,8 @@ import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { Follower } from './follower.ts';
 import type { FollowLog } from './follower-options.ts';
-import { wentAway } from './inspection.ts';
 import { readPosition } from './position.ts';
+import { wentAway } from './replaced.ts';
 import type { Chunk, LogPosition, LogSource, SourceState } from './source.ts';
 import { Wake } from './wake.ts';
 

@@ -6,11 +6,12 @@ import { Doubts } from './doubts.ts';
 import { factsOf } from './fingerprint.ts';
 import { Folders } from './folders.ts';
 import type { FollowerOptions } from './follower-options.ts';
-import { type Inspection, Inspections, wentAway } from './inspection.ts';
+import { type Inspection, Inspections } from './inspection.ts';
 import { inOrder, trace } from './lineage.ts';
 import { joined, type Lines } from './lines.ts';
 import { damageOf, doubtOf, lossOf } from './losses.ts';
-import { DONE_FILES_KEPT, positionOf } from './position.ts';
+import { positionOf, remembered } from './position.ts';
+import { wentAway } from './replaced.ts';
 import { generations, type LogFile } from './rotation.ts';
 import type { Chunk, Gap } from './source.ts';
 import { TrackedFile, totalsOf } from './tracked.ts';
@@ -145,10 +146,8 @@ export class Follower {
     const gaps = this.#gaps;
     this.#gaps = [];
     this.#moved = false;
-    const position = positionOf(
-      this.#options.path,
-      this.#tracked.map(({ file }) => file),
-    );
+    const files = this.#tracked.map(({ file }) => file);
+    const position = positionOf(this.#options.path, files);
     return { bytes: lines.bytes, position, writtenMs, gaps, cutLines: lines.cut };
   }
 
@@ -196,8 +195,8 @@ export class Follower {
       if (tracked.file.state === 'current' && !held) tracked.retire('old', nowMs);
     }
     const done = all.filter(({ file }) => file.state === 'done');
-    const dropped = new Set(done.slice(0, Math.max(0, done.length - DONE_FILES_KEPT)));
-    this.#tracked = all.filter((tracked) => !dropped.has(tracked));
+    const kept = new Set(remembered(done, ({ file }) => file));
+    this.#tracked = all.filter((tracked) => tracked.file.state !== 'done' || kept.has(tracked));
     if (this.#shape() !== before) this.#moved = true;
     this.#doubts.replace(lineage.doubtful, nowMs);
     return true;

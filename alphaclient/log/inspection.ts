@@ -3,19 +3,12 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { bytesAt, FINGERPRINT_BYTES, type Fingerprint, factsOf, fingerprintOf, isRemembered } from './fingerprint.ts';
 import type { KnownFile } from './position.ts';
+import { replaced } from './replaced.ts';
 import type { LogFile } from './rotation.ts';
 import { unpacked } from './unpack.ts';
 
 /** Two files are compared this many bytes at a time. */
 const COMPARE_BYTES = 256 * 1024;
-
-/** Code of the error for a path that has another file by now. */
-const REPLACED = 'ELOGREPLACED';
-
-/** Whether this error says no more than that the file moved on while it was looked at: a new look finds where. */
-export function wentAway(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === REPLACED);
-}
 
 /** What an unpacked stream showed in one pass. */
 interface Unpacked {
@@ -65,11 +58,15 @@ export class Inspection {
     return this.#read((fd) => standsIn(fd, known)) ?? false;
   }
 
-  /** Whether its first bytes, as many as both have, are those of `known`: it may be a copy made before `known` grew on. */
+  /**
+   * Whether its first bytes, as many as both have, are those of `known`: it may be a copy made before `known` grew on. `head`:
+   * the first bytes of `known`; without them only all that was handed out of it can be told where it has less than was seen.
+   */
   async beginsLike(known: KnownFile, head: Buffer | null): Promise<boolean> {
-    if (known.head === null) return false;
+    if (known.head === null || known.before === null) return false;
     const mine = await this.head();
     if (mine.length >= known.head.bytes) return isRemembered(known.head, mine.subarray(0, known.head.bytes));
+    if (known.before.bytes === known.offset && isRemembered(known.before, mine)) return true;
     return head !== null && mine.length > 0 && head.subarray(0, mine.length).equals(mine);
   }
 
@@ -124,16 +121,12 @@ export class Inspection {
     return ends === null || distinctLines(ends) <= 2;
   }
 
-  /**
-   * Opens the file for reading, to read `known` on in it; throws where that cannot be done, and where the path has another
-   * file by now or the file another text.
-   */
-  open(known: KnownFile | null = null): number {
+  /** Opens the file for reading; throws where that cannot be done, and where the path has another file by now. */
+  open(): number {
     const fd = openSync(this.file.path, 'r');
-    const same = factsOf(fstatSync(fd, { bigint: true })).id === this.file.id;
-    if (same && (known === null || this.file.packing !== null || standsIn(fd, known))) return fd;
+    if (factsOf(fstatSync(fd, { bigint: true })).id === this.file.id) return fd;
     closeSync(fd);
-    throw Object.assign(new Error(`${this.file.path} was replaced while it was looked at`), { code: REPLACED });
+    throw replaced(this.file.path);
   }
 
   *#stretches(fd: number): Generator<Buffer> {

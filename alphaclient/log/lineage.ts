@@ -198,10 +198,10 @@ function lastIndex<K extends Known>(
   return Math.max(-1, ...known.map((k) => indexIn(files, holders.get(k))));
 }
 
-/** A copy that was made before the last of what was read was written: it holds nothing unread. */
+/** A copy that was made before the last of what was seen was written: it holds nothing unread. */
 async function isShortCopy(current: Known, file: Inspection): Promise<boolean> {
   const total = await file.total();
-  if (total === null || total === 0 || total >= current.file.offset) return false;
+  if (total === null || total === 0 || total > current.file.offset) return false;
   return file.beginsLike(current.file, current.reader?.headBytes ?? null);
 }
 

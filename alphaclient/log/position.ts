@@ -43,10 +43,25 @@ export interface FilePosition extends LogPosition {
  */
 export const DONE_FILES_KEPT = 4;
 
+/**
+ * Of the files that are done, oldest first, those to remember: the last ones, and the last that had text, since an empty one
+ * is not known again once it is packed.
+ */
+export function remembered<T>(done: readonly T[], fileOf: (one: T) => KnownFile): readonly T[] {
+  const last = done.slice(-DONE_FILES_KEPT);
+  const hasText = (one: T): boolean => (fileOf(one).before?.bytes ?? 0) > 0;
+  const text = last.some(hasText) ? undefined : done.findLast(hasText);
+  return text === undefined ? last : [text, ...last];
+}
+
 /** The position, with no more files than are needed to find the place again. */
 export function positionOf(path: string, files: readonly KnownFile[]): FilePosition {
-  const done = files.filter((file) => file.state === 'done');
-  const kept = new Set(done.slice(-DONE_FILES_KEPT));
+  const kept = new Set(
+    remembered(
+      files.filter((file) => file.state === 'done'),
+      (file) => file,
+    ),
+  );
   return {
     source: 'file',
     version: 1,

@@ -2,8 +2,10 @@
 
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { bytesAt, FINGERPRINT_BYTES, type FileFacts, type Fingerprint, factsOf } from './fingerprint.ts';
+import { bytesAt, FINGERPRINT_BYTES, type FileFacts, type Fingerprint, factsOf, isRemembered } from './fingerprint.ts';
 import type { Lines } from './lines.ts';
+import type { KnownFile } from './position.ts';
+import { replaced } from './replaced.ts';
 import type { Packing } from './rotation.ts';
 import { Trail } from './trail.ts';
 import { unpacked } from './unpack.ts';
@@ -31,6 +33,8 @@ export interface Reader {
   beginning(): Buffer;
   /** The facts as of now. */
   facts(): FileFacts;
+  /** Takes note of its beginning as it stands there now, also of what is not read yet. Throws what reading throws. */
+  learn(): void;
   /** Whether the file is not what was read any more. */
   changed(): boolean;
   /** The next lines. Throws what reading or unpacking throws; the place is kept then. */
@@ -45,13 +49,20 @@ export class FileReader implements Reader {
   readonly #fd: number;
   readonly #trail: Trail;
 
-  /** Takes over `fd`. Throws what reading throws, and has closed `fd` then. */
-  constructor(fd: number, offset: number) {
+  /**
+   * Takes over `fd`, to read `known` on in it. Throws what reading throws, and where the file has another text by now; has
+   * closed `fd` then.
+   */
+  constructor(fd: number, known: KnownFile) {
     this.#fd = fd;
+    const { path, offset } = known;
     try {
       // Also what is not read yet: it shows whether that stands there still.
       const head = bytesAt(fd, 0, FINGERPRINT_BYTES);
-      this.#trail = new Trail(offset, head, bytesAt(fd, Math.max(0, offset - FINGERPRINT_BYTES), offset));
+      const before = bytesAt(fd, Math.max(0, offset - FINGERPRINT_BYTES), offset);
+      // Looked at here, in the bytes that are kept: the log may be emptied after any look before.
+      if (!isText(known, head, before)) throw replaced(path);
+      this.#trail = new Trail(offset, head, before);
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -86,6 +97,10 @@ export class FileReader implements Reader {
     return factsOf(fstatSync(this.#fd, { bigint: true }));
   }
 
+  learn(): void {
+    if (this.#trail.headBytes.length < FINGERPRINT_BYTES) this.#trail.learn(this.beginning());
+  }
+
   changed(): boolean {
     const { headBytes, recent, scanned } = this.#trail;
     if (this.facts().size < scanned || !bytesAt(this.#fd, 0, headBytes.length).equals(headBytes)) return true;
@@ -114,6 +129,14 @@ export class FileReader implements Reader {
   close(): void {
     closeSync(this.#fd);
   }
+}
+
+/** Whether a file that begins with `head` and has `before` at the offset of `known` can be that one. */
+function isText(known: KnownFile, head: Buffer, before: Buffer): boolean {
+  const { offset } = known;
+  if (before.length < Math.min(offset, FINGERPRINT_BYTES)) return false;
+  if (known.head !== null && !isRemembered(known.head, head.subarray(0, known.head.bytes))) return false;
+  return known.before === null || isRemembered(known.before, before.subarray(before.length - known.before.bytes));
 }
 
 /** Reads what is in a packed file, once, from `offset` (of what is in it) on. */
@@ -164,6 +187,8 @@ export class PackedReader implements Reader {
   facts(): FileFacts {
     return this.#facts;
   }
+
+  learn(): void {}
 
   changed(): boolean {
     return false;

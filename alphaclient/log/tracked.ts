@@ -62,6 +62,7 @@ export class TrackedFile implements Known {
    */
   settle(inspection: Inspection, state: KnownFile['state'], total: number | null, nowMs: number): void {
     const { id, born, path, size, mtimeMs } = inspection.file;
+    this.#reader?.learn();
     this.retire(state, nowMs);
     this.#file = {
       ...this.file,
@@ -80,10 +81,12 @@ export class TrackedFile implements Known {
     this.#file = { ...this.file, state };
   }
 
-  /** Takes note of its size and time of now. Throws what fstat throws. */
+  /** Takes note of its size and time of now, and of its beginning. Throws what fstat and reading throw. */
   refresh(): void {
     if (this.#reader === null) return;
     const { id, born, size, mtimeMs } = this.#reader.facts();
+    // After the size: what is known to have been there can be told from other text.
+    this.#reader.learn();
     // A deleted file is known by its packed copy, which has a birth of its own.
     this.#file = {
       ...this.#file,
@@ -97,10 +100,11 @@ export class TrackedFile implements Known {
   /** Opens it, to be read on from its offset. Throws what opening throws; it is as before then. */
   open(inspection: Inspection, nowMs: number): void {
     const packing = inspection.file.packing;
-    const fd = inspection.open(this.file);
+    const known = this.file;
+    const fd = inspection.open();
+    const reader = packing === null ? new FileReader(fd, known) : new PackedReader(fd, packing, known.offset);
     this.close();
-    this.#reader =
-      packing === null ? new FileReader(fd, this.#file.offset) : new PackedReader(fd, packing, this.#file.offset);
+    this.#reader = reader;
     this.#packing = packing;
     // It may have been emptied since it was listed: its size then would be missed as unread.
     if (packing === null) this.refresh();

@@ -39,6 +39,13 @@ export class Trail {
     return fingerprintOf(this.#before);
   }
 
+  /** The file begins with these bytes now: they are kept where they go on from what was seen. */
+  learn(beginning: Buffer): void {
+    const { headBytes } = this;
+    if (beginning.length <= headBytes.length || !beginning.subarray(0, headBytes.length).equals(headBytes)) return;
+    this.headBytes = beginning;
+  }
+
   /** Takes in bytes that were handed out before. */
   pass(bytes: Buffer): void {
     this.#see(bytes);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { Random } from '../../demo/random.ts';
 import { install } from './model/preemption.ts';
 import { type Act, DEEDS, run, type Sequence, shrunk } from './model/run.ts';
@@ -25,20 +25,82 @@ function sequenceOf(seed: number): Sequence {
   return { world: { naming }, acts };
 }
 
-test('whatever happens to a log, each line comes out once, and what cannot is told', async (t) => {
+/** What once went wrong, as short as it was found. */
+const FOUND: readonly { readonly wrong: string; readonly sequence: Sequence }[] = [
+  {
+    wrong: 'the log was emptied while it was opened: its copy was not known any more, and read again',
+    sequence: {
+      world: { naming: 'number' },
+      acts: [
+        { does: 'write', a: 256, b: 537 },
+        { does: 'crash', a: 818, b: 320 },
+        { does: 'start', a: 886, b: 569 },
+        { does: 'torn-look', a: 66, b: 801 },
+      ],
+    },
+  },
+  {
+    wrong: 'what was seen of a log and not read was emptied and written anew, as long as before: its loss was not told',
+    sequence: {
+      world: { naming: 'number' },
+      acts: [
+        { does: 'half', a: 557, b: 379 },
+        { does: 'torn-look', a: 529, b: 964 },
+        { does: 'write', a: 433, b: 60 },
+        { does: 'copy', a: 13, b: 496 },
+        { does: 'write', a: 68, b: 698 },
+        { does: 'take', a: 169, b: 857 },
+        { does: 'replace', a: 898, b: 911 },
+      ],
+    },
+  },
+  {
+    wrong: 'four empty logs were all that was remembered, and all were packed: an older one was read again',
+    sequence: {
+      world: { naming: 'date' },
+      acts: [
+        { does: 'write', a: 815, b: 436 },
+        { does: 'copy', a: 794, b: 229 },
+        { does: 'torn-look', a: 785, b: 559 },
+        { does: 'leaky-copy', a: 274, b: 10 },
+        { does: 'copy', a: 167, b: 8 },
+        { does: 'quiet', a: 656, b: 539 },
+        { does: 'torn-look', a: 466, b: 37 },
+        { does: 'quiet', a: 151, b: 620 },
+        { does: 'pack', a: 750, b: 109 },
+        { does: 'stop', a: 922, b: 147 },
+        { does: 'pack', a: 747, b: 343 },
+        { does: 'pack', a: 185, b: 114 },
+        { does: 'remove', a: 300, b: 303 },
+      ],
+    },
+  },
+];
+
+function places(t: TestContext): readonly string[] {
   install();
   // In turn on both kinds of file system: one in memory never gives an inode twice, one on a disk does so at once.
-  const places = [tmpdir(), existsSync('/dev/shm') ? '/dev/shm' : tmpdir()].map((at) =>
+  const folders = [tmpdir(), existsSync('/dev/shm') ? '/dev/shm' : tmpdir()].map((at) =>
     mkdtempSync(join(at, 'follower-')),
   );
   t.after(() => {
-    for (const place of places) rmSync(place, { recursive: true, force: true });
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   });
+  return folders;
+}
+
+for (const { wrong, sequence } of FOUND)
+  test(`not again: ${wrong}`, async (t) => {
+    for (const place of places(t)) assert.equal(await run(sequence, place), null);
+  });
+
+test('whatever happens to a log, each line comes out once, and what cannot is told', async (t) => {
+  const folders = places(t);
   const endMs = Date.now() + SECONDS * 1_000;
   let seed = SEED;
   for (; Date.now() < endMs; seed += 1) {
     const sequence = sequenceOf(seed);
-    const place = places[seed % places.length] as string;
+    const place = folders[seed % folders.length] as string;
     const wrong = await run(sequence, place);
     if (wrong === null) continue;
     const least = await shrunk(sequence, place);

@@ -9,7 +9,7 @@ import type { FollowerOptions } from './follower-options.ts';
 import { type Inspection, Inspections } from './inspection.ts';
 import { inOrder, trace } from './lineage.ts';
 import { joined, type Lines } from './lines.ts';
-import { damageOf, doubtOf, lossOf } from './losses.ts';
+import { cutsOf, damageOf, doubtOf, lossOf } from './losses.ts';
 import { positionOf, remembered } from './position.ts';
 import { wentAway } from './replaced.ts';
 import { generations, type LogFile } from './rotation.ts';
@@ -35,7 +35,7 @@ export class Follower {
   #tracked: TrackedFile[];
   #started: boolean;
   #listing = '';
-  #gaps: Gap[] = [];
+  readonly #gaps: Gap[] = [];
   readonly #rescued: Lines[] = [];
   #moved = false;
   /** Whether what is known of the files does not fit any more: the next `look` looks at all of them. */
@@ -143,8 +143,7 @@ export class Follower {
   }
 
   #chunk(lines: Pick<Lines, 'bytes' | 'cut'>, writtenMs: number): Chunk {
-    const gaps = this.#gaps;
-    this.#gaps = [];
+    const gaps = this.#gaps.splice(0);
     this.#moved = false;
     const files = this.#tracked.map(({ file }) => file);
     const position = positionOf(this.#options.path, files);
@@ -208,6 +207,7 @@ export class Follower {
     const grown = inspection.file.packing === null && inspection.file.size > file.offset;
     const state = inspection.file.current ? 'current' : file.state === 'done' && !grown ? 'done' : 'old';
     const elsewhere = tracked.isElsewhere(inspection.file);
+    this.#gaps.push(...cutsOf(file, total));
     tracked.settle(inspection, state, total, nowMs);
     if (elsewhere || (reader === null && state !== 'done')) this.#open(tracked, inspection, nowMs);
   }

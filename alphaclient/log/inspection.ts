@@ -59,14 +59,20 @@ export class Inspection {
   }
 
   /**
-   * Whether its first bytes, as many as both have, are those of `known`: it may be a copy made before `known` grew on. `head`:
-   * the first bytes of `known`; without them only all that was handed out of it can be told where it has less than was seen.
+   * Whether it has all that was handed out of `known` and ends before the rest that was seen: a copy made before that was
+   * written. Only where both are short: else it holds what is known of the beginning.
    */
+  async isEarlier({ head, before, offset }: KnownFile): Promise<boolean> {
+    if (head === null || before === null || offset === 0 || before.bytes < offset) return false;
+    const mine = await this.head();
+    return mine.length < head.bytes && isRemembered(before, mine.subarray(0, offset));
+  }
+
+  /** Whether its first bytes, as many as both have, are those of `known`: it may be a copy made before `known` grew on. */
   async beginsLike(known: KnownFile, head: Buffer | null): Promise<boolean> {
-    if (known.head === null || known.before === null) return false;
+    if (known.head === null) return false;
     const mine = await this.head();
     if (mine.length >= known.head.bytes) return isRemembered(known.head, mine.subarray(0, known.head.bytes));
-    if (known.before.bytes === known.offset && isRemembered(known.before, mine)) return true;
     return head !== null && mine.length > 0 && head.subarray(0, mine.length).equals(mine);
   }
 
@@ -88,11 +94,11 @@ export class Inspection {
   /** Whether all that is in it stands, byte for byte, at the beginning of `other`. False where `other` is packed. */
   async isBeginningOf(other: Inspection): Promise<boolean> {
     if (other.file.packing !== null) return false;
-    let mine: number | null = null;
-    let theirs: number | null = null;
+    // Each by itself: that the other has gone must not be held against this one.
+    const mine = this.#opened();
+    const theirs = other.#opened();
     try {
-      mine = this.open();
-      theirs = other.open();
+      if (mine === null || theirs === null) return false;
       let at = 0;
       for await (const bytes of this.#contents(mine)) {
         if (!bytesAt(theirs, at, at + bytes.length).equals(bytes)) return false;
@@ -100,7 +106,7 @@ export class Inspection {
       }
       return true;
     } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
+      this.#failed(error);
       return false;
     } finally {
       if (mine !== null) closeSync(mine);
@@ -139,16 +145,29 @@ export class Inspection {
     return this.file.packing === null ? this.#stretches(fd) : unpacked(fd, this.file.packing);
   }
 
-  #read<T>(look: (fd: number) => T): T | null {
-    let fd: number | null = null;
+  #opened(): number | null {
     try {
-      fd = this.open();
+      return this.open();
+    } catch (error) {
+      this.#failed(error);
+      return null;
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.problem = error instanceof Error ? error.message : String(error);
+  }
+
+  #read<T>(look: (fd: number) => T): T | null {
+    const fd = this.#opened();
+    if (fd === null) return null;
+    try {
       return look(fd);
     } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
+      this.#failed(error);
       return null;
     } finally {
-      if (fd !== null) closeSync(fd);
+      closeSync(fd);
     }
   }
 
@@ -179,7 +198,7 @@ export class Inspection {
         recent = Buffer.from(lastOf(window, FINGERPRINT_BYTES));
       }
     } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
+      this.#failed(error);
       whole = false;
     } finally {
       if (fd !== null) closeSync(fd);

@@ -69,7 +69,7 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
     const packedOnly = !emptied && open === null && k.file.offset === 0 && evidenceBytes(k.file) < FEW_BYTES;
     for (const file of between(known, files, holders, k)) {
       if (packedOnly && file.file.packing === null) continue;
-      if (taken.has(file) || !(await file.holds(k.file))) continue;
+      if (taken.has(file) || !((await file.holds(k.file)) || (await file.isEarlier(k.file)))) continue;
       if (open !== null && !(await file.head()).equals(open)) continue;
       if (hasLengthOf(k, rewritten.has(k), await file.total())) return assign(k, file);
     }
@@ -198,10 +198,10 @@ function lastIndex<K extends Known>(
   return Math.max(-1, ...known.map((k) => indexIn(files, holders.get(k))));
 }
 
-/** A copy that was made before the last of what was seen was written: it holds nothing unread. */
+/** A copy that was made before the last of what was read was written: it holds nothing unread. */
 async function isShortCopy(current: Known, file: Inspection): Promise<boolean> {
   const total = await file.total();
-  if (total === null || total === 0 || total > current.file.offset) return false;
+  if (total === null || total === 0 || total >= current.file.offset) return false;
   return file.beginsLike(current.file, current.reader?.headBytes ?? null);
 }
 

@@ -25,6 +25,17 @@ export function lossOf(file: KnownFile, halfBytes: number, watched: boolean, cop
   return { kind: 'rotated-away', text, bytes: null, lines: null };
 }
 
+/**
+ * The gap, if there is one, where a file's text was found in one of `total` bytes, which are less than is known of its
+ * beginning: a copy that was made before the last of it was written. Null where they were not counted.
+ */
+export function cutsOf(file: KnownFile, total: number | null): readonly Gap[] {
+  if (total === null || total >= (file.head?.bytes ?? 0) || total >= (file.seen ?? 0)) return [];
+  const bytes = (file.seen ?? 0) - total;
+  const text = `the last ${bytes} bytes that were seen of ${file.path} were deleted before they were read: no copy of it has them`;
+  return [{ kind: 'rotated-away', text, bytes, lines: null }];
+}
+
 /** The gap behind a file that cannot be read on, or unpacked. */
 export function damageOf(file: KnownFile, error: unknown): Gap {
   const why = error instanceof Error ? error.message : String(error);

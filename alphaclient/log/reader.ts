@@ -131,11 +131,12 @@ export class FileReader implements Reader {
   }
 }
 
-/** Whether a file that begins with `head` and has `before` at the offset of `known` can be that one. */
+/** Whether a file that begins with `head` and has `before` at the offset of `known` can be that one, or an earlier copy. */
 function isText(known: KnownFile, head: Buffer, before: Buffer): boolean {
   const { offset } = known;
   if (before.length < Math.min(offset, FINGERPRINT_BYTES)) return false;
-  if (known.head !== null && !isRemembered(known.head, head.subarray(0, known.head.bytes))) return false;
+  const isEarlier = offset > 0 && head.length < (known.head?.bytes ?? 0);
+  if (known.head !== null && !isEarlier && !isRemembered(known.head, head.subarray(0, known.head.bytes))) return false;
   return known.before === null || isRemembered(known.before, before.subarray(before.length - known.before.bytes));
 }
 

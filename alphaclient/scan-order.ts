@@ -9,15 +9,39 @@ import type { Sighting } from './sshd/reader.ts';
 export const WAITING_LIMIT_EVENTS = 50_000;
 
 export class ScanOrder {
+  /** By line, from `#from` on: what stands before that has gone out. */
   #waiting: Sighting[] = [];
+  #from = 0;
 
   /** Takes new events in; gives those that nothing before `openLine` can come in front of, by line. */
   take(sightings: Sighting[], openLine: number): Sighting[] {
-    const all = this.#waiting.length === 0 ? sightings : this.#waiting.concat(sightings);
-    if (!isSorted(all)) all.sort((a, b) => a.line - b.line);
-    const due = Math.max(firstFrom(all, openLine), all.length - WAITING_LIMIT_EVENTS);
-    this.#waiting = due < all.length ? all.slice(due) : [];
-    return due < all.length ? all.slice(0, due) : all;
+    if (!isSorted(sightings)) sightings.sort((a, b) => a.line - b.line);
+    this.#merge(sightings);
+    const waiting = this.#waiting;
+    const due = Math.max(firstFrom(waiting, this.#from, openLine), waiting.length - WAITING_LIMIT_EVENTS);
+    const out = waiting.slice(this.#from, due);
+    this.#from = due;
+    // Only now and then: each time would move all that wait.
+    if (due * 2 >= waiting.length) {
+      waiting.splice(0, due);
+      this.#from = 0;
+    }
+    return out;
+  }
+
+  /** Puts events, by line, among those that wait: nearly always behind them. */
+  #merge(fresh: readonly Sighting[]): void {
+    const [first] = fresh;
+    if (first === undefined) return;
+    const waiting = this.#waiting;
+    const behind = waiting.splice(firstFrom(waiting, this.#from, first.line));
+    let next = 0;
+    for (const sighting of fresh) {
+      for (; next < behind.length && (behind[next] as Sighting).line <= sighting.line; next++)
+        waiting.push(behind[next] as Sighting);
+      waiting.push(sighting);
+    }
+    for (; next < behind.length; next++) waiting.push(behind[next] as Sighting);
   }
 }
 
@@ -26,9 +50,9 @@ function isSorted(all: readonly Sighting[]): boolean {
   return true;
 }
 
-/** The index of the first event whose line is `line` or later. */
-function firstFrom(all: readonly Sighting[], line: number): number {
-  let low = 0;
+/** The index, not below `from`, of the first event whose line is `line` or later. */
+function firstFrom(all: readonly Sighting[], from: number, line: number): number {
+  let low = from;
   let high = all.length;
   while (low < high) {
     const middle = (low + high) >> 1;

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { ScanOrder, WAITING_LIMIT_EVENTS } from '../../alphaclient/scan-order.ts';
 import type { Sighting } from '../../alphaclient/sshd/reader.ts';
 import { NAME_LIMIT, Tally } from '../../alphaclient/tally.ts';
+import { Random } from '../demo/random.ts';
 
 function at(line: number): Sighting {
   return {
@@ -26,6 +27,30 @@ describe('events in log order', () => {
       order.take([], Number.POSITIVE_INFINITY).map(({ line }) => line),
       [7],
     );
+  });
+
+  it('come out by line, whatever comes late, each once', (t) => {
+    const seed = Number(process.env['SEED'] ?? Date.now() % 1e9);
+    t.diagnostic(`SEED=${seed}`);
+    const random = new Random(seed);
+    for (let round = 0; round < 200; round++) {
+      const order = new ScanOrder();
+      const out: number[] = [];
+      const all: number[] = [];
+      let open = 0;
+      for (let step = 0; step < 20; step++) {
+        const fresh = Array.from({ length: random.whole(0, 8) }, () => open + random.whole(0, 30));
+        open += random.whole(0, 15);
+        all.push(...fresh);
+        // Nothing is to come from before `open`, but what has just come may be.
+        out.push(...order.take(fresh.map(at), open).map(({ line }) => line));
+      }
+      out.push(...order.take([], Number.POSITIVE_INFINITY).map(({ line }) => line));
+      deepEqual(
+        out,
+        all.sort((a, b) => a - b),
+      );
+    }
   });
 
   it('wait in no greater number than the limit', () => {

@@ -28,7 +28,7 @@ export function leftOut(inspection: Inspection): TrackedFile {
   const { id, born, path, size, mtimeMs, packing } = inspection.file;
   const seen = packing === null ? size : null;
   const prints = inspection.prints(size) ?? { head: null, before: null };
-  return new TrackedFile({ state: 'done', id, born, path, offset: size, size, seen, mtimeMs, ...prints });
+  return new TrackedFile({ state: 'done', id, born, path, offset: size, size, seen, mtimeMs, start: null, ...prints });
 }
 
 function endOfLines(log: Inspection): number {

@@ -25,6 +25,8 @@ export interface KnownFile {
   /** Its beginning, and the bytes just before `offset`; null where it was never read. */
   readonly head: Fingerprint | null;
   readonly before: Fingerprint | null;
+  /** Its beginning itself, base64, while that is shorter than a fingerprint may be: tells a copy that is shorter still. */
+  readonly start: string | null;
 }
 
 /** What a `FileSource` gives as `Chunk.position`. */
@@ -88,7 +90,9 @@ export function readPosition(saved: LogPosition): SavedPosition {
   }
   const path = typeof saved['path'] === 'string' ? saved['path'] : null;
   const all: readonly unknown[] = Array.isArray(saved['files']) ? saved['files'] : [];
-  const files = all.filter(isKnownFile).map((file) => ({ ...file, seen: file.seen ?? seenOf(file) }));
+  const files = all
+    .filter(isKnownFile)
+    .map((file) => ({ ...file, seen: file.seen ?? seenOf(file), start: file.start ?? null }));
   const damage =
     path === null || !Array.isArray(saved['files'])
       ? 'it has no path or no list of files'
@@ -99,7 +103,7 @@ export function readPosition(saved: LogPosition): SavedPosition {
   return { path, files: damage === null || files.some((file) => file.state === 'current') ? files : [], damage };
 }
 
-/** What a position says that was saved before `seen` was part of it. */
+/** What a position says that was saved before `seen` and `start` were part of it. */
 function seenOf({ path, size }: KnownFile): number | null {
   return isPacked(path) ? null : size;
 }
@@ -117,7 +121,8 @@ function isKnownFile(value: unknown): value is KnownFile {
     (file.seen === null || file.seen === undefined || isCount(file.seen)) &&
     typeof file.mtimeMs === 'number' &&
     (file.head === null || isFingerprint(file.head)) &&
-    (file.before === null || isFingerprint(file.before))
+    (file.before === null || isFingerprint(file.before)) &&
+    (file.start === null || file.start === undefined || typeof file.start === 'string')
   );
 }
 

@@ -1,6 +1,6 @@
 /** A file of the log that the follower knows, open or not. */
 
-import { fingerprintOf } from './fingerprint.ts';
+import { FINGERPRINT_BYTES, fingerprintOf } from './fingerprint.ts';
 import type { Inspection } from './inspection.ts';
 import type { Known } from './lineage.ts';
 import type { KnownFile } from './position.ts';
@@ -27,14 +27,28 @@ export class TrackedFile implements Known {
     const { id, born, path, size, mtimeMs } = file;
     const state = file.current ? 'current' : 'old';
     const seen = file.packing === null ? size : null;
-    return new TrackedFile({ state, id, born, path, offset, size, seen, mtimeMs, head: NONE, before: NONE });
+    return new TrackedFile({
+      state,
+      id,
+      born,
+      path,
+      offset,
+      size,
+      seen,
+      mtimeMs,
+      head: NONE,
+      before: NONE,
+      start: null,
+    });
   }
 
   /** As it is to be saved: with an open file, up to what was handed out last. */
   get file(): KnownFile {
     const reader = this.#reader;
     if (reader === null) return this.#file;
-    return { ...this.#file, offset: reader.offset, head: reader.head, before: reader.before };
+    const { offset, head, before, headBytes } = reader;
+    const start = headBytes.length < FINGERPRINT_BYTES ? headBytes.toString('base64') : null;
+    return { ...this.#file, offset, head, before, start };
   }
 
   get reader(): Reader | null {

@@ -75,6 +75,33 @@ const FOUND: readonly { readonly wrong: string; readonly sequence: Sequence }[] 
       ],
     },
   },
+  {
+    wrong: 'the log was copied before what was seen of it and not read was written: its copy was read again',
+    sequence: {
+      world: { naming: 'date' },
+      acts: [
+        { does: 'write', a: 590, b: 105 },
+        { does: 'look', a: 241, b: 185 },
+        { does: 'crash', a: 75, b: 270 },
+        { does: 'write', a: 444, b: 991 },
+        { does: 'start', a: 999, b: 102 },
+        { does: 'torn-look', a: 426, b: 180 },
+      ],
+    },
+  },
+  {
+    wrong: 'a short log was read beyond its copy, and emptied while nobody looked: the copy was read again',
+    sequence: {
+      world: { naming: 'number' },
+      acts: [
+        { does: 'write', a: 506, b: 689 },
+        { does: 'crash', a: 236, b: 585 },
+        { does: 'start', a: 809, b: 615 },
+        { does: 'torn-look', a: 516, b: 229 },
+        { does: 'stop', a: 635, b: 936 },
+      ],
+    },
+  },
 ];
 
 function places(t: TestContext): readonly string[] {

@@ -136,7 +136,15 @@ export class Stage {
 
   /** Lets the agent catch up where it is far behind, and deletes what it has read then, as rotation does in time. */
   async tidy(): Promise<void> {
-    if (this.log.generations < GENERATIONS_LIMIT || !(await this.settled())) return;
+    if (this.log.generations < GENERATIONS_LIMIT) return;
+    // With a line of the newest log read the agent knows the older ones as such: else it could not know that nothing came after
+    // what it read, and would say so.
+    this.log.write(1);
+    if (await this.settled()) this.prune();
+  }
+
+  /** Deletes older logs; all of them have been read. */
+  prune(): void {
     this.log.allRead();
     this.log.prune(GENERATIONS_KEPT);
   }
@@ -277,9 +285,10 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "server's disk full": (stage) => fullDisk(stage, 1),
   'old logs deleted once read': async (stage) => {
     stage.startAgent();
+    // As in `tidy`.
+    stage.log.write(1);
     if (!(await stage.caughtUp(3_000))) return false;
-    stage.log.allRead();
-    stage.log.prune(GENERATIONS_KEPT);
+    stage.prune();
     return true;
   },
 };

@@ -2,7 +2,7 @@
 
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { bytesAt, FINGERPRINT_BYTES, type Fingerprint, factsOf, fingerprintOf, isRemembered } from './fingerprint.ts';
-import type { KnownFile } from './position.ts';
+import { isShorterStart, type KnownFile } from './position.ts';
 import { replaced } from './replaced.ts';
 import type { LogFile } from './rotation.ts';
 import { unpacked } from './unpack.ts';
@@ -60,20 +60,19 @@ export class Inspection {
 
   /**
    * Whether it has all that was handed out of `known` and ends before the rest that was seen: a copy made before that was
-   * written. Only where both are short: else it holds what is known of the beginning.
+   * written. Only where it is shorter than a fingerprint: else it holds what is known of the beginning.
    */
-  async isEarlier({ head, before, offset }: KnownFile): Promise<boolean> {
-    if (head === null || before === null || offset === 0 || before.bytes < offset) return false;
+  async isEarlier(known: KnownFile): Promise<boolean> {
     const mine = await this.head();
-    return mine.length < head.bytes && isRemembered(before, mine.subarray(0, offset));
+    return mine.length >= known.offset && isShorterStart(mine, known);
   }
 
   /** Whether its first bytes, as many as both have, are those of `known`: it may be a copy made before `known` grew on. */
-  async beginsLike(known: KnownFile, head: Buffer | null): Promise<boolean> {
+  async beginsLike(known: KnownFile): Promise<boolean> {
     if (known.head === null) return false;
     const mine = await this.head();
-    if (mine.length >= known.head.bytes) return isRemembered(known.head, mine.subarray(0, known.head.bytes));
-    return head !== null && mine.length > 0 && head.subarray(0, mine.length).equals(mine);
+    if (mine.length < known.head.bytes) return isShorterStart(mine, known);
+    return isRemembered(known.head, mine.subarray(0, known.head.bytes));
   }
 
   /** Its first bytes, at most `FINGERPRINT_BYTES`. */

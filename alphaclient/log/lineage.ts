@@ -202,11 +202,7 @@ function lastIndex<K extends Known>(
 async function isShortCopy(current: Known, file: Inspection): Promise<boolean> {
   const total = await file.total();
   if (total === null || total === 0 || total >= current.file.offset) return false;
-  const { start } = current.file;
-  return file.beginsLike(
-    current.file,
-    current.reader?.headBytes ?? (start === null ? null : Buffer.from(start, 'base64')),
-  );
+  return file.beginsLike(current.file);
 }
 
 /** A copy of the log that is being made for a truncation still to come, or was made without one. */

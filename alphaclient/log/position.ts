@@ -25,7 +25,7 @@ export interface KnownFile {
   /** Its beginning, and the bytes just before `offset`; null where it was never read. */
   readonly head: Fingerprint | null;
   readonly before: Fingerprint | null;
-  /** Its beginning itself, base64, while that is shorter than a fingerprint may be: tells a copy that is shorter still. */
+  /** Of the file at the log's path the bytes of `head` themselves, base64: they tell a copy that is shorter. */
   readonly start: string | null;
 }
 
@@ -68,7 +68,10 @@ export function positionOf(path: string, files: readonly KnownFile[]): FilePosit
     source: 'file',
     version: 1,
     path,
-    files: files.filter((file) => file.state !== 'done' || kept.has(file)),
+    files: files
+      .filter((file) => file.state !== 'done' || kept.has(file))
+      // Nobody copies an old one for a truncation, and this is written with every commit.
+      .map((file) => (file.state === 'current' ? file : { ...file, start: null })),
   };
 }
 
@@ -101,6 +104,13 @@ export function readPosition(saved: LogPosition): SavedPosition {
         : null;
   // Without the file that was being read the others would only say that all of it is new.
   return { path, files: damage === null || files.some((file) => file.state === 'current') ? files : [], damage };
+}
+
+/** Whether these bytes, all that a file has, are fewer than were seen of `known`, and its first ones. */
+export function isShorterStart(bytes: Buffer, { start }: KnownFile): boolean {
+  if (start === null || bytes.length === 0) return false;
+  const known = Buffer.from(start, 'base64');
+  return bytes.length < known.length && known.subarray(0, bytes.length).equals(bytes);
 }
 
 /** What a position says that was saved before `seen` and `start` were part of it. */

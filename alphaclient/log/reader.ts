@@ -4,7 +4,7 @@ import { closeSync, fstatSync, readSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { bytesAt, FINGERPRINT_BYTES, type FileFacts, type Fingerprint, factsOf, isRemembered } from './fingerprint.ts';
 import type { Lines } from './lines.ts';
-import type { KnownFile } from './position.ts';
+import { isShorterStart, type KnownFile } from './position.ts';
 import { replaced } from './replaced.ts';
 import type { Packing } from './rotation.ts';
 import { Trail } from './trail.ts';
@@ -135,8 +135,8 @@ export class FileReader implements Reader {
 function isText(known: KnownFile, head: Buffer, before: Buffer): boolean {
   const { offset } = known;
   if (before.length < Math.min(offset, FINGERPRINT_BYTES)) return false;
-  const isEarlier = offset > 0 && head.length < (known.head?.bytes ?? 0);
-  if (known.head !== null && !isEarlier && !isRemembered(known.head, head.subarray(0, known.head.bytes))) return false;
+  const isHead = known.head === null || isRemembered(known.head, head.subarray(0, known.head.bytes));
+  if (!isHead && !isShorterStart(head, known)) return false;
   return known.before === null || isRemembered(known.before, before.subarray(before.length - known.before.bytes));
 }
 

@@ -1,6 +1,6 @@
 /** A file of the log that the follower knows, open or not. */
 
-import { FINGERPRINT_BYTES, fingerprintOf } from './fingerprint.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import type { Inspection } from './inspection.ts';
 import type { Known } from './lineage.ts';
 import type { KnownFile } from './position.ts';
@@ -47,7 +47,8 @@ export class TrackedFile implements Known {
     const reader = this.#reader;
     if (reader === null) return this.#file;
     const { offset, head, before, headBytes } = reader;
-    const start = headBytes.length < FINGERPRINT_BYTES ? headBytes.toString('base64') : null;
+    // Once it is an old one, what it was before: it may be on its way into a shorter copy.
+    const start = this.#file.state === 'current' ? headBytes.toString('base64') : this.#file.start;
     return { ...this.#file, offset, head, before, start };
   }
 

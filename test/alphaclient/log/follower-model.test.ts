@@ -102,6 +102,16 @@ const FOUND: readonly { readonly wrong: string; readonly sequence: Sequence }[] 
       ],
     },
   },
+  {
+    wrong: 'half a line was read, ended and copied before the log was emptied: it came out by itself and in its copy',
+    sequence: {
+      world: { naming: 'date' },
+      acts: [
+        { does: 'half', a: 900, b: 515 },
+        { does: 'torn-look', a: 390, b: 732 },
+      ],
+    },
+  },
 ];
 
 function places(t: TestContext): readonly string[] {

@@ -251,6 +251,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'log copied and truncated': ({ log }) => log.copyAndTruncate(),
   'log deleted once read': async (stage) => {
     stage.startAgent();
+    // Read by this agent: one that has just been started would find no log where it was.
+    stage.log.write(1);
     if (!(await stage.caughtUp(3_000))) return false;
     stage.log.remove();
     stage.log.write(1);

@@ -43,7 +43,7 @@ export class Fact {
   preauth = false;
   /** The connection's pid, where it is not the line's own. */
   pid = -1;
-  /** True for the first line a connection can print, so that one seen before is another connection's. */
+  /** True for the first line a connection can print, or one before any user is named: one that came further is another's. */
   first = false;
   /** True when the process that wrote it may be another than the connection's (a PAM helper). */
   helper = false;

@@ -33,8 +33,9 @@ export function find(table: Table, fact: Fact, place: Place): Connection | undef
   }
   if (fact.ip === null && fact.name === null)
     return place.pid < 0 && fact.user !== null ? table.ofUser(host, fact.user) : undefined;
-  // A port-less line: in a log without pids, or the last line of a session's or an old child's pid.
-  if (place.pid < 0 || fact.says === 'ended') return table.search(host, fact, false);
+  // A port-less line: in a log without pids, or the last line of a session's or an old child's pid. Since sshd says [preauth],
+  // the connection's own pid says it.
+  if (place.pid < 0 || (fact.says === 'ended' && !fact.preauth)) return table.search(host, fact, false, fact.first);
   return undefined;
 }
 
@@ -44,6 +45,7 @@ export function isAnother(one: Connection, fact: Fact): boolean {
   if (fact.port !== null && one.port !== null && fact.port !== one.port) return true;
   // A connection asks for one user.
   if (fact.says === 'pam' && one.held !== null && one.held.user !== fact.user) return true;
+  if (fact.says === 'ended' && fact.first) return one.user !== null || one.decisions > 0;
   if (fact.more || fact.says === 'remark' || fact.says === 'ended' || fact.says === 'session-over') return false;
   if (one.over) return true;
   if (one.accepted) return !(fact.says === 'evidence' && !fact.helper);

@@ -3,13 +3,26 @@
 import { addressOf, portOf } from './address.ts';
 import { Fact, type Rule } from './fact.ts';
 import { identityThenText } from './identity.ts';
-import { AT, broken, from, LAST, lastWords, NEXT, NOBODY, PROBE, row, then, thenUnlessSession } from './probe.ts';
+import {
+  AT,
+  broken,
+  early,
+  from,
+  LAST,
+  lastWords,
+  NEXT,
+  NOBODY,
+  PROBE,
+  row,
+  then,
+  thenUnlessSession,
+} from './probe.ts';
 
 const LOGIN_OR_SESSION = 'end; before login a probe unless an attempt was seen, else of a session';
 const THEIR_OFFER = ' found. Their offer: ';
 
 function unableToNegotiate(text: string): Fact | null {
-  const fact = then(text, 25);
+  const fact = early(then(text, 25));
   if (fact?.reason == null) return null;
   const offer = fact.reason.indexOf(THEIR_OFFER);
   if (offer >= 0) fact.reason = fact.reason.slice(0, offer + 6);

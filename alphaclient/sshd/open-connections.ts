@@ -50,10 +50,10 @@ export class OpenConnections extends Table {
     return super.byPeer(host, ip, port);
   }
 
-  override search(host: number, client: Peer, looseOnly: boolean): Connection | undefined {
-    // Those in the lane have a pid.
-    if (!looseOnly) this.#enter((one) => one.host === host);
-    return super.search(host, client, looseOnly);
+  override search(host: number, client: Peer, looseOnly: boolean, early = false): Connection | undefined {
+    // Those in the lane have a pid, and a user.
+    if (!looseOnly && !early) this.#enter((one) => one.host === host);
+    return super.search(host, client, looseOnly, early);
   }
 
   override ofUser(host: number, user: string): Connection | undefined {

@@ -41,18 +41,24 @@ export function from(
   return fact;
 }
 
+/** The same of a connection that came no further than its first words: no user was named. */
+export function early(fact: Fact | null): Fact | null {
+  if (fact !== null) fact.first = true;
+  return fact;
+}
+
 /** `... from ADDR[ port PORT]` at the end, whatever the client's text before it is. */
 export function endsWithPeer(text: string, reason: string): Fact | null {
   const peer = peerUntil(text, text.length);
   if (peer === null || !text.endsWith(' from ', peer.at)) return null;
   if (peer.ip === null && peer.name !== UNKNOWN) return null;
-  return from(peer, reason);
+  return early(from(peer, reason));
 }
 
 /** `ADDR port PORT` at `at`, whatever follows. */
 export function leading(text: string, at: number, reason: string): Fact | null {
   const peer = peerFrom(text, at);
-  return peer === null ? null : from(peer, reason);
+  return peer === null ? null : early(from(peer, reason));
 }
 
 /** An identity at `at`, then `: REASON`. */

@@ -168,12 +168,14 @@ export class Table {
 
   /**
    * The newest connection that a message without a port may speak of: same address (or a name in its place) and,
-   * where both are known, the same user. `looseOnly` looks among those that have no port yet.
+   * where both are known, the same user. `looseOnly` looks among those that have no port yet, `early` among those of which no
+   * user is known.
    */
-  search(host: number, client: Peer, looseOnly: boolean): Connection | undefined {
+  search(host: number, client: Peer, looseOnly: boolean, early = false): Connection | undefined {
     if (looseOnly && this.#loose === 0) return undefined;
     return this.#byClient.find(client, false, (one) => {
       if (one.host !== host || one.over || (looseOnly && (one.port !== null || one.pid >= 0))) return false;
+      if (early && (one.user !== null || one.decisions > 0)) return false;
       const sameUser = one.user !== null && client.user !== null && isSameName(one.user, client.user);
       const sameIp = client.ip !== null && one.ip === client.ip;
       // A name that DNS gave may be any address; an address may not be that name.

@@ -225,6 +225,56 @@ describe('one connection, one story', () => {
     deepEqual(told(log([fatal.replace('from ', 'from invalid user bob ')])), [['probe', null, 'bob', 50022]]);
   });
 
+  it('up to 7.2 the end of one connection, which has no port, is not that of another of the same client', () => {
+    const line = (pid: number, message: string) =>
+      `2026-11-20T10:00:00.000000+00:00 web sshd[${pid}]: ${message.replaceAll('ADDR', '192.0.2.10')}\n`;
+    const failed = 'Failed password for root from ADDR port 50022 ssh2';
+    const text = [
+      line(
+        100,
+        'pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=ADDR  user=root',
+      ),
+      line(101, 'Connection closed by ADDR [preauth]'),
+      line(102, 'Did not receive identification string from ADDR'),
+      line(103, "Bad protocol version identification 'x' from ADDR"),
+      line(100, failed),
+      line(104, 'Received disconnect from ADDR: 11: Bye Bye [preauth]'),
+      line(100, failed),
+    ].join('');
+    deepEqual(
+      read(text).map(({ event, line: number }) => [number, event.outcome, event.user]),
+      [
+        [2, 'probe', null],
+        [3, 'probe', null],
+        [4, 'probe', null],
+        [5, 'failed', 'root'],
+        [6, 'probe', null],
+        [7, 'failed', 'root'],
+      ],
+    );
+  });
+
+  it('a client without a word is no connection that named a user, also in logs without pids', () => {
+    const lines = [
+      'Connection from 192.0.2.10 port 50001',
+      'Connection from 192.0.2.10 port 50002',
+      'Invalid user bob from 192.0.2.10',
+      'Did not receive identification string from 192.0.2.10',
+      'Did not receive identification string from 192.0.2.10',
+      'Failed password for invalid user bob from 192.0.2.10 port 50002 ssh2',
+      'Connection closed by 192.0.2.10 [preauth]',
+    ];
+    const text = lines.map((message) => `${message}\r\n`).join('');
+    deepEqual(
+      read(text).map(({ event, line }) => [line, event.outcome, event.user, event.port]),
+      [
+        [4, 'probe', null, 50001],
+        [5, 'probe', null, null],
+        [6, 'failed', 'bob', 50002],
+      ],
+    );
+  });
+
   it('a client that was gone before sshd asked for its address is a probe without one', () => {
     for (const line of [
       'Did not receive identification string from UNKNOWN',

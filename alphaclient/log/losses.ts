@@ -9,8 +9,9 @@ import type { Gap } from './source.ts';
  * open until now, so that its last size is from the last look; else it was lost while nobody looked.
  */
 export function lossOf(file: KnownFile, halfBytes: number, watched: boolean, copied: boolean): Gap | null {
+  // What could not be read of it has been told.
+  if (file.state === 'done') return null;
   if (file.seen === null) {
-    if (file.state === 'done') return null;
     const text = `${file.path} (${file.size} bytes, packed) was deleted before it was read, and no copy of it was found`;
     return { kind: 'rotated-away', text, bytes: null, lines: null };
   }

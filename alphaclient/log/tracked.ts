@@ -82,7 +82,8 @@ export class TrackedFile implements Known {
     this.#file = {
       ...this.file,
       id,
-      born: born ?? (id === this.#file.id ? this.#file.born : null),
+      // Not seen without a break, an inode whose birth cannot be told now may be another file's.
+      born: born ?? (this.#reader !== null && id === this.#file.id ? this.#file.born : null),
       path,
       size,
       seen: total ?? this.#file.seen,

@@ -131,6 +131,15 @@ export const ACCOUNTS: readonly Rule[] = [
     read: (text) => expired(text, 5, ' password has expired ('),
   },
   {
+    name: 'user-file-odd',
+    message: "User 'USER' WHAT 'FILE' is not a regular file",
+    versions: 'all',
+    meaning: "nothing about an attempt: the account's file is not read",
+    example: "User 'alice' authorized keys '/home/alice/.ssh/authorized_keys' is not a regular file",
+    begins: 'User ',
+    read: (text) => (text.endsWith(' is not a regular file') ? new Fact('opened') : null),
+  },
+  {
     name: 'account-expired',
     message: 'Account USER has expired',
     versions: 'all, without PAM',

@@ -112,7 +112,7 @@ export class Connections {
         weigh(one, fact);
         this.#table.learned(one);
         if (fact.last) this.#endings.lastWords(one);
-        else if ((fact.soon || fact.more) && failures(one) > 0) this.#endings.awaited(one);
+        else if ((fact.soon || fact.more) && (one.evidence || failures(one) > 0)) this.#endings.awaited(one);
         break;
       case 'remark':
         one.remark ??= fact.reason;

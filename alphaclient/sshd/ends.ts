@@ -30,6 +30,7 @@ function connectionFrom(text: string): Fact | null {
     if (fact !== null) fact.reason = 'timed out';
     return fact;
   }
+  if (text.endsWith(': refusing non-sftp session')) return new Fact('session-over');
   const peer = peerFrom(text, 16);
   if (peer === null) return null;
   const options = text.startsWith(' with IP opts: ', peer.end);
@@ -90,9 +91,12 @@ function disconnecting(text: string): Fact | null {
   return fact;
 }
 
-function tooMany(text: string): Fact | null {
-  const read = userFrom('evidence', text, 45);
-  return read === null ? null : exceeded(read.fact);
+function tooMany(text: string, cut: boolean): Fact | null {
+  const read = cut ? null : userFrom('evidence', text, 45);
+  if (read !== null) return exceeded(read.fact);
+  const fact = exceeded(new Fact('evidence'));
+  if (text.startsWith('invalid user ', 45)) fact.invalid = true;
+  return cut ? fact : null;
 }
 
 function exceeded(fact: Fact): Fact {
@@ -155,7 +159,8 @@ export const ENDS: readonly Rule[] = [
     message:
       'Disconnecting [authenticating user USER |invalid user USER ]ADDR port PORT: REASON [preauth]; Disconnecting: REASON [preauth]',
     versions: 'since 7.5; without the client before',
-    meaning: 'sshd ends the connection; `Too many authentication failures` is evidence of a failed attempt',
+    meaning:
+      'sshd ends the connection; `Too many authentication failures` is evidence of a failed attempt of a valid user',
     example: 'Disconnecting authenticating user root 192.0.2.10 port 50022: Too many authentication failures [preauth]',
     begins: 'Disconnecting',
     read: disconnecting,
@@ -166,17 +171,17 @@ export const ENDS: readonly Rule[] = [
     message:
       'error: maximum authentication attempts exceeded for [invalid user ]USER from ADDR port PORT ssh2 [preauth]',
     versions: 'since 6.9',
-    meaning: 'evidence of a failed attempt where none was logged (refused keys at INFO)',
+    meaning: 'evidence of a failed attempt of a valid user where none was logged (refused keys at INFO)',
     example: 'error: maximum authentication attempts exceeded for root from 192.0.2.10 port 50022 ssh2 [preauth]',
     begins: 'maximum authentication attempts exceeded fo',
-    read: (text, _, cut) => (cut ? null : tooMany(text)),
-    cut: () => exceeded(new Fact('evidence')),
+    read: (text, _, cut) => tooMany(text, cut),
   },
   {
     name: 'fatal-error',
-    message: 'fatal: TEXT [preauth]',
+    message: 'fatal: TEXT[ [preauth]]',
     versions: 'all; not with `sshd -E`, which leaves `fatal: ` out',
-    meaning: 'end, told by the pid alone; a probe unless an attempt was seen',
+    meaning:
+      'end, told by the pid alone; a probe unless an attempt was seen; without [preauth] of a connection that is known',
     example: 'fatal: no hostkey alg [preauth]',
     begins: 'fatal: ',
     read: (text) => lastWords(text)(),
@@ -189,6 +194,15 @@ export const ENDS: readonly Rule[] = [
     example: 'Read error from remote host 192.0.2.10 port 50022: Connection reset by peer',
     begins: 'Read error from remote host ',
     read: (text) => identityThenText('session-over', text, 28)?.fact ?? new Fact('session-over'),
+  },
+  {
+    name: 'session-inactive',
+    message: 'terminating inactive connection from user USER ADDR port PORT',
+    versions: 'since 9.2',
+    meaning: 'end of a session',
+    example: 'terminating inactive connection from user alice 192.0.2.10 port 50022',
+    begins: 'terminating inactive connection from ',
+    read: (text) => identity('session-over', text, 37),
   },
   {
     name: 'session-timeout',

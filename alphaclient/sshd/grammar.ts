@@ -28,7 +28,7 @@ export const RULES: readonly Rule[] = [
   ...NOISE,
 ];
 
-/** Whatever it says, a fatal error of the unprivileged process is the end of its connection. */
+/** Whatever it says, a fatal error of a process is the end of its connection. */
 const FATAL_ERROR = RULES.find((rule) => rule.name === 'fatal-error');
 
 interface Candidate {
@@ -111,7 +111,7 @@ export function readMessage(bytes: Buffer, from: number, to: number, into: Readi
   let at = afterLevel(bytes, from, end);
   if (start(bytes, at) === FSSH && bytes[at + 4] === 95) at += 5;
   if (end - at < 4) return;
-  const isFatal = start(bytes, from) === FATAL && isPreauth(bytes, at, end);
+  const isFatal = at > from && start(bytes, from) === FATAL;
   let text = '';
   let preauth = false;
   // A file's name says nothing of the message behind it.
@@ -121,7 +121,7 @@ export function readMessage(bytes: Buffer, from: number, to: number, into: Readi
       if (!matches(bytes, at, end, begins)) continue;
       if (rule.read === undefined) {
         into.rule = rule;
-        if (isFatal) fatal(latin1(bytes, at, end - PREAUTH.length), into);
+        if (isFatal) fatal(bytes, at, end, into);
         return;
       }
       if (text === '') {
@@ -135,19 +135,29 @@ export function readMessage(bytes: Buffer, from: number, to: number, into: Readi
         if (preauth) fact.preauth = true;
         into.rule = rule;
         into.fact = fact;
-        if (isFatal && fact.says === 'opened') fatal(text, into);
+        if (isFatal && fact.says === 'opened') fatal(bytes, at, end, into);
         return;
       }
     }
   }
   rare(text !== '' ? text : latin1(bytes, at, end), into);
-  if (into.fact === null && isFatal) fatal(latin1(bytes, at, end - PREAUTH.length), into);
+  if (into.fact === null && isFatal) fatal(bytes, at, end, into);
 }
 
-function fatal(text: string, into: Reading): void {
+/** What an address has and nothing else in a fatal error. */
+const ADDRESS = /\d\.\d{1,3}\.\d|[\da-f]:[\da-f]{0,4}:/i;
+
+/**
+ * A fatal error ends the process that writes it: without [preauth] not always one of a connection, which must be known then. One
+ * that names an address may have more to say than a rule knows: that is for the radar.
+ */
+function fatal(bytes: Buffer, at: number, end: number, into: Reading): void {
+  const preauth = isPreauth(bytes, at, end);
+  const text = latin1(bytes, at, preauth ? end - PREAUTH.length : end);
+  if (!preauth && ADDRESS.test(text)) return;
   into.rule = FATAL_ERROR ?? null;
-  into.fact = FATAL_ERROR?.read?.(text, true, false) ?? null;
-  if (into.fact !== null) into.fact.preauth = true;
+  into.fact = FATAL_ERROR?.read?.(text, preauth, false) ?? null;
+  if (into.fact !== null) into.fact.preauth = preauth;
 }
 
 const KEY_LINE = / Authentication tried for .{0,200} with (?:correct key|valid certificate) but not from a permitted /;

@@ -2,6 +2,7 @@
 
 import { addressOf } from './address.ts';
 import { Fact, type Rule } from './fact.ts';
+import { userFrom } from './identity.ts';
 
 function refused(reason: string): Fact {
   const fact = new Fact('evidence');
@@ -25,6 +26,24 @@ function triedFromElsewhere(text: string): Fact {
   const address = /[ (](?:ip=)?([0-9a-fA-F:.]+(?:%[\w.-]+)?)[,)]/.exec(text.slice(text.indexOf(' (', end)));
   fact.ip = addressOf(address?.[1] ?? '');
   return fact;
+}
+
+/** What cannot be a key is refused; other words of this function are of packets. */
+function keyUnread(text: string): Fact {
+  if (/ algorithm| not in /.test(text)) return refused('key algorithm not accepted');
+  return / (?:parse|decode|decoded) key/.test(text) ? refused('key not read') : new Fact('opened');
+}
+
+const SIGNATURE = ' signature for ';
+
+/** `TYPE FINGERPRINT signature for [invalid user ]USER from ADDR port PORT rejected: REASON`: of a key whose owner was not there. */
+function signatureRejected(text: string): Fact | null {
+  const at = text.indexOf(SIGNATURE);
+  const read = at < 0 ? null : userFrom('evidence', text, at + SIGNATURE.length);
+  if (read === null || !read.rest.startsWith(' rejected: ')) return null;
+  read.fact.method = 'publickey';
+  read.fact.reason = read.rest.slice(11);
+  return read.fact;
 }
 
 export const KEYS: readonly Rule[] = [
@@ -94,11 +113,58 @@ export const KEYS: readonly Rule[] = [
   },
   {
     name: 'key-algorithm-refused',
-    message: 'userauth_pubkey: signature algorithm ALGORITHM not in PubkeyAcceptedAlgorithms [preauth]',
+    message: 'userauth_pubkey: signature algorithm ALGORITHM not in PubkeyAcceptedAlgorithms [preauth]; ...',
     versions: 'since 8.5; `key type TYPE not in PubkeyAcceptedKeyTypes` from 6.8',
     meaning: 'evidence of a refused key',
     example: 'userauth_pubkey: signature algorithm ssh-rsa not in PubkeyAcceptedAlgorithms [preauth]',
     begins: 'userauth_pubkey: ',
-    read: (text) => (text.includes(' not in Pubkey') ? refused('key algorithm not accepted') : new Fact('opened')),
+    read: keyUnread,
+  },
+  {
+    name: 'key-signature-rejected',
+    message: 'public key TYPE FINGERPRINT signature for [invalid user ]USER from ADDR port PORT rejected: REASON',
+    versions: 'since 8.2',
+    meaning: 'evidence of a refused key',
+    example:
+      'public key ED25519-SK SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG signature for bob from 192.0.2.10 port 50022 rejected: user presence (authenticator touch) requirement not met',
+    begins: 'public key ',
+    read: signatureRejected,
+  },
+  {
+    name: 'key-too-weak',
+    message: 'refusing TYPE key: REASON',
+    versions: 'since 9.1',
+    meaning: 'evidence of a refused key',
+    example: 'refusing RSA key: Invalid key length [preauth]',
+    begins: 'refusing ',
+    read: (text) => (text.includes(' key: ') ? refused('key too weak') : null),
+  },
+  {
+    name: 'key-unsafe',
+    message: 'Refusing RSA key because client uses unsafe signature scheme',
+    versions: 'up to 9.x',
+    meaning: 'evidence of a refused key',
+    example: 'Refusing RSA key because client uses unsafe signature scheme [preauth]',
+    begins: 'Refusing RSA key ',
+    read: refusedKey('key too weak'),
+  },
+  {
+    name: 'key-not-checked',
+    message: 'Error checking authentication key TYPE FINGERPRINT in revoked keys file FILE: REASON',
+    versions: 'since 6.9',
+    meaning: 'evidence of a refused key',
+    example:
+      'Error checking authentication key ED25519 SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG in revoked keys file /etc/ssh/revoked: No such file or directory',
+    begins: 'Error checking authentication key ',
+    read: refusedKey('key not checked'),
+  },
+  {
+    name: 'hostbased-key',
+    message: 'Accepted TYPE public key FINGERPRINT from USER@HOST',
+    versions: 'all',
+    meaning: 'no login: the key of a client host is known',
+    example: 'Accepted ED25519 public key SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG from alice@client.example',
+    begins: 'Accepted ',
+    read: (text) => (/^Accepted [\w-]{1,40} public key /.test(text) ? new Fact('opened') : null),
   },
 ];

@@ -135,7 +135,13 @@ export const NEGOTIATION: readonly Rule[] = [
     'fatal: Write failed: Broken pipe [preauth]',
     lastWords('write failed'),
   ),
-  ...['packet_write_wait', 'packet_write_poll', 'ssh_packet_write_wait', 'ssh_packet_write_poll'].map((name) =>
+  ...[
+    'packet_write_wait',
+    'packet_write_poll',
+    'ssh_packet_write_wait',
+    'ssh_packet_write_poll',
+    'dispatch_protocol_error',
+  ].map((name) =>
     row(
       name.replaceAll('_', '-'),
       'since 6.8',

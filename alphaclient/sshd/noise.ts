@@ -1,5 +1,6 @@
 /** Messages that are known and say nothing about an attempt: told apart by their first words, never decoded. */
 
+import { COMPLAINTS } from './complaints.ts';
 import type { Rule } from './fact.ts';
 
 /** begins, example, versions. The example is the message too where nothing in it varies. */
@@ -70,7 +71,7 @@ const KNOWN: readonly (readonly [begins: string, example: string, versions?: str
   ['Set /proc/self/oom_', 'Set /proc/self/oom_score_adj to 0'],
   ['rexec line ', 'rexec line 32: Deprecated option UsePrivilegeSeparation'],
   ['/etc/ssh/', '/etc/ssh/sshd_config line 32: Deprecated option UsePrivilegeSeparation'],
-  ['AuthorizedKeysCommand ', 'AuthorizedKeysCommand /usr/bin/keys alice failed, status 1'],
+  ['AuthorizedKeysCommand', 'AuthorizedKeysCommand /usr/bin/keys alice failed, status 1'],
   ['channel ', 'channel 2: open failed: administratively prohibited: open failed'],
   ['connect_to ', 'connect_to 192.0.2.20 port 80: failed.'],
   ['connect to ', 'connect to 192.0.2.20 port 80 failed: Connection refused'],
@@ -138,7 +139,7 @@ const KNOWN: readonly (readonly [begins: string, example: string, versions?: str
   ['Disabled method ', 'Disabled method "hostbased" in AuthenticationMethods list "hostbased"'],
   ['Ignored ', 'Ignored authorized keys: bad ownership or modes for directory /home/alice'],
   ['Unsafe ', 'Unsafe AuthorizedKeysCommand "/usr/bin/keys": bad ownership or modes for directory /'],
-  ['AuthorizedPrincipalsCommand ', 'AuthorizedPrincipalsCommand /usr/bin/principals alice failed, status 1'],
+  ['AuthorizedPrincipalsCommand', 'AuthorizedPrincipalsCommand /usr/bin/principals alice failed, status 1'],
   ['bad ownership or modes for ', 'bad ownership or modes for chroot directory "/srv/sftp"'],
   ['chroot', 'chroot("/srv/sftp"): No such file or directory'],
   ['chdir', 'chdir("/"): Permission denied'],
@@ -232,7 +233,7 @@ function named(begins: string): string {
     .replace(/^-|-$/g, '')}`;
 }
 
-export const NOISE: readonly Rule[] = KNOWN.map(([begins, example, versions]) => ({
+export const NOISE: readonly Rule[] = [...KNOWN, ...COMPLAINTS].map(([begins, example, versions]) => ({
   name: named(begins),
   message: example,
   versions: versions ?? 'all',

@@ -46,11 +46,14 @@ function more(text: string): Fact | null {
 /** sshd lets nobody try more often than MaxAuthTries on a connection; a hundred is far above any setting in use. */
 export const MORE_LIMIT = 100;
 
+/** PAM's service is `sshd` since 9.8, if not set otherwise, and was the program's name before: `ssh` in old Debian. */
+const OTHER_FAILURE = /^pam_\w{1,40}\([\w.-]{1,40}:auth\): authentication failure; /;
+
 /** Another module's word on a failure that pam_unix may have told too: it counts once for both. */
 function otherFailure(text: string): Fact | null {
-  if (!text.includes('(sshd:auth): authentication failure; ')) return null;
+  if (!OTHER_FAILURE.test(text)) return null;
   const fact = failure(text);
-  if (fact !== null) fact.count = 0;
+  if (fact !== null && !text.startsWith('pam_unix(')) fact.count = 0;
   return fact;
 }
 
@@ -107,8 +110,8 @@ export const PAM: readonly Rule[] = [
   {
     name: 'pam-failure-other',
     message:
-      'pam_MODULE(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=HOST[ user=USER]',
-    versions: 'pam_sss, pam_winbind, pam_ldap, ...',
+      'pam_MODULE(SERVICE:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=HOST[ user=USER]',
+    versions: 'pam_sss, pam_winbind, pam_ldap, ...; other services than sshd',
     meaning: 'evidence of a failed attempt, once with that of pam_unix',
     example:
       'pam_sss(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10 user=bob',

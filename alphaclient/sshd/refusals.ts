@@ -3,7 +3,7 @@
 import { addressOf, peerFrom, portOf } from './address.ts';
 import { Fact, type Rule } from './fact.ts';
 import { userFrom } from './identity.ts';
-import { AT, from, PROBE, row } from './probe.ts';
+import { AT, from, leading, PROBE, row } from './probe.ts';
 
 /** `ADDR port PORT`; `connection from ADDR to ADDR2, pid = N` since 9.8, written by the listener. */
 function timeout(text: string): Fact | null {
@@ -18,6 +18,20 @@ function timeout(text: string): Fact | null {
   }
   const peer = peerFrom(text, 34);
   return peer === null || peer.end !== text.length ? null : from(peer, reason);
+}
+
+/**
+ * `N for connection from ADDR to ADDR2 HOW`, `N unpriv child crash for connection from ADDR to ADDR2`: the listener's word on a
+ * process that crashed, which may have been a session's.
+ */
+function processCrashed(text: string): Fact | null {
+  const at = text.indexOf('connection from ', 16);
+  const peer = at < 0 ? null : peerFrom(text, at + 16);
+  if (peer === null) return null;
+  const fact = from(peer, 'its process crashed');
+  fact.pid = Number.parseInt(text.slice(16), 10) || -1;
+  fact.preauth = text.includes(' unpriv child ');
+  return fact;
 }
 
 /** The most events one summary line can stand for: a line is no proof of more, and memory is bounded. */
@@ -81,6 +95,33 @@ export const REFUSALS: readonly Rule[] = [
     'Timeout before authentication for ADDR port PORT; ... for connection from ADDR to ADDR2, pid = N',
     `fatal: Timeout before authentication for ${AT}`,
     timeout,
+  ),
+  row(
+    'process-killed',
+    'since 9.8',
+    'end; a probe unless an attempt was seen, or it was a session',
+    'session process ',
+    'session process N for connection from ADDR to ADDR2 killed by signal N; ... terminated abnormally, status=N',
+    'session process 4321 for connection from 192.0.2.10 to 192.0.2.1 killed by signal 11',
+    processCrashed,
+  ),
+  row(
+    'process-crashed',
+    'since 9.8',
+    PROBE,
+    'Session process ',
+    'Session process N unpriv child crash for connection from ADDR to ADDR2',
+    'Session process 4321 unpriv child crash for connection from 192.0.2.10 to 192.0.2.1',
+    processCrashed,
+  ),
+  row(
+    'username-too-long',
+    'all with PAM',
+    PROBE,
+    'Username too long from ',
+    'Username too long from ADDR port PORT',
+    `fatal: Username too long from ${AT}`,
+    (text) => leading(text, 23, 'user name too long'),
   ),
   row(
     'dropped',

@@ -68,6 +68,15 @@ export const SCANNERS: readonly Rule[] = [
     (text) => (text.startsWith(' for ', 30) ? then(text, 35) : remark('protocol major versions differ')()),
   ),
   row(
+    'bad-remote-version',
+    'since 8.0',
+    NEXT,
+    'Bad remote protocol version identification: ',
+    "Bad remote protocol version identification: 'TEXT'",
+    "Bad remote protocol version identification: 'SSH-x'",
+    remark('no SSH client: bad protocol version'),
+  ),
+  row(
     'probed',
     'all',
     PROBE,

@@ -7,10 +7,11 @@ import type { Fact } from './fact.ts';
 
 /**
  * How many decisions are evident though no line of sshd told them. PAM writes `check pass` for each failure of an
- * unknown user, but `authentication failure` once, with a summary of the others at the end.
+ * unknown user, but `authentication failure` once, with a summary of the others at the end. What sshd decides about an
+ * invalid user it always says, and keys of one it never decides about: what it says of those is no decision.
  */
 export function failures(one: Connection): number {
-  return Math.max(one.pamFailures, one.pamUnknown, one.evidence ? 1 : 0);
+  return Math.max(one.pamFailures, one.pamUnknown, one.evidence && one.invalid !== true ? 1 : 0);
 }
 
 /** Evidence of a decision whose own line may never come. */

@@ -73,6 +73,11 @@ const WITH_USER: readonly [string, Partial<Fact>][] = [
     'error: maximum authentication attempts exceeded for invalid user NAME from PEER ssh2 [preauth]',
     { says: 'evidence' },
   ],
+  [
+    'error: public key ED25519-SK SHA256:x signature for invalid user NAME from PEER rejected: user verification requirement not met ',
+    { says: 'evidence', method: 'publickey' },
+  ],
+  ['terminating inactive connection from user NAME PEER', { says: 'session-over' }],
   ['administratively prohibited connection for NAME from PEER', { says: 'ended' }],
   ['ssh_dispatch_run_fatal: Connection from invalid user NAME PEER: Broken pipe [preauth]', { says: 'ended' }],
 ];
@@ -100,6 +105,18 @@ describe('the grammar', () => {
   it('has a name of its own for every rule, and four characters at least to know it by', () => {
     equal(new Set(RULES.map((rule) => rule.name)).size, RULES.length);
     for (const rule of RULES) ok(rule.begins.length >= 4, rule.name);
+  });
+
+  it('knows whatever is fatal, but leaves what names an address to the radar where it has no rule', () => {
+    for (const [message, rule] of [
+      ['fatal: no such thing [preauth]', 'fatal-error'],
+      ['fatal: no such thing of 192.0.2.10 [preauth]', 'fatal-error'],
+      ['fatal: no such thing', 'fatal-error'],
+      ['fatal: no such thing of 192.0.2.10', undefined],
+      ['fatal: no such thing of 2001:db8::10', undefined],
+      ['error: no such thing', undefined],
+    ])
+      equal(read(message ?? '').rule?.name, rule, message);
   });
 
   for (const rule of RULES)

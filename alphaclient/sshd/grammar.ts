@@ -96,12 +96,23 @@ function afterLevel(bytes: Uint8Array, from: number, end: number): number {
 
 /** sshd gives syslog no more of a message than this (`%.500s`): a long name, escaped twice, pushes the address out. */
 const SYSLOG_LIMIT_BYTES = 500;
+/** And `sshd -E` no more than this into its file. */
+export const RAW_LIMIT_BYTES = 1_021;
 
 /** FreeBSD's sshd calls its functions by names of its own, and some messages begin with one. */
 const FSSH = 0x46737368; // Fssh(_kex_exchange_identification: )
 
-/** Reads the message in `bytes` from `from` to `to` into `into`. Never throws, whatever the bytes are. */
-export function readMessage(bytes: Buffer, from: number, to: number, into: Reading): void {
+/**
+ * Reads the message in `bytes` from `from` to `to` into `into`. One of just `limitBytes` may have been cut there. Never throws,
+ * whatever the bytes are.
+ */
+export function readMessage(
+  bytes: Buffer,
+  from: number,
+  to: number,
+  into: Reading,
+  limitBytes = SYSLOG_LIMIT_BYTES,
+): void {
   into.rule = null;
   into.fact = null;
   into.text = '';
@@ -129,7 +140,7 @@ export function readMessage(bytes: Buffer, from: number, to: number, into: Readi
         const last = preauth ? end - PREAUTH.length : end;
         if (!rule.fixed) into.text = text = latin1(bytes, at, last);
       }
-      const cut = to - from === SYSLOG_LIMIT_BYTES;
+      const cut = to - from === limitBytes;
       const fact = rule.read(text, preauth, cut) ?? (cut ? rule.cut?.() : null) ?? null;
       if (fact !== null) {
         if (preauth) fact.preauth = true;

@@ -18,6 +18,7 @@ export interface Place {
 /** The open connection that the message speaks of: by pid, by address and port, by what else it names. */
 export function find(table: Table, fact: Fact, place: Place): Connection | undefined {
   const { host } = place;
+  const early = fact.says === 'ended' && fact.first;
   if (fact.pid >= 0) {
     const one = table.byPid(host, fact.pid);
     if (one !== undefined || place.pid >= 0) return one;
@@ -29,13 +30,13 @@ export function find(table: Table, fact: Fact, place: Place): Connection | undef
   if (fact.ip !== null && fact.port !== null) {
     const one = table.byPeer(host, fact.ip, fact.port);
     if (one !== undefined || place.pid >= 0) return one;
-    return table.search(host, fact, true);
+    return table.search(host, fact, true, early);
   }
   if (fact.ip === null && fact.name === null)
     return place.pid < 0 && fact.user !== null ? table.ofUser(host, fact.user) : undefined;
   // A port-less line: in a log without pids, or the last line of a session's or an old child's pid. Since sshd says [preauth],
   // the connection's own pid says it.
-  if (place.pid < 0 || (fact.says === 'ended' && !fact.preauth)) return table.search(host, fact, false, fact.first);
+  if (place.pid < 0 || (fact.says === 'ended' && !fact.preauth)) return table.search(host, fact, false, early);
   return undefined;
 }
 

@@ -4,7 +4,7 @@ import type { Bytes } from './compare.ts';
 import { Connections } from './connections.ts';
 import { isoTime, type Sighting, textOf } from './event.ts';
 import { decides } from './fact.ts';
-import { type Reading, readMessage } from './grammar.ts';
+import { RAW_LIMIT_BYTES, type Reading, readMessage } from './grammar.ts';
 import { latin1 } from './latin1.ts';
 import type { Place } from './matching.ts';
 import { isDecision } from './ordinary-messages.ts';
@@ -76,7 +76,8 @@ export class Messages {
       this.#times(whole, repeat.count);
       return;
     }
-    readMessage(bytes, from, end, this.#reading);
+    if (raw) readMessage(bytes, from, end, this.#reading, RAW_LIMIT_BYTES);
+    else readMessage(bytes, from, end, this.#reading);
     const { rule, fact } = this.#reading;
     if (rule === null) {
       // Without a prefix only a log that has shown itself as sshd's own is.

@@ -1,6 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FORGERY_LIMIT } from '../../../alphaclient/sshd/forgeries.ts';
+import { RAW_LIMIT_BYTES } from '../../../alphaclient/sshd/grammar.ts';
 import { READ_LIMIT_BYTES } from '../../../alphaclient/sshd/messages.ts';
 import { SHAPE_LIMIT } from '../../../alphaclient/sshd/radar.ts';
 import { type ReadContext, Reader, type Sighting } from '../../../alphaclient/sshd/reader.ts';
@@ -609,6 +610,20 @@ describe('sshd -E', () => {
       [['failed', '192.0.2.10', 2]],
     );
     equal(all[0]?.event.at, null);
+  });
+
+  it('what sshd cuts for syslog is whole here, up to its own limit', () => {
+    const scanner = (bytes: number) => {
+      const end = "' from 192.0.2.10 port 50022";
+      const begins = "Bad protocol version identification '";
+      return `${begins}${'x'.repeat(bytes - begins.length - end.length)}${end}\r\n`;
+    };
+    for (const bytes of [499, 500, 501, RAW_LIMIT_BYTES - 1])
+      deepEqual(
+        read(`Server listening on :: port 22.\r\n${scanner(bytes)}`).map(({ event }) => [event.outcome, event.ip]),
+        [['probe', '192.0.2.10']],
+      );
+    deepEqual(read(`Server listening on :: port 22.\r\n${scanner(RAW_LIMIT_BYTES)}`), []);
   });
 
   it('bare line feeds from the first line on are line ends', () => {

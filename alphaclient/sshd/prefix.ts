@@ -6,7 +6,7 @@
 import { isWord, type LogClock } from './clock.ts';
 import { afterData, afterPriority } from './rfc5424.ts';
 import { afterMark, Tag } from './tag.ts';
-import { isFacility, isZone } from './words.ts';
+import { afterMonotonic, afterSocklog, isFacility, isHostCharacter, isZone, wholeNumber } from './words.ts';
 
 /** `sshd`: a message of sshd. `raw`: no prefix at all, perhaps `sshd -E`. `repeated`: syslogd's `last message repeated`. */
 export type Writer = 'sshd' | 'raw' | 'json' | 'repeated' | 'other';
@@ -75,7 +75,7 @@ export class Prefix {
     const message = this.#readTag(bytes, at, end);
     if (message >= 0) this.#message(bytes, message, end);
     else if (first === 49 && bytes[at + 1] === SPACE) this.#rfc5424(bytes, at + 2, end);
-    else this.#afterHost(bytes, at, end);
+    else this.#afterHost(bytes, first === 91 ? afterMonotonic(bytes, at, end) : at, end);
   }
 
   /** `HOST TAG[PID]: MESSAGE`, a line whose time somebody took away. sshd begins no message like this. */
@@ -112,6 +112,7 @@ export class Prefix {
   #afterTime(bytes: Buffer, at: number, end: number): void {
     let p = at;
     while (bytes[p] === SPACE && p < end) p++;
+    p = afterSocklog(bytes, p, end);
     let message = this.#readTag(bytes, p, end);
     if (message >= 0) {
       this.#message(bytes, message, end);
@@ -229,21 +230,4 @@ export class Prefix {
     if (bytes[p] === 0xef && bytes[p + 1] === 0xbb && bytes[p + 2] === 0xbf) p += 3;
     this.#message(bytes, p, end);
   }
-}
-
-/** What a host's name can be made of. */
-function isHostCharacter(c: number): boolean {
-  return (c >= 97 && c <= 122) || (c >= 48 && c <= 57) || (c >= 65 && c <= 90) || c === 45 || c === 46 || c === 95;
-}
-
-/** The number in these digits, or -1. */
-function wholeNumber(bytes: Buffer, from: number, end: number): number {
-  if (from >= end || end - from >= 12) return -1;
-  let number = 0;
-  for (let i = from; i < end; i++) {
-    const digit = (bytes[i] as number) - 48;
-    if (!(digit >= 0 && digit <= 9)) return -1;
-    number = number * 10 + digit;
-  }
-  return number;
 }

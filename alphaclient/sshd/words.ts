@@ -2,7 +2,9 @@
 
 import { latin1 } from './latin1.ts';
 
+const SPACE = 32;
 const COLON = 58;
+const CLOSE = 93;
 const DOT = 46;
 const BAR = 124;
 const LESS = 60;
@@ -10,6 +12,31 @@ const LESS = 60;
 const FACILITY =
   /^(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|security|ftp|local[0-7])\.(?:emerg|panic|alert|crit|err|error|warn|warning|notice|info|debug)$/;
 const FACILITY_LIMIT_CHARS = 20;
+const MONOTONIC = /^\[ *\d+\.\d{6}(?: *< *\d+\.\d{6} *>)? *\]$/;
+
+/** `Nov 20 10:00:00 `. */
+const SECOND_TIME_CHARS = 16;
+
+/** Behind `auth.info: Nov 20 10:00:00 `, with which socklog follows its own time (Void Linux); else `at`. */
+export function afterSocklog(bytes: Buffer, at: number, end: number): number {
+  const limit = Math.min(end, at + FACILITY_LIMIT_CHARS);
+  let p = at;
+  while (p < limit && bytes[p] !== COLON && bytes[p] !== SPACE) p++;
+  if (bytes[p] !== COLON || !isFacility(bytes, at, p) || p + 2 + SECOND_TIME_CHARS > end) return at;
+  const time = p + 2;
+  const isTime = bytes[time + 3] === SPACE && bytes[time + 9] === COLON && bytes[time + 12] === COLON;
+  return isTime && bytes[time + SECOND_TIME_CHARS - 1] === SPACE ? time + SECOND_TIME_CHARS : at;
+}
+
+/** What `journalctl` writes of a moment since the start of the machine is shorter than this. */
+const MONOTONIC_LIMIT_CHARS = 48;
+
+/** Behind `[12345.678901] ` or `[12345.678901 < 0.130762 >] ` (`journalctl -o short-monotonic`, `-o short-delta`); else `at`. */
+export function afterMonotonic(bytes: Buffer, at: number, end: number): number {
+  const close = bytes.indexOf(CLOSE, at);
+  if (close < 0 || close + 1 >= end || close - at > MONOTONIC_LIMIT_CHARS || bytes[close + 1] !== SPACE) return at;
+  return MONOTONIC.test(latin1(bytes, at, close + 1)) ? close + 2 : at;
+}
 
 /** A zone's name as `journalctl -o short-full` writes it between time and host. */
 export function isZone(bytes: Uint8Array, from: number, end: number): boolean {
@@ -33,4 +60,21 @@ export function isFacility(bytes: Buffer, from: number, end: number): boolean {
     if (c === DOT) dots++;
   }
   return dots === 1 && end - from <= FACILITY_LIMIT_CHARS && FACILITY.test(latin1(bytes, from, end));
+}
+
+/** What a host's name can be made of. */
+export function isHostCharacter(c: number): boolean {
+  return (c >= 97 && c <= 122) || (c >= 48 && c <= 57) || (c >= 65 && c <= 90) || c === 45 || c === 46 || c === 95;
+}
+
+/** The number in these digits, or -1. */
+export function wholeNumber(bytes: Buffer, from: number, end: number): number {
+  if (from >= end || end - from >= 12) return -1;
+  let number = 0;
+  for (let i = from; i < end; i++) {
+    const digit = (bytes[i] as number) - 48;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }

@@ -24,7 +24,7 @@ of them knows a line, and what becomes of it.
 In the messages USER is what the client sent, ADDR a numeric address, HOST a name or an address; what stands in brackets may be
 missing. Every rule reads its message with and without \`error: \` or \`fatal: \` before it and \` [preauth]\` behind it, and in
 every form that a log gives it: \`sshd -E\`, traditional syslog with or without host, pid or year, RFC 3339 times, RFC 5424,
-\`journalctl\` (\`-o json\`, \`short\` and its kin, with months in many languages), Solaris, AIX, FreeBSD, macOS, BusyBox and
+\`journalctl\` (\`-o json\`, \`short\` and its kin, with months in many languages), Solaris, AIX, FreeBSD, macOS, BusyBox, socklog and
 OpenWrt. A message that syslog cut at 500 bytes is read by what is left of it: an address whose end may be missing is not. \`message repeated N times: [ ... ]\` and
 \`last message repeated N times\` count N times (at most 100,000).
 

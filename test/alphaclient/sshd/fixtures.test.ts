@@ -115,6 +115,12 @@ const FORMS: Readonly<Record<string, (line: Line) => string>> = {
     `${rfc3164(ms)} ${host} ${tag}[${pid}]: kernel: [  970.699396] ${message}`,
   'a tag with its path': ({ ms, host, tag, pid, message }) =>
     `${new Date(ms).toISOString()} ${host} /usr/sbin/${tag}[${pid}]: ${message}`,
+  'journalctl -o short-monotonic': ({ ms, host, tag, pid, message }) =>
+    `[${(ms / 1e6).toFixed(6).padStart(15)}] ${host} ${tag}[${pid}]: ${message}`,
+  'journalctl -o short-delta': ({ ms, host, tag, pid, message }) =>
+    `[${(ms / 1e6).toFixed(6)} <    0.130762 >] ${host} ${tag}[${pid}]: ${message}`,
+  'socklog, with two times and without a host': ({ ms, tag, pid, message }) =>
+    `${new Date(ms).toISOString().slice(0, -1)}00 auth.info: ${rfc3164(ms)} ${tag}[${pid}]: ${message}`,
   'lines without their time': ({ host, tag, pid, message }) => `${host} ${tag}[${pid}]: ${message}`,
 };
 
@@ -148,7 +154,7 @@ describe('golden pairs', () => {
     for (const [form, write] of Object.entries(FORMS))
       it(`${name} as ${form}`, () => {
         const without = [
-          ...(/RFC 3164|short-(?:iso|full)|with-unit|without their time/.test(form) ? ['at'] : []),
+          ...(/RFC 3164|short-(?:iso|full|monotonic|delta)|with-unit|without their time/.test(form) ? ['at'] : []),
           ...(form.includes('without a host') ? ['host'] : []),
         ];
         deepEqual(bare(scanned(lines.map(write)), ...without), bare(expected, ...without));

@@ -103,12 +103,14 @@ export const ACCOUNTS: readonly Rule[] = [
     meaning: 'names the account again',
     example: 'input_userauth_request: invalid user admin [preauth]',
     begins: 'input_userauth_request: i',
-    read: (text) => {
+    read: (text, preauth) => {
       const space = text.indexOf(' user ', 24);
       if (space < 0) return null;
       const fact = new Fact('named');
       fact.user = text.slice(space + 6);
       fact.invalid = true;
+      // Up to 5.8 the unprivileged process wrote its lines itself: of its own pid nothing else may ever be said.
+      fact.more = !preauth;
       return fact;
     },
   },

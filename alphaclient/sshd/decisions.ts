@@ -58,6 +58,13 @@ function undecided(text: string, from: number, cut: boolean): Fact | null {
   return fact;
 }
 
+/** Up to 5.8, without [preauth], under the pid of the unprivileged process, while the decision has that of the other. */
+function postponed(text: string, preauth: boolean, cut: boolean): Fact | null {
+  const fact = undecided(text, 10, cut);
+  if (fact !== null && !cut) fact.more = !preauth;
+  return fact;
+}
+
 /** The one text in PAM's fixed list (pam_strerror) that has ` for ` itself. */
 const RETRIES_FOR = 'PAM: Have exhausted maximum number of retries for service';
 
@@ -124,7 +131,7 @@ export const DECISIONS: readonly Rule[] = [
     meaning: 'no attempt: the exchange goes on',
     example: 'Postponed keyboard-interactive for invalid user admin from 192.0.2.10 port 50022 ssh2 [preauth]',
     begins: 'Postponed ',
-    read: (text, _, cut) => undecided(text, 10, cut),
+    read: postponed,
     cut: () => new Fact('opened'),
   },
 ];

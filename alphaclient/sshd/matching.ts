@@ -33,7 +33,9 @@ export function find(table: Table, fact: Fact, place: Place): Connection | undef
     return table.search(host, fact, true, early);
   }
   if (fact.ip === null && fact.name === null)
-    return place.pid < 0 && fact.user !== null ? table.ofUser(host, fact.user) : undefined;
+    return fact.user !== null && (place.pid < 0 || (fact.last && !fact.preauth))
+      ? table.ofUser(host, fact.user)
+      : undefined;
   // A port-less line: in a log without pids, or the last line of a session's or an old child's pid. Since sshd says [preauth],
   // the connection's own pid says it.
   if (place.pid < 0 || (fact.says === 'ended' && !fact.preauth)) return table.search(host, fact, false, early);

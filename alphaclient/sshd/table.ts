@@ -208,10 +208,10 @@ export class Table {
     }
   }
 
-  /** The newest connection of a user, where a message has nothing but the name. */
+  /** The newest connection of a user who has not logged in, where a message has nothing but the name. */
   ofUser(host: number, user: string): Connection | undefined {
     let best: Connection | undefined;
-    for (const one of this) if (one.host === host && one.user === user && !one.over) best = one;
+    for (const one of this) if (one.host === host && one.user === user && !one.over && !one.accepted) best = one;
     return best;
   }
 

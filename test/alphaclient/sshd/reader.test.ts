@@ -255,6 +255,39 @@ describe('one connection, one story', () => {
     );
   });
 
+  it('up to 5.8, where the unprivileged process wrote under a pid of its own, nothing is told twice', () => {
+    const line = (pid: number, message: string) => `2026-11-20T10:00:00.000000+00:00 web sshd[${pid}]: ${message}\n`;
+    const bye = (ip: string) => `Received disconnect from ${ip}: 11: Bye Bye`;
+    const text = [
+      line(100, 'Invalid user ann from 192.0.2.10'),
+      line(101, 'input_userauth_request: invalid user ann'),
+      line(100, 'Failed password for invalid user ann from 192.0.2.10 port 50010 ssh2'),
+      line(101, bye('192.0.2.10')),
+      line(102, 'Invalid user ben from 192.0.2.11'),
+      line(103, 'input_userauth_request: invalid user ben'),
+      line(103, 'Connection closed by 192.0.2.11'),
+      line(104, 'User root from 192.0.2.12 not allowed because not listed in AllowUsers'),
+      line(105, 'input_userauth_request: invalid user root'),
+      line(105, 'Postponed keyboard-interactive for invalid user root from 192.0.2.12 port 50012 ssh2'),
+      line(104, 'error: PAM: Authentication failure for illegal user root from 192.0.2.12'),
+      line(104, 'Failed keyboard-interactive/pam for invalid user root from 192.0.2.12 port 50012 ssh2'),
+      line(105, bye('192.0.2.12')),
+      line(106, 'Failed password for cat from 192.0.2.13 port 50013 ssh2'),
+      line(107, 'Disconnecting: Too many authentication failures for cat'),
+      line(109, 'Disconnecting: Too many authentication failures for dan'),
+    ].join('');
+    deepEqual(
+      read(text).map(({ event, line: number }) => [number, event.outcome, event.user, event.ip]),
+      [
+        [3, 'failed', 'ann', '192.0.2.10'],
+        [7, 'probe', 'ben', '192.0.2.11'],
+        [12, 'failed', 'root', '192.0.2.12'],
+        [14, 'failed', 'cat', '192.0.2.13'],
+        [16, 'failed', 'dan', null],
+      ],
+    );
+  });
+
   it('a client without a word is no connection that named a user, also in logs without pids', () => {
     const lines = [
       'Connection from 192.0.2.10 port 50001',

@@ -149,6 +149,15 @@ export const KEYS: readonly Rule[] = [
     read: refusedKey('key too weak'),
   },
   {
+    name: 'key-blacklisted',
+    message: 'Public key FINGERPRINT[ from ADDR] blacklisted (see ssh-vulnkey(1))',
+    versions: "Debian's 4.x and 5.x",
+    meaning: 'evidence of a refused key',
+    example: 'Public key 00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff blacklisted (see ssh-vulnkey(1))',
+    begins: 'Public key ',
+    read: (text) => (text.includes(' blacklisted ') ? refused('key blacklisted') : null),
+  },
+  {
     name: 'key-not-checked',
     message: 'Error checking authentication key TYPE FINGERPRINT in revoked keys file FILE: REASON',
     versions: 'since 6.9',

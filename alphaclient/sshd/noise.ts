@@ -79,7 +79,7 @@ const KNOWN: readonly (readonly [begins: string, example: string, versions?: str
     'refused local port forward: ',
     'refused local port forward: originator 127.0.0.1 port 50022, target 192.0.2.20 port 80',
   ],
-  ['bind [', 'bind [127.0.0.1]:8080: Address already in use'],
+  ['bind', 'bind [127.0.0.1]:8080: Address already in use'],
   ['monitor_', 'monitor_read: unsupported request: 4'],
   ['dispatch_protocol_error: ', 'dispatch_protocol_error: type 90 seq 4 [preauth]'],
   ['kex protocol error: ', 'kex protocol error: type 30 seq 1 [preauth]'],

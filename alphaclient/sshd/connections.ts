@@ -12,7 +12,7 @@ import { OpenConnections } from './open-connections.ts';
 import { Skimming } from './skimming.ts';
 import { OPEN_LIMIT_CONNECTIONS } from './table.ts';
 import { Telling } from './telling.ts';
-import { failures, weigh } from './verdict.ts';
+import { showsFailure, weigh } from './verdict.ts';
 
 /** What `save` gives: plain JSON. */
 export interface SavedConnections {
@@ -112,7 +112,7 @@ export class Connections {
         weigh(one, fact);
         this.#table.learned(one);
         if (fact.last) this.#endings.lastWords(one);
-        else if ((fact.soon || fact.more) && (one.evidence || failures(one) > 0)) this.#endings.awaited(one);
+        else if ((fact.soon || fact.more) && showsFailure(one)) this.#endings.awaited(one);
         break;
       case 'remark':
         one.remark ??= fact.reason;

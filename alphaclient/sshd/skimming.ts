@@ -12,7 +12,7 @@ import type { Said } from './ordinary-messages.ts';
 import { MORE_LIMIT } from './pam.ts';
 import { REPEAT_LIMIT } from './repeats.ts';
 import type { Telling } from './telling.ts';
-import { failures } from './verdict.ts';
+import { showsFailure } from './verdict.ts';
 
 export class Skimming {
   readonly #open: OpenConnections;
@@ -72,7 +72,7 @@ export class Skimming {
         break;
       case 'more':
         if (one.pamFailures > 0) one.pamFailures += Math.min(found.number, MORE_LIMIT);
-        if (failures(one) > 0) this.#endings.awaited(one);
+        if (showsFailure(one)) this.#endings.awaited(one);
         break;
       case 'told':
         this.#endings.turnedAway(one);

@@ -14,6 +14,11 @@ export function failures(one: Connection): number {
   return Math.max(one.pamFailures, one.pamUnknown, one.evidence && one.invalid !== true ? 1 : 0);
 }
 
+/** Whether a failure is evident, also one of an invalid user, which is none of its own: the connection's end is near then. */
+export function showsFailure(one: Connection): boolean {
+  return one.evidence || failures(one) > 0;
+}
+
 /** Evidence of a decision whose own line may never come. */
 export function weigh(one: Connection, fact: Fact): void {
   if (!fact.helper) {

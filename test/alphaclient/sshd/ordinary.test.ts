@@ -133,6 +133,21 @@ describe('ordinary messages', () => {
     ok(told > LOGS);
   });
 
+  it('an end is awaited alike after what is evidence of a failure, but none of an invalid user', () => {
+    const peer = '192.0.2.10 port 50000';
+    const lines = [
+      { ms: 0, message: `Invalid user bob from ${peer}` },
+      { ms: 1_000, message: `error: maximum authentication attempts exceeded for bob from ${peer} ssh2 [preauth]` },
+      { ms: 2_000, message: `message repeated 4 times: [ Failed password for invalid user bob from ${peer} ssh2]` },
+      {
+        ms: 3_000,
+        message: 'PAM 5 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10 ',
+      },
+      { ms: 52_000, message: `Disconnected from ${peer} [preauth]` },
+    ].map(({ ms, message }) => ({ ms: START_MS + ms, pid: 100, message }));
+    deepEqual(events(Buffer.from(lines.map(syslog).join(''))), events(Buffer.from(lines.map(journal).join(''))));
+  });
+
   it('are each known again where their connection is as far', () => {
     const client = { user: 'alice', ip: '192.0.2.10', port: 50_022 };
     const before: Readonly<Record<string, Messages>> = {

@@ -68,7 +68,7 @@ export async function stateNow(
 }
 
 interface Options {
-  readonly thread: Pick<ReadingThread, 'ask' | 'write'>;
+  readonly thread: Pick<ReadingThread, 'ask' | 'write' | 'forget'>;
   /** Notes who takes care of an incident. */
   readonly acknowledge: (id: string, by: string) => void;
   readonly now: () => number;
@@ -102,6 +102,8 @@ export class StoreAlerts implements AlertsView {
   async acknowledge(id: string, by: string): Promise<AlertDetail | null> {
     if ((await this.one(id)) === null) return null;
     this.#options.acknowledge(id, by);
+    // A dear answer is given again for a while: not of before this.
+    this.#options.thread.forget();
     return this.one(id);
   }
 }

@@ -82,6 +82,11 @@ export class ReadingThread {
     return this.#asked(question, values, true) as Promise<Written | Extract<ReturnType<Answers[Q]>, string>>;
   }
 
+  /** What was answered so far is given to nobody who asks from now on: somebody has changed something, and wants to see it. */
+  forget(): void {
+    this.#kept.clear();
+  }
+
   #asked(question: Question, values: readonly unknown[], write: boolean): Promise<unknown> {
     const key = JSON.stringify([question, write, ...values.map(spelt)]);
     const known = this.#kept.get(key);

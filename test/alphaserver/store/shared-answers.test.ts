@@ -62,6 +62,20 @@ test('a cheap answer is not given again once more is stored', async () => {
   assert.equal(asked.length, 3);
 });
 
+test('a dear answer is not given again once somebody has changed something, nor one on its way then', async () => {
+  const first = question();
+  const { number = 0 } = asked.at(-1) ?? {};
+  answers(number, 100);
+  await first;
+  const onItsWay = thread.ask('hosts', 3, '');
+  version += 1;
+  thread.forget();
+  unheard(question());
+  unheard(thread.ask('hosts', 3, ''));
+  unheard(onItsWay);
+  assert.equal(asked.length, 5);
+});
+
 test('a dear answer is given again for a while though more is stored, also while others are asked on its way', async () => {
   const first = question();
   const { number = 0 } = asked.at(-1) ?? {};

@@ -27,6 +27,11 @@ export function isRemembered(print: Fingerprint, bytes: Uint8Array): boolean {
   return bytes.length === print.bytes && (print.bytes === 0 || fingerprintOf(bytes).hash === print.hash);
 }
 
+/** The last `count` bytes, or all where there are fewer. */
+export function lastOf(bytes: Buffer, count: number): Buffer {
+  return bytes.subarray(Math.max(0, bytes.length - count));
+}
+
 /** What a file system says about a file. */
 export interface FileFacts {
   /** Device and inode, `dev:ino`: the same file, as long as it is not deleted and its inode given to another. */

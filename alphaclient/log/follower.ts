@@ -193,9 +193,7 @@ export class Follower {
       const held = lineage.holders.has(tracked) || fresh.has(tracked);
       if (tracked.file.state === 'current' && !held) tracked.retire('old', nowMs);
     }
-    const done = all.filter(({ file }) => file.state === 'done');
-    const kept = new Set(remembered(done, ({ file }) => file));
-    this.#tracked = all.filter((tracked) => tracked.file.state !== 'done' || kept.has(tracked));
+    this.#tracked = remembered(all, ({ file }) => file);
     if (this.#shape() !== before) this.#moved = true;
     this.#doubts.replace(lineage.doubtful, nowMs);
     return true;

@@ -1,8 +1,9 @@
 /** Looking into a file of the log, to tell which of the known ones it is. */
 
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { bytesAt, FINGERPRINT_BYTES, type Fingerprint, factsOf, fingerprintOf, isRemembered } from './fingerprint.ts';
-import { isShorterStart, type KnownFile } from './position.ts';
+import { bytesAt, FINGERPRINT_BYTES, type Fingerprint, factsOf, fingerprintOf, lastOf } from './fingerprint.ts';
+import { beginsAs, endsAs, isShorterStart } from './likeness.ts';
+import type { KnownFile } from './position.ts';
 import { replaced } from './replaced.ts';
 import type { LogFile } from './rotation.ts';
 import { unpacked } from './unpack.ts';
@@ -48,12 +49,10 @@ export class Inspection {
   /** Whether it begins as `known` does and has, before the offset of `known`, what was handed out last. */
   async holds(known: KnownFile): Promise<boolean> {
     if (known.head === null || known.before === null) return false;
-    const [head, before] = [known.head, known.before];
     if (this.file.packing !== null) {
       const all = await this.#unpack();
       const place = all?.before.get(known.offset);
-      if (all === null || place === undefined) return false;
-      return isRemembered(head, all.head.subarray(0, head.bytes)) && isRemembered(before, lastOf(place, before.bytes));
+      return all !== null && place !== undefined && beginsAs(known, all.head) && endsAs(known, place);
     }
     return this.#read((fd) => standsIn(fd, known)) ?? false;
   }
@@ -64,15 +63,14 @@ export class Inspection {
    */
   async isEarlier(known: KnownFile): Promise<boolean> {
     const mine = await this.head();
-    return mine.length >= known.offset && isShorterStart(mine, known);
+    return mine.length >= known.offset && isShorterStart(known, mine);
   }
 
   /** Whether its first bytes, as many as both have, are those of `known`: it may be a copy made before `known` grew on. */
   async beginsLike(known: KnownFile): Promise<boolean> {
     if (known.head === null) return false;
     const mine = await this.head();
-    if (mine.length < known.head.bytes) return isShorterStart(mine, known);
-    return isRemembered(known.head, mine.subarray(0, known.head.bytes));
+    return mine.length < known.head.bytes ? isShorterStart(known, mine) : beginsAs(known, mine);
   }
 
   /** Its first bytes, at most `FINGERPRINT_BYTES`. */
@@ -207,11 +205,12 @@ export class Inspection {
 }
 
 /** Whether what is remembered of `known` stands in an open file, which is not packed. */
-function standsIn(fd: number, { head, before, offset }: KnownFile): boolean {
+function standsIn(fd: number, known: KnownFile): boolean {
+  const { head, before, offset } = known;
   if (fstatSync(fd).size < offset) return false;
   return (
-    (head === null || isRemembered(head, bytesAt(fd, 0, head.bytes))) &&
-    (before === null || isRemembered(before, bytesAt(fd, offset - before.bytes, offset)))
+    beginsAs(known, bytesAt(fd, 0, head?.bytes ?? 0)) &&
+    endsAs(known, bytesAt(fd, offset - (before?.bytes ?? 0), offset))
   );
 }
 
@@ -220,11 +219,6 @@ function distinctLines(stretches: readonly Buffer[]): number {
   const lines = new Set<string>();
   for (const bytes of stretches) for (const line of bytes.toString('latin1').split('\n').slice(0, -1)) lines.add(line);
   return lines.size;
-}
-
-/** The last `count` bytes, or all where there are fewer. */
-function lastOf(bytes: Buffer, count: number): Buffer {
-  return bytes.subarray(Math.max(0, bytes.length - count));
 }
 
 /** The inspections of the files there are; a packed file that is as it was is not unpacked again. */

@@ -46,32 +46,27 @@ export interface FilePosition extends LogPosition {
 export const DONE_FILES_KEPT = 4;
 
 /**
- * Of the files that are done, oldest first, those to remember: the last ones, and the last that had text, since an empty one
- * is not known again once it is packed.
+ * Those of a log's files, oldest first, that are to be remembered: of those that are done the last ones, and the last that had
+ * text, since an empty one is not known again once it is packed.
  */
-export function remembered<T>(done: readonly T[], fileOf: (one: T) => KnownFile): readonly T[] {
-  const last = done.slice(-DONE_FILES_KEPT);
+export function remembered<T>(files: readonly T[], fileOf: (one: T) => KnownFile): T[] {
+  const done = files.filter((one) => fileOf(one).state === 'done');
+  const kept = new Set(done.slice(-DONE_FILES_KEPT));
   const hasText = (one: T): boolean => (fileOf(one).before?.bytes ?? 0) > 0;
-  const text = last.some(hasText) ? undefined : done.findLast(hasText);
-  return text === undefined ? last : [text, ...last];
+  const text = [...kept].some(hasText) ? undefined : done.findLast(hasText);
+  return files.filter((one) => fileOf(one).state !== 'done' || kept.has(one) || one === text);
 }
 
 /** The position, with no more files than are needed to find the place again. */
 export function positionOf(path: string, files: readonly KnownFile[]): FilePosition {
-  const kept = new Set(
-    remembered(
-      files.filter((file) => file.state === 'done'),
-      (file) => file,
-    ),
-  );
   return {
     source: 'file',
     version: 1,
     path,
-    files: files
-      .filter((file) => file.state !== 'done' || kept.has(file))
-      // Nobody copies an old one for a truncation, and this is written with every commit.
-      .map((file) => (file.state === 'current' ? file : { ...file, start: null })),
+    // Nobody copies an old one for a truncation, and this is written with every commit.
+    files: remembered(files, (file) => file).map((file) =>
+      file.state === 'current' ? file : { ...file, start: null },
+    ),
   };
 }
 
@@ -104,13 +99,6 @@ export function readPosition(saved: LogPosition): SavedPosition {
         : null;
   // Without the file that was being read the others would only say that all of it is new.
   return { path, files: damage === null || files.some((file) => file.state === 'current') ? files : [], damage };
-}
-
-/** Whether these bytes, all that a file has, are fewer than were seen of `known`, and its first ones. */
-export function isShorterStart(bytes: Buffer, { start }: KnownFile): boolean {
-  if (start === null || bytes.length === 0) return false;
-  const known = Buffer.from(start, 'base64');
-  return bytes.length < known.length && known.subarray(0, bytes.length).equals(bytes);
 }
 
 /** What a position says that was saved before `seen` and `start` were part of it. */

@@ -2,9 +2,10 @@
 
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { bytesAt, FINGERPRINT_BYTES, type FileFacts, type Fingerprint, factsOf, isRemembered } from './fingerprint.ts';
+import { bytesAt, FINGERPRINT_BYTES, type FileFacts, type Fingerprint, factsOf } from './fingerprint.ts';
+import { beginsAs, endsAs, isShorterStart } from './likeness.ts';
 import type { Lines } from './lines.ts';
-import { isShorterStart, type KnownFile } from './position.ts';
+import type { KnownFile } from './position.ts';
 import { replaced } from './replaced.ts';
 import type { Packing } from './rotation.ts';
 import { Trail } from './trail.ts';
@@ -27,8 +28,8 @@ export interface Reader {
   readonly halfBytes: number;
   readonly head: Fingerprint;
   readonly before: Fingerprint;
-  /** Its first bytes, as far as seen. */
-  readonly headBytes: Buffer;
+  /** The bytes of `head`, base64. */
+  readonly start: string;
   /** The first bytes of what is in it now, at most `FINGERPRINT_BYTES`; packed: as far as read. */
   beginning(): Buffer;
   /** The facts as of now. */
@@ -85,8 +86,8 @@ export class FileReader implements Reader {
     return this.#trail.before;
   }
 
-  get headBytes(): Buffer {
-    return this.#trail.headBytes;
+  get start(): string {
+    return this.#trail.start;
   }
 
   beginning(): Buffer {
@@ -133,11 +134,8 @@ export class FileReader implements Reader {
 
 /** Whether a file that begins with `head` and has `before` at the offset of `known` can be that one, or an earlier copy. */
 function isText(known: KnownFile, head: Buffer, before: Buffer): boolean {
-  const { offset } = known;
-  if (before.length < Math.min(offset, FINGERPRINT_BYTES)) return false;
-  const isHead = known.head === null || isRemembered(known.head, head.subarray(0, known.head.bytes));
-  if (!isHead && !isShorterStart(head, known)) return false;
-  return known.before === null || isRemembered(known.before, before.subarray(before.length - known.before.bytes));
+  if (before.length < Math.min(known.offset, FINGERPRINT_BYTES)) return false;
+  return (beginsAs(known, head) || isShorterStart(known, head)) && endsAs(known, before);
 }
 
 /** Reads what is in a packed file, once, from `offset` (of what is in it) on. */
@@ -177,8 +175,8 @@ export class PackedReader implements Reader {
     return this.#trail.before;
   }
 
-  get headBytes(): Buffer {
-    return this.#trail.headBytes;
+  get start(): string {
+    return this.#trail.start;
   }
 
   beginning(): Buffer {

@@ -46,9 +46,9 @@ export class TrackedFile implements Known {
   get file(): KnownFile {
     const reader = this.#reader;
     if (reader === null) return this.#file;
-    const { offset, head, before, headBytes } = reader;
+    const { offset, head, before } = reader;
     // Once it is an old one, what it was before: it may be on its way into a shorter copy.
-    const start = this.#file.state === 'current' ? headBytes.toString('base64') : this.#file.start;
+    const start = this.#file.state === 'current' ? reader.start : this.#file.start;
     return { ...this.#file, offset, head, before, start };
   }
 

@@ -17,6 +17,7 @@ export class Trail {
   recent: Buffer;
   #before: Buffer;
   #head = fingerprintOf(Buffer.alloc(0));
+  #start = '';
 
   /** `headBytes`: the first bytes of the file, as far as seen; `before`: the last ones before `offset`. */
   constructor(offset: number, headBytes: Buffer, before: Buffer) {
@@ -30,8 +31,21 @@ export class Trail {
 
   /** The fingerprint of the first bytes, as far as seen. */
   get head(): Fingerprint {
-    if (this.#head.bytes !== this.headBytes.length) this.#head = fingerprintOf(this.headBytes);
+    this.#notice();
     return this.#head;
+  }
+
+  /** The first bytes themselves, base64. */
+  get start(): string {
+    this.#notice();
+    return this.#start;
+  }
+
+  /** Both are asked for many times as often as they change: the first bytes only grow. */
+  #notice(): void {
+    if (this.#head.bytes === this.headBytes.length) return;
+    this.#head = fingerprintOf(this.headBytes);
+    this.#start = this.headBytes.toString('base64');
   }
 
   /** The fingerprint of what stands before `offset`. */

@@ -54,6 +54,11 @@ export class Connection {
 
 const FIELDS = (Object.keys(new Connection()) as (keyof Connection)[]).filter((field) => field !== 'slot');
 
+/** Whether its client came as far as to name a user. */
+export function hasNamedUser({ user, decisions }: Connection): boolean {
+  return user !== null || decisions > 0;
+}
+
 /** The saved form: a list of values in the order of the fields; NaN becomes null. */
 export type SavedConnection = readonly unknown[];
 

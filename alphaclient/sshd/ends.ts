@@ -92,11 +92,13 @@ function disconnecting(text: string): Fact | null {
 }
 
 function tooMany(text: string, cut: boolean): Fact | null {
-  const read = cut ? null : userFrom('evidence', text, 45);
-  if (read !== null) return exceeded(read.fact);
+  if (!cut) {
+    const read = userFrom('evidence', text, 45);
+    return read === null ? null : exceeded(read.fact);
+  }
   const fact = exceeded(new Fact('evidence'));
   if (text.startsWith('invalid user ', 45)) fact.invalid = true;
-  return cut ? fact : null;
+  return fact;
 }
 
 function exceeded(fact: Fact): Fact {

@@ -1,6 +1,6 @@
 /** Which connection a message speaks of, and whether it can be the first that does. */
 
-import { Connection } from './connection.ts';
+import { Connection, hasNamedUser } from './connection.ts';
 import type { Fact } from './fact.ts';
 import type { Table } from './table.ts';
 
@@ -48,7 +48,7 @@ export function isAnother(one: Connection, fact: Fact): boolean {
   if (fact.port !== null && one.port !== null && fact.port !== one.port) return true;
   // A connection asks for one user.
   if (fact.says === 'pam' && one.held !== null && one.held.user !== fact.user) return true;
-  if (fact.says === 'ended' && fact.first) return one.user !== null || one.decisions > 0;
+  if (fact.says === 'ended' && fact.first) return hasNamedUser(one);
   if (fact.more || fact.says === 'remark' || fact.says === 'ended' || fact.says === 'session-over') return false;
   if (one.over) return true;
   if (one.accepted) return !(fact.says === 'evidence' && !fact.helper);

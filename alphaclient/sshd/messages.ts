@@ -76,8 +76,7 @@ export class Messages {
       this.#times(whole, repeat.count);
       return;
     }
-    if (raw) readMessage(bytes, from, end, this.#reading, RAW_LIMIT_BYTES);
-    else readMessage(bytes, from, end, this.#reading);
+    readMessage(bytes, from, end, this.#reading, raw ? RAW_LIMIT_BYTES : undefined);
     const { rule, fact } = this.#reading;
     if (rule === null) {
       // Without a prefix only a log that has shown itself as sshd's own is.

@@ -2,7 +2,7 @@
 
 import { Chains, hashOf } from './chains.ts';
 import { type Client, Clients, isSameName } from './clients.ts';
-import { type Connection, fromSaved, type SavedConnection, toSaved } from './connection.ts';
+import { type Connection, fromSaved, hasNamedUser, type SavedConnection, toSaved } from './connection.ts';
 import { Openings } from './openings.ts';
 import { Ports } from './ports.ts';
 
@@ -175,7 +175,7 @@ export class Table {
     if (looseOnly && this.#loose === 0) return undefined;
     return this.#byClient.find(client, false, (one) => {
       if (one.host !== host || one.over || (looseOnly && (one.port !== null || one.pid >= 0))) return false;
-      if (early && (one.user !== null || one.decisions > 0)) return false;
+      if (early && hasNamedUser(one)) return false;
       const sameUser = one.user !== null && client.user !== null && isSameName(one.user, client.user);
       const sameIp = client.ip !== null && one.ip === client.ip;
       // A name that DNS gave may be any address; an address may not be that name.

@@ -33,8 +33,9 @@ const MONOTONIC_LIMIT_CHARS = 48;
 
 /** Behind `[12345.678901] ` or `[12345.678901 < 0.130762 >] ` (`journalctl -o short-monotonic`, `-o short-delta`); else `at`. */
 export function afterMonotonic(bytes: Buffer, at: number, end: number): number {
-  const close = bytes.indexOf(CLOSE, at);
-  if (close < 0 || close + 1 >= end || close - at > MONOTONIC_LIMIT_CHARS || bytes[close + 1] !== SPACE) return at;
+  // Looked for no further: the next one may stand at the end of all that was read.
+  const close = at + bytes.subarray(at, Math.min(end, at + MONOTONIC_LIMIT_CHARS + 1)).indexOf(CLOSE);
+  if (close < at || close + 1 >= end || bytes[close + 1] !== SPACE) return at;
   return MONOTONIC.test(latin1(bytes, at, close + 1)) ? close + 2 : at;
 }
 

@@ -16,6 +16,9 @@ const GENERATIONS_LIMIT = 52;
 /** Nothing more stored for so long, and nothing more will come. */
 const STANDSTILL_LIMIT_MS = 60_000;
 
+/** An agent that is not far behind has read all within this time. */
+const READ_LIMIT_MS = 3_000;
+
 /** A disk is full for at most so long; less once the program has felt it. */
 const FULL_LIMIT_MS = 3_000;
 /** What was said is told apart by so much of it. */
@@ -110,10 +113,15 @@ export class Stage {
       );
   }
 
-  /** Waits a while until all that was written is stored; false where that did not come. */
-  async caughtUp(limitMs: number): Promise<boolean> {
+  /**
+   * Has an agent that runs read a line of the newest log, and all else; false where that takes too long. So it has seen that log,
+   * and knows the older ones as such: else it could not know that nothing came after what it read of them, and would say so.
+   */
+  async read(): Promise<boolean> {
+    this.startAgent();
+    this.log.write(1);
     this.log.finishLine();
-    for (const endMs = Date.now() + limitMs; Date.now() < endMs; await pause(50))
+    for (const endMs = Date.now() + READ_LIMIT_MS; Date.now() < endMs; await pause(50))
       if ((await this.stored()) === this.log.truth.size) return true;
     return false;
   }
@@ -137,8 +145,7 @@ export class Stage {
   /** Lets the agent catch up where it is far behind, and deletes what it has read then, as rotation does in time. */
   async tidy(): Promise<void> {
     if (this.log.generations < GENERATIONS_LIMIT) return;
-    // With a line of the newest log read the agent knows the older ones as such: else it could not know that nothing came after
-    // what it read, and would say so.
+    // As in `read`.
     this.log.write(1);
     if (await this.settled()) this.prune();
   }
@@ -250,10 +257,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'log copied and truncated': ({ log }) => log.copyAndTruncate(),
   'log deleted once read': async (stage) => {
-    stage.startAgent();
-    // Read by this agent: one that has just been started would find no log where it was.
-    stage.log.write(1);
-    if (!(await stage.caughtUp(3_000))) return false;
+    if (!(await stage.read())) return false;
     stage.log.remove();
     stage.log.write(1);
     // Killed before it has found the new log, the agent could not know that nothing was in the old one's end, and would say so.
@@ -286,10 +290,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "agent's disk full": (stage) => fullDisk(stage, 0),
   "server's disk full": (stage) => fullDisk(stage, 1),
   'old logs deleted once read': async (stage) => {
-    stage.startAgent();
-    // As in `tidy`.
-    stage.log.write(1);
-    if (!(await stage.caughtUp(3_000))) return false;
+    if (!(await stage.read())) return false;
     stage.prune();
     return true;
   },

@@ -1,9 +1,11 @@
 /** A log in a folder of its own, and what a source that follows it hands out and says. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { FileSource, type FollowOptions } from '../../../alphaclient/log/follow.ts';
 import type { Chunk, LogPosition } from '../../../alphaclient/log/source.ts';
 import { until } from '../../until.ts';
@@ -72,4 +74,11 @@ export class Followed {
     );
     assert.equal(this.text, text);
   }
+}
+
+/** Packs a file as rotation does: the packed one beside it, and then it is gone. */
+export function pack(file: string, packing: 'gz' | 'zst' | 'xz'): void {
+  if (packing === 'xz') execFileSync('xz', ['-f', file]);
+  else writeFileSync(`${file}.${packing}`, (packing === 'gz' ? gzipSync : zstdCompressSync)(readFileSync(file)));
+  rmSync(file, { force: true });
 }

@@ -1,16 +1,9 @@
 /** Packed rotations that are deleted: only what was never read is told as missing. */
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { gzipSync } from 'node:zlib';
 import { until } from '../../until.ts';
-import { Followed } from './followed.ts';
-
-/** Packs a file as rotation does: the packed one beside it, and then it is gone. */
-function pack(file: string): void {
-  writeFileSync(`${file}.gz`, gzipSync(readFileSync(file)));
-  rmSync(file);
-}
+import { Followed, pack } from './followed.ts';
 
 test('what was read before it was packed is not told as missing when the packed file is deleted', async (t) => {
   const log = new Followed(t);
@@ -20,7 +13,7 @@ test('what was read before it was packed is not told as missing when the packed 
   renameSync(log.path, `${log.path}.1`);
   writeFileSync(log.path, 'three\n');
   await log.shows('one\ntwo\nthree\n');
-  pack(`${log.path}.1`);
+  pack(`${log.path}.1`, 'gz');
   await until(() => JSON.stringify(log.position).includes('sshd.log.1.gz'));
   log.stop();
   rmSync(`${log.path}.1.gz`);
@@ -38,7 +31,7 @@ test('of a packed file that was deleted while it was read, what was not read is 
   log.stop();
   appendFileSync(log.path, 'and more\n');
   renameSync(log.path, `${log.path}.1`);
-  pack(`${log.path}.1`);
+  pack(`${log.path}.1`, 'gz');
   writeFileSync(log.path, 'three\n');
   const before = log.position;
   log.start();

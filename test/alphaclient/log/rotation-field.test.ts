@@ -1,10 +1,9 @@
 /** Where other programs that follow logs are known to lose lines or to read them twice. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import fs, {
   appendFileSync,
   copyFileSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -15,21 +14,13 @@ import fs, {
 import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { until } from '../../until.ts';
-import { Followed } from './followed.ts';
+import { Followed, pack } from './followed.ts';
 
 const lines = (from: number, to: number): string =>
   Array.from({ length: to - from }, (_, i) => `Failed password for u${from + i} from 192.0.2.1 port 22 ssh2\n`).join(
     '',
   );
-
-/** Packs a file as rotation does: the packed one beside it, and then it is gone. */
-function pack(file: string, packing: 'gz' | 'zst' | 'xz'): void {
-  if (packing === 'xz') execFileSync('xz', ['-f', file]);
-  else writeFileSync(`${file}.${packing}`, (packing === 'gz' ? gzipSync : zstdCompressSync)(readFileSync(file)));
-  rmSync(file, { force: true });
-}
 
 for (const running of [true, false]) {
   const when = running ? 'while it is followed' : 'while nobody follows';

@@ -132,11 +132,14 @@ export class Archive {
       .all() as { rule: Rule; severity: Severity; open: number }[];
   }
 
-  /** Incidents, parts of scans too, that are open or had their last event at or after `sinceMs`, and the events that raised them. */
-  recent(sinceMs: number): [incident: Incident, by: number][] {
+  /**
+   * Incidents, parts of scans too, that are open, had their last event at or after `sinceMs`, or were raised by the event
+   * `sinceId` or one after it; and the events that raised them.
+   */
+  recent(sinceMs: number, sinceId: number): [incident: Incident, by: number][] {
     const rows = this.#db
-      .prepare('SELECT body, raisedBy FROM incidents WHERE closedAt IS NULL OR lastAt >= ?')
-      .all(sinceMs);
+      .prepare('SELECT body, raisedBy FROM incidents WHERE closedAt IS NULL OR lastAt >= ? OR raisedBy >= ?')
+      .all(sinceMs, sinceId);
     return (rows as { body: string; raisedBy: number }[]).map(({ body, raisedBy }) => [
       JSON.parse(body) as Incident,
       raisedBy,

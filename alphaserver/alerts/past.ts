@@ -1,6 +1,6 @@
 /** All that the rules are to know of what was before: read from the store's file, on a connection that only reads, and from their memory. */
 import { openReader } from '../store/database.ts';
-import { eventsAfter } from '../store/event-row.ts';
+import { eventsAfter, firstStoredSince } from '../store/event-row.ts';
 import { type AgentRow, agentRecord } from '../store/registry.ts';
 import type { AgentRecord, StoredEvent } from '../store/store.ts';
 import { Archive } from './archive.ts';
@@ -64,6 +64,6 @@ export class StorePast implements Past {
   }
 
   recent(sinceMs: number): [incident: Incident, by: number][] {
-    return this.#archive.recent(sinceMs);
+    return this.#archive.recent(sinceMs, firstStoredSince(this.#db, sinceMs));
   }
 }

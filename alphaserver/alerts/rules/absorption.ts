@@ -5,22 +5,31 @@ import type { Terms } from './terms.ts';
 const PARTS: readonly string[] = ['brute-force', 'slow-brute-force'];
 const HOUR_MS = 3_600_000;
 
-interface Scan {
+/** Incidents held at most. When there are more, half of them go, those noted longest ago first: a later scan does not take them in. */
+export const NOTED_LIMIT = 200_000;
+
+interface Part {
   readonly live: Live;
+  /** When it was last noted, by the clock. */
+  readonly notedMs: number;
+}
+
+interface Scan extends Part {
   readonly firstAt: number;
   readonly openedAt: number;
-  readonly lastAt: number;
 }
 
 interface Known {
   readonly scans: Map<string, Scan>;
-  readonly parts: Map<string, Live>;
+  readonly parts: Map<string, Part>;
   /** What was last said of a part. */
   readonly said: Map<string, string | null>;
 }
 
 /** The network of a part's key (`source host`), the key of a scan. */
 const sourceKey = ({ rule, key }: Live): string => (rule === 'fleet-scan' ? key : key.slice(0, key.indexOf(' ')));
+
+const isOld = ({ live, notedMs }: Part, ms: number): boolean => Math.max(notedMs, live.draft.lastAt) < ms;
 
 /** Which incidents on one host are parts of which scan. Remembers them for as long as either may still change. */
 export class Absorption {
@@ -29,42 +38,47 @@ export class Absorption {
   readonly #sources = new Map<string, Known>();
   #moved = new Map<string, Live>();
   #forgottenMs = 0;
+  #size = 0;
 
   constructor(terms: Terms) {
     this.#quietMs = terms.quietMs;
     this.#keepMs = terms.rules['fleet-scan'].windowMs + terms.quietMs + 2 * HOUR_MS;
   }
 
-  /** Takes notice of a new or changed incident. */
-  note(live: Live): void {
+  /** Takes notice of an incident that is new or changed by the clock `nowMs`. */
+  note(live: Live, nowMs: number): void {
     const isScan = live.rule === 'fleet-scan';
     if (!isScan && !PARTS.includes(live.rule)) return;
+    if (this.#size >= NOTED_LIMIT) this.#halve(nowMs);
     const key = sourceKey(live);
     let known = this.#sources.get(key);
     if (!known) {
       known = { scans: new Map(), parts: new Map(), said: new Map() };
       this.#sources.set(key, known);
     }
+    if (!known.parts.has(live.id) && !known.scans.has(live.id)) this.#size += 1;
     if (!isScan) {
-      known.parts.set(live.id, live);
+      known.parts.set(live.id, { live, notedMs: nowMs });
       return;
     }
     const before = known.scans.get(live.id);
-    const { firstAt, openedAt, lastAt } = live.draft;
-    known.scans.set(live.id, { live, firstAt, openedAt, lastAt });
+    const { firstAt, openedAt } = live.draft;
+    known.scans.set(live.id, { live, firstAt, openedAt, notedMs: nowMs });
     // A scan that only goes on takes in nothing that was before: what opens from now on asks for itself.
     if (before?.firstAt !== firstAt || before.openedAt !== openedAt || before.live.draft !== live.draft)
-      for (const [id, part] of known.parts) this.#moved.set(id, part);
+      for (const [id, { live }] of known.parts) this.#moved.set(id, live);
   }
 
   /** An incident that is no more. */
   drop(live: Live): void {
     const known = this.#sources.get(sourceKey(live));
     if (!known) return;
-    known.parts.delete(live.id);
-    known.said.delete(live.id);
     this.#moved.delete(live.id);
-    if (known.scans.delete(live.id)) for (const [id, part] of known.parts) this.#moved.set(id, part);
+    known.said.delete(live.id);
+    if (known.parts.delete(live.id)) this.#size -= 1;
+    if (!known.scans.delete(live.id)) return;
+    this.#size -= 1;
+    for (const [id, { live }] of known.parts) this.#moved.set(id, live);
   }
 
   /** The scan that an incident is a part of: it opened after the scan's first event and before the scan was over. */
@@ -90,18 +104,37 @@ export class Absorption {
     return moved;
   }
 
-  /** Lets go of what is too old to change, now and then. */
+  /**
+   * Lets go of what is too old to change, now and then: by its own time and by when it was noted, for a log of days that
+   * comes all at once is as connected as one that came while it was written.
+   */
   forget(nowMs: number): void {
     if (nowMs - this.#forgottenMs < HOUR_MS / 12) return;
     this.#forgottenMs = nowMs;
-    const old = nowMs - this.#keepMs;
+    this.#letGo(nowMs - this.#keepMs);
+  }
+
+  /** How many incidents are held. */
+  get size(): number {
+    return this.#size;
+  }
+
+  #halve(nowMs: number): void {
+    for (let keepMs = this.#keepMs; this.#size > NOTED_LIMIT / 2; keepMs /= 2)
+      // Nothing is left to tell them apart by when all came at once, or are of the future.
+      this.#letGo(keepMs < 1 ? Number.POSITIVE_INFINITY : nowMs - keepMs);
+  }
+
+  #letGo(beforeMs: number): void {
     for (const [key, { scans, parts, said }] of this.#sources) {
-      for (const [id, { live }] of scans) if (live.draft.lastAt < old) scans.delete(id);
-      for (const [id, { draft }] of parts) {
-        if (draft.lastAt >= old) continue;
+      this.#size -= scans.size + parts.size;
+      for (const [id, scan] of scans) if (isOld(scan, beforeMs)) scans.delete(id);
+      for (const [id, part] of parts) {
+        if (!isOld(part, beforeMs)) continue;
         parts.delete(id);
         said.delete(id);
       }
+      this.#size += scans.size + parts.size;
       if (scans.size + parts.size === 0) this.#sources.delete(key);
     }
   }

@@ -65,15 +65,16 @@ export class Engine {
     const story = this.#shelves[kind].restore(kept);
     for (const { rule, draft } of story?.incidents() ?? []) {
       const id = this.#id(rule, key, draft);
-      this.#absorption.note({ id, rule, kind, key, draft, by: story?.touched ?? 0, withdrawn: false });
+      const live = { id, rule, kind, key, draft, by: story?.touched ?? 0, withdrawn: false };
+      this.#absorption.note(live, kept.touchedMs);
     }
   }
 
   /**
-   * Takes an incident back, after all stories: so that it is closed in time, finds the scan it is a part of, and is
+   * Takes an incident back by the clock `nowMs`, after all stories: so that it is closed in time, finds the scan it is a part of, and is
    * written again where its story knows more of it than was written.
    */
-  recall(incident: Incident, by: number): void {
+  recall(incident: Incident, by: number, nowMs: number): void {
     const { id, key, ordinal, count, lastAt, closedAt } = incident;
     const rule = EVENT_RULES.find((one) => one === incident.rule);
     if (!rule) return;
@@ -83,7 +84,7 @@ export class Engine {
     const grown = live.draft.count !== count || live.draft.lastAt !== lastAt;
     if (closedAt === null || grown) this.#open.set(id, live);
     if (grown) this.#changed.set(id, live);
-    this.#absorption.note(live);
+    this.#absorption.note(live, nowMs);
   }
 
   /** Takes a stored event. Events come in the order of their ids. */
@@ -93,7 +94,7 @@ export class Engine {
     const storedMs = Date.parse(event.storedAt);
     for (const [kind, key] of keysOf(seen)) {
       const turns = this.#shelves[kind].tell(key, seen, storedMs, (rule) => this.#ordinalBefore(rule, key, seen.id));
-      for (const turn of turns) this.#turned(kind, key, turn, seen.id);
+      for (const turn of turns) this.#turned(kind, key, turn, seen.id, storedMs);
     }
     // By the id, so that it is at the same events after a restart.
     if (event.id % FORGET_EVERY_EVENTS === 0) for (const kind of KINDS) this.#shelves[kind].forget(storedMs);
@@ -110,7 +111,7 @@ export class Engine {
     }
   }
 
-  #turned(kind: Kind, key: string, { rule, draft, withdrawn }: Turn, by: number): void {
+  #turned(kind: Kind, key: string, { rule, draft, withdrawn }: Turn, by: number, nowMs: number): void {
     const id = this.#id(rule, key, draft);
     const known = this.#news.get(id) ?? this.#open.get(id);
     const live = { id, rule, kind, key, draft, withdrawn, by: known?.by ?? by };
@@ -123,7 +124,7 @@ export class Engine {
       this.#absorption.drop(live);
     } else {
       this.#open.set(id, live);
-      this.#absorption.note(live);
+      this.#absorption.note(live, nowMs);
     }
   }
 

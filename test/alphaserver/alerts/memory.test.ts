@@ -13,7 +13,7 @@ import { STORIES_AT_ONCE } from '../../../alphaserver/alerts/watch.ts';
 import { openStore, type SqliteStore } from '../../../alphaserver/store/sqlite.ts';
 import { until } from '../../until.ts';
 import { mixed } from './mixed.ts';
-import { stored } from './stream.ts';
+import { repeated, stored } from './stream.ts';
 
 const EVENTS = 1_500;
 const seed = Number(process.env['SEED'] ?? randomInt(1e9));
@@ -114,4 +114,21 @@ test('more stories than are kept at once are all kept', async () => {
   }));
   await life(events, many);
   assert.equal(stories('memory.db').filter(({ kind }) => kind === 'source').length, many);
+});
+
+test('of a log of ten days ago, a scan takes in after a restart what opened before it', async () => {
+  const at = -10 * 86_400;
+  const brute = repeated(10, 1, { at, host: 'web-0' });
+  // Long enough ago that its story does not hold the incident any more.
+  const between = repeated(70, 20, { at: at + 2_000, host: 'web-0' });
+  const scan = repeated(4, 1, { at: at + 3_500 }).map((one, i) => ({ ...one, host: `web-${i + 1}` }));
+  const all = [...brute, ...between, ...scan].map((one, i) => ({ seq: i + 1, event: stored(one, i + 1) }));
+  await life(all.slice(0, brute.length + between.length), brute.length + between.length);
+  await life(all.slice(brute.length + between.length), all.length);
+  const found = rows('asgard.db', 'SELECT id, rule, partOf FROM incidents ORDER BY openedAt');
+  const scanned = found.find(({ rule }) => rule === 'fleet-scan');
+  assert.ok(scanned);
+  const parts = found.filter(({ rule }) => rule !== 'fleet-scan').map(({ partOf }) => partOf);
+  assert.ok(parts.length > 0);
+  assert.deepEqual([...new Set(parts)], [scanned['id']]);
 });

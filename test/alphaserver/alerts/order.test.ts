@@ -51,19 +51,20 @@ function order({ agent }: Given): number {
 const comparable = (incidents: readonly Incident[], indexOf: (id: number) => number): unknown[] =>
   incidents.map((incident) => ({ ...incident, evidence: incident.evidence.map(indexOf) }));
 
-/** Runs a stream with the engine thrown away and made again from what was kept, and drained, at random places. */
+/** Runs a stream with the engine thrown away and made again from what was kept, and drained, at random places. The clock stands at `clock` or at the newest event. */
 function restarted(
   given: readonly Given[],
   indexes: readonly number[],
   seed: number,
   options: Partial<EngineOptions> = {},
+  clock = 0,
 ): unknown[] {
   const roll = dice(seed);
   const ledger = new Ledger();
   const kept = new Map<string, string>();
   const { ordinalBefore } = ledger;
   let engine = engineWith({ ordinalBefore, ...options });
-  let latest = 0;
+  let latest = clock;
   for (const [i, index] of indexes.entries()) {
     const event = given[index] as Given;
     engine.take(stored(event, i + 1));
@@ -79,7 +80,7 @@ function restarted(
     engine = engineWith({ ordinalBefore, ...options });
     for (const text of kept.values()) engine.restore(JSON.parse(text));
     for (const incident of ledger.incidents.values())
-      engine.recall(incident, ledger.raisedBy.get(incident.id) as number);
+      engine.recall(incident, ledger.raisedBy.get(incident.id) as number, START_MS + latest * 1_000);
     for (let id = keptTo + 1; id <= i + 1; id += 1) engine.take(stored(given[indexes[id - 1] as number] as Given, id));
     for (const { incident, withdrawn } of engine.changes(0))
       assert.ok(withdrawn || ledger.incidents.has(incident.id), 'a restart makes nothing new');
@@ -95,6 +96,25 @@ test('any batches and any restarts: the same incidents, with the same ids', () =
     const whole = comparable(raised(events), (id) => id - 1);
     assert.deepEqual(restarted(events, indexes, seed), whole, `SEED=${seed}`);
   }
+});
+
+test('a log of days that comes all at once, with any restarts: the same incidents, and parts of the same scans', () => {
+  let parts = 0;
+  for (const seed of seeds(25)) {
+    const given = stream(seed, 500);
+    const behind = 4 * 86_400 + ((given.at(-1) as Given).at ?? 0);
+    const events = given.map((one) => ({ ...one, lag: behind - one.at }));
+    const indexes = events.map((_, i) => i);
+    const whole = raised(events);
+    parts += whole.filter(({ partOf }) => partOf !== null).length;
+    const kept = restarted(events, indexes, seed, {}, behind);
+    assert.deepEqual(
+      kept,
+      comparable(whole, (id) => id - 1),
+      `SEED=${seed}`,
+    );
+  }
+  assert.ok(parts > 20, `${parts} parts are too few to say anything`);
 });
 
 test('any reordering within the stated bound: the same incidents, with the same ids', () => {

@@ -1,0 +1,63 @@
+/** What is remembered of scans and their parts is bounded, by time and by number. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Absorption, NOTED_LIMIT } from '../../../alphaserver/alerts/rules/absorption.ts';
+import type { Live } from '../../../alphaserver/alerts/rules/incident.ts';
+import { DEFAULT_TERMS } from '../../../alphaserver/alerts/rules/terms.ts';
+
+const HOUR_MS = 3_600_000;
+const NOW_MS = Date.parse('2026-11-24T12:00:00.000Z');
+
+const live = (id: string, key: string, atMs: number): Live => ({
+  id,
+  rule: key.includes(' ') ? 'brute-force' : 'fleet-scan',
+  kind: key.includes(' ') ? 'pair' : 'source',
+  key,
+  draft: {
+    id,
+    ordinal: 1,
+    firstAt: atMs,
+    openedAt: atMs,
+    lastAt: atMs,
+    count: 10,
+    late: false,
+    first: [],
+    last: [],
+    hosts: [],
+    users: [],
+    ips: [],
+    more: false,
+  },
+  by: 1,
+  withdrawn: false,
+});
+
+test('what is old and was noted long ago is let go of; what was noted a moment ago is not, however old', () => {
+  const old = NOW_MS - 100 * HOUR_MS;
+  const absorption = new Absorption(DEFAULT_TERMS);
+  const part = live('part', '203.0.113.5 web', old);
+  absorption.note(part, NOW_MS);
+  absorption.note(live('scan', '203.0.113.5', old), NOW_MS);
+  absorption.forget(NOW_MS + HOUR_MS);
+  assert.equal(absorption.partOf(part), 'scan');
+  absorption.forget(NOW_MS + 10 * HOUR_MS);
+  assert.equal(absorption.partOf(part), null);
+  assert.equal(absorption.size, 0);
+});
+
+test('more than it may hold: those noted first go, also when all were noted at once', () => {
+  for (const step of [1, 0]) {
+    const absorption = new Absorption(DEFAULT_TERMS);
+    for (let i = 0; i < NOTED_LIMIT; i += 1)
+      absorption.note(live(`p${i}`, `203.0.113.5 web-${i}`, NOW_MS), NOW_MS + i * step * 100);
+    assert.equal(absorption.size, NOTED_LIMIT);
+    const last = live('last', '203.0.113.5 last', NOW_MS);
+    absorption.note(last, NOW_MS + NOTED_LIMIT * step * 100);
+    assert.ok(absorption.size <= NOTED_LIMIT / 2 + 1, `${absorption.size}`);
+    assert.ok(absorption.size >= 1);
+    absorption.note(live('scan', '203.0.113.5', NOW_MS), NOW_MS + NOTED_LIMIT * step * 100);
+    assert.equal(absorption.partOf(last), 'scan');
+    absorption.drop(last);
+    assert.equal(absorption.takeMoved().includes(last), false);
+  }
+});

@@ -8,28 +8,31 @@ const HOUR_MS = 3_600_000;
 /** Incidents held at most. When there are more, half of them go, those noted longest ago first: a later scan does not take them in. */
 export const NOTED_LIMIT = 200_000;
 
-interface Part {
+interface Noted {
   readonly live: Live;
   /** When it was last noted, by the clock. */
   readonly notedMs: number;
 }
 
-interface Scan extends Part {
+interface Scan extends Noted {
   readonly firstAt: number;
   readonly openedAt: number;
+}
+
+interface Part extends Noted {
+  /** The scan that it was last said to be a part of; undefined while nothing was said. */
+  said: string | null | undefined;
 }
 
 interface Known {
   readonly scans: Map<string, Scan>;
   readonly parts: Map<string, Part>;
-  /** What was last said of a part. */
-  readonly said: Map<string, string | null>;
 }
 
 /** The network of a part's key (`source host`), the key of a scan. */
 const sourceKey = ({ rule, key }: Live): string => (rule === 'fleet-scan' ? key : key.slice(0, key.indexOf(' ')));
 
-const isOld = ({ live, notedMs }: Part, ms: number): boolean => Math.max(notedMs, live.draft.lastAt) < ms;
+const isOld = ({ live, notedMs }: Noted, ms: number): boolean => Math.max(notedMs, live.draft.lastAt) < ms;
 
 /** Which incidents on one host are parts of which scan. Remembers them for as long as either may still change. */
 export class Absorption {
@@ -45,28 +48,34 @@ export class Absorption {
     this.#keepMs = terms.rules['fleet-scan'].windowMs + terms.quietMs + 2 * HOUR_MS;
   }
 
-  /** Takes notice of an incident that is new or changed by the clock `nowMs`. */
-  note(live: Live, nowMs: number): void {
+  /** Takes notice of an incident that is new or changed by the clock `nowMs`. `said`: what was written of it before a restart. */
+  note(live: Live, nowMs: number, said?: string | null): void {
     const isScan = live.rule === 'fleet-scan';
     if (!isScan && !PARTS.includes(live.rule)) return;
     if (this.#size >= NOTED_LIMIT) this.#halve(nowMs);
     const key = sourceKey(live);
     let known = this.#sources.get(key);
     if (!known) {
-      known = { scans: new Map(), parts: new Map(), said: new Map() };
+      known = { scans: new Map(), parts: new Map() };
       this.#sources.set(key, known);
     }
-    if (!known.parts.has(live.id) && !known.scans.has(live.id)) this.#size += 1;
+    const { scans, parts } = known;
+    const [scan, part] = [scans.get(live.id), parts.get(live.id)];
+    if (!scan && !part) this.#size += 1;
+    // After a restart old events are told again: it was noted later than they were stored.
+    const notedMs = Math.max(nowMs, (scan ?? part)?.notedMs ?? nowMs);
     if (!isScan) {
-      known.parts.set(live.id, { live, notedMs: nowMs });
+      parts.set(live.id, { live, notedMs, said: said === undefined ? part?.said : said });
       return;
     }
-    const before = known.scans.get(live.id);
     const { firstAt, openedAt } = live.draft;
-    known.scans.set(live.id, { live, firstAt, openedAt, notedMs: nowMs });
+    scans.set(live.id, { live, firstAt, openedAt, notedMs });
     // A scan that only goes on takes in nothing that was before: what opens from now on asks for itself.
-    if (before?.firstAt !== firstAt || before.openedAt !== openedAt || before.live.draft !== live.draft)
-      for (const [id, { live }] of known.parts) this.#moved.set(id, live);
+    if (scan?.firstAt !== firstAt || scan.openedAt !== openedAt || scan.live.draft !== live.draft) this.#move(known);
+  }
+
+  #move({ parts }: Known): void {
+    for (const [id, { live }] of parts) this.#moved.set(id, live);
   }
 
   /** An incident that is no more. */
@@ -74,20 +83,27 @@ export class Absorption {
     const known = this.#sources.get(sourceKey(live));
     if (!known) return;
     this.#moved.delete(live.id);
-    known.said.delete(live.id);
     if (known.parts.delete(live.id)) this.#size -= 1;
-    if (!known.scans.delete(live.id)) return;
-    this.#size -= 1;
-    for (const [id, { live }] of known.parts) this.#moved.set(id, live);
+    if (known.scans.delete(live.id)) this.#size -= 1;
+    if (live.rule !== 'fleet-scan') return;
+    for (const part of known.parts.values()) if (part.said === live.id) part.said = undefined;
+    this.#move(known);
   }
 
-  /** The scan that an incident is a part of: it opened after the scan's first event and before the scan was over. */
+  /**
+   * The scan that an incident is a part of: it opened after the scan's first event and before the scan was over. It stays
+   * one, however much longer than the scan it goes on.
+   */
   partOf(live: Live): string | null {
     if (!PARTS.includes(live.rule)) return null;
     const known = this.#sources.get(sourceKey(live));
-    const scan = known?.scans.values().find((one) => this.#has(one, live));
-    if (known?.parts.has(live.id)) known.said.set(live.id, scan?.live.id ?? null);
-    return scan?.live.id ?? null;
+    if (!known) return null;
+    const part = known.parts.get(live.id);
+    const scan = known.scans.values().find((one) => this.#has(one, live));
+    const forgotten = part?.said && !known.scans.has(part.said) ? part.said : null;
+    const is = scan?.live.id ?? forgotten;
+    if (part) part.said = is;
+    return is;
   }
 
   #has({ firstAt, live }: Scan, { draft: { openedAt } }: Live): boolean {
@@ -97,7 +113,7 @@ export class Absorption {
   /** Parts that are of another scan than was last said, since the last call. */
   takeMoved(): Live[] {
     const moved = [...this.#moved.values()].filter((live) => {
-      const before = this.#sources.get(sourceKey(live))?.said.get(live.id);
+      const before = this.#sources.get(sourceKey(live))?.parts.get(live.id)?.said;
       return this.partOf(live) !== before;
     });
     this.#moved = new Map();
@@ -126,15 +142,13 @@ export class Absorption {
   }
 
   #letGo(beforeMs: number): void {
-    for (const [key, { scans, parts, said }] of this.#sources) {
-      this.#size -= scans.size + parts.size;
-      for (const [id, scan] of scans) if (isOld(scan, beforeMs)) scans.delete(id);
-      for (const [id, part] of parts) {
-        if (!isOld(part, beforeMs)) continue;
-        parts.delete(id);
-        said.delete(id);
-      }
-      this.#size += scans.size + parts.size;
+    for (const [key, { scans, parts }] of this.#sources) {
+      for (const noted of [scans, parts])
+        for (const [id, one] of noted)
+          if (isOld(one, beforeMs)) {
+            noted.delete(id);
+            this.#size -= 1;
+          }
       if (scans.size + parts.size === 0) this.#sources.delete(key);
     }
   }

@@ -84,7 +84,7 @@ export class Engine {
     const grown = live.draft.count !== count || live.draft.lastAt !== lastAt;
     if (closedAt === null || grown) this.#open.set(id, live);
     if (grown) this.#changed.set(id, live);
-    this.#absorption.note(live, nowMs);
+    this.#absorption.note(live, nowMs, incident.partOf);
   }
 
   /** Takes a stored event. Events come in the order of their ids. */

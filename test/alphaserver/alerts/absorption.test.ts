@@ -45,6 +45,38 @@ test('what is old and was noted long ago is let go of; what was noted a moment a
   assert.equal(absorption.size, 0);
 });
 
+test('a part of a scan stays one, however much longer it goes on; not of a scan that is no more', () => {
+  const absorption = new Absorption(DEFAULT_TERMS);
+  const long = live('long', '203.0.113.5 web', NOW_MS);
+  const scan = live('scan', '203.0.113.5', NOW_MS);
+  absorption.note(long, NOW_MS);
+  absorption.note(scan, NOW_MS);
+  assert.equal(absorption.partOf(long), 'scan');
+  const later = NOW_MS + 10 * HOUR_MS;
+  absorption.note({ ...long, draft: { ...long.draft, lastAt: later } }, later);
+  absorption.forget(later);
+  assert.equal(absorption.size, 1);
+  absorption.note(live('another', '203.0.113.5', later), later);
+  assert.deepEqual(absorption.takeMoved(), []);
+  assert.equal(absorption.partOf(long), 'scan');
+  absorption.drop(scan);
+  assert.deepEqual(
+    absorption.takeMoved().map(({ id }) => id),
+    ['long'],
+  );
+  assert.equal(absorption.partOf(long), null);
+});
+
+test('events told again after a restart make nothing old', () => {
+  const absorption = new Absorption(DEFAULT_TERMS);
+  const old = NOW_MS - 100 * HOUR_MS;
+  const part = live('part', '203.0.113.5 web', old);
+  absorption.note(part, NOW_MS, 'scan');
+  absorption.note(part, old);
+  absorption.forget(NOW_MS + HOUR_MS);
+  assert.equal(absorption.partOf(part), 'scan');
+});
+
 test('more than it may hold: those noted first go, also when all were noted at once', () => {
   for (const step of [1, 0]) {
     const absorption = new Absorption(DEFAULT_TERMS);

@@ -121,7 +121,7 @@ export class Connections {
         break;
       case 'ended':
         one.remark ??= fact.reason;
-        if (fact.ip === null && fact.name === null) this.#endings.lastWords(one);
+        if (fact.soon || (fact.ip === null && fact.name === null)) this.#endings.lastWords(one);
         else this.#endings.settle(one);
         break;
       case 'session-over':

@@ -3,7 +3,7 @@
 import { peerFrom } from './address.ts';
 import { Fact, type Rule } from './fact.ts';
 import { identity, identityThenText, userFrom } from './identity.ts';
-import { from, lastWords } from './probe.ts';
+import { from, lastWords, thenUnlessSession } from './probe.ts';
 
 function ended(text: string, from: number, reason: string, cut: boolean): Fact | null {
   // What is left of address and port may be half of them: the pid alone says whose end this is.
@@ -16,10 +16,21 @@ function ended(text: string, from: number, reason: string, cut: boolean): Fact |
   return fact;
 }
 
-/** Without ` [preauth]` and a name it is the end of a session of 7.2 to 7.4, whose login may be in the log before this one. */
+/**
+ * Without ` [preauth]` and a name it is the end of a session of 6.8 to 7.4, whose login may be in the log before this one;
+ * without a port it follows the client's goodbye.
+ */
 function disconnected(text: string, preauth: boolean, cut: boolean): Fact | null {
   const fact = ended(text, 18, 'disconnected', cut);
-  if (fact !== null && !preauth && fact.user === null) fact.more = true;
+  if (fact !== null && fact.user === null && (!preauth || (!cut && fact.port === null))) fact.more = true;
+  return fact;
+}
+
+/** `Connection to ADDR[ port PORT]` and ` timed out` or `: REASON`: how it was called up to 7.3. */
+function connectionTo(text: string, preauth: boolean): Fact | null {
+  if (!text.endsWith(' timed out')) return thenUnlessSession(text, 14, preauth);
+  const fact = identity('ended', text, 14, text.length - 10);
+  if (fact !== null) fact.reason = 'timed out';
   return fact;
 }
 
@@ -51,14 +62,19 @@ function connectionFrom(text: string): Fact | null {
 const GAVE_UP = /^(?:3|13|14): /;
 
 /** `ADDR port PORT:CODE: TEXT`, `ADDR: CODE: TEXT` up to 7.1. TEXT is up to 400 characters of the client's choice. */
-function receivedDisconnect(text: string): Fact | null {
+function receivedDisconnect(text: string, _: boolean, cut: boolean): Fact | null {
   const read = identityThenText('remark', text, 25);
   if (read === null || read.fact.user !== null) return null;
   // Clients that give up before a login say so; up to 5.8 no line had [preauth].
   if (GAVE_UP.test(read.rest)) read.fact.preauth = true;
   read.fact.reason = read.rest === '' ? 'disconnected' : `disconnected: ${read.rest}`;
-  // Where there is no port there is no `Disconnected from` to follow either: both came with 7.2.
-  if (read.fact.port === null) read.fact.says = 'ended';
+  // Where there is no port it is the last line, up to 6.7; in 6.8 to 7.1 `Disconnected from` may follow, and tells no more.
+  if (read.fact.port === null) {
+    read.fact.says = 'ended';
+    read.fact.soon = true;
+    // Whether [preauth] was cut off is not known: only its own pid says whose it is.
+    read.fact.more = cut;
+  }
   return read.fact;
 }
 
@@ -121,7 +137,7 @@ export const ENDS: readonly Rule[] = [
   {
     name: 'connection-reset',
     message: 'Connection reset by [authenticating user USER |invalid user USER ]ADDR port PORT[ [preauth]]',
-    versions: 'since 7.5',
+    versions: 'since 6.8; user since 7.5, port since 7.2',
     meaning: 'end; a probe if nothing was decided and it is no session',
     example: 'Connection reset by authenticating user root 192.0.2.10 port 50022 [preauth]',
     begins: 'Connection reset by ',
@@ -139,9 +155,19 @@ export const ENDS: readonly Rule[] = [
     cut: lastWords('timed out'),
   },
   {
+    name: 'connection-to',
+    message: 'Connection to ADDR[ port PORT] timed out; Connection to ADDR[ port PORT]: REASON[ [preauth]]',
+    versions: '6.8 to 7.3; port since 7.2',
+    meaning: 'end; a probe if nothing was decided and it is no session',
+    example: 'Connection to 192.0.2.10 port 50022 timed out [preauth]',
+    begins: 'Connection to ',
+    read: connectionTo,
+    cut: lastWords('timed out'),
+  },
+  {
     name: 'disconnected',
     message: 'Disconnected from [authenticating user USER |invalid user USER |user USER ]ADDR port PORT[ [preauth]]',
-    versions: 'since 7.2; user since 7.5',
+    versions: 'since 6.8; user since 7.5, port since 7.2',
     meaning: 'end; with `user USER` or without [preauth] of a session, else a probe if nothing was decided',
     example: 'Disconnected from invalid user admin 192.0.2.10 port 50022 [preauth]',
     begins: 'Disconnected from ',

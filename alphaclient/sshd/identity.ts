@@ -95,7 +95,8 @@ export function identityThenText(says: Says, text: string, from: number): { fact
   if (isEnd && before !== null && (before.ip !== null || before.port !== null))
     return { fact: before, rest: after(text, colon) };
   const peer = peerFrom(text, Math.max(word, from));
-  if (peer !== null && peer.ip !== null) end = peer.end;
+  // A scope may hold colons: of `fe80::1%eth0: TEXT` it has taken the last one, too.
+  if (peer !== null && peer.ip !== null && (peer.port !== null || !peer.ip.endsWith(':'))) end = peer.end;
   else {
     // `2001:db8::1: TEXT`, the form without a port: the word's own last colon ends it.
     const space = text.indexOf(' ', colon);

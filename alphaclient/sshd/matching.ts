@@ -2,7 +2,7 @@
 
 import { Connection, hasNamedUser } from './connection.ts';
 import type { Fact } from './fact.ts';
-import type { Table } from './table.ts';
+import { isAny, type Table } from './table.ts';
 
 /** Where a message stood: filled anew for each one. */
 export interface Place {
@@ -18,7 +18,8 @@ export interface Place {
 /** The open connection that the message speaks of: by pid, by address and port, by what else it names. */
 export function find(table: Table, fact: Fact, place: Place): Connection | undefined {
   const { host } = place;
-  const early = fact.says === 'ended' && fact.first;
+  const ends = fact.says === 'ended';
+  const fits = ends && fact.first ? isUnnamed : isAny;
   if (fact.pid >= 0) {
     const one = table.byPid(host, fact.pid);
     if (one !== undefined || place.pid >= 0) return one;
@@ -30,17 +31,23 @@ export function find(table: Table, fact: Fact, place: Place): Connection | undef
   if (fact.ip !== null && fact.port !== null) {
     const one = table.byPeer(host, fact.ip, fact.port);
     if (one !== undefined || place.pid >= 0) return one;
-    return table.search(host, fact, true, early);
+    return table.search(host, fact, true, fits);
   }
   if (fact.ip === null && fact.name === null)
     return fact.user !== null && (place.pid < 0 || (fact.last && !fact.preauth))
       ? table.ofUser(host, fact.user)
       : undefined;
-  // A port-less line: in a log without pids, or the last line of a session's or an old child's pid. Since sshd says [preauth],
-  // the connection's own pid says it.
-  if (place.pid < 0 || (fact.says === 'ended' && !fact.preauth)) return table.search(host, fact, false, early);
-  return undefined;
+  // A port-less line: in a log without pids, or the last line of a session's or an old child's pid.
+  if (place.pid < 0) return ends && fact.more ? undefined : table.search(host, fact, false, fits);
+  if (!ends) return undefined;
+  const parent = table.search(host, fact, false, (one) => one.pid === place.pid - 1 && fits(one));
+  // Since sshd says [preauth], the connection's own pid says it; of a session, it is the client's text.
+  if (fact.preauth || fact.more) return parent?.accepted ? parent : undefined;
+  return parent ?? table.search(host, fact, false, isAccepted) ?? table.search(host, fact, false, fits);
 }
+
+const isAccepted = ({ accepted }: Connection): boolean => accepted;
+const isUnnamed = (one: Connection): boolean => !hasNamedUser(one);
 
 /** True when the pid or the port has been taken by a new connection. */
 export function isAnother(one: Connection, fact: Fact): boolean {
@@ -59,7 +66,8 @@ export function isAnother(one: Connection, fact: Fact): boolean {
 /** False for a message that only goes on with what must be known already. */
 function canOpen(fact: Fact, place: Place): boolean {
   const nowhere = place.pid < 0 && fact.ip === null;
-  if (fact.more || fact.says === 'session-over') return false;
+  // With a pid and [preauth] it is alone where what went before it was cut.
+  if ((fact.more && (!fact.preauth || place.pid < 0)) || fact.says === 'session-over') return false;
   if (fact.says === 'remark' && (nowhere || (fact.ip !== null && !fact.preauth))) return false;
   if (fact.says === 'ended' && (nowhere || (!fact.preauth && fact.port === null))) return false;
   if (

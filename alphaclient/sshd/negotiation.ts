@@ -29,13 +29,26 @@ function unableToNegotiate(text: string): Fact | null {
   return fact;
 }
 
-/** ` Connection from [IDENTITY ]ADDR port PORT: REASON` behind the name of a function; without [preauth], of a session. */
+/** `: Connection from [IDENTITY ]ADDR port PORT: REASON` behind the name of a function; without [preauth], of a session. */
 function packetWrite(text: string, preauth: boolean): Fact | null {
-  const at = text.indexOf(': Connection from ');
-  const read = at < 0 ? null : identityThenText(preauth ? 'ended' : 'session-over', text, at + 18);
+  const at = clientOf(text);
+  const read = at < 0 ? null : identityThenText(preauth ? 'ended' : 'session-over', text, at);
   if (read === null) return null;
   read.fact.reason = read.rest;
   return read.fact;
+}
+
+/** Where the client stands behind the `: Connection from ` of a function; `to` up to 7.3. -1 where neither is there. */
+function clientOf(text: string): number {
+  const at = text.indexOf(': Connection ');
+  if (text.startsWith('from ', at + 13)) return at + 18;
+  return text.startsWith('to ', at + 13) ? at + 16 : -1;
+}
+
+/** The same of a function that logins die in as well: `user USER` is a session's, `ADDR` without [preauth] may be. */
+function dispatch(text: string, preauth: boolean): Fact | null {
+  const at = clientOf(text);
+  return at < 0 ? null : thenUnlessSession(text, at, preauth);
 }
 
 /** `Ltype: STAGE;Remote: ADDR-PORT;...[;Name: USER]`: only the last field is the client's text. */
@@ -83,12 +96,12 @@ export const NEGOTIATION: readonly Rule[] = [
   ),
   row(
     'dispatch-fatal',
-    'since 6.9',
+    'since 6.8; `Connection to` up to 7.3; port since 7.2',
     LOGIN_OR_SESSION,
-    'ssh_dispatch_run_fatal: Connection from ',
+    'ssh_dispatch_run_fatal: Connection ',
     'ssh_dispatch_run_fatal: Connection from [USER ]ADDR port PORT: REASON[ [preauth]]',
     `ssh_dispatch_run_fatal: Connection from ${AT}: message authentication code incorrect [preauth]`,
-    (text, preauth) => thenUnlessSession(text, 40, preauth),
+    dispatch,
   ),
   row(
     'bad-packet-length',
@@ -136,6 +149,9 @@ export const NEGOTIATION: readonly Rule[] = [
     lastWords('write failed'),
   ),
   ...[
+    'packet_read_seqnr',
+    'packet_read_poll_seqnr',
+    'packet_process_incoming',
     'packet_write_wait',
     'packet_write_poll',
     'ssh_packet_write_wait',
@@ -144,9 +160,9 @@ export const NEGOTIATION: readonly Rule[] = [
   ].map((name) =>
     row(
       name.replaceAll('_', '-'),
-      'since 6.8',
+      'since 6.8; `Connection to` up to 7.3; port since 7.2',
       LOGIN_OR_SESSION,
-      `${name}: Connection from `,
+      `${name}: Connection `,
       `${name}: Connection from [USER ]ADDR port PORT: REASON[ [preauth]]`,
       `${name}: Connection from ${AT}: Broken pipe [preauth]`,
       packetWrite,

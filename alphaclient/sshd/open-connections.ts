@@ -3,14 +3,14 @@
 import type { Bytes } from './compare.ts';
 import type { Connection } from './connection.ts';
 import { isOrdinary, Lane } from './lane.ts';
-import { OPEN_LIMIT_CONNECTIONS, type Peer, Table } from './table.ts';
+import { type Fit, isAny, OPEN_LIMIT_CONNECTIONS, type Peer, Table } from './table.ts';
 import type { Matcher } from './template.ts';
 
 export class OpenConnections extends Table {
   readonly lane = new Lane(this.ports);
 
   /** Takes those that `fit` over from the lane. */
-  #enter(fit: (one: Connection) => boolean): void {
+  #enter(fit: Fit): void {
     this.lane.forEach((one) => {
       if (fit(one)) this.add(one, this.lane.remove(one));
     });
@@ -20,7 +20,7 @@ export class OpenConnections extends Table {
     return super.size + this.lane.size;
   }
 
-  override those(fit: (one: Connection) => boolean): Generator<Connection> {
+  override those(fit: Fit): Generator<Connection> {
     this.#enter(fit);
     return super.those(fit);
   }
@@ -50,10 +50,10 @@ export class OpenConnections extends Table {
     return super.byPeer(host, ip, port);
   }
 
-  override search(host: number, client: Peer, looseOnly: boolean, early = false): Connection | undefined {
-    // Those in the lane have a pid, and a user.
-    if (!looseOnly && !early) this.#enter((one) => one.host === host);
-    return super.search(host, client, looseOnly, early);
+  override search(host: number, client: Peer, looseOnly: boolean, fits: Fit = isAny): Connection | undefined {
+    // Those in the lane have a pid.
+    if (!looseOnly) this.#enter((one) => one.host === host && fits(one));
+    return super.search(host, client, looseOnly, fits);
   }
 
   override ofUser(host: number, user: string): Connection | undefined {

@@ -2,7 +2,7 @@
 
 import { Chains, hashOf } from './chains.ts';
 import { type Client, Clients, isSameName } from './clients.ts';
-import { type Connection, fromSaved, hasNamedUser, type SavedConnection, toSaved } from './connection.ts';
+import { type Connection, fromSaved, type SavedConnection, toSaved } from './connection.ts';
 import { Openings } from './openings.ts';
 import { Ports } from './ports.ts';
 
@@ -14,6 +14,11 @@ const SLOTS = 16_384;
 
 /** A client and, where the line has it, its port. */
 export type Peer = Client & Pick<Connection, 'port'>;
+
+/** Says of a connection whether it is one of those looked for. */
+export type Fit = (one: Connection) => boolean;
+
+export const isAny: Fit = () => true;
 
 export class Table {
   readonly #at: (Connection | undefined)[] = [];
@@ -37,11 +42,11 @@ export class Table {
 
   /** In the order of their opening. Those removed meanwhile are left out. */
   [Symbol.iterator](): Generator<Connection> {
-    return this.those(() => true);
+    return this.those(isAny);
   }
 
   /** Those that `fit`, in the order of their opening. Those removed meanwhile are left out. */
-  *those(fit: (one: Connection) => boolean): Generator<Connection> {
+  *those(fit: Fit): Generator<Connection> {
     const all: Connection[] = [];
     for (let slot = this.#openings.oldest; slot >= 0; slot = this.#openings.after(slot)) {
       const one = this.#one(slot);
@@ -168,14 +173,13 @@ export class Table {
 
   /**
    * The newest connection that a message without a port may speak of: same address (or a name in its place) and,
-   * where both are known, the same user. `looseOnly` looks among those that have no port yet, `early` among those of which no
-   * user is known.
+   * where both are known, the same user. `looseOnly` looks among those that have no port yet, `fits` says which others may not be.
    */
-  search(host: number, client: Peer, looseOnly: boolean, early = false): Connection | undefined {
+  search(host: number, client: Peer, looseOnly: boolean, fits: Fit = isAny): Connection | undefined {
     if (looseOnly && this.#loose === 0) return undefined;
     return this.#byClient.find(client, false, (one) => {
       if (one.host !== host || one.over || (looseOnly && (one.port !== null || one.pid >= 0))) return false;
-      if (early && hasNamedUser(one)) return false;
+      if (!fits(one)) return false;
       const sameUser = one.user !== null && client.user !== null && isSameName(one.user, client.user);
       const sameIp = client.ip !== null && one.ip === client.ip;
       // A name that DNS gave may be any address; an address may not be that name.

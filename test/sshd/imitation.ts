@@ -30,6 +30,8 @@ export interface Version {
   readonly name: string;
   /** Messages of the unprivileged process are escaped twice. */
   readonly twice: boolean;
+  /** Whether the ends of connections and `Invalid user` name the port. */
+  readonly ports: boolean;
   /** Whether the ends of connections name the user. */
   readonly names: boolean;
   readonly tag: string;
@@ -40,10 +42,27 @@ export interface Version {
 }
 
 export const VERSIONS: readonly Version[] = [
-  { name: '7.4', twice: true, names: false, tag: 'sshd', bannerPreauth: false, timeout: 'own' },
-  { name: '9.2', twice: true, names: true, tag: 'sshd', bannerPreauth: false, timeout: null },
-  { name: '10.0', twice: true, names: true, tag: 'sshd-session', bannerPreauth: false, timeout: 'listener' },
-  { name: '10.6', twice: false, names: true, tag: 'sshd-session', bannerPreauth: true, timeout: 'listener' },
+  { name: '7.1', twice: true, ports: false, names: false, tag: 'sshd', bannerPreauth: false, timeout: 'own' },
+  { name: '7.4', twice: true, ports: true, names: false, tag: 'sshd', bannerPreauth: false, timeout: 'own' },
+  { name: '9.2', twice: true, ports: true, names: true, tag: 'sshd', bannerPreauth: false, timeout: null },
+  {
+    name: '10.0',
+    twice: true,
+    ports: true,
+    names: true,
+    tag: 'sshd-session',
+    bannerPreauth: false,
+    timeout: 'listener',
+  },
+  {
+    name: '10.6',
+    twice: false,
+    ports: true,
+    names: true,
+    tag: 'sshd-session',
+    bannerPreauth: true,
+    timeout: 'listener',
+  },
 ];
 
 /** One line, before a log gives it its form. */
@@ -182,6 +201,20 @@ export class Story {
     return `${this.#ip} port ${this.#port}`;
   }
 
+  /** The peer as the first and the last lines of a connection name it. */
+  get #client(): string {
+    return this.#version.ports ? this.#peer : this.#ip;
+  }
+
+  get #received(): string {
+    return `Received disconnect from ${this.#client}:${this.#version.ports ? '' : ' '}11: `;
+  }
+
+  /** Whether no line has the port of a connection that did not come as far as a decision. */
+  get #portless(): boolean {
+    return !this.#version.ports && !this.#verbose;
+  }
+
   /** One message; `level` is left out with -E, `preauth` when the unprivileged process says it. */
   #say(text: string | Buffer, { level = '', preauth = false, pid = this.#pid, tag = this.#version.tag } = {}): void {
     const raw = this.#raw;
@@ -224,13 +257,13 @@ export class Story {
 
   #scan(): void {
     const preauth = this.#version.bannerPreauth;
-    if (!this.#version.names) this.#say(`Did not receive identification string from ${this.#peer}`);
+    if (!this.#version.names) this.#say(`Did not receive identification string from ${this.#client}`);
     else {
       if (this.#verbose || !this.#version.bannerPreauth)
         this.#say('kex_exchange_identification: Connection closed by remote host', { level: 'error: ', preauth });
       this.#say(`Connection closed by ${this.#peer}`, { preauth });
     }
-    this.#tell('probe', null, null, null);
+    this.#tell('probe', null, null, null, this.#portless);
   }
 
   #banner(): void {
@@ -258,9 +291,9 @@ export class Story {
 
   #noCommon(): void {
     const text = hostile(this.#chance, TEXT_LIMIT_BYTES, this.#raw);
-    const before = `Unable to negotiate with ${this.#peer}: no matching key exchange method found. Their offer: `;
+    const before = `Unable to negotiate with ${this.#client}: no matching key exchange method found. Their offer: `;
     this.#say(around(before, text, ''), { level: this.#version.names ? '' : 'fatal: ', preauth: true });
-    this.#tell('probe', null, null, null);
+    this.#tell('probe', null, null, null, this.#portless);
   }
 
   #user(): void {
@@ -276,7 +309,7 @@ export class Story {
     const from = ` from ${this.#peer}`;
     const denied = !invalid && chance.below(5) === 0;
     const refused = invalid || denied;
-    if (invalid) this.#say(around('Invalid user ', name, from));
+    if (invalid) this.#say(around('Invalid user ', name, ` from ${this.#client}`));
     if (invalid && !this.#version.names)
       this.#say(around('input_userauth_request: invalid user ', name, ''), { preauth: true });
     if (denied) this.#say(around('User ', name, ` from ${this.#ip} not allowed because listed in DenyUsers`));
@@ -338,11 +371,11 @@ export class Story {
     this.#pam(`pam_unix(sshd:session): session opened for user ${name} by (uid=0)`);
     if (this.#verbose) this.#say(`User child is on pid ${child}`);
     const goodbye = hostile(this.#chance, TEXT_LIMIT_BYTES, this.#raw);
-    this.#say(around(`Received disconnect from ${this.#peer}:11: `, goodbye, ''), { pid: child });
+    this.#say(around(this.#received, goodbye, ''), { pid: child });
     this.#say(
       this.#version.names
         ? around('Disconnected from user ', name, ` ${this.#peer}`)
-        : `Disconnected from ${this.#peer}`,
+        : `Disconnected from ${this.#client}`,
       { pid: child },
     );
     this.#pam(`pam_unix(sshd:session): session closed for user ${name}`);
@@ -364,15 +397,16 @@ export class Story {
       0,
       IDENTITY_LIMIT_BYTES,
     );
-    const who = this.#version.names ? around('', identity, ` ${this.#peer}`) : Buffer.from(this.#peer);
+    const who = this.#version.names ? around('', identity, ` ${this.#peer}`) : Buffer.from(this.#client);
     const way = this.#chance.below(6);
     const timeout = way === 3 ? this.#version.timeout : null;
     const listener = timeout === 'listener' && !this.#raw;
     const named = refused || (this.#version.names && timeout !== 'own' && !listener);
-    if (decisions === 0) this.#tell('probe', null, named ? user.subarray(0, NAME_LIMIT_BYTES) : null, null, listener);
+    if (decisions === 0)
+      this.#tell('probe', null, named ? user.subarray(0, NAME_LIMIT_BYTES) : null, null, listener || this.#portless);
     if (way === 0) {
       const goodbye = hostile(this.#chance, TEXT_LIMIT_BYTES, this.#raw);
-      this.#say(around(`Received disconnect from ${this.#peer}:11: `, goodbye, ''), { preauth: true });
+      this.#say(around(this.#received, goodbye, ''), { preauth: true });
       this.#say(around('Disconnected from ', who, ''), { preauth: true });
     } else if (way === 1 && (this.#version.names || decisions > 0)) {
       this.#disconnecting(who, 'Change of username or service not allowed: (a,ssh-connection) -> (b,ssh-connection)');
@@ -389,7 +423,7 @@ export class Story {
         pid: 7,
         tag: 'sshd',
       });
-    else if (timeout === 'own') this.#say(`Timeout before authentication for ${this.#peer}`, { level: 'fatal: ' });
+    else if (timeout === 'own') this.#say(`Timeout before authentication for ${this.#client}`, { level: 'fatal: ' });
     else this.#say(around(way === 4 ? 'Connection reset by ' : 'Connection closed by ', who, ''), { preauth: true });
   }
 }

@@ -83,7 +83,7 @@ function differences(
   sightings: readonly Sighting[],
 ): { missing: unknown[]; extra: unknown[] } {
   const left = sightings.map(({ event, line }) => ({ ...event, line }));
-  const missing = truths.filter((truth) => {
+  const taken = (truth: Truth, port: number | null): boolean => {
     const at = left.findIndex(
       (event) =>
         event.outcome === truth.outcome &&
@@ -91,11 +91,15 @@ function differences(
         (event.user === truth.user || (truth.outcome === 'probe' && event.user === truth.userTwice)) &&
         (truth.outcome === 'probe' || event.invalidUser === truth.invalidUser) &&
         event.ip === truth.ip &&
-        (event.port === truth.port || (event.port === null && truth.portMissing === true)),
+        event.port === port,
     );
     if (at >= 0) left.splice(at, 1);
-    return at < 0;
-  });
+    return at >= 0;
+  };
+  // Those that have their port first: one without may be any.
+  const missing = truths
+    .filter((truth) => !taken(truth, truth.port))
+    .filter((truth) => truth.portMissing !== true || !taken(truth, null));
   return { missing, extra: left };
 }
 

@@ -1,0 +1,108 @@
+/** OpenSSH 6.8 to 7.1: the ends of connections have an address and no port, and a session's are of another pid than its login. */
+import { deepEqual, equal } from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type ReadContext, Reader } from '../../../alphaclient/sshd/reader.ts';
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+const CONTEXT: ReadContext = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };
+
+/** Each message with the pid that wrote it, `ADDR` in place of the client's address; what was told, by line. */
+function told(
+  messages: readonly (readonly [pid: number | null, message: string])[],
+  address = '192.0.2.10',
+): (readonly [number, string, string | null, number | null])[] {
+  const text = messages
+    .map(([pid, message]) => [pid, message.replaceAll('ADDR', address)] as const)
+    .map(([pid, message]) => (pid === null ? message : `2026-11-20T10:00:00.000000+00:00 web sshd[${pid}]: ${message}`))
+    .join('\r\n');
+  const reader = new Reader();
+  const sightings = [...reader.read(Buffer.from(`${text}\r\n`), CONTEXT), ...reader.end()];
+  deepEqual(reader.shapes(), []);
+  return sightings.map(({ line, event }) => [line, event.outcome, event.user, event.port] as const);
+}
+
+const BYE = 'Received disconnect from ADDR: 11: disconnected by user';
+const LOGIN = [100, 'Accepted password for bob from ADDR port 4001 ssh2'] as const;
+const WRONG = [200, 'Failed password for invalid user joe from ADDR port 4002 ssh2'] as const;
+const ACCEPTED = [1, 'accepted', 'bob', 4001] as const;
+
+describe('ends without a port', () => {
+  it("a session's end, of another pid, is not that of another connection of the same client", () => {
+    // The child's pid is mostly the next one, but need not be.
+    for (const child of [101, 107])
+      for (const end of [[BYE], [BYE, 'Disconnected from ADDR'], ['Connection closed by ADDR']])
+        deepEqual(
+          told([
+            LOGIN,
+            WRONG,
+            ...end.map((message) => [child, message] as const),
+            [200, 'Connection closed by ADDR [preauth]'],
+          ]),
+          [ACCEPTED, [2, 'failed', 'joe', 4002]],
+          `${child} ${end}`,
+        );
+  });
+
+  it("of two sessions of one client, the parent's is the one that is over", () => {
+    const second = [300, 'Accepted password for eve from ADDR port 4003 ssh2'] as const;
+    const both = [ACCEPTED, [2, 'accepted', 'eve', 4003]];
+    deepEqual(told([LOGIN, second, [101, BYE], [301, BYE]]), both);
+    deepEqual(told([LOGIN, second, [301, BYE], [101, BYE]]), both);
+  });
+
+  it('a client that says goodbye before its login is one probe, whether `Disconnected from` follows or not', () => {
+    for (const pid of [100, null])
+      for (const more of [[], ['Disconnected from ADDR [preauth]']])
+        equal(told([`${BYE} [preauth]`, ...more].map((message) => [pid, message] as const)).length, 1);
+    // Nor is it where syslog has cut the goodbye, and [preauth] with it.
+    const long = `Received disconnect from ADDR: 11: ${'x'.repeat(500)}`.slice(
+      0,
+      500 + 'ADDR'.length - '192.0.2.10'.length,
+    );
+    deepEqual(
+      told([
+        WRONG,
+        [100, long],
+        [100, 'Disconnected from ADDR [preauth]'],
+        [200, 'Connection closed by ADDR [preauth]'],
+      ]),
+      [
+        [1, 'failed', 'joe', 4002],
+        [3, 'probe', null, null],
+      ],
+    );
+  });
+
+  it('who has logged in makes no probe with a goodbye that ends in [preauth]', () => {
+    deepEqual(told([LOGIN, [101, `${BYE} [preauth]`], [101, 'Disconnected from ADDR']]), [ACCEPTED]);
+  });
+
+  it('an address with a scope ends at its last colon', () => {
+    for (const end of [
+      'Received disconnect from ADDR: 3: no key: none [preauth]',
+      'Unable to negotiate with ADDR: no matching cipher found. Their offer: a:b,c [preauth]',
+      'Connection to ADDR timed out [preauth]',
+      'Connection to ADDR: message authentication code incorrect [preauth]',
+      'ssh_dispatch_run_fatal: Connection to ADDR: message authentication code incorrect [preauth]',
+    ])
+      for (const address of ['192.0.2.10', '2001:db8::', 'fe80::1%eth0', 'fe80::1%et:0']) {
+        deepEqual(told([[100, `fatal: ${end}`]], address), [[1, 'probe', null, null]], `${end} ${address}`);
+        deepEqual(told([[100, end]], address), [[1, 'probe', null, null]], `${end} ${address}`);
+      }
+  });
+
+  it('connections that break are called `to` up to 7.3, of sessions too', () => {
+    for (const end of [
+      'Connection to ADDR timed out',
+      'Connection to ADDR: message authentication code incorrect',
+      'packet_read_seqnr: Connection to ADDR: message authentication code incorrect',
+      'packet_write_wait: Connection to ADDR: Broken pipe',
+    ]) {
+      deepEqual(told([LOGIN, WRONG, [101, end], [200, 'Connection closed by ADDR [preauth]']]), [
+        ACCEPTED,
+        [2, 'failed', 'joe', 4002],
+      ]);
+      deepEqual(told([[101, end]]), []);
+    }
+  });
+});

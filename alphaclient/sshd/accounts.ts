@@ -104,7 +104,8 @@ export const ACCOUNTS: readonly Rule[] = [
     example: 'input_userauth_request: invalid user admin [preauth]',
     begins: 'input_userauth_request: i',
     read: (text, preauth) => {
-      const space = text.indexOf(' user ', 24);
+      // Of an empty name, where syslog has taken the space off the end, nothing follows.
+      const space = `${text} `.indexOf(' user ', 24);
       if (space < 0) return null;
       const fact = new Fact('named');
       fact.user = text.slice(space + 6);

@@ -91,3 +91,8 @@ export function isSameName(a: string, b: string): boolean {
   const [short, long] = a.length < b.length ? [a, b] : [b, a];
   return short.includes('\\') && short.replaceAll('\\', '\\\\') === long;
 }
+
+/** Whether it is one name, of which a message that ends in it has lost the spaces at its end. */
+export function endsAs(user: string | null, name: string): boolean {
+  return user !== null && (isSameName(user, name) || user.trimEnd() === name.trimEnd());
+}

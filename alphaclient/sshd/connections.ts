@@ -57,6 +57,9 @@ export class Connections {
       return;
     }
     let one = find(this.#table, fact, place);
+    // Of a name alone, without a pid: it may be another one's, and of one that has failed it tells nothing new.
+    const isBare = fact.ip === null && fact.name === null && place.pid < 0;
+    if (isBare && one !== undefined && one.decisions > 0) return;
     if (one !== undefined && isAnother(one, fact)) {
       this.#endings.settle(one);
       one = undefined;

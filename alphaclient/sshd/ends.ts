@@ -91,7 +91,8 @@ function disconnecting(text: string): Fact | null {
       fact.method = 'publickey';
       fact.last = true;
       fact.reason = TOO_MANY;
-      if (reason.startsWith(' for ', TOO_MANY.length)) fact.user = reason.slice(TOO_MANY.length + 5);
+      // Of an empty name, where syslog has taken the space off the end, nothing follows.
+      if (`${reason} `.startsWith(' for ', TOO_MANY.length)) fact.user = reason.slice(TOO_MANY.length + 5);
     }
     return fact;
   }

@@ -1,5 +1,6 @@
 /** Which connection a message speaks of, and whether it can be the first that does. */
 
+import { endsAs } from './clients.ts';
 import { Connection, hasNamedUser } from './connection.ts';
 import type { Fact } from './fact.ts';
 import { isAny, type Table } from './table.ts';
@@ -33,17 +34,22 @@ export function find(table: Table, fact: Fact, place: Place): Connection | undef
     if (one !== undefined || place.pid >= 0) return one;
     return table.search(host, fact, true, fits);
   }
-  if (fact.ip === null && fact.name === null)
-    return fact.user !== null && (place.pid < 0 || (fact.last && !fact.preauth))
-      ? table.ofUser(host, fact.user)
-      : undefined;
+  if (fact.ip === null && fact.name === null) {
+    if (fact.user === null || (place.pid >= 0 && (!fact.last || fact.preauth))) return undefined;
+    const parent = table.byPid(host, place.pid - 1);
+    return parent !== undefined && endsAs(parent.user, fact.user) ? parent : table.ofUser(host, fact.user);
+  }
   // A port-less line: in a log without pids, or the last line of a session's or an old child's pid.
   if (place.pid < 0) return ends && fact.more ? undefined : table.search(host, fact, false, fits);
   if (!ends) return undefined;
-  const parent = table.search(host, fact, false, (one) => one.pid === place.pid - 1 && fits(one));
+  // The unprivileged process has the pid after its parent's, a session mostly the one after that.
+  const isParent = (one: Connection): boolean =>
+    (one.pid === place.pid - 1 || (one.pid === place.pid - 2 && one.accepted)) && fits(one);
+  const parent = table.search(host, fact, false, isParent);
   // Since sshd says [preauth], the connection's own pid says it; of a session, it is the client's text.
   if (fact.preauth || fact.more) return parent?.accepted ? parent : undefined;
-  return parent ?? table.search(host, fact, false, isAccepted) ?? table.search(host, fact, false, fits);
+  // Another that has not logged in may well go on: it would be told twice.
+  return parent ?? table.search(host, fact, false, isAccepted);
 }
 
 const isAccepted = ({ accepted }: Connection): boolean => accepted;

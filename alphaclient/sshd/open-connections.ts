@@ -56,11 +56,6 @@ export class OpenConnections extends Table {
     return super.search(host, client, looseOnly, fits);
   }
 
-  override ofUser(host: number, user: string): Connection | undefined {
-    this.#enter((one) => one.host === host && one.user === user);
-    return super.ofUser(host, user);
-  }
-
   override helper(one: Connection): Connection | undefined {
     this.#enter((other) => other.host === one.host && other.pamOnly && other.pamFailures > 0);
     return super.helper(one);

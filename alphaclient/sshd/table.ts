@@ -1,7 +1,7 @@
 /** The open connections, found by pid, by address and port, or by what else a line names. Bounded. */
 
 import { Chains, hashOf } from './chains.ts';
-import { type Client, Clients, isSameName } from './clients.ts';
+import { type Client, Clients, endsAs, isSameName } from './clients.ts';
 import { type Connection, fromSaved, type SavedConnection, toSaved } from './connection.ts';
 import { Openings } from './openings.ts';
 import { Ports } from './ports.ts';
@@ -212,11 +212,10 @@ export class Table {
     }
   }
 
-  /** The newest connection of a user who has not logged in, where a message has nothing but the name. */
+  /** Where a message has nothing but the name: the newest connection of that user who has not logged in, of those that failed before others. */
   ofUser(host: number, user: string): Connection | undefined {
-    let best: Connection | undefined;
-    for (const one of this) if (one.host === host && one.user === user && !one.over && !one.accepted) best = one;
-    return best;
+    const all = [...this.those((one) => one.host === host && !one.over && !one.accepted && endsAs(one.user, user))];
+    return all.findLast(({ decisions }) => decisions > 0) ?? all.at(-1);
   }
 
   /** To be called when PAM spoke of it, or its name or user became known, or sshd spoke: it may be a helper now, or no more. */

@@ -2,68 +2,10 @@
  * An imitation of what sshd logs, for random tests: connections of clients that send any bytes, in the words of several versions,
  * escaped and cut as sshd does it, with the truth beside. MESSAGES of sshd and recordings of it are the model.
  */
+import type { Chance } from './chance.ts';
 import { asLogged } from './deeds.ts';
-
-/** Numbers below a bound, from a seed (mulberry32). */
-export class Chance {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  below(bound: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) % bound;
-  }
-
-  one<T>(of: readonly T[]): T {
-    return of[this.below(of.length)] as T;
-  }
-}
-
-/** How a version of sshd words and escapes what it says. */
-export interface Version {
-  readonly name: string;
-  /** Messages of the unprivileged process are escaped twice. */
-  readonly twice: boolean;
-  /** Whether the ends of connections and `Invalid user` name the port. */
-  readonly ports: boolean;
-  /** Whether the ends of connections name the user. */
-  readonly names: boolean;
-  readonly tag: string;
-  /** Whether errors of the banner end in [preauth]. */
-  readonly bannerPreauth: boolean;
-  /** How the listener says that LoginGraceTime is over; null where nobody says so. */
-  readonly timeout: 'own' | 'listener' | null;
-}
-
-export const VERSIONS: readonly Version[] = [
-  { name: '7.1', twice: true, ports: false, names: false, tag: 'sshd', bannerPreauth: false, timeout: 'own' },
-  { name: '7.4', twice: true, ports: true, names: false, tag: 'sshd', bannerPreauth: false, timeout: 'own' },
-  { name: '9.2', twice: true, ports: true, names: true, tag: 'sshd', bannerPreauth: false, timeout: null },
-  {
-    name: '10.0',
-    twice: true,
-    ports: true,
-    names: true,
-    tag: 'sshd-session',
-    bannerPreauth: false,
-    timeout: 'listener',
-  },
-  {
-    name: '10.6',
-    twice: false,
-    ports: true,
-    names: true,
-    tag: 'sshd-session',
-    bannerPreauth: true,
-    timeout: 'listener',
-  },
-];
+import { hostile } from './hostile.ts';
+import type { Version } from './versions.ts';
 
 /** One line, before a log gives it its form. */
 export interface Line {
@@ -109,60 +51,6 @@ function escaped(bytes: Buffer, raw: boolean): Buffer {
   return Buffer.from(parts.join(''), 'latin1');
 }
 
-/** Pieces of what a client may send: imitations of sshd's words, and bytes that are none. */
-const PIECES: readonly (string | Buffer)[] = [
-  'root',
-  'invalid user ',
-  ' from 198.51.100.9',
-  ' from 198.51.100.9 port 22 ssh2',
-  ' port 22',
-  ' ssh2',
-  '198.51.100.9 port 22',
-  ' [preauth]',
-  '[preauth]',
-  'Accepted password for root from 198.51.100.9 port 22 ssh2',
-  'Failed password for root from 198.51.100.9 port 22 ssh2',
-  'message repeated 9 times: [ Failed password for root from 198.51.100.9 port 22 ssh2]',
-  'Nov 20 10:00:00 web sshd[1]: Accepted password for root from 198.51.100.9 port 22 ssh2',
-  '\nAccepted password for root from 198.51.100.9 port 22 ssh2\n',
-  ' not allowed because listed in DenyUsers',
-  ' user=root',
-  ' rhost=198.51.100.9',
-  "' from 198.51.100.9 port 22",
-  ' by PAM account configuration',
-  'user ',
-  'authenticating user ',
-  ' (198.51.100.9)',
-  ' ',
-  '  ',
-  '"',
-  "'",
-  '\\',
-  '\t',
-  '\r',
-  '\u001b[31m',
-  'ü',
-  '用户',
-  '%s%n',
-  '{"MESSAGE":"x"}',
-  '<38>1 ',
-  Buffer.from([0xff, 0xfe]),
-  Buffer.from([0x80]),
-  Buffer.from([0x7f]),
-  'x'.repeat(60),
-  'ß'.repeat(50),
-];
-
-/** Bytes of the client's choice; with -E a CR before a line feed would make a line that cannot be told from sshd's own. */
-export function hostile(chance: Chance, limitBytes: number, raw: boolean): Buffer<ArrayBuffer> {
-  const parts: Buffer[] = [];
-  for (let i = chance.below(6); i >= 0; i--)
-    parts.push(chance.below(4) === 0 ? Buffer.of(1 + chance.below(255)) : Buffer.from(chance.one(PIECES) as string));
-  let text = Buffer.concat(parts).toString('latin1').slice(0, limitBytes);
-  if (raw) text = text.replace(/\r+\n/g, '\n').replace(/\r+$/, '');
-  return Buffer.from(text, 'latin1');
-}
-
 /** Everything that one connection makes, as lines still without a place among the others. */
 export class Story {
   readonly lines: Line[] = [];
@@ -206,10 +94,6 @@ export class Story {
     return this.#version.ports ? this.#peer : this.#ip;
   }
 
-  get #received(): string {
-    return `Received disconnect from ${this.#client}:${this.#version.ports ? '' : ' '}11: `;
-  }
-
   /** Whether no line has the port of a connection that did not come as far as a decision. */
   get #portless(): boolean {
     return !this.#version.ports && !this.#verbose;
@@ -219,7 +103,8 @@ export class Story {
   #say(text: string | Buffer, { level = '', preauth = false, pid = this.#pid, tag = this.#version.tag } = {}): void {
     const raw = this.#raw;
     let bytes: Buffer = Buffer.from(text as string).subarray(0, MESSAGE_LIMIT_BYTES);
-    if (preauth) {
+    if (preauth && !this.#version.preauth) pid = this.#pid + 1;
+    else if (preauth) {
       if (this.#version.twice) bytes = escaped(bytes, raw);
       bytes = Buffer.concat([bytes, Buffer.from(' [preauth]')]).subarray(0, MESSAGE_LIMIT_BYTES);
     }
@@ -290,6 +175,15 @@ export class Story {
   }
 
   #noCommon(): void {
+    if (this.#version.terse) {
+      this.#say('Unable to negotiate a key exchange method', { level: 'fatal: ', preauth: true });
+      // Neither an address nor [preauth], or neither that nor a pid: nobody can tell.
+      if (!this.#verbose && (this.#raw || !this.#version.preauth)) return;
+      this.#tell('probe', null, null, null, this.#portless);
+      const last = this.truths.length - 1;
+      if (!this.#verbose) this.truths[last] = { ...(this.truths[last] as Truth), ip: null };
+      return;
+    }
     const text = hostile(this.#chance, TEXT_LIMIT_BYTES, this.#raw);
     const before = `Unable to negotiate with ${this.#client}: no matching key exchange method found. Their offer: `;
     this.#say(around(before, text, ''), { level: this.#version.names ? '' : 'fatal: ', preauth: true });
@@ -299,9 +193,7 @@ export class Story {
   #user(): void {
     const chance = this.#chance;
     const invalid = chance.below(3) > 0;
-    const whole = invalid
-      ? hostile(chance, 150, this.#raw)
-      : Buffer.from(chance.one(['root', 'alice', 'j.doe-2', 'CORP\\kim']));
+    const whole = invalid ? this.#hostile(150) : Buffer.from(chance.one(['root', 'alice', 'j.doe-2', 'CORP\\kim']));
     // sshd cuts the name at a colon before it does anything with it.
     const colon = whole.indexOf(0x3a);
     const user = colon < 0 ? whole : whole.subarray(0, colon);
@@ -367,18 +259,30 @@ export class Story {
       ),
     );
     this.#tell('accepted', key ? 'publickey' : 'password', name, false);
-    const child = this.#pid + 1;
+    const child = this.#pid + 2;
     this.#pam(`pam_unix(sshd:session): session opened for user ${name} by (uid=0)`);
     if (this.#verbose) this.#say(`User child is on pid ${child}`);
-    const goodbye = hostile(this.#chance, TEXT_LIMIT_BYTES, this.#raw);
-    this.#say(around(this.#received, goodbye, ''), { pid: child });
-    this.#say(
-      this.#version.names
-        ? around('Disconnected from user ', name, ` ${this.#peer}`)
-        : `Disconnected from ${this.#client}`,
-      { pid: child },
-    );
+    this.#say(this.#goodbye(), { pid: child });
+    if (!this.#version.terse)
+      this.#say(
+        this.#version.names
+          ? around('Disconnected from user ', name, ` ${this.#peer}`)
+          : `Disconnected from ${this.#client}`,
+        { pid: child },
+      );
     this.#pam(`pam_unix(sshd:session): session closed for user ${name}`);
+  }
+
+  #goodbye(): Buffer {
+    const before = `Received disconnect from ${this.#client}:${this.#version.ports ? '' : ' '}11: `;
+    // Where it is the only line and syslog cuts it, nobody can tell it from that of a session.
+    return around(before, this.#hostile(this.#version.terse ? 60 : TEXT_LIMIT_BYTES), '');
+  }
+
+  #hostile(limitBytes: number): Buffer {
+    const text = hostile(this.#chance, limitBytes, this.#raw);
+    // Up to 5.8 that word is the client's: what ends in it stands like a line of a version that has it.
+    return this.#version.preauth ? text : Buffer.from(text.toString('latin1').replaceAll('[preauth]', ''), 'latin1');
   }
 
   #disconnecting(who: Buffer, reason: string): void {
@@ -387,6 +291,7 @@ export class Story {
   }
 
   #dropped(): void {
+    if (this.#version.terse && !this.#verbose) return;
     const text = `drop connection #10 from [${this.#ip}]:${this.#port} on [192.0.2.1]:22 past MaxStartups`;
     this.#say(text, { pid: 7, tag: 'sshd' });
     this.#tell('probe', null, null, null);
@@ -402,15 +307,25 @@ export class Story {
     const timeout = way === 3 ? this.#version.timeout : null;
     const listener = timeout === 'listener' && !this.#raw;
     const named = refused || (this.#version.names && timeout !== 'own' && !listener);
-    if (decisions === 0)
+    // Without [preauth] such a line may be the end of a session.
+    const unknown = !this.#version.preauth && !refused && !this.#verbose && timeout === null;
+    if (decisions === 0 && !unknown)
       this.#tell('probe', null, named ? user.subarray(0, NAME_LIMIT_BYTES) : null, null, listener || this.#portless);
     if (way === 0) {
-      const goodbye = hostile(this.#chance, TEXT_LIMIT_BYTES, this.#raw);
-      this.#say(around(this.#received, goodbye, ''), { preauth: true });
-      this.#say(around('Disconnected from ', who, ''), { preauth: true });
-    } else if (way === 1 && (this.#version.names || decisions > 0)) {
+      this.#say(this.#goodbye(), { preauth: true });
+      if (!this.#version.terse) this.#say(around('Disconnected from ', who, ''), { preauth: true });
+    } else if (way === 1 && this.#version.preauth && (this.#version.names || decisions > 0)) {
       this.#disconnecting(who, 'Change of username or service not allowed: (a,ssh-connection) -> (b,ssh-connection)');
     } else if (way === 2 && decisions > 0) {
+      if (this.#version.terse) {
+        const text = around(
+          'Disconnecting: Too many authentication failures for ',
+          user.subarray(0, NAME_LIMIT_BYTES),
+          '',
+        );
+        this.#say(text, { preauth: true });
+        return;
+      }
       const exceeded = around(
         'maximum authentication attempts exceeded for ',
         Buffer.concat([Buffer.from(refused ? 'invalid user ' : ''), user.subarray(0, NAME_LIMIT_BYTES)]),
@@ -424,7 +339,10 @@ export class Story {
         tag: 'sshd',
       });
     else if (timeout === 'own') this.#say(`Timeout before authentication for ${this.#client}`, { level: 'fatal: ' });
-    else this.#say(around(way === 4 ? 'Connection reset by ' : 'Connection closed by ', who, ''), { preauth: true });
+    else
+      this.#say(around(way === 4 && !this.#version.terse ? 'Connection reset by ' : 'Connection closed by ', who, ''), {
+        preauth: true,
+      });
   }
 }
 

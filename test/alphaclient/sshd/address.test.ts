@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { addressOf } from '../../../alphaclient/sshd/address.ts';
 import { ascii } from '../../../alphaclient/sshd/compare.ts';
 import { addressEnd } from '../../../alphaclient/sshd/extents.ts';
-import { Chance } from '../../sshd/imitation.ts';
+import { Chance } from '../../sshd/chance.ts';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1e9);
 const WORDS = 200_000;

@@ -13,7 +13,7 @@ import {
   OF_WITHOUT_PORT,
 } from '../../../alphaclient/sshd/ordinary-messages.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
-import { Chance } from '../../sshd/imitation.ts';
+import { Chance } from '../../sshd/chance.ts';
 
 const START_MS = Date.UTC(2026, 10, 20, 9);
 const CONTEXT = { writtenMs: START_MS + 86_400_000, nowMs: START_MS, timeZone: 'UTC' };

@@ -1,4 +1,4 @@
-/** OpenSSH 6.8 to 7.1: the ends of connections have an address and no port, and a session's are of another pid than its login. */
+/** OpenSSH up to 7.1: the ends of connections have an address and no port, and a session's are of another pid than its login. */
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ReadContext, Reader } from '../../../alphaclient/sshd/reader.ts';
@@ -104,5 +104,77 @@ describe('ends without a port', () => {
       ]);
       deepEqual(told([[101, end]]), []);
     }
+  });
+
+  it('up to 5.8 the unprivileged process has the pid after its parent, and its end is told of nobody else', () => {
+    const pam = (user: string) => `error: PAM: Authentication failure for ${user} from ADDR`;
+    deepEqual(
+      told([
+        [100, pam('joe')],
+        // Of a client of which nothing is known: the other one has not left.
+        [151, 'Received disconnect from ADDR: 11: Bye Bye'],
+        [100, 'Failed keyboard-interactive/pam for joe from ADDR port 4001 ssh2'],
+        [200, 'Failed password for ann from ADDR port 4002 ssh2'],
+        [300, pam('ann')],
+        [201, 'Disconnecting: Too many authentication failures for ann'],
+        [300, 'Failed keyboard-interactive/pam for ann from ADDR port 4003 ssh2'],
+      ]),
+      [
+        [3, 'failed', 'joe', 4001],
+        [4, 'failed', 'ann', 4002],
+        [7, 'failed', 'ann', 4003],
+      ],
+    );
+  });
+
+  it('up to 5.8 a name at the end of a line has no spaces behind it, or is nothing', () => {
+    for (const name of ['', ' ', 'joe ', '\tjoe  '])
+      deepEqual(
+        told([
+          [100, `Failed password for invalid user ${name} from ADDR port 4001 ssh2`],
+          [101, `input_userauth_request: invalid user ${name}`],
+          [101, `Disconnecting: Too many authentication failures for ${name}`],
+        ]),
+        [[1, 'failed', name, 4001]],
+        JSON.stringify(name),
+      );
+  });
+
+  it('a name at the end of a line may be escaped once more, in logs without pids too', () => {
+    deepEqual(
+      told([
+        [null, String.raw`Failed password for invalid user j\303o from ADDR port 4001 ssh2`],
+        [null, String.raw`Disconnecting: Too many authentication failures for j\\303o [preauth]`],
+      ]),
+      [[1, 'failed', String.raw`j\303o`, 4001]],
+    );
+  });
+
+  it('without pids a line that has nothing but the name ends nobody who has failed: it may be of another of that name', () => {
+    const pam = 'PAM: Authentication failure for root from ADDR';
+    for (const line of [
+      'Disconnecting: Too many authentication failures for root [preauth]',
+      'input_userauth_request: invalid user root [preauth]',
+    ])
+      deepEqual(
+        told(
+          [
+            'Failed password for root from 192.0.2.11 port 4001 ssh2',
+            pam,
+            line,
+            'Failed keyboard-interactive/pam for root from ADDR port 4002 ssh2',
+          ].map((message) => [null, message] as const),
+        ),
+        [
+          [1, 'failed', 'root', 4001],
+          [4, 'failed', 'root', 4002],
+        ],
+        line,
+      );
+  });
+
+  it('without pids a client whose address has become a name may fail again', () => {
+    const failed = 'Failed password for root from web.example.org port 4001 ssh2';
+    equal(told([failed, failed].map((message) => [null, message] as const)).length, 2);
   });
 });

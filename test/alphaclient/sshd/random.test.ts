@@ -2,7 +2,9 @@
 import { deepEqual, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ReadContext, Reader, type Sighting } from '../../../alphaclient/sshd/reader.ts';
-import { Chance, type Line, Story, type Truth, VERSIONS, type Version } from '../../sshd/imitation.ts';
+import { Chance } from '../../sshd/chance.ts';
+import { type Line, Story, type Truth } from '../../sshd/imitation.ts';
+import { VERSIONS, type Version } from '../../sshd/versions.ts';
 
 const START_MS = Date.UTC(2026, 10, 20, 9);
 const CONTEXT: ReadContext = { writtenMs: START_MS + 86_400_000, nowMs: START_MS, timeZone: 'UTC' };
@@ -47,7 +49,7 @@ function make(seed: number): Log {
     const ip = raw ? `192.0.2.${n + 10}` : chance.one(['192.0.2.10', '192.0.2.11', '2001:db8::10', 'fe80::1%eth0']);
     // Pids are used again, a minute later.
     const ms = START_MS + n * 400 + Math.floor(n / PIDS) * 60_000;
-    const place = { pid: 1_000 + 2 * (n % PIDS), ip, port: 20_000 + n, ms };
+    const place = { pid: 1_000 + 3 * (n % PIDS), ip, port: 20_000 + n, ms };
     const story = new Story(chance, version, raw, verbose, place);
     lines.push(...story.lines);
     truths.push(...story.truths);

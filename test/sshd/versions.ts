@@ -28,6 +28,7 @@ export const VERSIONS: readonly Version[] = [
   { ...UP_TO_7_4, name: '6.6', ports: false, preauth: true, terse: true },
   { ...UP_TO_7_4, name: '7.1', ports: false, preauth: true, terse: false },
   { ...UP_TO_7_4, name: '7.4', ports: true, preauth: true, terse: false },
+  { ...SINCE_7_5, name: '8.4', tag: 'sshd', timeout: 'own' },
   { ...SINCE_7_5, name: '9.2', tag: 'sshd', timeout: null },
   { ...SINCE_7_5, name: '10.0', tag: 'sshd-session', timeout: 'listener' },
   { ...SINCE_7_5, name: '10.6', tag: 'sshd-session', timeout: 'listener', twice: false, bannerPreauth: true },

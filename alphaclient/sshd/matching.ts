@@ -62,6 +62,8 @@ export function isAnother(one: Connection, fact: Fact): boolean {
   // A connection asks for one user.
   if (fact.says === 'pam' && one.held !== null && one.held.user !== fact.user) return true;
   if (fact.says === 'ended' && fact.first) return hasNamedUser(one);
+  // A client says goodbye once.
+  if (fact.says === 'ended' && fact.soon) return one.over;
   if (fact.more || fact.says === 'remark' || fact.says === 'ended' || fact.says === 'session-over') return false;
   if (one.over) return true;
   if (one.accepted) return !(fact.says === 'evidence' && !fact.helper);

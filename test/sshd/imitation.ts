@@ -282,7 +282,9 @@ export class Story {
   #hostile(limitBytes: number): Buffer {
     const text = hostile(this.#chance, limitBytes, this.#raw);
     // Up to 5.8 that word is the client's: what ends in it stands like a line of a version that has it.
-    return this.#version.preauth ? text : Buffer.from(text.toString('latin1').replaceAll('[preauth]', '[preauth'), 'latin1');
+    return this.#version.preauth
+      ? text
+      : Buffer.from(text.toString('latin1').replaceAll('[preauth]', '[preauth'), 'latin1');
   }
 
   #disconnecting(who: Buffer, reason: string): void {

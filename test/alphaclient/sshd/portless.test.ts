@@ -54,6 +54,14 @@ describe('ends without a port', () => {
     for (const pid of [100, null])
       for (const more of [[], ['Disconnected from ADDR [preauth]']])
         equal(told([`${BYE} [preauth]`, ...more].map((message) => [pid, message] as const)).length, 1);
+    equal(
+      told([
+        [100, `${BYE} [preauth]`],
+        [100, `${BYE} [preauth]`],
+      ]).length,
+      2,
+      'a pid that was used again',
+    );
     // Nor is it where syslog has cut the goodbye, and [preauth] with it.
     const long = `Received disconnect from ADDR: 11: ${'x'.repeat(500)}`.slice(
       0,

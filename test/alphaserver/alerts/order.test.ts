@@ -51,6 +51,21 @@ function order({ agent }: Given): number {
 const comparable = (incidents: readonly Incident[], indexOf: (id: number) => number): unknown[] =>
   incidents.map((incident) => ({ ...incident, evidence: incident.evidence.map(indexOf) }));
 
+/** What each incident on one host must be a part of: the scan of its source that had begun when it opened and was not over. */
+function partsOf(incidents: readonly Incident[]): void {
+  for (const { id, rule, key, openedAt, partOf } of incidents) {
+    if (rule !== 'brute-force' && rule !== 'slow-brute-force') continue;
+    const scan = incidents.find(
+      (one) =>
+        one.rule === 'fleet-scan' &&
+        key.startsWith(`${one.key} `) &&
+        one.firstAt <= openedAt &&
+        openedAt < one.lastAt + terms.quietMs,
+    );
+    assert.equal(partOf, scan?.id ?? null, id);
+  }
+}
+
 /** Runs a stream with the engine thrown away and made again from what was kept, and drained, at random places. The clock stands at `clock` or at the newest event. */
 function restarted(
   given: readonly Given[],
@@ -93,7 +108,9 @@ test('any batches and any restarts: the same incidents, with the same ids', () =
   for (const seed of seeds(25)) {
     const events = stream(seed, 500);
     const indexes = events.map((_, i) => i);
-    const whole = comparable(raised(events), (id) => id - 1);
+    const raisedAtOnce = raised(events);
+    partsOf(raisedAtOnce);
+    const whole = comparable(raisedAtOnce, (id) => id - 1);
     assert.deepEqual(restarted(events, indexes, seed), whole, `SEED=${seed}`);
   }
 });
@@ -107,6 +124,7 @@ test('a log of days that comes all at once, with any restarts: the same incident
     const indexes = events.map((_, i) => i);
     const whole = raised(events);
     parts += whole.filter(({ partOf }) => partOf !== null).length;
+    partsOf(whole);
     const kept = restarted(events, indexes, seed, {}, behind);
     assert.deepEqual(
       kept,

@@ -33,6 +33,17 @@ one event. Evidence of a decision whose own line never comes is one failed attem
 without a line.
 `;
 
+const UNKNOWABLE = `## What a log does not say
+
+Where nothing else was logged of a connection (at INFO: a valid user, or none, and no password tried), old versions end it in a line
+that may as well be the end of a session. It is told as nothing, not as a probe:
+
+- up to 5.8, which has no \`[preauth]\`: \`Connection closed by ADDR\`, \`Received disconnect from ADDR: 11: TEXT\`;
+- up to 6.7, a goodbye so long that syslog cut the \`[preauth]\` off.
+
+At VERBOSE \`Connection from\` tells of both. Up to 5.8 a client that ends its name or its goodbye in \`[preauth]\` may make one probe too many.
+`;
+
 const ADDING = `## A new message
 
 1. Write lines of it, with those that sshd prints around it, into \`test/fixtures/sshd/NAME.log\` (\`NAME.pid.log\` where only
@@ -66,6 +77,7 @@ export function page(): string {
     section('Refusals', 'Connections that sshd cuts off itself.', REFUSALS),
     section('PAM', "Not sshd's words, though under its name.", PAM),
     `## Known, and nothing about an attempt\n\nAn example of each; other programs' lines and these are all that does not count as unknown.\n\n\`\`\`\n${noise}\n\`\`\`\n`,
+    UNKNOWABLE,
     ADDING,
   ].join('\n');
 }

@@ -32,7 +32,7 @@ interface Known {
 /** The network of a part's key (`source host`), the key of a scan. */
 const sourceKey = ({ rule, key }: Live): string => (rule === 'fleet-scan' ? key : key.slice(0, key.indexOf(' ')));
 
-const isOld = ({ live, notedMs }: Noted, ms: number): boolean => Math.max(notedMs, live.draft.lastAt) < ms;
+const touchedMs = ({ live, notedMs }: Noted): number => Math.max(notedMs, live.draft.lastAt);
 
 /** Which incidents on one host are parts of which scan. Remembers them for as long as either may still change. */
 export class Absorption {
@@ -52,7 +52,7 @@ export class Absorption {
   note(live: Live, nowMs: number, said?: string | null): void {
     const isScan = live.rule === 'fleet-scan';
     if (!isScan && !PARTS.includes(live.rule)) return;
-    if (this.#size >= NOTED_LIMIT) this.#halve(nowMs);
+    if (this.#size >= NOTED_LIMIT) this.#halve();
     const key = sourceKey(live);
     let known = this.#sources.get(key);
     if (!known) {
@@ -135,21 +135,23 @@ export class Absorption {
     return this.#size;
   }
 
-  #halve(nowMs: number): void {
-    for (let keepMs = this.#keepMs; this.#size > NOTED_LIMIT / 2; keepMs /= 2)
-      // Nothing is left to tell them apart by when all came at once, or are of the future.
-      this.#letGo(keepMs < 1 ? Number.POSITIVE_INFINITY : nowMs - keepMs);
+  #halve(): void {
+    const all = [...this.#sources.values()].flatMap(({ scans, parts }) =>
+      [scans, parts].flatMap((noted) => [...noted].map(([id, one]) => ({ noted, id, atMs: touchedMs(one) }))),
+    );
+    all.sort((a, b) => a.atMs - b.atMs);
+    for (const { noted, id } of all.slice(0, all.length >> 1)) noted.delete(id);
+    this.#letGo(Number.NEGATIVE_INFINITY);
   }
 
+  /** Lets go of what was touched before, and of sources that nothing is left of. */
   #letGo(beforeMs: number): void {
+    this.#size = 0;
     for (const [key, { scans, parts }] of this.#sources) {
       for (const noted of [scans, parts])
-        for (const [id, one] of noted)
-          if (isOld(one, beforeMs)) {
-            noted.delete(id);
-            this.#size -= 1;
-          }
+        for (const [id, one] of noted) if (touchedMs(one) < beforeMs) noted.delete(id);
       if (scans.size + parts.size === 0) this.#sources.delete(key);
+      this.#size += scans.size + parts.size;
     }
   }
 }

@@ -46,8 +46,8 @@ export function find(table: Table, fact: Fact, place: Place): Connection | undef
   const isParent = (one: Connection): boolean =>
     (one.pid === place.pid - 1 || (one.pid === place.pid - 2 && one.accepted)) && fits(one);
   const parent = table.search(host, fact, false, isParent);
-  // Since sshd says [preauth], the connection's own pid says it; of a session, it is the client's text.
-  if (fact.preauth || fact.more) return parent?.accepted ? parent : undefined;
+  // Since sshd says [preauth], the connection's own pid says it; at the end of a goodbye it may be the client's word.
+  if (fact.preauth || fact.more) return fact.soon && parent?.accepted ? parent : undefined;
   // Another that has not logged in may well go on: it would be told twice.
   return parent ?? table.search(host, fact, false, isAccepted);
 }

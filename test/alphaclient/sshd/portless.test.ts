@@ -83,6 +83,8 @@ describe('ends without a port', () => {
 
   it('who has logged in makes no probe with a goodbye that ends in [preauth]', () => {
     deepEqual(told([LOGIN, [101, `${BYE} [preauth]`], [101, 'Disconnected from ADDR']]), [ACCEPTED]);
+    // There the word is sshd's own.
+    deepEqual(told([LOGIN, [101, 'Connection closed by ADDR [preauth]']]), [ACCEPTED, [2, 'probe', null, null]]);
   });
 
   it('an address with a scope ends at its last colon', () => {

@@ -24,7 +24,7 @@ export interface Run extends Span {
   readonly step: number;
 }
 
-/** A span cut into as few runs of whole buckets as there can be, and the `edges` too small for the finest. */
+/** A span cut into as few runs of whole buckets as there can be, and the `edges`, each within one of the finest. */
 export interface Cut {
   readonly runs: readonly Run[];
   readonly edges: readonly Span[];
@@ -37,11 +37,13 @@ export function cut(span: Span, steps: readonly number[]): Cut {
   if (step === undefined) return { runs: [], edges: [span] };
   const from = ceilTo(span.from, step);
   const to = floorTo(span.to, step);
-  if (!(from < to)) return cut(span, finer);
+  if (from > to) return cut(span, finer);
+  // Where they are the same, no whole bucket is between them; yet what is on one side of it is not what is on the other.
+  const between = from < to ? [{ step, from, to }] : [];
   const before = cut({ from: span.from, to: from }, finer);
   const after = cut({ from: to, to: span.to }, finer);
   return {
-    runs: [...before.runs, { step, from, to }, ...after.runs],
+    runs: [...before.runs, ...between, ...after.runs],
     edges: [...before.edges, ...after.edges],
   };
 }

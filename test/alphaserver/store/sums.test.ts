@@ -153,9 +153,10 @@ class Stream {
   }
 }
 
-test('every view agrees with a plain count over random events, batches and restarts', async () => {
-  const seed = Date.now() % 1_000_000;
+test('every view agrees with a plain count over random events, batches and restarts', async (t) => {
+  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
   const stream = new Stream('random', seed, null);
+  t.after(() => stream.store.close());
   for (let round = 0; round < 5; round += 1) {
     await stream.append(1 + below(stream.random, round % 3 === 0 ? 9_000 : 1_000), 2 * DAY);
     stream.nowMs += below(stream.random, 3 * HOUR);
@@ -168,13 +169,13 @@ test('every view agrees with a plain count over random events, batches and resta
     await stream.checkTimeline({ from, to: from + below(stream.random, 9 * DAY) }, DAY, said);
     for (let i = 0; i < 3; i += 1) await stream.checkEvents(stream.events, said);
   }
-  await stream.store.close();
 });
 
-test('counts of days and hours stay right when single events are gone, and what is kept is whole', async () => {
-  const seed = Date.now() % 1_000_000;
+test('counts of days and hours stay right when single events are gone, and what is kept is whole', async (t) => {
+  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
   const retentionMs = 30 * HOUR;
   const stream = new Stream('retention', seed, retentionMs);
+  t.after(() => stream.store.close());
   for (let round = 0; round < 4; round += 1) {
     await stream.append(1 + below(stream.random, round === 1 ? 9_000 : 1_500), 2 * DAY);
     stream.nowMs += below(stream.random, 20 * HOUR);
@@ -193,7 +194,6 @@ test('counts of days and hours stay right when single events are gone, and what 
     const kept = stream.events.filter(({ storedAt }) => Date.parse(storedAt) >= cutoff);
     for (let i = 0; i < 3; i += 1) await stream.checkEvents(kept, said);
   }
-  await stream.store.close();
 });
 
 test('killed at any moment, of storing, counting or forgetting, no event is lost or counted twice', async () => {

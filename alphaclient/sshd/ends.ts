@@ -26,21 +26,23 @@ function disconnected(text: string, preauth: boolean, cut: boolean): Fact | null
   return fact;
 }
 
-/** `Connection to ADDR[ port PORT]` and ` timed out` or `: REASON`: how it was called up to 7.3. */
-function connectionTo(text: string, preauth: boolean): Fact | null {
-  if (!text.endsWith(' timed out')) return thenUnlessSession(text, 14, preauth);
-  const fact = identity('ended', text, 14, text.length - 10);
+const TIMED_OUT = ' timed out';
+
+/** `IDENTITY timed out` from `at` to the end. */
+function timedOut(text: string, at: number): Fact | null {
+  const fact = identity('ended', text, at, text.length - TIMED_OUT.length);
   if (fact !== null) fact.reason = 'timed out';
   return fact;
 }
 
+/** `Connection to ADDR[ port PORT]` and ` timed out` or `: REASON`: how it was called up to 7.3. */
+function connectionTo(text: string, preauth: boolean): Fact | null {
+  return text.endsWith(TIMED_OUT) ? timedOut(text, 14) : thenUnlessSession(text, 14, preauth);
+}
+
 /** `Connection from IDENTITY timed out`, or the opening line `Connection from ADDR port PORT on ...`. */
 function connectionFrom(text: string): Fact | null {
-  if (text.endsWith(' timed out')) {
-    const fact = identity('ended', text, 16, text.length - 10);
-    if (fact !== null) fact.reason = 'timed out';
-    return fact;
-  }
+  if (text.endsWith(TIMED_OUT)) return timedOut(text, 16);
   if (text.endsWith(': refusing non-sftp session')) return new Fact('session-over');
   const peer = peerFrom(text, 16);
   if (peer === null) return null;

@@ -173,7 +173,8 @@ export class Table {
 
   /**
    * The newest connection that a message without a port may speak of: same address (or a name in its place) and,
-   * where both are known, the same user. `looseOnly` looks among those that have no port yet, `fits` says which others may not be.
+   * where both are known, the same user. `looseOnly` looks among those that have no port yet, `fits` says which of them may
+   * be meant.
    */
   search(host: number, client: Peer, looseOnly: boolean, fits: Fit = isAny): Connection | undefined {
     if (looseOnly && this.#loose === 0) return undefined;
@@ -212,7 +213,10 @@ export class Table {
     }
   }
 
-  /** Where a message has nothing but the name: the newest connection of that user who has not logged in, of those that failed before others. */
+  /**
+   * Where a message has nothing but the name: the newest connection of that user who has not logged in, of those that failed
+   * before others.
+   */
   ofUser(host: number, user: string): Connection | undefined {
     const all = [...this.those((one) => one.host === host && !one.over && !one.accepted && endsAs(one.user, user))];
     return all.findLast(({ decisions }) => decisions > 0) ?? all.at(-1);

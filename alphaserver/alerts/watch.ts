@@ -23,7 +23,10 @@ const GROWTH_REST_MS = 100;
 const STORIES_EVERY_MS = 2_000;
 /** The agents are looked at so often. */
 const AGENTS_EVERY_MS = 5_000;
-/** Closed incidents are taken up again after a restart when they are, or came to be known, not longer ago than this: a scan may still take them in. */
+/**
+ * Closed incidents are taken up again after a restart when they are, or came to be known, not longer ago than this: a scan
+ * may still take them in.
+ */
 const RECENT_MS = 3 * 86_400_000;
 
 /** What was before, as the store has it. */
@@ -40,7 +43,7 @@ export interface Past {
   nameOf(rule: string, key: string, ordinal: number): string;
   stories(): Iterable<DirtyStory>;
   knownAgents(): [agent: string, memory: AgentMemory][];
-  /** Incidents that are open, had an event since, or were raised by one that was stored since, and the events that raised them. */
+  /** Incidents that are open, had an event since, or were raised by one stored since, and the events that raised them. */
   recent(sinceMs: number): [incident: Incident, by: number][];
 }
 

@@ -140,6 +140,11 @@ export class Story {
     });
   }
 
+  /** What else is true of the attempt or probe told last. */
+  #amend(change: Partial<Truth>): void {
+    this.truths.push({ ...(this.truths.pop() as Truth), ...change });
+  }
+
   #scan(): void {
     const preauth = this.#version.bannerPreauth;
     if (!this.#version.names) this.#say(`Did not receive identification string from ${this.#client}`);
@@ -168,10 +173,9 @@ export class Story {
       this.#say(`banner exchange: Connection from ${this.#peer}: invalid format`, { preauth });
     }
     this.#tell('probe', null, null, null);
-    const last = this.truths.length - 1;
     // The address is the end of that message, and may be cut off.
     if (!this.#version.names && this.lines.at(-1)?.bytes.length === SYSLOG_LIMIT_BYTES && !this.#raw && !this.#verbose)
-      this.truths[last] = { ...(this.truths[last] as Truth), ip: null, portMissing: true };
+      this.#amend({ ip: null, portMissing: true });
   }
 
   #noCommon(): void {
@@ -180,8 +184,7 @@ export class Story {
       // Neither an address nor [preauth], or neither that nor a pid: nobody can tell.
       if (!this.#verbose && (this.#raw || !this.#version.preauth)) return;
       this.#tell('probe', null, null, null, this.#portless);
-      const last = this.truths.length - 1;
-      if (!this.#verbose) this.truths[last] = { ...(this.truths[last] as Truth), ip: null };
+      if (!this.#verbose) this.#amend({ ip: null });
       return;
     }
     const text = hostile(this.#chance, TEXT_LIMIT_BYTES, this.#raw);
@@ -241,8 +244,7 @@ export class Story {
     if (refused || this.#verbose) this.#say(around('Failed keyboard-interactive/pam for ', who, `${from} ssh2`));
     this.#tell('failed', 'keyboard-interactive', name, refused);
     // At INFO the port is on no line of this attempt; the end of the connection may still tell it.
-    const last = this.truths.length - 1;
-    if (!refused && !this.#verbose) this.truths[last] = { ...(this.truths[last] as Truth), portMissing: true };
+    if (!refused && !this.#verbose) this.#amend({ portMissing: true });
   }
 
   #accepted(name: Buffer, from: string): void {

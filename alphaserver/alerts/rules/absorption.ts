@@ -5,7 +5,10 @@ import type { Terms } from './terms.ts';
 const PARTS: readonly string[] = ['brute-force', 'slow-brute-force'];
 const HOUR_MS = 3_600_000;
 
-/** Incidents held at most. When there are more, half of them go, those noted longest ago first: a later scan does not take them in. */
+/**
+ * Incidents held at most. When there are more, half of them go, those noted longest ago first: a later scan does not take
+ * them in.
+ */
 export const NOTED_LIMIT = 200_000;
 
 interface Noted {
@@ -83,8 +86,7 @@ export class Absorption {
     const known = this.#sources.get(sourceKey(live));
     if (!known) return;
     this.#moved.delete(live.id);
-    if (known.parts.delete(live.id)) this.#size -= 1;
-    if (known.scans.delete(live.id)) this.#size -= 1;
+    if (known.parts.delete(live.id) || known.scans.delete(live.id)) this.#size -= 1;
     if (live.rule !== 'fleet-scan') return;
     for (const part of known.parts.values()) if (part.said === live.id) part.said = undefined;
     this.#move(known);

@@ -71,8 +71,8 @@ export class Engine {
   }
 
   /**
-   * Takes an incident back by the clock `nowMs`, after all stories: so that it is closed in time, finds the scan it is a part of, and is
-   * written again where its story knows more of it than was written.
+   * Takes an incident back by the clock `nowMs`, after all stories: so that it is closed in time, finds the scan it is a
+   * part of, and is written again where its story knows more of it than was written.
    */
   recall(incident: Incident, by: number, nowMs: number): void {
     const { id, key, ordinal, count, lastAt, closedAt } = incident;

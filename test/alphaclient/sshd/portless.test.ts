@@ -12,11 +12,13 @@ function told(
   address = '192.0.2.10',
 ): (readonly [number, string, string | null, number | null])[] {
   const text = messages
-    .map(([pid, message]) => [pid, message.replaceAll('ADDR', address)] as const)
-    .map(([pid, message]) => (pid === null ? message : `2026-11-20T10:00:00.000000+00:00 web sshd[${pid}]: ${message}`))
-    .join('\r\n');
+    .map(
+      ([pid, message]) => `${pid === null ? '' : `2026-11-20T10:00:00.000000+00:00 web sshd[${pid}]: `}${message}\r\n`,
+    )
+    .join('')
+    .replaceAll('ADDR', address);
   const reader = new Reader();
-  const sightings = [...reader.read(Buffer.from(`${text}\r\n`), CONTEXT), ...reader.end()];
+  const sightings = [...reader.read(Buffer.from(text), CONTEXT), ...reader.end()];
   deepEqual(reader.shapes(), []);
   return sightings.map(({ line, event }) => [line, event.outcome, event.user, event.port] as const);
 }

@@ -2,35 +2,18 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Absorption, NOTED_LIMIT } from '../../../alphaserver/alerts/rules/absorption.ts';
-import type { Live } from '../../../alphaserver/alerts/rules/incident.ts';
+import { type Live, liveOf } from '../../../alphaserver/alerts/rules/incident.ts';
 import { DEFAULT_TERMS } from '../../../alphaserver/alerts/rules/terms.ts';
+import { incident } from './incidents.ts';
 
 const HOUR_MS = 3_600_000;
 const NOW_MS = Date.parse('2026-11-24T12:00:00.000Z');
 
-const live = (id: string, key: string, atMs: number): Live => ({
-  id,
-  rule: key.includes(' ') ? 'brute-force' : 'fleet-scan',
-  kind: key.includes(' ') ? 'pair' : 'source',
-  key,
-  draft: {
-    id,
-    ordinal: 1,
-    firstAt: atMs,
-    openedAt: atMs,
-    lastAt: atMs,
-    count: 10,
-    late: false,
-    first: [],
-    last: [],
-    hosts: [],
-    users: [],
-    ips: [],
-    more: false,
-  },
-  by: 1,
-  withdrawn: false,
-});
+/** Of one host where the key names one, else a scan of the fleet. */
+const live = (id: string, key: string, atMs: number): Live => {
+  const rule = key.includes(' ') ? 'brute-force' : 'fleet-scan';
+  return liveOf(incident({ id, rule, key, firstAt: atMs, openedAt: atMs, lastAt: atMs }), rule, 1);
+};
 
 test('what is old and was noted long ago is let go of; what was noted a moment ago is not, however old', () => {
   const old = NOW_MS - 100 * HOUR_MS;

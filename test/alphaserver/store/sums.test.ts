@@ -35,6 +35,8 @@ async function settled(path: string, cutoff: number, horizon: number): Promise<v
   db.close();
 }
 
+const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+
 /** A store that is written to at random and opened anew now and then, and everything that ever went into it. */
 class Stream {
   readonly events: StoredEvent[] = [];
@@ -154,14 +156,13 @@ class Stream {
 }
 
 test('every view agrees with a plain count over random events, batches and restarts', async (t) => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
-  const stream = new Stream('random', seed, null);
+  const stream = new Stream('random', SEED, null);
   t.after(() => stream.store.close());
   for (let round = 0; round < 5; round += 1) {
     await stream.append(1 + below(stream.random, round % 3 === 0 ? 9_000 : 1_000), 2 * DAY);
     stream.nowMs += below(stream.random, 3 * HOUR);
     if (stream.random() < 0.3) await stream.restart();
-    const said = `seed ${seed}, round ${round}`;
+    const said = `seed ${SEED}, round ${round}`;
     for (const unit of [1, HOUR]) await stream.check(stream.span(unit), said);
     const from = START - below(stream.random, DAY);
     await stream.checkTimeline({ from, to: from + below(stream.random, 3 * HOUR) }, 60_000, said);
@@ -172,9 +173,8 @@ test('every view agrees with a plain count over random events, batches and resta
 });
 
 test('counts of days and hours stay right when single events are gone, and what is kept is whole', async (t) => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
   const retentionMs = 30 * HOUR;
-  const stream = new Stream('retention', seed, retentionMs);
+  const stream = new Stream('retention', SEED, retentionMs);
   t.after(() => stream.store.close());
   for (let round = 0; round < 4; round += 1) {
     await stream.append(1 + below(stream.random, round === 1 ? 9_000 : 1_500), 2 * DAY);
@@ -184,7 +184,7 @@ test('counts of days and hours stay right when single events are gone, and what 
     const cutoff = stream.nowMs - retentionMs;
     const horizon = Math.floor(cutoff / DAY) * DAY;
     await stream.settled(cutoff, horizon);
-    const said = `seed ${seed}, round ${round}`;
+    const said = `seed ${SEED}, round ${round}`;
     await stream.check(stream.span(DAY), said);
     await stream.check({ from: -Infinity, to: Infinity }, said);
     const { from, to } = stream.span(HOUR);
@@ -197,8 +197,7 @@ test('counts of days and hours stay right when single events are gone, and what 
 });
 
 test('killed at any moment, of storing, counting or forgetting, no event is lost or counted twice', async () => {
-  const seed = Date.now() % 1_000_000;
-  const random = chance(seed);
+  const random = chance(SEED);
   const path = join(folder, 'killed');
   let said = 0;
   for (let kill = 0; kill < 4; kill += 1) {
@@ -216,14 +215,14 @@ test('killed at any moment, of storing, counting or forgetting, no event is lost
       if (commits <= 0) writer.kill('SIGKILL');
     });
     await ended;
-    assert.equal(errors, '', `seed ${seed}`);
+    assert.equal(errors, '', `seed ${SEED}`);
   }
   const events = (last: number) => Array.from({ length: last }, (_, i) => eventAt(i + 1));
   let nowMs = 0;
   const store = openStore(path, { retentionMs: RETENTION_MS, now: () => nowMs });
   const last = store.lastSeq(AGENT);
   nowMs = clockAt(last);
-  assert.ok(last >= said, `seed ${seed}: ${said} were said to be stored, ${last} are`);
+  assert.ok(last >= said, `seed ${SEED}: ${said} were said to be stored, ${last} are`);
   const all = events(last).map(({ seq, event }) => ({
     ...event,
     id: seq,
@@ -242,7 +241,7 @@ test('killed at any moment, of storing, counting or forgetting, no event is lost
     [-Infinity, horizon],
     [horizon - 2 * DAY, horizon + DAY],
   ] as const) {
-    const what = `seed ${seed}, ${last} events, from ${from} to ${to}`;
+    const what = `seed ${SEED}, ${last} events, from ${from} to ${to}`;
     assert.deepEqual(await views.summary({ from, to }), plainSummary(all, from, to), what);
     assert.deepEqual((await views.top('sources', { from, to }, 1_000)).ranks, plainTop(all, 'ip', from, to), what);
   }

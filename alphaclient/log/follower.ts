@@ -9,6 +9,7 @@ import type { FollowerOptions } from './follower-options.ts';
 import { type Inspection, Inspections } from './inspection.ts';
 import { inOrder, trace } from './lineage.ts';
 import { joined, type Lines } from './lines.ts';
+import { listing, shape } from './listing.ts';
 import { cutsOf, damageOf, doubtOf, lossOf } from './losses.ts';
 import { positionOf, remembered } from './position.ts';
 import { wentAway } from './replaced.ts';
@@ -55,11 +56,7 @@ export class Follower {
 
   /** Bytes known to be unread, without a half line at the end (packed: as they are on the disk). */
   get behindBytes(): number {
-    let bytes = 0;
-    for (const { reader, packed } of this.#tracked) {
-      if (reader !== null) bytes += Math.max(0, reader.facts().size - (packed ? 0 : reader.offset + reader.halfBytes));
-    }
-    return bytes;
+    return this.#tracked.reduce((sum, { behindBytes }) => sum + behindBytes, 0);
   }
 
   /**
@@ -74,11 +71,11 @@ export class Follower {
       return;
     const files = this.#generations();
     const waiting = this.#tracked.some(({ file, reader }) => file.state !== 'done' && reader === null);
-    if (this.stale || waiting || this.#list(files) !== this.#listing) {
+    if (this.stale || waiting || listing(files, this.#tracked) !== this.#listing) {
       this.stale = true;
       if (!(await this.#reconcile(files, nowMs))) return;
       this.stale = false;
-      this.#listing = this.#list(files);
+      this.#listing = listing(files, this.#tracked);
     }
     for (const doubt of this.#doubts.due(nowMs)) this.#gaps.push(doubtOf(doubt));
   }
@@ -87,8 +84,7 @@ export class Follower {
   async take(nowMs: number): Promise<Chunk | null> {
     if (this.#rescued.length > 0) return this.#chunk(joined(this.#rescued.splice(0)), nowMs);
     for (const tracked of this.#tracked) {
-      // Nothing seen of it can show that it is not another file's text by now; a look that was not finished cannot either.
-      if (this.stale && tracked.reader?.head.bytes === 0) continue;
+      if (tracked.reader?.offset === 0 && !this.#mayBegin(tracked)) continue;
       const result = await this.#read(tracked, nowMs);
       if (result === 'changed') {
         this.stale = true;
@@ -103,6 +99,18 @@ export class Follower {
   /** Closes all files. */
   close(): void {
     for (const tracked of this.#tracked) tracked.close();
+  }
+
+  /**
+   * Whether the first lines of a file may be read now. Of the log they may not be its first ones any more: it may have been
+   * copied and emptied since the last look, and written anew, and nothing read before can show it. So its text is taken
+   * note of first, and then looked for a copy.
+   */
+  #mayBegin(tracked: TrackedFile): boolean {
+    if (tracked.file.state !== 'current') return !this.stale || tracked.reader?.head.bytes !== 0;
+    if (tracked.standing() === 'empty' || this.stale) return false;
+    this.stale = listing(this.#generations(), this.#tracked) !== this.#listing;
+    return !this.stale;
   }
 
   /** The next lines of a file; null at its end. */
@@ -143,11 +151,10 @@ export class Follower {
   }
 
   #chunk(lines: Pick<Lines, 'bytes' | 'cut'>, writtenMs: number): Chunk {
-    const gaps = this.#gaps.splice(0);
     this.#moved = false;
     const files = this.#tracked.map(({ file }) => file);
     const position = positionOf(this.#options.path, files);
-    return { bytes: lines.bytes, position, writtenMs, gaps, cutLines: lines.cut };
+    return { bytes: lines.bytes, position, writtenMs, gaps: this.#gaps.splice(0), cutLines: lines.cut };
   }
 
   #generations(): LogFile[] {
@@ -155,14 +162,18 @@ export class Follower {
     return generations(this.#options.path, also);
   }
 
-  /** False where the files moved on meanwhile: then nothing is decided. */
+  /** False where it is to be looked again: the files moved on meanwhile, or the log is one that was not open until now. */
   async #reconcile(files: readonly LogFile[], nowMs: number): Promise<boolean> {
+    const { current } = this;
+    const standing = current?.standing();
     const places = this.#tracked.map(({ file }) => file.offset);
     const inspections = this.#inspections.of(files, places);
     const lineage = await trace(this.#tracked, inspections);
     const totals = await totalsOf(lineage.holders);
     // What seems lost or new may be in a copy, or under a name, that came into being after the files were listed.
-    if (this.#list(this.#generations()) !== this.#list(files)) return false;
+    if (listing(this.#generations(), this.#tracked) !== listing(files, this.#tracked)) return false;
+    // What was taken for a copy of the log, or for none, was compared with another text.
+    if (current?.standing() !== standing) return false;
     if (this.#options.foreign && lineage.holders.size === 0) this.#started = false;
     if (!this.#started) {
       this.#tracked = beginning(inspections, this.#options.from, nowMs);
@@ -170,7 +181,7 @@ export class Follower {
       this.#moved = true;
       return true;
     }
-    const before = this.#shape();
+    const before = shape(this.#tracked);
     const fresh = new Map<TrackedFile, Inspection>();
     // Opened before anything is given up: where the log cannot be opened this throws, and the next look does it all again.
     try {
@@ -185,8 +196,8 @@ export class Follower {
       for (const tracked of fresh.keys()) tracked.close();
       throw error;
     }
-    for (const tracked of lineage.lost) this.#giveUp(tracked, lineage.shortCopy !== null);
-    if (lineage.shortCopy !== null) fresh.set(leftOut(lineage.shortCopy), lineage.shortCopy);
+    for (const tracked of lineage.lost) this.#giveUp(tracked, lineage.copied);
+    for (const inspection of lineage.leftOut) fresh.set(leftOut(inspection), inspection);
     const all = inOrder(this.#tracked, lineage, inspections, fresh);
     // Deleted, and still open.
     for (const tracked of all) {
@@ -194,9 +205,10 @@ export class Follower {
       if (tracked.file.state === 'current' && !held) tracked.retire('old', nowMs);
     }
     this.#tracked = remembered(all, ({ file }) => file);
-    if (this.#shape() !== before) this.#moved = true;
+    if (shape(this.#tracked) !== before) this.#moved = true;
     this.#doubts.replace(lineage.doubtful, nowMs);
-    return true;
+    // It may have been emptied after it was compared with what seems to be its copy, and before it was opened.
+    return this.current === current || this.current?.file.offset !== 0;
   }
 
   /** Takes note of where a known file is now, and opens it where it is to be read on. */
@@ -232,17 +244,5 @@ export class Follower {
     else if (file.state === 'current')
       this.#options.log.warn(`${file.path} was truncated; all that was seen of it until then has been read`);
     tracked.close();
-  }
-
-  /** What there is of files, as far as a change of it matters: an open one may grow. */
-  #list(files: readonly LogFile[]): string {
-    const open = new Set(this.#tracked.filter(({ reader }) => reader !== null).map(({ file }) => file.id));
-    return files
-      .map((file) => `${file.path} ${file.id} ${open.has(file.id) ? '' : `${file.size} ${file.mtimeMs}`}`)
-      .join('\n');
-  }
-
-  #shape(): string {
-    return this.#tracked.map(({ file }) => `${file.state} ${file.id} ${file.path}`).join('\n');
   }
 }

@@ -20,8 +20,13 @@ export interface Lineage<K extends Known> {
   readonly fresh: readonly Inspection[];
   /** Known files whose text stands nowhere any more. */
   readonly lost: readonly K[];
-  /** Of what is lost of the current file, a copy that holds nothing unread: only what came after it is lost. */
-  readonly shortCopy: Inspection | null;
+  /**
+   * To be known, and not to be read as they are: copies of the log that hold nothing unread, and what is empty while the log is
+   * not, which is a copy just begun or a generation that nothing was written to yet.
+   */
+  readonly leftOut: readonly Inspection[];
+  /** Whether the lost current file has a copy that holds nothing unread: only what came after that is lost. */
+  readonly copied: boolean;
   /** Files taken for copies of what is read elsewhere, although their text says too little to be sure. */
   readonly doubtful: readonly Inspection[];
 }
@@ -80,17 +85,21 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
   for (const k of told) await byInode(k, files);
   const same = current && holders.get(current);
   for (const k of told.toSorted((a, b) => evidenceBytes(b.file) - evidenceBytes(a.file))) await byText(k);
+  const path = files.find((file) => file.file.current);
   const untold = known.filter((k) => !told.includes(k)).reverse();
   for (const k of untold) {
     const among = between(known, files, holders, k);
-    await byInode(k, k === current ? among : among.filter(({ file }) => !file.current && isAsItWas(k.file, file)));
+    const still = k === current ? among : among.filter(({ file }) => !file.current && isAsItWas(k.file, file));
+    // Blank when it was seen first, and a copy now.
+    const [one] = k.file.size === 0 ? still.filter(({ file }) => sameInode(file, k.file)) : [];
+    if (k !== current && one !== undefined && path !== undefined && (await isCopyInTheMaking(one, path))) continue;
+    await byInode(k, still);
   }
   for (const k of untold) await byText(k);
 
   // Copied, truncated, and grown past the position with the very same text: only the copy, which was not there before, tells.
   const doubtful: Inspection[] = [];
-  const unread = current !== undefined && evidenceBytes(current.file) === 0;
-  if (current !== undefined && same !== undefined && !unread) {
+  if (current !== undefined && same !== undefined && evidenceBytes(current.file) > 0) {
     for (const file of files.slice(lastIndex(older, files, holders) + 1, files.indexOf(same))) {
       if (taken.has(file) || (await file.total()) === 0 || !(await file.holds(current.file))) continue;
       if (await file.isBeginningOf(same)) {
@@ -104,17 +113,19 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
 
   const lost = known.filter((k) => !holders.has(k) && (k.reader === null || rewritten.has(k)));
   // Of a log that nothing was read of, all that is not older than what is known may be a generation that was never seen.
+  const unread = current?.file.offset === 0;
   const floor = unread ? older : current !== undefined && holders.has(current) ? [current] : known;
   const newer = files.slice(lastIndex(floor, files, holders) + 1).filter((file) => !taken.has(file));
   const fresh: Inspection[] = [];
-  let shortCopy: Inspection | null = null;
-  const path = files.find((file) => file.file.current);
+  const leftOut: Inspection[] = [];
+  let copied = false;
   const original = path !== undefined && taken.has(path) && !unread ? undefined : path;
   for (const [index, file] of newer.entries()) {
     if (file !== path) {
       if (holders.size === 0 && current !== undefined && file.file.mtimeMs < current.file.mtimeMs - OLDER_MS) continue;
       if (index === 0 && current !== undefined && lost.includes(current) && (await isShortCopy(current, file))) {
-        shortCopy = file;
+        leftOut.push(file);
+        copied = true;
         continue;
       }
       if (original !== undefined && (await isCopyInTheMaking(file, original))) {
@@ -122,9 +133,10 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
         continue;
       }
     }
-    fresh.push(file);
+    const isBlank = file !== path && file.file.size === 0 && (path?.file.size ?? 0) > 0;
+    (isBlank ? leftOut : fresh).push(file);
   }
-  return { holders, fresh, lost, shortCopy, doubtful };
+  return { holders, fresh, lost, leftOut, copied, doubtful };
 }
 
 /**

@@ -60,6 +60,13 @@ export class TrackedFile implements Known {
     return this.#packing !== null;
   }
 
+  /** Bytes known to be unread while it is open, without a half line at the end (packed: as they are on the disk). */
+  get behindBytes(): number {
+    const reader = this.#reader;
+    if (reader === null) return 0;
+    return Math.max(0, reader.facts().size - (this.packed ? 0 : reader.offset + reader.halfBytes));
+  }
+
   /**
    * Whether what is open of it is not to be read on, because its text stands in `file` now. A deleted one that was packed is
    * read on as it is.
@@ -69,6 +76,16 @@ export class TrackedFile implements Known {
     if (reader === null) return false;
     const { id, links } = reader.facts();
     return reader.changed() || (id !== file.id && (links > 0 || file.packing === null));
+  }
+
+  /**
+   * How what stands in the open file now is to what is known of it, which grows by its beginning as it stands there.
+   * Throws what fstat and reading throw.
+   */
+  standing(): 'empty' | 'same' | 'other' {
+    this.#reader?.learn();
+    if (this.#reader?.changed() === true) return 'other';
+    return this.file.head?.bytes === 0 ? 'empty' : 'same';
   }
 
   /**

@@ -23,6 +23,8 @@ const READ_LIMIT_MS = 3_000;
 const FULL_LIMIT_MS = 3_000;
 /** What was said is told apart by so much of it. */
 const SAID_LIMIT_CHARS = 30;
+/** So much of it is kept for the history. */
+const NOTED_LIMIT_CHARS = 200;
 
 /** Both programs, and what they stand on. */
 export class Stage {
@@ -37,6 +39,8 @@ export class Stage {
   readonly said = new Map<string, number>();
   /** How often a program said that its disk cannot be written. */
   troubles = 0;
+  /** What was done and said, with how many attempts were written until then: where to look when some are missing. */
+  readonly history: { readonly written: number; readonly text: string }[] = [];
   agent: Program | null = null;
   server: Program | null = null;
 
@@ -59,8 +63,13 @@ export class Stage {
     return { NODE_OPTIONS: `--import=${clock}`, CHAOS_CLOCK: this.#clock, LOG_LEVEL: 'warn' };
   }
 
+  note(text: string): void {
+    this.history.push({ written: this.log.truth.size, text: `${(performance.now() / 1_000).toFixed(3)} ${text}` });
+  }
+
   startAgent(): void {
     if (this.agent !== null) return;
+    this.note('agent started');
     this.agent = this.pair.agent({ ...this.#env(), ALPHACLIENT_SERVER: `tcp://127.0.0.1:${this.wire.port}` });
     this.#attend(this.agent, () => {
       this.agent = null;
@@ -69,6 +78,7 @@ export class Stage {
 
   startServer(): void {
     if (this.server !== null) return;
+    this.note('server started');
     this.server = this.pair.server(this.#env());
     this.#attend(this.server, () => {
       this.server = null;
@@ -82,6 +92,7 @@ export class Stage {
   #attend(program: Program, ended: () => void): void {
     void program.ended.then(ended);
     program.onSaid((text) => {
+      this.note(`said: ${text.trim().slice(0, NOTED_LIMIT_CHARS)}`);
       if (/cannot be written|Nothing is stored|disk is full/.test(text)) this.troubles += 1;
       for (const line of text.split('\n')) {
         const words = line
@@ -94,10 +105,12 @@ export class Stage {
   }
 
   async endAgent(signal: NodeJS.Signals): Promise<void> {
+    this.note(`agent gets ${signal}`);
     await this.agent?.end(signal);
   }
 
   async endServer(signal: NodeJS.Signals): Promise<void> {
+    this.note(`server gets ${signal}`);
     await this.server?.end(signal);
   }
 

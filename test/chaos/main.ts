@@ -12,6 +12,9 @@ import { FAULTS, Stage } from './faults.ts';
 import { Log, type Naming } from './log.ts';
 import { Wire } from './wire.ts';
 
+/** So much of the history is shown on each side of a loss. */
+const AROUND_LIMIT = 12;
+
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string' } } });
 const seconds = Number(values.seconds);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
@@ -42,6 +45,7 @@ const stood = new Map<string, number>();
 const beganMs = performance.now();
 while (performance.now() - beganMs < seconds * 1_000) {
   const name = random.pick(Object.keys(FAULTS) as [string, ...string[]]);
+  stage.note(`fault: ${name}`);
   if ((await FAULTS[name]?.(stage)) !== false) stood.set(name, (stood.get(name) ?? 0) + 1);
   for (let i = random.whole(0, 5); i > 0; i -= 1) {
     log.write(random.whole(1, 40));
@@ -92,8 +96,19 @@ console.log(
   `${[...stood.values()].reduce((sum, times) => sum + times, 0)} faults in ${lastedS} s; ${log.truth.size} attempts written, ${found.length} stored; ` +
     `${lost.length} lost, ${doubled.length} doubled, ${wrong.length} with another outcome, ${totals.declaredLost} declared lost`,
 );
+/** What happened shortly before and after a user's attempt was written. */
+function around(user: string): string {
+  const at = stage.history.findIndex(({ written }) => written >= Number(user.slice(1)));
+  return stage.history
+    .slice(Math.max(0, at - AROUND_LIMIT), at + AROUND_LIMIT)
+    .map(({ written, text }) => `    u${written} ${text}`)
+    .join('\n');
+}
 for (const [what, users] of Object.entries({ lost, doubled, wrong }))
-  if (users.length > 0) console.log(`${what}: ${users.slice(0, 20).join(' ')}`);
+  if (users.length > 0) {
+    console.log(`${what}: ${users.slice(0, 20).join(' ')}`);
+    console.log(around(users[0] as string));
+  }
 const failed = lost.length + doubled.length + wrong.length + totals.declaredLost > 0;
 await stage.endAgent('SIGTERM');
 await stage.endServer('SIGTERM');

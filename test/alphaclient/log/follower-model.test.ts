@@ -112,6 +112,20 @@ const FOUND: readonly { readonly wrong: string; readonly sequence: Sequence }[] 
       ],
     },
   },
+  {
+    wrong:
+      'an empty log was written, copied, emptied and written anew between a look and the first read: the copy was never read',
+    sequence: {
+      world: { naming: 'date' },
+      acts: [
+        { does: 'write', a: 413, b: 700 },
+        { does: 'copy', a: 734, b: 165 },
+        { does: 'copy', a: 92, b: 110 },
+        { does: 'write', a: 357, b: 282 },
+        { does: 'torn-hour', a: 707, b: 987 },
+      ],
+    },
+  },
 ];
 
 function places(t: TestContext): readonly string[] {

@@ -25,8 +25,29 @@ export const DEEDS = [
   ...['write', 'write', 'half', 'half', 'finish'],
   ...['rename', 'rename', 'move', 'create', 'copy', 'copy', 'leaky-copy', 'pack', 'pack'],
   ...['remove', 'remove-log', 'replace'],
-  ...['look', 'look', 'look', 'take', 'torn-look', 'torn-look', 'stop', 'crash', 'start', 'start', 'quiet'],
+  ...[
+    'look',
+    'look',
+    'look',
+    'take',
+    'torn-look',
+    'torn-look',
+    'torn-hour',
+    'torn-hour',
+    'stop',
+    'crash',
+    'start',
+    'start',
+    'quiet',
+  ],
 ] as const;
+
+interface Torn {
+  readonly deeds: readonly (readonly [number, number])[];
+  readonly a: number;
+  readonly b: number;
+  readonly quick: boolean;
+}
 
 const READS_LIMIT = 1_000;
 
@@ -75,22 +96,22 @@ class Run {
 
   /**
    * Takes up to `count` chunks; the last is not kept where `lost` says so. True once there is none. `torn`: while the
-   * files move.
+   * files move. `quick`: by the looks between two thorough ones.
    */
-  async take(count: number, { lost = false, torn = false } = {}): Promise<boolean> {
+  async take(count: number, { lost = false, torn = false, quick = false } = {}): Promise<boolean> {
     const follower = this.#follower;
     if (follower === null) return false;
     for (let i = 0; i < count; i += 1) {
-      const chunk = await this.#step(follower);
+      const chunk = await this.#step(follower, !quick);
       if (chunk === null) return !follower.stale;
       if (!lost || i < count - 1) this.#keep(chunk, !torn);
     }
     return false;
   }
 
-  async #step(follower: Follower): Promise<Chunk | null> {
+  async #step(follower: Follower, thorough: boolean): Promise<Chunk | null> {
     try {
-      await follower.look(this.world.nowMs, true);
+      await follower.look(this.world.nowMs, thorough);
     } catch (error) {
       // Renamed or deleted while it was looked at: the next look finds it.
       if (!(error instanceof Error && 'code' in error && /ENOENT|ELOGREPLACED/.test(String(error.code)))) throw error;
@@ -105,6 +126,32 @@ class Run {
       if (i > 20) throw new Error('never at the end of the log');
     }
     this.world.seen();
+  }
+
+  /** Takes while deeds go on between its calls, one step before a call; `deeds` are a number of `STEPS` and one for the deed. */
+  async #torn({ deeds, a, b, quick }: Torn): Promise<void> {
+    if (this.#follower === null) return;
+    const { world } = this;
+    const names = DEEDS.filter((deed) => STEPS[deed] !== undefined);
+    const steps = (function* () {
+      for (const [name, more] of deeds) yield* STEPS[names[name % names.length] as string]?.(world, b >> 4, more) ?? [];
+    })();
+    let wait = b % 23;
+    const stride = a % 5;
+    let over = false;
+    preempt(() => {
+      if (over || wait-- > 0) return;
+      wait = stride;
+      over = steps.next().done === true;
+    });
+    try {
+      await this.take(1 + (a % 4), { torn: true, quick });
+    } finally {
+      preempt(null);
+    }
+    for (const _ of steps) void 0;
+    // A crash may come at once, too.
+    if (a % 3 > 0) await this.drain();
   }
 
   async act({ does, a, b }: Act): Promise<void> {
@@ -129,27 +176,13 @@ class Run {
         world.nowMs += QUIET_MS + 1_000;
         await this.drain();
         return world.released();
-      case 'torn-look': {
-        if (this.#follower === null) return;
-        const names = DEEDS.filter((deed) => STEPS[deed] !== undefined);
-        const deed = STEPS[names[a % names.length] as string]?.(world, b >> 4, a >> 4);
-        let wait = b % 23;
-        const stride = a % 5;
-        let over = false;
-        preempt(() => {
-          if (over || wait-- > 0) return;
-          wait = stride;
-          over = deed?.next().done === true;
-        });
-        try {
-          await this.take(1 + (a % 4), { torn: true });
-        } finally {
-          preempt(null);
-        }
-        if (!over && deed !== undefined) for (const _ of deed) void 0;
-        // A crash may come at once, too.
-        if (a % 3 > 0) await this.drain();
-        return;
+      case 'torn-look':
+        return this.#torn({ deeds: [[a, a >> 4]], a, b, quick: false });
+      case 'torn-hour': {
+        const deeds: [number, number][] = [];
+        for (let i = 0, mixed = a * 1_000 + b; i < 2 + (a % 4); i += 1, mixed = (mixed * 7_919 + 104_729) % 1_000_003)
+          deeds.push([mixed, mixed >> 4]);
+        return this.#torn({ deeds, a, b, quick: b % 2 === 0 });
       }
       default:
         for (const _ of STEPS[does]?.(world, a, b) ?? []) void 0;

@@ -115,18 +115,24 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
   // Of a log that nothing was read of, all that is not older than what is known may be a generation that was never seen.
   const unread = current?.file.offset === 0;
   const floor = unread ? older : current !== undefined && holders.has(current) ? [current] : known;
-  const newer = files.slice(lastIndex(floor, files, holders) + 1).filter((file) => !taken.has(file));
+  const last = lastIndex(floor, files, holders);
+  const newer = files.slice(last + 1).filter((file) => !taken.has(file));
+  // Nothing that is known shows any more which files are older than it: their times have to.
+  const adrift = holders.size === 0 || (floor.length > 0 && last < 0);
   const fresh: Inspection[] = [];
   const leftOut: Inspection[] = [];
   let copied = false;
+  let first = true;
   const original = path !== undefined && taken.has(path) && !unread ? undefined : path;
-  for (const [index, file] of newer.entries()) {
+  for (const file of newer) {
     if (file !== path) {
-      if (holders.size === 0 && current !== undefined && file.file.mtimeMs < current.file.mtimeMs - OLDER_MS) continue;
-      if (index === 0 && current !== undefined && lost.includes(current) && (await isShortCopy(current, file))) {
-        leftOut.push(file);
-        copied = true;
-        continue;
+      if (adrift && current !== undefined && file.file.mtimeMs < current.file.mtimeMs - OLDER_MS) continue;
+      // Of what is new its copy comes first, but for what is empty.
+      if (first && current !== undefined && lost.includes(current)) {
+        copied = await isShortCopy(current, file);
+        first = !copied && (await file.total()) === 0;
+        if (copied) leftOut.push(file);
+        if (copied) continue;
       }
       if (original !== undefined && (await isCopyInTheMaking(file, original))) {
         if (await file.saysLittle()) doubtful.push(file);

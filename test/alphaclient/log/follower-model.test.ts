@@ -126,6 +126,47 @@ const FOUND: readonly { readonly wrong: string; readonly sequence: Sequence }[] 
       ],
     },
   },
+  {
+    wrong:
+      'a log was read on after it had been copied, and emptied, while an empty older one was packed: the copy was read again',
+    sequence: {
+      world: { naming: 'number' },
+      acts: [
+        { does: 'create', a: 360, b: 413 },
+        { does: 'copy', a: 187, b: 196 },
+        { does: 'look', a: 75, b: 547 },
+        { does: 'write', a: 410, b: 759 },
+        { does: 'look', a: 116, b: 719 },
+        { does: 'pack', a: 449, b: 86 },
+        { does: 'torn-hour', a: 733, b: 802 },
+      ],
+    },
+  },
+  {
+    wrong:
+      'all that was remembered was packed, and empty, or deleted, before the first line of a new log was read: an old log was read again',
+    sequence: {
+      world: { naming: 'number' },
+      acts: [
+        { does: 'half', a: 401, b: 70 },
+        { does: 'torn-look', a: 407, b: 252 },
+        { does: 'rename', a: 699, b: 90 },
+        { does: 'move', a: 159, b: 354 },
+        { does: 'write', a: 719, b: 151 },
+        { does: 'quiet', a: 109, b: 337 },
+        { does: 'torn-look', a: 639, b: 843 },
+        { does: 'copy', a: 362, b: 36 },
+        { does: 'rename', a: 739, b: 724 },
+        { does: 'copy', a: 992, b: 282 },
+        { does: 'quiet', a: 872, b: 284 },
+        { does: 'remove', a: 800, b: 983 },
+        { does: 'leaky-copy', a: 347, b: 850 },
+        { does: 'pack', a: 939, b: 34 },
+        { does: 'pack', a: 507, b: 871 },
+        { does: 'remove', a: 476, b: 762 },
+      ],
+    },
+  },
 ];
 
 function places(t: TestContext): readonly string[] {

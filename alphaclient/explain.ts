@@ -32,6 +32,7 @@ const NOT_SSHD: Readonly<Record<string, string>> = {
   other: 'not written by sshd',
   json: 'no journal entry, or not one of sshd',
   forged: "under sshd's name, but written by another program: reported, not counted",
+  strange: 'in no form of line that is known',
   repeated: 'repeats the line before it, which is not given',
 };
 
@@ -53,10 +54,22 @@ function known(fact: Fact): string {
     .join(', ');
 }
 
-function explained(line: string, now: readonly Sighting[], atEnd: readonly Sighting[], seen: Inspection): string {
+/** `unknown`: whether it was counted as a line of sshd that is not understood. */
+function explained(
+  line: string,
+  now: readonly Sighting[],
+  atEnd: readonly Sighting[],
+  seen: Inspection,
+  unknown: boolean,
+): string {
   const rows: [string, string][] = [['line', printable(line, SHOWN_LIMIT_CHARS)]];
   const { writer, rule, fact } = seen;
-  if (writer in NOT_SSHD) rows.push(['event', `none: ${NOT_SSHD[writer]}`]);
+  if (unknown && (writer in NOT_SSHD || writer === 'raw'))
+    rows.push([
+      'event',
+      'none: in words of sshd, but no form of line that is known: counted as unknown; please report it',
+    ]);
+  else if (writer in NOT_SSHD) rows.push(['event', `none: ${NOT_SSHD[writer]}`]);
   else if (rule === null)
     rows.push(
       ['rule', 'none knows it'],
@@ -112,12 +125,15 @@ export async function explain(args: readonly string[], io: CommandStreams): Prom
   const nowMs = Date.now();
   const reader = new Reader();
   for (const [i, line] of lines.entries()) {
+    const before = reader.counts().unknown;
     const now = reader.read(Buffer.from(`${line}\n`, 'latin1'), { writtenMs: nowMs, nowMs });
     const seen = reader.inspect();
     const after = new Reader(reader.save());
     const atEnd = after.end().filter((sighting) => sighting.line === i + 1);
     if (i > 0) io.stdout.write('\n');
-    io.stdout.write(explained(Buffer.from(line, 'latin1').toString('utf8'), now, atEnd, seen));
+    io.stdout.write(
+      explained(Buffer.from(line, 'latin1').toString('utf8'), now, atEnd, seen, reader.counts().unknown > before),
+    );
   }
   return 0;
 }

@@ -11,6 +11,7 @@ import { isDecision } from './ordinary-messages.ts';
 import { Radar, type UnknownShape } from './radar.ts';
 import type { ReaderState } from './reading.ts';
 import { LastDecision, REPEAT_LIMIT, readLastRepeated, readRepeat } from './repeats.ts';
+import { isStray } from './strays.ts';
 
 /** The longest message that sshd writes. */
 const MESSAGE_LIMIT_BYTES = 1_023;
@@ -79,8 +80,9 @@ export class Messages {
     readMessage(bytes, from, end, this.#reading, raw ? RAW_LIMIT_BYTES : undefined);
     const { rule, fact } = this.#reading;
     if (rule === null) {
-      // Without a prefix only a log that has shown itself as sshd's own is.
-      if ((!raw || this.#raw) && end > from) this.#strange(latin1(bytes, from, end));
+      // Without a prefix a log has to show itself as sshd's own, or the line itself.
+      if (raw && !this.#raw) this.stray(bytes, from, end);
+      else if (end > from) this.#strange(latin1(bytes, from, end));
       return;
     }
     if (raw) this.#raw = true;
@@ -95,6 +97,11 @@ export class Messages {
     this.#reading.rule = null;
     this.#reading.fact = null;
     if (!raw || this.#raw) this.#strange(latin1(bytes, from, from + MESSAGE_LIMIT_BYTES));
+  }
+
+  /** A line in no form that is known: counted as unknown if it is in sshd's words. */
+  stray(bytes: Buffer, from: number, end: number): void {
+    if (isStray(bytes, from, end)) this.#strange(latin1(bytes, from, Math.min(end, from + MESSAGE_LIMIT_BYTES)));
   }
 
   /** `last message repeated N times`: the line before this one, of whatever program, came again. */

@@ -8,10 +8,14 @@ import { afterData, afterPriority } from './rfc5424.ts';
 import { afterMark, Tag } from './tag.ts';
 import { afterMonotonic, afterSocklog, isFacility, isHostCharacter, isZone, wholeNumber } from './words.ts';
 
-/** `sshd`: a message of sshd. `raw`: no prefix at all, perhaps `sshd -E`. `repeated`: syslogd's `last message repeated`. */
-export type Writer = 'sshd' | 'raw' | 'json' | 'repeated' | 'other';
+/**
+ * `sshd`: a message of sshd. `raw`: no prefix at all, perhaps `sshd -E`. `repeated`: syslogd's `last message repeated`. `strange`:
+ * a time, and nobody's tag behind it.
+ */
+export type Writer = 'sshd' | 'raw' | 'json' | 'repeated' | 'strange' | 'other';
 
 const SPACE = 32;
+const COLON = 58;
 /** The longest short name of a weekday that glibc has in any language. */
 const WEEKDAY_LIMIT_BYTES = 13;
 
@@ -132,8 +136,10 @@ export class Prefix {
         !isFacility(bytes, wordFrom, p) &&
         !isFacility(bytes, this.hostFrom, this.hostEnd) &&
         !isZone(bytes, this.hostFrom, this.hostEnd)
-      )
+      ) {
+        if (bytes[p - 1] !== COLON && bytes[this.hostEnd - 1] !== COLON) this.writer = 'strange';
         return;
+      }
       // The host is the first word; a zone's name before it gives way (`UTC bastion`), a facility does not (`<auth.info>`).
       if (this.hostEnd === 0 || isZone(bytes, this.hostFrom, this.hostEnd)) {
         this.hostFrom = wordFrom;

@@ -107,6 +107,9 @@ export class Reader {
     switch (prefix.writer) {
       case 'other':
         return;
+      case 'strange':
+        this.#stray(buffer, from, end, prefix.ms);
+        return;
       case 'sshd':
         this.#host = this.#hosts.index(buffer, prefix.hostFrom, prefix.hostEnd);
         this.#lead.keep(view, from, prefix.from, prefix.ms);
@@ -119,7 +122,7 @@ export class Reader {
         if (prefix.from < end) this.#joiner.take(buffer.subarray(prefix.from, end), this.#lines, this.#rawMessage);
         return;
       case 'json':
-        this.#entry(buffer.subarray(from, end));
+        if (!this.#entry(buffer.subarray(from, end))) this.#stray(buffer, from, end, Number.NaN);
         return;
       case 'repeated':
         this.#stands(0, -1, prefix.ms, this.#lines);
@@ -133,16 +136,25 @@ export class Reader {
     this.#messages.take(message, 0, message.length, true);
   };
 
-  #entry(line: Buffer): void {
+  /** A line in no form that is known. */
+  #stray(buffer: Buffer, from: number, end: number, ms: number): void {
+    this.#stands(0, -1, ms, this.#lines);
+    this.#messages.stray(buffer, from, end);
+  }
+
+  /** False where it is no entry of a journal. */
+  #entry(line: Buffer): boolean {
     const entry = readEntry(line);
-    if (entry === null || entry.writer === 'other') return;
+    if (entry === null) return false;
+    if (entry.writer === 'other') return true;
     this.#writer = entry.writer;
     if (entry.writer === 'forged') {
       this.#forgeries.saw(entry.message, isoTime(entry.ms), this.#lines);
-      return;
+      return true;
     }
     this.#stands(this.#hosts.named(entry.host), entry.pid, entry.ms, this.#lines);
     this.#messages.take(entry.message, 0, entry.message.length, false);
+    return true;
   }
 
   /** Connections that are over by time on a log that says nothing; called every few seconds when caught up. */

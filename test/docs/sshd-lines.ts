@@ -26,7 +26,8 @@ missing. Every rule reads its message with and without \`error: \` or \`fatal: \
 every form that a log gives it: \`sshd -E\`, traditional syslog with or without host, pid or year, RFC 3339 times, RFC 5424,
 \`journalctl\` (\`-o json\`, \`short\` and its kin, with months in many languages), Solaris, AIX, FreeBSD, macOS, BusyBox, socklog and
 OpenWrt. A message that syslog cut at 500 bytes is read by what is left of it: an address whose end may be missing is not. \`message repeated N times: [ ... ]\` and
-\`last message repeated N times\` count N times (at most 100,000).
+\`last message repeated N times\` count N times (at most 100,000). A line in any other form is not
+read; where it is in sshd's own words it counts as unknown, so that a log that is not understood is not taken for a quiet one.
 
 An **attempt** is one decision of sshd; a **probe** is a connection that ended without one. Several lines about one attempt are
 one event. Evidence of a decision whose own line never comes is one failed attempt when the connection ends, or after ten minutes

@@ -1,0 +1,45 @@
+/** Lines in forms that nobody here has seen: never read, and never passed over in silence where they are sshd's. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
+
+const CONTEXT = { writtenMs: Date.UTC(2026, 10, 26), nowMs: Date.UTC(2026, 10, 26), timeZone: 'UTC' };
+const SAID = 'Failed password for root from 192.0.2.7 port 4711 ssh2';
+
+function read(line: string): { events: number; unknown: number; samples: string[] } {
+  const reader = new Reader();
+  const events = reader.read(Buffer.from(`${line}\n`), CONTEXT).length + reader.end().length;
+  return { events, unknown: reader.counts().unknown, samples: reader.shapes().map(({ sample }) => sample) };
+}
+
+for (const [form, line] of Object.entries({
+  'a time in brackets': `[2026-11-26T01:02:03Z] sshd[12]: ${SAID}`,
+  'a stream and a flag': `2026-11-26T01:02:03.4Z stderr F ${SAID}`,
+  'a time and no tag': `2026-11-26T01:02:03.4Z ${SAID}`,
+  'words before the message': `bastion says ${SAID}`,
+  'a JSON that is no journal’s': JSON.stringify({ log: SAID, stream: 'stderr', time: '2026-11-26T01:02:03.4Z' }),
+  'a tag in the middle': 'at noon, bastion, sshd-session[4]: Connection closed by 192.0.2.7 port 4711 [preauth]',
+  'no other attempt': `level=info msg="Invalid user oracle from 192.0.2.7 port 4711"`,
+}))
+  test(`sshd's words behind ${form} are counted as unknown, and shown`, () => {
+    assert.deepEqual(read(line), { events: 0, unknown: 1, samples: [line] });
+  });
+
+for (const [what, line] of Object.entries({
+  'another program’s line': `Nov 26 01:02:03 bastion myapp[12]: ${SAID}`,
+  'another program’s line without pid': `2026-11-26T01:02:03Z bastion kernel: ${SAID}`,
+  'another program’s line without host': `2026-11-26T01:02:03Z myapp: ${SAID}`,
+  'another program’s journal entry': JSON.stringify({ MESSAGE: SAID, SYSLOG_IDENTIFIER: 'myapp', _PID: '12' }),
+  'other words': 'Accepted from the port of Hamburg for transport',
+  'other words after a time': '2026-11-26T01:02:03.4Z stderr F server listening',
+  'other JSON': '{"log":"Failed to open the port","stream":"stderr"}',
+}))
+  test(`${what} is not sshd's`, () => {
+    assert.deepEqual(read(line), { events: 0, unknown: 0, samples: [] });
+  });
+
+test('sshd’s words are looked for in the first 8 KiB of a line only', () => {
+  const log = (padding: number): string => `{"pad":"${'x'.repeat(padding)}","log":"${SAID}"}`;
+  assert.equal(read(log(8_100)).unknown, 1);
+  assert.equal(read(log(8_192)).unknown, 0);
+});

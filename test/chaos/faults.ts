@@ -268,6 +268,14 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     stage.log.reopen();
     return true;
   },
+  'new log copied and truncated at once': ({ log, random }) => {
+    log.rename();
+    log.reopen();
+    log.write(random.whole(1, 40));
+    if (!log.copyAndTruncate()) return false;
+    log.write(random.whole(1, 40));
+    return true;
+  },
   'log copied and truncated': ({ log }) => log.copyAndTruncate(),
   'log deleted once read': async (stage) => {
     if (!(await stage.read())) return false;

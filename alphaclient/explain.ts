@@ -32,7 +32,6 @@ const NOT_SSHD: Readonly<Record<string, string>> = {
   other: 'not written by sshd',
   json: 'no journal entry, or not one of sshd',
   forged: "under sshd's name, but written by another program: reported, not counted",
-  strange: 'in no form of line that is known',
   repeated: 'repeats the line before it, which is not given',
 };
 

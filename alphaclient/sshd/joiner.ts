@@ -9,6 +9,9 @@ export const JOIN_LIMIT_BYTES = 1_100;
 const CR = 13;
 const LF = 10;
 
+/** Takes a message and the number of its first line; `ended` where it ended in CR LF. */
+export type Each = (message: Buffer, line: number, ended: boolean) => void;
+
 /** What is known about the line ends of this log. */
 export type LineEnds = 'unknown' | 'crlf' | 'lf';
 
@@ -28,24 +31,24 @@ export class Joiner {
    * Takes one line without its LF, `line` being its number, and hands every message that is now whole to `each`,
    * without CR.
    */
-  take(bytes: Buffer, line: number, each: (message: Buffer, line: number) => void): void {
+  take(bytes: Buffer, line: number, each: Each): void {
     const whole = bytes.length > 0 && bytes[bytes.length - 1] === CR;
     if (whole) {
       this.#ends = 'crlf';
       if (this.#parts.length === 0) {
-        each(bytes.subarray(0, -1), line);
+        each(bytes.subarray(0, -1), line, true);
         return;
       }
       const all = Buffer.concat([...this.#parts, bytes.subarray(0, -1)]);
       const first = this.#line;
       this.#clear();
-      if (all.length <= JOIN_LIMIT_BYTES) each(all, first);
+      if (all.length <= JOIN_LIMIT_BYTES) each(all, first, true);
       else this.#apart(all, first, each);
       return;
     }
     if (this.#ends !== 'crlf') {
       this.#ends = 'lf';
-      each(bytes, line);
+      each(bytes, line, false);
       return;
     }
     if (this.#parts.length === 0) this.#line = line;
@@ -62,7 +65,7 @@ export class Joiner {
   }
 
   /** The log ends here: what is held was a line. */
-  end(each: (message: Buffer, line: number) => void): void {
+  end(each: Each): void {
     if (this.#parts.length === 0) return;
     const all = Buffer.concat(this.#parts);
     const first = this.#line;
@@ -70,13 +73,13 @@ export class Joiner {
     this.#apart(all.subarray(0, -1), first, each);
   }
 
-  #apart(all: Buffer, first: number, each: (message: Buffer, line: number) => void): void {
+  #apart(all: Buffer, first: number, each: Each): void {
     let from = 0;
     let line = first;
     while (from <= all.length) {
       const at = all.indexOf(LF, from);
       const end = at < 0 ? all.length : at;
-      each(all.subarray(from, end), line++);
+      each(all.subarray(from, end), line++, false);
       from = end + 1;
     }
   }
@@ -101,4 +104,9 @@ export class Joiner {
     this.#bytes = held.length;
     this.#line = line;
   }
+}
+
+/** Where the line from `from` to `end` ends without its CR. */
+export function withoutCr(bytes: Buffer, from: number, end: number): number {
+  return end > from && bytes[end - 1] === CR ? end - 1 : end;
 }

@@ -1,4 +1,4 @@
-/** One line of `journalctl -o json`, and whether sshd is who wrote it. */
+/** One line of JSON: of `journalctl -o json`, and whether sshd is who wrote it, or of a container's log. */
 
 import { decides } from './fact.ts';
 import { type Reading, readMessage } from './grammar.ts';
@@ -6,8 +6,8 @@ import { type Reading, readMessage } from './grammar.ts';
 /** What is read of a journal entry. */
 export interface Entry {
   readonly message: Buffer;
-  /** `sshd`: trust it; `forged`: under sshd's name, but by another program; `other`: of no use here. */
-  readonly writer: 'sshd' | 'forged' | 'other';
+  /** `sshd`: trust it; `forged`: under sshd's name, but by another program; `contained`: a container's; `other`: of no use here. */
+  readonly writer: 'sshd' | 'forged' | 'contained' | 'other';
   readonly pid: number;
   readonly host: string | null;
   /** Unix milliseconds, NaN where the entry has no time. */
@@ -65,7 +65,19 @@ function isTelling(message: Buffer): boolean {
   return rule === null || (fact !== null && (decides(fact) || fact.says === 'evidence'));
 }
 
-/** Reads a line that begins with `{`; null when it is no journal entry. */
+/** What Docker's json-file driver writes down of a container's output: `{"log":"...\\n","stream":"stderr","time":"..."}`. */
+function containedOf({ log, time }: Readonly<Record<string, unknown>>): Entry | null {
+  if (typeof log !== 'string' || typeof time !== 'string') return null;
+  return {
+    message: Buffer.from(log.replace(/\n$/, ''), 'utf8'),
+    writer: 'contained',
+    pid: -1,
+    host: null,
+    ms: Date.parse(time),
+  };
+}
+
+/** Reads a line that begins with `{`; null when it is neither a journal's entry nor a container's line. */
 export function readEntry(line: Buffer): Entry | null {
   let entry: Record<string, unknown>;
   try {
@@ -76,7 +88,7 @@ export function readEntry(line: Buffer): Entry | null {
     return null;
   }
   const message = messageOf(entry['MESSAGE']);
-  if (message === null) return null;
+  if (message === null) return containedOf(entry);
   const tag = text(entry['SYSLOG_IDENTIFIER']) ?? text(entry['_COMM']);
   let writer: Entry['writer'] = tag === null || !TAGS.includes(tag) ? 'other' : isForged(entry) ? 'forged' : 'sshd';
   if (writer === 'sshd' && isUnproven(entry)) writer = isTelling(message) ? 'forged' : 'other';

@@ -28,6 +28,7 @@ export class Messages {
   readonly #last = new LastDecision();
   readonly #reading: Reading = { rule: null, fact: null, text: '' };
   #unknown = 0;
+  #skims = 0;
   /** True once a line without any prefix was sshd's: then others are, too. */
   #raw = false;
   /** The bytes of the last message and where it began, where it was skimmed: for people who ask what it was. */
@@ -51,6 +52,7 @@ export class Messages {
     const said = skimming.take(bytes, view, from, this.place);
     if (said === 'no') return -1;
     const { end } = skimming;
+    this.#skims++;
     if (isDecision(said)) this.#last.lies(bytes, from, end, this.place);
     this.#skimmed = bytes;
     this.#skimmedFrom = from;
@@ -62,6 +64,12 @@ export class Messages {
   /** The next messages of the last one's pid are to be skimmed, if they can be. */
   forward(): void {
     this.#connections.forward(this.place);
+  }
+
+  /** Whether a rule knows this message, which has no prefix. */
+  knows(message: Buffer): boolean {
+    readMessage(message, 0, message.length, this.#reading, RAW_LIMIT_BYTES);
+    return this.#reading.rule !== null;
   }
 
   /** Takes one message. One without a prefix (`raw`) need not be sshd's. */
@@ -153,6 +161,11 @@ export class Messages {
   /** The lowest line that an event still to come can have. */
   firstOpenLine(): number {
     return this.#connections.firstOpenLine();
+  }
+
+  /** How many did not have to be read in full. */
+  get skimmed(): number {
+    return this.#skims;
   }
 
   /** How many no rule knew. */

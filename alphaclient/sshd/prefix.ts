@@ -3,22 +3,31 @@
  * a line of another program is let go after its tag. The journal's JSON has its own file.
  */
 
-import { isWord, type LogClock } from './clock.ts';
+import type { LogClock } from './clock.ts';
 import { afterData, afterPriority } from './rfc5424.ts';
 import { afterMark, Tag } from './tag.ts';
-import { afterMonotonic, afterSocklog, isFacility, isHostCharacter, isZone, wholeNumber } from './words.ts';
+import {
+  afterMonotonic,
+  afterSocklog,
+  afterStream,
+  isFacility,
+  isHostCharacter,
+  isLevel,
+  isRepeated,
+  isTagged,
+  isZone,
+  wholeNumber,
+} from './words.ts';
 
 /**
- * `sshd`: a message of sshd. `raw`: no prefix at all, perhaps `sshd -E`. `repeated`: syslogd's `last message repeated`. `strange`:
- * a time, and nobody's tag behind it.
+ * `sshd`: a message of sshd. `raw`: no prefix at all, perhaps `sshd -E`. `repeated`: syslogd's `last message repeated`. `timed`: a
+ * time and nobody's tag, as in a container's log.
  */
-export type Writer = 'sshd' | 'raw' | 'json' | 'repeated' | 'strange' | 'other';
+export type Writer = 'sshd' | 'raw' | 'json' | 'repeated' | 'timed' | 'other';
 
 const SPACE = 32;
-const COLON = 58;
 /** The longest short name of a weekday that glibc has in any language. */
 const WEEKDAY_LIMIT_BYTES = 13;
-
 /** One line's prefix, filled anew by each `read`. Indexes are into the bytes given. */
 export class Prefix {
   writer: Writer = 'other';
@@ -53,12 +62,11 @@ export class Prefix {
     this.from = at;
     const first = bytes[at] as number;
     if (first === 60) {
-      const close = afterPriority(bytes, at, end);
-      if (close < 0) {
+      at = afterPriority(bytes, at, end);
+      if (at < 0) {
         this.writer = 'raw';
         return;
       }
-      at = close;
       if (bytes[at] === 49 && bytes[at + 1] === SPACE) {
         this.#rfc5424(bytes, at + 2, end);
         return;
@@ -74,7 +82,6 @@ export class Prefix {
       return;
     }
     this.writer = 'raw';
-    this.ms = Number.NaN;
     // A line that begins with the tag itself: `sshd[123]: message`.
     const message = this.#readTag(bytes, at, end);
     if (message >= 0) this.#message(bytes, message, end);
@@ -92,6 +99,13 @@ export class Prefix {
     this.hostFrom = at;
     this.hostEnd = p;
     this.#message(bytes, message, end);
+  }
+
+  /** Where a container's line goes on behind the time that its runtime wrote, or -1. */
+  behindTime(bytes: Buffer, from: number, end: number): number {
+    if (end - from < 16 || !this.#time(bytes, from, end)) return -1;
+    this.ms = this.#clock.ms;
+    return afterStream(bytes, this.#clock.end + 1, end);
   }
 
   /** Any time at the beginning of a line. */
@@ -137,7 +151,10 @@ export class Prefix {
         !isFacility(bytes, this.hostFrom, this.hostEnd) &&
         !isZone(bytes, this.hostFrom, this.hostEnd)
       ) {
-        if (bytes[p - 1] !== COLON && bytes[this.hostEnd - 1] !== COLON) this.writer = 'strange';
+        if (isLevel(bytes, this.hostFrom, this.hostEnd) || !isTagged(bytes, this.hostEnd, p)) {
+          this.writer = 'timed';
+          this.from = afterStream(bytes, this.hostFrom, end);
+        }
         return;
       }
       // The host is the first word; a zone's name before it gives way (`UTC bastion`), a facility does not (`<auth.info>`).
@@ -152,17 +169,12 @@ export class Prefix {
         this.#message(bytes, message, end);
         return;
       }
-      if (bytes[p] === 108 && this.#repeats(bytes, p)) return;
+      if (bytes[p] === 108 && isRepeated(bytes, p)) {
+        this.writer = 'repeated';
+        this.from = p;
+        return;
+      }
     }
-  }
-
-  /** `last message repeated N times`, of whatever program. */
-  #repeats(bytes: Buffer, at: number): boolean {
-    if (!isWord(bytes, at, 'last') || !isWord(bytes, at + 5, 'message') || !isWord(bytes, at + 13, 'repeated'))
-      return false;
-    this.writer = 'repeated';
-    this.from = at;
-    return true;
   }
 
   /** `THREAD TYPE ACTIVITY PID TTL TAG: MESSAGE`, the columns of macOS's `log show`; the thread and the activity are hexadecimal. */
@@ -187,10 +199,9 @@ export class Prefix {
     while (end > this.hostEnd && bytes[end - 1] === SPACE) end--;
     let from = end;
     while (from > this.hostEnd && bytes[from - 1] !== SPACE) from--;
-    if (from > this.hostEnd) {
-      this.hostFrom = from;
-      this.hostEnd = end;
-    } else this.hostFrom = this.hostEnd = 0;
+    const found = from > this.hostEnd;
+    this.hostFrom = found ? from : 0;
+    this.hostEnd = found ? end : 0;
   }
 
   #readTag(bytes: Buffer, at: number, end: number): number {

@@ -8,13 +8,15 @@ import { Bytes } from './compare.ts';
 import { isoTime, type Sighting } from './event.ts';
 import { Forgeries, type Forgery } from './forgeries.ts';
 import { Hosts } from './hosts.ts';
-import { Joiner } from './joiner.ts';
+import { withoutCr } from './joiner.ts';
 import { readEntry } from './journal.ts';
 import { Lead } from './lead.ts';
 import { Messages } from './messages.ts';
 import { Prefix } from './prefix.ts';
 import type { UnknownShape } from './radar.ts';
+import { RawLines } from './raw-lines.ts';
 import type { Inspection, ReadContext, ReaderState } from './reading.ts';
+import type { Contained } from './unwrapped.ts';
 
 export type { Sighting } from './event.ts';
 export type { Forgery } from './forgeries.ts';
@@ -31,12 +33,11 @@ export class Reader {
   readonly #lead = new Lead(this.#clock);
   readonly #hosts = new Hosts();
   readonly #messages = new Messages((index) => this.#hosts.name(index));
-  readonly #joiner = new Joiner();
+  readonly #raw = new RawLines(this.#messages, this.#prefix);
   readonly #forgeries = new Forgeries();
   /** The host of the line that the lead is of. */
   #host = 0;
   #lines = 0;
-  #skimmed = 0;
   #writer = 'other';
 
   /** `saved` is what `save` gave; a damaged or foreign state starts anew. */
@@ -54,13 +55,13 @@ export class Reader {
     clock.timeZone = context.timeZone;
     this.#messages.place.nowMs = context.nowMs;
     for (let from = 0; from < buffer.length; ) {
-      const alike = !this.#joiner.holds && this.#lead.read(view, from);
+      const alike = !this.#raw.holds && this.#lead.read(view, from);
       let end = -1;
       if (alike) {
         this.#lines++;
         this.#writer = 'sshd';
         this.#stands(this.#host, this.#lead.pid, this.#lead.ms, this.#lines);
-        end = this.#skim(buffer, view, this.#lead.from);
+        end = this.#messages.skim(buffer, view, this.#lead.from);
       }
       if (end < 0) {
         const lf = buffer.indexOf(LF, from);
@@ -71,13 +72,6 @@ export class Reader {
       from = end + 1;
     }
     return this.#messages.told();
-  }
-
-  /** Takes the message at `from` unread, if it is an ordinary one; gives where its line ends, or -1. */
-  #skim(buffer: Buffer, view: Bytes, from: number): number {
-    const end = this.#messages.skim(buffer, view, from);
-    if (end >= 0) this.#skimmed++;
-    return end;
   }
 
   /** Reads a message that was not skimmed. */
@@ -97,32 +91,33 @@ export class Reader {
 
   #line(buffer: Buffer, view: Bytes, from: number, end: number): void {
     this.#lines++;
-    if (this.#joiner.holds) {
-      this.#joiner.take(buffer.subarray(from, end), this.#lines, this.#rawMessage);
-      return;
-    }
+    this.#writer = 'raw';
+    if (this.#raw.holds && this.#raw.goOn(buffer, from, end, this.#lines)) return;
     const prefix = this.#prefix;
     prefix.read(buffer, from, withoutCr(buffer, from, end));
     this.#writer = prefix.writer;
     switch (prefix.writer) {
-      case 'other':
+      case 'other': {
+        const line = this.#raw.contained(buffer, from, end);
+        if (line !== null) this.#contained(line);
         return;
-      case 'strange':
-        this.#stray(buffer, from, end, prefix.ms);
+      }
+      case 'timed':
+        this.#contained({ bytes: buffer.subarray(prefix.from, end), ms: prefix.ms });
         return;
       case 'sshd':
         this.#host = this.#hosts.index(buffer, prefix.hostFrom, prefix.hostEnd);
         this.#lead.keep(view, from, prefix.from, prefix.ms);
         this.#stands(this.#host, prefix.pid, prefix.ms, this.#lines);
         // Lines of several hosts take turns in a log that is collected from them: none begins like the one before.
-        if (prefix.pid < 0 || prefix.from === end || this.#skim(buffer, view, prefix.from) < 0)
+        if (prefix.pid < 0 || prefix.from === end || this.#messages.skim(buffer, view, prefix.from) < 0)
           this.#read(buffer, prefix.from, prefix.end);
         return;
       case 'raw':
-        if (prefix.from < end) this.#joiner.take(buffer.subarray(prefix.from, end), this.#lines, this.#rawMessage);
+        if (prefix.from < end) this.#raw.take(buffer.subarray(prefix.from, end), Number.NaN, this.#lines);
         return;
       case 'json':
-        if (!this.#entry(buffer.subarray(from, end))) this.#stray(buffer, from, end, Number.NaN);
+        this.#entry(buffer.subarray(from, end));
         return;
       case 'repeated':
         this.#stands(0, -1, prefix.ms, this.#lines);
@@ -130,31 +125,38 @@ export class Reader {
     }
   }
 
-  readonly #rawMessage = (message: Buffer, line: number): void => {
-    this.#writer = 'raw';
-    this.#stands(0, -1, Number.NaN, line);
-    this.#messages.take(message, 0, message.length, true);
-  };
-
-  /** A line in no form that is known. */
-  #stray(buffer: Buffer, from: number, end: number, ms: number): void {
-    this.#stands(0, -1, ms, this.#lines);
-    this.#messages.stray(buffer, from, end);
+  /** What a container wrote: sshd's words, or a line of a syslog in it. */
+  #contained({ bytes, ms }: Contained): void {
+    const prefix = this.#prefix;
+    prefix.read(bytes, 0, withoutCr(bytes, 0, bytes.length));
+    this.#writer = prefix.writer;
+    if (prefix.writer === 'other') return;
+    if (prefix.writer !== 'sshd') {
+      this.#writer = 'raw';
+      this.#raw.take(bytes, ms, this.#lines);
+      return;
+    }
+    const host = this.#hosts.index(bytes, prefix.hostFrom, prefix.hostEnd);
+    this.#stands(host, prefix.pid, Number.isNaN(prefix.ms) ? ms : prefix.ms, this.#lines);
+    this.#read(bytes, prefix.from, prefix.end);
   }
 
-  /** False where it is no entry of a journal. */
-  #entry(line: Buffer): boolean {
+  #entry(line: Buffer): void {
     const entry = readEntry(line);
-    if (entry === null) return false;
-    if (entry.writer === 'other') return true;
-    this.#writer = entry.writer;
-    if (entry.writer === 'forged') {
-      this.#forgeries.saw(entry.message, isoTime(entry.ms), this.#lines);
-      return true;
+    if (entry === null) {
+      this.#stands(0, -1, Number.NaN, this.#lines);
+      this.#messages.stray(line, 0, line.length);
+      return;
     }
-    this.#stands(this.#hosts.named(entry.host), entry.pid, entry.ms, this.#lines);
-    this.#messages.take(entry.message, 0, entry.message.length, false);
-    return true;
+    const { writer, message, ms } = entry;
+    if (writer === 'other') return;
+    this.#writer = writer;
+    if (writer === 'forged') this.#forgeries.saw(message, isoTime(ms), this.#lines);
+    else if (writer === 'contained') this.#contained({ bytes: message, ms });
+    else {
+      this.#stands(this.#hosts.named(entry.host), entry.pid, ms, this.#lines);
+      this.#messages.take(message, 0, message.length, false);
+    }
   }
 
   /** Connections that are over by time on a log that says nothing; called every few seconds when caught up. */
@@ -165,7 +167,7 @@ export class Reader {
 
   /** The log ends here: what is still open becomes its event. */
   end(): Sighting[] {
-    this.#joiner.end(this.#rawMessage);
+    this.#raw.end();
     this.#messages.end();
     return this.#messages.told();
   }
@@ -177,7 +179,7 @@ export class Reader {
 
   /** How many lines of this reader did not have to be read in full. */
   get skimmed(): number {
-    return this.#skimmed;
+    return this.#messages.skimmed;
   }
 
   /** The shapes of messages that no rule knows, most frequent first. */
@@ -210,7 +212,7 @@ export class Reader {
       forgeries: this.#forgeries.save(),
       previousMs: Number.isNaN(this.#clock.previousMs) ? null : this.#clock.previousMs,
       hosts: this.#hosts.save(),
-      joiner: this.#joiner.save(),
+      joiner: this.#raw.save(),
       ...this.#messages.save(),
     };
   }
@@ -220,11 +222,7 @@ export class Reader {
     if (typeof saved['previousMs'] === 'number') this.#clock.previousMs = saved['previousMs'];
     this.#forgeries.restore(saved['forgeries']);
     this.#hosts.restore(saved['hosts']);
-    this.#joiner.restore(saved['joiner']);
+    this.#raw.restore(saved['joiner']);
     this.#messages.restore(saved);
   }
-}
-
-function withoutCr(bytes: Buffer, from: number, end: number): number {
-  return end > from && bytes[end - 1] === CR ? end - 1 : end;
 }

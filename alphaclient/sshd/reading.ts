@@ -17,10 +17,7 @@ export interface ReadContext {
 
 /** What one line came to, for `explain`. */
 export interface Inspection {
-  /**
-   * `sshd`, `raw` (no prefix), `forged`, `json` (no journal entry), `repeated`, `strange` (a time, and no
-   * tag), `other` (another program).
-   */
+  /** `sshd`, `raw` (no prefix), `forged`, `json` (no journal entry), `repeated`, `other` (another program). */
   readonly writer: string;
   /** ISO 8601; null where the line has no time. */
   readonly at: string | null;

@@ -1,5 +1,6 @@
 /** The words that syslogs write between a line's time and its tag, apart from the host. */
 
+import { isWord } from './clock.ts';
 import { latin1 } from './latin1.ts';
 
 const SPACE = 32;
@@ -26,6 +27,24 @@ export function afterSocklog(bytes: Buffer, at: number, end: number): number {
   const time = p + 2;
   const isTime = bytes[time + 3] === SPACE && bytes[time + 9] === COLON && bytes[time + 12] === COLON;
   return isTime && bytes[time + SECOND_TIME_CHARS - 1] === SPACE ? time + SECOND_TIME_CHARS : at;
+}
+
+const STREAM = /^std(?:out|err) [FP] /;
+const STREAM_BYTES = 9;
+
+/** Behind `stderr F `, which containerd writes between a container's time and its line (Kubernetes); else `at`. */
+export function afterStream(bytes: Buffer, at: number, end: number): number {
+  return STREAM.test(latin1(bytes, at, Math.min(end, at + STREAM_BYTES))) ? at + STREAM_BYTES : at;
+}
+
+/** Whether a word is how sshd begins what it writes to its standard error, and nobody's tag: `error:` or `fatal:`. */
+export function isLevel(bytes: Buffer, from: number, end: number): boolean {
+  return end - from === 6 && ['error:', 'fatal:'].includes(latin1(bytes, from, end));
+}
+
+/** Whether one of the two words that end here is a program's tag. */
+export function isTagged(bytes: Buffer, end: number, nextEnd: number): boolean {
+  return bytes[end - 1] === COLON || bytes[nextEnd - 1] === COLON;
 }
 
 /** What `journalctl` writes of a moment since the start of the machine is shorter than this. */
@@ -61,6 +80,11 @@ export function isFacility(bytes: Buffer, from: number, end: number): boolean {
     if (c === DOT) dots++;
   }
   return dots === 1 && end - from <= FACILITY_LIMIT_CHARS && FACILITY.test(latin1(bytes, from, end));
+}
+
+/** Whether `last message repeated N times` stands here, which syslogd says of whatever program. */
+export function isRepeated(bytes: Buffer, at: number): boolean {
+  return isWord(bytes, at, 'last') && isWord(bytes, at + 5, 'message') && isWord(bytes, at + 13, 'repeated');
 }
 
 /** What a host's name can be made of. */

@@ -25,7 +25,8 @@ In the messages USER is what the client sent, ADDR a numeric address, HOST a nam
 missing. Every rule reads its message with and without \`error: \` or \`fatal: \` before it and \` [preauth]\` behind it, and in
 every form that a log gives it: \`sshd -E\`, traditional syslog with or without host, pid or year, RFC 3339 times, RFC 5424,
 \`journalctl\` (\`-o json\`, \`short\` and its kin, with months in many languages), Solaris, AIX, FreeBSD, macOS, BusyBox, socklog and
-OpenWrt. A message that syslog cut at 500 bytes is read by what is left of it: an address whose end may be missing is not. \`message repeated N times: [ ... ]\` and
+OpenWrt, and what Docker (\`json-file\`, \`docker logs -t\`) and containerd keep of a container's output.
+A message that syslog cut at 500 bytes is read by what is left of it: an address whose end may be missing is not. \`message repeated N times: [ ... ]\` and
 \`last message repeated N times\` count N times (at most 100,000). A line in any other form is not
 read; where it is in sshd's own words it counts as unknown, so that a log that is not understood is not taken for a quiet one.
 

@@ -30,6 +30,30 @@ const FORMS: Readonly<Record<string, (line: Line) => string>> = {
     `${JSON.stringify({ MESSAGE: ascii(bytes), SYSLOG_IDENTIFIER: tag, SYSLOG_PID: `${pid}`, _HOSTNAME: 'web', __REALTIME_TIMESTAMP: `${ms}000` })}\n`,
 };
 
+/** How a log writes what sshd says on its standard error: as it is, or each piece up to a line feed by itself. */
+const RAW_FORMS: Readonly<Record<string, (line: Line) => string>> = {
+  raw: ({ bytes }) => `${ascii(bytes)}\r\n`,
+  'docker logs -t': (line) => pieces(line, (piece) => `${iso(line.ms)} ${piece}\n`),
+  containerd: (line) => pieces(line, (piece) => `${iso(line.ms)} stderr F ${piece}\n`),
+  'json-file': (line) =>
+    pieces(line, (piece) => `${JSON.stringify({ log: `${piece}\n`, stream: 'stderr', time: iso(line.ms) })}\n`),
+};
+
+/** Only sshd ends what it says in CR LF. */
+function pieces({ tag, bytes }: Line, write: (piece: string) => string): string {
+  return `${ascii(bytes)}${tag === OTHER ? '' : '\r'}`.split('\n').map(write).join('');
+}
+
+/** What runs beside sshd in its container. */
+const OTHER = 'other';
+const OTHERS = [
+  '[init] started',
+  'cron: done',
+  '2026/11/20 09:00:00 notice: ready',
+  '',
+  'GET / from 192.0.2.1 port 80',
+];
+
 interface Log {
   readonly bytes: Buffer;
   readonly truths: readonly Truth[];
@@ -39,8 +63,8 @@ interface Log {
 function make(seed: number): Log {
   const chance = new Chance(seed);
   const version = chance.one<Version>(VERSIONS);
-  const form = chance.one(['raw', ...Object.keys(FORMS)]);
-  const raw = form === 'raw';
+  const form = chance.one([...Object.keys(RAW_FORMS), ...Object.keys(FORMS)]);
+  const raw = form in RAW_FORMS;
   const verbose = chance.below(2) === 0;
   const lines: Line[] = [];
   const truths: Truth[] = [];
@@ -55,8 +79,16 @@ function make(seed: number): Log {
     truths.push(...story.truths);
   }
   lines.sort((a, b) => a.ms - b.ms);
-  const write = FORMS[form] ?? (({ bytes }: Line): string => `${ascii(bytes)}\r\n`);
-  const text = (raw ? 'Server listening on :: port 22.\r\n' : '') + lines.map(write).join('');
+  const write = (FORMS[form] ?? RAW_FORMS[form]) as (line: Line) => string;
+  if (raw && form !== 'raw')
+    for (const { ms } of [...lines])
+      if (chance.below(10) === 0) lines.push({ ms, tag: OTHER, pid: 1, bytes: Buffer.from(chance.one(OTHERS)) });
+  lines.sort((a, b) => a.ms - b.ms);
+  // So that the reader knows how its lines end.
+  const first: Line[] = raw
+    ? [{ ms: START_MS, tag: 'sshd', pid: 1, bytes: Buffer.from('Server listening on :: port 22.') }]
+    : [];
+  const text = [...first, ...lines].map(write).join('');
   const what = `SEED=${seed}: ${version.name}, ${form}, ${verbose ? 'VERBOSE' : 'INFO'}`;
   return { bytes: Buffer.from(text, 'latin1'), truths, what };
 }

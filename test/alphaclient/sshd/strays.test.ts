@@ -14,15 +14,16 @@ function read(line: string): { events: number; unknown: number; samples: string[
 
 for (const [form, line] of Object.entries({
   'a time in brackets': `[2026-11-26T01:02:03Z] sshd[12]: ${SAID}`,
-  'a stream and a flag': `2026-11-26T01:02:03.4Z stderr F ${SAID}`,
-  'a time and no tag': `2026-11-26T01:02:03.4Z ${SAID}`,
+  'a time and words': `2026-11-26T01:02:03.4Z bastion > ${SAID}`,
   'words before the message': `bastion says ${SAID}`,
-  'a JSON that is no journal’s': JSON.stringify({ log: SAID, stream: 'stderr', time: '2026-11-26T01:02:03.4Z' }),
+  'a JSON that is no journal’s': JSON.stringify({ text: SAID, when: '2026-11-26T01:02:03.4Z' }),
   'a tag in the middle': 'at noon, bastion, sshd-session[4]: Connection closed by 192.0.2.7 port 4711 [preauth]',
   'no other attempt': `level=info msg="Invalid user oracle from 192.0.2.7 port 4711"`,
 }))
   test(`sshd's words behind ${form} are counted as unknown, and shown`, () => {
-    assert.deepEqual(read(line), { events: 0, unknown: 1, samples: [line] });
+    const { events, unknown, samples } = read(line);
+    assert.deepEqual({ events, unknown }, { events: 0, unknown: 1 });
+    assert.ok(samples[0] !== undefined && line.endsWith(samples[0]), samples[0]);
   });
 
 for (const [what, line] of Object.entries({

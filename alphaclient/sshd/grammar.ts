@@ -96,23 +96,18 @@ function afterLevel(bytes: Uint8Array, from: number, end: number): number {
 
 /** sshd gives syslog no more of a message than this (`%.500s`): a long name, escaped twice, pushes the address out. */
 const SYSLOG_LIMIT_BYTES = 500;
-/** And `sshd -E` no more than this into its file. */
-export const RAW_LIMIT_BYTES = 1_021;
+/** And `sshd -E` writes no more than this into its file; up to three bytes less, since vis(3) cuts no escape of four in two. */
+const RAW_LIMIT_BYTES = 1_021;
+const ESCAPE_BYTES = 4;
 
 /** FreeBSD's sshd calls its functions by names of its own, and some messages begin with one. */
 const FSSH = 0x46737368; // Fssh(_kex_exchange_identification: )
 
 /**
- * Reads the message in `bytes` from `from` to `to` into `into`. One of just `limitBytes` may have been cut there. Never throws,
- * whatever the bytes are.
+ * Reads the message in `bytes` from `from` to `to` into `into`. `raw`: it is `sshd -E`'s. Never throws, whatever the bytes
+ * are.
  */
-export function readMessage(
-  bytes: Buffer,
-  from: number,
-  to: number,
-  into: Reading,
-  limitBytes = SYSLOG_LIMIT_BYTES,
-): void {
+export function readMessage(bytes: Buffer, from: number, to: number, into: Reading, raw = false): void {
   into.rule = null;
   into.fact = null;
   into.text = '';
@@ -140,7 +135,7 @@ export function readMessage(
         const last = preauth ? end - PREAUTH.length : end;
         if (!rule.fixed) into.text = text = latin1(bytes, at, last);
       }
-      const cut = to - from === limitBytes;
+      const cut = raw ? to - from > RAW_LIMIT_BYTES - ESCAPE_BYTES : to - from === SYSLOG_LIMIT_BYTES;
       const fact = rule.read(text, preauth, cut) ?? (cut ? rule.cut?.() : null) ?? null;
       if (fact !== null) {
         if (preauth) fact.preauth = true;

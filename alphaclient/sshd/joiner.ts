@@ -22,6 +22,11 @@ export class Joiner {
   #bytes = 0;
   #line = 0;
 
+  /** True where this log's lines have been seen to end in CR LF. */
+  get endsInCr(): boolean {
+    return this.#ends === 'crlf';
+  }
+
   /** True while the beginning of a line is held, so that the next line belongs to it whatever it looks like. */
   get holds(): boolean {
     return this.#parts.length > 0;

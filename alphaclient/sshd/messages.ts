@@ -4,7 +4,7 @@ import type { Bytes } from './compare.ts';
 import { Connections } from './connections.ts';
 import { isoTime, type Sighting, textOf } from './event.ts';
 import { decides } from './fact.ts';
-import { RAW_LIMIT_BYTES, type Reading, readMessage } from './grammar.ts';
+import { type Reading, readMessage } from './grammar.ts';
 import { latin1 } from './latin1.ts';
 import type { Place } from './matching.ts';
 import { isDecision } from './ordinary-messages.ts';
@@ -68,7 +68,7 @@ export class Messages {
 
   /** Whether a rule knows this message, which has no prefix. */
   knows(message: Buffer): boolean {
-    readMessage(message, 0, message.length, this.#reading, RAW_LIMIT_BYTES);
+    readMessage(message, 0, message.length, this.#reading, true);
     return this.#reading.rule !== null;
   }
 
@@ -85,7 +85,7 @@ export class Messages {
       this.#times(whole, repeat.count);
       return;
     }
-    readMessage(bytes, from, end, this.#reading, raw ? RAW_LIMIT_BYTES : undefined);
+    readMessage(bytes, from, end, this.#reading, raw);
     const { rule, fact } = this.#reading;
     if (rule === null) {
       // Without a prefix a log has to show itself as sshd's own, or the line itself.

@@ -60,16 +60,17 @@ export class RawLines {
   }
 
   readonly #whole: Each = (message, line, ended) => {
-    const from = this.#wrapped ? this.#begins(message) : 0;
+    const mixed = this.#wrapped || this.#joiner.endsInCr;
+    const from = mixed ? this.#begins(message) : 0;
     if (from > 0) this.#messages.stray(message, 0, from - 1);
     this.#stands(from > 0 ? this.#pieceMs : this.#ms, from > 0 ? this.#line : line);
-    if (this.#wrapped && !ended && !this.#messages.knows(message)) this.#messages.stray(message, 0, message.length);
+    if (mixed && !ended && !this.#messages.knows(message)) this.#messages.stray(message, 0, message.length);
     else this.#messages.take(message, from, message.length, true);
   };
 
   /**
-   * Where sshd's message begins. What else runs in a container ends its lines without CR, which is no beginning of sshd's. The
-   * longest end that is a message is the one: a user name may hold a shorter one.
+   * Where sshd's message begins. What else writes to the same output, as in a container, ends its lines without CR, which is no
+   * beginning of sshd's. The longest end that is a message is the one: a user name may hold a shorter one.
    */
   #begins(message: Buffer): number {
     let from = 0;

@@ -41,7 +41,7 @@ Where nothing else was logged of a connection (at INFO: a valid user, or none, a
 that may as well be the end of a session. It is told as nothing, not as a probe:
 
 - up to 5.8, which has no \`[preauth]\`: \`Connection closed by ADDR\`, \`Received disconnect from ADDR: 11: TEXT\`;
-- up to 6.7, a goodbye so long that syslog cut the \`[preauth]\` off.
+- up to 6.7, a goodbye so long that syslog cut the \`[preauth]\` off, up to 7.1 one so long that \`sshd -E\` did.
 
 At VERBOSE \`Connection from\` tells of both. Up to 5.8 a client that ends its name or its goodbye in \`[preauth]\` may make one probe too many.
 `;

@@ -317,6 +317,9 @@ export class Story {
       this.#tell('probe', null, named ? user.subarray(0, NAME_LIMIT_BYTES) : null, null, listener || this.#portless);
     if (way === 0) {
       this.#say(this.#goodbye(), { preauth: true });
+      // So long that [preauth] was cut off it, and in `sshd -E` without a port: it may be a session's.
+      const isCut = this.#raw && this.#version.preauth && !this.lines.at(-1)?.bytes.toString().endsWith(' [preauth]');
+      if (isCut && !this.#version.ports && decisions === 0 && !refused && !this.#verbose) this.truths.pop();
       if (!this.#version.terse) this.#say(around('Disconnected from ', who, ''), { preauth: true });
     } else if (way === 1 && this.#version.preauth && (this.#version.names || decisions > 0)) {
       this.#disconnecting(who, 'Change of username or service not allowed: (a,ssh-connection) -> (b,ssh-connection)');

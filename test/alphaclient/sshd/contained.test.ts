@@ -96,6 +96,23 @@ for (const [form, line] of Object.entries(FORMS).filter(([form]) => form !== 'js
   });
 }
 
+test('docker logs: what else runs in the container takes no attempt with it, and is not sshd’s', () => {
+  const failed = (port: number): string => `Failed password for root from 192.0.2.7 port ${port} ssh2\r`;
+  const lines = [
+    '[init] started',
+    'Server listening on 0.0.0.0 port 22.\r',
+    'cron: done',
+    '[init] ready',
+    failed(1),
+    failed(2),
+    'end',
+  ];
+  assert.deepEqual(read(lines), {
+    events: ['5  failed root 192.0.2.7 1  ', '6  failed root 192.0.2.7 2  '],
+    unknown: 0,
+  });
+});
+
 test('a time that is none leaves an event without time', () => {
   const line = JSON.stringify({ log: 'Failed password for root from 192.0.2.7 port 22 ssh2\n', time: 'noon' });
   assert.deepEqual(read([line]), { events: ['1  failed root 192.0.2.7 22  '], unknown: 0 });

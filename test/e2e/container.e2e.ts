@@ -1,0 +1,70 @@
+/** An sshd in a container that has no syslog, beside another program: read from what Docker keeps of their output. Needs Docker and root. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { freePort } from '../free-port.ts';
+import { Pair } from '../programs.ts';
+import { until } from '../until.ts';
+import { byPassword } from './login.ts';
+import { has, lacking, output, works } from './machine.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const NAME = 'asgard-contained';
+const IMAGE = 'asgard-contained';
+const needs = {
+  root: process.getuid?.() === 0,
+  'a Docker engine': works('docker', 'info'),
+  sshpass: has('sshpass'),
+};
+
+describe('an sshd in a container', { skip: lacking('an sshd in a container', needs) }, () => {
+  let pair: Pair;
+  let port = 0;
+
+  before(async () => {
+    works('docker', 'rm', '-f', NAME);
+    output('docker', 'build', '-q', '-t', IMAGE, '-f', `${ROOT}/alphaclient/Dockerfile`, ROOT);
+    pair = await Pair.make();
+    port = await freePort();
+    const sshd = `/usr/sbin/sshd -D -e -p ${port} -o ListenAddress=127.0.0.1 -o HostKey=/etc/ssh/ssh_host_ed25519_key`;
+    const both = `mkdir -p /run/sshd; ssh-keygen -q -A; (while sleep 0.1; do echo "[other] tick: $RANDOM"; done) & exec ${sshd}`;
+    // On this machine's loopback, and nowhere else.
+    const run = ['run', '-d', '--name', NAME, '--network', 'host', '--log-driver', 'json-file', '--entrypoint', 'bash'];
+    output('docker', ...run, IMAGE, '-c', both);
+  });
+  after(async () => {
+    works('docker', 'rm', '-f', NAME);
+    works('docker', 'rmi', IMAGE);
+    await pair.close();
+  });
+
+  const logged = (...options: string[]): string => {
+    const { stdout, stderr } = spawnSync('docker', ['logs', ...options, NAME], { encoding: 'utf8' });
+    return stdout + stderr;
+  };
+  const scanned = (log: string): { outcome: string; user: string; at: string | null }[] =>
+    spawnSync(process.execPath, [`${ROOT}/alphaclient/main.ts`, 'scan', '-'], { input: log, encoding: 'utf8' })
+      .stdout.trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+
+  it('has each attempt counted once, within the stream of the other program', async () => {
+    await until(() => logged().includes(`listening on 127.0.0.1 port ${port}`), logged);
+    await pair.serving();
+    pair.agent({ ALPHACLIENT_LOG: output('docker', 'inspect', '--format', '{{.LogPath}}', NAME).trim() });
+    assert.equal(byPassword('127.0.0.1', 'root', 'PASSWORD', port), true);
+    assert.equal(byPassword('127.0.0.1', 'root', 'wrong', port), false);
+    assert.equal(byPassword('127.0.0.1', 'pi from 192.0.2.1', 'wrong', port), false);
+    const wanted = ['accepted root', 'failed pi from 192.0.2.1', 'failed root'];
+    await until(async () => (await pair.events()).length >= wanted.length, logged);
+    const told = (events: readonly { outcome: string; user: string }[]): string[] =>
+      events.map(({ outcome, user }) => `${outcome} ${user}`).sort();
+    assert.deepEqual(told(await pair.events()), wanted);
+    const timed = scanned(logged('-t'));
+    assert.deepEqual(told(timed), wanted);
+    assert.ok(timed.every(({ at }) => at !== null && Math.abs(Date.parse(at) - Date.now()) < 600_000));
+    assert.deepEqual(told(scanned(logged())), wanted);
+    assert.deepEqual(await pair.api('/api/unknown'), { shapes: [] });
+  });
+});

@@ -63,19 +63,12 @@ function explained(
 ): string {
   const rows: [string, string][] = [['line', printable(line, SHOWN_LIMIT_CHARS)]];
   const { writer, rule, fact } = seen;
-  if (unknown && (writer in NOT_SSHD || writer === 'raw'))
-    rows.push([
-      'event',
-      'none: in words of sshd, but no form of line that is known: counted as unknown; please report it',
-    ]);
-  else if (writer in NOT_SSHD) rows.push(['event', `none: ${NOT_SSHD[writer]}`]);
+  const counted = 'none: counted as unknown; please report it';
+  if (writer in NOT_SSHD) rows.push(['event', unknown ? counted : `none: ${NOT_SSHD[writer]}`]);
   else if (rule === null)
     rows.push(
       ['rule', 'none knows it'],
-      [
-        'event',
-        writer === 'raw' ? 'none: no prefix, and no message of sshd' : 'none: counted as unknown; please report it',
-      ],
+      ['event', writer === 'raw' && !unknown ? 'none: no prefix, and no message of sshd' : counted],
     );
   else {
     const where = [seen.at ?? 'no time', seen.host === null ? 'no host' : `host ${printable(seen.host)}`];

@@ -33,6 +33,16 @@ describe('explain', () => {
     match((await run(['hello'])).out, /no message of sshd/);
   });
 
+  it('tells what is counted as unknown without a prefix from what is, and what came before a message from the message', async () => {
+    match((await run(['[noon] sshd[1]: Failed password'])).out, /counted as unknown/);
+    match((await run(['{"text":"sshd[1]: Failed password"}'])).out, /counted as unknown/);
+    const failed = 'Failed password for bob from 192.0.2.4 port 22 ssh2\r';
+    const before = 'x sshd[1]: y';
+    const { out } = await run([], `Server listening on :: port 22.\r\n${before}\n${failed}\nFrobnicated\r\n`);
+    match(out, /^event +\{"line":3,.*"user":"bob"/m);
+    match(out, /Frobnicated.*none: counted as unknown/s);
+  });
+
   it('says what a line becomes when nothing follows it, and reads lines together', async () => {
     const open = 'Nov 20 10:00:00 web sshd[1]: Invalid user bob from 192.0.2.4 port 22';
     match((await run([open])).out, /^if it ends here \{.*"outcome":"probe"/m);

@@ -91,8 +91,8 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
     const among = between(known, files, holders, k);
     const still = k === current ? among : among.filter(({ file }) => !file.current && isAsItWas(k.file, file));
     // Blank when it was seen first, and a copy now.
-    const [one] = k.file.size === 0 ? still.filter(({ file }) => sameInode(file, k.file)) : [];
-    if (k !== current && one !== undefined && path !== undefined && (await isCopyInTheMaking(one, path))) continue;
+    const blank = k !== current && k.file.size === 0 && still.find(({ file }) => sameInode(file, k.file));
+    if (blank && path !== undefined && (await isCopyInTheMaking(blank, path))) continue;
     await byInode(k, still);
   }
   for (const k of untold) await byText(k);
@@ -131,8 +131,10 @@ export async function trace<K extends Known>(known: readonly K[], files: readonl
       if (first && current !== undefined && lost.includes(current)) {
         copied = await isShortCopy(current, file);
         first = !copied && (await file.total()) === 0;
-        if (copied) leftOut.push(file);
-        if (copied) continue;
+        if (copied) {
+          leftOut.push(file);
+          continue;
+        }
       }
       if (original !== undefined && (await isCopyInTheMaking(file, original))) {
         if (await file.saysLittle()) doubtful.push(file);

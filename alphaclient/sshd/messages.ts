@@ -21,7 +21,7 @@ const REPEATED = 'noise:last-message-repeated';
 export const READ_LIMIT_BYTES = 8_192;
 
 export class Messages {
-  /** Where the next message stood: to be filled by whoever gives it. */
+  /** Where the next message stands: see `stands`. */
   readonly place: Place = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0 };
   readonly #connections: Connections;
   readonly #radar = new Radar();
@@ -41,6 +41,15 @@ export class Messages {
   /** `hosts` gives the name of a host's index. */
   constructor(hosts: (index: number) => string | null) {
     this.#connections = new Connections(hosts);
+  }
+
+  /** Says where the next message stands; asked for by whoever gives it. `pid` is -1 and `ms` NaN where the line has none. */
+  stands(host: number, pid: number, ms: number, line: number): void {
+    const { place } = this;
+    place.host = host;
+    place.pid = pid;
+    place.ms = ms;
+    place.line = line;
   }
 
   /**
@@ -109,7 +118,8 @@ export class Messages {
 
   /** A line in no form that is known: counted as unknown if it is in sshd's words. */
   stray(bytes: Buffer, from: number, end: number): void {
-    if (isStray(bytes, from, end)) this.#strange(latin1(bytes, from, Math.min(end, from + MESSAGE_LIMIT_BYTES)));
+    if (isStray(bytes, from, Math.min(end, from + READ_LIMIT_BYTES)))
+      this.#strange(latin1(bytes, from, Math.min(end, from + MESSAGE_LIMIT_BYTES)));
   }
 
   /** `last message repeated N times`: the line before this one, of whatever program, came again. */

@@ -40,9 +40,8 @@ export class RawLines {
 
   /** Takes a line that goes on with what is held; false where it cannot, and what is held was a line of its own. */
   goOn(buffer: Buffer, from: number, end: number, line: number): boolean {
-    const piece = this.#wrapped
-      ? this.contained(buffer, from, end)
-      : { bytes: buffer.subarray(from, end), ms: Number.NaN };
+    const plain = { bytes: buffer.subarray(from, end), ms: Number.NaN };
+    const piece = this.#wrapped ? unwrapped(this.#prefix, buffer, from, end) : plain;
     if (piece === null) this.end();
     else this.#piece(piece, line);
     return piece !== null;
@@ -61,9 +60,10 @@ export class RawLines {
 
   readonly #whole: Each = (message, line, ended) => {
     const mixed = this.#wrapped || this.#joiner.endsInCr;
-    const from = mixed ? this.#begins(message) : 0;
+    // Only lines that ended in CR are joined, and may have another program's before them.
+    const from = mixed && ended ? this.#begins(message) : 0;
     if (from > 0) this.#messages.stray(message, 0, from - 1);
-    this.#stands(from > 0 ? this.#pieceMs : this.#ms, from > 0 ? this.#line : line);
+    this.#messages.stands(0, -1, from > 0 ? this.#pieceMs : this.#ms, from > 0 ? this.#line : line);
     if (mixed && !ended && !this.#messages.knows(message)) this.#messages.stray(message, 0, message.length);
     else this.#messages.take(message, from, message.length, true);
   };
@@ -79,14 +79,6 @@ export class RawLines {
       lf = message.indexOf(LF, from);
     }
     return from;
-  }
-
-  #stands(ms: number, line: number): void {
-    const { place } = this.#messages;
-    place.host = 0;
-    place.pid = -1;
-    place.ms = ms;
-    place.line = line;
   }
 
   /** The log ends here, or goes on in another form: what is held was a line. */

@@ -60,7 +60,7 @@ export class Reader {
       if (alike) {
         this.#lines++;
         this.#writer = 'sshd';
-        this.#stands(this.#host, this.#lead.pid, this.#lead.ms, this.#lines);
+        this.#messages.stands(this.#host, this.#lead.pid, this.#lead.ms, this.#lines);
         end = this.#messages.skim(buffer, view, this.#lead.from);
       }
       if (end < 0) {
@@ -78,15 +78,6 @@ export class Reader {
   #read(buffer: Buffer, from: number, end: number): void {
     this.#messages.take(buffer, from, end, false);
     this.#messages.forward();
-  }
-
-  /** Where the next message stands. */
-  #stands(host: number, pid: number, ms: number, line: number): void {
-    const { place } = this.#messages;
-    place.host = host;
-    place.pid = pid;
-    place.ms = ms;
-    place.line = line;
   }
 
   #line(buffer: Buffer, view: Bytes, from: number, end: number): void {
@@ -108,7 +99,7 @@ export class Reader {
       case 'sshd':
         this.#host = this.#hosts.index(buffer, prefix.hostFrom, prefix.hostEnd);
         this.#lead.keep(view, from, prefix.from, prefix.ms);
-        this.#stands(this.#host, prefix.pid, prefix.ms, this.#lines);
+        this.#messages.stands(this.#host, prefix.pid, prefix.ms, this.#lines);
         // Lines of several hosts take turns in a log that is collected from them: none begins like the one before.
         if (prefix.pid < 0 || prefix.from === end || this.#messages.skim(buffer, view, prefix.from) < 0)
           this.#read(buffer, prefix.from, prefix.end);
@@ -120,7 +111,7 @@ export class Reader {
         this.#entry(buffer.subarray(from, end));
         return;
       case 'repeated':
-        this.#stands(0, -1, prefix.ms, this.#lines);
+        this.#messages.stands(0, -1, prefix.ms, this.#lines);
         this.#messages.again(buffer, prefix.from, prefix.end);
     }
   }
@@ -137,14 +128,14 @@ export class Reader {
       return;
     }
     const host = this.#hosts.index(bytes, prefix.hostFrom, prefix.hostEnd);
-    this.#stands(host, prefix.pid, Number.isNaN(prefix.ms) ? ms : prefix.ms, this.#lines);
+    this.#messages.stands(host, prefix.pid, Number.isNaN(prefix.ms) ? ms : prefix.ms, this.#lines);
     this.#read(bytes, prefix.from, prefix.end);
   }
 
   #entry(line: Buffer): void {
     const entry = readEntry(line);
     if (entry === null) {
-      this.#stands(0, -1, Number.NaN, this.#lines);
+      this.#messages.stands(0, -1, Number.NaN, this.#lines);
       this.#messages.stray(line, 0, line.length);
       return;
     }
@@ -154,7 +145,7 @@ export class Reader {
     if (writer === 'forged') this.#forgeries.saw(message, isoTime(ms), this.#lines);
     else if (writer === 'contained') this.#contained({ bytes: message, ms });
     else {
-      this.#stands(this.#hosts.named(entry.host), entry.pid, ms, this.#lines);
+      this.#messages.stands(this.#hosts.named(entry.host), entry.pid, ms, this.#lines);
       this.#messages.take(message, 0, message.length, false);
     }
   }

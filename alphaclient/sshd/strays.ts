@@ -2,9 +2,6 @@
 
 import { latin1 } from './latin1.ts';
 
-/** Longer lines are nobody's message: see `READ_LIMIT_BYTES` of messages.ts. */
-const LOOKED_AT_LIMIT_BYTES = 8_192;
-
 /** Words of sshd that stand in this order in one of its lines. */
 const SAYINGS: readonly (readonly string[])[] = [
   ['Failed ', ' for ', ' from ', ' port '],
@@ -18,7 +15,7 @@ const SAYINGS: readonly (readonly string[])[] = [
 
 /** Whether these bytes, a line or a message, read as if sshd had written them. */
 export function isStray(bytes: Buffer, from: number, end: number): boolean {
-  const text = latin1(bytes, from, Math.min(end, from + LOOKED_AT_LIMIT_BYTES));
+  const text = latin1(bytes, from, end);
   return SAYINGS.some((words) => {
     let at = 0;
     for (const word of words) {

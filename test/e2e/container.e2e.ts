@@ -7,11 +7,11 @@ import { freePort } from '../free-port.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 import { byPassword } from './login.ts';
-import { has, lacking, output, works } from './machine.ts';
+import { has, lacking, outcome, output, works } from './machine.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+/** The container's name, and its image's. */
 const NAME = 'asgard-contained';
-const IMAGE = 'asgard-contained';
 const needs = {
   root: process.getuid?.() === 0,
   'a Docker engine': works('docker', 'info'),
@@ -24,23 +24,23 @@ describe('an sshd in a container', { skip: lacking('an sshd in a container', nee
 
   before(async () => {
     works('docker', 'rm', '-f', NAME);
-    output('docker', 'build', '-q', '-t', IMAGE, '-f', `${ROOT}/alphaclient/Dockerfile`, ROOT);
+    output('docker', 'build', '-q', '-t', NAME, '-f', `${ROOT}/alphaclient/Dockerfile`, ROOT);
     pair = await Pair.make();
     port = await freePort();
     const sshd = `/usr/sbin/sshd -D -e -p ${port} -o ListenAddress=127.0.0.1 -o HostKey=/etc/ssh/ssh_host_ed25519_key`;
     const both = `mkdir -p /run/sshd; ssh-keygen -q -A; (while sleep 0.1; do echo "[other] tick: $RANDOM"; done) & exec ${sshd}`;
     // On this machine's loopback, and nowhere else.
     const run = ['run', '-d', '--name', NAME, '--network', 'host', '--log-driver', 'json-file', '--entrypoint', 'bash'];
-    output('docker', ...run, IMAGE, '-c', both);
+    output('docker', ...run, NAME, '-c', both);
   });
   after(async () => {
     works('docker', 'rm', '-f', NAME);
-    works('docker', 'rmi', IMAGE);
+    works('docker', 'rmi', NAME);
     await pair.close();
   });
 
   const logged = (...options: string[]): string => {
-    const { stdout, stderr } = spawnSync('docker', ['logs', ...options, NAME], { encoding: 'utf8' });
+    const { stdout, stderr } = outcome('docker', ['logs', ...options, NAME]);
     return stdout + stderr;
   };
   const scanned = (log: string): { outcome: string; user: string; at: string | null }[] =>

@@ -78,7 +78,6 @@ function make(seed: number): Log {
     lines.push(...story.lines);
     truths.push(...story.truths);
   }
-  lines.sort((a, b) => a.ms - b.ms);
   const write = (FORMS[form] ?? RAW_FORMS[form]) as (line: Line) => string;
   if (raw && form !== 'raw')
     for (const { ms } of [...lines])

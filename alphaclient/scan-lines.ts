@@ -1,122 +1,163 @@
 /**
- * Events as `scan` prints them (contract section 7), as bytes: strings of this length would cost more than the reading.
- * What was written a moment ago of the same client is copied, eight bytes at a time.
+ * Events as `scan` prints them (contract section 7), as bytes. Wrong passwords, which nearly all are, are put together from what is
+ * the same in many lines and what the lane knows as bytes already: to make strings of them would cost more than the reading.
  */
 
 import type { LoginEvent } from '../protocol/event.ts';
+import type { ScanOrder } from './scan-order.ts';
+import { isoTime } from './sshd/event.ts';
+import type { Lane } from './sshd/lane.ts';
 
-/** A write costs a system call and a turn of the event loop: one per 256 KiB instead of one per line. */
-const FULL_BYTES = 262_144;
+const FIRST_BYTES = 1_048_576;
 /** The longest line: every text at its limit, every character escaped, and a file's path; a copy may write seven bytes more. */
 const LINE_LIMIT_BYTES = 65_536;
-/** How many clients' lines are remembered, a power of two: those who try now are found again by their port. */
-const CLIENTS = 1_024;
 const QUOTE = 34;
 const BACKSLASH = 92;
+const LF = 10;
+
+/** Room for a time with what stands around it. */
+const TIME_BYTES = 128;
+/** What the line of a wrong password is made of, apart from what was tried. */
+const LINE = piece('{"line":');
+const FAILED = ',"outcome":"failed","method":"password","user":"';
+const INVALID = piece('","invalidUser":true,"ip":"');
+const VALID = piece('","invalidUser":false,"ip":"');
+const BEHIND_IP = piece('","port":');
+
+/** A text to copy. */
+interface Piece {
+  readonly view: DataView;
+  length: number;
+}
+
+/** A piece of this text, with room for a longer one. */
+function piece(text: string, roomBytes = 0): Piece {
+  const bytes = Buffer.from(text);
+  // A copy looks at seven bytes more.
+  const view = new DataView(new ArrayBuffer(Math.max(bytes.length, roomBytes) + 7));
+  bytes.copy(new Uint8Array(view.buffer));
+  return { view, length: bytes.length };
+}
+
+/** Puts another text there, of ASCII, for which there is room. */
+function rewrite(one: Piece, text: string): void {
+  for (let i = 0; i < text.length; i++) one.view.setUint8(i, text.charCodeAt(i));
+  one.length = text.length;
+}
 
 export class ScanLines {
-  #buffer: Buffer = Buffer.allocUnsafeSlow(FULL_BYTES + LINE_LIMIT_BYTES);
+  #buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #view = new DataView(this.#buffer.buffer);
-  #spare: Buffer | null = null;
+  #spare: Buffer = Buffer.alloc(0);
   #at = 0;
-  /** False once a character was written that a copy as numbers might change: what is no ASCII. */
-  #isAscii = true;
 
-  /** `,"at":"..."` of the line before, in this buffer. */
-  #time: string | null = null;
-  #timeFrom = 0;
-  #timeBytes = 0;
-  /** All behind the time, of the last event of each port, in this buffer. */
-  readonly #events = new Array<LoginEvent | null>(CLIENTS).fill(null);
-  readonly #froms = new Int32Array(CLIENTS);
-  readonly #bytes = new Int32Array(CLIENTS);
+  /** `,"at":"..."` of the line before, and what follows it in a wrong password's. */
+  readonly #time = piece('', TIME_BYTES);
+  #timeMs = Number.NaN;
+  /** `,"file":"..."` of the line before that had one. */
+  #file: string | null = null;
+  #namedFile = piece('');
+  /** By host, all behind the port of a wrong password there. */
+  readonly #hosts: Piece[] = [];
 
-  /** True when it is time to write: one more event fits all the same. */
-  get full(): boolean {
-    return this.#at >= FULL_BYTES;
+  /** The lines so far. They stay as they are until something is added or moved. */
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#at);
   }
 
-  /** The lines so far; they stay as they are until `give`. */
-  take(): Buffer {
-    const lines = this.#buffer.subarray(0, this.#at);
-    this.#buffer = this.#spare ?? Buffer.allocUnsafeSlow(FULL_BYTES + LINE_LIMIT_BYTES);
-    this.#view = new DataView(this.#buffer.buffer);
-    this.#spare = null;
-    this.#at = 0;
-    this.#time = null;
-    this.#events.fill(null);
-    return lines;
+  /** How many bytes the lines have so far. */
+  get length(): number {
+    return this.#at;
   }
 
-  /** Lines that `take` gave are written, and may be written over. */
-  give(lines: Buffer): void {
-    this.#spare = Buffer.from(lines.buffer as ArrayBuffer);
+  /** Keeps only what waits in `order`, one line behind the other. */
+  keep(order: ScanOrder): void {
+    const from = this.#buffer;
+    const to = this.#spare.length < from.length ? Buffer.allocUnsafeSlow(from.length) : this.#spare;
+    this.#at = order.move((begin, end, at) => from.copy(to, at, begin, end));
+    this.#spare = from;
+    this.#buffer = to;
+    this.#view = new DataView(to.buffer);
   }
 
-  /** Adds one JSON object and a line feed, fields in the contract's order; `file` is null where one log is read. */
+  /** Adds an event of this line of this file, as `scanLine` writes it, and a line feed. */
   add(event: LoginEvent, line: number, file: string | null): void {
-    this.#text('{"line":');
+    this.#makeRoom();
+    this.#at += this.#buffer.write(scanLine(event, line, file), this.#at, 'utf8');
+    this.#buffer[this.#at++] = LF;
+  }
+
+  /**
+   * The same of a wrong password that the connection at this place in the lane gave in the line it was last heard in, on the host
+   * of this name; false, and nothing is added, where its user's name has to be escaped.
+   */
+  addFailed(lane: Lane, at: number, invalid: boolean, host: string | null, line: number, file: string | null): boolean {
+    const { identities, memory } = lane;
+    const user = identities.user(at);
+    const userChars = identities.userChars[at] as number;
+    for (let i = user; i < user + userChars; i++) {
+      const c = memory.bytes[i];
+      if (c === QUOTE || c === BACKSLASH) return false;
+    }
+    this.#makeRoom();
+    this.#put(LINE);
     this.#number(line);
-    if (file !== null) this.#field(',"file":', file);
-    this.#addTime(event.at);
-    const place = (event.port ?? 0) & (CLIENTS - 1);
-    const before = this.#events[place] as LoginEvent | null;
-    if (before !== null && isSame(before, event)) {
-      this.#copy(this.#froms[place] as number, this.#bytes[place] as number);
-      return;
+    if (file !== null) this.#put(this.#fileOf(file));
+    const ms = lane.ms[at] as number;
+    if (ms !== this.#timeMs) {
+      const time = isoTime(ms);
+      rewrite(this.#time, `${time === null ? ',"at":null' : `,"at":"${time}"`}${FAILED}`);
+      this.#timeMs = ms;
     }
-    const from = this.#at;
-    this.#isAscii = true;
-    this.#addRest(event);
-    this.#events[place] = this.#isAscii ? event : null;
-    this.#froms[place] = from;
-    this.#bytes[place] = this.#at - from;
+    this.#put(this.#time);
+    this.#copy(memory.view, user, userChars);
+    this.#put(invalid ? INVALID : VALID);
+    this.#copy(memory.view, identities.peer(at), identities.ipChars[at] as number);
+    this.#put(BEHIND_IP);
+    this.#number(lane.ports[at] as number);
+    this.#put(this.#behindPort(lane.hosts[at] as number, host));
+    return true;
   }
 
-  #addTime(at: string | null): void {
-    if (at !== null && at === this.#time) {
-      this.#copy(this.#timeFrom, this.#timeBytes);
-      return;
+  #fileOf(file: string): Piece {
+    if (file !== this.#file) {
+      this.#file = file;
+      this.#namedFile = piece(`,"file":${JSON.stringify(file)}`);
     }
-    this.#timeFrom = this.#at;
-    this.#field(',"at":', at);
-    this.#timeBytes = this.#at - this.#timeFrom;
-    this.#time = at;
+    return this.#namedFile;
   }
 
-  #addRest({ outcome, method, user, invalidUser, ip, port, host, reason, key }: LoginEvent): void {
-    this.#field(',"outcome":', outcome);
-    this.#field(',"method":', method);
-    this.#field(',"user":', user);
-    this.#text(',"invalidUser":');
-    this.#text(invalidUser === null ? 'null' : invalidUser ? 'true' : 'false');
-    this.#field(',"ip":', ip);
-    this.#text(',"port":');
-    if (port === null) this.#text('null');
-    else this.#number(port);
-    this.#field(',"host":', host);
-    this.#field(',"reason":', reason);
-    this.#field(',"key":', key);
-    this.#text('}\n');
+  #behindPort(index: number, host: string | null): Piece {
+    this.#hosts[index] ??= piece(`,"host":${JSON.stringify(host)},"reason":null,"key":null}\n`);
+    return this.#hosts[index];
   }
 
-  #copy(from: number, bytes: number): void {
-    const view = this.#view;
+  #makeRoom(): void {
+    if (this.#at + LINE_LIMIT_BYTES > this.#buffer.length) this.#grow();
+  }
+
+  #grow(): void {
+    const buffer = Buffer.allocUnsafeSlow(this.#buffer.length * 2);
+    this.#buffer.copy(buffer, 0, 0, this.#at);
+    this.#buffer = buffer;
+    this.#view = new DataView(buffer.buffer);
+  }
+
+  /** Copies what is printable ASCII; what stands behind it may change on the way. */
+  #copy(view: DataView, from: number, count: number): void {
+    const to = this.#view;
     const at = this.#at;
-    for (let i = 0; i < bytes; i += 8) view.setFloat64(at + i, view.getFloat64(from + i, true), true);
-    this.#at = at + bytes;
+    for (let i = 0; i < count; i += 8) to.setFloat64(at + i, view.getFloat64(from + i, true), true);
+    this.#at = at + count;
   }
 
-  #text(ascii: string): void {
-    const buffer = this.#buffer;
-    let at = this.#at;
-    for (let i = 0; i < ascii.length; i++) buffer[at++] = ascii.charCodeAt(i);
-    this.#at = at;
+  #put({ view, length }: Piece): void {
+    this.#copy(view, 0, length);
   }
 
   #number(number: number): void {
     if (number > 0x7fff_ffff) {
-      this.#text(String(number));
+      this.#at += this.#buffer.write(String(number), this.#at, 'latin1');
       return;
     }
     let digits = 1;
@@ -130,40 +171,11 @@ export class ScanLines {
     }
     this.#at += digits;
   }
-
-  #field(name: string, value: string | null | undefined): void {
-    this.#text(name);
-    if (value === null || value === undefined) {
-      this.#text('null');
-      return;
-    }
-    const buffer = this.#buffer;
-    let at = this.#at;
-    buffer[at++] = QUOTE;
-    for (let i = 0; i < value.length; i++) {
-      const c = value.charCodeAt(i);
-      if (c < 32 || c === QUOTE || c === BACKSLASH || c > 126) {
-        this.#isAscii = false;
-        this.#at += buffer.write(JSON.stringify(value), this.#at, 'utf8');
-        return;
-      }
-      buffer[at++] = c;
-    }
-    buffer[at++] = QUOTE;
-    this.#at = at;
-  }
 }
 
-/** True where two events differ in nothing but their time. */
-function isSame(a: LoginEvent, b: LoginEvent): boolean {
-  if (a.port !== b.port || a.ip !== b.ip || a.user !== b.user || a.outcome !== b.outcome) return false;
-  if (a.method !== b.method || a.invalidUser !== b.invalidUser || a.host !== b.host) return false;
-  return a.reason === b.reason && a.key === b.key;
-}
-
-/** One event as text, without the line feed. */
-export function scanLine(event: LoginEvent, line: number): string {
-  const lines = new ScanLines();
-  lines.add(event, line, null);
-  return lines.take().toString('utf8').trimEnd();
+/** One event as a JSON object, fields in the contract's order; `file` is null where one log is read. */
+export function scanLine(event: LoginEvent, line: number, file: string | null = null): string {
+  const { at, outcome, method, user, invalidUser, ip, port, host = null, reason = null, key = null } = event;
+  const named = file ?? undefined;
+  return JSON.stringify({ line, file: named, at, outcome, method, user, invalidUser, ip, port, host, reason, key });
 }

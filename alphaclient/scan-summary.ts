@@ -24,7 +24,7 @@ export class ScanSummary {
   #shapes: UnknownShape[] = [];
 
   /** Counts events. */
-  async take(sightings: readonly Sighting[]): Promise<boolean> {
+  take(sightings: readonly Sighting[]): void {
     for (const { event } of sightings) {
       const { outcome, at, ip, user, host, method } = event;
       this.#outcomes[outcome]++;
@@ -37,7 +37,6 @@ export class ScanSummary {
       if (host !== null && host !== undefined) this.#hosts.count(host, outcome);
       if (method !== null) this.#methods.count(method, outcome);
     }
-    return true;
   }
 
   /** A log has been read to its end. */

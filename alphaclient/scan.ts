@@ -1,9 +1,10 @@
 /** `alphaclient scan [--summary] FILE...`: what old logs say, without a server. */
 
 import type { Readable, Writable } from 'node:stream';
+import { Output } from '../service/output.ts';
 import { groupRotations, readLog, STDIN } from './log-files.ts';
-import { ScanOrder } from './scan-order.ts';
-import { ScanOutput } from './scan-output.ts';
+import { ScanPrinter } from './scan-printer.ts';
+import type { ScanSummary } from './scan-summary.ts';
 import { Reader, type Sighting } from './sshd/reader.ts';
 
 /** Where a command reads and writes; standard input is the process's own where none is given. */
@@ -20,62 +21,35 @@ Reads logs of sshd and prints one JSON object per login attempt or probe.
   --summary  a table instead
 `;
 
-/** Counts one event after the other; a sink that is `done` takes no more. */
-interface Sink {
-  take(sightings: Sighting[], openLine: number): Promise<boolean>;
-}
-
-/** Which file a line of a group's reader stands in: readers count over all files of a log. */
-class Places {
-  readonly #starts: { readonly file: string; readonly before: number }[] = [];
-
-  begin(file: string, before: number): void {
-    this.#starts.push({ file, before });
-  }
-
-  of(line: number): { readonly file: string; readonly before: number } {
-    let at = this.#starts.length - 1;
-    while (at > 0 && line <= (this.#starts[at]?.before ?? 0)) at--;
-    return this.#starts[at] ?? { file: '', before: 0 };
-  }
-}
-
-function printing(output: ScanOutput, places: Places, named: boolean): Sink {
-  const order = new ScanOrder();
-  return {
-    async take(sightings, openLine) {
-      for (const { event, line } of order.take(sightings, openLine)) {
-        const { file, before } = places.of(line);
-        output.lines.add(event, line - before, named ? file : null);
-        if (output.lines.full) await output.flush();
-      }
-      return !output.closed;
-    },
-  };
-}
-
 /** Stops the reading of a log that nobody wants any more. */
 class NobodyReads extends Error {
   readonly code = 'nobody_reads';
 }
 
+/** Where events go: to be printed, or, where that is null, into the summary. */
+interface Takers {
+  readonly printer: ScanPrinter | null;
+  readonly summary: ScanSummary | null;
+}
+
 async function scanLog(
   files: readonly string[],
   io: CommandStreams,
-  sinkOf: (places: Places) => Sink,
+  { printer, summary }: Takers,
   nowMs: number,
-): Promise<{ reader: Reader; failed: number }> {
-  const reader = new Reader();
-  const places = new Places();
-  const sink = sinkOf(places);
+): Promise<number> {
+  const reader = new Reader(null, printer);
+  const take = async (sightings: Sighting[], openLine: number): Promise<void> => {
+    summary?.take(sightings);
+    if (printer !== null && !(await printer.print(openLine))) throw new NobodyReads();
+  };
   let failed = 0;
   for (const file of files) {
-    places.begin(file, reader.counts().lines);
+    printer?.begin(file, reader.counts().lines);
     try {
-      await readLog(file, io.stdin ?? process.stdin, nowMs, async (lines, writtenMs) => {
-        const sightings = reader.read(lines, { writtenMs, nowMs });
-        if (!(await sink.take(sightings, reader.firstOpenLine()))) throw new NobodyReads();
-      });
+      await readLog(file, io.stdin ?? process.stdin, nowMs, (lines, writtenMs) =>
+        take(reader.read(lines, { writtenMs, nowMs }), reader.firstOpenLine()),
+      );
     } catch (cause) {
       if (cause instanceof NobodyReads) throw cause;
       failed++;
@@ -85,8 +59,10 @@ async function scanLog(
       );
     }
   }
-  await sink.take(reader.end(), Number.POSITIVE_INFINITY);
-  return { reader, failed };
+  await take(reader.end(), Number.POSITIVE_INFINITY);
+  await printer?.flush();
+  summary?.finish(reader);
+  return failed;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -114,7 +90,7 @@ export async function scan(args: readonly string[], io: CommandStreams): Promise
     io.stderr.write(`scan: ${wrong === undefined ? 'no file given' : `unknown option ${wrong}`}\n${USAGE}`);
     return 2;
   }
-  const output = new ScanOutput(io.stdout);
+  const output = new Output(io.stdout);
   // Tables and what they need are loaded where one is asked for.
   const summary = args.includes('--summary') ? new (await import('./scan-summary.ts')).ScanSummary() : null;
   const nowMs = Date.now();
@@ -122,16 +98,12 @@ export async function scan(args: readonly string[], io: CommandStreams): Promise
   let failed = 0;
   try {
     for (const group of groupRotations(files)) {
-      const sinkOf = (places: Places): Sink =>
-        summary === null ? printing(output, places, named) : { take: (sightings) => summary.take(sightings) };
-      const read = await scanLog(group, io, sinkOf, nowMs);
-      failed += read.failed;
-      summary?.finish(read.reader);
+      const printer = summary === null ? new ScanPrinter(output, named) : null;
+      failed += await scanLog(group, io, { printer, summary }, nowMs);
     }
     if (summary !== null) await output.write(summary.text(io.stdout));
   } catch (cause) {
     if (!(cause instanceof NobodyReads)) throw cause;
   }
-  await output.flush();
   return failed > 0 ? 1 : 0;
 }

@@ -9,9 +9,11 @@ import type { Sighting } from './event.ts';
 import type { Fact } from './fact.ts';
 import { find, isAnother, learn, opened, type Place } from './matching.ts';
 import { OpenConnections } from './open-connections.ts';
+import type { Ports } from './ports.ts';
+import type { LastDecision } from './repeats.ts';
 import { Skimming } from './skimming.ts';
 import { OPEN_LIMIT_CONNECTIONS } from './table.ts';
-import { Telling } from './telling.ts';
+import { type Listener, Telling } from './telling.ts';
 import { showsFailure, weigh } from './verdict.ts';
 
 /** What `save` gives: plain JSON. */
@@ -21,17 +23,28 @@ export interface SavedConnections {
 }
 
 export class Connections {
-  readonly #table = new OpenConnections();
+  readonly #table: OpenConnections;
   readonly #telling: Telling;
   readonly #endings: Endings;
   /** Takes the ordinary messages. */
   readonly skimming: Skimming;
 
-  /** `hosts` gives the name of a host's index. */
-  constructor(hosts: (index: number) => string | null) {
-    this.#telling = new Telling(hosts);
+  /** `hosts` gives the name of a host's index; `last` is told what was skimmed. */
+  constructor(hosts: (index: number) => string | null, last: LastDecision, listener: Listener | null) {
+    this.#table = new OpenConnections();
+    this.#telling = new Telling(hosts, listener);
     this.#endings = new Endings(this.#table, this.#telling);
-    this.skimming = new Skimming(this.#table, this.#endings, this.#telling);
+    this.skimming = new Skimming(this.#table, this.#endings, this.#telling, last);
+  }
+
+  /** How many open connections have each port. */
+  get ports(): Ports {
+    return this.#table.ports;
+  }
+
+  /** Takes what is its own from the workbench. */
+  clear(): void {
+    this.#table.clear();
   }
 
   /** What was told since the last call. */

@@ -45,7 +45,10 @@ export class Due {
 
   /** Time passes with every line: by the log's own clock, or where it has none by ours. Other hosts' clocks are theirs. */
   pass(place: Place, table: Table, over: Over): void {
-    if (place.ms === this.#passedMs) return;
+    if (place.ms !== this.#passedMs) this.#pass(place, table, over);
+  }
+
+  #pass(place: Place, table: Table, over: Over): void {
     this.#passedMs = place.ms;
     const ms = Number.isNaN(place.ms) ? place.nowMs : place.ms;
     if (this.#waiting.size > 0 && Math.abs(ms - this.#waitedMs) >= 1_000) {

@@ -1,6 +1,7 @@
-/** Where a word, an address, a key or a line ends that begins at a byte: a way to read them without decoding. */
-
-import type { Bytes } from './compare.ts';
+/**
+ * Where a word, an address, a key or a line ends that begins at a byte: a way to read them without decoding. Each stops at the
+ * line's LF, which has to be there.
+ */
 
 const LF = 10;
 const CR = 13;
@@ -14,45 +15,47 @@ const KEY_LIMIT_BYTES = 128;
 /** The longest IPv6 address. */
 const ADDRESS_LIMIT_CHARS = 39;
 
-/** True for an ASCII digit. */
-export function isDigit(c: number): boolean {
+function isDigit(c: number): boolean {
   return c >= 48 && c <= 57;
 }
 
-/** Where the line's CR or LF stands, or -1 where it has no end. */
-export function lineEnd(view: Bytes, from: number): number {
-  for (let at = from; at < view.length; at++)
-    if (view.byte(at) === LF) return at > from && view.byte(at - 1) === CR ? at - 1 : at;
-  return -1;
+/** Where the CR or LF stands of the line that goes on at `from`. */
+export function lineEnd(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (bytes[at] !== LF) at++;
+  return at > from && bytes[at - 1] === CR ? at - 1 : at;
 }
 
 /** Where the word at `at` ends, of printable ASCII without a colon; -1 where it is empty or longer than a name. */
-export function wordEnd(view: Bytes, at: number): number {
-  const limit = Math.min(at + USER_LIMIT_BYTES, view.length);
+export function wordEnd(bytes: Uint8Array, at: number): number {
+  const limit = at + USER_LIMIT_BYTES;
   let p = at;
   for (; p < limit; p++) {
-    const c = view.byte(p);
+    const c = bytes[p] as number;
     if (c <= SPACE || c === COLON || c > 126) break;
   }
   return p === at || p === limit ? -1 : p;
 }
 
 /** Where the line ends that is a key from `at` on, of printable ASCII without spaces around it; -1 where it is none. */
-export function keyEnd(view: Bytes, at: number): number {
-  const limit = Math.min(at + KEY_LIMIT_BYTES, view.length);
+export function keyEnd(bytes: Uint8Array, at: number): number {
+  const limit = at + KEY_LIMIT_BYTES;
   let p = at;
-  while (p < limit && view.byte(p) >= SPACE && view.byte(p) <= 126) p++;
-  return p === at || p === limit || view.byte(at) === SPACE || view.byte(p - 1) === SPACE ? -1 : p;
+  for (; p < limit; p++) {
+    const c = bytes[p] as number;
+    if (c < SPACE || c > 126) break;
+  }
+  return p === at || p === limit || bytes[at] === SPACE || bytes[p - 1] === SPACE ? -1 : p;
 }
 
 /** Where the address at `at` ends, or -1 where there is none: IPv6 without a scope or an IPv4 address in it. */
-export function addressEnd(view: Bytes, at: number): number {
-  const limit = Math.min(at + ADDRESS_LIMIT_CHARS + 1, view.length);
+export function addressEnd(bytes: Uint8Array, at: number): number {
+  const limit = at + ADDRESS_LIMIT_CHARS + 1;
   let dots = 0;
   let value = -1;
   let p = at;
   for (; p < limit; p++) {
-    const c = view.byte(p);
+    const c = bytes[p] as number;
     if (c === DOT) {
       if (value < 0) return -1;
       dots++;
@@ -62,18 +65,18 @@ export function addressEnd(view: Bytes, at: number): number {
       if (value > 255) break;
     } else break;
   }
-  if (dots === 0) return ipv6End(view, at, limit);
+  if (dots === 0) return ipv6End(bytes, at, limit);
   return dots === 3 && value >= 0 && value < 256 && p < limit ? p : -1;
 }
 
 /** Eight groups of up to four hexadecimal digits; `::` stands once for one or more of them (RFC 4291, section 2.2). */
-function ipv6End(view: Bytes, at: number, limit: number): number {
+function ipv6End(bytes: Uint8Array, at: number, limit: number): number {
   let groups = 0;
   let digits = 0;
   let gaps = 0;
   let p = at;
   for (; p < limit; p++) {
-    const c = view.byte(p);
+    const c = bytes[p] as number;
     if (isDigit(c) || (c >= 97 && c <= 102)) {
       if (digits === 0) groups++;
       if (++digits > 4) return -1;
@@ -81,10 +84,10 @@ function ipv6End(view: Bytes, at: number, limit: number): number {
     else if (digits > 0) digits = 0;
     else if (p === at) {
       // Only as a part of `::`.
-      if (p + 1 >= limit || view.byte(p + 1) !== COLON) return -1;
+      if (bytes[p + 1] !== COLON) return -1;
     } else gaps++;
   }
   // What ends in a colon has to end in two.
-  if (p === limit || (digits === 0 && view.byte(p - 2) !== COLON)) return -1;
+  if (p === limit || (digits === 0 && bytes[p - 2] !== COLON)) return -1;
   return gaps === 1 ? (groups < 8 ? p : -1) : gaps === 0 && groups === 8 ? p : -1;
 }

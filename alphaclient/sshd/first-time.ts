@@ -29,15 +29,18 @@ export function firstTime(samples: readonly Buffer[], lastMs: number, timeZone?:
     found = true;
     return true;
   };
-  for (let i = samples.length - 1; i >= 0 && isInOrder(); i--) {
-    const bytes = samples[i] as Buffer;
-    const lines = beginnings(bytes);
-    // Of the first stretch every line; another one may begin in the middle of a line, and one line of it will do.
-    if (i > 0) lines.some((from) => look(bytes, from));
-    else for (const from of [...lines.reverse(), 0]) if (isInOrder()) look(bytes, from);
-  }
+  for (let i = samples.length - 1; i > 0 && isInOrder(); i--) anyOf(samples[i] as Buffer, look);
+  // Of the first stretch every line.
+  const [beginning] = samples;
+  if (beginning !== undefined)
+    for (const from of [...beginnings(beginning).reverse(), 0]) if (isInOrder()) look(beginning, from);
   if (!isInOrder()) return null;
   return found ? first : null;
+}
+
+/** Looks at one line of a stretch that may begin in the middle of one. */
+function anyOf(bytes: Buffer, look: (bytes: Buffer, from: number) => boolean): void {
+  for (let from = bytes.indexOf(LF) + 1; from > 0 && !look(bytes, from); ) from = bytes.indexOf(LF, from) + 1;
 }
 
 /** Where lines begin, but for the first. */

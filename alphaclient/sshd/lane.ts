@@ -1,124 +1,252 @@
 /**
  * The connections that stand in front of the table. An ordinary one has five lines or so in a busy log, all of its pid and
- * soon after each other: here it is found by that alone, for a tenth of what it costs to be found in every other way.
- * Whoever looks for one in another way takes it over into the table first.
+ * soon after each other: here it is found by that alone, and is a few numbers, for a tenth of what it costs to be found in
+ * every other way. Whoever looks for one in another way takes it over into the table first.
  */
 
-import type { Bytes } from './compare.ts';
-import type { Connection } from './connection.ts';
-import { Identities } from './identities.ts';
-import type { Ports } from './ports.ts';
-import type { Matcher } from './template.ts';
+import { Connection } from './connection.ts';
+import { Identities, identitiesBytes } from './identities.ts';
+import type { Matcher } from './matcher.ts';
+import type { Place } from './matching.ts';
+import type { Memory } from './memory.ts';
+import { Ports } from './ports.ts';
+import { STAGES, stageOf } from './stages.ts';
+
+const { NEW, INVALID, WITHOUT_PORT, UNDECIDED, ACCEPTED, REMARKED } = STAGES;
 
 /** Many pids have the same place: the one who comes later gets it. A power of two. */
 const LANE_PLACES = 1_024;
-/** How sshd tells names that are no account's: a client's name that begins so is for the table to tell apart. */
-const TWO_MEANINGS = ['invalid user', 'illegal user', '<invalid username>'];
-
-/** The place of a pid: another one on each host, since hosts that were set up alike have their pids at the same time. */
-function placeOf(host: number, pid: number): number {
-  return (pid + Math.imul(host, 0x9e37_79b1)) & (LANE_PLACES - 1);
-}
-
-/** True where all that its next lines can say is told by comparing them: see ordinary.ts. */
-export function isOrdinary({
-  pid,
-  name,
-  user,
-  ip,
-  port,
-  held,
-  swallow,
-  ending,
-  over,
-  decisions,
-  accepted,
-}: Connection): boolean {
-  if (pid < 0 || name !== null || user === null || ip === null || held !== null) return false;
-  if (swallow || ending || over || (port === null && (decisions > 0 || accepted))) return false;
-  return !TWO_MEANINGS.some((words) => user.startsWith(words));
-}
+/** What the lane needs of the memory. */
+export const LANE_BYTES = identitiesBytes(LANE_PLACES);
+/** No line has a pid below zero. */
+const NOBODY = -1;
+const NO_PORT = -1;
+const NO = 0;
+const YES = 1;
+const UNKNOWN = 2;
 
 export class Lane {
-  /** What the connections are known by, each at its place. */
-  readonly identities = new Identities(LANE_PLACES);
-  readonly #at = new Array<Connection | undefined>(LANE_PLACES).fill(undefined);
+  readonly memory: Memory;
+  /** What the connections are known by, each at its place in the memory. */
+  readonly identities: Identities;
+  /** How many of all open connections of whoever reads have each port. */
+  counts = new Ports();
+  /** How far each has come: see ordinary.ts. `NEW` where the place is nobody's. */
+  readonly stages = new Uint8Array(LANE_PLACES);
+  /** What `Connection` says of each, by the same names. */
+  readonly pids = new Float64Array(LANE_PLACES).fill(NOBODY);
+  readonly hosts = new Int32Array(LANE_PLACES);
+  readonly decisions = new Float64Array(LANE_PLACES);
+  readonly pamFailures = new Float64Array(LANE_PLACES);
+  readonly pamUnknown = new Float64Array(LANE_PLACES);
+  readonly lines = new Float64Array(LANE_PLACES);
+  readonly ms = new Float64Array(LANE_PLACES);
+  readonly readMs = new Float64Array(LANE_PLACES);
+  /** The port, or -1. */
+  readonly ports = new Int32Array(LANE_PLACES);
+  /** Whether its user is invalid: 0: it is not, 1: it is, 2: nobody knows. */
+  readonly invalids = new Uint8Array(LANE_PLACES);
+  readonly named = new Uint8Array(LANE_PLACES);
+  readonly pamOnly = new Uint8Array(LANE_PLACES);
+  /** Those that were in the table, or of which more is known than stands here. */
+  readonly #objects = new Array<Connection | null>(LANE_PLACES).fill(null);
+  readonly #seen = new Connection();
+  readonly #users = new Array<string | null>(LANE_PLACES).fill(null);
+  readonly #ips = new Array<string | null>(LANE_PLACES).fill(null);
   readonly #ages = new Float64Array(LANE_PLACES);
-  readonly #ports: Ports;
   /** The places that are taken, in no order, and where among them each stands. */
   readonly #taken = new Int32Array(LANE_PLACES);
   readonly #among = new Int32Array(LANE_PLACES);
   #size = 0;
 
-  /** `ports` counts how many have each port, here and elsewhere. */
-  constructor(ports: Ports) {
-    this.#ports = ports;
+  /** Needs `LANE_BYTES` of the memory. */
+  constructor(memory: Memory) {
+    this.memory = memory;
+    this.identities = new Identities(memory, LANE_PLACES);
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** The connection of this pid, or undefined. Its identity is the one that `identities` is turned to. */
-  find(host: number, pid: number): Connection | undefined {
-    const place = placeOf(host, pid);
-    const one = this.#at[place];
-    if (one === undefined || one.pid !== pid || one.host !== host) return undefined;
-    this.identities.place = place;
+  /** The place of a pid: another one on each host, since hosts that were set up alike have their pids at the same time. */
+  placeOf(host: number, pid: number): number {
+    return (pid + Math.imul(host, 0x9e37_79b1)) & (LANE_PLACES - 1);
+  }
+
+  /** How far the connection of this pid has come, whose place it is: `NEW` where it is another's, or nobody's. */
+  stage(place: number, host: number, pid: number): number {
+    return this.pids[place] === pid && this.hosts[place] === host ? (this.stages[place] as number) : NEW;
+  }
+
+  /** The user of the one at this place. */
+  user(place: number): string {
+    const from = this.identities.user(place);
+    this.#users[place] ??= this.memory.text(from, from + (this.identities.userChars[place] as number));
+    return this.#users[place];
+  }
+
+  /** Its address. */
+  ip(place: number): string {
+    const from = this.identities.peer(place);
+    this.#ips[place] ??= this.memory.text(from, from + (this.identities.ipChars[place] as number));
+    return this.#ips[place];
+  }
+
+  /** What more is known of the one at this place than its numbers, or null: only what no number says of it is true. */
+  more(place: number): Connection | null {
+    return this.#objects[place] as Connection | null;
+  }
+
+  /** The one at this place, as it is now. Once it is changed, `changed` is to be called. */
+  object(place: number): Connection {
+    this.#objects[place] ??= new Connection();
+    return this.#fill(this.#objects[place], place);
+  }
+
+  /** The same, to look at: it is another one as soon as another is looked at. */
+  seen(place: number): Connection {
+    return this.#fill(this.#objects[place] ?? this.#seen, place);
+  }
+
+  #fill(one: Connection, place: number): Connection {
+    const port = this.ports[place] as number;
+    const invalid = this.invalids[place];
+    const stage = this.stages[place] as number;
+    one.host = this.hosts[place] as number;
+    one.pid = this.pids[place] as number;
+    one.ip = stage >= REMARKED ? null : this.ip(place);
+    one.port = port === NO_PORT ? null : port;
+    one.user = stage >= REMARKED ? null : this.user(place);
+    one.invalid = invalid === UNKNOWN ? null : invalid === YES;
+    one.decisions = this.decisions[place] as number;
+    one.accepted = stage >= ACCEPTED && stage < REMARKED;
+    one.named = this.named[place] === YES;
+    one.pamFailures = this.pamFailures[place] as number;
+    one.pamUnknown = this.pamUnknown[place] as number;
+    one.pamOnly = this.pamOnly[place] === YES;
+    one.line = this.lines[place] as number;
+    one.ms = this.ms[place] as number;
+    one.readMs = this.readMs[place] as number;
     return one;
   }
 
-  /** Who has the place of this one, or undefined. */
-  holder({ host, pid }: Connection): Connection | undefined {
-    return this.#at[placeOf(host, pid)];
+  /** Its user, its address, its pid and its host stay what they are. */
+  changed(place: number, one: Connection): void {
+    this.stages[place] = stageOf(one);
+    this.ports[place] = one.port ?? NO_PORT;
+    this.invalids[place] = one.invalid === null ? UNKNOWN : one.invalid ? YES : NO;
+    this.decisions[place] = one.decisions;
+    this.named[place] = one.named ? YES : NO;
+    this.pamFailures[place] = one.pamFailures;
+    this.pamUnknown[place] = one.pamUnknown;
+    this.pamOnly[place] = one.pamOnly ? YES : NO;
+    this.lines[place] = one.line;
+    this.ms[place] = one.ms;
+    this.readMs[place] = one.readMs;
   }
 
   /** Takes in an ordinary one whose place is free, opened after `age` others; false where it has to stay out. */
   put(one: Connection, age: number): boolean {
-    const place = placeOf(one.host, one.pid);
+    const place = this.placeOf(one.host, one.pid);
     if (!this.identities.keep(place, one)) return false;
-    this.#put(place, one, age);
+    this.#take(place, one.host, one.pid, age);
+    this.#objects[place] = one;
+    this.#users[place] = one.user;
+    this.#ips[place] = one.ip;
+    this.changed(place, one);
+    this.counts.count(one.port, 1);
     return true;
   }
 
-  /** The same with what a line told of it, which was found in `view`. */
-  putFound(one: Connection, age: number, view: Bytes, found: Matcher): void {
-    const place = placeOf(one.host, one.pid);
-    this.identities.keepParts(place, view, found.user, found.ip);
-    if (one.port !== null) this.identities.learnPort(place, view, found.portAt);
-    this.#put(place, one, age);
+  /** Opens one at a place that is free, of which a line told user, address and port. */
+  open(at: number, age: number, place: Place, found: Matcher): void {
+    this.identities.keepClient(at, found.userFrom, found.userEnd, found.ipFrom, found.ipEnd, found.portEnd);
+    this.#open(at, age, place, UNDECIDED);
+    this.ports[at] = found.port;
+    this.counts.count(found.port, 1);
   }
 
-  #put(place: number, one: Connection, age: number): void {
-    this.#at[place] = one;
+  /** The same where it told no port. */
+  openWithoutPort(at: number, age: number, place: Place, found: Matcher): void {
+    this.identities.keepParts(at, found.userFrom, found.userEnd, found.ipFrom, found.ipEnd);
+    this.#open(at, age, place, WITHOUT_PORT);
+  }
+
+  /** The same where nothing is known. */
+  openUnknown(at: number, age: number, place: Place): void {
+    this.#open(at, age, place, REMARKED);
+  }
+
+  #open(at: number, age: number, place: Place, stage: number): void {
+    this.#take(at, place.host, place.pid, age);
+    this.stages[at] = stage;
+    this.ports[at] = NO_PORT;
+    this.invalids[at] = UNKNOWN;
+    this.decisions[at] = this.pamFailures[at] = this.pamUnknown[at] = 0;
+    this.named[at] = NO;
+    this.pamOnly[at] = YES;
+    this.heard(at, place);
+  }
+
+  #take(place: number, host: number, pid: number, age: number): void {
+    this.pids[place] = pid;
+    this.hosts[place] = host;
     this.#ages[place] = age;
     this.#among[place] = this.#size;
     this.#taken[this.#size++] = place;
-    this.#ports.count(one.port, 1);
   }
 
-  /** The port of one that is in and had none, found in `view`. */
-  learnPort(one: Connection, view: Bytes, { port, portAt }: Matcher): void {
-    one.port = port;
-    this.#ports.count(port, 1);
-    this.identities.learnPort(placeOf(one.host, one.pid), view, portAt);
+  /** A line spoke of the one at this place. */
+  heard(at: number, { line, ms, nowMs }: Place): void {
+    this.lines[at] = line;
+    this.ms[at] = ms;
+    this.readMs[at] = nowMs;
   }
 
-  /** Takes one out that is in; gives how many were opened before it. */
-  remove(one: Connection): number {
-    const place = placeOf(one.host, one.pid);
-    this.#at[place] = undefined;
+  /** What a line says of the user of the one at this place: that it is invalid is not taken back. */
+  learnInvalid(place: number, invalid: boolean | null): void {
+    if (this.invalids[place] === YES) return;
+    this.invalids[place] = invalid === null ? UNKNOWN : invalid ? YES : NO;
+    if (invalid === true) this.stages[place] = (this.stages[place] as number) | INVALID;
+  }
+
+  /** The port of the one at this place, which had none. */
+  learnPort(place: number, { port, portFrom, portEnd }: Matcher): void {
+    this.stages[place] = UNDECIDED | ((this.stages[place] as number) & INVALID);
+    this.ports[place] = port;
+    this.counts.count(port, 1);
+    this.identities.learnPort(place, portFrom, portEnd);
+  }
+
+  /** Frees a place that is taken; gives how many were opened before who had it. */
+  free(place: number): number {
+    const port = this.ports[place] as number;
+    if (port !== NO_PORT) this.counts.count(port, -1);
+    this.stages[place] = NEW;
+    this.pids[place] = NOBODY;
+    this.#objects[place] = this.#users[place] = this.#ips[place] = null;
     this.#size--;
     const last = this.#taken[this.#size] as number;
     const among = this.#among[place] as number;
     this.#taken[among] = last;
     this.#among[last] = among;
-    this.#ports.count(one.port, -1);
     return this.#ages[place] as number;
   }
 
-  /** Calls `each` with every one; it may remove it. */
-  forEach(each: (one: Connection) => void): void {
-    for (let i = this.#size - 1; i >= 0; i--) each(this.#at[this.#taken[i] as number] as Connection);
+  /** The lowest line of one that has had no decision; Infinity when there is none. */
+  firstUntoldLine(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < this.#size; i++) {
+      const place = this.#taken[i] as number;
+      const line = this.lines[place] as number;
+      if (this.decisions[place] === 0 && line < first) first = line;
+    }
+    return first;
+  }
+
+  /** Calls `each` with every place that is taken; it may free it. */
+  forEach(each: (place: number) => void): void {
+    for (let i = this.#size - 1; i >= 0; i--) each(this.#taken[i] as number);
   }
 }

@@ -1,17 +1,19 @@
 /** sshd's messages, one after the other: read by the table, counted where no rule knows them, told to their connections. */
 
-import type { Bytes } from './compare.ts';
 import { Connections } from './connections.ts';
 import { isoTime, type Sighting, textOf } from './event.ts';
 import { decides } from './fact.ts';
 import { type Reading, readMessage } from './grammar.ts';
 import { latin1 } from './latin1.ts';
 import type { Place } from './matching.ts';
-import { isDecision } from './ordinary-messages.ts';
+import type { Ports } from './ports.ts';
 import { Radar, type UnknownShape } from './radar.ts';
 import type { ReaderState } from './reading.ts';
 import { LastDecision, REPEAT_LIMIT, readLastRepeated, readRepeat } from './repeats.ts';
+import type { Skimming } from './skimming.ts';
 import { isStray } from './strays.ts';
+import type { Listener } from './telling.ts';
+import { WORKBENCH } from './workbench.ts';
 
 /** The longest message that sshd writes. */
 const MESSAGE_LIMIT_BYTES = 1_023;
@@ -28,19 +30,12 @@ export class Messages {
   readonly #last = new LastDecision();
   readonly #reading: Reading = { rule: null, fact: null, text: '' };
   #unknown = 0;
-  #skims = 0;
   /** True once a line without any prefix was sshd's: then others are, too. */
   #raw = false;
-  /** The bytes of the last message and where it began, where it was skimmed: for people who ask what it was. */
-  #skimmed: Buffer | null = null;
-  #skimmedFrom = 0;
-  #skimmedEnd = 0;
-  /** False where it told its connection nothing new. */
-  #news = false;
 
-  /** `hosts` gives the name of a host's index. */
-  constructor(hosts: (index: number) => string | null) {
-    this.#connections = new Connections(hosts);
+  /** `hosts` gives the name of a host's index; a `listener` is told of events instead of `told`. */
+  constructor(hosts: (index: number) => string | null, listener: Listener | null) {
+    this.#connections = new Connections(hosts, this.#last, listener);
   }
 
   /** Says where the next message stands; asked for by whoever gives it. `pid` is -1 and `ms` NaN where the line has none. */
@@ -52,26 +47,32 @@ export class Messages {
     place.line = line;
   }
 
-  /**
-   * Takes the message at `from`, whose line has a pid, if that can be done without the table; gives where its line ends (CR
-   * or LF), or -1 when it must be read. `view` is of the same bytes.
-   */
-  skim(bytes: Buffer, view: Bytes, from: number): number {
-    const { skimming } = this.#connections;
-    const said = skimming.take(bytes, view, from, this.place);
-    if (said === 'no') return -1;
-    const { end } = skimming;
-    this.#skims++;
-    if (isDecision(said)) this.#last.lies(bytes, from, end, this.place);
-    this.#skimmed = bytes;
-    this.#skimmedFrom = from;
-    this.#skimmedEnd = end;
-    this.#news = said.startsWith('new-');
-    return end;
+  /** Takes what can be taken without the table. */
+  get skimming(): Skimming {
+    return this.#connections.skimming;
   }
 
-  /** The next messages of the last one's pid are to be skimmed, if they can be. */
-  forward(): void {
+  /** How many open connections have each port. */
+  get ports(): Ports {
+    return this.#connections.ports;
+  }
+
+  /** The workbench will have other lines. */
+  leaves(): void {
+    this.#last.keep();
+  }
+
+  /** The workbench will be somebody else's. */
+  clear(): void {
+    this.leaves();
+    this.reading();
+    this.skimming.message = null;
+    this.#connections.clear();
+  }
+
+  /** Takes a message that was not skimmed; the next ones of its pid are to be, if they can be. */
+  read(bytes: Buffer, from: number, end: number): void {
+    this.take(bytes, from, end, false);
     this.#connections.forward(this.place);
   }
 
@@ -83,7 +84,7 @@ export class Messages {
 
   /** Takes one message. One without a prefix (`raw`) need not be sshd's. */
   take(bytes: Buffer, from: number, end: number, raw: boolean): void {
-    this.#skimmed = null;
+    this.skimming.message = null;
     if (end - from > READ_LIMIT_BYTES) {
       this.#unread(bytes, from, raw);
       return;
@@ -124,7 +125,7 @@ export class Messages {
 
   /** `last message repeated N times`: the line before this one, of whatever program, came again. */
   again(bytes: Buffer, from: number, end: number): void {
-    this.#skimmed = null;
+    this.skimming.message = null;
     const { place } = this;
     const count = readLastRepeated(bytes, from, end);
     const last = this.#last.before(place.line);
@@ -175,7 +176,7 @@ export class Messages {
 
   /** How many did not have to be read in full. */
   get skimmed(): number {
-    return this.#skims;
+    return this.skimming.count;
   }
 
   /** How many no rule knew. */
@@ -190,9 +191,10 @@ export class Messages {
 
   /** What the last message is to the table; no fact where it told its connection nothing new. */
   reading(): Reading {
-    if (this.#skimmed !== null) {
-      readMessage(this.#skimmed, this.#skimmedFrom, this.#skimmedEnd, this.#reading);
-      if (!this.#news) this.#reading.fact = null;
+    const { message, from, end } = this.skimming;
+    if (message !== null) {
+      readMessage(WORKBENCH.memory.bytes, from, end, this.#reading);
+      if (!message.said.startsWith('new-')) this.#reading.fact = null;
     }
     return this.#reading;
   }

@@ -1,18 +1,31 @@
 /** All open connections: those in the table, and those in the lane in front of it, which come into the table to be found there. */
 
-import type { Bytes } from './compare.ts';
 import type { Connection } from './connection.ts';
-import { isOrdinary, Lane } from './lane.ts';
+import { isOrdinary, STAGES } from './stages.ts';
 import { type Fit, isAny, OPEN_LIMIT_CONNECTIONS, type Peer, Table } from './table.ts';
-import type { Matcher } from './template.ts';
+import { WORKBENCH } from './workbench.ts';
+
+const { NEW } = STAGES;
 
 export class OpenConnections extends Table {
-  readonly lane = new Lane(this.ports);
+  readonly lane = WORKBENCH.lane;
+
+  /** Nobody is in the lane any more: it is to be somebody else's. */
+  clear(): void {
+    this.#enter(isAny);
+  }
+
+  /** Takes who is at this place of the lane over from it. */
+  #take(place: number): Connection {
+    const one = this.lane.object(place);
+    this.add(one, this.lane.free(place));
+    return one;
+  }
 
   /** Takes those that `fit` over from the lane. */
   #enter(fit: Fit): void {
-    this.lane.forEach((one) => {
-      if (fit(one)) this.add(one, this.lane.remove(one));
+    this.lane.forEach((place) => {
+      if (fit(this.lane.seen(place))) this.#take(place);
     });
   }
 
@@ -26,23 +39,18 @@ export class OpenConnections extends Table {
   }
 
   override firstUntoldLine(): number {
-    let first = super.firstUntoldLine();
-    this.lane.forEach((one) => {
-      if (one.decisions === 0 && one.line < first) first = one.line;
-    });
-    return first;
+    return Math.min(super.firstUntoldLine(), this.lane.firstUntoldLine());
   }
 
   override oldest(): Connection | undefined {
-    this.#enter(() => true);
+    this.#enter(isAny);
     return super.oldest();
   }
 
   override byPid(host: number, pid: number): Connection | undefined {
-    const one = this.lane.find(host, pid);
-    if (one === undefined) return super.byPid(host, pid);
-    this.add(one, this.lane.remove(one));
-    return one;
+    const { lane } = this;
+    const place = lane.placeOf(host, pid);
+    return lane.stage(place, host, pid) === NEW ? super.byPid(host, pid) : this.#take(place);
   }
 
   override byPeer(host: number, ip: string, port: number): Connection | undefined {
@@ -62,24 +70,33 @@ export class OpenConnections extends Table {
   }
 
   override remove(one: Connection): void {
-    if (this.lane.holder(one) === one) this.lane.remove(one);
-    else super.remove(one);
+    const { lane } = this;
+    const place = lane.placeOf(one.host, one.pid);
+    if (one.slot < 0 && lane.more(place) === one) {
+      lane.object(place);
+      lane.free(place);
+    } else super.remove(one);
   }
 
   /** True where the table knows one of this pid, whatever the lane knows. */
   isBehind(host: number, pid: number): boolean {
-    return super.byPid(host, pid) !== undefined;
+    return super.size > 0 && super.byPid(host, pid) !== undefined;
   }
 
   /** True where there is room for one more, of which nobody else has the port: then the lane may have it. */
-  isFree(port: number | null): boolean {
-    return (port === null || this.ports.of(port) === 0) && this.size < OPEN_LIMIT_CONNECTIONS;
+  isFree(port: number): boolean {
+    return this.ports.of(port) === 0 && this.isRoom;
   }
 
-  /** Opens one in the lane, for which `isFree` said so, with what a line told of it: an ordinary one. */
-  open(one: Connection, view: Bytes, found: Matcher): void {
-    this.#makeWay(one);
-    this.lane.putFound(one, this.nextAge(), view, found);
+  /** True where there is room for one more. */
+  get isRoom(): boolean {
+    return this.size < OPEN_LIMIT_CONNECTIONS;
+  }
+
+  /** Frees this place in the lane for a new one; gives how many were opened before that. */
+  makeWay(at: number): number {
+    if (this.lane.stages[at] !== NEW) this.#take(at);
+    return this.nextAge();
   }
 
   /** Puts the one of this pid into the lane, if it is ordinary. */
@@ -87,14 +104,9 @@ export class OpenConnections extends Table {
     const one = pid < 0 ? undefined : super.byPid(host, pid);
     if (one === undefined || !isOrdinary(one) || (one.port !== null && this.ports.of(one.port) > 1)) return;
     const age = this.ageOf(one);
+    const place = this.lane.placeOf(host, pid);
     super.remove(one);
-    this.#makeWay(one);
+    if (this.lane.stages[place] !== NEW) this.#take(place);
     if (!this.lane.put(one, age)) this.add(one, age);
-  }
-
-  /** Who has the place of this one goes into the table. */
-  #makeWay(one: Connection): void {
-    const holder = this.lane.holder(one);
-    if (holder !== undefined) this.add(holder, this.lane.remove(holder));
   }
 }

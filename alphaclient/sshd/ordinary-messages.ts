@@ -1,6 +1,6 @@
 /** sshd's ordinary messages: what an ordinary connection says, by how far it has come. See ordinary.ts. */
 
-import { Template } from './template.ts';
+import { Templates } from './matcher.ts';
 
 /**
  * - `no`: it must be read. `ignored`: it says nothing of any connection. `nothing`: it says nothing new of its own.
@@ -9,7 +9,8 @@ import { Template } from './template.ts';
  *   of them may tell the port.
  * - `refused`: the connection's limit of attempts is reached; `told`: sshd ends it. `more`: PAM sums failures up.
  * - `pam`, `pam-unknown`: PAM's word on a failure, whose decision may come.
- * - `named`: the user once more. `new-...`: the first word of a connection, `new-ended` its last as well.
+ * - `named`: the user once more. `new-...`: the first word of a connection, `new-ended` its last as well; `new-remark`: what
+ *   happened, but not to whom.
  */
 export type Said =
   | 'no'
@@ -32,10 +33,11 @@ export type Said =
   | 'new-failed'
   | 'new-publickey'
   | 'new-password'
+  | 'new-remark'
   | 'new-ended';
 
-/** True for a message that stands for an event by itself. */
-export function isDecision(said: Said): boolean {
+/** True for what stands for an event by itself. */
+function isDecision(said: Said): boolean {
   return (
     said === 'failed' ||
     said === 'publickey' ||
@@ -58,18 +60,26 @@ const NO_HOST_KEY = 'no matching host key type found';
 const EXCEEDED = 'maximum authentication attempts exceeded';
 const TOO_MANY = 'Too many authentication failures';
 
+const TEMPLATES = new Templates();
+
 /** A message: its template, what it says, and where it says more, why, and whether it calls the user invalid. */
 export class Message {
-  readonly template: Template;
+  readonly template: string;
+  /** Where the template's steps begin. */
+  readonly start: number;
   readonly said: Said;
   readonly reason: string;
   readonly invalid: boolean | null;
+  /** Whether it stands for an event by itself. */
+  readonly decides: boolean;
 
   constructor(text: string, said: Said, reason = '', invalid: boolean | null = null) {
-    this.template = new Template(text);
+    this.template = text;
+    this.start = TEMPLATES.add(text);
     this.said = said;
     this.reason = reason;
     this.invalid = invalid;
+    this.decides = isDecision(said);
   }
 }
 
@@ -79,9 +89,15 @@ const m = (...values: ConstructorParameters<typeof Message>): Message => new Mes
 const more = (said: Said): Message => m('PAM {number} more authentication failure{rest}', said);
 const MAX_RETRIES = m('PAM service(sshd) ignoring max retries; {number} > {number}', 'ignored');
 
+const KEX = 'error: kex_exchange_identification: ';
+const NO_CLIENT = 'no SSH client: invalid protocol identifier';
+/** What happened to a connection that the next line tells of. */
+const REMARKS = ['Connection closed by remote host', 'read: Connection reset by peer'];
+
 /** What nobody has said anything of before. */
 const NEW: readonly Message[] = [
   m(`Invalid user {new user} from ${NEW_PEER}`, 'new-named'),
+  m(`Invalid user {no user} from ${NEW_PEER}`, 'new-named'),
   m(`${RHOST}{new ip}  user={new user}`, 'new-pam'),
   m(`Failed password for invalid user {new user} from ${NEW_PEER} ssh2`, 'new-failed', '', true),
   m(`Failed password for {new user} from ${NEW_PEER} ssh2`, 'new-failed', '', false),
@@ -95,6 +111,8 @@ const NEW: readonly Message[] = [
   ...[NO_KEX, NO_HOST_KEY].map((reason) =>
     m(`Unable to negotiate with ${NEW_PEER}: ${reason}. Their offer: {rest [preauth]}`, 'new-ended', reason),
   ),
+  ...REMARKS.map((reason) => m(`${KEX}${reason}`, 'new-remark', reason)),
+  m(`${KEX}client sent invalid protocol identifier {rest}`, 'new-remark', NO_CLIENT),
   m('reverse mapping checking getaddrinfo for {rest}', 'ignored'),
   m(`${SESSION}opened for user {rest}`, 'ignored'),
   m(`${SESSION}closed for user {rest}`, 'ignored'),
@@ -151,6 +169,15 @@ const DECIDED: readonly Message[] = [
   MAX_RETRIES,
 ];
 
+/** Of one of which nothing is known but a remark. */
+const REMARKED: readonly Message[] = [
+  ...['', ' [preauth]'].flatMap((behind) => [
+    m(`Connection closed by ${NEW_PEER}${behind}`, 'new-ended', CLOSED),
+    m(`Connection reset by ${NEW_PEER}${behind}`, 'new-ended', RESET),
+  ]),
+  m(`banner exchange: Connection from ${NEW_PEER}: invalid format`, 'new-ended', 'invalid format'),
+];
+
 /** Of one that has logged in. */
 const ACCEPTED: readonly Message[] = [
   m(`${SESSION}opened for user {rest}`, 'ignored'),
@@ -158,27 +185,17 @@ const ACCEPTED: readonly Message[] = [
   m('Disconnected from user {user} {peer}', 'over'),
 ];
 
-/** Those that begin with each byte: of an invalid user first those that say so, else first the others. */
+/** Of an invalid user first those that say so, else first the others. */
 export interface Messages {
-  readonly invalid: readonly (readonly Message[])[];
-  readonly valid: readonly (readonly Message[])[];
-}
-
-const FIRST_BYTES = 256;
-const NONE: readonly Message[] = [];
-
-function byFirstByte(all: readonly Message[]): readonly (readonly Message[])[] {
-  return Array.from({ length: FIRST_BYTES }, (_, first) => {
-    const some = all.filter(({ template }) => template.first === first);
-    return some.length === 0 ? NONE : some;
-  });
+  readonly invalid: readonly Message[];
+  readonly valid: readonly Message[];
 }
 
 function messages(...all: readonly Message[]): Messages {
   const last = (one: Message, is: boolean): number => (one.invalid === is ? 1 : 0);
   return {
-    invalid: byFirstByte(all.toSorted((a, b) => last(a, false) - last(b, false))),
-    valid: byFirstByte(all.toSorted((a, b) => last(a, true) - last(b, true))),
+    invalid: all.toSorted((a, b) => last(a, false) - last(b, false)),
+    valid: all.toSorted((a, b) => last(a, true) - last(b, true)),
   };
 }
 
@@ -187,5 +204,10 @@ export const OF_UNDECIDED = messages(...DECISIONS, ...UNTOLD, ...NONE_TRIED, ...
 export const OF_WITHOUT_PORT = messages(...decisions('{client}{new port}'), ...UNTOLD);
 export const OF_DECIDED = messages(...DECIDED);
 export const OF_ACCEPTED = messages(...ACCEPTED);
+export const OF_REMARKED = messages(...REMARKED);
 /** Of one that sshd has turned away. */
 export const OF_TOLD = messages(...ends('over'), more('more'), MAX_RETRIES);
+
+/** The steps of all templates, and their texts, with which the memory begins where messages are compared. */
+export const STEPS = TEMPLATES.steps();
+export const TEXTS = TEMPLATES.texts();

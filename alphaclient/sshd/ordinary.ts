@@ -4,49 +4,58 @@
  * same: this changes how fast a log is read, and nothing else.
  */
 
-import type { Bytes } from './compare.ts';
-import type { Connection } from './connection.ts';
 import type { Identities } from './identities.ts';
+import { Matcher } from './matcher.ts';
+import type { Memory } from './memory.ts';
 import {
   type Message,
-  type Messages,
   OF_ACCEPTED,
   OF_DECIDED,
   OF_NEW,
+  OF_REMARKED,
   OF_TOLD,
   OF_UNDECIDED,
   OF_WITHOUT_PORT,
-  type Said,
+  STEPS,
 } from './ordinary-messages.ts';
-import { Matcher } from './template.ts';
 
-/** What it may say next, of which nothing is known where it is `undefined`. */
-function messagesOf(one: Connection | undefined): Messages {
-  if (one === undefined) return OF_NEW;
-  if (one.accepted) return OF_ACCEPTED;
-  if (one.decisions > 0) return one.over ? OF_TOLD : OF_DECIDED;
-  return one.port === null ? OF_WITHOUT_PORT : OF_UNDECIDED;
-}
+const FIRST_BYTES = 256;
+/** In the order of their numbers, each by whether the user is invalid. */
+const STAGES = [OF_NEW, OF_WITHOUT_PORT, OF_UNDECIDED, OF_DECIDED, OF_TOLD, OF_ACCEPTED, OF_REMARKED].flatMap(
+  ({ valid, invalid }) => [valid, invalid],
+);
+const ALL = [...new Set(STAGES.flat())];
+const STEPS_OF = Int32Array.from(ALL, ({ start }) => start);
+const NO_MORE = -1;
+const LISTS = [NO_MORE];
+/** By stage and first byte, where among `CANDIDATES` those begin that may stand there: numbers of `ALL`, then `NO_MORE`. */
+const FIRSTS = new Int32Array(STAGES.length * FIRST_BYTES);
+for (const [stage, messages] of STAGES.entries())
+  for (const first of new Set(messages.map(({ template }) => template.charCodeAt(0)))) {
+    FIRSTS[stage * FIRST_BYTES + first] = LISTS.length;
+    for (const message of messages) if (message.template.charCodeAt(0) === first) LISTS.push(ALL.indexOf(message));
+    LISTS.push(NO_MORE);
+  }
+const CANDIDATES = Int32Array.from(LISTS);
 
 export class Ordinary {
-  /** Where in the line the new things stand that it told, and where it ends. */
-  readonly found = new Matcher();
-  /** Why it says so, and whether it calls the user invalid. */
-  reason = '';
-  invalid: boolean | null = null;
+  /** Where in the memory the new things stand that the last message told, and where it ends. */
+  readonly found: Matcher;
+  readonly #bytes: Uint8Array;
 
-  /** What the message that begins at `from` says of `one`, which `known` is turned to; `undefined` where its pid is new. */
-  read(view: Bytes, from: number, one: Connection | undefined, known: Identities): Said {
-    const messages = messagesOf(one);
-    const all = one?.invalid === true ? messages.invalid : messages.valid;
-    const candidates = all[view.byte(from)] as readonly Message[];
-    for (let i = 0; i < candidates.length; i++) {
-      const { template, said, reason, invalid } = candidates[i] as Message;
-      if (!this.found.matches(template, view, from, known)) continue;
-      this.reason = reason;
-      this.invalid = invalid;
-      return said;
+  /** `known` is what connections are known by. */
+  constructor(memory: Memory, known: Identities) {
+    this.found = new Matcher(memory, known, STEPS);
+    this.#bytes = memory.bytes;
+  }
+
+  /** What the message that begins at `from` is of a connection that has come so far and is known at `place`; null: it must be read. */
+  read(from: number, stage: number, place: number): Message | null {
+    const { found } = this;
+    for (let i = FIRSTS[stage * FIRST_BYTES + (this.#bytes[from] as number)] as number; ; i++) {
+      const number = CANDIDATES[i] as number;
+      if (number === NO_MORE) return null;
+      if (found.matches(STEPS_OF[number] as number, from, place)) return ALL[number] as Message;
     }
-    return 'no';
   }
 }

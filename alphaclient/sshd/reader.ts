@@ -4,19 +4,19 @@
  */
 
 import { LogClock } from './clock.ts';
-import { Bytes } from './compare.ts';
 import { isoTime, type Sighting } from './event.ts';
 import { Forgeries, type Forgery } from './forgeries.ts';
 import { Hosts } from './hosts.ts';
 import { withoutCr } from './joiner.ts';
 import { readEntry } from './journal.ts';
-import { Lead } from './lead.ts';
 import { Messages } from './messages.ts';
 import { Prefix } from './prefix.ts';
 import type { UnknownShape } from './radar.ts';
 import { RawLines } from './raw-lines.ts';
 import type { Inspection, ReadContext, ReaderState } from './reading.ts';
+import type { Listener } from './telling.ts';
 import type { Contained } from './unwrapped.ts';
+import { type Borrower, WORKBENCH } from './workbench.ts';
 
 export type { Sighting } from './event.ts';
 export type { Forgery } from './forgeries.ts';
@@ -25,62 +25,85 @@ export type { Inspection, ReadContext, ReaderState } from './reading.ts';
 
 const STATE_VERSION = 1;
 const LF = 10;
-const CR = 13;
+const { memory, lead, window: WINDOW } = WORKBENCH;
 
 export class Reader {
   readonly #clock = new LogClock();
   readonly #prefix = new Prefix(this.#clock);
-  readonly #lead = new Lead(this.#clock);
   readonly #hosts = new Hosts();
-  readonly #messages = new Messages((index) => this.#hosts.name(index));
-  readonly #raw = new RawLines(this.#messages, this.#prefix);
+  readonly #messages: Messages;
+  readonly #raw: RawLines;
   readonly #forgeries = new Forgeries();
+  readonly #borrower: Borrower;
   /** The host of the line that the lead is of. */
   #host = 0;
   #lines = 0;
   #writer = 'other';
 
-  /** `saved` is what `save` gave; a damaged or foreign state starts anew. */
-  constructor(saved?: ReaderState | null) {
+  /**
+   * `saved` is what `save` gave; a damaged or foreign state starts anew. Where there is a `listener`, it is told of the events, in
+   * the order in which they are known, and `read`, `expire` and `end` give none.
+   */
+  constructor(saved?: ReaderState | null, listener: Listener | null = null) {
+    this.#messages = new Messages((index) => this.#hosts.name(index), listener);
+    this.#raw = new RawLines(this.#messages, this.#prefix);
+    this.#borrower = { ports: this.#messages.ports, clock: this.#clock, clear: () => this.#messages.clear() };
     if (saved?.['version'] === STATE_VERSION) this.#restore(saved);
   }
 
   /** Takes whole lines, each ended by LF; gives what they decide, in order. Never throws, whatever the bytes are. */
   read(bytes: Uint8Array, context: ReadContext): Sighting[] {
+    WORKBENCH.lend(this.#borrower);
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const view = new Bytes(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     const clock = this.#clock;
-    if (clock.writtenMs !== context.writtenMs || clock.timeZone !== context.timeZone) this.#lead.forget();
+    if (clock.writtenMs !== context.writtenMs || clock.timeZone !== context.timeZone) lead.forget();
     clock.writtenMs = context.writtenMs;
     clock.timeZone = context.timeZone;
     this.#messages.place.nowMs = context.nowMs;
     for (let from = 0; from < buffer.length; ) {
-      const alike = !this.#raw.holds && this.#lead.read(view, from);
-      let end = -1;
-      if (alike) {
-        this.#lines++;
-        this.#writer = 'sshd';
-        this.#messages.stands(this.#host, this.#lead.pid, this.#lead.ms, this.#lines);
-        end = this.#messages.skim(buffer, view, this.#lead.from);
+      let end = WORKBENCH.stretchEnd(buffer, from);
+      if (end > from) this.#stretch(buffer, from, end);
+      else {
+        end = buffer.indexOf(LF, from) + 1 || buffer.length + 1;
+        this.#line(buffer, from, end - 1, Number.NaN);
       }
-      if (end < 0) {
-        const lf = buffer.indexOf(LF, from);
-        end = lf < 0 ? buffer.length : lf;
-        if (alike) this.#read(buffer, this.#lead.from, withoutCr(buffer, this.#lead.from, end));
-        else this.#line(buffer, view, from, end);
-      } else if (view.byte(end) === CR) end++;
-      from = end + 1;
+      from = end;
     }
     return this.#messages.told();
   }
 
-  /** Reads a message that was not skimmed. */
-  #read(buffer: Buffer, from: number, end: number): void {
-    this.#messages.take(buffer, from, end, false);
-    this.#messages.forward();
+  /** Takes the lines from `from` to `end`, which fit into the window. */
+  #stretch(buffer: Buffer, from: number, end: number): void {
+    const last = WORKBENCH.put(buffer, from, end);
+    // What the table reads lies in the bytes given.
+    const shift = from - WINDOW;
+    for (let at = WINDOW; at < last; ) {
+      const isHeld = this.#raw.holds;
+      if (!isHeld) at = this.#skim(at, last);
+      if (at === last) break;
+      const lf = memory.bytes.indexOf(LF, at);
+      const message = lead.from + shift;
+      if (!isHeld && this.#messages.skimming.isAlike)
+        this.#messages.read(buffer, message, withoutCr(buffer, message, lf + shift));
+      else this.#line(buffer, at + shift, lf + shift, at);
+      at = lf + 1;
+    }
+    this.#messages.leaves();
   }
 
-  #line(buffer: Buffer, view: Bytes, from: number, end: number): void {
+  /** Takes lines that begin alike and are ordinary, from `at` to `last`; gives where the first stands that has to be read. */
+  #skim(at: number, last: number): number {
+    const { skimming, place } = this.#messages;
+    place.line = this.#lines;
+    place.host = this.#host;
+    const next = skimming.lines(at, last, place, this.#raw.wrapped);
+    if (place.line > this.#lines) this.#writer = skimming.isOther ? 'other' : 'sshd';
+    this.#lines = place.line;
+    return next;
+  }
+
+  /** Reads a line that does not begin like others; `at`: where it stands in the memory, or NaN. */
+  #line(buffer: Buffer, from: number, end: number, at: number): void {
     this.#lines++;
     this.#writer = 'raw';
     if (this.#raw.holds && this.#raw.goOn(buffer, from, end, this.#lines)) return;
@@ -98,11 +121,8 @@ export class Reader {
         return;
       case 'sshd':
         this.#host = this.#hosts.index(buffer, prefix.hostFrom, prefix.hostEnd);
-        this.#lead.keep(view, from, prefix.from, prefix.ms);
         this.#messages.stands(this.#host, prefix.pid, prefix.ms, this.#lines);
-        // Lines of several hosts take turns in a log that is collected from them: none begins like the one before.
-        if (prefix.pid < 0 || prefix.from === end || this.#messages.skim(buffer, view, prefix.from) < 0)
-          this.#read(buffer, prefix.from, prefix.end);
+        if (!this.#skimOne(prefix, from, at)) this.#messages.read(buffer, prefix.from, prefix.end);
         return;
       case 'raw':
         if (prefix.from < end) this.#raw.take(buffer.subarray(prefix.from, end), Number.NaN, this.#lines);
@@ -114,6 +134,15 @@ export class Reader {
         this.#messages.stands(0, -1, prefix.ms, this.#lines);
         this.#messages.again(buffer, prefix.from, prefix.end);
     }
+  }
+
+  /** Lines of several hosts take turns in a log that is collected from them: none begins like the one before, but may be ordinary. */
+  #skimOne(prefix: Prefix, from: number, at: number): boolean {
+    lead.forget();
+    if (Number.isNaN(at)) return false;
+    const message = at + prefix.from - from;
+    lead.keep(at, message, prefix.ms);
+    return prefix.pid >= 0 && prefix.from < prefix.end && this.#messages.skimming.take(message, this.#messages.place);
   }
 
   /** What a container wrote: sshd's words, or a line of a syslog in it. */
@@ -129,7 +158,7 @@ export class Reader {
     }
     const host = this.#hosts.index(bytes, prefix.hostFrom, prefix.hostEnd);
     this.#messages.stands(host, prefix.pid, Number.isNaN(prefix.ms) ? ms : prefix.ms, this.#lines);
-    this.#read(bytes, prefix.from, prefix.end);
+    this.#messages.read(bytes, prefix.from, prefix.end);
   }
 
   #entry(line: Buffer): void {
@@ -152,12 +181,14 @@ export class Reader {
 
   /** Connections that are over by time on a log that says nothing; called every few seconds when caught up. */
   expire(nowMs: number): Sighting[] {
+    WORKBENCH.lend(this.#borrower);
     this.#messages.expire(nowMs);
     return this.#messages.told();
   }
 
   /** The log ends here: what is still open becomes its event. */
   end(): Sighting[] {
+    WORKBENCH.lend(this.#borrower);
     this.#raw.end();
     this.#messages.end();
     return this.#messages.told();
@@ -185,6 +216,7 @@ export class Reader {
 
   /** The lowest line that an event still to come can have. */
   firstOpenLine(): number {
+    WORKBENCH.lend(this.#borrower);
     return this.#messages.firstOpenLine();
   }
 
@@ -197,6 +229,7 @@ export class Reader {
 
   /** What must outlive a restart. */
   save(): ReaderState {
+    WORKBENCH.lend(this.#borrower);
     return {
       version: STATE_VERSION,
       lines: this.#lines,
@@ -209,6 +242,7 @@ export class Reader {
   }
 
   #restore(saved: ReaderState): void {
+    WORKBENCH.lend(this.#borrower);
     if (Number.isSafeInteger(saved['lines'])) this.#lines = saved['lines'] as number;
     if (typeof saved['previousMs'] === 'number') this.#clock.previousMs = saved['previousMs'];
     this.#forgeries.restore(saved['forgeries']);

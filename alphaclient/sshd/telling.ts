@@ -1,19 +1,33 @@
 /** What is told: the events of decisions, of held lines, of refusals, of connections that are over. */
 
-import { EVENT_TEXT_LIMITS, type Outcome } from '../../protocol/event.ts';
+import type { LoginEvent, Outcome } from '../../protocol/event.ts';
 import type { Connection } from './connection.ts';
-import { eventOf, isoTime, type Sighting, textOf, type What } from './event.ts';
+import { eventOf, isoTime, type Sighting, type What } from './event.ts';
 import type { Fact } from './fact.ts';
+import type { Lane } from './lane.ts';
 import type { Place } from './matching.ts';
 import { verdict } from './verdict.ts';
+
+/** Is told of events as lines are read, one after the other. */
+export interface Listener {
+  /** `line` is the number of the line that decided it, as in `Sighting`. */
+  event(event: LoginEvent, line: number): void;
+  /**
+   * The same of a wrong password that the connection at this place in the lane gave in the line it was last heard in, on the host of
+   * this name; false where it is to be told as an event.
+   */
+  failed(lane: Lane, at: number, invalid: boolean, host: string | null): boolean;
+}
 
 export class Telling {
   #out: Sighting[] = [];
   readonly #hosts: (index: number) => string | null;
+  readonly #listener: Listener | null;
 
-  /** `hosts` gives the name of a host's index. */
-  constructor(hosts: (index: number) => string | null) {
+  /** `hosts` gives the name of a host's index; nothing is kept where there is a listener. */
+  constructor(hosts: (index: number) => string | null, listener: Listener | null) {
     this.#hosts = hosts;
+    this.#listener = listener;
   }
 
   /** What was told since the last call. */
@@ -24,7 +38,12 @@ export class Telling {
   }
 
   #tell(outcome: Outcome, what: What, host: number, ms: number, line: number): void {
-    this.#out.push({ event: eventOf(outcome, what, this.#hosts(host), ms), line });
+    this.#event(eventOf(outcome, what, this.#hosts(host), ms), line);
+  }
+
+  #event(event: LoginEvent, line: number): void {
+    if (this.#listener === null) this.#out.push({ event, line });
+    else this.#listener.event(event, line);
   }
 
   /** Connections refused at accept: a probe each. */
@@ -50,36 +69,44 @@ export class Telling {
       this.#tell(accepted ? 'accepted' : 'failed', what, place.host, place.ms, place.line);
   }
 
-  /** One more wrong password of a user and a peer that are known, in the line last heard. */
-  failed(one: Connection, invalid: boolean): void {
-    this.#ordinary(one, 'failed', 'password', invalid, null, textOf(one.refusal, EVENT_TEXT_LIMITS.reason));
-  }
-
-  /** The login of a user and a peer that are known, in the line last heard. */
-  accepted(one: Connection, method: string, key: string | null): void {
-    this.#ordinary(one, 'accepted', method, false, key, null);
-  }
-
-  /** A connection of which nothing is told but its end, in this line. */
-  probe(ip: string, port: number, reason: string, { host, ms, line }: Place): void {
-    const what = { user: null, invalid: null, ip, port, method: null, key: null, reason };
-    this.#tell('probe', what, host, ms, line);
-  }
-
-  #ordinary(
-    one: Connection,
+  /** A login, or one that failed, of the connection at this place in the lane, in the line that it was last heard in. */
+  attempt(
     outcome: Outcome,
     method: string,
     invalidUser: boolean,
     key: string | null,
     reason: string | null,
+    lane: Lane,
+    at: number,
   ): void {
-    const { user, ip, port, line } = one;
-    const host = this.#hosts(one.host);
-    this.#out.push({
-      event: { at: isoTime(one.ms), outcome, method, user, invalidUser, ip, port, host, key, reason },
-      line,
-    });
+    const host = this.#hosts(lane.hosts[at] as number);
+    if (outcome === 'failed' && reason === null && this.#listener?.failed(lane, at, invalidUser, host)) return;
+    const time = isoTime(lane.ms[at] as number);
+    const user = lane.user(at);
+    const ip = lane.ip(at);
+    const port = lane.ports[at] as number;
+    const event = { at: time, outcome, method, user, invalidUser, ip, port, host, key, reason };
+    this.#event(event, lane.lines[at] as number);
+  }
+
+  /** A connection of which nothing is told but its end, in this line: texts are within the limits of the wire. */
+  probe(ip: string, port: number, reason: string, place: Place): void {
+    const host = this.#hosts(place.host);
+    const at = isoTime(place.ms);
+    const outcome = 'probe';
+    const event = {
+      at,
+      outcome,
+      method: null,
+      user: null,
+      invalidUser: null,
+      ip,
+      port,
+      host,
+      key: null,
+      reason,
+    } as const;
+    this.#event(event, place.line);
   }
 
   /** A held `PAM:` failure: its `Failed` line is not coming, or has nothing to add. */

@@ -4,7 +4,6 @@ import { equal, ok } from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { describe, it } from 'node:test';
 import { addressOf } from '../../../alphaclient/sshd/address.ts';
-import { ascii } from '../../../alphaclient/sshd/compare.ts';
 import { addressEnd } from '../../../alphaclient/sshd/extents.ts';
 import { Chance } from '../../sshd/chance.ts';
 
@@ -39,7 +38,7 @@ describe('an address', () => {
     let addresses = 0;
     for (let i = 0; i < WORDS; i++) {
       const text = word(chance);
-      const end = addressEnd(ascii(`x${text} port 1`), 1);
+      const end = addressEnd(Buffer.from(`x${text} port 1\n`), 1);
       if (end !== text.length + 1) continue;
       addresses++;
       equal(addressOf(text), text, `SEED=${SEED}`);
@@ -58,7 +57,7 @@ describe('an address', () => {
       '1:2:3:4:5:6:7:8',
       '1:2:3:4:5:6:7::',
     ])
-      equal(addressEnd(ascii(`${text} `), 0), text.length, text);
+      equal(addressEnd(Buffer.from(`${text} \n`), 0), text.length, text);
     for (const text of [
       '192.0.2',
       '192.0.2.256',
@@ -71,6 +70,6 @@ describe('an address', () => {
       '12345::',
       '',
     ])
-      equal(addressEnd(ascii(`${text} `), 0), -1, text);
+      equal(addressEnd(Buffer.from(`${text} \n`), 0), -1, text);
   });
 });

@@ -8,6 +8,7 @@ import {
   OF_ACCEPTED,
   OF_DECIDED,
   OF_NEW,
+  OF_REMARKED,
   OF_TOLD,
   OF_UNDECIDED,
   OF_WITHOUT_PORT,
@@ -24,8 +25,8 @@ const LINES = 12;
 /** What passes between two lines: mostly little, now and then more than a connection that is about to end waits, or any. */
 const STEPS_MS = [0, 0, 1_000, 1_000, 2_000, 3_000, 20_000, 45_000, 700_000];
 
-const messagesIn = (all: Messages): readonly Message[] => [...new Set(all.valid.flat())];
-const ALL = [OF_NEW, OF_UNDECIDED, OF_WITHOUT_PORT, OF_DECIDED, OF_ACCEPTED, OF_TOLD].flatMap(messagesIn);
+const messagesIn = (all: Messages): readonly Message[] => [...new Set(all.valid)];
+const ALL = [OF_NEW, OF_UNDECIDED, OF_WITHOUT_PORT, OF_DECIDED, OF_ACCEPTED, OF_TOLD, OF_REMARKED].flatMap(messagesIn);
 
 interface Client {
   readonly user: string;
@@ -43,6 +44,7 @@ const USERS = [
   '\\303',
   'invalid user x',
   'from',
+  '',
   'x from 192.0.2.1 port 1',
 ];
 const IPS = ['192.0.2.1', '192.0.2.10', '2001:db8::1', '2001:db8:0:1:2:3:4:5', '::1', 'fe80::1%eth0', '203.0.113.255'];
@@ -57,6 +59,7 @@ function written(text: string, { user, ip, port }: Client, chance: Chance): stri
     peer: `${ip} port ${port}`,
     client: `${user} from ${ip} port ${port}`,
     'new user': user,
+    'no user': '',
     'new ip': ip,
     'new port': `${port}`,
     'new key': chance.one(KEYS),
@@ -100,7 +103,7 @@ function log(chance: Chance): Line[] {
     const client = clients[who] as Client;
     // Sometimes another user's name; the peer is nobody else's.
     const one = chance.below(12) === 0 ? { ...client, user: chance.one(USERS) } : client;
-    const message = written(chance.one(ALL).template.text, one, chance);
+    const message = written(chance.one(ALL).template, one, chance);
     return { ms, pid: 100 + who, message };
   });
 }
@@ -157,11 +160,12 @@ describe('ordinary messages', () => {
         OF_WITHOUT_PORT,
       'Failed password for alice from 192.0.2.10 port 50022 ssh2': OF_DECIDED,
       'Accepted password for alice from 192.0.2.10 port 50022 ssh2': OF_ACCEPTED,
+      'error: kex_exchange_identification: Connection closed by remote host': OF_REMARKED,
     };
     for (const [first, all] of Object.entries(before))
       for (const { template } of messagesIn(all)) {
         const reader = new Reader();
-        const message = written(template.text, client, {
+        const message = written(template, client, {
           one: (of: unknown[]) => of[0],
           below: () => 5,
         } as unknown as Chance);

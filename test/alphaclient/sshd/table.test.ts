@@ -4,6 +4,7 @@ import { equal, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Connection } from '../../../alphaclient/sshd/connection.ts';
 import { OpenConnections } from '../../../alphaclient/sshd/open-connections.ts';
+import { STAGES } from '../../../alphaclient/sshd/stages.ts';
 import { Table } from '../../../alphaclient/sshd/table.ts';
 
 const STEPS = 20_000;
@@ -146,8 +147,9 @@ describe('the table of open connections', () => {
     compare(open, (random, model) => {
       const [host, pid] = [random(2), random(9)];
       open.forward(host, pid);
-      const one = open.lane.find(host, pid);
-      if (one === undefined) return;
+      const place = open.lane.placeOf(host, pid);
+      if (open.lane.stage(place, host, pid) === STAGES.NEW) return;
+      const one = open.lane.object(place);
       forwarded++;
       // Who comes back has its address and port again, even if another had them meanwhile.
       model.index(one);

@@ -1,0 +1,62 @@
+/** Which connections say ordinary messages, how far each has come, and with it what it may say next. */
+
+import type { Connection } from './connection.ts';
+
+const INVALID = 1;
+const WITHOUT_PORT = 2;
+const UNDECIDED = 4;
+const DECIDED = 6;
+const TOLD = 8;
+const ACCEPTED = 10;
+const REMARKED = 12;
+
+/**
+ * By number; the next odd one where its user is `INVALID`. To be taken apart into constants of one's own where it is used for each
+ * line: V8 knows the value of a module's own constant, and looks that of another's up and checks it each time.
+ */
+export const STAGES = {
+  /** Nothing is known of it. */
+  NEW: 0,
+  INVALID,
+  /** PAM alone has spoken of it. */
+  WITHOUT_PORT,
+  UNDECIDED,
+  /** Refused at least once. */
+  DECIDED,
+  /** Refused, and turned away. */
+  TOLD,
+  ACCEPTED,
+  /** A remark was made of it, and nothing else is known. */
+  REMARKED,
+} as const;
+
+/** How far this one has come. */
+export function stageOf({ accepted, decisions, over, ip, port, invalid }: Connection): number {
+  const odd = invalid === true ? INVALID : 0;
+  if (accepted) return ACCEPTED + odd;
+  if (decisions > 0) return (over ? TOLD : DECIDED) + odd;
+  if (ip === null) return REMARKED + odd;
+  return (port === null ? WITHOUT_PORT : UNDECIDED) + odd;
+}
+
+/** How sshd tells names that are no account's: a client's name that begins so is for the table to tell apart. */
+const TWO_MEANINGS = ['invalid user', 'illegal user', '<invalid username>'];
+
+/** True where all that its next lines can say is told by comparing them: see ordinary.ts. */
+export function isOrdinary({
+  pid,
+  name,
+  user,
+  ip,
+  port,
+  held,
+  swallow,
+  ending,
+  over,
+  decisions,
+  accepted,
+}: Connection): boolean {
+  if (pid < 0 || name !== null || user === null || ip === null || held !== null) return false;
+  if (swallow || ending || over || (port === null && (decisions > 0 || accepted))) return false;
+  return !TWO_MEANINGS.some((words) => user.startsWith(words));
+}

@@ -1,11 +1,14 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { after, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { scan } from '../../alphaclient/scan.ts';
+import { scanLine } from '../../alphaclient/scan-lines.ts';
+import { Reader } from '../../alphaclient/sshd/reader.ts';
+import { Chance } from '../sshd/chance.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'scan-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -30,6 +33,7 @@ function file(name: string, text: string | Buffer): string {
   return path;
 }
 
+const SEED = Number(process.env['SEED'] ?? Date.now() % 1e9);
 const FAILED = 'Failed password for root from 192.0.2.10 port 50022 ssh2';
 const iso = (time: string, message: string, pid = 1): string =>
   `2026-11-20T${time}+00:00 web sshd[${pid}]: ${message}\n`;
@@ -187,5 +191,62 @@ describe('scan', () => {
     match(out, /192\.0\.2\.10 +1 +0 +1 +0\n/);
     ok(!out.includes('\u001b'));
     match(out, /\\x1b\[2Jx/);
+  });
+
+  it(`prints every event as it is, in log order, whichever way it was read (SEED=${SEED})`, async () => {
+    const chance = new Chance(SEED);
+    const users = [
+      'root',
+      'a"b',
+      'a\\b',
+      'john doe',
+      'x'.repeat(63),
+      'x'.repeat(64),
+      'x'.repeat(90),
+      '',
+      'e',
+      'm\u00fcller',
+    ];
+    const hosts = ['web', 'db-1', 'w\u00eb\u00df'];
+    const ips = ['192.0.2.1', '203.0.113.255', '2001:db8::1', '::1', '2001:db8:0:1:2:3:4:5'];
+    const lines = Array.from({ length: 30_000 }, (_, i) => {
+      const peer = `${chance.one(ips)} port ${1 + (i % 65_000)}`;
+      const user = chance.one(users);
+      const said = chance.one([
+        `Failed password for ${user} from ${peer} ssh2`,
+        `Failed password for invalid user ${user} from ${peer} ssh2`,
+        `Invalid user ${user} from ${peer}`,
+        `Accepted publickey for ${user} from ${peer} ssh2: ED25519 SHA256:x"y`,
+        `Unable to negotiate with ${peer}: no matching host key type found. Their offer: ssh-rsa [preauth]`,
+        'error: kex_exchange_identification: Connection closed by remote host',
+      ]);
+      const time = new Date(Date.UTC(2026, 10, 20, 10) + Math.floor(i / 9) * 1_000).toISOString();
+      const head = chance.below(50) === 0 ? '' : `${time.slice(0, 19)}+00:00 `;
+      return `${head}${chance.one(hosts)} sshd[${1_000 + i}]: ${said}\n`;
+    });
+    // One that stays open for long holds up all behind it.
+    lines.splice(
+      5_000,
+      0,
+      lines[4_999]?.replace(/sshd.*/, 'sshd[7]: Invalid user eve from 198.51.100.1 port 9') as string,
+    );
+    const paths = [0, 12_000].map((from, n) =>
+      file(`b\u00fcro "${n}".log`, lines.slice(from, from + 12_000 + n * 9_999).join('')),
+    );
+    for (const args of [[paths[0] as string], paths]) {
+      const expected: string[] = [];
+      for (const path of args) {
+        const reader = new Reader();
+        const told = reader.read(readFileSync(path), { writtenMs: Date.now(), nowMs: Date.now() });
+        told.push(...reader.end());
+        // Lines are sorted as they are printed: those of one line in the order in which they were told.
+        told.sort((a, b) => a.line - b.line);
+        expected.push(...told.map(({ event, line }) => scanLine(event, line, args.length > 1 ? path : null)));
+      }
+      const { code, out } = await run(args);
+      equal(code, 0);
+      deepEqual(out.trimEnd().split('\n'), expected);
+      ok(out.length > 2_000_000);
+    }
   });
 });

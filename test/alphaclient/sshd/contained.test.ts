@@ -117,3 +117,14 @@ test('a time that is none leaves an event without time', () => {
   const line = JSON.stringify({ log: 'Failed password for root from 192.0.2.7 port 22 ssh2\n', time: 'noon' });
   assert.deepEqual(read([line]), { events: ['1  failed root 192.0.2.7 22  '], unknown: 0 });
 });
+
+test("in a container's log another program's line is read though it begins like the one before", () => {
+  const said = 'Failed password for root from 192.0.2.7 port 4711 ssh2';
+  const line = FORMS['docker logs -t'] as (said: string) => string;
+  const lines = [
+    line('Server listening on 0.0.0.0 port 22.'),
+    `${TIME} web sshd[9]: ${said}`,
+    `${TIME} web cron: ${said}`,
+  ];
+  assert.deepEqual(read(lines), { events: [`2 ${AT} failed root 192.0.2.7 4711 web `], unknown: 1 });
+});

@@ -151,6 +151,26 @@ describe('ordinary messages', () => {
     deepEqual(events(Buffer.from(lines.map(syslog).join(''))), events(Buffer.from(lines.map(journal).join(''))));
   });
 
+  it('an end is awaited from the last line on, whoever says it', () => {
+    const peer = '192.0.2.10 port 50000';
+    const lines = [
+      { ms: 0, pid: 100, message: `Failed password for bob from ${peer} ssh2` },
+      { ms: 1_000, message: `error: maximum authentication attempts exceeded for bob from ${peer} ssh2 [preauth]` },
+      {
+        ms: 25_000,
+        message: 'pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10 ',
+      },
+      { ms: 40_000, pid: 101, message: 'Failed password for eve from 192.0.2.11 port 50001 ssh2' },
+      {
+        ms: 41_000,
+        message: `Disconnecting authenticating user bob ${peer}: Too many authentication failures [preauth]`,
+      },
+    ].map(({ ms, pid = 100, message }) => ({ ms: START_MS + ms, pid, message }));
+    const read = events(Buffer.from(lines.map(journal).join('')));
+    equal(read.length, 2);
+    deepEqual(events(Buffer.from(lines.map(syslog).join(''))), read);
+  });
+
   it('are each known again where their connection is as far', () => {
     const client = { user: 'alice', ip: '192.0.2.10', port: 50_022 };
     const before: Readonly<Record<string, Messages>> = {

@@ -221,7 +221,8 @@ describe('scan', () => {
         'error: kex_exchange_identification: Connection closed by remote host',
       ]);
       const time = new Date(Date.UTC(2026, 10, 20, 10) + Math.floor(i / 9) * 1_000).toISOString();
-      const head = chance.below(50) === 0 ? '' : `${time.slice(0, 19)}+00:00 `;
+      // Of a connection without a time nobody knows when it is over: it would hold up all to the end.
+      const head = said.startsWith('Failed') && chance.below(50) === 0 ? '' : `${time.slice(0, 19)}+00:00 `;
       return `${head}${chance.one(hosts)} sshd[${1_000 + i}]: ${said}\n`;
     });
     // One that stays open for long holds up all behind it.
@@ -230,23 +231,29 @@ describe('scan', () => {
       0,
       lines[4_999]?.replace(/sshd.*/, 'sshd[7]: Invalid user eve from 198.51.100.1 port 9') as string,
     );
-    const paths = [0, 12_000].map((from, n) =>
-      file(`b\u00fcro "${n}".log`, lines.slice(from, from + 12_000 + n * 9_999).join('')),
+    // The second one goes on with what the first one has begun.
+    const paths = [lines.slice(0, 12_000), lines.slice(12_000)].map((some, n) =>
+      file(`b\u00fcro "x".log${n === 0 ? '.1' : ''}`, some.join('')),
     );
     for (const args of [[paths[0] as string], paths]) {
-      const expected: string[] = [];
-      for (const path of args) {
-        const reader = new Reader();
-        const told = reader.read(readFileSync(path), { writtenMs: Date.now(), nowMs: Date.now() });
-        told.push(...reader.end());
-        // Lines are sorted as they are printed: those of one line in the order in which they were told.
-        told.sort((a, b) => a.line - b.line);
-        expected.push(...told.map(({ event, line }) => scanLine(event, line, args.length > 1 ? path : null)));
-      }
+      const reader = new Reader();
+      const context = { writtenMs: Date.now(), nowMs: Date.now() };
+      const told = args.flatMap((path) => reader.read(readFileSync(path), context));
+      told.push(...reader.end());
+      // Lines are sorted as they are printed: those of one line in the order in which they were told.
+      told.sort((a, b) => a.line - b.line);
+      const expected = told.map(({ event, line }) => {
+        const isSecond = line > 12_000;
+        return scanLine(
+          event,
+          line - (isSecond ? 12_000 : 0),
+          args.length > 1 ? (args[isSecond ? 1 : 0] as string) : null,
+        );
+      });
       const { code, out } = await run(args);
       equal(code, 0);
       deepEqual(out.trimEnd().split('\n'), expected);
-      ok(out.length > 2_000_000);
+      ok(out.length > 1_500_000);
     }
   });
 });

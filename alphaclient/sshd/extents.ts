@@ -8,6 +8,14 @@ const CR = 13;
 const SPACE = 32;
 const DOT = 46;
 const COLON = 58;
+const LESS = 60;
+const F = 102;
+/** `invalid user`. */
+const I = 105;
+const O = 111;
+const R = 114;
+/** ` from :: port 1`. */
+const SHORTEST_PEER_CHARS = 15;
 /** Longer names are read by the table: sshd and syslog may have cut them. */
 const USER_LIMIT_BYTES = 64;
 /** `ED25519-CERT SHA256:...` and a few more; what is longer is read by the table. */
@@ -35,6 +43,29 @@ export function wordEnd(bytes: Uint8Array, at: number): number {
     if (c <= SPACE || c === COLON || c > 126) break;
   }
   return p === at || p === limit ? -1 : p;
+}
+
+/**
+ * Where the name at `at` ends, of printable ASCII without a colon, before ` from ADDR port PORT` at the line's end, which sshd wrote whatever
+ * the name is; -1 where it is longer than a name, or may be one that sshd puts words before.
+ */
+export function nameEnd(bytes: Uint8Array, at: number): number {
+  const end = lineEnd(bytes, at);
+  let p = end - SHORTEST_PEER_CHARS;
+  while (p >= at && !isFrom(bytes, p)) p--;
+  if (p < at || p - at >= USER_LIMIT_BYTES || bytes[at] === I || bytes[at] === LESS) return -1;
+  for (let i = at; i < p; i++) {
+    const c = bytes[i] as number;
+    if (c < SPACE || c === COLON || c > 126) return -1;
+  }
+  return p;
+}
+
+/** Whether ` from ` stands at `at`. */
+function isFrom(bytes: Uint8Array, at: number): boolean {
+  return (
+    bytes[at] === SPACE && bytes[at + 1] === F && bytes[at + 2] === R && bytes[at + 3] === O && bytes[at + 5] === SPACE
+  );
 }
 
 /** Where the line ends that is a key from `at` on, of printable ASCII without spaces around it; -1 where it is none. */

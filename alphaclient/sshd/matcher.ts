@@ -3,7 +3,7 @@
  * connection is known by (`{user}`, `{ip}`, `{peer}`, `{client}`), which must stand there again, or something to be read.
  */
 
-import { addressEnd, keyEnd, lineEnd, wordEnd } from './extents.ts';
+import { addressEnd, keyEnd, lineEnd, nameEnd, wordEnd } from './extents.ts';
 import type { Identities } from './identities.ts';
 import type { Memory } from './memory.ts';
 
@@ -23,7 +23,7 @@ const USER = 1;
 const IP = 2;
 const PEER = 3;
 const CLIENT = 4;
-/** one word of printable ASCII without a colon; an empty name; an address; a port; digits; what is left of the line, as a key. */
+/** one word of printable ASCII without a colon; an address; a port; digits; what is left of the line, as a key. */
 const NEW_USER = 5;
 const NEW_IP = 6;
 const NEW_PORT = 7;
@@ -34,7 +34,8 @@ const MORE = 10;
 /** What is left, where it ends in ` [preauth]`; the same, whatever it is. */
 const REST_PREAUTH = 11;
 const REST = 12;
-const NO_USER = 13;
+/** A name that is no such word, up to the last ` from ` of the line. */
+const ANY_USER = 13;
 
 const PLACES: Readonly<Record<string, number>> = {
   user: USER,
@@ -42,7 +43,7 @@ const PLACES: Readonly<Record<string, number>> = {
   peer: PEER,
   client: CLIENT,
   'new user': NEW_USER,
-  'no user': NO_USER,
+  'any user': ANY_USER,
   'new ip': NEW_IP,
   'new port': NEW_PORT,
   number: NUMBER,
@@ -176,9 +177,10 @@ export class Matcher {
         this.userFrom = at;
         this.userEnd = wordEnd(bytes, at);
         return this.userEnd;
-      case NO_USER:
-        this.userFrom = this.userEnd = at;
-        return at;
+      case ANY_USER:
+        this.userFrom = at;
+        this.userEnd = nameEnd(bytes, at);
+        return this.userEnd;
       case NEW_IP:
         this.ipFrom = at;
         this.ipEnd = addressEnd(bytes, at);

@@ -97,7 +97,7 @@ const REMARKS = ['Connection closed by remote host', 'read: Connection reset by 
 /** What nobody has said anything of before. */
 const NEW: readonly Message[] = [
   m(`Invalid user {new user} from ${NEW_PEER}`, 'new-named'),
-  m(`Invalid user {no user} from ${NEW_PEER}`, 'new-named'),
+  m(`Invalid user {any user} from ${NEW_PEER}`, 'new-named'),
   m(`${RHOST}{new ip}  user={new user}`, 'new-pam'),
   m(`Failed password for invalid user {new user} from ${NEW_PEER} ssh2`, 'new-failed', '', true),
   m(`Failed password for {new user} from ${NEW_PEER} ssh2`, 'new-failed', '', false),

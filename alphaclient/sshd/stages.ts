@@ -58,5 +58,6 @@ export function isOrdinary({
 }: Connection): boolean {
   if (pid < 0 || name !== null || user === null || ip === null || held !== null) return false;
   if (swallow || ending || over || (port === null && (decisions > 0 || accepted))) return false;
-  return !TWO_MEANINGS.some((words) => user.startsWith(words));
+  // A name has no colon, since sshd cuts it there: what has one is for the table to make sense of.
+  return !user.includes(':') && !TWO_MEANINGS.some((words) => user.startsWith(words));
 }

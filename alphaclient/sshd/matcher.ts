@@ -118,6 +118,8 @@ export class Matcher {
   port = 0;
   keyFrom = 0;
   keyEnd = 0;
+  restFrom = 0;
+  restEnd = 0;
   /** The digits last read. */
   number = 0;
 
@@ -200,6 +202,8 @@ export class Matcher {
         return this.#ends(at) ? at : bytes[at] === SPACE ? lineEnd(bytes, at) : -1;
       case REST_PREAUTH: {
         const preauth = lineEnd(bytes, at) - PREAUTH.length;
+        this.restFrom = at;
+        this.restEnd = preauth;
         const is = preauth >= at && this.#memory.same(preauth, text, PREAUTH.length);
         return is ? preauth + PREAUTH.length : -1;
       }

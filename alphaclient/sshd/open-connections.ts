@@ -1,5 +1,6 @@
 /** All open connections: those in the table, and those in the lane in front of it, which come into the table to be found there. */
 
+import type { Client } from './clients.ts';
 import type { Connection } from './connection.ts';
 import { isOrdinary, STAGES } from './stages.ts';
 import { type Fit, isAny, OPEN_LIMIT_CONNECTIONS, type Peer, Table } from './table.ts';
@@ -64,7 +65,7 @@ export class OpenConnections extends Table {
     return super.search(host, client, looseOnly, fits);
   }
 
-  override helper(one: Connection): Connection | undefined {
+  override helper(one: Client & Pick<Connection, 'host'>): Connection | undefined {
     this.#enter((other) => other.host === one.host && other.pamOnly && other.pamFailures > 0);
     return super.helper(one);
   }
@@ -76,6 +77,16 @@ export class OpenConnections extends Table {
       lane.object(place);
       lane.free(place);
     } else super.remove(one);
+  }
+
+  /** True where PAM's helper process may have spoken of the client whose place in the lane this is, or is to be. */
+  hasHelper(host: number, ip: string, at: number): boolean {
+    let has = super.helper({ host, ip, name: null, user: null }) !== undefined;
+    this.lane.forEach((place) => {
+      const { pamOnly, pamFailures, ip: its } = this.lane.seen(place);
+      if (place !== at && pamOnly && pamFailures > 0 && its === ip) has = true;
+    });
+    return has;
   }
 
   /** True where the table knows one of this pid, whatever the lane knows. */

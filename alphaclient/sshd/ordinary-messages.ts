@@ -5,8 +5,9 @@ import { Templates } from './matcher.ts';
 /**
  * - `no`: it must be read. `ignored`: it says nothing of any connection. `nothing`: it says nothing new of its own.
  * - `over`: the connection has had its decision, and ends; `ended`: it had none.
- * - `failed`: one more wrong password; `repeated`: as many as it says. `publickey`, `password`: a login by these. The first
- *   of them may tell the port.
+ * - `failed`: one more wrong password; `repeated`: as many as it says. `publickey`, `password`, `keyboard`: a login by these. The
+ *   first of them may tell the port.
+ * - `goodbye`: what the client says before it ends the connection.
  * - `refused`: the connection's limit of attempts is reached; `told`: sshd ends it. `more`: PAM sums failures up.
  * - `pam`, `pam-unknown`: PAM's word on a failure, whose decision may come.
  * - `named`: the user once more. `new-...`: the first word of a connection, `new-ended` its last as well; `new-remark`: what
@@ -22,6 +23,8 @@ export type Said =
   | 'repeated'
   | 'publickey'
   | 'password'
+  | 'keyboard'
+  | 'goodbye'
   | 'refused'
   | 'told'
   | 'more'
@@ -33,6 +36,7 @@ export type Said =
   | 'new-failed'
   | 'new-publickey'
   | 'new-password'
+  | 'new-keyboard'
   | 'new-remark'
   | 'new-ended';
 
@@ -42,9 +46,11 @@ function isDecision(said: Said): boolean {
     said === 'failed' ||
     said === 'publickey' ||
     said === 'password' ||
+    said === 'keyboard' ||
     said === 'new-failed' ||
     said === 'new-publickey' ||
-    said === 'new-password'
+    said === 'new-password' ||
+    said === 'new-keyboard'
   );
 }
 
@@ -103,6 +109,7 @@ const NEW: readonly Message[] = [
   m(`Failed password for {new user} from ${NEW_PEER} ssh2`, 'new-failed', '', false),
   m(`Accepted publickey for {new user} from ${NEW_PEER} ssh2: {new key}`, 'new-publickey'),
   m(`Accepted password for {new user} from ${NEW_PEER} ssh2`, 'new-password'),
+  m(`Accepted keyboard-interactive/pam for {new user} from ${NEW_PEER} ssh2`, 'new-keyboard'),
   m(`Connection closed by ${NEW_PEER} [preauth]`, 'new-ended', CLOSED),
   m(`Connection reset by ${NEW_PEER} [preauth]`, 'new-ended', RESET),
   m(`Did not receive identification string from ${NEW_PEER}`, 'new-ended', 'no identification string'),
@@ -126,6 +133,7 @@ const decisions = (client: string): readonly Message[] => [
   m(`Failed password for ${client} ssh2`, 'failed', '', false),
   m(`Accepted publickey for ${client} ssh2: {new key}`, 'publickey'),
   m(`Accepted password for ${client} ssh2`, 'password'),
+  m(`Accepted keyboard-interactive/pam for ${client} ssh2`, 'keyboard'),
 ];
 const DECISIONS = decisions('{client}');
 
@@ -149,6 +157,10 @@ const ends = (said: Said): readonly Message[] =>
     m(`${words}{peer} [preauth]`, said, reason),
   ]);
 
+/** A client that gives up is an error to sshd, where it does not say that its user did (RFC 4253, section 11.1). */
+const goodbyes = (said: Said): readonly Message[] =>
+  ['', 'error: '].map((level) => m(`${level}Received disconnect from {peer}:{rest [preauth]}`, said));
+
 /** What others say of an attempt, and of its user. */
 const UNTOLD: readonly Message[] = [m(UNKNOWN, 'pam-unknown'), m(`${RHOST}{ip}{more}`, 'pam'), NAMED_AGAIN];
 
@@ -158,7 +170,7 @@ const DECIDED: readonly Message[] = [
   m('message repeated {number} times: [ Failed password for invalid user {client} ssh2]', 'repeated', '', true),
   m('message repeated {number} times: [ Failed password for {client} ssh2]', 'repeated', '', false),
   ...ends('over'),
-  m('Received disconnect from {peer}:{rest [preauth]}', 'nothing'),
+  ...goodbyes('nothing'),
   ...UNTOLD,
   ...NONE_TRIED,
   m(`error: ${EXCEEDED} for invalid user {client} ssh2 [preauth]`, 'refused', EXCEEDED, true),
@@ -200,7 +212,7 @@ function messages(...all: readonly Message[]): Messages {
 }
 
 export const OF_NEW = messages(...NEW);
-export const OF_UNDECIDED = messages(...DECISIONS, ...UNTOLD, ...NONE_TRIED, ...ends('ended'));
+export const OF_UNDECIDED = messages(...DECISIONS, ...UNTOLD, ...NONE_TRIED, ...ends('ended'), ...goodbyes('goodbye'));
 export const OF_WITHOUT_PORT = messages(...decisions('{client}{new port}'), ...UNTOLD);
 export const OF_DECIDED = messages(...DECIDED);
 export const OF_ACCEPTED = messages(...ACCEPTED);

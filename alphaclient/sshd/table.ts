@@ -233,7 +233,7 @@ export class Table {
   }
 
   /** The helper process of PAM that spoke of this client, if one did: the oldest. */
-  helper({ host, ip, name, user }: Connection): Connection | undefined {
+  helper({ host, ip, name, user }: Client & Pick<Connection, 'host'>): Connection | undefined {
     return this.#helpers.find({ ip, name, user }, true, (one) => {
       if (one.host !== host) return false;
       if (one.user !== null && user !== null && !isSameName(one.user, user)) return false;

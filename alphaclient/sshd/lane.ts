@@ -115,9 +115,11 @@ export class Lane {
     const stage = this.stages[place] as number;
     one.host = this.hosts[place] as number;
     one.pid = this.pids[place] as number;
-    one.ip = stage >= REMARKED ? null : this.ip(place);
+    if (stage < REMARKED) {
+      one.ip = this.ip(place);
+      one.user = this.user(place);
+    }
     one.port = port === NO_PORT ? null : port;
-    one.user = stage >= REMARKED ? null : this.user(place);
     one.invalid = invalid === UNKNOWN ? null : invalid === YES;
     one.decisions = this.decisions[place] as number;
     one.accepted = stage >= ACCEPTED && stage < REMARKED;
@@ -162,23 +164,18 @@ export class Lane {
   /** Opens one at a place that is free, of which a line told user, address and port. */
   open(at: number, age: number, place: Place, found: Matcher): void {
     this.identities.keepClient(at, found.userFrom, found.userEnd, found.ipFrom, found.ipEnd, found.portEnd);
-    this.#open(at, age, place, UNDECIDED);
-    this.ports[at] = found.port;
-    this.counts.count(found.port, 1);
+    this.openAs(UNDECIDED, at, age, place);
+    this.takePort(at, found.port);
   }
 
   /** The same where it told no port. */
   openWithoutPort(at: number, age: number, place: Place, found: Matcher): void {
     this.identities.keepParts(at, found.userFrom, found.userEnd, found.ipFrom, found.ipEnd);
-    this.#open(at, age, place, WITHOUT_PORT);
+    this.openAs(WITHOUT_PORT, at, age, place);
   }
 
-  /** The same where nothing is known. */
-  openUnknown(at: number, age: number, place: Place): void {
-    this.#open(at, age, place, REMARKED);
-  }
-
-  #open(at: number, age: number, place: Place, stage: number): void {
+  /** The same where nothing is known but how far it has come: what is, its object is to say. */
+  openAs(stage: number, at: number, age: number, place: Place): void {
     this.#take(at, place.host, place.pid, age);
     this.stages[at] = stage;
     this.ports[at] = NO_PORT;
@@ -214,9 +211,14 @@ export class Lane {
   /** The port of the one at this place, which had none. */
   learnPort(place: number, { port, portFrom, portEnd }: Matcher): void {
     this.stages[place] = UNDECIDED | ((this.stages[place] as number) & INVALID);
+    this.takePort(place, port);
+    this.identities.learnPort(place, portFrom, portEnd);
+  }
+
+  /** The port of the one at this place, which is known now. */
+  takePort(place: number, port: number): void {
     this.ports[place] = port;
     this.counts.count(port, 1);
-    this.identities.learnPort(place, portFrom, portEnd);
   }
 
   /** Frees a place that is taken; gives how many were opened before who had it. */

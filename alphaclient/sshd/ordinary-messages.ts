@@ -10,8 +10,8 @@ import { Templates } from './matcher.ts';
  * - `goodbye`: what the client says before it ends the connection.
  * - `refused`: the connection's limit of attempts is reached; `told`: sshd ends it. `more`: PAM sums failures up.
  * - `pam`, `pam-unknown`: PAM's word on a failure, whose decision may come.
- * - `named`: the user once more. `new-...`: the first word of a connection, `new-ended` its last as well; `new-remark`: what
- *   happened, but not to whom.
+ * - `named`: the user once more. `new-...`: the first word of a connection, `new-ended` its last as well; `new-goodbye`, when
+ *   that is awaited; `new-remark`: what happened, but not to whom.
  */
 export type Said =
   | 'no'
@@ -37,6 +37,7 @@ export type Said =
   | 'new-publickey'
   | 'new-password'
   | 'new-keyboard'
+  | 'new-goodbye'
   | 'new-remark'
   | 'new-ended';
 
@@ -91,6 +92,10 @@ export class Message {
 
 const m = (...values: ConstructorParameters<typeof Message>): Message => new Message(...values);
 
+/** A client that gives up is an error to sshd, where it does not say that its user did (RFC 4253, section 11.1). */
+const goodbyes = (peer: string, said: Said): readonly Message[] =>
+  ['', 'error: '].map((level) => m(`${level}Received disconnect from ${peer}:{rest [preauth]}`, said));
+
 /** PAM's summary of failures that have their lines. */
 const more = (said: Said): Message => m('PAM {number} more authentication failure{rest}', said);
 const MAX_RETRIES = m('PAM service(sshd) ignoring max retries; {number} > {number}', 'ignored');
@@ -118,6 +123,7 @@ const NEW: readonly Message[] = [
   ...[NO_KEX, NO_HOST_KEY].map((reason) =>
     m(`Unable to negotiate with ${NEW_PEER}: ${reason}. Their offer: {rest [preauth]}`, 'new-ended', reason),
   ),
+  ...goodbyes(NEW_PEER, 'new-goodbye'),
   ...REMARKS.map((reason) => m(`${KEX}${reason}`, 'new-remark', reason)),
   m(`${KEX}client sent invalid protocol identifier {rest}`, 'new-remark', NO_CLIENT),
   m('reverse mapping checking getaddrinfo for {rest}', 'ignored'),
@@ -157,10 +163,6 @@ const ends = (said: Said): readonly Message[] =>
     m(`${words}{peer} [preauth]`, said, reason),
   ]);
 
-/** A client that gives up is an error to sshd, where it does not say that its user did (RFC 4253, section 11.1). */
-const goodbyes = (said: Said): readonly Message[] =>
-  ['', 'error: '].map((level) => m(`${level}Received disconnect from {peer}:{rest [preauth]}`, said));
-
 /** What others say of an attempt, and of its user. */
 const UNTOLD: readonly Message[] = [m(UNKNOWN, 'pam-unknown'), m(`${RHOST}{ip}{more}`, 'pam'), NAMED_AGAIN];
 
@@ -170,7 +172,7 @@ const DECIDED: readonly Message[] = [
   m('message repeated {number} times: [ Failed password for invalid user {client} ssh2]', 'repeated', '', true),
   m('message repeated {number} times: [ Failed password for {client} ssh2]', 'repeated', '', false),
   ...ends('over'),
-  ...goodbyes('nothing'),
+  ...goodbyes('{peer}', 'nothing'),
   ...UNTOLD,
   ...NONE_TRIED,
   m(`error: ${EXCEEDED} for invalid user {client} ssh2 [preauth]`, 'refused', EXCEEDED, true),
@@ -212,11 +214,19 @@ function messages(...all: readonly Message[]): Messages {
 }
 
 export const OF_NEW = messages(...NEW);
-export const OF_UNDECIDED = messages(...DECISIONS, ...UNTOLD, ...NONE_TRIED, ...ends('ended'), ...goodbyes('goodbye'));
+export const OF_UNDECIDED = messages(
+  ...DECISIONS,
+  ...UNTOLD,
+  ...NONE_TRIED,
+  ...ends('ended'),
+  ...goodbyes('{peer}', 'goodbye'),
+);
 export const OF_WITHOUT_PORT = messages(...decisions('{client}{new port}'), ...UNTOLD);
 export const OF_DECIDED = messages(...DECIDED);
 export const OF_ACCEPTED = messages(...ACCEPTED);
 export const OF_REMARKED = messages(...REMARKED);
+/** Of one that is about to end. */
+export const OF_GONE = messages();
 /** Of one that sshd has turned away. */
 export const OF_TOLD = messages(...ends('over'), more('more'), MAX_RETRIES);
 

@@ -11,6 +11,7 @@ import {
   type Message,
   OF_ACCEPTED,
   OF_DECIDED,
+  OF_GONE,
   OF_NEW,
   OF_REMARKED,
   OF_TOLD,
@@ -21,7 +22,7 @@ import {
 
 const FIRST_BYTES = 256;
 /** In the order of their numbers, each by whether the user is invalid. */
-const STAGES = [OF_NEW, OF_WITHOUT_PORT, OF_UNDECIDED, OF_DECIDED, OF_TOLD, OF_ACCEPTED, OF_REMARKED].flatMap(
+const STAGES = [OF_NEW, OF_WITHOUT_PORT, OF_UNDECIDED, OF_DECIDED, OF_TOLD, OF_ACCEPTED, OF_REMARKED, OF_GONE].flatMap(
   ({ valid, invalid }) => [valid, invalid],
 );
 const ALL = [...new Set(STAGES.flat())];

@@ -13,7 +13,7 @@ import type { Telling } from './telling.ts';
 import { showsFailure } from './verdict.ts';
 import { WORKBENCH } from './workbench.ts';
 
-const { INVALID, UNDECIDED, DECIDED, ACCEPTED } = STAGES;
+const { INVALID, UNDECIDED, DECIDED, ACCEPTED, REMARKED, GONE } = STAGES;
 const KEYBOARD = 'keyboard-interactive';
 const NOWHERE = -1;
 const NO = 0;
@@ -114,9 +114,8 @@ export class Sayings {
       if (showsFailure(one)) this.#endings.awaited(one);
     } else if (said === 'told') this.#endings.turnedAway(one);
     else if (said === 'goodbye') {
-      const why = memory.text(found.restFrom, found.restEnd).replace(/^ /, '');
       one.pamOnly = false;
-      one.remark ??= why === '' ? 'disconnected' : `disconnected: ${why}`;
+      one.remark ??= goodbye();
       this.#endings.awaited(one);
     }
     lane.changed(at, one);
@@ -124,7 +123,8 @@ export class Sayings {
 
   /** The first that is said of a connection opens it; false where it is for the table to do so. */
   first({ said, invalid, reason }: Message, at: number, place: Place): boolean {
-    if (said === 'new-remark') return this.#remarked(reason, at, place);
+    if (said === 'new-remark') return this.#unknown(REMARKED, reason, at, place);
+    if (said === 'new-goodbye') return this.#unknown(GONE, goodbye(), at, place);
     const hasPort = said !== 'new-pam';
     if (hasPort ? !this.#open.isFree(found.port) : !this.#open.isRoom) return false;
     if (said === 'new-ended') {
@@ -160,12 +160,14 @@ export class Sayings {
     return true;
   }
 
-  /** Whose remark it is, the next line tells. */
-  #remarked(reason: string, at: number, place: Place): boolean {
-    if (!this.#open.isRoom) return false;
-    lane.openUnknown(at, this.#open.makeWay(at), place);
+  /** Why one ends of which no user is known; of a remark, the next line tells whose it is. */
+  #unknown(stage: number, reason: string, at: number, place: Place): boolean {
+    if (stage === GONE ? !this.#open.isFree(found.port) : !this.#open.isRoom) return false;
+    lane.openAs(stage, at, this.#open.makeWay(at), place);
     lane.pamOnly[at] = NO;
+    if (stage === GONE) lane.takePort(at, found.port);
     const one = lane.object(at);
+    if (stage === GONE) one.ip = memory.text(found.ipFrom, found.ipEnd);
     one.remark = reason;
     this.#endings.awaited(one);
     return true;
@@ -198,4 +200,10 @@ export class Sayings {
     more.remark = null;
     this.#endings.goesOn(more);
   }
+}
+
+/** The client's last words, of its own choice. */
+function goodbye(): string {
+  const why = memory.text(found.restFrom, found.restEnd).replace(/^ /, '');
+  return why === '' ? 'disconnected' : `disconnected: ${why}`;
 }

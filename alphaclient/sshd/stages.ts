@@ -9,6 +9,7 @@ const DECIDED = 6;
 const TOLD = 8;
 const ACCEPTED = 10;
 const REMARKED = 12;
+const GONE = 14;
 
 /**
  * By number; the next odd one where its user is `INVALID`. To be taken apart into constants of one's own where it is used for each
@@ -28,14 +29,15 @@ export const STAGES = {
   ACCEPTED,
   /** A remark was made of it, and nothing else is known. */
   REMARKED,
+  /** Its client has said goodbye, and nothing else is known. */
+  GONE,
 } as const;
 
 /** How far this one has come. */
-export function stageOf({ accepted, decisions, over, ip, port, invalid }: Connection): number {
+export function stageOf({ accepted, decisions, over, port, invalid }: Connection): number {
   const odd = invalid === true ? INVALID : 0;
   if (accepted) return ACCEPTED + odd;
   if (decisions > 0) return (over ? TOLD : DECIDED) + odd;
-  if (ip === null) return REMARKED + odd;
   return (port === null ? WITHOUT_PORT : UNDECIDED) + odd;
 }
 

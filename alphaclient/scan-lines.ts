@@ -1,12 +1,13 @@
 /**
- * Events as `scan` prints them (contract section 7), as bytes. Wrong passwords, which nearly all are, are put together from what is
- * the same in many lines and what the lane knows as bytes already: to make strings of them would cost more than the reading.
+ * Events as `scan` prints them (contract section 7), as bytes. Ordinary attempts, which nearly all are, are put together from what
+ * is the same in many lines and what the lane knows as bytes already: to make strings of them would cost more than the reading.
  */
 
 import type { LoginEvent } from '../protocol/event.ts';
 import type { ScanOrder } from './scan-order.ts';
 import { isoTime } from './sshd/event.ts';
 import type { Lane } from './sshd/lane.ts';
+import type { Attempt } from './sshd/telling.ts';
 
 const FIRST_BYTES = 1_048_576;
 /** The longest line: every text at its limit, every character escaped, and a file's path; a copy may write seven bytes more. */
@@ -16,13 +17,22 @@ const BACKSLASH = 92;
 const LF = 10;
 
 /** Room for a time with what stands around it. */
-const TIME_BYTES = 128;
-/** What the line of a wrong password is made of, apart from what was tried. */
+const TIME_BYTES = 64;
+/** What the line of an attempt is made of, apart from who tried. */
 const LINE = piece('{"line":');
-const FAILED = ',"outcome":"failed","method":"password","user":"';
+const FAILED = piece(',"outcome":"failed","method":"password","user":"');
+const ACCEPTED: Readonly<Record<string, Piece>> = Object.fromEntries(
+  ['publickey', 'password', 'keyboard-interactive'].map((method) => [
+    method,
+    piece(`,"outcome":"accepted","method":"${method}","user":"`),
+  ]),
+);
 const INVALID = piece('","invalidUser":true,"ip":"');
 const VALID = piece('","invalidUser":false,"ip":"');
 const BEHIND_IP = piece('","port":');
+const BEFORE_KEY = piece(',"reason":null,"key":"');
+const BEHIND_KEY = piece('"}\n');
+const WITHOUT_KEY = piece(',"reason":null,"key":null}\n');
 
 /** A text to copy. */
 interface Piece {
@@ -45,19 +55,25 @@ function rewrite(one: Piece, text: string): void {
   one.length = text.length;
 }
 
+/** True where nothing has to be escaped in this printable ASCII. */
+function isPlain(bytes: Uint8Array, from: number, end: number): boolean {
+  for (let i = from; i < end; i++) if (bytes[i] === QUOTE || bytes[i] === BACKSLASH) return false;
+  return true;
+}
+
 export class ScanLines {
   #buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #view = new DataView(this.#buffer.buffer);
   #spare: Buffer = Buffer.alloc(0);
   #at = 0;
 
-  /** `,"at":"..."` of the line before, and what follows it in a wrong password's. */
+  /** `,"at":"..."` of the line before. */
   readonly #time = piece('', TIME_BYTES);
   #timeMs = Number.NaN;
   /** `,"file":"..."` of the line before that had one. */
   #file: string | null = null;
   #namedFile = piece('');
-  /** By host, all behind the port of a wrong password there. */
+  /** `,"host":"..."` by the host's index. */
   readonly #hosts: Piece[] = [];
 
   /** The lines so far. They stay as they are until something is added or moved. */
@@ -88,35 +104,52 @@ export class ScanLines {
   }
 
   /**
-   * The same of a wrong password that the connection at this place in the lane gave in the line it was last heard in, on the host
-   * of this name; false, and nothing is added, where its user's name has to be escaped.
+   * The same of an attempt of the connection at this place in the lane, in the line it was last heard in, on the host of this name;
+   * false, and nothing is added, where it cannot be put together from bytes: a text of it has to be escaped.
    */
-  addFailed(lane: Lane, at: number, invalid: boolean, host: string | null, line: number, file: string | null): boolean {
+  addAttempt(
+    attempt: Attempt,
+    lane: Lane,
+    at: number,
+    host: string | null,
+    line: number,
+    file: string | null,
+  ): boolean {
     const { identities, memory } = lane;
+    const { isAccepted, method, invalid, keyFrom, keyEnd } = attempt;
+    const head = isAccepted ? ACCEPTED[method] : FAILED;
     const user = identities.user(at);
     const userChars = identities.userChars[at] as number;
-    for (let i = user; i < user + userChars; i++) {
-      const c = memory.bytes[i];
-      if (c === QUOTE || c === BACKSLASH) return false;
-    }
+    if (head === undefined || !isPlain(memory.bytes, user, user + userChars) || !isPlain(memory.bytes, keyFrom, keyEnd))
+      return false;
     this.#makeRoom();
     this.#put(LINE);
     this.#number(line);
     if (file !== null) this.#put(this.#fileOf(file));
-    const ms = lane.ms[at] as number;
-    if (ms !== this.#timeMs) {
-      const time = isoTime(ms);
-      rewrite(this.#time, `${time === null ? ',"at":null' : `,"at":"${time}"`}${FAILED}`);
-      this.#timeMs = ms;
-    }
-    this.#put(this.#time);
+    this.#putTime(lane.ms[at] as number);
+    this.#put(head);
     this.#copy(memory.view, user, userChars);
     this.#put(invalid ? INVALID : VALID);
     this.#copy(memory.view, identities.peer(at), identities.ipChars[at] as number);
     this.#put(BEHIND_IP);
     this.#number(lane.ports[at] as number);
-    this.#put(this.#behindPort(lane.hosts[at] as number, host));
+    this.#put(this.#hostOf(lane.hosts[at] as number, host));
+    if (keyFrom === keyEnd) this.#put(WITHOUT_KEY);
+    else {
+      this.#put(BEFORE_KEY);
+      this.#copy(memory.view, keyFrom, keyEnd - keyFrom);
+      this.#put(BEHIND_KEY);
+    }
     return true;
+  }
+
+  #putTime(ms: number): void {
+    if (ms !== this.#timeMs) {
+      const time = isoTime(ms);
+      rewrite(this.#time, time === null ? ',"at":null' : `,"at":"${time}"`);
+      this.#timeMs = ms;
+    }
+    this.#put(this.#time);
   }
 
   #fileOf(file: string): Piece {
@@ -127,8 +160,8 @@ export class ScanLines {
     return this.#namedFile;
   }
 
-  #behindPort(index: number, host: string | null): Piece {
-    this.#hosts[index] ??= piece(`,"host":${JSON.stringify(host)},"reason":null,"key":null}\n`);
+  #hostOf(index: number, host: string | null): Piece {
+    this.#hosts[index] ??= piece(`,"host":${JSON.stringify(host)}`);
     return this.#hosts[index];
   }
 

@@ -5,7 +5,7 @@ import type { Output } from '../service/output.ts';
 import { ScanLines } from './scan-lines.ts';
 import { ScanOrder } from './scan-order.ts';
 import type { Lane } from './sshd/lane.ts';
-import type { Listener } from './sshd/telling.ts';
+import type { Attempt, Listener } from './sshd/telling.ts';
 
 /** A write costs a system call and a turn of the event loop: one per 256 KiB instead of one per line. */
 const WRITE_BYTES = 262_144;
@@ -47,11 +47,11 @@ export class ScanPrinter implements Listener {
     this.#order.add(line, from, this.#lines.length - from);
   }
 
-  failed(lane: Lane, at: number, invalid: boolean, host: string | null): boolean {
+  attempt(attempt: Attempt, lane: Lane, at: number, host: string | null): boolean {
     const line = lane.lines[at] as number;
     const { file, before } = this.#fileOf(line);
     const from = this.#lines.length;
-    if (!this.#lines.addFailed(lane, at, invalid, host, line - before, this.#named ? file : null)) return false;
+    if (!this.#lines.addAttempt(attempt, lane, at, host, line - before, this.#named ? file : null)) return false;
     this.#order.add(line, from, this.#lines.length - from);
     return true;
   }

@@ -9,11 +9,12 @@ import type { Message } from './ordinary-messages.ts';
 import { MORE_LIMIT } from './pam.ts';
 import { REPEAT_LIMIT } from './repeats.ts';
 import { STAGES } from './stages.ts';
-import type { Telling } from './telling.ts';
+import { Attempt, type Telling } from './telling.ts';
 import { showsFailure } from './verdict.ts';
 import { WORKBENCH } from './workbench.ts';
 
 const { INVALID, UNDECIDED, DECIDED, ACCEPTED, REMARKED, GONE } = STAGES;
+const PASSWORD = 'password';
 const KEYBOARD = 'keyboard-interactive';
 const NOWHERE = -1;
 const NO = 0;
@@ -27,6 +28,7 @@ export class Sayings {
   readonly #open: OpenConnections;
   readonly #endings: Endings;
   readonly #telling: Telling;
+  readonly #attempt = new Attempt();
 
   constructor(open: OpenConnections, endings: Endings, telling: Telling) {
     this.#open = open;
@@ -70,13 +72,13 @@ export class Sayings {
         this.#failed(at, invalid === true, Math.min(found.number, REPEAT_LIMIT));
         break;
       case 'publickey':
-        this.#accepted(at, said, this.#key());
+        this.#accepted(at, said, found.keyFrom, found.keyEnd);
         break;
       case 'password':
-        this.#accepted(at, said, null);
+        this.#accepted(at, said, 0, 0);
         break;
       case 'keyboard':
-        this.#accepted(at, KEYBOARD, null);
+        this.#accepted(at, KEYBOARD, 0, 0);
         break;
       default:
         this.#seldom(message, at);
@@ -149,13 +151,13 @@ export class Sayings {
         this.#failed(at, invalid === true, 1);
         break;
       case 'new-publickey':
-        this.#accepted(at, 'publickey', this.#key());
+        this.#accepted(at, 'publickey', found.keyFrom, found.keyEnd);
         break;
       case 'new-password':
-        this.#accepted(at, 'password', null);
+        this.#accepted(at, PASSWORD, 0, 0);
         break;
       case 'new-keyboard':
-        this.#accepted(at, KEYBOARD, null);
+        this.#accepted(at, KEYBOARD, 0, 0);
     }
     return true;
   }
@@ -173,23 +175,30 @@ export class Sayings {
     return true;
   }
 
-  #key(): string {
-    return memory.text(found.keyFrom, found.keyEnd);
-  }
-
   #failed(at: number, invalid: boolean, times: number): void {
     lane.learnInvalid(at, invalid);
     lane.stages[at] = DECIDED | ((lane.stages[at] as number) & INVALID);
     this.#decided(at, times);
     const reason = textOf(lane.more(at)?.refusal ?? null, EVENT_TEXT_LIMITS.reason);
-    for (let i = 0; i < times; i++) this.#telling.attempt('failed', 'password', invalid, null, reason, lane, at);
+    const attempt = this.#attempt;
+    attempt.isAccepted = false;
+    attempt.method = PASSWORD;
+    attempt.invalid = invalid;
+    attempt.keyFrom = attempt.keyEnd = 0;
+    for (let i = 0; i < times; i++) this.#telling.attempt(attempt, reason, lane, at);
   }
 
-  #accepted(at: number, method: string, key: string | null): void {
+  #accepted(at: number, method: string, keyFrom: number, keyEnd: number): void {
     lane.learnInvalid(at, false);
     lane.stages[at] = ACCEPTED | ((lane.stages[at] as number) & INVALID);
     this.#decided(at, 1);
-    this.#telling.attempt('accepted', method, false, key, null, lane, at);
+    const attempt = this.#attempt;
+    attempt.isAccepted = true;
+    attempt.method = method;
+    attempt.invalid = false;
+    attempt.keyFrom = keyFrom;
+    attempt.keyEnd = keyEnd;
+    this.#telling.attempt(attempt, null, lane, at);
   }
 
   #decided(at: number, times: number): void {

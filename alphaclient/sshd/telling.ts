@@ -13,10 +13,20 @@ export interface Listener {
   /** `line` is the number of the line that decided it, as in `Sighting`. */
   event(event: LoginEvent, line: number): void;
   /**
-   * The same of a wrong password that the connection at this place in the lane gave in the line it was last heard in, on the host of
+   * The same of an ordinary attempt of the connection at this place in the lane, in the line it was last heard in, on the host of
    * this name; false where it is to be told as an event.
    */
-  failed(lane: Lane, at: number, invalid: boolean, host: string | null): boolean;
+  attempt(attempt: Attempt, lane: Lane, at: number, host: string | null): boolean;
+}
+
+/** What is said of an attempt in the lane, beside what the lane knows; filled anew for each. */
+export class Attempt {
+  isAccepted = false;
+  method = '';
+  invalid = false;
+  /** Where the key stands in the lane's memory; equal where there is none. */
+  keyFrom = 0;
+  keyEnd = 0;
 }
 
 export class Telling {
@@ -69,23 +79,18 @@ export class Telling {
       this.#tell(accepted ? 'accepted' : 'failed', what, place.host, place.ms, place.line);
   }
 
-  /** A login, or one that failed, of the connection at this place in the lane, in the line that it was last heard in. */
-  attempt(
-    outcome: Outcome,
-    method: string,
-    invalidUser: boolean,
-    key: string | null,
-    reason: string | null,
-    lane: Lane,
-    at: number,
-  ): void {
+  /** A login, or one that failed (perhaps for this reason), of the connection at this place in the lane, where it was last heard of. */
+  attempt(attempt: Attempt, reason: string | null, lane: Lane, at: number): void {
     const host = this.#hosts(lane.hosts[at] as number);
-    if (outcome === 'failed' && reason === null && this.#listener?.failed(lane, at, invalidUser, host)) return;
+    if (reason === null && this.#listener?.attempt(attempt, lane, at, host)) return;
+    const { isAccepted, method, invalid: invalidUser, keyFrom, keyEnd } = attempt;
     const time = isoTime(lane.ms[at] as number);
+    const outcome = isAccepted ? 'accepted' : 'failed';
     const user = lane.user(at);
     const ip = lane.ip(at);
     const port = lane.ports[at] as number;
-    const event = { at: time, outcome, method, user, invalidUser, ip, port, host, key, reason };
+    const key = keyFrom === keyEnd ? null : lane.memory.text(keyFrom, keyEnd);
+    const event = { at: time, outcome, method, user, invalidUser, ip, port, host, key, reason } as const;
     this.#event(event, lane.lines[at] as number);
   }
 

@@ -216,7 +216,9 @@ describe('scan', () => {
         `Failed password for ${user} from ${peer} ssh2`,
         `Failed password for invalid user ${user} from ${peer} ssh2`,
         `Invalid user ${user} from ${peer}`,
-        `Accepted publickey for ${user} from ${peer} ssh2: ED25519 SHA256:x"y`,
+        `Accepted publickey for ${user} from ${peer} ssh2: ED25519 SHA256:${chance.one(['x"y', 'x/y+z'])}`,
+        `Accepted password for ${user} from ${peer} ssh2`,
+        `Accepted keyboard-interactive/pam for ${user} from ${peer} ssh2`,
         `Unable to negotiate with ${peer}: no matching host key type found. Their offer: ssh-rsa [preauth]`,
         'error: kex_exchange_identification: Connection closed by remote host',
       ]);

@@ -1,10 +1,8 @@
 /** Log files as they lie on disk: plain, compressed, rotated; and standard input. */
 
-import { createReadStream, readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { LineChunks } from './line-chunks.ts';
 import { firstTimedEnd, spanOf } from './log-years.ts';
 
@@ -55,21 +53,22 @@ export async function readLog(path: string, stdin: Readable, nowMs: number, take
     await pour(stdin, chunks, (lines) => take(lines, nowMs));
     return;
   }
-  const file = await open(path, 'r');
+  const file = openSync(path, 'r');
   try {
-    const { mtimeMs } = await file.stat();
-    if (await isGzip(file)) {
+    const { mtimeMs } = fstatSync(file);
+    if (isGzip(file)) {
       const { createGunzip } = await import('node:zlib');
+      const { pipeline } = await import('node:stream/promises');
       const unpacked = createGunzip();
       const packed = createReadStream(path);
-      const writtenMs = await packedMs(file, mtimeMs);
+      const writtenMs = packedMs(file, mtimeMs);
       const poured = pour(unpacked, chunks, (lines) => take(lines, writtenMs));
       const [piped, taken] = await Promise.allSettled([pipeline(packed, unpacked), poured]);
       if (taken.status === 'rejected') throw taken.reason;
       if (piped.status === 'rejected') throw piped.reason;
       return;
     }
-    const { firstMs, lastMs } = spanOf(file.fd, mtimeMs);
+    const { firstMs, lastMs } = spanOf(file, mtimeMs);
     let isFirst = firstMs !== null;
     const each = (lines: Buffer): void => {
       // The years of all further lines hang on that of the first.
@@ -81,7 +80,7 @@ export async function readLog(path: string, stdin: Readable, nowMs: number, take
     for (;;) {
       const { room } = chunks;
       // From the page cache a read takes microseconds; a thread's answer would take longer to come.
-      const count = readSync(file.fd, room, 0, room.length, null);
+      const count = readSync(file, room, 0, room.length, null);
       if (count === 0) break;
       chunks.filled(count, each);
       for (const one of pending.splice(0)) await one;
@@ -89,7 +88,7 @@ export async function readLog(path: string, stdin: Readable, nowMs: number, take
     chunks.end(each);
     for (const one of pending) await one;
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
@@ -116,15 +115,15 @@ async function pour(
 }
 
 /** By its first bytes (RFC 1952), not by its name. A pipe has none that could be looked at twice. */
-async function isGzip(file: FileHandle): Promise<boolean> {
-  if (!(await file.stat()).isFile()) return false;
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
-  return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
+function isGzip(file: number): boolean {
+  if (!fstatSync(file).isFile()) return false;
+  const head = Buffer.alloc(2);
+  return readSync(file, head, 0, 2, 0) === 2 && head[0] === 0x1f && head[1] === 0x8b;
 }
 
 /** When what was packed was last written to, as gzip notes it (RFC 1952, MTIME); a copy of the packed file is younger. */
-async function packedMs(file: FileHandle, mtimeMs: number): Promise<number> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
-  const noted = bytesRead === 8 ? buffer.readUInt32LE(4) * 1_000 : 0;
+function packedMs(file: number, mtimeMs: number): number {
+  const head = Buffer.alloc(8);
+  const noted = readSync(file, head, 0, 8, 0) === 8 ? head.readUInt32LE(4) * 1_000 : 0;
   return noted > 0 ? Math.min(noted, mtimeMs) : mtimeMs;
 }

@@ -24,6 +24,16 @@ describe('a stream as whole lines', () => {
       deepEqual(pour(Buffer.from('one\ntwo\r\n\nlast'), piece).lines, ['one', 'two\r', '', 'last']);
     });
 
+  it('a line of just the limit is whole, wherever pieces of it end', () => {
+    for (const piece of [1_000, 65_535, 65_536, 65_537, 1_000_000]) {
+      const line = 'x'.repeat(LINE_LIMIT_BYTES);
+      for (const end of ['\n', '']) {
+        const { lines, cut } = pour(Buffer.from(`a\n${line}\n${line}${end}`), piece);
+        deepEqual([cut, lines], [0, ['a', line, line]]);
+      }
+    }
+  });
+
   it('a line beyond the limit is cut there, counted once, and the next is whole again', () => {
     for (const piece of [1_000, 65_536, 1_000_000]) {
       const { lines, cut } = pour(Buffer.from(`a\n${'x'.repeat(300_000)}\nb\n`), piece);

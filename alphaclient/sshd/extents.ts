@@ -1,6 +1,6 @@
 /**
- * Where a word, an address, a key or a line ends that begins at a byte: a way to read them without decoding. Each stops at the
- * line's LF, which has to be there.
+ * Where a word, an address, a key or a line ends that begins at a byte: a way to read them without decoding. Each stops at
+ * the line's LF, which has to be there.
  */
 
 const LF = 10;
@@ -12,10 +12,11 @@ const LESS = 60;
 const F = 102;
 /** `invalid user`. */
 const I = 105;
-const O = 111;
 const R = 114;
 /** ` from :: port 1`. */
 const SHORTEST_PEER_CHARS = 15;
+/** `USER from ADDR port PORT`: with the longest address and port, more than such a name has. */
+const CLIENT_LIMIT_BYTES = 120;
 /** Longer names are read by the table: sshd and syslog may have cut them. */
 const USER_LIMIT_BYTES = 64;
 /** `ED25519-CERT SHA256:...` and a few more; what is longer is read by the table. */
@@ -46,14 +47,15 @@ export function wordEnd(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * Where the name at `at` ends, of printable ASCII without a colon, before ` from ADDR port PORT` at the line's end, which sshd wrote whatever
- * the name is; -1 where it is longer than a name, or may be one that sshd puts words before.
+ * Where the name at `at` ends, of printable ASCII without a colon, before ` from ADDR port PORT` at the line's end, which
+ * sshd wrote, whatever the name is; -1 where it is longer than a name, or may be one that sshd puts words before.
  */
 export function nameEnd(bytes: Uint8Array, at: number): number {
   const end = lineEnd(bytes, at);
+  if (end - at > CLIENT_LIMIT_BYTES || bytes[at] === I || bytes[at] === LESS) return -1;
   let p = end - SHORTEST_PEER_CHARS;
   while (p >= at && !isFrom(bytes, p)) p--;
-  if (p < at || p - at >= USER_LIMIT_BYTES || bytes[at] === I || bytes[at] === LESS) return -1;
+  if (p < at) return -1;
   for (let i = at; i < p; i++) {
     const c = bytes[i] as number;
     if (c < SPACE || c === COLON || c > 126) return -1;
@@ -61,11 +63,9 @@ export function nameEnd(bytes: Uint8Array, at: number): number {
   return p;
 }
 
-/** Whether ` from ` stands at `at`. */
+/** Whether ` from ` stands at `at`, as near as matters: whoever asks compares it then. */
 function isFrom(bytes: Uint8Array, at: number): boolean {
-  return (
-    bytes[at] === SPACE && bytes[at + 1] === F && bytes[at + 2] === R && bytes[at + 3] === O && bytes[at + 5] === SPACE
-  );
+  return bytes[at] === SPACE && bytes[at + 1] === F && bytes[at + 2] === R && bytes[at + 5] === SPACE;
 }
 
 /** Where the line ends that is a key from `at` on, of printable ASCII without spaces around it; -1 where it is none. */

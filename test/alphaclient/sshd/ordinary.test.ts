@@ -43,6 +43,8 @@ const USERS = [
   ' admin',
   'admin ',
   'a b from',
+  'n m '.repeat(20).trim(),
+  'n m '.repeat(50).trim(),
   'a:b c',
   'a"b',
   '\\303',

@@ -286,7 +286,7 @@ export class Story {
     // Up to 5.8 that word is the client's: what ends in it stands like a line of a version that has it.
     return this.#version.preauth
       ? text
-      : Buffer.from(text.toString('latin1').replaceAll('[preauth]', '[preauth'), 'latin1');
+      : Buffer.from(text.toString('latin1').replaceAll('[preauth]', '[preauth)'), 'latin1');
   }
 
   #disconnecting(who: Buffer, reason: string): void {

@@ -177,6 +177,18 @@ describe('ordinary messages', () => {
     deepEqual(events(Buffer.from(lines.map(syslog).join(''))), read);
   });
 
+  it("a name that is longer than what is kept of a connection is nobody else's", () => {
+    const lines = [100, 101, 100, 101].map((pid, i) => {
+      const client = `${`${pid} `.repeat(46)}x from 192.0.2.${pid} port ${pid}`;
+      const said = i < 2 ? `Invalid user ${client}` : `Failed password for invalid user ${client} ssh2`;
+      return { ms: START_MS, pid, message: said };
+    });
+    const all = [{ ms: START_MS, pid: 7, message: 'Server listening on :: port 22.' }, ...lines];
+    const read = events(Buffer.from(all.map(journal).join('')));
+    equal(read.length, 2);
+    deepEqual(events(Buffer.from(all.map(syslog).join(''))), read);
+  });
+
   it('are each known again where their connection is as far', () => {
     const client = { user: 'alice', ip: '192.0.2.10', port: 50_022 };
     const before: Readonly<Record<string, Messages>> = {

@@ -16,6 +16,11 @@ const QUOTE = 34;
 const BACKSLASH = 92;
 const LF = 10;
 
+const ZERO = 48;
+const MINUTE_MS = 60_000;
+/** `2026-11-20T10:00:00.000Z`, and where the seconds stand behind `,"at":"2026-11-20T10:00:`. */
+const ISO_CHARS = 24;
+const SECONDS_AT = 24;
 /** Room for a time with what stands around it. */
 const TIME_BYTES = 64;
 /** What the line of an attempt is made of, apart from who tried. */
@@ -55,6 +60,14 @@ function rewrite(one: Piece, text: string): void {
   one.length = text.length;
 }
 
+/** Writes `SS.mmm` of so many milliseconds into a time. */
+function putSeconds(time: DataView, ms: number): void {
+  for (let at = SECONDS_AT, scale = 10_000; scale > 0; at++, scale = Math.floor(scale / 10)) {
+    if (scale === 100) at++;
+    time.setUint8(at, ZERO + (Math.floor(ms / scale) % 10));
+  }
+}
+
 /** True where nothing has to be escaped in this printable ASCII. */
 function isPlain(bytes: Uint8Array, from: number, end: number): boolean {
   for (let i = from; i < end; i++) if (bytes[i] === QUOTE || bytes[i] === BACKSLASH) return false;
@@ -70,6 +83,7 @@ export class ScanLines {
   /** `,"at":"..."` of the line before. */
   readonly #time = piece('', TIME_BYTES);
   #timeMs = Number.NaN;
+  #minuteMs = Number.NaN;
   /** `,"file":"..."` of the line before that had one. */
   #file: string | null = null;
   #namedFile = piece('');
@@ -143,10 +157,17 @@ export class ScanLines {
     return true;
   }
 
+  /** Of another moment in the same minute only the digits behind that are written anew. */
   #putTime(ms: number): void {
     if (ms !== this.#timeMs) {
-      const time = isoTime(ms);
-      rewrite(this.#time, time === null ? ',"at":null' : `,"at":"${time}"`);
+      const rest = Math.floor(ms) - this.#minuteMs;
+      if (rest >= 0 && rest < MINUTE_MS) putSeconds(this.#time.view, rest);
+      else {
+        const time = isoTime(ms);
+        rewrite(this.#time, time === null ? ',"at":null' : `,"at":"${time}"`);
+        // A year of five digits stands elsewhere.
+        this.#minuteMs = time?.length === ISO_CHARS ? Math.floor(ms / MINUTE_MS) * MINUTE_MS : Number.NaN;
+      }
       this.#timeMs = ms;
     }
     this.#put(this.#time);

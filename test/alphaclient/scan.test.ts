@@ -222,9 +222,11 @@ describe('scan', () => {
         `Unable to negotiate with ${peer}: no matching host key type found. Their offer: ssh-rsa [preauth]`,
         'error: kex_exchange_identification: Connection closed by remote host',
       ]);
-      const time = new Date(Date.UTC(2026, 10, 20, 10) + Math.floor(i / 9) * 1_000).toISOString();
+      const ms = Date.UTC(2026, 10, 20, 10) + Math.floor(i / 9) * 1_000 + chance.one([0, 0, 7, 40, 310, 999]);
+      const time = new Date(ms).toISOString();
       // Of a connection without a time nobody knows when it is over: it would hold up all to the end.
-      const head = said.startsWith('Failed') && chance.below(50) === 0 ? '' : `${time.slice(0, 19)}+00:00 `;
+      const head =
+        said.startsWith('Failed') && chance.below(50) === 0 ? '' : `${time.slice(0, -1)}${chance.below(100)}+00:00 `;
       return `${head}${chance.one(hosts)} sshd[${1_000 + i}]: ${said}\n`;
     });
     // One that stays open for long holds up all behind it.

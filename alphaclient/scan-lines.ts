@@ -17,6 +17,8 @@ const BACKSLASH = 92;
 const LF = 10;
 
 const ZERO = 48;
+/** ` port `. */
+const PORT_CHARS = 6;
 const MINUTE_MS = 60_000;
 /** `2026-11-20T10:00:00.000Z`, and where the seconds stand behind `,"at":"2026-11-20T10:00:`. */
 const ISO_CHARS = 24;
@@ -142,11 +144,16 @@ export class ScanLines {
     if (file !== null) this.#put(this.#fileOf(file));
     this.#putTime(lane.ms[at] as number);
     this.#put(head);
+    const peer = identities.peer(at);
+    const ipChars = identities.ipChars[at] as number;
     this.#copy(memory.view, user, userChars);
     this.#put(invalid ? INVALID : VALID);
-    this.#copy(memory.view, identities.peer(at), identities.ipChars[at] as number);
+    this.#copy(memory.view, peer, ipChars);
     this.#put(BEHIND_IP);
-    this.#number(lane.ports[at] as number);
+    const port = peer + ipChars + PORT_CHARS;
+    // As the log has it, unless that is no number in JSON.
+    if (memory.bytes[port] === ZERO) this.#number(lane.ports[at] as number);
+    else this.#copy(memory.view, port, peer + (identities.peerChars[at] as number) - port);
     this.#put(this.#hostOf(lane.hosts[at] as number, host));
     if (keyFrom === keyEnd) this.#put(WITHOUT_KEY);
     else {
@@ -197,16 +204,19 @@ export class ScanLines {
     this.#view = new DataView(buffer.buffer);
   }
 
-  /** Copies what is printable ASCII; what stands behind it may change on the way. */
+  /** Copies what stands in a log, whatever stands behind it: no number of eight bytes, which might be none. */
   #copy(view: DataView, from: number, count: number): void {
     const to = this.#view;
     const at = this.#at;
-    for (let i = 0; i < count; i += 8) to.setFloat64(at + i, view.getFloat64(from + i, true), true);
+    for (let i = 0; i < count; i += 4) to.setInt32(at + i, view.getInt32(from + i));
     this.#at = at + count;
   }
 
   #put({ view, length }: Piece): void {
-    this.#copy(view, 0, length);
+    const to = this.#view;
+    const at = this.#at;
+    for (let i = 0; i < length; i += 8) to.setFloat64(at + i, view.getFloat64(i));
+    this.#at = at + length;
   }
 
   #number(number: number): void {

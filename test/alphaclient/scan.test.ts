@@ -260,4 +260,23 @@ describe('scan', () => {
       ok(out.length > 1_500_000);
     }
   });
+
+  it('prints nothing of what stands behind a line', async () => {
+    // Behind the key, read with it as a number of eight bytes, these make none.
+    const junk = ['f8ff', 'ff7ff07f', 'f0fff0ff', 'ffffffffffffffff'];
+    const parts = Array.from({ length: 200 }, (_, i) => [
+      Buffer.from(
+        `Nov 20 10:00:00 web sshd[${i}]: Accepted publickey for root from 192.0.2.1 port ${i + 1} ssh2: RSA SHA256:${'k'.repeat(1 + (i % 30))}\n`,
+      ),
+      Buffer.from(`${junk[i % junk.length]}0a`, 'hex'),
+    ]);
+    const { out } = await run([file('junk.log', Buffer.concat(parts.flat()))]);
+    deepEqual(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).key),
+      parts.map((_, i) => `RSA SHA256:${'k'.repeat(1 + (i % 30))}`),
+    );
+  });
 });

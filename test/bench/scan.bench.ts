@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { READ_LIMIT_BYTES } from '../../alphaclient/sshd/messages.ts';
 import { Reader } from '../../alphaclient/sshd/reader.ts';
+import MANIFEST from '../../package.json' with { type: 'json' };
 import { writeAuthLog } from './auth-log.ts';
 
 export interface BenchRow {
@@ -29,7 +30,7 @@ const PATTERNS = {
 const ROOT = join(import.meta.dirname, '..', '..');
 /** As `npm run alphaclient` starts it, but for npm itself; it tells its memory when it ends. */
 const SCAN = [
-  '--max-semi-space-size=4',
+  ...(MANIFEST.scripts.alphaclient.match(/--[a-z-]+=\d+/g) ?? []),
   '--import',
   'data:text/javascript,process.on("exit",()=>process.stderr.write(String(process.resourceUsage().maxRSS)))',
   join(ROOT, 'alphaclient', 'main.ts'),

@@ -39,18 +39,22 @@ export function groupRotations(paths: readonly string[]): string[][] {
   return Array.from(groups.values(), (group) => group.sort((a, b) => rotation(b).age - rotation(a).age));
 }
 
-/** Takes whole lines; `writtenMs` is when the file was last written, as near as can be known. */
-export type TakeLines = (lines: Buffer, writtenMs: number) => void | Promise<void>;
+/** Who is given a log. */
+export interface LogTaker {
+  /** Takes whole lines, which are gone once it returns; `writtenMs`: when the file was last written, as near as can be known. */
+  take(lines: Buffer, writtenMs: number): void;
+  /** Is waited for now and then before more lines are read. Where it rejects, no more are. */
+  pause(): Promise<void>;
+}
 
 /**
  * Reads a file (or `stdin` for `-`) to its end. Throws what the system says when it cannot be read, and what zlib says of a
  * damaged `.gz`, after its good part was handed on.
  */
-export async function readLog(path: string, stdin: Readable, nowMs: number, take: TakeLines): Promise<void> {
+export async function readLog(path: string, stdin: Readable, nowMs: number, taker: LogTaker): Promise<void> {
   const chunks = new LineChunks();
-  const pending: (void | Promise<void>)[] = [];
   if (path === STDIN) {
-    await pour(stdin, chunks, (lines) => take(lines, nowMs));
+    await pour(stdin, chunks, nowMs, taker);
     return;
   }
   const file = openSync(path, 'r');
@@ -62,7 +66,7 @@ export async function readLog(path: string, stdin: Readable, nowMs: number, take
       const unpacked = createGunzip();
       const packed = createReadStream(path);
       const writtenMs = packedMs(file, mtimeMs);
-      const poured = pour(unpacked, chunks, (lines) => take(lines, writtenMs));
+      const poured = pour(unpacked, chunks, writtenMs, taker);
       const [piped, taken] = await Promise.allSettled([pipeline(packed, unpacked), poured]);
       if (taken.status === 'rejected') throw taken.reason;
       if (piped.status === 'rejected') throw piped.reason;
@@ -74,8 +78,8 @@ export async function readLog(path: string, stdin: Readable, nowMs: number, take
       // The years of all further lines hang on that of the first.
       const end = isFirst ? firstTimedEnd(lines) : 0;
       isFirst &&= end === 0;
-      if (end > 0) pending.push(take(lines.subarray(0, end), firstMs ?? lastMs));
-      if (end < lines.length) pending.push(take(lines.subarray(end), lastMs));
+      if (end > 0) taker.take(lines.subarray(0, end), firstMs ?? lastMs);
+      if (end < lines.length) taker.take(lines.subarray(end), lastMs);
     };
     for (;;) {
       const { room } = chunks;
@@ -83,35 +87,28 @@ export async function readLog(path: string, stdin: Readable, nowMs: number, take
       const count = readSync(file, room, 0, room.length, null);
       if (count === 0) break;
       chunks.filled(count, each);
-      for (const one of pending.splice(0)) await one;
+      await taker.pause();
     }
     chunks.end(each);
-    for (const one of pending) await one;
+    await taker.pause();
   } finally {
     closeSync(file);
   }
 }
 
-async function pour(
-  stream: Readable,
-  chunks: LineChunks,
-  take: (lines: Buffer) => void | Promise<void>,
-): Promise<void> {
-  const pending: (void | Promise<void>)[] = [];
-  const each = (lines: Buffer): void => {
-    pending.push(take(lines));
-  };
+async function pour(stream: Readable, chunks: LineChunks, writtenMs: number, taker: LogTaker): Promise<void> {
+  const each = (lines: Buffer): void => taker.take(lines, writtenMs);
   for await (const chunk of stream as AsyncIterable<Buffer | string>) {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     for (let from = 0; from < bytes.length; ) {
       const count = bytes.copy(chunks.room, 0, from);
       chunks.filled(count, each);
       from += count;
-      for (const one of pending.splice(0)) await one;
+      await taker.pause();
     }
   }
   chunks.end(each);
-  for (const one of pending) await one;
+  await taker.pause();
 }
 
 /** By its first bytes (RFC 1952), not by its name. A pipe has none that could be looked at twice. */

@@ -56,13 +56,16 @@ export class ScanPrinter implements Listener {
     return true;
   }
 
-  /** Writes what nothing can come in front of, once it is enough. Resolves to false when nobody reads any more. */
+  /**
+   * Writes what nothing can come in front of, once it is enough; nothing is to be told until then. Resolves to false when nobody
+   * reads any more.
+   */
   async print(openLine: number): Promise<boolean> {
     const due: [from: number, end: number][] = [];
     this.#order.due(openLine, (from, end) => due.push([from, end]));
+    const { bytes } = this.#lines;
     for (const [from, end] of due)
       for (let at = from; at < end; ) {
-        const { bytes } = this.#lines;
         const count = bytes.copy(this.#due, this.#dueBytes, at, Math.min(end, at + this.#due.length - this.#dueBytes));
         this.#dueBytes += count;
         at += count;

@@ -2,10 +2,10 @@
 
 import type { Readable, Writable } from 'node:stream';
 import { Output } from '../service/output.ts';
-import { groupRotations, readLog, STDIN } from './log-files.ts';
+import { groupRotations, type LogTaker, readLog, STDIN } from './log-files.ts';
 import { ScanPrinter } from './scan-printer.ts';
 import type { ScanSummary } from './scan-summary.ts';
-import { Reader, type Sighting } from './sshd/reader.ts';
+import { Reader } from './sshd/reader.ts';
 
 /** Where a command reads and writes; standard input is the process's own where none is given. */
 export interface CommandStreams {
@@ -39,17 +39,21 @@ async function scanLog(
   nowMs: number,
 ): Promise<number> {
   const reader = new Reader(null, printer);
-  const take = async (sightings: Sighting[], openLine: number): Promise<void> => {
-    summary?.take(sightings);
+  const print = async (openLine: number): Promise<void> => {
     if (printer !== null && !(await printer.print(openLine))) throw new NobodyReads();
+  };
+  const taker: LogTaker = {
+    take(lines, writtenMs) {
+      const sightings = reader.read(lines, { writtenMs, nowMs });
+      summary?.take(sightings);
+    },
+    pause: () => print(reader.firstOpenLine()),
   };
   let failed = 0;
   for (const file of files) {
     printer?.begin(file, reader.counts().lines);
     try {
-      await readLog(file, io.stdin ?? process.stdin, nowMs, (lines, writtenMs) =>
-        take(reader.read(lines, { writtenMs, nowMs }), reader.firstOpenLine()),
-      );
+      await readLog(file, io.stdin ?? process.stdin, nowMs, taker);
     } catch (cause) {
       if (cause instanceof NobodyReads) throw cause;
       failed++;
@@ -59,7 +63,9 @@ async function scanLog(
       );
     }
   }
-  await take(reader.end(), Number.POSITIVE_INFINITY);
+  const sightings = reader.end();
+  summary?.take(sightings);
+  await print(Number.POSITIVE_INFINITY);
   await printer?.flush();
   summary?.finish(reader);
   return failed;

@@ -23,7 +23,7 @@ export interface SavedConnections {
 }
 
 export class Connections {
-  readonly #table: OpenConnections;
+  readonly #table = new OpenConnections();
   readonly #telling: Telling;
   readonly #endings: Endings;
   /** Takes the ordinary messages. */
@@ -31,7 +31,6 @@ export class Connections {
 
   /** `hosts` gives the name of a host's index; `last` is told what was skimmed. */
   constructor(hosts: (index: number) => string | null, last: LastDecision, listener: Listener | null) {
-    this.#table = new OpenConnections();
     this.#telling = new Telling(hosts, listener);
     this.#endings = new Endings(this.#table, this.#telling);
     this.skimming = new Skimming(this.#table, this.#endings, this.#telling, last);

@@ -195,12 +195,12 @@ export class Lead {
     if (head === 0 || open <= at + head + 2 || Number.isNaN(ms)) return;
     const second = ((bytes[at + head] as number) - 48) * 10 + (bytes[at + head + 1] as number) - 48;
     let end = at + head + 2;
-    if ((bytes[end] as number) === DOT)
+    if (bytes[end] === DOT)
       do end++;
       while (isDigit(bytes[end] as number));
     const zone = head === ISO_CHARS ? zoneChars(bytes, end) : 0;
     const rest = open + 1 - end - zone;
-    if ((bytes[end + zone] as number) !== SPACE || (bytes[open] as number) !== OPEN || !(second < 60)) return;
+    if (bytes[end + zone] !== SPACE || bytes[open] !== OPEN || !(second < 60)) return;
     if (rest < 1 || rest > REST_LIMIT_BYTES || (head === ISO_CHARS && zone === 0)) return;
     if (!this.#copy(at, head, this.#head) || !this.#copy(end, zone, this.#zone)) return;
     if (!this.#copy(end + zone, rest, this.#rest)) return;
@@ -226,9 +226,8 @@ export class Lead {
 
 /** How many characters there are before the second, or 0. */
 function timeChars(bytes: Uint8Array, at: number): number {
-  if ((bytes[at + 12] as number) === COLON)
-    return (bytes[at + 9] as number) === COLON && (bytes[at + 6] as number) === SPACE ? TRADITIONAL_CHARS : 0;
-  return (bytes[at + 16] as number) === COLON && (bytes[at + 13] as number) === COLON ? ISO_CHARS : 0;
+  if (bytes[at + 12] === COLON) return bytes[at + 9] === COLON && bytes[at + 6] === SPACE ? TRADITIONAL_CHARS : 0;
+  return bytes[at + 16] === COLON && bytes[at + 13] === COLON ? ISO_CHARS : 0;
 }
 
 /** How many characters the zone has; 0 where there is none. */
@@ -237,7 +236,7 @@ function zoneChars(bytes: Uint8Array, at: number): number {
   if (c === 90) return 1;
   if (c !== 43 && c !== 45) return 0;
   let end = at + 1;
-  while (end < at + ZONE_LIMIT_CHARS && (isDigit(bytes[end] as number) || (bytes[end] as number) === COLON)) end++;
+  while (end < at + ZONE_LIMIT_CHARS && (isDigit(bytes[end] as number) || bytes[end] === COLON)) end++;
   return end - at;
 }
 

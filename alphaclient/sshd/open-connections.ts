@@ -106,8 +106,12 @@ export class OpenConnections extends Table {
 
   /** Frees this place in the lane for a new one; gives how many were opened before that. */
   makeWay(at: number): number {
-    if (this.lane.stages[at] !== NEW) this.#take(at);
+    this.#clearPlace(at);
     return this.nextAge();
+  }
+
+  #clearPlace(at: number): void {
+    if (this.lane.stages[at] !== NEW) this.#take(at);
   }
 
   /** Puts the one of this pid into the lane, if it is ordinary. */
@@ -115,9 +119,8 @@ export class OpenConnections extends Table {
     const one = pid < 0 ? undefined : super.byPid(host, pid);
     if (one === undefined || !isOrdinary(one) || (one.port !== null && this.ports.of(one.port) > 1)) return;
     const age = this.ageOf(one);
-    const place = this.lane.placeOf(host, pid);
     super.remove(one);
-    if (this.lane.stages[place] !== NEW) this.#take(place);
+    this.#clearPlace(this.lane.placeOf(host, pid));
     if (!this.lane.put(one, age)) this.add(one, age);
   }
 }

@@ -3,7 +3,7 @@
 import { Templates } from './matcher.ts';
 
 /**
- * - `no`: it must be read. `ignored`: it says nothing of any connection. `nothing`: it says nothing new of its own.
+ * - `ignored`: it says nothing of any connection. `nothing`: it says nothing new of its own.
  * - `over`: the connection has had its decision, and ends; `ended`: it had none.
  * - `failed`: one more wrong password; `repeated`: as many as it says. `publickey`, `password`, `keyboard`: a login by these. The
  *   first of them may tell the port.
@@ -14,7 +14,6 @@ import { Templates } from './matcher.ts';
  *   that is awaited; `new-remark`: what happened, but not to whom.
  */
 export type Said =
-  | 'no'
   | 'ignored'
   | 'nothing'
   | 'over'

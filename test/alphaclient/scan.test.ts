@@ -279,4 +279,26 @@ describe('scan', () => {
       parts.map((_, i) => `RSA SHA256:${'k'.repeat(1 + (i % 30))}`),
     );
   });
+
+  it('prints each event once, also before a line that is too long to be one', async () => {
+    const times = 9_000;
+    const lines = Array.from({ length: 8 }, (_, i) => [
+      iso('10:00:00', `Failed password for root from 192.0.2.10 port ${i + 1} ssh2`, i),
+      iso(
+        '10:00:00',
+        `message repeated ${times} times: [ Failed password for root from 192.0.2.10 port ${i + 1} ssh2]`,
+        i,
+      ),
+      `${'x'.repeat(200_000)}\n`,
+    ]);
+    const { out } = await run([file('long.log', lines.flat().join(''))]);
+    const ports = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).port);
+    deepEqual(
+      ports,
+      lines.flatMap((_, i) => Array<number>(times + 1).fill(i + 1)),
+    );
+  });
 });

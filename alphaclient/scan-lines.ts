@@ -17,8 +17,6 @@ const BACKSLASH = 92;
 const LF = 10;
 
 const ZERO = 48;
-/** ` port `. */
-const PORT_CHARS = 6;
 const MINUTE_MS = 60_000;
 /** `2026-11-20T10:00:00.000Z`, and where the seconds stand behind `,"at":"2026-11-20T10:00:`. */
 const ISO_CHARS = 24;
@@ -144,16 +142,14 @@ export class ScanLines {
     if (file !== null) this.#put(this.#fileOf(file));
     this.#putTime(lane.ms[at] as number);
     this.#put(head);
-    const peer = identities.peer(at);
-    const ipChars = identities.ipChars[at] as number;
+    const port = identities.port(at);
     this.#copy(memory.view, user, userChars);
     this.#put(invalid ? INVALID : VALID);
-    this.#copy(memory.view, peer, ipChars);
+    this.#copy(memory.view, identities.peer(at), identities.ipChars[at] as number);
     this.#put(BEHIND_IP);
-    const port = peer + ipChars + PORT_CHARS;
     // As the log has it, unless that is no number in JSON.
     if (memory.bytes[port] === ZERO) this.#number(lane.ports[at] as number);
-    else this.#copy(memory.view, port, peer + (identities.peerChars[at] as number) - port);
+    else this.#copy(memory.view, port, identities.end(at) - port);
     this.#put(this.#hostOf(lane.hosts[at] as number, host));
     if (keyFrom === keyEnd) this.#put(WITHOUT_KEY);
     else {

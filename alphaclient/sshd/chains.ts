@@ -58,3 +58,13 @@ export function hashOf(text: string): number {
   for (let i = 0; i < end; i++) hash = Math.imul(hash, 31) + text.charCodeAt(i);
   return hash ^ (hash >>> 15);
 }
+
+/** A hash of a process of a host. */
+export function pidHash(host: number, pid: number): number {
+  return pid + Math.imul(host, 0x9e37_79b1);
+}
+
+/** A hash of an address and a port. */
+export function peerHash(ip: string, port: number): number {
+  return hashOf(ip) + Math.imul(port, 0x9e37_79b1);
+}

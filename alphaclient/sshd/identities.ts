@@ -50,6 +50,21 @@ export class Identities {
     return this.#room + place * ROOM_BYTES + (this.userChars[place] as number) + FROM.length;
   }
 
+  /** How long `USER from ADDR port PORT` is. */
+  clientChars(place: number): number {
+    return (this.userChars[place] as number) + FROM.length + (this.peerChars[place] as number);
+  }
+
+  /** Where the port begins, where it is known. */
+  port(place: number): number {
+    return this.peer(place) + (this.ipChars[place] as number) + PORT.length;
+  }
+
+  /** Where it ends, and with it all. */
+  end(place: number): number {
+    return this.peer(place) + (this.peerChars[place] as number);
+  }
+
   /** Keeps what this connection is known by; false where it cannot be compared: it is no printable ASCII, or has no room. */
   keep(place: number, { user, ip, port }: Connection): boolean {
     if (user === null || ip === null) return false;

@@ -4,15 +4,17 @@
  * every other way. Whoever looks for one in another way takes it over into the table first.
  */
 
+import { pidHash } from './chains.ts';
 import { Connection } from './connection.ts';
 import { Identities, identitiesBytes } from './identities.ts';
 import type { Matcher } from './matcher.ts';
 import type { Place } from './matching.ts';
 import type { Memory } from './memory.ts';
 import { Ports } from './ports.ts';
-import { STAGES, stageOf } from './stages.ts';
+import { ANSWERS, STAGES, stageOf } from './stages.ts';
 
 const { NEW, INVALID, WITHOUT_PORT, UNDECIDED, ACCEPTED, REMARKED } = STAGES;
+const { NO, YES, UNKNOWN } = ANSWERS;
 
 /** Many pids have the same place: the one who comes later gets it. A power of two. */
 const LANE_PLACES = 1_024;
@@ -21,9 +23,6 @@ export const LANE_BYTES = identitiesBytes(LANE_PLACES);
 /** No line has a pid below zero. */
 const NOBODY = -1;
 const NO_PORT = -1;
-const NO = 0;
-const YES = 1;
-const UNKNOWN = 2;
 
 export class Lane {
   readonly memory: Memory;
@@ -44,7 +43,7 @@ export class Lane {
   readonly readMs = new Float64Array(LANE_PLACES);
   /** The port, or -1. */
   readonly ports = new Int32Array(LANE_PLACES);
-  /** Whether its user is invalid: 0: it is not, 1: it is, 2: nobody knows. */
+  /** Whether its user is invalid. */
   readonly invalids = new Uint8Array(LANE_PLACES);
   readonly named = new Uint8Array(LANE_PLACES);
   readonly pamOnly = new Uint8Array(LANE_PLACES);
@@ -71,7 +70,7 @@ export class Lane {
 
   /** The place of a pid: another one on each host, since hosts that were set up alike have their pids at the same time. */
   placeOf(host: number, pid: number): number {
-    return (pid + Math.imul(host, 0x9e37_79b1)) & (LANE_PLACES - 1);
+    return pidHash(host, pid) & (LANE_PLACES - 1);
   }
 
   /** How far the connection of this pid has come, whose place it is: `NEW` where it is another's, or nobody's. */

@@ -13,8 +13,6 @@ const SPACE = 32;
 const PORT_LIMIT_CHARS = 5;
 const PORT_LIMIT = 65_535;
 const NUMBER_LIMIT_CHARS = 9;
-/** ` from `, between the user and the address. */
-const FROM_CHARS = 6;
 
 /** What a step of a template asks for: that the line ends here; a text; what the connection is known by; */
 const END = -1;
@@ -164,11 +162,10 @@ export class Matcher {
 
   /** How long it is what the connection at `place` is known by. */
   #chars(kind: number, place: number): number {
-    const { userChars, ipChars, peerChars } = this.#known;
-    if (kind === USER) return userChars[place] as number;
-    if (kind === IP) return ipChars[place] as number;
-    const peer = peerChars[place] as number;
-    return kind === PEER ? peer : (userChars[place] as number) + FROM_CHARS + peer;
+    const known = this.#known;
+    if (kind === USER) return known.userChars[place] as number;
+    if (kind === IP) return known.ipChars[place] as number;
+    return kind === PEER ? (known.peerChars[place] as number) : known.clientChars(place);
   }
 
   /** Reads what stands at `at`, perhaps before the text at `text`; gives where it ends, or -1 where it is not there. */

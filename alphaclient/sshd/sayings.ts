@@ -8,7 +8,7 @@ import type { OpenConnections } from './open-connections.ts';
 import type { Message } from './ordinary-messages.ts';
 import { MORE_LIMIT } from './pam.ts';
 import { REPEAT_LIMIT } from './repeats.ts';
-import { STAGES } from './stages.ts';
+import { ANSWERS, STAGES } from './stages.ts';
 import { Attempt, type Telling } from './telling.ts';
 import { showsFailure } from './verdict.ts';
 import { WORKBENCH } from './workbench.ts';
@@ -17,8 +17,7 @@ const { INVALID, UNDECIDED, DECIDED, ACCEPTED, REMARKED, GONE } = STAGES;
 const PASSWORD = 'password';
 const KEYBOARD = 'keyboard-interactive';
 const NOWHERE = -1;
-const NO = 0;
-const YES = 1;
+const { NO, YES } = ANSWERS;
 
 // What there is one of: see workbench.ts.
 const { memory, lane, ordinary } = WORKBENCH;

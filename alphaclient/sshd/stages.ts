@@ -33,6 +33,9 @@ export const STAGES = {
   GONE,
 } as const;
 
+/** What is or is not so, as a number; to be taken apart likewise. */
+export const ANSWERS = { NO: 0, YES: 1, UNKNOWN: 2 } as const;
+
 /** How far this one has come. */
 export function stageOf({ accepted, decisions, over, port, invalid }: Connection): number {
   const odd = invalid === true ? INVALID : 0;

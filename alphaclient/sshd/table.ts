@@ -1,6 +1,6 @@
 /** The open connections, found by pid, by address and port, or by what else a line names. Bounded. */
 
-import { Chains, hashOf } from './chains.ts';
+import { Chains, peerHash, pidHash } from './chains.ts';
 import { type Client, Clients, endsAs, isSameName } from './clients.ts';
 import { type Connection, fromSaved, type SavedConnection, toSaved } from './connection.ts';
 import { Openings } from './openings.ts';
@@ -241,12 +241,4 @@ export class Table {
       return one.ip === null && one.name !== null && one.user !== null && one.user === user;
     });
   }
-}
-
-function pidHash(host: number, pid: number): number {
-  return pid + Math.imul(host, 0x9e37_79b1);
-}
-
-function peerHash(ip: string, port: number): number {
-  return hashOf(ip) + Math.imul(port, 0x9e37_79b1);
 }

@@ -1,6 +1,7 @@
 /** The project's Compose file, brought up under a project name of the test's own. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { until } from '../until.ts';
 import { outcome, output } from './machine.ts';
@@ -16,15 +17,29 @@ export const healthyLimitMs = 90_000;
 
 /** How much of a command's output is shown when it fails. */
 const shownChars = 6_000;
+/** A test's project name tells its process, so that a later test knows whether it still runs. */
+const projectPrefix = 'asgard-e2e-';
 
 /** One Compose program, such as `docker-compose` or `docker compose`, at work on the project. */
 export class Compose {
   readonly #command: readonly [string, ...string[]];
   readonly #project: string;
 
-  constructor(command: readonly [string, ...string[]], project: string) {
+  constructor(command: readonly [string, ...string[]], project = `${projectPrefix}${process.pid}`) {
     this.#command = command;
     this.#project = project;
+  }
+
+  /** Takes down what a test left behind that was killed: nobody else knows the name of its project. */
+  removeLeftovers(): void {
+    const named = [
+      ['ps', '-a'],
+      ['network', 'ls'],
+      ['volume', 'ls'],
+    ].flatMap((list) => output('docker', ...list, '--format', '{{.Label "com.docker.compose.project"}}').split('\n'));
+    for (const project of new Set(named))
+      if (project.startsWith(projectPrefix) && !isTest(project.slice(projectPrefix.length)))
+        new Compose(this.#command, project).run('down', '-v', '--rmi', 'local');
   }
 
   /** Runs one of its commands, which must succeed without a warning, and gives all that it printed. */
@@ -44,6 +59,15 @@ export class Compose {
     assert.equal(status, 0, `${what} ended with ${status}:\n${all.slice(-shownChars)}`);
     assert.doesNotMatch(all, /\bwarn(ing)?\b|\bobsolete\b/i, `${what} warns`);
     return all;
+  }
+}
+
+/** True while the process is one that runs end-to-end tests. */
+function isTest(pid: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('.e2e.ts');
+  } catch {
+    return false;
   }
 }
 

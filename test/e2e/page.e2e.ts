@@ -40,7 +40,10 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
   };
   const settled = (page: Page): Promise<void> =>
     until(
-      async () => /As of/.test(await text(page, '#foot')) && (await text(page, '#answer-title')) !== 'Looking',
+      async () =>
+        /As of/.test(await text(page, '#foot')) &&
+        (await text(page, '#answer-title')) !== 'Looking' &&
+        (await page.locator('#content').getAttribute('aria-busy')) === 'false',
       () => 'everything has been answered',
     );
   const incident = async (rule: string): Promise<string> => {
@@ -109,12 +112,14 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
       const value = await link.innerText();
       await link.click();
       assert.equal(address(page), `?range=7d&${parameter}=${value}`);
-      await until(async () => (await text(page, '#numbers')) !== all);
+      await settled(page);
       assert.match(await text(page, '#narrowing'), new RegExp(`${value.replaceAll('.', '\\.')}`));
       const narrowed = await text(page, '#numbers');
-      const feed = await page.locator(`#feed .${parameter}`).allInnerTexts();
-      assert.ok(feed.length > 0);
-      assert.deepEqual([...new Set(feed)], [value]);
+      assert.notEqual(narrowed, all);
+      await until(async () => {
+        const feed = await page.locator(`#feed .${parameter}`).allInnerTexts();
+        return feed.length > 0 && feed.every((each) => each === value);
+      });
 
       await page.reload();
       await settled(page);

@@ -34,7 +34,7 @@ for (const command of [['docker-compose'], ['docker', 'compose']] as const) {
   });
 
   describe(`the walk-through with ${name}`, { skip }, () => {
-    const compose = new Compose([...command], `asgard-e2e-${process.pid}`);
+    const compose = new Compose([...command]);
     /** The name each host was first seen by, and how many attempts were made on it. */
     const host: Record<Client, string> = { alphaclient_1: '', alphaclient_2: '' };
     const made: Record<Client, number> = { alphaclient_1: 0, alphaclient_2: 0 };
@@ -42,6 +42,7 @@ for (const command of [['docker-compose'], ['docker', 'compose']] as const) {
     let ours = false;
 
     before(() => {
+      compose.removeLeftovers();
       assertFree();
       ours = true;
     });

@@ -84,6 +84,8 @@ function look() {
   byId('faults').hidden = true;
   byId('incident').hidden = !alone;
   showCut(null);
+  // Until the first answers about this view are all there, the board shows the last view's.
+  byId('content').setAttribute('aria-busy', String(!alone));
   if (alone) incident.begin();
   else void fillFeed();
   rhythm.anew();
@@ -141,6 +143,7 @@ async function board(signal) {
     );
   } finally {
     byId('board').dataset['ready'] = 'true';
+    if (shown === view) byId('content').setAttribute('aria-busy', 'false');
   }
 }
 

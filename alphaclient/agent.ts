@@ -8,7 +8,8 @@ import type { HostNames } from './host-names.ts';
 import type { Chunk, LogSource } from './log/source.ts';
 import type { Outbox } from './outbox.ts';
 import type { Reading } from './reading.ts';
-import type { Reader, Sighting } from './sshd/reader.ts';
+import type { Sighting } from './sshd/event.ts';
+import type { Reader } from './sshd/reader.ts';
 import type { Uplink } from './uplink.ts';
 
 /** How often connections that are over by time are looked for on a quiet log, and acknowledged rows dropped. */
@@ -18,6 +19,7 @@ const RETRY_MS = 1_000;
 /** How much an outbox at its bound must have drained before reading goes on: 1/16 of it, so that it does not flap. */
 const ROOM_SHARE = 16;
 
+/** What an agent is made of. `log` hears what people should know; nothing here throws because of a log's content. */
 export interface AgentOptions {
   /** The log's path, or `journald`: the name its position is kept under. */
   readonly logName: string;

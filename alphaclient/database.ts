@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
+/** An open SQLite file of Node’s own. */
 export type Database = DatabaseSync;
 
 /** The outbox cannot be used: in use by another agent, or damaged. */

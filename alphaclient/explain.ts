@@ -4,8 +4,10 @@ import type { Readable } from 'node:stream';
 import { printable } from '../service/printable.ts';
 import type { CommandStreams } from './scan.ts';
 import { scanLine } from './scan-lines.ts';
+import type { Sighting } from './sshd/event.ts';
 import type { Fact } from './sshd/fact.ts';
-import { type Inspection, Reader, type Sighting } from './sshd/reader.ts';
+import { Reader } from './sshd/reader.ts';
+import type { Inspection } from './sshd/reading.ts';
 
 const USAGE = `usage: alphaclient explain LINE
        alphaclient explain < LOG

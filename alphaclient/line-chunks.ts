@@ -6,6 +6,10 @@ const LF = 10;
 /** Large enough that a stretch is hundreds of lines, small enough that what it gives is gone before memory is tidied up. */
 export const STRETCH_BYTES = 65_536;
 
+/**
+ * Takes bytes as they come and hands on whole lines, with what a line has beyond LINE_LIMIT_BYTES cut off. Its memory
+ * does not grow.
+ */
 export class LineChunks {
   readonly #buffer: Buffer = Buffer.allocUnsafe(STRETCH_BYTES + LINE_LIMIT_BYTES);
   #filled = 0;

@@ -12,7 +12,8 @@ import { FileSource } from './log/follow.ts';
 import { JournalSource } from './log/journald.ts';
 import type { LogSource } from './log/source.ts';
 import type { Outbox } from './outbox.ts';
-import { Reader, type ReaderState } from './sshd/reader.ts';
+import { Reader } from './sshd/reader.ts';
+import type { ReaderState } from './sshd/reading.ts';
 import { beginAnew, openStateFolder } from './state-folder.ts';
 import { Telling } from './telling.ts';
 import { Uplink } from './uplink.ts';
@@ -22,6 +23,7 @@ const TICK_MS = 1_000;
 /** How long the goodbye may take. */
 const GOODBYE_LIMIT_MS = 3_000;
 
+/** What an agent is started with. */
 export interface RunOptions {
   readonly config: ClientConfig;
   readonly hostname: string;

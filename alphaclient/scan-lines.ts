@@ -74,6 +74,7 @@ function isPlain(bytes: Uint8Array, from: number, end: number): boolean {
   return true;
 }
 
+/** The lines that wait to be printed, in the order in which they were told; as many bytes as all of them have. */
 export class ScanLines {
   #buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #view = new DataView(this.#buffer.buffer);

@@ -12,6 +12,10 @@ const WRITE_BYTES = 262_144;
 /** Lines that wait are moved together once so many bytes lie about. */
 const TIDY_BYTES = 1_048_576;
 
+/**
+ * Prints the events of one log in the order of its lines: an event waits while one of an earlier line may still be
+ * told.
+ */
 export class ScanPrinter implements Listener {
   readonly #output: Output;
   readonly #named: boolean;

@@ -5,11 +5,14 @@ import type { Outcome } from '../protocol/event.ts';
 import { type Paper, paperOf } from '../service/paper.ts';
 import { printable } from '../service/printable.ts';
 import { grouped, table } from '../service/table.ts';
-import type { Reader, Sighting, UnknownShape } from './sshd/reader.ts';
+import type { Sighting } from './sshd/event.ts';
+import type { UnknownShape } from './sshd/radar.ts';
+import type { Reader } from './sshd/reader.ts';
 import { Tally } from './tally.ts';
 
 const TOP = 10;
 
+/** Counts the events of any number of logs, and gives them as a table. Its memory is bounded by that of its tallies. */
 export class ScanSummary {
   readonly #outcomes: Record<Outcome, number> = { accepted: 0, failed: 0, probe: 0 };
   readonly #methods = new Tally();

@@ -2,7 +2,8 @@
 import { printable } from '../service/logger.ts';
 import { lastAlive, readAlive } from './alive.ts';
 import { summarize } from './outbox-summary.ts';
-import { Reader, type ReaderState } from './sshd/reader.ts';
+import { Reader } from './sshd/reader.ts';
+import type { ReaderState } from './sshd/reading.ts';
 
 interface Io {
   readonly out: (text: string) => void;

@@ -13,6 +13,7 @@ export interface Counted {
   probe: number;
 }
 
+/** Counts up to NAME_LIMIT names; beyond that those seen once are forgotten first, and `full` says that it happened. */
 export class Tally {
   readonly #names = new Map<string, Counted>();
   #full = false;

@@ -10,6 +10,7 @@ export type Queue = Pick<
   'agent' | 'lastSeq' | 'acked' | 'resumed' | 'after' | 'acknowledge' | 'expect' | 'renew'
 >;
 
+/** The outbox, the server, the clock and the chance of one uplink. */
 export interface UplinkOptions {
   readonly outbox: Queue;
   /** Events sent and not yet acknowledged, at most; default WINDOW_EVENTS. */

@@ -14,6 +14,7 @@ import type { BlocklistOf } from './web/blocklist.ts';
 import type { ChannelsOf } from './web/channels.ts';
 import type { Live } from './web/live.ts';
 
+/** What alerts stand on. `folder` is the data folder, where the rules keep their memory. */
 export interface AlertingOptions {
   readonly folder: string;
   readonly store: SqliteStore;

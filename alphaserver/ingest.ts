@@ -40,6 +40,7 @@ export interface Stopwatch {
   failed(): void;
 }
 
+/** The store, and who hears how long it takes. */
 export interface IngestOptions {
   readonly store: Store;
   readonly stopwatch?: Stopwatch;

@@ -17,6 +17,7 @@ const KEEP_ALIVE_MS = 30_000;
 /** Sessions that get time to read their last acknowledgement at a shutdown. */
 const CLOSE_LIMIT_MS = 2_000;
 
+/** Where to listen, and what each session is given. */
 export interface ListenerOptions {
   readonly listen: Address;
   readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | null } | null;

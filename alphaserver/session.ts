@@ -34,6 +34,7 @@ export interface Gate {
   left(agent: string, session: Session): void;
 }
 
+/** The connection, the door to the store, and the clock of one session. */
 export interface SessionOptions {
   readonly stream: Duplex;
   /** `IP:PORT`, for people. */

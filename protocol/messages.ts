@@ -15,6 +15,7 @@ export const SILENCE_LIMIT_MS = 45_000;
 /** The longest token, in characters. */
 export const TOKEN_LIMIT = 256;
 
+/** What an agent says first. [P4] */
 export interface Hello {
   readonly type: 'hello';
   readonly version: number;
@@ -22,23 +23,29 @@ export interface Hello {
   readonly host: string;
   readonly token: string | null;
 }
+/** One attempt or probe. [P8] */
 export interface EventMessage {
   readonly type: 'event';
   readonly seq: number;
   readonly event: LoginEvent & { readonly at: string };
 }
+/** A sign of life, with what the agent tells of itself; what cannot be used of it is null or left out. [P11] */
 export interface Ping {
   readonly type: 'ping';
   readonly report: AgentReport | null;
   readonly shapes: readonly ShapeCount[];
   readonly gaps: readonly DeclaredGap[];
 }
+/** Goodbye. [P12] */
 export interface Quit {
   readonly type: 'quit';
 }
+/** Whatever an agent says. */
 export type AgentMessage = Hello | EventMessage | Ping | Quit;
 
+/** Why the server closes a connection. [P10] */
 export type ErrorCode = 'bad_json' | 'bad_message' | 'too_long' | 'unauthorized' | 'version' | 'busy' | 'timeout';
+/** Whatever a server says. [P5] [P9] */
 export type ServerMessage =
   | { readonly type: 'welcome'; readonly version: number; readonly seq: number }
   | { readonly type: 'ack'; readonly seq: number }

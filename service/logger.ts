@@ -11,9 +11,11 @@ export interface Logger {
   error(message: string, fields?: object): void;
 }
 
+/** What LOG_LEVEL and LOG_FORMAT may be. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export const LOG_FORMATS = ['plain', 'json'] as const;
 
+/** What is logged, how, and where to. */
 export interface LoggerOptions {
   readonly level: (typeof LOG_LEVELS)[number];
   /** `plain`: the message alone, a line each. `json`: pino's own lines. */

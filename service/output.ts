@@ -1,6 +1,7 @@
 /** Standard output for programs that write for long: no faster than it is read, quiet when nobody reads any more. */
 import type { Writable } from 'node:stream';
 
+/** One stream that is written to in order. Whoever writes waits for it, and looks at `closed` for whether to go on. */
 export class Output {
   readonly #stream: Writable;
   #closed = false;

@@ -77,6 +77,7 @@ function accessDenied(text: string): Fact | null {
   return fact;
 }
 
+/** In the order in which they are tried. */
 export const ACCOUNTS: readonly Rule[] = [
   {
     name: 'invalid-user',

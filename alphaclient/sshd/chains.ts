@@ -2,6 +2,7 @@
 
 const NONE = 0;
 
+/** Numbers by hash, in memory that is taken once. A hash may be shared: whoever asks compares. */
 export class Chains {
   /** One more than the number; 0 where there is none. */
   readonly #heads: Int32Array;

@@ -22,6 +22,10 @@ export interface SavedConnections {
   readonly due: unknown;
 }
 
+/**
+ * Takes facts in the order of the log, and tells events of them. Holds OPEN_LIMIT_CONNECTIONS at most; what it holds
+ * can be saved.
+ */
 export class Connections {
   readonly #table = new OpenConnections();
   readonly #telling: Telling;

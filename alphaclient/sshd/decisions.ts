@@ -79,6 +79,7 @@ function pam(text: string): Fact | null {
   return read.fact;
 }
 
+/** In the order in which they are tried. */
 export const DECISIONS: readonly Rule[] = [
   {
     name: 'accepted',

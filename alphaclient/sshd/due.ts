@@ -20,6 +20,7 @@ export interface Over {
   release(connection: Connection): void;
 }
 
+/** Knows which connections are to be looked at soon, and looks through all of them now and then. */
 export class Due {
   readonly #waiting = new Set<Connection>();
   #sweptMs = 0;

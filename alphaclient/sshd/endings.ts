@@ -6,6 +6,7 @@ import type { Place } from './matching.ts';
 import type { Table } from './table.ts';
 import type { Telling } from './telling.ts';
 
+/** Ends connections: tells what is to be told of them, and takes them out of the table. Each ends once. */
 export class Endings {
   readonly #table: Table;
   readonly #telling: Telling;

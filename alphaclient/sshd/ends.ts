@@ -127,6 +127,7 @@ function exceeded(fact: Fact): Fact {
   return fact;
 }
 
+/** In the order in which they are tried. */
 export const ENDS: readonly Rule[] = [
   {
     name: 'connection-closed',

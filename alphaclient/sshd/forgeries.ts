@@ -3,6 +3,7 @@
 import { textOf } from './event.ts';
 import { latin1 } from './latin1.ts';
 
+/** One line that sshd did not write, as it said of itself. */
 export interface Forgery {
   readonly message: string;
   /** ISO 8601, null where the log has no time. */
@@ -14,6 +15,7 @@ export interface Forgery {
 export const FORGERY_LIMIT = 20;
 const MESSAGE_LIMIT_CHARS = 300;
 
+/** Counts all of them and keeps the first few. */
 export class Forgeries {
   #count = 0;
   #samples: Forgery[] = [];

@@ -6,6 +6,7 @@ import { latin1 } from './latin1.ts';
 export const HOST_LIMIT = 4_096;
 const HOST_LIMIT_CHARS = 255;
 
+/** Gives each name a number, up to HOST_LIMIT of them; all names beyond share the last number. */
 export class Hosts {
   readonly #names: (string | null)[] = [null];
   readonly #index = new Map<string, number>();

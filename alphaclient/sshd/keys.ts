@@ -46,6 +46,7 @@ function signatureRejected(text: string): Fact | null {
   return read.fact;
 }
 
+/** In the order in which they are tried. */
 export const KEYS: readonly Rule[] = [
   {
     name: 'key-from-wrong-host',

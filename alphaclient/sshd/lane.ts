@@ -1,8 +1,4 @@
-/**
- * The connections that stand in front of the table. An ordinary one has five lines or so in a busy log, all of its pid and
- * soon after each other: here it is found by that alone, and is a few numbers, for a tenth of what it costs to be found in
- * every other way. Whoever looks for one in another way takes it over into the table first.
- */
+/** The connections that stand in front of the table, each a row of numbers. */
 
 import { pidHash } from './chains.ts';
 import { Connection } from './connection.ts';
@@ -18,12 +14,16 @@ const { NO, YES, UNKNOWN } = ANSWERS;
 
 /** Many pids have the same place: the one who comes later gets it. A power of two. */
 const LANE_PLACES = 1_024;
-/** What the lane needs of the memory. */
+/** What a lane needs of the memory it is given. */
 export const LANE_BYTES = identitiesBytes(LANE_PLACES);
-/** No line has a pid below zero. */
-const NOBODY = -1;
-const NO_PORT = -1;
+/** No pid, and no port. */
+const NONE = -1;
 
+/**
+ * An ordinary connection has five lines or so in a busy log, all of its pid and soon after each other: here it is found by that
+ * alone, for a tenth of what it costs to be found in every other way. Whoever looks for one in another way takes it over into
+ * the table first. LANE_PLACES of them at most, and a stage that is kept right: skimming goes by it alone.
+ */
 export class Lane {
   readonly memory: Memory;
   /** What the connections are known by, each at its place in the memory. */
@@ -33,7 +33,7 @@ export class Lane {
   /** How far each has come: see ordinary.ts. `NEW` where the place is nobody's. */
   readonly stages = new Uint8Array(LANE_PLACES);
   /** What `Connection` says of each, by the same names. */
-  readonly pids = new Float64Array(LANE_PLACES).fill(NOBODY);
+  readonly pids = new Float64Array(LANE_PLACES).fill(NONE);
   readonly hosts = new Int32Array(LANE_PLACES);
   readonly decisions = new Float64Array(LANE_PLACES);
   readonly pamFailures = new Float64Array(LANE_PLACES);
@@ -43,7 +43,6 @@ export class Lane {
   readonly readMs = new Float64Array(LANE_PLACES);
   /** The port, or -1. */
   readonly ports = new Int32Array(LANE_PLACES);
-  /** Whether its user is invalid. */
   readonly invalids = new Uint8Array(LANE_PLACES);
   readonly named = new Uint8Array(LANE_PLACES);
   readonly pamOnly = new Uint8Array(LANE_PLACES);
@@ -58,7 +57,6 @@ export class Lane {
   readonly #among = new Int32Array(LANE_PLACES);
   #size = 0;
 
-  /** Needs `LANE_BYTES` of the memory. */
   constructor(memory: Memory) {
     this.memory = memory;
     this.identities = new Identities(memory, LANE_PLACES);
@@ -118,7 +116,7 @@ export class Lane {
       one.ip = this.ip(place);
       one.user = this.user(place);
     }
-    one.port = port === NO_PORT ? null : port;
+    one.port = port === NONE ? null : port;
     one.invalid = invalid === UNKNOWN ? null : invalid === YES;
     one.decisions = this.decisions[place] as number;
     one.accepted = stage >= ACCEPTED && stage < REMARKED;
@@ -135,7 +133,7 @@ export class Lane {
   /** Its user, its address, its pid and its host stay what they are. */
   changed(place: number, one: Connection): void {
     this.stages[place] = stageOf(one);
-    this.ports[place] = one.port ?? NO_PORT;
+    this.ports[place] = one.port ?? NONE;
     this.invalids[place] = one.invalid === null ? UNKNOWN : one.invalid ? YES : NO;
     this.decisions[place] = one.decisions;
     this.named[place] = one.named ? YES : NO;
@@ -177,7 +175,7 @@ export class Lane {
   openAs(stage: number, at: number, age: number, place: Place): void {
     this.#take(at, place.host, place.pid, age);
     this.stages[at] = stage;
-    this.ports[at] = NO_PORT;
+    this.ports[at] = NONE;
     this.invalids[at] = UNKNOWN;
     this.decisions[at] = this.pamFailures[at] = this.pamUnknown[at] = 0;
     this.named[at] = NO;
@@ -223,12 +221,11 @@ export class Lane {
   /** Frees a place that is taken; gives how many were opened before who had it. */
   free(place: number): number {
     const port = this.ports[place] as number;
-    if (port !== NO_PORT) this.counts.count(port, -1);
+    if (port !== NONE) this.counts.count(port, -1);
     this.stages[place] = NEW;
-    this.pids[place] = NOBODY;
+    this.pids[place] = NONE;
     this.#objects[place] = this.#users[place] = this.#ips[place] = null;
-    this.#size--;
-    const last = this.#taken[this.#size] as number;
+    const last = this.#taken[--this.#size] as number;
     const among = this.#among[place] as number;
     this.#taken[among] = last;
     this.#among[last] = among;

@@ -42,6 +42,7 @@ export interface LeadClock {
   previousMs: number;
 }
 
+/** Says whether a line begins like the one that was kept, and with which time and pid. Where in doubt it says no. */
 export class Lead {
   /** Unix milliseconds of the line. */
   ms = Number.NaN;

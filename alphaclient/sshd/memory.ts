@@ -8,6 +8,9 @@ import { latin1 } from './latin1.ts';
 /** More than is looked at behind the end of what is compared. */
 const SLACK_BYTES = 16;
 
+/**
+ * Memory that is given out once and never taken back. Reading beyond what was given out is harmless, by SLACK_BYTES.
+ */
 export class Memory {
   readonly bytes: Buffer;
   readonly view: DataView;

@@ -22,6 +22,7 @@ const REPEATED = 'noise:last-message-repeated';
 /** PAM's modules may write more, but what is longer than this is nobody's message, and is not searched for one. */
 export const READ_LIMIT_BYTES = 8_192;
 
+/** Takes message by message; never throws, whatever a message is. */
 export class Messages {
   /** Where the next message stands: see `stands`. */
   readonly place: Place = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0 };

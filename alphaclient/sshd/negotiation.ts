@@ -66,6 +66,7 @@ function stage(text: string): Fact | null {
   return fact;
 }
 
+/** In the order in which they are tried. */
 export const NEGOTIATION: readonly Rule[] = [
   row(
     'unable-to-negotiate',

@@ -233,6 +233,7 @@ function named(begins: string): string {
     .replace(/^-|-$/g, '')}`;
 }
 
+/** One rule for each of the first words above, of which none gives a fact. */
 export const NOISE: readonly Rule[] = [...KNOWN, ...COMPLAINTS].map(([begins, example, versions]) => ({
   name: named(begins),
   message: example,

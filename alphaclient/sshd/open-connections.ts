@@ -8,6 +8,7 @@ import { WORKBENCH } from './workbench.ts';
 
 const { NEW } = STAGES;
 
+/** A table in which those of the lane are found, too: each is in one of the two, never in both. */
 export class OpenConnections extends Table {
   readonly lane = WORKBENCH.lane;
 

@@ -2,6 +2,10 @@
 
 const NONE = -1;
 
+/**
+ * In memory that is taken once. Removing takes the same short time however many there are, and so does adding the
+ * newest.
+ */
 export class Openings {
   readonly #following: Int32Array;
   readonly #preceding: Int32Array;

@@ -212,7 +212,9 @@ function messages(...all: readonly Message[]): Messages {
   };
 }
 
+/** Of a connection that no line has spoken of. */
 export const OF_NEW = messages(...NEW);
+/** Of one whose client is known, and of which nothing is decided. */
 export const OF_UNDECIDED = messages(
   ...DECISIONS,
   ...UNTOLD,
@@ -220,9 +222,13 @@ export const OF_UNDECIDED = messages(
   ...ends('ended'),
   ...goodbyes('{peer}', 'goodbye'),
 );
+/** Of one of whose client all but the port is known. */
 export const OF_WITHOUT_PORT = messages(...decisions('{client}{new port}'), ...UNTOLD);
+/** Of one that was refused, and goes on. */
 export const OF_DECIDED = messages(...DECIDED);
+/** Of one that got in. */
 export const OF_ACCEPTED = messages(...ACCEPTED);
+/** Of one of which only a remark was read. */
 export const OF_REMARKED = messages(...REMARKED);
 /** Of one that is about to end. */
 export const OF_GONE = messages();

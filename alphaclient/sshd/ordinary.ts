@@ -39,6 +39,7 @@ for (const [stage, messages] of STAGES.entries())
   }
 const CANDIDATES = Int32Array.from(LISTS);
 
+/** Tells which ordinary message stands somewhere, by the stage of its connection; where in doubt none. */
 export class Ordinary {
   /** Where in the memory the new things stand that the last message told, and where it ends. */
   readonly found: Matcher;

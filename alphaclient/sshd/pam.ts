@@ -57,6 +57,7 @@ function otherFailure(text: string): Fact | null {
   return fact;
 }
 
+/** In the order in which they are tried. */
 export const PAM: readonly Rule[] = [
   {
     name: 'pam-failure',

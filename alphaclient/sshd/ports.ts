@@ -2,6 +2,7 @@
 
 const PORTS = 65_536;
 
+/** A count for each port there can be. */
 export class Ports {
   readonly #counts = new Uint16Array(PORTS);
 

@@ -4,9 +4,11 @@ import { peerFrom, peerUntil, UNKNOWN } from './address.ts';
 import { Fact, type Rule, type Says } from './fact.ts';
 import { identityThenText } from './identity.ts';
 
+/** The meaning, for the docs, of a line that ends a connection. */
 export const PROBE = 'end; a probe unless an attempt was seen';
 export const NEXT = 'remark; the connection ends with the next line';
 export const LAST = 'end, told by the pid alone; a probe unless an attempt was seen';
+/** The client of the examples. */
 export const AT = '192.0.2.10 port 50022';
 
 /** Where the pid alone says whose connection it is. */

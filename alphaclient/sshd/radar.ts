@@ -42,6 +42,7 @@ interface Entry {
   lastAt: string | null;
 }
 
+/** Counts by shape, SHAPE_LIMIT of them and one for all others, each with its first message as a sample. */
 export class Radar {
   readonly #shapes = new Map<string, Entry>();
 

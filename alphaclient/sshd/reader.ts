@@ -18,15 +18,11 @@ import type { Listener } from './telling.ts';
 import type { Contained } from './unwrapped.ts';
 import { type Borrower, WORKBENCH } from './workbench.ts';
 
-export type { Sighting } from './event.ts';
-export type { Forgery } from './forgeries.ts';
-export type { UnknownShape } from './radar.ts';
-export type { Inspection, ReadContext, ReaderState } from './reading.ts';
-
 const STATE_VERSION = 1;
 const LF = 10;
 const { memory, lead, window: WINDOW } = WORKBENCH;
 
+/** Reads one log. However it is torn, and wherever `save` and a new reader come between: the events are the same. */
 export class Reader {
   readonly #clock = new LogClock();
   readonly #prefix = new Prefix(this.#clock);

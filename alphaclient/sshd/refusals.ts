@@ -86,6 +86,7 @@ function prohibited(text: string, _: boolean, cut: boolean): Fact | null {
   return read.fact;
 }
 
+/** In the order in which they are tried. */
 export const REFUSALS: readonly Rule[] = [
   row(
     'timeout',

@@ -23,6 +23,7 @@ const { NO, YES } = ANSWERS;
 const { memory, lane, ordinary } = WORKBENCH;
 const { found } = ordinary;
 
+/** Changes connections in the lane, and tells what is to be told; what it is not sure of is left to the table. */
 export class Sayings {
   readonly #open: OpenConnections;
   readonly #endings: Endings;

@@ -11,6 +11,7 @@ function identification(text: string): Fact {
   return fact;
 }
 
+/** In the order in which they are tried. */
 export const SCANNERS: readonly Rule[] = [
   row(
     'no-identification',

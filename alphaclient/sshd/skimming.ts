@@ -18,6 +18,7 @@ const CR = 13;
 const { memory, lane, lead, ordinary } = WORKBENCH;
 const { found } = ordinary;
 
+/** Takes line after line for as long as it is sure of each; whoever calls reads the next one, and comes back. */
 export class Skimming {
   /** How many messages were taken. */
   count = 0;

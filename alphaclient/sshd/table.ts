@@ -18,8 +18,10 @@ export type Peer = Client & Pick<Connection, 'port'>;
 /** Says of a connection whether it is one of those looked for. */
 export type Fit = (one: Connection) => boolean;
 
+/** Looks for nobody in particular. */
 export const isAny: Fit = () => true;
 
+/** Holds OPEN_LIMIT_CONNECTIONS and, while one is added, one more. */
 export class Table {
   readonly #at: (Connection | undefined)[] = [];
   readonly #free: number[] = [];

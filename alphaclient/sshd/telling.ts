@@ -29,6 +29,7 @@ export class Attempt {
   keyEnd = 0;
 }
 
+/** Makes events, one for each thing that is told, and gives them to the listener at once, or to whoever takes them. */
 export class Telling {
   #out: Sighting[] = [];
   readonly #hosts: (index: number) => string | null;

@@ -61,4 +61,5 @@ class Workbench {
   }
 }
 
+/** The one there is. Between `lend` and the end of a call nobody else may use it. */
 export const WORKBENCH = new Workbench();

@@ -23,6 +23,7 @@ export interface AlertStore {
   hold(upTo: () => number): void;
 }
 
+/** What the rules stand on. */
 export interface AlertsOptions {
   /** The store's folder. */
   readonly folder: string;

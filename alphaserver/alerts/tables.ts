@@ -11,6 +11,7 @@ export interface Database {
   prepare(sql: string): Statement;
 }
 
+/** A prepared statement; each call throws what SQLite says. */
 export interface Statement {
   run(...values: Value[]): unknown;
   get(...values: Value[]): unknown;

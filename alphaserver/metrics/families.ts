@@ -97,6 +97,7 @@ export const FAMILIES = {
   asgard_build_info: gauge('Always 1; the version of alphaserver', 'version'),
 } as const satisfies Record<string, Family>;
 
+/** The name of one of FAMILIES. */
 export type FamilyName = keyof typeof FAMILIES;
 
 /** True where a fleet is small enough for series of single hosts. */

@@ -16,6 +16,7 @@ export function writtenViews(thread: Pick<ReadingThread, 'write'>, now: () => nu
 /** So that viewers share an answer. */
 const toTheSecond = (ms: number): number => Math.floor(ms / 1_000) * 1_000;
 
+/** Who reads, and who is connected. */
 export interface ReadingOptions {
   readonly thread: Pick<ReadingThread, 'ask'>;
   readonly connected: (agent: string) => boolean;

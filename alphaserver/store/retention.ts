@@ -12,6 +12,7 @@ const STEP_EVENTS = 2_000;
 /** The pause between two steps: commits go between. */
 const PAUSE_MS = 20;
 
+/** What is deleted from, and what must stay. */
 export interface RetentionOptions {
   readonly db: Database;
   readonly rolling: RollingThread;

@@ -6,12 +6,14 @@ export interface Span {
   readonly to: number;
 }
 
+/** The sizes of buckets. */
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 86_400_000;
 /** The one bucket that holds everything; it begins at 0. */
 export const EVER = 0;
 
+/** All there is. */
 export const ALWAYS: Span = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 
 /** The start of the bucket that a time is in. */

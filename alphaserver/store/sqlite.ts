@@ -17,6 +17,7 @@ import { OUTCOMES } from './schema.ts';
 import type { AgentBatch, AgentRecord, Appended, Store, StoredEvent } from './store.ts';
 import { keepJump, keepTold } from './told.ts';
 
+/** Where the store is, and how it is kept. */
 export interface StoreOptions {
   /** How long single events are kept, in milliseconds; null or left out: for ever. Counts stay. */
   readonly retentionMs?: number | null;

@@ -32,6 +32,7 @@ export interface Report {
   readonly ledger: LedgerTotals;
 }
 
+/** Who is asked, about which span. Unix milliseconds, `sinceMs` inside, `untilMs` outside. */
 export interface ReportOptions {
   readonly views: Views;
   readonly alerts: Pick<AlertsView, 'state'>;

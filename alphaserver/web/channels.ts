@@ -9,6 +9,7 @@ export type ChannelsOf = () => readonly ChannelStatus[];
 
 const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
+/** Adds the route. */
 export function channelRoutes(app: FastifyInstance, channels: ChannelsOf, now: () => number): void {
   app.get('/api/channels', route('Ways to tell people, and how they fare', [], ANSWERS.channels), async (request) => {
     new Parameters(request.query, now()).only([]);

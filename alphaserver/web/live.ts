@@ -29,6 +29,7 @@ interface Viewer {
   stalledSinceMs: number | null;
 }
 
+/** The store, for viewers that are behind; the limits are VIEWERS_LIMIT and STALL_LIMIT_MS unless given. */
 export interface LiveOptions {
   readonly views: Pick<Views, 'eventsAfter'>;
   readonly now: () => number;

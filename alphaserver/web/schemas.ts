@@ -193,6 +193,7 @@ const PARAMETERS = {
   },
   open: { type: 'boolean', description: 'Only open alerts, or only closed ones' },
 } as const;
+/** The name of one of PARAMETERS. */
 export type ParameterName = keyof typeof PARAMETERS;
 
 /** A route's schema: what it does in a sentence, the parameters it takes, what it answers. */

@@ -1,7 +1,7 @@
 /** What was done to an sshd, and how its log can be known to tell of it. */
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import type { Sighting } from '../../alphaclient/sshd/reader.ts';
+import type { Sighting } from '../../alphaclient/sshd/event.ts';
 
 /** One thing that sshd decided, or a connection on which it decided nothing. */
 export interface Deed {

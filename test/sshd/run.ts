@@ -1,7 +1,8 @@
 /** All scenarios played to an sshd on a host of its own, and the logs that came of it. */
 import { readFileSync } from 'node:fs';
 import { JournalSource } from '../../alphaclient/log/journald.ts';
-import { Reader, type Sighting } from '../../alphaclient/sshd/reader.ts';
+import type { Sighting } from '../../alphaclient/sshd/event.ts';
+import { Reader } from '../../alphaclient/sshd/reader.ts';
 import { ACCOUNT_SCENARIOS, ACCOUNTS_CONFIG, ACCOUNTS_MATCH } from './accounts.ts';
 import type { Deed } from './deeds.ts';
 import { FORMS, Host } from './host.ts';

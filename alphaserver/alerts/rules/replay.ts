@@ -13,6 +13,7 @@ interface Raised {
   readonly by: number;
 }
 
+/** Runs the rules that watch events; those that watch agents need a past that is not stored. */
 export class Replay {
   readonly #engine: Engine;
   readonly #raised = new Map<string, Raised>();

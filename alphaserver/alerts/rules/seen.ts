@@ -95,6 +95,7 @@ export type PackedSeen = readonly [
   method: string | null,
 ];
 
+/** The shorter form; `unpackSeen` gives the same back. */
 export function packSeen(s: Seen): PackedSeen {
   const ip = s.ip === s.source ? null : s.ip;
   return [
@@ -112,6 +113,7 @@ export function packSeen(s: Seen): PackedSeen {
   ];
 }
 
+/** Undoes `packSeen`. An outcome it does not know becomes a probe. */
 export function unpackSeen([at, since, late, id, agent, code, host, source, ip, user, method]: PackedSeen): Seen {
   const outcome = CODES[code] ?? 'probe';
   return {

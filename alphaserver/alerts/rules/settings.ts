@@ -3,6 +3,7 @@ import type { Channel } from './channels.ts';
 import type { QuietHours } from './quiet-hours.ts';
 import { DEFAULT_TERMS, RULES, type Rule, type Terms } from './terms.ts';
 
+/** One value for each thing that the rules file can say: docs/alerts.md. Times in milliseconds. */
 export interface AlertSettings {
   readonly terms: Terms;
   /** Whose events no rule sees. */

@@ -31,6 +31,10 @@ const MOVED_EVERY_MS = 60_000;
 
 const NOTHING: readonly Turn[] = [];
 
+/**
+ * Holds STORIES_LIMIT stories and WEIGHT_LIMIT events in them; says which are to be kept on disk, and is given them
+ * back.
+ */
 export class Shelf {
   readonly #kind: Kind;
   readonly #fold: AnyFold;

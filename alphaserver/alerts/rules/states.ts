@@ -27,6 +27,7 @@ interface Bad {
   readonly summary: string;
 }
 
+/** The terms of the rules, and what is known of earlier incidents. */
 export interface StatesOptions {
   readonly terms: Terms;
   readonly nameOf: (rule: StateRule, agent: string, ordinal: number) => string;

@@ -16,6 +16,7 @@ export const EVENT_RULES = [
 export const STATE_RULES = ['agent-silent', 'log-gone', 'unknown-lines', 'events-lost'] as const;
 export const RULES = [...EVENT_RULES, ...STATE_RULES] as const;
 
+/** One rule by its name. */
 export type EventRule = (typeof EVENT_RULES)[number];
 export type StateRule = (typeof STATE_RULES)[number];
 export type Rule = (typeof RULES)[number];

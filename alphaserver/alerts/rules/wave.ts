@@ -58,6 +58,7 @@ export interface Wave {
 export const NO_MARKS: Mark[] = [];
 export const NO_DRAFTS: Draft[] = [];
 
+/** A wave of which nothing was observed. */
 export const freshWave = (): Wave => ({ window: NO_MARKS, open: null, done: NO_DRAFTS });
 
 /** Adds a name; true when there is no room for it. `more`: that is known already, and nothing is looked for in a full list. */

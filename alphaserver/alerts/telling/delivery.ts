@@ -1,5 +1,6 @@
 /** What became of one try to deliver a message. */
 
+/** Delivered, or why not and what may help. */
 export type Delivery =
   | { readonly ok: true }
   | {

@@ -30,6 +30,7 @@ export interface ChannelStatus {
   readonly failed: number;
 }
 
+/** One channel, and what its messages stand on. */
 export interface LineOptions {
   readonly name: string;
   readonly channel: Channel;
@@ -44,6 +45,7 @@ export interface LineOptions {
   readonly chance: () => number;
 }
 
+/** Works from `wake` on until `close`, over restarts too: what waits, waits in the store. */
 export class Line {
   readonly #options: LineOptions;
   readonly #ending = new AbortController();

@@ -7,6 +7,7 @@ import type { Deliver } from './deliver.ts';
 import { type ChannelStatus, Line } from './line.ts';
 import { Messages } from './messages.ts';
 
+/** What all channels share. */
 export interface NotifierOptions {
   /** The store's file, on the connection that writes the notices. */
   readonly db: Database;
@@ -19,6 +20,7 @@ export interface NotifierOptions {
   readonly chance: () => number;
 }
 
+/** Keeps one line at work for each channel of the settings. */
 export class Notifier {
   readonly #options: NotifierOptions;
   readonly #notices: Notices;

@@ -26,6 +26,7 @@ const AGAIN_MS = 1_000;
 /** How long the thread may take to end what it is at. */
 const CLOSE_LIMIT_MS = 2_000;
 
+/** Where the store is, how far it is counted, and who hears of what the thread does. */
 export interface RollingOptions {
   readonly folder: string;
   /** The log of writes of events is begun anew before it has so many pages. */

@@ -6,6 +6,7 @@ import type { HostView, Origin } from '../views.ts';
 
 export type { HostView, StoredEvent, StoredGap };
 
+/** How many of each outcome; `attempts` is `accepted` and `failed` together. */
 export interface Counts {
   readonly attempts: number;
   readonly accepted: number;
@@ -13,6 +14,7 @@ export interface Counts {
   readonly probes: number;
 }
 
+/** An alert in a list, and the whole of it with its story. */
 export type Alert = AlertView;
 export type AlertWhole = AlertDetail;
 
@@ -25,12 +27,14 @@ export interface Amounts extends Counts {
   readonly atLeast?: boolean;
 }
 
+/** `GET /api/summary`. */
 export interface Summary extends Amounts {
   readonly state: FleetState;
   /** The incidents that say so. */
   readonly because: readonly Alert[];
 }
 
+/** A row of `GET /api/top/...`: `host`, `ip` or `user` says of what. */
 export interface TopRow extends Counts {
   /** Where a source is, where the server knows. */
   readonly origin?: Origin | null;
@@ -43,6 +47,7 @@ export interface TopRow extends Counts {
   readonly users?: number;
 }
 
+/** A step of `GET /api/timeline`; `at` is where it begins. */
 export interface Point {
   readonly at: string;
   readonly accepted: number;
@@ -50,6 +55,7 @@ export interface Point {
   readonly probes: number;
 }
 
+/** A shape of `GET /api/unknown`. */
 export interface Shape {
   readonly shape: string;
   readonly count: number;

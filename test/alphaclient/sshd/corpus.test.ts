@@ -4,7 +4,8 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { Reader, type Sighting } from '../../../alphaclient/sshd/reader.ts';
+import type { Sighting } from '../../../alphaclient/sshd/event.ts';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
 
 interface Truth {
   readonly outcome: 'accepted' | 'failed' | 'probe' | 'partial';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { Reader, type Sighting } from '../../../alphaclient/sshd/reader.ts';
+import type { Sighting } from '../../../alphaclient/sshd/event.ts';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import { assertDone } from '../../sshd/deeds.ts';
 import { play, SCENARIOS } from '../../sshd/scenarios.ts';
 import { SshdServer, sshdLacking, sshdVersion } from '../../sshd/server.ts';

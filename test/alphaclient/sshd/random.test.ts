@@ -1,7 +1,9 @@
 /** Random logs of an imitated sshd and clients that send anything: every attempt and probe, exactly, in every form. */
 import { deepEqual, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type ReadContext, Reader, type Sighting } from '../../../alphaclient/sshd/reader.ts';
+import type { Sighting } from '../../../alphaclient/sshd/event.ts';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
+import type { ReadContext } from '../../../alphaclient/sshd/reading.ts';
 import { Chance } from '../../sshd/chance.ts';
 import { type Line, Story, type Truth } from '../../sshd/imitation.ts';
 import { VERSIONS, type Version } from '../../sshd/versions.ts';

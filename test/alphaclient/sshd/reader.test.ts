@@ -1,9 +1,11 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Sighting } from '../../../alphaclient/sshd/event.ts';
 import { FORGERY_LIMIT } from '../../../alphaclient/sshd/forgeries.ts';
 import { READ_LIMIT_BYTES } from '../../../alphaclient/sshd/messages.ts';
 import { SHAPE_LIMIT } from '../../../alphaclient/sshd/radar.ts';
-import { type ReadContext, Reader, type Sighting } from '../../../alphaclient/sshd/reader.ts';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
+import type { ReadContext } from '../../../alphaclient/sshd/reading.ts';
 import { OPEN_LIMIT_CONNECTIONS } from '../../../alphaclient/sshd/table.ts';
 import type { LoginEvent } from '../../../protocol/event.ts';
 

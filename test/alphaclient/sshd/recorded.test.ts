@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { scanLine } from '../../../alphaclient/scan-lines.ts';
-import { Reader, type Sighting } from '../../../alphaclient/sshd/reader.ts';
+import type { Sighting } from '../../../alphaclient/sshd/event.ts';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'fixtures', 'recorded');
 const names = readdirSync(FOLDER).flatMap((file) => (file.endsWith('.log') ? [file.slice(0, -4)] : []));

@@ -2,8 +2,10 @@
 
 import { deepEqual, equal, ok, throws } from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Sighting } from '../../../alphaclient/sshd/event.ts';
 import { Memory } from '../../../alphaclient/sshd/memory.ts';
-import { type ReadContext, Reader, type Sighting } from '../../../alphaclient/sshd/reader.ts';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
+import type { ReadContext } from '../../../alphaclient/sshd/reading.ts';
 import { Chance } from '../../sshd/chance.ts';
 import { type Line, Story } from '../../sshd/imitation.ts';
 import { VERSIONS, type Version } from '../../sshd/versions.ts';

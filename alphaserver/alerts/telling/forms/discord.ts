@@ -9,6 +9,7 @@ const COLOURS = { critical: 0xb3261e, warning: 0xb26a00, notice: 0x3b6ea5 };
 /** Every ASCII sign but the harmless ones behind a backslash: Discord shows the sign itself, also of `https:`, which is no link then. */
 const escaped = (text: string): string => text.replace(/[!-+:-@[-`{-~/]/g, '\\$&');
 
+/** One embed with as many lines as fit, and how many more there are (discord.com/developers, Execute Webhook). */
 export function discordPost(url: string, message: Message, page: string | null): Post {
   const { lines, left } = shownOf(message);
   const rows: string[] = [];

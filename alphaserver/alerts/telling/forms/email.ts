@@ -24,6 +24,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? '');
 
+/** The message’s id is the email’s: one that is delivered twice is known again. */
 export function emailOf(from: string, to: readonly string[], message: Message, page: string | null): Mail {
   const { lines, left } = shownOf(message);
   const [only] = lines;

@@ -7,6 +7,7 @@ const BODY_LIMIT_BYTES = 4_096;
 const PRIORITIES = { critical: '5', warning: '4', notice: '3' };
 const TAGS = { critical: 'rotating_light', warning: 'warning', notice: 'information_source' };
 
+/** As many lines as ntfy takes as text, and how many more there are; at least one. */
 export function ntfyPost(url: string, token: string | null, message: Message, page: string | null): Post {
   const { lines, left } = shownOf(message);
   const rows = lines.map(lineOf);

@@ -7,6 +7,7 @@ const EVENTS_URL = 'https://events.pagerduty.com/v2/enqueue';
 const SUMMARY_LIMIT = 1_024;
 const SEVERITIES = { critical: 'critical', warning: 'warning', notice: 'info' };
 
+/** `url` null: PagerDuty’s own. A test is sent as something that is over, which wakes nobody. */
 export function pagerdutyPost(url: string | null, routingKey: string, message: Message, page: string | null): Post {
   const [only] = message.told;
   const single = message.count === 1 && only !== undefined && !message.test ? only : null;

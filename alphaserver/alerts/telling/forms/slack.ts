@@ -10,6 +10,7 @@ const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceA
 
 const plain = (text: string): unknown => ({ type: 'plain_text', text: text.slice(0, SECTION_LIMIT), emoji: false });
 
+/** A section for each incident that is named, and how many more there are. */
 export function slackPost(url: string, message: Message, page: string | null): Post {
   const { lines, left } = shownOf(message);
   const title = titleOf(message);

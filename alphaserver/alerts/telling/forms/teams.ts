@@ -15,6 +15,7 @@ const row = (text: string, link: string | null): unknown => ({
   ],
 });
 
+/** One card with a row for each incident that is named, and how many more there are. */
 export function teamsPost(url: string, message: Message, page: string | null): Post {
   const { lines, left } = shownOf(message);
   const title = {

@@ -13,7 +13,7 @@ export function hostNeeds(): Record<string, boolean> {
     rsyslogd: has('rsyslogd'),
     openssl: has('openssl'),
     journalctl: has('journalctl'),
-    'mount namespaces': works('unshare', '--mount', '--uts', 'true'),
+    namespaces: works('unshare', '--mount', '--uts', '--net', 'true'),
   };
 }
 

@@ -35,8 +35,8 @@ export function sshdVersion(): number {
 
 /** Wrong tries on one connection until sshd has had enough. */
 export const MAX_TRIES = 4;
-/** How long sshd lets a client do nothing. */
-export const GRACE_SECONDS = 3;
+/** How long sshd lets a client do nothing, and how long all others may take on a busy machine. */
+const GRACE_SECONDS = 6;
 /** A user that there is on every Debian, and that this sshd lets nobody be. */
 export const DENIED = 'daemon';
 

@@ -1,4 +1,4 @@
-/** One line of JSON: of `journalctl -o json`, and whether sshd is who wrote it, or of a container's log. */
+/** One line of JSON: of `journalctl -o json`, and whether sshd is who wrote it, of a container's log, or of macOS's. */
 
 import { decides } from './fact.ts';
 import { type Reading, readMessage } from './grammar.ts';
@@ -77,7 +77,22 @@ function containedOf({ log, time }: Readonly<Record<string, unknown>>): Entry | 
   };
 }
 
-/** Reads a line that begins with `{`; null when it is neither a journal's entry nor a container's line. */
+/** What macOS's `log show --style ndjson` writes; the path is what the system knows of the process, whatever that says. */
+function macosEntry(entry: Readonly<Record<string, unknown>>): Entry | null {
+  const message = text(entry['eventMessage']);
+  const program = text(entry['processImagePath']);
+  if (message === null || program === null) return null;
+  return {
+    message: Buffer.from(message, 'utf8'),
+    writer: PROGRAM.test(program) ? 'sshd' : 'other',
+    pid: number(entry['processID']),
+    host: null,
+    // `2026-11-20 10:00:07.123456-0700`
+    ms: Date.parse(text(entry['timestamp']) ?? ''),
+  };
+}
+
+/** Reads a line that begins with `{`; null when it is none of these. */
 export function readEntry(line: Buffer): Entry | null {
   let entry: Record<string, unknown>;
   try {
@@ -88,7 +103,7 @@ export function readEntry(line: Buffer): Entry | null {
     return null;
   }
   const message = messageOf(entry['MESSAGE']);
-  if (message === null) return containedOf(entry);
+  if (message === null) return containedOf(entry) ?? macosEntry(entry);
   const tag = text(entry['SYSLOG_IDENTIFIER']) ?? text(entry['_COMM']);
   let writer: Entry['writer'] = tag === null || !TAGS.includes(tag) ? 'other' : isForged(entry) ? 'forged' : 'sshd';
   if (writer === 'sshd' && isUnproven(entry)) writer = isTelling(message) ? 'forged' : 'other';

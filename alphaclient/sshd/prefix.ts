@@ -4,6 +4,7 @@
  */
 
 import type { LogClock } from './clock.ts';
+import { afterSender, Columns } from './macos.ts';
 import { afterData, afterPriority } from './rfc5424.ts';
 import { afterMark, Tag } from './tag.ts';
 import {
@@ -26,6 +27,8 @@ import {
 export type Writer = 'sshd' | 'raw' | 'json' | 'repeated' | 'timed' | 'other';
 
 const SPACE = 32;
+const OPEN = 91;
+const CLOSE = 93;
 /** The longest short name of a weekday that glibc has in any language. */
 const WEEKDAY_LIMIT_BYTES = 13;
 /** One line's prefix, filled anew by each `read`. Indexes are into the bytes given. */
@@ -44,6 +47,7 @@ export class Prefix {
 
   readonly #clock: LogClock;
   readonly #tag = new Tag();
+  readonly #columns = new Columns();
 
   constructor(clock: LogClock) {
     this.#clock = clock;
@@ -86,7 +90,7 @@ export class Prefix {
     const message = this.#readTag(bytes, at, end);
     if (message >= 0) this.#message(bytes, message, end);
     else if (first === 49 && bytes[at + 1] === SPACE) this.#rfc5424(bytes, at + 2, end);
-    else this.#afterHost(bytes, first === 91 ? afterMonotonic(bytes, at, end) : at, end);
+    else this.#afterHost(bytes, first === OPEN ? afterMonotonic(bytes, at, end) : at, end);
   }
 
   /** `HOST TAG[PID]: MESSAGE`, a line whose time somebody took away. sshd begins no message like this. */
@@ -116,6 +120,7 @@ export class Prefix {
       if (clock.iso(bytes, at) || clock.unix(bytes, at)) return clock.end < end;
       return (clock.traditional(bytes, at) || clock.localized(bytes, at)) && clock.end < end;
     }
+    if (first === OPEN) return clock.iso(bytes, at + 1) && clock.end < end && bytes[clock.end] === CLOSE;
     if (first < 65) return false;
     if (clock.traditional(bytes, at)) return clock.end < end;
     // `Mon 2026-11-23 20:31:24 UTC host` of `journalctl -o short-full`, in any language; `Mon, Nov 23 ...`.
@@ -136,10 +141,7 @@ export class Prefix {
       this.#message(bytes, message, end);
       return;
     }
-    if (bytes[p] === 48 && bytes[p + 1] === 120) {
-      this.#afterThread(bytes, p, end);
-      return;
-    }
+    if (this.#afterColumns(bytes, p, end)) return;
     for (let words = 0; words < 4; words++) {
       const wordFrom = p;
       while (p < end && bytes[p] !== SPACE) p++;
@@ -177,20 +179,16 @@ export class Prefix {
     }
   }
 
-  /** `THREAD TYPE ACTIVITY PID TTL TAG: MESSAGE`, the columns of macOS's `log show`; the thread and the activity are hexadecimal. */
-  #afterThread(bytes: Buffer, at: number, end: number): void {
-    let p = at;
-    let pid = -1;
-    for (let word = 0; word < 5; word++) {
-      const from = p;
-      while (p < end && bytes[p] !== SPACE) p++;
-      if (word === 3) pid = wholeNumber(bytes, from, p);
-      while (p < end && bytes[p] === SPACE) p++;
+  /** The styles `default` and `compact` of macOS's `log`; false where it is neither. */
+  #afterColumns(bytes: Buffer, at: number, end: number): boolean {
+    const columns = this.#columns;
+    const tag = columns.full(bytes, at, end);
+    const message = tag < 0 ? columns.compact(bytes, at, end) : this.#readTag(bytes, tag, end);
+    if (message >= 0) {
+      if (this.pid < 0) this.pid = columns.pid;
+      this.#message(bytes, afterSender(bytes, message, end), end);
     }
-    const message = this.#readTag(bytes, p, end);
-    if (message < 0) return;
-    if (this.pid < 0) this.pid = pid;
-    this.#message(bytes, message, end);
+    return tag >= 0 || message >= 0;
   }
 
   /** A facility before the host (FreeBSD's `<auth.info> host`), or in its place: the host is the word before the tag. */

@@ -111,6 +111,22 @@ const FORMS: Readonly<Record<string, (line: Line) => string>> = {
     `${new Date(ms - 25_200_000).toISOString().slice(0, -1).replace('T', ' ')}000-0700  ${host} ${tag}[${pid}]: ${message}`,
   'log show of macOS, in columns, without a host': ({ ms, tag, pid, message }) =>
     `${new Date(ms - 25_200_000).toISOString().slice(0, -1).replace('T', ' ')}000-0700 0x14e5ecb  Default     0x0                  ${pid}  0    ${tag}: ${message}`,
+  'log show of macOS, in columns, by way of a library, without a host': ({ ms, tag, pid, message }) =>
+    `${new Date(ms - 25_200_000).toISOString().slice(0, -1).replace('T', ' ')}000-0700 0x14e5ecb  Default     0x0                  ${pid}  0    ${tag}: (libpam.2.dylib) ${message}`,
+  'log show --style compact of macOS, without a host': ({ ms, tag, pid, message }) =>
+    `${new Date(ms).toISOString().slice(0, -1).replace('T', ' ')} Df ${tag}[${pid}:5b5e5a] ${message}`,
+  'log stream --style compact of macOS, by way of a library, without a host': ({ ms, tag, pid, message }) =>
+    `${new Date(ms).toISOString().slice(0, -1).replace('T', ' ')} I  ${tag}[${pid}:12345] (libpam.2.dylib) [com.openssh:auth] ${message}`,
+  'log show --style ndjson of macOS, without a host': ({ ms, tag, pid, message }) =>
+    JSON.stringify({
+      eventMessage: message,
+      processImagePath: `/usr/libexec/${tag}`,
+      timestamp: `${new Date(ms - 25_200_000).toISOString().slice(0, -1).replace('T', ' ')}000-0700`,
+      messageType: 'Default',
+      processID: Number(pid),
+    }),
+  'a time in brackets': ({ ms, host, tag, pid, message }) =>
+    `[${new Date(ms).toISOString()}] ${host} ${tag}[${pid}]: ${message}`,
   "RFC 3164 by way of the kernel's log": ({ ms, host, tag, pid, message }) =>
     `${rfc3164(ms)} ${host} ${tag}[${pid}]: kernel: [  970.699396] ${message}`,
   'a tag with its path': ({ ms, host, tag, pid, message }) =>

@@ -28,6 +28,9 @@ const FORMS: Readonly<Record<string, (line: Line) => string>> = {
   rfc5424: ({ ms, tag, pid, bytes }) => `<38>1 ${iso(ms)} web ${tag} ${pid} - - ${ascii(bytes)}\n`,
   solaris: ({ ms, tag, pid, bytes }) =>
     `Nov 20 ${iso(ms).slice(11, 19)} web ${tag}[${pid}]: [ID 800047 auth.info] ${ascii(bytes)}\n`,
+  macos: ({ ms, tag, pid, bytes }) =>
+    `${iso(ms).slice(0, -1).replace('T', ' ')} Df ${tag}[${pid}:${(pid * 7).toString(16)}] ${ascii(bytes)}\n`,
+  brackets: ({ ms, tag, pid, bytes }) => `[${iso(ms)}] web ${tag}[${pid}]: ${ascii(bytes)}\n`,
   json: ({ ms, tag, pid, bytes }) =>
     `${JSON.stringify({ MESSAGE: ascii(bytes), SYSLOG_IDENTIFIER: tag, SYSLOG_PID: `${pid}`, _HOSTNAME: 'web', __REALTIME_TIMESTAMP: `${ms}000` })}\n`,
 };

@@ -13,7 +13,7 @@ function read(line: string): { events: number; unknown: number; samples: string[
 }
 
 for (const [form, line] of Object.entries({
-  'a time in brackets': `[2026-11-26T01:02:03Z] sshd[12]: ${SAID}`,
+  'another time in brackets': `[Thu Nov 26 01:02:03 2026] sshd[12]: ${SAID}`,
   'a time and words': `2026-11-26T01:02:03.4Z bastion > ${SAID}`,
   'words before the message': `bastion says ${SAID}`,
   'a JSON that is no journal’s': JSON.stringify({ text: SAID, when: '2026-11-26T01:02:03.4Z' }),

@@ -1,4 +1,4 @@
-/** What macOS's `log show` and `log stream` write between a line's time and its message, in the styles that are not syslog's. */
+/** What macOS's `log show` and `log stream` write between a line's time and its message. */
 
 import { latin1 } from './latin1.ts';
 import { wholeNumber } from './words.ts';
@@ -41,10 +41,8 @@ export class Columns {
   }
 }
 
-/** Behind the library and the subsystem that the message at `at` came by way of, which sshd's own messages rarely have. */
+/** Behind the library and the subsystem that the message at `at` came by way of; `at` where there is neither. */
 export function afterSender(bytes: Buffer, at: number, end: number): number {
-  const first = bytes[at];
-  if (first !== 40 && first !== 91) return at;
   const found = SENDER.exec(latin1(bytes, at, Math.min(end, at + COLUMNS_LIMIT_BYTES)));
   return at + (found?.[0].length ?? 0);
 }

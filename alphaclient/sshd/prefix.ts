@@ -4,7 +4,7 @@
  */
 
 import type { LogClock } from './clock.ts';
-import { afterSender, Columns } from './macos.ts';
+import { Columns } from './macos.ts';
 import { afterData, afterPriority } from './rfc5424.ts';
 import { afterMark, Tag } from './tag.ts';
 import {
@@ -186,7 +186,7 @@ export class Prefix {
     const message = tag < 0 ? columns.compact(bytes, at, end) : this.#readTag(bytes, tag, end);
     if (message >= 0) {
       if (this.pid < 0) this.pid = columns.pid;
-      this.#message(bytes, afterSender(bytes, message, end), end);
+      this.#message(bytes, message, end);
     }
     return tag >= 0 || message >= 0;
   }

@@ -1,5 +1,7 @@
 /** sshd's tag in a log line: `sshd[123]:`, `sshd-session[123]:`, with or without pid, brackets or a path. */
 
+import { afterSender } from './macos.ts';
+
 const SSHD = 0x73736864; // sshd
 const SSH_DOT = 0x7373682e; // ssh.
 const SSH_AT = 0x73736840; // ssh@
@@ -91,15 +93,13 @@ function afterInstance(bytes: Uint8Array, at: number, end: number): number {
   return bytes[p] === OPEN && startsWith(bytes, p - SERVICE.length, SERVICE) ? p : -1;
 }
 
-const OLD_PAM = '(pam_unix) ';
-
 /** What syslogs write between tag and message is shorter than this. */
 const MARK_LIMIT_BYTES = 64;
 
 /**
- * Behind what a syslog put before the message at `at`: `[ID n facility.level] ` of Solaris, `<Level>: ` of macOS,
- * `(pam_unix) ` of Debian's old PAM, `kernel: [ uptime] ` where the line came by way of the kernel's log. sshd begins no
- * message like these.
+ * Behind what a syslog put before the message at `at`: `[ID n facility.level] ` of Solaris, `<Level>: ` and `(LIBRARY) ` of
+ * macOS, `(pam_unix) ` of Debian's old PAM, `kernel: [ uptime] ` where the line came by way of the kernel's log. sshd begins
+ * no message like these.
  */
 export function afterMark(bytes: Buffer, at: number, end: number): number {
   const first = bytes[at];
@@ -112,7 +112,7 @@ export function afterMark(bytes: Buffer, at: number, end: number): number {
     const close = bytes.indexOf(62, at);
     return close > 0 && close < limit && bytes[close + 1] === COLON && bytes[close + 2] === SPACE ? close + 3 : at;
   }
-  if (first === 40) return startsWith(bytes, at, OLD_PAM) ? at + OLD_PAM.length : at;
+  if (first === 40 || first === OPEN) return afterSender(bytes, at, end);
   if (first !== 107 || !startsWith(bytes, at, 'kernel:')) return at;
   const close = bytes.indexOf(CLOSE, at);
   if (close < 0 || close >= limit || bytes[bytes[at + 7] === SPACE ? at + 8 : at + 7] !== OPEN) return at;

@@ -37,6 +37,10 @@ describe('a line of macOS’s log', () => {
     const by = (chars: number) => `(${'l'.repeat(chars - 3)}) ${FAILED}`;
     deepEqual(read(`${FULL} sshd: ${by(200)}`), { events: 1, unknown: 0 });
     deepEqual(read(`${FULL} sshd: ${by(201)}`), { events: 0, unknown: 1 });
+    deepEqual(read(`${TIME}456-0700  mac sshd[1]: (libpam.2.dylib) [com.apple.opendirectoryd:pam] ${FAILED}`), {
+      events: 1,
+      unknown: 0,
+    });
     deepEqual(read(`${TIME} I  sshd[1:1a2] [com.openssh:] ${FAILED}`), { events: 1, unknown: 0 });
   });
 });

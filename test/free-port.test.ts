@@ -18,11 +18,11 @@ describe('a free port', () => {
     assert.notEqual(Number(stdout), port);
   });
 
-  it('is none that somebody listens on', async () => {
+  it('is none that somebody listens on', async (t) => {
     const server = createServer().listen(0, '127.0.0.1');
+    t.after(() => server.close());
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
     assert.notEqual(await freePort(port), port);
-    server.close();
   });
 });

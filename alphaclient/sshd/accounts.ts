@@ -77,7 +77,7 @@ function accessDenied(text: string): Fact | null {
   return fact;
 }
 
-/** In the order in which they are tried. */
+/** In the order of the docs; grammar.ts tries the one with the longest beginning first. */
 export const ACCOUNTS: readonly Rule[] = [
   {
     name: 'invalid-user',

@@ -12,7 +12,7 @@ const KEYS = 4;
 /** What a line tells of a client. */
 export type Client = Pick<Connection, 'ip' | 'name' | 'user'>;
 
-/** An index beside the table: knows those that `put` gave it, under up to KEYS keys each, until `remove`. */
+/** An index beside the table: finds those that `put` gave it by address, name or, for want of an address, user, until `remove`. */
 export class Clients {
   readonly #chains: Chains;
   readonly #hashes: Int32Array;

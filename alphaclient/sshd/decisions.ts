@@ -79,7 +79,7 @@ function pam(text: string): Fact | null {
   return read.fact;
 }
 
-/** In the order in which they are tried. */
+/** In the order of the docs; grammar.ts tries the one with the longest beginning first. */
 export const DECISIONS: readonly Rule[] = [
   {
     name: 'accepted',

@@ -127,7 +127,7 @@ function exceeded(fact: Fact): Fact {
   return fact;
 }
 
-/** In the order in which they are tried. */
+/** In the order of the docs; grammar.ts tries the one with the longest beginning first. */
 export const ENDS: readonly Rule[] = [
   {
     name: 'connection-closed',

@@ -3,7 +3,7 @@
 import { textOf } from './event.ts';
 import { latin1 } from './latin1.ts';
 
-/** One line that sshd did not write, as it said of itself. */
+/** One line that another program wrote under sshd’s name. */
 export interface Forgery {
   readonly message: string;
   /** ISO 8601, null where the log has no time. */

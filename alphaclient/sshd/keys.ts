@@ -46,7 +46,7 @@ function signatureRejected(text: string): Fact | null {
   return read.fact;
 }
 
-/** In the order in which they are tried. */
+/** In the order of the docs; grammar.ts tries the one with the longest beginning first. */
 export const KEYS: readonly Rule[] = [
   {
     name: 'key-from-wrong-host',

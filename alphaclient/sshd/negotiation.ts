@@ -66,7 +66,7 @@ function stage(text: string): Fact | null {
   return fact;
 }
 
-/** In the order in which they are tried. */
+/** In the order of the docs; grammar.ts tries the one with the longest beginning first. */
 export const NEGOTIATION: readonly Rule[] = [
   row(
     'unable-to-negotiate',

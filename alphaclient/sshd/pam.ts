@@ -57,7 +57,7 @@ function otherFailure(text: string): Fact | null {
   return fact;
 }
 
-/** In the order in which they are tried. */
+/** In the order of the docs; grammar.ts tries the one with the longest beginning first. */
 export const PAM: readonly Rule[] = [
   {
     name: 'pam-failure',

@@ -86,7 +86,7 @@ function prohibited(text: string, _: boolean, cut: boolean): Fact | null {
   return read.fact;
 }
 
-/** In the order in which they are tried. */
+/** In the order of the docs; grammar.ts tries the one with the longest beginning first. */
 export const REFUSALS: readonly Rule[] = [
   row(
     'timeout',

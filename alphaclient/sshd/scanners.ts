@@ -11,7 +11,7 @@ function identification(text: string): Fact {
   return fact;
 }
 
-/** In the order in which they are tried. */
+/** In the order of the docs; grammar.ts tries the one with the longest beginning first. */
 export const SCANNERS: readonly Rule[] = [
   row(
     'no-identification',

@@ -1,6 +1,5 @@
 /** Where other programs that follow logs are known to lose lines or to read them twice. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs, {
   appendFileSync,
   copyFileSync,
@@ -14,6 +13,7 @@ import fs, {
 import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { has, lacking } from '../../e2e/machine.ts';
 import { until } from '../../until.ts';
 import { Followed, pack } from './followed.ts';
 
@@ -190,9 +190,9 @@ test('a stop in the middle of a line never loses its first half', async (t) => {
 });
 
 for (const packing of ['gz', 'zst', 'xz'] as const)
-  test(`rotations while nobody followed are read from ${packing} files, the oldest first`, async (t) => {
-    if (packing === 'xz' && spawnSync('xz', ['--version']).error !== undefined && !process.env['CI'])
-      return t.skip('xz is not installed');
+  test(`rotations while nobody followed are read from ${packing} files, the oldest first`, {
+    skip: packing === 'xz' && lacking('rotations packed by xz', { xz: has('xz') }),
+  }, async (t) => {
     const log = new Followed(t);
     writeFileSync(log.path, lines(0, 5));
     log.start();

@@ -41,6 +41,11 @@ function rfc3164(ms: number): string {
   return `${MONTHS[date.getUTCMonth()]} ${String(date.getUTCDate()).padStart(2)} ${date.toISOString().slice(11, 19)}`;
 }
 
+/** `2026-11-20 10:00:07.123`. */
+function spaced(ms: number): string {
+  return new Date(ms).toISOString().slice(0, -1).replace('T', ' ');
+}
+
 /** How each form writes a line; and what of it is lost: fractions of a second, times, hosts, pids. */
 const FORMS: Readonly<Record<string, (line: Line) => string>> = {
   'rsyslog, high precision': ({ ms, host, tag, pid, message }) =>
@@ -108,20 +113,20 @@ const FORMS: Readonly<Record<string, (line: Line) => string>> = {
   'RFC 3164 of macOS': ({ ms, host, tag, pid, message }) =>
     `${rfc3164(ms)} ${host} ${tag}[${pid}] <Notice>: ${message}`,
   'log show of macOS': ({ ms, host, tag, pid, message }) =>
-    `${new Date(ms - 25_200_000).toISOString().slice(0, -1).replace('T', ' ')}000-0700  ${host} ${tag}[${pid}]: ${message}`,
+    `${spaced(ms - 25_200_000)}000-0700  ${host} ${tag}[${pid}]: ${message}`,
   'log show of macOS, in columns, without a host': ({ ms, tag, pid, message }) =>
-    `${new Date(ms - 25_200_000).toISOString().slice(0, -1).replace('T', ' ')}000-0700 0x14e5ecb  Default     0x0                  ${pid}  0    ${tag}: ${message}`,
+    `${spaced(ms - 25_200_000)}000-0700 0x14e5ecb  Default     0x0                  ${pid}  0    ${tag}: ${message}`,
   'log show of macOS, in columns, by way of a library, without a host': ({ ms, tag, pid, message }) =>
-    `${new Date(ms - 25_200_000).toISOString().slice(0, -1).replace('T', ' ')}000-0700 0x14e5ecb  Default     0x0                  ${pid}  0    ${tag}: (libpam.2.dylib) ${message}`,
+    `${spaced(ms - 25_200_000)}000-0700 0x14e5ecb  Default     0x0                  ${pid}  0    ${tag}: (libpam.2.dylib) ${message}`,
   'log show --style compact of macOS, without a host': ({ ms, tag, pid, message }) =>
-    `${new Date(ms).toISOString().slice(0, -1).replace('T', ' ')} Df ${tag}[${pid}:5b5e5a] ${message}`,
+    `${spaced(ms)} Df ${tag}[${pid}:5b5e5a] ${message}`,
   'log stream --style compact of macOS, by way of a library, without a host': ({ ms, tag, pid, message }) =>
-    `${new Date(ms).toISOString().slice(0, -1).replace('T', ' ')} I  ${tag}[${pid}:12345] (libpam.2.dylib) [com.openssh:auth] ${message}`,
+    `${spaced(ms)} I  ${tag}[${pid}:12345] (libpam.2.dylib) [com.openssh:auth] ${message}`,
   'log show --style ndjson of macOS, without a host': ({ ms, tag, pid, message }) =>
     JSON.stringify({
       eventMessage: message,
       processImagePath: `/usr/libexec/${tag}`,
-      timestamp: `${new Date(ms - 25_200_000).toISOString().slice(0, -1).replace('T', ' ')}000-0700`,
+      timestamp: `${spaced(ms - 25_200_000)}000-0700`,
       messageType: 'Default',
       processID: Number(pid),
     }),

@@ -3,14 +3,14 @@ import { setImmediate } from 'node:timers/promises';
 import type { LoginEvent } from '../protocol/event.ts';
 import type { AgentReport, AgentState } from '../protocol/report.ts';
 import type { Logger } from '../service/logger.ts';
-import { OutboxError } from './database.ts';
-import type { HostNames } from './host-names.ts';
+import type { HostNames } from './event-host.ts';
 import type { Chunk, LogSource } from './log/source.ts';
-import type { Outbox } from './outbox.ts';
-import type { Reading } from './reading.ts';
+import { OutboxError } from './outbox/database.ts';
+import type { Outbox } from './outbox/outbox.ts';
+import type { Reading } from './outbox/reading.ts';
 import type { Sighting } from './sshd/event.ts';
 import type { Reader } from './sshd/reader.ts';
-import type { Uplink } from './uplink.ts';
+import type { Uplink } from './uplink/uplink.ts';
 
 /** How often connections that are over by time are looked for on a quiet log, and acknowledged rows dropped. */
 const TEND_EVERY_MS = 1_000;

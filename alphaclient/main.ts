@@ -44,7 +44,7 @@ async function follow(): Promise<void> {
   const config = await settings();
   const { createLogger } = await import('../service/logger.ts');
   const { onShutdown } = await import('../service/shutdown.ts');
-  const { OutboxError } = await import('./database.ts');
+  const { OutboxError } = await import('./outbox/database.ts');
   const { run } = await import('./run.ts');
   const { hostname } = await import('node:os');
   const log = createLogger({ level: config.logLevel, format: config.logFormat });
@@ -65,7 +65,7 @@ async function follow(): Promise<void> {
 async function showStatus(args: readonly string[]): Promise<number> {
   const { parseArgs } = await import('node:util');
   const { json } = parseArgs({ args: [...args], options: { json: { type: 'boolean', default: false } } }).values;
-  const { status } = await import('./status.ts');
+  const { status } = await import('./commands/status.ts');
   const io = {
     out: (text: string) => void process.stdout.write(text),
     error: (text: string) => void process.stderr.write(text),
@@ -80,10 +80,10 @@ async function main([command = 'run', ...args]: string[]): Promise<void> {
       await follow();
       break;
     case 'scan':
-      process.exitCode = await (await import('./scan.ts')).scan(args, io());
+      process.exitCode = await (await import('./commands/scan.ts')).scan(args, io());
       break;
     case 'explain':
-      process.exitCode = await (await import('./explain.ts')).explain(args, io());
+      process.exitCode = await (await import('./commands/explain.ts')).explain(args, io());
       break;
     case 'status':
       process.exitCode = await showStatus(args);

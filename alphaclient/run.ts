@@ -1,22 +1,22 @@
 /** `alphaclient run`: the parts of an agent put together, until it is told to stop. */
 import type { Logger } from '../service/logger.ts';
 import { Agent } from './agent.ts';
-import { removeAlive, writeAlive } from './alive.ts';
-import { Checkpoint } from './checkpoint.ts';
+import { removeAlive, writeAlive } from './commands/heartbeat.ts';
 import type { ClientConfig } from './config.ts';
-import { OutboxError } from './database.ts';
-import { dialer } from './dial.ts';
-import { HostNames } from './host-names.ts';
+import { HostNames } from './event-host.ts';
 import { USUAL_LOGS, usualLog } from './log/choose.ts';
 import { FileSource } from './log/follow.ts';
 import { JournalSource } from './log/journald.ts';
 import type { LogSource } from './log/source.ts';
-import type { Outbox } from './outbox.ts';
+import { Checkpoint } from './outbox/checkpoint.ts';
+import { OutboxError } from './outbox/database.ts';
+import type { Outbox } from './outbox/outbox.ts';
+import { beginAnew, openStateFolder } from './outbox/state-folder.ts';
 import { Reader } from './sshd/reader.ts';
 import type { ReaderState } from './sshd/reading.ts';
-import { beginAnew, openStateFolder } from './state-folder.ts';
-import { Telling } from './telling.ts';
-import { Uplink } from './uplink.ts';
+import { dialer } from './uplink/connect.ts';
+import { Telling } from './uplink/ping.ts';
+import { Uplink } from './uplink/uplink.ts';
 
 /** How often the sign of life is renewed and, where no log is known yet, one is looked for. */
 const TICK_MS = 1_000;

@@ -4,14 +4,14 @@ import manifest from '../package.json' with { type: 'json' };
 import { createLogger, type Logger } from '../service/logger.ts';
 import { SettingsError } from '../service/settings.ts';
 import { onShutdown } from '../service/shutdown.ts';
-import { alertCommand } from './alert-command.ts';
-import type { AlertSettings } from './alerts/rules/settings.ts';
-import { alertSettings, RulesError } from './alerts/rules-file.ts';
+import { alertSettings, RulesError } from './alert-config/rules-file.ts';
+import type { AlertSettings } from './alert-config/settings.ts';
+import { alertCommand } from './cli/alert-command.ts';
+import { UsageError } from './cli/options.ts';
+import { reportCommand } from './cli/report-command.ts';
+import { tailCommand } from './cli/tail-command.ts';
+import { tokenCommand } from './cli/token-command.ts';
 import { readServerConfig, type ServerConfig } from './config.ts';
-import { UsageError } from './terminal/options.ts';
-import { reportCommand } from './terminal/report-command.ts';
-import { tailCommand } from './terminal/tail-command.ts';
-import { tokenCommand } from './token-command.ts';
 
 const HELP = `usage: alphaserver [run]                 take agents' connections, store every attempt, show the page
        alphaserver token add NAME        make a token for an agent; it is shown once
@@ -61,7 +61,7 @@ async function run(): Promise<void> {
   const rules = alertRules(config);
   const log: Logger = createLogger({ level: config.logLevel, format: config.logFormat });
   // Only here: the commands, which need nothing of it, begin in two thirds of the time without.
-  const { serve } = await import('./serve.ts');
+  const { serve } = await import('./server.ts');
   const serving = await serve(config, log, rules).catch((error: unknown) => {
     log.error(error instanceof Error ? error.message : String(error));
     process.exit(1);

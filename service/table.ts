@@ -1,8 +1,8 @@
 /** Tables for people: this is the one file that draws them. */
 
 import CliTable from 'cli-table3';
+import { printable } from './escape.ts';
 import { inked, type Paper } from './paper.ts';
-import { printable } from './printable.ts';
 import { width } from './width.ts';
 
 /** A column: numbers stand on the right. */

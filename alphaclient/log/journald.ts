@@ -1,6 +1,6 @@
 /** sshd's records in the systemd journal, read with journalctl. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { delayMs } from '../backoff.ts';
+import { delayMs } from '../uplink/backoff.ts';
 import { cursorIn, cursorTimeMs, isCursor, positionAfter, recordsBetween, sameRecord } from './journal-cursor.ts';
 import { JournalRecords, type Records } from './journal-records.ts';
 import {

@@ -1,13 +1,13 @@
 /** Asks every part of a running server for what a scrape tells. */
 import manifest from '../../package.json' with { type: 'json' };
-import type { Alerts } from '../alerts/alerts.ts';
-import type { Ingest } from '../ingest.ts';
-import { SILENT_AFTER_MS } from '../ledger.ts';
-import type { Listener } from '../listener.ts';
+import type { Alerts } from '../alerting/alert-thread.ts';
+import type { Ingest } from '../ingest/group-commit.ts';
+import type { Listener } from '../ingest/listener.ts';
+import { SILENT_AFTER_MS } from '../queries/agent-state.ts';
 import { diskUse } from '../store/disk.ts';
-import type { SqliteStore } from '../store/sqlite.ts';
-import type { ChannelsOf } from '../web/channels.ts';
+import type { SqliteStore } from '../store/event-store.ts';
 import type { Live } from '../web/live.ts';
+import type { ChannelsOf } from '../web/routes/channels.ts';
 import type { Figures } from './samples.ts';
 
 /** The parts. */

@@ -1,5 +1,5 @@
 /** What a server knows at the moment of a scrape, as values of metrics. Pure. */
-import { printable } from '../../service/printable.ts';
+import { printable } from '../../service/escape.ts';
 import type { LedgerTotals } from '../web/views.ts';
 import type { FamilyName } from './families.ts';
 

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { checkNewest, DAMAGE_ADVICE, DamagedError } from './check.ts';
+import { checkNewest, DAMAGE_ADVICE, DamagedError } from './integrity.ts';
 import { RunningMark } from './running-mark.ts';
 import { MIGRATIONS, ROLLUP_MIGRATIONS } from './schema.ts';
 import { StoreError } from './store.ts';

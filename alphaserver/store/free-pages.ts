@@ -1,6 +1,7 @@
 /** Gives space that nobody uses back to the file system, a little at a time. */
+
+import { arrays } from '../queries/snapshot.ts';
 import type { Database } from './database.ts';
-import { arrays } from './reading/snapshot.ts';
 
 /** Pages given back at once: some milliseconds of work. */
 export const STEP_PAGES = 64;

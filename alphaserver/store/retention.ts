@@ -1,9 +1,10 @@
 /** Deletes events that are older than they need be kept, a few at a time. What was counted stays. */
+
+import { arrays } from '../queries/snapshot.ts';
+import type { RollingThread } from '../rollups/rollup-thread.ts';
+import { DAY_MS, floorTo } from '../rollups/time-buckets.ts';
 import { type Database, type Statement, transaction } from './database.ts';
 import { giveBack } from './free-pages.ts';
-import { arrays } from './reading/snapshot.ts';
-import type { RollingThread } from './rolling/thread.ts';
-import { DAY_MS, floorTo } from './span.ts';
 
 /** How often old events are looked for. */
 const EVERY_MS = 60_000;

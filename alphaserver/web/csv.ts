@@ -1,5 +1,5 @@
 /** Answers as CSV (RFC 4180), safe to open in a spreadsheet. Pure. */
-import { printable } from '../../service/printable.ts';
+import { printable } from '../../service/escape.ts';
 
 /** Longer than any text of an event can be, escaped or not. */
 const CELL_LIMIT_CHARS = 8_192;

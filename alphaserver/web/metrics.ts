@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Stopwatch } from '../ingest.ts';
+import type { Stopwatch } from '../ingest/group-commit.ts';
 import { FAMILIES, type Family, type FamilyName } from '../metrics/families.ts';
 import { type Figures, type Sample, samplesOf } from '../metrics/samples.ts';
 import type { Appended } from '../store/store.ts';

@@ -1,6 +1,7 @@
 /** Query parameters: read strictly, with one clear error that names the parameter. Pure but for the clock that is passed in. */
+
+import { networkOf } from '../../service/ip-network.ts';
 import { readSpan } from '../../service/settings.ts';
-import { networkOf } from '../alerts/rules/source.ts';
 import type { SpanQuery } from './views.ts';
 
 /** The contract's bounds on every list. */

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
-import { type Alive, writeAlive } from '../../alphaclient/alive.ts';
-import { Outbox } from '../../alphaclient/outbox.ts';
-import { status } from '../../alphaclient/status.ts';
+import { type Alive, writeAlive } from '../../alphaclient/commands/heartbeat.ts';
+import { status } from '../../alphaclient/commands/status.ts';
+import { Outbox } from '../../alphaclient/outbox/outbox.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 

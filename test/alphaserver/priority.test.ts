@@ -5,7 +5,7 @@ import { getPriority } from 'node:os';
 import test from 'node:test';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
-import { sends } from './alerts/agent.ts';
+import { sends } from './detection/agent.ts';
 
 /** The `nice` of each thread of a process, the first its main one: field 19 of its `stat`, proc(5). */
 const nices = (pid: number): number[] =>

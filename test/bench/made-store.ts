@@ -1,11 +1,11 @@
 /** A store of generated events, as a server would have made it over the weeks. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Memory } from '../../alphaserver/alerts/memory.ts';
-import { Marks, makeTables } from '../../alphaserver/alerts/tables.ts';
+import { Memory } from '../../alphaserver/alerting/checkpoint.ts';
+import { Marks, makeTables } from '../../alphaserver/alerting/schema.ts';
+import { factIn } from '../../alphaserver/queries/snapshot.ts';
 import { openReader } from '../../alphaserver/store/database.ts';
-import { factIn } from '../../alphaserver/store/reading/snapshot.ts';
-import { openStore } from '../../alphaserver/store/sqlite.ts';
+import { openStore } from '../../alphaserver/store/event-store.ts';
 import { until } from '../until.ts';
 import { FLEET, LoginStream } from './login-stream.ts';
 

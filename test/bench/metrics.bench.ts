@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeTables } from '../../alphaserver/alerts/tables.ts';
+import { makeTables } from '../../alphaserver/alerting/schema.ts';
 import { figuresOf } from '../../alphaserver/metrics/figures.ts';
-import { openStore } from '../../alphaserver/store/sqlite.ts';
+import { openStore } from '../../alphaserver/store/event-store.ts';
 import { Metrics } from '../../alphaserver/web/metrics.ts';
 
 const FLEETS = [1_000, 50_000];

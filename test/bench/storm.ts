@@ -1,5 +1,5 @@
 /** A storm on a real server: many sources that each raise an incident, all at once; and what others feel of it meanwhile. */
-import { type Attempt, sends } from '../alphaserver/alerts/agent.ts';
+import { type Attempt, sends } from '../alphaserver/detection/agent.ts';
 import { Pair } from '../programs.ts';
 import { BenchAgent } from './agents.ts';
 

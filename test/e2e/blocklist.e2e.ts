@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import test from 'node:test';
-import { blocked, written } from '../../alphaserver/alerts/blocklist.ts';
-import { settingsIn } from '../../alphaserver/alerts/rules-file.ts';
-import { incident } from '../alphaserver/alerts/incidents.ts';
+import { settingsIn } from '../../alphaserver/alert-config/rules-file.ts';
+import { blocked, written } from '../../alphaserver/alerting/blocklist.ts';
+import { incident } from '../alphaserver/detection/incidents.ts';
 import { has, lacking, works } from './machine.ts';
 
 const NOW = Date.parse('2026-11-24T10:01:00Z');

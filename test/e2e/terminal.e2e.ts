@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { openStore } from '../../alphaserver/store/sqlite.ts';
+import { openStore } from '../../alphaserver/store/event-store.ts';
 import { width } from '../../service/width.ts';
 import { Program } from '../programs.ts';
 import { has, lacking } from './machine.ts';

@@ -2,8 +2,8 @@ import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
+import { printable } from '../../service/escape.ts';
 import { paperOf } from '../../service/paper.ts';
-import { printable } from '../../service/printable.ts';
 import { table } from '../../service/table.ts';
 import { wrapped } from '../../service/width.ts';
 

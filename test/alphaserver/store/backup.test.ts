@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { it } from 'node:test';
-import { openStore, type SqliteStore } from '../../../alphaserver/store/sqlite.ts';
+import { openStore, type SqliteStore } from '../../../alphaserver/store/event-store.ts';
 import { until } from '../../until.ts';
 
 const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';

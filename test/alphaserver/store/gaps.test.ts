@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
+import { openStore, type SqliteStore } from '../../../alphaserver/store/event-store.ts';
 import { GAPS_PER_AGENT, MIGRATIONS } from '../../../alphaserver/store/schema.ts';
-import { openStore, type SqliteStore } from '../../../alphaserver/store/sqlite.ts';
 import type { AgentBatch, Appended } from '../../../alphaserver/store/store.ts';
 import type { DeclaredGap } from '../../../protocol/report.ts';
 

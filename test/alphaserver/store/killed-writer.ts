@@ -1,5 +1,5 @@
 /** A process that stores events one batch after the other until it is killed: FOLDER. Says the last seq after each commit. */
-import { openStore } from '../../../alphaserver/store/sqlite.ts';
+import { openStore } from '../../../alphaserver/store/event-store.ts';
 import type { SequencedEvent } from '../../../alphaserver/store/store.ts';
 import { below, chance, eventNear } from './stream.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { FILE, openReader } from '../../../alphaserver/store/database.ts';
-import { openStore, type SqliteStore } from '../../../alphaserver/store/sqlite.ts';
+import { openStore, type SqliteStore } from '../../../alphaserver/store/event-store.ts';
 import { AGENT, eventAt } from './killed-writer.ts';
 
 const LIMIT_PAGES = 256;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { readServerConfig } from '../../../alphaserver/config.ts';
-import { type Serving, serve } from '../../../alphaserver/serve.ts';
+import { type Serving, serve } from '../../../alphaserver/server.ts';
 import type { Appended, StoredEvent } from '../../../alphaserver/store/store.ts';
 import { Live, VIEWER_BUFFER_BYTES } from '../../../alphaserver/web/live.ts';
 import { createLogger } from '../../../service/logger.ts';

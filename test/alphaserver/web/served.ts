@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DEFAULT_SETTINGS } from '../../../alphaserver/alerts/rules/settings.ts';
+import { DEFAULT_SETTINGS } from '../../../alphaserver/alert-config/settings.ts';
 import { readServerConfig } from '../../../alphaserver/config.ts';
-import { type Serving, serve } from '../../../alphaserver/serve.ts';
+import { type Serving, serve } from '../../../alphaserver/server.ts';
 import { createLogger } from '../../../service/logger.ts';
 import { until } from '../../until.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readServerConfig } from '../../../alphaserver/config.ts';
-import { type Serving, serve } from '../../../alphaserver/serve.ts';
+import { type Serving, serve } from '../../../alphaserver/server.ts';
 import { STYLES } from '../../../alphaserver/web/static.ts';
 import { createLogger } from '../../../service/logger.ts';
 

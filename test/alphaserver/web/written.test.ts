@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Ajv } from 'ajv';
+import { Answers } from '../../../alphaserver/queries/answers.ts';
+import { written } from '../../../alphaserver/queries/query-json.ts';
 import { openReader } from '../../../alphaserver/store/database.ts';
-import { Answers } from '../../../alphaserver/store/reading/answers.ts';
-import { written } from '../../../alphaserver/store/reading/written.ts';
 import { ANSWERS } from '../../../alphaserver/web/schemas.ts';
 import { until } from '../../until.ts';
 import { Served } from './served.ts';

@@ -1,0 +1,129 @@
+/** `scan --summary`: what a person wants to know of a log first. */
+
+import type { Writable } from 'node:stream';
+import type { Outcome } from '../../protocol/event.ts';
+import { printable } from '../../service/escape.ts';
+import { type Paper, paperOf } from '../../service/paper.ts';
+import { grouped, table } from '../../service/table.ts';
+import type { Sighting } from '../sshd/event.ts';
+import type { UnknownShape } from '../sshd/radar.ts';
+import type { Reader } from '../sshd/reader.ts';
+import { Tally } from './tally.ts';
+
+const TOP = 10;
+
+/** Counts the events of any number of logs, and gives them as a table. Its memory is bounded by that of its tallies. */
+export class ScanSummary {
+  readonly #outcomes: Record<Outcome, number> = { accepted: 0, failed: 0, probe: 0 };
+  readonly #methods = new Tally();
+  readonly #sources = new Tally();
+  readonly #users = new Tally();
+  readonly #hosts = new Tally();
+  #first: string | null = null;
+  #last: string | null = null;
+  #lines = 0;
+  #unknown = 0;
+  #forged = 0;
+  #shapes: UnknownShape[] = [];
+
+  /** Counts events. */
+  take(sightings: readonly Sighting[]): void {
+    for (const { event } of sightings) {
+      const { outcome, at, ip, user, host, method } = event;
+      this.#outcomes[outcome]++;
+      if (at !== null) {
+        if (this.#first === null || at < this.#first) this.#first = at;
+        if (this.#last === null || at > this.#last) this.#last = at;
+      }
+      if (ip !== null) this.#sources.count(ip, outcome);
+      if (user !== null) this.#users.count(user, outcome);
+      if (host !== null && host !== undefined) this.#hosts.count(host, outcome);
+      if (method !== null) this.#methods.count(method, outcome);
+    }
+  }
+
+  /** A log has been read to its end. */
+  finish(reader: Reader): void {
+    const { lines, unknown, forged } = reader.counts();
+    this.#lines += lines;
+    this.#unknown += unknown;
+    this.#forged += forged;
+    this.#shapes.push(...reader.shapes());
+  }
+
+  /** The summary, for this stream: its width, and colour only where it is welcome. */
+  text(stream: Writable): string {
+    const paper = paperOf(stream);
+    const { accepted, failed, probe } = this.#outcomes;
+    const parts = [
+      `${grouped(accepted + failed)} attempts, ${grouped(probe)} probes in ${grouped(this.#lines)} lines${this.#span()}\n`,
+      table(
+        [{ title: 'outcome' }, { title: 'events', number: true }],
+        [
+          ['accepted', accepted],
+          ['failed', failed],
+          ['probe', probe],
+        ],
+        paper,
+      ),
+      this.#top('method', this.#methods, paper),
+      this.#top('source', this.#sources, paper),
+      this.#top('user', this.#users, paper),
+      this.#top('host', this.#hosts, paper),
+      this.#strange(paper),
+      this.#nothing(),
+    ];
+    return parts.filter((part) => part !== '').join('\n');
+  }
+
+  /** Most who see no event have named another log than sshd's. */
+  #nothing(): string {
+    const { accepted, failed, probe } = this.#outcomes;
+    if (this.#lines === 0 || accepted + failed + probe + this.#unknown + this.#forged > 0) return '';
+    return 'Nobody tries to log in here. sshd writes to auth.log or secure in /var/log, or to the journal:\njournalctl -o json -t sshd -t sshd-session | alphaclient scan --summary -\n';
+  }
+
+  #span(): string {
+    if (this.#first === null || this.#last === null) return '';
+    const shown = (at: string): string => at.slice(0, 19).replace('T', ' ');
+    return `, ${shown(this.#first)} to ${shown(this.#last)} UTC`;
+  }
+
+  #top(title: string, tally: Tally, paper: Paper): string {
+    if (tally.size === 0) return '';
+    const columns = [
+      {
+        title: tally.size > TOP ? `${title} (${TOP} of ${grouped(tally.size)}${tally.full ? ' and more' : ''})` : title,
+      },
+      // Where the line is short: attempts are the sum of the two beside them.
+      ...['attempts', 'accepted', 'failed', 'probes'].map((name, i) => ({ title: name, number: true, spare: 4 - i })),
+    ];
+    return table(
+      columns,
+      tally
+        .top(TOP)
+        .map(({ name, accepted, failed, probe }) => [
+          name === '' ? '(empty)' : name,
+          accepted + failed,
+          accepted,
+          failed,
+          probe,
+        ]),
+      paper,
+    );
+  }
+
+  #strange(paper: Paper): string {
+    const forged =
+      this.#forged > 0
+        ? `${grouped(this.#forged)} lines under sshd's name were written by other programs and are not counted\n`
+        : '';
+    if (this.#unknown === 0) return forged;
+    const shapes = this.#shapes.sort((a, b) => b.count - a.count).slice(0, TOP);
+    return `${forged}${grouped(this.#unknown)} lines of sshd that no rule knows\n${table(
+      [{ title: 'lines', number: true }, { title: 'for example' }],
+      shapes.map(({ count, sample }) => [count, printable(sample, 200)]),
+      paper,
+    )}`;
+  }
+}

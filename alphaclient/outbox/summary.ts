@@ -1,0 +1,47 @@
+/** What an outbox holds, as another process sees it. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DeclaredGap } from '../../protocol/report.ts';
+import { type Database, guarded, openForReading } from './database.ts';
+import { gapsAfter } from './gaps.ts';
+import { metaIn, OUTBOX_FILE } from './outbox.ts';
+import type { Bookmark } from './reading.ts';
+
+/** What it holds. */
+export interface OutboxSummary {
+  readonly agent: string;
+  /** Events ever given a seq. */
+  readonly events: number;
+  readonly waiting: number;
+  readonly declaredLost: number;
+  readonly lastGap: number;
+  readonly gaps: readonly DeclaredGap[];
+  /** Where reading stands in each log ever followed. */
+  readonly logs: readonly { readonly log: string; readonly bookmark: Bookmark }[];
+}
+
+/** Looks into a folder's outbox while an agent may be using it. Null when there is none; throws an OutboxError when it cannot be read. */
+export function summarize(folder: string): OutboxSummary | null {
+  const file = join(folder, OUTBOX_FILE);
+  if (!existsSync(file)) return null;
+  const db = openForReading(file);
+  try {
+    return guarded(() => summaryOf(db));
+  } finally {
+    db.close();
+  }
+}
+
+function summaryOf(db: Database): OutboxSummary {
+  const { waiting } = db.prepare('SELECT count(*) AS waiting FROM events').get() as { waiting: number };
+  const logs = db.prepare("SELECT substr(key, 5) AS log, value FROM meta WHERE key LIKE 'log:%' ORDER BY key").all();
+  return {
+    agent: metaIn(db, 'agent') as string,
+    events: metaIn(db, 'lastSeq') as number,
+    waiting,
+    declaredLost: (metaIn(db, 'declaredLost') as number | null) ?? 0,
+    lastGap: (metaIn(db, 'lastGap') as number | null) ?? 0,
+    gaps: gapsAfter(db, 0),
+    logs: logs.map(({ log, value }) => ({ log: log as string, bookmark: JSON.parse(value as string) as Bookmark })),
+  };
+}

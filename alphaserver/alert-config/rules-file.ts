@@ -1,0 +1,180 @@
+/** The file that ALPHASERVER_RULES names: read, checked against the published schema, made into settings. */
+import { readFileSync } from 'node:fs';
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { addNetwork, networks } from '../../service/ip-network.ts';
+import { readSpan } from '../../service/settings.ts';
+import { COUNT_LIMIT, RULES, type Rule, type Severity, type Term, WINDOW_LIMIT_MS } from '../detection/rules.ts';
+import type { Channel } from './channels.ts';
+import { offsetOf, type Place, placeAt } from './json-place.ts';
+import schema from './rules.schema.json' with { type: 'json' };
+import { type AlertSettings, DEFAULT_SETTINGS, withWebhook } from './settings.ts';
+
+/** The largest rules file, in bytes. */
+const FILE_LIMIT_BYTES = 4 * 1_048_576;
+
+/** The file cannot be used: one line, with the file, the place and what would be valid. */
+export class RulesError extends Error {
+  readonly code = 'rules';
+}
+
+interface Given {
+  readonly rules?: Partial<
+    Record<Rule, { on?: boolean; severity?: Severity; count?: number; window?: string; channels?: string[] }>
+  >;
+  readonly quiet?: string;
+  readonly ipv6Prefix?: number;
+  readonly allow?: { addresses?: string[]; users?: string[] };
+  readonly late?: { after?: string; tell?: boolean };
+  readonly quietHours?: { from: string; until: string; timeZone?: string; severity?: Severity };
+  readonly channels?: Record<string, Channel>;
+  readonly grouping?: { wait?: string; every?: string };
+  readonly blocklist?: { rules?: Rule[] };
+  readonly page?: string;
+}
+
+const checks = new Ajv2020({ discriminator: true, strict: true, strictRequired: false }).compile<Given>(schema);
+
+/** The settings that a rules file (null: none) and ALPHASERVER_WEBHOOK (null: none) make together. Throws a RulesError. */
+export function alertSettings(rulesFile: string | null, webhook: string | null): AlertSettings {
+  return withWebhook(rulesFile === null ? DEFAULT_SETTINGS : readRulesFile(rulesFile), webhook);
+}
+
+/** Reads a rules file. Throws a RulesError. */
+export function readRulesFile(file: string): AlertSettings {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new RulesError(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+  if (text.length > FILE_LIMIT_BYTES) throw new RulesError(`${file} is larger than ${FILE_LIMIT_BYTES} bytes`);
+  return settingsIn(text, file);
+}
+
+/** The settings in a rules file's text; `file` is for messages. Throws a RulesError. */
+export function settingsIn(text: string, file: string): AlertSettings {
+  const bare = text.replace(/^\uFEFF/, '');
+  let given: unknown;
+  try {
+    given = JSON.parse(bare);
+  } catch (error) {
+    throw new RulesError(
+      `${file}:${where(syntaxPlace(bare, error as Error))}: this is no JSON: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+  const fail = (path: readonly string[], fault: string): never => {
+    const shown = path.length === 0 ? '' : `${path.join('.')} `;
+    throw new RulesError(`${file}:${where(placeAt(bare, offsetOf(bare, path)))}: ${shown}${fault}`);
+  };
+  if (!checks(given)) {
+    const { path, fault } = faultOf((checks.errors as ErrorObject[])[0] as ErrorObject);
+    return fail(path, fault);
+  }
+  return settings(given, fail);
+}
+
+const where = ({ line, column }: Place): string => `${line}:${column}`;
+
+function syntaxPlace(text: string, error: Error): Place {
+  const named = /\(line (\d+) column (\d+)\)/.exec(error.message);
+  if (named) return { line: Number(named[1]), column: Number(named[2]) };
+  const at = /at position (\d+)/.exec(error.message);
+  return placeAt(text, at ? Number(at[1]) : text.length);
+}
+
+function faultOf({ instancePath, keyword, params, message }: ErrorObject): { path: string[]; fault: string } {
+  const path = instancePath
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const extra = (params as { additionalProperty?: string }).additionalProperty;
+  if (keyword === 'additionalProperties' && extra !== undefined)
+    return { path: [...path, extra], fault: 'is nothing that this file can say' };
+  const values = (params as { allowedValues?: unknown[] }).allowedValues;
+  if (keyword === 'enum' && values) return { path, fault: `must be one of ${values.join(', ')}` };
+  if (keyword === 'pattern' && String((params as { pattern: string }).pattern).includes('smhdw'))
+    return { path, fault: 'must be a span of time such as 90s, 15m, 24h or 7d' };
+  return { path, fault: message ?? 'is not valid' };
+}
+
+function settings(given: Given, fail: (path: readonly string[], fault: string) => never): AlertSettings {
+  const { terms } = DEFAULT_SETTINGS;
+  const span = (text: string | undefined, fallback: number): number =>
+    text === undefined ? fallback : (readSpan(text) ?? fallback);
+  const channels = Object.fromEntries(
+    Object.entries(given.channels ?? {}).map(([name, channel]) => [
+      name,
+      { ...channel, severity: channel.severity ?? 'notice', resolved: channel.resolved ?? true } as Channel,
+    ]),
+  );
+  const rules = Object.fromEntries(
+    RULES.map((rule): [Rule, Term] => {
+      const { on, severity, count, window } = given.rules?.[rule] ?? {};
+      const term = terms.rules[rule];
+      const windowMs = span(window, term.windowMs);
+      const longest = rule === 'first-seen-source' ? Number.POSITIVE_INFINITY : WINDOW_LIMIT_MS;
+      if (windowMs > longest)
+        fail(['rules', rule, 'window'], 'must be at most 24h, which is how long the rules remember');
+      if (rule === 'break-in' && count !== undefined && count > 100)
+        fail(['rules', rule, 'count'], `must be at most 100: so many failures are remembered of each source`);
+      return [
+        rule,
+        {
+          on: on ?? term.on,
+          severity: severity ?? term.severity,
+          count: Math.min(count ?? term.count, COUNT_LIMIT),
+          windowMs,
+        },
+      ];
+    }),
+  ) as Record<Rule, Term>;
+  const routes = Object.fromEntries(
+    RULES.map((rule) => {
+      const names = given.rules?.[rule]?.channels;
+      for (const [i, name] of (names ?? []).entries())
+        if (!Object.hasOwn(channels, name))
+          fail(['rules', rule, 'channels', String(i)], 'names a channel that "channels" does not have');
+      return [rule, names ?? null];
+    }),
+  ) as Record<Rule, string[] | null>;
+  const addresses = given.allow?.addresses ?? [];
+  for (const [i, address] of addresses.entries())
+    if (!addNetwork(networks([]), address))
+      fail(['allow', 'addresses', String(i)], 'must be an address or a network such as 192.0.2.0/24');
+  const zone = given.quietHours?.timeZone ?? 'UTC';
+  if (!isTimeZone(zone)) fail(['quietHours', 'timeZone'], 'must be a time zone such as Europe/Berlin');
+  const minute = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
+  return {
+    terms: {
+      rules,
+      quietMs: span(given.quiet, terms.quietMs),
+      ipv6Prefix: given.ipv6Prefix ?? terms.ipv6Prefix,
+      lateAfterMs: span(given.late?.after, terms.lateAfterMs),
+    },
+    allow: { addresses, users: given.allow?.users ?? [] },
+    tellLate: given.late?.tell ?? false,
+    quietHours: given.quietHours
+      ? {
+          fromMinute: minute(given.quietHours.from),
+          untilMinute: minute(given.quietHours.until),
+          timeZone: zone,
+          severity: given.quietHours.severity ?? 'critical',
+        }
+      : null,
+    channels,
+    routes,
+    groupWaitMs: span(given.grouping?.wait, DEFAULT_SETTINGS.groupWaitMs),
+    groupEveryMs: span(given.grouping?.every, DEFAULT_SETTINGS.groupEveryMs),
+    blocklistRules: given.blocklist?.rules ?? DEFAULT_SETTINGS.blocklistRules,
+    page: given.page?.replace(/\/+$/, '') ?? null,
+  };
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,119 @@
+/** The addresses under an active attack alert, for firewalls. Pure. */
+import { isIP } from 'node:net';
+import { isIn, networks } from '../../service/ip-network.ts';
+import type { AlertSettings } from '../alert-config/settings.ts';
+import type { Incident } from '../detection/incident.ts';
+
+/** An address, or an IPv6 network, and until when it is under an alert if nothing more comes from it. Unix milliseconds. */
+export interface Blocked {
+  readonly address: string;
+  readonly untilMs: number;
+}
+
+/** The forms a list is given in: addresses alone, a file for `nft -f`, a file for `ipset restore`. */
+export const BLOCKLIST_FORMATS = ['plain', 'nftables', 'ipset'] as const;
+export type BlocklistFormat = (typeof BLOCKLIST_FORMATS)[number];
+
+/** The most addresses on the list, those under alert for longest yet left out: what an ipset holds unless told otherwise. */
+export const BLOCKLIST_LIMIT = 65_536;
+
+/**
+ * Networks that are nobody's on the internet (IANA's special-purpose registries, RFC 6890): a firewall that shut them out
+ * would shut out its own house.
+ */
+const PRIVATE = networks([
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '224.0.0.0/3',
+  '::/127',
+  'fc00::/7',
+  'fe80::/10',
+  'ff00::/8',
+]);
+
+/** What is asked of a list. */
+export interface BlocklistOptions {
+  readonly settings: Pick<AlertSettings, 'allow' | 'blocklistRules' | 'terms'>;
+  /** True where private and loopback addresses are wanted as well. */
+  readonly withPrivate: boolean;
+  readonly nowMs: number;
+}
+
+/**
+ * The sources of open incidents of the settings' rules, in the order of their addresses: never one of the allow-list, and
+ * private and loopback addresses only where asked for. Incidents of late events are left out: what happened last week is over.
+ */
+export function blocked(incidents: readonly Incident[], { settings, withPrivate, nowMs }: BlocklistOptions): Blocked[] {
+  const allowed = networks(settings.allow.addresses);
+  const until = new Map<string, number>();
+  for (const incident of incidents) {
+    if (incident.closedAt !== null || incident.late || !settings.blocklistRules.includes(incident.rule)) continue;
+    const untilMs = incident.lastAt + settings.terms.quietMs;
+    if (untilMs <= nowMs) continue;
+    for (const source of incident.source === null ? incident.ips : [incident.source]) {
+      if (isIP(source.split('/', 1)[0] ?? '') === 0 || isIn(allowed, source)) continue;
+      if (!withPrivate && isIn(PRIVATE, source)) continue;
+      until.set(source, Math.max(until.get(source) ?? 0, untilMs));
+    }
+  }
+  // An address beside its own network would be a conflict to nft.
+  const whole = networks([...until.keys()].filter((source) => source.includes('/')));
+  return [...until]
+    .filter(([source]) => source.includes('/') || !isIn(whole, source))
+    .map(([address, untilMs]) => ({ address, untilMs }))
+    .sort((a, b) => b.untilMs - a.untilMs)
+    .slice(0, BLOCKLIST_LIMIT)
+    .sort((a, b) => (a.address < b.address ? -1 : 1));
+}
+
+const family = ({ address }: Blocked): 4 | 6 => (address.includes(':') ? 6 : 4);
+const seconds = ({ untilMs }: Blocked, nowMs: number): number => Math.max(1, Math.ceil((untilMs - nowMs) / 1_000));
+
+/** The list as text. Addresses are the only thing in it that comes from outside, and each of them is an address. */
+export function written(list: readonly Blocked[], format: BlocklistFormat, nowMs: number): string {
+  switch (format) {
+    case 'plain':
+      return list.map(({ address }) => `${address}\n`).join('');
+    case 'nftables':
+      return ([4, 6] as const).map((version) => nftSet(list, version, nowMs)).join('');
+    case 'ipset':
+      return ([4, 6] as const).map((version) => ipset(list, version, nowMs)).join('');
+  }
+}
+
+/** A set of the table `inet asgard`, made where it is not there, emptied and filled in one transaction. */
+function nftSet(list: readonly Blocked[], version: 4 | 6, nowMs: number): string {
+  const name = `asgard${version}`;
+  const elements = list
+    .filter((one) => family(one) === version)
+    .map((one) => `${one.address} timeout ${seconds(one, nowMs)}s`);
+  return [
+    'add table inet asgard',
+    `add set inet asgard ${name} { type ipv${version}_addr; flags interval, timeout; }`,
+    `flush set inet asgard ${name}`,
+    ...(elements.length === 0 ? [] : [`add element inet asgard ${name} {\n  ${elements.join(',\n  ')}\n}`]),
+    '',
+  ].join('\n');
+}
+
+/** A set filled aside and swapped in, so that no packet finds it empty. */
+function ipset(list: readonly Blocked[], version: 4 | 6, nowMs: number): string {
+  const name = `asgard${version}`;
+  const made = `hash:net family inet${version === 6 ? '6' : ''} maxelem ${BLOCKLIST_LIMIT} timeout 0`;
+  return [
+    `create -exist ${name} ${made}`,
+    `create -exist ${name}-new ${made}`,
+    `flush ${name}-new`,
+    ...list
+      .filter((one) => family(one) === version)
+      .map((one) => `add -exist ${name}-new ${one.address} timeout ${seconds(one, nowMs)}`),
+    `swap ${name}-new ${name}`,
+    `destroy ${name}-new`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,123 @@
+/** `alphaserver alert replay`: what rules would have raised on what is stored, to try a threshold. Changes nothing. */
+import type { Writable } from 'node:stream';
+import { printableJson } from '../../service/escape.ts';
+import { Output } from '../../service/output.ts';
+import { paperOf } from '../../service/paper.ts';
+import { table } from '../../service/table.ts';
+import { readRulesFile } from '../alert-config/rules-file.ts';
+import type { AlertSettings } from '../alert-config/settings.ts';
+import { nameIn } from '../alerting/incident-id.ts';
+import { Marks } from '../alerting/schema.ts';
+import type { Incident } from '../detection/incident.ts';
+import { Replay } from '../detection/replay.ts';
+import { EVENT_RULES, WINDOW_LIMIT_MS } from '../detection/rules.ts';
+import { alertView } from '../queries/alert-views.ts';
+import { openBeside } from '../queries/offline.ts';
+import type { Database } from '../store/database.ts';
+import { acceptedBetween, eventsAfter, firstStoredSince } from '../store/event-rows.ts';
+import { Options } from './options.ts';
+
+/** Events read at once. */
+const PAGE_EVENTS = 5_000;
+/** What rules for attacks remember, and what of it may come out of order. */
+const BEFORE_MS = WINDOW_LIMIT_MS + 2 * 3_600_000;
+
+/** What the command is given. */
+export interface ReplayIo {
+  readonly dataFolder: string;
+  /** What holds without `--rules`. */
+  readonly settings: () => AlertSettings;
+  readonly nowMs: number;
+  readonly stdout: Writable;
+  /** The variable COLUMNS. */
+  readonly columns: string | undefined;
+}
+
+/** Writes what was raised. Rejects with a UsageError, a RulesError, or a BesideError where there is no store to read. */
+export async function replayCommand(args: readonly string[], io: ReplayIo): Promise<void> {
+  const options = new Options('alert replay', args, { rules: 'text', since: 'text', json: 'flag' }, io.nowMs);
+  const file = options.text('rules');
+  const sinceMs = options.time('since') ?? Number.NEGATIVE_INFINITY;
+  const settings = file === null ? io.settings() : readRulesFile(file);
+  const db = openBeside(io.dataFolder);
+  let incidents: Incident[];
+  let taken: number;
+  try {
+    ({ incidents, taken } = raised(db, settings, sinceMs, io.nowMs));
+  } finally {
+    db.close();
+  }
+  const text = options.flag('json')
+    ? `${printableJson({ events: taken, alerts: incidents.map(shown) })}\n`
+    : asText(incidents, taken, io);
+  await new Output(io.stdout).write(text);
+}
+
+const shown = (incident: Incident): unknown => {
+  const {
+    acknowledgedAt: _,
+    acknowledgedBy: __,
+    ...view
+  } = alertView({
+    incident,
+    told: 0,
+    acknowledgedAt: null,
+    acknowledgedBy: null,
+  });
+  return view;
+};
+
+/** Incidents whose last event was at or after `sinceMs`, parts of scans left out, and how many events were looked at. */
+function raised(
+  db: Database,
+  settings: AlertSettings,
+  sinceMs: number,
+  nowMs: number,
+): { incidents: Incident[]; taken: number } {
+  const replay = new Replay(settings, nameIn(storeNumber(db)));
+  let taken = 0;
+  const take = (events: ReturnType<typeof eventsAfter>): number | null => {
+    for (const event of events) replay.take(event);
+    taken += events.length;
+    return events.at(-1)?.id ?? null;
+  };
+  const pages = (first: number, read: (id: number) => ReturnType<typeof eventsAfter>): void => {
+    for (let id: number | null = first; id !== null; ) id = take(read(id));
+  };
+  const from = sinceMs === Number.NEGATIVE_INFINITY ? 0 : firstStoredSince(db, sinceMs - BEFORE_MS) - 1;
+  // Who came from where is remembered for longer than attacks are; logins are few.
+  pages(0, (id) => acceptedBetween(db, id, from, PAGE_EVENTS));
+  pages(from, (id) => eventsAfter(db, id, PAGE_EVENTS));
+  const incidents = replay.incidents(nowMs).filter(({ lastAt, partOf }) => lastAt >= sinceMs && partOf === null);
+  return { incidents, taken };
+}
+
+/** The number that goes into names; 0 in a store that no rules ever ran on. */
+function storeNumber(db: Database): number {
+  const ran = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'alertMarks'").get();
+  return ran ? (new Marks(db as never).get('store') ?? 0) : 0;
+}
+
+function asText(incidents: readonly Incident[], taken: number, { stdout, columns }: ReplayIo): string {
+  const paper = paperOf(stdout, columns);
+  const counts = EVENT_RULES.map((rule) => [rule, incidents.filter((one) => one.rule === rule).length] as const);
+  const rows = incidents.map(({ openedAt, severity, rule, count, late, summary }) => [
+    `${new Date(openedAt).toISOString().slice(0, 19)}Z`,
+    severity,
+    rule,
+    count,
+    late ? 'late' : '',
+    summary,
+  ]);
+  const columnsOf = [
+    { title: 'opened' },
+    { title: 'severity' },
+    { title: 'rule' },
+    { title: 'count', number: true, spare: 1 },
+    { title: '', spare: 2 },
+    { title: 'what', limitChars: 400 },
+  ];
+  const sums = counts.filter(([, n]) => n > 0).map(([rule, n]) => `${n} ${rule}`);
+  const sum = `${incidents.length} incidents in ${taken} events${sums.length > 0 ? `: ${sums.join(', ')}` : ''}\n`;
+  return incidents.length === 0 ? sum : `${table(columnsOf, rows, paper)}\n${sum}`;
+}

@@ -1,0 +1,144 @@
+/** A report as text for people. Pure. */
+import { inked, type Paper } from '../../service/paper.ts';
+import { type Column, grouped, table } from '../../service/table.ts';
+import { wrapped } from '../../service/width.ts';
+import type { Report } from './report.ts';
+import { answerOf, counted, type Line, minute, type Tone } from './report-verdict.ts';
+
+/** Rows of each table; the JSON has more. */
+const HOST_ROWS = 20;
+const ROWS = 10;
+/** As much of a log line, or of what is missing, as is worth the room. */
+const SAMPLE_CHARS = 160;
+/** An IPv4 address is shown whole. */
+const ADDRESS_CHARS = 15;
+/** Past this a line is harder to read than two. */
+const PROSE_CHARS = 120;
+
+const INKS = { good: 'green', bad: 'yellow', grave: 'red' } as const;
+
+/** The whole report, ended by a line feed. */
+export function reportText(report: Report, paper: Paper): string {
+  const parts = [
+    answerOf(report)
+      .map((line, i) => written(line, i === 0, paper))
+      .join(''),
+    outcomes(report, paper),
+    hosts(report, paper),
+    sources(report, paper),
+    users(report, paper),
+    unknown(report, paper),
+    gaps(report, paper),
+  ];
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+function written({ text, tone }: Line, first: boolean, paper: Paper): string {
+  const columns = paper.columns === undefined ? undefined : Math.min(paper.columns, PROSE_CHARS);
+  return `${styled(wrapped(text, columns, text.startsWith(' ') ? '    ' : ''), tone, first, paper)}\n`;
+}
+
+function styled(text: string, tone: Tone, first: boolean, paper: Paper): string {
+  if (tone === 'plain') return text;
+  return inked(text, first ? ['bold', INKS[tone]] : INKS[tone], paper);
+}
+
+/** What is said below a table that does not show all. */
+const rest = (all: number, shown: number, noun: string): string =>
+  all > shown ? `and ${counted(all - shown, `more ${noun}`)}\n` : '';
+
+const COUNTS: readonly Column[] = [
+  { title: 'attempts', number: true, spare: 5 },
+  { title: 'accepted', number: true },
+  { title: 'failed', number: true },
+  { title: 'probes', number: true, spare: 4 },
+];
+const countsOf = ({
+  attempts,
+  accepted,
+  failed,
+  probes,
+}: Record<'attempts' | 'accepted' | 'failed' | 'probes', number>) => [attempts, accepted, failed, probes];
+const named = (name: string): string => (name === '' ? '(empty)' : name);
+
+function outcomes({ summary, since, until }: Report, paper: Paper): string {
+  const rows = [
+    ['accepted', summary.accepted],
+    ['failed', summary.failed],
+    ['probe', summary.probes],
+  ] as const;
+  const span = wrapped(`${minute(since)} to ${minute(until)} UTC`, paper.columns);
+  return `${span}\n${table([{ title: 'outcome' }, { title: 'events', number: true }], rows, paper)}`;
+}
+
+function hosts({ hosts: all }: Report, paper: Paper): string {
+  if (all.length === 0) return '';
+  const columns = [{ title: 'host' }, { title: 'state' }, ...COUNTS, { title: 'last heard of', spare: 6, whole: true }];
+  const rows = all
+    .slice(0, HOST_ROWS)
+    .map((host) => [named(host.host), host.state.replace(/ since .*/, ''), ...countsOf(host), minute(host.lastSeen)]);
+  return table(columns, rows, paper) + rest(all.length, HOST_ROWS, 'host');
+}
+
+function sources({ sources: all }: Report, paper: Paper): string {
+  if (all.length === 0) return '';
+  const located = all.some(({ origin }) => origin !== undefined);
+  const columns = [
+    { title: 'source', leastChars: ADDRESS_CHARS },
+    ...(located ? [{ title: 'country', spare: 6 }] : []),
+    ...COUNTS,
+    { title: 'hosts', number: true, spare: 7 },
+    { title: 'users', number: true, spare: 8 },
+    { title: 'last seen', spare: 9, whole: true },
+  ];
+  const rows = all
+    .slice(0, ROWS)
+    .map((row) => [
+      row.source,
+      ...(located ? [row.origin?.country ?? ''] : []),
+      ...countsOf(row),
+      row.hosts ?? 0,
+      row.users ?? 0,
+      minute(row.lastSeen),
+    ]);
+  return table(columns, rows, paper) + rest(all.length, ROWS, 'source');
+}
+
+function users({ users: all }: Report, paper: Paper): string {
+  if (all.length === 0) return '';
+  const columns = [{ title: 'user' }, ...COUNTS, { title: 'last seen', spare: 6, whole: true }];
+  const rows = all.slice(0, ROWS).map((row) => [named(row.user), ...countsOf(row), minute(row.lastSeen)]);
+  return table(columns, rows, paper) + rest(all.length, ROWS, 'user');
+}
+
+function unknown({ unknown: all, ledger }: Report, paper: Paper): string {
+  if (all.length === 0) return '';
+  const title = wrapped(
+    `${grouped(ledger.linesUnknown)} lines of sshd that no rule knows, since the agents began`,
+    paper.columns,
+  );
+  const columns = [
+    { title: 'lines', number: true },
+    { title: 'hosts', number: true, spare: 1 },
+    { title: 'for example', limitChars: SAMPLE_CHARS },
+  ];
+  return `${title}\n${table(
+    columns,
+    all.slice(0, ROWS).map(({ count, agents, sample }) => [count, agents, sample]),
+    paper,
+  )}${rest(all.length, ROWS, 'shape')}`;
+}
+
+function gaps({ gaps: all }: Report, paper: Paper): string {
+  if (all.length === 0) return '';
+  const columns = [
+    { title: 'missing since', spare: 1, whole: true },
+    { title: 'host' },
+    { title: 'what', limitChars: SAMPLE_CHARS },
+  ];
+  return `${table(
+    columns,
+    all.slice(0, ROWS).map(({ at, host, text }) => [minute(at), host, text]),
+    paper,
+  )}${rest(all.length, ROWS, 'gap')}`;
+}

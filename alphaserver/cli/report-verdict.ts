@@ -1,0 +1,92 @@
+/** The answer in words: is anything wrong, and what to look at. Pure. */
+import { printable } from '../../service/escape.ts';
+import { grouped } from '../../service/table.ts';
+import { spanWords } from '../detection/incident-summary.ts';
+import type { AlertView } from '../web/alert-views.ts';
+import { type Report, watchOf } from './report.ts';
+
+/** How grave a line is, for its colour. */
+export type Tone = 'good' | 'bad' | 'grave' | 'plain';
+
+/** One line of the answer; the first is the answer itself. */
+export interface Line {
+  readonly text: string;
+  readonly tone: Tone;
+}
+
+/** Incidents and hosts that are named; the rest is counted. */
+const NAMED_INCIDENTS = 8;
+const NAMED_HOSTS = 5;
+const NAME_LIMIT_CHARS = 60;
+const SUMMARY_LIMIT_CHARS = 240;
+const RANK = { critical: 0, warning: 1, notice: 2 } as const;
+
+/** `1 host`, `3 hosts`. */
+export const counted = (number: number, noun: string): string => `${grouped(number)} ${noun}${number === 1 ? '' : 's'}`;
+
+/** `2026-11-24 19:46`: UTC, as every time in a report. */
+export const minute = (iso: string): string => iso.slice(0, 16).replace('T', ' ');
+
+/** What a person should know first. */
+export function answerOf(report: Report): Line[] {
+  const { summary, hosts, ledger } = report;
+  const { state, because } = summary;
+  const lines: Line[] = [];
+  if (state === 'quiet') lines.push({ text: `All quiet: ${happened(report)}.`, tone: 'good' });
+  else if (state === 'attack')
+    lines.push({
+      text: `Under attack: ${counted(because.length, 'incident')} going on; ${happened(report)}.`,
+      tone: 'bad',
+    });
+  else lines.push({ text: `Someone got in: ${breach(because)}; ${happened(report)}.`, tone: 'grave' });
+  const gravest = [...because].sort((a, b) => RANK[a.severity] - RANK[b.severity] || (a.lastAt < b.lastAt ? 1 : -1));
+  for (const alert of gravest.slice(0, NAMED_INCIDENTS)) lines.push(incident(alert));
+  if (because.length > NAMED_INCIDENTS)
+    lines.push({ text: `  and ${counted(because.length - NAMED_INCIDENTS, 'more incident')}`, tone: 'plain' });
+  const blind = hosts.filter(({ state: one }) => watchOf(one) === 'blind');
+  // The answer must not stand on nothing.
+  if (ledger.agents === 0) lines.push({ text: 'Nothing is watched: no agent has ever connected.', tone: 'bad' });
+  else if (blind.length > 0)
+    lines.push({
+      text: unwatched(
+        report,
+        blind.map(({ host, state: one }) => [host, one]),
+      ),
+      tone: 'bad',
+    });
+  if (report.gaps.length > 0)
+    lines.push({
+      text: `Something is missing: ${counted(report.gaps.length, 'gap')} in the logs of this time, listed below.`,
+      tone: 'bad',
+    });
+  return lines;
+}
+
+function happened({ summary, since, until, at }: Report): string {
+  const { accepted, failed } = summary;
+  const span = spanWords(Date.parse(until) - Date.parse(since));
+  const when = until === at ? `in the last ${span}` : `from ${minute(since)} to ${minute(until)}`;
+  if (summary.attempts + summary.probes === 0) return `nothing happened ${when}`;
+  return `${accepted === 0 ? 'no login' : counted(accepted, 'login')} and ${counted(failed, 'failed attempt')} ${when}`;
+}
+
+function breach(because: readonly AlertView[]): string {
+  const critical = because.filter(({ severity }) => severity === 'critical').length;
+  const more = because.length - critical;
+  return `${counted(critical, 'critical incident')} to look at now${more > 0 ? `, ${grouped(more)} more going on` : ''}`;
+}
+
+function incident({ severity, rule, summary, lastAt, closedAt }: AlertView): Line {
+  const text = `  ${severity}: ${printable(summary, SUMMARY_LIMIT_CHARS)} (${rule}, ${minute(lastAt)}${closedAt === null ? '' : ', over'})`;
+  return { text, tone: severity === 'critical' ? 'grave' : severity === 'warning' ? 'bad' : 'plain' };
+}
+
+function unwatched({ hosts }: Report, blind: readonly (readonly [host: string, state: string])[]): string {
+  const named = blind
+    .slice(0, NAMED_HOSTS)
+    .map(([host, state]) => `${printable(host, NAME_LIMIT_CHARS)} (${state.replace(/T(\d\d:\d\d).*/, ' $1')})`)
+    .join(', ');
+  const rest = blind.length > NAMED_HOSTS ? ` and ${counted(blind.length - NAMED_HOSTS, 'other host')}` : '';
+  const all = blind.length === hosts.length ? 'No host is watched at the moment' : 'Not watched at the moment';
+  return `${all}: ${named}${rest}.`;
+}

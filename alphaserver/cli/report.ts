@@ -1,0 +1,111 @@
+/** What `alphaserver report` tells: the answers that the page shows for a span of time, put together. */
+
+import type { OriginOf } from '../queries/origin.ts';
+import type { StoredGap } from '../store/store.ts';
+import type { AlertsView, AlertView, FleetState } from '../web/alert-views.ts';
+import type { CountsView, FleetShape, HostView, LedgerTotals, RankView, SummaryView, Views } from '../web/views.ts';
+import { bySource, type SourceRow } from './report-sources.ts';
+
+/** A host: its state now, and what happened on it in the span. */
+export interface ReportHost extends CountsView {
+  readonly host: string;
+  readonly state: string;
+  /** When anything was last heard of it. */
+  readonly lastSeen: string;
+}
+
+/** The whole report. Times are ISO 8601 in UTC. */
+export interface Report {
+  readonly at: string;
+  readonly since: string;
+  readonly until: string;
+  /** As `GET /api/summary` says it. */
+  readonly summary: SummaryView & { readonly state: FleetState; readonly because: readonly AlertView[] };
+  /** Those that are not watched first, then by attempts. */
+  readonly hosts: readonly ReportHost[];
+  readonly sources: readonly SourceRow[];
+  readonly users: readonly (Omit<RankView, 'value' | 'hosts' | 'users'> & { readonly user: string })[];
+  /** Shapes of lines that no rule knows, of all time. */
+  readonly unknown: readonly FleetShape[];
+  /** What went missing in the span, the last first. */
+  readonly gaps: readonly StoredGap[];
+  readonly ledger: LedgerTotals;
+}
+
+/** Who is asked, about which span. Unix milliseconds, `sinceMs` inside, `untilMs` outside. */
+export interface ReportOptions {
+  readonly views: Views;
+  readonly alerts: Pick<AlertsView, 'state'>;
+  readonly originOf: OriginOf;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly nowMs: number;
+}
+
+/** Rows asked for of each list: enough for the /64s among the sources to come together. */
+const RANKED_ROWS = 500;
+const LISTED_ROWS = 1_000;
+/** Pages of hosts that are read, LISTED_ROWS each: all of 50,000. */
+const HOST_PAGES = 50;
+
+/** Asks for everything. Rejects when the store cannot be read. */
+export async function reportOf(options: ReportOptions): Promise<Report> {
+  const { views, alerts, originOf, sinceMs, untilMs, nowMs } = options;
+  const span = { from: sinceMs, to: untilMs };
+  const [{ state, because }, counts, hosts, ranked, sources, users, unknown, { gaps }, { totals }] = await Promise.all([
+    alerts.state(),
+    views.summary(span),
+    allHosts(views),
+    views.top('hosts', span, LISTED_ROWS),
+    views.top('sources', span, RANKED_ROWS),
+    views.top('users', span, RANKED_ROWS),
+    views.unknown(RANKED_ROWS),
+    views.gaps(LISTED_ROWS, null),
+    views.ledger(1, 0),
+  ]);
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  return {
+    at: iso(nowMs),
+    since: iso(sinceMs),
+    until: iso(untilMs),
+    summary: { state, because, ...counts },
+    hosts: hostsOf(hosts, ranked.ranks),
+    sources: bySource(sources.ranks, originOf),
+    users: users.ranks.map(({ value, hosts: _hosts, users: _users, ...rank }) => ({ user: value, ...rank })),
+    unknown,
+    gaps: gaps.filter(({ at }) => Date.parse(at) >= sinceMs && Date.parse(at) < untilMs),
+    ledger: totals,
+  };
+}
+
+async function allHosts(views: Views): Promise<HostView[]> {
+  const all: HostView[] = [];
+  let after: string | null = null;
+  for (let page = 0; page < HOST_PAGES; page += 1) {
+    const { hosts, next }: Awaited<ReturnType<Views['hosts']>> = await views.hosts(LISTED_ROWS, after);
+    all.push(...hosts);
+    if (next === null) break;
+    after = next;
+  }
+  return all;
+}
+
+/** How well a host is watched: an attack on a `blind` one would not be seen now; of a `late` one it is seen with delay. */
+export function watchOf(state: string): 'well' | 'late' | 'blind' {
+  if (state === 'caught up' || state === 'log quiet') return 'well';
+  if (state === 'starting' || state === 'unknown' || state.startsWith('behind')) return 'late';
+  return 'blind';
+}
+
+const NOTHING: CountsView = { attempts: 0, accepted: 0, failed: 0, probes: 0 };
+
+function hostsOf(hosts: readonly HostView[], ranks: readonly RankView[]): ReportHost[] {
+  const counted = new Map(ranks.map((rank) => [rank.value, rank]));
+  const blind = ({ state }: ReportHost): number => Number(watchOf(state) === 'blind');
+  return hosts
+    .map(({ host, state, lastSeen }): ReportHost => {
+      const { attempts, accepted, failed, probes } = counted.get(host) ?? NOTHING;
+      return { host, state, lastSeen, attempts, accepted, failed, probes };
+    })
+    .sort((a, b) => blind(b) - blind(a) || b.attempts - a.attempts || (a.host < b.host ? -1 : 1));
+}

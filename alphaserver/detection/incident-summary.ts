@@ -1,0 +1,65 @@
+/** An incident in a sentence for people. */
+import type { Incident } from './incident.ts';
+import { TOUCHED_LIMIT } from './threshold-window.ts';
+
+/** Longest name in a sentence, in UTF-16 units. */
+const NAME_SHOWN = 48;
+const NAMES_SHOWN = 3;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be shown.
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+
+/** A name from outside as it may stand in a sentence: no control characters, no line ends, no marks that turn text around. */
+export function shown(name: string): string {
+  const clean = name.replace(UNSEEN, '?');
+  return clean.length > NAME_SHOWN ? `${clean.slice(0, NAME_SHOWN)}...` : clean;
+}
+
+/** `3 hosts (a, b, c)`, or the one there is. */
+function many(names: readonly string[], noun: string): string {
+  if (names.length === 1) return shown(names[0] as string);
+  const some = names.slice(0, NAMES_SHOWN).map(shown).join(', ');
+  const count = names.length >= TOUCHED_LIMIT ? `${TOUCHED_LIMIT} or more` : names.length;
+  return `${count} ${noun} (${some}${names.length > NAMES_SHOWN ? ', ...' : ''})`;
+}
+
+/** A span in the largest unit that leaves a number above one. */
+export function spanWords(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1_000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
+}
+
+const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);
+
+/** What happened, in one sentence without a full stop. */
+export function summaryOf(incident: Omit<Incident, 'summary'>): string {
+  const { rule, hosts, users, ips, count, firstAt, lastAt } = incident;
+  const source = shown(incident.source ?? 'somebody');
+  const from = ips.length === 0 ? 'an unknown address' : shown(incident.source ?? many(ips, 'addresses'));
+  const user = incident.user === null ? many(users, 'users') : shown(incident.user);
+  const on = hosts.length === 0 ? '' : ` on ${incident.host ? shown(incident.host) : many(hosts, 'hosts')}`;
+  const span = spanWords(lastAt - firstAt);
+  switch (rule) {
+    case 'brute-force':
+    case 'slow-brute-force':
+      return `${source} failed ${times(count)}${on} in ${span}, as ${users.length === 0 ? 'no user' : user}`;
+    case 'fleet-scan':
+      return `${source} failed${on} in ${span}, ${times(count)} in all`;
+    case 'user-enumeration':
+      return `${source} tried ${many(users, 'users')}${on} in ${span}`;
+    case 'distributed':
+      return `${user} failed from ${many(ips, 'addresses')}${on} in ${span}`;
+    case 'break-in':
+      return `${source} got in${on} as ${user} after failing again and again`;
+    case 'first-seen-source':
+      return `${user} logged in${on} from ${from}, never seen for this user before`;
+    case 'root-password':
+      return `root got in by password${on} from ${from}`;
+    case 'password-on-key-host':
+      return `${user} got in by password${on}, where all came by key before, from ${from}`;
+    default:
+      return rule;
+  }
+}

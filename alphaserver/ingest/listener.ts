@@ -1,0 +1,171 @@
+/** Where agents connect: one socket, one session. Knows which agent is connected. */
+import { readFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import type { Hello } from '../../protocol/messages.ts';
+import type { Logger } from '../../service/logger.ts';
+import type { Address } from '../../service/settings.ts';
+import type { Ingest } from './group-commit.ts';
+import { type Gate, Session } from './session.ts';
+
+/** The most connections at once; more are told `busy`. A session without traffic holds a few KiB. */
+export const SESSIONS_LIMIT = 100_000;
+/** How often sessions are checked for silence and revoked tokens. */
+const CHECK_EVERY_MS = 1_000;
+/** TCP's own keep-alive, for half-open connections that the heartbeat would find later. */
+const KEEP_ALIVE_MS = 30_000;
+/** Sessions that get time to read their last acknowledgement at a shutdown. */
+const CLOSE_LIMIT_MS = 2_000;
+
+/** Where to listen, and what each session is given. */
+export interface ListenerOptions {
+  readonly listen: Address;
+  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | null } | null;
+  /** True when this hello may be served. */
+  readonly admits: (hello: Hello) => boolean;
+  readonly ingest: Ingest;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly sessionsLimit?: number;
+}
+
+/** An agent that is connected now. */
+export interface ConnectedAgent {
+  readonly agent: string;
+  readonly host: string;
+  readonly peer: string;
+}
+
+/** Listens for agents. `open` binds, `close` ends every session. */
+export class Listener implements Gate {
+  readonly #options: ListenerOptions;
+  readonly #server: Server;
+  readonly #sessions = new Set<Session>();
+  readonly #agents = new Map<string, Session>();
+  #check: NodeJS.Timeout | null = null;
+  #closed: Promise<void> = Promise.resolve();
+  #closedBytes = 0;
+
+  /** Throws when a TLS file cannot be read. */
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    const accept = (socket: Socket): void => this.#accept(socket);
+    const { tls, log } = options;
+    if (tls) {
+      const ca = tls.clientCaFile ? readFileSync(tls.clientCaFile) : undefined;
+      this.#server = createTlsServer(
+        {
+          cert: readFileSync(tls.certFile),
+          key: readFileSync(tls.keyFile),
+          ...(ca ? { ca, requestCert: true, rejectUnauthorized: true } : {}),
+        },
+        accept,
+      );
+      this.#server.on('tlsClientError', (error: Error) => log.warn(`TLS handshake failed: ${error.message}`));
+    } else this.#server = createServer({ noDelay: true }, accept);
+    // All at once: a thousand that each read one more piece would be too much already.
+    options.ingest.onFull(() => {
+      for (const session of this.#sessions) session.flow();
+    });
+    log.info('Socket created');
+  }
+
+  /** Binds and listens. Rejects with what the system said, such as EADDRINUSE. Resolves with the port. */
+  open(): Promise<number> {
+    const { host, port } = this.#options.listen;
+    return new Promise((done, failed) => {
+      this.#server.once('error', failed);
+      this.#server.listen({ host, port, backlog: 4_096 }, () => {
+        this.#server.off('error', failed);
+        this.#server.on('error', (error) => this.#options.log.error(`Cannot accept: ${error.message}`));
+        this.#options.log.info('Socket now listening');
+        this.#check = setInterval(() => this.#checkAll(), CHECK_EVERY_MS);
+        done((this.#server.address() as { port: number }).port);
+      });
+    });
+  }
+
+  /** Agents that are connected now. */
+  connected(): ConnectedAgent[] {
+    return [...this.#agents].map(([agent, session]) => ({
+      agent,
+      host: session.hello?.host ?? '',
+      peer: session.peer,
+    }));
+  }
+
+  /** How many agents are connected now. */
+  get agents(): number {
+    return this.#agents.size;
+  }
+
+  /** How many connections are open, also those of nobody known. */
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
+  /** Bytes read from all connections there ever were. */
+  get receivedBytes(): number {
+    let sum = this.#closedBytes;
+    for (const session of this.#sessions) sum += session.receivedBytes;
+    return sum;
+  }
+
+  /** True when this agent is connected now. */
+  isConnected(agent: string): boolean {
+    return this.#agents.has(agent);
+  }
+
+  admits(hello: Hello): boolean {
+    return this.#options.admits(hello);
+  }
+
+  entered(agent: string, session: Session): void {
+    const older = this.#agents.get(agent);
+    this.#agents.set(agent, session);
+    older?.refuse('busy', 'this agent connected again from elsewhere');
+  }
+
+  left(agent: string, session: Session): void {
+    if (this.#agents.get(agent) === session) this.#agents.delete(agent);
+  }
+
+  /** Takes no more connections and reads no more from those there are; what was read is still acknowledged. */
+  drain(): void {
+    if (this.#check) clearInterval(this.#check);
+    this.#closed = new Promise((done) => this.#server.close(() => done()));
+    for (const session of this.#sessions) session.drain();
+  }
+
+  /** Ends every session; resolves when the last is gone, or was given up on. Call `drain` first. */
+  async close(): Promise<void> {
+    for (const session of this.#sessions) session.end();
+    await Promise.race([this.#closed, new Promise((late) => setTimeout(late, CLOSE_LIMIT_MS))]);
+  }
+
+  #accept(socket: Socket): void {
+    const { ingest, log, now, sessionsLimit = SESSIONS_LIMIT } = this.#options;
+    const peer = nameOf(socket);
+    log.info(`Received connection from ${peer}`);
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    const session = new Session({ stream: socket, peer, ingest, gate: this, log, now });
+    this.#sessions.add(session);
+    socket.on('close', () => {
+      this.#sessions.delete(session);
+      this.#closedBytes += session.receivedBytes;
+    });
+    if (this.#sessions.size > sessionsLimit) session.refuse('busy', 'too many connections');
+  }
+
+  #checkAll(): void {
+    const nowMs = this.#options.now();
+    for (const session of this.#sessions) session.check(nowMs);
+  }
+}
+
+function nameOf(socket: Socket): string {
+  const { remoteAddress = '?', remotePort = 0 } = socket;
+  const ip = remoteAddress.replace(/^::ffff:/, '');
+  return ip.includes(':') ? `[${ip}]:${remotePort}` : `${ip}:${remotePort}`;
+}

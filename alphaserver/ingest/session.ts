@@ -1,0 +1,243 @@
+/** One agent's connection, from hello to quit: docs/protocol.md. Given a duplex stream and who its peer is; opens nothing. */
+import type { Duplex } from 'node:stream';
+import { LineFramer } from '../../protocol/framing.ts';
+import {
+  type AgentMessage,
+  type ErrorCode,
+  encode,
+  HELLO_TIMEOUT_MS,
+  type Hello,
+  LINE_LIMIT_BYTES,
+  PING_EVERY_MS,
+  PROTOCOL_VERSION,
+  readAgentMessage,
+  type ServerMessage,
+  SILENCE_LIMIT_MS,
+} from '../../protocol/messages.ts';
+import type { Logger } from '../../service/logger.ts';
+import type { AgentTold, SequencedEvent } from '../store/store.ts';
+import { type Ingest, weightOf } from './group-commit.ts';
+
+/** Events of one session that may wait for the store before its socket is no longer read. */
+const UNSTORED_LIMIT_EVENTS = 8_192;
+/** Bytes of answers that a peer may leave unread before nothing more is read from it. */
+const UNREAD_LIMIT_BYTES = 65_536;
+/** How long a refused peer may take to read why. */
+const LINGER_MS = 2_000;
+
+/** Decides who may come in, and knows who is in. */
+export interface Gate {
+  /** True when this hello may be served. Checked at hello, and again while the session lasts. */
+  admits(hello: Hello): boolean;
+  /** Called once a hello is admitted: an older session of the same agent is refused from here on. */
+  entered(agent: string, session: Session): void;
+  left(agent: string, session: Session): void;
+}
+
+/** The connection, the door to the store, and the clock of one session. */
+export interface SessionOptions {
+  readonly stream: Duplex;
+  /** `IP:PORT`, for people. */
+  readonly peer: string;
+  readonly ingest: Ingest;
+  readonly gate: Gate;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+/** Serves one connection until it closes. */
+export class Session {
+  readonly peer: string;
+  /** What was read of it so far. */
+  receivedBytes = 0;
+  readonly #options: SessionOptions;
+  readonly #framer = new LineFramer(LINE_LIMIT_BYTES);
+  readonly #openedMs: number;
+  #hello: Hello | null = null;
+  #heardMs: number;
+  #gathered: SequencedEvent[] = [];
+  #unstored = 0;
+  #ponged = 0;
+  #ending = false;
+  #draining = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.peer = options.peer;
+    this.#openedMs = this.#heardMs = options.now();
+    const { stream, log } = options;
+    stream.on('data', (chunk: Uint8Array) => this.#read(chunk));
+    stream.on('drain', () => this.flow());
+    stream.on('error', (error: Error) => log.debug(`Connection ${this.peer}: ${error.message}`));
+    stream.on('close', () => {
+      this.#ending = true;
+      if (this.#hello) options.gate.left(this.#hello.agent, this);
+      log.info(`Connection ${this.peer} closed`);
+    });
+  }
+
+  /** The agent behind it, once it said hello and was let in. */
+  get hello(): Hello | null {
+    return this.#hello;
+  }
+
+  /** Ends a session that has been silent too long or is no longer admitted; resumes one that waited for the store. Called every few seconds. */
+  check(nowMs: number): void {
+    if (this.#ending) return;
+    if (!this.#hello) {
+      if (nowMs - this.#openedMs > HELLO_TIMEOUT_MS) this.refuse('timeout', 'no hello came');
+      return;
+    }
+    if (!this.#options.gate.admits(this.#hello)) this.refuse('unauthorized', 'the token is not valid');
+    else if (this.#options.stream.isPaused()) this.#wait(nowMs);
+    else if (nowMs - this.#heardMs > SILENCE_LIMIT_MS) this.refuse('timeout', 'nothing was heard for too long');
+  }
+
+  /** An agent that is not read from cannot ping: it is told that somebody is here, or it would go and come again and again. */
+  #wait(nowMs: number): void {
+    this.flow();
+    if (!this.#options.stream.isPaused() || Math.abs(nowMs - this.#ponged) < PING_EVERY_MS) return;
+    this.#ponged = nowMs;
+    this.#send({ type: 'pong' });
+  }
+
+  /** Tells the peer why and closes. What it sent before is stored all the same. [P10] */
+  refuse(code: ErrorCode, message: string): void {
+    if (this.#ending) return;
+    this.#options.log.warn(`Connection ${this.peer} refused: ${code}: ${message}`);
+    this.#send({ type: 'error', code, message });
+    this.end();
+  }
+
+  /** Reads no more: the server is closing, and will acknowledge what it has. */
+  drain(): void {
+    this.#draining = true;
+    this.#options.stream.pause();
+  }
+
+  /** Closes after what is written has gone out; a peer that does not read it is cut off. */
+  end(): void {
+    this.#ending = true;
+    const { stream } = this.#options;
+    stream.end();
+    // What still comes is read and thrown away: closing with unread data would reset the connection and lose the error.
+    stream.resume();
+    setTimeout(() => stream.destroy(), LINGER_MS).unref();
+  }
+
+  #read(chunk: Uint8Array): void {
+    if (this.#ending) return;
+    this.receivedBytes += chunk.length;
+    this.#heardMs = this.#options.now();
+    for (const frame of this.#framer.feed(chunk)) {
+      if (this.#ending) break;
+      if ('line' in frame) this.#take(frame.line);
+      else {
+        this.#flush();
+        this.refuse(frame.fault === 'too_long' ? 'too_long' : 'bad_json', frame.message);
+      }
+    }
+    this.#flush();
+    this.flow();
+  }
+
+  #take(line: string): void {
+    const message = readAgentMessage(line);
+    if (message.type === 'fault') {
+      this.#flush();
+      this.refuse(message.code, message.message);
+    } else if (message.type === 'hello') this.#greet(message);
+    else if (!this.#hello) this.refuse('bad_message', 'hello must be the first line');
+    else this.#serve(message);
+  }
+
+  #serve(message: Exclude<AgentMessage, Hello>): void {
+    switch (message.type) {
+      case 'event':
+        this.#gathered.push(message);
+        break;
+      case 'ping':
+        this.#send({ type: 'pong' });
+        this.#flush();
+        this.#submit({ events: [], told: message });
+        break;
+      case 'quit':
+        this.#quit();
+        break;
+    }
+  }
+
+  #greet(hello: Hello): void {
+    const { gate, ingest } = this.#options;
+    const fault = this.#helloFault(hello);
+    if (fault) {
+      this.refuse(...fault);
+      return;
+    }
+    this.#hello = hello;
+    gate.entered(hello.agent, this);
+    // Through the queue, behind whatever an older connection of this agent left there: welcome.seq must count it. [P5]
+    ingest.submit({ agent: hello.agent, host: hello.host, events: [] }).then(
+      ({ lastSeq }) => {
+        if (!this.#ending) this.#send({ type: 'welcome', version: PROTOCOL_VERSION, seq: lastSeq });
+      },
+      () => this.end(),
+    );
+  }
+
+  #helloFault(hello: Hello): [ErrorCode, string] | null {
+    if (this.#hello) return ['bad_message', 'hello may come once'];
+    if (hello.version !== PROTOCOL_VERSION) return ['version', `this server speaks version ${PROTOCOL_VERSION}`];
+    if (!this.#options.gate.admits(hello)) return ['unauthorized', 'the token is not valid'];
+    // Its welcome could only wait, behind those of all who come back meanwhile.
+    return this.#options.ingest.fault === null ? null : ['busy', this.#options.ingest.fault];
+  }
+
+  #flush(): void {
+    if (this.#gathered.length === 0) return;
+    const events = this.#gathered;
+    this.#gathered = [];
+    this.#submit({ events });
+  }
+
+  #submit(what: { readonly events: readonly SequencedEvent[]; readonly told?: AgentTold }): void {
+    const hello = this.#hello as Hello;
+    const batch = { agent: hello.agent, host: hello.host, ...what };
+    this.#unstored += weightOf(batch);
+    this.#options.ingest.submit(batch).then(
+      ({ lastSeq }) => {
+        this.#unstored -= weightOf(batch);
+        if (!this.#ending && batch.events.length > 0) this.#send({ type: 'ack', seq: lastSeq });
+        this.flow();
+      },
+      () => this.end(),
+    );
+  }
+
+  #quit(): void {
+    this.#flush();
+    const hello = this.#hello as Hello;
+    // An empty batch at the end of the queue: once it is through, all before it is stored and acknowledged.
+    const said = (): void => {
+      this.#options.log.info('Client is requesting to quit');
+      this.end();
+    };
+    this.#options.ingest.submit({ agent: hello.agent, host: hello.host, events: [] }).then(said, said);
+  }
+
+  /** Reads on, or stops reading, by how much waits for the store and for the peer. */
+  flow(): void {
+    const { stream, ingest } = this.#options;
+    if (this.#ending || this.#draining) return;
+    const wait = this.#unstored >= UNSTORED_LIMIT_EVENTS || stream.writableLength > UNREAD_LIMIT_BYTES || ingest.full;
+    if (wait) stream.pause();
+    else if (stream.isPaused()) {
+      this.#heardMs = this.#options.now();
+      stream.resume();
+    }
+  }
+
+  #send(message: ServerMessage): void {
+    if (this.#options.stream.writable) this.#options.stream.write(encode(message));
+  }
+}

@@ -1,0 +1,67 @@
+/** Delivery over HTTP. */
+import { printable } from '../../service/logger.ts';
+import { ANSWER_SHOWN, DELIVERY_LIMIT_MS, type Delivery, faulty } from './delivery.ts';
+import type { Post } from './post.ts';
+
+/** Statuses that a later try may change: RFC 9110 section 15.5.9, RFC 8470, RFC 6585. */
+const TRANSIENT = new Set([408, 425, 429]);
+
+/** Posts a message; the whole answer may take `limitMs`. Never rejects. A redirect is not followed: it would turn the POST into a GET, or send a secret elsewhere. */
+export async function postTo(
+  { url, headers, body }: Post,
+  signal: AbortSignal,
+  nowMs: number,
+  limitMs = DELIVERY_LIMIT_MS,
+): Promise<Delivery> {
+  const where = new URL(url).origin;
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'user-agent': 'asgard', ...headers },
+      body,
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(limitMs)]),
+    });
+    if (response.ok) {
+      await response.body?.cancel();
+      return { ok: true };
+    }
+    const { status } = response;
+    const answer = await beginning(response);
+    if (status >= 300 && status < 400)
+      return faulty(`HTTP ${status}: ${where} wants another address; set the channel to that one`, true);
+    return {
+      ok: false,
+      fault: `HTTP ${status} from ${where}${answer === '' ? '' : `: ${answer}`}`,
+      retryAfterMs: retryAfterMs(response.headers.get('retry-after'), nowMs),
+      refused: status < 500 && !TRANSIENT.has(status),
+    };
+  } catch (error) {
+    const { name, message, cause } = error as Error;
+    if (name === 'TimeoutError') return faulty(`no answer from ${where} within ${limitMs / 1_000} s`);
+    const why = cause instanceof Error && cause.message !== '' ? cause.message : message;
+    return faulty(`${where} cannot be reached: ${printable(why).slice(0, ANSWER_SHOWN)}`);
+  }
+}
+
+/** The first of what a receiver answered, on one line. */
+async function beginning(response: Response): Promise<string> {
+  const reader = response.body?.getReader();
+  if (!reader) return '';
+  const { value } = await reader.read();
+  await reader.cancel();
+  return printable(
+    Buffer.from(value ?? [])
+      .toString('utf8')
+      .trim()
+      .replace(/\s+/g, ' '),
+  ).slice(0, ANSWER_SHOWN);
+}
+
+/** `Retry-After` as a span, milliseconds: seconds or a date (RFC 9110 section 10.2.3). Null where it is neither. */
+export function retryAfterMs(value: string | null, nowMs: number): number | null {
+  if (value === null) return null;
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
+}

@@ -1,0 +1,48 @@
+/** The ledger: what each agent sent and what became of it, and in what state agents are. Pure. docs/exactly-once.md explains it. */
+import type { AgentReport } from '../../protocol/report.ts';
+import type { LedgerView } from '../web/views.ts';
+
+/** An agent that said nothing for this long is silent. Contract section 6, rule `agent-silent`. */
+export const SILENT_AFTER_MS = 90_000;
+
+/** What is stored of one agent. `lastSeenMs` is when it last said anything, Unix milliseconds. */
+export interface AgentFacts {
+  readonly agent: string;
+  readonly host: string;
+  readonly lastSeenMs: number;
+  readonly lastSeq: number;
+  readonly stored: number;
+  readonly repeats: number;
+  readonly gaps: number;
+  readonly report: AgentReport | null;
+}
+
+/** An agent's state in the contract's words. `unknown`: it is not one of ours, or has said nothing of itself yet. */
+export function stateOf(report: AgentReport | null, connected: boolean, lastSeenMs: number, nowMs: number): string {
+  if (!connected && nowMs - lastSeenMs >= SILENT_AFTER_MS)
+    return `agent silent since ${new Date(lastSeenMs).toISOString()}`;
+  if (report === null) return 'unknown';
+  return report.state === 'behind' ? `behind by ${report.behindBytes} bytes` : report.state;
+}
+
+/** One agent's account. `sent = stored + gaps + waiting`, always: what it gave a number to is here, missing, or still to come. */
+export function accountOf(facts: AgentFacts, connected: boolean, nowMs: number): LedgerView {
+  const { agent, host, lastSeenMs, lastSeq, stored, repeats, gaps, report } = facts;
+  const sent = Math.max(lastSeq, report?.sentSeq ?? 0);
+  return {
+    agent,
+    host,
+    connected,
+    state: stateOf(report, connected, lastSeenMs, nowMs),
+    sent,
+    stored,
+    repeats,
+    gaps,
+    waiting: sent - lastSeq,
+    lastSeq,
+    declaredLost: report?.declaredLost ?? 0,
+    linesRead: report?.linesRead ?? 0,
+    linesUnknown: report?.linesUnknown ?? 0,
+    linesForged: report?.linesForged ?? 0,
+  };
+}

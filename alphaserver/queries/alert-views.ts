@@ -1,0 +1,110 @@
+/** Alerts as the API shows them. */
+
+import type { Written } from '../alerting/incident-store.ts';
+import { ATTACK_RULES } from '../detection/rules.ts';
+import type { AlertDetail, AlertQuery, AlertsView, AlertView, FleetState } from '../web/alert-views.ts';
+import type { KeptIncident } from './incidents.ts';
+import type { ReadingThread } from './query-thread.ts';
+
+/** A critical incident that nobody has acknowledged says `breach` for so long after its last event. */
+export const BREACH_SHOWN_MS = 7 * 86_400_000;
+/** Incidents that say how the fleet is, and parts of a scan, in one answer. */
+export const BECAUSE_LIMIT = 100;
+export const PARTS_LIMIT = 100;
+/** Alerts told at once to those who watch the stream; the lists have all. */
+export const STREAMED_LIMIT = 200;
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
+
+/** An incident of the store as the API gives it. */
+export function alertView({ incident, acknowledgedAt, acknowledgedBy }: KeptIncident): AlertView {
+  const { id, rule, severity, host, source, user, count, summary, evidence, late, partOf } = incident;
+  return {
+    id,
+    rule,
+    severity,
+    host,
+    source,
+    user,
+    openedAt: iso(incident.openedAt),
+    lastAt: iso(incident.lastAt),
+    closedAt: isoOrNull(incident.closedAt),
+    count,
+    summary,
+    evidence,
+    late,
+    partOf,
+    acknowledgedAt: isoOrNull(acknowledgedAt),
+    acknowledgedBy,
+  };
+}
+
+/** What the stream says of what was written: all that opened or is over first, of the rest as much as there is room for. */
+export function streamed(written: readonly Written[]): AlertView[] {
+  const grew = written.filter(({ became }) => became === 'grew');
+  return [...written.filter(({ became }) => became !== 'grew'), ...grew].slice(0, STREAMED_LIMIT).map(alertView);
+}
+
+/** What open and unacknowledged incidents say of the fleet, and those among them that say it. */
+export function fleetState(counting: readonly KeptIncident[]): { state: FleetState; because: AlertView[] } {
+  const grave = counting.filter(
+    ({ incident, acknowledgedAt }) => incident.severity === 'critical' && acknowledgedAt === null,
+  );
+  const attacks = counting.filter(
+    (one) => !grave.includes(one) && one.incident.closedAt === null && ATTACK_RULES.includes(one.incident.rule),
+  );
+  const state = grave.length > 0 ? 'breach' : attacks.length > 0 ? 'attack' : 'quiet';
+  return { state, because: [...grave, ...attacks].map(alertView) };
+}
+
+/** What they say now. */
+export async function stateNow(
+  thread: Pick<ReadingThread, 'ask'>,
+  nowMs: number,
+): Promise<{ state: FleetState; because: AlertView[] }> {
+  // To the minute, so that viewers share an answer.
+  const since = Math.floor((nowMs - BREACH_SHOWN_MS) / 60_000) * 60_000;
+  return fleetState(await thread.ask('alertsCounting', since, BECAUSE_LIMIT));
+}
+
+interface Options {
+  readonly thread: Pick<ReadingThread, 'ask' | 'write' | 'forget'>;
+  /** Notes who takes care of an incident. */
+  readonly acknowledge: (id: string, by: string) => void;
+  readonly now: () => number;
+}
+
+/** Answers from the thread that reads. */
+export class StoreAlerts implements AlertsView {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  list(query: AlertQuery): ReturnType<AlertsView['list']> {
+    return this.#options.thread.write('alerts', query);
+  }
+
+  state(): ReturnType<AlertsView['state']> {
+    const { thread, now } = this.#options;
+    return stateNow(thread, now());
+  }
+
+  async one(id: string): Promise<AlertDetail | null> {
+    const found = await this.#options.thread.ask('alert', id, PARTS_LIMIT);
+    if (!found) return null;
+    const { kept, parts, events } = found;
+    const { hosts, users, ips, more } = kept.incident;
+    return { ...alertView(kept), hosts, users, sources: ips, more, parts: parts.map(alertView), events };
+  }
+
+  async acknowledge(id: string, by: string): Promise<AlertDetail | null> {
+    if ((await this.one(id)) === null) return null;
+    this.#options.acknowledge(id, by);
+    // A dear answer is given again for a while: not of before this.
+    this.#options.thread.forget();
+    return this.one(id);
+  }
+}

@@ -1,0 +1,118 @@
+/** Agents, hosts, and what agents told, as stored: who is connected is not known here. */
+import { AGENT_STATES, type AgentReport } from '../../protocol/report.ts';
+import type { Database } from '../store/database.ts';
+import type { StoredGap } from '../store/store.ts';
+import type { FleetShape, LedgerTotals } from '../web/views.ts';
+import { SILENT_AFTER_MS } from './agent-state.ts';
+
+/** A host with what its agent last said. Times are Unix milliseconds. */
+export interface HostFacts {
+  readonly host: string;
+  readonly agent: string;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  readonly accepted: number;
+  readonly failed: number;
+  readonly probes: number;
+  /** An AgentReport as JSON. */
+  readonly report: string | null;
+}
+
+/** An agent's row of the ledger. */
+export interface LedgerFacts {
+  readonly id: number;
+  readonly agent: string;
+  readonly host: string;
+  readonly lastSeen: number;
+  readonly lastSeq: number;
+  readonly stored: number;
+  readonly repeats: number;
+  readonly gaps: number;
+  readonly report: string | null;
+}
+
+/** Hosts by name, those after `after`. */
+export function hostsAfter(db: Database, after: string, limit: number): HostFacts[] {
+  return db
+    .prepare(
+      `SELECT h.name AS host, a.uuid AS agent, h.firstSeen, max(h.lastSeen, a.lastSeen) AS lastSeen, h.accepted, h.failed, h.probes, a.report
+       FROM hosts h JOIN agents a ON a.id = h.agent WHERE h.name > ? ORDER BY h.name LIMIT ?`,
+    )
+    .all(after, limit) as unknown as HostFacts[];
+}
+
+/** Agents in the order they were first seen, those after the row `after`. */
+export function agentsAfter(db: Database, after: number, limit: number): LedgerFacts[] {
+  return db
+    .prepare(
+      `SELECT id, uuid AS agent, host, lastSeen, lastSeq, stored, repeats, gaps, report FROM agents WHERE id > ? ORDER BY id LIMIT ?`,
+    )
+    .all(after, limit) as unknown as LedgerFacts[];
+}
+
+/** The sums over all agents. */
+export function ledgerTotals(db: Database, nowMs: number): LedgerTotals {
+  return {
+    ...(db
+      .prepare(
+        `SELECT count(*) AS agents, coalesce(sum(max(lastSeq, coalesce(report ->> 'sentSeq', 0))), 0) AS sent,
+           coalesce(sum(max(0, coalesce(report ->> 'sentSeq', 0) - lastSeq)), 0) AS waiting,
+           coalesce(sum(stored), 0) AS stored, coalesce(sum(repeats), 0) AS repeats, coalesce(sum(gaps), 0) AS gaps,
+           coalesce(sum(report ->> 'declaredLost'), 0) AS declaredLost, coalesce(sum(report ->> 'linesRead'), 0) AS linesRead,
+           coalesce(sum(report ->> 'linesUnknown'), 0) AS linesUnknown, coalesce(sum(report ->> 'linesForged'), 0) AS linesForged,
+           coalesce(sum(report ->> 'behindBytes'), 0) AS behindBytes
+         FROM agents`,
+      )
+      .get() as unknown as LedgerTotals),
+    states: statesOf(db, nowMs),
+  };
+}
+
+/** How many agents are in each state; those silent count as that alone. */
+function statesOf(db: Database, nowMs: number): LedgerTotals['states'] {
+  const rows = db
+    .prepare(
+      `SELECT CASE WHEN lastSeen <= ? THEN 'agent silent' ELSE coalesce(report ->> 'state', 'unknown') END AS state, count(*) AS n
+       FROM agents GROUP BY 1`,
+    )
+    .all(nowMs - SILENT_AFTER_MS) as { state: string; n: number }[];
+  const none = Object.fromEntries([...AGENT_STATES, 'unknown', 'agent silent'].map((state) => [state, 0]));
+  return { ...none, ...Object.fromEntries(rows.map(({ state, n }) => [state, n])) };
+}
+
+/** A report as it was stored. */
+export const reportOf = (json: string | null): AgentReport | null =>
+  json === null ? null : (JSON.parse(json) as AgentReport);
+
+/** How many of a shape's hosts are named. */
+const NAMED_HOSTS = 20;
+
+/** The shapes of lines that no rule knew, seen most first, over all agents. */
+export function shapes(db: Database, limit: number): FleetShape[] {
+  const most = db
+    .prepare(
+      `SELECT shape, sum(count) AS count, count(DISTINCT agent) AS agents, min(firstAt) AS firstAt, max(lastAt) AS lastAt,
+         (SELECT sample FROM shapes b WHERE b.shape = shapes.shape ORDER BY b.lastAt DESC LIMIT 1) AS sample
+       FROM shapes GROUP BY shape ORDER BY count DESC, shape LIMIT ?`,
+    )
+    .all(limit) as unknown as Omit<FleetShape, 'hosts'>[];
+  const hosts = db.prepare(
+    'SELECT DISTINCT a.host FROM shapes s JOIN agents a ON a.id = s.agent WHERE s.shape = ? ORDER BY s.count DESC LIMIT ?',
+  );
+  return most.map((shape) => ({
+    ...shape,
+    hosts: (hosts.all(shape.shape, NAMED_HOSTS) as { host: string }[]).map(({ host }) => host),
+  }));
+}
+
+/** Gaps, the last stored first, those before the one with the id `before`. */
+export function gaps(db: Database, before: number | null, limit: number): { gaps: StoredGap[]; next: number | null } {
+  const rows = db
+    .prepare(
+      `SELECT g.id, a.uuid AS agent, a.host, g.at, g.kind, g.text, g.bytes, g.lines, g.events
+       FROM gaps g JOIN agents a ON a.id = g.agent WHERE g.id < ? ORDER BY g.id DESC LIMIT ?`,
+    )
+    .all(before ?? Number.MAX_SAFE_INTEGER, limit + 1) as unknown as StoredGap[];
+  const page = rows.slice(0, limit);
+  return { gaps: page, next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+}

@@ -1,0 +1,57 @@
+/** The store's figures for `/metrics`: costs as much as there are hosts and agents, whatever the number of events. */
+
+import { Marks, OPENED_MARK } from '../alerting/schema.ts';
+import { fewEnough } from '../metrics/families.ts';
+import type { AgentFigures, HostFigures, StoredFigures } from '../metrics/samples.ts';
+import type { Database } from '../store/database.ts';
+import { ledgerTotals } from './fleet.ts';
+import { Archive } from './incidents.ts';
+import { factIn } from './snapshot.ts';
+
+/** Asked inside a read transaction, so that the figures agree with each other. */
+export function storedFigures(db: Database, nowMs: number): StoredFigures {
+  const sums = db
+    .prepare(
+      `SELECT count(*) AS hosts, coalesce(sum(accepted), 0) AS accepted, coalesce(sum(failed), 0) AS failed,
+         coalesce(sum(probes), 0) AS probes FROM hosts`,
+    )
+    .get() as unknown as Pick<StoredFigures, 'hosts' | 'accepted' | 'failed' | 'probes'>;
+  const totals = ledgerTotals(db, nowMs);
+  // Ids have no gaps, and retention takes from the beginning.
+  const kept = db.prepare('SELECT min(id) AS first, max(id) AS last FROM events').get() as {
+    first: number | null;
+    last: number | null;
+  };
+  return {
+    ...sums,
+    single: fewEnough(sums.hosts, totals.agents) ? { hosts: hostFigures(db), agents: agentFigures(db) } : null,
+    totals,
+    events: kept.first === null || kept.last === null ? 0 : kept.last - kept.first + 1,
+    unrolled: Math.max(0, (kept.last ?? 0) - factIn(db, 'rolledTo')),
+    alerts: alertFigures(db),
+  };
+}
+
+const hostFigures = (db: Database): HostFigures[] =>
+  db
+    .prepare('SELECT name AS host, accepted, failed, probes FROM hosts ORDER BY name')
+    .all() as unknown as HostFigures[];
+
+const agentFigures = (db: Database): AgentFigures[] =>
+  db
+    .prepare(
+      `SELECT uuid AS agent, host, gaps, max(0, coalesce(report ->> 'sentSeq', 0) - lastSeq) AS waiting,
+         coalesce(report ->> 'linesUnknown', 0) AS linesUnknown, coalesce(report ->> 'declaredLost', 0) AS declaredLost
+       FROM agents ORDER BY host`,
+    )
+    .all() as unknown as AgentFigures[];
+
+function alertFigures(db: Database): StoredFigures['alerts'] {
+  const open = new Map(new Archive(db).openCounts().map((one) => [`${one.rule} ${one.severity}`, one.open]));
+  const opened = new Map(new Marks(db).named(OPENED_MARK));
+  // What opened before they were counted is open all the same.
+  return [...new Set([...opened.keys(), ...open.keys()])].sort().map((name) => {
+    const [rule = '', severity = ''] = name.split(' ');
+    return { rule, severity, open: open.get(name) ?? 0, opened: opened.get(name) ?? 0 };
+  });
+}

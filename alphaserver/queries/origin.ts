@@ -1,0 +1,120 @@
+/** Where a source is, from files of MaxMind's format that stand on this machine. Nothing is asked of the internet. */
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { Reader, type Response } from 'maxmind';
+import type { Logger } from '../../service/logger.ts';
+import type { Origin } from '../web/views.ts';
+
+/** The origin of an address as a field to add; nothing where no file is set or it does not know the address. */
+export type OriginOf = (ip: string | null) => { readonly origin?: Origin | null };
+
+/** What a server without a file says. */
+export const NO_ORIGIN: OriginOf = () => ({});
+
+/**
+ * Reads GeoLite2/GeoIP2 country, city or ASN files, or others with their fields: one path, or several with commas between.
+ * A file that cannot be read or is damaged is said once, as an error, and then nothing is known from it.
+ */
+export function originsFrom(files: string | null, log: Pick<Logger, 'error'>): OriginOf {
+  if (files === null) return NO_ORIGIN;
+  const books = files.split(',').map((file) => new Book(file.trim(), log));
+  return (ip) => {
+    const address = ip?.split('%', 1)[0] ?? '';
+    if (isIP(address) === 0 || books.every(({ usable }) => !usable)) return {};
+    const found = books.map((book) => book.find(address)).filter((origin) => origin !== null);
+    return { origin: found.length === 0 ? null : found.reduce(joined) };
+  };
+}
+
+/** What either says; of two networks the smaller one. */
+function joined(a: Origin, b: Origin): Origin {
+  const bits = ({ network }: Origin): number => Number(network?.split('/')[1] ?? 0);
+  return {
+    country: a.country ?? b.country,
+    network: bits(a) >= bits(b) ? a.network : b.network,
+    asn: a.asn ?? b.asn,
+    organization: a.organization ?? b.organization,
+  };
+}
+
+/** One file. */
+class Book {
+  readonly #file: string;
+  readonly #log: Pick<Logger, 'error'>;
+  #reader: Reader<Response> | null = null;
+
+  constructor(file: string, log: Pick<Logger, 'error'>) {
+    this.#file = file;
+    this.#log = log;
+    try {
+      this.#reader = new Reader<Response>(readFileSync(file));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** False once it could not be read. */
+  get usable(): boolean {
+    return this.#reader !== null;
+  }
+
+  /** What it says of an address; null where it says nothing. */
+  find(address: string): Origin | null {
+    try {
+      return this.#reader && originIn(this.#reader, address);
+    } catch (error) {
+      this.#failed(error);
+      return null;
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#reader = null;
+    const why = error instanceof Error ? error.message : error;
+    this.#log.error(`ALPHASERVER_GEOIP=${this.#file} cannot be used, nothing is known of sources from it: ${why}`);
+  }
+}
+
+interface Found {
+  readonly country?: { readonly iso_code?: unknown };
+  readonly registered_country?: { readonly iso_code?: unknown };
+  readonly autonomous_system_number?: unknown;
+  readonly autonomous_system_organization?: unknown;
+}
+
+function originIn(reader: Reader<Response>, address: string): Origin | null {
+  const [found, prefix] = reader.getWithPrefixLength(address) as [Found | null, number];
+  if (found === null) return null;
+  const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+  const asn = found.autonomous_system_number;
+  return {
+    country: text(found.country?.iso_code ?? found.registered_country?.iso_code),
+    network: networkOf(address, prefix),
+    asn: typeof asn === 'number' ? asn : null,
+    organization: text(found.autonomous_system_organization),
+  };
+}
+
+/** The network of an address with so many leading bits, such as `203.0.113.0/24`. */
+export function networkOf(address: string, prefix: number): string | null {
+  const sized = isIP(address) === 4 ? 8 : 16;
+  const groups = sized === 8 ? address.split('.').map(Number) : groupsOf(address);
+  if (groups === null) return null;
+  const kept = groups.map((group, i) => {
+    const bits = Math.min(Math.max(prefix - i * sized, 0), sized);
+    return group & ((2 ** sized - 1) ^ (2 ** (sized - bits) - 1));
+  });
+  if (sized === 8) return `${kept.join('.')}/${prefix}`;
+  const shown = new URL(`http://[${kept.map((group) => group.toString(16)).join(':')}]`).hostname.slice(1, -1);
+  return `${shown}/${prefix}`;
+}
+
+function groupsOf(address: string): number[] | null {
+  // The URL parser writes an IPv4 tail as two groups and checks the rest.
+  if (!URL.canParse(`http://[${address}]`)) return null;
+  const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0');
+  return [...before, ...(tail === undefined ? [] : zeros), ...after].map((group) => Number.parseInt(group, 16));
+}

@@ -1,0 +1,128 @@
+/** `alphaserver run`: the parts of a server put together, until it is told to stop. */
+import type { Logger } from '../service/logger.ts';
+import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts';
+import { Alerting } from './alerts.ts';
+import type { ServerConfig } from './config.ts';
+import { Ingest } from './ingest/group-commit.ts';
+import { Listener } from './ingest/listener.ts';
+import { Tokens } from './ingest/tokens.ts';
+import { figuresOf } from './metrics/figures.ts';
+import { originsFrom } from './queries/origin.ts';
+import { openStore } from './store/event-store.ts';
+import { checkWhole, DAMAGE_ADVICE } from './store/integrity.ts';
+import { Live } from './web/live.ts';
+import { Metrics } from './web/metrics.ts';
+import { startWeb } from './web/server.ts';
+
+/** A running server. */
+export interface Serving {
+  /** Where agents connect. */
+  readonly port: number;
+  /** The page's address, or null when there is none. */
+  readonly page: string | null;
+  /** Goes on under the alert settings that `read` gives; where it throws a RulesError, as before, and the log says so. */
+  reload(read: () => AlertSettings): Promise<void>;
+  /** Takes nothing more, stores and acknowledges what was taken, closes. */
+  stop(): Promise<void>;
+}
+
+/** Starts a server with its alert settings. Rejects with one sentence when the store cannot be opened or an address is taken. */
+export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_SETTINGS): Promise<Serving> {
+  const store = openStore(config.dataFolder, {
+    retentionMs: config.retentionMs,
+    failed: (what, error) => log.warn(`${what}, tried again later: ${error instanceof Error ? error.message : error}`),
+  });
+  const metrics = new Metrics();
+  const ingest = new Ingest({ store, stopwatch: metrics, log, now: Date.now });
+  if (store.unclean) void lookAtAll(config.dataFolder, ingest, log);
+  const tokens = new Tokens(config.dataFolder);
+  const listener = new Listener({
+    listen: config.listen,
+    tls: config.tls,
+    admits: (hello) => config.anonymous || tokens.admits(hello.token),
+    ingest,
+    log,
+    now: Date.now,
+  });
+  let stopping = false;
+  const port = await bound(listener.open());
+  const views = store.views((agent) => listener.isConnected(agent), Date.now);
+  const live = new Live({ views, now: Date.now });
+  ingest.watch((stored) => live.stored(stored));
+  ingest.watch((stored) => metrics.watch(stored));
+  const alerting = new Alerting({
+    folder: config.dataFolder,
+    store,
+    ingest,
+    live,
+    settings: rules,
+    log,
+    now: Date.now,
+  });
+  const ready = (): string | null => (stopping ? 'shutting down' : ingest.fault);
+  const web = config.http
+    ? await bound(
+        startWeb({
+          url: config.http,
+          password: config.httpPassword,
+          views,
+          written: store.writtenViews(Date.now),
+          live,
+          alerts: alerting.view,
+          blocklist: alerting.blocklist,
+          channels: alerting.channels,
+          originOf: originsFrom(config.geoipFile, log),
+          ready,
+          metrics,
+          figures: () =>
+            figuresOf({
+              store,
+              dataFolder: config.dataFolder,
+              ingest,
+              listener,
+              live,
+              alerts: alerting.alerts,
+              channels: alerting.channels,
+              ready,
+              commitsFailed: () => metrics.commitsFailed,
+              now: Date.now,
+            }),
+          log,
+          now: Date.now,
+        }),
+      )
+    : null;
+  return {
+    port,
+    page: web?.page ?? null,
+    reload: (read) => alerting.reload(read),
+    stop: async () => {
+      stopping = true;
+      listener.drain();
+      await ingest.close();
+      await listener.close();
+      await web?.close();
+      await alerting.close();
+      await store.close();
+    },
+  };
+}
+
+/** A store that was not closed in good order is looked at while it is used already: of a large one that takes minutes. */
+async function lookAtAll(folder: string, ingest: Ingest, log: Logger): Promise<void> {
+  try {
+    const fault = await checkWhole(folder);
+    if (fault !== null) ingest.refuse(`the store in ${folder} is damaged (${fault}): ${DAMAGE_ADVICE}`);
+  } catch (error) {
+    log.warn(`The store could not be looked at as a whole: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The original's words for an address that cannot be had. */
+async function bound<T>(opening: Promise<T>): Promise<T> {
+  try {
+    return await opening;
+  } catch (error) {
+    throw new Error(`Bind failed. Error : ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}

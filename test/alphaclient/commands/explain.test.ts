@@ -1,0 +1,65 @@
+import { equal, match, ok } from 'node:assert/strict';
+import { PassThrough, Readable } from 'node:stream';
+import { describe, it } from 'node:test';
+import { explain } from '../../../alphaclient/commands/explain.ts';
+
+async function run(args: readonly string[], input = ''): Promise<{ code: number; out: string; err: string }> {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const code = await explain(args, { stdout, stderr, stdin: Readable.from([Buffer.from(input)]) });
+  return { code, out: String(stdout.read() ?? ''), err: String(stderr.read() ?? '') };
+}
+
+const FAILED = 'Nov 20 10:00:00 web sshd[12]: Failed password for invalid user x from 192.0.2.4 port 22 ssh2';
+
+describe('explain', () => {
+  it('names the rule, the fields and the event of a line', async () => {
+    const { code, out } = await run([FAILED]);
+    equal(code, 0);
+    match(out, /^rule +failed: /m);
+    match(out, /^fields +method "password", user "x", invalidUser true, ip "192\.0\.2\.4", port 22$/m);
+    match(out, /^event +\{"line":1,.*"outcome":"failed"/m);
+  });
+
+  it('takes the line in one argument or in many', async () => {
+    equal((await run(FAILED.split(' '))).out, (await run([FAILED])).out);
+  });
+
+  it('says why there is no event', async () => {
+    match((await run(['Nov 20 10:00:00 web CRON[1]: x'])).out, /none: not written by sshd/);
+    match((await run(['Nov 20 10:00:00 web sshd[1]: Frobnicated'])).out, /counted as unknown/);
+    match((await run(['Nov 20 10:00:00 web sshd[1]: User child is on pid 7'])).out, /says nothing about an attempt/);
+    match((await run(['{"MESSAGE":"x","SYSLOG_IDENTIFIER":"sshd","_EXE":"/usr/bin/logger"}'])).out, /another program/);
+    match((await run(['hello'])).out, /no message of sshd/);
+  });
+
+  it('tells what is counted as unknown without a prefix from what is, and what came before a message from the message', async () => {
+    match((await run(['[noon] sshd[1]: Failed password'])).out, /counted as unknown/);
+    match((await run(['{"text":"sshd[1]: Failed password"}'])).out, /counted as unknown/);
+    const failed = 'Failed password for bob from 192.0.2.4 port 22 ssh2\r';
+    const before = 'x sshd[1]: y';
+    const { out } = await run([], `Server listening on :: port 22.\r\n${before}\n${failed}\nFrobnicated\r\n`);
+    match(out, /^event +\{"line":3,.*"user":"bob"/m);
+    match(out, /Frobnicated.*none: counted as unknown/s);
+  });
+
+  it('says what a line becomes when nothing follows it, and reads lines together', async () => {
+    const open = 'Nov 20 10:00:00 web sshd[1]: Invalid user bob from 192.0.2.4 port 22';
+    match((await run([open])).out, /^if it ends here \{.*"outcome":"probe"/m);
+    const { out } = await run(
+      [],
+      `${open}\nNov 20 10:00:01 web sshd[1]: Connection closed by invalid user bob 192.0.2.4 port 22 [preauth]\n`,
+    );
+    match(out, /\{"line":2,.*"outcome":"probe","method":null,"user":"bob"/);
+  });
+
+  it('shows nothing of a line that would move the cursor', async () => {
+    ok(!(await run([FAILED.replace('user x', 'user \u001b[2J')])).out.includes('\u001b'));
+  });
+
+  it('without a line shows its usage and exits with 2', async () => {
+    const { code, err } = await run([]);
+    equal(code, 2);
+    match(err, /no line given/);
+  });
+});

@@ -1,0 +1,304 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { after, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { scan } from '../../../alphaclient/commands/scan.ts';
+import { scanLine } from '../../../alphaclient/commands/scan-lines.ts';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
+import { Chance } from '../../sshd/chance.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'scan-'));
+after(() => rmSync(folder, { recursive: true }));
+
+async function run(args: readonly string[], input = ''): Promise<{ code: number; out: string; err: string }> {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const texts = { out: '', err: '' };
+  stdout.on('data', (chunk) => {
+    texts.out += chunk;
+  });
+  stderr.on('data', (chunk) => {
+    texts.err += chunk;
+  });
+  const code = await scan(args, { stdout, stderr, stdin: Readable.from([Buffer.from(input)]) });
+  return { code, ...texts };
+}
+
+function file(name: string, text: string | Buffer): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const SEED = Number(process.env['SEED'] ?? Date.now() % 1e9);
+const FAILED = 'Failed password for root from 192.0.2.10 port 50022 ssh2';
+const iso = (time: string, message: string, pid = 1): string =>
+  `2026-11-20T${time}+00:00 web sshd[${pid}]: ${message}\n`;
+
+describe('scan', () => {
+  it('prints one object an event, with exactly the fields of the contract', async () => {
+    const { code, out } = await run([file('one.log', iso('10:00:00.123456', FAILED))]);
+    equal(code, 0);
+    equal(
+      out,
+      '{"line":1,"at":"2026-11-20T10:00:00.123Z","outcome":"failed","method":"password","user":"root","invalidUser":false,"ip":"192.0.2.10","port":50022,"host":"web","reason":null,"key":null}\n',
+    );
+  });
+
+  it('says where to look when a log has nothing of sshd', async () => {
+    const { code, out } = await run(['--summary', file('other.log', 'Nov 20 10:00:00 web CRON[1]: x\n')]);
+    equal(code, 0);
+    match(out, /^0 attempts, 0 probes in 1 lines/);
+    match(out, /auth\.log or secure/);
+  });
+
+  it('reads standard input, and a last line without an end', async () => {
+    const { out } = await run(['-'], iso('10:00:00', FAILED).trimEnd());
+    equal(out.trim().split('\n').length, 1);
+  });
+
+  it('puts rotated files in order, carries connections over, and names the file', async () => {
+    const log = file(
+      'auth.log',
+      iso('12:00:00', 'Connection closed by invalid user bob 192.0.2.10 port 7 [preauth]', 9),
+    );
+    const one = file(
+      'auth.log.1',
+      iso('11:00:00', FAILED) + iso('11:59:59', 'Invalid user bob from 192.0.2.10 port 7', 9),
+    );
+    const two = file('auth.log.2.gz', gzipSync(iso('10:00:00', FAILED.replace('Failed', 'Accepted'))));
+    const { out } = await run([log, two, one]);
+    const events = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    deepEqual(
+      events.map(({ file: name, line, outcome, user }) => [name, line, outcome, user]),
+      [
+        [two, 1, 'accepted', 'root'],
+        [one, 1, 'failed', 'root'],
+        [log, 1, 'probe', 'bob'],
+      ],
+    );
+  });
+
+  it('says which file cannot be read, reads the others, and exits with 1', async () => {
+    const { code, out, err } = await run([join(folder, 'none.log'), file('some.log', iso('10:00:00', FAILED))]);
+    equal(code, 1);
+    match(err, /^scan: cannot read .*none\.log: no such file\n$/);
+    equal(out.trim().split('\n').length, 1);
+  });
+
+  it('without a file, or with an unknown option, shows its usage and exits with 2', async () => {
+    equal((await run([])).code, 2);
+    const { code, err } = await run(['--colour', 'x']);
+    equal(code, 2);
+    match(err, /unknown option --colour/);
+  });
+
+  it('prints in log order though a probe is known only later', async () => {
+    const lines =
+      iso('10:00:00', 'Connection from 192.0.2.77 port 5 on 192.0.2.1 port 22', 7) +
+      iso('10:00:01', FAILED, 8) +
+      iso('10:30:00', FAILED.replace('50022', '50023'), 9);
+    const { out } = await run([file('order.log', lines)]);
+    deepEqual(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).line),
+      [1, 2, 3],
+    );
+  });
+
+  it('ends quietly when nobody reads its output any more', async () => {
+    const stdout = new PassThrough();
+    stdout.destroy();
+    const path = file('long.log', iso('10:00:00', FAILED).repeat(5_000));
+    equal(await scan([path], { stdout, stderr: new PassThrough() }), 0);
+  });
+
+  /** The year, month and day of each event of a log with these times, last written to in November 2026. */
+  async function days(name: string, times: readonly string[], filler = ''): Promise<string[]> {
+    const path = file(name, times.map((time) => `${time} 10:00:00 web sshd[1]: ${FAILED}\n${filler}`).join(''));
+    utimesSync(path, new Date('2026-11-24'), new Date('2026-11-24'));
+    const { out } = await run([path]);
+    return [...out.matchAll(/"at":"(\d{4}-\d\d-\d\d)/g)].map(([, day = '']) => day);
+  }
+
+  it('tells the years of a log that was never rotated by the turns of the year in it', async () => {
+    deepEqual(await days('turns.log', ['Jun 10', 'Dec 31', 'Jan  1', 'Nov  1']), [
+      ...['2025-06-10', '2025-12-31', '2026-01-01', '2026-11-01'],
+    ]);
+    deepEqual(await days('sparse.log', ['Jun 10', 'Mar 31', 'Feb 27', 'Nov  1']), [
+      ...['2024-06-10', '2025-03-31', '2026-02-27', '2026-11-01'],
+    ]);
+    deepEqual(await days('leap.log', ['Feb 28', 'Feb 29', 'Mar  1']), ['2024-02-28', '2024-02-29', '2024-03-01']);
+    // More than is looked through whole.
+    const filler = `Jun 10 10:00:00 web CRON[1]: ${'x'.repeat(1_000)}\n`.repeat(1_500);
+    deepEqual(await days('large.log', ['Jun 10', 'Jun 10'], filler), ['2026-06-10', '2026-06-10']);
+    const months = ['Nov 20', 'Feb 20', 'May 20', 'Aug 20', 'Nov 20', 'Feb 20'];
+    const all = months.map((day) => `${day} 10:00:00 web CRON[1]: ${'x'.repeat(1_000)}\n`.repeat(700)).join('');
+    const path = file(
+      'largest.log',
+      `Nov 20 10:00:00 web sshd[1]: ${FAILED}\n${all}Mar 20 10:00:00 web sshd[1]: ${FAILED}\n`,
+    );
+    utimesSync(path, new Date('2026-11-24'), new Date('2026-11-24'));
+    const { out } = await run([path]);
+    deepEqual(
+      [...out.matchAll(/"at":"(\d{4}-\d\d)/g)].map(([, month]) => month),
+      ['2024-11', '2026-03'],
+    );
+  });
+
+  it('takes a log in no order for what it is: no line is more than a year before the last for it', async () => {
+    const times = ['Jun 21', 'May 29', 'Feb 25', 'Jan  5', 'Mar  3'];
+    const found = await days('disorder.log', Array.from({ length: 6 }, () => times).flat());
+    ok(
+      found.every((day) => day > '2025-03-03'),
+      found.join(' '),
+    );
+  });
+
+  it('takes the time of a packed log from what gzip noted of it', async () => {
+    const packed = gzipSync(`Dec 31 10:00:00 web sshd[1]: ${FAILED}\n`);
+    packed.writeUInt32LE(Date.UTC(2024, 0, 1) / 1_000, 4);
+    const { out } = await run([file('noted.log.1.gz', packed)]);
+    match(out, /"at":"2023-12-31T/);
+  });
+
+  it('takes the year of year-less lines from the last of them, not from a younger copy', async () => {
+    const path = file('years.log', `Dec 31 23:59:59 web sshd[1]: ${FAILED}\nJan  1 00:00:01 web sshd[1]: ${FAILED}\n`);
+    utimesSync(path, new Date('2026-06-01'), new Date('2026-06-01'));
+    const { out } = await run([path]);
+    deepEqual(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => new Date(JSON.parse(line).at).getFullYear()),
+      [2025, 2026],
+    );
+  });
+
+  it('sums up for people: outcomes, sources, users, and nothing that moves a cursor', async () => {
+    const evil = 'Invalid user \u001b[2Jx from 192.0.2.66 port 9';
+    const { code, out } = await run(['--summary', file('sum.log', iso('10:00:00', FAILED) + iso('10:00:02', evil, 2))]);
+    equal(code, 0);
+    match(out, /^1 attempts, 1 probes in 2 lines, 2026-11-20 10:00:00 to 2026-11-20 10:00:02 UTC\n/);
+    match(out, /192\.0\.2\.10 +1 +0 +1 +0\n/);
+    ok(!out.includes('\u001b'));
+    match(out, /\\x1b\[2Jx/);
+  });
+
+  it(`prints every event as it is, in log order, whichever way it was read (SEED=${SEED})`, async () => {
+    const chance = new Chance(SEED);
+    const users = [
+      'root',
+      'a"b',
+      'a\\b',
+      'john doe',
+      'x'.repeat(63),
+      'x'.repeat(64),
+      'x'.repeat(90),
+      '',
+      'e',
+      'm\u00fcller',
+    ];
+    const hosts = ['web', 'db-1', 'w\u00eb\u00df'];
+    const ips = ['192.0.2.1', '203.0.113.255', '2001:db8::1', '::1', '2001:db8:0:1:2:3:4:5'];
+    const lines = Array.from({ length: 30_000 }, (_, i) => {
+      const peer = `${chance.one(ips)} port ${1 + (i % 65_000)}`;
+      const user = chance.one(users);
+      const said = chance.one([
+        `Failed password for ${user} from ${peer} ssh2`,
+        `Failed password for invalid user ${user} from ${peer} ssh2`,
+        `Invalid user ${user} from ${peer}`,
+        `Accepted publickey for ${user} from ${peer} ssh2: ED25519 SHA256:${chance.one(['x"y', 'x/y+z'])}`,
+        `Accepted password for ${user} from ${peer} ssh2`,
+        `Accepted keyboard-interactive/pam for ${user} from ${peer} ssh2`,
+        `Unable to negotiate with ${peer}: no matching host key type found. Their offer: ssh-rsa [preauth]`,
+        'error: kex_exchange_identification: Connection closed by remote host',
+      ]);
+      const ms = Date.UTC(2026, 10, 20, 10) + Math.floor(i / 9) * 1_000 + chance.one([0, 0, 7, 40, 310, 999]);
+      const time = new Date(ms).toISOString();
+      // Of a connection without a time nobody knows when it is over: it would hold up all to the end.
+      const head =
+        said.startsWith('Failed') && chance.below(50) === 0 ? '' : `${time.slice(0, -1)}${chance.below(100)}+00:00 `;
+      return `${head}${chance.one(hosts)} sshd[${1_000 + i}]: ${said}\n`;
+    });
+    // One that stays open for long holds up all behind it.
+    lines.splice(
+      5_000,
+      0,
+      lines[4_999]?.replace(/sshd.*/, 'sshd[7]: Invalid user eve from 198.51.100.1 port 9') as string,
+    );
+    // The second one goes on with what the first one has begun.
+    const paths = [lines.slice(0, 12_000), lines.slice(12_000)].map((some, n) =>
+      file(`b\u00fcro "x".log${n === 0 ? '.1' : ''}`, some.join('')),
+    );
+    for (const args of [[paths[0] as string], paths]) {
+      const reader = new Reader();
+      const context = { writtenMs: Date.now(), nowMs: Date.now() };
+      const told = args.flatMap((path) => reader.read(readFileSync(path), context));
+      told.push(...reader.end());
+      // Lines are sorted as they are printed: those of one line in the order in which they were told.
+      told.sort((a, b) => a.line - b.line);
+      const expected = told.map(({ event, line }) => {
+        const isSecond = line > 12_000;
+        return scanLine(
+          event,
+          line - (isSecond ? 12_000 : 0),
+          args.length > 1 ? (args[isSecond ? 1 : 0] as string) : null,
+        );
+      });
+      const { code, out } = await run(args);
+      equal(code, 0);
+      deepEqual(out.trimEnd().split('\n'), expected);
+      ok(out.length > 1_500_000);
+    }
+  });
+
+  it('prints nothing of what stands behind a line', async () => {
+    // Behind the key, read with it as a number of eight bytes, these make none.
+    const junk = ['f8ff', 'ff7ff07f', 'f0fff0ff', 'ffffffffffffffff'];
+    const parts = Array.from({ length: 200 }, (_, i) => [
+      Buffer.from(
+        `Nov 20 10:00:00 web sshd[${i}]: Accepted publickey for root from 192.0.2.1 port ${i + 1} ssh2: RSA SHA256:${'k'.repeat(1 + (i % 30))}\n`,
+      ),
+      Buffer.from(`${junk[i % junk.length]}0a`, 'hex'),
+    ]);
+    const { out } = await run([file('junk.log', Buffer.concat(parts.flat()))]);
+    deepEqual(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).key),
+      parts.map((_, i) => `RSA SHA256:${'k'.repeat(1 + (i % 30))}`),
+    );
+  });
+
+  it('prints each event once, also before a line that is too long to be one', async () => {
+    const times = 9_000;
+    const lines = Array.from({ length: 8 }, (_, i) => [
+      iso('10:00:00', `Failed password for root from 192.0.2.10 port ${i + 1} ssh2`, i),
+      iso(
+        '10:00:00',
+        `message repeated ${times} times: [ Failed password for root from 192.0.2.10 port ${i + 1} ssh2]`,
+        i,
+      ),
+      `${'x'.repeat(200_000)}\n`,
+    ]);
+    const { out } = await run([file('long.log', lines.flat().join(''))]);
+    const ports = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).port);
+    deepEqual(
+      ports,
+      lines.flatMap((_, i) => Array<number>(times + 1).fill(i + 1)),
+    );
+  });
+});

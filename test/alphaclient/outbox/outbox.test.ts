@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { Checkpoint } from '../../../alphaclient/outbox/checkpoint.ts';
+import { OutboxError, openDurable } from '../../../alphaclient/outbox/database.ts';
+import { Outbox } from '../../../alphaclient/outbox/outbox.ts';
+import type { Reading } from '../../../alphaclient/outbox/reading.ts';
+import { openStateFolder } from '../../../alphaclient/outbox/state-folder.ts';
+import { summarize } from '../../../alphaclient/outbox/summary.ts';
+import type { LoginEvent } from '../../../protocol/event.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'outbox-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const event = (user: string): LoginEvent => ({
+  at: '2026-11-23T19:46:01.123Z',
+  outcome: 'failed',
+  method: 'password',
+  user,
+  invalidUser: false,
+  ip: '192.0.2.1',
+  port: 1,
+});
+const reading = (users: string[], offset: number, more: Partial<Reading> = {}): Reading => ({
+  log: '/x',
+  position: { offset },
+  reader: { n: offset },
+  events: users.map(event),
+  gaps: [],
+  atMs: 0,
+  ...more,
+});
+const waiting = (outbox: Outbox): string[] =>
+  outbox.after(0, 1_000).map(({ seq, body }) => `${seq} ${(JSON.parse(body) as LoginEvent).user}`);
+
+test('events, position and reader state come back together after a restart', () => {
+  const first = new Outbox(folder);
+  const { agent } = first;
+  first.commit(reading(['a', 'b'], 10));
+  first.commit(reading([], 20));
+  first.close();
+  const second = new Outbox(folder);
+  assert.equal(second.agent, agent);
+  assert.deepEqual(waiting(second), ['1 a', '2 b']);
+  assert.deepEqual(second.bookmark('/x'), { position: { offset: 20 }, reader: { n: 20 } });
+  assert.equal(second.bookmark('/y'), null, 'positions of different logs do not mix');
+  second.close();
+});
+
+test('only what is acknowledged is forgotten, and numbers go on when all is', () => {
+  const outbox = new Outbox(folder);
+  outbox.commit(reading(['a', 'b', 'c'], 1));
+  const full = outbox.waitingBytes;
+  outbox.acknowledge(2);
+  outbox.settle();
+  assert.deepEqual(waiting(outbox), ['3 c']);
+  assert.ok(outbox.waitingBytes < full && outbox.waitingBytes > 0);
+  outbox.acknowledge(99);
+  outbox.settle();
+  assert.equal(outbox.waitingBytes, 0);
+  outbox.close();
+  const next = new Outbox(folder);
+  next.commit(reading(['d'], 2));
+  assert.deepEqual(waiting(next), ['4 d']);
+  assert.equal(next.acked, 3);
+  next.close();
+});
+
+test('an acknowledgement not yet settled when the process dies costs a repeat, never an event', () => {
+  const outbox = new Outbox(folder);
+  outbox.commit(reading(['a', 'b'], 1));
+  outbox.acknowledge(1);
+  outbox.close();
+  const next = new Outbox(folder);
+  assert.deepEqual(waiting(next), ['1 a', '2 b']);
+  next.close();
+});
+
+test('a second agent on the same folder is refused with words that say so', () => {
+  const outbox = new Outbox(folder);
+  assert.throws(
+    () => new Outbox(folder),
+    (error: unknown) => error instanceof OutboxError && error.code === 'in use',
+  );
+  outbox.close();
+  new Outbox(folder).close();
+});
+
+test('a new id numbers what waits from 1', () => {
+  const outbox = new Outbox(folder);
+  const { agent } = outbox;
+  outbox.commit(reading(['a', 'b', 'c'], 1));
+  outbox.acknowledge(1);
+  outbox.settle();
+  outbox.renew();
+  assert.notEqual(outbox.agent, agent);
+  assert.deepEqual(waiting(outbox), ['1 b', '2 c']);
+  outbox.commit(reading(['d'], 2));
+  assert.deepEqual(waiting(outbox), ['1 b', '2 c', '3 d']);
+  outbox.close();
+});
+
+test('gaps are kept, numbered and counted; at least one line for each', () => {
+  const outbox = new Outbox(folder);
+  const gap = { kind: 'rotated-away', text: 'gone', bytes: 100 } as const;
+  outbox.commit(
+    reading([], 1, {
+      gaps: [
+        { ...gap, lines: null },
+        { ...gap, lines: 7 },
+      ],
+    }),
+  );
+  assert.equal(outbox.declared.declaredLost, 8);
+  assert.deepEqual(
+    outbox.gapsAfter(1, 10).map(({ id, lines }) => [id, lines]),
+    [[2, 7]],
+  );
+  for (let i = 0; i < 120; i += 1) outbox.commit(reading([], 1, { gaps: [{ ...gap, lines: 1 }] }));
+  assert.equal(outbox.gapsAfter(0, 1_000).length, 100, 'bounded');
+  assert.equal(outbox.declared.declaredLost, 128);
+  outbox.close();
+});
+
+test('a damaged outbox is set aside, said loudly, and reading goes on from the last moment that was acknowledged', () => {
+  const outbox = new Outbox(folder);
+  const { agent } = outbox;
+  outbox.commit(reading(['a', 'b'], 50));
+  const checkpoint = new Checkpoint(folder);
+  checkpoint.offer({
+    agent,
+    seq: 2,
+    logs: [{ log: '/x', bookmark: { position: { offset: 50 }, reader: { n: 50 } } }],
+    declared: outbox.declared,
+  });
+  checkpoint.acknowledged(1, 10_000);
+  assert.equal(checkpoint.read(), null, 'not before all of it is acknowledged');
+  checkpoint.acknowledged(2, 20_000);
+  outbox.close();
+  writeFileSync(join(folder, 'outbox.db'), Buffer.alloc(8_192, 0x5a));
+  const said: string[] = [];
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => said.push(message) };
+  const next = openStateFolder(folder, log, 0);
+  assert.match(said.join(), /damaged.*set aside as .*reading again from where event 2 was acknowledged/);
+  assert.ok(readdirSync(folder).some((name) => name.startsWith('outbox.db.damaged-')));
+  assert.equal(next.agent, agent);
+  assert.deepEqual(next.bookmark('/x'), { position: { offset: 50 }, reader: { n: 50 } });
+  next.commit(reading(['c'], 60));
+  assert.deepEqual(waiting(next), ['3 c']);
+  next.close();
+});
+
+test('what waits is counted in bytes, whatever is written in it, also after part of it was acknowledged and after a restart', () => {
+  const outbox = new Outbox(folder);
+  const users = ['root', 'ü€😀', 'x'.repeat(1_000), '😀'.repeat(500)];
+  outbox.commit(reading(users, 1));
+  const sizes = outbox.after(0, 10).map(({ body }) => Buffer.byteLength(body));
+  const left = (from: number) => sizes.slice(from).reduce((sum, bytes) => sum + bytes, 0);
+  assert.equal(outbox.waitingBytes, left(0));
+  outbox.acknowledge(2);
+  outbox.settle();
+  assert.equal(outbox.waitingBytes, left(2));
+  outbox.acknowledge(3);
+  outbox.commit(reading([], 2));
+  assert.equal(outbox.waitingBytes, left(3));
+  outbox.close();
+  const next = new Outbox(folder);
+  assert.equal(next.waitingBytes, left(3));
+  next.close();
+});
+
+test('space goes back to the disk when what waited is sent', () => {
+  const outbox = new Outbox(folder);
+  const size = () => statSync(join(folder, 'outbox.db')).size;
+  for (let i = 0; i < 40; i += 1)
+    outbox.commit(
+      reading(
+        Array.from({ length: 1_000 }, () => 'x'.repeat(1_000)),
+        i,
+      ),
+    );
+  const full = size();
+  outbox.acknowledge(outbox.lastSeq);
+  for (let i = 0; i < 10; i += 1) outbox.settle();
+  assert.ok(size() < full, `${size()} of ${full} bytes`);
+  outbox.close();
+});
+
+test('a commit is on the disk when it returns: WAL with synchronous=FULL', () => {
+  // https://www.sqlite.org/pragma.html#pragma_synchronous: with WAL, only FULL (2) syncs the log at each commit.
+  const db = openDurable(join(folder, 'one.db'), 'CREATE TABLE t (x)');
+  assert.deepEqual({ ...db.prepare('PRAGMA synchronous').get() }, { synchronous: 2 });
+  assert.deepEqual({ ...db.prepare('PRAGMA journal_mode').get() }, { journal_mode: 'wal' });
+  db.close();
+});
+
+test('without a checkpoint a damaged outbox goes on where it stood, with the events that can be read in it', () => {
+  const outbox = new Outbox(folder);
+  const { agent } = outbox;
+  const gap = { kind: 'suppressed', text: 'gone', bytes: null, lines: 4 } as const;
+  for (let i = 0; i < 40; i += 1)
+    outbox.commit(reading([`${i}${'x'.repeat(1_000)}`], i, { gaps: i === 0 ? [gap] : [] }));
+  outbox.acknowledge(10);
+  outbox.settle();
+  outbox.close();
+  const file = join(folder, 'outbox.db');
+  const bytes = readFileSync(file);
+  // The page that holds event 30.
+  const page = Math.floor(bytes.indexOf(`"30${'x'.repeat(1_000)}`) / 4_096);
+  bytes.fill(0x5a, page * 4_096, (page + 1) * 4_096);
+  writeFileSync(file, bytes);
+  const said: string[] = [];
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => said.push(message) };
+  const next = openStateFolder(folder, log, 0);
+  assert.match(said.join(), /damaged.*going on where it stood, at event 40/);
+  assert.deepEqual([next.agent, next.lastSeq, next.acked], [agent, 40, 10]);
+  assert.deepEqual(next.bookmark('/x'), { position: { offset: 39 }, reader: { n: 39 } });
+  assert.deepEqual(next.declared, { lastGap: 1, declaredLost: 4 });
+  const kept = next.after(0, 100).map(({ seq }) => seq);
+  assert.ok(kept.length >= 10 && kept.length < 30, `${kept.length} of 30 could be read`);
+  assert.deepEqual(
+    kept,
+    Array.from({ length: kept.length }, (_, i) => 11 + i),
+  );
+  next.commit(reading(['new'], 50));
+  assert.equal(next.after(40, 10)[0]?.seq, 41);
+  next.close();
+});
+
+test('damaged outboxes that were set aside are kept, but not without end', () => {
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  for (let i = 1; i <= 5; i += 1) {
+    new Outbox(folder).close();
+    writeFileSync(join(folder, 'outbox.db'), Buffer.alloc(8_192, i));
+    openStateFolder(folder, log, i * 1_000).close();
+  }
+  const aside = readdirSync(folder).filter((name) => /damaged-.*Z$/.test(name));
+  assert.deepEqual(
+    aside.sort().map((name) => readFileSync(join(folder, name))[0]),
+    [3, 4, 5],
+  );
+});
+
+test('what is read again after damage gets its old numbers, and what cannot be read again leaves none to be given twice', () => {
+  const outbox = new Outbox(folder);
+  const moment = {
+    agent: outbox.agent,
+    seq: 2,
+    logs: [{ log: '/x', bookmark: { position: { offset: 2 }, reader: {} } }],
+    declared: { lastGap: 0, declaredLost: 0 },
+  };
+  outbox.resume(moment, []);
+  outbox.expect(6);
+  outbox.commit(reading(['c', 'd'], 4));
+  assert.deepEqual([outbox.lastSeq, outbox.acked, outbox.missing], [4, 4, 2], 'the server has them');
+  outbox.close();
+  const next = new Outbox(folder);
+  assert.equal(next.resumed, true, 'also when the agent dies over it');
+  next.expect(6);
+  next.reconcile();
+  assert.deepEqual([next.lastSeq, next.acked, next.missing, next.resumed], [6, 6, 0, false]);
+  next.commit(reading(['new'], 9));
+  assert.deepEqual(waiting(next), ['7 new']);
+  next.close();
+});
+
+test('a summary is there while the agent runs, and none where there was never an agent', () => {
+  assert.equal(summarize(folder), null);
+  const outbox = new Outbox(folder);
+  outbox.commit(reading(['a', 'b'], 1));
+  assert.deepEqual(summarize(folder)?.waiting, 2);
+  appendFileSync(join(folder, 'unrelated'), '');
+  outbox.close();
+});

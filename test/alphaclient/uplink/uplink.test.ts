@@ -1,0 +1,213 @@
+/** The agent's end of the wire, against a server that does what it is told. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { Outbox } from '../../../alphaclient/outbox/outbox.ts';
+import { dialer } from '../../../alphaclient/uplink/connect.ts';
+import { Uplink, WINDOW_EVENTS } from '../../../alphaclient/uplink/uplink.ts';
+import { PING_EVERY_MS, SILENCE_LIMIT_MS } from '../../../protocol/messages.ts';
+import type { AgentReport } from '../../../protocol/report.ts';
+import { freePort } from '../../free-port.ts';
+import { until } from '../../until.ts';
+
+const REPORT: AgentReport = {
+  state: 'caught up',
+  behindBytes: 0,
+  sentSeq: 0,
+  waiting: 0,
+  linesRead: 0,
+  linesUnknown: 0,
+  linesForged: 0,
+  declaredLost: 0,
+};
+
+let folder: string;
+let outbox: Outbox;
+let server: Server;
+let connections: Connection[];
+let skewMs: number;
+let said: string[];
+let uplink: Uplink | null;
+
+/** One connection as the server sees it. */
+class Connection {
+  readonly socket: Socket;
+  text = '';
+  closed = false;
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (chunk) => {
+      this.text += chunk;
+    });
+    socket
+      .on('error', () => {})
+      .on('close', () => {
+        this.closed = true;
+      });
+  }
+  get lines(): { type: string; seq?: number }[] {
+    return this.text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  }
+  get seqs(): (number | undefined)[] {
+    return this.lines.filter(({ type }) => type === 'event').map(({ seq }) => seq);
+  }
+  count(type: string): number {
+    return this.lines.filter((line) => line.type === type).length;
+  }
+  say(message: object): void {
+    this.socket.write(`${JSON.stringify(message)}\n`);
+  }
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'uplink-'));
+  outbox = new Outbox(folder);
+  connections = [];
+  skewMs = 0;
+  said = [];
+  uplink = null;
+  server = createServer((socket) => connections.push(new Connection(socket)));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+});
+afterEach(async () => {
+  await uplink?.stop(10);
+  for (const { socket } of connections) socket.destroy();
+  server.close();
+  outbox.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const port = (): number => (server.address() as AddressInfo).port;
+const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+function waits(count: number): void {
+  const event = { at: '2026-11-23T19:46:01.123Z', outcome: 'failed', method: 'password', user: 'root' } as const;
+  outbox.commit({
+    log: '/x',
+    position: {},
+    reader: {},
+    events: range(1, count).map(() => ({ ...event, invalidUser: false, ip: '192.0.2.1', port: 1 })),
+    gaps: [],
+    atMs: 0,
+  });
+}
+
+function start(ports: readonly number[] = [port()]): void {
+  const log = (message: string) => void said.push(message);
+  uplink = new Uplink({
+    outbox,
+    host: 'h',
+    token: null,
+    connect: dialer(
+      ports.map((one) => ({ scheme: 'tcp', host: '127.0.0.1', port: one })),
+      { caFile: null, certFile: null, keyFile: null },
+    ),
+    tell: () => ({ report: REPORT, shapes: [], gaps: [] }),
+    failed: () => {},
+    log: { debug: log, info: log, warn: log, error: log },
+    now: () => Date.now() + skewMs,
+    chance: () => 0,
+  });
+  uplink.start();
+}
+
+/** Connection number `n` from 0, once it said hello. */
+async function hello(n: number): Promise<Connection> {
+  await until(() => connections[n]?.count('hello') === 1);
+  return connections[n] as Connection;
+}
+
+test('a server that is there but says nothing is left after 45 s, having been asked every 15 s [P11]', async () => {
+  start();
+  const first = await hello(0);
+  first.say({ type: 'welcome', version: 1, seq: 0 });
+  await until(() => first.count('ping') === 1);
+  for (const pings of [2, 3]) {
+    skewMs += PING_EVERY_MS;
+    await until(() => first.count('ping') === pings);
+  }
+  assert.equal(first.closed, false);
+  skewMs += SILENCE_LIMIT_MS - 2 * PING_EVERY_MS + 1_000;
+  await until(() => first.closed);
+  await hello(1);
+});
+
+test('a server that pongs is kept, however long it has nothing else to say', async () => {
+  start();
+  const first = await hello(0);
+  first.say({ type: 'welcome', version: 1, seq: 0 });
+  for (let pings = 1; pings <= 5; pings += 1) {
+    await until(() => first.count('ping') === pings);
+    first.say({ type: 'pong' });
+    // The pong must have been heard before the clock goes on.
+    outbox.acknowledge(0);
+    first.say({ type: 'ack', seq: pings });
+    await new Promise(setImmediate);
+    await until(() => first.socket.writableLength === 0);
+    skewMs += PING_EVERY_MS;
+  }
+  assert.equal(connections.length, 1);
+});
+
+test('what is not acknowledged is bounded, in order, and goes on with each acknowledgement', async () => {
+  waits(WINDOW_EVENTS + 500);
+  start();
+  const first = await hello(0);
+  first.say({ type: 'welcome', version: 1, seq: 0 });
+  await until(() => first.seqs.length >= WINDOW_EVENTS);
+  assert.deepEqual(first.seqs, range(1, WINDOW_EVENTS));
+  first.say({ type: 'ack', seq: 100 });
+  await until(() => first.seqs.length >= WINDOW_EVENTS + 100);
+  assert.deepEqual(first.seqs.slice(-100), range(WINDOW_EVENTS + 1, WINDOW_EVENTS + 100));
+});
+
+test('a new connection goes on after what the server has, with what was sent and not acknowledged', async () => {
+  waits(10);
+  start();
+  const first = await hello(0);
+  first.say({ type: 'welcome', version: 1, seq: 3 });
+  await until(() => first.seqs.length === 7);
+  first.say({ type: 'ack', seq: 5 });
+  await until(() => outbox.acked === 5);
+  first.socket.destroy();
+  const second = await hello(1);
+  second.say({ type: 'welcome', version: 1, seq: 6 });
+  await until(() => second.seqs.length === 4);
+  assert.deepEqual(second.seqs, [7, 8, 9, 10]);
+});
+
+test('several addresses are tried in turn, and the one that is there is used', async () => {
+  start([await freePort(), await freePort(), port()]);
+  const only = await hello(0);
+  only.say({ type: 'welcome', version: 1, seq: 0 });
+  await until(() => uplink?.connected === true);
+  assert.equal(said.filter((text) => text.startsWith('No connection to')).length, 2, said.join('\n'));
+});
+
+test('an outbox that cannot be read ends the connection, not the agent', async () => {
+  start();
+  const first = await hello(0);
+  outbox.acknowledge(0);
+  const broken = new Error('disk I/O error');
+  const real = outbox.after.bind(outbox);
+  outbox.after = () => {
+    throw broken;
+  };
+  waits(3);
+  first.say({ type: 'welcome', version: 1, seq: 0 });
+  await until(() => first.closed);
+  outbox.after = real;
+  const second = await hello(1);
+  second.say({ type: 'welcome', version: 1, seq: 0 });
+  await until(() => second.seqs.length === 3);
+  assert.ok(
+    said.some((text) => text.includes('the outbox cannot be read: disk I/O error')),
+    said.join('\n'),
+  );
+});

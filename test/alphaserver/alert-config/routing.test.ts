@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { channelsFor } from '../../../alphaserver/alert-config/routing.ts';
+import { settingsIn } from '../../../alphaserver/alert-config/rules-file.ts';
+import { incident } from '../detection/incidents.ts';
+
+const SETTINGS = settingsIn(
+  JSON.stringify({
+    rules: { 'root-password': { channels: ['pager'] }, distributed: { channels: [] } },
+    channels: {
+      chat: { type: 'slack', url: 'https://chat.example/x' },
+      pager: { type: 'pagerduty', routingKey: 'k', severity: 'critical' },
+      mail: { type: 'ntfy', url: 'https://ntfy.example/x', severity: 'warning', resolved: false },
+    },
+  }),
+  'rules.json',
+);
+const told = (changes: Parameters<typeof incident>[0], kind: 'opened' | 'resolved' = 'opened', settings = SETTINGS) =>
+  channelsFor(settings, incident(changes), kind);
+
+test('a rule that names no channels tells all that take its severity', () => {
+  assert.deepEqual(told({ severity: 'critical' }), ['chat', 'pager', 'mail']);
+  assert.deepEqual(told({ severity: 'warning' }), ['chat', 'mail']);
+  assert.deepEqual(told({ severity: 'notice' }), ['chat']);
+});
+
+test('a rule tells the channels it names, or nobody', () => {
+  assert.deepEqual(told({ rule: 'root-password', severity: 'critical' }), ['pager']);
+  assert.deepEqual(told({ rule: 'distributed' }), []);
+});
+
+test('a channel may leave out that an incident is over', () => {
+  assert.deepEqual(told({}, 'resolved'), ['chat']);
+});
+
+test('nobody is told of parts of a scan, nor of what came late unless asked', () => {
+  assert.deepEqual(told({ partOf: 'fs-1' }), []);
+  assert.deepEqual(told({ late: true }), []);
+  assert.deepEqual(told({ late: true }, 'opened', { ...SETTINGS, tellLate: true }), ['chat', 'mail']);
+});

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { settingsIn } from '../../../alphaserver/alert-config/rules-file.ts';
+import { BLOCKLIST_LIMIT, blocked, written } from '../../../alphaserver/alerting/blocklist.ts';
+import { incident } from '../detection/incidents.ts';
+
+const NOW = Date.parse('2026-11-24T10:01:00Z');
+const SETTINGS = settingsIn('{}', 'rules.json');
+const of = (...changes: Parameters<typeof incident>[0][]) => changes.map((change) => incident(change));
+const list = (incidents: ReturnType<typeof of>, settings = SETTINGS, withPrivate = false) =>
+  blocked(incidents, { settings, withPrivate, nowMs: NOW }).map(({ address }) => address);
+
+test('sources of open attacks are on the list, each once, until they have been quiet', () => {
+  const incidents = of(
+    { source: '192.0.2.9' },
+    { source: '192.0.2.1' },
+    { source: '192.0.2.1', rule: 'fleet-scan', lastAt: NOW },
+    { source: '192.0.2.3', closedAt: NOW },
+    { source: '192.0.2.4', rule: 'first-seen-source' },
+    { source: '192.0.2.5', late: true },
+    { source: '192.0.2.6', lastAt: NOW - SETTINGS.terms.quietMs },
+    { source: '2001:db8:1:2::/64' },
+  );
+  assert.deepEqual(blocked(incidents, { settings: SETTINGS, withPrivate: false, nowMs: NOW }), [
+    { address: '192.0.2.1', untilMs: NOW + SETTINGS.terms.quietMs },
+    { address: '192.0.2.9', untilMs: Date.parse('2026-11-24T10:15:30Z') },
+    { address: '2001:db8:1:2::/64', untilMs: Date.parse('2026-11-24T10:15:30Z') },
+  ]);
+});
+
+test('never a private or loopback address unless asked, never one of the allow-list', () => {
+  const sources = [
+    '10.5.0.1',
+    '127.0.0.1',
+    '192.168.1.1',
+    '172.20.0.1',
+    '169.254.1.1',
+    '::1',
+    'fd00::/64',
+    'fe80::/64',
+    '198.51.100.7',
+  ];
+  const incidents = of(...sources.map((source) => ({ source })));
+  assert.deepEqual(list(incidents), ['198.51.100.7']);
+  assert.deepEqual(list(incidents, SETTINGS, true), sources.toSorted());
+  const allowing = settingsIn('{"allow":{"addresses":["198.51.100.0/24"]}}', 'rules.json');
+  assert.deepEqual(list(incidents, allowing), []);
+  assert.ok(!list(incidents, allowing, true).includes('198.51.100.7'));
+});
+
+test('an address is left out where its whole network is on the list', () => {
+  assert.deepEqual(
+    list(of({ source: '2001:db8:1:2::5' }, { source: '2001:db8:1:2::/64' }, { source: '2001:db8:1:3::5' })),
+    ['2001:db8:1:2::/64', '2001:db8:1:3::5'],
+  );
+});
+
+test('what is no address is never on it', () => {
+  assert.deepEqual(list(of({ source: 'evil.example; rm -rf' }, { source: null, ips: ['host', '192.0.2.1'] })), [
+    '192.0.2.1',
+  ]);
+});
+
+test('the rules file says which rules count', () => {
+  const incidents = of({ source: null, ips: ['192.0.2.1', '192.0.2.2'], rule: 'distributed' });
+  assert.deepEqual(list(incidents), []);
+  assert.deepEqual(list(incidents, settingsIn('{"blocklist":{"rules":["distributed"]}}', 'r')), [
+    '192.0.2.1',
+    '192.0.2.2',
+  ]);
+});
+
+test('past the bound those that have been quiet for longest are left out', () => {
+  const incidents = Array.from({ length: BLOCKLIST_LIMIT + 1 }, (_, i) =>
+    incident({ source: `198.${(i >> 16) + 20}.${(i >> 8) & 255}.${i & 255}`, lastAt: NOW - (i === 0 ? 1 : 0) }),
+  );
+  const addresses = list(incidents);
+  assert.equal(addresses.length, BLOCKLIST_LIMIT);
+  assert.ok(!addresses.includes('198.20.0.0'));
+});
+
+test('each form has the addresses, with the seconds that are left where it can say so', () => {
+  const some = [
+    { address: '192.0.2.1', untilMs: NOW + 900_000 },
+    { address: '2001:db8:1:2::/64', untilMs: NOW + 1 },
+  ];
+  assert.equal(written(some, 'plain', NOW), '192.0.2.1\n2001:db8:1:2::/64\n');
+  assert.match(written(some, 'nftables', NOW), /add element inet asgard asgard4 \{\n {2}192\.0\.2\.1 timeout 900s\n\}/);
+  assert.match(written(some, 'ipset', NOW), /^add -exist asgard6-new 2001:db8:1:2::\/64 timeout 1$/m);
+  assert.ok(!written([], 'nftables', NOW).includes('add element'));
+});

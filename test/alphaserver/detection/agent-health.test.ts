@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { type AgentMemory, States } from '../../../alphaserver/detection/agent-health.ts';
+import type { Incident } from '../../../alphaserver/detection/incident.ts';
+import { DEFAULT_TERMS } from '../../../alphaserver/detection/rules.ts';
+import type { AgentRecord } from '../../../alphaserver/store/store.ts';
+import type { AgentReport } from '../../../protocol/report.ts';
+import { START_MS, termsWith } from './stream.ts';
+
+/** What is known of the agent at a moment; times in seconds after START_MS. */
+interface Moment {
+  readonly at: number;
+  readonly seen?: number;
+  readonly gaps?: number;
+  readonly report?: Partial<AgentReport>;
+}
+
+const ms = (seconds: number): number => START_MS + seconds * 1_000;
+
+function record({ at, seen = at, gaps = 0, report }: Moment): AgentRecord {
+  const told: AgentReport = {
+    state: 'caught up',
+    behindBytes: 0,
+    sentSeq: 0,
+    waiting: 0,
+    linesRead: 0,
+    linesUnknown: 0,
+    linesForged: 0,
+    declaredLost: 0,
+    ...report,
+  };
+  return {
+    agent: 'a-1',
+    host: 'web-1',
+    firstSeen: new Date(START_MS).toISOString(),
+    lastSeen: new Date(ms(seen)).toISOString(),
+    lastSeq: 0,
+    stored: 0,
+    repeats: 0,
+    gaps,
+    report: told,
+    reportedAt: new Date(ms(seen)).toISOString(),
+  };
+}
+
+/** Looks moment by moment, with all thrown away and taken back from what was kept before each `restartsAt`. */
+function looks(moments: readonly Moment[], restartsAt: readonly number[] = [], terms = DEFAULT_TERMS): Incident[] {
+  const ledger = new Map<string, Incident>();
+  const kept = new Map<string, string>();
+  const begin = (startedMs: number): States => {
+    const states = new States({
+      terms,
+      startedMs,
+      nameOf: (rule, agent, ordinal) => `${rule}/${agent}/${ordinal}`,
+      lastOrdinal: (rule) =>
+        Math.max(0, ...[...ledger.values()].filter((one) => one.rule === rule).map((one) => one.ordinal)),
+    });
+    for (const [agent, memory] of kept) states.restore(agent, JSON.parse(memory) as AgentMemory);
+    for (const incident of ledger.values()) states.recall(incident);
+    return states;
+  };
+  let states = begin(START_MS);
+  for (const moment of moments) {
+    if (restartsAt.includes(moment.at)) states = begin(ms(moment.at));
+    for (const incident of states.look([record(moment)], ms(moment.at))) ledger.set(incident.id, incident);
+    for (const [agent, memory] of states.dirty()) kept.set(agent, JSON.stringify(memory));
+  }
+  return [...ledger.values()];
+}
+
+/** rule openedAt closedAt count, times in seconds. */
+type Row = readonly [string, number, number | null, number];
+const rows = (...given: Parameters<typeof looks>): Row[] =>
+  looks(...given).map(({ rule, openedAt, closedAt, count }) => [
+    rule,
+    (openedAt - START_MS) / 1_000,
+    closedAt === null ? null : (closedAt - START_MS) / 1_000,
+    count,
+  ]);
+
+const each = (from: number, to: number, step: number, rest: (at: number) => Partial<Moment> = () => ({})): Moment[] =>
+  Array.from({ length: (to - from) / step + 1 }, (_, i) => ({ at: from + i * step, ...rest(from + i * step) }));
+
+const gone = { report: { state: 'log missing' } } as const;
+const TABLE: readonly [name: string, moments: Moment[], incidents: Row[], restartsAt?: number[]][] = [
+  ['an agent that is heard is well', each(0, 600, 5), []],
+  ['ninety seconds of silence are none', [{ at: 0 }, { at: 90, seen: 0 }], []],
+  ['a moment more is', [{ at: 0 }, { at: 91, seen: 0 }], [['agent-silent', 90, null, 1]]],
+  ['until it is heard', [{ at: 0 }, { at: 95, seen: 0 }, { at: 300, seen: 299 }], [['agent-silent', 90, 300, 1]]],
+  [
+    'silent again, alert again',
+    [{ at: 0 }, { at: 95, seen: 0 }, { at: 300, seen: 299 }, { at: 400, seen: 299 }],
+    [
+      ['agent-silent', 90, 300, 1],
+      ['agent-silent', 389, null, 1],
+    ],
+  ],
+  ['nobody is silent who could not be heard', [{ at: 0 }, ...each(1_000, 1_090, 5, () => ({ seen: 0 }))], [], [1_000]],
+  ['but soon after', [{ at: 0 }, { at: 100, seen: 0 }, { at: 191, seen: 0 }], [['agent-silent', 190, null, 1]], [100]],
+  [
+    'silent before a restart and after it is one silence',
+    [{ at: 0 }, { at: 95, seen: 0 }, ...each(200, 400, 5, () => ({ seen: 0 })), { at: 405, seen: 403 }],
+    [['agent-silent', 90, 405, 1]],
+    [200, 300],
+  ],
+  ['a log that is gone for less than five minutes', [...each(0, 299, 1, () => gone), { at: 300 }], []],
+  ['for five minutes', each(0, 300, 1, () => gone), [['log-gone', 300, null, 1]]],
+  [
+    'also one that may not be read, until it is back',
+    [...each(0, 600, 5, () => ({ report: { state: 'log unreadable' } })), { at: 605 }],
+    [['log-gone', 300, 605, 1]],
+  ],
+  ['counted over a restart', each(0, 300, 5, () => gone), [['log-gone', 300, null, 1]], [150]],
+  [
+    'twenty lines that were not understood',
+    [
+      { at: 0, report: { linesUnknown: 5 } },
+      { at: 3_000, report: { linesUnknown: 20 } },
+    ],
+    [],
+  ],
+  [
+    'twenty-one within the hour',
+    [{ at: 0 }, { at: 60, report: { linesUnknown: 1 } }, { at: 3_000, report: { linesUnknown: 21 } }],
+    [['unknown-lines', 3_000, null, 21]],
+  ],
+  [
+    'twenty-one in more than an hour',
+    [
+      { at: 0, report: { linesUnknown: 1 } },
+      { at: 1_000, report: { linesUnknown: 2 } },
+      ...each(1_005, 4_500, 5, () => ({ report: { linesUnknown: 2 } })),
+      { at: 4_700, report: { linesUnknown: 21 } },
+    ],
+    [],
+  ],
+  [
+    'over once an hour is better again',
+    [
+      { at: 0 },
+      { at: 10, report: { linesUnknown: 30 } },
+      ...each(15, 3_700, 5, () => ({ report: { linesUnknown: 30 } })),
+    ],
+    [['unknown-lines', 10, 3_610, 30]],
+  ],
+  ['no gap, no loss', each(0, 100, 5), []],
+  [
+    'a gap, over after a quarter of an hour',
+    [{ at: 0 }, ...each(5, 1_000, 5, () => ({ gaps: 3 }))],
+    [['events-lost', 5, 905, 3]],
+  ],
+  [
+    'what grows is one incident; what comes later counts anew',
+    [
+      { at: 0 },
+      { at: 5, gaps: 3 },
+      ...each(600, 1_600, 5, () => ({ gaps: 4, report: { declaredLost: 2 } })),
+      { at: 3_000, gaps: 5, report: { declaredLost: 2 } },
+    ],
+    [
+      ['events-lost', 5, 1_500, 6],
+      ['events-lost', 3_000, null, 1],
+    ],
+    [700],
+  ],
+];
+
+for (const [name, moments, incidents, restartsAt] of TABLE)
+  test(`agents: ${name}`, () => {
+    assert.deepEqual(rows(moments, restartsAt), incidents);
+  });
+
+test('a rule of agents may be off, or have another window', () => {
+  const silent = [{ at: 0 }, { at: 95, seen: 0 }];
+  assert.deepEqual(rows(silent, [], termsWith({ 'agent-silent': { on: false } })), []);
+  assert.deepEqual(rows(silent, [], termsWith({ 'agent-silent': { windowMs: 100_000 } })), []);
+  assert.deepEqual(rows([{ at: 0 }, { at: 101, seen: 0 }], [], termsWith({ 'agent-silent': { windowMs: 100_000 } })), [
+    ['agent-silent', 100, null, 1],
+  ]);
+});

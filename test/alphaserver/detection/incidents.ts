@@ -1,0 +1,29 @@
+import type { Incident } from '../../../alphaserver/detection/incident.ts';
+
+/** An incident for tests of what comes after the rules; `changes` wins. */
+export function incident(changes: Partial<Incident> = {}): Incident {
+  return {
+    id: 'bf-1',
+    rule: 'brute-force',
+    severity: 'warning',
+    key: '192.0.2.1 web-01',
+    ordinal: 1,
+    host: 'web-01',
+    source: '192.0.2.1',
+    user: 'root',
+    firstAt: Date.parse('2026-11-24T10:00:00Z'),
+    openedAt: Date.parse('2026-11-24T10:00:09Z'),
+    lastAt: Date.parse('2026-11-24T10:00:30Z'),
+    closedAt: null,
+    count: 12,
+    late: false,
+    partOf: null,
+    summary: '192.0.2.1 failed 12 times on web-01 in 30 s, as root',
+    evidence: [1, 2, 3],
+    hosts: ['web-01'],
+    users: ['root'],
+    ips: ['192.0.2.1'],
+    more: false,
+    ...changes,
+  };
+}

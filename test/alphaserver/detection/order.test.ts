@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import test from 'node:test';
+import type { EngineOptions } from '../../../alphaserver/detection/engine.ts';
+import type { Incident } from '../../../alphaserver/detection/incident.ts';
+import { dice, mixed as stream } from './mixed.ts';
+import { reference } from './reference.ts';
+import { engineWith, type Given, Ledger, raised, START_MS, stored, termsWith } from './stream.ts';
+
+const seeds = (n: number): number[] => {
+  const first = Number(process.env['SEED'] ?? randomInt(1e9));
+  return Array.from({ length: n }, (_, i) => first + i);
+};
+
+/** Slow brute force depends on brute force and is left to its table. */
+const terms = termsWith({ 'slow-brute-force': { on: false } });
+
+test('a plain evaluator of few lines finds the same incidents in random streams', () => {
+  let incidents = 0;
+  for (const seed of seeds(60)) {
+    const events = stream(seed, 400);
+    // Within one agent order is as given; between agents, at the same moment, it is by agent: so it is in the reference.
+    const ordered = events.toSorted((a, b) => a.at - b.at || order(a) - order(b));
+    const mine = raised(ordered, { terms }).map(({ rule, key, openedAt, lastAt, count }) => ({
+      rule,
+      key,
+      openedAt: (openedAt - START_MS) / 1_000,
+      lastAt: (lastAt - START_MS) / 1_000,
+      // Different things are counted since each was first seen, and not since the window began.
+      count: ['fleet-scan', 'user-enumeration', 'distributed'].includes(rule) ? 0 : count,
+    }));
+    const plain = reference(ordered).map((one) => ({
+      ...one,
+      count: ['fleet-scan', 'user-enumeration', 'distributed'].includes(one.rule) ? 0 : one.count,
+    }));
+    const sorted = (list: typeof plain): string[] => list.map((one) => JSON.stringify(one)).sort();
+    assert.deepEqual(sorted(mine as typeof plain), sorted(plain), `SEED=${seed}`);
+    incidents += plain.length;
+  }
+  assert.ok(incidents > 500, `${incidents} incidents are too few to say anything`);
+});
+
+/** An agent's number, as the rules order agents. */
+function order({ agent }: Given): number {
+  let hash = 0x811c9dc5;
+  for (const c of agent as string) hash = Math.imul(hash ^ c.charCodeAt(0), 0x01000193);
+  return hash >>> 0;
+}
+
+/** What is left of an incident when event ids, which tell in which order events came, are replaced by the events. */
+const comparable = (incidents: readonly Incident[], indexOf: (id: number) => number): unknown[] =>
+  incidents.map((incident) => ({ ...incident, evidence: incident.evidence.map(indexOf) }));
+
+/** What each incident on one host must be a part of: the scan of its source that had begun when it opened and was not over. */
+function partsOf(incidents: readonly Incident[]): void {
+  for (const { id, rule, key, openedAt, partOf } of incidents) {
+    if (rule !== 'brute-force' && rule !== 'slow-brute-force') continue;
+    const scan = incidents.find(
+      (one) =>
+        one.rule === 'fleet-scan' &&
+        key.startsWith(`${one.key} `) &&
+        one.firstAt <= openedAt &&
+        openedAt < one.lastAt + terms.quietMs,
+    );
+    assert.equal(partOf, scan?.id ?? null, id);
+  }
+}
+
+/** Runs a stream with the engine thrown away and made again from what was kept, and drained, at random places. The clock stands at `clock` or at the newest event. */
+function restarted(
+  given: readonly Given[],
+  indexes: readonly number[],
+  seed: number,
+  options: Partial<EngineOptions> = {},
+  clock = 0,
+): unknown[] {
+  const roll = dice(seed);
+  const ledger = new Ledger();
+  const kept = new Map<string, string>();
+  const { ordinalBefore } = ledger;
+  let engine = engineWith({ ordinalBefore, ...options });
+  let latest = clock;
+  for (const [i, index] of indexes.entries()) {
+    const event = given[index] as Given;
+    engine.take(stored(event, i + 1));
+    latest = Math.max(latest, event.at);
+    if (roll(5) === 0) ledger.drain(engine, latest);
+    if (roll(40) > 0) continue;
+    ledger.drain(engine, latest);
+    for (const story of engine.dirty(1 + roll(20))) {
+      if (story.packed) kept.set(`${story.kind} ${story.key}`, JSON.stringify(story));
+      else kept.delete(`${story.kind} ${story.key}`);
+    }
+    const keptTo = engine.keptTo(i + 1);
+    engine = engineWith({ ordinalBefore, ...options });
+    for (const text of kept.values()) engine.restore(JSON.parse(text));
+    for (const incident of ledger.incidents.values())
+      engine.recall(incident, ledger.raisedBy.get(incident.id) as number, START_MS + latest * 1_000);
+    for (let id = keptTo + 1; id <= i + 1; id += 1) engine.take(stored(given[indexes[id - 1] as number] as Given, id));
+    for (const { incident, withdrawn } of engine.changes(0))
+      assert.ok(withdrawn || ledger.incidents.has(incident.id), 'a restart makes nothing new');
+  }
+  ledger.drain(engine, 1e8);
+  return comparable(ledger.all(), (id) => indexes[id - 1] as number);
+}
+
+test('any batches and any restarts: the same incidents, with the same ids', () => {
+  for (const seed of seeds(25)) {
+    const events = stream(seed, 500);
+    const indexes = events.map((_, i) => i);
+    const raisedAtOnce = raised(events);
+    partsOf(raisedAtOnce);
+    const whole = comparable(raisedAtOnce, (id) => id - 1);
+    assert.deepEqual(restarted(events, indexes, seed), whole, `SEED=${seed}`);
+  }
+});
+
+test('a log of days that comes all at once, with any restarts: the same incidents, and parts of the same scans', () => {
+  let parts = 0;
+  for (const seed of seeds(25)) {
+    const given = stream(seed, 500);
+    const behind = 4 * 86_400 + ((given.at(-1) as Given).at ?? 0);
+    const events = given.map((one) => ({ ...one, lag: behind - one.at }));
+    const indexes = events.map((_, i) => i);
+    const whole = raised(events);
+    parts += whole.filter(({ partOf }) => partOf !== null).length;
+    partsOf(whole);
+    const kept = restarted(events, indexes, seed, {}, behind);
+    assert.deepEqual(
+      kept,
+      comparable(whole, (id) => id - 1),
+      `SEED=${seed}`,
+    );
+  }
+  assert.ok(parts > 20, `${parts} parts are too few to say anything`);
+});
+
+test('any reordering within the stated bound: the same incidents, with the same ids', () => {
+  for (const seed of seeds(40)) {
+    const events = stream(seed, 500);
+    const roll = dice(seed + 7);
+    // Each agent is behind by up to nearly ten minutes, by another amount all the time, and keeps its own order.
+    const behind = new Map<string, number>();
+    const arrivals = events.map((event, index) => {
+      const agent = event.agent as string;
+      const came = Math.max(behind.get(agent) ?? 0, event.at + roll(599));
+      behind.set(agent, came);
+      return { index, came, at: event.at };
+    });
+    // Stable: what came at once of one agent stays in its order.
+    const indexes = arrivals
+      .filter(({ came, at }) => came - at < 600)
+      .toSorted((a, b) => a.came - b.came)
+      .map(({ index }) => index);
+    const given = events.filter((_, i) => indexes.includes(i));
+    const position = new Map(indexes.toSorted((a, b) => a - b).map((index, i) => [index, i]));
+    const straight = comparable(raised(given), (id) => id - 1);
+    const bent = restarted(events, indexes, seed).map((one) => ({
+      ...(one as Incident),
+      evidence: (one as Incident).evidence.map((index) => position.get(index) as number),
+    }));
+    assert.deepEqual(bent, straight, `SEED=${seed}`);
+  }
+});

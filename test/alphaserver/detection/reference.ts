@@ -1,0 +1,136 @@
+/** The rules said again, as plainly as can be: each looks at all events of its key from the beginning. */
+
+import { DEFAULT_TERMS, type EventRule } from '../../../alphaserver/detection/rules.ts';
+import { sourceOf } from '../../../service/ip-network.ts';
+import type { Given } from './stream.ts';
+
+export interface Expected {
+  readonly rule: EventRule;
+  readonly key: string;
+  readonly openedAt: number;
+  lastAt: number;
+  count: number;
+}
+
+interface Sighting {
+  readonly at: number;
+  /** What must differ to count; null for an event that only keeps an incident open. */
+  readonly value: string | null;
+}
+
+function waves(
+  rule: EventRule,
+  key: string,
+  sightings: readonly Sighting[],
+  count: number,
+  windowS: number,
+): Expected[] {
+  const found: Expected[] = [];
+  let from = 0;
+  for (const [i, { at, value }] of sightings.entries()) {
+    const open = found.at(-1);
+    if (open && at - open.lastAt < 900) {
+      open.lastAt = at;
+      open.count += 1;
+      from = i + 1;
+      continue;
+    }
+    if (value === null) continue;
+    const near = sightings.slice(from, i + 1).filter((one) => one.value !== null && at - one.at <= windowS);
+    if (new Set(near.map((one) => one.value)).size < count) continue;
+    found.push({ rule, key, openedAt: at, lastAt: at, count: near.length });
+    from = i + 1;
+  }
+  return found;
+}
+
+/** All incidents of events in order. Counts of rules that count different things are of the events within the window. */
+export function reference(events: readonly Given[]): Expected[] {
+  const found: Expected[] = [];
+  const source = ({ ip }: Given): string => sourceOf(ip ?? '203.0.113.5', 64) as string;
+  const failed = events.filter(({ outcome }) => (outcome ?? 'failed') === 'failed');
+  const accepted = events.filter(({ outcome }) => outcome === 'accepted');
+  const { rules } = DEFAULT_TERMS;
+  const each = (
+    rule: EventRule,
+    some: readonly Given[],
+    keyOf: (event: Given) => string,
+    sightings: (mine: Given[], key: string) => Sighting[],
+    count = rules[rule].count,
+  ): void => {
+    for (const key of new Set(some.map(keyOf)))
+      found.push(
+        ...waves(
+          rule,
+          key,
+          sightings(
+            some.filter((event) => keyOf(event) === key),
+            key,
+          ),
+          count,
+          count === 1 ? 0 : rules[rule].windowMs / 1_000,
+        ),
+      );
+  };
+  const pair = (event: Given): string => `${source(event)} ${event.host}`;
+  each('brute-force', failed, pair, (mine) => mine.map(({ at }, i) => ({ at, value: String(i) })));
+  each('fleet-scan', failed, source, (mine) => mine.map(({ at, host }) => ({ at, value: host as string })));
+  each(
+    'user-enumeration',
+    events.filter(({ outcome }) => outcome !== 'accepted'),
+    source,
+    (mine) => mine.map(({ at, user }) => ({ at, value: user as string })),
+  );
+  each(
+    'distributed',
+    failed,
+    ({ user }) => user as string,
+    (mine) => mine.map((event) => ({ at: event.at, value: source(event) })),
+  );
+  const before = (event: Given): number =>
+    failed.filter(
+      (one) =>
+        source(one) === source(event) && events.indexOf(one) < events.indexOf(event) && event.at - one.at <= 86_400,
+    ).length;
+  each(
+    'break-in',
+    events.filter(({ outcome }) => outcome !== 'probe'),
+    source,
+    (mine) =>
+      mine.map((event) => ({ at: event.at, value: event.outcome === 'accepted' && before(event) >= 5 ? 'in' : null })),
+    1,
+  );
+  each(
+    'root-password',
+    accepted.filter(({ user, method }) => user === 'root' && method === 'password'),
+    pair,
+    (mine) => mine.map(({ at }) => ({ at, value: 'in' })),
+  );
+  each(
+    'first-seen-source',
+    accepted,
+    ({ user }) => user as string,
+    (mine) =>
+      mine.flatMap((event, i) => {
+        const earlier = mine.slice(0, i);
+        const strange =
+          (i >= 3 || (i > 0 && event.at - (mine[0] as Given).at >= 604_800)) &&
+          !earlier.some((one) => source(one) === source(event));
+        return strange ? [{ at: event.at, value: 'new' }] : [];
+      }),
+    1,
+  );
+  each(
+    'password-on-key-host',
+    accepted,
+    ({ host }) => host as string,
+    (mine) =>
+      mine.flatMap((event, i) =>
+        event.method === 'password' && i >= 20 && mine.slice(i - 20, i).every(({ method }) => method === 'publickey')
+          ? [{ at: event.at, value: 'odd' }]
+          : [],
+      ),
+    1,
+  );
+  return found;
+}

@@ -1,0 +1,360 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Rule } from '../../../alphaserver/detection/rules.ts';
+import { isIn, networks } from '../../../service/ip-network.ts';
+import { type Given, only, raised, repeated, START_MS, termsWith } from './stream.ts';
+
+/** rule host source user openedAt lastAt count, times in seconds. */
+type Row = readonly [Rule, string | null, string | null, string | null, number, number, number];
+const rows = (given: readonly Given[], options: Parameters<typeof raised>[1] = {}): Row[] =>
+  raised(given, options).map(({ rule, host, source, user, openedAt, lastAt, count }) => [
+    rule,
+    host,
+    source,
+    user,
+    (openedAt - START_MS) / 1_000,
+    (lastAt - START_MS) / 1_000,
+    count,
+  ]);
+const hosts = (n: number, given: Partial<Given> = {}): Given[] =>
+  Array.from({ length: n }, (_, i) => ({ at: i, ...given, host: `web-${i}` }));
+const success = (given: Given): Given => ({ ...given, outcome: 'accepted' });
+const key = (given: Given): Given => ({ ...success(given), method: 'publickey' });
+const A = '203.0.113.5';
+
+const TABLE: readonly [name: string, rule: Rule, events: Given[], incidents: Row[]][] = [
+  ['nine failures in a minute are no brute force', 'brute-force', repeated(9, 5), []],
+  ['the tenth failure makes it one', 'brute-force', repeated(10, 5), [['brute-force', 'web-1', A, 'root', 45, 45, 10]]],
+  [
+    'ten failures, the last in the sixtieth second',
+    'brute-force',
+    [...repeated(9, 5), { at: 60 }],
+    [['brute-force', 'web-1', A, 'root', 60, 60, 10]],
+  ],
+  ['ten failures, the last one after it', 'brute-force', [...repeated(9, 5), { at: 60.001 }], []],
+  [
+    'what comes after belongs to the same incident',
+    'brute-force',
+    repeated(500, 60).concat(repeated(12, 1, { at: 30_000 }), { at: 30_900 }),
+    [['brute-force', 'web-1', A, 'root', 30_009, 30_900, 13]],
+  ],
+  [
+    'a pause of a second less than fifteen minutes does not end it',
+    'brute-force',
+    [...repeated(10, 1), { at: 9 + 899 }],
+    [['brute-force', 'web-1', A, 'root', 9, 908, 11]],
+  ],
+  [
+    'fifteen minutes of quiet end it',
+    'brute-force',
+    [...repeated(10, 1), { at: 9 + 900 }],
+    [['brute-force', 'web-1', A, 'root', 9, 9, 10]],
+  ],
+  [
+    'two waves sixteen minutes apart are two',
+    'brute-force',
+    [...repeated(10, 1), ...repeated(10, 1, { at: 969 })],
+    [
+      ['brute-force', 'web-1', A, 'root', 9, 9, 10],
+      ['brute-force', 'web-1', A, 'root', 978, 978, 10],
+    ],
+  ],
+  [
+    'five failures each on two hosts are no brute force',
+    'brute-force',
+    [...repeated(5, 1), ...repeated(5, 1, { host: 'web-2' })],
+    [],
+  ],
+  ['nor are ten probes', 'brute-force', repeated(10, 1, { outcome: 'probe' }), []],
+  ['nor what has no address', 'brute-force', repeated(10, 1, { ip: null }), []],
+  [
+    'addresses of one /64 are one source',
+    'brute-force',
+    Array.from({ length: 10 }, (_, i) => ({ at: i, ip: `2001:db8:0:7::${i + 1}` })),
+    [['brute-force', 'web-1', '2001:db8:0:7::/64', 'root', 9, 9, 10]],
+  ],
+  [
+    'one address of a /64 is shown as itself',
+    'brute-force',
+    repeated(10, 1, { ip: '2001:db8:0:7::9' }),
+    [['brute-force', 'web-1', '2001:db8:0:7::9', 'root', 9, 9, 10]],
+  ],
+  [
+    'addresses of two /64 are two',
+    'brute-force',
+    Array.from({ length: 10 }, (_, i) => ({ at: i, ip: `2001:db8:0:${i % 2}::1` })),
+    [],
+  ],
+  [
+    'an IPv4 address is the same inside an IPv6 one',
+    'brute-force',
+    Array.from({ length: 10 }, (_, i) => ({ at: i, ip: i % 2 ? A : `::ffff:${A}` })),
+    [['brute-force', 'web-1', A, 'root', 9, 9, 10]],
+  ],
+
+  ['twenty-nine failures in a day are not slow brute force', 'slow-brute-force', repeated(29, 1_800), []],
+  [
+    'the thirtieth makes it one',
+    'slow-brute-force',
+    repeated(30, 2_979),
+    [['slow-brute-force', 'web-1', A, 'root', 86_391, 86_391, 30]],
+  ],
+  ['thirty in more than a day do not', 'slow-brute-force', repeated(30, 2_980), []],
+  [
+    'what it has used up does not count again',
+    'slow-brute-force',
+    repeated(60, 1_200),
+    [
+      ['slow-brute-force', 'web-1', A, 'root', 34_800, 34_800, 30],
+      ['slow-brute-force', 'web-1', A, 'root', 70_800, 70_800, 30],
+    ],
+  ],
+
+  ['four hosts are no scan', 'fleet-scan', hosts(4), []],
+  ['five hosts are one', 'fleet-scan', hosts(5), [['fleet-scan', null, A, 'root', 4, 4, 5]]],
+  [
+    'five hosts within an hour, to the second',
+    'fleet-scan',
+    [...hosts(4), { at: 3_600, host: 'db' }],
+    [['fleet-scan', null, A, 'root', 3_600, 3_600, 5]],
+  ],
+  ['five hosts in more than an hour are none', 'fleet-scan', [...hosts(4), { at: 3_601, host: 'db' }], []],
+  [
+    'a host that is tried again counts as of then',
+    'fleet-scan',
+    [...hosts(4), { at: 3_000, host: 'web-0' }, { at: 3_602, host: 'db' }, { at: 3_603, host: 'dc' }],
+    [],
+  ],
+  ['fifty hosts are one incident', 'fleet-scan', hosts(50), [['fleet-scan', null, A, 'root', 4, 49, 50]]],
+
+  [
+    'nine users are no enumeration',
+    'user-enumeration',
+    Array.from({ length: 9 }, (_, i) => ({ at: i, user: `u${i}` })),
+    [],
+  ],
+  [
+    'ten are, over hosts and with probes',
+    'user-enumeration',
+    Array.from({ length: 10 }, (_, i) => ({
+      at: i,
+      user: `u${i}`,
+      host: `h${i % 2}`,
+      outcome: i % 3 ? ('failed' as const) : ('probe' as const),
+    })),
+    [['user-enumeration', null, A, null, 9, 9, 10]],
+  ],
+  ['ten times one user is none', 'user-enumeration', repeated(10, 1), []],
+
+  [
+    'a user that fails from nine sources is not attacked from everywhere',
+    'distributed',
+    Array.from({ length: 9 }, (_, i) => ({ at: i, ip: `198.51.100.${i}` })),
+    [],
+  ],
+  [
+    'from ten it is',
+    'distributed',
+    Array.from({ length: 10 }, (_, i) => ({ at: i * 400, ip: `198.51.100.${i}` })),
+    [['distributed', 'web-1', null, 'root', 3_600, 3_600, 10]],
+  ],
+  [
+    'ten addresses of one /64 are one source',
+    'distributed',
+    Array.from({ length: 10 }, (_, i) => ({ at: i, ip: `2001:db8::${i}` })),
+    [],
+  ],
+
+  ['a success after four failures is a typing error', 'break-in', [...repeated(4, 1), success({ at: 10 })], []],
+  [
+    'after five, anywhere, it is a break-in',
+    'break-in',
+    [...hosts(5), success({ at: 10, host: 'db', user: 'mira' })],
+    [['break-in', 'db', A, 'mira', 10, 10, 1]],
+  ],
+  [
+    'five failures a day before, to the second',
+    'break-in',
+    [...repeated(5, 0), success({ at: 86_400 })],
+    [['break-in', 'web-1', A, 'root', 86_400, 86_400, 1]],
+  ],
+  ['five failures more than a day before', 'break-in', [...repeated(5, 0), success({ at: 86_401 })], []],
+  ['failures after the success do not count', 'break-in', [success({ at: 0 }), ...repeated(9, 1, { at: 1 })], []],
+  [
+    'what the intruder does next belongs to it',
+    'break-in',
+    [...repeated(5, 1), success({ at: 10 }), ...repeated(3, 60, { at: 60 }), success({ at: 400 })],
+    [['break-in', 'web-1', A, 'root', 10, 400, 5]],
+  ],
+
+  [
+    'a fourth login from elsewhere is worth a word',
+    'first-seen-source',
+    [...repeated(3, 60, { outcome: 'accepted', user: 'mira' }), success({ at: 200, user: 'mira', ip: '192.0.2.9' })],
+    [['first-seen-source', 'web-1', '192.0.2.9', 'mira', 200, 200, 1]],
+  ],
+  [
+    'a third is not',
+    'first-seen-source',
+    [...repeated(2, 60, { outcome: 'accepted', user: 'mira' }), success({ at: 200, user: 'mira', ip: '192.0.2.9' })],
+    [],
+  ],
+  [
+    'a second is after a week',
+    'first-seen-source',
+    [success({ at: 0, user: 'mira' }), success({ at: 604_800, user: 'mira', ip: '192.0.2.9' })],
+    [['first-seen-source', 'web-1', '192.0.2.9', 'mira', 604_800, 604_800, 1]],
+  ],
+  [
+    'another address of the same /64 is not elsewhere',
+    'first-seen-source',
+    [
+      ...repeated(3, 60, { outcome: 'accepted', user: 'mira', ip: '2001:db8::1' }),
+      success({ at: 200, user: 'mira', ip: '2001:db8::2' }),
+    ],
+    [],
+  ],
+  [
+    'an address is new to each user',
+    'first-seen-source',
+    [...repeated(5, 60, { outcome: 'accepted', user: 'mira' }), success({ at: 400, user: 'aylin' })],
+    [],
+  ],
+
+  ['root by password', 'root-password', [success({ at: 5 })], [['root-password', 'web-1', A, 'root', 5, 5, 1]]],
+  [
+    'root by a password that PAM asked for',
+    'root-password',
+    [{ ...success({ at: 5 }), method: 'keyboard-interactive/pam' }],
+    [['root-password', 'web-1', A, 'root', 5, 5, 1]],
+  ],
+  ['root by key', 'root-password', [key({ at: 5 })], []],
+  ['another user by password', 'root-password', [success({ at: 5, user: 'mira' })], []],
+  [
+    'root by password from who knows where',
+    'root-password',
+    [success({ at: 5, ip: null })],
+    [['root-password', 'web-1', null, 'root', 5, 5, 1]],
+  ],
+
+  [
+    'a password where twenty came by key',
+    'password-on-key-host',
+    [...repeated(20, 60).map(key), success({ at: 2_000 })],
+    [['password-on-key-host', 'web-1', A, 'root', 2_000, 2_000, 1]],
+  ],
+  ['a password where nineteen did', 'password-on-key-host', [...repeated(19, 60).map(key), success({ at: 2_000 })], []],
+  [
+    'the second password is no surprise',
+    'password-on-key-host',
+    [...repeated(20, 60).map(key), success({ at: 2_000 }), success({ at: 9_000 })],
+    [['password-on-key-host', 'web-1', A, 'root', 2_000, 2_000, 1]],
+  ],
+];
+
+for (const [name, rule, events, incidents] of TABLE)
+  test(`${rule}: ${name}`, () => {
+    assert.deepEqual(rows(events, { terms: only(rule) }), incidents);
+  });
+
+test('a break-in names where and as whom somebody got in, not what else was tried', () => {
+  const [incident] = raised(
+    [
+      ...repeated(5, 1),
+      success({ at: 10, host: 'db', user: 'mira' }),
+      ...repeated(3, 60, { at: 60, host: 'web-2', user: 'nobody' }),
+      success({ at: 400, host: 'web-3', user: 'deploy' }),
+    ],
+    { terms: only('break-in') },
+  );
+  assert.equal(incident?.count, 5);
+  assert.deepEqual(incident?.users, ['mira', 'deploy']);
+  assert.deepEqual(incident?.hosts, ['db', 'web-3']);
+  assert.equal(
+    incident?.summary,
+    `${A} got in on 2 hosts (db, web-3) as 2 users (mira, deploy) after failing again and again`,
+  );
+});
+
+test('an incident is open until its source has been quiet for fifteen minutes, by the clock', () => {
+  const closed = (atSeconds: number): number | null | undefined =>
+    raised(repeated(10, 1), { terms: only('brute-force') }, atSeconds)[0]?.closedAt;
+  assert.equal(closed(9 + 899), null);
+  assert.equal(closed(9 + 900), START_MS + 909_000);
+});
+
+test('brute force is not slow brute force as well', () => {
+  const rules = raised([...repeated(20, 60), ...repeated(40, 1, { at: 2_000 })]).map(({ rule }) => rule);
+  assert.deepEqual(rules, ['brute-force']);
+});
+
+test('one scan of the fleet is one incident: the brute force on each host is a part of it', () => {
+  const incidents = raised(
+    Array.from({ length: 8 }, (_, host) => repeated(12, 1, { at: host * 20, host: `web-${host}` })).flat(),
+  );
+  const scan = incidents.filter(({ rule }) => rule === 'fleet-scan');
+  assert.equal(scan.length, 1);
+  const brute = incidents.filter(({ rule }) => rule === 'brute-force');
+  assert.equal(brute.length, 8);
+  assert.deepEqual([...new Set(brute.map(({ partOf }) => partOf))], [scan[0]?.id]);
+});
+
+test('brute force by another source, or long after the scan, is no part of it', () => {
+  const scan = hosts(5);
+  const incidents = raised([
+    ...scan,
+    ...repeated(10, 1, { at: 100, ip: '198.51.100.1' }),
+    ...repeated(10, 1, { at: 5_000, host: 'web-1' }),
+  ]);
+  assert.deepEqual(
+    incidents.filter(({ rule }) => rule === 'brute-force').map(({ partOf }) => partOf),
+    [null, null],
+  );
+});
+
+test('what comes late raises what it would have raised, marked as late', () => {
+  assert.deepEqual(
+    raised(repeated(10, 1, { lag: 600 })).map(({ late }) => late),
+    [false],
+  );
+  assert.deepEqual(
+    raised(repeated(10, 1, { lag: 601 })).map(({ late }) => late),
+    [true],
+  );
+});
+
+test('a late attack that still goes on is not late', () => {
+  const [incident] = raised([...repeated(10, 1, { lag: 700 }), { at: 500, lag: 1 }]);
+  assert.equal(incident?.late, false);
+});
+
+test('events of allowed networks are not seen', () => {
+  const list = networks(['203.0.113.0/24', '2001:db8::/32']);
+  const allowed = ({ source }: { source: string | null }): boolean => source !== null && isIn(list, source);
+  assert.deepEqual(raised(repeated(10, 1), { allowed }), []);
+  assert.deepEqual(raised(repeated(10, 1, { ip: '2001:db8:1::1' }), { allowed }), []);
+  assert.equal(raised(repeated(10, 1, { ip: '198.51.100.9' }), { allowed }).length, 1);
+});
+
+test('thresholds, windows and severities are as they are given', () => {
+  const terms = termsWith({ 'brute-force': { count: 3, windowMs: 5_000, severity: 'critical' } });
+  assert.deepEqual(raised(repeated(3, 3), { terms }), []);
+  assert.deepEqual(
+    raised(repeated(3, 2), { terms }).map(({ severity }) => severity),
+    ['critical'],
+  );
+});
+
+test('evidence is the first events and the last ones, and names are bounded', () => {
+  const events = Array.from({ length: 1_000 }, (_, i) => ({ at: i / 100, user: `${'x'.repeat(900)}${i}` }));
+  const [incident] = raised(events, { terms: only('brute-force') });
+  assert.equal(incident?.count, 1_000);
+  assert.deepEqual(incident?.evidence, [
+    ...Array.from({ length: 10 }, (_, i) => i + 1),
+    ...Array.from({ length: 10 }, (_, i) => 991 + i),
+  ]);
+  assert.equal(incident?.users.length, 64);
+  assert.ok(incident?.users.every((user) => user.length < 70));
+  assert.equal(incident?.more, true);
+  assert.ok((incident?.summary.length ?? 0) < 400, incident?.summary);
+});

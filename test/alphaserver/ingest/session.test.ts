@@ -1,0 +1,348 @@
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, test } from 'node:test';
+import { Ingest, WAITING_LIMIT_EVENTS } from '../../../alphaserver/ingest/group-commit.ts';
+import { Listener } from '../../../alphaserver/ingest/listener.ts';
+import { StoreError } from '../../../alphaserver/store/store.ts';
+import { HELLO_TIMEOUT_MS, LINE_LIMIT_BYTES, SILENCE_LIMIT_MS } from '../../../protocol/messages.ts';
+import { until } from '../../until.ts';
+import { MemoryStore } from '../memory-store.ts';
+
+const A = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
+const B = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ac';
+const hello = (agent = A, more: object = {}) => ({ type: 'hello', version: 1, agent, host: 'h1', ...more });
+const event = (seq: number, more: object = {}) => ({
+  type: 'event',
+  seq,
+  at: '2026-11-23T19:46:01.123Z',
+  outcome: 'failed',
+  method: 'password',
+  user: 'root',
+  ip: '192.0.2.1',
+  port: 1,
+  ...more,
+});
+
+let store: MemoryStore;
+let ingest: Ingest;
+let listener: Listener;
+let port: number;
+let said: string[];
+let skewMs: number;
+let admitted: (token: string | null) => boolean;
+const clients: Client[] = [];
+
+class Client {
+  readonly socket: Socket;
+  got = '';
+  closed = false;
+  constructor() {
+    this.socket = connect(port, '127.0.0.1');
+    this.socket.on('data', (chunk) => {
+      this.got += chunk;
+    });
+    this.socket.on('error', () => {});
+    this.socket.on('close', () => {
+      this.closed = true;
+    });
+    clients.push(this);
+  }
+  say(...messages: (object | string)[]): this {
+    this.socket.write(messages.map((m) => `${typeof m === 'string' ? m : JSON.stringify(m)}\n`).join(''));
+    return this;
+  }
+  get answers(): { type: string; seq?: number; code?: string; message?: string }[] {
+    return this.got
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  }
+  last(type: string) {
+    return this.answers.findLast((answer) => answer.type === type);
+  }
+  refused(code: string): Promise<void> {
+    return until(
+      () => this.closed && this.last('error')?.code === code,
+      () => `${code} expected, got ${this.got}`,
+    );
+  }
+  acked(seq: number): Promise<void> {
+    return until(
+      () => this.last('ack')?.seq === seq,
+      () => `ack ${seq} expected, got ${this.got}`,
+    );
+  }
+}
+
+beforeEach(async () => {
+  said = [];
+  skewMs = 0;
+  admitted = () => true;
+  store = new MemoryStore();
+  const log = {
+    debug: () => {},
+    info: (m: string) => said.push(m),
+    warn: (m: string) => said.push(m),
+    error: (m: string) => said.push(m),
+  };
+  const now = () => Date.now() + skewMs;
+  ingest = new Ingest({ store, log, now });
+  listener = new Listener({
+    listen: { scheme: 'tcp', host: '127.0.0.1', port: 0 },
+    tls: null,
+    admits: ({ token }) => admitted(token),
+    ingest,
+    log,
+    now,
+    sessionsLimit: 8,
+  });
+  port = await listener.open();
+});
+
+afterEach(async () => {
+  for (const { socket } of clients.splice(0)) socket.destroy();
+  listener.drain();
+  await ingest.close();
+  await listener.close();
+});
+
+test('hello, an event, quit: the log says what the contract says', async () => {
+  const client = new Client().say(hello(), event(1));
+  await client.acked(1);
+  const { localPort } = client.socket;
+  client.say({ type: 'quit' });
+  await until(
+    () => said.includes(`Connection 127.0.0.1:${localPort} closed`),
+    () => said.join('\n'),
+  );
+  assert.deepEqual(said, [
+    'Socket created',
+    'Socket now listening',
+    `Received connection from 127.0.0.1:${localPort}`,
+    'Processed result: h1 had 1 attempt of ssh session',
+    'Client is requesting to quit',
+    `Connection 127.0.0.1:${localPort} closed`,
+  ]);
+  assert.deepEqual(client.answers, [
+    { type: 'welcome', version: 1, seq: 0 },
+    { type: 'ack', seq: 1 },
+  ]);
+});
+
+test('nothing is acknowledged before it is stored [P9]', async () => {
+  const client = new Client().say(hello());
+  await until(() => client.last('welcome') !== undefined);
+  let open = (): void => {};
+  store.gate = new Promise((done) => {
+    open = done;
+  });
+  client.say(event(1), { type: 'ping' });
+  await until(() => client.last('pong') !== undefined);
+  assert.equal(client.last('ack'), undefined);
+  open();
+  await client.acked(1);
+});
+
+test('a repeat is dropped, a gap is taken, logged and counted [P9]', async () => {
+  const client = new Client().say(hello(), event(1), event(2), event(2), event(1), event(5));
+  await client.acked(5);
+  assert.deepEqual(
+    store.events.map(({ seq }) => seq),
+    [1, 2, 5],
+  );
+  assert.ok(
+    said.some((line) => line.startsWith('Gap: 2 between 0 and 5')),
+    said.join('\n'),
+  );
+  client.say(event(5), event(6));
+  await client.acked(6);
+  assert.equal(said.filter((line) => line.startsWith('Gap:')).length, 1, 'told once');
+});
+
+test('a thousand agents that come back together share a few commits, their reports too', async () => {
+  // A commit for each would be a thousand flushes of the disk in a row, with nobody served meanwhile.
+  let open = (): void => {};
+  store.gate = new Promise((done) => {
+    open = done;
+  });
+  const told = { report: null, shapes: [], gaps: [] };
+  const agents = Array.from({ length: 1_000 }, (_, i) => `2f1c9a3e-7b1d-4c56-9f0e-${String(i).padStart(12, '0')}`);
+  const all = agents.flatMap((agent) => [
+    ingest.submit({ agent, host: 'h', events: [] }),
+    ingest.submit({ agent, host: 'h', events: [], told }),
+  ]);
+  open();
+  await Promise.all(all);
+  assert.equal(store.told.length, 1_000);
+  assert.ok(store.appends <= 3, `${store.appends} commits`);
+});
+
+test('what agents say of themselves is bounded while the disk takes nothing, and kept when it does again', async () => {
+  const client = new Client().say(hello());
+  await until(() => client.last('welcome') !== undefined);
+  store.gate = Promise.reject(new StoreError('full', new Error('disk')));
+  store.gate.catch(() => {});
+  client.say(event(1));
+  await until(() => ingest.fault !== null);
+  const gap = { id: 1, at: '2026-11-23T19:46:01.123Z', kind: 'suppressed', text: 'x', bytes: null, lines: 1 };
+  const ping = `${JSON.stringify({ type: 'ping', gaps: Array.from({ length: 12 }, () => gap) })}\n`;
+  const total = 2_000;
+  for (let i = 0; i < total; i += 1) client.socket.write(ping);
+  const pongs = () => client.answers.filter(({ type }) => type === 'pong').length;
+  let before = -1;
+  await until(() => {
+    const still = before === pongs() && before > 0;
+    before = pongs();
+    return still;
+  });
+  assert.ok(pongs() < total / 2, `${pongs()} pings taken`);
+  await new Client().say(hello(B)).refused('busy');
+  store.gate = null;
+  await until(() => store.told.length === total);
+});
+
+test('an agent that is not read from is told that somebody is here [P11]', async () => {
+  const client = new Client().say(hello());
+  await until(() => client.last('welcome') !== undefined);
+  let open = (): void => {};
+  store.gate = new Promise((done) => {
+    open = done;
+  });
+  for (let seq = 1; seq <= WAITING_LIMIT_EVENTS; seq += 1) client.socket.write(`${JSON.stringify(event(seq))}\n`);
+  await until(() => client.last('pong') !== undefined);
+  store.gate = null;
+  open();
+  await client.acked(WAITING_LIMIT_EVENTS);
+});
+
+test('welcome.seq counts what an older connection of the agent still had in our hands; the older one gets busy [P5] [P7]', async () => {
+  const older = new Client().say(hello());
+  await until(() => older.last('welcome') !== undefined);
+  let open = (): void => {};
+  store.gate = new Promise((done) => {
+    open = done;
+  });
+  older.say(event(1), event(2), { type: 'ping' });
+  await until(() => older.last('pong') !== undefined);
+  const newer = new Client().say(hello());
+  await older.refused('busy');
+  store.gate = null;
+  open();
+  await until(
+    () => newer.last('welcome')?.seq === 2,
+    () => newer.got,
+  );
+  newer.say(event(3));
+  await newer.acked(3);
+  assert.deepEqual(
+    store.events.map(({ seq }) => seq),
+    [1, 2, 3],
+  );
+});
+
+test('each bad frame is answered with its code, that connection closed, everyone else served [P3] [P4] [P10]', async () => {
+  const good = new Client().say(hello(B));
+  const bad: [string, (object | string)[]][] = [
+    ['bad_json', ['nonsense']],
+    ['bad_json', [hello(), '[]']],
+    ['bad_message', [event(1)]],
+    ['bad_message', [{ type: 'ping' }]],
+    ['bad_message', [hello(), hello()]],
+    ['bad_message', [hello(), { type: 'dance' }]],
+    ['bad_message', [hello(), event(0)]],
+    ['version', [hello(A, { version: 2 })]],
+    ['too_long', ['x'.repeat(LINE_LIMIT_BYTES)]],
+  ];
+  for (const [code, lines] of bad) await new Client().say(...lines).refused(code);
+  good.say(event(1));
+  await good.acked(1);
+});
+
+test('what came before a bad frame is stored [P10]', async () => {
+  await new Client().say(hello(), event(1), event(2), 'nonsense').refused('bad_json');
+  await until(() => store.events.length === 2);
+});
+
+test('bytes that are not UTF-8 are bad_json', async () => {
+  const client = new Client();
+  client.socket.write(Buffer.from([0x7b, 0xff, 0x7d, 0x0a]));
+  await client.refused('bad_json');
+});
+
+test('a token that is not admitted is unauthorized, also when it is revoked later [P4]', async () => {
+  admitted = (token) => token === 'good';
+  await new Client().say(hello()).refused('unauthorized');
+  const client = new Client().say(hello(A, { token: 'good' }), event(1));
+  await client.acked(1);
+  admitted = () => false;
+  await client.refused('unauthorized');
+});
+
+test('whoever says no hello, or falls silent, is told timeout [P4] [P11]', async () => {
+  const mute = new Client();
+  const silent = new Client().say(hello(B));
+  await until(() => silent.last('welcome') !== undefined);
+  skewMs = HELLO_TIMEOUT_MS + 1_000;
+  await mute.refused('timeout');
+  assert.equal(silent.closed, false);
+  skewMs = SILENCE_LIMIT_MS + 2_000;
+  await silent.refused('timeout');
+});
+
+test('one connection above the bound is told busy', async () => {
+  for (let i = 0; i < 8; i += 1) new Client();
+  await until(() => said.filter((line) => line.startsWith('Received')).length === 8);
+  await new Client().refused('busy');
+});
+
+test('a disk that is full stops acknowledgements, says so once, and loses nothing', async () => {
+  const client = new Client().say(hello());
+  await until(() => client.last('welcome') !== undefined);
+  store.gate = Promise.reject(new StoreError('full', new Error('disk')));
+  store.gate.catch(() => {});
+  client.say(event(1), event(2));
+  await until(() => ingest.fault !== null);
+  assert.match(ingest.fault ?? '', /disk is full/);
+  assert.equal(client.last('ack'), undefined);
+  store.gate = null;
+  await client.acked(2);
+  assert.equal(ingest.fault, null);
+  assert.equal(said.filter((line) => line.startsWith('Nothing is stored')).length, 1);
+});
+
+test('a slow disk stops the reading of sockets, and memory stays bounded', async () => {
+  const client = new Client().say(hello());
+  await until(() => client.last('welcome') !== undefined);
+  let open = (): void => {};
+  store.gate = new Promise((done) => {
+    open = done;
+  });
+  const total = WAITING_LIMIT_EVENTS * 2;
+  for (let seq = 1; seq <= total; seq += 1) client.socket.write(`${JSON.stringify(event(seq))}\n`);
+  let before = -1;
+  // What the server has read stands still while the client has more to give.
+  await until(() => {
+    const read = client.socket.bytesWritten - client.socket.writableLength;
+    const still = read === before && client.socket.writableLength > 0;
+    before = read;
+    return still;
+  });
+  assert.ok(client.socket.writableLength > 0);
+  store.gate = null;
+  open();
+  await client.acked(total);
+  assert.equal(store.events.length, total);
+});
+
+test('many batches share one commit', async () => {
+  let open = (): void => {};
+  store.gate = new Promise((done) => {
+    open = done;
+  });
+  const batch = (agent: string, seq: number) =>
+    ingest.submit({ agent, host: 'h', events: [{ seq, event: event(seq) as never }] });
+  const all = [batch(A, 1), batch(A, 2), batch(B, 1)];
+  open();
+  await Promise.all(all);
+  assert.ok(store.appends <= 2, `${store.appends} commits`);
+});

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { tokenCommand } from '../../../alphaserver/cli/token-command.ts';
+import { TokenError, Tokens } from '../../../alphaserver/ingest/tokens.ts';
+import { Pair } from '../../programs.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tokens-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function command(...args: string[]): { code: number; out: string; error: string } {
+  let [out, error] = ['', ''];
+  const code = tokenCommand(args, folder, 0, {
+    out: (text) => {
+      out += text;
+    },
+    error: (text) => {
+      error += text;
+    },
+  });
+  return { code, out, error };
+}
+
+test('a running server sees tokens that a command adds and revokes, and the file holds none of them', () => {
+  const server = new Tokens(folder);
+  assert.equal(server.admits('guess'), false);
+  const token = command('add', 'web-01').out.trim();
+  assert.equal(server.admits(token), true);
+  assert.equal(server.admits(null), false);
+  const file = join(folder, 'tokens.json');
+  assert.doesNotMatch(readFileSync(file, 'utf8'), new RegExp(token));
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  assert.match(command('list').out, /^web-01\t.*\tvalid\n$/);
+  assert.equal(command('revoke', 'web-01').code, 0);
+  assert.equal(server.admits(token), false);
+  assert.match(command('list').out, /revoked/);
+});
+
+test('a command that cannot be carried out says why: 1 for the state of things, 2 for wrong usage', () => {
+  command('add', 'a');
+  assert.deepEqual(command('add', 'a'), { code: 1, out: '', error: 'there is a token a already: revoke it first\n' });
+  assert.match(command('add', '../x y').error, /cannot be a name/);
+  assert.equal(command('revoke', 'b').code, 1);
+  for (const args of [[], ['add'], ['list', 'x'], ['drop', 'a'], ['add', 'a', 'b']])
+    assert.equal(command(...args).code, 2, args.join(' '));
+});
+
+test('a damaged token file lets nobody in and says where it is', () => {
+  writeFileSync(join(folder, 'tokens.json'), '{"version":1');
+  assert.throws(
+    () => new Tokens(folder).admits('x'),
+    (error: unknown) => error instanceof TokenError && error.message.includes('tokens.json'),
+  );
+});
+
+test('over TLS, with a token, an attempt arrives; without a token it does not', async () => {
+  const pair = await Pair.make();
+  const at = (name: string): string => join(pair.folder, name);
+  const request = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=localhost',
+  ];
+  execFileSync(
+    'openssl',
+    [...request, '-addext', 'subjectAltName=DNS:localhost', '-keyout', at('key.pem'), '-out', at('cert.pem')],
+    { stdio: 'ignore' },
+  );
+  const tls = {
+    ALPHASERVER_LISTEN: `tls://127.0.0.1:${pair.port}`,
+    ALPHASERVER_TLS_CERT: at('cert.pem'),
+    ALPHASERVER_TLS_KEY: at('key.pem'),
+  };
+  const server = await pair.serving({ ...tls, ALPHASERVER_ANONYMOUS: 'false' });
+  const token = new Tokens(at('server')).add('box', Date.now());
+  writeFileSync(pair.logFile, 'Failed password for root from 192.0.2.1 port 22022 ssh2\r\n');
+  const secure = { ALPHACLIENT_SERVER: `tls://localhost:${pair.port}`, ALPHACLIENT_TLS_CA: at('cert.pem') };
+  const stranger = pair.agent({ ...secure, ALPHACLIENT_STATE: at('stranger') });
+  await stranger.says('unauthorized');
+  assert.doesNotMatch(server.said, /Processed result/);
+  await stranger.end('SIGTERM');
+  const agent = pair.agent({ ...secure, ALPHACLIENT_TOKEN: token });
+  await server.says('Processed result: box had 1 attempt of ssh session');
+  assert.equal(await agent.end('SIGTERM'), 0);
+  await pair.close();
+});

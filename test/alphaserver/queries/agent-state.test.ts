@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type AgentFacts, accountOf, SILENT_AFTER_MS, stateOf } from '../../../alphaserver/queries/agent-state.ts';
+import { AGENT_STATES, type AgentReport } from '../../../protocol/report.ts';
+
+const NOW = Date.parse('2026-11-24T12:00:00Z');
+const report = (more: Partial<AgentReport> = {}): AgentReport => ({
+  state: 'caught up',
+  behindBytes: 0,
+  sentSeq: 10,
+  waiting: 0,
+  linesRead: 100,
+  linesUnknown: 2,
+  linesForged: 1,
+  declaredLost: 3,
+  ...more,
+});
+const facts = (more: Partial<AgentFacts> = {}): AgentFacts => ({
+  agent: 'a',
+  host: 'h',
+  lastSeenMs: NOW,
+  lastSeq: 8,
+  stored: 7,
+  repeats: 5,
+  gaps: 1,
+  report: report(),
+  ...more,
+});
+
+test('an account adds up: sent is what is stored, what is missing and what still waits', () => {
+  for (const given of [facts(), facts({ report: null }), facts({ lastSeq: 12, stored: 11 })]) {
+    const { sent, stored, gaps, waiting, lastSeq } = accountOf(given, true, NOW);
+    assert.equal(sent, stored + gaps + waiting);
+    assert.equal(lastSeq, stored + gaps);
+  }
+  assert.equal(accountOf(facts(), true, NOW).waiting, 2);
+  // A report older than what has come since says nothing of what waits.
+  assert.equal(accountOf(facts({ lastSeq: 12, stored: 11 }), true, NOW).waiting, 0);
+});
+
+test('every state has its words, and silence is told from the 90th second on, never of one that is connected', () => {
+  const seen = (ms: number, connected: boolean) => stateOf(report(), connected, NOW - ms, NOW);
+  assert.equal(seen(SILENT_AFTER_MS - 1, false), 'caught up');
+  assert.equal(seen(SILENT_AFTER_MS, false), 'agent silent since 2026-11-24T11:58:30.000Z');
+  assert.equal(seen(SILENT_AFTER_MS, true), 'caught up');
+  assert.equal(stateOf(null, true, NOW, NOW), 'unknown');
+  assert.equal(stateOf(report({ state: 'behind', behindBytes: 7 }), true, NOW, NOW), 'behind by 7 bytes');
+  for (const state of AGENT_STATES.filter((one) => one !== 'behind'))
+    assert.equal(stateOf(report({ state }), true, NOW, NOW), state);
+});

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, test } from 'node:test';
+import { openStore } from '../../../alphaserver/store/event-store.ts';
+import { checkWhole } from '../../../alphaserver/store/integrity.ts';
+import { Pair } from '../../programs.ts';
+
+const A = '00000000-0000-4000-8000-000000000001';
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'asgard-check-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A store with events in it, of which nobody has closed anything. */
+async function killed(events: number): Promise<string> {
+  const store = openStore(join(folder, 'open'));
+  const at = '2026-11-23T19:46:01.123Z';
+  for (let from = 1; from <= events; from += 1_000)
+    await store.append(
+      [
+        {
+          agent: A,
+          host: 'h',
+          events: Array.from({ length: 1_000 }, (_, i) => ({
+            seq: from + i,
+            event: {
+              at,
+              outcome: 'failed',
+              method: 'password',
+              user: `u${from + i}`,
+              invalidUser: false,
+              ip: '192.0.2.1',
+              port: 1,
+            },
+          })),
+        },
+      ],
+      1_000,
+    );
+  const copy = join(folder, 'killed');
+  cpSync(join(folder, 'open'), copy, { recursive: true });
+  await store.close();
+  rmSync(join(copy, 'lock.db'), { force: true });
+  return copy;
+}
+
+/** Writes nonsense over a table's page: its root, or the one with a text. */
+function damage(copy: string, table: string, text?: string): void {
+  const file = join(copy, 'asgard.db');
+  const db = new DatabaseSync(file);
+  db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  const { rootpage } = db.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').get(table) as {
+    rootpage: number;
+  };
+  db.close();
+  const bytes = readFileSync(file);
+  const page = text === undefined ? rootpage - 1 : Math.floor(bytes.indexOf(text) / 4_096);
+  bytes.fill(0x5a, page * 4_096, (page + 1) * 4_096);
+  writeFileSync(file, bytes);
+}
+
+test('a store is marked while it is open, and a close in good order takes the mark away', async () => {
+  const store = openStore(folder);
+  assert.equal(store.unclean, false);
+  // What is acknowledged is on the disk: https://www.sqlite.org/pragma.html#pragma_synchronous, FULL is 2.
+  assert.deepEqual({ ...store.db.prepare('PRAGMA synchronous').get() }, { synchronous: 2 });
+  assert.ok(existsSync(join(folder, 'running')));
+  await store.close();
+  assert.ok(!existsSync(join(folder, 'running')));
+  const copy = await killed(1_000);
+  const again = openStore(copy);
+  assert.equal(again.unclean, true);
+  assert.equal(again.lastSeq(A), 1_000);
+  assert.equal(await checkWhole(copy), null);
+  await again.close();
+});
+
+test('after a kill, damage of what was written last, or of a table that is read whole, stops the start and says what to do', async () => {
+  const copy = await killed(3_000);
+  for (const [table, text] of [
+    ['agents', undefined],
+    ['events', 'u2999'],
+  ] as const) {
+    const one = join(folder, table);
+    cpSync(copy, one, { recursive: true });
+    damage(one, table, text);
+    assert.throws(
+      () => openStore(one),
+      /^Error: The store in .* is damaged \(.*\): agents keep what is not stored; stop alphaserver/,
+    );
+  }
+  writeFileSync(join(copy, 'asgard.db'), 'no database at all, but long enough to be taken for one'.repeat(100));
+  rmSync(join(copy, 'asgard.db-wal'), { force: true });
+  assert.throws(() => openStore(copy), /is damaged \(file is not a database\)/);
+});
+
+test('after a kill, damage of what is old is found while the server runs: it stores nothing more, and says what to do', async () => {
+  const pair = await Pair.make();
+  try {
+    const copy = await killed(30_000);
+    damage(copy, 'events', 'u9000');
+    const server = await pair.serving({ ALPHASERVER_DATA: copy });
+    await server.says('is damaged (');
+    assert.match(server.said, /Nothing is stored: the store in .* is damaged \(.*\): agents keep what is not stored/);
+    const ready = await fetch(`http://127.0.0.1:${pair.httpPort}/readyz`);
+    assert.equal(ready.status, 503);
+    assert.match(await ready.text(), /is damaged/);
+    const agent = pair.agent();
+    await agent.says('busy: the store in');
+    assert.equal(await server.end('SIGTERM'), 0);
+  } finally {
+    await pair.close();
+  }
+});
+
+test('a page that turns out to be damaged at a write ends all writing, and says what to do', async () => {
+  const pair = await Pair.make();
+  try {
+    const copy = await killed(3_000);
+    rmSync(join(copy, 'running'));
+    damage(copy, 'gaps');
+    const server = await pair.serving({ ALPHASERVER_DATA: copy });
+    const socket = connect(pair.port, '127.0.0.1').on('error', () => {});
+    const gap = { id: 1, at: '2026-11-23T19:46:01.123Z', kind: 'suppressed', text: 'x', bytes: null, lines: 1 };
+    socket.write(`${JSON.stringify({ type: 'hello', version: 1, agent: A, host: 'h' })}\n`);
+    socket.write(`${JSON.stringify({ type: 'ping', gaps: [gap] })}\n`);
+    await server.says('Nothing is stored: the store is damaged (');
+    socket.destroy();
+    assert.equal(await server.end('SIGTERM'), 0);
+  } finally {
+    await pair.close();
+  }
+});

@@ -4,16 +4,18 @@
 export type Frame = { readonly line: string } | { readonly fault: 'too_long' | 'not_utf8'; readonly message: string };
 
 const NEWLINE = 0x0a;
+/** The partial line's buffer begins at this size and doubles up to the limit of a line. */
+const FIRST_BUFFER_BYTES = 256;
 
 /**
- * Cuts a byte stream into lines. Holds at most one unfinished line of `limitBytes`, whatever is fed to it.
- * After a fault it stays silent: the peer is not to be trusted with where the next line begins.
+ * Cuts a byte stream into lines. Holds at most one partial line of `limitBytes`, in one buffer of its own, however small the
+ * chunks are that it comes in. After a fault it stays silent: the peer is not to be trusted with where the next line begins.
  */
 export class LineFramer {
   readonly #limitBytes: number;
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  #held: Uint8Array[] = [];
-  #heldBytes = 0;
+  #partial = new Uint8Array(0);
+  #partialBytes = 0;
   #broken = false;
 
   /** `limitBytes` counts a line's bytes, its `\n` included. */
@@ -21,7 +23,7 @@ export class LineFramer {
     this.#limitBytes = limitBytes;
   }
 
-  /** The lines that end in `chunk`, in order; at most one fault, as the last element. */
+  /** Gives the lines that end in `chunk`, in order; at most one fault, as the last element. Keeps no reference to `chunk`. */
   feed(chunk: Uint8Array): Frame[] {
     const frames: Frame[] = [];
     let start = 0;
@@ -29,14 +31,12 @@ export class LineFramer {
       const end = chunk.indexOf(NEWLINE, start);
       const piece = chunk.subarray(start, end === -1 ? chunk.length : end);
       // With the newline the line may be limitBytes long; without one in sight it is too long already at that length.
-      if (this.#heldBytes + piece.length >= this.#limitBytes) {
+      if (this.#partialBytes + piece.length >= this.#limitBytes) {
         frames.push(this.#break('too_long', `a line may be at most ${this.#limitBytes} bytes long`));
         break;
       }
       if (end === -1) {
-        // A copy: the caller's chunk is a window on a buffer that the socket uses again.
-        this.#held.push(piece.slice());
-        this.#heldBytes += piece.length;
+        this.#append(piece);
         break;
       }
       frames.push(this.#decode(piece));
@@ -45,21 +45,44 @@ export class LineFramer {
     return frames;
   }
 
+  /** Copies `piece` behind the partial line: a view would keep the socket's whole packet alive for each of its bytes. */
+  #append(piece: Uint8Array): void {
+    const bytes = this.#partialBytes + piece.length;
+    if (bytes > this.#partial.length) {
+      const grown = new Uint8Array(
+        Math.min(this.#limitBytes, Math.max(bytes, 2 * this.#partial.length, FIRST_BUFFER_BYTES)),
+      );
+      grown.set(this.#partial.subarray(0, this.#partialBytes));
+      this.#partial = grown;
+    }
+    this.#partial.set(piece, this.#partialBytes);
+    this.#partialBytes = bytes;
+  }
+
   #decode(last: Uint8Array): Frame {
-    const bytes = this.#held.length === 0 ? last : Buffer.concat([...this.#held, last]);
-    this.#held = [];
-    this.#heldBytes = 0;
+    let bytes = last;
+    if (this.#partialBytes > 0) {
+      this.#append(last);
+      bytes = this.#partial.subarray(0, this.#partialBytes);
+    }
     try {
       return { line: this.#decoder.decode(bytes) };
     } catch {
       return this.#break('not_utf8', 'a line must be UTF-8');
+    } finally {
+      this.#release();
     }
   }
 
   #break(fault: 'too_long' | 'not_utf8', message: string): Frame {
     this.#broken = true;
-    this.#held = [];
-    this.#heldBytes = 0;
+    this.#release();
     return { fault, message };
+  }
+
+  /** Drops the buffer, so that a connection between two lines holds none. */
+  #release(): void {
+    if (this.#partial.length > 0) this.#partial = new Uint8Array(0);
+    this.#partialBytes = 0;
   }
 }

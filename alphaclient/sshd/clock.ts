@@ -47,8 +47,6 @@ export class LogClock {
   timeZone: string | undefined;
   /** The last year-less moment, for the order of the log; NaN at its beginning. */
   previousMs = Number.NaN;
-  /** Counts how often the meaning of a year-less time was found anew. */
-  era = 0;
 
   #day = -1;
   #dayMs = Number.NaN;
@@ -132,7 +130,6 @@ export class LogClock {
     const hour = (month * 32 + day) * 24 + Math.floor(time / 3_600);
     const fresh = hour !== this.#hour || this.writtenMs !== this.#writtenMs || this.timeZone !== this.#timeZone;
     if (fresh) {
-      this.era++;
       this.#hour = hour;
       this.#writtenMs = this.writtenMs;
       this.#timeZone = this.timeZone;

@@ -8,11 +8,7 @@ import { Endings } from './endings.ts';
 import type { Sighting } from './event.ts';
 import type { Fact } from './fact.ts';
 import { find, isAnother, learn, opened, type Place } from './matching.ts';
-import { OpenConnections } from './open-connections.ts';
-import type { Ports } from './ports.ts';
-import type { LastDecision } from './repeats.ts';
-import { Skimming } from './skimming.ts';
-import { OPEN_LIMIT_CONNECTIONS } from './table.ts';
+import { OPEN_LIMIT_CONNECTIONS, Table } from './table.ts';
 import { type Listener, Telling } from './telling.ts';
 import { showsFailure, weigh } from './verdict.ts';
 
@@ -27,27 +23,14 @@ export interface SavedConnections {
  * can be saved.
  */
 export class Connections {
-  readonly #table = new OpenConnections();
+  readonly #table = new Table();
   readonly #telling: Telling;
   readonly #endings: Endings;
-  /** Takes the ordinary messages. */
-  readonly skimming: Skimming;
 
-  /** `hosts` gives the name of a host's index; `last` is told what was skimmed. */
-  constructor(hosts: (index: number) => string | null, last: LastDecision, listener: Listener | null) {
+  /** `hosts` gives the name of a host's index. */
+  constructor(hosts: (index: number) => string | null, listener: Listener | null) {
     this.#telling = new Telling(hosts, listener);
     this.#endings = new Endings(this.#table, this.#telling);
-    this.skimming = new Skimming(this.#table, this.#endings, this.#telling, last);
-  }
-
-  /** How many open connections have each port. */
-  get ports(): Ports {
-    return this.#table.ports;
-  }
-
-  /** Takes what is its own from the workbench. */
-  clear(): void {
-    this.#table.clear();
   }
 
   /** What was told since the last call. */
@@ -58,11 +41,6 @@ export class Connections {
   /** The lowest line that an event still to come can have; Infinity when none is open. */
   firstOpenLine(): number {
     return this.#table.firstUntoldLine();
-  }
-
-  /** The next messages of this pid are to be skimmed, if its connection is an ordinary one. */
-  forward(place: Place): void {
-    this.#table.forward(place.host, place.pid);
   }
 
   /** Takes one fact in. */

@@ -6,14 +6,11 @@ import { decides } from './fact.ts';
 import { type Reading, readMessage } from './grammar.ts';
 import { latin1 } from './latin1.ts';
 import type { Place } from './matching.ts';
-import type { Ports } from './ports.ts';
 import { Radar, type UnknownShape } from './radar.ts';
 import type { ReaderState } from './reading.ts';
 import { LastDecision, REPEAT_LIMIT, readLastRepeated, readRepeat } from './repeats.ts';
-import type { Skimming } from './skimming.ts';
 import { isStray } from './strays.ts';
 import type { Listener } from './telling.ts';
-import { WORKBENCH } from './workbench.ts';
 
 /** The longest message that sshd writes. */
 const MESSAGE_LIMIT_BYTES = 1_023;
@@ -36,7 +33,7 @@ export class Messages {
 
   /** `hosts` gives the name of a host's index; a `listener` is told of events instead of `told`. */
   constructor(hosts: (index: number) => string | null, listener: Listener | null) {
-    this.#connections = new Connections(hosts, this.#last, listener);
+    this.#connections = new Connections(hosts, listener);
   }
 
   /** Says where the next message stands; asked for by whoever gives it. `pid` is -1 and `ms` NaN where the line has none. */
@@ -48,35 +45,6 @@ export class Messages {
     place.line = line;
   }
 
-  /** Takes what can be taken without the table. */
-  get skimming(): Skimming {
-    return this.#connections.skimming;
-  }
-
-  /** How many open connections have each port. */
-  get ports(): Ports {
-    return this.#connections.ports;
-  }
-
-  /** The workbench will have other lines. */
-  leaves(): void {
-    this.#last.keep();
-  }
-
-  /** The workbench will be somebody else's. */
-  clear(): void {
-    this.leaves();
-    this.reading();
-    this.skimming.message = null;
-    this.#connections.clear();
-  }
-
-  /** Takes a message that was not skimmed; the next ones of its pid are to be, if they can be. */
-  read(bytes: Buffer, from: number, end: number): void {
-    this.take(bytes, from, end, false);
-    this.#connections.forward(this.place);
-  }
-
   /** Whether a rule knows this message, which has no prefix. */
   knows(message: Buffer): boolean {
     readMessage(message, 0, message.length, this.#reading, true);
@@ -85,7 +53,6 @@ export class Messages {
 
   /** Takes one message. One without a prefix (`raw`) need not be sshd's. */
   take(bytes: Buffer, from: number, end: number, raw: boolean): void {
-    this.skimming.message = null;
     if (end - from > READ_LIMIT_BYTES) {
       this.#unread(bytes, from, raw);
       return;
@@ -126,7 +93,6 @@ export class Messages {
 
   /** `last message repeated N times`: the line before this one, of whatever program, came again. */
   again(bytes: Buffer, from: number, end: number): void {
-    this.skimming.message = null;
     const { place } = this;
     const count = readLastRepeated(bytes, from, end);
     const last = this.#last.before(place.line);
@@ -154,9 +120,8 @@ export class Messages {
     this.#radar.saw(textOf(message, MESSAGE_LIMIT_BYTES) ?? '', isoTime(this.place.ms));
   }
 
-  /** What was told since the last call. The bytes given before may be used for something else. */
+  /** What was told since the last call. */
   told(): Sighting[] {
-    this.#last.keep();
     return this.#connections.take();
   }
 
@@ -175,11 +140,6 @@ export class Messages {
     return this.#connections.firstOpenLine();
   }
 
-  /** How many did not have to be read in full. */
-  get skimmed(): number {
-    return this.skimming.count;
-  }
-
   /** How many no rule knew. */
   get unknown(): number {
     return this.#unknown;
@@ -190,13 +150,8 @@ export class Messages {
     return this.#radar.shapes();
   }
 
-  /** What the last message is to the table; no fact where it told its connection nothing new. */
+  /** What the last message is to the table. */
   reading(): Reading {
-    const { message, from, end } = this.skimming;
-    if (message !== null) {
-      readMessage(WORKBENCH.memory.bytes, from, end, this.#reading);
-      if (!message.said.startsWith('new-')) this.#reading.fact = null;
-    }
     return this.#reading;
   }
 

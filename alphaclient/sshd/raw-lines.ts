@@ -31,11 +31,6 @@ export class RawLines {
     return this.#joiner.holds;
   }
 
-  /** True in a container's log, where other programs' lines may be sshd's words. */
-  get wrapped(): boolean {
-    return this.#wrapped;
-  }
-
   /** Takes a line that stands for itself; `ms`: when a container's runtime wrote it, else NaN. */
   take(bytes: Buffer, ms: number, line: number): void {
     this.#ms = ms;

@@ -42,54 +42,30 @@ export class LastDecision {
   #pid = -1;
   #host = 0;
   #line = -1;
-  /** The message where it lies in the log, decoded only when somebody asks. */
-  #bytes: Buffer | null = null;
-  #from = 0;
-  #end = 0;
 
   set(message: string, place: Place): void {
-    this.#bytes = null;
     this.#message = message;
-    this.#at(place);
-  }
-
-  /** It lies in these bytes, which stay as they are until `keep`. */
-  lies(bytes: Buffer, from: number, end: number, place: Place): void {
-    this.#bytes = bytes;
-    this.#from = from;
-    this.#end = end;
-    this.#at(place);
-  }
-
-  #at(place: Place): void {
     this.#pid = place.pid;
     this.#host = place.host;
     this.#line = place.line;
   }
 
-  /** The bytes will be used for something else. */
-  keep(): string {
-    if (this.#bytes !== null) this.#message = latin1(this.#bytes, this.#from, this.#end);
-    this.#bytes = null;
-    return this.#message;
-  }
-
   /** What is repeated: older rsyslogs cut it, so the whole is taken from the line before where that begins alike. */
   whole(message: string, place: Place): string {
     if (this.#line < 0 || this.#pid !== place.pid || this.#host !== place.host) return message;
-    const last = this.keep();
+    const last = this.#message;
     return last.startsWith(message.replace(/^(?:error|fatal): /, '')) ? last : message;
   }
 
   /** The decision in the line right before `line`, or null: `last message repeated` speaks of any program's. */
   before(line: number): { readonly message: string; readonly pid: number; readonly host: number } | null {
     if (this.#line < 0 || this.#line !== line - 1) return null;
-    return { message: this.keep(), pid: this.#pid, host: this.#host };
+    return { message: this.#message, pid: this.#pid, host: this.#host };
   }
 
   /** Plain JSON. */
   save(): unknown {
-    return { message: this.keep(), pid: this.#pid, host: this.#host, line: this.#line };
+    return { message: this.#message, pid: this.#pid, host: this.#host, line: this.#line };
   }
 
   /** Takes over what `save` gave; anything else is ignored. */

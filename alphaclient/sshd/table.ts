@@ -4,7 +4,6 @@ import { Chains, peerHash, pidHash } from './chains.ts';
 import { type Client, Clients, endsAs, isSameName } from './clients.ts';
 import { type Connection, fromSaved, type SavedConnection, toSaved } from './connection.ts';
 import { Openings } from './openings.ts';
-import { Ports } from './ports.ts';
 
 /** More open ones than any sshd takes at once; the oldest is let go, as if it had ended. */
 export const OPEN_LIMIT_CONNECTIONS = 10_000;
@@ -31,7 +30,6 @@ export class Table {
   readonly #byPid = new Chains(SLOTS);
   readonly #byPeer = new Chains(SLOTS);
   readonly #peerHashes = new Int32Array(SLOTS);
-  readonly ports = new Ports();
   readonly #byClient = new Clients(SLOTS);
   /** PAM's helper processes: nothing but PAM's modules spoke under their pid, while sshd speaks of the client under another. */
   readonly #helpers = new Clients(SLOTS);
@@ -103,17 +101,12 @@ export class Table {
     return undefined;
   }
 
-  /** How many were opened before the next one. */
-  nextAge(): number {
-    return this.#opened++;
-  }
-
-  /** Takes one in that was opened after `age` others: now, or before it was kept elsewhere. */
-  add(connection: Connection, age = this.nextAge()): void {
+  /** Takes one in that is opened now. */
+  add(connection: Connection): void {
     const slot = this.#free.pop() ?? this.#at.length;
     connection.slot = slot;
     this.#at[slot] = connection;
-    this.#openings.add(slot, age);
+    this.#openings.add(slot, this.#opened++);
     this.#size++;
     this.#index(connection);
     this.learned(connection);
@@ -126,11 +119,6 @@ export class Table {
     connection.port = port;
     this.#index(connection);
     this.learned(connection);
-  }
-
-  /** How many were opened before it. */
-  ageOf({ slot }: Connection): number {
-    return this.#openings.age(slot);
   }
 
   remove(connection: Connection): void {
@@ -155,7 +143,6 @@ export class Table {
       if (other !== undefined) this.#byPid.remove(other.slot, hash);
       this.#byPid.add(slot, hash);
     }
-    this.ports.count(port, 1);
     if (ip !== null && port !== null) {
       const hash = peerHash(ip, port);
       const other = this.#peer(hash, host, ip, port);
@@ -168,7 +155,6 @@ export class Table {
 
   #unindex({ slot, host, pid, ip, port }: Connection): void {
     if (pid >= 0) this.#byPid.remove(slot, pidHash(host, pid));
-    this.ports.count(port, -1);
     if (ip !== null && port !== null) this.#byPeer.remove(slot, this.#peerHashes[slot] as number);
     else if (pid < 0) this.#loose--;
   }

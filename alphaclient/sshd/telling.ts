@@ -2,9 +2,8 @@
 
 import type { LoginEvent, Outcome } from '../../protocol/event.ts';
 import type { Connection } from './connection.ts';
-import { eventOf, isoTime, type Sighting, type What } from './event.ts';
+import { eventOf, type Sighting, type What } from './event.ts';
 import type { Fact } from './fact.ts';
-import type { Lane } from './lane.ts';
 import type { Place } from './matching.ts';
 import { verdict } from './verdict.ts';
 
@@ -12,21 +11,6 @@ import { verdict } from './verdict.ts';
 export interface Listener {
   /** `line` is the number of the line that decided it, as in `Sighting`. */
   event(event: LoginEvent, line: number): void;
-  /**
-   * The same of an ordinary attempt of the connection at this place in the lane, in the line it was last heard in, on the host of
-   * this name; false where it is to be told as an event.
-   */
-  attempt(attempt: Attempt, lane: Lane, at: number, host: string | null): boolean;
-}
-
-/** What is said of an attempt in the lane, beside what the lane knows; filled anew for each. */
-export class Attempt {
-  isAccepted = false;
-  method = '';
-  invalid = false;
-  /** Where the key stands in the lane's memory; equal where there is none. */
-  keyFrom = 0;
-  keyEnd = 0;
 }
 
 /** Makes events, one for each thing that is told, and gives them to the listener at once, or to whoever takes them. */
@@ -78,41 +62,6 @@ export class Telling {
     };
     for (let i = 0; i < times; i++)
       this.#tell(accepted ? 'accepted' : 'failed', what, place.host, place.ms, place.line);
-  }
-
-  /** A login, or one that failed (perhaps for this reason), of the connection at this place in the lane, where it was last heard of. */
-  attempt(attempt: Attempt, reason: string | null, lane: Lane, at: number): void {
-    const host = this.#hosts(lane.hosts[at] as number);
-    if (reason === null && this.#listener?.attempt(attempt, lane, at, host)) return;
-    const { isAccepted, method, invalid: invalidUser, keyFrom, keyEnd } = attempt;
-    const time = isoTime(lane.ms[at] as number);
-    const outcome = isAccepted ? 'accepted' : 'failed';
-    const user = lane.user(at);
-    const ip = lane.ip(at);
-    const port = lane.ports[at] as number;
-    const key = keyFrom === keyEnd ? null : lane.memory.text(keyFrom, keyEnd);
-    const event = { at: time, outcome, method, user, invalidUser, ip, port, host, key, reason } as const;
-    this.#event(event, lane.lines[at] as number);
-  }
-
-  /** A connection of which nothing is told but its end, in this line: texts are within the limits of the wire. */
-  probe(ip: string, port: number, reason: string, place: Place): void {
-    const host = this.#hosts(place.host);
-    const at = isoTime(place.ms);
-    const outcome = 'probe';
-    const event = {
-      at,
-      outcome,
-      method: null,
-      user: null,
-      invalidUser: null,
-      ip,
-      port,
-      host,
-      key: null,
-      reason,
-    } as const;
-    this.#event(event, place.line);
   }
 
   /** A held `PAM:` failure: its `Failed` line is not coming, or has nothing to add. */

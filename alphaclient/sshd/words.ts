@@ -92,15 +92,6 @@ export function isHostCharacter(c: number): boolean {
   return (c >= 97 && c <= 122) || (c >= 48 && c <= 57) || (c >= 65 && c <= 90) || c === 45 || c === 46 || c === 95;
 }
 
-/** How long ` HOST ` is where that stands at `at`, and nothing but one word behind it up to `end`; else 0. */
-export function plainHostChars(bytes: Buffer, at: number, end: number): number {
-  const host = at + 1;
-  let p = host;
-  while (p < end && bytes[p] !== SPACE) p++;
-  if (p === host || p === end || bytes.subarray(p + 1, end).includes(SPACE)) return 0;
-  return bytes[p - 1] === COLON || isFacility(bytes, host, p) || isZone(bytes, host, p) ? 0 : p + 1 - at;
-}
-
 /** The number in these digits, or -1. */
 export function wholeNumber(bytes: Buffer, from: number, end: number): number {
   if (from >= end || end - from >= 12) return -1;

@@ -4,25 +4,18 @@ import { ScanOrder, WAITING_LIMIT_EVENTS } from '../../../alphaclient/commands/l
 import { NAME_LIMIT, Tally } from '../../../alphaclient/commands/tally.ts';
 import { Random } from '../../demo/random.ts';
 
-/** Adds one byte for each of these lines, and says which lines' bytes are due. */
+/** Adds outputs that are the numbers of their lines, and gives those that are due. */
 class Lines {
   readonly order = new ScanOrder();
-  readonly #all: number[] = [];
 
   add(lines: readonly number[]): void {
-    for (const line of lines) this.order.add(line, this.#all.push(line) - 1, 1);
+    for (const line of lines) this.order.add(line, `${line}`);
   }
 
   due(openLine: number): number[] {
     const due: number[] = [];
-    this.order.due(openLine, (from, end) => due.push(...this.#all.slice(from, end)));
+    this.order.due(openLine, (text) => due.push(Number(text)));
     return due;
-  }
-
-  /** What waits stands elsewhere now. */
-  move(): void {
-    const before = [...this.#all];
-    this.order.move((from, end, to) => this.#all.splice(to, end - from, ...before.slice(from, end)));
   }
 }
 
@@ -35,9 +28,8 @@ describe('lines in log order', () => {
     deepEqual(lines.due(2), []);
     lines.add([2, 7]);
     deepEqual(lines.due(6), [2, 3, 5]);
-    equal(lines.order.waitingBytes, 1);
     deepEqual(lines.due(Number.POSITIVE_INFINITY), [7]);
-    equal(lines.order.waitingBytes, 0);
+    deepEqual(lines.due(Number.POSITIVE_INFINITY), []);
   });
 
   it('come out by line, whatever comes late, each once', (t) => {
@@ -56,7 +48,6 @@ describe('lines in log order', () => {
         lines.add(fresh);
         // Nothing is to come from before `open`, but what has just come may be.
         out.push(...lines.due(open));
-        if (random.whole(0, 3) === 0) lines.move();
       }
       out.push(...lines.due(Number.POSITIVE_INFINITY));
       deepEqual(out, byLine(all));
@@ -76,11 +67,12 @@ describe('lines in log order', () => {
   it('stay as they came where they are of one line, few or many', () => {
     for (const many of [3, 2_000]) {
       const order = new ScanOrder();
-      for (let i = 0; i < many; i++) order.add(9, i, 1);
-      for (let i = many; i < many * 2; i++) order.add(5, i, 1);
-      const due: number[] = [];
-      order.due(Number.POSITIVE_INFINITY, (from, end) => due.push(from, end));
-      deepEqual(due, [many, many * 2, 0, many]);
+      for (let i = 0; i < many; i++) order.add(9, `nine ${i}`);
+      for (let i = 0; i < many; i++) order.add(5, `five ${i}`);
+      const due: string[] = [];
+      order.due(Number.POSITIVE_INFINITY, (text) => due.push(text));
+      const numbered = (name: string): string[] => Array.from({ length: many }, (_, i) => `${name} ${i}`);
+      deepEqual(due, [...numbered('five'), ...numbered('nine')]);
     }
   });
 

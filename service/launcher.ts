@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 /**
  * Runs several programs as one, for a person who wants to type one command:
  *
- *     node service/together.ts --env FILE PROGRAM.ts PROGRAM.ts ...
+ *     node service/launcher.ts --env FILE PROGRAM.ts PROGRAM.ts ...
  *
  * The first program is what the others are for: when it ends, the others are stopped. Another one that ends leaves the
  * rest running, unless it was started wrongly (exit code 2): then nothing here can work as meant, and all are stopped.
@@ -31,7 +31,7 @@ function fail(message: string): never {
 
 /** The command line, or the end of the process with one line that says what is wrong with it. */
 function readArguments(): { settings: string | undefined; programs: string[] } {
-  const usage = 'usage: node service/together.ts [--env FILE] PROGRAM.ts [PROGRAM.ts ...]';
+  const usage = 'usage: node service/launcher.ts [--env FILE] PROGRAM.ts [PROGRAM.ts ...]';
   let parsed: { values: { env?: string | undefined }; positionals: string[] };
   try {
     parsed = parseArgs({ options: { env: { type: 'string' } }, allowPositionals: true });
@@ -42,7 +42,7 @@ function readArguments(): { settings: string | undefined; programs: string[] } {
   if (positionals.length === 0) fail(usage);
   const settings = values.env === undefined ? undefined : resolve(values.env);
   for (const path of settings === undefined ? positionals : [settings, ...positionals]) {
-    if (!existsSync(path)) fail(`together: there is no file ${path}`);
+    if (!existsSync(path)) fail(`launcher: there is no file ${path}`);
   }
   return { settings, programs: positionals };
 }
@@ -62,7 +62,7 @@ function start(program: string, environment: NodeJS.ProcessEnv): Running {
   const ended = new Promise<number>((done) => {
     child.once('exit', (code, signal) => done(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
     child.once('error', (error) => {
-      process.stderr.write(`together: ${program} did not start: ${error.message}\n`);
+      process.stderr.write(`launcher: ${program} did not start: ${error.message}\n`);
       done(1);
     });
   });
@@ -72,7 +72,7 @@ function start(program: string, environment: NodeJS.ProcessEnv): Running {
 /** Sends a program the signal, and kills it when it does not end in time. Resolves when it has ended. */
 async function end({ program, child, ended }: Running, signal: NodeJS.Signals): Promise<void> {
   const late = setTimeout(() => {
-    process.stderr.write(`together: ${program} did not end within ${stopGraceMs / 1000} s and is killed\n`);
+    process.stderr.write(`launcher: ${program} did not end within ${stopGraceMs / 1000} s and is killed\n`);
     child.kill('SIGKILL');
   }, stopGraceMs);
   child.kill(signal);
@@ -110,7 +110,7 @@ async function run(): Promise<number> {
       }
       const endsAll = index === 0 || code === usageExitCode;
       const rest = running.length > 1 ? (endsAll ? '; stopping the rest' : '; the rest goes on') : '';
-      process.stderr.write(`together: ${program} ended with exit code ${code}${rest}\n`);
+      process.stderr.write(`launcher: ${program} ended with exit code ${code}${rest}\n`);
       exitCode ||= code;
       if (endsAll) {
         exitCode = code;

@@ -1,7 +1,16 @@
 /** alphaclient's settings: contract section 3. */
-import { type Address, bytes, oneOf, readAddress, readSettings, secret, text } from '../service/settings.ts';
+import {
+  type Address,
+  bytes,
+  LOG_SETTINGS,
+  oneOf,
+  readAddress,
+  readSettings,
+  secret,
+  text,
+  type Values,
+} from '../service/settings.ts';
 
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const TOKEN_LIMIT = 256;
 const NAME_LIMIT = 255;
 /** The most addresses of servers that are tried in turn. */
@@ -31,8 +40,7 @@ const SETTINGS = {
   ALPHACLIENT_TLS_KEY: text(),
   ALPHACLIENT_FROM: oneOf(['start', 'end'], 'start'),
   ALPHACLIENT_OUTBOX: bytes('256MiB', 1_048_576),
-  LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
-  LOG_FORMAT: oneOf(['plain', 'json'], 'plain'),
+  ...LOG_SETTINGS,
 };
 
 /** All settings of one alphaclient, checked. */
@@ -49,8 +57,8 @@ export interface ClientConfig {
   readonly from: 'start' | 'end';
   /** The outbox takes no more events above this size. */
   readonly outboxLimitBytes: number;
-  readonly logLevel: (typeof LOG_LEVELS)[number];
-  readonly logFormat: 'plain' | 'json';
+  readonly logLevel: Values<typeof LOG_SETTINGS>['LOG_LEVEL'];
+  readonly logFormat: Values<typeof LOG_SETTINGS>['LOG_FORMAT'];
 }
 
 /** The settings in `env`. Throws a SettingsError with one line for each that cannot be used. */

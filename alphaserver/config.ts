@@ -3,7 +3,7 @@ import {
   type Address,
   address,
   flag,
-  oneOf,
+  LOG_SETTINGS,
   readAddress,
   readSettings,
   type Setting,
@@ -11,9 +11,8 @@ import {
   secret,
   span,
   text,
+  type Values,
 } from '../service/settings.ts';
-
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const httpAddress: Setting<Address | 'off'> = {
   fallback: 'http://127.0.0.1:8080',
@@ -40,8 +39,7 @@ const SETTINGS = {
   },
   ALPHASERVER_RULES: text(),
   ALPHASERVER_GEOIP: text(),
-  LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
-  LOG_FORMAT: oneOf(['plain', 'json'], 'plain'),
+  ...LOG_SETTINGS,
 };
 
 /** All settings of one alphaserver, checked. Spans are in milliseconds; paths are as given. */
@@ -57,8 +55,8 @@ export interface ServerConfig {
   /** The file of alert rules. */
   readonly rulesFile: string | null;
   readonly geoipFile: string | null;
-  readonly logLevel: (typeof LOG_LEVELS)[number];
-  readonly logFormat: 'plain' | 'json';
+  readonly logLevel: Values<typeof LOG_SETTINGS>['LOG_LEVEL'];
+  readonly logFormat: Values<typeof LOG_SETTINGS>['LOG_FORMAT'];
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;

@@ -1,23 +1,39 @@
-/** Text that others chose, made fit for a terminal: nothing in it moves the cursor, hides, or turns around. */
+/**
+ * Escapes hostile text for a log line, a terminal, a mail, a webhook or an alert: nothing in the result makes a second
+ * line, moves a cursor, is invisible, or changes the order in which the rest is shown. Pure.
+ *
+ * web/page/escaped.js holds the page's copy of the set; a test compares the two over all of Unicode.
+ */
 
-/** Control characters, bidirectional overrides, invisible and private ones. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
+/**
+ * Characters that are escaped: controls, formats (bidirectional marks, zero widths), surrogates without a partner, private
+ * and unassigned ones, line and paragraph separators, whatever else Unicode lets a renderer leave out, and every space but
+ * U+0020.
+ */
+const HIDDEN = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|[^\S ]/gu;
 
-/** The text with every such character written as `\xNN` or `\u{N}`; cut with `…` when longer than the limit. */
-export function printable(text: string, limitChars = 60): string {
-  const cut = text.length > limitChars ? `${text.slice(0, limitChars - 1)}…` : text;
-  return cut.replace(UNPRINTABLE, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+/**
+ * Returns the text with each such character written as `\uNNNN`, or `\u{NNNNN}` above U+FFFF. A text longer than the limit,
+ * in UTF-16 units before escaping, ends in `…`. Text that is escaped already stays as it is.
+ */
+export function escapeText(text: string, limitChars = Number.POSITIVE_INFINITY): string {
+  const cut = text.length > limitChars ? `${text.slice(0, cutAt(text, limitChars - 1))}…` : text;
+  return cut.replace(HIDDEN, (character) => {
+    const hex = hexOf(character.codePointAt(0) ?? 0);
+    return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex}`;
   });
 }
 
-/** A value as JSON on one line, in which every such character is written as `\uNNNN`: the same value, and nothing hidden. */
-export function printableJson(value: unknown): string {
-  return JSON.stringify(value).replace(UNPRINTABLE, (character) =>
-    Array.from(
-      { length: character.length },
-      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
-    ).join(''),
+/** Returns a value as one line of JSON that parses to the same value, with each such character written as `\uNNNN`. */
+export function escapeJson(value: unknown): string {
+  return JSON.stringify(value).replace(HIDDEN, (character) =>
+    Array.from({ length: character.length }, (_, i) => `\\u${hexOf(character.charCodeAt(i))}`).join(''),
   );
+}
+
+const hexOf = (code: number): string => code.toString(16).padStart(4, '0');
+
+/** The offset, or the one before it where it would split a surrogate pair. */
+function cutAt(text: string, at: number): number {
+  return (text.codePointAt(at - 1) ?? 0) > 0xffff ? at - 1 : at;
 }

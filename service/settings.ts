@@ -68,6 +68,16 @@ export const oneOf = <const W extends string>(words: readonly W[], fallback: W):
   read: (given) => words.find((word) => word === given),
 });
 
+/** Values of LOG_LEVEL, which are pino's, and of LOG_FORMAT. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export const LOG_FORMATS = ['plain', 'json'] as const;
+
+/** The settings that every program of the project has. */
+export const LOG_SETTINGS = {
+  LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
+  LOG_FORMAT: oneOf(LOG_FORMATS, 'plain'),
+};
+
 /** `true` or `false`. */
 export const flag = (fallback: boolean): Setting<boolean> => ({
   fallback: String(fallback),

@@ -1,7 +1,7 @@
 /** `alphaclient explain LINE`: which rule knows a log line, what it says, and which event it makes, or why none. */
 
 import type { Readable } from 'node:stream';
-import { printable } from '../../service/escape.ts';
+import { escapeText } from '../../service/escape.ts';
 import type { Sighting } from '../sshd/event.ts';
 import type { Fact } from '../sshd/fact.ts';
 import { Reader } from '../sshd/reader.ts';
@@ -51,7 +51,9 @@ function known(fact: Fact): string {
   ];
   return fields
     .filter(([, value]) => value !== null)
-    .map(([name, value]) => `${name} ${typeof value === 'string' ? `"${printable(value, SHOWN_LIMIT_CHARS)}"` : value}`)
+    .map(
+      ([name, value]) => `${name} ${typeof value === 'string' ? `"${escapeText(value, SHOWN_LIMIT_CHARS)}"` : value}`,
+    )
     .join(', ');
 }
 
@@ -63,7 +65,7 @@ function explained(
   seen: Inspection,
   unknown: boolean,
 ): string {
-  const rows: [string, string][] = [['line', printable(line, SHOWN_LIMIT_CHARS)]];
+  const rows: [string, string][] = [['line', escapeText(line, SHOWN_LIMIT_CHARS)]];
   const { writer, rule, fact } = seen;
   const counted = 'none: counted as unknown; please report it';
   if (writer in NOT_SSHD) rows.push(['event', unknown ? counted : `none: ${NOT_SSHD[writer]}`]);
@@ -73,7 +75,7 @@ function explained(
       ['event', writer === 'raw' && !unknown ? 'none: no prefix, and no message of sshd' : counted],
     );
   else {
-    const where = [seen.at ?? 'no time', seen.host === null ? 'no host' : `host ${printable(seen.host)}`];
+    const where = [seen.at ?? 'no time', seen.host === null ? 'no host' : `host ${escapeText(seen.host)}`];
     rows.push(['prefix', [...where, seen.pid < 0 ? 'no pid' : `pid ${seen.pid}`].join(', ')]);
     rows.push(['rule', `${rule.name}: ${rule.message}`], ['means', rule.meaning]);
     if (fact === null)

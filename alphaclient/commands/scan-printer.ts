@@ -1,7 +1,7 @@
 /** Prints the events of one log in the order of its lines. */
 
 import type { LoginEvent } from '../../protocol/event.ts';
-import type { Output } from '../../service/output.ts';
+import type { Output } from '../../service/terminal/output.ts';
 import type { Listener } from '../sshd/telling.ts';
 import { ScanOrder } from './log-order.ts';
 import { scanLine } from './scan-lines.ts';

@@ -2,9 +2,9 @@
 
 import type { Writable } from 'node:stream';
 import type { Outcome } from '../../protocol/event.ts';
-import { printable } from '../../service/escape.ts';
-import { type Paper, paperOf } from '../../service/paper.ts';
-import { grouped, table } from '../../service/table.ts';
+import { escapeText } from '../../service/escape.ts';
+import { type Terminal, terminalOf } from '../../service/terminal/style.ts';
+import { grouped, table } from '../../service/terminal/table.ts';
 import type { Sighting } from '../sshd/event.ts';
 import type { UnknownShape } from '../sshd/radar.ts';
 import type { Reader } from '../sshd/reader.ts';
@@ -53,7 +53,7 @@ export class ScanSummary {
 
   /** The summary, for this stream: its width, and colour only where it is welcome. */
   text(stream: Writable): string {
-    const paper = paperOf(stream);
+    const terminal = terminalOf(stream);
     const { accepted, failed, probe } = this.#outcomes;
     const parts = [
       `${grouped(accepted + failed)} attempts, ${grouped(probe)} probes in ${grouped(this.#lines)} lines${this.#span()}\n`,
@@ -64,13 +64,13 @@ export class ScanSummary {
           ['failed', failed],
           ['probe', probe],
         ],
-        paper,
+        terminal,
       ),
-      this.#top('method', this.#methods, paper),
-      this.#top('source', this.#sources, paper),
-      this.#top('user', this.#users, paper),
-      this.#top('host', this.#hosts, paper),
-      this.#strange(paper),
+      this.#top('method', this.#methods, terminal),
+      this.#top('source', this.#sources, terminal),
+      this.#top('user', this.#users, terminal),
+      this.#top('host', this.#hosts, terminal),
+      this.#strange(terminal),
       this.#nothing(),
     ];
     return parts.filter((part) => part !== '').join('\n');
@@ -89,7 +89,7 @@ export class ScanSummary {
     return `, ${shown(this.#first)} to ${shown(this.#last)} UTC`;
   }
 
-  #top(title: string, tally: Tally, paper: Paper): string {
+  #top(title: string, tally: Tally, terminal: Terminal): string {
     if (tally.size === 0) return '';
     const columns = [
       {
@@ -109,11 +109,11 @@ export class ScanSummary {
           failed,
           probe,
         ]),
-      paper,
+      terminal,
     );
   }
 
-  #strange(paper: Paper): string {
+  #strange(terminal: Terminal): string {
     const forged =
       this.#forged > 0
         ? `${grouped(this.#forged)} lines under sshd's name were written by other programs and are not counted\n`
@@ -122,8 +122,8 @@ export class ScanSummary {
     const shapes = this.#shapes.sort((a, b) => b.count - a.count).slice(0, TOP);
     return `${forged}${grouped(this.#unknown)} lines of sshd that no rule knows\n${table(
       [{ title: 'lines', number: true }, { title: 'for example' }],
-      shapes.map(({ count, sample }) => [count, printable(sample, 200)]),
-      paper,
+      shapes.map(({ count, sample }) => [count, escapeText(sample, 200)]),
+      terminal,
     )}`;
   }
 }

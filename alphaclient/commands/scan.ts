@@ -1,7 +1,7 @@
 /** `alphaclient scan [--summary] FILE...`: what old logs say, without a server. */
 
 import type { Readable, Writable } from 'node:stream';
-import { Output } from '../../service/output.ts';
+import { Output } from '../../service/terminal/output.ts';
 import { Reader } from '../sshd/reader.ts';
 import { groupRotations, type LogTaker, readLog, STDIN } from './scan-files.ts';
 import { ScanPrinter } from './scan-printer.ts';

@@ -1,5 +1,5 @@
 /** `alphaclient status`: what the agent of a state folder has read, has still to send, and has had acknowledged. */
-import { printable } from '../../service/logger.ts';
+import { escapeText } from '../../service/escape.ts';
 import { summarize } from '../outbox/summary.ts';
 import { Reader } from '../sshd/reader.ts';
 import type { ReaderState } from '../sshd/reading.ts';
@@ -75,13 +75,13 @@ function inWords(told: Told): string[] {
     `to send       ${told.waiting}`,
     `lost          ${told.declaredLost} lines declared`,
   ];
-  for (const gap of told.gaps.slice(-LISTED)) lines.push(`  ${gap.at}  ${printable(gap.text)}`);
+  for (const gap of told.gaps.slice(-LISTED)) lines.push(`  ${gap.at}  ${escapeText(gap.text)}`);
   for (const log of told.logs) {
     lines.push(
-      `log           ${printable(log.log)}: ${log.lines} lines read, ${log.unknown} not understood, ${log.forged} forged`,
+      `log           ${escapeText(log.log)}: ${log.lines} lines read, ${log.unknown} not understood, ${log.forged} forged`,
     );
     for (const { count, shape, sample } of log.shapes.slice(0, LISTED))
-      lines.push(`  ${String(count).padStart(7)}  ${printable(shape)}`, `           such as: ${printable(sample)}`);
+      lines.push(`  ${String(count).padStart(7)}  ${escapeText(shape)}`, `           such as: ${escapeText(sample)}`);
   }
   return lines;
 }

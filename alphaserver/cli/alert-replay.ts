@@ -1,9 +1,9 @@
 /** `alphaserver alert replay`: what rules would have raised on what is stored, to try a threshold. Changes nothing. */
 import type { Writable } from 'node:stream';
-import { printableJson } from '../../service/escape.ts';
-import { Output } from '../../service/output.ts';
-import { paperOf } from '../../service/paper.ts';
-import { table } from '../../service/table.ts';
+import { escapeJson } from '../../service/escape.ts';
+import { Output } from '../../service/terminal/output.ts';
+import { terminalOf } from '../../service/terminal/style.ts';
+import { table } from '../../service/terminal/table.ts';
 import { readRulesFile } from '../alert-config/rules-file.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import { nameIn } from '../alerting/incident-id.ts';
@@ -48,7 +48,7 @@ export async function replayCommand(args: readonly string[], io: ReplayIo): Prom
     db.close();
   }
   const text = options.flag('json')
-    ? `${printableJson({ events: taken, alerts: incidents.map(shown) })}\n`
+    ? `${escapeJson({ events: taken, alerts: incidents.map(shown) })}\n`
     : asText(incidents, taken, io);
   await new Output(io.stdout).write(text);
 }
@@ -99,7 +99,7 @@ function storeNumber(db: Database): number {
 }
 
 function asText(incidents: readonly Incident[], taken: number, { stdout, columns }: ReplayIo): string {
-  const paper = paperOf(stdout, columns);
+  const terminal = terminalOf(stdout, columns);
   const counts = EVENT_RULES.map((rule) => [rule, incidents.filter((one) => one.rule === rule).length] as const);
   const rows = incidents.map(({ openedAt, severity, rule, count, late, summary }) => [
     `${new Date(openedAt).toISOString().slice(0, 19)}Z`,
@@ -119,5 +119,5 @@ function asText(incidents: readonly Incident[], taken: number, { stdout, columns
   ];
   const sums = counts.filter(([, n]) => n > 0).map(([rule, n]) => `${n} ${rule}`);
   const sum = `${incidents.length} incidents in ${taken} events${sums.length > 0 ? `: ${sums.join(', ')}` : ''}\n`;
-  return incidents.length === 0 ? sum : `${table(columnsOf, rows, paper)}\n${sum}`;
+  return incidents.length === 0 ? sum : `${table(columnsOf, rows, terminal)}\n${sum}`;
 }

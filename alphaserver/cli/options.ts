@@ -1,6 +1,6 @@
 /** Options of a command: read strictly, one clear line for what cannot be used. Pure but for the clock that is passed in. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { printable } from '../../service/escape.ts';
+import { escapeText } from '../../service/escape.ts';
 import { ParameterError, Parameters } from '../web/parameters.ts';
 
 /** A command was used wrongly: one line for people, and exit code 2. */
@@ -47,7 +47,7 @@ export class Options {
 
   /** A UsageError that names the command. */
   #wrong(what: string): UsageError {
-    return new UsageError(`alphaserver ${this.#command}: ${printable(what, SHOWN_LIMIT_CHARS)}`);
+    return new UsageError(`alphaserver ${this.#command}: ${escapeText(what, SHOWN_LIMIT_CHARS)}`);
   }
 
   /** Throws a UsageError unless `from` is before `to`. */

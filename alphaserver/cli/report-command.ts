@@ -1,8 +1,8 @@
 /** `alphaserver report`: the page's answer in a terminal. */
 import type { Writable } from 'node:stream';
-import { printableJson } from '../../service/escape.ts';
-import { Output } from '../../service/output.ts';
-import { paperOf } from '../../service/paper.ts';
+import { escapeJson } from '../../service/escape.ts';
+import { Output } from '../../service/terminal/output.ts';
+import { terminalOf } from '../../service/terminal/style.ts';
 import { alertsBeside, openBeside, viewsBeside } from '../queries/offline.ts';
 import { originsFrom } from '../queries/origin.ts';
 import { Options } from './options.ts';
@@ -41,8 +41,8 @@ export async function reportCommand(args: readonly string[], io: ReportIo): Prom
       nowMs,
     });
     const text = options.flag('json')
-      ? `${printableJson(report)}\n`
-      : reportText(report, paperOf(io.stdout, io.columns));
+      ? `${escapeJson(report)}\n`
+      : reportText(report, terminalOf(io.stdout, io.columns));
     await new Output(io.stdout).write(text);
   } finally {
     db.close();

@@ -1,7 +1,8 @@
 /** A report as text for people. Pure. */
-import { inked, type Paper } from '../../service/paper.ts';
-import { type Column, grouped, table } from '../../service/table.ts';
-import { wrapped } from '../../service/width.ts';
+
+import { wrapped } from '../../service/terminal/display-width.ts';
+import { styled, type Terminal } from '../../service/terminal/style.ts';
+import { type Column, grouped, table } from '../../service/terminal/table.ts';
 import type { Report } from './report.ts';
 import { answerOf, counted, type Line, minute, type Tone } from './report-verdict.ts';
 
@@ -15,32 +16,32 @@ const ADDRESS_CHARS = 15;
 /** Past this a line is harder to read than two. */
 const PROSE_CHARS = 120;
 
-const INKS = { good: 'green', bad: 'yellow', grave: 'red' } as const;
+const STYLES = { good: 'green', bad: 'yellow', grave: 'red' } as const;
 
 /** The whole report, ended by a line feed. */
-export function reportText(report: Report, paper: Paper): string {
+export function reportText(report: Report, terminal: Terminal): string {
   const parts = [
     answerOf(report)
-      .map((line, i) => written(line, i === 0, paper))
+      .map((line, i) => written(line, i === 0, terminal))
       .join(''),
-    outcomes(report, paper),
-    hosts(report, paper),
-    sources(report, paper),
-    users(report, paper),
-    unknown(report, paper),
-    gaps(report, paper),
+    outcomes(report, terminal),
+    hosts(report, terminal),
+    sources(report, terminal),
+    users(report, terminal),
+    unknown(report, terminal),
+    gaps(report, terminal),
   ];
   return parts.filter((part) => part !== '').join('\n');
 }
 
-function written({ text, tone }: Line, first: boolean, paper: Paper): string {
-  const columns = paper.columns === undefined ? undefined : Math.min(paper.columns, PROSE_CHARS);
-  return `${styled(wrapped(text, columns, text.startsWith(' ') ? '    ' : ''), tone, first, paper)}\n`;
+function written({ text, tone }: Line, first: boolean, terminal: Terminal): string {
+  const columns = terminal.columns === undefined ? undefined : Math.min(terminal.columns, PROSE_CHARS);
+  return `${toned(wrapped(text, columns, text.startsWith(' ') ? '    ' : ''), tone, first, terminal)}\n`;
 }
 
-function styled(text: string, tone: Tone, first: boolean, paper: Paper): string {
+function toned(text: string, tone: Tone, first: boolean, terminal: Terminal): string {
   if (tone === 'plain') return text;
-  return inked(text, first ? ['bold', INKS[tone]] : INKS[tone], paper);
+  return styled(text, first ? ['bold', STYLES[tone]] : STYLES[tone], terminal);
 }
 
 /** What is said below a table that does not show all. */
@@ -61,26 +62,26 @@ const countsOf = ({
 }: Record<'attempts' | 'accepted' | 'failed' | 'probes', number>) => [attempts, accepted, failed, probes];
 const named = (name: string): string => (name === '' ? '(empty)' : name);
 
-function outcomes({ summary, since, until }: Report, paper: Paper): string {
+function outcomes({ summary, since, until }: Report, terminal: Terminal): string {
   const rows = [
     ['accepted', summary.accepted],
     ['failed', summary.failed],
     ['probe', summary.probes],
   ] as const;
-  const span = wrapped(`${minute(since)} to ${minute(until)} UTC`, paper.columns);
-  return `${span}\n${table([{ title: 'outcome' }, { title: 'events', number: true }], rows, paper)}`;
+  const span = wrapped(`${minute(since)} to ${minute(until)} UTC`, terminal.columns);
+  return `${span}\n${table([{ title: 'outcome' }, { title: 'events', number: true }], rows, terminal)}`;
 }
 
-function hosts({ hosts: all }: Report, paper: Paper): string {
+function hosts({ hosts: all }: Report, terminal: Terminal): string {
   if (all.length === 0) return '';
   const columns = [{ title: 'host' }, { title: 'state' }, ...COUNTS, { title: 'last heard of', spare: 6, whole: true }];
   const rows = all
     .slice(0, HOST_ROWS)
     .map((host) => [named(host.host), host.state.replace(/ since .*/, ''), ...countsOf(host), minute(host.lastSeen)]);
-  return table(columns, rows, paper) + rest(all.length, HOST_ROWS, 'host');
+  return table(columns, rows, terminal) + rest(all.length, HOST_ROWS, 'host');
 }
 
-function sources({ sources: all }: Report, paper: Paper): string {
+function sources({ sources: all }: Report, terminal: Terminal): string {
   if (all.length === 0) return '';
   const located = all.some(({ origin }) => origin !== undefined);
   const columns = [
@@ -101,21 +102,21 @@ function sources({ sources: all }: Report, paper: Paper): string {
       row.users ?? 0,
       minute(row.lastSeen),
     ]);
-  return table(columns, rows, paper) + rest(all.length, ROWS, 'source');
+  return table(columns, rows, terminal) + rest(all.length, ROWS, 'source');
 }
 
-function users({ users: all }: Report, paper: Paper): string {
+function users({ users: all }: Report, terminal: Terminal): string {
   if (all.length === 0) return '';
   const columns = [{ title: 'user' }, ...COUNTS, { title: 'last seen', spare: 6, whole: true }];
   const rows = all.slice(0, ROWS).map((row) => [named(row.user), ...countsOf(row), minute(row.lastSeen)]);
-  return table(columns, rows, paper) + rest(all.length, ROWS, 'user');
+  return table(columns, rows, terminal) + rest(all.length, ROWS, 'user');
 }
 
-function unknown({ unknown: all, ledger }: Report, paper: Paper): string {
+function unknown({ unknown: all, ledger }: Report, terminal: Terminal): string {
   if (all.length === 0) return '';
   const title = wrapped(
     `${grouped(ledger.linesUnknown)} lines of sshd that no rule knows, since the agents began`,
-    paper.columns,
+    terminal.columns,
   );
   const columns = [
     { title: 'lines', number: true },
@@ -125,11 +126,11 @@ function unknown({ unknown: all, ledger }: Report, paper: Paper): string {
   return `${title}\n${table(
     columns,
     all.slice(0, ROWS).map(({ count, agents, sample }) => [count, agents, sample]),
-    paper,
+    terminal,
   )}${rest(all.length, ROWS, 'shape')}`;
 }
 
-function gaps({ gaps: all }: Report, paper: Paper): string {
+function gaps({ gaps: all }: Report, terminal: Terminal): string {
   if (all.length === 0) return '';
   const columns = [
     { title: 'missing since', spare: 1, whole: true },
@@ -139,6 +140,6 @@ function gaps({ gaps: all }: Report, paper: Paper): string {
   return `${table(
     columns,
     all.slice(0, ROWS).map(({ at, host, text }) => [minute(at), host, text]),
-    paper,
+    terminal,
   )}${rest(all.length, ROWS, 'gap')}`;
 }

@@ -1,6 +1,6 @@
 /** The answer in words: is anything wrong, and what to look at. Pure. */
-import { printable } from '../../service/escape.ts';
-import { grouped } from '../../service/table.ts';
+import { escapeText } from '../../service/escape.ts';
+import { grouped } from '../../service/terminal/table.ts';
 import { spanWords } from '../detection/incident-summary.ts';
 import type { AlertView } from '../web/alert-views.ts';
 import { type Report, watchOf } from './report.ts';
@@ -77,14 +77,14 @@ function breach(because: readonly AlertView[]): string {
 }
 
 function incident({ severity, rule, summary, lastAt, closedAt }: AlertView): Line {
-  const text = `  ${severity}: ${printable(summary, SUMMARY_LIMIT_CHARS)} (${rule}, ${minute(lastAt)}${closedAt === null ? '' : ', over'})`;
+  const text = `  ${severity}: ${escapeText(summary, SUMMARY_LIMIT_CHARS)} (${rule}, ${minute(lastAt)}${closedAt === null ? '' : ', over'})`;
   return { text, tone: severity === 'critical' ? 'grave' : severity === 'warning' ? 'bad' : 'plain' };
 }
 
 function unwatched({ hosts }: Report, blind: readonly (readonly [host: string, state: string])[]): string {
   const named = blind
     .slice(0, NAMED_HOSTS)
-    .map(([host, state]) => `${printable(host, NAME_LIMIT_CHARS)} (${state.replace(/T(\d\d:\d\d).*/, ' $1')})`)
+    .map(([host, state]) => `${escapeText(host, NAME_LIMIT_CHARS)} (${state.replace(/T(\d\d:\d\d).*/, ' $1')})`)
     .join(', ');
   const rest = blind.length > NAMED_HOSTS ? ` and ${counted(blind.length - NAMED_HOSTS, 'other host')}` : '';
   const all = blind.length === hosts.length ? 'No host is watched at the moment' : 'Not watched at the moment';

@@ -1,8 +1,8 @@
 /** `alphaserver tail`: events as they are stored, until it is told to stop or nobody reads any more. */
 import type { Writable } from 'node:stream';
-import { printableJson } from '../../service/escape.ts';
-import { Output } from '../../service/output.ts';
-import { paperOf } from '../../service/paper.ts';
+import { escapeJson } from '../../service/escape.ts';
+import { Output } from '../../service/terminal/output.ts';
+import { terminalOf } from '../../service/terminal/style.ts';
 import type { StoredEvent } from '../store/store.ts';
 import { Following } from './event-tailer.ts';
 import { Options } from './options.ts';
@@ -37,8 +37,8 @@ export async function tailCommand(args: readonly string[], io: TailIo): Promise<
       const events = following.next();
       if (events.length === 0) await pause(io.stop);
       // The terminal may have been made wider meanwhile.
-      const paper = paperOf(io.stdout, io.columns);
-      const lines = events.filter(wanted).map((event) => (json ? printableJson(event) : tailLine(event, paper)));
+      const terminal = terminalOf(io.stdout, io.columns);
+      const lines = events.filter(wanted).map((event) => (json ? escapeJson(event) : tailLine(event, terminal)));
       await output.write(lines.map((line) => `${line}\n`).join(''));
     }
   } finally {

@@ -1,14 +1,14 @@
 /** One event as a line for people. Pure. */
 
-import { printable } from '../../service/escape.ts';
-import { inked, type Paper } from '../../service/paper.ts';
-import { fitted, padded, width } from '../../service/width.ts';
+import { escapeText } from '../../service/escape.ts';
+import { fitted, padded, width } from '../../service/terminal/display-width.ts';
+import { styled, type Terminal } from '../../service/terminal/style.ts';
 import type { StoredEvent } from '../store/store.ts';
 
-const INKS = { accepted: 'green', failed: 'yellow', probe: 'dim' } as const;
+const STYLES = { accepted: 'green', failed: 'yellow', probe: 'dim' } as const;
 /** Text of others is cut to this before anything else. */
 const TEXT_LIMIT_CHARS = 120;
-/** A line on wide paper has the date and ports; on narrow paper little but from where, who and on what. */
+/** A wide terminal shows the date and ports too; a narrow one only source, user and host. */
 const WIDE_COLUMNS = 100;
 const NARROW_COLUMNS = 80;
 /** An IPv4 address, and one with its port. */
@@ -17,13 +17,13 @@ const SOURCE_COLUMNS = 21;
 /** What a name keeps beside the longest address. */
 const NAME_COLUMNS = 6;
 
-/** The line, without its line feed: no wider than the paper. */
-export function tailLine(event: StoredEvent, paper: Paper): string {
-  const columns = paper.columns ?? Number.POSITIVE_INFINITY;
+/** The line, without its line feed: no wider than the terminal. */
+export function tailLine(event: StoredEvent, terminal: Terminal): string {
+  const columns = terminal.columns ?? Number.POSITIVE_INFINITY;
   const time = timeOf(event, columns);
   const outcome = event.outcome.padEnd('accepted'.length);
   const room = columns - width(time) - width(outcome) - 2;
-  return `${time} ${inked(outcome, INKS[event.outcome], paper)} ${fitted(restOf(event, columns, room), room)}`.trimEnd();
+  return `${time} ${styled(outcome, STYLES[event.outcome], terminal)} ${fitted(restOf(event, columns, room), room)}`.trimEnd();
 }
 
 function timeOf({ at }: StoredEvent, columns: number): string {
@@ -31,7 +31,7 @@ function timeOf({ at }: StoredEvent, columns: number): string {
 }
 
 function restOf(event: StoredEvent, columns: number, room: number): string {
-  const host = printable(event.host, TEXT_LIMIT_CHARS);
+  const host = escapeText(event.host, TEXT_LIMIT_CHARS);
   const user = userOf(event);
   const source = sourceOf(event, columns >= WIDE_COLUMNS);
   if (columns < NARROW_COLUMNS) return `${source} ${user}@${host}`;
@@ -45,13 +45,13 @@ function restOf(event: StoredEvent, columns: number, room: number): string {
     inColumn(host, hostColumns, most),
     inColumn(user, userColumns, most),
     inColumn(source, sourceColumns, Number.POSITIVE_INFINITY),
-    ...(detail.length === 0 ? [] : [printable(detail.join(', '), TEXT_LIMIT_CHARS)]),
+    ...(detail.length === 0 ? [] : [escapeText(detail.join(', '), TEXT_LIMIT_CHARS)]),
   ].join(' ');
 }
 
 function sourceOf({ ip, port }: StoredEvent, withPort: boolean): string {
   if (ip === null) return '-';
-  const address = printable(ip, TEXT_LIMIT_CHARS);
+  const address = escapeText(ip, TEXT_LIMIT_CHARS);
   if (port === null || !withPort) return address;
   return ip.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
@@ -62,5 +62,5 @@ const inColumn = (text: string, least: number, most: number): string =>
 
 function userOf({ user }: StoredEvent): string {
   if (user === null) return '-';
-  return user === '' ? '(empty)' : printable(user, TEXT_LIMIT_CHARS);
+  return user === '' ? '(empty)' : escapeText(user, TEXT_LIMIT_CHARS);
 }

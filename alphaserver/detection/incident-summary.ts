@@ -1,4 +1,5 @@
 /** An incident in a sentence for people. */
+import { escapeText } from '../../service/escape.ts';
 import type { Incident } from './incident.ts';
 import { TOUCHED_LIMIT } from './threshold-window.ts';
 
@@ -6,13 +7,9 @@ import { TOUCHED_LIMIT } from './threshold-window.ts';
 const NAME_SHOWN = 48;
 const NAMES_SHOWN = 3;
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be shown.
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
-
-/** A name from outside as it may stand in a sentence: no control characters, no line ends, no marks that turn text around. */
+/** Escapes a name for a sentence and cuts it at NAME_SHOWN. */
 export function shown(name: string): string {
-  const clean = name.replace(UNSEEN, '?');
-  return clean.length > NAME_SHOWN ? `${clean.slice(0, NAME_SHOWN)}...` : clean;
+  return escapeText(name, NAME_SHOWN);
 }
 
 /** `3 hosts (a, b, c)`, or the one there is. */

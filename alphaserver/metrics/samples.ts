@@ -1,5 +1,5 @@
 /** What a server knows at the moment of a scrape, as values of metrics. Pure. */
-import { printable } from '../../service/escape.ts';
+import { escapeText } from '../../service/escape.ts';
 import type { LedgerTotals } from '../web/views.ts';
 import type { FamilyName } from './families.ts';
 
@@ -78,7 +78,7 @@ export interface Sample {
 const LABEL_LIMIT_CHARS = 128;
 
 /** A host's name as a label: others chose it, so what steers a terminal is written out and it is cut. */
-export const labelOf = (name: string): string => printable(name, LABEL_LIMIT_CHARS);
+export const labelOf = (name: string): string => escapeText(name, LABEL_LIMIT_CHARS);
 
 /** The values of all metrics but histograms. A metric whose value is not known now has none. */
 export function samplesOf(figures: Figures): Partial<Record<FamilyName, readonly Sample[]>> {

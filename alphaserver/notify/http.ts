@@ -1,5 +1,5 @@
 /** Delivery over HTTP. */
-import { printable } from '../../service/logger.ts';
+import { escapeText } from '../../service/escape.ts';
 import { ANSWER_SHOWN, DELIVERY_LIMIT_MS, type Delivery, faulty } from './delivery.ts';
 import type { Post } from './post.ts';
 
@@ -40,7 +40,7 @@ export async function postTo(
     const { name, message, cause } = error as Error;
     if (name === 'TimeoutError') return faulty(`no answer from ${where} within ${limitMs / 1_000} s`);
     const why = cause instanceof Error && cause.message !== '' ? cause.message : message;
-    return faulty(`${where} cannot be reached: ${printable(why).slice(0, ANSWER_SHOWN)}`);
+    return faulty(`${where} cannot be reached: ${escapeText(why, ANSWER_SHOWN)}`);
   }
 }
 
@@ -50,12 +50,13 @@ async function beginning(response: Response): Promise<string> {
   if (!reader) return '';
   const { value } = await reader.read();
   await reader.cancel();
-  return printable(
+  return escapeText(
     Buffer.from(value ?? [])
       .toString('utf8')
       .trim()
       .replace(/\s+/g, ' '),
-  ).slice(0, ANSWER_SHOWN);
+    ANSWER_SHOWN,
+  );
 }
 
 /** `Retry-After` as a span, milliseconds: seconds or a date (RFC 9110 section 10.2.3). Null where it is neither. */

@@ -1,6 +1,6 @@
 /** Delivery by email. The one place that knows nodemailer. */
 import { createTransport } from 'nodemailer';
-import { printable } from '../../service/logger.ts';
+import { escapeText } from '../../service/escape.ts';
 import { ANSWER_SHOWN, DELIVERY_LIMIT_MS, type Delivery, faulty } from './delivery.ts';
 import type { Mail } from './formats/email.ts';
 
@@ -35,7 +35,7 @@ export async function mailTo(server: string, mail: Mail, signal: AbortSignal): P
     return { ok: true };
   } catch (error) {
     const { responseCode = 0, message } = error as Error & { responseCode?: number };
-    return faulty(`mail server ${host}: ${printable(message).slice(0, ANSWER_SHOWN)}`, responseCode >= 500);
+    return faulty(`mail server ${host}: ${escapeText(message, ANSWER_SHOWN)}`, responseCode >= 500);
   } finally {
     signal.removeEventListener('abort', end);
     transport.close();

@@ -1,5 +1,5 @@
 /** Answers as CSV (RFC 4180), safe to open in a spreadsheet. Pure. */
-import { printable } from '../../service/escape.ts';
+import { escapeText } from '../../service/escape.ts';
 
 /** Longer than any text of an event can be, escaped or not. */
 const CELL_LIMIT_CHARS = 8_192;
@@ -18,7 +18,7 @@ export function csvOf(columns: readonly string[], rows: readonly Readonly<Record
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (typeof value !== 'string') return String(value);
-  const shown = printable(value, CELL_LIMIT_CHARS);
+  const shown = escapeText(value, CELL_LIMIT_CHARS);
   const safe = FORMULA.test(shown) ? `'${shown}` : shown;
   return /[",']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -1,35 +1,35 @@
-/** Where text for people goes: a terminal of some width, or a pipe. */
+/** The width and colour of a text stream: a terminal, or a pipe. */
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 
-/** Its width, and whether colour is welcome. */
-export interface Paper {
-  /** Characters a line; pipes have none, and get what the text needs. */
+/** The properties of a stream that text for people is laid out by. */
+export interface Terminal {
+  /** Characters a line; undefined for a pipe, which gets lines of any length. */
   readonly columns: number | undefined;
   readonly colour: boolean;
 }
 
-/** Widths that COLUMNS may give; others are taken for a mistake. */
+/** Values of COLUMNS that are used; any other is ignored. */
 const COLUMNS = /^[1-9]\d{0,4}$/;
 
 /**
- * The paper behind a stream. `columns` is the variable COLUMNS where it is set: it goes before the terminal's own width
- * and gives one to a pipe. Colour is by Node's rules: on a terminal that can, NO_COLOR and TERM=dumb without, FORCE_COLOR
- * also in a pipe.
+ * Reads the width and colour of a stream. `columns` is the environment variable COLUMNS: it overrides the terminal's own
+ * width and gives one to a pipe. Colour follows Node's rules: NO_COLOR and TERM=dumb turn it off on a terminal,
+ * FORCE_COLOR turns it on in a pipe.
  */
-export function paperOf(stream: Writable, columns?: string | undefined): Paper {
-  const terminal = stream as Partial<NodeJS.WriteStream>;
-  const own = terminal.isTTY === true ? terminal.columns : undefined;
+export function terminalOf(stream: Writable, columns?: string | undefined): Terminal {
+  const tty = stream as Partial<NodeJS.WriteStream>;
+  const own = tty.isTTY === true ? tty.columns : undefined;
   return {
     columns: columns !== undefined && COLUMNS.test(columns) ? Number(columns) : own,
     colour: styleText('bold', ' ', { stream }) !== ' ',
   };
 }
 
-/** How a text may be set off. */
-export type Ink = 'bold' | 'dim' | 'green' | 'yellow' | 'red';
+/** The styles that text is set off by. */
+export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red';
 
-/** The text in an ink where colour is welcome, else as it is. */
-export function inked(text: string, ink: Ink | readonly Ink[], { colour }: Paper): string {
-  return colour ? styleText(typeof ink === 'string' ? ink : [...ink], text, { validateStream: false }) : text;
+/** Returns the text in a style where the terminal takes colour, else unchanged. */
+export function styled(text: string, style: Style | readonly Style[], { colour }: Terminal): string {
+  return colour ? styleText(typeof style === 'string' ? style : [...style], text, { validateStream: false }) : text;
 }

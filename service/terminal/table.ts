@@ -1,9 +1,9 @@
 /** Tables for people: this is the one file that draws them. */
 
 import CliTable from 'cli-table3';
-import { printable } from './escape.ts';
-import { inked, type Paper } from './paper.ts';
-import { width } from './width.ts';
+import { escapeText } from '../escape.ts';
+import { width } from './display-width.ts';
+import { styled, type Terminal } from './style.ts';
 
 /** A column: numbers stand on the right. */
 export interface Column {
@@ -27,18 +27,18 @@ const CELL_LIMIT_CHARS = 60;
 const LEAST_CHARS = 8;
 const GAP_CHARS = 2;
 
-/** A table without frames, ended by a line feed. Text from outside is made printable here. */
-export function table(columns: readonly Column[], rows: Rows, paper: Paper): string {
+/** A table without frames, ended by a line feed. Text from outside is escaped here. */
+export function table(columns: readonly Column[], rows: Rows, terminal: Terminal): string {
   const texts = rows.map((row) =>
     row.map((cell, i) =>
-      typeof cell === 'number' ? grouped(cell) : printable(cell, columns[i]?.limitChars ?? CELL_LIMIT_CHARS),
+      typeof cell === 'number' ? grouped(cell) : escapeText(cell, columns[i]?.limitChars ?? CELL_LIMIT_CHARS),
     ),
   );
   const wanted = columns.map(
     ({ title }, i) => Math.max(title.length, ...texts.map((row) => width(row[i] ?? ''))) + GAP_CHARS,
   );
   // The gap after the last column needs no room.
-  const limit = Math.max(paper.columns ?? Number.POSITIVE_INFINITY, NARROWEST_CHARS) + GAP_CHARS;
+  const limit = Math.max(terminal.columns ?? Number.POSITIVE_INFINITY, NARROWEST_CHARS) + GAP_CHARS;
   const kept = fitting(columns, wanted, limit);
   const shown = kept.map((i) => columns[i] as Column);
   const widths = shrunk(
@@ -50,7 +50,7 @@ export function table(columns: readonly Column[], rows: Rows, paper: Paper): str
     chars: EMPTY,
     // Titles are styled below: the library would look at its own idea of the terminal.
     style: { 'padding-left': 0, 'padding-right': GAP_CHARS, head: [], border: [], compact: true },
-    head: shown.map(({ title }) => inked(title, 'bold', paper)),
+    head: shown.map(({ title }) => styled(title, 'bold', terminal)),
     colWidths: widths,
     colAligns: shown.map((column) => (column.number ? 'right' : 'left')),
   });

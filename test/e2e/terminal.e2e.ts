@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { openStore } from '../../alphaserver/store/event-store.ts';
-import { width } from '../../service/width.ts';
+import { width } from '../../service/terminal/display-width.ts';
 import { Program } from '../programs.ts';
 import { has, lacking } from './machine.ts';
 

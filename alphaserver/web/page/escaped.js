@@ -3,8 +3,7 @@
 /** Where no text is to be shown longer than this; the rest is counted. In characters. */
 export const SHOWN_LIMIT = 240;
 
-// Controls, formats (bidirectional marks, zero widths), what is unassigned or private, all spaces but the plain one, and
-// whatever else Unicode says may be left out of sight.
+// The same set as HIDDEN of service/escape.ts, and spaces at the ends of a name. A test compares the two.
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|[^\S ]|^ | $/gu;
 
 /**

@@ -190,7 +190,7 @@ describe('scan', () => {
     match(out, /^1 attempts, 1 probes in 2 lines, 2026-11-20 10:00:00 to 2026-11-20 10:00:02 UTC\n/);
     match(out, /192\.0\.2\.10 +1 +0 +1 +0\n/);
     ok(!out.includes('\u001b'));
-    match(out, /\\x1b\[2Jx/);
+    match(out, /\\u001b\[2Jx/);
   });
 
   it(`prints every event as it is, in log order, whichever way it was read (SEED=${SEED})`, async () => {

@@ -184,7 +184,7 @@ test('alert replay tells beside a running server what other rules would have rai
     writeFileSync(file, '{"rules":{"brute-force":{"count":12}}}');
     const { said } = await pair.serverCommand('alert', 'replay', '--rules', file);
     assert.match(said, /^opened +severity +rule +count +what\n/);
-    assert.match(said, /Z +warning +brute-force +12 +203\.0\.113\.5 failed 12 times on box in 11 s, as a\?b\n/);
+    assert.match(said, /Z +warning +brute-force +12 +203\.0\.113\.5 failed 12 times on box in 11 s, as a\\u202eb\n/);
     assert.match(said, /\n2 incidents in 16 events: 1 brute-force, 1 first-seen-source\n$/);
     writeFileSync(file, '{"rules":7}');
     const wrongFile = await pair.serverCommand('alert', 'replay', '--rules', file);

@@ -19,7 +19,7 @@ import type { AlertView } from '../../../alphaserver/web/alert-views.ts';
 import type { RankView } from '../../../alphaserver/web/views.ts';
 import { AGENT_STATES } from '../../../protocol/report.ts';
 import { createLogger } from '../../../service/logger.ts';
-import { width } from '../../../service/width.ts';
+import { width } from '../../../service/terminal/display-width.ts';
 import { Program } from '../../programs.ts';
 import { until } from '../../until.ts';
 
@@ -257,7 +257,7 @@ describe('the text', () => {
 
   it('shows what others chose as text, with nothing that steers a terminal', () => {
     const text = reportText(full, { columns: undefined, colour: true });
-    assert.ok(text.includes('a\\x1b[2J\\u{202e}\\x9bb"<b>'));
+    assert.ok(text.includes('a\\u001b[2J\\u202e\\u009bb"<b>'));
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
     assert.doesNotMatch(stripVTControlCharacters(text).replaceAll('\n', ''), /[\u0000-\u001f\u007f-\u009f\u202e]/);
     assert.match(text, /^\(empty\) /m);
@@ -314,7 +314,7 @@ describe('the command', () => {
     assert.match(said, /^All quiet: 1 login and 2 failed attempts from 2026-11-24 00:00 to 2026-11-25 00:00\.\n/);
     assert.match(said, /^No host is watched at the moment: web \(agent silent since 2026-11-24 12:00\)\.$/m);
     assert.match(said, /^2001:db8::\/64 +2 +0 +2 +0 +1 +1 /m);
-    assert.match(said, /^a\\x1b\[2J\\u\{202e\}b +1 /m);
+    assert.match(said, /^a\\u001b\[2J\\u202eb +1 /m);
     assert.ok(!said.includes(ESCAPE));
   });
 
@@ -407,7 +407,7 @@ describe('the command', () => {
       said('--foo'),
       "alphaserver report: Unknown option '--foo'; it takes --since ..., --until ..., --json",
     );
-    assert.match(said('x\u001b[2J'), /^alphaserver report: Unexpected argument 'x\\x1b\[2J'; [^\n]*$/);
+    assert.match(said('x\u001b[2J'), /^alphaserver report: Unexpected argument 'x\\u001b\[2J'; [^\n]*$/);
     assert.match(said('--since'), /^alphaserver report: Option '--since <value>' argument missing; [^\n]*$/);
     assert.match(said('--json=1'), /^alphaserver report: Option '--json' does not take an argument; [^\n]*$/);
     assert.equal(said('--since', '1h', '--until', '2h'), 'alphaserver report: --since must be before --until');

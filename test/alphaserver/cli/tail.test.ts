@@ -8,7 +8,7 @@ import { Following } from '../../../alphaserver/cli/event-tailer.ts';
 import { tailLine } from '../../../alphaserver/cli/tail-line.ts';
 import { openStore, type SqliteStore } from '../../../alphaserver/store/event-store.ts';
 import type { StoredEvent } from '../../../alphaserver/store/store.ts';
-import { width } from '../../../service/width.ts';
+import { width } from '../../../service/terminal/display-width.ts';
 import { Program } from '../../programs.ts';
 import { until } from '../../until.ts';
 
@@ -227,7 +227,7 @@ describe('a line of tail', () => {
   });
 
   it('shows what others chose as text', () => {
-    assert.match(line({ user: 'a\u001b[2J\u202eb\n' }), / a\\x1b\[2J\\u\{202e\}b\\x0a /);
+    assert.match(line({ user: 'a\u001b[2J\u202eb\n' }), / a\\u001b\[2J\\u202eb\\u000a /);
     assert.ok(!line({ user: '\u001b', host: '\u001b', reason: '\u001b', key: '\u001b' }).includes('\u001b'));
   });
 });

@@ -152,7 +152,7 @@ describe('the samples of a scrape', () => {
   });
 
   it('show hostile names of hosts escaped and cut, and names that become one label as one series', () => {
-    assert.equal(labelOf('a\u001b[2J\u202eb\n"\\'), 'a\\x1b[2J\\u{202e}b\\x0a"\\');
+    assert.equal(labelOf('a\u001b[2J\u202eb\n"\\'), 'a\\u001b[2J\\u202eb\\u000a"\\');
     assert.ok(labelOf('x'.repeat(255)).length <= 128);
     const long = (end: string, failed: number) => ({ host: 'x'.repeat(200) + end, accepted: 0, failed, probes: 0 });
     const samples = samplesOf({

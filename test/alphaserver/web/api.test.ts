@@ -130,7 +130,7 @@ test('GET /api/events?format=csv is safe in a spreadsheet, and names the next pa
   const [names, row, end] = text.split('\r\n');
   assert.equal(end, '');
   assert.match(String(names), /^id,at,storedAt,agent,host,outcome,method,user,/);
-  assert.ok(row?.includes(`,"'=cmd|' /C ""calc""'!A0,\\u{202e}<b>\\x1b[31m\\x0d\\x0a",`), row);
+  assert.ok(row?.includes(`,"'=cmd|' /C ""calc""'!A0,\\u202e<b>\\u001b[31m\\u000d\\u000a",`), row);
   const next = /<(.*)>; rel="next"/.exec(String(response.headers.get('link')))?.[1];
   const second = await (await fetch(`${served.page}${next}`)).text();
   assert.match(second, /,probe,,,,198\.51\.100\.9,1,,scan,/);

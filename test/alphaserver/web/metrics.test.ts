@@ -221,7 +221,10 @@ describe('GET /metrics', () => {
     await send([event(1, { host, user: 'mallory', ip: '203.0.113.7' })]);
     const text = await metrics();
     assert.equal(
-      valueIn(text, 'asgard_host_attempts_total', { host: 'evil"} 1\\x0a# \\x1b[2J\\u{202e}host', outcome: 'failed' }),
+      valueIn(text, 'asgard_host_attempts_total', {
+        host: 'evil"} 1\\u000a# \\u001b[2J\\u202ehost',
+        outcome: 'failed',
+      }),
       1,
     );
     assert.doesNotMatch(text, /mallory|203\.0\.113|\u202e/);

@@ -2,10 +2,9 @@ import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { printable } from '../../service/escape.ts';
-import { paperOf } from '../../service/paper.ts';
-import { table } from '../../service/table.ts';
-import { wrapped } from '../../service/width.ts';
+import { wrapped } from '../../../service/terminal/display-width.ts';
+import { terminalOf } from '../../../service/terminal/style.ts';
+import { table } from '../../../service/terminal/table.ts';
 
 const COLUMNS = [{ title: 'user' }, { title: 'attempts', number: true }];
 
@@ -21,11 +20,6 @@ it('a table fits a narrow terminal, and is as wide as it must be for a pipe', ()
 
 it('without colour there is not one escape sequence in it', () => {
   ok(!table(COLUMNS, [['\u001b[31mx', 1]], { columns: 80, colour: false }).includes('\u001b'));
-});
-
-it('text of others moves no cursor, hides nothing, turns nothing around', () => {
-  equal(printable('a\u001b[2J\u202e\u0007\u200bé用'), 'a\\x1b[2J\\u{202e}\\x07\\u{200b}é用');
-  equal(printable('x'.repeat(100), 10), `${'x'.repeat(9)}…`);
 });
 
 it('columns that may be spared go before the line is too long, and text columns keep something to read', () => {
@@ -76,9 +70,9 @@ it('colour is in the titles alone, and takes no room', () => {
 it('COLUMNS goes before the terminal’s own width, gives one to a pipe, and is left alone where it is none', () => {
   const pipe = new PassThrough();
   const terminal = Object.assign(new PassThrough(), { isTTY: true, columns: 132 });
-  equal(paperOf(pipe).columns, undefined);
-  equal(paperOf(terminal).columns, 132);
-  equal(paperOf(terminal, '80').columns, 80);
-  equal(paperOf(pipe, '80').columns, 80);
-  for (const wrong of ['', '0', '-1', 'wide', '1e9']) equal(paperOf(terminal, wrong).columns, 132, wrong);
+  equal(terminalOf(pipe).columns, undefined);
+  equal(terminalOf(terminal).columns, 132);
+  equal(terminalOf(terminal, '80').columns, 80);
+  equal(terminalOf(pipe, '80').columns, 80);
+  for (const wrong of ['', '0', '-1', 'wide', '1e9']) equal(terminalOf(terminal, wrong).columns, 132, wrong);
 });

@@ -14,7 +14,7 @@ import { agentRecord, Registry } from './agents.ts';
 import { type Database, LOG_LIMIT_PAGES, openWriter, type Statement, transaction, type Writer } from './database.ts';
 import { eventsAfter } from './event-rows.ts';
 import { Retention } from './retention.ts';
-import { OUTCOMES } from './schema.ts';
+import { OUTCOMES, TRUSTS } from './schema.ts';
 import type { AgentBatch, AgentRecord, Appended, Store, StoredEvent } from './store.ts';
 
 /** Where the store is, and how it is kept. */
@@ -56,7 +56,7 @@ export class SqliteStore implements Store {
     this.unclean = this.#writer.unclean;
     this.#registry = new Registry(this.db);
     this.#insert = this.db.prepare(
-      'INSERT INTO events (id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO events (id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason, seq, trust, pid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
     const { rolledTo } = this.#writer;
     // An id is never given twice, also when retention has deleted the newest.
@@ -130,8 +130,11 @@ export class SqliteStore implements Store {
             event.port,
             event.key ?? null,
             event.reason ?? null,
+            seq,
+            event.trust ? TRUSTS.indexOf(event.trust) : null,
+            event.pid ?? null,
           );
-          events.push({ ...event, id, agent: batch.agent, host: host.name, storedAt });
+          events.push({ ...event, id, seq, agent: batch.agent, host: host.name, storedAt });
         }
         if (batch.told?.report) {
           agent.report = JSON.stringify(batch.told.report);

@@ -1,8 +1,10 @@
 /** The tables of the store's two files, one step a version: a store of an older version is brought up step by step. */
 
 /**
- * The events, as they came. Times are Unix milliseconds; `outcome` is an index into OUTCOMES. `events` has no index:
- * whoever stores pays for one row at the table's end and nothing else.
+ * The tables of `asgard.db`. Times are Unix milliseconds; `outcome` is an index into OUTCOMES, `trust` one into TRUSTS, `seq`
+ * the number that the agent gave the event. `events` has no index: an append costs one row at the table's end and nothing else.
+ * `sessionEnds` holds the `end` messages of the wire by the agent's own number of them; `session` is the `seq` of the login.
+ * `decisions` is the append-only log of what people decided and of what was notified.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -76,6 +78,20 @@ export const MIGRATIONS: readonly string[] = [
   DROP INDEX eventsByTime;
   DROP TABLE facts; DROP TABLE segments; DROP TABLE postings; DROP TABLE counts; DROP TABLE hostCounts; DROP TABLE buckets; DROP TABLE tops;
   `,
+  // Events stored by earlier versions have no number of their agent's: null in `seq`.
+  `
+  ALTER TABLE events ADD COLUMN seq INTEGER;
+  ALTER TABLE events ADD COLUMN trust INTEGER;
+  ALTER TABLE events ADD COLUMN pid INTEGER;
+  CREATE TABLE sessionEnds (
+    agent INTEGER NOT NULL, number INTEGER NOT NULL, session INTEGER, at INTEGER NOT NULL, host INTEGER NOT NULL,
+    user TEXT, ip TEXT, port INTEGER, pid INTEGER, lastedSeconds INTEGER, how TEXT NOT NULL,
+    PRIMARY KEY (agent, number)
+  ) WITHOUT ROWID;
+  CREATE TABLE decisions (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, by TEXT, body TEXT NOT NULL
+  );
+  `,
 ];
 
 /**
@@ -148,6 +164,8 @@ export const SOURCE_SKETCH = 128;
 
 /** What `events.outcome` counts from 0. */
 export const OUTCOMES = ['accepted', 'failed', 'probe'] as const;
+/** What `events.trust` counts from 0. */
+export const TRUSTS = ['journal', 'syslog', 'forgeable'] as const;
 
 /** Shapes kept for one agent; the ones seen least go first. */
 export const SHAPES_PER_AGENT = 500;

@@ -24,6 +24,8 @@ export interface StoredEvent extends LoginEvent {
   readonly agent: string;
   readonly host: string;
   readonly storedAt: string;
+  /** Its number in its agent's order; null for one stored by a version that did not keep it. */
+  readonly seq: number | null;
 }
 
 /**

@@ -35,6 +35,9 @@ const event = object({
   port: orNull(number),
   key: orNull(text),
   reason: orNull(text),
+  seq: orNull(number),
+  trust: { ...orNull(text), enum: ['journal', 'syslog', 'forgeable', null] },
+  pid: orNull(number),
 });
 const withOrigin = (schema: Schema): Schema => ({
   ...schema,

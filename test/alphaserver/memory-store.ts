@@ -51,9 +51,10 @@ export class MemoryStore implements Store {
       repeats: events.length - fresh.length,
       missing,
       totals: fresh.length > 0 ? [{ host, attempts }] : [],
-      events: fresh.map(({ event }, i) => ({
+      events: fresh.map(({ seq, event }, i) => ({
         ...event,
         id: i,
+        seq,
         agent,
         host: event.host ?? host,
         storedAt: new Date(nowMs).toISOString(),

@@ -57,6 +57,12 @@ test('an event with a wrong field is refused by its name', () => {
     [{ user: {} }, /user/],
     [{ ip: ['1.2.3.4'] }, /ip/],
     [{ host: 7 }, /host/],
+    [{ trust: 'sure' }, /trust must be journal, syslog or forgeable/],
+    [{ trust: 1 }, /trust/],
+    [{ pid: 0 }, /pid must be a whole number from 1 to 2147483647/],
+    [{ pid: 2 ** 31 }, /pid/],
+    [{ pid: 1.5 }, /pid/],
+    [{ pid: '7' }, /pid/],
   ];
   for (const [change, why] of wrong) assert.match(fault({ ...event, ...change }), why, JSON.stringify(change));
 });
@@ -95,9 +101,19 @@ test('what an event says comes out of the wire as it went in, times in UTC milli
     reason: 'timeout',
     key: null,
     host: null,
+    trust: 'journal',
+    pid: 2 ** 31 - 1,
   } as const;
   const message = readAgentMessage(encodeEvent(7, encodeBody(said)));
   assert.deepEqual(message, { type: 'event', seq: 7, event: { ...said, at: '2026-11-23T19:46:01.123Z' } });
+});
+
+test('an event of an older agent has no trust and no pid, and null is taken for either', () => {
+  for (const change of [{}, { trust: null, pid: null }]) {
+    const message = readAgentMessage(JSON.stringify({ ...event, ...change }));
+    assert.ok(message.type === 'event');
+    assert.deepEqual([message.event.trust, message.event.pid], [null, null]);
+  }
 });
 
 test('the largest event and the fullest ping stay below the line limit', () => {

@@ -34,6 +34,9 @@ const COLUMNS = [
     'port',
     'key',
     'reason',
+    'seq',
+    'trust',
+    'pid',
   ],
   ...['country', 'network', 'asn', 'organization'],
 ];

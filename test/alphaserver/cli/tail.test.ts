@@ -182,6 +182,7 @@ describe('following a store', () => {
 describe('a line of tail', () => {
   const event = (more: Partial<StoredEvent> = {}): StoredEvent => ({
     id: 1,
+    seq: 1,
     at: '2026-11-24T12:34:56.789Z',
     storedAt: AT,
     agent: AGENT,

@@ -25,7 +25,7 @@ function read(log: Buffer, agent: string): Omit<StoredEvent, 'id'>[] {
   const context = { writtenMs: NOW_MS, nowMs: NOW_MS, timeZone: 'UTC' };
   return [...reader.read(log, context), ...reader.end()].map(({ event }) => {
     const at = event.at ?? new Date(NOW_MS).toISOString();
-    return { ...event, at, agent, host: event.host ?? agent, storedAt: at };
+    return { ...event, at, agent, host: event.host ?? agent, seq: null, storedAt: at };
   });
 }
 

@@ -27,6 +27,7 @@ export function stored(given: Given, id: number): StoredEvent {
   const host = given.host ?? 'web-1';
   return {
     id,
+    seq: id,
     at: new Date(atMs).toISOString(),
     storedAt: new Date(atMs + (given.lag ?? 0) * 1_000).toISOString(),
     agent: given.agent ?? `agent of ${host}`,

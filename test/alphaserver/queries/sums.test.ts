@@ -226,6 +226,7 @@ test('killed at any moment, of storing, counting or forgetting, no event is lost
   const all = events(last).map(({ seq, event }) => ({
     ...event,
     id: seq,
+    seq,
     agent: AGENT,
     host: event.host ?? HOST,
     storedAt: '',

@@ -87,7 +87,7 @@ test('GET /api/events gives events as on the wire, newest first, narrowed by any
   const { id, storedAt, ...oldest } = events.at(-1) as Record<string, unknown>;
   assert.equal(typeof id, 'number');
   assert.ok(Date.parse(String(storedAt)) > NOW);
-  assert.deepEqual(oldest, { ...EVENTS[0], agent: AGENT, host: 'web' });
+  assert.deepEqual(oldest, { ...EVENTS[0], agent: AGENT, host: 'web', seq: 1, trust: null, pid: null });
   assert.deepEqual(await users('host=relayed'), ['admin']);
   assert.deepEqual(await users('ip=2001:db8::7'), ['mira']);
   for (const network of ['2001:db8::/64', '2001:DB8:0:0::/64', '2001:db8::7/64'])

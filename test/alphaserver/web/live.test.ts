@@ -16,6 +16,7 @@ import { until } from '../../until.ts';
 
 const event = (id: number, reason = ''): StoredEvent => ({
   id,
+  seq: id,
   at: '2026-11-23T19:46:01.123Z',
   storedAt: '2026-11-23T19:46:01.200Z',
   agent: 'a',

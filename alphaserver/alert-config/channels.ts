@@ -1,5 +1,5 @@
 /** Ways to tell people, as the rules file names them. */
-import type { Severity } from '../detection/rules.ts';
+import type { Severity } from './rules.ts';
 
 interface Common {
   /** The least severity it is told of. */

@@ -1,5 +1,5 @@
 /** Hours in which only what is grave is told. */
-import type { Severity } from '../detection/rules.ts';
+import type { Severity } from './rules.ts';
 
 /** Minutes of the day in a time zone; `from` after `until` goes over midnight. */
 export interface QuietHours {

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { addNetwork, networks } from '../../service/ip-network.ts';
 import { readSpan } from '../../service/settings.ts';
-import { COUNT_LIMIT, RULES, type Rule, type Severity, type Term, WINDOW_LIMIT_MS } from '../detection/rules.ts';
 import type { Channel } from './channels.ts';
 import { offsetOf, type Place, placeAt } from './json-place.ts';
 import schema from './rules.schema.json' with { type: 'json' };
+import { COUNT_LIMIT, RULES, type Rule, type Severity, type Term, WINDOW_LIMIT_MS } from './rules.ts';
 import { type AlertSettings, DEFAULT_SETTINGS, withWebhook } from './settings.ts';
 
 /** The largest rules file, in bytes. */

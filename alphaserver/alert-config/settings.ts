@@ -1,8 +1,8 @@
 /** All that the rules file says, as values; and what holds where it says nothing. */
 
-import { DEFAULT_TERMS, RULES, type Rule, type Terms } from '../detection/rules.ts';
 import type { Channel } from './channels.ts';
 import type { QuietHours } from './quiet-hours.ts';
+import { DEFAULT_TERMS, RULES, type Rule, type Terms } from './rules.ts';
 
 /** One value for each thing that the rules file can say: docs/alerts.md. Times in milliseconds. */
 export interface AlertSettings {

@@ -1,8 +1,8 @@
 /** What people are still to be told, channel by channel, in the store until it is delivered. */
 
 import type { NoticeKind } from '../alert-config/routing.ts';
+import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
 import type { Incident } from '../detection/incident.ts';
-import { SEVERITIES, type Severity } from '../detection/rules.ts';
 import { type Database, Marks, type Statement } from './schema.ts';
 
 /** One incident that a channel is told of. */

@@ -1,8 +1,9 @@
 /** The rules that watch the agents: silent, log gone, lines not understood, events lost. Pure: the clock comes in. */
+
+import { STATE_RULES, type StateRule, type Terms } from '../alert-config/rules.ts';
 import type { AgentRecord } from '../store/store.ts';
 import type { Incident } from './incident.ts';
 import { shown, spanWords } from './incident-summary.ts';
-import { STATE_RULES, type StateRule, type Terms } from './rules.ts';
 
 /** What is remembered of one agent: plain data. Times are Unix milliseconds. */
 export interface AgentMemory {

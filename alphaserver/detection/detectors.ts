@@ -1,10 +1,10 @@
 /** The kinds of keys, and the rules of each. A rule that is off observes nothing. */
 
+import type { EventRule, Terms } from '../alert-config/rules.ts';
 import type { State } from './base-state.ts';
 import { addFailure, type Failures, failuresBefore } from './failure-history.ts';
 import type { Fold } from './keyed-state.ts';
 import type { Seen } from './rule-event.ts';
-import type { EventRule, Terms } from './rules.ts';
 import { endIfQuiet, extend, forget, freshWave, observe, type Wave, type WaveTerms } from './threshold-window.ts';
 
 /**

@@ -1,4 +1,6 @@
 /** The rules over the whole fleet: stored events in, incidents out. Pure: the clock, names and the past come in. */
+
+import { EVENT_RULES, type EventRule, type Terms } from '../alert-config/rules.ts';
 import type { StoredEvent } from '../store/store.ts';
 import {
   hostFold,
@@ -15,7 +17,6 @@ import { type Incident, incidentOf, type Live, liveOf } from './incident.ts';
 import type { Turn } from './keyed-state.ts';
 import { type DirtyStory, Shelf } from './keyed-state-map.ts';
 import { type Seen, seenOf, Texts } from './rule-event.ts';
-import { EVENT_RULES, type EventRule, type Terms } from './rules.ts';
 import { Absorption } from './scan-grouping.ts';
 import type { Draft } from './threshold-window.ts';
 

@@ -1,7 +1,8 @@
 /** An incident as everybody outside the rules sees it. */
+
+import type { EventRule, Rule, Severity, Terms } from '../alert-config/rules.ts';
 import { KIND_OF, type Kind } from './detectors.ts';
 import { summaryOf } from './incident-summary.ts';
-import type { EventRule, Rule, Severity, Terms } from './rules.ts';
 import type { Draft } from './threshold-window.ts';
 
 /** One wave of events, or one bad state of an agent. Times are Unix milliseconds. */

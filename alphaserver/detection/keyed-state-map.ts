@@ -1,8 +1,9 @@
 /** The stories of one kind of key: bounded, and kept on disk a few at a time. */
+
+import type { EventRule } from '../alert-config/rules.ts';
 import { type Kind, REMEMBERED_MS } from './detectors.ts';
 import { type Fold, type PackedStory, Story, type Turn } from './keyed-state.ts';
 import type { Seen } from './rule-event.ts';
-import type { EventRule } from './rules.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a shelf never looks inside a story's memory.
 type AnyFold = Fold<any, any>;

@@ -4,9 +4,9 @@
  * it, so that one that comes out of order is put in its place and what followed is thought again.
  */
 
+import type { EventRule } from '../alert-config/rules.ts';
 import { packState, type State, unpackState } from './base-state.ts';
 import { comesBefore, type PackedSeen, packSeen, type Seen, unpackSeen } from './rule-event.ts';
-import type { EventRule } from './rules.ts';
 import { copyWave, type Draft, NO_DRAFTS, type Wave } from './threshold-window.ts';
 
 /** How a kind of key is thought about: a pure fold over events in order. `shared` may be filled in any order. */

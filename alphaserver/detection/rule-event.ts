@@ -1,8 +1,8 @@
 /** What the rules see of an event, and the one order they see events in. */
 import type { Outcome } from '../../protocol/event.ts';
 import { sourceOf } from '../../service/ip-network.ts';
+import type { Terms } from '../alert-config/rules.ts';
 import type { StoredEvent } from '../store/store.ts';
-import type { Terms } from './rules.ts';
 
 /** An event, cut to what rules need. Many keys hold the same object. Times are Unix milliseconds. */
 export interface Seen {

@@ -1,6 +1,7 @@
 /** One scan of the fleet is one incident: what its source did on single hosts meanwhile is a part of it. */
+
+import type { Terms } from '../alert-config/rules.ts';
 import type { Live } from './incident.ts';
-import type { Terms } from './rules.ts';
 
 const PARTS: readonly string[] = ['brute-force', 'slow-brute-force'];
 const HOUR_MS = 3_600_000;

@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../service/logger.ts';
 import type { Channel } from '../alert-config/channels.ts';
+import { SEVERITIES } from '../alert-config/rules.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { Notices } from '../alerting/notification-queue.ts';
-import { SEVERITIES } from '../detection/rules.ts';
 import type { Deliver } from './deliver.ts';
 import { faulty } from './delivery.ts';
 import { LISTED_LIMIT, type Message } from './message.ts';

@@ -1,8 +1,8 @@
 /** What one delivery says: some incidents, or how many there are. Pure. */
 
 import type { NoticeKind } from '../alert-config/routing.ts';
+import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
 import type { Incident } from '../detection/incident.ts';
-import { SEVERITIES, type Severity } from '../detection/rules.ts';
 
 /** One incident, and what is told of it. */
 export interface Told {

@@ -1,7 +1,7 @@
 /** When a message is made, and when one that failed is tried again. Pure. */
 import { isQuiet, type QuietHours } from '../alert-config/quiet-hours.ts';
 import { isAsGrave } from '../alert-config/routing.ts';
-import { SEVERITIES, type Severity } from '../detection/rules.ts';
+import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
 
 /** The first delay after a failure, and the longest. */
 export const RETRY_MS = 1_000;

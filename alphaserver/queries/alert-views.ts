@@ -1,7 +1,7 @@
 /** Alerts as the API shows them. */
 
+import { ATTACK_RULES } from '../alert-config/rules.ts';
 import type { Written } from '../alerting/incident-store.ts';
-import { ATTACK_RULES } from '../detection/rules.ts';
 import type { AlertDetail, AlertQuery, AlertsView, AlertView, FleetState } from '../web/alert-views.ts';
 import type { KeptIncident } from './incidents.ts';
 import type { ReadingThread } from './query-thread.ts';

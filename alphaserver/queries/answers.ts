@@ -1,7 +1,7 @@
 /** Every question that can be asked of the store's file, answered on one connection, each from one moment of it. */
 
+import type { Rule } from '../alert-config/rules.ts';
 import type { Incident } from '../detection/incident.ts';
-import type { Rule } from '../detection/rules.ts';
 import type { StoredFigures } from '../metrics/samples.ts';
 import { type Names, type Tally, tallyOf } from '../rollups/counts.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from '../rollups/time-buckets.ts';

@@ -1,8 +1,8 @@
 /** Incidents in the store, read. `keeper.ts` writes them. */
 
+import { type Rule, SEVERITIES, type Severity } from '../alert-config/rules.ts';
 import type { Database, Statement, Value } from '../alerting/schema.ts';
 import type { Incident } from '../detection/incident.ts';
-import { type Rule, SEVERITIES, type Severity } from '../detection/rules.ts';
 
 /** What people were told of an incident: nothing, that it opened, that it is over as well. */
 export const TOLD = { nothing: 0, opened: 1, resolved: 2 } as const;

@@ -1,7 +1,7 @@
 /** The embedded store: a folder with two SQLite files, written by one process. */
 
+import type { Rule } from '../alert-config/rules.ts';
 import type { Incident } from '../detection/incident.ts';
-import type { Rule } from '../detection/rules.ts';
 import type { StoredFigures } from '../metrics/samples.ts';
 import { StoreAlerts } from '../queries/alert-views.ts';
 import { ReadingThread } from '../queries/query-thread.ts';

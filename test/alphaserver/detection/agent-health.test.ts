@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { DEFAULT_TERMS } from '../../../alphaserver/alert-config/rules.ts';
 import { type AgentMemory, States } from '../../../alphaserver/detection/agent-health.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
-import { DEFAULT_TERMS } from '../../../alphaserver/detection/rules.ts';
 import type { AgentRecord } from '../../../alphaserver/store/store.ts';
 import type { AgentReport } from '../../../protocol/report.ts';
 import { START_MS, termsWith } from './stream.ts';

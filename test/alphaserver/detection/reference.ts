@@ -1,6 +1,6 @@
 /** The rules said again, as plainly as can be: each looks at all events of its key from the beginning. */
 
-import { DEFAULT_TERMS, type EventRule } from '../../../alphaserver/detection/rules.ts';
+import { DEFAULT_TERMS, type EventRule } from '../../../alphaserver/alert-config/rules.ts';
 import { sourceOf } from '../../../service/ip-network.ts';
 import type { Given } from './stream.ts';
 

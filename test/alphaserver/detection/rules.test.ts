@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Rule } from '../../../alphaserver/detection/rules.ts';
+import type { Rule } from '../../../alphaserver/alert-config/rules.ts';
 import { isIn, networks } from '../../../service/ip-network.ts';
 import { type Given, only, raised, repeated, START_MS, termsWith } from './stream.ts';
 

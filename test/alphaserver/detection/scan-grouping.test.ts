@@ -1,8 +1,8 @@
 /** What is remembered of scans and their parts is bounded, by time and by number. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { DEFAULT_TERMS } from '../../../alphaserver/alert-config/rules.ts';
 import { type Live, liveOf } from '../../../alphaserver/detection/incident.ts';
-import { DEFAULT_TERMS } from '../../../alphaserver/detection/rules.ts';
 import { Absorption, NOTED_LIMIT } from '../../../alphaserver/detection/scan-grouping.ts';
 import { incident } from './incidents.ts';
 

@@ -1,8 +1,8 @@
 /** Streams of events for tests of the rules, and engines to give them to. */
 
+import { DEFAULT_TERMS, type Rule, type Terms } from '../../../alphaserver/alert-config/rules.ts';
 import { Engine, type EngineOptions } from '../../../alphaserver/detection/engine.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
-import { DEFAULT_TERMS, type Rule, type Terms } from '../../../alphaserver/detection/rules.ts';
 import type { StoredEvent } from '../../../alphaserver/store/store.ts';
 import type { Outcome } from '../../../protocol/event.ts';
 

@@ -44,13 +44,23 @@ async function follow(): Promise<void> {
   const config = await settings();
   const { createLogger } = await import('../service/logger.ts');
   const { onShutdown } = await import('../service/shutdown.ts');
+  const { supervisor } = await import('../service/systemd.ts');
   const { OutboxError } = await import('./outbox/database.ts');
   const { run } = await import('./run.ts');
   const { hostname } = await import('node:os');
   const log = createLogger({ level: config.logLevel, format: config.logFormat });
   try {
     const running = run({ config, hostname: hostname(), path: process.env['PATH'] ?? '', log });
-    onShutdown(() => running.stop(), STOP_LIMIT_MS, log);
+    const supervised = supervisor(process.env);
+    onShutdown(
+      () => {
+        supervised.stopping();
+        return running.stop();
+      },
+      STOP_LIMIT_MS,
+      log,
+    );
+    supervised.ready();
     running.ended.catch((error: unknown) => {
       log.error(`The agent cannot go on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
       process.exit(1);

@@ -4,6 +4,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { createLogger, type Logger } from '../service/logger.ts';
 import { SettingsError } from '../service/settings.ts';
 import { onShutdown } from '../service/shutdown.ts';
+import { supervisor } from '../service/systemd.ts';
 import { alertSettings, RulesError } from './alert-config/rules-file.ts';
 import type { AlertSettings } from './alert-config/settings.ts';
 import { alertCommand } from './cli/alert-command.ts';
@@ -69,7 +70,16 @@ async function run(): Promise<void> {
   // Without a file there is nothing to read again, and a terminal that goes away ends the server as it ends others.
   if (config.rulesFile !== null)
     process.on('SIGHUP', () => void serving.reload(() => alertSettings(config.rulesFile, config.webhook)));
-  onShutdown(() => serving.stop(), STOP_LIMIT_MS, log);
+  const supervised = supervisor(process.env);
+  onShutdown(
+    () => {
+      supervised.stopping();
+      return serving.stop();
+    },
+    STOP_LIMIT_MS,
+    log,
+  );
+  supervised.ready();
   // To the launcher of `npm start`, which has a person to tell.
   if (serving.page) process.send?.({ say: `Page: ${serving.page}` });
 }

@@ -4,12 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 const PAGE = join(import.meta.dirname, 'page');
-const CHARTS = join(import.meta.dirname, '..', '..', 'node_modules', 'uplot', 'dist');
+const CHARTS = dirname(fileURLToPath(import.meta.resolve('uplot/dist/uPlot.min.css')));
 /** In the order in which their rules count. One stylesheet is made of them: the first paint waits for every one there is. */
 export const STYLES = ['colours', 'style', 'frame', 'marks', 'narrowing', 'answer', 'board', 'lanes', 'feed', 'tables']
   .concat(['unseen', 'incident'])

@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream';
 import { escapeText } from '../../service/escape.ts';
 import type { Sighting } from '../sshd/event.ts';
-import type { Fact } from '../sshd/fact.ts';
+import type { Kind, ParsedMessage } from '../sshd/message-types.ts';
 import { Reader } from '../sshd/reader.ts';
 import type { Inspection } from '../sshd/reading.ts';
 import type { CommandStreams } from './scan.ts';
@@ -17,17 +17,27 @@ Says for each line which rule knows it, what it says, and which event it makes, 
 /** As much of a line as sshd can write. */
 const SHOWN_LIMIT_CHARS = 1_200;
 
-const WHY: Readonly<Record<Fact['says'], string>> = {
+const EVIDENCE =
+  'none yet: a decision was made; if its own line does not come, one failed attempt when the connection ends';
+
+const WHY: Readonly<Record<Kind, string>> = {
   accepted: 'an attempt, told at once',
   failed: 'an attempt, told at once; or the second line of one that was told already',
-  pam: 'a failed attempt; a Failed line right behind it tells the same one',
+  'pam-failed': 'a failed attempt; a Failed line right behind it tells the same one',
   opened: 'none yet: the connection is open and nothing is decided',
-  named: 'none yet: it names the account; a decision or the end of the connection follows',
-  evidence: 'none yet: a decision was made; if its own line does not come, one failed attempt when the connection ends',
-  remark: 'none yet: the last line of the connection follows',
+  pending: 'none yet: the connection is open and nothing is decided',
+  'invalid-user': 'none yet: it names the account; a decision or the end of the connection follows',
+  account: 'none yet: it names the account; a decision or the end of the connection follows',
+  evidence: EVIDENCE,
+  'pam-failure': EVIDENCE,
+  'pam-unknown-user': EVIDENCE,
+  'pam-failure-summary': EVIDENCE,
+  'end-reason': 'none yet: the last line of the connection follows',
   ended: 'a probe, unless the connection had an attempt or was a session',
-  'session-over': 'none: a session has ended',
-  refused: 'a probe for each connection refused',
+  'session-opened': 'none: a session has begun',
+  'session-closed': 'none: a session has ended',
+  'session-ended': 'none: a session has ended',
+  dropped: 'a probe for each connection refused',
 };
 
 const NOT_SSHD: Readonly<Record<string, string>> = {
@@ -37,13 +47,13 @@ const NOT_SSHD: Readonly<Record<string, string>> = {
   repeated: 'repeats the line before it, which is not given',
 };
 
-function known(fact: Fact): string {
+function known(fact: ParsedMessage): string {
   const fields: [string, string | number | boolean | null][] = [
     ['method', fact.method],
     ['user', fact.user],
-    ['invalidUser', fact.invalid],
+    ['invalidUser', fact.invalidUser],
     ['ip', fact.ip],
-    ['name', fact.name],
+    ['name', fact.hostName],
     ['port', fact.port],
     ['reason', fact.reason],
     ['key', fact.key],
@@ -85,7 +95,7 @@ function explained(
           ? 'none: it says nothing about an attempt'
           : 'none: the attempts of its connection have been told',
       ]);
-    else rows.push(['fields', known(fact)], ['event', now.length > 0 ? '' : WHY[fact.says]]);
+    else rows.push(['fields', known(fact)], ['event', now.length > 0 ? '' : WHY[fact.kind]]);
   }
   const last = rows.at(-1);
   for (const { event, line: number } of now.slice(0, 3)) {

@@ -1,63 +1,62 @@
 /** Rules for what sshd says of the account that a client asked for, and of logins it will refuse. */
 
 import { peerFrom } from './address.ts';
-import { Fact, type Rule } from './fact.ts';
 import { userFrom } from './identity.ts';
+import { ParsedMessage, type Rule } from './message-types.ts';
 
 const REFUSED = ' not allowed because ';
 
-function invalidUser(text: string, from: number): Fact | null {
+function invalidUser(text: string, from: number): ParsedMessage | null {
   // An empty name leaves two spaces, which a tool between sshd and the log may have made one.
   const read = userFrom(
-    'named',
+    'invalid-user',
     text,
     text.startsWith('from ', from) && !text.includes(' from ', from) ? from - 1 : from,
   );
   if (read === null || read.rest.trim() !== '') return null;
   // Here `invalid user ` would be the client's: it is the name itself.
   read.fact.user = read.name;
-  read.fact.invalid = true;
-  read.fact.first = true;
+  read.fact.invalidUser = true;
   return read.fact;
 }
 
 /** `USER[ from HOST] not allowed because REASON`: the account exists, so its name is no free text. */
-function notAllowed(text: string): Fact | null {
+function notAllowed(text: string): ParsedMessage | null {
   const because = text.lastIndexOf(REFUSED);
   if (because < 5) return null;
   const from = text.lastIndexOf(' from ', because);
-  const fact = new Fact('named');
+  const fact = new ParsedMessage('account');
   if (from >= 5) {
     const peer = peerFrom(text, from + 6);
     if (peer === null) return null;
     fact.ip = peer.ip;
-    fact.name = peer.name;
+    fact.hostName = peer.name;
   }
   fact.user = text.slice(5, from >= 5 ? from : because);
-  fact.invalid = true;
+  fact.invalidUser = true;
   fact.reason = text.slice(because + 1);
   return fact;
 }
 
 /** `USER HAS EXPIRED`, beginning at `from`: the account exists, so its name is no free text. */
-function expired(text: string, from: number, has: string): Fact | null {
+function expired(text: string, from: number, has: string): ParsedMessage | null {
   const end = text.indexOf(has, from);
   if (end < from) return null;
-  const fact = new Fact('named');
+  const fact = new ParsedMessage('account');
   fact.user = text.slice(from, end);
-  fact.invalid = true;
+  fact.invalidUser = true;
   fact.reason = text.slice(end + 1);
   return fact;
 }
 
-function rootRefused(text: string): Fact | null {
+function rootRefused(text: string): ParsedMessage | null {
   const peer = peerFrom(text, 24);
   if (peer === null || peer.end !== text.length) return null;
-  const fact = new Fact('evidence');
+  const fact = new ParsedMessage('evidence');
   fact.user = 'root';
-  fact.invalid = false;
+  fact.invalidUser = false;
   fact.ip = peer.ip;
-  fact.name = peer.name;
+  fact.hostName = peer.name;
   fact.port = peer.port;
   // A password's decision is logged at every level; what INFO hides is that of a key.
   fact.method = 'publickey';
@@ -65,15 +64,15 @@ function rootRefused(text: string): Fact | null {
   return fact;
 }
 
-function accessDenied(text: string): Fact | null {
+function accessDenied(text: string): ParsedMessage | null {
   const end = text.lastIndexOf(' by PAM account configuration');
   if (end < 23) return null;
-  const fact = new Fact('evidence');
+  const fact = new ParsedMessage('evidence');
   fact.user = text.slice(23, end);
-  fact.invalid = false;
+  fact.invalidUser = false;
   fact.method = 'publickey';
   fact.reason = 'access denied by PAM account configuration';
-  fact.last = true;
+  fact.endsConnection = true;
   return fact;
 }
 
@@ -108,11 +107,11 @@ export const ACCOUNTS: readonly Rule[] = [
       // Of an empty name, where syslog has taken the space off the end, nothing follows.
       const space = `${text} `.indexOf(' user ', 24);
       if (space < 0) return null;
-      const fact = new Fact('named');
+      const fact = new ParsedMessage('account');
       fact.user = text.slice(space + 6);
-      fact.invalid = true;
+      fact.invalidUser = true;
       // Up to 5.8 the unprivileged process wrote its lines itself: of its own pid nothing else may ever be said.
-      fact.more = !preauth;
+      fact.needsKnownConnection = !preauth;
       return fact;
     },
   },
@@ -141,7 +140,7 @@ export const ACCOUNTS: readonly Rule[] = [
     meaning: "nothing about an attempt: the account's file is not read",
     example: "User 'alice' authorized keys '/home/alice/.ssh/authorized_keys' is not a regular file",
     begins: 'User ',
-    read: (text) => (text.endsWith(' is not a regular file') ? new Fact('opened') : null),
+    read: (text) => (text.endsWith(' is not a regular file') ? new ParsedMessage('pending') : null),
   },
   {
     name: 'account-expired',

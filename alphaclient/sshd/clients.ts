@@ -10,7 +10,7 @@ const USER = 2;
 const KEYS = 4;
 
 /** What a line tells of a client. */
-export type Client = Pick<Connection, 'ip' | 'name' | 'user'>;
+export type Client = Pick<Connection, 'ip' | 'hostName' | 'user'>;
 
 /** An index beside the table: finds those that `put` gave it by address, name or, for want of an address, user, until `remove`. */
 export class Clients {
@@ -30,13 +30,13 @@ export class Clients {
 
   /** Takes a connection in, or knows it anew after its client became better known. `age` counts what was opened before it. */
   put(one: Connection, age: number): void {
-    const { slot, ip, name, user } = one;
+    const { slot, ip, hostName, user } = one;
     this.remove(slot);
     this.#at[slot] = one;
     this.#ages[slot] = age;
     if (ip !== null) this.#add(slot, IP, ip);
-    if (name === null) return;
-    this.#add(slot, NAME, name);
+    if (hostName === null) return;
+    this.#add(slot, NAME, hostName);
     // A name that DNS gave may be any address, so the user must do where the address is not known.
     if (ip === null && user !== null) this.#add(slot, USER, unescaped(user));
   }
@@ -60,9 +60,9 @@ export class Clients {
    * user; and perhaps others, so that `fits` has to look at these too.
    */
   find(client: Client, oldest: boolean, fits: (one: Connection) => boolean): Connection | undefined {
-    const { ip, name, user } = client;
+    const { ip, hostName, user } = client;
     let slot = ip === null ? -1 : this.#find(IP, ip, -1, oldest, fits);
-    if (name !== null) slot = this.#find(NAME, name, slot, oldest, fits);
+    if (hostName !== null) slot = this.#find(NAME, hostName, slot, oldest, fits);
     if (user !== null) slot = this.#find(USER, unescaped(user), slot, oldest, fits);
     return this.#at[slot];
   }

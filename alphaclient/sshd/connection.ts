@@ -18,7 +18,7 @@ export class Connection {
   ip: string | null = null;
   port: number | null = null;
   /** The client's name where a line had a name for the address. */
-  name: string | null = null;
+  hostName: string | null = null;
   user: string | null = null;
   invalid: boolean | null = null;
   /** Decisions counted; a connection without any becomes a probe. */

@@ -6,8 +6,8 @@
 import type { Connection, SavedConnection } from './connection.ts';
 import { Endings } from './endings.ts';
 import type { Sighting } from './event.ts';
-import type { Fact } from './fact.ts';
 import { find, isAnother, learn, opened, type Place } from './matching.ts';
+import { isFromPamModule, type ParsedMessage } from './message-types.ts';
 import { OPEN_LIMIT_CONNECTIONS, Table } from './table.ts';
 import { type Listener, Telling } from './telling.ts';
 import { showsFailure, weigh } from './verdict.ts';
@@ -44,15 +44,15 @@ export class Connections {
   }
 
   /** Takes one fact in. */
-  apply(fact: Fact, place: Place): void {
+  apply(fact: ParsedMessage, place: Place): void {
     this.#endings.pass(place);
-    if (fact.says === 'refused') {
+    if (fact.kind === 'dropped') {
       this.#telling.refused(fact, place);
       return;
     }
     let one = find(this.#table, fact, place);
     // Of a name alone, without a pid: it may be another one's, and of one that has failed it tells nothing new.
-    const isBare = fact.ip === null && fact.name === null && place.pid < 0;
+    const isBare = fact.ip === null && fact.hostName === null && place.pid < 0;
     if (isBare && one !== undefined && one.decisions > 0) return;
     if (one !== undefined && isAnother(one, fact)) {
       this.#endings.settle(one);
@@ -64,7 +64,7 @@ export class Connections {
     this.#tell(one, fact, place);
   }
 
-  #open(fact: Fact, place: Place): Connection | undefined {
+  #open(fact: ParsedMessage, place: Place): Connection | undefined {
     const one = opened(fact, place);
     if (one === undefined) return undefined;
     this.#table.add(one);
@@ -73,65 +73,74 @@ export class Connections {
     return one;
   }
 
-  #tell(one: Connection, fact: Fact, place: Place): void {
-    const again = fact.says === 'failed' && fact.method === 'keyboard-interactive';
+  #tell(one: Connection, fact: ParsedMessage, place: Place): void {
+    const again = fact.kind === 'failed' && fact.method === 'keyboard-interactive';
     if (again && one.held === null && !one.swallow) {
       // Without pids the `PAM:` line, which has no port, may stand as a connection of its own.
       const loose = this.#table.loose(one);
       if (loose?.held === null) one.swallow = true;
       if (loose !== undefined) this.#endings.forget(loose);
     }
-    if (one.held !== null && !fact.helper) {
+    if (one.held !== null && !isFromPamModule(fact)) {
       if (again) {
         one.held = null;
         one.decisions--;
       } else this.#telling.released(one);
     }
     const swallow = again && one.swallow;
-    if (!fact.helper) one.swallow = false;
-    switch (fact.says) {
+    if (!isFromPamModule(fact)) one.swallow = false;
+    switch (fact.kind) {
       case 'accepted':
       case 'failed':
         this.#decide(one, fact, place, swallow);
         break;
-      case 'pam':
+      case 'pam-failed':
         this.#pamFailed(one, fact, place);
         break;
       case 'opened':
-        if (fact.first) one.opened = true;
+        one.opened = true;
+        break;
+      case 'pending':
         one.method ??= fact.method;
         break;
-      case 'named':
-        if (fact.first) one.named = true;
+      case 'invalid-user':
+        if (!fact.isRepeated) one.named = true;
+        break;
+      case 'account':
         one.refusal ??= fact.reason;
         break;
       case 'evidence':
+      case 'pam-failure':
+      case 'pam-unknown-user':
+      case 'pam-failure-summary':
         weigh(one, fact);
         this.#table.learned(one);
-        if (fact.last) this.#endings.lastWords(one);
-        else if ((fact.soon || fact.more) && showsFailure(one)) this.#endings.awaited(one);
+        if (fact.endsConnection) this.#endings.lastWords(one);
+        else if ((fact.endFollows || fact.kind === 'pam-failure-summary') && showsFailure(one))
+          this.#endings.awaited(one);
         break;
-      case 'remark':
+      case 'end-reason':
         one.remark ??= fact.reason;
         // One that has had its decision has nothing to be told: its last line may take its time.
         if (one.decisions === 0) this.#endings.awaited(one);
         break;
       case 'ended':
         one.remark ??= fact.reason;
-        if (fact.soon || (fact.ip === null && fact.name === null)) this.#endings.lastWords(one);
+        if (fact.endFollows || (fact.ip === null && fact.hostName === null)) this.#endings.lastWords(one);
         else this.#endings.settle(one);
         break;
-      case 'session-over':
+      case 'session-closed':
+      case 'session-ended':
         if (one.accepted && fact.ip === null) this.#endings.awaited(one);
         else if (one.accepted || fact.ip !== null) this.#endings.forget(one);
         break;
     }
   }
 
-  #decide(one: Connection, fact: Fact, place: Place, swallow: boolean): void {
+  #decide(one: Connection, fact: ParsedMessage, place: Place, swallow: boolean): void {
     if (fact.method === 'keyboard-interactive') this.#endings.dropHelper(one);
-    if (fact.says === 'accepted') one.accepted = true;
-    this.#decided(one, fact.count, fact.invalid);
+    if (fact.kind === 'accepted') one.accepted = true;
+    this.#decided(one, fact.count, fact.invalidUser);
     this.#telling.decided(one, fact, place, fact.count - (swallow ? 1 : 0));
   }
 
@@ -147,7 +156,7 @@ export class Connections {
     this.#endings.goesOn(one);
   }
 
-  #pamFailed(one: Connection, fact: Fact, place: Place): void {
+  #pamFailed(one: Connection, fact: ParsedMessage, place: Place): void {
     this.#endings.dropHelper(one);
     one.method = 'keyboard-interactive';
     for (let i = 0; i < fact.count; i++) {

@@ -1,18 +1,18 @@
-/** Rules for the messages in which sshd decides, and for those that go with a decision. */
+/** Rules for the messages in which sshd isDecision, and for those that go with a decision. */
 
-import { Fact, type Rule, type Says } from './fact.ts';
 import { userFrom } from './identity.ts';
+import { type Kind, ParsedMessage, type Rule } from './message-types.ts';
 
 /** What a method's word can be: sshd takes them from a fixed list, without spaces. */
 const METHOD = /^[a-zA-Z0-9_./-]{1,64}$/;
 
 /** `METHOD[/DEVICE] for INVUSER from ADDR[ port PORT][ ssh2][: REST]` beginning at `from`. */
-function decision(says: Says, text: string, from: number, cut: boolean): Fact | null {
+function decision(kind: Kind, text: string, from: number, cut: boolean): ParsedMessage | null {
   const space = text.indexOf(' ', from);
   if (space < 0 || !text.startsWith(' for ', space)) return null;
   const word = text.slice(from, space);
   if (!METHOD.test(word)) return null;
-  const read = userFrom(says, text, space + 5);
+  const read = userFrom(kind, text, space + 5);
   if (read === null) return null;
   const { fact } = read;
   if (cut && !read.rest.startsWith(' ssh')) withoutHalf(fact);
@@ -36,32 +36,32 @@ function decision(says: Says, text: string, from: number, cut: boolean): Fact | 
 }
 
 /** The message was cut in what sshd appended: what stands last may be half of it, and its connection knows better. */
-function withoutHalf(fact: Fact): void {
-  if (fact.port === null) fact.ip = fact.name = null;
+function withoutHalf(fact: ParsedMessage): void {
+  if (fact.port === null) fact.ip = fact.hostName = null;
   fact.port = null;
 }
 
-function failed(text: string, cut: boolean): Fact | null {
+function failed(text: string, cut: boolean): ParsedMessage | null {
   const fact = decision('failed', text, 7, cut);
-  // The method `none` is a client asking what is offered: it shows a connection, and decides nothing.
+  // The method `none` is a client asking what is offered: it shows a connection, and isDecision nothing.
   if (fact !== null && fact.method === 'none') {
-    fact.says = 'opened';
+    fact.kind = 'pending';
     fact.method = null;
   }
   return fact;
 }
 
-function undecided(text: string, from: number, cut: boolean): Fact | null {
+function undecided(text: string, from: number, cut: boolean): ParsedMessage | null {
   // Escaped twice, the name may have pushed out sshd's own ` from `, and hold one of the client's.
-  const fact = cut ? null : decision('opened', text, from, false);
+  const fact = cut ? null : decision('pending', text, from, false);
   if (fact !== null) fact.key = null;
   return fact;
 }
 
 /** Up to 5.8, without [preauth], under the pid of the unprivileged process, while the decision has that of the other. */
-function postponed(text: string, preauth: boolean, cut: boolean): Fact | null {
+function postponed(text: string, preauth: boolean, cut: boolean): ParsedMessage | null {
   const fact = undecided(text, 10, cut);
-  if (fact !== null && !cut) fact.more = !preauth;
+  if (fact !== null && !cut) fact.needsKnownConnection = !preauth;
   return fact;
 }
 
@@ -69,10 +69,10 @@ function postponed(text: string, preauth: boolean, cut: boolean): Fact | null {
 const RETRIES_FOR = 'PAM: Have exhausted maximum number of retries for service';
 
 /** `PAM: TEXT for [illegal user ]USER from HOST[ via ADDR]`; TEXT is PAM's. */
-function pam(text: string): Fact | null {
+function pam(text: string): ParsedMessage | null {
   const start = text.indexOf(' for ', text.startsWith(`${RETRIES_FOR} for `) ? RETRIES_FOR.length : 5);
   if (start < 0) return null;
-  const read = userFrom('pam', text, start + 5);
+  const read = userFrom('pam-failed', text, start + 5);
   if (read === null || (read.rest.trim() !== '' && !read.rest.startsWith(' via '))) return null;
   read.fact.method = 'keyboard-interactive';
   read.fact.reason = text.slice(0, start);
@@ -109,7 +109,7 @@ export const DECISIONS: readonly Rule[] = [
     begins: 'PAM: ',
     read: (text, _, cut) => (cut ? null : pam(text)),
     cut: () => {
-      const fact = new Fact('pam');
+      const fact = new ParsedMessage('pam-failed');
       fact.method = 'keyboard-interactive';
       return fact;
     },
@@ -123,7 +123,7 @@ export const DECISIONS: readonly Rule[] = [
       'Partial publickey for alice from 192.0.2.10 port 50022 ssh2: RSA SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG',
     begins: 'Partial ',
     read: (text, _, cut) => undecided(text, 8, cut),
-    cut: () => new Fact('opened'),
+    cut: () => new ParsedMessage('pending'),
   },
   {
     name: 'postponed',
@@ -133,6 +133,6 @@ export const DECISIONS: readonly Rule[] = [
     example: 'Postponed keyboard-interactive for invalid user admin from 192.0.2.10 port 50022 ssh2 [preauth]',
     begins: 'Postponed ',
     read: postponed,
-    cut: () => new Fact('opened'),
+    cut: () => new ParsedMessage('pending'),
   },
 ];

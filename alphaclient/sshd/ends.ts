@@ -1,18 +1,18 @@
 /** Rules for the ends of connections that name the client the way sshd has named it since 7.5. */
 
 import { peerFrom } from './address.ts';
-import { Fact, type Rule } from './fact.ts';
 import { identity, identityThenText, userFrom } from './identity.ts';
+import { ParsedMessage, type Rule } from './message-types.ts';
 import { from, lastWords, thenUnlessSession } from './probe.ts';
 
-function ended(text: string, from: number, reason: string, cut: boolean): Fact | null {
+function ended(text: string, from: number, reason: string, cut: boolean): ParsedMessage | null {
   // What is left of address and port may be half of them: the pid alone says whose end this is.
   if (cut) return lastWords(reason)();
   const fact = identity('ended', text, from);
   if (fact === null) return null;
   fact.reason = reason;
   // `user USER` without a word before it: the client had logged in.
-  if (fact.user !== null && text.startsWith('user ', from)) fact.says = 'session-over';
+  if (fact.user !== null && text.startsWith('user ', from)) fact.kind = 'session-ended';
   return fact;
 }
 
@@ -20,40 +20,40 @@ function ended(text: string, from: number, reason: string, cut: boolean): Fact |
  * Without ` [preauth]` and a name it is the end of a session of 6.8 to 7.4, whose login may be in the log before this one;
  * without a port it follows the client's goodbye.
  */
-function disconnected(text: string, preauth: boolean, cut: boolean): Fact | null {
+function disconnected(text: string, preauth: boolean, cut: boolean): ParsedMessage | null {
   const fact = ended(text, 18, 'disconnected', cut);
-  if (fact !== null && fact.user === null && (!preauth || (!cut && fact.port === null))) fact.more = true;
+  if (fact !== null && fact.user === null && (!preauth || (!cut && fact.port === null)))
+    fact.needsKnownConnection = true;
   return fact;
 }
 
 const TIMED_OUT = ' timed out';
 
 /** `IDENTITY timed out` from `at` to the end. */
-function timedOut(text: string, at: number): Fact | null {
+function timedOut(text: string, at: number): ParsedMessage | null {
   const fact = identity('ended', text, at, text.length - TIMED_OUT.length);
   if (fact !== null) fact.reason = 'timed out';
   return fact;
 }
 
 /** `Connection to ADDR[ port PORT]` and ` timed out` or `: REASON`: how it was called up to 7.3. */
-function connectionTo(text: string, preauth: boolean): Fact | null {
+function connectionTo(text: string, preauth: boolean): ParsedMessage | null {
   return text.endsWith(TIMED_OUT) ? timedOut(text, 14) : thenUnlessSession(text, 14, preauth);
 }
 
 /** `Connection from IDENTITY timed out`, or the opening line `Connection from ADDR port PORT on ...`. */
-function connectionFrom(text: string): Fact | null {
+function connectionFrom(text: string): ParsedMessage | null {
   if (text.endsWith(TIMED_OUT)) return timedOut(text, 16);
-  if (text.endsWith(': refusing non-sftp session')) return new Fact('session-over');
+  if (text.endsWith(': refusing non-sftp session')) return new ParsedMessage('session-ended');
   const peer = peerFrom(text, 16);
   if (peer === null) return null;
   const options = text.startsWith(' with IP opts: ', peer.end);
   if (peer.end !== text.length && !options && !text.startsWith(' on ', peer.end)) return null;
   if (options) return from(peer, 'IP options');
-  const fact = new Fact('opened');
+  const fact = new ParsedMessage('opened');
   fact.ip = peer.ip;
-  fact.name = peer.name;
+  fact.hostName = peer.name;
   fact.port = peer.port;
-  fact.first = true;
   return fact;
 }
 
@@ -64,18 +64,18 @@ function connectionFrom(text: string): Fact | null {
 const GAVE_UP = /^(?:3|13|14): /;
 
 /** `ADDR port PORT:CODE: TEXT`, `ADDR: CODE: TEXT` up to 7.1. TEXT is up to 400 characters of the client's choice. */
-function receivedDisconnect(text: string, _: boolean, cut: boolean): Fact | null {
-  const read = identityThenText('remark', text, 25);
+function receivedDisconnect(text: string, _: boolean, cut: boolean): ParsedMessage | null {
+  const read = identityThenText('end-reason', text, 25);
   if (read === null || read.fact.user !== null) return null;
   // Clients that give up before a login say so; up to 5.8 no line had [preauth].
-  if (GAVE_UP.test(read.rest)) read.fact.preauth = true;
+  if (GAVE_UP.test(read.rest)) read.fact.beforeLogin = true;
   read.fact.reason = read.rest === '' ? 'disconnected' : `disconnected: ${read.rest}`;
   // Where there is no port it is the last line, up to 6.7; in 6.8 to 7.1 `Disconnected from` may follow, and tells no more.
   if (read.fact.port === null) {
-    read.fact.says = 'ended';
-    read.fact.soon = true;
+    read.fact.kind = 'ended';
+    read.fact.endFollows = true;
     // Whether [preauth] was cut off is not known: only its own pid says whose it is.
-    read.fact.more = cut;
+    read.fact.needsKnownConnection = cut;
   }
   return read.fact;
 }
@@ -83,15 +83,15 @@ function receivedDisconnect(text: string, _: boolean, cut: boolean): Fact | null
 const TOO_MANY = 'Too many authentication failures';
 
 /** `[IDENTITY]: REASON`; the reason can hold names that the client chose. */
-function disconnecting(text: string): Fact | null {
+function disconnecting(text: string): ParsedMessage | null {
   if (text.charCodeAt(13) === 58) {
     const reason = text.slice(15);
-    const fact = new Fact('ended');
+    const fact = new ParsedMessage('ended');
     fact.reason = reason;
     if (reason.startsWith(TOO_MANY)) {
-      fact.says = 'evidence';
+      fact.kind = 'evidence';
       fact.method = 'publickey';
-      fact.last = true;
+      fact.endsConnection = true;
       fact.reason = TOO_MANY;
       // Of an empty name, where syslog has taken the space off the end, nothing follows.
       if (`${reason} `.startsWith(' for ', TOO_MANY.length)) fact.user = reason.slice(TOO_MANY.length + 5);
@@ -103,27 +103,27 @@ function disconnecting(text: string): Fact | null {
   const { fact } = read;
   fact.reason = read.rest;
   if (read.rest.startsWith(TOO_MANY)) {
-    fact.says = 'evidence';
+    fact.kind = 'evidence';
     fact.method = 'publickey';
-    fact.last = true;
+    fact.endsConnection = true;
   }
   return fact;
 }
 
-function tooMany(text: string, cut: boolean): Fact | null {
+function tooMany(text: string, cut: boolean): ParsedMessage | null {
   if (!cut) {
     const read = userFrom('evidence', text, 45);
     return read === null ? null : exceeded(read.fact);
   }
-  const fact = exceeded(new Fact('evidence'));
-  if (text.startsWith('invalid user ', 45)) fact.invalid = true;
+  const fact = exceeded(new ParsedMessage('evidence'));
+  if (text.startsWith('invalid user ', 45)) fact.invalidUser = true;
   return fact;
 }
 
-function exceeded(fact: Fact): Fact {
+function exceeded(fact: ParsedMessage): ParsedMessage {
   fact.method = 'publickey';
   fact.reason = 'maximum authentication attempts exceeded';
-  fact.soon = true;
+  fact.endFollows = true;
   return fact;
 }
 
@@ -225,7 +225,7 @@ export const ENDS: readonly Rule[] = [
     meaning: 'end of a session',
     example: 'Read error from remote host 192.0.2.10 port 50022: Connection reset by peer',
     begins: 'Read error from remote host ',
-    read: (text) => identityThenText('session-over', text, 28)?.fact ?? new Fact('session-over'),
+    read: (text) => identityThenText('session-ended', text, 28)?.fact ?? new ParsedMessage('session-ended'),
   },
   {
     name: 'session-inactive',
@@ -234,7 +234,7 @@ export const ENDS: readonly Rule[] = [
     meaning: 'end of a session',
     example: 'terminating inactive connection from user alice 192.0.2.10 port 50022',
     begins: 'terminating inactive connection from ',
-    read: (text) => identity('session-over', text, 37),
+    read: (text) => identity('session-ended', text, 37),
   },
   {
     name: 'session-timeout',
@@ -243,6 +243,7 @@ export const ENDS: readonly Rule[] = [
     meaning: 'end of a session',
     example: 'Timeout, client not responding from user alice 192.0.2.10 port 50022',
     begins: 'Timeout, client not responding',
-    read: (text) => (text.length > 36 ? identity('session-over', text, 36) : null) ?? new Fact('session-over'),
+    read: (text) =>
+      (text.length > 36 ? identity('session-ended', text, 36) : null) ?? new ParsedMessage('session-ended'),
   },
 ];

@@ -6,9 +6,9 @@
 import { ACCOUNTS } from './accounts.ts';
 import { DECISIONS } from './decisions.ts';
 import { ENDS } from './ends.ts';
-import type { Fact, Rule } from './fact.ts';
 import { KEYS } from './keys.ts';
 import { latin1 } from './latin1.ts';
+import type { ParsedMessage, Rule } from './message-types.ts';
 import { NEGOTIATION } from './negotiation.ts';
 import { NOISE } from './noise.ts';
 import { PAM } from './pam.ts';
@@ -81,7 +81,7 @@ export interface Reading {
   /** The rule that knows the message, or null. */
   rule: Rule | null;
   /** What it says about an attempt; null when it says nothing. */
-  fact: Fact | null;
+  fact: ParsedMessage | null;
   /** The message without level and ` [preauth]`; empty where it was not decoded. */
   text: string;
 }
@@ -138,10 +138,10 @@ export function readMessage(bytes: Buffer, from: number, to: number, into: Readi
       const cut = raw ? to - from > RAW_LIMIT_BYTES - ESCAPE_BYTES : to - from === SYSLOG_LIMIT_BYTES;
       const fact = rule.read(text, preauth, cut) ?? (cut ? rule.cut?.() : null) ?? null;
       if (fact !== null) {
-        if (preauth) fact.preauth = true;
+        if (preauth) fact.beforeLogin = true;
         into.rule = rule;
         into.fact = fact;
-        if (isFatal && fact.says === 'opened') fatal(bytes, at, end, into);
+        if (isFatal && (fact.kind === 'pending' || fact.kind === 'opened')) fatal(bytes, at, end, into);
         return;
       }
     }
@@ -163,7 +163,7 @@ function fatal(bytes: Buffer, at: number, end: number, into: Reading): void {
   if (!preauth && ADDRESS.test(text)) return;
   into.rule = FATAL_ERROR ?? null;
   into.fact = FATAL_ERROR?.read?.(text, preauth, false) ?? null;
-  if (into.fact !== null) into.fact.preauth = preauth;
+  if (into.fact !== null) into.fact.beforeLogin = preauth;
 }
 
 const KEY_LINE = / Authentication tried for .{0,200} with (?:correct key|valid certificate) but not from a permitted /;

@@ -4,7 +4,7 @@
  */
 
 import { peerFrom, peerUntil, UNKNOWN } from './address.ts';
-import { Fact, type Says } from './fact.ts';
+import { type Kind, ParsedMessage } from './message-types.ts';
 
 const INVALID = 'invalid user ';
 const ILLEGAL = 'illegal user ';
@@ -14,20 +14,20 @@ const AUTHENTICATING = 'authenticating user ';
 const VALID = 'user ';
 
 /** The name behind an optional `invalid user ` (`illegal user ` up to 4.x and from PAM). */
-function named(fact: Fact, text: string): void {
+function named(fact: ParsedMessage, text: string): void {
   if (text.startsWith(INVALID) || text.startsWith(ILLEGAL)) {
     fact.user = text.slice(INVALID.length);
-    fact.invalid = true;
+    fact.invalidUser = true;
   } else if (text === HIDDEN) {
     fact.user = text;
-    fact.invalid = true;
+    fact.invalidUser = true;
   } else if (text === 'invalid user') {
     // A tool between sshd and the log has folded the two spaces around an empty name.
     fact.user = '';
-    fact.invalid = true;
+    fact.invalidUser = true;
   } else {
     fact.user = text;
-    fact.invalid = false;
+    fact.invalidUser = false;
   }
 }
 
@@ -36,17 +36,21 @@ function named(fact: Fact, text: string): void {
  * ` from ` before the first `:` is sshd's own, since sshd cuts names at a colon; an IPv6 address has colons, but behind
  * that ` from `. `name` is all before it; `rest` gets what follows the address.
  */
-export function userFrom(says: Says, text: string, from: number): { fact: Fact; name: string; rest: string } | null {
+export function userFrom(
+  kind: Kind,
+  text: string,
+  from: number,
+): { fact: ParsedMessage; name: string; rest: string } | null {
   const colon = text.indexOf(':', from);
   const at = lastFrom(text, from, colon < 0 ? text.length : colon);
   if (at < 0) return null;
   const peer = peerFrom(text, at + 6);
   if (peer === null) return null;
-  const fact = new Fact(says);
+  const fact = new ParsedMessage(kind);
   const name = text.slice(from, at);
   named(fact, name);
   fact.ip = peer.ip;
-  fact.name = peer.name;
+  fact.hostName = peer.name;
   fact.port = peer.port;
   return { fact, name, rest: peer.end === text.length ? '' : text.slice(peer.end) };
 }
@@ -58,23 +62,23 @@ function lastFrom(text: string, from: number, end: number): number {
 }
 
 /** `[authenticating user USER |invalid user USER |user USER ]ADDR[ port PORT]` from `from` to `end`: since 7.5. */
-export function identity(says: Says, text: string, from: number, end = text.length): Fact | null {
+export function identity(kind: Kind, text: string, from: number, end = text.length): ParsedMessage | null {
   const peer = peerUntil(text, end);
   if (peer === null || peer.at < from) return null;
-  const fact = new Fact(says);
+  const fact = new ParsedMessage(kind);
   fact.ip = peer.ip;
-  fact.name = peer.name;
+  fact.hostName = peer.name;
   fact.port = peer.port;
   if (peer.at === from) return fact;
   const userEnd = peer.at - 1;
   if (text.startsWith(INVALID, from)) {
-    fact.invalid = true;
+    fact.invalidUser = true;
     fact.user = text.slice(from + INVALID.length, userEnd);
   } else if (text.startsWith(AUTHENTICATING, from)) {
-    fact.invalid = false;
+    fact.invalidUser = false;
     fact.user = text.slice(from + AUTHENTICATING.length, userEnd);
   } else if (text.startsWith(VALID, from)) {
-    fact.invalid = false;
+    fact.invalidUser = false;
     fact.user = text.slice(from + VALID.length, userEnd);
   } else return null;
   return fact;
@@ -84,12 +88,12 @@ export function identity(says: Says, text: string, from: number, end = text.leng
  * An identity followed by `: REST`. Names have no colon, so the first one ends the identity, or stands inside its
  * IPv6 address, which then reaches to the next space.
  */
-export function identityThenText(says: Says, text: string, from: number): { fact: Fact; rest: string } | null {
+export function identityThenText(kind: Kind, text: string, from: number): { fact: ParsedMessage; rest: string } | null {
   const colon = text.indexOf(':', from);
   if (colon < 0) return null;
   const word = text.lastIndexOf(' ', colon) + 1;
   let end = colon;
-  const before = identity(says, text, from, colon);
+  const before = identity(kind, text, from, colon);
   // Behind a user sshd writes `: `, and what looks like a port may be the first group of the address, where the name ends alike.
   const isEnd = text.charCodeAt(colon + 1) === 32 || before?.user === null;
   if (isEnd && before !== null && (before.ip !== null || before.port !== null))
@@ -105,8 +109,8 @@ export function identityThenText(says: Says, text: string, from: number): { fact
   }
   // Without the colon the message was cut here, perhaps in the middle of the port.
   if (text.charCodeAt(end) !== 58) return null;
-  const fact = identity(says, text, from, end);
-  return fact === null || (fact.ip === null && fact.name !== UNKNOWN) ? null : { fact, rest: after(text, end) };
+  const fact = identity(kind, text, from, end);
+  return fact === null || (fact.ip === null && fact.hostName !== UNKNOWN) ? null : { fact, rest: after(text, end) };
 }
 
 function after(text: string, end: number): string {

@@ -1,7 +1,7 @@
 /** One line of JSON: of `journalctl -o json`, and whether sshd is who wrote it, of a container's log, or of macOS's. */
 
-import { decides } from './fact.ts';
 import { type Reading, readMessage } from './grammar.ts';
+import { isDecision, isFromPamModule } from './message-types.ts';
 
 /** What is read of a journal entry. */
 export interface Entry {
@@ -62,7 +62,7 @@ function isTelling(message: Buffer): boolean {
   const reading: Reading = { rule: null, fact: null, text: '' };
   readMessage(message, 0, message.length, reading);
   const { rule, fact } = reading;
-  return rule === null || (fact !== null && (decides(fact) || fact.says === 'evidence'));
+  return rule === null || (fact !== null && (isDecision(fact) || isFromPamModule(fact) || fact.kind === 'evidence'));
 }
 
 /** What Docker's json-file driver writes down of a container's output: `{"log":"...\\n","stream":"stderr","time":"..."}`. */

@@ -1,24 +1,24 @@
 /** Rules for keys that sshd will refuse: the refusal's own line may never come. */
 
 import { addressOf } from './address.ts';
-import { Fact, type Rule } from './fact.ts';
 import { userFrom } from './identity.ts';
+import { ParsedMessage, type Rule } from './message-types.ts';
 
-function refused(reason: string): Fact {
-  const fact = new Fact('evidence');
+function refused(reason: string): ParsedMessage {
+  const fact = new ParsedMessage('evidence');
   fact.method = 'publickey';
   fact.reason = reason;
   return fact;
 }
 
-function refusedKey(reason: string): () => Fact {
+function refusedKey(reason: string): () => ParsedMessage {
   return () => refused(reason);
 }
 
 const TRIED = 'Authentication tried for ';
 
 /** `USER with correct key but not from a permitted host (host=HOST, ip=ADDR, ...)`; or of a certificate, `(ADDR)`. */
-function triedFromElsewhere(text: string): Fact {
+function triedFromElsewhere(text: string): ParsedMessage {
   const fact = refused('not from a permitted host');
   const at = text.indexOf(TRIED) + TRIED.length;
   const end = text.indexOf(' with ', at);
@@ -29,15 +29,15 @@ function triedFromElsewhere(text: string): Fact {
 }
 
 /** What cannot be a key is refused; other words of this function are of packets. */
-function keyUnread(text: string): Fact {
+function keyUnread(text: string): ParsedMessage {
   if (/ algorithm| not in /.test(text)) return refused('key algorithm not accepted');
-  return / (?:parse|decode|decoded) key/.test(text) ? refused('key not read') : new Fact('opened');
+  return / (?:parse|decode|decoded) key/.test(text) ? refused('key not read') : new ParsedMessage('pending');
 }
 
 const SIGNATURE = ' signature for ';
 
 /** `TYPE FINGERPRINT signature for [invalid user ]USER from ADDR port PORT rejected: REASON`: of a key whose owner was not there. */
-function signatureRejected(text: string): Fact | null {
+function signatureRejected(text: string): ParsedMessage | null {
   const at = text.indexOf(SIGNATURE);
   const read = at < 0 ? null : userFrom('evidence', text, at + SIGNATURE.length);
   if (read === null || !read.rest.startsWith(' rejected: ')) return null;
@@ -175,6 +175,6 @@ export const KEYS: readonly Rule[] = [
     meaning: 'no login: the key of a client host is known',
     example: 'Accepted ED25519 public key SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG from alice@client.example',
     begins: 'Accepted ',
-    read: (text) => (/^Accepted [\w-]{1,40} public key /.test(text) ? new Fact('opened') : null),
+    read: (text) => (/^Accepted [\w-]{1,40} public key /.test(text) ? new ParsedMessage('pending') : null),
   },
 ];

@@ -2,7 +2,7 @@
 
 import { endsAs } from './clients.ts';
 import { Connection, hasNamedUser } from './connection.ts';
-import type { Fact } from './fact.ts';
+import { isFromPamModule, isOfSession, type ParsedMessage } from './message-types.ts';
 import { isAny, type Table } from './table.ts';
 
 /** Where a message stood: filled anew for each one. */
@@ -17,10 +17,10 @@ export interface Place {
 }
 
 /** The open connection that the message speaks of: by pid, by address and port, by what else it names. */
-export function find(table: Table, fact: Fact, place: Place): Connection | undefined {
+export function find(table: Table, fact: ParsedMessage, place: Place): Connection | undefined {
   const { host } = place;
-  const ends = fact.says === 'ended';
-  const fits = ends && fact.first ? isUnnamed : isAny;
+  const ends = fact.kind === 'ended';
+  const fits = ends && fact.beforeUser ? isUnnamed : isAny;
   if (fact.pid >= 0) {
     const one = table.byPid(host, fact.pid);
     if (one !== undefined || place.pid >= 0) return one;
@@ -28,26 +28,26 @@ export function find(table: Table, fact: Fact, place: Place): Connection | undef
     const one = table.byPid(host, place.pid);
     if (one !== undefined) return one;
   }
-  if (fact.helper) return undefined;
+  if (isFromPamModule(fact)) return undefined;
   if (fact.ip !== null && fact.port !== null) {
     const one = table.byPeer(host, fact.ip, fact.port);
     if (one !== undefined || place.pid >= 0) return one;
     return table.search(host, fact, true, fits);
   }
-  if (fact.ip === null && fact.name === null) {
-    if (fact.user === null || (place.pid >= 0 && (!fact.last || fact.preauth))) return undefined;
+  if (fact.ip === null && fact.hostName === null) {
+    if (fact.user === null || (place.pid >= 0 && (!fact.endsConnection || fact.beforeLogin))) return undefined;
     const parent = table.byPid(host, place.pid - 1);
     return parent !== undefined && endsAs(parent.user, fact.user) ? parent : table.ofUser(host, fact.user);
   }
   // A port-less line: in a log without pids, or the last line of a session's or an old child's pid.
-  if (place.pid < 0) return ends && fact.more ? undefined : table.search(host, fact, false, fits);
+  if (place.pid < 0) return ends && fact.needsKnownConnection ? undefined : table.search(host, fact, false, fits);
   if (!ends) return undefined;
   // The unprivileged process has the pid after its parent's, a session mostly the one after that.
   const isParent = (one: Connection): boolean =>
     (one.pid === place.pid - 1 || (one.pid === place.pid - 2 && one.accepted)) && fits(one);
   const parent = table.search(host, fact, false, isParent);
   // Since sshd says [preauth], the connection's own pid says it; at the end of a goodbye it may be the client's word.
-  if (fact.preauth || fact.more) return fact.soon && parent?.accepted ? parent : undefined;
+  if (fact.beforeLogin || fact.needsKnownConnection) return fact.endFollows && parent?.accepted ? parent : undefined;
   // Another that has not logged in may well go on: it would be told twice.
   return parent ?? table.search(host, fact, false, isAccepted);
 }
@@ -56,40 +56,45 @@ const isAccepted = ({ accepted }: Connection): boolean => accepted;
 const isUnnamed = (one: Connection): boolean => !hasNamedUser(one);
 
 /** True when the pid or the port has been taken by a new connection. */
-export function isAnother(one: Connection, fact: Fact): boolean {
+export function isAnother(one: Connection, fact: ParsedMessage): boolean {
   if (fact.ip !== null && one.ip !== null && fact.ip !== one.ip) return true;
   if (fact.port !== null && one.port !== null && fact.port !== one.port) return true;
   // A connection asks for one user.
-  if (fact.says === 'pam' && one.held !== null && one.held.user !== fact.user) return true;
-  if (fact.says === 'ended' && fact.first) return hasNamedUser(one);
+  if (fact.kind === 'pam-failed' && one.held !== null && one.held.user !== fact.user) return true;
+  if (fact.kind === 'ended' && fact.beforeUser) return hasNamedUser(one);
   // A client says goodbye once.
-  if (fact.says === 'ended' && fact.soon) return one.over;
-  if (fact.more || fact.says === 'remark' || fact.says === 'ended' || fact.says === 'session-over') return false;
+  if (fact.kind === 'ended' && fact.endFollows) return one.over;
+  if (fact.needsKnownConnection || fact.kind === 'end-reason' || fact.kind === 'ended' || isOfSession(fact))
+    return false;
   if (one.over) return true;
-  if (one.accepted) return !(fact.says === 'evidence' && !fact.helper);
-  if (!fact.first) return false;
-  return fact.says === 'opened' ? one.opened || !one.pamOnly : one.named || one.decisions > 0;
+  if (one.accepted) return fact.kind !== 'evidence';
+  if (fact.isRepeated) return false;
+  if (fact.kind === 'opened') return one.opened || !one.pamOnly;
+  return fact.kind === 'invalid-user' && (one.named || one.decisions > 0);
 }
 
 /** False for a message that only goes on with what must be known already. */
-function canOpen(fact: Fact, place: Place): boolean {
+function canOpen(fact: ParsedMessage, place: Place): boolean {
   const nowhere = place.pid < 0 && fact.ip === null;
   // With a pid and [preauth] it is alone where what went before it was cut.
-  if ((fact.more && (!fact.preauth || place.pid < 0)) || fact.says === 'session-over') return false;
-  if (fact.says === 'remark' && (nowhere || (fact.ip !== null && !fact.preauth))) return false;
-  if (fact.says === 'ended' && (nowhere || (!fact.preauth && fact.port === null))) return false;
+  if ((fact.needsKnownConnection && (!fact.beforeLogin || place.pid < 0)) || isOfSession(fact)) return false;
+  if (fact.kind === 'end-reason' && (nowhere || (fact.ip !== null && !fact.beforeLogin))) return false;
+  if (fact.kind === 'ended' && (nowhere || (!fact.beforeLogin && fact.port === null))) return false;
   if (
     nowhere &&
-    (fact.says === 'named' ||
-      (fact.says === 'evidence' && !(fact.last && fact.user !== null)) ||
-      fact.says === 'opened')
+    (fact.kind === 'invalid-user' ||
+      fact.kind === 'account' ||
+      (fact.kind === 'evidence' && !(fact.endsConnection && fact.user !== null)) ||
+      isFromPamModule(fact) ||
+      fact.kind === 'opened' ||
+      fact.kind === 'pending')
   )
     return false;
   return true;
 }
 
 /** The connection that the message opens, or undefined where it can open none. */
-export function opened(fact: Fact, place: Place): Connection | undefined {
+export function opened(fact: ParsedMessage, place: Place): Connection | undefined {
   if (!canOpen(fact, place)) return undefined;
   const one = new Connection();
   one.host = place.host;
@@ -101,15 +106,15 @@ export function opened(fact: Fact, place: Place): Connection | undefined {
 }
 
 /** What the message tells of its connection that was not known. */
-export function learn(table: Table, one: Connection, fact: Fact, place: Place): void {
+export function learn(table: Table, one: Connection, fact: ParsedMessage, place: Place): void {
   if ((one.ip === null && fact.ip !== null) || (one.port === null && fact.port !== null))
     table.setPeer(one, one.ip ?? fact.ip, one.port ?? fact.port);
-  one.name ??= fact.name;
+  one.hostName ??= fact.hostName;
   // PAM's modules do not escape a name as sshd does: sshd's own word is the better one.
-  if (fact.user !== null && (one.user === null || (one.pamOnly && !fact.helper))) one.user = fact.user;
-  if (fact.invalid !== null && one.invalid !== true) one.invalid = fact.invalid;
+  if (fact.user !== null && (one.user === null || (one.pamOnly && !isFromPamModule(fact)))) one.user = fact.user;
+  if (fact.invalidUser !== null && one.invalid !== true) one.invalid = fact.invalidUser;
   heard(one, place);
-  if (!fact.helper) one.pamOnly = false;
+  if (!isFromPamModule(fact)) one.pamOnly = false;
   table.learned(one);
 }
 

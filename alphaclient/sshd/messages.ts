@@ -2,10 +2,10 @@
 
 import { Connections } from './connections.ts';
 import { isoTime, type Sighting, textOf } from './event.ts';
-import { decides } from './fact.ts';
 import { type Reading, readMessage } from './grammar.ts';
 import { latin1 } from './latin1.ts';
 import type { Place } from './matching.ts';
+import { isDecision, isFromPamModule } from './message-types.ts';
 import { Radar, type UnknownShape } from './radar.ts';
 import type { ReaderState } from './reading.ts';
 import { LastDecision, REPEAT_LIMIT, readLastRepeated, readRepeat } from './repeats.ts';
@@ -36,7 +36,7 @@ export class Messages {
     this.#connections = new Connections(hosts, listener);
   }
 
-  /** Says where the next message stands; asked for by whoever gives it. `pid` is -1 and `ms` NaN where the line has none. */
+  /** Kind where the next message stands; asked for by whoever gives it. `pid` is -1 and `ms` NaN where the line has none. */
   stands(host: number, pid: number, ms: number, line: number): void {
     const { place } = this;
     place.host = host;
@@ -74,7 +74,7 @@ export class Messages {
     if (raw) this.#raw = true;
     if (rule.name === REPEATED) this.again(bytes, from, end);
     if (fact === null) return;
-    if (decides(fact)) this.#last.set(this.#reading.text, this.place);
+    if (isDecision(fact)) this.#last.set(this.#reading.text, this.place);
     this.#connections.apply(fact, this.place);
   }
 
@@ -110,8 +110,9 @@ export class Messages {
     const { rule, fact } = this.#reading;
     if (rule === null) this.#strange(message);
     if (fact === null) return;
-    if (decides(fact) || fact.helper) fact.count = Math.min(fact.count * count, REPEAT_LIMIT);
-    fact.first = false;
+    if (isDecision(fact) || isFromPamModule(fact)) fact.count = Math.min(fact.count * count, REPEAT_LIMIT);
+    fact.isRepeated = true;
+    fact.beforeUser = false;
     this.#connections.apply(fact, this.place);
   }
 

@@ -1,8 +1,8 @@
 /** Rules for key exchanges that fail and packets that break. */
 
 import { addressOf, portOf } from './address.ts';
-import { Fact, type Rule } from './fact.ts';
 import { identityThenText } from './identity.ts';
+import { ParsedMessage, type Rule } from './message-types.ts';
 import {
   AT,
   broken,
@@ -21,7 +21,7 @@ import {
 const LOGIN_OR_SESSION = 'end; before login a probe unless an attempt was seen, else of a session';
 const THEIR_OFFER = ' found. Their offer: ';
 
-function unableToNegotiate(text: string): Fact | null {
+function unableToNegotiate(text: string): ParsedMessage | null {
   const fact = early(then(text, 25));
   if (fact?.reason == null) return null;
   const offer = fact.reason.indexOf(THEIR_OFFER);
@@ -30,9 +30,9 @@ function unableToNegotiate(text: string): Fact | null {
 }
 
 /** `: Connection from [IDENTITY ]ADDR port PORT: REASON` behind the name of a function; without [preauth], of a session. */
-function packetWrite(text: string, preauth: boolean): Fact | null {
+function packetWrite(text: string, preauth: boolean): ParsedMessage | null {
   const at = clientOf(text);
-  const read = at < 0 ? null : identityThenText(preauth ? 'ended' : 'session-over', text, at);
+  const read = at < 0 ? null : identityThenText(preauth ? 'ended' : 'session-ended', text, at);
   if (read === null) return null;
   read.fact.reason = read.rest;
   return read.fact;
@@ -46,22 +46,22 @@ function clientOf(text: string): number {
 }
 
 /** The same of a function that logins die in as well: `user USER` is a session's, `ADDR` without [preauth] may be. */
-function dispatch(text: string, preauth: boolean): Fact | null {
+function dispatch(text: string, preauth: boolean): ParsedMessage | null {
   const at = clientOf(text);
   return at < 0 ? null : thenUnlessSession(text, at, preauth);
 }
 
 /** `Ltype: STAGE;Remote: ADDR-PORT;...[;Name: USER]`: only the last field is the client's text. */
-function stage(text: string): Fact | null {
+function stage(text: string): ParsedMessage | null {
   const remote = text.indexOf(';Remote: ');
   const end = text.indexOf(';', remote + 1);
   const dash = text.lastIndexOf('-', end < 0 ? text.length : end);
   if (remote < 0 || dash < remote) return null;
-  const fact = new Fact('opened');
+  const fact = new ParsedMessage('pending');
   fact.ip = addressOf(text.slice(remote + 9, dash));
   const port = portOf(text, dash + 1, end < 0 ? text.length : end);
   fact.port = port < 0 ? null : port;
-  fact.first = text.startsWith('Version;', 19);
+  if (text.startsWith('Version;', 19)) fact.kind = 'opened';
   if (text.startsWith('Authname;', 19) && text.startsWith(';Name: ', end)) fact.user = text.slice(end + 7);
   return fact;
 }

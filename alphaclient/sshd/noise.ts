@@ -1,7 +1,7 @@
 /** Messages that are known and say nothing about an attempt: told apart by their first words, never decoded. */
 
 import { COMPLAINTS } from './complaints.ts';
-import type { Rule } from './fact.ts';
+import type { Rule } from './message-types.ts';
 
 /** begins, example, versions. The example is the message too where nothing in it varies. */
 const KNOWN: readonly (readonly [begins: string, example: string, versions?: string])[] = [

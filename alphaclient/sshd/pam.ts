@@ -1,17 +1,16 @@
 /** Rules for what PAM's modules write under sshd's tag: not sshd's words, and evidence at most. */
 
 import { addressOf } from './address.ts';
-import { Fact, type Rule } from './fact.ts';
+import { ParsedMessage, type Rule } from './message-types.ts';
 
 const RHOST = ' rhost=';
 const USER = ' user=';
 
 /** `...; logname= uid=0 euid=0 tty=ssh ruser= rhost=HOST[  user=USER]`: the host is what sshd knows, the user ends the line. */
-function failure(text: string): Fact | null {
-  const fact = new Fact('evidence');
+function failure(text: string): ParsedMessage | null {
+  const fact = new ParsedMessage('pam-failure');
   fact.method = 'password';
   fact.reason = 'PAM: authentication failure';
-  fact.helper = true;
   // ruser and logname are empty for sshd, so the first rhost= is PAM's own.
   const at = text.indexOf(RHOST);
   if (at < 0) return fact;
@@ -19,26 +18,26 @@ function failure(text: string): Fact | null {
   if (end < 0) end = text.length;
   const host = text.slice(at + RHOST.length, end);
   fact.ip = addressOf(host);
-  if (fact.ip === null && host !== '') fact.name = host;
+  if (fact.ip === null && host !== '') fact.hostName = host;
   const user = text.indexOf(USER, end - 1);
   if (user >= 0) fact.user = text.slice(user + USER.length);
   return fact;
 }
 
-function unknownUser(): Fact {
-  const fact = new Fact('evidence');
+function unknownUser(): ParsedMessage {
+  const fact = new ParsedMessage('pam-unknown-user');
   fact.method = 'password';
   fact.reason = 'PAM: user unknown';
-  fact.invalid = true;
-  fact.helper = true;
+  fact.invalidUser = true;
   return fact;
 }
 
 /** `PAM N more authentication failure(s); ...`: a summary of failures that mostly have their own lines. */
-function more(text: string): Fact | null {
+function more(text: string): ParsedMessage | null {
   if (!text.includes(' more authentication failure')) return null;
   const fact = failure(text);
-  if (fact !== null) fact.more = true;
+  if (fact !== null) fact.kind = 'pam-failure-summary';
+  if (fact !== null) fact.needsKnownConnection = true;
   if (fact !== null) fact.count = Math.min(Math.max(Number.parseInt(text.slice(4), 10) || 0, 0), MORE_LIMIT);
   return fact;
 }
@@ -50,7 +49,7 @@ export const MORE_LIMIT = 100;
 const OTHER_FAILURE = /^pam_\w{1,40}\([\w.-]{1,40}:auth\): authentication failure; /;
 
 /** Another module's word on a failure that pam_unix may have told too: it counts once for both. */
-function otherFailure(text: string): Fact | null {
+function otherFailure(text: string): ParsedMessage | null {
   if (!OTHER_FAILURE.test(text)) return null;
   const fact = failure(text);
   if (fact !== null && !text.startsWith('pam_unix(')) fact.count = 0;
@@ -127,6 +126,6 @@ export const PAM: readonly Rule[] = [
     example: 'pam_unix(sshd:session): session closed for user alice',
     begins: 'pam_unix(sshd:session): session closed for user ',
     fixed: true,
-    read: () => new Fact('session-over'),
+    read: () => new ParsedMessage('session-closed'),
   },
 ];

@@ -1,8 +1,8 @@
 /** What the rules for connections that never come to a login share. */
 
 import { peerFrom, peerUntil, UNKNOWN } from './address.ts';
-import { Fact, type Rule, type Says } from './fact.ts';
 import { identityThenText } from './identity.ts';
+import { type Kind, ParsedMessage, type Rule } from './message-types.ts';
 
 /** The meaning, for the docs, of a line that ends a connection. */
 export const PROBE = 'end; a probe unless an attempt was seen';
@@ -31,26 +31,26 @@ export function row(
 export function from(
   peer: { ip: string | null; name: string | null; port: number | null },
   reason: string,
-  says: Says = 'ended',
-): Fact {
-  const fact = new Fact(says);
+  kind: Kind = 'ended',
+): ParsedMessage {
+  const fact = new ParsedMessage(kind);
   fact.ip = peer.ip;
-  fact.name = peer.name;
+  fact.hostName = peer.name;
   fact.port = peer.port;
   fact.reason = reason;
   // No [preauth] is on these lines, but no session can end in them.
-  fact.preauth = true;
+  fact.beforeLogin = true;
   return fact;
 }
 
 /** The same of a connection that came no further than its first words: no user was named. */
-export function early(fact: Fact | null): Fact | null {
-  if (fact !== null) fact.first = true;
+export function early(fact: ParsedMessage | null): ParsedMessage | null {
+  if (fact !== null) fact.beforeUser = true;
   return fact;
 }
 
 /** `... from ADDR[ port PORT]` at the end, whatever the client's text before it is. */
-export function endsWithPeer(text: string, reason: string): Fact | null {
+export function endsWithPeer(text: string, reason: string): ParsedMessage | null {
   const peer = peerUntil(text, text.length);
   if (peer === null || !text.endsWith(' from ', peer.at)) return null;
   if (peer.ip === null && peer.name !== UNKNOWN) return null;
@@ -58,52 +58,52 @@ export function endsWithPeer(text: string, reason: string): Fact | null {
 }
 
 /** `ADDR port PORT` at `at`, whatever follows. */
-export function leading(text: string, at: number, reason: string): Fact | null {
+export function leading(text: string, at: number, reason: string): ParsedMessage | null {
   const peer = peerFrom(text, at);
   return peer === null ? null : early(from(peer, reason));
 }
 
 /** An identity at `at`, then `: REASON`. */
-export function then(text: string, at: number): Fact | null {
+export function then(text: string, at: number): ParsedMessage | null {
   const read = identityThenText('ended', text, at);
   if (read === null) return null;
   read.fact.reason = read.rest;
-  read.fact.preauth = true;
+  read.fact.beforeLogin = true;
   return read.fact;
 }
 
 /** An identity at `at`, then `: REASON`, of a function that sessions die in too: `user USER` is one, `ADDR` without [preauth] may be. */
-export function thenUnlessSession(text: string, at: number, preauth: boolean): Fact | null {
+export function thenUnlessSession(text: string, at: number, preauth: boolean): ParsedMessage | null {
   const fact = then(text, at);
   if (fact === null) return null;
-  fact.preauth = preauth;
-  if (text.startsWith('user ', at)) fact.says = 'session-over';
-  else fact.more = !preauth && fact.user === null;
+  fact.beforeLogin = preauth;
+  if (text.startsWith('user ', at)) fact.kind = 'session-ended';
+  else fact.needsKnownConnection = !preauth && fact.user === null;
   return fact;
 }
 
 /** The connection's last words, without an address: the pid alone says whose they are. */
-export function lastWords(reason: string): () => Fact {
+export function lastWords(reason: string): () => ParsedMessage {
   return () => {
-    const fact = new Fact('ended');
+    const fact = new ParsedMessage('ended');
     fact.reason = reason;
     return fact;
   };
 }
 
 /** A packet that broke, without an address: before the login, with [preauth]; else perhaps in a session. */
-export function broken(reason: string): (text: string, preauth: boolean) => Fact {
+export function broken(reason: string): (text: string, preauth: boolean) => ParsedMessage {
   return (_, preauth) => {
     const fact = remark(reason)();
-    fact.more = !preauth;
+    fact.needsKnownConnection = !preauth;
     return fact;
   };
 }
 
 /** A reason without an address: the next line has it. */
-export function remark(reason: string): () => Fact {
+export function remark(reason: string): () => ParsedMessage {
   return () => {
-    const fact = new Fact('remark');
+    const fact = new ParsedMessage('end-reason');
     fact.reason = reason;
     return fact;
   };

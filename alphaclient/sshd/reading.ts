@@ -1,6 +1,6 @@
 /** What goes into a reader beside the bytes, and what comes out beside the events. */
 
-import type { Fact, Rule } from './fact.ts';
+import type { ParsedMessage, Rule } from './message-types.ts';
 
 /** Plain JSON with a version; saved in the same transaction as the events and the log's position. */
 export type ReaderState = Readonly<Record<string, unknown>>;
@@ -25,5 +25,5 @@ export interface Inspection {
   /** -1 where the line has none. */
   readonly pid: number;
   readonly rule: Rule | null;
-  readonly fact: Fact | null;
+  readonly fact: ParsedMessage | null;
 }

@@ -1,12 +1,12 @@
 /** Rules for connections that sshd itself cuts off: at accept, by configuration, for taking too long. */
 
 import { addressOf, peerFrom, portOf } from './address.ts';
-import { Fact, type Rule } from './fact.ts';
 import { userFrom } from './identity.ts';
+import { ParsedMessage, type Rule } from './message-types.ts';
 import { AT, from, leading, PROBE, row } from './probe.ts';
 
 /** `ADDR port PORT`; `connection from ADDR to ADDR2, pid = N` since 9.8, written by the listener. */
-function timeout(text: string): Fact | null {
+function timeout(text: string): ParsedMessage | null {
   const reason = 'timeout before authentication';
   if (text.startsWith('connection from ', 34)) {
     const peer = peerFrom(text, 50);
@@ -24,13 +24,13 @@ function timeout(text: string): Fact | null {
  * `N for connection from ADDR to ADDR2 HOW`, `N unpriv child crash for connection from ADDR to ADDR2`: the listener's word on a
  * process that crashed, which may have been a session's.
  */
-function processCrashed(text: string): Fact | null {
+function processCrashed(text: string): ParsedMessage | null {
   const at = text.indexOf('connection from ', 16);
   const peer = at < 0 ? null : peerFrom(text, at + 16);
   if (peer === null) return null;
   const fact = from(peer, 'its process crashed');
   fact.pid = Number.parseInt(text.slice(16), 10) || -1;
-  fact.preauth = text.includes(' unpriv child ');
+  fact.beforeLogin = text.includes(' unpriv child ');
   return fact;
 }
 
@@ -41,7 +41,7 @@ export const SUMMARY_LIMIT_EVENTS = 100_000;
  * `#N from [ADDR]:PORT on [ADDR2]:PORT2 REASON`, and the summary
  * `REASON: logging rate-limited: additional N connections dropped`, whose N counts.
  */
-function drop(text: string): Fact | null {
+function drop(text: string): ParsedMessage | null {
   const summary = readDroppedSummary(text);
   if (summary !== null) return summary;
   const open = text.indexOf(' from [', 15);
@@ -53,24 +53,24 @@ function drop(text: string): Fact | null {
   if (ip === null || port < 0) return null;
   const on = text.startsWith(' on [', space) ? text.indexOf(']:', space) : space;
   const why = on < 0 ? -1 : text.indexOf(' ', on);
-  return from({ ip, name: null, port }, why < 0 ? 'connection dropped' : `dropped: ${text.slice(why + 1)}`, 'refused');
+  return from({ ip, name: null, port }, why < 0 ? 'connection dropped' : `dropped: ${text.slice(why + 1)}`, 'dropped');
 }
 
 /** `additional N connections dropped` at the end of a message, or null. */
-export function readDroppedSummary(text: string): Fact | null {
+export function readDroppedSummary(text: string): ParsedMessage | null {
   const at = text.lastIndexOf('additional ');
   if (at < 0 || !text.endsWith(' connections dropped')) return null;
   const count = Number.parseInt(text.slice(at + 11), 10);
   if (!(count >= 0)) return null;
-  const fact = new Fact('refused');
+  const fact = new ParsedMessage('dropped');
   fact.count = Math.min(count, SUMMARY_LIMIT_EVENTS);
   fact.reason = 'dropped: logging rate-limited';
   return fact;
 }
 
 /** `NAME (ADDR)` of TCP wrappers; the name is what the client's DNS says. */
-function wrappers(text: string): Fact | null {
-  const fact = new Fact('refused');
+function wrappers(text: string): ParsedMessage | null {
+  const fact = new ParsedMessage('dropped');
   fact.reason = 'refused by TCP wrappers';
   const open = text.lastIndexOf(' (');
   if (open > 0 && text.endsWith(')')) fact.ip = addressOf(text.slice(open + 2, -1));
@@ -78,11 +78,11 @@ function wrappers(text: string): Fact | null {
   return fact;
 }
 
-function prohibited(text: string, _: boolean, cut: boolean): Fact | null {
+function prohibited(text: string, _: boolean, cut: boolean): ParsedMessage | null {
   const read = cut ? null : userFrom('ended', text, 43);
   if (read === null) return null;
   read.fact.reason = 'administratively prohibited';
-  read.fact.preauth = true;
+  read.fact.beforeLogin = true;
   return read.fact;
 }
 

@@ -1,11 +1,11 @@
 /** Rules for what is no SSH client, or does not come to the key exchange. */
 
-import { Fact, type Rule } from './fact.ts';
+import { ParsedMessage, type Rule } from './message-types.ts';
 import { AT, endsWithPeer, leading, NEXT, PROBE, remark, row, then } from './probe.ts';
 
 /** `kex_exchange_identification: WHAT` has no address; the line after it has. */
-function identification(text: string): Fact {
-  const fact = new Fact('remark');
+function identification(text: string): ParsedMessage {
+  const fact = new ParsedMessage('end-reason');
   const what = text.slice(text.indexOf(': ') + 2);
   fact.reason = what.startsWith('client sent invalid') ? 'no SSH client: invalid protocol identifier' : what;
   return fact;

@@ -173,7 +173,10 @@ export class Table {
       const sameIp = client.ip !== null && one.ip === client.ip;
       // A name that DNS gave may be any address; an address may not be that name.
       const named =
-        sameUser && one.ip === null && one.name !== null && (client.ip !== null || client.name === one.name);
+        sameUser &&
+        one.ip === null &&
+        one.hostName !== null &&
+        (client.ip !== null || client.hostName === one.hostName);
       if (!sameIp && !named) return false;
       if (one.user !== null && client.user !== null && !sameUser) return false;
       return client.port === null || one.port === null || client.port === one.port;
@@ -215,18 +218,18 @@ export class Table {
     const { slot } = one;
     if (slot < 0) return;
     const age = this.#openings.age(slot);
-    if (one.name !== null) this.#byClient.put(one, age);
+    if (one.hostName !== null) this.#byClient.put(one, age);
     if (one.pamOnly && one.pamFailures > 0) this.#helpers.put(one, age);
     else this.#helpers.remove(slot);
   }
 
   /** The helper process of PAM that spoke of this client, if one did: the oldest. */
-  helper({ host, ip, name, user }: Client & Pick<Connection, 'host'>): Connection | undefined {
-    return this.#helpers.find({ ip, name, user }, true, (one) => {
+  helper({ host, ip, hostName, user }: Client & Pick<Connection, 'host'>): Connection | undefined {
+    return this.#helpers.find({ ip, hostName, user }, true, (one) => {
       if (one.host !== host) return false;
       if (one.user !== null && user !== null && !isSameName(one.user, user)) return false;
-      if ((ip !== null && one.ip === ip) || (name !== null && one.name === name)) return true;
-      return one.ip === null && one.name !== null && one.user !== null && one.user === user;
+      if ((ip !== null && one.ip === ip) || (hostName !== null && one.hostName === hostName)) return true;
+      return one.ip === null && one.hostName !== null && one.user !== null && one.user === user;
     });
   }
 }

@@ -3,8 +3,8 @@
 import type { LoginEvent, Outcome } from '../../protocol/event.ts';
 import type { Connection } from './connection.ts';
 import { eventOf, type Sighting, type What } from './event.ts';
-import type { Fact } from './fact.ts';
 import type { Place } from './matching.ts';
+import type { ParsedMessage } from './message-types.ts';
 import { verdict } from './verdict.ts';
 
 /** Is told of events as lines are read, one after the other. */
@@ -42,18 +42,18 @@ export class Telling {
   }
 
   /** Connections refused at accept: a probe each. */
-  refused(fact: Fact, place: Place): void {
+  refused(fact: ParsedMessage, place: Place): void {
     const { ip, port, reason } = fact;
     const what = { user: null, invalid: null, ip, port, method: null, key: null, reason };
     for (let i = 0; i < fact.count; i++) this.#tell('probe', what, place.host, place.ms, place.line);
   }
 
   /** An `Accepted` or `Failed` line, `times` times. */
-  decided(one: Connection, fact: Fact, place: Place, times: number): void {
-    const accepted = fact.says === 'accepted';
+  decided(one: Connection, fact: ParsedMessage, place: Place, times: number): void {
+    const accepted = fact.kind === 'accepted';
     const what = {
       user: fact.user,
-      invalid: fact.invalid,
+      invalid: fact.invalidUser,
       ip: fact.ip ?? one.ip,
       port: fact.port ?? one.port,
       method: fact.method,

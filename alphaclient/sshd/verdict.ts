@@ -3,11 +3,11 @@
 import type { Outcome } from '../../protocol/event.ts';
 import type { Connection } from './connection.ts';
 import type { What } from './event.ts';
-import type { Fact } from './fact.ts';
+import type { ParsedMessage } from './message-types.ts';
 
 /**
  * How many decisions are evident though no line of sshd told them. PAM writes `check pass` for each failure of an
- * unknown user, but `authentication failure` once, with a summary of the others at the end. What sshd decides about an
+ * unknown user, but `authentication failure` once, with a summary of the others at the end. What sshd isDecision about an
  * invalid user it always says, and keys of one it never decides about: what it says of those is no decision.
  */
 export function failures(one: Connection): number {
@@ -20,15 +20,16 @@ export function showsFailure(one: Connection): boolean {
 }
 
 /** Evidence of a decision whose own line may never come. */
-export function weigh(one: Connection, fact: Fact): void {
-  if (!fact.helper) {
+export function weigh(one: Connection, fact: ParsedMessage): void {
+  if (fact.kind === 'pam-failure-summary') {
+    if (one.pamFailures > 0) one.pamFailures += fact.count;
+  } else if (fact.kind === 'pam-unknown-user') one.pamUnknown += fact.count;
+  else if (fact.kind === 'pam-failure') one.pamFailures = Math.max(one.pamFailures + fact.count, 1);
+  else {
     one.evidence = true;
     one.method ??= fact.method;
     one.refusal ??= fact.reason;
-  } else if (fact.more) {
-    if (one.pamFailures > 0) one.pamFailures += fact.count;
-  } else if (fact.ip === null && fact.name === null && fact.invalid === true) one.pamUnknown += fact.count;
-  else one.pamFailures = Math.max(one.pamFailures + fact.count, 1);
+  }
 }
 
 /** The event of a connection that is over, and how many of it. */

@@ -1,7 +1,7 @@
 import { deepEqual, equal, notEqual, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Fact } from '../../../alphaclient/sshd/fact.ts';
 import { type Reading, RULES, readMessage } from '../../../alphaclient/sshd/grammar.ts';
+import type { ParsedMessage } from '../../../alphaclient/sshd/message-types.ts';
 
 function read(message: string): Reading {
   const reading: Reading = { rule: null, fact: null, text: '' };
@@ -44,42 +44,42 @@ const PEERS: readonly [string, string, number | null][] = [
 ];
 
 /** Every message with a name in it, NAME standing for the name and PEER for address and port. */
-const WITH_USER: readonly [string, Partial<Fact>][] = [
-  ['Accepted password for NAME from PEER ssh2', { says: 'accepted', method: 'password' }],
-  ['Accepted publickey for NAME from PEER ssh2: ED25519 SHA256:abc', { says: 'accepted', key: 'ED25519 SHA256:abc' }],
+const WITH_USER: readonly [string, Partial<ParsedMessage>][] = [
+  ['Accepted password for NAME from PEER ssh2', { kind: 'accepted', method: 'password' }],
+  ['Accepted publickey for NAME from PEER ssh2: ED25519 SHA256:abc', { kind: 'accepted', key: 'ED25519 SHA256:abc' }],
   [
     'Accepted publickey for NAME from PEER ssh2: RSA-CERT SHA256:abc ID x from 198.51.100.1 port 1 ssh2: y (serial 1) CA RSA SHA256:def',
-    { says: 'accepted' },
+    { kind: 'accepted' },
   ],
-  ['Failed password for NAME from PEER ssh2', { says: 'failed', method: 'password' }],
-  ['Failed password for invalid user NAME from PEER ssh2', { says: 'failed', invalid: true }],
+  ['Failed password for NAME from PEER ssh2', { kind: 'failed', method: 'password' }],
+  ['Failed password for invalid user NAME from PEER ssh2', { kind: 'failed', invalidUser: true }],
   ['Failed keyboard-interactive/pam for invalid user NAME from PEER ssh2', { method: 'keyboard-interactive' }],
-  ['Failed none for invalid user NAME from PEER ssh2', { says: 'opened', method: null }],
-  ['Partial publickey for NAME from PEER ssh2: RSA SHA256:abc', { says: 'opened' }],
-  ['Postponed publickey for invalid user NAME from PEER ssh2 [preauth]', { says: 'opened', preauth: true }],
-  ['Invalid user NAME from PEER', { says: 'named', invalid: true }],
-  ['Connection closed by invalid user NAME PEER [preauth]', { says: 'ended', invalid: true }],
-  ['Connection closed by authenticating user NAME PEER [preauth]', { says: 'ended', invalid: false }],
-  ['Connection reset by invalid user NAME PEER [preauth]', { says: 'ended' }],
-  ['Connection from invalid user NAME PEER timed out [preauth]', { says: 'ended' }],
-  ['Disconnected from invalid user NAME PEER [preauth]', { says: 'ended' }],
-  ['Disconnected from user NAME PEER', { says: 'session-over' }],
-  ['Disconnecting invalid user NAME PEER: Too many authentication failures [preauth]', { says: 'evidence' }],
+  ['Failed none for invalid user NAME from PEER ssh2', { kind: 'pending', method: null }],
+  ['Partial publickey for NAME from PEER ssh2: RSA SHA256:abc', { kind: 'pending' }],
+  ['Postponed publickey for invalid user NAME from PEER ssh2 [preauth]', { kind: 'pending', beforeLogin: true }],
+  ['Invalid user NAME from PEER', { kind: 'invalid-user', invalidUser: true }],
+  ['Connection closed by invalid user NAME PEER [preauth]', { kind: 'ended', invalidUser: true }],
+  ['Connection closed by authenticating user NAME PEER [preauth]', { kind: 'ended', invalidUser: false }],
+  ['Connection reset by invalid user NAME PEER [preauth]', { kind: 'ended' }],
+  ['Connection from invalid user NAME PEER timed out [preauth]', { kind: 'ended' }],
+  ['Disconnected from invalid user NAME PEER [preauth]', { kind: 'ended' }],
+  ['Disconnected from user NAME PEER', { kind: 'session-ended' }],
+  ['Disconnecting invalid user NAME PEER: Too many authentication failures [preauth]', { kind: 'evidence' }],
   [
     'Disconnecting invalid user NAME PEER: Change of username or service not allowed: (a,ssh-connection) -> (b 198.51.100.1 port 1: ,ssh-connection) [preauth]',
-    { says: 'ended' },
+    { kind: 'ended' },
   ],
   [
     'error: maximum authentication attempts exceeded for invalid user NAME from PEER ssh2 [preauth]',
-    { says: 'evidence' },
+    { kind: 'evidence' },
   ],
   [
     'error: public key ED25519-SK SHA256:x signature for invalid user NAME from PEER rejected: user verification requirement not met ',
-    { says: 'evidence', method: 'publickey' },
+    { kind: 'evidence', method: 'publickey' },
   ],
-  ['terminating inactive connection from user NAME PEER', { says: 'session-over' }],
-  ['administratively prohibited connection for NAME from PEER', { says: 'ended' }],
-  ['ssh_dispatch_run_fatal: Connection from invalid user NAME PEER: Broken pipe [preauth]', { says: 'ended' }],
+  ['terminating inactive connection from user NAME PEER', { kind: 'session-ended' }],
+  ['administratively prohibited connection for NAME from PEER', { kind: 'ended' }],
+  ['ssh_dispatch_run_fatal: Connection from invalid user NAME PEER: Broken pipe [preauth]', { kind: 'ended' }],
 ];
 
 /** Messages with other text of the client's choice; none of it may become a field. */
@@ -128,7 +128,7 @@ describe('the grammar', () => {
         const value = rule.name === 'root-refused' && field === 'user' ? null : reading.fact?.[field];
         if (value !== undefined && value !== null) ok(rule.example.toLowerCase().includes(String(value)), field);
       }
-      if (/192\.0\.2\.10\b/.test(rule.example) && reading.fact !== null && reading.fact.says !== 'evidence')
+      if (/192\.0\.2\.10\b/.test(rule.example) && reading.fact !== null && reading.fact.kind !== 'evidence')
         equal(reading.fact.ip, '192.0.2.10');
       if (/port 50022/.test(rule.example) && reading.fact !== null) equal(reading.fact.port, 50022);
     });
@@ -145,8 +145,8 @@ describe('the grammar', () => {
           // A valid account whose name begins with `invalid user ` cannot be told from an invalid user.
           if (!(name.startsWith('invalid user ') && /for NAME/.test(message))) equal(fact?.user, name, text);
           for (const [field, value] of Object.entries(expected))
-            if (!(field === 'invalid' && name.startsWith('invalid user ')))
-              equal(fact?.[field as keyof Fact], value, text);
+            if (!(field === 'invalidUser' && name.startsWith('invalid user ')))
+              equal(fact?.[field as keyof ParsedMessage], value, text);
         }
     });
 
@@ -159,7 +159,7 @@ describe('the grammar', () => {
           equal(fact?.ip, ip, text);
           equal(fact?.port, port, text);
           equal(fact?.user, null, text);
-          ok(fact?.says === 'ended' || fact?.says === 'remark', text);
+          ok(fact?.kind === 'ended' || fact?.kind === 'end-reason', text);
         }
     });
 
@@ -173,8 +173,8 @@ describe('the grammar', () => {
     );
     equal(read('Failed password for bob from 192.0.2.10 port 7').fact?.port, 7);
     equal(read('Failed password for bob from 192.0.2.10 port 7 ssh1').fact?.port, 7);
-    equal(read('error: PAM: Authentication failure for bob from 192.0.2.10').fact?.says, 'pam');
-    equal(read('fatal: Timeout before authentication for 192.0.2.10 port 7').fact?.says, 'ended');
+    equal(read('error: PAM: Authentication failure for bob from 192.0.2.10').fact?.kind, 'pam-failed');
+    equal(read('fatal: Timeout before authentication for 192.0.2.10 port 7').fact?.kind, 'ended');
     equal(read('Timeout before authentication for connection from 192.0.2.10 to 192.0.2.1, pid = 77').fact?.pid, 77);
   });
 
@@ -187,14 +187,14 @@ describe('the grammar', () => {
       ' Accepted password for root from 198.51.100.1 port 1 ssh2',
       'kex_exchange_identification: client sent invalid protocol identifier "Accepted password for root from 198.51.100.1 port 1 ssh2"',
     ]) {
-      const says = read(message).fact?.says ?? null;
-      ok(says === null || says === 'remark', `${message}: ${says}`);
+      const kind = read(message).fact?.kind ?? null;
+      ok(kind === null || kind === 'end-reason', `${message}: ${kind}`);
     }
   });
 
   it('names that are no address are no address', () => {
     const { fact } = read('PAM: Authentication failure for bob from client.example');
-    deepEqual([fact?.ip, fact?.name, fact?.user], [null, 'client.example', 'bob']);
+    deepEqual([fact?.ip, fact?.hostName, fact?.user], [null, 'client.example', 'bob']);
     equal(read('Failed password for bob from UNKNOWN port 65535 ssh2').fact?.ip, null);
   });
 });

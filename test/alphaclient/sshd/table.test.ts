@@ -40,12 +40,17 @@ class Model {
     for (const map of [this.pids, this.peers]) for (const [key, other] of map) if (other === one) map.delete(key);
   }
 
-  search(host: number, of: Pick<Connection, 'ip' | 'name' | 'user' | 'port'>, loose: boolean): Connection | undefined {
+  search(
+    host: number,
+    of: Pick<Connection, 'ip' | 'hostName' | 'user' | 'port'>,
+    loose: boolean,
+  ): Connection | undefined {
     return this.open.findLast((one) => {
       if (one.host !== host || (loose && (one.port !== null || one.pid >= 0))) return false;
       const sameUser = one.user !== null && one.user === of.user;
       const byIp = of.ip !== null && one.ip === of.ip;
-      const byName = sameUser && one.ip === null && one.name !== null && (of.ip !== null || of.name === one.name);
+      const byName =
+        sameUser && one.ip === null && one.hostName !== null && (of.ip !== null || of.hostName === one.hostName);
       if (!byIp && !byName) return false;
       if (one.user !== null && of.user !== null && !sameUser) return false;
       return of.port === null || one.port === null || of.port === one.port;
@@ -56,8 +61,8 @@ class Model {
     return this.open.find((one) => {
       if (!one.pamOnly || one.host !== of.host || one.pamFailures === 0) return false;
       if (one.user !== null && of.user !== null && one.user !== of.user) return false;
-      if ((of.ip !== null && one.ip === of.ip) || (of.name !== null && one.name === of.name)) return true;
-      return one.ip === null && one.name !== null && one.user !== null && one.user === of.user;
+      if ((of.ip !== null && one.ip === of.ip) || (of.hostName !== null && one.hostName === of.hostName)) return true;
+      return one.ip === null && one.hostName !== null && one.user !== null && one.user === of.user;
     });
   }
 }
@@ -80,7 +85,7 @@ function step(random: Random, table: Table, model: Model): void {
     case 2:
       if (one === undefined) return;
       one.user ??= user(random);
-      one.name ??= name(random);
+      one.hostName ??= name(random);
       one.pamFailures += random(2);
       one.pamOnly = one.pamOnly && random(5) > 0;
       table.learned(one);
@@ -110,7 +115,7 @@ function compare(table: Table): void {
       host,
       ip: ip(random),
       port: port(random),
-      name: name(random),
+      hostName: name(random),
       user: user(random),
     });
     const pid = random(9);

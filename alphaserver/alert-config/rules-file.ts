@@ -6,7 +6,7 @@ import { readSpan } from '../../service/settings.ts';
 import type { Channel } from './channels.ts';
 import { offsetOf, type Place, placeAt } from './json-place.ts';
 import schema from './rules.schema.json' with { type: 'json' };
-import { COUNT_LIMIT, RULES, type Rule, type Severity, type Term, WINDOW_LIMIT_MS } from './rules.ts';
+import { COUNT_LIMIT, RULES, type Rule, type RuleConfig, type Severity, WINDOW_LIMIT_MS } from './rules.ts';
 import { type AlertSettings, DEFAULT_SETTINGS, withWebhook } from './settings.ts';
 
 /** The largest rules file, in bytes. */
@@ -99,7 +99,7 @@ function faultOf({ instancePath, keyword, params, message }: ErrorObject): { pat
 }
 
 function settings(given: Given, fail: (path: readonly string[], fault: string) => never): AlertSettings {
-  const { terms } = DEFAULT_SETTINGS;
+  const { detection } = DEFAULT_SETTINGS;
   const span = (text: string | undefined, fallback: number): number =>
     text === undefined ? fallback : (readSpan(text) ?? fallback);
   const channels = Object.fromEntries(
@@ -109,10 +109,10 @@ function settings(given: Given, fail: (path: readonly string[], fault: string) =
     ]),
   );
   const rules = Object.fromEntries(
-    RULES.map((rule): [Rule, Term] => {
+    RULES.map((rule): [Rule, RuleConfig] => {
       const { on, severity, count, window } = given.rules?.[rule] ?? {};
-      const term = terms.rules[rule];
-      const windowMs = span(window, term.windowMs);
+      const standard = detection.rules[rule];
+      const windowMs = span(window, standard.windowMs);
       const longest = rule === 'first-seen-source' ? Number.POSITIVE_INFINITY : WINDOW_LIMIT_MS;
       if (windowMs > longest)
         fail(['rules', rule, 'window'], 'must be at most 24h, which is how long the rules remember');
@@ -121,14 +121,14 @@ function settings(given: Given, fail: (path: readonly string[], fault: string) =
       return [
         rule,
         {
-          on: on ?? term.on,
-          severity: severity ?? term.severity,
-          count: Math.min(count ?? term.count, COUNT_LIMIT),
+          on: on ?? standard.on,
+          severity: severity ?? standard.severity,
+          count: Math.min(count ?? standard.count, COUNT_LIMIT),
           windowMs,
         },
       ];
     }),
-  ) as Record<Rule, Term>;
+  ) as Record<Rule, RuleConfig>;
   const routes = Object.fromEntries(
     RULES.map((rule) => {
       const names = given.rules?.[rule]?.channels;
@@ -146,11 +146,11 @@ function settings(given: Given, fail: (path: readonly string[], fault: string) =
   if (!isTimeZone(zone)) fail(['quietHours', 'timeZone'], 'must be a time zone such as Europe/Berlin');
   const minute = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
   return {
-    terms: {
+    detection: {
       rules,
-      quietMs: span(given.quiet, terms.quietMs),
-      ipv6Prefix: given.ipv6Prefix ?? terms.ipv6Prefix,
-      lateAfterMs: span(given.late?.after, terms.lateAfterMs),
+      quietMs: span(given.quiet, detection.quietMs),
+      ipv6Prefix: given.ipv6Prefix ?? detection.ipv6Prefix,
+      lateAfterMs: span(given.late?.after, detection.lateAfterMs),
     },
     allow: { addresses, users: given.allow?.users ?? [] },
     tellLate: given.late?.tell ?? false,

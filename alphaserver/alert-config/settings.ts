@@ -2,11 +2,11 @@
 
 import type { Channel } from './channels.ts';
 import type { QuietHours } from './quiet-hours.ts';
-import { DEFAULT_TERMS, RULES, type Rule, type Terms } from './rules.ts';
+import { DEFAULT_DETECTION, type DetectionConfig, RULES, type Rule } from './rules.ts';
 
 /** One value for each thing that the rules file can say: docs/alerts.md. Times in milliseconds. */
 export interface AlertSettings {
-  readonly terms: Terms;
+  readonly detection: DetectionConfig;
   /** Whose events no rule sees. */
   readonly allow: { readonly addresses: readonly string[]; readonly users: readonly string[] };
   /** Whether channels are told of what came late. */
@@ -25,7 +25,7 @@ export interface AlertSettings {
 
 /** Without a rules file. */
 export const DEFAULT_SETTINGS: AlertSettings = {
-  terms: DEFAULT_TERMS,
+  detection: DEFAULT_DETECTION,
   allow: { addresses: [], users: [] },
   tellLate: false,
   quietHours: null,

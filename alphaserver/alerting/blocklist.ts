@@ -38,7 +38,7 @@ const PRIVATE = networks([
 
 /** What is asked of a list. */
 export interface BlocklistOptions {
-  readonly settings: Pick<AlertSettings, 'allow' | 'blocklistRules' | 'terms'>;
+  readonly settings: Pick<AlertSettings, 'allow' | 'blocklistRules' | 'detection'>;
   /** True where private and loopback addresses are wanted as well. */
   readonly withPrivate: boolean;
   readonly nowMs: number;
@@ -53,7 +53,7 @@ export function blocked(incidents: readonly Incident[], { settings, withPrivate,
   const until = new Map<string, number>();
   for (const incident of incidents) {
     if (incident.closedAt !== null || incident.late || !settings.blocklistRules.includes(incident.rule)) continue;
-    const untilMs = incident.lastAt + settings.terms.quietMs;
+    const untilMs = incident.lastAt + settings.detection.quietMs;
     if (untilMs <= nowMs) continue;
     for (const source of incident.source === null ? incident.ips : [incident.source]) {
       if (isIP(source.split('/', 1)[0] ?? '') === 0 || isIn(allowed, source)) continue;

@@ -83,17 +83,17 @@ export class Watch {
   #storiesMs = Number.NEGATIVE_INFINITY;
   #agentsMs = Number.NEGATIVE_INFINITY;
 
-  constructor(past: Past, { terms, allow }: AlertSettings, startedMs: number) {
+  constructor(past: Past, { detection, allow }: AlertSettings, startedMs: number) {
     this.#past = past;
     const { nameOf } = past;
     this.#engine = new Engine({
-      terms,
+      config: detection,
       nameOf,
       allowed: allowedBy(allow),
       ordinalBefore: (rule, key, id) => past.ordinalBefore(rule, key, id),
     });
     this.#states = new States({
-      terms,
+      config: detection,
       nameOf,
       lastOrdinal: (rule, agent) => past.ordinalBefore(rule, agent, NO_EVENT + 1),
       startedMs,

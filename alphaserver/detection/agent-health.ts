@@ -1,6 +1,6 @@
 /** The rules that watch the agents: silent, log gone, lines not understood, events lost. Pure: the clock comes in. */
 
-import { STATE_RULES, type StateRule, type Terms } from '../alert-config/rules.ts';
+import { type DetectionConfig, STATE_RULES, type StateRule } from '../alert-config/rules.ts';
 import type { AgentRecord } from '../store/store.ts';
 import type { Incident } from './incident.ts';
 import { shown, spanWords } from './incident-summary.ts';
@@ -28,9 +28,9 @@ interface Bad {
   readonly summary: string;
 }
 
-/** The terms of the rules, and what is known of earlier incidents. */
+/** The configuration of the rules, and what is known of earlier incidents. */
 export interface StatesOptions {
-  readonly terms: Terms;
+  readonly config: DetectionConfig;
   readonly nameOf: (rule: StateRule, agent: string, ordinal: number) => string;
   /** The highest ordinal of a rule and agent so far, 0 for none. */
   readonly lastOrdinal: (rule: StateRule, agent: string) => number;
@@ -89,7 +89,7 @@ export class States {
       memory.lostAt = nowMs;
     }
     const total = report?.linesUnknown ?? 0;
-    const { windowMs } = this.#options.terms.rules['unknown-lines'];
+    const { windowMs } = this.#options.config.rules['unknown-lines'];
     const last = before.unknown.at(-1);
     if (total !== (last?.[1] ?? 0)) {
       const all: [number, number][] = last ? [...before.unknown] : [[nowMs, 0]];
@@ -109,8 +109,8 @@ export class States {
   }
 
   #bad(rule: StateRule, agent: AgentRecord, memory: AgentMemory, nowMs: number): Bad | null {
-    const { terms, startedMs } = this.#options;
-    const { on, count, windowMs } = terms.rules[rule];
+    const { config, startedMs } = this.#options;
+    const { on, count, windowMs } = config.rules[rule];
     if (!on) return null;
     const host = shown(agent.host);
     if (rule === 'agent-silent') {
@@ -160,7 +160,7 @@ export class States {
 
   /** True while a loss is so new that its incident is not over. */
   #isFresh(lostAt: number | null, nowMs: number): boolean {
-    return lostAt !== null && nowMs - lostAt < this.#options.terms.quietMs;
+    return lostAt !== null && nowMs - lostAt < this.#options.config.quietMs;
   }
 
   #judge(rule: StateRule, { agent, host }: AgentRecord, bad: Bad | null, nowMs: number): Incident | null {
@@ -176,7 +176,7 @@ export class States {
     const incident: Incident = {
       id: open?.id ?? this.#options.nameOf(rule, agent, ordinal),
       rule,
-      severity: this.#options.terms.rules[rule].severity,
+      severity: this.#options.config.rules[rule].severity,
       key: agent,
       ordinal,
       host,

@@ -1,11 +1,11 @@
 /** The kinds of keys, and the rules of each. A rule that is off observes nothing. */
 
-import type { EventRule, Terms } from '../alert-config/rules.ts';
+import type { DetectionConfig, EventRule } from '../alert-config/rules.ts';
 import type { State } from './base-state.ts';
 import { addFailure, type Failures, failuresBefore } from './failure-history.ts';
 import type { Fold } from './keyed-state.ts';
 import type { Seen } from './rule-event.ts';
-import { endIfQuiet, extend, forget, freshWave, observe, type Wave, type WaveTerms } from './threshold-window.ts';
+import { endIfQuiet, extend, forget, freshWave, observe, type Threshold, type Wave } from './threshold-window.ts';
 
 /**
  * Kinds of keys. `pair` is a source on a host; `target` a user name that was guessed, `user` one that got in: kept
@@ -41,9 +41,9 @@ const fresh =
   () => ({ waves: rules.map(freshWave), memory: memory() });
 
 /** What a rule wants of a wave. `at once` rules need no threshold: the first event that qualifies opens. */
-function waveTerms(terms: Terms, rule: EventRule, kind: 'count' | 'distinct' | 'at once'): WaveTerms {
-  const { count, windowMs } = terms.rules[rule];
-  const { quietMs } = terms;
+function thresholdOf(config: DetectionConfig, rule: EventRule, kind: 'count' | 'distinct' | 'at once'): Threshold {
+  const { count, windowMs } = config.rules[rule];
+  const { quietMs } = config;
   if (kind === 'at once') return { count: 1, windowMs: 0, quietMs, distinct: false };
   return { count, windowMs, quietMs, distinct: kind === 'distinct' };
 }
@@ -51,11 +51,11 @@ function waveTerms(terms: Terms, rule: EventRule, kind: 'count' | 'distinct' | '
 const nothingShared = { freshShared: () => null, share: () => {} };
 
 /** brute-force, slow-brute-force and root-password. One host's events come in order, so the reach can be short. */
-export function pairFold(terms: Terms): Fold<null, null> {
+export function pairFold(config: DetectionConfig): Fold<null, null> {
   const rules = ['brute-force', 'slow-brute-force', 'root-password'] as const;
-  const [fast, slow] = [waveTerms(terms, rules[0], 'count'), waveTerms(terms, rules[1], 'count')];
-  const root = waveTerms(terms, rules[2], 'at once');
-  const on = rules.map((rule) => terms.rules[rule].on);
+  const [fast, slow] = [thresholdOf(config, rules[0], 'count'), thresholdOf(config, rules[1], 'count')];
+  const root = thresholdOf(config, rules[2], 'at once');
+  const on = rules.map((rule) => config.rules[rule].on);
   return {
     rules,
     fresh: fresh(rules, () => null),
@@ -68,7 +68,7 @@ export function pairFold(terms: Terms): Fold<null, null> {
         // What is brute force is not slow brute force as well.
         if (brute.open) forget(slower);
         else if (on[1]) observe(slower, seen, '', slow);
-        endIfQuiet(slower, seen.at, terms.quietMs);
+        endIfQuiet(slower, seen.at, config.quietMs);
       } else if (on[2] && seen.user === 'root' && byPassword(seen)) observe(rooted, seen, '', root);
     },
     reachMs: 10 * MINUTE_MS,
@@ -77,12 +77,12 @@ export function pairFold(terms: Terms): Fold<null, null> {
 }
 
 /** fleet-scan, user-enumeration and break-in. */
-export function sourceFold(terms: Terms): Fold<null, Failures> {
+export function sourceFold(config: DetectionConfig): Fold<null, Failures> {
   const rules = ['fleet-scan', 'user-enumeration', 'break-in'] as const;
-  const [hosts, users] = [waveTerms(terms, rules[0], 'distinct'), waveTerms(terms, rules[1], 'distinct')];
-  const success = waveTerms(terms, rules[2], 'at once');
-  const on = rules.map((rule) => terms.rules[rule].on);
-  const { count, windowMs } = terms.rules['break-in'];
+  const [hosts, users] = [thresholdOf(config, rules[0], 'distinct'), thresholdOf(config, rules[1], 'distinct')];
+  const success = thresholdOf(config, rules[2], 'at once');
+  const on = rules.map((rule) => config.rules[rule].on);
+  const { count, windowMs } = config.rules['break-in'];
   return {
     rules,
     fresh: fresh(rules, () => null),
@@ -104,7 +104,7 @@ export function sourceFold(terms: Terms): Fold<null, Failures> {
         failuresBefore(failures, [happened, agent, id], windowMs, count).length >= count;
       if (broke) observe(broken, seen, '', success);
       // Named is where and as whom it got in, not what it tried after that.
-      else extend(broken, seen, terms.quietMs, outcome === 'accepted');
+      else extend(broken, seen, config.quietMs, outcome === 'accepted');
     },
     reachMs: 120 * MINUTE_MS,
     reachEvents: 128,
@@ -118,8 +118,8 @@ export interface UserMemory {
   addresses: [source: string, lastAt: number][];
 }
 
-function newFor(memory: UserMemory, seen: Seen & { source: string }, terms: Terms): boolean {
-  const { count, windowMs } = terms.rules['first-seen-source'];
+function newFor(memory: UserMemory, seen: Seen & { source: string }, config: DetectionConfig): boolean {
+  const { count, windowMs } = config.rules['first-seen-source'];
   const historic = memory.n >= count || (memory.n > 0 && seen.at - memory.firstAt >= windowMs);
   const known = memory.addresses.findIndex(([source]) => source === seen.source);
   if (known >= 0) memory.addresses.splice(known, 1);
@@ -131,10 +131,10 @@ function newFor(memory: UserMemory, seen: Seen & { source: string }, terms: Term
 }
 
 /** distributed. */
-export function targetFold(terms: Terms): Fold<null, null> {
+export function targetFold(config: DetectionConfig): Fold<null, null> {
   const rules = ['distributed'] as const;
-  const sources = waveTerms(terms, rules[0], 'distinct');
-  const { on } = terms.rules['distributed'];
+  const sources = thresholdOf(config, rules[0], 'distinct');
+  const { on } = config.rules['distributed'];
   return {
     rules,
     fresh: fresh(rules, () => null),
@@ -149,10 +149,10 @@ export function targetFold(terms: Terms): Fold<null, null> {
 }
 
 /** first-seen-source. */
-export function userFold(terms: Terms): Fold<UserMemory, null> {
+export function userFold(config: DetectionConfig): Fold<UserMemory, null> {
   const rules = ['first-seen-source'] as const;
-  const strange = waveTerms(terms, rules[0], 'at once');
-  const { on } = terms.rules['first-seen-source'];
+  const strange = thresholdOf(config, rules[0], 'at once');
+  const { on } = config.rules['first-seen-source'];
   return {
     rules,
     fresh: fresh(rules, () => ({ n: 0, firstAt: 0, addresses: [] })),
@@ -160,7 +160,8 @@ export function userFold(terms: Terms): Fold<UserMemory, null> {
     ...nothingShared,
     step: ({ waves: [wave], memory }, seen) => {
       const { source } = seen;
-      if (source !== null && newFor(memory, { ...seen, source }, terms) && on) observe(wave as Wave, seen, '', strange);
+      if (source !== null && newFor(memory, { ...seen, source }, config) && on)
+        observe(wave as Wave, seen, '', strange);
     },
     reachMs: 120 * MINUTE_MS,
     reachEvents: 64,
@@ -168,10 +169,10 @@ export function userFold(terms: Terms): Fold<UserMemory, null> {
 }
 
 /** password-on-key-host. Remembers how many of the last successes, in a row, were by key. */
-export function hostFold(terms: Terms): Fold<number, null> {
+export function hostFold(config: DetectionConfig): Fold<number, null> {
   const rules = ['password-on-key-host'] as const;
-  const odd = waveTerms(terms, rules[0], 'at once');
-  const { on, count } = terms.rules['password-on-key-host'];
+  const odd = thresholdOf(config, rules[0], 'at once');
+  const { on, count } = config.rules['password-on-key-host'];
   return {
     rules,
     fresh: fresh(rules, () => 0),

@@ -1,6 +1,6 @@
 /** The rules over the whole fleet: stored events in, incidents out. Pure: the clock, names and the past come in. */
 
-import { EVENT_RULES, type EventRule, type Terms } from '../alert-config/rules.ts';
+import { type DetectionConfig, EVENT_RULES, type EventRule } from '../alert-config/rules.ts';
 import type { StoredEvent } from '../store/store.ts';
 import {
   hostFold,
@@ -22,7 +22,7 @@ import type { Draft } from './threshold-window.ts';
 
 /** What the engine is given. */
 export interface EngineOptions {
-  readonly terms: Terms;
+  readonly config: DetectionConfig;
   /** True for events that no rule may see. */
   readonly allowed: (seen: Seen) => boolean;
   /** The id of the n-th incident of a rule and key. */
@@ -58,16 +58,16 @@ export class Engine {
   #quietMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: EngineOptions) {
-    const { terms } = options;
+    const { config } = options;
     this.#options = options;
     this.#shelves = {
-      pair: new Shelf('pair', pairFold(terms)),
-      source: new Shelf('source', sourceFold(terms)),
-      target: new Shelf('target', targetFold(terms)),
-      user: new Shelf('user', userFold(terms)),
-      host: new Shelf('host', hostFold(terms)),
+      pair: new Shelf('pair', pairFold(config)),
+      source: new Shelf('source', sourceFold(config)),
+      target: new Shelf('target', targetFold(config)),
+      user: new Shelf('user', userFold(config)),
+      host: new Shelf('host', hostFold(config)),
     };
-    this.#absorption = new Absorption(terms);
+    this.#absorption = new Absorption(config);
   }
 
   /** Takes a story back from disk. Least recently touched first. Its incidents are told of already; `recall` has the open ones. */
@@ -100,7 +100,7 @@ export class Engine {
 
   /** Takes a stored event. Events come in the order of their ids. */
   take(event: StoredEvent): void {
-    const seen = seenOf(event, this.#options.terms, this.#texts);
+    const seen = seenOf(event, this.#options.config, this.#texts);
     if (this.#options.allowed(seen)) return;
     const storedMs = Date.parse(event.storedAt);
     for (const [kind, key] of keysOf(seen)) {
@@ -164,7 +164,7 @@ export class Engine {
       told.push(live);
     }
     const changes = told.map((live): Change => {
-      const incident = incidentOf(live, this.#absorption.partOf(live), nowMs, this.#options.terms);
+      const incident = incidentOf(live, this.#absorption.partOf(live), nowMs, this.#options.config);
       if (incident.closedAt !== null) this.#open.delete(live.id);
       return { by: live.by, withdrawn: live.withdrawn, incident };
     });
@@ -176,7 +176,7 @@ export class Engine {
   #close(nowMs: number): void {
     if (nowMs >= this.#quietMs && nowMs - this.#quietMs < LOOK_EVERY_MS) return;
     this.#quietMs = nowMs;
-    const { quietMs } = this.#options.terms;
+    const { quietMs } = this.#options.config;
     for (const [id, live] of this.#open)
       if (live.draft.lastAt + quietMs <= nowMs && !this.#news.has(id)) this.#changed.set(id, live);
   }

@@ -1,6 +1,6 @@
 /** An incident as everybody outside the rules sees it. */
 
-import type { EventRule, Rule, Severity, Terms } from '../alert-config/rules.ts';
+import type { DetectionConfig, EventRule, Rule, Severity } from '../alert-config/rules.ts';
 import { KIND_OF, type Kind } from './detectors.ts';
 import { summaryOf } from './incident-summary.ts';
 import type { Draft } from './threshold-window.ts';
@@ -58,15 +58,15 @@ export function incidentOf(
   { id, rule, kind, key, draft }: Live,
   partOf: string | null,
   nowMs: number,
-  terms: Terms,
+  config: DetectionConfig,
 ): Incident {
   const { hosts, users, ips, first, last, ordinal, firstAt, openedAt, lastAt, count, late, more } = draft;
   const network = kind === 'source' ? key : kind === 'pair' ? key.slice(0, key.indexOf(' ')) : null;
-  const quietAt = lastAt + terms.quietMs;
+  const quietAt = lastAt + config.quietMs;
   const incident = {
     id,
     rule,
-    severity: terms.rules[rule].severity,
+    severity: config.rules[rule].severity,
     key,
     ordinal,
     host: kind === 'host' ? key : only(hosts),

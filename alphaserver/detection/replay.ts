@@ -22,9 +22,9 @@ export class Replay {
   readonly #ids = new Map<string, Set<string>>();
   #taken = 0;
 
-  constructor({ terms, allow }: Pick<AlertSettings, 'terms' | 'allow'>, nameOf: EngineOptions['nameOf']) {
+  constructor({ detection, allow }: Pick<AlertSettings, 'detection' | 'allow'>, nameOf: EngineOptions['nameOf']) {
     this.#engine = new Engine({
-      terms,
+      config: detection,
       nameOf,
       allowed: allowedBy(allow),
       ordinalBefore: (rule, key, id) => this.#ordinalBefore(rule, key, id),

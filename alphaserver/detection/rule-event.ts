@@ -1,7 +1,7 @@
 /** What the rules see of an event, and the one order they see events in. */
 import type { Outcome } from '../../protocol/event.ts';
 import { sourceOf } from '../../service/ip-network.ts';
-import type { Terms } from '../alert-config/rules.ts';
+import type { DetectionConfig } from '../alert-config/rules.ts';
 import type { StoredEvent } from '../store/store.ts';
 
 /** An event, cut to what rules need. Many keys hold the same object. Times are Unix milliseconds. */
@@ -54,14 +54,14 @@ export class Texts {
 const TEXTS_LIMIT = 100_000;
 
 /** What the rules see of a stored event. */
-export function seenOf(event: StoredEvent, terms: Terms, texts: Texts): Seen {
+export function seenOf(event: StoredEvent, config: DetectionConfig, texts: Texts): Seen {
   const at = Date.parse(event.at);
   const ip = texts.same(event.ip);
-  const source = sourceOf(event.ip, terms.ipv6Prefix);
+  const source = sourceOf(event.ip, config.ipv6Prefix);
   return {
     at,
     happened: at,
-    late: Date.parse(event.storedAt) - at > terms.lateAfterMs,
+    late: Date.parse(event.storedAt) - at > config.lateAfterMs,
     id: event.id,
     agent: numberOf(event.agent),
     outcome: event.outcome,

@@ -1,6 +1,6 @@
 /** One scan of the fleet is one incident: what its source did on single hosts meanwhile is a part of it. */
 
-import type { Terms } from '../alert-config/rules.ts';
+import type { DetectionConfig } from '../alert-config/rules.ts';
 import type { Live } from './incident.ts';
 
 const PARTS: readonly string[] = ['brute-force', 'slow-brute-force'];
@@ -47,9 +47,9 @@ export class Absorption {
   #forgottenMs = 0;
   #size = 0;
 
-  constructor(terms: Terms) {
-    this.#quietMs = terms.quietMs;
-    this.#keepMs = terms.rules['fleet-scan'].windowMs + terms.quietMs + 2 * HOUR_MS;
+  constructor(config: DetectionConfig) {
+    this.#quietMs = config.quietMs;
+    this.#keepMs = config.rules['fleet-scan'].windowMs + config.quietMs + 2 * HOUR_MS;
   }
 
   /** Takes notice of an incident that is new or changed by the clock `nowMs`. `said`: what was written of it before a restart. */

@@ -2,7 +2,7 @@
 import type { Seen } from './rule-event.ts';
 
 /** What sets a wave off: `count` observations within `windowMs` (both ends inside), or that many different ones. */
-export interface WaveTerms {
+export interface Threshold {
   readonly count: number;
   readonly windowMs: number;
   readonly quietMs: number;
@@ -144,22 +144,22 @@ export function extend(wave: Wave, seen: Seen, quietMs: number, named: boolean):
  * An event that counts, events in order. What one incident has used up does not count for the next: a source that
  * goes on slowly after a close has to cross the threshold anew.
  */
-export function observe(wave: Wave, seen: Seen, value: string, terms: WaveTerms): void {
-  endIfQuiet(wave, seen.at, terms.quietMs);
+export function observe(wave: Wave, seen: Seen, value: string, config: Threshold): void {
+  endIfQuiet(wave, seen.at, config.quietMs);
   if (wave.open) {
     grow(wave.open, seen, 1);
     name(wave.open, seen);
     return;
   }
-  if (wave.window.some((mark) => seen.at - mark.last.at > terms.windowMs))
-    wave.window = wave.window.filter((mark) => seen.at - mark.last.at <= terms.windowMs);
-  const known = terms.distinct ? wave.window.find((mark) => mark.value === value) : undefined;
+  if (wave.window.some((mark) => seen.at - mark.last.at > config.windowMs))
+    wave.window = wave.window.filter((mark) => seen.at - mark.last.at <= config.windowMs);
+  const known = config.distinct ? wave.window.find((mark) => mark.value === value) : undefined;
   if (known) {
     known.last = seen;
     known.n += 1;
   } else wave.window = withMark(wave.window, { value, first: seen, last: seen, n: 1 });
-  if (wave.window.length < terms.count) return;
-  wave.open = opened(wave.window, seen, terms.windowMs);
+  if (wave.window.length < config.count) return;
+  wave.open = opened(wave.window, seen, config.windowMs);
   wave.window = NO_MARKS;
 }
 

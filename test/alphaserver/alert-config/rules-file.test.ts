@@ -20,7 +20,7 @@ test('an empty file means the defaults', () => {
 });
 
 test('what the file says is taken, the rest stays', () => {
-  const { terms, channels, routes, quietHours, allow } = settingsIn(
+  const { detection, channels, routes, quietHours, allow } = settingsIn(
     JSON.stringify({
       $schema: 'rules.schema.json',
       rules: {
@@ -34,10 +34,10 @@ test('what the file says is taken, the rest stays', () => {
     }),
     'rules.json',
   );
-  assert.deepEqual(terms.rules['brute-force'], { on: true, severity: 'critical', count: 20, windowMs: 120_000 });
-  assert.equal(terms.rules.distributed.on, false);
-  assert.equal(terms.rules['fleet-scan'].count, 5);
-  assert.equal(terms.quietMs, 1_800_000);
+  assert.deepEqual(detection.rules['brute-force'], { on: true, severity: 'critical', count: 20, windowMs: 120_000 });
+  assert.equal(detection.rules.distributed.on, false);
+  assert.equal(detection.rules['fleet-scan'].count, 5);
+  assert.equal(detection.quietMs, 1_800_000);
   assert.deepEqual(channels['ops'], {
     type: 'slack',
     url: 'https://hooks.example/x',

@@ -18,11 +18,11 @@ test('sources of open attacks are on the list, each once, until they have been q
     { source: '192.0.2.3', closedAt: NOW },
     { source: '192.0.2.4', rule: 'first-seen-source' },
     { source: '192.0.2.5', late: true },
-    { source: '192.0.2.6', lastAt: NOW - SETTINGS.terms.quietMs },
+    { source: '192.0.2.6', lastAt: NOW - SETTINGS.detection.quietMs },
     { source: '2001:db8:1:2::/64' },
   );
   assert.deepEqual(blocked(incidents, { settings: SETTINGS, withPrivate: false, nowMs: NOW }), [
-    { address: '192.0.2.1', untilMs: NOW + SETTINGS.terms.quietMs },
+    { address: '192.0.2.1', untilMs: NOW + SETTINGS.detection.quietMs },
     { address: '192.0.2.9', untilMs: Date.parse('2026-11-24T10:15:30Z') },
     { address: '2001:db8:1:2::/64', untilMs: Date.parse('2026-11-24T10:15:30Z') },
   ]);

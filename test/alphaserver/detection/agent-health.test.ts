@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { DEFAULT_TERMS } from '../../../alphaserver/alert-config/rules.ts';
+import { DEFAULT_DETECTION } from '../../../alphaserver/alert-config/rules.ts';
 import { type AgentMemory, States } from '../../../alphaserver/detection/agent-health.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
 import type { AgentRecord } from '../../../alphaserver/store/store.ts';
 import type { AgentReport } from '../../../protocol/report.ts';
-import { START_MS, termsWith } from './stream.ts';
+import { configWith, START_MS } from './stream.ts';
 
 /** What is known of the agent at a moment; times in seconds after START_MS. */
 interface Moment {
@@ -44,12 +44,12 @@ function record({ at, seen = at, gaps = 0, report }: Moment): AgentRecord {
 }
 
 /** Looks moment by moment, with all thrown away and taken back from what was kept before each `restartsAt`. */
-function looks(moments: readonly Moment[], restartsAt: readonly number[] = [], terms = DEFAULT_TERMS): Incident[] {
+function looks(moments: readonly Moment[], restartsAt: readonly number[] = [], config = DEFAULT_DETECTION): Incident[] {
   const ledger = new Map<string, Incident>();
   const kept = new Map<string, string>();
   const begin = (startedMs: number): States => {
     const states = new States({
-      terms,
+      config,
       startedMs,
       nameOf: (rule, agent, ordinal) => `${rule}/${agent}/${ordinal}`,
       lastOrdinal: (rule) =>
@@ -172,9 +172,9 @@ for (const [name, moments, incidents, restartsAt] of TABLE)
 
 test('a rule of agents may be off, or have another window', () => {
   const silent = [{ at: 0 }, { at: 95, seen: 0 }];
-  assert.deepEqual(rows(silent, [], termsWith({ 'agent-silent': { on: false } })), []);
-  assert.deepEqual(rows(silent, [], termsWith({ 'agent-silent': { windowMs: 100_000 } })), []);
-  assert.deepEqual(rows([{ at: 0 }, { at: 101, seen: 0 }], [], termsWith({ 'agent-silent': { windowMs: 100_000 } })), [
+  assert.deepEqual(rows(silent, [], configWith({ 'agent-silent': { on: false } })), []);
+  assert.deepEqual(rows(silent, [], configWith({ 'agent-silent': { windowMs: 100_000 } })), []);
+  assert.deepEqual(rows([{ at: 0 }, { at: 101, seen: 0 }], [], configWith({ 'agent-silent': { windowMs: 100_000 } })), [
     ['agent-silent', 100, null, 1],
   ]);
 });

@@ -5,7 +5,7 @@ import type { EngineOptions } from '../../../alphaserver/detection/engine.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
 import { dice, mixed as stream } from './mixed.ts';
 import { reference } from './reference.ts';
-import { engineWith, type Given, Ledger, raised, START_MS, stored, termsWith } from './stream.ts';
+import { configWith, engineWith, type Given, Ledger, raised, START_MS, stored } from './stream.ts';
 
 const seeds = (n: number): number[] => {
   const first = Number(process.env['SEED'] ?? randomInt(1e9));
@@ -13,7 +13,7 @@ const seeds = (n: number): number[] => {
 };
 
 /** Slow brute force depends on brute force and is left to its table. */
-const terms = termsWith({ 'slow-brute-force': { on: false } });
+const config = configWith({ 'slow-brute-force': { on: false } });
 
 test('a plain evaluator of few lines finds the same incidents in random streams', () => {
   let incidents = 0;
@@ -21,7 +21,7 @@ test('a plain evaluator of few lines finds the same incidents in random streams'
     const events = stream(seed, 400);
     // Within one agent order is as given; between agents, at the same moment, it is by agent: so it is in the reference.
     const ordered = events.toSorted((a, b) => a.at - b.at || order(a) - order(b));
-    const mine = raised(ordered, { terms }).map(({ rule, key, openedAt, lastAt, count }) => ({
+    const mine = raised(ordered, { config }).map(({ rule, key, openedAt, lastAt, count }) => ({
       rule,
       key,
       openedAt: (openedAt - START_MS) / 1_000,
@@ -60,7 +60,7 @@ function partsOf(incidents: readonly Incident[]): void {
         one.rule === 'fleet-scan' &&
         key.startsWith(`${one.key} `) &&
         one.firstAt <= openedAt &&
-        openedAt < one.lastAt + terms.quietMs,
+        openedAt < one.lastAt + config.quietMs,
     );
     assert.equal(partOf, scan?.id ?? null, id);
   }

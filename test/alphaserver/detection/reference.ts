@@ -1,6 +1,6 @@
 /** The rules said again, as plainly as can be: each looks at all events of its key from the beginning. */
 
-import { DEFAULT_TERMS, type EventRule } from '../../../alphaserver/alert-config/rules.ts';
+import { DEFAULT_DETECTION, type EventRule } from '../../../alphaserver/alert-config/rules.ts';
 import { sourceOf } from '../../../service/ip-network.ts';
 import type { Given } from './stream.ts';
 
@@ -50,7 +50,7 @@ export function reference(events: readonly Given[]): Expected[] {
   const source = ({ ip }: Given): string => sourceOf(ip ?? '203.0.113.5', 64) as string;
   const failed = events.filter(({ outcome }) => (outcome ?? 'failed') === 'failed');
   const accepted = events.filter(({ outcome }) => outcome === 'accepted');
-  const { rules } = DEFAULT_TERMS;
+  const { rules } = DEFAULT_DETECTION;
   const each = (
     rule: EventRule,
     some: readonly Given[],

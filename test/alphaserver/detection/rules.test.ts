@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Rule } from '../../../alphaserver/alert-config/rules.ts';
 import { isIn, networks } from '../../../service/ip-network.ts';
-import { type Given, only, raised, repeated, START_MS, termsWith } from './stream.ts';
+import { configWith, type Given, only, raised, repeated, START_MS } from './stream.ts';
 
 /** rule host source user openedAt lastAt count, times in seconds. */
 type Row = readonly [Rule, string | null, string | null, string | null, number, number, number];
@@ -254,7 +254,7 @@ const TABLE: readonly [name: string, rule: Rule, events: Given[], incidents: Row
 
 for (const [name, rule, events, incidents] of TABLE)
   test(`${rule}: ${name}`, () => {
-    assert.deepEqual(rows(events, { terms: only(rule) }), incidents);
+    assert.deepEqual(rows(events, { config: only(rule) }), incidents);
   });
 
 test('a break-in names where and as whom somebody got in, not what else was tried', () => {
@@ -265,7 +265,7 @@ test('a break-in names where and as whom somebody got in, not what else was trie
       ...repeated(3, 60, { at: 60, host: 'web-2', user: 'nobody' }),
       success({ at: 400, host: 'web-3', user: 'deploy' }),
     ],
-    { terms: only('break-in') },
+    { config: only('break-in') },
   );
   assert.equal(incident?.count, 5);
   assert.deepEqual(incident?.users, ['mira', 'deploy']);
@@ -278,7 +278,7 @@ test('a break-in names where and as whom somebody got in, not what else was trie
 
 test('an incident is open until its source has been quiet for fifteen minutes, by the clock', () => {
   const closed = (atSeconds: number): number | null | undefined =>
-    raised(repeated(10, 1), { terms: only('brute-force') }, atSeconds)[0]?.closedAt;
+    raised(repeated(10, 1), { config: only('brute-force') }, atSeconds)[0]?.closedAt;
   assert.equal(closed(9 + 899), null);
   assert.equal(closed(9 + 900), START_MS + 909_000);
 });
@@ -337,17 +337,17 @@ test('events of allowed networks are not seen', () => {
 });
 
 test('thresholds, windows and severities are as they are given', () => {
-  const terms = termsWith({ 'brute-force': { count: 3, windowMs: 5_000, severity: 'critical' } });
-  assert.deepEqual(raised(repeated(3, 3), { terms }), []);
+  const config = configWith({ 'brute-force': { count: 3, windowMs: 5_000, severity: 'critical' } });
+  assert.deepEqual(raised(repeated(3, 3), { config }), []);
   assert.deepEqual(
-    raised(repeated(3, 2), { terms }).map(({ severity }) => severity),
+    raised(repeated(3, 2), { config }).map(({ severity }) => severity),
     ['critical'],
   );
 });
 
 test('evidence is the first events and the last ones, and names are bounded', () => {
   const events = Array.from({ length: 1_000 }, (_, i) => ({ at: i / 100, user: `${'x'.repeat(900)}${i}` }));
-  const [incident] = raised(events, { terms: only('brute-force') });
+  const [incident] = raised(events, { config: only('brute-force') });
   assert.equal(incident?.count, 1_000);
   assert.deepEqual(incident?.evidence, [
     ...Array.from({ length: 10 }, (_, i) => i + 1),

@@ -1,7 +1,7 @@
 /** What is remembered of scans and their parts is bounded, by time and by number. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { DEFAULT_TERMS } from '../../../alphaserver/alert-config/rules.ts';
+import { DEFAULT_DETECTION } from '../../../alphaserver/alert-config/rules.ts';
 import { type Live, liveOf } from '../../../alphaserver/detection/incident.ts';
 import { Absorption, NOTED_LIMIT } from '../../../alphaserver/detection/scan-grouping.ts';
 import { incident } from './incidents.ts';
@@ -17,7 +17,7 @@ const live = (id: string, key: string, atMs: number): Live => {
 
 test('what is old and was noted long ago is let go of; what was noted a moment ago is not, however old', () => {
   const old = NOW_MS - 100 * HOUR_MS;
-  const absorption = new Absorption(DEFAULT_TERMS);
+  const absorption = new Absorption(DEFAULT_DETECTION);
   const part = live('part', '203.0.113.5 web', old);
   absorption.note(part, NOW_MS);
   absorption.note(live('scan', '203.0.113.5', old), NOW_MS);
@@ -29,7 +29,7 @@ test('what is old and was noted long ago is let go of; what was noted a moment a
 });
 
 test('a part of a scan stays one, however much longer it goes on; not of a scan that is no more', () => {
-  const absorption = new Absorption(DEFAULT_TERMS);
+  const absorption = new Absorption(DEFAULT_DETECTION);
   const long = live('long', '203.0.113.5 web', NOW_MS);
   const scan = live('scan', '203.0.113.5', NOW_MS);
   absorption.note(long, NOW_MS);
@@ -51,7 +51,7 @@ test('a part of a scan stays one, however much longer it goes on; not of a scan 
 });
 
 test('events told again after a restart make nothing old', () => {
-  const absorption = new Absorption(DEFAULT_TERMS);
+  const absorption = new Absorption(DEFAULT_DETECTION);
   const old = NOW_MS - 100 * HOUR_MS;
   const part = live('part', '203.0.113.5 web', old);
   absorption.note(part, NOW_MS, 'scan');
@@ -62,7 +62,7 @@ test('events told again after a restart make nothing old', () => {
 
 test('more than it may hold: those noted first go, also when all were noted at once', () => {
   for (const step of [1, 0]) {
-    const absorption = new Absorption(DEFAULT_TERMS);
+    const absorption = new Absorption(DEFAULT_DETECTION);
     for (let i = 0; i < NOTED_LIMIT; i += 1)
       absorption.note(live(`p${i}`, `203.0.113.5 web-${i}`, NOW_MS), NOW_MS + i * step * 100);
     assert.equal(absorption.size, NOTED_LIMIT);

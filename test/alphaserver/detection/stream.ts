@@ -1,6 +1,6 @@
 /** Streams of events for tests of the rules, and engines to give them to. */
 
-import { DEFAULT_TERMS, type Rule, type Terms } from '../../../alphaserver/alert-config/rules.ts';
+import { DEFAULT_DETECTION, type DetectionConfig, type Rule } from '../../../alphaserver/alert-config/rules.ts';
 import { Engine, type EngineOptions } from '../../../alphaserver/detection/engine.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
 import type { StoredEvent } from '../../../alphaserver/store/store.ts';
@@ -45,27 +45,27 @@ export function stored(given: Given, id: number): StoredEvent {
 export const repeated = (count: number, everySeconds: number, given: Partial<Given> = {}): Given[] =>
   Array.from({ length: count }, (_, i) => ({ ...given, at: (given.at ?? 0) + i * everySeconds }));
 
-export const termsWith = (
-  change: Partial<Record<Rule, Partial<Terms['rules'][Rule]>>>,
-  terms = DEFAULT_TERMS,
-): Terms => ({
-  ...terms,
+export const configWith = (
+  change: Partial<Record<Rule, Partial<DetectionConfig['rules'][Rule]>>>,
+  config = DEFAULT_DETECTION,
+): DetectionConfig => ({
+  ...config,
   rules: Object.fromEntries(
-    Object.entries(terms.rules).map(([rule, term]) => [rule, { ...term, ...change[rule as Rule] }]),
-  ) as Terms['rules'],
+    Object.entries(config.rules).map(([rule, given]) => [rule, { ...given, ...change[rule as Rule] }]),
+  ) as DetectionConfig['rules'],
 });
 
 /** Only these rules. */
-export const only = (...rules: Rule[]): Terms =>
-  termsWith(
+export const only = (...rules: Rule[]): DetectionConfig =>
+  configWith(
     Object.fromEntries(
-      Object.keys(DEFAULT_TERMS.rules).map((rule) => [rule, { on: rules.includes(rule as Rule) }]),
+      Object.keys(DEFAULT_DETECTION.rules).map((rule) => [rule, { on: rules.includes(rule as Rule) }]),
     ) as Partial<Record<Rule, { on: boolean }>>,
   );
 
 export const engineWith = (options: Partial<EngineOptions> = {}): Engine =>
   new Engine({
-    terms: DEFAULT_TERMS,
+    config: DEFAULT_DETECTION,
     allowed: () => false,
     nameOf: (rule, key, ordinal) => `${rule}/${key}/${ordinal}`,
     ordinalBefore: () => 0,

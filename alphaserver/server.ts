@@ -6,7 +6,7 @@ import type { ServerConfig } from './config.ts';
 import { Ingest } from './ingest/group-commit.ts';
 import { Listener } from './ingest/listener.ts';
 import { Tokens } from './ingest/tokens.ts';
-import { figuresOf } from './metrics/figures.ts';
+import { figuresOf } from './metrics/collect.ts';
 import { originsFrom } from './queries/origin.ts';
 import { openStore } from './store/event-store.ts';
 import { checkWhole, DAMAGE_ADVICE } from './store/integrity.ts';

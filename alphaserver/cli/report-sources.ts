@@ -1,7 +1,7 @@
 /** Sources as people count them: one machine has a whole IPv6 /64 to come from, so its addresses are one row. Pure. */
 
 import { sourceOf } from '../../service/ip-network.ts';
-import type { Origin, RankView } from '../web/views.ts';
+import type { Origin, RankView } from '../queries/results.ts';
 
 /** A row of sources. `source` is an address, or a network where several of its addresses came. */
 export interface SourceRow extends Omit<RankView, 'value'> {

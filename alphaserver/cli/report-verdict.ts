@@ -2,7 +2,7 @@
 import { escapeText } from '../../service/escape.ts';
 import { grouped } from '../../service/terminal/table.ts';
 import { spanWords } from '../detection/incident-summary.ts';
-import type { AlertView } from '../web/alert-views.ts';
+import type { AlertView } from '../queries/alert-results.ts';
 import { type Report, watchOf } from './report.ts';
 
 /** How grave a line is, for its colour. */

@@ -1,9 +1,17 @@
 /** What `alphaserver report` tells: the answers that the page shows for a span of time, put together. */
 
+import type { AlertsView, AlertView, FleetState } from '../queries/alert-results.ts';
 import type { OriginOf } from '../queries/origin.ts';
+import type {
+  CountsView,
+  FleetShape,
+  HostView,
+  LedgerTotals,
+  RankView,
+  SummaryView,
+  Views,
+} from '../queries/results.ts';
 import type { StoredGap } from '../store/store.ts';
-import type { AlertsView, AlertView, FleetState } from '../web/alert-views.ts';
-import type { CountsView, FleetShape, HostView, LedgerTotals, RankView, SummaryView, Views } from '../web/views.ts';
 import { bySource, type SourceRow } from './report-sources.ts';
 
 /** A host: its state now, and what happened on it in the span. */

@@ -99,7 +99,3 @@ export const FAMILIES = {
 
 /** The name of one of FAMILIES. */
 export type FamilyName = keyof typeof FAMILIES;
-
-/** True where a fleet is small enough for series of single hosts. */
-export const fewEnough = (hosts: number, agents: number): boolean =>
-  hosts <= HOST_SERIES_LIMIT && agents <= HOST_SERIES_LIMIT;

@@ -1,46 +1,8 @@
 /** What a server knows at the moment of a scrape, as values of metrics. Pure. */
 import { escapeText } from '../../service/escape.ts';
-import type { LedgerTotals } from '../web/views.ts';
+import type { AgentFigures, StoredFigures } from '../queries/metrics.ts';
+import type { LedgerTotals } from '../queries/results.ts';
 import type { FamilyName } from './families.ts';
-
-/** Counts of one host. */
-export interface HostFigures {
-  readonly host: string;
-  readonly accepted: number;
-  readonly failed: number;
-  readonly probes: number;
-}
-
-/** One agent's part of the ledger. */
-export interface AgentFigures {
-  readonly agent: string;
-  readonly host: string;
-  readonly gaps: number;
-  readonly waiting: number;
-  readonly linesUnknown: number;
-  readonly declaredLost: number;
-}
-
-/** What the store knows. */
-export interface StoredFigures {
-  readonly hosts: number;
-  readonly accepted: number;
-  readonly failed: number;
-  readonly probes: number;
-  /** Each host and each agent; null where they are too many: `fewEnough`. */
-  readonly single: { readonly hosts: readonly HostFigures[]; readonly agents: readonly AgentFigures[] } | null;
-  /** The ledger's sums. */
-  readonly totals: LedgerTotals;
-  readonly events: number;
-  readonly unrolled: number;
-  /** By rule and severity, for each that ever opened one. */
-  readonly alerts: readonly {
-    readonly rule: string;
-    readonly severity: string;
-    readonly open: number;
-    readonly opened: number;
-  }[];
-}
 
 /** All of it. `stored` is null when the store could not be read. */
 export interface Figures {

@@ -1,6 +1,6 @@
 /** The ledger: what each agent sent and what became of it, and in what state agents are. Pure. docs/exactly-once.md explains it. */
 import type { AgentReport } from '../../protocol/report.ts';
-import type { LedgerView } from '../web/views.ts';
+import type { LedgerView } from './results.ts';
 
 /** An agent that said nothing for this long is silent. Contract section 6, rule `agent-silent`. */
 export const SILENT_AFTER_MS = 90_000;

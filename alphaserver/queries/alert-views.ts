@@ -2,7 +2,7 @@
 
 import { ATTACK_RULES } from '../alert-config/rules.ts';
 import type { Written } from '../alerting/incident-store.ts';
-import type { AlertDetail, AlertQuery, AlertsView, AlertView, FleetState } from '../web/alert-views.ts';
+import type { AlertDetail, AlertQuery, AlertsView, AlertView, FleetState } from './alert-results.ts';
 import type { KeptIncident } from './incidents.ts';
 import type { ReadingThread } from './query-thread.ts';
 

@@ -2,12 +2,15 @@
 
 import type { Rule } from '../alert-config/rules.ts';
 import type { Incident } from '../detection/incident.ts';
-import type { StoredFigures } from '../metrics/samples.ts';
 import { type Names, type Tally, tallyOf } from '../rollups/counts.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from '../rollups/time-buckets.ts';
 import type { Database } from '../store/database.ts';
 import { eventsAfter, eventsWithIds } from '../store/event-rows.ts';
 import type { StoredEvent, StoredGap } from '../store/store.ts';
+import { eventPage } from './events.ts';
+import { agentsAfter, gaps, type HostFacts, hostsAfter, type LedgerFacts, ledgerTotals, shapes } from './fleet.ts';
+import { Archive, type IncidentQuery, type KeptIncident } from './incidents.ts';
+import { type StoredFigures, storedFigures } from './metrics.ts';
 import type {
   EventPage,
   EventQuery,
@@ -18,12 +21,8 @@ import type {
   SpanQuery,
   SummaryView,
   TimelineView,
-} from '../web/views.ts';
-import { TIMELINE_LIMIT } from '../web/views.ts';
-import { eventPage } from './events.ts';
-import { agentsAfter, gaps, type HostFacts, hostsAfter, type LedgerFacts, ledgerTotals, shapes } from './fleet.ts';
-import { Archive, type IncidentQuery, type KeptIncident } from './incidents.ts';
-import { storedFigures } from './metrics.ts';
+} from './results.ts';
+import { TIMELINE_LIMIT } from './results.ts';
 import { arrays, factIn, namesIn, Snapshot } from './snapshot.ts';
 import { Tallies } from './timeline.ts';
 import { Ranks } from './top.ts';
@@ -156,8 +155,8 @@ export class Answers {
     return gaps(this.#db, before, limit);
   }
 
-  figures(nowMs: number): StoredFigures {
-    return this.#at(() => storedFigures(this.#db, nowMs));
+  figures(nowMs: number, singleLimit: number): StoredFigures {
+    return this.#at(() => storedFigures(this.#db, nowMs, singleLimit));
   }
 
   alerts(query: IncidentQuery): { incidents: readonly KeptIncident[]; next: string | null } {

@@ -6,7 +6,7 @@ import type { Statement } from '../store/database.ts';
 import { eventsWithIds } from '../store/event-rows.ts';
 import { KINDS, NETWORK, OUTCOMES, SEGMENT_POSTINGS } from '../store/schema.ts';
 import type { StoredEvent } from '../store/store.ts';
-import type { EventCursor, EventQuery } from '../web/views.ts';
+import type { EventCursor, EventQuery } from './results.ts';
 import { arrays, factIn, type Snapshot } from './snapshot.ts';
 
 type Place = [at: number, id: number];

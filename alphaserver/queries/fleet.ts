@@ -2,8 +2,8 @@
 import { AGENT_STATES, type AgentReport } from '../../protocol/report.ts';
 import type { Database } from '../store/database.ts';
 import type { StoredGap } from '../store/store.ts';
-import type { FleetShape, LedgerTotals } from '../web/views.ts';
 import { SILENT_AFTER_MS } from './agent-state.ts';
+import type { FleetShape, LedgerTotals } from './results.ts';
 
 /** A host with what its agent last said. Times are Unix milliseconds. */
 export interface HostFacts {

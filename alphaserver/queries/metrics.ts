@@ -1,15 +1,56 @@
 /** The store's figures for `/metrics`: costs as much as there are hosts and agents, whatever the number of events. */
 
 import { Marks, OPENED_MARK } from '../alerting/schema.ts';
-import { fewEnough } from '../metrics/families.ts';
-import type { AgentFigures, HostFigures, StoredFigures } from '../metrics/samples.ts';
 import type { Database } from '../store/database.ts';
 import { ledgerTotals } from './fleet.ts';
 import { Archive } from './incidents.ts';
+import type { LedgerTotals } from './results.ts';
 import { factIn } from './snapshot.ts';
 
-/** Asked inside a read transaction, so that the figures agree with each other. */
-export function storedFigures(db: Database, nowMs: number): StoredFigures {
+/** Counts of one host. */
+export interface HostFigures {
+  readonly host: string;
+  readonly accepted: number;
+  readonly failed: number;
+  readonly probes: number;
+}
+
+/** One agent's part of the ledger. */
+export interface AgentFigures {
+  readonly agent: string;
+  readonly host: string;
+  readonly gaps: number;
+  readonly waiting: number;
+  readonly linesUnknown: number;
+  readonly declaredLost: number;
+}
+
+/** What the store knows. */
+export interface StoredFigures {
+  readonly hosts: number;
+  readonly accepted: number;
+  readonly failed: number;
+  readonly probes: number;
+  /** Each host and each agent; null where they are more than was asked for. */
+  readonly single: { readonly hosts: readonly HostFigures[]; readonly agents: readonly AgentFigures[] } | null;
+  /** The ledger's sums. */
+  readonly totals: LedgerTotals;
+  readonly events: number;
+  readonly unrolled: number;
+  /** By rule and severity, for each that ever opened one. */
+  readonly alerts: readonly {
+    readonly rule: string;
+    readonly severity: string;
+    readonly open: number;
+    readonly opened: number;
+  }[];
+}
+
+/**
+ * Reads the figures inside the caller's read transaction, so that they agree with each other. Single hosts and agents are
+ * left out where there are more than `singleLimit` of either.
+ */
+export function storedFigures(db: Database, nowMs: number, singleLimit: number): StoredFigures {
   const sums = db
     .prepare(
       `SELECT count(*) AS hosts, coalesce(sum(accepted), 0) AS accepted, coalesce(sum(failed), 0) AS failed,
@@ -24,7 +65,8 @@ export function storedFigures(db: Database, nowMs: number): StoredFigures {
   };
   return {
     ...sums,
-    single: fewEnough(sums.hosts, totals.agents) ? { hosts: hostFigures(db), agents: agentFigures(db) } : null,
+    single:
+      Math.max(sums.hosts, totals.agents) <= singleLimit ? { hosts: hostFigures(db), agents: agentFigures(db) } : null,
     totals,
     events: kept.first === null || kept.last === null ? 0 : kept.last - kept.first + 1,
     unrolled: Math.max(0, (kept.last ?? 0) - factIn(db, 'rolledTo')),

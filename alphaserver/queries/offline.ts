@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, FILE, openReader } from '../store/database.ts';
 import { MIGRATIONS, ROLLUP_MIGRATIONS } from '../store/schema.ts';
-import { type AlertsView, NO_ALERTS } from '../web/alert-views.ts';
-import type { Views } from '../web/views.ts';
+import { type AlertsView, NO_ALERTS } from './alert-results.ts';
 import { stateNow } from './alert-views.ts';
 import { Answers } from './answers.ts';
 import type { ReadingThread } from './query-thread.ts';
+import type { Views } from './results.ts';
 import { arrays } from './snapshot.ts';
 import { StoreViews } from './views.ts';
 

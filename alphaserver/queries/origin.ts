@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { Reader, type Response } from 'maxmind';
 import type { Logger } from '../../service/logger.ts';
-import type { Origin } from '../web/views.ts';
+import type { Origin } from './results.ts';
 
 /** The origin of an address as a field to add; nothing where no file is set or it does not know the address. */
 export type OriginOf = (ip: string | null) => { readonly origin?: Origin | null };

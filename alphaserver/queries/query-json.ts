@@ -1,8 +1,8 @@
 /** The API's large answers written out on the thread that reads: whoever serves them has nothing to do but send bytes. Pure. */
 
-import { eventCursor } from '../web/views.ts';
 import { alertView } from './alert-views.ts';
 import type { Answers } from './answers.ts';
+import { eventCursor } from './results.ts';
 
 type Given<Q extends keyof Shapes> = Exclude<ReturnType<Answers[Q]>, string>;
 interface Shapes {

@@ -1,9 +1,9 @@
 /** Questions to the reading thread, and short-lived answers that many viewers share. */
 import { Worker } from 'node:worker_threads';
 import { YOUNG_MEMORY } from '../store/young-memory.ts';
-import type { Written } from '../web/views.ts';
 import type { Answers, Question } from './answers.ts';
 import type { Writable } from './query-json.ts';
+import type { Written } from './results.ts';
 
 /** One question on its way. */
 export interface Asked {

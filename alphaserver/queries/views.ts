@@ -1,9 +1,9 @@
 /** The store's views: what the reading thread answers, joined with who is connected now. */
 
-import type { HostView, Views, WrittenViews } from '../web/views.ts';
 import { accountOf, stateOf } from './agent-state.ts';
 import { type HostFacts, reportOf } from './fleet.ts';
 import type { ReadingThread } from './query-thread.ts';
+import type { HostView, Views, WrittenViews } from './results.ts';
 
 /** The views that are given in writing. */
 export function writtenViews(thread: Pick<ReadingThread, 'write'>, now: () => number): WrittenViews {

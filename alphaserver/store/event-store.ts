@@ -2,13 +2,13 @@
 
 import type { Rule } from '../alert-config/rules.ts';
 import type { Incident } from '../detection/incident.ts';
-import type { StoredFigures } from '../metrics/samples.ts';
+import type { AlertsView } from '../queries/alert-results.ts';
 import { StoreAlerts } from '../queries/alert-views.ts';
+import type { StoredFigures } from '../queries/metrics.ts';
 import { ReadingThread } from '../queries/query-thread.ts';
+import type { Views, WrittenViews } from '../queries/results.ts';
 import { StoreViews, writtenViews } from '../queries/views.ts';
 import { RollingThread } from '../rollups/rollup-thread.ts';
-import type { AlertsView } from '../web/alert-views.ts';
-import type { Views, WrittenViews } from '../web/views.ts';
 import { keepJump, keepTold } from './agent-reports.ts';
 import { agentRecord, Registry } from './agents.ts';
 import { type Database, LOG_LIMIT_PAGES, openWriter, type Statement, transaction, type Writer } from './database.ts';
@@ -190,8 +190,8 @@ export class SqliteStore implements Store {
   }
 
   /** What the store knows for `/metrics`. Rejects when it cannot be read. */
-  figures(nowMs: number): Promise<StoredFigures> {
-    return this.#thread.ask('figures', nowMs);
+  figures(nowMs: number, singleLimit: number): Promise<StoredFigures> {
+    return this.#thread.ask('figures', nowMs, singleLimit);
   }
 
   /** How many agents nothing was heard of since `beforeMs`, those left out that are `connected`. */

@@ -1,10 +1,10 @@
 /** `GET /api/stream`: what is stored, as it is stored, to everyone who watches, as server-sent events. */
 import type { Writable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
+import type { Views } from '../queries/results.ts';
 import type { Appended, StoredEvent } from '../store/store.ts';
 import { ParameterError } from './parameters.ts';
 import { described } from './schemas.ts';
-import type { Views } from './views.ts';
 
 /** The most viewers at once; more get 503. */
 export const VIEWERS_LIMIT = 1_000;

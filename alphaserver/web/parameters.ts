@@ -2,7 +2,7 @@
 
 import { networkOf } from '../../service/ip-network.ts';
 import { readSpan } from '../../service/settings.ts';
-import type { SpanQuery } from './views.ts';
+import type { SpanQuery } from '../queries/results.ts';
 
 /** The contract's bounds on every list. */
 export const LIMIT_DEFAULT = 100;

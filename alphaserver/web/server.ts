@@ -7,8 +7,9 @@ import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/settings.ts';
 import type { Figures } from '../metrics/samples.ts';
+import { type AlertsView, NO_ALERTS } from '../queries/alert-results.ts';
 import { NO_ORIGIN, type OriginOf } from '../queries/origin.ts';
-import { type AlertsView, NO_ALERTS } from './alert-views.ts';
+import type { Views, WrittenViews } from '../queries/results.ts';
 import { apiDocs, describeApi } from './api-docs.ts';
 import { type Live, liveRoute } from './live.ts';
 import { type Metrics, metricsRoute } from './metrics.ts';
@@ -21,7 +22,6 @@ import { hostRoutes } from './routes/hosts.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
 import { described } from './schemas.ts';
 import { pageFiles } from './static.ts';
-import type { Views, WrittenViews } from './views.ts';
 
 /** What the routes are given. */
 export interface WebOptions {

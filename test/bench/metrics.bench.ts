@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeTables } from '../../alphaserver/alerting/schema.ts';
-import { figuresOf } from '../../alphaserver/metrics/figures.ts';
+import { figuresOf } from '../../alphaserver/metrics/collect.ts';
+import { HOST_SERIES_LIMIT } from '../../alphaserver/metrics/families.ts';
 import { openStore } from '../../alphaserver/store/event-store.ts';
 import { Metrics } from '../../alphaserver/web/metrics.ts';
 
@@ -67,7 +68,7 @@ async function scrapes(agents: number, folder: string): Promise<{ read: number; 
     // A commit, so that no answer is given again.
     await store.append([batch(0, i + 2)], AT);
     const begun = performance.now();
-    await store.figures(Date.now());
+    await store.figures(Date.now(), HOST_SERIES_LIMIT);
     read.push(performance.now() - begun);
     const busy = process.threadCpuUsage();
     bytes = (await metrics.text(() => figuresOf(parts))).length;

@@ -1,8 +1,8 @@
 /** The shapes of the API's answers that the page reads. */
 
+import type { AlertDetail, AlertView, FleetState } from '../../queries/alert-results.ts';
+import type { HostView, Origin } from '../../queries/results.ts';
 import type { StoredEvent, StoredGap } from '../../store/store.ts';
-import type { AlertDetail, AlertView, FleetState } from '../alert-views.ts';
-import type { HostView, Origin } from '../views.ts';
 
 export type { HostView, StoredEvent, StoredGap };
 

@@ -1,7 +1,7 @@
 /** `GET /api/alerts`, one alert, and who takes care of it. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { AlertDetail, AlertsView } from '../../queries/alert-results.ts';
 import type { OriginOf } from '../../queries/origin.ts';
-import type { AlertDetail, AlertsView } from '../alert-views.ts';
 import { ParameterError, Parameters } from '../parameters.ts';
 import { refuseForeign } from '../same-origin.ts';
 import { ANSWERS, route, routeOfOne } from '../schemas.ts';

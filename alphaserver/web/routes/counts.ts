@@ -1,11 +1,11 @@
 /** `GET /api/summary`, `/api/timeline` and `/api/top/...`: how much happened, when, and by whom. */
 import type { FastifyInstance } from 'fastify';
+import type { AlertsView } from '../../queries/alert-results.ts';
 import { NO_ORIGIN, type OriginOf } from '../../queries/origin.ts';
-import type { AlertsView } from '../alert-views.ts';
+import { type SpanQuery, TIMELINE_LIMIT, type Views, type WrittenViews } from '../../queries/results.ts';
 import { ParameterError, Parameters } from '../parameters.ts';
 import { ANSWERS, route } from '../schemas.ts';
 import { sendWritten } from '../send-json.ts';
-import { type SpanQuery, TIMELINE_LIMIT, type Views, type WrittenViews } from '../views.ts';
 
 const STEPS_MS = { '60s': 60_000, '1h': 3_600_000, '1d': 86_400_000 } as const;
 

@@ -1,11 +1,11 @@
 /** `GET /api/events`. */
 import type { FastifyInstance } from 'fastify';
 import { NO_ORIGIN, type OriginOf } from '../../queries/origin.ts';
+import { type EventCursor, eventCursor, type Views, type WrittenViews } from '../../queries/results.ts';
 import { csvOf } from '../csv.ts';
 import { Parameters } from '../parameters.ts';
 import { ANSWERS, type ParameterName, route } from '../schemas.ts';
 import { sendWritten } from '../send-json.ts';
-import { type EventCursor, eventCursor, type Views, type WrittenViews } from '../views.ts';
 
 const NAMES: readonly ParameterName[] = [
   'host',

@@ -1,8 +1,8 @@
 /** `GET /api/hosts`. */
 import type { FastifyInstance } from 'fastify';
+import type { Views } from '../../queries/results.ts';
 import { Parameters } from '../parameters.ts';
 import { ANSWERS, route } from '../schemas.ts';
-import type { Views } from '../views.ts';
 
 /** Hosts by name, a page at a time. */
 export function hostRoutes(app: FastifyInstance, { views, now }: { views: Views; now: () => number }): void {

@@ -1,8 +1,8 @@
 /** `GET /api/ledger`, `/api/unknown` and `/api/gaps`: what was not seen, so that "no attacks" is never "not looking". */
 import type { FastifyInstance } from 'fastify';
+import type { Views } from '../../queries/results.ts';
 import { Parameters } from '../parameters.ts';
 import { ANSWERS, route } from '../schemas.ts';
-import type { Views } from '../views.ts';
 
 const rowIn = (text: string): number | null => (/^\d{1,15}$/.test(text) ? Number(text) : null);
 

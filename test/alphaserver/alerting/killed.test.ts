@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import test from 'node:test';
-import type { AlertView } from '../../../alphaserver/web/alert-views.ts';
+import type { AlertView } from '../../../alphaserver/queries/alert-results.ts';
 import { Pair } from '../../programs.ts';
 import { until } from '../../until.ts';
 import { type Attempt, sends } from '../detection/agent.ts';

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
-import type { AlertDetail, AlertView } from '../../../alphaserver/web/alert-views.ts';
+import type { AlertDetail, AlertView } from '../../../alphaserver/queries/alert-results.ts';
 import { Pair } from '../../programs.ts';
 import { until } from '../../until.ts';
 import { sends, wrong } from '../detection/agent.ts';

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Answers } from '../../../alphaserver/queries/answers.ts';
+import type { EventQuery } from '../../../alphaserver/queries/results.ts';
 import { factIn } from '../../../alphaserver/queries/snapshot.ts';
 import { SEGMENT_EVENTS } from '../../../alphaserver/rollups/rollup-writer.ts';
 import { openReader, openRollups } from '../../../alphaserver/store/database.ts';
 import { openStore } from '../../../alphaserver/store/event-store.ts';
-import type { EventQuery } from '../../../alphaserver/web/views.ts';
 import { until } from '../../until.ts';
 import { AGENT, eventAt } from '../store/killed-writer.ts';
 

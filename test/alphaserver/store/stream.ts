@@ -1,7 +1,7 @@
 /** Random events for the store's tests, and a plain count over them. */
 
+import type { EventQuery } from '../../../alphaserver/queries/results.ts';
 import type { SequencedEvent, StoredEvent } from '../../../alphaserver/store/store.ts';
-import type { EventQuery } from '../../../alphaserver/web/views.ts';
 import type { Outcome } from '../../../protocol/event.ts';
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */

@@ -6,8 +6,7 @@ import type { Listener } from '../ingest/listener.ts';
 import { SILENT_AFTER_MS } from '../queries/agent-state.ts';
 import { diskUse } from '../store/disk.ts';
 import type { SqliteStore } from '../store/event-store.ts';
-import type { Live } from '../web/live.ts';
-import type { ChannelsOf } from '../web/routes/channels.ts';
+import { HOST_SERIES_LIMIT } from './families.ts';
 import type { Figures } from './samples.ts';
 
 /** The parts. */
@@ -16,9 +15,9 @@ export interface Parts {
   readonly dataFolder: string;
   readonly ingest: Pick<Ingest, 'waitingEvents'>;
   readonly listener: Pick<Listener, 'agents' | 'connections' | 'receivedBytes' | 'isConnected'>;
-  readonly live: Pick<Live, 'viewers'>;
+  readonly live: Pick<Figures, 'viewers'>;
   readonly alerts: Pick<Alerts, 'progress'>;
-  readonly channels: ChannelsOf;
+  readonly channels: () => Figures['channels'];
   /** Why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;
   readonly commitsFailed: () => number;
@@ -30,7 +29,10 @@ export async function figuresOf(parts: Parts): Promise<Figures> {
   const { store, ingest, listener, live } = parts;
   const nowMs = parts.now();
   const isConnected = (agent: string): boolean => listener.isConnected(agent);
-  const [stored, disk] = await Promise.all([store.figures(nowMs).catch(() => null), diskUse(parts.dataFolder)]);
+  const [stored, disk] = await Promise.all([
+    store.figures(nowMs, HOST_SERIES_LIMIT).catch(() => null),
+    diskUse(parts.dataFolder),
+  ]);
   return {
     stored,
     agentsConnected: listener.agents,

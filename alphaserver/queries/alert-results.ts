@@ -1,6 +1,6 @@
 /** What the API shows of alerts: the shapes of the answers, and who gives them. Times in answers are ISO 8601 in UTC. */
 import type { StoredEvent } from '../store/store.ts';
-import type { Written } from './views.ts';
+import type { Written } from './results.ts';
 
 /** An incident in `GET /api/alerts`: contract section 6. Times are ISO 8601. */
 export interface AlertView {

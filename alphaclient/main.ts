@@ -28,10 +28,10 @@ const fail = (message: string, code: 1 | 2): never => {
 };
 
 async function settings() {
-  const { config: readDotenv } = await import('dotenv');
+  const { default: dotenv } = await import('dotenv');
   const { SettingsError } = await import('../service/settings.ts');
   const { readClientConfig } = await import('./config.ts');
-  readDotenv({ path: ['.env', process.env['SETTINGS_DEFAULTS'] ?? ''].filter(Boolean), quiet: true });
+  dotenv.config({ path: ['.env', process.env['SETTINGS_DEFAULTS'] ?? ''].filter(Boolean), quiet: true });
   try {
     return readClientConfig(process.env);
   } catch (error) {

@@ -14,7 +14,7 @@ const SHIPPED_AS_PACKAGES: Readonly<Record<Program, readonly string[]>> = {
   alphaserver: ['uplot', '@fastify/swagger', '@fastify/swagger-ui'],
 };
 /** Files of such packages that only people or debuggers read. */
-const NOT_SHIPPED = /\.(?:map|md|d\.[cm]?ts|ts)$|\/(?:test|tests|examples|benchmarks?|\.github)(?:\/|$)/;
+const NOT_SHIPPED = /\.(?:map|md|d\.[cm]?ts|ts)$|(?:^|\/)(?:test|tests|examples|benchmarks?|\.[^/]+)(?:\/|$)/;
 /** CommonJS packages in the bundle call `require` for what Node brings. */
 const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 

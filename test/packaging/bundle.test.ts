@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import manifest from '../../package.json' with { type: 'json' };
 import { bundle } from '../../packaging/bundle.ts';
 import { ROOT } from '../../packaging/checkout.ts';
@@ -38,52 +38,53 @@ test('the bundled agent reads a log without the checkout', () => {
   );
 });
 
-test('the bundled server has its threads, its page with the chart, and the description of its API', async (context) => {
-  const http = await freePort();
-  const child = spawn(process.execPath, [mainOf('alphaserver')], {
-    cwd: folder,
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      ALPHASERVER_LISTEN: `tcp://127.0.0.1:${await freePort()}`,
-      ALPHASERVER_HTTP: `http://127.0.0.1:${http}`,
-      ALPHASERVER_DATA: join(folder, 'data'),
-      ALPHASERVER_ANONYMOUS: 'true',
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
+/** Starts a bundled program with these settings; it is killed when the test ends. */
+function started(context: TestContext, program: string, settings: Readonly<Record<string, string>>) {
+  const env = { PATH: process.env['PATH'] ?? '', ...settings };
+  const child = spawn(process.execPath, [mainOf(program)], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
   child.stdout.on('data', (bytes: Buffer) => {
-    said += bytes.toString();
+    output += bytes.toString();
   });
   context.after(async () => {
     child.kill('SIGKILL');
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   });
+  return { child, output: () => output };
+}
+
+test('the bundled programs work together, with threads, page, chart and the description of the API', async (context) => {
+  const [listen, http] = [await freePort(), await freePort()];
+  const log = join(folder, 'auth.log');
+  writeFileSync(log, 'Nov 29 08:00:00 web-1 sshd[7]: Failed password for root from 192.0.2.1 port 50022 ssh2\n');
+  const server = started(context, 'alphaserver', {
+    ALPHASERVER_LISTEN: `tcp://127.0.0.1:${listen}`,
+    ALPHASERVER_HTTP: `http://127.0.0.1:${http}`,
+    ALPHASERVER_DATA: join(folder, 'data'),
+    ALPHASERVER_ANONYMOUS: 'true',
+  });
+  started(context, 'alphaclient', {
+    ALPHACLIENT_SERVER: `tcp://127.0.0.1:${listen}`,
+    ALPHACLIENT_LOG: log,
+    ALPHACLIENT_NAME: 'web-1',
+    ALPHACLIENT_STATE: join(folder, 'state'),
+  });
+  await until(() => server.output().includes('Processed result: web-1 had 1 attempt of ssh session'), server.output);
   const get = async (path: string): Promise<Response> => fetch(`http://127.0.0.1:${http}${path}`);
-  await until(
-    async () =>
-      child.exitCode !== null ||
-      (await get('/readyz').then(
-        ({ ok }) => ok,
-        () => false,
-      )),
-    () => said,
-  );
-  // Answered by the query thread, over what the rollup thread has written.
+  // The query thread answers, over what the rollup thread has written.
   assert.equal((await get('/api/top/hosts?since=1h')).status, 200);
   const page = await (await get('/')).text();
-  const chart =
-    /\/page\/[0-9a-f]+\/chart\.js/.exec(page)?.[0] ?? page.match(/\/page\/[0-9a-f]+/)?.[0]?.concat('/chart.js');
-  assert.equal((await get(chart ?? '')).status, 200);
+  const pageFolder = /\/page\/[0-9a-f]+/.exec(page)?.[0];
+  assert.equal((await get(`${pageFolder}/chart.js`)).status, 200);
   assert.equal((await get('/api/docs/static/swagger-ui-bundle.js')).status, 200);
   assert.equal(
     ((await (await get('/api/docs/json')).json()) as { info: { version: string } }).info.version,
     manifest.version,
   );
-  child.kill('SIGTERM');
-  await once(child, 'exit');
-  assert.equal(child.exitCode, 0);
-  assert.doesNotMatch(said, /stopped, started again|Cannot find/);
+  server.child.kill('SIGTERM');
+  await once(server.child, 'exit');
+  assert.equal(server.child.exitCode, 0);
+  assert.doesNotMatch(server.output(), /started again|Cannot find/);
 });
 
 test('each bundled package is in the licence list and in the bill of materials', () => {

@@ -5,8 +5,8 @@ import type { AlertSettings } from './alert-config/settings.ts';
 import { Alerts } from './alerting/alert-thread.ts';
 import { blocked } from './alerting/blocklist.ts';
 import type { Ingest } from './ingest/group-commit.ts';
-import { deliverer } from './notify/deliver.ts';
 import { Notifier } from './notify/notifier.ts';
+import { sender } from './notify/send.ts';
 import type { AlertsView } from './queries/alert-results.ts';
 import { streamed } from './queries/alert-views.ts';
 import type { SqliteStore } from './store/event-store.ts';
@@ -40,10 +40,9 @@ export class Alerting {
     this.alerts = new Alerts({ folder, store, settings, log, now });
     this.view = store.alerts((id, by) => this.alerts.acknowledge(id, by), now);
     this.#notifier = new Notifier({
-      db: store.db,
-      transaction: (work) => store.transaction(work),
+      queues: this.alerts.queue,
       settings,
-      delivererFor: ({ page }) => deliverer(page, now),
+      senderFor: ({ page }) => sender(page, now),
       log,
       now,
       chance: Math.random,

@@ -8,7 +8,7 @@ interface Common {
   readonly resolved: boolean;
 }
 
-/** Our own JSON, signed where there is a secret: docs/telling.md. */
+/** Our own JSON, signed where there is a secret: docs/notifications.md. */
 export type WebhookChannel = Common & { readonly type: 'webhook'; readonly url: string; readonly secret?: string };
 /** The incoming webhook of a chat; its URL is a secret. */
 export type ChatChannel = Common & { readonly type: 'slack' | 'discord' | 'teams'; readonly url: string };

@@ -1,16 +1,16 @@
-/** Hours in which only what is grave is told. */
+/** Hours in which only grave incidents are notified. */
 import type { Severity } from './rules.ts';
 
-/** Minutes of the day in a time zone; `from` after `until` goes over midnight. */
+/** A span of the day in a time zone, in minutes since midnight; `from` after `until` crosses midnight. */
 export interface QuietHours {
   readonly fromMinute: number;
   readonly untilMinute: number;
   readonly timeZone: string;
-  /** The least severity that is told all the same. */
+  /** The least severity that is notified all the same. */
   readonly severity: Severity;
 }
 
-/** True while only what is grave is told. */
+/** Tells whether a moment is within quiet hours. */
 export function isQuiet(hours: QuietHours, nowMs: number): boolean {
   const { fromMinute, untilMinute, timeZone } = hours;
   const text = new Intl.DateTimeFormat('en-GB', {

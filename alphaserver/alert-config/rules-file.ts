@@ -4,7 +4,7 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { addNetwork, networks } from '../../service/ip-network.ts';
 import { readSpan } from '../../service/settings.ts';
 import type { Channel } from './channels.ts';
-import { offsetOf, type Place, placeAt } from './json-place.ts';
+import { JsonError, JsonText, type Place } from './json-text.ts';
 import schema from './rules.schema.json' with { type: 'json' };
 import { COUNT_LIMIT, RULES, type Rule, type RuleConfig, type Severity, WINDOW_LIMIT_MS } from './rules.ts';
 import { type AlertSettings, DEFAULT_SETTINGS, withWebhook } from './settings.ts';
@@ -51,22 +51,14 @@ export function readRulesFile(file: string): AlertSettings {
   return settingsIn(text, file);
 }
 
-/** The settings in a rules file's text; `file` is for messages. Throws a RulesError. */
+/** Returns the settings in a rules file's text; `file` is its name for messages. Throws a RulesError. */
 export function settingsIn(text: string, file: string): AlertSettings {
-  const bare = text.replace(/^\uFEFF/, '');
-  let given: unknown;
-  try {
-    given = JSON.parse(bare);
-  } catch (error) {
-    throw new RulesError(
-      `${file}:${where(syntaxPlace(bare, error as Error))}: this is no JSON: ${(error as Error).message}`,
-      { cause: error },
-    );
-  }
+  const json = parsed(text.replace(/^\uFEFF/, ''), file);
   const fail = (path: readonly string[], fault: string): never => {
     const shown = path.length === 0 ? '' : `${path.join('.')} `;
-    throw new RulesError(`${file}:${where(placeAt(bare, offsetOf(bare, path)))}: ${shown}${fault}`);
+    throw new RulesError(`${file}:${placed(json.placeOf(path))}: ${shown}${fault}`);
   };
+  const given = json.value;
   if (!checks(given)) {
     const { path, fault } = faultOf((checks.errors as ErrorObject[])[0] as ErrorObject);
     return fail(path, fault);
@@ -74,14 +66,16 @@ export function settingsIn(text: string, file: string): AlertSettings {
   return settings(given, fail);
 }
 
-const where = ({ line, column }: Place): string => `${line}:${column}`;
-
-function syntaxPlace(text: string, error: Error): Place {
-  const named = /\(line (\d+) column (\d+)\)/.exec(error.message);
-  if (named) return { line: Number(named[1]), column: Number(named[2]) };
-  const at = /at position (\d+)/.exec(error.message);
-  return placeAt(text, at ? Number(at[1]) : text.length);
+function parsed(text: string, file: string): JsonText {
+  try {
+    return new JsonText(text);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    throw new RulesError(`${file}:${placed(error.place)}: this is no JSON: ${error.message}`, { cause: error });
+  }
 }
+
+const placed = ({ line, column }: Place): string => `${line}:${column}`;
 
 function faultOf({ instancePath, keyword, params, message }: ErrorObject): { path: string[]; fault: string } {
   const path = instancePath
@@ -153,7 +147,7 @@ function settings(given: Given, fail: (path: readonly string[], fault: string) =
       lateAfterMs: span(given.late?.after, detection.lateAfterMs),
     },
     allow: { addresses, users: given.allow?.users ?? [] },
-    tellLate: given.late?.tell ?? false,
+    notifyLate: given.late?.tell ?? false,
     quietHours: given.quietHours
       ? {
           fromMinute: minute(given.quietHours.from),

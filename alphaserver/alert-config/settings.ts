@@ -1,33 +1,34 @@
-/** All that the rules file says, as values; and what holds where it says nothing. */
+/** The rules file as values, and the defaults for what it leaves out. */
 
 import type { Channel } from './channels.ts';
 import type { QuietHours } from './quiet-hours.ts';
 import { DEFAULT_DETECTION, type DetectionConfig, RULES, type Rule } from './rules.ts';
 
-/** One value for each thing that the rules file can say: docs/alerts.md. Times in milliseconds. */
+/** One value for each setting of the rules file (docs/alerts.md). Times are milliseconds. */
 export interface AlertSettings {
   readonly detection: DetectionConfig;
-  /** Whose events no rule sees. */
+  /** Addresses, networks and users whose events no rule gets. */
   readonly allow: { readonly addresses: readonly string[]; readonly users: readonly string[] };
-  /** Whether channels are told of what came late. */
-  readonly tellLate: boolean;
+  /** True where channels are notified of late incidents too. */
+  readonly notifyLate: boolean;
   readonly quietHours: QuietHours | null;
   readonly channels: Readonly<Record<string, Channel>>;
-  /** Names of the channels that a rule's incidents go to; null for all there are. */
+  /** The channels that each rule's incidents go to; null for all there are. */
   readonly routes: Readonly<Record<Rule, readonly string[] | null>>;
-  /** How long the first incident waits for others to share its message, and the least time between two messages of a channel. */
+  /** How long the first incident waits for others to share its message. */
   readonly groupWaitMs: number;
+  /** The least time between two messages of a channel. */
   readonly groupEveryMs: number;
   readonly blocklistRules: readonly Rule[];
   /** The page's address for people, without a slash at the end; null where none is known. */
   readonly page: string | null;
 }
 
-/** Without a rules file. */
+/** What holds without a rules file. */
 export const DEFAULT_SETTINGS: AlertSettings = {
   detection: DEFAULT_DETECTION,
   allow: { addresses: [], users: [] },
-  tellLate: false,
+  notifyLate: false,
   quietHours: null,
   channels: {},
   routes: Object.fromEntries(RULES.map((rule) => [rule, null])) as Record<Rule, null>,
@@ -38,10 +39,10 @@ export const DEFAULT_SETTINGS: AlertSettings = {
   page: null,
 };
 
-/** The channel that the setting ALPHASERVER_WEBHOOK alone makes. */
+/** The name of the channel that the variable ALPHASERVER_WEBHOOK makes. */
 export const WEBHOOK_CHANNEL = 'ALPHASERVER_WEBHOOK';
 
-/** The settings with one more channel, which is told of everything. */
+/** Adds the channel of ALPHASERVER_WEBHOOK, which is notified of everything; null adds none. */
 export function withWebhook(settings: AlertSettings, url: string | null): AlertSettings {
   if (url === null) return settings;
   const channel: Channel = { type: 'webhook', url, severity: 'notice', resolved: true };

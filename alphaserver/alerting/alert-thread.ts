@@ -7,6 +7,7 @@ import { logAlert } from './alert-log.ts';
 import type { FromWorker, Progress, ToWorker } from './alert-worker.ts';
 import { Keeper, type Written } from './incident-store.ts';
 import { moveStories } from './known-agents.ts';
+import { NotificationQueue } from './notification-queue.ts';
 import type { Findings } from './rule-runner.ts';
 import { type Database, makeTables } from './schema.ts';
 
@@ -40,6 +41,8 @@ export type AlertListener = (written: readonly Written[]) => void;
 export class Alerts {
   readonly #options: AlertsOptions;
   readonly #keeper: Keeper;
+  /** What channels are to be notified of. */
+  readonly queue: NotificationQueue;
   readonly #listeners: AlertListener[] = [];
   #settings: AlertSettings;
   #worker: Worker | null = null;
@@ -55,7 +58,12 @@ export class Alerts {
     this.#settings = options.settings;
     const { store, now } = options;
     store.transaction(() => makeTables(store.db));
-    this.#keeper = new Keeper(store.db);
+    this.queue = new NotificationQueue({
+      db: store.db,
+      transaction: (work) => store.transaction(work),
+      record: async () => {},
+    });
+    this.#keeper = new Keeper(store.db, this.queue);
     store.transaction(() => this.#keeper.since(now()));
     moveStories(options.folder, store.db, (work) => store.transaction(work));
     this.#heardMs = now();

@@ -1,12 +1,12 @@
 /** Writes what the rules found into the store: incidents, whom to tell, what is known of agents, in one transaction each time. */
 
-import { channelsFor, type NoticeKind } from '../alert-config/routing.ts';
+import { channelsFor, type NotificationKind } from '../alert-config/routing.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { Change } from '../detection/engine.ts';
 import type { Incident } from '../detection/incident.ts';
 import { type KeptIncident, TOLD, type Told } from '../queries/incidents.ts';
 import { KnownAgents } from './known-agents.ts';
-import { Notices } from './notification-queue.ts';
+import type { NotificationQueue } from './notification-queue.ts';
 import type { Findings } from './rule-runner.ts';
 import { type Database, Marks, OPENED_MARK, type Statement } from './schema.ts';
 
@@ -35,18 +35,18 @@ export class Keeper {
   readonly #db: Database;
   readonly #marks: Marks;
   readonly #agents: KnownAgents;
-  readonly #notices: Notices;
+  readonly #queue: Pick<NotificationQueue, 'add'>;
   readonly #before: Statement;
   readonly #put: Statement;
   readonly #drop: Statement;
   #since: number | null = null;
 
   /** The tables are there: `makeTables`. */
-  constructor(db: Database) {
+  constructor(db: Database, queue: Pick<NotificationQueue, 'add'>) {
     this.#db = db;
+    this.#queue = queue;
     this.#marks = new Marks(db);
     this.#agents = new KnownAgents(db);
-    this.#notices = new Notices(db);
     this.#before = db.prepare(
       'SELECT told, closedAt, partOf, acknowledgedAt, acknowledgedBy FROM incidents WHERE id = ?',
     );
@@ -108,7 +108,7 @@ export class Keeper {
       this.#tell({ ...incident, partOf: null, closedAt: closedAt ?? nowMs }, 'resolved', settings, nowMs);
       return TOLD.resolved;
     }
-    const worthTelling = lastAt >= this.since(nowMs) && (!incident.late || settings.tellLate);
+    const worthTelling = lastAt >= this.since(nowMs) && (!incident.late || settings.notifyLate);
     const again = told === TOLD.resolved && before?.closedAt !== null && closedAt === null;
     if (worthTelling && (told === TOLD.nothing || again)) {
       this.#tell(incident, 'opened', settings, nowMs);
@@ -119,8 +119,8 @@ export class Keeper {
     return TOLD.resolved;
   }
 
-  #tell(incident: Incident, kind: NoticeKind, settings: AlertSettings, nowMs: number): void {
-    for (const channel of channelsFor(settings, incident, kind)) this.#notices.add(channel, incident, kind, nowMs);
+  #tell(incident: Incident, kind: NotificationKind, settings: AlertSettings, nowMs: number): void {
+    for (const channel of channelsFor(settings, incident, kind)) this.#queue.add(channel, incident, kind, nowMs);
   }
 
   /** Notes who takes care of an incident; the first one stays. */

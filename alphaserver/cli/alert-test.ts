@@ -1,8 +1,8 @@
 /** `alphaserver alert test`: one message to each channel, now, whatever its severity and the hour. */
 import { randomUUID } from 'node:crypto';
 import type { AlertSettings } from '../alert-config/settings.ts';
-import { deliverer } from '../notify/deliver.ts';
 import { testMessage } from '../notify/message.ts';
+import { sender } from '../notify/send.ts';
 
 interface Io {
   readonly out: (text: string) => void;
@@ -29,13 +29,13 @@ export async function testChannels(
     io.error(`alert test: ${JSON.stringify(unknown)} is no channel; there are ${known.join(', ')}\n`);
     return 2;
   }
-  const deliver = deliverer(settings.page, now);
+  const send = sender(settings.page, now);
   let failed = 0;
   for (const name of names.length === 0 ? known : names) {
     const channel = settings.channels[name];
     if (channel === undefined) continue;
     const begunMs = now();
-    const delivery = await deliver(channel, testMessage(randomUUID(), begunMs), new AbortController().signal);
+    const delivery = await send(channel, testMessage(randomUUID(), begunMs), new AbortController().signal);
     const result = delivery.ok ? `delivered in ${now() - begunMs} ms` : `failed: ${delivery.fault}`;
     if (!delivery.ok) failed += 1;
     io.out(`${name} (${channel.type}): ${result}\n`);

@@ -1,78 +1,73 @@
-/** One channel's messages, one after the other, each tried until it is delivered. */
+/** Sends one channel's messages, one after the other, each retried until it is delivered. */
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../service/logger.ts';
 import type { Channel } from '../alert-config/channels.ts';
-import { SEVERITIES } from '../alert-config/rules.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
-import type { Notices } from '../alerting/notification-queue.ts';
-import type { Deliver } from './deliver.ts';
+import type { ChannelQueue, PendingMessage } from './channel-queue.ts';
 import { faulty } from './delivery.ts';
-import { LISTED_LIMIT, type Message } from './message.ts';
-import type { Messages, Pending } from './pending-messages.ts';
-import { messagesFor } from './render.ts';
-import { REFUSED_LIMIT_MS, RETRY_AFTER_LIMIT_MS, RETRY_MS, retryDelayMs, tellable, waitMs } from './retry-schedule.ts';
+import { LISTED_LIMIT, type Message, messagesFor } from './message.ts';
+import { REFUSED_LIMIT_MS, RETRY_AFTER_LIMIT_MS, RETRY_MS, retryDelayMs, sendable, waitMs } from './retry-schedule.ts';
+import type { Send } from './send.ts';
 
-/** Quiet hours are looked at again so often, milliseconds. */
-const QUIET_LOOK_MS = 30_000;
+/** How often the end of quiet hours is checked, milliseconds. */
+const QUIET_CHECK_MS = 30_000;
 
-/** How a channel fares, for people and metrics. */
+/** The state of a channel, for people and metrics. Times are Unix milliseconds. */
 export interface ChannelStatus {
   readonly name: string;
   readonly kind: Channel['type'];
-  /** Incidents that are still to be told, those in a message on its way among them. */
+  /** Incidents that are not delivered yet. */
   readonly waiting: number;
-  /** Why the last try failed, and since when all have; null while deliveries work. Unix milliseconds. */
+  /** Why the last delivery failed, and since when all have; null while deliveries succeed. */
   readonly fault: string | null;
   readonly faultAt: number | null;
   readonly deliveredAt: number | null;
-  /** Since this process began. */
+  /** Deliveries since this process started. */
   readonly delivered: number;
   readonly failed: number;
 }
 
-/** One channel, and what its messages stand on. */
-export interface LineOptions {
+/** One channel, and what its sender needs. */
+export interface ChannelSenderOptions {
   readonly name: string;
   readonly channel: Channel;
   readonly settings: AlertSettings;
-  readonly notices: Notices;
-  readonly messages: Messages;
-  /** Runs work in one durable transaction; throws when the disk does not take it. */
-  readonly transaction: <T>(work: () => T) => T;
-  readonly deliver: Deliver;
+  readonly queue: ChannelQueue;
+  readonly send: Send;
   readonly log: Logger;
   readonly now: () => number;
+  /** A random number from 0 to 1, which spreads retries. */
   readonly chance: () => number;
 }
 
-/** Works from `wake` on until `close`, over restarts too: what waits, waits in the store. */
-export class Line {
-  readonly #options: LineOptions;
+/** Runs from `wake` until `close`. All that is queued is durable, so a restart goes on where the last process stopped. */
+export class ChannelSender {
+  readonly #options: ChannelSenderOptions;
   readonly #ending = new AbortController();
   #timer: NodeJS.Timeout | null = null;
   #busy: Promise<void> | null = null;
-  /** True when something came while it was busy. */
+  /** True when `wake` was called during a step. */
   #woken = false;
-  /** Delivered, but not noted yet: the note is tried again, not the delivery. */
-  #done: string | null = null;
-  /** True while the store does not take what is to be noted. */
-  #unnoted = false;
+  /** A message that is delivered and could not be recorded as such: only the record is retried. */
+  #unrecorded: string | null = null;
+  /** True while the queue does not take changes. */
+  #blocked = false;
   #fault: string | null = null;
   #faultAt: number | null = null;
   #deliveredAt: number | null = null;
   #delivered = 0;
   #failed = 0;
 
-  constructor(options: LineOptions) {
+  constructor(options: ChannelSenderOptions) {
     this.#options = options;
   }
 
   status(): ChannelStatus {
-    const { name, channel, notices, messages } = this.#options;
+    const { name, channel, queue } = this.#options;
     return {
       name,
       kind: channel.type,
-      waiting: notices.waiting(name) + notices.dropped(name) + messages.waiting(name),
+      waiting: queue.pending,
       fault: this.#fault,
       faultAt: this.#faultAt,
       deliveredAt: this.#deliveredAt,
@@ -81,7 +76,7 @@ export class Line {
     };
   }
 
-  /** There may be something to tell. */
+  /** Starts a step, or another one after the step that runs: something may have been queued. */
   wake(): void {
     this.#woken = true;
     if (this.#busy || this.#ending.signal.aborted) return;
@@ -96,80 +91,84 @@ export class Line {
     });
   }
 
-  /** Breaks off. A message whose delivery is broken off is tried again at the next start, with the same id. */
+  /** Aborts the delivery that runs; the next start sends that message again, with the same id. */
   async close(): Promise<void> {
     this.#ending.abort();
     if (this.#timer) clearTimeout(this.#timer);
     await this.#busy;
   }
 
-  /** Does what there is to do now; gives in how many milliseconds to look again, or null when woken only. */
+  /** Makes or sends one message. Returns the time to the next step in milliseconds, or null where only `wake` starts one. */
   async #step(): Promise<number | null> {
-    const { name, messages, log } = this.#options;
+    const { name, queue, log } = this.#options;
     try {
-      const pending = messages.first(name);
-      const inMs = pending === null ? this.#gather() : await this.#try(pending);
-      this.#unnoted = false;
+      const pending = queue.first;
+      const inMs = pending === null ? this.#gather() : await this.#deliver(pending);
+      this.#blocked = false;
       return inMs;
     } catch (error) {
-      if (!this.#unnoted) log.warn(`Channel ${name} waits for the store: ${(error as Error).message}`);
-      this.#unnoted = true;
+      if (!this.#blocked) log.warn(`Channel ${name} waits for the store: ${(error as Error).message}`);
+      this.#blocked = true;
       return RETRY_MS;
     }
   }
 
   #gather(): number | null {
-    const { name, channel, settings, notices, messages, transaction, now } = this.#options;
+    const { channel, settings, queue, now } = this.#options;
     const nowMs = now();
-    const severities = tellable(settings.quietHours, nowMs);
-    const sinceMs = notices.since(name, severities);
-    if (sinceMs === null) return notices.waiting(name, SEVERITIES) > 0 ? QUIET_LOOK_MS : null;
+    const severities = sendable(settings.quietHours, nowMs);
+    const sinceMs = queue.oldestMs(severities);
+    if (sinceMs === null) return queue.pending > 0 ? QUIET_CHECK_MS : null;
     const { groupWaitMs, groupEveryMs } = settings;
-    const inMs = waitMs({ sinceMs, lastMs: messages.lastMadeMs(name), groupWaitMs, groupEveryMs }, nowMs);
+    const inMs = waitMs({ sinceMs, lastMs: queue.lastMadeMs, groupWaitMs, groupEveryMs }, nowMs);
     if (inMs > 0) return inMs;
-    transaction(() => {
-      const told = notices.gravest(name, severities, LISTED_LIMIT).map(({ kind, incident }) => ({ kind, incident }));
-      const count = notices.waiting(name, severities) + notices.dropped(name);
-      const whole: Message = { id: randomUUID(), madeAt: nowMs, told, count, test: false };
-      for (const message of messagesFor(channel, whole)) messages.add(name, message);
-      notices.settle(name, severities);
-    });
+    queue.gather(severities, LISTED_LIMIT, (notifications, count) =>
+      messagesFor(channel, { id: randomUUID(), madeAt: nowMs, notifications, count, test: false }),
+    );
     return 0;
   }
 
-  async #try({ message, failures, nextMs }: Pending): Promise<number> {
-    const { name, channel, messages, transaction, deliver, log, now, chance } = this.#options;
+  async #deliver({ message, failures, nextMs }: PendingMessage): Promise<number> {
+    const { channel, send, now } = this.#options;
     const early = nextMs - now();
-    // A time further away than any delay is of a clock that has been set back since.
+    // A time further away than any delay was set by a clock that has been set back since.
     if (early > 0 && early <= RETRY_AFTER_LIMIT_MS) return early;
     const { signal } = this.#ending;
     const delivery =
-      this.#done === message.id
+      this.#unrecorded === message.id
         ? { ok: true as const }
-        : await deliver(channel, message, signal).catch((error: Error) => faulty(error.message));
-    if (delivery.ok) {
-      this.#done = message.id;
-      transaction(() => messages.drop(message));
-      this.#done = null;
-      this.#delivered += 1;
-      this.#deliveredAt = now();
-      if (this.#fault !== null) log.info(`Channel ${name} works again`);
-      this.#fault = null;
-      this.#faultAt = null;
-      return 0;
-    }
-    if (signal.aborted) return 0;
+        : await send(channel, message, signal).catch((error: Error) => faulty(error.message));
+    if (delivery.ok) return this.#succeeded(message);
+    return signal.aborted ? 0 : this.#retry(message, failures + 1, delivery);
+  }
+
+  async #succeeded(message: Message): Promise<number> {
+    const { name, queue, log, now } = this.#options;
+    this.#unrecorded = message.id;
+    await queue.delivered(message);
+    this.#unrecorded = null;
+    this.#delivered += 1;
+    this.#deliveredAt = now();
+    if (this.#fault !== null) log.info(`Channel ${name} works again`);
+    this.#fault = null;
+    this.#faultAt = null;
+    return 0;
+  }
+
+  #retry(message: Message, failures: number, delivery: Extract<Awaited<ReturnType<Send>>, { ok: false }>): number {
+    const { name, queue, log, now, chance } = this.#options;
+    const { fault, refused, retryAfterMs } = delivery;
     this.#failed += 1;
-    if (this.#fault === null) log.warn(`Channel ${name}: ${delivery.fault}; tried again until it is delivered`);
-    this.#fault = delivery.fault;
+    if (this.#fault === null) log.warn(`Channel ${name}: ${fault}; retried until it is delivered`);
+    this.#fault = fault;
     this.#faultAt ??= now();
-    if (delivery.refused && now() - message.madeAt > REFUSED_LIMIT_MS) {
-      log.error(`Channel ${name}: a message of ${message.count} alerts is given up after a day: ${delivery.fault}`);
-      transaction(() => messages.drop(message));
+    if (refused && now() - message.madeAt > REFUSED_LIMIT_MS) {
+      log.error(`Channel ${name}: a message of ${message.count} alerts is discarded after a day: ${fault}`);
+      queue.discard(message);
       return 0;
     }
-    const inMs = retryDelayMs(failures + 1, delivery.retryAfterMs, chance());
-    transaction(() => messages.failed(message, failures + 1, now() + inMs, delivery.fault));
+    const inMs = retryDelayMs(failures, retryAfterMs, chance());
+    queue.failed(message, failures, now() + inMs, fault);
     return inMs;
   }
 }

@@ -1,15 +1,15 @@
-/** What became of one try to deliver a message. */
+/** The outcome of one delivery. */
 
-/** Delivered, or why not and what may help. */
+/** Delivered; or the fault, and whether and when another delivery may help. */
 export type Delivery =
   | { readonly ok: true }
   | {
       readonly ok: false;
-      /** Why, in words that hold no secret: an address of a channel often is one. */
+      /** The reason, without the channel's address, which often is a secret. */
       readonly fault: string;
-      /** How long the receiver wants to be left alone, milliseconds; null where it did not say. */
+      /** How long the receiver asks to wait, milliseconds; null where it does not say. */
       readonly retryAfterMs: number | null;
-      /** True when the receiver is there and will not take this message: trying again helps only once somebody mends something. */
+      /** True where the receiver answered that it does not take this message: a retry helps only after somebody changes something. */
       readonly refused: boolean;
     };
 
@@ -18,5 +18,5 @@ export const DELIVERY_LIMIT_MS = 10_000;
 /** How much of a receiver's answer is shown, in characters. */
 export const ANSWER_SHOWN = 200;
 
-/** A fault that says nothing of when to try again. */
+/** Returns a fault without a time to wait. */
 export const faulty = (fault: string, refused = false): Delivery => ({ ok: false, fault, retryAfterMs: null, refused });

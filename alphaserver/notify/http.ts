@@ -3,10 +3,13 @@ import { escapeText } from '../../service/escape.ts';
 import { ANSWER_SHOWN, DELIVERY_LIMIT_MS, type Delivery, faulty } from './delivery.ts';
 import type { Post } from './post.ts';
 
-/** Statuses that a later try may change: RFC 9110 section 15.5.9, RFC 8470, RFC 6585. */
+/** Statuses that a retry may change: RFC 9110 section 15.5.9, RFC 8470, RFC 6585. */
 const TRANSIENT = new Set([408, 425, 429]);
 
-/** Posts a message; the whole answer may take `limitMs`. Never rejects. A redirect is not followed: it would turn the POST into a GET, or send a secret elsewhere. */
+/**
+ * Posts a message; the whole answer may take `limitMs`. Never rejects. A redirect is not followed: it would turn the POST
+ * into a GET, or send a secret elsewhere.
+ */
 export async function postTo(
   { url, headers, body }: Post,
   signal: AbortSignal,
@@ -29,7 +32,7 @@ export async function postTo(
     const { status } = response;
     const answer = await beginning(response);
     if (status >= 300 && status < 400)
-      return faulty(`HTTP ${status}: ${where} wants another address; set the channel to that one`, true);
+      return faulty(`HTTP ${status}: ${where} redirects to another address; set the channel to that one`, true);
     return {
       ok: false,
       fault: `HTTP ${status} from ${where}${answer === '' ? '' : `: ${answer}`}`,
@@ -44,7 +47,7 @@ export async function postTo(
   }
 }
 
-/** The first of what a receiver answered, on one line. */
+/** Returns the beginning of a receiver's answer as one line. */
 async function beginning(response: Response): Promise<string> {
   const reader = response.body?.getReader();
   if (!reader) return '';
@@ -59,7 +62,7 @@ async function beginning(response: Response): Promise<string> {
   );
 }
 
-/** `Retry-After` as a span, milliseconds: seconds or a date (RFC 9110 section 10.2.3). Null where it is neither. */
+/** Returns `Retry-After` as a span in milliseconds: seconds or a date (RFC 9110 section 10.2.3); null where it is neither. */
 export function retryAfterMs(value: string | null, nowMs: number): number | null {
   if (value === null) return null;
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;

@@ -1,31 +1,32 @@
-/** What one delivery says: some incidents, or how many there are. Pure. */
+/** The content of one delivery: some incidents, and how many it stands for. Pure. */
 
-import type { NoticeKind } from '../alert-config/routing.ts';
+import type { Channel } from '../alert-config/channels.ts';
+import type { NotificationKind } from '../alert-config/routing.ts';
 import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
 import type { Incident } from '../detection/incident.ts';
 
-/** One incident, and what is told of it. */
-export interface Told {
-  readonly kind: NoticeKind;
+/** That one incident opened or is over. */
+export interface Notification {
+  readonly kind: NotificationKind;
   readonly incident: Incident;
 }
 
-/** A message to one channel. It goes out with the same id however often it is tried, so that a receiver can tell. */
+/** A message to one channel. Every delivery of it has the same id, so that a receiver can drop the second of two. */
 export interface Message {
   readonly id: string;
   /** When it was made, Unix milliseconds. */
   readonly madeAt: number;
   /** The gravest first, at most LISTED_LIMIT. */
-  readonly told: readonly Told[];
-  /** How many incidents it stands for, those listed among them. */
+  readonly notifications: readonly Notification[];
+  /** How many notifications it stands for, those listed among them. */
   readonly count: number;
-  /** True when somebody only tries whether the channel works. */
+  /** True for a message that only tests the channel. */
   readonly test: boolean;
 }
 
-/** The most incidents that one message lists: a storm is one message with a count. */
+/** The most notifications that one message lists: a storm is one message with a count. */
 export const LISTED_LIMIT = 100;
-/** The most incidents that a person is shown in one message. */
+/** The most notifications that a message shows to a person. */
 export const SHOWN_LIMIT = 10;
 
 const WORDS: Record<Severity, [one: string, many: string]> = {
@@ -34,47 +35,52 @@ const WORDS: Record<Severity, [one: string, many: string]> = {
   notice: ['notice', 'notices'],
 };
 
-/** The gravest severity among those that opened; what is over is no more than a notice. */
-export function gravest({ told }: Message): Severity {
-  const ranks = told.map(({ kind, incident }) => (kind === 'opened' ? SEVERITIES.indexOf(incident.severity) : 0));
+/** Returns the gravest severity among the incidents that opened; one that is over counts as a notice. */
+export function gravest({ notifications }: Message): Severity {
+  const ranks = notifications.map(({ kind, incident }) =>
+    kind === 'opened' ? SEVERITIES.indexOf(incident.severity) : 0,
+  );
   return SEVERITIES[Math.max(0, ...ranks)] ?? 'notice';
 }
 
-/** The message in one line that holds no text from outside: `Asgard: 2 critical alerts, 1 warning, 3 over`. */
+/** Returns the message as one line without any text from outside: `Asgard: 2 critical alerts, 1 warning, 3 over`. */
 export function titleOf(message: Message): string {
   if (message.test) return 'Asgard: a test, nothing has happened';
   const parts = SEVERITIES.toReversed().flatMap((severity) => {
-    const n = message.told.filter(({ kind, incident }) => kind === 'opened' && incident.severity === severity).length;
+    const opened = message.notifications.filter(
+      ({ kind, incident }) => kind === 'opened' && incident.severity === severity,
+    );
+    const n = opened.length;
     return n === 0 ? [] : [`${n} ${WORDS[severity][n === 1 ? 0 : 1]}`];
   });
-  const over = message.told.filter(({ kind }) => kind === 'resolved').length;
+  const over = message.notifications.filter(({ kind }) => kind === 'resolved').length;
   if (over > 0) parts.push(`${over} over`);
-  const more = message.count - message.told.length;
+  const more = message.count - message.notifications.length;
   if (more > 0) parts.push(`and ${more} more`);
   return `Asgard: ${parts.join(', ')}`;
 }
 
-/** One incident in a line: `WARNING brute-force: 192.0.2.1 failed 12 times ...`. Holds text from outside: escape it. */
-export function lineOf({ kind, incident }: Told): string {
+/** Returns a notification as one line: `WARNING brute-force: 192.0.2.1 failed 12 times ...`. Holds text from outside: escape it. */
+export function lineOf({ kind, incident }: Notification): string {
   const word = kind === 'resolved' ? 'OVER' : incident.severity.toUpperCase();
   return `${word} ${incident.rule}: ${incident.summary}`;
 }
 
-/** The incidents that a person is shown, and how many are left out. */
-export function shownOf(message: Message): { readonly lines: readonly Told[]; readonly left: number } {
-  const lines = message.test ? [] : message.told.slice(0, SHOWN_LIMIT);
-  return { lines, left: message.test ? 0 : message.count - lines.length };
+/** Returns the notifications that are shown to a person, and how many are left out. */
+export function shownOf(message: Message): { readonly shown: readonly Notification[]; readonly left: number } {
+  const shown = message.test ? [] : message.notifications.slice(0, SHOWN_LIMIT);
+  return { shown, left: message.test ? 0 : message.count - shown.length };
 }
 
-/** `and 12 more`, with where they are where a page is known. */
+/** Returns `and 12 more`, with the page's address where it is known. */
 export const leftLine = (left: number, page: string | null): string =>
   `and ${left} more${page === null ? ' on the page' : `: ${page}`}`;
 
-/** An incident's own page; null where the page's address is not known. */
+/** Returns the address of an incident's own page; null where the page's address is not known. */
 export const pageOf = ({ id }: Incident, page: string | null): string | null =>
   page === null ? null : `${page}/#/incident/${encodeURIComponent(id)}`;
 
-/** The message of `alert test`, with an incident that says what it is. */
+/** Returns the message of `alert test`, with an incident that says that it is a test. */
 export function testMessage(id: string, nowMs: number): Message {
   const incident: Incident = {
     id: `test-${id}`,
@@ -99,5 +105,19 @@ export function testMessage(id: string, nowMs: number): Message {
     ips: ['192.0.2.1'],
     more: false,
   };
-  return { id, madeAt: nowMs, told: [{ kind: 'resolved', incident }], count: 1, test: true };
+  return { id, madeAt: nowMs, notifications: [{ kind: 'resolved', incident }], count: 1, test: true };
+}
+
+/**
+ * Splits a message into those that its channel takes: PagerDuty gets each of the first SHOWN_LIMIT notifications by itself,
+ * since it resolves incidents one by one, and the rest as one; every other channel gets the whole.
+ */
+export function messagesFor(channel: Channel, whole: Message): Message[] {
+  if (channel.type !== 'pagerduty' || whole.count <= 1) return [whole];
+  const singles = whole.notifications
+    .slice(0, SHOWN_LIMIT)
+    .map((one, i) => ({ ...whole, id: `${whole.id}.${String(i).padStart(2, '0')}`, notifications: [one], count: 1 }));
+  const count = whole.count - singles.length;
+  const rest = { ...whole, id: `${whole.id}.rest`, notifications: whole.notifications.slice(SHOWN_LIMIT), count };
+  return count === 0 ? singles : [...singles, rest];
 }

@@ -1,85 +1,74 @@
-/** Tells people: a line of messages for each channel, none of which waits for another. */
+/** Delivers notifications: one sender for each channel, none of which waits for another. */
 import type { Logger } from '../../service/logger.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
-import { Notices } from '../alerting/notification-queue.ts';
-import type { Database } from '../alerting/schema.ts';
-import { type ChannelStatus, Line } from './channel-sender.ts';
-import type { Deliver } from './deliver.ts';
-import { Messages } from './pending-messages.ts';
+import type { ChannelQueues } from './channel-queue.ts';
+import { ChannelSender, type ChannelStatus } from './channel-sender.ts';
+import type { Send } from './send.ts';
 
 /** What all channels share. */
 export interface NotifierOptions {
-  /** The store's file, on the connection that writes the notices. */
-  readonly db: Database;
-  readonly transaction: <T>(work: () => T) => T;
+  readonly queues: ChannelQueues;
   readonly settings: AlertSettings;
-  /** Delivers under these settings. */
-  readonly delivererFor: (settings: AlertSettings) => Deliver;
+  /** Returns the Send for these settings. */
+  readonly senderFor: (settings: AlertSettings) => Send;
   readonly log: Logger;
   readonly now: () => number;
+  /** A random number from 0 to 1, which spreads retries. */
   readonly chance: () => number;
 }
 
-/** Keeps one line at work for each channel of the settings. */
+/** Runs a sender for each channel of the settings. */
 export class Notifier {
   readonly #options: NotifierOptions;
-  readonly #notices: Notices;
-  readonly #messages: Messages;
-  #lines = new Map<string, Line>();
+  #senders = new Map<string, ChannelSender>();
 
-  /** Begins at once with what an earlier process left. */
+  /** Starts at once, with what an earlier process left in the queues. */
   constructor(options: NotifierOptions) {
     this.#options = options;
-    this.#notices = new Notices(options.db);
-    this.#messages = new Messages(options.db);
-    this.#begin(options.settings);
+    this.#start(options.settings);
   }
 
-  /** Notices were written. */
+  /** Wakes every sender: something was queued. */
   wake(): void {
-    for (const line of this.#lines.values()) line.wake();
+    for (const sender of this.#senders.values()) sender.wake();
   }
 
-  /** Goes on under other settings. What waits for a channel that is there no more is let go, and said. */
+  /** Goes on under other settings. What is queued for a channel that was removed is dropped, and logged. */
   async use(settings: AlertSettings): Promise<void> {
     await this.close();
-    this.#begin(settings);
+    this.#start(settings);
   }
 
-  /** Every channel there is, in the order of the settings. */
+  /** Returns the state of every channel, in the order of the settings. */
   status(): ChannelStatus[] {
-    return [...this.#lines.values()].map((line) => line.status());
+    return [...this.#senders.values()].map((sender) => sender.status());
   }
 
-  /** Breaks off what is on its way: it is tried again at the next start. */
+  /** Aborts the deliveries that run; the next start sends those messages again. */
   async close(): Promise<void> {
-    await Promise.all([...this.#lines.values()].map((line) => line.close()));
+    await Promise.all([...this.#senders.values()].map((sender) => sender.close()));
   }
 
-  #begin(settings: AlertSettings): void {
-    const { db: _, delivererFor, ...rest } = this.#options;
-    const deliver = delivererFor(settings);
-    this.#forget(settings);
-    this.#lines = new Map(
+  #start(settings: AlertSettings): void {
+    const { queues, senderFor, log, now, chance } = this.#options;
+    this.#drop(settings);
+    const common = { settings, send: senderFor(settings), log, now, chance };
+    this.#senders = new Map(
       Object.entries(settings.channels).map(([name, channel]) => [
         name,
-        new Line({ ...rest, name, channel, settings, deliver, notices: this.#notices, messages: this.#messages }),
+        new ChannelSender({ ...common, name, channel, queue: queues.channel(name) }),
       ]),
     );
     this.wake();
   }
 
-  #forget(settings: AlertSettings): void {
-    const { transaction, log } = this.#options;
-    const gone = new Set([...this.#notices.channels(), ...this.#messages.channels()]);
-    for (const name of Object.keys(settings.channels)) gone.delete(name);
-    for (const name of gone) {
-      const waiting = this.#notices.waiting(name) + this.#messages.waiting(name);
-      transaction(() => {
-        this.#notices.forget(name);
-        this.#messages.forget(name);
-      });
-      log.warn(`Channel ${name} is there no more: ${waiting} that waited for it are let go`);
+  #drop(settings: AlertSettings): void {
+    const { queues, log } = this.#options;
+    for (const name of queues.names()) {
+      if (Object.hasOwn(settings.channels, name)) continue;
+      const { pending } = queues.channel(name);
+      queues.remove(name);
+      log.warn(`Channel ${name} was removed: ${pending} pending notifications dropped`);
     }
   }
 }

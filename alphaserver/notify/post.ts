@@ -1,11 +1,11 @@
-/** An HTTP request that carries a message. */
+/** An HTTP request with a message. */
 export interface Post {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** A request with a JSON body. */
+/** Returns a request with a JSON body. */
 export function jsonPost(url: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Post {
   return { url, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }

@@ -1,4 +1,4 @@
-/** Delivery by email. The one place that knows nodemailer. */
+/** Delivery by email. The only file that imports nodemailer. */
 import { createTransport } from 'nodemailer';
 import { escapeText } from '../../service/escape.ts';
 import { ANSWER_SHOWN, DELIVERY_LIMIT_MS, type Delivery, faulty } from './delivery.ts';
@@ -8,8 +8,8 @@ const SMTP_PORT = 587;
 const SMTPS_PORT = 465;
 
 /**
- * Hands a mail to a server, `smtp://user:password@host:port` (TLS where it is offered) or `smtps://`. Never rejects.
- * A mail that the server took for some of its readers only counts as delivered: tried again, the others would get it twice.
+ * Gives a mail to a server, `smtp://user:password@host:port` (TLS where it is offered) or `smtps://`. Never rejects.
+ * A mail that the server took for some of its recipients only counts as delivered: after a retry those would get it twice.
  */
 export async function mailTo(server: string, mail: Mail, signal: AbortSignal): Promise<Delivery> {
   const { protocol, hostname, port, username, password } = new URL(server);

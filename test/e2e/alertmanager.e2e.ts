@@ -1,12 +1,12 @@
-/** A real Alertmanager takes what is told, and knows an incident that is over. */
+/** A real Alertmanager takes notifications, and resolves an incident that is over. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { deliverer } from '../../alphaserver/notify/deliver.ts';
-import type { Told } from '../../alphaserver/notify/message.ts';
+import type { Notification } from '../../alphaserver/notify/message.ts';
+import { sender } from '../../alphaserver/notify/send.ts';
 import { incident } from '../alphaserver/detection/incidents.ts';
 import { freePort } from '../free-port.ts';
 import { until } from '../until.ts';
@@ -51,20 +51,20 @@ test('Alertmanager shows an incident while it is open, whatever its names hold',
     const now = Date.now();
     const user = '{{ .Labels }} "x" \\ ü';
     const open = incident({ openedAt: now - 60_000, lastAt: now, users: [user], summary: `failed as ${user}` });
-    const tell = (told: Told) =>
-      deliverer('https://asgard.example', Date.now)(
+    const deliver = (notification: Notification) =>
+      sender('https://asgard.example', Date.now)(
         { type: 'alertmanager', url, severity: 'notice', resolved: true },
-        { id: 'm', madeAt: now, told: [told], count: 1, test: false },
+        { id: 'm', madeAt: now, notifications: [notification], count: 1, test: false },
         new AbortController().signal,
       );
-    assert.deepEqual(await tell({ kind: 'opened', incident: open }), { ok: true });
+    assert.deepEqual(await deliver({ kind: 'opened', incident: open }), { ok: true });
     await until(async () => (await alerts()).length === 1);
     const [alert] = await alerts();
     assert.equal(alert?.labels['alertname'], 'brute-force');
     assert.equal(alert?.annotations['user'], user);
     assert.equal(alert?.generatorURL, 'https://asgard.example/#/incident/bf-1');
     assert.ok(Date.parse(alert?.endsAt ?? '') > now + 86_400_000);
-    assert.deepEqual(await tell({ kind: 'resolved', incident: { ...open, closedAt: now } }), { ok: true });
+    assert.deepEqual(await deliver({ kind: 'resolved', incident: { ...open, closedAt: now } }), { ok: true });
     await until(async () => (await alerts()).length === 0);
   } finally {
     child.kill();

@@ -1,8 +1,8 @@
-/** Prometheus Alertmanager's API version 2: an alert for each incident; the rest of a storm is an alert with a count. */
+/** The format of Prometheus Alertmanager's API version 2: one alert an incident; the rest of a storm is one alert with a count. */
 import { type Message, pageOf, titleOf } from '../message.ts';
 import { jsonPost, type Post } from '../post.ts';
 
-/** Alertmanager takes an alert for over when its end has passed. An open incident is told once, so its end is far away. */
+/** Alertmanager resolves an alert when its end has passed. An open incident is sent once, so its end is far away. */
 const OPEN_MS = 30 * 86_400_000;
 
 interface Credentials {
@@ -12,14 +12,14 @@ interface Credentials {
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-/** What comes from outside is in annotations but for the host: labels are what Alertmanager groups and routes by. */
+/** Renders the message. Text from outside is in annotations, the host apart: Alertmanager groups and routes by labels. */
 export function alertmanagerPost(
   url: string,
   { user, password }: Credentials,
   message: Message,
   page: string | null,
 ): Post {
-  const alerts = message.told.map(({ kind, incident }) => {
+  const alerts = message.notifications.map(({ kind, incident }) => {
     const { id, rule, severity, host, source, summary, openedAt, closedAt, lastAt } = incident;
     const link = pageOf(incident, page);
     return {
@@ -35,7 +35,7 @@ export function alertmanagerPost(
       ...(link === null ? {} : { generatorURL: link }),
     };
   });
-  const left = message.count - message.told.length;
+  const left = message.count - message.notifications.length;
   const rest = {
     labels: { alertname: 'storm', severity: 'warning', incident: message.id, instance: 'fleet', job: 'asgard' },
     annotations: { summary: titleOf(message), source: '', user: '', hosts: '' },

@@ -1,14 +1,14 @@
-/** An email about incidents, as text and as HTML. */
-import { leftLine, lineOf, type Message, pageOf, shownOf, titleOf } from '../message.ts';
+/** The format of an email: text and HTML. */
+import { leftLine, lineOf, type Message, type Notification, pageOf, shownOf, titleOf } from '../message.ts';
 
-/** What a mailer is given. Addresses come from the rules file; the rest holds no header that text from outside could end. */
+/** A mail. Addresses come from the rules file; text from outside cannot end the subject or another header. */
 export interface Mail {
   readonly from: string;
   readonly to: readonly string[];
   readonly subject: string;
   readonly text: string;
   readonly html: string;
-  /** The same at each try, so that a mailbox can drop the second of two. */
+  /** The same in each delivery, so that a mailbox can drop the second of two. */
   readonly messageId: string;
 }
 
@@ -24,17 +24,17 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? '');
 
-/** The message’s id is the email’s: one that is delivered twice is known again. */
+/** Renders the message. Its id makes the email's, so that a second delivery can be recognised. */
 export function emailOf(from: string, to: readonly string[], message: Message, page: string | null): Mail {
-  const { lines, left } = shownOf(message);
-  const [only] = lines;
+  const { shown, left } = shownOf(message);
+  const [only] = shown;
   const title = titleOf(message);
-  const subject = lines.length === 1 && left === 0 && only ? `Asgard: ${lineOf(only)}` : title;
-  const link = (told: (typeof lines)[number]): string | null => pageOf(told.incident, page);
-  const rows = lines.map((told) => `${lineOf(told)}${link(told) === null ? '' : `\n    ${link(told)}`}`);
-  const items = lines.map((told) => {
-    const url = link(told);
-    const line = escaped(lineOf(told));
+  const subject = shown.length === 1 && left === 0 && only ? `Asgard: ${lineOf(only)}` : title;
+  const link = ({ incident }: Notification): string | null => pageOf(incident, page);
+  const rows = shown.map((one) => `${lineOf(one)}${link(one) === null ? '' : `\n    ${link(one)}`}`);
+  const items = shown.map((one) => {
+    const url = link(one);
+    const line = escaped(lineOf(one));
     return `<li>${url === null ? line : `${line} <a href="${escaped(url)}">What happened</a>`}</li>`;
   });
   const rest = left > 0 ? [leftLine(left, page)] : [];

@@ -1,4 +1,4 @@
-/** PagerDuty's Events API version 2: one incident an event, known again by its id; a storm's rest is one event with a count. */
+/** The format of PagerDuty's Events API version 2: one event an incident, with its id as key; a storm's rest is one event with a count. */
 import { gravest, lineOf, type Message, pageOf, titleOf } from '../message.ts';
 import { jsonPost, type Post } from '../post.ts';
 
@@ -7,9 +7,9 @@ const EVENTS_URL = 'https://events.pagerduty.com/v2/enqueue';
 const SUMMARY_LIMIT = 1_024;
 const SEVERITIES = { critical: 'critical', warning: 'warning', notice: 'info' };
 
-/** `url` null: PagerDuty’s own. A test is sent as something that is over, which wakes nobody. */
+/** Renders the message; `url` null is PagerDuty's own. A test is sent as a resolve, which pages nobody. */
 export function pagerdutyPost(url: string | null, routingKey: string, message: Message, page: string | null): Post {
-  const [only] = message.told;
+  const [only] = message.notifications;
   const single = message.count === 1 && only !== undefined && !message.test ? only : null;
   const link = single === null ? page : pageOf(single.incident, page);
   const resolved = message.test || single?.kind === 'resolved';

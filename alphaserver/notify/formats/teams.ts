@@ -1,4 +1,4 @@
-/** Microsoft Teams' workflows: an Adaptive Card whose lines are text runs, which know no markup (adaptivecards.io, TextRun). */
+/** The format of Microsoft Teams' workflows: an Adaptive Card whose lines are text runs, which have no markup (adaptivecards.io, TextRun). */
 import { gravest, leftLine, lineOf, type Message, pageOf, shownOf, titleOf } from '../message.ts';
 import { jsonPost, type Post } from '../post.ts';
 
@@ -15,9 +15,9 @@ const row = (text: string, link: string | null): unknown => ({
   ],
 });
 
-/** One card with a row for each incident that is named, and how many more there are. */
+/** Renders one card with a row for each notification that is shown, and how many more there are. */
 export function teamsPost(url: string, message: Message, page: string | null): Post {
-  const { lines, left } = shownOf(message);
+  const { shown, left } = shownOf(message);
   const title = {
     type: 'RichTextBlock',
     inlines: [{ type: 'TextRun', text: titleOf(message), weight: 'bolder', color: COLOURS[gravest(message)] }],
@@ -33,7 +33,7 @@ export function teamsPost(url: string, message: Message, page: string | null): P
           version: '1.4',
           body: [
             title,
-            ...lines.map((told) => row(lineOf(told), pageOf(told.incident, page))),
+            ...shown.map((one) => row(lineOf(one), pageOf(one.incident, page))),
             ...(left > 0 ? [row(leftLine(left, page), page)] : []),
           ],
         },

@@ -36,5 +36,5 @@ test('a channel may leave out that an incident is over', () => {
 test('nobody is told of parts of a scan, nor of what came late unless asked', () => {
   assert.deepEqual(told({ partOf: 'fs-1' }), []);
   assert.deepEqual(told({ late: true }), []);
-  assert.deepEqual(told({ late: true }, 'opened', { ...SETTINGS, tellLate: true }), ['chat', 'mail']);
+  assert.deepEqual(told({ late: true }, 'opened', { ...SETTINGS, notifyLate: true }), ['chat', 'mail']);
 });

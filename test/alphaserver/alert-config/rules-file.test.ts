@@ -86,6 +86,14 @@ test('a mistake is told with its place', () => {
   assert.match(fault('{"quietHours":{"from":"22:00","until":"07:00","timeZone":"Mars/Base"}}'), /must be a time zone/);
 });
 
+test('the file may have comments, which count as spaces', () => {
+  const text = '// who is paged\n{ "quiet": /* was 15m */ "30m", // half an hour\n  "ipv6Prefix": 200 }';
+  assert.match(fault(text), /^rules\.json:3:17: ipv6Prefix must be <= /);
+  assert.equal(settingsIn(text.replace('200', '56'), 'rules.json').detection.quietMs, 1_800_000);
+  assert.equal(fault('{"quiet":"15m",}'), 'rules.json:1:16: this is no JSON: property name expected');
+  assert.equal(fault('['.repeat(100_000)), 'rules.json:1:1: this is no JSON: it is nested too deeply');
+});
+
 test('the place is right where keys are escaped, repeated or nested', () => {
   assert.match(fault('{"a\\"}": 1}'), /^rules\.json:1:10: a"} is nothing/);
   assert.match(fault('{"quiet":"15m","quiet":7}'), /^rules\.json:1:24: quiet must be string/);

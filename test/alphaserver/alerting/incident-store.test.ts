@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import test from 'node:test';
 import { DEFAULT_SETTINGS, withWebhook } from '../../../alphaserver/alert-config/settings.ts';
 import { Keeper } from '../../../alphaserver/alerting/incident-store.ts';
-import { Notices } from '../../../alphaserver/alerting/notification-queue.ts';
+import { NotificationQueue } from '../../../alphaserver/alerting/notification-queue.ts';
 import { makeTables } from '../../../alphaserver/alerting/schema.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
 import { incident } from '../detection/incidents.ts';
@@ -22,7 +22,8 @@ function written(
   db.exec('CREATE TABLE events (id INTEGER PRIMARY KEY)');
   if (storedBefore) db.exec('INSERT INTO events VALUES (1)');
   makeTables(db);
-  const keeper = new Keeper(db);
+  const queue = new NotificationQueue({ db, transaction: (work) => work(), record: async () => {} });
+  const keeper = new Keeper(db, queue);
   keeper.since(NOW_MS);
   const became = steps.flatMap(({ withdrawn = false, ...changes }) =>
     keeper
@@ -37,14 +38,8 @@ function written(
       )
       .map((one) => one.became),
   );
-  const notices = new Notices(db);
-  const told = notices.channels().flatMap((channel) =>
-    notices
-      .gravest(channel, ['notice', 'warning', 'critical'], 100)
-      .sort((a, b) => a.n - b.n)
-      .map(({ kind }) => kind as string),
-  );
-  return { told, became };
+  const rows = db.prepare('SELECT kind FROM alertNotices ORDER BY n').all() as { kind: string }[];
+  return { told: rows.map(({ kind }) => kind), became };
 }
 
 test('an incident is told once as opened and once as over, however often it is written', () => {
@@ -81,7 +76,7 @@ test('one that an event out of order has undone is told as over where it was tol
 test('nobody is told of what came late, unless asked, until it goes on', () => {
   assert.deepEqual(written([{ late: true }, { late: true, ...over }]).told, []);
   assert.deepEqual(written([{ late: true }, { late: false, count: 20 }]).told, ['opened']);
-  assert.deepEqual(written([{ late: true }], { ...SETTINGS, tellLate: true }).told, ['opened']);
+  assert.deepEqual(written([{ late: true }], { ...SETTINGS, notifyLate: true }).told, ['opened']);
 });
 
 test('nobody is told of what was over before the rules first ran on a store with events', () => {

@@ -2,9 +2,15 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import test from 'node:test';
 import type { Channel } from '../../../alphaserver/alert-config/channels.ts';
-import { LISTED_LIMIT, type Message, SHOWN_LIMIT, testMessage } from '../../../alphaserver/notify/message.ts';
+import {
+  LISTED_LIMIT,
+  type Message,
+  messagesFor,
+  SHOWN_LIMIT,
+  testMessage,
+} from '../../../alphaserver/notify/message.ts';
 import type { Post } from '../../../alphaserver/notify/post.ts';
-import { messagesFor, render } from '../../../alphaserver/notify/render.ts';
+import { render } from '../../../alphaserver/notify/render.ts';
 import { incident } from '../detection/incidents.ts';
 
 const NOW = Date.parse('2026-11-24T10:01:00Z');
@@ -14,13 +20,15 @@ const HOSTILE = '<!channel> @everyone *x* [y](https://evil.example) https://evil
 const one: Message = {
   id: 'm1',
   madeAt: NOW,
-  told: [{ kind: 'opened', incident: incident({ users: [HOSTILE], summary: `192.0.2.1 failed as ${HOSTILE}` }) }],
+  notifications: [
+    { kind: 'opened', incident: incident({ users: [HOSTILE], summary: `192.0.2.1 failed as ${HOSTILE}` }) },
+  ],
   count: 1,
   test: false,
 };
 const many = (count: number, listed = Math.min(count, LISTED_LIMIT)): Message => ({
   ...one,
-  told: Array.from({ length: listed }, (_, i) => ({
+  notifications: Array.from({ length: listed }, (_, i) => ({
     kind: 'opened' as const,
     incident: incident({ id: `i${i}`, severity: i === 0 ? 'critical' : 'warning' }),
   })),
@@ -98,7 +106,7 @@ test('ntfy gets text from outside in the body, never in a header', () => {
 test('ntfy leaves out lines until the body is no attachment', () => {
   const long = {
     ...many(10),
-    told: many(10).told.map((told) => ({ ...told, incident: incident({ summary: 'ü'.repeat(600) }) })),
+    notifications: many(10).notifications.map((one) => ({ ...one, incident: incident({ summary: 'ü'.repeat(600) }) })),
   };
   const { body } = post({ type: 'ntfy', url: 'https://ntfy.example/t', ...COMMON }, long);
   assert.ok(Buffer.byteLength(body) <= 4_096);
@@ -108,7 +116,7 @@ test('ntfy leaves out lines until the body is no attachment', () => {
 test('PagerDuty knows an incident again when it is over', () => {
   const channel: Channel = { type: 'pagerduty', routingKey: 'key', ...COMMON };
   const opened = json(channel, one);
-  const over = json(channel, { ...one, told: [{ kind: 'resolved', incident: incident({ closedAt: NOW }) }] });
+  const over = json(channel, { ...one, notifications: [{ kind: 'resolved', incident: incident({ closedAt: NOW }) }] });
   assert.equal(opened.event_action, 'trigger');
   assert.equal(opened.payload.severity, 'warning');
   assert.equal(over.event_action, 'resolve');
@@ -143,7 +151,10 @@ test('Alertmanager gets an open alert with an end far away, and the end when it 
     job: 'asgard',
   });
   assert.ok(Date.parse(open.endsAt) > NOW + 86_400_000);
-  const [over] = json(channel, { ...one, told: [{ kind: 'resolved', incident: incident({ closedAt: NOW }) }] });
+  const [over] = json(channel, {
+    ...one,
+    notifications: [{ kind: 'resolved', incident: incident({ closedAt: NOW }) }],
+  });
   assert.equal(over.endsAt, new Date(NOW).toISOString());
   assert.equal(over.startsAt, open.startsAt);
   assert.equal(json(channel, many(1_000)).length, LISTED_LIMIT + 1);

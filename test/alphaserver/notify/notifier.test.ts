@@ -6,10 +6,10 @@ import { DatabaseSync } from 'node:sqlite';
 import test, { type TestContext } from 'node:test';
 import { settingsIn } from '../../../alphaserver/alert-config/rules-file.ts';
 import type { AlertSettings } from '../../../alphaserver/alert-config/settings.ts';
-import { Notices } from '../../../alphaserver/alerting/notification-queue.ts';
+import { NotificationQueue } from '../../../alphaserver/alerting/notification-queue.ts';
 import { makeTables } from '../../../alphaserver/alerting/schema.ts';
-import { deliverer } from '../../../alphaserver/notify/deliver.ts';
 import { Notifier } from '../../../alphaserver/notify/notifier.ts';
+import { sender } from '../../../alphaserver/notify/send.ts';
 import { until } from '../../until.ts';
 import { incident } from '../detection/incidents.ts';
 import { HttpReceiver, SmtpReceiver } from './receivers.ts';
@@ -38,10 +38,8 @@ class Bench {
     return db;
   }
 
-  start(settings: AlertSettings): Notifier {
-    const say = (line: string): void => void this.lines.push(line);
-    const now = (): number => Date.now() + this.aheadMs;
-    this.notifier = new Notifier({
+  #queues(): NotificationQueue {
+    return new NotificationQueue({
       db: this.db,
       transaction: (work) => {
         if (this.fault) throw this.fault;
@@ -50,8 +48,17 @@ class Bench {
         this.db.exec('COMMIT');
         return result;
       },
+      record: async () => {},
+    });
+  }
+
+  start(settings: AlertSettings): Notifier {
+    const say = (line: string): void => void this.lines.push(line);
+    const now = (): number => Date.now() + this.aheadMs;
+    this.notifier = new Notifier({
+      queues: this.#queues(),
       settings,
-      delivererFor: ({ page }) => deliverer(page, now),
+      senderFor: ({ page }) => sender(page, now),
       log: { debug: say, info: say, warn: say, error: say },
       now,
       // The shortest delays.
@@ -61,8 +68,8 @@ class Bench {
   }
 
   tell(channel: string, ...ids: string[]): void {
-    const notices = new Notices(this.db);
-    for (const id of ids) notices.add(channel, incident({ id }), 'opened', Date.now() + this.aheadMs);
+    const queues = this.#queues();
+    for (const id of ids) queues.add(channel, incident({ id }), 'opened', Date.now() + this.aheadMs);
     this.notifier?.wake();
   }
 
@@ -92,7 +99,7 @@ async function make(t: TestContext): Promise<{ bench: Bench; http: HttpReceiver;
 }
 const idsIn = (body: string): string[] => JSON.parse(body).alerts.map(({ id }: { id: string }) => id);
 
-test('what is noted is delivered, and nothing waits afterwards', async (t) => {
+test('what is queued is delivered, and nothing waits afterwards', async (t) => {
   const { bench, http, hook } = await make(t);
   bench.start(hook);
   bench.tell('hook', 'a', 'b');
@@ -109,7 +116,7 @@ test('what is noted is delivered, and nothing waits afterwards', async (t) => {
   );
 });
 
-test('a message that fails is tried again as it was, with the same id, until it is taken; then come the others', async (t) => {
+test('a message that fails is sent again as it was, with the same id, until it is taken; then come the others', async (t) => {
   const { bench, http, hook } = await make(t);
   http.answers.push({ status: 500, body: 'out\nof order' }, { status: 404 });
   bench.start(hook);
@@ -125,10 +132,7 @@ test('a message that fails is tried again as it was, with the same id, until it 
   assert.notEqual(fourth?.headers['webhook-id'], first?.headers['webhook-id']);
   await until(() => bench.notifier?.status()[0]?.delivered === 2);
   assert.equal(bench.lines.length, 2);
-  assert.match(
-    bench.lines[0] ?? '',
-    /^Channel hook: HTTP 500 from http:\/\/127\.0\.0\.1:\d+: out of order; tried again/,
-  );
+  assert.match(bench.lines[0] ?? '', /^Channel hook: HTTP 500 from http:\/\/127\.0\.0\.1:\d+: out of order; retried/);
   assert.equal(bench.lines[1], 'Channel hook works again');
   assert.ok(!bench.lines.join().includes('secret-path'));
 });
@@ -160,7 +164,7 @@ test('a receiver that never answers fails after the limit of the test, and is no
   await until(() => bench.notifier?.status()[0]?.waiting === 0);
 });
 
-test('one channel that is down does not keep the others from telling', async (t) => {
+test('one channel that is down does not delay the others', async (t) => {
   const { bench, http } = await make(t);
   const gone = await new HttpReceiver().open();
   const { url } = gone;
@@ -185,7 +189,7 @@ test('a storm of a thousand incidents is one message with a count', async (t) =>
   assert.equal(bench.notifier?.status()[0]?.waiting, 0);
 });
 
-test('a store that takes no note of a delivery is asked again, and the message is not sent again', async (t) => {
+test('a delivery that the store does not record is recorded later, and the message is not sent again', async (t) => {
   const { bench, http, hook } = await make(t);
   http.answers.push(null);
   bench.start(hook);
@@ -201,16 +205,16 @@ test('a store that takes no note of a delivery is asked again, and the message i
   assert.equal(http.received.length, 2);
 });
 
-test('a redirect is told, not followed', async (t) => {
+test('a redirect is a fault, and not followed', async (t) => {
   const { bench, http, hook } = await make(t);
   http.answers.push({ status: 302, headers: { location: 'http://127.0.0.1:1/' } });
   bench.start(hook);
   bench.tell('hook', 'a');
   await until(() => bench.lines.length > 0);
-  assert.match(bench.lines[0] ?? '', /HTTP 302: .* wants another address/);
+  assert.match(bench.lines[0] ?? '', /HTTP 302: .* redirects to another address/);
 });
 
-test('a message that is refused for a day is given up, loudly, and the next one goes out', async (t) => {
+test('a message that is refused for a day is discarded with an error, and the next one is sent', async (t) => {
   const { bench, http, hook } = await make(t);
   http.answers.push({ status: 400, body: 'invalid_payload' }, { status: 400, body: 'invalid_payload' });
   bench.start(hook);
@@ -220,10 +224,10 @@ test('a message that is refused for a day is given up, loudly, and the next one 
   bench.tell('hook', 'b');
   await until(() => http.received.length === 3);
   assert.deepEqual(idsIn(http.received[2]?.body ?? ''), ['b']);
-  assert.match(bench.lines.join('\n'), /given up after a day: HTTP 400/);
+  assert.match(bench.lines.join('\n'), /discarded after a day: HTTP 400/);
 });
 
-test('what waits for a channel that is taken out of the settings is let go, and said', async (t) => {
+test('what is queued for a channel that is removed from the settings is dropped, and logged', async (t) => {
   const { bench, http, hook } = await make(t);
   http.answers.push({ status: 500 });
   bench.start(hook);
@@ -231,10 +235,10 @@ test('what waits for a channel that is taken out of the settings is let go, and 
   await until(() => bench.notifier?.status()[0]?.failed === 1);
   await bench.notifier?.use(settingsOf({}));
   assert.deepEqual(bench.notifier?.status(), []);
-  assert.equal(bench.lines.at(-1), 'Channel hook is there no more: 1 that waited for it are let go');
+  assert.equal(bench.lines.at(-1), 'Channel hook was removed: 1 pending notifications dropped');
 });
 
-test('a mail server that is busy is tried again; the mail keeps its id', async (t) => {
+test('a mail server that is busy gets the mail again later; the mail keeps its id', async (t) => {
   const { bench } = await make(t);
   const smtp = await new SmtpReceiver().open();
   t.after(() => smtp.close());

@@ -5,7 +5,7 @@ import {
   RETRY_AFTER_LIMIT_MS,
   RETRY_LIMIT_MS,
   retryDelayMs,
-  tellable,
+  sendable,
   waitMs,
 } from '../../../alphaserver/notify/retry-schedule.ts';
 
@@ -33,21 +33,21 @@ test('Retry-After is seconds or a date', () => {
   assert.equal(retryAfterMs(null, now), null);
 });
 
-test('in quiet hours only what is grave is told, and the rest when they end', () => {
+test('in quiet hours only grave severities are sent, and the rest when they end', () => {
   const hours = { fromMinute: 22 * 60, untilMinute: 7 * 60, timeZone: 'UTC', severity: 'critical' } as const;
-  assert.deepEqual(tellable(hours, Date.parse('2026-11-24T23:00:00Z')), ['critical']);
-  assert.deepEqual(tellable(hours, Date.parse('2026-11-24T07:00:00Z')), ['notice', 'warning', 'critical']);
-  assert.deepEqual(tellable(null, Date.parse('2026-11-24T23:00:00Z')), ['notice', 'warning', 'critical']);
+  assert.deepEqual(sendable(hours, Date.parse('2026-11-24T23:00:00Z')), ['critical']);
+  assert.deepEqual(sendable(hours, Date.parse('2026-11-24T07:00:00Z')), ['notice', 'warning', 'critical']);
+  assert.deepEqual(sendable(null, Date.parse('2026-11-24T23:00:00Z')), ['notice', 'warning', 'critical']);
 });
 
 test('the first waits for others to share its message, and messages keep their distance', () => {
-  const pace = { sinceMs: 1_000, lastMs: null, groupWaitMs: 500, groupEveryMs: 30_000 };
-  assert.equal(waitMs(pace, 1_100), 400);
-  assert.equal(waitMs(pace, 1_500), 0);
-  assert.equal(waitMs({ ...pace, lastMs: 900 }, 1_500), 29_400);
+  const grouping = { sinceMs: 1_000, lastMs: null, groupWaitMs: 500, groupEveryMs: 30_000 };
+  assert.equal(waitMs(grouping, 1_100), 400);
+  assert.equal(waitMs(grouping, 1_500), 0);
+  assert.equal(waitMs({ ...grouping, lastMs: 900 }, 1_500), 29_400);
 });
 
 test('a clock that was set back delays by no more than one span', () => {
-  const pace = { sinceMs: 1e12, lastMs: 1e12, groupWaitMs: 500, groupEveryMs: 30_000 };
-  assert.equal(waitMs(pace, 0), 30_000);
+  const grouping = { sinceMs: 1e12, lastMs: 1e12, groupWaitMs: 500, groupEveryMs: 30_000 };
+  assert.equal(waitMs(grouping, 0), 30_000);
 });

@@ -1,4 +1,4 @@
-/** One try to deliver a message to a channel. */
+/** Sends a message to a channel, once. */
 import type { Channel } from '../alert-config/channels.ts';
 import type { Delivery } from './delivery.ts';
 import { postTo } from './http.ts';
@@ -6,11 +6,11 @@ import type { Message } from './message.ts';
 import { render } from './render.ts';
 import { mailTo } from './smtp.ts';
 
-/** Tries once. Never rejects; an aborted try counts as failed, also where the receiver has got it. */
-export type Deliver = (channel: Channel, message: Message, signal: AbortSignal) => Promise<Delivery>;
+/** Sends once. Never rejects; an aborted delivery counts as failed, also where the receiver has got it. */
+export type Send = (channel: Channel, message: Message, signal: AbortSignal) => Promise<Delivery>;
 
-/** Delivers over the network; `page` is the page's address for people. */
-export function deliverer(page: string | null, now: () => number): Deliver {
+/** Returns a Send over the network; `page` is the page's address for people. */
+export function sender(page: string | null, now: () => number): Send {
   return (channel, message, signal) => {
     const nowMs = now();
     const rendered = render(channel, message, page, nowMs);

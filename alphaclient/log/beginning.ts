@@ -2,9 +2,9 @@
 
 import { closeSync } from 'node:fs';
 import { bytesAt } from './fingerprint.ts';
-import type { Inspection } from './inspection.ts';
+import type { Inspection } from './candidate-file.ts';
 import { DONE_FILES_KEPT } from './position.ts';
-import { TrackedFile } from './tracked.ts';
+import { TrackedFile } from './tracked-file.ts';
 
 /** The end of the last line is looked for in steps of this many bytes. */
 const STEP_BYTES = 64 * 1024;

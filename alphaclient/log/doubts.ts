@@ -1,6 +1,6 @@
 /** Files that were taken for copies although their text says too little to be sure. */
 
-import type { Inspection } from './inspection.ts';
+import type { Inspection } from './candidate-file.ts';
 
 /** Waits before a doubt is told: the truncation that proves a copy to be one comes right after the copying. */
 export class Doubts {

@@ -4,18 +4,18 @@ import { setImmediate } from 'node:timers/promises';
 import { beginning, leftOut } from './beginning.ts';
 import { Doubts } from './doubts.ts';
 import { factsOf } from './fingerprint.ts';
-import { Folders } from './folders.ts';
+import { Folders } from './folder-changes.ts';
 import type { FollowerOptions } from './follower-options.ts';
-import { type Inspection, Inspections } from './inspection.ts';
-import { inOrder, trace } from './lineage.ts';
+import { type Inspection, Inspections } from './candidate-file.ts';
+import { inOrder, trace } from './file-matching.ts';
 import { joined, type Lines } from './lines.ts';
 import { listing, shape } from './listing.ts';
-import { cutsOf, damageOf, doubtOf, lossOf } from './losses.ts';
+import { cutsOf, damageOf, doubtOf, lossOf } from './gaps.ts';
 import { positionOf, remembered } from './position.ts';
 import { wentAway } from './replaced.ts';
 import { generations, type LogFile } from './rotation.ts';
 import type { Chunk, Gap } from './source.ts';
-import { TrackedFile, totalsOf } from './tracked.ts';
+import { TrackedFile, totalsOf } from './tracked-file.ts';
 
 /**
  * How long a file that was rotated away must be quiet before its half line is taken for its last one and it is closed. It is

@@ -1,7 +1,7 @@
 /** What there is of a log's files and what is known of them, in words that are equal where nothing changed that matters. */
 
 import type { LogFile } from './rotation.ts';
-import type { TrackedFile } from './tracked.ts';
+import type { TrackedFile } from './tracked-file.ts';
 
 /** The files on the disk: an open one may grow. */
 export function listing(files: readonly LogFile[], known: readonly TrackedFile[]): string {

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { JournalSource } from '../../alphaclient/log/journald.ts';
+import { JournalSource } from '../../alphaclient/log/journal-source.ts';
 import type { Chunk, LogPosition } from '../../alphaclient/log/source.ts';
 import type { Sighting } from '../../alphaclient/sshd/event.ts';
 import { Reader } from '../../alphaclient/sshd/reader.ts';

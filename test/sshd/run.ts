@@ -1,6 +1,6 @@
 /** All scenarios played to an sshd on a host of its own, and the logs that came of it. */
 import { readFileSync } from 'node:fs';
-import { JournalSource } from '../../alphaclient/log/journald.ts';
+import { JournalSource } from '../../alphaclient/log/journal-source.ts';
 import type { Sighting } from '../../alphaclient/sshd/event.ts';
 import { Reader } from '../../alphaclient/sshd/reader.ts';
 import { ACCOUNT_SCENARIOS, ACCOUNTS_CONFIG, ACCOUNTS_MATCH } from './accounts.ts';

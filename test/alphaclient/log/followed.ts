@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { FileSource, type FollowOptions } from '../../../alphaclient/log/follow.ts';
+import { FileSource, type FollowOptions } from '../../../alphaclient/log/file-source.ts';
 import type { Chunk, LogPosition } from '../../../alphaclient/log/source.ts';
 import { until } from '../../until.ts';
 

@@ -1,6 +1,6 @@
 /** A program for tests to kill: writes down what it reads of a journal together with the position, in one write. */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import { JournalSource } from '../../../alphaclient/log/journald.ts';
+import { JournalSource } from '../../../alphaclient/log/journal-source.ts';
 import type { LogPosition } from '../../../alphaclient/log/source.ts';
 
 const [notes = '', ...command] = process.argv.slice(2);

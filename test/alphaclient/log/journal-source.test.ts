@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type JournalOptions, JournalSource } from '../../../alphaclient/log/journald.ts';
+import { type JournalOptions, JournalSource } from '../../../alphaclient/log/journal-source.ts';
 import type { Chunk, LogPosition } from '../../../alphaclient/log/source.ts';
 import { type Fields, journalLacking, ScratchJournal, sshd } from '../../journal/journal.ts';
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Folders } from '../../../alphaclient/log/folders.ts';
+import { Folders } from '../../../alphaclient/log/folder-changes.ts';
 
 test('a second file within one tick of the clock is noticed whenever the next look comes, and in whatever year the clock is', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'folders-'));

@@ -1,10 +1,10 @@
 /** A file of the log that the follower knows, open or not. */
 
 import { fingerprintOf } from './fingerprint.ts';
-import type { Inspection } from './inspection.ts';
-import type { Known } from './lineage.ts';
+import type { Inspection } from './candidate-file.ts';
+import type { Known } from './file-matching.ts';
 import type { KnownFile } from './position.ts';
-import { FileReader, PackedReader, type Reader } from './reader.ts';
+import { FileReader, PackedReader, type Reader } from './file-reader.ts';
 import type { LogFile, Packing } from './rotation.ts';
 
 /** Says nothing: the file was not read yet. */

@@ -1,6 +1,6 @@
 /** What is said of parts of a log that cannot be read any more. */
 
-import type { Inspection } from './inspection.ts';
+import type { Inspection } from './candidate-file.ts';
 import type { KnownFile } from './position.ts';
 import type { Gap } from './source.ts';
 

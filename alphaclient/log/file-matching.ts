@@ -1,9 +1,9 @@
 /** Which of the files on the disk is which of the known ones, after any rotation: decided here, acted on by the follower. */
 
 import { type FileFacts, sameInode } from './fingerprint.ts';
-import type { Inspection } from './inspection.ts';
+import type { Inspection } from './candidate-file.ts';
 import type { KnownFile } from './position.ts';
-import type { Reader } from './reader.ts';
+import type { Reader } from './file-reader.ts';
 import { isPacked } from './rotation.ts';
 
 /** A known file, and the reader that has it open, if one has. */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Inspections } from '../../../alphaclient/log/inspection.ts';
+import { Inspections } from '../../../alphaclient/log/candidate-file.ts';
 import { generations } from '../../../alphaclient/log/rotation.ts';
 
 test('that the log has gone is not held against the file that it is compared with', async (t) => {

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Inspection } from '../../../alphaclient/log/inspection.ts';
+import { Inspection } from '../../../alphaclient/log/candidate-file.ts';
 import { generations } from '../../../alphaclient/log/rotation.ts';
-import { TrackedFile } from '../../../alphaclient/log/tracked.ts';
+import { TrackedFile } from '../../../alphaclient/log/tracked-file.ts';
 
 test('a birth is kept only while the file is open: its inode may be another one’s after a restart', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'tracked-'));

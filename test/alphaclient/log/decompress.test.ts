@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { unpacked } from '../../../alphaclient/log/unpack.ts';
+import { unpacked } from '../../../alphaclient/log/decompress.ts';
 
 function opened(t: TestContext, name: string, bytes: Buffer): number {
   const folder = mkdtempSync(join(tmpdir(), 'unpack-'));

@@ -9,7 +9,7 @@ import type { KnownFile } from './position.ts';
 import { replaced } from './replaced.ts';
 import type { Packing } from './rotation.ts';
 import { Trail } from './trail.ts';
-import { unpacked } from './unpack.ts';
+import { unpacked } from './decompress.ts';
 
 /** One read: large enough that the system calls do not count, and with a half line before it below a chunk's 1 MiB. */
 const READ_BYTES = 512 * 1024;

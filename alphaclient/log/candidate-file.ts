@@ -6,7 +6,7 @@ import { beginsAs, endsAs, isShorterStart } from './likeness.ts';
 import type { KnownFile } from './position.ts';
 import { replaced } from './replaced.ts';
 import type { LogFile } from './rotation.ts';
-import { unpacked } from './unpack.ts';
+import { unpacked } from './decompress.ts';
 
 /** Two files are compared this many bytes at a time. */
 const COMPARE_BYTES = 256 * 1024;

@@ -4,7 +4,7 @@ import { Agent } from './agent.ts';
 import { removeAlive, writeAlive } from './commands/heartbeat.ts';
 import type { ClientConfig } from './config.ts';
 import { HostNames } from './event-host.ts';
-import { USUAL_LOGS, usualLog } from './log/default-log.ts';
+import { DEFAULT_LOGS, findDefaultLog } from './log/default-log.ts';
 import { FileSource } from './log/file-source.ts';
 import { JournalSource } from './log/journal-source.ts';
 import type { LogSource } from './log/source.ts';
@@ -172,11 +172,11 @@ function sourceFor(logName: string, config: ClientConfig, outbox: Outbox, log: L
 /** Waits for one of the usual logs to appear. Null when stopped before. */
 async function findLog(path: string, log: Logger, signal: AbortSignal): Promise<string | null> {
   for (let told = false; !signal.aborted; told = true) {
-    const found = usualLog(path);
+    const found = findDefaultLog(path);
     if (found) return found;
     if (!told)
       log.warn(
-        `No sshd log found (looked for ${USUAL_LOGS.join(', ')} and the journal): set ALPHACLIENT_LOG to its path; looking again every second`,
+        `No sshd log found (looked for ${DEFAULT_LOGS.join(', ')} and the journal): set ALPHACLIENT_LOG to its path; looking again every second`,
       );
     await new Promise<void>((done) => {
       const timer = setTimeout(done, TICK_MS);

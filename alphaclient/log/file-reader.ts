@@ -1,69 +1,173 @@
-/** Reading one file of the log on from a place, line by line, and noticing when it is not the same text any more. */
+/** Reads one open file of the log, line by line, and detects that its content was replaced. */
 
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { bytesAt, FINGERPRINT_BYTES, type FileFacts, type Fingerprint, factsOf } from './fingerprint.ts';
-import { beginsAs, endsAs, isShorterStart } from './likeness.ts';
-import type { Lines } from './lines.ts';
+import { decompress } from './decompress.ts';
+import {
+  bytesAt,
+  FINGERPRINT_BYTES,
+  type FileFacts,
+  type Fingerprint,
+  factsOf,
+  fingerprintOf,
+  isShorterStart,
+  matchesEnd,
+  matchesHead,
+  NO_FINGERPRINT,
+} from './fingerprint.ts';
+import { LineSplitter, type Lines } from './lines.ts';
 import type { KnownFile } from './position.ts';
-import { replaced } from './replaced.ts';
-import type { Packing } from './rotation.ts';
-import { Trail } from './trail.ts';
-import { unpacked } from './decompress.ts';
+import { type Compression, fileReplaced } from './rotation.ts';
 
-/** One read: large enough that the system calls do not count, and with a half line before it below a chunk's 1 MiB. */
+/** One read: large enough that system calls do not count, and with a partial line before it below a chunk's 1 MiB. */
 const READ_BYTES = 512 * 1024;
 
-/** What a read found. `changed`: the file was cut, or what was read before stands there no more. */
-export type ReadResult =
+/** The result of a read. `changed`: the file was truncated, or the bytes before the read position are different now. */
+export type ReadOutcome =
   | { readonly kind: 'lines'; readonly lines: Lines }
   | { readonly kind: 'end' }
   | { readonly kind: 'changed' };
 
-/** A file of the log that is open. */
-export interface Reader {
-  /** End of the last line that was handed out. */
+/** A reader of one open file of the log. */
+export interface FileReader {
+  /** The end of the last line that was emitted. */
   readonly offset: number;
-  /** Bytes behind `offset` that end no line yet. */
-  readonly halfBytes: number;
+  /** Bytes after `offset` that end no line yet. */
+  readonly partialBytes: number;
   readonly head: Fingerprint;
   readonly before: Fingerprint;
   /** The bytes of `head`, base64. */
   readonly start: string;
-  /** The first bytes of what is in it now, at most `FINGERPRINT_BYTES`; packed: as far as read. */
-  beginning(): Buffer;
-  /** The facts as of now. */
+  /** Returns the first bytes of its present content, at most `FINGERPRINT_BYTES`; of a compressed file as far as it was read. */
+  firstBytes(): Buffer;
+  /** Returns its present metadata. */
   facts(): FileFacts;
-  /** Takes note of its beginning as it stands there now, also of what is not read yet. Throws what reading throws. */
-  learn(): void;
-  /** Whether the file is not what was read any more. */
+  /** Extends `head` by what the file has now, read or not. Throws read's errors. */
+  updateHead(): void;
+  /** Returns whether the content that was read is no longer there. */
   changed(): boolean;
-  /** The next lines. Throws what reading or unpacking throws; the place is kept then. */
-  read(): Promise<ReadResult> | ReadResult;
-  /** The half line as a line, which is then handed out. */
-  end(): Lines;
+  /** Reads the next lines. Throws read's and decompression's errors; the offset is kept then. */
+  read(): Promise<ReadOutcome> | ReadOutcome;
+  /** Returns the partial line as a whole one, and counts it as emitted. */
+  flush(): Lines;
   close(): void;
 }
 
-/** Reads a file that is not packed, and goes on reading as it grows. */
-export class FileReader implements Reader {
+/** The content that a reader remembers: what identifies the file, and where reading is. */
+class ReadState {
+  /** Holds the partial line. */
+  readonly lines: LineSplitter;
+  /** The end of the last line that was emitted. */
+  offset: number;
+  /** The end of the bytes that were read: `offset` and the partial line. */
+  readEnd: number;
+  /** The first bytes of the file, as far as known. */
+  headBytes: Buffer;
+  /** The last bytes before `readEnd`. */
+  recent: Buffer;
+  /** The last bytes before `offset`. */
+  #beforeBytes: Buffer;
+  #head = NO_FINGERPRINT;
+  #start = '';
+
+  /** `headBytes`: the first bytes of the file, as far as known; `before`: the last ones before `offset`. */
+  constructor(offset: number, headBytes: Buffer, before: Buffer) {
+    this.lines = new LineSplitter(before);
+    this.offset = offset;
+    this.readEnd = offset;
+    this.headBytes = headBytes;
+    this.recent = before;
+    this.#beforeBytes = before;
+  }
+
+  get head(): Fingerprint {
+    this.#hashHead();
+    return this.#head;
+  }
+
+  get start(): string {
+    this.#hashHead();
+    return this.#start;
+  }
+
+  /** Both are asked for many times as often as they change: the first bytes only grow. */
+  #hashHead(): void {
+    if (this.#head.bytes === this.headBytes.length) return;
+    this.#head = fingerprintOf(this.headBytes);
+    this.#start = this.headBytes.toString('base64');
+  }
+
+  get before(): Fingerprint {
+    return fingerprintOf(this.#beforeBytes);
+  }
+
+  /** Replaces `headBytes` by these where they continue them. */
+  updateHead(firstBytes: Buffer): void {
+    const { headBytes } = this;
+    if (firstBytes.length <= headBytes.length || !firstBytes.subarray(0, headBytes.length).equals(headBytes)) return;
+    this.headBytes = firstBytes;
+  }
+
+  /** Adds bytes that were emitted before. */
+  skip(bytes: Buffer): void {
+    this.#advance(bytes);
+    this.offset = this.readEnd;
+    this.#beforeBytes = this.recent;
+  }
+
+  /** Adds the next bytes; returns the lines that they end. */
+  add(bytes: Buffer): Lines {
+    const recent = this.recent;
+    this.#advance(bytes);
+    const lines = this.lines.add(bytes);
+    if (lines.consumedBytes > 0)
+      this.#beforeBytes = joinedEnd(recent, bytes.subarray(0, bytes.length - this.lines.partialBytes));
+    this.offset += lines.consumedBytes;
+    return lines;
+  }
+
+  flush(): Lines {
+    const lines = this.lines.flush();
+    this.offset += lines.consumedBytes;
+    this.#beforeBytes = this.recent;
+    return lines;
+  }
+
+  #advance(bytes: Buffer): void {
+    const known = this.headBytes.length - this.readEnd;
+    if (this.headBytes.length < FINGERPRINT_BYTES && known >= 0 && known < bytes.length) {
+      this.headBytes = Buffer.concat([this.headBytes, bytes.subarray(known)]).subarray(0, FINGERPRINT_BYTES);
+    }
+    this.recent = joinedEnd(this.recent, bytes);
+    this.readEnd += bytes.length;
+  }
+}
+
+/** Returns the last FINGERPRINT_BYTES of `a` followed by `b`; a copy, so that it keeps no larger buffer in memory. */
+function joinedEnd(a: Buffer, b: Buffer): Buffer {
+  if (b.length >= FINGERPRINT_BYTES) return Buffer.from(b.subarray(-FINGERPRINT_BYTES));
+  return Buffer.concat([a.subarray(Math.max(0, a.length + b.length - FINGERPRINT_BYTES)), b]);
+}
+
+/** Reads a plain file, and goes on as it grows. */
+export class PlainFileReader implements FileReader {
   readonly #fd: number;
-  readonly #trail: Trail;
+  readonly #state: ReadState;
 
   /**
-   * Takes over `fd`, to read `known` on in it. Throws what reading throws, and where the file has another text by now; has
-   * closed `fd` then.
+   * Takes over `fd`, to read `known` on in it. Throws read's errors, and a `fileReplaced` where the content is another by now;
+   * `fd` is closed then.
    */
   constructor(fd: number, known: KnownFile) {
     this.#fd = fd;
     const { path, offset } = known;
     try {
-      // Also what is not read yet: it shows whether that stands there still.
+      // The head includes what is not read yet: it shows whether that is still there.
       const head = bytesAt(fd, 0, FINGERPRINT_BYTES);
       const before = bytesAt(fd, Math.max(0, offset - FINGERPRINT_BYTES), offset);
-      // Looked at here, in the bytes that are kept: the log may be emptied after any look before.
-      if (!isText(known, head, before)) throw replaced(path);
-      this.#trail = new Trail(offset, head, before);
+      // Checked here, on the bytes that are kept: the log may have been truncated after any check before.
+      if (!isContentOf(known, head, before)) throw fileReplaced(path);
+      this.#state = new ReadState(offset, head, before);
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -71,26 +175,26 @@ export class FileReader implements Reader {
   }
 
   get offset(): number {
-    return this.#trail.offset;
+    return this.#state.offset;
   }
 
-  get halfBytes(): number {
-    return this.#trail.lines.halfBytes;
+  get partialBytes(): number {
+    return this.#state.lines.partialBytes;
   }
 
   get head(): Fingerprint {
-    return this.#trail.head;
+    return this.#state.head;
   }
 
   get before(): Fingerprint {
-    return this.#trail.before;
+    return this.#state.before;
   }
 
   get start(): string {
-    return this.#trail.start;
+    return this.#state.start;
   }
 
-  beginning(): Buffer {
+  firstBytes(): Buffer {
     return bytesAt(this.#fd, 0, FINGERPRINT_BYTES);
   }
 
@@ -98,33 +202,33 @@ export class FileReader implements Reader {
     return factsOf(fstatSync(this.#fd, { bigint: true }));
   }
 
-  learn(): void {
-    if (this.#trail.headBytes.length < FINGERPRINT_BYTES) this.#trail.learn(this.beginning());
+  updateHead(): void {
+    if (this.#state.headBytes.length < FINGERPRINT_BYTES) this.#state.updateHead(this.firstBytes());
   }
 
   changed(): boolean {
-    const { headBytes, recent, scanned } = this.#trail;
-    if (this.facts().size < scanned || !bytesAt(this.#fd, 0, headBytes.length).equals(headBytes)) return true;
-    return !bytesAt(this.#fd, scanned - recent.length, scanned).equals(recent);
+    const { headBytes, recent, readEnd } = this.#state;
+    if (this.facts().size < readEnd || !bytesAt(this.#fd, 0, headBytes.length).equals(headBytes)) return true;
+    return !bytesAt(this.#fd, readEnd - recent.length, readEnd).equals(recent);
   }
 
-  read(): ReadResult {
-    const { headBytes, recent, scanned } = this.#trail;
+  read(): ReadOutcome {
+    const { headBytes, recent, readEnd } = this.#state;
     const size = Number(fstatSync(this.#fd, { bigint: true }).size);
-    if (size < scanned) return { kind: 'changed' };
-    // One read gives the bytes that must still stand there and the new ones behind them: nothing comes between the two.
-    const want = Buffer.allocUnsafeSlow(recent.length + Math.min(READ_BYTES, size - scanned));
-    const got = readSync(this.#fd, want, 0, want.length, scanned - recent.length);
+    if (size < readEnd) return { kind: 'changed' };
+    // One read returns the old bytes, which must be the same, and the new ones behind them: nothing happens between the two.
+    const want = Buffer.allocUnsafeSlow(recent.length + Math.min(READ_BYTES, size - readEnd));
+    const got = readSync(this.#fd, want, 0, want.length, readEnd - recent.length);
     if (got < recent.length || !want.subarray(0, recent.length).equals(recent)) return { kind: 'changed' };
     const bytes = want.subarray(recent.length, got);
-    const seen = headBytes.subarray(scanned);
-    if (!bytes.subarray(0, seen.length).equals(seen)) return { kind: 'changed' };
+    const known = headBytes.subarray(readEnd);
+    if (!bytes.subarray(0, known.length).equals(known)) return { kind: 'changed' };
     if (bytes.length === 0) return { kind: 'end' };
-    return { kind: 'lines', lines: this.#trail.add(bytes) };
+    return { kind: 'lines', lines: this.#state.add(bytes) };
   }
 
-  end(): Lines {
-    return this.#trail.end();
+  flush(): Lines {
+    return this.#state.flush();
   }
 
   close(): void {
@@ -132,80 +236,79 @@ export class FileReader implements Reader {
   }
 }
 
-/** Whether a file that begins with `head` and has `before` at the offset of `known` can be that one, or an earlier copy. */
-function isText(known: KnownFile, head: Buffer, before: Buffer): boolean {
+/** Returns whether a file with this head, and these bytes before the offset of `known`, can be `known` or an earlier copy of it. */
+function isContentOf(known: KnownFile, head: Buffer, before: Buffer): boolean {
   if (before.length < Math.min(known.offset, FINGERPRINT_BYTES)) return false;
-  return (beginsAs(known, head) || isShorterStart(known, head)) && endsAs(known, before);
+  return (matchesHead(known.head, head) || isShorterStart(known.start, head)) && matchesEnd(known.before, before);
 }
 
-/** Reads what is in a packed file, once, from `offset` (of what is in it) on. */
-export class PackedReader implements Reader {
+/** Reads the content of a compressed file once, from `offset` in it on. */
+export class CompressedFileReader implements FileReader {
   readonly #fd: number;
   readonly #stream: Readable;
-  readonly #bytes: AsyncIterator<Buffer>;
+  readonly #content: AsyncIterator<Buffer>;
   readonly #facts: FileFacts;
   #toSkip: number;
-  #trail: Trail;
+  readonly #state = new ReadState(0, Buffer.alloc(0), Buffer.alloc(0));
 
   /** Takes over `fd`. */
-  constructor(fd: number, packing: Packing, offset: number) {
+  constructor(fd: number, compression: Compression, offset: number) {
     this.#fd = fd;
     this.#facts = factsOf(fstatSync(fd, { bigint: true }));
-    this.#stream = unpacked(fd, packing);
-    // An error may come before anybody reads; the next read tells it.
+    this.#stream = decompress(fd, compression);
+    // An error may come while nobody reads, and would end the process; the next read throws it.
     this.#stream.on('error', () => undefined);
-    this.#bytes = (this.#stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+    this.#content = (this.#stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
     this.#toSkip = offset;
-    this.#trail = new Trail(0, Buffer.alloc(0), Buffer.alloc(0));
   }
 
   get offset(): number {
-    return this.#trail.offset + this.#toSkip;
+    return this.#state.offset + this.#toSkip;
   }
 
-  get halfBytes(): number {
-    return this.#trail.lines.halfBytes;
+  get partialBytes(): number {
+    return this.#state.lines.partialBytes;
   }
 
   get head(): Fingerprint {
-    return this.#trail.head;
+    return this.#state.head;
   }
 
   get before(): Fingerprint {
-    return this.#trail.before;
+    return this.#state.before;
   }
 
   get start(): string {
-    return this.#trail.start;
+    return this.#state.start;
   }
 
-  beginning(): Buffer {
-    return this.#trail.headBytes;
+  firstBytes(): Buffer {
+    return this.#state.headBytes;
   }
 
   facts(): FileFacts {
     return this.#facts;
   }
 
-  learn(): void {}
+  updateHead(): void {}
 
   changed(): boolean {
     return false;
   }
 
-  async read(): Promise<ReadResult> {
-    const next = await this.#bytes.next();
+  async read(): Promise<ReadOutcome> {
+    const next = await this.#content.next();
     if (next.done === true) return { kind: 'end' };
     const skipped = Math.min(this.#toSkip, next.value.length);
     if (skipped > 0) {
-      this.#trail.pass(next.value.subarray(0, skipped));
+      this.#state.skip(next.value.subarray(0, skipped));
       this.#toSkip -= skipped;
     }
-    return { kind: 'lines', lines: this.#trail.add(next.value.subarray(skipped)) };
+    return { kind: 'lines', lines: this.#state.add(next.value.subarray(skipped)) };
   }
 
-  end(): Lines {
-    return this.#trail.end();
+  flush(): Lines {
+    return this.#state.flush();
   }
 
   close(): void {

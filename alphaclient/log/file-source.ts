@@ -1,56 +1,55 @@
-/** Follows a log file, whatever happens to it. */
+/** Follows a log file through every rotation, as a `LogSource`. */
 
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
+import { Tail } from 'tail';
 import { Follower } from './follower.ts';
-import type { FollowLog } from './follower-options.ts';
 import { readPosition } from './position.ts';
-import { wentAway } from './replaced.ts';
-import type { Chunk, LogPosition, LogSource, SourceState } from './source.ts';
-import { Wake } from './wake.ts';
+import { isFileReplaced } from './rotation.ts';
+import type { Chunk, LogPosition, LogSource, SourceLogger, SourceState } from './source.ts';
 
-/** The slow look beside the wake-up: finds what no wake-up told, such as on network file systems, and waits for a log to come. */
+/** How often the log is looked at without a watch event: network file systems have none, and a log may be yet to come. */
 export const LOOK_EVERY_MS = 500;
 
-/** A log not written for so long is told as quiet: even a host that nobody attacks has a login or a scan a day. */
+/** A log that was not written for so long is reported as quiet: even a host that nobody attacks has a login or a scan a day. */
 export const QUIET_LOG_MS = 24 * 60 * 60 * 1000;
 
-/** A log that vanishes is back within this time where rotation makes it anew; only then it is told as missing. */
+/** Rotation creates a new log within this time after the old one is gone; only then the log is reported as missing. */
 const MISSING_MS = 5_000;
 
-/** How often a look that met with a rotation under way is taken again before it waits. */
+/** How often a look that met with a rotation in progress is repeated before the next wait. */
 const LOOKS_IN_A_ROW = 3;
 
-/** What a file to follow is, and where to begin. */
-export interface FollowOptions {
+/** The log file to follow, and where to begin. */
+export interface FileSourceOptions {
   readonly path: string;
-  /** Where to begin in a log never seen before. */
+  /** Where to begin in a log never followed before. */
   readonly from: 'start' | 'end';
-  /** As saved after the last chunk; null for a log never seen before. One that makes no sense is told as an error, once. */
+  /** As saved after the last chunk; null for a log never followed before. An invalid one is logged as an error, once. */
   readonly position: LogPosition | null;
-  readonly log: FollowLog;
-  /** The slow look beside the wake-up, milliseconds. */
+  readonly log: SourceLogger;
+  /** Milliseconds between two looks without a watch event; default LOOK_EVERY_MS. */
   readonly lookEveryMs?: number;
 }
 
-/** What keeps the log from being read, as told to people. */
+/** The reason why the log is not being read. */
 interface Obstacle {
   readonly state: 'log missing' | 'log unreadable';
   readonly text: string;
   readonly sinceMs: number;
-  told: boolean;
+  logged: boolean;
 }
 
 /** A log file as a source of lines. One `next` at a time. */
 export class FileSource implements LogSource {
   readonly #path: string;
-  readonly #log: FollowLog;
+  readonly #log: SourceLogger;
   readonly #lookEveryMs: number;
   readonly #follower: Follower;
-  #wakes: { readonly file: string; readonly close: () => void } | null = null;
-  #folder: FSWatcher | null = null;
+  #fileWatch: { readonly file: string; readonly close: () => void } | null = null;
+  #folderWatch: FSWatcher | null = null;
   #obstacle: Obstacle | null = null;
-  /** Since when the files move on under each look, Unix milliseconds. */
+  /** Since when every look has met files that moved meanwhile, Unix milliseconds. */
   #movingMs: number | null = null;
   #started = false;
   #busy = false;
@@ -59,18 +58,18 @@ export class FileSource implements LogSource {
   #resume: (() => void) | null = null;
   #thoroughMs = 0;
 
-  constructor(options: FollowOptions) {
+  constructor(options: FileSourceOptions) {
     this.#path = resolve(options.path);
     this.#log = options.log;
     this.#lookEveryMs = options.lookEveryMs ?? LOOK_EVERY_MS;
     const saved = options.position === null ? null : readPosition(options.position);
     const foreign = saved !== null && saved.path !== null && saved.path !== this.#path;
     if (saved !== null && saved.damage !== null) {
-      const left = saved.files.length > 0 ? 'going on with the rest of it' : `beginning at the log's ${options.from}`;
-      this.#log.error(`The saved position in the log ${this.#path} cannot be used: ${saved.damage}; ${left}`);
+      const next = saved.files.length > 0 ? 'the rest of it is used' : `reading begins at the log's ${options.from}`;
+      this.#log.error(`The saved position in the log ${this.#path} cannot be used: ${saved.damage}; ${next}`);
     } else if (foreign) {
       this.#log.error(
-        `The saved position is of another log, ${saved.path}: if none of its files is found at ${this.#path}, that is begun at its ${options.from}`,
+        `The saved position is that of another log, ${saved.path}: if none of its files is found at ${this.#path}, reading begins at the ${options.from} of that`,
       );
     }
     const files = saved === null || (saved.damage !== null && saved.files.length === 0) ? null : saved.files;
@@ -107,8 +106,8 @@ export class FileSource implements LogSource {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#wakes?.close();
-    this.#folder?.close();
+    this.#fileWatch?.close();
+    this.#folderWatch?.close();
     this.#wake();
     if (!this.#busy) this.#follower.close();
   }
@@ -128,10 +127,10 @@ export class FileSource implements LogSource {
         problem = error;
       }
       try {
-        // Also where the log itself cannot be looked at: what is open of it can still be read.
+        // Also where the log itself cannot be looked at: the files that are open can still be read.
         const chunk = await this.#follower.take(nowMs);
         if (chunk !== null) {
-          if (problem === null) this.#tell(null, nowMs);
+          if (problem === null) this.#updateObstacle(null, nowMs);
           return chunk;
         }
       } catch (error) {
@@ -139,40 +138,31 @@ export class FileSource implements LogSource {
       }
       if (!this.#follower.stale) break;
     }
-    this.#tell(problem, nowMs);
+    this.#updateObstacle(problem, nowMs);
     return null;
   }
 
-  /** Whether a problem says no more than that the files moved on while they were looked at. One that lasts does not pass. */
-  #passes(problem: unknown, nowMs: number): boolean {
+  /** Returns whether a problem only means that the files moved while they were looked at. One that lasts means more. */
+  #isTransient(problem: unknown, nowMs: number): boolean {
     this.#movingMs ??= nowMs;
-    return wentAway(problem) && Math.abs(nowMs - this.#movingMs) < MISSING_MS;
+    return isFileReplaced(problem) && Math.abs(nowMs - this.#movingMs) < MISSING_MS;
   }
 
-  /** Keeps what is in the way of reading, tells it once, and tells when it is gone. */
-  #tell(problem: unknown, nowMs: number): void {
+  /** Updates the obstacle; logs it once, and its end. */
+  #updateObstacle(problem: unknown, nowMs: number): void {
     if (problem === null) this.#movingMs = null;
     const before = this.#obstacle;
-    const why = problem instanceof Error ? problem.message : String(problem);
-    const found: Pick<Obstacle, 'state' | 'text'> | null =
-      problem !== null && !this.#passes(problem, nowMs)
-        ? {
-            state: 'log unreadable',
-            text: `${this.#path} cannot be read: ${why}; make it readable for this user, it is tried again`,
-          }
-        : this.#follower.current === null
-          ? { state: 'log missing', text: `${this.#path} is not there yet: waiting for it` }
-          : null;
+    const found = this.#findObstacle(problem, nowMs);
     if (found === null) {
-      if (before?.told === true) this.#log.info(`Reading ${this.#path} now`);
+      if (before?.logged === true) this.#log.info(`Reading ${this.#path} now`);
       this.#obstacle = null;
     } else {
-      const obstacle = before?.text === found.text ? before : { ...found, sinceMs: nowMs, told: false };
+      const obstacle = before?.text === found.text ? before : { ...found, sinceMs: nowMs, logged: false };
       this.#obstacle = obstacle;
-      const due =
+      const isDue =
         found.state === 'log unreadable' || !this.#started || Math.abs(nowMs - obstacle.sinceMs) >= MISSING_MS;
-      if (due && !obstacle.told) {
-        obstacle.told = true;
+      if (isDue && !obstacle.logged) {
+        obstacle.logged = true;
         if (found.state === 'log unreadable') this.#log.error(found.text);
         else this.#log.warn(found.text);
       }
@@ -180,24 +170,34 @@ export class FileSource implements LogSource {
     this.#started = true;
   }
 
-  /** Has the log and its folder watched. Without a watch the slow look is all there is, which is enough. */
+  #findObstacle(problem: unknown, nowMs: number): Pick<Obstacle, 'state' | 'text'> | null {
+    if (problem !== null && !this.#isTransient(problem, nowMs)) {
+      const why = problem instanceof Error ? problem.message : String(problem);
+      const text = `${this.#path} cannot be read: ${why}; make it readable for this user, it is tried again`;
+      return { state: 'log unreadable', text };
+    }
+    if (this.#follower.current !== null) return null;
+    return { state: 'log missing', text: `${this.#path} does not exist yet: waiting for it` };
+  }
+
+  /** Watches the log and its folder. A failed watch is tried again with the next look; until then looks find all changes. */
   #watch(): void {
     if (this.#closed) return;
     const file = this.#follower.current?.file.id ?? '';
     const wake = (): void => this.#wake();
-    if (this.#wakes?.file !== file) {
-      this.#wakes?.close();
-      this.#wakes = null;
+    if (this.#fileWatch?.file !== file) {
+      this.#fileWatch?.close();
+      this.#fileWatch = null;
       try {
         if (file !== '') {
-          const tail = new Wake(this.#path, wake);
-          this.#wakes = { file, close: () => tail.unwatch() };
+          const fileWatch = new FileWatch(this.#path, wake);
+          this.#fileWatch = { file, close: () => fileWatch.unwatch() };
         }
       } catch {
-        // Tried again with the next look.
+        // As said above.
       }
     }
-    if (this.#folder !== null) return;
+    if (this.#folderWatch !== null) return;
     try {
       const stem = basename(this.#path, extname(this.#path));
       const folder = watch(dirname(this.#path), (_event, name) => {
@@ -205,11 +205,11 @@ export class FileSource implements LogSource {
       });
       folder.on('error', () => {
         folder.close();
-        if (this.#folder === folder) this.#folder = null;
+        if (this.#folderWatch === folder) this.#folderWatch = null;
       });
-      this.#folder = folder;
+      this.#folderWatch = folder;
     } catch {
-      // Tried again with the next look.
+      // As said above.
     }
   }
 
@@ -227,5 +227,33 @@ export class FileSource implements LogSource {
   #wake(): void {
     this.#woken = true;
     this.#resume?.();
+  }
+}
+
+/**
+ * The package tail's watch on a file, without its reading, which reopens the file for every write and decodes its bytes: the
+ * follower reads.
+ */
+class FileWatch extends Tail {
+  declare readonly watcher?: FSWatcher;
+  readonly #wake: () => void;
+
+  /** `wake` is called at each change. Throws where the file does not exist or cannot be watched. */
+  constructor(path: string, wake: () => void) {
+    // A null separator and a start at the end keep tail from reading before the first change.
+    super(path, { separator: null, fromBeginning: false, follow: false });
+    this.#wake = wake;
+    // tail does not listen to this error, which would end the process.
+    this.watcher?.on('error', wake);
+  }
+
+  /** Called by tail when the file was written. */
+  change(): void {
+    this.#wake();
+  }
+
+  /** Called by tail when the file was renamed, deleted or linked. */
+  rename(): void {
+    this.#wake();
   }
 }

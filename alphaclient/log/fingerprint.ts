@@ -1,54 +1,73 @@
-/** How a log file is known again: by what stands at its beginning and just before a position, with the inode as a hint. */
+/** Recognises a log file again by its content: its first bytes and those just before a position, with the inode as a hint. */
 
 import { hash } from 'node:crypto';
 import { type BigIntStats, readSync } from 'node:fs';
 
 /**
- * How many bytes of a file's beginning, and of what stands before a position, are remembered: about ten lines of sshd,
- * far more than the banner lines that all generations of a log begin with, and one read of one page.
+ * How many bytes of a file's beginning, and of those before a position, are fingerprinted: about ten lines of sshd, far more
+ * than the banner lines that all generations of a log begin with, and one read of one page.
  */
 export const FINGERPRINT_BYTES = 1024;
 
-/** A short stretch of a file, remembered. */
+/** The hash of a few bytes of a file. */
 export interface Fingerprint {
-  /** How long the stretch is, in bytes; 0 says nothing about the file. */
+  /** How many bytes were hashed; 0 identifies nothing. */
   readonly bytes: number;
-  /** SHA-256 of the stretch, the first 16 hexadecimal digits: told apart are files, not attackers. */
+  /** The first 16 hexadecimal digits of their SHA-256: it tells files apart, it does not resist an attacker. */
   readonly hash: string;
 }
 
-/** The fingerprint of these bytes. */
+/** Returns the fingerprint of these bytes. */
 export function fingerprintOf(bytes: Uint8Array): Fingerprint {
   return { bytes: bytes.length, hash: bytes.length === 0 ? '' : hash('sha256', bytes).slice(0, 16) };
 }
 
-/** Whether these bytes, exactly as many as were remembered, are the remembered ones. */
-export function isRemembered(print: Fingerprint, bytes: Uint8Array): boolean {
-  return bytes.length === print.bytes && (print.bytes === 0 || fingerprintOf(bytes).hash === print.hash);
+/** The fingerprint of no bytes. */
+export const NO_FINGERPRINT = fingerprintOf(Buffer.alloc(0));
+
+/** Returns whether a file that begins with `firstBytes` (as many as were fingerprinted, or more) has this head. Null matches all. */
+export function matchesHead(head: Fingerprint | null, firstBytes: Buffer): boolean {
+  return head === null || matches(head, firstBytes.subarray(0, head.bytes));
 }
 
-/** The last `count` bytes, or all where there are fewer. */
+/** Returns whether the bytes before an offset, `lastBytes`, end as they were fingerprinted. Null matches all. */
+export function matchesEnd(before: Fingerprint | null, lastBytes: Buffer): boolean {
+  return before === null || matches(before, lastOf(lastBytes, before.bytes));
+}
+
+function matches(fingerprint: Fingerprint, bytes: Buffer): boolean {
+  return bytes.length === fingerprint.bytes && (bytes.length === 0 || fingerprintOf(bytes).hash === fingerprint.hash);
+}
+
+/** Returns whether `content`, all of a file, is a proper prefix of the remembered first bytes (base64), and not empty. */
+export function isShorterStart(start: string | null, content: Buffer): boolean {
+  if (start === null || content.length === 0) return false;
+  const known = Buffer.from(start, 'base64');
+  return content.length < known.length && known.subarray(0, content.length).equals(content);
+}
+
+/** Returns the last `count` bytes, or all where there are fewer. */
 export function lastOf(bytes: Buffer, count: number): Buffer {
   return bytes.subarray(Math.max(0, bytes.length - count));
 }
 
-/** What a file system says about a file. */
+/** The metadata of a file. */
 export interface FileFacts {
-  /** Device and inode, `dev:ino`: the same file, as long as it is not deleted and its inode given to another. */
+  /** Device and inode, `dev:ino`: the same file, until it is deleted and its inode reused. */
   readonly id: string;
-  /** When the inode was made, in nanoseconds, or null where the file system does not say: tells a reused inode. */
+  /** The inode's birth time in nanoseconds, or null where the file system has none: it reveals a reused inode. */
   readonly born: string | null;
   /** Bytes in the file. */
   readonly size: number;
   /** When it was last written, Unix milliseconds. */
   readonly mtimeMs: number;
-  /** Names that it has; 0 once it is deleted. */
+  /** Its link count; 0 once it is deleted. */
   readonly links: number;
 }
 
 /**
- * The facts out of a stat. A time of birth that equals the time of change is taken as unknown: where the kernel keeps
- * none, libuv gives the time of change instead, and that would change with every write.
+ * Returns the facts in a stat. A birth time equal to the change time counts as unknown: where the kernel has none, libuv
+ * fills in the change time, which moves with every write.
  */
 export function factsOf(stat: BigIntStats): FileFacts {
   const born = stat.birthtimeNs;
@@ -61,12 +80,12 @@ export function factsOf(stat: BigIntStats): FileFacts {
   };
 }
 
-/** Whether two sightings can be of one file, going by device, inode and birth. */
+/** Returns whether two stats can be of one file, judged by device, inode and birth time. */
 export function sameInode(a: Pick<FileFacts, 'id' | 'born'>, b: Pick<FileFacts, 'id' | 'born'>): boolean {
   return a.id === b.id && (a.born === null || b.born === null || a.born === b.born);
 }
 
-/** The bytes from `from` up to `to` of an open file; fewer where the file is shorter. Throws what reading throws. */
+/** Reads the bytes from `from` up to `to` of an open file; fewer where it is shorter. Throws read's errors. */
 export function bytesAt(fd: number, from: number, to: number): Buffer {
   const bytes = Buffer.allocUnsafe(Math.max(0, to - from));
   let got = 0;

@@ -1,22 +1,22 @@
-/** Notices that files came or went beside a log. */
+/** Detects that files were created, renamed or deleted in a log's folders. */
 
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { resolved } from './rotation.ts';
+import { resolveLinks } from './rotation.ts';
 
 /**
- * Two changes of a folder within one tick of the kernel's clock (at most 10 ms) show one time. So long after a time was first
- * seen, a second change of that time would have been there already.
+ * Two changes of a folder within one tick of the kernel's clock (at most 10 ms) show the same mtime. A second change with
+ * that mtime must have happened by this long after the mtime was first read.
  */
 const CLOCK_TICK_MS = 25;
 
-/** The folder of the log's path, and where that is a symbolic link the folder of what it points to. */
-export class Folders {
+/** The mtimes of the folder of the log's path and, where that is a symbolic link, of the folder of its target. */
+export class FolderChanges {
   readonly #path: string;
   readonly #nowMs: () => number;
   #times = '';
-  #newMs = 0;
-  #askedMs = 0;
+  #changedMs = 0;
+  #checkedMs = 0;
 
   /** `nowMs`: a clock that nobody sets. */
   constructor(path: string, nowMs = (): number => performance.now()) {
@@ -24,9 +24,9 @@ export class Folders {
     this.#nowMs = nowMs;
   }
 
-  /** Whether anything may have come or gone since it was asked last; true in doubt. */
+  /** Returns whether a file may have been created, renamed or deleted since the last call; true in doubt. */
   changed(): boolean {
-    const folders = new Set([dirname(this.#path), dirname(resolved(this.#path))]);
+    const folders = new Set([dirname(this.#path), dirname(resolveLinks(this.#path))]);
     let times = '';
     for (const folder of folders) {
       const stat = statSync(folder, { bigint: true, throwIfNoEntry: false });
@@ -34,11 +34,11 @@ export class Folders {
     }
     const nowMs = this.#nowMs();
     const changed = times !== this.#times;
-    if (changed) this.#newMs = nowMs;
-    // What is asked about is the time since the last question: when that was asked, the second change may still have been to come.
-    const doubtful = this.#askedMs - this.#newMs < CLOCK_TICK_MS;
+    if (changed) this.#changedMs = nowMs;
+    // The last call, not this one, decides: if it was within the tick, the second change may have come right after it.
+    const doubtful = this.#checkedMs - this.#changedMs < CLOCK_TICK_MS;
     this.#times = times;
-    this.#askedMs = nowMs;
+    this.#checkedMs = nowMs;
     return changed || doubtful;
   }
 }

@@ -1,50 +1,64 @@
-/** Follows a log through its files: looks what became of them, and hands out their lines in order. Waits for nothing. */
-import { statSync } from 'node:fs';
+/** Follows a log through its files: finds out what became of them, and emits their lines in order. It never waits. */
+import { closeSync, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { beginning, leftOut } from './beginning.ts';
-import { Doubts } from './doubts.ts';
-import { factsOf } from './fingerprint.ts';
-import { Folders } from './folder-changes.ts';
-import type { FollowerOptions } from './follower-options.ts';
-import { type Inspection, Inspections } from './candidate-file.ts';
-import { inOrder, trace } from './file-matching.ts';
-import { joined, type Lines } from './lines.ts';
-import { listing, shape } from './listing.ts';
-import { cutsOf, damageOf, doubtOf, lossOf } from './gaps.ts';
-import { positionOf, remembered } from './position.ts';
-import { wentAway } from './replaced.ts';
-import { generations, type LogFile } from './rotation.ts';
-import type { Chunk, Gap } from './source.ts';
-import { TrackedFile, totalsOf } from './tracked-file.ts';
+import { type CandidateFile, CandidateFiles } from './candidate-file.ts';
+import { inOrder, matchFiles } from './file-matching.ts';
+import { bytesAt, factsOf } from './fingerprint.ts';
+import { FolderChanges } from './folder-changes.ts';
+import { gapOfLostFile, gapOfShortCopy, gapOfUnreadableFile, UncertainCopies } from './gaps.ts';
+import { joinLines, type Lines } from './lines.ts';
+import { DONE_FILES_KEPT, filesToKeep, type KnownFile, positionOf } from './position.ts';
+import { generations, isFileReplaced, type LogFile } from './rotation.ts';
+import type { Chunk, Gap, SourceLogger } from './source.ts';
+import { TrackedFile } from './tracked-file.ts';
 
 /**
- * How long a file that was rotated away must be quiet before its half line is taken for its last one and it is closed. It is
+ * How long a file that was rotated away must be quiet before its partial line is taken for its last line and it is closed. It is
  * still looked at, and read on should it grow. Programs told to reopen their log do so within a second or two.
  */
 export const QUIET_MS = 5_000;
 
-/** Other work is let in after this many reads that ended no line: a line of 1 GB takes a second. */
+/** Other work gets a turn after this many reads that ended no line: a line of 1 GB takes a second. */
 const READS_IN_A_ROW = 32;
+
+/** The end of the last whole line is searched backwards in steps of this many bytes. */
+const LINE_SEARCH_BYTES = 64 * 1024;
+
+/** What a follower starts with. */
+export interface FollowerOptions {
+  readonly path: string;
+  /** Where to begin in a log never followed before. */
+  readonly from: 'start' | 'end';
+  /** The files as saved; null for a log never followed before. */
+  readonly files: readonly KnownFile[] | null;
+  /** Whether `files` were saved for another path: if none of them is found here, the log counts as never followed before. */
+  readonly foreign: boolean;
+  readonly log: SourceLogger;
+}
 
 /** The files of one log. `look` and `take` are called in turn, never while the other runs. */
 export class Follower {
   readonly #options: FollowerOptions;
-  readonly #doubts = new Doubts(QUIET_MS);
-  readonly #refused = new Set<string>();
-  readonly #inspections = new Inspections();
-  readonly #folders: Folders;
+  readonly #uncertainCopies = new UncertainCopies(QUIET_MS);
+  /** Messages about older files that could not be opened, each logged once. */
+  readonly #logged = new Set<string>();
+  readonly #candidates = new CandidateFiles();
+  readonly #folderChanges: FolderChanges;
   #tracked: TrackedFile[];
   #started: boolean;
+  /** The files on the disk when they were matched last. */
   #listing = '';
+  /** Gaps and partial lines of lost files, for the next chunk. */
   readonly #gaps: Gap[] = [];
-  readonly #rescued: Lines[] = [];
-  #moved = false;
-  /** Whether what is known of the files does not fit any more: the next `look` looks at all of them. */
+  readonly #lostLines: Lines[] = [];
+  /** Whether the position changed without a line being read. */
+  #positionChanged = false;
+  /** Whether the known files may no longer match those on the disk: the next `look` matches them anew. */
   stale = true;
 
   constructor(options: FollowerOptions) {
     this.#options = options;
-    this.#folders = new Folders(options.path);
+    this.#folderChanges = new FolderChanges(options.path);
     this.#tracked = (options.files ?? []).map((file) => new TrackedFile(file));
     this.#started = options.files !== null;
   }
@@ -54,35 +68,34 @@ export class Follower {
     return this.#tracked.find((file) => file.file.state === 'current' && file.reader !== null) ?? null;
   }
 
-  /** Bytes known to be unread, without a half line at the end (packed: as they are on the disk). */
+  /** Bytes known to be unread, without a partial line at the end (compressed: bytes on the disk). */
   get behindBytes(): number {
     return this.#tracked.reduce((sum, { behindBytes }) => sum + behindBytes, 0);
   }
 
   /**
-   * Finds out what became of the files. Quick where nothing did; `thorough` looks at all older files too. Throws where the log
-   * or its folder may not be read: what is known stays, and the next look tries again.
+   * Finds out what became of the files; cheap where nothing changed. `thorough` also looks at all older files. Throws where the
+   * log or its folder may not be read: the known files stay, and the next look tries again.
    */
   async look(nowMs: number, thorough: boolean): Promise<void> {
     const stat = statSync(this.#options.path, { bigint: true, throwIfNoEntry: false });
     if (stat !== undefined && !stat.isFile()) throw new Error(`${this.#options.path} is not a file`);
-    const at = this.current?.file.id ?? '';
-    if (!this.#folders.changed() && !this.stale && !thorough && at === (stat === undefined ? '' : factsOf(stat).id))
-      return;
+    const sameFile = (this.current?.file.id ?? '') === (stat === undefined ? '' : factsOf(stat).id);
+    if (!this.#folderChanges.changed() && !this.stale && !thorough && sameFile) return;
     const files = this.#generations();
     const waiting = this.#tracked.some(({ file, reader }) => file.state !== 'done' && reader === null);
-    if (this.stale || waiting || listing(files, this.#tracked) !== this.#listing) {
+    if (this.stale || waiting || this.#listingOf(files) !== this.#listing) {
       this.stale = true;
       if (!(await this.#reconcile(files, nowMs))) return;
       this.stale = false;
-      this.#listing = listing(files, this.#tracked);
+      this.#listing = this.#listingOf(files);
     }
-    for (const doubt of this.#doubts.due(nowMs)) this.#gaps.push(doubtOf(doubt));
+    this.#gaps.push(...this.#uncertainCopies.gapsDue(nowMs));
   }
 
-  /** The next chunk, or null where there is none for now. Throws what reading the log itself throws; nothing is lost by it. */
+  /** Reads the next chunk; null where there is none for now. Throws the errors of reading the log itself; nothing is lost then. */
   async take(nowMs: number): Promise<Chunk | null> {
-    if (this.#rescued.length > 0) return this.#chunk(joined(this.#rescued.splice(0)), nowMs);
+    if (this.#lostLines.length > 0) return this.#chunk(joinLines(this.#lostLines.splice(0)), nowMs);
     for (const tracked of this.#tracked) {
       if (tracked.reader?.offset === 0 && !this.#mayBegin(tracked)) continue;
       const result = await this.#read(tracked, nowMs);
@@ -93,7 +106,8 @@ export class Follower {
       const lines = result ?? this.#finish(tracked, nowMs);
       if (lines !== null) return this.#chunk(lines, tracked.file.mtimeMs);
     }
-    return this.#moved || this.#gaps.length > 0 ? this.#chunk({ bytes: Buffer.alloc(0), cut: 0 }, nowMs) : null;
+    const nothing = { bytes: Buffer.alloc(0), cutLines: 0 };
+    return this.#positionChanged || this.#gaps.length > 0 ? this.#chunk(nothing, nowMs) : null;
   }
 
   /** Closes all files. */
@@ -102,18 +116,18 @@ export class Follower {
   }
 
   /**
-   * Whether the first lines of a file may be read now. Of the log they may not be its first ones any more: it may have been
-   * copied and emptied since the last look, and written anew, and nothing read before can show it. So its text is taken
-   * note of first, and then looked for a copy.
+   * Returns whether the first lines of a file may be read now. The log may have been copied, truncated and written anew since
+   * the last look, and while nothing of it was read, nothing shows it. So its content is recorded first, and then the folder is
+   * searched for a copy.
    */
   #mayBegin(tracked: TrackedFile): boolean {
     if (tracked.file.state !== 'current') return !this.stale || tracked.reader?.head.bytes !== 0;
-    if (tracked.standing() === 'empty' || this.stale) return false;
-    this.stale = listing(this.#generations(), this.#tracked) !== this.#listing;
+    if (tracked.compareContent() === 'empty' || this.stale) return false;
+    this.stale = this.#listingOf(this.#generations()) !== this.#listing;
     return !this.stale;
   }
 
-  /** The next lines of a file; null at its end. */
+  /** Reads the next lines of a file; null at its end. */
   async #read(tracked: TrackedFile, nowMs: number): Promise<Lines | 'changed' | null> {
     try {
       for (let reads = 1; tracked.reader !== null; reads += 1) {
@@ -122,39 +136,39 @@ export class Follower {
         tracked.refresh();
         if (result.kind === 'end') return null;
         tracked.activeMs = nowMs;
-        if (result.lines.taken > 0) return result.lines;
+        if (result.lines.consumedBytes > 0) return result.lines;
         if (reads % READS_IN_A_ROW === 0) await setImmediate();
       }
       return null;
     } catch (error) {
       if (tracked.file.state === 'current') throw error;
-      this.#gaps.push(damageOf(tracked.file, error));
-      tracked.retire('done', nowMs);
+      this.#gaps.push(gapOfUnreadableFile(tracked.file, error));
+      tracked.setState('done', nowMs);
       tracked.close();
       return null;
     }
   }
 
-  /** At the end of a file that was rotated away: its half line once nobody will end it, and then closes it. */
+  /** Closes a file that was rotated away and is at its end, once nobody will end its partial line, which is returned as a line. */
   #finish(tracked: TrackedFile, nowMs: number): Lines | null {
     const { reader, file } = tracked;
     if (reader === null || file.state === 'current') return null;
-    if (!tracked.packed) {
-      // Without a new log the writer has not been told yet, even where the old one is deleted.
+    if (!tracked.compressed) {
+      // Without a new log the writer was not told to reopen it yet, even where the old one is deleted.
       if (this.#tracked.at(-1) === tracked || Math.abs(nowMs - tracked.activeMs) < QUIET_MS) return null;
     }
-    const lines = reader.end();
-    tracked.retire('done', nowMs);
+    const lines = reader.flush();
+    tracked.setState('done', nowMs);
     tracked.close();
-    this.#moved = true;
-    return lines.taken > 0 ? lines : null;
+    this.#positionChanged = true;
+    return lines.consumedBytes > 0 ? lines : null;
   }
 
-  #chunk(lines: Pick<Lines, 'bytes' | 'cut'>, writtenMs: number): Chunk {
-    this.#moved = false;
+  #chunk(lines: Pick<Lines, 'bytes' | 'cutLines'>, writtenMs: number): Chunk {
+    this.#positionChanged = false;
     const files = this.#tracked.map(({ file }) => file);
     const position = positionOf(this.#options.path, files);
-    return { bytes: lines.bytes, position, writtenMs, gaps: this.#gaps.splice(0), cutLines: lines.cut };
+    return { bytes: lines.bytes, position, writtenMs, gaps: this.#gaps.splice(0), cutLines: lines.cutLines };
   }
 
   #generations(): LogFile[] {
@@ -162,87 +176,147 @@ export class Follower {
     return generations(this.#options.path, also);
   }
 
-  /** False where it is to be looked again: the files moved on meanwhile, or the log is one that was not open until now. */
+  /** Describes the files on the disk: equal descriptions need no matching. An open file may grow. */
+  #listingOf(files: readonly LogFile[]): string {
+    const open = new Set(this.#tracked.filter(({ reader }) => reader !== null).map(({ file }) => file.id));
+    return files
+      .map((file) => `${file.path} ${file.id} ${open.has(file.id) ? '' : `${file.size} ${file.mtimeMs}`}`)
+      .join('\n');
+  }
+
+  /** Describes the known files and their states. */
+  #states(): string {
+    return this.#tracked.map(({ file }) => `${file.state} ${file.id} ${file.path}`).join('\n');
+  }
+
+  /**
+   * Matches the known files with those on the disk, and opens, closes and gives up files accordingly. Returns false where that
+   * must be done again: the files changed meanwhile, or the log was not open until now.
+   */
   async #reconcile(files: readonly LogFile[], nowMs: number): Promise<boolean> {
     const { current } = this;
-    const standing = current?.standing();
-    const places = this.#tracked.map(({ file }) => file.offset);
-    const inspections = this.#inspections.of(files, places);
-    const lineage = await trace(this.#tracked, inspections);
-    const totals = await totalsOf(lineage.holders);
-    // What seems lost or new may be in a copy, or under a name, that came into being after the files were listed.
-    if (listing(this.#generations(), this.#tracked) !== listing(files, this.#tracked)) return false;
-    // What was taken for a copy of the log, or for none, was compared with another text.
-    if (current?.standing() !== standing) return false;
-    if (this.#options.foreign && lineage.holders.size === 0) this.#started = false;
+    const content = current?.compareContent();
+    const offsets = this.#tracked.map(({ file }) => file.offset);
+    const candidates = this.#candidates.of(files, offsets);
+    const matches = await matchFiles(this.#tracked, candidates);
+    const contentBytes = await countContent(matches.files);
+    // A copy or a new name of what seems lost or new may have been made after the files were listed.
+    if (this.#listingOf(this.#generations()) !== this.#listingOf(files)) return false;
+    // If the log's content changed, the files were compared with another one.
+    if (current?.compareContent() !== content) return false;
+    if (this.#options.foreign && matches.files.size === 0) this.#started = false;
     if (!this.#started) {
-      this.#tracked = beginning(inspections, this.#options.from, nowMs);
+      this.#tracked = firstFiles(candidates, this.#options.from, nowMs);
       this.#started = true;
-      this.#moved = true;
+      this.#positionChanged = true;
       return true;
     }
-    const before = shape(this.#tracked);
-    const fresh = new Map<TrackedFile, Inspection>();
-    // Opened before anything is given up: where the log cannot be opened this throws, and the next look does it all again.
+    const states = this.#states();
+    const added = new Map<TrackedFile, CandidateFile>();
+    // Files are opened before any is given up: where the log cannot be opened this throws, and the next look starts over.
     try {
-      for (const inspection of lineage.fresh) {
-        const tracked = TrackedFile.unread(inspection);
-        fresh.set(tracked, inspection);
-        this.#open(tracked, inspection, nowMs);
+      for (const candidate of matches.unread) {
+        const tracked = TrackedFile.unread(candidate);
+        added.set(tracked, candidate);
+        this.#open(tracked, candidate, nowMs);
       }
-      for (const [tracked, inspection] of lineage.holders)
-        this.#place(tracked, inspection, totals.get(tracked) ?? null, nowMs);
+      for (const [tracked, candidate] of matches.files)
+        this.#moveTo(tracked, candidate, contentBytes.get(tracked) ?? null, nowMs);
     } catch (error) {
-      for (const tracked of fresh.keys()) tracked.close();
+      for (const tracked of added.keys()) tracked.close();
       throw error;
     }
-    for (const tracked of lineage.lost) this.#giveUp(tracked, lineage.copied);
-    for (const inspection of lineage.leftOut) fresh.set(leftOut(inspection), inspection);
-    const all = inOrder(this.#tracked, lineage, inspections, fresh);
-    // Deleted, and still open.
+    for (const tracked of matches.lost) this.#giveUp(tracked, matches.currentHasCopy);
+    for (const candidate of matches.skipped) added.set(TrackedFile.skipped(candidate), candidate);
+    const all = inOrder(this.#tracked, matches, candidates, added);
     for (const tracked of all) {
-      const held = lineage.holders.has(tracked) || fresh.has(tracked);
-      if (tracked.file.state === 'current' && !held) tracked.retire('old', nowMs);
+      const isDeletedAndOpen = !matches.files.has(tracked) && !added.has(tracked);
+      if (tracked.file.state === 'current' && isDeletedAndOpen) tracked.setState('old', nowMs);
     }
-    this.#tracked = remembered(all, ({ file }) => file);
-    if (shape(this.#tracked) !== before) this.#moved = true;
-    this.#doubts.replace(lineage.doubtful, nowMs);
-    // It may have been emptied after it was compared with what seems to be its copy, and before it was opened.
+    this.#tracked = filesToKeep(all, ({ file }) => file);
+    if (this.#states() !== states) this.#positionChanged = true;
+    this.#uncertainCopies.replace(matches.uncertainCopies, nowMs);
+    // The log may have been truncated after it was compared with what seems to be its copy, and before it was opened.
     return this.current === current || this.current?.file.offset !== 0;
   }
 
-  /** Takes note of where a known file is now, and opens it where it is to be read on. */
-  #place(tracked: TrackedFile, inspection: Inspection, total: number | null, nowMs: number): void {
+  /** Records the file that has a known one's content now, and opens it where there is more to read. */
+  #moveTo(tracked: TrackedFile, candidate: CandidateFile, contentBytes: number | null, nowMs: number): void {
     const { file, reader } = tracked;
-    const grown = inspection.file.packing === null && inspection.file.size > file.offset;
-    const state = inspection.file.current ? 'current' : file.state === 'done' && !grown ? 'done' : 'old';
-    const elsewhere = tracked.isElsewhere(inspection.file);
-    this.#gaps.push(...cutsOf(file, total));
-    tracked.settle(inspection, state, total, nowMs);
-    if (elsewhere || (reader === null && state !== 'done')) this.#open(tracked, inspection, nowMs);
+    const hasGrown = candidate.file.compression === null && candidate.file.size > file.offset;
+    const state = candidate.file.current ? 'current' : file.state === 'done' && !hasGrown ? 'done' : 'old';
+    const mustReopen = tracked.hasMovedTo(candidate.file);
+    const gap = gapOfShortCopy(file, contentBytes);
+    if (gap !== null) this.#gaps.push(gap);
+    tracked.moveTo(candidate, state, contentBytes, nowMs);
+    if (mustReopen || (reader === null && state !== 'done')) this.#open(tracked, candidate, nowMs);
   }
 
-  /** Opens a file to read it on. An older one that is refused waits, told once; the log itself refused throws. */
-  #open(tracked: TrackedFile, inspection: Inspection, nowMs: number): void {
+  /** Opens a file to read on in it. An older file that cannot be opened waits, logged once; the log itself throws. */
+  #open(tracked: TrackedFile, candidate: CandidateFile, nowMs: number): void {
     try {
-      tracked.open(inspection, nowMs);
+      tracked.open(candidate, nowMs);
     } catch (error) {
-      if (inspection.file.current || wentAway(error)) throw error;
-      const message = `${inspection.file.path} cannot be opened, and is read once it can: ${error instanceof Error ? error.message : error}`;
-      if (!this.#refused.has(message)) this.#options.log.error(message);
-      this.#refused.add(message);
+      if (candidate.file.current || isFileReplaced(error)) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `${candidate.file.path} cannot be opened, and is read once it can: ${why}`;
+      if (!this.#logged.has(message)) this.#options.log.error(message);
+      this.#logged.add(message);
     }
   }
 
-  /** Says what is missing of a file whose text stands nowhere any more; saves its half line where it was read already. */
-  #giveUp(tracked: TrackedFile, copied: boolean): void {
+  /** Declares what is missing of a lost file, and keeps its partial line where that was read already. */
+  #giveUp(tracked: TrackedFile, hasCopy: boolean): void {
     const { file, reader } = tracked;
-    const half = reader?.end() ?? null;
-    if (half !== null && half.taken > 0) this.#rescued.push(half);
-    const gap = lossOf(file, half?.taken ?? 0, reader !== null, copied);
+    const partialLine = reader?.flush() ?? null;
+    if (partialLine !== null && partialLine.consumedBytes > 0) this.#lostLines.push(partialLine);
+    const gap = gapOfLostFile(file, partialLine?.consumedBytes ?? 0, reader !== null, hasCopy);
     if (gap !== null) this.#gaps.push(gap);
     else if (file.state === 'current')
       this.#options.log.warn(`${file.path} was truncated; all that was seen of it until then has been read`);
     tracked.close();
   }
+}
+
+/**
+ * Returns the files to start with in a log never followed before: the log itself, open at its beginning or behind its last whole
+ * line, and the generations before it as done, so that later ones are told from them. Throws where the log cannot be opened.
+ */
+function firstFiles(files: readonly CandidateFile[], from: 'start' | 'end', nowMs: number): TrackedFile[] {
+  const older = files.filter(({ file }) => !file.current).slice(-DONE_FILES_KEPT);
+  const tracked = older.map((candidate) => TrackedFile.skipped(candidate));
+  const log = files.find(({ file }) => file.current);
+  if (log === undefined) return tracked;
+  const first = TrackedFile.unread(log, from === 'start' ? 0 : endOfLastLine(log));
+  first.open(log, nowMs);
+  return [...tracked, first];
+}
+
+function endOfLastLine(log: CandidateFile): number {
+  const fd = log.open();
+  try {
+    for (let to = log.file.size; to > 0; to -= LINE_SEARCH_BYTES) {
+      const from = Math.max(0, to - LINE_SEARCH_BYTES);
+      const at = bytesAt(fd, from, to).lastIndexOf(10);
+      if (at >= 0) return from + at + 1;
+    }
+    return 0;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Counts the bytes of log in the files of known ones; null where a file is damaged. A compressed file, which was decompressed to
+ * find the known one in it, only where the count may be needed: what is open or done is not decompressed again for it.
+ */
+async function countContent(
+  files: ReadonlyMap<TrackedFile, CandidateFile>,
+): Promise<ReadonlyMap<TrackedFile, number | null>> {
+  const counts = new Map<TrackedFile, number | null>();
+  for (const [tracked, candidate] of files) {
+    const isNeeded = tracked.reader === null && tracked.file.state !== 'done';
+    if (candidate.file.compression === null || isNeeded) counts.set(tracked, await candidate.contentBytes());
+  }
+  return counts;
 }

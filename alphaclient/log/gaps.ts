@@ -1,44 +1,45 @@
-/** What is said of parts of a log that cannot be read any more. */
+/** The gaps that a followed file declares: parts of the log that cannot be read any more. */
 
-import type { Inspection } from './candidate-file.ts';
+import type { CandidateFile } from './candidate-file.ts';
 import type { KnownFile } from './position.ts';
 import type { Gap } from './source.ts';
 
 /**
- * The gap behind a file whose text stands nowhere any more; null where nothing is known to be missing. `watched`: the file was
- * open until now, so that its last size is from the last look; else it was lost while nobody looked.
+ * Returns the gap behind a file whose content is found nowhere; null where nothing is known to be missing. `recoveredBytes`: its
+ * partial line, which was read and is emitted. `wasOpen`: the file was open until now, so that its last size is recent; else it
+ * was lost while the agent was down. `hasCopy`: a copy of the file was found that has nothing unread.
  */
-export function lossOf(file: KnownFile, halfBytes: number, watched: boolean, copied: boolean): Gap | null {
-  // What could not be read of it has been told.
+export function gapOfLostFile(file: KnownFile, recoveredBytes: number, wasOpen: boolean, hasCopy: boolean): Gap | null {
+  // The unreadable rest of a `done` file was declared when it was closed.
   if (file.state === 'done') return null;
   if (file.seen === null) {
-    const text = `${file.path} (${file.size} bytes, packed) was deleted before it was read, and no copy of it was found`;
+    const text = `${file.path} (${file.size} bytes, compressed) was deleted before it was read, and no copy of it was found`;
     return { kind: 'rotated-away', text, bytes: null, lines: null };
   }
-  const unread = Math.max(0, file.seen - file.offset - halfBytes);
+  const unread = Math.max(0, file.seen - file.offset - recoveredBytes);
   const where = `${file.path} (read up to byte ${file.offset} of ${file.seen}, last written ${iso(file.mtimeMs)})`;
   if (unread > 0) {
     const text = `${where} was deleted or truncated before the rest was read, and no copy of it was found`;
     return { kind: 'rotated-away', text, bytes: unread, lines: null };
   }
-  if (watched || copied || file.state !== 'current') return null;
+  if (wasOpen || hasCopy || file.state !== 'current') return null;
   const text = `${where} was deleted or truncated while it was not followed, and no copy of it was found: what came after that is not known`;
   return { kind: 'rotated-away', text, bytes: null, lines: null };
 }
 
 /**
- * The gap, if there is one, where a file's text was found in one of `total` bytes, which are less than is known of its
+ * Returns the gap, if there is one, where a file's content was found in a file of `contentBytes`, fewer than are known of its
  * beginning: a copy that was made before the last of it was written. Null where they were not counted.
  */
-export function cutsOf(file: KnownFile, total: number | null): readonly Gap[] {
-  if (total === null || total >= (file.head?.bytes ?? 0) || total >= (file.seen ?? 0)) return [];
-  const bytes = (file.seen ?? 0) - total;
+export function gapOfShortCopy(file: KnownFile, contentBytes: number | null): Gap | null {
+  if (contentBytes === null || contentBytes >= (file.head?.bytes ?? 0) || contentBytes >= (file.seen ?? 0)) return null;
+  const bytes = (file.seen ?? 0) - contentBytes;
   const text = `the last ${bytes} bytes that were seen of ${file.path} were deleted before they were read: no copy of it has them`;
-  return [{ kind: 'rotated-away', text, bytes, lines: null }];
+  return { kind: 'rotated-away', text, bytes, lines: null };
 }
 
-/** The gap behind a file that cannot be read on, or unpacked. */
-export function damageOf(file: KnownFile, error: unknown): Gap {
+/** Returns the gap behind a file that cannot be read on, or decompressed. */
+export function gapOfUnreadableFile(file: KnownFile, error: unknown): Gap {
   const why = error instanceof Error ? error.message : String(error);
   return {
     kind: 'unreadable',
@@ -48,8 +49,8 @@ export function damageOf(file: KnownFile, error: unknown): Gap {
   };
 }
 
-/** The gap that there may be where a file's text is too much alike to tell a copy from a generation of its own. */
-export function doubtOf({ file }: Inspection): Gap {
+/** Returns the possible gap of a file that was taken for a copy although its content is too repetitive to be sure. */
+function gapOfUncertainCopy({ file }: CandidateFile): Gap {
   const text =
     `${file.path} (${file.size} bytes) was taken for a copy of the log, which begins with the same lines; ` +
     'its lines all look alike, so they may have been lines of their own';
@@ -58,4 +59,34 @@ export function doubtOf({ file }: Inspection): Gap {
 
 function iso(timeMs: number): string {
   return new Date(timeMs).toISOString();
+}
+
+/** The files that were taken for copies although their content is too repetitive to be sure. */
+export class UncertainCopies {
+  readonly #waitMs: number;
+  #copies = new Map<string, { readonly copy: CandidateFile; readonly sinceMs: number; declared: boolean }>();
+
+  /** `waitMs`: how long to wait before a gap is declared, since the truncation that proves a copy follows the copying. */
+  constructor(waitMs: number) {
+    this.#waitMs = waitMs;
+  }
+
+  /** Sets the uncertain copies of now. A file that is unchanged keeps its waiting time. */
+  replace(copies: readonly CandidateFile[], nowMs: number): void {
+    const before = this.#copies;
+    this.#copies = new Map();
+    for (const copy of copies) {
+      const key = `${copy.file.id} ${copy.file.size}`;
+      this.#copies.set(key, before.get(key) ?? { copy, sinceMs: nowMs, declared: false });
+    }
+  }
+
+  /** Returns the gaps of those that have waited long enough, each once. */
+  gapsDue(nowMs: number): Gap[] {
+    const due = [...this.#copies.values()].filter(
+      ({ sinceMs, declared }) => !declared && nowMs - sinceMs >= this.#waitMs,
+    );
+    for (const copy of due) copy.declared = true;
+    return due.map(({ copy }) => gapOfUncertainCopy(copy));
+  }
 }

@@ -1,21 +1,21 @@
-/** Cursors of the systemd journal: what names one record, and how two of them compare. Pure. */
+/** Parses and compares cursors of the systemd journal; a cursor names one record. Pure. */
 import type { LogPosition } from './source.ts';
 
-/** Longer texts are no cursor; journald's own are about 160 characters. */
+/** A longer text is no cursor; journald's are about 160 characters. */
 const CURSOR_LIMIT = 512;
 const CURSOR = /^[a-z]=[0-9a-f]{1,32}(?:;[a-z]=[0-9a-f]{1,32})*$/;
 
-/** Whether `text` can be given to journalctl as a cursor. */
+/** Returns whether `text` can be passed to journalctl as a cursor. */
 export function isCursor(text: unknown): text is string {
   return typeof text === 'string' && text.length <= CURSOR_LIMIT && CURSOR.test(text);
 }
 
-/** The position after the record that `cursor` names; null: before the first record of the journal. */
+/** Returns the position after the record of `cursor`; null: before the first record of the journal. */
 export function positionAfter(cursor: string | null): LogPosition {
   return { version: 1, cursor };
 }
 
-/** The cursor in a saved position; undefined when the position is not one of the journal's. */
+/** Returns the cursor in a saved position; undefined when it is not a position of the journal. */
 export function cursorIn(position: LogPosition): string | null | undefined {
   const { version, cursor } = position;
   if (version !== 1) return undefined;
@@ -23,28 +23,28 @@ export function cursorIn(position: LogPosition): string | null | undefined {
 }
 
 /**
- * The fields of a cursor as systemd writes them (sd_journal_get_cursor): `s` the sequence it belongs to, `i` its
- * number in it, `b` the boot, `m` the monotonic and `t` the wall clock time in microseconds, `x` a hash; all hexadecimal.
+ * Parses the fields of a cursor (sd_journal_get_cursor): `s` the sequence that the record belongs to, `i` its number in it, `b`
+ * the boot, `m` the monotonic and `t` the wall clock time in microseconds, `x` a hash; all hexadecimal.
  */
 function fieldsOf(cursor: string): ReadonlyMap<string, string> {
   return new Map(cursor.split(';').map((field) => [field.slice(0, 1), field.slice(2)]));
 }
 
 /**
- * Whether two cursors name the same record. A record that was copied to another file keeps boot, times and hash
- * but not its number, so either is enough, as in sd_journal_test_cursor.
+ * Returns whether two cursors name the same record. A record that was copied to another file keeps boot, times and hash but
+ * not its number, so either is enough, as in sd_journal_test_cursor.
  */
 export function sameRecord(one: string, other: string): boolean {
   if (one === other) return true;
   const a = fieldsOf(one);
   const b = fieldsOf(other);
-  const alike = (names: readonly string[]) => names.every((name) => a.has(name) && a.get(name) === b.get(name));
-  return alike(['s', 'i', 'x']) || alike(['b', 'm', 't', 'x']);
+  const sameFields = (names: readonly string[]) => names.every((name) => a.has(name) && a.get(name) === b.get(name));
+  return sameFields(['s', 'i', 'x']) || sameFields(['b', 'm', 't', 'x']);
 }
 
 /**
- * How many records lay between two records of one sequence, however many of them were sshd's; null where they are of
- * different sequences (another journal took its place), so that nobody knows.
+ * Returns how many records, sshd's and others, are between two records of one sequence; null where they are of different
+ * sequences (another journal took its place) and nobody knows.
  */
 export function recordsBetween(earlier: string, later: string): number | null {
   const a = fieldsOf(earlier);
@@ -55,7 +55,7 @@ export function recordsBetween(earlier: string, later: string): number | null {
   return between >= 0 ? between : null;
 }
 
-/** When the record was written, Unix milliseconds; NaN where the cursor does not say. */
+/** Returns when the record was written, Unix milliseconds; NaN where the cursor has no time. */
 export function cursorTimeMs(cursor: string): number {
   return Number.parseInt(fieldsOf(cursor).get('t') ?? '', 16) / 1_000;
 }

@@ -1,8 +1,8 @@
-/** What journalctl prints, cut into whole records. */
+/** Splits journalctl's output into whole records. */
 import { isCursor, sameRecord } from './journal-cursor.ts';
 import { type Gap, LINE_LIMIT_BYTES } from './source.ts';
 
-/** systemd's id of the message by which journald says that it dropped records of a service (SD_MESSAGE_JOURNAL_DROPPED). */
+/** systemd's id of the message that reports records dropped by journald (SD_MESSAGE_JOURNAL_DROPPED). */
 export const DROPPED_MESSAGE_ID = 'a596d6fe7bfa4994828e72309e95d61e';
 /** The units that sshd runs in: `ssh.service` on Debian, `sshd.service` elsewhere, `sshd@...` where a socket starts it. */
 const SSHD_UNIT = /(?:^|\/)sshd?(?:@[^/]*)?\.(?:service|socket)$/;
@@ -11,17 +11,17 @@ const NEWLINE = 0x0a;
 const BRACE = 0x7b;
 const EMPTY = new Uint8Array(0);
 
-/** Whole records, ready to be handed on. */
+/** Whole records. */
 export interface Records {
-  /** The records as journalctl printed them, one a line. */
+  /** The records as journalctl printed them, one per line. */
   readonly bytes: Uint8Array;
-  /** The cursor of the last record seen, handed on or not; null when there was none. */
+  /** The cursor of the last record, also of one that is not in `bytes`; null when there was none. */
   readonly cursor: string | null;
   /** When that record was written, Unix milliseconds; null when there was none. */
   readonly writtenMs: number | null;
-  /** What journald says it dropped. */
+  /** The gaps that journald reported. */
   readonly gaps: readonly Gap[];
-  /** Records longer than LINE_LIMIT_BYTES, left out: half a JSON object cannot be read. */
+  /** How many records were longer than LINE_LIMIT_BYTES and are omitted: half a JSON object cannot be parsed. */
   readonly cutLines: number;
 }
 
@@ -36,19 +36,19 @@ function fieldsOf(line: Buffer): Fields | null {
   }
 }
 
-/** `own`: no report of drops; a Gap: one about sshd; null: one that is none of ours. */
-function droppedBy(fields: Fields): Gap | 'own' | null {
-  if (fields['MESSAGE_ID'] !== DROPPED_MESSAGE_ID) return 'own';
-  // Any program may send this id; the transport is journald's own word, and `driver` is journald itself.
-  if (fields['_TRANSPORT'] !== 'driver') return fields['SYSLOG_IDENTIFIER'] === 'systemd-journald' ? null : 'own';
+/** Parses a record that may be a report of drops: a Gap if it is one about sshd, null if about others, else `no report`. */
+function parseDropReport(fields: Fields): Gap | 'no report' | null {
+  if (fields['MESSAGE_ID'] !== DROPPED_MESSAGE_ID) return 'no report';
+  // Any program may send this id; `_TRANSPORT` is set by journald, and `driver` is journald itself.
+  if (fields['_TRANSPORT'] !== 'driver') return fields['SYSLOG_IDENTIFIER'] === 'systemd-journald' ? null : 'no report';
   const found = DROPPED_TEXT.exec(String(fields['MESSAGE']));
   if (!found || !SSHD_UNIT.test(found[2] ?? '')) return null;
   return { kind: 'suppressed', text: `journald: ${found[0]}`, bytes: null, lines: Number(found[1]) };
 }
 
 /**
- * Collects what journalctl prints. Holds at most LINE_LIMIT_BYTES of an unfinished record. `after` is the cursor that
- * journalctl was told to begin at: it prints that record once more, and here it is left out.
+ * Splits output that comes in pieces. Holds at most LINE_LIMIT_BYTES of a partial record. `after` is the cursor that journalctl
+ * begins at: it prints that record again, and it is omitted here.
  */
 export class JournalRecords {
   #rest: Buffer = Buffer.alloc(0);
@@ -59,7 +59,7 @@ export class JournalRecords {
     this.#after = after;
   }
 
-  /** Takes a piece of output, cut anywhere, and gives the records that are whole now. */
+  /** Adds a piece of output, torn anywhere; returns the records that are whole now. */
   push(piece: Buffer): Records {
     let bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, piece]) : piece;
     let cutLines = 0;
@@ -96,7 +96,7 @@ export class JournalRecords {
       const end = block.indexOf(NEWLINE, start) + 1;
       const line = block.subarray(start, end);
       start = end;
-      // `-- No entries --` and the like of old versions; a record always begins with its brace.
+      // Old versions print lines such as `-- No entries --`; a record begins with a brace.
       if (line[0] !== BRACE) continue;
       if (line.length > LINE_LIMIT_BYTES) {
         cutLines += 1;
@@ -104,9 +104,9 @@ export class JournalRecords {
       }
       last = line;
       if (this.#isRepeat(line)) continue;
-      const dropped = line.includes(DROPPED_MESSAGE_ID) ? droppedBy(fieldsOf(line) ?? {}) : 'own';
-      if (dropped === 'own') kept.push(line);
-      else if (dropped) gaps.push(dropped);
+      const report = line.includes(DROPPED_MESSAGE_ID) ? parseDropReport(fieldsOf(line) ?? {}) : 'no report';
+      if (report === 'no report') kept.push(line);
+      else if (report) gaps.push(report);
     }
     const fields = last && fieldsOf(last);
     const cursor = isCursor(fields?.['__CURSOR']) ? fields['__CURSOR'] : null;
@@ -123,7 +123,7 @@ export class JournalRecords {
   }
 }
 
-/** The kept lines in one piece: the block itself where nothing was left out, which is nearly always. */
+/** Joins the kept lines; returns the block itself, without a copy, where none was omitted, which is nearly always. */
 function joined(kept: readonly Buffer[], block: Buffer): Uint8Array {
   const size = kept.reduce((sum, line) => sum + line.length, 0);
   return size === block.length ? block : Buffer.concat(kept, size);

@@ -1,48 +1,47 @@
-/** sshd's records in the systemd journal, read with journalctl. */
+/** Follows sshd's records in the systemd journal through journalctl, as a `LogSource`. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { delayMs } from '../uplink/backoff.ts';
 import { cursorIn, cursorTimeMs, isCursor, positionAfter, recordsBetween, sameRecord } from './journal-cursor.ts';
 import { JournalRecords, type Records } from './journal-records.ts';
 import {
-  ELSE_A_FILE,
   Journalctl,
   type JournalFault,
   LAST_RECORD,
+  OR_A_FILE,
   recordAt,
   recordsFrom,
-  recordsToCome,
+  recordsToFollow,
 } from './journalctl.ts';
-import type { Chunk, Gap, LogPosition, LogSource, SourceState } from './source.ts';
+import type { Chunk, Gap, LogPosition, LogSource, SourceLogger, SourceState } from './source.ts';
 
-/** How a journal is followed. */
+/** Where to begin in the journal, and how it is read. */
 export interface JournalOptions {
-  /** Where to go on: a position this source gave earlier; null for a journal never seen before. */
+  /** As saved after the last chunk; null for a journal never followed before. */
   readonly position: LogPosition | null;
-  /** Where to begin in a journal never seen before. */
+  /** Where to begin in a journal never followed before. */
   readonly from: 'start' | 'end';
-  readonly log: {
-    info(text: string): void;
-    warn(text: string): void;
-    error(text: string): void;
-  };
-  /** The program that reads the journal, and what comes before our arguments. Default: `journalctl`. */
+  readonly log: SourceLogger;
+  /** The program that reads the journal, and its arguments before ours; default `journalctl`. */
   readonly command?: readonly string[];
-  /** After this long without a record the journal is read anew from the position; default LOOK_AFTER_MS. */
+  /** Milliseconds without a record after which the journal is read anew from the position; default LOOK_AFTER_MS. */
   readonly lookAfterMs?: number;
 }
 
 /**
- * After 10 minutes of quiet, all is asked anew: should journalctl have stopped following without a word, what it
- * missed is found, and the saved position moves on, so that a record of a long quiet host is not vacuumed under it.
+ * After 10 minutes without a record a new round begins. It finds what a journalctl missed that stopped following silently, and
+ * moves the saved position on, so that on a quiet host the record it names is not vacuumed.
  */
 export const LOOK_AFTER_MS = 600_000;
+
+/** The delay before journalctl is started again: doubled with each failure in a row, up to the limit. */
+const RETRY_MS = 200;
+const RETRY_LIMIT_MS = 30_000;
 
 const NO_RECORDS: Records = { bytes: new Uint8Array(0), cursor: null, writtenMs: null, gaps: [], cutLines: 0 };
 
 /**
- * sshd's records, as journalctl's JSON lines. Each round asks for the journal's last record, reads all there is from the
- * position on, and then follows. The position is the cursor of the last record handed on, so that a crash anywhere
- * goes on with the next one. Nothing is taken from journalctl while nobody calls `next`.
+ * The journal as a source of lines: sshd's records, each a JSON object. A round asks for the journal's last record, reads all
+ * records from the position on, and then follows. The position is the cursor of the last record that was emitted, so that
+ * after a crash reading goes on with the next one. journalctl's output is read only while `next` waits.
  */
 export class JournalSource implements LogSource {
   readonly #options: JournalOptions;
@@ -53,11 +52,11 @@ export class JournalSource implements LogSource {
   #state: SourceState = 'starting';
   #running: Journalctl | null = null;
   #failures = 0;
-  #told = '';
+  #loggedText = '';
   #faultState: SourceState | null = null;
-  /** Undefined while it is not known where to begin. */
+  /** The cursor of the last record; null before the first one, undefined until it is known where to begin. */
   #cursor: string | null | undefined;
-  /** Found, and still to be told with the next chunk: a chunk of their own would leave the position before them. */
+  /** Gaps for the next chunk of records: a chunk of their own would have a position before them. */
   #gaps: readonly Gap[] = [];
 
   constructor(options: JournalOptions) {
@@ -67,10 +66,9 @@ export class JournalSource implements LogSource {
     if (!options.position) return;
     this.#cursor = cursorIn(options.position);
     if (this.#cursor === undefined)
-      options.log.warn(`the saved position is none of the journal's; reading from its ${options.from}`);
+      options.log.warn(`The saved position is not one of the journal; reading begins at its ${options.from}`);
   }
 
-  /** The next records; waits until there are some. Null once closed. Throws only what a defect throws. */
   async next(): Promise<Chunk | null> {
     this.#chunks ??= this.#rounds();
     const { value } = await this.#chunks.next();
@@ -95,44 +93,44 @@ export class JournalSource implements LogSource {
         this.#failures = 0;
         continue;
       }
-      this.#tell(fault);
-      const waitMs = delayMs(this.#failures, Math.random());
+      this.#setFault(fault);
+      const waitMs = Math.min(RETRY_LIMIT_MS, RETRY_MS * 2 ** this.#failures);
       this.#failures += 1;
       await delay(waitMs, undefined, { signal: this.#closing.signal }).catch(() => {});
     }
   }
 
-  /** One round; ends with what went wrong, or null when it is time for another look. */
+  /** Runs one round. Returns its fault, or null when it is time for the next round. */
   async *#round(): AsyncGenerator<Chunk, JournalFault | null> {
     const last = await this.#recordFor(LAST_RECORD);
     if (last === null) {
-      // Whatever comes into an empty journal is new, also where only new records are asked for.
+      // Every record of a journal that is empty now is new, also with `from` `end`.
       this.#cursor ??= null;
-      return { state: 'log missing', text: `the journal holds no record: start systemd-journald, ${ELSE_A_FILE}` };
+      return { state: 'log missing', text: `the journal holds no record: start systemd-journald, ${OR_A_FILE}` };
     }
     if (typeof last !== 'string') return last;
     if (this.#cursor === undefined) yield this.#begin(last);
     const fault = (await this.#lookForGap(last)) ?? (yield* this.#catchUp(last));
     if (fault || this.#closed) return fault;
-    // The journal can be read; whether following holds, which may have failed before, its first record will show.
-    if (this.#faultState !== 'starting') this.#wellAgain();
+    // The journal can be read. If it was following that failed, only its first record ends the fault.
+    if (this.#faultState !== 'starting') this.#clearFault();
     this.#state = 'caught up';
-    return yield* this.#read(recordsToCome(this.#cursor ?? null), this.#lookAfterMs);
+    return yield* this.#read(recordsToFollow(this.#cursor ?? null), this.#lookAfterMs);
   }
 
-  /** Reads all there is. */
+  /** Reads all present records. */
   async *#catchUp(last: string): AsyncGenerator<Chunk, JournalFault | null> {
     const before = this.#cursor;
     this.#state = 'behind';
     const fault = yield* this.#read(recordsFrom(this.#cursor ?? null), Number.POSITIVE_INFINITY);
     if (fault || this.#closed) return fault;
-    // Nothing of sshd's up to `last`: the position may stand there, which is later than where it stood.
+    // There is no record of sshd up to `last`: the position moves on to it.
     if (this.#cursor === before && (last !== before || this.#gaps.length > 0))
       yield this.#chunk({ ...NO_RECORDS, cursor: last });
     return null;
   }
 
-  /** Hands on what a run of journalctl prints, until it ends or has been quiet, or left alone, for `quietMs`. */
+  /** Emits what one run of journalctl prints, until it ends, prints nothing for `quietMs`, or `next` is not called for that long. */
   async *#read(args: readonly string[], quietMs: number): AsyncGenerator<Chunk, JournalFault | null> {
     const records = new JournalRecords(this.#cursor ?? null);
     const journalctl = this.#start(args);
@@ -147,9 +145,9 @@ export class JournalSource implements LogSource {
           return journalctl.fault() ?? (follows ? { state: 'starting', text: 'journalctl stopped following' } : null);
         const whole = records.push(piece);
         if (whole.bytes.length > 0) this.#failures = 0;
-        if (whole.bytes.length > 0 && follows) this.#wellAgain();
+        if (whole.bytes.length > 0 && follows) this.#clearFault();
         if (whole.bytes.length + whole.gaps.length + whole.cutLines > 0) yield this.#chunk(whole);
-        // Left alone for long, records may have been vacuumed that the pipe did not hold: the position is looked at anew.
+        // If `next` was not called for long, records that did not fit the pipe may have been vacuumed: a new round finds the gap.
         if (follows && performance.now() - askedMs > this.#lookAfterMs) return null;
       }
     } finally {
@@ -170,7 +168,7 @@ export class JournalSource implements LogSource {
     return { bytes, position: positionAfter(this.#cursor), writtenMs, gaps, cutLines };
   }
 
-  /** Notes what is missing between the position and the journal's first record after it. */
+  /** Finds the gap between the position and the journal's first record after it. */
   async #lookForGap(last: string): Promise<JournalFault | null> {
     const cursor = this.#cursor ?? null;
     if (cursor === null) return null;
@@ -182,12 +180,12 @@ export class JournalSource implements LogSource {
       `the journal was vacuumed before it was read: its records after ${time(cursor)} ` +
       `${found === null ? 'are gone' : `and before ${time(found)} are gone`}, sshd's among them if there were any`;
     this.#gaps = [{ kind: 'rotated-away', text, bytes: null, lines: null }];
-    // All there is lies before the position. An older state of the same journal has been read; another journal has not.
+    // All records are before the position: the journal is an older state of this one, and was read, or another one, and was not.
     if (found === null) this.#cursor = recordsBetween(last, cursor) === null ? null : last;
     return null;
   }
 
-  /** The cursor of the one record that is asked for; null when there is none. */
+  /** Returns the cursor of the one record that `args` ask for; null when there is none. */
   async #recordFor(args: readonly string[]): Promise<string | null | JournalFault> {
     const journalctl = this.#start(args);
     const records = new JournalRecords(null);
@@ -211,18 +209,18 @@ export class JournalSource implements LogSource {
     return this.#closing.signal.aborted;
   }
 
-  #tell(fault: JournalFault): void {
+  #setFault(fault: JournalFault): void {
     this.#state = fault.state;
     this.#faultState = fault.state;
-    if (fault.text === this.#told) return;
-    this.#told = fault.text;
+    if (fault.text === this.#loggedText) return;
+    this.#loggedText = fault.text;
     if (fault.state === 'starting') this.#options.log.warn(`${fault.text}; starting it again`);
     else this.#options.log.error(fault.text);
   }
 
-  #wellAgain(): void {
-    if (this.#told) this.#options.log.info('following the journal again');
-    this.#told = '';
+  #clearFault(): void {
+    if (this.#loggedText) this.#options.log.info('Following the journal again');
+    this.#loggedText = '';
     this.#faultState = null;
   }
 }

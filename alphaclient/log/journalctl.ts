@@ -1,12 +1,12 @@
-/** The journalctl program: how it is asked, and what it means when it stops. */
+/** Runs journalctl: its arguments, its output, and the fault behind its exit. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { DROPPED_MESSAGE_ID } from './journal-records.ts';
 import type { SourceState } from './source.ts';
 
 /**
- * What is sshd's: records that claim one of its names, whoever wrote them (a reader tells forged ones by `_EXE`, `_UID` and
- * `_TRANSPORT`; PAM's modules write under the same name), and journald's word that it dropped some. Matches of
- * one field are alternatives, `+` begins another alternative.
+ * Matches the records that claim one of sshd's names, whoever wrote them (the reader recognises forged ones by `_EXE`, `_UID`
+ * and `_TRANSPORT`; PAM's modules write under the same name), and journald's reports of dropped records. Matches of one field
+ * are alternatives, `+` begins another alternative.
  */
 const SSHD_RECORDS = [
   ...['sshd', 'sshd-session', 'sshd-auth'].map((name) => `SYSLOG_IDENTIFIER=${name}`),
@@ -14,7 +14,7 @@ const SSHD_RECORDS = [
   `MESSAGE_ID=${DROPPED_MESSAGE_ID}`,
 ];
 
-/** What a reader needs of a record; without the list each would be twice as long, and as long as a client likes. */
+/** The fields that the reader uses; with all fields a record is twice as long, and as long as a client likes. */
 const FIELDS = [
   ...['MESSAGE', 'MESSAGE_ID', 'PRIORITY', 'SYSLOG_IDENTIFIER', 'SYSLOG_PID', '_COMM', '_EXE', '_HOSTNAME'],
   ...['_PID', '_SOURCE_REALTIME_TIMESTAMP', '_TRANSPORT', '_UID'],
@@ -22,50 +22,50 @@ const FIELDS = [
 
 const JSON_LINES = ['--no-pager', '--output=json', `--output-fields=${FIELDS.join(',')}`];
 
-/** The last record of the journal, whoever wrote it. */
+/** The arguments for the last record of the journal, whoever wrote it. */
 export const LAST_RECORD = ['--no-pager', '--output=json', '--output-fields=PRIORITY', '--lines=1'];
 
-/** The record of this cursor, or where it is gone the first one after it. */
+/** Returns the arguments for the record of a cursor, or the first one after it where that is gone. */
 export function recordAt(cursor: string): string[] {
   return [...LAST_RECORD, `--cursor=${cursor}`];
 }
 
 /**
- * All of sshd's records from `cursor` on (itself included), of every boot. `--after-cursor` is not used: where that
- * record is gone, journalctl (252) steps over the first one that is still there, and loses it.
+ * Returns the arguments for all of sshd's records from `cursor` on (itself included), of every boot. `--after-cursor` is not
+ * used: where that record is gone, journalctl 252 skips the first record after it.
  */
 export function recordsFrom(cursor: string | null): string[] {
   return [...JSON_LINES, ...(cursor === null ? [] : [`--cursor=${cursor}`]), ...SSHD_RECORDS];
 }
 
-/** The same, and those still to come. journalctl follows the present boot alone, so earlier ones must be read first. */
-export function recordsToCome(cursor: string | null): string[] {
+/** Returns the arguments to follow from `cursor` on. journalctl follows the present boot alone, so earlier ones must be read first. */
+export function recordsToFollow(cursor: string | null): string[] {
   return ['--follow', '--no-tail', ...recordsFrom(cursor)];
 }
 
 /** Why the journal cannot be read. */
 export interface JournalFault {
   readonly state: SourceState;
-  /** For a person: what is wrong, and what to do. */
+  /** What is wrong and what to do, for a person. */
   readonly text: string;
 }
 
 const STDERR_LIMIT = 2_048;
-/** What else a person can do. */
-export const ELSE_A_FILE = 'or set ALPHACLIENT_LOG to the file that sshd logs to';
+/** The other way out, at the end of a fault's text. */
+export const OR_A_FILE = 'or set ALPHACLIENT_LOG to the file that sshd logs to';
 
-/** One run of journalctl. Its output is taken only when asked for, so that the pipe holds it back. */
+/** One run of journalctl. Its output is read only on request, so that the full pipe makes it wait. */
 export class Journalctl {
-  /** Its pipes are missing where the process has no descriptor left for them. */
+  /** Its `stdout` and `stderr` are missing where the process has no descriptor left for them. */
   readonly #child: ChildProcess;
   #stderr = '';
   #ended: { readonly how: string; readonly failed: boolean; readonly missing: boolean } | null = null;
   #wake: () => void = () => {};
 
-  /** `command` is the program and what comes before our own arguments. */
+  /** `command`: the program, and its arguments before `args`. */
   constructor(command: readonly string[], args: readonly string[]) {
     const [program = 'journalctl', ...first] = command;
-    // A group of its own, so that whatever the command started goes with it.
+    // In a process group of its own, so that `stop` also ends what the command started.
     this.#child = spawn(program, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(0, STDERR_LIMIT);
@@ -85,11 +85,11 @@ export class Journalctl {
     });
   }
 
-  /** The next piece of output; `ended` once there will be none, `quiet` when there was none for `waitMs`. */
+  /** Resolves with the next output, with `ended` once there will be none, and with `quiet` when there was none for `waitMs`. */
   async read(waitMs: number): Promise<Buffer | 'ended' | 'quiet'> {
     const until = performance.now() + waitMs;
     for (;;) {
-      if (this.hint) return 'ended';
+      if (this.lacksPermission) return 'ended';
       const piece = this.#child.stdout?.read() as Buffer | null | undefined;
       if (piece) return piece;
       if (this.#ended) return 'ended';
@@ -105,37 +105,37 @@ export class Journalctl {
     }
   }
 
-  /** journalctl shows others than root, `adm` and `systemd-journal` their own records only, and hints at it. */
-  get hint(): boolean {
+  /** Whether journalctl warns that it shows this user, who is not root nor in `adm` or `systemd-journal`, only his own records. */
+  get lacksPermission(): boolean {
     return this.#stderr.includes('not seeing messages from other users');
   }
 
-  /** What went wrong once `read` said `ended`; null when it has done what it was asked. */
+  /** Returns the fault after `read` returned `ended`; null when journalctl succeeded. */
   fault(): JournalFault | null {
-    const said = this.#stderr.trim().split('\n').at(-1) ?? '';
-    if (this.hint || (this.#ended?.failed && /insufficient permissions|Permission denied/.test(said)))
+    const lastLine = this.#stderr.trim().split('\n').at(-1) ?? '';
+    if (this.lacksPermission || (this.#ended?.failed && /insufficient permissions|Permission denied/.test(lastLine)))
       return {
         state: 'log unreadable',
-        text: `the journal cannot be read by this user: add it to the group systemd-journal, run as root, ${ELSE_A_FILE}`,
+        text: `the journal cannot be read by this user: add it to the group systemd-journal, run as root, ${OR_A_FILE}`,
       };
     if (this.#ended?.missing)
-      return { state: 'log missing', text: `${this.#ended.how}: install systemd, ${ELSE_A_FILE}` };
+      return { state: 'log missing', text: `${this.#ended.how}: install systemd, ${OR_A_FILE}` };
     return this.#ended?.failed
-      ? { state: 'starting', text: `${this.#ended.how}${said && `: ${said.slice(0, 300)}`}` }
+      ? { state: 'starting', text: `${this.#ended.how}${lastLine && `: ${lastLine.slice(0, 300)}`}` }
       : null;
   }
 
-  /** Bytes that it has printed and nobody has taken, the pipe's own not among them. */
+  /** Bytes that were received from it and are not read yet, without those in the pipe. */
   get unreadBytes(): number {
     return this.#child.stdout?.readableLength ?? 0;
   }
 
-  /** Ends it; what it has still to say is lost. */
+  /** Kills it; its unread output is discarded. */
   stop(): void {
     try {
       if (this.#child.pid !== undefined && !this.#ended) process.kill(-this.#child.pid, 'SIGKILL');
     } catch {
-      // It has ended already, and all that it started.
+      // The process group has ended already.
     }
     this.#child.stdout?.destroy();
     this.#child.stderr?.destroy();

@@ -1,8 +1,8 @@
-/** Bytes as they come to whole lines, in bounded memory whatever comes. Pure. */
+/** Splits a stream of bytes into whole lines, in bounded memory. Pure. */
 
 import { LINE_LIMIT_BYTES } from './source.ts';
 
-/** Ends a line that was cut: sshd's messages are read to their end, so that a cut line is never mistaken for a whole one. */
+/** The end of a line that was cut: it matches no message of sshd, so that a cut line is never taken for a whole one. */
 export const CUT_MARK = ' [line cut here: too long]';
 
 const NEWLINE = 10;
@@ -13,85 +13,91 @@ const NOTHING = Buffer.alloc(0);
 export interface Lines {
   /** Whole lines, each ended by `\n`; empty where no line was ended. */
   readonly bytes: Buffer;
-  /** How many bytes of the log these lines stand for: more than `bytes` where a line was cut or a hole skipped. */
-  readonly taken: number;
+  /** How many bytes of the log these lines take: more than `bytes` where a line was cut or NUL bytes were skipped. */
+  readonly consumedBytes: number;
   /** How many of the lines were cut. */
-  readonly cut: number;
+  readonly cutLines: number;
 }
 
+const NO_LINES: Lines = { bytes: NOTHING, consumedBytes: 0, cutLines: 0 };
+
 /**
- * Keeps the half line between one read and the next: at most `LINE_LIMIT_BYTES` of it, however long it gets. A line that
- * is longer (without its `\n`) comes out at that length with `CUT_MARK` at its end, never cut inside a character. NUL bytes before a
- * line are skipped: they are the hole that a copied-and-truncated or power-cut log begins with, not text.
+ * Keeps the partial line between one read and the next: at most `LINE_LIMIT_BYTES` of it, however long it gets. A line that is
+ * longer (without its `\n`) is cut to that length, with `CUT_MARK` at its end, never inside a character. NUL bytes before a
+ * line are skipped: a log that was copied and truncated, or cut off by a power failure, begins with a hole of them.
  */
-export class LineBuffer {
+export class LineSplitter {
   #kept: Buffer[] = [];
   #keptBytes = 0;
   #lineBytes = 0;
-  #halfBytes = 0;
+  #partialBytes = 0;
   #carriageReturn: boolean;
 
-  /** `before`: what stands in the log before the first bytes that are added, if anything; tells how its lines end. */
+  /** `before`: the bytes of the log before the first ones added, if any; they show how its lines end. */
   constructor(before: Buffer = NOTHING) {
     this.#carriageReturn = endsWithCarriageReturn(before);
   }
 
-  /** How many bytes of the log stand after the last whole line. */
-  get halfBytes(): number {
-    return this.#halfBytes;
+  /** How many bytes of the log come after the last whole line. */
+  get partialBytes(): number {
+    return this.#partialBytes;
   }
 
-  /** Takes the next bytes of the log (and may keep them: they must not be written to again); gives the lines that they end. */
+  /** Adds the next bytes of the log (and may keep them: they must not be written to again); returns the lines that they end. */
   add(bytes: Buffer): Lines {
     const last = bytes.lastIndexOf(NEWLINE);
     if (last < 0) {
       this.#keep(bytes);
-      return { bytes: NOTHING, taken: 0, cut: 0 };
+      return NO_LINES;
     }
-    const taken = this.#halfBytes + last + 1;
+    const consumedBytes = this.#partialBytes + last + 1;
     const lines: Buffer[] = [];
-    let cut = 0;
+    let cutLines = 0;
     let at = 0;
     const whole = bytes.subarray(0, last + 1);
     this.#carriageReturn = endsWithCarriageReturn(whole);
     const plain = !whole.includes(0) && !hasLongLine(whole);
     while (at <= last) {
-      if (plain && this.#halfBytes === 0) {
+      if (plain && this.#partialBytes === 0) {
         lines.push(whole.subarray(at));
         break;
       }
       const end = bytes.indexOf(NEWLINE, at);
       this.#keep(bytes.subarray(at, end));
-      if (this.#lineBytes > LINE_LIMIT_BYTES) cut += 1;
-      lines.push(...this.#end());
+      if (this.#lineBytes > LINE_LIMIT_BYTES) cutLines += 1;
+      lines.push(...this.#endLine());
       at = end + 1;
     }
-    // A copy, so that a short half line does not hold on to a whole read.
+    // A copy, so that a short partial line does not keep a whole read in memory.
     if (last + 1 < bytes.length) this.#keep(Buffer.from(bytes.subarray(last + 1)));
-    return { bytes: lines.length === 1 && lines[0] !== undefined ? lines[0] : Buffer.concat(lines), taken, cut };
+    return {
+      bytes: lines.length === 1 && lines[0] !== undefined ? lines[0] : Buffer.concat(lines),
+      consumedBytes,
+      cutLines,
+    };
   }
 
   /**
-   * The half line as a line of its own, for a log that will not end it any more. It gets the end that the lines before it
-   * have: among lines that end in CR LF, one that ends in LF would go on in the next. Empty where there is none.
+   * Returns the partial line as a whole one, for a log that will not end it; no lines where there is none. It gets the line end
+   * of the lines before it: among lines that end in CR LF, one that ends in LF would continue in the next.
    */
-  end(): Lines {
-    if (this.#halfBytes === 0) return { bytes: NOTHING, taken: 0, cut: 0 };
-    const taken = this.#halfBytes;
-    const cut = this.#lineBytes > LINE_LIMIT_BYTES ? 1 : 0;
+  flush(): Lines {
+    if (this.#partialBytes === 0) return NO_LINES;
+    const consumedBytes = this.#partialBytes;
+    const cutLines = this.#lineBytes > LINE_LIMIT_BYTES ? 1 : 0;
     const empty = this.#lineBytes === 0;
-    const torn = this.#kept.at(-1)?.at(-1) === CARRIAGE_RETURN;
-    const line = this.#end(this.#carriageReturn && !torn ? '\r\n' : '\n');
-    return { bytes: empty ? NOTHING : Buffer.concat(line), taken, cut };
+    const endsInCarriageReturn = this.#kept.at(-1)?.at(-1) === CARRIAGE_RETURN;
+    const line = this.#endLine(this.#carriageReturn && !endsInCarriageReturn ? '\r\n' : '\n');
+    return { bytes: empty ? NOTHING : Buffer.concat(line), consumedBytes, cutLines };
   }
 
   #keep(bytes: Buffer): void {
-    this.#halfBytes += bytes.length;
+    this.#partialBytes += bytes.length;
     let text = bytes;
     if (this.#lineBytes === 0) {
-      let holes = 0;
-      while (holes < text.length && text[holes] === 0) holes += 1;
-      text = text.subarray(holes);
+      let nulBytes = 0;
+      while (nulBytes < text.length && text[nulBytes] === 0) nulBytes += 1;
+      text = text.subarray(nulBytes);
     }
     this.#lineBytes += text.length;
     const room = LINE_LIMIT_BYTES - this.#keptBytes;
@@ -103,7 +109,7 @@ export class LineBuffer {
     if (this.#kept.length > 64) this.#kept = [Buffer.concat(this.#kept)];
   }
 
-  #end(ending = '\n'): Buffer[] {
+  #endLine(ending = '\n'): Buffer[] {
     let line = this.#kept;
     if (this.#lineBytes > LINE_LIMIT_BYTES) {
       const kept = Buffer.concat(this.#kept);
@@ -115,7 +121,7 @@ export class LineBuffer {
     this.#kept = [];
     this.#keptBytes = 0;
     this.#lineBytes = 0;
-    this.#halfBytes = 0;
+    this.#partialBytes = 0;
     return [...line, Buffer.from(ending)];
   }
 }
@@ -124,16 +130,16 @@ function endsWithCarriageReturn(lines: Buffer): boolean {
   return lines.at(-1) === NEWLINE && lines.at(-2) === CARRIAGE_RETURN;
 }
 
-/** Several as one. */
-export function joined(all: readonly Lines[]): Lines {
+/** Joins several results into one. */
+export function joinLines(all: readonly Lines[]): Lines {
   return {
     bytes: Buffer.concat(all.map(({ bytes }) => bytes)),
-    taken: all.reduce((sum, { taken }) => sum + taken, 0),
-    cut: all.reduce((sum, { cut }) => sum + cut, 0),
+    consumedBytes: all.reduce((sum, { consumedBytes }) => sum + consumedBytes, 0),
+    cutLines: all.reduce((sum, { cutLines }) => sum + cutLines, 0),
   };
 }
 
-/** Whether one of these whole lines is longer than the limit; jumps from line end to line end instead of looking at each. */
+/** Returns whether one of these whole lines exceeds the limit; jumps from line end to line end instead of visiting each. */
 function hasLongLine(lines: Buffer): boolean {
   let at = 0;
   while (lines.length - at > LINE_LIMIT_BYTES + 1) {

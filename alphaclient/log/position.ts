@@ -1,35 +1,35 @@
-/** The position of a followed file as it is saved: which files of the log are known, and how far each was handed out. */
+/** The saved position of a followed file: which files of the log are known, and how far each was emitted. */
 
 import type { Fingerprint } from './fingerprint.ts';
-import { isPacked } from './rotation.ts';
+import { isCompressed } from './rotation.ts';
 import type { LogPosition } from './source.ts';
 
 /**
- * One file of a log, as far as it is known. `current`: it stood at the log's path; `old`: rotated away, its end may still
- * come; `done`: handed out, or left out on purpose, up to `offset`. A `done` file that grows is read on.
+ * One known file of a log. `current`: it was at the log's path; `old`: rotated away, more of it may come; `done`: emitted, or
+ * skipped on purpose, up to `offset`. A `done` file that grows is read on.
  */
 export interface KnownFile {
   readonly state: 'current' | 'old' | 'done';
-  /** Device and inode, and the inode's birth, where it was last seen. */
+  /** Device and inode, and the inode's birth time, of the file that had its content last. */
   readonly id: string;
   readonly born: string | null;
-  /** The path it last had, symbolic links resolved: also found there when a link at the log's path is moved. */
+  /** Its last path, symbolic links resolved: it is also searched there when a link at the log's path is moved. */
   readonly path: string;
-  /** Bytes handed out, or left out, from its beginning on: always the end of a line. In a compressed file: of what is in it. */
+  /** Bytes emitted, or skipped on purpose, from its beginning on: always the end of a line. Of a compressed file: in its content. */
   readonly offset: number;
-  /** Its size when last seen (compressed: as it is on the disk), which shows whether it changed. */
+  /** Its last size (of a compressed file: on the disk), which reveals a change. */
   readonly size: number;
-  /** Bytes of log that it was seen to hold: what a gap is measured by. Null where it was never read through but packed. */
+  /** Bytes of log that it was known to have: a gap is measured by it. Null while it is only known compressed. */
   readonly seen: number | null;
   readonly mtimeMs: number;
-  /** Its beginning, and the bytes just before `offset`; null where it was never read. */
+  /** The fingerprints of its first bytes and of those just before `offset`; null where it was never read. */
   readonly head: Fingerprint | null;
   readonly before: Fingerprint | null;
-  /** Of the file at the log's path the bytes of `head` themselves, base64: they tell a copy that is shorter. */
+  /** The bytes of `head`, base64, of the file at the log's path: they identify a copy that is shorter. Null of others. */
   readonly start: string | null;
 }
 
-/** What a `FileSource` gives as `Chunk.position`. */
+/** The `Chunk.position` of a `FileSource`. */
 export interface FilePosition extends LogPosition {
   readonly source: 'file';
   readonly version: 1;
@@ -40,16 +40,16 @@ export interface FilePosition extends LogPosition {
 }
 
 /**
- * How many files that are done are remembered beside those that are not: enough to see how far rotation has moved the names
- * on, and few, because this is written with every commit. Older ones are known by standing behind a remembered one.
+ * How many `done` files are kept: enough to see how far rotation has moved the names on, and few, because they are written
+ * with every commit. Older ones are recognised by sorting before a kept one.
  */
 export const DONE_FILES_KEPT = 4;
 
 /**
- * Those of a log's files, oldest first, that are to be remembered: of those that are done the last ones, and the last that had
- * text, since an empty one is not known again once it is packed.
+ * Returns those of a log's files (oldest first) that are kept: all that are not `done`, the last `done` ones, and the last
+ * that had text, since an empty file is not recognised once it is compressed.
  */
-export function remembered<T>(files: readonly T[], fileOf: (one: T) => KnownFile): T[] {
+export function filesToKeep<T>(files: readonly T[], fileOf: (one: T) => KnownFile): T[] {
   const done = files.filter((one) => fileOf(one).state === 'done');
   const kept = new Set(done.slice(-DONE_FILES_KEPT));
   const hasText = (one: T): boolean => (fileOf(one).before?.bytes ?? 0) > 0;
@@ -57,20 +57,21 @@ export function remembered<T>(files: readonly T[], fileOf: (one: T) => KnownFile
   return files.filter((one) => fileOf(one).state !== 'done' || kept.has(one) || one === text);
 }
 
-/** The position, with no more files than are needed to find the place again. */
+/** Returns the position to save, with no more files than are needed to go on from it. */
 export function positionOf(path: string, files: readonly KnownFile[]): FilePosition {
   return {
     source: 'file',
     version: 1,
     path,
-    // Nobody copies an old one for a truncation, and this is written with every commit.
-    files: remembered(files, (file) => file).map((file) =>
+    // `start` is dropped of files other than the current one: they are not copied for a truncation any more, and it is written
+    // with every commit.
+    files: filesToKeep(files, (file) => file).map((file) =>
       file.state === 'current' ? file : { ...file, start: null },
     ),
   };
 }
 
-/** A position as it came back from where it was saved. */
+/** The result of reading a saved position. */
 export interface SavedPosition {
   readonly path: string | null;
   readonly files: readonly KnownFile[];
@@ -78,13 +79,17 @@ export interface SavedPosition {
   readonly damage: string | null;
 }
 
-/** Reads a saved position; keeps of a damaged one what is whole. */
+/** Parses a saved position; keeps the sound part of a damaged one. */
 export function readPosition(saved: LogPosition): SavedPosition {
   if (saved['source'] !== 'file') {
     return { path: null, files: [], damage: `it is not a file's position (source ${JSON.stringify(saved['source'])})` };
   }
   if (saved['version'] !== 1) {
-    return { path: null, files: [], damage: `its version ${JSON.stringify(saved['version'])} is not known here` };
+    return {
+      path: null,
+      files: [],
+      damage: `its version ${JSON.stringify(saved['version'])} is unknown to this version`,
+    };
   }
   const path = typeof saved['path'] === 'string' ? saved['path'] : null;
   const all: readonly unknown[] = Array.isArray(saved['files']) ? saved['files'] : [];
@@ -95,15 +100,15 @@ export function readPosition(saved: LogPosition): SavedPosition {
     path === null || !Array.isArray(saved['files'])
       ? 'it has no path or no list of files'
       : files.length < all.length
-        ? `${all.length - files.length} of its ${all.length} files make no sense`
+        ? `${all.length - files.length} of its ${all.length} files are not valid`
         : null;
-  // Without the file that was being read the others would only say that all of it is new.
+  // Without the file that was being read, the others would only make all of the log look new.
   return { path, files: damage === null || files.some((file) => file.state === 'current') ? files : [], damage };
 }
 
-/** What a position says that was saved before `seen` and `start` were part of it. */
+/** Returns `seen` of a file in a position that was saved before `seen` existed. */
 function seenOf({ path, size }: KnownFile): number | null {
-  return isPacked(path) ? null : size;
+  return isCompressed(path) ? null : size;
 }
 
 function isKnownFile(value: unknown): value is KnownFile {

@@ -1,80 +1,80 @@
-/** Where a log's older generations are: the names that rotation gives, and their order. */
+/** The files that rotation made of a log: their names, their order, and where they are. */
 
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { type FileFacts, factsOf } from './fingerprint.ts';
 
-/** How a rotated file may be packed: what Node unpacks itself, and what `xz` and `bzip2` unpack where they are installed. */
-export type Packing = 'gz' | 'zst' | 'xz' | 'bz2';
+/** The format of a compressed file: Node decompresses the first two, the programs `xz` and `bzip2` the others. */
+export type Compression = 'gz' | 'zst' | 'xz' | 'bz2';
 
-/** What rotation did to a log's name. */
+/** What a rotated file's name says. */
 export interface Rotation {
-  /** `.1`, `.2`, ...: the number, 1 the newest; null for a date. */
+  /** The number in `.1`, `.2`, ..., where 1 is the newest; null for a date. */
   readonly number: number | null;
-  /** `-20261124`, `-20261124-1795000000`, `.2026-11-24`, ...: its digits, which sort as time does; empty for a number. */
+  /** The digits of `-20261124`, `-20261124-1795000000`, `.2026-11-24`, ..., which sort as time does; empty for a number. */
   readonly date: string;
-  readonly packing: Packing | null;
-  /** The name without the packing's ending: a file and its packed copy have the same. */
-  readonly unpackedName: string;
+  readonly compression: Compression | null;
+  /** The name without the ending of its compression: a file and its compressed copy share it. */
+  readonly plainName: string;
 }
 
-const PACKED = /^(.*)\.(gz|zst|xz|bz2)$/;
+const COMPRESSED = /^(.*)\.(gz|zst|xz|bz2)$/;
 /** `202611`, a month, is the shortest date in a name: a log is not kept for 100,000 rotations. */
 const DATE_DIGITS = 6;
 const SUFFIX = /^[-._](\d[\d._T:-]{0,40})$/;
 
-/** Whether a name says that what is in the file is packed. */
-export function isPacked(name: string): boolean {
-  return PACKED.test(name);
+/** Returns whether a name has the ending of a compressed file. */
+export function isCompressed(name: string): boolean {
+  return COMPRESSED.test(name);
 }
 
 /**
- * What rotation made `name` out of the log `base`, or null where it has nothing to do with it. logrotate's numbers and its
- * `dateext` in any `dateformat` of digits, `extension` (`sshd-20261124.log` of `sshd.log`), and newsyslog's and savelog's `.0`.
+ * Parses `name` as a rotated file of the log `base`; null where it is none. Knows logrotate's numbers and its `dateext` in any
+ * `dateformat` of digits, `extension` (`sshd-20261124.log` of `sshd.log`), and newsyslog's and savelog's `.0`.
  */
 export function rotationOf(base: string, name: string): Rotation | null {
-  const packed = PACKED.exec(name);
-  const unpackedName = packed?.[1] ?? name;
-  const packing = (packed?.[2] as Packing | undefined) ?? null;
+  const compressed = COMPRESSED.exec(name);
+  const plainName = compressed?.[1] ?? name;
+  const compression = (compressed?.[2] as Compression | undefined) ?? null;
   const ext = extname(base);
   const stem = ext === '' ? base : base.slice(0, -ext.length);
   let suffix = '';
-  if (unpackedName.startsWith(base)) {
-    suffix = unpackedName.slice(base.length);
-  } else if (ext !== '' && unpackedName.startsWith(stem) && unpackedName.endsWith(ext)) {
-    suffix = unpackedName.slice(stem.length, -ext.length);
+  if (plainName.startsWith(base)) {
+    suffix = plainName.slice(base.length);
+  } else if (ext !== '' && plainName.startsWith(stem) && plainName.endsWith(ext)) {
+    suffix = plainName.slice(stem.length, -ext.length);
   }
   const matched = SUFFIX.exec(suffix)?.[1];
   if (matched === undefined) return null;
   if (/^\d+$/.test(matched) && matched.length < DATE_DIGITS)
-    return { number: Number(matched), date: '', packing, unpackedName };
-  return { number: null, date: matched.replace(/\D/g, ''), packing, unpackedName };
+    return { number: Number(matched), date: '', compression, plainName };
+  return { number: null, date: matched.replace(/\D/g, ''), compression, plainName };
 }
 
 /**
- * What `name` is to `base`, the file that a symbolic link at the log's path points to: another day's where the two differ in
- * nothing but the digits of a date (six and more, so that `web1.log` and `web2.log` are two logs), else null.
+ * Parses `name` as another day's file of `base`, the target of a symbolic link at the log's path: the two differ in nothing
+ * but the digits of a date (six and more, so that `web1.log` and `web2.log` are two logs). Null where it is none.
  */
-export function anotherDayOf(base: string, name: string): Rotation | null {
-  const packed = PACKED.exec(name);
-  const unpackedName = packed?.[1] ?? name;
-  const date = unpackedName.replace(/\D/g, '');
+export function otherDateOf(base: string, name: string): Rotation | null {
+  const compressed = COMPRESSED.exec(name);
+  const plainName = compressed?.[1] ?? name;
+  const date = plainName.replace(/\D/g, '');
   if (date.length < DATE_DIGITS || name === base) return null;
-  if (unpackedName.replace(/\d/g, '0') !== base.replace(/\d/g, '0')) return null;
-  return { number: null, date, packing: (packed?.[2] as Packing | undefined) ?? null, unpackedName };
+  if (plainName.replace(/\d/g, '0') !== base.replace(/\d/g, '0')) return null;
+  return { number: null, date, compression: (compressed?.[2] as Compression | undefined) ?? null, plainName };
 }
 
-/** A file of the log as it is on the disk now. */
+/** A file of the log on the disk, as of its last stat. */
 export interface LogFile extends FileFacts {
-  /** Symbolic links resolved. */
+  /** Its path with symbolic links resolved. */
   readonly path: string;
-  readonly packing: Packing | null;
-  /** Whether it stands at the log's own path. */
+  readonly compression: Compression | null;
+  /** Whether it is the file at the log's own path. */
   readonly current: boolean;
 }
 
-/** The log's path with its symbolic links resolved, or as it is where there is nothing. */
-export function resolved(path: string): string {
+/** Returns the path with its symbolic links resolved, or the path itself where nothing exists there. */
+export function resolveLinks(path: string): string {
   try {
     return realpathSync(path);
   } catch {
@@ -83,38 +83,38 @@ export function resolved(path: string): string {
 }
 
 /**
- * All generations of the log at `path`, oldest first, the log itself last. Looks beside the path, beside what a symbolic link
- * there points to, and at `also` (paths where its files were seen before). A packed file whose unpacked form is still there is
- * left out: it is being written. Files that vanish meanwhile are left out. Throws where a folder may not be read.
+ * Returns all generations of the log at `path`, oldest first, the log itself last. Searches the folder of the path, the folder
+ * of a symbolic link's target, and `also` (paths where its files were before). Omits a compressed file while its plain form
+ * exists, because it is being written, and files that vanish meanwhile. Throws where a folder may not be read.
  */
 export function generations(path: string, also: readonly string[]): LogFile[] {
-  const real = resolved(path);
-  const found = new Map<string, { file: LogFile; rotation: Rotation | null }>();
-  const take = (at: string, rotation: Rotation | null): void => {
+  const real = resolveLinks(path);
+  const found = new Map<string, FoundFile>();
+  const add = (at: string, rotation: Rotation | null): void => {
     const stat = statSync(at, { bigint: true, throwIfNoEntry: false });
     if (stat === undefined || !stat.isFile()) return;
     const facts = factsOf(stat);
     if (found.has(facts.id)) return;
-    const packing = rotation?.packing ?? null;
+    const compression = rotation?.compression ?? null;
     found.set(facts.id, {
-      file: { ...facts, path: resolved(at), packing, current: rotation === null && at === real },
+      file: { ...facts, path: resolveLinks(at), compression, current: rotation === null && at === real },
       rotation,
     });
   };
-  take(real, null);
-  for (const place of new Set([path, real])) {
-    const base = basename(place);
+  add(real, null);
+  for (const logPath of new Set([path, real])) {
+    const base = basename(logPath);
     const rotations = new Map<string, Rotation>();
-    for (const name of namesIn(dirname(place))) {
-      const rotation = rotationOf(base, name) ?? (place === path ? null : anotherDayOf(base, name));
+    for (const name of namesIn(dirname(logPath))) {
+      const rotation = rotationOf(base, name) ?? (logPath === path ? null : otherDateOf(base, name));
       if (rotation !== null) rotations.set(name, rotation);
     }
     for (const [name, rotation] of rotations) {
-      if (rotation.packing !== null && rotations.has(rotation.unpackedName)) continue;
-      take(join(dirname(place), name), rotation);
+      if (rotation.compression !== null && rotations.has(rotation.plainName)) continue;
+      add(join(dirname(logPath), name), rotation);
     }
   }
-  for (const place of also) if (!isPacked(place)) take(place, null);
+  for (const place of also) if (!isCompressed(place)) add(place, null);
   return [...found.values()].sort((a, b) => byAge(a, b)).map(({ file }) => file);
 }
 
@@ -127,10 +127,13 @@ function namesIn(folder: string): string[] {
   }
 }
 
-type Found = { readonly file: LogFile; readonly rotation: Rotation | null };
+interface FoundFile {
+  readonly file: LogFile;
+  readonly rotation: Rotation | null;
+}
 
-/** Oldest first: by the names, which rotation keeps in order, and by the last write where names say nothing. */
-function byAge(a: Found, b: Found): number {
+/** Sorts oldest first: by name, since rotation keeps names in order, and by mtime where names do not compare. */
+function byAge(a: FoundFile, b: FoundFile): number {
   if (a.file.current !== b.file.current) return a.file.current ? 1 : -1;
   const [x, y] = [a.rotation, b.rotation];
   if (x !== null && y !== null) {
@@ -138,4 +141,16 @@ function byAge(a: Found, b: Found): number {
     if (x.number === null && y.number === null && x.date !== y.date) return x.date < y.date ? -1 : 1;
   }
   return a.file.mtimeMs - b.file.mtimeMs;
+}
+
+const REPLACED = 'ELOGREPLACED';
+
+/** Makes the error for a path with another file, or a file with another content, than when it was listed. */
+export function fileReplaced(path: string): Error {
+  return Object.assign(new Error(`${path} was replaced while it was examined`), { code: REPLACED });
+}
+
+/** Returns whether an error only means that rotation moved the file meanwhile: the next look finds it. */
+export function isFileReplaced(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === REPLACED);
 }

@@ -1,20 +1,16 @@
-/** A file of the log that the follower knows, open or not. */
+/** One file of the log that the follower knows, with its reader while it is open. */
 
-import { fingerprintOf } from './fingerprint.ts';
-import type { Inspection } from './candidate-file.ts';
-import type { Known } from './file-matching.ts';
+import type { CandidateFile } from './candidate-file.ts';
+import { CompressedFileReader, type FileReader, PlainFileReader } from './file-reader.ts';
+import { NO_FINGERPRINT } from './fingerprint.ts';
 import type { KnownFile } from './position.ts';
-import { FileReader, PackedReader, type Reader } from './file-reader.ts';
-import type { LogFile, Packing } from './rotation.ts';
+import type { Compression, LogFile } from './rotation.ts';
 
-/** Says nothing: the file was not read yet. */
-const NONE = fingerprintOf(Buffer.alloc(0));
-
-/** What the follower knows of one file, and its reader while it is open. */
-export class TrackedFile implements Known {
+/** A known file, and its reader while it is open. */
+export class TrackedFile {
   #file: KnownFile;
-  #reader: Reader | null = null;
-  #packing: Packing | null = null;
+  #reader: FileReader | null = null;
+  #compression: Compression | null = null;
   /** When something was last read from it, or it was rotated away, Unix milliseconds. */
   activeMs = 0;
 
@@ -22,127 +18,147 @@ export class TrackedFile implements Known {
     this.#file = file;
   }
 
-  /** A file of which nothing, or only what stands before `offset`, is to be left out. Not open yet. */
-  static unread({ file }: Inspection, offset = 0): TrackedFile {
+  /** Makes the tracked file of a candidate that is to be read from `offset` on. It is not open yet. */
+  static unread({ file }: CandidateFile, offset = 0): TrackedFile {
     const { id, born, path, size, mtimeMs } = file;
-    const state = file.current ? 'current' : 'old';
-    const seen = file.packing === null ? size : null;
     return new TrackedFile({
-      state,
+      state: file.current ? 'current' : 'old',
       id,
       born,
       path,
       offset,
       size,
-      seen,
+      seen: file.compression === null ? size : null,
       mtimeMs,
-      head: NONE,
-      before: NONE,
+      head: NO_FINGERPRINT,
+      before: NO_FINGERPRINT,
       start: null,
     });
   }
 
-  /** As it is to be saved: with an open file, up to what was handed out last. */
+  /** Makes the tracked file of a candidate that is not to be read, and only known so that others are told from it. */
+  static skipped(candidate: CandidateFile): TrackedFile {
+    const { id, born, path, size, mtimeMs, compression } = candidate.file;
+    const seen = compression === null ? size : null;
+    const fingerprints = candidate.fingerprints(size) ?? { head: null, before: null };
+    return new TrackedFile({
+      state: 'done',
+      id,
+      born,
+      path,
+      offset: size,
+      size,
+      seen,
+      mtimeMs,
+      start: null,
+      ...fingerprints,
+    });
+  }
+
+  /** The known file as it is to be saved: while it is open, up to what was emitted last. */
   get file(): KnownFile {
     const reader = this.#reader;
     if (reader === null) return this.#file;
     const { offset, head, before } = reader;
-    // Once it is an old one, what it was before: it may be on its way into a shorter copy.
+    // A file that was rotated away keeps the `start` it had: it may be on its way into a shorter copy.
     const start = this.#file.state === 'current' ? reader.start : this.#file.start;
     return { ...this.#file, offset, head, before, start };
   }
 
-  get reader(): Reader | null {
+  get reader(): FileReader | null {
     return this.#reader;
   }
 
-  get packed(): boolean {
-    return this.#packing !== null;
+  /** Whether the file that it is open in is compressed. */
+  get compressed(): boolean {
+    return this.#compression !== null;
   }
 
-  /** Bytes known to be unread while it is open, without a half line at the end (packed: as they are on the disk). */
+  /** Bytes known to be unread while it is open, without a partial line at the end (compressed: bytes on the disk). */
   get behindBytes(): number {
     const reader = this.#reader;
     if (reader === null) return 0;
-    return Math.max(0, reader.facts().size - (this.packed ? 0 : reader.offset + reader.halfBytes));
+    return Math.max(0, reader.facts().size - (this.compressed ? 0 : reader.offset + reader.partialBytes));
   }
 
   /**
-   * Whether what is open of it is not to be read on, because its text stands in `file` now. A deleted one that was packed is
-   * read on as it is.
+   * Returns whether it must be opened again because `file` has its content now. A deleted file that was compressed is read on
+   * in the open descriptor.
    */
-  isElsewhere(file: LogFile): boolean {
+  hasMovedTo(file: LogFile): boolean {
     const reader = this.#reader;
     if (reader === null) return false;
     const { id, links } = reader.facts();
-    return reader.changed() || (id !== file.id && (links > 0 || file.packing === null));
+    return reader.changed() || (id !== file.id && (links > 0 || file.compression === null));
   }
 
   /**
-   * How what stands in the open file now is to what is known of it, which grows by its beginning as it stands there.
-   * Throws what fstat and reading throw.
+   * Compares the content of the open file with what is known of it: `empty` while nothing is known, `same` or `other`. Extends
+   * `head` by what the file has now. Throws the errors of fstat and read.
    */
-  standing(): 'empty' | 'same' | 'other' {
-    this.#reader?.learn();
+  compareContent(): 'empty' | 'same' | 'other' {
+    this.#reader?.updateHead();
     if (this.#reader?.changed() === true) return 'other';
     return this.file.head?.bytes === 0 ? 'empty' : 'same';
   }
 
   /**
-   * Takes note of the file that it is in now, and of what it is to the log. `total`: the bytes of log in that one, null where
+   * Records the file that has its content now, and its new state. `contentBytes`: the bytes of log in that file, null where
    * they were not counted.
    */
-  settle(inspection: Inspection, state: KnownFile['state'], total: number | null, nowMs: number): void {
-    const { id, born, path, size, mtimeMs } = inspection.file;
-    this.#reader?.learn();
-    this.retire(state, nowMs);
+  moveTo(candidate: CandidateFile, state: KnownFile['state'], contentBytes: number | null, nowMs: number): void {
+    const { id, born, path, size, mtimeMs } = candidate.file;
+    this.#reader?.updateHead();
+    this.setState(state, nowMs);
     this.#file = {
       ...this.file,
       id,
-      // Not seen without a break, an inode whose birth cannot be told now may be another file's.
+      // Unless it stayed open, an inode whose birth time is unknown now may be another file's.
       born: born ?? (this.#reader !== null && id === this.#file.id ? this.#file.born : null),
       path,
       size,
-      seen: total ?? this.#file.seen,
+      seen: contentBytes ?? this.#file.seen,
       mtimeMs,
     };
   }
 
-  /** Takes note of what it is to the log. Its writer has time from when it is no longer at the log's path. */
-  retire(state: KnownFile['state'], nowMs: number): void {
+  /** Sets its state. Leaving `current` counts as activity: its writer gets the whole quiet time to end its last line. */
+  setState(state: KnownFile['state'], nowMs: number): void {
     if (this.#file.state === 'current' && state !== 'current') this.activeMs = nowMs;
+    // From `this.file`: leaving `current` freezes `start` as the reader has it.
     this.#file = { ...this.file, state };
   }
 
-  /** Takes note of its size and time of now, and of its beginning. Throws what fstat and reading throw. */
+  /** Updates size, time and `head` from the open file. Throws the errors of fstat and read. */
   refresh(): void {
     if (this.#reader === null) return;
     const { id, born, size, mtimeMs } = this.#reader.facts();
-    // After the size: what is known to have been there can be told from other text.
-    this.#reader.learn();
-    // A deleted file is known by its packed copy, which has a birth of its own.
+    // After the size: whatever counts as seen must also be in the head, to be told from other text.
+    this.#reader.updateHead();
     this.#file = {
       ...this.#file,
+      // A deleted file is known by its compressed copy, which has a birth time of its own.
       born: id === this.#file.id ? (born ?? this.#file.born) : this.#file.born,
       size,
-      seen: this.packed ? this.#file.seen : size,
+      seen: this.compressed ? this.#file.seen : size,
       mtimeMs,
     };
   }
 
-  /** Opens it, to be read on from its offset. Throws what opening throws; it is as before then. */
-  open(inspection: Inspection, nowMs: number): void {
-    const packing = inspection.file.packing;
+  /** Opens the candidate, to read on from the offset. Throws open's and read's errors; nothing changes then. */
+  open(candidate: CandidateFile, nowMs: number): void {
+    const { compression, current, mtimeMs } = candidate.file;
     const known = this.file;
-    const fd = inspection.open();
-    const reader = packing === null ? new FileReader(fd, known) : new PackedReader(fd, packing, known.offset);
+    const fd = candidate.open();
+    const reader =
+      compression === null ? new PlainFileReader(fd, known) : new CompressedFileReader(fd, compression, known.offset);
     this.close();
     this.#reader = reader;
-    this.#packing = packing;
-    // It may have been emptied since it was listed: its size then would be missed as unread.
-    if (packing === null) this.refresh();
-    // A clock that was set back makes times of the future, which would never be long ago.
-    this.activeMs = Math.min(nowMs, inspection.file.current ? nowMs : inspection.file.mtimeMs);
+    this.#compression = compression;
+    // It may have been truncated since it was listed: the size of then would count as unread.
+    if (compression === null) this.refresh();
+    // A clock that was set back leaves times in the future, which would never be long ago.
+    this.activeMs = Math.min(nowMs, current ? nowMs : mtimeMs);
   }
 
   /** Closes it; what is known of it stays. */
@@ -153,19 +169,4 @@ export class TrackedFile implements Known {
     this.#reader = null;
     reader.close();
   }
-}
-
-/**
- * The bytes of log in the files that known ones are in now. A packed one, which was unpacked to find the known one there, only
- * where the count may be needed: what is open or done is not unpacked again for it. Null where it is damaged.
- */
-export async function totalsOf(
-  holders: ReadonlyMap<TrackedFile, Inspection>,
-): Promise<ReadonlyMap<TrackedFile, number | null>> {
-  const totals = new Map<TrackedFile, number | null>();
-  for (const [tracked, inspection] of holders) {
-    const counts = inspection.file.packing === null || (tracked.reader === null && tracked.file.state !== 'done');
-    if (counts) totals.set(tracked, await inspection.total());
-  }
-  return totals;
 }

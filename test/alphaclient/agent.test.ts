@@ -128,7 +128,7 @@ test('a log that is renamed or truncated, while the agent runs and while it is d
 
 test('the agent waits for a log that is not there, keeps events while the server is down, and status says so', async () => {
   const agent = pair.agent();
-  await agent.says('is not there yet');
+  await agent.says('does not exist yet');
   attempts(3);
   await until(async () => {
     const { said } = await pair.command('status');

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { unpacked } from '../../../alphaclient/log/decompress.ts';
+import { decompress } from '../../../alphaclient/log/decompress.ts';
 
 function opened(t: TestContext, name: string, bytes: Buffer): number {
-  const folder = mkdtempSync(join(tmpdir(), 'unpack-'));
+  const folder = mkdtempSync(join(tmpdir(), 'decompress-'));
   const file = join(folder, name);
   writeFileSync(file, bytes);
   const fd = openSync(file, 'r');
@@ -18,13 +18,13 @@ function opened(t: TestContext, name: string, bytes: Buffer): number {
   return fd;
 }
 
-async function text(fd: number, packing: 'gz' | 'zst'): Promise<string> {
+async function text(fd: number, compression: 'gz' | 'zst'): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const part of unpacked(fd, packing)) parts.push(part);
+  for await (const part of decompress(fd, compression)) parts.push(part);
   return Buffer.concat(parts).toString();
 }
 
-test('what is in a packed log comes out, as often as it is asked for', async (t) => {
+test('a compressed log is decompressed, as often as it is asked for', async (t) => {
   const lines = 'Failed password for root from 192.0.2.1 port 22 ssh2\n'.repeat(50_000);
   const fd = opened(t, 'log.gz', gzipSync(lines));
   assert.equal(await text(fd, 'gz'), lines);
@@ -32,13 +32,13 @@ test('what is in a packed log comes out, as often as it is asked for', async (t)
   assert.equal(await text(opened(t, 'log.zst', zstdCompressSync(lines)), 'zst'), lines);
 });
 
-test('a damaged packed log, and one not read to its end, leave the descriptor to its owner', async (t) => {
+test('a damaged compressed log, and one not read to its end, do not close the caller’s descriptor', async (t) => {
   const damaged = opened(t, 'log.gz', Buffer.from('this is not gzip'));
   await assert.rejects(text(damaged, 'gz'), /incorrect header/);
   const long = opened(t, 'log.gz', gzipSync(Buffer.alloc(8 * 1024 * 1024, 'line\n')));
-  const stream = unpacked(long, 'gz');
+  const stream = decompress(long, 'gz');
   for await (const _ of stream) break;
-  // Whatever the streams close, they do it after they have ended.
+  // Streams close their files only after they have ended.
   await new Promise((later) => setTimeout(later, 20));
   assert.ok(fstatSync(damaged).size > 0);
   assert.ok(fstatSync(long).size > 0);

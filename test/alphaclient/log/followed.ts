@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { FileSource, type FollowOptions } from '../../../alphaclient/log/file-source.ts';
+import { FileSource, type FileSourceOptions } from '../../../alphaclient/log/file-source.ts';
 import type { Chunk, LogPosition } from '../../../alphaclient/log/source.ts';
 import { until } from '../../until.ts';
 
@@ -19,9 +19,9 @@ export class Followed {
   readonly gaps: Chunk['gaps'][number][] = [];
   cutLines = 0;
   source: FileSource | null = null;
-  readonly #options: Partial<FollowOptions>;
+  readonly #options: Partial<FileSourceOptions>;
 
-  constructor(t: TestContext, options: Partial<FollowOptions> = {}) {
+  constructor(t: TestContext, options: Partial<FileSourceOptions> = {}) {
     const folder = mkdtempSync(join(tmpdir(), 'follow-'));
     this.path = join(folder, 'sshd.log');
     this.#options = options;
@@ -31,7 +31,7 @@ export class Followed {
     });
   }
 
-  start(options: Partial<FollowOptions> = {}): void {
+  start(options: Partial<FileSourceOptions> = {}): void {
     const say = (level: string) => (message: string) => this.said.push(`${level} ${message}`);
     this.source = new FileSource({
       path: this.path,

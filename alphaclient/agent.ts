@@ -8,7 +8,7 @@ import type { Chunk, LogSource } from './log/source.ts';
 import { OutboxError } from './outbox/database.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import type { Reading } from './outbox/reading.ts';
-import type { Sighting } from './sshd/event.ts';
+import type { LocatedEvent } from './sshd/events.ts';
 import type { Reader } from './sshd/reader.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
@@ -132,7 +132,7 @@ export class Agent {
     if (chunk.gaps.length > 0) this.#uplink?.report();
   }
 
-  #reading(sightings: readonly Sighting[], fallbackMs: number, gaps: Reading['gaps']): Reading {
+  #reading(sightings: readonly LocatedEvent[], fallbackMs: number, gaps: Reading['gaps']): Reading {
     const { logName, reader, now } = this.#options;
     const at = new Date(fallbackMs).toISOString();
     this.#hosts.look(sightings.map(({ event }) => event.host ?? null));

@@ -2,7 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import { escapeText } from '../../service/escape.ts';
-import type { Sighting } from '../sshd/event.ts';
+import type { LocatedEvent } from '../sshd/events.ts';
 import type { Kind, ParsedMessage } from '../sshd/message-types.ts';
 import { Reader } from '../sshd/reader.ts';
 import type { Inspection } from '../sshd/reading.ts';
@@ -70,8 +70,8 @@ function known(fact: ParsedMessage): string {
 /** `unknown`: whether it was counted as a line of sshd that is not understood. */
 function explained(
   line: string,
-  now: readonly Sighting[],
-  atEnd: readonly Sighting[],
+  now: readonly LocatedEvent[],
+  atEnd: readonly LocatedEvent[],
   seen: Inspection,
   unknown: boolean,
 ): string {

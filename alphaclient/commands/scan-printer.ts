@@ -1,8 +1,7 @@
 /** Prints the events of one log in the order of its lines. */
 
-import type { LoginEvent } from '../../protocol/event.ts';
 import type { Output } from '../../service/terminal/output.ts';
-import type { Listener } from '../sshd/telling.ts';
+import type { LocatedEvent } from '../sshd/events.ts';
 import { ScanOrder } from './log-order.ts';
 import { scanLine } from './scan-lines.ts';
 
@@ -10,7 +9,7 @@ import { scanLine } from './scan-lines.ts';
 const WRITE_CHARS = 262_144;
 
 /** Takes events as they are decided; an event waits while one of an earlier line may still be decided. */
-export class ScanPrinter implements Listener {
+export class ScanPrinter {
   readonly #output: Output;
   readonly #named: boolean;
   readonly #order = new ScanOrder();
@@ -36,7 +35,8 @@ export class ScanPrinter implements Listener {
     return this.#files[at] ?? { file: '', before: 0 };
   }
 
-  event(event: LoginEvent, line: number): void {
+  /** Takes an event of this log. */
+  add({ event, line }: LocatedEvent): void {
     const { file, before } = this.#fileOf(line);
     this.#order.add(line, scanLine(event, line - before, this.#named ? file : null));
   }

@@ -5,9 +5,9 @@ import type { Outcome } from '../../protocol/event.ts';
 import { escapeText } from '../../service/escape.ts';
 import { type Terminal, terminalOf } from '../../service/terminal/style.ts';
 import { grouped, table } from '../../service/terminal/table.ts';
-import type { Sighting } from '../sshd/event.ts';
-import type { UnknownShape } from '../sshd/radar.ts';
+import type { LocatedEvent } from '../sshd/events.ts';
 import type { Reader } from '../sshd/reader.ts';
+import type { UnknownShape } from '../sshd/unknown-messages.ts';
 import { Tally } from './tally.ts';
 
 const TOP = 10;
@@ -27,7 +27,7 @@ export class ScanSummary {
   #shapes: UnknownShape[] = [];
 
   /** Counts events. */
-  take(sightings: readonly Sighting[]): void {
+  take(sightings: readonly LocatedEvent[]): void {
     for (const { event } of sightings) {
       const { outcome, at, ip, user, host, method } = event;
       this.#outcomes[outcome]++;

@@ -38,7 +38,7 @@ async function scanLog(
   { printer, summary }: Takers,
   nowMs: number,
 ): Promise<number> {
-  const reader = new Reader(null, printer);
+  const reader = new Reader(null, printer && ((located) => printer.add(located)));
   const print = async (openLine: number): Promise<void> => {
     if (printer !== null && !(await printer.print(openLine))) throw new NobodyReads();
   };

@@ -1,105 +1,163 @@
-/** What is known of one TCP connection to sshd while it lasts. */
+/** What is known of one TCP connection to sshd while it lasts, and its saved form. */
 
-/** A `PAM: ...` line whose `Failed` line, with the port, may come next. */
-export interface Held {
+import type { Trust } from '../../protocol/event.ts';
+
+/**
+ * How far a connection has come. It only ever moves down this list:
+ * - `unconfirmed`: only PAM's modules have written under its pid, which may be a helper process of another connection.
+ * - `open`: sshd has written of it; nothing is decided.
+ * - `authenticating`: sshd has logged `Invalid user`, which a connection prints once; nothing is decided.
+ * - `failed`: a decision was logged, and none was `Accepted`.
+ * - `accepted`: a session, until its end is logged.
+ * - `closed`: it is over and its events are emitted; its pid still tells that a late line is its own.
+ */
+export type ConnectionState = 'unconfirmed' | 'open' | 'authenticating' | 'failed' | 'accepted' | 'closed';
+
+const STATES: readonly string[] = [
+  'unconfirmed',
+  'open',
+  'authenticating',
+  'failed',
+  'accepted',
+  'closed',
+] satisfies ConnectionState[];
+
+/** A failure that a `PAM: ...` line reported, whose `Failed` line, with the port, may come next. */
+export interface PendingFailure {
   readonly user: string | null;
   readonly reason: string | null;
   readonly line: number;
   readonly ms: number;
 }
 
-/** Only the correlation changes it; `toSaved` and `fromSaved` carry it over a restart. */
+/** Only the tracker changes it, and the table its index fields. */
 export class Connection {
-  /** Its place in the table while it is there, else -1. Not saved: a restart gives it another. */
-  slot = -1;
-  /** Index of the host in the table of hosts. */
+  /** Number of the host: see HostIndex. */
   host = 0;
+  /** -1 where the log has no pids. */
   pid = -1;
   ip: string | null = null;
   port: number | null = null;
   /** The client's name where a line had a name for the address. */
   hostName: string | null = null;
   user: string | null = null;
-  invalid: boolean | null = null;
-  /** Decisions counted; a connection without any becomes a probe. */
-  decisions = 0;
-  accepted = false;
-  /** True once `Invalid user` or `Connection from` was seen, of which a connection prints one each. */
-  named = false;
-  opened = false;
-  /** Failures of which only PAM has told: from `authentication failure`, its summary, and `check pass; user unknown`. */
+  invalidUser: boolean | null = null;
+  state: ConnectionState = 'unconfirmed';
+  /** True while its final message is awaited, for ENDING_LIMIT_MS at most: a session, too, may be about to end. */
+  closing = false;
+  /** Failures of which only PAM has written: from `authentication failure`, its summary, and `check pass; user unknown`. */
   pamFailures = 0;
   pamUnknown = 0;
-  /** What else shows that a decision was made. */
+  /** True when sshd has written of a decision whose own line may never come. */
   evidence = false;
-  /** True while nothing but PAM's modules spoke: perhaps a helper of another connection. */
-  pamOnly = true;
   method: string | null = null;
-  /** Why: a refusal of the account or the login, before a mere remark on how it ended. */
+  /** Why: a refusal of the account or the login, which goes before a mere remark on how it ended. */
   refusal: string | null = null;
   remark: string | null = null;
-  held: Held | null = null;
+  pendingFailure: PendingFailure | null = null;
   /** True when a `PAM:` line was counted whose `Failed` line may follow. */
-  swallow = false;
-  /** The last line that spoke of it. */
+  ignoreNextFailed = false;
+  /** The last line that was about it, its time by the log (NaN where it has none), and when it was read, by the clock. */
   line = 0;
   ms = Number.NaN;
-  /** When that line was read, by the clock. */
   readMs = 0;
-  /** True when it is over but for lines that may still come. */
-  ending = false;
-  /** True when it is over and told: only its pid still says that a line is its own. */
-  over = false;
+  trust: Trust = 'syslog';
+  /** How many connections were opened before it; set by the table, and not saved. */
+  age = -1;
 }
 
-const FIELDS = (Object.keys(new Connection()) as (keyof Connection)[]).filter((field) => field !== 'slot');
-
-/** Whether its client came as far as to name a user. */
-export function hasNamedUser({ user, decisions }: Connection): boolean {
-  return user !== null || decisions > 0;
+/** True once a decision on it was logged, or it is over: then its end is no event. */
+export function isDecided({ state }: Connection): boolean {
+  return state === 'failed' || state === 'accepted' || state === 'closed';
 }
 
-/** The saved form: a list of values in the order of the fields; NaN becomes null. */
+/** True when its client came as far as to name a user. */
+export function hasNamedUser(connection: Connection): boolean {
+  return connection.user !== null || isDecided(connection);
+}
+
+type SavedField = Exclude<keyof Connection, 'age'>;
+const isText = (value: unknown): boolean => value === null || typeof value === 'string';
+const isNumber = (value: unknown): boolean => typeof value === 'number';
+const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
+
+/** The fields in the order in which they are saved, each with what a saved value must be. */
+const SAVED: readonly (readonly [SavedField, (value: unknown) => boolean])[] = [
+  ['host', isNumber],
+  ['pid', isNumber],
+  ['ip', isText],
+  ['port', (value) => value === null || isNumber(value)],
+  ['hostName', isText],
+  ['user', isText],
+  ['invalidUser', (value) => value === null || isBoolean(value)],
+  ['state', (value) => STATES.includes(value as string)],
+  ['closing', isBoolean],
+  ['pamFailures', isNumber],
+  ['pamUnknown', isNumber],
+  ['evidence', isBoolean],
+  ['method', isText],
+  ['refusal', isText],
+  ['remark', isText],
+  ['pendingFailure', isPendingFailure],
+  ['ignoreNextFailed', isBoolean],
+  ['line', isNumber],
+  ['ms', isNumber],
+  ['readMs', isNumber],
+  ['trust', (value) => value === 'journal' || value === 'syslog' || value === 'forgeable'],
+];
+
+function isPendingFailure(value: unknown): boolean {
+  if (value === null) return true;
+  if (typeof value !== 'object') return false;
+  const { line, ms, reason, user } = value as Partial<PendingFailure>;
+  return isNumber(line) && isNumber(ms) && isText(reason) && isText(user);
+}
+
+/** The saved form: a list of values; JSON has no NaN, so that a missing time is null. */
 export type SavedConnection = readonly unknown[];
+
+const orNull = (ms: number): number | null => (Number.isNaN(ms) ? null : ms);
+const orNaN = (ms: unknown): unknown => ms ?? Number.NaN;
 
 /** Plain JSON for the outbox. */
 export function toSaved(connection: Connection): SavedConnection {
-  return FIELDS.map((field) => {
-    const value = connection[field];
-    return typeof value === 'number' && Number.isNaN(value) ? null : value;
+  const { ms, pendingFailure: pending } = connection;
+  return SAVED.map(([field]) => {
+    if (field === 'ms') return orNull(ms);
+    if (field === 'pendingFailure') return pending && { ...pending, ms: orNull(pending.ms) };
+    return connection[field];
   });
 }
 
 /** The connection that `toSaved` gave, or null when the value is none (a damaged state). */
 export function fromSaved(saved: unknown): Connection | null {
-  if (!Array.isArray(saved) || saved.length !== FIELDS.length) return null;
+  if (!Array.isArray(saved) || saved.length !== SAVED.length) return null;
   const connection = new Connection();
-  for (const [i, field] of FIELDS.entries()) {
-    const value: unknown = saved[i] === null && field === 'ms' ? Number.NaN : saved[i];
-    if (field === 'held') {
-      if (!isHeld(value)) return null;
-      if (value !== null) connection.held = { ...value, ms: value.ms ?? Number.NaN };
-      continue;
-    }
-    if (!fits(connection[field], value, field)) return null;
+  for (const [i, [field, isValid]] of SAVED.entries()) {
+    let value: unknown = saved[i];
+    if (field === 'ms') value = orNaN(value);
+    if (field === 'pendingFailure' && typeof value === 'object' && value !== null)
+      value = { ...value, ms: orNaN((value as Partial<PendingFailure>).ms) };
+    if (!isValid(value)) return null;
     Object.assign(connection, { [field]: value });
   }
   return connection;
 }
 
-function isHeld(value: unknown): value is Held | null {
-  if (value === null) return true;
-  if (typeof value !== 'object') return false;
-  const { line, reason, user } = value as Partial<Held>;
-  return typeof line === 'number' && isText(reason) && isText(user);
-}
-
-function isText(value: unknown): boolean {
-  return value === null || typeof value === 'string';
-}
-
-function fits(example: unknown, value: unknown, field: string): boolean {
-  if (example !== null) return typeof value === typeof example;
-  if (value === null) return true;
-  return typeof value === (field === 'port' ? 'number' : field === 'invalid' ? 'boolean' : 'string');
+/**
+ * Converts what version 1 of the state saved: the same list with eight booleans and a count of decisions in place of the state, and
+ * without trust. Null when the value is none.
+ */
+export function fromVersion1(saved: unknown): Connection | null {
+  if (!Array.isArray(saved) || saved.length !== 25) return null;
+  const [host, pid, ip, port, name, user, invalid, decisions, accepted, named, , ...rest] = saved as unknown[];
+  const [pamFailures, pamUnknown, evidence, pamOnly, method, refusal, remark, held, swallow, ...last] = rest;
+  const [line, ms, readMs, ending, over] = last;
+  let state: ConnectionState = pamOnly === true ? 'unconfirmed' : 'open';
+  if (named === true) state = 'authenticating';
+  if (isNumber(decisions) && (decisions as number) > 0) state = 'failed';
+  if (accepted === true) state = 'accepted';
+  if (over === true) state = 'closed';
+  const who = [host, pid, ip, port, name, user, invalid, state, ending, pamFailures, pamUnknown, evidence];
+  return fromSaved([...who, method, refusal, remark, held, swallow, line, ms, readMs, 'syslog']);
 }

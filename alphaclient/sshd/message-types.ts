@@ -63,8 +63,6 @@ export class ParsedMessage {
   endFollows = false;
   /** True when sshd ends the connection with this message: no line about it follows. */
   endsConnection = false;
-  /** True when the line says that a message came again: it is not another connection's first one. */
-  isRepeated = false;
 
   constructor(kind: Kind) {
     this.kind = kind;

@@ -1,16 +1,14 @@
 /** sshd's messages, one after the other: read by the table, counted where no rule knows them, told to their connections. */
 
-import { Connections } from './connections.ts';
-import { isoTime, type Sighting, textOf } from './event.ts';
+import { ConnectionTracker } from './connection-tracker.ts';
+import { type EventListener, isoTime, type LocatedEvent } from './events.ts';
 import { type Reading, readMessage } from './grammar.ts';
 import { latin1 } from './latin1.ts';
-import type { Place } from './matching.ts';
-import { isDecision, isFromPamModule } from './message-types.ts';
-import { Radar, type UnknownShape } from './radar.ts';
+import type { LineContext } from './line-context.ts';
+import { isDecision } from './message-types.ts';
 import type { ReaderState } from './reading.ts';
-import { LastDecision, REPEAT_LIMIT, readLastRepeated, readRepeat } from './repeats.ts';
-import { isStray } from './strays.ts';
-import type { Listener } from './telling.ts';
+import { LastDecision, readLastRepeated, readRepeat } from './repeats.ts';
+import { looksLikeSshd, UnknownMessages, type UnknownShape } from './unknown-messages.ts';
 
 /** The longest message that sshd writes. */
 const MESSAGE_LIMIT_BYTES = 1_023;
@@ -22,18 +20,17 @@ export const READ_LIMIT_BYTES = 8_192;
 /** Takes message by message; never throws, whatever a message is. */
 export class Messages {
   /** Where the next message stands: see `stands`. */
-  readonly place: Place = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0 };
-  readonly #connections: Connections;
-  readonly #radar = new Radar();
+  readonly place: LineContext = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0, trust: 'syslog' };
+  readonly #tracker: ConnectionTracker;
+  readonly #unknown = new UnknownMessages();
   readonly #last = new LastDecision();
   readonly #reading: Reading = { rule: null, fact: null, text: '' };
-  #unknown = 0;
   /** True once a line without any prefix was sshd's: then others are, too. */
   #raw = false;
 
   /** `hosts` gives the name of a host's index; a `listener` is told of events instead of `told`. */
-  constructor(hosts: (index: number) => string | null, listener: Listener | null) {
-    this.#connections = new Connections(hosts, listener);
+  constructor(hosts: (index: number) => string | null, listener: EventListener | null) {
+    this.#tracker = new ConnectionTracker(hosts, listener);
   }
 
   /** Kind where the next message stands; asked for by whoever gives it. `pid` is -1 and `ms` NaN where the line has none. */
@@ -57,9 +54,10 @@ export class Messages {
       this.#unread(bytes, from, raw);
       return;
     }
-    const repeat = readRepeat(bytes, from, end);
+    // `me`: nothing else that sshd writes begins so.
+    const repeat = bytes[from] === 109 && bytes[from + 1] === 101 ? readRepeat(latin1(bytes, from, end)) : null;
     if (repeat !== null) {
-      const whole = this.#last.whole(latin1(bytes, repeat.from, repeat.end), this.place);
+      const whole = this.#last.whole(repeat.message, this.place);
       this.#times(whole, repeat.count);
       return;
     }
@@ -68,33 +66,33 @@ export class Messages {
     if (rule === null) {
       // Without a prefix a log has to show itself as sshd's own, or the line itself.
       if (raw && !this.#raw) this.stray(bytes, from, end);
-      else if (end > from) this.#strange(latin1(bytes, from, end));
+      else if (end > from) this.#unrecognized(latin1(bytes, from, end));
       return;
     }
     if (raw) this.#raw = true;
     if (rule.name === REPEATED) this.again(bytes, from, end);
     if (fact === null) return;
     if (isDecision(fact)) this.#last.set(this.#reading.text, this.place);
-    this.#connections.apply(fact, this.place);
+    this.#tracker.apply(fact, this.place);
   }
 
   /** A message that is too long to be one. */
   #unread(bytes: Buffer, from: number, raw: boolean): void {
     this.#reading.rule = null;
     this.#reading.fact = null;
-    if (!raw || this.#raw) this.#strange(latin1(bytes, from, from + MESSAGE_LIMIT_BYTES));
+    if (!raw || this.#raw) this.#unrecognized(latin1(bytes, from, from + MESSAGE_LIMIT_BYTES));
   }
 
   /** A line in no form that is known: counted as unknown if it is in sshd's words. */
   stray(bytes: Buffer, from: number, end: number): void {
-    if (isStray(bytes, from, Math.min(end, from + READ_LIMIT_BYTES)))
-      this.#strange(latin1(bytes, from, Math.min(end, from + MESSAGE_LIMIT_BYTES)));
+    if (looksLikeSshd(latin1(bytes, from, Math.min(end, from + READ_LIMIT_BYTES))))
+      this.#unrecognized(latin1(bytes, from, Math.min(end, from + MESSAGE_LIMIT_BYTES)));
   }
 
   /** `last message repeated N times`: the line before this one, of whatever program, came again. */
   again(bytes: Buffer, from: number, end: number): void {
     const { place } = this;
-    const count = readLastRepeated(bytes, from, end);
+    const count = readLastRepeated(latin1(bytes, from, Math.min(end, from + MESSAGE_LIMIT_BYTES)));
     const last = this.#last.before(place.line);
     // With a tag it says whose line came again.
     if (count === 0 || last === null || (place.pid >= 0 && place.pid !== last.pid)) return;
@@ -108,47 +106,42 @@ export class Messages {
     const bytes = Buffer.from(message, 'latin1');
     readMessage(bytes, 0, bytes.length, this.#reading);
     const { rule, fact } = this.#reading;
-    if (rule === null) this.#strange(message);
-    if (fact === null) return;
-    if (isDecision(fact) || isFromPamModule(fact)) fact.count = Math.min(fact.count * count, REPEAT_LIMIT);
-    fact.isRepeated = true;
-    fact.beforeUser = false;
-    this.#connections.apply(fact, this.place);
+    if (rule === null) this.#unrecognized(message);
+    if (fact !== null) this.#tracker.apply(fact, this.place, count);
   }
 
-  #strange(message: string): void {
-    this.#unknown++;
-    this.#radar.saw(textOf(message, MESSAGE_LIMIT_BYTES) ?? '', isoTime(this.place.ms));
+  #unrecognized(message: string): void {
+    this.#unknown.add(message, isoTime(this.place.ms));
   }
 
   /** What was told since the last call. */
-  told(): Sighting[] {
-    return this.#connections.take();
+  told(): LocatedEvent[] {
+    return this.#tracker.take();
   }
 
   /** Time passes on a log that says nothing. */
   expire(nowMs: number): void {
-    this.#connections.expire(nowMs);
+    this.#tracker.expire(nowMs);
   }
 
   /** The log ends here: what is still open becomes its event. */
   end(): void {
-    this.#connections.end();
+    this.#tracker.end();
   }
 
   /** The lowest line that an event still to come can have. */
   firstOpenLine(): number {
-    return this.#connections.firstOpenLine();
+    return this.#tracker.firstOpenLine();
   }
 
   /** How many no rule knew. */
   get unknown(): number {
-    return this.#unknown;
+    return this.#unknown.count;
   }
 
   /** The shapes of messages that no rule knows, most frequent first. */
   shapes(): readonly UnknownShape[] {
-    return this.#radar.shapes();
+    return this.#unknown.shapes();
   }
 
   /** What the last message is to the table. */
@@ -159,20 +152,20 @@ export class Messages {
   /** What must outlive a restart. */
   save(): ReaderState {
     return {
-      unknown: this.#unknown,
+      unknown: this.#unknown.count,
       raw: this.#raw,
       last: this.#last.save(),
-      connections: this.#connections.save(),
-      shapes: this.#radar.shapes(),
+      connections: this.#tracker.save(),
+      shapes: this.#unknown.shapes(),
     };
   }
 
-  /** Takes over what `save` gave; what is damaged is left out. */
+  /** Takes over what `save` of this version or the one before gave; what is damaged is left out. */
   restore(saved: ReaderState): void {
-    if (Number.isSafeInteger(saved['unknown'])) this.#unknown = saved['unknown'] as number;
     this.#raw = saved['raw'] === true;
     this.#last.restore(saved['last']);
-    this.#connections.restore(saved['connections']);
-    this.#radar.restore(saved['shapes']);
+    if (saved['version'] === 1) this.#tracker.restoreVersion1(saved['connections']);
+    else this.#tracker.restore(saved['connections']);
+    this.#unknown.restore(saved['unknown'], saved['shapes']);
   }
 }

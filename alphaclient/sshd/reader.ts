@@ -4,20 +4,19 @@
  */
 
 import { LogClock } from './clock.ts';
-import { isoTime, type Sighting } from './event.ts';
-import { Forgeries, type Forgery } from './forgeries.ts';
+import { type EventListener, isoTime, type LocatedEvent } from './events.ts';
 import { Hosts } from './hosts.ts';
 import { withoutCr } from './joiner.ts';
 import { readEntry } from './journal.ts';
+import { latin1 } from './latin1.ts';
 import { Messages } from './messages.ts';
 import { Prefix } from './prefix.ts';
-import type { UnknownShape } from './radar.ts';
 import { RawLines } from './raw-lines.ts';
 import type { Inspection, ReadContext, ReaderState } from './reading.ts';
-import type { Listener } from './telling.ts';
+import { ForgedMessages, type Forgery, type UnknownShape } from './unknown-messages.ts';
 import type { Contained } from './unwrapped.ts';
 
-const STATE_VERSION = 1;
+const STATE_VERSION = 2;
 const LF = 10;
 
 /** Reads one log. However it is torn, and wherever `save` and a new reader come between: the events are the same. */
@@ -27,7 +26,7 @@ export class Reader {
   readonly #hosts = new Hosts();
   readonly #messages: Messages;
   readonly #raw: RawLines;
-  readonly #forgeries = new Forgeries();
+  readonly #forgeries = new ForgedMessages();
   #lines = 0;
   #writer = 'other';
 
@@ -35,14 +34,14 @@ export class Reader {
    * `saved` is what `save` gave; a damaged or foreign state starts anew. Where there is a `listener`, it is told of the events, in
    * the order in which they are known, and `read`, `expire` and `end` give none.
    */
-  constructor(saved?: ReaderState | null, listener: Listener | null = null) {
+  constructor(saved?: ReaderState | null, listener: EventListener | null = null) {
     this.#messages = new Messages((index) => this.#hosts.name(index), listener);
     this.#raw = new RawLines(this.#messages, this.#prefix);
-    if (saved?.['version'] === STATE_VERSION) this.#restore(saved);
+    if (saved?.['version'] === STATE_VERSION || saved?.['version'] === 1) this.#restore(saved);
   }
 
   /** Takes whole lines, each ended by LF; gives what they decide, in order. Never throws, whatever the bytes are. */
-  read(bytes: Uint8Array, context: ReadContext): Sighting[] {
+  read(bytes: Uint8Array, context: ReadContext): LocatedEvent[] {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const clock = this.#clock;
     clock.writtenMs = context.writtenMs;
@@ -121,7 +120,7 @@ export class Reader {
     const { writer, message, ms } = entry;
     if (writer === 'other') return;
     this.#writer = writer;
-    if (writer === 'forged') this.#forgeries.saw(message, isoTime(ms), this.#lines);
+    if (writer === 'forged') this.#forgeries.add(latin1(message), isoTime(ms), this.#lines);
     else if (writer === 'contained') this.#contained({ bytes: message, ms });
     else {
       this.#messages.stands(this.#hosts.named(entry.host), entry.pid, ms, this.#lines);
@@ -130,13 +129,13 @@ export class Reader {
   }
 
   /** Connections that are over by time on a log that says nothing; called every few seconds when caught up. */
-  expire(nowMs: number): Sighting[] {
+  expire(nowMs: number): LocatedEvent[] {
     this.#messages.expire(nowMs);
     return this.#messages.told();
   }
 
   /** The log ends here: what is still open becomes its event. */
-  end(): Sighting[] {
+  end(): LocatedEvent[] {
     this.#raw.end();
     this.#messages.end();
     return this.#messages.told();

@@ -1,63 +1,58 @@
 /** Lines that stand for several: rsyslog's `message repeated N times: [ MSG]`, syslogd's `last message repeated N times`. */
 
-import { latin1 } from './latin1.ts';
-import type { Place } from './matching.ts';
+import type { LineContext } from './line-context.ts';
 
 /** The most events one line can stand for: a line is no proof of more, and memory is bounded. */
 export const REPEAT_LIMIT = 100_000;
 
 const REPEATED = 'message repeated ';
 const LAST = 'last message repeated ';
+const BEGINS = ' times: [';
+/** As much of a line as its count can take. */
+const HEAD_LIMIT_CHARS = 64;
 
-/** How often, and where the repeated message stands in the bytes; null when it is no such line. */
-export function readRepeat(
-  bytes: Buffer,
-  from: number,
-  end: number,
-): { count: number; from: number; end: number } | null {
-  // `mess`: the only thing sshd's tag is followed by that begins so.
-  if (bytes[from] !== 109 || bytes[from + 1] !== 101 || bytes[from + 2] !== 115 || bytes[from + 3] !== 115) return null;
-  const head = latin1(bytes, from, Math.min(end, from + 48));
-  if (!head.startsWith(REPEATED)) return null;
-  const count = Number.parseInt(head.slice(REPEATED.length), 10);
-  const open = head.indexOf(' times: [');
+/** How often a message came again, and the message; null when the line is no such line. */
+export function readRepeat(text: string): { readonly count: number; readonly message: string } | null {
+  if (!text.startsWith(REPEATED)) return null;
+  const count = Number.parseInt(text.slice(REPEATED.length, HEAD_LIMIT_CHARS), 10);
+  const open = text.slice(0, HEAD_LIMIT_CHARS).indexOf(BEGINS);
   if (!(count > 0) || open < 0) return null;
-  let at = from + open + 9;
-  if (bytes[at] === 32) at++;
-  const last = bytes[end - 1] === 93 ? end - 1 : end;
-  return { count: Math.min(count, REPEAT_LIMIT), from: at, end: Math.max(last, at) };
+  let from = open + BEGINS.length;
+  if (text.startsWith(' ', from)) from++;
+  const end = text.endsWith(']') ? text.length - 1 : text.length;
+  return { count: Math.min(count, REPEAT_LIMIT), message: text.slice(from, end) };
 }
 
 /** N of `last message repeated N times`, 0 when it is another line. */
-export function readLastRepeated(bytes: Buffer, from: number, end: number): number {
-  const text = latin1(bytes, from, Math.min(end, from + 64));
+export function readLastRepeated(text: string): number {
   if (!text.startsWith(LAST)) return 0;
-  const count = Number.parseInt(text.slice(LAST.length), 10);
+  const count = Number.parseInt(text.slice(LAST.length, HEAD_LIMIT_CHARS), 10);
   return count > 0 ? Math.min(count, REPEAT_LIMIT) : 0;
 }
 
-/** The last message that decided, for lines that say that it came again. Without its level and ` [preauth]`. */
+/** Keeps the last message that is a decision, without its level and ` [preauth]`, for lines that report that it came again. */
 export class LastDecision {
   #message = '';
   #pid = -1;
   #host = 0;
   #line = -1;
 
-  set(message: string, place: Place): void {
+  /** Keeps a message, of the line of this context. */
+  set(message: string, context: LineContext): void {
     this.#message = message;
-    this.#pid = place.pid;
-    this.#host = place.host;
-    this.#line = place.line;
+    this.#pid = context.pid;
+    this.#host = context.host;
+    this.#line = context.line;
   }
 
-  /** What is repeated: older rsyslogs cut it, so the whole is taken from the line before where that begins alike. */
-  whole(message: string, place: Place): string {
-    if (this.#line < 0 || this.#pid !== place.pid || this.#host !== place.host) return message;
+  /** Completes a repeated message: older rsyslogs cut it, so that the whole is taken from the line before where that begins alike. */
+  whole(message: string, context: LineContext): string {
+    if (this.#line < 0 || this.#pid !== context.pid || this.#host !== context.host) return message;
     const last = this.#message;
     return last.startsWith(message.replace(/^(?:error|fatal): /, '')) ? last : message;
   }
 
-  /** The decision in the line right before `line`, or null: `last message repeated` speaks of any program's. */
+  /** The decision in the line right before `line`, or null: `last message repeated` is about any program's. */
   before(line: number): { readonly message: string; readonly pid: number; readonly host: number } | null {
     if (this.#line < 0 || this.#line !== line - 1) return null;
     return { message: this.#message, pid: this.#pid, host: this.#host };
@@ -73,6 +68,9 @@ export class LastDecision {
     const { message, pid, host, line } = (saved ?? {}) as Record<string, unknown>;
     if (typeof message !== 'string' || typeof pid !== 'number' || typeof host !== 'number' || typeof line !== 'number')
       return;
-    this.set(message, { pid, host, line, ms: Number.NaN, nowMs: 0 });
+    this.#message = message;
+    this.#pid = pid;
+    this.#host = host;
+    this.#line = line;
   }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { JournalSource } from '../../alphaclient/log/journal-source.ts';
 import type { Chunk, LogPosition } from '../../alphaclient/log/source.ts';
-import type { Sighting } from '../../alphaclient/sshd/event.ts';
+import type { LocatedEvent } from '../../alphaclient/sshd/events.ts';
 import { Reader } from '../../alphaclient/sshd/reader.ts';
 import { ACCOUNTS_CONFIG } from '../sshd/accounts.ts';
 import { Client } from '../sshd/client.ts';
@@ -22,7 +22,7 @@ const SAYS_NOTHING = { info: () => {}, warn: () => {}, error: () => {} };
 interface Saved {
   position: LogPosition | null;
   reader: Reader;
-  readonly sightings: Sighting[];
+  readonly sightings: LocatedEvent[];
   readonly gaps: unknown[];
 }
 

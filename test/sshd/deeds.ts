@@ -1,7 +1,7 @@
 /** What was done to an sshd, and how its log can be known to tell of it. */
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import type { Sighting } from '../../alphaclient/sshd/event.ts';
+import type { LocatedEvent } from '../../alphaclient/sshd/events.ts';
 
 /** One thing that sshd decided, or a connection on which it decided nothing. */
 export interface Deed {
@@ -45,7 +45,12 @@ export function asLogged(name: string | Buffer, raw: boolean): string {
 }
 
 /** Fails unless the events are those deeds, no more and no less, with all their fields. `raw`: the log is sshd's own file. */
-export function assertDone(deeds: readonly Deed[], sightings: readonly Sighting[], raw: boolean, log: string): void {
+export function assertDone(
+  deeds: readonly Deed[],
+  sightings: readonly LocatedEvent[],
+  raw: boolean,
+  log: string,
+): void {
   const left = sightings.map(({ event, line }) => ({ ...event, line }));
   const missing = deeds.filter((deed) => {
     const user = deed.user === null ? null : asLogged(deed.user, raw);

@@ -1,7 +1,7 @@
 /** All scenarios played to an sshd on a host of its own, and the logs that came of it. */
 import { readFileSync } from 'node:fs';
 import { JournalSource } from '../../alphaclient/log/journal-source.ts';
-import type { Sighting } from '../../alphaclient/sshd/event.ts';
+import type { LocatedEvent } from '../../alphaclient/sshd/events.ts';
 import { Reader } from '../../alphaclient/sshd/reader.ts';
 import { ACCOUNT_SCENARIOS, ACCOUNTS_CONFIG, ACCOUNTS_MATCH } from './accounts.ts';
 import type { Deed } from './deeds.ts';
@@ -68,7 +68,7 @@ function fail(text: string): never {
 }
 
 /** The events in a recording. `writtenMs` is when it was made: logs without a year hang on it. */
-export function readRecording(bytes: Buffer, writtenMs: number): { sightings: Sighting[]; reader: Reader } {
+export function readRecording(bytes: Buffer, writtenMs: number): { sightings: LocatedEvent[]; reader: Reader } {
   const reader = new Reader();
   const sightings = reader.read(bytes, { writtenMs, nowMs: writtenMs, timeZone: 'UTC' });
   return { sightings: [...sightings, ...reader.end()], reader };

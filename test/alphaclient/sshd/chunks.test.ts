@@ -2,7 +2,7 @@
 
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Sighting } from '../../../alphaclient/sshd/event.ts';
+import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import type { ReadContext } from '../../../alphaclient/sshd/reading.ts';
 import { Chance } from '../../sshd/chance.ts';
@@ -75,12 +75,12 @@ function log(chance: Chance, stories: number): string[] {
 }
 
 interface Outcome {
-  readonly told: readonly Sighting[];
+  readonly told: readonly LocatedEvent[];
   readonly counts: unknown;
   readonly shapes: unknown;
 }
 
-function outcome(reader: Reader, told: readonly Sighting[]): Outcome {
+function outcome(reader: Reader, told: readonly LocatedEvent[]): Outcome {
   const all = [...told, ...reader.end()].sort((a, b) => a.line - b.line);
   // Of those that are as frequent, a restart may change the order.
   const shapes = [...reader.shapes()].sort((a, b) => (a.shape < b.shape ? -1 : 1));
@@ -141,7 +141,7 @@ describe('a log read in chunks', () => {
       const chance = new Chance(SEED + i);
       const logs = [log(chance, 12), log(chance, 12), log(chance, 12)];
       const readers = logs.map(() => new Reader());
-      const told: Sighting[][] = logs.map(() => []);
+      const told: LocatedEvent[][] = logs.map(() => []);
       const next = logs.map(() => 0);
       while (logs.some((lines, n) => (next[n] as number) < lines.length)) {
         const n = chance.below(logs.length);
@@ -154,7 +154,7 @@ describe('a log read in chunks', () => {
         if (chance.below(9) === 0) readers[n] = new Reader(JSON.parse(JSON.stringify(reader.save())));
       }
       for (const [n, lines] of logs.entries()) {
-        const one = outcome(readers[n] as Reader, told[n] as Sighting[]);
+        const one = outcome(readers[n] as Reader, told[n] as LocatedEvent[]);
         deepEqual(one, atOnce(lines), `SEED=${SEED + i}, log ${n}\n${lines.join('')}`);
       }
     }

@@ -4,7 +4,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { Sighting } from '../../../alphaclient/sshd/event.ts';
+import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 
 interface Truth {
@@ -35,9 +35,9 @@ function truthOf(path: string, name: string): Truth[] {
 }
 
 /** Reads a log at once, or torn into pieces of whole lines with a restart between any two. */
-function read(bytes: Buffer, piece: number): Sighting[] {
+function read(bytes: Buffer, piece: number): LocatedEvent[] {
   let reader = new Reader();
-  const all: Sighting[] = [];
+  const all: LocatedEvent[] = [];
   for (let from = 0; from < bytes.length; ) {
     let end = from;
     for (let lines = 0; lines < piece && end < bytes.length; lines++) {
@@ -59,7 +59,7 @@ function hasNoPort(truth: Truth, log: string): boolean {
 
 function differences(
   truths: readonly Truth[],
-  events: readonly Sighting[],
+  events: readonly LocatedEvent[],
   log: string,
 ): { missing: unknown[]; extra: unknown[] } {
   const left = events.map(({ event, line }) => ({ ...event, line }));

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import type { Sighting } from '../../../alphaclient/sshd/event.ts';
+import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import { assertDone } from '../../sshd/deeds.ts';
 import { play, SCENARIOS } from '../../sshd/scenarios.ts';
 import { SshdServer, sshdLacking, sshdVersion } from '../../sshd/server.ts';
 
-function read(path: string): { sightings: Sighting[]; reader: Reader } {
+function read(path: string): { sightings: LocatedEvent[]; reader: Reader } {
   const reader = new Reader();
   const context = { writtenMs: statSync(path).mtimeMs, nowMs: Date.now() };
   const sightings = reader.read(readFileSync(path), context);

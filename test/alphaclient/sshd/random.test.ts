@@ -1,7 +1,7 @@
 /** Random logs of an imitated sshd and clients that send anything: every attempt and probe, exactly, in every form. */
 import { deepEqual, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Sighting } from '../../../alphaclient/sshd/event.ts';
+import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import type { ReadContext } from '../../../alphaclient/sshd/reading.ts';
 import { Chance } from '../../sshd/chance.ts';
@@ -97,14 +97,14 @@ function make(seed: number): Log {
   return { bytes: Buffer.from(text, 'latin1'), truths, what };
 }
 
-function whole(bytes: Buffer, reader = new Reader()): Sighting[] {
+function whole(bytes: Buffer, reader = new Reader()): LocatedEvent[] {
   return [...reader.read(bytes, CONTEXT), ...reader.end()];
 }
 
 /** The same log torn at any byte, with a restart between any two pieces; the follower keeps half lines back. */
-function torn(bytes: Buffer, chance: Chance): Sighting[] {
+function torn(bytes: Buffer, chance: Chance): LocatedEvent[] {
   let reader = new Reader();
-  const all: Sighting[] = [];
+  const all: LocatedEvent[] = [];
   let taken = 0;
   for (let end = 0; end < bytes.length; ) {
     end = Math.min(bytes.length, end + 1 + chance.below(400));
@@ -118,7 +118,7 @@ function torn(bytes: Buffer, chance: Chance): Sighting[] {
 
 function differences(
   truths: readonly Truth[],
-  sightings: readonly Sighting[],
+  sightings: readonly LocatedEvent[],
 ): { missing: unknown[]; extra: unknown[] } {
   const left = sightings.map(({ event, line }) => ({ ...event, line }));
   const taken = (truth: Truth, port: number | null): boolean => {

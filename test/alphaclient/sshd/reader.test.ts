@@ -1,12 +1,11 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Sighting } from '../../../alphaclient/sshd/event.ts';
-import { FORGERY_LIMIT } from '../../../alphaclient/sshd/forgeries.ts';
+import { OPEN_LIMIT_CONNECTIONS } from '../../../alphaclient/sshd/connection-table.ts';
+import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
 import { READ_LIMIT_BYTES } from '../../../alphaclient/sshd/messages.ts';
-import { SHAPE_LIMIT } from '../../../alphaclient/sshd/radar.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import type { ReadContext } from '../../../alphaclient/sshd/reading.ts';
-import { OPEN_LIMIT_CONNECTIONS } from '../../../alphaclient/sshd/table.ts';
+import { FORGERY_LIMIT, SHAPE_LIMIT } from '../../../alphaclient/sshd/unknown-messages.ts';
 import type { LoginEvent } from '../../../protocol/event.ts';
 
 const NOW = Date.UTC(2026, 10, 24, 12);
@@ -23,7 +22,7 @@ function log(messages: readonly string[], pid = 100): string {
     .join('');
 }
 
-function read(text: string, reader = new Reader()): Sighting[] {
+function read(text: string, reader = new Reader()): LocatedEvent[] {
   return [...reader.read(Buffer.from(text, 'latin1'), CONTEXT), ...reader.end()];
 }
 
@@ -540,6 +539,22 @@ describe('bounds and restarts', () => {
     equal(reader.end().length, OPEN_LIMIT_CONNECTIONS);
   });
 
+  it('a session stays known through a flood of connections before a login, so that its end is no probe', () => {
+    const line = (pid: number, message: string): string => `Nov 20 10:00:00 web sshd[${pid}]: ${message}\n`;
+    const flood = Array.from({ length: OPEN_LIMIT_CONNECTIONS + 5 }, (_, i) =>
+      line(i + 2, `Invalid user u${i} from 192.0.2.1 port ${i + 1}`),
+    );
+    const events = read(
+      [line(1, `Accepted password for bob from ${PEER} ssh2`), ...flood, line(1, `Connection closed by ${PEER}`)].join(
+        '',
+      ),
+    );
+    deepEqual(
+      events.filter(({ event }) => event.ip !== '192.0.2.1').map(({ event }) => event.outcome),
+      ['accepted'],
+    );
+  });
+
   it("a message longer than any is nobody's: it is counted as unknown, and not searched", () => {
     const message = (bytes: number): string => `Failed password for ${'x'.repeat(bytes - 52)} from ${PEER} ssh2`;
     equal(message(100).length, 100);
@@ -614,7 +629,7 @@ describe('bounds and restarts', () => {
       const bytes = Buffer.from(`${text}\n`, 'latin1');
       const whole = read(bytes.toString('latin1'));
       let reader = new Reader();
-      const torn: Sighting[] = [];
+      const torn: LocatedEvent[] = [];
       for (let from = 0; from < bytes.length; ) {
         const end = bytes.indexOf(10, from + random(40)) + 1 || bytes.length;
         torn.push(...reader.read(bytes.subarray(from, end), CONTEXT));
@@ -636,7 +651,7 @@ describe('sshd -E', () => {
       `b from ${PEER} ssh2\r\n`,
     ];
     let reader = new Reader();
-    const all: Sighting[] = [];
+    const all: LocatedEvent[] = [];
     for (const line of lines) {
       all.push(...reader.read(Buffer.from(line), CONTEXT));
       reader = new Reader(JSON.parse(JSON.stringify(reader.save())));

@@ -4,16 +4,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { scanLine } from '../../../alphaclient/commands/scan-lines.ts';
-import type { Sighting } from '../../../alphaclient/sshd/event.ts';
+import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'fixtures', 'recorded');
 const names = readdirSync(FOLDER).flatMap((file) => (file.endsWith('.log') ? [file.slice(0, -4)] : []));
 
 /** Reads all, `lines` lines at a time, with a restart between any two pieces. */
-function read(bytes: Buffer, lines: number, nowMs: number): Sighting[] {
+function read(bytes: Buffer, lines: number, nowMs: number): LocatedEvent[] {
   const context = { writtenMs: nowMs, nowMs, timeZone: 'UTC' };
-  const all: Sighting[] = [];
+  const all: LocatedEvent[] = [];
   let reader = new Reader();
   for (let from = 0; from < bytes.length; ) {
     let end = from;

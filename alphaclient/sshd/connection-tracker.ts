@@ -1,0 +1,437 @@
+/**
+ * Tracks connections: finds the one that a message of sshd is about, and emits its attempts and probes. A decision is emitted when
+ * its own line is read; a connection that ends without one becomes a probe; several lines of one attempt become one event.
+ */
+
+import { Connection, hasNamedUser, isDecided } from './connection.ts';
+import { ConnectionTable, endsAs, isAny, type SavedTable } from './connection-table.ts';
+import { type EventListener, EventOutput, type LocatedEvent, showsFailure } from './events.ts';
+import type { LineContext } from './line-context.ts';
+import { isDecision, isFromPamModule, isOfSession, type ParsedMessage } from './message-types.ts';
+import { REPEAT_LIMIT } from './repeats.ts';
+
+/** LoginGraceTime is 120 s unless set; a connection without a line for five times that is over. */
+const OPEN_LIMIT_MS = 600_000;
+/** How long a connection that is about to end waits for its final message: it comes in the same second, in busy logs later. */
+const CLOSING_LIMIT_MS = 30_000;
+/** A `Failed` line follows its `PAM:` line at once; people watch for either. */
+const PENDING_LIMIT_MS = 1_000;
+/** How often, by the log's time, all connections are looked through for those that are over, and how often those that wait. */
+const SWEEP_EVERY_MS = 30_000;
+const CHECK_EVERY_MS = 1_000;
+
+/** What `save` gives: plain JSON. */
+export interface SavedTracker extends SavedTable {
+  readonly sweptMs: number;
+  readonly checkedMs: number;
+}
+
+/** Takes messages in the order of the log. Bounded: see ConnectionTable. What it holds can be saved. */
+export class ConnectionTracker {
+  readonly #table = new ConnectionTable();
+  readonly #events: EventOutput;
+  /** Those that are closing, or have a pending failure: within seconds, the wait is over. */
+  readonly #waiting = new Set<Connection>();
+  /** When, by the log, all connections were looked through, and when those that wait. Saved, so that a restart changes nothing. */
+  #sweptMs = 0;
+  #checkedMs = 0;
+  /** The time for which nothing more is over; NaN when a connection has begun to wait since. */
+  #passedMs = Number.NaN;
+
+  /** `nameOfHost` gives the name of a host's number. Where there is a `listener`, it is given the events, and `take` gives none. */
+  constructor(nameOfHost: (host: number) => string | null, listener: EventListener | null) {
+    this.#events = new EventOutput(nameOfHost, listener);
+  }
+
+  /** The events since the last call, in the order in which they were decided. */
+  take(): LocatedEvent[] {
+    return this.#events.take();
+  }
+
+  /** The lowest line that an event still to come can have; Infinity when no connection is open. */
+  firstOpenLine(): number {
+    return this.#table.firstOpenLine();
+  }
+
+  /**
+   * Takes the next message. `repeated` is N where the line says that the message was repeated N times, and 0 where the line is the
+   * message's own.
+   */
+  apply(message: ParsedMessage, context: LineContext, repeated = 0): void {
+    if (message.kind === 'session-opened') return;
+    this.#pass(context);
+    const isCounted = repeated > 0 && (isDecision(message) || isFromPamModule(message));
+    const times = isCounted ? Math.min(message.count * repeated, REPEAT_LIMIT) : message.count;
+    if (message.kind === 'dropped') {
+      this.#events.dropped(message, context, times);
+      return;
+    }
+    const isRepeated = repeated > 0;
+    let connection = this.#find(message, context, isRepeated);
+    if (connection !== undefined) {
+      // A mere user name, without a pid, may be another connection's: of one with a decision it tells nothing new.
+      const isBare = context.pid < 0 && message.ip === null && message.hostName === null;
+      if (isBare && isDecided(connection)) return;
+      if (isAnother(connection, message, isRepeated)) {
+        this.#close(connection);
+        connection = undefined;
+      }
+    }
+    connection ??= this.#open(message, context);
+    if (connection === undefined) return;
+    this.#learn(connection, message, context);
+    this.#advance(connection, message, context, times, isRepeated);
+  }
+
+  /** Finds the open connection that a message is about: by pid, then by address and port, then by what else it tells of the client. */
+  #find(message: ParsedMessage, context: LineContext, isRepeated: boolean): Connection | undefined {
+    const table = this.#table;
+    const { host } = context;
+    const isEnd = message.kind === 'ended';
+    const pid = message.pid >= 0 ? message.pid : context.pid;
+    if (pid >= 0) {
+      const found = table.byPid(host, pid);
+      if (found !== undefined || (message.pid >= 0 && context.pid >= 0)) return found;
+    }
+    if (isFromPamModule(message)) return undefined;
+    // A client that has not come to name a user is not one that has.
+    const fits = isEnd && message.beforeUser && !isRepeated ? isUnnamed : isAny;
+    if (message.ip !== null && message.port !== null) {
+      const found = table.byPeer(host, message.ip, message.port);
+      return found !== undefined || context.pid >= 0 ? found : table.searchPortless(host, message, fits);
+    }
+    if (message.ip === null && message.hostName === null) {
+      if (message.user === null || isOfSession(message)) return undefined;
+      if (context.pid >= 0 && (!message.endsConnection || message.beforeLogin)) return undefined;
+      const parent = table.byPid(host, context.pid - 1);
+      return parent !== undefined && endsAs(parent.user, message.user) ? parent : table.ofUser(host, message.user);
+    }
+    // Without a port: in a log without pids, or the last line of a session's or an old child's pid.
+    if (context.pid < 0) return isEnd && message.needsKnownConnection ? undefined : table.search(host, message, fits);
+    if (!isEnd) return undefined;
+    // The unprivileged process has the pid after its parent's, a session mostly the one after that.
+    const parent = table.search(
+      host,
+      message,
+      (one) => (one.pid === context.pid - 1 || (one.pid === context.pid - 2 && one.state === 'accepted')) && fits(one),
+    );
+    // Since sshd writes [preauth], the connection's own pid does; at the end of a client's goodbye it may be the client's word.
+    if (message.beforeLogin || message.needsKnownConnection)
+      return message.endFollows && parent?.state === 'accepted' ? parent : undefined;
+    // Another one that has not logged in may well go on: it would become two events.
+    return parent ?? table.search(host, message, isSession);
+  }
+
+  /** Opens the connection that a message tells of, unless the message only goes on with one that must be known already. */
+  #open(message: ParsedMessage, context: LineContext): Connection | undefined {
+    if (!canOpen(message, context)) return undefined;
+    const connection = new Connection();
+    connection.host = context.host;
+    // The listener's own lines carry the listener's pid.
+    connection.pid = message.pid >= 0 ? message.pid : context.pid;
+    connection.ip = message.ip;
+    connection.port = message.port;
+    const oldest = this.#table.add(connection);
+    if (oldest !== undefined) this.#close(oldest);
+    return connection;
+  }
+
+  /** Keeps what a message tells of its connection that was not known. */
+  #learn(connection: Connection, message: ParsedMessage, context: LineContext): void {
+    const { ip, port } = connection;
+    if ((ip === null && message.ip !== null) || (port === null && message.port !== null))
+      this.#table.setPeer(connection, ip ?? message.ip, port ?? message.port);
+    // PAM's modules do not escape a name as sshd does: sshd's own spelling is the better one.
+    const isBetter = connection.user === null || (connection.state === 'unconfirmed' && !isFromPamModule(message));
+    const user = isBetter ? (message.user ?? connection.user) : connection.user;
+    const hostName = connection.hostName ?? message.hostName;
+    if (user !== connection.user || hostName !== connection.hostName) this.#table.setClient(connection, hostName, user);
+    if (message.invalidUser !== null && connection.invalidUser !== true) connection.invalidUser = message.invalidUser;
+    if (!isFromPamModule(message) && connection.state === 'unconfirmed') connection.state = 'open';
+    connection.line = context.line;
+    connection.ms = context.ms;
+    connection.readMs = context.nowMs;
+    connection.trust = context.trust;
+  }
+
+  /** Moves a connection to its next state and emits what the message decides. */
+  #advance(
+    connection: Connection,
+    message: ParsedMessage,
+    context: LineContext,
+    times: number,
+    isRepeated: boolean,
+  ): void {
+    const mayRepeatPam = message.kind === 'failed' && message.method === 'keyboard-interactive';
+    if (mayRepeatPam) this.#takePendingFailure(connection);
+    else if (!isFromPamModule(message)) this.#events.pendingFailure(connection);
+    const isIgnored = mayRepeatPam && connection.ignoreNextFailed;
+    if (!isFromPamModule(message)) connection.ignoreNextFailed = false;
+    switch (message.kind) {
+      case 'accepted':
+      case 'failed':
+        this.#decide(connection, message);
+        this.#events.decided(connection, message, context, isIgnored ? times - 1 : times);
+        break;
+      case 'pam-failed':
+        this.#failByPam(connection, message, context, times);
+        break;
+      case 'pending':
+        connection.method ??= message.method;
+        break;
+      case 'invalid-user':
+        if (!isRepeated) connection.state = 'authenticating';
+        break;
+      case 'account':
+        connection.refusal ??= message.reason;
+        break;
+      case 'evidence':
+        connection.evidence = true;
+        connection.method ??= message.method;
+        connection.refusal ??= message.reason;
+        if (message.endsConnection) this.#closeOnFinalMessage(connection);
+        else if (message.endFollows) this.#startClosing(connection);
+        break;
+      case 'pam-failure':
+        connection.pamFailures = Math.max(connection.pamFailures + times, 1);
+        break;
+      case 'pam-unknown-user':
+        connection.pamUnknown += times;
+        break;
+      case 'pam-failure-summary':
+        if (connection.pamFailures > 0) connection.pamFailures += times;
+        if (showsFailure(connection)) this.#startClosing(connection);
+        break;
+      case 'end-reason':
+        connection.remark ??= message.reason;
+        // One that has had its decision becomes no event: its final message may take its time.
+        if (!isDecided(connection)) this.#startClosing(connection);
+        break;
+      case 'ended':
+        connection.remark ??= message.reason;
+        if (message.endFollows || (message.ip === null && message.hostName === null))
+          this.#closeOnFinalMessage(connection);
+        else this.#close(connection);
+        break;
+      case 'session-closed':
+      case 'session-ended':
+        if (message.ip !== null) this.#discard(connection);
+        else if (connection.state === 'accepted') this.#startClosing(connection);
+        break;
+    }
+  }
+
+  /**
+   * Drops the pending failure of the `PAM:` line before a `Failed` line, which has the port and is emitted in its place. Without pids
+   * that line, which has no port, may have opened a connection of its own.
+   */
+  #takePendingFailure(connection: Connection): void {
+    if (connection.pendingFailure !== null) {
+      connection.pendingFailure = null;
+      return;
+    }
+    if (connection.ignoreNextFailed) return;
+    const portless = this.#table.portlessFailure(connection);
+    if (portless === undefined) return;
+    connection.ignoreNextFailed = portless.pendingFailure === null;
+    this.#discard(portless);
+  }
+
+  #decide(connection: Connection, message: ParsedMessage): void {
+    if (message.method === 'keyboard-interactive') this.#discardPamHelper(connection);
+    if (message.kind === 'accepted') {
+      connection.state = 'accepted';
+      this.#table.promote(connection);
+    } else connection.state = 'failed';
+    if (message.invalidUser === true) connection.invalidUser = true;
+    connection.remark = null;
+    connection.closing = false;
+    this.#waiting.delete(connection);
+  }
+
+  /** Takes a `PAM:` line. Where the port is known it is emitted at once; else its `Failed` line may bring it. */
+  #failByPam(connection: Connection, message: ParsedMessage, context: LineContext, times: number): void {
+    this.#discardPamHelper(connection);
+    connection.method = 'keyboard-interactive';
+    connection.state = 'failed';
+    const { user, reason } = message;
+    const { line, ms } = context;
+    for (let i = 0; i < times; i++) {
+      this.#events.pendingFailure(connection);
+      connection.pendingFailure = { user, reason, line, ms };
+      if (connection.port !== null) this.#events.pendingFailure(connection);
+      else this.#wait(connection);
+    }
+    connection.ignoreNextFailed = connection.port !== null;
+  }
+
+  /** PAM's helper process has written no more than its connection does itself. */
+  #discardPamHelper(connection: Connection): void {
+    const helper = this.#table.pamHelper(connection);
+    if (helper !== undefined && helper !== connection) this.#discard(helper);
+  }
+
+  #wait(connection: Connection): void {
+    this.#waiting.add(connection);
+    this.#passedMs = Number.NaN;
+  }
+
+  /** Waits for the final message of a connection that is about to end, but not for long. */
+  #startClosing(connection: Connection): void {
+    connection.closing = true;
+    this.#wait(connection);
+  }
+
+  /** Removes a connection of which nothing is to be emitted. */
+  #discard(connection: Connection): void {
+    this.#waiting.delete(connection);
+    this.#table.remove(connection);
+  }
+
+  /** Removes a connection that is over, and emits a probe, or the failures that others reported, if sshd logged no decision. */
+  #close(connection: Connection): void {
+    this.#discard(connection);
+    this.#events.pendingFailure(connection);
+    if (!isDecided(connection) && !this.#closePortlessFailure(connection)) this.#events.ended(connection);
+  }
+
+  /** Emits the failure of a `PAM:` line that has opened a connection of its own beside this one, which has the port. */
+  #closePortlessFailure(connection: Connection): boolean {
+    if (connection.port === null || connection.pid >= 0) return false;
+    const portless = this.#table.portlessFailure(connection);
+    if (portless === undefined) return false;
+    this.#table.setPeer(portless, connection.ip, connection.port);
+    this.#events.pendingFailure(portless);
+    this.#discard(portless);
+    return true;
+  }
+
+  /**
+   * Closes a connection on sshd's final message, behind which the same process may still write. Where the address is not known, such a
+   * line may tell it, so the connection waits; else its pid stays known, so that the line opens no other connection.
+   */
+  #closeOnFinalMessage(connection: Connection): void {
+    const isComplete = isDecided(connection) || connection.ip !== null;
+    if (isComplete || connection.pid < 0) this.#close(connection);
+    if (connection.pid < 0) return;
+    if (isComplete) {
+      connection.state = 'closed';
+      this.#table.add(connection);
+    }
+    this.#startClosing(connection);
+  }
+
+  /** Time passes with every line: by the log's own clock, or where it has none by ours. Other hosts' clocks are theirs. */
+  #pass(context: LineContext): void {
+    if (context.ms === this.#passedMs) return;
+    this.#passedMs = context.ms;
+    const ms = Number.isNaN(context.ms) ? context.nowMs : context.ms;
+    const silentMs = ({ ms: lastMs, readMs }: Connection): number => ms - (Number.isNaN(lastMs) ? readMs : lastMs);
+    if (this.#waiting.size > 0 && Math.abs(ms - this.#checkedMs) >= CHECK_EVERY_MS) {
+      this.#checkedMs = ms;
+      for (const one of this.#waiting)
+        if (one.host === context.host && silentMs(one) > CLOSING_LIMIT_MS) this.#endWait(one);
+    }
+    if (Math.abs(ms - this.#sweptMs) < SWEEP_EVERY_MS) return;
+    this.#sweptMs = ms;
+    for (const one of this.#table) if (one.host === context.host && silentMs(one) > OPEN_LIMIT_MS) this.#close(one);
+  }
+
+  /** Time passes on a quiet log: closes what was last heard of too long before `nowMs`. */
+  expire(nowMs: number): void {
+    for (const one of this.#waiting)
+      if (nowMs - one.readMs > (one.closing ? CLOSING_LIMIT_MS : PENDING_LIMIT_MS)) this.#endWait(one);
+    for (const one of this.#table) if (nowMs - one.readMs > OPEN_LIMIT_MS) this.#close(one);
+  }
+
+  #endWait(connection: Connection): void {
+    this.#waiting.delete(connection);
+    if (connection.closing) this.#close(connection);
+    else this.#events.pendingFailure(connection);
+  }
+
+  /** The log ends: closes all that is open, in the order in which it was last heard of. */
+  end(): void {
+    for (const one of [...this.#table].sort((a, b) => a.line - b.line)) if (this.#table.has(one)) this.#close(one);
+  }
+
+  save(): SavedTracker {
+    return { ...this.#table.save(), sweptMs: this.#sweptMs, checkedMs: this.#checkedMs };
+  }
+
+  /** Takes over what `save` gave; what is damaged is left out. */
+  restore(saved: unknown): void {
+    const { sweptMs, checkedMs, ...table } = (saved ?? {}) as Partial<SavedTracker>;
+    this.#table.restore(table);
+    this.#resume(sweptMs, checkedMs);
+  }
+
+  /** Takes over what version 1 of the state saved. */
+  restoreVersion1(saved: unknown): void {
+    const { open, due } = (saved ?? {}) as { open?: unknown; due?: unknown };
+    const [sweptMs, checkedMs] = Array.isArray(due) ? (due as unknown[]) : [];
+    this.#table.restoreVersion1(open);
+    this.#resume(sweptMs, checkedMs);
+  }
+
+  #resume(sweptMs: unknown, checkedMs: unknown): void {
+    if (typeof sweptMs === 'number') this.#sweptMs = sweptMs;
+    if (typeof checkedMs === 'number') this.#checkedMs = checkedMs;
+    for (const one of this.#table.withSessions()) if (one.closing || one.pendingFailure !== null) this.#wait(one);
+  }
+}
+
+const isSession = ({ state }: Connection): boolean => state === 'accepted';
+const isUnnamed = (connection: Connection): boolean => !hasNamedUser(connection);
+
+/** True when the pid or the port of this connection has been taken by a new one, which the message is about. */
+function isAnother(connection: Connection, message: ParsedMessage, isRepeated: boolean): boolean {
+  const { ip, port, state, pendingFailure } = connection;
+  if (message.ip !== null && ip !== null && message.ip !== ip) return true;
+  if (message.port !== null && port !== null && message.port !== port) return true;
+  switch (message.kind) {
+    case 'end-reason':
+    case 'session-closed':
+    case 'session-ended':
+      return false;
+    case 'ended':
+      if (message.beforeUser && !isRepeated) return hasNamedUser(connection);
+      // A client says goodbye once.
+      return message.endFollows && state === 'closed';
+    case 'pam-failed':
+      // A connection asks for one user.
+      if (pendingFailure !== null && pendingFailure.user !== message.user) return true;
+      break;
+  }
+  if (message.needsKnownConnection) return false;
+  if (state === 'closed') return true;
+  if (state === 'accepted') return message.kind !== 'evidence';
+  if (isRepeated) return false;
+  if (message.kind === 'opened') return state !== 'unconfirmed';
+  return message.kind === 'invalid-user' && (state === 'authenticating' || state === 'failed');
+}
+
+/** False for a message that only goes on with a connection that must be known already. */
+function canOpen(message: ParsedMessage, context: LineContext): boolean {
+  // With a pid and [preauth] it stands alone where what went before it was cut.
+  if (message.needsKnownConnection && (!message.beforeLogin || context.pid < 0)) return false;
+  // Nothing tells whose it is.
+  const isNowhere = context.pid < 0 && message.ip === null;
+  switch (message.kind) {
+    case 'session-closed':
+    case 'session-ended':
+      return false;
+    case 'accepted':
+    case 'failed':
+    case 'pam-failed':
+      return true;
+    case 'end-reason':
+      return !isNowhere && (message.ip === null || message.beforeLogin);
+    case 'ended':
+      return !isNowhere && (message.beforeLogin || message.port !== null);
+    case 'evidence':
+      return !isNowhere || (message.endsConnection && message.user !== null);
+    default:
+      return !isNowhere;
+  }
+}

@@ -1,0 +1,18 @@
+/** What the line of a message tells beside the message. */
+
+import type { Trust } from '../../protocol/event.ts';
+
+/** One object, filled anew for each line: whoever keeps something of it keeps a copy. */
+export interface LineContext {
+  /** Number of the host; 0 where the line has none. */
+  host: number;
+  /** -1 where the line has none. */
+  pid: number;
+  /** Unix milliseconds; NaN where the line has no time. */
+  ms: number;
+  /** The number of the line, from 1. */
+  line: number;
+  /** The clock, Unix milliseconds. */
+  nowMs: number;
+  trust: Trust;
+}

@@ -1,45 +1,33 @@
 /** alphaclient's settings: contract section 3. */
-import {
-  type Address,
-  bytes,
-  LOG_SETTINGS,
-  oneOf,
-  readAddress,
-  readSettings,
-  secret,
-  text,
-  type Values,
-} from '../service/settings.ts';
+import { absentOr, LOG_SETTINGS, readSettings, secret, setting, type Values } from '../service/settings.ts';
+import { type Address, bytes, path, readAddress, textOf, type ValueParser, wordOf } from '../service/value-parser.ts';
 
 const TOKEN_LIMIT = 256;
 const NAME_LIMIT = 255;
 /** The most addresses of servers that are tried in turn. */
 const SERVERS_LIMIT = 16;
 
+const serverAddresses: ValueParser<readonly Address[]> = {
+  valid: `addresses such as tcp://127.0.0.1:5000 (tcp or tls), at most ${SERVERS_LIMIT}, comma-separated`,
+  parse: (given) => {
+    const all = given.split(',').map((one) => readAddress(one.trim(), ['tcp', 'tls']));
+    return all.length <= SERVERS_LIMIT && all.every((one) => one !== undefined && one.port > 0)
+      ? (all as Address[])
+      : undefined;
+  },
+};
+
 const SETTINGS = {
-  ALPHACLIENT_SERVER: {
-    fallback: 'tcp://127.0.0.1:5000',
-    valid: `addresses such as tcp://127.0.0.1:5000 (tcp or tls), at most ${SERVERS_LIMIT}, comma-separated`,
-    read: (given: string): readonly Address[] | undefined => {
-      const all = given.split(',').map((one) => readAddress(one.trim(), ['tcp', 'tls']));
-      return all.length <= SERVERS_LIMIT && all.every((one) => one !== undefined && one.port > 0)
-        ? (all as Address[])
-        : undefined;
-    },
-  },
-  ALPHACLIENT_LOG: text(),
-  ALPHACLIENT_NAME: {
-    fallback: '',
-    valid: `a name of at most ${NAME_LIMIT} characters`,
-    read: (given: string) => (given.length > NAME_LIMIT ? undefined : given || null),
-  },
-  ALPHACLIENT_STATE: { ...text('./data/alphaclient'), valid: 'a folder' },
+  ALPHACLIENT_SERVER: setting(serverAddresses, 'tcp://127.0.0.1:5000'),
+  ALPHACLIENT_LOG: absentOr(path('a file, or journald')),
+  ALPHACLIENT_NAME: absentOr(textOf(NAME_LIMIT, `a name of at most ${NAME_LIMIT} characters`)),
+  ALPHACLIENT_STATE: setting(path('a folder'), './data/alphaclient'),
   ALPHACLIENT_TOKEN: secret(TOKEN_LIMIT),
-  ALPHACLIENT_TLS_CA: text(),
-  ALPHACLIENT_TLS_CERT: text(),
-  ALPHACLIENT_TLS_KEY: text(),
-  ALPHACLIENT_FROM: oneOf(['start', 'end'], 'start'),
-  ALPHACLIENT_OUTBOX: bytes('256MiB', 1_048_576),
+  ALPHACLIENT_TLS_CA: absentOr(path('a file')),
+  ALPHACLIENT_TLS_CERT: absentOr(path('a file')),
+  ALPHACLIENT_TLS_KEY: absentOr(path('a file')),
+  ALPHACLIENT_FROM: setting(wordOf(['start', 'end']), 'start'),
+  ALPHACLIENT_OUTBOX: setting(bytes(1_048_576), '256MiB'),
   ...LOG_SETTINGS,
 };
 
@@ -68,7 +56,7 @@ export function readClientConfig(env: Readonly<Record<string, string | undefined
     servers: given.ALPHACLIENT_SERVER,
     log: given.ALPHACLIENT_LOG,
     name: given.ALPHACLIENT_NAME,
-    stateFolder: given.ALPHACLIENT_STATE ?? '',
+    stateFolder: given.ALPHACLIENT_STATE,
     token: given.ALPHACLIENT_TOKEN,
     tls: { caFile: given.ALPHACLIENT_TLS_CA, certFile: given.ALPHACLIENT_TLS_CERT, keyFile: given.ALPHACLIENT_TLS_KEY },
     from: given.ALPHACLIENT_FROM,

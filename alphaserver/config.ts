@@ -1,44 +1,38 @@
 /** alphaserver's settings: contract section 3. */
 import {
-  type Address,
-  address,
-  flag,
+  absentOr,
   LOG_SETTINGS,
-  readAddress,
   readSettings,
-  type Setting,
   SettingsError,
   secret,
-  span,
-  text,
+  setting,
   type Values,
 } from '../service/settings.ts';
+import { type Address, address, path, readAddress, span, truth, type ValueParser } from '../service/value-parser.ts';
 
-const httpAddress: Setting<Address | 'off'> = {
-  fallback: 'http://127.0.0.1:8080',
+const httpAddress: ValueParser<Address | 'off'> = {
   valid: 'an address such as http://127.0.0.1:8080, or off',
-  read: (given) => (given === 'off' ? 'off' : readAddress(given, ['http'])),
+  parse: (given) => (given === 'off' ? 'off' : readAddress(given, ['http'])),
+};
+
+const webhook: ValueParser<string> = {
+  valid: 'an http:// or https:// URL',
+  parse: (given) => (/^https?:\/\/\S+$/.test(given) && URL.canParse(given) ? given : undefined),
 };
 
 const SETTINGS = {
-  ALPHASERVER_LISTEN: address(['tcp', 'tls'], 'tcp://0.0.0.0:5000'),
-  ALPHASERVER_HTTP: httpAddress,
-  ALPHASERVER_DATA: { ...text('./data/alphaserver'), valid: 'a folder' },
-  ALPHASERVER_ANONYMOUS: flag(false),
-  ALPHASERVER_TLS_CERT: text(),
-  ALPHASERVER_TLS_KEY: text(),
-  ALPHASERVER_TLS_CLIENT_CA: text(),
+  ALPHASERVER_LISTEN: setting(address(['tcp', 'tls'], 'tcp://0.0.0.0:5000'), 'tcp://0.0.0.0:5000'),
+  ALPHASERVER_HTTP: setting(httpAddress, 'http://127.0.0.1:8080'),
+  ALPHASERVER_DATA: setting(path('a folder'), './data/alphaserver'),
+  ALPHASERVER_ANONYMOUS: setting(truth, 'false'),
+  ALPHASERVER_TLS_CERT: absentOr(path('a file')),
+  ALPHASERVER_TLS_KEY: absentOr(path('a file')),
+  ALPHASERVER_TLS_CLIENT_CA: absentOr(path('a file')),
   ALPHASERVER_HTTP_PASSWORD: secret(1_024),
-  ALPHASERVER_RETENTION: span('90d'),
-  ALPHASERVER_WEBHOOK: {
-    fallback: '',
-    valid: 'an http:// or https:// URL',
-    read: (given: string) =>
-      given === '' ? null : /^https?:\/\/\S+$/.test(given) && URL.canParse(given) ? given : undefined,
-    secret: true,
-  },
-  ALPHASERVER_RULES: text(),
-  ALPHASERVER_GEOIP: text(),
+  ALPHASERVER_RETENTION: setting(span, '90d'),
+  ALPHASERVER_WEBHOOK: { ...absentOr(webhook), secret: true },
+  ALPHASERVER_RULES: absentOr(path('a file')),
+  ALPHASERVER_GEOIP: absentOr(path('a file, or several with commas between')),
   ...LOG_SETTINGS,
 };
 
@@ -83,7 +77,7 @@ export function readServerConfig(env: Readonly<Record<string, string | undefined
   return Object.freeze({
     listen,
     http: http === 'off' ? null : http,
-    dataFolder: given.ALPHASERVER_DATA ?? '',
+    dataFolder: given.ALPHASERVER_DATA,
     anonymous: given.ALPHASERVER_ANONYMOUS,
     tls:
       listen.scheme === 'tls' && certFile && keyFile

@@ -67,5 +67,8 @@ export function object<P extends TProperties>(properties: P, keywords: Keywords 
 /** Lets a property be absent. */
 export const optional = <T extends TSchema>(schema: T): TOptional<T> => made({ ...schema, [OPTIONAL]: true });
 
-/** Lets a value be null, in the words of OpenAPI 3.0. */
-export const orNull = <T extends TSchema>(schema: T): TUnion<[T, TNull]> => made({ ...schema, nullable: true });
+/** Lets a value be null, in the words of OpenAPI 3.0, where an `enum` must name null too. */
+export function orNull<T extends TSchema>(schema: T): TUnion<[T, TNull]> {
+  const words = (schema as { readonly enum?: readonly unknown[] }).enum;
+  return made({ ...schema, ...(words ? { enum: [...words, null] } : {}), nullable: true });
+}

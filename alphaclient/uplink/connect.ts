@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Address } from '../../service/settings.ts';
+import type { Address } from '../../service/value-parser.ts';
 
 /** TLS files, as given; null where the system's own authorities, or no certificate, will do. */
 export interface TlsFiles {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { addNetwork, networks } from '../../service/ip-network.ts';
-import { readSpan } from '../../service/settings.ts';
+import { readSpan } from '../../service/value-parser.ts';
 import type { Channel } from './channels.ts';
 import { JsonError, JsonText, type Place } from './json-text.ts';
 import schema from './rules.schema.json' with { type: 'json' };

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Hello } from '../../protocol/messages.ts';
 import type { Logger } from '../../service/logger.ts';
-import type { Address } from '../../service/settings.ts';
+import type { Address } from '../../service/value-parser.ts';
 import type { Ingest } from './group-commit.ts';
 import { type Gate, Session } from './session.ts';
 

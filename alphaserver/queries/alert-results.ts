@@ -1,44 +1,39 @@
-/** What the API shows of alerts: the shapes of the answers, and who gives them. Times in answers are ISO 8601 in UTC. */
-import type { StoredEvent } from '../store/store.ts';
-import type { Written } from './results.ts';
+/** Results of queries about incidents, which the API calls alerts. Each is described once, as in results.ts. */
+import { flag, integer, list, object, oneOf, orNull, type Static, text } from '../../service/schema.ts';
+import { EventView, time, type Written } from './results.ts';
 
-/** An incident in `GET /api/alerts`: contract section 6. Times are ISO 8601. */
-export interface AlertView {
-  readonly id: string;
-  readonly rule: string;
-  readonly severity: 'critical' | 'warning' | 'notice';
-  readonly host: string | null;
-  readonly source: string | null;
-  readonly user: string | null;
-  readonly openedAt: string;
-  readonly lastAt: string;
-  /** Null while it is open. */
-  readonly closedAt: string | null;
-  readonly count: number;
-  readonly summary: string;
-  /** Ids of events, the first few and the last few. */
-  readonly evidence: readonly number[];
-  /** True while all that happened in it came long after it happened: an old log, an agent that was cut off. */
-  readonly late: boolean;
-  /** The id of the fleet-scan that it is a part of; lists leave such parts out. */
-  readonly partOf: string | null;
-  /** When somebody said that they take care of it, and who: null while nobody has. */
-  readonly acknowledgedAt: string | null;
-  readonly acknowledgedBy: string | null;
-}
+/** An incident in `GET /api/alerts`: contract section 6. */
+export const AlertView = object({
+  id: text(),
+  rule: text(),
+  severity: oneOf(['critical', 'warning', 'notice']),
+  host: orNull(text()),
+  source: orNull(text()),
+  user: orNull(text()),
+  openedAt: time,
+  lastAt: time,
+  closedAt: orNull(text({ description: 'Null while it is open' })),
+  count: integer(),
+  summary: text(),
+  evidence: list(integer(), { description: 'Ids of its first and its last events' }),
+  late: flag({ description: 'All its events came long after they happened: an old log, an agent that was cut off' }),
+  partOf: orNull(text({ description: 'The fleet-scan that it is a part of; lists leave such parts out' })),
+  acknowledgedAt: orNull(time),
+  acknowledgedBy: orNull(text()),
+});
+export type AlertView = Static<typeof AlertView>;
 
 /** `GET /api/alerts/ID`. */
-export interface AlertDetail extends AlertView {
-  /** All that it touched, at most 64 of each; `more` is true where there were more. */
-  readonly hosts: readonly string[];
-  readonly users: readonly string[];
-  readonly sources: readonly string[];
-  readonly more: boolean;
-  /** Incidents that are a part of this scan, newest first, at most 100. */
-  readonly parts: readonly AlertView[];
-  /** Its evidence, oldest first, without what retention has deleted. */
-  readonly events: readonly StoredEvent[];
-}
+export const AlertDetail = object({
+  ...AlertView.properties,
+  hosts: list(text(), { description: 'All that it touched, at most 64 of each' }),
+  users: list(text()),
+  sources: list(text()),
+  more: flag({ description: 'True where more were touched than are named' }),
+  parts: list(AlertView, { description: 'Incidents that are a part of this scan, newest first, at most 100' }),
+  events: list(EventView, { description: 'Its evidence, oldest first, without what retention has deleted' }),
+});
+export type AlertDetail = Static<typeof AlertDetail>;
 
 /** Which alerts are asked for: `open` only open ones, or only closed ones; null leaves a condition out. */
 export interface AlertQuery {
@@ -50,10 +45,11 @@ export interface AlertQuery {
 }
 
 /**
- * `breach`: an incident of severity critical that nobody has acknowledged is open, or had its last event in the last 7
- * days; `attack`: an open one says that somebody attacks; else `quiet`.
+ * The state of the fleet. `breach`: an incident of severity critical that nobody has acknowledged is open, or had its last
+ * event in the last 7 days; `attack`: an open one says that somebody attacks; else `quiet`.
  */
-export type FleetState = 'quiet' | 'attack' | 'breach';
+export const FleetState = oneOf(['quiet', 'attack', 'breach']);
+export type FleetState = Static<typeof FleetState>;
 
 /** Answers questions about alerts, newest first. */
 export interface AlertsView {

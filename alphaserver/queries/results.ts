@@ -1,25 +1,46 @@
-/** What the page and the API show: the shapes of the answers, and who gives them. Times in answers are ISO 8601 in UTC. */
+/**
+ * Results of queries, each described once: a schema, which the API's answers are written and documented by, and the type
+ * of the same name. Times are ISO 8601 in UTC.
+ */
 import type { Outcome } from '../../protocol/event.ts';
-import type { StoredEvent, StoredGap } from '../store/store.ts';
+import {
+  flag,
+  integer,
+  list,
+  object,
+  oneOf,
+  optional,
+  orNull,
+  record,
+  type Static,
+  text,
+} from '../../service/schema.ts';
+import type { StoredEvent } from '../store/store.ts';
 
-/** How many of each outcome; `attempts` is `accepted` and `failed` together. */
-export interface CountsView {
-  readonly attempts: number;
-  readonly accepted: number;
-  readonly failed: number;
-  readonly probes: number;
-}
+/** Describes a time. */
+export const time = text({ description: 'ISO 8601 in UTC' });
+
+/** How many of each outcome. */
+export const CountsView = object({
+  attempts: integer({ description: 'accepted and failed together' }),
+  accepted: integer(),
+  failed: integer(),
+  probes: integer(),
+});
+export type CountsView = Static<typeof CountsView>;
 
 /** A host in `GET /api/hosts`. */
-export interface HostView extends CountsView {
-  readonly host: string;
-  /** True while its agent is connected. */
-  readonly connected: boolean;
-  /** What its agent last said of itself, `unknown` where it said nothing, or `agent silent since TIME`. */
-  readonly state: string;
-  readonly firstSeen: string;
-  readonly lastSeen: string;
-}
+export const HostView = object({
+  host: text(),
+  connected: flag({ description: 'True while its agent is connected' }),
+  state: text({
+    description: 'What its agent last reported, `unknown` without a report, or `agent silent since TIME`',
+  }),
+  firstSeen: time,
+  lastSeen: time,
+  ...CountsView.properties,
+});
+export type HostView = Static<typeof HostView>;
 
 /** Unix milliseconds, `from` inside, `to` outside; infinite where nothing was asked. */
 export interface SpanQuery {
@@ -49,16 +70,39 @@ export interface EventQuery {
   readonly cursor: EventCursor | null;
 }
 
-/** Where a source is: from the files that ALPHASERVER_GEOIP names. */
-export interface Origin {
-  /** ISO 3166 code of the country, such as `DE`. */
-  readonly country: string | null;
-  /** The network it belongs to, such as `203.0.113.0/24`. */
-  readonly network: string | null;
-  /** The number and the name of whoever runs that network, such as 64500. */
-  readonly asn: number | null;
-  readonly organization: string | null;
-}
+/** Where a source is, from the files that ALPHASERVER_GEOIP names. */
+export const Origin = object({
+  country: orNull(text({ description: 'ISO 3166 code, such as DE' })),
+  network: orNull(text({ description: 'The network it belongs to, such as 203.0.113.0/24' })),
+  asn: orNull(integer({ description: 'The number of the autonomous system that announces the network' })),
+  organization: orNull(text({ description: 'Who runs the autonomous system' })),
+});
+export type Origin = Static<typeof Origin>;
+
+/** Adds `origin` to what has a source. */
+const origin = { origin: optional(orNull(Origin)) };
+
+/** An attempt or a probe in `GET /api/events`. */
+export const EventView = object({
+  id: integer(),
+  at: time,
+  storedAt: time,
+  agent: text(),
+  host: text(),
+  outcome: oneOf(['accepted', 'failed', 'probe']),
+  method: orNull(text()),
+  user: orNull(text()),
+  invalidUser: orNull(flag()),
+  ip: orNull(text()),
+  port: orNull(integer()),
+  key: optional(orNull(text())),
+  reason: optional(orNull(text())),
+  seq: orNull(integer({ description: 'Its number in the order of its agent' })),
+  trust: optional(orNull(oneOf(['journal', 'syslog', 'forgeable']))),
+  pid: optional(orNull(integer())),
+  ...origin,
+});
+export type EventView = Static<typeof EventView>;
 
 /** Events by the time they happened, newest first, and where to go on. */
 export interface EventPage {
@@ -66,19 +110,31 @@ export interface EventPage {
   readonly next: EventCursor | null;
 }
 
-/** What happened in a span: part of `GET /api/summary`. The last three are how many different ones had a part in it. */
-export interface SummaryView extends CountsView {
-  readonly hosts: number;
-  readonly sources: number;
-  readonly users: number;
-}
+/** Counts of a span, and how many different hosts, sources and users had a part in it: in `GET /api/summary`. */
+export const SummaryView = object({
+  ...CountsView.properties,
+  hosts: integer(),
+  sources: integer(),
+  users: integer(),
+});
+export type SummaryView = Static<typeof SummaryView>;
 
-/** A row of `GET /api/top/...`. */
-export interface RankView extends CountsView {
-  /** The host's name, the source's address, or the user's name. */
+/** Counts of one host, source or user in a ranking, and when it was first and last seen. */
+export const RankCounts = object({ ...CountsView.properties, firstSeen: time, lastSeen: time });
+
+/** A row of `GET /api/top/sources`. */
+export const SourceRank = object({
+  ip: text(),
+  ...RankCounts.properties,
+  hosts: integer({ description: 'Different hosts it tried' }),
+  users: integer({ description: 'Different users it tried' }),
+  ...origin,
+});
+export type SourceRank = Static<typeof SourceRank>;
+
+/** A row of a ranking. `value` is the host's name, the source's address or the user's name. */
+export interface RankView extends Static<typeof RankCounts> {
   readonly value: string;
-  readonly firstSeen: string;
-  readonly lastSeen: string;
   /** How many different ones a source met; null for hosts and users. */
   readonly hosts: number | null;
   readonly users: number | null;
@@ -90,61 +146,76 @@ export interface RankingView {
   readonly error: number;
 }
 
-/** A step of `GET /api/timeline`; `at` is where it begins. */
-export interface PointView {
-  readonly at: string;
-  readonly accepted: number;
-  readonly failed: number;
-  readonly probes: number;
-}
+/** A step of `GET /api/timeline`. */
+export const PointView = object({
+  at: text({ description: 'Where the step begins' }),
+  accepted: integer(),
+  failed: integer(),
+  probes: integer(),
+});
+export type PointView = Static<typeof PointView>;
 
-/** `GET /api/timeline`; `step` in seconds. */
-export interface TimelineView {
-  readonly step: number;
-  readonly points: readonly PointView[];
-}
+/** `GET /api/timeline`. */
+export const TimelineView = object({ step: integer({ description: 'Seconds' }), points: list(PointView) });
+export type TimelineView = Static<typeof TimelineView>;
+
+const LedgerCounts = object({
+  sent: integer({ description: 'Events that it gave a number to, as far as known' }),
+  stored: integer(),
+  repeats: integer({ description: 'Events that came again and were dropped' }),
+  gaps: integer({ description: 'Events that never came: jumps in seq' }),
+  waiting: integer({ description: 'Events that it has still to send' }),
+  declaredLost: integer({ description: 'Log lines that it knows it could not read' }),
+  linesRead: integer(),
+  linesUnknown: integer(),
+  linesForged: integer(),
+});
 
 /** An agent in `GET /api/ledger`: `sent = stored + gaps + waiting`, and `lastSeq = stored + gaps`. */
-export interface LedgerView {
-  readonly agent: string;
-  readonly host: string;
-  readonly connected: boolean;
-  readonly state: string;
-  /** Events it made, as far as known: what came, and what it last said is still to come. */
-  readonly sent: number;
-  readonly stored: number;
-  readonly repeats: number;
-  /** Events that never came: jumps in `seq`. */
-  readonly gaps: number;
-  readonly waiting: number;
-  readonly lastSeq: number;
-  /** Log lines that the agent could not read and knows of. */
-  readonly declaredLost: number;
-  readonly linesRead: number;
-  readonly linesUnknown: number;
-  readonly linesForged: number;
-}
+export const LedgerView = object({
+  agent: text(),
+  host: text(),
+  connected: flag(),
+  state: text(),
+  lastSeq: integer(),
+  ...LedgerCounts.properties,
+});
+export type LedgerView = Static<typeof LedgerView>;
 
-/** The same over all agents. */
-export interface LedgerTotals extends Omit<LedgerView, 'agent' | 'host' | 'connected' | 'state' | 'lastSeq'> {
-  readonly agents: number;
-  /** Bytes of logs known to be unread. */
-  readonly behindBytes: number;
-  /** How many agents are in each state, those that nobody is in too; a silent one is `agent silent` and nothing else. */
-  readonly states: Readonly<Record<string, number>>;
-}
+/** The ledger's sums over all agents. */
+export const LedgerTotals = object({
+  agents: integer(),
+  ...LedgerCounts.properties,
+  behindBytes: integer({ description: 'Bytes of logs known to be unread' }),
+  states: record(integer(), { description: 'Agents in each state, those with none too; a silent one is in no other' }),
+});
+export type LedgerTotals = Static<typeof LedgerTotals>;
 
 /** A shape of lines that no rule knew, over the fleet: `GET /api/unknown`. */
-export interface FleetShape {
-  readonly shape: string;
-  readonly count: number;
-  /** How many agents saw it, and the hosts of those that saw it most, at most 20. */
-  readonly agents: number;
-  readonly hosts: readonly string[];
-  readonly sample: string;
-  readonly firstAt: string | null;
-  readonly lastAt: string | null;
-}
+export const FleetShape = object({
+  shape: text(),
+  count: integer(),
+  agents: integer({ description: 'Agents that read such lines' }),
+  hosts: list(text(), { description: 'Hosts of the agents that read most of them, at most 20' }),
+  sample: text(),
+  firstAt: orNull(time),
+  lastAt: orNull(time),
+});
+export type FleetShape = Static<typeof FleetShape>;
+
+/** Something known to be missing: `GET /api/gaps`. */
+export const GapView = object({
+  id: integer(),
+  agent: text(),
+  host: text(),
+  at: time,
+  kind: text({ description: 'rotated-away, suppressed, unreadable, or missing-events' }),
+  text: text(),
+  bytes: orNull(integer()),
+  lines: orNull(integer()),
+  events: orNull(integer()),
+});
+export type GapView = Static<typeof GapView>;
 
 /** Answers questions about what is stored. All reject when the store cannot be read. */
 export interface Views {
@@ -179,7 +250,7 @@ export interface Views {
   gaps(
     limit: number,
     before: number | null,
-  ): Promise<{ readonly gaps: readonly StoredGap[]; readonly next: number | null }>;
+  ): Promise<{ readonly gaps: readonly GapView[]; readonly next: number | null }>;
 }
 
 /** An answer as it goes out: JSON in UTF-8. */

@@ -3,8 +3,8 @@ import type { Writable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Views } from '../queries/results.ts';
 import type { Appended, StoredEvent } from '../store/store.ts';
+import { described } from './api-schema.ts';
 import { ParameterError } from './parameters.ts';
-import { described } from './schemas.ts';
 
 /** The most viewers at once; more get 503. */
 export const VIEWERS_LIMIT = 1_000;
@@ -173,7 +173,7 @@ function written(event: StoredEvent): string {
 export function liveRoute(app: FastifyInstance, live: Live): void {
   const what =
     'Server-sent events: `event` for each stored one, `alert` for each change; Last-Event-ID goes on after an id';
-  app.get('/api/stream', described(what), (request, reply) => {
+  app.get('/api/stream', described('events', what), (request, reply) => {
     const given = request.headers['last-event-id'];
     if (given !== undefined && !/^\d{1,15}$/.test(String(given)))
       throw new ParameterError('Last-Event-ID', 'the id of an event that came by this stream');

@@ -7,6 +7,7 @@ import type { Stopwatch } from '../ingest/group-commit.ts';
 import { FAMILIES, type Family, type FamilyName } from '../metrics/families.ts';
 import { type Figures, type Sample, samplesOf } from '../metrics/samples.ts';
 import type { Appended } from '../store/store.ts';
+import { described } from './api-schema.ts';
 
 /** Figures of the process that are left out: gauges with a counter's name, and lists that grow with the connections. */
 const LEFT_OUT = ['handles', 'requests', 'resources'].flatMap((what) => [
@@ -130,7 +131,7 @@ function fill(metric: Counter | Gauge, name: FamilyName, samples: readonly Sampl
 
 /** The route. */
 export function metricsRoute(app: FastifyInstance, metrics: Metrics, figures: () => Promise<Figures>): void {
-  app.get('/metrics', { schema: { summary: "Metrics in Prometheus' text format" } }, async (_request, reply) =>
+  app.get('/metrics', described('operations', "Metrics in Prometheus' text format"), async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.text(figures)),
   );
 }

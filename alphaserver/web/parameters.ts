@@ -1,15 +1,22 @@
-/** Query parameters: read strictly, with one clear error that names the parameter. Pure but for the clock that is passed in. */
+/**
+ * Parameters of the API: each route's are a table of parsers, from which their check, the types of handlers, and their part
+ * of the document come. Pure: the clock is an argument.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifySchemaCompiler,
+  FastifyTypeProvider,
+  RawServerDefault,
+} from 'fastify';
+import type { Static, TSchema } from '../../service/schema.ts';
+import type { ValueParser } from '../../service/value-parser.ts';
 
-import { networkOf } from '../../service/ip-network.ts';
-import { readSpan } from '../../service/settings.ts';
-import type { SpanQuery } from '../queries/results.ts';
+/** The longest parameter, in UTF-16 units. */
+export const TEXT_LIMIT = 1_024;
 
-/** The contract's bounds on every list. */
-export const LIMIT_DEFAULT = 100;
-export const LIMIT_MOST = 1_000;
-const TEXT_LIMIT = 1_024;
-
-/** A parameter cannot be used; becomes the 400 answer. */
+/** A parameter, or a part of a body, cannot be used; becomes the 400 answer. */
 export class ParameterError extends Error {
   readonly statusCode = 400;
   constructor(name: string, valid: string) {
@@ -17,96 +24,111 @@ export class ParameterError extends Error {
   }
 }
 
-/** The parameters of one request. Each reader names one; `only` refuses the rest. */
-export class Parameters {
-  readonly #given: Readonly<Record<string, unknown>>;
-  readonly #nowMs: number;
-
-  constructor(given: unknown, nowMs: number) {
-    this.#given = given as Record<string, unknown>;
-    this.#nowMs = nowMs;
-  }
-
-  /** Throws a ParameterError for a parameter that is not among `names`: a misspelt filter must not give unfiltered answers. */
-  only(names: readonly string[]): void {
-    for (const name of Object.keys(this.#given))
-      if (!names.includes(name))
-        throw new ParameterError(name.slice(0, 40), `left out: this path knows ${names.join(', ')}`);
-  }
-
-  text(name: string): string | null {
-    const value = this.#given[name];
-    if (value === undefined) return null;
-    if (typeof value !== 'string' || value.length > TEXT_LIMIT)
-      throw new ParameterError(name, `given once, with at most ${TEXT_LIMIT} characters`);
-    return value;
-  }
-
-  /** An address as it is, or an IPv6 /64 in one form for all its spellings. Other networks are refused. */
-  source(name: string): string | null {
-    const value = this.text(name);
-    if (value === null || !value.includes('/')) return value;
-    const [address = '', bits, ...more] = value.split('/');
-    const network = networkOf(address);
-    if (network === null || bits !== '64' || more.length > 0)
-      throw new ParameterError(
-        name,
-        'an address such as 203.0.113.7, or an IPv6 network of 64 bits such as 2001:db8:1:2::/64',
-      );
-    return network;
-  }
-
-  oneOf<const W extends string>(name: string, words: readonly W[]): W | null {
-    const value = this.text(name);
-    if (value === null) return null;
-    const word = words.find((one) => one === value);
-    if (word === undefined) throw new ParameterError(name, words.join(', '));
-    return word;
-  }
-
-  limit(): number {
-    const value = this.text('limit');
-    if (value === null) return LIMIT_DEFAULT;
-    const limit = Number(value);
-    if (!/^\d{1,9}$/.test(value) || limit < 1 || limit > LIMIT_MOST)
-      throw new ParameterError('limit', `a whole number from 1 to ${LIMIT_MOST}`);
-    return limit;
-  }
-
-  flag(name: string): boolean | null {
-    const word = this.oneOf(name, ['true', 'false']);
-    return word === null ? null : word === 'true';
-  }
-
-  /** The span from `since` to `until`, infinite where they are left out. */
-  span(): SpanQuery {
-    return { from: this.time('since') ?? Number.NEGATIVE_INFINITY, to: this.time('until') ?? Number.POSITIVE_INFINITY };
-  }
-
-  /** A cursor of the form that `read` takes apart; null where none is given. `read` gives null for what no answer gave. */
-  cursor<C>(read: (text: string) => C | null): C | null {
-    const value = this.text('cursor');
-    if (value === null) return null;
-    const cursor = read(value);
-    if (cursor === null) throw new ParameterError('cursor', "what an earlier answer's next gave");
-    return cursor;
-  }
-
-  /** Unix milliseconds of an ISO 8601 time, or of a span back from now such as `24h`. */
-  time(name: string): number | null {
-    const value = this.text(name);
-    if (value === null) return null;
-    const spanMs = readSpan(value);
-    // To the second, so that all who look at the same span share an answer.
-    if (spanMs !== undefined) return Math.floor((this.#nowMs - spanMs) / 1_000) * 1_000;
-    const match = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.exec(value);
-    // Without a zone it is UTC, as all our times are, and not the time of wherever the server stands.
-    const ms = match ? Date.parse(match[1] && !match[2] ? `${value}Z` : value) : Number.NaN;
-    if (Number.isNaN(ms))
-      throw new ParameterError(
-        name,
-        'an ISO 8601 time such as 2026-11-23T19:46:01Z, or a span back from now such as 15m, 24h or 7d',
-      );
-    return ms;
-  }
+/** One parameter: what it is for, how its text is read, and its value where it is not given. */
+export interface Parameter<T> extends ValueParser<T> {
+  readonly description: string;
+  readonly absent: T;
 }
+
+/** A parameter that is null where it is not given. */
+export const parameter = <T>(description: string, parser: ValueParser<T>): Parameter<T | null> => ({
+  ...parser,
+  description,
+  absent: null,
+});
+
+/** A parameter with a value of its own where it is not given. */
+export const withDefault = <T>(description: string, parser: ValueParser<T>, absent: T): Parameter<T> => ({
+  ...parser,
+  description,
+  absent,
+});
+
+/** A part of a body that must be given. */
+export const required = <T>(description: string, parser: ValueParser<T>): Parameter<T> => ({
+  ...parser,
+  description,
+  absent: undefined as T,
+});
+
+/** The parameters of a route, or the parts of its body, by name. */
+export type Parameters = Readonly<Record<string, Parameter<unknown>>>;
+/** Their values, as a handler gets them. */
+export type ValuesOf<P extends Parameters> = { readonly [K in keyof P]: P[K] extends Parameter<infer T> ? T : never };
+
+/** Under which a schema of parameters keeps them, for the check: a symbol is no keyword of the schema. */
+const PARAMETERS = Symbol('parameters');
+
+/** The schema of a table of parameters. */
+export interface ParametersSchema<P extends Parameters> {
+  readonly type: 'object';
+  readonly properties: Readonly<Record<string, object>>;
+  readonly [PARAMETERS]: P;
+}
+
+/** Describes parameters for the document, and keeps them for the check. */
+export const schemaOf = <P extends Parameters>(parameters: P): ParametersSchema<P> => ({
+  type: 'object',
+  properties: Object.fromEntries(
+    Object.entries(parameters).map(([name, { description, valid, words, absent }]) => [
+      name,
+      {
+        type: 'string',
+        description: `${description}: ${valid}`,
+        ...(words ? { enum: words } : {}),
+        ...(absent === null || absent === undefined ? {} : { default: absent }),
+      },
+    ]),
+  ),
+  [PARAMETERS]: parameters,
+});
+
+/**
+ * Reads what was given by name. Throws a ParameterError for a value that is not valid, and for a name that is not among the
+ * parameters: a misspelt filter must not give unfiltered answers.
+ */
+export function readParameters<P extends Parameters>(parameters: P, given: unknown, nowMs: number): ValuesOf<P> {
+  const all = (typeof given === 'object' && given !== null ? given : {}) as Readonly<Record<string, unknown>>;
+  const known = Object.keys(parameters);
+  for (const name of Object.keys(all))
+    if (!known.includes(name)) {
+      const takes = known.length === 0 ? 'no parameter' : known.join(', ');
+      throw new ParameterError(name.slice(0, 40), `left out: this path takes ${takes}`);
+    }
+  const values: Record<string, unknown> = {};
+  for (const [name, { parse, valid, absent }] of Object.entries(parameters)) {
+    const value = all[name];
+    if (value !== undefined && (typeof value !== 'string' || value.length > TEXT_LIMIT))
+      throw new ParameterError(name, `given once, with at most ${TEXT_LIMIT} characters`);
+    const read = value === undefined ? absent : parse(value, nowMs);
+    if (read === undefined) throw new ParameterError(name, valid);
+    values[name] = read;
+  }
+  const { since, until } = values as { since?: number | null; until?: number | null };
+  if (typeof since === 'number' && typeof until === 'number' && since >= until)
+    throw new ParameterError('since', 'before until');
+  return values as ValuesOf<P>;
+}
+
+/** Fastify's check of parameters and bodies: by their own parsers; what is described by a plain schema is not checked. */
+export const checkWith =
+  (now: () => number): FastifySchemaCompiler<Partial<ParametersSchema<Parameters>>> =>
+  ({ schema }) =>
+  (given: unknown) => {
+    const parameters = schema[PARAMETERS];
+    if (!parameters) return { value: given };
+    try {
+      return { value: readParameters(parameters, given, now()) };
+    } catch (error) {
+      return { error: error as ParameterError };
+    }
+  };
+
+/** Gives handlers the types of what their route's schema takes and answers. */
+export interface ApiTypes extends FastifyTypeProvider {
+  validator: this['schema'] extends ParametersSchema<infer P extends Parameters> ? ValuesOf<P> : unknown;
+  serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown;
+}
+
+/** A fastify instance whose handlers have these types. */
+export type ApiApp = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ApiTypes>;

@@ -5,14 +5,16 @@ import type { AddressInfo } from 'node:net';
 import basicAuth from '@fastify/basic-auth';
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from '../../service/logger.ts';
-import type { Address } from '../../service/settings.ts';
+import type { Address } from '../../service/value-parser.ts';
 import type { Figures } from '../metrics/samples.ts';
 import { type AlertsView, NO_ALERTS } from '../queries/alert-results.ts';
 import { NO_ORIGIN, type OriginOf } from '../queries/origin.ts';
 import type { Views, WrittenViews } from '../queries/results.ts';
 import { apiDocs, describeApi } from './api-docs.ts';
+import { described } from './api-schema.ts';
 import { type Live, liveRoute } from './live.ts';
 import { type Metrics, metricsRoute } from './metrics.ts';
+import { type ApiTypes, checkWith } from './parameters.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { type BlocklistOf, blocklistRoute } from './routes/blocklist.ts';
 import { type ChannelsOf, channelRoutes } from './routes/channels.ts';
@@ -20,7 +22,6 @@ import { countRoutes } from './routes/counts.ts';
 import { eventRoutes } from './routes/events.ts';
 import { hostRoutes } from './routes/hosts.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
-import { described } from './schemas.ts';
 import { pageFiles } from './static.ts';
 
 /** What the routes are given. */
@@ -61,8 +62,7 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
 /** Serves the API. Rejects with what the system said when the address is taken. */
 export async function startWeb(options: WebOptions): Promise<Web> {
   const app = fastify({ forceCloseConnections: true, routerOptions: { ignoreTrailingSlash: true } });
-  // Parameters are read by each route, with errors that a person understands; schemas describe and write answers.
-  app.setValidatorCompiler(() => () => true);
+  app.setValidatorCompiler(checkWith(options.now));
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     const status = error.statusCode ?? 500;
     if (status >= 500) options.log.error(`HTTP: ${error.message}`);
@@ -80,23 +80,27 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     });
   });
   await describeApi(app);
-  app.get('/healthz', described('200 while the process runs'), async () => ({ status: 'up' }));
-  app.get('/readyz', described('200 while events can be stored, else 503 and why'), async (_request, reply) => {
-    const fault = options.ready();
-    return fault ? reply.status(503).send({ error: 'not_ready', message: fault }) : { status: 'ready' };
-  });
+  app.get('/healthz', described('operations', '200 while the process runs'), async () => ({ status: 'up' }));
+  app.get(
+    '/readyz',
+    described('operations', '200 while events can be stored, else 503 and why'),
+    async (_request, reply) => {
+      const fault = options.ready();
+      return fault ? reply.status(503).send({ error: 'not_ready', message: fault }) : { status: 'ready' };
+    },
+  );
   await app.register(async (closed) => {
     if (options.password) await protect(closed, options.password);
     await apiDocs(closed);
     const { views, written, alerts = NO_ALERTS, originOf = NO_ORIGIN, now } = options;
-    const given = { views, written, alerts, originOf, now };
-    hostRoutes(closed, given);
-    eventRoutes(closed, given);
-    countRoutes(closed, given);
-    ledgerRoutes(closed, given);
-    alertRoutes(closed, given);
-    blocklistRoute(closed, options.blocklist ?? (async () => []), now);
-    channelRoutes(closed, options.channels ?? (() => []), now);
+    const api = closed.withTypeProvider<ApiTypes>();
+    hostRoutes(api, views);
+    eventRoutes(api, { views, written, originOf });
+    countRoutes(api, { views, written, alerts, originOf });
+    ledgerRoutes(api, views);
+    alertRoutes(api, { alerts, originOf });
+    blocklistRoute(api, options.blocklist ?? (async () => []), now);
+    channelRoutes(api, options.channels ?? (() => []));
     liveRoute(closed, options.live);
     metricsRoute(closed, options.metrics, options.figures);
     await pageFiles(closed);

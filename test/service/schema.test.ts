@@ -24,6 +24,7 @@ const schema = object({
   hosts: list(text()),
   states: record(integer()),
   closedAt: orNull(text()),
+  trust: orNull(oneOf(['journal', 'syslog'])),
   origin: optional(object({ country: orNull(text()) })),
 });
 type Value = Static<typeof schema>;
@@ -37,6 +38,7 @@ const value: Value = {
   hosts: ['a'],
   states: { well: 1 },
   closedAt: null,
+  trust: null,
 };
 
 test('a schema takes the values of its static type, and an optional property may be absent', () => {

@@ -1,25 +1,24 @@
-/** The shapes of the API's answers that the page reads. */
+/** The types of the API's answers, as the server describes them, and what the page makes of them. */
 
+import type { Static } from '../../../service/schema.ts';
 import type { AlertDetail, AlertView, FleetState } from '../../queries/alert-results.ts';
-import type { HostView, Origin } from '../../queries/results.ts';
-import type { StoredEvent, StoredGap } from '../../store/store.ts';
+import type { CountsView, EventView, FleetShape, GapView, HostView, Origin, PointView } from '../../queries/results.ts';
+import type { ChannelView } from '../api-schema.ts';
 
-export type { HostView, StoredEvent, StoredGap };
-
-/** How many of each outcome; `attempts` is `accepted` and `failed` together. */
-export interface Counts {
-  readonly attempts: number;
-  readonly accepted: number;
-  readonly failed: number;
-  readonly probes: number;
-}
-
-/** An alert in a list, and the whole of it with its story. */
-export type Alert = AlertView;
-export type AlertWhole = AlertDetail;
+export type {
+  AlertDetail as AlertWhole,
+  AlertView as Alert,
+  CountsView as Counts,
+  EventView as StoredEvent,
+  FleetShape as Shape,
+  GapView as StoredGap,
+  HostView,
+  PointView as Point,
+};
+export type Channel = Static<typeof ChannelView>;
 
 /** How much happened, and among how many. */
-export interface Amounts extends Counts {
+export interface Amounts extends CountsView {
   readonly hosts: number;
   readonly sources: number;
   readonly users: number;
@@ -31,11 +30,11 @@ export interface Amounts extends Counts {
 export interface Summary extends Amounts {
   readonly state: FleetState;
   /** The incidents that say so. */
-  readonly because: readonly Alert[];
+  readonly because: readonly AlertView[];
 }
 
 /** A row of `GET /api/top/...`: `host`, `ip` or `user` says of what. */
-export interface TopRow extends Counts {
+export interface TopRow extends CountsView {
   /** Where a source is, where the server knows. */
   readonly origin?: Origin | null;
   readonly host?: string;
@@ -45,31 +44,4 @@ export interface TopRow extends Counts {
   readonly lastSeen: string;
   readonly hosts?: number;
   readonly users?: number;
-}
-
-/** A step of `GET /api/timeline`; `at` is where it begins. */
-export interface Point {
-  readonly at: string;
-  readonly accepted: number;
-  readonly failed: number;
-  readonly probes: number;
-}
-
-/** A shape of `GET /api/unknown`. */
-export interface Shape {
-  readonly shape: string;
-  readonly count: number;
-  readonly hosts: readonly string[];
-  readonly sample: string;
-  readonly firstAt: string | null;
-  readonly lastAt: string | null;
-}
-
-/** A way to tell people, and how it fares. */
-export interface Channel {
-  readonly name: string;
-  readonly kind: string;
-  readonly waiting: number;
-  readonly fault: string | null;
-  readonly faultAt: string | null;
 }

@@ -1,65 +1,33 @@
 /** `GET /api/alerts`, one alert, and who takes care of it. */
-import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { AlertDetail, AlertsView } from '../../queries/alert-results.ts';
 import type { OriginOf } from '../../queries/origin.ts';
-import { ParameterError, Parameters } from '../parameters.ts';
+import { ACKNOWLEDGE, API } from '../api-schema.ts';
+import type { ApiApp } from '../parameters.ts';
 import { refuseForeign } from '../same-origin.ts';
-import { ANSWERS, route, routeOfOne } from '../schemas.ts';
 import { sendWritten } from '../send-json.ts';
 
-/** The longest name of who takes care of an alert, in UTF-16 units. */
-export const NAME_LIMIT = 100;
-/** The most bytes of a body that says so. */
+/** The most bytes of a body that says who takes care of an alert. */
 const BODY_LIMIT_BYTES = 4_096;
-const CURSOR = /^-?\d{1,16}\.[a-z0-9-]{1,64}$/;
 
-interface Options {
-  readonly alerts: AlertsView;
-  readonly originOf: OriginOf;
-  readonly now: () => number;
+/** There is no alert of this id: HTTP's 404. */
+class UnknownAlertError extends Error {
+  readonly statusCode = 404;
 }
 
 /** Incidents, newest first; one with its evidence; and its acknowledgement. */
-export function alertRoutes(app: FastifyInstance, { alerts, originOf, now }: Options): void {
-  const names = ['open', 'since', 'limit', 'cursor'] as const;
-  app.get('/api/alerts', route('Incidents, newest first', names, ANSWERS.alerts), async (request, reply) => {
-    const given = new Parameters(request.query, now());
-    given.only(names);
-    const list = await alerts.list({
-      open: given.flag('open'),
-      sinceMs: given.time('since'),
-      limit: given.limit(),
-      cursor: given.cursor((text) => (CURSOR.test(text) ? text : null)),
-    });
-    return sendWritten(reply, list);
+export function alertRoutes(app: ApiApp, { alerts, originOf }: { alerts: AlertsView; originOf: OriginOf }): void {
+  app.get('/api/alerts', API.alerts, async ({ query }, reply) => {
+    const { since, ...rest } = query;
+    return sendWritten(reply, await alerts.list({ ...rest, sinceMs: since }));
   });
-  const answer = (alert: AlertDetail | null, reply: FastifyReply): unknown =>
-    alert
-      ? { ...alert, events: alert.events.map((event) => ({ ...event, ...originOf(event.ip) })) }
-      : reply.status(404).send({ error: 'not_found', message: 'there is no alert of this id' });
-  const one = routeOfOne('One incident, with what it touched and its evidence', ANSWERS.alert);
-  app.get<{ Params: { id: string } }>('/api/alerts/:id', one, async ({ params, query }, reply) => {
-    new Parameters(query, now()).only([]);
-    return answer(await alerts.one(params.id), reply);
-  });
-  const taken = {
-    ...routeOfOne('Says who takes care of an incident; the first one stays', ANSWERS.alert, {
-      type: 'object',
-      required: ['by'],
-      properties: { by: { type: 'string', minLength: 1, maxLength: NAME_LIMIT } },
-    }),
-    bodyLimit: BODY_LIMIT_BYTES,
-    onRequest: refuseForeign,
+  const located = (alert: AlertDetail | null): AlertDetail => {
+    if (alert === null) throw new UnknownAlertError('there is no alert of this id');
+    return { ...alert, events: alert.events.map((event) => ({ ...event, ...originOf(event.ip) })) };
   };
-  app.post<{ Params: { id: string } }>('/api/alerts/:id/acknowledge', taken, async ({ params, body }, reply) =>
-    answer(await alerts.acknowledge(params.id, nameIn(body)), reply),
+  app.get('/api/alerts/:id', API.alert, async ({ params }) => located(await alerts.one(params.id)));
+  app.post(
+    '/api/alerts/:id/acknowledge',
+    { ...ACKNOWLEDGE, bodyLimit: BODY_LIMIT_BYTES, onRequest: refuseForeign },
+    async ({ params, body }) => located(await alerts.acknowledge(params.id, body.by)),
   );
-}
-
-function nameIn(body: unknown): string {
-  const { by, ...rest } = (typeof body === 'object' && body !== null ? body : {}) as { by?: unknown };
-  const name = typeof by === 'string' ? by.trim() : '';
-  if (name === '' || name.length > NAME_LIMIT || Object.keys(rest).length > 0)
-    throw new ParameterError('the body', `{"by":"NAME"} with a name of 1 to ${NAME_LIMIT} characters`);
-  return name;
 }

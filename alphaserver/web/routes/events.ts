@@ -1,84 +1,40 @@
 /** `GET /api/events`. */
-import type { FastifyInstance } from 'fastify';
 import { NO_ORIGIN, type OriginOf } from '../../queries/origin.ts';
-import { type EventCursor, eventCursor, type Views, type WrittenViews } from '../../queries/results.ts';
+import { EventView, eventCursor, Origin, type Views, type WrittenViews } from '../../queries/results.ts';
+import { API } from '../api-schema.ts';
 import { csvOf } from '../csv.ts';
-import { Parameters } from '../parameters.ts';
-import { ANSWERS, type ParameterName, route } from '../schemas.ts';
+import type { ApiApp } from '../parameters.ts';
 import { sendWritten } from '../send-json.ts';
 
-const NAMES: readonly ParameterName[] = [
-  'host',
-  'ip',
-  'user',
-  'outcome',
-  'method',
-  'since',
-  'until',
-  'limit',
-  'cursor',
-  'format',
-];
-const COLUMNS = [
-  ...[
-    'id',
-    'at',
-    'storedAt',
-    'agent',
-    'host',
-    'outcome',
-    'method',
-    'user',
-    'invalidUser',
-    'ip',
-    'port',
-    'key',
-    'reason',
-    'seq',
-    'trust',
-    'pid',
-  ],
-  ...['country', 'network', 'asn', 'organization'],
-];
+const { origin: _, ...FIELDS } = EventView.properties;
+const COLUMNS = [...Object.keys(FIELDS), ...Object.keys(Origin.properties)];
 
-function cursorIn(text: string): EventCursor | null {
-  const match = /^(-?\d{1,16})\.(\d{1,15})$/.exec(text);
-  return match ? { atMs: Number(match[1]), id: Number(match[2]) } : null;
+/** Where events come from; `originOf` where their sources are. */
+interface Options {
+  readonly views: Pick<Views, 'events'>;
+  readonly written: Pick<WrittenViews, 'events'>;
+  readonly originOf: OriginOf;
 }
 
-/** Events by the time they happened, newest first, narrowed by any of host, source, user, outcome, method and time. */
-export function eventRoutes(
-  app: FastifyInstance,
-  { views, written, originOf, now }: { views: Views; written: WrittenViews; originOf: OriginOf; now: () => number },
-): void {
-  const spec = route('Events by the time they happened, newest first', NAMES, ANSWERS.events);
-  app.get('/api/events', spec, async (request, reply) => {
-    const given = new Parameters(request.query, now());
-    given.only(NAMES);
-    const format = given.oneOf('format', ['json', 'csv']);
-    const query = {
-      host: given.text('host'),
-      ip: given.source('ip'),
-      user: given.text('user'),
-      outcome: given.oneOf('outcome', ['accepted', 'failed', 'probe']),
-      method: given.text('method'),
-      sinceMs: given.time('since'),
-      untilMs: given.time('until'),
-      limit: given.limit(),
-      cursor: given.cursor(cursorIn),
-    };
+/** Events by the time they happened, newest first, filtered by any of host, source, user, outcome, method and time. */
+export function eventRoutes(app: ApiApp, { views, written, originOf }: Options): void {
+  app.get('/api/events', API.events, async (request, reply) => {
+    const { since, until, format, ...rest } = request.query;
+    const query = { ...rest, sinceMs: since, untilMs: until };
     if (format !== 'csv' && originOf === NO_ORIGIN) return sendWritten(reply, await written.events(query));
     const { events, next } = await views.events(query);
     const cursor = next && eventCursor(next);
     if (format !== 'csv') return { events: events.map((event) => ({ ...event, ...originOf(event.ip) })), next: cursor };
-    if (cursor) {
-      const more = new URLSearchParams({ ...(request.query as Record<string, string>), cursor });
-      reply.header('link', `</api/events?${more}>; rel="next"`);
-    }
+    if (cursor) reply.header('link', `<${addressOf(request.url, cursor)}>; rel="next"`);
     reply.type('text/csv; charset=utf-8').header('content-disposition', 'attachment; filename="events.csv"');
-    return csvOf(
-      COLUMNS,
-      events.map((event) => ({ ...event, ...originOf(event.ip).origin })),
-    );
+    const rows = events.map((event) => ({ ...event, ...originOf(event.ip).origin }));
+    return reply.serializer((csv: string) => csv).send(csvOf(COLUMNS, rows) as never);
   });
+}
+
+/** The same question, from a cursor on. */
+function addressOf(url: string, cursor: string): string {
+  const { pathname, searchParams } = new URL(url, 'http://localhost');
+  searchParams.set('cursor', cursor);
+  return `${pathname}?${searchParams}`;
 }

@@ -1,0 +1,255 @@
+/**
+ * The API described once: what each route takes and what it answers. From it come the check of parameters and bodies, the
+ * way answers are written, the document at /api/docs, and the types of handlers and of the page. Pure.
+ *
+ * The rows of answers are described where they are made: queries/results.ts and queries/alert-results.ts.
+ */
+import { sourceOf } from '../../service/ip-network.ts';
+import { integer, list, object, orNull, type TProperties, type TSchema, text } from '../../service/schema.ts';
+import { textOf, time, truth, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
+import { BLOCKLIST_FORMATS } from '../alerting/blocklist.ts';
+import { AlertDetail, AlertView, FleetState } from '../queries/alert-results.ts';
+import {
+  type EventCursor,
+  EventView,
+  FleetShape,
+  GapView,
+  HostView,
+  LedgerTotals,
+  LedgerView,
+  RankCounts,
+  SourceRank,
+  type SpanQuery,
+  SummaryView,
+  TimelineView,
+  time as timeSchema,
+} from '../queries/results.ts';
+import {
+  type Parameter,
+  type Parameters,
+  parameter,
+  required,
+  schemaOf,
+  TEXT_LIMIT,
+  withDefault,
+} from './parameters.ts';
+
+/** The contract's bounds on every list. */
+export const LIMIT_DEFAULT = 100;
+export const LIMIT_MOST = 1_000;
+/** The longest name of who takes care of an alert, in UTF-16 units. */
+export const NAME_LIMIT = 100;
+
+/** The IPv6 prefix that one customer of a provider gets, and that is one source. */
+const NETWORK_BITS = 64;
+
+/** Takes an address, in one form for all its spellings, or the IPv6 network of 64 bits that it is in. */
+const source: ValueParser<string> = {
+  valid: 'an address such as 203.0.113.7, or an IPv6 network of 64 bits such as 2001:db8:1:2::/64',
+  parse: (given) => {
+    const [, address = '', scope = '', bits] = /^([^%/]+)(%[\w.-]{1,32})?(\/64)?$/.exec(given) ?? [];
+    const found = sourceOf(address, bits === undefined ? 128 : NETWORK_BITS);
+    if (bits === undefined) return found === null ? undefined : found + scope;
+    return found?.endsWith(bits) ? found : undefined;
+  },
+};
+
+/** Takes a cursor of the form that an answer's `next` had. */
+const cursorOf = <T>(read: (text: string) => T | undefined): Parameter<T | null> =>
+  parameter('Where to go on', { valid: "what an earlier answer's next gave", parse: read });
+
+const limit = withDefault('Rows at most', wholeNumber(1, LIMIT_MOST), LIMIT_DEFAULT);
+const span = {
+  since: parameter('Only from then on', time),
+  until: parameter('Only before then', time),
+};
+const filter = {
+  host: parameter('Only this host', textOf(TEXT_LIMIT)),
+  ip: parameter('Only this source', source),
+  user: parameter('Only this user name', textOf(TEXT_LIMIT)),
+  outcome: parameter('Only this outcome', wordOf(['accepted', 'failed', 'probe'])),
+  method: parameter('Only this authentication method', textOf(TEXT_LIMIT)),
+};
+/** Pages of lists by the number of a row. */
+const paged = {
+  limit,
+  cursor: cursorOf((given) => (/^\d{1,15}$/.test(given) ? Number(given) : undefined)),
+};
+
+const eventCursorIn = (given: string): EventCursor | undefined => {
+  const match = /^(-?\d{1,16})\.(\d{1,15})$/.exec(given);
+  return match ? { atMs: Number(match[1]), id: Number(match[2]) } : undefined;
+};
+const ALERT_CURSOR = /^-?\d{1,16}\.[a-z0-9-]{1,64}$/;
+
+/** The span from `since` to `until`, infinite where they are not given. */
+export const spanOf = ({ since, until }: { since: number | null; until: number | null }): SpanQuery => ({
+  from: since ?? Number.NEGATIVE_INFINITY,
+  to: until ?? Number.POSITIVE_INFINITY,
+});
+
+/** The groups of routes in the document. */
+export const TAGS = {
+  state: 'Is anything wrong',
+  events: 'What happened',
+  coverage: 'What is watched, and what is missing',
+  operations: 'For other programs',
+} as const;
+type Tag = keyof typeof TAGS;
+
+const Fault = object({ error: text(), message: text() });
+
+/** The schema of a route: what it is for in a sentence, the parameters it takes, and what it answers. */
+const route = <P extends Parameters, A extends TSchema>(tag: Tag, summary: string, parameters: P, answer: A) => ({
+  schema: {
+    tags: [tag],
+    summary,
+    querystring: schemaOf(parameters),
+    response: { 200: answer, 400: Fault, 404: Fault, 503: Fault },
+  },
+});
+
+/** Adds the id in the path to a route's schema. */
+const ofOne = <S extends object>({ schema }: { schema: S }) => ({
+  schema: { ...schema, params: schemaOf({ id: required('Its id', textOf(TEXT_LIMIT)) }) },
+});
+
+/** An answer that is a list, and the cursor of its next page. */
+const page = <P extends TProperties>(rows: P) =>
+  object({ ...rows, next: orNull(text({ description: 'The cursor of the next page, null on the last' })) });
+
+/** A way to notify people. */
+export const ChannelView = object({
+  name: text(),
+  kind: text(),
+  waiting: integer({ description: 'Incidents that it has still to be notified of' }),
+  fault: orNull(text({ description: 'Why nothing is delivered at the moment' })),
+  faultAt: orNull(timeSchema),
+  deliveredAt: orNull(timeSchema),
+  delivered: integer(),
+  failed: integer(),
+});
+
+const error = integer({ description: 'Each count may be too low by this many at most; 0 while all values are kept' });
+const ranked = { ...span, limit };
+
+/** Every route of the API that answers in JSON. */
+export const API = {
+  summary: route(
+    'state',
+    'The answer: is anything wrong, and how much happened',
+    span,
+    object({ state: FleetState, because: list(AlertView), ...SummaryView.properties }),
+  ),
+  alerts: route(
+    'state',
+    'Incidents, newest first',
+    {
+      open: parameter('Only open ones, or only closed ones', truth),
+      since: parameter('Only those whose last event was then or later', time),
+      limit,
+      cursor: cursorOf((given) => (ALERT_CURSOR.test(given) ? given : undefined)),
+    },
+    page({ alerts: list(AlertView) }),
+  ),
+  alert: ofOne(route('state', 'One incident, with what it touched and its evidence', {}, AlertDetail)),
+  channels: route('state', 'Ways to notify people, and how they fare', {}, object({ channels: list(ChannelView) })),
+
+  events: route(
+    'events',
+    'Attempts and probes by the time they happened, newest first',
+    {
+      ...filter,
+      ...span,
+      limit,
+      cursor: cursorOf(eventCursorIn),
+      format: withDefault(
+        'csv: the same rows for a spreadsheet, characters that do not show escaped, formulas quoted, the next page in the Link header',
+        wordOf(['json', 'csv']),
+        'json',
+      ),
+    },
+    page({ events: list(EventView) }),
+  ),
+  timeline: route(
+    'events',
+    'Counts in steps of time, empty ones too',
+    { ...span, step: parameter('The length of a step', wordOf(['60s', '1h', '1d'])), host: filter.host },
+    TimelineView,
+  ),
+  topHosts: route(
+    'events',
+    'Hosts, most attempts first',
+    ranked,
+    object({ hosts: list(object({ host: text(), ...RankCounts.properties })), error }),
+  ),
+  topSources: route('events', 'Sources, most attempts first', ranked, object({ sources: list(SourceRank), error })),
+  topUsers: route(
+    'events',
+    'User names, most attempts first',
+    ranked,
+    object({ users: list(object({ user: text(), ...RankCounts.properties })), error }),
+  ),
+
+  hosts: route(
+    'coverage',
+    'Hosts by name, and whether they are watched',
+    { limit, cursor: cursorOf((given) => given) },
+    page({ hosts: list(HostView) }),
+  ),
+  ledger: route(
+    'coverage',
+    'What each agent sent and what became of it: sent = stored + gaps + waiting',
+    paged,
+    page({ agents: list(LedgerView), totals: LedgerTotals }),
+  ),
+  unknown: route(
+    'coverage',
+    'Shapes of log lines that no rule knows, most frequent first',
+    { limit },
+    object({ shapes: list(FleetShape) }),
+  ),
+  gaps: route(
+    'coverage',
+    'What is missing: parts of logs that could not be read, events that never came; newest first',
+    paged,
+    page({ gaps: list(GapView) }),
+  ),
+} as const;
+
+/** The list for firewalls, which is no JSON. */
+export const BLOCKLIST = {
+  schema: {
+    tags: ['operations' satisfies Tag],
+    summary: 'Addresses under an active attack alert, one a line, or as files for nftables and ipset',
+    produces: ['text/plain'],
+    querystring: schemaOf({
+      format: withDefault('The form of the list', wordOf(BLOCKLIST_FORMATS), 'plain'),
+      private: withDefault('Also private and loopback addresses', truth, false),
+    }),
+  },
+};
+
+/** The schema of a route that answers with a stream, or with something else than the API's JSON. */
+export const described = (tag: Tag, summary: string) => ({ schema: { tags: [tag], summary } });
+
+/** The body that says who takes care of an incident. */
+const acknowledgement = {
+  by: required('Who takes care of it', {
+    valid: `a name of 1 to ${NAME_LIMIT} characters`,
+    parse: (given) => {
+      const name = given.trim();
+      return name === '' || name.length > NAME_LIMIT ? undefined : name;
+    },
+  }),
+};
+
+/** Notes who takes care of an incident; the first one stays. */
+export const ACKNOWLEDGE = {
+  schema: {
+    ...API.alert.schema,
+    summary: 'Notes who takes care of an incident; the first one stays',
+    body: schemaOf(acknowledgement),
+    response: { ...API.alert.schema.response, 403: Fault },
+  },
+};

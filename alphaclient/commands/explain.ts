@@ -4,8 +4,8 @@ import type { Readable } from 'node:stream';
 import { escapeText } from '../../service/escape.ts';
 import type { LocatedEvent } from '../sshd/events.ts';
 import type { Kind, ParsedMessage } from '../sshd/message-types.ts';
+import type { Inspection } from '../sshd/reader.ts';
 import { Reader } from '../sshd/reader.ts';
-import type { Inspection } from '../sshd/reading.ts';
 import type { CommandStreams } from './scan.ts';
 import { scanLine } from './scan-lines.ts';
 

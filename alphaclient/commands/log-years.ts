@@ -1,8 +1,7 @@
 /** From which to which moment a log goes that has no years. */
 
 import { fstatSync, readSync } from 'node:fs';
-import { firstTime } from '../sshd/first-time.ts';
-import { lastTime } from '../sshd/last-time.ts';
+import { firstTime, lastTime } from '../sshd/timestamp.ts';
 
 /** How much of a file's end is looked at for its last line's time. */
 const TAIL_BYTES = 65_536;

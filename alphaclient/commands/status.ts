@@ -1,8 +1,8 @@
 /** `alphaclient status`: what the agent of a state folder has read, has still to send, and has had acknowledged. */
 import { escapeText } from '../../service/escape.ts';
 import { summarize } from '../outbox/summary.ts';
+import type { ReaderState } from '../sshd/reader.ts';
 import { Reader } from '../sshd/reader.ts';
-import type { ReaderState } from '../sshd/reading.ts';
 import { lastAlive, readAlive } from './heartbeat.ts';
 
 interface Io {

@@ -196,3 +196,11 @@ function rare(text: string, into: Reading): void {
       into.rule = RULES.find((rule) => rule.name === 'noise:etc-ssh') ?? null;
   }
 }
+
+/** Reads a message given as a string of Latin-1. */
+export function readText(message: string, raw = false): Reading {
+  const reading: Reading = { rule: null, fact: null, text: '' };
+  const bytes = Buffer.from(message, 'latin1');
+  readMessage(bytes, 0, bytes.length, reading, raw);
+  return reading;
+}

@@ -1,11 +1,30 @@
-/** Bytes as text, one character a byte: nothing is lost, nothing is decoded that is not kept. */
+/**
+ * Log lines as strings of Latin-1: one character a byte, so that nothing is lost of bytes that are no valid UTF-8. A text is decoded to
+ * what its writer meant only when it goes into an event.
+ */
 
-/** What Buffer's own `toString('latin1')` calls, without the look at the encoding's name in the hottest loop. */
-interface Sliced {
-  latin1Slice(from: number, end: number): string;
-}
+const BEYOND_ASCII = /[\x80-\xff]/;
+const BEYOND_ASCII_TEXT = /[^\p{ASCII}]/u;
 
 /** The bytes from `from` to `end`, each as the character of its value. */
 export function latin1(bytes: Buffer, from = 0, end = bytes.length): string {
-  return (bytes as Buffer & Sliced).latin1Slice(from, end);
+  return bytes.toString('latin1', from, end);
+}
+
+/** The UTF-8 bytes of a text, each as the character of its value. */
+export function encoded(text: string): string {
+  return BEYOND_ASCII_TEXT.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
+}
+
+/** The text that these bytes are in UTF-8. */
+export function decoded(bytes: string): string {
+  return BEYOND_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
+}
+
+/**
+ * A copy of a text for whoever keeps it. V8 lets a slice of 13 characters or more share the memory of what it was cut from, which
+ * would keep the whole chunk of the log.
+ */
+export function detached(text: string): string {
+  return ` ${text}`.slice(1);
 }

@@ -1,102 +1,169 @@
-/** Lines that have no prefix: what sshd writes on its standard error, as it is or as a container's runtime keeps it. */
+/**
+ * Lines without a syslog header: what sshd writes to its standard error or with `-E`, as it is or as a container's runtime keeps it. sshd
+ * ends its own lines in CR LF and writes a line feed in a user name as it is, so a line that ends in a bare LF continues in the next
+ * one. A log that was converted to bare LF has no CR at all, and then every line stands for itself.
+ */
 
-import { type Each, Joiner } from './joiner.ts';
-import type { Messages } from './messages.ts';
-import type { Prefix } from './prefix.ts';
-import { type Contained, unwrapped } from './unwrapped.ts';
+import { readText } from './grammar.ts';
+import { parseEntry } from './journal-entry.ts';
+import type { HeaderParser } from './syslog-header.ts';
 
-const LF = 10;
-const CR = 13;
+/** sshd cuts any message at 1,023 bytes: what is longer was never one line of sshd. */
+export const JOIN_LIMIT_BYTES = 1_100;
 
-/** Joins what a line feed in a user name has torn, and hands it to the messages. */
+/** What is known about the line ends of this log. */
+type LineEnds = 'unknown' | 'crlf' | 'lf';
+
+/** A line that a container wrote, and when, in Unix milliseconds (NaN where nobody wrote a time). */
+export interface ContainedLine {
+  readonly text: string;
+  readonly ms: number;
+}
+
+/** A whole line without its line end. */
+export interface RawMessage {
+  readonly text: string;
+  readonly ms: number;
+  /** The number of its first line. */
+  readonly line: number;
+  /** False for what another program wrote into the same log. */
+  readonly mayBeSshd: boolean;
+}
+
+/** Joins the lines that a line feed in a user name has torn apart. Holds an incomplete line over chunk borders and restarts. */
 export class RawLines {
-  readonly #joiner = new Joiner();
-  readonly #messages: Messages;
-  readonly #prefix: Prefix;
-  /** The time of the line that was begun last, and of its last piece: NaN where nobody wrote one. */
+  readonly #headers: HeaderParser;
+  #ends: LineEnds = 'unknown';
+  /** The pieces of an incomplete line, each with its LF. */
+  #held = '';
+  #heldLine = 0;
+  /** The time of the line that was begun last: NaN where nobody wrote one. */
   #ms = Number.NaN;
-  #pieceMs = Number.NaN;
-  /** The number of that piece's line. */
-  #line = 0;
-  /** Whether this is a container's log, with a time before each line. */
-  #wrapped = false;
+  /** True in a container's log, with a time before each line. */
+  #isContained = false;
 
-  constructor(messages: Messages, prefix: Prefix) {
-    this.#messages = messages;
-    this.#prefix = prefix;
+  constructor(headers: HeaderParser) {
+    this.#headers = headers;
   }
 
-  /** True while the beginning of a line is held: the next one goes on with it, whatever it looks like. */
-  get holds(): boolean {
-    return this.#joiner.holds;
+  /** True while a line is incomplete: the next line is its continuation, whatever it looks like. */
+  get isIncomplete(): boolean {
+    return this.#held !== '';
   }
 
-  /** Takes a line that stands for itself; `ms`: when a container's runtime wrote it, else NaN. */
-  take(bytes: Buffer, ms: number, line: number): void {
+  /** Takes a line without its LF that is no continuation; `ms` is when a container's runtime wrote it, else NaN. Gives what is whole now. */
+  take(text: string, ms: number, line: number): RawMessage[] {
     this.#ms = ms;
-    if (bytes[bytes.length - 1] === CR) this.#wrapped = !Number.isNaN(ms);
-    this.#piece({ bytes, ms }, line);
+    if (text.endsWith('\r')) this.#isContained = !Number.isNaN(ms);
+    return this.#join({ text, ms }, line);
   }
 
-  /** Takes a line that goes on with what is held; false where it cannot, and what is held was a line of its own. */
-  goOn(buffer: Buffer, from: number, end: number, line: number): boolean {
-    const plain = { bytes: buffer.subarray(from, end), ms: Number.NaN };
-    const piece = this.#wrapped ? unwrapped(this.#prefix, buffer, from, end) : plain;
-    if (piece === null) this.end();
-    else this.#piece(piece, line);
-    return piece !== null;
+  /** Takes the continuation of an incomplete line; null where it can be none, as what is incomplete is in a container's log. */
+  continue(text: string, line: number): RawMessage[] | null {
+    const piece = this.#isContained ? this.#unwrap(text) : { text, ms: Number.NaN };
+    return piece === null ? null : this.#join(piece, line);
   }
 
-  /** In a container's log what it wrote: there no program has a tag, and any message may begin with a word and a colon. */
-  contained(buffer: Buffer, from: number, end: number): Contained | null {
-    return this.#wrapped ? unwrapped(this.#prefix, buffer, from, end) : null;
+  /** Gives the line that a container wrote where this is a container's log: there no program has a tag, and any may begin with a word and a colon. */
+  contained(text: string): ContainedLine | null {
+    return this.#isContained ? this.#unwrap(text) : null;
   }
 
-  #piece({ bytes, ms }: Contained, line: number): void {
-    this.#pieceMs = ms;
-    this.#line = line;
-    this.#joiner.take(bytes, line, this.#whole);
+  /** Gives what is incomplete: the log ends here, or continues in another form. */
+  end(): RawMessage[] {
+    const held = this.#held.slice(0, -1);
+    const isHeld = this.isIncomplete;
+    this.#held = '';
+    return isHeld ? this.#apart(held, this.#heldLine) : [];
   }
 
-  readonly #whole: Each = (message, line, ended) => {
-    const mixed = this.#wrapped || this.#joiner.endsInCr;
-    // Only lines that ended in CR are joined, and may have another program's before them.
-    const from = mixed && ended ? this.#begins(message) : 0;
-    if (from > 0) this.#messages.stray(message, 0, from - 1);
-    this.#messages.stands(0, -1, from > 0 ? this.#pieceMs : this.#ms, from > 0 ? this.#line : line);
-    if (mixed && !ended && !this.#messages.knows(message)) this.#messages.stray(message, 0, message.length);
-    else this.#messages.take(message, from, message.length, true);
-  };
-
-  /**
-   * Where sshd's message begins. What else writes to the same output, as in a container, ends its lines without CR, which is no
-   * beginning of sshd's. The longest end that is a message is the one: a user name may hold a shorter one.
-   */
-  #begins(message: Buffer): number {
-    let from = 0;
-    for (let lf = message.indexOf(LF); lf >= 0 && !this.#messages.knows(message.subarray(from)); ) {
-      from = lf + 1;
-      lf = message.indexOf(LF, from);
+  /** Takes away what a container's runtime put around a line; null where it wrote no such line. */
+  #unwrap(line: string): ContainedLine | null {
+    if (line.startsWith('{')) {
+      const entry = parseEntry(line);
+      return entry?.writer === 'contained' ? { text: entry.message, ms: entry.ms } : null;
     }
-    return from;
+    const time = this.#headers.parseContainerTime(line);
+    return time === null ? null : { text: line.slice(time.from), ms: time.ms };
   }
 
-  /** The log ends here, or goes on in another form: what is held was a line. */
-  end(): void {
-    this.#joiner.end(this.#whole);
+  #join({ text, ms }: ContainedLine, line: number): RawMessage[] {
+    if (text.endsWith('\r')) {
+      this.#ends = 'crlf';
+      const whole = this.#held + text.slice(0, -1);
+      if (!this.isIncomplete) return this.#whole({ text: whole, ms, line }, line);
+      const first = this.#heldLine;
+      this.#held = '';
+      return whole.length <= JOIN_LIMIT_BYTES
+        ? this.#whole({ text: whole, ms, line }, first)
+        : this.#apart(whole, first);
+    }
+    if (this.#ends !== 'crlf') {
+      this.#ends = 'lf';
+      return [this.#single(text, line)];
+    }
+    if (!this.isIncomplete) this.#heldLine = line;
+    this.#held += `${text}\n`;
+    if (this.#held.length <= JOIN_LIMIT_BYTES) return [];
+    // Too long for sshd: the log has been converted, or continues with bare line ends.
+    this.#ends = 'lf';
+    return this.end();
+  }
+
+  /** Takes a line that ended in CR, whose last piece stands in line `last.line`: another program's lines may have been joined with it. */
+  #whole(last: ContainedLine & { readonly line: number }, first: number): RawMessage[] {
+    const { text } = last;
+    const from = messageStart(text);
+    if (from === 0) return [{ text, ms: this.#ms, line: first, mayBeSshd: true }];
+    return [
+      { text: text.slice(0, from - 1), ms: last.ms, line: last.line, mayBeSshd: false },
+      { text: text.slice(from), ms: last.ms, line: last.line, mayBeSshd: true },
+    ];
+  }
+
+  /** Takes a line that did not end in CR. Where sshd's lines do, it is sshd's only if it is a message that is known. */
+  #single(text: string, line: number): RawMessage {
+    const isMixed = this.#isContained || this.#ends === 'crlf';
+    return { text, ms: this.#ms, line, mayBeSshd: !isMixed || readText(text, true).rule !== null };
+  }
+
+  #apart(text: string, first: number): RawMessage[] {
+    return text.split('\n').map((one, i) => this.#single(one, first + i));
   }
 
   /** Plain JSON. */
   save(): Readonly<Record<string, unknown>> {
-    return { ...this.#joiner.save(), wrapped: this.#wrapped, ms: Number.isNaN(this.#ms) ? null : this.#ms };
+    return {
+      ends: this.#ends,
+      held: this.#held,
+      line: this.#heldLine,
+      wrapped: this.#isContained,
+      ms: Number.isNaN(this.#ms) ? null : this.#ms,
+    };
   }
 
   /** Takes over what `save` gave; what is damaged is left out. */
   restore(saved: unknown): void {
-    this.#joiner.restore(saved);
     if (typeof saved !== 'object' || saved === null) return;
-    const { wrapped, ms } = saved as { wrapped?: unknown; ms?: unknown };
-    this.#wrapped = wrapped === true;
+    const { ends, held, line, wrapped, ms } = saved as Record<string, unknown>;
+    if (ends === 'crlf' || ends === 'lf') this.#ends = ends;
+    this.#isContained = wrapped === true;
     if (typeof ms === 'number') this.#ms = ms;
+    if (typeof held !== 'string' || typeof line !== 'number' || held.length > JOIN_LIMIT_BYTES) return;
+    this.#held = held;
+    this.#heldLine = line;
   }
+}
+
+/**
+ * Index of sshd's message in a line that was joined. What else writes to the same output, as in a container, ends its lines without CR,
+ * which is no beginning of sshd's. The longest end that is a message is the one: a user name may hold a shorter one.
+ */
+function messageStart(text: string): number {
+  let from = 0;
+  for (let lf = text.indexOf('\n'); lf >= 0 && readText(text.slice(from), true).rule === null; ) {
+    from = lf + 1;
+    lf = text.indexOf('\n', from);
+  }
+  return from;
 }

@@ -1,154 +1,280 @@
 /**
- * From the bytes of a log to attempts and probes: lines, their prefix, sshd's message, its connection.
- * Pure: the clock and the file's time come in; what it remembers can be saved and taken up again.
+ * From the bytes of a log to attempts and probes: lines, their headers, sshd's messages, its connections.
+ * Pure: the clock and the file's time come in, and what the reader remembers can be saved and restored.
  */
 
-import { LogClock } from './clock.ts';
+import { ConnectionTracker } from './connection-tracker.ts';
 import { type EventListener, isoTime, type LocatedEvent } from './events.ts';
-import { Hosts } from './hosts.ts';
-import { withoutCr } from './joiner.ts';
-import { readEntry } from './journal.ts';
+import { readText } from './grammar.ts';
+import { HostIndex } from './host-index.ts';
+import { parseEntry } from './journal-entry.ts';
 import { latin1 } from './latin1.ts';
-import { Messages } from './messages.ts';
-import { Prefix } from './prefix.ts';
-import { RawLines } from './raw-lines.ts';
-import type { Inspection, ReadContext, ReaderState } from './reading.ts';
-import { ForgedMessages, type Forgery, type UnknownShape } from './unknown-messages.ts';
-import type { Contained } from './unwrapped.ts';
+import type { LineContext } from './line-context.ts';
+import { isDecision, type ParsedMessage, type Rule } from './message-types.ts';
+import { type ContainedLine, RawLines, type RawMessage } from './raw-lines.ts';
+import { LastDecision, readLastRepeated, readRepeat } from './repeats.ts';
+import { type Header, HeaderParser } from './syslog-header.ts';
+import { TimestampParser } from './timestamp.ts';
+import { ForgedMessages, type Forgery, looksLikeSshd, UnknownMessages, type UnknownShape } from './unknown-messages.ts';
 
 const STATE_VERSION = 2;
-const LF = 10;
+/** PAM's modules may write more, but what is longer than this is nobody's message, and is not searched for one. */
+export const READ_LIMIT_BYTES = 8_192;
+/** The rule of `last message repeated N times` under sshd's own tag. */
+const REPEATED = 'noise:last-message-repeated';
 
-/** Reads one log. However it is torn, and wherever `save` and a new reader come between: the events are the same. */
+/** Plain JSON with a version; saved in the same transaction as the events and the log's position. */
+export type ReaderState = Readonly<Record<string, unknown>>;
+
+/** What the bytes cannot say themselves. */
+export interface ReadContext {
+  /** When the file was last written, Unix milliseconds: the years of year-less lines hang on it. */
+  readonly writtenMs: number;
+  /** The clock, Unix milliseconds: when connections of a log without times are over. */
+  readonly nowMs: number;
+  /** The zone of local times; this machine's where absent. */
+  readonly timeZone?: string;
+}
+
+/** What one line came to, for `explain`. */
+export interface Inspection {
+  /** `sshd`, `raw` (no header), `forged`, `json` (no journal entry), `repeated`, `other` (another program). */
+  readonly writer: string;
+  /** ISO 8601; null where the line has no time. */
+  readonly at: string | null;
+  readonly host: string | null;
+  /** -1 where the line has none. */
+  readonly pid: number;
+  readonly rule: Rule | null;
+  readonly fact: ParsedMessage | null;
+}
+
+/** Reads one log. However it is cut into chunks, and wherever `save` and a new reader come between, the events are the same. */
 export class Reader {
-  readonly #clock = new LogClock();
-  readonly #prefix = new Prefix(this.#clock);
-  readonly #hosts = new Hosts();
-  readonly #messages: Messages;
-  readonly #raw: RawLines;
+  readonly #timestamps = new TimestampParser();
+  readonly #headers = new HeaderParser(this.#timestamps);
+  readonly #rawLines = new RawLines(this.#headers);
+  readonly #hosts = new HostIndex();
+  readonly #tracker: ConnectionTracker;
+  readonly #lastDecision = new LastDecision();
+  readonly #unknown = new UnknownMessages();
   readonly #forgeries = new ForgedMessages();
+  /** The line that is read; filled anew for each. */
+  readonly #context: LineContext = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0, trust: 'syslog' };
   #lines = 0;
-  #writer = 'other';
+  /** True once a line without any header was sshd's: then others are, too. */
+  #isRawLog = false;
+  #writer: Inspection['writer'] = 'other';
+  #rule: Rule | null = null;
+  #message: ParsedMessage | null = null;
 
   /**
-   * `saved` is what `save` gave; a damaged or foreign state starts anew. Where there is a `listener`, it is told of the events, in
+   * `saved` is what `save` gave; a damaged or foreign state starts anew. Where there is a `listener`, it is given the events in
    * the order in which they are known, and `read`, `expire` and `end` give none.
    */
   constructor(saved?: ReaderState | null, listener: EventListener | null = null) {
-    this.#messages = new Messages((index) => this.#hosts.name(index), listener);
-    this.#raw = new RawLines(this.#messages, this.#prefix);
+    this.#tracker = new ConnectionTracker((number) => this.#hosts.name(number), listener);
     if (saved?.['version'] === STATE_VERSION || saved?.['version'] === 1) this.#restore(saved);
   }
 
-  /** Takes whole lines, each ended by LF; gives what they decide, in order. Never throws, whatever the bytes are. */
+  /** Reads whole lines, each ended by LF; gives the events that they decide, in order. Never throws, whatever the bytes are. */
   read(bytes: Uint8Array, context: ReadContext): LocatedEvent[] {
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const clock = this.#clock;
-    clock.writtenMs = context.writtenMs;
-    clock.timeZone = context.timeZone;
-    this.#messages.place.nowMs = context.nowMs;
-    for (let from = 0; from < buffer.length; ) {
-      const lf = buffer.indexOf(LF, from);
-      const end = lf < 0 ? buffer.length : lf;
-      this.#line(buffer, from, end);
+    this.#timestamps.setContext(context.writtenMs, context.timeZone);
+    this.#context.nowMs = context.nowMs;
+    const text = latin1(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    for (let from = 0; from < text.length; ) {
+      const lf = text.indexOf('\n', from);
+      const end = lf < 0 ? text.length : lf;
+      this.#lines++;
+      const known = this.#rawLines.isIncomplete ? null : this.#headers.parseKnown(text, from);
+      if (known === null) this.#line(text.slice(from, end));
+      else this.#takeWithHeader(known, withoutCr(text, known.from, end), known.ms);
       from = end + 1;
     }
-    return this.#messages.told();
+    return this.#tracker.take();
   }
 
-  /** Reads the line from `from` to `end`, where its LF stands. */
-  #line(buffer: Buffer, from: number, end: number): void {
-    this.#lines++;
-    this.#writer = 'raw';
-    if (this.#raw.holds && this.#raw.goOn(buffer, from, end, this.#lines)) return;
-    const prefix = this.#prefix;
-    prefix.read(buffer, from, withoutCr(buffer, from, end));
-    this.#writer = prefix.writer;
-    switch (prefix.writer) {
-      case 'other': {
-        const line = this.#raw.contained(buffer, from, end);
-        if (line !== null) this.#contained(line);
+  /** Reads one line without its LF. */
+  #line(text: string): void {
+    if (this.#rawLines.isIncomplete) {
+      this.#writer = 'raw';
+      const whole = this.#rawLines.continue(text, this.#lines);
+      if (whole !== null) {
+        this.#takeRaw(whole);
         return;
       }
-      case 'timed':
-        this.#contained({ bytes: buffer.subarray(prefix.from, end), ms: prefix.ms });
-        return;
+      this.#takeRaw(this.#rawLines.end());
+    }
+    const line = withoutCr(text);
+    const header = this.#headers.parse(line);
+    this.#writer = header.writer;
+    switch (header.writer) {
       case 'sshd':
-        this.#message(buffer, prefix.ms);
+        this.#takeWithHeader(header, line.slice(header.from), header.ms);
         return;
       case 'raw':
-        if (prefix.from < end) this.#raw.take(buffer.subarray(prefix.from, end), Number.NaN, this.#lines);
+        if (header.from < text.length)
+          this.#takeRaw(this.#rawLines.take(text.slice(header.from), Number.NaN, this.#lines));
         return;
       case 'json':
-        this.#entry(buffer.subarray(from, end));
+        this.#takeEntry(text);
         return;
       case 'repeated':
-        this.#messages.stands(0, -1, prefix.ms, this.#lines);
-        this.#messages.again(buffer, prefix.from, prefix.end);
+        this.#setContext(0, -1, header.ms, this.#lines);
+        this.#takeLastRepeated(line.slice(header.from));
+        return;
+      case 'timed':
+        this.#takeContained({ text: text.slice(header.from), ms: header.ms });
+        return;
+      case 'other': {
+        const contained = this.#rawLines.contained(text);
+        if (contained !== null) this.#takeContained(contained);
+      }
     }
   }
 
-  /** What a container wrote: sshd's words, or a line of a syslog in it. */
-  #contained({ bytes, ms }: Contained): void {
-    const prefix = this.#prefix;
-    prefix.read(bytes, 0, withoutCr(bytes, 0, bytes.length));
-    this.#writer = prefix.writer;
-    if (prefix.writer === 'other') return;
-    if (prefix.writer !== 'sshd') {
+  /** Takes what a container wrote: a message of sshd's, or a line of a syslog in it. */
+  #takeContained({ text, ms }: ContainedLine): void {
+    const line = withoutCr(text);
+    const header = this.#headers.parse(line);
+    this.#writer = header.writer;
+    if (header.writer === 'other') return;
+    if (header.writer === 'sshd')
+      this.#takeWithHeader(header, line.slice(header.from), Number.isNaN(header.ms) ? ms : header.ms);
+    else {
       this.#writer = 'raw';
-      this.#raw.take(bytes, ms, this.#lines);
-      return;
+      this.#takeRaw(this.#rawLines.take(text, ms, this.#lines));
     }
-    this.#message(bytes, Number.isNaN(prefix.ms) ? ms : prefix.ms);
   }
 
-  /** Takes the message behind the prefix that was read last, of a line in `bytes` that was written at `ms`. */
-  #message(bytes: Buffer, ms: number): void {
-    const prefix = this.#prefix;
-    const host = this.#hosts.index(bytes, prefix.hostFrom, prefix.hostEnd);
-    this.#messages.stands(host, prefix.pid, ms, this.#lines);
-    this.#messages.take(bytes, prefix.from, prefix.end, false);
+  /** Takes a message of sshd's that had a header, in a line of this time. */
+  #takeWithHeader({ host, pid }: Header, message: string, ms: number): void {
+    this.#writer = 'sshd';
+    this.#setContext(this.#hosts.number(host), pid, ms, this.#lines);
+    this.#take(message, false);
   }
 
-  #entry(line: Buffer): void {
-    const entry = readEntry(line);
+  /** Takes a line of JSON. */
+  #takeEntry(line: string): void {
+    const entry = parseEntry(line);
     if (entry === null) {
-      this.#messages.stands(0, -1, Number.NaN, this.#lines);
-      this.#messages.stray(line, 0, line.length);
+      this.#setContext(0, -1, Number.NaN, this.#lines);
+      this.#takeStray(line);
       return;
     }
     const { writer, message, ms } = entry;
     if (writer === 'other') return;
     this.#writer = writer;
-    if (writer === 'forged') this.#forgeries.add(latin1(message), isoTime(ms), this.#lines);
-    else if (writer === 'contained') this.#contained({ bytes: message, ms });
+    if (writer === 'forged') this.#forgeries.add(message, isoTime(ms), this.#lines);
+    else if (writer === 'contained') this.#takeContained({ text: message, ms });
     else {
-      this.#messages.stands(this.#hosts.named(entry.host), entry.pid, ms, this.#lines);
-      this.#messages.take(message, 0, message.length, false);
+      this.#setContext(this.#hosts.number(entry.host), entry.pid, ms, this.#lines);
+      this.#take(message, false);
     }
   }
 
-  /** Connections that are over by time on a log that says nothing; called every few seconds when caught up. */
+  /** Takes lines without a header. */
+  #takeRaw(messages: readonly RawMessage[]): void {
+    for (const { text, ms, line, mayBeSshd } of messages) {
+      this.#setContext(0, -1, ms, line);
+      if (mayBeSshd) this.#take(text, true);
+      else this.#takeStray(text);
+    }
+  }
+
+  #setContext(host: number, pid: number, ms: number, line: number): void {
+    const context = this.#context;
+    context.host = host;
+    context.pid = pid;
+    context.ms = ms;
+    context.line = line;
+  }
+
+  /** Takes one message. One without a header (`isRaw`) need not be sshd's. */
+  #take(text: string, isRaw: boolean): void {
+    this.#rule = null;
+    this.#message = null;
+    if (text.length > READ_LIMIT_BYTES) {
+      if (!isRaw || this.#isRawLog) this.#takeUnknown(text);
+      return;
+    }
+    const repeat = readRepeat(text);
+    if (repeat !== null) {
+      this.#takeRepeated(this.#lastDecision.whole(repeat.message, this.#context), repeat.count);
+      return;
+    }
+    const { rule, fact, text: decision } = this.#parse(text, isRaw);
+    if (rule === null) {
+      // Without a header a log has to show itself as sshd's own, or the line itself.
+      if (isRaw && !this.#isRawLog) this.#takeStray(text);
+      else if (text !== '') this.#takeUnknown(text);
+      return;
+    }
+    if (isRaw) this.#isRawLog = true;
+    if (rule.name === REPEATED) this.#takeLastRepeated(text);
+    if (fact === null) return;
+    if (isDecision(fact)) this.#lastDecision.set(decision, this.#context);
+    this.#tracker.apply(fact, this.#context);
+  }
+
+  /** `last message repeated N times`: the line before this one, of whatever program, came again. */
+  #takeLastRepeated(text: string): void {
+    const context = this.#context;
+    const count = readLastRepeated(text);
+    const last = this.#lastDecision.before(context.line);
+    // With a tag it says whose line came again.
+    if (count === 0 || last === null || (context.pid >= 0 && context.pid !== last.pid)) return;
+    context.pid = last.pid;
+    context.host = last.host;
+    this.#takeRepeated(last.message, count);
+    this.#lastDecision.set(last.message, context);
+  }
+
+  /** A message that came again `count` times. */
+  #takeRepeated(text: string, count: number): void {
+    const { rule, fact } = this.#parse(text, false);
+    if (rule === null) this.#takeUnknown(text);
+    if (fact !== null) this.#tracker.apply(fact, this.#context, count);
+  }
+
+  #parse(text: string, isRaw: boolean): ReturnType<typeof readText> {
+    const reading = readText(text, isRaw);
+    this.#rule = reading.rule;
+    this.#message = reading.fact;
+    return reading;
+  }
+
+  /** Takes a line in no form that is known: it counts as unknown if it has sshd's words. */
+  #takeStray(text: string): void {
+    if (looksLikeSshd(text.slice(0, READ_LIMIT_BYTES))) this.#takeUnknown(text);
+  }
+
+  /** Counts a line of sshd's that is not understood. */
+  #takeUnknown(text: string): void {
+    this.#unknown.add(text, isoTime(this.#context.ms));
+  }
+
+  /** Ends the connections that are over by time on a quiet log; called every few seconds when all of the log is read. */
   expire(nowMs: number): LocatedEvent[] {
-    this.#messages.expire(nowMs);
-    return this.#messages.told();
+    this.#tracker.expire(nowMs);
+    return this.#tracker.take();
   }
 
-  /** The log ends here: what is still open becomes its event. */
+  /** Ends the log: what is still open becomes its event. */
   end(): LocatedEvent[] {
-    this.#raw.end();
-    this.#messages.end();
-    return this.#messages.told();
+    this.#takeRaw(this.#rawLines.end());
+    this.#tracker.end();
+    return this.#tracker.take();
   }
 
-  /** Since the beginning of this reader's state. */
+  /** Counts lines since the beginning of this reader's state: all, those of sshd that are not understood, those forged under its name. */
   counts(): { lines: number; unknown: number; forged: number } {
-    return { lines: this.#lines, unknown: this.#messages.unknown, forged: this.#forgeries.count };
+    return { lines: this.#lines, unknown: this.#unknown.count, forged: this.#forgeries.count };
   }
 
-  /** The shapes of messages that no rule knows, most frequent first. */
+  /** The shapes of unknown messages, most frequent first. */
   shapes(): readonly UnknownShape[] {
-    return this.#messages.shapes();
+    return this.#unknown.shapes();
   }
 
   /** The first lines that other programs wrote under sshd's name. */
@@ -158,35 +284,55 @@ export class Reader {
 
   /** The lowest line that an event still to come can have. */
   firstOpenLine(): number {
-    return this.#messages.firstOpenLine();
+    return this.#tracker.firstOpenLine();
   }
 
   /** What the last line came to, for people who ask why. */
   inspect(): Inspection {
-    const { ms, host, pid } = this.#messages.place;
-    const reading = this.#messages.reading();
-    return { writer: this.#writer, at: isoTime(ms), host: this.#hosts.name(host), pid, ...reading };
+    const { ms, host, pid } = this.#context;
+    return {
+      writer: this.#writer,
+      at: isoTime(ms),
+      host: this.#hosts.name(host),
+      pid,
+      rule: this.#rule,
+      fact: this.#message,
+    };
   }
 
   /** What must outlive a restart. */
   save(): ReaderState {
+    const { previousMs } = this.#timestamps;
     return {
       version: STATE_VERSION,
       lines: this.#lines,
       forgeries: this.#forgeries.save(),
-      previousMs: Number.isNaN(this.#clock.previousMs) ? null : this.#clock.previousMs,
+      previousMs: Number.isNaN(previousMs) ? null : previousMs,
       hosts: this.#hosts.save(),
-      joiner: this.#raw.save(),
-      ...this.#messages.save(),
+      joiner: this.#rawLines.save(),
+      unknown: this.#unknown.count,
+      raw: this.#isRawLog,
+      last: this.#lastDecision.save(),
+      connections: this.#tracker.save(),
+      shapes: this.#unknown.shapes(),
     };
   }
 
   #restore(saved: ReaderState): void {
     if (Number.isSafeInteger(saved['lines'])) this.#lines = saved['lines'] as number;
-    if (typeof saved['previousMs'] === 'number') this.#clock.previousMs = saved['previousMs'];
+    if (typeof saved['previousMs'] === 'number') this.#timestamps.previousMs = saved['previousMs'];
+    this.#isRawLog = saved['raw'] === true;
     this.#forgeries.restore(saved['forgeries']);
     this.#hosts.restore(saved['hosts']);
-    this.#raw.restore(saved['joiner']);
-    this.#messages.restore(saved);
+    this.#rawLines.restore(saved['joiner']);
+    this.#lastDecision.restore(saved['last']);
+    if (saved['version'] === 1) this.#tracker.restoreVersion1(saved['connections']);
+    else this.#tracker.restore(saved['connections']);
+    this.#unknown.restore(saved['unknown'], saved['shapes']);
   }
+}
+
+/** The text from `from` to `end` without a CR at its end. */
+function withoutCr(text: string, from = 0, end = text.length): string {
+  return text.slice(from, end > from && text[end - 1] === '\r' ? end - 1 : end);
 }

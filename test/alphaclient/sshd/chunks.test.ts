@@ -3,8 +3,8 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
+import type { ReadContext } from '../../../alphaclient/sshd/reader.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
-import type { ReadContext } from '../../../alphaclient/sshd/reading.ts';
 import { Chance } from '../../sshd/chance.ts';
 import { type Line, Story } from '../../sshd/imitation.ts';
 import { VERSIONS, type Version } from '../../sshd/versions.ts';

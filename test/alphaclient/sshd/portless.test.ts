@@ -1,8 +1,8 @@
 /** OpenSSH up to 7.1: the ends of connections have an address and no port, and a session's are of another pid than its login. */
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { ReadContext } from '../../../alphaclient/sshd/reader.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
-import type { ReadContext } from '../../../alphaclient/sshd/reading.ts';
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 const CONTEXT: ReadContext = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };

@@ -2,9 +2,8 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OPEN_LIMIT_CONNECTIONS } from '../../../alphaclient/sshd/connection-table.ts';
 import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
-import { READ_LIMIT_BYTES } from '../../../alphaclient/sshd/messages.ts';
-import { Reader } from '../../../alphaclient/sshd/reader.ts';
-import type { ReadContext } from '../../../alphaclient/sshd/reading.ts';
+import { READ_LIMIT_BYTES, Reader } from '../../../alphaclient/sshd/reader.ts';
+import type { ReadContext } from '../../../alphaclient/sshd/reader.ts';
 import { FORGERY_LIMIT, SHAPE_LIMIT } from '../../../alphaclient/sshd/unknown-messages.ts';
 import type { LoginEvent } from '../../../protocol/event.ts';
 

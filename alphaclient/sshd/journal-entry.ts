@@ -1,15 +1,19 @@
-/** One line of JSON: of `journalctl -o json`, and whether sshd is who wrote it, of a container's log, or of macOS's. */
+/** One line of JSON: an entry of the journal and whether sshd wrote it, a line of a container's log, an entry of macOS's log. */
 
-import { type Reading, readMessage } from './grammar.ts';
+import { readText } from './grammar.ts';
+import { decoded, encoded, latin1 } from './latin1.ts';
 import { isDecision, isFromPamModule } from './message-types.ts';
 
-/** What is read of a journal entry. */
+/** What an entry says. */
 export interface Entry {
-  readonly message: Buffer;
+  /** Latin-1, without a line end. */
+  readonly message: string;
   /** `sshd`: trust it; `forged`: under sshd's name, but by another program; `contained`: a container's; `other`: of no use here. */
   readonly writer: 'sshd' | 'forged' | 'contained' | 'other';
+  /** -1 where the entry has none. */
   readonly pid: number;
-  readonly host: string | null;
+  /** Latin-1, empty where the entry has none. */
+  readonly host: string;
   /** Unix milliseconds, NaN where the entry has no time. */
   readonly ms: number;
 }
@@ -28,11 +32,11 @@ function number(value: unknown): number {
 }
 
 /** `MESSAGE` is text, or an array of byte values where it is no valid UTF-8; a field given twice is an array too. */
-function messageOf(value: unknown): Buffer | null {
-  if (typeof value === 'string') return Buffer.from(value, 'utf8');
+function messageOf(value: unknown): string | null {
+  const first: unknown = Array.isArray(value) ? value[0] : value;
+  if (typeof first === 'string') return encoded(first);
   if (!Array.isArray(value)) return null;
-  if (typeof value[0] === 'string') return Buffer.from(value[0], 'utf8');
-  return Buffer.from(value.filter((byte): byte is number => typeof byte === 'number'));
+  return latin1(Buffer.from(value.filter((byte): byte is number => typeof byte === 'number')));
 }
 
 /**
@@ -57,11 +61,9 @@ function isUnproven(entry: Readonly<Record<string, unknown>>): boolean {
   return uid !== null && uid !== '0' && text(entry['_EXE']) === null;
 }
 
-/** Whether the message tells of an attempt; the process of a session has none to tell of. */
-function isTelling(message: Buffer): boolean {
-  const reading: Reading = { rule: null, fact: null, text: '' };
-  readMessage(message, 0, message.length, reading);
-  const { rule, fact } = reading;
+/** Whether the message is about an attempt: the process of a session writes none of these. */
+function isAboutAttempt(message: string): boolean {
+  const { rule, fact } = readText(message);
   return rule === null || (fact !== null && (isDecision(fact) || isFromPamModule(fact) || fact.kind === 'evidence'));
 }
 
@@ -69,10 +71,10 @@ function isTelling(message: Buffer): boolean {
 function containedOf({ log, time }: Readonly<Record<string, unknown>>): Entry | null {
   if (typeof log !== 'string' || typeof time !== 'string') return null;
   return {
-    message: Buffer.from(log.replace(/\n$/, ''), 'utf8'),
+    message: encoded(log.replace(/\n$/, '')),
     writer: 'contained',
     pid: -1,
-    host: null,
+    host: '',
     ms: Date.parse(time),
   };
 }
@@ -83,20 +85,20 @@ function macosEntry(entry: Readonly<Record<string, unknown>>): Entry | null {
   const program = text(entry['processImagePath']);
   if (message === null || program === null) return null;
   return {
-    message: Buffer.from(message, 'utf8'),
+    message: encoded(message),
     writer: PROGRAM.test(program) ? 'sshd' : 'other',
     pid: number(entry['processID']),
-    host: null,
+    host: '',
     // `2026-11-20 10:00:07.123456-0700`
     ms: Date.parse(text(entry['timestamp']) ?? ''),
   };
 }
 
-/** Reads a line that begins with `{`; null when it is none of these. */
-export function readEntry(line: Buffer): Entry | null {
+/** Parses a line that begins with `{`; null when it is none of these. */
+export function parseEntry(line: string): Entry | null {
   let entry: Record<string, unknown>;
   try {
-    const value: unknown = JSON.parse(line.toString('utf8'));
+    const value: unknown = JSON.parse(decoded(line));
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
     entry = value as Record<string, unknown>;
   } catch {
@@ -106,7 +108,7 @@ export function readEntry(line: Buffer): Entry | null {
   if (message === null) return containedOf(entry) ?? macosEntry(entry);
   const tag = text(entry['SYSLOG_IDENTIFIER']) ?? text(entry['_COMM']);
   let writer: Entry['writer'] = tag === null || !TAGS.includes(tag) ? 'other' : isForged(entry) ? 'forged' : 'sshd';
-  if (writer === 'sshd' && isUnproven(entry)) writer = isTelling(message) ? 'forged' : 'other';
+  if (writer === 'sshd' && isUnproven(entry)) writer = isAboutAttempt(message) ? 'forged' : 'other';
   const micros = number(entry['_SOURCE_REALTIME_TIMESTAMP']);
   const received = number(entry['__REALTIME_TIMESTAMP']);
   const at = micros >= 0 ? micros : received;
@@ -115,7 +117,7 @@ export function readEntry(line: Buffer): Entry | null {
     message,
     writer,
     pid: sent >= 0 ? sent : number(entry['_PID']),
-    host: text(entry['_HOSTNAME']),
+    host: encoded(text(entry['_HOSTNAME']) ?? ''),
     ms: at >= 0 ? Math.floor(at / 1000) : Number.NaN,
   };
 }

@@ -1,8 +1,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { moment, momentWithoutYear } from '../../../alphaclient/sshd/calendar.ts';
-import { HOST_LIMIT, Hosts } from '../../../alphaclient/sshd/hosts.ts';
+import { HOST_LIMIT, HostIndex } from '../../../alphaclient/sshd/host-index.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
+import { TimeZone } from '../../../alphaclient/sshd/timestamp.ts';
 
 const DAY = 86_400;
 
@@ -36,8 +36,9 @@ describe('years of year-less lines', () => {
     deepEqual(times(['Nov 24 12:00:00'], Date.UTC(2026, 10, 24, 1)), ['2026-11-24T12:00:00.000Z']);
   });
   it('a day that there is not has no moment', () => {
-    ok(Number.isNaN(momentWithoutYear(1, 31, 0, Date.UTC(2026, 1, 1), Number.NaN, 'UTC')));
-    ok(Number.isNaN(moment(2026, 1, 29, 0, 'UTC')));
+    const utc = new TimeZone('UTC');
+    ok(Number.isNaN(utc.momentWithoutYear(1, 31, 0, { writtenMs: Date.UTC(2026, 1, 1), previousMs: Number.NaN })));
+    ok(Number.isNaN(utc.moment(2026, 1, 29, 0)));
   });
 });
 
@@ -49,22 +50,23 @@ describe('local times', () => {
     ]);
   });
   it('within the hour that the clocks skip, and in the one they show twice, are moments all the same', () => {
-    equal(moment(2026, 2, 29, 1.5 * 3600, 'Europe/Berlin'), Date.UTC(2026, 2, 29, 0, 30));
-    equal(moment(2026, 2, 29, 3.5 * 3600, 'Europe/Berlin'), Date.UTC(2026, 2, 29, 1, 30));
+    const berlin = new TimeZone('Europe/Berlin');
+    equal(berlin.moment(2026, 2, 29, 1.5 * 3600), Date.UTC(2026, 2, 29, 0, 30));
+    equal(berlin.moment(2026, 2, 29, 3.5 * 3600), Date.UTC(2026, 2, 29, 1, 30));
     for (let second = 0; second < DAY; second += 900)
-      for (const day of [29, 25]) ok(!Number.isNaN(moment(2026, day === 29 ? 2 : 9, day, second, 'Europe/Berlin')));
+      for (const day of [29, 25]) ok(!Number.isNaN(berlin.moment(2026, day === 29 ? 2 : 9, day, second)));
   });
   it('are of this machine where no zone is given', () => {
-    equal(moment(2026, 6, 1, 3_600), new Date(2026, 6, 1, 1).getTime());
+    equal(new TimeZone().moment(2026, 6, 1, 3_600), new Date(2026, 6, 1, 1).getTime());
   });
 });
 
 describe('hosts', () => {
   it('beyond the limit share a number', () => {
-    const hosts = new Hosts();
-    for (let i = 1; i < HOST_LIMIT; i++) equal(hosts.named(`host${i}`), i);
-    equal(hosts.named('one more'), HOST_LIMIT - 1);
-    equal(hosts.named('host7'), 7);
+    const hosts = new HostIndex();
+    for (let i = 1; i < HOST_LIMIT; i++) equal(hosts.number(`host${i}`), i);
+    equal(hosts.number('one more'), HOST_LIMIT - 1);
+    equal(hosts.number('host7'), 7);
     equal(hosts.name(0), null);
   });
 });

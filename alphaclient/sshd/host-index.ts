@@ -1,0 +1,42 @@
+/** The hosts that a log names, as small numbers: most logs have one, a collected log has many. */
+
+import { detached } from './latin1.ts';
+
+/** More hosts than one agent's log collects; beyond it, all further ones share the last number. */
+export const HOST_LIMIT = 4_096;
+const HOST_LIMIT_CHARS = 255;
+
+/** Gives each name a number, up to HOST_LIMIT of them; all names beyond share the last number. */
+export class HostIndex {
+  readonly #names: (string | null)[] = [null];
+  readonly #numbers = new Map<string, number>();
+
+  /** Gives the number of the host with this name; 0 where there is none (empty). */
+  number(name: string): number {
+    if (name === '') return 0;
+    const known = this.#numbers.get(name);
+    if (known !== undefined) return known;
+    const cut = detached(name.slice(0, HOST_LIMIT_CHARS));
+    const cutKnown = this.#numbers.get(cut);
+    if (cutKnown !== undefined) return cutKnown;
+    if (this.#names.length >= HOST_LIMIT) return HOST_LIMIT - 1;
+    this.#numbers.set(cut, this.#names.length);
+    return this.#names.push(cut) - 1;
+  }
+
+  /** Gives the name of a number; null for 0. */
+  name(number: number): string | null {
+    return this.#names[number] ?? null;
+  }
+
+  /** Plain JSON. */
+  save(): readonly (string | null)[] {
+    return this.#names.slice(1);
+  }
+
+  /** Takes over what `save` gave. */
+  restore(saved: unknown): void {
+    if (Array.isArray(saved))
+      for (const name of saved.slice(0, HOST_LIMIT)) if (typeof name === 'string') this.number(name);
+  }
+}

@@ -1,0 +1,440 @@
+/**
+ * The time at the beginning of a log line, in every form that logs have, as Unix milliseconds. Times without a zone are local, and
+ * times without a year get theirs from the order of the log and from when its file was written.
+ */
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_SECONDS = 3_600;
+const HOUR_MS = HOUR_SECONDS * SECOND_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** How far a log's own clock or zone may be ahead of the file's time. */
+const AHEAD_MS = 26 * HOUR_MS;
+/** How far a line may be behind the one before it: writers reorder seconds, clocks go back an hour. */
+const BEHIND_MS = 2 * DAY_MS;
+/** Leap days are at most this many years apart. */
+const LEAP_YEARS = 8;
+/** A log in which time goes back more often than this is in no order, and its years cannot be inferred. */
+const YEARS_LIMIT_MS = 12 * 366 * DAY_MS;
+
+/** The shortest time that is looked for with what must follow it: `Nov  1 10:00:00 `. */
+const TIME_MIN_CHARS = 16;
+/** The longest text in which a time is looked for: a localized weekday, a date, nanoseconds and a zone are shorter. */
+const TIME_LIMIT_CHARS = 64;
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+/** `10:00:00`, with or without a fraction. */
+const CLOCK = String.raw`(?<hour>\d\d):(?<minute>\d\d):(?<second>\d\d)(?:[.,](?<fraction>\d*))?`;
+/** `Nov 20 10:00:00`, `2026 Nov 20 10:00:00`, `Nov 20 2026 10:00:00`. */
+const TRADITIONAL = new RegExp(
+  String.raw`^(?:(?<before>\d{4}) )?(?<month>${MONTHS.join('|')}) {1,2}(?<day>\d\d?) (?:(?<year>\d{4}) )?${CLOCK}`,
+);
+/** ` 20 10:00:00` behind the name of a month in some other language. */
+const DAY_AND_CLOCK = new RegExp(String.raw`^ {1,2}(?<day>\d\d?) (?:(?<year>\d{4}) )?${CLOCK}`);
+/** `2026-11-20T10:00:00.123456+01:00`; the zone may be missing, as may its colon and its minutes. */
+const ISO_8601 = new RegExp(
+  String.raw`^(?<year>\d{4})(?<dash>[-/])(?<month>\d\d)\k<dash>(?<day>\d\d)[T ]${CLOCK}(?<zone>Z|[+-]\d\d:?(?:\d\d)?)?`,
+);
+/** ` 2026 `, which OpenWrt's logread writes behind the time. */
+const YEAR_BEHIND = /^ (\d{4}) /;
+/** Seconds since 1970, as `journalctl -o short-unix` writes them. */
+const UNIX = /^(\d{10})\.(\d*) /;
+/** `Fri `, in any language that glibc has: its longest short name of a weekday takes 13 bytes. */
+const WEEKDAY = /^[^ ]{2,13} /;
+const UTC_BEHIND = /^ (?:UTC|GMT) /;
+
+/**
+ * Months as `journalctl -o short` writes them in the language of its user (glibc's `%b` of LC_TIME), January to December: German,
+ * French, Spanish, Italian, Portuguese, Dutch, Swedish, Polish, Turkish, Russian.
+ */
+const LOCALIZED_MONTHS: readonly string[] = [
+  'jan janv ene gen sty oca \u044f\u043d\u0432',
+  'feb f\u00e9vr fev lut \u015fub \u0444\u0435\u0432',
+  'm\u00e4r mars mar mrt \u043c\u0430\u0440',
+  'apr avril abr kwi nis \u0430\u043f\u0440',
+  'mai may mag mei maj \u043c\u0430\u044f \u043c\u0430\u0439',
+  'jun juin giu cze haz \u0438\u044e\u043d',
+  'jul juil lug lip tem \u0438\u044e\u043b',
+  'aug ao\u00fbt ago sie a\u011fu \u0430\u0432\u0433',
+  'sep sept set wrz eyl \u0441\u0435\u043d',
+  'okt oct ott out pa\u017a eki \u043e\u043a\u0442',
+  'nov lis kas \u043d\u043e\u044f',
+  'dez d\u00e9c dic dec gru ara \u0434\u0435\u043a',
+];
+/** Chinese and Japanese, Korean: a number and the word for month. */
+const NUMBERED_MONTH = /^(1[0-2]|[1-9])[\u6708\uc6d4]$/;
+const MONTH_LIMIT_BYTES = 10;
+/** No log is older. */
+const YEAR_MIN = 1970;
+
+/** The named parts of one of the expressions above, as digits. */
+type Digits = { readonly [part: string]: string | undefined };
+
+/** A date and a time as a clock on the wall shows them. */
+interface WallTime {
+  /** NaN where the time has none. */
+  readonly year: number;
+  /** 0 to 11. */
+  readonly month: number;
+  readonly day: number;
+  readonly hour: number;
+  /** 0 to 3600: the last is a leap second. */
+  readonly secondOfHour: number;
+  readonly millis: number;
+  /** Index behind its last character. */
+  readonly end: number;
+}
+
+/** The zone of local times: that of this name (IANA), or this machine's. */
+export class TimeZone {
+  readonly name: string | undefined;
+  #format: Intl.DateTimeFormat | null = null;
+
+  constructor(name?: string) {
+    this.name = name;
+  }
+
+  /**
+   * Gives the moment of a wall-clock time; `month` is 0 to 11. A time that the clocks skip is the moment after the gap, one that they
+   * show twice is the first. NaN when there is no such day.
+   */
+  moment(year: number, month: number, day: number, secondOfDay: number): number {
+    const wall = Date.UTC(year, month, day) + secondOfDay * SECOND_MS;
+    if (new Date(wall).getUTCMonth() !== month && secondOfDay < DAY_MS / SECOND_MS) return Number.NaN;
+    if (this.name === undefined) return new Date(year, month, day, 0, 0, secondOfDay).getTime();
+    if (this.name === 'UTC') return wall;
+    const before = this.#offsetMs(this.name, wall - DAY_MS);
+    const first = wall - before;
+    if (this.#offsetMs(this.name, first) === before) return first;
+    return wall - this.#offsetMs(this.name, wall - this.#offsetMs(this.name, wall));
+  }
+
+  /**
+   * Gives the moment of a time without a year. In a log that goes on (`previousMs`), that is the first such moment that is not before
+   * the line before it; else, or where that would lie in the future of the file (`writtenMs`), the last one that is not. NaN when there
+   * is no such day in years.
+   */
+  momentWithoutYear(
+    month: number,
+    day: number,
+    secondOfDay: number,
+    { writtenMs, previousMs }: { readonly writtenMs: number; readonly previousMs: number },
+  ): number {
+    const limit = writtenMs + AHEAD_MS;
+    if (!Number.isNaN(previousMs)) {
+      const from = new Date(previousMs - BEHIND_MS).getUTCFullYear();
+      for (let year = from - 1; year <= from + LEAP_YEARS; year++) {
+        const at = this.moment(year, month, day, secondOfDay);
+        if (at > limit) break;
+        if (at >= previousMs - BEHIND_MS) return at;
+      }
+    }
+    const newest = new Date(limit).getUTCFullYear() + 1;
+    for (let year = newest; year > newest - LEAP_YEARS - 2; year--) {
+      const at = this.moment(year, month, day, secondOfDay);
+      if (at <= limit) return at;
+    }
+    return Number.NaN;
+  }
+
+  /** How far the clocks of the zone `name` are ahead of UTC at a moment. */
+  #offsetMs(name: string, utcMs: number): number {
+    this.#format ??= new Intl.DateTimeFormat('en-US', {
+      timeZone: name,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+    const part: Record<string, number> = {};
+    for (const { type, value } of this.#format.formatToParts(utcMs)) part[type] = Number(value);
+    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part as { [name: string]: number };
+    return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(utcMs / SECOND_MS) * SECOND_MS;
+  }
+}
+
+/** Parses times, in the order of the log, and remembers the hour of the last one: thousands of lines share it. */
+export class TimestampParser {
+  /** The moment that `parse` found last, Unix milliseconds; NaN where there is no such day. */
+  ms = Number.NaN;
+  /** The last year-less moment, by which the next one gets its year; NaN at the log's beginning. Must outlive a restart. */
+  previousMs = Number.NaN;
+
+  #writtenMs = 0;
+  #timeZone = new TimeZone();
+
+  /** The last time of a common form up to and with `HH:`; empty where there is none, or where it may mean another hour now. */
+  #hourText = '';
+  #hourMs = Number.NaN;
+  /** The zone behind such a time, and the character behind that. */
+  #behindTime = '';
+  #isYearless = false;
+
+  /** Takes what the lines cannot say: when their file was last written, and the zone of local times (this machine's where absent). */
+  setContext(writtenMs: number, timeZone: string | undefined): void {
+    if (this.#writtenMs === writtenMs && this.#timeZone.name === timeZone) return;
+    this.#writtenMs = writtenMs;
+    if (this.#timeZone.name !== timeZone) this.#timeZone = new TimeZone(timeZone);
+    this.#hourText = '';
+  }
+
+  /** Parses the time at `at`, with a weekday or brackets around it; gives the index behind it, or -1 where there is none. */
+  parse(line: string, at = 0): number {
+    if (line.length - at < TIME_MIN_CHARS) return -1;
+    const known = this.parseInKnownHour(line, at);
+    if (known >= 0) return known;
+    const end = this.#parse(line.slice(at, at + TIME_LIMIT_CHARS));
+    return end < 0 || at + end >= line.length ? -1 : at + end;
+  }
+
+  /** Parses a time of ISO 8601 alone (RFC 5424 has no other), as `parse` does. */
+  parseIso(line: string, at: number): number {
+    const end = this.#iso(line.slice(at, at + TIME_LIMIT_CHARS));
+    return end < 0 ? -1 : at + end;
+  }
+
+  /**
+   * Does what `parse` does, where the text up to the hour and the text behind the second are those of the time before; else -1. It may
+   * be given all of a chunk, whose line begins at `at`.
+   */
+  parseInKnownHour(text: string, at: number): number {
+    const hour = this.#hourText;
+    if (hour === '' || !text.startsWith(hour, at)) return -1;
+    let end = at + hour.length;
+    const minute = twoDigits(text, end);
+    const second = twoDigits(text, end + 3);
+    if (!(minute < 60 && second <= 60) || text[end + 2] !== ':') return -1;
+    end += 5;
+    let millis = 0;
+    if (text[end] === '.' || text[end] === ',') {
+      let scale = 100;
+      for (let digit = digitAt(text, ++end); digit >= 0 && digit <= 9; digit = digitAt(text, ++end)) {
+        millis += digit * scale;
+        scale = scale > 1 ? scale / 10 : 0;
+      }
+    }
+    if (!text.startsWith(this.#behindTime, end)) return -1;
+    const ms = this.#hourMs + minute * MINUTE_MS + second * SECOND_MS;
+    if (this.#isYearless) this.previousMs = ms;
+    this.ms = ms + millis;
+    return end + this.#behindTime.length - 1;
+  }
+
+  #parse(text: string): number {
+    if (text.startsWith('[')) {
+      const end = 1 + this.#iso(text.slice(1));
+      return end > 0 && text[end] === ']' ? end + 1 : -1;
+    }
+    if (/^\d/.test(text)) {
+      const end = this.#iso(text);
+      if (end >= 0) return end;
+      const unix = UNIX.exec(text);
+      if (unix !== null) {
+        this.ms = Number(unix[1]) * SECOND_MS + millisOf(unix[2]);
+        return unix[0].length - 1;
+      }
+      return this.#wall(parseTraditional(text) ?? parseLocalized(text), text);
+    }
+    if (text < 'A') return -1;
+    const end = this.#wall(parseTraditional(text), text);
+    if (end >= 0) return end;
+    // `Mon 2026-11-23 20:31:24 UTC host` of `journalctl -o short-full`, in any language; `Mon, Nov 23 ...`.
+    const weekday = WEEKDAY.exec(text)?.[0].length;
+    if (weekday === undefined) return -1;
+    const behind = text.slice(weekday);
+    const iso = this.#iso(behind);
+    if (iso >= 0) return weekday + iso;
+    const wall = this.#wall(parseTraditional(behind, true), behind);
+    return wall >= 0 ? weekday + wall : this.#wall(parseLocalized(text), text);
+  }
+
+  #iso(text: string): number {
+    const found = ISO_8601.exec(text);
+    const digits: Digits = found?.groups ?? {};
+    const end = found?.[0].length ?? 0;
+    const month = Number(digits['month']) - 1;
+    const time = found === null || month < 0 || month > 11 ? null : wallTimeOf(digits, month, end);
+    if (time === null) return -1;
+    const { year, day, millis } = time;
+    const secondOfDay = secondOfDayOf(time);
+    const { zone } = digits;
+    if (zone !== undefined) {
+      this.ms = Date.UTC(year, month, day) + secondOfDay * SECOND_MS + millis - offsetMsOf(zone);
+      this.#rememberHour(text, { ...time, end: end - zone.length }, end, false);
+    } else if (UTC_BEHIND.test(text.slice(end)))
+      this.ms = Date.UTC(year, month, day) + secondOfDay * SECOND_MS + millis;
+    else this.ms = this.#timeZone.moment(year, month, day, secondOfDay) + millis;
+    return end;
+  }
+
+  /** A wall-clock time must be followed by a space. */
+  #wall(time: WallTime | null, text: string): number {
+    if (time === null || text[time.end] !== ' ') return -1;
+    const { year, month, day, hour, secondOfHour, millis, end } = time;
+    if (!Number.isNaN(year)) {
+      this.ms = this.#timeZone.moment(year, month, day, secondOfDayOf(time)) + millis;
+      return end;
+    }
+    // Clocks are put forward and back by whole hours, at whole hours: within one, time goes by as it should.
+    const hourMs = this.#timeZone.momentWithoutYear(month, day, hour * HOUR_SECONDS, {
+      writtenMs: this.#writtenMs,
+      previousMs: this.previousMs,
+    });
+    const ms = hourMs + secondOfHour * SECOND_MS;
+    this.ms = ms + millis;
+    if (Number.isNaN(ms)) return end;
+    this.previousMs = ms;
+    this.#rememberHour(text, time, end, true);
+    return end;
+  }
+
+  /** Remembers the hour of the time just parsed, whose second and fraction end at `time.end` and whose zone ends at `end`. */
+  #rememberHour(
+    text: string,
+    { secondOfHour, millis, end: clockEnd }: WallTime,
+    end: number,
+    isYearless: boolean,
+  ): void {
+    // The character behind the time belongs to the form: what may follow it decides how the time is read.
+    this.#hourText = end < text.length ? text.slice(0, text.indexOf(':') + 1) : '';
+    this.#hourMs = this.ms - millis - secondOfHour * SECOND_MS;
+    this.#behindTime = text.slice(clockEnd, end + 1);
+    this.#isYearless = isYearless;
+  }
+}
+
+/** Parses `[YYYY ]Mon _D [YYYY ]HH:MM:SS[.ffffff]`, and `HH:MM:SS YYYY` behind a weekday, as OpenWrt's logread has it. */
+function parseTraditional(text: string, afterWeekday = false): WallTime | null {
+  const found = TRADITIONAL.exec(text);
+  const digits: Digits = found?.groups ?? {};
+  const time = found && wallTimeOf(digits, MONTHS.indexOf(digits['month'] ?? ''), found[0].length);
+  if (!time) return null;
+  const behind = afterWeekday ? Number(YEAR_BEHIND.exec(text.slice(time.end))?.[1]) : Number.NaN;
+  if (behind >= YEAR_MIN) return { ...time, year: behind, end: time.end + ' 2026'.length };
+  return !Number.isNaN(time.year) && text[time.end] === ':' ? { ...time, end: time.end + 1 } : time;
+}
+
+/** Parses `Mon _D [YYYY ]HH:MM:SS[.ffffff]` with the month in another language. */
+function parseLocalized(text: string): WallTime | null {
+  const space = text.indexOf(' ');
+  const found = space < 0 || space > MONTH_LIMIT_BYTES ? null : DAY_AND_CLOCK.exec(text.slice(space));
+  if (found === null) return null;
+  const month = localizedMonth(Buffer.from(text.slice(0, space), 'latin1').toString('utf8'));
+  return month < 0 ? null : wallTimeOf(found.groups ?? {}, month, space + found[0].length);
+}
+
+/** The month of this name, 0 to 11, or -1. */
+function localizedMonth(name: string): number {
+  const word = name.toLowerCase().replace(/\.$/, '');
+  const numbered = NUMBERED_MONTH.exec(word);
+  return numbered === null
+    ? LOCALIZED_MONTHS.findIndex((names) => names.split(' ').includes(word))
+    : Number(numbered[1]) - 1;
+}
+
+/** The time that these digits say, which ends at `end`; null where they are no time. A second of 60 is a leap second. */
+function wallTimeOf(digits: Digits, month: number, end: number): WallTime | null {
+  const year = digits['before'] ?? digits['year'];
+  const [day, hour, minute, second] = ['day', 'hour', 'minute', 'second'].map((part) => Number(digits[part])) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (Number(year ?? YEAR_MIN) < YEAR_MIN || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+    return null;
+  const secondOfHour = minute * 60 + second;
+  return {
+    year: Number(year ?? Number.NaN),
+    month,
+    day,
+    hour,
+    secondOfHour,
+    millis: millisOf(digits['fraction']),
+    end,
+  };
+}
+
+function secondOfDayOf({ hour, secondOfHour }: WallTime): number {
+  return hour * HOUR_SECONDS + secondOfHour;
+}
+
+/** Milliseconds in the digits of a fraction of a second, rounded down. */
+function millisOf(fraction: string | undefined): number {
+  return fraction ? Number(fraction.slice(0, 3).padEnd(3, '0')) : 0;
+}
+
+/** How far clocks in the zone `Z`, `+01:00`, `+0100` or `+01` are ahead of UTC. */
+function offsetMsOf(zone: string): number {
+  if (zone === 'Z') return 0;
+  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3).replace(':', ''));
+  return (zone.startsWith('-') ? -minutes : minutes) * MINUTE_MS;
+}
+
+const ZERO = '0'.charCodeAt(0);
+
+/** The digit at `at`; outside 0 to 9, or NaN, where there is none. */
+export function digitAt(text: string, at: number): number {
+  return text.charCodeAt(at) - ZERO;
+}
+
+/** The number in the two digits at `at`; NaN where there are none. */
+function twoDigits(text: string, at: number): number {
+  const tens = digitAt(text, at);
+  const ones = digitAt(text, at + 1);
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
+}
+
+/**
+ * Gives the moment of the last line in a stretch of a log that begins with a time without a zone, taken as the last one there was before
+ * `writtenMs`; null when no line does. Unix milliseconds.
+ */
+export function lastTime(bytes: Buffer, writtenMs: number, timeZone?: string): number | null {
+  const zone = new TimeZone(timeZone);
+  for (const line of bytes.toString('latin1').split('\n').reverse()) {
+    const ms = traditionalMoment(line, zone, writtenMs);
+    if (!Number.isNaN(ms)) return ms;
+  }
+  return null;
+}
+
+/**
+ * Gives the moment of the first line of a log whose times have no years and may span several of them, Unix milliseconds: from the
+ * last line's moment (`lastMs`) backwards, each line is the last such day that is not after the one behind it. `samples` are stretches of
+ * the log in order; a year must not pass between two of them. Null when no line has such a time, or they are in no order.
+ */
+export function firstTime(samples: readonly Buffer[], lastMs: number, timeZone?: string): number | null {
+  const zone = new TimeZone(timeZone);
+  let first = lastMs;
+  let found = false;
+  const look = (line: string): boolean => {
+    const ms = traditionalMoment(line, zone, first + BEHIND_MS - AHEAD_MS);
+    if (Number.isNaN(ms)) return false;
+    first = Math.min(first, ms);
+    found = true;
+    return true;
+  };
+  const isInOrder = (): boolean => lastMs - first <= YEARS_LIMIT_MS;
+  const [beginning, ...others] = samples;
+  // Of the later stretches, which may begin in the middle of a line, one line each; of the first one every line.
+  for (const sample of others.reverse()) if (isInOrder()) sample.toString('latin1').split('\n').slice(1).some(look);
+  for (const line of beginning?.toString('latin1').split('\n').reverse() ?? []) if (isInOrder()) look(line);
+  return found && isInOrder() ? first : null;
+}
+
+/** The moment of a line that begins with a time in the traditional form, not after `writtenMs`; else NaN. */
+function traditionalMoment(line: string, zone: TimeZone, writtenMs: number): number {
+  const time = line.length < TIME_MIN_CHARS ? null : parseTraditional(line.slice(0, TIME_LIMIT_CHARS));
+  if (time === null || line[time.end] !== ' ') return Number.NaN;
+  const { year, month, day, millis } = time;
+  const secondOfDay = secondOfDayOf(time);
+  return (
+    millis +
+    (Number.isNaN(year)
+      ? zone.momentWithoutYear(month, day, secondOfDay, { writtenMs, previousMs: Number.NaN })
+      : zone.moment(year, month, day, secondOfDay))
+  );
+}

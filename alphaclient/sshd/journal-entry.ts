@@ -1,5 +1,6 @@
 /** One line of JSON: an entry of the journal and whether sshd wrote it, a line of a container's log, an entry of macOS's log. */
 
+import type { Trust } from '../../protocol/event.ts';
 import { readText } from './grammar.ts';
 import { decoded, encoded, latin1 } from './latin1.ts';
 import { isDecision, isFromPamModule } from './message-types.ts';
@@ -16,6 +17,7 @@ export interface Entry {
   readonly host: string;
   /** Unix milliseconds, NaN where the entry has no time. */
   readonly ms: number;
+  readonly trust: Trust;
 }
 
 const TAGS = ['sshd', 'sshd-session', 'sshd-auth'];
@@ -61,6 +63,13 @@ function isUnproven(entry: Readonly<Record<string, unknown>>): boolean {
   return uid !== null && uid !== '0' && text(entry['_EXE']) === null;
 }
 
+/** How sure it is that sshd wrote an entry that is not forged. What it writes to its standard output, a client can write whole lines of. */
+function trustOf(entry: Readonly<Record<string, unknown>>): Trust {
+  const transport = text(entry['_TRANSPORT']);
+  if (transport === 'stdout') return 'forgeable';
+  return transport === 'syslog' && text(entry['_COMM']) !== null && text(entry['_UID']) !== null ? 'journal' : 'syslog';
+}
+
 /** Whether the message is about an attempt: the process of a session writes none of these. */
 function isAboutAttempt(message: string): boolean {
   const { rule, fact } = readText(message);
@@ -76,6 +85,7 @@ function containedOf({ log, time }: Readonly<Record<string, unknown>>): Entry | 
     pid: -1,
     host: '',
     ms: Date.parse(time),
+    trust: 'forgeable',
   };
 }
 
@@ -91,6 +101,7 @@ function macosEntry(entry: Readonly<Record<string, unknown>>): Entry | null {
     host: '',
     // `2026-11-20 10:00:07.123456-0700`
     ms: Date.parse(text(entry['timestamp']) ?? ''),
+    trust: 'syslog',
   };
 }
 
@@ -119,5 +130,6 @@ export function parseEntry(line: string): Entry | null {
     pid: sent >= 0 ? sent : number(entry['_PID']),
     host: encoded(text(entry['_HOSTNAME']) ?? ''),
     ms: at >= 0 ? Math.floor(at / 1000) : Number.NaN,
+    trust: trustOf(entry),
   };
 }

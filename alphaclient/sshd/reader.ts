@@ -3,6 +3,7 @@
  * Pure: the clock and the file's time come in, and what the reader remembers can be saved and restored.
  */
 
+import type { Trust } from '../../protocol/event.ts';
 import { ConnectionTracker } from './connection-tracker.ts';
 import { type EventListener, isoTime, type LocatedEvent } from './events.ts';
 import { readText } from './grammar.ts';
@@ -88,7 +89,7 @@ export class Reader {
       this.#lines++;
       const known = this.#rawLines.isIncomplete ? null : this.#headers.parseKnown(text, from);
       if (known === null) this.#line(text.slice(from, end));
-      else this.#takeWithHeader(known, withoutCr(text, known.from, end), known.ms);
+      else this.#takeWithHeader(known, withoutCr(text, known.from, end), known.ms, 'syslog');
       from = end + 1;
     }
     return this.#tracker.take();
@@ -110,7 +111,7 @@ export class Reader {
     this.#writer = header.writer;
     switch (header.writer) {
       case 'sshd':
-        this.#takeWithHeader(header, line.slice(header.from), header.ms);
+        this.#takeWithHeader(header, line.slice(header.from), header.ms, 'syslog');
         return;
       case 'raw':
         if (header.from < text.length)
@@ -120,7 +121,7 @@ export class Reader {
         this.#takeEntry(text);
         return;
       case 'repeated':
-        this.#setContext(0, -1, header.ms, this.#lines);
+        this.#setContext(0, -1, header.ms, this.#lines, 'syslog');
         this.#takeLastRepeated(line.slice(header.from));
         return;
       case 'timed':
@@ -139,18 +140,19 @@ export class Reader {
     const header = this.#headers.parse(line);
     this.#writer = header.writer;
     if (header.writer === 'other') return;
-    if (header.writer === 'sshd')
-      this.#takeWithHeader(header, line.slice(header.from), Number.isNaN(header.ms) ? ms : header.ms);
-    else {
+    if (header.writer === 'sshd') {
+      const lineMs = Number.isNaN(header.ms) ? ms : header.ms;
+      this.#takeWithHeader(header, line.slice(header.from), lineMs, 'forgeable');
+    } else {
       this.#writer = 'raw';
       this.#takeRaw(this.#rawLines.take(text, ms, this.#lines));
     }
   }
 
   /** Takes a message of sshd's that had a header, in a line of this time. */
-  #takeWithHeader({ host, pid }: Header, message: string, ms: number): void {
+  #takeWithHeader({ host, pid }: Header, message: string, ms: number, trust: Trust): void {
     this.#writer = 'sshd';
-    this.#setContext(this.#hosts.number(host), pid, ms, this.#lines);
+    this.#setContext(this.#hosts.number(host), pid, ms, this.#lines, trust);
     this.#take(message, false);
   }
 
@@ -158,7 +160,7 @@ export class Reader {
   #takeEntry(line: string): void {
     const entry = parseEntry(line);
     if (entry === null) {
-      this.#setContext(0, -1, Number.NaN, this.#lines);
+      this.#setContext(0, -1, Number.NaN, this.#lines, 'forgeable');
       this.#takeStray(line);
       return;
     }
@@ -168,7 +170,7 @@ export class Reader {
     if (writer === 'forged') this.#forgeries.add(message, isoTime(ms), this.#lines);
     else if (writer === 'contained') this.#takeContained({ text: message, ms });
     else {
-      this.#setContext(this.#hosts.number(entry.host), entry.pid, ms, this.#lines);
+      this.#setContext(this.#hosts.number(entry.host), entry.pid, ms, this.#lines, entry.trust);
       this.#take(message, false);
     }
   }
@@ -176,18 +178,19 @@ export class Reader {
   /** Takes lines without a header. */
   #takeRaw(messages: readonly RawMessage[]): void {
     for (const { text, ms, line, mayBeSshd } of messages) {
-      this.#setContext(0, -1, ms, line);
+      this.#setContext(0, -1, ms, line, 'forgeable');
       if (mayBeSshd) this.#take(text, true);
       else this.#takeStray(text);
     }
   }
 
-  #setContext(host: number, pid: number, ms: number, line: number): void {
+  #setContext(host: number, pid: number, ms: number, line: number, trust: Trust): void {
     const context = this.#context;
     context.host = host;
     context.pid = pid;
     context.ms = ms;
     context.line = line;
+    context.trust = trust;
   }
 
   /** Takes one message. One without a header (`isRaw`) need not be sshd's. */

@@ -2,8 +2,8 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OPEN_LIMIT_CONNECTIONS } from '../../../alphaclient/sshd/connection-table.ts';
 import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
-import { READ_LIMIT_BYTES, Reader } from '../../../alphaclient/sshd/reader.ts';
 import type { ReadContext } from '../../../alphaclient/sshd/reader.ts';
+import { READ_LIMIT_BYTES, Reader } from '../../../alphaclient/sshd/reader.ts';
 import { FORGERY_LIMIT, SHAPE_LIMIT } from '../../../alphaclient/sshd/unknown-messages.ts';
 import type { LoginEvent } from '../../../protocol/event.ts';
 
@@ -466,6 +466,20 @@ describe('who wrote it', () => {
     equal(reader.forgeries()[0]?.message, `Accepted password for root from ${PEER} ssh2`);
     read(entry({ _UID: '1000' }).repeat(100), reader);
     equal(reader.forgeries().length, FORGERY_LIMIT);
+  });
+  it('an event says how sure it is that sshd wrote its line', () => {
+    const failed = `Failed password for bob from ${PEER} ssh2`;
+    const journal = { MESSAGE: failed, _COMM: 'sshd', _UID: '0' };
+    const trusts = [
+      log([failed]),
+      `${failed}\n`,
+      `${JSON.stringify({ log: `${failed}\n`, stream: 'stderr', time: '2026-11-20T10:00:00Z' })}\n`,
+      `2026-11-20T10:00:00Z stderr F ${failed}\n`,
+      entry({ ...journal, _TRANSPORT: 'syslog' }),
+      entry({ ...journal, _TRANSPORT: 'stdout' }),
+      entry({ MESSAGE: failed }),
+    ].map((text) => read(text).map(({ trust }) => trust));
+    deepEqual(trusts.flat(), ['syslog', 'forgeable', 'forgeable', 'forgeable', 'journal', 'forgeable', 'syslog']);
   });
   it('a message given as bytes is read, and no valid UTF-8 harms nobody', () => {
     const bytes = [...Buffer.from(`Failed password for \xff from ${PEER} ssh2`, 'latin1')];

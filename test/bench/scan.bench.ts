@@ -7,8 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { READ_LIMIT_BYTES } from '../../alphaclient/sshd/reader.ts';
-import { Reader } from '../../alphaclient/sshd/reader.ts';
+import { READ_LIMIT_BYTES, Reader } from '../../alphaclient/sshd/reader.ts';
 import MANIFEST from '../../package.json' with { type: 'json' };
 import { writeAuthLog } from './auth-log.ts';
 

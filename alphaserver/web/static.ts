@@ -12,8 +12,19 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 const PAGE = join(import.meta.dirname, 'page');
 const CHARTS = dirname(fileURLToPath(import.meta.resolve('uplot/dist/uPlot.min.css')));
 /** In the order in which their rules count. One stylesheet is made of them: the first paint waits for every one there is. */
-export const STYLES = ['colours', 'style', 'frame', 'marks', 'narrowing', 'answer', 'board', 'lanes', 'feed', 'tables']
-  .concat(['unseen', 'incident'])
+export const STYLES = [
+  'colours',
+  'style',
+  'frame',
+  'glyphs',
+  'filters',
+  'answer',
+  'board',
+  'timeline-chart',
+  'feed',
+  'tables',
+]
+  .concat(['coverage', 'incident'])
   .map((name) => join(PAGE, `${name}.css`))
   .concat(join(CHARTS, 'uPlot.min.css'));
 /** The page imports the chart's package under a name of its own, which `chart.d.ts` gives types to. */

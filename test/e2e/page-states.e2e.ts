@@ -189,10 +189,10 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
           () => `${place} shows ${shown}`,
         );
     assert.equal(await page.locator('#feed img, #users img, #users script, #because img').count(), 0);
-    // Each narrows to itself, through the address bar and back.
+    // Each is a filter for itself, through the address bar and back.
     for (const [user, shown] of Object.entries(names)) {
       await page.goto(new URL(`/?${new URLSearchParams({ user })}`, page.url()).href);
-      await shows('#narrowing strong', new RegExp(`^${shown.replaceAll(/[\\[\](){}.+*?^$|]/g, '\\$&')}$`));
+      await shows('#filters strong', new RegExp(`^${shown.replaceAll(/[\\[\](){}.+*?^$|]/g, '\\$&')}$`));
       await until(async () => (await text('#numbers .failed dd')) === '1');
     }
     await page.goto(new URL('/', page.url()).href);

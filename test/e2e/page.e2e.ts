@@ -94,10 +94,10 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
     assert.match(await text(page, '#sources'), /2001:db8:bad:7::\/64\s+\d+ addresses/);
     assert.match(await text(page, '#unknown'), /auth-policy: verdict/);
     assert.match(
-      (await page.locator('.lane.failed .plot').getAttribute('aria-label')) ?? '',
+      (await page.locator('.series.failed .plot').getAttribute('aria-label')) ?? '',
       /^Failed: [\d,]+, most of them/,
     );
-    assert.equal(await page.locator('.lane canvas').count(), 3);
+    assert.equal(await page.locator('.series canvas').count(), 3);
   });
 
   for (const [what, column, parameter] of [
@@ -105,7 +105,7 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
     ['a source', '#sources', 'ip'],
     ['a user', '#users', 'user'],
   ] as const)
-    it(`narrows everything to ${what}, keeps it in the address bar, over a reload and back`, async () => {
+    it(`filters everything by ${what}, keeps it in the address bar, over a reload and back`, async () => {
       const page = await open('/?range=7d');
       const all = await text(page, '#numbers');
       const link = page.locator(`${column} th a`).nth(1);
@@ -113,9 +113,9 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
       await link.click();
       assert.equal(address(page), `?range=7d&${parameter}=${value}`);
       await settled(page);
-      assert.match(await text(page, '#narrowing'), new RegExp(`${value.replaceAll('.', '\\.')}`));
-      const narrowed = await text(page, '#numbers');
-      assert.notEqual(narrowed, all);
+      assert.match(await text(page, '#filters'), new RegExp(`${value.replaceAll('.', '\\.')}`));
+      const filtered = await text(page, '#numbers');
+      assert.notEqual(filtered, all);
       await until(async () => {
         const feed = await page.locator(`#feed .${parameter}`).allInnerTexts();
         return feed.length > 0 && feed.every((each) => each === value);
@@ -123,7 +123,7 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
 
       await page.reload();
       await settled(page);
-      assert.equal(await text(page, '#numbers'), narrowed);
+      assert.equal(await text(page, '#numbers'), filtered);
 
       await page.locator('[data-range="24h"]').click();
       assert.equal(address(page), `?${parameter}=${value}`);
@@ -131,10 +131,10 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
       await page.goBack();
       assert.equal(address(page), '?range=7d');
       await until(async () => (await text(page, '#numbers')) === all);
-      assert.equal(await page.locator('#narrowing').isVisible(), false);
+      assert.equal(await page.locator('#filters').isVisible(), false);
     });
 
-  it('counts what it narrows to as the server does', async () => {
+  it('counts a filtered view as the server does', async () => {
     const page = await open('/?range=7d&user=root');
     const answer = await fetch(`${demo.page}/api/top/users?since=7d&limit=1000`);
     const { users } = (await answer.json()) as { users: { user: string; failed: number }[] };
@@ -151,18 +151,18 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
     assert.match(address(page), /ip=2001:db8:bad:7:/);
   });
 
-  it('narrows everything to an IPv6 network, its events as they come too', async () => {
+  it('filters everything by an IPv6 network, its events as they come too', async () => {
     const page = await open('/');
     await page.locator('#sources tr:has(.fold) a').first().click();
     assert.equal(address(page), '?ip=2001:db8:bad:7::/64');
-    await until(async () => (await text(page, '#narrowing')).includes('2001:db8:bad:7::/64'));
+    await until(async () => (await text(page, '#filters')).includes('2001:db8:bad:7::/64'));
     await until(async () => {
       const sources = await page.locator('#feed .ip').allInnerTexts();
       return new Set(sources).size > 1 && sources.every((source) => source.startsWith('2001:db8:bad:7:'));
     });
     await page.reload();
     await settled(page);
-    assert.match(await text(page, '#narrowing'), /2001:db8:bad:7::\/64/);
+    assert.match(await text(page, '#filters'), /2001:db8:bad:7::\/64/);
   });
 
   it('shows what happens as it happens', async (t) => {
@@ -183,7 +183,7 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
     await until(async () => /203\.0\.113\.66 got in on db-2/.test(await text(page, '#incident')));
     assert.match(address(page), /^\?alert=[0-9a-f]+$/);
     assert.equal(await page.locator('#answer').isVisible(), false);
-    const [before, first] = await page.locator('.story > li').allInnerTexts();
+    const [before, first] = await page.locator('.event-list > li').allInnerTexts();
     assert.match(before ?? '', /28 × failed\s+backup\s+203\.0\.113\.66 → db-2/);
     assert.match(first ?? '', /accepted\s+backup\s+203\.0\.113\.66 → db-2/);
     await page.getByRole('link', { name: 'Everything of that time' }).click();

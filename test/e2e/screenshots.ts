@@ -20,7 +20,7 @@ const PICTURES: readonly (Look & { readonly name: string; readonly path: string 
 /** Waits until all of a page is there, the chart too. */
 async function settled(page: Page): Promise<void> {
   await page.getByText(/^As of /).waitFor();
-  if (await page.locator('#lanes').isVisible()) await page.locator('.lane canvas').nth(2).waitFor();
+  if (await page.locator('#timeline-chart').isVisible()) await page.locator('.series canvas').nth(2).waitFor();
 }
 
 /** The page of the incident that everybody should look at. */

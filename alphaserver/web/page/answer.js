@@ -1,7 +1,7 @@
 /** The first thing on the page: is anything wrong, why, and what to look at. */
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
-import { narrowLink } from './links.js';
+import { filterLink } from './links.js';
 import { ago } from './time.js';
 import { verdictOf } from './verdict.js';
 import { addressOf } from './view.js';
@@ -90,7 +90,7 @@ function blindWords({ blind }, view) {
   return [
     element('span', { 'aria-hidden': 'true' }, '◼ '),
     'Not watched now: ',
-    ...named.flatMap(({ host, words }, i) => [i > 0 ? ', ' : null, narrowLink(view, 'host', host), ` (${words})`]),
+    ...named.flatMap(({ host, words }, i) => [i > 0 ? ', ' : null, filterLink(view, 'host', host), ` (${words})`]),
     others > 0 ? `, and ${counted(others, 'other host')}` : null,
   ];
 }

@@ -1,7 +1,7 @@
 /** The live feed: events as they are stored, and parts of logs as they turn out to be lost, newest first. */
 import { byId, element, fill } from './element.js';
 import { eventRow, gapRow } from './rows.js';
-import { isWithin, NARROWINGS } from './view.js';
+import { FILTERS, isInView } from './view.js';
 
 /**
  * @import { Alert, StoredGap, StoredEvent } from './answers.d.ts'
@@ -84,7 +84,7 @@ export class Feed {
    * @param {readonly StoredEvent[]} events
    */
   begin(view, events) {
-    const same = NARROWINGS.every((name) => view[name] === this.#view[name]);
+    const same = FILTERS.every((name) => view[name] === this.#view[name]);
     this.#view = view;
     this.#events = unique([...(same ? this.#events : []), ...events], ({ id }) => String(id));
     if (same) return this.#show();
@@ -108,7 +108,7 @@ export class Feed {
   #take(event) {
     if (event.id <= this.#newest) return;
     this.#newest = event.id;
-    if (!isWithin(this.#view, event)) return;
+    if (!isInView(this.#view, event)) return;
     this.#events.unshift(event);
     if (this.#events.length > KEPT) this.#events.length = KEPT;
     this.#arrived();

@@ -3,8 +3,8 @@ import { acknowledged, acknowledgement } from './acknowledge.js';
 import { ApiError, ask } from './api.js';
 import { counted } from './count.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
-import { narrowLink } from './links.js';
-import { story } from './story.js';
+import { eventList } from './event-list.js';
+import { filterLink } from './links.js';
 import { lasting, moment } from './time.js';
 import { addressOf } from './view.js';
 
@@ -17,7 +17,7 @@ import { addressOf } from './view.js';
 /** Shown longer than this, a wave has lasted. */
 const LASTED_FROM_MS = 60_000;
 const NAMED = 12;
-/** How long before a success its story begins: the failures that make it a break-in are up to a day older. */
+/** How long before a success its events are listed: the failures that make it a break-in are up to a day older. */
 const BEFORE_MS = 86_400_000;
 const AROUND = 200;
 
@@ -90,7 +90,7 @@ export class IncidentPage {
       alert.acknowledgedAt ? acknowledged(alert) : this.#form,
       element('h2', {}, 'What happened, in order'),
       element('p', { class: 'muted' }, shownOf(alert, this.#around), all(alert, view)),
-      alert.events.length === 0 ? null : story(inOrder(alert, this.#around), view, nowMs),
+      alert.events.length === 0 ? null : eventList(inOrder(alert, this.#around), view, nowMs),
       ...partsOf(alert, view),
     ]);
   }
@@ -217,6 +217,6 @@ function time(at, nowMs) {
  * @param {readonly string[]} values
  */
 function names(view, kind, values) {
-  const shown = values.slice(0, NAMED).flatMap((value, i) => [i > 0 ? ', ' : null, narrowLink(view, kind, value)]);
+  const shown = values.slice(0, NAMED).flatMap((value, i) => [i > 0 ? ', ' : null, filterLink(view, kind, value)]);
   return values.length > NAMED ? [...shown, ` and ${values.length - NAMED} more`] : shown;
 }

@@ -1,4 +1,4 @@
-/** Links that narrow everything to one host, source or user, or that open an incident. */
+/** Links that set or remove a filter of the view. */
 import { element, foreign } from './element.js';
 import { addressOf } from './view.js';
 
@@ -9,20 +9,20 @@ import { addressOf } from './view.js';
 const SAID = { host: 'host', ip: 'source', user: 'user' };
 
 /**
- * A value that narrows the view to it.
+ * Links to the view with this value as a filter.
  * @param {View} view
  * @param {'host' | 'ip' | 'user'} name
  * @param {string} value
  */
-export function narrowLink(view, name, value) {
+export function filterLink(view, name, value) {
   return element('a', { href: addressOf(view, { [name]: value }), class: name }, foreign(value));
 }
 
 /**
- * What the view is narrowed to, each with a way out of it.
+ * Lists the filters of the view, each with a link that removes it.
  * @param {View} view
  */
-export function narrowings(view) {
+export function filterChips(view) {
   return /** @type {const} */ (['host', 'ip', 'user']).flatMap((name) => {
     const value = view[name];
     if (value === null) return [];

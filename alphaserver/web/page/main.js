@@ -1,18 +1,18 @@
 /** The page: reads the address bar, asks, shows, and asks again while somebody looks. */
 import { Answer } from './answer.js';
 import { ask } from './api.js';
-import { showBlind } from './blind.js';
 import { count, counted } from './count.js';
+import { showCoverage } from './coverage.js';
 import { byId, element, fill, foreign } from './element.js';
 import { Feed } from './feed.js';
-import { gather } from './gather.js';
 import { IncidentPage } from './incident.js';
-import { Lanes } from './lanes.js';
-import { narrowings } from './links.js';
-import { Rhythm } from './rhythm.js';
+import { filterChips } from './links.js';
+import { loadBoard } from './load-board.js';
+import { Refresh } from './refresh.js';
 import { Tables } from './tables.js';
 import { clock, moment, timeZone } from './time.js';
-import { addressOf, isNarrowed, viewOf } from './view.js';
+import { TimelineChart } from './timeline-chart.js';
+import { addressOf, isFiltered, viewOf } from './view.js';
 import { showWelcome } from './welcome.js';
 
 /** @import { Channel, StoredEvent } from './answers.d.ts' */
@@ -26,11 +26,11 @@ const FEED_EVENTS = 60;
 let view = viewOf(here());
 const answer = new Answer();
 const incident = new IncidentPage();
-const lanes = new Lanes((fromMs, toMs) =>
+const chart = new TimelineChart((fromMs, toMs) =>
   go(addressOf(view, { since: new Date(fromMs).toISOString(), until: new Date(toMs).toISOString() })),
 );
 const tables = new Tables();
-const rhythm = new Rhythm((signal) => (view.alert === null ? board(signal) : incident.show(view, signal)), foot);
+const refresh = new Refresh((signal) => (view.alert === null ? board(signal) : incident.show(view, signal)), foot);
 const feed = new Feed(view, {
   link: (live) => {
     const link = byId('link');
@@ -40,10 +40,10 @@ const feed = new Feed(view, {
     if (live) void fillFeed();
   },
   event: () => {
-    if (view.alert === null) rhythm.within(AFTER_EVENT_MS);
+    if (view.alert === null) refresh.within(AFTER_EVENT_MS);
   },
   alert: ({ id }) => {
-    if (view.alert === null || view.alert === id) rhythm.within(AFTER_ALERT_MS);
+    if (view.alert === null || view.alert === id) refresh.within(AFTER_ALERT_MS);
   },
 });
 
@@ -72,11 +72,11 @@ function look() {
     if (view.since === null && range === view.range) link.setAttribute('aria-current', 'true');
     else link.removeAttribute('aria-current');
   }
-  const narrowing = byId('narrowing');
+  const filters = byId('filters');
   const alone = view.alert !== null;
-  fill(narrowing, [...narrowings(view), ...chosenTime()]);
-  narrowing.hidden = alone || narrowing.childElementCount === 0;
-  byId('board').dataset['narrowed'] = String(isNarrowed(view));
+  fill(filters, [...filterChips(view), ...chosenTime()]);
+  filters.hidden = alone || filters.childElementCount === 0;
+  byId('board').dataset['filtered'] = String(isFiltered(view));
   byId('board').dataset['about'] = view.ip !== null || view.user !== null ? 'somebody' : 'hosts';
   byId('answer').hidden = alone;
   byId('board').hidden = alone;
@@ -88,7 +88,7 @@ function look() {
   byId('content').setAttribute('aria-busy', String(!alone));
   if (alone) incident.begin();
   else void fillFeed();
-  rhythm.anew();
+  refresh.anew();
 }
 
 async function fillFeed() {
@@ -121,19 +121,19 @@ async function board(signal) {
   const shown = view;
   const nowMs = Date.now();
   try {
-    await gather(
+    await loadBoard(
       shown,
       {
         answer: (part) => {
           answer.show(part, shown, nowMs);
-          welcome(part.hosts.length === 0 && !isNarrowed(shown));
+          welcome(part.hosts.length === 0 && !isFiltered(shown));
         },
-        timeline: (part) => lanes.show(part),
+        timeline: (part) => chart.show(part),
         hosts: (part) => tables.hosts(part, shown, nowMs),
         sources: (rows) => tables.sources(rows, shown),
         users: (rows) => tables.users(rows, shown),
         blind: (part) => {
-          showBlind(part, shown, nowMs);
+          showCoverage(part, shown, nowMs);
           feed.lost(part.gaps);
         },
         channels: showFaults,
@@ -213,7 +213,7 @@ document.addEventListener('visibilitychange', () => {
   if (document.hidden) feed.close();
   else {
     feed.open();
-    rhythm.within(0);
+    refresh.within(0);
   }
 });
 look();

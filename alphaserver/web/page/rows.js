@@ -1,7 +1,7 @@
-/** Events in rows: of the live feed, and of an incident's story. */
+/** Rows of events, in the live feed and in the list of an incident. */
 import { counted, size } from './count.js';
 import { element, foreign, glyph } from './element.js';
-import { narrowLink } from './links.js';
+import { filterLink } from './links.js';
 import { clock, moment } from './time.js';
 
 /**
@@ -34,14 +34,14 @@ export function eventRow(event, view, nowMs) {
     element(
       'span',
       { class: 'who' },
-      user === null ? element('span', { class: 'muted' }, 'no user') : narrowLink(view, 'user', user),
+      user === null ? element('span', { class: 'muted' }, 'no user') : filterLink(view, 'user', user),
     ),
     element(
       'span',
       { class: 'where' },
-      ip === null ? element('span', { class: 'muted' }, 'unknown source') : narrowLink(view, 'ip', ip),
+      ip === null ? element('span', { class: 'muted' }, 'unknown source') : filterLink(view, 'ip', ip),
       element('span', { class: 'muted' }, ' → '),
-      narrowLink(view, 'host', host),
+      filterLink(view, 'host', host),
     ),
     element('span', { class: 'how' }, (method ?? reason) ? foreign(method ?? reason ?? '') : null),
   );
@@ -59,7 +59,7 @@ export function gapRow(gap, view, nowMs) {
     { class: 'gap' },
     timeOf(gap.at, nowMs),
     element('span', { class: 'outcome' }, glyph('warning'), 'lost'),
-    element('span', { class: 'who' }, narrowLink(view, 'host', gap.host)),
+    element('span', { class: 'who' }, filterLink(view, 'host', gap.host)),
     element('span', { class: 'where' }, foreign(gap.text)),
     element('span', { class: 'how' }, gapSize(gap)),
   );

@@ -2,7 +2,7 @@
 import { count, counted } from './count.js';
 import { byId, element, fill } from './element.js';
 import { healthOf } from './health.js';
-import { narrowLink } from './links.js';
+import { filterLink } from './links.js';
 import { bySource } from './network.js';
 import { ago } from './time.js';
 
@@ -44,7 +44,7 @@ export class Tables {
       element(
         'tr',
         {},
-        element('th', { scope: 'row' }, narrowLink(view, 'host', host.host)),
+        element('th', { scope: 'row' }, filterLink(view, 'host', host.host)),
         element(
           'td',
           { class: `health ${health.level}` },
@@ -73,13 +73,13 @@ export class Tables {
     const most = Math.max(1, ...sources.map(({ failed }) => failed));
     this.#show('sources', TOP_SHOWN, 'source', sources, (row) => {
       const folded = !this.#unfolded.has(row.source);
-      const link = narrowLink(view, 'ip', row.source);
+      const link = filterLink(view, 'ip', row.source);
       const head =
         row.addresses.length > 1 ? element('span', { class: 'network' }, link, ' ', this.#folding(row, folded)) : link;
       const inside = row.addresses.length > 1 && !folded ? row.addresses.slice(0, ADDRESSES_SHOWN) : [];
       return [
         sourceRow(head, row, most, ''),
-        ...inside.map((address) => sourceRow(narrowLink(view, 'ip', address.ip ?? ''), address, most, 'inside')),
+        ...inside.map((address) => sourceRow(filterLink(view, 'ip', address.ip ?? ''), address, most, 'inside')),
       ];
     });
   }
@@ -96,7 +96,7 @@ export class Tables {
       element(
         'tr',
         {},
-        element('th', { scope: 'row' }, narrowLink(view, 'user', row.user ?? '')),
+        element('th', { scope: 'row' }, filterLink(view, 'user', row.user ?? '')),
         bar(row.failed, most),
         number(row.accepted, 'accepted'),
         number(row.probes, 'wide'),

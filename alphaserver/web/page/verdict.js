@@ -1,7 +1,7 @@
 /** The answer in words: is anything wrong, and is anybody looking. Pure. */
 import { count, counted } from './count.js';
 import { healthOf } from './health.js';
-import { isNarrowed, RANGES } from './view.js';
+import { isFiltered, RANGES } from './view.js';
 
 /**
  * @import { Alert, Amounts, HostView } from './answers.d.ts'
@@ -93,7 +93,7 @@ function titleOf(state, view, hosts, looking) {
   if (state === 'breach') return 'Someone got in';
   if (state === 'attack') return 'Under attack';
   if (state === 'blind') return hosts === 1 ? 'Not watched' : 'No host is watched';
-  if (isNarrowed(view)) return 'No incident here';
+  if (isFiltered(view)) return 'No incident here';
   return looking === hosts ? 'All quiet' : `All quiet on ${count(looking)} of ${counted(hosts, 'host')}`;
 }
 
@@ -117,8 +117,8 @@ function whyOf({ grave, open, over, more }, state, { attempts, accepted, failed,
   else if (state === 'attack') sentences.push(`${counted(open, 'incident')} going on; no break-in is known.`);
   else if (attempts + probes === 0) sentences.push(`Nothing happened ${when}.`);
   else if (open > 0) sentences.push(`${counted(open, 'incident')} to look at; nobody is known to attack.`);
-  else if (!isNarrowed(view)) sentences.push(`${least}${happened}, nothing that stands out.`);
-  if (isNarrowed(view) && attempts > 0) sentences.push(`${least}${happened}.`);
+  else if (!isFiltered(view)) sentences.push(`${least}${happened}, nothing that stands out.`);
+  if (isFiltered(view) && attempts > 0) sentences.push(`${least}${happened}.`);
   if (over > 0)
     sentences.push(
       `${more ? 'More than ' : ''}${counted(over, 'incident')} ${when} ${over === 1 && !more ? 'is' : 'are'} over.`,

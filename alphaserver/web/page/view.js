@@ -22,8 +22,8 @@ export const RANGES = /** @type {const} */ ({
 });
 const USUAL_RANGE = '24h';
 
-/** What a view can be narrowed to, in the order in which it is said. */
-export const NARROWINGS = /** @type {const} */ (['host', 'ip', 'user']);
+/** The filters of a view, in the order in which they are shown. */
+export const FILTERS = /** @type {const} */ (['host', 'ip', 'user']);
 
 /**
  * The view that an address means. What cannot be used is left out.
@@ -94,11 +94,11 @@ export function timeParameters(view) {
 }
 
 /**
- * Whether an event is among what the view is narrowed to.
+ * True when an event passes the filters of the view.
  * @param {View} view
  * @param {{ host: string, ip: string | null, user: string | null }} event
  */
-export function isWithin(view, event) {
+export function isInView(view, event) {
   return (
     (view.host === null || view.host === event.host) &&
     (view.user === null || view.user === event.user) &&
@@ -107,6 +107,6 @@ export function isWithin(view, event) {
 }
 
 /** @param {View} view */
-export function isNarrowed(view) {
-  return NARROWINGS.some((name) => view[name] !== null);
+export function isFiltered(view) {
+  return FILTERS.some((name) => view[name] !== null);
 }

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { size } from '../../../../alphaserver/web/page/count.js';
 import { escaped, escapedText, SHOWN_LIMIT } from '../../../../alphaserver/web/page/escaped.js';
+import { coarser, countsOf, pointsOf, topOf } from '../../../../alphaserver/web/page/event-counts.js';
+import { runsOf } from '../../../../alphaserver/web/page/event-list.js';
 import { healthOf } from '../../../../alphaserver/web/page/health.js';
 import { bySource, networkOf } from '../../../../alphaserver/web/page/network.js';
-import { runsOf } from '../../../../alphaserver/web/page/story.js';
-import { coarser, countsOf, pointsOf, topOf } from '../../../../alphaserver/web/page/tally.js';
 import { concernsOf, verdictOf } from '../../../../alphaserver/web/page/verdict.js';
-import { addressOf, isWithin, viewOf } from '../../../../alphaserver/web/page/view.js';
+import { addressOf, isInView, viewOf } from '../../../../alphaserver/web/page/view.js';
 
 const MINUTE_MS = 60_000;
 const event = (id: number, more: object = {}) =>
@@ -127,7 +127,7 @@ describe('the address bar', () => {
 
   it('says which events are within the view, those of an IPv6 network too', () => {
     const within = (query: string, ip: string | null): boolean =>
-      isWithin(viewOf(new URLSearchParams(query)), { host: 'web', ip, user: 'root' });
+      isInView(viewOf(new URLSearchParams(query)), { host: 'web', ip, user: 'root' });
     assert.ok(within('', null));
     assert.ok(within('ip=2001:db8::1&user=root&host=web', '2001:db8::1'));
     assert.ok(!within('ip=2001:db8::1', '2001:db8::2'));
@@ -232,7 +232,7 @@ describe('the answer in words', () => {
   });
 });
 
-describe('an incident’s story', () => {
+describe('the event list of an incident', () => {
   it('has what is alike and in a row together', () => {
     const events = [event(1), event(2), event(3, { outcome: 'accepted' }), event(4)];
     assert.deepEqual(

@@ -38,12 +38,12 @@ function kindOf({ outcome, user, ip, host }) {
  * @param {View} view
  * @param {number} nowMs
  */
-export function story(events, view, nowMs) {
+export function eventList(events, view, nowMs) {
   const rows = runsOf(events).flatMap((run) => {
     const own = run.map((event) => eventRow(event, view, nowMs));
     return run.length < FOLD_FROM ? own : [folded(run, own, nowMs)];
   });
-  return element('ol', { class: 'events story' }, ...rows);
+  return element('ol', { class: 'events event-list' }, ...rows);
 }
 
 /**

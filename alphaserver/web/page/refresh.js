@@ -8,7 +8,7 @@ const AFTER_FAILURE_MS = 3_000;
 const REST = 5;
 
 /** Asks, and asks again. */
-export class Rhythm {
+export class Refresh {
   #ask;
   #failed;
   #asking = new AbortController();

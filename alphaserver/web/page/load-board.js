@@ -1,14 +1,14 @@
 /** All that the board shows of one view, asked for at once; each part arrives on its own. */
 import { ask } from './api.js';
-import { narrowedBy } from './narrowed.js';
+import { coarser } from './event-counts.js';
+import { loadFiltered } from './filtered-view.js';
 import { networkOf } from './network.js';
-import { coarser } from './tally.js';
 import { concernsOf } from './verdict.js';
-import { isNarrowed, timeParameters, timeSpan } from './view.js';
+import { isFiltered, timeParameters, timeSpan } from './view.js';
 
 /**
  * @import { Alert, Channel, HostView, Point, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
- * @import { Narrowed } from './narrowed.js'
+ * @import { FilteredView } from './filtered-view.js'
  * @import { Grounds } from './verdict.js'
  * @import { View } from './view.js'
  *
@@ -23,7 +23,7 @@ import { isNarrowed, timeParameters, timeSpan } from './view.js';
  * @property {(rows: readonly TopRow[]) => void} users
  * @property {(part: Unseen) => void} blind
  * @property {(channels: readonly Channel[]) => void} channels
- * @property {(cut: Narrowed['cut']) => void} cut
+ * @property {(cut: FilteredView['cut']) => void} cut
  */
 
 /** Rows asked for of each list: enough for the /64s among the sources to come together. */
@@ -50,15 +50,15 @@ const POINTS_LIMIT = 1_500;
  * @param {Parts} parts
  * @param {AbortSignal} signal
  */
-export async function gather(view, parts, signal) {
+export async function loadBoard(view, parts, signal) {
   const span = timeSpan(view, Date.now());
   // First what the answer is made of: a browser asks six things at a time.
   /** @type {Promise<{ hosts: HostView[] }>} */
   const hosts = ask('/api/hosts', { limit: '1000' }, signal);
   const summary = summaryOf(view, span.toMs, signal);
   await Promise.all([
-    isNarrowed(view)
-      ? narrowedParts(view, span, parts, hosts, summary, signal)
+    isFiltered(view)
+      ? filteredParts(view, span, parts, hosts, summary, signal)
       : allParts(view, span, parts, hosts, summary, signal),
     Promise.all([ask('/api/unknown', {}, signal), ask('/api/gaps', {}, signal)]).then(([{ shapes }, { gaps }]) =>
       parts.blind({ shapes, gaps }),
@@ -127,16 +127,16 @@ async function allParts(view, span, parts, hosts, summary, signal) {
  * @param {Promise<Incidents>} summary
  * @param {AbortSignal} signal
  */
-async function narrowedParts(view, span, parts, hosts, summary, signal) {
+async function filteredParts(view, span, parts, hosts, summary, signal) {
   const onlyHost = view.ip === null && view.user === null;
   const stepMs = stepFor(span);
-  const [narrowed, { hosts: list }, whole, exact] = await Promise.all([
-    narrowedBy(view, span, stepMs, signal),
+  const [filtered, { hosts: list }, whole, exact] = await Promise.all([
+    loadFiltered(view, span, stepMs, signal),
     hosts,
     summary,
     onlyHost ? timeline(span, view.host, signal) : null,
   ]);
-  const { amounts, points, hosts: counts, sources, users, ids, cut } = narrowed;
+  const { amounts, points, hosts: counts, sources, users, ids, cut } = filtered;
   const own = (/** @type {readonly Alert[]} */ alerts) => alerts.filter((alert) => isAbout(alert, view, ids));
   const shown = list.filter(({ host }) => host === view.host || counts.some((row) => row.host === host));
   parts.answer({ concerns: concernsOf(own(whole.because), own(whole.others)), more: whole.more, amounts, hosts: list });
@@ -171,7 +171,7 @@ function stepFor({ fromMs, toMs }) {
 }
 
 /**
- * Whether an incident is about what the view is narrowed to. One that touched many names none of them: it is known by
+ * True when an incident is about what the view is filtered by. One that touched many names none of them: it is known by
  * the events that it is evidenced by.
  * @param {Alert} alert
  * @param {View} view

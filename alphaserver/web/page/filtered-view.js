@@ -1,13 +1,13 @@
-/** A view that is narrowed to a host, a source or a user, counted from its events: the server keeps no counts across. */
+/** Counts a view of one host, source or user from its events: the server keeps no counts of two of them together. */
 import { ask } from './api.js';
-import { countsOf, pointsOf, topOf } from './tally.js';
-import { NARROWINGS, timeParameters } from './view.js';
+import { countsOf, pointsOf, topOf } from './event-counts.js';
+import { FILTERS, timeParameters } from './view.js';
 
 /**
  * @import { Amounts, Point, StoredEvent, TopRow } from './answers.d.ts'
  * @import { View } from './view.js'
  *
- * @typedef {object} Narrowed
+ * @typedef {object} FilteredView
  * @property {Amounts} amounts
  * @property {readonly Point[]} points
  * @property {readonly TopRow[]} hosts
@@ -18,7 +18,7 @@ import { NARROWINGS, timeParameters } from './view.js';
  */
 
 /** How many events are read at most. */
-export const NARROWED_LIMIT = 5_000;
+export const FILTERED_LIMIT = 5_000;
 const PAGE = 1_000;
 /** The list of the server that has the sum of one host, source or user, if it is among its first. */
 const SUMS = /** @type {const} */ ({ host: 'hosts', ip: 'sources', user: 'users' });
@@ -29,9 +29,9 @@ const SUMS = /** @type {const} */ ({ host: 'hosts', ip: 'sources', user: 'users'
  * @param {{ fromMs: number, toMs: number }} span
  * @param {number} stepMs
  * @param {AbortSignal} signal
- * @returns {Promise<Narrowed>}
+ * @returns {Promise<FilteredView>}
  */
-export async function narrowedBy(view, span, stepMs, signal) {
+export async function loadFiltered(view, span, stepMs, signal) {
   const { events, more } = await eventsOf(view, signal);
   const [hosts, sources, users] = [topOf(events, 'host'), topOf(events, 'ip'), topOf(events, 'user')];
   const sum = more ? await sumOf(view, signal) : null;
@@ -72,18 +72,18 @@ async function eventsOf(view, signal) {
     );
     events.push(...page.events);
     cursor = page.next;
-  } while (cursor !== null && events.length < NARROWED_LIMIT);
+  } while (cursor !== null && events.length < FILTERED_LIMIT);
   return { events, more: cursor !== null };
 }
 
 /**
- * The server's own counts, where the view is narrowed to one thing that is among those with most attempts.
+ * The server's own counts, where the view has one filter, and what it names is among those with most attempts.
  * @param {View} view
  * @param {AbortSignal} signal
  * @returns {Promise<TopRow | null>}
  */
 async function sumOf(view, signal) {
-  const [name, another] = NARROWINGS.filter((one) => view[one] !== null);
+  const [name, another] = FILTERS.filter((one) => view[one] !== null);
   if (name === undefined || another !== undefined) return null;
   /** @type {Record<string, TopRow[]>} */
   const answer = await ask(`/api/top/${SUMS[name]}`, { ...timeParameters(view), limit: '1000' }, signal);

@@ -1,7 +1,7 @@
 /** When the page asks again, without a browser. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Rhythm } from '../../../../alphaserver/web/page/rhythm.js';
+import { Refresh } from '../../../../alphaserver/web/page/refresh.js';
 import { until } from '../../../until.ts';
 
 /** One question to the server that a test answers when it likes. */
@@ -11,14 +11,14 @@ interface Asked {
   readonly refuse: (error: Error) => void;
 }
 
-describe('the rhythm of asking', () => {
+describe('the refresh of asking', () => {
   const page = globalThis as { document?: { hidden: boolean } };
   const asked: Asked[] = [];
   const told: string[] = [];
-  const make = (): Rhythm => {
+  const make = (): Refresh => {
     asked.length = 0;
     told.length = 0;
-    return new Rhythm(
+    return new Refresh(
       (signal) => new Promise<void>((answer, refuse) => asked.push({ signal, answer, refuse })),
       (problem) => told.push(problem),
     );
@@ -32,10 +32,10 @@ describe('the rhythm of asking', () => {
   });
 
   it('lets an answer on its way arrive, however much happens meanwhile, and asks once more then', async () => {
-    const rhythm = make();
-    rhythm.anew();
+    const refresh = make();
+    refresh.anew();
     for (let event = 0; event < 5; event++) {
-      rhythm.within(0);
+      refresh.within(0);
       await new Promise((later) => setTimeout(later, 2));
     }
     assert.equal(asked.length, 1);
@@ -43,27 +43,27 @@ describe('the rhythm of asking', () => {
     asked[0]?.answer();
     await until(() => asked.length === 2);
     assert.deepEqual(told, ['']);
-    rhythm.stop();
+    refresh.stop();
   });
 
   it('lets go of an answer when something else is looked at, and says nothing of it', async () => {
-    const rhythm = make();
-    rhythm.anew();
-    rhythm.anew();
+    const refresh = make();
+    refresh.anew();
+    refresh.anew();
     assert.equal(asked[0]?.signal.aborted, true);
     asked[0]?.refuse(new Error('let go of'));
     asked[1]?.answer();
     await until(() => told.length === 1);
     assert.deepEqual(told, ['']);
-    rhythm.stop();
+    refresh.stop();
   });
 
   it('says what went wrong', async () => {
-    const rhythm = make();
-    rhythm.anew();
+    const refresh = make();
+    refresh.anew();
     asked[0]?.refuse(new Error('the server does not answer'));
     await until(() => told.length === 1);
     assert.deepEqual(told, ['the server does not answer']);
-    rhythm.stop();
+    refresh.stop();
   });
 });

@@ -1,4 +1,4 @@
-/** Attempts over time: a lane for each outcome, each with its own scale, one time for all. */
+/** Draws attempts over time: a chart for each outcome, each with its own scale, above one axis of time. */
 import { count } from './count.js';
 import { byId, element, glyph } from './element.js';
 import { moment } from './time.js';
@@ -11,7 +11,7 @@ import { moment } from './time.js';
 
 /** The chart's package is large beside the rest of the page: nothing waits for it but the chart. */
 const loading = import('./chart.js');
-const LANES = /** @type {const} */ ([
+const SERIES = /** @type {const} */ ([
   { name: 'failed', glyph: 'failed', said: 'Failed', heightPx: 132 },
   { name: 'accepted', glyph: 'accepted', said: 'Accepted', heightPx: 62 },
   { name: 'probes', glyph: 'probe', said: 'Probes', heightPx: 62 },
@@ -22,7 +22,7 @@ const COUNT_AXIS_PX = 46;
 const EDGE_PX = COUNT_AXIS_PX + 24;
 
 /** The chart. `show` gives it what to show; `chosen` is called with a part of the time that was marked with the mouse. */
-export class Lanes {
+export class TimelineChart {
   /** @type {uPlot[]} */
   #charts = [];
   /** @type {Timeline | null} */
@@ -35,15 +35,15 @@ export class Lanes {
   /** @param {(fromMs: number, toMs: number) => void} chosen */
   constructor(chosen) {
     this.#chosen = chosen;
-    const root = byId('lanes');
-    for (const { name, said, glyph: mark, heightPx } of LANES) {
+    const root = byId('timeline-chart');
+    for (const { name, said, glyph: mark, heightPx } of SERIES) {
       const total = element('output', {}, ' ');
-      const last = name === LANES.at(-1)?.name;
+      const last = name === SERIES.at(-1)?.name;
       const plot = element('div', { class: `plot h${heightPx}${last ? ' last' : ''}`, role: 'img' });
       root.append(
         element(
           'figure',
-          { class: `lane ${mark}` },
+          { class: `series ${mark}` },
           element('figcaption', {}, glyph(mark), element('b', {}, said), total),
           plot,
         ),
@@ -58,7 +58,7 @@ export class Lanes {
   show(timeline) {
     const same = this.#timeline?.stepMs === timeline.stepMs && this.#charts.length > 0;
     this.#timeline = timeline;
-    for (const { name, said } of LANES) {
+    for (const { name, said } of SERIES) {
       const place = this.#places.get(name);
       if (!place) continue;
       place.total.textContent = this.#totalOf(name);
@@ -68,7 +68,7 @@ export class Lanes {
       void this.#draw();
       return;
     }
-    for (const [i, { name }] of LANES.entries()) this.#charts[i]?.setData(dataOf(timeline, name));
+    for (const [i, { name }] of SERIES.entries()) this.#charts[i]?.setData(dataOf(timeline, name));
   }
 
   /** @param {'failed' | 'accepted' | 'probes'} name */
@@ -89,8 +89,8 @@ export class Lanes {
     if (timeline === null) return;
     for (const chart of this.#charts) chart.destroy();
     this.#widthPx = this.#places.get('failed')?.plot.clientWidth ?? 600;
-    this.#charts = LANES.map(({ name, glyph: mark, heightPx }, i) => {
-      const last = i === LANES.length - 1;
+    this.#charts = SERIES.map(({ name, glyph: mark, heightPx }, i) => {
+      const last = i === SERIES.length - 1;
       const options = this.#options(Chart, mark, heightPx + (last ? TIME_AXIS_PX : 0), last);
       const place = /** @type {{ plot: HTMLElement }} */ (this.#places.get(name));
       return new Chart(options, dataOf(timeline, name), place.plot);
@@ -146,7 +146,7 @@ export class Lanes {
           ticks: { show: false },
           space: 34,
           incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7],
-          // In an empty lane the scale would be made up.
+          // Without a value the scale would be made up.
           values: (chart, splits) =>
             chart.data[1]?.some(Boolean) ? splits.map((value) => short(value)) : splits.map(() => ''),
         },
@@ -179,7 +179,7 @@ export class Lanes {
   /** @param {number | null} index */
   #point(index) {
     const point = index === null ? null : this.#timeline?.points[index];
-    for (const { name } of LANES) {
+    for (const { name } of SERIES) {
       const total = this.#places.get(name)?.total;
       if (!total) continue;
       total.textContent = point ? `${count(point[name])} from ${moment(point.at, Date.now())}` : this.#totalOf(name);
@@ -204,7 +204,7 @@ function dataOf({ points }, name) {
 }
 
 /**
- * The lane in words, for those who do not see it.
+ * Describes a chart in words, for a screen reader.
  * @param {Timeline} timeline
  * @param {'failed' | 'accepted' | 'probes'} name
  * @param {string} said

@@ -1,13 +1,13 @@
 /** What is known not to be known: lines that no rule understands, and parts of logs that are lost. */
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign } from './element.js';
-import { narrowLink } from './links.js';
+import { filterLink } from './links.js';
 import { gapSize } from './rows.js';
 import { ago } from './time.js';
 
 /**
  * @import { Shape, StoredGap } from './answers.d.ts'
- * @import { Unseen } from './gather.js'
+ * @import { Unseen } from './load-board.js'
  * @import { View } from './view.js'
  */
 
@@ -20,7 +20,7 @@ const GAPS_SHOWN = 6;
  * @param {View} view
  * @param {number} nowMs
  */
-export function showBlind({ shapes, gaps }, view, nowMs) {
+export function showCoverage({ shapes, gaps }, view, nowMs) {
   const own = shapes.filter(({ hosts }) => view.host === null || hosts.includes(view.host));
   fill(
     byId('unknown'),
@@ -71,7 +71,7 @@ function shapeRow({ shape, count: times, hosts, sample, lastAt }, view, nowMs) {
       'p',
       {},
       element('span', { class: 'muted' }, 'On '),
-      ...hosts.slice(0, HOSTS_NAMED).flatMap((host, i) => [i > 0 ? ', ' : null, narrowLink(view, 'host', host)]),
+      ...hosts.slice(0, HOSTS_NAMED).flatMap((host, i) => [i > 0 ? ', ' : null, filterLink(view, 'host', host)]),
       hosts.length > HOSTS_NAMED ? ` and ${counted(hosts.length - HOSTS_NAMED, 'more host')}` : null,
       lastAt === null ? null : element('span', { class: 'muted' }, `, last ${ago(lastAt, nowMs)}`),
     ),
@@ -88,7 +88,7 @@ function lostRow(gap, view, nowMs) {
   return element(
     'p',
     {},
-    narrowLink(view, 'host', gap.host),
+    filterLink(view, 'host', gap.host),
     ': ',
     foreign(gap.text),
     element('span', { class: 'muted' }, `${much === null ? '' : `, ${much}`}, ${ago(gap.at, nowMs)}`),

@@ -51,6 +51,8 @@ export async function bundle(program: Program, folder: string): Promise<Bundle> 
     splitting: true,
     format: 'esm',
     platform: 'node',
+    // Some packages have a CommonJS form that finds its own files at run time, which no bundler follows.
+    mainFields: ['module', 'main'],
     target: 'node24',
     external: [...shipped],
     banner: { js: REQUIRE },

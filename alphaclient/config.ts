@@ -1,9 +1,9 @@
 /** alphaclient's settings: contract section 3. */
+import { HOST_LIMIT, isHostName } from '../protocol/values.ts';
 import { absentOr, LOG_SETTINGS, readSettings, secret, setting, type Values } from '../service/settings.ts';
-import { type Address, bytes, path, readAddress, textOf, type ValueParser, wordOf } from '../service/value-parser.ts';
+import { type Address, bytes, path, readAddress, type ValueParser, wordOf } from '../service/value-parser.ts';
 
 const TOKEN_LIMIT = 256;
-const NAME_LIMIT = 255;
 /** The most addresses of servers that are tried in turn. */
 const SERVERS_LIMIT = 16;
 
@@ -17,10 +17,15 @@ const serverAddresses: ValueParser<readonly Address[]> = {
   },
 };
 
+const hostName: ValueParser<string> = {
+  valid: `a name of at most ${HOST_LIMIT} characters, without spaces and invisible ones`,
+  parse: (given) => (isHostName(given) ? given : undefined),
+};
+
 const SETTINGS = {
   ALPHACLIENT_SERVER: setting(serverAddresses, 'tcp://127.0.0.1:5000'),
   ALPHACLIENT_LOG: absentOr(path('a file, or journald')),
-  ALPHACLIENT_NAME: absentOr(textOf(NAME_LIMIT, `a name of at most ${NAME_LIMIT} characters`)),
+  ALPHACLIENT_NAME: absentOr(hostName),
   ALPHACLIENT_STATE: setting(path('a folder'), './data/alphaclient'),
   ALPHACLIENT_TOKEN: secret(TOKEN_LIMIT),
   ALPHACLIENT_TLS_CA: absentOr(path('a file')),

@@ -1,5 +1,7 @@
 /** Whose attempt it is: the agent's own host, or the host that a line of a relayed log names. Pure. */
 
+import { isHostName } from '../protocol/values.ts';
+
 const short = (name: string): string => (name.split('.', 1)[0] as string).toLowerCase();
 
 /**
@@ -25,15 +27,15 @@ export class HostNames {
   /** Looks at the names of a whole read before any of it is decided, so that a relayed log is known from its first read on. */
   look(names: Iterable<string | null>): void {
     for (const name of names) {
-      if (name === null || short(name) === this.#machine) continue;
+      if (!isHostName(name) || short(name) === this.#machine) continue;
       this.#first ??= name;
       if (this.#first !== name) this.#relayed = true;
     }
   }
 
-  /** The host to put on an event whose line names `name`; null for the agent's own. */
+  /** The host to put on an event whose line names `name`; null for the agent's own, and where no server would take the name. */
   of(name: string | null): string | null {
-    if (name === null || short(name) === this.#machine) return null;
+    if (!isHostName(name) || short(name) === this.#machine) return null;
     return this.#relayed ? name : null;
   }
 

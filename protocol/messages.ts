@@ -1,6 +1,8 @@
 /** The messages of the wire, version 1: docs/protocol.md holds the rules that [P..] tags name. */
-import { eventFault, eventFrom, type LoginEvent } from './event.ts';
+import type { LoginEvent } from './event.ts';
+import { eventFault, eventFrom } from './read-event.ts';
 import { type AgentReport, type DeclaredGap, gapsFrom, reportFrom, type ShapeCount, shapesFrom } from './report.ts';
+import { COUNT_LIMIT, HOST_LIMIT, isCount, isHostName, isTooDeep, JSON_DEPTH_LIMIT } from './values.ts';
 
 /** The version that both sides speak. */
 export const PROTOCOL_VERSION = 1;
@@ -60,15 +62,17 @@ export interface Fault {
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const HOST_LIMIT = 255;
 
 const bad = (message: string): Fault => ({ type: 'fault', code: 'bad_message', message });
-const isSeq = (value: unknown, least: number): value is number =>
-  Number.isSafeInteger(value) && (value as number) >= least;
 
-const BAD_JSON: Fault = { type: 'fault', code: 'bad_json', message: 'a line must be one JSON object' };
+const BAD_JSON: Fault = {
+  type: 'fault',
+  code: 'bad_json',
+  message: `a line must be one JSON object, nested ${JSON_DEPTH_LIMIT} levels at most`,
+};
 
 function parsed(line: string): Record<string, unknown> | null {
+  if (isTooDeep(line)) return null;
   try {
     const value: unknown = JSON.parse(line);
     return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -83,8 +87,8 @@ function hello(fields: Record<string, unknown>): Hello | Fault {
   const { version, agent, host, token } = fields;
   if (!Number.isSafeInteger(version)) return bad('hello.version must be a whole number');
   if (typeof agent !== 'string' || !UUID.test(agent)) return bad('hello.agent must be a UUID');
-  if (typeof host !== 'string' || host === '' || host.length > HOST_LIMIT)
-    return bad(`hello.host must be a name of 1 to ${HOST_LIMIT} characters`);
+  if (!isHostName(host))
+    return bad(`hello.host must be a name of 1 to ${HOST_LIMIT} characters, without spaces and invisible ones`);
   if (token !== undefined && token !== null && (typeof token !== 'string' || token.length > TOKEN_LIMIT))
     return bad(`hello.token must be a string of at most ${TOKEN_LIMIT} characters`);
   return { type: 'hello', version: version as number, agent: agent.toLowerCase(), host, token: token ?? null };
@@ -96,9 +100,10 @@ export function readAgentMessage(line: string): AgentMessage | Fault {
   if (fields === null) return BAD_JSON;
   switch (fields['type']) {
     case 'event': {
-      if (!isSeq(fields['seq'], 1)) return bad('event.seq must be a whole number from 1');
+      const { seq } = fields;
+      if (!isCount(seq, 1)) return bad(`event.seq must be a whole number from 1 to ${COUNT_LIMIT}`);
       const fault = eventFault(fields);
-      return fault ? bad(`event: ${fault}`) : { type: 'event', seq: fields['seq'], event: eventFrom(fields) };
+      return fault ? bad(`event: ${fault}`) : { type: 'event', seq, event: eventFrom(fields) };
     }
     case 'ping':
       return {
@@ -123,10 +128,10 @@ export function readServerMessage(line: string): ServerMessage | Fault {
   const { type, seq, version, code, message } = fields;
   switch (type) {
     case 'welcome':
-      if (!isSeq(seq, 0) || !Number.isSafeInteger(version)) return bad('welcome needs version and seq');
+      if (!isCount(seq) || !Number.isSafeInteger(version)) return bad('welcome needs version and seq');
       return { type, version: version as number, seq };
     case 'ack':
-      return isSeq(seq, 0) ? { type, seq } : bad('ack.seq must be a whole number');
+      return isCount(seq) ? { type, seq } : bad('ack.seq must be a whole number');
     case 'pong':
       return { type };
     case 'error':

@@ -4,6 +4,8 @@
  * All numbers are totals since the agent's state folder was made, so that a report may be lost or come twice.
  */
 
+import { isCount, isTime } from './values.ts';
+
 /** How an agent is doing. `state` is one of the contract's words, as shown to people. */
 export interface AgentReport {
   readonly state: AgentState;
@@ -71,9 +73,8 @@ const COUNTS = [
   'declaredLost',
 ] as const;
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isText = (value: unknown, limit: number): value is string => typeof value === 'string' && value.length <= limit;
-const isTime = (value: unknown): boolean => value === null || (isText(value, 40) && !Number.isNaN(Date.parse(value)));
+const isTimeOrNull = (value: unknown): boolean => value === null || isTime(value);
 
 /** The report in a ping's `report` field, or null when there is none or it is not one: a ping is never refused for it. */
 export function reportFrom(value: unknown): AgentReport | null {
@@ -97,8 +98,8 @@ export function shapesFrom(value: unknown): ShapeCount[] {
         isText(s.shape, SHAPE_LIMIT) &&
         isText(s.sample, SHAPE_LIMIT) &&
         isCount(s.count) &&
-        isTime(s.firstAt) &&
-        isTime(s.lastAt),
+        isTimeOrNull(s.firstAt) &&
+        isTimeOrNull(s.lastAt),
     )
     .map((s) => {
       const { shape, count, sample, firstAt, lastAt } = s as ShapeCount;
@@ -115,7 +116,6 @@ export function gapsFrom(value: unknown): DeclaredGap[] {
         typeof g === 'object' &&
         g !== null &&
         isCount(g.id) &&
-        isText(g.at, 40) &&
         isTime(g.at) &&
         isText(g.kind, 64) &&
         isText(g.text, SHAPE_LIMIT) &&

@@ -10,6 +10,7 @@ import {
   TOKEN_LIMIT,
 } from '../../protocol/messages.ts';
 import { GAPS_PER_PING, SHAPE_LIMIT, SHAPES_PER_PING } from '../../protocol/report.ts';
+import { COUNT_LIMIT, JSON_DEPTH_LIMIT } from '../../protocol/values.ts';
 
 const agent = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
 const event = {
@@ -43,10 +44,15 @@ test('an event with a wrong field is refused by its name', () => {
     [{ seq: 0 }, /seq/],
     [{ seq: 1.5 }, /seq/],
     [{ seq: '1' }, /seq/],
+    [{ seq: COUNT_LIMIT + 1 }, /seq/],
     [{ seq: 2 ** 53 }, /seq/],
     [{ at: 'yesterday' }, /at must/],
     [{ at: null }, /at must/],
     [{ at: '2026-13-45T00:00:00Z' }, /at must/],
+    [{ at: '2026-02-30T00:00:00Z' }, /at must/],
+    [{ at: '2026-02-29T00:00:00Z' }, /at must/],
+    [{ at: '2026-02-28T24:00:00Z' }, /at must/],
+    [{ at: '+10000-01-01T00:00:00Z' }, /at must/],
     [{ outcome: 'maybe' }, /outcome/],
     [{ method: 5 }, /method/],
     [{ method: null }, /method/],
@@ -56,7 +62,15 @@ test('an event with a wrong field is refused by its name', () => {
     [{ invalidUser: 'no' }, /invalidUser/],
     [{ user: {} }, /user/],
     [{ ip: ['1.2.3.4'] }, /ip/],
+    [{ ip: 'UNKNOWN' }, /ip must be a numeric address/],
+    [{ ip: '' }, /ip must/],
+    [{ ip: '999.1.1.1' }, /ip must/],
+    [{ ip: '192.0.2.0/24' }, /ip must/],
     [{ host: 7 }, /host/],
+    [{ host: '' }, /host must be a name/],
+    [{ host: 'web 1' }, /host must/],
+    [{ host: 'web\u00001' }, /host must/],
+    [{ host: 'web\u202e1' }, /host must/],
     [{ trust: 'sure' }, /trust must be journal, syslog or forgeable/],
     [{ trust: 1 }, /trust/],
     [{ pid: 0 }, /pid must be a whole number from 1 to 2147483647/],
@@ -69,9 +83,48 @@ test('an event with a wrong field is refused by its name', () => {
 
 test('every text of an event has a limit that is taken, and one character more is not', () => {
   for (const [field, limit] of Object.entries(EVENT_TEXT_LIMITS)) {
+    if (field === 'ip') continue; // No address is as long.
     assert.equal(fault({ ...event, [field]: 'x'.repeat(limit) }), 'taken as event', field);
     assert.match(fault({ ...event, [field]: 'x'.repeat(limit + 1) }), new RegExp(`${field} is longer`), field);
   }
+});
+
+test('an address is taken in both families, with a scope too; a name is taken in any script', () => {
+  for (const ip of ['192.0.2.1', '2001:db8::1', 'fe80::1%eth0', '::ffff:192.0.2.1'])
+    assert.equal(fault({ ...event, ip }), 'taken as event', ip);
+  for (const host of ['web-1', 'web_1.example.', 'höst', '[2001:db8::1]'])
+    assert.equal(fault({ ...event, host }), 'taken as event', host);
+});
+
+test('objects nest as deep as the limit and no deeper; brackets in a text do not count', () => {
+  const nested = (levels: number): string => `{"type":"ping","x":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
+  assert.equal(fault(nested(JSON_DEPTH_LIMIT)), 'taken as ping');
+  assert.match(fault(nested(JSON_DEPTH_LIMIT + 1)), /^bad_json: .*nested 16 levels at most/);
+  assert.match(fault(nested(32_000)), /^bad_json: /);
+  assert.equal(fault({ ...event, user: '[{"\\['.repeat(100) }), 'taken as event');
+});
+
+test('a report and a gap with a number beyond the limit are passed over', () => {
+  const report = {
+    state: 'behind',
+    behindBytes: 0,
+    sentSeq: 0,
+    waiting: 0,
+    linesRead: 0,
+    linesUnknown: 0,
+    linesForged: 0,
+  };
+  const gap = { id: 1, at: '2026-11-23T19:46:01.123Z', kind: 'k', text: 't', bytes: null, lines: null };
+  const ping = (over: number) =>
+    readAgentMessage(
+      JSON.stringify({
+        type: 'ping',
+        report: { ...report, declaredLost: COUNT_LIMIT + over },
+        gaps: [{ ...gap, bytes: COUNT_LIMIT + over }],
+      }),
+    );
+  assert.partialDeepStrictEqual(ping(0), { report: { declaredLost: COUNT_LIMIT }, gaps: [{ bytes: COUNT_LIMIT }] });
+  assert.partialDeepStrictEqual(ping(1), { report: null, gaps: [] });
 });
 
 test('a hello needs a version, a UUID and a name', () => {

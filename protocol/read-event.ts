@@ -1,0 +1,73 @@
+/** Reads an event that came from outside: says what is wrong with a value, or gives the event in it. [P8] */
+import { isIP } from 'node:net';
+import { EVENT_TEXT_LIMITS, type LoginEvent, type Outcome } from './event.ts';
+import { isHostName, isTime } from './values.ts';
+
+/** The largest process id: `pid_t` has 32 bits and a sign. */
+const PID_LIMIT = 2 ** 31 - 1;
+const PORT_LIMIT = 65_535;
+const OUTCOMES: readonly string[] = ['accepted', 'failed', 'probe'];
+const TRUSTS: readonly string[] = ['journal', 'syslog', 'forgeable'];
+
+const isWhole = (value: unknown, least: number, most: number): boolean =>
+  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+
+/** True for a numeric IPv4 or IPv6 address, the latter also with its scope (RFC 4007). */
+function isAddress(value: unknown): value is string {
+  return typeof value === 'string' && isIP(value) !== 0;
+}
+
+function wrongText(value: unknown, field: keyof typeof EVENT_TEXT_LIMITS): string | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value !== 'string') return `${field} must be a string`;
+  const limit = EVENT_TEXT_LIMITS[field];
+  return value.length > limit ? `${field} is longer than ${limit} characters` : null;
+}
+
+/**
+ * What is wrong with a value from outside that should be an event: one sentence naming the field,
+ * or null when it can be taken with `eventFrom`. Never throws.
+ */
+export function eventFault(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'an event must be an object';
+  const { at, outcome, port, invalidUser, trust, pid, ...texts } = value as Record<string, unknown>;
+  if (!isTime(at)) return 'at must be an ISO 8601 time that exists';
+  if (typeof outcome !== 'string' || !OUTCOMES.includes(outcome)) return 'outcome must be accepted, failed or probe';
+  if (outcome !== 'probe' && typeof texts['method'] !== 'string') return 'method must be a string';
+  if (port !== undefined && port !== null && !isWhole(port, 0, PORT_LIMIT))
+    return `port must be a whole number from 0 to ${PORT_LIMIT}`;
+  if (pid !== undefined && pid !== null && !isWhole(pid, 1, PID_LIMIT))
+    return `pid must be a whole number from 1 to ${PID_LIMIT}`;
+  if (trust !== undefined && trust !== null && !(typeof trust === 'string' && TRUSTS.includes(trust)))
+    return 'trust must be journal, syslog or forgeable';
+  if (invalidUser !== undefined && invalidUser !== null && typeof invalidUser !== 'boolean')
+    return 'invalidUser must be true or false';
+  for (const field of Object.keys(EVENT_TEXT_LIMITS) as (keyof typeof EVENT_TEXT_LIMITS)[]) {
+    const fault = wrongText(texts[field], field);
+    if (fault) return fault;
+  }
+  const { ip, host } = texts;
+  if (ip !== undefined && ip !== null && !isAddress(ip)) return 'ip must be a numeric address';
+  if (host !== undefined && host !== null && !isHostName(host))
+    return 'host must be a name without spaces and invisible characters';
+  return null;
+}
+
+/** The event in a value that `eventFault` found nothing wrong with: known fields only, time in UTC milliseconds. */
+export function eventFrom(value: unknown): LoginEvent & { readonly at: string } {
+  const given = value as Partial<LoginEvent> & { at: string; outcome: Outcome };
+  return {
+    at: new Date(given.at).toISOString(),
+    outcome: given.outcome,
+    method: given.method ?? null,
+    user: given.user ?? null,
+    invalidUser: given.invalidUser ?? null,
+    ip: given.ip ?? null,
+    port: given.port ?? null,
+    host: given.host ?? null,
+    key: given.key ?? null,
+    reason: given.reason ?? null,
+    trust: given.trust ?? null,
+    pid: given.pid ?? null,
+  };
+}

@@ -1,0 +1,55 @@
+/** Checks of single values that come in over the wire: each is what its field's name says, and within its bound. */
+import { EVENT_TEXT_LIMITS } from './event.ts';
+
+/** The longest host name, in UTF-16 units: RFC 1035 allows 253 characters, and a dot may stand behind it. */
+export const HOST_LIMIT = EVENT_TEXT_LIMITS.host;
+/**
+ * The largest `seq` and the largest total that an agent reports. One agent reaches it after 34 years of 1,000 events a second, and the
+ * totals of 8,000 agents at their bound still add up to a number that JavaScript holds exactly.
+ */
+export const COUNT_LIMIT = 2 ** 40;
+/** How deeply objects and lists may nest in one line: what this protocol defines has three levels. */
+export const JSON_DEPTH_LIMIT = 16;
+
+/** Spaces, and what is not shown or changes how its neighbours are: control, format, surrogate and unassigned characters. */
+const NOT_IN_A_NAME = /[\p{Z}\p{C}]/u;
+const ISO_TIME =
+  /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
+
+/** True for a name that a host may have: not empty, within HOST_LIMIT, without spaces and invisible characters. */
+export function isHostName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= HOST_LIMIT && !NOT_IN_A_NAME.test(value);
+}
+
+/** True for an ISO 8601 time that exists: `2026-02-30` does not. */
+export function isTime(value: unknown): value is string {
+  const found = typeof value === 'string' ? ISO_TIME.exec(value) : null;
+  if (found === null) return false;
+  const [year, month, day] = [Number(found[1]), Number(found[2]), Number(found[3])];
+  // Day 0 of the next month is the last one of this month.
+  return month >= 1 && month <= 12 && day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
+}
+
+/** True for a whole number from `least` to COUNT_LIMIT. */
+export function isCount(value: unknown, least = 0): value is number {
+  return Number.isInteger(value) && (value as number) >= least && (value as number) <= COUNT_LIMIT;
+}
+
+/** True when objects and lists nest deeper than JSON_DEPTH_LIMIT in this text, be it valid JSON or not. Takes linear time. */
+export function isTooDeep(json: string): boolean {
+  // An event has no object in it: nearly every line is done here.
+  if (json.indexOf('{', 1) === -1 && !json.includes('[')) return false;
+  let depth = 0;
+  let isInText = false;
+  for (let i = 0; i < json.length; i++) {
+    const char = json[i];
+    if (isInText) {
+      if (char === '\\') i++;
+      else if (char === '"') isInText = false;
+    } else if (char === '"') isInText = true;
+    else if (char === '{' || char === '[') {
+      if (++depth > JSON_DEPTH_LIMIT) return true;
+    } else if (char === '}' || char === ']') depth--;
+  }
+  return false;
+}

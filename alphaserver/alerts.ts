@@ -8,8 +8,8 @@ import type { Ingest } from './ingest/group-commit.ts';
 import { Notifier } from './notify/notifier.ts';
 import { sender } from './notify/send.ts';
 import type { AlertsView } from './queries/alert-results.ts';
-import { streamed } from './queries/alert-views.ts';
-import type { SqliteStore } from './store/event-store.ts';
+import { StoreAlerts, streamed } from './queries/alert-views.ts';
+import type { Storage } from './storage.ts';
 import type { Live } from './web/live.ts';
 import type { BlocklistOf } from './web/routes/blocklist.ts';
 import type { ChannelsOf } from './web/routes/channels.ts';
@@ -17,7 +17,7 @@ import type { ChannelsOf } from './web/routes/channels.ts';
 /** What alerts stand on. `folder` is the data folder, where the rules keep their memory. */
 export interface AlertingOptions {
   readonly folder: string;
-  readonly store: SqliteStore;
+  readonly store: Storage;
   readonly ingest: Pick<Ingest, 'watch'>;
   readonly live: Pick<Live, 'alert'>;
   readonly settings: AlertSettings;
@@ -38,7 +38,11 @@ export class Alerting {
     this.#options = options;
     const { folder, store, ingest, live, settings, log, now } = options;
     this.alerts = new Alerts({ folder, store, settings, log, now });
-    this.view = store.alerts((id, by) => this.alerts.acknowledge(id, by), now);
+    this.view = new StoreAlerts({
+      thread: store.queries,
+      acknowledge: (id, by) => this.alerts.acknowledge(id, by),
+      now,
+    });
     this.#notifier = new Notifier({
       queues: this.alerts.queue,
       settings,
@@ -58,7 +62,7 @@ export class Alerting {
   blocklist: BlocklistOf = async (withPrivate) => {
     const { store, now } = this.#options;
     const { settings } = this.alerts;
-    const incidents = await store.openIncidents(settings.blocklistRules);
+    const incidents = await store.queries.run('openIncidents', settings.blocklistRules);
     return blocked(incidents, { settings, withPrivate, nowMs: now() });
   };
 

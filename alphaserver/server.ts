@@ -1,4 +1,5 @@
 /** `alphaserver run`: the parts of a server put together, until it is told to stop. */
+import { join } from 'node:path';
 import type { Logger } from '../service/logger.ts';
 import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts';
 import { Alerting } from './alerts.ts';
@@ -8,7 +9,9 @@ import { Listener } from './ingest/listener.ts';
 import { Tokens } from './ingest/tokens.ts';
 import { figuresOf } from './metrics/collect.ts';
 import { originsFrom } from './queries/origin.ts';
-import { openStore } from './store/event-store.ts';
+import { ROLLUPS_FILE } from './rollups/schema.ts';
+import { openStorage } from './storage.ts';
+import { EVENTS_FILE } from './store/folder.ts';
 import { checkWhole, DAMAGE_ADVICE } from './store/integrity.ts';
 import { Live } from './web/live.ts';
 import { Metrics } from './web/metrics.ts';
@@ -28,13 +31,13 @@ export interface Serving {
 
 /** Starts a server with its alert settings. Rejects with one sentence when the store cannot be opened or an address is taken. */
 export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_SETTINGS): Promise<Serving> {
-  const store = openStore(config.dataFolder, {
+  const store = openStorage(config.dataFolder, {
     retentionMs: config.retentionMs,
     failed: (what, error) => log.warn(`${what}, tried again later: ${error instanceof Error ? error.message : error}`),
   });
   const metrics = new Metrics();
   const ingest = new Ingest({ store, stopwatch: metrics, log, now: Date.now });
-  if (store.unclean) void lookAtAll(config.dataFolder, ingest, log);
+  if (store.unclean) void checkStore(config.dataFolder, ingest, log);
   const tokens = new Tokens(config.dataFolder);
   const listener = new Listener({
     listen: config.listen,
@@ -108,13 +111,13 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   };
 }
 
-/** A store that was not closed in good order is looked at while it is used already: of a large one that takes minutes. */
-async function lookAtAll(folder: string, ingest: Ingest, log: Logger): Promise<void> {
+/** Checks a store that was not closed in good order, while it is used already: of a large one that takes minutes. */
+async function checkStore(folder: string, ingest: Ingest, log: Logger): Promise<void> {
   try {
-    const fault = await checkWhole(folder);
+    const fault = await checkWhole([EVENTS_FILE, ROLLUPS_FILE].map((name) => join(folder, name)));
     if (fault !== null) ingest.refuse(`the store in ${folder} is damaged (${fault}): ${DAMAGE_ADVICE}`);
   } catch (error) {
-    log.warn(`The store could not be looked at as a whole: ${error instanceof Error ? error.message : String(error)}`);
+    log.warn(`The store could not be checked as a whole: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

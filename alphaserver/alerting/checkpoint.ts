@@ -1,11 +1,32 @@
 /** What the rules remember of events, in a file of its own: their thread writes it, so that nobody who stores waits for it. */
 
+import { join } from 'node:path';
 import type { Kind } from '../detection/detectors.ts';
 import type { PackedStory } from '../detection/keyed-state.ts';
 import type { DirtyStory } from '../detection/keyed-state-map.ts';
-import { type Database, openMemory, type Statement, transaction } from '../store/database.ts';
+import { type Database, openDatabase, type Statement, transaction } from '../store/database.ts';
 import type { Remembered } from './rule-runner.ts';
 import { type Database as AlertTables, Marks, MEMORY_TABLES } from './schema.ts';
+
+/** The file's name in the store's folder. */
+export const MEMORY_FILE = 'memory.db';
+/** Its log of writes is taken into the file at this size, in pages: 16 MiB. */
+const MEMORY_LOG_PAGES = 4_096;
+
+/** Opens or makes what the rules remember, for writing. Throws an Error with one sentence when it cannot be used. */
+function openMemory(folder: string): Database {
+  const file = join(folder, MEMORY_FILE);
+  const db = openDatabase(file);
+  try {
+    // Durable at a checkpoint only: what a power cut takes back is made anew, and each sync keeps those of the events waiting.
+    db.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=${MEMORY_LOG_PAGES}`);
+    return db;
+  } catch (error) {
+    db.close();
+    const why = (error as Error).message;
+    throw new Error(`${file} cannot be used (${why}): without it, it is made anew from the events`, { cause: error });
+  }
+}
 
 interface Row {
   readonly kind: Kind;

@@ -5,8 +5,8 @@ import type { Incident } from '../detection/incident.ts';
 import type { DirtyStory } from '../detection/keyed-state-map.ts';
 import { Archive } from '../queries/incidents.ts';
 import { type AgentRow, agentRecord } from '../store/agents.ts';
-import { openReader } from '../store/database.ts';
 import { eventsAfter, firstStoredSince } from '../store/event-rows.ts';
+import { openEventsReader } from '../store/folder.ts';
 import type { AgentRecord, StoredEvent } from '../store/store.ts';
 import { Memory } from './checkpoint.ts';
 import { nameIn } from './incident-id.ts';
@@ -25,7 +25,7 @@ export class StorePast implements Past {
   readonly nameOf: Past['nameOf'];
 
   constructor(folder: string) {
-    const db = openReader(folder);
+    const db = openEventsReader(folder);
     this.#db = db as Parameters<typeof eventsAfter>[0] & Database;
     this.#archive = new Archive(this.#db);
     this.#agents = new KnownAgents(this.#db);

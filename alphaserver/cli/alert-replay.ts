@@ -12,7 +12,7 @@ import { Marks } from '../alerting/schema.ts';
 import type { Incident } from '../detection/incident.ts';
 import { Replay } from '../detection/replay.ts';
 import { alertView } from '../queries/alert-views.ts';
-import { openBeside } from '../queries/offline.ts';
+import { openOffline } from '../queries/offline.ts';
 import type { Database } from '../store/database.ts';
 import { acceptedBetween, eventsAfter, firstStoredSince } from '../store/event-rows.ts';
 import { Options } from './options.ts';
@@ -33,13 +33,13 @@ export interface ReplayIo {
   readonly columns: string | undefined;
 }
 
-/** Writes what was raised. Rejects with a UsageError, a RulesError, or a BesideError where there is no store to read. */
+/** Writes what was raised. Rejects with a UsageError, a RulesError, or a OfflineError where there is no store to read. */
 export async function replayCommand(args: readonly string[], io: ReplayIo): Promise<void> {
   const options = new Options('alert replay', args, { rules: 'text', since: 'text', json: 'flag' }, io.nowMs);
   const file = options.text('rules');
   const sinceMs = options.time('since') ?? Number.NEGATIVE_INFINITY;
   const settings = file === null ? io.settings() : readRulesFile(file);
-  const db = openBeside(io.dataFolder);
+  const db = openOffline(io.dataFolder);
   let incidents: Incident[];
   let taken: number;
   try {

@@ -1,10 +1,11 @@
 /** Events of a store's file as they are stored, read beside the process that stores them. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { openBeside } from '../queries/offline.ts';
-import { arrays, factIn } from '../queries/snapshot.ts';
-import { type Database, FILE } from '../store/database.ts';
+import { openOffline } from '../queries/offline.ts';
+import { factIn } from '../rollups/schema.ts';
+import { arrays, type Database } from '../store/database.ts';
 import { eventsAfter } from '../store/event-rows.ts';
+import { EVENTS_FILE } from '../store/folder.ts';
 import type { StoredEvent } from '../store/store.ts';
 
 /** Events read at once: bounds what is held in memory however far behind this is. */
@@ -21,11 +22,11 @@ export class Following {
 
   /**
    * Begins after the newest event, or, with `sinceMs`, before the first stored one that happened then or later.
-   * Throws a BesideError when the store cannot be opened.
+   * Throws a OfflineError when the store cannot be opened.
    */
   constructor(folder: string, sinceMs: number | null) {
     this.#folder = folder;
-    this.#db = openBeside(folder);
+    this.#db = openOffline(folder);
     this.#file = this.#identity();
     this.#seed = factIn(this.#db, 'hashSeed');
     this.#after = sinceMs === null ? this.#newest() : this.#before(sinceMs);
@@ -64,7 +65,7 @@ export class Following {
   }
 
   #identity(): string {
-    const { dev, ino } = statSync(join(this.#folder, FILE));
+    const { dev, ino } = statSync(join(this.#folder, EVENTS_FILE));
     return `${dev}:${ino}`;
   }
 
@@ -79,7 +80,7 @@ export class Following {
     }
     if (file === this.#file) return;
     this.#db.close();
-    this.#db = openBeside(this.#folder);
+    this.#db = openOffline(this.#folder);
     this.#file = file;
     this.#version = -1;
     const seed = factIn(this.#db, 'hashSeed');

@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream';
 import { escapeJson } from '../../service/escape.ts';
 import { Output } from '../../service/terminal/output.ts';
 import { terminalOf } from '../../service/terminal/style.ts';
-import { alertsBeside, openBeside, viewsBeside } from '../queries/offline.ts';
+import { offlineAlerts, offlineViews, openOffline } from '../queries/offline.ts';
 import { originsFrom } from '../queries/origin.ts';
 import { Options } from './options.ts';
 import { reportOf } from './report.ts';
@@ -23,18 +23,18 @@ export interface ReportIo {
   readonly columns: string | undefined;
 }
 
-/** Writes the report; resolves when it is written. Rejects with a UsageError, or with a BesideError where there is no store to read. */
+/** Writes the report; resolves when it is written. Rejects with a UsageError, or with a OfflineError where there is no store to read. */
 export async function reportCommand(args: readonly string[], io: ReportIo): Promise<void> {
   const { nowMs } = io;
   const options = new Options('report', args, { since: 'text', until: 'text', json: 'flag' }, nowMs);
   const untilMs = options.time('until') ?? nowMs;
   const sinceMs = options.time('since') ?? untilMs - SINCE_MS;
   options.inOrder(sinceMs, untilMs);
-  const db = openBeside(io.dataFolder);
+  const db = openOffline(io.dataFolder);
   try {
     const report = await reportOf({
-      views: viewsBeside(db, () => nowMs),
-      alerts: alertsBeside(db, () => nowMs),
+      views: offlineViews(db, () => nowMs),
+      alerts: offlineAlerts(db, () => nowMs),
       originOf: originsFrom(io.geoipFile, { error: (message) => void io.stderr.write(`${message}\n`) }),
       sinceMs,
       untilMs,

@@ -23,7 +23,7 @@ export interface TailIo {
 
 /**
  * Writes events in the order they were stored; resolves when it is told to stop, or nobody reads any more. Rejects with
- * a UsageError, a BesideError where there is no store, and when the store cannot be read any more.
+ * a UsageError, a OfflineError where there is no store, and when the store cannot be read any more.
  */
 export async function tailCommand(args: readonly string[], io: TailIo): Promise<void> {
   const options = new Options('tail', args, { since: 'text', host: 'text', json: 'flag' }, io.nowMs);

@@ -8,7 +8,7 @@ export const COMMIT_LIMIT_EVENTS = 2_048;
 /** How many events may wait for a commit before sessions stop reading their sockets; they go on once half of it is stored. */
 export const WAITING_LIMIT_EVENTS = 65_536;
 /** What one shape or gap of a ping counts as, in events: some 500 bytes. */
-const TOLD_WEIGHT_EVENTS = 4;
+const PING_PART_WEIGHT_EVENTS = 4;
 /** How long a closing server goes on storing what waits. What is left was not acknowledged: agents send it again. */
 const CLOSE_LIMIT_MS = 3_000;
 /** How long to wait before a failed commit is tried again. */
@@ -26,8 +26,8 @@ interface Waiting {
 export type Watcher = (stored: readonly Appended[]) => void;
 
 /** How much a batch takes of what may wait, in events. Never 0: what an agent says without events is bounded too. */
-export function weightOf({ events, told }: AgentBatch): number {
-  return 1 + events.length + (told ? (told.shapes.length + told.gaps.length) * TOLD_WEIGHT_EVENTS : 0);
+export function weightOf({ events, ping }: AgentBatch): number {
+  return 1 + events.length + (ping ? (ping.shapes.length + ping.gaps.length) * PING_PART_WEIGHT_EVENTS : 0);
 }
 
 /** Hears how long things took, in milliseconds, whatever became of the clock meanwhile. Must not throw. */

@@ -15,7 +15,7 @@ import {
   SILENCE_LIMIT_MS,
 } from '../../protocol/messages.ts';
 import type { Logger } from '../../service/logger.ts';
-import type { AgentTold, SequencedEvent } from '../store/store.ts';
+import type { PingContent, SequencedEvent } from '../store/store.ts';
 import { type Ingest, weightOf } from './group-commit.ts';
 
 /** Events of one session that may wait for the store before its socket is no longer read. */
@@ -159,7 +159,7 @@ export class Session {
       case 'ping':
         this.#send({ type: 'pong' });
         this.#flush();
-        this.#submit({ events: [], told: message });
+        this.#submit({ events: [], ping: message });
         break;
       case 'quit':
         this.#quit();
@@ -200,7 +200,7 @@ export class Session {
     this.#submit({ events });
   }
 
-  #submit(what: { readonly events: readonly SequencedEvent[]; readonly told?: AgentTold }): void {
+  #submit(what: { readonly events: readonly SequencedEvent[]; readonly ping?: PingContent }): void {
     const hello = this.#hello as Hello;
     const batch = { agent: hello.agent, host: hello.host, ...what };
     this.#unstored += weightOf(batch);

@@ -4,14 +4,17 @@ import type { Alerts } from '../alerting/alert-thread.ts';
 import type { Ingest } from '../ingest/group-commit.ts';
 import type { Listener } from '../ingest/listener.ts';
 import { SILENT_AFTER_MS } from '../queries/agent-state.ts';
+import type { StoredFigures } from '../queries/metrics.ts';
 import { diskUse } from '../store/disk.ts';
-import type { SqliteStore } from '../store/event-store.ts';
 import { HOST_SERIES_LIMIT } from './families.ts';
 import type { Figures } from './samples.ts';
 
 /** The parts. */
 export interface Parts {
-  readonly store: Pick<SqliteStore, 'figures' | 'silentAgents'>;
+  readonly store: {
+    figures(nowMs: number, seriesLimit: number): Promise<StoredFigures>;
+    silentAgents(beforeMs: number, connected: (agent: string) => boolean): number;
+  };
   readonly dataFolder: string;
   readonly ingest: Pick<Ingest, 'waitingEvents'>;
   readonly listener: Pick<Listener, 'agents' | 'connections' | 'receivedBytes' | 'isConnected'>;

@@ -4,7 +4,7 @@ import { ATTACK_RULES } from '../alert-config/rules.ts';
 import type { Written } from '../alerting/incident-store.ts';
 import type { AlertDetail, AlertQuery, AlertsView, AlertView, FleetState } from './alert-results.ts';
 import type { KeptIncident } from './incidents.ts';
-import type { ReadingThread } from './query-thread.ts';
+import type { QueryThread } from './query-thread.ts';
 
 /** A critical incident that nobody has acknowledged says `breach` for so long after its last event. */
 export const BREACH_SHOWN_MS = 7 * 86_400_000;
@@ -60,16 +60,16 @@ export function fleetState(counting: readonly KeptIncident[]): { state: FleetSta
 
 /** What they say now. */
 export async function stateNow(
-  thread: Pick<ReadingThread, 'ask'>,
+  thread: Pick<QueryThread, 'run'>,
   nowMs: number,
 ): Promise<{ state: FleetState; because: AlertView[] }> {
   // To the minute, so that viewers share an answer.
   const since = Math.floor((nowMs - BREACH_SHOWN_MS) / 60_000) * 60_000;
-  return fleetState(await thread.ask('alertsCounting', since, BECAUSE_LIMIT));
+  return fleetState(await thread.run('alertsCounting', since, BECAUSE_LIMIT));
 }
 
 interface Options {
-  readonly thread: Pick<ReadingThread, 'ask' | 'write' | 'forget'>;
+  readonly thread: Pick<QueryThread, 'run' | 'runJson' | 'invalidate'>;
   /** Notes who takes care of an incident. */
   readonly acknowledge: (id: string, by: string) => void;
   readonly now: () => number;
@@ -84,7 +84,7 @@ export class StoreAlerts implements AlertsView {
   }
 
   list(query: AlertQuery): ReturnType<AlertsView['list']> {
-    return this.#options.thread.write('alerts', query);
+    return this.#options.thread.runJson('alerts', query);
   }
 
   state(): ReturnType<AlertsView['state']> {
@@ -93,7 +93,7 @@ export class StoreAlerts implements AlertsView {
   }
 
   async one(id: string): Promise<AlertDetail | null> {
-    const found = await this.#options.thread.ask('alert', id, PARTS_LIMIT);
+    const found = await this.#options.thread.run('alert', id, PARTS_LIMIT);
     if (!found) return null;
     const { kept, parts, events } = found;
     const { hosts, users, ips, more } = kept.incident;
@@ -103,8 +103,7 @@ export class StoreAlerts implements AlertsView {
   async acknowledge(id: string, by: string): Promise<AlertDetail | null> {
     if ((await this.one(id)) === null) return null;
     this.#options.acknowledge(id, by);
-    // A dear answer is given again for a while: not of before this.
-    this.#options.thread.forget();
+    this.#options.thread.invalidate();
     return this.one(id);
   }
 }

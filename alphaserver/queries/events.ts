@@ -2,12 +2,13 @@
 
 import { networkOf } from '../../service/ip-network.ts';
 import { idsIn, inAll, PARTS, partOf } from '../rollups/event-index.ts';
-import type { Statement } from '../store/database.ts';
+import { factIn, KINDS, NETWORK, SEGMENT_POSTINGS } from '../rollups/schema.ts';
+import { arrays, type Statement } from '../store/database.ts';
 import { eventsWithIds } from '../store/event-rows.ts';
-import { KINDS, NETWORK, OUTCOMES, SEGMENT_POSTINGS } from '../store/schema.ts';
+import { OUTCOMES } from '../store/schema.ts';
 import type { StoredEvent } from '../store/store.ts';
 import type { EventCursor, EventQuery } from './results.ts';
-import { arrays, factIn, type Snapshot } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
 
 type Place = [at: number, id: number];
 type Wanted = readonly [kind: number, value: string];

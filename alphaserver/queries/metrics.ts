@@ -1,11 +1,11 @@
 /** The store's figures for `/metrics`: costs as much as there are hosts and agents, whatever the number of events. */
 
 import { Marks, OPENED_MARK } from '../alerting/schema.ts';
+import { factIn } from '../rollups/schema.ts';
 import type { Database } from '../store/database.ts';
 import { ledgerTotals } from './fleet.ts';
 import { Archive } from './incidents.ts';
 import type { LedgerTotals } from './results.ts';
-import { factIn } from './snapshot.ts';
 
 /** Counts of one host. */
 export interface HostFigures {

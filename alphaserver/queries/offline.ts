@@ -1,23 +1,25 @@
-/** A store's files read beside the process that writes them, or while nothing runs: for commands. Keeps nobody out. */
+/** Read-only access to a data folder for commands, with or without a running server. Takes no lock. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Database, FILE, openReader } from '../store/database.ts';
-import { MIGRATIONS, ROLLUP_MIGRATIONS } from '../store/schema.ts';
+import { MIGRATIONS as ROLLUP_MIGRATIONS } from '../rollups/schema.ts';
+import { arrays, type Database } from '../store/database.ts';
+import { EVENTS_FILE } from '../store/folder.ts';
+import { MIGRATIONS } from '../store/schema.ts';
 import { type AlertsView, NO_ALERTS } from './alert-results.ts';
 import { stateNow } from './alert-views.ts';
-import { Answers } from './answers.ts';
-import type { ReadingThread } from './query-thread.ts';
+import { Queries } from './queries.ts';
+import type { QueryThread } from './query-thread.ts';
 import type { Views } from './results.ts';
-import { arrays } from './snapshot.ts';
+import { openReader } from './snapshot.ts';
 import { StoreViews } from './views.ts';
 
 /** The store cannot be read; the message is one sentence that says what to do. */
-export class BesideError extends Error {}
+export class OfflineError extends Error {}
 
-/** Opens a folder's files for reading. Throws a BesideError when there are none, or they are of another version than this program's. */
-export function openBeside(folder: string): Database {
-  if (!existsSync(join(folder, FILE)))
-    throw new BesideError(`There is no store in ${folder}: set ALPHASERVER_DATA to the folder of an alphaserver`);
+/** Opens a folder's files for reading. Throws a OfflineError when there are none, or they are of another version than this program's. */
+export function openOffline(folder: string): Database {
+  if (!existsSync(join(folder, EVENTS_FILE)))
+    throw new OfflineError(`There is no store in ${folder}: set ALPHASERVER_DATA to the folder of an alphaserver`);
   let db: Database | null = null;
   let fault: string | null;
   try {
@@ -25,11 +27,11 @@ export function openBeside(folder: string): Database {
     fault = versionFault(db);
   } catch (error) {
     db?.close();
-    throw new BesideError(`The store in ${folder} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new OfflineError(`The store in ${folder} cannot be read: ${(error as Error).message}`, { cause: error });
   }
   if (fault === null) return db;
   db.close();
-  throw new BesideError(`The store in ${folder} is of a version ${fault}`);
+  throw new OfflineError(`The store in ${folder} is of a version ${fault}`);
 }
 
 function versionFault(db: Database): string | null {
@@ -47,20 +49,20 @@ function versionFault(db: Database): string | null {
   return null;
 }
 
-/** What is asked here is answered at once, for nobody else waits. */
-function asking(db: Database): Pick<ReadingThread, 'ask'> {
-  const answers = new Answers(db);
-  return { ask: async (question, ...values) => (answers[question] as (...given: unknown[]) => never)(...values) };
+/** Runs queries at once, on this thread. */
+function queriesOn(db: Database): Pick<QueryThread, 'run'> {
+  const queries = new Queries(db);
+  return { run: async (query, ...values) => (queries[query] as (...given: unknown[]) => never)(...values) };
 }
 
-/** The views that the page's API has. Nobody knows here who is connected: an agent is known by when it was last heard of. */
-export function viewsBeside(db: Database, now: () => number): Views {
-  return new StoreViews({ thread: asking(db), connected: () => false, now });
+/** Gives the results that the page's API has. Which agents are connected is not known here, only when each was last heard of. */
+export function offlineViews(db: Database, now: () => number): Views {
+  return new StoreViews({ thread: queriesOn(db), connected: () => false, now });
 }
 
-/** The state of the fleet as the page's API tells it. A store that no rules ever ran on has no incidents. */
-export function alertsBeside(db: Database, now: () => number): Pick<AlertsView, 'state'> {
+/** Gives the state of the fleet as the page's API does. A store that no rules ever ran on has no incidents. */
+export function offlineAlerts(db: Database, now: () => number): Pick<AlertsView, 'state'> {
   const [ran] = arrays(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'incidents'");
   if (!ran) return NO_ALERTS;
-  return { state: () => stateNow(asking(db), now()) };
+  return { state: () => stateNow(queriesOn(db), now()) };
 }

@@ -1,10 +1,9 @@
-/** The API's large answers written out on the thread that reads: whoever serves them has nothing to do but send bytes. Pure. */
-
+/** Large results as JSON in the API's shapes, written on the query thread, so that the main thread only sends bytes. Pure. */
 import { alertView } from './alert-views.ts';
-import type { Answers } from './answers.ts';
+import type { Queries } from './queries.ts';
 import { eventCursor } from './results.ts';
 
-type Given<Q extends keyof Shapes> = Exclude<ReturnType<Answers[Q]>, string>;
+type Result<Q extends keyof Shapes> = Exclude<ReturnType<Queries[Q]>, string>;
 interface Shapes {
   readonly top: unknown;
   readonly timeline: unknown;
@@ -12,12 +11,12 @@ interface Shapes {
   readonly alerts: unknown;
 }
 
-/** Questions whose answers can be asked for in writing. */
-export type Writable = keyof Shapes;
+/** The queries whose results can be had as JSON. */
+export type JsonQuery = keyof Shapes;
 
 const NAMES = { hosts: 'host', sources: 'ip', users: 'user' } as const;
 
-function top(kind: keyof typeof NAMES, { ranks, error }: Given<'top'>): unknown {
+function top(kind: keyof typeof NAMES, { ranks, error }: Result<'top'>): unknown {
   const rows = ranks.map(({ value, hosts, users, ...rank }) => ({
     [NAMES[kind]]: value,
     ...rank,
@@ -26,28 +25,28 @@ function top(kind: keyof typeof NAMES, { ranks, error }: Given<'top'>): unknown 
   return { [kind]: rows, error };
 }
 
-/** An answer in the shape that the API's schema has, as JSON in UTF-8, in memory that nobody else uses. A word stays a word. */
-export function written<Q extends Writable>(
-  question: Q,
-  values: Parameters<Answers[Q]>,
-  answer: ReturnType<Answers[Q]>,
+/** Writes a result as JSON in UTF-8, into memory that nothing else uses. A result that is only a word stays that word. */
+export function queryJson<Q extends JsonQuery>(
+  query: Q,
+  values: Parameters<Queries[Q]>,
+  result: ReturnType<Queries[Q]>,
 ): Uint8Array<ArrayBuffer> | string {
-  if (typeof answer === 'string') return answer;
-  return new TextEncoder().encode(JSON.stringify(shape(question, values, answer)));
+  if (typeof result === 'string') return result;
+  return new TextEncoder().encode(JSON.stringify(shape(query, values, result)));
 }
 
-function shape(question: Writable, values: readonly unknown[], answer: unknown): unknown {
-  switch (question) {
+function shape(query: JsonQuery, values: readonly unknown[], result: unknown): unknown {
+  switch (query) {
     case 'top':
-      return top(values[0] as keyof typeof NAMES, answer as Given<'top'>);
+      return top(values[0] as keyof typeof NAMES, result as Result<'top'>);
     case 'timeline':
-      return answer;
+      return result;
     case 'events': {
-      const { events, next } = answer as Given<'events'>;
+      const { events, next } = result as Result<'events'>;
       return { events, next: next && eventCursor(next) };
     }
     case 'alerts': {
-      const { incidents, next } = answer as Given<'alerts'>;
+      const { incidents, next } = result as Result<'alerts'>;
       return { alerts: incidents.map(alertView), next };
     }
   }

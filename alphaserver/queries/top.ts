@@ -1,25 +1,24 @@
-/** Which hosts, sources and users had most of it in a span of time, and how many different ones there were. */
-
+/** The hosts, sources and users with most events in a span of time, and how many different ones there were. */
 import {
-  addTo,
+  addCounts,
+  addValues,
   type CountedRow,
-  RANKED,
-  type Ranked,
-  type Share,
+  type Counts,
+  RANKED_KINDS,
+  type RankedKind,
   SOURCE,
-  share,
-  type Tally,
   total,
+  type ValueCounts,
 } from '../rollups/counts.ts';
 import { distinct, EMPTY_SKETCH, grown, hashesIn, sketchOf, union, unpackSketch } from '../rollups/distinct-sketch.ts';
-import { coarsened, cut, DAY_MS, EVER, floorTo, HOUR_MS, type Run, type Span } from '../rollups/time-buckets.ts';
-import type { Statement } from '../store/database.ts';
-import { BUCKET_SKETCH, SLOTS, SOURCE_SKETCH } from '../store/schema.ts';
-import { arrays, type Snapshot } from './snapshot.ts';
-import { EDGE_LIMIT_EVENTS, Tallies } from './timeline.ts';
+import { BUCKET_SKETCH, SLOTS, SOURCE_SKETCH } from '../rollups/schema.ts';
+import { ALL_TIME, coarsened, cut, DAY_MS, floorTo, HOUR_MS, type Run, type Span } from '../rollups/time-buckets.ts';
+import { arrays, type Statement } from '../store/database.ts';
+import type { Snapshot } from './snapshot.ts';
+import { EDGE_LIMIT_EVENTS, TimelineCounts } from './timeline.ts';
 
-/** One row of a ranking. `hosts` and `users` are how many different ones a source met; null for other kinds. */
-export interface Rank extends Tally {
+/** One row of a ranking. `hosts` and `users` count the different ones that a source had to do with; null for other kinds. */
+export interface Rank extends Counts {
   readonly value: string;
   readonly firstAt: number;
   readonly lastAt: number;
@@ -27,17 +26,17 @@ export interface Rank extends Tally {
   readonly users: number | null;
 }
 
-/** Ranks of a span within one snapshot. Part of an hour is counted as part of a minute is: see EDGE_LIMIT_EVENTS. */
-export class Ranks {
+/** Top values of a span within one snapshot. A part of an hour is counted as a part of a minute is: see EDGE_LIMIT_EVENTS. */
+export class TopValues {
   readonly #at: Snapshot;
   readonly #runs: readonly Run[];
-  /** The events of the span that no bucket holds alone. */
+  /** The events of the span that are not in a bucket of it. */
   readonly #rows: readonly CountedRow[];
 
   constructor(snapshot: Snapshot, span: Span) {
     this.#at = snapshot;
     if (span.from === Number.NEGATIVE_INFINITY && span.to === Number.POSITIVE_INFINITY) {
-      this.#runs = [{ step: EVER, from: 0, to: 1 }];
+      this.#runs = [{ step: ALL_TIME, from: 0, to: 1 }];
       this.#rows = snapshot.newest(span);
       return;
     }
@@ -55,15 +54,15 @@ export class Ranks {
   }
 
   #splits(hour: Span): boolean {
-    const counted = total(new Tallies(this.#at, null).of(hour)) - this.#at.newest(hour).length;
-    return counted <= EDGE_LIMIT_EVENTS && total(this.#at.olderTally(hour, null)) === counted;
+    const counted = total(new TimelineCounts(this.#at, null).of(hour)) - this.#at.newest(hour).length;
+    return counted <= EDGE_LIMIT_EVENTS && total(this.#at.countOlder(hour, null)) === counted;
   }
 
-  /** How many different values of each kind, in the order of RANKED. Exact up to BUCKET_SKETCH, then 2.2 % standard error. */
+  /** Counts the different values of each kind, in the order of RANKED_KINDS. Exact up to BUCKET_SKETCH, then 2.2 % standard error. */
   distinct(): number[] {
-    return RANKED.map((kind) => {
+    return RANKED_KINDS.map((kind) => {
       let sketch = sketchOf(
-        this.#shares(kind)
+        this.#values(kind)
           .values()
           .map(({ hash }) => hash),
         BUCKET_SKETCH,
@@ -79,27 +78,27 @@ export class Ranks {
     });
   }
 
-  /** The first `limit` of a kind, most attempts first, and how many events any of them may lack at most. */
-  first(kind: Ranked, limit: number): { ranks: Rank[]; error: number } {
+  /** Gives the first `limit` of a kind, most attempts first, and how many events any of them may lack at most. */
+  first(kind: RankedKind, limit: number): { ranks: Rank[]; error: number } {
     const gathered = new Map<string, Gathered>();
-    for (const [value, one] of this.#shares(kind)) gathered.set(value, { ...one, ids: [] });
+    for (const [value, one] of this.#values(kind)) gathered.set(value, { ...one, ids: [] });
     let error = 0;
     for (const run of this.#runs) error += this.#addRun(gathered, kind, run);
-    const attempts = ({ accepted, failed }: Tally): number => accepted + failed;
+    const attempts = ({ accepted, failed }: Counts): number => accepted + failed;
     const first = [...gathered]
       .sort(([x, a], [y, b]) => attempts(b) - attempts(a) || total(b) - total(a) || (x < y ? -1 : 1))
       .slice(0, limit);
-    const met = this.#at.db.prepare('SELECT hosts, users FROM met WHERE id = ?');
-    return { error, ranks: first.map(([value, one]) => rankOf(kind, value, one, met)) };
+    const sketches = this.#at.db.prepare('SELECT hosts, users FROM met WHERE id = ?');
+    return { error, ranks: first.map(([value, one]) => rankOf(kind, value, one, sketches)) };
   }
 
-  #shares(kind: Ranked): Map<string, Share> {
-    const shares = new Map<string, Share>();
-    share(shares, this.#rows, kind, this.#at.names);
-    return shares;
+  #values(kind: RankedKind): Map<string, ValueCounts> {
+    const values = new Map<string, ValueCounts>();
+    addValues(values, this.#rows, kind, this.#at.names);
+    return values;
   }
 
-  #addRun(gathered: Map<string, Gathered>, kind: Ranked, { step, from, to }: Run): number {
+  #addRun(gathered: Map<string, Gathered>, kind: RankedKind, { step, from, to }: Run): number {
     const { db } = this.#at;
     const buckets = arrays(
       db,
@@ -115,14 +114,14 @@ export class Ranks {
   }
 }
 
-function rankOf(kind: Ranked, value: string, one: Gathered, met: Statement): Rank {
+function rankOf(kind: RankedKind, value: string, one: Gathered, sketches: Statement): Rank {
   const { accepted, failed, probes, firstAt, lastAt } = one;
   const rank = { value, accepted, failed, probes, firstAt, lastAt, hosts: null, users: null };
   if (kind !== SOURCE) return rank;
   let hosts = sketchOf(one.hosts ?? EMPTY_SKETCH, SOURCE_SKETCH);
   let users = sketchOf(one.users ?? EMPTY_SKETCH, SOURCE_SKETCH);
   for (const id of one.ids) {
-    const row = met.get(id) as { hosts: Uint8Array; users: Uint8Array } | undefined;
+    const row = sketches.get(id) as { hosts: Uint8Array; users: Uint8Array } | undefined;
     if (!row) continue;
     hosts = grown(hosts, hashesIn(row.hosts), SOURCE_SKETCH);
     users = grown(users, hashesIn(row.users), SOURCE_SKETCH);
@@ -135,19 +134,19 @@ type TopRow = readonly [
   ...[firstAt: number, lastAt: number],
 ];
 
-/** A share with the places where the rest of it stands. */
-interface Gathered extends Share {
+/** Counts of a value with the rows of the buckets that have its sketches. */
+interface Gathered extends ValueCounts {
   readonly ids: number[];
 }
 
 function add(gathered: Map<string, Gathered>, [id, value, accepted, failed, probes, firstAt, lastAt]: TopRow): void {
   const one = gathered.get(value);
   if (!one) {
-    const nobody = { hash: 0, hosts: null, users: null };
-    gathered.set(value, { ...nobody, accepted, failed, probes, firstAt, lastAt, ids: [id] });
+    const none = { hash: 0, hosts: null, users: null };
+    gathered.set(value, { ...none, accepted, failed, probes, firstAt, lastAt, ids: [id] });
     return;
   }
-  addTo(one, { accepted, failed, probes });
+  addCounts(one, { accepted, failed, probes });
   one.firstAt = Math.min(one.firstAt, firstAt);
   one.lastAt = Math.max(one.lastAt, lastAt);
   one.ids.push(id);

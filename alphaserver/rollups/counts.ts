@@ -1,6 +1,6 @@
 /** What a run of events adds to the counts. Pure. */
 import { networkOf } from '../../service/ip-network.ts';
-import { KINDS, NETWORK } from '../store/schema.ts';
+import { KINDS, NETWORK } from './schema.ts';
 import { floorTo, MINUTE_MS } from './time-buckets.ts';
 
 /** An event cut to what is counted. `outcome` is an index into OUTCOMES. */
@@ -14,36 +14,39 @@ export type CountedRow = readonly [
   ip: string | null,
 ];
 
-/** How many of each outcome. */
-export interface Tally {
+/** How many events of each outcome. */
+export interface Counts {
   accepted: number;
   failed: number;
   probes: number;
 }
 
-/** A tally of nothing. */
-export const tallyOf = (accepted = 0, failed = 0, probes = 0): Tally => ({ accepted, failed, probes });
+/** Makes counts. */
+export const countsOf = (accepted = 0, failed = 0, probes = 0): Counts => ({ accepted, failed, probes });
 
-/** All events of a tally. */
-export const total = ({ accepted, failed, probes }: Readonly<Tally>): number => accepted + failed + probes;
+/** Adds up the events of all outcomes. */
+export const total = ({ accepted, failed, probes }: Readonly<Counts>): number => accepted + failed + probes;
 
-/** Counts `n` events of an outcome. */
-export function count(tally: Tally, outcome: number, n = 1): void {
-  if (outcome === 0) tally.accepted += n;
-  else if (outcome === 1) tally.failed += n;
-  else tally.probes += n;
+/** Counts `n` events of an outcome, an index into OUTCOMES. */
+export function addOutcome(counts: Counts, outcome: number, n = 1): void {
+  if (outcome === 0) counts.accepted += n;
+  else if (outcome === 1) counts.failed += n;
+  else counts.probes += n;
 }
 
-/** Adds one tally to another. */
-export function addTo(tally: Tally, { accepted, failed, probes }: Readonly<Tally>): void {
-  tally.accepted += accepted;
-  tally.failed += failed;
-  tally.probes += probes;
+/** Adds the second counts to the first. */
+export function addCounts(counts: Counts, { accepted, failed, probes }: Readonly<Counts>): void {
+  counts.accepted += accepted;
+  counts.failed += failed;
+  counts.probes += probes;
 }
 
-/** What is known of one value (a host, a source, a user). `hosts` and `users` are hashes of those it met, some more than once; only sources have them. */
-export interface Share extends Tally {
-  /** Of the value itself. */
+/**
+ * The counts of one value: a host, a source or a user. `hosts` and `users` are hashes of those that a source had to do with,
+ * some more than once; null for other kinds.
+ */
+export interface ValueCounts extends Counts {
+  /** The hash of the value itself. */
   readonly hash: number;
   firstAt: number;
   lastAt: number;
@@ -51,32 +54,37 @@ export interface Share extends Tally {
   readonly users: number[] | null;
 }
 
-/** Above so many, hashes are noted without a look whether they are there. */
-const LOOKED_THROUGH = 32;
+/** A list of hashes up to this length is searched before one is added; a longer one takes it unseen. */
+const SEARCHED_LENGTH = 32;
 
 /** The kinds of values that are ranked: indexes into KINDS. */
-export const RANKED = [0, 1, 2] as const;
-export type Ranked = (typeof RANKED)[number];
-export const SOURCE: Ranked = 1;
+export const RANKED_KINDS = [0, 1, 2] as const;
+export type RankedKind = (typeof RANKED_KINDS)[number];
+export const SOURCE: RankedKind = 1;
 
-/** How hosts are named and texts are hashed. */
+/** Gives hosts their names, and texts their hashes. */
 export interface Names {
-  readonly host: (id: number) => string;
+  host(id: number): string;
   /** The hash of a host's name. */
-  readonly hostHash: (id: number) => number;
-  readonly hash: (text: string) => number;
+  hostHash(id: number): number;
+  hash(text: string): number;
 }
 
-const valueIn = (row: CountedRow, kind: Ranked, names: Names): string | null =>
+const valueIn = (row: CountedRow, kind: RankedKind, names: Names): string | null =>
   kind === 0 ? names.host(row[3]) : kind === 1 ? row[6] : row[5];
 
-/** Adds what each value of a kind had a share in. Events that do not name one are left out. */
-export function share(shares: Map<string, Share>, rows: Iterable<CountedRow>, kind: Ranked, names: Names): void {
+/** Adds events to the counts of each value of a kind. Events that do not name one are left out. */
+export function addValues(
+  values: Map<string, ValueCounts>,
+  rows: Iterable<CountedRow>,
+  kind: RankedKind,
+  names: Names,
+): void {
   for (const row of rows) {
     const value = valueIn(row, kind, names);
     if (value === null) continue;
     const [, at, outcome, host, , user] = row;
-    let one = shares.get(value);
+    let one = values.get(value);
     if (!one) {
       one = {
         accepted: 0,
@@ -88,31 +96,31 @@ export function share(shares: Map<string, Share>, rows: Iterable<CountedRow>, ki
         hosts: kind === SOURCE ? [] : null,
         users: kind === SOURCE ? [] : null,
       };
-      shares.set(value, one);
+      values.set(value, one);
     }
-    count(one, outcome);
+    addOutcome(one, outcome);
     if (at < one.firstAt) one.firstAt = at;
     if (at > one.lastAt) one.lastAt = at;
-    if (one.hosts) note(one.hosts, names.hostHash(host));
-    if (one.users && user !== null) note(one.users, names.hash(user));
+    if (one.hosts) addHash(one.hosts, names.hostHash(host));
+    if (one.users && user !== null) addHash(one.users, names.hash(user));
   }
 }
 
-function note(hashes: number[], hash: number): void {
-  if (hashes.length >= LOOKED_THROUGH || !hashes.includes(hash)) hashes.push(hash);
+function addHash(hashes: number[], hash: number): void {
+  if (hashes.length >= SEARCHED_LENGTH || !hashes.includes(hash)) hashes.push(hash);
 }
 
-/** Shares of several runs of events together. The first run's may be changed. */
-export function together(runs: readonly Map<string, Share>[]): Map<string, Share> {
-  const [all = new Map<string, Share>(), ...others] = runs;
-  for (const shares of others)
-    for (const [value, one] of shares) {
+/** Adds up the values of several runs of events. The first run's map is changed and given back. */
+export function mergeValues(runs: readonly Map<string, ValueCounts>[]): Map<string, ValueCounts> {
+  const [all = new Map<string, ValueCounts>(), ...others] = runs;
+  for (const values of others)
+    for (const [value, one] of values) {
       const known = all.get(value);
       if (!known) {
         all.set(value, one);
         continue;
       }
-      addTo(known, one);
+      addCounts(known, one);
       known.firstAt = Math.min(known.firstAt, one.firstAt);
       known.lastAt = Math.max(known.lastAt, one.lastAt);
       for (const hash of one.hosts ?? []) known.hosts?.push(hash);
@@ -121,7 +129,7 @@ export function together(runs: readonly Map<string, Share>[]): Map<string, Share
   return all;
 }
 
-/** Events by the bucket their time is in. */
+/** Groups events by the bucket that their time is in. */
 export function byBucket(rows: Iterable<CountedRow>, step: number): Map<number, CountedRow[]> {
   const buckets = new Map<number, CountedRow[]>();
   for (const row of rows) {
@@ -133,39 +141,39 @@ export function byBucket(rows: Iterable<CountedRow>, step: number): Map<number, 
   return buckets;
 }
 
-/** Tallies by bucket and host, of one step. */
-export type HostTallies = Map<number, Map<number, Tally>>;
+/** Counts by bucket, all of one step, and then by host. */
+export type HostCounts = Map<number, Map<number, Counts>>;
 
-/** Tallies by minute and host. */
-export function byMinute(rows: Iterable<CountedRow>): HostTallies {
-  const tallies: HostTallies = new Map();
-  for (const [, at, outcome, host] of rows) count(tallyIn(tallies, floorTo(at, MINUTE_MS), host), outcome);
-  return tallies;
+/** Counts events by minute and host. */
+export function countMinutes(rows: Iterable<CountedRow>): HostCounts {
+  const minutes: HostCounts = new Map();
+  for (const [, at, outcome, host] of rows) addOutcome(countsIn(minutes, floorTo(at, MINUTE_MS), host), outcome);
+  return minutes;
 }
 
-/** The same tallies in coarser buckets. */
-export function coarser(tallies: HostTallies, step: number): HostTallies {
-  const whole: HostTallies = new Map();
-  for (const [at, hosts] of tallies)
-    for (const [host, tally] of hosts) addTo(tallyIn(whole, floorTo(at, step), host), tally);
-  return whole;
+/** Adds counts up to buckets of a larger step. */
+export function coarser(counts: HostCounts, step: number): HostCounts {
+  const larger: HostCounts = new Map();
+  for (const [at, hosts] of counts)
+    for (const [host, one] of hosts) addCounts(countsIn(larger, floorTo(at, step), host), one);
+  return larger;
 }
 
-function tallyIn(tallies: HostTallies, at: number, host: number): Tally {
-  let hosts = tallies.get(at);
+function countsIn(buckets: HostCounts, at: number, host: number): Counts {
+  let hosts = buckets.get(at);
   if (!hosts) {
     hosts = new Map();
-    tallies.set(at, hosts);
+    buckets.set(at, hosts);
   }
-  let tally = hosts.get(host);
-  if (!tally) {
-    tally = tallyOf();
-    hosts.set(host, tally);
+  let counts = hosts.get(host);
+  if (!counts) {
+    counts = countsOf();
+    hosts.set(host, counts);
   }
-  return tally;
+  return counts;
 }
 
-/** The ids behind each value of each kind (indexes into KINDS, then NETWORK), ascending. `rows` come in that order. */
+/** Lists the ids behind each value of each kind (indexes into KINDS, then NETWORK), ascending as `rows` are. */
 export function idsByValue(rows: Iterable<CountedRow>, names: Names): Map<string, number[]>[] {
   const kinds: Map<string, number[]>[] = [...KINDS, NETWORK].map(() => new Map());
   const put = (kind: number, value: string | null, id: number): void => {

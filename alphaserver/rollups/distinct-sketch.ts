@@ -1,4 +1,4 @@
-/** How many different values there were, in bounded memory: the smallest hashes of all values seen. Pure. */
+/** KMV sketches: how many different values there were, in bounded memory, from the smallest hashes of all values. Pure. */
 
 /**
  * A sketch of at most `size` hashes, ascending. Exact while there were fewer different values than `size`; above it the
@@ -9,7 +9,7 @@ export type Sketch = readonly number[];
 /** Hashes are whole numbers below this: they fit a double, and 2,048 of them meet in one case of four million. */
 const HASHES = 2 ** 52;
 
-/** No value seen. */
+/** The sketch of no value. */
 export const EMPTY_SKETCH: Sketch = [];
 
 /**
@@ -39,7 +39,7 @@ function finish(lane: number): number {
   return mixed ^ (mixed >>> 16);
 }
 
-/** The sketch of hashes; some may come more than once. */
+/** Makes the sketch of hashes; some may come more than once. */
 export function sketchOf(hashes: Iterable<number>, size: number): Sketch {
   const all = [...hashes];
   if (all.length < 2) return all;
@@ -52,7 +52,7 @@ export function sketchOf(hashes: Iterable<number>, size: number): Sketch {
   return different;
 }
 
-/** The sketch of what either of two saw. */
+/** Makes the sketch of the values of either. */
 export function union(a: Sketch, b: Sketch, size: number): Sketch {
   if (a.length === 0) return b;
   if (b.length === 0) return a;
@@ -67,7 +67,7 @@ export function union(a: Sketch, b: Sketch, size: number): Sketch {
   return merged;
 }
 
-/** The sketch after these hashes as well; the same one where they change nothing. */
+/** Adds hashes to a sketch; gives the same object where they change nothing. */
 export function grown(sketch: Sketch, hashes: Iterable<number>, size: number): Sketch {
   const most = sketch.length < size ? HASHES : (sketch[size - 1] as number);
   const fresh: number[] = [];
@@ -86,18 +86,18 @@ function holds(sketch: Sketch, hash: number): boolean {
   return sketch[low] === hash;
 }
 
-/** How many different values a sketch of this `size` saw. */
+/** Estimates how many different values a sketch of this `size` stands for. */
 export function distinct(sketch: Sketch, size: number): number {
   if (sketch.length < size) return sketch.length;
   return Math.round(((size - 1) * HASHES) / (sketch[size - 1] as number));
 }
 
-/** A sketch as it is kept on disk, little-endian doubles. */
+/** Writes a sketch as little-endian doubles. */
 export function packSketch(sketch: Sketch): Uint8Array {
   return new Uint8Array(Float64Array.from(sketch).buffer);
 }
 
-/** The hashes of a sketch from disk, ascending. */
+/** Reads the hashes of a written sketch, ascending, without a copy where it can. */
 export function hashesIn(bytes: Uint8Array): Float64Array {
   // Doubles stand at whole multiples of eight only; SQLite's bytes need not.
   const { buffer, byteOffset, byteLength } = isAligned(bytes) ? bytes : bytes.slice();
@@ -106,7 +106,7 @@ export function hashesIn(bytes: Uint8Array): Float64Array {
 
 const isAligned = ({ byteOffset }: Uint8Array): boolean => byteOffset % 8 === 0;
 
-/** A sketch from disk; null is one that saw nothing. */
+/** Reads a written sketch; null is the one of no value. */
 export function unpackSketch(bytes: Uint8Array | null): Sketch {
   return bytes === null ? EMPTY_SKETCH : Array.from(hashesIn(bytes));
 }

@@ -1,48 +1,41 @@
-/** Lets what was made from old events go, a little at a time, and keeps the counts. */
-
-import { arrays, factIn } from '../queries/snapshot.ts';
-import { type Database, transaction } from '../store/database.ts';
-import { SEGMENT_POSTINGS, SLOTS } from '../store/schema.ts';
-import { RANKED } from './counts.ts';
-import type { Roller } from './rollup-writer.ts';
+/** Deletes what was made from old events, a little at a time, and keeps the counts. */
+import { arrays, type Database, transaction } from '../store/database.ts';
+import type { RetentionBounds } from '../store/retention.ts';
+import { RANKED_KINDS } from './counts.ts';
+import type { RollupWriter } from './rollup-writer.ts';
+import { factIn, SEGMENT_POSTINGS, SLOTS } from './schema.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from './time-buckets.ts';
 
-/** Events forgotten in one transaction. */
+/** Events whose index entries are deleted in one transaction. */
 const STEP_EVENTS = 4_096;
 
-/** What may go: events stored before `cutoffMs` (Unix milliseconds) whose ids are not above `held`. */
-export interface Bounds {
-  readonly cutoffMs: number;
-  readonly held: number;
-}
-
-/** Works in the thread that rolls up. */
-export class Forgetting {
+/** Runs on the rollup thread. */
+export class RollupRetention {
   readonly #events: Database;
   readonly #db: Database;
-  readonly #roller: Roller;
+  readonly #writer: RollupWriter;
   #forgottenTo = 0;
 
-  constructor(events: Database, rollups: Database, roller: Roller) {
+  constructor(events: Database, rollups: Database, writer: RollupWriter) {
     this.#events = events;
     this.#db = rollups;
-    this.#roller = roller;
+    this.#writer = writer;
   }
 
-  /** Nothing but counts is known of events up to this id: they may be deleted. */
+  /** Only counts are left of events up to this id: they may be deleted. */
   get forgottenTo(): number {
     return this.#forgottenTo;
   }
 
-  /** Does a bounded part of what is to be done. True when there is more. Throws a StoreError when the disk does not take it. */
-  step({ cutoffMs, held }: Bounds): boolean {
-    const events = this.#old(cutoffMs, held);
-    const fine = this.#fine(floorTo(cutoffMs, DAY_MS));
+  /** Does a bounded part of the work. True when there is more. Throws a StoreError when the disk does not take it. */
+  step({ cutoffMs, held }: RetentionBounds): boolean {
+    const events = this.#dropIndex(cutoffMs, held);
+    const fine = this.#dropFineCounts(floorTo(cutoffMs, DAY_MS));
     return events || fine;
   }
 
-  /** An event is kept by when it was stored, so that an old log read today can be looked at as long as today's. */
-  #old(cutoffMs: number, held: number): boolean {
+  /** Retention goes by when an event was stored, so that an old log read today is kept as long as today's. */
+  #dropIndex(cutoffMs: number, held: number): boolean {
     const oldest = arrays(
       this.#events,
       'SELECT id, storedAt, at FROM events WHERE id > ? ORDER BY id LIMIT ?',
@@ -53,8 +46,8 @@ export class Forgetting {
     const goes = stays === -1 ? oldest : oldest.slice(0, stays);
     const last = goes.at(-1)?.[0];
     if (last === undefined) return false;
-    // What goes must have been counted.
-    while (this.#roller.indexedTo < last) this.#roller.roll(true);
+    // An event must be counted before it is deleted.
+    while (this.#writer.indexedTo < last) this.#writer.roll(true);
     const time = this.#db.prepare('DELETE FROM times WHERE at = ? AND id = ?');
     transaction(this.#db, () => {
       for (const [id, , at] of goes) time.run(at, id);
@@ -66,14 +59,14 @@ export class Forgetting {
     return stays === -1;
   }
 
-  /** Moves the horizon, then deletes behind it: whoever reads between the two sees what will be there after both. */
-  #fine(horizon: number): boolean {
+  /** Moves the horizon, then deletes behind it: a query between the two sees what will be there after both. */
+  #dropFineCounts(horizon: number): boolean {
     if (horizon > factIn(this.#db, 'horizon'))
       transaction(this.#db, () => this.#db.prepare("UPDATE facts SET value = ? WHERE name = 'horizon'").run(horizon));
     const behind = factIn(this.#db, 'horizon');
     const oldest = Math.min(
       this.#first('counts', MINUTE_MS, ''),
-      ...RANKED.map((kind) => this.#first('buckets', HOUR_MS, `AND kind = ${kind}`)),
+      ...RANKED_KINDS.map((kind) => this.#first('buckets', HOUR_MS, `AND kind = ${kind}`)),
     );
     if (oldest >= behind) return false;
     const until = floorTo(oldest, HOUR_MS) + HOUR_MS;
@@ -83,12 +76,12 @@ export class Forgetting {
         .prepare('UPDATE hostCounts SET minutes = NULL WHERE step = ? AND at >= ? AND at < ?')
         .run(HOUR_MS, until - HOUR_MS, until);
       const old = 'FROM buckets WHERE step = ? AND at < ?';
-      for (const [id] of RANKED.flatMap((kind) =>
+      for (const [id] of RANKED_KINDS.flatMap((kind) =>
         arrays(this.#db, `SELECT id ${old} AND kind = ?`, HOUR_MS, until, kind),
       ) as [number][])
         for (const table of ['tops', 'met'])
           this.#db.prepare(`DELETE FROM ${table} WHERE id >= ? AND id < ?`).run(id * SLOTS, (id + 1) * SLOTS);
-      for (const kind of RANKED) this.#db.prepare(`DELETE ${old} AND kind = ?`).run(HOUR_MS, until, kind);
+      for (const kind of RANKED_KINDS) this.#db.prepare(`DELETE ${old} AND kind = ?`).run(HOUR_MS, until, kind);
     });
     return true;
   }

@@ -1,145 +1,140 @@
-/** What the rolling thread does, one short piece after the other: count, let old things go, empty the log of writes. */
-import { setTimeout as later } from 'node:timers/promises';
-import { arrays } from '../queries/snapshot.ts';
-import { type Database, openEvents, openRollups } from '../store/database.ts';
-import { giveBack } from '../store/free-pages.ts';
+/** The work of the rollup thread, one short step after the other: roll up, delete what is old, checkpoint the write-ahead log. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { arrays, type Database, giveBack } from '../store/database.ts';
+import { openEvents } from '../store/folder.ts';
+import type { RetentionBounds } from '../store/retention.ts';
 import { StoreError } from '../store/store.ts';
-import { type Bounds, Forgetting } from './retention.ts';
-import type { Told } from './rollup-thread.ts';
-import { Roller } from './rollup-writer.ts';
+import { RollupRetention } from './retention.ts';
+import type { RollupMessages } from './rollup-thread.ts';
+import { RollupWriter } from './rollup-writer.ts';
+import { openRollups } from './schema.ts';
 
-/** How long to wait before what failed is tried again. */
+/** How long to wait before a step that failed is tried again. */
 const RETRY_MS = 1_000;
-/** The least time between two looks at the log of writes while there is other work. */
-const LOG_EVERY_MS = 500;
-/** Above this share of the log's limit, whoever stores waits for the few milliseconds in which it is begun anew. */
-const LOG_SHARE = 1 / 2;
+/** The least time between two checkpoints while there is other work. */
+const CHECKPOINT_EVERY_MS = 500;
+/** Above this share of the write-ahead log's limit, storing pauses for the few milliseconds in which it is reset. */
+const RESET_SHARE = 1 / 2;
 
-/** Pieces of work for one folder. */
-export class Works {
+/** Runs for one folder. Says what it did, and asks for a pause of storing. */
+export class RollupLoop {
   readonly #events: Database;
   readonly #rollups: Database;
-  readonly #roller: Roller;
-  readonly #forgetting: Forgetting;
-  readonly #tell: (told: Told) => void;
-  readonly #logLimitPages: number;
-  #bounds: Bounds | null = null;
-  #running = false;
+  readonly #writer: RollupWriter;
+  readonly #retention: RollupRetention;
+  readonly #say: (message: RollupMessages['say']) => void;
+  readonly #walLimitPages: number;
+  #bounds: RetentionBounds | null = null;
+  #running: Promise<void> | null = null;
   #closed = false;
   #failing = false;
-  #lookedMs = 0;
-  #held: (() => void) | null = null;
+  #checkpointMs = 0;
+  #paused: (() => void) | null = null;
 
-  constructor(folder: string, logLimitPages: number, tell: (told: Told) => void) {
-    this.#logLimitPages = logLimitPages;
+  constructor(folder: string, walLimitPages: number, say: (message: RollupMessages['say']) => void) {
+    this.#walLimitPages = walLimitPages;
     this.#events = openEvents(folder);
     this.#rollups = openRollups(folder);
-    this.#roller = new Roller(this.#events, this.#rollups);
-    this.#forgetting = new Forgetting(this.#events, this.#rollups, this.#roller);
-    this.#tell = tell;
+    this.#writer = new RollupWriter(this.#events, this.#rollups);
+    this.#retention = new RollupRetention(this.#events, this.#rollups, this.#writer);
+    this.#say = say;
   }
 
-  /** Something was stored: does all there is to do, then says that it is idle. */
+  /** Does all there is to do after a commit, then says that it is idle. */
   committed(): void {
-    if (!this.#running && !this.#closed) void this.#run();
+    if (!this.#closed) this.#running ??= this.#run();
   }
 
-  /** Forgets what is outside of these bounds. */
-  forget(bounds: Bounds): void {
+  /** Deletes what is outside of these bounds, in steps. */
+  forget(bounds: RetentionBounds): void {
     this.#bounds = bounds;
     this.committed();
   }
 
-  /** Nobody stores until `release` is told. */
-  held(): void {
-    this.#held?.();
+  /** Hears that nothing is stored until `resume` is said. */
+  paused(): void {
+    this.#paused?.();
   }
 
-  /** Ends after the piece at hand. */
-  close(): void {
+  /** Ends after the step at hand and closes the files. */
+  async close(): Promise<void> {
     this.#closed = true;
-    if (!this.#running) this.#let();
-  }
-
-  #let(): void {
+    await this.#running;
     this.#rollups.close();
     this.#events.close();
-    this.#tell({ type: 'closed' });
   }
 
   async #run(): Promise<void> {
-    this.#running = true;
-    while (!this.#closed && (await this.#piece())) {
+    while (!this.#closed && (await this.#step())) {
       // Messages come in between.
-      await later(0);
+      await delay(0);
     }
-    this.#running = false;
-    if (this.#closed) this.#let();
-    else this.#tell({ type: 'idle', rolledTo: this.#roller.rolledTo });
+    this.#running = null;
+    if (!this.#closed) this.#say({ type: 'idle', rolledTo: this.#writer.rolledTo });
   }
 
-  /** One piece. True when there is more. */
-  async #piece(): Promise<boolean> {
+  /** Does one step. True when there is more to do. */
+  async #step(): Promise<boolean> {
     try {
       const more = this.#roll() || this.#forget();
-      await this.#log(!more);
+      await this.#checkpoint(!more);
       this.#failing = false;
       return more;
     } catch (error) {
       this.#failed(error);
-      await later(RETRY_MS);
+      await delay(RETRY_MS);
       return true;
     }
   }
 
   #roll(): boolean {
-    if (!this.#roller.roll()) return false;
-    this.#tell({ type: 'rolled', rolledTo: this.#roller.rolledTo });
+    if (!this.#writer.roll()) return false;
+    this.#say({ type: 'rolled', rolledTo: this.#writer.rolledTo });
     return true;
   }
 
   #forget(): boolean {
     if (this.#bounds === null) return false;
-    const more = this.#forgetting.step(this.#bounds);
-    this.#tell({ type: 'forgotten', upTo: this.#forgetting.forgottenTo, rolledTo: this.#roller.rolledTo });
+    const more = this.#retention.step(this.#bounds);
+    this.#say({ type: 'forgotten', upTo: this.#retention.forgottenTo, rolledTo: this.#writer.rolledTo });
     if (more || giveBack(this.#rollups)) return true;
     this.#bounds = null;
     return false;
   }
 
   #failed(error: unknown): void {
-    // Said once; a full disk is also what every commit says.
+    // Once: each commit says as well that a disk is full.
     if (this.#failing) return;
     this.#failing = true;
     const code = error instanceof StoreError ? error.code : 'failed';
     const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
-    this.#tell({ type: 'failed', code, message: `${error instanceof Error ? error.message : String(error)}${cause}` });
+    this.#say({ type: 'failed', code, message: `${error instanceof Error ? error.message : String(error)}${cause}` });
   }
 
   /**
-   * Takes the log of writes into the file, without being in anyone's way. Under a flood there is always something new in
-   * it, and it could not be begun anew: then whoever stores is held for the last bit.
+   * Checkpoints the write-ahead log of events without blocking the writer. In a flood there is always something new in it,
+   * so that SQLite could not reset it: then storing pauses for the rest.
    */
-  async #log(idle: boolean): Promise<void> {
+  async #checkpoint(idle: boolean): Promise<void> {
     const nowMs = performance.now();
-    if (!idle && nowMs - this.#lookedMs < LOG_EVERY_MS) return;
-    this.#lookedMs = nowMs;
-    const { frames, left } = this.#checkpoint();
-    if (left === 0 || frames < this.#logLimitPages * LOG_SHARE) return;
-    this.#checkpoint();
-    const held = new Promise<void>((done) => {
-      this.#held = done;
+    if (!idle && nowMs - this.#checkpointMs < CHECKPOINT_EVERY_MS) return;
+    this.#checkpointMs = nowMs;
+    const { frames, left } = this.#passiveCheckpoint();
+    if (left === 0 || frames < this.#walLimitPages * RESET_SHARE) return;
+    this.#passiveCheckpoint();
+    const paused = new Promise<void>((done) => {
+      this.#paused = done;
     });
-    this.#tell({ type: 'hold' });
-    await Promise.race([held, later(LOG_EVERY_MS)]);
-    this.#held = null;
-    this.#checkpoint();
-    this.#tell({ type: 'release' });
+    this.#say({ type: 'pause' });
+    await Promise.race([paused, delay(CHECKPOINT_EVERY_MS)]);
+    this.#paused = null;
+    this.#passiveCheckpoint();
+    this.#say({ type: 'resume' });
   }
 
-  #checkpoint(): { frames: number; left: number } {
+  #passiveCheckpoint(): { frames: number; left: number } {
     const [row] = arrays(this.#events, 'PRAGMA wal_checkpoint(PASSIVE)') as [number, number, number][];
-    const [, frames = 0, taken = 0] = row ?? [];
-    return { frames, left: frames - taken };
+    const [, frames = 0, written = 0] = row ?? [];
+    return { frames, left: frames - written };
   }
 }

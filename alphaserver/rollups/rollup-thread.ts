@@ -1,198 +1,162 @@
-/** The rolling thread, as whoever stores sees it. */
-import { Worker } from 'node:worker_threads';
+/** The rollup thread as seen by whoever stores: how far it is, and when an append has to wait for it. */
+import { Thread } from '../../service/thread.ts';
+import type { RetentionBounds, RetentionProjection } from '../store/retention.ts';
 import { StoreError } from '../store/store.ts';
-import { YOUNG_MEMORY } from '../store/young-memory.ts';
-import type { Bounds } from './retention.ts';
-import { PIECE_EVENTS } from './rollup-writer.ts';
+import { BATCH_EVENTS } from './rollup-writer.ts';
 
-/** What the thread is asked. */
-export type Asked =
-  | { readonly type: 'committed' | 'held' | 'close' }
-  | { readonly type: 'forget'; readonly bounds: Bounds };
+/** What goes between the two sides. `pause` asks that nothing is stored until `resume`; `paused` says that it is so. */
+export interface RollupMessages {
+  readonly post:
+    | { readonly type: 'committed' | 'paused' }
+    | { readonly type: 'forget'; readonly bounds: RetentionBounds };
+  readonly say:
+    | { readonly type: 'rolled' | 'idle'; readonly rolledTo: number }
+    | { readonly type: 'forgotten'; readonly upTo: number; readonly rolledTo: number }
+    | { readonly type: 'failed'; readonly code: StoreError['code']; readonly message: string }
+    | { readonly type: 'pause' | 'resume' };
+  readonly request: never;
+  readonly reply: never;
+}
 
-/** What it tells. */
-export type Told =
-  | { readonly type: 'rolled' | 'idle'; readonly rolledTo: number }
-  | { readonly type: 'forgotten'; readonly upTo: number; readonly rolledTo: number }
-  | { readonly type: 'failed'; readonly code: StoreError['code']; readonly message: string }
-  | { readonly type: 'hold' | 'release' | 'closed' };
-
-/** So many events may wait to be counted, besides those that waited at the start; questions read them one by one. Above it whoever stores waits. */
-export const WAITING_LIMIT_EVENTS = 131_072;
-/** The thread is started for so many commits as well: they too lengthen the log of writes. */
+/** Backpressure: an append waits while more events than this are not rolled up, besides those that were not at the start. */
+export const UNROLLED_LIMIT_EVENTS = 131_072;
+/** The thread is woken after so many commits as well: small ones too lengthen the write-ahead log. */
 const COMMITS = 256;
-/** How soon a thread that died is replaced. */
-const AGAIN_MS = 1_000;
-/** How long the thread may take to end what it is at. */
+/** How long a close waits for the batch at hand. */
 const CLOSE_LIMIT_MS = 2_000;
 
-/** Where the store is, how far it is counted, and who hears of what the thread does. */
-export interface RollingOptions {
+/** Where the store is, how far it is rolled up, and who hears of it. */
+export interface RollupThreadOptions {
   readonly folder: string;
-  /** The log of writes of events is begun anew before it has so many pages. */
-  readonly logLimitPages: number;
-  /** Events up to this id are counted. */
+  /** The write-ahead log of events is reset before it has so many pages. */
+  readonly walLimitPages: number;
+  /** Events up to this id are rolled up. */
   readonly rolledTo: number;
   /** The newest event. */
   readonly lastId: number;
-  /** Hears that nothing but counts is left of events up to an id. */
+  /** Hears that only counts are left of events up to an id. */
   readonly forgotten: (upTo: number) => void;
   /** Hears of what failed and is tried again. */
   readonly failed: (what: string, error: unknown) => void;
 }
 
-/** Started when there is something to do, and again when it died. */
-export class RollingThread {
-  readonly #options: RollingOptions;
-  #worker: Worker | null = null;
+/** Starts the thread when there is something to do. */
+export class RollupThread implements RetentionProjection {
+  readonly #options: RollupThreadOptions;
+  readonly #thread: Thread<RollupMessages>;
   #rolledTo: number;
   #lastId = 0;
-  #limit = WAITING_LIMIT_EVENTS;
+  #limit = UNROLLED_LIMIT_EVENTS;
   #commits = 0;
-  #nudged = false;
-  #again: NodeJS.Timeout | null = null;
+  #busy = false;
   #fault: StoreError | null = null;
-  #holding: PromiseWithResolvers<void> | null = null;
-  #moved = Promise.withResolvers<void>();
-  #closed: (() => void) | null = null;
+  #pause: PromiseWithResolvers<void> | null = null;
+  #progress = Promise.withResolvers<void>();
 
-  constructor(options: RollingOptions) {
+  constructor(options: RollupThreadOptions) {
     this.#options = options;
     this.#rolledTo = options.rolledTo;
     this.#lastId = options.lastId;
     this.#limit += Math.max(0, this.#lastId - this.#rolledTo);
+    const { folder, walLimitPages, failed } = options;
+    this.#thread = new Thread({
+      script: new URL('./rollup-worker.ts', import.meta.url),
+      data: () => ({ folder, walLimitPages }),
+      said: (message) => this.#hear(message),
+      died: (error) => {
+        failed('Counts could not be brought up to date', error);
+        this.#resume();
+      },
+      restarted: () => this.#wake(),
+      closeLimitMs: CLOSE_LIMIT_MS,
+    });
   }
 
-  /** Events up to this id are counted, as far as the thread has told. */
+  /** Events up to this id are rolled up, as far as the thread has said. */
   get rolledTo(): number {
     return this.#rolledTo;
   }
 
-  /** Call after each commit, with the newest id. */
+  /** Wakes the thread when enough waits. Call it after each commit, with the newest id. */
   committed(lastId: number): void {
     this.#lastId = lastId;
     this.#commits += 1;
-    const due = lastId - this.#rolledTo >= PIECE_EVENTS || this.#commits >= COMMITS;
-    if (due && !this.#nudged && !this.#again) this.#nudge();
+    const due = lastId - this.#rolledTo >= BATCH_EVENTS || this.#commits >= COMMITS;
+    if (due && !this.#busy) this.#wake();
   }
 
   /**
-   * Resolves when more may be stored: at once, unless the thread is far behind or empties the log of writes. Rejects with
+   * Resolves when more may be stored: at once, unless the thread is far behind or resets the write-ahead log. Rejects with
    * a StoreError when it is far behind because the disk does not take what it writes.
    */
   async ready(): Promise<void> {
     for (;;) {
-      if (this.#holding) await this.#holding.promise;
+      if (this.#pause) await this.#pause.promise;
       else if (this.#lastId - this.#rolledTo < this.#limit) return;
       else if (this.#fault) throw this.#fault;
-      else await this.#moved.promise;
+      else await this.#progress.promise;
     }
   }
 
-  /** Forgets what is outside of these bounds, in steps; `forgotten` hears of each. */
-  forget(bounds: Bounds): void {
-    if (!this.#again) this.#post({ type: 'forget', bounds });
+  forget(bounds: RetentionBounds): void {
+    this.#thread.post({ type: 'forget', bounds });
   }
 
-  /** Ends the thread after the piece it is at. */
+  /** Ends the thread after the batch at hand. */
   async close(): Promise<void> {
-    if (this.#again) clearTimeout(this.#again);
-    const worker = this.#worker;
-    const { promise: closed, resolve } = Promise.withResolvers<void>();
-    this.#closed = resolve;
-    if (!worker) return;
-    worker.ref();
-    this.#post({ type: 'close' });
-    const timer = setTimeout(() => this.#closed?.(), CLOSE_LIMIT_MS);
-    await closed;
-    clearTimeout(timer);
-    await worker.terminate();
+    await this.#thread.close();
+    this.#resume();
   }
 
-  #nudge(): void {
-    this.#nudged = true;
+  #wake(): void {
+    this.#busy = true;
     this.#commits = 0;
-    this.#post({ type: 'committed' });
+    this.#thread.post({ type: 'committed' });
   }
 
-  #post(asked: Asked): void {
-    if (!this.#closed) this.#worker ??= this.#start();
-    this.#worker?.postMessage(asked);
-  }
-
-  #start(): Worker {
-    const { folder, logLimitPages, failed } = this.#options;
-    const worker = new Worker(new URL('./rollup-worker.ts', import.meta.url), {
-      workerData: { folder, logLimitPages },
-      resourceLimits: YOUNG_MEMORY,
-    });
-    // A process that has nothing else to do may end.
-    worker.unref();
-    worker.on('message', (told: Told) => this.#told(told));
-    worker.on('error', (error) => {
-      // At a close, what it was at is left for the next start.
-      if (!this.#closed) failed('Counts could not be brought up to date', error);
-    });
-    worker.on('exit', () => {
-      if (this.#worker !== worker) return;
-      this.#worker = null;
-      this.#release();
-      if (this.#closed) this.#closed();
-      else
-        this.#again = setTimeout(() => {
-          this.#again = null;
-          this.#nudge();
-        }, AGAIN_MS).unref();
-    });
-    return worker;
-  }
-
-  #told(told: Told): void {
-    switch (told.type) {
+  #hear(message: RollupMessages['say']): void {
+    switch (message.type) {
       case 'forgotten':
-        this.#progress(told.rolledTo);
-        this.#options.forgotten(told.upTo);
+        this.#advance(message.rolledTo);
+        this.#options.forgotten(message.upTo);
         break;
       case 'rolled':
-        this.#progress(told.rolledTo);
+        this.#advance(message.rolledTo);
         break;
       case 'idle':
-        this.#progress(told.rolledTo);
-        this.#nudged = false;
-        if (this.#lastId - this.#rolledTo >= PIECE_EVENTS) this.#nudge();
+        this.#advance(message.rolledTo);
+        this.#busy = false;
+        if (this.#lastId - this.#rolledTo >= BATCH_EVENTS) this.#wake();
         break;
       case 'failed':
-        this.#fault = new StoreError(told.code, new Error(told.message));
+        this.#fault = new StoreError(message.code, new Error(message.message));
         this.#options.failed('Counts could not be brought up to date', this.#fault);
-        this.#move();
+        this.#wakeWaiting();
         break;
-      case 'hold':
-        this.#holding ??= Promise.withResolvers();
-        this.#post({ type: 'held' });
+      case 'pause':
+        this.#pause ??= Promise.withResolvers();
+        this.#thread.post({ type: 'paused' });
         break;
-      case 'release':
-        this.#release();
-        break;
-      case 'closed':
-        this.#closed?.();
+      case 'resume':
+        this.#resume();
         break;
     }
   }
 
-  #progress(rolledTo: number): void {
+  #advance(rolledTo: number): void {
     if (rolledTo > this.#rolledTo) this.#fault = null;
     this.#rolledTo = rolledTo;
-    this.#limit = Math.min(this.#limit, WAITING_LIMIT_EVENTS + Math.max(0, this.#lastId - rolledTo));
-    this.#move();
+    this.#limit = Math.min(this.#limit, UNROLLED_LIMIT_EVENTS + Math.max(0, this.#lastId - rolledTo));
+    this.#wakeWaiting();
   }
 
-  #move(): void {
-    this.#moved.resolve();
-    this.#moved = Promise.withResolvers();
+  #wakeWaiting(): void {
+    this.#progress.resolve();
+    this.#progress = Promise.withResolvers();
   }
 
-  #release(): void {
-    this.#holding?.resolve();
-    this.#holding = null;
+  #resume(): void {
+    this.#pause?.resolve();
+    this.#pause = null;
   }
 }

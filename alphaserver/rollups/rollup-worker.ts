@@ -1,32 +1,19 @@
-/** The thread that counts what is stored, so that whoever stores never waits for it. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { yieldToOthers } from '../../service/priority.ts';
-import { Works } from './rollup-loop.ts';
-import type { Asked } from './rollup-thread.ts';
+/** The thread that rolls up what is stored, so that storing never waits for it. */
+import { runThread } from '../../service/thread.ts';
+import { RollupLoop } from './rollup-loop.ts';
+import type { RollupMessages } from './rollup-thread.ts';
 
-/** Who stores goes first. */
+/** Storing goes first. */
 const NICE_STEPS = 5;
 
-const port = parentPort;
-if (port) {
-  yieldToOthers(NICE_STEPS);
-  const { folder, logLimitPages } = workerData as { folder: string; logLimitPages: number };
-  const works = new Works(folder, logLimitPages, (told) => port.postMessage(told));
-  port.on('message', (asked: Asked) => {
-    switch (asked.type) {
-      case 'committed':
-        works.committed();
-        break;
-      case 'forget':
-        works.forget(asked.bounds);
-        break;
-      case 'held':
-        works.held();
-        break;
-      case 'close':
-        works.close();
-        port.unref();
-        break;
-    }
-  });
-}
+runThread<RollupMessages>(NICE_STEPS, (data: { readonly folder: string; readonly walLimitPages: number }, say) => {
+  const loop = new RollupLoop(data.folder, data.walLimitPages, say);
+  return {
+    posted: (message) => {
+      if (message.type === 'forget') loop.forget(message.bounds);
+      else if (message.type === 'paused') loop.paused();
+      else loop.committed();
+    },
+    close: () => loop.close(),
+  };
+});

@@ -1,28 +1,37 @@
-/** Takes events, in the order of their ids, into the tables that answer questions. */
-
-import { arrays, factIn, namesIn } from '../queries/snapshot.ts';
-import { type Database, type Statement, transaction } from '../store/database.ts';
-import { SEGMENT_POSTINGS } from '../store/schema.ts';
-import { byBucket, type CountedRow, idsByValue, type Names, RANKED, type Share, share, together } from './counts.ts';
+/** Takes events, in the order of their ids, into the tables that queries are answered from. */
+import { arrays, type Database, type Statement, transaction } from '../store/database.ts';
+import { CountTables } from './count-tables.ts';
+import {
+  addValues,
+  byBucket,
+  type CountedRow,
+  idsByValue,
+  mergeValues,
+  type Names,
+  RANKED_KINDS,
+  type RankedKind,
+  type ValueCounts,
+} from './counts.ts';
 import { PARTS, packPostings } from './event-index.ts';
-import { HostTally } from './host-counts.ts';
-import { DAY_MS, EVER, floorTo, HOUR_MS } from './time-buckets.ts';
-import { Shelf } from './top-k-cache.ts';
+import { HashedNames } from './hashed-names.ts';
+import { factIn, SEGMENT_POSTINGS } from './schema.ts';
+import { ALL_TIME, DAY_MS, floorTo, HOUR_MS } from './time-buckets.ts';
+import { TopKCache } from './top-k-cache.ts';
 
-/** Events are counted once so many wait: few enough to be read one by one until then, enough to make a commit worth it. */
-export const PIECE_EVENTS = 1_024;
-/** So many events at least have postings together: a question about one source looks at each such segment. */
+/** Events are counted once so many wait: few enough that a query reads them one by one, enough to be worth a commit. */
+export const BATCH_EVENTS = 1_024;
+/** A segment of the index has so many events at least: a query for one source reads a list of each segment. */
 export const SEGMENT_EVENTS = 8_192;
-/** The most that one transaction takes: a flood comes in larger pieces, where one value is written once for many events. */
+/** The most that one transaction takes: in a flood batches are larger, and a value is written once for many events. */
 const LIMIT_EVENTS = 4 * SEGMENT_EVENTS;
 
-/** Reads one file and writes the other; nobody else writes that one. */
-export class Roller {
+/** Reads the file of events and writes that of the rollups, which nothing else writes. */
+export class RollupWriter {
   readonly #events: Database;
   readonly #db: Database;
   readonly #names: Names;
-  readonly #shelf: Shelf;
-  readonly #tally: HostTally;
+  readonly #tops: TopKCache;
+  readonly #counts: CountTables;
   readonly #time: Statement;
   readonly #segment: Statement;
   readonly #posting: Statement;
@@ -33,9 +42,9 @@ export class Roller {
   constructor(events: Database, rollups: Database) {
     this.#events = events;
     this.#db = rollups;
-    this.#names = namesIn(events, factIn(rollups, 'hashSeed'));
-    this.#shelf = new Shelf(rollups);
-    this.#tally = new HostTally(rollups);
+    this.#names = new HashedNames(events, rollups);
+    this.#tops = new TopKCache(rollups);
+    this.#counts = new CountTables(rollups);
     // OR IGNORE: after a power cut of a disk that lies about its writes, events may be fewer than what was made from them.
     this.#time = rollups.prepare('INSERT OR IGNORE INTO times VALUES (?, ?, ?, ?)');
     this.#segment = rollups.prepare('INSERT INTO segments VALUES (?, ?, ?, ?)');
@@ -61,16 +70,16 @@ export class Roller {
   }
 
   /**
-   * Takes a piece of what is new, in one transaction; `all` also where it is less than a piece. False where there was
-   * nothing to do. Throws a StoreError when the disk does not take it: nothing of it is there then.
+   * Takes a batch of new events in one transaction; with `all` also where fewer than a batch wait. False where there was
+   * nothing to do. Throws a StoreError when the disk does not take it: then nothing of it is written.
    */
   roll(all = false): boolean {
     const { lastId } = this;
     const waiting = lastId - this.#rolledTo;
     const unindexed = lastId - this.#indexedTo;
-    if (all ? unindexed <= 0 : waiting < PIECE_EVENTS) return false;
+    if (all ? unindexed <= 0 : waiting < BATCH_EVENTS) return false;
     const rolledTo = this.#rolledTo + Math.min(Math.max(waiting, 0), LIMIT_EVENTS);
-    const segment = all ? Math.min(unindexed, LIMIT_EVENTS) : Math.min(whole(unindexed), LIMIT_EVENTS);
+    const segment = all ? Math.min(unindexed, LIMIT_EVENTS) : Math.min(wholeSegments(unindexed), LIMIT_EVENTS);
     const indexedTo = this.#indexedTo + (unindexed >= SEGMENT_EVENTS || all ? segment : 0);
     const rows = this.#rows(
       indexedTo > this.#indexedTo ? this.#indexedTo : this.#rolledTo,
@@ -84,7 +93,7 @@ export class Roller {
         this.#fact.run(indexedTo, 'indexedTo');
       });
     } catch (error) {
-      this.#shelf.forget();
+      this.#tops.clear();
       throw error;
     }
     this.#rolledTo = rolledTo;
@@ -101,25 +110,25 @@ export class Roller {
     // In the order of the keys: the table grows at its end.
     for (const [id, at, outcome, host] of [...rows].sort((a, b) => a[1] - b[1] || a[0] - b[0]))
       this.#time.run(at, id, outcome, host);
-    this.#tally.add(rows);
-    for (const kind of RANKED) {
-      const hours = new Map<number, Map<string, Share>>();
-      for (const [at, inHour] of byBucket(rows, HOUR_MS)) hours.set(at, this.#shares(kind, inHour));
-      for (const [at, shares] of hours) this.#shelf.add([kind, HOUR_MS, at], shares);
+    this.#counts.add(rows);
+    for (const kind of RANKED_KINDS) {
+      const hours = new Map<number, Map<string, ValueCounts>>();
+      for (const [at, inHour] of byBucket(rows, HOUR_MS)) hours.set(at, this.#values(kind, inHour));
+      for (const [at, values] of hours) this.#tops.add([kind, HOUR_MS, at], values);
       const days = Map.groupBy(hours, ([at]) => floorTo(at, DAY_MS));
       const ofDays = [...days].map(([at, ofHours]) => {
-        const shares = together(ofHours.map(([, one]) => one));
-        this.#shelf.add([kind, DAY_MS, at], shares);
-        return shares;
+        const values = mergeValues(ofHours.map(([, one]) => one));
+        this.#tops.add([kind, DAY_MS, at], values);
+        return values;
       });
-      if (ofDays.length > 0) this.#shelf.add([kind, EVER, 0], together(ofDays));
+      if (ofDays.length > 0) this.#tops.add([kind, ALL_TIME, 0], mergeValues(ofDays));
     }
   }
 
-  #shares(kind: (typeof RANKED)[number], rows: readonly CountedRow[]): Map<string, Share> {
-    const shares = new Map<string, Share>();
-    share(shares, rows, kind, this.#names);
-    return shares;
+  #values(kind: RankedKind, rows: readonly CountedRow[]): Map<string, ValueCounts> {
+    const values = new Map<string, ValueCounts>();
+    addValues(values, rows, kind, this.#names);
+    return values;
   }
 
   #index(rows: readonly CountedRow[]): void {
@@ -137,4 +146,4 @@ export class Roller {
   }
 }
 
-const whole = (events: number): number => events - (events % SEGMENT_EVENTS);
+const wholeSegments = (events: number): number => events - (events % SEGMENT_EVENTS);

@@ -10,15 +10,12 @@ export interface Span {
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 86_400_000;
-/** The one bucket that holds everything; it begins at 0. */
-export const EVER = 0;
+/** The step of the one bucket that holds everything; it begins at 0. */
+export const ALL_TIME = 0;
 
-/** All there is. */
-export const ALWAYS: Span = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
-
-/** The start of the bucket that a time is in. */
-export const floorTo = (at: number, step: number): number => (step === EVER ? 0 : Math.floor(at / step) * step);
-/** The first start of a bucket that is not before a time. */
+/** Gives the start of the bucket that a time is in. */
+export const floorTo = (at: number, step: number): number => (step === ALL_TIME ? 0 : Math.floor(at / step) * step);
+/** Gives the first start of a bucket that is not before a time. */
 export const ceilTo = (at: number, step: number): number => Math.ceil(at / step) * step;
 
 /** A run of whole buckets of one size. */

@@ -1,11 +1,10 @@
-/** The minutes of one host's hour, in some four bytes for each minute in which something happened. Pure. */
-import type { Tally } from './counts.ts';
-import { addTo, tallyOf } from './counts.ts';
+/** Counts by minute in one host's hour, in some four bytes for each minute in which something happened. Pure. */
+import { addCounts, type Counts, countsOf } from './counts.ts';
 
-/** Minutes of an hour, 0 to 59, with what happened in each. */
-export type Minutes = Map<number, Tally>;
+/** The minutes of an hour, 0 to 59, with the counts of each. */
+export type Minutes = Map<number, Counts>;
 
-/** As it is kept: for each minute its number and its three counts, in base 128, low bits first. */
+/** Writes for each minute its number and its three counts, in base 128, low bits first. */
 export function packMinutes(minutes: Minutes): Uint8Array {
   const bytes: number[] = [];
   for (const [minute, { accepted, failed, probes }] of minutes)
@@ -17,7 +16,7 @@ export function packMinutes(minutes: Minutes): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** What `packMinutes` packed; nothing from null. */
+/** Reads what `packMinutes` wrote; null holds no minutes. */
 export function unpackMinutes(bytes: Uint8Array | null): Minutes {
   const minutes: Minutes = new Map();
   const numbers: number[] = [];
@@ -32,14 +31,14 @@ export function unpackMinutes(bytes: Uint8Array | null): Minutes {
     weight = 1;
     if (numbers.length < 4) continue;
     const [minute = 0, accepted, failed, probes] = numbers.splice(0);
-    minutes.set(minute, tallyOf(accepted, failed, probes));
+    minutes.set(minute, countsOf(accepted, failed, probes));
   }
   return minutes;
 }
 
 /** Adds to one minute. */
-export function addToMinute(minutes: Minutes, minute: number, tally: Readonly<Tally>): void {
+export function addToMinute(minutes: Minutes, minute: number, counts: Readonly<Counts>): void {
   const known = minutes.get(minute);
-  if (known) addTo(known, tally);
-  else minutes.set(minute, { ...tally });
+  if (known) addCounts(known, counts);
+  else minutes.set(minute, { ...counts });
 }

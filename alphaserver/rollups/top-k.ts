@@ -1,54 +1,53 @@
-/** The values of one kind that count most in one bucket of time, in bounded memory. Pure. */
-
-import { BUCKET_SKETCH, SOURCE_SKETCH } from '../store/schema.ts';
-import { addTo, type Share, type Tally, total } from './counts.ts';
+/** Top-k: the values of one kind with most events in one bucket of time, in bounded memory. Pure. */
+import { addCounts, type Counts, total, type ValueCounts } from './counts.ts';
 import { EMPTY_SKETCH, grown, type Sketch, sketchOf } from './distinct-sketch.ts';
+import { BUCKET_SKETCH, SOURCE_SKETCH } from './schema.ts';
 
 /** A value that is kept. Its true count is at most `error` above what is counted. */
-export interface KeptValue extends Tally {
+export interface KeptValue extends Counts {
   readonly value: string;
-  /** Its place in the file, a number below SLOTS. Who comes may take the place of one who went. */
+  /** Its place in the file, a number below SLOTS. A new value may take the place of an evicted one. */
   readonly slot: number;
   firstAt: number;
   lastAt: number;
   readonly error: number;
-  /** Whom a source met; null for other kinds. */
+  /** The hosts and users that a source had to do with; null for other kinds. */
   hosts: Sketch | null;
   users: Sketch | null;
 }
 
-/** What is known of a bucket. */
-export interface BucketState {
+/** A bucket's contents as the file has them. */
+export interface TopKState {
   readonly values: readonly KeptValue[];
-  /** The most that a value may lack that comes back after it was let go. */
+  /** The most events that a value may lack which comes back after it was evicted. */
   readonly floor: number;
-  /** How many different values there were. */
+  /** Stands for all different values, evicted ones too. */
   readonly sketch: Sketch;
 }
 
-/** What a bucket's file must be told: values with new counts, values with new acquaintances, slots that are empty now. */
-export interface BucketChanges {
+/** What is to be written to the file: values whose counts changed, values whose host or user sketch changed, slots that are empty now. */
+export interface TopKChanges {
   readonly counted: ReadonlySet<KeptValue>;
-  readonly met: ReadonlySet<KeptValue>;
+  readonly sketched: ReadonlySet<KeptValue>;
   readonly empty: readonly number[];
-  /** True where floor or sketch changed. */
-  readonly itself: boolean;
+  /** True where the bucket's own floor or sketch changed. */
+  readonly own: boolean;
 }
 
 /**
- * Space-Saving in batches: once it holds more than twice what it keeps, the smallest go, and the largest of those is the
- * most that a value which comes back may lack. (Metwally et al. 2005.)
+ * Space-Saving in batches: once it holds more than twice what it keeps, the smallest are evicted, and the largest of those is
+ * the most that a value which comes back may lack. (Metwally et al. 2005.)
  */
-export class Bucket {
+export class TopK {
   readonly #kept: number;
   readonly #values: Map<string, KeptValue>;
-  /** Slots that are free, below `#slots`. */
+  /** The free slots below `#slots`. */
   readonly #free: number[] = [];
   #slots: number;
   #floor: number;
   #sketch: Sketch;
 
-  constructor(kept: number, { values, floor, sketch }: BucketState = { values: [], floor: 0, sketch: EMPTY_SKETCH }) {
+  constructor(kept: number, { values, floor, sketch }: TopKState = { values: [], floor: 0, sketch: EMPTY_SKETCH }) {
     this.#kept = kept;
     this.#values = new Map(values.map((one) => [one.value, one]));
     const used = new Set(values.map(({ slot }) => slot));
@@ -66,25 +65,25 @@ export class Bucket {
     return this.#sketch;
   }
 
-  /** Adds what values had a share in; tells what must be written for it. Values that came and went at once are not in it. */
-  add(shares: ReadonlyMap<string, Share>): BucketChanges {
+  /** Adds counts of values; gives what is to be written. Values that came and were evicted at once are not in it. */
+  add(added: ReadonlyMap<string, ValueCounts>): TopKChanges {
     const counted = new Set<KeptValue>();
-    const met = new Set<KeptValue>();
+    const sketched = new Set<KeptValue>();
     const [floor, sketch] = [this.#floor, this.#sketch];
-    this.#sketch = grown(sketch, hashesOf(shares), BUCKET_SKETCH);
-    const fresh: [string, Share][] = [];
-    for (const [value, one] of shares) {
+    this.#sketch = grown(sketch, hashesOf(added), BUCKET_SKETCH);
+    const fresh: [string, ValueCounts][] = [];
+    for (const [value, one] of added) {
       const known = this.#values.get(value);
       if (known) {
         counted.add(known);
-        if (addShare(known, one)) met.add(known);
+        if (addTo(known, one)) sketched.add(known);
       } else fresh.push([value, one]);
     }
-    const { gone, stay } = this.#chosen(fresh, floor);
-    for (const one of gone) {
+    const { evicted, stay } = this.#evict(fresh, floor);
+    for (const one of evicted) {
       this.#values.delete(one.value);
       counted.delete(one);
-      met.delete(one);
+      sketched.delete(one);
       this.#free.push(one.slot);
     }
     const filled = new Set<number>();
@@ -93,37 +92,40 @@ export class Bucket {
       this.#values.set(value, kept);
       filled.add(kept.slot);
       counted.add(kept);
-      if (one.hosts) met.add(kept);
+      if (one.hosts) sketched.add(kept);
     }
-    const empty = gone.map(({ slot }) => slot).filter((slot) => !filled.has(slot));
-    return { counted, met, empty, itself: floor !== this.#floor || sketch !== this.#sketch };
+    const empty = evicted.map(({ slot }) => slot).filter((slot) => !filled.has(slot));
+    return { counted, sketched, empty, own: floor !== this.#floor || sketch !== this.#sketch };
   }
 
-  /** Who goes, and which of the fresh ones stay. */
-  #chosen(fresh: readonly [string, Share][], floor: number): { gone: KeptValue[]; stay: readonly [string, Share][] } {
+  /** Chooses which values are evicted and which of the fresh ones stay. */
+  #evict(
+    fresh: readonly [string, ValueCounts][],
+    floor: number,
+  ): { evicted: KeptValue[]; stay: readonly [string, ValueCounts][] } {
     const size = this.#values.size + fresh.length;
-    if (size <= 2 * this.#kept) return { gone: [], stay: fresh };
+    if (size <= 2 * this.#kept) return { evicted: [], stay: fresh };
     const totals = new Float64Array(size);
     let n = 0;
     for (const one of this.#values.values()) totals[n++] = total(one) + one.error;
     for (const [, one] of fresh) totals[n++] = total(one) + floor;
     totals.sort();
     const largest = totals[size - this.#kept - 1] as number;
-    // Of those that have as much as the largest that goes, the first stay.
+    // Among those that have as much as the largest that goes, the first stay.
     let room = this.#kept;
     for (n = size - 1; (totals[n] as number) > largest; n--) room--;
     const stays = (most: number): boolean => most > largest || (most === largest && room-- > 0);
-    const gone = [...this.#values.values()].filter((one) => !stays(total(one) + one.error));
+    const evicted = [...this.#values.values()].filter((one) => !stays(total(one) + one.error));
     this.#floor = Math.max(floor, largest);
-    return { gone, stay: fresh.filter(([, one]) => stays(total(one) + floor)) };
+    return { evicted, stay: fresh.filter(([, one]) => stays(total(one) + floor)) };
   }
 }
 
-function* hashesOf(shares: ReadonlyMap<string, Share>): Iterable<number> {
-  for (const { hash } of shares.values()) yield hash;
+function* hashesOf(values: ReadonlyMap<string, ValueCounts>): Iterable<number> {
+  for (const { hash } of values.values()) yield hash;
 }
 
-function keptOf(value: string, slot: number, one: Share, error: number): KeptValue {
+function keptOf(value: string, slot: number, one: ValueCounts, error: number): KeptValue {
   const { accepted, failed, probes, firstAt, lastAt, hosts, users } = one;
   return {
     ...{ value, slot, accepted, failed, probes, firstAt, lastAt, error },
@@ -132,9 +134,9 @@ function keptOf(value: string, slot: number, one: Share, error: number): KeptVal
   };
 }
 
-/** True where the value met somebody new. */
-function addShare(known: KeptValue, one: Share): boolean {
-  addTo(known, one);
+/** Adds counts to a value; true where one of its sketches changed. */
+function addTo(known: KeptValue, one: ValueCounts): boolean {
+  addCounts(known, one);
   if (one.firstAt < known.firstAt) known.firstAt = one.firstAt;
   if (one.lastAt > known.lastAt) known.lastAt = one.lastAt;
   if (!known.hosts || !known.users) return false;

@@ -1,6 +1,6 @@
-/** Agents and hosts in memory, as the store has them: what every append needs to know, without asking the disk. */
+/** Agents and hosts in memory, as the store has them: what every append needs, without a read from the disk. */
 import type { AgentReport } from '../../protocol/report.ts';
-import type { Database } from './database.ts';
+import type { Database, Statement } from './database.ts';
 import type { AgentRecord } from './store.ts';
 
 /** A row of `agents`. */
@@ -18,7 +18,7 @@ export interface AgentRow {
   reportedAt: number | null;
 }
 
-/** What an agent's row says to those outside. */
+/** Turns an agent's row into its record: times as ISO 8601, the report read. */
 export function agentRecord(row: AgentRow): AgentRecord {
   const { uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt } = row;
   return {
@@ -47,92 +47,77 @@ export interface HostRow {
   probes: number;
 }
 
-/** All agents and hosts. Some 300 bytes each: 50,000 of both are about 30 MB. */
-export class Registry {
-  readonly #db: Database;
-  readonly #agents = new Map<string, AgentRow>();
-  readonly #uuids = new Map<number, string>();
-  readonly #hosts = new Map<string, HostRow>();
-  #lastAgent = 0;
-  #lastHost = 0;
-
-  constructor(db: Database) {
-    this.#db = db;
-    for (const row of db.prepare('SELECT * FROM agents').all() as unknown as AgentRow[]) {
-      this.#agents.set(row.uuid, { ...row });
-      this.#uuids.set(row.id, row.uuid);
-      this.#lastAgent = Math.max(this.#lastAgent, row.id);
-    }
-    for (const row of db.prepare('SELECT * FROM hosts').all() as unknown as HostRow[]) {
-      this.#hosts.set(row.name, { ...row });
-      this.#lastHost = Math.max(this.#lastHost, row.id);
-    }
-  }
-
-  agent(uuid: string): AgentRow | undefined {
-    return this.#agents.get(uuid);
-  }
-
-  agentById(id: number): AgentRow | undefined {
-    return this.#agents.get(this.#uuids.get(id) ?? '');
-  }
-
-  agents(): AgentRow[] {
-    return [...this.#agents.values()];
-  }
-
-  hosts(): Iterable<HostRow> {
-    return this.#hosts.values();
-  }
-
-  /** A set of changes that reaches the disk with `write` and the memory with `keep`. */
-  draft(nowMs: number): Draft {
-    return new Draft(this.#db, nowMs, {
-      agents: this.#agents,
-      uuids: this.#uuids,
-      hosts: this.#hosts,
-      lastAgent: this.#lastAgent,
-      lastHost: this.#lastHost,
-      kept: (lastAgent, lastHost) => {
-        this.#lastAgent = lastAgent;
-        this.#lastHost = lastHost;
-      },
-    });
-  }
+interface Tables {
+  readonly agents: Map<string, AgentRow>;
+  readonly hosts: Map<string, HostRow>;
+  lastAgent: number;
+  lastHost: number;
 }
 
-interface Base {
-  readonly agents: Map<string, AgentRow>;
-  readonly uuids: Map<number, string>;
-  readonly hosts: Map<string, HostRow>;
-  readonly lastAgent: number;
-  readonly lastHost: number;
-  readonly kept: (lastAgent: number, lastHost: number) => void;
+/** All agents and hosts. Some 300 bytes each: 50,000 of both are about 30 MB. */
+export class Agents {
+  readonly #tables: Tables = { agents: new Map(), hosts: new Map(), lastAgent: 0, lastHost: 0 };
+  readonly #write: { readonly agent: Statement; readonly host: Statement };
+
+  constructor(db: Database) {
+    const { agents, hosts } = this.#tables;
+    for (const row of db.prepare('SELECT * FROM agents ORDER BY id').iterate() as Iterable<unknown>) {
+      const agent = { ...(row as AgentRow) };
+      agents.set(agent.uuid, agent);
+      this.#tables.lastAgent = agent.id;
+    }
+    for (const row of db.prepare('SELECT * FROM hosts ORDER BY id').iterate() as Iterable<unknown>) {
+      const host = { ...(row as HostRow) };
+      hosts.set(host.name, host);
+      this.#tables.lastHost = host.id;
+    }
+    this.#write = {
+      agent: db.prepare(
+        'INSERT OR REPLACE INTO agents (id, uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      ),
+      host: db.prepare(
+        'INSERT OR REPLACE INTO hosts (id, name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      ),
+    };
+  }
+
+  get(uuid: string): Readonly<AgentRow> | undefined {
+    return this.#tables.agents.get(uuid);
+  }
+
+  all(): Iterable<Readonly<AgentRow>> {
+    return this.#tables.agents.values();
+  }
+
+  /** Begins a set of changes that reaches the disk with `write` and the memory with `apply`. */
+  update(nowMs: number): PendingUpdate {
+    return new PendingUpdate(this.#tables, this.#write, nowMs);
+  }
 }
 
 /** Copies of the rows that one transaction changes. Thrown away when it fails. */
-export class Draft {
-  readonly #db: Database;
+export class PendingUpdate {
+  readonly #tables: Tables;
+  readonly #statements: { readonly agent: Statement; readonly host: Statement };
   readonly #nowMs: number;
-  readonly #base: Base;
   readonly #agents = new Map<string, AgentRow>();
   readonly #hosts = new Map<string, HostRow>();
   #lastAgent: number;
   #lastHost: number;
 
-  constructor(db: Database, nowMs: number, base: Base) {
-    this.#db = db;
+  constructor(tables: Tables, statements: { readonly agent: Statement; readonly host: Statement }, nowMs: number) {
+    this.#tables = tables;
+    this.#statements = statements;
     this.#nowMs = nowMs;
-    this.#base = base;
-    this.#lastAgent = base.lastAgent;
-    this.#lastHost = base.lastHost;
+    this.#lastAgent = tables.lastAgent;
+    this.#lastHost = tables.lastHost;
   }
 
-  /** The agent's row to change, made when it is new. Its host is seen as well. */
+  /** Gives the agent's row to change, made when it is new. Its host is seen as well. */
   agent(uuid: string, host: string): AgentRow {
-    const drafted = this.#agents.get(uuid);
-    if (drafted) return drafted;
-    const known = this.#base.agents.get(uuid);
+    const pending = this.#agents.get(uuid);
+    if (pending) return pending;
+    const known = this.#tables.agents.get(uuid);
     if (!known) this.#lastAgent += 1;
     const row: AgentRow = known
       ? { ...known, host, lastSeen: this.#nowMs }
@@ -154,11 +139,11 @@ export class Draft {
     return row;
   }
 
-  /** The host's row to change, made when it is new. */
+  /** Gives the host's row to change, made when it is new. */
   host(name: string, agent: number): HostRow {
-    const drafted = this.#hosts.get(name);
-    if (drafted) return drafted;
-    const known = this.#base.hosts.get(name);
+    const pending = this.#hosts.get(name);
+    if (pending) return pending;
+    const known = this.#tables.hosts.get(name);
     if (!known) this.#lastHost += 1;
     const row: HostRow = known
       ? { ...known, agent, lastSeen: this.#nowMs }
@@ -176,17 +161,15 @@ export class Draft {
     return row;
   }
 
-  /** How many attempts a host has had, these changes included. */
+  /** Counts the attempts that a host has had, these changes included. */
   attempts(name: string): number {
-    const row = this.#hosts.get(name) ?? this.#base.hosts.get(name);
+    const row = this.#hosts.get(name) ?? this.#tables.hosts.get(name);
     return row ? row.accepted + row.failed : 0;
   }
 
   /** Writes the changed rows, inside the caller's transaction. */
   write(): void {
-    const agent = this.#db.prepare(
-      'INSERT OR REPLACE INTO agents (id, uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    );
+    const { agent, host } = this.#statements;
     for (const a of this.#agents.values())
       agent.run(
         a.id,
@@ -201,20 +184,15 @@ export class Draft {
         a.report,
         a.reportedAt,
       );
-    const host = this.#db.prepare(
-      'INSERT OR REPLACE INTO hosts (id, name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-    );
     for (const h of this.#hosts.values())
       host.run(h.id, h.name, h.agent, h.firstSeen, h.lastSeen, h.accepted, h.failed, h.probes);
   }
 
   /** Takes the changes over into the memory. Call it after the commit. */
-  keep(): void {
-    for (const [uuid, row] of this.#agents) {
-      this.#base.agents.set(uuid, row);
-      this.#base.uuids.set(row.id, uuid);
-    }
-    for (const [name, row] of this.#hosts) this.#base.hosts.set(name, row);
-    this.#base.kept(this.#lastAgent, this.#lastHost);
+  apply(): void {
+    for (const [uuid, row] of this.#agents) this.#tables.agents.set(uuid, row);
+    for (const [name, row] of this.#hosts) this.#tables.hosts.set(name, row);
+    this.#tables.lastAgent = this.#lastAgent;
+    this.#tables.lastHost = this.#lastHost;
   }
 }

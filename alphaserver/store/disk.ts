@@ -1,7 +1,6 @@
 /** What a store takes on its disk, and what is left there. */
-import { stat, statfs } from 'node:fs/promises';
+import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FILE, MEMORY_FILE, ROLLUPS_FILE } from './database.ts';
 
 /** Bytes; null where the system does not say. */
 export interface DiskUse {
@@ -10,19 +9,19 @@ export interface DiskUse {
   readonly freeBytes: number | null;
 }
 
-/** Looks at a store's folder. Never rejects. */
+/** SQLite's files and their write-ahead logs, which are gone while nothing has a file open. */
+const STORE_FILE = /\.db(-wal)?$/;
+
+/** Measures a store's folder. Never rejects. */
 export async function diskUse(folder: string): Promise<DiskUse> {
-  const size = (name: string): Promise<number> => stat(join(folder, name)).then((found) => found.size);
-  // Logs are gone while nothing has a file open.
-  const names = [`${FILE}-wal`, ...[ROLLUPS_FILE, MEMORY_FILE].flatMap((name) => [name, `${name}-wal`])];
-  const beside = names.map((name) => size(name).catch(() => 0));
-  const [file, others, disk] = await Promise.all([
-    size(FILE).catch(() => null),
-    Promise.all(beside),
+  const size = (name: string): Promise<number> => stat(join(folder, name)).then(({ size }) => size);
+  const names = await readdir(folder).catch(() => []);
+  const [sizes, disk] = await Promise.all([
+    Promise.all(names.filter((name) => STORE_FILE.test(name)).map((name) => size(name).catch(() => 0))),
     statfs(folder).catch(() => null),
   ]);
   return {
-    sizeBytes: file && others.reduce((sum, bytes) => sum + bytes, file),
+    sizeBytes: sizes.length === 0 ? null : sizes.reduce((sum, bytes) => sum + bytes, 0),
     freeBytes: disk && disk.bavail * disk.bsize,
   };
 }

@@ -1,22 +1,57 @@
-/** The thread that looks at the whole of a store's files. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { openReader } from './database.ts';
+/** The thread that checks all of a store's files while the server runs. */
+import { runThread } from '../../service/thread.ts';
+import { arrays, type Database, openReadOnly } from './database.ts';
 import { tableFault } from './integrity.ts';
 
-const port = parentPort;
-if (port) {
-  const db = openReader((workerData as { folder: string }).folder);
-  const names = ['main', 'rollups'].map((file) => `SELECT name FROM ${file}.sqlite_schema WHERE type = 'table'`);
-  const tables = db.prepare(names.join(' UNION ALL ')).all() as { name: string }[];
-  let fault: string | null = null;
-  // One by one: a look that held one moment of the file for long would let its log grow meanwhile.
-  for (const { name } of tables) {
-    try {
-      fault ??= tableFault(db, name);
-    } catch (error) {
-      fault = error instanceof Error ? error.message : String(error);
+/** What goes between the two sides: the reply is what is wrong, or null. */
+export interface IntegrityMessages {
+  readonly post: never;
+  readonly say: never;
+  readonly request: 'check';
+  readonly reply: string | null;
+}
+
+/** The lowest priority there is: nobody waits for it. */
+const NICE_STEPS = 19;
+/** Events read at once. A transaction that read all of them would keep the write-ahead log from being reset meanwhile. */
+const BATCH_EVENTS = 8_192;
+
+runThread<IntegrityMessages>(NICE_STEPS, (files: readonly string[]) => ({
+  answer: () => {
+    for (const file of files) {
+      const db = openReadOnly(file);
+      try {
+        const fault = fileFault(db);
+        if (fault !== null) return fault;
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error);
+      } finally {
+        db.close();
+      }
+    }
+    return null;
+  },
+}));
+
+function fileFault(db: Database): string | null {
+  const tables = arrays(db, "SELECT name FROM sqlite_schema WHERE type = 'table'") as [string][];
+  for (const [name] of tables) {
+    if (name === 'events') readEvents(db);
+    else {
+      const fault = tableFault(db, 'main', name);
+      if (fault !== null) return fault;
     }
   }
-  db.close();
-  port.postMessage(fault);
+  return null;
+}
+
+/** Reads all events, range by range. Throws what SQLite says of a damaged page. */
+function readEvents(db: Database): void {
+  // The texts have to be touched, or pages that only hold the end of a long one are not read.
+  const sql = `SELECT max(id), total(length(method || user || ip || key || reason)) FROM
+    (SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?)`;
+  for (let after: number | null = 0; after !== null; ) {
+    const [row]: unknown[][] = arrays(db, sql, after, BATCH_EVENTS);
+    after = row?.[0] as number | null;
+  }
 }

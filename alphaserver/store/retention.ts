@@ -1,10 +1,5 @@
 /** Deletes events that are older than they need be kept, a few at a time. What was counted stays. */
-
-import { arrays } from '../queries/snapshot.ts';
-import type { RollingThread } from '../rollups/rollup-thread.ts';
-import { DAY_MS, floorTo } from '../rollups/time-buckets.ts';
-import { type Database, type Statement, transaction } from './database.ts';
-import { giveBack } from './free-pages.ts';
+import { arrays, type Database, giveBack, type Statement, transaction } from './database.ts';
 
 /** How often old events are looked for. */
 const EVERY_MS = 60_000;
@@ -12,21 +7,36 @@ const EVERY_MS = 60_000;
 const STEP_EVENTS = 2_000;
 /** The pause between two steps: commits go between. */
 const PAUSE_MS = 20;
+const DAY_MS = 86_400_000;
+
+/** What may be deleted: events stored before `cutoffMs` (Unix milliseconds) whose ids are not above `held`. */
+export interface RetentionBounds {
+  readonly cutoffMs: number;
+  readonly held: number;
+}
+
+/** What is made from events, and must let go of one before it is deleted. */
+export interface RetentionProjection {
+  /** It has taken events up to this id. */
+  readonly rolledTo: number;
+  /** Starts to delete what it made from these events, all but counts. `Retention.forgotten` is called as it goes on. */
+  forget(bounds: RetentionBounds): void;
+}
 
 /** What is deleted from, and what must stay. */
 export interface RetentionOptions {
   readonly db: Database;
-  readonly rolling: RollingThread;
+  readonly projection: RetentionProjection;
   /** How long events are kept, in milliseconds, from when they were stored. */
   readonly retentionMs: number;
-  /** Events above the least of these ids stay, however old they are. */
-  readonly holds: readonly (() => number)[];
+  /** Gives an id: events above it stay, however old they are. */
+  readonly held: () => number;
   readonly now: () => number;
   /** Hears why something could not be done; it is tried again later. */
   readonly failed: (what: string, error: unknown) => void;
 }
 
-/** Looks now and then; first what was made from old events goes, in the thread that rolls up, then they themselves do. */
+/** Checks now and then: first the projection lets go of what is old, then the events themselves are deleted. */
 export class Retention {
   readonly #options: RetentionOptions;
   readonly #delete: Statement;
@@ -39,10 +49,10 @@ export class Retention {
   constructor(options: RetentionOptions) {
     this.#options = options;
     this.#delete = options.db.prepare('DELETE FROM events WHERE id <= ?');
-    this.#timer = setTimeout(() => this.#look(), PAUSE_MS).unref();
+    this.#timer = setTimeout(() => this.#check(), PAUSE_MS).unref();
   }
 
-  /** Events up to this id may go. */
+  /** Hears that the projection let go of events up to this id. */
   forgotten(upTo: number): void {
     if (upTo <= this.#forgottenTo || this.#closed) return;
     this.#forgottenTo = upTo;
@@ -60,14 +70,14 @@ export class Retention {
     this.#timer = setTimeout(work, ms).unref();
   }
 
-  #look(): void {
-    const { rolling, retentionMs, holds, now } = this.#options;
+  #check(): void {
+    const { projection, retentionMs, held, now } = this.#options;
     const cutoffMs = now() - retentionMs;
-    const horizon = floorTo(cutoffMs, DAY_MS);
+    const horizon = Math.floor(cutoffMs / DAY_MS) * DAY_MS;
     const due = (this.#oldest()?.storedAt ?? Number.POSITIVE_INFINITY) < cutoffMs;
-    if (due || (horizon > this.#horizon && rolling.rolledTo > 0)) {
+    if (due || (horizon > this.#horizon && projection.rolledTo > 0)) {
       this.#horizon = horizon;
-      rolling.forget({ cutoffMs, held: Math.min(Number.MAX_SAFE_INTEGER, ...holds.map((upTo) => upTo())) });
+      projection.forget({ cutoffMs, held: held() });
     }
     this.#step();
   }
@@ -89,11 +99,11 @@ export class Retention {
       } else more = giveBack(db);
       this.#failing = false;
     } catch (error) {
-      // Said once; a full disk is also what every commit says.
+      // Once: each commit says as well that a disk is full.
       if (!this.#failing) failed('Old events could not be deleted', error);
       this.#failing = true;
     }
     if (more) this.#next(() => this.#step(), PAUSE_MS);
-    else this.#next(() => this.#look(), EVERY_MS);
+    else this.#next(() => this.#check(), EVERY_MS);
   }
 }

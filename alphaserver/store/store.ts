@@ -1,4 +1,4 @@
-/** What a store promises to the rest of the server; `sqlite.ts` is the one there is. */
+/** What a store of events promises to the rest of the server. */
 import type { LoginEvent } from '../../protocol/event.ts';
 import type { AgentReport, DeclaredGap, ShapeCount } from '../../protocol/report.ts';
 
@@ -13,8 +13,8 @@ export interface AgentBatch {
   readonly agent: string;
   readonly host: string;
   readonly events: readonly SequencedEvent[];
-  /** What the agent says of itself; its totals only grow. */
-  readonly told?: AgentTold;
+  /** What came in a ping; its totals only grow. */
+  readonly ping?: PingContent;
 }
 
 /** An event as it stands in the store. Ids grow with each stored event, in the order they were stored. */
@@ -58,7 +58,7 @@ export interface Appended {
   readonly missing: number;
   /** Each host that had new attempts, with how many it has had since it was first seen. */
   readonly totals: readonly { readonly host: string; readonly attempts: number }[];
-  /** The stored events, for those who watch after the commit. */
+  /** The stored events, for listeners after the commit. */
   readonly events: readonly StoredEvent[];
   /** Gaps that were not known before. */
   readonly gaps: readonly StoredGap[];
@@ -79,8 +79,8 @@ export interface AgentRecord {
   readonly reportedAt: string | null;
 }
 
-/** What came in one ping. */
-export interface AgentTold {
+/** What an agent says of itself in one ping. */
+export interface PingContent {
   readonly report: AgentReport | null;
   readonly shapes: readonly ShapeCount[];
   readonly gaps: readonly DeclaredGap[];
@@ -97,21 +97,15 @@ export class StoreError extends Error {
   }
 }
 
-/** The write side. One process has one store open. */
+/** The write side. One process has a store open. */
 export interface Store {
-  /** The highest stored seq of an agent, 0 for one never seen. */
+  /** Gives the highest stored seq of an agent, 0 for one never seen. */
   lastSeq(agent: string): number;
   /**
    * Stores batches of any agents in one transaction, idempotent by (agent, seq) and by a declared gap's number. Resolves,
    * with one Appended a batch, after they are durable; rejects with a StoreError and then none of it is stored.
    */
   append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]>;
-  /** All agents ever seen, last seen first, at most `limit`. */
-  agents(limit: number): AgentRecord[];
-  /** Stored events whose id is above `id`, in that order: how those who watch catch up after a restart. */
-  eventsAfter(id: number, limit: number): StoredEvent[];
-  /** Keeps retention from deleting events above `upTo()`, the id that somebody who watches has seen. Asked at each deletion. */
-  hold(upTo: () => number): void;
-  /** Writes what is pending and lets go of the file. */
+  /** Closes the files. */
   close(): Promise<void>;
 }

@@ -1,17 +1,9 @@
-import type {
-  AgentBatch,
-  AgentRecord,
-  AgentTold,
-  Appended,
-  Store,
-  StoredEvent,
-  StoredGap,
-} from '../../alphaserver/store/store.ts';
+import type { AgentBatch, Appended, PingContent, Store, StoredGap } from '../../alphaserver/store/store.ts';
 
 /** A store that keeps its promise in memory, for tests of what stands before it: it can be held up and made to fail. */
 export class MemoryStore implements Store {
   readonly events: { agent: string; host: string; seq: number; user: string | null }[] = [];
-  readonly told: AgentTold[] = [];
+  readonly pings: PingContent[] = [];
   readonly gaps: StoredGap[] = [];
   /** While set, append waits for it; when it rejects, append does. */
   gate: Promise<void> | null = null;
@@ -28,7 +20,7 @@ export class MemoryStore implements Store {
     return batches.map((batch) => this.#one(batch, nowMs));
   }
 
-  #one({ agent, host, events, told }: AgentBatch, nowMs: number): Appended {
+  #one({ agent, host, events, ping }: AgentBatch, nowMs: number): Appended {
     let last = this.lastSeq(agent);
     let missing = 0;
     const before = { seq: last, gaps: this.gaps.length };
@@ -39,7 +31,7 @@ export class MemoryStore implements Store {
       return true;
     });
     this.#seqs.set(agent, last);
-    if (told) this.told.push(told);
+    if (ping) this.pings.push(ping);
     const gap = { agent, host, at: new Date(nowMs).toISOString(), bytes: null, lines: null, events: missing };
     const text = `${missing} between ${before.seq} and ${last}`;
     if (missing > 0) this.gaps.push({ id: this.gaps.length + 1, ...gap, kind: 'missing-events', text });
@@ -62,16 +54,6 @@ export class MemoryStore implements Store {
       gaps: this.gaps.slice(before.gaps),
     };
   }
-
-  agents(): AgentRecord[] {
-    return [];
-  }
-
-  eventsAfter(): StoredEvent[] {
-    return [];
-  }
-
-  hold(): void {}
 
   async close(): Promise<void> {}
 }

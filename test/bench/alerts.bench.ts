@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { DEFAULT_SETTINGS } from '../../alphaserver/alert-config/settings.ts';
 import { Alerts } from '../../alphaserver/alerting/alert-thread.ts';
-import { openStore } from '../../alphaserver/store/event-store.ts';
+import { openStorage } from '../../alphaserver/storage.ts';
 import type { StoredEvent } from '../../alphaserver/store/store.ts';
 import { dice } from '../alphaserver/detection/mixed.ts';
 import { engineWith, stored } from '../alphaserver/detection/stream.ts';
@@ -80,7 +80,7 @@ function memory(): { mib: number; stories: number; weight: number } {
 /** Events a second that a store takes, and how long after the last commit the rules were through, milliseconds. */
 async function stores(withAlerts: boolean): Promise<{ rate: number; behindMs: number }> {
   const folder = mkdtempSync(join(tmpdir(), 'asgard-bench-'));
-  const store = openStore(join(folder, 'store'));
+  const store = openStorage(join(folder, 'store'));
   const quiet = (): void => {};
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
   const options = { folder: join(folder, 'store'), store, settings: DEFAULT_SETTINGS, log, now: Date.now };

@@ -3,9 +3,9 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Memory } from '../../alphaserver/alerting/checkpoint.ts';
 import { Marks, makeTables } from '../../alphaserver/alerting/schema.ts';
-import { factIn } from '../../alphaserver/queries/snapshot.ts';
-import { openReader } from '../../alphaserver/store/database.ts';
-import { openStore } from '../../alphaserver/store/event-store.ts';
+import { openReader } from '../../alphaserver/queries/snapshot.ts';
+import { factIn } from '../../alphaserver/rollups/schema.ts';
+import { openStorage } from '../../alphaserver/storage.ts';
 import { until } from '../until.ts';
 import { FLEET, LoginStream } from './login-stream.ts';
 
@@ -21,7 +21,7 @@ export interface Made {
 
 /** Makes it in a folder; the events end at `endMs`, and each was stored when it happened. */
 export async function makeStore(folder: string, events: number, endMs: number): Promise<Made> {
-  const store = openStore(folder);
+  const store = openStorage(folder);
   const stream = new LoginStream({ ...FLEET, events, endMs });
   const commitsMs: number[] = [];
   let inMs = 0;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { makeTables } from '../../alphaserver/alerting/schema.ts';
 import { figuresOf } from '../../alphaserver/metrics/collect.ts';
 import { HOST_SERIES_LIMIT } from '../../alphaserver/metrics/families.ts';
-import { openStore } from '../../alphaserver/store/event-store.ts';
+import { openStorage } from '../../alphaserver/storage.ts';
 import { Metrics } from '../../alphaserver/web/metrics.ts';
 
 const FLEETS = [1_000, 50_000];
@@ -27,7 +27,7 @@ const ms = (value: number): string => `${value.toFixed(1)} ms`;
 
 /** Builds a fleet of agents with a host each, and scrapes it. */
 async function scrapes(agents: number, folder: string): Promise<{ read: number; held: number; bytes: number }> {
-  const store = openStore(folder);
+  const store = openStorage(folder);
   store.transaction(() => makeTables(store.db));
   const event = {
     at: new Date(AT).toISOString(),
@@ -42,7 +42,7 @@ async function scrapes(agents: number, folder: string): Promise<{ read: number; 
     agent: `2f1c9a3e-7b1d-4c56-9f0e-${String(i).padStart(12, '0')}`,
     host: `host-${i}.example.org`,
     events: [{ seq, event }],
-    told: { report: REPORT, shapes: [], gaps: [] },
+    ping: { report: REPORT, shapes: [], gaps: [] },
   });
   for (let i = 0; i < agents; i += 1_000)
     await store.append(

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { openStore } from '../../alphaserver/store/event-store.ts';
+import { openStorage } from '../../alphaserver/storage.ts';
 import { width } from '../../service/terminal/display-width.ts';
 import { Program } from '../programs.ts';
 import { has, lacking } from './machine.ts';
@@ -18,7 +18,7 @@ describe('in a terminal', { skip }, () => {
   let folder: string;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'asgard-terminal-'));
-    const store = openStore(folder);
+    const store = openStorage(folder);
     const events = Array.from({ length: 30 }, (_, i) => ({
       seq: i + 1,
       event: {

@@ -10,7 +10,7 @@ import { DEFAULT_SETTINGS } from '../../../alphaserver/alert-config/settings.ts'
 import { Alerts } from '../../../alphaserver/alerting/alert-thread.ts';
 import { Memory } from '../../../alphaserver/alerting/checkpoint.ts';
 import { STORIES_AT_ONCE } from '../../../alphaserver/alerting/rule-runner.ts';
-import { openStore, type SqliteStore } from '../../../alphaserver/store/event-store.ts';
+import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
 import { until } from '../../until.ts';
 import { mixed } from '../detection/mixed.ts';
 import { repeated, stored } from '../detection/stream.ts';
@@ -27,7 +27,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** One life of a server's rules: takes these events, is through with them, and has kept all when it ends. */
 async function life(events: ReturnType<typeof given>, upTo: number): Promise<void> {
-  const store = openStore(folder);
+  const store = openStorage(folder);
   const alerts = new Alerts({ folder, store, settings: DEFAULT_SETTINGS, log, now: Date.now });
   try {
     await add(store, events);
@@ -44,7 +44,7 @@ const given = (from: number, to: number) =>
     .slice(from, to)
     .map((one, i) => ({ seq: from + i + 1, event: stored(one, from + i + 1) }));
 
-async function add(store: SqliteStore, events: ReturnType<typeof given>): Promise<void> {
+async function add(store: Storage, events: ReturnType<typeof given>): Promise<void> {
   await store.append([{ agent: '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab', host: 'web', events }], Date.now());
 }
 

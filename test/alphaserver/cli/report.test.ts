@@ -13,10 +13,10 @@ import { reportText } from '../../../alphaserver/cli/report-text.ts';
 import { answerOf } from '../../../alphaserver/cli/report-verdict.ts';
 import { readServerConfig } from '../../../alphaserver/config.ts';
 import type { AlertView } from '../../../alphaserver/queries/alert-results.ts';
-import { BesideError, openBeside } from '../../../alphaserver/queries/offline.ts';
+import { OfflineError, openOffline } from '../../../alphaserver/queries/offline.ts';
 import type { RankView } from '../../../alphaserver/queries/results.ts';
 import { serve } from '../../../alphaserver/server.ts';
-import { openStore } from '../../../alphaserver/store/event-store.ts';
+import { openStorage } from '../../../alphaserver/storage.ts';
 import { AGENT_STATES } from '../../../protocol/report.ts';
 import { createLogger } from '../../../service/logger.ts';
 import { width } from '../../../service/terminal/display-width.ts';
@@ -273,7 +273,7 @@ describe('the command', () => {
   let folder: string;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'asgard-report-'));
-    const store = openStore(folder);
+    const store = openStorage(folder);
     const event = (seq: number, more: object) => ({
       seq,
       event: {
@@ -327,7 +327,7 @@ describe('the command', () => {
 
   it('gives the very answer of the API, beside the running server', async () => {
     const own = mkdtempSync(join(tmpdir(), 'asgard-report-'));
-    const store = openStore(own);
+    const store = openStorage(own);
     const at = new Date().toISOString();
     const events = Array.from({ length: 12 }, (_, i) => ({
       seq: i + 1,
@@ -418,13 +418,13 @@ describe('the command', () => {
   it('says of a store of another version what to do', async () => {
     const other = mkdtempSync(join(tmpdir(), 'asgard-report-'));
     try {
-      await openStore(other).close();
+      await openStorage(other).close();
       const told = (): string => {
         try {
-          openBeside(other).close();
+          openOffline(other).close();
           return 'opened';
         } catch (error) {
-          assert.ok(error instanceof BesideError);
+          assert.ok(error instanceof OfflineError);
           return error.message;
         }
       };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Following } from '../../../alphaserver/cli/event-tailer.ts';
 import { tailLine } from '../../../alphaserver/cli/tail-line.ts';
-import { openStore, type SqliteStore } from '../../../alphaserver/store/event-store.ts';
+import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
 import type { StoredEvent } from '../../../alphaserver/store/store.ts';
 import { width } from '../../../service/terminal/display-width.ts';
 import { Program } from '../../programs.ts';
@@ -17,10 +17,10 @@ const AT = '2026-11-24T12:00:00.000Z';
 
 /** Appends events of one agent, one after the other. */
 class Appending {
-  readonly store: SqliteStore;
+  readonly store: Storage;
   #seq: number;
   constructor(folder: string, retentionMs: number | null = null) {
-    this.store = openStore(folder, { retentionMs, now: () => Date.parse(AT) });
+    this.store = openStorage(folder, { retentionMs, now: () => Date.parse(AT) });
     this.#seq = this.store.lastSeq(AGENT);
   }
   async events(count: number, more: object = {}, storedAt = Date.parse(AT)): Promise<void> {

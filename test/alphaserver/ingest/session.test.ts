@@ -165,15 +165,15 @@ test('a thousand agents that come back together share a few commits, their repor
   store.gate = new Promise((done) => {
     open = done;
   });
-  const told = { report: null, shapes: [], gaps: [] };
+  const ping = { report: null, shapes: [], gaps: [] };
   const agents = Array.from({ length: 1_000 }, (_, i) => `2f1c9a3e-7b1d-4c56-9f0e-${String(i).padStart(12, '0')}`);
   const all = agents.flatMap((agent) => [
     ingest.submit({ agent, host: 'h', events: [] }),
-    ingest.submit({ agent, host: 'h', events: [], told }),
+    ingest.submit({ agent, host: 'h', events: [], ping }),
   ]);
   open();
   await Promise.all(all);
-  assert.equal(store.told.length, 1_000);
+  assert.equal(store.pings.length, 1_000);
   assert.ok(store.appends <= 3, `${store.appends} commits`);
 });
 
@@ -198,7 +198,7 @@ test('what agents say of themselves is bounded while the disk takes nothing, and
   assert.ok(pongs() < total / 2, `${pongs()} pings taken`);
   await new Client().say(hello(B)).refused('busy');
   store.gate = null;
-  await until(() => store.told.length === total);
+  await until(() => store.pings.length === total);
 });
 
 test('an agent that is not read from is told that somebody is here [P11]', async () => {

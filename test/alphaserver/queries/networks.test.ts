@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { Answers } from '../../../alphaserver/queries/answers.ts';
+import { Queries } from '../../../alphaserver/queries/queries.ts';
 import type { EventQuery } from '../../../alphaserver/queries/results.ts';
-import { factIn } from '../../../alphaserver/queries/snapshot.ts';
+import { openReader } from '../../../alphaserver/queries/snapshot.ts';
 import { SEGMENT_EVENTS } from '../../../alphaserver/rollups/rollup-writer.ts';
-import { openReader, openRollups } from '../../../alphaserver/store/database.ts';
-import { openStore } from '../../../alphaserver/store/event-store.ts';
+import { factIn, openRollups } from '../../../alphaserver/rollups/schema.ts';
+import { openStorage } from '../../../alphaserver/storage.ts';
 import { until } from '../../until.ts';
 import { AGENT, eventAt } from '../store/killed-writer.ts';
 
@@ -35,7 +35,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function found(asked: EventQuery): { seqs: number[]; indexedTo: number } {
   const db = openReader(folder);
-  const answers = new Answers(db);
+  const answers = new Queries(db);
   const { events } = answers.events(asked);
   const indexedTo = factIn(db, 'indexedTo');
   answers.close();
@@ -43,7 +43,7 @@ function found(asked: EventQuery): { seqs: number[]; indexedTo: number } {
 }
 
 test('a network is found whole, alone and with a user, also where an older version posted no networks', async () => {
-  const store = openStore(folder);
+  const store = openStorage(folder);
   const all = Array.from({ length: EVENTS }, (_, i) => {
     const { seq, event } = eventAt(i + 1);
     return { seq, event: { ...event, ip: address(seq) } };

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { EventCursor, EventQuery, Views } from '../../../alphaserver/queries/results.ts';
-import { openReader } from '../../../alphaserver/store/database.ts';
-import { openStore, type SqliteStore } from '../../../alphaserver/store/event-store.ts';
+import { openReader } from '../../../alphaserver/queries/snapshot.ts';
+import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
 import type { AgentBatch, StoredEvent } from '../../../alphaserver/store/store.ts';
 import { until } from '../../until.ts';
 import { AGENT, clockAt, eventAt, HOST, RETENTION_MS } from '../store/killed-writer.ts';
@@ -41,7 +41,7 @@ const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 class Stream {
   readonly events: StoredEvent[] = [];
   readonly random: () => number;
-  store: SqliteStore;
+  store: Storage;
   views: Views;
   nowMs = START;
   readonly #seqs = new Map<string, number>();
@@ -55,9 +55,9 @@ class Stream {
     [this.store, this.views] = this.#open();
   }
 
-  #open(): [SqliteStore, Views] {
+  #open(): [Storage, Views] {
     const now = () => this.nowMs;
-    const store = openStore(this.#folder, {
+    const store = openStorage(this.#folder, {
       retentionMs: this.#retentionMs,
       now,
       failed: (what, error) => assert.fail(`${what}: ${error}`),
@@ -219,7 +219,7 @@ test('killed at any moment, of storing, counting or forgetting, no event is lost
   }
   const events = (last: number) => Array.from({ length: last }, (_, i) => eventAt(i + 1));
   let nowMs = 0;
-  const store = openStore(path, { retentionMs: RETENTION_MS, now: () => nowMs });
+  const store = openStorage(path, { retentionMs: RETENTION_MS, now: () => nowMs });
   const last = store.lastSeq(AGENT);
   nowMs = clockAt(last);
   assert.ok(last >= said, `seed ${SEED}: ${said} were said to be stored, ${last} are`);

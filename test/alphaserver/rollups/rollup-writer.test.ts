@@ -6,11 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { Answers } from '../../../alphaserver/queries/answers.ts';
-import { factIn } from '../../../alphaserver/queries/snapshot.ts';
-import { RollingThread, WAITING_LIMIT_EVENTS } from '../../../alphaserver/rollups/rollup-thread.ts';
-import { LOG_LIMIT_PAGES, openEvents, openReader, openRollups } from '../../../alphaserver/store/database.ts';
-import { openStore, type SqliteStore } from '../../../alphaserver/store/event-store.ts';
+import { Queries } from '../../../alphaserver/queries/queries.ts';
+import { openReader } from '../../../alphaserver/queries/snapshot.ts';
+import { RollupThread, UNROLLED_LIMIT_EVENTS } from '../../../alphaserver/rollups/rollup-thread.ts';
+import { factIn, openRollups } from '../../../alphaserver/rollups/schema.ts';
+import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
+import { eventsAfter } from '../../../alphaserver/store/event-rows.ts';
+import { openEvents, WAL_LIMIT_PAGES } from '../../../alphaserver/store/folder.ts';
 import { until } from '../../until.ts';
 import { AGENT, eventAt } from '../store/killed-writer.ts';
 import { plainSummary } from '../store/stream.ts';
@@ -22,7 +24,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-async function append(store: SqliteStore, events: number): Promise<void> {
+async function append(store: Storage, events: number): Promise<void> {
   const first = store.lastSeq(AGENT) + 1;
   const batch = Array.from({ length: events }, (_, i) => eventAt(first + i));
   await store.append([{ agent: AGENT, host: 'h', events: batch }], 0);
@@ -34,28 +36,28 @@ const rolledTo = (): number => {
   return to;
 };
 const rolled = (to: number): Promise<void> => until(() => rolledTo() >= to);
-async function agrees(store: SqliteStore): Promise<void> {
-  const events = await store.eventsAfter(0, 100_000);
+async function agrees(store: Storage): Promise<void> {
+  const events = eventsAfter(store.db, 0, 100_000);
   const views = store.views(() => false, Date.now);
   assert.deepEqual(await views.summary(ALL), plainSummary(events, ALL.from, ALL.to));
 }
 
 test('events that wait to be counted are bounded: whoever stores waits, and goes on when some are', async () => {
-  const store = openStore(folder);
+  const store = openStorage(folder);
   await append(store, 1);
   await store.close();
   const events = openEvents(folder);
-  events.exec(`WITH RECURSIVE n(id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM n WHERE id <= ${WAITING_LIMIT_EVENTS})
-    INSERT INTO events SELECT id, id, 0, 1, 1, 1, 'password', 'u', 0, '192.0.2.1', 1, NULL, NULL FROM n`);
+  events.exec(`WITH RECURSIVE n(id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM n WHERE id <= ${UNROLLED_LIMIT_EVENTS})
+    INSERT INTO events SELECT id, id, 0, 1, 1, 1, 'password', 'u', 0, '192.0.2.1', 1, NULL, NULL, id, NULL, NULL FROM n`);
   events.close();
-  const thread = new RollingThread({
-    ...{ folder, logLimitPages: LOG_LIMIT_PAGES, rolledTo: 0, lastId: 0 },
+  const thread = new RollupThread({
+    ...{ folder, walLimitPages: WAL_LIMIT_PAGES, rolledTo: 0, lastId: 0 },
     forgotten: () => {},
     failed: (what, error) => assert.fail(`${what}: ${error}`),
   });
-  thread.committed(WAITING_LIMIT_EVENTS - 1);
+  thread.committed(UNROLLED_LIMIT_EVENTS - 1);
   await thread.ready();
-  thread.committed(WAITING_LIMIT_EVENTS);
+  thread.committed(UNROLLED_LIMIT_EVENTS);
   let ready = false;
   const waiting = thread.ready().then(() => {
     ready = true;
@@ -71,7 +73,7 @@ test('a thread that dies is replaced: storing goes on, and every event is counte
   const workers: Worker[] = [];
   const made = (message: unknown): void => void workers.push((message as { worker: Worker }).worker);
   subscribe('worker_threads', made);
-  const store = openStore(folder);
+  const store = openStorage(folder);
   try {
     await append(store, 9_000);
     await until(() => workers.length > 0);
@@ -87,12 +89,12 @@ test('a thread that dies is replaced: storing goes on, and every event is counte
 });
 
 test('without its file, all is counted again from the events', async () => {
-  let store = openStore(folder);
+  let store = openStorage(folder);
   await append(store, 12_000);
   await rolled(11_000);
   await store.close();
   for (const end of ['', '-wal', '-shm']) rmSync(join(folder, `rollups.db${end}`), { force: true });
-  store = openStore(folder);
+  store = openStorage(folder);
   await agrees(store);
   await rolled(11_000);
   await agrees(store);
@@ -100,12 +102,12 @@ test('without its file, all is counted again from the events', async () => {
 });
 
 test('a question is refused, and says why, while too many events are still to be counted', async () => {
-  const store = openStore(folder);
+  const store = openStorage(folder);
   await append(store, 10);
   await store.close();
   const rollups = openRollups(folder);
   rollups.exec("UPDATE facts SET value = 10 - 1048576 WHERE name = 'rolledTo'");
-  const answers = new Answers(openReader(folder));
+  const answers = new Queries(openReader(folder));
   assert.equal(answers.summary(ALL).failed + answers.summary(ALL).accepted + answers.summary(ALL).probes, 10);
   rollups.exec("UPDATE facts SET value = value - 1 WHERE name = 'rolledTo'");
   assert.throws(() => answers.summary(ALL), /counts are being made from the events, -?\d+ of 10 so far/);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { it } from 'node:test';
-import { openStore, type SqliteStore } from '../../../alphaserver/store/event-store.ts';
+import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
 import { until } from '../../until.ts';
 
 const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
@@ -38,10 +38,10 @@ const range = (from: number, to: number): number[] => Array.from({ length: to - 
 it('a store goes on from a backup made beside it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'asgard-backup-'));
   try {
-    const live = openStore(join(folder, 'live'));
+    const live = openStorage(join(folder, 'live'));
     const always = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
     // An answer that took long is given again for a while.
-    const counts = (store: SqliteStore, failed: number) =>
+    const counts = (store: Storage, failed: number) =>
       until(async () => (await store.views(() => false, Date.now).summary(always)).failed === failed);
     await live.append([batch(...range(1, 20_000))], AT);
     mkdirSync(join(folder, 'restored'));
@@ -52,7 +52,7 @@ it('a store goes on from a backup made beside it', async () => {
     await live.append([batch(20_011, 20_012)], AT);
     await live.close();
 
-    const restored = openStore(join(folder, 'restored'));
+    const restored = openStorage(join(folder, 'restored'));
     assert.equal(restored.lastSeq(AGENT), 20_010);
     await counts(restored, 20_010);
     // The agent has let go of what was acknowledged since; one event comes again.

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { eventsForRules, RowNames } from '../../../alphaserver/store/event-rows.ts';
-import { openStore } from '../../../alphaserver/store/event-store.ts';
+import { openStorage } from '../../../alphaserver/storage.ts';
+import { eventsAfter, eventsForRules, RowNames } from '../../../alphaserver/store/event-rows.ts';
 
 const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
 const AT = Date.parse('2026-11-24T12:00:00.123Z');
@@ -21,14 +21,14 @@ const event = {
 
 it('an event comes out of the store with the trust, the pid and the number that it went in with', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'asgard-rows-'));
-  const store = openStore(folder);
+  const store = openStorage(folder);
   try {
     const events = [
       { seq: 3, event: { ...event, trust: 'journal', pid: 4_711 } as const },
       { seq: 5, event: { ...event, host: 'relayed' } },
     ];
     await store.append([{ agent: AGENT, host: 'web', events }], AT + 7);
-    const [first, second] = store.eventsAfter(0, 10);
+    const [first, second] = eventsAfter(store.db, 0, 10);
     assert.deepEqual([first?.seq, first?.trust, first?.pid], [3, 'journal', 4_711]);
     assert.deepEqual([second?.seq, second?.trust, second?.pid], [5, null, null]);
 

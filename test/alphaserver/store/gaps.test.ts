@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
-import { openStore, type SqliteStore } from '../../../alphaserver/store/event-store.ts';
+import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
 import { GAPS_PER_AGENT, MIGRATIONS } from '../../../alphaserver/store/schema.ts';
 import type { AgentBatch, Appended } from '../../../alphaserver/store/store.ts';
 import type { DeclaredGap } from '../../../protocol/report.ts';
 
 const A = '00000000-0000-4000-8000-000000000001';
 let folder: string;
-let store: SqliteStore;
+let store: Storage;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'asgard-gaps-'));
-  store = openStore(folder);
+  store = openStorage(folder);
 });
 afterEach(async () => {
   await store.close();
@@ -45,11 +45,11 @@ const events = (...seqs: number[]): AgentBatch => ({
     },
   })),
 });
-const told = (...ids: number[]): AgentBatch => ({
+const ping = (...ids: number[]): AgentBatch => ({
   agent: A,
   host: 'h',
   events: [],
-  told: { report: null, shapes: [], gaps: ids.map(declared) },
+  ping: { report: null, shapes: [], gaps: ids.map(declared) },
 });
 const append = async (batch: AgentBatch): Promise<Appended> => (await store.append([batch], 1_000))[0] as Appended;
 const listed = async (limit = 100, before: number | null = null) =>
@@ -57,17 +57,17 @@ const listed = async (limit = 100, before: number | null = null) =>
 
 test('a gap that an agent declares is new once, however often it is told, also over a restart', async () => {
   assert.deepEqual(
-    (await append(told(1, 2))).gaps.map(({ id, text }) => [id, text]),
+    (await append(ping(1, 2))).gaps.map(({ id, text }) => [id, text]),
     [
       [1, 'gap 1'],
       [2, 'gap 2'],
     ],
   );
-  assert.deepEqual((await append(told(1, 2))).gaps, []);
+  assert.deepEqual((await append(ping(1, 2))).gaps, []);
   await store.close();
-  store = openStore(folder);
+  store = openStorage(folder);
   assert.deepEqual(
-    (await append(told(1, 2, 3))).gaps.map(({ text }) => text),
+    (await append(ping(1, 2, 3))).gaps.map(({ text }) => text),
     ['gap 3'],
   );
   const { gaps } = await listed();
@@ -94,7 +94,7 @@ test('a jump in the numbers is a gap that is stored with the events, once, and c
 
 test('gaps of an agent are bounded by kind, and come in pages, newest first', async () => {
   for (let id = 1; id <= GAPS_PER_AGENT + 20; id += 10)
-    await append(told(...Array.from({ length: 10 }, (_, i) => id + i)));
+    await append(ping(...Array.from({ length: 10 }, (_, i) => id + i)));
   await append(events(1));
   for (let i = 1; i <= GAPS_PER_AGENT + 5; i += 1) await append(events(1 + i * 2));
   const seen: string[] = [];
@@ -110,7 +110,7 @@ test('gaps of an agent are bounded by kind, and come in pages, newest first', as
 
 test('gaps of an older version of the store are kept', async () => {
   const older = join(folder, 'older');
-  await openStore(older).close();
+  await openStorage(older).close();
   rmSync(join(older, 'asgard.db'));
   const db = new DatabaseSync(join(older, 'asgard.db'));
   for (const step of MIGRATIONS.slice(0, 2)) db.exec(step);
@@ -118,11 +118,11 @@ test('gaps of an older version of the store are kept', async () => {
     INSERT INTO declaredGaps VALUES (1, 7, '2026-11-23T19:46:01.123Z', 'suppressed', 'old', NULL, 5)`);
   db.close();
   await store.close();
-  store = openStore(older);
+  store = openStorage(older);
   const { gaps } = await listed();
   assert.deepEqual(
     gaps.map(({ text, lines }) => [text, lines]),
     [['old', 5]],
   );
-  assert.deepEqual((await append(told(7))).gaps, [], 'and known to be the same when it is told again');
+  assert.deepEqual((await append(ping(7))).gaps, [], 'and known to be the same when it is told again');
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
-import { openStore } from '../../../alphaserver/store/event-store.ts';
+import { openStorage } from '../../../alphaserver/storage.ts';
 import { checkWhole } from '../../../alphaserver/store/integrity.ts';
 import { Pair } from '../../programs.ts';
 
@@ -18,7 +18,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A store with events in it, of which nobody has closed anything. */
 async function killed(events: number): Promise<string> {
-  const store = openStore(join(folder, 'open'));
+  const store = openStorage(join(folder, 'open'));
   const at = '2026-11-23T19:46:01.123Z';
   for (let from = 1; from <= events; from += 1_000)
     await store.append(
@@ -65,7 +65,7 @@ function damage(copy: string, table: string, text?: string): void {
 }
 
 test('a store is marked while it is open, and a close in good order takes the mark away', async () => {
-  const store = openStore(folder);
+  const store = openStorage(folder);
   assert.equal(store.unclean, false);
   // What is acknowledged is on the disk: https://www.sqlite.org/pragma.html#pragma_synchronous, FULL is 2.
   assert.deepEqual({ ...store.db.prepare('PRAGMA synchronous').get() }, { synchronous: 2 });
@@ -73,10 +73,10 @@ test('a store is marked while it is open, and a close in good order takes the ma
   await store.close();
   assert.ok(!existsSync(join(folder, 'running')));
   const copy = await killed(1_000);
-  const again = openStore(copy);
+  const again = openStorage(copy);
   assert.equal(again.unclean, true);
   assert.equal(again.lastSeq(A), 1_000);
-  assert.equal(await checkWhole(copy), null);
+  assert.equal(await checkWhole([join(copy, 'asgard.db'), join(copy, 'rollups.db')]), null);
   await again.close();
 });
 
@@ -90,13 +90,13 @@ test('after a kill, damage of what was written last, or of a table that is read 
     cpSync(copy, one, { recursive: true });
     damage(one, table, text);
     assert.throws(
-      () => openStore(one),
+      () => openStorage(one),
       /^Error: The store in .* is damaged \(.*\): agents keep what is not stored; stop alphaserver/,
     );
   }
   writeFileSync(join(copy, 'asgard.db'), 'no database at all, but long enough to be taken for one'.repeat(100));
   rmSync(join(copy, 'asgard.db-wal'), { force: true });
-  assert.throws(() => openStore(copy), /is damaged \(file is not a database\)/);
+  assert.throws(() => openStorage(copy), /is damaged \(file is not a database\)/);
 });
 
 test('after a kill, damage of what is old is found while the server runs: it stores nothing more, and says what to do', async () => {

@@ -1,5 +1,5 @@
 /** A process that stores events one batch after the other until it is killed: FOLDER. Says the last seq after each commit. */
-import { openStore } from '../../../alphaserver/store/event-store.ts';
+import { openStorage } from '../../../alphaserver/storage.ts';
 import type { SequencedEvent } from '../../../alphaserver/store/store.ts';
 import { below, chance, eventNear } from './stream.ts';
 
@@ -19,7 +19,7 @@ export function eventAt(seq: number): SequencedEvent {
 
 async function write(folder: string): Promise<void> {
   let seq = 0;
-  const store = openStore(folder, { retentionMs: RETENTION_MS, now: () => clockAt(seq) });
+  const store = openStorage(folder, { retentionMs: RETENTION_MS, now: () => clockAt(seq) });
   seq = store.lastSeq(AGENT);
   const random = chance(seq);
   for (;;) {

@@ -1,10 +1,10 @@
-/** Large answers are written on the thread that reads, past fastify's schemas: they have what the schemas say all the same. */
+/** Large results become JSON on the query thread, without fastify's schemas: they have what the schemas say all the same. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Ajv } from 'ajv';
-import { Answers } from '../../../alphaserver/queries/answers.ts';
-import { written } from '../../../alphaserver/queries/query-json.ts';
-import { openReader } from '../../../alphaserver/store/database.ts';
+import { Queries } from '../../../alphaserver/queries/queries.ts';
+import { queryJson } from '../../../alphaserver/queries/query-json.ts';
+import { openReader } from '../../../alphaserver/queries/snapshot.ts';
 import { API } from '../../../alphaserver/web/api-schema.ts';
 import { until } from '../../until.ts';
 import { Served } from './served.ts';
@@ -52,9 +52,9 @@ for (const [path, name, rows] of [
   });
 
 test('a written answer is bytes that nobody else uses, so that they can be moved to another thread', () => {
-  const answers = new Answers(openReader(`${served.folder}/store`));
+  const answers = new Queries(openReader(`${served.folder}/store`));
   const ever = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
-  const bytes = written('top', ['hosts', ever, 1], answers.top('hosts', ever, 1));
+  const bytes = queryJson('top', ['hosts', ever, 1], answers.top('hosts', ever, 1));
   answers.close();
   assert.ok(bytes instanceof Uint8Array);
   assert.equal(bytes.buffer.byteLength, bytes.byteLength);

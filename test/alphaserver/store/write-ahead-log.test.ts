@@ -1,11 +1,12 @@
-/** The log of writes beside the events is begun anew before it is large, under a flood too, and after somebody read for long. */
+/** The write-ahead log of events is reset before it is large, under a flood too, and after a long read. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { FILE, openReader } from '../../../alphaserver/store/database.ts';
-import { openStore, type SqliteStore } from '../../../alphaserver/store/event-store.ts';
+import { openReader } from '../../../alphaserver/queries/snapshot.ts';
+import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
+import { EVENTS_FILE } from '../../../alphaserver/store/folder.ts';
 import { AGENT, eventAt } from './killed-writer.ts';
 
 const LIMIT_PAGES = 256;
@@ -13,24 +14,24 @@ const LIMIT_BYTES = LIMIT_PAGES * 4_096;
 const COMMIT_EVENTS = 1_024;
 /**
  * A flood of so many limits; half of it in the log is still far from all. How much there is hangs on who reads meanwhile: the
- * thread that counts does, and the log is not begun anew under its eyes.
+ * rollup thread does, and the log is not reset meanwhile.
  */
 const FLOOD_LIMITS = 24;
 /** What a commit writes at least: events take some 65 bytes each. */
 const COMMIT_BYTES = COMMIT_EVENTS * 60;
 
 let folder = '';
-let store: SqliteStore;
+let store: Storage;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'asgard-log-'));
-  store = openStore(folder, { logLimitPages: LIMIT_PAGES });
+  store = openStorage(folder, { walLimitPages: LIMIT_PAGES });
 });
 afterEach(async () => {
   await store.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-const logBytes = (): number => statSync(join(folder, `${FILE}-wal`)).size;
+const logBytes = (): number => statSync(join(folder, `${EVENTS_FILE}-wal`)).size;
 
 /** Stores so many bytes, one commit after the other; gives the largest size that the log had. */
 async function flood(bytes: number): Promise<number> {
@@ -45,7 +46,7 @@ async function flood(bytes: number): Promise<number> {
   return largest;
 }
 
-test('the log of writes stays near its limit while a flood goes on', async () => {
+test('the write-ahead log stays near its limit while a flood goes on', async () => {
   const largest = await flood(FLOOD_LIMITS * LIMIT_BYTES);
   assert.ok(largest > LIMIT_BYTES / 2, `${largest} bytes cross nothing`);
   assert.ok(largest < (FLOOD_LIMITS / 2) * LIMIT_BYTES, `${largest} bytes`);

@@ -1,10 +1,10 @@
-/** Every question that can be asked of the store's file, answered on one connection, each from one moment of it. */
-
+/** All queries of a store, answered on one connection, each from one moment of it. */
 import type { Rule } from '../alert-config/rules.ts';
 import type { Incident } from '../detection/incident.ts';
-import { type Names, type Tally, tallyOf } from '../rollups/counts.ts';
+import { type Counts, countsOf, type Names } from '../rollups/counts.ts';
+import { HashedNames } from '../rollups/hashed-names.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from '../rollups/time-buckets.ts';
-import type { Database } from '../store/database.ts';
+import { arrays, type Database } from '../store/database.ts';
 import { eventsAfter, eventsWithIds } from '../store/event-rows.ts';
 import type { StoredEvent, StoredGap } from '../store/store.ts';
 import { eventPage } from './events.ts';
@@ -23,32 +23,32 @@ import type {
   TimelineView,
 } from './results.ts';
 import { TIMELINE_LIMIT } from './results.ts';
-import { arrays, factIn, namesIn, Snapshot } from './snapshot.ts';
-import { Tallies } from './timeline.ts';
-import { Ranks } from './top.ts';
+import { Snapshot } from './snapshot.ts';
+import { TimelineCounts } from './timeline.ts';
+import { TopValues } from './top.ts';
 
-/** How many points a timeline has at most where no step was asked for. */
+/** The most points of a timeline for which no step was asked. */
 const POINTS_SHOWN = 1_500;
 const KINDS_ASKED = { hosts: 0, sources: 1, users: 2 } as const;
 
 const iso = (ms: number): string => new Date(ms).toISOString();
-const counts = ({ accepted, failed, probes }: Tally) => ({ attempts: accepted + failed, accepted, failed, probes });
+const counts = ({ accepted, failed, probes }: Counts) => ({ attempts: accepted + failed, accepted, failed, probes });
 
-/** Answers at once. Throws when the file cannot be read. */
-export class Answers {
+/** Answers at once. Each throws when the file cannot be read. */
+export class Queries {
   readonly #db: Database;
   readonly #names: Names;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#names = namesIn(db, factIn(db, 'hashSeed'));
+    this.#names = new HashedNames(db, db);
   }
 
-  /** Runs one question in a read transaction: what it sees was true at one moment. */
-  #at<T>(question: (snapshot: Snapshot) => T): T {
+  /** Runs one query in a read transaction: all that it reads was true at one moment. */
+  #at<T>(query: (snapshot: Snapshot) => T): T {
     this.#db.exec('BEGIN');
     try {
-      return question(new Snapshot(this.#db, this.#names));
+      return query(new Snapshot(this.#db, this.#names));
     } finally {
       this.#db.exec('COMMIT');
     }
@@ -68,19 +68,19 @@ export class Answers {
 
   summary(span: SpanQuery): SummaryView {
     return this.#at((snapshot) => {
-      const [hosts = 0, sources = 0, users = 0] = new Ranks(snapshot, span).distinct();
-      return { ...counts(new Tallies(snapshot, null).of(span)), hosts, sources, users };
+      const [hosts = 0, sources = 0, users = 0] = new TopValues(snapshot, span).distinct();
+      return { ...counts(new TimelineCounts(snapshot, null).of(span)), hosts, sources, users };
     });
   }
 
   top(kind: keyof typeof KINDS_ASKED, span: SpanQuery, limit: number): RankingView {
     return this.#at((snapshot) => {
-      const { ranks, error } = new Ranks(snapshot, span).first(KINDS_ASKED[kind], limit);
+      const { ranks, error } = new TopValues(snapshot, span).first(KINDS_ASKED[kind], limit);
       return {
         error,
-        ranks: ranks.map(({ value, firstAt, lastAt, hosts, users, ...tally }) => ({
+        ranks: ranks.map(({ value, firstAt, lastAt, hosts, users, ...one }) => ({
           value,
-          ...counts(tally),
+          ...counts(one),
           firstSeen: iso(firstAt),
           lastSeen: iso(lastAt),
           hosts,
@@ -101,24 +101,24 @@ export class Answers {
       const to = untilMs ?? this.#lastTime(snapshot, nowMs) + 1;
       const first = sinceMs ?? Math.min(this.#firstTime(snapshot), to - 1);
       const step = stepMs ?? [MINUTE_MS, HOUR_MS].find((ms) => (to - first) / ms <= POINTS_SHOWN) ?? DAY_MS;
-      // Only where nothing was asked for: one clock that is years wrong must not hide everything else.
+      // Only without a `since`: one clock that is years wrong must not hide everything else.
       const from = sinceMs ?? Math.max(first, floorTo(to - 1, step) - (TIMELINE_LIMIT - 1) * step);
       if (floorTo(to - 1, step) - floorTo(from, step) >= TIMELINE_LIMIT * step) return 'tooLong';
       const steps = this.#steps(snapshot, { from, to }, step, host);
       const points: PointView[] = [];
       for (let at = floorTo(from, step); at < to; at += step)
-        points.push({ at: iso(at), ...(steps.get(at) ?? tallyOf()) });
+        points.push({ at: iso(at), ...(steps.get(at) ?? countsOf()) });
       return { step: step / 1_000, points };
     });
   }
 
-  #steps(snapshot: Snapshot, span: SpanQuery, step: number, host: string | null): Map<number, Tally> {
-    if (host === null) return new Tallies(snapshot, null).steps(span, step);
+  #steps(snapshot: Snapshot, span: SpanQuery, step: number, host: string | null): Map<number, Counts> {
+    if (host === null) return new TimelineCounts(snapshot, null).steps(span, step);
     const [row] = arrays(this.#db, 'SELECT id FROM hosts WHERE name = ?', host) as [number][];
-    return row ? new Tallies(snapshot, row[0]).steps(span, step) : new Map();
+    return row ? new TimelineCounts(snapshot, row[0]).steps(span, step) : new Map();
   }
 
-  /** The time of the first event, or the start of its minute or hour; now for a store without any. */
+  /** Gives the time of the first event, or the start of its minute or hour; infinite for a store without any. */
   #firstTime({ rolledTo, horizon }: Snapshot): number {
     const [row] = arrays(
       this.#db,
@@ -131,7 +131,7 @@ export class Answers {
     return row?.[0] ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Now, or the newest event where a clock runs ahead by less than a day. */
+  /** Gives now, or the time of the newest event where a clock runs ahead by less than a day. */
   #lastTime({ rolledTo }: Snapshot, nowMs: number): number {
     const [row] = arrays(
       this.#db,
@@ -185,7 +185,7 @@ export class Answers {
     });
   }
 
-  /** Lets go of the file. */
+  /** Closes the files. */
   close(): void {
     this.#db.close();
   }
@@ -193,5 +193,5 @@ export class Answers {
 
 const byTime = (a: StoredEvent, b: StoredEvent): number => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.id - b.id);
 
-/** What can be asked. */
-export type Question = Exclude<keyof Answers, 'close'>;
+/** The names of the queries. */
+export type QueryName = Exclude<keyof Queries, 'close'>;

@@ -4,14 +4,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { type Database, openRollups } from '../../../alphaserver/store/database.ts';
-import { giveBack, SPARE_PAGES, SPARE_SHARE, STEP_PAGES } from '../../../alphaserver/store/free-pages.ts';
+import {
+  type Database,
+  giveBack,
+  openForWriting,
+  SPARE_PAGES,
+  SPARE_SHARE,
+  STEP_PAGES,
+} from '../../../alphaserver/store/database.ts';
 
 let folder = '';
 let db: Database;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'asgard-free-'));
-  db = openRollups(folder);
+  db = openForWriting(join(folder, 'pages.db'));
   db.exec('PRAGMA synchronous=OFF; CREATE TABLE filling (id INTEGER PRIMARY KEY, page BLOB)');
 });
 afterEach(() => {

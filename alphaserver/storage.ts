@@ -1,0 +1,143 @@
+/** The embedded store of a running server: the log of events, the thread that rolls it up, and the thread that queries both. */
+
+import type { StoredFigures } from './queries/metrics.ts';
+import { QueryThread } from './queries/query-thread.ts';
+import type { Views, WrittenViews } from './queries/results.ts';
+import { StoreViews, writtenViews } from './queries/views.ts';
+import { RollupThread } from './rollups/rollup-thread.ts';
+import { factIn, openRollups } from './rollups/schema.ts';
+import type { Database } from './store/database.ts';
+import { EventStore } from './store/event-store.ts';
+import { usable, WAL_LIMIT_PAGES } from './store/folder.ts';
+import { Retention } from './store/retention.ts';
+import type { AgentBatch, Appended, Store } from './store/store.ts';
+
+/** How the store is kept. */
+export interface StorageOptions {
+  /** How long single events are kept, in milliseconds; null or left out: for ever. Counts stay. */
+  readonly retentionMs?: number | null;
+  readonly now?: () => number;
+  /** The write-ahead log is reset at about this size, in pages of 4 KiB. */
+  readonly walLimitPages?: number;
+  /** Hears of upkeep that failed and is tried again. */
+  readonly failed?: (what: string, error: unknown) => void;
+}
+
+/** Opens or makes the store of a folder. Throws an Error with one sentence when it is in use, damaged or of a newer version. */
+export function openStorage(folder: string, options: StorageOptions = {}): Storage {
+  return new Storage(folder, options);
+}
+
+/** Keeps the promise of Store, and answers queries about what is stored. */
+export class Storage implements Store {
+  readonly events: EventStore;
+  /** The thread that queries run on. */
+  readonly queries: QueryThread;
+  readonly #rollups: RollupThread;
+  readonly #retention: Retention | null;
+  readonly #holds: (() => number)[] = [];
+
+  constructor(folder: string, options: StorageOptions) {
+    const { retentionMs = null, now = Date.now, walLimitPages = WAL_LIMIT_PAGES, failed = () => {} } = options;
+    const events = new EventStore(folder, {
+      walLimitPages,
+      ready: () => this.#rollups.ready(),
+      committed: (lastId) => {
+        this.queries.changed();
+        this.#rollups.committed(lastId);
+      },
+    });
+    this.events = events;
+    try {
+      events.reserveIds(usable(folder, () => rolledToIn(folder)));
+    } catch (error) {
+      void events.close();
+      throw error;
+    }
+    const rolledTo = Math.min(events.lastId, rolledToIn(folder));
+    this.queries = new QueryThread(folder);
+    this.#rollups = new RollupThread({
+      folder,
+      walLimitPages,
+      rolledTo,
+      lastId: events.lastId,
+      forgotten: (upTo) => this.#retention?.forgotten(upTo),
+      failed,
+    });
+    this.#retention =
+      retentionMs === null
+        ? null
+        : new Retention({
+            db: events.db,
+            projection: this.#rollups,
+            retentionMs,
+            held: () => Math.min(Number.MAX_SAFE_INTEGER, ...this.#holds.map((upTo) => upTo())),
+            now,
+            failed,
+          });
+    this.#rollups.committed(events.lastId);
+  }
+
+  /** The connection that writes events. */
+  get db(): Database {
+    return this.events.db;
+  }
+
+  /** True when the store was not closed in good order before. */
+  get unclean(): boolean {
+    return this.events.unclean;
+  }
+
+  transaction<T>(work: () => T): T {
+    return this.events.transaction(work);
+  }
+
+  lastSeq(agent: string): number {
+    return this.events.lastSeq(agent);
+  }
+
+  append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]> {
+    return this.events.append(batches, nowMs);
+  }
+
+  /** Keeps retention from deleting events above `upTo()`, the id that a reader of the log has reached. Asked at each deletion. */
+  hold(upTo: () => number): void {
+    this.#holds.push(upTo);
+  }
+
+  /** Gives results about what is stored; `connected` tells whether an agent is there now. */
+  views(connected: (agent: string) => boolean, now: () => number): Views {
+    return new StoreViews({ thread: this.queries, connected, now });
+  }
+
+  /** Gives large results as JSON. */
+  writtenViews(now: () => number): WrittenViews {
+    return writtenViews(this.queries, now);
+  }
+
+  /** Gives what `/metrics` shows of the store; no series of single hosts and agents above this limit. Rejects when it cannot be read. */
+  figures(nowMs: number, seriesLimit: number): Promise<StoredFigures> {
+    return this.queries.run('figures', nowMs, seriesLimit);
+  }
+
+  /** Counts agents that were last heard of at or before `beforeMs`, those left out that are `connected`. */
+  silentAgents(beforeMs: number, connected: (agent: string) => boolean): number {
+    return this.events.silentAgents(beforeMs, connected);
+  }
+
+  async close(): Promise<void> {
+    this.#retention?.close();
+    await Promise.all([this.queries.close(), this.#rollups.close()]);
+    await this.events.close();
+  }
+}
+
+/** Makes the file of the rollups where there is none, and says how far it is. */
+function rolledToIn(folder: string): number {
+  const db = openRollups(folder);
+  try {
+    return factIn(db, 'rolledTo');
+  } finally {
+    db.close();
+  }
+}

@@ -1,0 +1,113 @@
+/** A store's folder: which files are in it, who may have it open, and whether it was closed in good order. */
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Database, isBusy, isDamage, openDatabase, openForWriting, openReadOnly } from './database.ts';
+import { checkNewest, DAMAGE_ADVICE, DamagedError } from './integrity.ts';
+
+/**
+ * The log of events, with SQLite's write-ahead log beside it. What is made from the events stands in files of its own:
+ * SQLite lets one connection write a file at a time.
+ */
+export const EVENTS_FILE = 'asgard.db';
+/** The rollup thread empties the write-ahead log of events. Where it does not, a commit does at this size, in pages: 64 MiB. */
+export const WAL_LIMIT_PAGES = 16_384;
+/** Stands in the folder while a process has it open: found at the next start, that process was killed. */
+const RUNNING_FILE = 'running';
+/** Held by the kernel, so that it is free when the process dies, however it dies. */
+const LOCK_FILE = 'lock.db';
+
+/** A folder that this process alone has open for writing. */
+export interface OpenFolder {
+  /** The connection that writes events. */
+  readonly db: Database;
+  /** True when whoever had the store open before did not close it: killed, or the power was cut. */
+  readonly unclean: boolean;
+  /** Closes the connection and lets others in. */
+  close(): void;
+}
+
+/**
+ * Opens or makes a folder and its events, and keeps other processes out. Throws an Error with one sentence when another
+ * process has it, or when the file is damaged.
+ */
+export function openFolder(folder: string, walLimitPages: number): OpenFolder {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const lock = lockIn(folder);
+  return usable(folder, () => {
+    try {
+      const db = openForWriting(join(folder, EVENTS_FILE));
+      const running = join(folder, RUNNING_FILE);
+      const close = (): void => {
+        db.close();
+        lock.close();
+      };
+      try {
+        const unclean = existsSync(running);
+        touch(running);
+        if (unclean && hasTables(db)) checkNewest(db);
+        db.exec(`PRAGMA wal_autocheckpoint=${walLimitPages}`);
+        const closeInOrder = (): void => {
+          close();
+          rmSync(running, { force: true });
+        };
+        return { db, unclean, close: closeInOrder };
+      } catch (error) {
+        db.close();
+        throw error;
+      }
+    } catch (error) {
+      lock.close();
+      throw error;
+    }
+  });
+}
+
+/** Runs what opens or upgrades a store's files. Throws an Error with one sentence that names the folder and says what to do. */
+export function usable<T>(folder: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const damaged = error instanceof DamagedError || isDamage(error);
+    throw new Error(
+      damaged
+        ? `The store in ${folder} is damaged (${(error as Error).message}): ${DAMAGE_ADVICE}`
+        : `The store in ${folder} cannot be used: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Opens the events beside the connection that writes them: to read, and to take their write-ahead log into the file. */
+export function openEvents(folder: string): Database {
+  return openDatabase(join(folder, EVENTS_FILE));
+}
+
+/** Opens the events for reading alone. */
+export function openEventsReader(folder: string): Database {
+  return openReadOnly(join(folder, EVENTS_FILE));
+}
+
+const hasTables = (db: Database): boolean =>
+  db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'gaps'").get() !== undefined;
+
+function touch(file: string): void {
+  const descriptor = openSync(file, 'w', 0o600);
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+}
+
+function lockIn(folder: string): Database {
+  const lock = openDatabase(join(folder, LOCK_FILE));
+  try {
+    lock.exec('PRAGMA busy_timeout=0; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw new Error(
+      isBusy(error)
+        ? `The store in ${folder} is in use by another alphaserver`
+        : `The store in ${folder} cannot be used: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,27 +1,26 @@
-/** The agent: log to reader to outbox to server, one read at a time, each durable before the next. */
+/** The agent: reads the log through the reader into the outbox, one chunk at a time, each durable before the next. */
 import { setImmediate } from 'node:timers/promises';
 import type { LoginEvent } from '../protocol/event.ts';
 import type { AgentReport, AgentState } from '../protocol/report.ts';
 import type { Logger } from '../service/logger.ts';
-import type { HostNames } from './event-host.ts';
+import type { EventHosts } from './event-host.ts';
 import type { Chunk, LogSource } from './log/source.ts';
 import { OutboxError } from './outbox/database.ts';
-import type { Outbox } from './outbox/outbox.ts';
-import type { Reading } from './outbox/reading.ts';
+import type { Outbox, ReadResult } from './outbox/outbox.ts';
 import type { LocatedEvent } from './sshd/events.ts';
 import type { Reader } from './sshd/reader.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
-/** How often connections that are over by time are looked for on a quiet log, and acknowledged rows dropped. */
-const TEND_EVERY_MS = 1_000;
-/** How long to wait before a failed commit is tried again. */
+/** How often connections are expired on a quiet log, and acknowledged rows deleted. */
+const MAINTENANCE_EVERY_MS = 1_000;
+/** The delay before a failed commit is retried. */
 const RETRY_MS = 1_000;
-/** How much an outbox at its bound must have drained before reading goes on: 1/16 of it, so that it does not flap. */
-const ROOM_SHARE = 16;
+/** A full outbox must drain by this share of its limit before reading goes on, so that the state does not flap. */
+const DRAINED_SHARE = 1 / 16;
 
-/** What an agent is made of. `log` hears what people should know; nothing here throws because of a log's content. */
+/** The parts of an agent. No content of a log makes any of them throw. */
 export interface AgentOptions {
-  /** The log's path, or `journald`: the name its position is kept under. */
+  /** The log's path, or `journald`: the name of its bookmark. */
   readonly logName: string;
   readonly source: LogSource;
   readonly reader: Reader;
@@ -30,49 +29,50 @@ export interface AgentOptions {
   readonly log: Logger;
   readonly now: () => number;
   /** Called after each commit, with what was committed. */
-  readonly committed?: (reading: Reading) => void;
+  readonly onCommit?: (result: ReadResult) => void;
 }
 
 /** One agent, from `run` to `stop`. */
 export class Agent {
   readonly #options: AgentOptions;
-  readonly #hosts: HostNames;
+  readonly #hosts: EventHosts;
   #uplink: Uplink | null = null;
-  #position: Reading['position'];
-  #tend: NodeJS.Timeout | null = null;
-  /** What is under way and what waits for it: reads and expiries are kept one after the other, also while the disk is full. */
-  #turn: Promise<void> = Promise.resolve();
-  #turns = 0;
+  #position: ReadResult['position'];
+  #maintenanceTimer: NodeJS.Timeout | null = null;
+  /** The end of the queued work: reads and expiries are committed one after the other, also while commits fail. */
+  #queue: Promise<void> = Promise.resolve();
+  #queued = 0;
   #fault: unknown = null;
   #stopping = false;
-  #trouble: AgentState | null = null;
-  #told = '';
+  /** The state that replaces the source's while the outbox cannot take events. */
+  #outboxState: AgentState | null = null;
+  #reportedState = '';
   #wakeUp: () => void = () => {};
 
-  constructor(options: AgentOptions, hosts: HostNames) {
+  constructor(options: AgentOptions, hosts: EventHosts) {
     this.#options = options;
     this.#hosts = hosts;
     this.#position = options.outbox.bookmark(options.logName)?.position ?? null;
   }
 
   /**
-   * Follows the log until `stop`, or until its input has ended. Resolves then; rejects on a damaged outbox (an OutboxError),
-   * and on a broken promise of our own.
+   * Follows the log until `stop`, or until its input has ended. Resolves then; rejects on a damaged outbox (an OutboxError), and
+   * on a broken promise of our own.
    */
   async run(uplink: Uplink): Promise<void> {
     this.#uplink = uplink;
     uplink.onAck(() => this.#wakeUp());
-    this.#tend = setInterval(() => this.#tendNow(), TEND_EVERY_MS);
+    this.#maintenanceTimer = setInterval(() => this.#maintain(), MAINTENANCE_EVERY_MS);
     for (;;) {
-      await this.#room();
+      await this.#waitForRoom();
       if (this.#stopping) break;
       const chunk = await this.#options.source.next();
       if (chunk === null || this.#stopping) break;
-      await this.#inTurn(() => this.#keep(chunk));
-      // A long log that is there already is read without ever waiting: acknowledgements, pings and timers want their turn.
+      await this.#enqueue(() => this.#process(chunk));
+      // A long log is read without ever waiting for it: acknowledgements, pings and timers get their turn here.
       await setImmediate();
     }
-    clearInterval(this.#tend);
+    clearInterval(this.#maintenanceTimer);
     if (this.#fault !== null) throw this.#fault;
   }
 
@@ -82,32 +82,32 @@ export class Agent {
     this.stop();
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    this.#turns += 1;
-    this.#turn = this.#turn
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    this.#queued += 1;
+    this.#queue = this.#queue
       .then(work)
       .catch((error: unknown) => this.fail(error))
       .finally(() => {
-        this.#turns -= 1;
+        this.#queued -= 1;
       });
-    return this.#turn;
+    return this.#queue;
   }
 
-  /** Stops reading. What was read and not yet kept is read again at the next start. */
+  /** Stops reading. Lines that were read and not committed are read again after the next start. */
   stop(): void {
     this.#stopping = true;
-    if (this.#tend) clearInterval(this.#tend);
+    if (this.#maintenanceTimer) clearInterval(this.#maintenanceTimer);
     this.#options.source.close();
     this.#wakeUp();
   }
 
-  /** How the agent is doing, as it tells the server and `status`. */
+  /** Returns the agent's state and totals, as they are reported to the server and by `status`. */
   report(): AgentReport {
     const { source, outbox, reader } = this.#options;
     const { state, behindBytes } = source.status();
     const { lines, unknown, forged } = reader.counts();
     return {
-      state: this.#trouble ?? state,
+      state: this.#outboxState ?? state,
       behindBytes,
       sentSeq: outbox.lastSeq,
       waiting: outbox.lastSeq - outbox.acked,
@@ -118,28 +118,28 @@ export class Agent {
     };
   }
 
-  async #keep(chunk: Chunk): Promise<void> {
+  async #process(chunk: Chunk): Promise<void> {
     const { reader, now, log } = this.#options;
     const nowMs = now();
-    const sightings = reader.read(chunk.bytes, { writtenMs: chunk.writtenMs, nowMs });
+    const located = reader.read(chunk.bytes, { writtenMs: chunk.writtenMs, nowMs });
     this.#position = chunk.position;
     for (const gap of chunk.gaps) log.error(`Part of the log is lost: ${gap.text}`);
     if (chunk.cutLines > 0) log.warn(`${chunk.cutLines} lines were too long and were cut`);
-    // A line without a time was written at the latest when its file was: nearer to the truth than now, for a log read late.
+    // A line without a time was written no later than its file: for a log that is read late, that is closer than now.
     const fallbackMs = chunk.writtenMs > 0 ? Math.min(nowMs, chunk.writtenMs) : nowMs;
-    await this.#commit(this.#reading(sightings, fallbackMs, chunk.gaps));
-    if (sightings.length > 0) this.#uplink?.wake();
+    await this.#commit(this.#resultOf(located, fallbackMs, chunk.gaps));
+    if (located.length > 0) this.#uplink?.sendPending();
     if (chunk.gaps.length > 0) this.#uplink?.report();
   }
 
-  #reading(sightings: readonly LocatedEvent[], fallbackMs: number, gaps: Reading['gaps']): Reading {
+  #resultOf(located: readonly LocatedEvent[], fallbackMs: number, gaps: ReadResult['gaps']): ReadResult {
     const { logName, reader, now } = this.#options;
     const at = new Date(fallbackMs).toISOString();
-    this.#hosts.look(sightings.map(({ event }) => event.host ?? null));
-    const events: LoginEvent[] = sightings.map(({ event }) => ({
+    this.#hosts.observe(located.map(({ event }) => event.host ?? null));
+    const events: LoginEvent[] = located.map(({ event }) => ({
       ...event,
       at: event.at ?? at,
-      host: this.#hosts.of(event.host ?? null),
+      host: this.#hosts.hostOf(event.host ?? null),
     }));
     return {
       log: logName,
@@ -153,61 +153,62 @@ export class Agent {
 
   async #expire(): Promise<void> {
     const { reader, now } = this.#options;
-    this.#reconcile();
-    const over = reader.expire(now());
-    if (over.length === 0) return;
-    await this.#commit(this.#reading(over, now(), []));
-    this.#uplink?.wake();
+    this.#endResume();
+    const expired = reader.expire(now());
+    if (expired.length === 0) return;
+    await this.#commit(this.#resultOf(expired, now(), []));
+    this.#uplink?.sendPending();
   }
 
-  /** An outbox that replaces a damaged one has read again all there is, and knows from the server what was there. */
-  #reconcile(): void {
+  /** Ends the resume of an outbox that replaces a damaged one, once the whole log was read again and the server's seq is known. */
+  #endResume(): void {
     const { outbox, source, log } = this.#options;
     const { state } = source.status();
     if (!outbox.resumed || !this.#uplink?.connected || (state !== 'caught up' && state !== 'log quiet')) return;
-    const { missing } = outbox;
+    const { missingEvents } = outbox;
     try {
-      outbox.reconcile();
+      outbox.endResume();
     } catch {
-      // The disk does not take it: with the next look.
+      // The disk is full or failing; the next maintenance retries.
       return;
     }
-    if (missing > 0) log.warn(`The server has ${missing} events more than could be read again; going on after them`);
+    if (missingEvents > 0)
+      log.warn(`The server has ${missingEvents} events more than could be read again; going on after them`);
   }
 
-  /** Tries until it is kept: what the reader has read cannot be read again, so nothing may pass it. */
-  async #commit(reading: Reading): Promise<void> {
+  /** Retries until the commit succeeds: the reader cannot read a line again, so nothing may be committed before this. */
+  async #commit(result: ReadResult): Promise<void> {
     const { outbox, log } = this.#options;
     while (!this.#stopping) {
       try {
-        outbox.commit(reading);
-        if (this.#trouble === 'outbox failing') log.info('The outbox can be written again');
-        this.#trouble = null;
-        this.#options.committed?.(reading);
+        outbox.commit(result);
+        if (this.#outboxState === 'outbox failing') log.info('The outbox can be written again');
+        this.#outboxState = null;
+        this.#options.onCommit?.(result);
         return;
       } catch (error) {
         if (error instanceof OutboxError && error.code === 'damaged') throw error;
-        if (this.#trouble !== 'outbox failing')
+        if (this.#outboxState !== 'outbox failing')
           log.error(`The outbox cannot be written, reading waits: ${(error as Error).message}`);
-        this.#trouble = 'outbox failing';
+        this.#outboxState = 'outbox failing';
         await this.#pause(RETRY_MS);
       }
     }
   }
 
-  /** Waits while the outbox is at its bound: the log is the buffer then. */
-  async #room(): Promise<void> {
+  /** Applies backpressure: waits while the outbox is at its limit, and the log itself buffers. */
+  async #waitForRoom(): Promise<void> {
     const { outbox, outboxLimitBytes, log } = this.#options;
-    if (outbox.waitingBytes < outboxLimitBytes) return;
+    if (outbox.pendingBytes < outboxLimitBytes) return;
     log.warn(
-      `The outbox is full (${outbox.waitingBytes} bytes wait for the server): reading waits, nothing is dropped`,
+      `The outbox is full (${outbox.pendingBytes} bytes wait for the server): reading waits, nothing is dropped`,
     );
-    this.#trouble = 'outbox full';
-    while (!this.#stopping && outbox.waitingBytes > outboxLimitBytes - outboxLimitBytes / ROOM_SHARE) {
+    this.#outboxState = 'outbox full';
+    while (!this.#stopping && outbox.pendingBytes > outboxLimitBytes * (1 - DRAINED_SHARE)) {
       await this.#pause(RETRY_MS);
-      this.#settle();
+      this.#compact();
     }
-    this.#trouble = null;
+    this.#outboxState = null;
     log.info('The outbox has room again');
   }
 
@@ -221,20 +222,21 @@ export class Agent {
     });
   }
 
-  #settle(): void {
+  #compact(): void {
     try {
-      this.#options.outbox.settle();
+      this.#options.outbox.compact();
     } catch (error) {
       this.#options.log.debug(`Acknowledged rows stay for now: ${(error as Error).message}`);
     }
   }
 
-  #tendNow(): void {
-    this.#settle();
-    // Only between reads, and only when nothing of the log is unread: what ends a connection may stand there.
-    if (this.#turns === 0 && this.#options.source.status().state !== 'behind') void this.#inTurn(() => this.#expire());
+  #maintain(): void {
+    this.#compact();
+    // Connections expire only between reads, and only when the log has nothing unread, which may still end them.
+    if (this.#queued === 0 && this.#options.source.status().state !== 'behind')
+      void this.#enqueue(() => this.#expire());
     const { state } = this.report();
-    if (state !== this.#told) this.#uplink?.report();
-    this.#told = state;
+    if (state !== this.#reportedState) this.#uplink?.report();
+    this.#reportedState = state;
   }
 }

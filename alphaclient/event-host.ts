@@ -1,20 +1,20 @@
-/** Whose attempt it is: the agent's own host, or the host that a line of a relayed log names. Pure. */
+/** Decides the host of an event: the agent's own, or the host that a line of a relayed log names. Pure. */
 
 import { isHostName } from '../protocol/values.ts';
 
 const short = (name: string): string => (name.split('.', 1)[0] as string).toLowerCase();
 
 /**
- * Follows the host names of one log. As long as they are all the same, or this machine's, the log is this agent's own
- * and its events carry no host, so that the agent's name stands. From the second other name on it is a relayed log
- * and every line's own host counts. The state is saved with the log position.
+ * Follows the host names of one log. While they are all the same, or this machine's, the log is this agent's own: its events
+ * carry no host, and the agent's name counts. From the second other name on it is a relayed log, and the host of each line
+ * counts. The state is saved with the log position.
  */
-export class HostNames {
+export class EventHosts {
   readonly #machine: string;
   #first: string | null = null;
   #relayed = false;
 
-  /** `machine` is this machine's hostname; `saved` what `save` gave, or anything else for a new log. */
+  /** `machine`: this machine's hostname. `saved`: the result of `save`; anything else stands for a new log. */
   constructor(machine: string, saved: unknown) {
     this.#machine = short(machine);
     if (typeof saved === 'object' && saved !== null) {
@@ -24,8 +24,8 @@ export class HostNames {
     }
   }
 
-  /** Looks at the names of a whole read before any of it is decided, so that a relayed log is known from its first read on. */
-  look(names: Iterable<string | null>): void {
+  /** Adds the names of a whole read, before the hosts of its events are asked for: a relayed log is known as such from its first read on. */
+  observe(names: Iterable<string | null>): void {
     for (const name of names) {
       if (!isHostName(name) || short(name) === this.#machine) continue;
       this.#first ??= name;
@@ -33,12 +33,13 @@ export class HostNames {
     }
   }
 
-  /** The host to put on an event whose line names `name`; null for the agent's own, and where no server would take the name. */
-  of(name: string | null): string | null {
+  /** Returns the host of an event whose line names `name`; null for the agent's own, and where no server would take the name. */
+  hostOf(name: string | null): string | null {
     if (!isHostName(name) || short(name) === this.#machine) return null;
     return this.#relayed ? name : null;
   }
 
+  /** Returns the state to save. */
   save(): { readonly first: string | null; readonly relayed: boolean } {
     return { first: this.#first, relayed: this.#relayed };
   }

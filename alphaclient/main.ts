@@ -1,15 +1,15 @@
 /**
- * alphaclient's command line: wires the rooms together. Each command loads only the rooms that it needs, and what Node made
- * of them the last time: a scan of a small log should take no longer than its reading.
+ * alphaclient's command line. Each command imports only the modules it needs, as V8 compiled them the last time: a scan of a small
+ * log should take no longer than its reading.
  */
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
-// Beside the packages, and not in the shared folder for temporary files, where others could put code of theirs. It fails
-// silently where nothing can be written, and nothing hangs on it. `npm run alphaclient` names the same folder to Node before
-// it starts, so that this file is kept there, too. It keeps V8's young generation at 4 MiB, since what is read is gone at
-// once, and hundreds would be filled with it before anything is tidied up; and it leaves to V8's last compiler what is
-// called 50,000 times: the rest takes longer to compile than it saves.
+// The cache is beside the packages and not in the shared folder for temporary files, where others could write code into it. Where
+// nothing can be written it fails silently, at the cost of speed alone. `npm run alphaclient` passes the same folder to Node, so
+// that this file is cached too. It also keeps V8's young generation at 4 MiB, because read buffers die at once and V8 would grow
+// it to hundreds of MiB for them; and it makes V8 optimize only functions called 50,000 times, because compiling the others takes
+// longer than it saves.
 enableCompileCache(join(import.meta.dirname, '..', 'node_modules', '.cache', 'node'));
 
 const HELP = `usage: alphaclient [run]                      follow this host's sshd log and send what it shows to alphaserver
@@ -19,7 +19,7 @@ const HELP = `usage: alphaclient [run]                      follow this host's s
 
 Settings are environment variables (ALPHACLIENT_SERVER, ALPHACLIENT_LOG, ...); .env is read too. See .env.example.
 `;
-/** How long a shutdown may take: the goodbye and the last commit. */
+/** How long a shutdown may take: `quit` and the last commit. */
 const STOP_LIMIT_MS = 5_000;
 
 const fail = (message: string, code: 1 | 2): never => {

@@ -1,47 +1,46 @@
-/** `alphaclient run`: the parts of an agent put together, until it is told to stop. */
+/** `alphaclient run`: assembles the parts of an agent and runs them until `stop`. */
 import type { Logger } from '../service/logger.ts';
 import { Agent } from './agent.ts';
-import { removeAlive, writeAlive } from './commands/heartbeat.ts';
+import { removeHeartbeat, writeHeartbeat } from './commands/heartbeat.ts';
 import type { ClientConfig } from './config.ts';
-import { HostNames } from './event-host.ts';
+import { EventHosts } from './event-host.ts';
 import { DEFAULT_LOGS, findDefaultLog } from './log/default-log.ts';
 import { FileSource } from './log/file-source.ts';
 import { JournalSource } from './log/journal-source.ts';
 import type { LogSource } from './log/source.ts';
-import { Checkpoint } from './outbox/checkpoint.ts';
 import { OutboxError } from './outbox/database.ts';
 import type { Outbox } from './outbox/outbox.ts';
-import { beginAnew, openStateFolder } from './outbox/state-folder.ts';
+import { Checkpoint, openStateFolder, replaceDamaged } from './outbox/recovery.ts';
 import type { ReaderState } from './sshd/reader.ts';
 import { Reader } from './sshd/reader.ts';
 import { dialer } from './uplink/connect.ts';
-import { Telling } from './uplink/ping.ts';
+import { PingBuilder } from './uplink/ping.ts';
 import { Uplink } from './uplink/uplink.ts';
 
-/** How often the sign of life is renewed and, where no log is known yet, one is looked for. */
+/** How often the heartbeat is renewed and, while there is no log to follow, one is searched. */
 const TICK_MS = 1_000;
-/** How long the goodbye may take. */
-const GOODBYE_LIMIT_MS = 3_000;
+/** How long the server's answer to `quit` may take. */
+const QUIT_LIMIT_MS = 3_000;
 
-/** What an agent is started with. */
+/** The settings and the surroundings of an agent. */
 export interface RunOptions {
   readonly config: ClientConfig;
   readonly hostname: string;
-  /** The PATH that programs are looked for in. */
+  /** The PATH that programs are searched in. */
   readonly path: string;
   readonly log: Logger;
 }
 
 /** A running agent. */
 export interface Running {
-  /** Resolves when it has ended by itself; rejects when it could not go on. */
+  /** Resolves when it has ended; rejects when it cannot go on. */
   readonly ended: Promise<void>;
-  /** Says goodbye, keeps what is to be kept, and ends. */
+  /** Sends `quit`, closes the outbox, and ends. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts an agent. An outbox that turns out to be damaged while it runs is set aside, and the agent goes on with a new one.
+ * Starts an agent. An outbox that is found damaged while it runs is replaced, and the agent goes on with the new one.
  * Throws an OutboxError when the state folder cannot be used, and when a TLS file cannot be read.
  */
 export function run(options: RunOptions): Running {
@@ -56,7 +55,7 @@ export function run(options: RunOptions): Running {
       } catch (error) {
         if (stopping || !(error instanceof OutboxError) || error.code !== 'damaged') throw error;
         await running.stop();
-        running = start(options, beginAnew(config.stateFolder, error.message, log, Date.now()));
+        running = start(options, replaceDamaged(config.stateFolder, error.message, log, Date.now()));
       }
     }
   }
@@ -85,7 +84,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
       linesForged: 0,
       declaredLost: outbox.declared.declaredLost,
     };
-  const telling = new Telling({
+  const pings = new PingBuilder({
     report,
     shapes: () => reader.shapes(),
     gapsAfter: (id, limit) => outbox.gapsAfter(id, limit),
@@ -95,17 +94,17 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     host: config.name ?? hostname,
     token: config.token,
     connect,
-    tell: (fresh) => telling.next(fresh),
-    failed: (error) => {
+    pingContent: (isNewConnection) => pings.next(isNewConnection),
+    onOutboxError: (error) => {
       if (error instanceof OutboxError && error.code === 'damaged') agent?.fail(error);
     },
     log,
     now: Date.now,
-    chance: Math.random,
+    random: Math.random,
   });
-  const live = (): void => {
+  const beat = (): void => {
     const { state, behindBytes } = report();
-    writeAlive(config.stateFolder, {
+    writeHeartbeat(config.stateFolder, {
       pid: process.pid,
       atMs: Date.now(),
       state,
@@ -114,8 +113,8 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     });
     checkpoint.acknowledged(outbox.acked, Date.now());
   };
-  const tick = setInterval(live, TICK_MS);
-  live();
+  const tick = setInterval(beat, TICK_MS);
+  beat();
   const stopped = new AbortController();
 
   async function follow(): Promise<void> {
@@ -134,7 +133,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
         outboxLimitBytes: config.outboxLimitBytes,
         log,
         now: Date.now,
-        committed: ({ log: name, position, reader: state }) =>
+        onCommit: ({ log: name, position, reader: state }) =>
           checkpoint.offer({
             agent: outbox.agent,
             seq: outbox.lastSeq,
@@ -142,7 +141,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
             declared: outbox.declared,
           }),
       },
-      new HostNames(hostname, saved?.hosts),
+      new EventHosts(hostname, saved?.hosts),
     );
     await agent.run(uplink);
   }
@@ -154,10 +153,10 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
       stopped.abort();
       agent?.stop();
       clearInterval(tick);
-      await uplink.stop(GOODBYE_LIMIT_MS);
+      await uplink.stop(QUIT_LIMIT_MS);
       checkpoint.acknowledged(outbox.acked, Number.MAX_SAFE_INTEGER);
       outbox.close();
-      removeAlive(config.stateFolder);
+      removeHeartbeat(config.stateFolder);
     },
   };
 }
@@ -169,12 +168,12 @@ function sourceFor(logName: string, config: ClientConfig, outbox: Outbox, log: L
     : new FileSource({ path: logName, from: config.from, position, log });
 }
 
-/** Waits for one of the usual logs to appear. Null when stopped before. */
+/** Waits until one of the default logs exists. Null when stopped before. */
 async function findLog(path: string, log: Logger, signal: AbortSignal): Promise<string | null> {
-  for (let told = false; !signal.aborted; told = true) {
+  for (let logged = false; !signal.aborted; logged = true) {
     const found = findDefaultLog(path);
     if (found) return found;
-    if (!told)
+    if (!logged)
       log.warn(
         `No sshd log found (looked for ${DEFAULT_LOGS.join(', ')} and the journal): set ALPHACLIENT_LOG to its path; looking again every second`,
       );

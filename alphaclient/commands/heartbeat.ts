@@ -1,16 +1,16 @@
-/** The sign of life that a running agent leaves in its folder for `status` and for health checks. */
+/** The heartbeat file that a running agent renews in its state folder, for `status` and for health checks. */
 import { closeSync, constants, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentState } from '../../protocol/report.ts';
 
 const FILE = 'alive.json';
-/** The file's length: it is always written over in place, which a disk that has become full takes as well. */
+/** The file's length. It is always overwritten in place, which works on a full disk as well. */
 const LENGTH_BYTES = 256;
-/** A sign older than this is of an agent that has died or hangs; a running one renews it every second. */
-export const ALIVE_LIMIT_MS = 10_000;
+/** An older heartbeat is that of an agent that died or hangs; a running one renews it every second. */
+export const HEARTBEAT_LIMIT_MS = 10_000;
 
-/** What it says. */
-export interface Alive {
+/** The content of the file. */
+export interface Heartbeat {
   readonly pid: number;
   readonly atMs: number;
   readonly state: AgentState;
@@ -18,13 +18,13 @@ export interface Alive {
   readonly connected: boolean;
 }
 
-/** Leaves the sign. A disk that does not take it is not this file's to report: `status` sees that it is old. */
-export function writeAlive(folder: string, alive: Alive): void {
+/** Writes the heartbeat. A failure is not reported here: `status` sees that the file is old. */
+export function writeHeartbeat(folder: string, heartbeat: Heartbeat): void {
   try {
     const fd = openSync(join(folder, FILE), constants.O_WRONLY | constants.O_CREAT, 0o600);
     try {
-      // One write of less than a page: a reader sees the one or the other.
-      writeSync(fd, JSON.stringify(alive).padEnd(LENGTH_BYTES), 0);
+      // One write of less than a page: a reader sees the old content or the new one.
+      writeSync(fd, JSON.stringify(heartbeat).padEnd(LENGTH_BYTES), 0);
     } finally {
       closeSync(fd);
     }
@@ -33,22 +33,22 @@ export function writeAlive(folder: string, alive: Alive): void {
   }
 }
 
-/** Takes the sign away: the agent ends in good order. */
-export function removeAlive(folder: string): void {
+/** Deletes the heartbeat: the agent ends in order. */
+export function removeHeartbeat(folder: string): void {
   rmSync(join(folder, FILE), { force: true });
 }
 
-/** The sign that an agent left, however old, or null. */
-export function lastAlive(folder: string): Alive | null {
+/** Returns the last heartbeat, however old, or null. */
+export function lastHeartbeat(folder: string): Heartbeat | null {
   try {
-    return JSON.parse(readFileSync(join(folder, FILE), 'utf8')) as Alive;
+    return JSON.parse(readFileSync(join(folder, FILE), 'utf8')) as Heartbeat;
   } catch {
     return null;
   }
 }
 
-/** The sign of a running agent, or null. */
-export function readAlive(folder: string, nowMs: number): Alive | null {
-  const alive = lastAlive(folder);
-  return alive && Math.abs(nowMs - alive.atMs) <= ALIVE_LIMIT_MS ? alive : null;
+/** Returns the heartbeat of a running agent, or null. */
+export function currentHeartbeat(folder: string, nowMs: number): Heartbeat | null {
+  const heartbeat = lastHeartbeat(folder);
+  return heartbeat && Math.abs(nowMs - heartbeat.atMs) <= HEARTBEAT_LIMIT_MS ? heartbeat : null;
 }

@@ -1,9 +1,9 @@
-/** `alphaclient status`: what the agent of a state folder has read, has still to send, and has had acknowledged. */
+/** `alphaclient status`: prints what the agent of a state folder has read, has still to send, and has had acknowledged. */
 import { escapeText } from '../../service/escape.ts';
 import { summarize } from '../outbox/summary.ts';
 import type { ReaderState } from '../sshd/reader.ts';
 import { Reader } from '../sshd/reader.ts';
-import { lastAlive, readAlive } from './heartbeat.ts';
+import { currentHeartbeat, lastHeartbeat } from './heartbeat.ts';
 
 interface Io {
   readonly out: (text: string) => void;
@@ -17,17 +17,17 @@ export function status(folder: string, json: boolean, nowMs: number, io: Io): nu
     io.error(`There is no agent's state in ${folder}: set ALPHACLIENT_STATE to the folder of a running agent\n`);
     return 1;
   }
-  const alive = readAlive(folder, nowMs);
+  const heartbeat = currentHeartbeat(folder, nowMs);
   const logs = summary.logs.map(({ log, bookmark }) => {
     const reader = new Reader((bookmark.reader as { reader?: ReaderState } | null)?.reader ?? null);
     return { log, ...reader.counts(), shapes: reader.shapes() };
   });
-  const told = {
+  const report = {
     agent: summary.agent,
-    running: alive !== null,
-    state: alive?.state ?? notRunning(folder),
-    behindBytes: alive?.behindBytes ?? null,
-    connected: alive?.connected ?? false,
+    running: heartbeat !== null,
+    state: heartbeat?.state ?? notRunning(folder),
+    behindBytes: heartbeat?.behindBytes ?? null,
+    connected: heartbeat?.connected ?? false,
     events: summary.events,
     waiting: summary.waiting,
     acknowledged: summary.events - summary.waiting,
@@ -35,17 +35,17 @@ export function status(folder: string, json: boolean, nowMs: number, io: Io): nu
     gaps: summary.gaps,
     logs,
   };
-  io.out(json ? `${JSON.stringify(told)}\n` : `${inWords(told).join('\n')}\n`);
+  io.out(json ? `${JSON.stringify(report)}\n` : `${textOf(report).join('\n')}\n`);
   return 0;
 }
 
-/** An agent that ended in order took its sign away; another was killed, hangs, or its disk has become read-only. */
+/** An agent that ended in order deleted its heartbeat; with an old one it was killed, hangs, or its disk is read-only. */
 function notRunning(folder: string): string {
-  const last = lastAlive(folder);
-  return last ? `no sign of life since ${new Date(last.atMs).toISOString()}` : 'not running';
+  const last = lastHeartbeat(folder);
+  return last ? `no heartbeat since ${new Date(last.atMs).toISOString()}` : 'not running';
 }
 
-type Told = Record<'agent' | 'state', string> & {
+type StatusReport = Record<'agent' | 'state', string> & {
   readonly connected: boolean;
   readonly running: boolean;
   readonly behindBytes: number | null;
@@ -60,27 +60,27 @@ type Told = Record<'agent' | 'state', string> & {
   } & Record<'lines' | 'unknown' | 'forged', number>)[];
 };
 
-/** The most shapes and gaps that are listed. */
-const LISTED = 20;
+/** The shapes and gaps that are listed, at most. */
+const LISTED_LIMIT = 20;
 
-function inWords(told: Told): string[] {
-  const behind = told.behindBytes ? [`behind by ${told.behindBytes} bytes`] : [];
-  const connected = told.running ? [told.connected ? 'connected' : 'not connected'] : [];
-  const state = told.state === 'behind' && behind.length > 0 ? [] : [told.state];
+function textOf(report: StatusReport): string[] {
+  const behind = report.behindBytes ? [`behind by ${report.behindBytes} bytes`] : [];
+  const connected = report.running ? [report.connected ? 'connected' : 'not connected'] : [];
+  const state = report.state === 'behind' && behind.length > 0 ? [] : [report.state];
   const lines = [
-    `agent         ${told.agent}`,
+    `agent         ${report.agent}`,
     `state         ${[...state, ...behind, ...connected].join(', ')}`,
-    `events        ${told.events}`,
-    `acknowledged  ${told.acknowledged}`,
-    `to send       ${told.waiting}`,
-    `lost          ${told.declaredLost} lines declared`,
+    `events        ${report.events}`,
+    `acknowledged  ${report.acknowledged}`,
+    `to send       ${report.waiting}`,
+    `lost          ${report.declaredLost} lines declared`,
   ];
-  for (const gap of told.gaps.slice(-LISTED)) lines.push(`  ${gap.at}  ${escapeText(gap.text)}`);
-  for (const log of told.logs) {
+  for (const gap of report.gaps.slice(-LISTED_LIMIT)) lines.push(`  ${gap.at}  ${escapeText(gap.text)}`);
+  for (const log of report.logs) {
     lines.push(
       `log           ${escapeText(log.log)}: ${log.lines} lines read, ${log.unknown} not understood, ${log.forged} forged`,
     );
-    for (const { count, shape, sample } of log.shapes.slice(0, LISTED))
+    for (const { count, shape, sample } of log.shapes.slice(0, LISTED_LIMIT))
       lines.push(`  ${String(count).padStart(7)}  ${escapeText(shape)}`, `           such as: ${escapeText(sample)}`);
   }
   return lines;

@@ -1,11 +1,11 @@
-/** SQLite as the outbox uses it: a durable file, a lock that dies with its process, and its errors as ours. */
+/** SQLite for the outbox: a durable file, a lock that ends with its process, and SQLite's errors as an OutboxError. */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-/** An open SQLite file of Node’s own. */
+/** An open SQLite file. */
 export type Database = DatabaseSync;
 
-/** The outbox cannot be used: in use by another agent, or damaged. */
+/** The outbox cannot be used: it is in use by another agent, damaged, or reading or writing it failed. */
 export class OutboxError extends Error {
   readonly code: 'in use' | 'damaged' | 'failed';
   constructor(code: 'in use' | 'damaged' | 'failed', message: string, cause?: unknown) {
@@ -25,7 +25,7 @@ function asOutboxError(error: unknown): OutboxError {
   return new OutboxError(damaged ? 'damaged' : 'failed', error instanceof Error ? error.message : String(error), error);
 }
 
-/** Opens or makes a database whose commits survive a power cut. Throws an OutboxError, `damaged` when a quick look finds it so. */
+/** Opens or creates a database whose commits survive a power failure. Throws an OutboxError, `damaged` when a quick check fails. */
 export function openDurable(file: string, schema: string): Database {
   let db: DatabaseSync | null = null;
   try {
@@ -41,8 +41,8 @@ export function openDurable(file: string, schema: string): Database {
   }
 }
 
-/** Runs what only reads. Throws an OutboxError. */
-export function guarded<T>(work: () => T): T {
+/** Runs `work` outside a transaction. Throws its errors as an OutboxError. */
+export function withOutboxErrors<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
@@ -50,12 +50,12 @@ export function guarded<T>(work: () => T): T {
   }
 }
 
-/** Opens a database that another process may be writing, for reading. Throws an OutboxError. */
+/** Opens a database, which another process may be writing, for reading. Throws an OutboxError. */
 export function openForReading(file: string): Database {
-  return guarded(() => new DatabaseSync(file, { readOnly: true }));
+  return withOutboxErrors(() => new DatabaseSync(file, { readOnly: true }));
 }
 
-/** Runs `work` as one transaction: all of it is durable when this returns, none of it when it throws an OutboxError. */
+/** Runs `work` as one transaction: all of it is durable when this returns, none of it when this throws an OutboxError. */
 export function transaction(db: Database, work: () => void): void {
   try {
     db.exec('BEGIN IMMEDIATE');
@@ -67,15 +67,16 @@ export function transaction(db: Database, work: () => void): void {
   }
 }
 
-/** Takes a folder for this process: a lock that the kernel lets go of when the process dies, however it dies. Throws an OutboxError, `in use`. */
-export function lockIn(folder: string): Database {
+/** Locks a folder for this process; the kernel releases the lock when the process ends, however it ends. Throws an OutboxError, `in use`. */
+export function lockFolder(folder: string): Database {
   const lock = new DatabaseSync(join(folder, 'lock.db'));
   try {
     lock.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
     return lock;
   } catch (error) {
     lock.close();
-    const message = errcode(error) === SQLITE_BUSY ? 'another alphaclient uses this folder' : (error as Error).message;
-    throw new OutboxError(errcode(error) === SQLITE_BUSY ? 'in use' : 'failed', message, error);
+    const inUse = errcode(error) === SQLITE_BUSY;
+    const message = inUse ? 'another alphaclient uses this folder' : (error as Error).message;
+    throw new OutboxError(inUse ? 'in use' : 'failed', message, error);
   }
 }

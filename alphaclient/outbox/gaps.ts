@@ -1,23 +1,23 @@
-/** Gaps in the log that an agent knows of, numbered and counted, as its outbox keeps them. */
+/** Stores the declared gaps of the log in the outbox, numbered and counted. */
 import type { DeclaredGap } from '../../protocol/report.ts';
 import type { Gap } from '../log/source.ts';
-import { type Database, guarded } from './database.ts';
+import { type Database, withOutboxErrors } from './database.ts';
 
-/** Gaps kept for the server and for `status`; older ones stay in the total. */
+/** Gaps kept for the server and for `status`; the totals include older ones. */
 const GAPS_LIMIT = 100;
 
-/** The table. */
+/** The schema of the table. */
 export const GAPS_SCHEMA =
   'CREATE TABLE IF NOT EXISTS gaps (id INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, bytes INTEGER, lines INTEGER)';
 
-/** How many were ever declared, and how many lines that is: at least one for each. */
-export interface Declared {
+/** How many gaps were ever declared, and how many lines were lost in them, at least one each. */
+export interface GapTotals {
   readonly lastGap: number;
   readonly declaredLost: number;
 }
 
-/** Keeps gaps, inside the caller's transaction. Gives the totals with them, which are true once that is committed. */
-export function declare(db: Database, before: Declared, gaps: readonly Gap[], atMs: number): Declared {
+/** Stores gaps inside the caller's transaction. Returns the totals with them, which hold once that is committed. */
+export function declareGaps(db: Database, before: GapTotals, gaps: readonly Gap[], atMs: number): GapTotals {
   let { lastGap, declaredLost } = before;
   for (const { kind, text, bytes, lines } of gaps) {
     lastGap += 1;
@@ -35,8 +35,8 @@ export function declare(db: Database, before: Declared, gaps: readonly Gap[], at
   return { lastGap, declaredLost };
 }
 
-/** Gaps numbered above `id`, oldest first, at most `limit`. Throws an OutboxError. */
+/** Returns at most `limit` gaps numbered above `id`, oldest first. Throws an OutboxError. */
 export function gapsAfter(db: Database, id: number, limit = GAPS_LIMIT): DeclaredGap[] {
   const sql = 'SELECT * FROM gaps WHERE id > ? ORDER BY id LIMIT ?';
-  return guarded(() => db.prepare(sql).all(id, limit) as unknown as DeclaredGap[]);
+  return withOutboxErrors(() => db.prepare(sql).all(id, limit) as unknown as DeclaredGap[]);
 }

@@ -1,18 +1,21 @@
-/** What must outlive a crash: events not yet acknowledged, the log position they were read up to, and the reader's state. */
+/**
+ * The agent's durable queue: events that no `ack` covers yet, the log position they were read up to, and the reader's state,
+ * written together in one transaction.
+ */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LoginEvent } from '../../protocol/event.ts';
 import { encodeBody } from '../../protocol/messages.ts';
 import type { DeclaredGap } from '../../protocol/report.ts';
-import type { Moment } from './checkpoint.ts';
-import { type Database, guarded, lockIn, OutboxError, openDurable, transaction } from './database.ts';
-import { type Declared, declare, GAPS_SCHEMA, gapsAfter } from './gaps.ts';
-import type { Bookmark, Outgoing, Reading } from './reading.ts';
+import type { Gap, LogPosition } from '../log/source.ts';
+import { type Database, lockFolder, OutboxError, openDurable, transaction, withOutboxErrors } from './database.ts';
+import { declareGaps, GAPS_SCHEMA, type GapTotals, gapsAfter } from './gaps.ts';
 
 const FORMAT = 1;
 /** The outbox's file in its folder. */
 export const OUTBOX_FILE = 'outbox.db';
-/** Free pages (4 KiB) that stay in the file for what comes; what is above goes back to the disk, some at each `settle`. */
+/** Free pages (4 KiB) that stay in the file for new events; of those above, some go back to the disk with each `compact`. */
 const FREE_PAGES = 4_096;
 const FREED_PAGES_AT_ONCE = 1_024;
 const SCHEMA = `
@@ -22,7 +25,40 @@ const SCHEMA = `
 `;
 type Statement = ReturnType<Database['prepare']>;
 
-/** The queue of one agent, in one SQLite file. Open it once; a second process is refused while the first lives. */
+/** An event on its way to the server: `body` is the result of `encodeBody`. */
+export interface PendingEvent {
+  readonly seq: number;
+  readonly body: string;
+}
+
+/** The result of one read of the log; it becomes durable as a whole or not at all. */
+export interface ReadResult {
+  /** The log's path, or `journald`. Each log has a position of its own. */
+  readonly log: string;
+  readonly position: LogPosition | null;
+  /** The reader's state after these lines; plain JSON. */
+  readonly reader: unknown;
+  readonly events: readonly LoginEvent[];
+  readonly gaps: readonly Gap[];
+  readonly atMs: number;
+}
+
+/** The position in a log, and the reader's state there, as they were committed last. */
+export interface Bookmark {
+  readonly position: LogPosition | null;
+  readonly reader: unknown;
+}
+
+/** The state of an outbox in which seq and log positions belong together. */
+export interface OutboxState {
+  readonly agent: string;
+  /** The highest seq given out. */
+  readonly seq: number;
+  readonly logs: readonly { readonly log: string; readonly bookmark: Bookmark }[];
+  readonly declared: GapTotals;
+}
+
+/** The outbox of one agent, in one SQLite file. A second process cannot open it while the first lives. */
 export class Outbox {
   readonly #db: Database;
   readonly #lock: Database;
@@ -34,17 +70,17 @@ export class Outbox {
   #agent = '';
   #lastSeq = 0;
   #acked = 0;
-  #forgotten = 0;
-  #waitingBytes = 0;
-  #declared: Declared = { lastGap: 0, declaredLost: 0 };
+  #droppedUpTo = 0;
+  #pendingBytes = 0;
+  #declared: GapTotals = { lastGap: 0, declaredLost: 0 };
   #resumed = false;
-  /** Up to which seq the server is known to have a resumed outbox's events. */
-  #expected = 0;
+  /** The highest seq that the server has of a resumed outbox. */
+  #storedByServer = 0;
 
-  /** Opens or makes the outbox of a folder. Throws an OutboxError. */
+  /** Opens or creates the outbox of a folder. Throws an OutboxError. */
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.#lock = lockIn(folder);
+    this.#lock = lockFolder(folder);
     try {
       this.#db = openDurable(join(folder, OUTBOX_FILE), SCHEMA);
       this.#insert = this.#db.prepare('INSERT INTO events (seq, body) VALUES (?, ?)');
@@ -66,7 +102,7 @@ export class Outbox {
   #load(): void {
     const format = this.#meta('format');
     if (format !== null && format !== FORMAT)
-      throw new OutboxError('failed', `format ${format} is not one this version reads`);
+      throw new OutboxError('failed', `format ${format} is unknown to this version`);
     if (format === null) transaction(this.#db, () => this.#set({ format: FORMAT, agent: randomUUID(), lastSeq: 0 }));
     this.#agent = this.#meta('agent') as string;
     this.#lastSeq = this.#meta('lastSeq') as number;
@@ -78,8 +114,8 @@ export class Outbox {
     const { first, bytes } = this.#db
       .prepare('SELECT min(seq) AS first, coalesce(sum(octet_length(body)), 0) AS bytes FROM events')
       .get() as { first: number | null; bytes: number };
-    this.#acked = this.#forgotten = first === null ? this.#lastSeq : first - 1;
-    this.#waitingBytes = bytes;
+    this.#acked = this.#droppedUpTo = first === null ? this.#lastSeq : first - 1;
+    this.#pendingBytes = bytes;
   }
 
   /** The agent's id. */
@@ -94,37 +130,37 @@ export class Outbox {
   get acked(): number {
     return this.#acked;
   }
-  /** Bytes of events waiting, as stored. */
-  get waitingBytes(): number {
-    return this.#waitingBytes;
+  /** Bytes of pending events, as stored. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
   }
-  /** Gaps declared since the state folder was made, and the lines lost in them. */
-  get declared(): Declared {
+  /** Gaps declared since the state folder was created, and the lines lost in them. */
+  get declared(): GapTotals {
     return this.#declared;
   }
-  /** True while this outbox replaces a damaged one and may not have read again all that the server has. */
+  /** Whether this outbox replaces a damaged one and may still have to read again events that the server has. */
   get resumed(): boolean {
     return this.#resumed;
   }
 
-  /** Where reading of a log stood, or null for a log never read. */
+  /** Returns the bookmark of a log, or null for a log never read. */
   bookmark(log: string): Bookmark | null {
     return this.#meta(`log:${log}`) as Bookmark | null;
   }
 
-  /** Keeps what one read gave, in one durable transaction. Throws an OutboxError; then nothing of it is kept and it may be tried again. */
-  commit({ events, gaps, atMs, log, position, reader }: Reading): void {
+  /** Stores the result of one read in one durable transaction. Throws an OutboxError; then nothing of it is stored, and it may be retried. */
+  commit({ events, gaps, atMs, log, position, reader }: ReadResult): void {
     let seq = this.#lastSeq;
     let declared = this.#declared;
     let bytes = 0;
-    this.#forgetting(() => {
+    this.#withDeletion(() => {
       for (const event of events) {
         const body = encodeBody(event);
         bytes += Buffer.byteLength(body);
         seq += 1;
         this.#insert.run(seq, body);
       }
-      declared = declare(this.#db, this.#declared, gaps, atMs);
+      declared = declareGaps(this.#db, this.#declared, gaps, atMs);
       this.#set({
         ...(events.length > 0 && { lastSeq: seq }),
         ...(gaps.length > 0 && declared),
@@ -133,84 +169,84 @@ export class Outbox {
     });
     this.#lastSeq = seq;
     this.#declared = declared;
-    this.#waitingBytes += bytes;
-    this.acknowledge(this.#expected);
+    this.#pendingBytes += bytes;
+    this.acknowledge(this.#storedByServer);
   }
 
-  /** The events after `seq`, in order, at most `limit`. Throws an OutboxError. */
-  after(seq: number, limit: number): Outgoing[] {
-    return guarded(() => this.#select.all(seq, limit) as unknown as Outgoing[]);
+  /** Returns at most `limit` events after `seq`, in order. Throws an OutboxError. */
+  after(seq: number, limit: number): PendingEvent[] {
+    return withOutboxErrors(() => this.#select.all(seq, limit) as unknown as PendingEvent[]);
   }
 
-  /** Gaps numbered above `id`, oldest first. Throws an OutboxError. */
+  /** Returns at most `limit` gaps numbered above `id`, oldest first. Throws an OutboxError. */
   gapsAfter(id: number, limit: number): DeclaredGap[] {
     return gapsAfter(this.#db, id, limit);
   }
 
   /**
-   * Notes that all up to `seq` is stored by the server. The rows go with the next commit or `settle`:
-   * a crash before it sends them again at most, and the server drops repeats.
+   * Records that the server has stored all events up to `seq`. Their rows are deleted with the next commit or `compact`: after a
+   * crash before that they are sent again, and the server drops repeats.
    */
   acknowledge(seq: number): void {
     this.#acked = Math.max(this.#acked, Math.min(seq, this.#lastSeq));
   }
 
-  /** Drops the rows of what is acknowledged, and gives space back. Throws an OutboxError; it may be called again. */
-  settle(): void {
-    if (this.#forgotten < this.#acked) this.#forgetting(() => {});
+  /** Deletes the rows of acknowledged events, and gives free space back to the disk. Throws an OutboxError; it may be retried. */
+  compact(): void {
+    if (this.#droppedUpTo < this.#acked) this.#withDeletion(() => {});
     const { freelist_count: free } = this.#db.prepare('PRAGMA freelist_count').get() as { freelist_count: number };
-    if (free > FREE_PAGES) guarded(() => this.#db.exec(`PRAGMA incremental_vacuum(${FREED_PAGES_AT_ONCE})`));
+    if (free > FREE_PAGES) withOutboxErrors(() => this.#db.exec(`PRAGMA incremental_vacuum(${FREED_PAGES_AT_ONCE})`));
   }
 
-  /** Runs `work` in one transaction with the deletion of what is acknowledged, at the cost of what is deleted, however much waits. */
-  #forgetting(work: () => void): void {
+  /** Runs `work` in one transaction with the deletion of acknowledged events. Its cost depends on how many are deleted, not on how many are pending. */
+  #withDeletion(work: () => void): void {
     const upTo = this.#acked;
     let bytes = 0;
     transaction(this.#db, () => {
-      if (upTo > this.#forgotten) {
+      if (upTo > this.#droppedUpTo) {
         bytes = (this.#sizeUpTo.get(upTo) as { bytes: number }).bytes;
         this.#delete.run(upTo);
       }
       work();
     });
-    this.#waitingBytes -= bytes;
-    this.#forgotten = upTo;
+    this.#pendingBytes -= bytes;
+    this.#droppedUpTo = upTo;
   }
 
   /**
-   * Goes on, in an outbox that is new, from a moment of a damaged one, with what waited in it at that moment. What is read
-   * again from there gets the numbers it had. Throws an OutboxError.
+   * Makes a new outbox go on from a state of a damaged one, with the events that were pending then. Events that are read again
+   * from there get the numbers they had. Throws an OutboxError.
    */
-  resume({ agent, seq, logs, declared }: Moment, waiting: Iterable<Outgoing>): void {
+  resume({ agent, seq, logs, declared }: OutboxState, pending: Iterable<PendingEvent>): void {
     transaction(this.#db, () => {
-      for (const { seq: number, body } of waiting) this.#insert.run(number, body);
+      for (const { seq: number, body } of pending) this.#insert.run(number, body);
       this.#set({ agent, lastSeq: seq, resumed: true, ...declared });
       for (const { log, bookmark } of logs) this.#set({ [`log:${log}`]: bookmark });
     });
     this.#load();
   }
 
-  /** Notes that the server has up to `seq`, more than a resumed outbox has given out yet: what is read up to there is acknowledged already. */
-  expect(seq: number): void {
-    this.#expected = Math.max(this.#expected, seq);
+  /** Records that the server has stored more events than a resumed outbox has given out yet: those up to `seq` are acknowledged as they are read. */
+  setStoredByServer(seq: number): void {
+    this.#storedByServer = Math.max(this.#storedByServer, seq);
   }
 
-  /** How many events the server has that are still to be read again. */
-  get missing(): number {
-    return Math.max(0, this.#expected - this.#lastSeq);
+  /** How many events the server has that were not read again yet. */
+  get missingEvents(): number {
+    return Math.max(0, this.#storedByServer - this.#lastSeq);
   }
 
-  /** Ends `resumed`. Events that were not read again will not come: the next gets a number that was never given out. Throws an OutboxError. */
-  reconcile(): void {
-    const lastSeq = Math.max(this.#lastSeq, this.#expected);
+  /** Ends `resumed`: events that were not read again will not come, and the next event gets a number that was never given out. Throws an OutboxError. */
+  endResume(): void {
+    const lastSeq = Math.max(this.#lastSeq, this.#storedByServer);
     transaction(this.#db, () => this.#set({ lastSeq, resumed: false }));
     this.#lastSeq = lastSeq;
     this.#resumed = false;
-    this.acknowledge(this.#expected);
+    this.acknowledge(this.#storedByServer);
   }
 
-  /** Takes a new id and numbers what waits from 1: the server has seen more of this agent than this folder ever gave out. */
-  renew(): void {
+  /** Takes a new id and numbers the pending events from 1. Throws SQLite's errors. */
+  takeNewId(): void {
     const agent = randomUUID();
     const { n: lastSeq } = this.#db.prepare('SELECT count(*) AS n FROM events').get() as { n: number };
     transaction(this.#db, () => {
@@ -221,7 +257,7 @@ export class Outbox {
     });
     this.#agent = agent;
     this.#lastSeq = lastSeq;
-    this.#acked = this.#forgotten = 0;
+    this.#acked = this.#droppedUpTo = 0;
   }
 
   close(): void {
@@ -238,7 +274,7 @@ export class Outbox {
   }
 }
 
-/** A value that an outbox keeps of itself, or null. */
+/** Returns a value in an outbox's table `meta`, or null. */
 export function metaIn(db: Database, key: string): unknown {
   const row = db.prepare('SELECT value FROM meta WHERE key = ?').get(key) as { value: string } | undefined;
   return row ? JSON.parse(row.value) : null;

@@ -1,19 +1,151 @@
-/** What can still be read of a damaged outbox. */
-import type { Moment } from './checkpoint.ts';
-import { type Database, openForReading } from './database.ts';
-import type { Bookmark, Outgoing } from './reading.ts';
+/**
+ * Opens an agent's state folder, and replaces a damaged outbox: from the checkpoint beside it, else from what can still be read
+ * of it, else as that of an agent that has never read the log.
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../../service/logger.ts';
+import { type Database, OutboxError, openForReading } from './database.ts';
+import { type Bookmark, OUTBOX_FILE, Outbox, type OutboxState, type PendingEvent } from './outbox.ts';
 
-/** Where a damaged outbox stood, and the events that waited in it, as far as they can be read. */
-export interface Salvage {
-  readonly moment: Moment;
-  /** In order; ends at the first that cannot be read. */
-  readonly waiting: Iterable<Outgoing>;
-  /** Lets go of the file. */
+const CHECKPOINT_FILE = 'checkpoint.json';
+const CHECKPOINT_VERSION = 2;
+/** The checkpoint is written at most this often: damage is rare, and an older checkpoint only means that more is read again. */
+const CHECKPOINT_EVERY_MS = 1_000;
+
+/** Damaged files kept for inspection; beyond them the oldest is deleted, so that a bad disk does not fill up with them. */
+const DAMAGED_LIMIT = 3;
+const DAMAGED = `${OUTBOX_FILE}.damaged-`;
+/** A SQLite database in WAL mode is up to three files. */
+const FILE_ENDINGS = ['', '-wal', '-shm'] as const;
+
+/**
+ * A small file beside the outbox with the last state in which every event was acknowledged. Reading on from there, under the
+ * same id and with the next seq, gives the same events the same numbers again, and the server drops those it has.
+ */
+export class Checkpoint {
+  readonly #file: string;
+  #candidate: OutboxState | null = null;
+  #writtenMs = 0;
+
+  constructor(folder: string) {
+    this.#file = join(folder, CHECKPOINT_FILE);
+  }
+
+  /** Offers a state. The first one offered is kept until its events are acknowledged. */
+  offer(state: OutboxState): void {
+    if (!this.#candidate || this.#candidate.agent !== state.agent) this.#candidate = state;
+  }
+
+  /** Writes the offered state once all its events are acknowledged. A failed write keeps the older checkpoint. */
+  acknowledged(seq: number, nowMs: number): void {
+    if (!this.#candidate || seq < this.#candidate.seq || Math.abs(nowMs - this.#writtenMs) < CHECKPOINT_EVERY_MS)
+      return;
+    try {
+      // Synced under another name before it is renamed: a crash or a power failure leaves the older file whole.
+      writeDurably(`${this.#file}.new`, JSON.stringify({ version: CHECKPOINT_VERSION, ...this.#candidate }));
+      renameSync(`${this.#file}.new`, this.#file);
+    } catch {
+      // The disk is full or gone; the outbox reports that.
+    }
+    this.#candidate = null;
+    this.#writtenMs = nowMs;
+  }
+
+  /** Returns the state in the file, or null when there is none that can be read. */
+  read(): OutboxState | null {
+    try {
+      const { version, agent, seq, logs, declared } = JSON.parse(readFileSync(this.#file, 'utf8')) as OutboxState & {
+        version: number;
+      };
+      return version === CHECKPOINT_VERSION && typeof agent === 'string' && Number.isSafeInteger(seq)
+        ? { agent, seq, logs, declared }
+        : null;
+    } catch {
+      return null;
+    }
+  }
+}
+
+function writeDurably(file: string, text: string): void {
+  const fd = openSync(file, 'w', 0o600);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Opens the outbox of a folder, or replaces a damaged one. Throws an OutboxError when the folder is in use or cannot be written. */
+export function openStateFolder(folder: string, log: Logger, nowMs: number): Outbox {
+  try {
+    return new Outbox(folder);
+  } catch (error) {
+    if (!(error instanceof OutboxError) || error.code !== 'damaged') throw error;
+    return replaceDamaged(folder, error.message, log, nowMs);
+  }
+}
+
+/**
+ * Renames a damaged outbox, which must be closed, to a name with the time, and returns a new one that goes on from the
+ * checkpoint, else from what can be read of the damaged one, else from nothing. Throws an OutboxError.
+ */
+export function replaceDamaged(folder: string, why: string, log: Logger, nowMs: number): Outbox {
+  const renamed = join(folder, DAMAGED + new Date(nowMs).toISOString().replace(/[:.]/g, '-'));
+  for (const ending of FILE_ENDINGS)
+    if (existsSync(join(folder, OUTBOX_FILE + ending)))
+      renameSync(join(folder, OUTBOX_FILE + ending), renamed + ending);
+  const outbox = new Outbox(folder);
+  const damage = `The outbox is damaged (${why}) and was renamed to ${renamed}`;
+  const state = new Checkpoint(folder).read();
+  const salvaged = state ? null : salvage(renamed);
+  if (state) {
+    outbox.resume(state, []);
+    log.error(
+      `${damage}; reading again from where event ${state.seq} was acknowledged: nothing is lost or counted twice`,
+    );
+  } else if (salvaged) {
+    outbox.resume(salvaged.state, salvaged.pending);
+    const pending = outbox.lastSeq - outbox.acked;
+    log.error(
+      `${damage}; reading continues after its event ${salvaged.state.seq}, with the ${pending} pending events that could be read in it`,
+    );
+  } else
+    log.error(
+      `${damage}; its log position is lost: the log is read as one never followed before, and events that were sent before may come twice`,
+    );
+  salvaged?.close();
+  deleteOldDamaged(folder);
+  return outbox;
+}
+
+function deleteOldDamaged(folder: string): void {
+  const damaged = readdirSync(folder).filter((name) => name.startsWith(DAMAGED) && !/-(wal|shm)$/.test(name));
+  for (const name of damaged.sort().slice(0, -DAMAGED_LIMIT))
+    for (const ending of FILE_ENDINGS) rmSync(join(folder, name + ending), { force: true });
+}
+
+/** What can be read of a damaged outbox. */
+interface Salvage {
+  readonly state: OutboxState;
+  /** Its pending events in order, up to the first that cannot be read. */
+  readonly pending: Iterable<PendingEvent>;
   close(): void;
 }
 
-/** Looks into a damaged outbox's file. Null where not even its position can be read. */
-export function salvage(file: string): Salvage | null {
+/** Reads a damaged outbox's file. Null where not even its log position can be read. */
+function salvage(file: string): Salvage | null {
   let db: Database | null = null;
   try {
     db = openForReading(file);
@@ -23,25 +155,25 @@ export function salvage(file: string): Salvage | null {
     const logs = [...meta]
       .filter(([key]) => key.startsWith('log:'))
       .map(([key, bookmark]) => ({ log: key.slice('log:'.length), bookmark: bookmark as Bookmark }));
-    if (typeof agent !== 'string' || !Number.isSafeInteger(seq) || logs.length === 0) throw new Error('nothing there');
+    if (typeof agent !== 'string' || !Number.isSafeInteger(seq) || logs.length === 0) throw new Error('no position');
     const [lastGap, declaredLost] = [Number(meta.get('lastGap') ?? 0), Number(meta.get('declaredLost') ?? 0)];
-    const moment = { agent, seq: seq as number, logs, declared: { lastGap, declaredLost } };
+    const state = { agent, seq: seq as number, logs, declared: { lastGap, declaredLost } };
     const opened = db;
-    return { moment, waiting: waitingIn(opened), close: () => opened.close() };
+    return { state, pending: pendingIn(opened), close: () => opened.close() };
   } catch {
     db?.close();
     return null;
   }
 }
 
-function* waitingIn(db: Database): Generator<Outgoing> {
+function* pendingIn(db: Database): Generator<PendingEvent> {
   try {
     const rows = db.prepare('SELECT seq, body FROM events ORDER BY seq').iterate() as Iterable<unknown>;
-    for (const row of rows as Iterable<Outgoing>) {
+    for (const row of rows as Iterable<PendingEvent>) {
       JSON.parse(row.body);
       yield { seq: row.seq, body: row.body };
     }
   } catch {
-    // What is behind here is lost; the server sees the jump in the numbers, and everybody hears of it.
+    // The events behind this one are lost. The server finds the gap in their numbers and reports it.
   }
 }

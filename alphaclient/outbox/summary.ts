@@ -1,13 +1,12 @@
-/** What an outbox holds, as another process sees it. */
+/** Reads the content of an outbox from another process. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeclaredGap } from '../../protocol/report.ts';
-import { type Database, guarded, openForReading } from './database.ts';
+import { type Database, openForReading, withOutboxErrors } from './database.ts';
 import { gapsAfter } from './gaps.ts';
-import { metaIn, OUTBOX_FILE } from './outbox.ts';
-import type { Bookmark } from './reading.ts';
+import { type Bookmark, metaIn, OUTBOX_FILE } from './outbox.ts';
 
-/** What it holds. */
+/** The content of an outbox. */
 export interface OutboxSummary {
   readonly agent: string;
   /** Events ever given a seq. */
@@ -16,17 +15,17 @@ export interface OutboxSummary {
   readonly declaredLost: number;
   readonly lastGap: number;
   readonly gaps: readonly DeclaredGap[];
-  /** Where reading stands in each log ever followed. */
+  /** The bookmark of each log ever followed. */
   readonly logs: readonly { readonly log: string; readonly bookmark: Bookmark }[];
 }
 
-/** Looks into a folder's outbox while an agent may be using it. Null when there is none; throws an OutboxError when it cannot be read. */
+/** Summarizes a folder's outbox, also while an agent uses it. Null when there is none; throws an OutboxError when it cannot be read. */
 export function summarize(folder: string): OutboxSummary | null {
   const file = join(folder, OUTBOX_FILE);
   if (!existsSync(file)) return null;
   const db = openForReading(file);
   try {
-    return guarded(() => summaryOf(db));
+    return withOutboxErrors(() => summaryOf(db));
   } finally {
     db.close();
   }

@@ -1,17 +1,17 @@
-/** Opens connections to the servers of the settings, in turn. */
+/** Opens connections to the configured servers, in turn. */
 import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Address } from '../../service/value-parser.ts';
 
-/** TLS files, as given; null where the system's own authorities, or no certificate, will do. */
+/** Paths of TLS files; null for the system's own authorities, or for no client certificate. */
 export interface TlsFiles {
   readonly caFile: string | null;
   readonly certFile: string | null;
   readonly keyFile: string | null;
 }
 
-/** Gives a function that opens connection number `turn` (from 0) to the server whose turn it is. Throws when a TLS file cannot be read. */
+/** Returns a function that opens connection number `turn` (from 0) to the server whose turn it is. Throws when a TLS file cannot be read. */
 export function dialer(
   servers: readonly Address[],
   files: TlsFiles,

@@ -1,4 +1,4 @@
-/** What the agent tells with its pings: how it is doing, and what is new in its radar and among its gaps. */
+/** Collects what the agent reports with its pings: its state, and what is new among its unknown messages and its gaps. */
 import {
   type AgentReport,
   type DeclaredGap,
@@ -7,38 +7,46 @@ import {
   type ShapeCount,
 } from '../../protocol/report.ts';
 
-/** Where it is told from. */
-export interface TellingOf {
+/** The sources of a ping's content. */
+export interface PingSources {
   readonly report: () => AgentReport;
+  /** The unknown messages, counted by shape. */
   readonly shapes: () => readonly ShapeCount[];
   /** Gaps numbered above `id`, oldest first. */
   readonly gapsAfter: (id: number, limit: number) => DeclaredGap[];
 }
 
-/** Shapes remembered as told; the radar keeps fewer, but lets go of old ones. */
-const TOLD_LIMIT = 1_024;
+/** The content of one ping. */
+export interface PingContent {
+  readonly report: AgentReport;
+  readonly shapes: readonly ShapeCount[];
+  readonly gaps: readonly DeclaredGap[];
+}
 
-/** Keeps what the server on this connection has been told. All of it are totals: told twice does no harm. */
-export class Telling {
-  readonly #of: TellingOf;
-  #counts = new Map<string, number>();
-  #gap = 0;
+/** Shapes remembered as sent. The agent keeps fewer, but evicts old ones. */
+const SENT_SHAPES_LIMIT = 1_024;
 
-  constructor(of: TellingOf) {
-    this.#of = of;
+/** Remembers what was sent on this connection. All numbers are totals, so that sending one twice does no harm. */
+export class PingBuilder {
+  readonly #sources: PingSources;
+  #sentCounts = new Map<string, number>();
+  #lastGap = 0;
+
+  constructor(sources: PingSources) {
+    this.#sources = sources;
   }
 
-  /** What the next ping carries. `fresh`: on a new connection, nothing counts as told. */
-  next(fresh: boolean): { report: AgentReport; shapes: ShapeCount[]; gaps: DeclaredGap[] } {
-    if (fresh) this.#gap = 0;
-    if (fresh || this.#counts.size > TOLD_LIMIT) this.#counts.clear();
-    const shapes = this.#of
+  /** Returns the content of the next ping. On a new connection everything counts as new. */
+  next(isNewConnection: boolean): PingContent {
+    if (isNewConnection) this.#lastGap = 0;
+    if (isNewConnection || this.#sentCounts.size > SENT_SHAPES_LIMIT) this.#sentCounts.clear();
+    const shapes = this.#sources
       .shapes()
-      .filter(({ shape, count }) => this.#counts.get(shape) !== count)
+      .filter(({ shape, count }) => this.#sentCounts.get(shape) !== count)
       .slice(0, SHAPES_PER_PING);
-    for (const { shape, count } of shapes) this.#counts.set(shape, count);
-    const gaps = this.#of.gapsAfter(this.#gap, GAPS_PER_PING);
-    this.#gap = gaps.at(-1)?.id ?? this.#gap;
-    return { report: this.#of.report(), shapes, gaps };
+    for (const { shape, count } of shapes) this.#sentCounts.set(shape, count);
+    const gaps = this.#sources.gapsAfter(this.#lastGap, GAPS_PER_PING);
+    this.#lastGap = gaps.at(-1)?.id ?? this.#lastGap;
+    return { report: this.#sources.report(), shapes, gaps };
   }
 }

@@ -1,4 +1,7 @@
-/** The connection to alphaserver: says hello, sends what waits in the outbox, notes what is acknowledged, comes back when it breaks. */
+/**
+ * The connection to alphaserver: sends `hello`, then the pending events of the outbox within a window, records what is
+ * acknowledged, and reconnects when it breaks.
+ */
 import type { Socket } from 'node:net';
 import { LineFramer } from '../../protocol/framing.ts';
 import {
@@ -12,90 +15,118 @@ import {
   type ServerMessage,
   SILENCE_LIMIT_MS,
 } from '../../protocol/messages.ts';
+import type { Logger } from '../../service/logger.ts';
+import type { Outbox } from '../outbox/outbox.ts';
 import { Backoff } from './backoff.ts';
-import type { UplinkOptions } from './uplink-options.ts';
+import type { PingContent } from './ping.ts';
 
-/** Events sent and not yet acknowledged, at most. See `npm run bench`: above this nothing gets faster. */
+/** Events sent and not yet acknowledged, at most. `npm run bench`: a larger window is not faster. */
 export const WINDOW_EVENTS = 8_192;
 /** Events read from the outbox at once. */
 const PAGE_EVENTS = 512;
-/** Bytes that may wait in the socket before sending pauses until it drains. */
+/** Bytes that may be unsent in the socket before sending pauses until it drains. */
 const UNSENT_LIMIT_BYTES = 262_144;
-/** How often the clock is looked at: for pings and for silence. */
-const LOOK_EVERY_MS = 1_000;
+/** How often pings and silence are checked. */
+const CHECK_EVERY_MS = 1_000;
 
-/** One uplink for the life of the agent. `start` never fails: it goes on trying until `stop`. */
+/** The part of an outbox that an uplink uses. */
+export type Queue = Pick<
+  Outbox,
+  'agent' | 'lastSeq' | 'acked' | 'resumed' | 'after' | 'acknowledge' | 'setStoredByServer' | 'takeNewId'
+>;
+
+/** The outbox, the servers, the clock and the random numbers of one uplink. */
+export interface UplinkOptions {
+  readonly outbox: Queue;
+  /** Events sent and not yet acknowledged, at most; default WINDOW_EVENTS. */
+  readonly windowEvents?: number;
+  readonly host: string;
+  readonly token: string | null;
+  /** Opens a connection to the next server in turn; the caller owns addresses and TLS. */
+  readonly connect: (turn: number) => { readonly socket: Socket; readonly name: string };
+  /** Returns the content of the next ping. */
+  readonly pingContent: (isNewConnection: boolean) => PingContent;
+  /** Called when the outbox cannot be read. */
+  readonly onOutboxError: (error: unknown) => void;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** The uplink of one agent, for its whole life. `start` never fails: it connects again and again until `stop`. */
 export class Uplink {
   readonly #options: UplinkOptions;
   #socket: Socket | null = null;
   #welcomed = false;
   /** The highest seq written to this connection. */
-  #sent = 0;
-  #heardMs = 0;
-  #pingedMs = 0;
+  #sentSeq = 0;
+  #lastReceivedMs = 0;
+  #lastPingMs = 0;
   #turn = 0;
   readonly #backoff = new Backoff();
   #refused = false;
-  #retry: NodeJS.Timeout | null = null;
-  #look: NodeJS.Timeout | null = null;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #checkTimer: NodeJS.Timeout | null = null;
   #stopping = false;
-  #complained = '';
-  /** Whether anybody was told why this connection is no good. */
-  #explained = false;
+  #loggedProblem = '';
+  /** Whether the log has the reason why this connection ends. */
+  #hasLoggedReason = false;
   #onAck: () => void = () => {};
 
   constructor(options: UplinkOptions) {
     this.#options = options;
   }
 
-  /** True between welcome and the end of a connection. */
+  /** True between `welcome` and the end of a connection. */
   get connected(): boolean {
     return this.#welcomed;
   }
 
-  /** Sets what is called after each acknowledgement. */
+  /** Sets the function that is called after each acknowledgement. */
   onAck(called: () => void): void {
     this.#onAck = called;
   }
 
   start(): void {
-    this.#look = setInterval(() => this.#check(), LOOK_EVERY_MS);
+    this.#checkTimer = setInterval(() => this.#check(), CHECK_EVERY_MS);
     this.#open();
   }
 
-  /** Says goodbye and closes, after what is in the outbox has been acknowledged or `limitMs` have passed. */
+  /** Sends `quit` and closes once the server has acknowledged what was sent and closed, or after `limitMs`. */
   async stop(limitMs: number): Promise<void> {
     this.#stopping = true;
-    if (this.#retry) clearTimeout(this.#retry);
+    if (this.#retryTimer) clearTimeout(this.#retryTimer);
     const socket = this.#socket;
     if (socket && this.#welcomed) {
-      const gone = new Promise<void>((done) => socket.once('close', () => done()));
+      const closed = new Promise<void>((done) => socket.once('close', () => done()));
       socket.write(encode({ type: 'quit' }));
-      await Promise.race([gone, new Promise((late) => setTimeout(late, limitMs).unref())]);
+      await Promise.race([closed, new Promise((late) => setTimeout(late, limitMs).unref())]);
     }
-    if (this.#look) clearInterval(this.#look);
+    if (this.#checkTimer) clearInterval(this.#checkTimer);
     socket?.destroy();
   }
 
-  /** There is something new in the outbox. */
-  wake(): void {
-    this.#reading(() => this.#send());
+  /** Sends pending events as far as the window and the socket allow. */
+  sendPending(): void {
+    this.#readingOutbox(() => this.#send());
   }
 
-  /** Tells the server at once how the agent is doing. */
-  report(fresh = false): void {
+  /** Sends a ping with the agent's report at once. */
+  report(isNewConnection = false): void {
     if (!this.#socket || !this.#welcomed || this.#stopping) return;
-    this.#pingedMs = this.#options.now();
-    this.#reading(() => this.#socket?.write(encode({ type: 'ping', ...this.#options.tell(fresh) })));
+    this.#lastPingMs = this.#options.now();
+    this.#readingOutbox(() =>
+      this.#socket?.write(encode({ type: 'ping', ...this.#options.pingContent(isNewConnection) })),
+    );
   }
 
-  /** An outbox that cannot be read for now ends the connection, not the process: what waits in it is sent after the next welcome. */
-  #reading(work: () => void): void {
+  /** Runs `work`. An outbox that cannot be read ends the connection, not the process: what is pending is sent after the next welcome. */
+  #readingOutbox(work: () => void): void {
     try {
       work();
     } catch (error) {
       this.#socket?.destroy(new Error(`the outbox cannot be read: ${(error as Error).message}`));
-      this.#options.failed(error);
+      this.#options.onOutboxError(error);
     }
   }
 
@@ -103,12 +134,12 @@ export class Uplink {
     const { outbox, windowEvents = WINDOW_EVENTS } = this.#options;
     const socket = this.#socket;
     if (!socket || !this.#welcomed || this.#stopping) return;
-    while (this.#sent < outbox.lastSeq && socket.writableLength < UNSENT_LIMIT_BYTES) {
-      const room = windowEvents - (this.#sent - outbox.acked);
-      const page = room > 0 ? outbox.after(this.#sent, Math.min(PAGE_EVENTS, room)) : [];
+    while (this.#sentSeq < outbox.lastSeq && socket.writableLength < UNSENT_LIMIT_BYTES) {
+      const room = windowEvents - (this.#sentSeq - outbox.acked);
+      const page = room > 0 ? outbox.after(this.#sentSeq, Math.min(PAGE_EVENTS, room)) : [];
       if (page.length === 0) return;
       socket.write(page.map(({ seq, body }) => encodeEvent(seq, body)).join(''));
-      this.#sent = (page.at(-1) as { seq: number }).seq;
+      this.#sentSeq = (page.at(-1) as { seq: number }).seq;
     }
   }
 
@@ -117,41 +148,42 @@ export class Uplink {
     this.#turn += 1;
     this.#socket = socket;
     this.#welcomed = false;
-    this.#explained = false;
+    this.#hasLoggedReason = false;
     this.#refused = false;
-    this.#heardMs = this.#options.now();
+    this.#lastReceivedMs = this.#options.now();
     const framer = new LineFramer(LINE_LIMIT_BYTES);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, PING_EVERY_MS);
     const ready = 'encrypted' in socket ? 'secureConnect' : 'connect';
-    socket.on(ready, () => this.#greet(socket));
-    socket.on('drain', () => this.wake());
+    socket.on(ready, () => this.#sendHello(socket));
+    socket.on('drain', () => this.sendPending());
     socket.on('data', (chunk: Buffer) => {
-      this.#heardMs = this.#options.now();
+      this.#lastReceivedMs = this.#options.now();
       for (const frame of framer.feed(chunk)) {
-        if ('line' in frame) this.#take(frame.line, socket, name);
+        if ('line' in frame) this.#receive(frame.line, socket, name);
         else socket.destroy(new Error(frame.message));
       }
     });
-    socket.on('error', (error) => this.#complain(`No connection to ${name}: ${error.message}`));
+    socket.on('error', (error) => this.#logProblem(`No connection to ${name}: ${error.message}`));
     socket.on('close', () => this.#closed(socket, name));
   }
 
-  #greet(socket: Socket): void {
+  #sendHello(socket: Socket): void {
     const { outbox, host, token } = this.#options;
     socket.write(
       encode({ type: 'hello', version: PROTOCOL_VERSION, agent: outbox.agent, host, ...(token ? { token } : {}) }),
     );
   }
 
-  #take(line: string, socket: Socket, name: string): void {
+  #receive(line: string, socket: Socket, name: string): void {
     if (socket !== this.#socket) return;
     const message = readServerMessage(line);
-    if (message.type === 'fault') socket.destroy(new Error(`the server sent what cannot be read: ${message.message}`));
-    else this.#serve(message, socket, name);
+    if (message.type === 'fault')
+      socket.destroy(new Error(`the server sent a message that cannot be read: ${message.message}`));
+    else this.#handle(message, socket, name);
   }
 
-  #serve(message: ServerMessage, socket: Socket, name: string): void {
+  #handle(message: ServerMessage, socket: Socket, name: string): void {
     switch (message.type) {
       case 'welcome':
         this.#welcome(message.seq, socket, name);
@@ -159,12 +191,12 @@ export class Uplink {
       case 'ack':
         this.#options.outbox.acknowledge(message.seq);
         this.#onAck();
-        this.wake();
+        this.sendPending();
         break;
       case 'pong':
         break;
       case 'error':
-        this.#complain(`${name} refused this agent: ${message.code}: ${message.message}`);
+        this.#logProblem(`${name} refused this agent: ${message.code}: ${message.message}`);
         this.#refused = true;
         socket.end();
     }
@@ -173,55 +205,56 @@ export class Uplink {
   #welcome(seq: number, socket: Socket, name: string): void {
     const { outbox, log } = this.#options;
     if (this.#welcomed) return;
-    if (seq > outbox.lastSeq && outbox.resumed) outbox.expect(seq);
+    if (seq > outbox.lastSeq && outbox.resumed) outbox.setStoredByServer(seq);
     else if (seq > outbox.lastSeq) {
       log.warn(
         `${name} has ${seq} events of this agent, its state folder has given out ${outbox.lastSeq}: it is an older copy; going on under a new id`,
       );
-      outbox.renew();
-      // A new id is a new agent: say hello again, on a new connection.
+      outbox.takeNewId();
+      // A new id needs a new hello, which is only allowed once per connection.
       socket.end(encode({ type: 'quit' }));
       this.#backoff.reset();
-      this.#explained = true;
+      this.#hasLoggedReason = true;
       return;
     }
     log.info(`Connected to ${name}`);
-    this.#complained = '';
+    this.#loggedProblem = '';
     this.#welcomed = true;
     outbox.acknowledge(seq);
-    this.#sent = seq;
+    this.#sentSeq = seq;
     this.#onAck();
     this.report(true);
-    this.wake();
+    this.sendPending();
   }
 
   #closed(socket: Socket, name: string): void {
     if (socket !== this.#socket) return;
-    const { chance, log } = this.#options;
+    const { random, log } = this.#options;
     if (this.#welcomed && !this.#stopping) log.warn(`Connection to ${name} closed`);
-    if (!this.#welcomed && !this.#stopping && !this.#explained)
-      this.#complain(
+    if (!this.#welcomed && !this.#stopping && !this.#hasLoggedReason)
+      this.#logProblem(
         `${name} closed the connection without a welcome: is it an alphaserver, and is it tcp:// or tls:// there?`,
       );
     const ending = this.#refused ? 'refused' : this.#welcomed ? 'lost' : 'failed';
     this.#socket = null;
     this.#welcomed = false;
-    if (!this.#stopping) this.#retry = setTimeout(() => this.#open(), this.#backoff.next(ending, chance()));
+    if (!this.#stopping) this.#retryTimer = setTimeout(() => this.#open(), this.#backoff.next(ending, random()));
   }
 
-  /** The same complaint is told once, not at every try. */
-  #complain(text: string): void {
-    if (text !== this.#complained) this.#options.log.warn(`${text}; trying again`);
-    this.#complained = text;
-    this.#explained = true;
+  /** Logs a problem once, not at every retry. */
+  #logProblem(text: string): void {
+    if (text !== this.#loggedProblem) this.#options.log.warn(`${text}; trying again`);
+    this.#loggedProblem = text;
+    this.#hasLoggedReason = true;
   }
 
   #check(): void {
     const nowMs = this.#options.now();
     const socket = this.#socket;
     if (!socket) return;
-    const limit = this.#welcomed ? SILENCE_LIMIT_MS : HELLO_TIMEOUT_MS;
-    if (Math.abs(nowMs - this.#heardMs) > limit) socket.destroy(new Error('nothing was heard for too long'));
-    else if (Math.abs(nowMs - this.#pingedMs) >= PING_EVERY_MS) this.report();
+    const limitMs = this.#welcomed ? SILENCE_LIMIT_MS : HELLO_TIMEOUT_MS;
+    if (Math.abs(nowMs - this.#lastReceivedMs) > limitMs)
+      socket.destroy(new Error(`the server sent nothing for ${limitMs / 1_000} s`));
+    else if (Math.abs(nowMs - this.#lastPingMs) >= PING_EVERY_MS) this.report();
   }
 }

@@ -28,7 +28,7 @@ beforeEach(async () => {
 });
 afterEach(() => pair.close());
 
-/** Writes attempts, each with a user of its own, and remembers how many there are. */
+/** Writes attempts, each with a user of its own, and counts them. */
 function attempts(count: number, file = pair.logFile): void {
   for (let i = 0; i < count; i += 1) {
     written += 1;
@@ -42,7 +42,7 @@ async function users(): Promise<string[]> {
   return (await pair.events()).map(({ user }) => user).reverse();
 }
 
-/** All that was written is stored, once each. */
+/** Checks that every attempt that was written is stored, once each. */
 async function exactlyOnce(): Promise<void> {
   await until(
     async () => (await users()).length >= written,
@@ -56,7 +56,7 @@ interface Ledger {
   readonly totals: Record<'sent' | 'stored' | 'gaps' | 'waiting' | 'repeats' | 'linesRead', number>;
 }
 
-/** What the server says of the agent and what the agent says of itself is the same, and adds up to what was written. */
+/** Checks that the server's account of the agent and the agent's own are the same, and add up to what was written. */
 async function ledgersAgree(): Promise<void> {
   await until(async () => /"waiting":0,/.test((await pair.command('status', '--json')).said));
   await until(async () => (await pair.api<Ledger>('/api/ledger')).totals.waiting === 0);
@@ -126,7 +126,7 @@ test('a log that is renamed or truncated, while the agent runs and while it is d
   await server.end('SIGTERM');
 });
 
-test('the agent waits for a log that is not there, keeps events while the server is down, and status says so', async () => {
+test('the agent waits for a missing log, keeps events while the server is down, and status shows both', async () => {
   const agent = pair.agent();
   await agent.says('does not exist yet');
   attempts(3);
@@ -165,7 +165,7 @@ test('an older copy of a state folder goes on under a new id, and nothing new is
   await server.end('SIGTERM');
 });
 
-test('a disk that the agent cannot write: one error, reading waits, and nothing is lost', async () => {
+test('while the agent’s disk is full it logs one error, reading waits, and nothing is lost', async () => {
   await pair.serving();
   const agent = pair.agent();
   attempts(3);
@@ -186,7 +186,7 @@ test('a disk that the agent cannot write: one error, reading waits, and nothing 
   await ledgersAgree();
 });
 
-test('a disk that the server cannot write: it says so, is not ready, acknowledges nothing, and goes on when it can', async () => {
+test('while the server’s disk is full it logs that, is not ready, and acknowledges nothing; then it goes on', async () => {
   const server = await pair.serving();
   pair.agent();
   attempts(3);
@@ -206,7 +206,7 @@ test('a disk that the server cannot write: it says so, is not ready, acknowledge
   await ledgersAgree();
 });
 
-test('an outbox at its bound: reading waits and says so, nothing is dropped, and all comes when the server is there', async () => {
+test('at the outbox’s limit reading waits and the log says so, nothing is dropped, and all events arrive once the server is there', async () => {
   const agent = pair.agent({ ALPHACLIENT_OUTBOX: '1MiB' });
   attempts(1);
   const line = (user: string) => `Failed password for ${user} from 192.0.2.7 port 2 ssh2\r\n`;
@@ -226,7 +226,7 @@ test('an outbox at its bound: reading waits and says so, nothing is dropped, and
 });
 
 for (const known of [true, false])
-  test(`an outbox damaged while the agent is down ${known ? 'is read again from its checkpoint' : 'and without a checkpoint goes on where it stood'}: nothing twice`, async () => {
+  test(`an outbox damaged while the agent is down ${known ? 'is read again from its checkpoint' : 'and without a checkpoint goes on after its last event'}: nothing twice`, async () => {
     const server = await pair.serving();
     let agent = pair.agent();
     attempts(3);
@@ -248,7 +248,7 @@ for (const known of [true, false])
     }
     agent = pair.agent();
     await agent.says('The outbox is damaged');
-    await agent.says(known ? 'reading again from where event' : 'going on where it stood');
+    await agent.says(known ? 'reading again from where event' : 'reading continues after its event');
     attempts(2);
     await exactlyOnce();
     await agent.end('SIGTERM');
@@ -268,7 +268,7 @@ function damageEvents(state: string): void {
   writeFileSync(join(state, 'outbox.db'), bytes);
 }
 
-test('an outbox that turns out to be damaged while the agent runs is set aside, and what it held is read again', async () => {
+test('an outbox found damaged while the agent runs is replaced, and its events are read again', async () => {
   let server = await pair.serving();
   const agent = pair.agent();
   attempts(3);
@@ -294,7 +294,7 @@ test('an outbox that turns out to be damaged while the agent runs is set aside, 
   await server.end('SIGTERM');
 });
 
-test('part of a log that is gone is told once: in both logs, in the list of gaps, and to those who watch', async () => {
+test('a lost part of the log is reported once: in both logs, in the list of gaps, and on the stream', async () => {
   const server = await pair.serving();
   let agent = pair.agent();
   attempts(3);

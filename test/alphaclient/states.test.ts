@@ -1,8 +1,8 @@
-/** Every state an agent can be in, by real processes: what it tells the server, and that quiet is never taken for looking. */
+/** Every state of an agent, in real processes: what it reports to the server, and that an agent that is not looking is never shown as one with a quiet log. */
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
-import { type Alive, writeAlive } from '../../alphaclient/commands/heartbeat.ts';
+import { type Heartbeat, writeHeartbeat } from '../../alphaclient/commands/heartbeat.ts';
 import { status } from '../../alphaclient/commands/status.ts';
 import { Outbox } from '../../alphaclient/outbox/outbox.ts';
 import { Pair } from '../programs.ts';
@@ -14,26 +14,26 @@ beforeEach(async () => {
 });
 afterEach(() => pair.close());
 
-interface Told {
+interface Reported {
   readonly connected: boolean;
   readonly state: string;
 }
 
-/** Waits until hosts and ledger both say so, and `status` agrees. */
-async function told(state: string | RegExp): Promise<void> {
+/** Waits until hosts, ledger and `status` all have this state. */
+async function reports(state: string | RegExp): Promise<void> {
   const fits = (one: string) => (typeof state === 'string' ? one === state : state.test(one));
   let seen = '';
   await until(
     async () => {
-      const { hosts } = await pair.api<{ hosts: Told[] }>('/api/hosts');
-      const { agents } = await pair.api<{ agents: Told[] }>('/api/ledger');
+      const { hosts } = await pair.api<{ hosts: Reported[] }>('/api/hosts');
+      const { agents } = await pair.api<{ agents: Reported[] }>('/api/ledger');
       seen = JSON.stringify([hosts[0]?.state, agents[0]?.state]);
       return fits(hosts[0]?.state ?? '') && fits(agents[0]?.state ?? '') && hosts[0]?.connected === true;
     },
     () => `${state}, got ${seen}`,
   );
   await until(async () => {
-    const status = JSON.parse((await pair.command('status', '--json')).said) as Told & { behindBytes: number };
+    const status = JSON.parse((await pair.command('status', '--json')).said) as Reported & { behindBytes: number };
     return fits(status.state) || (status.state === 'behind' && fits(`behind by ${status.behindBytes} bytes`));
   });
 }
@@ -43,22 +43,22 @@ const line = (i: number): string => `Failed password for u${i} from 192.0.2.7 po
 test('log missing, caught up, log unreadable, log quiet', async () => {
   await pair.serving();
   const agent = pair.agent();
-  await told('log missing');
+  await reports('log missing');
   writeFileSync(pair.logFile, line(1));
-  await told('caught up');
+  await reports('caught up');
   rmSync(pair.logFile);
   mkdirSync(pair.logFile);
-  await told('log unreadable');
+  await reports('log unreadable');
   await agent.says('cannot be read');
   rmdirSync(pair.logFile);
   writeFileSync(pair.logFile, line(2));
-  await told('caught up');
+  await reports('caught up');
   await agent.end('SIGTERM');
   // Nothing was written for more than a day: watched, and nothing to see.
   const before = new Date(Date.now() - 25 * 3_600_000);
   utimesSync(pair.logFile, before, before);
   pair.agent();
-  await told('log quiet');
+  await reports('log quiet');
   const { totals } = await pair.api<{ totals: { states: Record<string, number> } }>('/api/ledger');
   assert.deepEqual(
     Object.entries(totals.states).filter(([, n]) => n > 0),
@@ -66,11 +66,11 @@ test('log missing, caught up, log unreadable, log quiet', async () => {
   );
 });
 
-test('status tells the same states in words', () => {
+test('status prints the states as text', () => {
   new Outbox(pair.folder).close();
-  const state = (one: Pick<Alive, 'state' | 'behindBytes'>) => {
+  const state = (one: Pick<Heartbeat, 'state' | 'behindBytes'>) => {
     let said = '';
-    writeAlive(pair.folder, { pid: 1, atMs: 1_000, connected: true, ...one });
+    writeHeartbeat(pair.folder, { pid: 1, atMs: 1_000, connected: true, ...one });
     status(pair.folder, false, 1_000, { out: (text) => (said += text), error: (text) => assert.fail(text) });
     return /^state\s+(.*)$/m.exec(said)?.[1];
   };
@@ -79,14 +79,14 @@ test('status tells the same states in words', () => {
   assert.equal(state({ state: 'log quiet', behindBytes: 0 }), 'log quiet, connected');
 });
 
-test('behind by so many bytes while it reads, caught up when it has', async () => {
+test('an agent is behind by so many bytes while it reads, and then caught up', async () => {
   await pair.serving();
   pair.agent();
   writeFileSync(pair.logFile, '');
-  await told('caught up');
+  await reports('caught up');
   const count = 50_000;
   const piece = Array.from({ length: count }, (_, i) => line(i)).join('');
-  const host = async () => (await pair.api<{ hosts: (Told & { attempts: number })[] }>('/api/hosts')).hosts[0];
+  const host = async () => (await pair.api<{ hosts: (Reported & { attempts: number })[] }>('/api/hosts')).hosts[0];
   let written = 0;
   let seen = '';
   // Again where it was read so fast that no report fell into it.
@@ -104,17 +104,17 @@ test('behind by so many bytes while it reads, caught up when it has', async () =
     );
   }
   await until(async () => (await host())?.attempts === written, undefined, 60_000);
-  await told('caught up');
+  await reports('caught up');
 });
 
-test('an agent that was killed is not connected; its last state is not told as one that is watching', async () => {
+test('an agent that was killed is not connected, and its last state is not shown as that of a running one', async () => {
   await pair.serving();
   const agent = pair.agent();
   writeFileSync(pair.logFile, line(1));
-  await told('caught up');
+  await reports('caught up');
   await agent.end('SIGKILL');
-  const host = async () => (await pair.api<{ hosts: Told[] }>('/api/hosts')).hosts[0];
+  const host = async () => (await pair.api<{ hosts: Reported[] }>('/api/hosts')).hosts[0];
   await until(async () => (await host())?.connected === false);
   // Its last sign is good for 10 s.
-  await until(async () => /^state\s+no sign of life since 20/m.test((await pair.command('status')).said));
+  await until(async () => /^state\s+no heartbeat since 20/m.test((await pair.command('status')).said));
 });

@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Outbox } from '../../alphaclient/outbox/outbox.ts';
 import { dialer } from '../../alphaclient/uplink/connect.ts';
-import { Uplink, WINDOW_EVENTS } from '../../alphaclient/uplink/uplink.ts';
-import type { Queue } from '../../alphaclient/uplink/uplink-options.ts';
+import { type Queue, Uplink, WINDOW_EVENTS } from '../../alphaclient/uplink/uplink.ts';
 import type { AgentReport } from '../../protocol/report.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
@@ -54,11 +53,11 @@ function uplink(pair: Pair, outbox: Queue, windowEvents: number): Uplink {
       certFile: null,
       keyFile: null,
     }),
-    tell: () => ({ report: REPORT, shapes: [], gaps: [] }),
-    failed: () => {},
+    pingContent: () => ({ report: REPORT, shapes: [], gaps: [] }),
+    onOutboxError: () => {},
     log: quiet,
     now: Date.now,
-    chance: Math.random,
+    random: Math.random,
   });
   one.start();
   return one;
@@ -104,8 +103,8 @@ const empty = (): Queue => ({
   resumed: false,
   after: () => [],
   acknowledge: () => {},
-  expect: () => {},
-  renew: () => {},
+  setStoredByServer: () => {},
+  takeNewId: () => {},
 });
 
 /** A thousand agents lose their server at once: how they come back. */
@@ -158,12 +157,12 @@ function acknowledgement(waitingMiB: number): number {
   const folder = mkdtempSync(join(tmpdir(), 'asgard-ack-'));
   const outbox = new Outbox(folder);
   try {
-    while (outbox.waitingBytes < waitingMiB * 2 ** 20) fill(outbox, 10_000);
+    while (outbox.pendingBytes < waitingMiB * 2 ** 20) fill(outbox, 10_000);
     const times = 15;
     const begun = performance.now();
     for (let i = 1; i <= times; i += 1) {
       outbox.acknowledge(i * 512);
-      outbox.settle();
+      outbox.compact();
     }
     return (performance.now() - begun) / times;
   } finally {

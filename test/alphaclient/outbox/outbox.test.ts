@@ -3,11 +3,9 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { Checkpoint } from '../../../alphaclient/outbox/checkpoint.ts';
 import { OutboxError, openDurable } from '../../../alphaclient/outbox/database.ts';
-import { Outbox } from '../../../alphaclient/outbox/outbox.ts';
-import type { Reading } from '../../../alphaclient/outbox/reading.ts';
-import { openStateFolder } from '../../../alphaclient/outbox/state-folder.ts';
+import { Outbox, type ReadResult } from '../../../alphaclient/outbox/outbox.ts';
+import { Checkpoint, openStateFolder } from '../../../alphaclient/outbox/recovery.ts';
 import { summarize } from '../../../alphaclient/outbox/summary.ts';
 import type { LoginEvent } from '../../../protocol/event.ts';
 
@@ -26,7 +24,7 @@ const event = (user: string): LoginEvent => ({
   ip: '192.0.2.1',
   port: 1,
 });
-const reading = (users: string[], offset: number, more: Partial<Reading> = {}): Reading => ({
+const reading = (users: string[], offset: number, more: Partial<ReadResult> = {}): ReadResult => ({
   log: '/x',
   position: { offset },
   reader: { n: offset },
@@ -52,17 +50,17 @@ test('events, position and reader state come back together after a restart', () 
   second.close();
 });
 
-test('only what is acknowledged is forgotten, and numbers go on when all is', () => {
+test('only acknowledged events are deleted, and numbers go on when all are', () => {
   const outbox = new Outbox(folder);
   outbox.commit(reading(['a', 'b', 'c'], 1));
-  const full = outbox.waitingBytes;
+  const full = outbox.pendingBytes;
   outbox.acknowledge(2);
-  outbox.settle();
+  outbox.compact();
   assert.deepEqual(waiting(outbox), ['3 c']);
-  assert.ok(outbox.waitingBytes < full && outbox.waitingBytes > 0);
+  assert.ok(outbox.pendingBytes < full && outbox.pendingBytes > 0);
   outbox.acknowledge(99);
-  outbox.settle();
-  assert.equal(outbox.waitingBytes, 0);
+  outbox.compact();
+  assert.equal(outbox.pendingBytes, 0);
   outbox.close();
   const next = new Outbox(folder);
   next.commit(reading(['d'], 2));
@@ -71,7 +69,7 @@ test('only what is acknowledged is forgotten, and numbers go on when all is', ()
   next.close();
 });
 
-test('an acknowledgement not yet settled when the process dies costs a repeat, never an event', () => {
+test('an acknowledgement that is not written yet when the process dies costs a repeat, never an event', () => {
   const outbox = new Outbox(folder);
   outbox.commit(reading(['a', 'b'], 1));
   outbox.acknowledge(1);
@@ -81,7 +79,7 @@ test('an acknowledgement not yet settled when the process dies costs a repeat, n
   next.close();
 });
 
-test('a second agent on the same folder is refused with words that say so', () => {
+test('a second agent on the same folder is refused with an error that says so', () => {
   const outbox = new Outbox(folder);
   assert.throws(
     () => new Outbox(folder),
@@ -91,13 +89,13 @@ test('a second agent on the same folder is refused with words that say so', () =
   new Outbox(folder).close();
 });
 
-test('a new id numbers what waits from 1', () => {
+test('with a new id the pending events are numbered from 1', () => {
   const outbox = new Outbox(folder);
   const { agent } = outbox;
   outbox.commit(reading(['a', 'b', 'c'], 1));
   outbox.acknowledge(1);
-  outbox.settle();
-  outbox.renew();
+  outbox.compact();
+  outbox.takeNewId();
   assert.notEqual(outbox.agent, agent);
   assert.deepEqual(waiting(outbox), ['1 b', '2 c']);
   outbox.commit(reading(['d'], 2));
@@ -105,7 +103,7 @@ test('a new id numbers what waits from 1', () => {
   outbox.close();
 });
 
-test('gaps are kept, numbered and counted; at least one line for each', () => {
+test('gaps are stored, numbered and counted, with at least one line each', () => {
   const outbox = new Outbox(folder);
   const gap = { kind: 'rotated-away', text: 'gone', bytes: 100 } as const;
   outbox.commit(
@@ -127,7 +125,7 @@ test('gaps are kept, numbered and counted; at least one line for each', () => {
   outbox.close();
 });
 
-test('a damaged outbox is set aside, said loudly, and reading goes on from the last moment that was acknowledged', () => {
+test('a damaged outbox is renamed and logged as an error, and reading goes on from the last acknowledged checkpoint', () => {
   const outbox = new Outbox(folder);
   const { agent } = outbox;
   outbox.commit(reading(['a', 'b'], 50));
@@ -146,7 +144,7 @@ test('a damaged outbox is set aside, said loudly, and reading goes on from the l
   const said: string[] = [];
   const log = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => said.push(message) };
   const next = openStateFolder(folder, log, 0);
-  assert.match(said.join(), /damaged.*set aside as .*reading again from where event 2 was acknowledged/);
+  assert.match(said.join(), /damaged.*renamed to .*reading again from where event 2 was acknowledged/);
   assert.ok(readdirSync(folder).some((name) => name.startsWith('outbox.db.damaged-')));
   assert.equal(next.agent, agent);
   assert.deepEqual(next.bookmark('/x'), { position: { offset: 50 }, reader: { n: 50 } });
@@ -155,26 +153,26 @@ test('a damaged outbox is set aside, said loudly, and reading goes on from the l
   next.close();
 });
 
-test('what waits is counted in bytes, whatever is written in it, also after part of it was acknowledged and after a restart', () => {
+test('pending events are counted in bytes of UTF-8, also after some were acknowledged and after a restart', () => {
   const outbox = new Outbox(folder);
   const users = ['root', 'ü€😀', 'x'.repeat(1_000), '😀'.repeat(500)];
   outbox.commit(reading(users, 1));
   const sizes = outbox.after(0, 10).map(({ body }) => Buffer.byteLength(body));
   const left = (from: number) => sizes.slice(from).reduce((sum, bytes) => sum + bytes, 0);
-  assert.equal(outbox.waitingBytes, left(0));
+  assert.equal(outbox.pendingBytes, left(0));
   outbox.acknowledge(2);
-  outbox.settle();
-  assert.equal(outbox.waitingBytes, left(2));
+  outbox.compact();
+  assert.equal(outbox.pendingBytes, left(2));
   outbox.acknowledge(3);
   outbox.commit(reading([], 2));
-  assert.equal(outbox.waitingBytes, left(3));
+  assert.equal(outbox.pendingBytes, left(3));
   outbox.close();
   const next = new Outbox(folder);
-  assert.equal(next.waitingBytes, left(3));
+  assert.equal(next.pendingBytes, left(3));
   next.close();
 });
 
-test('space goes back to the disk when what waited is sent', () => {
+test('disk space is freed once pending events are acknowledged', () => {
   const outbox = new Outbox(folder);
   const size = () => statSync(join(folder, 'outbox.db')).size;
   for (let i = 0; i < 40; i += 1)
@@ -186,7 +184,7 @@ test('space goes back to the disk when what waited is sent', () => {
     );
   const full = size();
   outbox.acknowledge(outbox.lastSeq);
-  for (let i = 0; i < 10; i += 1) outbox.settle();
+  for (let i = 0; i < 10; i += 1) outbox.compact();
   assert.ok(size() < full, `${size()} of ${full} bytes`);
   outbox.close();
 });
@@ -199,14 +197,14 @@ test('a commit is on the disk when it returns: WAL with synchronous=FULL', () =>
   db.close();
 });
 
-test('without a checkpoint a damaged outbox goes on where it stood, with the events that can be read in it', () => {
+test('without a checkpoint a new outbox goes on after the last event of the damaged one, with the events that can be read in it', () => {
   const outbox = new Outbox(folder);
   const { agent } = outbox;
   const gap = { kind: 'suppressed', text: 'gone', bytes: null, lines: 4 } as const;
   for (let i = 0; i < 40; i += 1)
     outbox.commit(reading([`${i}${'x'.repeat(1_000)}`], i, { gaps: i === 0 ? [gap] : [] }));
   outbox.acknowledge(10);
-  outbox.settle();
+  outbox.compact();
   outbox.close();
   const file = join(folder, 'outbox.db');
   const bytes = readFileSync(file);
@@ -217,7 +215,7 @@ test('without a checkpoint a damaged outbox goes on where it stood, with the eve
   const said: string[] = [];
   const log = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => said.push(message) };
   const next = openStateFolder(folder, log, 0);
-  assert.match(said.join(), /damaged.*going on where it stood, at event 40/);
+  assert.match(said.join(), /damaged.*reading continues after its event 40/);
   assert.deepEqual([next.agent, next.lastSeq, next.acked], [agent, 40, 10]);
   assert.deepEqual(next.bookmark('/x'), { position: { offset: 39 }, reader: { n: 39 } });
   assert.deepEqual(next.declared, { lastGap: 1, declaredLost: 4 });
@@ -232,44 +230,44 @@ test('without a checkpoint a damaged outbox goes on where it stood, with the eve
   next.close();
 });
 
-test('damaged outboxes that were set aside are kept, but not without end', () => {
+test('the last three damaged outboxes are kept', () => {
   const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   for (let i = 1; i <= 5; i += 1) {
     new Outbox(folder).close();
     writeFileSync(join(folder, 'outbox.db'), Buffer.alloc(8_192, i));
     openStateFolder(folder, log, i * 1_000).close();
   }
-  const aside = readdirSync(folder).filter((name) => /damaged-.*Z$/.test(name));
+  const renamed = readdirSync(folder).filter((name) => /damaged-.*Z$/.test(name));
   assert.deepEqual(
-    aside.sort().map((name) => readFileSync(join(folder, name))[0]),
+    renamed.sort().map((name) => readFileSync(join(folder, name))[0]),
     [3, 4, 5],
   );
 });
 
-test('what is read again after damage gets its old numbers, and what cannot be read again leaves none to be given twice', () => {
+test('events that are read again after damage get their old numbers, and no number is given twice when some cannot be read again', () => {
   const outbox = new Outbox(folder);
-  const moment = {
+  const state = {
     agent: outbox.agent,
     seq: 2,
     logs: [{ log: '/x', bookmark: { position: { offset: 2 }, reader: {} } }],
     declared: { lastGap: 0, declaredLost: 0 },
   };
-  outbox.resume(moment, []);
-  outbox.expect(6);
+  outbox.resume(state, []);
+  outbox.setStoredByServer(6);
   outbox.commit(reading(['c', 'd'], 4));
-  assert.deepEqual([outbox.lastSeq, outbox.acked, outbox.missing], [4, 4, 2], 'the server has them');
+  assert.deepEqual([outbox.lastSeq, outbox.acked, outbox.missingEvents], [4, 4, 2], 'the server has them');
   outbox.close();
   const next = new Outbox(folder);
   assert.equal(next.resumed, true, 'also when the agent dies over it');
-  next.expect(6);
-  next.reconcile();
-  assert.deepEqual([next.lastSeq, next.acked, next.missing, next.resumed], [6, 6, 0, false]);
+  next.setStoredByServer(6);
+  next.endResume();
+  assert.deepEqual([next.lastSeq, next.acked, next.missingEvents, next.resumed], [6, 6, 0, false]);
   next.commit(reading(['new'], 9));
   assert.deepEqual(waiting(next), ['7 new']);
   next.close();
 });
 
-test('a summary is there while the agent runs, and none where there was never an agent', () => {
+test('an outbox can be summarized while the agent runs; a folder without one has no summary', () => {
   assert.equal(summarize(folder), null);
   const outbox = new Outbox(folder);
   outbox.commit(reading(['a', 'b'], 1));

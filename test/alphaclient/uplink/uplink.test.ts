@@ -108,11 +108,11 @@ function start(ports: readonly number[] = [port()]): void {
       ports.map((one) => ({ scheme: 'tcp', host: '127.0.0.1', port: one })),
       { caFile: null, certFile: null, keyFile: null },
     ),
-    tell: () => ({ report: REPORT, shapes: [], gaps: [] }),
-    failed: () => {},
+    pingContent: () => ({ report: REPORT, shapes: [], gaps: [] }),
+    onOutboxError: () => {},
     log: { debug: log, info: log, warn: log, error: log },
     now: () => Date.now() + skewMs,
-    chance: () => 0,
+    random: () => 0,
   });
   uplink.start();
 }

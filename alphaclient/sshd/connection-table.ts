@@ -27,10 +27,10 @@ class HostConnections {
   readonly byPid = new Map<number, Connection>();
   /** By address and port: see `peerKey`. */
   readonly byPeer = new Map<string, Connection>();
-  readonly byIp = new Map<string, Set<Connection>>();
-  readonly byHostName = new Map<string, Set<Connection>>();
+  readonly byIp = new Map<string, Connection[]>();
+  readonly byHostName = new Map<string, Connection[]>();
   /** By user, those of which a name is known and no address: the name that DNS gave may be any address. */
-  readonly byUser = new Map<string, Set<Connection>>();
+  readonly byUser = new Map<string, Connection[]>();
   /** How many have neither a pid nor address and port: only then is a search among these worth its while. */
   portless = 0;
 }
@@ -171,8 +171,7 @@ export class ConnectionTable {
     if (of === undefined) return undefined;
     const { ip, hostName, user } = client;
     let found: Connection | undefined;
-    const look = (connections: Set<Connection> | undefined): void => {
-      if (connections === undefined) return;
+    const look = (connections: readonly Connection[] = []): void => {
       for (const one of connections)
         if ((found === undefined || one.age < found.age === (which === 'oldest')) && fits(one)) found = one;
     };
@@ -285,15 +284,16 @@ function unindexClient(of: HostConnections, connection: Connection): void {
   if (ip === null && user !== null) deleteFrom(of.byUser, withSingleBackslashes(user), connection);
 }
 
-function addTo(index: Map<string, Set<Connection>>, key: string, connection: Connection): void {
+function addTo(index: Map<string, Connection[]>, key: string, connection: Connection): void {
   const connections = index.get(key);
-  if (connections === undefined) index.set(key, new Set([connection]));
-  else connections.add(connection);
+  if (connections === undefined) index.set(key, [connection]);
+  else connections.push(connection);
 }
 
-function deleteFrom(index: Map<string, Set<Connection>>, key: string, connection: Connection): void {
-  const connections = index.get(key);
-  if (connections?.delete(connection) && connections.size === 0) index.delete(key);
+function deleteFrom(index: Map<string, Connection[]>, key: string, connection: Connection): void {
+  const connections = index.get(key) ?? [];
+  if (connections.length === 1) index.delete(key);
+  else connections.splice(connections.indexOf(connection), 1);
 }
 
 /** Names that differ only in how often a backslash was escaped have one key. */

@@ -6,6 +6,7 @@
 import { Connection, hasNamedUser, isDecided } from './connection.ts';
 import { ConnectionTable, endsAs, isAny, type SavedTable } from './connection-table.ts';
 import { type EventListener, EventOutput, type LocatedEvent, showsFailure } from './events.ts';
+import { detached } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
 import { isDecision, isFromPamModule, isOfSession, type ParsedMessage } from './message-types.ts';
 import { REPEAT_LIMIT } from './repeats.ts';
@@ -129,7 +130,7 @@ export class ConnectionTracker {
     connection.host = context.host;
     // The listener's own lines carry the listener's pid.
     connection.pid = message.pid >= 0 ? message.pid : context.pid;
-    connection.ip = message.ip;
+    connection.ip = kept(message.ip);
     connection.port = message.port;
     const oldest = this.#table.add(connection);
     if (oldest !== undefined) this.#close(oldest);
@@ -140,12 +141,13 @@ export class ConnectionTracker {
   #learn(connection: Connection, message: ParsedMessage, context: LineContext): void {
     const { ip, port } = connection;
     if ((ip === null && message.ip !== null) || (port === null && message.port !== null))
-      this.#table.setPeer(connection, ip ?? message.ip, port ?? message.port);
+      this.#table.setPeer(connection, ip ?? kept(message.ip), port ?? message.port);
     // PAM's modules do not escape a name as sshd does: sshd's own spelling is the better one.
     const isBetter = connection.user === null || (connection.state === 'unconfirmed' && !isFromPamModule(message));
-    const user = isBetter ? (message.user ?? connection.user) : connection.user;
+    const user = message.user !== null && isBetter ? message.user : connection.user;
     const hostName = connection.hostName ?? message.hostName;
-    if (user !== connection.user || hostName !== connection.hostName) this.#table.setClient(connection, hostName, user);
+    if (user !== connection.user || hostName !== connection.hostName)
+      this.#table.setClient(connection, kept(hostName), kept(user));
     if (message.invalidUser !== null && connection.invalidUser !== true) connection.invalidUser = message.invalidUser;
     if (!isFromPamModule(message) && connection.state === 'unconfirmed') connection.state = 'open';
     connection.line = context.line;
@@ -177,18 +179,18 @@ export class ConnectionTracker {
         this.#failByPam(connection, message, context, times);
         break;
       case 'pending':
-        connection.method ??= message.method;
+        connection.method ??= kept(message.method);
         break;
       case 'invalid-user':
         if (!isRepeated) connection.state = 'authenticating';
         break;
       case 'account':
-        connection.refusal ??= message.reason;
+        connection.refusal ??= kept(message.reason);
         break;
       case 'evidence':
         connection.evidence = true;
-        connection.method ??= message.method;
-        connection.refusal ??= message.reason;
+        connection.method ??= kept(message.method);
+        connection.refusal ??= kept(message.reason);
         if (message.endsConnection) this.#closeOnFinalMessage(connection);
         else if (message.endFollows) this.#startClosing(connection);
         break;
@@ -203,12 +205,12 @@ export class ConnectionTracker {
         if (showsFailure(connection)) this.#startClosing(connection);
         break;
       case 'end-reason':
-        connection.remark ??= message.reason;
+        connection.remark ??= kept(message.reason);
         // One that has had its decision becomes no event: its final message may take its time.
         if (!isDecided(connection)) this.#startClosing(connection);
         break;
       case 'ended':
-        connection.remark ??= message.reason;
+        connection.remark ??= kept(message.reason);
         if (message.endFollows || (message.ip === null && message.hostName === null))
           this.#closeOnFinalMessage(connection);
         else this.#close(connection);
@@ -254,7 +256,8 @@ export class ConnectionTracker {
     this.#discardPamHelper(connection);
     connection.method = 'keyboard-interactive';
     connection.state = 'failed';
-    const { user, reason } = message;
+    const user = kept(message.user);
+    const reason = kept(message.reason);
     const { line, ms } = context;
     for (let i = 0; i < times; i++) {
       this.#events.pendingFailure(connection);
@@ -381,6 +384,8 @@ export class ConnectionTracker {
   }
 }
 
+/** A text of a message as a connection keeps it: the message is part of its chunk of the log, which would be kept with it. */
+const kept = (text: string | null): string | null => (text === null ? null : detached(text));
 const isSession = ({ state }: Connection): boolean => state === 'accepted';
 const isUnnamed = (connection: Connection): boolean => !hasNamedUser(connection);
 

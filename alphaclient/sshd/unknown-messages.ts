@@ -4,6 +4,7 @@
  */
 
 import { textOf } from './events.ts';
+import { detached } from './latin1.ts';
 
 /** A kind of message: digits, addresses and quoted text blanked. */
 export interface UnknownShape {
@@ -40,6 +41,11 @@ function shapeOf(message: string): string {
     .slice(0, SHAPE_LIMIT_CHARS);
 }
 
+/** The beginning of a message, decoded; a copy, for whoever keeps it. */
+function sampleOf(latin1: string): string {
+  return detached(textOf(latin1, SAMPLE_LIMIT_CHARS) ?? '');
+}
+
 interface ShapeCount {
   count: number;
   readonly sample: string;
@@ -60,7 +66,7 @@ export class UnknownMessages {
   /** Counts one message, given in Latin-1, that was written at `at`. */
   add(latin1: string, at: string | null): void {
     this.#count++;
-    const message = textOf(latin1, SAMPLE_LIMIT_CHARS) ?? '';
+    const message = sampleOf(latin1);
     const own = shapeOf(message);
     const shape = this.#shapes.has(own) || this.#shapes.size < SHAPE_LIMIT ? own : OTHER_SHAPES;
     const counted = this.#shapes.get(shape);
@@ -147,8 +153,7 @@ export class ForgedMessages {
   /** Counts one message, given in Latin-1. */
   add(latin1: string, at: string | null, line: number): void {
     this.#count++;
-    if (this.#samples.length < FORGERY_LIMIT)
-      this.#samples.push({ message: textOf(latin1, SAMPLE_LIMIT_CHARS) ?? '', at, line });
+    if (this.#samples.length < FORGERY_LIMIT) this.#samples.push({ message: sampleOf(latin1), at, line });
   }
 
   /** Plain JSON. */

@@ -1,33 +1,37 @@
-/** `alphaclient explain LINE`: which rule knows a log line, what it says, and which event it makes, or why none. */
+/** `alphaclient explain LINE`: which row of the table of messages knows a log line, what it says, and which event it makes, or why none. */
 
 import type { Readable } from 'node:stream';
 import { escapeText } from '../../service/escape.ts';
 import type { LocatedEvent } from '../sshd/events.ts';
 import type { Kind, ParsedMessage } from '../sshd/message-types.ts';
-import type { Inspection } from '../sshd/reader.ts';
-import { Reader } from '../sshd/reader.ts';
+import { type Inspection, Reader } from '../sshd/reader.ts';
 import type { CommandStreams } from './scan.ts';
 import { scanLine } from './scan-lines.ts';
 
 const USAGE = `usage: alphaclient explain LINE
        alphaclient explain < LOG
 
-Says for each line which rule knows it, what it says, and which event it makes, or why none.
+Shows for each line which message of sshd it is, what it says, and which event it makes, or why none.
 `;
 /** As much of a line as sshd can write. */
 const SHOWN_LIMIT_CHARS = 1_200;
+const SHOWN_LIMIT_EVENTS = 3;
 
 const EVIDENCE =
-  'none yet: a decision was made; if its own line does not come, one failed attempt when the connection ends';
+  'none yet: an attempt was decided; if the line of the decision does not come, one failed attempt when the connection ends';
+const ACCOUNT = 'none yet: it names the account; a decision or the end of the connection follows';
+const OPEN = 'none yet: the connection is open and nothing is decided';
+const SESSION_END = 'none: a session has ended';
 
+/** Why a line makes no event of its own. */
 const WHY: Readonly<Record<Kind, string>> = {
-  accepted: 'an attempt, told at once',
-  failed: 'an attempt, told at once; or the second line of one that was told already',
-  'pam-failed': 'a failed attempt; a Failed line right behind it tells the same one',
-  opened: 'none yet: the connection is open and nothing is decided',
-  pending: 'none yet: the connection is open and nothing is decided',
-  'invalid-user': 'none yet: it names the account; a decision or the end of the connection follows',
-  account: 'none yet: it names the account; a decision or the end of the connection follows',
+  accepted: 'an attempt, emitted at once',
+  failed: 'none: the second line of an attempt that was emitted already',
+  'pam-failed': 'a failed attempt; a Failed line right behind it is about the same one',
+  opened: OPEN,
+  pending: OPEN,
+  'invalid-user': ACCOUNT,
+  account: ACCOUNT,
   evidence: EVIDENCE,
   'pam-failure': EVIDENCE,
   'pam-unknown-user': EVIDENCE,
@@ -35,9 +39,11 @@ const WHY: Readonly<Record<Kind, string>> = {
   'end-reason': 'none yet: the last line of the connection follows',
   ended: 'a probe, unless the connection had an attempt or was a session',
   'session-opened': 'none: a session has begun',
-  'session-closed': 'none: a session has ended',
-  'session-ended': 'none: a session has ended',
+  'session-closed': SESSION_END,
+  'session-ended': SESSION_END,
   dropped: 'a probe for each connection refused',
+  repeated: 'none: the line before it is no decision',
+  ignored: 'none: it says nothing about an attempt',
 };
 
 const NOT_SSHD: Readonly<Record<string, string>> = {
@@ -46,18 +52,20 @@ const NOT_SSHD: Readonly<Record<string, string>> = {
   forged: "under sshd's name, but written by another program: reported, not counted",
   repeated: 'repeats the line before it, which is not given',
 };
+const UNKNOWN = 'none: counted as unknown; please report it';
 
-function known(fact: ParsedMessage): string {
+/** The fields of a message that are known. */
+function fieldsOf(message: ParsedMessage): string {
   const fields: [string, string | number | boolean | null][] = [
-    ['method', fact.method],
-    ['user', fact.user],
-    ['invalidUser', fact.invalidUser],
-    ['ip', fact.ip],
-    ['name', fact.hostName],
-    ['port', fact.port],
-    ['reason', fact.reason],
-    ['key', fact.key],
-    ['times', fact.count > 1 ? fact.count : null],
+    ['method', message.method],
+    ['user', message.user],
+    ['invalidUser', message.invalidUser],
+    ['ip', message.ip],
+    ['name', message.hostName],
+    ['port', message.port],
+    ['reason', message.reason],
+    ['key', message.key],
+    ['times', message.count > 1 ? message.count : null],
   ];
   return fields
     .filter(([, value]) => value !== null)
@@ -67,44 +75,47 @@ function known(fact: ParsedMessage): string {
     .join(', ');
 }
 
-/** `unknown`: whether it was counted as a line of sshd that is not understood. */
-function explained(
-  line: string,
-  now: readonly LocatedEvent[],
-  atEnd: readonly LocatedEvent[],
-  seen: Inspection,
-  unknown: boolean,
-): string {
+/** What one line came to. */
+interface Explained {
+  readonly line: string;
+  readonly inspection: Inspection;
+  /** The events that the line decided. */
+  readonly events: readonly LocatedEvent[];
+  /** Those that it would decide if the log ended with it. */
+  readonly eventsAtEnd: readonly LocatedEvent[];
+  /** True where it was counted as a line of sshd that is not understood. */
+  readonly isUnknown: boolean;
+}
+
+function rowsOf({ line, inspection, events, eventsAtEnd, isUnknown }: Explained): [name: string, text: string][] {
   const rows: [string, string][] = [['line', escapeText(line, SHOWN_LIMIT_CHARS)]];
-  const { writer, rule, fact } = seen;
-  const counted = 'none: counted as unknown; please report it';
-  if (writer in NOT_SSHD) rows.push(['event', unknown ? counted : `none: ${NOT_SSHD[writer]}`]);
-  else if (rule === null)
-    rows.push(
-      ['rule', 'none knows it'],
-      ['event', writer === 'raw' && !unknown ? 'none: no prefix, and no message of sshd' : counted],
-    );
-  else {
-    const where = [seen.at ?? 'no time', seen.host === null ? 'no host' : `host ${escapeText(seen.host)}`];
-    rows.push(['prefix', [...where, seen.pid < 0 ? 'no pid' : `pid ${seen.pid}`].join(', ')]);
-    rows.push(['rule', `${rule.name}: ${rule.message}`], ['means', rule.meaning]);
-    if (fact === null)
-      rows.push([
-        'event',
-        rule.read === undefined
-          ? 'none: it says nothing about an attempt'
-          : 'none: the attempts of its connection have been told',
-      ]);
-    else rows.push(['fields', known(fact)], ['event', now.length > 0 ? '' : WHY[fact.kind]]);
+  const { writer, message, at, host, pid } = inspection;
+  let why: string;
+  if (writer in NOT_SSHD) why = isUnknown ? UNKNOWN : `none: ${NOT_SSHD[writer]}`;
+  else if (message === null) {
+    rows.push(['message', 'not known']);
+    why = writer === 'raw' && !isUnknown ? 'none: no header, and no message of sshd' : UNKNOWN;
+  } else {
+    const { row, kind } = message;
+    const where = [at ?? 'no time', host === null ? 'no host' : `host ${escapeText(host)}`];
+    rows.push(['header', [...where, pid < 0 ? 'no pid' : `pid ${pid}`].join(', ')]);
+    rows.push(['message', `${row.name}: ${row.template}`], ['means', row.meaning]);
+    if (kind !== 'ignored') rows.push(['fields', fieldsOf(message)]);
+    why = WHY[kind];
   }
-  const last = rows.at(-1);
-  for (const { event, line: number } of now.slice(0, 3)) {
-    if (last?.[1] === '') rows.pop();
+  if (events.length === 0) rows.push(['event', why]);
+  for (const { event, line: number } of events.slice(0, SHOWN_LIMIT_EVENTS))
     rows.push(['event', scanLine(event, number)]);
-  }
-  if (now.length > 3) rows.push(['', `and ${now.length - 3} more like it`]);
-  for (const { event, line: number } of atEnd.slice(0, 1)) rows.push(['if it ends here', scanLine(event, number)]);
-  return `${rows.map(([name, text]) => `${name.padEnd(16)}${text}`).join('\n')}\n`;
+  if (events.length > SHOWN_LIMIT_EVENTS) rows.push(['', `and ${events.length - SHOWN_LIMIT_EVENTS} more like it`]);
+  for (const { event, line: number } of eventsAtEnd.slice(0, 1))
+    rows.push(['if it ends here', scanLine(event, number)]);
+  return rows;
+}
+
+function printed(explained: Explained): string {
+  return `${rowsOf(explained)
+    .map(([name, text]) => `${name.padEnd(16)}${text}`)
+    .join('\n')}\n`;
 }
 
 async function linesOf(stdin: Readable): Promise<string[]> {
@@ -132,13 +143,17 @@ export async function explain(args: readonly string[], io: CommandStreams): Prom
   const reader = new Reader();
   for (const [i, line] of lines.entries()) {
     const before = reader.counts().unknown;
-    const now = reader.read(Buffer.from(`${line}\n`, 'latin1'), { writtenMs: nowMs, nowMs });
-    const seen = reader.inspect();
-    const after = new Reader(reader.save());
-    const atEnd = after.end().filter((sighting) => sighting.line === i + 1);
+    const events = reader.read(Buffer.from(`${line}\n`, 'latin1'), { writtenMs: nowMs, nowMs });
+    const atEnd = new Reader(reader.save()).end();
     if (i > 0) io.stdout.write('\n');
     io.stdout.write(
-      explained(Buffer.from(line, 'latin1').toString('utf8'), now, atEnd, seen, reader.counts().unknown > before),
+      printed({
+        line: Buffer.from(line, 'latin1').toString('utf8'),
+        inspection: reader.inspect(),
+        events,
+        eventsAtEnd: atEnd.filter((located) => located.line === i + 1),
+        isUnknown: reader.counts().unknown > before,
+      }),
     );
   }
   return 0;

@@ -1,4 +1,4 @@
-/** Addresses and ports as sshd writes them, read from where sshd wrote them: the end of what it appended. */
+/** Addresses and ports as sshd writes them. */
 
 /** What sshd writes in place of an address: the client was gone before it could be asked for. */
 export const UNKNOWN = 'UNKNOWN';
@@ -65,62 +65,4 @@ export function portOf(text: string, from: number, end = text.length): number {
     port = port * 10 + c;
   }
   return port > 65_535 ? -1 : port;
-}
-
-/** Where the message came from, as far as it says: filled by the readers below. */
-export interface Peer {
-  /** The address, or null where the word is a name. */
-  ip: string | null;
-  /** The word itself where it is no address. */
-  name: string | null;
-  port: number | null;
-  /** Where the peer's text begins. */
-  at: number;
-  /** Where the peer's text ends. */
-  end: number;
-}
-
-/** What can stand where sshd prints a name or an address: printable ASCII without spaces, quotes and brackets. */
-const HOST_WORD = /^[#-&*-~]{1,255}$/;
-
-function peer(word: string, port: number | null, at: number, end: number): Peer | null {
-  const ip = addressOf(word);
-  if (ip === null && !HOST_WORD.test(word)) return null;
-  return { ip, name: ip === null ? word : null, port, at, end };
-}
-
-/** `ADDR[ port PORT]` that begins at `from`; what follows is the caller's to judge. */
-export function peerFrom(text: string, from: number): Peer | null {
-  let space = text.indexOf(' ', from);
-  if (space < 0) space = text.length;
-  const word = text.slice(from, space);
-  if (text.startsWith(' port ', space)) {
-    let end = space + 6;
-    while (end < text.length && end < space + 12) {
-      const c = text.charCodeAt(end);
-      if (c < 48 || c > 57) break;
-      end++;
-    }
-    const port = portOf(text, space + 6, end);
-    return port < 0 ? null : peer(word, port, from, end);
-  }
-  return peer(word, null, from, space);
-}
-
-/** The last space before `end`, or -1. */
-function spaceBefore(text: string, end: number): number {
-  return end > 0 ? text.lastIndexOf(' ', end - 1) : -1;
-}
-
-/** `[... ]ADDR[ port PORT]` that ends at `end`. */
-export function peerUntil(text: string, end: number): Peer | null {
-  const space = spaceBefore(text, end);
-  if (space >= 0 && space >= end - 6) {
-    const port = portOf(text, space + 1, end);
-    if (port >= 0 && space >= 5 && text.startsWith(' port', space - 5)) {
-      const at = spaceBefore(text, space - 5) + 1;
-      return peer(text.slice(at, space - 5), port, at, end);
-    }
-  }
-  return peer(text.slice(space + 1, end), null, space + 1, end);
 }

@@ -1,8 +1,8 @@
 /** One line of JSON: an entry of the journal and whether sshd wrote it, a line of a container's log, an entry of macOS's log. */
 
 import type { Trust } from '../../protocol/event.ts';
-import { readText } from './grammar.ts';
 import { decoded, encoded, latin1 } from './latin1.ts';
+import { parseMessage } from './message-parser.ts';
 import { isDecision, isFromPamModule } from './message-types.ts';
 
 /** What an entry says. */
@@ -72,8 +72,8 @@ function trustOf(entry: Readonly<Record<string, unknown>>): Trust {
 
 /** Whether the message is about an attempt: the process of a session writes none of these. */
 function isAboutAttempt(message: string): boolean {
-  const { rule, fact } = readText(message);
-  return rule === null || (fact !== null && (isDecision(fact) || isFromPamModule(fact) || fact.kind === 'evidence'));
+  const parsed = parseMessage(message, false);
+  return parsed === null || isDecision(parsed) || isFromPamModule(parsed) || parsed.kind === 'evidence';
 }
 
 /** What Docker's json-file driver writes down of a container's output: `{"log":"...\\n","stream":"stderr","time":"..."}`. */

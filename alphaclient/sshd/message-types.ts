@@ -1,4 +1,4 @@
-/** What one message of sshd says about one connection. */
+/** What one message of sshd says about one connection, and the rows of the table of messages. */
 
 /**
  * What a message says:
@@ -15,6 +15,8 @@
  * - `session-opened`, `session-closed`: PAM opened or closed the session of a login.
  * - `session-ended`: the connection of a session is over.
  * - `dropped`: connections refused at accept, whole in one line (`count` of them).
+ * - `repeated`: the message before this one came again, `count` times.
+ * - `ignored`: says nothing about an attempt.
  */
 export type Kind =
   | 'accepted'
@@ -33,10 +35,63 @@ export type Kind =
   | 'session-opened'
   | 'session-closed'
   | 'session-ended'
-  | 'dropped';
+  | 'dropped'
+  | 'repeated'
+  | 'ignored';
+
+/** One row of the table: a message as OpenSSH formats it, and what it says. */
+export interface MessageRow {
+  /** Unique and stable: what `explain` and the docs call it. */
+  readonly name: string;
+  readonly kind: Kind;
+  /** The OpenSSH versions that write it. */
+  readonly versions: string;
+  /** See template.ts. Without `error: `, `fatal: ` and ` [preauth]`, which the parser takes off every message. */
+  readonly template: string;
+  /** What it means for attempts, for people. */
+  readonly meaning: string;
+  /** A whole message of this row. */
+  readonly example: string;
+  /** What is true of every message of this row. */
+  readonly fields?: MessageFields;
+  /** The words of the message that come before `{reason}` and are of the reason, too. */
+  readonly reasonPrefix?: string;
+  readonly whenTruncated?: WhenTruncated;
+  /** For what no template can say: changes the message, and returns false where it is none of this row. */
+  readonly interpret?: Interpret;
+}
+
+/** What a row can say of all its messages. */
+export type MessageFields = Partial<
+  Pick<
+    ParsedMessage,
+    | 'method'
+    | 'user'
+    | 'invalidUser'
+    | 'reason'
+    | 'beforeLogin'
+    | 'beforeUser'
+    | 'needsKnownConnection'
+    | 'endFollows'
+    | 'endsConnection'
+  >
+>;
+
+/**
+ * What becomes of a message whose end may be missing:
+ * - `read`, unless said otherwise: it is read like others, and unknown where that fails.
+ * - `pid`: it is not read, since the client's text may stand where sshd's should; the pid alone says whose it is.
+ * - `read or pid`: it is read like others; where that fails, the pid alone says whose it is.
+ */
+export type WhenTruncated = 'read' | 'pid' | 'read or pid';
+
+/** Of a message that was not read because it is truncated, `message` has only what the row says. */
+export type Interpret = (message: ParsedMessage, text: string, isTruncated: boolean) => boolean;
 
 /** One message, parsed. A class, so that the engine sees one shape where millions are made. Texts are Latin-1, as in the log. */
 export class ParsedMessage {
+  /** The row of the table that knows it. */
+  readonly row: MessageRow;
   kind: Kind;
   /** Without the device: `keyboard-interactive`. Of evidence, the method that it speaks of. */
   method: string | null = null;
@@ -64,8 +119,20 @@ export class ParsedMessage {
   /** True when sshd ends the connection with this message: no line about it follows. */
   endsConnection = false;
 
-  constructor(kind: Kind) {
-    this.kind = kind;
+  /** `like`: the message that has what is true of all messages of the row. */
+  constructor(row: MessageRow, like: ParsedMessage | null = null) {
+    this.row = row;
+    this.kind = row.kind;
+    if (like === null) return;
+    this.method = like.method;
+    this.user = like.user;
+    this.invalidUser = like.invalidUser;
+    this.reason = like.reason;
+    this.beforeLogin = like.beforeLogin;
+    this.beforeUser = like.beforeUser;
+    this.needsKnownConnection = like.needsKnownConnection;
+    this.endFollows = like.endFollows;
+    this.endsConnection = like.endsConnection;
   }
 }
 
@@ -82,30 +149,4 @@ export function isFromPamModule({ kind }: ParsedMessage): boolean {
 /** Returns true for a message about a session after its login. */
 export function isOfSession({ kind }: ParsedMessage): boolean {
   return kind === 'session-opened' || kind === 'session-closed' || kind === 'session-ended';
-}
-
-/** One message of sshd: how it is known, what it says. */
-export interface Rule {
-  /** Unique, stable: what `explain` and the docs call it. */
-  readonly name: string;
-  /** The message as OpenSSH formats it, in the words of this project's docs. */
-  readonly message: string;
-  /** The OpenSSH versions it stands in. */
-  readonly versions: string;
-  /** What it means for attempts, for people. */
-  readonly meaning: string;
-  /** A whole message of this kind. */
-  readonly example: string;
-  /** The literal characters that it begins with, four or more: lines are told apart by them before anything is decoded. */
-  readonly begins: string;
-  /** What a message of this kind still says where it was cut before the address, so that the pid alone tells whose it is. */
-  readonly cut?: () => ParsedMessage;
-  /** True when every message of this kind is the same, so that nothing needs to be decoded. */
-  readonly fixed?: true;
-  /**
-   * Takes the message apart: without `error: `, without ` [preauth]`, which `preauth` tells of. `cut` is true when its end
-   * may be missing. Null when it is not this message after all.
-   * Absent for a message that says nothing about an attempt.
-   */
-  readonly read?: (text: string, preauth: boolean, cut: boolean) => ParsedMessage | null;
 }

@@ -4,8 +4,8 @@
  * one. A log that was converted to bare LF has no CR at all, and then every line stands for itself.
  */
 
-import { readText } from './grammar.ts';
 import { parseEntry } from './journal-entry.ts';
+import { parseMessage } from './message-parser.ts';
 import type { HeaderParser } from './syslog-header.ts';
 
 /** sshd cuts any message at 1,023 bytes: what is longer was never one line of sshd. */
@@ -124,7 +124,7 @@ export class RawLines {
   /** Takes a line that did not end in CR. Where sshd's lines do, it is sshd's only if it is a message that is known. */
   #single(text: string, line: number): RawMessage {
     const isMixed = this.#isContained || this.#ends === 'crlf';
-    return { text, ms: this.#ms, line, mayBeSshd: !isMixed || readText(text, true).rule !== null };
+    return { text, ms: this.#ms, line, mayBeSshd: !isMixed || parseMessage(text, true) !== null };
   }
 
   #apart(text: string, first: number): RawMessage[] {
@@ -161,7 +161,7 @@ export class RawLines {
  */
 function messageStart(text: string): number {
   let from = 0;
-  for (let lf = text.indexOf('\n'); lf >= 0 && readText(text.slice(from), true).rule === null; ) {
+  for (let lf = text.indexOf('\n'); lf >= 0 && parseMessage(text.slice(from), true) === null; ) {
     from = lf + 1;
     lf = text.indexOf('\n', from);
   }

@@ -6,12 +6,12 @@
 import type { Trust } from '../../protocol/event.ts';
 import { ConnectionTracker } from './connection-tracker.ts';
 import { type EventListener, isoTime, type LocatedEvent } from './events.ts';
-import { readText } from './grammar.ts';
 import { HostIndex } from './host-index.ts';
 import { parseEntry } from './journal-entry.ts';
 import { latin1 } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
-import { isDecision, type ParsedMessage, type Rule } from './message-types.ts';
+import { parseMessage } from './message-parser.ts';
+import { isDecision, type ParsedMessage } from './message-types.ts';
 import { type ContainedLine, RawLines, type RawMessage } from './raw-lines.ts';
 import { LastDecision, readLastRepeated, readRepeat } from './repeats.ts';
 import { type Header, HeaderParser } from './syslog-header.ts';
@@ -21,8 +21,6 @@ import { ForgedMessages, type Forgery, looksLikeSshd, UnknownMessages, type Unkn
 const STATE_VERSION = 2;
 /** PAM's modules may write more, but what is longer than this is nobody's message, and is not searched for one. */
 export const READ_LIMIT_BYTES = 8_192;
-/** The rule of `last message repeated N times` under sshd's own tag. */
-const REPEATED = 'noise:last-message-repeated';
 
 /** Plain JSON with a version; saved in the same transaction as the events and the log's position. */
 export type ReaderState = Readonly<Record<string, unknown>>;
@@ -46,8 +44,8 @@ export interface Inspection {
   readonly host: string | null;
   /** -1 where the line has none. */
   readonly pid: number;
-  readonly rule: Rule | null;
-  readonly fact: ParsedMessage | null;
+  /** Null where no message was parsed, or no row of the table knows it. */
+  readonly message: ParsedMessage | null;
 }
 
 /** Reads one log. However it is cut into chunks, and wherever `save` and a new reader come between, the events are the same. */
@@ -66,7 +64,6 @@ export class Reader {
   /** True once a line without any header was sshd's: then others are, too. */
   #isRawLog = false;
   #writer: Inspection['writer'] = 'other';
-  #rule: Rule | null = null;
   #message: ParsedMessage | null = null;
 
   /**
@@ -195,7 +192,6 @@ export class Reader {
 
   /** Takes one message. One without a header (`isRaw`) need not be sshd's. */
   #take(text: string, isRaw: boolean): void {
-    this.#rule = null;
     this.#message = null;
     if (text.length > READ_LIMIT_BYTES) {
       if (!isRaw || this.#isRawLog) this.#takeUnknown(text);
@@ -206,18 +202,21 @@ export class Reader {
       this.#takeRepeated(this.#lastDecision.whole(repeat.message, this.#context), repeat.count);
       return;
     }
-    const { rule, fact, text: decision } = this.#parse(text, isRaw);
-    if (rule === null) {
+    const message = this.#parse(text, isRaw);
+    if (message === null) {
       // Without a header a log has to show itself as sshd's own, or the line itself.
       if (isRaw && !this.#isRawLog) this.#takeStray(text);
       else if (text !== '') this.#takeUnknown(text);
       return;
     }
     if (isRaw) this.#isRawLog = true;
-    if (rule.name === REPEATED) this.#takeLastRepeated(text);
-    if (fact === null) return;
-    if (isDecision(fact)) this.#lastDecision.set(decision, this.#context);
-    this.#tracker.apply(fact, this.#context);
+    if (message.kind === 'ignored') return;
+    if (message.kind === 'repeated') {
+      this.#takeLastRepeated(text);
+      return;
+    }
+    if (isDecision(message)) this.#lastDecision.set(text, this.#context);
+    this.#tracker.apply(message, this.#context);
   }
 
   /** `last message repeated N times`: the line before this one, of whatever program, came again. */
@@ -235,16 +234,15 @@ export class Reader {
 
   /** A message that came again `count` times. */
   #takeRepeated(text: string, count: number): void {
-    const { rule, fact } = this.#parse(text, false);
-    if (rule === null) this.#takeUnknown(text);
-    if (fact !== null) this.#tracker.apply(fact, this.#context, count);
+    const message = this.#parse(text, false);
+    if (message === null) this.#takeUnknown(text);
+    else if (message.kind !== 'ignored' && message.kind !== 'repeated')
+      this.#tracker.apply(message, this.#context, count);
   }
 
-  #parse(text: string, isRaw: boolean): ReturnType<typeof readText> {
-    const reading = readText(text, isRaw);
-    this.#rule = reading.rule;
-    this.#message = reading.fact;
-    return reading;
+  #parse(text: string, isRaw: boolean): ParsedMessage | null {
+    this.#message = parseMessage(text, isRaw);
+    return this.#message;
   }
 
   /** Takes a line in no form that is known: it counts as unknown if it has sshd's words. */
@@ -298,8 +296,7 @@ export class Reader {
       at: isoTime(ms),
       host: this.#hosts.name(host),
       pid,
-      rule: this.#rule,
-      fact: this.#message,
+      message: this.#message,
     };
   }
 

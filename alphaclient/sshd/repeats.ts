@@ -30,7 +30,12 @@ export function readLastRepeated(text: string): number {
   return count > 0 ? Math.min(count, REPEAT_LIMIT) : 0;
 }
 
-/** Keeps the last message that is a decision, without its level and ` [preauth]`, for lines that report that it came again. */
+/** The message without `error: ` or `fatal: `. */
+function withoutLevel(message: string): string {
+  return message.replace(/^(?:error|fatal): /, '');
+}
+
+/** Keeps the last message that is a decision, for lines that report that it came again. */
 export class LastDecision {
   #message = '';
   #pid = -1;
@@ -49,7 +54,7 @@ export class LastDecision {
   whole(message: string, context: LineContext): string {
     if (this.#line < 0 || this.#pid !== context.pid || this.#host !== context.host) return message;
     const last = this.#message;
-    return last.startsWith(message.replace(/^(?:error|fatal): /, '')) ? last : message;
+    return withoutLevel(last).startsWith(withoutLevel(message)) ? last : message;
   }
 
   /** The decision in the line right before `line`, or null: `last message repeated` is about any program's. */

@@ -1,32 +1,38 @@
-/** Writes docs/sshd-lines.md from the grammar's table: `npm run docs`. A test checks that it is current. */
+/** Writes docs/sshd-lines.md from the table of messages: `npm run docs`. A test checks that it is current. */
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ACCOUNTS } from '../../alphaclient/sshd/accounts.ts';
-import { DECISIONS } from '../../alphaclient/sshd/decisions.ts';
-import { ENDS } from '../../alphaclient/sshd/ends.ts';
-import { KEYS } from '../../alphaclient/sshd/keys.ts';
-import type { Rule } from '../../alphaclient/sshd/message-types.ts';
-import { NEGOTIATION } from '../../alphaclient/sshd/negotiation.ts';
-import { NOISE } from '../../alphaclient/sshd/noise.ts';
-import { PAM } from '../../alphaclient/sshd/pam.ts';
-import { REFUSALS } from '../../alphaclient/sshd/refusals.ts';
-import { SCANNERS } from '../../alphaclient/sshd/scanners.ts';
+import type { MessageRow } from '../../alphaclient/sshd/message-types.ts';
+import { ACCOUNTS, DECISIONS, KEYS, PAM } from '../../alphaclient/sshd/messages/authentication.ts';
+import { ENDS, NEGOTIATION, REFUSALS, SCANNERS, SESSION_ENDS } from '../../alphaclient/sshd/messages/connections.ts';
+import { IGNORED, REPETITIONS } from '../../alphaclient/sshd/messages/ignored.ts';
 
 /** Where the page lies. */
 export const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'sshd-lines.md');
 
-const INTRODUCTION = `# The lines of sshd that are understood
+const INTRODUCTION = `# The messages of sshd that are read
 
-Made by \`npm run docs\` from the rules in \`alphaclient/sshd/\`; change it there. \`alphaclient explain LINE\` tells which
-of them knows a line, and what becomes of it.
+Made by \`npm run docs\` from the table in \`alphaclient/sshd/messages/\`; change it there. \`alphaclient explain LINE\` shows which row
+knows a line, and what becomes of it. CONTRIBUTING.md says how to add a message.
 
-In the messages USER is what the client sent, ADDR a numeric address, HOST a name or an address; what stands in brackets may be
-missing. Every rule reads its message with and without \`error: \` or \`fatal: \` before it and \` [preauth]\` behind it, and in
-every form that a log gives it: \`sshd -E\`, traditional syslog with or without host, pid or year, RFC 3339 times (also in square
-brackets), RFC 5424, \`journalctl\` (\`-o json\`, \`short\` and its kin, with months in many languages), Solaris, AIX, FreeBSD, macOS
-(syslog, and \`log\` in the styles \`default\`, \`compact\`, \`syslog\` and \`ndjson\`), BusyBox, socklog and OpenWrt, and what Docker
-(\`json-file\`, \`docker logs -t\`) and containerd keep of a container's output.
+A message stands here as its template. What is in brackets may be missing (\`[[\` is a bracket of the message), what is in braces is a hole:
+
+| hole | what stands there |
+| --- | --- |
+| \`{user}\` | the name that the client sent, up to what sshd wrote behind it; a name has no colon |
+| \`{peer}\` | \`ADDR[ port PORT]\`; in place of the address a host's name, or \`UNKNOWN\` |
+| \`{client}\` | \`[authenticating user USER \\|invalid user USER \\|user USER ]ADDR[ port PORT]\`, since 7.5; \`user USER\` is a session's |
+| \`{host}\`, \`{address}\`, \`{port}\` | one of these alone |
+| \`{method}\`, \`{protocol}\` | \`password\`, \`keyboard-interactive/pam\`, ...; \`ssh2\` |
+| \`{reason}\`, \`{detail}\` | what becomes the event's reason; of an attempt by key, the key |
+| \`{count}\`, \`{pid}\` | how many times; the process of the connection |
+| \`{number}\`, \`{word}\`, \`{text}\`, \`{rest}\` | what is not read: digits, one word, any text, all that is left |
+
+Every row reads its message with and without \`error: \` or \`fatal: \` before it and \` [preauth]\` behind it, and in every form that a log
+gives it: \`sshd -E\`, traditional syslog with or without host, pid or year, RFC 3339 times (also in square brackets), RFC 5424,
+\`journalctl\` (\`-o json\`, \`short\` and its kin, with months in many languages), Solaris, AIX, FreeBSD, macOS (syslog, and \`log\` in the
+styles \`default\`, \`compact\`, \`syslog\` and \`ndjson\`), BusyBox, socklog and OpenWrt, and what Docker (\`json-file\`, \`docker logs -t\`) and
+containerd keep of a container's output.
 
 A message that syslog cut at 500 bytes is read by what is left of it: an address whose end may be missing is not.
 \`message repeated N times: [ ... ]\` and \`last message repeated N times\` count N times (at most 100,000). A line in any other
@@ -41,49 +47,43 @@ without a line.
 const UNKNOWABLE = `## What a log does not say
 
 Where nothing else was logged of a connection (at INFO: a valid user, or none, and no password tried), old versions end it in a line
-that may as well be the end of a session. It is told as nothing, not as a probe:
+that may as well be the end of a session. It becomes no event, not a probe:
 
 - up to 5.8, which has no \`[preauth]\`: \`Connection closed by ADDR\`, \`Received disconnect from ADDR: 11: TEXT\`;
-- up to 6.7, a goodbye so long that syslog cut the \`[preauth]\` off, up to 7.1 one so long that \`sshd -E\` did.
+- up to 6.7, a \`Received disconnect\` so long that syslog cut the \`[preauth]\` off, up to 7.1 one so long that \`sshd -E\` did.
 
-At VERBOSE \`Connection from\` tells of both. Up to 5.8 a client that ends its name or its goodbye in \`[preauth]\` may make one probe too many.
+At VERBOSE \`Connection from\` shows both. Up to 5.8 a client that ends its name or its last text in \`[preauth]\` may make one probe too many.
 `;
 
-const ADDING = `## A new message
-
-1. Write lines of it, with those that sshd prints around it, into \`test/fixtures/sshd/NAME.log\` (\`NAME.pid.log\` where only
-   the pids tell the connections apart), in the form of the others there. Addresses are those of documentation.
-2. Add the rule to the table that fits in \`alphaclient/sshd/\`; \`explain\` shows what it makes of a line.
-3. \`UPDATE_FIXTURES=1 node --test test/alphaclient/sshd/fixtures.test.ts\` writes \`NAME.ndjson\`: read it, it is what is promised
-   from now on, in every form. \`npm run docs\` writes this page.
-`;
-
-function section(title: string, text: string, rules: readonly Rule[]): string {
-  const entries = rules.map(
-    (rule) =>
-      `### ${rule.name}\n\n\`${rule.message}\`\n\n- OpenSSH: ${rule.versions}\n- means: ${rule.meaning}\n\n\`\`\`\n${rule.example}\n\`\`\`\n`,
+function section(title: string, text: string, rows: readonly MessageRow[]): string {
+  const entries = rows.map(
+    (row) =>
+      `### ${row.name}\n\n\`${row.template}\`\n\n- OpenSSH: ${row.versions}\n- means: ${row.meaning}\n\n\`\`\`\n${row.example}\n\`\`\`\n`,
   );
   return `## ${title}\n\n${text}\n\n${entries.join('\n')}`;
 }
 
-/** The page's text. */
+/** Returns the page's text. */
 export function page(): string {
-  const noise = NOISE.map((rule) => `${rule.example}`).join('\n');
+  const ignored = IGNORED.map((row) => row.example).join('\n');
   return [
     INTRODUCTION,
-    section('Decisions', 'Told when the line is read.', DECISIONS),
+    section('Decisions', 'Emitted when the line is read.', DECISIONS),
     section('Accounts and keys', 'What sshd says of who was asked for, and of what it will refuse.', [
       ...ACCOUNTS,
       ...KEYS,
     ]),
-    section('Ends of connections', 'They close what was open; without a decision it becomes a probe.', ENDS),
+    section('Ends of connections', 'They close what was open; without a decision it becomes a probe.', [
+      ...ENDS,
+      ...SESSION_ENDS,
+    ]),
     section('Scanners and other protocols', 'Connections that never come to a key exchange.', SCANNERS),
     section('Key exchange and packets', 'Connections that break in it.', NEGOTIATION),
     section('Refusals', 'Connections that sshd cuts off itself.', REFUSALS),
     section('PAM', "Not sshd's words, though under its name.", PAM),
-    `## Known, and nothing about an attempt\n\nAn example of each; other programs' lines and these are all that does not count as unknown.\n\n\`\`\`\n${noise}\n\`\`\`\n`,
+    section('Repetitions', "A syslog's words, under sshd's name.", REPETITIONS),
+    `## Known, and nothing about an attempt\n\nAn example of each; other programs' lines and these are all that does not count as unknown.\n\n\`\`\`\n${ignored}\n\`\`\`\n`,
     UNKNOWABLE,
-    ADDING,
   ].join('\n');
 }
 

@@ -13,10 +13,10 @@ async function run(args: readonly string[], input = ''): Promise<{ code: number;
 const FAILED = 'Nov 20 10:00:00 web sshd[12]: Failed password for invalid user x from 192.0.2.4 port 22 ssh2';
 
 describe('explain', () => {
-  it('names the rule, the fields and the event of a line', async () => {
+  it('names the message, its fields and the event of a line', async () => {
     const { code, out } = await run([FAILED]);
     equal(code, 0);
-    match(out, /^rule +failed: /m);
+    match(out, /^message +failed: Failed \{method\} for /m);
     match(out, /^fields +method "password", user "x", invalidUser true, ip "192\.0\.2\.4", port 22$/m);
     match(out, /^event +\{"line":1,.*"outcome":"failed"/m);
   });

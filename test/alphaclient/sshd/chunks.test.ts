@@ -166,7 +166,7 @@ describe('a log read in chunks', () => {
     reader.read(line('Failed password for root from 192.0.2.1 port 9 ssh2'), CONTEXT);
     reader.read(line('Failed password for root from 192.0.2.1 port 9 ssh2'), CONTEXT);
     new Reader().read(line('Server listening on :: port 22.'), CONTEXT);
-    equal(reader.inspect().rule?.name, 'failed');
+    equal(reader.inspect().message?.row.name, 'failed');
     equal(reader.inspect().writer, 'sshd');
   });
 });

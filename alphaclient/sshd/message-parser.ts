@@ -1,0 +1,191 @@
+/**
+ * Parses sshd's messages by the table of messages: rows are found by the literal text with which a message begins, and only then is
+ * its template compared.
+ */
+
+import { type MessageRow, ParsedMessage } from './message-types.ts';
+import { ACCOUNTS, DECISIONS, KEYS, PAM } from './messages/authentication.ts';
+import { ENDS, NEGOTIATION, REFUSALS, SCANNERS, SESSION_ENDS } from './messages/connections.ts';
+import { IGNORED, REPETITIONS } from './messages/ignored.ts';
+import { Template } from './template.ts';
+
+/** Every row, in the order of the docs. */
+export const MESSAGE_ROWS: readonly MessageRow[] = [
+  ...DECISIONS,
+  ...ACCOUNTS,
+  ...KEYS,
+  ...ENDS,
+  ...SESSION_ENDS,
+  ...SCANNERS,
+  ...NEGOTIATION,
+  ...REFUSALS,
+  ...PAM,
+  ...REPETITIONS,
+  ...IGNORED,
+];
+
+/** A row that is ready to be compared with messages. */
+class Entry {
+  readonly row: MessageRow;
+  readonly template: Template;
+  readonly beginning: string;
+  /** True where the beginning alone says that the message is to be ignored. */
+  readonly isIgnored: boolean;
+  /** What is true of every message of the row; of one that says nothing about an attempt, the message itself. */
+  readonly like: ParsedMessage;
+
+  constructor(row: MessageRow) {
+    this.row = row;
+    this.template = new Template(row.template, row.reasonPrefix);
+    this.beginning = this.template.beginning;
+    this.isIgnored = row.kind === 'ignored' && this.template.isPrefix;
+    this.like = Object.assign(new ParsedMessage(row), row.fields);
+    if (row.kind === 'ignored') Object.freeze(this.like);
+  }
+}
+
+/**
+ * A node of the tree over the beginnings of all rows. Each looks at the one character in which its rows differ first, so that a message
+ * is compared with few rows, whatever their number.
+ */
+interface Node {
+  /** Where that character stands; -1 for a leaf. */
+  readonly position: number;
+  /** By the character's code: the rows that have it there, and those that end before it. */
+  readonly children: readonly (Node | null)[];
+  /** The rows that end before it. The longer beginning comes first, since it is the more exact one: `Accepted key `, `Accepted `. */
+  readonly entries: readonly Entry[];
+}
+
+function treeOf(entries: readonly Entry[], from: number): Node {
+  const longest = Math.max(0, ...entries.map(({ beginning }) => beginning.length));
+  for (let position = from; position < longest; position++) {
+    const codes = new Set(entries.flatMap(({ beginning }) => beginning.slice(position, position + 1).split('')));
+    if (codes.size < 2) continue;
+    const children = Array.from({ length: CHARACTER_CODES }, (_, code) =>
+      codes.has(String.fromCharCode(code))
+        ? treeOf(
+            entries.filter((one) => one.beginning.length <= position || one.beginning.charCodeAt(position) === code),
+            position + 1,
+          )
+        : null,
+    );
+    return { position, children, entries: entries.filter(({ beginning }) => beginning.length <= position) };
+  }
+  return { position: -1, children: [], entries };
+}
+
+/** Templates are ASCII. */
+const CHARACTER_CODES = 128;
+const ENTRIES = MESSAGE_ROWS.map((row) => new Entry(row));
+const TREE = treeOf(
+  ENTRIES.toSorted((a, b) => b.beginning.length - a.beginning.length),
+  0,
+);
+const FATAL_ERROR = ENTRIES.find(({ row }) => row.name === 'fatal-error') as Entry;
+
+/** Returns the rows whose beginning may be that of `text`. */
+function candidatesOf(text: string): readonly Entry[] {
+  let node = TREE;
+  while (node.position >= 0) {
+    const child: Node | null | undefined =
+      node.position < text.length ? node.children[text.charCodeAt(node.position)] : null;
+    if (child === undefined || child === null) break;
+    node = child;
+  }
+  return node.entries;
+}
+
+const PREAUTH = ' [preauth]';
+const ERROR = 'error: ';
+const FATAL = 'fatal: ';
+/** FreeBSD's sshd calls its functions by names of its own, and some messages begin with one. */
+const FREEBSD = 'Fssh_';
+
+/** sshd gives syslog no more of a message than this (`%.500s`): a long name, escaped twice, pushes the address out. */
+const SYSLOG_LIMIT_BYTES = 500;
+/** And `sshd -E` writes no more than this into its file; up to three bytes less, since vis(3) cuts no escape of four in two. */
+const RAW_LIMIT_BYTES = 1_021;
+const ESCAPE_BYTES = 4;
+
+const BLANK = 32;
+const BRACKET = 93;
+
+/**
+ * Parses one message as it is logged, behind the header of its line: with its level, ` [preauth]` and trailing blanks. `isRaw` is true
+ * where sshd wrote it to its standard error or to a file (`sshd -E`). Returns null for a message that no row knows. Ignored messages are
+ * shared and frozen, all others are the caller's. Never throws, whatever the text is.
+ */
+export function parseMessage(logged: string, isRaw: boolean): ParsedMessage | null {
+  let end = logged.length;
+  // What syslogs and people leave behind a message; sshd's own words end in none that matters.
+  while (end > 0 && logged.charCodeAt(end - 1) === BLANK) end--;
+  const isFatal = logged.startsWith(FATAL);
+  let from = isFatal || logged.startsWith(ERROR) ? FATAL.length : 0;
+  if (logged.startsWith(FREEBSD, from)) from += FREEBSD.length;
+  const isPreauth = logged.charCodeAt(end - 1) === BRACKET && logged.endsWith(PREAUTH, end);
+  const text = logged.slice(from, isPreauth ? end - PREAUTH.length : end);
+  const isTruncated = isRaw ? logged.length > RAW_LIMIT_BYTES - ESCAPE_BYTES : logged.length === SYSLOG_LIMIT_BYTES;
+  const message = find(text, isPreauth, isTruncated);
+  return isFatal ? fatal(message, text, isPreauth) : message;
+}
+
+function find(text: string, isPreauth: boolean, isTruncated: boolean): ParsedMessage | null {
+  const candidates = candidatesOf(text);
+  let fallback: Entry | null = null;
+  for (let i = 0; i < candidates.length; i++) {
+    const entry = candidates[i] as Entry;
+    if (entry.isIgnored) {
+      if (entry.template.matches(text)) return entry.like;
+      continue;
+    }
+    if (isTruncated && entry.row.whenTruncated === 'pid') {
+      if (text.startsWith(entry.beginning)) return withoutText(entry, text, isPreauth);
+      continue;
+    }
+    const message = read(entry, text, isPreauth, isTruncated);
+    if (message !== null) return message;
+    if (isTruncated && entry.row.whenTruncated === 'read or pid' && text.startsWith(entry.beginning))
+      fallback ??= entry;
+  }
+  return fallback === null ? null : withoutText(fallback, text, isPreauth);
+}
+
+function read(entry: Entry, text: string, isPreauth: boolean, isTruncated: boolean): ParsedMessage | null {
+  const message = messageOf(entry, isPreauth);
+  if (!entry.template.read(text, message, isTruncated)) return null;
+  const { interpret } = entry.row;
+  return interpret === undefined || interpret(message, text, isTruncated) ? message : null;
+}
+
+/** Reads of a truncated message its row alone, so that the pid tells whose it is. */
+function withoutText(entry: Entry, text: string, isPreauth: boolean): ParsedMessage {
+  const message = messageOf(entry, isPreauth);
+  const { row } = entry;
+  if (row.kind === 'ended') message.reason ??= row.name;
+  row.interpret?.(message, text, true);
+  return message;
+}
+
+function messageOf({ row, like }: Entry, isPreauth: boolean): ParsedMessage {
+  const message = new ParsedMessage(row, like);
+  if (isPreauth) message.beforeLogin = true;
+  return message;
+}
+
+/** What an address has and nothing else in a fatal error. */
+const ADDRESS = /\d\.\d{1,3}\.\d|[\da-f]:[\da-f]{0,4}:/i;
+
+/**
+ * A fatal error ends the process that writes it, whatever else it says: without [preauth] not always one of a connection, which must
+ * be known then. One that names an address may have more to say than any row knows: it stays unknown.
+ */
+function fatal(message: ParsedMessage | null, text: string, isPreauth: boolean): ParsedMessage | null {
+  const kind = message?.kind ?? 'ignored';
+  if (kind !== 'ignored' && kind !== 'opened' && kind !== 'pending') return message;
+  if (!isPreauth && ADDRESS.test(text)) return message;
+  const error = new ParsedMessage(FATAL_ERROR.row);
+  error.beforeLogin = isPreauth;
+  error.reason = text;
+  return error;
+}

@@ -64,6 +64,10 @@ export function object<P extends TProperties>(properties: P, keywords: Keywords 
   return made({ type: 'object', ...(required.length > 0 ? { required } : {}), properties, ...keywords });
 }
 
+/** Describes one of several objects, which the word in one of their properties tells apart. */
+export const tagged = <const T extends readonly TObject[]>(tag: string, objects: T): TUnion<[...T]> & { oneOf: T } =>
+  made({ type: 'object', required: [tag], discriminator: { propertyName: tag }, oneOf: objects });
+
 /** Lets a property be absent. */
 export const optional = <T extends TSchema>(schema: T): TOptional<T> => made({ ...schema, [OPTIONAL]: true });
 

@@ -1,8 +1,8 @@
 /** The rules file as values, and the defaults for what it leaves out. */
 
-import type { Channel } from './channels.ts';
 import type { QuietHours } from './quiet-hours.ts';
 import { DEFAULT_DETECTION, type DetectionConfig, RULES, type Rule } from './rules.ts';
+import type { Channel } from './rules-schema.ts';
 
 /** One value for each setting of the rules file (docs/alerts.md). Times are milliseconds. */
 export interface AlertSettings {

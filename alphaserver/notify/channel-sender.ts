@@ -1,7 +1,7 @@
 /** Sends one channel's messages, one after the other, each retried until it is delivered. */
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../service/logger.ts';
-import type { Channel } from '../alert-config/channels.ts';
+import type { Channel } from '../alert-config/rules-schema.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { ChannelQueue, PendingMessage } from './channel-queue.ts';
 import { faulty } from './delivery.ts';

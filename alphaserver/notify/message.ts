@@ -1,8 +1,8 @@
 /** The content of one delivery: some incidents, and how many it stands for. Pure. */
 
-import type { Channel } from '../alert-config/channels.ts';
 import type { NotificationKind } from '../alert-config/routing.ts';
 import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
+import type { Channel } from '../alert-config/rules-schema.ts';
 import type { Incident } from '../detection/incident.ts';
 
 /** That one incident opened or is over. */

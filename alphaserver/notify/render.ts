@@ -1,5 +1,5 @@
 /** Renders a message in its channel's format. Pure. */
-import type { Channel } from '../alert-config/channels.ts';
+import type { Channel } from '../alert-config/rules-schema.ts';
 import { alertmanagerPost } from './formats/alertmanager.ts';
 import { discordPost } from './formats/discord.ts';
 import { emailOf, type Mail } from './formats/email.ts';

@@ -1,5 +1,5 @@
 /** Sends a message to a channel, once. */
-import type { Channel } from '../alert-config/channels.ts';
+import type { Channel } from '../alert-config/rules-schema.ts';
 import type { Delivery } from './delivery.ts';
 import { postTo } from './http.ts';
 import type { Message } from './message.ts';

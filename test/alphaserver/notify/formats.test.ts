@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import test from 'node:test';
-import type { Channel } from '../../../alphaserver/alert-config/channels.ts';
+import type { Channel } from '../../../alphaserver/alert-config/rules-schema.ts';
 import {
   LISTED_LIMIT,
   type Message,

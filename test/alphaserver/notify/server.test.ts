@@ -74,7 +74,7 @@ test('the list for firewalls has an ETag, and says nothing again to one who has 
     assert.match(await (await list('?format=nftables')).text(), /203\.0\.113\.5 timeout \d+s/);
     const wrongForm = await list('?format=csv');
     assert.equal(wrongForm.status, 400);
-    assert.match(await wrongForm.text(), /format must be plain, nftables, ipset/);
+    assert.match(await wrongForm.text(), /format must be one of plain, nftables, ipset/);
   } finally {
     await pair.close();
   }

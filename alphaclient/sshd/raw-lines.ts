@@ -14,16 +14,20 @@ export const JOIN_LIMIT_BYTES = 1_100;
 /** What is known about the line ends of this log. */
 type LineEnds = 'unknown' | 'crlf' | 'lf';
 
-/** A line that a container wrote, and when, in Unix milliseconds (NaN where nobody wrote a time). */
-export interface ContainedLine {
+/** A line without sshd's tag, and what was written before it. */
+export interface RawLine {
   readonly text: string;
+  /** When it was written, Unix milliseconds; NaN where it has no time. */
   readonly ms: number;
+  /** The pid before it (Windows), or -1. */
+  readonly pid: number;
 }
 
 /** A whole line without its line end. */
 export interface RawMessage {
   readonly text: string;
   readonly ms: number;
+  readonly pid: number;
   /** The number of its first line. */
   readonly line: number;
   /** False for what another program wrote into the same log. */
@@ -37,8 +41,9 @@ export class RawLines {
   /** The pieces of an incomplete line, each with its LF. */
   #held = '';
   #heldLine = 0;
-  /** The time of the line that was begun last: NaN where nobody wrote one. */
+  /** The time and the pid of the line that was begun last. */
   #ms = Number.NaN;
+  #pid = -1;
   /** True in a container's log, with a time before each line. */
   #isContained = false;
 
@@ -51,21 +56,22 @@ export class RawLines {
     return this.#held !== '';
   }
 
-  /** Takes a line without its LF that is no continuation; `ms` is when a container's runtime wrote it, else NaN. Gives what is whole now. */
-  take(text: string, ms: number, line: number): RawMessage[] {
-    this.#ms = ms;
-    if (text.endsWith('\r')) this.#isContained = !Number.isNaN(ms);
-    return this.#join({ text, ms }, line);
+  /** Takes a line without its LF that is no continuation; `isContained`: a container's runtime wrote it. Gives what is whole now. */
+  take(raw: RawLine, line: number, isContained: boolean): RawMessage[] {
+    this.#ms = raw.ms;
+    this.#pid = raw.pid;
+    if (raw.text.endsWith('\r')) this.#isContained = isContained;
+    return this.#join(raw, line);
   }
 
   /** Takes the continuation of an incomplete line; null where it can be none, as what is incomplete is in a container's log. */
   continue(text: string, line: number): RawMessage[] | null {
-    const piece = this.#isContained ? this.#unwrap(text) : { text, ms: Number.NaN };
+    const piece = this.#isContained ? this.#unwrap(text) : { text, ms: Number.NaN, pid: this.#pid };
     return piece === null ? null : this.#join(piece, line);
   }
 
   /** Gives the line that a container wrote where this is a container's log: there no program has a tag, and any may begin with a word and a colon. */
-  contained(text: string): ContainedLine | null {
+  contained(text: string): RawLine | null {
     return this.#isContained ? this.#unwrap(text) : null;
   }
 
@@ -78,25 +84,24 @@ export class RawLines {
   }
 
   /** Takes away what a container's runtime put around a line; null where it wrote no such line. */
-  #unwrap(line: string): ContainedLine | null {
+  #unwrap(line: string): RawLine | null {
     if (line.startsWith('{')) {
       const entry = parseEntry(line);
-      return entry?.writer === 'contained' ? { text: entry.message, ms: entry.ms } : null;
+      return entry?.writer === 'contained' ? { text: entry.message, ms: entry.ms, pid: -1 } : null;
     }
     const time = this.#headers.parseContainerTime(line);
-    return time === null ? null : { text: line.slice(time.from), ms: time.ms };
+    return time === null ? null : { text: line.slice(time.from), ms: time.ms, pid: -1 };
   }
 
-  #join({ text, ms }: ContainedLine, line: number): RawMessage[] {
+  #join(piece: RawLine, line: number): RawMessage[] {
+    const { text } = piece;
     if (text.endsWith('\r')) {
       this.#ends = 'crlf';
       const whole = this.#held + text.slice(0, -1);
-      if (!this.isIncomplete) return this.#whole({ text: whole, ms, line }, line);
+      if (!this.isIncomplete) return this.#whole(whole, piece.ms, line, line);
       const first = this.#heldLine;
       this.#held = '';
-      return whole.length <= JOIN_LIMIT_BYTES
-        ? this.#whole({ text: whole, ms, line }, first)
-        : this.#apart(whole, first);
+      return whole.length <= JOIN_LIMIT_BYTES ? this.#whole(whole, piece.ms, line, first) : this.#apart(whole, first);
     }
     if (this.#ends !== 'crlf') {
       this.#ends = 'lf';
@@ -110,21 +115,21 @@ export class RawLines {
     return this.end();
   }
 
-  /** Takes a line that ended in CR, whose last piece stands in line `last.line`: another program's lines may have been joined with it. */
-  #whole(last: ContainedLine & { readonly line: number }, first: number): RawMessage[] {
-    const { text } = last;
+  /** Takes a line that ended in CR, whose last piece is line `last` of this time: another program's lines may have been joined with it. */
+  #whole(text: string, lastMs: number, last: number, first: number): RawMessage[] {
     const from = messageStart(text);
-    if (from === 0) return [{ text, ms: this.#ms, line: first, mayBeSshd: true }];
+    const pid = this.#pid;
+    if (from === 0) return [{ text, ms: this.#ms, pid, line: first, mayBeSshd: true }];
     return [
-      { text: text.slice(0, from - 1), ms: last.ms, line: last.line, mayBeSshd: false },
-      { text: text.slice(from), ms: last.ms, line: last.line, mayBeSshd: true },
+      { text: text.slice(0, from - 1), ms: lastMs, pid, line: last, mayBeSshd: false },
+      { text: text.slice(from), ms: lastMs, pid, line: last, mayBeSshd: true },
     ];
   }
 
   /** Takes a line that did not end in CR. Where sshd's lines do, it is sshd's only if it is a message that is known. */
   #single(text: string, line: number): RawMessage {
     const isMixed = this.#isContained || this.#ends === 'crlf';
-    return { text, ms: this.#ms, line, mayBeSshd: !isMixed || parseMessage(text, true) !== null };
+    return { text, ms: this.#ms, pid: this.#pid, line, mayBeSshd: !isMixed || parseMessage(text, true) !== null };
   }
 
   #apart(text: string, first: number): RawMessage[] {
@@ -139,16 +144,18 @@ export class RawLines {
       line: this.#heldLine,
       wrapped: this.#isContained,
       ms: Number.isNaN(this.#ms) ? null : this.#ms,
+      pid: this.#pid,
     };
   }
 
   /** Takes over what `save` gave; what is damaged is left out. */
   restore(saved: unknown): void {
     if (typeof saved !== 'object' || saved === null) return;
-    const { ends, held, line, wrapped, ms } = saved as Record<string, unknown>;
+    const { ends, held, line, wrapped, ms, pid } = saved as Record<string, unknown>;
     if (ends === 'crlf' || ends === 'lf') this.#ends = ends;
     this.#isContained = wrapped === true;
     if (typeof ms === 'number') this.#ms = ms;
+    if (typeof pid === 'number') this.#pid = pid;
     if (typeof held !== 'string' || typeof line !== 'number' || held.length > JOIN_LIMIT_BYTES) return;
     this.#held = held;
     this.#heldLine = line;

@@ -12,7 +12,7 @@ import { latin1 } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
 import { parseMessage } from './message-parser.ts';
 import { isDecision, type ParsedMessage } from './message-types.ts';
-import { type ContainedLine, RawLines, type RawMessage } from './raw-lines.ts';
+import { type RawLine, RawLines, type RawMessage } from './raw-lines.ts';
 import { LastDecision, readLastRepeated, readRepeat } from './repeats.ts';
 import { type Header, HeaderParser } from './syslog-header.ts';
 import { TimestampParser } from './timestamp.ts';
@@ -108,21 +108,21 @@ export class Reader {
     this.#writer = header.writer;
     switch (header.writer) {
       case 'sshd':
-        this.#takeWithHeader(header, line.slice(header.from), header.ms, 'syslog');
+        this.#takeWithHeader(header, line.slice(header.from, header.end), header.ms, 'syslog');
         return;
       case 'raw':
         if (header.from < text.length)
-          this.#takeRaw(this.#rawLines.take(text.slice(header.from), Number.NaN, this.#lines));
+          this.#takeRaw(this.#rawLines.take({ ...header, text: text.slice(header.from) }, this.#lines, false));
         return;
       case 'json':
-        this.#takeEntry(text);
+        this.#takeEntry(line.slice(header.from));
         return;
       case 'repeated':
         this.#setContext(0, -1, header.ms, this.#lines, 'syslog');
         this.#takeLastRepeated(line.slice(header.from));
         return;
       case 'timed':
-        this.#takeContained({ text: text.slice(header.from), ms: header.ms });
+        this.#takeContained({ ...header, text: text.slice(header.from) });
         return;
       case 'other': {
         const contained = this.#rawLines.contained(text);
@@ -132,17 +132,18 @@ export class Reader {
   }
 
   /** Takes what a container wrote: a message of sshd's, or a line of a syslog in it. */
-  #takeContained({ text, ms }: ContainedLine): void {
+  #takeContained(contained: RawLine): void {
+    const { text, ms } = contained;
     const line = withoutCr(text);
     const header = this.#headers.parse(line);
     this.#writer = header.writer;
     if (header.writer === 'other') return;
     if (header.writer === 'sshd') {
       const lineMs = Number.isNaN(header.ms) ? ms : header.ms;
-      this.#takeWithHeader(header, line.slice(header.from), lineMs, 'forgeable');
+      this.#takeWithHeader(header, line.slice(header.from, header.end), lineMs, 'forgeable');
     } else {
       this.#writer = 'raw';
-      this.#takeRaw(this.#rawLines.take(text, ms, this.#lines));
+      this.#takeRaw(this.#rawLines.take(contained, this.#lines, true));
     }
   }
 
@@ -165,7 +166,7 @@ export class Reader {
     if (writer === 'other') return;
     this.#writer = writer;
     if (writer === 'forged') this.#forgeries.add(message, isoTime(ms), this.#lines);
-    else if (writer === 'contained') this.#takeContained({ text: message, ms });
+    else if (writer === 'contained') this.#takeContained({ text: message, ms, pid: -1 });
     else {
       this.#setContext(this.#hosts.number(entry.host), entry.pid, ms, this.#lines, entry.trust);
       this.#take(message, false);
@@ -174,8 +175,8 @@ export class Reader {
 
   /** Takes lines without a header. */
   #takeRaw(messages: readonly RawMessage[]): void {
-    for (const { text, ms, line, mayBeSshd } of messages) {
-      this.#setContext(0, -1, ms, line, 'forgeable');
+    for (const { text, ms, pid, line, mayBeSshd } of messages) {
+      this.#setContext(0, pid, ms, line, 'forgeable');
       if (mayBeSshd) this.#take(text, true);
       else this.#takeStray(text);
     }
@@ -302,12 +303,13 @@ export class Reader {
 
   /** What must outlive a restart. */
   save(): ReaderState {
-    const { previousMs } = this.#timestamps;
+    const { previousMs, previousLocalMs } = this.#timestamps;
     return {
       version: STATE_VERSION,
       lines: this.#lines,
       forgeries: this.#forgeries.save(),
       previousMs: Number.isNaN(previousMs) ? null : previousMs,
+      previousLocalMs: Number.isNaN(previousLocalMs) ? null : previousLocalMs,
       hosts: this.#hosts.save(),
       joiner: this.#rawLines.save(),
       unknown: this.#unknown.count,
@@ -321,6 +323,7 @@ export class Reader {
   #restore(saved: ReaderState): void {
     if (Number.isSafeInteger(saved['lines'])) this.#lines = saved['lines'] as number;
     if (typeof saved['previousMs'] === 'number') this.#timestamps.previousMs = saved['previousMs'];
+    if (typeof saved['previousLocalMs'] === 'number') this.#timestamps.previousLocalMs = saved['previousLocalMs'];
     this.#isRawLog = saved['raw'] === true;
     this.#forgeries.restore(saved['forgeries']);
     this.#hosts.restore(saved['hosts']);

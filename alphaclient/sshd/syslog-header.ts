@@ -1,13 +1,15 @@
 /**
- * The header of a log line, in every form that syslogs give it: time, host, tag, pid, and where the message begins. A line of another
+ * The header of a log line, in every form that syslogs give it: time, host, tag, pid, and where the message stands. A line of another
  * program is recognised by its tag, and its message is not looked at. JSON is read by journal-entry.ts.
  */
 
+import { isSshd, MARK_BEGINS, messageStart, parseTag, type SshdTag } from './sshd-tag.ts';
 import { digitAt, type TimestampParser } from './timestamp.ts';
 
 /**
- * Who wrote a line. `sshd`: its message is sshd's. `raw`: no header at all, perhaps `sshd -E`. `json`: a JSON object. `repeated`:
- * syslogd's `last message repeated`. `timed`: a time and nobody's tag, as in a container's log. `other`: another program.
+ * Who wrote a line. `sshd`: its message is sshd's. `raw`: no header at all, or none that says who, as of `sshd -E`. `json`: a JSON
+ * object. `repeated`: syslogd's `last message repeated`. `timed`: a time and nobody's tag, as in a container's log. `other`: another
+ * program.
  */
 export type Writer = 'sshd' | 'raw' | 'json' | 'repeated' | 'timed' | 'other';
 
@@ -18,68 +20,87 @@ export interface Header {
   readonly ms: number;
   /** Empty where the line has none. */
   readonly host: string;
-  /** The pid in brackets, or -1. */
+  /** -1 where the line has none. */
   readonly pid: number;
   /** Index of the message's first character. */
   readonly from: number;
+  /** Index behind the message's last character, where something follows it. */
+  readonly end?: number;
 }
 
 /** A byte order mark (UTF-8), at the beginning of a file, or of a message in RFC 5424. */
 const BYTE_ORDER_MARK = '\xef\xbb\xbf';
 const PRIORITY = /^<\d{1,3}>/;
 const PRIORITY_LIMIT_CHARS = 5;
-
-/** The names under which sshd and its processes write. */
-const PROGRAM = /^(?:[^ ]*\/)?sshd(?:-session|-auth)?$/;
-/** A unit's instance (`sshd@7-192.0.2.1:22-192.0.2.9:40000.service`, by `journalctl -o with-unit`) has addresses and ports in its name. */
-const INSTANCE = String.raw`sshd?@[^ []{0,150}\.service(?=\[)`;
-/**
- * sshd's tag: `sshd[123]: `, with or without a pid, brackets or a path. Some syslogs leave the colon out behind a pid or a bracket.
- */
-const TAG = new RegExp(
-  String.raw`^(?:/(?:[^ :[]{0,255}/)?)?(\[?)(?:${INSTANCE}|sshd?\.service|sshd(?:-session|-auth|\(pam_unix\))?)(\]?)(?:\[(\d{1,11})\])?(: ?| )`,
-);
-/** The first characters that it can have. */
-const TAG_BEGINS = 's/[';
-const TAG_LIMIT_CHARS = 512;
 const BEHIND_PID = ']: ';
 const PID_LIMIT_CHARS = 10;
-
-/** `[ID n facility.level] ` of Solaris, `<Level>: ` of macOS, `kernel: [ uptime] ` where a line came by way of the kernel's log. */
-const MARK = /^(?:\[ID [^\]]*\] ?|<[^>]*>: |kernel: ?\[[^\]]*\]:? ?)/;
-const MARK_BEGINS = '[<(k';
+/** A character that no message begins with behind the tag; what it begins is `parse`'s to know. */
 const NO_MESSAGE_BEGINS = `${MARK_BEGINS}\r\n`;
-const MARK_LIMIT_CHARS = 64;
-/** `(libsystem_info.dylib) [com.apple.opendirectoryd:session] ` of macOS, either of which may be missing; `(pam_unix) ` of an old PAM. */
-const SENDER = /^(?:\([^()]*\) )?(?:\[[\w.-]+:[\w.-]*\] )?/;
-/** The longest that is looked for in macOS's columns: names of libraries and subsystems are shorter. */
-const COLUMNS_LIMIT_CHARS = 200;
+
 /** `0x14e5ecb  Default     0x0                  4242   0   `: thread, type, activity, pid, TTL of macOS's `log show`. */
 const FULL_COLUMNS = /^0x\S*(?: +\S+){2} +(\S+) +\S+ +/;
 /** `Df sshd[123:a5b] `: type, process, pid and thread of macOS's `log show --style compact`. */
 const COMPACT_COLUMNS = /^(?:Df|Db|[AEFI] ) ?sshd(?:-session|-auth)?\[(\d{1,10}):[0-9a-f]{1,16}\] /;
+const COLUMNS_LIMIT_CHARS = 200;
 
 const FACILITY =
   '(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|security|ftp|local[0-7])' +
   String.raw`\.(?:emerg|panic|alert|crit|err|error|warn|warning|notice|info|debug)`;
-const FACILITY_WORD = new RegExp(`^${FACILITY}$`);
+/** `auth.info` of BusyBox, `<auth.info>` of FreeBSD, `auth|security:info` of AIX, `!info |`. */
+const FACILITY_WORD = new RegExp(String.raw`^(?:${FACILITY}|\S*[|<]\S*|!\w+)$`);
 /** `auth.info: Nov 20 10:00:00 `, with which socklog follows its own time (Void Linux). */
 const SOCKLOG = new RegExp(String.raw`^${FACILITY}: [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d `);
 const SOCKLOG_LIMIT_CHARS = 40;
 /** `stderr F `, which containerd writes between a container's time and its line (Kubernetes). */
 const STREAM = /^std(?:out|err) [FP] /;
 const STREAM_CHARS = 9;
-/** `[12345.678901] ` and `[12345.678901 < 0.130762 >] ` of `journalctl -o short-monotonic` and `-o short-delta`. */
-const MONOTONIC = /^\[ *\d+\.\d{6}(?: *< *\d+\.\d{6} *>)? *\] /;
-const MONOTONIC_LIMIT_CHARS = 50;
 /** A zone's name or offset as `journalctl -o short-full` writes it between time and host. */
 const ZONE = /^(?:[A-Z]{2,5}|[+-].{1,4})$/;
 const HOST_AND_SPACE = /^[\w.-]+ /;
 /** More characters than a host's name can have. */
 const HOST_LIMIT_CHARS = 260;
-/** How many words syslogs write between time and tag at most: a zone, a host, a facility and a level. */
-const WORDS_LIMIT = 4;
-const LAST_MESSAGE_REPEATED = 'last message repeated ';
+/** How many words syslogs write between time and tag at most: a zone, a host, a facility, a level and a bar. */
+const WORDS_LIMIT = 5;
+/** syslogd's own line, and that of macOS: `--- last message repeated 2 times ---`. */
+const LAST_MESSAGE = /^(?:syslogd?(?:\[\d{1,10}\])?: )?(?=last message (?:repeated|buffered) )/;
+const LAST_MESSAGE_LIMIT_CHARS = 64;
+
+/** `HOST APP PROCID MSGID DATA` of RFC 5424, where neither priority nor version tells that it is that. */
+const RFC_5424_WORDS = /^[^\s:[]+ [^\s:[]+ (?:\d{1,10}|-) \S+ (?:- |\[)/;
+const RFC_5424_LIMIT_CHARS = 400;
+
+const MONTH = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)';
+/** How most headers begin; a shorter test than to parse them. */
+const HEADER_BEGINS = String.raw`(?:<\d{1,3}>|1 \d{4}-|\d{4}[-/]\d\d[-/]\d\d[T_ ]|(?:\d{4} )?${MONTH} {1,2}\d{1,2} )`;
+/** The header of whom a relay had the line from, behind its own. NX-OS writes a colon before it. */
+const SECOND_HEADER = new RegExp(`^(?:: )?(?=${HEADER_BEGINS})`);
+const SECOND_HEADER_LIMIT_CHARS = 20;
+
+/** What may stand before a header: the octet count of RFC 6587, seconds since a machine's start, and what `cat -n` and `grep` add. */
+const LEADINGS: readonly RegExp[] = [
+  /^\d{1,5} (?=<\d{1,3}>)/,
+  /^\[ *\d+(?:\.\d+)?(?: *< *\d+\.\d{6} *>)? *\] ?/,
+  new RegExp(String.raw`^ *\d{1,9} {1,2}(?=${HEADER_BEGINS})`),
+  new RegExp(
+    String.raw`^(?:[A-Za-z]:)?[^\s<>{}"']{1,255}?[:-](?=${HEADER_BEGINS}|\d{1,10} (?:\d{4}-|\d\d:)|\{"|\[|@4[0-9a-f]{15})`,
+  ),
+];
+const LEADING_LIMIT_CHARS = 320;
+/** How many of them may stand before each other: a file's name, an octet count, seconds. */
+const LEADINGS_LIMIT = 3;
+
+/** `9332 2026-11-20 10:00:00.123 ` of Win32-OpenSSH's sshd.log, and `9332 10:00:00 123 ` of its first versions. */
+const WINDOWS_PID = /^(\d{1,10}) (?=\d{4}-\d\d-\d\d \d\d:)/;
+const WINDOWS_DATELESS = /^(\d{1,10}) \d\d:\d\d:\d\d \d{3} /;
+const WINDOWS_LIMIT_CHARS = 30;
+
+/** `sw1: ` or `: ` of NX-OS before the time. */
+const NXOS_HOST = new RegExp(String.raw`^([\w.-]{0,255}) ?: (?=(?:\d{4} )?${MONTH} )`);
+/** `%$ VDC-1 %$ %DAEMON-6-SYSTEM_MSG: `, with which NX-OS begins a message. */
+const NXOS_MNEMONIC = /^(?:%\$ \S+ %\$ )?%[A-Z][A-Z0-9_]*-\d-[A-Z0-9_]+: /;
+/** NX-OS writes the tag behind the message: ` - dcos_sshd[123]`. */
+const NXOS_TAG = / - (\S{1,64}?)(?:\[(\d{1,10})\])? *$/;
+const NXOS_LIMIT_CHARS = 128;
 
 /** Parses headers, in the order of the log. */
 export class HeaderParser {
@@ -98,8 +119,8 @@ export class HeaderParser {
    */
   parseKnown(chunk: string, at: number): Header | null {
     const timeEnd = this.#known === '' ? -1 : this.#timestamps.parseInKnownHour(chunk, at);
-    if (timeEnd < 0 || !chunk.startsWith(this.#known, timeEnd + 1)) return null;
-    const pidFrom = timeEnd + 1 + this.#known.length;
+    if (timeEnd < 0 || !chunk.startsWith(this.#known, timeEnd)) return null;
+    const pidFrom = timeEnd + this.#known.length;
     let pid = 0;
     let end = pidFrom;
     for (let digit = digitAt(chunk, end); digit >= 0 && digit <= 9; digit = digitAt(chunk, ++end))
@@ -113,87 +134,128 @@ export class HeaderParser {
   /** Parses the header of a line, which has no line end. */
   parse(line: string): Header {
     const start = line.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
-    let at = start;
-    if (line[at] === '<') {
-      const priority = PRIORITY.exec(line.slice(at, at + PRIORITY_LIMIT_CHARS));
-      if (priority === null) return timeless('raw', start);
-      at += priority[0].length;
-      if (line.startsWith('1 ', at)) return this.#rfc5424(line, at + 2) ?? timeless('other', start);
-    }
-    const timeEnd = this.#timestamps.parse(line, at);
-    if (timeEnd >= 0) return this.#afterTime(line, timeEnd + 1, this.#timestamps.ms);
-    if (line[at] === '{') return timeless('json', start);
-    // A line that begins with the tag itself: `sshd[123]: message`.
-    const tag = parseTag(line, at);
-    if (tag !== null) return message(line, tag.end, Number.NaN, '', tag.pid);
-    const found = line.startsWith('1 ', start) ? this.#rfc5424(line, start + 2) : afterHost(line, at);
-    return found ?? timeless('raw', start);
+    // Some write tabs between the words of a header.
+    const text = line.includes('\t') ? line.replaceAll('\t', ' ') : line;
+    return this.#parseAt(text, start, LEADINGS_LIMIT) ?? timeless('raw', start);
   }
 
   /** Parses the time that a container's runtime wrote before a line; gives it and where the line begins, or null. */
   parseContainerTime(line: string): { readonly ms: number; readonly from: number } | null {
     const end = this.#timestamps.parse(line);
-    return end < 0 ? null : { ms: this.#timestamps.ms, from: afterStream(line, end + 1) };
+    // One space: a continued user name may begin with others.
+    return end < 0 ? null : { ms: this.#timestamps.ms, from: skip(line, end + 1, STREAM, STREAM_CHARS) };
   }
 
-  /** Parses what follows the time: `[ZONE ][HOST ][FACILITY ]TAG[PID]: MESSAGE`. */
-  #afterTime(line: string, at: number, ms: number): Header {
-    const other: Header = { writer: 'other', ms, host: '', pid: -1, from: at };
-    const begin = skip(line, skipSpaces(line, at), SOCKLOG, SOCKLOG_LIMIT_CHARS);
+  /** Parses the header at `from`, before which a relay or a tool may have written up to `leadings` others; null where there is none. */
+  #parseAt(line: string, from: number, leadings: number): Header | null {
+    const at = skip(line, from, PRIORITY, PRIORITY_LIMIT_CHARS);
+    if (line.startsWith('1 ', at)) {
+      const header = this.#rfc5424(line, at + 2);
+      if (header !== null) return header;
+    }
+    const timeEnd = this.#timestamps.parse(line, at);
+    if (timeEnd >= 0) return this.#afterTime(line, timeEnd, leadings);
+    if (line[from] === '{') return timeless('json', from);
+    // A line that begins with the tag itself: `sshd[123]: message`.
+    const tag = parseTag(line, at);
+    if (tag !== null) return sshdHeader(tag, Number.NaN, '');
+    return (
+      this.#windows(line, at) ??
+      this.#nxos(line, at, leadings) ??
+      afterHost(line, at) ??
+      this.#afterLeading(line, from, leadings)
+    );
+  }
+
+  #afterLeading(line: string, from: number, leadings: number): Header | null {
+    if (leadings === 0) return null;
+    for (const leading of LEADINGS) {
+      const at = skip(line, from, leading, LEADING_LIMIT_CHARS);
+      const header = at > from ? this.#parseAt(line, at, leadings - 1) : null;
+      if (header !== null) return header;
+    }
+    return null;
+  }
+
+  /** Parses what follows the time, which ends at `timeEnd`: `[ZONE ][HOST ][FACILITY ]TAG[PID]: MESSAGE`. */
+  #afterTime(line: string, timeEnd: number, leadings: number): Header {
+    const { ms } = this.#timestamps;
+    const begin = skip(line, behindTime(line, timeEnd), SOCKLOG, SOCKLOG_LIMIT_CHARS);
     const tag = parseTag(line, begin);
-    if (tag !== null) return this.#message(line, at, tag, ms, '');
-    const columns = parseColumns(line, begin, ms);
+    if (tag !== null) return this.#message(line, timeEnd, tag, '');
+    const columns = parseColumns(line, begin, ms) ?? this.#rfc5424Words(line, begin);
     if (columns !== null) return columns;
     const words: string[] = [];
     let text = begin;
-    for (let p = begin; words.length < WORDS_LIMIT; ) {
+    for (let p = begin; ; ) {
+      const found = this.#headerIn(line, p, ms, words, leadings);
+      if (found !== null) return found;
       const end = line.indexOf(' ', p);
-      if (end < 0) return other;
-      words.push(line.slice(p, end));
-      if (isOtherText(words))
-        return hasTag(words) ? other : { ...other, writer: 'timed', from: afterStream(line, text) };
+      if (end >= 0) words.push(line.slice(p, end));
+      if (end < 0 || words.length > WORDS_LIMIT || isOtherText(words)) {
+        const writer = hasTag(words) ? 'other' : 'timed';
+        return { writer, ms, host: '', pid: -1, from: skip(line, text, STREAM, STREAM_CHARS) };
+      }
       p = skipSpaces(line, end);
-      const found = parseTag(line, p);
-      if (found !== null) return this.#message(line, at, found, ms, hostIn(words));
-      if (line.startsWith(LAST_MESSAGE_REPEATED, p)) return { ...other, writer: 'repeated', from: p };
+      const behind = parseTag(line, p);
+      if (behind !== null) return this.#message(line, timeEnd, behind, hostIn(words));
       if (words.every((word) => ZONE.test(word))) text = p;
     }
-    return other;
   }
 
-  #message(line: string, timeEnd: number, { pid, pidFrom, end }: ParsedTag, ms: number, host: string): Header {
-    if (pid >= 0) {
-      this.#known = line.slice(timeEnd, pidFrom);
+  /** Parses what may stand at `at` behind a time and these words in place of a tag: another header, NX-OS's mnemonic, syslogd's own line, JSON. */
+  #headerIn(line: string, at: number, ms: number, words: readonly string[], leadings: number): Header | null {
+    if (line[at] === '%') return nxosMessage(line, at, ms, hostIn(words.filter((word) => !word.endsWith(':'))));
+    if (words.length > 0 && line[at] === '{') return { ...timeless('json', at), ms };
+    const last = LAST_MESSAGE.exec(line.slice(at, at + LAST_MESSAGE_LIMIT_CHARS));
+    if (last !== null) return { writer: 'repeated', ms, host: '', pid: -1, from: at + last[0].length };
+    const second = SECOND_HEADER.exec(line.slice(at, at + SECOND_HEADER_LIMIT_CHARS));
+    if (second === null || leadings === 0) return null;
+    // Two times and nothing between: a container's runtime wrote the first.
+    if (words.length === 0) return { writer: 'timed', ms, host: '', pid: -1, from: at };
+    const header = this.#parseAt(line, at + second[0].length, leadings - 1);
+    return header === null || header.host !== '' ? header : { ...header, host: hostIn(words) };
+  }
+
+  #message(line: string, timeEnd: number, tag: SshdTag, host: string): Header {
+    if (tag.pidFrom >= 0) {
+      this.#known = line.slice(timeEnd, tag.pidFrom);
       this.#knownHost = host;
     }
-    return message(line, end, ms, host, pid);
+    return sshdHeader(tag, this.#timestamps.ms, host);
   }
 
-  /** Parses `TIMESTAMP HOST APP PROCID MSGID DATA MESSAGE` (RFC 5424, section 6); null where it is not that, or not sshd's. */
+  /** Parses `TIMESTAMP HOST APP PROCID MSGID DATA MESSAGE` (RFC 5424, section 6); null where it is not that. */
   #rfc5424(line: string, at: number): Header | null {
-    let ms = Number.NaN;
-    let p = at + 1;
-    if (line[at] !== '-') {
-      p = this.#timestamps.parseIso(line, at);
-      if (p < 0) return null;
-      ms = this.#timestamps.ms;
-    }
-    const words: string[] = [];
-    for (let word = 0; word < 4; word++) {
-      if (line[p] !== ' ') return null;
-      const end = line.indexOf(' ', p + 1);
-      if (end < 0) return null;
-      words.push(line.slice(p + 1, end));
-      p = end;
-    }
-    const [host = '-', program = '', pid = ''] = words;
-    if (!PROGRAM.test(program)) return null;
-    const from = afterStructuredData(line, p + 1);
-    if (from < 0) return null;
-    // rsyslog's own template for this form writes a second space; no message of sshd begins with any.
-    const text = skipSpaces(line, from);
-    const begin = line.startsWith(BYTE_ORDER_MARK, text) ? text + BYTE_ORDER_MARK.length : text;
-    return message(line, begin, ms, host === '-' ? '' : host, wholeNumber(pid));
+    const isTimeless = line.startsWith('- ', at);
+    const timeEnd = isTimeless ? at + 1 : this.#timestamps.parseIso(line, at);
+    if (timeEnd < 0 || line[timeEnd] !== ' ') return null;
+    return rfc5424Fields(line, timeEnd + 1, isTimeless ? Number.NaN : this.#timestamps.ms);
+  }
+
+  /** Parses the same from `HOST` on, where no version told that it is that. */
+  #rfc5424Words(line: string, at: number): Header | null {
+    const isThat = RFC_5424_WORDS.test(line.slice(at, at + RFC_5424_LIMIT_CHARS));
+    return isThat ? rfc5424Fields(line, at, this.#timestamps.ms) : null;
+  }
+
+  /** Parses what Win32-OpenSSH writes before a line of sshd.log. No other program writes into it. */
+  #windows(line: string, at: number): Header | null {
+    const text = line.slice(at, at + WINDOWS_LIMIT_CHARS);
+    const dateless = WINDOWS_DATELESS.exec(text);
+    if (dateless !== null) return { ...timeless('raw', at + dateless[0].length), pid: Number(dateless[1]) };
+    const pid = WINDOWS_PID.exec(text);
+    const end = pid === null ? -1 : this.#timestamps.parse(line, at + pid[0].length);
+    if (end < 0) return null;
+    return { writer: 'raw', ms: this.#timestamps.ms, host: '', pid: Number(pid?.[1]), from: behindTime(line, end) };
+  }
+
+  /** Parses NX-OS's header where it begins with the host or a colon. */
+  #nxos(line: string, at: number, leadings: number): Header | null {
+    const found = NXOS_HOST.exec(line.slice(at, at + HOST_LIMIT_CHARS));
+    const end = found === null ? -1 : this.#timestamps.parse(line, at + found[0].length);
+    const header = end < 0 ? null : this.#afterTime(line, end, leadings);
+    return header?.end === undefined ? null : { ...header, host: found?.[1] ?? '' };
   }
 }
 
@@ -202,66 +264,74 @@ function timeless(writer: Writer, from: number): Header {
   return { writer, ms: Number.NaN, host: '', pid: -1, from };
 }
 
-/** sshd's tag in a line. */
-interface ParsedTag {
-  /** The pid in brackets, or -1. */
-  readonly pid: number;
-  /** Index of the pid's first digit. */
-  readonly pidFrom: number;
-  /** Index of the message. */
-  readonly end: number;
-}
-
-/** Parses sshd's tag at `at`; null where none stands there. */
-function parseTag(line: string, at: number): ParsedTag | null {
-  if (at >= line.length || !TAG_BEGINS.includes(line[at] as string)) return null;
-  const found = TAG.exec(line.slice(at, at + TAG_LIMIT_CHARS));
-  if (found === null) return null;
-  const [whole, open, close, pid, behind = ''] = found;
-  const isBracketed = close !== '';
-  if ((open !== '') !== isBracketed || (behind === ' ' && pid === undefined && !isBracketed)) return null;
-  const end = at + whole.length;
-  return pid === undefined
-    ? { pid: -1, pidFrom: end, end }
-    : { pid: Number(pid), pidFrom: end - behind.length - 1 - pid.length, end };
-}
-
-/** The header of a message of sshd's, behind what a syslog or a library put before it; sshd begins no message like these. */
-function message(line: string, at: number, ms: number, host: string, pid: number): Header {
-  let from = at;
-  if (MARK_BEGINS.includes(line[at] ?? '')) {
-    from = skip(line, at, MARK, MARK_LIMIT_CHARS);
-    if (from === at) from = skip(line, at, SENDER, COLUMNS_LIMIT_CHARS);
-  }
-  return { writer: 'sshd', ms, host, pid, from };
+function sshdHeader({ pid, messageFrom }: SshdTag, ms: number, host: string): Header {
+  return { writer: 'sshd', ms, host, pid, from: messageFrom };
 }
 
 /** Parses `HOST TAG[PID]: MESSAGE`, a line without its time. sshd begins no message like this. */
 function afterHost(line: string, at: number): Header | null {
-  const begin = skip(line, at, MONOTONIC, MONOTONIC_LIMIT_CHARS);
-  const behind = skip(line, begin, HOST_AND_SPACE, HOST_LIMIT_CHARS);
-  const tag = behind > begin ? parseTag(line, behind) : null;
-  if (tag === null || tag.pid < 0) return null;
-  return message(line, tag.end, Number.NaN, line.slice(begin, behind - 1), tag.pid);
+  const behind = skip(line, at, HOST_AND_SPACE, HOST_LIMIT_CHARS);
+  const tag = behind > at ? parseTag(line, behind) : null;
+  return tag === null || tag.pid < 0 ? null : sshdHeader(tag, Number.NaN, line.slice(at, behind - 1));
 }
 
 /** Parses the styles `default` and `compact` of macOS's `log`; null where it is neither. */
 function parseColumns(line: string, at: number, ms: number): Header | null {
   const text = line.slice(at, at + COLUMNS_LIMIT_CHARS);
   const compact = COMPACT_COLUMNS.exec(text);
-  if (compact !== null) return message(line, at + compact[0].length, ms, '', wholeNumber(compact[1]));
+  if (compact !== null) {
+    const from = messageStart(line, at + compact[0].length);
+    return { writer: 'sshd', ms, host: '', pid: Number(compact[1]), from };
+  }
   const full = FULL_COLUMNS.exec(text);
   if (full === null) return null;
   const tag = parseTag(line, at + full[0].length);
   if (tag === null) return { writer: 'other', ms, host: '', pid: -1, from: at };
-  return message(line, tag.end, ms, '', tag.pid < 0 ? wholeNumber(full[1]) : tag.pid);
+  return { ...sshdHeader(tag, ms, ''), pid: tag.pid < 0 ? wholeNumber(full[1]) : tag.pid };
+}
+
+/** Parses `HOST APP PROCID MSGID DATA MESSAGE` at `at`; null where it is not that. */
+function rfc5424Fields(line: string, at: number, ms: number): Header | null {
+  const words: string[] = [];
+  let p = at;
+  for (let word = 0; word < 4; word++) {
+    const end = line.indexOf(' ', p);
+    if (end < 0) return null;
+    words.push(line.slice(p, end));
+    p = end + 1;
+  }
+  const [host = '-', program = '', pid] = words;
+  const dataEnd = afterStructuredData(line, p);
+  const isOfSshd = isSshd(program);
+  if (dataEnd < 0 && isOfSshd) return null;
+  // rsyslog's own template for this form writes a second space; no message of sshd begins with any.
+  const begin = skipSpaces(line, dataEnd);
+  const from = line.startsWith(BYTE_ORDER_MARK, begin) ? begin + BYTE_ORDER_MARK.length : begin;
+  const header = { ms, host: host === '-' ? '' : host, pid: wholeNumber(pid), from: messageStart(line, from) };
+  if (isOfSshd) return { writer: 'sshd', ...header };
+  return {
+    writer: LAST_MESSAGE.test(line.slice(from, from + LAST_MESSAGE_LIMIT_CHARS)) ? 'repeated' : 'other',
+    ...header,
+  };
+}
+
+/** Parses NX-OS's `%FACILITY-SEVERITY-MNEMONIC: MESSAGE - TAG[PID]` at `at`; null where it is not that. */
+function nxosMessage(line: string, at: number, ms: number, host: string): Header | null {
+  const from = skip(line, at, NXOS_MNEMONIC, NXOS_LIMIT_CHARS);
+  const tailFrom = Math.max(from, line.length - NXOS_LIMIT_CHARS);
+  const tag = from === at ? null : NXOS_TAG.exec(line.slice(tailFrom));
+  if (tag === null) return null;
+  const [, program = '', pid] = tag;
+  const end = tailFrom + tag.index;
+  return { writer: isSshd(program) ? 'sshd' : 'other', ms, host, pid: wholeNumber(pid), from, end };
 }
 
 /** Whether the last of these words is neither host, zone nor facility, and so belongs to another program. */
 function isOtherText(words: readonly string[]): boolean {
-  const last = words.at(-1) ?? '';
   const before = words.slice(0, -1);
-  return before.length > 0 && !isFacility(last) && before.some((word) => !isFacility(word) && !ZONE.test(word));
+  return (
+    before.length > 0 && !isFacility(words.at(-1) ?? '') && before.some((word) => !isFacility(word) && !ZONE.test(word))
+  );
 }
 
 /** Whether a program's tag is among these words; `error:` and `fatal:` are how sshd begins what it writes to its standard error. */
@@ -276,10 +346,9 @@ function hostIn(words: readonly string[]): string {
   return names.find((word) => !ZONE.test(word)) ?? names.at(-1) ?? '';
 }
 
-/** `auth.info` of BusyBox, `<auth.info>` of FreeBSD, `auth|security:info` of AIX. A word that ends in a colon is a program's tag. */
+/** True for a facility, a level or a bar; a word that ends in a colon is a program's tag. */
 function isFacility(word: string): boolean {
-  if (word.endsWith(':') || word === '') return false;
-  return word.includes('|') || word.includes('<') || FACILITY_WORD.test(word);
+  return FACILITY_WORD.test(word) && !word.endsWith(':');
 }
 
 /** Index behind RFC 5424's structured data at `at`: `-`, or `[...]` elements, whose quoted values may hold brackets; -1 where none stands there. */
@@ -299,8 +368,9 @@ function afterStructuredData(line: string, at: number): number {
   return p > at && p <= line.length ? p : -1;
 }
 
-function afterStream(line: string, at: number): number {
-  return skip(line, at, STREAM, STREAM_CHARS);
+/** Index of the first word behind a time that ends at `at`. */
+function behindTime(line: string, at: number): number {
+  return skipSpaces(line, line[at] === ':' || line[at] === ',' ? at + 1 : at);
 }
 
 /** Index behind what `pattern` finds at `at` within `limit` characters; `at` where it finds nothing. */

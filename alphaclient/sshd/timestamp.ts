@@ -3,17 +3,12 @@
  * times without a year get theirs from the order of the log and from when its file was written.
  */
 
+import { AHEAD_MS, BEHIND_MS, TimeZone } from './time-zone.ts';
+
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_SECONDS = 3_600;
-const HOUR_MS = HOUR_SECONDS * SECOND_MS;
-const DAY_MS = 24 * HOUR_MS;
-/** How far a log's own clock or zone may be ahead of the file's time. */
-const AHEAD_MS = 26 * HOUR_MS;
-/** How far a line may be behind the one before it: writers reorder seconds, clocks go back an hour. */
-const BEHIND_MS = 2 * DAY_MS;
-/** Leap days are at most this many years apart. */
-const LEAP_YEARS = 8;
+const DAY_MS = 24 * HOUR_SECONDS * SECOND_MS;
 /** A log in which time goes back more often than this is in no order, and its years cannot be inferred. */
 const YEARS_LIMIT_MS = 12 * 366 * DAY_MS;
 
@@ -33,14 +28,24 @@ const TRADITIONAL = new RegExp(
 const DAY_AND_CLOCK = new RegExp(String.raw`^ {1,2}(?<day>\d\d?) (?:(?<year>\d{4}) )?${CLOCK}`);
 /** `2026-11-20T10:00:00.123456+01:00`; the zone may be missing, as may its colon and its minutes. */
 const ISO_8601 = new RegExp(
-  String.raw`^(?<year>\d{4})(?<dash>[-/])(?<month>\d\d)\k<dash>(?<day>\d\d)[T ]${CLOCK}(?<zone>Z|[+-]\d\d:?(?:\d\d)?)?`,
+  String.raw`^(?<year>\d{4})(?<dash>[-/])(?<month>\d\d)\k<dash>(?<day>\d\d)(?<between>[T _])${CLOCK}(?<zone>Z|[+-]\d\d:?(?:\d\d)?)?`,
+);
+/** `20/Nov/2026:10:00:00 +0100` of the Common Log Format, `20 Nov 2026 10:00:00 +0100` of RFC 2822, `20-Nov-2026 10:00:00`. */
+const DAY_FIRST = new RegExp(
+  String.raw`^(?<day>\d\d?)(?<dash>[-/ ])(?<month>${MONTHS.join('|')})\k<dash>(?<year>\d{4})[: ]${CLOCK}(?: (?<zone>[+-]\d{4}))?`,
 );
 /** ` 2026 `, which OpenWrt's logread writes behind the time. */
 const YEAR_BEHIND = /^ (\d{4}) /;
-/** Seconds since 1970, as `journalctl -o short-unix` writes them. */
-const UNIX = /^(\d{10})\.(\d*) /;
-/** `Fri `, in any language that glibc has: its longest short name of a weekday takes 13 bytes. */
-const WEEKDAY = /^[^ ]{2,13} /;
+/** Seconds since 1970, as `journalctl -o short-unix` writes them, or milliseconds. */
+const UNIX = /^(\d{10})(?:\.(\d*)|(\d{3}))?(?= )/;
+/** TAI64N of daemontools, svlogd and s6-log: seconds and nanoseconds in hexadecimal digits. TAI64 is without the latter. */
+const TAI64N = /^@4([0-9a-f]{15})([0-9a-f]{8})?(?= )/;
+/** What such a label counts more than Unix time: daemontools knew of no leap seconds but those before 1972, and others kept to that. */
+const TAI_OFFSET_SECONDS = 10;
+/** `Fri ` or `Fri, `, in any language that glibc has: its longest short name of a weekday takes 13 bytes. */
+const WEEKDAY = /^[^ :\d]{2,13} /;
+/** What may stand behind a time without a zone. Some syslogs leave out the space. */
+const TIME_ENDS = /^[ \t:\]<[(A-Za-z]/;
 const UTC_BEHIND = /^ (?:UTC|GMT) /;
 
 /**
@@ -64,6 +69,8 @@ const LOCALIZED_MONTHS: readonly string[] = [
 /** Chinese and Japanese, Korean: a number and the word for month. */
 const NUMBERED_MONTH = /^(1[0-2]|[1-9])[\u6708\uc6d4]$/;
 const MONTH_LIMIT_BYTES = 10;
+/** How far a line may be behind the one before it without clocks having been put back between them. */
+const REORDERED_LIMIT_MS = 5_000;
 /** No log is older. */
 const YEAR_MIN = 1970;
 
@@ -85,83 +92,14 @@ interface WallTime {
   readonly end: number;
 }
 
-/** The zone of local times: that of this name (IANA), or this machine's. */
-export class TimeZone {
-  readonly name: string | undefined;
-  #format: Intl.DateTimeFormat | null = null;
-
-  constructor(name?: string) {
-    this.name = name;
-  }
-
-  /**
-   * Gives the moment of a wall-clock time; `month` is 0 to 11. A time that the clocks skip is the moment after the gap, one that they
-   * show twice is the first. NaN when there is no such day.
-   */
-  moment(year: number, month: number, day: number, secondOfDay: number): number {
-    const wall = Date.UTC(year, month, day) + secondOfDay * SECOND_MS;
-    if (new Date(wall).getUTCMonth() !== month && secondOfDay < DAY_MS / SECOND_MS) return Number.NaN;
-    if (this.name === undefined) return new Date(year, month, day, 0, 0, secondOfDay).getTime();
-    if (this.name === 'UTC') return wall;
-    const before = this.#offsetMs(this.name, wall - DAY_MS);
-    const first = wall - before;
-    if (this.#offsetMs(this.name, first) === before) return first;
-    return wall - this.#offsetMs(this.name, wall - this.#offsetMs(this.name, wall));
-  }
-
-  /**
-   * Gives the moment of a time without a year. In a log that goes on (`previousMs`), that is the first such moment that is not before
-   * the line before it; else, or where that would lie in the future of the file (`writtenMs`), the last one that is not. NaN when there
-   * is no such day in years.
-   */
-  momentWithoutYear(
-    month: number,
-    day: number,
-    secondOfDay: number,
-    { writtenMs, previousMs }: { readonly writtenMs: number; readonly previousMs: number },
-  ): number {
-    const limit = writtenMs + AHEAD_MS;
-    if (!Number.isNaN(previousMs)) {
-      const from = new Date(previousMs - BEHIND_MS).getUTCFullYear();
-      for (let year = from - 1; year <= from + LEAP_YEARS; year++) {
-        const at = this.moment(year, month, day, secondOfDay);
-        if (at > limit) break;
-        if (at >= previousMs - BEHIND_MS) return at;
-      }
-    }
-    const newest = new Date(limit).getUTCFullYear() + 1;
-    for (let year = newest; year > newest - LEAP_YEARS - 2; year--) {
-      const at = this.moment(year, month, day, secondOfDay);
-      if (at <= limit) return at;
-    }
-    return Number.NaN;
-  }
-
-  /** How far the clocks of the zone `name` are ahead of UTC at a moment. */
-  #offsetMs(name: string, utcMs: number): number {
-    this.#format ??= new Intl.DateTimeFormat('en-US', {
-      timeZone: name,
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    });
-    const part: Record<string, number> = {};
-    for (const { type, value } of this.#format.formatToParts(utcMs)) part[type] = Number(value);
-    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part as { [name: string]: number };
-    return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(utcMs / SECOND_MS) * SECOND_MS;
-  }
-}
-
 /** Parses times, in the order of the log, and remembers the hour of the last one: thousands of lines share it. */
 export class TimestampParser {
   /** The moment that `parse` found last, Unix milliseconds; NaN where there is no such day. */
   ms = Number.NaN;
   /** The last year-less moment, by which the next one gets its year; NaN at the log's beginning. Must outlive a restart. */
   previousMs = Number.NaN;
+  /** The last local moment, with a year or without, by which the repeated hour of autumn is told from the first. Must outlive a restart. */
+  previousLocalMs = Number.NaN;
 
   #writtenMs = 0;
   #timeZone = new TimeZone();
@@ -218,37 +156,69 @@ export class TimestampParser {
     }
     if (!text.startsWith(this.#behindTime, end)) return -1;
     const ms = this.#hourMs + minute * MINUTE_MS + second * SECOND_MS;
-    if (this.#isYearless) this.previousMs = ms;
+    if (this.#isYearless) {
+      if (ms < this.previousLocalMs - REORDERED_LIMIT_MS) return -1;
+      this.previousMs = this.previousLocalMs = ms;
+    }
     this.ms = ms + millis;
     return end + this.#behindTime.length - 1;
   }
 
   #parse(text: string): number {
     if (text.startsWith('[')) {
-      const end = 1 + this.#iso(text.slice(1));
+      const end = 1 + this.#parseBare(text.slice(1));
       return end > 0 && text[end] === ']' ? end + 1 : -1;
     }
+    if (text.startsWith('@')) return this.#tai64(text);
+    return this.#parseBare(text);
+  }
+
+  #parseBare(text: string): number {
     if (/^\d/.test(text)) {
-      const end = this.#iso(text);
-      if (end >= 0) return end;
-      const unix = UNIX.exec(text);
-      if (unix !== null) {
-        this.ms = Number(unix[1]) * SECOND_MS + millisOf(unix[2]);
-        return unix[0].length - 1;
-      }
-      return this.#wall(parseTraditional(text) ?? parseLocalized(text), text);
+      let end = this.#iso(text);
+      if (end < 0) end = this.#dayFirst(text);
+      if (end < 0) end = this.#unix(text);
+      return end < 0 ? this.#wall(parseTraditional(text) ?? parseLocalized(text), text) : end;
     }
     if (text < 'A') return -1;
     const end = this.#wall(parseTraditional(text), text);
     if (end >= 0) return end;
-    // `Mon 2026-11-23 20:31:24 UTC host` of `journalctl -o short-full`, in any language; `Mon, Nov 23 ...`.
+    // `Mon 2026-11-23 20:31:24 UTC host` of `journalctl -o short-full`, in any language; `Mon, Nov 23 ...`; `Mon, 23 Nov 2026 ...`.
     const weekday = WEEKDAY.exec(text)?.[0].length;
     if (weekday === undefined) return -1;
     const behind = text.slice(weekday);
-    const iso = this.#iso(behind);
-    if (iso >= 0) return weekday + iso;
-    const wall = this.#wall(parseTraditional(behind, true), behind);
-    return wall >= 0 ? weekday + wall : this.#wall(parseLocalized(text), text);
+    let found = this.#iso(behind);
+    if (found < 0) found = this.#dayFirst(behind);
+    if (found < 0) found = this.#wall(parseTraditional(behind, true), behind);
+    return found < 0 ? this.#wall(parseLocalized(text), text) : weekday + found;
+  }
+
+  #unix(text: string): number {
+    const found = UNIX.exec(text);
+    if (found === null) return -1;
+    this.ms = Number(found[1]) * SECOND_MS + millisOf(found[2] ?? found[3]);
+    return found[0].length;
+  }
+
+  #tai64(text: string): number {
+    const found = TAI64N.exec(text);
+    if (found === null) return -1;
+    const [label, seconds, nanoseconds = '0'] = found;
+    const millis = Math.floor(Number.parseInt(nanoseconds, 16) / 1_000_000);
+    this.ms = (Number.parseInt(seconds ?? '', 16) - TAI_OFFSET_SECONDS) * SECOND_MS + millis;
+    return label.length;
+  }
+
+  #dayFirst(text: string): number {
+    const found = DAY_FIRST.exec(text);
+    const digits: Digits = found?.groups ?? {};
+    const time = found && wallTimeOf(digits, MONTHS.indexOf(digits['month'] ?? ''), found[0].length);
+    if (!time) return -1;
+    const { year, month, day, millis, end } = time;
+    const { zone } = digits;
+    if (zone === undefined) this.ms = this.#local(time) + millis;
+    else this.ms = Date.UTC(year, month, day) + secondOfDayOf(time) * SECOND_MS + millis - offsetMsOf(zone);
+    return end;
   }
 
   #iso(text: string): number {
@@ -264,31 +234,40 @@ export class TimestampParser {
     if (zone !== undefined) {
       this.ms = Date.UTC(year, month, day) + secondOfDay * SECOND_MS + millis - offsetMsOf(zone);
       this.#rememberHour(text, { ...time, end: end - zone.length }, end, false);
-    } else if (UTC_BEHIND.test(text.slice(end)))
+    } else if (digits['between'] === '_' || UTC_BEHIND.test(text.slice(end)))
       this.ms = Date.UTC(year, month, day) + secondOfDay * SECOND_MS + millis;
-    else this.ms = this.#timeZone.moment(year, month, day, secondOfDay) + millis;
+    else this.ms = this.#local(time) + millis;
     return end;
   }
 
-  /** A wall-clock time must be followed by a space. */
   #wall(time: WallTime | null, text: string): number {
-    if (time === null || text[time.end] !== ' ') return -1;
-    const { year, month, day, hour, secondOfHour, millis, end } = time;
-    if (!Number.isNaN(year)) {
-      this.ms = this.#timeZone.moment(year, month, day, secondOfDayOf(time)) + millis;
-      return end;
-    }
-    // Clocks are put forward and back by whole hours, at whole hours: within one, time goes by as it should.
-    const hourMs = this.#timeZone.momentWithoutYear(month, day, hour * HOUR_SECONDS, {
-      writtenMs: this.#writtenMs,
-      previousMs: this.previousMs,
-    });
-    const ms = hourMs + secondOfHour * SECOND_MS;
-    this.ms = ms + millis;
-    if (Number.isNaN(ms)) return end;
+    if (time === null || !TIME_ENDS.test(text.slice(time.end))) return -1;
+    const ms = this.#local(time);
+    this.ms = ms + time.millis;
+    if (!Number.isNaN(time.year) || Number.isNaN(ms)) return time.end;
     this.previousMs = ms;
-    this.#rememberHour(text, time, end, true);
-    return end;
+    this.#rememberHour(text, time, time.end, true);
+    return time.end;
+  }
+
+  /** The moment of a local time, without its fraction. One that clocks show twice is the second where the line before it is later than the first. */
+  #local(time: WallTime): number {
+    const { year, month, day, hour, secondOfHour } = time;
+    const zone = this.#timeZone;
+    // Clocks are put forward and back at whole hours: within one, time goes by as it should.
+    let ms = Number.isNaN(year)
+      ? zone.momentWithoutYear(month, day, hour * HOUR_SECONDS, {
+          writtenMs: this.#writtenMs,
+          previousMs: this.previousMs,
+        }) +
+        secondOfHour * SECOND_MS
+      : zone.moment(year, month, day, secondOfDayOf(time));
+    if (ms < this.previousLocalMs - REORDERED_LIMIT_MS) {
+      const again = zone.again(ms);
+      if (again <= this.#writtenMs + AHEAD_MS) ms = again;
+    }
+    if (!Number.isNaN(ms)) this.previousLocalMs = ms;
+    return ms;
   }
 
   /** Remembers the hour of the time just parsed, whose second and fraction end at `time.end` and whose zone ends at `end`. */

@@ -142,6 +142,19 @@ const FORMS: Readonly<Record<string, (line: Line) => string>> = {
     `[${(ms / 1e6).toFixed(6)} <    0.130762 >] ${host} ${tag}[${pid}]: ${message}`,
   'socklog, with two times and without a host': ({ ms, tag, pid, message }) =>
     `${new Date(ms).toISOString().slice(0, -1)}00 auth.info: ${rfc3164(ms)} ${tag}[${pid}]: ${message}`,
+  'RFC 5424 without priority and version': ({ ms, host, tag, pid, message }) =>
+    `${new Date(ms).toISOString()} ${host} ${tag} ${pid} - - ${message}`,
+  'RFC 5424 behind a header of RFC 3164': ({ ms, host, tag, pid, message }) =>
+    `${rfc3164(ms + 2_000)} relay 1 ${new Date(ms).toISOString()} ${host} ${tag} ${pid} - - ${message}`,
+  'a second header': ({ ms, host, tag, pid, message }) =>
+    `${rfc3164(ms + 2_000)} relay ${new Date(ms).toISOString()} ${host} ${tag}[${pid}]: ${message}`,
+  grep: ({ ms, host, tag, pid, message }) =>
+    `auth.log.1:${new Date(ms).toISOString()} ${host} ${tag}[${pid}]: ${message}`,
+  'RFC 3164 of Cygwin': ({ ms, host, pid, message }) => `${rfc3164(ms)} ${host} sshd: PID ${pid}: ${message}`,
+  'RFC 3164 of NX-OS': ({ ms, host, tag, pid, message }) =>
+    `<187>${host}: 2026 ${rfc3164(ms)} UTC: %DAEMON-6-SYSTEM_MSG: ${message} - ${tag}[${pid}]`,
+  'TAI64N without a host': ({ ms, tag, pid, message }) =>
+    `@4${(Math.floor(ms / 1000) + 10).toString(16).padStart(15, '0')}${((ms % 1000) * 1e6).toString(16).padStart(8, '0')} auth.info: ${rfc3164(ms)} ${tag}[${pid}]: ${message}`,
   'lines without their time': ({ host, tag, pid, message }) => `${host} ${tag}[${pid}]: ${message}`,
 };
 

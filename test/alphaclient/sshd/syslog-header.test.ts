@@ -63,6 +63,7 @@ it('a header read by the header cache is what it is without it', (t) => {
     // A new parser has remembered no line but the order of the log.
     const fresh = parser();
     fresh.timestamps.previousMs = timestamps.previousMs;
+    fresh.timestamps.previousLocalMs = timestamps.previousLocalMs;
     const expected = fresh.headers.parse(line);
     const known = headers.parseKnown(chunk, from);
     if (known !== null) cached++;

@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HOST_LIMIT, HostIndex } from '../../../alphaclient/sshd/host-index.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
-import { TimeZone } from '../../../alphaclient/sshd/timestamp.ts';
+import { TimeZone } from '../../../alphaclient/sshd/time-zone.ts';
 
 const DAY = 86_400;
 
@@ -55,6 +55,38 @@ describe('local times', () => {
     equal(berlin.moment(2026, 2, 29, 3.5 * 3600), Date.UTC(2026, 2, 29, 1, 30));
     for (let second = 0; second < DAY; second += 900)
       for (const day of [29, 25]) ok(!Number.isNaN(berlin.moment(2026, day === 29 ? 2 : 9, day, second)));
+  });
+  it('in the repeated hour of autumn go by the order of the lines, also over restarts', () => {
+    const clocks = ['01:59:50', '02:30:00', '02:59:58', '02:00:01', '02:00:00', '02:50:00', '03:00:00'];
+    const expected = ['59:50', '30:00', '59:58', '00:01', '00:00', '50:00', '00:00'].map(
+      (rest, i) => `2026-10-${i === 0 ? '24T23' : i < 3 ? '25T00' : i < 6 ? '25T01' : '25T02'}:${rest}.000Z`,
+    );
+    const context = { writtenMs: Date.UTC(2026, 10, 24), nowMs: Date.UTC(2026, 10, 24), timeZone: 'Europe/Berlin' };
+    for (const date of ['Oct 25 ', '2026-10-25 ', '25/Oct/2026:', 'Sun 2026-10-25 ']) {
+      let reader = new Reader();
+      const found = clocks.map((clock) => {
+        const line = `${date}${clock} web sshd[1]: Failed password for bob from 192.0.2.1 port 1 ssh2\n`;
+        const [located] = reader.read(Buffer.from(line), context);
+        reader = new Reader(JSON.parse(JSON.stringify(reader.save())));
+        return located?.event.at;
+      });
+      deepEqual(found, expected, date);
+      deepEqual(
+        times(
+          clocks.map((clock) => date + clock),
+          context.writtenMs,
+          context.timeZone,
+        ),
+        expected,
+        date,
+      );
+    }
+  });
+  it('of a log that is collected go back without another hour', () => {
+    deepEqual(
+      times(['Oct 25 02:30:00', 'Oct 25 01:30:00', 'Oct 25 02:30:01'], Date.UTC(2026, 10, 24), 'Europe/Berlin'),
+      ['2026-10-25T00:30:00.000Z', '2026-10-24T23:30:00.000Z', '2026-10-25T00:30:01.000Z'],
+    );
   });
   it('are of this machine where no zone is given', () => {
     equal(new TimeZone().moment(2026, 6, 1, 3_600), new Date(2026, 6, 1, 1).getTime());

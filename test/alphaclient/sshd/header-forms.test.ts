@@ -1,0 +1,200 @@
+/** Headers as logs of the field have them, beside those that fixtures.test.ts writes: what of a line is time, host, pid and message. */
+import { deepEqual } from 'node:assert/strict';
+import { it } from 'node:test';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
+
+const NOW = Date.UTC(2026, 10, 30);
+const CONTEXT = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };
+const FAILED = 'Failed password for root from 192.0.2.10 port 50022 ssh2';
+const AT = '2026-11-20T10:00:07.000Z';
+const PRECISE = '2026-11-20T10:00:07.123Z';
+
+type Found = readonly [at: string | null, host: string | null, pid: number | null];
+
+function read(text: string | Buffer): { found: Found[]; unknown: number } {
+  const reader = new Reader();
+  const bytes = typeof text === 'string' ? Buffer.from(`${text}\n`, 'latin1') : text;
+  const events = [...reader.read(bytes, CONTEXT), ...reader.end()];
+  return {
+    found: events.map(({ event: { at, host }, pid }) => [at, host ?? null, pid]),
+    unknown: reader.counts().unknown,
+  };
+}
+
+const FORMS: Readonly<Record<string, readonly [line: string, ...Found]>> = {
+  // Win32-OpenSSH's sshd.log
+  'Windows: pid, date, time': [`9332 2026-11-20 10:00:07.123 ${FAILED}`, PRECISE, null, 9332],
+  'Windows, CR LF': [`9332 2026-11-20 10:00:07.123 ${FAILED}\r`, PRECISE, null, 9332],
+  'Windows, before dates': [`5816 10:00:07 243 ${FAILED}`, null, null, 5816],
+  'Windows, a level': [
+    `9332 2026-11-20 10:00:07.123 error: PAM: Authentication failure for root from 192.0.2.10`,
+    PRECISE,
+    null,
+    9332,
+  ],
+  // Cygwin's syslog writes the pid of Windows into the message
+  Cygwin: [`Nov 20 10:00:07 win sshd: PID 4711: ${FAILED}`, AT, 'win', 4711],
+  'Cygwin, by the event log': [`sshd: PID 4711: ${FAILED}`, null, null, 4711],
+  // runit's svlogd, daemontools' multilog, s6-log
+  'svlogd -tt': [`2026-11-20_10:00:07.12345 ${FAILED}`, PRECISE, null, null],
+  'svlogd -tt behind socklog': [
+    `2026-11-20_10:00:07.12345 auth.info: Nov 20 10:00:07 sshd[12]: ${FAILED}`,
+    PRECISE,
+    null,
+    12,
+  ],
+  TAI64N: [`@400000006b001a31075bca00 ${FAILED}`, PRECISE, null, null],
+  'TAI64N behind socklog': [
+    `@400000006b001a31075bca00 auth.info: Nov 20 10:00:07 sshd[12]: ${FAILED}`,
+    PRECISE,
+    null,
+    12,
+  ],
+  TAI64: [`@400000006b001a31 ${FAILED}`, AT, null, null],
+  's6-log, local time': [`2026-11-20 10:00:07.123456789  ${FAILED}`, PRECISE, null, null],
+  // RFC 5424
+  'RFC 5424 without priority and version': [
+    `2026-11-20T10:00:07.123456+00:00 web sshd-session 2681 - - ${FAILED}`,
+    PRECISE,
+    'web',
+    2681,
+  ],
+  'RFC 5424 without version': [
+    `<38>2026-11-20T10:00:07.123Z web sshd 2681 - [a@1 b="c"] ${FAILED}`,
+    PRECISE,
+    'web',
+    2681,
+  ],
+  'RFC 5424 without priority': [`1 2026-11-20T10:00:07.123Z web sshd 2681 - - ${FAILED}`, PRECISE, 'web', 2681],
+  'RFC 5424 without a pid': [`2026-11-20T10:00:07.123Z web sshd - - - ${FAILED}`, PRECISE, 'web', null],
+  'RFC 5424 behind another header': [
+    `Nov 20 10:00:07 relay 1 2026-11-20T10:00:07.123Z web sshd 45097 - - ${FAILED}`,
+    PRECISE,
+    'web',
+    45097,
+  ],
+  'RFC 5424 with its priority behind another header': [
+    `Nov 20 10:00:07 relay <38>1 2026-11-20T10:00:07.123Z web sshd 45097 - - ${FAILED}`,
+    PRECISE,
+    'web',
+    45097,
+  ],
+  'RFC 5424 without a host behind another header': [
+    `Nov 20 10:00:07 relay 1 2026-11-20T10:00:07.123Z - sshd 45097 - - ${FAILED}`,
+    PRECISE,
+    'relay',
+    45097,
+  ],
+  'an octet count': [`131 <38>1 2026-11-20T10:00:07.123Z web sshd 12345 - - ${FAILED}`, PRECISE, 'web', 12345],
+  'an octet count before RFC 3164': [`98 <38>Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'two headers of RFC 3164': [`Nov 20 10:00:09 relay Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'two headers, with a priority between': [
+    `Nov 20 10:00:09 relay <38>Nov 20 10:00:07 sshd[12]: ${FAILED}`,
+    AT,
+    'relay',
+    12,
+  ],
+  // grep and friends
+  grep: [`auth.log.1:Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'grep -n': [`/var/log/auth.log:17:Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'grep -n of one file': [`17:Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'grep -A': [`auth.log-20261120-Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'grep over a folder of Windows': [
+    `C:\\ProgramData\\ssh\\logs\\sshd.log:9332 2026-11-20 10:00:07.123 ${FAILED}`,
+    PRECISE,
+    null,
+    9332,
+  ],
+  'grep over RFC 5424': [`messages:<38>1 2026-11-20T10:00:07.123Z web sshd 7 - - ${FAILED}`, PRECISE, 'web', 7],
+  'grep over ISO 8601': [`./a-b/auth.log.1:2026-11-20T10:00:07.123+00:00 web sshd[12]: ${FAILED}`, PRECISE, 'web', 12],
+  'grep over a journal': [
+    `j:${JSON.stringify({ MESSAGE: FAILED, SYSLOG_IDENTIFIER: 'sshd', _PID: '7', _HOSTNAME: 'web', __REALTIME_TIMESTAMP: '1795168807123000' })}`,
+    PRECISE,
+    'web',
+    7,
+  ],
+  'cat -n': [`    17\tNov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  // times
+  'a time of the Common Log Format in brackets': [
+    `[20/Nov/2026:10:00:07 +0000] web sshd[12]: ${FAILED}`,
+    AT,
+    'web',
+    12,
+  ],
+  'a time of the Common Log Format': [`20/Nov/2026:11:00:07 +0100 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'a local time of the Common Log Format': [`[20/Nov/2026:10:00:07] web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'RFC 2822': [`Fri, 20 Nov 2026 10:00:07 +0000 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'a day before its month': [`20-Nov-2026 10:00:07.123 web sshd[12]: ${FAILED}`, PRECISE, 'web', 12],
+  'a traditional time in brackets': [`[Nov 20 10:00:07] web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'seconds in brackets before the time': [`[  712.345678] Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'whole seconds in brackets before the time': [
+    `[1795168809] 2026-11-20T10:00:07.123Z web sshd[12]: ${FAILED}`,
+    PRECISE,
+    'web',
+    12,
+  ],
+  'seconds since 1970': [`1795168807 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'milliseconds since 1970': [`1795168807123 web sshd[12]: ${FAILED}`, PRECISE, 'web', 12],
+  'no space behind the time': [`Nov 20 10:00:07web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'no space behind the time, nor a host': [`Nov 20 10:00:07sshd[12]: ${FAILED}`, AT, null, 12],
+  'no space behind an ISO time': [`2026-11-20T10:00:07.123+00:00web sshd[12]: ${FAILED}`, PRECISE, 'web', 12],
+  'no space behind an ISO time in UTC': [`2026-11-20T10:00:07.123Zweb sshd[12]: ${FAILED}`, PRECISE, 'web', 12],
+  'a colon behind the time': [`Nov 20 10:00:07: web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  tabs: [`2026-11-20T10:00:07.123Z\tweb\tsshd[12]:\t${FAILED}`, PRECISE, 'web', 12],
+  // between host and tag
+  'a level between host and tag': [`Nov 20 10:00:07 web !info | sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'a level between host and tag, with a zone': [
+    `2026-11-20 10:00:07 UTC web !NOTICE | sshd-session[12]: ${FAILED}`,
+    AT,
+    'web',
+    12,
+  ],
+  // Cisco's NX-OS
+  'NX-OS': [
+    `<187>sw1.lab: 2026 Nov 20 10:00:07 UTC: %DAEMON-6-SYSTEM_MSG: ${FAILED} - dcos_sshd[12]`,
+    AT,
+    'sw1.lab',
+    12,
+  ],
+  'NX-OS without a host': [
+    `<187>: 2026 Nov 20 10:00:07 UTC: %DAEMON-6-SYSTEM_MSG: ${FAILED} - dcos_sshd[12]`,
+    AT,
+    null,
+    12,
+  ],
+  'NX-OS without a priority': [
+    `sw1: 2026 Nov 20 10:00:07 UTC: %DAEMON-6-SYSTEM_MSG: ${FAILED} - dcos_sshd[12]`,
+    AT,
+    'sw1',
+    12,
+  ],
+  'NX-OS without a zone': [`<187>sw1: 2026 Nov 20 10:00:07: %DAEMON-6-SYSTEM_MSG: ${FAILED} - sshd[12]`, AT, 'sw1', 12],
+  "NX-OS's own log": [`2026 Nov 20 10:00:07 sw1 %DAEMON-6-SYSTEM_MSG: ${FAILED} - dcos_sshd[12] `, AT, 'sw1', 12],
+  "NX-OS's own log, milliseconds": [
+    `2026 Nov 20 10:00:07.123 sw1 %$ VDC-1 %$ %DAEMON-6-SYSTEM_MSG: ${FAILED} - dcos_sshd[12]`,
+    PRECISE,
+    'sw1',
+    12,
+  ],
+  'NX-OS by way of a syslog': [
+    `Nov 20 10:00:09 192.0.2.1 : 2026 Nov 20 10:00:07 UTC: %DAEMON-6-SYSTEM_MSG: ${FAILED} - dcos_sshd[12]`,
+    AT,
+    '192.0.2.1',
+    12,
+  ],
+};
+
+for (const [form, [line, ...expected]] of Object.entries(FORMS))
+  it(form, () => deepEqual(read(line), { found: [expected], unknown: 0 }, line));
+
+const OTHERS: Readonly<Record<string, string>> = {
+  'RFC 5424 without priority and version': `2026-11-20T10:00:07.123456+00:00 web cron 2681 - - ${FAILED}`,
+  'RFC 5424 behind another header': `Nov 20 10:00:07 relay 1 2026-11-20T10:00:07.123Z web cron 45097 - - ${FAILED}`,
+  'two headers': `Nov 20 10:00:09 relay Nov 20 10:00:07 web cron[12]: ${FAILED}`,
+  grep: `auth.log:Nov 20 10:00:07 web cron[12]: sshd[7]: ${FAILED}`,
+  'NX-OS': `<187>sw1: 2026 Nov 20 10:00:07 UTC: %DAEMON-6-SYSTEM_MSG: ${FAILED} - xinetd[12]`,
+  'NX-OS with a name that ends like the tag': `<187>sw1: 2026 Nov 20 10:00:07 UTC: %DAEMON-6-SYSTEM_MSG: x - dcos_sshd[7] - login[12]`,
+};
+
+for (const [form, line] of Object.entries(OTHERS))
+  it(`${form}: another program's line is not sshd's`, () => deepEqual(read(line), { found: [], unknown: 0 }, line));

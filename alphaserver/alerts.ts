@@ -4,7 +4,7 @@ import { RulesError } from './alert-config/rules-file.ts';
 import type { AlertSettings } from './alert-config/settings.ts';
 import { Alerts } from './alerting/alert-thread.ts';
 import { blocked } from './alerting/blocklist.ts';
-import type { Ingest } from './ingest/group-commit.ts';
+import type { GroupCommit } from './ingest/group-commit.ts';
 import { Notifier } from './notify/notifier.ts';
 import { sender } from './notify/send.ts';
 import type { AlertsView } from './queries/alert-results.ts';
@@ -18,7 +18,7 @@ import type { ChannelsOf } from './web/routes/channels.ts';
 export interface AlertingOptions {
   readonly folder: string;
   readonly store: Storage;
-  readonly ingest: Pick<Ingest, 'watch'>;
+  readonly ingest: Pick<GroupCommit, 'onCommit'>;
   readonly live: Pick<Live, 'alert'>;
   readonly settings: AlertSettings;
   readonly log: Logger;
@@ -51,7 +51,7 @@ export class Alerting {
       now,
       chance: Math.random,
     });
-    ingest.watch(() => this.alerts.stored());
+    ingest.onCommit(() => this.alerts.stored());
     this.alerts.listen((written) => {
       for (const alert of streamed(written)) live.alert(alert);
       this.#notifier.wake();

@@ -4,7 +4,8 @@ import type { Logger } from '../service/logger.ts';
 import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts';
 import { Alerting } from './alerts.ts';
 import type { ServerConfig } from './config.ts';
-import { Ingest } from './ingest/group-commit.ts';
+import { ANONYMOUS, TokenAdmission } from './ingest/admission.ts';
+import { GroupCommit } from './ingest/group-commit.ts';
 import { Listener } from './ingest/listener.ts';
 import { Tokens } from './ingest/tokens.ts';
 import { figuresOf } from './metrics/collect.ts';
@@ -36,13 +37,12 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     failed: (what, error) => log.warn(`${what}, tried again later: ${error instanceof Error ? error.message : error}`),
   });
   const metrics = new Metrics();
-  const ingest = new Ingest({ store, stopwatch: metrics, log, now: Date.now });
+  const ingest = new GroupCommit({ store, stopwatch: metrics, log, now: Date.now });
   if (store.unclean) void checkStore(config.dataFolder, ingest, log);
-  const tokens = new Tokens(config.dataFolder);
   const listener = new Listener({
     listen: config.listen,
     tls: config.tls,
-    admits: (hello) => config.anonymous || tokens.admits(hello.token),
+    admission: config.anonymous ? ANONYMOUS : new TokenAdmission(new Tokens(config.dataFolder), log),
     ingest,
     log,
     now: Date.now,
@@ -51,8 +51,8 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   const port = await bound(listener.open());
   const views = store.views((agent) => listener.isConnected(agent), Date.now);
   const live = new Live({ views, now: Date.now });
-  ingest.watch((stored) => live.stored(stored));
-  ingest.watch((stored) => metrics.watch(stored));
+  ingest.onCommit((stored) => live.stored(stored));
+  ingest.onCommit((stored) => metrics.watch(stored));
   const alerting = new Alerting({
     folder: config.dataFolder,
     store,
@@ -112,7 +112,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
 }
 
 /** Checks a store that was not closed in good order, while it is used already: of a large one that takes minutes. */
-async function checkStore(folder: string, ingest: Ingest, log: Logger): Promise<void> {
+async function checkStore(folder: string, ingest: GroupCommit, log: Logger): Promise<void> {
   try {
     const fault = await checkWhole([EVENTS_FILE, ROLLUPS_FILE].map((name) => join(folder, name)));
     if (fault !== null) ingest.refuse(`the store in ${folder} is damaged (${fault}): ${DAMAGE_ADVICE}`);

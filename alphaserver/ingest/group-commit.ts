@@ -1,20 +1,25 @@
-/** The one door to the store: batches of all sessions go through here, many in one commit, and are told about after it. */
+/** Group commit, the one door to the store: batches of all sessions, many in one transaction. Listeners hear of them after it. */
 import type { Logger } from '../../service/logger.ts';
 import { DAMAGE_ADVICE } from '../store/integrity.ts';
 import { type AgentBatch, type Appended, type Store, StoreError } from '../store/store.ts';
+import { FairQueue } from './fair-queue.ts';
 
-/** The most events one commit takes: enough to make its fsync cheap, few enough that nobody waits long behind it (about 10 ms). */
+/** The most events one commit takes: enough to make its fsync cheap, few enough that nobody waits long for it (about 10 ms). */
 export const COMMIT_LIMIT_EVENTS = 2_048;
 /** How many events may wait for a commit before sessions stop reading their sockets; they go on once half of it is stored. */
 export const WAITING_LIMIT_EVENTS = 65_536;
 /** What one shape or gap of a ping counts as, in events: some 500 bytes. */
 const PING_PART_WEIGHT_EVENTS = 4;
-/** How long a closing server goes on storing what waits. What is left was not acknowledged: agents send it again. */
+/** Heartbeats are collected for so long, or until the next commit of something else after it. */
+const HEARTBEATS_EVERY_MS = 1_000;
+/** How long a closing server goes on storing what waits. The rest was not acknowledged: agents send it again. */
 const CLOSE_LIMIT_MS = 3_000;
 /** How long to wait before a failed commit is tried again. */
 const RETRY_MS = 1_000;
 
 interface Waiting {
+  readonly agent: string;
+  readonly weight: number;
   readonly batch: AgentBatch;
   /** By the clock that only runs forward. */
   readonly submittedMs: number;
@@ -22,15 +27,15 @@ interface Waiting {
   readonly failed: (error: unknown) => void;
 }
 
-/** Hears of stored events after their commit, in the order they were stored. Must not throw. */
-export type Watcher = (stored: readonly Appended[]) => void;
+/** Hears of stored batches after their commit, in the order they were stored. Must not throw. */
+export type CommitListener = (stored: readonly Appended[]) => void;
 
-/** How much a batch takes of what may wait, in events. Never 0: what an agent says without events is bounded too. */
+/** Weighs a batch against what may wait, in events. Never 0: what an agent says without events is bounded too. */
 export function weightOf({ events, ping }: AgentBatch): number {
   return 1 + events.length + (ping ? (ping.shapes.length + ping.gaps.length) * PING_PART_WEIGHT_EVENTS : 0);
 }
 
-/** Hears how long things took, in milliseconds, whatever became of the clock meanwhile. Must not throw. */
+/** Hears how long things took, in milliseconds of the clock that only runs forward. Must not throw. */
 export interface Stopwatch {
   /** A commit, its write to the disk included. */
   committed(tookMs: number): void;
@@ -41,22 +46,29 @@ export interface Stopwatch {
 }
 
 /** The store, and who hears how long it takes. */
-export interface IngestOptions {
-  readonly store: Store;
+export interface GroupCommitOptions {
+  readonly store: Pick<Store, 'append'>;
   readonly stopwatch?: Stopwatch;
   readonly log: Logger;
   readonly now: () => number;
 }
 
-/** Gathers batches while a commit runs and stores them together in the next. Batches of one agent keep their order. */
-export class Ingest {
-  readonly #store: Store;
+/** Collects batches while a commit runs and stores them together in the next. Agents take turns; batches of one keep their order. */
+export class GroupCommit {
+  readonly #store: Pick<Store, 'append'>;
   readonly #stopwatch: Stopwatch | null;
   readonly #log: Logger;
   readonly #now: () => number;
-  readonly #watchers: Watcher[] = [];
-  #queue: Waiting[] = [];
+  readonly #listeners: CommitListener[] = [];
+  readonly #queue = new FairQueue<Waiting>();
+  /** What a commit takes that runs, or that failed and is tried again. */
+  #taken: Waiting[] = [];
+  /** The newest heartbeat of each agent. */
+  #heartbeats = new Map<string, AgentBatch>();
+  #heartbeatsTimer: NodeJS.Timeout | null = null;
+  #heartbeatsDue = false;
   #waitingEvents = 0;
+  #waitingWeight = 0;
   #full = false;
   #onFull: (full: boolean) => void = () => {};
   #running = false;
@@ -66,39 +78,31 @@ export class Ingest {
   #idle: (() => void)[] = [];
   #closed = false;
 
-  constructor(options: IngestOptions) {
+  constructor(options: GroupCommitOptions) {
     this.#store = options.store;
     this.#stopwatch = options.stopwatch ?? null;
     this.#log = options.log;
     this.#now = options.now;
   }
 
-  /** Adds one who hears of each commit. */
-  watch(watcher: Watcher): void {
-    this.#watchers.push(watcher);
+  /** Adds a listener. */
+  onCommit(listener: CommitListener): void {
+    this.#listeners.push(listener);
   }
 
-  /** True while so much waits for the disk that nobody should read more from the network. */
+  /** True while so much waits for the disk that no session should read more from the network. */
   get full(): boolean {
     return this.#full;
   }
 
-  /** Sets who is told at once when `full` changes. */
-  onFull(told: (full: boolean) => void): void {
-    this.#onFull = told;
-  }
-
-  #weigh(events: number): void {
-    this.#waitingEvents += events;
-    const full = this.#waitingEvents >= (this.#full ? WAITING_LIMIT_EVENTS / 2 : WAITING_LIMIT_EVENTS);
-    if (full === this.#full) return;
-    this.#full = full;
-    this.#onFull(full);
+  /** Sets the one listener that hears at once when `full` changes. */
+  onFull(listener: (full: boolean) => void): void {
+    this.#onFull = listener;
   }
 
   /** How many events wait for a commit. */
   get waitingEvents(): number {
-    return this.#queue.reduce((sum, { batch }) => sum + batch.events.length, 0);
+    return this.#waitingEvents;
   }
 
   /** Why nothing can be stored at the moment, or null. */
@@ -107,16 +111,29 @@ export class Ingest {
   }
 
   /**
-   * Stores a batch, after all that was submitted before it. Resolves once it is durable: only then may it be
+   * Stores a batch, after all that this agent submitted before. Resolves once it is durable: only then may it be
    * acknowledged. While the disk is full it waits; rejects only when the server is closed meanwhile.
    */
   submit(batch: AgentBatch): Promise<Appended> {
     if (this.#closed) return Promise.reject(new Error('the server is closing'));
     return new Promise((done, failed) => {
-      this.#queue.push({ batch, submittedMs: performance.now(), done, failed });
-      this.#weigh(weightOf(batch));
+      const weight = weightOf(batch);
+      this.#queue.push({ agent: batch.agent, weight, batch, submittedMs: performance.now(), done, failed });
+      this.#waitingEvents += batch.events.length;
+      this.#weigh(weight);
       this.#schedule();
     });
+  }
+
+  /** Stores what a ping says of its agent's state, within a second or so. It promises nothing, and a newer one takes its place. */
+  heartbeat(batch: AgentBatch): void {
+    if (this.#closed) return;
+    this.#heartbeats.set(batch.agent, batch);
+    this.#heartbeatsTimer ??= setTimeout(() => {
+      this.#heartbeatsTimer = null;
+      this.#heartbeatsDue = true;
+      this.#schedule();
+    }, HEARTBEATS_EVERY_MS).unref();
   }
 
   /** Stores nothing any more, for a reason that does not go away by itself. Agents keep what is not acknowledged. */
@@ -131,11 +148,29 @@ export class Ingest {
   async close(): Promise<void> {
     const deadlineMs = performance.now() + CLOSE_LIMIT_MS;
     const late = (): Promise<void> => new Promise((done) => setTimeout(done, deadlineMs - performance.now()).unref());
-    while (this.#queue.length > 0 && this.#fault === null && performance.now() < deadlineMs)
+    if (this.#heartbeats.size > 0) {
+      this.#heartbeatsDue = true;
+      this.#schedule();
+    }
+    while (this.#pending && this.#fault === null && performance.now() < deadlineMs)
       await Promise.race([new Promise<void>((done) => this.#idle.push(done)), late()]);
     this.#closed = true;
     if (this.#retry) clearTimeout(this.#retry);
-    for (const waiting of this.#queue.splice(0)) waiting.failed(new Error('the server is closing'));
+    if (this.#heartbeatsTimer) clearTimeout(this.#heartbeatsTimer);
+    for (const waiting of [...this.#taken.splice(0), ...this.#queue.clear()])
+      waiting.failed(new Error('the server is closing'));
+  }
+
+  get #pending(): boolean {
+    return this.#taken.length > 0 || this.#queue.length > 0 || this.#heartbeatsDue;
+  }
+
+  #weigh(events: number): void {
+    this.#waitingWeight += events;
+    const full = this.#waitingWeight >= (this.#full ? WAITING_LIMIT_EVENTS / 2 : WAITING_LIMIT_EVENTS);
+    if (full === this.#full) return;
+    this.#full = full;
+    this.#onFull(full);
   }
 
   #schedule(): void {
@@ -145,46 +180,47 @@ export class Ingest {
     setImmediate(() => void this.#commit());
   }
 
-  #take(): Waiting[] {
-    let events = 0;
-    let count = 0;
-    for (const { batch } of this.#queue) {
-      if (count > 0 && events + weightOf(batch) > COMMIT_LIMIT_EVENTS) break;
-      events += weightOf(batch);
-      count += 1;
-    }
-    return this.#queue.slice(0, count);
-  }
-
   async #commit(): Promise<void> {
-    const taken = this.#take();
-    const begunMs = performance.now();
+    if (this.#taken.length === 0) this.#taken = this.#queue.take(COMMIT_LIMIT_EVENTS);
+    const taken = this.#taken;
+    const heartbeats = this.#takeHeartbeats();
+    const startedMs = performance.now();
     try {
-      const appended = await this.#store.append(
-        taken.map((waiting) => waiting.batch),
-        this.#now(),
-      );
-      this.#queue = this.#queue.slice(taken.length);
-      this.#weigh(-taken.reduce((sum, { batch }) => sum + weightOf(batch), 0));
+      const batches = [...taken.map(({ batch }) => batch), ...heartbeats];
+      const appended = await this.#store.append(batches, this.#now());
+      this.#taken = [];
+      this.#waitingEvents -= taken.reduce((sum, { batch }) => sum + batch.events.length, 0);
+      this.#weigh(-taken.reduce((sum, { weight }) => sum + weight, 0));
       this.#recovered();
-      this.#time(taken, begunMs);
-      this.#tell(taken, appended);
+      this.#time(taken, startedMs);
+      this.#notify(taken, appended);
     } catch (error) {
+      // A newer one may have come meanwhile.
+      for (const batch of heartbeats) if (!this.#heartbeats.has(batch.agent)) this.#heartbeats.set(batch.agent, batch);
+      this.#heartbeatsDue = heartbeats.length > 0;
       this.#failed(error);
     }
     this.#running = false;
     for (const done of this.#idle.splice(0)) done();
-    if (this.#queue.length > 0) this.#schedule();
+    if (this.#pending) this.#schedule();
   }
 
-  #time(taken: readonly Waiting[], begunMs: number): void {
+  #takeHeartbeats(): AgentBatch[] {
+    if (!this.#heartbeatsDue) return [];
+    const heartbeats = [...this.#heartbeats.values().take(COMMIT_LIMIT_EVENTS)];
+    for (const { agent } of heartbeats) this.#heartbeats.delete(agent);
+    this.#heartbeatsDue = this.#heartbeats.size > 0;
+    return heartbeats;
+  }
+
+  #time(taken: readonly Waiting[], startedMs: number): void {
     const nowMs = performance.now();
-    this.#stopwatch?.committed(nowMs - begunMs);
+    this.#stopwatch?.committed(nowMs - startedMs);
     for (const { batch, submittedMs } of taken)
       if (batch.events.length > 0) this.#stopwatch?.stored(nowMs - submittedMs);
   }
 
-  #tell(taken: readonly Waiting[], appended: readonly Appended[]): void {
+  #notify(taken: readonly Waiting[], appended: readonly Appended[]): void {
     const totals = new Map<string, number>();
     for (const one of appended) {
       for (const { host, agent, text } of one.gaps) this.#log.error(`Gap: ${text} (host ${host}, agent ${agent})`);
@@ -192,9 +228,9 @@ export class Ingest {
     }
     for (const [host, attempts] of totals)
       this.#log.info(`Processed result: ${host} had ${attempts} attempt of ssh session`, { host, attempts });
-    for (const [i, one] of appended.entries()) (taken[i] as Waiting).done(one);
+    for (const [i, waiting] of taken.entries()) waiting.done(appended[i] as Appended);
     if (appended.some((one) => one.stored + one.gaps.length > 0))
-      for (const watcher of this.#watchers) watcher(appended);
+      for (const listener of this.#listeners) listener(appended);
   }
 
   #failed(error: unknown): void {
@@ -219,7 +255,7 @@ export class Ingest {
   }
 }
 
-/** Why nothing is stored, for people. */
+/** Says why nothing is stored, for people. */
 function faultOf(error: unknown): string {
   const { cause } = error as { cause?: unknown };
   const why = cause instanceof Error ? cause.message : error instanceof Error ? error.message : String(error);

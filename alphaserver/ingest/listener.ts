@@ -1,39 +1,32 @@
-/** Where agents connect: one socket, one session. Knows which agent is connected. */
+/** Listens for agents: one socket, one session. Knows which agents are connected. */
 import { readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Hello } from '../../protocol/messages.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/value-parser.ts';
-import type { Ingest } from './group-commit.ts';
+import type { Admission, Admitted } from './admission.ts';
+import type { GroupCommit } from './group-commit.ts';
 import { type Gate, Session } from './session.ts';
 
 /** The most connections at once; more are told `busy`. A session without traffic holds a few KiB. */
 export const SESSIONS_LIMIT = 100_000;
-/** How often sessions are checked for silence and revoked tokens. */
+/** How often sessions are checked for silence, and tokens for a change. */
 const CHECK_EVERY_MS = 1_000;
-/** TCP's own keep-alive, for half-open connections that the heartbeat would find later. */
+/** TCP keep-alive finds half-open connections earlier than heartbeats do. */
 const KEEP_ALIVE_MS = 30_000;
-/** Sessions that get time to read their last acknowledgement at a shutdown. */
+/** How long sessions may take to read their last acknowledgement at a shutdown. */
 const CLOSE_LIMIT_MS = 2_000;
 
 /** Where to listen, and what each session is given. */
 export interface ListenerOptions {
   readonly listen: Address;
   readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | null } | null;
-  /** True when this hello may be served. */
-  readonly admits: (hello: Hello) => boolean;
-  readonly ingest: Ingest;
+  readonly admission: Admission;
+  readonly ingest: GroupCommit;
   readonly log: Logger;
   readonly now: () => number;
   readonly sessionsLimit?: number;
-}
-
-/** An agent that is connected now. */
-export interface ConnectedAgent {
-  readonly agent: string;
-  readonly host: string;
-  readonly peer: string;
 }
 
 /** Listens for agents. `open` binds, `close` ends every session. */
@@ -85,26 +78,17 @@ export class Listener implements Gate {
     });
   }
 
-  /** Agents that are connected now. */
-  connected(): ConnectedAgent[] {
-    return [...this.#agents].map(([agent, session]) => ({
-      agent,
-      host: session.hello?.host ?? '',
-      peer: session.peer,
-    }));
-  }
-
   /** How many agents are connected now. */
   get agents(): number {
     return this.#agents.size;
   }
 
-  /** How many connections are open, also those of nobody known. */
+  /** How many connections are open, also those that have not said hello. */
   get connections(): number {
     return this.#sessions.size;
   }
 
-  /** Bytes read from all connections there ever were. */
+  /** Bytes read from all connections since the start. */
   get receivedBytes(): number {
     let sum = this.#closedBytes;
     for (const session of this.#sessions) sum += session.receivedBytes;
@@ -116,8 +100,12 @@ export class Listener implements Gate {
     return this.#agents.has(agent);
   }
 
-  admits(hello: Hello): boolean {
-    return this.#options.admits(hello);
+  admit(hello: Hello): Admitted {
+    return this.#options.admission.admit(hello);
+  }
+
+  admits(key: string): boolean {
+    return this.#options.admission.admits(key);
   }
 
   entered(agent: string, session: Session): void {
@@ -130,14 +118,14 @@ export class Listener implements Gate {
     if (this.#agents.get(agent) === session) this.#agents.delete(agent);
   }
 
-  /** Takes no more connections and reads no more from those there are; what was read is still acknowledged. */
+  /** Takes no more connections and reads no more from the open ones; what was read is still acknowledged. */
   drain(): void {
     if (this.#check) clearInterval(this.#check);
     this.#closed = new Promise((done) => this.#server.close(() => done()));
     for (const session of this.#sessions) session.drain();
   }
 
-  /** Ends every session; resolves when the last is gone, or was given up on. Call `drain` first. */
+  /** Ends every session; resolves when the last is closed, or did not close in time. Call `drain` first. */
   async close(): Promise<void> {
     for (const session of this.#sessions) session.end();
     await Promise.race([this.#closed, new Promise((late) => setTimeout(late, CLOSE_LIMIT_MS))]);
@@ -160,7 +148,9 @@ export class Listener implements Gate {
 
   #checkAll(): void {
     const nowMs = this.#options.now();
-    for (const session of this.#sessions) session.check(nowMs);
+    // One look at the file of tokens, not one for each of 20,000 sessions.
+    const changed = this.#options.admission.changed();
+    for (const session of this.#sessions) session.check(nowMs, changed);
   }
 }
 

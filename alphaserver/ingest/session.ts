@@ -1,4 +1,4 @@
-/** One agent's connection, from hello to quit: docs/protocol.md. Given a duplex stream and who its peer is; opens nothing. */
+/** Serves one agent's connection, from hello to quit: docs/protocol.md. Takes a duplex stream and opens nothing. */
 import type { Duplex } from 'node:stream';
 import { LineFramer } from '../../protocol/framing.ts';
 import {
@@ -14,9 +14,11 @@ import {
   type ServerMessage,
   SILENCE_LIMIT_MS,
 } from '../../protocol/messages.ts';
+import type { AgentReport } from '../../protocol/report.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { PingContent, SequencedEvent } from '../store/store.ts';
-import { type Ingest, weightOf } from './group-commit.ts';
+import type { Admitted } from './admission.ts';
+import { type GroupCommit, weightOf } from './group-commit.ts';
 
 /** Events of one session that may wait for the store before its socket is no longer read. */
 const UNSTORED_LIMIT_EVENTS = 8_192;
@@ -25,10 +27,15 @@ const UNREAD_LIMIT_BYTES = 65_536;
 /** How long a refused peer may take to read why. */
 const LINGER_MS = 2_000;
 
+/** A heartbeat that says nothing new is stored so often: an agent is silent after 90 s, by what is stored. */
+const HEARTBEAT_STORED_EVERY_MS = 30_000;
+
 /** Decides who may come in, and knows who is in. */
 export interface Gate {
-  /** True when this hello may be served. Checked at hello, and again while the session lasts. */
-  admits(hello: Hello): boolean;
+  /** Decides over a hello. */
+  admit(hello: Hello): Admitted;
+  /** True while the key of an admission is good. */
+  admits(key: string): boolean;
   /** Called once a hello is admitted: an older session of the same agent is refused from here on. */
   entered(agent: string, session: Session): void;
   left(agent: string, session: Session): void;
@@ -39,7 +46,7 @@ export interface SessionOptions {
   readonly stream: Duplex;
   /** `IP:PORT`, for people. */
   readonly peer: string;
-  readonly ingest: Ingest;
+  readonly ingest: GroupCommit;
   readonly gate: Gate;
   readonly log: Logger;
   readonly now: () => number;
@@ -48,7 +55,7 @@ export interface SessionOptions {
 /** Serves one connection until it closes. */
 export class Session {
   readonly peer: string;
-  /** What was read of it so far. */
+  /** Bytes read so far. */
   receivedBytes = 0;
   readonly #options: SessionOptions;
   readonly #framer = new LineFramer(LINE_LIMIT_BYTES);
@@ -57,7 +64,12 @@ export class Session {
   #heardMs: number;
   #gathered: SequencedEvent[] = [];
   #unstored = 0;
-  #ponged = 0;
+  #pongedMs = 0;
+  #admission = '';
+  /** The newest ping, and what was stored of the one before. */
+  #heartbeat: { readonly report: AgentReport | null; readonly seenMs: number } | null = null;
+  #storedReport = '';
+  #storedHeartbeatMs = Number.NEGATIVE_INFINITY;
   #ending = false;
   #draining = false;
 
@@ -72,6 +84,7 @@ export class Session {
     stream.on('close', () => {
       this.#ending = true;
       if (this.#hello) options.gate.left(this.#hello.agent, this);
+      this.#storeHeartbeat();
       log.info(`Connection ${this.peer} closed`);
     });
   }
@@ -81,23 +94,26 @@ export class Session {
     return this.#hello;
   }
 
-  /** Ends a session that has been silent too long or is no longer admitted; resumes one that waited for the store. Called every few seconds. */
-  check(nowMs: number): void {
+  /**
+   * Ends a session that has been silent too long or is no longer admitted; resumes one that waited for the store. Called every
+   * second. `recheck`: its admission may have ended.
+   */
+  check(nowMs: number, recheck: boolean): void {
     if (this.#ending) return;
     if (!this.#hello) {
       if (nowMs - this.#openedMs > HELLO_TIMEOUT_MS) this.refuse('timeout', 'no hello came');
       return;
     }
-    if (!this.#options.gate.admits(this.#hello)) this.refuse('unauthorized', 'the token is not valid');
+    if (recheck && !this.#options.gate.admits(this.#admission)) this.refuse('unauthorized', 'the token is not valid');
     else if (this.#options.stream.isPaused()) this.#wait(nowMs);
     else if (nowMs - this.#heardMs > SILENCE_LIMIT_MS) this.refuse('timeout', 'nothing was heard for too long');
   }
 
-  /** An agent that is not read from cannot ping: it is told that somebody is here, or it would go and come again and again. */
+  /** Sends a pong to an agent that is not read from: its pings are not seen, and it would reconnect again and again. */
   #wait(nowMs: number): void {
     this.flow();
-    if (!this.#options.stream.isPaused() || Math.abs(nowMs - this.#ponged) < PING_EVERY_MS) return;
-    this.#ponged = nowMs;
+    if (!this.#options.stream.isPaused() || Math.abs(nowMs - this.#pongedMs) < PING_EVERY_MS) return;
+    this.#pongedMs = nowMs;
     this.#send({ type: 'pong' });
   }
 
@@ -159,7 +175,7 @@ export class Session {
       case 'ping':
         this.#send({ type: 'pong' });
         this.#flush();
-        this.#submit({ events: [], ping: message });
+        this.#ping(message);
         break;
       case 'quit':
         this.#quit();
@@ -188,8 +204,10 @@ export class Session {
   #helloFault(hello: Hello): [ErrorCode, string] | null {
     if (this.#hello) return ['bad_message', 'hello may come once'];
     if (hello.version !== PROTOCOL_VERSION) return ['version', `this server speaks version ${PROTOCOL_VERSION}`];
-    if (!this.#options.gate.admits(hello)) return ['unauthorized', 'the token is not valid'];
-    // Its welcome could only wait, behind those of all who come back meanwhile.
+    const admitted = this.#options.gate.admit(hello);
+    if ('refused' in admitted) return [...admitted.refused];
+    this.#admission = admitted.key;
+    // Its welcome could only wait, behind those of all agents that come back meanwhile.
     return this.#options.ingest.fault === null ? null : ['busy', this.#options.ingest.fault];
   }
 
@@ -198,6 +216,28 @@ export class Session {
     const events = this.#gathered;
     this.#gathered = [];
     this.#submit({ events });
+  }
+
+  /** Gaps and shapes are sent once and acknowledged by being stored; a report comes again with the next ping. */
+  #ping({ report, shapes, gaps }: PingContent): void {
+    if (shapes.length > 0 || gaps.length > 0) {
+      this.#submit({ events: [], ping: { report, shapes, gaps } });
+      return;
+    }
+    const nowMs = this.#options.now();
+    this.#heartbeat = { report, seenMs: nowMs };
+    const due = Math.abs(nowMs - this.#storedHeartbeatMs) >= HEARTBEAT_STORED_EVERY_MS;
+    if (due || JSON.stringify(report) !== this.#storedReport) this.#storeHeartbeat();
+  }
+
+  #storeHeartbeat(): void {
+    const { agent, host } = this.#hello ?? {};
+    if (agent === undefined || host === undefined || this.#heartbeat === null) return;
+    const { report, seenMs } = this.#heartbeat;
+    this.#heartbeat = null;
+    this.#storedReport = JSON.stringify(report);
+    this.#storedHeartbeatMs = seenMs;
+    this.#options.ingest.heartbeat({ agent, host, events: [], ping: { report, shapes: [], gaps: [] }, seenMs });
   }
 
   #submit(what: { readonly events: readonly SequencedEvent[]; readonly ping?: PingContent }): void {

@@ -1,9 +1,9 @@
-/** Tokens that agents show at hello. The file keeps only their SHA-256: a token is 256 random bits, so nothing slower is needed. */
+/** Tokens that agents show at hello. The file holds only their SHA-256: a token is 256 random bits, so nothing slower is needed. */
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** One token as the file keeps it. */
+/** One token as the file holds it. */
 export interface TokenRecord {
   readonly name: string;
   readonly sha256: string;
@@ -19,9 +19,9 @@ export class TokenError extends Error {
   readonly code = 'token';
 }
 
-const hash = (token: string): string => createHash('sha256').update(token).digest('hex');
+const sha256 = (token: string): string => createHash('sha256').update(token).digest('hex');
 
-/** The tokens of one data folder. Commands of another process are seen: the file is read again when it has changed. */
+/** The tokens of one data folder, which commands of other processes change. Every method throws a TokenError when the file is there and cannot be read. */
 export class Tokens {
   readonly #file: string;
   #records: readonly TokenRecord[] = [];
@@ -32,20 +32,35 @@ export class Tokens {
     this.#file = join(dataFolder, 'tokens.json');
   }
 
-  /** True for a token that was added and not revoked. Throws when the file is there and cannot be read. */
-  admits(token: string | null): boolean {
-    if (token === null) return false;
-    this.#load();
-    return this.#valid.has(hash(token));
+  /** Reads the file again where it has changed. True where it had. */
+  refresh(): boolean {
+    const stat = statSync(this.#file, { throwIfNoEntry: false, bigint: true });
+    const stamp = stat ? `${stat.ino}:${stat.mtimeNs}:${stat.size}` : '';
+    if (stamp === this.#stamp) return false;
+    this.#records = stat ? recordsIn(this.#file) : [];
+    this.#valid = new Set(this.#records.filter((record) => !record.revokedAt).map((record) => record.sha256));
+    this.#stamp = stamp;
+    return true;
   }
 
-  /** All tokens ever added, oldest first. */
+  /** Gives the hash of a token that was added and not revoked as of the last `refresh`, null for any other. */
+  hashOf(token: string | null): string | null {
+    const hash = token === null ? null : sha256(token);
+    return hash !== null && this.#valid.has(hash) ? hash : null;
+  }
+
+  /** True while the token with this hash is not revoked, as of the last `refresh`. */
+  isValid(hash: string): boolean {
+    return this.#valid.has(hash);
+  }
+
+  /** Lists all tokens ever added, oldest first. */
   list(): readonly TokenRecord[] {
-    this.#load();
+    this.refresh();
     return this.#records;
   }
 
-  /** Makes a token and returns it: the only time it is seen. Throws a TokenError when the name is bad or in use. */
+  /** Makes a token and gives it: the only time it is shown. Throws a TokenError when the name is bad or in use. */
   add(name: string, nowMs: number): string {
     if (!NAME.test(name))
       throw new TokenError(
@@ -56,7 +71,7 @@ export class Tokens {
     const token = randomBytes(32).toString('base64url');
     this.#save([
       ...this.#records,
-      { name, sha256: hash(token), createdAt: new Date(nowMs).toISOString(), revokedAt: null },
+      { name, sha256: sha256(token), createdAt: new Date(nowMs).toISOString(), revokedAt: null },
     ]);
     return token;
   }
@@ -72,25 +87,16 @@ export class Tokens {
     );
   }
 
-  #load(): void {
-    const stat = statSync(this.#file, { throwIfNoEntry: false, bigint: true });
-    const stamp = stat ? `${stat.ino}:${stat.mtimeNs}:${stat.size}` : '';
-    if (stamp === this.#stamp) return;
-    this.#records = stat ? recordsIn(this.#file) : [];
-    this.#valid = new Set(this.#records.filter((record) => !record.revokedAt).map((record) => record.sha256));
-    this.#stamp = stamp;
-  }
-
-  /** Written beside and renamed: whoever reads, and a crash at any point, sees the old file or the new one. */
+  /** Writes a new file and renames it: a reader, and a crash at any point, finds the old file or the new one. */
   #save(records: readonly TokenRecord[]): void {
     mkdirSync(join(this.#file, '..'), { recursive: true });
-    const beside = `${this.#file}.${process.pid}.new`;
-    const descriptor = openSync(beside, 'w', 0o600);
+    const written = `${this.#file}.${process.pid}.new`;
+    const descriptor = openSync(written, 'w', 0o600);
     writeSync(descriptor, `${JSON.stringify({ version: FILE_VERSION, tokens: records }, null, 2)}\n`);
     fsyncSync(descriptor);
     closeSync(descriptor);
-    renameSync(beside, this.#file);
-    this.#load();
+    renameSync(written, this.#file);
+    this.refresh();
   }
 }
 

@@ -1,7 +1,7 @@
 /** Asks every part of a running server for what a scrape tells. */
 import manifest from '../../package.json' with { type: 'json' };
 import type { Alerts } from '../alerting/alert-thread.ts';
-import type { Ingest } from '../ingest/group-commit.ts';
+import type { GroupCommit } from '../ingest/group-commit.ts';
 import type { Listener } from '../ingest/listener.ts';
 import { SILENT_AFTER_MS } from '../queries/agent-state.ts';
 import type { StoredFigures } from '../queries/metrics.ts';
@@ -16,7 +16,7 @@ export interface Parts {
     silentAgents(beforeMs: number, connected: (agent: string) => boolean): number;
   };
   readonly dataFolder: string;
-  readonly ingest: Pick<Ingest, 'waitingEvents'>;
+  readonly ingest: Pick<GroupCommit, 'waitingEvents'>;
   readonly listener: Pick<Listener, 'agents' | 'connections' | 'receivedBytes' | 'isConnected'>;
   readonly live: Pick<Figures, 'viewers'>;
   readonly alerts: Pick<Alerts, 'progress'>;

@@ -72,11 +72,17 @@ export class Agents {
       this.#tables.lastHost = host.id;
     }
     this.#write = {
+      // DO UPDATE, since REPLACE would delete the row and its key in the index, and write both again.
       agent: db.prepare(
-        'INSERT OR REPLACE INTO agents (id, uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        `INSERT INTO agents (id, uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET host = excluded.host,
+         lastSeen = excluded.lastSeen, lastSeq = excluded.lastSeq, stored = excluded.stored, repeats = excluded.repeats,
+         gaps = excluded.gaps, report = excluded.report, reportedAt = excluded.reportedAt`,
       ),
       host: db.prepare(
-        'INSERT OR REPLACE INTO hosts (id, name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+        `INSERT INTO hosts (id, name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET agent = excluded.agent, lastSeen = excluded.lastSeen, accepted = excluded.accepted,
+         failed = excluded.failed, probes = excluded.probes`,
       ),
     };
   }
@@ -113,20 +119,19 @@ export class PendingUpdate {
     this.#lastHost = tables.lastHost;
   }
 
-  /** Gives the agent's row to change, made when it is new. Its host is seen as well. */
-  agent(uuid: string, host: string): AgentRow {
+  /** Gives the agent's row to change, made when it is new. `seenMs`: when it was heard of. */
+  agent(uuid: string, host: string, seenMs = this.#nowMs): AgentRow {
     const pending = this.#agents.get(uuid);
     if (pending) return pending;
     const known = this.#tables.agents.get(uuid);
-    if (!known) this.#lastAgent += 1;
     const row: AgentRow = known
-      ? { ...known, host, lastSeen: this.#nowMs }
+      ? { ...known, host, lastSeen: Math.max(known.lastSeen, seenMs) }
       : {
-          id: this.#lastAgent,
+          id: ++this.#lastAgent,
           uuid,
           host,
-          firstSeen: this.#nowMs,
-          lastSeen: this.#nowMs,
+          firstSeen: seenMs,
+          lastSeen: seenMs,
           lastSeq: 0,
           stored: 0,
           repeats: 0,
@@ -135,7 +140,8 @@ export class PendingUpdate {
           reportedAt: null,
         };
     this.#agents.set(uuid, row);
-    this.host(host, row.id);
+    // Its host is there from now on, and this agent's. Otherwise a heartbeat changes one row, not two.
+    if (this.#tables.hosts.get(host)?.agent !== row.id) this.host(host, row.id);
     return row;
   }
 
@@ -144,11 +150,10 @@ export class PendingUpdate {
     const pending = this.#hosts.get(name);
     if (pending) return pending;
     const known = this.#tables.hosts.get(name);
-    if (!known) this.#lastHost += 1;
     const row: HostRow = known
       ? { ...known, agent, lastSeen: this.#nowMs }
       : {
-          id: this.#lastHost,
+          id: ++this.#lastHost,
           name,
           agent,
           firstSeen: this.#nowMs,

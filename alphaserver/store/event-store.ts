@@ -78,7 +78,7 @@ export class EventStore implements Store {
     const appended = transaction(this.db, () => {
       const storedAt = new Date(nowMs).toISOString();
       const results = batches.map((batch): Appended => {
-        const agent = update.agent(batch.agent, batch.host);
+        const agent = update.agent(batch.agent, batch.host, batch.seenMs);
         const before = { ...agent };
         const events: StoredEvent[] = [];
         const counted = new Set<string>();

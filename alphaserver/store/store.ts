@@ -15,6 +15,8 @@ export interface AgentBatch {
   readonly events: readonly SequencedEvent[];
   /** What came in a ping; its totals only grow. */
   readonly ping?: PingContent;
+  /** When the agent was heard of, Unix milliseconds, where that was before this call. */
+  readonly seenMs?: number;
 }
 
 /** An event as it stands in the store. Ids grow with each stored event, in the order they were stored. */

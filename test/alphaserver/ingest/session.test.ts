@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, test } from 'node:test';
-import { Ingest, WAITING_LIMIT_EVENTS } from '../../../alphaserver/ingest/group-commit.ts';
+import { COMMIT_LIMIT_EVENTS, GroupCommit, WAITING_LIMIT_EVENTS } from '../../../alphaserver/ingest/group-commit.ts';
 import { Listener } from '../../../alphaserver/ingest/listener.ts';
 import { StoreError } from '../../../alphaserver/store/store.ts';
 import { HELLO_TIMEOUT_MS, LINE_LIMIT_BYTES, SILENCE_LIMIT_MS } from '../../../protocol/messages.ts';
@@ -24,12 +24,13 @@ const event = (seq: number, more: object = {}) => ({
 });
 
 let store: MemoryStore;
-let ingest: Ingest;
+let ingest: GroupCommit;
 let listener: Listener;
 let port: number;
 let said: string[];
 let skewMs: number;
 let admitted: (token: string | null) => boolean;
+let admissionChanged: boolean;
 const clients: Client[] = [];
 
 class Client {
@@ -78,6 +79,7 @@ beforeEach(async () => {
   said = [];
   skewMs = 0;
   admitted = () => true;
+  admissionChanged = false;
   store = new MemoryStore();
   const log = {
     debug: () => {},
@@ -86,11 +88,16 @@ beforeEach(async () => {
     error: (m: string) => said.push(m),
   };
   const now = () => Date.now() + skewMs;
-  ingest = new Ingest({ store, log, now });
+  ingest = new GroupCommit({ store, log, now });
   listener = new Listener({
     listen: { scheme: 'tcp', host: '127.0.0.1', port: 0 },
     tls: null,
-    admits: ({ token }) => admitted(token),
+    admission: {
+      admit: ({ token }) =>
+        admitted(token) ? { key: token ?? '' } : { refused: ['unauthorized', 'the token is not valid'] },
+      changed: () => admissionChanged,
+      admits: (key) => admitted(key),
+    },
     ingest,
     log,
     now,
@@ -215,6 +222,47 @@ test('an agent that is not read from is told that somebody is here [P11]', async
   await client.acked(WAITING_LIMIT_EVENTS);
 });
 
+test('heartbeats have no commits of their own: they are collected, and the newest of each agent is stored within a second', async () => {
+  const report = (linesRead: number) => ({
+    ...{ state: 'caught up', behindBytes: 0, sentSeq: 0, waiting: 0, linesUnknown: 0, linesForged: 0 },
+    ...{ declaredLost: 0, linesRead },
+  });
+  const clients = [A, B].map((agent) => new Client().say(hello(agent)));
+  await until(() => clients.every((client) => client.last('welcome') !== undefined));
+  const before = store.appends;
+  for (let i = 1; i <= 100; i += 1) for (const client of clients) client.say({ type: 'ping', report: report(i) });
+  const stored = () => store.pings.filter((ping) => ping.report?.linesRead === 100).length;
+  await until(() => stored() === 2);
+  assert.ok(store.appends - before <= 3, `${store.appends - before} commits`);
+  // One that says nothing new is stored again when the connection ends, so that it is known until when the agent was there.
+  const pings = store.pings.length;
+  clients[0]?.say({ type: 'ping', report: report(100) });
+  await until(() => clients[0]?.answers.filter(({ type }) => type === 'pong').length === 101);
+  clients[0]?.socket.destroy();
+  await until(() => store.pings.length === pings + 1);
+});
+
+test('an agent that sends a million old events makes no other wait: a new event is in the next commit', async () => {
+  const old = new Client().say(hello());
+  await until(() => old.last('welcome') !== undefined);
+  let open = (): void => {};
+  store.gate = new Promise((done) => {
+    open = done;
+  });
+  const total = 16_384;
+  for (let seq = 1; seq <= total; seq += 1) old.socket.write(`${JSON.stringify(event(seq))}\n`);
+  await until(() => ingest.waitingEvents >= 8_192);
+  const fresh = new Client().say(hello(B), event(1));
+  await until(() => ingest.waitingEvents > 8_192 && listener.agents === 2);
+  store.gate = null;
+  open();
+  await fresh.acked(1);
+  const storedBefore = store.events.findIndex(({ agent }) => agent === B);
+  // What ran when it came, and one more commit.
+  assert.ok(storedBefore <= 2 * COMMIT_LIMIT_EVENTS, `${storedBefore} old events were stored before it`);
+  await old.acked(total);
+});
+
 test('welcome.seq counts what an older connection of the agent still had in our hands; the older one gets busy [P5] [P7]', async () => {
   const older = new Client().say(hello());
   await until(() => older.last('welcome') !== undefined);
@@ -275,6 +323,7 @@ test('a token that is not admitted is unauthorized, also when it is revoked late
   const client = new Client().say(hello(A, { token: 'good' }), event(1));
   await client.acked(1);
   admitted = () => false;
+  admissionChanged = true;
   await client.refused('unauthorized');
 });
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { tokenCommand } from '../../../alphaserver/cli/token-command.ts';
+import { TokenAdmission } from '../../../alphaserver/ingest/admission.ts';
 import { TokenError, Tokens } from '../../../alphaserver/ingest/tokens.ts';
 import { Pair } from '../../programs.ts';
 
@@ -29,16 +30,21 @@ function command(...args: string[]): { code: number; out: string; error: string 
 
 test('a running server sees tokens that a command adds and revokes, and the file holds none of them', () => {
   const server = new Tokens(folder);
-  assert.equal(server.admits('guess'), false);
+  assert.equal(server.hashOf('guess'), null);
   const token = command('add', 'web-01').out.trim();
-  assert.equal(server.admits(token), true);
-  assert.equal(server.admits(null), false);
+  assert.equal(server.refresh(), true);
+  assert.equal(server.refresh(), false, 'the file is read again only when it has changed');
+  const hash = server.hashOf(token) ?? '';
+  assert.equal(server.isValid(hash), true);
+  assert.equal(server.hashOf(null), null);
   const file = join(folder, 'tokens.json');
   assert.doesNotMatch(readFileSync(file, 'utf8'), new RegExp(token));
   assert.equal(statSync(file).mode & 0o777, 0o600);
   assert.match(command('list').out, /^web-01\t.*\tvalid\n$/);
   assert.equal(command('revoke', 'web-01').code, 0);
-  assert.equal(server.admits(token), false);
+  assert.equal(server.refresh(), true);
+  assert.equal(server.isValid(hash), false);
+  assert.equal(server.hashOf(token), null);
   assert.match(command('list').out, /revoked/);
 });
 
@@ -54,9 +60,32 @@ test('a command that cannot be carried out says why: 1 for the state of things, 
 test('a damaged token file lets nobody in and says where it is', () => {
   writeFileSync(join(folder, 'tokens.json'), '{"version":1');
   assert.throws(
-    () => new Tokens(folder).admits('x'),
+    () => new Tokens(folder).refresh(),
     (error: unknown) => error instanceof TokenError && error.message.includes('tokens.json'),
   );
+});
+
+test('while the token file cannot be read, nobody new is let in, nobody is sent away, and the log says so once', () => {
+  const errors: string[] = [];
+  const admission = new TokenAdmission(new Tokens(folder), { error: (message: string) => errors.push(message) });
+  const token = command('add', 'web-01').out.trim();
+  const hello = { type: 'hello', version: 1, agent: '', host: 'h', token } as const;
+  const admitted = admission.admit(hello);
+  assert.ok('key' in admitted);
+  const file = join(folder, 'tokens.json');
+  const whole = readFileSync(file);
+  writeFileSync(file, '{"version":1');
+  for (let i = 0; i < 2; i += 1) {
+    assert.equal(admission.changed(), false);
+    assert.equal(admission.admits(admitted.key), true);
+    assert.deepEqual(admission.admit(hello), { refused: ['busy', 'the tokens cannot be read'] });
+  }
+  assert.equal(errors.length, 1);
+  writeFileSync(file, whole);
+  assert.deepEqual(admission.admit(hello), admitted);
+  assert.deepEqual(admission.admit({ ...hello, token: 'guess' }), {
+    refused: ['unauthorized', 'the token is not valid'],
+  });
 });
 
 test('over TLS, with a token, an attempt arrives; without a token it does not', async () => {

@@ -5,6 +5,12 @@ import { LINE_LIMIT_BYTES } from './source.ts';
 /** The end of a line that was cut: it matches no message of sshd, so that a cut line is never taken for a whole one. */
 export const CUT_MARK = ' [line cut here: too long]';
 
+/**
+ * Of NUL bytes that stand together within a line only so many are kept: a hole of any size must not push out the line behind it. Text in
+ * UTF-16 has fewer.
+ */
+const NUL_RUN_LIMIT_BYTES = 4;
+
 const NEWLINE = 10;
 const CARRIAGE_RETURN = 13;
 const NOTHING = Buffer.alloc(0);
@@ -24,13 +30,16 @@ const NO_LINES: Lines = { bytes: NOTHING, consumedBytes: 0, cutLines: 0 };
 /**
  * Keeps the partial line between one read and the next: at most `LINE_LIMIT_BYTES` of it, however long it gets. A line that is
  * longer (without its `\n`) is cut to that length, with `CUT_MARK` at its end, never inside a character. NUL bytes before a
- * line are skipped: a log that was copied and truncated, or cut off by a power failure, begins with a hole of them.
+ * line are skipped: a log that was copied and truncated, or cut off by a power failure, begins with a hole of them. Within a line
+ * a hole is kept as NUL_RUN_LIMIT_BYTES.
  */
 export class LineSplitter {
   #kept: Buffer[] = [];
   #keptBytes = 0;
   #lineBytes = 0;
   #partialBytes = 0;
+  /** How many NUL bytes the partial line ends in. */
+  #nulRunBytes = 0;
   #carriageReturn: boolean;
 
   /** `before`: the bytes of the log before the first ones added, if any; they show how its lines end. */
@@ -99,6 +108,7 @@ export class LineSplitter {
       while (nulBytes < text.length && text[nulBytes] === 0) nulBytes += 1;
       text = text.subarray(nulBytes);
     }
+    text = this.#withoutHoles(text);
     this.#lineBytes += text.length;
     const room = LINE_LIMIT_BYTES - this.#keptBytes;
     if (text.length === 0 || room === 0) return;
@@ -107,6 +117,21 @@ export class LineSplitter {
     this.#keptBytes += kept.length;
     // A line that comes byte by byte would be kept as that many small buffers.
     if (this.#kept.length > 64) this.#kept = [Buffer.concat(this.#kept)];
+  }
+
+  /** Leaves out the NUL bytes beyond the first NUL_RUN_LIMIT_BYTES of each run, which may have begun in the bytes before. */
+  #withoutHoles(bytes: Buffer): Buffer {
+    if (!bytes.includes(0)) {
+      if (bytes.length > 0) this.#nulRunBytes = 0;
+      return bytes;
+    }
+    const kept = Buffer.allocUnsafe(bytes.length);
+    let length = 0;
+    for (const byte of bytes) {
+      this.#nulRunBytes = byte === 0 ? this.#nulRunBytes + 1 : 0;
+      if (this.#nulRunBytes <= NUL_RUN_LIMIT_BYTES) kept[length++] = byte;
+    }
+    return kept.subarray(0, length);
   }
 
   #endLine(ending = '\n'): Buffer[] {
@@ -122,6 +147,7 @@ export class LineSplitter {
     this.#keptBytes = 0;
     this.#lineBytes = 0;
     this.#partialBytes = 0;
+    this.#nulRunBytes = 0;
     return [...line, Buffer.from(ending)];
   }
 }

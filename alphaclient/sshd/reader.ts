@@ -12,6 +12,7 @@ import { latin1 } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
 import { parseMessage } from './message-parser.ts';
 import { isDecision, type ParsedMessage } from './message-types.ts';
+import { isBigEndian, textIn } from './nul-bytes.ts';
 import { type RawLine, RawLines, type RawMessage } from './raw-lines.ts';
 import { LastDecision, readLastRepeated, readRepeat } from './repeats.ts';
 import { type Header, HeaderParser } from './syslog-header.ts';
@@ -61,6 +62,8 @@ export class Reader {
   /** The line that is read; filled anew for each. */
   readonly #context: LineContext = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0, trust: 'syslog' };
   #lines = 0;
+  /** What the byte order mark of a log in UTF-16 said. */
+  #isBigEndian = false;
   /** True once a line without any header was sshd's: then others are, too. */
   #isRawLog = false;
   #writer: Inspection['writer'] = 'other';
@@ -80,16 +83,30 @@ export class Reader {
     this.#timestamps.setContext(context.writtenMs, context.timeZone);
     this.#context.nowMs = context.nowMs;
     const text = latin1(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    const hasNul = text.includes('\0');
     for (let from = 0; from < text.length; ) {
       const lf = text.indexOf('\n', from);
       const end = lf < 0 ? text.length : lf;
       this.#lines++;
-      const known = this.#rawLines.isIncomplete ? null : this.#headers.parseKnown(text, from);
-      if (known === null) this.#line(text.slice(from, end));
+      const known = hasNul || this.#rawLines.isIncomplete ? null : this.#headers.parseKnown(text, from);
+      if (hasNul) this.#lineWithNul(text.slice(from, end));
+      else if (known === null) this.#line(text.slice(from, end));
       else this.#takeWithHeader(known, withoutCr(text, known.from, end), known.ms, 'syslog');
       from = end + 1;
     }
     return this.#tracker.take();
+  }
+
+  /** Reads one line in which NUL bytes may stand. */
+  #lineWithNul(line: string): void {
+    if (this.#lines === 1) this.#isBigEndian = isBigEndian(line);
+    const [first = '', ...others] = line.includes('\0') ? textIn(line, this.#isBigEndian) : [line];
+    this.#line(first);
+    for (const text of others) {
+      // What a hole has cut off does not continue behind it.
+      this.#takeRaw(this.#rawLines.end());
+      this.#line(text);
+    }
   }
 
   /** Reads one line without its LF. */
@@ -314,6 +331,7 @@ export class Reader {
       joiner: this.#rawLines.save(),
       unknown: this.#unknown.count,
       raw: this.#isRawLog,
+      bigEndian: this.#isBigEndian,
       last: this.#lastDecision.save(),
       connections: this.#tracker.save(),
       shapes: this.#unknown.shapes(),
@@ -325,6 +343,7 @@ export class Reader {
     if (typeof saved['previousMs'] === 'number') this.#timestamps.previousMs = saved['previousMs'];
     if (typeof saved['previousLocalMs'] === 'number') this.#timestamps.previousLocalMs = saved['previousLocalMs'];
     this.#isRawLog = saved['raw'] === true;
+    this.#isBigEndian = saved['bigEndian'] === true;
     this.#forgeries.restore(saved['forgeries']);
     this.#hosts.restore(saved['hosts']);
     this.#rawLines.restore(saved['joiner']);

@@ -68,3 +68,15 @@ test('the hole of NUL bytes that a writer leaves in a truncated log is skipped',
   assert.equal(lines, 'one\ntwo\n');
   assert.equal(consumedBytes, 13);
 });
+
+test('a hole within a line, however large and however torn, takes nothing of what stands behind it', () => {
+  const hole = LINE_LIMIT_BYTES * 2;
+  const text = Buffer.from(`one\ntw${'\0'.repeat(hole)}Nov 20 \0\0\0\0three\0\n\0f\0o\0u\0r\0\n`);
+  for (const step of [1, 7, 65_536, text.length])
+    assert.deepEqual(torn(text, step), {
+      lines: 'one\ntw\0\0\0\0Nov 20 \0\0\0\0three\0\nf\0o\0u\0r\0\n',
+      consumedBytes: text.length,
+      cutLines: 0,
+      rest: '',
+    });
+});

@@ -6,7 +6,7 @@ import type { LocatedEvent } from '../sshd/events.ts';
 import type { Kind, ParsedMessage } from '../sshd/message-types.ts';
 import { type Inspection, Reader } from '../sshd/reader.ts';
 import type { CommandStreams } from './scan.ts';
-import { scanLine } from './scan-lines.ts';
+import { scanLine } from './scan-printer.ts';
 
 const USAGE = `usage: alphaclient explain LINE
        alphaclient explain < LOG

@@ -1,10 +1,10 @@
 /**
- * Puts lines of output into the order of the log. A probe is known when its connection ends, but belongs to the line that last
- * spoke of it; so output waits while an open connection may still add an event of an earlier line.
+ * Puts the output of events into the order of the log. A probe is known when its connection ends, but belongs to the last line that
+ * was about it; so output is pending while an open connection may still emit an event of an earlier line.
  */
 
-/** Beyond this many pending events the oldest are given out as they are, so that memory is bounded on any log. */
-export const WAITING_LIMIT_EVENTS = 50_000;
+/** Beyond this many pending events the oldest are emitted as they are, so that memory is bounded on any log. */
+export const PENDING_LIMIT_EVENTS = 50_000;
 
 interface Pending {
   readonly line: number;
@@ -12,11 +12,11 @@ interface Pending {
 }
 
 /** Holds pending output. Events of one line keep the order in which they were added. */
-export class ScanOrder {
-  /** Ordered by line from `#head` on; what stands before it has been given out. */
+export class LogOrder {
+  /** Ordered by line from `#head` on; the entries before it were emitted. */
   #pending: Pending[] = [];
   #head = 0;
-  /** Those added since the last `due` whose line is below that of the last pending one. */
+  /** The entries added since the last `emit` whose line is below that of the last pending one. */
   #late: Pending[] = [];
 
   /** Adds the output of an event of this line of the log. */
@@ -25,11 +25,11 @@ export class ScanOrder {
     (isLate ? this.#late : this.#pending).push({ line, text });
   }
 
-  /** Gives out, in order, what no event of `openLine` or a later line can precede. */
-  due(openLine: number, each: (text: string) => void): void {
+  /** Emits, in order, the output that no event of `openLine` or a later line can precede. */
+  emit(openLine: number, each: (text: string) => void): void {
     if (this.#late.length > 0) this.#merge();
     const pending = this.#pending;
-    const forced = pending.length - WAITING_LIMIT_EVENTS;
+    const forced = pending.length - PENDING_LIMIT_EVENTS;
     let at = this.#head;
     for (; at < pending.length; at++) {
       const { line, text } = pending[at] as Pending;
@@ -37,13 +37,13 @@ export class ScanOrder {
       each(text);
     }
     this.#head = at;
-    // Removing what has been given out moves all that is pending: not each time.
+    // Removing emitted entries moves all pending ones: not each time.
     if (at * 2 < pending.length) return;
     this.#pending = pending.slice(at);
     this.#head = 0;
   }
 
-  /** Moves the late ones to their places, from the end, so that a pending one moves once at most. */
+  /** Moves the late entries to their places, from the end, so that a pending one moves once at most. */
   #merge(): void {
     const pending = this.#pending;
     const late = this.#late.sort((a, b) => a.line - b.line);

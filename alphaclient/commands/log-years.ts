@@ -1,52 +1,52 @@
-/** From which to which moment a log goes that has no years. */
+/** Finds the years of a log whose times have none. */
 
 import { fstatSync, readSync } from 'node:fs';
 import { firstTime, lastTime } from '../sshd/timestamp.ts';
 
-/** How much of a file's end is looked at for its last line's time. */
+/** How much of a file's end is searched for the time of its last line. */
 const TAIL_BYTES = 65_536;
-/** A log of this size is looked through whole for turns of the year, a larger one at so many places. */
+/** A log up to this size is searched whole for turns of the year, a larger one in so many samples. */
 const WHOLE_BYTES = 1_048_576;
-const PLACES = 1_024;
-const PLACE_BYTES = 1_024;
-/** A log that is one of syslog's begins with a time within so many lines. */
-const LINES_LIMIT = 100;
+const SAMPLES = 1_024;
+const SAMPLE_BYTES = 1_024;
+/** A log of syslog begins with a time within so many lines. */
+const FIRST_LINES_LIMIT = 100;
 
-/** Unix milliseconds. */
-export interface Span {
-  /** When the first line was written, or null where it is not known to be in another year than the last. */
+/** When a log was written, Unix milliseconds. */
+export interface TimeSpan {
+  /** When the first line was written; null where it is not known to be in another year than the last. */
   readonly firstMs: number | null;
-  /** When the log was last written to. */
+  /** When the log was last written. */
   readonly lastMs: number;
 }
 
 /**
- * When the log was last written to: its last line's time, where that has no year and so hangs on the file's own (a file that
- * was copied is younger than its lines); and when its first line was, as far as the turns of the year between them tell. Throws
- * what the system says when it cannot be read.
+ * Returns when the first and the last line of a file were written. Where times have no year, the last line's is the one nearest
+ * before the file's own time (a copied file is younger than its lines), and the turns of the year between the two lines give the
+ * first line's. Throws read's errors.
  */
-export function spanOf(fd: number, mtimeMs: number): Span {
+export function timeSpanOf(fd: number, mtimeMs: number): TimeSpan {
   const { size } = fstatSync(fd);
   if (size === 0) return { firstMs: null, lastMs: mtimeMs };
-  const lastMs = lastTime(piece(fd, Math.max(0, size - TAIL_BYTES), TAIL_BYTES), mtimeMs);
+  const lastMs = lastTime(bytesFrom(fd, Math.max(0, size - TAIL_BYTES), TAIL_BYTES), mtimeMs);
   if (lastMs === null) return { firstMs: null, lastMs: mtimeMs };
   return { firstMs: firstTime(samples(fd, size), lastMs), lastMs };
 }
 
 function samples(fd: number, size: number): Buffer[] {
-  if (size <= WHOLE_BYTES) return [piece(fd, 0, size)];
-  return Array.from({ length: PLACES }, (_, i) => piece(fd, Math.floor((size / PLACES) * i), PLACE_BYTES));
+  if (size <= WHOLE_BYTES) return [bytesFrom(fd, 0, size)];
+  return Array.from({ length: SAMPLES }, (_, i) => bytesFrom(fd, Math.floor((size / SAMPLES) * i), SAMPLE_BYTES));
 }
 
-/** A thousand of them from threads would take longer to come than a million lines to be read. */
-function piece(fd: number, at: number, length: number): Buffer {
+/** Reads synchronously: a thousand samples from threads take longer than a million lines. */
+function bytesFrom(fd: number, at: number, length: number): Buffer {
   const buffer = Buffer.allocUnsafe(length);
   return buffer.subarray(0, readSync(fd, buffer, 0, length, at));
 }
 
-/** Where the first line ends that begins with a year-less time; 0 when there is none near. */
-export function firstTimedEnd(lines: Buffer): number {
-  for (let from = 0, n = 0; from < lines.length && n < LINES_LIMIT; n++) {
+/** Returns the end of the first line that begins with a year-less time; 0 when there is none among the first lines. */
+export function endOfFirstTimedLine(lines: Buffer): number {
+  for (let from = 0, n = 0; from < lines.length && n < FIRST_LINES_LIMIT; n++) {
     const end = lines.indexOf(10, from) + 1 || lines.length;
     if (lastTime(lines.subarray(from, end - 1), Date.UTC(2000, 0)) !== null) return end;
     from = end;

@@ -1,56 +1,63 @@
-/** Prints the events of one log in the order of its lines. */
+/** Prints the events of one log as `scan` does (contract section 7), in the order of its lines. */
 
+import type { LoginEvent } from '../../protocol/event.ts';
 import type { Output } from '../../service/terminal/output.ts';
 import type { LocatedEvent } from '../sshd/events.ts';
-import { ScanOrder } from './log-order.ts';
-import { scanLine } from './scan-lines.ts';
+import { LogOrder } from './log-order.ts';
 
 /** A write costs a system call and a turn of the event loop: one per 256 KiB instead of one per line. */
 const WRITE_CHARS = 262_144;
 
-/** Takes events as they are decided; an event waits while one of an earlier line may still be decided. */
+/** Formats one event as a JSON object, fields in the contract's order; `file` is null where one log is read. */
+export function scanLine(event: LoginEvent, line: number, file: string | null = null): string {
+  const { at, outcome, method, user, invalidUser, ip, port, host = null, reason = null, key = null } = event;
+  const named = file ?? undefined;
+  return JSON.stringify({ line, file: named, at, outcome, method, user, invalidUser, ip, port, host, reason, key });
+}
+
+/** Takes events as they are decided; an event is pending while one of an earlier line may still be decided. */
 export class ScanPrinter {
   readonly #output: Output;
-  readonly #named: boolean;
-  readonly #order = new ScanOrder();
+  readonly #withFile: boolean;
+  readonly #order = new LogOrder();
   /** The log's files, in order, and how many lines there were before each. */
-  readonly #files: { readonly file: string; readonly before: number }[] = [];
+  readonly #files: { readonly file: string; readonly linesBefore: number }[] = [];
   #text = '';
 
-  /** `named`: each line is to say which file it is of. */
-  constructor(output: Output, named: boolean) {
+  /** `withFile`: whether each line names its file. */
+  constructor(output: Output, withFile: boolean) {
     this.#output = output;
-    this.#named = named;
+    this.#withFile = withFile;
   }
 
-  /** The log goes on with this file, after so many lines. */
-  begin(file: string, before: number): void {
-    this.#files.push({ file, before });
+  /** Begins the next file of the log, after so many lines. */
+  begin(file: string, linesBefore: number): void {
+    this.#files.push({ file, linesBefore });
   }
 
-  /** Readers count over all files of a log. */
-  #fileOf(line: number): { readonly file: string; readonly before: number } {
+  /** Finds the file of a line: the reader numbers the lines over all files of a log. */
+  #fileOf(line: number): { readonly file: string; readonly linesBefore: number } {
     let at = this.#files.length - 1;
-    while (at > 0 && line <= (this.#files[at]?.before ?? 0)) at--;
-    return this.#files[at] ?? { file: '', before: 0 };
+    while (at > 0 && line <= (this.#files[at]?.linesBefore ?? 0)) at--;
+    return this.#files[at] ?? { file: '', linesBefore: 0 };
   }
 
-  /** Takes an event of this log. */
+  /** Adds an event of this log. */
   add({ event, line }: LocatedEvent): void {
-    const { file, before } = this.#fileOf(line);
-    this.#order.add(line, scanLine(event, line - before, this.#named ? file : null));
+    const { file, linesBefore } = this.#fileOf(line);
+    this.#order.add(line, scanLine(event, line - linesBefore, this.#withFile ? file : null));
   }
 
-  /** Writes what no event of `openLine` or later can precede, once it is enough. Resolves to false when nobody reads any more. */
+  /** Writes the events that no event of `openLine` or later can precede, once they fill a write. Resolves with whether the output is still read. */
   async print(openLine: number): Promise<boolean> {
-    this.#order.due(openLine, (text) => {
+    this.#order.emit(openLine, (text) => {
       this.#text += `${text}\n`;
     });
     if (this.#text.length >= WRITE_CHARS) await this.flush();
     return !this.#output.closed;
   }
 
-  /** Writes all that is due. */
+  /** Writes all events that were emitted. */
   async flush(): Promise<void> {
     const text = this.#text;
     this.#text = '';

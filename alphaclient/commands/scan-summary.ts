@@ -1,4 +1,4 @@
-/** `scan --summary`: what a person wants to know of a log first. */
+/** Summarizes the events of logs as tables for people: `scan --summary`. */
 
 import type { Writable } from 'node:stream';
 import type { Outcome } from '../../protocol/event.ts';
@@ -12,7 +12,7 @@ import { Tally } from './tally.ts';
 
 const TOP = 10;
 
-/** Counts the events of any number of logs, and gives them as a table. Its memory is bounded by that of its tallies. */
+/** Counts the events of any number of logs. Its memory is bounded by its tallies. */
 export class ScanSummary {
   readonly #outcomes: Record<Outcome, number> = { accepted: 0, failed: 0, probe: 0 };
   readonly #methods = new Tally();
@@ -27,8 +27,8 @@ export class ScanSummary {
   #shapes: UnknownShape[] = [];
 
   /** Counts events. */
-  take(sightings: readonly LocatedEvent[]): void {
-    for (const { event } of sightings) {
+  add(located: readonly LocatedEvent[]): void {
+    for (const { event } of located) {
       const { outcome, at, ip, user, host, method } = event;
       this.#outcomes[outcome]++;
       if (at !== null) {
@@ -42,8 +42,8 @@ export class ScanSummary {
     }
   }
 
-  /** A log has been read to its end. */
-  finish(reader: Reader): void {
+  /** Adds the counts of a reader whose log is at its end. */
+  endLog(reader: Reader): void {
     const { lines, unknown, forged } = reader.counts();
     this.#lines += lines;
     this.#unknown += unknown;
@@ -51,7 +51,7 @@ export class ScanSummary {
     this.#shapes.push(...reader.shapes());
   }
 
-  /** The summary, for this stream: its width, and colour only where it is welcome. */
+  /** Formats the summary for a stream: to its width, and in colour where it takes colour. */
   text(stream: Writable): string {
     const terminal = terminalOf(stream);
     const { accepted, failed, probe } = this.#outcomes;
@@ -70,14 +70,14 @@ export class ScanSummary {
       this.#top('source', this.#sources, terminal),
       this.#top('user', this.#users, terminal),
       this.#top('host', this.#hosts, terminal),
-      this.#strange(terminal),
-      this.#nothing(),
+      this.#unknownLines(terminal),
+      this.#hint(),
     ];
     return parts.filter((part) => part !== '').join('\n');
   }
 
-  /** Most who see no event have named another log than sshd's. */
-  #nothing(): string {
+  /** Suggests other logs where this one has no line of sshd: most likely it is the wrong one. */
+  #hint(): string {
     const { accepted, failed, probe } = this.#outcomes;
     if (this.#lines === 0 || accepted + failed + probe + this.#unknown + this.#forged > 0) return '';
     return 'Nobody tries to log in here. sshd writes to auth.log or secure in /var/log, or to the journal:\njournalctl -o json -t sshd -t sshd-session | alphaclient scan --summary -\n';
@@ -95,7 +95,7 @@ export class ScanSummary {
       {
         title: tally.size > TOP ? `${title} (${TOP} of ${grouped(tally.size)}${tally.full ? ' and more' : ''})` : title,
       },
-      // Where the line is short: attempts are the sum of the two beside them.
+      // Dropped where the line is too short, the attempts first: they are the sum of the next two.
       ...['attempts', 'accepted', 'failed', 'probes'].map((name, i) => ({ title: name, number: true, spare: 4 - i })),
     ];
     return table(
@@ -113,7 +113,7 @@ export class ScanSummary {
     );
   }
 
-  #strange(terminal: Terminal): string {
+  #unknownLines(terminal: Terminal): string {
     const forged =
       this.#forged > 0
         ? `${grouped(this.#forged)} lines under sshd's name were written by other programs and are not counted\n`

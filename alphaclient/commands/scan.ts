@@ -1,13 +1,14 @@
-/** `alphaclient scan [--summary] FILE...`: what old logs say, without a server. */
+/** `alphaclient scan [--summary] FILE...`: prints the events of old logs, without a server. */
 
 import type { Readable, Writable } from 'node:stream';
 import { Output } from '../../service/terminal/output.ts';
 import { Reader } from '../sshd/reader.ts';
-import { groupRotations, type LogTaker, readLog, STDIN } from './scan-files.ts';
+import { groupRotations, type LineConsumer, readLog, STDIN, sizeOf } from './scan-files.ts';
 import { ScanPrinter } from './scan-printer.ts';
+import { ScanProgress } from './scan-progress.ts';
 import type { ScanSummary } from './scan-summary.ts';
 
-/** Where a command reads and writes; standard input is the process's own where none is given. */
+/** The streams of a command; standard input is the process's own where none is given. */
 export interface CommandStreams {
   readonly stdout: Writable;
   readonly stderr: Writable;
@@ -17,57 +18,63 @@ export interface CommandStreams {
 const USAGE = `usage: alphaclient scan [--summary] FILE...
 
 Reads logs of sshd and prints one JSON object per login attempt or probe.
-  FILE       a log; - is standard input, .gz is unpacked, rotated files are put in order
+  FILE       a log; - is standard input, compressed logs (.gz, .zst, .xz, .bz2) are decompressed,
+             rotated files are put in order
   --summary  a table instead
 `;
 
-/** Stops the reading of a log that nobody wants any more. */
-class NobodyReads extends Error {
-  readonly code = 'nobody_reads';
+/** Ends the reading of a log because standard output was closed. */
+class OutputClosed extends Error {
+  readonly code = 'output_closed';
 }
 
-/** Where events go: to be printed, or, where that is null, into the summary. */
-interface Takers {
+/** The destinations of events: printed, or, where `printer` is null, summarized. */
+interface Destinations {
   readonly printer: ScanPrinter | null;
   readonly summary: ScanSummary | null;
+  readonly progress: ScanProgress;
 }
 
 async function scanLog(
   files: readonly string[],
   io: CommandStreams,
-  { printer, summary }: Takers,
+  { printer, summary, progress }: Destinations,
   nowMs: number,
 ): Promise<number> {
   const reader = new Reader(null, printer && ((located) => printer.add(located)));
   const print = async (openLine: number): Promise<void> => {
-    if (printer !== null && !(await printer.print(openLine))) throw new NobodyReads();
+    if (printer !== null && !(await printer.print(openLine))) throw new OutputClosed();
   };
-  const taker: LogTaker = {
-    take(lines, writtenMs) {
-      const sightings = reader.read(lines, { writtenMs, nowMs });
-      summary?.take(sightings);
+  const consumer: LineConsumer = {
+    consume(lines, writtenMs) {
+      const located = reader.read(lines, { writtenMs, nowMs });
+      summary?.add(located);
     },
-    pause: () => print(reader.firstOpenLine()),
+    async afterRead(bytes) {
+      progress.add(bytes);
+      await print(reader.firstOpenLine());
+    },
   };
   let failed = 0;
   for (const file of files) {
     printer?.begin(file, reader.counts().lines);
     try {
-      await readLog(file, io.stdin ?? process.stdin, nowMs, taker);
+      await readLog(file, io.stdin ?? process.stdin, nowMs, consumer);
     } catch (cause) {
-      if (cause instanceof NobodyReads) throw cause;
+      if (cause instanceof OutputClosed) throw cause;
       failed++;
+      progress.clear();
       const { code, message } = cause as NodeJS.ErrnoException;
       io.stderr.write(
         `scan: cannot read ${file === STDIN ? 'standard input' : file}: ${REASONS[code ?? ''] ?? message}\n`,
       );
     }
   }
-  const sightings = reader.end();
-  summary?.take(sightings);
+  const located = reader.end();
+  summary?.add(located);
   await print(Number.POSITIVE_INFINITY);
   await printer?.flush();
-  summary?.finish(reader);
+  summary?.endLog(reader);
   return failed;
 }
 
@@ -79,11 +86,19 @@ const REASONS: Readonly<Record<string, string>> = {
   Z_DATA_ERROR: 'the .gz file is damaged; what there was of it is counted',
 };
 
+function isTerminal(stream: Writable): boolean {
+  return (stream as Partial<NodeJS.WriteStream>).isTTY === true;
+}
+
 /**
- * Runs the command. Exit code 0; 1 when a file cannot be read (the others are); 2 on wrong usage. Standard output that is
- * closed early (`| head`) ends it quietly.
+ * Runs the command. Returns 0; 1 when a file cannot be read (the others are); 2 on wrong usage. It ends silently when standard
+ * output is closed early (`| head`). `clockMs`: the clock of the progress, which nobody sets.
  */
-export async function scan(args: readonly string[], io: CommandStreams): Promise<number> {
+export async function scan(
+  args: readonly string[],
+  io: CommandStreams,
+  clockMs = (): number => performance.now(),
+): Promise<number> {
   const wrong = args.find(
     (arg) => arg.startsWith('-') && arg !== STDIN && !['--summary', '--help', '-h'].includes(arg),
   );
@@ -97,19 +112,25 @@ export async function scan(args: readonly string[], io: CommandStreams): Promise
     return 2;
   }
   const output = new Output(io.stdout);
-  // Tables and what they need are loaded where one is asked for.
+  // The summary's tables are only imported where one is asked for.
   const summary = args.includes('--summary') ? new (await import('./scan-summary.ts')).ScanSummary() : null;
+  // Events that are printed to the terminal would run into the line of progress; they are progress enough.
+  const showsProgress = isTerminal(io.stderr) && (summary !== null || !isTerminal(io.stdout));
+  const totalBytes = files.includes(STDIN) ? 0 : sizeOf(files);
+  const progress = new ScanProgress(io.stderr, totalBytes, clockMs, showsProgress);
   const nowMs = Date.now();
-  const named = files.length > 1;
+  const withFile = files.length > 1;
   let failed = 0;
   try {
     for (const group of groupRotations(files)) {
-      const printer = summary === null ? new ScanPrinter(output, named) : null;
-      failed += await scanLog(group, io, { printer, summary }, nowMs);
+      const printer = summary === null ? new ScanPrinter(output, withFile) : null;
+      failed += await scanLog(group, io, { printer, summary, progress }, nowMs);
     }
+    progress.clear();
     if (summary !== null) await output.write(summary.text(io.stdout));
   } catch (cause) {
-    if (!(cause instanceof NobodyReads)) throw cause;
+    progress.clear();
+    if (!(cause instanceof OutputClosed)) throw cause;
   }
   return failed > 0 ? 1 : 0;
 }

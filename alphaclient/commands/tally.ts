@@ -1,11 +1,11 @@
-/** Counts by name, of which the largest are wanted: bounded, whatever an attacker makes up. */
+/** Counts events by name in bounded memory, whatever names an attacker makes up, to list the largest counts. */
 
 import type { Outcome } from '../../protocol/event.ts';
 
-/** More names than a summary's memory should hold; then those seen once give way. */
+/** Names held at most; beyond them those counted once are evicted. */
 export const NAME_LIMIT = 200_000;
 
-/** One name's events. */
+/** The counts of one name. */
 export interface Counted {
   readonly name: string;
   accepted: number;
@@ -13,17 +13,17 @@ export interface Counted {
   probe: number;
 }
 
-/** Counts up to NAME_LIMIT names; beyond that those seen once are forgotten first, and `full` says that it happened. */
+/** Counts the events of up to NAME_LIMIT names. Beyond that, names counted once are evicted first, and `full` is true. */
 export class Tally {
   readonly #names = new Map<string, Counted>();
   #full = false;
 
-  /** How many different names are held. */
+  /** How many names are held. */
   get size(): number {
     return this.#names.size;
   }
 
-  /** True once there were too many names to hold: small counts may be too low. */
+  /** True once names were evicted: small counts may be too low. */
   get full(): boolean {
     return this.#full;
   }
@@ -31,18 +31,18 @@ export class Tally {
   count(name: string, outcome: Outcome): void {
     let counted = this.#names.get(name);
     if (counted === undefined) {
-      if (this.#names.size >= NAME_LIMIT) this.#makeRoom();
+      if (this.#names.size >= NAME_LIMIT) this.#evict();
       counted = { name, accepted: 0, failed: 0, probe: 0 };
       this.#names.set(name, counted);
     }
     counted[outcome]++;
   }
 
-  #makeRoom(): void {
+  #evict(): void {
     this.#full = true;
     for (const one of this.#names.values())
       if (one.accepted === 0 && one.failed + one.probe <= 1) this.#names.delete(one.name);
-    // All were seen more than once: the oldest half goes.
+    // All were counted more than once: the oldest half is evicted.
     let over = this.#names.size - NAME_LIMIT / 2;
     for (const name of this.#names.keys()) {
       if (over-- <= 0) break;
@@ -50,7 +50,7 @@ export class Tally {
     }
   }
 
-  /** The names with the most attempts, then the most probes. */
+  /** Returns the names with the most attempts, then the most probes. */
   top(limit: number): readonly Counted[] {
     return Array.from(this.#names.values())
       .sort((a, b) => b.accepted + b.failed - a.accepted - a.failed || b.probe - a.probe || (a.name < b.name ? -1 : 1))

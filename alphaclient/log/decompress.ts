@@ -13,13 +13,29 @@ const READ_BYTES = 256 * 1024;
 /** The programs for the formats that Node cannot decompress; they read standard input and write standard output. */
 const PROGRAMS: Partial<Record<Compression, string>> = { xz: 'xz', bz2: 'bzip2' };
 
+/** The first bytes of each format: RFC 1952 (gzip), RFC 8878 (zstd), the xz file format, and bzip2's `BZh`. */
+const MAGIC: Readonly<Record<Compression, readonly number[]>> = {
+  gz: [0x1f, 0x8b],
+  zst: [0x28, 0xb5, 0x2f, 0xfd],
+  xz: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00],
+  bz2: [0x42, 0x5a, 0x68],
+};
+
+/** Returns the compression of an open file by its first bytes, whatever its name is; null where it is plain. Throws read's errors. */
+export function detectCompression(fd: number): Compression | null {
+  const head = bytesAt(fd, 0, 6);
+  const formats = Object.entries(MAGIC) as [Compression, readonly number[]][];
+  const found = formats.find(([, magic]) => magic.every((byte, at) => head[at] === byte));
+  return found?.[0] ?? null;
+}
+
 /**
  * Returns the content of a compressed file as a stream, read through `fd` from its beginning (the descriptor stays open, its
  * own position is not used). Destroy the stream to stop early. A damaged or incomplete file, or a missing program, ends the
- * stream with an error, after the bytes that could be decompressed.
+ * stream with an error, after the bytes that could be decompressed. `onRead` hears how many compressed bytes each read has.
  */
-export function decompress(fd: number, compression: Compression): Readable {
-  const source = Readable.from(fileBytes(fd), { objectMode: false });
+export function decompress(fd: number, compression: Compression, onRead?: (bytes: number) => void): Readable {
+  const source = Readable.from(fileBytes(fd, onRead), { objectMode: false });
   const out = new PassThrough({ highWaterMark: READ_BYTES });
   const program = PROGRAMS[compression];
   const run = program === undefined ? throughNode(source, compression, out) : throughProgram(source, program, out);
@@ -28,9 +44,10 @@ export function decompress(fd: number, compression: Compression): Readable {
 }
 
 /** Yields the file's bytes. A file stream would close `fd` when destroyed, even with `autoClose: false`, and it may be another file's by then. */
-function* fileBytes(fd: number): Generator<Buffer> {
+function* fileBytes(fd: number, onRead?: (bytes: number) => void): Generator<Buffer> {
   for (let at = 0; ; at += READ_BYTES) {
     const bytes = bytesAt(fd, at, at + READ_BYTES);
+    onRead?.(bytes.length);
     if (bytes.length > 0) yield bytes;
     if (bytes.length < READ_BYTES) return;
   }

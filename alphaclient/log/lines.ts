@@ -52,7 +52,7 @@ export class LineSplitter {
     return this.#partialBytes;
   }
 
-  /** Adds the next bytes of the log (and may keep them: they must not be written to again); returns the lines that they end. */
+  /** Adds the next bytes of the log; returns the lines that they end, which may share their memory. What is kept is copied. */
   add(bytes: Buffer): Lines {
     const last = bytes.lastIndexOf(NEWLINE);
     if (last < 0) {
@@ -77,8 +77,7 @@ export class LineSplitter {
       lines.push(...this.#endLine());
       at = end + 1;
     }
-    // A copy, so that a short partial line does not keep a whole read in memory.
-    if (last + 1 < bytes.length) this.#keep(Buffer.from(bytes.subarray(last + 1)));
+    if (last + 1 < bytes.length) this.#keep(bytes.subarray(last + 1));
     return {
       bytes: lines.length === 1 && lines[0] !== undefined ? lines[0] : Buffer.concat(lines),
       consumedBytes,
@@ -112,7 +111,8 @@ export class LineSplitter {
     this.#lineBytes += text.length;
     const room = LINE_LIMIT_BYTES - this.#keptBytes;
     if (text.length === 0 || room === 0) return;
-    const kept = text.subarray(0, room);
+    // A copy: a short partial line must not keep a whole read in memory, and the reader may reuse its buffer.
+    const kept = Buffer.from(text.subarray(0, room));
     this.#kept.push(kept);
     this.#keptBytes += kept.length;
     // A line that comes byte by byte would be kept as that many small buffers.

@@ -115,7 +115,11 @@ export function generations(path: string, also: readonly string[]): LogFile[] {
     }
   }
   for (const place of also) if (!isCompressed(place)) add(place, null);
-  return [...found.values()].sort((a, b) => byAge(a, b)).map(({ file }) => file);
+  const byAge = (a: FoundFile, b: FoundFile): number =>
+    a.file.current !== b.file.current
+      ? Number(a.file.current) - Number(b.file.current)
+      : compareAge({ ...a, mtimeMs: a.file.mtimeMs }, { ...b, mtimeMs: b.file.mtimeMs });
+  return [...found.values()].sort(byAge).map(({ file }) => file);
 }
 
 function namesIn(folder: string): string[] {
@@ -132,15 +136,37 @@ interface FoundFile {
   readonly rotation: Rotation | null;
 }
 
-/** Sorts oldest first: by name, since rotation keeps names in order, and by mtime where names do not compare. */
-function byAge(a: FoundFile, b: FoundFile): number {
-  if (a.file.current !== b.file.current) return a.file.current ? 1 : -1;
+/** A file's place in the rotation of its log; a null `rotation` stands for a name that rotation does not give. */
+export interface RotationAge {
+  readonly rotation: Rotation | null;
+  readonly mtimeMs: number;
+}
+
+/** Compares two files, the older first: by name, since rotation keeps names in order, and by mtime where names do not compare. */
+export function compareAge(a: RotationAge, b: RotationAge): number {
   const [x, y] = [a.rotation, b.rotation];
   if (x !== null && y !== null) {
     if (x.number !== null && y.number !== null) return y.number - x.number;
     if (x.number === null && y.number === null && x.date !== y.date) return x.date < y.date ? -1 : 1;
   }
-  return a.file.mtimeMs - b.file.mtimeMs;
+  return a.mtimeMs - b.mtimeMs;
+}
+
+/** A number that rotation appends, as in `auth.log.1`. */
+const NUMBERED = /^(.+)\.\d{1,5}$/;
+/** A date from 1900 on, year and month first, with or without an extension behind it: `web-192.168.1.10.log` has none. */
+const DATED = /^(.+?)[-._](?:19|20)\d\d[-._]?(?:0[1-9]|1[0-2])[\d._T:-]{0,32}(\.[a-z]{1,8})?$/;
+
+/**
+ * Returns the name of the log that a file is a rotation of, judged by its own name alone: `auth.log` for `auth.log.1`,
+ * `auth.log-20261124.gz` and `auth-20261124.log`. Any other name is its own log.
+ */
+export function baseNameOf(name: string): string {
+  const plainName = COMPRESSED.exec(name)?.[1] ?? name;
+  const numbered = NUMBERED.exec(plainName);
+  if (numbered?.[1] !== undefined) return numbered[1];
+  const [, stem, ext = ''] = DATED.exec(plainName) ?? [];
+  return stem === undefined ? plainName : stem + ext;
 }
 
 const REPLACED = 'ELOGREPLACED';

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { scanLine } from '../../alphaclient/commands/scan-lines.ts';
+import { scanLine } from '../../alphaclient/commands/scan-printer.ts';
 import { lacking } from '../e2e/machine.ts';
 import { assertDone } from './deeds.ts';
 import { hostNeeds } from './host.ts';

@@ -1,13 +1,15 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { after, describe, it } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { scan } from '../../../alphaclient/commands/scan.ts';
-import { scanLine } from '../../../alphaclient/commands/scan-lines.ts';
+import { scanLine } from '../../../alphaclient/commands/scan-printer.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
+import { has, lacking } from '../../e2e/machine.ts';
 import { Chance } from '../../sshd/chance.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'scan-'));
@@ -34,6 +36,14 @@ function file(name: string, text: string | Buffer): string {
 }
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1e9);
+const COMPRESS: Readonly<Record<string, (text: string) => Buffer>> = {
+  gz: gzipSync,
+  zst: zstdCompressSync,
+  xz: (text) => execFileSync('xz', ['-c'], { input: text }),
+  bz2: (text) => execFileSync('bzip2', ['-c'], { input: text }),
+};
+/** The programs of the formats that Node does not know. */
+const PROGRAMS: Readonly<Record<string, string>> = { xz: 'xz', bz2: 'bzip2' };
 const FAILED = 'Failed password for root from 192.0.2.10 port 50022 ssh2';
 const iso = (time: string, message: string, pid = 1): string =>
   `2026-11-20T${time}+00:00 web sshd[${pid}]: ${message}\n`;
@@ -55,7 +65,7 @@ describe('scan', () => {
     match(out, /auth\.log or secure/);
   });
 
-  it('reads standard input, and a last line without an end', async () => {
+  it('reads standard input, and a partial line at its end', async () => {
     const { out } = await run(['-'], iso('10:00:00', FAILED).trimEnd());
     equal(out.trim().split('\n').length, 1);
   });
@@ -83,6 +93,49 @@ describe('scan', () => {
         [log, 1, 'probe', 'bob'],
       ],
     );
+  });
+
+  for (const [compression, compress] of Object.entries(COMPRESS))
+    it(`reads rotated files compressed as .${compression}, whatever their names are`, {
+      skip:
+        compression in PROGRAMS &&
+        lacking(`logs compressed as .${compression}`, {
+          [PROGRAMS[compression] as string]: has(PROGRAMS[compression] as string),
+        }),
+    }, async () => {
+      const text = Array.from({ length: 5_000 }, (_, i) =>
+        iso('10:00:00', FAILED.replace('50022', String(i + 1)), i),
+      ).join('');
+      const newer = file(`packed-${compression}.log-20261121`, iso('11:00:00', FAILED));
+      const older = file(`packed-${compression}.log-20261120.${compression}`, compress(text));
+      const unnamed = file(`unnamed-${compression}`, compress(text));
+      const { code, out, err } = await run([newer, older]);
+      deepEqual([code, err], [0, '']);
+      const events = out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      deepEqual([events.length, events[0].file, events.at(-1).file], [5_001, older, newer]);
+      equal((await run([unnamed])).out.trim().split('\n').length, 5_000);
+    });
+
+  it('says which program is missing to read a compressed log', async (t) => {
+    const { PATH } = process.env;
+    t.after(() => {
+      process.env['PATH'] = PATH;
+    });
+    process.env['PATH'] = folder;
+    const { code, err } = await run([file('no-program.log.xz', Buffer.from('fd377a585a000004', 'hex'))]);
+    equal(code, 1);
+    match(err, /cannot read .*no-program\.log\.xz: cannot run xz, which decompresses it: install xz\n$/);
+  });
+
+  it('reads the lines before the damage in a compressed log', async () => {
+    const whole = gzipSync(iso('10:00:00', FAILED).repeat(2_000), { level: 0 });
+    const { code, out, err } = await run([file('damaged.log.gz', whole.subarray(0, whole.length / 2))]);
+    equal(code, 1);
+    match(err, /the \.gz file ends too early; what there was of it is counted/);
+    ok(out.split('\n').length > 500);
   });
 
   it('says which file cannot be read, reads the others, and exits with 1', async () => {
@@ -114,7 +167,7 @@ describe('scan', () => {
     );
   });
 
-  it('ends quietly when nobody reads its output any more', async () => {
+  it('ends silently when its output is closed', async () => {
     const stdout = new PassThrough();
     stdout.destroy();
     const path = file('long.log', iso('10:00:00', FAILED).repeat(5_000));
@@ -129,7 +182,7 @@ describe('scan', () => {
     return [...out.matchAll(/"at":"(\d{4}-\d\d-\d\d)/g)].map(([, day = '']) => day);
   }
 
-  it('tells the years of a log that was never rotated by the turns of the year in it', async () => {
+  it('finds the years of a log that was never rotated by the turns of the year in it', async () => {
     deepEqual(await days('turns.log', ['Jun 10', 'Dec 31', 'Jan  1', 'Nov  1']), [
       ...['2025-06-10', '2025-12-31', '2026-01-01', '2026-11-01'],
     ]);
@@ -163,7 +216,7 @@ describe('scan', () => {
     );
   });
 
-  it('takes the time of a packed log from what gzip noted of it', async () => {
+  it('takes the time of a compressed log from its gzip header', async () => {
     const packed = gzipSync(`Dec 31 10:00:00 web sshd[1]: ${FAILED}\n`);
     packed.writeUInt32LE(Date.UTC(2024, 0, 1) / 1_000, 4);
     const { out } = await run([file('noted.log.1.gz', packed)]);

@@ -8,7 +8,7 @@ import { deepEqual } from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { scanLine } from '../../../alphaclient/commands/scan-lines.ts';
+import { scanLine } from '../../../alphaclient/commands/scan-printer.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 
 interface Line {

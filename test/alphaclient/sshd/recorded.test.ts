@@ -3,7 +3,7 @@ import { deepEqual, ok } from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { scanLine } from '../../../alphaclient/commands/scan-lines.ts';
+import { scanLine } from '../../../alphaclient/commands/scan-printer.ts';
 import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 

@@ -1,5 +1,7 @@
 /** Reads settings from environment variables: all at once, checked, then frozen. Knows no name of any program's setting. */
+import type { Environment } from './environment.ts';
 import { escapeText } from './escape.ts';
+import { UserError } from './user-error.ts';
 import { textOf, type ValueParser, wordOf } from './value-parser.ts';
 
 /** How one variable is read. */
@@ -8,6 +10,8 @@ export interface Setting<T> extends ValueParser<T> {
   readonly fallback: string;
   /** True when the value must not be shown in messages. */
   readonly secret?: boolean;
+  /** Says why what the text points to cannot be used, or null; it reads files. */
+  readonly fault?: (text: string) => string | null;
 }
 
 /** One setting per key; the key is the variable's name. */
@@ -16,10 +20,9 @@ export type Settings = Readonly<Record<string, Setting<unknown>>>;
 export type Values<S extends Settings> = { readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
 
 /** Some variables cannot be used: one line each. A program that meets it ends with exit code 2. */
-export class SettingsError extends Error {
-  readonly code = 'settings';
+export class SettingsError extends UserError {
   constructor(lines: readonly string[]) {
-    super(lines.join('\n'));
+    super(lines.join('\n'), 2);
   }
 }
 
@@ -27,25 +30,45 @@ export class SettingsError extends Error {
 const SHOWN_LIMIT_CHARS = 200;
 
 /** Reads every setting from `env`. Throws a SettingsError naming each variable, its value and what would be valid. */
-export function readSettings<S extends Settings>(
-  settings: S,
-  env: Readonly<Record<string, string | undefined>>,
-): Values<S> {
+export function readSettings<S extends Settings>(settings: S, env: Environment): Values<S> {
   const values: Record<string, unknown> = {};
   const faults: string[] = [];
   for (const [name, setting] of Object.entries(settings)) {
-    const given = env[name] || setting.fallback;
     // No setting is a span back from now.
-    const value = setting.parse(given, 0);
-    if (value === undefined) {
-      const shown = setting.secret ? '(hidden)' : escapeText(given, SHOWN_LIMIT_CHARS);
-      faults.push(`${name}=${shown} cannot be used: it must be ${setting.valid}`);
-    }
+    const value = setting.parse(given(env, name, setting), 0);
+    if (value === undefined) faults.push(refused(settings, env, name, `it must be ${setting.valid}`));
     values[name] = value;
   }
   if (faults.length > 0) throw new SettingsError(faults);
   return Object.freeze(values) as Values<S>;
 }
+
+/**
+ * Checks what the named settings point to, where they are set. Throws a SettingsError naming each variable, its value and
+ * what is wrong with it.
+ */
+export function checkSettings<S extends Settings>(
+  settings: S,
+  env: Environment,
+  names: readonly (keyof S & string)[],
+): void {
+  const faults = names.flatMap((name) => {
+    const text = given(env, name, settings[name]);
+    const fault = text === '' ? null : settings[name]?.fault?.(text);
+    return fault ? [refused(settings, env, name, fault)] : [];
+  });
+  if (faults.length > 0) throw new SettingsError(faults);
+}
+
+/** The line that refuses a setting. */
+export function refused(settings: Settings, env: Environment, name: string, why: string): string {
+  const setting = settings[name];
+  const shown = setting?.secret ? '(hidden)' : escapeText(given(env, name, setting), SHOWN_LIMIT_CHARS);
+  return `${name}=${shown} cannot be used: ${why}`;
+}
+
+const given = (env: Environment, name: string, setting: Setting<unknown> | undefined): string =>
+  env[name] || (setting?.fallback ?? '');
 
 /** A setting that a parser reads, with the text that stands for it when it is unset. */
 export const setting = <T>(parser: ValueParser<T>, fallback: string): Setting<T> => ({ ...parser, fallback });
@@ -54,7 +77,13 @@ export const setting = <T>(parser: ValueParser<T>, fallback: string): Setting<T>
 export const absentOr = <T>(parser: ValueParser<T>): Setting<T | null> => ({
   ...parser,
   fallback: '',
-  parse: (given, nowMs) => (given === '' ? null : parser.parse(given, nowMs)),
+  parse: (text, nowMs) => (text === '' ? null : parser.parse(text, nowMs)),
+});
+
+/** A setting that points to something, which is checked before anything is opened. */
+export const checked = <T>(setting: Setting<T>, fault: (text: string) => string | null): Setting<T> => ({
+  ...setting,
+  fault,
 });
 
 /** A text that no message shows; null when it is unset or empty. */

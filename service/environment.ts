@@ -1,0 +1,72 @@
+/**
+ * Gathers a program's environment: `.env` of the working directory, then the file that SETTINGS_DEFAULTS names, under the
+ * real environment, which wins. The one file that imports dotenv.
+ */
+import { readFileSync } from 'node:fs';
+import dotenv from 'dotenv';
+import { nearest } from './nearest.ts';
+
+/** Variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a program reads its settings from, and a line for each thing in it that does nothing. */
+export interface Gathered {
+  readonly env: Environment;
+  readonly warnings: readonly string[];
+}
+
+/** The prefixes of the two programs' variables, which share one `.env`. */
+const PREFIXES = ['ALPHASERVER_', 'ALPHACLIENT_'];
+
+/**
+ * Gathers the environment of the program whose settings are `known`; `prefix` is theirs. Warns of a file that cannot be
+ * read or has lines that set nothing, and of variables that begin like settings and are none.
+ */
+export function gatherEnvironment(real: Environment, prefix: string, known: readonly string[]): Gathered {
+  const warnings: string[] = [];
+  const files = ['.env', real['SETTINGS_DEFAULTS'] ?? ''].filter(Boolean);
+  let env: Environment = {};
+  for (const file of files) env = { ...variablesIn(file, warnings), ...env };
+  env = { ...env, ...real };
+  for (const name of Object.keys(env)) {
+    const other = PREFIXES.some((one) => one !== prefix && name.startsWith(one));
+    if (known.includes(name) || other || !(name.startsWith(prefix) || /^ALPHA(S|C)[A-Z]*_/.test(name))) continue;
+    const meant = nearest(name, known);
+    // A name like the other program's is for the other one to warn of.
+    if (meant === null && !name.startsWith(prefix)) continue;
+    warnings.push(`${name} is no setting${meant === null ? '' : `; did you mean ${meant}?`}`);
+  }
+  return { env, warnings };
+}
+
+function variablesIn(file: string, warnings: string[]): Environment {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EISDIR') warnings.push(`${file} is a folder, and not a file of settings`);
+    else if (code !== 'ENOENT') warnings.push(`${file} cannot be read: ${message}`);
+    return {};
+  }
+  const fault = faultIn(bytes);
+  if (fault !== null) warnings.push(`${file} ${fault}`);
+  return dotenv.parse(bytes);
+}
+
+/** What of a file sets nothing, or null. */
+function faultIn(bytes: Buffer): string | null {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return 'is no text in UTF-8';
+  }
+  // A quoted value may go over several lines, which are part of the first.
+  const lines = text.replace(
+    /=\s*(["'`])(?:\\.|(?!\1)[^\\])*\1/g,
+    (value) => `=${'\n'.repeat(value.split('\n').length - 1)}`,
+  );
+  const wrong = lines.split(/\r?\n/).findIndex((line) => !/^\s*(?:#.*|(?:export\s+)?[\w.-]+\s*[=:].*)?$/.test(line));
+  return wrong < 0 ? null : `has a line ${wrong + 1} that sets nothing: a setting is NAME=value`;
+}

@@ -1,0 +1,135 @@
+/** Checks what a setting points to. A fault is the end of the sentence `... cannot be used: ...`; null is none. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { accessSync, constants, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+
+/** Reasons of the system in words. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder, and not a file',
+  ENOTDIR: 'a part of its path is a file, and not a folder',
+  EACCES: 'this user may not read it',
+  EPERM: 'this user may not read it',
+  ENAMETOOLONG: 'a name in it is too long',
+  ELOOP: 'its links lead in a circle',
+};
+
+const reasonOf = (error: unknown): string => {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return REASONS[code] ?? message;
+};
+
+/** The content of a file, or why it cannot be read. */
+type Read = { readonly bytes: Buffer } | { readonly fault: string };
+
+function readFile(path: string): Read {
+  try {
+    return { bytes: readFileSync(path) };
+  } catch (error) {
+    return { fault: reasonOf(error) };
+  }
+}
+
+/** Checks that a file is there and may be read. */
+export function fileFault(path: string): string | null {
+  const read = readFile(path);
+  return 'fault' in read ? read.fault : null;
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+
+/** Checks a file of certificates: one, with those that signed it, or those of authorities. */
+export function certificatesFault(path: string): string | null {
+  const read = readFile(path);
+  if ('fault' in read) return read.fault;
+  const found = read.bytes.toString('latin1').match(CERTIFICATE) ?? [];
+  if (found.length === 0) return 'it holds no certificate in PEM';
+  for (const [i, pem] of found.entries())
+    try {
+      new X509Certificate(pem);
+    } catch {
+      return `its certificate ${i + 1} of ${found.length} is damaged`;
+    }
+  return null;
+}
+
+/** Checks a file with a private key. */
+export function privateKeyFault(path: string): string | null {
+  const read = readFile(path);
+  if ('fault' in read) return read.fault;
+  try {
+    createPrivateKey(read.bytes);
+    return null;
+  } catch {
+    // RFC 7468 names an encrypted key so, and RFC 1421 in a header.
+    if (/ENCRYPTED/.test(read.bytes.toString('latin1')))
+      return 'its key is encrypted, and there is nobody to type the passphrase';
+    return 'it holds no private key in PEM';
+  }
+}
+
+/** Checks that a key belongs to the first certificate of a file; both are well on their own. */
+export function keyPairFault(certificateFile: string, keyFile: string): string | null {
+  const certificate = new X509Certificate(readFileSync(certificateFile));
+  const fits = certificate.checkPrivateKey(createPrivateKey(readFileSync(keyFile)));
+  return fits ? null : `its key is not that of the certificate in ${certificateFile}`;
+}
+
+/** Every file of MaxMind's format has this before its metadata, which is at most 128 KiB long. */
+const MMDB_MARK = Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1');
+const MMDB_METADATA_BYTES = 131_072;
+
+/** Checks files of MaxMind's format, with commas between them. */
+export function geoipFault(paths: string): string | null {
+  for (const path of paths.split(',').map((one) => one.trim())) {
+    const read = readFile(path);
+    const named = paths.includes(',') ? `${path}: ` : '';
+    if ('fault' in read) return named + read.fault;
+    if (!read.bytes.subarray(-MMDB_METADATA_BYTES).includes(MMDB_MARK))
+      return `${named}it is no file of MaxMind's format (.mmdb)`;
+  }
+  return null;
+}
+
+/** Who may look into a folder that is made here: nobody but its owner. */
+const FOLDER_MODE = 0o700;
+
+/**
+ * Makes a folder and those it is in, where they are not there. One by one: Node's own way never ends under `/proc`, where
+ * the system says that the parent is missing though it is there.
+ */
+export function makeFolder(path: string): void {
+  const whole = resolve(path);
+  if (statSync(whole, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (dirname(whole) !== whole) makeFolder(dirname(whole));
+  try {
+    mkdirSync(whole, { mode: FOLDER_MODE });
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (!statSync(whole, { throwIfNoEntry: false })?.isDirectory()) throw error;
+  }
+}
+
+/** Reasons why a folder cannot be made or written. */
+const FOLDER_REASONS: Readonly<Record<string, string>> = {
+  ...REASONS,
+  EEXIST: 'it is a file, and not a folder',
+  ENOENT: 'no folder can be made there',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'its file system is read-only',
+  ENOSPC: 'its file system is full',
+};
+
+/** Checks that a folder can be written, and makes it where it is not there. */
+export function folderFault(path: string): string | null {
+  try {
+    makeFolder(path);
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    return null;
+  } catch (error) {
+    const { code = '', message, path: where } = error as NodeJS.ErrnoException;
+    const reason = code === 'EEXIST' && where !== resolve(path) ? 'ENOTDIR' : code;
+    return FOLDER_REASONS[reason] ?? message;
+  }
+}

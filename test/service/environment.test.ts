@@ -1,0 +1,72 @@
+import { deepEqual, equal } from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { type Environment, gatherEnvironment } from '../../service/environment.ts';
+
+const KNOWN = ['ALPHASERVER_HTTP', 'ALPHASERVER_LISTEN', 'ALPHASERVER_HTTP_PASSWORD'];
+const before = process.cwd();
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'environment-'));
+  process.chdir(folder);
+});
+afterEach(() => {
+  process.chdir(before);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const gathered = (real: Environment = {}) => gatherEnvironment(real, 'ALPHASERVER_', KNOWN);
+const warnings = (text: string | Buffer): readonly string[] => {
+  writeFileSync('.env', text);
+  return gathered().warnings;
+};
+
+test('the real environment wins over .env, and .env over the file of defaults', () => {
+  writeFileSync('.env', 'ALPHASERVER_HTTP=file\nALPHASERVER_LISTEN=file\n');
+  writeFileSync('defaults', 'ALPHASERVER_LISTEN=defaults\nALPHASERVER_HTTP_PASSWORD=defaults\n');
+  const { env, warnings: none } = gathered({ ALPHASERVER_HTTP: 'real', SETTINGS_DEFAULTS: 'defaults' });
+  deepEqual([env['ALPHASERVER_HTTP'], env['ALPHASERVER_LISTEN']], ['real', 'file']);
+  equal(env['ALPHASERVER_HTTP_PASSWORD'], 'defaults');
+  deepEqual(none, []);
+});
+
+test('a name that begins like a setting and is none is told, with the nearest', () => {
+  deepEqual(gathered({ ALPHASERVER_HTPP: 'off' }).warnings, [
+    'ALPHASERVER_HTPP is no setting; did you mean ALPHASERVER_HTTP?',
+  ]);
+  deepEqual(gathered({ ALPHASERVER_COLOUR: 'red' }).warnings, ['ALPHASERVER_COLOUR is no setting']);
+  deepEqual(gathered({ ALPHASEVER_LISTEN: 'x' }).warnings, [
+    'ALPHASEVER_LISTEN is no setting; did you mean ALPHASERVER_LISTEN?',
+  ]);
+  deepEqual(warnings('ALPHASERVER_LISTN=x\n'), ['ALPHASERVER_LISTN is no setting; did you mean ALPHASERVER_LISTEN?']);
+});
+
+test('settings of the other program, and of anything else, are left alone', () => {
+  deepEqual(gathered({ ALPHACLIENT_LOG: 'x', ALPHACLIENT_LGO: 'x', ALPHABET: 'x', PATH: 'x' }).warnings, []);
+});
+
+test('a .env that is not there is nothing, and one that cannot be read is told', () => {
+  deepEqual(gathered().warnings, []);
+  mkdirSync('.env');
+  deepEqual(gathered().warnings, ['.env is a folder, and not a file of settings']);
+});
+
+test('a .env that this user may not read is told', {
+  skip: process.getuid?.() === 0 && 'root may read everything',
+}, () => {
+  writeFileSync('.env', 'A=1');
+  chmodSync('.env', 0);
+  equal(gathered().warnings.length, 1);
+});
+
+test('lines of .env that set nothing are told, and what sets something is used all the same', () => {
+  deepEqual(warnings(Buffer.from([0xff, 0xfe, 0x00, 0x80, 0x0a])), ['.env is no text in UTF-8']);
+  deepEqual(warnings('# comment\n\nA=1\nALPHASERVER_HTTP off\n'), [
+    '.env has a line 4 that sets nothing: a setting is NAME=value',
+  ]);
+  deepEqual(warnings('A="one\ntwo # no comment\n"\nexport B=\'x\'\nC: yaml\nD=\n  E = spaced # comment\n'), []);
+  writeFileSync('.env', 'nonsense\nALPHASERVER_HTTP=off\n');
+  equal(gathered().env['ALPHASERVER_HTTP'], 'off');
+});

@@ -1,8 +1,20 @@
 /** alphaserver's settings: contract section 3. */
+import type { Environment } from '../service/environment.ts';
+import {
+  certificatesFault,
+  fileFault,
+  folderFault,
+  geoipFault,
+  keyPairFault,
+  privateKeyFault,
+} from '../service/files.ts';
 import {
   absentOr,
+  checked,
+  checkSettings,
   LOG_SETTINGS,
   readSettings,
+  refused,
   SettingsError,
   secret,
   setting,
@@ -23,20 +35,24 @@ const webhook: ValueParser<string> = {
 const SETTINGS = {
   ALPHASERVER_LISTEN: setting(address(['tcp', 'tls'], 'tcp://0.0.0.0:5000'), 'tcp://0.0.0.0:5000'),
   ALPHASERVER_HTTP: setting(httpAddress, 'http://127.0.0.1:8080'),
-  ALPHASERVER_DATA: setting(path('a folder'), './data/alphaserver'),
+  ALPHASERVER_DATA: checked(setting(path('a folder'), './data/alphaserver'), folderFault),
   ALPHASERVER_ANONYMOUS: setting(truth, 'false'),
-  ALPHASERVER_TLS_CERT: absentOr(path('a file')),
-  ALPHASERVER_TLS_KEY: absentOr(path('a file')),
-  ALPHASERVER_TLS_CLIENT_CA: absentOr(path('a file')),
+  ALPHASERVER_TLS_CERT: checked(absentOr(path('a file')), certificatesFault),
+  ALPHASERVER_TLS_KEY: checked(absentOr(path('a file')), privateKeyFault),
+  ALPHASERVER_TLS_CLIENT_CA: checked(absentOr(path('a file')), certificatesFault),
   ALPHASERVER_HTTP_PASSWORD: secret(1_024),
   ALPHASERVER_RETENTION: setting(span, '90d'),
   ALPHASERVER_WEBHOOK: { ...absentOr(webhook), secret: true },
-  ALPHASERVER_RULES: absentOr(path('a file')),
-  ALPHASERVER_GEOIP: absentOr(path('a file, or several with commas between')),
+  ALPHASERVER_RULES: checked(absentOr(path('a file')), fileFault),
+  ALPHASERVER_GEOIP: checked(absentOr(path('a file, or several with commas between')), geoipFault),
   ...LOG_SETTINGS,
 };
 
-/** All settings of one alphaserver, checked. Spans are in milliseconds; paths are as given. */
+/** The name of one of alphaserver's settings. */
+export type SettingName = keyof typeof SETTINGS;
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+/** All settings of one alphaserver. Spans are in milliseconds; paths are as given. */
 export interface ServerConfig {
   readonly listen: Address;
   readonly http: Address | null;
@@ -56,7 +72,7 @@ export interface ServerConfig {
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
 
 /** The settings in `env`. Throws a SettingsError with one line for each that cannot be used. */
-export function readServerConfig(env: Readonly<Record<string, string | undefined>>): ServerConfig {
+export function readServerConfig(env: Environment): ServerConfig {
   const given = readSettings(SETTINGS, env);
   const {
     ALPHASERVER_LISTEN: listen,
@@ -91,4 +107,15 @@ export function readServerConfig(env: Readonly<Record<string, string | undefined
     logLevel: given.LOG_LEVEL,
     logFormat: given.LOG_FORMAT,
   });
+}
+
+/** The settings that only agents over TLS need. */
+const TLS_NAMES: readonly string[] = ['ALPHASERVER_TLS_CERT', 'ALPHASERVER_TLS_KEY', 'ALPHASERVER_TLS_CLIENT_CA'];
+
+/** Checks what the named settings point to, as far as the configuration uses it. Throws a SettingsError. */
+export function checkServerConfig({ tls }: ServerConfig, env: Environment, names: readonly SettingName[]): void {
+  const used = names.filter((name) => tls !== null || !TLS_NAMES.includes(name));
+  checkSettings(SETTINGS, env, used);
+  const fault = tls && used.includes('ALPHASERVER_TLS_KEY') ? keyPairFault(tls.certFile, tls.keyFile) : null;
+  if (fault !== null) throw new SettingsError([refused(SETTINGS, env, 'ALPHASERVER_TLS_KEY', fault)]);
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { addNetwork, networks } from '../../service/ip-network.ts';
+import { UserError } from '../../service/user-error.ts';
 import { readSpan } from '../../service/value-parser.ts';
 import { JsonError, JsonText, type Place } from './json-text.ts';
 import { COUNT_LIMIT, RULES, type Rule, type RuleConfig, WINDOW_LIMIT_MS } from './rules.ts';
@@ -12,8 +13,10 @@ import { type AlertSettings, DEFAULT_SETTINGS, withWebhook } from './settings.ts
 const FILE_LIMIT_BYTES = 4 * 1_048_576;
 
 /** The file cannot be used: one line, with the file, the place and what would be valid. */
-export class RulesError extends Error {
-  readonly code = 'rules';
+export class RulesError extends UserError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, 2, options);
+  }
 }
 
 /** Returns the settings of a rules file (null: none) and ALPHASERVER_WEBHOOK (null: none) together. Throws a RulesError. */

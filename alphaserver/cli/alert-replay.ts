@@ -1,45 +1,48 @@
 /** `alphaserver alert replay`: what rules would have raised on what is stored, to try a threshold. Changes nothing. */
-import type { Writable } from 'node:stream';
+import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeJson } from '../../service/escape.ts';
 import { Output } from '../../service/terminal/output.ts';
 import { terminalOf } from '../../service/terminal/style.ts';
 import { table } from '../../service/terminal/table.ts';
 import { EVENT_RULES, WINDOW_LIMIT_MS } from '../alert-config/rules.ts';
-import { readRulesFile } from '../alert-config/rules-file.ts';
+import { alertSettings, readRulesFile } from '../alert-config/rules-file.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import { nameIn } from '../alerting/incident-id.ts';
 import { Marks } from '../alerting/schema.ts';
+import type { ServerConfig } from '../config.ts';
 import type { Incident } from '../detection/incident.ts';
 import { Replay } from '../detection/replay.ts';
 import { alertView } from '../queries/alert-views.ts';
 import { openOffline } from '../queries/offline.ts';
 import type { Database } from '../store/database.ts';
 import { acceptedBetween, eventsAfter, firstStoredSince } from '../store/event-rows.ts';
-import { Options } from './options.ts';
 
 /** Events read at once. */
 const PAGE_EVENTS = 5_000;
 /** What rules for attacks remember, and what of it may come out of order. */
 const BEFORE_MS = WINDOW_LIMIT_MS + 2 * 3_600_000;
 
-/** What the command is given. */
-export interface ReplayIo {
-  readonly dataFolder: string;
-  /** What holds without `--rules`. */
-  readonly settings: () => AlertSettings;
-  readonly nowMs: number;
-  readonly stdout: Writable;
-  /** The variable COLUMNS. */
+/** What the command is given: `since` in Unix milliseconds. */
+interface ReplayOptions {
+  readonly rules: string | null;
+  readonly since: number | null;
+  readonly json: boolean;
+}
+
+/** Where the command writes; `columns` is the variable COLUMNS. */
+interface ReplayIo extends ProgramIo {
   readonly columns: string | undefined;
 }
 
-/** Writes what was raised. Rejects with a UsageError, a RulesError, or a OfflineError where there is no store to read. */
-export async function replayCommand(args: readonly string[], io: ReplayIo): Promise<void> {
-  const options = new Options('alert replay', args, { rules: 'text', since: 'text', json: 'flag' }, io.nowMs);
-  const file = options.text('rules');
-  const sinceMs = options.time('since') ?? Number.NEGATIVE_INFINITY;
-  const settings = file === null ? io.settings() : readRulesFile(file);
-  const db = openOffline(io.dataFolder);
+/** Writes what was raised. Rejects with a RulesError, or an OfflineError where there is no store to read. */
+export async function replayCommand(
+  { rules, since, json }: ReplayOptions,
+  { dataFolder, rulesFile, webhook }: Pick<ServerConfig, 'dataFolder' | 'rulesFile' | 'webhook'>,
+  io: ReplayIo,
+): Promise<number> {
+  const sinceMs = since ?? Number.NEGATIVE_INFINITY;
+  const settings = rules === null ? alertSettings(rulesFile, webhook) : readRulesFile(rules);
+  const db = openOffline(dataFolder);
   let incidents: Incident[];
   let taken: number;
   try {
@@ -47,10 +50,9 @@ export async function replayCommand(args: readonly string[], io: ReplayIo): Prom
   } finally {
     db.close();
   }
-  const text = options.flag('json')
-    ? `${escapeJson({ events: taken, alerts: incidents.map(shown) })}\n`
-    : asText(incidents, taken, io);
+  const text = json ? `${escapeJson({ events: taken, alerts: incidents.map(shown) })}\n` : asText(incidents, taken, io);
   await new Output(io.stdout).write(text);
+  return 0;
 }
 
 const shown = (incident: Incident): unknown => {

@@ -1,34 +1,39 @@
 /** `alphaserver alert test`: one message to each channel, now, whatever its severity and the hour. */
 import { randomUUID } from 'node:crypto';
+import type { Writable } from 'node:stream';
+import type { ProgramIo } from '../../service/command-line.ts';
+import { UserError } from '../../service/user-error.ts';
+import { alertSettings } from '../alert-config/rules-file.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
+import type { ServerConfig } from '../config.ts';
 import { testMessage } from '../notify/message.ts';
 import { sender } from '../notify/send.ts';
 
-interface Io {
-  readonly out: (text: string) => void;
-  readonly error: (text: string) => void;
-}
+/** Tries channels under the settings of the rules file. Rejects with a RulesError, or a UserError for a name that is no channel. */
+export const testCommand = (
+  names: readonly string[],
+  { rulesFile, webhook }: Pick<ServerConfig, 'rulesFile' | 'webhook'>,
+  { stdout }: Pick<ProgramIo, 'stdout'>,
+): Promise<number> => testChannels(alertSettings(rulesFile, webhook), names, stdout, Date.now);
 
 /**
- * Tries the channels named, or all there are, and prints a line for each. Returns 0 when all have taken it, 1 when one has not,
- * 2 when there is none or a name is none of them.
+ * Tries the channels named, or all there are, and prints a line for each. Resolves with 0 when all have taken it, with 1 when
+ * one has not. Rejects with a UserError when there is none, or a name is none of them.
  */
 export async function testChannels(
   settings: AlertSettings,
   names: readonly string[],
-  io: Io,
+  stdout: Writable,
   now: () => number,
 ): Promise<number> {
   const known = Object.keys(settings.channels);
-  if (known.length === 0) {
-    io.error('There is no channel: set ALPHASERVER_WEBHOOK, or name channels in the file of ALPHASERVER_RULES\n');
-    return 2;
-  }
+  if (known.length === 0)
+    throw new UserError(
+      'there is no channel: set ALPHASERVER_WEBHOOK, or name channels in the file of ALPHASERVER_RULES',
+      2,
+    );
   const unknown = names.find((name) => !Object.hasOwn(settings.channels, name));
-  if (unknown !== undefined) {
-    io.error(`alert test: ${JSON.stringify(unknown)} is no channel; there are ${known.join(', ')}\n`);
-    return 2;
-  }
+  if (unknown !== undefined) throw new UserError(`"${unknown}" is no channel; there are ${known.join(', ')}`, 2);
   const send = sender(settings.page, now);
   let failed = 0;
   for (const name of names.length === 0 ? known : names) {
@@ -38,7 +43,7 @@ export async function testChannels(
     const delivery = await send(channel, testMessage(randomUUID(), begunMs), new AbortController().signal);
     const result = delivery.ok ? `delivered in ${now() - begunMs} ms` : `failed: ${delivery.fault}`;
     if (!delivery.ok) failed += 1;
-    io.out(`${name} (${channel.type}): ${result}\n`);
+    stdout.write(`${name} (${channel.type}): ${result}\n`);
   }
   return failed > 0 ? 1 : 0;
 }

@@ -1,49 +1,53 @@
 /** `alphaserver report`: the page's answer in a terminal. */
-import type { Writable } from 'node:stream';
+
+import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeJson } from '../../service/escape.ts';
 import { Output } from '../../service/terminal/output.ts';
 import { terminalOf } from '../../service/terminal/style.ts';
+import { UserError } from '../../service/user-error.ts';
+import type { ServerConfig } from '../config.ts';
 import { offlineAlerts, offlineViews, openOffline } from '../queries/offline.ts';
 import { originsFrom } from '../queries/origin.ts';
-import { Options } from './options.ts';
 import { reportOf } from './report.ts';
 import { reportText } from './report-text.ts';
 
-/** The span that is told of unless another one is asked for. */
+/** The span of a report unless another one is asked for. */
 const SINCE_MS = 86_400_000;
 
-/** What the command is given: its settings, the time, and where it writes. */
-export interface ReportIo {
-  readonly dataFolder: string;
-  readonly geoipFile: string | null;
-  readonly nowMs: number;
-  readonly stdout: Writable;
-  readonly stderr: Writable;
-  /** The variable COLUMNS. */
+/** What the command is given: times are Unix milliseconds. */
+interface ReportOptions {
+  readonly since: number | null;
+  readonly until: number | null;
+  readonly json: boolean;
+}
+
+/** Where the command writes; `columns` is the variable COLUMNS. */
+interface ReportIo extends ProgramIo {
   readonly columns: string | undefined;
 }
 
-/** Writes the report; resolves when it is written. Rejects with a UsageError, or with a OfflineError where there is no store to read. */
-export async function reportCommand(args: readonly string[], io: ReportIo): Promise<void> {
-  const { nowMs } = io;
-  const options = new Options('report', args, { since: 'text', until: 'text', json: 'flag' }, nowMs);
-  const untilMs = options.time('until') ?? nowMs;
-  const sinceMs = options.time('since') ?? untilMs - SINCE_MS;
-  options.inOrder(sinceMs, untilMs);
-  const db = openOffline(io.dataFolder);
+/** Writes the report; resolves when it is written. Rejects with a UserError where the span is none, or there is no store to read. */
+export async function reportCommand(
+  options: ReportOptions,
+  { dataFolder, geoipFile }: Pick<ServerConfig, 'dataFolder' | 'geoipFile'>,
+  { stdout, stderr, nowMs, columns }: ReportIo,
+): Promise<number> {
+  const untilMs = options.until ?? nowMs;
+  const sinceMs = options.since ?? untilMs - SINCE_MS;
+  if (sinceMs >= untilMs) throw new UserError('--since must be before --until', 2);
+  const db = openOffline(dataFolder);
   try {
     const report = await reportOf({
       views: offlineViews(db, () => nowMs),
       alerts: offlineAlerts(db, () => nowMs),
-      originOf: originsFrom(io.geoipFile, { error: (message) => void io.stderr.write(`${message}\n`) }),
+      originOf: originsFrom(geoipFile, { error: (message) => void stderr.write(`${message}\n`) }),
       sinceMs,
       untilMs,
       nowMs,
     });
-    const text = options.flag('json')
-      ? `${escapeJson(report)}\n`
-      : reportText(report, terminalOf(io.stdout, io.columns));
-    await new Output(io.stdout).write(text);
+    const text = options.json ? `${escapeJson(report)}\n` : reportText(report, terminalOf(stdout, columns));
+    await new Output(stdout).write(text);
+    return 0;
   } finally {
     db.close();
   }

@@ -1,36 +1,47 @@
 /** `alphaserver tail`: events as they are stored, until it is told to stop or nobody reads any more. */
-import type { Writable } from 'node:stream';
+import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeJson } from '../../service/escape.ts';
 import { Output } from '../../service/terminal/output.ts';
 import { terminalOf } from '../../service/terminal/style.ts';
 import type { StoredEvent } from '../store/store.ts';
 import { Following } from './event-tailer.ts';
-import { Options } from './options.ts';
 import { tailLine } from './tail-line.ts';
 
 /** How often the store is looked at: soon enough for a person who watches. */
 const LOOK_EVERY_MS = 100;
 
-/** What the command is given. */
-export interface TailIo {
-  readonly dataFolder: string;
-  readonly nowMs: number;
-  readonly stdout: Writable;
+/** What the command is given: `since` in Unix milliseconds. */
+interface TailOptions {
+  readonly since: number | null;
+  readonly host: string | null;
+  readonly json: boolean;
+}
+
+/** Where the command writes; `columns` is the variable COLUMNS. */
+interface TailIo extends Pick<ProgramIo, 'stdout'> {
   readonly columns: string | undefined;
-  /** Ends it. */
-  readonly stop: AbortSignal;
+}
+
+/** Writes events until a signal ends the process. */
+export async function tailCommand(options: TailOptions, dataFolder: string, io: TailIo): Promise<number> {
+  const signalled = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => signalled.abort());
+  await tail(options, dataFolder, { ...io, stop: signalled.signal });
+  return 0;
 }
 
 /**
- * Writes events in the order they were stored; resolves when it is told to stop, or nobody reads any more. Rejects with
- * a UsageError, a OfflineError where there is no store, and when the store cannot be read any more.
+ * Writes events in the order they were stored; resolves when `stop` says so, or nobody reads any more. Rejects with a
+ * OfflineError where there is no store, and when the store cannot be read any more.
  */
-export async function tailCommand(args: readonly string[], io: TailIo): Promise<void> {
-  const options = new Options('tail', args, { since: 'text', host: 'text', json: 'flag' }, io.nowMs);
-  const [sinceMs, host, json] = [options.time('since'), options.text('host'), options.flag('json')];
+export async function tail(
+  { since: sinceMs, host, json }: TailOptions,
+  dataFolder: string,
+  io: TailIo & { readonly stop: AbortSignal },
+): Promise<void> {
   const wanted = (event: StoredEvent): boolean =>
     (host === null || event.host === host) && (sinceMs === null || Date.parse(event.at) >= sinceMs);
-  const following = new Following(io.dataFolder, sinceMs);
+  const following = new Following(dataFolder, sinceMs);
   const output = new Output(io.stdout);
   try {
     while (!io.stop.aborted && !output.closed) {

@@ -1,34 +1,35 @@
 /** `alphaserver token add|list|revoke`. */
-import { TokenError, Tokens } from '../ingest/tokens.ts';
+import { existsSync } from 'node:fs';
+import type { ProgramIo } from '../../service/command-line.ts';
+import { escapeText } from '../../service/escape.ts';
+import { Tokens } from '../ingest/tokens.ts';
 
-const USAGE = 'usage: alphaserver token add NAME | token list | token revoke NAME\n';
-
-interface Io {
-  readonly out: (text: string) => void;
-  readonly error: (text: string) => void;
+/** Makes a token and prints it. Says so where the data folder had to be made: it may not be the server's. Throws a TokenError. */
+export function add(name: string, dataFolder: string, { stdout, stderr, nowMs }: ProgramIo): number {
+  const isNew = !existsSync(dataFolder);
+  const token = new Tokens(dataFolder).add(name, nowMs);
+  if (isNew)
+    stderr.write(
+      `alphaserver token add: ${escapeText(dataFolder)} was not there and is made; a server on another data folder does not know this token\n`,
+    );
+  stdout.write(`${token}\n`);
+  return 0;
 }
 
-/** Carries out one token command on a data folder and returns the exit code: 0, 1 when it cannot be done, 2 for wrong usage. */
-export function tokenCommand(args: readonly string[], dataFolder: string, nowMs: number, io: Io): number {
-  const [verb, name, ...more] = args;
-  const usable =
-    more.length === 0 &&
-    (verb === 'list' ? name === undefined : (verb === 'add' || verb === 'revoke') && name !== undefined);
-  if (!usable) {
-    io.error(USAGE);
-    return 2;
-  }
-  try {
-    const tokens = new Tokens(dataFolder);
-    if (verb === 'add') io.out(`${tokens.add(name as string, nowMs)}\n`);
-    else if (verb === 'revoke') tokens.revoke(name as string, nowMs);
-    else
-      for (const token of tokens.list())
-        io.out(`${token.name}\t${token.createdAt}\t${token.revokedAt ? `revoked ${token.revokedAt}` : 'valid'}\n`);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof TokenError)) throw error;
-    io.error(`${error.message}\n`);
-    return 1;
-  }
+/** Prints every token ever added, a line each, or as JSON. Throws a TokenError when the file cannot be read. */
+export function list(json: boolean, dataFolder: string, { stdout }: ProgramIo): number {
+  const tokens = new Tokens(dataFolder)
+    .list()
+    .map(({ name, createdAt, revokedAt }) => ({ name, createdAt, revokedAt }));
+  const lines = tokens.map(
+    ({ name, createdAt, revokedAt }) => `${name}\t${createdAt}\t${revokedAt ? `revoked ${revokedAt}` : 'valid'}\n`,
+  );
+  stdout.write(json ? `${JSON.stringify({ tokens })}\n` : lines.join(''));
+  return 0;
+}
+
+/** Ends a token. Throws a TokenError where there is none of this name. */
+export function revoke(name: string, dataFolder: string, { nowMs }: ProgramIo): number {
+  new Tokens(dataFolder).revoke(name, nowMs);
+  return 0;
 }

@@ -1,7 +1,8 @@
 /** Tokens that agents show at hello. The file holds only their SHA-256: a token is 256 random bits, so nothing slower is needed. */
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { makeFolder } from '../../service/files.ts';
 
 /** One token as the file holds it. */
 export interface TokenRecord {
@@ -11,7 +12,8 @@ export interface TokenRecord {
   readonly revokedAt: string | null;
 }
 
-const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+/** A name that begins with a dash would be an option in the commands of scripts, and one of dots alone a folder. */
+const NAME = /^(?!-)(?!\.+$)[A-Za-z0-9._-]{1,64}$/;
 const FILE_VERSION = 1;
 
 /** A token command cannot be carried out; the message says why. */
@@ -64,7 +66,7 @@ export class Tokens {
   add(name: string, nowMs: number): string {
     if (!NAME.test(name))
       throw new TokenError(
-        `${JSON.stringify(name.slice(0, 80))} cannot be a name: use 1 to 64 letters, digits, dots, dashes, underscores`,
+        `${JSON.stringify(name.slice(0, 80))} cannot be a name: use 1 to 64 letters, digits, dots, dashes, underscores, no dash first, not dots alone`,
       );
     if (this.list().some((record) => record.name === name && !record.revokedAt))
       throw new TokenError(`there is a token ${name} already: revoke it first`);
@@ -89,7 +91,7 @@ export class Tokens {
 
   /** Writes a new file and renames it: a reader, and a crash at any point, finds the old file or the new one. */
   #save(records: readonly TokenRecord[]): void {
-    mkdirSync(join(this.#file, '..'), { recursive: true });
+    makeFolder(dirname(this.#file));
     const written = `${this.#file}.${process.pid}.new`;
     const descriptor = openSync(written, 'w', 0o600);
     writeSync(descriptor, `${JSON.stringify({ version: FILE_VERSION, tokens: records }, null, 2)}\n`);

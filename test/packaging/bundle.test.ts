@@ -71,6 +71,8 @@ test('the bundled programs work together, with threads, page, chart and the desc
   });
   await until(() => server.output().includes('Processed result: web-1 had 1 attempt of ssh session'), server.output);
   const get = async (path: string): Promise<Response> => fetch(`http://127.0.0.1:${http}${path}`);
+  // Agents are taken before the page is there.
+  await until(async () => (await get('/readyz').catch(() => null))?.status === 200, server.output);
   // The query thread answers, over what the rollup thread has written.
   assert.equal((await get('/api/top/hosts?since=1h')).status, 200);
   const page = await (await get('/')).text();

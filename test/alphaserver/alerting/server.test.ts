@@ -90,7 +90,7 @@ test('a rules file with a mistake ends the start with code 2, and says where it 
     writeFileSync(file, '{\n  "rules": { "brute-force": { "count": 0 } }\n}');
     const server = pair.server({ ALPHASERVER_RULES: file });
     assert.equal(await server.ended, 2);
-    assert.equal(server.said, `ALPHASERVER_RULES: ${file}:2:40: rules.brute-force.count must be >= 1\n`);
+    assert.equal(server.said, `alphaserver: ALPHASERVER_RULES: ${file}:2:40: rules.brute-force.count must be >= 1\n`);
   } finally {
     await pair.close();
   }
@@ -188,7 +188,7 @@ test('alert replay tells beside a running server what other rules would have rai
     assert.match(said, /\n2 incidents in 16 events: 1 brute-force, 1 first-seen-source\n$/);
     writeFileSync(file, '{"rules":7}');
     const wrongFile = await pair.serverCommand('alert', 'replay', '--rules', file);
-    assert.deepEqual(wrongFile, { code: 2, said: `${file}:1:10: rules must be object\n` });
+    assert.deepEqual(wrongFile, { code: 2, said: `alphaserver alert replay: ${file}:1:10: rules must be object\n` });
     assert.equal((await pair.serverCommand('alert', 'replay', '--rule', file)).code, 2);
   } finally {
     await pair.close();

@@ -54,8 +54,11 @@ test('no channel, an unknown channel, a mistake in the rules and an unknown comm
   ];
   for (const { code } of results) assert.equal(code, 2);
   const [none, unknown, mistake, usage] = results.map(({ error }) => error);
-  assert.match(none ?? '', /^There is no channel: set ALPHASERVER_WEBHOOK/);
-  assert.match(unknown ?? '', /^alert test: "pager" is no channel; there are ALPHASERVER_WEBHOOK\n$/);
-  assert.match(mistake ?? '', /^rules\.json:3:\d+: channels\.a must have required property 'url'\n$/);
-  assert.match(usage ?? '', /^usage: alphaserver alert/);
+  assert.match(none ?? '', /^alphaserver alert test: there is no channel: set ALPHASERVER_WEBHOOK/);
+  assert.match(unknown ?? '', /^alphaserver alert test: "pager" is no channel; there are ALPHASERVER_WEBHOOK\n$/);
+  assert.match(
+    mistake ?? '',
+    /^alphaserver alert test: rules\.json:3:\d+: channels\.a must have required property 'url'\n$/,
+  );
+  assert.match(usage ?? '', /^alphaserver alert: "tset" is no command; did you mean test\?\n$/);
 });

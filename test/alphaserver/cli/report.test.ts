@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { Options, UsageError } from '../../../alphaserver/cli/options.ts';
 import { type Report, watchOf } from '../../../alphaserver/cli/report.ts';
 import { bySource } from '../../../alphaserver/cli/report-sources.ts';
 import { reportText } from '../../../alphaserver/cli/report-text.ts';
@@ -386,33 +385,9 @@ describe('the command', () => {
     assert.equal(wrong.code, 2);
     assert.equal(
       none.error,
-      `There is no store in ${join(folder, 'none')}: set ALPHASERVER_DATA to the folder of an alphaserver\n`,
+      `alphaserver report: There is no store in ${join(folder, 'none')}: set ALPHASERVER_DATA to the folder of an alphaserver\n`,
     );
     assert.equal(none.code, 1);
-  });
-
-  it('takes its own options alone, and says which', () => {
-    const said = (...args: string[]): string => {
-      try {
-        const options = new Options('report', args, { since: 'text', until: 'text', json: 'flag' }, Date.now());
-        const [since, until] = [options.time('since'), options.time('until')];
-        if (since !== null && until !== null) options.inOrder(since, until);
-        return 'taken';
-      } catch (error) {
-        assert.ok(error instanceof UsageError);
-        return error.message;
-      }
-    };
-    assert.equal(
-      said('--foo'),
-      "alphaserver report: Unknown option '--foo'; it takes --since ..., --until ..., --json",
-    );
-    assert.match(said('x\u001b[2J'), /^alphaserver report: Unexpected argument 'x\\u001b\[2J'; [^\n]*$/);
-    assert.match(said('--since'), /^alphaserver report: Option '--since <value>' argument missing; [^\n]*$/);
-    assert.match(said('--json=1'), /^alphaserver report: Option '--json' does not take an argument; [^\n]*$/);
-    assert.equal(said('--since', '1h', '--until', '2h'), 'alphaserver report: --since must be before --until');
-    assert.equal(said('--since', '2026-11-24T00:00:00+01:00', '--until', '1h', '--json'), 'taken');
-    assert.ok(said(`--${'x'.repeat(5_000)}`).length < 400);
   });
 
   it('says of a store of another version what to do', async () => {

@@ -4,10 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { tokenCommand } from '../../../alphaserver/cli/token-command.ts';
+import { alphaserver } from '../../../alphaserver/cli/commands.ts';
 import { TokenAdmission } from '../../../alphaserver/ingest/admission.ts';
 import { TokenError, Tokens } from '../../../alphaserver/ingest/tokens.ts';
+import { runProgram } from '../../../service/command-line.ts';
 import { Pair } from '../../programs.ts';
+import { Text } from '../../text.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -15,23 +17,17 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function command(...args: string[]): { code: number; out: string; error: string } {
-  let [out, error] = ['', ''];
-  const code = tokenCommand(args, folder, 0, {
-    out: (text) => {
-      out += text;
-    },
-    error: (text) => {
-      error += text;
-    },
-  });
-  return { code, out, error };
+async function command(...args: string[]): Promise<{ code: number; out: string; error: string }> {
+  const [out, error] = [new Text(), new Text()];
+  const io = { stdout: out, stderr: error, env: { ALPHASERVER_DATA: folder }, nowMs: 0 };
+  const code = await runProgram(alphaserver(io), ['token', ...args], io);
+  return { code, out: out.text, error: error.text };
 }
 
-test('a running server sees tokens that a command adds and revokes, and the file holds none of them', () => {
+test('a running server sees tokens that a command adds and revokes, and the file holds none of them', async () => {
   const server = new Tokens(folder);
   assert.equal(server.hashOf('guess'), null);
-  const token = command('add', 'web-01').out.trim();
+  const token = (await command('add', 'web-01')).out.trim();
   assert.equal(server.refresh(), true);
   assert.equal(server.refresh(), false, 'the file is read again only when it has changed');
   const hash = server.hashOf(token) ?? '';
@@ -40,21 +36,43 @@ test('a running server sees tokens that a command adds and revokes, and the file
   const file = join(folder, 'tokens.json');
   assert.doesNotMatch(readFileSync(file, 'utf8'), new RegExp(token));
   assert.equal(statSync(file).mode & 0o777, 0o600);
-  assert.match(command('list').out, /^web-01\t.*\tvalid\n$/);
-  assert.equal(command('revoke', 'web-01').code, 0);
+  assert.match((await command('list')).out, /^web-01\t.*\tvalid\n$/);
+  assert.equal((await command('revoke', 'web-01')).code, 0);
   assert.equal(server.refresh(), true);
   assert.equal(server.isValid(hash), false);
   assert.equal(server.hashOf(token), null);
-  assert.match(command('list').out, /revoked/);
+  assert.match((await command('list')).out, /revoked/);
 });
 
-test('a command that cannot be carried out says why: 1 for the state of things, 2 for wrong usage', () => {
-  command('add', 'a');
-  assert.deepEqual(command('add', 'a'), { code: 1, out: '', error: 'there is a token a already: revoke it first\n' });
-  assert.match(command('add', '../x y').error, /cannot be a name/);
-  assert.equal(command('revoke', 'b').code, 1);
+test('a command that cannot be carried out says why: 1 for the state of things, 2 for wrong usage', async () => {
+  await command('add', 'a');
+  assert.deepEqual(await command('add', 'a'), {
+    code: 1,
+    out: '',
+    error: 'alphaserver token add: there is a token a already: revoke it first\n',
+  });
+  assert.match((await command('add', '../x y')).error, /cannot be a name/);
+  assert.equal((await command('revoke', 'b')).code, 1);
   for (const args of [[], ['add'], ['list', 'x'], ['drop', 'a'], ['add', 'a', 'b']])
-    assert.equal(command(...args).code, 2, args.join(' '));
+    assert.equal((await command(...args)).code, 2, args.join(' '));
+});
+
+test('a name that begins like an option, or is dots alone, is no name', async () => {
+  for (const name of ['--help', '-x', '.', '..', '...']) {
+    const { code, out, error } = await command('add', '--', name);
+    assert.deepEqual([code, out], [1, ''], name);
+    assert.match(error, /cannot be a name/);
+  }
+  assert.deepEqual(JSON.parse((await command('list', '--json')).out), { tokens: [] });
+});
+
+test('a data folder that had to be made is said: it may not be the one of the server', async () => {
+  rmSync(folder, { recursive: true });
+  const { code, out, error } = await command('add', 'a');
+  assert.equal(code, 0);
+  assert.match(out, /^[\w-]{43}\n$/);
+  assert.match(error, /^alphaserver token add: \S+ was not there and is made; [^\n]*\n$/);
+  assert.equal((await command('add', 'b')).error, '');
 });
 
 test('a damaged token file lets nobody in and says where it is', () => {
@@ -65,10 +83,10 @@ test('a damaged token file lets nobody in and says where it is', () => {
   );
 });
 
-test('while the token file cannot be read, nobody new is let in, nobody is sent away, and the log says so once', () => {
+test('while the token file cannot be read, nobody new is let in, nobody is sent away, and the log says so once', async () => {
   const errors: string[] = [];
   const admission = new TokenAdmission(new Tokens(folder), { error: (message: string) => errors.push(message) });
-  const token = command('add', 'web-01').out.trim();
+  const token = (await command('add', 'web-01')).out.trim();
   const hello = { type: 'hello', version: 1, agent: '', host: 'h', token } as const;
   const admitted = admission.admit(hello);
   assert.ok('key' in admitted);

@@ -1,0 +1,127 @@
+/** alphaserver's commands: what each takes, and which file carries it out. Each loads only what it needs. */
+import manifest from '../../package.json' with { type: 'json' };
+import { command, type Group, type Program, type ProgramIo } from '../../service/command-line.ts';
+import { type Environment, gatherEnvironment } from '../../service/environment.ts';
+import { escapeText } from '../../service/escape.ts';
+import { textOf, time, type ValueParser } from '../../service/value-parser.ts';
+import { checkServerConfig, readServerConfig, SETTING_NAMES, type ServerConfig, type SettingName } from '../config.ts';
+
+const NOTES = `Times are ISO 8601 in UTC, or spans back from now such as 15m, 24h or 7d.
+Settings are environment variables (ALPHASERVER_LISTEN, ALPHASERVER_HTTP, ...); .env is read too. See .env.example.
+`;
+
+/** What a program has of the process that it runs in. */
+export interface CommandIo extends ProgramIo {
+  readonly env: Environment;
+}
+
+/** The longest name, path or text in an option, in UTF-16 units. */
+const TEXT_LIMIT_CHARS = 1_024;
+
+const text = textOf(TEXT_LIMIT_CHARS);
+const name = textOf(TEXT_LIMIT_CHARS, 'the name of a token');
+const option = <T>(parser: ValueParser<T>, placeholder: string, help: string) => ({ ...parser, placeholder, help });
+const argument = <T>(parser: ValueParser<T>, placeholder: string) => ({ ...parser, placeholder });
+const json = { help: 'as JSON, for programs' };
+
+/** Makes the table of commands for one process. */
+export function alphaserver(io: CommandIo): Program {
+  const settings = (...checked: SettingName[]): ServerConfig => settingsIn(io, checked);
+  const columns = io.env['COLUMNS'];
+  const token: Group = {
+    commands: {
+      add: command({
+        summary: 'makes a token for an agent; it is shown once',
+        options: {},
+        arguments: { name: argument(name, 'NAME') },
+        run: async (given) => (await tokens()).add(given.name, settings().dataFolder, io),
+      }),
+      list: command({
+        summary: 'lists the tokens there are',
+        options: { json },
+        arguments: {},
+        run: async (given) => (await tokens()).list(given.json, settings().dataFolder, io),
+      }),
+      revoke: command({
+        summary: 'ends a token and the sessions that use it',
+        options: {},
+        arguments: { name: argument(name, 'NAME') },
+        run: async (given) => (await tokens()).revoke(given.name, settings().dataFolder, io),
+      }),
+    },
+  };
+  const alert: Group = {
+    commands: {
+      test: command({
+        summary: 'sends each channel a message that says it is a test',
+        options: {},
+        arguments: { channels: { ...argument(text, 'CHANNEL'), many: { least: 0 } } },
+        run: async (given) =>
+          (await import('./alert-test.ts')).testCommand(given.channels, settings('ALPHASERVER_RULES'), io),
+      }),
+      replay: command({
+        summary: 'shows what rules would have raised on what is stored',
+        options: {
+          rules: option(text, 'FILE', 'a rules file to try, instead of the one that is set'),
+          since: option(time, 'TIME', 'only incidents whose last event was then or later'),
+          json,
+        },
+        arguments: {},
+        run: async (given) =>
+          (await import('./alert-replay.ts')).replayCommand(given, settings('ALPHASERVER_RULES'), { ...io, columns }),
+      }),
+    },
+  };
+  return {
+    name: 'alphaserver',
+    version: manifest.version,
+    notes: NOTES,
+    standard: 'run',
+    commands: {
+      run: command({
+        summary: "takes agents' connections, stores every attempt, shows the page",
+        options: {},
+        arguments: {},
+        run: async () => (await import('./run-command.ts')).runCommand(settings(...SETTING_NAMES), io.env),
+      }),
+      token,
+      alert,
+      report: command({
+        summary: 'tells what happened, and whether anything is wrong, beside a running server or without one',
+        options: {
+          since: option(time, 'TIME', 'from then on; the last 24 hours unless given'),
+          until: option(time, 'TIME', 'up to then; now unless given'),
+          json,
+        },
+        arguments: {},
+        run: async (given) =>
+          (await import('./report-command.ts')).reportCommand(given, settings('ALPHASERVER_GEOIP'), { ...io, columns }),
+      }),
+      tail: command({
+        summary: 'prints events as they are stored',
+        options: {
+          since: option(time, 'TIME', 'first those stored that happened then or later'),
+          host: option(text, 'NAME', 'only events of this host'),
+          json,
+        },
+        arguments: {},
+        run: async (given) =>
+          (await import('./tail-command.ts')).tailCommand(given, settings().dataFolder, { ...io, columns }),
+      }),
+    },
+  };
+}
+
+const tokens = () => import('./token-command.ts');
+
+/**
+ * Reads the settings, and checks what those named point to. Prints a line for whatever looks like a setting and is none.
+ * Throws a SettingsError.
+ */
+function settingsIn({ env: real, stderr }: CommandIo, checked: readonly SettingName[]): ServerConfig {
+  const { env, warnings } = gatherEnvironment(real, 'ALPHASERVER_', SETTING_NAMES);
+  for (const warning of warnings) stderr.write(`alphaserver: ${escapeText(warning)}\n`);
+  const config = readServerConfig(env);
+  checkServerConfig(config, env, checked);
+  return config;
+}

@@ -1,11 +1,11 @@
-/** Packed rotations that are deleted: only what was never read is told as missing. */
+/** Compressed rotations that are deleted: only lines that were never read are reported as missing. */
 import assert from 'node:assert/strict';
 import { appendFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { until } from '../../until.ts';
-import { Followed, pack } from './followed.ts';
+import { compress, Followed } from './followed.ts';
 
-test('what was read before it was packed is not told as missing when the packed file is deleted', async (t) => {
+test('lines read before their file was compressed are not reported as missing when it is deleted', async (t) => {
   const log = new Followed(t);
   writeFileSync(log.path, 'one\ntwo\n');
   log.start();
@@ -13,7 +13,7 @@ test('what was read before it was packed is not told as missing when the packed 
   renameSync(log.path, `${log.path}.1`);
   writeFileSync(log.path, 'three\n');
   await log.shows('one\ntwo\nthree\n');
-  pack(`${log.path}.1`, 'gz');
+  compress(`${log.path}.1`, 'gz');
   await until(() => JSON.stringify(log.position).includes('sshd.log.1.gz'));
   log.stop();
   rmSync(`${log.path}.1.gz`);
@@ -23,7 +23,7 @@ test('what was read before it was packed is not told as missing when the packed 
   assert.deepEqual(log.gaps, []);
 });
 
-test('of a packed file that was deleted while it was read, what was not read is told in bytes of log', async (t) => {
+test('the unread rest of a compressed file that was deleted while it was read is reported in bytes of log', async (t) => {
   const log = new Followed(t);
   writeFileSync(log.path, 'one\ntwo\n');
   log.start();
@@ -31,17 +31,17 @@ test('of a packed file that was deleted while it was read, what was not read is 
   log.stop();
   appendFileSync(log.path, 'and more\n');
   renameSync(log.path, `${log.path}.1`);
-  pack(`${log.path}.1`, 'gz');
+  compress(`${log.path}.1`, 'gz');
   writeFileSync(log.path, 'three\n');
   const before = log.position;
   log.start();
   await log.shows('one\ntwo\nand more\nthree\n');
   log.stop();
-  // As a kill leaves it between finding the packed file and reading it: what is in it was seen, and nothing handed out.
+  // The position that a kill leaves between finding the compressed file and reading it: its content was counted, and nothing emitted.
   const position = JSON.parse(JSON.stringify(log.position));
-  const packed = position.files.find(({ path }: { path: string }) => path.endsWith('.1.gz'));
+  const compressed = position.files.find(({ path }: { path: string }) => path.endsWith('.1.gz'));
   const { offset, head, before: last } = JSON.parse(JSON.stringify(before)).files[0];
-  Object.assign(packed, { state: 'old', offset, head, before: last });
+  Object.assign(compressed, { state: 'old', offset, head, before: last });
   log.position = position;
   rmSync(`${log.path}.1.gz`);
   log.start();

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { until } from '../../until.ts';
 import { Followed } from './followed.ts';
 
-test('hands out whole lines as they are written and keeps a half line until its end comes', async (t) => {
+test('emits whole lines as they are written, and keeps a partial line until its end comes', async (t) => {
   const log = new Followed(t);
   writeFileSync(log.path, 'one\ntwo\nthr');
   log.start();
@@ -18,14 +18,14 @@ test('hands out whole lines as they are written and keeps a half line until its 
   await log.shows('one\ntwo\nthree\r\nfour\n');
 });
 
-test('waits for a log that does not exist yet, says so, and begins at its start even where told to begin at the end', async (t) => {
+test('waits for a log that does not exist yet, logs that, and begins at its start even where `from` is the end', async (t) => {
   const log = new Followed(t, { from: 'end' });
   log.start();
   await until(
     () => log.source?.status().state === 'log missing',
     () => 'never missing',
   );
-  assert.deepEqual(log.said.length, 1, log.said.join());
+  assert.deepEqual(log.logged.length, 1, log.logged.join());
   writeFileSync(log.path, 'one\n');
   await log.shows('one\n');
   assert.equal(log.source?.status().state, 'caught up');
@@ -44,7 +44,7 @@ test('a log renamed and created anew is read to its end first', async (t) => {
   await log.shows('one\ntwo\nthree\nlate\n');
 });
 
-test('a log copied and truncated is read on from its beginning', async (t) => {
+test('after copying and truncating the log is read from its beginning', async (t) => {
   const log = new Followed(t);
   writeFileSync(log.path, 'one\n');
   log.start();
@@ -56,7 +56,7 @@ test('a log copied and truncated is read on from its beginning', async (t) => {
   await log.shows('one\ntwo\nthree and more than before\n');
 });
 
-test('rotations while nobody followed are read from the siblings, oldest first', async (t) => {
+test('rotations while the agent is down are read from the rotated files, oldest first', async (t) => {
   const log = new Followed(t);
   writeFileSync(log.path, 'one\n');
   log.start();
@@ -71,7 +71,7 @@ test('rotations while nobody followed are read from the siblings, oldest first',
   assert.deepEqual(log.gaps, []);
 });
 
-test('a log that is gone each time it is opened is told as unreadable once that lasts', async (t) => {
+test('a log that is gone each time it is opened is reported as unreadable after a while', async (t) => {
   const log = new Followed(t, { lookEveryMs: 5 });
   writeFileSync(log.path, 'one\n');
   t.mock.method(fs, 'openSync', () => {
@@ -87,5 +87,5 @@ test('a log that is gone each time it is opened is told as unreadable once that 
   const { now } = Date;
   t.mock.method(Date, 'now', () => now() + 10_000);
   await until(() => log.source?.status().state === 'log unreadable');
-  assert.match(log.said.join('\n'), /error .*cannot be read: ENOENT/);
+  assert.match(log.logged.join('\n'), /error .*cannot be read: ENOENT/);
 });

@@ -1,4 +1,4 @@
-/** A log in a folder of its own, and what a source that follows it hands out and says. */
+/** A log in a folder of its own, and what a source that follows it emits and logs. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,10 +10,10 @@ import { FileSource, type FileSourceOptions } from '../../../alphaclient/log/fil
 import type { Chunk, LogPosition } from '../../../alphaclient/log/source.ts';
 import { until } from '../../until.ts';
 
-/** Everything that came out since the beginning, over restarts. */
+/** Collects everything that was emitted since the beginning, over restarts. */
 export class Followed {
   readonly path: string;
-  readonly said: string[] = [];
+  readonly logged: string[] = [];
   text = '';
   position: LogPosition | null = null;
   readonly gaps: Chunk['gaps'][number][] = [];
@@ -32,12 +32,12 @@ export class Followed {
   }
 
   start(options: Partial<FileSourceOptions> = {}): void {
-    const say = (level: string) => (message: string) => this.said.push(`${level} ${message}`);
+    const record = (level: string) => (message: string) => this.logged.push(`${level} ${message}`);
     this.source = new FileSource({
       path: this.path,
       from: 'start',
       position: this.position,
-      log: { warn: say('warn'), error: say('error'), info: say('info') },
+      log: { warn: record('warn'), error: record('error'), info: record('info') },
       ...this.#options,
       ...options,
     });
@@ -60,13 +60,13 @@ export class Followed {
     }
   }
 
-  /** Ends and starts the source again with what was saved. */
+  /** Stops the source and starts it again from the saved position. */
   restart(): void {
     this.stop();
     this.start();
   }
 
-  /** Waits for as much text as this, and fails where it is another. */
+  /** Waits until as much text as this was emitted, and fails where it differs. */
   async shows(text: string): Promise<void> {
     await until(
       () => this.text.length >= text.length,
@@ -76,9 +76,10 @@ export class Followed {
   }
 }
 
-/** Packs a file as rotation does: the packed one beside it, and then it is gone. */
-export function pack(file: string, packing: 'gz' | 'zst' | 'xz'): void {
-  if (packing === 'xz') execFileSync('xz', ['-f', file]);
-  else writeFileSync(`${file}.${packing}`, (packing === 'gz' ? gzipSync : zstdCompressSync)(readFileSync(file)));
+/** Compresses a file as rotation does: into a new file, and then deletes it. */
+export function compress(file: string, compression: 'gz' | 'zst' | 'xz'): void {
+  if (compression === 'xz') execFileSync('xz', ['-f', file]);
+  else
+    writeFileSync(`${file}.${compression}`, (compression === 'gz' ? gzipSync : zstdCompressSync)(readFileSync(file)));
   rmSync(file, { force: true });
 }

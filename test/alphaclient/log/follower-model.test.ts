@@ -1,6 +1,6 @@
 /**
- * Thousands of random things that happen to a log, against a model of what must come out. Runs the same ones for ten seconds,
- * or new ones for `FOLLOWER_MODEL_SECONDS`; `FOLLOWER_MODEL_SEED` repeats a run.
+ * Thousands of random sequences of actions on a log, compared with a model of what must be emitted. Runs the same ones for ten
+ * seconds, or new ones for `FOLLOWER_MODEL_SECONDS`; `FOLLOWER_MODEL_SEED` repeats a run.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -9,169 +9,166 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Random } from '../../demo/random.ts';
 import { install } from './model/preemption.ts';
-import { type Act, DEEDS, run, type Sequence, shrunk } from './model/run.ts';
+import { ACTIONS, type Action, run, type Sequence, shrunk } from './model/sequence.ts';
 
 const { FOLLOWER_MODEL_SECONDS, FOLLOWER_MODEL_SEED } = process.env;
 const SECONDS = Number(FOLLOWER_MODEL_SECONDS ?? 10);
 const SEED = Number(FOLLOWER_MODEL_SEED ?? (FOLLOWER_MODEL_SECONDS ? Math.floor(Math.random() * 1e9) : 1));
-const ACTS_LIMIT = 40;
+const ACTIONS_LIMIT = 40;
 
 function sequenceOf(seed: number): Sequence {
   const random = new Random(seed);
-  const naming = random.pick<Sequence['world']['naming']>(['number', 'number', 'date', 'link']);
-  const acts: Act[] = [];
-  for (let i = random.whole(5, ACTS_LIMIT); i > 0; i -= 1)
-    acts.push({ does: random.pick(DEEDS), a: random.whole(0, 999), b: random.whole(0, 999) });
-  return { world: { naming }, acts };
+  const naming = random.pick<Sequence['log']['naming']>(['number', 'number', 'date', 'link']);
+  const actions: Action[] = [];
+  for (let i = random.whole(5, ACTIONS_LIMIT); i > 0; i -= 1)
+    actions.push({ name: random.pick(ACTIONS), a: random.whole(0, 999), b: random.whole(0, 999) });
+  return { log: { naming }, actions };
 }
 
-/** What once went wrong, as short as it was found. */
-const FOUND: readonly { readonly wrong: string; readonly sequence: Sequence }[] = [
+/** Shrunk sequences that failed once. */
+const FOUND: readonly { readonly name: string; readonly sequence: Sequence }[] = [
   {
-    wrong: 'the log was emptied while it was opened: its copy was not known any more, and read again',
+    name: 'a log truncated while it is opened: its copy is not read again',
     sequence: {
-      world: { naming: 'number' },
-      acts: [
-        { does: 'write', a: 256, b: 537 },
-        { does: 'crash', a: 818, b: 320 },
-        { does: 'start', a: 886, b: 569 },
-        { does: 'torn-look', a: 66, b: 801 },
+      log: { naming: 'number' },
+      actions: [
+        { name: 'write', a: 256, b: 537 },
+        { name: 'crash', a: 818, b: 320 },
+        { name: 'start', a: 886, b: 569 },
+        { name: 'look-interrupted', a: 66, b: 801 },
       ],
     },
   },
   {
-    wrong: 'what was seen of a log and not read was emptied and written anew, as long as before: its loss was not told',
+    name: 'an unread log truncated and written anew to the same length: its loss is reported',
     sequence: {
-      world: { naming: 'number' },
-      acts: [
-        { does: 'half', a: 557, b: 379 },
-        { does: 'torn-look', a: 529, b: 964 },
-        { does: 'write', a: 433, b: 60 },
-        { does: 'copy', a: 13, b: 496 },
-        { does: 'write', a: 68, b: 698 },
-        { does: 'take', a: 169, b: 857 },
-        { does: 'replace', a: 898, b: 911 },
+      log: { naming: 'number' },
+      actions: [
+        { name: 'partial', a: 557, b: 379 },
+        { name: 'look-interrupted', a: 529, b: 964 },
+        { name: 'write', a: 433, b: 60 },
+        { name: 'copy', a: 13, b: 496 },
+        { name: 'write', a: 68, b: 698 },
+        { name: 'take', a: 169, b: 857 },
+        { name: 'replace', a: 898, b: 911 },
       ],
     },
   },
   {
-    wrong: 'four empty logs were all that was remembered, and all were packed: an older one was read again',
+    name: 'four empty logs are all that is known, and all are compressed: an older one is not read again',
     sequence: {
-      world: { naming: 'date' },
-      acts: [
-        { does: 'write', a: 815, b: 436 },
-        { does: 'copy', a: 794, b: 229 },
-        { does: 'torn-look', a: 785, b: 559 },
-        { does: 'leaky-copy', a: 274, b: 10 },
-        { does: 'copy', a: 167, b: 8 },
-        { does: 'quiet', a: 656, b: 539 },
-        { does: 'torn-look', a: 466, b: 37 },
-        { does: 'quiet', a: 151, b: 620 },
-        { does: 'pack', a: 750, b: 109 },
-        { does: 'stop', a: 922, b: 147 },
-        { does: 'pack', a: 747, b: 343 },
-        { does: 'pack', a: 185, b: 114 },
-        { does: 'remove', a: 300, b: 303 },
+      log: { naming: 'date' },
+      actions: [
+        { name: 'write', a: 815, b: 436 },
+        { name: 'copy', a: 794, b: 229 },
+        { name: 'look-interrupted', a: 785, b: 559 },
+        { name: 'leaky-copy', a: 274, b: 10 },
+        { name: 'copy', a: 167, b: 8 },
+        { name: 'quiet', a: 656, b: 539 },
+        { name: 'look-interrupted', a: 466, b: 37 },
+        { name: 'quiet', a: 151, b: 620 },
+        { name: 'compress', a: 750, b: 109 },
+        { name: 'stop', a: 922, b: 147 },
+        { name: 'compress', a: 747, b: 343 },
+        { name: 'compress', a: 185, b: 114 },
+        { name: 'remove', a: 300, b: 303 },
       ],
     },
   },
   {
-    wrong: 'the log was copied before what was seen of it and not read was written: its copy was read again',
+    name: 'a copy without the last unread bytes of the log is not read again',
     sequence: {
-      world: { naming: 'date' },
-      acts: [
-        { does: 'write', a: 590, b: 105 },
-        { does: 'look', a: 241, b: 185 },
-        { does: 'crash', a: 75, b: 270 },
-        { does: 'write', a: 444, b: 991 },
-        { does: 'start', a: 999, b: 102 },
-        { does: 'torn-look', a: 426, b: 180 },
+      log: { naming: 'date' },
+      actions: [
+        { name: 'write', a: 590, b: 105 },
+        { name: 'look', a: 241, b: 185 },
+        { name: 'crash', a: 75, b: 270 },
+        { name: 'write', a: 444, b: 991 },
+        { name: 'start', a: 999, b: 102 },
+        { name: 'look-interrupted', a: 426, b: 180 },
       ],
     },
   },
   {
-    wrong: 'a short log was read beyond its copy, and emptied while nobody looked: the copy was read again',
+    name: 'a short log read beyond its copy, and truncated while the agent is down: the copy is not read again',
     sequence: {
-      world: { naming: 'number' },
-      acts: [
-        { does: 'write', a: 506, b: 689 },
-        { does: 'crash', a: 236, b: 585 },
-        { does: 'start', a: 809, b: 615 },
-        { does: 'torn-look', a: 516, b: 229 },
-        { does: 'stop', a: 635, b: 936 },
+      log: { naming: 'number' },
+      actions: [
+        { name: 'write', a: 506, b: 689 },
+        { name: 'crash', a: 236, b: 585 },
+        { name: 'start', a: 809, b: 615 },
+        { name: 'look-interrupted', a: 516, b: 229 },
+        { name: 'stop', a: 635, b: 936 },
       ],
     },
   },
   {
-    wrong: 'half a line was read, ended and copied before the log was emptied: it came out by itself and in its copy',
+    name: 'a partial line that was read, and ended and copied before the log is truncated, is emitted once',
     sequence: {
-      world: { naming: 'date' },
-      acts: [
-        { does: 'half', a: 900, b: 515 },
-        { does: 'torn-look', a: 390, b: 732 },
+      log: { naming: 'date' },
+      actions: [
+        { name: 'partial', a: 900, b: 515 },
+        { name: 'look-interrupted', a: 390, b: 732 },
       ],
     },
   },
   {
-    wrong:
-      'an empty log was written, copied, emptied and written anew between a look and the first read: the copy was never read',
+    name: 'an empty log written, copied, truncated and written anew between a look and the first read: the copy is read',
     sequence: {
-      world: { naming: 'date' },
-      acts: [
-        { does: 'write', a: 413, b: 700 },
-        { does: 'copy', a: 734, b: 165 },
-        { does: 'copy', a: 92, b: 110 },
-        { does: 'write', a: 357, b: 282 },
-        { does: 'torn-hour', a: 707, b: 987 },
+      log: { naming: 'date' },
+      actions: [
+        { name: 'write', a: 413, b: 700 },
+        { name: 'copy', a: 734, b: 165 },
+        { name: 'copy', a: 92, b: 110 },
+        { name: 'write', a: 357, b: 282 },
+        { name: 'look-interrupted-often', a: 707, b: 987 },
       ],
     },
   },
   {
-    wrong:
-      'a log was read on after it had been copied, and emptied, while an empty older one was packed: the copy was read again',
+    name: 'a log read on after it was copied, and truncated, while an empty older one is compressed: the copy is not read again',
     sequence: {
-      world: { naming: 'number' },
-      acts: [
-        { does: 'create', a: 360, b: 413 },
-        { does: 'copy', a: 187, b: 196 },
-        { does: 'look', a: 75, b: 547 },
-        { does: 'write', a: 410, b: 759 },
-        { does: 'look', a: 116, b: 719 },
-        { does: 'pack', a: 449, b: 86 },
-        { does: 'torn-hour', a: 733, b: 802 },
+      log: { naming: 'number' },
+      actions: [
+        { name: 'create', a: 360, b: 413 },
+        { name: 'copy', a: 187, b: 196 },
+        { name: 'look', a: 75, b: 547 },
+        { name: 'write', a: 410, b: 759 },
+        { name: 'look', a: 116, b: 719 },
+        { name: 'compress', a: 449, b: 86 },
+        { name: 'look-interrupted-often', a: 733, b: 802 },
       ],
     },
   },
   {
-    wrong:
-      'all that was remembered was packed, and empty, or deleted, before the first line of a new log was read: an old log was read again',
+    name: 'all known files compressed and empty, or deleted, before the first line of a new log is read: an old log is not read again',
     sequence: {
-      world: { naming: 'number' },
-      acts: [
-        { does: 'half', a: 401, b: 70 },
-        { does: 'torn-look', a: 407, b: 252 },
-        { does: 'rename', a: 699, b: 90 },
-        { does: 'move', a: 159, b: 354 },
-        { does: 'write', a: 719, b: 151 },
-        { does: 'quiet', a: 109, b: 337 },
-        { does: 'torn-look', a: 639, b: 843 },
-        { does: 'copy', a: 362, b: 36 },
-        { does: 'rename', a: 739, b: 724 },
-        { does: 'copy', a: 992, b: 282 },
-        { does: 'quiet', a: 872, b: 284 },
-        { does: 'remove', a: 800, b: 983 },
-        { does: 'leaky-copy', a: 347, b: 850 },
-        { does: 'pack', a: 939, b: 34 },
-        { does: 'pack', a: 507, b: 871 },
-        { does: 'remove', a: 476, b: 762 },
+      log: { naming: 'number' },
+      actions: [
+        { name: 'partial', a: 401, b: 70 },
+        { name: 'look-interrupted', a: 407, b: 252 },
+        { name: 'rename', a: 699, b: 90 },
+        { name: 'move', a: 159, b: 354 },
+        { name: 'write', a: 719, b: 151 },
+        { name: 'quiet', a: 109, b: 337 },
+        { name: 'look-interrupted', a: 639, b: 843 },
+        { name: 'copy', a: 362, b: 36 },
+        { name: 'rename', a: 739, b: 724 },
+        { name: 'copy', a: 992, b: 282 },
+        { name: 'quiet', a: 872, b: 284 },
+        { name: 'remove', a: 800, b: 983 },
+        { name: 'leaky-copy', a: 347, b: 850 },
+        { name: 'compress', a: 939, b: 34 },
+        { name: 'compress', a: 507, b: 871 },
+        { name: 'remove', a: 476, b: 762 },
       ],
     },
   },
 ];
 
-function places(t: TestContext): readonly string[] {
+function foldersFor(t: TestContext): readonly string[] {
   install();
-  // In turn on both kinds of file system: one in memory never gives an inode twice, one on a disk does so at once.
+  // On two file systems in turn: tmpfs never reuses an inode, one on a disk does so at once.
   const folders = [tmpdir(), existsSync('/dev/shm') ? '/dev/shm' : tmpdir()].map((at) =>
     mkdtempSync(join(at, 'follower-')),
   );
@@ -181,13 +178,13 @@ function places(t: TestContext): readonly string[] {
   return folders;
 }
 
-for (const { wrong, sequence } of FOUND)
-  test(`not again: ${wrong}`, async (t) => {
-    for (const place of places(t)) assert.equal(await run(sequence, place), null);
+for (const { name, sequence } of FOUND)
+  test(name, async (t) => {
+    for (const place of foldersFor(t)) assert.equal(await run(sequence, place), null);
   });
 
-test('whatever happens to a log, each line comes out once, and what cannot is told', async (t) => {
-  const folders = places(t);
+test('each line is emitted once whatever is done to the log, and what cannot be is reported', async (t) => {
+  const folders = foldersFor(t);
   const endMs = Date.now() + SECONDS * 1_000;
   let seed = SEED;
   for (; Date.now() < endMs; seed += 1) {
@@ -198,7 +195,7 @@ test('whatever happens to a log, each line comes out once, and what cannot is to
     const least = await shrunk(sequence, place);
     const again = (await run(least, place)) ?? `${wrong}\n(not each time)`;
     assert.fail(
-      `FOLLOWER_MODEL_SEED=${seed}: ${again}\n${JSON.stringify(least.world)}\n${least.acts.map((act) => JSON.stringify(act)).join('\n')}`,
+      `FOLLOWER_MODEL_SEED=${seed}: ${again}\n${JSON.stringify(least.log)}\n${least.actions.map((action) => JSON.stringify(action)).join('\n')}`,
     );
   }
   t.diagnostic(`${seed - SEED} sequences from seed ${SEED}`);

@@ -1,4 +1,4 @@
-/** What comes between two looks of a follower, step by step. */
+/** Changes between two looks of a follower, step by step. */
 import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,7 +41,7 @@ class Steps {
   }
 }
 
-test('an empty log that is written, copied, emptied and written anew before it is read is read from its copy first', async (t) => {
+test('an empty log that is written, copied, truncated and written anew before it is read is read from its copy first', async (t) => {
   const steps = new Steps(t);
   await steps.drain();
   await steps.look();
@@ -54,15 +54,15 @@ test('an empty log that is written, copied, emptied and written anew before it i
   assert.deepEqual({ text: steps.text, gaps: steps.gaps }, { text: 'one\ntwo\nthree\n', gaps: [] });
 });
 
-for (const emptied of [false, true])
-  test(`a copy that was just begun is no generation of its own${emptied ? ', also when the log is emptied before the next look' : ''}`, async (t) => {
+for (const truncated of [false, true])
+  test(`a copy that was just begun is no generation of its own${truncated ? ', also when the log is truncated before the next look' : ''}`, async (t) => {
     const steps = new Steps(t);
     await steps.drain();
     writeFileSync(steps.path, 'one\ntwo\n');
     writeFileSync(`${steps.path}.1`, '');
     await steps.look();
     writeFileSync(`${steps.path}.1`, readFileSync(steps.path));
-    if (!emptied) {
+    if (!truncated) {
       await steps.drain();
       assert.equal(steps.text, 'one\ntwo\n');
     }

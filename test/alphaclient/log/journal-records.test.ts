@@ -31,25 +31,25 @@ function push(records: JournalRecords, text: string, size: number) {
 }
 
 describe('the records that journalctl prints', () => {
-  it('are the same wherever its output is cut', () => {
+  it('are the same wherever the output is torn', () => {
     const text = [1, 2, 3, 4].map((i) => record(i, `näme ${i}`)).join('');
     for (let size = 1; size <= text.length + 8; size += 3)
       assert.deepEqual(push(new JournalRecords(null), text, size), { out: text, last: cursor(4), cut: 0 });
   });
 
-  it('are handed on without the one that was handed on before, which may stand under another number now', () => {
+  it('are emitted without the one that was emitted before, which may have another number now', () => {
     const text = record(1) + record(2);
     assert.equal(push(new JournalRecords(cursor(1)), text, 7).out, record(2));
     assert.equal(push(new JournalRecords(cursor(1, 'a2')), text, 7).out, record(2));
     assert.equal(push(new JournalRecords(cursor(2)), text, 7).out, text);
   });
 
-  it('are told apart from what old versions print besides', () => {
+  it('are distinguished from other lines that old versions print', () => {
     const text = `-- No entries --\n${record(1)}-- Reboot --\n${record(2)}`;
     assert.equal(push(new JournalRecords(null), text, 11).out, record(1) + record(2));
   });
 
-  it(`are left out and counted above ${LINE_LIMIT_BYTES} bytes, wherever the output is cut`, () => {
+  it(`are omitted and counted above ${LINE_LIMIT_BYTES} bytes, wherever the output is torn`, () => {
     const bare = record(2, '').length;
     const fits = record(2, 'x'.repeat(LINE_LIMIT_BYTES - bare));
     assert.equal(fits.length, LINE_LIMIT_BYTES);
@@ -73,7 +73,7 @@ describe('the records that journalctl prints', () => {
 });
 
 describe('a cursor', () => {
-  it('is saved and found again, and nothing else is taken for one', () => {
+  it('is found again in a saved position, and nothing else is taken for one', () => {
     assert.equal(cursorIn(positionAfter(cursor(4))), cursor(4));
     assert.equal(cursorIn(positionAfter(null)), null);
     for (const wrong of [{}, { version: 2, cursor: cursor(4) }, { version: 1 }, { version: 1, cursor: 7 }])
@@ -90,7 +90,7 @@ describe('a cursor', () => {
     assert.ok(!sameRecord('s=1;i=1', 's=1;i=2'));
   });
 
-  it('tells how many records lay between it and a later one of its sequence', () => {
+  it('gives how many records are between it and a later one of its sequence', () => {
     assert.equal(recordsBetween(cursor(1), cursor(2)), 0);
     assert.equal(recordsBetween(cursor(1), cursor(20)), 18);
     assert.equal(recordsBetween(cursor(20), cursor(1)), null);

@@ -11,16 +11,16 @@ import { type Fields, journalLacking, ScratchJournal, sshd } from '../../journal
 
 const DEADLINE_MS = 20_000;
 
-type Said = [level: 'info' | 'warn' | 'error', text: string];
+type Logged = [level: 'info' | 'warn' | 'error', text: string];
 
-function listening(): { log: JournalOptions['log']; said: Said[] } {
-  const said: Said[] = [];
+function recordingLog(): { log: JournalOptions['log']; logged: Logged[] } {
+  const logged: Logged[] = [];
   return {
-    said,
+    logged,
     log: {
-      info: (text) => said.push(['info', text]),
-      warn: (text) => said.push(['warn', text]),
-      error: (text) => said.push(['error', text]),
+      info: (text) => logged.push(['info', text]),
+      warn: (text) => logged.push(['warn', text]),
+      error: (text) => logged.push(['error', text]),
     },
   };
 }
@@ -94,11 +94,11 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     t: TestContext,
     command: readonly string[],
     options: Partial<JournalOptions> = {},
-  ): JournalSource & { said: Said[] } {
-    const { log, said } = listening();
+  ): JournalSource & { logged: Logged[] } {
+    const { log, logged } = recordingLog();
     const source = new JournalSource({ position: null, from: 'start', log, command, ...options });
     followed.set(t, [...(followed.get(t) ?? []), source]);
-    return Object.assign(source, { said });
+    return Object.assign(source, { logged });
   }
 
   it('is read from its start, and then followed', async (t) => {
@@ -115,7 +115,7 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     assert.equal(source.status().state, 'caught up');
     source.close();
     assert.equal(await source.next(), null);
-    assert.deepEqual(source.said, []);
+    assert.deepEqual(source.logged, []);
   });
 
   it('is read from its end where that is asked for, and a restart goes on from there', async (t) => {
@@ -130,7 +130,7 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     assert.deepEqual(all, lines(5, 8));
   });
 
-  it('gives what claims to be sshd, forged or not, as it is, and nothing else', async (t) => {
+  it('emits the records that claim to be sshd’s, forged or not, unchanged, and no others', async (t) => {
     const journal = await scratch(t);
     const bytes = Buffer.from([0x70, 0xff, 0x0a, 0x71]);
     journal.append(
@@ -192,13 +192,13 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     const source = follow(t, command);
     assert.deepEqual((await read(source, count(30))).all, lines(0, 30));
     assert.deepEqual(
-      source.said.filter(([level]) => level === 'error'),
+      source.logged.filter(([level]) => level === 'error'),
       [],
     );
-    assert.ok(source.said.some(([level, text]) => level === 'warn' && text.includes('starting it again')));
+    assert.ok(source.logged.some(([level, text]) => level === 'warn' && text.includes('starting it again')));
   });
 
-  it('is read from the first record left when it was vacuumed, and the gap is told once', async (t) => {
+  it('is read from the first record that is left when it was vacuumed, and the gap is declared once', async (t) => {
     const journal = await scratch(t);
     journal.append(...records(0, 5));
     await journal.rotate();
@@ -228,7 +228,7 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     );
   });
 
-  it('that holds older records only is taken for another journal: all is read, and the gap told', async (t) => {
+  it('that has only older records is taken for another journal: all is read, and the gap declared', async (t) => {
     const journal = await scratch(t);
     journal.append(...records(0, 3));
     await journal.rotate();
@@ -238,7 +238,7 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     assert.equal(got.chunks.flatMap((chunk) => chunk.gaps).length, 1);
   });
 
-  it("tells how many of sshd's records journald dropped, and believes nobody else about it", async (t) => {
+  it("declares how many of sshd's records journald dropped, and believes no other program about it", async (t) => {
     const journal = await scratch(t);
     const dropped = { MESSAGE_ID: 'a596d6fe7bfa4994828e72309e95d61e', SYSLOG_IDENTIFIER: 'systemd-journald' };
     const driver = { ...dropped, _TRANSPORT: 'driver' };
@@ -267,7 +267,7 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     );
   });
 
-  it('is left where it is while nobody asks for more', async (t) => {
+  it('is not read while nobody calls next', async (t) => {
     const journal = await scratch(t);
     journal.append(...records(0, 5_000));
     await journal.rotate();
@@ -280,7 +280,7 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     assert.deepEqual([...all, ...rest.all], lines(0, 5_000));
   });
 
-  it('is found to go on when journalctl follows without a word', async (t) => {
+  it('is read on when journalctl stops following silently', async (t) => {
     const journal = await scratch(t);
     journal.append(...records(0, 2));
     const stuck = 'case "$*" in *--follow*) exec sleep 60;; *) exec journalctl "$@";; esac';
@@ -291,7 +291,7 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     assert.deepEqual((await read(source, count(2))).all, lines(2, 4));
   });
 
-  it('moves its position on while sshd is quiet, so that no gap is told once the last record is vacuumed', async (t) => {
+  it('moves its position on while sshd is quiet, so that no gap is declared once the last record is vacuumed', async (t) => {
     const journal = await scratch(t);
     journal.append(...records(0, 2));
     await journal.rotate();
@@ -393,46 +393,46 @@ describe('a journal that cannot be read', () => {
     ],
   ];
   for (const [name, command, state, text] of cases) {
-    it(`${name} is told once, and tried again`, async () => {
-      const { log, said } = listening();
+    it(`${name} is logged once, and retried`, async () => {
+      const { log, logged } = recordingLog();
       const source = new JournalSource({ position: null, from: 'start', log, command });
       after(() => source.close());
       const ended = source.next();
-      await until('told', () => said.length > 0);
+      await until('told', () => logged.length > 0);
       await delay(500);
       assert.equal(source.status().state, state);
       source.close();
       assert.equal(await ended, null);
-      assert.equal(said.length, 1);
-      assert.equal(said[0]?.[0], state === 'starting' ? 'warn' : 'error');
-      assert.match(said[0]?.[1] ?? '', text);
+      assert.equal(logged.length, 1);
+      assert.equal(logged[0]?.[0], state === 'starting' ? 'warn' : 'error');
+      assert.match(logged[0]?.[1] ?? '', text);
     });
   }
 
   it('is read once it can be', { skip }, async (t) => {
     const journal = new ScratchJournal();
     t.after(() => journal.remove());
-    const { log, said } = listening();
+    const { log, logged } = recordingLog();
     const source = new JournalSource({ position: null, from: 'end', log, command: journal.command });
     t.after(() => source.close());
     const reading = read(source, count(1));
-    await until('told', () => said.length > 0);
+    await until('told', () => logged.length > 0);
     journal.append(sshd(line(1)));
     assert.deepEqual((await reading).all, [line(1)]);
     const more = source.next();
     t.after(() => more);
-    await until('told again', () => said.some(([level]) => level === 'info'));
+    await until('told again', () => logged.some(([level]) => level === 'info'));
   });
 
-  it('takes a position of another kind of log for none', { skip }, async (t) => {
+  it('ignores a position of another kind of log', { skip }, async (t) => {
     const journal = new ScratchJournal();
     t.after(() => journal.remove());
     journal.append(sshd(line(1)));
-    const { log, said } = listening();
+    const { log, logged } = recordingLog();
     const position = { version: 1, cursor: '--vacuum-size=1' };
     const source = new JournalSource({ position, from: 'start', log, command: journal.command });
     t.after(() => source.close());
     assert.deepEqual((await read(source, count(1))).all, [line(1)]);
-    assert.equal(said[0]?.[0], 'warn');
+    assert.equal(logged[0]?.[0], 'warn');
   });
 });

@@ -1,4 +1,4 @@
-/** Where other programs that follow logs are known to lose lines or to read them twice. */
+/** Cases in which other log shippers are known to lose lines or to read them twice. */
 import assert from 'node:assert/strict';
 import fs, {
   appendFileSync,
@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { has, lacking } from '../../e2e/machine.ts';
 import { until } from '../../until.ts';
-import { Followed, pack } from './followed.ts';
+import { compress, Followed } from './followed.ts';
 
 const lines = (from: number, to: number): string =>
   Array.from({ length: to - from }, (_, i) => `Failed password for u${from + i} from 192.0.2.1 port 22 ssh2\n`).join(
@@ -23,7 +23,7 @@ const lines = (from: number, to: number): string =>
   );
 
 for (const running of [true, false]) {
-  const when = running ? 'while it is followed' : 'while nobody follows';
+  const when = running ? 'while it is followed' : 'while the agent is down';
 
   test(`a new log with the inode of a deleted one is read from its beginning (${when})`, async (t) => {
     const log = new Followed(t);
@@ -59,7 +59,7 @@ for (const running of [true, false]) {
       if (!running) log.start();
       await log.shows(seen + lines(500, 500 + after));
       if (!running) {
-        assert.equal(log.gaps.length, 1, 'what was never read is told');
+        assert.equal(log.gaps.length, 1, 'the unread lines are reported');
         assert.equal(log.gaps[0]?.kind, 'rotated-away');
       }
     });
@@ -78,7 +78,7 @@ for (const running of [true, false]) {
     assert.deepEqual(log.gaps, []);
   });
 
-  test(`what is written to a renamed file goes on to be read beside the new one (${when})`, async (t) => {
+  test(`lines written to a renamed file are read, as are those of the new one (${when})`, async (t) => {
     const log = new Followed(t);
     writeFileSync(log.path, 'c\n');
     log.start();
@@ -94,7 +94,7 @@ for (const running of [true, false]) {
     await log.shows(running ? 'c\nc2\nc3\nc4\n' : 'c\nc3\nc2\nc4\n');
   });
 
-  test(`a line that is half written when its log is renamed is ended there, and comes out once (${when})`, async (t) => {
+  test(`a partial line whose log is renamed is ended there, and emitted once (${when})`, async (t) => {
     const log = new Followed(t);
     writeFileSync(log.path, 'one\ntw');
     log.start();
@@ -156,7 +156,7 @@ test('a restart at any line reads nothing twice', async (t) => {
   }
 });
 
-test('logs of a few bytes, and empty ones, are told apart', async (t) => {
+test('logs of a few bytes, and empty ones, are distinguished', async (t) => {
   const log = new Followed(t);
   writeFileSync(log.path, '');
   log.start();
@@ -189,9 +189,9 @@ test('a stop in the middle of a line never loses its first half', async (t) => {
   await log.shows(`first\n${text}`);
 });
 
-for (const packing of ['gz', 'zst', 'xz'] as const)
-  test(`rotations while nobody followed are read from ${packing} files, the oldest first`, {
-    skip: packing === 'xz' && lacking('rotations packed by xz', { xz: has('xz') }),
+for (const compression of ['gz', 'zst', 'xz'] as const)
+  test(`rotations while the agent is down are read from .${compression} files, oldest first`, {
+    skip: compression === 'xz' && lacking('rotations compressed by xz', { xz: has('xz') }),
   }, async (t) => {
     const log = new Followed(t);
     writeFileSync(log.path, lines(0, 5));
@@ -201,7 +201,7 @@ for (const packing of ['gz', 'zst', 'xz'] as const)
     for (let i = 1; i <= 3; i += 1) {
       appendFileSync(log.path, lines(i * 5, i * 5 + 5));
       renameSync(log.path, `${log.path}-2026110${i}`);
-      if (i < 3) pack(`${log.path}-2026110${i}`, packing);
+      if (i < 3) compress(`${log.path}-2026110${i}`, compression);
     }
     writeFileSync(log.path, lines(20, 25));
     log.start();
@@ -209,7 +209,7 @@ for (const packing of ['gz', 'zst', 'xz'] as const)
     assert.deepEqual(log.gaps, []);
   });
 
-test('a log that is missing for a while after its rename is gone on with when it comes', async (t) => {
+test('a log that is missing for a while after its rename is read once it exists', async (t) => {
   const log = new Followed(t);
   writeFileSync(log.path, 'one\n');
   log.start();
@@ -224,7 +224,7 @@ test('a log that is missing for a while after its rename is gone on with when it
   await log.shows('one\ntwo\nthree\nfour\n');
 });
 
-test('what was deleted before it could be read is told with its size', async (t) => {
+test('a log that was deleted before it was read is reported with its size', async (t) => {
   const log = new Followed(t);
   writeFileSync(log.path, 'one\n');
   log.start();

@@ -1,33 +1,33 @@
-/** Lets a test act between two calls of `node:fs`, as another process would. */
+/** Runs a test's code between two calls of `node:fs`, as another process could. */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
-/** The calls that a follower looks at its files with. */
+/** The calls that a follower uses. */
 const CALLS = ['statSync', 'fstatSync', 'openSync', 'readSync', 'readdirSync', 'realpathSync'] as const;
 
-/** `node:fs` as it was: what the test itself calls. */
+/** The unpatched `node:fs`, for the test itself. */
 export const plainFs = { ...fs };
 
 let before: (() => void) | null = null;
 
-/** From here on, what the last `preempt` asked for is done before each of the calls. */
+/** Patches the calls: before each, the function of the last `preempt` runs. */
 export function install(): void {
   const patched = fs as unknown as Record<string, (...args: unknown[]) => unknown>;
   for (const name of CALLS) {
     const call = plainFs[name] as (...args: unknown[]) => unknown;
     patched[name] = (...args) => {
-      const act = before;
-      // What is done in between calls `node:fs` itself.
+      const action = before;
+      // The function may call `node:fs` itself.
       before = null;
-      act?.();
-      before = act;
+      action?.();
+      before = action;
       return call(...args);
     };
   }
   syncBuiltinESMExports();
 }
 
-/** What is done before each call from now on; null for nothing. */
-export function preempt(act: (() => void) | null): void {
-  before = act;
+/** Sets the function that runs before each call; null for none. */
+export function preempt(action: (() => void) | null): void {
+  before = action;
 }

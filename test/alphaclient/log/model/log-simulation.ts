@@ -1,29 +1,29 @@
 /**
- * A log, its writer and its rotation on a real file system, with the truth: what was written, where it still stands, and
- * what is gone. Each thing that is done to the log is a list of steps, so that a reader can come in between any two.
+ * Simulates a log, its writer and its rotation on a real file system, and knows the truth: what was written, which files have it,
+ * and what is gone. Each action is a generator of steps, so that a reader can run between any two.
  */
 import { execFileSync } from 'node:child_process';
 import { basename, join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { plainFs as fs } from './preemption.ts';
 
-/** What was written into one generation of the log, wherever it stands. */
+/** The content of one generation of the log, whichever files have it. */
 interface Stream {
-  /** One character a byte. */
+  /** One character per byte. */
   text: string;
-  /** Whether a follower that is running has it open: what becomes of its names does not matter then. */
-  held: boolean;
-  /** How much of it is known to be there by a position that was saved. */
+  /** Whether a running follower has it open: its names do not matter then. */
+  isOpen: boolean;
+  /** How many of its bytes a saved position knows of. */
   seen: number;
 }
 
-/** A file, or a name of one. */
-interface Place {
+/** The content of a file. */
+interface FileState {
   stream: Stream;
-  /** How much of the stream stands here: a copy does not grow. */
+  /** How much of the stream it has: a copy does not grow. */
   length: number;
   copy: boolean;
-  packed: boolean;
+  compressed: boolean;
 }
 
 /** The file that the writer has open. */
@@ -32,8 +32,8 @@ interface Writer {
   readonly stream: Stream;
 }
 
-/** How often each text came. */
-export class Tally {
+/** Counts texts. */
+export class LineCounts {
   readonly counts = new Map<string, number>();
 
   add(text: string, n = 1): void {
@@ -45,36 +45,36 @@ export class Tally {
   }
 }
 
-export interface WorldOptions {
-  /** Numbers (`.1`), dates (`-20261124`), or a symbolic link that is moved from file to file. */
+export interface SimulationOptions {
+  /** Rotation by numbers (`.1`), by dates (`-20261124`), or by a symbolic link that is moved from file to file. */
   readonly naming: 'number' | 'date' | 'link';
 }
 
-/** By so much no two lines are alike. */
+/** The bytes at the beginning of a line that no other line begins with. */
 const START_BYTES = 7;
 
-export class World {
+export class LogSimulation {
   readonly folder: string;
   readonly path: string;
-  readonly #options: WorldOptions;
-  readonly #places = new Map<string, Place>();
+  readonly #options: SimulationOptions;
+  readonly #fileStates = new Map<string, FileState>();
   readonly #streams: Stream[] = [];
   #writer: Writer | null = null;
   #lines = 0;
-  #half = '';
+  #partial = '';
   #day = 0;
   #target = 0;
   /** Lines that may be missing, as often as they may be. */
-  readonly excused = new Tally();
-  /** Of those, the ones whose loss must be told. */
-  readonly owed = new Tally();
-  /** Whether there was reason to tell a gap. */
+  readonly mayBeMissing = new LineCounts();
+  /** Of those, the ones whose loss must be reported. */
+  readonly mustBeReported = new LineCounts();
+  /** Whether there was a reason to declare a gap. */
   mayGap = false;
-  /** What has been handed out and kept. */
-  readonly committed = new Tally();
+  /** Lines that were emitted and committed. */
+  readonly committed = new LineCounts();
   nowMs: number;
 
-  constructor(folder: string, options: WorldOptions, nowMs: number) {
+  constructor(folder: string, options: SimulationOptions, nowMs: number) {
     this.folder = folder;
     this.path = join(folder, 'sshd.log');
     this.#options = options;
@@ -91,13 +91,13 @@ export class World {
     return this.#options.naming === 'link' ? join(this.folder, `sshd-${20260100 + this.#target}.log`) : this.path;
   }
 
-  /** Whether the writer writes to what is at the log's path. */
+  /** Whether the writer has the file at the log's path open. */
   get attached(): boolean {
-    return this.#writer !== null && this.#places.get(this.#log)?.stream === this.#writer.stream;
+    return this.#writer !== null && this.#fileStates.get(this.#log)?.stream === this.#writer.stream;
   }
 
-  get halfWritten(): boolean {
-    return this.#half !== '';
+  get hasPartialLine(): boolean {
+    return this.#partial !== '';
   }
 
   #append(text: string): void {
@@ -106,10 +106,10 @@ export class World {
     fs.writeSync(fd, bytes);
     this.#touch(fd);
     stream.text += text;
-    const places = [...this.#places.values()].filter((place) => place.stream === stream && !place.copy);
-    for (const place of places) place.length = stream.text.length;
-    // Written to a file that has no name any more and that nobody else has open.
-    if (places.length === 0 && !stream.held) this.#excuse(stream);
+    const files = [...this.#fileStates.values()].filter((file) => file.stream === stream && !file.copy);
+    for (const file of files) file.length = stream.text.length;
+    // It was written to a deleted file that nobody else has open.
+    if (files.length === 0 && !stream.isOpen) this.#allowMissing(stream);
   }
 
   #touch(file: number | string): void {
@@ -120,31 +120,31 @@ export class World {
   #reopen(): Writer {
     if (this.#writer !== null) fs.closeSync(this.#writer.fd);
     this.#writer = null;
-    this.#half = '';
-    const existed = this.#places.has(this.#log);
+    this.#partial = '';
+    const existed = this.#fileStates.has(this.#log);
     const fd = fs.openSync(this.#log, 'a');
     if (!existed) this.#begin(this.#log);
     if (this.#options.naming === 'link') {
       fs.rmSync(this.path, { force: true });
       fs.symlinkSync(this.#log, this.path);
     }
-    const stream = (this.#places.get(this.#log) as Place).stream;
+    const stream = (this.#fileStates.get(this.#log) as FileState).stream;
     this.#writer = { fd, stream };
     this.#touch(fd);
     return this.#writer;
   }
 
   #begin(name: string): Stream {
-    const stream: Stream = { text: '', held: false, seen: 0 };
+    const stream: Stream = { text: '', isOpen: false, seen: 0 };
     this.#streams.push(stream);
-    this.#places.set(name, { stream, length: 0, copy: false, packed: false });
+    this.#fileStates.set(name, { stream, length: 0, copy: false, compressed: false });
     return stream;
   }
 
   #line(size: number): string {
     this.#lines += 1;
     const filler = size % 50 === 49 ? 'x'.repeat(70_000) : size % 7 === 6 ? 'é€😀'.repeat(size % 5) : '';
-    // No line begins as another does: copies of text that is all alike cannot be told from new text, and are only reported.
+    // No line begins as another does: copies of repetitive content cannot be told from new content, and are only reported.
     const start = (Math.imul(this.#lines, 0x9e3779b1) >>> 0).toString(36).padStart(START_BYTES, '0');
     if (size % 11 === 10) return `${start}\n`;
     const text = Buffer.from(`${start} Failed password for u${this.#lines}${filler} from 192.0.2.9 port 22 ssh2`);
@@ -152,25 +152,25 @@ export class World {
   }
 
   *write(count: number, size: number): Generator<void> {
-    let text = this.#half;
-    this.#half = '';
+    let text = this.#partial;
+    this.#partial = '';
     for (let i = 0; i < count; i += 1) text += this.#line(size + i);
     if (text !== '') this.#append(text);
     yield;
   }
 
-  *writeHalf(cut: number): Generator<void> {
-    if (this.#half !== '') return;
+  *writePartial(cut: number): Generator<void> {
+    if (this.#partial !== '') return;
     const line = this.#line(cut);
     const at = Math.min(line.length - 1, START_BYTES + (cut % (line.length - START_BYTES)));
-    // The writer is opened first: opening forgets a half line.
+    // `#append` comes first: it may open the log anew, which drops the partial line.
     this.#append(line.slice(0, at));
-    this.#half = line.slice(at);
+    this.#partial = line.slice(at);
     yield;
   }
 
   *finishLine(): Generator<void> {
-    if (this.#half !== '') yield* this.write(0, 0);
+    if (this.#partial !== '') yield* this.write(0, 0);
   }
 
   *create(): Generator<void> {
@@ -178,19 +178,19 @@ export class World {
     yield;
   }
 
-  /** Makes room for a new `.1`, or gives the next name by date. */
+  /** Returns the name for the next rotated file, a date or `.1`, after renaming the others to make room for it. */
   *#nextName(): Generator<void, string> {
     if (this.#options.naming === 'date') {
       this.#day += 1;
       const day = new Date(Date.UTC(2026, 0, this.#day)).toISOString().slice(0, 10).replaceAll('-', '');
       return join(this.folder, `sshd.log-${day}`);
     }
-    const numbered = [...this.#places.keys()]
+    const numbered = [...this.#fileStates.keys()]
       .map((name) => /^sshd\.log\.(\d+)(\.\w+)?$/.exec(basename(name)))
       .filter((match) => match !== null)
       .sort((a, b) => Number(b[1]) - Number(a[1]));
-    for (const [name, number, packed = ''] of numbered) {
-      this.#move(join(this.folder, name), join(this.folder, `sshd.log.${Number(number) + 1}${packed}`));
+    for (const [name, number, compressed = ''] of numbered) {
+      this.#move(join(this.folder, name), join(this.folder, `sshd.log.${Number(number) + 1}${compressed}`));
       yield;
     }
     return join(this.folder, 'sshd.log.1');
@@ -198,13 +198,13 @@ export class World {
 
   #move(from: string, to: string): void {
     fs.renameSync(from, to);
-    const place = this.#places.get(from) as Place;
-    this.#places.delete(from);
-    this.#places.set(to, place);
+    const file = this.#fileStates.get(from) as FileState;
+    this.#fileStates.delete(from);
+    this.#fileStates.set(to, file);
   }
 
   *rename(reopen: boolean): Generator<void> {
-    if (!this.#places.has(this.#log)) return;
+    if (!this.#fileStates.has(this.#log)) return;
     if (this.#options.naming === 'link') {
       this.#target += 1;
       if (reopen) yield* this.create();
@@ -216,8 +216,8 @@ export class World {
   }
 
   *copyTruncate(between: number): Generator<void> {
-    const place = this.#places.get(this.#log);
-    if (place === undefined || this.#options.naming === 'link') return;
+    const file = this.#fileStates.get(this.#log);
+    if (file === undefined || this.#options.naming === 'link') return;
     if (between > 0) yield* this.finishLine();
     const copy = yield* this.#nextName();
     const bytes = fs.readFileSync(this.#log);
@@ -228,27 +228,27 @@ export class World {
     fs.writeSync(fd, bytes.subarray(middle));
     this.#touch(fd);
     fs.closeSync(fd);
-    this.#places.set(copy, { stream: place.stream, length: bytes.length, copy: true, packed: false });
+    this.#fileStates.set(copy, { stream: file.stream, length: bytes.length, copy: true, compressed: false });
     yield;
-    // What is written now is on no copy: the one hole that copying and truncating has.
+    // These lines are in no copy: the hole that copying and truncating has.
     if (between > 0 && this.attached) yield* this.write(between, 0);
     this.#truncate();
     yield;
   }
 
-  /** The log's file with nothing in it: a truncation, or its inode given to a new file. */
+  /** Empties the log's file: a truncation, or its inode given to a new file. */
   #truncate(): void {
-    const place = this.#places.get(this.#log);
-    if (place === undefined) return;
+    const file = this.#fileStates.get(this.#log);
+    if (file === undefined) return;
     fs.truncateSync(this.#log);
     this.#touch(this.#log);
     const attached = this.attached;
-    const old = place.stream;
+    const old = file.stream;
     const fresh = this.#begin(this.#log);
     if (attached && this.#writer !== null) this.#writer = { ...this.#writer, stream: fresh };
-    // Being open helps nothing where the very bytes go.
-    old.held = false;
-    this.#excuse(old);
+    // A descriptor does not keep bytes that are truncated.
+    old.isOpen = false;
+    this.#allowMissing(old);
   }
 
   *replace(): Generator<void> {
@@ -257,15 +257,15 @@ export class World {
     yield;
   }
 
-  *pack(which: number, how: number): Generator<void> {
-    const plain = [...this.#places].filter(
-      ([name, place]) => name !== this.#log && !place.packed && (place.copy || place.stream !== this.#writer?.stream),
+  *compress(which: number, how: number): Generator<void> {
+    const plain = [...this.#fileStates].filter(
+      ([name, file]) => name !== this.#log && !file.compressed && (file.copy || file.stream !== this.#writer?.stream),
     );
     if (this.#options.naming === 'link' || plain.length === 0) return;
-    const [name, place] = plain[which % plain.length] as [string, Place];
+    const [name, file] = plain[which % plain.length] as [string, FileState];
     const kind = how % 20 === 0 ? 'xz' : how % 2 === 0 ? 'gz' : 'zst';
     const bytes = fs.readFileSync(name);
-    const packed =
+    const compressed =
       kind === 'gz'
         ? gzipSync(bytes, { level: 1 })
         : kind === 'zst'
@@ -274,89 +274,89 @@ export class World {
     const { mtimeMs } = fs.statSync(name);
     const to = `${name}.${kind}`;
     const fd = fs.openSync(to, 'w');
-    fs.writeSync(fd, packed.subarray(0, 7));
+    fs.writeSync(fd, compressed.subarray(0, 7));
     yield;
-    fs.writeSync(fd, packed.subarray(7));
+    fs.writeSync(fd, compressed.subarray(7));
     fs.futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000);
     fs.closeSync(fd);
     yield;
     fs.rmSync(name);
-    this.#places.delete(name);
-    this.#places.set(to, { ...place, packed: true });
+    this.#fileStates.delete(name);
+    this.#fileStates.set(to, { ...file, compressed: true });
     yield;
   }
 
   *remove(which: number): Generator<void> {
-    const names = [...this.#places.keys()].filter((name) => name !== this.#log);
+    const names = [...this.#fileStates.keys()].filter((name) => name !== this.#log);
     if (names.length > 0) yield* this.#delete(names[which % names.length] as string);
   }
 
   *removeLog(recreate: boolean): Generator<void> {
-    if (!this.#places.has(this.#log)) return;
+    if (!this.#fileStates.has(this.#log)) return;
     yield* this.#delete(this.#log);
     if (recreate) yield* this.create();
   }
 
   *#delete(name: string): Generator<void> {
     fs.rmSync(name);
-    const place = this.#places.get(name) as Place;
-    this.#places.delete(name);
-    if (!place.stream.held) this.#excuse(place.stream);
-    // What was in it cannot be known any more, be it nothing.
-    if (place.packed) this.mayGap = true;
+    const file = this.#fileStates.get(name) as FileState;
+    this.#fileStates.delete(name);
+    if (!file.stream.isOpen) this.#allowMissing(file.stream);
+    // Its content cannot be known any more, even if it was empty.
+    if (file.compressed) this.mayGap = true;
     yield;
   }
 
-  /** What stands nowhere any more may be missing; where a follower knew of it, it must say so. */
-  #excuse(stream: Stream): void {
-    const places = [...this.#places.values()].filter((place) => place.stream === stream);
-    const left = Math.max(0, ...places.map(({ length }) => length));
-    if (places.length > 0 && left === stream.text.length) return;
+  /** Allows lines to be missing that no file has any more; where a saved position knows of them, their loss must be reported. */
+  #allowMissing(stream: Stream): void {
+    const files = [...this.#fileStates.values()].filter((file) => file.stream === stream);
+    const left = Math.max(0, ...files.map(({ length }) => length));
+    if (files.length > 0 && left === stream.text.length) return;
     this.mayGap = true;
     let at = 0;
     for (const line of fragments(stream.text)) {
       at += line.length;
-      if (at <= left || stream.held) continue;
-      this.excused.add(line);
-      if (at <= stream.seen) this.owed.add(line);
+      if (at <= left || stream.isOpen) continue;
+      this.mayBeMissing.add(line);
+      if (at <= stream.seen) this.mustBeReported.add(line);
     }
   }
 
-  /** A saved position has this file with so many bytes. */
-  noted({ path, id, size }: { path: string; id: string; size: number }): void {
-    const place = this.#places.get(path);
-    if (place === undefined || place.packed) return;
+  /** Records that a saved position knows of so many bytes of this file. */
+  recordPosition({ path, id, size }: { path: string; id: string; size: number }): void {
+    const file = this.#fileStates.get(path);
+    if (file === undefined || file.compressed) return;
     const { dev, ino } = fs.statSync(path, { bigint: true });
-    if (id === `${dev}:${ino}`) place.stream.seen = Math.max(place.stream.seen, size);
+    if (id === `${dev}:${ino}`) file.stream.seen = Math.max(file.stream.seen, size);
   }
 
-  /** A follower has looked, and is at the end of all there is. */
-  seen(): void {
-    const log = this.#places.get(this.#log)?.stream;
-    if (log !== undefined) log.held = true;
+  /** Records that a follower is at the end of the log, and has it open. */
+  atEnd(): void {
+    const log = this.#fileStates.get(this.#log)?.stream;
+    if (log !== undefined) log.isOpen = true;
   }
 
-  /** A follower has let go of what was rotated away. */
+  /** Records that a follower has closed the files that were rotated away. */
   released(): void {
-    const log = this.#places.get(this.#log)?.stream;
-    for (const stream of this.#streams) if (stream !== log) this.#letGo(stream);
+    const log = this.#fileStates.get(this.#log)?.stream;
+    for (const stream of this.#streams) if (stream !== log) this.#markClosed(stream);
   }
 
-  /** No follower runs any more. */
-  unheld(): void {
-    for (const stream of this.#streams) this.#letGo(stream);
+  /** Records that no follower runs any more. */
+  noneOpen(): void {
+    for (const stream of this.#streams) this.#markClosed(stream);
   }
 
-  #letGo(stream: Stream): void {
-    if (!stream.held) return;
-    stream.held = false;
-    if (![...this.#places.values()].some((place) => place.stream === stream)) this.#excuse(stream);
+  #markClosed(stream: Stream): void {
+    if (!stream.isOpen) return;
+    stream.isOpen = false;
+    if (![...this.#fileStates.values()].some((file) => file.stream === stream)) this.#allowMissing(stream);
   }
 
-  /** All that should have been handed out in the end. */
-  expected(): Tally {
-    const all = new Tally();
-    const log = this.#places.get(this.#log)?.stream;
+  /** Returns the lines that should be committed in the end. */
+  expected(): LineCounts {
+    const all = new LineCounts();
+    const log = this.#fileStates.get(this.#log)?.stream;
     for (const stream of this.#streams)
       for (const line of fragments(stream.text)) if (stream !== log || line.endsWith('\n')) all.add(bare(line));
     return all;
@@ -370,12 +370,12 @@ export class World {
   }
 }
 
-/** The lines of a text with their ends, and what stands behind the last one. */
+/** Splits a text into its lines with their ends, and the partial line behind them. */
 export function fragments(text: string): string[] {
   return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }
 
-/** A line as it is compared: without its end, and no longer than what is kept of it. */
+/** Returns a line as it is compared: without its end, and cut at the limit. */
 export function bare(line: string): string {
   const text = line.replace(/\r?\n?$/, '');
   return text.length > 60_000 ? text.slice(0, 60_000) : text;

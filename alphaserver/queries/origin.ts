@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { Reader, type Response } from 'maxmind';
+import { networkWith } from '../../service/ip-network.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Origin } from './results.ts';
 
@@ -89,32 +90,8 @@ function originIn(reader: Reader<Response>, address: string): Origin | null {
   const asn = found.autonomous_system_number;
   return {
     country: text(found.country?.iso_code ?? found.registered_country?.iso_code),
-    network: networkOf(address, prefix),
+    network: networkWith(address, prefix),
     asn: typeof asn === 'number' ? asn : null,
     organization: text(found.autonomous_system_organization),
   };
-}
-
-/** The network of an address with so many leading bits, such as `203.0.113.0/24`. */
-export function networkOf(address: string, prefix: number): string | null {
-  const sized = isIP(address) === 4 ? 8 : 16;
-  const groups = sized === 8 ? address.split('.').map(Number) : groupsOf(address);
-  if (groups === null) return null;
-  const kept = groups.map((group, i) => {
-    const bits = Math.min(Math.max(prefix - i * sized, 0), sized);
-    return group & ((2 ** sized - 1) ^ (2 ** (sized - bits) - 1));
-  });
-  if (sized === 8) return `${kept.join('.')}/${prefix}`;
-  const shown = new URL(`http://[${kept.map((group) => group.toString(16)).join(':')}]`).hostname.slice(1, -1);
-  return `${shown}/${prefix}`;
-}
-
-function groupsOf(address: string): number[] | null {
-  // The URL parser writes an IPv4 tail as two groups and checks the rest.
-  if (!URL.canParse(`http://[${address}]`)) return null;
-  const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0');
-  return [...before, ...(tail === undefined ? [] : zeros), ...after].map((group) => Number.parseInt(group, 16));
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { networkOf, originsFrom } from '../../../alphaserver/queries/origin.ts';
+import { originsFrom } from '../../../alphaserver/queries/origin.ts';
 import { mmdb } from '../../mmdb.ts';
 import { Served } from '../web/served.ts';
 
@@ -77,11 +77,4 @@ test('a file whose damage shows only at a look-up is given up with one error', (
   for (const ip of ['203.0.113.7', '198.51.100.1', null, 'no address'])
     assert.deepEqual(originOf(ip).origin ?? null, null);
   assert.equal(errors.length, 1, errors.join('\n'));
-});
-
-test('a network is its address cut to so many bits', () => {
-  assert.equal(networkOf('203.0.113.255', 25), '203.0.113.128/25');
-  assert.equal(networkOf('203.0.113.255', 32), '203.0.113.255/32');
-  assert.equal(networkOf('2001:db8:1:2:3:4:5:6', 48), '2001:db8:1::/48');
-  assert.equal(networkOf('::ffff:203.0.113.7', 104), '::ffff:cb00:0/104');
 });

@@ -1,7 +1,7 @@
-/** One line of JSON: an entry of the journal and whether sshd wrote it, a line of a container's log, an entry of macOS's log. */
+/** An entry of systemd's journal, and whether sshd wrote it. */
 
 import type { Trust } from '../../protocol/event.ts';
-import { decoded, encoded, latin1 } from './latin1.ts';
+import { encoded, latin1 } from './latin1.ts';
 import { parseMessage } from './message-parser.ts';
 import { isDecision, isFromPamModule } from './message-types.ts';
 
@@ -9,7 +9,7 @@ import { isDecision, isFromPamModule } from './message-types.ts';
 export interface Entry {
   /** Latin-1, without a line end. */
   readonly message: string;
-  /** `sshd`: trust it; `forged`: under sshd's name, but by another program; `contained`: a container's; `other`: of no use here. */
+  /** `sshd`: trust it; `forged`: under sshd's name, but by another program; `contained`: a line whose writer nobody noted; `other`: of no use here. */
   readonly writer: 'sshd' | 'forged' | 'contained' | 'other';
   /** -1 where the entry has none. */
   readonly pid: number;
@@ -76,47 +76,13 @@ function isAboutAttempt(message: string): boolean {
   return parsed === null || isDecision(parsed) || isFromPamModule(parsed) || parsed.kind === 'evidence';
 }
 
-/** What Docker's json-file driver writes down of a container's output: `{"log":"...\\n","stream":"stderr","time":"..."}`. */
-function containedOf({ log, time }: Readonly<Record<string, unknown>>): Entry | null {
-  if (typeof log !== 'string' || typeof time !== 'string') return null;
-  return {
-    message: encoded(log.replace(/\n$/, '')),
-    writer: 'contained',
-    pid: -1,
-    host: '',
-    ms: Date.parse(time),
-    trust: 'forgeable',
-  };
-}
+/** What journald writes into every entry, whoever sent it; what shippers make of an entry has some of it. */
+const JOURNAL_FIELDS = ['SYSLOG_IDENTIFIER', '_COMM', '_TRANSPORT', '_BOOT_ID', '__CURSOR', '__REALTIME_TIMESTAMP'];
 
-/** What macOS's `log show --style ndjson` writes; the path is what the system knows of the process, whatever that says. */
-function macosEntry(entry: Readonly<Record<string, unknown>>): Entry | null {
-  const message = text(entry['eventMessage']);
-  const program = text(entry['processImagePath']);
-  if (message === null || program === null) return null;
-  return {
-    message: encoded(message),
-    writer: PROGRAM.test(program) ? 'sshd' : 'other',
-    pid: number(entry['processID']),
-    host: '',
-    // `2026-11-20 10:00:07.123456-0700`
-    ms: Date.parse(text(entry['timestamp']) ?? ''),
-    trust: 'syslog',
-  };
-}
-
-/** Parses a line that begins with `{`; null when it is none of these. */
-export function parseEntry(line: string): Entry | null {
-  let entry: Record<string, unknown>;
-  try {
-    const value: unknown = JSON.parse(decoded(line));
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-    entry = value as Record<string, unknown>;
-  } catch {
-    return null;
-  }
-  const message = messageOf(entry['MESSAGE']);
-  if (message === null) return containedOf(entry) ?? macosEntry(entry);
+/** Takes an entry of the journal apart, whole or as a shipper passed it on; null where it is none. */
+export function journalEntry(entry: Readonly<Record<string, unknown>>): Entry | null {
+  const message = messageOf(entry['MESSAGE'] ?? entry['message']);
+  if (message === null || !JOURNAL_FIELDS.some((field) => field in entry)) return null;
   const tag = text(entry['SYSLOG_IDENTIFIER']) ?? text(entry['_COMM']);
   let writer: Entry['writer'] = tag === null || !TAGS.includes(tag) ? 'other' : isForged(entry) ? 'forged' : 'sshd';
   if (writer === 'sshd' && isUnproven(entry)) writer = isAboutAttempt(message) ? 'forged' : 'other';

@@ -4,7 +4,7 @@
  * one. A log that was converted to bare LF has no CR at all, and then every line stands for itself.
  */
 
-import { parseEntry } from './journal-entry.ts';
+import type { EntryParser } from './json-entry.ts';
 import { parseMessage } from './message-parser.ts';
 import type { HeaderParser } from './syslog-header.ts';
 
@@ -21,13 +21,12 @@ export interface RawLine {
   readonly ms: number;
   /** The pid before it (Windows), or -1. */
   readonly pid: number;
+  /** The host beside it (log shippers); empty where there is none. */
+  readonly host: string;
 }
 
 /** A whole line without its line end. */
-export interface RawMessage {
-  readonly text: string;
-  readonly ms: number;
-  readonly pid: number;
+export interface RawMessage extends RawLine {
   /** The number of its first line. */
   readonly line: number;
   /** False for what another program wrote into the same log. */
@@ -37,18 +36,21 @@ export interface RawMessage {
 /** Joins the lines that a line feed in a user name has torn apart. Holds an incomplete line over chunk borders and restarts. */
 export class RawLines {
   readonly #headers: HeaderParser;
+  readonly #entries: EntryParser;
   #ends: LineEnds = 'unknown';
   /** The pieces of an incomplete line, each with its LF. */
   #held = '';
   #heldLine = 0;
-  /** The time and the pid of the line that was begun last. */
+  /** The time, the pid and the host of the line that was begun last. */
   #ms = Number.NaN;
   #pid = -1;
+  #host = '';
   /** True in a container's log, with a time before each line. */
   #isContained = false;
 
-  constructor(headers: HeaderParser) {
+  constructor(headers: HeaderParser, entries: EntryParser) {
     this.#headers = headers;
+    this.#entries = entries;
   }
 
   /** True while a line is incomplete: the next line is its continuation, whatever it looks like. */
@@ -60,13 +62,14 @@ export class RawLines {
   take(raw: RawLine, line: number, isContained: boolean): RawMessage[] {
     this.#ms = raw.ms;
     this.#pid = raw.pid;
+    this.#host = raw.host;
     if (raw.text.endsWith('\r')) this.#isContained = isContained;
     return this.#join(raw, line);
   }
 
   /** Takes the continuation of an incomplete line; null where it can be none, as what is incomplete is in a container's log. */
   continue(text: string, line: number): RawMessage[] | null {
-    const piece = this.#isContained ? this.#unwrap(text) : { text, ms: Number.NaN, pid: this.#pid };
+    const piece = this.#isContained ? this.#unwrap(text) : { text, ms: Number.NaN, pid: this.#pid, host: this.#host };
     return piece === null ? null : this.#join(piece, line);
   }
 
@@ -86,11 +89,11 @@ export class RawLines {
   /** Takes away what a container's runtime put around a line; null where it wrote no such line. */
   #unwrap(line: string): RawLine | null {
     if (line.startsWith('{')) {
-      const entry = parseEntry(line);
-      return entry?.writer === 'contained' ? { text: entry.message, ms: entry.ms, pid: -1 } : null;
+      const entry = this.#entries.parse(line);
+      return entry?.writer === 'contained' ? { ...entry, text: entry.message } : null;
     }
     const time = this.#headers.parseContainerTime(line);
-    return time === null ? null : { text: line.slice(time.from), ms: time.ms, pid: -1 };
+    return time === null ? null : { text: line.slice(time.from), ms: time.ms, pid: -1, host: '' };
   }
 
   #join(piece: RawLine, line: number): RawMessage[] {
@@ -118,18 +121,19 @@ export class RawLines {
   /** Takes a line that ended in CR, whose last piece is line `last` of this time: another program's lines may have been joined with it. */
   #whole(text: string, lastMs: number, last: number, first: number): RawMessage[] {
     const from = messageStart(text);
-    const pid = this.#pid;
-    if (from === 0) return [{ text, ms: this.#ms, pid, line: first, mayBeSshd: true }];
+    const begun = { ms: this.#ms, pid: this.#pid, host: this.#host };
+    if (from === 0) return [{ ...begun, text, line: first, mayBeSshd: true }];
     return [
-      { text: text.slice(0, from - 1), ms: lastMs, pid, line: last, mayBeSshd: false },
-      { text: text.slice(from), ms: lastMs, pid, line: last, mayBeSshd: true },
+      { ...begun, text: text.slice(0, from - 1), ms: lastMs, line: last, mayBeSshd: false },
+      { ...begun, text: text.slice(from), ms: lastMs, line: last, mayBeSshd: true },
     ];
   }
 
   /** Takes a line that did not end in CR. Where sshd's lines do, it is sshd's only if it is a message that is known. */
   #single(text: string, line: number): RawMessage {
     const isMixed = this.#isContained || this.#ends === 'crlf';
-    return { text, ms: this.#ms, pid: this.#pid, line, mayBeSshd: !isMixed || parseMessage(text, true) !== null };
+    const mayBeSshd = !isMixed || parseMessage(text, true) !== null;
+    return { text, ms: this.#ms, pid: this.#pid, host: this.#host, line, mayBeSshd };
   }
 
   #apart(text: string, first: number): RawMessage[] {
@@ -145,17 +149,19 @@ export class RawLines {
       wrapped: this.#isContained,
       ms: Number.isNaN(this.#ms) ? null : this.#ms,
       pid: this.#pid,
+      host: this.#host,
     };
   }
 
   /** Takes over what `save` gave; what is damaged is left out. */
   restore(saved: unknown): void {
     if (typeof saved !== 'object' || saved === null) return;
-    const { ends, held, line, wrapped, ms, pid } = saved as Record<string, unknown>;
+    const { ends, held, line, wrapped, ms, pid, host } = saved as Record<string, unknown>;
     if (ends === 'crlf' || ends === 'lf') this.#ends = ends;
     this.#isContained = wrapped === true;
     if (typeof ms === 'number') this.#ms = ms;
     if (typeof pid === 'number') this.#pid = pid;
+    if (typeof host === 'string') this.#host = host;
     if (typeof held !== 'string' || typeof line !== 'number' || held.length > JOIN_LIMIT_BYTES) return;
     this.#held = held;
     this.#heldLine = line;

@@ -7,7 +7,7 @@ import type { Trust } from '../../protocol/event.ts';
 import { ConnectionTracker } from './connection-tracker.ts';
 import { type EventListener, isoTime, type LocatedEvent } from './events.ts';
 import { HostIndex } from './host-index.ts';
-import { parseEntry } from './journal-entry.ts';
+import { EntryParser } from './json-entry.ts';
 import { latin1 } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
 import { parseMessage } from './message-parser.ts';
@@ -53,12 +53,14 @@ export interface Inspection {
 export class Reader {
   readonly #timestamps = new TimestampParser();
   readonly #headers = new HeaderParser(this.#timestamps);
-  readonly #rawLines = new RawLines(this.#headers);
+  readonly #entries = new EntryParser(this.#timestamps);
+  readonly #rawLines = new RawLines(this.#headers, this.#entries);
   readonly #hosts = new HostIndex();
   readonly #tracker: ConnectionTracker;
   readonly #lastDecision = new LastDecision();
   readonly #unknown = new UnknownMessages();
   readonly #forgeries = new ForgedMessages();
+  #readContext: ReadContext = { writtenMs: 0, nowMs: 0 };
   /** The line that is read; filled anew for each. */
   readonly #context: LineContext = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0, trust: 'syslog' };
   #lines = 0;
@@ -80,6 +82,7 @@ export class Reader {
 
   /** Reads whole lines, each ended by LF; gives the events that they decide, in order. Never throws, whatever the bytes are. */
   read(bytes: Uint8Array, context: ReadContext): LocatedEvent[] {
+    this.#readContext = context;
     this.#timestamps.setContext(context.writtenMs, context.timeZone);
     this.#context.nowMs = context.nowMs;
     const text = latin1(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
@@ -132,7 +135,7 @@ export class Reader {
           this.#takeRaw(this.#rawLines.take({ ...header, text: text.slice(header.from) }, this.#lines, false));
         return;
       case 'json':
-        this.#takeEntry(line.slice(header.from));
+        this.#takeEntry(line.slice(header.from), header.ms);
         return;
       case 'repeated':
         this.#setContext(0, -1, header.ms, this.#lines, 'syslog');
@@ -152,12 +155,17 @@ export class Reader {
   #takeContained(contained: RawLine): void {
     const { text, ms } = contained;
     const line = withoutCr(text);
+    const { writtenMs, timeZone } = this.#readContext;
+    // A time without a year in it is of the year of the time around it.
+    this.#timestamps.setContext(Number.isNaN(ms) ? writtenMs : ms, timeZone);
     const header = this.#headers.parse(line);
+    this.#timestamps.setContext(writtenMs, timeZone);
     this.#writer = header.writer;
     if (header.writer === 'other') return;
     if (header.writer === 'sshd') {
       const lineMs = Number.isNaN(header.ms) ? ms : header.ms;
-      this.#takeWithHeader(header, line.slice(header.from, header.end), lineMs, 'forgeable');
+      const host = header.host === '' ? contained.host : header.host;
+      this.#takeWithHeader({ ...header, host }, line.slice(header.from, header.end), lineMs, 'forgeable');
     } else {
       this.#writer = 'raw';
       this.#takeRaw(this.#rawLines.take(contained, this.#lines, true));
@@ -171,19 +179,20 @@ export class Reader {
     this.#take(message, false);
   }
 
-  /** Takes a line of JSON. */
-  #takeEntry(line: string): void {
-    const entry = parseEntry(line);
+  /** Takes a line of JSON, before which stood a time, or none (NaN). */
+  #takeEntry(line: string, lineMs: number): void {
+    const entry = this.#entries.parse(line);
     if (entry === null) {
       this.#setContext(0, -1, Number.NaN, this.#lines, 'forgeable');
       this.#takeStray(line);
       return;
     }
-    const { writer, message, ms } = entry;
+    const { writer, message } = entry;
+    const ms = Number.isNaN(entry.ms) ? lineMs : entry.ms;
     if (writer === 'other') return;
     this.#writer = writer;
     if (writer === 'forged') this.#forgeries.add(message, isoTime(ms), this.#lines);
-    else if (writer === 'contained') this.#takeContained({ text: message, ms, pid: -1 });
+    else if (writer === 'contained') this.#takeContained({ ...entry, text: message, ms });
     else {
       this.#setContext(this.#hosts.number(entry.host), entry.pid, ms, this.#lines, entry.trust);
       this.#take(message, false);
@@ -192,8 +201,8 @@ export class Reader {
 
   /** Takes lines without a header. */
   #takeRaw(messages: readonly RawMessage[]): void {
-    for (const { text, ms, pid, line, mayBeSshd } of messages) {
-      this.#setContext(0, pid, ms, line, 'forgeable');
+    for (const { text, ms, pid, host, line, mayBeSshd } of messages) {
+      this.#setContext(this.#hosts.number(host), pid, ms, line, 'forgeable');
       if (mayBeSshd) this.#take(text, true);
       else this.#takeStray(text);
     }

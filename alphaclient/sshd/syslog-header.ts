@@ -1,6 +1,6 @@
 /**
  * The header of a log line, in every form that syslogs give it: time, host, tag, pid, and where the message stands. A line of another
- * program is recognised by its tag, and its message is not looked at. JSON is read by journal-entry.ts.
+ * program is recognised by its tag, and its message is not looked at. JSON is read by json-entry.ts.
  */
 
 import { isSshd, MARK_BEGINS, messageStart, parseTag, type SshdTag } from './sshd-tag.ts';

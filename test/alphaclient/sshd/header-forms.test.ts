@@ -184,6 +184,234 @@ const FORMS: Readonly<Record<string, readonly [line: string, ...Found]>> = {
   ],
 };
 
+/** What log shippers make of a line, as one JSON object. */
+const JSON_FORMS: Readonly<Record<string, readonly [entry: object, ...Found]>> = {
+  'syslog-ng': [
+    {
+      SOURCE: 's_net',
+      PROGRAM: 'sshd',
+      PID: '12',
+      PRIORITY: 'info',
+      MESSAGE: FAILED,
+      ISODATE: '2026-11-20T13:00:07+03:00',
+      HOST_FROM: '192.0.2.1',
+      HOST: 'web',
+      DATE: 'Nov 20 13:00:07',
+    },
+    AT,
+    'web',
+    12,
+  ],
+  'syslog-ng, its own date': [
+    { PROGRAM: 'sshd-session', PID: '12', MESSAGE: FAILED, HOST: 'web', DATE: 'Nov 20 10:00:07' },
+    AT,
+    'web',
+    12,
+  ],
+  rsyslog: [
+    {
+      msg: ` ${FAILED}`,
+      rawmsg: 'x',
+      timereported: '2026-11-20T10:00:07.123456+00:00',
+      hostname: 'web',
+      syslogtag: 'sshd[12]:',
+      inputname: 'imuxsock',
+      pri: '38',
+    },
+    PRECISE,
+    'web',
+    12,
+  ],
+  'rsyslog, its own names': [
+    { message: ` ${FAILED}`, timegenerated: '2026-11-20T10:00:07Z', 'app-name': 'sshd', procid: '12', hostname: 'web' },
+    AT,
+    'web',
+    12,
+  ],
+  fluentd: [
+    { timestamp: '2026-11-20T13:00:07+03:00', host: 'web', ident: 'sshd', pid: '12', message: FAILED },
+    AT,
+    'web',
+    12,
+  ],
+  'fluent-bit, systemd': [
+    { date: 1795168807.123, PRIORITY: '6', SYSLOG_IDENTIFIER: 'sshd', _PID: '12', _HOSTNAME: 'web', MESSAGE: FAILED },
+    PRECISE,
+    'web',
+    12,
+  ],
+  'fluent-bit, tail': [{ date: 1795168809.5, log: `Nov 20 10:00:07 web sshd[12]: ${FAILED}` }, AT, 'web', 12],
+  'Vector, syslog': [
+    {
+      appname: 'sshd',
+      facility: 'auth',
+      host: 'web',
+      hostname: 'web',
+      message: FAILED,
+      procid: 12,
+      severity: 'info',
+      source_type: 'syslog',
+      timestamp: '2026-11-20T10:00:07.123Z',
+    },
+    PRECISE,
+    'web',
+    12,
+  ],
+  'Vector, journald': [
+    {
+      _COMM: 'sshd',
+      _UID: '0',
+      _TRANSPORT: 'syslog',
+      _PID: '12',
+      SYSLOG_IDENTIFIER: 'sshd',
+      _HOSTNAME: 'web',
+      host: 'x',
+      message: FAILED,
+      source_type: 'journald',
+      timestamp: '2026-11-20T10:00:07.123Z',
+    },
+    PRECISE,
+    'web',
+    12,
+  ],
+  'Vector, file': [
+    {
+      file: '/var/log/auth.log',
+      host: 'shipper',
+      message: `Nov 20 10:00:07 web sshd[12]: ${FAILED}`,
+      timestamp: '2026-11-20T10:00:09Z',
+    },
+    AT,
+    'web',
+    12,
+  ],
+  filebeat: [
+    {
+      '@timestamp': '2026-11-20T10:00:09.000Z',
+      host: { name: 'shipper' },
+      log: { file: { path: '/var/log/auth.log' } },
+      message: `Nov 20 10:00:07 web sshd[12]: ${FAILED}`,
+    },
+    AT,
+    'web',
+    12,
+  ],
+  'filebeat, no host in the line': [
+    { '@timestamp': '2026-11-20T10:00:07.000Z', host: { name: 'web' }, message: `sshd[12]: ${FAILED}` },
+    AT,
+    'web',
+    12,
+  ],
+  'filebeat, no header in the line': [
+    { '@timestamp': '2026-11-20T10:00:07.000Z', host: { name: 'web' }, message: FAILED },
+    AT,
+    'web',
+    null,
+  ],
+  'filebeat, Elastic Common Schema': [
+    {
+      '@timestamp': '2026-11-20T10:00:07.000Z',
+      log: { syslog: { hostname: 'web', appname: 'sshd', procid: '12' } },
+      message: FAILED,
+    },
+    AT,
+    'web',
+    12,
+  ],
+  'filebeat, process': [
+    {
+      '@timestamp': '2026-11-20T10:00:07.000Z',
+      process: { name: 'sshd', pid: 12 },
+      host: { hostname: 'web' },
+      message: FAILED,
+    },
+    AT,
+    'web',
+    12,
+  ],
+  Logstash: [
+    {
+      '@timestamp': '2026-11-20T10:00:07.000Z',
+      '@version': '1',
+      timestamp: 'Nov 20 11:00:07',
+      logsource: 'web',
+      program: 'sshd',
+      pid: '12',
+      message: FAILED,
+    },
+    AT,
+    'web',
+    12,
+  ],
+  GELF: [
+    {
+      version: '1.1',
+      host: 'web',
+      short_message: FAILED,
+      timestamp: 1795168807.123,
+      level: 6,
+      _application_name: 'sshd',
+      _process_id: '12',
+    },
+    PRECISE,
+    'web',
+    12,
+  ],
+  NXLog: [
+    { EventTime: '2026-11-20 10:00:07', Hostname: 'web', SourceName: 'sshd', ProcessID: 12, Message: FAILED },
+    AT,
+    'web',
+    12,
+  ],
+  'docker, a line of a syslog': [
+    { log: `Nov 20 10:00:07 web sshd[12]: ${FAILED}\n`, stream: 'stdout', time: '2026-11-20T10:00:09Z' },
+    AT,
+    'web',
+    12,
+  ],
+  'docker, without a time': [{ log: `Nov 20 10:00:07 web sshd[12]: ${FAILED}` }, AT, 'web', 12],
+  'a number of milliseconds': [
+    { ts: 1795168807123, host: 'web', program: 'sshd', pid: 12, msg: FAILED },
+    PRECISE,
+    'web',
+    12,
+  ],
+  'a number of nanoseconds': [
+    { time: '1795168807123456789', host: 'web', program: '/usr/sbin/sshd', pid: 12, msg: FAILED },
+    PRECISE,
+    'web',
+    12,
+  ],
+};
+
+for (const [form, [entry, ...expected]] of Object.entries(JSON_FORMS))
+  it(`JSON of ${form}`, () => deepEqual(read(JSON.stringify(entry)), { found: [expected], unknown: 0 }));
+
+it('a time without a year within JSON is of the year of its entry', () => {
+  const entry = { '@timestamp': '2024-02-29T11:00:00.000Z', message: `Feb 29 10:00:07 web sshd[12]: ${FAILED}` };
+  deepEqual(read(JSON.stringify(entry)).found, [['2024-02-29T10:00:07.000Z', 'web', 12]]);
+  const december = { date: Date.UTC(2025, 0, 1) / 1_000, log: `Dec 31 23:59:59 web sshd[12]: ${FAILED}` };
+  deepEqual(read(JSON.stringify(december)).found, [['2024-12-31T23:59:59.000Z', 'web', 12]]);
+});
+
+it('JSON of fluentd behind its time and its tag', () => {
+  const record = JSON.stringify({ host: 'web', ident: 'sshd', pid: '12', message: FAILED });
+  deepEqual(read(`2026-11-20T10:00:07+00:00\tsyslog.auth.info\t${record}`), { found: [[AT, 'web', 12]], unknown: 0 });
+});
+
+it("JSON of another program is not sshd's, and one that nobody can read counts as unknown", () => {
+  for (const entry of [
+    { PROGRAM: 'myapp', MESSAGE: FAILED },
+    { timestamp: '2026-11-20T10:00:07Z', appname: 'sshd-keygen', message: FAILED },
+    { processImagePath: '/tmp/a:b/sshd[1]/x', eventMessage: FAILED },
+    { message: `Nov 20 10:00:07 web myapp[12]: ${FAILED}` },
+    { __REALTIME_TIMESTAMP: '1795168807123000', MESSAGE: FAILED },
+  ])
+    deepEqual(read(JSON.stringify(entry)), { found: [], unknown: 0 }, JSON.stringify(entry));
+  for (const entry of [{ text: FAILED }, [{ message: FAILED }], { message: { text: FAILED } }])
+    deepEqual(read(JSON.stringify(entry)), { found: [], unknown: 1 }, JSON.stringify(entry));
+});
+
 for (const [form, [line, ...expected]] of Object.entries(FORMS))
   it(form, () => deepEqual(read(line), { found: [expected], unknown: 0 }, line));
 

@@ -1,9 +1,9 @@
 import { deepEqual } from 'node:assert/strict';
 import { it } from 'node:test';
-import { parseEntry } from '../../../alphaclient/sshd/journal-entry.ts';
+import { journalEntry } from '../../../alphaclient/sshd/journal-entry.ts';
 
 const writer = (message: string, fields: Record<string, string> = {}) =>
-  parseEntry(JSON.stringify({ SYSLOG_IDENTIFIER: 'sshd', _TRANSPORT: 'syslog', MESSAGE: message, ...fields }))?.writer;
+  journalEntry({ SYSLOG_IDENTIFIER: 'sshd', _TRANSPORT: 'syslog', MESSAGE: message, ...fields })?.writer;
 const FAILED = 'Failed password for root from 192.0.2.10 port 50022 ssh2';
 
 it('an entry whose sender journald could see is taken by who it was', () => {

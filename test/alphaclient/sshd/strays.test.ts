@@ -40,7 +40,7 @@ for (const [what, line] of Object.entries({
   });
 
 test('sshd’s words are looked for in the first 8 KiB of a line only', () => {
-  const log = (padding: number): string => `{"pad":"${'x'.repeat(padding)}","log":"${SAID}"}`;
+  const log = (padding: number): string => `{"pad":"${'x'.repeat(padding)}","txt":"${SAID}"}`;
   assert.equal(read(log(8_100)).unknown, 1);
   assert.equal(read(log(8_192)).unknown, 0);
 });

@@ -4,7 +4,7 @@ import type { Logger } from '../service/logger.ts';
 import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts';
 import { Alerting } from './alerts.ts';
 import type { ServerConfig } from './config.ts';
-import { ANONYMOUS, TokenAdmission } from './ingest/admission.ts';
+import { IdentityAdmission } from './ingest/admission.ts';
 import { GroupCommit } from './ingest/group-commit.ts';
 import { Listener } from './ingest/listener.ts';
 import { Tokens } from './ingest/tokens.ts';
@@ -39,10 +39,18 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   const metrics = new Metrics();
   const ingest = new GroupCommit({ store, stopwatch: metrics, log, now: Date.now });
   if (store.unclean) void checkStore(config.dataFolder, ingest, log);
+  const admission = new IdentityAdmission({
+    tokens: new Tokens(config.dataFolder, (message) => log.error(`Tokens stay as they were: ${message}`)),
+    anonymous: config.anonymous,
+    needsCertificate: Boolean(config.tls?.clientCaFile),
+    bindings: store.bindings(),
+    log,
+    now: Date.now,
+  });
   const listener = new Listener({
     listen: config.listen,
     tls: config.tls,
-    admission: config.anonymous ? ANONYMOUS : new TokenAdmission(new Tokens(config.dataFolder), log),
+    admission,
     ingest,
     log,
     now: Date.now,

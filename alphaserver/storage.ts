@@ -10,7 +10,7 @@ import type { Database } from './store/database.ts';
 import { EventStore } from './store/event-store.ts';
 import { usable, WAL_LIMIT_PAGES } from './store/folder.ts';
 import { Retention } from './store/retention.ts';
-import type { AgentBatch, Appended, Store } from './store/store.ts';
+import type { AgentBatch, Appended, Binding, Store } from './store/store.ts';
 
 /** How the store is kept. */
 export interface StorageOptions {
@@ -98,6 +98,11 @@ export class Storage implements Store {
 
   append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]> {
     return this.events.append(batches, nowMs);
+  }
+
+  /** Gives all agents with the identities that they belong to. */
+  bindings(): Iterable<Binding> {
+    return this.events.bindings();
   }
 
   /** Keeps retention from deleting events above `upTo()`, the id that a reader of the log has reached. Asked at each deletion. */

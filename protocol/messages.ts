@@ -24,6 +24,8 @@ export interface Hello {
   readonly agent: string;
   readonly host: string;
   readonly token: string | null;
+  /** A random id of this start of the agent; null from an older agent. */
+  readonly run: string | null;
 }
 /** One attempt or probe. [P8] */
 export interface EventMessage {
@@ -84,14 +86,23 @@ function parsed(line: string): Record<string, unknown> | null {
 }
 
 function hello(fields: Record<string, unknown>): Hello | Fault {
-  const { version, agent, host, token } = fields;
+  const { version, agent, host, token, run } = fields;
   if (!Number.isSafeInteger(version)) return bad('hello.version must be a whole number');
   if (typeof agent !== 'string' || !UUID.test(agent)) return bad('hello.agent must be a UUID');
   if (!isHostName(host))
     return bad(`hello.host must be a name of 1 to ${HOST_LIMIT} characters, without spaces and invisible ones`);
   if (token !== undefined && token !== null && (typeof token !== 'string' || token.length > TOKEN_LIMIT))
     return bad(`hello.token must be a string of at most ${TOKEN_LIMIT} characters`);
-  return { type: 'hello', version: version as number, agent: agent.toLowerCase(), host, token: token ?? null };
+  if (run !== undefined && run !== null && (typeof run !== 'string' || !UUID.test(run)))
+    return bad('hello.run must be a UUID');
+  return {
+    type: 'hello',
+    version: version as number,
+    agent: agent.toLowerCase(),
+    host,
+    token: token ?? null,
+    run: run?.toLowerCase() ?? null,
+  };
 }
 
 /** Reads a line that an agent sent: the message, or what is wrong with it. Never throws. [P3] */

@@ -1,6 +1,17 @@
-/** Checks what a setting points to. A fault is the end of the sentence `... cannot be used: ...`; null is none. */
+/** Checks what a setting points to, and makes what nobody but its owner may read. A fault is the end of the sentence `... cannot be used: ...`; null is none. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 /** Reasons of the system in words. */
@@ -132,4 +143,20 @@ export function folderFault(path: string): string | null {
     const reason = code === 'EEXIST' && where !== resolve(path) ? 'ENOTDIR' : code;
     return FOLDER_REASONS[reason] ?? message;
   }
+}
+
+/** Who may read a file that is written here: nobody but its owner. */
+const FILE_MODE = 0o600;
+
+/** Replaces a file's content. Writes a new file and renames it: a reader, and a crash at any point, finds the old file or the new one. */
+export function replaceFile(path: string, content: string): void {
+  const written = `${path}.${process.pid}.new`;
+  const descriptor = openSync(written, 'w', FILE_MODE);
+  try {
+    writeSync(descriptor, content);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(written, path);
 }

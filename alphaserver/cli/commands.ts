@@ -1,10 +1,12 @@
 /** alphaserver's commands: what each takes, and which file carries it out. Each loads only what it needs. */
+
 import manifest from '../../package.json' with { type: 'json' };
 import { command, type Group, type Program, type ProgramIo } from '../../service/command-line.ts';
 import { type Environment, gatherEnvironment } from '../../service/environment.ts';
 import { escapeText } from '../../service/escape.ts';
 import { textOf, time, type ValueParser } from '../../service/value-parser.ts';
 import { checkServerConfig, readServerConfig, SETTING_NAMES, type ServerConfig, type SettingName } from '../config.ts';
+import { PATTERNS_LIMIT } from '../ingest/host-pattern.ts';
 
 const NOTES = `Times are ISO 8601 in UTC, or spans back from now such as 15m, 24h or 7d.
 Settings are environment variables (ALPHASERVER_LISTEN, ALPHASERVER_HTTP, ...); .env is read too. See .env.example.
@@ -22,6 +24,11 @@ const text = textOf(TEXT_LIMIT_CHARS);
 const name = textOf(TEXT_LIMIT_CHARS, 'the name of a token');
 const option = <T>(parser: ValueParser<T>, placeholder: string, help: string) => ({ ...parser, placeholder, help });
 const argument = <T>(parser: ValueParser<T>, placeholder: string) => ({ ...parser, placeholder });
+const hosts = option(
+  textOf(PATTERNS_LIMIT),
+  'PATTERN',
+  "the hosts that the agent may report, such as 'web-*,db-?'; the host that it first comes from unless given",
+);
 const json = { help: 'as JSON, for programs' };
 
 /** Makes the table of commands for one process. */
@@ -31,10 +38,16 @@ export function alphaserver(io: CommandIo): Program {
   const token: Group = {
     commands: {
       add: command({
-        summary: 'makes a token for an agent; it is shown once',
-        options: {},
+        summary: 'makes a token for one agent; it is shown once',
+        options: { hosts },
         arguments: { name: argument(name, 'NAME') },
-        run: async (given) => (await tokens()).add(given.name, settings().dataFolder, io),
+        run: async (given) => (await tokens()).add(given, settings().dataFolder, io),
+      }),
+      rotate: command({
+        summary: 'makes a new token in place of one, for the same agent',
+        options: { hosts },
+        arguments: { name: argument(name, 'NAME') },
+        run: async (given) => (await tokens()).rotate(given, settings().dataFolder, io),
       }),
       list: command({
         summary: 'lists the tokens there are',

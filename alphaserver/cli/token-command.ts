@@ -1,13 +1,19 @@
-/** `alphaserver token add|list|revoke`. */
+/** `alphaserver token add|list|rotate|revoke`. */
 import { existsSync } from 'node:fs';
 import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeText } from '../../service/escape.ts';
 import { Tokens } from '../ingest/tokens.ts';
 
+/** A token's name, and the patterns of the hosts that its agent may report. */
+interface Wanted {
+  readonly name: string;
+  readonly hosts: string | null;
+}
+
 /** Makes a token and prints it. Says so where the data folder had to be made: it may not be the server's. Throws a TokenError. */
-export function add(name: string, dataFolder: string, { stdout, stderr, nowMs }: ProgramIo): number {
+export function add({ name, hosts }: Wanted, dataFolder: string, { stdout, stderr, nowMs }: ProgramIo): number {
   const isNew = !existsSync(dataFolder);
-  const token = new Tokens(dataFolder).add(name, nowMs);
+  const token = new Tokens(dataFolder).add(name, nowMs, hosts);
   if (isNew)
     stderr.write(
       `alphaserver token add: ${escapeText(dataFolder)} was not there and is made; a server on another data folder does not know this token\n`,
@@ -20,11 +26,18 @@ export function add(name: string, dataFolder: string, { stdout, stderr, nowMs }:
 export function list(json: boolean, dataFolder: string, { stdout }: ProgramIo): number {
   const tokens = new Tokens(dataFolder)
     .list()
-    .map(({ name, createdAt, revokedAt }) => ({ name, createdAt, revokedAt }));
-  const lines = tokens.map(
-    ({ name, createdAt, revokedAt }) => `${name}\t${createdAt}\t${revokedAt ? `revoked ${revokedAt}` : 'valid'}\n`,
-  );
+    .map(({ name, createdAt, revokedAt, hosts }) => ({ name, createdAt, revokedAt, hosts }));
+  const lines = tokens.map(({ name, createdAt, revokedAt, hosts }) => {
+    const state = revokedAt ? `revoked ${revokedAt}` : 'valid';
+    return `${name}\t${createdAt}\t${state}\t${hosts === null ? 'its own host' : `hosts ${hosts}`}\n`;
+  });
   stdout.write(json ? `${JSON.stringify({ tokens })}\n` : lines.join(''));
+  return 0;
+}
+
+/** Makes a new token in place of one, for the same agent, and prints it. Throws a TokenError where there is none of this name. */
+export function rotate({ name, hosts }: Wanted, dataFolder: string, { stdout, nowMs }: ProgramIo): number {
+  stdout.write(`${new Tokens(dataFolder).rotate(name, nowMs, hosts)}\n`);
   return 0;
 }
 

@@ -1,13 +1,12 @@
 /** Listens for agents: one socket, one session. Knows which agents are connected. */
 import { readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
-import type { Hello } from '../../protocol/messages.ts';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/value-parser.ts';
-import type { Admission, Admitted } from './admission.ts';
+import type { Admission, Peer } from './admission.ts';
 import type { GroupCommit } from './group-commit.ts';
-import { type Gate, Session } from './session.ts';
+import { Session, type Sessions } from './session.ts';
 
 /** The most connections at once; more are told `busy`. A session without traffic holds a few KiB. */
 export const SESSIONS_LIMIT = 100_000;
@@ -30,7 +29,7 @@ export interface ListenerOptions {
 }
 
 /** Listens for agents. `open` binds, `close` ends every session. */
-export class Listener implements Gate {
+export class Listener implements Sessions {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #sessions = new Set<Session>();
@@ -48,9 +47,10 @@ export class Listener implements Gate {
       const ca = tls.clientCaFile ? readFileSync(tls.clientCaFile) : undefined;
       this.#server = createTlsServer(
         {
+          // Whether a certificate is needed, and is a good one, is for the hello to say: joining comes before it. [P4]
           cert: readFileSync(tls.certFile),
           key: readFileSync(tls.keyFile),
-          ...(ca ? { ca, requestCert: true, rejectUnauthorized: true } : {}),
+          ...(ca ? { ca, requestCert: true, rejectUnauthorized: false } : {}),
         },
         accept,
       );
@@ -100,18 +100,12 @@ export class Listener implements Gate {
     return this.#agents.has(agent);
   }
 
-  admit(hello: Hello): Admitted {
-    return this.#options.admission.admit(hello);
-  }
-
-  admits(key: string): boolean {
-    return this.#options.admission.admits(key);
-  }
-
-  entered(agent: string, session: Session): void {
+  entered(agent: string, ends: string | null, session: Session): void {
     const older = this.#agents.get(agent);
     this.#agents.set(agent, session);
     older?.refuse('busy', 'this agent connected again from elsewhere');
+    if (ends !== null)
+      this.#agents.get(ends)?.refuse('unauthorized', 'another agent has taken this token or certificate');
   }
 
   left(agent: string, session: Session): void {
@@ -132,12 +126,13 @@ export class Listener implements Gate {
   }
 
   #accept(socket: Socket): void {
-    const { ingest, log, now, sessionsLimit = SESSIONS_LIMIT } = this.#options;
+    const { ingest, admission, log, now, sessionsLimit = SESSIONS_LIMIT } = this.#options;
     const peer = nameOf(socket);
     log.info(`Received connection from ${peer}`);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const session = new Session({ stream: socket, peer, ingest, gate: this, log, now });
+    const shown = (): Peer => ({ address: addressOf(socket), certificate: certificateOf(socket) });
+    const session = new Session({ stream: socket, peer, shown, ingest, admission, sessions: this, log, now });
     this.#sessions.add(session);
     socket.on('close', () => {
       this.#sessions.delete(session);
@@ -154,8 +149,17 @@ export class Listener implements Gate {
   }
 }
 
+/** Gives the peer's address; an IPv4 one as it is, also where the socket has it inside IPv6. */
+const addressOf = (socket: Socket): string => (socket.remoteAddress ?? '?').replace(/^::ffff:/, '');
+
+function certificateOf(socket: Socket): Peer['certificate'] {
+  if (!(socket instanceof TLSSocket)) return null;
+  const name = socket.getPeerCertificate()?.subject?.CN;
+  return typeof name === 'string' ? { name, isValid: socket.authorized } : null;
+}
+
 function nameOf(socket: Socket): string {
-  const { remoteAddress = '?', remotePort = 0 } = socket;
-  const ip = remoteAddress.replace(/^::ffff:/, '');
+  const { remotePort = 0 } = socket;
+  const ip = addressOf(socket);
   return ip.includes(':') ? `[${ip}]:${remotePort}` : `${ip}:${remotePort}`;
 }

@@ -4,6 +4,7 @@ import { LineFramer } from '../../protocol/framing.ts';
 import {
   type AgentMessage,
   type ErrorCode,
+  type EventMessage,
   encode,
   HELLO_TIMEOUT_MS,
   type Hello,
@@ -17,7 +18,7 @@ import {
 import type { AgentReport } from '../../protocol/report.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { PingContent, SequencedEvent } from '../store/store.ts';
-import type { Admitted } from './admission.ts';
+import type { Admission, Admitted, Peer, Rejected } from './admission.ts';
 import { type GroupCommit, weightOf } from './group-commit.ts';
 
 /** Events of one session that may wait for the store before its socket is no longer read. */
@@ -30,14 +31,10 @@ const LINGER_MS = 2_000;
 /** A heartbeat that says nothing new is stored so often: an agent is silent after 90 s, by what is stored. */
 const HEARTBEAT_STORED_EVERY_MS = 30_000;
 
-/** Decides who may come in, and knows who is in. */
-export interface Gate {
-  /** Decides over a hello. */
-  admit(hello: Hello): Admitted;
-  /** True while the key of an admission is good. */
-  admits(key: string): boolean;
-  /** Called once a hello is admitted: an older session of the same agent is refused from here on. */
-  entered(agent: string, session: Session): void;
+/** Knows which agent is served by which session. */
+export interface Sessions {
+  /** Called once a hello is admitted: older sessions of this agent, and of the one that it ends, are refused from here on. */
+  entered(agent: string, ends: string | null, session: Session): void;
   left(agent: string, session: Session): void;
 }
 
@@ -46,8 +43,11 @@ export interface SessionOptions {
   readonly stream: Duplex;
   /** `IP:PORT`, for people. */
   readonly peer: string;
+  /** What the connection shows of who is at its other end. */
+  readonly shown: () => Peer;
   readonly ingest: GroupCommit;
-  readonly gate: Gate;
+  readonly admission: Admission;
+  readonly sessions: Sessions;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -65,7 +65,8 @@ export class Session {
   #gathered: SequencedEvent[] = [];
   #unstored = 0;
   #pongedMs = 0;
-  #admission = '';
+  #admitted: Admitted | null = null;
+  #isRejected = false;
   /** The newest ping, and what was stored of the one before. */
   #heartbeat: { readonly report: AgentReport | null; readonly seenMs: number } | null = null;
   #storedReport = '';
@@ -83,7 +84,7 @@ export class Session {
     stream.on('error', (error: Error) => log.debug(`Connection ${this.peer}: ${error.message}`));
     stream.on('close', () => {
       this.#ending = true;
-      if (this.#hello) options.gate.left(this.#hello.agent, this);
+      if (this.#hello) options.sessions.left(this.#hello.agent, this);
       this.#storeHeartbeat();
       log.info(`Connection ${this.peer} closed`);
     });
@@ -101,10 +102,11 @@ export class Session {
   check(nowMs: number, recheck: boolean): void {
     if (this.#ending) return;
     if (!this.#hello) {
-      if (nowMs - this.#openedMs > HELLO_TIMEOUT_MS) this.refuse('timeout', 'no hello came');
+      if (!this.#isRejected && nowMs - this.#openedMs > HELLO_TIMEOUT_MS) this.refuse('timeout', 'no hello came');
       return;
     }
-    if (recheck && !this.#options.gate.admits(this.#admission)) this.refuse('unauthorized', 'the token is not valid');
+    if (recheck && this.#admitted !== null && !this.#options.admission.mayStay(this.#admitted))
+      this.refuse('unauthorized', 'the token is not valid any more');
     else if (this.#options.stream.isPaused()) this.#wait(nowMs);
     else if (nowMs - this.#heardMs > SILENCE_LIMIT_MS) this.refuse('timeout', 'nothing was heard for too long');
   }
@@ -146,7 +148,7 @@ export class Session {
     this.receivedBytes += chunk.length;
     this.#heardMs = this.#options.now();
     for (const frame of this.#framer.feed(chunk)) {
-      if (this.#ending) break;
+      if (this.#ending || this.#isRejected) break;
       if ('line' in frame) this.#take(frame.line);
       else {
         this.#flush();
@@ -170,7 +172,7 @@ export class Session {
   #serve(message: Exclude<AgentMessage, Hello>): void {
     switch (message.type) {
       case 'event':
-        this.#gathered.push(message);
+        this.#gather(message);
         break;
       case 'ping':
         this.#send({ type: 'pong' });
@@ -183,17 +185,36 @@ export class Session {
     }
   }
 
+  #gather(message: EventMessage): void {
+    const { host } = message.event;
+    const { admission } = this.#options;
+    const fault = host ? admission.eventHostFault(this.#admitted as Admitted, this.#hello?.host ?? '', host) : null;
+    if (fault === null) this.#gathered.push(message);
+    else {
+      this.#flush();
+      this.refuse('unauthorized', fault);
+    }
+  }
+
   #greet(hello: Hello): void {
-    const { gate, ingest } = this.#options;
+    const { admission, sessions, ingest, shown } = this.#options;
     const fault = this.#helloFault(hello);
     if (fault) {
       this.refuse(...fault);
       return;
     }
+    const admitted = admission.admit(hello, shown());
+    if ('message' in admitted) {
+      this.#reject(admitted);
+      return;
+    }
     this.#hello = hello;
-    gate.entered(hello.agent, this);
+    this.#admitted = admitted;
+    const { change } = admitted;
+    sessions.entered(hello.agent, change?.ends ?? null, this);
     // Through the queue, behind whatever an older connection of this agent left there: welcome.seq must count it. [P5]
-    ingest.submit({ agent: hello.agent, host: hello.host, events: [] }).then(
+    const binding = change === null ? {} : { binding: change };
+    ingest.submit({ agent: hello.agent, host: hello.host, events: [], ...binding }).then(
       ({ lastSeq }) => {
         if (!this.#ending) this.#send({ type: 'welcome', version: PROTOCOL_VERSION, seq: lastSeq });
       },
@@ -204,11 +225,19 @@ export class Session {
   #helloFault(hello: Hello): [ErrorCode, string] | null {
     if (this.#hello) return ['bad_message', 'hello may come once'];
     if (hello.version !== PROTOCOL_VERSION) return ['version', `this server speaks version ${PROTOCOL_VERSION}`];
-    const admitted = this.#options.gate.admit(hello);
-    if ('refused' in admitted) return [...admitted.refused];
-    this.#admission = admitted.key;
     // Its welcome could only wait, behind those of all agents that come back meanwhile.
     return this.#options.ingest.fault === null ? null : ['busy', this.#options.ingest.fault];
+  }
+
+  /** Refuses after a delay that grows with the wrong guesses of this address. Nothing more is read of the peer meanwhile. */
+  #reject({ message, delayMs }: Rejected): void {
+    if (delayMs === 0) {
+      this.refuse('unauthorized', message);
+      return;
+    }
+    this.#isRejected = true;
+    this.#options.stream.pause();
+    setTimeout(() => this.refuse('unauthorized', message), delayMs).unref();
   }
 
   #flush(): void {
@@ -268,7 +297,7 @@ export class Session {
   /** Reads on, or stops reading, by how much waits for the store and for the peer. */
   flow(): void {
     const { stream, ingest } = this.#options;
-    if (this.#ending || this.#draining) return;
+    if (this.#ending || this.#draining || this.#isRejected) return;
     const wait = this.#unstored >= UNSTORED_LIMIT_EVENTS || stream.writableLength > UNREAD_LIMIT_BYTES || ingest.full;
     if (wait) stream.pause();
     else if (stream.isPaused()) {

@@ -1,20 +1,32 @@
-/** Tokens that agents show at hello. The file holds only their SHA-256: a token is 256 random bits, so nothing slower is needed. */
+/** Tokens that agents show at hello. The file keeps only their SHA-256: a token is 256 random bits, so nothing slower is needed. */
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { makeFolder } from '../../service/files.ts';
+import { makeFolder, replaceFile } from '../../service/files.ts';
+import { PATTERNS_LIMIT } from './host-pattern.ts';
 
-/** One token as the file holds it. */
+/** One token as the file keeps it. */
 export interface TokenRecord {
   readonly name: string;
   readonly sha256: string;
   readonly createdAt: string;
   readonly revokedAt: string | null;
+  /** Patterns of the hosts that its agent may report, with commas between; null: the host of its first hello. */
+  readonly hosts: string | null;
 }
 
-/** A name that begins with a dash would be an option in the commands of scripts, and one of dots alone a folder. */
+/** A valid token that somebody has shown. */
+export interface ShownToken {
+  readonly name: string;
+  readonly sha256: string;
+  readonly hosts: string | null;
+}
+
 const NAME = /^(?!-)(?!\.+$)[A-Za-z0-9._-]{1,64}$/;
+const PATTERNS = /^[A-Za-z0-9._*?:,[\]-]+$/;
 const FILE_VERSION = 1;
+/** A token that an earlier version made says nothing of hosts: it goes on reporting any. */
+const ANY_HOST = '*';
 
 /** A token command cannot be carried out; the message says why. */
 export class TokenError extends Error {
@@ -23,91 +35,123 @@ export class TokenError extends Error {
 
 const sha256 = (token: string): string => createHash('sha256').update(token).digest('hex');
 
-/** The tokens of one data folder, which commands of other processes change. Every method throws a TokenError when the file is there and cannot be read. */
+/** The tokens of one data folder. Commands of another process are seen: the file is read again when it has changed. */
 export class Tokens {
   readonly #file: string;
+  readonly #faulty: ((message: string) => void) | null;
   #records: readonly TokenRecord[] = [];
-  #valid = new Set<string>();
+  #valid = new Map<string, ShownToken>();
   #stamp = '';
 
-  constructor(dataFolder: string) {
+  /** `faulty` hears once of a file that cannot be read, and what was read before stays in force; without it that throws a TokenError. */
+  constructor(dataFolder: string, faulty: ((message: string) => void) | null = null) {
     this.#file = join(dataFolder, 'tokens.json');
+    this.#faulty = faulty;
   }
 
-  /** Reads the file again where it has changed. True where it had. */
-  refresh(): boolean {
-    const stat = statSync(this.#file, { throwIfNoEntry: false, bigint: true });
-    const stamp = stat ? `${stat.ino}:${stat.mtimeNs}:${stat.size}` : '';
-    if (stamp === this.#stamp) return false;
-    this.#records = stat ? recordsIn(this.#file) : [];
-    this.#valid = new Set(this.#records.filter((record) => !record.revokedAt).map((record) => record.sha256));
-    this.#stamp = stamp;
-    return true;
+  /** Gives the record of a token that was added and not revoked, or null. */
+  find(token: string): ShownToken | null {
+    this.refresh();
+    return this.#valid.get(sha256(token)) ?? null;
   }
 
-  /** Gives the hash of a token that was added and not revoked as of the last `refresh`, null for any other. */
-  hashOf(token: string | null): string | null {
-    const hash = token === null ? null : sha256(token);
-    return hash !== null && this.#valid.has(hash) ? hash : null;
-  }
-
-  /** True while the token with this hash is not revoked, as of the last `refresh`. */
+  /** True while the token with this SHA-256 is not revoked, by what the last `refresh` read. */
   isValid(hash: string): boolean {
     return this.#valid.has(hash);
   }
 
-  /** Lists all tokens ever added, oldest first. */
+  /** Gives all tokens ever added, oldest first. */
   list(): readonly TokenRecord[] {
     this.refresh();
     return this.#records;
   }
 
-  /** Makes a token and gives it: the only time it is shown. Throws a TokenError when the name is bad or in use. */
-  add(name: string, nowMs: number): string {
+  /**
+   * Makes a token and returns it: the only time it is seen. `hosts` are patterns of the hosts that its agent may report; null: the one
+   * host that it first comes from. Throws a TokenError when the name or the patterns are bad, or the name is in use.
+   */
+  add(name: string, nowMs: number, hosts: string | null = null): string {
     if (!NAME.test(name))
       throw new TokenError(
-        `${JSON.stringify(name.slice(0, 80))} cannot be a name: use 1 to 64 letters, digits, dots, dashes, underscores, no dash first, not dots alone`,
+        `${JSON.stringify(name.slice(0, 80))} cannot be a name: use 1 to 64 letters, digits, dots, dashes, underscores, no dash first`,
       );
     if (this.list().some((record) => record.name === name && !record.revokedAt))
-      throw new TokenError(`there is a token ${name} already: revoke it first`);
-    const token = randomBytes(32).toString('base64url');
-    this.#save([
-      ...this.#records,
-      { name, sha256: sha256(token), createdAt: new Date(nowMs).toISOString(), revokedAt: null },
-    ]);
-    return token;
+      throw new TokenError(`there is a token ${name} already: rotate or revoke it`);
+    return this.#make(this.#records, name, checkedPatterns(hosts), nowMs);
+  }
+
+  /** Makes a new token in place of the valid one of this name, whose agent stays bound to it. Throws a TokenError when there is none. */
+  rotate(name: string, nowMs: number, hosts: string | null = null): string {
+    const old = this.list().find((record) => record.name === name && !record.revokedAt);
+    if (old === undefined) throw missing(name);
+    return this.#make(this.#revoked(name, nowMs), name, checkedPatterns(hosts) ?? old.hosts, nowMs);
   }
 
   /** Ends a token; its sessions are closed within seconds. Throws a TokenError when there is no such token. */
   revoke(name: string, nowMs: number): void {
-    if (!this.list().some((record) => record.name === name && !record.revokedAt))
-      throw new TokenError(`there is no token ${JSON.stringify(name.slice(0, 80))}`);
-    this.#save(
-      this.#records.map((record) =>
-        record.name === name && !record.revokedAt ? { ...record, revokedAt: new Date(nowMs).toISOString() } : record,
-      ),
-    );
+    if (!this.list().some((record) => record.name === name && !record.revokedAt)) throw missing(name);
+    this.#save(this.#revoked(name, nowMs));
   }
 
-  /** Writes a new file and renames it: a reader, and a crash at any point, finds the old file or the new one. */
-  #save(records: readonly TokenRecord[]): void {
+  /** Reads the file again where it has changed. True where that changed the tokens. */
+  refresh(): boolean {
+    const stat = statSync(this.#file, { throwIfNoEntry: false, bigint: true });
+    const stamp = stat ? `${stat.ino}:${stat.mtimeNs}:${stat.size}` : '';
+    if (stamp === this.#stamp) return false;
+    try {
+      this.#records = stat ? recordsIn(this.#file) : [];
+    } catch (error) {
+      if (this.#faulty === null || !(error instanceof TokenError)) throw error;
+      // The same damage is not said again; a file that changes once more is read once more.
+      this.#stamp = stamp;
+      this.#faulty(error.message);
+      return false;
+    }
+    this.#stamp = stamp;
+    const valid = this.#records.filter((record) => !record.revokedAt);
+    this.#valid = new Map(valid.map((record) => [record.sha256, record]));
+    return true;
+  }
+
+  #make(records: readonly TokenRecord[], name: string, hosts: string | null, nowMs: number): string {
+    const token = randomBytes(32).toString('base64url');
+    const createdAt = new Date(nowMs).toISOString();
+    this.#save([...records, { name, sha256: sha256(token), createdAt, revokedAt: null, hosts }]);
+    return token;
+  }
+
+  #revoked(name: string, nowMs: number): readonly TokenRecord[] {
+    const revokedAt = new Date(nowMs).toISOString();
+    return this.#records.map((one) => (one.name === name && !one.revokedAt ? { ...one, revokedAt } : one));
+  }
+
+  #save(tokens: readonly TokenRecord[]): void {
     makeFolder(dirname(this.#file));
-    const written = `${this.#file}.${process.pid}.new`;
-    const descriptor = openSync(written, 'w', 0o600);
-    writeSync(descriptor, `${JSON.stringify({ version: FILE_VERSION, tokens: records }, null, 2)}\n`);
-    fsyncSync(descriptor);
-    closeSync(descriptor);
-    renameSync(written, this.#file);
+    replaceFile(this.#file, `${JSON.stringify({ version: FILE_VERSION, tokens }, null, 2)}\n`);
     this.refresh();
   }
 }
 
+const missing = (name: string): TokenError => new TokenError(`there is no token ${JSON.stringify(name.slice(0, 80))}`);
+
+function checkedPatterns(hosts: string | null): string | null {
+  if (hosts === null || (hosts.length <= PATTERNS_LIMIT && PATTERNS.test(hosts))) return hosts;
+  throw new TokenError(
+    `${JSON.stringify(hosts.slice(0, 80))} is no pattern of hosts: use names with * and ?, with commas between`,
+  );
+}
+
 function recordsIn(file: string): readonly TokenRecord[] {
   try {
-    const { version, tokens } = JSON.parse(readFileSync(file, 'utf8')) as { version: number; tokens: TokenRecord[] };
+    const { version, tokens } = JSON.parse(readFileSync(file, 'utf8')) as { version: number; tokens: unknown };
     if (version !== FILE_VERSION || !Array.isArray(tokens))
       throw new Error(`not a token file of version ${FILE_VERSION}`);
-    return tokens;
+    return tokens.map((one: Partial<TokenRecord> | null) => {
+      if (typeof one?.name !== 'string' || typeof one.sha256 !== 'string')
+        throw new Error('a token lacks its name or hash');
+      const { name, sha256, createdAt = '', revokedAt = null, hosts = ANY_HOST } = one;
+      return { name, sha256, createdAt, revokedAt, hosts };
+    });
   } catch (cause) {
     throw new TokenError(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }

@@ -1,7 +1,7 @@
 /** Agents and hosts in memory, as the store has them: what every append needs, without a read from the disk. */
 import type { AgentReport } from '../../protocol/report.ts';
 import type { Database, Statement } from './database.ts';
-import type { AgentRecord } from './store.ts';
+import type { AgentRecord, BindingChange } from './store.ts';
 
 /** A row of `agents`. */
 export interface AgentRow {
@@ -16,11 +16,30 @@ export interface AgentRow {
   gaps: number;
   report: string | null;
   reportedAt: number | null;
+  identity: string | null;
+  endedAt: number | null;
+  cloneAt: number | null;
 }
+
+const isoOrNull = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
 /** Turns an agent's row into its record: times as ISO 8601, the report read. */
 export function agentRecord(row: AgentRow): AgentRecord {
-  const { uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt } = row;
+  const {
+    uuid,
+    host,
+    firstSeen,
+    lastSeen,
+    lastSeq,
+    stored,
+    repeats,
+    gaps,
+    report,
+    reportedAt,
+    identity,
+    endedAt,
+    cloneAt,
+  } = row;
   return {
     agent: uuid,
     host,
@@ -31,7 +50,10 @@ export function agentRecord(row: AgentRow): AgentRecord {
     repeats,
     gaps,
     report: report ? (JSON.parse(report) as AgentReport) : null,
-    reportedAt: reportedAt === null ? null : new Date(reportedAt).toISOString(),
+    reportedAt: isoOrNull(reportedAt),
+    identity,
+    endedAt: isoOrNull(endedAt),
+    cloneAt: isoOrNull(cloneAt),
   };
 }
 
@@ -74,10 +96,11 @@ export class Agents {
     this.#write = {
       // DO UPDATE, since REPLACE would delete the row and its key in the index, and write both again.
       agent: db.prepare(
-        `INSERT INTO agents (id, uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET host = excluded.host,
+        `INSERT INTO agents (id, uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt,
+           identity, endedAt, cloneAt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET host = excluded.host,
          lastSeen = excluded.lastSeen, lastSeq = excluded.lastSeq, stored = excluded.stored, repeats = excluded.repeats,
-         gaps = excluded.gaps, report = excluded.report, reportedAt = excluded.reportedAt`,
+         gaps = excluded.gaps, report = excluded.report, reportedAt = excluded.reportedAt, identity = excluded.identity,
+         endedAt = excluded.endedAt, cloneAt = excluded.cloneAt`,
       ),
       host: db.prepare(
         `INSERT INTO hosts (id, name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -138,11 +161,23 @@ export class PendingUpdate {
           gaps: 0,
           report: null,
           reportedAt: null,
+          identity: null,
+          endedAt: null,
+          cloneAt: null,
         };
     this.#agents.set(uuid, row);
     // Its host is there from now on, and this agent's. Otherwise a heartbeat changes one row, not two.
     if (this.#tables.hosts.get(host)?.agent !== row.id) this.host(host, row.id);
     return row;
+  }
+
+  /** Binds an agent, whose row is there, to an identity, and ends the agent whose place it takes. */
+  bind(row: AgentRow, { identity, ends, isClone }: BindingChange): void {
+    row.identity = identity;
+    row.endedAt = null;
+    if (isClone) row.cloneAt = this.#nowMs;
+    const ended = ends === null ? undefined : (this.#agents.get(ends) ?? this.#tables.agents.get(ends));
+    if (ended !== undefined) this.#agents.set(ended.uuid, { ...ended, endedAt: this.#nowMs });
   }
 
   /** Gives the host's row to change, made when it is new. */
@@ -188,6 +223,9 @@ export class PendingUpdate {
         a.gaps,
         a.report,
         a.reportedAt,
+        a.identity,
+        a.endedAt,
+        a.cloneAt,
       );
     for (const h of this.#hosts.values())
       host.run(h.id, h.name, h.agent, h.firstSeen, h.lastSeen, h.accepted, h.failed, h.probes);

@@ -5,7 +5,7 @@ import { Agents } from './agents.ts';
 import { type Database, migrate, type Statement, transaction } from './database.ts';
 import { type OpenFolder, openFolder, usable, WAL_LIMIT_PAGES } from './folder.ts';
 import { MIGRATIONS, OUTCOMES, TRUSTS } from './schema.ts';
-import type { AgentBatch, Appended, Store, StoredEvent } from './store.ts';
+import type { AgentBatch, Appended, Binding, Store, StoredEvent } from './store.ts';
 
 /** How the store is written. */
 export interface EventStoreOptions {
@@ -80,6 +80,7 @@ export class EventStore implements Store {
       const results = batches.map((batch): Appended => {
         const agent = update.agent(batch.agent, batch.host, batch.seenMs);
         const before = { ...agent };
+        if (batch.binding) update.bind(agent, batch.binding);
         const events: StoredEvent[] = [];
         const counted = new Set<string>();
         for (const { seq, event } of batch.events) {
@@ -142,6 +143,12 @@ export class EventStore implements Store {
     this.#lastId = id;
     this.#options.committed?.(id);
     return appended;
+  }
+
+  /** Gives all agents with the identities that they belong to. */
+  *bindings(): Iterable<Binding> {
+    for (const { uuid, host, identity, firstSeen, endedAt } of this.#agents.all())
+      yield { agent: uuid, host, identity, firstSeenMs: firstSeen, hasEnded: endedAt !== null };
   }
 
   /** Counts agents that were last heard of at or before `beforeMs`, those left out that are `connected`. */

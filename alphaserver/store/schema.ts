@@ -92,6 +92,12 @@ export const MIGRATIONS: readonly string[] = [
     id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, by TEXT, body TEXT NOT NULL
   );
   `,
+  // The token or certificate that an agent belongs to; when a newer agent of it ended this one; when it was last used twice at once.
+  `
+  ALTER TABLE agents ADD COLUMN identity TEXT;
+  ALTER TABLE agents ADD COLUMN endedAt INTEGER;
+  ALTER TABLE agents ADD COLUMN cloneAt INTEGER;
+  `,
 ];
 
 /** What `events.outcome` counts from 0. */

@@ -17,6 +17,29 @@ export interface AgentBatch {
   readonly ping?: PingContent;
   /** When the agent was heard of, Unix milliseconds, where that was before this call. */
   readonly seenMs?: number;
+  /** What an admitted hello changes in the bindings of agents to identities. */
+  readonly binding?: BindingChange;
+}
+
+/** A change of the bindings of agents to identities: a token's or a certificate's name. */
+export interface BindingChange {
+  /** The identity that the batch's agent belongs to from now on. */
+  readonly identity: string;
+  /** The agent that it ends, or null. */
+  readonly ends: string | null;
+  /** True when two agents use the identity, or two processes the agent's state folder. */
+  readonly isClone: boolean;
+}
+
+/** An agent and the identity that it belongs to, as the store has them. */
+export interface Binding {
+  readonly agent: string;
+  readonly host: string;
+  /** Null for an agent that came without a proof, or was stored by an earlier version. */
+  readonly identity: string | null;
+  readonly firstSeenMs: number;
+  /** True when the identity has brought a newer agent since. */
+  readonly hasEnded: boolean;
 }
 
 /** An event as it stands in the store. Ids grow with each stored event, in the order they were stored. */
@@ -79,6 +102,12 @@ export interface AgentRecord {
   readonly gaps: number;
   readonly report: AgentReport | null;
   readonly reportedAt: string | null;
+  /** The token or certificate that it belongs to, as `token:NAME` or `certificate:NAME`; null: none. */
+  readonly identity: string | null;
+  /** When a newer agent of the same identity took its place. */
+  readonly endedAt: string | null;
+  /** When its identity or its state folder was last seen in use twice at once. */
+  readonly cloneAt: string | null;
 }
 
 /** What an agent says of itself in one ping. */

@@ -40,6 +40,9 @@ function record({ at, seen = at, gaps = 0, report }: Moment): AgentRecord {
     gaps,
     report: told,
     reportedAt: new Date(ms(seen)).toISOString(),
+    identity: null,
+    endedAt: null,
+    cloneAt: null,
   };
 }
 

@@ -94,9 +94,12 @@ beforeEach(async () => {
     tls: null,
     admission: {
       admit: ({ token }) =>
-        admitted(token) ? { key: token ?? '' } : { refused: ['unauthorized', 'the token is not valid'] },
+        admitted(token)
+          ? { identity: null, change: null, tokenHash: token }
+          : { message: 'the token is not valid', delayMs: 0 },
       changed: () => admissionChanged,
-      admits: (key) => admitted(key),
+      mayStay: ({ tokenHash }) => admitted(tokenHash),
+      eventHostFault: () => null,
     },
     ingest,
     log,

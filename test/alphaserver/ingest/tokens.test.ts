@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { alphaserver } from '../../../alphaserver/cli/commands.ts';
-import { TokenAdmission } from '../../../alphaserver/ingest/admission.ts';
 import { TokenError, Tokens } from '../../../alphaserver/ingest/tokens.ts';
 import { runProgram } from '../../../service/command-line.ts';
 import { Pair } from '../../programs.ts';
@@ -26,21 +26,20 @@ async function command(...args: string[]): Promise<{ code: number; out: string; 
 
 test('a running server sees tokens that a command adds and revokes, and the file holds none of them', async () => {
   const server = new Tokens(folder);
-  assert.equal(server.hashOf('guess'), null);
+  assert.equal(server.find('guess'), null);
   const token = (await command('add', 'web-01')).out.trim();
   assert.equal(server.refresh(), true);
   assert.equal(server.refresh(), false, 'the file is read again only when it has changed');
-  const hash = server.hashOf(token) ?? '';
+  const hash = server.find(token)?.sha256 ?? '';
   assert.equal(server.isValid(hash), true);
-  assert.equal(server.hashOf(null), null);
   const file = join(folder, 'tokens.json');
   assert.doesNotMatch(readFileSync(file, 'utf8'), new RegExp(token));
   assert.equal(statSync(file).mode & 0o777, 0o600);
-  assert.match((await command('list')).out, /^web-01\t.*\tvalid\n$/);
+  assert.match((await command('list')).out, /^web-01\t.*\tvalid\tits own host\n$/);
   assert.equal((await command('revoke', 'web-01')).code, 0);
   assert.equal(server.refresh(), true);
   assert.equal(server.isValid(hash), false);
-  assert.equal(server.hashOf(token), null);
+  assert.equal(server.find(token), null);
   assert.match((await command('list')).out, /revoked/);
 });
 
@@ -49,7 +48,7 @@ test('a command that cannot be carried out says why: 1 for the state of things, 
   assert.deepEqual(await command('add', 'a'), {
     code: 1,
     out: '',
-    error: 'alphaserver token add: there is a token a already: revoke it first\n',
+    error: 'alphaserver token add: there is a token a already: rotate or revoke it\n',
   });
   assert.match((await command('add', '../x y')).error, /cannot be a name/);
   assert.equal((await command('revoke', 'b')).code, 1);
@@ -83,27 +82,41 @@ test('a damaged token file lets nobody in and says where it is', () => {
   );
 });
 
-test('while the token file cannot be read, nobody new is let in, nobody is sent away, and the log says so once', async () => {
-  const errors: string[] = [];
-  const admission = new TokenAdmission(new Tokens(folder), { error: (message: string) => errors.push(message) });
-  const token = (await command('add', 'web-01')).out.trim();
-  const hello = { type: 'hello', version: 1, agent: '', host: 'h', token } as const;
-  const admitted = admission.admit(hello);
-  assert.ok('key' in admitted);
-  const file = join(folder, 'tokens.json');
-  const whole = readFileSync(file);
-  writeFileSync(file, '{"version":1');
-  for (let i = 0; i < 2; i += 1) {
-    assert.equal(admission.changed(), false);
-    assert.equal(admission.admits(admitted.key), true);
-    assert.deepEqual(admission.admit(hello), { refused: ['busy', 'the tokens cannot be read'] });
+test('tokens stay as they were while the file is damaged, which is said once, and go on when it is whole', async () => {
+  const faults: string[] = [];
+  const server = new Tokens(folder, (message) => faults.push(message));
+  const token = (await command('add', 'a')).out.trim();
+  assert.equal(server.find(token)?.name, 'a');
+  const whole = readFileSync(join(folder, 'tokens.json'));
+  for (const damaged of ['{"version":1', '{"version":1,"tokens":[null]}']) {
+    writeFileSync(join(folder, 'tokens.json'), damaged);
+    for (let i = 0; i < 3; i++) assert.equal(server.find(token)?.name, 'a');
   }
-  assert.equal(errors.length, 1);
-  writeFileSync(file, whole);
-  assert.deepEqual(admission.admit(hello), admitted);
-  assert.deepEqual(admission.admit({ ...hello, token: 'guess' }), {
-    refused: ['unauthorized', 'the token is not valid'],
-  });
+  assert.equal(faults.length, 2);
+  writeFileSync(join(folder, 'tokens.json'), whole);
+  await command('revoke', 'a');
+  assert.equal(server.find(token), null);
+});
+
+test('a rotated token is of the same name and hosts; the old one ends', async () => {
+  const server = new Tokens(folder);
+  const old = (await command('add', 'collector', '--hosts', 'web-*,db-?')).out.trim();
+  const next = (await command('rotate', 'collector')).out.trim();
+  assert.equal(server.find(old), null);
+  assert.partialDeepStrictEqual(server.find(next), { name: 'collector', hosts: 'web-*,db-?' });
+  assert.match((await command('list')).out, /collector\t.*\tvalid\thosts web-\*,db-\?\n$/);
+  await command('rotate', 'collector', '--hosts', '*');
+  assert.match((await command('list')).out, /valid\thosts \*\n$/);
+  assert.match((await command('rotate', 'nobody')).error, /there is no token/);
+  assert.match((await command('add', 'x', '--hosts', 'a b')).error, /is no pattern of hosts/);
+  assert.notEqual((await command('add', 'x', '--hosts', 'a'.repeat(1_025))).code, 0);
+});
+
+test('tokens that an earlier version made may report any host', () => {
+  const sha256 = createHash('sha256').update('secret').digest('hex');
+  const tokens = [{ name: 'old', sha256, createdAt: '2026-01-01T00:00:00.000Z', revokedAt: null }];
+  writeFileSync(join(folder, 'tokens.json'), JSON.stringify({ version: 1, tokens }));
+  assert.equal(new Tokens(folder).find('secret')?.hosts, '*');
 });
 
 test('over TLS, with a token, an attempt arrives; without a token it does not', async () => {

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { GUESSERS_LIMIT, GuessDelay } from '../../service/guess-delay.ts';
+
+test('each wrong guess of an address waits twice as long as the one before, up to a bound', () => {
+  const delay = new GuessDelay();
+  const waits = Array.from({ length: 40 }, (_, i) => delay.wrong('192.0.2.1', i));
+  assert.deepEqual(waits.slice(0, 4), [250, 500, 1_000, 2_000]);
+  assert.equal(Math.max(...waits), 15_000);
+  assert.equal(delay.wrong('192.0.2.2', 40), 250, 'another address begins anew');
+  assert.equal(delay.wrong('192.0.2.1', 700_000), 250, 'after ten quiet minutes too');
+});
+
+test('addresses of one IPv6 network guess together', () => {
+  const delay = new GuessDelay();
+  assert.deepEqual(
+    ['2001:db8:1:2::1', '2001:db8:1:2:ffff::9', '2001:db8:1:3::1'].map((address) => delay.wrong(address, 0)),
+    [250, 500, 250],
+  );
+});
+
+test('as many addresses are remembered as the limit; the one that guessed longest ago is forgotten first', () => {
+  const delay = new GuessDelay();
+  for (let i = 0; i <= GUESSERS_LIMIT; i++) delay.wrong(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, i);
+  assert.equal(delay.size, GUESSERS_LIMIT);
+  assert.equal(delay.wrong('10.0.0.0', GUESSERS_LIMIT), 250);
+  assert.equal(delay.wrong('10.0.0.5', GUESSERS_LIMIT), 500);
+});

@@ -56,7 +56,7 @@ export function addressOf(word: string): string | null {
 }
 
 /** The port in `text` from `from` to its end, or -1. */
-export function portOf(text: string, from: number, end = text.length): number {
+export function portOf(text: string, from = 0, end = text.length): number {
   if (from >= end || end - from > 5) return -1;
   let port = 0;
   for (let i = from; i < end; i++) {

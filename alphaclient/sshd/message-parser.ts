@@ -110,6 +110,10 @@ const ESCAPE_BYTES = 4;
 
 const BLANK = 32;
 const BRACKET = 93;
+/** A look at the first character is cheaper than one at a word. */
+const SMALL_E = 101;
+const SMALL_F = 102;
+const CAPITAL_F = 70;
 
 /**
  * Parses one message as it is logged, behind the header of its line: with its level, ` [preauth]` and trailing blanks. `isRaw` is true
@@ -120,9 +124,9 @@ export function parseMessage(logged: string, isRaw: boolean): ParsedMessage | nu
   let end = logged.length;
   // What syslogs and people leave behind a message; sshd's own words end in none that matters.
   while (end > 0 && logged.charCodeAt(end - 1) === BLANK) end--;
-  const isFatal = logged.startsWith(FATAL);
-  let from = isFatal || logged.startsWith(ERROR) ? FATAL.length : 0;
-  if (logged.startsWith(FREEBSD, from)) from += FREEBSD.length;
+  const isFatal = logged.charCodeAt(0) === SMALL_F && logged.startsWith(FATAL);
+  let from = isFatal || (logged.charCodeAt(0) === SMALL_E && logged.startsWith(ERROR)) ? FATAL.length : 0;
+  if (logged.charCodeAt(from) === CAPITAL_F && logged.startsWith(FREEBSD, from)) from += FREEBSD.length;
   const isPreauth = logged.charCodeAt(end - 1) === BRACKET && logged.endsWith(PREAUTH, end);
   const text = logged.slice(from, isPreauth ? end - PREAUTH.length : end);
   const isTruncated = isRaw ? logged.length > RAW_LIMIT_BYTES - ESCAPE_BYTES : logged.length === SYSLOG_LIMIT_BYTES;

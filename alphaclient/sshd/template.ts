@@ -6,197 +6,161 @@
  * What stands in brackets may be missing (`[[` and `]]` are brackets of the message), what stands in braces is a hole with a type,
  * and the rest is literal. A template becomes its literal beginning, by which it is looked up, and one regular expression.
  *
- * A user name is the client's text: any bytes but NUL and `:`, since sshd cuts names at a colon. It reaches as far as it can before
- * that colon, up to what sshd itself wrote behind it, so that no word in a name is taken for sshd's. Every expression runs in linear
- * time: words and numbers are bounded, and at most one hole is found by going back from where the client's text may end.
+ * A user name is the client's text: any bytes but NUL and `:`, since sshd cuts names at a colon. It ends where what sshd wrote behind it
+ * reaches to the end of the message or to that colon, so that no word in a name is taken for sshd's. Every expression runs in linear
+ * time: the end of one hole at most is searched for, and each place is tried by a look at the few words behind it.
  */
 
-import { addressOf, UNKNOWN } from './address.ts';
+import { addressOf, portOf, UNKNOWN } from './address.ts';
 import type { ParsedMessage } from './message-types.ts';
 
-/** Takes what a hole found into the message; `group` is the first of its groups. Returns false where the hole's text is none. */
-type Fill = (message: ParsedMessage, match: RegExpExecArray, group: number) => boolean;
-
-interface Hole {
-  readonly pattern: string;
-  readonly groups: number;
-  readonly fill: Fill | null;
-  /** The group that is there wherever the hole is, counted from its first one: 0 where absent. */
-  readonly main?: number;
-}
-
 /** What can stand where sshd prints a host: an address or a name, printable ASCII without blanks, quotes and parentheses. */
-const HOST = '[#-&*-~]{1,255}';
-const PEER = `(${HOST})(?: port (\\d{1,5}))?`;
-/** The number behind `port` is no host, although a name may end in that word. The first group of an IPv6 address is none of these. */
-const NO_PORT = '(?!(?<= port )\\d{1,5}(?:$|:?(?: |$)))';
-const PORT_LIMIT = 65_535;
+const HOST = '([#-&*-~]+)';
+const PEER = `${HOST}(?: port (\\d{1,5}))?`;
+const NAME = '([^:]*?)';
+const TEXT = '([^]*)';
 
-function fillHost(message: ParsedMessage, match: RegExpExecArray, group: number): boolean {
-  const host = match[group] as string;
-  message.ip = addressOf(host);
-  if (message.ip === null) message.hostName = host;
-  return true;
+/** The types of holes, with their expressions. Those without a group say nothing about an attempt. */
+const PATTERNS = {
+  /** The name that the client sent. */
+  user: NAME,
+  /** `[invalid user ]{user}`. */
+  account: NAME,
+  /** `ADDR[ port PORT]`. */
+  peer: PEER,
+  /** `[authenticating user USER |invalid user USER |user USER ]ADDR[ port PORT]`, since 7.5. */
+  client: `(?:(invalid user|authenticating user|user)(?: ${NAME})?? )?${PEER}`,
+  /** An address, or a name in its place. */
+  host: HOST,
+  /** An address in figures: a name makes it another message. */
+  address: HOST,
+  port: '(\\d{1,5})',
+  /** sshd takes methods from a fixed list. The device behind a slash is left out. */
+  method: '([\\w.-]+)(?:/[\\w./-]+)?',
+  /** `ssh2`; `ssh1` up to 7.3. */
+  protocol: 'ssh\\d?',
+  /** The key of an attempt by key, of others why it failed. */
+  detail: TEXT,
+  /** Up to the first of what follows it in the template: these are words of sshd or PAM. */
+  reason: TEXT,
+  count: '(\\d{1,9})',
+  pid: '(\\d{1,9})',
+  number: '\\d+',
+  word: '[^ ]+',
+  /** Up to the last of what follows it in the template: this is the client's. */
+  text: '[^]*',
+  /** All that is left of the message. */
+  rest: '[^]*',
+} as const;
+
+type HoleType = keyof typeof PATTERNS;
+
+/** How many groups the expression of a hole has. */
+function groupsOf(type: HoleType): number {
+  return PATTERNS[type].match(/\((?!\?)/g)?.length ?? 0;
 }
 
-function fillPeer(message: ParsedMessage, match: RegExpExecArray, group: number): boolean {
-  fillHost(message, match, group);
-  const port = match[group + 1];
-  if (port === undefined) return true;
-  message.port = Number(port);
-  return message.port <= PORT_LIMIT;
+/** The end of these is searched for: two of them in one template would take quadratic time. */
+const SEARCHED: ReadonlySet<HoleType> = new Set(['user', 'account', 'client', 'text']);
+
+/** A hole of a template. */
+interface Hole {
+  readonly type: HoleType;
+  /** The first of its groups. */
+  readonly group: number;
+  /** The group that is there wherever the hole is. */
+  readonly mainGroup: number;
+  /** True in a part that may be missing. */
+  readonly isOptional: boolean;
+  /** True before a colon, where any word could be taken for a peer that is a name alone. */
+  readonly isBeforeColon: boolean;
+  /** Goes before a reason. */
+  readonly prefix: string;
 }
 
-/** Refuses a name alone. */
-function fillPeerBeforeText(message: ParsedMessage, match: RegExpExecArray, group: number): boolean {
-  return (
-    fillPeer(message, match, group) && (message.ip !== null || message.port !== null || message.hostName === UNKNOWN)
-  );
+/** Takes what a hole found into the message. Returns false where that is none of this type. */
+function fill(hole: Hole, match: RegExpExecArray, message: ParsedMessage): boolean {
+  const { group } = hole;
+  const text = match[group] ?? '';
+  switch (hole.type) {
+    case 'peer':
+      return fillPeer(text, match[group + 1], hole, message);
+    case 'user':
+      message.user = text;
+      return true;
+    case 'account':
+      fillAccount(text, message);
+      return true;
+    case 'method':
+      message.method = text;
+      return true;
+    case 'client':
+      if (match[group] !== undefined) fillUser(text, match[group + 1] ?? '', message);
+      return fillPeer(match[group + 2] ?? '', match[group + 3], hole, message);
+    case 'reason':
+      message.reason = hole.prefix + text;
+      return true;
+    case 'detail':
+      fillDetail(text.trim(), message);
+      return true;
+    case 'host':
+      return fillPeer(text, undefined, hole, message);
+    case 'address':
+      message.ip = addressOf(text);
+      return message.ip !== null;
+    case 'port':
+      message.port = portOf(text);
+      return message.port >= 0;
+    case 'count':
+      message.count = Number(text);
+      return true;
+    case 'pid':
+      message.pid = Number(text);
+      return true;
+    default:
+      return true;
+  }
+}
+
+function fillPeer(host: string, port: string | undefined, { isBeforeColon }: Hole, message: ParsedMessage): boolean {
+  const ip = addressOf(host);
+  message.ip = ip;
+  if (ip === null) message.hostName = host;
+  if (port === undefined) return !isBeforeColon || ip !== null || host === UNKNOWN;
+  message.port = portOf(port);
+  return message.port >= 0;
 }
 
 /** A client that had logged in is `user USER` without a word before it: what ends then is a session. */
-function fillUserOfClient(message: ParsedMessage, match: RegExpExecArray, group: number): void {
-  const role = match[group];
-  if (role === undefined) return;
-  message.user = match[group + 1] ?? '';
+function fillUser(role: string, user: string, message: ParsedMessage): void {
+  message.user = user;
   message.invalidUser = role === 'invalid user';
   if (role === 'user' && message.kind === 'ended') message.kind = 'session-ended';
 }
 
-function fillClient(message: ParsedMessage, match: RegExpExecArray, group: number): boolean {
-  fillUserOfClient(message, match, group);
-  return fillPeer(message, match, group + 2);
-}
-
-function fillClientBeforeText(message: ParsedMessage, match: RegExpExecArray, group: number): boolean {
-  fillUserOfClient(message, match, group);
-  return fillPeerBeforeText(message, match, group + 2);
-}
-
 /** The name behind an optional `invalid user ` (`illegal user ` up to 4.x and from PAM). */
-function fillAccount(message: ParsedMessage, match: RegExpExecArray, group: number): boolean {
-  const text = match[group] ?? '';
+function fillAccount(text: string, message: ParsedMessage): void {
   const isInvalid = text.startsWith('invalid user ') || text.startsWith('illegal user ');
   message.user = isInvalid ? text.slice('invalid user '.length) : text;
   message.invalidUser = isInvalid;
-  // Solaris writes this for a name that is no account's.
-  if (text === '<invalid username>') message.invalidUser = true;
-  // A tool between sshd and the log has folded the two blanks around an empty name.
   if (text === 'invalid user') {
+    // A tool between sshd and the log has folded the two blanks around an empty name.
     message.user = '';
     message.invalidUser = true;
+  } else if (text === '<invalid username>') {
+    // Solaris writes this for a name that is no account's.
+    message.invalidUser = true;
   }
-  return true;
 }
 
-function fillDetail(message: ParsedMessage, match: RegExpExecArray, group: number): boolean {
-  const detail = (match[group] ?? '').trim();
-  if (detail === '') return true;
+function fillDetail(detail: string, message: ParsedMessage): void {
+  if (detail === '') return;
   if (message.method === 'publickey' || message.method === 'hostbased') message.key = detail;
   else message.reason = detail;
-  return true;
 }
-
-function reasonBehind(prefix: string): Fill {
-  return (message, match, group) => {
-    message.reason = prefix + (match[group] ?? '');
-    return true;
-  };
-}
-
-const NAME = '([^:]*)';
-const TEXT = '([^]*)';
-
-/** Every type of hole. */
-const HOLES: Readonly<Record<string, Hole>> = {
-  /** sshd takes methods from a fixed list. The device behind a slash is left out. */
-  method: {
-    pattern: '([\\w.-]{1,64})(?:/[\\w./-]{1,64})?',
-    groups: 1,
-    fill: (message, match, group) => {
-      message.method = match[group] as string;
-      return true;
-    },
-  },
-  user: {
-    pattern: NAME,
-    groups: 1,
-    fill: (message, match, group) => {
-      message.user = match[group] ?? '';
-      return true;
-    },
-  },
-  /** `[invalid user ]{user}`. */
-  account: { pattern: NAME, groups: 1, fill: fillAccount },
-  /** `ADDR[ port PORT]`. */
-  peer: { pattern: PEER, groups: 2, fill: fillPeer },
-  /** `[authenticating user USER |invalid user USER |user USER ]ADDR[ port PORT]`, since 7.5. */
-  client: {
-    pattern: `(?:(invalid user|authenticating user|user)(?: ${NAME})? )?${NO_PORT}${PEER}`,
-    groups: 4,
-    main: 2,
-    fill: fillClient,
-  },
-  /** An address, or a name in its place. */
-  host: {
-    pattern: `(${HOST})`,
-    groups: 1,
-    fill: fillHost,
-  },
-  /** An address in figures: a name makes it another message. */
-  address: {
-    pattern: `(${HOST})`,
-    groups: 1,
-    fill: (message, match, group) => {
-      message.ip = addressOf(match[group] as string);
-      return message.ip !== null;
-    },
-  },
-  port: {
-    pattern: '(\\d{1,5})',
-    groups: 1,
-    fill: (message, match, group) => {
-      message.port = Number(match[group]);
-      return message.port <= PORT_LIMIT;
-    },
-  },
-  /** `ssh2`; `ssh1` up to 7.3. */
-  protocol: { pattern: '(ssh\\d?)', groups: 1, fill: null },
-  /** The key of an attempt by key, of others why it failed. */
-  detail: { pattern: TEXT, groups: 1, fill: fillDetail },
-  /** Up to the first of what follows it in the template: these are words of sshd or PAM. */
-  reason: { pattern: TEXT, groups: 1, fill: reasonBehind('') },
-  count: {
-    pattern: '(\\d{1,9})',
-    groups: 1,
-    fill: (message, match, group) => {
-      message.count = Number(match[group]);
-      return true;
-    },
-  },
-  pid: {
-    pattern: '(\\d{1,9})',
-    groups: 1,
-    fill: (message, match, group) => {
-      message.pid = Number(match[group]);
-      return true;
-    },
-  },
-  /** What says nothing about an attempt: digits, a word, any text, and whatever is left of the message. */
-  number: { pattern: '\\d{1,20}', groups: 0, fill: null },
-  word: { pattern: '[^ ]{1,1024}', groups: 0, fill: null },
-  text: { pattern: '[^]*', groups: 0, fill: null },
-  rest: { pattern: '[^]*', groups: 0, fill: null },
-};
-
-/** The holes that differ before a colon, where any word could be taken for a peer that is a name alone. */
-const BEFORE_TEXT: Readonly<Record<string, Hole>> = {
-  peer: { ...(HOLES['peer'] as Hole), fill: fillPeerBeforeText },
-  client: { ...(HOLES['client'] as Hole), fill: fillClientBeforeText },
-};
 
 /** A piece of a template: literal text, a hole, or a part that may be missing. */
-type Piece = { readonly literal: string } | { readonly hole: string } | { readonly optional: readonly Piece[] };
+type Piece = { readonly literal: string } | { readonly hole: HoleType } | { readonly optional: readonly Piece[] };
 
 const PIECE = /\[\[|\]\]|\[|\]|\{[a-z]+\}|[^[\]{}]+/g;
 const INVALID_USER = /^(?:invalid|illegal) user $/;
@@ -213,7 +177,7 @@ function piecesOf(template: string): readonly Piece[] {
       pieces.push({ optional: into });
       into = pieces;
     } else if (token === '[' || token === ']') throw new Error(`brackets do not fit: ${template}`);
-    else if (token.startsWith('{')) into.push({ hole: token.slice(1, -1) });
+    else if (token.startsWith('{')) into.push({ hole: holeType(token.slice(1, -1)) });
     else {
       const literal = token === '[[' || token === ']]' ? token.slice(1) : token;
       const last = into.at(-1);
@@ -223,6 +187,11 @@ function piecesOf(template: string): readonly Piece[] {
   }
   if (into !== pieces || read !== template.length) throw new Error(`brackets do not fit: ${template}`);
   return joined(pieces);
+}
+
+function holeType(name: string): HoleType {
+  if (!Object.hasOwn(PATTERNS, name)) throw new Error(`no hole is called {${name}}`);
+  return name as HoleType;
 }
 
 /** `[invalid user ]{user}` is one hole: an account. */
@@ -249,31 +218,20 @@ function escaped(literal: string): string {
 /** True for a hole that can be empty at the end of a message. `{rest}` is none: what stands before it must be there as it is. */
 function canBeEmpty(piece: Piece | undefined): boolean {
   if (piece === undefined || !('hole' in piece)) return false;
-  const pattern = HOLES[piece.hole]?.pattern;
+  const pattern = PATTERNS[piece.hole];
   return pattern === NAME || pattern === TEXT;
 }
 
-/** Holes that end where what follows them stands last: two of them in one template would take quadratic time. */
-const BACKTRACKING: ReadonlySet<string> = new Set(['user', 'account', 'client', 'text']);
-
-/** A hole of one template; `isOptional` where it stands in a part that may be missing. */
-interface PlacedHole extends Hole {
-  readonly main: number;
-  readonly isOptional: boolean;
-}
-
-/** Writes the expression of a template, and collects its holes in the order of their groups. */
+/** Writes the expression of a template, and collects its holes. */
 class Expression {
-  readonly holes: PlacedHole[] = [];
-  /** The group of `{protocol}`, 0 where there is none. */
-  protocolGroup = 0;
-  /** How many holes are found by going back from the end of the message. */
-  backtracking = 0;
+  readonly holes: Hole[] = [];
+  /** How many holes' ends are searched for. */
+  searched = 0;
+  readonly #reasonPrefix: string;
   #groups = 0;
-  readonly #reason: Hole;
 
   constructor(reasonPrefix: string) {
-    this.#reason = { pattern: TEXT, groups: 1, fill: reasonBehind(reasonPrefix) };
+    this.#reasonPrefix = reasonPrefix;
   }
 
   /** Returns the expression of these pieces; `isLast` where nothing of the template follows them. */
@@ -291,28 +249,37 @@ class Expression {
         blankIsTaken = false;
       } else {
         const before = next !== undefined && 'literal' in next ? next.literal : '';
-        const hole = this.#hole(piece.hole, before, isOptional);
+        const pattern = this.#hole(piece.hole, before, isOptional);
         // An empty name leaves two blanks, which a tool between sshd and the log may have made one.
-        blankIsTaken = hole.pattern === NAME && before.startsWith(' ');
-        if (blankIsTaken) text += `(?:${NAME} )?`;
-        else if (hole.pattern === TEXT && before !== '') text += `((?:(?!${escaped(before)})[^])*)`;
-        else text += hole.pattern;
+        blankIsTaken = pattern === NAME && before.startsWith(' ');
+        if (blankIsTaken) text += `(?:${NAME} )??`;
+        else if (pattern === TEXT && before !== '') text += `((?:(?!${escaped(before)})[^])*)`;
+        else text += pattern;
       }
     }
     return text;
   }
 
-  #hole(name: string, before: string, isOptional: boolean): Hole {
-    const hole =
-      name === 'reason' ? this.#reason : ((before.startsWith(':') ? BEFORE_TEXT[name] : undefined) ?? HOLES[name]);
-    if (hole === undefined) throw new Error(`no hole is called {${name}}`);
-    if (BACKTRACKING.has(name)) this.backtracking++;
-    if (name === 'protocol') this.protocolGroup = this.#groups + 1;
-    this.#groups += hole.groups;
-    if (hole.groups > 0) this.holes.push({ ...hole, main: hole.main ?? 0, isOptional });
-    return hole;
+  #hole(type: HoleType, before: string, isOptional: boolean): string {
+    const group = this.#groups + 1;
+    const groups = groupsOf(type);
+    if (SEARCHED.has(type)) this.searched++;
+    if (groups > 0)
+      this.holes.push({
+        type,
+        group,
+        mainGroup: type === 'client' ? group + 2 : group,
+        isOptional,
+        isBeforeColon: before.startsWith(':'),
+        prefix: type === 'reason' ? this.#reasonPrefix : '',
+      });
+    this.#groups += groups;
+    return PATTERNS[type];
   }
 }
+
+/** What sshd writes behind the peer of a decision. */
+const PROTOCOL = / ssh\d?(?::|$)/;
 
 /** One template, ready to be compared with messages. */
 export class Template {
@@ -321,8 +288,8 @@ export class Template {
   /** True where that and `{rest}` is all of it. */
   readonly isPrefix: boolean;
   readonly #expression: RegExp;
-  readonly #holes: readonly PlacedHole[];
-  readonly #protocolGroup: number;
+  readonly #holes: readonly Hole[];
+  readonly #hasProtocol: boolean;
 
   /** `reasonPrefix` is put before what `{reason}` finds. Throws where the template is none. */
   constructor(text: string, reasonPrefix = '') {
@@ -334,12 +301,12 @@ export class Template {
     const literal = first !== undefined && 'literal' in first ? first.literal : '';
     const expression = new Expression(reasonPrefix);
     const source = expression.of(pieces, !isOpen);
-    if (expression.backtracking > 1) throw new Error(`more than one hole for the client's text: ${text}`);
+    if (expression.searched > 1) throw new Error(`more than one hole for the client's text: ${text}`);
     this.beginning = pieces.length === 2 && !isOpen && canBeEmpty(second) ? literal.trimEnd() : literal;
     this.isPrefix = isOpen && literal !== '' && pieces.length === 1;
     this.#expression = new RegExp(`^${source}${isOpen ? '' : '$'}`);
     this.#holes = expression.holes;
-    this.#protocolGroup = expression.protocolGroup;
+    this.#hasProtocol = text.includes('{protocol}');
   }
 
   /** Returns true for a message of this template. Cheaper than `read`. */
@@ -348,22 +315,20 @@ export class Template {
   }
 
   /**
-   * Takes the holes of `text` into `message`. Where its end may be missing and nothing stands behind the peer, the last number may be
-   * half of one and is left out. Returns false where it is no message of this template: what `message` holds then is not to be used.
+   * Takes the holes of `text` into `message`. Where its end may be missing and no protocol stands behind the peer, the last number may
+   * be half of one and is left out. Returns false where it is no message of this template: what `message` holds then is not to be used.
    */
   read(text: string, message: ParsedMessage, isTruncated: boolean): boolean {
     const holes = this.#holes;
     if (holes.length === 0) return this.#expression.test(text);
     const match = this.#expression.exec(text);
     if (match === null) return false;
-    let group = 1;
     for (let i = 0; i < holes.length; i++) {
-      const hole = holes[i] as PlacedHole;
-      const isMissing = hole.isOptional && match[group + hole.main] === undefined;
-      if (!isMissing && hole.fill !== null && !hole.fill(message, match, group)) return false;
-      group += hole.groups;
+      const hole = holes[i] as Hole;
+      if (hole.isOptional && match[hole.mainGroup] === undefined) continue;
+      if (!fill(hole, match, message)) return false;
     }
-    if (isTruncated && this.#protocolGroup > 0 && match[this.#protocolGroup] === undefined) withoutHalfPeer(message);
+    if (isTruncated && this.#hasProtocol && !PROTOCOL.test(text)) withoutHalfPeer(message);
     return true;
   }
 }

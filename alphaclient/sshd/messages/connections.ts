@@ -33,7 +33,8 @@ const BEFORE_LOGIN_CODES = /^(?:3|13|14): /;
 
 /** `CODE: TEXT`; the text is up to 400 characters of the client's choice. */
 function receivedDisconnect(message: ParsedMessage): boolean {
-  const rest = message.reason?.replace(/^ /, '') ?? '';
+  const text = message.reason ?? '';
+  const rest = text.startsWith(' ') ? text.slice(1) : text;
   // Clients that give up before a login say so; up to 5.8 no line had [preauth].
   if (BEFORE_LOGIN_CODES.test(rest)) message.beforeLogin = true;
   message.reason = rest === '' ? 'disconnected' : `disconnected: ${rest}`;

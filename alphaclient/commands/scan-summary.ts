@@ -22,8 +22,11 @@ export class ScanSummary {
   #first: string | null = null;
   #last: string | null = null;
   #lines = 0;
+  /** Lines of sshd that are understood. */
+  #known = 0;
   #unknown = 0;
   #forged = 0;
+  #unreadFiles = 0;
   #shapes: UnknownShape[] = [];
 
   /** Counts events. */
@@ -42,10 +45,16 @@ export class ScanSummary {
     }
   }
 
+  /** Notes that a file could not be read, or not to its end. */
+  missFile(): void {
+    this.#unreadFiles++;
+  }
+
   /** Adds the counts of a reader whose log is at its end. */
   endLog(reader: Reader): void {
     const { lines, unknown, forged } = reader.counts();
     this.#lines += lines;
+    this.#known += reader.knownLines;
     this.#unknown += unknown;
     this.#forged += forged;
     this.#shapes.push(...reader.shapes());
@@ -76,11 +85,18 @@ export class ScanSummary {
     return parts.filter((part) => part !== '').join('\n');
   }
 
-  /** Suggests other logs where this one has no line of sshd: most likely it is the wrong one. */
+  /**
+   * Says what it means that there is no event. That nobody tries to log in is said only where all was read, and sshd's lines are among it and
+   * understood; without any, it is most likely the wrong log.
+   */
   #hint(): string {
     const { accepted, failed, probe } = this.#outcomes;
-    if (this.#lines === 0 || accepted + failed + probe + this.#unknown + this.#forged > 0) return '';
-    return 'Nobody tries to log in here. sshd writes to auth.log or secure in /var/log, or to the journal:\njournalctl -o json -t sshd -t sshd-session | alphaclient scan --summary -\n';
+    if (accepted + failed + probe + this.#unknown + this.#forged > 0) return '';
+    if (this.#lines === 0) return 'Nothing was read.\n';
+    if (this.#known === 0)
+      return 'None of these lines is of sshd, which writes to auth.log or secure in /var/log, or to the journal:\njournalctl -o json -t sshd -t sshd-session | alphaclient scan --summary -\n';
+    const known = `${grouped(this.#known)} lines of sshd were read`;
+    return this.#unreadFiles > 0 ? `${known}, but not all files.\n` : `Nobody tries to log in here: ${known}.\n`;
   }
 
   #span(): string {

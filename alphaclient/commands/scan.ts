@@ -63,6 +63,7 @@ async function scanLog(
     } catch (cause) {
       if (cause instanceof OutputClosed) throw cause;
       failed++;
+      summary?.missFile();
       progress.clear();
       const { code, message } = cause as NodeJS.ErrnoException;
       io.stderr.write(

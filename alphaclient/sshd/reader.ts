@@ -64,6 +64,7 @@ export class Reader {
   /** The line that is read; filled anew for each. */
   readonly #context: LineContext = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0, trust: 'syslog' };
   #lines = 0;
+  #knownLines = 0;
   /** What the byte order mark of a log in UTF-16 said. */
   #isBigEndian = false;
   /** True once a line without any header was sshd's: then others are, too. */
@@ -147,6 +148,9 @@ export class Reader {
       case 'other': {
         const contained = this.#rawLines.contained(text);
         if (contained !== null) this.#takeContained(contained);
+        else if (this.#isRawLog && parseMessage(line.slice(header.from), true) !== null)
+          // `kex_exchange_identification: ...` behind a time looks like a program's tag.
+          this.#takeContained({ ...header, text: text.slice(header.from) });
       }
     }
   }
@@ -222,10 +226,12 @@ export class Reader {
     this.#message = null;
     if (text.length > READ_LIMIT_BYTES) {
       if (!isRaw || this.#isRawLog) this.#takeUnknown(text);
+      else this.#takeStray(text);
       return;
     }
     const repeat = readRepeat(text);
     if (repeat !== null) {
+      this.#knownLines++;
       this.#takeRepeated(this.#lastDecision.whole(repeat.message, this.#context), repeat.count);
       return;
     }
@@ -236,6 +242,7 @@ export class Reader {
       else if (text !== '') this.#takeUnknown(text);
       return;
     }
+    this.#knownLines++;
     if (isRaw) this.#isRawLog = true;
     if (message.kind === 'ignored') return;
     if (message.kind === 'repeated') {
@@ -300,6 +307,11 @@ export class Reader {
     return { lines: this.#lines, unknown: this.#unknown.count, forged: this.#forgeries.count };
   }
 
+  /** How many of these lines were messages of sshd that are understood, of which most say nothing about an attempt. */
+  get knownLines(): number {
+    return this.#knownLines;
+  }
+
   /** The shapes of unknown messages, most frequent first. */
   shapes(): readonly UnknownShape[] {
     return this.#unknown.shapes();
@@ -333,6 +345,7 @@ export class Reader {
     return {
       version: STATE_VERSION,
       lines: this.#lines,
+      known: this.#knownLines,
       forgeries: this.#forgeries.save(),
       previousMs: Number.isNaN(previousMs) ? null : previousMs,
       previousLocalMs: Number.isNaN(previousLocalMs) ? null : previousLocalMs,
@@ -349,6 +362,7 @@ export class Reader {
 
   #restore(saved: ReaderState): void {
     if (Number.isSafeInteger(saved['lines'])) this.#lines = saved['lines'] as number;
+    if (Number.isSafeInteger(saved['known'])) this.#knownLines = saved['known'] as number;
     if (typeof saved['previousMs'] === 'number') this.#timestamps.previousMs = saved['previousMs'];
     if (typeof saved['previousLocalMs'] === 'number') this.#timestamps.previousLocalMs = saved['previousLocalMs'];
     this.#isRawLog = saved['raw'] === true;

@@ -65,6 +65,31 @@ describe('scan', () => {
     match(out, /auth\.log or secure/);
   });
 
+  it('says that nobody tries to log in only where lines of sshd were read and understood', async () => {
+    const quiet = file('quiet.log', iso('10:00:00', 'Server listening on 0.0.0.0 port 22.'));
+    const strange = file('strange.log', `20261120100000#web#sshd#${FAILED}\n`);
+    const summaries: [string[], RegExp, number][] = [
+      [[quiet], /Nobody tries to log in here: 1 lines of sshd were read/, 0],
+      [[quiet, strange], /1 lines of sshd that no rule knows/, 0],
+      [[strange], /1 lines of sshd that no rule knows/, 0],
+      [
+        [file('utf16.log', Buffer.from(`\ufeff#web#sshd#${FAILED}\n`, 'utf16le'))],
+        /1 lines of sshd that no rule knows/,
+        0,
+      ],
+      [[file('empty.log', '')], /Nothing was read/, 0],
+      [[file('missing.log', '').replace('missing', 'gone')], /Nothing was read/, 1],
+      [[quiet, 'gone.log'], /1 lines of sshd were read, but not all files/, 1],
+      [[file('others.log', 'Nov 20 10:00:00 web CRON[1]: x\n')], /None of these lines is of sshd/, 0],
+    ];
+    for (const [files, expected, exitCode] of summaries) {
+      const { code, out } = await run(['--summary', ...files]);
+      equal(code, exitCode, files.join());
+      match(out, expected);
+      equal(out.includes('Nobody'), files.length === 1 && files[0] === quiet, out);
+    }
+  });
+
   it('reads standard input, and a partial line at its end', async () => {
     const { out } = await run(['-'], iso('10:00:00', FAILED).trimEnd());
     equal(out.trim().split('\n').length, 1);

@@ -18,6 +18,11 @@ for (const [form, line] of Object.entries({
   'words before the message': `bastion says ${SAID}`,
   'a JSON that is no journal’s': JSON.stringify({ text: SAID, when: '2026-11-26T01:02:03.4Z' }),
   'a tag in the middle': 'at noon, bastion, sshd-session[4]: Connection closed by 192.0.2.7 port 4711 [preauth]',
+  'a priority and no version': `<86>2 2026-11-26T01:02:03Z bastion sshd 3 ID - ${SAID}`,
+  'RFC 5424 without its data': `<86>1 2026-11-26T01:02:03Z bastion sshd 3 - ${SAID}`,
+  'a time and words that sshd does not write': `2026-11-26T01:02:03Z ${SAID} by way of the moon`,
+  'words of another message': `at noon: Unable to negotiate with 192.0.2.7 port 4711: no matching cipher found. Their offer: x [preauth]`,
+  'a banner': 'at noon: banner exchange: Connection from 192.0.2.7 port 4711: invalid format',
   'no other attempt': `level=info msg="Invalid user oracle from 192.0.2.7 port 4711"`,
 }))
   test(`sshd's words behind ${form} are counted as unknown, and shown`, () => {
@@ -38,6 +43,23 @@ for (const [what, line] of Object.entries({
   test(`${what} is not sshd's`, () => {
     assert.deepEqual(read(line), { events: 0, unknown: 0, samples: [] });
   });
+
+test('a long line in no form that is known is not passed over either', () => {
+  assert.equal(read(`at noon: ${SAID} ${'x'.repeat(9_000)}`).unknown, 1);
+});
+
+test('behind a time alone what looks like a program’s tag is sshd’s, once the log has shown itself as sshd’s', () => {
+  const reader = new Reader();
+  const said = [
+    'Server listening on 0.0.0.0 port 22.',
+    'banner exchange: Connection from 192.0.2.7 port 4711: invalid format',
+  ];
+  const events = reader.read(Buffer.from(said.map((text) => `2026-11-26_01:02:03.45678 ${text}\n`).join('')), CONTEXT);
+  assert.deepEqual(
+    [...events, ...reader.end()].map(({ event }) => [event.outcome, event.ip, event.port]),
+    [['probe', '192.0.2.7', 4711]],
+  );
+});
 
 test('sshd’s words are looked for in the first 8 KiB of a line only', () => {
   const log = (padding: number): string => `{"pad":"${'x'.repeat(padding)}","txt":"${SAID}"}`;

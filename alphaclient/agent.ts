@@ -136,8 +136,10 @@ export class Agent {
     const { logName, reader, now } = this.#options;
     const at = new Date(fallbackMs).toISOString();
     this.#hosts.observe(located.map(({ event }) => event.host ?? null));
-    const events: LoginEvent[] = located.map(({ event }) => ({
+    const events: LoginEvent[] = located.map(({ event, trust, pid }) => ({
       ...event,
+      trust,
+      pid,
       at: event.at ?? at,
       host: this.#hosts.hostOf(event.host ?? null),
     }));
@@ -181,7 +183,7 @@ export class Agent {
     const { outbox, log } = this.#options;
     while (!this.#stopping) {
       try {
-        outbox.commit(result);
+        outbox.commit(result, this.#uplink?.sendsAtOnce);
         if (this.#outboxState === 'outbox failing') log.info('The outbox can be written again');
         this.#outboxState = null;
         this.#options.onCommit?.(result);

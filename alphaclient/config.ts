@@ -1,8 +1,7 @@
 /** alphaclient's settings: contract section 3. */
 import { HOST_LIMIT, isHostName } from '../protocol/values.ts';
 import { absentOr, LOG_SETTINGS, readSettings, secret, setting, type Values } from '../service/settings.ts';
-import { type Address, bytes, path, readAddress, type ValueParser, wordOf } from '../service/value-parser.ts';
-import { HeaderFormat } from './sshd/header-format.ts';
+import { type Address, bytes, path, readAddress, truth, type ValueParser, wordOf } from '../service/value-parser.ts';
 
 const TOKEN_LIMIT = 256;
 /** The most addresses of servers that are tried in turn. */
@@ -23,24 +22,6 @@ const hostName: ValueParser<string> = {
   parse: (given) => (isHostName(given) ? given : undefined),
 };
 
-/** What is wrong with a header format; null where nothing is. */
-function headerFault(given: string): string | null {
-  try {
-    new HeaderFormat(given);
-    return null;
-  } catch (error) {
-    return (error as RangeError).message;
-  }
-}
-
-const headerFormat: ValueParser<HeaderFormat> = {
-  valid: 'a header such as `{time} {host} {tag}[{pid}]: `',
-  parse: (given) => (headerFault(given) === null ? new HeaderFormat(given) : undefined),
-  refusal: (given) => headerFault(given) ?? '',
-};
-
-const HEADER_SETTING = { ALPHACLIENT_HEADER: absentOr(headerFormat) };
-
 const SETTINGS = {
   ALPHACLIENT_SERVER: setting(serverAddresses, 'tcp://127.0.0.1:5000'),
   ALPHACLIENT_LOG: absentOr(path('a file, or journald')),
@@ -50,8 +31,8 @@ const SETTINGS = {
   ALPHACLIENT_TLS_CA: absentOr(path('a file')),
   ALPHACLIENT_TLS_CERT: absentOr(path('a file')),
   ALPHACLIENT_TLS_KEY: absentOr(path('a file')),
+  ALPHACLIENT_ALLOW_PLAIN: setting(truth, 'false'),
   ALPHACLIENT_FROM: setting(wordOf(['start', 'end']), 'start'),
-  ...HEADER_SETTING,
   ALPHACLIENT_OUTBOX: setting(bytes(1_048_576), '256MiB'),
   ...LOG_SETTINGS,
 };
@@ -66,19 +47,14 @@ export interface ClientConfig {
   readonly name: string | null;
   readonly stateFolder: string;
   readonly token: string | null;
+  /** True when the token may be sent over `tcp://` to public addresses as well. */
+  readonly allowPlain: boolean;
   readonly tls: { readonly caFile: string | null; readonly certFile: string | null; readonly keyFile: string | null };
   readonly from: 'start' | 'end';
-  /** How a line of the log begins where no built-in form fits, or null. */
-  readonly header: HeaderFormat | null;
   /** The outbox takes no more events above this size. */
   readonly outboxLimitBytes: number;
   readonly logLevel: Values<typeof LOG_SETTINGS>['LOG_LEVEL'];
   readonly logFormat: Values<typeof LOG_SETTINGS>['LOG_FORMAT'];
-}
-
-/** The one setting that `scan` and `explain` need. Throws a SettingsError where it cannot be used. */
-export function readHeaderFormat(env: Readonly<Record<string, string | undefined>>): HeaderFormat | null {
-  return readSettings(HEADER_SETTING, env).ALPHACLIENT_HEADER;
 }
 
 /** The settings in `env`. Throws a SettingsError with one line for each that cannot be used. */
@@ -91,8 +67,8 @@ export function readClientConfig(env: Readonly<Record<string, string | undefined
     stateFolder: given.ALPHACLIENT_STATE,
     token: given.ALPHACLIENT_TOKEN,
     tls: { caFile: given.ALPHACLIENT_TLS_CA, certFile: given.ALPHACLIENT_TLS_CERT, keyFile: given.ALPHACLIENT_TLS_KEY },
+    allowPlain: given.ALPHACLIENT_ALLOW_PLAIN,
     from: given.ALPHACLIENT_FROM,
-    header: given.ALPHACLIENT_HEADER,
     outboxLimitBytes: given.ALPHACLIENT_OUTBOX,
     logLevel: given.LOG_LEVEL,
     logFormat: given.LOG_FORMAT,

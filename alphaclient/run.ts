@@ -1,4 +1,5 @@
 /** `alphaclient run`: assembles the parts of an agent and runs them until `stop`. */
+import { randomUUID } from 'node:crypto';
 import type { Logger } from '../service/logger.ts';
 import { Agent } from './agent.ts';
 import { removeHeartbeat, writeHeartbeat } from './commands/heartbeat.ts';
@@ -13,7 +14,7 @@ import type { Outbox } from './outbox/outbox.ts';
 import { Checkpoint, openStateFolder, replaceDamaged } from './outbox/recovery.ts';
 import type { ReaderState } from './sshd/reader.ts';
 import { Reader } from './sshd/reader.ts';
-import { dialer } from './uplink/connect.ts';
+import { dialer, tokenFault } from './uplink/connect.ts';
 import { PingBuilder } from './uplink/ping.ts';
 import { Uplink } from './uplink/uplink.ts';
 
@@ -72,7 +73,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
   const connect = dialer(config.servers, config.tls);
   const checkpoint = new Checkpoint(config.stateFolder);
   let agent: Agent | null = null;
-  let reader = new Reader();
+  let reader = new Reader(null);
   const report = () =>
     agent?.report() ?? {
       state: 'log missing' as const,
@@ -93,6 +94,8 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     outbox,
     host: config.name ?? hostname,
     token: config.token,
+    run: randomUUID(),
+    tokenFault: (socket, name) => tokenFault(socket, name, config.allowPlain),
     connect,
     pingContent: (isNewConnection) => pings.next(isNewConnection),
     onOutboxError: (error) => {
@@ -122,7 +125,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     if (logName === null) return;
     const bookmark = outbox.bookmark(logName);
     const saved = bookmark?.reader as { reader?: ReaderState; hosts?: unknown } | null;
-    reader = new Reader(saved?.reader, null, config.header);
+    reader = new Reader(saved?.reader ?? null);
     log.info(`Following ${logName}`);
     agent = new Agent(
       {

@@ -92,6 +92,25 @@ export function networks(given: readonly string[]): BlockList {
   return list;
 }
 
+/**
+ * Networks that are not routed on the internet (IANA's special-purpose registries, RFC 6890): this machine's, private and local
+ * ones, and those of no single host.
+ */
+export const UNROUTED_NETWORKS: readonly string[] = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '224.0.0.0/3',
+  '::/127',
+  'fc00::/7',
+  'fe80::/10',
+  'ff00::/8',
+];
+
 /** True when an address, or the first of a source's network, is in a list. */
 export function isIn(list: BlockList, source: string): boolean {
   const address = (source.split('/', 1)[0] as string).split('%', 1)[0] as string;

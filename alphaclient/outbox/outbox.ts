@@ -69,6 +69,7 @@ export class Outbox {
   readonly #delete: Statement;
   #agent = '';
   #lastSeq = 0;
+  #maySentSeq = 0;
   #acked = 0;
   #droppedUpTo = 0;
   #pendingBytes = 0;
@@ -106,6 +107,8 @@ export class Outbox {
     if (format === null) transaction(this.#db, () => this.#set({ format: FORMAT, agent: randomUUID(), lastSeq: 0 }));
     this.#agent = this.#meta('agent') as string;
     this.#lastSeq = this.#meta('lastSeq') as number;
+    // An outbox of an earlier version does not say: any of its events may have been sent.
+    this.#maySentSeq = (this.#meta('maySentSeq') as number | null) ?? this.#lastSeq;
     this.#declared = {
       lastGap: (this.#meta('lastGap') as number | null) ?? 0,
       declaredLost: (this.#meta('declaredLost') as number | null) ?? 0,
@@ -125,6 +128,10 @@ export class Outbox {
   /** The highest seq ever given out. */
   get lastSeq(): number {
     return this.#lastSeq;
+  }
+  /** The highest seq that may have been sent to a server: what is acknowledged above it is a lie, or another agent's. */
+  get maySentSeq(): number {
+    return this.#maySentSeq;
   }
   /** The highest seq known to be acknowledged. */
   get acked(): number {
@@ -148,8 +155,12 @@ export class Outbox {
     return this.#meta(`log:${log}`) as Bookmark | null;
   }
 
-  /** Stores the result of one read in one durable transaction. Throws an OutboxError; then nothing of it is stored, and it may be retried. */
-  commit({ events, gaps, atMs, log, position, reader }: ReadResult): void {
+  /**
+   * Stores the result of one read in one durable transaction. `sendsAtOnce`: its events are sent as soon as they are stored, so that
+   * the transaction notes it and sending needs none of its own. Throws an OutboxError; then nothing of it is stored, and it may be
+   * retried.
+   */
+  commit({ events, gaps, atMs, log, position, reader }: ReadResult, sendsAtOnce = false): void {
     let seq = this.#lastSeq;
     let declared = this.#declared;
     let bytes = 0;
@@ -163,11 +174,13 @@ export class Outbox {
       declared = declareGaps(this.#db, this.#declared, gaps, atMs);
       this.#set({
         ...(events.length > 0 && { lastSeq: seq }),
+        ...(events.length > 0 && sendsAtOnce && { maySentSeq: seq }),
         ...(gaps.length > 0 && declared),
         [`log:${log}`]: { position, reader },
       });
     });
     this.#lastSeq = seq;
+    if (sendsAtOnce) this.#maySentSeq = seq;
     this.#declared = declared;
     this.#pendingBytes += bytes;
     this.acknowledge(this.#storedByServer);
@@ -176,6 +189,13 @@ export class Outbox {
   /** Returns at most `limit` events after `seq`, in order. Throws an OutboxError. */
   after(seq: number, limit: number): PendingEvent[] {
     return withOutboxErrors(() => this.#select.all(seq, limit) as unknown as PendingEvent[]);
+  }
+
+  /** Notes durably, before they are sent, that events up to `seq` may have been sent. Throws an OutboxError. */
+  noteSending(seq: number): void {
+    if (seq <= this.#maySentSeq) return;
+    transaction(this.#db, () => this.#set({ maySentSeq: seq }));
+    this.#maySentSeq = seq;
   }
 
   /** Returns at most `limit` gaps numbered above `id`, oldest first. Throws an OutboxError. */
@@ -220,7 +240,7 @@ export class Outbox {
   resume({ agent, seq, logs, declared }: OutboxState, pending: Iterable<PendingEvent>): void {
     transaction(this.#db, () => {
       for (const { seq: number, body } of pending) this.#insert.run(number, body);
-      this.#set({ agent, lastSeq: seq, resumed: true, ...declared });
+      this.#set({ agent, lastSeq: seq, maySentSeq: seq, resumed: true, ...declared });
       for (const { log, bookmark } of logs) this.#set({ [`log:${log}`]: bookmark });
     });
     this.#load();
@@ -239,25 +259,36 @@ export class Outbox {
   /** Ends `resumed`: events that were not read again will not come, and the next event gets a number that was never given out. Throws an OutboxError. */
   endResume(): void {
     const lastSeq = Math.max(this.#lastSeq, this.#storedByServer);
-    transaction(this.#db, () => this.#set({ lastSeq, resumed: false }));
+    const maySentSeq = Math.max(this.#maySentSeq, this.#storedByServer);
+    transaction(this.#db, () => this.#set({ lastSeq, maySentSeq, resumed: false }));
     this.#lastSeq = lastSeq;
+    this.#maySentSeq = maySentSeq;
     this.#resumed = false;
     this.acknowledge(this.#storedByServer);
   }
 
-  /** Takes a new id and numbers the pending events from 1. Throws SQLite's errors. */
-  takeNewId(): void {
+  /**
+   * Takes a new id and numbers the pending events from 1. Returns how many of them may have been sent under the old id, and so may
+   * stand twice. Throws SQLite's errors.
+   */
+  takeNewId(): number {
+    const maySentTwice = Math.max(0, Math.min(this.#maySentSeq, this.#lastSeq) - this.#acked);
     const agent = randomUUID();
-    const { n: lastSeq } = this.#db.prepare('SELECT count(*) AS n FROM events').get() as { n: number };
+    let lastSeq = 0;
     transaction(this.#db, () => {
+      // Rows of acknowledged events may still be there.
+      this.#delete.run(this.#acked);
       this.#db.exec(
         'CREATE TEMP TABLE kept AS SELECT body FROM events ORDER BY seq; DELETE FROM events; INSERT INTO events (seq, body) SELECT rowid, body FROM kept; DROP TABLE kept',
       );
-      this.#set({ agent, lastSeq });
+      lastSeq = (this.#db.prepare('SELECT count(*) AS n FROM events').get() as { n: number }).n;
+      this.#set({ agent, lastSeq, maySentSeq: 0 });
     });
     this.#agent = agent;
     this.#lastSeq = lastSeq;
-    this.#acked = this.#droppedUpTo = 0;
+    this.#maySentSeq = this.#acked = this.#droppedUpTo = 0;
+    this.#pendingBytes = (this.#sizeUpTo.get(lastSeq) as { bytes: number }).bytes;
+    return maySentTwice;
   }
 
   close(): void {

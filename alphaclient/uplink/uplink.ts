@@ -32,7 +32,16 @@ const CHECK_EVERY_MS = 1_000;
 /** The part of an outbox that an uplink uses. */
 export type Queue = Pick<
   Outbox,
-  'agent' | 'lastSeq' | 'acked' | 'resumed' | 'after' | 'acknowledge' | 'setStoredByServer' | 'takeNewId'
+  | 'agent'
+  | 'lastSeq'
+  | 'maySentSeq'
+  | 'acked'
+  | 'resumed'
+  | 'after'
+  | 'noteSending'
+  | 'acknowledge'
+  | 'setStoredByServer'
+  | 'takeNewId'
 >;
 
 /** The outbox, the servers, the clock and the random numbers of one uplink. */
@@ -42,6 +51,10 @@ export interface UplinkOptions {
   readonly windowEvents?: number;
   readonly host: string;
   readonly token: string | null;
+  /** A random id of this start of the agent. */
+  readonly run: string;
+  /** Returns why the token is not to be shown over this connection, or null. */
+  readonly tokenFault: (socket: Socket, name: string) => string | null;
   /** Opens a connection to the next server in turn; the caller owns addresses and TLS. */
   readonly connect: (turn: number) => { readonly socket: Socket; readonly name: string };
   /** Returns the content of the next ping. */
@@ -80,6 +93,17 @@ export class Uplink {
   /** True between `welcome` and the end of a connection. */
   get connected(): boolean {
     return this.#welcomed;
+  }
+
+  /** True when an event that is stored now is sent at once: connected, and nothing else waits. */
+  get sendsAtOnce(): boolean {
+    const { outbox, windowEvents = WINDOW_EVENTS } = this.#options;
+    return (
+      this.#welcomed &&
+      !this.#stopping &&
+      this.#sentSeq === outbox.lastSeq &&
+      this.#sentSeq - outbox.acked < windowEvents
+    );
   }
 
   /** Sets the function that is called after each acknowledgement. */
@@ -138,8 +162,11 @@ export class Uplink {
       const room = windowEvents - (this.#sentSeq - outbox.acked);
       const page = room > 0 ? outbox.after(this.#sentSeq, Math.min(PAGE_EVENTS, room)) : [];
       if (page.length === 0) return;
+      const { seq: lastOfPage } = page.at(-1) as { seq: number };
+      // Before the first byte goes out: after a crash an acknowledgement of it must not look like a lie.
+      outbox.noteSending(lastOfPage);
       socket.write(page.map(({ seq, body }) => encodeEvent(seq, body)).join(''));
-      this.#sentSeq = (page.at(-1) as { seq: number }).seq;
+      this.#sentSeq = lastOfPage;
     }
   }
 
@@ -155,7 +182,7 @@ export class Uplink {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, PING_EVERY_MS);
     const ready = 'encrypted' in socket ? 'secureConnect' : 'connect';
-    socket.on(ready, () => this.#sendHello(socket));
+    socket.on(ready, () => this.#sendHello(socket, name));
     socket.on('drain', () => this.sendPending());
     socket.on('data', (chunk: Buffer) => {
       this.#lastReceivedMs = this.#options.now();
@@ -168,11 +195,15 @@ export class Uplink {
     socket.on('close', () => this.#closed(socket, name));
   }
 
-  #sendHello(socket: Socket): void {
-    const { outbox, host, token } = this.#options;
-    socket.write(
-      encode({ type: 'hello', version: PROTOCOL_VERSION, agent: outbox.agent, host, ...(token ? { token } : {}) }),
-    );
+  #sendHello(socket: Socket, name: string): void {
+    const { outbox, host, token, run, tokenFault } = this.#options;
+    const fault = token === null ? null : tokenFault(socket, name);
+    if (fault !== null) {
+      socket.destroy(new Error(fault));
+      return;
+    }
+    const { agent } = outbox;
+    socket.write(encode({ type: 'hello', version: PROTOCOL_VERSION, agent, host, run, ...(token && { token }) }));
   }
 
   #receive(line: string, socket: Socket, name: string): void {
@@ -186,12 +217,11 @@ export class Uplink {
   #handle(message: ServerMessage, socket: Socket, name: string): void {
     switch (message.type) {
       case 'welcome':
-        this.#welcome(message.seq, socket, name);
+        if (message.version === PROTOCOL_VERSION) this.#welcome(message.seq, socket, name);
+        else socket.destroy(new Error(`it speaks version ${message.version}, and this agent ${PROTOCOL_VERSION}`));
         break;
       case 'ack':
-        this.#options.outbox.acknowledge(message.seq);
-        this.#onAck();
-        this.sendPending();
+        this.#acknowledged(message.seq, socket, name);
         break;
       case 'pong':
         break;
@@ -202,19 +232,37 @@ export class Uplink {
     }
   }
 
+  #acknowledged(seq: number, socket: Socket, name: string): void {
+    if (!this.#welcomed) return;
+    if (seq > this.#sentSeq) {
+      this.#goOnUnderNewId(`${name} acknowledged event ${seq}, and ${this.#sentSeq} was the last one sent`, socket);
+      return;
+    }
+    this.#options.outbox.acknowledge(seq);
+    this.#onAck();
+    this.sendPending();
+  }
+
+  /** Believes nothing of what this server says of the agent: it confuses the agent with another one, or lies. */
+  #goOnUnderNewId(reason: string, socket: Socket): void {
+    const maySentTwice = this.#options.outbox.takeNewId();
+    this.#options.log.warn(`${reason}; going on under a new id, ${maySentTwice} events may stand twice`);
+    this.#welcomed = false;
+    // A new id needs a new hello, which is only allowed once per connection.
+    socket.end(encode({ type: 'quit' }));
+    this.#backoff.reset();
+    this.#hasLoggedReason = true;
+  }
+
   #welcome(seq: number, socket: Socket, name: string): void {
     const { outbox, log } = this.#options;
     if (this.#welcomed) return;
-    if (seq > outbox.lastSeq && outbox.resumed) outbox.setStoredByServer(seq);
-    else if (seq > outbox.lastSeq) {
-      log.warn(
-        `${name} has ${seq} events of this agent, its state folder has given out ${outbox.lastSeq}: it is an older copy; going on under a new id`,
+    if (seq > outbox.maySentSeq && outbox.resumed) outbox.setStoredByServer(seq);
+    else if (seq > outbox.maySentSeq) {
+      this.#goOnUnderNewId(
+        `${name} has ${seq} events of this agent, its state folder has sent ${outbox.maySentSeq}: it is an older copy, or the server is not to be believed`,
+        socket,
       );
-      outbox.takeNewId();
-      // A new id needs a new hello, which is only allowed once per connection.
-      socket.end(encode({ type: 'quit' }));
-      this.#backoff.reset();
-      this.#hasLoggedReason = true;
       return;
     }
     log.info(`Connected to ${name}`);

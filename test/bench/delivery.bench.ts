@@ -48,6 +48,8 @@ function uplink(pair: Pair, outbox: Queue, windowEvents: number): Uplink {
     windowEvents,
     host: 'bench',
     token: null,
+    run: randomUUID(),
+    tokenFault: () => null,
     connect: dialer([{ scheme: 'tcp', host: '127.0.0.1', port: pair.port }], {
       caFile: null,
       certFile: null,
@@ -99,12 +101,14 @@ async function throughWindow(windowEvents: number): Promise<number> {
 const empty = (): Queue => ({
   agent: randomUUID(),
   lastSeq: 0,
+  maySentSeq: 0,
   acked: 0,
   resumed: false,
   after: () => [],
+  noteSending: () => {},
   acknowledge: () => {},
   setStoredByServer: () => {},
-  takeNewId: () => {},
+  takeNewId: () => 0,
 });
 
 /** A thousand agents lose their server at once: how they come back. */

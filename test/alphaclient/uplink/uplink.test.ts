@@ -1,12 +1,13 @@
 /** The agent's end of the wire, against a server that does what it is told. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Outbox } from '../../../alphaclient/outbox/outbox.ts';
-import { dialer } from '../../../alphaclient/uplink/connect.ts';
+import { dialer, tokenFault } from '../../../alphaclient/uplink/connect.ts';
 import { Uplink, WINDOW_EVENTS } from '../../../alphaclient/uplink/uplink.ts';
 import { PING_EVERY_MS, SILENCE_LIMIT_MS } from '../../../protocol/messages.ts';
 import type { AgentReport } from '../../../protocol/report.ts';
@@ -48,7 +49,7 @@ class Connection {
         this.closed = true;
       });
   }
-  get lines(): { type: string; seq?: number }[] {
+  get lines(): { type: string; seq?: number; agent?: string; run?: string; token?: string }[] {
     return this.text
       .split('\n')
       .slice(0, -1)
@@ -56,6 +57,9 @@ class Connection {
   }
   get seqs(): (number | undefined)[] {
     return this.lines.filter(({ type }) => type === 'event').map(({ seq }) => seq);
+  }
+  first(type: string) {
+    return this.lines.find((line) => line.type === type) ?? { type };
   }
   count(type: string): number {
     return this.lines.filter((line) => line.type === type).length;
@@ -83,6 +87,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const RUN = randomUUID();
+let token: string | null = null;
 const port = (): number => (server.address() as AddressInfo).port;
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
@@ -103,7 +109,9 @@ function start(ports: readonly number[] = [port()]): void {
   uplink = new Uplink({
     outbox,
     host: 'h',
-    token: null,
+    token,
+    run: RUN,
+    tokenFault: (socket, name) => tokenFault(socket, name, false),
     connect: dialer(
       ports.map((one) => ({ scheme: 'tcp', host: '127.0.0.1', port: one })),
       { caFile: null, certFile: null, keyFile: null },
@@ -147,7 +155,7 @@ test('a server that pongs is kept, however long it has nothing else to say', asy
     first.say({ type: 'pong' });
     // The pong must have been heard before the clock goes on.
     outbox.acknowledge(0);
-    first.say({ type: 'ack', seq: pings });
+    first.say({ type: 'ack', seq: 0 });
     await new Promise(setImmediate);
     await until(() => first.socket.writableLength === 0);
     skewMs += PING_EVERY_MS;
@@ -169,6 +177,7 @@ test('what is not acknowledged is bounded, in order, and goes on with each ackno
 
 test('a new connection goes on after what the server has, with what was sent and not acknowledged', async () => {
   waits(10);
+  outbox.noteSending(3);
   start();
   const first = await hello(0);
   first.say({ type: 'welcome', version: 1, seq: 3 });
@@ -209,5 +218,84 @@ test('an outbox that cannot be read ends the connection, not the agent', async (
   assert.ok(
     said.some((text) => text.includes('the outbox cannot be read: disk I/O error')),
     said.join('\n'),
+  );
+});
+
+test('a server is believed only what may have been sent: a welcome above it acknowledges nothing', async () => {
+  waits(5);
+  start();
+  const { agent } = outbox;
+  (await hello(0)).say({ type: 'welcome', version: 1, seq: 5 });
+  const second = await hello(1);
+  assert.notEqual(second.first('hello').agent, agent);
+  assert.match(said.join('\n'), /its state folder has sent 0: .*; going on under a new id, 0 events may stand twice/);
+  second.say({ type: 'welcome', version: 1, seq: 0 });
+  await until(() => second.count('event') === 5);
+});
+
+test('an acknowledgement above what was sent acknowledges nothing, and says how many may stand twice', async () => {
+  waits(3);
+  start();
+  const first = await hello(0);
+  first.say({ type: 'welcome', version: 1, seq: 0 });
+  await until(() => first.count('event') === 3);
+  first.say({ type: 'ack', seq: 1 });
+  first.say({ type: 'ack', seq: 2 ** 40 });
+  const second = await hello(1);
+  assert.match(
+    said.join('\n'),
+    /acknowledged event 1099511627776, and 3 was the last one sent; .*, 2 events may stand twice/,
+  );
+  second.say({ type: 'welcome', version: 1, seq: 0 });
+  await until(() => second.count('event') === 2);
+});
+
+test('after a crash between sending and acknowledgement, the acknowledgement is believed', async () => {
+  waits(3);
+  start();
+  const first = await hello(0);
+  first.say({ type: 'welcome', version: 1, seq: 0 });
+  await until(() => first.count('event') === 3);
+  await uplink?.stop(0);
+  const { agent } = outbox;
+  outbox.close();
+  outbox = new Outbox(folder);
+  start();
+  const second = await hello(1);
+  second.say({ type: 'welcome', version: 1, seq: 3 });
+  await until(() => outbox.acked === 3);
+  assert.equal(outbox.agent, agent);
+});
+
+test('a server of another version is left, and nothing is sent to it', async () => {
+  waits(1);
+  start();
+  const first = await hello(0);
+  first.say({ type: 'welcome', version: 2, seq: 0 });
+  await until(() => said.some((line) => line.includes('it speaks version 2, and this agent 1')));
+  assert.equal(first.count('event'), 0);
+});
+
+test('each start of an agent has an id of its own', async () => {
+  start();
+  assert.equal((await hello(0)).first('hello').run, RUN);
+});
+
+test('a token is shown over tcp to loopback, and to a public address only where the settings allow it', async (context) => {
+  token = 'secret';
+  context.after(() => {
+    token = null;
+  });
+  start();
+  assert.equal((await hello(0)).first('hello').token, 'secret');
+  const to = (remoteAddress: string) => ({ remoteAddress }) as Socket;
+  for (const address of ['10.1.2.3', '192.168.0.1', '::1', 'fd00::1', '::ffff:10.0.0.1'])
+    assert.equal(tokenFault(to(address), 'tcp://x:5000', false), null, address);
+  for (const address of ['203.0.113.1', '2001:db8::1', '::ffff:203.0.113.1'])
+    assert.match(tokenFault(to(address), 'tcp://x:5000', false) ?? '', /ALPHACLIENT_ALLOW_PLAIN=true/, address);
+  assert.equal(tokenFault(to('203.0.113.1'), 'tcp://x:5000', true), null);
+  assert.equal(
+    tokenFault({ encrypted: true, remoteAddress: '203.0.113.1' } as unknown as Socket, 'tls://x', false),
+    null,
   );
 });

@@ -14,6 +14,8 @@ const FILE_LIMIT_BYTES = 4 * 1_048_576;
 
 /** The file cannot be used: one line, with the file, the place and what would be valid. */
 export class RulesError extends UserError {
+  readonly code = 'rules';
+
   constructor(message: string, options?: ErrorOptions) {
     super(message, 2, options);
   }

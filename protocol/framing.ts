@@ -23,6 +23,11 @@ export class LineFramer {
     this.#limitBytes = limitBytes;
   }
 
+  /** Bytes of the line that has begun and not ended. */
+  get partialBytes(): number {
+    return this.#partialBytes;
+  }
+
   /** Gives the lines that end in `chunk`, in order; at most one fault, as the last element. Keeps no reference to `chunk`. */
   feed(chunk: Uint8Array): Frame[] {
     const frames: Frame[] = [];

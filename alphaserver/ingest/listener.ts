@@ -2,11 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
+import { HELLO_TIMEOUT_MS } from '../../protocol/messages.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/value-parser.ts';
 import type { Admission, Peer } from './admission.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { Session, type Sessions } from './session.ts';
+import { TlsFaults } from './tls-faults.ts';
+import { Unadmitted, type UnadmittedLimits } from './unadmitted.ts';
 
 /** The most connections at once; more are told `busy`. A session without traffic holds a few KiB. */
 export const SESSIONS_LIMIT = 100_000;
@@ -26,6 +29,7 @@ export interface ListenerOptions {
   readonly log: Logger;
   readonly now: () => number;
   readonly sessionsLimit?: number;
+  readonly unadmittedLimits?: Partial<UnadmittedLimits>;
 }
 
 /** Listens for agents. `open` binds, `close` ends every session. */
@@ -34,6 +38,8 @@ export class Listener implements Sessions {
   readonly #server: Server;
   readonly #sessions = new Set<Session>();
   readonly #agents = new Map<string, Session>();
+  readonly #unadmitted: Unadmitted;
+  readonly #tlsFaults = new TlsFaults();
   #check: NodeJS.Timeout | null = null;
   #closed: Promise<void> = Promise.resolve();
   #closedBytes = 0;
@@ -41,6 +47,7 @@ export class Listener implements Sessions {
   /** Throws when a TLS file cannot be read. */
   constructor(options: ListenerOptions) {
     this.#options = options;
+    this.#unadmitted = new Unadmitted(options.unadmittedLimits);
     const accept = (socket: Socket): void => this.#accept(socket);
     const { tls, log } = options;
     if (tls) {
@@ -50,12 +57,22 @@ export class Listener implements Sessions {
           // Whether a certificate is needed, and is a good one, is for the hello to say: joining comes before it. [P4]
           cert: readFileSync(tls.certFile),
           key: readFileSync(tls.keyFile),
+          // Handshake and hello together: whoever is slow with the first has no more time for the second.
+          handshakeTimeout: HELLO_TIMEOUT_MS,
           ...(ca ? { ca, requestCert: true, rejectUnauthorized: false } : {}),
         },
         accept,
       );
-      this.#server.on('tlsClientError', (error: Error) => log.warn(`TLS handshake failed: ${error.message}`));
-    } else this.#server = createServer({ noDelay: true }, accept);
+      // Before the handshake, which a stranger can make last.
+      this.#server.on('connection', (socket: Socket) => this.#count(socket));
+      this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+        const line = this.#tlsFaults.line(addressOf(socket), error, options.now());
+        if (line !== null) log.warn(line);
+      });
+    } else
+      this.#server = createServer({ noDelay: true }, (socket) => {
+        if (this.#count(socket)) accept(socket);
+      });
     // All at once: a thousand that each read one more piece would be too much already.
     options.ingest.onFull(() => {
       for (const session of this.#sessions) session.flow();
@@ -101,6 +118,7 @@ export class Listener implements Sessions {
   }
 
   entered(agent: string, ends: string | null, session: Session): void {
+    this.#unadmitted.leave(session.peer);
     const older = this.#agents.get(agent);
     this.#agents.set(agent, session);
     older?.refuse('busy', 'this agent connected again from elsewhere');
@@ -123,6 +141,19 @@ export class Listener implements Sessions {
   async close(): Promise<void> {
     for (const session of this.#sessions) session.end();
     await Promise.race([this.#closed, new Promise((late) => setTimeout(late, CLOSE_LIMIT_MS))]);
+  }
+
+  /** Counts a connection until its agent is admitted. One too many is cut off without a word: saying one would cost more. */
+  #count(socket: Socket): boolean {
+    const peer = nameOf(socket);
+    if (!this.#unadmitted.enter(peer, addressOf(socket))) {
+      this.#options.log.debug(`Connection from ${peer} cut off: too many without a hello`);
+      socket.on('error', () => {});
+      socket.destroy();
+      return false;
+    }
+    socket.on('close', () => this.#unadmitted.leave(peer));
+    return true;
   }
 
   #accept(socket: Socket): void {

@@ -28,6 +28,9 @@ const UNREAD_LIMIT_BYTES = 65_536;
 /** How long a refused peer may take to read why. */
 const LINGER_MS = 2_000;
 
+/** How long one line may take from its first byte to its end: the longest takes a second on the slowest link that is of use. */
+export const LINE_TIMEOUT_MS = 30_000;
+
 /** A heartbeat that says nothing new is stored so often: an agent is silent after 90 s, by what is stored. */
 const HEARTBEAT_STORED_EVERY_MS = 30_000;
 
@@ -62,6 +65,8 @@ export class Session {
   readonly #openedMs: number;
   #hello: Hello | null = null;
   #heardMs: number;
+  /** When the line began that has not ended; null between two lines. */
+  #lineBegunMs: number | null = null;
   #gathered: SequencedEvent[] = [];
   #unstored = 0;
   #pongedMs = 0;
@@ -108,6 +113,8 @@ export class Session {
     if (recheck && this.#admitted !== null && !this.#options.admission.mayStay(this.#admitted))
       this.refuse('unauthorized', 'the token is not valid any more');
     else if (this.#options.stream.isPaused()) this.#wait(nowMs);
+    else if (this.#lineBegunMs !== null && nowMs - this.#lineBegunMs > LINE_TIMEOUT_MS)
+      this.refuse('timeout', 'a line took too long');
     else if (nowMs - this.#heardMs > SILENCE_LIMIT_MS) this.refuse('timeout', 'nothing was heard for too long');
   }
 
@@ -147,7 +154,9 @@ export class Session {
     if (this.#ending) return;
     this.receivedBytes += chunk.length;
     this.#heardMs = this.#options.now();
-    for (const frame of this.#framer.feed(chunk)) {
+    const frames = this.#framer.feed(chunk);
+    if (frames.length > 0) this.#lineBegunMs = null;
+    for (const frame of frames) {
       if (this.#ending || this.#isRejected) break;
       if ('line' in frame) this.#take(frame.line);
       else {
@@ -155,6 +164,7 @@ export class Session {
         this.refuse(frame.fault === 'too_long' ? 'too_long' : 'bad_json', frame.message);
       }
     }
+    this.#lineBegunMs = this.#framer.partialBytes === 0 ? null : (this.#lineBegunMs ?? this.#heardMs);
     this.#flush();
     this.flow();
   }
@@ -302,6 +312,8 @@ export class Session {
     if (wait) stream.pause();
     else if (stream.isPaused()) {
       this.#heardMs = this.#options.now();
+      // What the peer sent meanwhile could not be read.
+      if (this.#lineBegunMs !== null) this.#lineBegunMs = this.#heardMs;
       stream.resume();
     }
   }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, test } from 'node:test';
 import { COMMIT_LIMIT_EVENTS, GroupCommit, WAITING_LIMIT_EVENTS } from '../../../alphaserver/ingest/group-commit.ts';
 import { Listener } from '../../../alphaserver/ingest/listener.ts';
+import { LINE_TIMEOUT_MS } from '../../../alphaserver/ingest/session.ts';
 import { StoreError } from '../../../alphaserver/store/store.ts';
 import { HELLO_TIMEOUT_MS, LINE_LIMIT_BYTES, SILENCE_LIMIT_MS } from '../../../protocol/messages.ts';
 import { until } from '../../until.ts';
@@ -105,6 +107,7 @@ beforeEach(async () => {
     log,
     now,
     sessionsLimit: 8,
+    unadmittedLimits: { perAddress: 4 },
   });
   port = await listener.open();
 });
@@ -342,8 +345,10 @@ test('whoever says no hello, or falls silent, is told timeout [P4] [P11]', async
 });
 
 test('one connection above the bound is told busy', async () => {
-  for (let i = 0; i < 8; i += 1) new Client();
-  await until(() => said.filter((line) => line.startsWith('Received')).length === 8);
+  for (let i = 0; i < 8; i += 1) {
+    const client = new Client().say({ ...hello(), agent: randomUUID() });
+    await until(() => client.last('welcome') !== undefined);
+  }
   await new Client().refused('busy');
 });
 
@@ -397,4 +402,45 @@ test('many batches share one commit', async () => {
   open();
   await Promise.all(all);
   assert.ok(store.appends <= 2, `${store.appends} commits`);
+});
+
+test('a line that does not end in time ends the session; one that goes on line by line does not', async () => {
+  const client = new Client().say(hello());
+  await until(() => client.last('welcome') !== undefined);
+  const line = JSON.stringify(event(1));
+  // Never between two lines, and yet each line is quick.
+  client.socket.write(line);
+  for (let seq = 1; seq <= 4; seq += 1) {
+    skewMs += LINE_TIMEOUT_MS - 10_000;
+    client.socket.write(`\n${JSON.stringify(event(seq + 1))}`);
+    await client.acked(seq);
+  }
+  for (let byte = 0; byte < 3; byte += 1) {
+    skewMs += LINE_TIMEOUT_MS / 3 + 1_000;
+    client.socket.write(' ');
+    await until(() => client.closed || client.socket.writableLength === 0);
+  }
+  await client.refused('timeout');
+});
+
+test('an address may hold so many connections without a hello, and no more; those with one do not count', async () => {
+  const agents = await Promise.all(
+    Array.from({ length: 2 }, async () => {
+      const client = new Client().say({ ...hello(), agent: randomUUID() });
+      await until(() => client.last('welcome') !== undefined);
+      return client;
+    }),
+  );
+  const strangers = Array.from({ length: 4 }, () => new Client());
+  await until(() => listener.connections === 6);
+  const late = new Client();
+  await until(() => late.closed);
+  assert.deepEqual(
+    [...agents, ...strangers].map(({ closed }) => closed),
+    new Array(6).fill(false),
+  );
+  strangers[0]?.socket.destroy();
+  await until(() => listener.connections === 5);
+  const next = new Client().say({ ...hello(), agent: randomUUID() });
+  await until(() => next.last('welcome') !== undefined);
 });

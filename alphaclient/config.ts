@@ -2,6 +2,7 @@
 import { HOST_LIMIT, isHostName } from '../protocol/values.ts';
 import { absentOr, LOG_SETTINGS, readSettings, secret, setting, type Values } from '../service/settings.ts';
 import { type Address, bytes, path, readAddress, truth, type ValueParser, wordOf } from '../service/value-parser.ts';
+import { HeaderFormat } from './sshd/header-format.ts';
 
 const TOKEN_LIMIT = 256;
 /** The most addresses of servers that are tried in turn. */
@@ -22,6 +23,24 @@ const hostName: ValueParser<string> = {
   parse: (given) => (isHostName(given) ? given : undefined),
 };
 
+/** What is wrong with a header format; null where nothing is. */
+function headerFault(given: string): string | null {
+  try {
+    new HeaderFormat(given);
+    return null;
+  } catch (error) {
+    return (error as RangeError).message;
+  }
+}
+
+const headerFormat: ValueParser<HeaderFormat> = {
+  valid: 'a header such as `{time} {host} {tag}[{pid}]: `',
+  parse: (given) => (headerFault(given) === null ? new HeaderFormat(given) : undefined),
+  refusal: (given) => headerFault(given) ?? '',
+};
+
+const HEADER_SETTING = { ALPHACLIENT_HEADER: absentOr(headerFormat) };
+
 const SETTINGS = {
   ALPHACLIENT_SERVER: setting(serverAddresses, 'tcp://127.0.0.1:5000'),
   ALPHACLIENT_LOG: absentOr(path('a file, or journald')),
@@ -33,6 +52,7 @@ const SETTINGS = {
   ALPHACLIENT_TLS_KEY: absentOr(path('a file')),
   ALPHACLIENT_ALLOW_PLAIN: setting(truth, 'false'),
   ALPHACLIENT_FROM: setting(wordOf(['start', 'end']), 'start'),
+  ...HEADER_SETTING,
   ALPHACLIENT_OUTBOX: setting(bytes(1_048_576), '256MiB'),
   ...LOG_SETTINGS,
 };
@@ -51,10 +71,17 @@ export interface ClientConfig {
   readonly allowPlain: boolean;
   readonly tls: { readonly caFile: string | null; readonly certFile: string | null; readonly keyFile: string | null };
   readonly from: 'start' | 'end';
+  /** How a line of the log begins where no built-in form fits, or null. */
+  readonly header: HeaderFormat | null;
   /** The outbox takes no more events above this size. */
   readonly outboxLimitBytes: number;
   readonly logLevel: Values<typeof LOG_SETTINGS>['LOG_LEVEL'];
   readonly logFormat: Values<typeof LOG_SETTINGS>['LOG_FORMAT'];
+}
+
+/** The one setting that `scan` and `explain` need. Throws a SettingsError where it cannot be used. */
+export function readHeaderFormat(env: Readonly<Record<string, string | undefined>>): HeaderFormat | null {
+  return readSettings(HEADER_SETTING, env).ALPHACLIENT_HEADER;
 }
 
 /** The settings in `env`. Throws a SettingsError with one line for each that cannot be used. */
@@ -69,6 +96,7 @@ export function readClientConfig(env: Readonly<Record<string, string | undefined
     tls: { caFile: given.ALPHACLIENT_TLS_CA, certFile: given.ALPHACLIENT_TLS_CERT, keyFile: given.ALPHACLIENT_TLS_KEY },
     allowPlain: given.ALPHACLIENT_ALLOW_PLAIN,
     from: given.ALPHACLIENT_FROM,
+    header: given.ALPHACLIENT_HEADER,
     outboxLimitBytes: given.ALPHACLIENT_OUTBOX,
     logLevel: given.LOG_LEVEL,
     logFormat: given.LOG_FORMAT,

@@ -2,6 +2,7 @@
  * alphaclient's command line. Each command imports only the modules it needs, as V8 compiled them the last time: a scan of a small
  * log should take no longer than its reading.
  */
+import { existsSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
@@ -19,6 +20,7 @@ const HELP = `usage: alphaclient [run]                      follow this host's s
 
 Settings are environment variables (ALPHACLIENT_SERVER, ALPHACLIENT_LOG, ...); .env is read too. See .env.example.
 `;
+const SETTINGS_FILES = ['.env', process.env['SETTINGS_DEFAULTS'] ?? ''].filter(Boolean);
 /** How long a shutdown may take: `quit` and the last commit. */
 const STOP_LIMIT_MS = 5_000;
 
@@ -27,21 +29,28 @@ const fail = (message: string, code: 1 | 2): never => {
   process.exit(code);
 };
 
-async function settings() {
+/** Reads what `read` asks for of the settings; ends the program where it cannot be used. */
+async function settings<T>(read: (config: typeof import('./config.ts')) => (env: NodeJS.ProcessEnv) => T): Promise<T> {
   const { default: dotenv } = await import('dotenv');
   const { SettingsError } = await import('../service/settings.ts');
-  const { readClientConfig } = await import('./config.ts');
-  dotenv.config({ path: ['.env', process.env['SETTINGS_DEFAULTS'] ?? ''].filter(Boolean), quiet: true });
+  dotenv.config({ path: SETTINGS_FILES, quiet: true });
   try {
-    return readClientConfig(process.env);
+    return read(await import('./config.ts'))(process.env);
   } catch (error) {
     if (error instanceof SettingsError) return fail(error.message, 2);
     throw error;
   }
 }
 
+const clientConfig = () => settings(({ readClientConfig }) => readClientConfig);
+/** Where no setting is given at all, a scan of a small log would take longer for the asking. */
+const headerFormat = () =>
+  process.env['ALPHACLIENT_HEADER'] || SETTINGS_FILES.some((file) => existsSync(file))
+    ? settings(({ readHeaderFormat }) => readHeaderFormat)
+    : null;
+
 async function follow(): Promise<void> {
-  const config = await settings();
+  const config = await clientConfig();
   const { createLogger } = await import('../service/logger.ts');
   const { onShutdown } = await import('../service/shutdown.ts');
   const { supervisor } = await import('../service/systemd.ts');
@@ -80,7 +89,7 @@ async function showStatus(args: readonly string[]): Promise<number> {
     out: (text: string) => void process.stdout.write(text),
     error: (text: string) => void process.stderr.write(text),
   };
-  return status((await settings()).stateFolder, json, Date.now(), io);
+  return status((await clientConfig()).stateFolder, json, Date.now(), io);
 }
 
 async function main([command = 'run', ...args]: string[]): Promise<void> {
@@ -90,10 +99,10 @@ async function main([command = 'run', ...args]: string[]): Promise<void> {
       await follow();
       break;
     case 'scan':
-      process.exitCode = await (await import('./commands/scan.ts')).scan(args, io());
+      process.exitCode = await (await import('./commands/scan.ts')).scan(args, io(), await headerFormat());
       break;
     case 'explain':
-      process.exitCode = await (await import('./commands/explain.ts')).explain(args, io());
+      process.exitCode = await (await import('./commands/explain.ts')).explain(args, io(), await headerFormat());
       break;
     case 'status':
       process.exitCode = await showStatus(args);

@@ -73,7 +73,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
   const connect = dialer(config.servers, config.tls);
   const checkpoint = new Checkpoint(config.stateFolder);
   let agent: Agent | null = null;
-  let reader = new Reader(null);
+  let reader = new Reader();
   const report = () =>
     agent?.report() ?? {
       state: 'log missing' as const,
@@ -125,7 +125,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     if (logName === null) return;
     const bookmark = outbox.bookmark(logName);
     const saved = bookmark?.reader as { reader?: ReaderState; hosts?: unknown } | null;
-    reader = new Reader(saved?.reader ?? null);
+    reader = new Reader(saved?.reader, null, config.header);
     log.info(`Following ${logName}`);
     agent = new Agent(
       {

@@ -35,8 +35,10 @@ export function readSettings<S extends Settings>(settings: S, env: Environment):
   const faults: string[] = [];
   for (const [name, setting] of Object.entries(settings)) {
     // No setting is a span back from now.
-    const value = setting.parse(given(env, name, setting), 0);
-    if (value === undefined) faults.push(refused(settings, env, name, `it must be ${setting.valid}`));
+    const text = given(env, name, setting);
+    const value = setting.parse(text, 0);
+    if (value === undefined)
+      faults.push(refused(settings, env, name, setting.refusal?.(text) ?? `it must be ${setting.valid}`));
     values[name] = value;
   }
   if (faults.length > 0) throw new SettingsError(faults);

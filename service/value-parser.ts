@@ -7,6 +7,8 @@
 export interface ValueParser<T> {
   /** What is valid, as it ends the sentence `it must be ...`. */
   readonly valid: string;
+  /** Says what is wrong with a text that is not valid, where `valid` alone does not help to find it. */
+  readonly refusal?: (text: string) => string;
   /** The valid texts, where there are few. */
   readonly words?: readonly string[];
   /** Returns the value, or undefined for a text that is not valid. Spans count back from `nowMs`, Unix milliseconds. */

@@ -3,8 +3,10 @@
 import type { Readable } from 'node:stream';
 import { escapeText } from '../../service/escape.ts';
 import type { LocatedEvent } from '../sshd/events.ts';
+import type { HeaderFormat } from '../sshd/header-format.ts';
 import type { Kind, ParsedMessage } from '../sshd/message-types.ts';
 import { type Inspection, Reader } from '../sshd/reader.ts';
+import { TimestampParser } from '../sshd/timestamp.ts';
 import type { CommandStreams } from './scan.ts';
 import { scanLine } from './scan-printer.ts';
 
@@ -78,6 +80,8 @@ function fieldsOf(message: ParsedMessage): string {
 /** What one line came to. */
 interface Explained {
   readonly line: string;
+  /** How it fits the header format; null where none is set. */
+  readonly format: string | null;
   readonly inspection: Inspection;
   /** The events that the line decided. */
   readonly events: readonly LocatedEvent[];
@@ -87,8 +91,26 @@ interface Explained {
   readonly isUnknown: boolean;
 }
 
-function rowsOf({ line, inspection, events, eventsAtEnd, isUnknown }: Explained): [name: string, text: string][] {
+/** How a line fits the header format: what each hole took, or what it does not fit. */
+function formatRow(header: HeaderFormat, line: string, nowMs: number): string {
+  const timestamps = new TimestampParser();
+  timestamps.setContext(nowMs, undefined);
+  const { missing, fields, end } = header.match(line.replace(/\r$/, '').replaceAll('\t', ' '), 0, timestamps);
+  const taken = fields.map(({ hole, text }) => `${hole} "${escapeText(text, SHOWN_LIMIT_CHARS)}"`).join(', ');
+  if (missing === null) return taken;
+  return `${taken === '' ? '' : `${taken}, but `}no ${missing} at character ${end + 1}; built-in forms are tried`;
+}
+
+function rowsOf({
+  line,
+  format,
+  inspection,
+  events,
+  eventsAtEnd,
+  isUnknown,
+}: Explained): [name: string, text: string][] {
   const rows: [string, string][] = [['line', escapeText(line, SHOWN_LIMIT_CHARS)]];
+  if (format !== null) rows.push(['header format', format]);
   const { writer, message, at, host, pid } = inspection;
   let why: string;
   if (writer in NOT_SSHD) why = isUnknown ? UNKNOWN : `none: ${NOT_SSHD[writer]}`;
@@ -125,7 +147,11 @@ async function linesOf(stdin: Readable): Promise<string[]> {
 }
 
 /** Runs the command: exit code 0, or 2 when there is nothing to explain. */
-export async function explain(args: readonly string[], io: CommandStreams): Promise<number> {
+export async function explain(
+  args: readonly string[],
+  io: CommandStreams,
+  header: HeaderFormat | null = null,
+): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
     io.stdout.write(USAGE);
     return 0;
@@ -140,7 +166,7 @@ export async function explain(args: readonly string[], io: CommandStreams): Prom
     return 2;
   }
   const nowMs = Date.now();
-  const reader = new Reader();
+  const reader = new Reader(null, null, header);
   for (const [i, line] of lines.entries()) {
     const before = reader.counts().unknown;
     const events = reader.read(Buffer.from(`${line}\n`, 'latin1'), { writtenMs: nowMs, nowMs });
@@ -149,6 +175,7 @@ export async function explain(args: readonly string[], io: CommandStreams): Prom
     io.stdout.write(
       printed({
         line: Buffer.from(line, 'latin1').toString('utf8'),
+        format: header === null ? null : formatRow(header, line, nowMs),
         inspection: reader.inspect(),
         events,
         eventsAtEnd: atEnd.filter((located) => located.line === i + 1),

@@ -2,6 +2,7 @@
 
 import type { Readable, Writable } from 'node:stream';
 import { Output } from '../../service/terminal/output.ts';
+import type { HeaderFormat } from '../sshd/header-format.ts';
 import { Reader } from '../sshd/reader.ts';
 import { groupRotations, type LineConsumer, readLog, STDIN, sizeOf } from './scan-files.ts';
 import { ScanPrinter } from './scan-printer.ts';
@@ -39,9 +40,10 @@ async function scanLog(
   files: readonly string[],
   io: CommandStreams,
   { printer, summary, progress }: Destinations,
+  header: HeaderFormat | null,
   nowMs: number,
 ): Promise<number> {
-  const reader = new Reader(null, printer && ((located) => printer.add(located)));
+  const reader = new Reader(null, printer && ((located) => printer.add(located)), header);
   const print = async (openLine: number): Promise<void> => {
     if (printer !== null && !(await printer.print(openLine))) throw new OutputClosed();
   };
@@ -93,11 +95,12 @@ function isTerminal(stream: Writable): boolean {
 
 /**
  * Runs the command. Returns 0; 1 when a file cannot be read (the others are); 2 on wrong usage. It ends silently when standard
- * output is closed early (`| head`). `clockMs`: the clock of the progress, which nobody sets.
+ * output is closed early (`| head`). `header`: the form that is tried before the built-in ones. `clockMs`: the clock of the progress, which nobody sets.
  */
 export async function scan(
   args: readonly string[],
   io: CommandStreams,
+  header: HeaderFormat | null = null,
   clockMs = (): number => performance.now(),
 ): Promise<number> {
   const wrong = args.find(
@@ -125,7 +128,7 @@ export async function scan(
   try {
     for (const group of groupRotations(files)) {
       const printer = summary === null ? new ScanPrinter(output, withFile) : null;
-      failed += await scanLog(group, io, { printer, summary, progress }, nowMs);
+      failed += await scanLog(group, io, { printer, summary, progress }, header, nowMs);
     }
     progress.clear();
     if (summary !== null) await output.write(summary.text(io.stdout));

@@ -6,6 +6,7 @@
 import type { Trust } from '../../protocol/event.ts';
 import { ConnectionTracker } from './connection-tracker.ts';
 import { type EventListener, isoTime, type LocatedEvent } from './events.ts';
+import type { HeaderFormat } from './header-format.ts';
 import { HostIndex } from './host-index.ts';
 import { EntryParser } from './json-entry.ts';
 import { latin1 } from './latin1.ts';
@@ -52,9 +53,9 @@ export interface Inspection {
 /** Reads one log. However it is cut into chunks, and wherever `save` and a new reader come between, the events are the same. */
 export class Reader {
   readonly #timestamps = new TimestampParser();
-  readonly #headers = new HeaderParser(this.#timestamps);
   readonly #entries = new EntryParser(this.#timestamps);
-  readonly #rawLines = new RawLines(this.#headers, this.#entries);
+  readonly #headers: HeaderParser;
+  readonly #rawLines: RawLines;
   readonly #hosts = new HostIndex();
   readonly #tracker: ConnectionTracker;
   readonly #lastDecision = new LastDecision();
@@ -74,9 +75,15 @@ export class Reader {
 
   /**
    * `saved` is what `save` gave; a damaged or foreign state starts anew. Where there is a `listener`, it is given the events in
-   * the order in which they are known, and `read`, `expire` and `end` give none.
+   * the order in which they are known, and `read`, `expire` and `end` give none. A `headerFormat` is tried before the built-in forms.
    */
-  constructor(saved?: ReaderState | null, listener: EventListener | null = null) {
+  constructor(
+    saved?: ReaderState | null,
+    listener: EventListener | null = null,
+    headerFormat: HeaderFormat | null = null,
+  ) {
+    this.#headers = new HeaderParser(this.#timestamps, headerFormat);
+    this.#rawLines = new RawLines(this.#headers, this.#entries);
     this.#tracker = new ConnectionTracker((number) => this.#hosts.name(number), listener);
     if (saved?.['version'] === STATE_VERSION || saved?.['version'] === 1) this.#restore(saved);
   }

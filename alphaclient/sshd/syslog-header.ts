@@ -3,6 +3,7 @@
  * program is recognised by its tag, and its message is not looked at. JSON is read by json-entry.ts.
  */
 
+import type { HeaderFormat } from './header-format.ts';
 import { isSshd, MARK_BEGINS, messageStart, parseTag, type SshdTag } from './sshd-tag.ts';
 import { digitAt, type TimestampParser } from './timestamp.ts';
 
@@ -34,6 +35,8 @@ const PRIORITY = /^<\d{1,3}>/;
 const PRIORITY_LIMIT_CHARS = 5;
 const BEHIND_PID = ']: ';
 const PID_LIMIT_CHARS = 10;
+/** A tag with its pid, where a format has no hole for the latter. */
+const TAG_AND_PID = /^(.*)\[(\d{1,10})\]$/;
 /** A character that no message begins with behind the tag; what it begins is `parse`'s to know. */
 const NO_MESSAGE_BEGINS = `${MARK_BEGINS}\r\n`;
 
@@ -105,12 +108,15 @@ const NXOS_LIMIT_CHARS = 128;
 /** Parses headers, in the order of the log. */
 export class HeaderParser {
   readonly #timestamps: TimestampParser;
+  readonly #format: HeaderFormat | null;
   /** What stood between time and pid in sshd's last line, and the host in it. */
   #known = '';
   #knownHost = '';
 
-  constructor(timestamps: TimestampParser) {
+  /** A `format` is tried before all forms. */
+  constructor(timestamps: TimestampParser, format: HeaderFormat | null = null) {
     this.#timestamps = timestamps;
+    this.#format = format;
   }
 
   /**
@@ -118,7 +124,8 @@ export class HeaderParser {
    * second and pid, as nearly every line of a busy log does; else null. This is the header cache: `parse` does without it.
    */
   parseKnown(chunk: string, at: number): Header | null {
-    const timeEnd = this.#known === '' ? -1 : this.#timestamps.parseInKnownHour(chunk, at);
+    if (this.#known === '' || this.#format !== null) return null;
+    const timeEnd = this.#timestamps.parseInKnownHour(chunk, at);
     if (timeEnd < 0 || !chunk.startsWith(this.#known, timeEnd)) return null;
     const pidFrom = timeEnd + this.#known.length;
     let pid = 0;
@@ -136,7 +143,21 @@ export class HeaderParser {
     const start = line.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
     // Some write tabs between the words of a header.
     const text = line.includes('\t') ? line.replaceAll('\t', ' ') : line;
-    return this.#parseAt(text, start, LEADINGS_LIMIT) ?? timeless('raw', start);
+    return this.#ofFormat(text, start) ?? this.#parseAt(text, start, LEADINGS_LIMIT) ?? timeless('raw', start);
+  }
+
+  /** Parses the header in the form that was set. Where that has no tag, a line is sshd's as far as its message is. */
+  #ofFormat(line: string, start: number): Header | null {
+    const match = this.#format?.match(line, start, this.#timestamps);
+    if (match === undefined || match.missing !== null) return null;
+    const { fields, ms, end } = match;
+    const [host = '', tag, pid] = (['host', 'tag', 'pid'] as const).map(
+      (hole) => fields.find((field) => field.hole === hole)?.text,
+    );
+    const [, program = tag ?? '', tagPid] = TAG_AND_PID.exec(tag ?? '') ?? [];
+    const writer = tag === undefined ? 'raw' : isSshd(program) ? 'sshd' : 'other';
+    const from = writer === 'sshd' ? messageStart(line, end) : end;
+    return { writer, ms, host, pid: wholeNumber(pid ?? tagPid), from };
   }
 
   /** Parses the time that a container's runtime wrote before a line; gives it and where the line begins, or null. */

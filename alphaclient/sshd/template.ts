@@ -177,7 +177,7 @@ function piecesOf(template: string): readonly Piece[] {
       pieces.push({ optional: into });
       into = pieces;
     } else if (token === '[' || token === ']') throw new Error(`brackets do not fit: ${template}`);
-    else if (token.startsWith('{')) into.push({ hole: holeType(token.slice(1, -1)) });
+    else if (token.startsWith('{')) into.push({ hole: holeType(token.slice(1, -1), template) });
     else {
       const literal = token === '[[' || token === ']]' ? token.slice(1) : token;
       const last = into.at(-1);
@@ -189,8 +189,8 @@ function piecesOf(template: string): readonly Piece[] {
   return joined(pieces);
 }
 
-function holeType(name: string): HoleType {
-  if (!Object.hasOwn(PATTERNS, name)) throw new Error(`no hole is called {${name}}`);
+function holeType(name: string, template: string): HoleType {
+  if (!Object.hasOwn(PATTERNS, name)) throw new Error(`no hole is called {${name}}: ${template}`);
   return name as HoleType;
 }
 

@@ -37,15 +37,15 @@ const DAY_FIRST = new RegExp(
 /** ` 2026 `, which OpenWrt's logread writes behind the time. */
 const YEAR_BEHIND = /^ (\d{4}) /;
 /** Seconds since 1970, as `journalctl -o short-unix` writes them, or milliseconds. */
-const UNIX = /^(\d{10})(?:\.(\d*)|(\d{3}))?(?= )/;
+const UNIX = /^(\d{10})(?:\.(\d*)|(\d{3}))?(?![\w.])/;
 /** TAI64N of daemontools, svlogd and s6-log: seconds and nanoseconds in hexadecimal digits. TAI64 is without the latter. */
-const TAI64N = /^@4([0-9a-f]{15})([0-9a-f]{8})?(?= )/;
+const TAI64N = /^@4([0-9a-f]{15})([0-9a-f]{8})?(?!\w)/;
 /** What such a label counts more than Unix time: daemontools knew of no leap seconds but those before 1972, and others kept to that. */
 const TAI_OFFSET_SECONDS = 10;
 /** `Fri ` or `Fri, `, in any language that glibc has: its longest short name of a weekday takes 13 bytes. */
 const WEEKDAY = /^[^ :\d]{2,13} /;
-/** What may stand behind a time without a zone. Some syslogs leave out the space. */
-const TIME_ENDS = /^[ \t:\]<[(A-Za-z]/;
+/** What may stand behind a time without a zone: some syslogs leave out the space. */
+const TIME_ENDS = /^[^\d.]/;
 const UTC_BEHIND = /^ (?:UTC|GMT) /;
 
 /**

@@ -28,16 +28,11 @@ A message stands here as its template. What is in brackets may be missing (\`[[\
 | \`{count}\`, \`{pid}\` | how many times; the process of the connection |
 | \`{number}\`, \`{word}\`, \`{text}\`, \`{rest}\` | what is not read: digits, one word, any text, all that is left |
 
-Every row reads its message with and without \`error: \` or \`fatal: \` before it and \` [preauth]\` behind it, and in every form that a log
-gives it: \`sshd -E\`, traditional syslog with or without host, pid or year, RFC 3339 times (also in square brackets), RFC 5424,
-\`journalctl\` (\`-o json\`, \`short\` and its kin, with months in many languages), Solaris, AIX, FreeBSD, macOS (syslog, and \`log\` in the
-styles \`default\`, \`compact\`, \`syslog\` and \`ndjson\`), BusyBox, socklog and OpenWrt, and what Docker (\`json-file\`, \`docker logs -t\`) and
-containerd keep of a container's output.
+Every row reads its message with and without \`error: \` or \`fatal: \` before it and \` [preauth]\` behind it, behind every header of
+\`log-headers.md\`: of syslogs, the journal, containers, log shippers, Windows, or none at all (\`sshd -E\`).
 
 A message that syslog cut at 500 bytes is read by what is left of it: an address whose end may be missing is not.
-\`message repeated N times: [ ... ]\` and \`last message repeated N times\` count N times (at most 100,000). A line in any other
-form is not read; where it is in sshd's own words it counts as unknown, so that a log that is not understood is not taken for a
-quiet one.
+\`message repeated N times: [ ... ]\` and \`last message repeated N times\` count N times (at most 100,000).
 
 An **attempt** is one decision of sshd; a **probe** is a connection that ended without one. Several lines about one attempt are
 one event. Evidence of a decision whose own line never comes is one failed attempt when the connection ends, or after ten minutes

@@ -48,6 +48,10 @@ test('a wrong setting is one line that names variable, value and what is valid',
       /^ALPHACLIENT_SERVER=tcp:\/\/a:1,udp:\/\/b:2 /,
     ],
     [() => readClientConfig({ ALPHACLIENT_FROM: 'middle' }), /^ALPHACLIENT_FROM=middle .* start or end$/],
+    [
+      () => readClientConfig({ ALPHACLIENT_HEADER: '{time} {tga} ' }),
+      /^ALPHACLIENT_HEADER=.* \{tga\} at character 8 is none/,
+    ],
     [() => readClientConfig({ ALPHACLIENT_OUTBOX: '1KiB' }), /^ALPHACLIENT_OUTBOX=1KiB .* 1048576 bytes/],
     [() => readClientConfig({ ALPHACLIENT_NAME: 'n'.repeat(256) }), /^ALPHACLIENT_NAME=nnn/],
   ];

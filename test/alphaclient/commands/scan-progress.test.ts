@@ -50,7 +50,7 @@ async function scanned(
 ): Promise<void> {
   let nowMs = 0;
   const stdin = Readable.from([Buffer.from(input)]);
-  await scan(args, { stdout, stderr, stdin }, () => {
+  await scan(args, { stdout, stderr, stdin }, null, () => {
     nowMs += stepMs;
     return nowMs;
   });

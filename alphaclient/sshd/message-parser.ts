@@ -51,32 +51,29 @@ class Entry {
 interface Node {
   /** Where that character stands; -1 for a leaf. */
   readonly position: number;
-  /** By the character's code: the rows that have it there, and those that end before it. */
+  /** By the character's code, from this one on: the rows that have it there, and those that end before it. */
+  readonly firstCode: number;
   readonly children: readonly (Node | null)[];
   /** The rows that end before it. The longer beginning comes first, since it is the more exact one: `Accepted key `, `Accepted `. */
   readonly entries: readonly Entry[];
 }
 
 function treeOf(entries: readonly Entry[], from: number): Node {
-  const longest = Math.max(0, ...entries.map(({ beginning }) => beginning.length));
+  const longest = entries.reduce((most, { beginning }) => Math.max(most, beginning.length), 0);
   for (let position = from; position < longest; position++) {
-    const codes = new Set(entries.flatMap(({ beginning }) => beginning.slice(position, position + 1).split('')));
-    if (codes.size < 2) continue;
-    const children = Array.from({ length: CHARACTER_CODES }, (_, code) =>
-      codes.has(String.fromCharCode(code))
-        ? treeOf(
-            entries.filter((one) => one.beginning.length <= position || one.beginning.charCodeAt(position) === code),
-            position + 1,
-          )
-        : null,
-    );
-    return { position, children, entries: entries.filter(({ beginning }) => beginning.length <= position) };
+    const byCode = Map.groupBy(entries, ({ beginning }) => beginning.charCodeAt(position));
+    // Those that end before this character may be any of the others' message, too.
+    const ended = byCode.get(Number.NaN) ?? [];
+    byCode.delete(Number.NaN);
+    if (byCode.size < 2) continue;
+    const firstCode = Math.min(...byCode.keys());
+    const children: (Node | null)[] = new Array(Math.max(...byCode.keys()) - firstCode + 1).fill(null);
+    for (const [code, those] of byCode) children[code - firstCode] = treeOf([...those, ...ended], position + 1);
+    return { position, firstCode, children, entries: ended };
   }
-  return { position: -1, children: [], entries };
+  return { position: -1, firstCode: 0, children: [], entries };
 }
 
-/** Templates are ASCII. */
-const CHARACTER_CODES = 128;
 const ENTRIES = MESSAGE_ROWS.map((row) => new Entry(row));
 const TREE = treeOf(
   ENTRIES.toSorted((a, b) => b.beginning.length - a.beginning.length),
@@ -87,9 +84,9 @@ const FATAL_ERROR = ENTRIES.find(({ row }) => row.name === 'fatal-error') as Ent
 /** Returns the rows whose beginning may be that of `text`. */
 function candidatesOf(text: string): readonly Entry[] {
   let node = TREE;
-  while (node.position >= 0) {
-    const child: Node | null | undefined =
-      node.position < text.length ? node.children[text.charCodeAt(node.position)] : null;
+  while (node.position >= 0 && node.position < text.length) {
+    const index = text.charCodeAt(node.position) - node.firstCode;
+    const child = index >= 0 && index < node.children.length ? node.children[index] : null;
     if (child === undefined || child === null) break;
     node = child;
   }

@@ -20,6 +20,17 @@ function postponed(message: ParsedMessage, _: string, isTruncated: boolean): boo
   return isTruncated || ofUnprivilegedProcess(message);
 }
 
+const PAM_FAILED = 'failed keyboard-interactive; a `Failed` line for the same attempt is not counted again';
+
+/** The texts of pam_strerror(3) that have ` for ` themselves: of Linux-PAM and of Solaris. The user is behind the next one. */
+const PAM_TEXTS_WITH_FOR: readonly (readonly [name: string, versions: string, text: string])[] = [
+  ['retries', 'Linux-PAM', 'Have exhausted maximum number of retries for service'],
+  ['session', 'Linux-PAM', 'Cannot make/remove an entry for the specified session'],
+  ['waiting', 'Linux-PAM', 'Conversation is waiting for event'],
+  ['no-account', 'Solaris', 'No account present for user'],
+  ['session-solaris', 'Solaris', 'Can not make/remove entry for session'],
+];
+
 /** What sshd decided, and what goes with a decision. */
 export const DECISIONS: readonly MessageRow[] = [
   {
@@ -48,24 +59,25 @@ export const DECISIONS: readonly MessageRow[] = [
     meaning: 'failed',
     example: 'Failed password for invalid user admin from 192.0.2.10 port 50022 ssh2',
   },
-  {
-    name: 'pam-failed-retries',
-    kind: 'pam-failed',
-    versions: 'all with PAM',
-    template:
-      'PAM: Have exhausted maximum number of retries for service for [illegal user ]{user} from {peer}[ via {word}]',
-    meaning: 'failed keyboard-interactive; a `Failed` line for the same attempt is not counted again',
-    example: 'PAM: Have exhausted maximum number of retries for service for root from 192.0.2.10',
-    fields: { method: 'keyboard-interactive', reason: 'PAM: Have exhausted maximum number of retries for service' },
-    whenTruncated: 'pid',
-  },
+  ...PAM_TEXTS_WITH_FOR.map(
+    ([name, versions, text]): MessageRow => ({
+      name: `pam-failed-${name}`,
+      kind: 'pam-failed',
+      versions,
+      template: `PAM: ${text} for [illegal user ]{user} from {peer}[ via {word}]`,
+      meaning: PAM_FAILED,
+      example: `PAM: ${text} for root from 192.0.2.10`,
+      fields: { method: 'keyboard-interactive', reason: `PAM: ${text}` },
+      whenTruncated: 'pid',
+    }),
+  ),
   {
     name: 'pam-failed',
     kind: 'pam-failed',
     versions: 'all with PAM',
     template: 'PAM: {reason} for [illegal user ]{user} from {peer}[ via {word}]',
     reasonPrefix: 'PAM: ',
-    meaning: 'failed keyboard-interactive; a `Failed` line for the same attempt is not counted again',
+    meaning: PAM_FAILED,
     example: 'PAM: Authentication failure for illegal user admin from 192.0.2.10',
     fields: { method: 'keyboard-interactive' },
     whenTruncated: 'pid',

@@ -3,7 +3,8 @@
  * its template compared.
  */
 
-import { type MessageRow, ParsedMessage } from './message-types.ts';
+import { sentName } from './client-name.ts';
+import { isFromPam, type MessageRow, ParsedMessage } from './message-types.ts';
 import { ACCOUNTS, DECISIONS, KEYS, PAM } from './messages/authentication.ts';
 import { ENDS, NEGOTIATION, REFUSALS, SCANNERS, SESSION_ENDS } from './messages/connections.ts';
 import { IGNORED, REPETITIONS } from './messages/ignored.ts';
@@ -156,7 +157,10 @@ function read(entry: Entry, text: string, isPreauth: boolean, isTruncated: boole
   const message = messageOf(entry, isPreauth);
   if (!entry.template.read(text, message, isTruncated)) return null;
   const { interpret } = entry.row;
-  return interpret === undefined || interpret(message, text, isTruncated) ? message : null;
+  if (interpret !== undefined && !interpret(message, text, isTruncated)) return null;
+  // The unprivileged process escapes what it logs, and up to 10.2 the monitor, which writes it, did so again.
+  if (message.user !== null && !isFromPam(message)) message.user = sentName(message.user, isPreauth ? 2 : 1);
+  return message;
 }
 
 /** Reads of a truncated message its row alone, so that the pid tells whose it is. */

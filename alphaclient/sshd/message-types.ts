@@ -146,6 +146,12 @@ export function isFromPamModule({ kind }: ParsedMessage): boolean {
   return kind === 'pam-failure' || kind === 'pam-unknown-user' || kind === 'pam-failure-summary';
 }
 
+/** Returns true for a message that PAM's modules write, which do not escape a name as sshd does. */
+export function isFromPam(message: ParsedMessage): boolean {
+  const { kind } = message;
+  return isFromPamModule(message) || kind === 'session-opened' || kind === 'session-closed';
+}
+
 /** Returns true for a message about a session after its login. */
 export function isOfSession({ kind }: ParsedMessage): boolean {
   return kind === 'session-opened' || kind === 'session-closed' || kind === 'session-ended';

@@ -19,7 +19,7 @@ A message stands here as its template. What is in brackets may be missing (\`[[\
 
 | hole | what stands there |
 | --- | --- |
-| \`{user}\` | the name that the client sent, up to what sshd wrote behind it; a name has no colon |
+| \`{user}\` | the name that the client sent, up to what sshd wrote behind it; a name has no colon. sshd's escapes are undone (\`CORP\\\\kim\`, \`m\\303\\274ller\`), but for those of control characters and of bytes that are no UTF-8 |
 | \`{peer}\` | \`ADDR[ port PORT]\`; in place of the address a host's name, or \`UNKNOWN\` |
 | \`{client}\` | \`[authenticating user USER \\|invalid user USER \\|user USER ]ADDR[ port PORT]\`, since 7.5; \`user USER\` is a session's |
 | \`{host}\`, \`{address}\`, \`{port}\` | one of these alone |

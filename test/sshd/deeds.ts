@@ -1,5 +1,6 @@
 /** What was done to an sshd, and how its log can be known to tell of it. */
 import assert from 'node:assert/strict';
+import { isUtf8 } from 'node:buffer';
 import { inspect } from 'node:util';
 import type { LocatedEvent } from '../../alphaclient/sshd/events.ts';
 
@@ -29,12 +30,31 @@ const SYSLOG_ESCAPES: Readonly<Record<number, string>> = {
   13: '\\r',
 };
 
-/** A name as sshd writes it once: cut at a colon and at 100 bytes, and escaped (vis(3)); with -E white space is left alone. */
-export function asLogged(name: string | Buffer, raw: boolean): string {
+/** The bytes of a name that sshd uses: up to a colon, and 100 of them. */
+function used(name: string | Buffer): Buffer {
   const bytes = Buffer.from(name as string);
   const colon = bytes.indexOf(':');
+  return bytes.subarray(0, colon < 0 ? bytes.length : colon).subarray(0, NAME_LIMIT_BYTES);
+}
+
+/** A name as an event has it: characters as they were sent, but control characters and bytes that are no UTF-8 as sshd escapes them. */
+export function asShown(name: string | Buffer, raw: boolean): string {
+  const bytes = used(name);
   let text = '';
-  for (const byte of bytes.subarray(0, colon < 0 ? bytes.length : colon).subarray(0, NAME_LIMIT_BYTES)) {
+  for (let at = 0; at < bytes.length; ) {
+    const length = [1, 2, 3, 4].find((count) => at + count <= bytes.length && isUtf8(bytes.subarray(at, at + count)));
+    const character = bytes.toString('utf8', at, at + (length ?? 1));
+    const isPlain = length !== undefined && (length > 1 || character === '\\');
+    text += isPlain ? character : asLogged(bytes.subarray(at, at + 1), raw);
+    at += length ?? 1;
+  }
+  return text;
+}
+
+/** A name as sshd writes it once: cut at a colon and at 100 bytes, and escaped (vis(3)); with -E white space is left alone. */
+export function asLogged(name: string | Buffer, raw: boolean): string {
+  let text = '';
+  for (const byte of used(name)) {
     const short = SYSLOG_ESCAPES[byte];
     if (byte === 0x5c) text += '\\\\';
     else if (byte >= 0x20 && byte < 0x7f) text += String.fromCharCode(byte);
@@ -53,7 +73,7 @@ export function assertDone(
 ): void {
   const left = sightings.map(({ event, line }) => ({ ...event, line }));
   const missing = deeds.filter((deed) => {
-    const user = deed.user === null ? null : asLogged(deed.user, raw);
+    const user = deed.user === null ? null : asShown(deed.user, raw);
     const at = left.findIndex(
       (event) =>
         event.outcome === deed.outcome &&

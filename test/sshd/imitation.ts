@@ -2,8 +2,10 @@
  * An imitation of what sshd logs, for random tests: connections of clients that send any bytes, in the words of several versions,
  * escaped and cut as sshd does it, with the truth beside. MESSAGES of sshd and recordings of it are the model.
  */
+
+import { sentName } from '../../alphaclient/sshd/client-name.ts';
 import type { Chance } from './chance.ts';
-import { asLogged } from './deeds.ts';
+import { asLogged, asShown } from './deeds.ts';
 import { hostile } from './hostile.ts';
 import type { Version } from './versions.ts';
 
@@ -19,7 +21,7 @@ export interface Line {
 export interface Truth {
   readonly outcome: 'accepted' | 'failed' | 'probe';
   readonly method: string | null;
-  /** As sshd logs it; null when no line names it. */
+  /** As an event has it; null when no line names it. */
   readonly user: string | null;
   readonly invalidUser: boolean | null;
   /** Null where no line has it. */
@@ -27,7 +29,7 @@ export interface Truth {
   readonly port: number;
   /** True where the line that tells of it has no port; another may have it. */
   readonly portMissing?: boolean;
-  /** The same name as a line has it that sshd has escaped twice. */
+  /** The same name where escapes in it were undone that the client had sent. */
   readonly userTwice?: string;
 }
 
@@ -126,8 +128,12 @@ export class Story {
     invalidUser: boolean | null,
     portMissing = false,
   ): void {
-    const name = user === null ? null : asLogged(user, this.#raw);
-    const userTwice = name === null ? {} : { userTwice: asLogged(name, this.#raw) };
+    const name = user === null ? null : asShown(user, this.#raw);
+    // Escapes that the client sent itself look like sshd's where a version escapes once what others escape twice.
+    const userTwice =
+      name === null
+        ? {}
+        : { userTwice: Buffer.from(sentName(Buffer.from(name).toString('latin1'), 1), 'latin1').toString() };
     this.truths.push({
       outcome,
       method,

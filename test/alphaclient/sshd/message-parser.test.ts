@@ -1,5 +1,6 @@
 import { deepEqual, equal, notEqual, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { sentName } from '../../../alphaclient/sshd/client-name.ts';
 import { MESSAGE_ROWS, parseMessage } from '../../../alphaclient/sshd/message-parser.ts';
 import type { ParsedMessage } from '../../../alphaclient/sshd/message-types.ts';
 import { PAM_SUMMARY_LIMIT_FAILURES } from '../../../alphaclient/sshd/messages/authentication.ts';
@@ -150,7 +151,8 @@ describe('the table of messages', () => {
           equal(message?.ip, ip, text);
           equal(message?.port, port, text);
           // A valid account whose name begins with `invalid user ` cannot be told from an invalid user.
-          if (!(name.startsWith('invalid user ') && /for NAME/.test(words))) equal(message?.user, name, text);
+          if (!(name.startsWith('invalid user ') && /for NAME/.test(words)))
+            equal(message?.user, sentName(name, words.endsWith('[preauth]') ? 2 : 1), text);
           for (const [field, value] of Object.entries(expected))
             if (!(field === 'invalidUser' && name.startsWith('invalid user ')))
               equal(message?.[field as keyof ParsedMessage], value, text);

@@ -32,8 +32,8 @@ function told(text: string): (readonly [string, string | null, string | null, nu
 }
 
 describe('one connection, one story', () => {
-  it('a name that ends like an address does not take the address that follows for its port', () => {
-    // The unprivileged process' messages are escaped once more, up to 10.2: so the name is not one that was read before.
+  it('a user name that ends in an address and the word port does not absorb the address that follows', () => {
+    // The unprivileged process' messages are escaped once more, up to 10.2.
     const name = String.raw`\303\274 from 198.51.100.9 port`;
     const again = name.replaceAll('\\', '\\\\');
     const peer = '2001:db8::10 port 20014';
@@ -45,7 +45,7 @@ describe('one connection, one story', () => {
           `Disconnecting invalid user ${again} ${peer}: Too many authentication failures [preauth]`,
         ]),
       ).map(({ event }) => [event.outcome, event.user, event.ip, event.port]),
-      [['failed', name, '2001:db8::10', 20014]],
+      [['failed', 'ü from 198.51.100.9 port', '2001:db8::10', 20014]],
     );
   });
 

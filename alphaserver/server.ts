@@ -106,7 +106,10 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   return {
     port,
     page: web?.page ?? null,
-    reload: (read) => alerting.reload(read),
+    reload: (read) => {
+      listener.refreshCertificate();
+      return alerting.reload(read);
+    },
     stop: async () => {
       stopping = true;
       listener.drain();

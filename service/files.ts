@@ -2,11 +2,14 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import {
   accessSync,
+  chmodSync,
   closeSync,
   constants,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   statSync,
@@ -104,6 +107,7 @@ export function geoipFault(paths: string): string | null {
 
 /** Who may look into a folder that is made here: nobody but its owner. */
 const FOLDER_MODE = 0o700;
+const ROOT_UID = 0;
 
 /**
  * Makes a folder and those it is in, where they are not there. One by one: Node's own way never ends under `/proc`, where
@@ -132,12 +136,32 @@ const FOLDER_REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'its file system is full',
 };
 
-/** Checks that a folder can be written, and makes it where it is not there. */
+/** Who else may write into a folder, by its mode. */
+const WRITABLE_BY_OTHERS = 0o022;
+
+/**
+ * Checks that a folder is this user's own, and that no link in it leads elsewhere: who can put a link there chooses what this
+ * process writes. Takes the right to write from others where there is one.
+ */
+function ownershipFault(path: string): string | null {
+  const uid = process.getuid?.();
+  const link = lstatSync(path);
+  const folder = statSync(path);
+  if (uid === undefined) return null;
+  if (folder.uid !== uid) return 'it belongs to another user';
+  if (link.isSymbolicLink() && link.uid !== uid && link.uid !== ROOT_UID) return 'it is a link of another user';
+  const linked = readdirSync(path, { withFileTypes: true }).find((entry) => entry.isSymbolicLink());
+  if (linked !== undefined) return `${linked.name} in it is a link`;
+  if ((folder.mode & WRITABLE_BY_OTHERS) !== 0) chmodSync(path, folder.mode & ~WRITABLE_BY_OTHERS & 0o7777);
+  return null;
+}
+
+/** Checks that a folder can be written and is this user's own, and makes it where it is not there. */
 export function folderFault(path: string): string | null {
   try {
     makeFolder(path);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
-    return null;
+    return ownershipFault(path);
   } catch (error) {
     const { code = '', message, path: where } = error as NodeJS.ErrnoException;
     const reason = code === 'EEXIST' && where !== resolve(path) ? 'ENOTDIR' : code;

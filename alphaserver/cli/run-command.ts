@@ -15,13 +15,16 @@ const STOP_LIMIT_MS = 5_000;
 export async function runCommand(config: ServerConfig, env: Environment): Promise<number> {
   const { rulesFile, webhook } = config;
   const rules = rulesOf(config);
+  // Whatever a part writes is for its owner alone.
+  process.umask(0o077);
   const log = createLogger({ level: config.logLevel, format: config.logFormat });
   const serving = await serve(config, log, rules).catch((error: unknown) => {
     log.error(error instanceof Error ? error.message : String(error));
     process.exit(1);
   });
-  // Without a file there is nothing to read again, and a terminal that goes away ends the server as it ends others.
-  if (rulesFile !== null) process.on('SIGHUP', () => void serving.reload(() => alertSettings(rulesFile, webhook)));
+  // A terminal that goes away ends the server as it ends others; anybody else who sends it wants files to be read again.
+  if (!process.stdout.isTTY || rulesFile !== null)
+    process.on('SIGHUP', () => void serving.reload(() => alertSettings(rulesFile, webhook)));
   const supervised = supervisor(env);
   onShutdown(
     () => {

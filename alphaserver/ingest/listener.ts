@@ -1,11 +1,11 @@
 /** Listens for agents: one socket, one session. Knows which agents are connected. */
-import { readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
 import { HELLO_TIMEOUT_MS } from '../../protocol/messages.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/value-parser.ts';
 import type { Admission, Peer } from './admission.ts';
+import { type CertificateFiles, ServerCertificate } from './certificate.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { Session, type Sessions } from './session.ts';
 import { TlsFaults } from './tls-faults.ts';
@@ -15,6 +15,8 @@ import { Unadmitted, type UnadmittedLimits } from './unadmitted.ts';
 export const SESSIONS_LIMIT = 100_000;
 /** How often sessions are checked for silence, and tokens for a change. */
 const CHECK_EVERY_MS = 1_000;
+/** How often the files of the certificate are looked at for a change. */
+const CERTIFICATE_CHECKED_EVERY_MS = 10_000;
 /** TCP keep-alive finds half-open connections earlier than heartbeats do. */
 const KEEP_ALIVE_MS = 30_000;
 /** How long sessions may take to read their last acknowledgement at a shutdown. */
@@ -23,7 +25,7 @@ const CLOSE_LIMIT_MS = 2_000;
 /** Where to listen, and what each session is given. */
 export interface ListenerOptions {
   readonly listen: Address;
-  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | null } | null;
+  readonly tls: CertificateFiles | null;
   readonly admission: Admission;
   readonly ingest: GroupCommit;
   readonly log: Logger;
@@ -40,6 +42,8 @@ export class Listener implements Sessions {
   readonly #agents = new Map<string, Session>();
   readonly #unadmitted: Unadmitted;
   readonly #tlsFaults = new TlsFaults();
+  #certificate: ServerCertificate | null = null;
+  #certificateCheckedMs = 0;
   #check: NodeJS.Timeout | null = null;
   #closed: Promise<void> = Promise.resolve();
   #closedBytes = 0;
@@ -51,15 +55,16 @@ export class Listener implements Sessions {
     const accept = (socket: Socket): void => this.#accept(socket);
     const { tls, log } = options;
     if (tls) {
-      const ca = tls.clientCaFile ? readFileSync(tls.clientCaFile) : undefined;
+      const certificate = new ServerCertificate(tls, log);
+      this.#certificate = certificate;
       this.#server = createTlsServer(
         {
+          ...certificate.credentials,
           // Whether a certificate is needed, and is a good one, is for the hello to say: joining comes before it. [P4]
-          cert: readFileSync(tls.certFile),
-          key: readFileSync(tls.keyFile),
+          requestCert: tls.clientCaFile !== null,
+          rejectUnauthorized: false,
           // Handshake and hello together: whoever is slow with the first has no more time for the second.
           handshakeTimeout: HELLO_TIMEOUT_MS,
-          ...(ca ? { ca, requestCert: true, rejectUnauthorized: false } : {}),
         },
         accept,
       );
@@ -172,8 +177,21 @@ export class Listener implements Sessions {
     if (this.#sessions.size > sessionsLimit) session.refuse('busy', 'too many connections');
   }
 
+  /** Gives when the certificate that agents see ends, Unix milliseconds; null without TLS. */
+  get certificateEndsMs(): number | null {
+    return this.#certificate?.endsMs ?? null;
+  }
+
+  /** Reads the certificate's files again where they have changed. Connections that are open go on. */
+  refreshCertificate(): void {
+    this.#certificateCheckedMs = this.#options.now();
+    const renewed = this.#certificate?.refresh(this.#certificateCheckedMs) ?? null;
+    if (renewed !== null) (this.#server as TlsServer).setSecureContext(renewed);
+  }
+
   #checkAll(): void {
     const nowMs = this.#options.now();
+    if (Math.abs(nowMs - this.#certificateCheckedMs) >= CERTIFICATE_CHECKED_EVERY_MS) this.refreshCertificate();
     // One look at the file of tokens, not one for each of 20,000 sessions.
     const changed = this.#options.admission.changed();
     for (const session of this.#sessions) session.check(nowMs, changed);

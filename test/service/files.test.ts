@@ -1,5 +1,15 @@
 import { equal, match, throws } from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -31,4 +41,23 @@ test('a folder that another process makes at the same time is taken', () => {
   mkdirSync(path);
   makeFolder(path);
   equal(statSync(path).isDirectory(), true);
+});
+
+test('a folder in which a link leads elsewhere is refused; others lose the right to write into one', () => {
+  const path = join(folder, 'shared');
+  mkdirSync(path);
+  chmodSync(path, 0o777);
+  equal(folderFault(path), null);
+  equal(statSync(path).mode & 0o777, 0o755);
+  symlinkSync('/etc/passwd', join(path, 'outbox.db'));
+  equal(folderFault(path), 'outbox.db in it is a link');
+});
+
+test('a folder of another user is refused', {
+  skip: process.getuid?.() !== 0 && 'only root can give a folder away',
+}, () => {
+  const path = join(folder, 'foreign');
+  mkdirSync(path);
+  chownSync(path, 12_345, 12_345);
+  equal(folderFault(path), 'it belongs to another user');
 });

@@ -100,12 +100,12 @@ export class Pair {
 
   /** `within` is what comes before the command, such as one that enters a network namespace. */
   agent(more: Record<string, string> = {}, within: readonly string[] = []): Program {
-    return this.#run('alphaclient/main.ts', this.#agentEnv(more), within);
+    return this.#run('alphaclient/main.ts', this.agentEnv(more), within);
   }
 
   /** Runs one alphaclient command to its end. */
   async command(...args: string[]): Promise<{ code: number | null; said: string }> {
-    const program = new Program('alphaclient/main.ts', this.#agentEnv({}), args);
+    const program = new Program('alphaclient/main.ts', this.agentEnv({}), args);
     return { code: await program.ended, said: program.said };
   }
 
@@ -133,6 +133,12 @@ export class Pair {
     return (await fetch(`http://127.0.0.1:${this.httpPort}${path}`)).json() as Promise<T>;
   }
 
+  /** Takes a program in that is to end with this fleet. */
+  add(program: Program): Program {
+    this.#programs.push(program);
+    return program;
+  }
+
   /** Kills what still runs. */
   async end(): Promise<void> {
     for (const program of this.#programs) await program.end('SIGKILL');
@@ -144,7 +150,8 @@ export class Pair {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #agentEnv(more: Record<string, string>): Record<string, string> {
+  /** The settings of an agent of this fleet. */
+  agentEnv(more: Record<string, string> = {}): Record<string, string> {
     return {
       ALPHACLIENT_SERVER: `tcp://127.0.0.1:${this.port}`,
       ALPHACLIENT_LOG: this.logFile,
@@ -159,7 +166,6 @@ export class Pair {
       within.length === 0
         ? new Program(file, env)
         : new Program(null, env, [...within, process.execPath, join(ROOT, file)]);
-    this.#programs.push(program);
-    return program;
+    return this.add(program);
   }
 }

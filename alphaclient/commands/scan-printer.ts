@@ -6,7 +6,7 @@ import type { LocatedEvent } from '../sshd/events.ts';
 import { LogOrder } from './log-order.ts';
 
 /** A write costs a system call and a turn of the event loop: one per 256 KiB instead of one per line. */
-const WRITE_CHARS = 262_144;
+const WRITE_BYTES = 262_144;
 
 /** Formats one event as a JSON object, fields in the contract's order; `file` is null where one log is read. */
 export function scanLine(event: LoginEvent, line: number, file: string | null = null): string {
@@ -22,7 +22,9 @@ export class ScanPrinter {
   readonly #order = new LogOrder();
   /** The log's files, in order, and how many lines there were before each. */
   readonly #files: { readonly file: string; readonly linesBefore: number }[] = [];
-  #text = '';
+  /** Emitted, and not yet written. Bytes: a string that is put together would keep each event's text alive until it is written. */
+  #due: Buffer[] = [];
+  #dueBytes = 0;
 
   /** `withFile`: whether each line names its file. */
   constructor(output: Output, withFile: boolean) {
@@ -50,17 +52,24 @@ export class ScanPrinter {
 
   /** Writes the events that no event of `openLine` or later can precede, once they fill a write. Resolves with whether the output is still read. */
   async print(openLine: number): Promise<boolean> {
-    this.#order.emit(openLine, (text) => {
-      this.#text += `${text}\n`;
+    let text = '';
+    this.#order.emit(openLine, (line) => {
+      text += `${line}\n`;
     });
-    if (this.#text.length >= WRITE_CHARS) await this.flush();
+    if (text !== '') {
+      const bytes = Buffer.from(text);
+      this.#due.push(bytes);
+      this.#dueBytes += bytes.length;
+    }
+    if (this.#dueBytes >= WRITE_BYTES) await this.flush();
     return !this.#output.closed;
   }
 
   /** Writes all events that were emitted. */
   async flush(): Promise<void> {
-    const text = this.#text;
-    this.#text = '';
-    await this.#output.write(text);
+    const due = Buffer.concat(this.#due, this.#dueBytes);
+    this.#due = [];
+    this.#dueBytes = 0;
+    await this.#output.write(due);
   }
 }

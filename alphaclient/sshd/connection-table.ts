@@ -22,11 +22,11 @@ export type Fit = (connection: Connection) => boolean;
 /** Accepts every connection. */
 export const isAny: Fit = () => true;
 
-/** The connections of one host. Each key leads to the connection that had it last. */
+/** The connections of one host. A pid, and an address with a port, lead to the connection that had them last. */
 class HostConnections {
   readonly byPid = new Map<number, Connection>();
-  /** By address and port: see `peerKey`. */
-  readonly byPeer = new Map<string, Connection>();
+  /** By the client's port: of those with the same port, one for each address. */
+  readonly byPort = new Map<number, Connection[]>();
   readonly byIp = new Map<string, Connection[]>();
   readonly byHostName = new Map<string, Connection[]>();
   /** By user, those of which a name is known and no address: the name that DNS gave may be any address. */
@@ -92,7 +92,7 @@ export class ConnectionTable {
 
   /** The newest connection of this address and port. A client may use one port to go to two hosts. */
   byPeer(host: number, ip: string, port: number): Connection | undefined {
-    return this.#hosts[host]?.byPeer.get(peerKey(ip, port));
+    return this.#hosts[host]?.byPort.get(port)?.find((one) => one.ip === ip);
   }
 
   /** Adds one, as the newest. Gives the oldest of those before a login when there are too many now: it is to be closed. */
@@ -145,8 +145,12 @@ export class ConnectionTable {
     this.#hosts[host] ??= new HostConnections();
     const of = this.#hosts[host];
     if (pid >= 0) of.byPid.set(pid, connection);
-    if (ip !== null && port !== null) of.byPeer.set(peerKey(ip, port), connection);
-    else if (pid < 0) of.portless++;
+    if (ip !== null && port !== null) {
+      const others = of.byPort.get(port) ?? [];
+      const last = others.findIndex((one) => one.ip === ip);
+      if (last >= 0) others[last] = connection;
+      else addTo(of.byPort, port, connection);
+    } else if (pid < 0) of.portless++;
     indexClient(of, connection);
   }
 
@@ -155,10 +159,8 @@ export class ConnectionTable {
     const of = this.#hosts[host];
     if (of === undefined) return;
     if (pid >= 0 && of.byPid.get(pid) === connection) of.byPid.delete(pid);
-    if (ip !== null && port !== null) {
-      const key = peerKey(ip, port);
-      if (of.byPeer.get(key) === connection) of.byPeer.delete(key);
-    } else if (pid < 0) of.portless--;
+    if (ip !== null && port !== null) deleteFrom(of.byPort, port, connection);
+    else if (pid < 0) of.portless--;
     unindexClient(of, connection);
   }
 
@@ -264,10 +266,6 @@ export class ConnectionTable {
   }
 }
 
-function peerKey(ip: string, port: number): string {
-  return `${ip} ${port}`;
-}
-
 function indexClient(of: HostConnections, connection: Connection): void {
   const { ip, hostName, user } = connection;
   if (ip !== null) addTo(of.byIp, ip, connection);
@@ -284,16 +282,18 @@ function unindexClient(of: HostConnections, connection: Connection): void {
   if (ip === null && user !== null) deleteFrom(of.byUser, withSingleBackslashes(user), connection);
 }
 
-function addTo(index: Map<string, Connection[]>, key: string, connection: Connection): void {
+function addTo<Key>(index: Map<Key, Connection[]>, key: Key, connection: Connection): void {
   const connections = index.get(key);
   if (connections === undefined) index.set(key, [connection]);
   else connections.push(connection);
 }
 
-function deleteFrom(index: Map<string, Connection[]>, key: string, connection: Connection): void {
-  const connections = index.get(key) ?? [];
+function deleteFrom<Key>(index: Map<Key, Connection[]>, key: Key, connection: Connection): void {
+  const connections = index.get(key);
+  const at = connections === undefined ? -1 : connections.indexOf(connection);
+  if (connections === undefined || at < 0) return;
   if (connections.length === 1) index.delete(key);
-  else connections.splice(connections.indexOf(connection), 1);
+  else connections.splice(at, 1);
 }
 
 /** Names that differ only in how often a backslash was escaped have one key. */

@@ -21,10 +21,13 @@ export function decoded(bytes: string): string {
   return BEYOND_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
 }
 
+/** The shortest slice that shares memory (V8's SlicedString::kMinLength). */
+const SLICE_MIN_CHARS = 13;
+
 /**
  * A copy of a text for whoever keeps it. V8 lets a slice of 13 characters or more share the memory of what it was cut from, which
  * would keep the whole chunk of the log.
  */
 export function detached(text: string): string {
-  return ` ${text}`.slice(1);
+  return text.length < SLICE_MIN_CHARS ? text : ` ${text}`.slice(1);
 }

@@ -1,0 +1,119 @@
+/**
+ * The memory of an agent that has read its log, been stopped, and been started again: beside it that of the bare runtime with what an
+ * agent cannot do without. Real processes, from Linux' /proc.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import MANIFEST from '../../package.json' with { type: 'json' };
+import { Pair, Program } from '../programs.ts';
+import { until } from '../until.ts';
+import { writeAuthLog } from './auth-log.ts';
+
+/** Of a log of this length an agent has everything in memory that it ever needs. */
+const LINES = 100_000;
+/** What starting has left behind is collected and given back by then. */
+const SETTLED_MS = 15_000;
+const RUNS = 3;
+const ROOT = join(import.meta.dirname, '..', '..');
+/** V8's options as `npm run alphaclient` gives them. */
+const OPTIONS = MANIFEST.scripts.alphaclient.match(/--[a-z-]+=\d+/g) ?? [];
+const ENV = { NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'node') };
+
+interface Memory {
+  /** Private memory that no file backs, and all that is resident, MiB. */
+  readonly anonymous: number;
+  readonly resident: number;
+}
+
+function memoryOf({ child }: Program): Memory {
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+  const mib = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1_024;
+  return { anonymous: mib('RssAnon'), resident: mib('VmRSS') };
+}
+
+async function settled(program: Program): Promise<Memory> {
+  await delay(SETTLED_MS);
+  return memoryOf(program);
+}
+
+/** The memory of an agent on its first start, with a log to read, and on its second, with nothing to read. */
+async function agentMemory(): Promise<{ first: Memory; second: Memory }> {
+  const pair = await Pair.make();
+  try {
+    writeAuthLog(pair.logFile, LINES);
+    await pair.serving();
+    const env = { ...ENV, ...pair.agentEnv() };
+    const start = (): Program =>
+      pair.add(new Program(null, env, [process.execPath, ...OPTIONS, join(ROOT, 'alphaclient', 'main.ts')]));
+    const first = start();
+    await until(
+      async () => /to send +0\n(?:.*\n)*.* 100000 lines read/.test((await pair.command('status')).said),
+      () => first.said,
+      120_000,
+    );
+    const before = await settled(first);
+    await first.end('SIGTERM');
+    const second = start();
+    await second.says('Connected to');
+    return { first: before, second: await settled(second) };
+  } finally {
+    await pair.close();
+  }
+}
+
+async function bareMemory(): Promise<Memory> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-idle-'));
+  const server = createServer(() => {});
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as { port: number };
+  const log = join(folder, 'sshd.log');
+  writeFileSync(log, 'one line\n');
+  const program = new Program(null, ENV, [
+    process.execPath,
+    ...OPTIONS,
+    join(import.meta.dirname, 'bare-runtime.ts'),
+    join(folder, 'bare.db'),
+    log,
+    String(port),
+  ]);
+  try {
+    await program.says('connected');
+    return await settled(program);
+  } finally {
+    await program.end('SIGKILL');
+    server.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+const mib = (value: number): string => `${value.toFixed(1)} MiB`;
+
+/** The rows of this benchmark. */
+export async function run(): Promise<{ name: string; value: string; note: string }[]> {
+  const bare: Memory[] = [];
+  const agents: { first: Memory; second: Memory }[] = [];
+  for (let i = 0; i < RUNS; i++) {
+    bare.push(await bareMemory());
+    agents.push(await agentMemory());
+  }
+  const second = agents.map((one) => one.second);
+  const runtime = median(bare.map(({ resident }) => resident));
+  const resident = median(second.map((one) => one.resident));
+  return [
+    {
+      name: 'idle alphaclient, second start, anonymous memory',
+      value: mib(median(second.map(({ anonymous }) => anonymous))),
+      note: `median of ${RUNS}; on its first start, after ${LINES} lines: ${mib(median(agents.map(({ first }) => first.anonymous)))}; the bare runtime: ${mib(median(bare.map(({ anonymous }) => anonymous)))}`,
+    },
+    {
+      name: 'idle alphaclient, second start, resident memory',
+      value: mib(resident),
+      note: `${mib(resident - runtime)} more than the bare runtime with node:sqlite, pino, tail and a socket: ${mib(runtime)}`,
+    },
+  ];
+}

@@ -35,6 +35,7 @@ const WHY: Readonly<Record<Kind, string>> = {
   'invalid-user': ACCOUNT,
   account: ACCOUNT,
   evidence: EVIDENCE,
+  'attempts-exceeded': EVIDENCE,
   'pam-failure': EVIDENCE,
   'pam-unknown-user': EVIDENCE,
   'pam-failure-summary': EVIDENCE,

@@ -187,7 +187,10 @@ export class ConnectionTracker {
       case 'account':
         connection.refusal ??= kept(message.reason);
         break;
+      case 'attempts-exceeded':
       case 'evidence':
+        // Of an account that is refused sshd tries no key: its connection stays a probe where no password was logged.
+        if (message.kind === 'attempts-exceeded' && connection.refusal === null) connection.attemptsExceeded = true;
         connection.evidence = true;
         connection.method ??= kept(message.method);
         connection.refusal ??= kept(message.reason);
@@ -410,7 +413,7 @@ function isAnother(connection: Connection, message: ParsedMessage, isRepeated: b
   }
   if (message.needsKnownConnection) return false;
   if (state === 'closed') return true;
-  if (state === 'accepted') return message.kind !== 'evidence';
+  if (state === 'accepted') return message.kind !== 'evidence' && message.kind !== 'attempts-exceeded';
   if (isRepeated) return false;
   if (message.kind === 'opened') return state !== 'unconfirmed';
   return message.kind === 'invalid-user' && (state === 'authenticating' || state === 'failed');
@@ -435,6 +438,7 @@ function canOpen(message: ParsedMessage, context: LineContext): boolean {
     case 'ended':
       return !isNowhere && (message.beforeLogin || message.port !== null);
     case 'evidence':
+    case 'attempts-exceeded':
       return !isNowhere || (message.endsConnection && message.user !== null);
     default:
       return !isNowhere;

@@ -50,6 +50,8 @@ export class Connection {
   pamUnknown = 0;
   /** True when sshd has written of a decision whose own line may never come. */
   evidence = false;
+  /** True when sshd's limit of attempts was reached: evidence also of a user who does not exist. */
+  attemptsExceeded = false;
   method: string | null = null;
   /** Why: a refusal of the account or the login, which goes before a mere remark on how it ended. */
   refusal: string | null = null;
@@ -95,6 +97,7 @@ const SAVED: readonly (readonly [SavedField, (value: unknown) => boolean])[] = [
   ['pamFailures', isNumber],
   ['pamUnknown', isNumber],
   ['evidence', isBoolean],
+  ['attemptsExceeded', isBoolean],
   ['method', isText],
   ['refusal', isText],
   ['remark', isText],
@@ -158,6 +161,6 @@ export function fromVersion1(saved: unknown): Connection | null {
   if (isNumber(decisions) && (decisions as number) > 0) state = 'failed';
   if (accepted === true) state = 'accepted';
   if (over === true) state = 'closed';
-  const who = [host, pid, ip, port, name, user, invalid, state, ending, pamFailures, pamUnknown, evidence];
+  const who = [host, pid, ip, port, name, user, invalid, state, ending, pamFailures, pamUnknown, evidence, false];
   return fromSaved([...who, method, refusal, remark, held, swallow, line, ms, readMs, 'syslog']);
 }

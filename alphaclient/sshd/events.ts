@@ -71,11 +71,11 @@ type Where = Pick<LineContext, 'host' | 'pid' | 'ms' | 'line' | 'trust'>;
 /**
  * How many decisions are evident though sshd logged none of them. PAM writes `check pass` for each failure of an unknown user,
  * but `authentication failure` once, with a summary of the others at the end. What sshd decides about an invalid user it always
- * logs, and keys of one it never decides about: what it writes of those is no decision.
+ * logs, and keys of one it never decides about: what it writes of those is no decision, but that there were too many.
  */
 function evidentFailures(connection: Connection): number {
-  const { pamFailures, pamUnknown, evidence, invalidUser } = connection;
-  return Math.max(pamFailures, pamUnknown, evidence && invalidUser !== true ? 1 : 0);
+  const { pamFailures, pamUnknown, evidence, attemptsExceeded, invalidUser } = connection;
+  return Math.max(pamFailures, pamUnknown, attemptsExceeded || (evidence && invalidUser !== true) ? 1 : 0);
 }
 
 /** True when a failure is evident, also one of an invalid user, which is no event of its own: the connection's end is near then. */

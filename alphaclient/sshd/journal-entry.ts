@@ -3,7 +3,7 @@
 import type { Trust } from '../../protocol/event.ts';
 import { encoded, latin1 } from './latin1.ts';
 import { parseMessage } from './message-parser.ts';
-import { isDecision, isFromPamModule } from './message-types.ts';
+import { isDecision, isEvidence } from './message-types.ts';
 
 /** What an entry says. */
 export interface Entry {
@@ -73,7 +73,7 @@ function trustOf(entry: Readonly<Record<string, unknown>>): Trust {
 /** Whether the message is about an attempt: the process of a session writes none of these. */
 function isAboutAttempt(message: string): boolean {
   const parsed = parseMessage(message, false);
-  return parsed === null || isDecision(parsed) || isFromPamModule(parsed) || parsed.kind === 'evidence';
+  return parsed === null || isDecision(parsed) || isEvidence(parsed);
 }
 
 /** What journald writes into every entry, whoever sent it; what shippers make of an entry has some of it. */

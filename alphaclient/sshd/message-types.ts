@@ -9,6 +9,7 @@
  * - `invalid-user`: the account that the client asked for does not exist. sshd writes it once for a connection.
  * - `account`: names the account again, or why it is refused.
  * - `evidence`: an attempt failed, though the line of its decision may never come.
+ * - `attempts-exceeded`: evidence, too: sshd's limit of attempts is reached, also where none was logged.
  * - `pam-failure`, `pam-unknown-user`, `pam-failure-summary`: evidence written by PAM's modules, perhaps under the pid of a helper.
  * - `end-reason`: why the connection is about to end; its last line follows.
  * - `ended`: the connection is over. Without ` [preauth]` it may have been a session.
@@ -27,6 +28,7 @@ export type Kind =
   | 'invalid-user'
   | 'account'
   | 'evidence'
+  | 'attempts-exceeded'
   | 'pam-failure'
   | 'pam-unknown-user'
   | 'pam-failure-summary'
@@ -139,6 +141,12 @@ export class ParsedMessage {
 /** Returns true for a message that stands for an event by itself, so that its repetition is another. */
 export function isDecision({ kind }: ParsedMessage): boolean {
   return kind === 'failed' || kind === 'accepted' || kind === 'pam-failed' || kind === 'dropped';
+}
+
+/** Returns true for a message from which a failed attempt follows, whose own line may never come. */
+export function isEvidence(message: ParsedMessage): boolean {
+  const { kind } = message;
+  return kind === 'evidence' || kind === 'attempts-exceeded' || isFromPamModule(message);
 }
 
 /** Returns true for evidence that PAM's modules write: its pid may be that of a helper process. */

@@ -193,13 +193,10 @@ export const ENDS: readonly MessageRow[] = [
   ...['invalid user ', ''].map(
     (role): MessageRow => ({
       name: role === '' ? 'too-many-attempts' : 'too-many-attempts-of-invalid-user',
-      kind: 'evidence',
+      kind: 'attempts-exceeded',
       versions: 'since 6.9',
       template: `maximum authentication attempts exceeded for ${role}{user} from {peer}[ {protocol}]`,
-      meaning:
-        role === ''
-          ? 'evidence of a failed attempt where none was logged (refused keys at INFO)'
-          : 'its failed attempts were logged',
+      meaning: 'evidence of a failed attempt where none was logged; of an account that is refused, none',
       example: `error: maximum authentication attempts exceeded for ${role}root from ${AT} ssh2 [preauth]`,
       fields: {
         method: 'publickey',

@@ -75,7 +75,7 @@ const WITH_USER: readonly [string, Partial<ParsedMessage>][] = [
   ],
   [
     'error: maximum authentication attempts exceeded for invalid user NAME from PEER ssh2 [preauth]',
-    { kind: 'evidence' },
+    { kind: 'attempts-exceeded' },
   ],
   [
     'error: public key ED25519-SK SHA256:x signature for invalid user NAME from PEER rejected: user verification requirement not met ',
@@ -251,7 +251,11 @@ describe('a truncated message', () => {
       ['Connection from invalid user ', 'ended', 'timed out'],
       ['Disconnected from invalid user ', 'ended', 'disconnected'],
       ['Bad protocol version identification ', 'ended', 'no SSH client: bad protocol version'],
-      ['error: maximum authentication attempts exceeded for ', 'evidence', 'maximum authentication attempts exceeded'],
+      [
+        'error: maximum authentication attempts exceeded for ',
+        'attempts-exceeded',
+        'maximum authentication attempts exceeded',
+      ],
       ['Postponed keyboard-interactive for invalid user ', 'pending', null],
       ['PAM: Authentication failure for illegal user ', 'pam-failed', null],
     ] as const)

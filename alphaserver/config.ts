@@ -22,9 +22,22 @@ import {
 } from '../service/settings.ts';
 import { type Address, address, path, readAddress, span, truth, type ValueParser } from '../service/value-parser.ts';
 
+/** Longest list of host names, in characters. */
+const NAMES_LIMIT_CHARS = 1_024;
+
 const httpAddress: ValueParser<Address | 'off'> = {
   valid: 'an address such as http://127.0.0.1:8080, or off',
   parse: (given) => (given === 'off' ? 'off' : readAddress(given, ['http'])),
+};
+
+const hostNames: ValueParser<readonly string[]> = {
+  valid: 'host names with commas between, such as asgard.example.org',
+  parse: (given) => {
+    const names = given.split(',').map((name) => name.trim());
+    return given.length <= NAMES_LIMIT_CHARS && names.every((name) => /^[A-Za-z0-9._-]{1,255}$/.test(name))
+      ? names
+      : undefined;
+  },
 };
 
 const webhook: ValueParser<string> = {
@@ -41,6 +54,7 @@ const SETTINGS = {
   ALPHASERVER_TLS_KEY: checked(absentOr(path('a file')), privateKeyFault),
   ALPHASERVER_TLS_CLIENT_CA: checked(absentOr(path('a file')), certificatesFault),
   ALPHASERVER_HTTP_PASSWORD: secret(1_024),
+  ALPHASERVER_HTTP_NAMES: absentOr(hostNames),
   ALPHASERVER_RETENTION: setting(span, '90d'),
   ALPHASERVER_WEBHOOK: { ...absentOr(webhook), secret: true },
   ALPHASERVER_RULES: checked(absentOr(path('a file')), fileFault),
@@ -60,6 +74,8 @@ export interface ServerConfig {
   readonly anonymous: boolean;
   readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | null } | null;
   readonly httpPassword: string | null;
+  /** Host names by which the page is known, beside this machine's own. */
+  readonly httpNames: readonly string[];
   readonly retentionMs: number;
   readonly webhook: string | null;
   /** The file of alert rules. */
@@ -100,6 +116,7 @@ export function readServerConfig(env: Environment): ServerConfig {
         ? { certFile, keyFile, clientCaFile: given.ALPHASERVER_TLS_CLIENT_CA }
         : null,
     httpPassword: given.ALPHASERVER_HTTP_PASSWORD,
+    httpNames: given.ALPHASERVER_HTTP_NAMES ?? [],
     retentionMs: given.ALPHASERVER_RETENTION,
     webhook: given.ALPHASERVER_WEBHOOK,
     rulesFile: given.ALPHASERVER_RULES,

@@ -1,4 +1,6 @@
 /** `alphaserver run`: the parts of a server put together, until it is told to stop. */
+
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../service/logger.ts';
 import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts';
@@ -76,6 +78,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
         startWeb({
           url: config.http,
           password: config.httpPassword,
+          names: [hostname(), config.http.host, ...config.httpNames],
           views,
           written: store.writtenViews(Date.now),
           live,

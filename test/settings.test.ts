@@ -59,6 +59,7 @@ const SERVER: Readonly<Record<SettingName, Wrong>> = {
   },
   ALPHASERVER_TLS_CLIENT_CA: certificates,
   ALPHASERVER_HTTP_PASSWORD: { values: [long] },
+  ALPHASERVER_HTTP_NAMES: { values: ['a b', 'a,,b', 'https://h', long] },
   ALPHASERVER_RETENTION: { values: ['90', '0d', 'forever', '-1d'] },
   ALPHASERVER_WEBHOOK: { values: ['chat', 'ftp://h/', 'http://', 'http://a b'] },
   ALPHASERVER_RULES: { values: [at('none'), at('folder'), at('text')] },

@@ -123,7 +123,10 @@ export class Live {
         const events = await this.#options.views.eventsAfter(viewer.cursor ?? this.#newest, CATCH_UP_EVENTS);
         const last = events.at(-1);
         if (last) {
-          this.#write(viewer, events.map(written).join(''));
+          for (const event of events) {
+            if (stream.writableLength > VIEWER_BUFFER_BYTES) await flowing(stream);
+            this.#write(viewer, written(event));
+          }
           viewer.cursor = last.id;
         } else if (newest === this.#newest) break;
         // Else a commit came between the question and the answer: its events were not written to one who is behind.

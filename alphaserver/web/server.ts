@@ -1,9 +1,7 @@
 /** The page and the API over HTTP. */
 
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import basicAuth from '@fastify/basic-auth';
-import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
+import { type FastifyError, fastify } from 'fastify';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/value-parser.ts';
 import type { Figures } from '../metrics/samples.ts';
@@ -12,9 +10,12 @@ import { NO_ORIGIN, type OriginOf } from '../queries/origin.ts';
 import type { Views, WrittenViews } from '../queries/results.ts';
 import { apiDocs, describeApi } from './api-docs.ts';
 import { described } from './api-schema.ts';
+import { hostCheck } from './host-check.ts';
+import { boundAnswers, SERVER_LIMITS } from './in-flight.ts';
 import { type Live, liveRoute } from './live.ts';
 import { type Metrics, metricsRoute } from './metrics.ts';
 import { type ApiTypes, checkWith } from './parameters.ts';
+import { protect } from './password.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { type BlocklistOf, blocklistRoute } from './routes/blocklist.ts';
 import { type ChannelsOf, channelRoutes } from './routes/channels.ts';
@@ -29,6 +30,8 @@ export interface WebOptions {
   readonly url: Address;
   /** Asked for on everything but the health checks, or null. */
   readonly password: string | null;
+  /** Host names by which the server is known, with those below them. */
+  readonly names: readonly string[];
   readonly views: Views;
   readonly written: WrittenViews;
   readonly live: Live;
@@ -57,11 +60,11 @@ export interface Web {
 
 const FAULTS: Readonly<Record<number, string>> = { 400: 'bad_request', 401: 'unauthorized', 503: 'unavailable' };
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-
 /** Serves the API. Rejects with what the system said when the address is taken. */
 export async function startWeb(options: WebOptions): Promise<Web> {
-  const app = fastify({ forceCloseConnections: true, routerOptions: { ignoreTrailingSlash: true } });
+  const app = fastify({ ...SERVER_LIMITS, forceCloseConnections: true, routerOptions: { ignoreTrailingSlash: true } });
+  boundAnswers(app);
+  const isOwnHost = hostCheck(options.names);
   app.setValidatorCompiler(checkWith(options.now));
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     const status = error.statusCode ?? 500;
@@ -79,6 +82,13 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       'referrer-policy': 'no-referrer',
     });
   });
+  app.addHook('onRequest', async (request, reply) => {
+    if (isOwnHost(request.headers.host)) return;
+    return reply.status(421).send({
+      error: 'misdirected',
+      message: 'this server is not known by that host name; ALPHASERVER_HTTP_NAMES lists those it has',
+    });
+  });
   await describeApi(app);
   app.get('/healthz', described('operations', '200 while the process runs'), async () => ({ status: 'up' }));
   app.get(
@@ -90,7 +100,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     },
   );
   await app.register(async (closed) => {
-    if (options.password) await protect(closed, options.password);
+    if (options.password) await protect(closed, { password: options.password, log: options.log, now: options.now });
     await apiDocs(closed);
     const { views, written, alerts = NO_ALERTS, originOf = NO_ORIGIN, now } = options;
     const api = closed.withTypeProvider<ApiTypes>();
@@ -116,17 +126,4 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       return app.close();
     },
   };
-}
-
-async function protect(app: FastifyInstance, password: string): Promise<void> {
-  const wanted = digest(password);
-  await app.register(basicAuth, {
-    authenticate: { realm: 'asgard' },
-    // Digests have one length, so the comparison tells nothing by its time.
-    validate: async (_user, given) => {
-      if (!timingSafeEqual(digest(given), wanted))
-        throw Object.assign(new Error('the password is wrong'), { statusCode: 401 });
-    },
-  });
-  app.addHook('onRequest', app.basicAuth);
 }

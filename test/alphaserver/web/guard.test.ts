@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { fastify } from 'fastify';
+import { hostCheck } from '../../../alphaserver/web/host-check.ts';
+import { boundAnswers, SERVER_LIMITS } from '../../../alphaserver/web/in-flight.ts';
+import { Pair } from '../../programs.ts';
+import { until } from '../../until.ts';
+
+function status(port: number, host: string): Promise<number | undefined> {
+  return new Promise((done, failed) => {
+    const asked = request({ host: '127.0.0.1', port, path: '/api/summary', headers: { host } }, (answer) => {
+      answer.resume();
+      done(answer.statusCode);
+    });
+    asked.on('error', failed).end();
+  });
+}
+
+test("a host name is the server's own where no foreign site can have it, or where the settings say so", () => {
+  const isOwn = hostCheck(['web-1', 'Asgard.Example.org', '127.0.0.1']);
+  for (const host of [
+    'localhost',
+    'localhost:8080',
+    'x.localhost',
+    '127.0.0.1:8080',
+    '203.0.113.1',
+    '[::1]:8080',
+    'alphaserver:8080',
+  ])
+    assert.equal(isOwn(host), true, host);
+  for (const host of ['asgard.example.org', 'ASGARD.example.org.:8080', 'a.asgard.example.org'])
+    assert.equal(isOwn(host), true, host);
+  for (const host of [
+    undefined,
+    '',
+    'evil.example',
+    'asgard.example.org.evil.example',
+    'localhost.evil.example',
+    'x y.z',
+    '[::1',
+  ])
+    assert.equal(isOwn(host), false, String(host));
+});
+
+test('a request for a foreign host name is refused, and the setting lets it in', async (context) => {
+  const pair = await Pair.make();
+  context.after(() => pair.close());
+  await pair.serving({ ALPHASERVER_HTTP_NAMES: 'asgard.example.org' });
+  assert.equal(await status(pair.httpPort, 'evil.example'), 421);
+  assert.equal(await status(pair.httpPort, 'asgard.example.org'), 200);
+  assert.equal(await status(pair.httpPort, `127.0.0.1:${pair.httpPort}`), 200);
+});
+
+test('a wrong password is logged, and answered later each time; a right one beside it at once', async (context) => {
+  const pair = await Pair.make();
+  context.after(() => pair.close());
+  const server = pair.server({ ALPHASERVER_HTTP_PASSWORD: 'right' });
+  const ask = async (password: string): Promise<{ status: number; tookMs: number }> => {
+    const begun = performance.now();
+    const authorization = `Basic ${Buffer.from(`x:${password}`).toString('base64')}`;
+    const answer = await fetch(`http://127.0.0.1:${pair.httpPort}/api/summary`, { headers: { authorization } });
+    return { status: answer.status, tookMs: performance.now() - begun };
+  };
+  await until(
+    () =>
+      ask('right').then(
+        (answer) => answer.status === 200,
+        () => false,
+      ),
+    () => server.said,
+  );
+  const [first, second] = [await ask('wrong'), await ask('wrong')];
+  assert.deepEqual([first.status, second.status], [401, 401]);
+  assert.ok(first.tookMs >= 250 && second.tookMs >= 500, `${first.tookMs} ${second.tookMs}`);
+  const waiting = ask('wrong');
+  let isAnswered = false;
+  void waiting.then(() => {
+    isAnswered = true;
+  });
+  assert.equal((await ask('right')).status, 200);
+  assert.equal(isAnswered, false, 'the guess beside it still waits');
+  await waiting;
+  await server.says('Wrong password for the page from 127.0.0.1');
+});
+
+test('answers that nobody takes are bounded: more are refused until some are taken or given up', async (context) => {
+  const app = fastify({ ...SERVER_LIMITS, forceCloseConnections: true });
+  const answer = 'x'.repeat(8_000_000);
+  boundAnswers(app, 3 * answer.length);
+  app.get('/', async () => answer);
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  context.after(() => app.close());
+  const { port } = app.server.address() as { port: number };
+  const ask = async (): Promise<number> => {
+    const got = await fetch(`http://127.0.0.1:${port}/`);
+    await got.arrayBuffer();
+    return got.status;
+  };
+  const stuck = Array.from({ length: 3 }, () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.pause();
+    socket.write(`GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nx-id: ${randomUUID()}\r\n\r\n`);
+    return socket;
+  });
+  await until(async () => (await ask()) === 503);
+  for (const socket of stuck) socket.destroy();
+  await until(async () => (await ask()) === 200);
+});
+
+test('headers that come too slowly are cut off', async (context) => {
+  const app = fastify({ ...SERVER_LIMITS, http: { headersTimeout: 200, connectionsCheckingInterval: 50 } });
+  app.get('/', async () => 'x');
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  context.after(() => app.close());
+  const socket = connect((app.server.address() as { port: number }).port, '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n');
+  let answer = '';
+  socket.on('data', (bytes: Buffer) => {
+    answer += bytes.toString();
+  });
+  await once(socket, 'close');
+  assert.match(answer, /^HTTP\/1\.1 408 /);
+});

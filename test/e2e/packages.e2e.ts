@@ -61,7 +61,7 @@ describe('packages', { skip: lacking('installed packages', needs) }, () => {
           /usr/share/doc/asgard-agent/agent.env.example > /etc/asgard/agent.env
         echo ALPHACLIENT_NAME=web-1 >> /etc/asgard/agent.env
         systemctl enable --now asgard-agent
-        systemctl start ssh`);
+        systemctl enable --now ssh`);
       let attempts = 0;
       const login = async (): Promise<void> => {
         attempts += 1;
@@ -74,7 +74,8 @@ describe('packages', { skip: lacking('installed packages', needs) }, () => {
           'root@127.0.0.1',
           'true',
         ];
-        assert.notEqual(root.outcome('sshpass', '-p', 'wrong', ...ssh).status, 0);
+        const answer = root.outcome('sshpass', '-p', 'wrong', ...ssh);
+        assert.match(answer.stderr, /Permission denied/, 'sshd asked for the password, and took none');
         const line = new RegExp(`Processed result: web-1 had ${attempts} attempts? of ssh session`);
         const log = (): string => root.run('journalctl', '--no-pager', '-u', 'asgard-server', '-u', 'asgard-agent');
         await until(() => line.test(log()), log);

@@ -15,7 +15,7 @@ import { parseMessage } from './message-parser.ts';
 import { isDecision, type ParsedMessage } from './message-types.ts';
 import { isBigEndian, textIn } from './nul-bytes.ts';
 import { type RawLine, RawLines, type RawMessage } from './raw-lines.ts';
-import { LastDecision, readLastRepeated, readRepeat } from './repeats.ts';
+import { LastDecision, looksLikeRepetition, readLastRepeated, readRepeat } from './repeats.ts';
 import { type Header, HeaderParser } from './syslog-header.ts';
 import { TimestampParser } from './timestamp.ts';
 import { ForgedMessages, type Forgery, looksLikeSshd, UnknownMessages, type UnknownShape } from './unknown-messages.ts';
@@ -158,6 +158,10 @@ export class Reader {
         else if (this.#isRawLog && parseMessage(line.slice(header.from), true) !== null)
           // `kex_exchange_identification: ...` behind a time looks like a program's tag.
           this.#takeContained({ ...header, text: text.slice(header.from) });
+        else if (this.#lastDecision.before(this.#lines) !== null && looksLikeRepetition(line.slice(header.from))) {
+          this.#setContext(0, -1, header.ms, this.#lines, 'syslog');
+          this.#takeUnknown(line.slice(header.from));
+        }
       }
     }
   }
@@ -266,7 +270,9 @@ export class Reader {
     const count = readLastRepeated(text);
     const last = this.#lastDecision.before(context.line);
     // With a tag it says whose line came again.
-    if (count === 0 || last === null || (context.pid >= 0 && context.pid !== last.pid)) return;
+    if (last === null || (context.pid >= 0 && context.pid !== last.pid)) return;
+    if (count === null) this.#takeUnknown(text);
+    if (count === null || count === 0) return;
     context.pid = last.pid;
     context.host = last.host;
     this.#takeRepeated(last.message, count);

@@ -6,7 +6,6 @@ import type { LineContext } from './line-context.ts';
 export const REPEAT_LIMIT = 100_000;
 
 const REPEATED = 'message repeated ';
-const LAST = 'last message repeated ';
 const BEGINS = ' times: [';
 /** As much of a line as its count can take. */
 const HEAD_LIMIT_CHARS = 64;
@@ -23,11 +22,21 @@ export function readRepeat(text: string): { readonly count: number; readonly mes
   return { count: Math.min(count, REPEAT_LIMIT), message: text.slice(from, end) };
 }
 
-/** N of `last message repeated N times`, 0 when it is another line. */
-export function readLastRepeated(text: string): number {
-  if (!text.startsWith(LAST)) return 0;
-  const count = Number.parseInt(text.slice(LAST.length, HEAD_LIMIT_CHARS), 10);
-  return count > 0 ? Math.min(count, REPEAT_LIMIT) : 0;
+/** What syslogd and macOS write (`repeated`, `1 time`), and sysklogd (`buffered`). */
+const LAST_MESSAGE = /^last message (?:repeated|buffered) (\d{1,9}) times?\b/;
+/** Words of a line that reports a repetition, in whatever spelling. */
+const ANY_REPETITION =
+  /\b(?:last|previous|preceding|above) (?:message|line)\b|\b(?:message|line)s? repeated\b|\brepeated \d+ times?\b/i;
+
+/** N of `last message repeated N times`; null for another spelling. */
+export function readLastRepeated(text: string): number | null {
+  const count = LAST_MESSAGE.exec(text)?.[1];
+  return count === undefined ? null : Math.min(Number(count), REPEAT_LIMIT);
+}
+
+/** Returns true for a line that seems to say that the line before it came again. */
+export function looksLikeRepetition(text: string): boolean {
+  return ANY_REPETITION.test(text.slice(0, HEAD_LIMIT_CHARS * 2));
 }
 
 /** The message without `error: ` or `fatal: `. */

@@ -32,7 +32,8 @@ Every row reads its message with and without \`error: \` or \`fatal: \` before i
 \`log-headers.md\`: of syslogs, the journal, containers, log shippers, Windows, or none at all (\`sshd -E\`).
 
 A message that syslog cut at 500 bytes is read by what is left of it: an address whose end may be missing is not.
-\`message repeated N times: [ ... ]\` and \`last message repeated N times\` count N times (at most 100,000).
+\`message repeated N times: [ ... ]\` and \`last message repeated N times\` (\`buffered\`; from syslogd or under a tag, with or without pid, in
+RFC 5424 too) count N times, at most 100,000; another spelling behind a decision counts as unknown.
 
 An **attempt** is one decision of sshd; a **probe** is a connection that ended without one. Several lines about one attempt are
 one event. Evidence of a decision whose own line never comes is one failed attempt when the connection ends, or after ten minutes

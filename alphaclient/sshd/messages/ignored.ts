@@ -438,13 +438,11 @@ export const IGNORED: readonly MessageRow[] = [
 ];
 
 /** What syslogd writes under the tag of the line that came again. */
-export const REPETITIONS: readonly MessageRow[] = [
-  {
-    name: 'last-message-repeated',
-    kind: 'repeated',
-    versions: 'syslogd',
-    template: 'last message repeated {count} times',
-    meaning: 'the message before it came again',
-    example: 'last message repeated 2 times',
-  },
-];
+export const REPETITIONS: readonly MessageRow[] = ['repeated', 'buffered'].map((how) => ({
+  name: `last-message-${how}`,
+  kind: 'repeated',
+  versions: how === 'repeated' ? 'syslogd' : 'sysklogd',
+  template: `last message ${how} {count} time{rest}`,
+  meaning: 'the message before it came again',
+  example: `last message ${how} 2 times`,
+}));

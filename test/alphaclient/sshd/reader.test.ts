@@ -423,6 +423,40 @@ describe('lines that stand for several', () => {
     equal(told(first + last + last).length, 7);
     equal(told(`${first}Nov 20 10:00:00 web cron[9]: x\n${last}`).length, 1);
   });
+  it('syslogd, with a tag of its own, in RFC 5424, and sysklogd, which buffers', () => {
+    const first = `Nov 20 10:00:00 web sshd[1]: ${failed}\n`;
+    for (const said of [
+      'Nov 20 10:00:00 web syslogd: last message repeated 2 times',
+      'Nov 20 10:00:00 web syslogd[7]: last message repeated 2 times',
+      'Nov 20 10:00:00 web last message buffered 2 times',
+      'Nov 20 10:00:00 web syslogd[7]: last message buffered 2 times',
+      '<46>1 2026-11-20T10:00:00.000Z web syslogd - - - last message repeated 2 times',
+      '<46>1 2026-11-20T10:00:00.000Z web syslogd 7 - - last message buffered 2 times',
+      'Nov 20 10:00:00 --- last message repeated 2 times ---',
+    ]) {
+      equal(told(`${first}${said}\n`).length, 3, said);
+      equal(told(`${first}${said}\n${said}\n`).length, 5, said);
+      equal(told(`${first}${said.replace('2 times', '1 time')}\n`).length, 2, said);
+      equal(told(`${first}${said.replace('2 times', '0 times')}\n`).length, 1, said);
+    }
+  });
+  it('in a spelling that is not known: counted as unknown, where the line before it is a decision', () => {
+    const first = `Nov 20 10:00:00 web sshd[1]: ${failed}\n`;
+    for (const said of [
+      'syslogd: last message discarded 2 times',
+      'syslogd[7]: previous message repeated 2 times',
+      'last message repeated twice',
+      'logger: message repeated 2 times',
+      'sshd[1]: last message suppressed 2 times',
+    ]) {
+      const reader = new Reader();
+      equal(read(`${first}Nov 20 10:00:00 web ${said}\n`, reader).length, 1, said);
+      equal(reader.counts().unknown, 1, said);
+    }
+    const reader = new Reader();
+    read(`${first}Nov 20 10:00:00 web cron[9]: x\nNov 20 10:00:00 web logger: message repeated 2 times\n`, reader);
+    equal(reader.counts().unknown, 0);
+  });
   it("syslogd under sshd's own tag: N further ones of the line before it, if that was this pid's", () => {
     const first = `Feb 22 10:00:00 web sshd[7]: ${failed}\n`;
     // rsyslog 5 leaves the host out.

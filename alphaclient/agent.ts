@@ -44,6 +44,7 @@ export class Agent {
   #queued = 0;
   #fault: unknown = null;
   #stopping = false;
+  #hasWarnedOfTwice = false;
   /** The state that replaces the source's while the outbox cannot take events. */
   #outboxState: AgentState | null = null;
   #reportedState = '';
@@ -125,6 +126,12 @@ export class Agent {
     this.#position = chunk.position;
     for (const gap of chunk.gaps) log.error(`Part of the log is lost: ${gap.text}`);
     if (chunk.cutLines > 0) log.warn(`${chunk.cutLines} lines were too long and were cut`);
+    if (!this.#hasWarnedOfTwice && reader.seemsWrittenTwice) {
+      this.#hasWarnedOfTwice = true;
+      log.warn(
+        'Nearly all lines of sshd are in the log twice: syslog seems to write each one twice, so failed attempts may count twice',
+      );
+    }
     // A line without a time was written no later than its file: for a log that is read late, that is closer than now.
     const fallbackMs = chunk.writtenMs > 0 ? Math.min(nowMs, chunk.writtenMs) : nowMs;
     await this.#commit(this.#resultOf(located, fallbackMs, chunk.gaps));

@@ -54,6 +54,7 @@ const NOT_SSHD: Readonly<Record<string, string>> = {
   json: 'no journal entry, or not one of sshd',
   forged: "under sshd's name, but written by another program: reported, not counted",
   repeated: 'repeats the line before it, which is not given',
+  copy: 'the same line as one before it, to the microsecond: syslog wrote it twice',
 };
 const UNKNOWN = 'none: counted as unknown; please report it';
 

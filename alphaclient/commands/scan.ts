@@ -78,8 +78,17 @@ async function scanLog(
   await print(Number.POSITIVE_INFINITY);
   await printer?.flush();
   summary?.endLog(reader);
+  if (reader.seemsWrittenTwice) {
+    progress.clear();
+    io.stderr.write(
+      `scan: ${files.map((file) => (file === STDIN ? 'standard input' : file)).join(', ')}: ${WRITTEN_TWICE}\n`,
+    );
+  }
   return failed;
 }
+
+const WRITTEN_TWICE =
+  'nearly all lines of sshd are there twice: syslog seems to write each one twice, so failed attempts may count twice';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',

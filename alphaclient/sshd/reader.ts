@@ -5,6 +5,7 @@
 
 import type { Trust } from '../../protocol/event.ts';
 import { ConnectionTracker } from './connection-tracker.ts';
+import { DuplicateLines } from './duplicate-lines.ts';
 import { type EventListener, isoTime, type LocatedEvent } from './events.ts';
 import type { HeaderFormat } from './header-format.ts';
 import { HostIndex } from './host-index.ts';
@@ -12,7 +13,7 @@ import { EntryParser } from './json-entry.ts';
 import { latin1 } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
 import { parseMessage } from './message-parser.ts';
-import { isDecision, type ParsedMessage } from './message-types.ts';
+import { isDecision, type Kind, type ParsedMessage } from './message-types.ts';
 import { isBigEndian, textIn } from './nul-bytes.ts';
 import { type RawLine, RawLines, type RawMessage } from './raw-lines.ts';
 import { LastDecision, looksLikeRepetition, readLastRepeated, readRepeat } from './repeats.ts';
@@ -23,6 +24,17 @@ import { ForgedMessages, type Forgery, looksLikeSshd, UnknownMessages, type Unkn
 const STATE_VERSION = 2;
 /** PAM's modules may write more, but what is longer than this is nobody's message, and is not searched for one. */
 export const READ_LIMIT_BYTES = 8_192;
+
+/** What a connection writes once. Its password may fail twice in a second. */
+const ONCE: ReadonlySet<Kind> = new Set([
+  'accepted',
+  'opened',
+  'invalid-user',
+  'ended',
+  'session-opened',
+  'session-closed',
+  'session-ended',
+]);
 
 /** Plain JSON with a version; saved in the same transaction as the events and the log's position. */
 export type ReaderState = Readonly<Record<string, unknown>>;
@@ -39,7 +51,7 @@ export interface ReadContext {
 
 /** What one line came to, for `explain`. */
 export interface Inspection {
-  /** `sshd`, `raw` (no header), `forged`, `json` (no journal entry), `repeated`, `other` (another program). */
+  /** `sshd`, `copy` (a line of sshd's again), `raw` (no header), `forged`, `json` (no journal entry), `repeated`, `other` (another program). */
   readonly writer: string;
   /** ISO 8601; null where the line has no time. */
   readonly at: string | null;
@@ -59,6 +71,7 @@ export class Reader {
   readonly #hosts = new HostIndex();
   readonly #tracker: ConnectionTracker;
   readonly #lastDecision = new LastDecision();
+  readonly #duplicates = new DuplicateLines();
   readonly #unknown = new UnknownMessages();
   readonly #forgeries = new ForgedMessages();
   #readContext: ReadContext = { writtenMs: 0, nowMs: 0 };
@@ -102,9 +115,10 @@ export class Reader {
       const known = hasNul || this.#rawLines.isIncomplete ? null : this.#headers.parseKnown(text, from);
       if (hasNul) this.#lineWithNul(text.slice(from, end));
       else if (known === null) this.#line(text.slice(from, end));
-      else this.#takeWithHeader(known, withoutCr(text, known.from, end), known.ms, 'syslog');
+      else this.#takeOfSyslog(known, withoutCr(text, known.from, end), text, from);
       from = end + 1;
     }
+    this.#duplicates.endChunk();
     return this.#tracker.take();
   }
 
@@ -136,7 +150,7 @@ export class Reader {
     this.#writer = header.writer;
     switch (header.writer) {
       case 'sshd':
-        this.#takeWithHeader(header, line.slice(header.from, header.end), header.ms, 'syslog');
+        this.#takeOfSyslog(header, line.slice(header.from, header.end), line, 0);
         return;
       case 'raw':
         if (header.from < text.length)
@@ -180,18 +194,23 @@ export class Reader {
     if (header.writer === 'sshd') {
       const lineMs = Number.isNaN(header.ms) ? ms : header.ms;
       const host = header.host === '' ? contained.host : header.host;
-      this.#takeWithHeader({ ...header, host }, line.slice(header.from, header.end), lineMs, 'forgeable');
+      this.#writer = 'sshd';
+      this.#setContext(this.#hosts.number(host), header.pid, lineMs, this.#lines, 'forgeable');
+      this.#take(line.slice(header.from, header.end), false);
     } else {
       this.#writer = 'raw';
       this.#takeRaw(this.#rawLines.take(contained, this.#lines, true));
     }
   }
 
-  /** Takes a message of sshd's that had a header, in a line of this time. */
-  #takeWithHeader({ host, pid }: Header, message: string, ms: number, trust: Trust): void {
+  /** Takes a message of sshd's that a syslog wrote into a line, which begins at `from` of `log`. */
+  #takeOfSyslog(header: Header, message: string, log: string, from: number): void {
+    const { ms } = header;
     this.#writer = 'sshd';
-    this.#setContext(this.#hosts.number(host), pid, ms, this.#lines, trust);
-    this.#take(message, false);
+    this.#setContext(this.#hosts.number(header.host), header.pid, ms, this.#lines, 'syslog');
+    const likeness = Number.isNaN(ms) ? 'first' : this.#duplicates.take(this.#context, message, log, from, header.from);
+    if (likeness === 'copy') this.#writer = 'copy';
+    else this.#take(message, false, likeness === 'alike' && header.pid >= 0);
   }
 
   /** Takes a line of JSON, before which stood a time, or none (NaN). */
@@ -232,8 +251,11 @@ export class Reader {
     context.trust = trust;
   }
 
-  /** Takes one message. One without a header (`isRaw`) need not be sshd's. */
-  #take(text: string, isRaw: boolean): void {
+  /**
+   * Takes one message. One without a header (`isRaw`) need not be sshd's. What a connection writes once is not taken again from a line like one
+   * before (`isAlike`).
+   */
+  #take(text: string, isRaw: boolean, isAlike = false): void {
     this.#message = null;
     if (text.length > READ_LIMIT_BYTES) {
       if (!isRaw || this.#isRawLog) this.#takeUnknown(text);
@@ -255,7 +277,7 @@ export class Reader {
     }
     this.#knownLines++;
     if (isRaw) this.#isRawLog = true;
-    if (message.kind === 'ignored') return;
+    if (message.kind === 'ignored' || (isAlike && ONCE.has(message.kind))) return;
     if (message.kind === 'repeated') {
       this.#takeLastRepeated(text);
       return;
@@ -320,6 +342,11 @@ export class Reader {
     return { lines: this.#lines, unknown: this.#unknown.count, forged: this.#forgeries.count };
   }
 
+  /** True where nearly all of sshd's lines, whose times are in whole seconds, are there twice: attempts may count twice. */
+  get seemsWrittenTwice(): boolean {
+    return this.#duplicates.seemsWrittenTwice;
+  }
+
   /** How many of these lines were messages of sshd that are understood, of which most say nothing about an attempt. */
   get knownLines(): number {
     return this.#knownLines;
@@ -368,6 +395,7 @@ export class Reader {
       raw: this.#isRawLog,
       bigEndian: this.#isBigEndian,
       last: this.#lastDecision.save(),
+      recentLines: this.#duplicates.save(),
       connections: this.#tracker.save(),
       shapes: this.#unknown.shapes(),
     };
@@ -384,6 +412,7 @@ export class Reader {
     this.#hosts.restore(saved['hosts']);
     this.#rawLines.restore(saved['joiner']);
     this.#lastDecision.restore(saved['last']);
+    this.#duplicates.restore(saved['recentLines']);
     if (saved['version'] === 1) this.#tracker.restoreVersion1(saved['connections']);
     else this.#tracker.restore(saved['connections']);
     this.#unknown.restore(saved['unknown'], saved['shapes']);

@@ -78,6 +78,28 @@ async function ledgersAgree(): Promise<void> {
   assert.deepEqual([totals.sent, totals.stored], [written, written]);
 }
 
+test('a log that is written twice is warned of once, and its logins count once', async () => {
+  await pair.serving();
+  const agent = pair.agent();
+  const messages = ['Failed password for', 'Accepted password for', 'Connection closed by user'].map(
+    (words, i) =>
+      `Nov 20 10:00:0${i} web sshd[7]: ${words} bob ${i < 2 ? 'from ' : ''}192.0.2.7 port 4711${i < 2 ? ' ssh2' : ''}\n`,
+  );
+  appendFileSync(pair.logFile, messages.map((message) => message.repeat(2)).join(''));
+  await agent.says('Nearly all lines of sshd are in the log twice');
+  appendFileSync(pair.logFile, messages.map((message) => message.replace('[7]', '[8]').repeat(2)).join(''));
+  await until(async () => (await pair.api<Ledger>('/api/ledger')).totals.stored === 6);
+  assert.deepEqual((await pair.events()).map(({ outcome }) => outcome).sort(), [
+    'accepted',
+    'accepted',
+    'failed',
+    'failed',
+    'failed',
+    'failed',
+  ]);
+  assert.equal(agent.said.split('in the log twice').length, 2);
+});
+
 test('attempts are counted once when either side is killed again and again', async () => {
   let server = await pair.serving();
   for (let round = 0; round < 4; round += 1) {

@@ -90,6 +90,26 @@ describe('scan', () => {
     }
   });
 
+  it('warns of a log that is written twice, and counts its logins once', async () => {
+    const line = (second: number, message: string) => `Nov 20 10:00:0${second} web sshd[7]: ${message}\n`.repeat(2);
+    const accepted = FAILED.replace('Failed', 'Accepted');
+    const log = file(
+      'twice.log',
+      line(1, FAILED) + line(3, accepted) + line(4, 'session opened for user root by (uid=0)'),
+    );
+    const { code, out, err } = await run([log]);
+    equal(code, 0);
+    deepEqual(
+      out.match(/"outcome":"\w+"/g),
+      ['failed', 'failed', 'accepted'].map((outcome) => `"outcome":"${outcome}"`),
+    );
+    equal(
+      err,
+      `scan: ${log}: nearly all lines of sshd are there twice: syslog seems to write each one twice, so failed attempts may count twice\n`,
+    );
+    equal((await run([file('once.log', iso('10:00:00', FAILED))])).err, '');
+  });
+
   it('reads standard input, and a partial line at its end', async () => {
     const { out } = await run(['-'], iso('10:00:00', FAILED).trimEnd());
     equal(out.trim().split('\n').length, 1);

@@ -14,7 +14,8 @@ function told(
 ): (readonly [number, string, string | null, number | null])[] {
   const text = messages
     .map(
-      ([pid, message]) => `${pid === null ? '' : `2026-11-20T10:00:00.000000+00:00 web sshd[${pid}]: `}${message}\r\n`,
+      ([pid, message], i) =>
+        `${pid === null ? '' : `2026-11-20T10:00:00.${String(i).padStart(6, '0')}+00:00 web sshd[${pid}]: `}${message}\r\n`,
     )
     .join('')
     .replaceAll('ADDR', address);

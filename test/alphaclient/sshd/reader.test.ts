@@ -226,8 +226,9 @@ describe('one connection, one story', () => {
   });
 
   it('up to 7.2 the end of one connection, which has no port, is not that of another of the same client', () => {
+    let micros = 0;
     const line = (pid: number, message: string) =>
-      `2026-11-20T10:00:00.000000+00:00 web sshd[${pid}]: ${message.replaceAll('ADDR', '192.0.2.10')}\n`;
+      `2026-11-20T10:00:00.${String(micros++).padStart(6, '0')}+00:00 web sshd[${pid}]: ${message.replaceAll('ADDR', '192.0.2.10')}\n`;
     const failed = 'Failed password for root from ADDR port 50022 ssh2';
     const text = [
       line(

@@ -1,0 +1,207 @@
+/**
+ * Lines of sshd that a syslog wrote twice, as with two rules for one file. Where times are exact to the microsecond, lines of one host, time,
+ * pid and text are one line. With whole seconds they need not be, since a client may fail twice in a second; that a log seems to be written
+ * twice shows in nearly all of its lines being there exactly twice.
+ */
+
+import { detached } from './latin1.ts';
+import type { LineContext } from './line-context.ts';
+
+/** Copies of a line stand within so many lines. */
+export const DUPLICATE_LIMIT_LINES = 64;
+/** The microseconds of a time in a header, or the nanoseconds of TAI64N. */
+const EXACT_TIME = /\d[.,](\d{6})|@4[0-9a-f]{15}([0-9a-f]{8})/;
+const SECOND_MS = 1_000;
+/** So many lines must be there twice, and for each that is not so many, before a log seems to be written twice. */
+const TWICE_MIN_LINES = 3;
+const TWICE_SHARE = 9;
+/** Beyond so many lines the older ones count half: a log may begin to be written twice at any time. */
+const COUNTED_LIMIT_LINES = 256;
+
+/**
+ * - `first`: no other line is like it.
+ * - `copy`: the same line again, by its microseconds.
+ * - `alike`: the same in the same second.
+ */
+export type Likeness = 'first' | 'copy' | 'alike';
+
+/** More slots than lines are known, so that most lines find no other in theirs. A power of two. */
+const SLOTS = 1_024;
+
+/** Knows the last DUPLICATE_LIMIT_LINES lines. Must outlive a restart. */
+export class DuplicateLines {
+  /** The lines, as a ring of columns: a million lines leave no garbage. The oldest stands at `#next`. */
+  readonly #lines = new Float64Array(DUPLICATE_LIMIT_LINES);
+  readonly #hosts = new Int32Array(DUPLICATE_LIMIT_LINES);
+  readonly #pids = new Float64Array(DUPLICATE_LIMIT_LINES);
+  readonly #times = new Float64Array(DUPLICATE_LIMIT_LINES);
+  /** What of a time is below the millisecond; empty where that is not known to the microsecond. */
+  readonly #exactTimes: string[] = Array(DUPLICATE_LIMIT_LINES).fill('');
+  /** Null where a restart has left only the hash and the length. */
+  readonly #messages: (string | null)[] = Array(DUPLICATE_LIMIT_LINES).fill(null);
+  readonly #hashes = new Float64Array(DUPLICATE_LIMIT_LINES);
+  readonly #lengths = new Uint32Array(DUPLICATE_LIMIT_LINES);
+  /** How often a line is there. */
+  readonly #counts = new Uint32Array(DUPLICATE_LIMIT_LINES);
+  #size = 0;
+  #next = 0;
+  #newestMs = Number.NEGATIVE_INFINITY;
+  /** The last line of each pid and length of message: no other line need be looked for a copy. */
+  readonly #lastLines = new Float64Array(SLOTS).fill(Number.NEGATIVE_INFINITY);
+  /** True once a time had a fraction: then times are looked at to the microsecond. */
+  #hasFractions = false;
+  /** How many of the lines that are known no more were there exactly twice, and how many not. */
+  #twice = 0;
+  #others = 0;
+  /** How many of the known lines share the memory of a chunk of the log. */
+  #fresh = 0;
+
+  /** True where nearly all of the log's lines, whose times are in whole seconds, are there twice. */
+  get seemsWrittenTwice(): boolean {
+    let twice = this.#twice;
+    let others = this.#others;
+    for (let at = 0; at < this.#size; at++) {
+      if (this.#exactTimes[at] !== '') continue;
+      if (this.#counts[at] === 2) twice++;
+      else others++;
+    }
+    return twice >= TWICE_MIN_LINES && twice >= others * TWICE_SHARE;
+  }
+
+  /** Takes the next line that has a time, with its message; its header stands from `from` to `end` of `log`. */
+  take(context: LineContext, message: string, log: string, from: number, end: number): Likeness {
+    const { line, pid, ms } = context;
+    // The first two times are looked at whole: they may be in the first millisecond of a second.
+    const isLookedAt = this.#hasFractions || hasFraction(ms) || this.#size < 2;
+    const exactTime = isLookedAt ? (EXACT_TIME.exec(log.slice(from, end))?.slice(1).join('') ?? '') : '';
+    if (isLookedAt && (exactTime !== '' || hasFraction(ms))) this.#hasFractions = true;
+    const slot = slotOf(pid, message.length);
+    // With whole seconds only lines of the newest second are compared.
+    const isNew =
+      ms > this.#newestMs ||
+      (ms < this.#newestMs && !this.#hasFractions) ||
+      line - (this.#lastLines[slot] as number) > DUPLICATE_LIMIT_LINES;
+    const known = isNew ? -1 : this.#find(context, message, exactTime);
+    this.#lastLines[slot] = line;
+    if (known < 0) {
+      this.#fresh++;
+      this.#counts[this.#add(context, exactTime, message)] = 1;
+      return 'first';
+    }
+    this.#lines[known] = line;
+    this.#counts[known] = (this.#counts[known] as number) + 1;
+    return exactTime === '' ? 'alike' : 'copy';
+  }
+
+  /** Where a line like this one stands in the ring, or -1. */
+  #find({ line, host, pid, ms }: LineContext, message: string, exactTime: string): number {
+    let hash = Number.NaN;
+    for (let lines = 1; lines <= this.#size; lines++) {
+      const at = this.#ago(lines);
+      if (!this.#hasFractions && (this.#times[at] as number) < ms) break;
+      if (this.#times[at] !== ms || this.#pids[at] !== pid || this.#hosts[at] !== host) continue;
+      if (line - (this.#lines[at] as number) > DUPLICATE_LIMIT_LINES || this.#exactTimes[at] !== exactTime) continue;
+      const known = this.#messages[at];
+      if (known === null && Number.isNaN(hash)) hash = hashOf(message);
+      if (known === null ? this.#hashes[at] === hash : known === message) return at;
+    }
+    return -1;
+  }
+
+  /** Adds a line in place of the oldest; gives where it stands. */
+  #add(
+    { line, host, pid, ms }: Pick<LineContext, 'line' | 'host' | 'pid' | 'ms'>,
+    exactTime: string,
+    message: string | null,
+  ): number {
+    if (ms > this.#newestMs) this.#newestMs = ms;
+    const at = this.#next;
+    this.#next = (at + 1) % DUPLICATE_LIMIT_LINES;
+    if (this.#size < DUPLICATE_LIMIT_LINES) this.#size++;
+    else if (this.#exactTimes[at] === '') this.#count(this.#counts[at] === 2);
+    this.#lines[at] = line;
+    this.#hosts[at] = host;
+    this.#pids[at] = pid;
+    this.#times[at] = ms;
+    this.#exactTimes[at] = exactTime;
+    this.#messages[at] = message;
+    return at;
+  }
+
+  #count(isTwice: boolean): void {
+    if (isTwice) this.#twice++;
+    else this.#others++;
+    if (this.#twice + this.#others <= COUNTED_LIMIT_LINES) return;
+    this.#twice /= 2;
+    this.#others /= 2;
+  }
+
+  /** Where the line stands that was added so many lines ago. */
+  #ago(lines: number): number {
+    return (this.#next + DUPLICATE_LIMIT_LINES - lines) % DUPLICATE_LIMIT_LINES;
+  }
+
+  /** Keeps copies of texts that share the memory of a chunk: it is read to its end. */
+  endChunk(): void {
+    for (let lines = Math.min(this.#fresh, this.#size); lines > 0; lines--) {
+      const at = this.#ago(lines);
+      const message = this.#messages[at];
+      if (typeof message === 'string') this.#messages[at] = detached(message);
+    }
+    this.#fresh = 0;
+  }
+
+  /** Plain JSON: the lines that others can still be like, oldest first. */
+  save(): unknown {
+    const saved: unknown[] = [];
+    for (let lines = this.#size; lines > 0; lines--) {
+      const at = this.#ago(lines);
+      if (!this.#hasFractions && this.#times[at] !== this.#newestMs) continue;
+      const message = this.#messages[at] ?? null;
+      const [length, hash] =
+        message === null ? [this.#lengths[at], this.#hashes[at]] : [message.length, hashOf(message)];
+      const where = [this.#lines[at], this.#hosts[at], this.#pids[at], this.#times[at]];
+      saved.push([...where, length, hash, this.#counts[at], this.#exactTimes[at]]);
+    }
+    return saved;
+  }
+
+  /** Takes over what `save` gave; what is damaged is left out. */
+  restore(saved: unknown): void {
+    if (!Array.isArray(saved)) return;
+    for (const value of saved.slice(-DUPLICATE_LIMIT_LINES) as unknown[]) {
+      if (!Array.isArray(value)) continue;
+      const [line, host, pid, ms, length, hash, count] = value as number[];
+      const exactTime: unknown = value[7];
+      if (!areNumbers([line, host, pid, ms, length, hash, count]) || typeof exactTime !== 'string') continue;
+      const context = { line, host, pid, ms } as Pick<LineContext, 'line' | 'host' | 'pid' | 'ms'>;
+      const at = this.#add(context, exactTime, null);
+      this.#lengths[at] = length as number;
+      this.#hashes[at] = hash as number;
+      this.#counts[at] = count as number;
+      this.#lastLines[slotOf(context.pid, length as number)] = context.line;
+      if (exactTime !== '' || hasFraction(context.ms)) this.#hasFractions = true;
+    }
+  }
+}
+
+/** True where a time is not in whole seconds. */
+function hasFraction(ms: number): boolean {
+  return Math.floor(ms / SECOND_MS) * SECOND_MS !== ms;
+}
+
+/** The slot of a pid and a length of message. */
+function slotOf(pid: number, length: number): number {
+  return (Math.imul(pid, 31) + length) & (SLOTS - 1);
+}
+
+function areNumbers(values: readonly unknown[]): boolean {
+  return values.every((value) => Number.isFinite(value));
+}
+
+/** A number of 32 bits (FNV-1a) by which texts that differ can be told apart, with their length. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5 ^ text.length;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}

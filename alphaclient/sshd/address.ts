@@ -12,7 +12,7 @@ function isIpv4(text: string, from: number): boolean {
   let value = -1;
   for (let i = from; i < text.length; i++) {
     const c = text.charCodeAt(i);
-    if (c === 46) {
+    if (c === DOT) {
       if (value < 0) return false;
       dots++;
       value = -1;
@@ -24,8 +24,15 @@ function isIpv4(text: string, from: number): boolean {
   return dots === 3 && value >= 0;
 }
 
-const GROUP = /^[0-9a-fA-F]{1,4}$/;
+const COLON = 58;
+const DOT = 46;
 const SCOPE = /^[0-9a-zA-Z.:-]+$/;
+const IPV6_GROUPS = 8;
+const IPV6_GROUP_DIGITS = 4;
+
+function isHexDigit(c: number): boolean {
+  return (c >= 48 && c <= 57) || (c >= 97 && c <= 102) || (c >= 65 && c <= 70);
+}
 
 /**
  * Eight groups of hexadecimal digits, the last two perhaps as IPv4; `::` stands once for one or more (RFC 4291, section
@@ -34,13 +41,36 @@ const SCOPE = /^[0-9a-zA-Z.:-]+$/;
 function isIpv6(text: string): boolean {
   const percent = text.indexOf('%');
   if (percent >= 0 && !SCOPE.test(text.slice(percent + 1))) return false;
-  const address = percent >= 0 ? text.slice(0, percent) : text;
-  const halves = address.split('::');
-  const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')));
-  const isEmbedded = groups.length > 0 && halves.at(-1) !== '' && isIpv4(groups.at(-1) as string, 0);
-  if (!(isEmbedded ? groups.slice(0, -1) : groups).every((group) => GROUP.test(group))) return false;
-  const count = groups.length + (isEmbedded ? 1 : 0);
-  return halves.length === 2 ? count < 8 : halves.length === 1 && count === 8;
+  const end = percent >= 0 ? percent : text.length;
+  let groups = 0;
+  let isCompressed = false;
+  /** Where the group begins that is read. */
+  let from = 0;
+  for (let i = 0; i < end; i++) {
+    const c = text.charCodeAt(i);
+    if (c === DOT) return isIpv4(text.slice(from, end), 0) && fills(groups + 2, isCompressed);
+    if (c !== COLON) {
+      if (!isHexDigit(c) || i - from === IPV6_GROUP_DIGITS) return false;
+      continue;
+    }
+    const isDouble = i + 1 < end && text.charCodeAt(i + 1) === COLON;
+    if (i > from) groups++;
+    else if (!isDouble || i > 0) return false;
+    if (isDouble) {
+      if (isCompressed) return false;
+      isCompressed = true;
+      i++;
+    }
+    from = i + 1;
+  }
+  if (from < end) groups++;
+  // A single colon ends no address.
+  else if (text.charCodeAt(end - 2) !== COLON) return false;
+  return fills(groups, isCompressed);
+}
+
+function fills(groups: number, isCompressed: boolean): boolean {
+  return isCompressed ? groups < IPV6_GROUPS : groups === IPV6_GROUPS;
 }
 
 /**

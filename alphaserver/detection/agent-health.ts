@@ -1,202 +1,284 @@
-/** The rules that watch the agents: silent, log gone, lines not understood, events lost. Pure: the clock comes in. */
-
+/** Detects what is wrong with agents: silent, log gone, lines not understood, events lost. Pure: the clock is an argument. */
+import type { AgentReport } from '../../protocol/report.ts';
 import { type DetectionConfig, STATE_RULES, type StateRule } from '../alert-config/rules.ts';
-import type { AgentRecord } from '../store/store.ts';
+import type { AgentRow } from '../store/agents.ts';
+import type { CheckpointBlock } from './checkpoint.ts';
+import { CheckpointError } from './checkpoint-block.ts';
 import type { Incident } from './incident.ts';
 import { shown, spanWords } from './incident-summary.ts';
+import { hashOf } from './rule-event.ts';
+
+/** An agent as the store has it. Times are Unix milliseconds, `report` is JSON. */
+export type AgentStatus = Pick<AgentRow, 'uuid' | 'host' | 'lastSeen' | 'gaps' | 'report' | 'reportedAt'>;
 
 /** What is remembered of one agent: plain data. Times are Unix milliseconds. */
 export interface AgentMemory {
   /** Since when its log is gone, or null. */
-  goneAt: number | null;
+  readonly goneAt: number | null;
   /** How many lines were not understood in all, now and then within the window, oldest first. */
-  unknown: [atMs: number, total: number][];
+  readonly unknown: readonly (readonly [atMs: number, total: number])[];
   /** Events known to be lost in all, when that last grew, and how many there were before it began to. */
-  lost: number;
-  lostAt: number | null;
-  lostBefore: number;
+  readonly lost: number;
+  readonly lostAt: number | null;
+  readonly lostBefore: number;
 }
 
-/** Samples kept of a total that only grows: the window is told to a sixtieth of its length. */
+/** Samples kept of a total that only grows: the window is exact to a sixtieth of its length. */
 const SAMPLES = 60;
-/** Agents that are looked at; the store gives those seen last. */
+/** Agents that are checked; the store gives those seen last. */
 export const AGENTS_LIMIT = 50_000;
+/** Blocks that what is remembered of agents is saved in. */
+const BLOCKS = 64;
+const BLOCK_KIND = 'agent';
+const VERSION = 1;
 
-interface Bad {
+const NOTHING: AgentMemory = { goneAt: null, unknown: [], lost: 0, lostAt: null, lostBefore: 0 };
+
+/** One agent: what is remembered, what its last report said, and its open incidents. */
+interface Watched {
+  memory: AgentMemory;
+  /** The report that `memory` knows, as the store has it. */
+  report: string | null;
+  gaps: number;
+  state: AgentReport['state'] | null;
+  readonly open: Map<StateRule, Incident>;
+}
+
+interface Fault {
   readonly sinceMs: number;
   readonly count: number;
   readonly summary: string;
 }
 
-/** The configuration of the rules, and what is known of earlier incidents. */
-export interface StatesOptions {
+/** What the rules of agents are given. */
+export interface AgentHealthOptions {
   readonly config: DetectionConfig;
-  readonly nameOf: (rule: StateRule, agent: string, ordinal: number) => string;
-  /** The highest ordinal of a rule and agent so far, 0 for none. */
-  readonly lastOrdinal: (rule: StateRule, agent: string) => number;
+  readonly incidentId: (rule: StateRule, agent: string, openedAt: number) => string;
   /** When this server began to listen: nobody is silent who could not be heard. */
   readonly startedMs: number;
 }
 
-const fresh = (): AgentMemory => ({ goneAt: null, unknown: [], lost: 0, lostAt: null, lostBefore: 0 });
+/** Checks the agents again and again, and gives what has changed. */
+export class AgentHealth {
+  readonly #options: AgentHealthOptions;
+  #config: DetectionConfig;
+  readonly #agents = new Map<string, Watched>();
+  readonly #dirty = new Set<number>();
 
-/** Looks at the agents again and again, and says what has changed. */
-export class States {
-  readonly #options: StatesOptions;
-  readonly #memory = new Map<string, AgentMemory>();
-  readonly #open = new Map<string, Incident>();
-  #dirty = new Set<string>();
-
-  constructor(options: StatesOptions) {
+  constructor(options: AgentHealthOptions) {
     this.#options = options;
+    this.#config = options.config;
   }
 
-  /** Takes back what was remembered of an agent, and its open incidents. */
-  restore(agent: string, memory: AgentMemory): void {
-    this.#memory.set(agent, memory);
+  /** Takes other settings, which hold from the next check on. */
+  configure(config: DetectionConfig): void {
+    this.#config = config;
   }
 
-  recall(incident: Incident): void {
-    if (incident.closedAt === null) this.#open.set(`${incident.rule} ${incident.key}`, incident);
-  }
-
-  /** The incidents that opened, grew or closed since the last look. */
-  look(agents: readonly AgentRecord[], nowMs: number): Incident[] {
-    return agents.slice(0, AGENTS_LIMIT).flatMap((agent) => {
-      const memory = this.#remember(agent, nowMs);
-      return STATE_RULES.flatMap(
-        (rule) => this.#judge(rule, agent, this.#bad(rule, agent, memory, nowMs), nowMs) ?? [],
-      );
-    });
-  }
-
-  /** What is to be kept of agents since the last call. */
-  dirty(): [agent: string, memory: AgentMemory][] {
-    const taken = [...this.#dirty].map((agent): [string, AgentMemory] => [agent, this.#memory.get(agent) ?? fresh()]);
-    this.#dirty = new Set();
-    return taken;
-  }
-
-  #remember({ agent, report, gaps, reportedAt }: AgentRecord, nowMs: number): AgentMemory {
-    const before = this.#memory.get(agent) ?? fresh();
-    const memory = { ...before };
-    const gone = report?.state === 'log missing' || report?.state === 'log unreadable';
-    memory.goneAt = gone ? (before.goneAt ?? Date.parse(reportedAt ?? new Date(nowMs).toISOString())) : null;
-    const lost = gaps + (report?.declaredLost ?? 0);
-    if (lost > before.lost) {
-      if (!this.#isFresh(before.lostAt, nowMs)) memory.lostBefore = before.lost;
-      memory.lost = lost;
-      memory.lostAt = nowMs;
+  /** The incidents that opened, grew or closed since the last check. */
+  check(agents: readonly AgentStatus[], nowMs: number): Incident[] {
+    const changed: Incident[] = [];
+    for (const agent of agents.slice(0, AGENTS_LIMIT)) {
+      const watched = this.#watched(agent.uuid);
+      if (agent.report !== watched.report || agent.gaps !== watched.gaps) this.#remember(agent, watched, nowMs);
+      for (const rule of STATE_RULES) {
+        const incident = this.#judge(rule, agent, watched, nowMs);
+        if (incident) changed.push(incident);
+      }
     }
-    const total = report?.linesUnknown ?? 0;
-    const { windowMs } = this.#options.config.rules['unknown-lines'];
-    const last = before.unknown.at(-1);
-    if (total !== (last?.[1] ?? 0)) {
-      const all: [number, number][] = last ? [...before.unknown] : [[nowMs, 0]];
-      const previous = all.at(-2);
-      // The newest sample is moved on until it is far enough from the one before.
-      if (previous && nowMs - previous[0] < windowMs / SAMPLES) all.pop();
-      all.push([nowMs, total]);
-      // One sample at or before the window's beginning says where the count stood then.
-      while (all.length > 1 && (all[1] as [number, number])[0] <= nowMs - windowMs) all.shift();
-      memory.unknown = all;
-    }
-    if (JSON.stringify(memory) !== JSON.stringify(before)) {
-      this.#memory.set(agent, memory);
-      this.#dirty.add(agent);
-    }
-    return memory;
+    return changed;
   }
 
-  #bad(rule: StateRule, agent: AgentRecord, memory: AgentMemory, nowMs: number): Bad | null {
-    const { config, startedMs } = this.#options;
-    const { on, count, windowMs } = config.rules[rule];
-    if (!on) return null;
-    const host = shown(agent.host);
-    if (rule === 'agent-silent') {
-      const seenMs = Date.parse(agent.lastSeen);
-      const open = this.#open.get(`${rule} ${agent.agent}`);
-      const heardMs = Math.max(seenMs, startedMs);
-      // Once silent it is so until it is heard, also by a server that has only just begun to listen.
-      const silent = open ? seenMs <= open.openedAt : nowMs - heardMs > windowMs;
-      return silent
-        ? {
-            sinceMs: heardMs + windowMs,
-            count: 1,
-            summary: `the agent on ${host} has said nothing for ${spanWords(windowMs)} and more`,
-          }
-        : null;
-    }
-    if (rule === 'log-gone')
-      return memory.goneAt !== null && nowMs - memory.goneAt >= windowMs
-        ? {
-            sinceMs: memory.goneAt + windowMs,
-            count: 1,
-            summary: `the agent on ${host} cannot read its log (${agent.report?.state})`,
-          }
-        : null;
-    if (rule === 'unknown-lines') {
-      const [first, last] = [
-        memory.unknown.findLast(([at]) => at <= nowMs - windowMs) ?? memory.unknown[0],
-        memory.unknown.at(-1),
-      ];
-      const grown = first && last ? last[1] - first[1] : 0;
-      return grown > count
-        ? {
-            sinceMs: last?.[0] ?? nowMs,
-            count: grown,
-            summary: `${grown} lines of sshd on ${host} were not understood in ${spanWords(windowMs)}`,
-          }
-        : null;
-    }
-    if (memory.lostAt === null || !this.#isFresh(memory.lostAt, nowMs)) return null;
-    const lostNow = memory.lost - memory.lostBefore;
-    return {
-      sinceMs: memory.lostAt,
-      count: lostNow,
-      summary: `${lostNow === 1 ? '1 event or log line' : `${lostNow} events or log lines`} of ${host} lost`,
+  #watched(uuid: string): Watched {
+    const known = this.#agents.get(uuid);
+    if (known) return known;
+    const watched: Watched = { memory: NOTHING, report: null, gaps: 0, state: null, open: new Map() };
+    this.#agents.set(uuid, watched);
+    return watched;
+  }
+
+  /** Takes notice of another report, or another number of gaps. */
+  #remember(agent: AgentStatus, watched: Watched, nowMs: number): void {
+    const report = agent.report === null ? null : (JSON.parse(agent.report) as AgentReport);
+    const before = watched.memory;
+    watched.report = agent.report;
+    watched.gaps = agent.gaps;
+    watched.state = report?.state ?? null;
+    const isGone = report?.state === 'log missing' || report?.state === 'log unreadable';
+    const lost = agent.gaps + (report?.declaredLost ?? 0);
+    const hasLost = lost > before.lost;
+    const unknown = this.#sampled(before.unknown, report?.linesUnknown ?? 0, nowMs);
+    const goneAt = isGone ? (before.goneAt ?? agent.reportedAt ?? nowMs) : null;
+    if (!hasLost && unknown === before.unknown && goneAt === before.goneAt) return;
+    watched.memory = {
+      goneAt,
+      unknown,
+      lost: Math.max(lost, before.lost),
+      lostAt: hasLost ? nowMs : before.lostAt,
+      lostBefore: hasLost && !this.#isFresh(before.lostAt, nowMs) ? before.lost : before.lostBefore,
     };
+    this.#changed(agent.uuid);
+  }
+
+  /** The samples of a total with its present value; the same samples where it has not grown. */
+  #sampled(samples: AgentMemory['unknown'], total: number, nowMs: number): AgentMemory['unknown'] {
+    const last = samples.at(-1);
+    if (total === (last?.[1] ?? 0)) return samples;
+    const { windowMs } = this.#config.rules['unknown-lines'];
+    const all = last ? [...samples] : [[nowMs, 0] as const];
+    const previous = all.at(-2);
+    // The newest sample is moved on until it is far enough from the one before.
+    if (previous && nowMs - previous[0] < windowMs / SAMPLES) all.pop();
+    all.push([nowMs, total]);
+    // One sample at or before the window's beginning says where the count stood then.
+    while (all.length > 1 && (all[1] as readonly [number, number])[0] <= nowMs - windowMs) all.shift();
+    return all;
+  }
+
+  #fault(rule: StateRule, agent: AgentStatus, { memory, state, open }: Watched, nowMs: number): Fault | null {
+    const { on, count, windowMs } = this.#config.rules[rule];
+    if (!on) return null;
+    switch (rule) {
+      case 'agent-silent':
+        return this.#silence(agent, open.get(rule), windowMs, nowMs);
+      case 'log-gone':
+        if (memory.goneAt === null || nowMs - memory.goneAt < windowMs) return null;
+        return {
+          sinceMs: memory.goneAt + windowMs,
+          count: 1,
+          summary: `the agent on ${shown(agent.host)} cannot read its log (${state})`,
+        };
+      case 'unknown-lines':
+        return unknownLines(agent, memory.unknown, count, windowMs, nowMs);
+      case 'events-lost':
+        return this.#loss(agent, memory, nowMs);
+    }
+  }
+
+  #silence({ host, lastSeen }: AgentStatus, open: Incident | undefined, windowMs: number, nowMs: number): Fault | null {
+    const heardMs = Math.max(lastSeen, this.#options.startedMs);
+    // Once silent it is so until it is heard, also by a server that has only just begun to listen.
+    const isSilent = open ? lastSeen <= open.openedAt : nowMs - heardMs > windowMs;
+    if (!isSilent) return null;
+    return {
+      sinceMs: heardMs + windowMs,
+      count: 1,
+      summary: `the agent on ${shown(host)} has said nothing for ${spanWords(windowMs)} and more`,
+    };
+  }
+
+  #loss({ host }: AgentStatus, { lost, lostAt, lostBefore }: AgentMemory, nowMs: number): Fault | null {
+    if (lostAt === null || !this.#isFresh(lostAt, nowMs)) return null;
+    const count = lost - lostBefore;
+    const what = count === 1 ? '1 event or log line' : `${count} events or log lines`;
+    return { sinceMs: lostAt, count, summary: `${what} of ${shown(host)} lost` };
   }
 
   /** True while a loss is so new that its incident is not over. */
   #isFresh(lostAt: number | null, nowMs: number): boolean {
-    return lostAt !== null && nowMs - lostAt < this.#options.config.quietMs;
+    return lostAt !== null && nowMs - lostAt < this.#config.quietMs;
   }
 
-  #judge(rule: StateRule, { agent, host }: AgentRecord, bad: Bad | null, nowMs: number): Incident | null {
-    const slot = `${rule} ${agent}`;
-    const open = this.#open.get(slot);
-    if (!bad) {
+  #judge(rule: StateRule, agent: AgentStatus, watched: Watched, nowMs: number): Incident | null {
+    const open = watched.open.get(rule);
+    const fault = this.#fault(rule, agent, watched, nowMs);
+    if (!fault) {
       if (!open) return null;
-      this.#open.delete(slot);
+      watched.open.delete(rule);
+      this.#changed(agent.uuid);
       return { ...open, lastAt: nowMs, closedAt: nowMs };
     }
-    if (open && open.count === bad.count) return null;
-    const ordinal = open?.ordinal ?? this.#options.lastOrdinal(rule, agent) + 1;
-    const incident: Incident = {
-      id: open?.id ?? this.#options.nameOf(rule, agent, ordinal),
+    if (open && open.count === fault.count) return null;
+    const incident = open
+      ? { ...open, lastAt: nowMs, count: fault.count, summary: fault.summary }
+      : this.#opened(rule, agent, fault);
+    watched.open.set(rule, incident);
+    this.#changed(agent.uuid);
+    return incident;
+  }
+
+  #opened(rule: StateRule, { uuid, host }: AgentStatus, { sinceMs, count, summary }: Fault): Incident {
+    return {
+      id: this.#options.incidentId(rule, uuid, sinceMs),
       rule,
-      severity: this.#options.config.rules[rule].severity,
-      key: agent,
-      ordinal,
+      severity: this.#config.rules[rule].severity,
+      key: uuid,
+      decidedBy: null,
+      trust: null,
       host,
       source: null,
       user: null,
-      firstAt: open?.firstAt ?? bad.sinceMs,
-      openedAt: open?.openedAt ?? bad.sinceMs,
-      lastAt: open ? nowMs : bad.sinceMs,
+      firstAt: sinceMs,
+      openedAt: sinceMs,
+      lastAt: sinceMs,
       closedAt: null,
-      count: bad.count,
+      count,
       late: false,
       partOf: null,
-      summary: bad.summary,
+      summary,
       evidence: [],
       hosts: [host],
       users: [],
       ips: [],
       more: false,
     };
-    this.#open.set(slot, incident);
-    return incident;
   }
+
+  #changed(uuid: string): void {
+    this.#dirty.add(hashOf(uuid) % BLOCKS);
+  }
+
+  /** The blocks that changed since the last call: what is remembered of agents, and their open incidents. */
+  checkpoint(): CheckpointBlock[] {
+    const agents = new Map<number, unknown[]>([...this.#dirty].map((block) => [block, []]));
+    this.#dirty.clear();
+    if (agents.size === 0) return [];
+    for (const [uuid, { memory, open }] of this.#agents)
+      if (memory !== NOTHING || open.size > 0)
+        agents.get(hashOf(uuid) % BLOCKS)?.push([uuid, memory, [...open.values()]]);
+    return [...agents].map(([block, saved]) => ({
+      kind: BLOCK_KIND,
+      block,
+      data: saved.length === 0 ? null : JSON.stringify({ version: VERSION, agents: saved }),
+    }));
+  }
+
+  /** Restores a block; false where it is of another kind. Throws a CheckpointError when it cannot be used. */
+  restore({ kind, data }: CheckpointBlock): boolean {
+    if (kind !== BLOCK_KIND) return false;
+    const { version, agents } = JSON.parse(data ?? '{}') as {
+      version?: number;
+      agents: [string, AgentMemory, Incident[]][];
+    };
+    if (version !== VERSION) throw new CheckpointError(`the agents' block is of version ${version}`);
+    for (const [uuid, memory, incidents] of agents) {
+      this.#watched(uuid).memory = memory;
+      for (const incident of incidents) this.resume(incident);
+    }
+    return true;
+  }
+
+  /** Takes up an incident that is open. */
+  resume(incident: Incident): void {
+    const rule = STATE_RULES.find((one) => one === incident.rule);
+    if (rule) this.#watched(incident.key).open.set(rule, incident);
+  }
+}
+
+function unknownLines(
+  { host }: AgentStatus,
+  samples: AgentMemory['unknown'],
+  count: number,
+  windowMs: number,
+  nowMs: number,
+): Fault | null {
+  const first = samples.findLast(([at]) => at <= nowMs - windowMs) ?? samples[0];
+  const last = samples.at(-1);
+  const grown = first && last ? last[1] - first[1] : 0;
+  if (grown <= count) return null;
+  return {
+    sinceMs: last?.[0] ?? nowMs,
+    count: grown,
+    summary: `${grown} lines of sshd on ${shown(host)} were not understood in ${spanWords(windowMs)}`,
+  };
 }

@@ -1,12 +1,23 @@
-/** Whose events no rule sees. */
-
+/** Tells whose events no rule sees. */
 import { isIn, networks } from '../../service/ip-network.ts';
-import type { AlertSettings } from '../alert-config/settings.ts';
-import type { Seen } from './rule-event.ts';
 
-/** True for events of an allowed address or network, or of an allowed user. */
-export function allowedBy({ addresses, users }: AlertSettings['allow']): (seen: Pick<Seen, 'ip' | 'user'>) => boolean {
-  const list = networks(addresses);
-  const names = new Set(users);
-  return ({ ip, user }) => (user !== null && names.has(user)) || (ip !== null && isIn(list, ip));
+/** The addresses, networks and users whose events are left out. */
+export class Allowlist {
+  readonly #networks;
+  readonly #users: ReadonlySet<string>;
+  readonly #isEmpty: boolean;
+
+  constructor({ addresses, users }: { readonly addresses: readonly string[]; readonly users: readonly string[] }) {
+    this.#networks = networks(addresses);
+    this.#users = new Set(users);
+    this.#isEmpty = addresses.length === 0;
+  }
+
+  hasAddress(ip: string): boolean {
+    return !this.#isEmpty && isIn(this.#networks, ip);
+  }
+
+  hasUser(user: string): boolean {
+    return this.#users.size > 0 && this.#users.has(user);
+  }
 }

@@ -1,208 +1,327 @@
-/** The rules over the whole fleet: stored events in, incidents out. Pure: the clock, names and the past come in. */
-
-import { type DetectionConfig, EVENT_RULES, type EventRule } from '../alert-config/rules.ts';
-import type { StoredEvent } from '../store/store.ts';
-import {
-  hostFold,
-  KIND_OF,
-  KINDS,
-  type Kind,
-  keysOf,
-  pairFold,
-  sourceFold,
-  targetFold,
-  userFold,
-} from './detectors.ts';
-import { type Incident, incidentOf, type Live, liveOf } from './incident.ts';
-import type { Turn } from './keyed-state.ts';
-import { type DirtyStory, Shelf } from './keyed-state-map.ts';
-import { type Seen, seenOf, Texts } from './rule-event.ts';
-import { Absorption } from './scan-grouping.ts';
-import type { Draft } from './threshold-window.ts';
+/** Runs the rules over the whole fleet: stored events in, changes of incidents out. The clock, names and ids are arguments. */
+import type { DetectionConfig, EventRule } from '../alert-config/rules.ts';
+import type { RowNames, RuleRow } from '../store/event-rows.ts';
+import { Allowlist } from './allowlist.ts';
+import { type CheckpointBlock, type EngineParts, Restorer, savedStates, savedText } from './checkpoint.ts';
+import { CheckpointError } from './checkpoint-block.ts';
+import { type Detector, KIND_OF, KINDS, type Kind } from './detector.ts';
+import { LoginHostDetector } from './detectors/login-host.ts';
+import { LoginUserDetector } from './detectors/login-user.ts';
+import { SourceDetector } from './detectors/source.ts';
+import { isRootByPassword, SourceOnHostDetector } from './detectors/source-on-host.ts';
+import { TargetUserDetector } from './detectors/target-user.ts';
+import { EventDecoder } from './event-decoder.ts';
+import { type Change, type ChangeLimits, type IncidentId, IncidentTracker } from './incident-tracker.ts';
+import { type AnyState, KeyedState } from './keyed-state.ts';
+import { type AnyStateMap, KeyedStateMap } from './keyed-state-map.ts';
+import { ACCEPTED, AgentOrder, FAILED, PROBE, RuleEvent } from './rule-event.ts';
+import { StringInterner } from './string-interner.ts';
 
 /** What the engine is given. */
 export interface EngineOptions {
   readonly config: DetectionConfig;
-  /** True for events that no rule may see. */
-  readonly allowed: (seen: Seen) => boolean;
-  /** The id of the n-th incident of a rule and key. */
-  readonly nameOf: (rule: EventRule, key: string, ordinal: number) => string;
-  /** The highest ordinal among incidents of a rule and key that were raised by an event before this id; 0 for none. */
-  readonly ordinalBefore: (rule: EventRule, key: string, eventId: number) => number;
+  /** Whose events no rule sees. */
+  readonly allow: { readonly addresses: readonly string[]; readonly users: readonly string[] };
+  /** The names of the numbers that rows have. */
+  readonly names: Pick<RowNames, 'agent' | 'host'>;
+  readonly incidentId: IncidentId;
+  /** Left out except in tests. */
+  readonly interner?: StringInterner;
 }
 
-/** Old stories are let go of so often. */
-const FORGET_EVERY_EVENTS = 256;
+/** The kind of the block with what is not of one state. */
+const ENGINE_BLOCK = 'engine';
+const ENGINE_VERSION = 1;
 
-/** Incidents whose source has gone quiet are looked for so often. */
-const LOOK_EVERY_MS = 1_000;
-
-/** An incident that changed, and the event that raised it; or one that is no more, because an event out of order joined it with another. */
-export interface Change {
-  readonly incident: Incident;
-  readonly by: number;
-  readonly withdrawn: boolean;
+/** What the engine's own block has. */
+interface SavedEngine {
+  readonly version: number;
+  readonly config: DetectionConfig;
+  readonly judgedTo: number;
+  readonly takenTo: number;
 }
 
-/** All stories. */
+/** What is too old or too much is evicted so often: by the id, so that it is at the same events after a restart. */
+const EVICT_EVERY_EVENTS = 256;
+
+/** All keyed states, and the incidents they have. */
 export class Engine {
-  readonly #options: EngineOptions;
-  readonly #shelves: Record<Kind, Shelf>;
-  readonly #absorption: Absorption;
-  /** New, or no more, or in another place: to be told at once. */
-  #news = new Map<string, Live>();
-  /** Only grown, or over. */
-  readonly #changed = new Map<string, Live>();
-  readonly #open = new Map<string, Live>();
-  readonly #texts = new Texts();
-  #quietMs = Number.NEGATIVE_INFINITY;
+  readonly #names: EngineOptions['names'];
+  readonly #interner: StringInterner;
+  readonly #order: AgentOrder;
+  readonly #decoder: EventDecoder;
+  readonly #maps: Readonly<Record<Kind, AnyStateMap>>;
+  readonly #tracker: IncidentTracker;
+  readonly #parts: EngineParts;
+  readonly #event = new RuleEvent();
+  /** Where a state that this engine does not have may be: it is copied from there. */
+  readonly #base: Engine | null;
+  #config: DetectionConfig;
+  #takenTo = 0;
+  /** When that event was stored. */
+  #storedMs = 0;
 
-  constructor(options: EngineOptions) {
-    const { config } = options;
-    this.#options = options;
-    this.#shelves = {
-      pair: new Shelf('pair', pairFold(config)),
-      source: new Shelf('source', sourceFold(config)),
-      target: new Shelf('target', targetFold(config)),
-      user: new Shelf('user', userFold(config)),
-      host: new Shelf('host', hostFold(config)),
+  /** `base` is left out except by a Lookahead. */
+  constructor(
+    { config, allow, names, incidentId, interner = new StringInterner() }: EngineOptions,
+    base: Engine | null = null,
+  ) {
+    this.#config = config;
+    this.#names = names;
+    this.#interner = interner;
+    this.#base = base;
+    this.#order = new AgentOrder((agent) => names.agent(agent));
+    this.#decoder = new EventDecoder(interner, config, new Allowlist(allow));
+    const detectors = detectorsFor(config, this.#order);
+    const mapOf = (kind: Kind): AnyStateMap => new KeyedStateMap(detectors[kind], this.#order);
+    this.#maps = {
+      pair: mapOf('pair'),
+      source: mapOf('source'),
+      target: mapOf('target'),
+      user: mapOf('user'),
+      host: mapOf('host'),
     };
-    this.#absorption = new Absorption(config);
+    const keyOf = (rule: EventRule, state: AnyState): string => this.#keyOf(KIND_OF[rule], state);
+    this.#tracker = new IncidentTracker(config, {
+      names: {
+        agent: (number) => names.agent(number),
+        host: (number) => names.host(number),
+        text: (number) => interner.text(number),
+      },
+      incidentId,
+      keyOf,
+      detailOf: (incident) => incident.state?.detail(incident, this.#maps[KIND_OF[incident.rule]].context) ?? null,
+      reported: ({ rule, state }) => {
+        if (state) this.#maps[KIND_OF[rule]].changed(state);
+      },
+    });
+    this.#parts = { maps: this.#maps, tracker: this.#tracker, interner, keyOf };
   }
 
-  /** Takes a story back from disk. Least recently touched first. Its incidents are told of already; `recall` has the open ones. */
-  restore(kept: DirtyStory): void {
-    const { kind, key } = kept;
-    const story = this.#shelves[kind].restore(kept);
-    for (const { rule, draft } of story?.incidents() ?? []) {
-      const id = this.#id(rule, key, draft);
-      const live = { id, rule, kind, key, draft, by: story?.touched ?? 0, withdrawn: false };
-      this.#absorption.note(live, kept.touchedMs);
-    }
-  }
-
-  /**
-   * Takes an incident back by the clock `nowMs`, after all stories: so that it is closed in time, finds the scan it is a
-   * part of, and is written again where its story knows more of it than was written.
-   */
-  recall(incident: Incident, by: number, nowMs: number): void {
-    const { id, key, ordinal, count, lastAt, closedAt } = incident;
-    const rule = EVENT_RULES.find((one) => one === incident.rule);
-    if (!rule) return;
-    const turns = this.#shelves[KIND_OF[rule]].get(key)?.incidents() ?? [];
-    const turn = turns.find((one) => one.rule === rule && one.draft.ordinal === ordinal);
-    const live = liveOf(incident, rule, by, turn?.draft);
-    const grown = live.draft.count !== count || live.draft.lastAt !== lastAt;
-    if (closedAt === null || grown) this.#open.set(id, live);
-    if (grown) this.#changed.set(id, live);
-    this.#absorption.note(live, nowMs, incident.partOf);
+  /** The id of the last event taken. */
+  get takenTo(): number {
+    return this.#takenTo;
   }
 
   /** Takes a stored event. Events come in the order of their ids. */
-  take(event: StoredEvent): void {
-    const seen = seenOf(event, this.#options.config, this.#texts);
-    if (this.#options.allowed(seen)) return;
-    const storedMs = Date.parse(event.storedAt);
-    for (const [kind, key] of keysOf(seen)) {
-      const turns = this.#shelves[kind].tell(key, seen, storedMs, (rule) => this.#ordinalBefore(rule, key, seen.id));
-      for (const turn of turns) this.#turned(kind, key, turn, seen.id, storedMs);
+  take(row: RuleRow): void {
+    const event = this.#event;
+    const [id, , , storedMs] = row;
+    this.#takenTo = id;
+    this.#storedMs = storedMs;
+    if (this.#decoder.decode(row, event)) this.#addToStates(event, storedMs);
+    if (id % EVICT_EVERY_EVENTS === 0) for (const kind of KINDS) this.#evict(kind, storedMs);
+    if (this.#interner.isFull) this.#sweep();
+  }
+
+  /** Adds an event to the states that it belongs to. */
+  #addToStates(event: RuleEvent, storedMs: number): void {
+    const { outcome, source, user, host } = event;
+    const isRoot = isRootByPassword(event);
+    if (source > 0) {
+      if (outcome === FAILED || isRoot) this.#add('pair', source, host, storedMs);
+      if (outcome !== PROBE || user > 0) this.#add('source', source, 0, storedMs);
+      if (outcome === FAILED && user > 0) this.#add('target', user, 0, storedMs);
+      if (outcome === ACCEPTED && user > 0) this.#add('user', user, 0, storedMs);
+    } else if (isRoot) this.#add('pair', 0, host, storedMs);
+    if (outcome === ACCEPTED) this.#add('host', host, 0, storedMs);
+  }
+
+  #add(kind: Kind, first: number, second: number, storedMs: number): void {
+    const map = this.#maps[kind];
+    const state = map.get(first, second) ?? this.#newState(kind, first, second);
+    if (state.add(this.#event, map.context)) map.pend(state);
+    if (state.isDue(map.context)) this.#evaluate(map, state);
+    map.touched(state, storedMs);
+  }
+
+  /** Finds what changed of a state's incidents, and settles what is due. */
+  #evaluate(map: AnyStateMap, state: AnyState): void {
+    const { context } = map;
+    if (state.isPending) {
+      const { rules } = context.detector;
+      this.#tracker.compare(state, state.current(context), {
+        rules,
+        nowMs: this.#storedMs,
+      });
+      state.isPending = false;
     }
-    // By the id, so that it is at the same events after a restart.
-    if (event.id % FORGET_EVERY_EVENTS === 0) for (const kind of KINDS) this.#shelves[kind].forget(storedMs);
+    this.#tracker.settle(state.settle(context));
+    map.changed(state);
   }
 
-  /** How many incidents of a rule and key there were before an event: those told of, and those about to be. */
-  #ordinalBefore(rule: EventRule, key: string, eventId: number): number {
-    let ordinal = this.#options.ordinalBefore(rule, key, eventId);
-    for (;;) {
-      const id = this.#options.nameOf(rule, key, ordinal + 1);
-      const next = this.#news.get(id) ?? this.#open.get(id);
-      if (!next || next.withdrawn || next.by >= eventId) return ordinal;
-      ordinal += 1;
+  /** Finds what changed since the last call: once a key for all events of a batch. */
+  #evaluateAll(): void {
+    for (const kind of KINDS) {
+      const map = this.#maps[kind];
+      for (const state of map.takePending()) if (state.isPending) this.#evaluate(map, state);
     }
   }
 
-  #turned(kind: Kind, key: string, { rule, draft, withdrawn }: Turn, by: number, nowMs: number): void {
-    const id = this.#id(rule, key, draft);
-    const known = this.#news.get(id) ?? this.#open.get(id);
-    const live = { id, rule, kind, key, draft, withdrawn, by: known?.by ?? by };
-    if (withdrawn || this.#news.has(id) || !this.#open.has(id)) {
-      this.#news.set(id, live);
-      this.#changed.delete(id);
-    } else this.#changed.set(id, live);
-    if (withdrawn) {
-      this.#open.delete(id);
-      this.#absorption.drop(live);
-    } else {
-      this.#open.set(id, live);
-      this.#absorption.note(live, nowMs);
-    }
+  #newState(kind: Kind, first: number, second: number): AnyState {
+    const map = this.#maps[kind];
+    const state = this.#copied(kind, first, second) ?? new KeyedState(first, second);
+    map.add(state);
+    return state;
   }
 
-  #id(rule: EventRule, key: string, draft: Draft): string {
-    draft.id ||= this.#options.nameOf(rule, key, draft.ordinal);
-    return draft.id;
+  /** A copy of a state of the base engine. */
+  #copied(kind: Kind, first: number, second: number): AnyState | null {
+    const key = kind === 'host' ? first : this.#interner.text(first);
+    const data = this.#base?.saved(kind, key, second) ?? null;
+    if (data === null) return null;
+    const restorer = new Restorer(this.#parts);
+    const [state = null] = restorer.load(kind, data);
+    restorer.finish();
+    return state;
   }
 
-  /** True when an incident is new or no more since the last call of `changes`: something to tell at once. */
-  get urgent(): boolean {
-    return this.#news.size > 0;
+  /** One state as the data of a block; null where there is none. `first` is a text, or the number of a host. */
+  saved(kind: Kind, first: string | number | null, second: number): string | null {
+    this.#evaluateAll();
+    const number = typeof first === 'number' ? first : this.#interner.known(first);
+    const state = number === undefined ? undefined : this.#maps[kind].get(number, second);
+    return state ? savedText(this.#parts, kind, [state]) : null;
   }
 
-  /**
-   * What changed since the last calls, by the clock `nowMs`: all that is new, no more, or in another place, and at most
-   * `limit` incidents that only grew, or whose source has been quiet for long enough; the rest is for the next call.
-   */
-  changes(nowMs: number, limit = Number.POSITIVE_INFINITY): Change[] {
-    for (const live of this.#absorption.takeMoved()) this.#news.set(live.id, this.#news.get(live.id) ?? live);
-    this.#close(nowMs);
-    const told = [...this.#news.values()];
-    this.#news = new Map();
-    for (const live of told) this.#changed.delete(live.id);
-    for (const [id, live] of this.#changed.entries().take(limit)) {
-      this.#changed.delete(id);
-      told.push(live);
-    }
-    const changes = told.map((live): Change => {
-      const incident = incidentOf(live, this.#absorption.partOf(live), nowMs, this.#options.config);
-      if (incident.closedAt !== null) this.#open.delete(live.id);
-      return { by: live.by, withdrawn: live.withdrawn, incident };
+  #keyOf(kind: Kind, { first, second }: AnyState): string {
+    if (kind === 'host') return this.#names.host(first);
+    const text = this.#interner.text(first) ?? '?';
+    return kind === 'pair' ? `${text} ${this.#names.host(second)}` : text;
+  }
+
+  #evict(kind: Kind, nowMs: number): void {
+    const map = this.#maps[kind];
+    map.evict(nowMs, (state) => {
+      this.#evaluate(map, state);
+      for (const incident of state.incidents) incident.settled = state.detail(incident, map.context);
+      this.#tracker.settle(state.incidents);
+      if (kind === 'source') this.#tracker.grouping.evict(state.first);
     });
-    this.#absorption.forget(nowMs);
-    return changes;
   }
 
-  /** Finds those that are over. Looks at all that are open, so not more than once a second. */
-  #close(nowMs: number): void {
-    if (nowMs >= this.#quietMs && nowMs - this.#quietMs < LOOK_EVERY_MS) return;
-    this.#quietMs = nowMs;
-    const { quietMs } = this.#options.config;
-    for (const [id, live] of this.#open)
-      if (live.draft.lastAt + quietMs <= nowMs && !this.#news.has(id)) this.#changed.set(id, live);
+  /** Frees the numbers of texts that nothing has any more. */
+  #sweep(): void {
+    const freed = this.#interner.sweep((visit) => {
+      for (const kind of KINDS) {
+        const map = this.#maps[kind];
+        for (const state of map.states()) {
+          if (kind !== 'host') visit(state.first);
+          state.visitTexts(map.context.detector, visit);
+        }
+      }
+      this.#tracker.visitTexts(visit);
+    });
+    this.#decoder.forget(freed);
+  }
+
+  /** True when an incident is new, no more or in another scan since the last call of `changes`: something to write at once. */
+  get isUrgent(): boolean {
+    this.#evaluateAll();
+    return this.#tracker.isUrgent;
   }
 
   /**
-   * Some of the stories that changed since they were last kept on disk, those waiting longest first. Each is whole as of
-   * its last event, so they need not be kept all at once.
+   * What changed since the last calls, by the clock `nowMs`: all that is new, no more, in another scan, or can change no
+   * more; of what has closed or only grown as much as the limits allow.
    */
-  dirty(limit: number): DirtyStory[] {
-    return KINDS.flatMap((kind) => this.#shelves[kind].takeDirty(limit));
+  changes(nowMs: number, limits: ChangeLimits = {}): Change[] {
+    this.#evaluateAll();
+    return this.#tracker.changes(nowMs, limits);
   }
 
-  /** The id of an event: when all that `dirty` gave is on disk, those after it have to be taken again after a restart. */
-  keptTo(lastId: number): number {
-    return Math.min(...KINDS.map((kind) => this.#shelves[kind].firstDirty ?? lastId + 1)) - 1;
+  /**
+   * Takes other settings. All that was counted stays counted, and what is open stays open; what is taken from now on is judged
+   * by the new rules.
+   */
+  configure(config: DetectionConfig, allow: EngineOptions['allow']): void {
+    this.#decoder.configure(config, new Allowlist(allow));
+    this.#changeRules(config);
   }
 
-  /** How many stories are held, how many wait to be kept, how many events are in them; and incidents that only grew and wait to be told. */
-  get size(): { readonly stories: number; readonly dirty: number; readonly weight: number; readonly changed: number } {
-    const sum = (count: (shelf: Shelf) => number): number =>
-      KINDS.reduce((total, kind) => total + count(this.#shelves[kind]), 0);
+  #changeRules(config: DetectionConfig): void {
+    if (JSON.stringify(config) === JSON.stringify(this.#config)) return;
+    this.#evaluateAll();
+    // What incidents have counted is settled under the rules that counted it.
+    for (const kind of KINDS) {
+      const map = this.#maps[kind];
+      for (const state of map.states()) {
+        if (state.incidents.length === 0) continue;
+        this.#tracker.settle(state.settle(map.context, true));
+        map.changed(state);
+      }
+    }
+    this.#useRules(config);
+    this.#tracker.judgedTo = this.#takenTo;
+  }
+
+  #useRules(config: DetectionConfig): void {
+    const detectors = detectorsFor(config, this.#order);
+    for (const kind of KINDS) this.#maps[kind].configure(detectors[kind]);
+    this.#tracker.configure(config);
+    this.#config = config;
+  }
+
+  /**
+   * The blocks that changed since the last call, all as of the last event taken. To be written in one transaction with
+   * `takenTo` and the changes that were given just before.
+   */
+  *checkpoint(): Generator<CheckpointBlock> {
+    this.#evaluateAll();
+    yield* savedStates(this.#parts);
+    const { judgedTo } = this.#tracker;
+    const own: SavedEngine = { version: ENGINE_VERSION, config: this.#config, judgedTo, takenTo: this.#takenTo };
+    yield { kind: ENGINE_BLOCK, block: 0, data: JSON.stringify(own) };
+  }
+
+  /**
+   * Restores what was saved, block by block, in any order; events after `takenTo` are to be taken then. Throws a
+   * CheckpointError when a block cannot be used: begin with an engine without any then, and at the first event.
+   */
+  restore(blocks: Iterable<CheckpointBlock>): void {
+    const restorer = new Restorer(this.#parts);
+    let own: SavedEngine | null = null;
+    for (const block of blocks) {
+      if (block.kind === ENGINE_BLOCK) own = savedEngine(block.data);
+      else restorer.add(block);
+    }
+    restorer.finish();
+    for (const kind of KINDS) this.#maps[kind].sort();
+    if (!own) return;
+    this.#takenTo = own.takenTo;
+    this.#tracker.judgedTo = own.judgedTo;
+    // Other settings may hold since; those of a version before may lack a rule.
+    const present = this.#config;
+    this.#useRules({ ...present, ...own.config, rules: { ...present.rules, ...own.config.rules } });
+    this.#changeRules(present);
+  }
+
+  /** How many states are held, and how many of them are in blocks to be saved; how many events are in them; and incidents that wait to be given. */
+  get size(): { readonly states: number; readonly unsaved: number; readonly events: number; readonly waiting: number } {
+    const sum = (count: (map: AnyStateMap) => number): number =>
+      KINDS.reduce((total, kind) => total + count(this.#maps[kind]), 0);
     return {
-      stories: sum(({ size }) => size),
-      dirty: sum(({ dirty }) => dirty),
-      weight: sum(({ weight }) => weight),
-      changed: this.#changed.size,
+      states: sum(({ size }) => size),
+      unsaved: sum(({ unsaved }) => unsaved),
+      events: sum(({ events }) => events),
+      waiting: this.#tracker.waiting,
     };
   }
+}
+
+function savedEngine(data: string | null): SavedEngine {
+  const own = JSON.parse(data ?? 'null') as SavedEngine | null;
+  if (own?.version !== ENGINE_VERSION) throw new CheckpointError(`the checkpoint is of version ${own?.version}`);
+  return own;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: each kind remembers something else.
+function detectorsFor(config: DetectionConfig, order: AgentOrder): Record<Kind, Detector<any>> {
+  return {
+    pair: new SourceOnHostDetector(config),
+    source: new SourceDetector(config, order),
+    target: new TargetUserDetector(config),
+    user: new LoginUserDetector(config),
+    host: new LoginHostDetector(config),
+  };
 }

@@ -1,18 +1,24 @@
-/** An incident as everybody outside the rules sees it. */
+/** Defines an incident as the rest of the server sees it, and makes it from what a window knows. */
 
-import type { DetectionConfig, EventRule, Rule, Severity } from '../alert-config/rules.ts';
-import { KIND_OF, type Kind } from './detectors.ts';
+import type { Trust } from '../../protocol/event.ts';
+import type { DetectionConfig, Rule, Severity } from '../alert-config/rules.ts';
+import { KIND_OF } from './detector.ts';
 import { summaryOf } from './incident-summary.ts';
-import type { Draft } from './threshold-window.ts';
+import type { TrackedIncident } from './keyed-state.ts';
+import { trustOf } from './rule-event.ts';
+import type { OpenIncident } from './threshold-window.ts';
 
-/** One wave of events, or one bad state of an agent. Times are Unix milliseconds. */
+/** One finding of a rule over its time. Times are Unix milliseconds. */
 export interface Incident {
   readonly id: string;
   readonly rule: Rule;
   readonly severity: Severity;
-  /** What it is an incident of, and which one of this rule and key it is. */
+  /** What it is an incident of: `source host`, a source, a user, a host or an agent. */
   readonly key: string;
-  readonly ordinal: number;
+  /** The id of the event that crossed the threshold; null for rules that read no events. */
+  readonly decidedBy: number | null;
+  /** The trust of that event; null where it is not known. */
+  readonly trust: Trust | null;
   /** The one host, source (an address, or an IPv6 network) or user that it is about; null where there are many or none. */
   readonly host: string | null;
   readonly source: string | null;
@@ -38,61 +44,48 @@ export interface Incident {
   readonly more: boolean;
 }
 
-/** An incident that the engine has in hand: its draft goes on changing. */
-export interface Live {
-  readonly id: string;
-  readonly rule: EventRule;
-  readonly kind: Kind;
-  readonly key: string;
-  readonly draft: Draft;
-  /** The event that raised it, as far as is known: none before that one. */
-  readonly by: number;
-  /** True when an event out of order has joined it with another one, or undone it. */
-  readonly withdrawn: boolean;
+/** Names for the numbers that an incident holds. */
+export interface IncidentNames {
+  host(number: number): string;
+  text(number: number): string | null;
 }
 
 const only = (names: readonly string[]): string | null => (names.length === 1 ? (names[0] as string) : null);
 
-/** What everybody outside sees of it. A source that used one address only is shown as that address. */
+/** What the rest of the server sees of it. A source that used one address only is shown as that address. */
 export function incidentOf(
-  { id, rule, kind, key, draft }: Live,
-  partOf: string | null,
-  nowMs: number,
+  { id, rule, key, source: network }: Pick<TrackedIncident, 'id' | 'rule' | 'key' | 'source'>,
+  detail: OpenIncident,
+  { closedAt, partOf }: Pick<Incident, 'closedAt' | 'partOf'>,
+  names: IncidentNames,
   config: DetectionConfig,
 ): Incident {
-  const { hosts, users, ips, first, last, ordinal, firstAt, openedAt, lastAt, count, late, more } = draft;
-  const network = kind === 'source' ? key : kind === 'pair' ? key.slice(0, key.indexOf(' ')) : null;
-  const quietAt = lastAt + config.quietMs;
+  const kind = KIND_OF[rule];
+  const { firstAt, openedAt, lastAt, count, late, more } = detail;
+  const texts = (numbers: readonly number[]): string[] => numbers.map((number) => names.text(number) ?? '');
+  const [hosts, users, ips] = [detail.hosts.map((host) => names.host(host)), texts(detail.users), texts(detail.ips)];
   const incident = {
     id,
     rule,
     severity: config.rules[rule].severity,
     key,
-    ordinal,
+    decidedBy: detail.decidedBy,
+    trust: trustOf(detail.trust),
     host: kind === 'host' ? key : only(hosts),
-    source: only(ips) ?? (network === '?' ? null : network),
+    source: only(ips) ?? names.text(network),
     user: kind === 'user' || kind === 'target' ? key : only(users),
     firstAt,
     openedAt,
     lastAt,
-    closedAt: quietAt <= nowMs ? quietAt : null,
+    closedAt,
     count,
     late,
     partOf,
-    evidence: [...first, ...last],
-    hosts: [...hosts],
-    users: [...users],
-    ips: [...ips],
+    evidence: [...detail.first, ...detail.last],
+    hosts,
+    users,
+    ips,
     more,
   };
   return { ...incident, summary: summaryOf(incident) };
-}
-
-/** An incident taken up again: with its draft where a story still has it, else as far as the incident tells. */
-export function liveOf(incident: Incident, rule: EventRule, by: number, held?: Draft): Live {
-  const { id, key, ordinal, firstAt, openedAt, lastAt, count, late, more, evidence } = incident;
-  const touched = { hosts: [...incident.hosts], users: [...incident.users], ips: [...incident.ips] };
-  const first = [...evidence];
-  const draft = held ?? { id, ordinal, firstAt, openedAt, lastAt, count, late, more, first, last: [], ...touched };
-  return { id, rule, kind: KIND_OF[rule], key, draft, by, withdrawn: false };
 }

@@ -1,126 +1,205 @@
-/** The stories of one kind of key: bounded, and kept on disk a few at a time. */
+/** The keyed states of one kind: bounded, least recently used evicted first, and saved in blocks. */
+import type { Detector, Kind } from './detector.ts';
+import { KeyIndex } from './key-index.ts';
+import type { KeyedState, StateBlock, StateContext } from './keyed-state.ts';
+import { type AgentOrder, RuleEvent } from './rule-event.ts';
 
-import type { EventRule } from '../alert-config/rules.ts';
-import { type Kind, REMEMBERED_MS } from './detectors.ts';
-import { type Fold, type PackedStory, Story, type Turn } from './keyed-state.ts';
-import type { Seen } from './rule-event.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: a shelf never looks inside a story's memory.
-type AnyFold = Fold<any, any>;
-// biome-ignore lint/suspicious/noExplicitAny: as above.
-type AnyStory = Story<any, any>;
-
-/** Stories, and events in them, that one kind may hold: what was not touched for longest goes first. */
-export const STORIES_LIMIT = 200_000;
-export const WEIGHT_LIMIT = 1_500_000;
-
-/** A story to keep on disk, or (null) to forget there. */
-export interface DirtyStory {
-  readonly kind: Kind;
-  readonly key: string;
-  readonly touched: number;
-  readonly touchedMs: number;
-  readonly packed: PackedStory<unknown> | null;
-}
+/** States, and events in them, that one kind may hold. */
+export const STATES_LIMIT = 200_000;
+export const EVENTS_LIMIT = 1_500_000;
+/** States of a block. Keys that come up together are in one block, so what is quiet is not saved again. */
+export const STATES_PER_BLOCK = 256;
 
 /**
- * A story is put at the end of the line when it is touched, but not more often than this: a Map keeps the places that were
- * left until it grows, in the chain of the same key, and a key that moves with each event would find itself only behind all
- * of them.
+ * A state moves to the end of the list, and its time of use is written, at most so often: that touches three more places in
+ * memory, and the order of use need not be exact.
  */
 const MOVED_EVERY_MS = 60_000;
 
-const NOTHING: readonly Turn[] = [];
+// biome-ignore lint/suspicious/noExplicitAny: for those who hold states whatever their detector remembers.
+export type AnyStateMap = KeyedStateMap<any>;
 
-/**
- * Holds STORIES_LIMIT stories and WEIGHT_LIMIT events in them; says which are to be kept on disk, and is given them
- * back.
- */
-export class Shelf {
-  readonly #kind: Kind;
-  readonly #fold: AnyFold;
-  /** Least recently touched first, to the minute. */
-  readonly #stories = new Map<string, AnyStory>();
-  #weight = 0;
-  /** Stories with events that are not kept on disk, and the id of the first such event; oldest first. */
-  readonly #dirty = new Map<string, number>();
+/** Holds STATES_LIMIT states and EVENTS_LIMIT events in them. */
+export class KeyedStateMap<Memory> {
+  readonly kind: Kind;
+  context: StateContext<Memory>;
+  readonly #index = new KeyIndex<KeyedState<Memory>>();
+  /** The ends of the list that is in the order of use. */
+  #oldest: KeyedState<Memory> | null = null;
+  #newest: KeyedState<Memory> | null = null;
+  #events = 0;
+  #blocks = 0;
+  /** Blocks with fewer than STATES_PER_BLOCK states. */
+  readonly #roomy = new Map<number, StateBlock<Memory>>();
+  #dirty: StateBlock<Memory>[] = [];
+  #pending: KeyedState<Memory>[] = [];
 
-  constructor(kind: Kind, fold: AnyFold) {
-    this.#kind = kind;
-    this.#fold = fold;
+  constructor(detector: Detector<Memory>, order: AgentOrder) {
+    this.kind = detector.kind;
+    this.context = { detector, order, scratch: new RuleEvent() };
+  }
+
+  /** Takes a detector with other settings; the states stay. */
+  configure(detector: Detector<Memory>): void {
+    this.context = { ...this.context, detector };
   }
 
   get size(): number {
-    return this.#stories.size;
+    return this.#index.size;
   }
 
-  get dirty(): number {
-    return this.#dirty.size;
+  get events(): number {
+    return this.#events;
   }
 
-  get weight(): number {
-    return this.#weight;
+  /** How many states are in blocks that changed since they were saved. */
+  get unsaved(): number {
+    let states = 0;
+    for (const block of this.#dirty) states += block.states.length;
+    return states;
   }
 
-  /** The oldest event that is in no story on disk; null when all are. */
-  get firstDirty(): number | null {
-    return this.#dirty.values().next().value ?? null;
+  get(first: number, second: number): KeyedState<Memory> | undefined {
+    return this.#index.get(first, second);
   }
 
-  get(key: string): AnyStory | undefined {
-    return this.#stories.get(key);
+  /** Every state, least recently used first. */
+  *states(): Generator<KeyedState<Memory>> {
+    for (let state = this.#oldest; state; state = state.newer) yield state;
   }
 
-  /** Takes a story back from disk. Least recently touched first. */
-  restore({ key, packed, touchedMs }: DirtyStory): AnyStory | null {
-    if (!packed) return null;
-    const story = new Story(this.#fold, packed);
-    story.touchedMs = story.movedMs = touchedMs;
-    this.#stories.set(key, story);
-    this.#weight += story.weight;
-    return story;
+  /** Adds a new state. */
+  add(state: KeyedState<Memory>): void {
+    this.#put(state, this.#roomyBlock());
   }
 
-  /** Tells a story an event that was stored at `storedMs`; what changed by it. */
-  tell(key: string, seen: Seen, storedMs: number, numberBefore: (rule: EventRule) => number): readonly Turn[] {
-    const known = this.#stories.get(key);
-    // It was kept on disk later than others, and is told again what it knows.
-    if (known && seen.id <= known.touched) return NOTHING;
-    const story: AnyStory = known ?? new Story(this.#fold);
-    const before = known?.weight ?? 0;
-    const turns = story.add(seen, numberBefore);
-    story.touchedMs = storedMs;
-    if (!known || Math.abs(storedMs - story.movedMs) >= MOVED_EVERY_MS) {
-      this.#stories.delete(key);
-      this.#stories.set(key, story);
-      story.movedMs = storedMs;
+  /** Adds a state that was saved in a block. `sort` is to be called after the last one. */
+  restore(state: KeyedState<Memory>, block: number): void {
+    this.#put(state, this.#block(block));
+    this.#weigh(state);
+  }
+
+  #put(state: KeyedState<Memory>, block: StateBlock<Memory>): void {
+    this.#index.add(state);
+    this.#append(state);
+    block.states.push(state);
+    state.block = block;
+    if (block.states.length >= STATES_PER_BLOCK) this.#roomy.delete(block.number);
+  }
+
+  /** Takes notice that a state got an event that was stored at `storedMs`: it is the one used last, and is to be saved. */
+  touched(state: KeyedState<Memory>, storedMs: number): void {
+    this.changed(state);
+    // NaN where it is new; before where the clock was set back.
+    if (Math.abs(storedMs - state.touchedMs) < MOVED_EVERY_MS) return;
+    state.touchedMs = storedMs;
+    this.#unlink(state);
+    this.#append(state);
+  }
+
+  /** Takes notice that the incidents of a state may have changed. */
+  pend(state: KeyedState<Memory>): void {
+    if (state.isPending) return;
+    state.isPending = true;
+    this.#pending.push(state);
+  }
+
+  /** The states whose incidents may have changed since the last call. Some may have been looked at since. */
+  takePending(): KeyedState<Memory>[] {
+    const pending = this.#pending;
+    this.#pending = [];
+    return pending;
+  }
+
+  /** Takes notice that a state is to be saved. */
+  changed(state: KeyedState<Memory>): void {
+    // Evicted states have none.
+    const { block } = state;
+    if (!block) return;
+    if (!block.isDirty) this.#dirt(block);
+    this.#weigh(state);
+  }
+
+  #weigh(state: KeyedState<Memory>): void {
+    const weight = state.events + 1;
+    this.#events += weight - state.weight;
+    state.weight = weight;
+  }
+
+  /** Evicts what was not used for too long by the clock `nowMs`, or is too much. */
+  evict(nowMs: number, evicted: (state: KeyedState<Memory>) => void): void {
+    const { rememberedMs } = this.context.detector;
+    while (this.#oldest) {
+      const state: KeyedState<Memory> = this.#oldest;
+      const isFull = this.#index.size > STATES_LIMIT || this.#events > EVENTS_LIMIT;
+      if (!isFull && nowMs - state.touchedMs <= rememberedMs) return;
+      this.#unlink(state);
+      this.#index.delete(state);
+      this.#events -= state.weight;
+      this.#leaveBlock(state);
+      evicted(state);
     }
-    this.#weight += story.weight - before;
-    if (!this.#dirty.has(key)) this.#dirty.set(key, seen.id);
-    return turns;
   }
 
-  /**
-   * Lets go of what is too old or too much. Not after each event: a Map that is changed at its end and looked at from its
-   * beginning steps over all that was taken out since it last grew.
-   */
-  forget(storedMs: number): void {
-    for (const [key, story] of this.#stories) {
-      const full = this.#stories.size > STORIES_LIMIT || this.#weight > WEIGHT_LIMIT;
-      if (!full && storedMs - story.touchedMs <= REMEMBERED_MS[this.#kind]) return;
-      this.#stories.delete(key);
-      this.#weight -= story.weight;
-      if (!this.#dirty.has(key)) this.#dirty.set(key, story.touched);
+  /** The blocks that changed since the last call; one without states is to be deleted. */
+  takeDirty(): StateBlock<Memory>[] {
+    const blocks = this.#dirty;
+    for (const block of blocks) block.isDirty = false;
+    this.#dirty = [];
+    return blocks;
+  }
+
+  /** Puts the states in the order of use, after all that were saved are back. */
+  sort(): void {
+    const states = [...this.states()].sort((a, b) => a.touchedMs - b.touchedMs);
+    this.#oldest = this.#newest = null;
+    for (const state of states) {
+      state.older = state.newer = null;
+      this.#append(state);
     }
   }
 
-  /** Some of the stories that are not on disk as they are, those waiting longest first. */
-  takeDirty(limit: number): DirtyStory[] {
-    return [...this.#dirty.keys().take(limit)].map((key): DirtyStory => {
-      this.#dirty.delete(key);
-      const story = this.#stories.get(key);
-      const { touched = 0, touchedMs = 0 } = story ?? {};
-      return { kind: this.#kind, key, touched, touchedMs, packed: story?.pack() ?? null };
-    });
+  #append(state: KeyedState<Memory>): void {
+    state.older = this.#newest;
+    if (this.#newest) this.#newest.newer = state;
+    else this.#oldest = state;
+    this.#newest = state;
+  }
+
+  #unlink(state: KeyedState<Memory>): void {
+    if (state.older) state.older.newer = state.newer;
+    else this.#oldest = state.newer;
+    if (state.newer) state.newer.older = state.older;
+    else this.#newest = state.older;
+    state.older = state.newer = null;
+  }
+
+  #roomyBlock(): StateBlock<Memory> {
+    for (const block of this.#roomy.values()) return block;
+    return this.#block(this.#blocks);
+  }
+
+  #block(number: number): StateBlock<Memory> {
+    const known = this.#roomy.get(number);
+    if (known) return known;
+    const block = { number, states: [], isDirty: false };
+    this.#blocks = Math.max(this.#blocks, number + 1);
+    this.#roomy.set(number, block);
+    return block;
+  }
+
+  #leaveBlock(state: KeyedState<Memory>): void {
+    const { block } = state;
+    if (!block) return;
+    const last = block.states.pop();
+    if (last && last !== state) block.states[block.states.indexOf(state)] = last;
+    if (!block.isDirty) this.#dirt(block);
+    this.#roomy.set(block.number, block);
+    state.block = null;
+  }
+
+  #dirt(block: StateBlock<Memory>): void {
+    block.isDirty = true;
+    this.#dirty.push(block);
   }
 }

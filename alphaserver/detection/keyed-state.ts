@@ -1,212 +1,259 @@
 /**
- * All that happened to one key (a source on a host, a source, a user, a host), in the order it happened, however it
- * came. The past up to some point is settled: folded into a state of bounded size. The newest events are kept beside
- * it, so that one that comes out of order is put in its place and what followed is thought again.
+ * What one key (a source on a host, a source, a user, a host) has in memory: the newest events in a reorder buffer, and a base
+ * state, into which events are folded when they leave the buffer. An event out of order is put in its place in the buffer
+ * and the buffer is replayed from the base state, so that the order in which agents report does not matter within the
+ * allowed lateness.
  */
-
 import type { EventRule } from '../alert-config/rules.ts';
-import { packState, type State, unpackState } from './base-state.ts';
-import { comesBefore, type PackedSeen, packSeen, type Seen, unpackSeen } from './rule-event.ts';
-import { copyWave, type Draft, NO_DRAFTS, type Wave } from './threshold-window.ts';
+import { type BaseState, copyState, type Detector, type DetectorState } from './detector.ts';
+import {
+  type AgentOrder,
+  EVENT_FIELDS,
+  pack,
+  packAt,
+  packed,
+  packedAgent,
+  packedAt,
+  packedId,
+  type RuleEvent,
+  unpack,
+  visitPacked,
+} from './rule-event.ts';
+import { emptyWindow, type OpenIncident, type ThresholdWindow, visitWindow } from './threshold-window.ts';
 
-/** How a kind of key is thought about: a pure fold over events in order. `shared` may be filled in any order. */
-export interface Fold<M, Shared> {
-  /** One for each of a state's waves. */
-  readonly rules: readonly EventRule[];
-  readonly fresh: () => State<M>;
-  readonly copyMemory: (memory: M) => M;
-  readonly freshShared: () => Shared;
-  readonly share: (shared: Shared, seen: Seen) => void;
-  readonly step: (state: State<M>, seen: Seen, shared: Shared) => void;
-  /** How far out of order an event may come and still find its place: within this time and among this many newer ones. */
-  readonly reachMs: number;
-  readonly reachEvents: number;
+/** Events that stay in the buffer however old they are: most keys never have more, and need nothing but the buffer. */
+const LEAST_BUFFERED = 16;
+/** Events settle at least so many at a time where a buffer is full: its array is moved once for all of them. */
+const SETTLED_AT_ONCE = 32;
+
+/** A scan of the fleet as its parts know it. */
+export interface ScanReference {
+  readonly id: string;
+  /** What has taken its place, null where nothing has; undefined while it is there. */
+  replacedBy: ScanReference | null | undefined;
 }
 
-/** An incident of a story that is new, has grown, has changed its place, or is no more. */
-export interface Turn {
+/** An incident that may still change. What it takes to show it is read from its state when it is needed. */
+export interface TrackedIncident extends ScanReference {
   readonly rule: EventRule;
-  readonly draft: Draft;
-  readonly withdrawn: boolean;
+  /** The place of its rule among those of its kind. */
+  readonly window: number;
+  readonly key: string;
+  /** The number of its source, 0 where its kind has none. */
+  readonly source: number;
+  readonly decidedBy: number;
+  firstAt: number;
+  readonly openedAt: number;
+  lastAt: number;
+  count: number;
+  partOf: ScanReference | null;
+  /** True when it was given to whoever asked for changes. */
+  isReported: boolean;
+  /** Since when it has grown without being given, by the clock; null when it has not. */
+  grownSinceMs: number | null;
+  /** Null once it has left its state. */
+  state: AnyState | null;
+  /** All there is to it, once it has left its state. */
+  settled: OpenIncident | null;
 }
 
-/** A story as it is kept on disk. */
-export interface PackedStory<Shared> {
-  readonly settled: unknown;
-  readonly settledTo: number;
-  readonly shared: Shared;
-  readonly tail: readonly PackedSeen[];
-  /** The incidents not yet settled, by rule: what keeps their numbers. */
-  readonly named: readonly (readonly { ordinal: number; firstAt: number; lastAt: number }[])[];
-  readonly numbers: readonly (number | null)[];
-  readonly touched: number;
+// biome-ignore lint/suspicious/noExplicitAny: an incident's state is held whatever its detector remembers.
+export type AnyState = KeyedState<any>;
+
+const NO_INCIDENTS: readonly TrackedIncident[] = [];
+
+/** What all states of a kind share. `scratch` is filled again and again. */
+export interface StateContext<Memory> {
+  readonly detector: Detector<Memory>;
+  readonly order: AgentOrder;
+  readonly scratch: RuleEvent;
 }
 
-interface Named {
-  readonly ordinal: number;
-  readonly firstAt: number;
-  readonly lastAt: number;
+/** States that are saved together. */
+export interface StateBlock<Memory> {
+  readonly number: number;
+  readonly states: KeyedState<Memory>[];
+  /** True when it changed since it was saved. */
+  isDirty: boolean;
 }
 
-const drafts = (wave: Wave): Draft[] => (wave.open ? [...wave.done, wave.open] : wave.done);
+/** One key's state. */
+export class KeyedState<Memory> {
+  /** The key: numbers of interned texts and hosts; the second is 0 where the kind has only one. */
+  readonly first: number;
+  readonly second: number;
+  /** Packed events, in order. */
+  buffer: number[];
+  /** Null while nothing has left the buffer. */
+  base: BaseState<Memory> | null = null;
+  /** The state after the buffer's last event; null where it is cheaper to replay the few events there are. */
+  #now: DetectorState<Memory> | null = null;
+  /** True when an event may have changed its incidents since they were compared with its current state. */
+  isPending = false;
+  /** Incidents that an event may still change. */
+  incidents: readonly TrackedIncident[] = NO_INCIDENTS;
+  /** When the last event was stored, to the minute: Unix milliseconds. */
+  touchedMs = Number.NaN;
+  /** Its places in the KeyedStateMap: between the next older and newer ones, in a block, and with a weight. */
+  older: KeyedState<Memory> | null = null;
+  newer: KeyedState<Memory> | null = null;
+  block: StateBlock<Memory> | null = null;
+  weight = 0;
 
-/** One key's story. `numberBefore` tells how many incidents of a rule this key had before the story began. */
-export class Story<M, Shared> {
-  readonly #fold: Fold<M, Shared>;
-  /** Null while nothing is settled. */
-  #settled: State<M> | null;
-  #now: State<M>;
-  #settledTo = Number.MIN_SAFE_INTEGER;
-  readonly #shared: Shared;
-  readonly #tail: Seen[] = [];
-  /** The number of the last settled incident of each rule; null while it was not asked for. */
-  readonly #numbers: (number | null)[];
-  /** The id of the last event, which is how recently the story was told. */
-  touched = 0;
-  /** When that event came: Unix milliseconds. */
-  touchedMs = 0;
-  /** Its place in the line of those that are let go of: when it was last put at the end. */
-  movedMs = 0;
-
-  constructor(fold: Fold<M, Shared>, packed: PackedStory<Shared> | null = null) {
-    this.#fold = fold;
-    this.#settled = packed?.settled ? (unpackState(packed.settled) as State<M>) : null;
-    this.#now = this.#copy();
-    this.#shared = packed ? packed.shared : fold.freshShared();
-    this.#numbers = packed ? [...packed.numbers] : fold.rules.map(() => null);
-    if (!packed) return;
-    this.#settledTo = packed.settledTo;
-    this.#tail = packed.tail.map(unpackSeen);
-    this.touched = packed.touched;
-    this.#think();
-    for (const [i, wave] of this.#now.waves.entries()) this.#name(drafts(wave), packed.named[i] ?? [], i, () => 0);
+  constructor(first: number, second: number, buffer: number[] = []) {
+    this.first = first;
+    this.second = second;
+    this.buffer = buffer;
   }
 
   /** How many events it holds. */
-  get weight(): number {
-    let weight = this.#tail.length + 1;
-    for (const { window } of this.#settled?.waves ?? []) weight += window.length;
-    return weight;
+  get events(): number {
+    let numbers = this.buffer.length;
+    if (this.base) for (const { observations } of this.base.state.windows) numbers += observations.length;
+    return Math.ceil(numbers / EVENT_FIELDS);
   }
 
-  /** Takes an event and tells which incidents it changed. */
-  add(given: Seen, numberBefore: (rule: EventRule) => number): Turn[] {
-    this.touched = given.id;
-    this.#fold.share(this.#shared, given);
-    // Its place is settled: it counts at the earliest moment that is not.
-    const seen = given.at < this.#settledTo ? { ...given, at: this.#settledTo } : given;
-    const newest = this.#tail.at(-1);
-    const turns =
-      newest && comesBefore(given, newest) ? this.#insert(seen, numberBefore) : this.#append(seen, numberBefore);
-    this.#settle();
-    return turns;
-  }
-
-  #append(seen: Seen, numberBefore: (rule: EventRule) => number): Turn[] {
-    this.#tail.push(seen);
-    const before = this.#now.waves.map((wave) => wave.open?.count ?? 0);
-    const opened = this.#now.waves.map((wave) => wave.open);
-    this.#fold.step(this.#now, seen, this.#shared);
-    const turns: Turn[] = [];
-    for (const [i, wave] of this.#now.waves.entries()) {
-      const rule = this.#fold.rules[i] as EventRule;
-      // That one is over is nothing to tell: the clock says so, too.
-      if (!wave.open || (wave.open === opened[i] && wave.open.count === before[i])) continue;
-      if (wave.open.ordinal === 0) this.#name([wave.open], [], i, numberBefore);
-      turns.push({ rule, draft: wave.open, withdrawn: false });
+  /** Adds an event. False where it cannot have changed any incident. */
+  add(event: RuleEvent, context: StateContext<Memory>): boolean {
+    const { detector } = context;
+    const isNewest = this.#isNewest(event, context.order);
+    if (this.buffer.length === 0) this.buffer = packed(event);
+    else if (isNewest) pack(this.buffer, event, event.at);
+    else this.#insert(event, context.order);
+    if (!isNewest) {
+      // Replayed when it is asked for next: agents that report the same moment make a hot key's events late all the time.
+      this.#now = null;
+      return true;
     }
-    return turns;
+    if (this.#now) {
+      event.place = this.base ? Math.max(event.at, this.base.settledTo) : event.at;
+      detector.observe(this.#now, event, this.buffer, 0);
+      return true;
+    }
+    return this.isPending || this.incidents.length > 0 || detector.mayOpen(event, this.buffer, this.base);
   }
 
-  #insert(seen: Seen, numberBefore: (rule: EventRule) => number): Turn[] {
-    let place = this.#tail.length;
-    while (place > 0 && comesBefore(seen, this.#tail[place - 1] as Seen)) place -= 1;
-    this.#tail.splice(place, 0, seen);
-    const was = this.#now.waves.map(drafts);
-    this.#think();
-    return this.#now.waves.flatMap((wave, i) => {
-      const rule = this.#fold.rules[i] as EventRule;
-      const now = drafts(wave);
-      this.#name(now, was[i] as Draft[], i, numberBefore);
-      const kept = new Set(now.map(({ ordinal }) => ordinal));
-      return [
-        ...(was[i] as Draft[])
-          .filter(({ ordinal }) => !kept.has(ordinal))
-          .map((draft) => ({ rule, draft, withdrawn: true })),
-        ...now.map((draft) => ({ rule, draft, withdrawn: false })),
-      ];
+  #isNewest(event: RuleEvent, order: AgentOrder): boolean {
+    const last = this.buffer.length - EVENT_FIELDS;
+    return last < 0 || !comesBefore(event, this.buffer, last, order);
+  }
+
+  #insert(event: RuleEvent, order: AgentOrder): void {
+    let offset = this.buffer.length;
+    while (offset > 0 && comesBefore(event, this.buffer, offset - EVENT_FIELDS, order)) offset -= EVENT_FIELDS;
+    packAt(this.buffer, offset, event);
+  }
+
+  /** The state after the last event, replayed from the base state where it is not at hand. */
+  current({ detector, scratch }: StateContext<Memory>): DetectorState<Memory> {
+    if (this.#now) return this.#now;
+    const state: DetectorState<Memory> = this.base
+      ? copyState(this.base.state, detector)
+      : { windows: detector.rules.map(emptyWindow), memory: detector.newMemory() };
+    const settledTo = this.base?.settledTo ?? Number.NEGATIVE_INFINITY;
+    for (let offset = 0; offset < this.buffer.length; offset += EVENT_FIELDS) {
+      unpack(this.buffer, offset, scratch);
+      scratch.place = Math.max(scratch.at, settledTo);
+      detector.observe(state, scratch, this.buffer, 0);
+    }
+    this.#now = state;
+    return state;
+  }
+
+  /** True when events are to settle: with `settle`, and before that what changed is to be found. */
+  isDue({ detector }: StateContext<Memory>): boolean {
+    return this.#due(detector) > 0;
+  }
+
+  /**
+   * Folds into the base state the events that none may come before any more, or all of them. Gives the incidents that nothing
+   * can change any more. To be called when `incidents` are those of the current state.
+   */
+  settle(context: StateContext<Memory>, all = false): readonly TrackedIncident[] {
+    const { detector, scratch } = context;
+    const count = all ? this.buffer.length / EVENT_FIELDS : this.#due(detector);
+    if (count > 0) {
+      this.base ??= {
+        state: { windows: detector.rules.map(emptyWindow), memory: detector.newMemory() },
+        settledTo: Number.NEGATIVE_INFINITY,
+      };
+      const { base } = this;
+      for (let offset = 0; offset < count * EVENT_FIELDS; offset += EVENT_FIELDS) {
+        unpack(this.buffer, offset, scratch);
+        scratch.place = Math.max(scratch.at, base.settledTo);
+        detector.observe(base.state, scratch, this.buffer, offset);
+        detector.settle?.(base.state.memory, scratch);
+        base.settledTo = scratch.place;
+      }
+      this.buffer.splice(0, count * EVENT_FIELDS);
+    }
+    const settled = count > 0 ? this.#takeSettled() : NO_INCIDENTS;
+    if (this.buffer.length <= LEAST_BUFFERED * EVENT_FIELDS) this.#now = null;
+    return settled;
+  }
+
+  /** How many events are to settle now. */
+  #due({ latenessMs, latenessEvents }: Detector<Memory>): number {
+    const count = this.buffer.length / EVENT_FIELDS;
+    if (count <= LEAST_BUFFERED) return 0;
+    let due = count >= latenessEvents + SETTLED_AT_ONCE ? count - latenessEvents : 0;
+    const fromMs = packedAt(this.buffer, this.buffer.length - EVENT_FIELDS) - latenessMs;
+    while (count - due > LEAST_BUFFERED && packedAt(this.buffer, due * EVENT_FIELDS) < fromMs) due += 1;
+    return due;
+  }
+
+  /** Takes the incidents that closed in the base state out of it, and out of the state that is ahead of it. */
+  #takeSettled(): readonly TrackedIncident[] {
+    const settled: TrackedIncident[] = [];
+    for (const [i, window] of this.base?.state.windows.entries() ?? []) {
+      if (window.closed.length === 0) continue;
+      for (const incident of window.closed) {
+        const tracked = this.tracked(i, incident.decidedBy);
+        if (!tracked) continue;
+        tracked.settled = incident;
+        settled.push(tracked);
+      }
+      const now = this.#now?.windows[i];
+      if (now) now.closed = now.closed.slice(window.closed.length);
+      window.closed = [];
+    }
+    if (settled.length > 0) {
+      const left = this.incidents.filter((one) => !settled.includes(one));
+      this.incidents = left.length === 0 ? NO_INCIDENTS : left;
+    }
+    return settled;
+  }
+
+  /** Visits the interned texts that it holds, those of its key left out. */
+  visitTexts(detector: Detector<Memory>, visit: (text: number) => void): void {
+    for (let offset = 0; offset < this.buffer.length; offset += EVENT_FIELDS) visitPacked(this.buffer, offset, visit);
+    if (!this.base) return;
+    const { windows, memory } = this.base.state;
+    for (const [i, window] of windows.entries()) visitWindow(window, Boolean(detector.thresholds[i]?.distinct), visit);
+    detector.mapTexts?.(memory, (text) => {
+      visit(text);
+      return text;
     });
   }
 
-  #copy(): State<M> {
-    const { waves, memory } = this.#settled ?? this.#fold.fresh();
-    return this.#settled ? { waves: waves.map(copyWave), memory: this.#fold.copyMemory(memory) } : { waves, memory };
+  /** The incident of a window that an event has decided. */
+  tracked(window: number, decidedBy: number): TrackedIncident | undefined {
+    for (const one of this.incidents) if (one.decidedBy === decidedBy && one.window === window) return one;
+    return undefined;
   }
 
-  #think(): void {
-    this.#now = this.#copy();
-    for (const seen of this.#tail) this.#fold.step(this.#now, seen, this.#shared);
+  /** All there is to one of its incidents. */
+  detail({ window, decidedBy }: TrackedIncident, context: StateContext<Memory>): OpenIncident | null {
+    const { open, closed } = this.current(context).windows[window] as ThresholdWindow;
+    return open?.decidedBy === decidedBy ? open : (closed.find((one) => one.decidedBy === decidedBy) ?? null);
   }
+}
 
-  /** Gives incidents the numbers of those they overlap with, and the next free ones to the rest, in order. */
-  #name(now: readonly Draft[], was: readonly Named[], wave: number, numberBefore: (rule: EventRule) => number): void {
-    const free = [...was];
-    for (const draft of now) {
-      const i = free.findIndex((old) => old.firstAt <= draft.lastAt && draft.firstAt <= old.lastAt);
-      draft.ordinal = i < 0 ? 0 : (free.splice(i, 1)[0] as Named).ordinal;
-    }
-    const unnamed = now.filter(({ ordinal }) => ordinal === 0);
-    if (unnamed.length === 0) return;
-    this.#numbers[wave] ??= numberBefore(this.#fold.rules[wave] as EventRule);
-    const all = drafts(this.#now.waves[wave] as Wave);
-    let last = Math.max(this.#numbers[wave] ?? 0, ...all.map(({ ordinal }) => ordinal));
-    for (const draft of unnamed) {
-      last += 1;
-      draft.ordinal = last;
-    }
-  }
-
-  /** Folds what no event may come before any more into the settled state. */
-  #settle(): void {
-    const { reachMs, reachEvents, step } = this.#fold;
-    while (
-      this.#tail.length > reachEvents ||
-      (this.#tail.length > 1 && (this.#tail[0] as Seen).at < (this.#tail.at(-1) as Seen).at - reachMs)
-    ) {
-      const oldest = this.#tail.shift() as Seen;
-      this.#settled ??= this.#fold.fresh();
-      step(this.#settled, oldest, this.#shared);
-      this.#settledTo = oldest.at;
-    }
-    for (const [i, wave] of this.#settled?.waves.entries() ?? []) {
-      if (wave.done.length === 0) continue;
-      const now = this.#now.waves[i] as Wave;
-      const settled = now.done.slice(0, wave.done.length);
-      now.done = now.done.slice(wave.done.length);
-      wave.done = NO_DRAFTS;
-      this.#numbers[i] = Math.max(this.#numbers[i] ?? 0, ...settled.map(({ ordinal }) => ordinal));
-    }
-  }
-
-  /** Its incidents that may still change. */
-  incidents(): Turn[] {
-    return this.#now.waves.flatMap((wave, i) =>
-      drafts(wave).map((draft) => ({ rule: this.#fold.rules[i] as EventRule, draft, withdrawn: false })),
-    );
-  }
-
-  /** The story as plain data, from which the constructor makes the same one. */
-  pack(): PackedStory<Shared> {
-    return {
-      settled: this.#settled && packState(this.#settled),
-      settledTo: this.#settledTo,
-      shared: this.#shared,
-      tail: this.#tail.map(packSeen),
-      named: this.#now.waves.map((wave) =>
-        drafts(wave).map(({ ordinal, firstAt, lastAt }) => ({ ordinal, firstAt, lastAt })),
-      ),
-      numbers: this.#numbers,
-      touched: this.touched,
-    };
-  }
+/** True when an event comes before a packed one: by time, then by agent, then in the order of its agent. */
+function comesBefore(event: RuleEvent, packed: readonly number[], offset: number, order: AgentOrder): boolean {
+  const difference =
+    event.at - packedAt(packed, offset) ||
+    order.rank(event.agent) - order.rank(packedAgent(packed, offset)) ||
+    event.id - packedId(packed, offset);
+  return difference < 0;
 }

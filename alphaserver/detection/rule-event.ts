@@ -1,132 +1,173 @@
-/** What the rules see of an event, and the one order they see events in. */
-import type { Outcome } from '../../protocol/event.ts';
-import { sourceOf } from '../../service/ip-network.ts';
-import type { DetectionConfig } from '../alert-config/rules.ts';
-import type { StoredEvent } from '../store/store.ts';
+/** Defines what detectors read of an event, how a buffered event is packed, and the one order they read events in. */
 
-/** An event, cut to what rules need. Many keys hold the same object. Times are Unix milliseconds. */
-export interface Seen {
-  /** Its place in the order: when it happened, or the earliest place that was still open when it came. */
-  readonly at: number;
+import { OUTCOMES, TRUSTS } from '../store/schema.ts';
+
+/** Outcomes as the events table has them. */
+export const ACCEPTED = OUTCOMES.indexOf('accepted');
+export const FAILED = OUTCOMES.indexOf('failed');
+export const PROBE = OUTCOMES.indexOf('probe');
+
+/** What a success was authenticated by, as far as rules tell. */
+export const OTHER_METHOD = 0;
+export const BY_PASSWORD = 1;
+export const BY_KEY = 2;
+
+/**
+ * An event as numbers: times are Unix milliseconds; `host` and `agent` are the store's row ids; `user`, `source` and `ip` are
+ * numbers of the StringInterner, 0 for null. One object is filled again and again: whoever keeps an event packs it.
+ */
+export class RuleEvent {
   /** When it happened. */
-  readonly happened: number;
-  readonly late: boolean;
-  readonly id: number;
-  /** A small number for the agent: events of one agent keep their order, those of two agents have a fixed one. */
-  readonly agent: number;
-  readonly outcome: Outcome;
-  readonly host: string;
-  readonly source: string | null;
-  readonly ip: string | null;
-  readonly user: string | null;
-  readonly method: string | null;
+  at = Number.NaN;
+  /** Where it counts: when it happened, or the earliest moment that is not settled yet. */
+  place = Number.NaN;
+  id = 0;
+  /** Its agent's number of it, 0 for events of versions that did not store it. */
+  seq = 0;
+  agent = 0;
+  host = 0;
+  user = 0;
+  /** The address, or the network of an IPv6 address. */
+  source = 0;
+  ip = 0;
+  outcome = 0;
+  method = OTHER_METHOD;
+  /** True when the user is root. */
+  isRoot = false;
+  /** True when it was stored long after it happened. */
+  late = false;
+  /** 0 when it is not known, else an index into TRUSTS and 1. */
+  trust = 0;
 }
 
-/** Names longer than this are cut for the rules, with a number that keeps two long ones apart: they are held in memory. */
-export const NAME_LIMIT = 64;
+/** Numbers that a packed event takes up. An array of doubles costs a fifth of an object, and the garbage collector skips it. */
+export const EVENT_FIELDS = 6;
+/** The packed flags: outcome 2 bits, late 1, method 2, trust 2, root 1. */
+const FLAGS = 256;
+/** Two numbers share a double's 53 bits: interned texts have 26, hosts 27. */
+const TEXTS = 2 ** 26;
 
-/** A 32-bit number for a text (FNV-1a). Not secret, not unique: it orders and tells apart. */
-export function numberOf(text: string): number {
+const flagsOf = (event: RuleEvent): number =>
+  event.outcome | (event.late ? 4 : 0) | (event.method << 3) | (event.trust << 5) | (event.isRoot ? 128 : 0);
+
+/** An event packed, in an array of no more than its own size: most keys never have another one. */
+export const packed = (event: RuleEvent): number[] => [
+  event.at,
+  event.id,
+  event.seq,
+  event.agent * FLAGS + flagsOf(event),
+  event.host * TEXTS + event.user,
+  event.source * TEXTS + event.ip,
+];
+
+/** Appends an event to packed ones; `at` is the time to keep. */
+export function pack(to: number[], event: RuleEvent, at: number): void {
+  to.push(
+    at,
+    event.id,
+    event.seq,
+    event.agent * FLAGS + flagsOf(event),
+    event.host * TEXTS + event.user,
+    event.source * TEXTS + event.ip,
+  );
+}
+
+/** Puts an event in the place of the packed one that begins at `offset`. */
+export function repack(to: number[], offset: number, event: RuleEvent, at: number): void {
+  to[offset] = at;
+  to[offset + 1] = event.id;
+  to[offset + 2] = event.seq;
+  to[offset + 3] = event.agent * FLAGS + flagsOf(event);
+  to[offset + 4] = event.host * TEXTS + event.user;
+  to[offset + 5] = event.source * TEXTS + event.ip;
+}
+
+/** Puts an event among packed ones, before the one that begins at `offset`. */
+export function packAt(to: number[], offset: number, event: RuleEvent): void {
+  to.splice(offset, 0, ...packed(event));
+}
+
+/** Reads the packed event that begins at `offset`. */
+export function unpack(from: readonly number[], offset: number, into: RuleEvent): void {
+  into.at = into.place = from[offset] as number;
+  into.id = from[offset + 1] as number;
+  into.seq = from[offset + 2] as number;
+  const agentAndFlags = from[offset + 3] as number;
+  into.agent = Math.floor(agentAndFlags / FLAGS);
+  const flags = agentAndFlags - into.agent * FLAGS;
+  into.outcome = flags & 3;
+  into.late = (flags & 4) !== 0;
+  into.method = (flags >> 3) & 3;
+  into.trust = (flags >> 5) & 3;
+  into.isRoot = (flags & 128) !== 0;
+  const hostAndUser = from[offset + 4] as number;
+  into.host = Math.floor(hostAndUser / TEXTS);
+  into.user = hostAndUser - into.host * TEXTS;
+  const sourceAndIp = from[offset + 5] as number;
+  into.source = Math.floor(sourceAndIp / TEXTS);
+  into.ip = sourceAndIp - into.source * TEXTS;
+}
+
+/** Numbers of an event where each field has one of its own, as a checkpoint has them. */
+export const SPLIT_FIELDS = 8;
+
+/** Appends the fields of the packed event at `offset`, its texts as `textOf` gives them. */
+export function split(packed: readonly number[], offset: number, textOf: (text: number) => number, to: number[]): void {
+  const [hostAndUser, sourceAndIp] = [packed[offset + 4] as number, packed[offset + 5] as number];
+  const [host, source] = [Math.floor(hostAndUser / TEXTS), Math.floor(sourceAndIp / TEXTS)];
+  for (let field = 0; field < 4; field += 1) to.push(packed[offset + field] as number);
+  to.push(host, textOf(hostAndUser - host * TEXTS), textOf(source), textOf(sourceAndIp - source * TEXTS));
+}
+
+/** Undoes `split` for the fields at `offset`. */
+export function join(fields: readonly number[], offset: number, textOf: (text: number) => number, to: number[]): void {
+  for (let field = 0; field < 4; field += 1) to.push(fields[offset + field] as number);
+  const [host, user, source, ip] = fields.slice(offset + 4, offset + SPLIT_FIELDS) as [number, number, number, number];
+  to.push(host * TEXTS + textOf(user), textOf(source) * TEXTS + textOf(ip));
+}
+
+/** Visits the texts of the packed event at `offset`. */
+export function visitPacked(packed: readonly number[], offset: number, visit: (text: number) => void): void {
+  const sourceAndIp = packed[offset + 5] as number;
+  visit((packed[offset + 4] as number) % TEXTS);
+  visit(Math.floor(sourceAndIp / TEXTS));
+  visit(sourceAndIp % TEXTS);
+}
+
+/** Single fields of packed events, where reading all would be too slow. */
+export const packedAt = (packed: readonly number[], offset: number): number => packed[offset] as number;
+export const packedId = (packed: readonly number[], offset: number): number => packed[offset + 1] as number;
+export const packedAgent = (packed: readonly number[], offset: number): number =>
+  Math.floor((packed[offset + 3] as number) / FLAGS);
+export const packedOutcome = (packed: readonly number[], offset: number): number => (packed[offset + 3] as number) & 3;
+
+/** What trust a RuleEvent's number stands for. */
+export const trustOf = (trust: number): (typeof TRUSTS)[number] | null => TRUSTS[trust - 1] ?? null;
+
+/** A 32-bit hash of a text (FNV-1a). Not secret and not unique: it orders and tells apart. */
+export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash >>> 0;
 }
 
-const name = (text: string | null): string | null =>
-  text === null || text.length <= NAME_LIMIT
-    ? text
-    : `${text.slice(0, NAME_LIMIT - 12)}...#${numberOf(text).toString(16)}`;
+/**
+ * The order of agents whose events have the same time: by a hash of their ids, so that it does not depend on which agent was
+ * known first.
+ */
+export class AgentOrder {
+  readonly #uuid: (agent: number) => string;
+  readonly #ranks: number[] = [];
 
-/** Texts of which many events have the same: held once. Bounded; when it is full it begins anew. */
-export class Texts {
-  readonly #known = new Map<string, string>();
-
-  same<T extends string | null>(text: T): T {
-    if (text === null) return text;
-    const known = this.#known.get(text);
-    if (known !== undefined) return known as T;
-    if (this.#known.size >= TEXTS_LIMIT) this.#known.clear();
-    this.#known.set(text, text);
-    return text;
+  constructor(uuid: (agent: number) => string) {
+    this.#uuid = uuid;
   }
-}
 
-const TEXTS_LIMIT = 100_000;
-
-/** What the rules see of a stored event. */
-export function seenOf(event: StoredEvent, config: DetectionConfig, texts: Texts): Seen {
-  const at = Date.parse(event.at);
-  const ip = texts.same(event.ip);
-  const source = sourceOf(event.ip, config.ipv6Prefix);
-  return {
-    at,
-    happened: at,
-    late: Date.parse(event.storedAt) - at > config.lateAfterMs,
-    id: event.id,
-    agent: numberOf(event.agent),
-    outcome: event.outcome,
-    host: texts.same(event.host),
-    source: source === event.ip ? ip : texts.same(source),
-    ip,
-    user: texts.same(name(event.user)),
-    method: texts.same(event.method),
-  };
-}
-
-/** Before, by the order that does not depend on which agent's event came first: time, agent, the agent's own order. */
-export function comesBefore(a: Seen, b: Seen): boolean {
-  return a.at !== b.at ? a.at < b.at : a.agent !== b.agent ? a.agent < b.agent : a.id < b.id;
-}
-
-const CODES: readonly Outcome[] = ['accepted', 'failed', 'probe'];
-
-/** A Seen as it is kept on disk. */
-export type PackedSeen = readonly [
-  at: number,
-  since: number,
-  late: 0 | 1,
-  id: number,
-  agent: number,
-  outcome: number,
-  host: string,
-  source: string | null,
-  ip: string | null,
-  user: string | null,
-  method: string | null,
-];
-
-/** The shorter form; `unpackSeen` gives the same back. */
-export function packSeen(s: Seen): PackedSeen {
-  const ip = s.ip === s.source ? null : s.ip;
-  return [
-    s.at,
-    s.at - s.happened,
-    s.late ? 1 : 0,
-    s.id,
-    s.agent,
-    CODES.indexOf(s.outcome),
-    s.host,
-    s.source,
-    ip,
-    s.user,
-    s.method,
-  ];
-}
-
-/** Undoes `packSeen`. An outcome it does not know becomes a probe. */
-export function unpackSeen([at, since, late, id, agent, code, host, source, ip, user, method]: PackedSeen): Seen {
-  const outcome = CODES[code] ?? 'probe';
-  return {
-    at,
-    happened: at - since,
-    late: late === 1,
-    id,
-    agent,
-    outcome,
-    host,
-    source,
-    ip: ip ?? source,
-    user,
-    method,
-  };
+  rank(agent: number): number {
+    const known = this.#ranks[agent];
+    if (known !== undefined) return known;
+    const rank = hashOf(this.#uuid(agent));
+    this.#ranks[agent] = rank;
+    return rank;
+  }
 }

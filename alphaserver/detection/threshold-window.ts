@@ -1,101 +1,126 @@
-/** One rule for one key: events of a wave, the threshold that makes the wave an incident, the quiet that ends it. */
-import type { Seen } from './rule-event.ts';
+/** One rule for one key: the observations in its sliding window, the incident they open, the quiet that closes it. */
+import type { DetectionConfig, EventRule } from '../alert-config/rules.ts';
+import { EVENT_FIELDS, pack, packedAt, RuleEvent, repack, unpack, visitPacked } from './rule-event.ts';
 
-/** What sets a wave off: `count` observations within `windowMs` (both ends inside), or that many different ones. */
+/** What opens an incident: `count` observations within `windowMs` (both ends inside), or that many with different values. */
 export interface Threshold {
   readonly count: number;
   readonly windowMs: number;
+  /** An incident closes after so long without an event. */
   readonly quietMs: number;
-  /** True when observations with the same value are one. */
-  readonly distinct: boolean;
+  /** The field whose different values are counted; null where each event counts. */
+  readonly distinct: 'host' | 'user' | 'source' | null;
 }
+
+/** A threshold that counts events. */
+export const countOf = ({ rules, quietMs }: DetectionConfig, rule: EventRule): Threshold => ({
+  count: rules[rule].count,
+  windowMs: rules[rule].windowMs,
+  quietMs,
+  distinct: null,
+});
+
+/** A threshold that counts the different values of a field. */
+export const distinctOf = (
+  config: DetectionConfig,
+  rule: EventRule,
+  distinct: NonNullable<Threshold['distinct']>,
+): Threshold => ({ ...countOf(config, rule), distinct });
+
+/** The threshold of a rule whose first event opens an incident. */
+export const atOnce = ({ quietMs }: DetectionConfig): Threshold => ({ count: 1, windowMs: 0, quietMs, distinct: null });
 
 /** Event ids an incident keeps from its beginning, and as many from its end. */
 export const EVIDENCE_EACH_END = 10;
 /** Hosts, users and addresses an incident names; of more it only says that there are more. */
 export const TOUCHED_LIMIT = 64;
 
-/** An incident as its wave knows it. Times are Unix milliseconds, of the events. */
-export interface Draft {
-  /** Its name, once the engine has given it one. */
-  id: string;
-  /** Which incident of this rule and key it is, from 1; 0 until the story has numbered it. */
-  ordinal: number;
+/** An incident as its window knows it. Times are Unix milliseconds, names are numbers of the interner and of hosts. */
+export interface OpenIncident {
+  /** The event that crossed the threshold: with the rule it is the incident's identity. */
+  readonly decidedBy: number;
+  readonly agent: number;
+  readonly seq: number;
+  readonly trust: number;
   /** The earliest event that counted towards the threshold. */
   readonly firstAt: number;
-  /** The event that crossed the threshold. */
   readonly openedAt: number;
   lastAt: number;
   count: number;
-  /** True while all of its events came late. */
+  /** True while the event that opened it, and all after that, came late. */
   late: boolean;
   readonly first: number[];
-  last: number[];
-  readonly hosts: string[];
-  readonly users: string[];
-  readonly ips: string[];
+  readonly last: number[];
+  readonly hosts: number[];
+  readonly users: number[];
+  readonly ips: number[];
   /** True when more hosts, users or addresses were touched than are named. */
   more: boolean;
 }
 
-/** Observations that count towards a threshold: one, or all with the same value. */
-export interface Mark {
-  readonly value: string;
-  readonly first: Seen;
-  last: Seen;
-  n: number;
-}
-
 /** The state of one rule for one key. Its size is bounded by the rule's count. */
-export interface Wave {
-  window: Mark[];
-  open: Draft | null;
-  /** Closed incidents that an event out of order may still change; the story takes them out when none can. */
-  done: Draft[];
+export interface ThresholdWindow {
+  /**
+   * What counts towards the threshold, packed and in order: events, or, where different values are counted, a value, how many
+   * events had it, and the first and last of them.
+   */
+  observations: number[];
+  open: OpenIncident | null;
+  /** Closed incidents that an event out of order may still change. */
+  closed: OpenIncident[];
 }
 
-/** What most waves have, shared by all of them: never written to. */
-export const NO_MARKS: Mark[] = [];
-export const NO_DRAFTS: Draft[] = [];
+/** What most windows have, shared and never written to. */
+const NO_OBSERVATIONS: number[] = [];
+const NO_INCIDENTS: OpenIncident[] = [];
 
-/** A wave of which nothing was observed. */
-export const freshWave = (): Wave => ({ window: NO_MARKS, open: null, done: NO_DRAFTS });
+/** A window that has observed nothing. */
+export const emptyWindow = (): ThresholdWindow => ({
+  observations: NO_OBSERVATIONS,
+  open: null,
+  closed: NO_INCIDENTS,
+});
 
-/** Adds a name; true when there is no room for it. `more`: that is known already, and nothing is looked for in a full list. */
-const touch = (names: string[], name: string | null, more: boolean): boolean => {
+/** Numbers before the two events of an observation where different values are counted: the value, and how many had it. */
+export const VALUE_FIELDS = 2;
+export const DISTINCT_FIELDS = VALUE_FIELDS + 2 * EVENT_FIELDS;
+
+/** Adds a name; true when there is no room for it. `more`: that is known already, and a full list is not searched. */
+function touch(names: number[], name: number, more: boolean): boolean {
   const full = names.length >= TOUCHED_LIMIT;
-  if (name === null || (full && more) || names.includes(name)) return more;
+  if (name === 0 || (full && more) || names.includes(name)) return more;
   if (full) return true;
   names.push(name);
   return more;
-};
+}
 
-function grow(draft: Draft, seen: Seen, n: number): void {
-  draft.lastAt = Math.max(draft.lastAt, seen.at);
-  draft.count += n;
-  draft.late &&= seen.late;
-  if (draft.first.length < EVIDENCE_EACH_END) draft.first.push(seen.id);
+function grow(incident: OpenIncident, event: RuleEvent, n: number): void {
+  incident.lastAt = Math.max(incident.lastAt, event.place);
+  incident.count += n;
+  incident.late &&= event.late;
+  if (incident.first.length < EVIDENCE_EACH_END) incident.first.push(event.id);
   else {
-    draft.last.push(seen.id);
-    if (draft.last.length > EVIDENCE_EACH_END) draft.last.shift();
+    incident.last.push(event.id);
+    if (incident.last.length > EVIDENCE_EACH_END) incident.last.shift();
   }
 }
 
-function name(draft: Draft, seen: Seen): void {
-  draft.more = touch(draft.hosts, seen.host, draft.more);
-  draft.more = touch(draft.users, seen.user, draft.more);
-  draft.more = touch(draft.ips, seen.ip, draft.more);
+function name(incident: OpenIncident, event: RuleEvent): void {
+  incident.more = touch(incident.hosts, event.host, incident.more);
+  incident.more = touch(incident.users, event.user, incident.more);
+  incident.more = touch(incident.ips, event.ip, incident.more);
 }
 
-function opened(window: readonly Mark[], by: Seen, windowMs: number): Draft {
-  // What counts was within the window, also where its value had been seen before that.
-  const began = ({ first, last }: Mark): number => (by.at - first.at <= windowMs ? first.at : last.at);
-  const draft: Draft = {
-    id: '',
-    ordinal: 0,
-    firstAt: Math.min(...window.map(began)),
-    openedAt: by.at,
-    lastAt: by.at,
+/** The incident that these observations make when `by` has crossed the threshold; `by` is the last of them. */
+function opened(observations: readonly number[], by: RuleEvent, { windowMs, distinct }: Threshold): OpenIncident {
+  const incident = {
+    decidedBy: by.id,
+    agent: by.agent,
+    seq: by.seq,
+    trust: by.trust,
+    firstAt: by.place,
+    openedAt: by.place,
+    lastAt: by.place,
     count: 0,
     late: by.late,
     first: [],
@@ -105,85 +130,151 @@ function opened(window: readonly Mark[], by: Seen, windowMs: number): Draft {
     ips: [],
     more: false,
   };
-  for (const { first, last, n } of window) {
-    grow(draft, first, n);
-    name(draft, first);
-    if (last === first) continue;
-    grow(draft, last, 0);
-    name(draft, last);
+  const event = new RuleEvent();
+  const take = (offset: number, n: number): void => {
+    unpack(observations, offset, event);
+    grow(incident, event, n);
+    name(incident, event);
+  };
+  for (let i = 0; i < observations.length; i += distinct ? DISTINCT_FIELDS : EVENT_FIELDS) {
+    const first = distinct ? i + VALUE_FIELDS : i;
+    take(first, distinct ? (observations[i + 1] as number) : 1);
+    // What counts was within the window, also where its value was observed before that.
+    let beganAt = packedAt(observations, first);
+    if (distinct && (observations[i + 1] as number) > 1) {
+      take(first + EVENT_FIELDS, 0);
+      if (by.place - beganAt > windowMs) beganAt = packedAt(observations, first + EVENT_FIELDS);
+    }
+    incident.firstAt = Math.min(incident.firstAt, beganAt);
   }
   // Whether it is late is said by what crossed the threshold and what came after, not by what led there.
-  draft.late = by.late;
-  return draft;
+  incident.late = by.late;
+  return incident;
 }
 
-/** Closes the wave's incident when its source had been quiet for long enough before `at`. */
-export function endIfQuiet(wave: Wave, at: number, quietMs: number): void {
-  if (wave.open === null || at - wave.open.lastAt < quietMs) return;
-  wave.done = [...wave.done, wave.open];
-  wave.open = null;
+/** Closes the incident when nothing of it came for `quietMs` before `at`. */
+export function endIfQuiet(window: ThresholdWindow, at: number, quietMs: number): void {
+  if (window.open === null || at - window.open.lastAt < quietMs) return;
+  window.closed = [...window.closed, window.open];
+  window.open = null;
 }
 
-/** Forgets what counted towards the threshold. An open incident stays as it is. */
-export function forget(wave: Wave): void {
-  wave.window = NO_MARKS;
+/** Drops what counted towards the threshold. An open incident stays as it is. */
+export function reset(window: ThresholdWindow): void {
+  window.observations = NO_OBSERVATIONS;
 }
 
 /**
- * An event that keeps an open incident open and belongs to it, but would not open one. `named`: whether its host, user and
- * address are among those that the incident names.
+ * Adds an event that keeps an open incident open and belongs to it, but would not open one. `named`: whether its host, user
+ * and address are among those that the incident names.
  */
-export function extend(wave: Wave, seen: Seen, quietMs: number, named: boolean): void {
-  endIfQuiet(wave, seen.at, quietMs);
-  if (!wave.open) return;
-  grow(wave.open, seen, 1);
-  if (named) name(wave.open, seen);
+export function extend(window: ThresholdWindow, event: RuleEvent, quietMs: number, named: boolean): void {
+  endIfQuiet(window, event.place, quietMs);
+  if (!window.open) return;
+  grow(window.open, event, 1);
+  if (named) name(window.open, event);
 }
 
 /**
- * An event that counts, events in order. What one incident has used up does not count for the next: a source that
+ * Adds an event that counts; events come in order. What one incident has used up does not count for the next: a source that
  * goes on slowly after a close has to cross the threshold anew.
  */
-export function observe(wave: Wave, seen: Seen, value: string, config: Threshold): void {
-  endIfQuiet(wave, seen.at, config.quietMs);
-  if (wave.open) {
-    grow(wave.open, seen, 1);
-    name(wave.open, seen);
+export function observe(window: ThresholdWindow, event: RuleEvent, threshold: Threshold): void {
+  endIfQuiet(window, event.place, threshold.quietMs);
+  if (window.open) {
+    grow(window.open, event, 1);
+    name(window.open, event);
     return;
   }
-  if (wave.window.some((mark) => seen.at - mark.last.at > config.windowMs))
-    wave.window = wave.window.filter((mark) => seen.at - mark.last.at <= config.windowMs);
-  const known = config.distinct ? wave.window.find((mark) => mark.value === value) : undefined;
-  if (known) {
-    known.last = seen;
-    known.n += 1;
-  } else wave.window = withMark(wave.window, { value, first: seen, last: seen, n: 1 });
-  if (wave.window.length < config.count) return;
-  wave.open = opened(wave.window, seen, config.windowMs);
-  wave.window = NO_MARKS;
+  const counted = threshold.distinct
+    ? addDistinct(window, event, event[threshold.distinct], threshold.windowMs)
+    : addNext(window, event, threshold.windowMs);
+  if (counted < threshold.count) return;
+  window.open = opened(window.observations, event, threshold);
+  window.observations = NO_OBSERVATIONS;
 }
 
-function withMark(window: Mark[], mark: Mark): Mark[] {
-  if (window.length === 0) return [mark];
-  window.push(mark);
-  return window;
+/** Adds an observation after dropping those that left the window; gives how many there are. */
+function addNext(window: ThresholdWindow, event: RuleEvent, windowMs: number): number {
+  const { observations } = window;
+  let from = 0;
+  while (from < observations.length && event.place - packedAt(observations, from) > windowMs) from += EVENT_FIELDS;
+  if (from > 0) observations.splice(0, from);
+  if (observations.length === 0) window.observations = [];
+  pack(window.observations, event, event.place);
+  return window.observations.length / EVENT_FIELDS;
 }
 
-const copyDraft = (d: Draft): Draft => ({
-  ...d,
-  id: '',
-  first: [...d.first],
-  last: [...d.last],
-  hosts: [...d.hosts],
-  users: [...d.users],
-  ips: [...d.ips],
+/** Adds an observation with a value; gives how many different values the window holds. */
+function addDistinct(window: ThresholdWindow, event: RuleEvent, value: number, windowMs: number): number {
+  if (window.observations.length === 0) window.observations = [];
+  const { observations } = window;
+  let found = -1;
+  for (let i = observations.length - DISTINCT_FIELDS; i >= 0; i -= DISTINCT_FIELDS) {
+    const last = i + VALUE_FIELDS + EVENT_FIELDS;
+    if (event.place - packedAt(observations, last) > windowMs) {
+      observations.splice(i, DISTINCT_FIELDS);
+      if (found > i) found -= DISTINCT_FIELDS;
+    } else if (observations[i] === value) found = i;
+  }
+  if (found < 0) {
+    observations.push(value, 1);
+    pack(observations, event, event.place);
+    pack(observations, event, event.place);
+  } else {
+    observations[found + 1] = (observations[found + 1] as number) + 1;
+    repack(observations, found + VALUE_FIELDS + EVENT_FIELDS, event, event.place);
+  }
+  return observations.length / DISTINCT_FIELDS;
+}
+
+/**
+ * False where the newest of the events in a buffer cannot be the one that crosses a threshold: too few came in its window. An
+ * event does not count before `settledTo`.
+ */
+export function mayCross(
+  { count, windowMs, distinct }: Threshold,
+  buffer: readonly number[],
+  settled: ThresholdWindow | undefined,
+  settledTo: number,
+): boolean {
+  const first = buffer.length - count * EVENT_FIELDS;
+  if (first >= 0) {
+    const last = buffer.length - EVENT_FIELDS;
+    return Math.max(settledTo, packedAt(buffer, last)) - Math.max(settledTo, packedAt(buffer, first)) <= windowMs;
+  }
+  const observed = (settled?.observations.length ?? 0) / (distinct ? DISTINCT_FIELDS : EVENT_FIELDS);
+  return observed + buffer.length / EVENT_FIELDS >= count;
+}
+
+const copyIncident = (incident: OpenIncident): OpenIncident => ({
+  ...incident,
+  first: [...incident.first],
+  last: [...incident.last],
+  hosts: [...incident.hosts],
+  users: [...incident.users],
+  ips: [...incident.ips],
 });
 
-/** A wave that can be changed without changing this one. */
-export function copyWave(wave: Wave): Wave {
-  return {
-    window: wave.window.length === 0 ? NO_MARKS : wave.window.map((mark) => ({ ...mark })),
-    open: wave.open && copyDraft(wave.open),
-    done: wave.done.length === 0 ? NO_DRAFTS : wave.done.map(copyDraft),
-  };
+/** A window that can be changed without changing this one. */
+export const copyWindow = ({ observations, open, closed }: ThresholdWindow): ThresholdWindow => ({
+  observations: observations.length === 0 ? NO_OBSERVATIONS : observations.slice(),
+  open: open && copyIncident(open),
+  closed: closed.length === 0 ? NO_INCIDENTS : closed.map(copyIncident),
+});
+
+/** Visits the interned texts that a window holds. */
+export function visitWindow(
+  { observations, open }: ThresholdWindow,
+  isDistinct: boolean,
+  visit: (text: number) => void,
+): void {
+  if (isDistinct)
+    for (let i = VALUE_FIELDS; i < observations.length; i += DISTINCT_FIELDS) {
+      visitPacked(observations, i, visit);
+      visitPacked(observations, i + EVENT_FIELDS, visit);
+    }
+  else for (let i = 0; i < observations.length; i += EVENT_FIELDS) visitPacked(observations, i, visit);
+  for (const text of open?.users ?? []) visit(text);
+  for (const text of open?.ips ?? []) visit(text);
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DEFAULT_DETECTION } from '../../../alphaserver/alert-config/rules.ts';
-import { type AgentMemory, States } from '../../../alphaserver/detection/agent-health.ts';
+import { AgentHealth, type AgentStatus } from '../../../alphaserver/detection/agent-health.ts';
+import type { CheckpointBlock } from '../../../alphaserver/detection/checkpoint.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
-import type { AgentRecord } from '../../../alphaserver/store/store.ts';
 import type { AgentReport } from '../../../protocol/report.ts';
 import { configWith, START_MS } from './stream.ts';
 
@@ -17,7 +17,7 @@ interface Moment {
 
 const ms = (seconds: number): number => START_MS + seconds * 1_000;
 
-function record({ at, seen = at, gaps = 0, report }: Moment): AgentRecord {
+function status({ at, seen = at, gaps = 0, report }: Moment): AgentStatus {
   const told: AgentReport = {
     state: 'caught up',
     behindBytes: 0,
@@ -30,51 +30,48 @@ function record({ at, seen = at, gaps = 0, report }: Moment): AgentRecord {
     ...report,
   };
   return {
-    agent: 'a-1',
+    uuid: 'a-1',
     host: 'web-1',
-    firstSeen: new Date(START_MS).toISOString(),
-    lastSeen: new Date(ms(seen)).toISOString(),
-    lastSeq: 0,
-    stored: 0,
-    repeats: 0,
+    lastSeen: ms(seen),
     gaps,
-    report: told,
-    reportedAt: new Date(ms(seen)).toISOString(),
-    identity: null,
-    endedAt: null,
-    cloneAt: null,
+    report: JSON.stringify(told),
+    reportedAt: ms(seen),
   };
 }
 
-/** Looks moment by moment, with all thrown away and taken back from what was kept before each `restartsAt`. */
-function looks(moments: readonly Moment[], restartsAt: readonly number[] = [], config = DEFAULT_DETECTION): Incident[] {
+/** Checks moment by moment, with all thrown away and restored from what was saved before each `restartsAt`. */
+function checked(
+  moments: readonly Moment[],
+  restartsAt: readonly number[] = [],
+  config = DEFAULT_DETECTION,
+): Incident[] {
   const ledger = new Map<string, Incident>();
-  const kept = new Map<string, string>();
-  const begin = (startedMs: number): States => {
-    const states = new States({
+  const saved = new Map<number, CheckpointBlock>();
+  const begin = (startedMs: number): AgentHealth => {
+    const health = new AgentHealth({
       config,
       startedMs,
-      nameOf: (rule, agent, ordinal) => `${rule}/${agent}/${ordinal}`,
-      lastOrdinal: (rule) =>
-        Math.max(0, ...[...ledger.values()].filter((one) => one.rule === rule).map((one) => one.ordinal)),
+      incidentId: (rule, agent, openedAt) => `${rule}/${agent}/${openedAt}`,
     });
-    for (const [agent, memory] of kept) states.restore(agent, JSON.parse(memory) as AgentMemory);
-    for (const incident of ledger.values()) states.recall(incident);
-    return states;
+    for (const block of saved.values()) assert.equal(health.restore(block), true);
+    return health;
   };
-  let states = begin(START_MS);
+  let health = begin(START_MS);
   for (const moment of moments) {
-    if (restartsAt.includes(moment.at)) states = begin(ms(moment.at));
-    for (const incident of states.look([record(moment)], ms(moment.at))) ledger.set(incident.id, incident);
-    for (const [agent, memory] of states.dirty()) kept.set(agent, JSON.stringify(memory));
+    if (restartsAt.includes(moment.at)) health = begin(ms(moment.at));
+    for (const incident of health.check([status(moment)], ms(moment.at))) ledger.set(incident.id, incident);
+    for (const block of health.checkpoint()) {
+      if (block.data === null) saved.delete(block.block);
+      else saved.set(block.block, block);
+    }
   }
   return [...ledger.values()];
 }
 
 /** rule openedAt closedAt count, times in seconds. */
 type Row = readonly [string, number, number | null, number];
-const rows = (...given: Parameters<typeof looks>): Row[] =>
-  looks(...given).map(({ rule, openedAt, closedAt, count }) => [
+const rows = (...given: Parameters<typeof checked>): Row[] =>
+  checked(...given).map(({ rule, openedAt, closedAt, count }) => [
     rule,
     (openedAt - START_MS) / 1_000,
     closedAt === null ? null : (closedAt - START_MS) / 1_000,

@@ -15,6 +15,7 @@ import type { StoredEvent } from '../../../alphaserver/store/store.ts';
 import { LOGS } from '../../demo/fleet.ts';
 import { linesOf } from '../../demo/log-forms.ts';
 import { week } from '../../demo/week.ts';
+import { Rows } from './stream.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures');
 const NOW_MS = Date.UTC(2026, 10, 23, 20);
@@ -30,9 +31,15 @@ function read(log: Buffer, agent: string): Omit<StoredEvent, 'id'>[] {
 }
 
 function incidents(events: readonly Omit<StoredEvent, 'id'>[]): Incident[] {
-  const replay = new Replay(DEFAULT_SETTINGS, (rule, key, ordinal) => `${rule}/${key}/${ordinal}`);
+  const rows = new Rows();
+  const replay = new Replay({
+    config: DEFAULT_SETTINGS.detection,
+    allow: DEFAULT_SETTINGS.allow,
+    names: rows.names,
+    incidentId: (rule, key, { event }) => `${rule}/${key}/${event}`,
+  });
   const ordered = events.toSorted((a, b) => (a.storedAt < b.storedAt ? -1 : a.storedAt > b.storedAt ? 1 : 0));
-  for (const [i, event] of ordered.entries()) replay.take({ ...event, id: i + 1 });
+  for (const [i, event] of ordered.entries()) replay.take(rows.of({ ...event, id: i + 1 }));
   return replay.incidents(NOW_MS);
 }
 

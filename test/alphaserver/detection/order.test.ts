@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import test from 'node:test';
-import type { EngineOptions } from '../../../alphaserver/detection/engine.ts';
+import type { CheckpointBlock } from '../../../alphaserver/detection/checkpoint.ts';
+import type { Engine } from '../../../alphaserver/detection/engine.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
 import { dice, mixed as stream } from './mixed.ts';
 import { reference } from './reference.ts';
-import { configWith, engineWith, type Given, Ledger, raised, START_MS, stored } from './stream.ts';
+import { configWith, engineWith, type Given, Ledger, Rows, raised, START_MS, stored } from './stream.ts';
 
 const seeds = (n: number): number[] => {
   const first = Number(process.env['SEED'] ?? randomInt(1e9));
@@ -48,8 +49,12 @@ function order({ agent }: Given): number {
 }
 
 /** What is left of an incident when event ids, which tell in which order events came, are replaced by the events. */
-const comparable = (incidents: readonly Incident[], indexOf: (id: number) => number): unknown[] =>
-  incidents.map((incident) => ({ ...incident, evidence: incident.evidence.map(indexOf) }));
+const comparable = (incidents: readonly Incident[], indexOf: (id: number) => number): Incident[] =>
+  incidents.map((incident) => ({
+    ...incident,
+    decidedBy: indexOf(incident.decidedBy as number),
+    evidence: incident.evidence.map(indexOf),
+  }));
 
 /** What each incident on one host must be a part of: the scan of its source that had begun when it opened and was not over. */
 function partsOf(incidents: readonly Incident[]): void {
@@ -66,39 +71,37 @@ function partsOf(incidents: readonly Incident[]): void {
   }
 }
 
-/** Runs a stream with the engine thrown away and made again from what was kept, and drained, at random places. The clock stands at `clock` or at the newest event. */
-function restarted(
-  given: readonly Given[],
-  indexes: readonly number[],
-  seed: number,
-  options: Partial<EngineOptions> = {},
-  clock = 0,
-): unknown[] {
+/**
+ * Runs a stream with changes taken, checkpoints written, and the engine killed at random places. A killed engine is made again
+ * from the last checkpoint; what was written after it is replayed first. The clock stands at `clock` or at the newest event.
+ */
+function restarted(given: readonly Given[], indexes: readonly number[], seed: number, clock = 0): Incident[] {
   const roll = dice(seed);
   const ledger = new Ledger();
-  const kept = new Map<string, string>();
-  const { ordinalBefore } = ledger;
-  let engine = engineWith({ ordinalBefore, ...options });
+  const rows = new Rows();
+  const blocks = new Map<string, CheckpointBlock>();
+  const take = (engine: Engine, id: number): void => {
+    const index = indexes[id - 1] as number;
+    engine.take(rows.of(stored(given[index] as Given, id, index + 1)));
+  };
+  let engine = engineWith(rows);
   let latest = clock;
-  for (const [i, index] of indexes.entries()) {
-    const event = given[index] as Given;
-    engine.take(stored(event, i + 1));
-    latest = Math.max(latest, event.at);
-    if (roll(5) === 0) ledger.drain(engine, latest);
-    if (roll(40) > 0) continue;
+  let drainedTo = 0;
+  for (let id = 1; id <= indexes.length; id += 1) {
+    take(engine, id);
+    latest = Math.max(latest, (given[indexes[id - 1] as number] as Given).at);
+    const deed = roll(40);
+    if (deed > 8) continue;
     ledger.drain(engine, latest);
-    for (const story of engine.dirty(1 + roll(20))) {
-      if (story.packed) kept.set(`${story.kind} ${story.key}`, JSON.stringify(story));
-      else kept.delete(`${story.kind} ${story.key}`);
-    }
-    const keptTo = engine.keptTo(i + 1);
-    engine = engineWith({ ordinalBefore, ...options });
-    for (const text of kept.values()) engine.restore(JSON.parse(text));
-    for (const incident of ledger.incidents.values())
-      engine.recall(incident, ledger.raisedBy.get(incident.id) as number, START_MS + latest * 1_000);
-    for (let id = keptTo + 1; id <= i + 1; id += 1) engine.take(stored(given[indexes[id - 1] as number] as Given, id));
-    for (const { incident, withdrawn } of engine.changes(0))
-      assert.ok(withdrawn || ledger.incidents.has(incident.id), 'a restart makes nothing new');
+    drainedTo = id;
+    if (deed === 0) for (const block of engine.checkpoint()) blocks.set(`${block.kind} ${block.block}`, block);
+    if (deed !== 1) continue;
+    const before = [...ledger.incidents.keys()].sort();
+    engine = engineWith(rows);
+    engine.restore([...blocks.values()].filter(({ data }) => data !== null));
+    for (let again = engine.takenTo + 1; again <= drainedTo; again += 1) take(engine, again);
+    ledger.drain(engine, latest);
+    assert.deepEqual([...ledger.incidents.keys()].sort(), before, 'a restart makes nothing new');
   }
   ledger.drain(engine, 1e8);
   return comparable(ledger.all(), (id) => indexes[id - 1] as number);
@@ -125,7 +128,7 @@ test('a log of days that comes all at once, with any restarts: the same incident
     const whole = raised(events);
     parts += whole.filter(({ partOf }) => partOf !== null).length;
     partsOf(whole);
-    const kept = restarted(events, indexes, seed, {}, behind);
+    const kept = restarted(events, indexes, seed, behind);
     assert.deepEqual(
       kept,
       comparable(whole, (id) => id - 1),
@@ -153,12 +156,14 @@ test('any reordering within the stated bound: the same incidents, with the same 
       .toSorted((a, b) => a.came - b.came)
       .map(({ index }) => index);
     const given = events.filter((_, i) => indexes.includes(i));
-    const position = new Map(indexes.toSorted((a, b) => a - b).map((index, i) => [index, i]));
     const straight = comparable(raised(given), (id) => id - 1);
-    const bent = restarted(events, indexes, seed).map((one) => ({
-      ...(one as Incident),
-      evidence: (one as Incident).evidence.map((index) => position.get(index) as number),
-    }));
+    // The events that are left, by their places among all.
+    const places = new Map(indexes.toSorted((a, b) => a - b).map((index, i) => [index, i]));
+    const bent = restarted(
+      given,
+      indexes.map((index) => places.get(index) as number),
+      seed,
+    );
     assert.deepEqual(bent, straight, `SEED=${seed}`);
   }
 });

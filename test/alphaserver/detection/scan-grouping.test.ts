@@ -1,77 +1,107 @@
-/** What is remembered of scans and their parts is bounded, by time and by number. */
+/** What is remembered of a source's scans and their parts is bounded, and goes by the times of events. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DEFAULT_DETECTION } from '../../../alphaserver/alert-config/rules.ts';
-import { type Live, liveOf } from '../../../alphaserver/detection/incident.ts';
-import { Absorption, NOTED_LIMIT } from '../../../alphaserver/detection/scan-grouping.ts';
-import { incident } from './incidents.ts';
+import { KeyedState, type TrackedIncident } from '../../../alphaserver/detection/keyed-state.ts';
+import { PARTS_LIMIT, SCANS_LIMIT, ScanGrouping, scanOf } from '../../../alphaserver/detection/scan-grouping.ts';
 
 const HOUR_MS = 3_600_000;
-const NOW_MS = Date.parse('2026-11-24T12:00:00.000Z');
+const START_MS = Date.parse('2026-11-24T12:00:00.000Z');
+const SOURCE = 7;
 
-/** Of one host where the key names one, else a scan of the fleet. */
-const live = (id: string, key: string, atMs: number): Live => {
-  const rule = key.includes(' ') ? 'brute-force' : 'fleet-scan';
-  return liveOf(incident({ id, rule, key, firstAt: atMs, openedAt: atMs, lastAt: atMs }), rule, 1);
-};
+/** An incident of the source: of one host, or a scan of the fleet. */
+const tracked = (
+  id: string,
+  rule: 'brute-force' | 'fleet-scan',
+  firstAt: number,
+  lastAt = firstAt,
+): TrackedIncident => ({
+  id,
+  rule,
+  window: 0,
+  key: id,
+  source: SOURCE,
+  decidedBy: 1,
+  firstAt,
+  openedAt: firstAt,
+  lastAt,
+  count: 10,
+  partOf: null,
+  replacedBy: undefined,
+  isReported: true,
+  grownSinceMs: null,
+  state: new KeyedState(SOURCE, 0),
+  settled: null,
+});
+const ids = (incidents: readonly TrackedIncident[]): string[] => incidents.map(({ id }) => id);
 
-test('what is old and was noted long ago is let go of; what was noted a moment ago is not, however old', () => {
-  const old = NOW_MS - 100 * HOUR_MS;
-  const absorption = new Absorption(DEFAULT_DETECTION);
-  const part = live('part', '203.0.113.5 web', old);
-  absorption.note(part, NOW_MS);
-  absorption.note(live('scan', '203.0.113.5', old), NOW_MS);
-  absorption.forget(NOW_MS + HOUR_MS);
-  assert.equal(absorption.partOf(part), 'scan');
-  absorption.forget(NOW_MS + 10 * HOUR_MS);
-  assert.equal(absorption.partOf(part), null);
-  assert.equal(absorption.size, 0);
+test('a scan takes in what opened on single hosts after its first event, and only that', () => {
+  const grouping = new ScanGrouping(DEFAULT_DETECTION);
+  const before = tracked('before', 'brute-force', START_MS - 1);
+  const part = tracked('part', 'brute-force', START_MS + 1);
+  assert.deepEqual(grouping.add(before), []);
+  assert.deepEqual(grouping.add(part), []);
+  assert.deepEqual(ids(grouping.add(tracked('scan', 'fleet-scan', START_MS))), ['part']);
+  assert.equal(scanOf(part), 'scan');
+  assert.equal(scanOf(before), null);
 });
 
-test('a part of a scan stays one, however much longer it goes on; not of a scan that is no more', () => {
-  const absorption = new Absorption(DEFAULT_DETECTION);
-  const long = live('long', '203.0.113.5 web', NOW_MS);
-  const scan = live('scan', '203.0.113.5', NOW_MS);
-  absorption.note(long, NOW_MS);
-  absorption.note(scan, NOW_MS);
-  assert.equal(absorption.partOf(long), 'scan');
-  const later = NOW_MS + 10 * HOUR_MS;
-  absorption.note({ ...long, draft: { ...long.draft, lastAt: later } }, later);
-  absorption.forget(later);
-  assert.equal(absorption.size, 1);
-  absorption.note(live('another', '203.0.113.5', later), later);
-  assert.deepEqual(absorption.takeMoved(), []);
-  assert.equal(absorption.partOf(long), 'scan');
-  absorption.drop(scan);
-  assert.deepEqual(
-    absorption.takeMoved().map(({ id }) => id),
-    ['long'],
+test('what opens while a scan goes on is a part of it from the beginning, what opens after its quiet is not', () => {
+  const grouping = new ScanGrouping(DEFAULT_DETECTION);
+  grouping.add(tracked('scan', 'fleet-scan', START_MS, START_MS + HOUR_MS));
+  const quietMs = START_MS + HOUR_MS + DEFAULT_DETECTION.quietMs;
+  const [during, after] = [tracked('during', 'brute-force', quietMs - 1), tracked('after', 'brute-force', quietMs)];
+  grouping.add(during);
+  grouping.add(after);
+  assert.deepEqual([scanOf(during), scanOf(after)], ['scan', null]);
+});
+
+test('a part stays one when its scan is not remembered any more', () => {
+  const grouping = new ScanGrouping(DEFAULT_DETECTION);
+  const part = tracked('part', 'brute-force', START_MS);
+  grouping.add(tracked('scan', 'fleet-scan', START_MS));
+  grouping.add(part);
+  for (let i = 0; i < SCANS_LIMIT; i += 1)
+    assert.deepEqual(grouping.add(tracked(`later ${i}`, 'fleet-scan', START_MS + (i + 1) * HOUR_MS)), []);
+  assert.equal(
+    grouping.get(SOURCE)?.scans.some(({ id }) => id === 'scan'),
+    false,
   );
-  assert.equal(absorption.partOf(long), null);
+  assert.equal(scanOf(part), 'scan');
 });
 
-test('events told again after a restart make nothing old', () => {
-  const absorption = new Absorption(DEFAULT_DETECTION);
-  const old = NOW_MS - 100 * HOUR_MS;
-  const part = live('part', '203.0.113.5 web', old);
-  absorption.note(part, NOW_MS, 'scan');
-  absorption.note(part, old);
-  absorption.forget(NOW_MS + HOUR_MS);
-  assert.equal(absorption.partOf(part), 'scan');
+test('parts of a scan that another one replaces are parts of that one; of one that is undone, of none', () => {
+  const grouping = new ScanGrouping(DEFAULT_DETECTION);
+  const [first, second] = [tracked('first', 'fleet-scan', START_MS), tracked('second', 'fleet-scan', START_MS)];
+  const part = tracked('part', 'brute-force', START_MS);
+  grouping.add(first);
+  grouping.add(part);
+  grouping.add(second);
+  first.replacedBy = second;
+  grouping.remove(first);
+  assert.equal(scanOf(part), 'second');
+  second.replacedBy = null;
+  grouping.remove(second);
+  assert.equal(scanOf(part), null);
 });
 
-test('more than it may hold: those noted first go, also when all were noted at once', () => {
-  for (const step of [1, 0]) {
-    const absorption = new Absorption(DEFAULT_DETECTION);
-    for (let i = 0; i < NOTED_LIMIT; i += 1)
-      absorption.note(live(`p${i}`, `203.0.113.5 web-${i}`, NOW_MS), NOW_MS + i * step * 100);
-    assert.equal(absorption.size, NOTED_LIMIT);
-    const last = live('last', '203.0.113.5 last', NOW_MS);
-    absorption.note(last, NOW_MS + NOTED_LIMIT * step * 100);
-    assert.equal(absorption.size, NOTED_LIMIT / 2 + 1);
-    absorption.note(live('scan', '203.0.113.5', NOW_MS), NOW_MS + NOTED_LIMIT * step * 100);
-    assert.equal(absorption.partOf(last), 'scan');
-    absorption.drop(last);
-    assert.equal(absorption.takeMoved().includes(last), false);
-  }
+test('a scan that turns out to have begun later leaves out what was before it', () => {
+  const grouping = new ScanGrouping(DEFAULT_DETECTION);
+  const [scan, part] = [tracked('scan', 'fleet-scan', START_MS), tracked('part', 'brute-force', START_MS)];
+  grouping.add(scan);
+  grouping.add(part);
+  scan.firstAt = START_MS + 1;
+  assert.deepEqual(ids(grouping.change(scan)), ['part']);
+  assert.equal(scanOf(part), null);
+});
+
+test('of one source no more than the limits are remembered, the newest', () => {
+  const grouping = new ScanGrouping(DEFAULT_DETECTION);
+  for (let i = 0; i <= SCANS_LIMIT; i += 1) grouping.add(tracked(`s${i}`, 'fleet-scan', START_MS + i));
+  for (let i = 0; i <= PARTS_LIMIT; i += 1) grouping.add(tracked(`p${i}`, 'brute-force', START_MS + HOUR_MS + i));
+  const { scans, parts } = grouping.get(SOURCE) ?? { scans: [], parts: [] };
+  assert.deepEqual([scans.length, parts.length], [SCANS_LIMIT, PARTS_LIMIT]);
+  assert.deepEqual([scans[0]?.id, parts[0]?.id], ['s1', 'p1']);
+  grouping.evict(SOURCE);
+  assert.equal(grouping.get(SOURCE), undefined);
 });

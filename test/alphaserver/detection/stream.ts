@@ -3,6 +3,9 @@
 import { DEFAULT_DETECTION, type DetectionConfig, type Rule } from '../../../alphaserver/alert-config/rules.ts';
 import { Engine, type EngineOptions } from '../../../alphaserver/detection/engine.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
+import { applyChanges, type ChangeLimits } from '../../../alphaserver/detection/incident-tracker.ts';
+import type { RuleRow } from '../../../alphaserver/store/event-rows.ts';
+import { OUTCOMES, TRUSTS } from '../../../alphaserver/store/schema.ts';
 import type { StoredEvent } from '../../../alphaserver/store/store.ts';
 import type { Outcome } from '../../../protocol/event.ts';
 
@@ -21,13 +24,72 @@ export interface Given {
   readonly lag?: number;
 }
 
-/** A stored event: 203.0.113.5 fails as root on web-1 unless said otherwise. */
-export function stored(given: Given, id: number): StoredEvent {
+/** Numbers for the names of agents and hosts, as a store gives them. */
+export class Numbers {
+  readonly #names: string[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  of(name: string): number {
+    const known = this.#numbers.get(name);
+    if (known !== undefined) return known;
+    this.#names.push(name);
+    this.#numbers.set(name, this.#names.length);
+    return this.#names.length;
+  }
+
+  name(number: number): string {
+    return this.#names[number - 1] as string;
+  }
+}
+
+/** Makes rows as the rules read them, and knows the names of their numbers. */
+export class Rows {
+  readonly #agents = new Numbers();
+  readonly #hosts = new Numbers();
+  readonly names = {
+    agent: (number: number) => this.#agents.name(number),
+    host: (number: number) => this.#hosts.name(number),
+  };
+
+  /** The row of a stored event. */
+  of({
+    id,
+    seq,
+    at,
+    storedAt,
+    agent,
+    host,
+    outcome,
+    method,
+    user,
+    ip,
+    key = null,
+    trust = null,
+  }: StoredEvent): RuleRow {
+    return [
+      id,
+      seq,
+      Date.parse(at),
+      Date.parse(storedAt),
+      this.#agents.of(agent),
+      this.#hosts.of(host),
+      OUTCOMES.indexOf(outcome),
+      method,
+      user,
+      ip,
+      key,
+      trust === null ? null : TRUSTS.indexOf(trust),
+    ];
+  }
+}
+
+/** A stored event: 203.0.113.5 fails as root on web-1 unless said otherwise. Its seq is its id. */
+export function stored(given: Given, id: number, seq = id): StoredEvent {
   const atMs = START_MS + given.at * 1_000;
   const host = given.host ?? 'web-1';
   return {
     id,
-    seq: id,
+    seq,
     at: new Date(atMs).toISOString(),
     storedAt: new Date(atMs + (given.lag ?? 0) * 1_000).toISOString(),
     agent: given.agent ?? `agent of ${host}`,
@@ -63,38 +125,23 @@ export const only = (...rules: Rule[]): DetectionConfig =>
     ) as Partial<Record<Rule, { on: boolean }>>,
   );
 
-export const engineWith = (options: Partial<EngineOptions> = {}): Engine =>
+/** An engine whose incidents are named by their rule, their key and the seq of the event that decided them. */
+export const engineWith = (rows: Rows, options: Partial<EngineOptions> = {}): Engine =>
   new Engine({
     config: DEFAULT_DETECTION,
-    allowed: () => false,
-    nameOf: (rule, key, ordinal) => `${rule}/${key}/${ordinal}`,
-    ordinalBefore: () => 0,
+    allow: { addresses: [], users: [] },
+    names: rows.names,
+    incidentId: (rule, key, { agent, seq }) => `${rule}/${key}/${agent}/${seq}`,
     ...options,
   });
 
 /** All incidents as they are at last, by id. */
 export class Ledger {
   readonly incidents = new Map<string, Incident>();
-  readonly raisedBy = new Map<string, number>();
-
-  /** Engines look for earlier incidents here. */
-  readonly ordinalBefore = (rule: string, key: string, eventId: number): number =>
-    Math.max(
-      0,
-      ...[...this.incidents.values()]
-        .filter((one) => one.rule === rule && one.key === key && (this.raisedBy.get(one.id) as number) < eventId)
-        .map(({ ordinal }) => ordinal),
-    );
 
   /** Takes the changes of an engine by a clock in seconds after START_MS. */
-  drain(engine: Engine, atSeconds: number): void {
-    for (const { incident, by, withdrawn } of engine.changes(START_MS + atSeconds * 1_000)) {
-      if (withdrawn) this.incidents.delete(incident.id);
-      else {
-        if (!this.incidents.has(incident.id)) this.raisedBy.set(incident.id, by);
-        this.incidents.set(incident.id, incident);
-      }
-    }
+  drain(engine: Engine, atSeconds: number, limits: ChangeLimits = {}): void {
+    applyChanges(engine.changes(START_MS + atSeconds * 1_000, limits), this.incidents);
   }
 
   /** In order of their names. */
@@ -105,9 +152,10 @@ export class Ledger {
 
 /** What these events raise, by a clock that is far ahead at the end, or stands where `untilSeconds` says. */
 export function raised(given: readonly Given[], options: Partial<EngineOptions> = {}, untilSeconds = 1e8): Incident[] {
-  const engine = engineWith(options);
+  const rows = new Rows();
+  const engine = engineWith(rows, options);
   const ledger = new Ledger();
-  for (const [i, one] of given.entries()) engine.take(stored(one, i + 1));
+  for (const [i, one] of given.entries()) engine.take(rows.of(stored(one, i + 1)));
   ledger.drain(engine, untilSeconds);
   return ledger.all();
 }

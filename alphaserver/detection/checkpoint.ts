@@ -1,0 +1,126 @@
+/** Saves an engine's state in blocks, a consistent cut, and restores it. */
+import type { EventRule } from '../alert-config/rules.ts';
+import { CheckpointError, type LoadedState, loadBlock, type SavedIncident, saveBlock } from './checkpoint-block.ts';
+import { hasSource, KINDS, type Kind } from './detector.ts';
+import type { IncidentTracker } from './incident-tracker.ts';
+import type { AnyState, TrackedIncident } from './keyed-state.ts';
+import type { AnyStateMap } from './keyed-state-map.ts';
+import { scanOf } from './scan-grouping.ts';
+import type { StringInterner } from './string-interner.ts';
+
+/** States of one kind that are saved together: a row with the key (kind, block). Null: the row is to be deleted. */
+export interface CheckpointBlock {
+  readonly kind: string;
+  readonly block: number;
+  readonly data: string | null;
+}
+
+/** What of an engine is saved. */
+export interface EngineParts {
+  readonly maps: Readonly<Record<Kind, AnyStateMap>>;
+  readonly tracker: IncidentTracker;
+  readonly interner: StringInterner;
+  readonly keyOf: (rule: EventRule, state: AnyState) => string;
+}
+
+/** The blocks of states that changed since the last call. */
+export function* savedStates(parts: EngineParts): Generator<CheckpointBlock> {
+  for (const kind of KINDS) {
+    const map = parts.maps[kind];
+    for (const { number: block, states } of map.takeDirty())
+      yield { kind, block, data: states.length === 0 ? null : savedText(parts, kind, states) };
+  }
+}
+
+/** States of a kind as the data of one block. */
+export function savedText({ maps, tracker, interner }: EngineParts, kind: Kind, states: readonly AnyState[]): string {
+  const incident = (one: TrackedIncident): SavedIncident => {
+    const { id, window, decidedBy, firstAt, openedAt, lastAt, count, isReported, grownSinceMs } = one;
+    const partOf = scanOf(one);
+    return {
+      id,
+      window,
+      decidedBy,
+      firstAt,
+      openedAt,
+      lastAt,
+      count,
+      ...(partOf !== null && { partOf }),
+      isReported,
+      isOpen: tracker.isOpen(one),
+      grownSinceMs,
+    };
+  };
+  const group = ({ first }: AnyState) => (kind === 'source' ? tracker.grouping.get(first) : undefined);
+  return saveBlock(states, maps[kind].context.detector, interner, { incident, group });
+}
+
+/** Restores states block by block. `finish` is to be called after the last one. Both throw a CheckpointError. */
+export class Restorer {
+  readonly #parts: EngineParts;
+  /** Every incident of a restored state or group, by its id: groups are linked with incidents of other states at the end. */
+  readonly #incidents = new Map<string, TrackedIncident>();
+  readonly #partOf = new Map<TrackedIncident, string>();
+  readonly #groups: { readonly source: AnyState; readonly saved: NonNullable<LoadedState['group']> }[] = [];
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  /** Restores the states of one block. */
+  add({ kind, block, data }: CheckpointBlock): void {
+    const known = KINDS.find((one) => one === kind);
+    if (known === undefined || data === null)
+      throw new CheckpointError(`the checkpoint has a block of the kind ${kind}`);
+    for (const state of this.load(known, data)) this.#parts.maps[known].restore(state, block);
+  }
+
+  /** The states of one block, not yet in their map. */
+  load(kind: Kind, data: string): AnyState[] {
+    const { maps, interner } = this.#parts;
+    return loadBlock(data, maps[kind].context.detector, interner).map(({ state, incidents, group }) => {
+      state.incidents = incidents.map((saved) => this.#track(state, kind, saved));
+      if (group) this.#groups.push({ source: state, saved: group });
+      return state;
+    });
+  }
+
+  /** Links incidents with the scans that they are parts of. */
+  finish(): void {
+    const { grouping } = this.#parts.tracker;
+    for (const { source, saved } of this.#groups) {
+      const linked = (one: SavedIncident, kind: Kind): TrackedIncident =>
+        this.#incidents.get(one.id) ?? this.#tracked(source, kind, one);
+      grouping.restore(source.first, {
+        scans: saved.scans.map((one) => linked(one, 'source')),
+        parts: saved.parts.map((one) => linked(one, 'pair')),
+      });
+    }
+    for (const [incident, id] of this.#partOf)
+      incident.partOf = this.#incidents.get(id) ?? { id, replacedBy: undefined };
+  }
+
+  #track(state: AnyState, kind: Kind, saved: SavedIncident): TrackedIncident {
+    const incident = this.#tracked(state, kind, saved);
+    this.#parts.tracker.restore(incident, saved.isOpen);
+    return incident;
+  }
+
+  #tracked(state: AnyState, kind: Kind, saved: SavedIncident): TrackedIncident {
+    const { partOf, isOpen: _, ...fields } = saved;
+    const rule = this.#parts.maps[kind].context.detector.rules[saved.window] as EventRule;
+    const incident: TrackedIncident = {
+      ...fields,
+      rule,
+      key: this.#parts.keyOf(rule, state),
+      source: hasSource(kind) ? state.first : 0,
+      partOf: null,
+      replacedBy: undefined,
+      state,
+      settled: null,
+    };
+    this.#incidents.set(saved.id, incident);
+    if (partOf !== undefined) this.#partOf.set(incident, partOf);
+    return incident;
+  }
+}

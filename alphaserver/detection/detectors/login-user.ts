@@ -1,0 +1,75 @@
+/** Detects first-seen-source: the keys are users that log in. */
+import type { DetectionConfig } from '../../alert-config/rules.ts';
+import { type BaseState, type Detector, type DetectorState, REMEMBERED_LOGIN_MS } from '../detector.ts';
+import { EVENT_FIELDS, type RuleEvent } from '../rule-event.ts';
+import { atOnce, observe, type ThresholdWindow } from '../threshold-window.ts';
+
+const RULES = ['first-seen-source'] as const;
+
+/** Sources remembered for one user; the one not used for longest is evicted. */
+export const SOURCES_PER_USER = 256;
+
+/** The logins of a user so far. */
+export interface LoginHistory {
+  logins: number;
+  firstAt: number;
+  /** Numbers of interned texts, the one used last at the end. */
+  readonly sources: number[];
+}
+
+/** Remembers where each user came from. */
+export class LoginUserDetector implements Detector<LoginHistory> {
+  readonly kind = 'user';
+  readonly rules = RULES;
+  readonly thresholds;
+  readonly latenessMs = 120 * 60_000;
+  readonly latenessEvents = 64;
+  readonly rememberedMs = REMEMBERED_LOGIN_MS;
+  readonly #config: DetectionConfig;
+
+  constructor(config: DetectionConfig) {
+    this.#config = config;
+    this.thresholds = [atOnce(config)] as const;
+  }
+
+  newMemory(): LoginHistory {
+    return { logins: 0, firstAt: 0, sources: [] };
+  }
+
+  copyMemory({ logins, firstAt, sources }: LoginHistory): LoginHistory {
+    return { logins, firstAt, sources: sources.slice() };
+  }
+
+  /** The first login of all opens nothing. */
+  mayOpen(_event: RuleEvent, buffer: readonly number[], base: BaseState<LoginHistory> | null): boolean {
+    return base !== null || buffer.length > EVENT_FIELDS;
+  }
+
+  observe({ windows: [window], memory }: DetectorState<LoginHistory>, event: RuleEvent): void {
+    const isNew = this.#isNew(memory, event);
+    if (isNew && this.#config.rules['first-seen-source'].on)
+      observe(window as ThresholdWindow, event, this.thresholds[0]);
+  }
+
+  /** True when a user with a history comes from a source for the first time. Remembers the login. */
+  #isNew(memory: LoginHistory, { place, source }: RuleEvent): boolean {
+    const { count, windowMs } = this.#config.rules['first-seen-source'];
+    const { logins, firstAt, sources } = memory;
+    const hasHistory = logins >= count || (logins > 0 && place - firstAt >= windowMs);
+    const known = sources.lastIndexOf(source);
+    if (known < 0) {
+      sources.push(source);
+      if (sources.length > SOURCES_PER_USER) sources.shift();
+    } else if (known < sources.length - 1) {
+      sources.splice(known, 1);
+      sources.push(source);
+    }
+    if (logins === 0) memory.firstAt = place;
+    memory.logins += 1;
+    return hasHistory && known < 0;
+  }
+
+  mapTexts(memory: LoginHistory, textOf: (text: number) => number): LoginHistory {
+    return { ...memory, sources: memory.sources.map(textOf) };
+  }
+}

@@ -1,0 +1,281 @@
+/** Tracks the incidents that keyed states have, and gives what changed of them: opened, grown, closed, withdrawn, regrouped. */
+import type { DetectionConfig, EventRule } from '../alert-config/rules.ts';
+import { type DetectorState, hasSource, KIND_OF } from './detector.ts';
+import { type Incident, type IncidentNames, incidentOf } from './incident.ts';
+import type { AnyState, TrackedIncident } from './keyed-state.ts';
+import { ScanGrouping, scanOf } from './scan-grouping.ts';
+import type { OpenIncident, ThresholdWindow } from './threshold-window.ts';
+
+/**
+ * What changed of an incident. `incident`: it is new, has grown or has closed. `withdrawn`: a late event made it part of
+ * another one, which is given before, or undid it. `regrouped`: it is part of another scan than before.
+ */
+export type Change =
+  | { readonly type: 'incident'; readonly incident: Incident }
+  | { readonly type: 'withdrawn'; readonly id: string; readonly replacedBy: string | null }
+  | { readonly type: 'regrouped'; readonly id: string; readonly partOf: string | null };
+
+/** Brings incidents, by their ids, up to date with changes. */
+export function applyChanges(changes: Iterable<Change>, incidents: Map<string, Incident>): void {
+  for (const change of changes)
+    if (change.type === 'incident') incidents.set(change.incident.id, change.incident);
+    else if (change.type === 'regrouped') {
+      const incident = incidents.get(change.id);
+      if (incident) incidents.set(change.id, { ...incident, partOf: change.partOf });
+    } else {
+      const isScan = incidents.get(change.id)?.rule === 'fleet-scan';
+      incidents.delete(change.id);
+      // Its parts are parts of what has taken its place.
+      if (!isScan) continue;
+      for (const [id, one] of incidents)
+        if (one.partOf === change.id) incidents.set(id, { ...one, partOf: change.replacedBy });
+    }
+}
+
+/** Bounds of what is given at once: of closed and grown incidents at most `limit`, and grown ones that have waited. */
+export interface ChangeLimits {
+  readonly limit?: number;
+  /** Growth that began at or after this moment waits. */
+  readonly grownBeforeMs?: number;
+}
+
+/** The event that decides an incident. `seq` is null for events of versions that did not store it. */
+export interface DecidingEvent {
+  readonly event: number;
+  readonly agent: string;
+  readonly seq: number | null;
+}
+
+/** Names an incident by its rule and the event that decides it. */
+export type IncidentId = (rule: EventRule, key: string, by: DecidingEvent) => string;
+
+/** What a state is compared by: the rules of its kind, and the clock. */
+export interface Observed {
+  readonly rules: readonly EventRule[];
+  readonly nowMs: number;
+}
+
+/** What the tracker asks of the engine. */
+export interface TrackerOptions {
+  readonly names: IncidentNames & { agent(number: number): string };
+  readonly incidentId: IncidentId;
+  /** The text of a state's key. */
+  readonly keyOf: (rule: EventRule, state: AnyState) => string;
+  /** All there is to an incident that a state has. */
+  readonly detailOf: (incident: TrackedIncident) => OpenIncident | null;
+  /** Hears that an incident was given, which is saved with its state. */
+  readonly reported: (incident: TrackedIncident) => void;
+}
+
+/** Incidents that are over are looked for so often. */
+const CLOSE_EVERY_MS = 1_000;
+
+/** All incidents that may still change. */
+export class IncidentTracker {
+  readonly #options: TrackerOptions;
+  #config: DetectionConfig;
+  readonly grouping: ScanGrouping;
+  /** To be given at once: new ones, and those that take the place of withdrawn ones. */
+  readonly #opened = new Set<TrackedIncident>();
+  readonly #withdrawn: TrackedIncident[] = [];
+  readonly #regrouped = new Set<TrackedIncident>();
+  /** Left their state, so that this is the last of them. */
+  readonly #final = new Set<TrackedIncident>();
+  readonly #closed = new Set<TrackedIncident>();
+  /** Only grown, those that wait longest first. */
+  readonly #grown = new Set<TrackedIncident>();
+  /** Not given as closed yet. */
+  readonly #open = new Set<TrackedIncident>();
+  #closeLookedMs = Number.NEGATIVE_INFINITY;
+  /** What these events and those before would raise by the present rules is not raised: other rules have judged them. */
+  judgedTo = 0;
+
+  constructor(config: DetectionConfig, options: TrackerOptions) {
+    this.#config = config;
+    this.#options = options;
+    this.grouping = new ScanGrouping(config);
+  }
+
+  configure(config: DetectionConfig): void {
+    this.#config = config;
+    this.grouping.configure(config);
+  }
+
+  /** Compares the incidents that a state has after an event with those tracked. */
+  compare(state: AnyState, now: DetectorState<unknown>, observed: Observed): void {
+    const before = state.incidents;
+    let there: TrackedIncident[] | null = null;
+    for (let window = 0; window < now.windows.length; window += 1) {
+      const { open, closed } = now.windows[window] as ThresholdWindow;
+      if (!open && closed.length === 0) continue;
+      there ??= [];
+      for (const one of closed) this.#track(there, state, window, one, observed);
+      if (open) this.#track(there, state, window, open, observed);
+    }
+    if (!there && before.length === 0) return;
+    state.incidents = there ?? [];
+    for (const incident of before) if (!state.incidents.includes(incident)) this.#withdraw(incident, state.incidents);
+  }
+
+  #track(
+    there: TrackedIncident[],
+    state: AnyState,
+    window: number,
+    incident: OpenIncident,
+    { rules, nowMs }: Observed,
+  ): void {
+    const known = state.tracked(window, incident.decidedBy);
+    if (!known) {
+      if (incident.decidedBy > this.judgedTo)
+        there.push(this.#begin(state, rules[window] as EventRule, window, incident));
+      return;
+    }
+    there.push(known);
+    const { firstAt, lastAt, count } = incident;
+    if (known.count === count && known.lastAt === lastAt && known.firstAt === firstAt) return;
+    known.firstAt = firstAt;
+    known.lastAt = lastAt;
+    known.count = count;
+    this.#regroup(this.grouping.change(known));
+    this.#open.add(known);
+    if (known.grownSinceMs !== null) return;
+    known.grownSinceMs = nowMs;
+    this.#grown.add(known);
+  }
+
+  #begin(state: AnyState, rule: EventRule, window: number, incident: OpenIncident): TrackedIncident {
+    const { decidedBy, agent, seq, firstAt, openedAt, lastAt, count } = incident;
+    const { names, keyOf, incidentId } = this.#options;
+    const key = keyOf(rule, state);
+    const begun: TrackedIncident = {
+      id: incidentId(rule, key, { event: decidedBy, agent: names.agent(agent), seq: seq === 0 ? null : seq }),
+      rule,
+      window,
+      key,
+      source: hasSource(KIND_OF[rule]) ? state.first : 0,
+      decidedBy,
+      firstAt,
+      openedAt,
+      lastAt,
+      count,
+      partOf: null,
+      replacedBy: undefined,
+      isReported: false,
+      grownSinceMs: null,
+      state,
+      settled: null,
+    };
+    this.#opened.add(begun);
+    this.#open.add(begun);
+    this.#regroup(this.grouping.add(begun));
+    return begun;
+  }
+
+  #withdraw(incident: TrackedIncident, there: readonly TrackedIncident[]): void {
+    const { firstAt, lastAt, window } = incident;
+    const other = there.find((one) => one.window === window && one.firstAt <= lastAt && firstAt <= one.lastAt) ?? null;
+    incident.replacedBy = other;
+    this.#regroup(this.grouping.remove(incident));
+    for (const set of [this.#opened, this.#open, this.#closed, this.#grown, this.#regrouped]) set.delete(incident);
+    if (!incident.isReported) return;
+    if (other) this.#opened.add(other);
+    this.#withdrawn.push(incident);
+  }
+
+  #regroup(parts: readonly TrackedIncident[]): void {
+    for (const part of parts) if (part.isReported) this.#regrouped.add(part);
+  }
+
+  /** Takes incidents that left their state: they are given with their end, and forgotten. */
+  settle(incidents: readonly TrackedIncident[]): void {
+    for (const incident of incidents) {
+      incident.state = null;
+      // Given as closed already, and not changed since.
+      if (!this.#open.has(incident)) continue;
+      this.#final.add(incident);
+    }
+  }
+
+  /** True until an incident was given as closed. */
+  isOpen(incident: TrackedIncident): boolean {
+    return this.#open.has(incident);
+  }
+
+  /** Takes back an incident that a state had when it was saved. */
+  restore(incident: TrackedIncident, isOpen: boolean): void {
+    if (isOpen) this.#open.add(incident);
+    if (incident.grownSinceMs !== null) this.#grown.add(incident);
+    if (!incident.isReported) this.#opened.add(incident);
+  }
+
+  /** Visits the interned texts of incidents that have left their state. */
+  visitTexts(visit: (text: number) => void): void {
+    for (const { source, settled } of this.#final) {
+      visit(source);
+      for (const text of [...(settled?.users ?? []), ...(settled?.ips ?? [])]) visit(text);
+    }
+  }
+
+  /** True when something waits that is to be given at once. */
+  get isUrgent(): boolean {
+    return this.#opened.size + this.#withdrawn.length + this.#regrouped.size > 0;
+  }
+
+  /** How many incidents wait that only grew or closed. */
+  get waiting(): number {
+    return this.#final.size + this.#closed.size + this.#grown.size;
+  }
+
+  /** What changed since the last calls, by the clock `nowMs`. What is over the limits is for the next call. */
+  changes(
+    nowMs: number,
+    { limit = Number.POSITIVE_INFINITY, grownBeforeMs = Number.POSITIVE_INFINITY }: ChangeLimits,
+  ): Change[] {
+    this.#close(nowMs);
+    const given = new Set([...this.#opened, ...this.#final]);
+    const most = given.size + limit;
+    for (const one of this.#closed) {
+      if (given.size >= most) break;
+      given.add(one);
+    }
+    for (const one of this.#grown) {
+      if (given.size >= most || (one.grownSinceMs as number) >= grownBeforeMs) break;
+      given.add(one);
+    }
+    const changes: Change[] = [];
+    for (const one of given) {
+      const change = this.#given(one, nowMs);
+      if (change) changes.push(change);
+    }
+    for (const { id, replacedBy } of this.#withdrawn)
+      changes.push({ type: 'withdrawn', id, replacedBy: replacedBy?.id ?? null });
+    for (const one of this.#regrouped)
+      if (!given.has(one)) changes.push({ type: 'regrouped', id: one.id, partOf: scanOf(one) });
+    this.#withdrawn.length = 0;
+    this.#regrouped.clear();
+    return changes;
+  }
+
+  /** Finds those that are over. It looks at all that are open, so not more than once a second. */
+  #close(nowMs: number): void {
+    if (nowMs >= this.#closeLookedMs && nowMs - this.#closeLookedMs < CLOSE_EVERY_MS) return;
+    this.#closeLookedMs = nowMs;
+    for (const one of this.#open) if (one.lastAt + this.#config.quietMs <= nowMs) this.#closed.add(one);
+  }
+
+  #given(one: TrackedIncident, nowMs: number): Change | null {
+    const detail = one.settled ?? this.#options.detailOf(one);
+    for (const set of [this.#opened, this.#final, this.#closed, this.#grown]) set.delete(one);
+    if (!detail) return null;
+    const endMs = detail.lastAt + this.#config.quietMs;
+    const closedAt = one.settled || endMs <= nowMs ? endMs : null;
+    if (closedAt !== null) this.#open.delete(one);
+    one.isReported = true;
+    one.grownSinceMs = null;
+    this.#options.reported(one);
+    return {
+      type: 'incident',
+      incident: incidentOf(one, detail, { closedAt, partOf: scanOf(one) }, this.#options.names, this.#config),
+    };
+  }
+}

@@ -258,6 +258,22 @@ export class AgentHealth {
     return true;
   }
 
+  /** Takes over what another version remembered of an agent. */
+  adopt(uuid: string, memory: AgentMemory): void {
+    this.#watched(uuid).memory = memory;
+    this.#changed(uuid);
+  }
+
+  /** Remembers the present totals of agents without raising anything: what was lost before is no news. */
+  baseline(agents: readonly AgentStatus[], nowMs: number): void {
+    for (const agent of agents) {
+      const report = agent.report === null ? null : (JSON.parse(agent.report) as AgentReport);
+      const lost = agent.gaps + (report?.declaredLost ?? 0);
+      const unknown = report?.linesUnknown ? [[nowMs, report.linesUnknown] as const] : [];
+      this.adopt(agent.uuid, { ...NOTHING, unknown, lost, lostBefore: lost });
+    }
+  }
+
   /** Takes up an incident that is open. */
   resume(incident: Incident): void {
     const rule = STATE_RULES.find((one) => one === incident.rule);

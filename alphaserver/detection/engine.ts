@@ -11,6 +11,7 @@ import { SourceDetector } from './detectors/source.ts';
 import { isRootByPassword, SourceOnHostDetector } from './detectors/source-on-host.ts';
 import { TargetUserDetector } from './detectors/target-user.ts';
 import { EventDecoder } from './event-decoder.ts';
+import type { Incident } from './incident.ts';
 import { type Change, type ChangeLimits, type IncidentId, IncidentTracker } from './incident-tracker.ts';
 import { type AnyState, KeyedState } from './keyed-state.ts';
 import { type AnyStateMap, KeyedStateMap } from './keyed-state-map.ts';
@@ -56,6 +57,8 @@ export class Engine {
   readonly #event = new RuleEvent();
   /** Where a state that this engine does not have may be: it is copied from there. */
   readonly #base: Engine | null;
+  /** Incidents of states that were copied. */
+  readonly #copiedIds = new Set<string>();
   #config: DetectionConfig;
   #takenTo = 0;
   /** When that event was stored. */
@@ -173,7 +176,19 @@ export class Engine {
     const restorer = new Restorer(this.#parts);
     const [state = null] = restorer.load(kind, data);
     restorer.finish();
+    for (const { id } of state?.incidents ?? []) this.#copiedIds.add(id);
     return state;
+  }
+
+  /** True for an incident that the base engine had when its state was copied. */
+  isCopied(id: string): boolean {
+    return this.#copiedIds.has(id);
+  }
+
+  /** The id of the open incident of the same rule and key that has a time in common with this one; null where there is none. */
+  covering(incident: Pick<Incident, 'id' | 'rule' | 'key' | 'firstAt' | 'lastAt'>): string | null {
+    this.#evaluateAll();
+    return this.#tracker.covering(incident)?.id ?? null;
   }
 
   /** One state as the data of a block; null where there is none. `first` is a text, or the number of a host. */

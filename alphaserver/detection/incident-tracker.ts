@@ -171,6 +171,23 @@ export class IncidentTracker {
     return begun;
   }
 
+  /** The open incident of the same rule and key that has a time in common with this one. */
+  covering({
+    id,
+    rule,
+    key,
+    firstAt,
+    lastAt,
+  }: Pick<Incident, 'id' | 'rule' | 'key' | 'firstAt' | 'lastAt'>): TrackedIncident | null {
+    let covering: TrackedIncident | null = null;
+    for (const one of this.#open) {
+      if (one.rule !== rule || one.key !== key || one.firstAt > lastAt || firstAt > one.lastAt) continue;
+      if (one.id === id) return one;
+      covering ??= one;
+    }
+    return covering;
+  }
+
   #withdraw(incident: TrackedIncident, there: readonly TrackedIncident[]): void {
     const { firstAt, lastAt, window } = incident;
     const other = there.find((one) => one.window === window && one.firstAt <= lastAt && firstAt <= one.lastAt) ?? null;

@@ -125,15 +125,17 @@ export const only = (...rules: Rule[]): DetectionConfig =>
     ) as Partial<Record<Rule, { on: boolean }>>,
   );
 
-/** An engine whose incidents are named by their rule, their key and the seq of the event that decided them. */
+/** Options of an engine whose incidents are named by their rule, their key and the seq of the event that decided them. */
+export const optionsWith = (rows: Rows, options: Partial<EngineOptions> = {}): EngineOptions => ({
+  config: DEFAULT_DETECTION,
+  allow: { addresses: [], users: [] },
+  names: rows.names,
+  incidentId: (rule, key, { agent, seq }) => `${rule}/${key}/${agent}/${seq}`,
+  ...options,
+});
+
 export const engineWith = (rows: Rows, options: Partial<EngineOptions> = {}): Engine =>
-  new Engine({
-    config: DEFAULT_DETECTION,
-    allow: { addresses: [], users: [] },
-    names: rows.names,
-    incidentId: (rule, key, { agent, seq }) => `${rule}/${key}/${agent}/${seq}`,
-    ...options,
-  });
+  new Engine(optionsWith(rows, options));
 
 /** All incidents as they are at last, by id. */
 export class Ledger {

@@ -1,0 +1,49 @@
+/** Judges events ahead of an engine that is behind: what happens now must not wait for an old log that is being read. */
+import type { RuleRow } from '../store/event-rows.ts';
+import { Engine, type EngineOptions } from './engine.ts';
+import type { Incident } from './incident.ts';
+import type { Change, ChangeLimits } from './incident-tracker.ts';
+
+/**
+ * An engine that copies a key's state from the one behind it when it first meets the key, and writes nothing back. Its
+ * incidents are provisional: the engine takes all events in order, these too, and gives the same incidents with the same ids, or
+ * what they are part of when older events are counted (see `resolveProvisional`).
+ */
+export class Lookahead {
+  readonly #engine: Engine;
+  readonly #base: Engine;
+
+  constructor(options: EngineOptions, base: Engine) {
+    this.#base = base;
+    this.#engine = new Engine(options, base);
+  }
+
+  /** How many keyed states it holds. */
+  get states(): number {
+    return this.#engine.size.states;
+  }
+
+  /** Takes an event that the engine has not reached; older ones may be left out. */
+  take(row: RuleRow): void {
+    if (row[0] > this.#base.takenTo) this.#engine.take(row);
+  }
+
+  /** What changed of the incidents that it opened itself, by the clock `nowMs`. */
+  changes(nowMs: number, limits: ChangeLimits = {}): Change[] {
+    return this.#engine.changes(nowMs, limits).filter((change) => {
+      const id = change.type === 'incident' ? change.incident.id : change.id;
+      return !this.#engine.isCopied(id);
+    });
+  }
+}
+
+/**
+ * What becomes of provisional incidents that the engine has not given itself when it has taken the events that decided them:
+ * each is withdrawn, in favour of the open incident that covers it if there is one.
+ */
+export function resolveProvisional(engine: Engine, incidents: readonly Incident[]): Change[] {
+  return incidents.flatMap((incident) => {
+    const covering = engine.covering(incident);
+    return covering === incident.id ? [] : [{ type: 'withdrawn', id: incident.id, replacedBy: covering }];
+  });
+}

@@ -1,20 +1,19 @@
-/** Alerts of a running server: rules that find, lines that tell, and what is asked of both, under settings that may change. */
+/** Alerts of a running server: the alert thread, and what the API and the stream show of it. */
 import type { Logger } from '../service/logger.ts';
 import { RulesError } from './alert-config/rules-file.ts';
 import type { AlertSettings } from './alert-config/settings.ts';
-import { Alerts } from './alerting/alert-thread.ts';
-import { blocked } from './alerting/blocklist.ts';
+import { AlertThread } from './alerting/alert-thread.ts';
+import { prepareAlerts } from './alerting/prepare.ts';
 import type { GroupCommit } from './ingest/group-commit.ts';
-import { Notifier } from './notify/notifier.ts';
-import { sender } from './notify/send.ts';
 import type { AlertsView } from './queries/alert-results.ts';
-import { StoreAlerts, streamed } from './queries/alert-views.ts';
+import { alertView, StoreAlerts } from './queries/alert-views.ts';
 import type { Storage } from './storage.ts';
+import { appendDecisions } from './store/decisions.ts';
 import type { Live } from './web/live.ts';
 import type { BlocklistOf } from './web/routes/blocklist.ts';
 import type { ChannelsOf } from './web/routes/channels.ts';
 
-/** What alerts stand on. `folder` is the data folder, where the rules keep their memory. */
+/** What alerts need of the server. `folder` is the data folder. */
 export interface AlertingOptions {
   readonly folder: string;
   readonly store: Storage;
@@ -25,57 +24,60 @@ export interface AlertingOptions {
   readonly now: () => number;
 }
 
-/** Starts with the construction. Throws an Error with one sentence when the alerts' tables are of a newer version. */
+/** Starts with the construction. Throws an Error with one sentence when alerts.db cannot be used. */
 export class Alerting {
   readonly #options: AlertingOptions;
-  readonly #notifier: Notifier;
-  /** The rules. */
-  readonly alerts: Alerts;
+  readonly thread: AlertThread;
   /** What the API answers. */
   readonly view: AlertsView;
 
   constructor(options: AlertingOptions) {
     this.#options = options;
     const { folder, store, ingest, live, settings, log, now } = options;
-    this.alerts = new Alerts({ folder, store, settings, log, now });
-    this.view = new StoreAlerts({
-      thread: store.queries,
-      acknowledge: (id, by) => this.alerts.acknowledge(id, by),
-      now,
-    });
-    this.#notifier = new Notifier({
-      queues: this.alerts.queue,
+    const { db, events, queries } = store;
+    // A store of the version before has its alerts in the tables of the events, and the query thread may not read those.
+    prepareAlerts({ folder, db, lastId: events.lastId, nowMs: now() });
+    this.thread = new AlertThread({
+      folder,
       settings,
-      senderFor: ({ page }) => sender(page, now),
+      append: (decisions) => {
+        store.transaction(() => appendDecisions(db, decisions, now()));
+      },
+      written: (incidents) => {
+        queries.changed();
+        for (const incident of incidents) live.alert(alertView(incident));
+      },
       log,
       now,
-      chance: Math.random,
     });
-    ingest.onCommit(() => this.alerts.stored());
-    this.alerts.listen((written) => {
-      for (const alert of streamed(written)) live.alert(alert);
-      this.#notifier.wake();
+    // What the rules have to take again after a crash must still be there.
+    store.hold(() => this.thread.progress.checkpoint);
+    this.view = new StoreAlerts({
+      thread: queries,
+      acknowledge: (id, by) => this.thread.acknowledge(id, by),
+      now,
     });
+    ingest.onCommit(() => this.thread.stored());
   }
 
-  /** The addresses for firewalls, by the settings of this moment. */
-  blocklist: BlocklistOf = async (withPrivate) => {
+  /** Lists the addresses for firewalls, by the settings of this moment. */
+  blocklist: BlocklistOf = (withPrivate, format) => {
     const { store, now } = this.#options;
-    const { settings } = this.alerts;
-    const incidents = await store.queries.run('openIncidents', settings.blocklistRules);
-    return blocked(incidents, { settings, withPrivate, nowMs: now() });
+    const { allow, blocklistRules, detection } = this.thread.settings;
+    const settings = { allow, blocklistRules, detection };
+    // To the second, so that those who ask at once share a result.
+    const nowMs = Math.floor(now() / 1_000) * 1_000;
+    return store.queries.run('blocklist', { settings, withPrivate, format, nowMs });
   };
 
-  /** How each channel fares. */
-  channels: ChannelsOf = () => this.#notifier.status();
+  /** Gives the state of each channel. */
+  channels: ChannelsOf = () => this.thread.channels;
 
-  /** Goes on under what `read` gives; with a mistake in it, under what there was, and the log says where it is. */
-  async reload(read: () => AlertSettings): Promise<void> {
+  /** Takes the settings that `read` gives; with a mistake in them those in force stay, and the log says where it is. */
+  reload(read: () => AlertSettings): void {
     const { log } = this.#options;
     try {
-      const settings = read();
-      this.alerts.change(settings);
-      await this.#notifier.use(settings);
+      this.thread.configure(read());
       log.info('Alert rules read again');
     } catch (error) {
       if (!(error instanceof RulesError)) throw error;
@@ -83,8 +85,7 @@ export class Alerting {
     }
   }
 
-  async close(): Promise<void> {
-    await this.alerts.close();
-    await this.#notifier.close();
+  close(): Promise<void> {
+    return this.thread.close();
   }
 }

@@ -27,7 +27,7 @@ export interface Serving {
   /** The page's address, or null when there is none. */
   readonly page: string | null;
   /** Goes on under the alert settings that `read` gives; where it throws a RulesError, as before, and the log says so. */
-  reload(read: () => AlertSettings): Promise<void>;
+  reload(read: () => AlertSettings): void;
   /** Takes nothing more, stores and acknowledges what was taken, closes. */
   stop(): Promise<void>;
 }
@@ -95,7 +95,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
               ingest,
               listener,
               live,
-              alerts: alerting.alerts,
+              alerts: alerting.thread,
               channels: alerting.channels,
               ready,
               commitsFailed: () => metrics.commitsFailed,

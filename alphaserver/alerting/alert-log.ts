@@ -1,11 +1,11 @@
-/** One line in the log for each alert that opens, and one when it is over. */
+/** Logs an alert that opens and one that closes, a line each. */
 import { escapeText } from '../../service/escape.ts';
 import type { Logger } from '../../service/logger.ts';
-import type { Written } from './incident-store.ts';
+import type { WrittenIncident } from './incident-store.ts';
 
-/** Says it: critical as an error, for a person is needed; a warning as one; the rest for information. */
-export function logAlert(log: Logger, { incident, became }: Written): void {
-  if (became === 'grew') return;
+/** Logs a critical alert as an error, since a person is needed, a warning as one, and the rest for information. */
+export function logAlert(log: Logger, { incident, became }: Pick<WrittenIncident, 'incident' | 'became'>): void {
+  if (became === 'grew' || became === 'replaced') return;
   const { id, rule, severity, late, summary, closedAt } = incident;
   const over = became === 'closed' || became === 'withdrawn';
   const how = over ? '' : late ? `, ${closedAt === null ? 'read late' : 'over, read late'}` : '';

@@ -1,76 +1,59 @@
-/** The rules beside a running server: a thread finds, this writes, and then everybody hears. */
-import { Worker } from 'node:worker_threads';
+/** The alert thread as the main thread sees it: told of commits and settings, asked to acknowledge, heard by whoever listens. */
+
 import type { Logger } from '../../service/logger.ts';
+import { Thread } from '../../service/thread.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
-import { YOUNG_MEMORY } from '../store/young-memory.ts';
-import { logAlert } from './alert-log.ts';
-import type { FromWorker, Progress, ToWorker } from './alert-worker.ts';
-import { Keeper, type Written } from './incident-store.ts';
-import { moveStories } from './known-agents.ts';
-import { NotificationQueue } from './notification-queue.ts';
-import type { Findings } from './rule-runner.ts';
-import { type Database, makeTables } from './schema.ts';
+import type { ChannelStatus } from '../notify/channel-sender.ts';
+import type { NewDecision } from '../store/decisions.ts';
+import type { AlertMessages, Progress } from './alert-worker.ts';
+import { decision } from './decisions.ts';
+import type { WrittenIncident } from './incident-store.ts';
 
-/** Findings that the disk did not take are tried again after so long, and a thread that died is started again; then twice as long, to the bound. */
-const RETRY_MS = 1_000;
-const RETRY_LIMIT_MS = 60_000;
-/** Old incidents are looked for so often. */
-const FORGET_EVERY_MS = 60_000;
+/** How long a closing server waits for the state of the rules to be saved: what is not, is replayed. */
+const CLOSE_LIMIT_MS = 3_000;
 
-/** The store, as far as alerts need it. */
-export interface AlertStore {
-  readonly db: Database;
-  transaction<T>(work: () => T): T;
-  hold(upTo: () => number): void;
-}
-
-/** What the rules stand on. */
-export interface AlertsOptions {
-  /** The store's folder. */
+/** What the thread needs of the main thread. */
+export interface AlertThreadOptions {
+  /** The store's folder, in which alerts.db is prepared. */
   readonly folder: string;
-  readonly store: AlertStore;
   readonly settings: AlertSettings;
+  /** Appends to the log of decisions in a durable transaction. Throws a StoreError when the disk does not take it. */
+  readonly append: (decisions: readonly NewDecision[]) => void;
+  /** Hears of incidents, after their commit. Must not throw. */
+  readonly written: (incidents: readonly WrittenIncident[]) => void;
   readonly log: Logger;
   readonly now: () => number;
 }
 
-/** Hears what was written, after its commit. Must not throw. */
-export type AlertListener = (written: readonly Written[]) => void;
-
-/** Starts with the construction. Throws an Error with one sentence when its tables are of a newer version, or its memory cannot be used. */
-export class Alerts {
-  readonly #options: AlertsOptions;
-  readonly #keeper: Keeper;
-  /** What channels are to be notified of. */
-  readonly queue: NotificationQueue;
-  readonly #listeners: AlertListener[] = [];
+/** Starts with the construction, and again after it died: it goes on from its file. */
+export class AlertThread {
+  readonly #options: AlertThreadOptions;
+  readonly #thread: Thread<AlertMessages>;
   #settings: AlertSettings;
-  #worker: Worker | null = null;
-  #progress: Progress = { at: 0, lagMs: 0, stories: 0, unkept: 0, kept: 0, fault: null };
+  #progress: Progress = { position: 0, checkpoint: 0, lagMs: 0, states: 0 };
+  #channels: readonly ChannelStatus[] = [];
   #heardMs: number;
-  #retryMs = RETRY_MS;
-  #timer: NodeJS.Timeout | null = null;
-  readonly #forgetting: NodeJS.Timeout;
-  #closed = false;
+  #isDown = false;
 
-  constructor(options: AlertsOptions) {
+  constructor(options: AlertThreadOptions) {
+    const { folder, settings, log, now } = options;
     this.#options = options;
-    this.#settings = options.settings;
-    const { store, now } = options;
-    store.transaction(() => makeTables(store.db));
-    this.queue = new NotificationQueue({
-      db: store.db,
-      transaction: (work) => store.transaction(work),
-      record: async () => {},
-    });
-    this.#keeper = new Keeper(store.db, this.queue);
-    store.transaction(() => this.#keeper.since(now()));
-    moveStories(options.folder, store.db, (work) => store.transaction(work));
+    this.#settings = settings;
     this.#heardMs = now();
-    // What the rules would have to think again after a crash must still be there.
-    store.hold(() => this.#progress.kept);
-    this.#forgetting = setInterval(() => this.#forget(), FORGET_EVERY_MS).unref();
-    this.#start();
+    this.#thread = new Thread({
+      script: new URL('./alert-worker.ts', import.meta.url),
+      data: () => ({ folder, settings: this.#settings }),
+      said: (message) => this.#hear(message),
+      died: (error, restartMs) => {
+        this.#isDown = true;
+        log.error(`The alert thread died and is started again in ${restartMs / 1_000} s: ${error.message}`);
+      },
+      restarted: () => {
+        this.#isDown = false;
+      },
+      closeLimitMs: CLOSE_LIMIT_MS,
+    });
+    this.#thread.start();
   }
 
   /** The settings in force. */
@@ -78,106 +61,77 @@ export class Alerts {
     return this.#settings;
   }
 
-  /** How far the rules are. The lag is how long ago the last event they took was stored, milliseconds, 0 where none waits. */
+  /** How far the rules are. The lag is how long ago the last event they judged was stored, milliseconds, 0 where none waits. */
   get progress(): Progress {
-    const silentMs = this.#options.now() - this.#heardMs;
     const { lagMs } = this.#progress;
-    return { ...this.#progress, lagMs: lagMs === 0 && this.#worker ? 0 : lagMs + Math.max(0, silentMs) };
+    const silentMs = Math.max(0, this.#options.now() - this.#heardMs);
+    return { ...this.#progress, lagMs: lagMs === 0 && !this.#isDown ? 0 : lagMs + silentMs };
   }
 
-  /** Adds one who hears of incidents. */
-  listen(listener: AlertListener): void {
-    this.#listeners.push(listener);
+  /** The state of each channel. */
+  get channels(): readonly ChannelStatus[] {
+    return this.#channels;
   }
 
   /** To be called after each commit of events. */
   stored(): void {
-    this.#say('stored');
+    this.#thread.post({ type: 'stored' });
   }
 
   /** Takes other settings. What is open stays open and goes on by them. */
-  change(settings: AlertSettings): void {
+  configure(settings: AlertSettings): void {
     this.#settings = settings;
-    this.#say({ settings });
+    this.#thread.post({ type: 'configure', settings });
   }
 
-  /** Notes who takes care of an incident; the first one stays. Throws a StoreError when the disk does not take it. */
-  acknowledge(id: string, by: string): void {
-    const { store, now } = this.#options;
-    store.transaction(() => this.#keeper.acknowledge(id, by, now()));
-  }
-
-  /** Ends the thread. What it has not thought is thought after the next start. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearInterval(this.#forgetting);
-    if (this.#timer) clearTimeout(this.#timer);
-    await this.#worker?.terminate();
-  }
-
-  #say(message: ToWorker): void {
-    this.#worker?.postMessage(message);
-  }
-
-  #start(): void {
-    const { folder, log } = this.#options;
-    const worker = new Worker(new URL('./alert-worker.ts', import.meta.url), {
-      workerData: { folder, settings: this.#settings },
-      resourceLimits: YOUNG_MEMORY,
-    });
-    this.#worker = worker;
-    worker.unref();
-    worker.on('message', (message: FromWorker) => this.#hear(message));
-    let why = 'it ended';
-    worker.on('error', (error) => {
-      why = error instanceof Error ? error.message : String(error);
-    });
-    worker.on('exit', () => {
-      this.#worker = null;
-      if (this.#closed) return;
-      log.error(`Alert rules stopped, started again in ${this.#retryMs / 1_000} s: ${why}`);
-      this.#later(() => this.#start());
-    });
-  }
-
-  #hear({ findings, progress }: FromWorker): void {
-    if (this.#closed) return;
-    const { fault } = progress;
-    if (fault !== null && fault !== this.#progress.fault)
-      this.#options.log.warn(`What the alert rules remember cannot be kept, tried again: ${fault}`);
-    this.#progress = progress;
-    this.#heardMs = this.#options.now();
-    if (findings) this.#write(findings);
-  }
-
-  #write(findings: Findings): void {
-    const { store, now, log } = this.#options;
-    let written: Written[];
+  /**
+   * Records who acknowledges an incident; the first one stays. Resolves when alerts.db has it too, or the thread is down and
+   * takes it at its next start. Rejects with a StoreError when the disk does not take it.
+   */
+  async acknowledge(id: string, by: string): Promise<void> {
+    const { append, log } = this.#options;
+    append([decision('acknowledged', id, {}, by)]);
     try {
-      written = store.transaction(() => this.#keeper.write(findings, this.#settings, now()));
+      await this.#thread.request('apply');
     } catch (error) {
-      if (this.#retryMs === RETRY_MS)
-        log.warn(`Alerts cannot be written, tried again: ${error instanceof Error ? error.message : String(error)}`);
-      this.#later(() => this.#write(findings));
-      return;
+      log.debug(`An acknowledgement shows later: ${(error as Error).message}`);
     }
-    this.#retryMs = RETRY_MS;
-    this.#say('written');
-    for (const one of written) logAlert(log, one);
-    for (const listener of this.#listeners) listener(written);
   }
 
-  #later(work: () => void): void {
-    this.#timer = setTimeout(work, this.#retryMs).unref();
-    this.#retryMs = Math.min(RETRY_LIMIT_MS, this.#retryMs * 2);
+  /** Ends the thread. What it has not judged is judged after the next start. */
+  close(): Promise<void> {
+    return this.#thread.close();
   }
 
-  #forget(): void {
-    const { store, now, log } = this.#options;
+  #hear(message: AlertMessages['say']): void {
+    const { log, written, now } = this.#options;
+    switch (message.type) {
+      case 'progress':
+        this.#progress = message.progress;
+        this.#heardMs = now();
+        break;
+      case 'written':
+        written(message.incidents);
+        break;
+      case 'channels':
+        this.#channels = message.channels;
+        break;
+      case 'log':
+        log[message.line.level](message.line.message, message.line.fields);
+        break;
+      case 'record':
+        this.#append(message.number, message.decisions);
+        break;
+    }
+  }
+
+  #append(number: number, decisions: readonly NewDecision[]): void {
+    let fault: string | null = null;
     try {
-      store.transaction(() => this.#keeper.forget(now()));
+      this.#options.append(decisions);
     } catch (error) {
-      log.debug(`Old alerts not forgotten: ${String(error)}`);
+      fault = error instanceof Error ? error.message : String(error);
     }
+    this.#thread.post({ type: 'recorded', number, fault });
   }
 }

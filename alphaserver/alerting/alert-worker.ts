@@ -1,133 +1,310 @@
-/** The thread that the rules run on: commits of events never wait for them. What it finds, the thread that writes puts into the store; what it remembers, it keeps itself. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { yieldToOthers } from '../../service/priority.ts';
+/**
+ * The alert thread: judges stored events, writes alerts.db, and delivers notifications. Whoever stores never waits for it.
+ * Its decisions go to the main thread, which appends them to the log: that is the file of another writer.
+ */
+
+import type { Logger } from '../../service/logger.ts';
+import { runThread, type ThreadWork } from '../../service/thread.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
-import { StorePast } from './event-source.ts';
-import { type Findings, type Remembered, Watch } from './rule-runner.ts';
+import { CheckpointError } from '../detection/checkpoint-block.ts';
+import type { ChannelStatus } from '../notify/channel-sender.ts';
+import { Notifier } from '../notify/notifier.ts';
+import { sender } from '../notify/send.ts';
+import type { NewDecision } from '../store/decisions.ts';
+import { openEventsReader } from '../store/folder.ts';
+import { StoreError } from '../store/store.ts';
+import { AlertFile } from './alert-file.ts';
+import { logAlert } from './alert-log.ts';
+import { EventSource } from './event-source.ts';
+import { incidentIds } from './incident-id.ts';
+import type { WrittenIncident } from './incident-store.ts';
+import { RuleRunner, type Step } from './rule-runner.ts';
 
-/** The clock is looked at so often where nothing is stored. */
+/** The clock is checked this often where nothing is stored. */
 const TICK_MS = 1_000;
-/** What the rules remember is made sure to be on the disk so often: before, a power cut may take it back. */
-const SETTLE_EVERY_MS = 10_000;
-/** Who stores goes first. */
+/** A write that the disk did not take is tried again after so long, twice as long each time, to the limit. */
+const RETRY_MS = 1_000;
+const RETRY_LIMIT_MS = 60_000;
+/**
+ * The state of the rules is saved this often: what was judged since is replayed after a crash. Less often where saving takes
+ * long, so that it never takes more than a twentieth of the time.
+ */
+const CHECKPOINT_EVERY_MS = 30_000;
+const CHECKPOINT_SHARE = 20;
+/** Old incidents are looked for this often. */
+const DELETE_EVERY_MS = 60_000;
+/** Incidents given to those who watch the stream, of one step; the lists have all. */
+const STREAMED_LIMIT = 200;
+/** Storing goes first. */
 const NICE_STEPS = 10;
-
-/** What the thread is told: that events were stored, that findings are written, other settings. */
-export type ToWorker = 'stored' | 'written' | { readonly settings: AlertSettings };
 
 /** How far the rules are. */
 export interface Progress {
-  /** The newest event that was taken. */
-  readonly at: number;
+  /** All events up to this one are judged, and their incidents written. */
+  readonly position: number;
+  /** Events after this one are replayed after a crash: retention leaves them. */
+  readonly checkpoint: number;
+  /** How long ago the last event judged was stored, milliseconds; 0 where none waits. */
   readonly lagMs: number;
-  /** Stories held, and how many of them wait to be kept. */
-  readonly stories: number;
-  readonly unkept: number;
-  /** Up to this event all that is remembered is kept, durably. */
-  readonly kept: number;
-  /** Why nothing can be kept at the moment, or null. */
-  readonly fault: string | null;
+  /** Keyed states held. */
+  readonly states: number;
 }
 
-/** What it says: how far it is, and what is to be written before it goes on. */
-export interface FromWorker {
-  readonly progress: Progress;
-  readonly findings: Findings | null;
+/** A line for the log, which the main thread writes. */
+export interface LogLine {
+  readonly level: keyof Logger;
+  readonly message: string;
+  readonly fields: object;
 }
 
-/** Runs a Watch by the real clock, one piece after the other. */
-class Turning {
-  readonly #past: StorePast;
-  readonly #say: (message: FromWorker) => void;
-  #watch: Watch;
-  #settings: AlertSettings | null = null;
-  #writing = false;
-  #turning: NodeJS.Immediate | null = null;
-  #unkept: Remembered | null = null;
-  #kept = 0;
-  #settled = 0;
-  #settledMs = Number.NEGATIVE_INFINITY;
-  #fault: string | null = null;
+/** What goes between the main thread and this one. */
+export interface AlertMessages {
+  readonly post:
+    | { readonly type: 'stored' }
+    | { readonly type: 'configure'; readonly settings: AlertSettings }
+    | { readonly type: 'recorded'; readonly number: number; readonly fault: string | null };
+  readonly say:
+    | { readonly type: 'progress'; readonly progress: Progress }
+    | { readonly type: 'written'; readonly incidents: readonly WrittenIncident[] }
+    | { readonly type: 'channels'; readonly channels: readonly ChannelStatus[] }
+    | { readonly type: 'log'; readonly line: LogLine }
+    | { readonly type: 'record'; readonly number: number; readonly decisions: readonly NewDecision[] };
+  /** Applies the decisions that were appended. */
+  readonly request: 'apply';
+  readonly reply: null;
+}
 
-  constructor(folder: string, settings: AlertSettings, say: (message: FromWorker) => void) {
-    this.#past = new StorePast(folder);
-    this.#kept = this.#settled = this.#past.kept;
+type Say = (message: AlertMessages['say']) => void;
+
+/** The settings and the store's folder. */
+export interface AlertWorkerData {
+  readonly folder: string;
+  readonly settings: AlertSettings;
+}
+
+class AlertWorker implements ThreadWork<AlertMessages> {
+  readonly #say: Say;
+  readonly #log: Logger;
+  readonly #file: AlertFile;
+  readonly #events: EventSource;
+  readonly #closeEvents: () => void;
+  readonly #runner: RuleRunner;
+  readonly #notifier: Notifier;
+  readonly #tick: NodeJS.Timeout;
+  readonly #recording = new Map<number, PromiseWithResolvers<void>>();
+  #records = 0;
+  #settings: AlertSettings;
+  /** A step that the disk has not taken. */
+  #unwritten: Step | null = null;
+  #turn: NodeJS.Immediate | null = null;
+  #retryMs = RETRY_MS;
+  #retryAtMs = Number.NEGATIVE_INFINITY;
+  #checkpointAtMs = performance.now() + CHECKPOINT_EVERY_MS;
+  #deleteAtMs = performance.now() + DELETE_EVERY_MS;
+  #isRecording = false;
+  #channelsDue = false;
+  #isClosed = false;
+
+  constructor({ folder, settings }: AlertWorkerData, say: Say) {
     this.#say = say;
-    this.#watch = new Watch(this.#past, settings, Date.now());
+    this.#settings = settings;
+    const level =
+      (one: LogLine['level']) =>
+      (message: string, fields: object = {}) =>
+        say({ type: 'log', line: { level: one, message, fields } });
+    this.#log = { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
+    this.#file = new AlertFile(folder, (decisions) => this.#record(decisions));
+    const db = openEventsReader(folder);
+    this.#closeEvents = () => db.close();
+    this.#events = new EventSource(db);
+    this.#applyDecisions();
+    this.#runner = this.#makeRunner(incidentIds(db, this.#file.db));
+    this.#notifier = new Notifier({
+      queues: this.#file.queue,
+      settings,
+      senderFor: ({ page }) => sender(page, Date.now),
+      log: this.#log,
+      now: Date.now,
+      chance: Math.random,
+      changed: () => this.#sayChannels(),
+    });
+    this.#tick = setInterval(() => this.#soon(), TICK_MS);
     this.#soon();
-    setInterval(() => this.#soon(), TICK_MS);
   }
 
-  hear(message: ToWorker): void {
-    if (message === 'written') this.#writing = false;
-    else if (message !== 'stored') this.#settings = message.settings;
+  posted(message: AlertMessages['post']): void {
+    if (message.type === 'recorded') this.#recorded(message.number, message.fault);
+    else if (message.type === 'configure') void this.#configure(message.settings);
     this.#soon();
+  }
+
+  answer(): null {
+    this.#applyDecisions();
+    return null;
+  }
+
+  /** Saves the state of the rules, so that the next start has nothing to replay. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#tick);
+    if (this.#turn) clearImmediate(this.#turn);
+    await this.#notifier.close();
+    if (!this.#unwritten) this.#file.save(this.#runner.checkpoint(), this.#runner.takenTo);
+    this.#file.close();
+    this.#closeEvents();
+  }
+
+  #makeRunner(incidentId: ReturnType<typeof incidentIds>): RuleRunner {
+    const file = this.#file;
+    const options = {
+      events: this.#events,
+      settings: this.#settings,
+      incidentId,
+      position: file.reached.position,
+      boundaries: file.beginReplay(this.#settings),
+      provisional: () => file.provisional(),
+      startedMs: Date.now(),
+    };
+    const known = () => ({
+      checkpoint: file.checkpoint.position,
+      blocks: file.checkpoint.blocks(),
+      isStateLost: file.checkpoint.isLost,
+      openOfAgents: file.openOfAgents(),
+    });
+    try {
+      return new RuleRunner({ ...options, ...known() });
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      this.#log.info(`All stored events are judged again, silently: ${error.message}`);
+      file.checkpoint.drop();
+      return new RuleRunner({ ...options, ...known() });
+    }
   }
 
   #soon(): void {
-    this.#turning ??= setImmediate(() => {
-      this.#turning = null;
-      if (!this.#writing) this.#turn();
+    this.#turn ??= setImmediate(() => {
+      this.#turn = null;
+      this.#step();
     });
   }
 
-  #turn(): void {
-    if (!this.#keeps(Date.now())) {
-      this.#tell(null);
-      return;
-    }
-    const findings = this.#settings ? this.#changeover(this.#settings) : this.#watch.look(Date.now());
-    this.#writing = findings !== null;
-    this.#tell(findings);
-    if (!findings && this.#watch.more) this.#soon();
-  }
-
-  #tell(findings: Findings | null): void {
-    const { at, size } = this.#watch;
-    const lagMs = this.#watch.lagMs(Date.now());
-    const { stories, dirty: unkept } = size;
-    this.#say({ findings, progress: { at, lagMs, stories, unkept, kept: this.#settled, fault: this.#fault } });
-  }
-
-  /** Keeps the next of the stories that are due. False where the disk does not take them: tried again with the next tick, and nothing else is done before. */
-  #keeps(nowMs: number): boolean {
-    this.#unkept ??= this.#watch.stories(nowMs);
+  /**
+   * Runs one step and writes it, and then what is due besides. What the disk does not take is tried again, and nothing else is
+   * done before.
+   */
+  #step(): void {
+    if (performance.now() < this.#retryAtMs) return;
     try {
-      if (this.#unkept) this.#past.memory.keep(this.#unkept);
-      this.#kept = this.#unkept?.kept ?? this.#kept;
-      this.#settle();
+      this.#unwritten ??= this.#runner.step(Date.now());
+      const written = this.#file.write(this.#unwritten, this.#settings, Date.now());
+      this.#unwritten = null;
+      this.#report(written);
+      this.#maintain();
+      this.#retryMs = RETRY_MS;
     } catch (error) {
-      const { cause } = error as Error;
-      this.#fault = cause instanceof Error ? cause.message : String(error);
-      return false;
+      this.#failed(error);
     }
-    this.#unkept = this.#fault = null;
-    return true;
+    this.#sayProgress();
+    if (this.#unwritten === null && this.#runner.hasMore) this.#soon();
   }
 
-  #settle(): void {
+  #report(written: readonly WrittenIncident[]): void {
+    if (written.length === 0) return;
+    for (const one of written) logAlert(this.#log, one);
+    // All that opened or closed first, of the rest as much as there is room for.
+    const grew = written.filter(({ became }) => became === 'grew');
+    const incidents = [...written.filter(({ became }) => became !== 'grew'), ...grew].slice(0, STREAMED_LIMIT);
+    this.#say({ type: 'written', incidents });
+    this.#notifier.wake();
+  }
+
+  #maintain(): void {
     const nowMs = performance.now();
-    if (this.#settled === this.#kept || nowMs - this.#settledMs < SETTLE_EVERY_MS) return;
-    this.#past.memory.settle();
-    this.#settled = this.#kept;
-    this.#settledMs = nowMs;
+    this.#file.settle(this.#settings, Date.now());
+    void this.#recordPending();
+    if (nowMs >= this.#checkpointAtMs) {
+      this.#file.save(this.#runner.checkpoint(), this.#runner.takenTo);
+      const tookMs = performance.now() - nowMs;
+      this.#checkpointAtMs = nowMs + Math.max(CHECKPOINT_EVERY_MS, CHECKPOINT_SHARE * tookMs);
+    }
+    if (nowMs < this.#deleteAtMs) return;
+    this.#file.deleteOld(Date.now());
+    this.#deleteAtMs = nowMs + DELETE_EVERY_MS;
   }
 
-  /** Other settings are a restart: all that is remembered is kept, then read again by the new rules. */
-  #changeover(settings: AlertSettings): Findings | null {
-    const rest = this.#watch.rest(Date.now());
-    if (rest) return rest;
-    while (this.#watch.size.dirty > 0) if (!this.#keeps(Number.POSITIVE_INFINITY)) return null;
-    this.#settings = null;
-    this.#watch = new Watch(this.#past, settings, Date.now());
-    return this.#watch.look(Date.now());
+  #failed(error: unknown): void {
+    if (!(error instanceof StoreError)) throw error;
+    const { cause, message } = error;
+    if (this.#retryMs === RETRY_MS)
+      this.#log.warn(`Alerts cannot be written, retried: ${cause instanceof Error ? cause.message : message}`);
+    this.#retryAtMs = performance.now() + this.#retryMs;
+    this.#retryMs = Math.min(RETRY_LIMIT_MS, this.#retryMs * 2);
+  }
+
+  #sayProgress(): void {
+    const { position } = this.#file.reached;
+    const lagMs = this.#runner.lagMs(Date.now());
+    const { states } = this.#runner;
+    this.#say({ type: 'progress', progress: { position, checkpoint: this.#file.checkpoint.position, lagMs, states } });
+  }
+
+  /** Says the state of the channels, once for all that changes in one turn of the event loop. */
+  #sayChannels(): void {
+    if (this.#channelsDue) return;
+    this.#channelsDue = true;
+    setImmediate(() => {
+      this.#channelsDue = false;
+      if (!this.#isClosed) this.#say({ type: 'channels', channels: this.#notifier.status() });
+    });
+  }
+
+  async #configure(settings: AlertSettings): Promise<void> {
+    this.#settings = settings;
+    this.#runner.configure(settings);
+    this.#file.beginReplay(settings);
+    try {
+      await this.#notifier.use(settings);
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#sayChannels();
+  }
+
+  /** Appends decisions to the log, by the main thread. */
+  #record(decisions: readonly NewDecision[]): Promise<void> {
+    this.#records += 1;
+    const pending = Promise.withResolvers<void>();
+    this.#recording.set(this.#records, pending);
+    this.#say({ type: 'record', number: this.#records, decisions });
+    return pending.promise;
+  }
+
+  #recorded(number: number, fault: string | null): void {
+    const pending = this.#recording.get(number);
+    this.#recording.delete(number);
+    if (fault === null) pending?.resolve();
+    else pending?.reject(new Error(fault));
+  }
+
+  async #recordPending(): Promise<void> {
+    if (this.#isRecording) return;
+    const { upTo, decisions } = this.#file.unrecorded.all();
+    if (decisions.length === 0) return;
+    this.#isRecording = true;
+    try {
+      await this.#record(decisions);
+      this.#file.unrecorded.remove(upTo);
+      this.#applyDecisions();
+    } catch (error) {
+      this.#log.debug(`Decisions are recorded later: ${(error as Error).message}`);
+    } finally {
+      this.#isRecording = false;
+    }
+  }
+
+  #applyDecisions(): void {
+    this.#file.apply((id, limit) => this.#events.decisions(id, limit));
   }
 }
 
-const port = parentPort;
-if (port) {
-  yieldToOthers(NICE_STEPS);
-  const { folder, settings } = workerData as { folder: string; settings: AlertSettings };
-  const turning = new Turning(folder, settings, (message) => port.postMessage(message));
-  port.on('message', (message: ToWorker) => turning.hear(message));
-}
+runThread<AlertMessages>(NICE_STEPS, (data: AlertWorkerData, say) => new AlertWorker(data, say));

@@ -1,4 +1,4 @@
-/** The addresses under an active attack alert, for firewalls. Pure. */
+/** Lists the addresses under an active attack alert, for firewalls. Pure. */
 import { isIP } from 'node:net';
 import { isIn, networks } from '../../service/ip-network.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
@@ -10,7 +10,7 @@ export interface Blocked {
   readonly untilMs: number;
 }
 
-/** The forms a list is given in: addresses alone, a file for `nft -f`, a file for `ipset restore`. */
+/** The formats of a list: addresses alone, a file for `nft -f`, a file for `ipset restore`. */
 export const BLOCKLIST_FORMATS = ['plain', 'nftables', 'ipset'] as const;
 export type BlocklistFormat = (typeof BLOCKLIST_FORMATS)[number];
 
@@ -18,8 +18,8 @@ export type BlocklistFormat = (typeof BLOCKLIST_FORMATS)[number];
 export const BLOCKLIST_LIMIT = 65_536;
 
 /**
- * Networks that are nobody's on the internet (IANA's special-purpose registries, RFC 6890): a firewall that shut them out
- * would shut out its own house.
+ * Networks that nobody has on the internet (IANA's special-purpose registries, RFC 6890): a firewall that blocked them would
+ * block its own network.
  */
 const PRIVATE = networks([
   '0.0.0.0/8',
@@ -36,17 +36,20 @@ const PRIVATE = networks([
   'ff00::/8',
 ]);
 
-/** What is asked of a list. */
+/** The settings that a list depends on. */
+export type BlocklistSettings = Pick<AlertSettings, 'allow' | 'blocklistRules' | 'detection'>;
+
+/** Which addresses are wanted. */
 export interface BlocklistOptions {
-  readonly settings: Pick<AlertSettings, 'allow' | 'blocklistRules' | 'detection'>;
+  readonly settings: BlocklistSettings;
   /** True where private and loopback addresses are wanted as well. */
   readonly withPrivate: boolean;
   readonly nowMs: number;
 }
 
 /**
- * The sources of open incidents of the settings' rules, in the order of their addresses: never one of the allow-list, and
- * private and loopback addresses only where asked for. Incidents of late events are left out: what happened last week is over.
+ * Returns the sources of open incidents of the settings' rules, in the order of their addresses: never one of the allow-list,
+ * and private and loopback addresses only where asked for. Late incidents are left out: what happened last week is over.
  */
 export function blocked(incidents: readonly Incident[], { settings, withPrivate, nowMs }: BlocklistOptions): Blocked[] {
   const allowed = networks(settings.allow.addresses);
@@ -61,7 +64,7 @@ export function blocked(incidents: readonly Incident[], { settings, withPrivate,
       until.set(source, Math.max(until.get(source) ?? 0, untilMs));
     }
   }
-  // An address beside its own network would be a conflict to nft.
+  // nft refuses an address together with its own network.
   const whole = networks([...until.keys()].filter((source) => source.includes('/')));
   return [...until]
     .filter(([source]) => source.includes('/') || !isIn(whole, source))
@@ -74,8 +77,8 @@ export function blocked(incidents: readonly Incident[], { settings, withPrivate,
 const family = ({ address }: Blocked): 4 | 6 => (address.includes(':') ? 6 : 4);
 const seconds = ({ untilMs }: Blocked, nowMs: number): number => Math.max(1, Math.ceil((untilMs - nowMs) / 1_000));
 
-/** The list as text. Addresses are the only thing in it that comes from outside, and each of them is an address. */
-export function written(list: readonly Blocked[], format: BlocklistFormat, nowMs: number): string {
+/** Returns the list as text. Addresses are the only part of it that comes from outside, and each of them is an address. */
+export function formatted(list: readonly Blocked[], format: BlocklistFormat, nowMs: number): string {
   switch (format) {
     case 'plain':
       return list.map(({ address }) => `${address}\n`).join('');
@@ -86,7 +89,7 @@ export function written(list: readonly Blocked[], format: BlocklistFormat, nowMs
   }
 }
 
-/** A set of the table `inet asgard`, made where it is not there, emptied and filled in one transaction. */
+/** Returns commands that make a set of the table `inet asgard` where there is none, empty it and fill it in one transaction. */
 function nftSet(list: readonly Blocked[], version: 4 | 6, nowMs: number): string {
   const name = `asgard${version}`;
   const elements = list
@@ -101,7 +104,7 @@ function nftSet(list: readonly Blocked[], version: 4 | 6, nowMs: number): string
   ].join('\n');
 }
 
-/** A set filled aside and swapped in, so that no packet finds it empty. */
+/** Returns commands that fill another set and swap it in, so that no packet finds the set empty. */
 function ipset(list: readonly Blocked[], version: 4 | 6, nowMs: number): string {
   const name = `asgard${version}`;
   const made = `hash:net family inet${version === 6 ? '6' : ''} maxelem ${BLOCKLIST_LIMIT} timeout 0`;

@@ -1,70 +1,50 @@
-/** All that the rules are to know of what was before: read from the store's file, on a connection that only reads, and from their memory. */
+/** Reads what the rules work on from the store's file, on a connection that only reads. */
 
-import { AGENTS_LIMIT, type AgentMemory } from '../detection/agent-health.ts';
-import type { Incident } from '../detection/incident.ts';
-import type { DirtyStory } from '../detection/keyed-state-map.ts';
-import { Archive } from '../queries/incidents.ts';
-import { type AgentRow, agentRecord } from '../store/agents.ts';
-import { eventsAfter, firstStoredSince } from '../store/event-rows.ts';
-import { openEventsReader } from '../store/folder.ts';
-import type { AgentRecord, StoredEvent } from '../store/store.ts';
-import { Memory } from './checkpoint.ts';
-import { nameIn } from './incident-id.ts';
-import { KnownAgents } from './known-agents.ts';
-import type { Past } from './rule-runner.ts';
-import { type Database, Marks } from './schema.ts';
+import { AGENTS_LIMIT, type AgentStatus } from '../detection/agent-health.ts';
+import { arrays, type Database } from '../store/database.ts';
+import { type Decision, decisionsAfter } from '../store/decisions.ts';
+import { eventsForRules, RowNames, type RuleRow, recentForRules } from '../store/event-rows.ts';
 
-/** Keeps the promises of Past. */
-export class StorePast implements Past {
-  readonly #db: Parameters<typeof eventsAfter>[0] & Database;
-  readonly #archive: Archive;
-  readonly #agents: KnownAgents;
-  /** The rules' own file. */
-  readonly memory: Memory;
-  readonly #marks: Marks;
-  readonly nameOf: Past['nameOf'];
+/** The log of events, from any position. */
+export class EventSource {
+  readonly #db: Database;
+  /** Names for the numbers of agents and hosts. */
+  readonly names: RowNames;
 
-  constructor(folder: string) {
-    const db = openEventsReader(folder);
-    this.#db = db as Parameters<typeof eventsAfter>[0] & Database;
-    this.#archive = new Archive(this.#db);
-    this.#agents = new KnownAgents(this.#db);
-    this.#marks = new Marks(this.#db);
-    const store = this.#marks.get('store') ?? 0;
-    this.nameOf = nameIn(store);
-    this.memory = new Memory(folder, store, this.told);
+  constructor(db: Database) {
+    this.#db = db;
+    this.names = new RowNames(db);
   }
 
-  get told(): number {
-    return this.#marks.get('told') ?? 0;
+  /** Returns stored events with ids above `position`, in that order, at most `limit`. */
+  after(position: number, limit: number): RuleRow[] {
+    return eventsForRules(this.#db, position, limit);
   }
 
-  get kept(): number {
-    return this.memory.kept;
+  /** Returns events with ids above `position` and not above `last` that happened at or after a time, at most `limit`. */
+  recent(position: number, last: number, sinceMs: number, limit: number): RuleRow[] {
+    return recentForRules(this.#db, position, last, sinceMs, limit);
   }
 
-  eventsAfter(id: number, limit: number): StoredEvent[] {
-    return eventsAfter(this.#db, id, limit);
+  /** Returns the event of this id, or null where it is not stored. */
+  one(id: number): RuleRow | null {
+    const [row] = eventsForRules(this.#db, id - 1, 1);
+    return row && row[0] === id ? row : null;
   }
 
-  agents(): AgentRecord[] {
-    const rows = this.#db.prepare('SELECT * FROM agents ORDER BY lastSeen DESC LIMIT ?').all(AGENTS_LIMIT);
-    return (rows as unknown as AgentRow[]).map(agentRecord);
+  /** Returns the agents that were heard last. */
+  agents(): AgentStatus[] {
+    const sql = 'SELECT uuid, host, lastSeen, gaps, report, reportedAt FROM agents ORDER BY lastSeen DESC LIMIT ?';
+    return this.#db.prepare(sql).all(AGENTS_LIMIT) as unknown as AgentStatus[];
   }
 
-  ordinalBefore(rule: string, key: string, eventId: number): number {
-    return this.#archive.ordinalBefore(rule, key, eventId);
+  /** Returns decisions with ids above `id`, in that order, at most `limit`. */
+  decisions(id: number, limit: number): Decision[] {
+    return decisionsAfter(this.#db, id, limit);
   }
 
-  stories(): Iterable<DirtyStory> {
-    return this.memory.stories();
-  }
-
-  knownAgents(): [agent: string, memory: AgentMemory][] {
-    return this.#agents.all() as [string, AgentMemory][];
-  }
-
-  recent(sinceMs: number): [incident: Incident, by: number][] {
-    return this.#archive.recent(sinceMs, firstStoredSince(this.#db, sinceMs));
+  /** The id of the newest event, 0 where there is none. */
+  get newest(): number {
+    return (arrays(this.#db, 'SELECT max(id) FROM events')[0]?.[0] as number | null) ?? 0;
   }
 }

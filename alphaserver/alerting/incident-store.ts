@@ -1,144 +1,224 @@
-/** Writes what the rules found into the store: incidents, whom to tell, what is known of agents, in one transaction each time. */
+/** Writes what the rules found into alerts.db: the incidents, and who is to be notified of them. */
 
 import { channelsFor, type NotificationKind } from '../alert-config/routing.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
-import type { Change } from '../detection/engine.ts';
 import type { Incident } from '../detection/incident.ts';
-import { type KeptIncident, TOLD, type Told } from '../queries/incidents.ts';
-import { KnownAgents } from './known-agents.ts';
+import type { Change } from '../detection/incident-tracker.ts';
+import type { Database, Statement } from '../store/database.ts';
+import { type DecisionProjection, decision, type Settled } from './decisions.ts';
 import type { NotificationQueue } from './notification-queue.ts';
-import type { Findings } from './rule-runner.ts';
-import { type Database, Marks, OPENED_MARK, type Statement } from './schema.ts';
+import { type Marks, OPENED_MARK } from './schema.ts';
+import type { UnrecordedDecisions } from './unrecorded-decisions.ts';
 
-/** Incidents closed for this long are forgotten, and the oldest when there are too many. */
+/** Incidents closed for this long are deleted, and the oldest when there are too many. */
 export const INCIDENTS_KEPT_MS = 400 * 86_400_000;
 export const INCIDENTS_LIMIT = 500_000;
 /** Deleted at once: keeps the transaction short. */
-const FORGOTTEN_AT_ONCE = 1_000;
+const DELETED_AT_ONCE = 1_000;
 
-/** What became of an incident. A part of a scan does not open or close by itself: it `grew`, as what only grew did. */
-export interface Written extends KeptIncident {
-  readonly became: 'opened' | 'closed' | 'withdrawn' | 'grew';
+/** An incident as it is stored. */
+export interface StoredIncident {
+  readonly incident: Incident;
+  /** Unix milliseconds and a name; null while nobody has acknowledged it. */
+  readonly acknowledgedAt: number | null;
+  readonly acknowledgedBy: string | null;
 }
 
-interface Before extends Omit<KeptIncident, 'incident'> {
+/**
+ * What a write did to an incident. A part of a scan does not open or close by itself: it `grew`, as one that only grew did.
+ * `replaced`: another incident stands for it now.
+ */
+export interface WrittenIncident extends StoredIncident {
+  readonly became: 'opened' | 'closed' | 'grew' | 'withdrawn' | 'replaced';
+}
+
+/** Under which settings, and how far the rules are. */
+export interface WriteContext extends Settled {
+  readonly settings: AlertSettings;
+  readonly nowMs: number;
+  /** True for what is judged ahead of the position: the rules confirm it when they get there. */
+  readonly provisional: boolean;
+}
+
+interface Row {
+  readonly id: string;
   readonly closedAt: number | null;
   readonly partOf: string | null;
+  readonly provisional: number;
+  readonly body: string;
+  readonly notified: number;
+  readonly acknowledgedAt: number | null;
+  readonly acknowledgedBy: string | null;
 }
 
-/** How an incident is seen in lists. */
-const seen = ({ partOf, closedAt }: Pick<Incident, 'partOf' | 'closedAt'>): 'open' | 'over' | 'hidden' =>
+/** Tells how lists show an incident. */
+const shownAs = ({ partOf, closedAt }: Pick<Incident, 'partOf' | 'closedAt'>): 'open' | 'over' | 'hidden' =>
   partOf !== null ? 'hidden' : closedAt === null ? 'open' : 'over';
 
-/** All on the connection that writes. Every method but the constructor belongs inside a transaction of the caller. */
-export class Keeper {
-  readonly #db: Database;
-  readonly #marks: Marks;
-  readonly #agents: KnownAgents;
-  readonly #queue: Pick<NotificationQueue, 'add'>;
-  readonly #before: Statement;
-  readonly #put: Statement;
-  readonly #drop: Statement;
-  #since: number | null = null;
+/** Tells whether receivers know an incident as open. */
+const isKnownOpen = (notified: number): boolean => notified % 2 === 1;
 
-  /** The tables are there: `makeTables`. */
-  constructor(db: Database, queue: Pick<NotificationQueue, 'add'>) {
-    this.#db = db;
-    this.#queue = queue;
-    this.#marks = new Marks(db);
-    this.#agents = new KnownAgents(db);
-    this.#before = db.prepare(
-      'SELECT told, closedAt, partOf, acknowledgedAt, acknowledgedBy FROM incidents WHERE id = ?',
+/** What the store writes to, all on the connection of the alert thread. */
+export interface IncidentStoreOptions {
+  readonly db: Database;
+  readonly marks: Marks;
+  readonly queue: Pick<NotificationQueue, 'add'>;
+  readonly decisions: Pick<DecisionProjection, 'isDue' | 'replace' | 'notifiedAs'>;
+  readonly unrecorded: Pick<UnrecordedDecisions, 'add'>;
+  /** Nobody is notified of an incident that was over before this: the rules first ran then, on a store that had events. */
+  readonly sinceMs: () => number;
+}
+
+/** Every method belongs inside a transaction of the caller. */
+export class IncidentStore {
+  readonly #options: IncidentStoreOptions;
+  readonly #get: Statement;
+  readonly #put: Statement;
+  readonly #delete: Statement;
+
+  constructor(options: IncidentStoreOptions) {
+    const { db } = options;
+    this.#options = options;
+    this.#get = db.prepare(
+      `SELECT id, closedAt, partOf, provisional, body, notified, a.at AS acknowledgedAt, a.by AS acknowledgedBy
+       FROM incidents i LEFT JOIN acknowledgements a ON a.incident = i.id WHERE i.id = ?`,
     );
     this.#put = db.prepare(
-      `INSERT INTO incidents (id, rule, key, ordinal, severity, source, openedAt, lastAt, closedAt, partOf, raisedBy, body, told)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO incidents (id, rule, key, severity, source, openedAt, lastAt, closedAt, partOf, provisional, body, notified)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, source = excluded.source, openedAt = excluded.openedAt,
-         lastAt = excluded.lastAt, closedAt = excluded.closedAt, partOf = excluded.partOf, body = excluded.body, told = excluded.told`,
+         lastAt = excluded.lastAt, closedAt = excluded.closedAt, partOf = excluded.partOf, provisional = excluded.provisional,
+         body = excluded.body, notified = excluded.notified`,
     );
-    this.#drop = db.prepare('DELETE FROM incidents WHERE id = ?');
+    this.#delete = db.prepare('DELETE FROM incidents WHERE id = ?');
   }
 
   /**
-   * When the rules first ran on this store, noted by the first call: of what was over before, in a store that had events
-   * already, nobody is told.
+   * Writes changes and queues notifications. Written twice they change nothing more. An incident that stands for another one
+   * from now on comes before the withdrawal of that one.
    */
-  since(nowMs: number): number {
-    const known = this.#since ?? this.#marks.get('since');
-    this.#since = known ?? (this.#db.prepare('SELECT 1 FROM events LIMIT 1').get() ? nowMs : 0);
-    if (known === null) this.#marks.set('since', this.#since);
-    return this.#since;
+  write(changes: readonly Change[], context: WriteContext): WrittenIncident[] {
+    const replaced = new Map(
+      changes.flatMap((change): [string, string][] =>
+        change.type === 'withdrawn' && change.replacedBy !== null ? [[change.replacedBy, change.id]] : [],
+      ),
+    );
+    return changes.flatMap((change) => {
+      if (change.type === 'withdrawn') return this.#withdraw(change.id, change.replacedBy, context);
+      if (change.type === 'incident') return this.#upsert(change.incident, replaced.get(change.incident.id), context);
+      const row = this.#row(change.id);
+      if (!row) return [];
+      return this.#upsert({ ...(JSON.parse(row.body) as Incident), partOf: change.partOf }, undefined, context);
+    });
   }
 
-  /** Writes findings. Written twice they change nothing more. */
-  write({ changes, agents, told }: Findings, settings: AlertSettings, nowMs: number): Written[] {
-    const written = changes.map((change) => this.#take(change, settings, nowMs));
-    for (const [agent, known] of agents) this.#agents.keep(agent, known, nowMs);
-    this.#marks.set('told', told);
-    return written;
+  /** Returns the incidents that wait for the rules to confirm them. */
+  provisional(): Incident[] {
+    const rows = this.#options.db.prepare('SELECT body FROM incidents WHERE provisional = 1').all();
+    return (rows as { body: string }[]).map(({ body }) => JSON.parse(body) as Incident);
   }
 
-  #take({ incident, by, withdrawn }: Change, settings: AlertSettings, nowMs: number): Written {
-    const { id } = incident;
-    const before = this.#before.get(id) as Before | undefined;
-    const { acknowledgedAt = null, acknowledgedBy = null } = before ?? {};
-    const kept = { incident, acknowledgedAt, acknowledgedBy };
-    if (withdrawn) {
-      this.#drop.run(id);
-      if (before?.told === TOLD.opened) this.#tell({ ...incident, closedAt: nowMs }, 'resolved', settings, nowMs);
-      return { ...kept, told: TOLD.nothing, became: 'withdrawn' };
-    }
-    const told = this.#told(incident, before, settings, nowMs);
-    const { rule, key, ordinal, severity, source, openedAt, lastAt, closedAt, partOf } = incident;
-    const body = JSON.stringify(incident);
-    this.#put.run(id, rule, key, ordinal, severity, source, openedAt, lastAt, closedAt, partOf, by, body, told);
-    const [was, is] = [before ? seen(before) : 'hidden', seen(incident)];
+  /** Returns the open incidents of rules that read no events, as they were written last. */
+  openOf(rules: readonly string[]): Incident[] {
+    const places = rules.map(() => '?').join(', ');
+    const sql = `SELECT body FROM incidents WHERE closedAt IS NULL AND rule IN (${places})`;
+    const rows = this.#options.db.prepare(sql).all(...rules) as { body: string }[];
+    return rows.map(({ body }) => JSON.parse(body) as Incident);
+  }
+
+  /** Writes an incident of which the log of decisions alone knows, as it stood at its notification of this number. */
+  restore(incident: Incident, number: number): void {
+    const row = this.#row(incident.id);
+    if (row && row.notified >= number) return;
+    this.#save(incident, number, false);
+  }
+
+  #row(id: string): Row | undefined {
+    return this.#get.get(id) as Row | undefined;
+  }
+
+  #upsert(incident: Incident, replaces: string | undefined, context: WriteContext): WrittenIncident[] {
+    const row = this.#row(incident.id);
+    // The rules know it already, and are only not there yet.
+    if (row && row.provisional === 0 && context.provisional) return [];
+    const before = row ?? (replaces === undefined ? undefined : this.#row(replaces));
+    if (before && !row) this.#options.decisions.replace(before.id, incident.id, before.notified > 0);
+    this.#save(incident, this.#notifications(incident, before, context), context.provisional);
+    const [was, is] = [before ? shownAs(before) : 'hidden', shownAs(incident)];
     const became = was === is ? 'grew' : is === 'hidden' || was === 'open' ? 'closed' : 'opened';
-    if (became === 'opened') this.#marks.add(`${OPENED_MARK}${rule} ${severity}`, 1);
-    return { ...kept, told, became };
+    if (became === 'opened') this.#options.marks.add(`${OPENED_MARK}${incident.rule} ${incident.severity}`, 1);
+    const { acknowledgedAt = null, acknowledgedBy = null } = before ?? {};
+    return [{ incident, acknowledgedAt, acknowledgedBy, became }];
   }
 
-  /** Adds what is to be told, and says what has been then. */
-  #told(incident: Incident, before: Before | undefined, settings: AlertSettings, nowMs: number): Told {
-    let told = before?.told ?? TOLD.nothing;
-    const { lastAt, closedAt, partOf } = incident;
+  #withdraw(id: string, replacedBy: string | null, context: WriteContext): WrittenIncident[] {
+    const row = this.#row(id);
+    if (!row || (row.provisional === 0 && context.provisional)) return [];
+    const { body, notified, acknowledgedAt, acknowledgedBy } = row;
+    const stored = JSON.parse(body) as Incident;
+    const incident = { ...stored, closedAt: stored.closedAt ?? context.nowMs };
+    if (replacedBy !== null) {
+      if (notified > 0 || acknowledgedAt !== null)
+        this.#options.unrecorded.add(decision('replaced', id, { by: replacedBy, notified: notified > 0 }));
+      this.#options.decisions.replace(id, replacedBy, notified > 0);
+    } else if (isKnownOpen(notified)) this.#notify(incident, notified + 1, 'resolved', context);
+    this.#delete.run(id);
+    return [{ incident, acknowledgedAt, acknowledgedBy, became: replacedBy === null ? 'withdrawn' : 'replaced' }];
+  }
+
+  #save(incident: Incident, notified: number, provisional: boolean): void {
+    const { id, rule, key, severity, source, openedAt, lastAt, closedAt, partOf } = incident;
+    const body = JSON.stringify(incident);
+    this.#put.run(
+      ...[id, rule, key, severity, source, openedAt, lastAt, closedAt, partOf, Number(provisional), body, notified],
+    );
+  }
+
+  /** Queues what is to be notified of an incident as it is now. Returns how many notifications were decided for it in all. */
+  #notifications(incident: Incident, before: Row | undefined, context: WriteContext): number {
+    let notified = before?.notified ?? 0;
+    const queue = (one: Incident, kind: NotificationKind): void => {
+      notified += 1;
+      this.#notify(one, notified, kind, context);
+    };
+    const { lastAt, closedAt, partOf, late } = incident;
     if (partOf !== null) {
-      // Told of before its scan was known: it is over, for it has become a part of what is told instead.
-      if (told !== TOLD.opened) return told;
-      this.#tell({ ...incident, partOf: null, closedAt: closedAt ?? nowMs }, 'resolved', settings, nowMs);
-      return TOLD.resolved;
+      // Receivers that know it already get it as over: from now on the scan stands for it.
+      if (isKnownOpen(notified)) queue({ ...incident, partOf: null, closedAt: closedAt ?? context.nowMs }, 'resolved');
+      return notified;
     }
-    const worthTelling = lastAt >= this.since(nowMs) && (!incident.late || settings.notifyLate);
-    const again = told === TOLD.resolved && before?.closedAt !== null && closedAt === null;
-    if (worthTelling && (told === TOLD.nothing || again)) {
-      this.#tell(incident, 'opened', settings, nowMs);
-      told = TOLD.opened;
-    }
-    if (told !== TOLD.opened || closedAt === null) return told;
-    this.#tell(incident, 'resolved', settings, nowMs);
-    return TOLD.resolved;
+    const wanted = lastAt >= this.#options.sinceMs() && (!late || context.settings.notifyLate);
+    const reopened = notified > 0 && !isKnownOpen(notified) && before?.closedAt !== null && closedAt === null;
+    if (wanted && (notified === 0 || reopened)) queue(incident, 'opened');
+    if (isKnownOpen(notified) && closedAt !== null) queue(incident, 'resolved');
+    return notified;
   }
 
-  #tell(incident: Incident, kind: NotificationKind, settings: AlertSettings, nowMs: number): void {
-    for (const channel of channelsFor(settings, incident, kind)) this.#queue.add(channel, incident, kind, nowMs);
+  #notify(incident: Incident, number: number, kind: NotificationKind, context: WriteContext): void {
+    const { settings, nowMs, position, provisional } = context;
+    const { queue, decisions } = this.#options;
+    const { decidedBy, closedAt } = incident;
+    const id = decisions.notifiedAs(incident.id);
+    const due = {
+      key: [id, number] as const,
+      position: provisional ? (decidedBy ?? position) : position,
+      decidedBy,
+      closedAt: kind === 'resolved' ? closedAt : null,
+    };
+    for (const channel of channelsFor(settings, incident, kind))
+      if (decisions.isDue(channel, due))
+        queue.add({ channel, incident: { ...incident, id }, kind, number, nowMs }, context);
   }
 
-  /** Notes who takes care of an incident; the first one stays. */
-  acknowledge(id: string, by: string, nowMs: number): void {
-    this.#db
-      .prepare('UPDATE incidents SET acknowledgedAt = ?, acknowledgedBy = ? WHERE id = ? AND acknowledgedAt IS NULL')
-      .run(nowMs, by, id);
-  }
-
-  /** Forgets the oldest closed incidents, some at a time. */
-  forget(nowMs: number): void {
-    const { n } = this.#db.prepare('SELECT count(*) AS n FROM incidents').get() as { n: number };
+  /** Deletes the oldest closed incidents, some at a time, with what was decided of them. */
+  deleteOld(nowMs: number): void {
+    const { db } = this.#options;
+    const { n } = db.prepare('SELECT count(*) AS n FROM incidents').get() as { n: number };
     const before = n > INCIDENTS_LIMIT ? nowMs : nowMs - INCIDENTS_KEPT_MS;
-    const most = n > INCIDENTS_LIMIT ? Math.min(n - INCIDENTS_LIMIT, FORGOTTEN_AT_ONCE) : FORGOTTEN_AT_ONCE;
-    this.#db
-      .prepare(
-        'DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE closedAt IS NOT NULL AND openedAt < ? ORDER BY openedAt LIMIT ?)',
-      )
-      .run(before, most);
+    const most = n > INCIDENTS_LIMIT ? Math.min(n - INCIDENTS_LIMIT, DELETED_AT_ONCE) : DELETED_AT_ONCE;
+    const old = 'SELECT id FROM incidents WHERE closedAt IS NOT NULL AND openedAt < ?1 ORDER BY openedAt LIMIT ?2';
+    for (const table of ['acknowledgements', 'notified', 'aliases'])
+      db.prepare(`DELETE FROM ${table} WHERE incident IN (${old})`).run(before, most);
+    db.prepare(`DELETE FROM incidents WHERE id IN (${old})`).run(before, most);
   }
 }

@@ -1,20 +1,35 @@
 /** The durable queue of notifications: what each channel is to be notified of, and the messages made of it, until delivery. */
 
 import type { NotificationKind } from '../alert-config/routing.ts';
-import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
+import { SEVERITIES, type Severity, STATE_RULES } from '../alert-config/rules.ts';
 import type { Incident } from '../detection/incident.ts';
 import type { ChannelQueue, ChannelQueues, MakeMessages, PendingMessage } from '../notify/channel-queue.ts';
 import type { Message, Notification } from '../notify/message.ts';
-import { type Database, Marks, type Statement } from './schema.ts';
+import type { Database, Statement } from '../store/database.ts';
+import type { NewDecision } from '../store/decisions.ts';
+import { decision, type NotificationKey, type Settled } from './decisions.ts';
+import type { Marks } from './schema.ts';
 
 /** The most notifications queued for one channel: past it the oldest are only counted. */
 export const QUEUED_LIMIT = 10_000;
 /** The bound is checked once in so many notifications: counting those queued costs more than adding one. */
 export const CHECK_EVERY = 100;
 
-interface Row {
+/** A notification to queue. */
+export interface NewNotification {
+  readonly channel: string;
+  readonly incident: Incident;
   readonly kind: NotificationKind;
-  readonly body: string;
+  /** Which of the incident's notifications it is, from 1. */
+  readonly number: number;
+  readonly nowMs: number;
+}
+
+interface Row {
+  readonly n: number;
+  readonly incident: string;
+  readonly number: number;
+  readonly kind: NotificationKind;
 }
 
 interface MessageRow {
@@ -23,19 +38,21 @@ interface MessageRow {
   readonly nextAt: number;
 }
 
-/** The file that the queue is in. */
+/** The file that the queue is in, and the log of decisions. */
 export interface QueueOptions {
   readonly db: Database;
-  /** Runs work in one durable transaction; throws when the disk does not take it. */
-  readonly transaction: <T>(work: () => T) => T;
-  /** Records a delivery in the log of decisions. Rejects when it cannot be recorded. */
-  readonly record: (channel: string, message: Message) => Promise<void>;
+  readonly marks: Marks;
+  /** Runs work in a transaction that survives a power failure; throws when the disk does not take it. */
+  readonly durably: <T>(work: () => T) => T;
+  /** Appends to the log of decisions. Rejects when it cannot be appended. */
+  readonly record: (decisions: readonly NewDecision[]) => Promise<void>;
+  /** How far the alerts are: a channel for which nothing is queued is settled up to there. */
+  readonly reached: () => Settled;
 }
 
 /** The queues of all channels, in one table. */
 export class NotificationQueue implements ChannelQueues {
   readonly #options: QueueOptions;
-  readonly #marks: Marks;
   readonly #add: Statement;
   readonly #dropOldest: Statement;
   readonly #names: Statement;
@@ -44,19 +61,20 @@ export class NotificationQueue implements ChannelQueues {
   constructor(options: QueueOptions) {
     const { db } = options;
     this.#options = options;
-    this.#marks = new Marks(db);
     this.#add = db.prepare(
-      'INSERT INTO alertNotices (channel, incident, kind, severity, at, body) VALUES (?, ?, ?, ?, ?, ?)',
+      `INSERT INTO notifications (channel, incident, number, kind, severity, at, position, clockMs, body)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#dropOldest = db.prepare(
-      'DELETE FROM alertNotices WHERE n IN (SELECT n FROM alertNotices WHERE channel = ? ORDER BY n LIMIT ?)',
+      'DELETE FROM notifications WHERE n IN (SELECT n FROM notifications WHERE channel = ? ORDER BY n LIMIT ?)',
     );
-    this.#names = db.prepare('SELECT channel FROM alertNotices UNION SELECT channel FROM alertMessages');
+    this.#names = db.prepare('SELECT channel FROM notifications UNION SELECT channel FROM messages');
   }
 
-  /** Queues a notification, inside the caller's transaction. */
-  add(channel: string, incident: Incident, kind: NotificationKind, nowMs: number): void {
-    this.#add.run(channel, incident.id, kind, incident.severity, nowMs, JSON.stringify(incident));
+  /** Queues a notification that was decided at this position and time, inside the caller's transaction. */
+  add({ channel, incident, kind, number, nowMs }: NewNotification, { position, clockMs }: Settled): void {
+    const { id, severity } = incident;
+    this.#add.run(channel, id, number, kind, severity, nowMs, position, clockMs, JSON.stringify(incident));
     this.#unchecked += 1;
     if (this.#unchecked < CHECK_EVERY) return;
     this.#unchecked = 0;
@@ -67,16 +85,15 @@ export class NotificationQueue implements ChannelQueues {
     return (this.#names.all() as { channel: string }[]).map(({ channel }) => channel);
   }
 
-  channel(name: string): Channel {
-    return new Channel(name, this.#options);
+  channel(name: string): QueueOfChannel {
+    return new QueueOfChannel(name, this.#options);
   }
 
   remove(name: string): void {
-    const { db, transaction } = this.#options;
-    transaction(() => {
-      for (const table of ['alertNotices', 'alertMessages'])
-        db.prepare(`DELETE FROM ${table} WHERE channel = ?`).run(name);
-      this.#marks.set(`dropped:${name}`, 0);
+    const { db, marks, durably } = this.#options;
+    durably(() => {
+      for (const table of ['notifications', 'messages']) db.prepare(`DELETE FROM ${table} WHERE channel = ?`).run(name);
+      marks.set(`dropped ${name}`, 0);
     });
   }
 
@@ -85,20 +102,18 @@ export class NotificationQueue implements ChannelQueues {
     const over = channel.queued() - QUEUED_LIMIT;
     if (over <= 0) return;
     this.#dropOldest.run(name, over);
-    this.#marks.set(`dropped:${name}`, channel.dropped + over);
+    this.#options.marks.set(`dropped ${name}`, channel.dropped + over);
   }
 }
 
 /** One channel's part of the tables. */
-class Channel implements ChannelQueue {
+export class QueueOfChannel implements ChannelQueue {
   readonly #name: string;
   readonly #options: QueueOptions;
-  readonly #marks: Marks;
 
   constructor(name: string, options: QueueOptions) {
     this.#name = name;
     this.#options = options;
-    this.#marks = new Marks(options.db);
   }
 
   /** How many notifications of these severities are queued. */
@@ -108,12 +123,12 @@ class Channel implements ChannelQueue {
 
   /** How many were dropped to keep the bound since the last message. */
   get dropped(): number {
-    return this.#marks.get(`dropped:${this.#name}`) ?? 0;
+    return this.#options.marks.get(`dropped ${this.#name}`) ?? 0;
   }
 
   get pending(): number {
     const { n } = this.#options.db
-      .prepare("SELECT coalesce(sum(json_extract(body, '$.count')), 0) AS n FROM alertMessages WHERE channel = ?")
+      .prepare('SELECT coalesce(sum(count), 0) AS n FROM messages WHERE channel = ?')
       .get(this.#name) as { n: number };
     return n + this.queued() + this.dropped;
   }
@@ -123,70 +138,133 @@ class Channel implements ChannelQueue {
   }
 
   get lastMadeMs(): number | null {
-    return this.#marks.get(`made:${this.#name}`);
+    return this.#options.marks.get(`made ${this.#name}`);
   }
 
   get first(): PendingMessage | null {
     const row = this.#options.db
-      .prepare('SELECT body, attempts, nextAt FROM alertMessages WHERE channel = ? ORDER BY madeAt, id LIMIT 1')
+      .prepare('SELECT body, attempts, nextAt FROM messages WHERE channel = ? ORDER BY madeAt, id LIMIT 1')
       .get(this.#name) as MessageRow | undefined;
     return row ? { message: JSON.parse(row.body) as Message, failures: row.attempts, nextMs: row.nextAt } : null;
   }
 
   gather(severities: readonly Severity[], listed: number, make: MakeMessages): void {
-    const { db, transaction } = this.#options;
-    transaction(() => {
-      const add = db.prepare(
-        'INSERT INTO alertMessages (id, channel, body, madeAt, attempts, nextAt, fault) VALUES (?, ?, ?, ?, 0, ?, NULL)',
-      );
-      const { dropped } = this;
-      for (const message of make(this.#gravest(severities, listed), this.queued(severities) + dropped)) {
-        add.run(message.id, this.#name, JSON.stringify(message), message.madeAt, message.madeAt);
-        this.#marks.set(`made:${this.#name}`, message.madeAt);
+    const { db, marks, durably } = this.#options;
+    durably(() => {
+      const rows = this.#queued(severities);
+      const shown = rows.slice(0, listed).map(({ n, kind }): Notification => ({ kind, incident: this.#incident(n) }));
+      const oldest = this.#oldest('notifications', `AND ${SEVERITY}`, three(severities));
+      const messages = make(shown, rows.length + this.dropped);
+      for (const [i, message] of messages.entries()) {
+        // The last one stands for all that the others do not list.
+        const last = i === messages.length - 1;
+        const keys = last ? rows.slice(messages.length - 1) : rows.slice(i, i + 1);
+        this.#insert(
+          message,
+          keys.map(({ incident, number }): NotificationKey => [incident, number]),
+          oldest,
+        );
+        marks.set(`made ${this.#name}`, message.madeAt);
       }
-      db.prepare(`DELETE FROM alertNotices WHERE ${OF_CHANNEL}`).run(this.#name, ...three(severities));
-      if (dropped > 0) this.#marks.set(`dropped:${this.#name}`, 0);
+      db.prepare(`DELETE FROM notifications WHERE channel = ? AND ${SEVERITY}`).run(this.#name, ...three(severities));
+      if (this.dropped > 0) marks.set(`dropped ${this.#name}`, 0);
     });
   }
 
   failed({ id }: Message, failures: number, nextMs: number, fault: string): void {
-    const { db, transaction } = this.#options;
-    const update = db.prepare('UPDATE alertMessages SET attempts = ?, nextAt = ?, fault = ? WHERE id = ?');
-    transaction(() => update.run(failures, nextMs, fault, id));
+    const { db, durably } = this.#options;
+    const update = db.prepare('UPDATE messages SET attempts = ?, nextAt = ?, fault = ? WHERE id = ?');
+    durably(() => update.run(failures, nextMs, fault, id));
   }
 
   async delivered(message: Message): Promise<void> {
-    await this.#options.record(this.#name, message);
+    const { db, record } = this.#options;
+    const row = db.prepare('SELECT notifications FROM messages WHERE id = ?').get(message.id) as
+      | { notifications: string }
+      | undefined;
+    const notifications = JSON.parse(row?.notifications ?? '[]') as NotificationKey[];
+    const numbers = new Map(notifications);
+    await record([
+      decision('notified', this.#name, {
+        message: message.id,
+        notifications,
+        incidents: message.notifications
+          .filter(({ incident: { rule } }) => (STATE_RULES as readonly string[]).includes(rule))
+          .map(({ incident }) => [numbers.get(incident.id) ?? 1, incident]),
+        ...this.settled(message.id),
+      }),
+    ]);
     this.discard(message);
   }
 
   discard({ id }: Message): void {
-    const { db, transaction } = this.#options;
-    transaction(() => db.prepare('DELETE FROM alertMessages WHERE id = ?').run(id));
+    const { db, durably } = this.#options;
+    durably(() => db.prepare('DELETE FROM messages WHERE id = ?').run(id));
+  }
+
+  /** Returns up to where the channel is settled once a message is delivered: before all that is queued and in other messages. */
+  settled(except = ''): Settled {
+    const reached = this.#options.reached();
+    const pending = [this.#oldest('notifications'), this.#oldest('messages', 'AND id <> ?', [except])];
+    return {
+      position: Math.min(reached.position, ...pending.map(({ position }) => position - 1)),
+      clockMs: Math.min(reached.clockMs, ...pending.map(({ clockMs }) => clockMs - 1)),
+    };
+  }
+
+  #insert(message: Message, keys: readonly NotificationKey[], { position, clockMs }: Settled): void {
+    this.#options.db
+      .prepare(
+        `INSERT INTO messages (id, channel, body, count, madeAt, attempts, nextAt, fault, position, clockMs, notifications)
+         VALUES (?, ?, ?, ?, ?, 0, ?, NULL, ?, ?, ?)`,
+      )
+      .run(
+        message.id,
+        this.#name,
+        JSON.stringify(message),
+        message.count,
+        message.madeAt,
+        message.madeAt,
+        position,
+        clockMs,
+        JSON.stringify(keys),
+      );
   }
 
   /** Returns queued notifications, the gravest first and then the oldest. */
-  #gravest(severities: readonly Severity[], limit: number): Notification[] {
-    const rows = this.#options.db
+  #queued(severities: readonly Severity[]): Row[] {
+    return this.#options.db
       .prepare(
-        `SELECT kind, body FROM alertNotices WHERE ${OF_CHANNEL}
-         ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, n LIMIT ?`,
+        `SELECT n, incident, number, kind FROM notifications WHERE channel = ? AND ${SEVERITY}
+         ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, n`,
       )
-      .all(this.#name, ...three(severities), limit) as Row[];
-    return rows.map(({ kind, body }) => ({ kind, incident: JSON.parse(body) as Incident }));
+      .all(this.#name, ...three(severities)) as unknown as Row[];
+  }
+
+  #incident(n: number): Incident {
+    const row = this.#options.db.prepare('SELECT body FROM notifications WHERE n = ?').get(n) as { body: string };
+    return JSON.parse(row.body) as Incident;
+  }
+
+  /** Returns the least position and time of what is pending; Infinity where nothing is. */
+  #oldest(table: 'notifications' | 'messages', where = '', values: readonly string[] = []): Settled {
+    const row = this.#options.db
+      .prepare(`SELECT min(position) AS position, min(clockMs) AS clockMs FROM ${table} WHERE channel = ? ${where}`)
+      .get(this.#name, ...values) as { position: number | null; clockMs: number | null };
+    return { position: row.position ?? Number.POSITIVE_INFINITY, clockMs: row.clockMs ?? Number.POSITIVE_INFINITY };
   }
 
   #number(what: string, severities: readonly Severity[]): number | null {
     const row = this.#options.db
-      .prepare(`SELECT ${what} AS n FROM alertNotices WHERE ${OF_CHANNEL}`)
+      .prepare(`SELECT ${what} AS n FROM notifications WHERE channel = ? AND ${SEVERITY}`)
       .get(this.#name, ...three(severities)) as { n: number | null };
     return row.n;
   }
 }
 
-const OF_CHANNEL = 'channel = ? AND (severity = ? OR severity = ? OR severity = ?)';
+const SEVERITY = '(severity = ? OR severity = ? OR severity = ?)';
 
-/** Fills the three places of OF_CHANNEL. */
+/** Fills the three places of SEVERITY. */
 function three(severities: readonly Severity[]): [string, string, string] {
   const [a = '', b = a, c = b] = severities;
   return [a, b, c];

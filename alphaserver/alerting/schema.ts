@@ -1,91 +1,105 @@
-/** The alerts' own tables in the store's file, and what of a database they need. */
+/** The tables of alerts.db, which the alert thread alone writes. */
 
-import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import { type Database, migrate, openForWriting, type Statement } from '../store/database.ts';
 
-/** A value a row may hold. */
-export type Value = string | number | null;
-
-/** A connection to the store's file. */
-export interface Database {
-  exec(sql: string): void;
-  prepare(sql: string): Statement;
-}
-
-/** A prepared statement; each call throws what SQLite says. */
-export interface Statement {
-  run(...values: Value[]): unknown;
-  get(...values: Value[]): unknown;
-  all(...values: Value[]): unknown[];
-}
-
-/** Marks by name, and what is remembered: in the store's file, and in that of the rules' own memory. */
-export const MEMORY_TABLES = `
-  CREATE TABLE IF NOT EXISTS alertMarks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS alertStories (
-    kind TEXT NOT NULL, key TEXT NOT NULL, touched INTEGER NOT NULL, touchedMs INTEGER NOT NULL, packed TEXT NOT NULL,
-    PRIMARY KEY (kind, key)
-  ) WITHOUT ROWID;
-`;
+/** The file in the store's folder. It is a projection: deleted, it is rebuilt from the logs of events and of decisions. */
+export const ALERTS_FILE = 'alerts.db';
+/** The write-ahead log is checkpointed at this size: 16 MiB. */
+const WAL_LIMIT_PAGES = 4_096;
 
 /**
- * Version 1. Times are Unix milliseconds. `alertMarks` holds an event id, `told`: up to it the incidents are in the table
- * and their notices beside them. `alertStories` has what is known of agents; stories of events are in a file of their own,
- * which may be behind: what lies between is thought again after a crash, silently, and gives the same stories.
+ * Times are Unix milliseconds.
+ *
+ * `marks` holds numbers by name: `position`, up to which event all incidents are written; `checkpoint`, up to which event the
+ * blocks of `checkpoint` hold the rules' state; `decided`, the last decision that is applied; `store`, the number of the
+ * store that this is a projection of; for each channel C `made C`, `dropped C`, and `settled C` with `settledMs C`, up to
+ * where it needs no notification any more.
+ *
+ * `incidents.notified` counts the notifications decided for an incident, on whatever channel: odd means that receivers know
+ * it as open. A `provisional` incident was judged ahead of the position. `aliases` has the ids by which receivers know
+ * incidents: an event out of order can give an incident another deciding event, and so another id.
+ *
+ * `acknowledgements`, `notified`, `aliases` and `named` are projected from the decisions, and may be ahead of the incidents.
+ * `unrecorded` holds decisions of this thread until the main thread has appended them.
  */
-const TABLES = `
-  ${MEMORY_TABLES}
-  CREATE TABLE IF NOT EXISTS incidents (
-    id TEXT PRIMARY KEY, rule TEXT NOT NULL, key TEXT NOT NULL, ordinal INTEGER NOT NULL, severity TEXT NOT NULL,
-    source TEXT, openedAt INTEGER NOT NULL, lastAt INTEGER NOT NULL, closedAt INTEGER, partOf TEXT, raisedBy INTEGER NOT NULL,
-    body TEXT NOT NULL, told INTEGER NOT NULL, acknowledgedAt INTEGER, acknowledgedBy TEXT
+export const ALERT_MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE checkpoint (kind TEXT NOT NULL, block INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (kind, block)) WITHOUT ROWID;
+  CREATE TABLE incidents (
+    id TEXT PRIMARY KEY, rule TEXT NOT NULL, key TEXT NOT NULL, severity TEXT NOT NULL, source TEXT, openedAt INTEGER NOT NULL,
+    lastAt INTEGER NOT NULL, closedAt INTEGER, partOf TEXT, provisional INTEGER NOT NULL, body TEXT NOT NULL,
+    notified INTEGER NOT NULL
   ) WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS incidentsByTime ON incidents (openedAt, id);
-  CREATE INDEX IF NOT EXISTS incidentsByKey ON incidents (rule, key, ordinal);
-  CREATE INDEX IF NOT EXISTS incidentsOpen ON incidents (severity) WHERE closedAt IS NULL;
-  CREATE INDEX IF NOT EXISTS incidentsToLookAt ON incidents (lastAt) WHERE severity = 'critical' AND acknowledgedAt IS NULL;
-  CREATE INDEX IF NOT EXISTS incidentParts ON incidents (partOf) WHERE partOf IS NOT NULL;
-  CREATE TABLE IF NOT EXISTS alertNotices (
-    n INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, incident TEXT NOT NULL, kind TEXT NOT NULL,
-    severity TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL
+  CREATE INDEX incidentsByTime ON incidents (openedAt, id);
+  CREATE INDEX incidentsOpen ON incidents (severity, openedAt) WHERE closedAt IS NULL;
+  CREATE INDEX incidentsCritical ON incidents (lastAt) WHERE severity = 'critical';
+  CREATE INDEX incidentParts ON incidents (partOf) WHERE partOf IS NOT NULL;
+  CREATE INDEX incidentsProvisional ON incidents (id) WHERE provisional = 1;
+  CREATE TABLE acknowledgements (incident TEXT PRIMARY KEY, at INTEGER NOT NULL, by TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE notified (
+    incident TEXT NOT NULL, channel TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (incident, channel, number)
+  ) WITHOUT ROWID;
+  CREATE TABLE aliases (incident TEXT PRIMARY KEY, notifiedAs TEXT NOT NULL) WITHOUT ROWID;
+  CREATE INDEX aliasesByName ON aliases (notifiedAs);
+  CREATE TABLE named (
+    rule TEXT NOT NULL, key TEXT NOT NULL, openedAt INTEGER NOT NULL, lastAt INTEGER NOT NULL, raisedBy INTEGER NOT NULL,
+    id TEXT NOT NULL, PRIMARY KEY (rule, key, openedAt)
+  ) WITHOUT ROWID;
+  CREATE TABLE notifications (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, incident TEXT NOT NULL, number INTEGER NOT NULL,
+    kind TEXT NOT NULL, severity TEXT NOT NULL, at INTEGER NOT NULL, position INTEGER NOT NULL, clockMs INTEGER NOT NULL,
+    body TEXT NOT NULL
   );
-  CREATE INDEX IF NOT EXISTS alertNoticesByChannel ON alertNotices (channel, severity);
-  CREATE TABLE IF NOT EXISTS alertMessages (
-    id TEXT PRIMARY KEY, channel TEXT NOT NULL, body TEXT NOT NULL, madeAt INTEGER NOT NULL,
-    attempts INTEGER NOT NULL, nextAt INTEGER NOT NULL, fault TEXT
+  CREATE INDEX notificationsByChannel ON notifications (channel, severity, at);
+  CREATE TABLE messages (
+    id TEXT PRIMARY KEY, channel TEXT NOT NULL, body TEXT NOT NULL, count INTEGER NOT NULL, madeAt INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, nextAt INTEGER NOT NULL, fault TEXT,
+    position INTEGER NOT NULL, clockMs INTEGER NOT NULL, notifications TEXT NOT NULL
   ) WITHOUT ROWID;
-`;
-const VERSION = 1;
-/** The most that `randomInt` gives: 48 bits. */
-const STORE_NUMBERS = 2 ** 48 - 1;
+  CREATE TABLE unrecorded (n INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL);
+  `,
+];
 
-/** Makes the tables that are not there. Throws an Error with one sentence when they are of a newer version. */
-export function makeTables(db: Database): void {
-  db.exec(TABLES);
-  const marks = new Marks(db);
-  const version = marks.get('version');
-  if (version !== null && version > VERSION)
-    throw new Error(`The alerts' tables are of version ${version}, newer than this program knows (${VERSION})`);
-  if (version !== null) return;
-  marks.set('version', VERSION);
-  // Goes into the names of incidents: those of another store are others.
-  marks.set('store', randomInt(STORE_NUMBERS));
+/**
+ * Opens or makes alerts.db in a store's folder, for the one connection that writes it. A commit survives a crash of the
+ * process at once and a power failure only after the next durable one: what is lost is derived again. Throws an Error with
+ * one sentence when the file cannot be used.
+ */
+export function openAlerts(folder: string): Database {
+  const file = join(folder, ALERTS_FILE);
+  let db: Database | null = null;
+  try {
+    db = openForWriting(file);
+    migrate(db, ALERT_MIGRATIONS);
+    db.exec(`PRAGMA wal_autocheckpoint=${WAL_LIMIT_PAGES}; PRAGMA synchronous=NORMAL`);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw new Error(
+      `${file} cannot be used (${(error as Error).message}): deleted, it is rebuilt from the events and decisions`,
+      { cause: error },
+    );
+  }
 }
 
-/** How many incidents ever opened, those forgotten too, is a mark of this and the rule and the severity: `opened break-in critical`. */
+/** The mark of how many incidents of a rule and severity ever opened begins so: `opened break-in critical`. */
 export const OPENED_MARK = 'opened ';
 
-/** Numbers with names. */
+/** Numbers by name. */
 export class Marks {
   readonly #get: Statement;
   readonly #set: Statement;
   readonly #all: Statement;
 
   constructor(db: Database) {
-    this.#get = db.prepare('SELECT value FROM alertMarks WHERE name = ?');
-    this.#set = db.prepare('INSERT OR REPLACE INTO alertMarks VALUES (?, ?)');
-    this.#all = db.prepare('SELECT name, value FROM alertMarks WHERE substr(name, 1, ?) = ? ORDER BY name');
+    this.#get = db.prepare('SELECT value FROM marks WHERE name = ?');
+    this.#set = db.prepare('INSERT OR REPLACE INTO marks VALUES (?, ?)');
+    this.#all = db.prepare('SELECT name, value FROM marks WHERE substr(name, 1, ?) = ? ORDER BY name');
   }
 
+  /** Returns a number, or null where there is none of this name. */
   get(name: string): number | null {
     return (this.#get.get(name) as { value: number } | undefined)?.value ?? null;
   }
@@ -98,7 +112,7 @@ export class Marks {
     this.#set.run(name, (this.get(name) ?? 0) + value);
   }
 
-  /** All whose names begin so, without that beginning. */
+  /** Returns all whose names begin so, without that beginning. */
   named(beginning: string): [name: string, value: number][] {
     const rows = this.#all.all(beginning.length, beginning) as { name: string; value: number }[];
     return rows.map(({ name, value }) => [name.slice(beginning.length), value]);

@@ -1,4 +1,4 @@
-/** `alphaserver alert replay`: what rules would have raised on what is stored, to try a threshold. Changes nothing. */
+/** `alphaserver alert replay`: runs rules on what is stored, to try a threshold. Changes nothing. */
 import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeJson } from '../../service/escape.ts';
 import { Output } from '../../service/terminal/output.ts';
@@ -7,15 +7,14 @@ import { table } from '../../service/terminal/table.ts';
 import { EVENT_RULES, WINDOW_LIMIT_MS } from '../alert-config/rules.ts';
 import { alertSettings, readRulesFile } from '../alert-config/rules-file.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
-import { nameIn } from '../alerting/incident-id.ts';
-import { Marks } from '../alerting/schema.ts';
+import { incidentIds } from '../alerting/incident-id.ts';
 import type { ServerConfig } from '../config.ts';
 import type { Incident } from '../detection/incident.ts';
 import { Replay } from '../detection/replay.ts';
 import { alertView } from '../queries/alert-views.ts';
 import { openOffline } from '../queries/offline.ts';
-import type { Database } from '../store/database.ts';
-import { acceptedBetween, eventsAfter, firstStoredSince } from '../store/event-rows.ts';
+import { arrays, type Database } from '../store/database.ts';
+import { acceptedForRules, eventsForRules, firstStoredSince, RowNames, type RuleRow } from '../store/event-rows.ts';
 
 /** Events read at once. */
 const PAGE_EVENTS = 5_000;
@@ -34,7 +33,7 @@ interface ReplayIo extends ProgramIo {
   readonly columns: string | undefined;
 }
 
-/** Writes what was raised. Rejects with a RulesError, or an OfflineError where there is no store to read. */
+/** Writes what the rules raise. Rejects with a RulesError, or an OfflineError where there is no store to read. */
 export async function replayCommand(
   { rules, since, json }: ReplayOptions,
   { dataFolder, rulesFile, webhook }: Pick<ServerConfig, 'dataFolder' | 'rulesFile' | 'webhook'>,
@@ -62,42 +61,41 @@ const shown = (incident: Incident): unknown => {
     ...view
   } = alertView({
     incident,
-    told: 0,
     acknowledgedAt: null,
     acknowledgedBy: null,
   });
   return view;
 };
 
-/** Incidents whose last event was at or after `sinceMs`, parts of scans left out, and how many events were looked at. */
+/** Returns incidents whose last event was at or after `sinceMs`, without parts of scans, and how many events were judged. */
 function raised(
   db: Database,
   settings: AlertSettings,
   sinceMs: number,
   nowMs: number,
 ): { incidents: Incident[]; taken: number } {
-  const replay = new Replay(settings, nameIn(storeNumber(db)));
+  const hasAlerts = arrays(db, 'PRAGMA database_list').some(([, name]) => name === 'alerts');
+  const replay = new Replay({
+    config: settings.detection,
+    allow: settings.allow,
+    names: new RowNames(db),
+    incidentId: incidentIds(db, hasAlerts ? db : null),
+  });
   let taken = 0;
-  const take = (events: ReturnType<typeof eventsAfter>): number | null => {
-    for (const event of events) replay.take(event);
-    taken += events.length;
-    return events.at(-1)?.id ?? null;
+  const take = (rows: readonly RuleRow[]): number | null => {
+    for (const row of rows) replay.take(row);
+    taken += rows.length;
+    return rows.at(-1)?.[0] ?? null;
   };
-  const pages = (first: number, read: (id: number) => ReturnType<typeof eventsAfter>): void => {
+  const pages = (first: number, read: (id: number) => readonly RuleRow[]): void => {
     for (let id: number | null = first; id !== null; ) id = take(read(id));
   };
   const from = sinceMs === Number.NEGATIVE_INFINITY ? 0 : firstStoredSince(db, sinceMs - BEFORE_MS) - 1;
   // Who came from where is remembered for longer than attacks are; logins are few.
-  pages(0, (id) => acceptedBetween(db, id, from, PAGE_EVENTS));
-  pages(from, (id) => eventsAfter(db, id, PAGE_EVENTS));
+  pages(0, (id) => acceptedForRules(db, id, from, PAGE_EVENTS));
+  pages(from, (id) => eventsForRules(db, id, PAGE_EVENTS));
   const incidents = replay.incidents(nowMs).filter(({ lastAt, partOf }) => lastAt >= sinceMs && partOf === null);
   return { incidents, taken };
-}
-
-/** The number that goes into names; 0 in a store that no rules ever ran on. */
-function storeNumber(db: Database): number {
-  const ran = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'alertMarks'").get();
-  return ran ? (new Marks(db as never).get('store') ?? 0) : 0;
 }
 
 function asText(incidents: readonly Incident[], taken: number, { stdout, columns }: ReplayIo): string {

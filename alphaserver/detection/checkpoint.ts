@@ -89,8 +89,9 @@ export class Restorer {
   finish(): void {
     const { grouping } = this.#parts.tracker;
     for (const { source, saved } of this.#groups) {
+      // One that left its state is known by its group alone: its key is not needed any more.
       const linked = (one: SavedIncident, kind: Kind): TrackedIncident =>
-        this.#incidents.get(one.id) ?? this.#tracked(source, kind, one);
+        this.#incidents.get(one.id) ?? this.#tracked(kind, one, { state: null, source: source.first, key: '' });
       grouping.restore(source.first, {
         scans: saved.scans.map((one) => linked(one, 'source')),
         parts: saved.parts.map((one) => linked(one, 'pair')),
@@ -101,23 +102,23 @@ export class Restorer {
   }
 
   #track(state: AnyState, kind: Kind, saved: SavedIncident): TrackedIncident {
-    const incident = this.#tracked(state, kind, saved);
+    const rule = this.#ruleOf(kind, saved);
+    const source = hasSource(kind) ? state.first : 0;
+    const incident = this.#tracked(kind, saved, { state, source, key: this.#parts.keyOf(rule, state) });
     this.#parts.tracker.restore(incident, saved.isOpen);
     return incident;
   }
 
-  #tracked(state: AnyState, kind: Kind, saved: SavedIncident): TrackedIncident {
+  #ruleOf(kind: Kind, { window }: SavedIncident): EventRule {
+    return this.#parts.maps[kind].context.detector.rules[window] as EventRule;
+  }
+
+  #tracked(kind: Kind, saved: SavedIncident, of: Pick<TrackedIncident, 'state' | 'source' | 'key'>): TrackedIncident {
     const { partOf, isOpen: _, ...fields } = saved;
-    const rule = this.#parts.maps[kind].context.detector.rules[saved.window] as EventRule;
+    const rule = this.#ruleOf(kind, saved);
     const incident: TrackedIncident = {
-      ...fields,
-      rule,
-      key: this.#parts.keyOf(rule, state),
-      source: hasSource(kind) ? state.first : 0,
-      partOf: null,
-      replacedBy: undefined,
-      state,
-      settled: null,
+      ...{ ...fields, ...of, rule },
+      ...{ partOf: null, replacedBy: undefined, settled: null },
     };
     this.#incidents.set(saved.id, incident);
     if (partOf !== undefined) this.#partOf.set(incident, partOf);

@@ -1,6 +1,6 @@
 /** Asks every part of a running server for what a scrape tells. */
 import manifest from '../../package.json' with { type: 'json' };
-import type { Alerts } from '../alerting/alert-thread.ts';
+import type { AlertThread } from '../alerting/alert-thread.ts';
 import type { GroupCommit } from '../ingest/group-commit.ts';
 import type { Listener } from '../ingest/listener.ts';
 import { SILENT_AFTER_MS } from '../queries/agent-state.ts';
@@ -19,7 +19,7 @@ export interface Parts {
   readonly ingest: Pick<GroupCommit, 'waitingEvents'>;
   readonly listener: Pick<Listener, 'agents' | 'connections' | 'receivedBytes' | 'isConnected'>;
   readonly live: Pick<Figures, 'viewers'>;
-  readonly alerts: Pick<Alerts, 'progress'>;
+  readonly alerts: Pick<AlertThread, 'progress'>;
   readonly channels: () => Figures['channels'];
   /** Why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;

@@ -38,6 +38,8 @@ export interface ChannelSenderOptions {
   readonly now: () => number;
   /** A random number from 0 to 1, which spreads retries. */
   readonly chance: () => number;
+  /** Called after each step: the channel's state may have changed. */
+  readonly changed: () => void;
 }
 
 /** Runs from `wake` until `close`. All that is queued is durable, so a restart goes on where the last process stopped. */
@@ -85,6 +87,7 @@ export class ChannelSender {
     this.#woken = false;
     this.#busy = this.#step().then((inMs) => {
       this.#busy = null;
+      this.#options.changed();
       if (this.#ending.signal.aborted) return;
       if (this.#woken) this.wake();
       else if (inMs !== null) this.#timer = setTimeout(() => this.wake(), inMs);

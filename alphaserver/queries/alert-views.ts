@@ -1,9 +1,8 @@
 /** Alerts as the API shows them. */
 
 import { ATTACK_RULES } from '../alert-config/rules.ts';
-import type { Written } from '../alerting/incident-store.ts';
+import type { StoredIncident } from '../alerting/incident-store.ts';
 import type { AlertDetail, AlertQuery, AlertsView, AlertView, FleetState } from './alert-results.ts';
-import type { KeptIncident } from './incidents.ts';
 import type { QueryThread } from './query-thread.ts';
 
 /** A critical incident that nobody has acknowledged says `breach` for so long after its last event. */
@@ -11,14 +10,12 @@ export const BREACH_SHOWN_MS = 7 * 86_400_000;
 /** Incidents that say how the fleet is, and parts of a scan, in one answer. */
 export const BECAUSE_LIMIT = 100;
 export const PARTS_LIMIT = 100;
-/** Alerts told at once to those who watch the stream; the lists have all. */
-export const STREAMED_LIMIT = 200;
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
 
 /** An incident of the store as the API gives it. */
-export function alertView({ incident, acknowledgedAt, acknowledgedBy }: KeptIncident): AlertView {
+export function alertView({ incident, acknowledgedAt, acknowledgedBy }: StoredIncident): AlertView {
   const { id, rule, severity, host, source, user, count, summary, evidence, late, partOf } = incident;
   return {
     id,
@@ -40,14 +37,8 @@ export function alertView({ incident, acknowledgedAt, acknowledgedBy }: KeptInci
   };
 }
 
-/** What the stream says of what was written: all that opened or is over first, of the rest as much as there is room for. */
-export function streamed(written: readonly Written[]): AlertView[] {
-  const grew = written.filter(({ became }) => became === 'grew');
-  return [...written.filter(({ became }) => became !== 'grew'), ...grew].slice(0, STREAMED_LIMIT).map(alertView);
-}
-
 /** What open and unacknowledged incidents say of the fleet, and those among them that say it. */
-export function fleetState(counting: readonly KeptIncident[]): { state: FleetState; because: AlertView[] } {
+export function fleetState(counting: readonly StoredIncident[]): { state: FleetState; because: AlertView[] } {
   const grave = counting.filter(
     ({ incident, acknowledgedAt }) => incident.severity === 'critical' && acknowledgedAt === null,
   );
@@ -70,8 +61,8 @@ export async function stateNow(
 
 interface Options {
   readonly thread: Pick<QueryThread, 'run' | 'runJson' | 'invalidate'>;
-  /** Notes who takes care of an incident. */
-  readonly acknowledge: (id: string, by: string) => void;
+  /** Records who acknowledges an incident. Resolves when queries show it. */
+  readonly acknowledge: (id: string, by: string) => Promise<void>;
   readonly now: () => number;
 }
 
@@ -101,9 +92,10 @@ export class StoreAlerts implements AlertsView {
   }
 
   async acknowledge(id: string, by: string): Promise<AlertDetail | null> {
-    if ((await this.one(id)) === null) return null;
-    this.#options.acknowledge(id, by);
+    const known = await this.one(id);
+    if (known === null) return null;
+    await this.#options.acknowledge(known.id, by);
     this.#options.thread.invalidate();
-    return this.one(id);
+    return this.one(known.id);
   }
 }

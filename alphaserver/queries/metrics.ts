@@ -4,7 +4,7 @@ import { Marks, OPENED_MARK } from '../alerting/schema.ts';
 import { factIn } from '../rollups/schema.ts';
 import type { Database } from '../store/database.ts';
 import { ledgerTotals } from './fleet.ts';
-import { Archive } from './incidents.ts';
+import { Incidents } from './incidents.ts';
 import type { LedgerTotals } from './results.ts';
 
 /** Counts of one host. */
@@ -89,7 +89,7 @@ const agentFigures = (db: Database): AgentFigures[] =>
     .all() as unknown as AgentFigures[];
 
 function alertFigures(db: Database): StoredFigures['alerts'] {
-  const open = new Map(new Archive(db).openCounts().map((one) => [`${one.rule} ${one.severity}`, one.open]));
+  const open = new Map(new Incidents(db).openCounts().map((one) => [`${one.rule} ${one.severity}`, one.open]));
   const opened = new Map(new Marks(db).named(OPENED_MARK));
   // What opened before they were counted is open all the same.
   return [...new Set([...opened.keys(), ...open.keys()])].sort().map((name) => {

@@ -1,6 +1,7 @@
 /** Read-only access to a data folder for commands, with or without a running server. Takes no lock. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ALERT_MIGRATIONS } from '../alerting/schema.ts';
 import { MIGRATIONS as ROLLUP_MIGRATIONS } from '../rollups/schema.ts';
 import { arrays, type Database } from '../store/database.ts';
 import { EVENTS_FILE } from '../store/folder.ts';
@@ -38,9 +39,12 @@ function versionFault(db: Database): string | null {
   const versions = [
     { schema: 'main', known: MIGRATIONS.length },
     { schema: 'rollups', known: ROLLUP_MIGRATIONS.length },
+    { schema: 'alerts', known: ALERT_MIGRATIONS.length },
   ];
   const attached = arrays(db, 'PRAGMA database_list').map(([, name]) => name);
   for (const { schema, known } of versions) {
+    // A store that no rules ever ran on, or whose alerts.db was deleted, can be read all the same.
+    if (schema === 'alerts' && !attached.includes(schema)) continue;
     const [row] = attached.includes(schema) ? (arrays(db, `PRAGMA ${schema}.user_version`) as [number][]) : [];
     const version = row?.[0] ?? 0;
     if (version < known) return "older than this program's: start this alphaserver once, and it is brought up to date";
@@ -62,7 +66,6 @@ export function offlineViews(db: Database, now: () => number): Views {
 
 /** Gives the state of the fleet as the page's API does. A store that no rules ever ran on has no incidents. */
 export function offlineAlerts(db: Database, now: () => number): Pick<AlertsView, 'state'> {
-  const [ran] = arrays(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'incidents'");
-  if (!ran) return NO_ALERTS;
+  if (!arrays(db, 'PRAGMA database_list').some(([, name]) => name === 'alerts')) return NO_ALERTS;
   return { state: () => stateNow(queriesOn(db), now()) };
 }

@@ -1,6 +1,5 @@
 /** All queries of a store, answered on one connection, each from one moment of it. */
-import type { Rule } from '../alert-config/rules.ts';
-import type { Incident } from '../detection/incident.ts';
+import type { StoredIncident } from '../alerting/incident-store.ts';
 import { type Counts, countsOf, type Names } from '../rollups/counts.ts';
 import { HashedNames } from '../rollups/hashed-names.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from '../rollups/time-buckets.ts';
@@ -9,7 +8,7 @@ import { eventsAfter, eventsWithIds } from '../store/event-rows.ts';
 import type { StoredEvent, StoredGap } from '../store/store.ts';
 import { eventPage } from './events.ts';
 import { agentsAfter, gaps, type HostFacts, hostsAfter, type LedgerFacts, ledgerTotals, shapes } from './fleet.ts';
-import { Archive, type IncidentQuery, type KeptIncident } from './incidents.ts';
+import { type BlocklistQuery, type BlocklistText, type IncidentQuery, Incidents } from './incidents.ts';
 import { type StoredFigures, storedFigures } from './metrics.ts';
 import type {
   EventPage,
@@ -159,29 +158,29 @@ export class Queries {
     return this.#at(() => storedFigures(this.#db, nowMs, singleLimit));
   }
 
-  alerts(query: IncidentQuery): { incidents: readonly KeptIncident[]; next: string | null } {
-    return new Archive(this.#db).list(query);
+  alerts(query: IncidentQuery): { incidents: readonly StoredIncident[]; next: string | null } {
+    return new Incidents(this.#db).list(query);
   }
 
-  alertsCounting(sinceMs: number, limit: number): KeptIncident[] {
-    return this.#at(() => new Archive(this.#db).counting(sinceMs, limit));
+  alertsCounting(sinceMs: number, limit: number): StoredIncident[] {
+    return this.#at(() => new Incidents(this.#db).counting(sinceMs, limit));
   }
 
-  openIncidents(rules: readonly Rule[]): Incident[] {
-    return new Archive(this.#db).open(rules);
+  blocklist(query: BlocklistQuery): BlocklistText {
+    return new Incidents(this.#db).blocklist(query);
   }
 
   alert(
     id: string,
     parts: number,
-  ): { kept: KeptIncident; parts: readonly KeptIncident[]; events: StoredEvent[] } | null {
+  ): { kept: StoredIncident; parts: readonly StoredIncident[]; events: StoredEvent[] } | null {
     return this.#at(() => {
-      const archive = new Archive(this.#db);
-      const kept = archive.get(id);
+      const incidents = new Incidents(this.#db);
+      const kept = incidents.get(id);
       if (!kept) return null;
-      const query = { open: null, sinceMs: null, limit: parts, cursor: null, partOf: id };
+      const query = { open: null, sinceMs: null, limit: parts, cursor: null, partOf: kept.incident.id };
       const events = eventsWithIds(this.#db, kept.incident.evidence);
-      return { kept, parts: archive.list(query).incidents, events: events.sort(byTime) };
+      return { kept, parts: incidents.list(query).incidents, events: events.sort(byTime) };
     });
   }
 

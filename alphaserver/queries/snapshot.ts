@@ -1,6 +1,7 @@
 /** The store at one moment: what is rolled up, and the newest events, which are not yet. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ALERTS_FILE } from '../alerting/schema.ts';
 import { addOutcome, type CountedRow, type Counts, countsOf, type Names } from '../rollups/counts.ts';
 import { factIn, ROLLUPS_FILE } from '../rollups/schema.ts';
 import type { Span } from '../rollups/time-buckets.ts';
@@ -14,9 +15,12 @@ const COLUMNS = 'id, at, outcome, host, method, user, ip';
 /** Opens a store's files for queries, beside the threads that write them. */
 export function openReader(folder: string): Database {
   const db = openEventsReader(folder);
-  const rollups = join(folder, ROLLUPS_FILE);
-  // A store of an older version has none.
-  if (existsSync(rollups)) db.prepare('ATTACH ? AS rollups').run(rollups);
+  // A store of an older version lacks them.
+  for (const [file, schema] of [
+    [ROLLUPS_FILE, 'rollups'],
+    [ALERTS_FILE, 'alerts'],
+  ] as const)
+    if (existsSync(join(folder, file))) db.prepare(`ATTACH ? AS ${schema}`).run(join(folder, file));
   return db;
 }
 

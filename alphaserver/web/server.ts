@@ -109,7 +109,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     countRoutes(api, { views, written, alerts, originOf });
     ledgerRoutes(api, views);
     alertRoutes(api, { alerts, originOf });
-    blocklistRoute(api, options.blocklist ?? (async () => []), now);
+    blocklistRoute(api, options.blocklist ?? (async () => ({ text: '', tag: '' })), now);
     channelRoutes(api, options.channels ?? (() => []));
     liveRoute(closed, options.live);
     metricsRoute(closed, options.metrics, options.figures);

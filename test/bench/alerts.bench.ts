@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { DEFAULT_SETTINGS } from '../../alphaserver/alert-config/settings.ts';
-import { Alerts } from '../../alphaserver/alerting/alert-thread.ts';
+import { Alerting } from '../../alphaserver/alerts.ts';
 import { openStorage } from '../../alphaserver/storage.ts';
 import type { StoredEvent } from '../../alphaserver/store/store.ts';
 import { dice } from '../alphaserver/detection/mixed.ts';
-import { engineWith, stored } from '../alphaserver/detection/stream.ts';
+import { engineWith, Rows, stored } from '../alphaserver/detection/stream.ts';
 import { until } from '../until.ts';
-import { ms, quantile } from './figures.ts';
+import { backlog, OLD_EVENTS } from './backlog.ts';
+import { ms, number, quantile } from './figures.ts';
 import { storm } from './storm.ts';
 
 const HOSTS = 50_000;
@@ -39,22 +40,24 @@ function* attack(sources: number, hosts: number, seed = 1): Generator<StoredEven
     );
 }
 
-function perEvent(sources: number): { microseconds: number; stories: number } {
-  const engine = engineWith();
+function perEvent(sources: number): { microseconds: number; states: number } {
+  const rows = new Rows();
+  const engine = engineWith(rows);
   const events = attack(sources, 500)
     .take(2 * EVENTS_PER_RUN)
+    .map((event) => rows.of(event))
     .toArray();
   let begun = process.cpuUsage();
   for (const [i, event] of events.entries()) {
     // The first half makes the state that the second half meets.
     if (i === EVENTS_PER_RUN) begun = process.cpuUsage();
     engine.take(event);
-    if (event.id % BATCH_EVENTS > 0) continue;
-    engine.changes(Date.parse(event.storedAt), 200);
-    engine.dirty(40);
+    const [id, , , storedMs] = event;
+    if (id % BATCH_EVENTS > 0) continue;
+    engine.changes(storedMs, { limit: 200 });
   }
   const { user, system } = process.cpuUsage(begun);
-  return { microseconds: (user + system) / EVENTS_PER_RUN, stories: engine.size.stories };
+  return { microseconds: (user + system) / EVENTS_PER_RUN, states: engine.size.states };
 }
 
 function heapMiB(): number {
@@ -63,18 +66,18 @@ function heapMiB(): number {
   return process.memoryUsage().heapUsed / MIB;
 }
 
-function memory(): { mib: number; stories: number; weight: number } {
+function memory(): { mib: number; states: number; events: number } {
   const before = heapMiB();
-  const engine = engineWith();
+  const rows = new Rows();
+  const engine = engineWith(rows);
   for (const event of attack(100_000, HOSTS)) {
-    engine.take(event);
+    engine.take(rows.of(event));
     if (event.id % BATCH_EVENTS > 0) continue;
-    engine.changes(Date.parse(event.storedAt), 200);
-    engine.dirty(1_000);
+    engine.changes(Date.parse(event.storedAt), { limit: 200 });
     if (event.id >= EVENTS_FOR_MEMORY) break;
   }
-  const { stories, weight } = engine.size;
-  return { mib: heapMiB() - before, stories, weight };
+  const { states, events } = engine.size;
+  return { mib: heapMiB() - before, states, events };
 }
 
 /** Events a second that a store takes, and how long after the last commit the rules were through, milliseconds. */
@@ -83,19 +86,21 @@ async function stores(withAlerts: boolean): Promise<{ rate: number; behindMs: nu
   const store = openStorage(join(folder, 'store'));
   const quiet = (): void => {};
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-  const options = { folder: join(folder, 'store'), store, settings: DEFAULT_SETTINGS, log, now: Date.now };
-  const alerts = withAlerts ? new Alerts(options) : null;
+  const parts = { ingest: { onCommit: quiet }, live: { alert: quiet }, log, now: Date.now };
+  const alerts = withAlerts
+    ? new Alerting({ folder: join(folder, 'store'), store, settings: DEFAULT_SETTINGS, ...parts })
+    : null;
   const events = attack(10_000, 500).take(STORED_EVENTS).toArray();
   const begun = performance.now();
   for (let i = 0; i < STORED_EVENTS; i += BATCH_EVENTS) {
     const batch = events.slice(i, i + BATCH_EVENTS).map((event, j) => ({ seq: i + j + 1, event }));
     await store.append([{ agent: 'bench', host: 'bench', events: batch }], Date.now());
-    alerts?.stored();
+    alerts?.thread.stored();
     await new Promise((next) => setImmediate(next));
   }
   const rate = STORED_EVENTS / ((performance.now() - begun) / 1_000);
   const ended = performance.now();
-  await until(() => (alerts?.progress.at ?? STORED_EVENTS) >= STORED_EVENTS, undefined, 120_000);
+  await until(() => (alerts?.thread.progress.position ?? STORED_EVENTS) >= STORED_EVENTS, undefined, 120_000);
   const behindMs = performance.now() - ended;
   await alerts?.close();
   await store.close();
@@ -109,7 +114,7 @@ const median = (values: readonly number[]): number => values.toSorted((a, b) => 
 export async function run(): Promise<{ name: string; value: string; note: string }[]> {
   const few = perEvent(1_000);
   const many = perEvent(100_000);
-  const { mib, stories, weight } = memory();
+  const { mib, states, events } = memory();
   const off: number[] = [];
   const on: number[] = [];
   const behind: number[] = [];
@@ -120,22 +125,23 @@ export async function run(): Promise<{ name: string; value: string; note: string
     behind.push(behindMs);
   }
   const { waitedMs, opened, memoryMiB } = await storm();
+  const { foundMs, storedMs, judgedMs } = await backlog();
   const rate = (values: readonly number[]): string => `${Math.round(median(values))} /s`;
   return [
     {
       name: 'rules, an event, 1,000 live sources',
       value: `${few.microseconds.toFixed(1)} us`,
-      note: `CPU; ${few.stories} stories`,
+      note: `CPU; ${few.states} states`,
     },
     {
       name: 'rules, an event, 100,000 live sources',
       value: `${many.microseconds.toFixed(1)} us`,
-      note: `CPU; ${many.stories} stories; ${(many.microseconds / few.microseconds).toFixed(2)} of that`,
+      note: `CPU; ${many.states} states; ${(many.microseconds / few.microseconds).toFixed(2)} of that`,
     },
     {
       name: 'rules, memory, 100,000 sources, 50,000 hosts',
       value: `${mib.toFixed(0)} MiB`,
-      note: `heap after ${EVENTS_FOR_MEMORY} events; ${stories} stories with ${weight} events in them`,
+      note: `heap after ${EVENTS_FOR_MEMORY} events; ${states} states with ${events} events in them`,
     },
     { name: 'events stored, alerts off', value: rate(off), note: `batches of ${BATCH_EVENTS}, median of 3` },
     {
@@ -147,6 +153,11 @@ export async function run(): Promise<{ name: string; value: string; note: string
       name: 'acknowledgement while rules go through a storm: p99',
       value: ms(quantile(waitedMs, 0.99)),
       note: `median ${ms(median(waitedMs))}, longest ${ms(Math.max(...waitedMs))}; ${opened} incidents opened; ${memoryMiB.toFixed(0)} MiB resident`,
+    },
+    {
+      name: 'break-in found while an old log is read: p99',
+      value: ms(quantile(foundMs, 0.99)),
+      note: `median ${ms(quantile(foundMs, 0.5))}, longest ${ms(Math.max(...foundMs))}, of ${foundMs.length}; ${number(OLD_EVENTS)} old events stored in ${ms(storedMs)}, judged in ${ms(judgedMs)}`,
     },
   ];
 }

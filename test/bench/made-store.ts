@@ -1,8 +1,8 @@
 /** A store of generated events, as a server would have made it over the weeks. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Memory } from '../../alphaserver/alerting/checkpoint.ts';
-import { Marks, makeTables } from '../../alphaserver/alerting/schema.ts';
+import { prepareAlerts } from '../../alphaserver/alerting/prepare.ts';
+import { Marks, openAlerts } from '../../alphaserver/alerting/schema.ts';
 import { openReader } from '../../alphaserver/queries/snapshot.ts';
 import { factIn } from '../../alphaserver/rollups/schema.ts';
 import { openStorage } from '../../alphaserver/storage.ts';
@@ -39,13 +39,10 @@ export async function makeStore(folder: string, events: number, endMs: number): 
   await until(() => events - factIn(reader, 'rolledTo') < 1_024, undefined, 600_000);
   reader.close();
   // The rules begin with what comes from now on.
-  store.transaction(() => {
-    makeTables(store.db);
-    new Marks(store.db).set('told', events);
-  });
-  const memory = new Memory(folder, new Marks(store.db).get('store') ?? 0, events);
-  memory.keep({ stories: [], kept: events });
-  memory.close();
+  prepareAlerts({ folder, db: store.db, lastId: events, nowMs: Date.now() });
+  const alerts = openAlerts(folder);
+  for (const mark of ['position', 'checkpoint']) new Marks(alerts).set(mark, events);
+  alerts.close();
   await store.close();
   const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
   return { eventsPerSecond: (events / inMs) * 1_000, commitsMs, bytesPerEvent: bytes / events };

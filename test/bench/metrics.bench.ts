@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeTables } from '../../alphaserver/alerting/schema.ts';
+import { prepareAlerts } from '../../alphaserver/alerting/prepare.ts';
 import { figuresOf } from '../../alphaserver/metrics/collect.ts';
 import { HOST_SERIES_LIMIT } from '../../alphaserver/metrics/families.ts';
 import { openStorage } from '../../alphaserver/storage.ts';
@@ -28,7 +28,7 @@ const ms = (value: number): string => `${value.toFixed(1)} ms`;
 /** Builds a fleet of agents with a host each, and scrapes it. */
 async function scrapes(agents: number, folder: string): Promise<{ read: number; held: number; bytes: number }> {
   const store = openStorage(folder);
-  store.transaction(() => makeTables(store.db));
+  prepareAlerts({ folder, db: store.db, lastId: 0, nowMs: AT });
   const event = {
     at: new Date(AT).toISOString(),
     outcome: 'failed',
@@ -56,7 +56,7 @@ async function scrapes(agents: number, folder: string): Promise<{ read: number; 
     ingest: { waitingEvents: 0 },
     listener: { agents, connections: agents, receivedBytes: 0, isConnected: () => true },
     live: { viewers: 0 },
-    alerts: { progress: { at: 0, lagMs: 0, stories: 0, unkept: 0, kept: 0, fault: null } },
+    alerts: { progress: { position: 0, checkpoint: 0, lagMs: 0, states: 0 } },
     channels: () => [],
     ready: () => null,
     commitsFailed: () => 0,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import test from 'node:test';
 import { settingsIn } from '../../alphaserver/alert-config/rules-file.ts';
-import { blocked, written } from '../../alphaserver/alerting/blocklist.ts';
+import { blocked, formatted } from '../../alphaserver/alerting/blocklist.ts';
 import { incident } from '../alphaserver/detection/incidents.ts';
 import { has, lacking, works } from './machine.ts';
 
@@ -32,7 +32,7 @@ test('nft checks and takes the list, also again over the one before', {
 }, () => {
   const said = alone(
     'cat > /dev/shm/$$.nft; trap "rm /dev/shm/$$.nft" EXIT; nft -c -f /dev/shm/$$.nft; nft -f /dev/shm/$$.nft; nft -f /dev/shm/$$.nft; nft list ruleset',
-    written(list, 'nftables', NOW),
+    formatted(list, 'nftables', NOW),
   );
   for (const { address } of list) assert.ok(said.includes(address), said);
 });
@@ -48,7 +48,7 @@ test('ipset takes the list, also again over the one before', {
   const file = '/dev/shm/$$.ipset';
   const said = alone(
     `cat > ${file}; trap "rm ${file}" EXIT; ipset restore < ${file}; ipset restore < ${file}; ipset save`,
-    written(list, 'ipset', NOW),
+    formatted(list, 'ipset', NOW),
   );
   for (const { address } of list) assert.ok(said.includes(address), said);
 });

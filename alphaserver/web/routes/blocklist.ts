@@ -1,11 +1,11 @@
 /** `GET /blocklist.txt`. */
-import { createHash } from 'node:crypto';
-import { type Blocked, written } from '../../alerting/blocklist.ts';
+import type { BlocklistFormat } from '../../alerting/blocklist.ts';
+import type { BlocklistText } from '../../queries/incidents.ts';
 import { BLOCKLIST } from '../api-schema.ts';
 import type { ApiApp } from '../parameters.ts';
 
 /** Gives the list as it is now; `withPrivate` where private and loopback addresses are wanted as well. */
-export type BlocklistOf = (withPrivate: boolean) => Promise<readonly Blocked[]>;
+export type BlocklistOf = (withPrivate: boolean, format: BlocklistFormat) => Promise<BlocklistText>;
 
 /** How long a list may be used without asking again, in seconds: a new attacker is on it this soon. */
 const FRESH_S = 30;
@@ -15,12 +15,8 @@ export function blocklistRoute(app: ApiApp, blocklist: BlocklistOf, now: () => n
   app.get('/blocklist.txt', BLOCKLIST, async (request, reply) => {
     const nowMs = now();
     const { format, private: withPrivate } = request.query;
-    const list = await blocklist(withPrivate);
-    // Of what stands for the list, not of its text: the seconds that are left change with each look.
-    const tag = `"${createHash('sha256')
-      .update(`${format}\n${list.map(({ address, untilMs }) => `${address} ${untilMs}`).join('\n')}`)
-      .digest('base64url')
-      .slice(0, 22)}"`;
+    const list = await blocklist(withPrivate, format);
+    const tag = `"${list.tag}"`;
     reply.headers({
       etag: tag,
       'cache-control': `private, max-age=${FRESH_S}`,
@@ -28,6 +24,6 @@ export function blocklistRoute(app: ApiApp, blocklist: BlocklistOf, now: () => n
       'content-type': 'text/plain; charset=utf-8',
     });
     if (request.headers['if-none-match'] === tag) return reply.status(304).send();
-    return reply.send(written(list, format, nowMs));
+    return reply.send(list.text);
   });
 }

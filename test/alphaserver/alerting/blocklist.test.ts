@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { settingsIn } from '../../../alphaserver/alert-config/rules-file.ts';
-import { BLOCKLIST_LIMIT, blocked, written } from '../../../alphaserver/alerting/blocklist.ts';
+import { BLOCKLIST_LIMIT, blocked, formatted } from '../../../alphaserver/alerting/blocklist.ts';
 import { incident } from '../detection/incidents.ts';
 
 const NOW = Date.parse('2026-11-24T10:01:00Z');
@@ -84,8 +84,11 @@ test('each form has the addresses, with the seconds that are left where it can s
     { address: '192.0.2.1', untilMs: NOW + 900_000 },
     { address: '2001:db8:1:2::/64', untilMs: NOW + 1 },
   ];
-  assert.equal(written(some, 'plain', NOW), '192.0.2.1\n2001:db8:1:2::/64\n');
-  assert.match(written(some, 'nftables', NOW), /add element inet asgard asgard4 \{\n {2}192\.0\.2\.1 timeout 900s\n\}/);
-  assert.match(written(some, 'ipset', NOW), /^add -exist asgard6-new 2001:db8:1:2::\/64 timeout 1$/m);
-  assert.ok(!written([], 'nftables', NOW).includes('add element'));
+  assert.equal(formatted(some, 'plain', NOW), '192.0.2.1\n2001:db8:1:2::/64\n');
+  assert.match(
+    formatted(some, 'nftables', NOW),
+    /add element inet asgard asgard4 \{\n {2}192\.0\.2\.1 timeout 900s\n\}/,
+  );
+  assert.match(formatted(some, 'ipset', NOW), /^add -exist asgard6-new 2001:db8:1:2::\/64 timeout 1$/m);
+  assert.ok(!formatted([], 'nftables', NOW).includes('add element'));
 });

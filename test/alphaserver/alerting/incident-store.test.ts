@@ -1,87 +1,151 @@
 import assert from 'node:assert/strict';
-import { DatabaseSync } from 'node:sqlite';
 import test from 'node:test';
 import { DEFAULT_SETTINGS, withWebhook } from '../../../alphaserver/alert-config/settings.ts';
-import { Keeper } from '../../../alphaserver/alerting/incident-store.ts';
-import { NotificationQueue } from '../../../alphaserver/alerting/notification-queue.ts';
-import { makeTables } from '../../../alphaserver/alerting/schema.ts';
+import { DecisionProjection, decision } from '../../../alphaserver/alerting/decisions.ts';
+import { IncidentStore, type WrittenIncident } from '../../../alphaserver/alerting/incident-store.ts';
+import { UnrecordedDecisions } from '../../../alphaserver/alerting/unrecorded-decisions.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
+import type { Change } from '../../../alphaserver/detection/incident-tracker.ts';
+import { Incidents } from '../../../alphaserver/queries/incidents.ts';
 import { incident } from '../detection/incidents.ts';
+import { alertTables } from './alert-tables.ts';
 
 const NOW_MS = Date.parse('2026-11-24T10:00:10Z');
 const SETTINGS = withWebhook(DEFAULT_SETTINGS, 'http://127.0.0.1:9/');
 const over = { closedAt: Date.parse('2026-11-24T10:15:30Z') };
+const grown = (changes: Partial<Incident> = {}): Change => ({ type: 'incident', incident: incident(changes) });
 
-/** What is told, and what becomes of each, when an incident is written as it changes. */
-function written(
-  steps: readonly (Partial<Incident> & { withdrawn?: boolean })[],
-  settings = SETTINGS,
-  storedBefore = false,
-): { told: string[]; became: string[] } {
-  const db = new DatabaseSync(':memory:');
-  db.exec('CREATE TABLE events (id INTEGER PRIMARY KEY)');
-  if (storedBefore) db.exec('INSERT INTO events VALUES (1)');
-  makeTables(db);
-  const queue = new NotificationQueue({ db, transaction: (work) => work(), record: async () => {} });
-  const keeper = new Keeper(db, queue);
-  keeper.since(NOW_MS);
-  const became = steps.flatMap(({ withdrawn = false, ...changes }) =>
-    keeper
-      .write(
-        {
-          changes: [{ incident: incident(changes), by: 1, withdrawn }],
-          agents: [],
-          told: 1,
-        },
-        settings,
-        NOW_MS,
-      )
-      .map((one) => one.became),
-  );
-  const rows = db.prepare('SELECT kind FROM alertNotices ORDER BY n').all() as { kind: string }[];
-  return { told: rows.map(({ kind }) => kind), became };
+interface Options {
+  readonly settings?: typeof SETTINGS;
+  readonly sinceMs?: number;
 }
 
-test('an incident is told once as opened and once as over, however often it is written', () => {
+/** A store, and what it has queued. */
+function made({ settings = SETTINGS, sinceMs = 0 }: Options = {}) {
+  const { db, marks, queue } = alertTables();
+  const decisions = new DecisionProjection(db, marks, (one, number) => store.restore(one, number));
+  const unrecorded = new UnrecordedDecisions(db);
+  const store = new IncidentStore({ db, marks, queue, decisions, unrecorded, sinceMs: () => sinceMs });
+  const write = (changes: readonly Change[], provisional = false, position = 1): WrittenIncident[] =>
+    store.write(changes, { settings, nowMs: NOW_MS, position, clockMs: NOW_MS, provisional });
+  const queued = (): string[] =>
+    (
+      db.prepare('SELECT kind, incident FROM notifications ORDER BY n').all() as { kind: string; incident: string }[]
+    ).map(({ kind, incident: id }) => `${kind} ${id}`);
+  return { db, marks, store, decisions, unrecorded, write, queued };
+}
+
+/** What is queued, and what becomes of an incident, when it is written as it changes. */
+function written(steps: readonly Partial<Incident>[], options?: Options): { queued: string[]; became: string[] } {
+  const { write, queued } = made(options);
+  const became = steps.flatMap((changes) => write([grown(changes)]).map((one) => one.became));
+  return { queued: queued().map((text) => text.split(' ')[0] as string), became };
+}
+
+test('an incident is notified once as opened and once as over, however often it is written', () => {
   assert.deepEqual(written([{}, { count: 13 }, {}, over, over]), {
-    told: ['opened', 'resolved'],
+    queued: ['opened', 'resolved'],
     became: ['opened', 'grew', 'grew', 'closed', 'grew'],
   });
 });
 
-test('one that is over when it is found is told as both', () => {
-  assert.deepEqual(written([over]), { told: ['opened', 'resolved'], became: ['opened'] });
+test('one that is over when it is found is notified as both', () => {
+  assert.deepEqual(written([over]), { queued: ['opened', 'resolved'], became: ['opened'] });
 });
 
-test('one that goes on after it was told as over is told again', () => {
-  assert.deepEqual(written([{}, over, { count: 14 }]).told, ['opened', 'resolved', 'opened']);
+test('one that goes on after it was notified as over is notified again', () => {
+  assert.deepEqual(written([{}, over, { count: 14 }]).queued, ['opened', 'resolved', 'opened']);
 });
 
-test('nobody is told of a part of a scan; one that was told of before is told as over', () => {
-  assert.deepEqual(written([{ partOf: 'scan' }]), { told: [], became: ['grew'] });
+test('nobody is notified of a part of a scan; one that was notified before is notified as over', () => {
+  assert.deepEqual(written([{ partOf: 'scan' }]), { queued: [], became: ['grew'] });
   assert.deepEqual(written([{}, { partOf: 'scan' }, { partOf: 'scan', ...over }]), {
-    told: ['opened', 'resolved'],
+    queued: ['opened', 'resolved'],
     became: ['opened', 'closed', 'grew'],
   });
 });
 
-test('one that an event out of order has undone is told as over where it was told', () => {
-  assert.deepEqual(written([{}, { withdrawn: true }]), {
-    told: ['opened', 'resolved'],
-    became: ['opened', 'withdrawn'],
-  });
-  assert.deepEqual(written([{ late: true }, { late: true, withdrawn: true }]).told, []);
+test('nobody is notified of a late incident, unless asked, until it goes on', () => {
+  assert.deepEqual(written([{ late: true }, { late: true, ...over }]).queued, []);
+  assert.deepEqual(written([{ late: true }, { late: false, count: 20 }]).queued, ['opened']);
+  assert.deepEqual(written([{ late: true }], { settings: { ...SETTINGS, notifyLate: true } }).queued, ['opened']);
 });
 
-test('nobody is told of what came late, unless asked, until it goes on', () => {
-  assert.deepEqual(written([{ late: true }, { late: true, ...over }]).told, []);
-  assert.deepEqual(written([{ late: true }, { late: false, count: 20 }]).told, ['opened']);
-  assert.deepEqual(written([{ late: true }], { ...SETTINGS, notifyLate: true }).told, ['opened']);
-});
-
-test('nobody is told of what was over before the rules first ran on a store with events', () => {
+test('nobody is notified of what was over before the rules first ran on a store with events', () => {
   const before = { lastAt: NOW_MS - 1, ...over };
-  assert.deepEqual(written([before], SETTINGS, true).told, []);
-  assert.deepEqual(written([before], SETTINGS, false).told, ['opened', 'resolved']);
-  assert.deepEqual(written([{ lastAt: NOW_MS }], SETTINGS, true).told, ['opened']);
+  assert.deepEqual(written([before], { sinceMs: NOW_MS }).queued, []);
+  assert.deepEqual(written([before]).queued, ['opened', 'resolved']);
+  assert.deepEqual(written([{ lastAt: NOW_MS }], { sinceMs: NOW_MS }).queued, ['opened']);
+});
+
+test('an incident that a late event has undone is gone, and notified as over where it was notified', () => {
+  const { db, write, queued } = made();
+  write([grown({ id: 'a' }), grown({ id: 'b', late: true })]);
+  const became = write([
+    { type: 'withdrawn', id: 'a', replacedBy: null },
+    { type: 'withdrawn', id: 'b', replacedBy: null },
+    { type: 'withdrawn', id: 'never written', replacedBy: null },
+  ]).map((one) => one.became);
+  assert.deepEqual(became, ['withdrawn', 'withdrawn']);
+  assert.deepEqual(queued(), ['opened a', 'resolved a']);
+  assert.equal(new Incidents(db).get('a'), null);
+});
+
+test('one that takes the place of another is known by the id that was notified, and keeps who acknowledged it', () => {
+  const { db, write, queued, decisions, unrecorded } = made();
+  write([grown({ id: 'a' })]);
+  decisions.apply({ id: 1, at: 7, ...decision('acknowledged', 'a', {}, 'mira') });
+  const became = write([grown({ id: 'b', count: 14 }), { type: 'withdrawn', id: 'a', replacedBy: 'b' }]);
+  assert.deepEqual(
+    became.map((one) => [one.incident.id, one.became]),
+    [
+      ['b', 'grew'],
+      ['a', 'replaced'],
+    ],
+  );
+  write([grown({ id: 'c', count: 15 }), { type: 'withdrawn', id: 'b', replacedBy: 'c' }]);
+  write([grown({ id: 'c', ...over })]);
+  assert.deepEqual(queued(), ['opened a', 'resolved a']);
+  const incidents = new Incidents(db);
+  assert.equal(incidents.get('c')?.acknowledgedBy, 'mira');
+  assert.equal(incidents.get('a')?.incident.id, 'c', 'a link in a message still leads there');
+  assert.equal(incidents.get('b'), null);
+  assert.deepEqual(
+    unrecorded.all().decisions.map(({ kind, subject, body }) => [kind, subject, body]),
+    [
+      ['replaced', 'a', { by: 'b', notified: true }],
+      ['replaced', 'b', { by: 'c', notified: true }],
+    ],
+  );
+});
+
+test('one that becomes a part of another scan is written as such, and only what is there can', () => {
+  const { db, write } = made();
+  write([grown({ id: 'a' })]);
+  assert.deepEqual(
+    write([
+      { type: 'regrouped', id: 'a', partOf: 'scan' },
+      { type: 'regrouped', id: 'b', partOf: 'scan' },
+    ]).map((one) => one.became),
+    ['closed'],
+  );
+  assert.equal(new Incidents(db).get('a')?.incident.partOf, 'scan');
+});
+
+test('what was judged ahead waits to be confirmed; the rules win over what is judged ahead after them', () => {
+  const { db, store, write, queued } = made();
+  write([grown({ id: 'a', count: 5 })], true);
+  write([grown({ id: 'b', count: 9 })]);
+  assert.deepEqual(
+    store.provisional().map(({ id }) => id),
+    ['a'],
+  );
+  assert.deepEqual(write([grown({ id: 'b', count: 3 }), { type: 'withdrawn', id: 'b', replacedBy: null }], true), []);
+  assert.equal(new Incidents(db).get('b')?.incident.count, 9);
+  assert.deepEqual(
+    write([grown({ id: 'a', count: 6 })]).map((one) => one.became),
+    ['grew'],
+  );
+  assert.deepEqual(store.provisional(), []);
+  assert.deepEqual(queued(), ['opened a', 'opened b']);
 });

@@ -1,28 +1,29 @@
 import assert from 'node:assert/strict';
-import { DatabaseSync } from 'node:sqlite';
 import test from 'node:test';
-import { CHECK_EVERY, NotificationQueue, QUEUED_LIMIT } from '../../../alphaserver/alerting/notification-queue.ts';
-import { makeTables } from '../../../alphaserver/alerting/schema.ts';
+import type { NotificationKind } from '../../../alphaserver/alert-config/routing.ts';
+import { CHECK_EVERY, type NotificationQueue, QUEUED_LIMIT } from '../../../alphaserver/alerting/notification-queue.ts';
 import type { Message } from '../../../alphaserver/notify/message.ts';
+import type { NewDecision } from '../../../alphaserver/store/decisions.ts';
 import { incident } from '../detection/incidents.ts';
+import { alertTables } from './alert-tables.ts';
 
 const ALL = ['notice', 'warning', 'critical'] as const;
 
-function queue(): NotificationQueue {
-  const db = new DatabaseSync(':memory:');
-  makeTables(db);
-  return new NotificationQueue({ db, transaction: (work) => work(), record: async () => {} });
+function add(
+  queue: NotificationQueue,
+  channel: string,
+  changes: Parameters<typeof incident>[0],
+  kind: NotificationKind,
+  nowMs: number,
+): void {
+  const number = kind === 'opened' ? 1 : 2;
+  queue.add({ channel, incident: incident(changes), kind, number, nowMs }, { position: nowMs, clockMs: nowMs });
 }
 
 /** Makes one message of what is queued and returns it. */
-function gathered(
-  queues: NotificationQueue,
-  channel: string,
-  severities: readonly (typeof ALL)[number][],
-  listed = 10,
-) {
+function gathered(queue: NotificationQueue, channel: string, severities: readonly (typeof ALL)[number][], listed = 10) {
   let made: Message | null = null;
-  queues.channel(channel).gather(severities, listed, (notifications, count) => {
+  queue.channel(channel).gather(severities, listed, (notifications, count) => {
     made = { id: `m${count}`, madeAt: 5, notifications, count, test: false };
     return [made];
   });
@@ -32,50 +33,80 @@ const listed = (message: Message | null): string[] =>
   (message?.notifications ?? []).map(({ kind, incident: { id } }) => `${kind} ${id}`);
 
 test('a message lists what is queued of the severities asked for, the gravest and then the oldest first', () => {
-  const queues = queue();
-  queues.add('chat', incident({ id: 'a', severity: 'warning' }), 'opened', 1);
-  queues.add('chat', incident({ id: 'b', severity: 'critical' }), 'opened', 2);
-  queues.add('mail', incident({ id: 'c' }), 'opened', 3);
-  queues.add('chat', incident({ id: 'a', severity: 'warning' }), 'resolved', 4);
-  const chat = queues.channel('chat');
+  const { queue } = alertTables();
+  add(queue, 'chat', { id: 'a', severity: 'warning' }, 'opened', 1);
+  add(queue, 'chat', { id: 'b', severity: 'critical' }, 'opened', 2);
+  add(queue, 'mail', { id: 'c' }, 'opened', 3);
+  add(queue, 'chat', { id: 'a', severity: 'warning' }, 'resolved', 4);
+  const chat = queue.channel('chat');
   assert.equal(chat.oldestMs(['critical']), 2);
   assert.equal(chat.oldestMs(['notice']), null);
-  assert.deepEqual(listed(gathered(queues, 'chat', ['critical'])), ['opened b']);
+  assert.deepEqual(listed(gathered(queue, 'chat', ['critical'])), ['opened b']);
   assert.equal(chat.pending, 3, 'one in a message and two queued');
-  assert.deepEqual(listed(gathered(queues, 'chat', ALL)), ['opened a', 'resolved a']);
+  assert.deepEqual(listed(gathered(queue, 'chat', ALL)), ['opened a', 'resolved a']);
   assert.equal(chat.pending, 3);
-  assert.equal(queues.channel('mail').pending, 1);
+  assert.equal(queue.channel('mail').pending, 1);
 });
 
 test('past the bound the oldest are only counted, until a message has said how many', () => {
-  const queues = queue();
-  for (let i = 1; i <= QUEUED_LIMIT + CHECK_EVERY; i += 1) queues.add('chat', incident({ id: `i${i}` }), 'opened', i);
-  assert.equal(queues.channel('chat').oldestMs(['warning']), CHECK_EVERY + 1);
-  const message = gathered(queues, 'chat', ['warning'], 1);
+  const { queue } = alertTables();
+  for (let i = 1; i <= QUEUED_LIMIT + CHECK_EVERY; i += 1) add(queue, 'chat', { id: `i${i}` }, 'opened', i);
+  assert.equal(queue.channel('chat').oldestMs(['warning']), CHECK_EVERY + 1);
+  const message = gathered(queue, 'chat', ['warning'], 1);
   assert.deepEqual(listed(message), [`opened i${CHECK_EVERY + 1}`]);
   assert.equal(message?.count, QUEUED_LIMIT + CHECK_EVERY);
-  assert.equal(queues.channel('chat').pending, QUEUED_LIMIT + CHECK_EVERY);
+  assert.equal(queue.channel('chat').pending, QUEUED_LIMIT + CHECK_EVERY);
 });
 
 test('a message that is delivered leaves the queue once the delivery is recorded, and not before', async () => {
-  const db = new DatabaseSync(':memory:');
-  makeTables(db);
-  const recorded: string[] = [];
+  const recorded: NewDecision[] = [];
   let fault: Error | null = new Error('the disk is full');
-  const queues = new NotificationQueue({
-    db,
-    transaction: (work) => work(),
-    record: async (channel, { id }) => {
+  const { queue } = alertTables({
+    record: async (decisions) => {
       if (fault) throw fault;
-      recorded.push(`${channel} ${id}`);
+      recorded.push(...decisions);
     },
   });
-  queues.add('chat', incident(), 'opened', 1);
-  const message = gathered(queues, 'chat', ALL) as Message;
-  const chat = queues.channel('chat');
+  add(queue, 'chat', { id: 'a' }, 'opened', 1);
+  const message = gathered(queue, 'chat', ALL) as Message;
+  const chat = queue.channel('chat');
   await assert.rejects(chat.delivered(message), /the disk is full/);
   assert.equal(chat.first?.message.id, message.id);
   fault = null;
   await chat.delivered(message);
-  assert.deepEqual([chat.first, chat.pending, recorded], [null, 0, [`chat ${message.id}`]]);
+  assert.deepEqual([chat.first, chat.pending], [null, 0]);
+  const body = { message: message.id, notifications: [['a', 1]], incidents: [], position: 1_000, clockMs: 1_000 };
+  assert.deepEqual(recorded, [{ kind: 'notified', subject: 'chat', by: null, body }]);
+});
+
+test('a channel is settled before the oldest of what it still has to send', () => {
+  const { queue } = alertTables();
+  const chat = queue.channel('chat');
+  assert.deepEqual(chat.settled(), { position: 1_000, clockMs: 1_000 });
+  add(queue, 'chat', { id: 'a', severity: 'critical' }, 'opened', 400);
+  add(queue, 'chat', { id: 'b' }, 'opened', 500);
+  assert.deepEqual(chat.settled(), { position: 399, clockMs: 399 });
+  const message = gathered(queue, 'chat', ['critical']) as Message;
+  assert.deepEqual(chat.settled(), { position: 399, clockMs: 399 });
+  assert.deepEqual(chat.settled(message.id), { position: 499, clockMs: 499 });
+  assert.deepEqual(queue.channel('mail').settled(), { position: 1_000, clockMs: 1_000 });
+});
+
+test('the messages that one channel gets of a storm name each notification once between them', async () => {
+  const recorded: NewDecision[] = [];
+  const { queue } = alertTables({ record: async (decisions) => void recorded.push(...decisions) });
+  for (let i = 0; i < 5; i += 1) add(queue, 'pager', { id: `i${i}` }, 'opened', i);
+  const pager = queue.channel('pager');
+  pager.gather(ALL, 10, (notifications, count) =>
+    [notifications.slice(0, 1), notifications.slice(1, 2), notifications.slice(2)].map((some, n) => ({
+      ...{ id: `m${n}`, madeAt: 5, notifications: some, test: false },
+      count: n === 2 ? count - 2 : 1,
+    })),
+  );
+  for (let message = pager.first; message; message = pager.first) await pager.delivered(message.message);
+  const named = recorded.map(({ body }) => (body as { notifications: [string, number][] }).notifications);
+  assert.deepEqual(
+    named.map((keys) => keys.map(([id]) => id)),
+    [['i0'], ['i1'], ['i2', 'i3', 'i4']],
+  );
 });

@@ -6,11 +6,11 @@ import { DatabaseSync } from 'node:sqlite';
 import test, { type TestContext } from 'node:test';
 import { settingsIn } from '../../../alphaserver/alert-config/rules-file.ts';
 import type { AlertSettings } from '../../../alphaserver/alert-config/settings.ts';
-import { NotificationQueue } from '../../../alphaserver/alerting/notification-queue.ts';
-import { makeTables } from '../../../alphaserver/alerting/schema.ts';
+import type { NotificationQueue } from '../../../alphaserver/alerting/notification-queue.ts';
 import { Notifier } from '../../../alphaserver/notify/notifier.ts';
 import { sender } from '../../../alphaserver/notify/send.ts';
 import { until } from '../../until.ts';
+import { alertTables } from '../alerting/alert-tables.ts';
 import { incident } from '../detection/incidents.ts';
 import { HttpReceiver, SmtpReceiver } from './receivers.ts';
 
@@ -34,22 +34,19 @@ class Bench {
   #open(): DatabaseSync {
     const db = new DatabaseSync(join(this.folder, 'x.db'));
     db.exec('PRAGMA journal_mode=WAL');
-    makeTables(db);
+    alertTables({}, db);
     return db;
   }
 
   #queues(): NotificationQueue {
-    return new NotificationQueue({
-      db: this.db,
-      transaction: (work) => {
-        if (this.fault) throw this.fault;
-        this.db.exec('BEGIN');
-        const result = work();
-        this.db.exec('COMMIT');
-        return result;
-      },
-      record: async () => {},
-    });
+    const durably = <T>(work: () => T): T => {
+      if (this.fault) throw this.fault;
+      this.db.exec('BEGIN');
+      const result = work();
+      this.db.exec('COMMIT');
+      return result;
+    };
+    return alertTables({ durably }, this.db).queue;
   }
 
   start(settings: AlertSettings): Notifier {
@@ -63,13 +60,19 @@ class Bench {
       now,
       // The shortest delays.
       chance: () => 0,
+      changed: () => {},
     });
     return this.notifier;
   }
 
   tell(channel: string, ...ids: string[]): void {
     const queues = this.#queues();
-    for (const id of ids) queues.add(channel, incident({ id }), 'opened', Date.now() + this.aheadMs);
+    const nowMs = Date.now() + this.aheadMs;
+    for (const id of ids)
+      queues.add(
+        { channel, incident: incident({ id }), kind: 'opened', number: 1, nowMs },
+        { position: 1, clockMs: nowMs },
+      );
     this.notifier?.wake();
   }
 

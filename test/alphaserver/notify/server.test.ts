@@ -49,9 +49,10 @@ test('a webhook that fails is shown, and storing goes on meanwhile', async () =>
     const server = await pair.serving({ ALPHASERVER_WEBHOOK: `${http.url}/hook` });
     await sends(pair.port, wrong(10));
     await server.says('Channel ALPHASERVER_WEBHOOK: HTTP 503');
-    const [channel] = (await pair.api<Channels>('/api/channels')).channels;
-    assert.match(channel?.fault ?? '', /^HTTP 503 from http:\/\/127\.0\.0\.1:\d+$/);
-    assert.equal(channel?.waiting, 1);
+    const channel = async () => (await pair.api<Channels>('/api/channels')).channels[0];
+    await until(async () => (await channel())?.fault !== null);
+    assert.match((await channel())?.fault ?? '', /^HTTP 503 from http:\/\/127\.0\.0\.1:\d+$/);
+    assert.equal((await channel())?.waiting, 1);
     await sends(pair.port, wrong(3), 11);
     assert.equal((await pair.events()).length, 13);
   } finally {

@@ -1,0 +1,104 @@
+/**
+ * Judges what happens now ahead of the rules' position, while a backlog of older events waits: it scans newer rows cheaply,
+ * and gives those that have just happened to a Lookahead, in fair shares of their agents. Pure: the log of events is an argument.
+ */
+
+import type { AlertSettings } from '../alert-config/settings.ts';
+import type { Engine, EngineOptions } from '../detection/engine.ts';
+import type { Change } from '../detection/incident-tracker.ts';
+import { Lookahead } from '../detection/lookahead.ts';
+import { ACCEPTED } from '../detection/rule-event.ts';
+import type { RuleRow } from '../store/event-rows.ts';
+import type { EventSource } from './event-source.ts';
+import { SkippedTries } from './skipped-tries.ts';
+
+/** Ids passed over by one scan, and events of now that it takes at most. */
+const SCAN_IDS = 65_536;
+const SCAN_EVENTS = 2_048;
+/** Scans of one step: what is stored in a second, in some ten milliseconds of this thread, before the rules go on in order. */
+const SCANS_AT_ONCE = 8;
+/**
+ * Events of one scan that are judged ahead, in equal shares of the agents, and the least share of one: all others wait for
+ * their turn, so that a flood which is itself of now is not judged twice.
+ */
+const JUDGED_AHEAD = 256;
+const LEAST_SHARE = 16;
+/** So many times an agent's share of successes: they are what must not wait. */
+const SUCCESS_SHARES = 4;
+/** Keyed states that a Lookahead may hold; with more it begins anew, from the engine's. */
+const AHEAD_STATES_LIMIT = 20_000;
+
+/** Active from its first step until `end`. */
+export class ReadAhead {
+  readonly #events: Pick<EventSource, 'recent' | 'one' | 'newest'>;
+  readonly #engine: Engine;
+  #options: EngineOptions;
+  #lookahead: Lookahead | null = null;
+  readonly #skipped = new SkippedTries();
+  #to = 0;
+
+  constructor(events: Pick<EventSource, 'recent' | 'one' | 'newest'>, engine: Engine, options: EngineOptions) {
+    this.#events = events;
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  /** The last row that was scanned, 0 where nothing is ahead. */
+  get to(): number {
+    return this.#lookahead ? this.#to : 0;
+  }
+
+  /** Takes other settings; what was judged by the old ones is judged again in order. */
+  configure(config: AlertSettings['detection'], allow: AlertSettings['allow']): void {
+    this.#options = { ...this.#options, config, allow };
+    if (this.#lookahead) this.#lookahead = new Lookahead(this.#options, this.#engine);
+  }
+
+  /** Scans what is stored by now, or much of it, and gives what those of now raise. */
+  step(nowMs: number): Change[] {
+    const { newest } = this.#events;
+    const sinceMs = nowMs - this.#options.config.lateAfterMs;
+    this.#to = Math.max(this.#to, this.#engine.takenTo);
+    this.#lookahead ??= new Lookahead(this.#options, this.#engine);
+    for (let scans = 0; scans < SCANS_AT_ONCE && this.#to < newest; scans += 1) {
+      const last = Math.min(newest, this.#to + SCAN_IDS);
+      const rows = this.#events.recent(this.#to, last, sinceMs, SCAN_EVENTS);
+      this.#judge(rows, this.#lookahead);
+      this.#to = rows.length === SCAN_EVENTS ? (rows.at(-1) as RuleRow)[0] : last;
+    }
+    // How they grow the rules say when they get there.
+    const changes = this.#lookahead.changes(nowMs, { grownBeforeMs: Number.NEGATIVE_INFINITY });
+    if (this.#lookahead.states > AHEAD_STATES_LIMIT) this.#lookahead = new Lookahead(this.#options, this.#engine);
+    return changes;
+  }
+
+  /** Ends: the engine is where this is. */
+  end(): void {
+    this.#lookahead = null;
+    this.#skipped.clear();
+  }
+
+  #judge(rows: readonly RuleRow[], lookahead: Lookahead): void {
+    const { ipv6Prefix, rules } = this.#options.config;
+    const shares = new Map<number, number>();
+    for (const [, , , , agent] of rows) shares.set(agent, 0);
+    const share = Math.max(LEAST_SHARE, Math.floor(JUDGED_AHEAD / Math.max(1, shares.size)));
+    const skipped = this.#skipped;
+    for (const row of rows) {
+      const [, , , , agent, , outcome] = row;
+      const used = shares.get(agent) ?? 0;
+      const isSuccess = outcome === ACCEPTED;
+      if (used >= (isSuccess ? SUCCESS_SHARES * share : share)) {
+        if (!isSuccess) skipped.add(row, ipv6Prefix, rules['break-in'].count);
+        continue;
+      }
+      shares.set(agent, used + 1);
+      // What led to a success counts for it, also where it waits for its turn.
+      for (const id of isSuccess ? skipped.take(row, ipv6Prefix) : []) {
+        const earlier = id > this.#engine.takenTo ? this.#events.one(id) : null;
+        if (earlier) lookahead.take(earlier);
+      }
+      lookahead.take(row);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/** The newest tries of each source that are stored and neither judged in order nor ahead: what a success now may follow. */
+import { sourceOf } from '../../service/ip-network.ts';
+import type { RuleRow } from '../store/event-rows.ts';
+
+/** Sources remembered; past it the one whose tries are oldest goes, and its break-in waits for the order. */
+export const SKIPPED_SOURCES_LIMIT = 100_000;
+
+/** Ids of events by source, at most as many of each as the rule `break-in` counts. */
+export class SkippedTries {
+  /** The source with the oldest newest try first. */
+  readonly #bySource = new Map<string, number[]>();
+
+  /** Adds a try of a source; `keep` are kept. */
+  add([id, , , , , , , , , ip]: RuleRow, ipv6Prefix: number, keep: number): void {
+    const source = sourceOf(ip, ipv6Prefix);
+    if (source === null) return;
+    const ids = this.#bySource.get(source) ?? [];
+    ids.push(id);
+    if (ids.length > keep) ids.shift();
+    this.#bySource.delete(source);
+    this.#bySource.set(source, ids);
+    if (this.#bySource.size > SKIPPED_SOURCES_LIMIT)
+      this.#bySource.delete(this.#bySource.keys().next().value as string);
+  }
+
+  /** Takes out the tries of a row's source, oldest first. */
+  take([, , , , , , , , , ip]: RuleRow, ipv6Prefix: number): readonly number[] {
+    const source = sourceOf(ip, ipv6Prefix);
+    const ids = source === null ? undefined : this.#bySource.get(source);
+    if (source !== null) this.#bySource.delete(source);
+    return ids ?? [];
+  }
+
+  clear(): void {
+    this.#bySource.clear();
+  }
+}

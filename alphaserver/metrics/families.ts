@@ -84,14 +84,14 @@ export const FAMILIES = {
   ),
   asgard_alerts_opened_total: counter('Alerts that opened', 'rule', 'severity'),
   asgard_alerts_lag_seconds: gauge(
-    'How long ago the last event was stored that the alert rules have looked at; 0 when none waits',
+    'How long ago the last event was stored that the alert rules have judged in order; 0 when none waits',
   ),
   asgard_deliveries_total: counter(
     'Tries to deliver alerts since the server started, by channel and outcome: delivered or failed',
     'channel',
     'outcome',
   ),
-  asgard_deliveries_waiting: gauge('Alerts that a channel is still to be told of', 'channel'),
+  asgard_deliveries_waiting: gauge('Alerts that a channel is still to be notified of', 'channel'),
 
   asgard_viewers: gauge('Open live streams of the page'),
   asgard_build_info: gauge('Always 1; the version of alphaserver', 'version'),

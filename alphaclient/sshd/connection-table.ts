@@ -1,6 +1,7 @@
 /** The open connections and the sessions, found by pid, by address and port, or by what else a line tells of a client. Bounded. */
 
 import { type Connection, fromSaved, fromVersion1, isDecided, type SavedConnection, toSaved } from './connection.ts';
+import { HashChains, hashOfBoth, hashOfText } from './hash-chains.ts';
 
 /** More connections before login than any sshd takes at once; beyond it the oldest is closed as if it had ended. */
 export const OPEN_LIMIT_CONNECTIONS = 10_000;
@@ -22,18 +23,8 @@ export type Fit = (connection: Connection) => boolean;
 /** Accepts every connection. */
 export const isAny: Fit = () => true;
 
-/** The connections of one host. A pid, and an address with a port, lead to the connection that had them last. */
-class HostConnections {
-  readonly byPid = new Map<number, Connection>();
-  /** By the client's port: of those with the same port, one for each address. */
-  readonly byPort = new Map<number, Connection[]>();
-  readonly byIp = new Map<string, Connection[]>();
-  readonly byHostName = new Map<string, Connection[]>();
-  /** By user, those of which a name is known and no address: the name that DNS gave may be any address. */
-  readonly byUser = new Map<string, Connection[]>();
-  /** How many have neither a pid nor address and port: only then is a search among these worth its while. */
-  portless = 0;
-}
+/** Every connection has a slot below this: there may be one more than the limit of each kind while one is added. */
+const SLOTS = OPEN_LIMIT_CONNECTIONS + SESSION_LIMIT_CONNECTIONS + 2;
 
 /** What `save` gives: plain JSON, each list in the order of opening. */
 export interface SavedTable {
@@ -41,13 +32,66 @@ export interface SavedTable {
   readonly sessions: readonly SavedConnection[];
 }
 
+/** Connections in the order in which they were added. */
+class ConnectionList {
+  size = 0;
+  #oldest: Connection | null = null;
+  #newest: Connection | null = null;
+
+  get oldest(): Connection | null {
+    return this.#oldest;
+  }
+
+  add(connection: Connection): void {
+    connection.older = this.#newest;
+    if (this.#newest === null) this.#oldest = connection;
+    else this.#newest.newer = connection;
+    this.#newest = connection;
+    this.size++;
+  }
+
+  remove(connection: Connection): void {
+    const { older, newer } = connection;
+    if (older === null) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === null) this.#newest = older;
+    else newer.older = older;
+    // A removed one that V8 has moved to its old generation would keep the others alive.
+    connection.older = null;
+    connection.newer = null;
+    this.size--;
+  }
+
+  /** From the oldest on. The one that is given may be removed meanwhile, and no other. */
+  *[Symbol.iterator](): Generator<Connection> {
+    for (let one = this.#oldest; one !== null; ) {
+      const { newer } = one;
+      yield one;
+      one = newer;
+    }
+  }
+}
+
 /** Holds connections and their indexes; the tracker decides what becomes of them. */
 export class ConnectionTable {
-  readonly #hosts: (HostConnections | undefined)[] = [];
+  readonly #bySlot: (Connection | null)[] = [];
+  readonly #freeSlots: number[] = [];
   /** In the order of opening: those before a login, and those that are closed but for late lines. */
-  readonly #open = new Set<Connection>();
-  readonly #sessions = new Set<Connection>();
+  readonly #open = new ConnectionList();
+  readonly #sessions = new ConnectionList();
   #opened = 0;
+
+  /** A host's pid, and an address with a port, lead to the connection that had them last. */
+  readonly #byPid = new HashChains(SLOTS);
+  readonly #byPeer = new HashChains(SLOTS);
+  readonly #byIp = new HashChains(SLOTS);
+  /** The hash of each connection's address, by slot. */
+  readonly #ipHashes = new Int32Array(SLOTS);
+  readonly #byHostName = new Map<string, Connection[]>();
+  /** By user, those of which a name is known and no address: the name that DNS gave may be any address. */
+  readonly #byUser = new Map<string, Connection[]>();
+  /** How many have neither a pid nor address and port: only then is a search among these worth its while. */
+  #portless = 0;
 
   /** How many are open or closed a moment ago; sessions are not among them. */
   get size(): number {
@@ -59,9 +103,9 @@ export class ConnectionTable {
     return this.#sessions.size;
   }
 
-  /** Those of `size` in the order of opening. */
-  [Symbol.iterator](): SetIterator<Connection> {
-    return this.#open.values();
+  /** Those of `size` in the order of opening. The one that is given may be removed meanwhile, and no other. */
+  [Symbol.iterator](): Generator<Connection> {
+    return this.#open[Symbol.iterator]();
   }
 
   /** Those of `size`, then the sessions. */
@@ -70,15 +114,15 @@ export class ConnectionTable {
     yield* this.#sessions;
   }
 
-  /** True for one of those of `size`. */
+  /** True for a connection that was added and not removed. */
   has(connection: Connection): boolean {
-    return this.#open.has(connection);
+    return connection.slot >= 0;
   }
 
   /** The lowest line that an event still to come can have; Infinity when there is none. */
   firstOpenLine(): number {
     let first = Number.POSITIVE_INFINITY;
-    for (const one of this.#open) {
+    for (let one = this.#open.oldest; one !== null; one = one.newer) {
       if (one.pendingFailure !== null && one.pendingFailure.line < first) first = one.pendingFailure.line;
       if (one.line < first && !isDecided(one)) first = one.line;
     }
@@ -87,35 +131,55 @@ export class ConnectionTable {
 
   /** The newest connection of this pid. */
   byPid(host: number, pid: number): Connection | undefined {
-    return this.#hosts[host]?.byPid.get(pid);
+    for (let slot = this.#byPid.first(hashOfBoth(pid, host)); slot >= 0; slot = this.#byPid.after(slot)) {
+      const one = this.#bySlot[slot] as Connection;
+      if (one.pid === pid && one.host === host) return one;
+    }
+    return undefined;
   }
 
   /** The newest connection of this address and port. A client may use one port to go to two hosts. */
   byPeer(host: number, ip: string, port: number): Connection | undefined {
-    return this.#hosts[host]?.byPort.get(port)?.find((one) => one.ip === ip);
+    return this.#peer(hashOfBoth(hashOfText(ip), port), host, ip, port);
+  }
+
+  #peer(hash: number, host: number, ip: string, port: number): Connection | undefined {
+    for (let slot = this.#byPeer.first(hash); slot >= 0; slot = this.#byPeer.after(slot)) {
+      const one = this.#bySlot[slot] as Connection;
+      if (one.port === port && one.host === host && one.ip === ip) return one;
+    }
+    return undefined;
   }
 
   /** Adds one, as the newest. Gives the oldest of those before a login when there are too many now: it is to be closed. */
-  add(connection: Connection): Connection | undefined {
+  add(connection: Connection): Connection | null {
+    const slot = this.#freeSlots.pop() ?? this.#bySlot.length;
+    connection.slot = slot;
     connection.age = this.#opened++;
+    this.#bySlot[slot] = connection;
     this.#open.add(connection);
     this.#index(connection);
-    if (this.#open.size <= OPEN_LIMIT_CONNECTIONS) return undefined;
-    const [oldest] = this.#open;
-    return oldest;
+    return this.#open.size > OPEN_LIMIT_CONNECTIONS ? this.#open.oldest : null;
   }
 
   /** Counts a connection as a session from now on; the oldest session is forgotten when there are too many. */
   promote(connection: Connection): void {
-    this.#open.delete(connection);
+    if (connection.isSession) return;
+    this.#open.remove(connection);
     this.#sessions.add(connection);
-    if (this.#sessions.size <= SESSION_LIMIT_CONNECTIONS) return;
-    const [oldest] = this.#sessions;
-    if (oldest !== undefined) this.remove(oldest);
+    connection.isSession = true;
+    if (this.#sessions.size > SESSION_LIMIT_CONNECTIONS) this.remove(this.#sessions.oldest as Connection);
   }
 
   remove(connection: Connection): void {
-    if (this.#open.delete(connection) || this.#sessions.delete(connection)) this.#unindex(connection);
+    const { slot, isSession } = connection;
+    if (slot < 0) return;
+    this.#unindex(connection);
+    (isSession ? this.#sessions : this.#open).remove(connection);
+    this.#bySlot[slot] = null;
+    this.#freeSlots.push(slot);
+    connection.slot = -1;
+    connection.isSession = false;
   }
 
   /** Sets the address and port of a connection that is in the table. */
@@ -128,58 +192,78 @@ export class ConnectionTable {
 
   /** Sets the client's name and user of a connection that is in the table. */
   setClient(connection: Connection, hostName: string | null, user: string | null): void {
-    const of = this.#hosts[connection.host];
-    // Only where a name stands for the address do these lead to the connection.
-    if (of === undefined || (hostName === null && connection.hostName === null)) {
-      connection.user = user;
-      return;
-    }
-    unindexClient(of, connection);
+    this.#unindexNames(connection);
     connection.hostName = hostName;
     connection.user = user;
-    indexClient(of, connection);
+    this.#indexNames(connection);
   }
 
   #index(connection: Connection): void {
-    const { host, pid, ip, port } = connection;
-    this.#hosts[host] ??= new HostConnections();
-    const of = this.#hosts[host];
-    if (pid >= 0) of.byPid.set(pid, connection);
-    if (ip !== null && port !== null) {
-      const others = of.byPort.get(port) ?? [];
-      const last = others.findIndex((one) => one.ip === ip);
-      if (last >= 0) others[last] = connection;
-      else addTo(of.byPort, port, connection);
-    } else if (pid < 0) of.portless++;
-    indexClient(of, connection);
+    const { slot, host, pid, ip, port } = connection;
+    if (pid >= 0) {
+      const hash = hashOfBoth(pid, host);
+      const last = this.byPid(host, pid);
+      if (last !== undefined) this.#byPid.remove(last.slot, hash);
+      this.#byPid.add(slot, hash);
+    }
+    if (ip !== null) {
+      const hash = hashOfText(ip);
+      this.#ipHashes[slot] = hash;
+      this.#byIp.add(slot, hash);
+      if (port !== null) {
+        const peerHash = hashOfBoth(hash, port);
+        const last = this.#peer(peerHash, host, ip, port);
+        if (last !== undefined) this.#byPeer.remove(last.slot, peerHash);
+        this.#byPeer.add(slot, peerHash);
+      }
+    }
+    if (pid < 0 && (ip === null || port === null)) this.#portless++;
+    this.#indexNames(connection);
   }
 
   #unindex(connection: Connection): void {
-    const { host, pid, ip, port } = connection;
-    const of = this.#hosts[host];
-    if (of === undefined) return;
-    if (pid >= 0 && of.byPid.get(pid) === connection) of.byPid.delete(pid);
-    if (ip !== null && port !== null) deleteFrom(of.byPort, port, connection);
-    else if (pid < 0) of.portless--;
-    unindexClient(of, connection);
+    const { slot, host, pid, ip, port } = connection;
+    if (pid >= 0) this.#byPid.remove(slot, hashOfBoth(pid, host));
+    if (ip !== null) {
+      const hash = this.#ipHashes[slot] as number;
+      this.#byIp.remove(slot, hash);
+      if (port !== null) this.#byPeer.remove(slot, hashOfBoth(hash, port));
+    }
+    if (pid < 0 && (ip === null || port === null)) this.#portless--;
+    this.#unindexNames(connection);
+  }
+
+  /** Only where a name stands for the address do name and user lead to the connection. */
+  #indexNames(connection: Connection): void {
+    const { ip, hostName, user } = connection;
+    if (hostName === null) return;
+    addTo(this.#byHostName, hostName, connection);
+    if (ip === null && user !== null) addTo(this.#byUser, withSingleBackslashes(user), connection);
+  }
+
+  #unindexNames(connection: Connection): void {
+    const { ip, hostName, user } = connection;
+    if (hostName === null) return;
+    deleteFrom(this.#byHostName, hostName, connection);
+    if (ip === null && user !== null) deleteFrom(this.#byUser, withSingleBackslashes(user), connection);
   }
 
   /**
-   * The oldest or the newest connection that `fits`, among those of the client's address, its name or, where a connection has a name
-   * and no address, its user.
+   * The oldest or the newest connection of the host that `fits`, among those of the client's address, its name or, where a connection
+   * has a name and no address, its user.
    */
   #find(host: number, client: Client, which: 'oldest' | 'newest', fits: Fit): Connection | undefined {
-    const of = this.#hosts[host];
-    if (of === undefined) return undefined;
     const { ip, hostName, user } = client;
     let found: Connection | undefined;
-    const look = (connections: readonly Connection[] = []): void => {
-      for (const one of connections)
-        if ((found === undefined || one.age < found.age === (which === 'oldest')) && fits(one)) found = one;
+    const look = (one: Connection): void => {
+      if (one.host !== host || (found !== undefined && one.age < found.age !== (which === 'oldest'))) return;
+      if (fits(one)) found = one;
     };
-    if (ip !== null) look(of.byIp.get(ip));
-    if (hostName !== null) look(of.byHostName.get(hostName));
-    if (user !== null && of.byUser.size > 0) look(of.byUser.get(withSingleBackslashes(user)));
+    if (ip !== null)
+      for (let slot = this.#byIp.first(hashOfText(ip)); slot >= 0; slot = this.#byIp.after(slot))
+        look(this.#bySlot[slot] as Connection);
+    if (hostName !== null) this.#byHostName.get(hostName)?.forEach(look);
+    if (user !== null && this.#byUser.size > 0) this.#byUser.get(withSingleBackslashes(user))?.forEach(look);
     return found;
   }
 
@@ -206,7 +290,7 @@ export class ConnectionTable {
 
   /** Searches among the connections that have neither a port nor a pid. */
   searchPortless(host: number, client: Peer, fits: Fit): Connection | undefined {
-    if (!this.#hosts[host]?.portless) return undefined;
+    if (this.#portless === 0) return undefined;
     return this.search(host, client, (one) => one.port === null && one.pid < 0 && fits(one));
   }
 
@@ -266,29 +350,13 @@ export class ConnectionTable {
   }
 }
 
-function indexClient(of: HostConnections, connection: Connection): void {
-  const { ip, hostName, user } = connection;
-  if (ip !== null) addTo(of.byIp, ip, connection);
-  if (hostName === null) return;
-  addTo(of.byHostName, hostName, connection);
-  if (ip === null && user !== null) addTo(of.byUser, withSingleBackslashes(user), connection);
-}
-
-function unindexClient(of: HostConnections, connection: Connection): void {
-  const { ip, hostName, user } = connection;
-  if (ip !== null) deleteFrom(of.byIp, ip, connection);
-  if (hostName === null) return;
-  deleteFrom(of.byHostName, hostName, connection);
-  if (ip === null && user !== null) deleteFrom(of.byUser, withSingleBackslashes(user), connection);
-}
-
-function addTo<Key>(index: Map<Key, Connection[]>, key: Key, connection: Connection): void {
+function addTo(index: Map<string, Connection[]>, key: string, connection: Connection): void {
   const connections = index.get(key);
   if (connections === undefined) index.set(key, [connection]);
   else connections.push(connection);
 }
 
-function deleteFrom<Key>(index: Map<Key, Connection[]>, key: Key, connection: Connection): void {
+function deleteFrom(index: Map<string, Connection[]>, key: string, connection: Connection): void {
   const connections = index.get(key);
   const at = connections === undefined ? -1 : connections.indexOf(connection);
   if (connections === undefined || at < 0) return;

@@ -32,7 +32,7 @@ export class ConnectionTracker {
   readonly #table = new ConnectionTable();
   readonly #events: EventOutput;
   /** Those that are closing, or have a pending failure: within seconds, the wait is over. */
-  readonly #waiting = new Set<Connection>();
+  #waiting: Connection[] = [];
   /** When, by the log, all connections were looked through, and when those that wait. Saved, so that a restart changes nothing. */
   #sweptMs = 0;
   #checkedMs = 0;
@@ -133,7 +133,7 @@ export class ConnectionTracker {
     connection.ip = kept(message.ip);
     connection.port = message.port;
     const oldest = this.#table.add(connection);
-    if (oldest !== undefined) this.#close(oldest);
+    if (oldest !== null) this.#close(oldest);
     return connection;
   }
 
@@ -251,7 +251,6 @@ export class ConnectionTracker {
     if (message.invalidUser === true) connection.invalidUser = true;
     connection.remark = null;
     connection.closing = false;
-    this.#waiting.delete(connection);
   }
 
   /** Takes a `PAM:` line. Where the port is known it is emitted at once; else its `Failed` line may bring it. */
@@ -278,7 +277,8 @@ export class ConnectionTracker {
   }
 
   #wait(connection: Connection): void {
-    this.#waiting.add(connection);
+    if (!connection.isWaiting) this.#waiting.push(connection);
+    connection.isWaiting = true;
     this.#passedMs = Number.NaN;
   }
 
@@ -290,7 +290,6 @@ export class ConnectionTracker {
 
   /** Removes a connection of which nothing is to be emitted. */
   #discard(connection: Connection): void {
-    this.#waiting.delete(connection);
     this.#table.remove(connection);
   }
 
@@ -333,27 +332,39 @@ export class ConnectionTracker {
     this.#passedMs = context.ms;
     const ms = Number.isNaN(context.ms) ? context.nowMs : context.ms;
     const silentMs = ({ ms: lastMs, readMs }: Connection): number => ms - (Number.isNaN(lastMs) ? readMs : lastMs);
-    if (this.#waiting.size > 0 && Math.abs(ms - this.#checkedMs) >= CHECK_EVERY_MS) {
+    if (Math.abs(ms - this.#checkedMs) >= CHECK_EVERY_MS) {
       this.#checkedMs = ms;
-      for (const one of this.#waiting)
-        if (one.host === context.host && silentMs(one) > CLOSING_LIMIT_MS) this.#endWait(one);
+      this.#endWaits((one) => one.host === context.host && silentMs(one) > CLOSING_LIMIT_MS);
     }
     if (Math.abs(ms - this.#sweptMs) < SWEEP_EVERY_MS) return;
     this.#sweptMs = ms;
-    for (const one of this.#table) if (one.host === context.host && silentMs(one) > OPEN_LIMIT_MS) this.#close(one);
+    this.#closeThose((one) => one.host === context.host && silentMs(one) > OPEN_LIMIT_MS);
   }
 
   /** Time passes on a quiet log: closes what was last heard of too long before `nowMs`. */
   expire(nowMs: number): void {
-    for (const one of this.#waiting)
-      if (nowMs - one.readMs > (one.closing ? CLOSING_LIMIT_MS : PENDING_LIMIT_MS)) this.#endWait(one);
-    for (const one of this.#table) if (nowMs - one.readMs > OPEN_LIMIT_MS) this.#close(one);
+    this.#endWaits((one) => nowMs - one.readMs > (one.closing ? CLOSING_LIMIT_MS : PENDING_LIMIT_MS));
+    this.#closeThose((one) => nowMs - one.readMs > OPEN_LIMIT_MS);
   }
 
-  #endWait(connection: Connection): void {
-    this.#waiting.delete(connection);
-    if (connection.closing) this.#close(connection);
-    else this.#events.pendingFailure(connection);
+  #closeThose(isOver: (connection: Connection) => boolean): void {
+    // Closing one may remove another.
+    for (const one of [...this.#table].filter(isOver)) if (this.#table.has(one)) this.#close(one);
+  }
+
+  /** Ends the wait of those that have waited too long; forgets those that do not wait any more. */
+  #endWaits(isOver: (connection: Connection) => boolean): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const one of waiting) {
+      one.isWaiting = false;
+      if (!this.#table.has(one) || !(one.closing || one.pendingFailure !== null)) continue;
+      if (!isOver(one)) {
+        one.isWaiting = true;
+        this.#waiting.push(one);
+      } else if (one.closing) this.#close(one);
+      else this.#events.pendingFailure(one);
+    }
   }
 
   /** The log ends: closes all that is open, in the order in which it was last heard of. */

@@ -64,8 +64,14 @@ export class Connection {
   ms = Number.NaN;
   readMs = 0;
   trust: Trust = 'syslog';
-  /** How many connections were opened before it; set by the table, and not saved. */
+  /** True while the tracker's list of waiting connections holds it. Not saved. */
+  isWaiting = false;
+  /** The table's own: the slot, -1 where it is not in the table; how many were opened before it; its neighbours in its list. Not saved. */
+  slot = -1;
   age = -1;
+  isSession = false;
+  older: Connection | null = null;
+  newer: Connection | null = null;
 }
 
 /** True once a decision on it was logged, or it is over: then its end is no event. */
@@ -78,7 +84,7 @@ export function hasNamedUser(connection: Connection): boolean {
   return connection.user !== null || isDecided(connection);
 }
 
-type SavedField = Exclude<keyof Connection, 'age'>;
+type SavedField = Exclude<keyof Connection, 'isWaiting' | 'slot' | 'age' | 'isSession' | 'older' | 'newer'>;
 const isText = (value: unknown): boolean => value === null || typeof value === 'string';
 const isNumber = (value: unknown): boolean => typeof value === 'number';
 const isBoolean = (value: unknown): boolean => typeof value === 'boolean';

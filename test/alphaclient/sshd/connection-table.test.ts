@@ -151,7 +151,7 @@ describe('the table of connections', () => {
     const table = new ConnectionTable();
     const all = Array.from({ length: OPEN_LIMIT_CONNECTIONS + 1 }, (_, i) => opened(i));
     const oldest = all.map((one) => table.add(one));
-    deepEqual([oldest.slice(0, -1).every((one) => one === undefined), oldest.at(-1) === all[0]], [true, true]);
+    deepEqual([oldest.slice(0, -1).every((one) => one === null), oldest.at(-1) === all[0]], [true, true]);
   });
 
   it('keeps sessions through any number of connections before a login, and forgets the oldest of too many', () => {
@@ -166,7 +166,7 @@ describe('the table of connections', () => {
     const first = login(0);
     for (let i = 1; i <= OPEN_LIMIT_CONNECTIONS * 2; i++) {
       const oldest = table.add(opened(100_000 + i));
-      if (oldest !== undefined) table.remove(oldest);
+      if (oldest !== null) table.remove(oldest);
     }
     equal(table.byPid(1, 0), first);
     for (let i = 1; i < SESSION_LIMIT_CONNECTIONS; i++) login(i);

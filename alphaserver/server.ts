@@ -11,7 +11,6 @@ import { GroupCommit } from './ingest/group-commit.ts';
 import { Listener } from './ingest/listener.ts';
 import { Tokens } from './ingest/tokens.ts';
 import { figuresOf } from './metrics/collect.ts';
-import { originsFrom } from './queries/origin.ts';
 import { ROLLUPS_FILE } from './rollups/schema.ts';
 import { openStorage } from './storage.ts';
 import { EVENTS_FILE } from './store/folder.ts';
@@ -36,6 +35,8 @@ export interface Serving {
 export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_SETTINGS): Promise<Serving> {
   const store = openStorage(config.dataFolder, {
     retentionMs: config.retentionMs,
+    geoipFiles: config.geoipFile,
+    log,
     failed: (what, error) => log.warn(`${what}, tried again later: ${error instanceof Error ? error.message : error}`),
   });
   const metrics = new Metrics();
@@ -85,7 +86,6 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
           alerts: alerting.view,
           blocklist: alerting.blocklist,
           channels: alerting.channels,
-          originOf: originsFrom(config.geoipFile, log),
           ready,
           metrics,
           figures: () =>

@@ -1,5 +1,6 @@
 /** The embedded store of a running server: the log of events, the thread that rolls it up, and the thread that queries both. */
 
+import type { Logger } from '../service/logger.ts';
 import type { StoredFigures } from './queries/metrics.ts';
 import { QueryThread } from './queries/query-thread.ts';
 import type { Views, WrittenViews } from './queries/results.ts';
@@ -17,6 +18,9 @@ export interface StorageOptions {
   /** How long single events are kept, in milliseconds; null or left out: for ever. Counts stay. */
   readonly retentionMs?: number | null;
   readonly now?: () => number;
+  /** Files that say where sources are, as ALPHASERVER_GEOIP names them. */
+  readonly geoipFiles?: string | null;
+  readonly log?: Pick<Logger, 'error'>;
   /** The write-ahead log is reset at about this size, in pages of 4 KiB. */
   readonly walLimitPages?: number;
   /** Hears of upkeep that failed and is tried again. */
@@ -55,7 +59,7 @@ export class Storage implements Store {
       throw error;
     }
     const rolledTo = Math.min(events.lastId, rolledToIn(folder));
-    this.queries = new QueryThread(folder);
+    this.queries = new QueryThread(folder, options.geoipFiles, options.log);
     this.#rollups = new RollupThread({
       folder,
       walLimitPages,
@@ -112,7 +116,8 @@ export class Storage implements Store {
 
   /** Gives results about what is stored; `connected` tells whether an agent is there now. */
   views(connected: (agent: string) => boolean, now: () => number): Views {
-    return new StoreViews({ thread: this.queries, connected, now });
+    const away = (sinceMs: number): string[] => this.events.awayAgents(sinceMs, connected);
+    return new StoreViews({ thread: this.queries, connected, away, now });
   }
 
   /** Gives large results as JSON. */

@@ -35,12 +35,12 @@ export async function reportCommand(
   const untilMs = options.until ?? nowMs;
   const sinceMs = options.since ?? untilMs - SINCE_MS;
   if (sinceMs >= untilMs) throw new UserError('--since must be before --until', 2);
+  const origins = originsFrom(geoipFile, { error: (message) => void stderr.write(`${message}\n`) });
   const db = openOffline(dataFolder);
   try {
     const report = await reportOf({
-      views: offlineViews(db, () => nowMs),
+      views: offlineViews(db, origins, () => nowMs),
       alerts: offlineAlerts(db, () => nowMs),
-      originOf: originsFrom(geoipFile, { error: (message) => void stderr.write(`${message}\n`) }),
       sinceMs,
       untilMs,
       nowMs,

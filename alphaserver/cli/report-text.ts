@@ -95,11 +95,11 @@ function sources({ sources: all }: Report, terminal: Terminal): string {
   const rows = all
     .slice(0, ROWS)
     .map((row) => [
-      row.source,
+      row.network,
       ...(located ? [row.origin?.country ?? ''] : []),
       ...countsOf(row),
-      row.hosts ?? 0,
-      row.users ?? 0,
+      row.hosts,
+      row.users,
       minute(row.lastSeen),
     ]);
   return table(columns, rows, terminal) + rest(all.length, ROWS, 'source');

@@ -3,7 +3,7 @@ import { escapeText } from '../../service/escape.ts';
 import { grouped } from '../../service/terminal/table.ts';
 import { spanWords } from '../detection/incident-summary.ts';
 import type { AlertView } from '../queries/alert-results.ts';
-import { type Report, watchOf } from './report.ts';
+import type { Report } from './report.ts';
 
 /** How grave a line is, for its colour. */
 export type Tone = 'good' | 'bad' | 'grave' | 'plain';
@@ -29,7 +29,7 @@ export const minute = (iso: string): string => iso.slice(0, 16).replace('T', ' '
 
 /** What a person should know first. */
 export function answerOf(report: Report): Line[] {
-  const { summary, hosts, ledger } = report;
+  const { summary, hosts } = report;
   const { state, because } = summary;
   const lines: Line[] = [];
   if (state === 'quiet') lines.push({ text: `All quiet: ${happened(report)}.`, tone: 'good' });
@@ -38,15 +38,14 @@ export function answerOf(report: Report): Line[] {
       text: `Under attack: ${counted(because.length, 'incident')} going on; ${happened(report)}.`,
       tone: 'bad',
     });
+  else if (state === 'unknown') lines.push({ text: `Unknown: ${unwatchedFleet(report)}.`, tone: 'bad' });
   else lines.push({ text: `Someone got in: ${breach(because)}; ${happened(report)}.`, tone: 'grave' });
   const gravest = [...because].sort((a, b) => RANK[a.severity] - RANK[b.severity] || (a.lastAt < b.lastAt ? 1 : -1));
   for (const alert of gravest.slice(0, NAMED_INCIDENTS)) lines.push(incident(alert));
   if (because.length > NAMED_INCIDENTS)
     lines.push({ text: `  and ${counted(because.length - NAMED_INCIDENTS, 'more incident')}`, tone: 'plain' });
-  const blind = hosts.filter(({ state: one }) => watchOf(one) === 'blind');
-  // The answer must not stand on nothing.
-  if (ledger.agents === 0) lines.push({ text: 'Nothing is watched: no agent has ever connected.', tone: 'bad' });
-  else if (blind.length > 0)
+  const blind = hosts.filter(({ coverage }) => coverage === 'blind');
+  if (blind.length > 0)
     lines.push({
       text: unwatched(
         report,
@@ -68,6 +67,12 @@ function happened({ summary, since, until, at }: Report): string {
   const when = until === at ? `in the last ${span}` : `from ${minute(since)} to ${minute(until)}`;
   if (summary.attempts + summary.probes === 0) return `nothing happened ${when}`;
   return `${accepted === 0 ? 'no login' : counted(accepted, 'login')} and ${counted(failed, 'failed attempt')} ${when}`;
+}
+
+/** Why nothing can be said of a fleet that nobody watches; what is stored of it happened before. */
+function unwatchedFleet(report: Report): string {
+  if (report.ledger.agents === 0) return 'no agent has ever connected';
+  return `no host is watched at the moment; ${happened(report)}`;
 }
 
 function breach(because: readonly AlertView[]): string {

@@ -1,23 +1,26 @@
 /** What `alphaserver report` tells: the answers that the page shows for a span of time, put together. */
 
+import { watchedState } from '../queries/agent-state.ts';
 import type { AlertsView, AlertView, FleetState } from '../queries/alert-results.ts';
-import type { OriginOf } from '../queries/origin.ts';
 import type {
   CountsView,
+  Coverage,
+  CoverageCounts,
   FleetShape,
   HostView,
   LedgerTotals,
+  NetworkRank,
   RankView,
   SummaryView,
   Views,
 } from '../queries/results.ts';
 import type { StoredGap } from '../store/store.ts';
-import { bySource, type SourceRow } from './report-sources.ts';
 
 /** A host: its state now, and what happened on it in the span. */
 export interface ReportHost extends CountsView {
   readonly host: string;
   readonly state: string;
+  readonly coverage: Coverage;
   /** When anything was last heard of it. */
   readonly lastSeen: string;
 }
@@ -28,10 +31,15 @@ export interface Report {
   readonly since: string;
   readonly until: string;
   /** As `GET /api/summary` says it. */
-  readonly summary: SummaryView & { readonly state: FleetState; readonly because: readonly AlertView[] };
+  readonly summary: SummaryView & {
+    readonly state: FleetState;
+    readonly because: readonly AlertView[];
+    readonly coverage: CoverageCounts;
+  };
   /** Those that are not watched first, then by attempts. */
   readonly hosts: readonly ReportHost[];
-  readonly sources: readonly SourceRow[];
+  /** By IPv6 network, most failures first. */
+  readonly sources: readonly NetworkRank[];
   readonly users: readonly (Omit<RankView, 'value' | 'hosts' | 'users'> & { readonly user: string })[];
   /** Shapes of lines that no rule knows, of all time. */
   readonly unknown: readonly FleetShape[];
@@ -44,13 +52,12 @@ export interface Report {
 export interface ReportOptions {
   readonly views: Views;
   readonly alerts: Pick<AlertsView, 'state'>;
-  readonly originOf: OriginOf;
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly nowMs: number;
 }
 
-/** Rows asked for of each list: enough for the /64s among the sources to come together. */
+/** Rows asked for of each ranking: the text shows fewer, the JSON all. */
 const RANKED_ROWS = 500;
 const LISTED_ROWS = 1_000;
 /** Pages of hosts that are read, LISTED_ROWS each: all of 50,000. */
@@ -58,27 +65,29 @@ const HOST_PAGES = 50;
 
 /** Asks for everything. Rejects when the store cannot be read. */
 export async function reportOf(options: ReportOptions): Promise<Report> {
-  const { views, alerts, originOf, sinceMs, untilMs, nowMs } = options;
+  const { views, alerts, sinceMs, untilMs, nowMs } = options;
   const span = { from: sinceMs, to: untilMs };
-  const [{ state, because }, counts, hosts, ranked, sources, users, unknown, { gaps }, { totals }] = await Promise.all([
-    alerts.state(),
-    views.summary(span),
-    allHosts(views),
-    views.top('hosts', span, LISTED_ROWS),
-    views.top('sources', span, RANKED_ROWS),
-    views.top('users', span, RANKED_ROWS),
-    views.unknown(RANKED_ROWS),
-    views.gaps(LISTED_ROWS, null),
-    views.ledger(1, 0),
-  ]);
+  const [{ state, because }, counts, hosts, ranked, { networks }, users, unknown, { gaps }, { totals }, coverage] =
+    await Promise.all([
+      alerts.state(),
+      views.summary(span),
+      allHosts(views),
+      views.top('hosts', span, LISTED_ROWS),
+      views.networks(span, RANKED_ROWS),
+      views.top('users', span, RANKED_ROWS),
+      views.unknown(RANKED_ROWS),
+      views.gaps(LISTED_ROWS, null),
+      views.ledger(1, 0),
+      views.coverage(),
+    ]);
   const iso = (ms: number): string => new Date(ms).toISOString();
   return {
     at: iso(nowMs),
     since: iso(sinceMs),
     until: iso(untilMs),
-    summary: { state, because, ...counts },
+    summary: { state: watchedState(state, coverage), because, coverage, ...counts },
     hosts: hostsOf(hosts, ranked.ranks),
-    sources: bySource(sources.ranks, originOf),
+    sources: [...networks].sort(mostFailedFirst),
     users: users.ranks.map(({ value, hosts: _hosts, users: _users, ...rank }) => ({ user: value, ...rank })),
     unknown,
     gaps: gaps.filter(({ at }) => Date.parse(at) >= sinceMs && Date.parse(at) < untilMs),
@@ -98,22 +107,18 @@ async function allHosts(views: Views): Promise<HostView[]> {
   return all;
 }
 
-/** How well a host is watched: an attack on a `blind` one would not be seen now; of a `late` one it is seen with delay. */
-export function watchOf(state: string): 'well' | 'late' | 'blind' {
-  if (state === 'caught up' || state === 'log quiet') return 'well';
-  if (state === 'starting' || state === 'unknown' || state.startsWith('behind')) return 'late';
-  return 'blind';
-}
+const mostFailedFirst = (a: CountsView, b: CountsView): number =>
+  b.failed - a.failed || b.attempts - a.attempts || b.probes - a.probes;
 
 const NOTHING: CountsView = { attempts: 0, accepted: 0, failed: 0, probes: 0 };
 
 function hostsOf(hosts: readonly HostView[], ranks: readonly RankView[]): ReportHost[] {
   const counted = new Map(ranks.map((rank) => [rank.value, rank]));
-  const blind = ({ state }: ReportHost): number => Number(watchOf(state) === 'blind');
+  const blind = ({ coverage }: ReportHost): number => Number(coverage === 'blind');
   return hosts
-    .map(({ host, state, lastSeen }): ReportHost => {
+    .map(({ host, state, coverage, lastSeen }): ReportHost => {
       const { attempts, accepted, failed, probes } = counted.get(host) ?? NOTHING;
-      return { host, state, lastSeen, attempts, accepted, failed, probes };
+      return { host, state, coverage, lastSeen, attempts, accepted, failed, probes };
     })
     .sort((a, b) => blind(b) - blind(a) || b.attempts - a.attempts || (a.host < b.host ? -1 : 1));
 }

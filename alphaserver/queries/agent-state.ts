@@ -1,6 +1,7 @@
 /** The ledger: what each agent sent and what became of it, and in what state agents are. Pure. docs/exactly-once.md explains it. */
 import type { AgentReport } from '../../protocol/report.ts';
-import type { LedgerView } from './results.ts';
+import type { FleetState } from './alert-results.ts';
+import type { Coverage, CoverageCounts, LedgerView } from './results.ts';
 
 /** An agent that said nothing for this long is silent. Contract section 6, rule `agent-silent`. */
 export const SILENT_AFTER_MS = 90_000;
@@ -23,6 +24,34 @@ export function stateOf(report: AgentReport | null, connected: boolean, lastSeen
     return `agent silent since ${new Date(lastSeenMs).toISOString()}`;
   if (report === null) return 'unknown';
   return report.state === 'behind' ? `behind by ${report.behindBytes} bytes` : report.state;
+}
+
+/** States in which a host is watched. In any other, one that is not known here too, an attack now would not be seen. */
+const COVERAGE: Readonly<Record<string, Coverage>> = {
+  'caught up': 'live',
+  'log quiet': 'live',
+  starting: 'late',
+  behind: 'late',
+  // No report yet: it can only be said that there is an agent.
+  unknown: 'late',
+};
+
+/** Says how well a host is watched whose agent last reported this state; `agent silent` for one not heard of. */
+export const coverageOf = (state: string): Coverage => (Object.hasOwn(COVERAGE, state) && COVERAGE[state]) || 'blind';
+
+/** The state of the fleet, which is not quiet where nobody watches. */
+export const watchedState = (state: FleetState, { live, late }: CoverageCounts): FleetState =>
+  state === 'quiet' && live + late === 0 ? 'unknown' : state;
+
+/** Says how well an agent watches its host: not at all while it is not connected. `connected` null: not known. */
+export function coverageBy(
+  report: AgentReport | null,
+  connected: boolean | null,
+  lastSeenMs: number,
+  nowMs: number,
+): Coverage {
+  const silent = nowMs - lastSeenMs >= SILENT_AFTER_MS;
+  return connected === false || (connected === null && silent) ? 'blind' : coverageOf(report?.state ?? 'unknown');
 }
 
 /** One agent's account. `sent = stored + gaps + waiting`, always: what it gave a number to is here, missing, or still to come. */

@@ -45,10 +45,10 @@ export interface AlertQuery {
 }
 
 /**
- * The state of the fleet. `breach`: an incident of severity critical that nobody has acknowledged is open, or had its last
+ * The state of the fleet. `unknown`: it would be quiet, but no host is watched. `breach`: an incident of severity critical that nobody has acknowledged is open, or had its last
  * event in the last 7 days; `attack`: an open one says that somebody attacks; else `quiet`.
  */
-export const FleetState = oneOf(['quiet', 'attack', 'breach']);
+export const FleetState = oneOf(['quiet', 'attack', 'breach', 'unknown']);
 export type FleetState = Static<typeof FleetState>;
 
 /** Answers questions about alerts, newest first. */

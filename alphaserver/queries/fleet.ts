@@ -2,8 +2,8 @@
 import { AGENT_STATES, type AgentReport } from '../../protocol/report.ts';
 import type { Database } from '../store/database.ts';
 import type { StoredGap } from '../store/store.ts';
-import { SILENT_AFTER_MS } from './agent-state.ts';
-import type { FleetShape, LedgerTotals } from './results.ts';
+import { coverageOf, SILENT_AFTER_MS } from './agent-state.ts';
+import type { CoverageCounts, FleetShape, LedgerTotals } from './results.ts';
 
 /** A host with what its agent last said. Times are Unix milliseconds. */
 export interface HostFacts {
@@ -78,6 +78,22 @@ function statesOf(db: Database, nowMs: number): LedgerTotals['states'] {
     .all(nowMs - SILENT_AFTER_MS) as { state: string; n: number }[];
   const none = Object.fromEntries([...AGENT_STATES, 'unknown', 'agent silent'].map((state) => [state, 0]));
   return { ...none, ...Object.fromEntries(rows.map(({ state, n }) => [state, n])) };
+}
+
+/**
+ * Counts hosts by how well they are watched. Agents not heard of after `silentMs`, and those that are `away`, watch nothing.
+ */
+export function coverageCounts(db: Database, silentMs: number, away: readonly string[]): CoverageCounts {
+  const rows = db
+    .prepare(
+      `SELECT CASE WHEN a.lastSeen <= ? OR a.uuid IN (SELECT value FROM json_each(?)) THEN 'agent silent'
+           ELSE coalesce(a.report ->> 'state', 'unknown') END AS state, count(*) AS n
+       FROM hosts h JOIN agents a ON a.id = h.agent GROUP BY 1`,
+    )
+    .all(silentMs, JSON.stringify(away)) as { state: string; n: number }[];
+  const counts = { live: 0, late: 0, blind: 0 };
+  for (const { state, n } of rows) counts[coverageOf(state)] += n;
+  return counts;
 }
 
 /** A report as it was stored. */

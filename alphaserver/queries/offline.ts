@@ -8,6 +8,7 @@ import { EVENTS_FILE } from '../store/folder.ts';
 import { MIGRATIONS } from '../store/schema.ts';
 import { type AlertsView, NO_ALERTS } from './alert-results.ts';
 import { stateNow } from './alert-views.ts';
+import { NO_ORIGIN, type OriginOf } from './origin.ts';
 import { Queries } from './queries.ts';
 import type { QueryThread } from './query-thread.ts';
 import type { Views } from './results.ts';
@@ -54,14 +55,14 @@ function versionFault(db: Database): string | null {
 }
 
 /** Runs queries at once, on this thread. */
-function queriesOn(db: Database): Pick<QueryThread, 'run'> {
-  const queries = new Queries(db);
+function queriesOn(db: Database, originOf = NO_ORIGIN): Pick<QueryThread, 'run'> {
+  const queries = new Queries(db, originOf);
   return { run: async (query, ...values) => (queries[query] as (...given: unknown[]) => never)(...values) };
 }
 
 /** Gives the results that the page's API has. Which agents are connected is not known here, only when each was last heard of. */
-export function offlineViews(db: Database, now: () => number): Views {
-  return new StoreViews({ thread: queriesOn(db), connected: () => false, now });
+export function offlineViews(db: Database, originOf: OriginOf, now: () => number): Views {
+  return new StoreViews({ thread: queriesOn(db, originOf), connected: () => null, away: () => [], now });
 }
 
 /** Gives the state of the fleet as the page's API does. A store that no rules ever ran on has no incidents. */

@@ -7,14 +7,27 @@ import { arrays, type Database } from '../store/database.ts';
 import { eventsAfter, eventsWithIds } from '../store/event-rows.ts';
 import type { StoredEvent, StoredGap } from '../store/store.ts';
 import { eventPage } from './events.ts';
-import { agentsAfter, gaps, type HostFacts, hostsAfter, type LedgerFacts, ledgerTotals, shapes } from './fleet.ts';
+import {
+  agentsAfter,
+  coverageCounts,
+  gaps,
+  type HostFacts,
+  hostsAfter,
+  type LedgerFacts,
+  ledgerTotals,
+  shapes,
+} from './fleet.ts';
 import { type BlocklistQuery, type BlocklistText, type IncidentQuery, Incidents } from './incidents.ts';
 import { type StoredFigures, storedFigures } from './metrics.ts';
+import { NO_ORIGIN, type OriginOf } from './origin.ts';
 import type {
+  CoverageCounts,
   EventPage,
   EventQuery,
+  EventView,
   FleetShape,
   LedgerTotals,
+  NetworksView,
   PointView,
   RankingView,
   SpanQuery,
@@ -24,7 +37,7 @@ import type {
 import { TIMELINE_LIMIT } from './results.ts';
 import { Snapshot } from './snapshot.ts';
 import { TimelineCounts } from './timeline.ts';
-import { TopValues } from './top.ts';
+import { type Rank, TopValues } from './top.ts';
 
 /** The most points of a timeline for which no step was asked. */
 const POINTS_SHOWN = 1_500;
@@ -32,14 +45,22 @@ const KINDS_ASKED = { hosts: 0, sources: 1, users: 2 } as const;
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 const counts = ({ accepted, failed, probes }: Counts) => ({ attempts: accepted + failed, accepted, failed, probes });
+const rankCounts = ({ firstAt, lastAt, ...one }: Pick<Rank, keyof Counts | 'firstAt' | 'lastAt'>) => ({
+  ...counts(one),
+  firstSeen: iso(firstAt),
+  lastSeen: iso(lastAt),
+});
 
 /** Answers at once. Each throws when the file cannot be read. */
 export class Queries {
   readonly #db: Database;
   readonly #names: Names;
+  readonly #originOf: OriginOf;
 
-  constructor(db: Database) {
+  /** `originOf` says where sources are; without it nobody knows. */
+  constructor(db: Database, originOf: OriginOf = NO_ORIGIN) {
     this.#db = db;
+    this.#originOf = originOf;
     this.#names = new HashedNames(db, db);
   }
 
@@ -58,7 +79,14 @@ export class Queries {
   }
 
   events(query: EventQuery): EventPage {
-    return this.#at((snapshot) => eventPage(snapshot, query));
+    const { events, next } = this.#at((snapshot) => eventPage(snapshot, query));
+    return { events: this.#located(events), next };
+  }
+
+  /** Adds where their sources are to events. */
+  #located(events: readonly StoredEvent[]): EventView[] {
+    if (this.#originOf === NO_ORIGIN) return events as EventView[];
+    return events.map((event) => ({ ...event, ...this.#originOf(event.ip) }));
   }
 
   eventsAfter(id: number, limit: number): StoredEvent[] {
@@ -77,16 +105,45 @@ export class Queries {
       const { ranks, error } = new TopValues(snapshot, span).first(KINDS_ASKED[kind], limit);
       return {
         error,
-        ranks: ranks.map(({ value, firstAt, lastAt, hosts, users, ...one }) => ({
+        ranks: ranks.map(({ value, hosts, users, ...one }) => ({
           value,
-          ...counts(one),
-          firstSeen: iso(firstAt),
-          lastSeen: iso(lastAt),
+          ...rankCounts(one),
           hosts,
           users,
+          ...(kind === 'sources' ? this.#originOf(value) : {}),
         })),
       };
     });
+  }
+
+  networks(span: SpanQuery, limit: number): NetworksView {
+    return this.#at((snapshot) => {
+      const { ranks, error } = new TopValues(snapshot, span).networks(limit);
+      const source = ({ value: _, hosts, users, ...one }: Rank) => ({
+        ...rankCounts(one),
+        hosts: hosts ?? 0,
+        users: users ?? 0,
+      });
+      return {
+        error,
+        networks: ranks.map(({ addresses, busiest, ...one }) => ({
+          network: one.value,
+          ...source(one),
+          addresses,
+          busiest: busiest.map((address) => ({
+            ip: address.value,
+            ...source(address),
+            ...this.#originOf(address.value),
+          })),
+          // Of a network, where its busiest address is.
+          ...this.#originOf(busiest[0]?.value ?? one.value),
+        })),
+      };
+    });
+  }
+
+  coverage(silentMs: number, away: readonly string[]): CoverageCounts {
+    return coverageCounts(this.#db, silentMs, away);
   }
 
   timeline(
@@ -173,14 +230,14 @@ export class Queries {
   alert(
     id: string,
     parts: number,
-  ): { kept: StoredIncident; parts: readonly StoredIncident[]; events: StoredEvent[] } | null {
+  ): { kept: StoredIncident; parts: readonly StoredIncident[]; events: EventView[] } | null {
     return this.#at(() => {
       const incidents = new Incidents(this.#db);
       const kept = incidents.get(id);
       if (!kept) return null;
       const query = { open: null, sinceMs: null, limit: parts, cursor: null, partOf: kept.incident.id };
       const events = eventsWithIds(this.#db, kept.incident.evidence);
-      return { kept, parts: incidents.list(query).incidents, events: events.sort(byTime) };
+      return { kept, parts: incidents.list(query).incidents, events: this.#located(events.sort(byTime)) };
     });
   }
 

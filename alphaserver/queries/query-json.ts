@@ -6,6 +6,7 @@ import { eventCursor } from './results.ts';
 type Result<Q extends keyof Shapes> = Exclude<ReturnType<Queries[Q]>, string>;
 interface Shapes {
   readonly top: unknown;
+  readonly networks: unknown;
   readonly timeline: unknown;
   readonly events: unknown;
   readonly alerts: unknown;
@@ -17,10 +18,10 @@ export type JsonQuery = keyof Shapes;
 const NAMES = { hosts: 'host', sources: 'ip', users: 'user' } as const;
 
 function top(kind: keyof typeof NAMES, { ranks, error }: Result<'top'>): unknown {
-  const rows = ranks.map(({ value, hosts, users, ...rank }) => ({
+  const rows = ranks.map(({ value, hosts, users, origin, ...rank }) => ({
     [NAMES[kind]]: value,
     ...rank,
-    ...(kind === 'sources' ? { hosts, users } : {}),
+    ...(kind === 'sources' ? { hosts, users, origin } : {}),
   }));
   return { [kind]: rows, error };
 }
@@ -40,6 +41,7 @@ function shape(query: JsonQuery, values: readonly unknown[], result: unknown): u
     case 'top':
       return top(values[0] as keyof typeof NAMES, result as Result<'top'>);
     case 'timeline':
+    case 'networks':
       return result;
     case 'events': {
       const { events, next } = result as Result<'events'>;

@@ -1,4 +1,5 @@
 /** Queries, run on a thread of their own. */
+import type { Logger } from '../../service/logger.ts';
 import { Thread, type ThreadError } from '../../service/thread.ts';
 import type { Queries, QueryName } from './queries.ts';
 import type { JsonQuery } from './query-json.ts';
@@ -12,10 +13,17 @@ export interface QueryRequest {
   readonly json: boolean;
 }
 
+/** What the thread is started with. */
+export interface QueryData {
+  readonly folder: string;
+  readonly geoipFiles: string | null;
+}
+
 /** What goes between the two sides. */
 export interface QueryMessages {
   readonly post: never;
-  readonly say: never;
+  /** A fault of a file that says where sources are. */
+  readonly say: string;
   readonly request: QueryRequest;
   readonly reply: Timed<unknown>;
 }
@@ -30,10 +38,12 @@ export class QueryThread {
   readonly #thread: Thread<QueryMessages>;
   readonly #results = new ResultCache();
 
-  constructor(folder: string) {
+  /** `geoipFiles` as ALPHASERVER_GEOIP names them, or null; `log` is told when one cannot be used. */
+  constructor(folder: string, geoipFiles: string | null = null, log?: Pick<Logger, 'error'>) {
     this.#thread = new Thread({
       script: new URL('./query-worker.ts', import.meta.url),
-      data: () => folder,
+      data: (): QueryData => ({ folder, geoipFiles }),
+      said: (fault) => log?.error(fault),
       closeLimitMs: 0,
     });
   }

@@ -1,16 +1,17 @@
 /** The thread that queries run on: whatever one costs, storing does not wait for it. */
 import { MovedReply, runThread } from '../../service/thread.ts';
+import { originsFrom } from './origin.ts';
 import { Queries } from './queries.ts';
 import { type JsonQuery, queryJson } from './query-json.ts';
-import type { QueryMessages } from './query-thread.ts';
+import type { QueryData, QueryMessages } from './query-thread.ts';
 import type { Timed } from './result-cache.ts';
 import { openReader } from './snapshot.ts';
 
 /** Storing goes first, and rolling up: the more waits to be rolled up, the more a query has to read. */
 const NICE_STEPS = 15;
 
-runThread<QueryMessages>(NICE_STEPS, (folder: string) => {
-  const queries = new Queries(openReader(folder));
+runThread<QueryMessages>(NICE_STEPS, ({ folder, geoipFiles }: QueryData, say) => {
+  const queries = new Queries(openReader(folder), originsFrom(geoipFiles, { error: say }));
   return {
     answer: ({ query, values, json }) => {
       const startedMs = performance.now();

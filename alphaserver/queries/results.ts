@@ -29,6 +29,16 @@ export const CountsView = object({
 });
 export type CountsView = Static<typeof CountsView>;
 
+/** How well a host is watched. */
+export const Coverage = oneOf(['live', 'late', 'blind'], {
+  description: 'live: an attack shows at once; late: it shows with delay; blind: one now would not be seen',
+});
+export type Coverage = Static<typeof Coverage>;
+
+/** How many hosts are watched how well. */
+export const CoverageCounts = object({ live: integer(), late: integer(), blind: integer() });
+export type CoverageCounts = Static<typeof CoverageCounts>;
+
 /** A host in `GET /api/hosts`. */
 export const HostView = object({
   host: text(),
@@ -36,6 +46,7 @@ export const HostView = object({
   state: text({
     description: 'What its agent last reported, `unknown` without a report, or `agent silent since TIME`',
   }),
+  coverage: Coverage,
   firstSeen: time,
   lastSeen: time,
   ...CountsView.properties,
@@ -106,7 +117,7 @@ export type EventView = Static<typeof EventView>;
 
 /** Events by the time they happened, newest first, and where to go on. */
 export interface EventPage {
-  readonly events: readonly StoredEvent[];
+  readonly events: readonly EventView[];
   readonly next: EventCursor | null;
 }
 
@@ -132,12 +143,30 @@ export const SourceRank = object({
 });
 export type SourceRank = Static<typeof SourceRank>;
 
+/** A row of `GET /api/top/networks`. */
+export const NetworkRank = object({
+  network: text({ description: 'An IPv6 network of 64 bits, or an address where it is the only one of it' }),
+  ...RankCounts.properties,
+  hosts: integer({ description: 'Different hosts it tried' }),
+  users: integer({ description: 'Different users it tried' }),
+  addresses: integer({ description: 'How many addresses of it came' }),
+  busiest: list(SourceRank, { description: 'Those with most attempts, at most 20; none where it is one address' }),
+  ...origin,
+});
+export type NetworkRank = Static<typeof NetworkRank>;
+
+/** Sources by network, most attempts first. */
+export const NetworksView = object({ networks: list(NetworkRank), error: integer() });
+export type NetworksView = Static<typeof NetworksView>;
+
 /** A row of a ranking. `value` is the host's name, the source's address or the user's name. */
 export interface RankView extends Static<typeof RankCounts> {
   readonly value: string;
   /** How many different ones a source met; null for hosts and users. */
   readonly hosts: number | null;
   readonly users: number | null;
+  /** Where a source is; absent for others, and without a file that says it. */
+  readonly origin?: Origin | null;
 }
 
 /** A ranking, most attempts first. Each count may be too low by `error` events at most; 0 while all values are kept. */
@@ -239,6 +268,10 @@ export interface Views {
     host: string | null,
   ): Promise<TimelineView | 'tooLong'>;
   top(kind: 'hosts' | 'sources' | 'users', span: SpanQuery, limit: number): Promise<RankingView>;
+  /** Sources, the IPv6 addresses of one network as one. */
+  networks(span: SpanQuery, limit: number): Promise<NetworksView>;
+  /** How many hosts are watched how well. */
+  coverage(): Promise<CoverageCounts>;
   /** Agents in the order they were first seen, those after the one with the store's number `after`. */
   ledger(
     limit: number,
@@ -261,6 +294,7 @@ export interface WrittenViews {
   events(query: EventQuery): Promise<Written>;
   timeline(...span: Parameters<Views['timeline']>): Promise<Written | 'tooLong'>;
   top(...ranking: Parameters<Views['top']>): Promise<Written>;
+  networks(...ranking: Parameters<Views['networks']>): Promise<Written>;
 }
 
 /** The most points a timeline has. */

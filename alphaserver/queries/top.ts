@@ -1,4 +1,6 @@
 /** The hosts, sources and users with most events in a span of time, and how many different ones there were. */
+
+import { networkOf } from '../../service/ip-network.ts';
 import {
   addCounts,
   addValues,
@@ -25,6 +27,15 @@ export interface Rank extends Counts {
   readonly hosts: number | null;
   readonly users: number | null;
 }
+
+/** A source whose addresses are one: how many there are, and the busiest of them where there are several. */
+export interface NetworkRank extends Rank {
+  readonly addresses: number;
+  readonly busiest: readonly Rank[];
+}
+
+/** The addresses of one network that are ranked. */
+const BUSIEST = 20;
 
 /** Top values of a span within one snapshot. A part of an hour is counted as a part of a minute is: see EDGE_LIMIT_EVENTS. */
 export class TopValues {
@@ -80,16 +91,50 @@ export class TopValues {
 
   /** Gives the first `limit` of a kind, most attempts first, and how many events any of them may lack at most. */
   first(kind: RankedKind, limit: number): { ranks: Rank[]; error: number } {
+    const { gathered, error } = this.#gather(kind);
+    const sketches = this.#sketches();
+    return { error, ranks: mostFirst(gathered, limit).map(([value, one]) => rankOf(kind, value, one, sketches)) };
+  }
+
+  /**
+   * Gives the first `limit` sources with the IPv6 addresses of one network as one, as `first` does. Each has its busiest
+   * addresses, BUSIEST at most; an address alone in its network has its own name.
+   */
+  networks(limit: number): { ranks: NetworkRank[]; error: number } {
+    const { gathered, error } = this.#gather(SOURCE);
+    const networks = new Map<string, Map<string, Gathered>>();
+    for (const [address, one] of gathered) {
+      const network = networkOf(address) ?? address;
+      const addresses = networks.get(network);
+      if (addresses) addresses.set(address, one);
+      else networks.set(network, new Map([[address, one]]));
+    }
+    const joined = new Map<string, Gathered>();
+    for (const [network, addresses] of networks) joined.set(network, together([...addresses.values()]));
+    const sketches = this.#sketches();
+    const rank = (value: string, one: Gathered): Rank => rankOf(SOURCE, value, one, sketches);
+    return {
+      error,
+      ranks: mostFirst(joined, limit).map(([network, one]) => {
+        const addresses = networks.get(network) ?? new Map<string, Gathered>();
+        const [alone = network] = addresses.keys();
+        if (addresses.size === 1) return { ...rank(alone, one), addresses: 1, busiest: [] };
+        const busiest = mostFirst(addresses, BUSIEST).map(([value, address]) => rank(value, address));
+        return { ...rank(network, one), addresses: addresses.size, busiest };
+      }),
+    };
+  }
+
+  #gather(kind: RankedKind): { gathered: Map<string, Gathered>; error: number } {
     const gathered = new Map<string, Gathered>();
     for (const [value, one] of this.#values(kind)) gathered.set(value, { ...one, ids: [] });
     let error = 0;
     for (const run of this.#runs) error += this.#addRun(gathered, kind, run);
-    const attempts = ({ accepted, failed }: Counts): number => accepted + failed;
-    const first = [...gathered]
-      .sort(([x, a], [y, b]) => attempts(b) - attempts(a) || total(b) - total(a) || (x < y ? -1 : 1))
-      .slice(0, limit);
-    const sketches = this.#at.db.prepare('SELECT hosts, users FROM met WHERE id = ?');
-    return { error, ranks: first.map(([value, one]) => rankOf(kind, value, one, sketches)) };
+    return { gathered, error };
+  }
+
+  #sketches(): Statement {
+    return this.#at.db.prepare('SELECT hosts, users FROM met WHERE id = ?');
   }
 
   #values(kind: RankedKind): Map<string, ValueCounts> {
@@ -112,6 +157,32 @@ export class TopValues {
       for (const row of tops.all(id * SLOTS, (id + 1) * SLOTS) as unknown as TopRow[]) add(gathered, row);
     return buckets.reduce((sum, [, floor]) => sum + floor, 0);
   }
+}
+
+const attempts = ({ accepted, failed }: Counts): number => accepted + failed;
+
+function mostFirst(values: ReadonlyMap<string, Gathered>, limit: number): [value: string, one: Gathered][] {
+  return [...values]
+    .sort(([x, a], [y, b]) => attempts(b) - attempts(a) || total(b) - total(a) || (x < y ? -1 : 1))
+    .slice(0, limit);
+}
+
+/** Adds up the addresses of one network; their sketches are joined when it is ranked. */
+function together(addresses: readonly Gathered[]): Gathered {
+  const [first, ...others] = addresses as [Gathered, ...Gathered[]];
+  if (others.length === 0) return first;
+  const sum: Gathered = {
+    ...first,
+    hosts: addresses.flatMap(({ hosts }) => hosts ?? []),
+    users: addresses.flatMap(({ users }) => users ?? []),
+    ids: addresses.flatMap(({ ids }) => ids),
+  };
+  for (const one of others) {
+    addCounts(sum, one);
+    sum.firstAt = Math.min(sum.firstAt, one.firstAt);
+    sum.lastAt = Math.max(sum.lastAt, one.lastAt);
+  }
+  return sum;
 }
 
 function rankOf(kind: RankedKind, value: string, one: Gathered, sketches: Statement): Rank {

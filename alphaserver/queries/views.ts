@@ -1,6 +1,6 @@
 /** Results of the query thread, joined with which agents are connected now. */
 
-import { accountOf, stateOf } from './agent-state.ts';
+import { accountOf, coverageBy, SILENT_AFTER_MS, stateOf } from './agent-state.ts';
 import { type HostFacts, reportOf } from './fleet.ts';
 import type { QueryThread } from './query-thread.ts';
 import type { HostView, Views, WrittenViews } from './results.ts';
@@ -11,6 +11,7 @@ export function writtenViews(thread: Pick<QueryThread, 'runJson'>, now: () => nu
     events: (query) => thread.runJson('events', query),
     timeline: (since, until, step, host) => thread.runJson('timeline', since, until, step, host, toTheSecond(now())),
     top: (kind, span, limit) => thread.runJson('top', kind, span, limit),
+    networks: (span, limit) => thread.runJson('networks', span, limit),
   };
 }
 
@@ -20,19 +21,24 @@ const toTheSecond = (ms: number): number => Math.floor(ms / 1_000) * 1_000;
 /** The thread, and which agents are connected. */
 export interface ViewsOptions {
   readonly thread: Pick<QueryThread, 'run'>;
-  readonly connected: (agent: string) => boolean;
+  /** Null where it is not known. */
+  readonly connected: (agent: string) => boolean | null;
+  /** Agents that were heard of after a time, Unix milliseconds, and are not connected now. */
+  readonly away: (sinceMs: number) => readonly string[];
   readonly now: () => number;
 }
 
 /** The views of one store. */
 export class StoreViews implements Views {
   readonly #thread: Pick<QueryThread, 'run'>;
-  readonly #connected: (agent: string) => boolean;
+  readonly #connected: (agent: string) => boolean | null;
+  readonly #away: ViewsOptions['away'];
   readonly #now: () => number;
 
-  constructor({ thread, connected, now }: ViewsOptions) {
+  constructor({ thread, connected, away, now }: ViewsOptions) {
     this.#thread = thread;
     this.#connected = connected;
+    this.#away = away;
     this.#now = now;
   }
 
@@ -47,10 +53,12 @@ export class StoreViews implements Views {
 
   #host({ host, agent, firstSeen, lastSeen, accepted, failed, probes, report }: HostFacts): HostView {
     const connected = this.#connected(agent);
+    const [last, nowMs] = [reportOf(report), this.#now()];
     return {
       host,
-      connected,
-      state: stateOf(reportOf(report), connected, lastSeen, this.#now()),
+      connected: connected ?? false,
+      state: stateOf(last, connected ?? false, lastSeen, nowMs),
+      coverage: coverageBy(last, connected, lastSeen, nowMs),
       firstSeen: new Date(firstSeen).toISOString(),
       lastSeen: new Date(lastSeen).toISOString(),
       attempts: accepted + failed,
@@ -66,7 +74,11 @@ export class StoreViews implements Views {
     const page = agents.slice(0, limit);
     return {
       agents: page.map(({ lastSeen, report, ...row }) =>
-        accountOf({ ...row, lastSeenMs: lastSeen, report: reportOf(report) }, this.#connected(row.agent), this.#now()),
+        accountOf(
+          { ...row, lastSeenMs: lastSeen, report: reportOf(report) },
+          this.#connected(row.agent) ?? false,
+          this.#now(),
+        ),
       ),
       totals,
       next: agents.length > limit ? (page.at(-1)?.id ?? null) : null,
@@ -80,6 +92,11 @@ export class StoreViews implements Views {
     // Newer events are in it all the same.
     this.#thread.run('timeline', since, until, step, host, toTheSecond(this.#now()));
   top: Views['top'] = (kind, span, limit) => this.#thread.run('top', kind, span, limit);
+  networks: Views['networks'] = (span, limit) => this.#thread.run('networks', span, limit);
+  coverage: Views['coverage'] = () => {
+    const silentMs = toTheSecond(this.#now()) - SILENT_AFTER_MS;
+    return this.#thread.run('coverage', silentMs, this.#away(silentMs));
+  };
   unknown: Views['unknown'] = (limit) => this.#thread.run('unknown', limit);
   gaps: Views['gaps'] = (limit, before) => this.#thread.run('gaps', limit, before);
 }

@@ -158,6 +158,13 @@ export class EventStore implements Store {
     return silent;
   }
 
+  /** Lists agents that were last heard of after `sinceMs` and are not connected now. */
+  awayAgents(sinceMs: number, connected: (agent: string) => boolean): string[] {
+    const away: string[] = [];
+    for (const { uuid, lastSeen } of this.#agents.all()) if (lastSeen > sinceMs && !connected(uuid)) away.push(uuid);
+    return away;
+  }
+
   async close(): Promise<void> {
     this.#folder.close();
   }

@@ -10,6 +10,7 @@ import { textOf, time, truth, type ValueParser, wholeNumber, wordOf } from '../.
 import { BLOCKLIST_FORMATS } from '../alerting/blocklist.ts';
 import { AlertDetail, AlertView, FleetState } from '../queries/alert-results.ts';
 import {
+  CoverageCounts,
   type EventCursor,
   EventView,
   FleetShape,
@@ -17,6 +18,7 @@ import {
   HostView,
   LedgerTotals,
   LedgerView,
+  NetworksView,
   RankCounts,
   SourceRank,
   type SpanQuery,
@@ -139,7 +141,7 @@ export const API = {
     'state',
     'The answer: is anything wrong, and how much happened',
     span,
-    object({ state: FleetState, because: list(AlertView), ...SummaryView.properties }),
+    object({ state: FleetState, because: list(AlertView), coverage: CoverageCounts, ...SummaryView.properties }),
   ),
   alerts: route(
     'state',
@@ -184,6 +186,7 @@ export const API = {
     object({ hosts: list(object({ host: text(), ...RankCounts.properties })), error }),
   ),
   topSources: route('events', 'Sources, most attempts first', ranked, object({ sources: list(SourceRank), error })),
+  topNetworks: route('events', 'Sources by IPv6 network of 64 bits, most attempts first', ranked, NetworksView),
   topUsers: route(
     'events',
     'User names, most attempts first',

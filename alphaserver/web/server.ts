@@ -6,7 +6,6 @@ import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/value-parser.ts';
 import type { Figures } from '../metrics/samples.ts';
 import { type AlertsView, NO_ALERTS } from '../queries/alert-results.ts';
-import { NO_ORIGIN, type OriginOf } from '../queries/origin.ts';
 import type { Views, WrittenViews } from '../queries/results.ts';
 import { apiDocs, describeApi } from './api-docs.ts';
 import { described } from './api-schema.ts';
@@ -43,8 +42,6 @@ export interface WebOptions {
   readonly blocklist?: BlocklistOf;
   /** The ways to tell people; without it there are none. */
   readonly channels?: ChannelsOf;
-  /** Where sources are; without it nobody knows. */
-  readonly originOf?: OriginOf;
   /** Why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;
   readonly log: Logger;
@@ -102,13 +99,13 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   await app.register(async (closed) => {
     if (options.password) await protect(closed, { password: options.password, log: options.log, now: options.now });
     await apiDocs(closed);
-    const { views, written, alerts = NO_ALERTS, originOf = NO_ORIGIN, now } = options;
+    const { views, written, alerts = NO_ALERTS, now } = options;
     const api = closed.withTypeProvider<ApiTypes>();
     hostRoutes(api, views);
-    eventRoutes(api, { views, written, originOf });
-    countRoutes(api, { views, written, alerts, originOf });
+    eventRoutes(api, views, written);
+    countRoutes(api, { views, written, alerts });
     ledgerRoutes(api, views);
-    alertRoutes(api, { alerts, originOf });
+    alertRoutes(api, alerts);
     blocklistRoute(api, options.blocklist ?? (async () => ({ text: '', tag: '' })), now);
     channelRoutes(api, options.channels ?? (() => []));
     liveRoute(closed, options.live);

@@ -78,12 +78,12 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     await shows('#answer-title', /^Someone got in$/);
     const [first = ''] = await page.locator('#because li').allInnerTexts();
     assert.match(first, /203\.0\.113\.7/);
-    assert.equal(await page.locator('#because li').first().getAttribute('class'), 'critical grave');
+    assert.equal(await page.locator('#because li').first().getAttribute('class'), 'critical unacknowledged');
   });
 
   it('takes a break-in back when somebody has acknowledged it, and keeps who and when', async () => {
-    for (let left = await page.locator('#because .grave').count(); left > 0; left--) {
-      await page.locator('#because .grave a').first().click();
+    for (let left = await page.locator('#because .unacknowledged').count(); left > 0; left--) {
+      await page.locator('#because .unacknowledged a').first().click();
       await page.getByLabel('Your name').fill('mira <b>');
       await page.getByRole('button', { name: 'Acknowledge' }).click();
       await shows('.acknowledged', /^Acknowledged by mira <b>, \d\d:\d\d$/);
@@ -158,15 +158,15 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
   });
 
   it('says which country a source is in, where the server knows', async () => {
-    await page.route('**/api/top/sources?**', async (route) => {
+    await page.route('**/api/top/networks?**', async (route) => {
       const answer = await route.fetch();
-      const { sources, error } = (await answer.json()) as { sources: object[]; error: number };
+      const { networks, error } = (await answer.json()) as { networks: object[]; error: number };
       const origin = { country: 'NL', network: '203.0.113.0/24' };
-      await route.fulfill({ response: answer, json: { sources: sources.map((row) => ({ ...row, origin })), error } });
+      await route.fulfill({ response: answer, json: { networks: networks.map((row) => ({ ...row, origin })), error } });
     });
     await page.reload();
     await shows('#sources', /203\.0\.113\.7 NL/);
-    await page.unroute('**/api/top/sources?**');
+    await page.unroute('**/api/top/networks?**');
   });
 
   it('shows hostile names as text, with what does not show written out', async () => {

@@ -38,7 +38,7 @@ export class Answer {
   show(part, view, nowMs) {
     const verdict = verdictOf(part, view, nowMs);
     byId('answer').dataset['state'] = verdict.state;
-    byId('answer-glyph').setAttribute('href', `#${verdict.state}`);
+    byId('answer-glyph').setAttribute('href', `#state-${verdict.state}`);
     say('answer-title', verdict.title);
     say('answer-why', verdict.why);
     document.title = `${verdict.title} · Asgard`;
@@ -47,6 +47,19 @@ export class Answer {
     fill(byId('numbers'), numbers(part.amounts));
     // For whoever measures how soon the answer is there.
     performance.mark('answer');
+  }
+
+  /**
+   * Says that what the address bar asks for cannot be answered, and why.
+   * @param {string} why
+   */
+  refuse(why) {
+    byId('answer').dataset['state'] = 'unknown';
+    byId('answer-glyph').setAttribute('href', '#state-unknown');
+    say('answer-title', 'This cannot be shown');
+    say('answer-why', `${why}.`);
+    document.title = 'This cannot be shown · Asgard';
+    for (const id of ['answer-blind', 'because', 'numbers']) fill(byId(id), []);
   }
 
   /**

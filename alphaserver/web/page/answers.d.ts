@@ -1,18 +1,30 @@
 /** The types of the API's answers, as the server describes them, and what the page makes of them. */
-
 import type { Static } from '../../../service/schema.ts';
 import type { AlertDetail, AlertView, FleetState } from '../../queries/alert-results.ts';
-import type { CountsView, EventView, FleetShape, GapView, HostView, Origin, PointView } from '../../queries/results.ts';
+import type {
+  CountsView,
+  CoverageCounts,
+  EventView,
+  FleetShape,
+  GapView,
+  HostView,
+  NetworkRank,
+  Origin,
+  PointView,
+} from '../../queries/results.ts';
 import type { ChannelView } from '../api-schema.ts';
 
 export type {
   AlertDetail as AlertWhole,
   AlertView as Alert,
   CountsView as Counts,
+  CoverageCounts,
   EventView as StoredEvent,
   FleetShape as Shape,
+  FleetState,
   GapView as StoredGap,
   HostView,
+  NetworkRank as NetworkRow,
   PointView as Point,
 };
 export type Channel = Static<typeof ChannelView>;
@@ -29,6 +41,8 @@ export interface Amounts extends CountsView {
 /** `GET /api/summary`. */
 export interface Summary extends Amounts {
   readonly state: FleetState;
+  /** How many hosts are watched how well. */
+  readonly coverage: CoverageCounts;
   /** The incidents that say so. */
   readonly because: readonly AlertView[];
 }

@@ -15,9 +15,10 @@ export function count(number) {
  * `1 host`, `3 hosts`.
  * @param {number} number
  * @param {string} noun
+ * @param {string} [plural]
  */
-export function counted(number, noun) {
-  return `${count(number)} ${noun}${number === 1 ? '' : 's'}`;
+export function counted(number, noun, plural = `${noun}s`) {
+  return `${count(number)} ${number === 1 ? noun : plural}`;
 }
 
 const SIZES = ['bytes', 'kB', 'MB', 'GB', 'TB'];

@@ -1,7 +1,8 @@
 /** Counts over events, for views that the server keeps no counts of: one source, one user. Pure. */
+import { networkOf } from './network.js';
 
 /**
- * @import { Counts, Point, StoredEvent, TopRow } from './answers.d.ts'
+ * @import { Counts, NetworkRow, Point, StoredEvent, TopRow } from './answers.d.ts'
  */
 
 /**
@@ -15,36 +16,85 @@ export function countsOf(events) {
   return { attempts: counts.accepted + counts.failed, ...counts };
 }
 
+/** The addresses of one network that are listed: as many as the server lists. */
+const BUSIEST = 20;
+
+/** @typedef {StoredEvent & Pick<TopRow, 'origin'>} LocatedEvent */
+
 /**
- * The values of one field, with what the events that have them come to; most attempts first.
- * @param {readonly (StoredEvent & Pick<TopRow, 'origin'>)[]} events
- * @param {'host' | 'ip' | 'user'} field
- * @returns {TopRow[]}
+ * Events by what `key` gives of them; those of which it gives null are left out.
+ * @param {readonly LocatedEvent[]} events
+ * @param {(event: LocatedEvent) => string | null} key
  */
-export function topOf(events, field) {
-  /** @type {Map<string, (StoredEvent & Pick<TopRow, 'origin'>)[]>} */
+function grouped(events, key) {
+  /** @type {Map<string, LocatedEvent[]>} */
   const groups = new Map();
   for (const event of events) {
-    const value = event[field];
+    const value = key(event);
     if (value === null) continue;
     const group = groups.get(value);
     if (group) group.push(event);
     else groups.set(value, [event]);
   }
-  return [...groups]
-    .map(([value, group]) => {
-      const times = group.map(({ at }) => at).sort();
+  return groups;
+}
+
+/**
+ * What some events come to.
+ * @param {readonly LocatedEvent[]} events
+ */
+function sumOf(events) {
+  const times = events.map(({ at }) => at).sort();
+  return {
+    ...countsOf(events),
+    firstSeen: times[0] ?? '',
+    lastSeen: times.at(-1) ?? '',
+    hosts: new Set(events.map(({ host }) => host)).size,
+    users: new Set(events.map(({ user }) => user).filter((user) => user !== null)).size,
+  };
+}
+
+/**
+ * @param {Counts} a
+ * @param {Counts} b
+ */
+const mostAttempts = (a, b) => b.attempts - a.attempts || b.probes - a.probes;
+
+/**
+ * The values of one field, with what the events that have them come to; most attempts first.
+ * @param {readonly LocatedEvent[]} events
+ * @param {'host' | 'ip' | 'user'} field
+ * @returns {(ReturnType<typeof sumOf> & Pick<TopRow, 'host' | 'ip' | 'user' | 'origin'>)[]}
+ */
+export function topOf(events, field) {
+  return [...grouped(events, (event) => event[field])]
+    .map(([value, group]) => ({
+      [field]: value,
+      ...sumOf(group),
+      origin: (field === 'ip' && group[0]?.origin) || null,
+    }))
+    .sort(mostAttempts);
+}
+
+/**
+ * Sources, the IPv6 addresses of one network as one, as `GET /api/top/networks` has them.
+ * @param {readonly LocatedEvent[]} events
+ * @returns {NetworkRow[]}
+ */
+export function networksOf(events) {
+  return [...grouped(events, ({ ip }) => ip && (networkOf(ip) ?? ip))]
+    .map(([network, group]) => {
+      const addresses = topOf(group, 'ip');
+      const [first] = addresses;
       return {
-        [field]: value,
-        ...countsOf(group),
-        origin: (field === 'ip' && group[0]?.origin) || null,
-        firstSeen: times[0] ?? '',
-        lastSeen: times.at(-1) ?? '',
-        hosts: new Set(group.map(({ host }) => host)).size,
-        users: new Set(group.map(({ user }) => user).filter((user) => user !== null)).size,
+        network: addresses.length === 1 ? (first?.ip ?? network) : network,
+        ...sumOf(group),
+        addresses: addresses.length,
+        busiest: addresses.length === 1 ? [] : addresses.slice(0, BUSIEST).map((one) => ({ ...one, ip: one.ip ?? '' })),
+        origin: first?.origin ?? null,
       };
     })
-    .sort((a, b) => b.attempts - a.attempts || b.probes - a.probes);
+    .sort(mostAttempts);
 }
 
 /**

@@ -1,17 +1,17 @@
 /** Counts a view of one host, source or user from its events: the server keeps no counts of two of them together. */
 import { ask } from './api.js';
-import { countsOf, pointsOf, topOf } from './event-counts.js';
+import { countsOf, networksOf, pointsOf, topOf } from './event-counts.js';
 import { FILTERS, timeParameters } from './view.js';
 
 /**
- * @import { Amounts, Point, StoredEvent, TopRow } from './answers.d.ts'
+ * @import { Amounts, NetworkRow, Point, StoredEvent, TopRow } from './answers.d.ts'
  * @import { View } from './view.js'
  *
  * @typedef {object} FilteredView
  * @property {Amounts} amounts
  * @property {readonly Point[]} points
  * @property {readonly TopRow[]} hosts
- * @property {readonly TopRow[]} sources
+ * @property {readonly NetworkRow[]} sources by IPv6 network
  * @property {readonly TopRow[]} users
  * @property {ReadonlySet<number>} ids of the events
  * @property {{ events: number, since: string } | null} cut the newest events stand for all, and since when; null where all are counted
@@ -33,13 +33,13 @@ const SUMS = /** @type {const} */ ({ host: 'hosts', ip: 'sources', user: 'users'
  */
 export async function loadFiltered(view, span, stepMs, signal) {
   const { events, more } = await eventsOf(view, signal);
-  const [hosts, sources, users] = [topOf(events, 'host'), topOf(events, 'ip'), topOf(events, 'user')];
+  const [hosts, sources, users] = [topOf(events, 'host'), networksOf(events), topOf(events, 'user')];
   const sum = more ? await sumOf(view, signal) : null;
   return {
     amounts: {
       ...(sum ?? countsOf(events)),
       hosts: view.host === null ? (sum?.hosts ?? hosts.length) : 1,
-      sources: view.ip === null ? sources.length : 1,
+      sources: view.ip === null ? sources.reduce((sum, { addresses }) => sum + addresses, 0) : 1,
       users: view.user === null ? (sum?.users ?? users.length) : 1,
       atLeast: more && sum === null,
     },

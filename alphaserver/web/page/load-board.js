@@ -7,7 +7,7 @@ import { concernsOf } from './verdict.js';
 import { isFiltered, timeParameters, timeSpan } from './view.js';
 
 /**
- * @import { Alert, Channel, HostView, Point, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
+ * @import { Alert, Channel, HostView, NetworkRow, Point, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
  * @import { FilteredView } from './filtered-view.js'
  * @import { Grounds } from './verdict.js'
  * @import { View } from './view.js'
@@ -19,14 +19,14 @@ import { isFiltered, timeParameters, timeSpan } from './view.js';
  * @property {(part: Grounds) => void} answer
  * @property {(part: { points: readonly Point[], stepMs: number, fromMs: number, toMs: number }) => void} timeline
  * @property {(part: { hosts: readonly HostView[], counts: readonly TopRow[] }) => void} hosts
- * @property {(rows: readonly TopRow[]) => void} sources
+ * @property {(rows: readonly NetworkRow[]) => void} sources by IPv6 network
  * @property {(rows: readonly TopRow[]) => void} users
  * @property {(part: Unseen) => void} blind
  * @property {(channels: readonly Channel[]) => void} channels
  * @property {(cut: FilteredView['cut']) => void} cut
  */
 
-/** Rows asked for of each list: enough for the /64s among the sources to come together. */
+/** Rows asked for of each list: more than are shown, for they are shown in another order. */
 const TOP = 500;
 /** Incidents asked for, those that say how the fleet is left out. */
 const INCIDENTS = 200;
@@ -108,13 +108,14 @@ async function allParts(view, span, parts, hosts, summary, signal) {
         more: whole.more,
         amounts: whole,
         hosts: list,
+        fleet: whole,
       }),
     ),
     timeline(span, null, signal).then((points) => parts.timeline({ ...points, ...span })),
     Promise.all([hosts, ask('/api/top/hosts', { ...time, limit: '1000' }, signal)]).then(
       ([{ hosts: list }, { hosts: counts }]) => parts.hosts({ hosts: list, counts }),
     ),
-    ask('/api/top/sources', { ...time, limit }, signal).then(({ sources }) => parts.sources(sources)),
+    ask('/api/top/networks', { ...time, limit }, signal).then(({ networks }) => parts.sources(networks)),
     ask('/api/top/users', { ...time, limit }, signal).then(({ users }) => parts.users(users)),
   ]);
 }
@@ -139,7 +140,14 @@ async function filteredParts(view, span, parts, hosts, summary, signal) {
   const { amounts, points, hosts: counts, sources, users, ids, cut } = filtered;
   const own = (/** @type {readonly Alert[]} */ alerts) => alerts.filter((alert) => isAbout(alert, view, ids));
   const shown = list.filter(({ host }) => host === view.host || counts.some((row) => row.host === host));
-  parts.answer({ concerns: concernsOf(own(whole.because), own(whole.others)), more: whole.more, amounts, hosts: list });
+  const known = view.host === null || list.some(({ host }) => host === view.host);
+  parts.answer({
+    concerns: concernsOf(own(whole.because), own(whole.others)),
+    more: whole.more,
+    amounts: known ? amounts : { ...amounts, hosts: 0 },
+    hosts: list,
+    fleet: null,
+  });
   parts.cut(cut);
   parts.timeline({ points, stepMs, ...exact, ...span });
   parts.hosts({ hosts: shown, counts });

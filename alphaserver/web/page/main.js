@@ -1,6 +1,6 @@
 /** The page: reads the address bar, asks, shows, and asks again while somebody looks. */
 import { Answer } from './answer.js';
-import { ask } from './api.js';
+import { ApiError, ask } from './api.js';
 import { count, counted } from './count.js';
 import { showCoverage } from './coverage.js';
 import { byId, element, fill, foreign } from './element.js';
@@ -87,7 +87,7 @@ function look() {
   // Until the first answers about this view are all there, the board shows the last view's.
   byId('content').setAttribute('aria-busy', String(!alone));
   if (alone) incident.begin();
-  else void fillFeed();
+  else if (view.fault === null) void fillFeed();
   refresh.anew();
 }
 
@@ -104,14 +104,14 @@ async function fillFeed() {
 }
 
 function chosenTime() {
-  if (view.since === null || view.until === null) return [];
+  if (view.since === null) return [];
   const out = element(
     'a',
     { href: addressOf(view, { since: null, until: null }), class: 'out', 'aria-label': 'Show the usual time again' },
     '×',
   );
   const words = [view.since, view.until].map((at) =>
-    new Date(at).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' }),
+    at === null ? 'now' : new Date(at).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' }),
   );
   return [element('li', {}, element('span', {}, 'time '), element('strong', {}, words.join(' to ')), out)];
 }
@@ -121,6 +121,7 @@ async function board(signal) {
   const shown = view;
   const nowMs = Date.now();
   try {
+    if (shown.fault !== null) return refuse(shown.fault);
     await loadBoard(
       shown,
       {
@@ -141,10 +142,22 @@ async function board(signal) {
       },
       signal,
     );
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 400) throw error;
+    if (shown === view) refuse(error.message);
   } finally {
     byId('board').dataset['ready'] = 'true';
     if (shown === view) byId('content').setAttribute('aria-busy', 'false');
   }
+}
+
+/**
+ * Shows why a view cannot be, in place of all else.
+ * @param {string} why
+ */
+function refuse(why) {
+  answer.refuse(why);
+  byId('board').hidden = true;
 }
 
 /** @param {{ events: number, since: string } | null} cut */

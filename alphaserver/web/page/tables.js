@@ -1,14 +1,12 @@
 /** The three tables: hosts, sources, users. */
 import { count, counted } from './count.js';
 import { byId, element, fill } from './element.js';
-import { healthOf } from './health.js';
+import { healthWords } from './health.js';
 import { filterLink } from './links.js';
-import { bySource } from './network.js';
 import { ago } from './time.js';
 
 /**
- * @import { HostView, TopRow } from './answers.d.ts'
- * @import { SourceRow } from './network.js'
+ * @import { Counts, HostView, NetworkRow, TopRow } from './answers.d.ts'
  * @import { View } from './view.js'
  */
 
@@ -17,10 +15,8 @@ const HOSTS_SHOWN = 13;
 const TOP_SHOWN = 10;
 /** Rows shown at most: more are no use to a person. */
 const MOST = 100;
-/** Addresses of one network shown when it is unfolded. */
-const ADDRESSES_SHOWN = 20;
-const LEVELS = { blind: 0, late: 1, well: 2 };
-const LEVEL_GLYPH = { blind: '◼', late: '◆', well: '●' };
+const COVERAGE = { blind: 0, late: 1, live: 2 };
+const COVERAGE_GLYPH = { blind: '◼', late: '◆', live: '●' };
 const NONE = { accepted: 0, failed: 0, probes: 0 };
 
 /** The tables, with what is unfolded in them. */
@@ -38,18 +34,18 @@ export class Tables {
   hosts({ hosts, counts }, view, nowMs) {
     const byHost = new Map(counts.map((row) => [row.host, row]));
     const rows = hosts
-      .map((host) => ({ host, health: healthOf(host, nowMs), counts: byHost.get(host.host) ?? NONE }))
-      .sort((a, b) => LEVELS[a.health.level] - LEVELS[b.health.level] || b.counts.failed - a.counts.failed);
-    this.#show('hosts', HOSTS_SHOWN, 'host', rows, ({ host, health, counts: row }) => [
+      .map((host) => ({ host, counts: byHost.get(host.host) ?? NONE }))
+      .sort((a, b) => COVERAGE[a.host.coverage] - COVERAGE[b.host.coverage] || b.counts.failed - a.counts.failed);
+    this.#show('hosts', HOSTS_SHOWN, 'host', rows, ({ host, counts: row }) => [
       element(
         'tr',
         {},
         element('th', { scope: 'row' }, filterLink(view, 'host', host.host)),
         element(
           'td',
-          { class: `health ${health.level}` },
-          element('span', { 'aria-hidden': 'true' }, LEVEL_GLYPH[health.level]),
-          ` ${health.words}`,
+          { class: `health ${host.coverage}` },
+          element('span', { 'aria-hidden': 'true' }, COVERAGE_GLYPH[host.coverage]),
+          ` ${healthWords(host, nowMs)}`,
         ),
         number(row.failed, 'failed'),
         number(row.accepted, 'accepted'),
@@ -64,22 +60,22 @@ export class Tables {
   }
 
   /**
-   * Sources, IPv6 by /64.
-   * @param {readonly TopRow[]} rows
+   * Sources by network, those that fail most first.
+   * @param {readonly NetworkRow[]} rows
    * @param {View} view
    */
   sources(rows, view) {
-    const sources = bySource(rows);
+    const sources = [...rows].sort(mostFailed);
     const most = Math.max(1, ...sources.map(({ failed }) => failed));
     this.#show('sources', TOP_SHOWN, 'source', sources, (row) => {
-      const folded = !this.#unfolded.has(row.source);
-      const link = filterLink(view, 'ip', row.source);
+      const folded = !this.#unfolded.has(row.network);
+      const link = filterLink(view, 'ip', row.network);
       const head =
-        row.addresses.length > 1 ? element('span', { class: 'network' }, link, ' ', this.#folding(row, folded)) : link;
-      const inside = row.addresses.length > 1 && !folded ? row.addresses.slice(0, ADDRESSES_SHOWN) : [];
+        row.addresses > 1 ? element('span', { class: 'network' }, link, ' ', this.#folding(row, folded)) : link;
+      const inside = folded ? [] : row.busiest;
       return [
         sourceRow(head, row, most, ''),
-        ...inside.map((address) => sourceRow(filterLink(view, 'ip', address.ip ?? ''), address, most, 'inside')),
+        ...inside.map((address) => sourceRow(filterLink(view, 'ip', address.ip), address, most, 'inside')),
       ];
     });
   }
@@ -90,7 +86,7 @@ export class Tables {
    * @param {View} view
    */
   users(given, view) {
-    const rows = [...given].sort((a, b) => b.failed - a.failed || b.attempts - a.attempts || b.probes - a.probes);
+    const rows = [...given].sort(mostFailed);
     const most = Math.max(1, ...rows.map(({ failed }) => failed));
     this.#show('users', TOP_SHOWN, 'user', rows, (row) => [
       element(
@@ -105,22 +101,22 @@ export class Tables {
   }
 
   /**
-   * @param {SourceRow} row
+   * @param {NetworkRow} row
    * @param {boolean} folded
    */
   #folding(row, folded) {
-    const addresses = `${row.addresses.length} addresses`;
+    const addresses = counted(row.addresses, 'address', 'addresses');
     const button = element(
       'button',
       {
-        ...{ type: 'button', class: 'fold muted', 'aria-expanded': String(!folded), 'data-key': row.source },
-        'aria-label': `${addresses} of ${row.source}`,
+        ...{ type: 'button', class: 'fold muted', 'aria-expanded': String(!folded), 'data-key': row.network },
+        'aria-label': `${addresses} of ${row.network}`,
       },
       addresses,
     );
     button.addEventListener('click', () => {
-      if (folded) this.#unfolded.add(row.source);
-      else this.#unfolded.delete(row.source);
+      if (folded) this.#unfolded.add(row.network);
+      else this.#unfolded.delete(row.network);
       this.#again.get('sources')?.();
     });
     return button;
@@ -165,8 +161,16 @@ export class Tables {
 }
 
 /**
+ * @param {Counts} a
+ * @param {Counts} b
+ */
+function mostFailed(a, b) {
+  return b.failed - a.failed || b.attempts - a.attempts || b.probes - a.probes;
+}
+
+/**
  * @param {HTMLElement} head
- * @param {TopRow} row
+ * @param {Omit<NetworkRow, 'network' | 'addresses' | 'busiest'>} row
  * @param {number} most
  * @param {string} kind
  */
@@ -177,12 +181,12 @@ function sourceRow(head, row, most, kind) {
     element('th', { scope: 'row' }, head, origin(row)),
     bar(row.failed, most),
     number(row.accepted, 'accepted'),
-    number(row.hosts ?? 0, 'wide'),
-    number(row.users ?? 0, 'wide'),
+    number(row.hosts, 'wide'),
+    number(row.users, 'wide'),
   );
 }
 
-/** @param {TopRow} row */
+/** @param {Pick<NetworkRow, 'origin'>} row */
 function origin({ origin: known }) {
   if (!known?.country) return null;
   return element('span', { class: 'muted', title: known.network }, ` ${known.country}`);

@@ -1,33 +1,39 @@
-/** The answer in words: is anything wrong, and is anybody looking. Pure. */
+/** The answer in words: is anything wrong, and does anybody watch. Pure. */
 import { count, counted } from './count.js';
-import { healthOf } from './health.js';
-import { isFiltered, RANGES } from './view.js';
+import { healthWords } from './health.js';
+import { isFiltered, timeWords } from './view.js';
 
 /**
- * @import { Alert, Amounts, HostView } from './answers.d.ts'
+ * @import { Alert, Amounts, CoverageCounts, FleetState, HostView } from './answers.d.ts'
  * @import { View } from './view.js'
  *
- * What an answer rests on. `more`: there are incidents beyond those named.
- * @typedef {{ concerns: readonly Concern[], more: boolean, amounts: Amounts, hosts: readonly HostView[] }} Grounds
+ * What an answer rests on. `more`: there are incidents beyond those named. `fleet`: what the server says of all hosts; null
+ * where the view is filtered, of which it says nothing.
+ * @typedef {object} Grounds
+ * @property {readonly Concern[]} concerns
+ * @property {boolean} more
+ * @property {Amounts} amounts
+ * @property {readonly HostView[]} hosts
+ * @property {{ state: FleetState, coverage: CoverageCounts } | null} fleet
  *
  * @typedef {object} Verdict
- * @property {'quiet' | 'attack' | 'breach' | 'blind'} state `blind`: nothing is known against it, because nobody looks
+ * @property {FleetState} state
  * @property {string} title
  * @property {string} why sentences
  * @property {readonly { host: string, words: string }[]} blind hosts where an attack would not be seen now
  */
 
 const RANK = { critical: 0, warning: 1, notice: 2 };
-const STANDING = { grave: 0, open: 1, over: 2 };
+const STANDING = { unacknowledged: 0, open: 1, closed: 2 };
 
 /**
- * An incident as the answer sees it. `grave`: a critical one that nobody has acknowledged. It counts until somebody has
- * looked, whether or not it is over: who got in last night is not gone because their address is quiet.
- * @typedef {{ alert: Alert, standing: 'grave' | 'open' | 'over', attack: boolean }} Concern
+ * An incident as the answer ranks it. `unacknowledged`: a critical one that nobody has looked at, open or closed: who got in
+ * last night is not gone because their address is quiet. `attack`: it counts for the state of the fleet.
+ * @typedef {{ alert: Alert, standing: keyof typeof STANDING, attack: boolean }} Concern
  */
 
 /**
- * Grave first, then what goes on, then what is over; the same kind by severity, then the newest first.
+ * Unacknowledged ones first, then open, then closed ones; the same kind by severity, then the newest first.
  * @param {readonly Alert[]} because those that say how the fleet is
  * @param {readonly Alert[]} others
  * @returns {Concern[]}
@@ -48,12 +54,12 @@ export function concernsOf(because, others) {
 
 /**
  * @param {Alert} alert
- * @param {boolean} counts whether it is among those that say how the fleet is
+ * @param {boolean} counts for the state of the fleet
  * @returns {Concern['standing']}
  */
 function standing({ severity, acknowledgedAt, closedAt }, counts) {
-  if (counts && severity === 'critical' && acknowledgedAt === null) return 'grave';
-  return closedAt === null ? 'open' : 'over';
+  if (counts && severity === 'critical' && acknowledgedAt === null) return 'unacknowledged';
+  return closedAt === null ? 'open' : 'closed';
 }
 
 /**
@@ -62,66 +68,91 @@ function standing({ severity, acknowledgedAt, closedAt }, counts) {
  * @param {number} nowMs
  * @returns {Verdict}
  */
-export function verdictOf({ concerns, more, amounts, hosts }, view, nowMs) {
+export function verdictOf(part, view, nowMs) {
+  const { concerns, more, amounts, hosts, fleet } = part;
   const number = (/** @type {Concern['standing']} */ wanted) =>
     concerns.filter(({ standing: one }) => one === wanted).length;
-  const grave = number('grave');
-  const attack = concerns.some((one) => one.attack && one.standing === 'open');
   // Whoever asks about one source or user asks what it did, not who is looking.
   const asked = view.ip === null && view.user === null ? hosts.filter(({ host }) => (view.host ?? host) === host) : [];
   const blind = asked
-    .map((host) => ({ host: host.host, health: healthOf(host, nowMs) }))
-    .filter(({ health }) => health.level === 'blind')
-    .map(({ host, health }) => ({ host, words: health.words }));
-  const looking = asked.length - blind.length;
-  const state = grave > 0 ? 'breach' : attack ? 'attack' : asked.length > 0 && looking === 0 ? 'blind' : 'quiet';
+    .filter(({ coverage }) => coverage === 'blind')
+    .map((host) => ({ host: host.host, words: healthWords(host, nowMs) }));
+  const unknown = fleet === null ? unknownWords(part, view, asked.length > blind.length) : null;
+  const state = fleet?.state ?? filteredState(concerns, unknown);
+  const incidents = { unacknowledged: number('unacknowledged'), open: number('open'), closed: number('closed'), more };
   return {
     state,
-    title: titleOf(state, view, asked.length, looking),
-    why: whyOf({ grave, open: number('open'), over: number('over'), more }, state, amounts, view),
+    title: titleOf(state, view, fleet?.coverage ?? null, unknown),
+    why: whyOf(incidents, state, amounts, view),
     blind,
   };
 }
 
 /**
- * @param {Verdict['state']} state
- * @param {View} view
- * @param {number} hosts
- * @param {number} looking
+ * The state of a filtered view.
+ * @param {readonly Concern[]} concerns
+ * @param {string | null} unknown
+ * @returns {FleetState}
  */
-function titleOf(state, view, hosts, looking) {
-  if (state === 'breach') return 'Someone got in';
-  if (state === 'attack') return 'Under attack';
-  if (state === 'blind') return hosts === 1 ? 'Not watched' : 'No host is watched';
-  if (isFiltered(view)) return 'No incident here';
-  return looking === hosts ? 'All quiet' : `All quiet on ${count(looking)} of ${counted(hosts, 'host')}`;
+function filteredState(concerns, unknown) {
+  if (concerns.some((one) => one.standing === 'unacknowledged')) return 'breach';
+  if (concerns.some((one) => one.attack && one.standing === 'open')) return 'attack';
+  return unknown === null ? 'quiet' : 'unknown';
 }
 
 /**
- * @param {{ grave: number, open: number, over: number, more: boolean }} incidents
- * @param {Verdict['state']} state
+ * Why nothing can be said of what a view is filtered by; null where something can.
+ * @param {Grounds} part
+ * @param {View} view
+ * @param {boolean} watched some host that was asked for
+ */
+function unknownWords({ concerns, amounts, hosts }, view, watched) {
+  if (view.host !== null && hosts.every(({ host }) => host !== view.host)) return 'Nothing is known of this host';
+  const nothing = concerns.length === 0 && amounts.attempts + amounts.probes === 0;
+  if (view.ip !== null) return nothing ? 'Nothing is known of this source' : null;
+  if (view.user !== null) return nothing ? 'Nothing is known of this user' : null;
+  return watched ? null : 'Not watched';
+}
+
+/**
+ * @param {FleetState} state
+ * @param {View} view
+ * @param {CoverageCounts | null} coverage
+ * @param {string | null} unknown
+ */
+function titleOf(state, view, coverage, unknown) {
+  if (state === 'breach') return 'Someone got in';
+  if (state === 'attack') return 'Under attack';
+  if (state === 'unknown') return unknown ?? 'No host is watched';
+  if (isFiltered(view) || coverage === null) return 'No incident here';
+  const { live, late, blind } = coverage;
+  return blind === 0 ? 'All quiet' : `All quiet on ${count(live + late)} of ${counted(live + late + blind, 'host')}`;
+}
+
+/**
+ * @param {{ unacknowledged: number, open: number, closed: number, more: boolean }} incidents
+ * @param {FleetState} state
  * @param {Amounts} amounts
  * @param {View} view
  */
-function whyOf({ grave, open, over, more }, state, { attempts, accepted, failed, probes, atLeast }, view) {
-  const when =
-    view.since !== null ? 'in the time chosen' : `in ${RANGES[/** @type {keyof typeof RANGES} */ (view.range)].said}`;
+function whyOf({ unacknowledged, open, closed, more }, state, { attempts, accepted, failed, probes, atLeast }, view) {
+  const when = `in ${timeWords(view)}`;
   const logins = accepted === 0 ? 'No login' : counted(accepted, 'login');
   const least = atLeast ? 'At least ' : '';
   const happened = `${least === '' ? logins : logins.toLowerCase()} and ${counted(failed, 'failed attempt')} ${when}`;
   const sentences = [];
   if (state === 'breach')
     sentences.push(
-      `${counted(grave, 'critical incident')} to look at now${open > 0 ? `, ${count(open)} more going on` : ''}.`,
+      `${counted(unacknowledged, 'critical incident')} to look at now${open > 0 ? `, ${count(open)} more going on` : ''}.`,
     );
   else if (state === 'attack') sentences.push(`${counted(open, 'incident')} going on; no break-in is known.`);
   else if (attempts + probes === 0) sentences.push(`Nothing happened ${when}.`);
   else if (open > 0) sentences.push(`${counted(open, 'incident')} to look at; nobody is known to attack.`);
   else if (!isFiltered(view)) sentences.push(`${least}${happened}, nothing that stands out.`);
   if (isFiltered(view) && attempts > 0) sentences.push(`${least}${happened}.`);
-  if (over > 0)
+  if (closed > 0)
     sentences.push(
-      `${more ? 'More than ' : ''}${counted(over, 'incident')} ${when} ${over === 1 && !more ? 'is' : 'are'} over.`,
+      `${more ? 'More than ' : ''}${counted(closed, 'incident')} ${when} ${closed === 1 && !more ? 'is' : 'are'} over.`,
     );
   return sentences.join(' ');
 }

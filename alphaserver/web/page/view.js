@@ -1,49 +1,73 @@
-/** What is being looked at, and how the address bar says it. Pure. */
+/** What is looked at, and how the address bar says it. Pure. */
 import { networkOf } from './network.js';
 
 /**
  * @typedef {object} View
- * @property {string} range a span back from now, one of RANGES
- * @property {string | null} since ISO 8601; with `until` instead of `range`
- * @property {string | null} until
+ * @property {string} range a span back from now such as `24h`; without meaning where `since` is set
+ * @property {string | null} since ISO 8601
+ * @property {string | null} until ISO 8601; only with `since`; null: now
  * @property {string | null} host
  * @property {string | null} ip
  * @property {string | null} user
  * @property {string | null} alert the incident that is open
+ * @property {string | null} fault why the address cannot be used as it is, in a sentence; the rest of the view does without
  */
 
-/** Ranges there are, with how they are said and their length in milliseconds. */
-export const RANGES = /** @type {const} */ ({
-  '15m': { said: 'the last 15 minutes', ms: 900_000 },
-  '1h': { said: 'the last hour', ms: 3_600_000 },
-  '24h': { said: 'the last 24 hours', ms: 86_400_000 },
-  '7d': { said: 'the last 7 days', ms: 604_800_000 },
-  '30d': { said: 'the last 30 days', ms: 2_592_000_000 },
+const UNITS = /** @type {const} */ ({
+  m: { noun: 'minute', ms: 60_000 },
+  h: { noun: 'hour', ms: 3_600_000 },
+  d: { noun: 'day', ms: 86_400_000 },
+  w: { noun: 'week', ms: 604_800_000 },
 });
-const USUAL_RANGE = '24h';
+const RANGE = /^([1-9]\d{0,3})([mhdw])$/;
+const DEFAULT_RANGE = '24h';
 
 /** The filters of a view, in the order in which they are shown. */
 export const FILTERS = /** @type {const} */ (['host', 'ip', 'user']);
 
 /**
- * The view that an address means. What cannot be used is left out.
+ * The length of a range in milliseconds, and its words; null for a text that is none.
+ * @param {string} range
+ */
+function readRange(range) {
+  const [, digits = '', unit = ''] = RANGE.exec(range) ?? [];
+  if (digits === '') return null;
+  const { noun, ms } = UNITS[/** @type {keyof typeof UNITS} */ (unit)];
+  const number = Number(digits);
+  return { ms: number * ms, words: number === 1 ? `the last ${noun}` : `the last ${number} ${noun}s` };
+}
+
+/**
+ * The view that an address means. What of the time cannot be used is its fault, and the default range stands.
  * @param {URLSearchParams} given
  * @returns {View}
  */
 export function viewOf(given) {
-  const range = given.get('range') ?? USUAL_RANGE;
-  const since = timeOf(given.get('since'));
-  const until = timeOf(given.get('until'));
-  const between = since !== null && until !== null && since < until;
-  return {
-    range: Object.hasOwn(RANGES, range) ? range : USUAL_RANGE,
-    since: between ? since : null,
-    until: between ? until : null,
+  const [range, since, until] = [given.get('range'), given.get('since'), given.get('until')];
+  /** @type {View} */
+  const view = {
+    range: DEFAULT_RANGE,
+    since: null,
+    until: null,
     host: given.get('host'),
     ip: given.get('ip'),
     user: given.get('user'),
     alert: given.get('alert'),
+    fault: null,
   };
+  // As the API takes it, a span back from now may stand in place of a time.
+  const span = range ?? (until === null ? since : null);
+  if (span !== null && readRange(span) !== null) return { ...view, range: span };
+  if (range !== null)
+    return { ...view, fault: `range must be a span back from now such as 15m, 24h or 7d, and not ${range}` };
+  if (since === null && until === null) return view;
+  const [from, to] = [timeOf(since), timeOf(until)];
+  if (from === null)
+    return { ...view, fault: `since must be a time such as 2026-11-23T19:46:01Z, and not ${since ?? 'left out'}` };
+  if (until !== null && to === null)
+    return { ...view, fault: `until must be a time such as 2026-11-23T19:46:01Z, and not ${until}` };
+  if (to !== null && from >= to) return { ...view, fault: 'since must be before until' };
+  return { ...view, since: from, until: to };
 }
 
 /** @param {string | null} text */
@@ -60,10 +84,10 @@ function timeOf(text) {
 export function addressOf(view, changes) {
   const wanted = { ...view, alert: null, ...changes };
   const given = new URLSearchParams();
-  if (wanted.since !== null && wanted.until !== null) {
+  if (wanted.since !== null) {
     given.set('since', wanted.since);
-    given.set('until', wanted.until);
-  } else if (wanted.range !== USUAL_RANGE) given.set('range', wanted.range);
+    if (wanted.until !== null) given.set('until', wanted.until);
+  } else if (wanted.range !== DEFAULT_RANGE) given.set('range', wanted.range);
   for (const name of /** @type {const} */ (['host', 'ip', 'user', 'alert'])) {
     const value = wanted[name];
     if (value !== null) given.set(name, value);
@@ -77,11 +101,17 @@ export function addressOf(view, changes) {
  * @param {View} view
  * @param {number} nowMs
  */
-export function timeSpan(view, nowMs) {
-  if (view.since !== null && view.until !== null)
-    return { fromMs: Date.parse(view.since), toMs: Date.parse(view.until) };
-  const { ms } = RANGES[/** @type {keyof typeof RANGES} */ (view.range)];
-  return { fromMs: nowMs - ms, toMs: nowMs };
+export function timeSpan({ since, until, range }, nowMs) {
+  if (since !== null) return { fromMs: Date.parse(since), toMs: until === null ? nowMs : Date.parse(until) };
+  return { fromMs: nowMs - (readRange(range)?.ms ?? 0), toMs: nowMs };
+}
+
+/**
+ * The time looked at, in words that follow "in".
+ * @param {View} view
+ */
+export function timeWords({ since, range }) {
+  return since === null ? (readRange(range)?.words ?? range) : 'the time chosen';
 }
 
 /**
@@ -89,8 +119,9 @@ export function timeSpan(view, nowMs) {
  * @param {View} view
  * @returns {Record<string, string>}
  */
-export function timeParameters(view) {
-  return view.since !== null && view.until !== null ? { since: view.since, until: view.until } : { since: view.range };
+export function timeParameters({ since, until, range }) {
+  if (since === null) return { since: range };
+  return until === null ? { since } : { since, until };
 }
 
 /**

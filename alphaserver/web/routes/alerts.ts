@@ -1,6 +1,5 @@
 /** `GET /api/alerts`, one alert, and who takes care of it. */
 import type { AlertDetail, AlertsView } from '../../queries/alert-results.ts';
-import type { OriginOf } from '../../queries/origin.ts';
 import { ACKNOWLEDGE, API } from '../api-schema.ts';
 import type { ApiApp } from '../parameters.ts';
 import { refuseForeign } from '../same-origin.ts';
@@ -15,19 +14,19 @@ class UnknownAlertError extends Error {
 }
 
 /** Incidents, newest first; one with its evidence; and its acknowledgement. */
-export function alertRoutes(app: ApiApp, { alerts, originOf }: { alerts: AlertsView; originOf: OriginOf }): void {
+export function alertRoutes(app: ApiApp, alerts: AlertsView): void {
   app.get('/api/alerts', API.alerts, async ({ query }, reply) => {
     const { since, ...rest } = query;
     return sendWritten(reply, await alerts.list({ ...rest, sinceMs: since }));
   });
-  const located = (alert: AlertDetail | null): AlertDetail => {
+  const found = (alert: AlertDetail | null): AlertDetail => {
     if (alert === null) throw new UnknownAlertError('there is no alert of this id');
-    return { ...alert, events: alert.events.map((event) => ({ ...event, ...originOf(event.ip) })) };
+    return alert;
   };
-  app.get('/api/alerts/:id', API.alert, async ({ params }) => located(await alerts.one(params.id)));
+  app.get('/api/alerts/:id', API.alert, async ({ params }) => found(await alerts.one(params.id)));
   app.post(
     '/api/alerts/:id/acknowledge',
     { ...ACKNOWLEDGE, bodyLimit: BODY_LIMIT_BYTES, onRequest: refuseForeign },
-    async ({ params, body }) => located(await alerts.acknowledge(params.id, body.by)),
+    async ({ params, body }) => found(await alerts.acknowledge(params.id, body.by)),
   );
 }

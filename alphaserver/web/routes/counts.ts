@@ -1,6 +1,6 @@
 /** `GET /api/summary`, `/api/timeline` and `/api/top/...`: how much happened, when, and by whom. */
+import { watchedState } from '../../queries/agent-state.ts';
 import type { AlertsView } from '../../queries/alert-results.ts';
-import { NO_ORIGIN, type OriginOf } from '../../queries/origin.ts';
 import { TIMELINE_LIMIT, type Views, type WrittenViews } from '../../queries/results.ts';
 import { API, spanOf } from '../api-schema.ts';
 import { type ApiApp, ParameterError } from '../parameters.ts';
@@ -8,18 +8,22 @@ import { sendWritten } from '../send-json.ts';
 
 const STEPS_MS = { '60s': 60_000, '1h': 3_600_000, '1d': 86_400_000 } as const;
 
+/** Where counts come from. */
 interface Options {
-  readonly views: Pick<Views, 'summary' | 'top'>;
-  readonly written: Pick<WrittenViews, 'timeline' | 'top'>;
+  readonly views: Pick<Views, 'summary' | 'coverage'>;
+  readonly written: Pick<WrittenViews, 'timeline' | 'top' | 'networks'>;
   readonly alerts: Pick<AlertsView, 'state'>;
-  readonly originOf: OriginOf;
 }
 
 /** Counts of a span of time: in all, in steps, and by host, source and user. */
-export function countRoutes(app: ApiApp, { views, written, alerts, originOf }: Options): void {
+export function countRoutes(app: ApiApp, { views, written, alerts }: Options): void {
   app.get('/api/summary', API.summary, async ({ query }) => {
-    const [{ state, because }, counts] = await Promise.all([alerts.state(), views.summary(spanOf(query))]);
-    return { state, because, ...counts };
+    const [{ state, because }, counts, coverage] = await Promise.all([
+      alerts.state(),
+      views.summary(spanOf(query)),
+      views.coverage(),
+    ]);
+    return { state: watchedState(state, coverage), because, coverage, ...counts };
   });
   app.get('/api/timeline', API.timeline, async ({ query }, reply) => {
     const { since, until, step, host } = query;
@@ -34,17 +38,10 @@ export function countRoutes(app: ApiApp, { views, written, alerts, originOf }: O
   app.get('/api/top/users', API.topUsers, async ({ query }, reply) =>
     sendWritten(reply, await written.top('users', spanOf(query), query.limit)),
   );
-  app.get('/api/top/sources', API.topSources, async ({ query }, reply) => {
-    const ranking = ['sources', spanOf(query), query.limit] as const;
-    if (originOf === NO_ORIGIN) return sendWritten(reply, await written.top(...ranking));
-    const { ranks, error } = await views.top(...ranking);
-    const sources = ranks.map(({ value, hosts, users, ...rank }) => ({
-      ip: value,
-      ...rank,
-      hosts: hosts ?? 0,
-      users: users ?? 0,
-      ...originOf(value),
-    }));
-    return { sources, error };
-  });
+  app.get('/api/top/sources', API.topSources, async ({ query }, reply) =>
+    sendWritten(reply, await written.top('sources', spanOf(query), query.limit)),
+  );
+  app.get('/api/top/networks', API.topNetworks, async ({ query }, reply) =>
+    sendWritten(reply, await written.networks(spanOf(query), query.limit)),
+  );
 }

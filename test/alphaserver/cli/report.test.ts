@@ -6,17 +6,14 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { type Report, watchOf } from '../../../alphaserver/cli/report.ts';
-import { bySource } from '../../../alphaserver/cli/report-sources.ts';
+import type { Report } from '../../../alphaserver/cli/report.ts';
 import { reportText } from '../../../alphaserver/cli/report-text.ts';
 import { answerOf } from '../../../alphaserver/cli/report-verdict.ts';
 import { readServerConfig } from '../../../alphaserver/config.ts';
 import type { AlertView } from '../../../alphaserver/queries/alert-results.ts';
 import { OfflineError, openOffline } from '../../../alphaserver/queries/offline.ts';
-import type { RankView } from '../../../alphaserver/queries/results.ts';
 import { serve } from '../../../alphaserver/server.ts';
 import { openStorage } from '../../../alphaserver/storage.ts';
-import { AGENT_STATES } from '../../../protocol/report.ts';
 import { createLogger } from '../../../service/logger.ts';
 import { width } from '../../../service/terminal/display-width.ts';
 import { Program } from '../../programs.ts';
@@ -53,6 +50,7 @@ const REPORT: Report = {
   summary: {
     state: 'quiet',
     because: [],
+    coverage: { live: 1, late: 0, blind: 0 },
     attempts: 4,
     accepted: 1,
     failed: 3,
@@ -61,11 +59,14 @@ const REPORT: Report = {
     sources: 1,
     users: 2,
   },
-  hosts: [{ host: 'web', state: 'caught up', lastSeen: AT, attempts: 4, accepted: 1, failed: 3, probes: 2 }],
+  hosts: [
+    { host: 'web', state: 'caught up', coverage: 'live', lastSeen: AT, attempts: 4, accepted: 1, failed: 3, probes: 2 },
+  ],
   sources: [
     {
-      source: '192.0.2.1',
+      network: '192.0.2.1',
       addresses: 1,
+      busiest: [],
       attempts: 4,
       accepted: 1,
       failed: 3,
@@ -119,75 +120,29 @@ describe('the answer', () => {
     assert.equal(firstLine(nothing), 'All quiet: nothing happened in the last 24 h.');
   });
 
-  it('never says quiet of what nobody looks at', () => {
-    const silent = { ...REPORT.hosts[0], state: 'agent silent since 2026-11-24T10:30:00.000Z' } as Report['hosts'][0];
-    assert.equal(
-      answerOf({ ...REPORT, hosts: [silent] })[1]?.text,
-      'No host is watched at the moment: web (agent silent since 2026-11-24 10:30).',
+  it('never says quiet of what nobody watches: it is unknown, and that is said first', () => {
+    const silent = {
+      ...(REPORT.hosts[0] as Report['hosts'][0]),
+      state: 'agent silent since 2026-11-24T10:30:00.000Z',
+      coverage: 'blind',
+    } as const;
+    const summary = { ...REPORT.summary, state: 'unknown', coverage: { live: 0, late: 0, blind: 1 } } as const;
+    assert.deepEqual(
+      answerOf({ ...REPORT, summary, hosts: [silent] }).map(({ text }) => text),
+      [
+        'Unknown: no host is watched at the moment; 1 login and 3 failed attempts in the last 24 h.',
+        'No host is watched at the moment: web (agent silent since 2026-11-24 10:30).',
+      ],
+    );
+    assert.deepEqual(
+      answerOf({ ...REPORT, summary, hosts: [], ledger: { ...REPORT.ledger, agents: 0 } }).map(({ text }) => text),
+      ['Unknown: no agent has ever connected.'],
     );
     const hosts = [...Array(8).keys()].map((i) => ({ ...silent, host: `h${i}`, state: 'log missing' }));
     assert.equal(
       answerOf({ ...REPORT, hosts: [...hosts, ...REPORT.hosts] })[1]?.text,
       'Not watched at the moment: h0 (log missing), h1 (log missing), h2 (log missing), h3 (log missing), h4 (log missing) and 3 other hosts.',
     );
-    assert.match(
-      answerOf({ ...REPORT, ledger: { ...REPORT.ledger, agents: 0 } })[1]?.text ?? '',
-      /^Nothing is watched/,
-    );
-    const gap = {
-      id: 1,
-      agent: 'a',
-      host: 'web',
-      at: AT,
-      kind: 'deleted',
-      text: 'gone',
-      bytes: 9,
-      lines: null,
-      events: null,
-    };
-    assert.match(answerOf({ ...REPORT, gaps: [gap] })[1]?.text ?? '', /^Something is missing: 1 gap /);
-  });
-
-  it('counts a host as watched while its agent reads, whatever else it says is not', () => {
-    const blind = AGENT_STATES.filter((state) => watchOf(state) === 'blind');
-    assert.deepEqual(blind, ['log missing', 'log unreadable', 'outbox full', 'outbox failing']);
-    assert.equal(watchOf('behind by 9 bytes'), 'late');
-    assert.equal(watchOf('agent silent since 2026-11-24T10:30:00.000Z'), 'blind');
-  });
-});
-
-describe('sources', () => {
-  const rank = (value: string, failed: number, more: Partial<RankView> = {}): RankView => ({
-    value,
-    attempts: failed,
-    accepted: 0,
-    failed,
-    probes: 0,
-    firstSeen: AT,
-    lastSeen: AT,
-    hosts: 1,
-    users: 1,
-    ...more,
-  });
-  it('of one IPv6 /64 are one row, most failures first; one that came alone keeps its address', () => {
-    const rows = bySource(
-      [
-        rank('192.0.2.1', 5),
-        rank('2001:db8:1:2::a', 3, { users: 4, firstSeen: '2026-11-20T00:00:00.000Z' }),
-        rank('2001:db8:1:2:ffff::b', 4, { hosts: 3 }),
-        rank('2001:db8:9::1', 1),
-      ],
-      () => ({}),
-    );
-    assert.deepEqual(
-      rows.map(({ source, addresses, failed, hosts, users }) => [source, addresses, failed, hosts, users]),
-      [
-        ['2001:db8:1:2::/64', 2, 7, 3, 4],
-        ['192.0.2.1', 1, 5, 1, 1],
-        ['2001:db8:9::1', 1, 1, 1, 1],
-      ],
-    );
-    assert.equal(rows[0]?.firstSeen, '2026-11-20T00:00:00.000Z');
   });
 });
 
@@ -204,7 +159,7 @@ describe('the text', () => {
     sources: [
       {
         ...(REPORT.sources[0] as Report['sources'][0]),
-        source: '2001:db8:1:2::/64',
+        network: '2001:db8:1:2::/64',
         origin: { country: 'DE', network: null, asn: null, organization: null },
       },
     ],
@@ -310,16 +265,19 @@ describe('the command', () => {
   it('tells without a server what is in the store, without colour in a pipe', async () => {
     const { code, said } = await run(['report', ...SPAN]);
     assert.equal(code, 0, said);
-    assert.match(said, /^All quiet: 1 login and 2 failed attempts from 2026-11-24 00:00 to 2026-11-25 00:00\.\n/);
+    assert.match(
+      said,
+      /^Unknown: no host is watched at the moment; 1 login and 2 failed attempts from 2026-11-24 00:00 to 2026-11-25 00:00\.\n/,
+    );
     assert.match(said, /^No host is watched at the moment: web \(agent silent since 2026-11-24 12:00\)\.$/m);
-    assert.match(said, /^2001:db8::\/64 +2 +0 +2 +0 +1 +1 /m);
+    assert.match(said, /^2001:db8::\/64 +2 +0 +2 +0 +1 +2 /m);
     assert.match(said, /^a\\u001b\[2J\\u202eb +1 /m);
     assert.ok(!said.includes(ESCAPE));
   });
 
   it('colours a pipe where FORCE_COLOR asks for it, and takes its width from COLUMNS', async () => {
     const { said } = await run(['report', ...SPAN], { FORCE_COLOR: '1', COLUMNS: '40' });
-    assert.ok(said.startsWith(`${ESCAPE}[1m${ESCAPE}[32mAll quiet`));
+    assert.ok(said.startsWith(`${ESCAPE}[1m${ESCAPE}[33mUnknown`));
     for (const line of stripVTControlCharacters(said).split('\n')) assert.ok(width(line) <= 40, line);
     assert.ok(!(await run(['report', ...SPAN], { FORCE_COLOR: '0' })).said.includes(ESCAPE));
   });
@@ -360,7 +318,10 @@ describe('the command', () => {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
       assert.doesNotMatch(said.trimEnd(), /[\u0000-\u001f\u007f-\u009f\u202e]/);
       const report = JSON.parse(said) as Report;
-      assert.deepEqual(report.summary, await api(`/api/summary?${span}`));
+      // Who is connected is not known beside the server.
+      const { coverage, ...summary } = await api<Report['summary']>(`/api/summary?${span}`);
+      assert.deepEqual(report.summary, { ...summary, coverage: report.summary.coverage });
+      assert.deepEqual(coverage, { live: 0, late: 0, blind: 1 });
       assert.deepEqual({ users: report.users, error: 0 }, await api(`/api/top/users?${span}`));
       const { hosts } = await api<{ hosts: { host: string; state: string }[] }>('/api/hosts');
       assert.deepEqual(

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AgentFacts, accountOf, SILENT_AFTER_MS, stateOf } from '../../../alphaserver/queries/agent-state.ts';
+import {
+  type AgentFacts,
+  accountOf,
+  coverageBy,
+  SILENT_AFTER_MS,
+  stateOf,
+  watchedState,
+} from '../../../alphaserver/queries/agent-state.ts';
 import { AGENT_STATES, type AgentReport } from '../../../protocol/report.ts';
 
 const NOW = Date.parse('2026-11-24T12:00:00Z');
@@ -47,4 +54,31 @@ test('every state has its words, and silence is told from the 90th second on, ne
   assert.equal(stateOf(report({ state: 'behind', behindBytes: 7 }), true, NOW, NOW), 'behind by 7 bytes');
   for (const state of AGENT_STATES.filter((one) => one !== 'behind'))
     assert.equal(stateOf(report({ state }), true, NOW, NOW), state);
+});
+
+test('a host is watched while its agent is connected and reads, late while it catches up, else not at all', () => {
+  const by = (state: AgentReport['state'], connected: boolean | null = true, agoMs = 0) =>
+    coverageBy(report({ state }), connected, NOW - agoMs, NOW);
+  const LIVE = ['caught up', 'log quiet'];
+  const LATE = ['starting', 'behind'];
+  for (const state of AGENT_STATES)
+    assert.equal(by(state), LIVE.includes(state) ? 'live' : LATE.includes(state) ? 'late' : 'blind', state);
+  assert.equal(coverageBy(null, true, NOW, NOW), 'late');
+  assert.equal(by('caught up', false), 'blind');
+  assert.equal(by('caught up', true, SILENT_AFTER_MS), 'live');
+  // For commands beside the server, which do not know who is connected.
+  assert.equal(by('caught up', null, SILENT_AFTER_MS - 1), 'live');
+  assert.equal(by('caught up', null, SILENT_AFTER_MS), 'blind');
+});
+
+test('a state that a newer agent reports counts as not watched', () => {
+  assert.equal(coverageBy({ ...report(), state: 'log detached' as never }, true, NOW, NOW), 'blind');
+  assert.equal(coverageBy({ ...report(), state: 'constructor' as never }, true, NOW, NOW), 'blind');
+});
+
+test('a quiet fleet is unknown while no host of it is watched; what is known against it stays', () => {
+  assert.equal(watchedState('quiet', { live: 0, late: 0, blind: 3 }), 'unknown');
+  assert.equal(watchedState('quiet', { live: 0, late: 0, blind: 0 }), 'unknown');
+  assert.equal(watchedState('quiet', { live: 0, late: 1, blind: 3 }), 'quiet');
+  assert.equal(watchedState('breach', { live: 0, late: 0, blind: 3 }), 'breach');
 });

@@ -48,9 +48,12 @@ const users = async (query: string): Promise<unknown[]> =>
 
 test('GET /api/summary counts all, or a span: since is inside, until outside', async () => {
   const counts = { attempts: 4, accepted: 1, failed: 3, probes: 1, hosts: 2, sources: 3, users: 4 };
-  const { state, because, ...all } = await ok('/api/summary');
+  const { state, because, coverage, ...all } = await ok('/api/summary');
   assert.deepEqual(all, counts);
-  assert.ok(['quiet', 'attack', 'breach'].includes(String(state)));
+  assert.ok(['quiet', 'attack', 'breach', 'unknown'].includes(String(state)));
+  // The agent has gone.
+  assert.deepEqual(coverage, { live: 0, late: 0, blind: 2 });
+  assert.equal(state, 'unknown');
   assert.ok(Array.isArray(because));
   assert.equal((await ok(`/api/summary?since=${at(60_000)}&until=${at(0)}`))['attempts'], 1);
   assert.equal((await ok(`/api/summary?since=${at(60_000)}`))['attempts'], 2);
@@ -73,7 +76,8 @@ test('GET /api/hosts tells each host with its agent’s state', async () => {
       ['web', 3, 1, 2, 1],
     ],
   );
-  for (const name of ['connected', 'state', 'firstSeen', 'lastSeen']) assert.ok(name in (hosts[0] ?? {}), name);
+  for (const name of ['connected', 'state', 'coverage', 'firstSeen', 'lastSeen'])
+    assert.ok(name in (hosts[0] ?? {}), name);
   const first = await ok<{ hosts: Record<string, unknown>[]; next: string }>('/api/hosts?limit=1');
   assert.equal((await ok<typeof first>(`/api/hosts?limit=1&cursor=${first.next}`)).hosts[0]?.['host'], 'web');
 });
@@ -156,6 +160,47 @@ test('GET /api/top/... ranks hosts, sources and users, most attempts first', asy
   assert.equal((await ok<Ranks>('/api/top/users?limit=1'))['users']?.[0]?.['user'], 'root');
 });
 
+test('GET /api/top/networks has the addresses of one IPv6 network as one, and how many different hosts and users they tried', async () => {
+  const own = new Served();
+  await own.open();
+  try {
+    const one = (ip: string, user: string, more = {}): Told => ({ ...failed, ip, user, ...more });
+    await own.store([
+      one('2001:db8:1:2::a', 'root'),
+      one('2001:db8:1:2::a', 'admin', { at: at(60_000) }),
+      one('2001:db8:1:2:ffff::b', 'admin', { host: 'db' }),
+      one('2001:db8:1:2:ffff::b', 'mira', { outcome: 'accepted' }),
+      one('192.0.2.1', 'root'),
+      one('192.0.2.1', 'root'),
+      one('2001:db8:9::1', 'root', { outcome: 'probe', method: null }),
+    ]);
+    type Row = Record<string, unknown> & { busiest: Record<string, unknown>[] };
+    const { body } = await own.ask<{ networks: Row[]; error: number }>('/api/top/networks');
+    assert.equal(body.error, 0);
+    assert.deepEqual(
+      body.networks.map(({ network, attempts, failed: wrong, probes, hosts, users: tried, addresses, busiest }) => [
+        ...[network, attempts, wrong, probes, hosts, tried, addresses],
+        busiest.map(({ ip, attempts: each, hosts: met, users: names }) => [ip, each, met, names]),
+      ]),
+      [
+        [
+          ...['2001:db8:1:2::/64', 4, 3, 0, 2, 3, 2],
+          [
+            ['2001:db8:1:2::a', 2, 1, 2],
+            ['2001:db8:1:2:ffff::b', 2, 2, 2],
+          ],
+        ],
+        ['192.0.2.1', 2, 2, 0, 1, 1, 1, []],
+        ['2001:db8:9::1', 0, 0, 1, 1, 1, 1, []],
+      ],
+    );
+    assert.equal(body.networks[0]?.['firstSeen'], at(60_000));
+    assert.equal((await own.ask<{ networks: Row[] }>('/api/top/networks?limit=1')).body.networks.length, 1);
+  } finally {
+    await own.close();
+  }
+});
+
 test('GET /api/timeline has every step, also the empty ones, of the whole or of one host', async () => {
   type Timeline = { step: number; points: { at: string; accepted: number; failed: number; probes: number }[] };
   const span = `since=${at(120_000)}&until=${at(-60_000)}`;
@@ -201,6 +246,7 @@ test('a wrong parameter gets 400 and its name', async () => {
     '/api/top/hosts',
     '/api/top/sources',
     '/api/top/users',
+    '/api/top/networks',
     '/api/alerts',
     '/api/ledger',
   ];
@@ -210,6 +256,7 @@ test('a wrong parameter gets 400 and its name', async () => {
     '/api/top/hosts',
     '/api/top/sources',
     '/api/top/users',
+    '/api/top/networks',
     '/api/timeline',
   ];
   const wrong: [path: string, name: string][] = [

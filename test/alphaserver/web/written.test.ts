@@ -34,6 +34,7 @@ for (const [path, name, rows] of [
   ['/api/top/hosts', 'topHosts', 'hosts'],
   ['/api/top/sources', 'topSources', 'sources'],
   ['/api/top/users', 'topUsers', 'users'],
+  ['/api/top/networks', 'topNetworks', 'networks'],
   ['/api/timeline?since=10m', 'timeline', 'points'],
   ['/api/events?limit=2', 'events', 'events'],
   ['/api/alerts', 'alerts', 'alerts'],

@@ -3,14 +3,25 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { size } from '../../../../alphaserver/web/page/count.js';
 import { escaped, escapedText, SHOWN_LIMIT } from '../../../../alphaserver/web/page/escaped.js';
-import { coarser, countsOf, pointsOf, topOf } from '../../../../alphaserver/web/page/event-counts.js';
+import { coarser, countsOf, networksOf, pointsOf, topOf } from '../../../../alphaserver/web/page/event-counts.js';
 import { runsOf } from '../../../../alphaserver/web/page/event-list.js';
-import { healthOf } from '../../../../alphaserver/web/page/health.js';
-import { bySource, networkOf } from '../../../../alphaserver/web/page/network.js';
+import { healthWords } from '../../../../alphaserver/web/page/health.js';
+import { networkOf } from '../../../../alphaserver/web/page/network.js';
 import { concernsOf, verdictOf } from '../../../../alphaserver/web/page/verdict.js';
-import { addressOf, isInView, viewOf } from '../../../../alphaserver/web/page/view.js';
+import {
+  addressOf,
+  isInView,
+  timeParameters,
+  timeSpan,
+  timeWords,
+  viewOf,
+} from '../../../../alphaserver/web/page/view.js';
+import { networkOf as serverNetworkOf } from '../../../../service/ip-network.ts';
+import { Random } from '../../../demo/random.ts';
 
 const MINUTE_MS = 60_000;
+const NOW_MS = Date.UTC(2026, 10, 23, 12);
+const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const event = (id: number, more: object = {}) =>
   ({
     id,
@@ -54,32 +65,15 @@ describe('text from outside', () => {
 });
 
 describe('IPv6 networks', () => {
-  it('are the first four groups, however an address is written', () => {
-    assert.equal(networkOf('2001:db8:bad:7:1:2:3:4'), '2001:db8:bad:7::/64');
-    assert.equal(networkOf('2001:db8::1'), '2001:db8::/64');
-    assert.equal(networkOf('fe80::1%eth0'), 'fe80::/64');
-    assert.equal(networkOf('::1'), '0::/64');
-    assert.equal(networkOf('192.0.2.1'), null);
-    assert.equal(networkOf('::ffff:192.0.2.1'), null);
-    assert.equal(networkOf('nonsense:x'), null);
-  });
-
-  it('come together as one source with the sum of its addresses', () => {
-    const row = (ip: string, failed: number) => ({
-      ip,
-      attempts: failed + 1,
-      accepted: 1,
-      failed,
-      probes: 2,
-      firstSeen: '2026-11-23T00:00:00.000Z',
-      lastSeen: '2026-11-23T01:00:00.000Z',
-      hosts: failed,
-      users: 1,
-    });
-    const [first, second] = bySource([row('192.0.2.1', 8), row('2001:db8::1', 5), row('2001:db8::2', 6)]);
-    assert.equal(first?.source, '2001:db8::/64');
-    assert.deepEqual([first.failed, first.accepted, first.attempts, first.probes, first.hosts], [11, 2, 13, 4, 6]);
-    assert.equal(second?.source, '192.0.2.1');
+  it('are those that the server knows, however an address is written', () => {
+    const random = new Random(SEED);
+    const group = (): string => (random.chance(0.4) ? '0' : random.whole(1, 0xffff).toString(16));
+    const given = ['fe80::1%eth0', '::1', '192.0.2.1', '::ffff:192.0.2.1', 'nonsense:x', '', '2001:DB8::1', '::'];
+    for (let i = 0; i < 2_000; i += 1) {
+      const groups = Array.from({ length: 8 }, group);
+      given.push(groups.join(':'), groups.join(':').replace(/(^|:)0(:0)+(:|$)/, '::'));
+    }
+    for (const ip of given) assert.equal(networkOf(ip), serverNetworkOf(ip), `${ip} (SEED=${SEED})`);
   });
 });
 
@@ -98,6 +92,34 @@ describe('counts over events', () => {
       [
         ['root', 2],
         ['git', 1],
+      ],
+    );
+  });
+
+  it('have the addresses of one IPv6 network as one source, with the busiest of them', () => {
+    const rows = networksOf([
+      event(1, { ip: '2001:db8::a', user: 'root' }),
+      event(2, { ip: '2001:db8::b', user: 'git', host: 'h2' }),
+      event(3, { ip: '2001:db8::b', user: 'root' }),
+      event(4, { ip: '2001:db8:1::c' }),
+      event(5),
+      event(6, { ip: null }),
+    ]);
+    assert.deepEqual(
+      rows.map(({ network, attempts, hosts, users, addresses, busiest }) => [
+        ...[network, attempts, hosts, users, addresses],
+        busiest.map(({ ip, attempts: each }) => [ip, each]),
+      ]),
+      [
+        [
+          ...['2001:db8::/64', 3, 2, 2, 2],
+          [
+            ['2001:db8::b', 2],
+            ['2001:db8::a', 1],
+          ],
+        ],
+        ['2001:db8:1::c', 1, 1, 1, 1, []],
+        ['192.0.2.1', 1, 1, 1, 1, []],
       ],
     );
   });
@@ -137,35 +159,49 @@ describe('the address bar', () => {
     assert.ok(!within('ip=2001:db8::/64&user=mira', '2001:db8::2'));
   });
 
-  it('is taken as far as it makes sense', () => {
-    assert.equal(viewOf(new URLSearchParams('range=constructor')).range, '24h');
-    const backwards = viewOf(new URLSearchParams('since=2026-11-23T12:00:00Z&until=2026-11-22'));
-    assert.equal(backwards.since, null);
-    assert.equal(viewOf(new URLSearchParams('since=x&until=y')).until, null);
+  it('takes a time as the API does: a span back from now, a time until now, and one between two times', () => {
+    const view = (query: string) => viewOf(new URLSearchParams(query));
+    const span = (query: string) => timeSpan(view(query), NOW_MS);
+    assert.deepEqual(span('since=7d'), span('range=7d'));
+    assert.deepEqual(span('range=3h'), { fromMs: NOW_MS - 10_800_000, toMs: NOW_MS });
+    assert.equal(timeWords(view('range=1d')), 'the last day');
+    const since = '2026-11-23T11:00:00Z';
+    assert.deepEqual(span(`since=${since}`), { fromMs: Date.parse(since), toMs: NOW_MS });
+    assert.deepEqual(timeParameters(view(`since=${since}`)), { since: '2026-11-23T11:00:00.000Z' });
+    assert.equal(addressOf(view(`since=${since}&host=a`), { host: null }), '/?since=2026-11-23T11%3A00%3A00.000Z');
+    assert.deepEqual(span(`since=2026-11-22&until=${since}`), {
+      fromMs: Date.parse('2026-11-22'),
+      toMs: Date.parse(since),
+    });
+  });
+
+  it('says what of a time cannot be used, and shows nothing else in its place', () => {
+    const fault = (query: string) => viewOf(new URLSearchParams(query)).fault;
+    assert.match(fault('range=constructor') ?? '', /^range must be a span .* and not constructor$/);
+    assert.match(fault('range=0h') ?? '', /^range /);
+    assert.equal(fault('since=2026-11-23T12:00:00Z&until=2026-11-22'), 'since must be before until');
+    assert.match(fault('since=x&until=2026-11-22') ?? '', /^since must be a time .* and not x$/);
+    assert.match(fault('until=2026-11-22') ?? '', /^since must be a time .* and not left out$/);
+    assert.match(fault('since=2026-11-22&until=y') ?? '', /^until must be a time .* and not y$/);
+    assert.equal(fault('range=7d&host=web'), null);
   });
 });
 
 describe('the state of a host', () => {
-  const host = (connected: boolean, state: string) =>
-    healthOf({ connected, state } as Parameters<typeof healthOf>[0], Date.UTC(2026, 10, 23, 12)).level;
-
-  it('is well only where somebody looks', () => {
-    assert.equal(host(true, 'caught up'), 'well');
-    assert.equal(host(true, 'behind by 123 bytes'), 'late');
-    for (const state of [
-      'log missing',
-      'log unreadable',
-      'outbox full',
-      'outbox failing',
-      'agent silent since 2026-11-23T10:00:00Z',
-    ])
-      assert.equal(host(true, state), 'blind', state);
-    assert.equal(host(false, 'caught up'), 'blind');
+  it('is said in words, with what the agent reports where nobody looks', () => {
+    const words = (state: string, coverage: string, connected = true): string =>
+      healthWords({ connected, state, coverage } as Parameters<typeof healthWords>[0], NOW_MS);
+    assert.equal(words('caught up', 'live'), 'watching');
+    assert.equal(words('behind by 1200 bytes', 'late'), 'behind by 1.2 kB');
+    assert.equal(words('unknown', 'late'), 'connected');
+    assert.equal(words('log missing', 'blind'), 'not looking: log missing');
+    assert.equal(words('caught up', 'blind', false), 'not connected');
+    assert.equal(words('agent silent since 2026-11-23T10:00:00Z', 'blind', false), 'silent for 2 h');
+    assert.equal(words('a state of later', 'blind'), 'not looking: a state of later');
   });
 });
 
 describe('the answer in words', () => {
-  const NOW_MS = Date.UTC(2026, 10, 23, 12);
   type Alert = Parameters<typeof concernsOf>[0][number];
   const alert = (id: string, more: object = {}) =>
     ({
@@ -179,13 +215,24 @@ describe('the answer in words', () => {
       acknowledgedBy: null,
       ...more,
     }) as Alert;
-  const verdict = (because: Alert[], others: Alert[] = [], states: string[] = ['caught up'], query = '') => {
-    const amounts = { attempts: 12, accepted: 2, failed: 10, probes: 0, hosts: 1, sources: 1, users: 1 };
-    const hosts = states.map((state, i) => ({ host: `h${i + 1}`, connected: true, state }));
-    const part = { concerns: concernsOf(because, others), more: false, amounts, hosts } as unknown as Parameters<
-      typeof verdictOf
-    >[0];
-    return verdictOf(part, viewOf(new URLSearchParams(query)), NOW_MS);
+  const BLIND = ['log missing', 'outbox full'];
+  /** What is said of incidents that count, of others, and of hosts in these states. */
+  const verdict = (because: Alert[], others: Alert[] = [], states: string[] = ['caught up'], query = '', more = {}) => {
+    const amounts = { attempts: 12, accepted: 2, failed: 10, probes: 0, hosts: 1, sources: 1, users: 1, ...more };
+    const hosts = states.map((state, i) => {
+      const coverage = BLIND.includes(state) ? 'blind' : 'live';
+      return { host: `h${i + 1}`, connected: true, state, coverage };
+    });
+    const blind = hosts.filter(({ coverage }) => coverage === 'blind').length;
+    const critical = because.some(({ severity, acknowledgedAt }) => severity === 'critical' && acknowledgedAt === null);
+    const quiet = blind === hosts.length ? 'unknown' : 'quiet';
+    const fleet = {
+      state: critical ? 'breach' : because.length > 0 ? 'attack' : quiet,
+      coverage: { live: hosts.length - blind, late: 0, blind },
+    };
+    const concerns = concernsOf(because, others);
+    const part = { concerns, more: false, amounts, hosts, fleet: query === '' ? fleet : null };
+    return verdictOf(part as unknown as Parameters<typeof verdictOf>[0], viewOf(new URLSearchParams(query)), NOW_MS);
   };
   const over = { closedAt: '2026-11-23T11:45:00.000Z' };
   const breakIn = { rule: 'break-in', severity: 'critical' };
@@ -203,10 +250,24 @@ describe('the answer in words', () => {
     const some = verdict([], [], ['caught up', 'log missing']);
     assert.deepEqual([some.state, some.title], ['quiet', 'All quiet on 1 of 2 hosts']);
     assert.deepEqual(some.blind, [{ host: 'h2', words: 'not looking: log missing' }]);
-    assert.deepEqual(verdict([], [], ['log missing', 'outbox full']).title, 'No host is watched');
-    assert.equal(verdict([], [], ['caught up', 'log missing'], 'host=h2').title, 'Not watched');
+    const none = verdict([], [], ['log missing', 'outbox full']);
+    assert.deepEqual([none.state, none.title], ['unknown', 'No host is watched']);
+    const unwatched = verdict([], [], ['caught up', 'log missing'], 'host=h2');
+    assert.deepEqual([unwatched.state, unwatched.title], ['unknown', 'Not watched']);
     assert.equal(verdict([], [], ['caught up', 'log missing'], 'host=h1').title, 'No incident here');
     assert.equal(verdict([], [], ['log missing'], 'ip=192.0.2.1').title, 'No incident here');
+  });
+
+  it('does not call quiet what nothing is known of', () => {
+    const nothing = { attempts: 0, accepted: 0, failed: 0, probes: 0 };
+    const of = (query: string, more = {}) => {
+      const { state, title } = verdict([], [], ['caught up'], query, more);
+      return [state, title];
+    };
+    assert.deepEqual(of('host=nope'), ['unknown', 'Nothing is known of this host']);
+    assert.deepEqual(of('ip=192.0.2.77', nothing), ['unknown', 'Nothing is known of this source']);
+    assert.deepEqual(of('user=nobody', nothing), ['unknown', 'Nothing is known of this user']);
+    assert.deepEqual(of('host=h1', nothing), ['quiet', 'No incident here']);
   });
 
   it('is an attack while one goes on, and not for what is merely worth a look', () => {
@@ -222,12 +283,12 @@ describe('the answer in words', () => {
     assert.equal(verdict([], [alert('b', { ...breakIn, ...over, ...seen })]).title, 'All quiet');
   });
 
-  it('names the gravest first, then what goes on, then what is over', () => {
-    const because = [alert('open'), alert('grave', { ...breakIn, ...over })];
+  it('names those to look at first, then open ones, then those that are over', () => {
+    const because = [alert('open'), alert('critical', { ...breakIn, ...over })];
     const others = [alert('over', over), alert('notice', { severity: 'notice' })];
     assert.deepEqual(
       concernsOf(because, others).map(({ alert: { id } }) => id),
-      ['grave', 'open', 'notice', 'over'],
+      ['critical', 'open', 'notice', 'over'],
     );
   });
 });

@@ -36,6 +36,7 @@ export class AlertFile {
   readonly #incidents: IncidentStore;
   #clockMs: number;
   #settledMs = Number.NEGATIVE_INFINITY;
+  #settledFor: AlertSettings | null = null;
 
   /** Opens or makes the file of a folder. Throws an Error with one sentence when it cannot be used. */
   constructor(folder: string, record: Record) {
@@ -140,7 +141,10 @@ export class AlertFile {
    */
   settle(settings: AlertSettings, nowMs: number): void {
     const all = nowMs - this.#settledMs >= SETTLED_EVERY_MS || nowMs < this.#settledMs;
+    // Not in each step: it costs two queries a channel.
+    if (!all && settings === this.#settledFor) return;
     if (all) this.#settledMs = nowMs;
+    this.#settledFor = settings;
     const due = Object.keys(settings.channels).flatMap((name): [string, number, Settled][] => {
       const routing = routingOf(settings, name);
       const settled = this.queue.channel(name).settled();

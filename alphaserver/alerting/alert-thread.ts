@@ -1,4 +1,4 @@
-/** The alert thread as the main thread sees it: told of commits and settings, asked to acknowledge, heard by whoever listens. */
+/** The main thread's side of the alert thread: wakes it after commits, gives it settings, and appends its decisions to the log. */
 
 import type { Logger } from '../../service/logger.ts';
 import { Thread } from '../../service/thread.ts';

@@ -1,6 +1,6 @@
 /** Lists the addresses under an active attack alert, for firewalls. Pure. */
 import { isIP } from 'node:net';
-import { isIn, networks } from '../../service/ip-network.ts';
+import { isIn, networks, UNROUTED_NETWORKS } from '../../service/ip-network.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { Incident } from '../detection/incident.ts';
 
@@ -14,27 +14,11 @@ export interface Blocked {
 export const BLOCKLIST_FORMATS = ['plain', 'nftables', 'ipset'] as const;
 export type BlocklistFormat = (typeof BLOCKLIST_FORMATS)[number];
 
-/** The most addresses on the list, those under alert for longest yet left out: what an ipset holds unless told otherwise. */
+/** The most addresses on the list, those under alert for longest yet left out: what an ipset holds by default. */
 export const BLOCKLIST_LIMIT = 65_536;
 
-/**
- * Networks that nobody has on the internet (IANA's special-purpose registries, RFC 6890): a firewall that blocked them would
- * block its own network.
- */
-const PRIVATE = networks([
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '224.0.0.0/3',
-  '::/127',
-  'fc00::/7',
-  'fe80::/10',
-  'ff00::/8',
-]);
+/** A firewall that blocked what is not routed on the internet would block its own network. */
+const PRIVATE = networks(UNROUTED_NETWORKS);
 
 /** The settings that a list depends on. */
 export type BlocklistSettings = Pick<AlertSettings, 'allow' | 'blocklistRules' | 'detection'>;

@@ -1,4 +1,4 @@
-/** `alphaserver alert test`: one message to each channel, now, whatever its severity and the hour. */
+/** `alphaserver alert test`: sends one message to each channel, whatever its severity and the hour. */
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import type { ProgramIo } from '../../service/command-line.ts';

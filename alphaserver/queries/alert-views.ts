@@ -1,20 +1,20 @@
-/** Alerts as the API shows them. */
+/** Shows incidents as the API's alerts. */
 
 import { ATTACK_RULES } from '../alert-config/rules.ts';
 import type { StoredIncident } from '../alerting/incident-store.ts';
 import type { AlertDetail, AlertQuery, AlertsView, AlertView, FleetState } from './alert-results.ts';
 import type { QueryThread } from './query-thread.ts';
 
-/** A critical incident that nobody has acknowledged says `breach` for so long after its last event. */
+/** A critical incident that nobody has acknowledged makes the state `breach` for so long after its last event. */
 export const BREACH_SHOWN_MS = 7 * 86_400_000;
-/** Incidents that say how the fleet is, and parts of a scan, in one answer. */
+/** The most incidents that explain the state of the fleet, and parts of a scan, in one result. */
 export const BECAUSE_LIMIT = 100;
 export const PARTS_LIMIT = 100;
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
 
-/** An incident of the store as the API gives it. */
+/** Returns an incident as the API gives it. */
 export function alertView({ incident, acknowledgedAt, acknowledgedBy }: StoredIncident): AlertView {
   const { id, rule, severity, host, source, user, count, summary, evidence, late, partOf } = incident;
   return {
@@ -37,7 +37,7 @@ export function alertView({ incident, acknowledgedAt, acknowledgedBy }: StoredIn
   };
 }
 
-/** What open and unacknowledged incidents say of the fleet, and those among them that say it. */
+/** Returns the state of the fleet by its open and unacknowledged incidents, and those among them that it follows from. */
 export function fleetState(counting: readonly StoredIncident[]): { state: FleetState; because: AlertView[] } {
   const grave = counting.filter(
     ({ incident, acknowledgedAt }) => incident.severity === 'critical' && acknowledgedAt === null,
@@ -49,7 +49,7 @@ export function fleetState(counting: readonly StoredIncident[]): { state: FleetS
   return { state, because: [...grave, ...attacks].map(alertView) };
 }
 
-/** What they say now. */
+/** Returns the state of the fleet now. */
 export async function stateNow(
   thread: Pick<QueryThread, 'run'>,
   nowMs: number,
@@ -66,7 +66,7 @@ interface Options {
   readonly now: () => number;
 }
 
-/** Answers from the thread that reads. */
+/** Runs the queries about alerts on the query thread. */
 export class StoreAlerts implements AlertsView {
   readonly #options: Options;
 
@@ -86,9 +86,9 @@ export class StoreAlerts implements AlertsView {
   async one(id: string): Promise<AlertDetail | null> {
     const found = await this.#options.thread.run('alert', id, PARTS_LIMIT);
     if (!found) return null;
-    const { kept, parts, events } = found;
-    const { hosts, users, ips, more } = kept.incident;
-    return { ...alertView(kept), hosts, users, sources: ips, more, parts: parts.map(alertView), events };
+    const { stored, parts, events } = found;
+    const { hosts, users, ips, more } = stored.incident;
+    return { ...alertView(stored), hosts, users, sources: ips, more, parts: parts.map(alertView), events };
   }
 
   async acknowledge(id: string, by: string): Promise<AlertDetail | null> {

@@ -230,14 +230,14 @@ export class Queries {
   alert(
     id: string,
     parts: number,
-  ): { kept: StoredIncident; parts: readonly StoredIncident[]; events: EventView[] } | null {
+  ): { stored: StoredIncident; parts: readonly StoredIncident[]; events: EventView[] } | null {
     return this.#at(() => {
       const incidents = new Incidents(this.#db);
-      const kept = incidents.get(id);
-      if (!kept) return null;
-      const query = { open: null, sinceMs: null, limit: parts, cursor: null, partOf: kept.incident.id };
-      const events = eventsWithIds(this.#db, kept.incident.evidence);
-      return { kept, parts: incidents.list(query).incidents, events: this.#located(events.sort(byTime)) };
+      const stored = incidents.get(id);
+      if (!stored) return null;
+      const query = { open: null, sinceMs: null, limit: parts, cursor: null, partOf: stored.incident.id };
+      const events = eventsWithIds(this.#db, stored.incident.evidence);
+      return { stored, parts: incidents.list(query).incidents, events: this.#located(events.sort(byTime)) };
     });
   }
 

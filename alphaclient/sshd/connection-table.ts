@@ -1,7 +1,7 @@
 /** The open connections and the sessions, found by pid, by address and port, or by what else a line tells of a client. Bounded. */
 
 import { type Connection, fromSaved, fromVersion1, isDecided, type SavedConnection, toSaved } from './connection.ts';
-import { HashChains, hashOfBoth, hashOfText } from './hash-chains.ts';
+import { grown, HashChains, hashOfBoth, hashOfText } from './hash-chains.ts';
 
 /** More connections before login than any sshd takes at once; beyond it the oldest is closed as if it had ended. */
 export const OPEN_LIMIT_CONNECTIONS = 10_000;
@@ -22,9 +22,6 @@ export type Fit = (connection: Connection) => boolean;
 
 /** Accepts every connection. */
 export const isAny: Fit = () => true;
-
-/** Every connection has a slot below this: there may be one more than the limit of each kind while one is added. */
-const SLOTS = OPEN_LIMIT_CONNECTIONS + SESSION_LIMIT_CONNECTIONS + 2;
 
 /** What `save` gives: plain JSON, each list in the order of opening. */
 export interface SavedTable {
@@ -82,11 +79,11 @@ export class ConnectionTable {
   #opened = 0;
 
   /** A host's pid, and an address with a port, lead to the connection that had them last. */
-  readonly #byPid = new HashChains(SLOTS);
-  readonly #byPeer = new HashChains(SLOTS);
-  readonly #byIp = new HashChains(SLOTS);
+  readonly #byPid = new HashChains();
+  readonly #byPeer = new HashChains();
+  readonly #byIp = new HashChains();
   /** The hash of each connection's address, by slot. */
-  readonly #ipHashes = new Int32Array(SLOTS);
+  #ipHashes = new Int32Array(0);
   readonly #byHostName = new Map<string, Connection[]>();
   /** By user, those of which a name is known and no address: the name that DNS gave may be any address. */
   readonly #byUser = new Map<string, Connection[]>();
@@ -208,6 +205,7 @@ export class ConnectionTable {
     }
     if (ip !== null) {
       const hash = hashOfText(ip);
+      if (slot >= this.#ipHashes.length) this.#ipHashes = grown(this.#ipHashes, slot);
       this.#ipHashes[slot] = hash;
       this.#byIp.add(slot, hash);
       if (port !== null) {

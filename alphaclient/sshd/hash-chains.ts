@@ -1,8 +1,10 @@
-/** Numbers found by a hash, in memory that is taken once. */
+/** Numbers found by a hash, in memory that only grows. */
 
 /** How many chains there are: a power of two. */
-const CHAINS = 16_384;
+const CHAINS = 4_096;
 const MASK = CHAINS - 1;
+/** So many numbers have room from the beginning: an idle agent has few connections. */
+const FIRST_ROOM = 256;
 
 /**
  * Numbers by hash, each at most once. A hash may be shared: the caller compares. V8's Map, which does the same, makes a new table
@@ -13,15 +15,11 @@ export class HashChains {
   /** The first number of each chain, plus one; 0 where there is none. */
   readonly #first = new Int32Array(CHAINS);
   /** The number behind each number in its chain, plus one. */
-  readonly #next: Int32Array;
-
-  /** Takes numbers below `limit`. */
-  constructor(limit: number) {
-    this.#next = new Int32Array(limit);
-  }
+  #next = new Int32Array(FIRST_ROOM);
 
   /** Adds a number that is not there, in front of its chain. */
   add(number: number, hash: number): void {
+    if (number >= this.#next.length) this.#next = grown(this.#next, number);
     const chain = hash & MASK;
     this.#next[number] = this.#first[chain] as number;
     this.#first[chain] = number + 1;
@@ -52,6 +50,13 @@ export class HashChains {
   after(number: number): number {
     return (this.#next[number] as number) - 1;
   }
+}
+
+/** A copy with room for this index, at least twice as large. */
+export function grown(array: Int32Array, index: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(Math.max(array.length * 2, index + 1));
+  larger.set(array);
+  return larger;
 }
 
 /** As much of a text as a hash looks at: addresses are shorter. */

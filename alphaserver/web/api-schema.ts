@@ -56,6 +56,14 @@ const source: ValueParser<string> = {
   },
 };
 
+/** sshd's authentication methods (RFC 4252, RFC 4256, RFC 4462), with a submethod where it names one; others have an @. */
+const METHOD =
+  /^(none|password|publickey|hostbased|keyboard-interactive|gssapi-with-mic|gssapi-keyex|[\w.-]{1,32}@[\w.-]{1,32})(\/[\w-]{1,32})?$/;
+const method: ValueParser<string> = {
+  valid: "one of sshd's methods such as password, publickey or keyboard-interactive/pam",
+  parse: (given) => (METHOD.test(given) ? given : undefined),
+};
+
 /** Takes a cursor of the form that an answer's `next` had. */
 const cursorOf = <T>(read: (text: string) => T | undefined): Parameter<T | null> =>
   parameter('Where to go on', { valid: "what an earlier answer's next gave", parse: read });
@@ -70,7 +78,7 @@ const filter = {
   ip: parameter('Only this source', source),
   user: parameter('Only this user name', textOf(TEXT_LIMIT)),
   outcome: parameter('Only this outcome', wordOf(['accepted', 'failed', 'probe'])),
-  method: parameter('Only this authentication method', textOf(TEXT_LIMIT)),
+  method: parameter('Only this authentication method', method),
 };
 /** Pages of lists by the number of a row. */
 const paged = {
@@ -230,6 +238,15 @@ export const BLOCKLIST = {
       format: withDefault('The form of the list', wordOf(BLOCKLIST_FORMATS), 'plain'),
       private: withDefault('Also private and loopback addresses', truth, false),
     }),
+  },
+};
+
+/** The live stream, which is no JSON. */
+export const STREAM = {
+  schema: {
+    tags: ['events' satisfies Tag],
+    summary: 'Server-sent events: `event` for each stored one, `alert` and `gap`; Last-Event-ID goes on after an id',
+    querystring: schemaOf(filter),
   },
 };
 

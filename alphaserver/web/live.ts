@@ -1,10 +1,10 @@
 /** `GET /api/stream`: what is stored, as it is stored, to everyone who watches, as server-sent events. */
 import type { Writable } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
+import { networkOf } from '../../service/ip-network.ts';
 import type { Views } from '../queries/results.ts';
 import type { Appended, StoredEvent } from '../store/store.ts';
-import { described } from './api-schema.ts';
-import { ParameterError } from './parameters.ts';
+import { STREAM } from './api-schema.ts';
+import { type ApiApp, ParameterError } from './parameters.ts';
 
 /** The most viewers at once; more get 503. */
 export const VIEWERS_LIMIT = 1_000;
@@ -19,8 +19,47 @@ const CATCH_UP_EVENTS = 500;
 /** How soon a browser comes back after a break. */
 const RETRY_MS = 2_000;
 
+/** What a viewer asked for; null leaves a condition out. */
+export interface StreamFilter {
+  readonly host: string | null;
+  /** An address, or an IPv6 network of 64 bits. */
+  readonly ip: string | null;
+  readonly user: string | null;
+  readonly outcome: string | null;
+  readonly method: string | null;
+}
+
+/** True when an event passes a filter, as `GET /api/events` filters. */
+function passes(filter: StreamFilter | null, event: StoredEvent | undefined): boolean {
+  if (filter === null || event === undefined) return true;
+  const { host, ip, user, outcome, method } = filter;
+  return (
+    (host === null || event.host === host) &&
+    (user === null || event.user === user) &&
+    (outcome === null || event.outcome === outcome) &&
+    (method === null || event.method === method) &&
+    (ip === null || (ip.includes('/') ? networkOf(event.ip) : event.ip) === ip)
+  );
+}
+
+/** True when an alert or a gap may be about what a filter names: what it does not name itself, it may be about. */
+function concerns(filter: StreamFilter | null, kind: 'alert' | 'gap', what: unknown): boolean {
+  if (filter === null) return true;
+  const { host, source, user } = what as { host?: string | null; source?: string | null; user?: string | null };
+  const { ip } = filter;
+  // Of a gap nothing but the host is known.
+  if (kind === 'gap' && (ip ?? filter.user ?? filter.outcome ?? filter.method) !== null) return false;
+  return (
+    (filter.host === null || !host || host === filter.host) &&
+    (filter.user === null || !user || user === filter.user) &&
+    (ip === null || !source || [ip, networkOf(ip)].includes(source))
+  );
+}
+
 interface Viewer {
   readonly stream: Writable;
+  /** Null: everything. */
+  readonly filter: StreamFilter | null;
   /** The newest event it was given, null before the first. */
   cursor: number | null;
   /** True while it is served from the store. */
@@ -63,10 +102,12 @@ export class Live {
     if (!first || !last) return;
     this.#newest = last.id;
     if (this.#viewers.size === 0) return;
-    const text = events.map(written).join('');
+    const texts = events.map(written);
+    const whole = texts.join('');
     for (const viewer of this.#viewers) {
       viewer.cursor ??= first.id - 1;
       if (viewer.behind) continue;
+      const text = viewer.filter === null ? whole : texts.filter((_, i) => passes(viewer.filter, events[i])).join('');
       if (viewer.stream.writableLength + text.length > VIEWER_BUFFER_BYTES) void this.#catchUp(viewer);
       else {
         this.#write(viewer, text);
@@ -83,7 +124,7 @@ export class Live {
   /** As alerts, gaps are not repeated after a break: `GET /api/gaps` has them all. */
   #tell(kind: 'alert' | 'gap', what: unknown): void {
     const text = `event: ${kind}\ndata: ${JSON.stringify(what)}\n\n`;
-    for (const viewer of this.#viewers) this.#write(viewer, text);
+    for (const viewer of this.#viewers) if (concerns(viewer.filter, kind, what)) this.#write(viewer, text);
   }
 
   /** True where one more may watch. */
@@ -91,9 +132,9 @@ export class Live {
     return this.#viewers.size < (this.#options.viewersLimit ?? VIEWERS_LIMIT);
   }
 
-  /** Serves a stream until it closes: from what is stored after `lastId`, or from now on. */
-  add(stream: Writable, lastId: number | null): void {
-    const viewer: Viewer = { stream, cursor: lastId, behind: false, stalledSinceMs: null };
+  /** Serves a stream until it closes: from what is stored after `lastId`, or from now on, as far as the filter takes it. */
+  add(stream: Writable, lastId: number | null, filter: StreamFilter | null = null): void {
+    const viewer: Viewer = { stream, filter, cursor: lastId, behind: false, stalledSinceMs: null };
     this.#viewers.add(viewer);
     stream.on('close', () => this.#viewers.delete(viewer));
     stream.on('drain', () => {
@@ -125,7 +166,7 @@ export class Live {
         if (last) {
           for (const event of events) {
             if (stream.writableLength > VIEWER_BUFFER_BYTES) await flowing(stream);
-            this.#write(viewer, written(event));
+            if (passes(viewer.filter, event)) this.#write(viewer, written(event));
           }
           viewer.cursor = last.id;
         } else if (newest === this.#newest) break;
@@ -173,10 +214,8 @@ function written(event: StoredEvent): string {
 }
 
 /** The route. */
-export function liveRoute(app: FastifyInstance, live: Live): void {
-  const what =
-    'Server-sent events: `event` for each stored one, `alert` for each change; Last-Event-ID goes on after an id';
-  app.get('/api/stream', described('events', what), (request, reply) => {
+export function liveRoute(app: ApiApp, live: Live): void {
+  app.get('/api/stream', STREAM, (request, reply) => {
     const given = request.headers['last-event-id'];
     if (given !== undefined && !/^\d{1,15}$/.test(String(given)))
       throw new ParameterError('Last-Event-ID', 'the id of an event that came by this stream');
@@ -192,6 +231,8 @@ export function liveRoute(app: FastifyInstance, live: Live): void {
       'x-accel-buffering': 'no',
       'x-content-type-options': 'nosniff',
     });
-    live.add(reply.raw, given === undefined ? null : Number(given));
+    const { query } = request;
+    const isFiltered = Object.values(query).some((value) => value !== null);
+    live.add(reply.raw, given === undefined ? null : Number(given), isFiltered ? query : null);
   });
 }

@@ -7,6 +7,7 @@ import type { Address } from '../../service/value-parser.ts';
 import type { Figures } from '../metrics/samples.ts';
 import { type AlertsView, NO_ALERTS } from '../queries/alert-results.ts';
 import type { Views, WrittenViews } from '../queries/results.ts';
+import { packed, refuseOtherMethods } from './answers.ts';
 import { apiDocs, describeApi } from './api-docs.ts';
 import { described } from './api-schema.ts';
 import { hostCheck } from './host-check.ts';
@@ -55,7 +56,14 @@ export interface Web {
   close(): Promise<void>;
 }
 
-const FAULTS: Readonly<Record<number, string>> = { 400: 'bad_request', 401: 'unauthorized', 503: 'unavailable' };
+const FAULTS: Readonly<Record<number, string>> = {
+  400: 'bad_request',
+  401: 'unauthorized',
+  404: 'not_found',
+  413: 'too_large',
+  415: 'unsupported_media_type',
+  503: 'unavailable',
+};
 
 /** Serves the API. Rejects with what the system said when the address is taken. */
 export async function startWeb(options: WebOptions): Promise<Web> {
@@ -79,6 +87,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       'referrer-policy': 'no-referrer',
     });
   });
+  app.addHook('onSend', packed);
   app.addHook('onRequest', async (request, reply) => {
     if (isOwnHost(request.headers.host)) return;
     return reply.status(421).send({
@@ -101,15 +110,17 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     await apiDocs(closed);
     const { views, written, alerts = NO_ALERTS, now } = options;
     const api = closed.withTypeProvider<ApiTypes>();
-    hostRoutes(api, views);
-    eventRoutes(api, views, written);
-    countRoutes(api, { views, written, alerts });
-    ledgerRoutes(api, views);
-    alertRoutes(api, alerts);
-    blocklistRoute(api, options.blocklist ?? (async () => ({ text: '', tag: '' })), now);
-    channelRoutes(api, options.channels ?? (() => []));
-    liveRoute(closed, options.live);
-    metricsRoute(closed, options.metrics, options.figures);
+    await refuseOtherMethods(closed, async () => {
+      hostRoutes(api, views);
+      eventRoutes(api, views, written);
+      countRoutes(api, { views, written, alerts });
+      ledgerRoutes(api, views);
+      alertRoutes(api, alerts);
+      blocklistRoute(api, options.blocklist ?? (async () => ({ text: '', tag: '' })), now);
+      channelRoutes(api, options.channels ?? (() => []));
+      liveRoute(api, options.live);
+      metricsRoute(closed, options.metrics, options.figures);
+    });
     await pageFiles(closed);
   });
   const { host, port } = options.url;

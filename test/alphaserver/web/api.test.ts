@@ -281,6 +281,18 @@ test('a wrong parameter gets 400 and its name', async () => {
         'ip must be an address such as 203.0.113.7, or an IPv6 network',
       ],
     ),
+    ...['999.1.1.1', 'foo', '203.0.113', '::1::', '1.2.3.4%eth0%'].map((ip): [string, string] => [
+      `/api/events?ip=${ip}`,
+      'ip',
+    ]),
+    ['/api/events?method=bogus', 'method'],
+    ['/api/stream?method=bogus', 'method'],
+    ['/api/stream?ip=foo', 'ip'],
+    ['/api/stream?hots=web', 'hots'],
+    ['/api/summary?since=1h&until=2h', 'since must be before until'],
+    ['/api/events?since=2026-02-30', 'since'],
+    ['/blocklist.txt?format=csv', 'format'],
+    ['/api/channels?x=1', 'x must be left out: this path takes no parameter'],
     ['/api/events?format=xml', 'format'],
     ['/api/events?host=a&host=b', 'host'],
     [`/api/events?user=${'x'.repeat(1_025)}`, 'user'],
@@ -298,6 +310,93 @@ test('a wrong parameter gets 400 and its name', async () => {
   }
   assert.equal((await served.ask('/api/nothing')).status, 404);
   assert.deepEqual(Object.keys((await served.ask('/api/nothing')).body), ['error', 'message']);
+});
+
+test('an address is one source in all its spellings', async () => {
+  assert.deepEqual(await users('ip=::ffff:203.0.113.7&user=root'), await users('ip=203.0.113.7&user=root'));
+  assert.deepEqual(await users('ip=2001:DB8:0::7'), ['mira']);
+});
+
+test('a wrong method on a known path is 405 and says which there are, a wrong body has the shape of every error', async () => {
+  for (const [method, path, allow] of [
+    ['POST', '/api/hosts', 'GET, HEAD'],
+    ['DELETE', '/api/alerts/x', 'GET, HEAD'],
+    ['GET', '/api/alerts/x/acknowledge', 'POST'],
+    ['PUT', '/metrics', 'GET, HEAD'],
+  ] as const) {
+    const response = await fetch(`${served.page}${path}`, { method });
+    assert.equal(response.status, 405, path);
+    assert.equal(response.headers.get('allow'), allow);
+    assert.deepEqual(await response.json(), { error: 'method_not_allowed', message: `this path takes ${allow}` });
+  }
+  const acknowledge = (type: string, body: string): Promise<Response> =>
+    fetch(`${served.page}/api/alerts/x/acknowledge`, { method: 'POST', headers: { 'content-type': type }, body });
+  for (const [type, body, status, error] of [
+    ['text/csv', 'by', 415, 'unsupported_media_type'],
+    ['application/json', '{', 400, 'bad_request'],
+    ['application/json', '[]', 400, 'bad_request'],
+    ['application/json', '{"by":" "}', 400, 'bad_request'],
+    ['application/json', '{"by":"mira","to":"x"}', 400, 'bad_request'],
+    ['application/json', `{"by":"${'x'.repeat(5_000)}"}`, 413, 'too_large'],
+    ['application/json', '{"by":"mira"}', 404, 'not_found'],
+  ] as const) {
+    const response = await acknowledge(type, body);
+    const answer = (await response.json()) as Fault;
+    assert.deepEqual(
+      [response.status, answer.error, typeof answer.message],
+      [status, error, 'string'],
+      body.slice(0, 40),
+    );
+  }
+});
+
+test('answers are packed where the client takes it, and no cache keeps what holds names', async () => {
+  const path = `${served.page}/api/events?limit=1000`;
+  const packed = await fetch(path, { headers: { 'accept-encoding': 'gzip' } });
+  assert.equal(packed.headers.get('content-encoding'), 'gzip');
+  assert.equal(packed.headers.get('cache-control'), 'no-store');
+  const plain = await fetch(path, { headers: { 'accept-encoding': 'identity' } });
+  assert.equal(plain.headers.get('content-encoding'), null);
+  assert.equal(plain.headers.get('vary'), 'accept-encoding');
+  assert.deepEqual(await packed.json(), await plain.json());
+});
+
+test('GET /api/stream gives only what its filter takes, from the store and as it comes', async () => {
+  const own = new Served();
+  await own.open();
+  const stop = new AbortController();
+  try {
+    const one = (user: string, more = {}): Told => ({ ...failed, user, ...more });
+    await own.store([one('a'), one('b', { host: 'db' })]);
+    const read = async (query: string): Promise<() => string> => {
+      const headers = { 'last-event-id': '0' };
+      const response = await fetch(`${own.page}/api/stream?${query}`, { headers, signal: stop.signal });
+      let text = '';
+      const decoder = new TextDecoder();
+      void (async () => {
+        for await (const chunk of response.body ?? []) text += decoder.decode(chunk as Uint8Array);
+      })().catch(() => {});
+      return () => text;
+    };
+    const heard = await Promise.all(
+      ['host=db', 'user=c', 'ip=2001:db8::/64', 'outcome=accepted', 'method=publickey', ''].map(read),
+    );
+    await own.store([
+      one('c'),
+      one('d', { host: 'db', method: 'publickey' }),
+      one('e', { ip: '2001:db8::9', outcome: 'accepted' }),
+    ]);
+    await until(() => heard.at(-1)?.().includes('"user":"e"') ?? false);
+    const names = (): string[] =>
+      heard.map((text) => [...text().matchAll(/"user":"(\w)"/g)].map(([, name]) => name).join(''));
+    await until(
+      () => names().join(' ') === 'bd c e e d abcde',
+      () => names().join(' '),
+    );
+  } finally {
+    stop.abort();
+    await own.close();
+  }
 });
 
 test('an answer has 100 rows unless asked for more, and 1,000 at most', async () => {

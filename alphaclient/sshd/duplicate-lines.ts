@@ -9,8 +9,8 @@ import type { LineContext } from './line-context.ts';
 
 /** Copies of a line stand within so many lines. */
 export const DUPLICATE_LIMIT_LINES = 64;
-/** The microseconds of a time in a header, or the nanoseconds of TAI64N. */
-const EXACT_TIME = /\d[.,](\d{6})|@4[0-9a-f]{15}([0-9a-f]{8})/;
+/** The microseconds behind a clock's seconds or seconds since 1970 in a header, or the nanoseconds of TAI64N. */
+const EXACT_TIME = /(?::\d\d[.,]|\b\d{10}\.)(\d{6})|@4[0-9a-f]{15}([0-9a-f]{8})/;
 const SECOND_MS = 1_000;
 /** So many lines must be there twice, and for each that is not so many, before a log seems to be written twice. */
 const TWICE_MIN_LINES = 3;

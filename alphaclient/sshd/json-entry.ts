@@ -85,10 +85,13 @@ export class EntryParser {
     this.#timestamps = timestamps;
   }
 
-  /** Parses a line that begins with `{`; null where it is no object, or has no message. */
-  parse(line: string): Entry | null {
-    const object = objectIn(line);
-    if (object === null) return null;
+  /** Parses a line of one JSON object, or of an array of them; null where it is neither, or one has no message. */
+  parse(line: string): Entry[] | null {
+    const entries = objectsIn(line).map((object) => this.#entry(object));
+    return entries.length > 0 && entries.every((entry) => entry !== null) ? entries : null;
+  }
+
+  #entry(object: Readonly<Record<string, unknown>>): Entry | null {
     const journal = journalEntry(object);
     if (journal !== null && !Number.isNaN(journal.ms)) return journal;
     const fields = new Map<string, string | number>();
@@ -125,14 +128,16 @@ export class EntryParser {
   }
 }
 
-function objectIn(line: string): Readonly<Record<string, unknown>> | null {
+/** The object or the objects that a line is, behind which a comma may stand; none where it is anything else. */
+function objectsIn(line: string): Readonly<Record<string, unknown>>[] {
   try {
-    const value: unknown = JSON.parse(decoded(line));
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
+    const value: unknown = JSON.parse(decoded(line).replace(/,\s*$/, ''));
+    const all: unknown[] = Array.isArray(value) ? value : [value];
+    const isObject = (one: unknown): one is Readonly<Record<string, unknown>> =>
+      typeof one === 'object' && one !== null && !Array.isArray(one);
+    return all.every(isObject) ? all : [];
   } catch {
-    return null;
+    return [];
   }
 }
 

@@ -89,7 +89,7 @@ export class RawLines {
   /** Takes away what a container's runtime put around a line; null where it wrote no such line. */
   #unwrap(line: string): RawLine | null {
     if (line.startsWith('{')) {
-      const entry = this.#entries.parse(line);
+      const [entry] = this.#entries.parse(line) ?? [];
       return entry?.writer === 'contained' ? { ...entry, text: entry.message } : null;
     }
     const time = this.#headers.parseContainerTime(line);

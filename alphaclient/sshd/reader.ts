@@ -9,6 +9,7 @@ import { DuplicateLines } from './duplicate-lines.ts';
 import { type EventListener, isoTime, type LocatedEvent } from './events.ts';
 import type { HeaderFormat } from './header-format.ts';
 import { HostIndex } from './host-index.ts';
+import type { Entry } from './journal-entry.ts';
 import { EntryParser } from './json-entry.ts';
 import { latin1 } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
@@ -157,7 +158,7 @@ export class Reader {
           this.#takeRaw(this.#rawLines.take({ ...header, text: text.slice(header.from) }, this.#lines, false));
         return;
       case 'json':
-        this.#takeEntry(line.slice(header.from), header.ms);
+        this.#takeJson(line.slice(header.from), header.ms);
         return;
       case 'repeated':
         this.#setContext(0, -1, header.ms, this.#lines, 'syslog');
@@ -214,13 +215,15 @@ export class Reader {
   }
 
   /** Takes a line of JSON, before which stood a time, or none (NaN). */
-  #takeEntry(line: string, lineMs: number): void {
-    const entry = this.#entries.parse(line);
-    if (entry === null) {
-      this.#setContext(0, -1, Number.NaN, this.#lines, 'forgeable');
-      this.#takeStray(line);
-      return;
-    }
+  #takeJson(line: string, lineMs: number): void {
+    const entries = this.#entries.parse(line);
+    for (const entry of entries ?? []) this.#takeEntry(entry, lineMs);
+    if (entries !== null) return;
+    this.#setContext(0, -1, Number.NaN, this.#lines, 'forgeable');
+    this.#takeStray(line);
+  }
+
+  #takeEntry(entry: Entry, lineMs: number): void {
     const { writer, message } = entry;
     const ms = Number.isNaN(entry.ms) ? lineMs : entry.ms;
     if (writer === 'other') return;

@@ -25,14 +25,15 @@ const SENDER_LIMIT_CHARS = 200;
 /** The first characters of what may stand before a message behind a pid. */
 export const MARK_BEGINS = '[<(k';
 /** Cygwin's syslog writes the pid that Windows knows the process by into the message. */
+export const CYGWIN_BEGINS = 'PID ';
 const CYGWIN_PID = /^PID (\d{1,10}): /;
 const CYGWIN_PID_LIMIT_CHARS = 16;
 
 /** sshd's tag, and the message behind it. */
 export interface SshdTag {
-  /** The pid in brackets, or -1. */
+  /** The pid in brackets, or Cygwin's; -1 where there is none. */
   readonly pid: number;
-  /** Index of the pid's first digit. */
+  /** Index of the first digit in brackets, or -1. */
   readonly pidFrom: number;
   /** Index of the message. */
   readonly messageFrom: number;
@@ -47,11 +48,10 @@ export function parseTag(line: string, at: number): SshdTag | null {
   const isBracketed = close !== '';
   if ((open !== '') !== isBracketed || (behind === ' ' && pid === undefined && !isBracketed)) return null;
   const end = at + whole.length;
-  if (pid !== undefined)
-    return { pid: Number(pid), pidFrom: end - behind.length - 1 - pid.length, messageFrom: messageStart(line, end) };
   const cygwin = line[end] === 'P' ? CYGWIN_PID.exec(line.slice(end, end + CYGWIN_PID_LIMIT_CHARS)) : null;
-  if (cygwin !== null) return { pid: Number(cygwin[1]), pidFrom: -1, messageFrom: end + cygwin[0].length };
-  return { pid: -1, pidFrom: -1, messageFrom: messageStart(line, end) };
+  const messageFrom = cygwin === null ? messageStart(line, end) : end + cygwin[0].length;
+  if (pid === undefined) return { pid: Number(cygwin?.[1] ?? -1), pidFrom: -1, messageFrom };
+  return { pid: Number(pid), pidFrom: end - behind.length - 1 - pid.length, messageFrom };
 }
 
 /** True for a name of sshd's, with or without a path. */

@@ -4,7 +4,7 @@
  */
 
 import type { HeaderFormat } from './header-format.ts';
-import { isSshd, MARK_BEGINS, messageStart, parseTag, type SshdTag } from './sshd-tag.ts';
+import { CYGWIN_BEGINS, isSshd, MARK_BEGINS, messageStart, parseTag, type SshdTag } from './sshd-tag.ts';
 import { digitAt, type TimestampParser } from './timestamp.ts';
 
 /**
@@ -50,10 +50,10 @@ const FACILITY =
   '(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|security|ftp|local[0-7])' +
   String.raw`\.(?:emerg|panic|alert|crit|err|error|warn|warning|notice|info|debug)`;
 /** `auth.info` of BusyBox, `<auth.info>` of FreeBSD, `auth|security:info` of AIX, `!info |`. */
-const FACILITY_WORD = new RegExp(String.raw`^(?:${FACILITY}|\S*[|<]\S*|!\w+)$`);
-/** `auth.info: Nov 20 10:00:00 `, with which socklog follows its own time (Void Linux). */
-const SOCKLOG = new RegExp(String.raw`^${FACILITY}: [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d `);
-const SOCKLOG_LIMIT_CHARS = 40;
+const FACILITY_WORD = new RegExp(String.raw`^(?:${FACILITY}|\S*[|<]\S*|!\S*)$`);
+/** `auth.info: Nov 20 10:00:00 `, with which socklog follows its own time (Void Linux), and an address before it. */
+const SOCKLOG = new RegExp(String.raw`^(?:([\w.:-]+): )?${FACILITY}: [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d `);
+const SOCKLOG_LIMIT_CHARS = 100;
 /** `stderr F `, which containerd writes between a container's time and its line (Kubernetes). */
 const STREAM = /^std(?:out|err) [FP] /;
 const STREAM_CHARS = 9;
@@ -85,7 +85,7 @@ const LEADINGS: readonly RegExp[] = [
   /^\[ *\d+(?:\.\d+)?(?: *< *\d+\.\d{6} *>)? *\] ?/,
   new RegExp(String.raw`^ *\d{1,9} {1,2}(?=${HEADER_BEGINS})`),
   new RegExp(
-    String.raw`^(?:[A-Za-z]:)?[^\s<>{}"']{1,255}?[:-](?=${HEADER_BEGINS}|\d{1,10} (?:\d{4}-|\d\d:)|\{"|\[|@4[0-9a-f]{15})`,
+    String.raw`^(?:\(standard input\)|(?:[A-Za-z]:)?[^\s<>{}"']{1,255}?)[:-](?=${HEADER_BEGINS}|\d{1,10} (?:\d{4}-|\d\d:)|\{"|\[|@4[0-9a-f]{15})`,
   ),
 ];
 const LEADING_LIMIT_CHARS = 320;
@@ -134,7 +134,9 @@ export class HeaderParser {
       pid = pid * 10 + digit;
     if (end === pidFrom || end > pidFrom + PID_LIMIT_CHARS || !chunk.startsWith(BEHIND_PID, end)) return null;
     const from = end + BEHIND_PID.length;
-    if (from >= chunk.length || NO_MESSAGE_BEGINS.includes(chunk[from] as string)) return null;
+    const first = chunk[from];
+    if (first === undefined || NO_MESSAGE_BEGINS.includes(first)) return null;
+    if (first === 'P' && chunk.startsWith(CYGWIN_BEGINS, from)) return null;
     return { writer: 'sshd', ms: this.#timestamps.ms, host: this.#knownHost, pid, from };
   }
 
@@ -176,7 +178,7 @@ export class HeaderParser {
     }
     const timeEnd = this.#timestamps.parse(line, at);
     if (timeEnd >= 0) return this.#afterTime(line, timeEnd, leadings);
-    if (line[from] === '{') return timeless('json', from);
+    if (line[from] === '{' || line.startsWith('[{', from)) return timeless('json', from);
     // A line that begins with the tag itself: `sshd[123]: message`.
     const tag = parseTag(line, at);
     if (tag !== null) return sshdHeader(tag, Number.NaN, '');
@@ -184,15 +186,15 @@ export class HeaderParser {
       this.#windows(line, at) ??
       this.#nxos(line, at, leadings) ??
       afterHost(line, at) ??
-      this.#afterLeading(line, from, leadings)
+      this.#afterLeading(line, at, leadings)
     );
   }
 
-  #afterLeading(line: string, from: number, leadings: number): Header | null {
+  #afterLeading(line: string, at: number, leadings: number): Header | null {
     if (leadings === 0) return null;
     for (const leading of LEADINGS) {
-      const at = skip(line, from, leading, LEADING_LIMIT_CHARS);
-      const header = at > from ? this.#parseAt(line, at, leadings - 1) : null;
+      const behind = skip(line, at, leading, LEADING_LIMIT_CHARS);
+      const header = behind > at ? this.#parseAt(line, behind, leadings - 1) : null;
       if (header !== null) return header;
     }
     return null;
@@ -201,9 +203,11 @@ export class HeaderParser {
   /** Parses what follows the time, which ends at `timeEnd`: `[ZONE ][HOST ][FACILITY ]TAG[PID]: MESSAGE`. */
   #afterTime(line: string, timeEnd: number, leadings: number): Header {
     const { ms } = this.#timestamps;
-    const begin = skip(line, behindTime(line, timeEnd), SOCKLOG, SOCKLOG_LIMIT_CHARS);
+    const timeBehind = behindTime(line, timeEnd);
+    const socklog = SOCKLOG.exec(line.slice(timeBehind, timeBehind + SOCKLOG_LIMIT_CHARS));
+    const begin = timeBehind + (socklog?.[0].length ?? 0);
     const tag = parseTag(line, begin);
-    if (tag !== null) return this.#message(line, timeEnd, tag, '');
+    if (tag !== null) return this.#message(line, timeEnd, tag, socklog?.[1] ?? '');
     const columns = parseColumns(line, begin, ms) ?? this.#rfc5424Words(line, begin);
     if (columns !== null) return columns;
     const words: string[] = [];

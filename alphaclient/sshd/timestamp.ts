@@ -34,8 +34,8 @@ const ISO_8601 = new RegExp(
 const DAY_FIRST = new RegExp(
   String.raw`^(?<day>\d\d?)(?<dash>[-/ ])(?<month>${MONTHS.join('|')})\k<dash>(?<year>\d{4})[: ]${CLOCK}(?: (?<zone>[+-]\d{4}))?`,
 );
-/** ` 2026 `, which OpenWrt's logread writes behind the time. */
-const YEAR_BEHIND = /^ (\d{4}) /;
+/** ` 2026 `, which OpenWrt's logread and ctime(3) write behind the time. */
+const YEAR_BEHIND = /^ (\d{4})(?=[ \]])/;
 /** Seconds since 1970, as `journalctl -o short-unix` writes them, or milliseconds. */
 const UNIX = /^(\d{10})(?:\.(\d*)|(\d{3}))?(?![\w.])/;
 /** TAI64N of daemontools, svlogd and s6-log: seconds and nanoseconds in hexadecimal digits. TAI64 is without the latter. */
@@ -73,6 +73,8 @@ const MONTH_LIMIT_BYTES = 10;
 const REORDERED_LIMIT_MS = 5_000;
 /** No log is older. */
 const YEAR_MIN = 1970;
+/** A number of four digits behind a time is no year from here on. */
+const YEAR_LIMIT = 2200;
 
 /** The named parts of one of the expressions above, as digits. */
 type Digits = { readonly [part: string]: string | undefined };
@@ -189,7 +191,7 @@ export class TimestampParser {
     const behind = text.slice(weekday);
     let found = this.#iso(behind);
     if (found < 0) found = this.#dayFirst(behind);
-    if (found < 0) found = this.#wall(parseTraditional(behind, true), behind);
+    if (found < 0) found = this.#wall(parseTraditional(behind), behind);
     return found < 0 ? this.#wall(parseLocalized(text), text) : weekday + found;
   }
 
@@ -285,15 +287,15 @@ export class TimestampParser {
   }
 }
 
-/** Parses `[YYYY ]Mon _D [YYYY ]HH:MM:SS[.ffffff]`, and `HH:MM:SS YYYY` behind a weekday, as OpenWrt's logread has it. */
-function parseTraditional(text: string, afterWeekday = false): WallTime | null {
+/** Parses `[YYYY ]Mon _D [YYYY ]HH:MM:SS[.ffffff][ YYYY]`. */
+function parseTraditional(text: string): WallTime | null {
   const found = TRADITIONAL.exec(text);
   const digits: Digits = found?.groups ?? {};
   const time = found && wallTimeOf(digits, MONTHS.indexOf(digits['month'] ?? ''), found[0].length);
   if (!time) return null;
-  const behind = afterWeekday ? Number(YEAR_BEHIND.exec(text.slice(time.end))?.[1]) : Number.NaN;
-  if (behind >= YEAR_MIN) return { ...time, year: behind, end: time.end + ' 2026'.length };
-  return !Number.isNaN(time.year) && text[time.end] === ':' ? { ...time, end: time.end + 1 } : time;
+  if (!Number.isNaN(time.year)) return text[time.end] === ':' ? { ...time, end: time.end + 1 } : time;
+  const year = Number(YEAR_BEHIND.exec(text.slice(time.end))?.[1]);
+  return year >= YEAR_MIN && year < YEAR_LIMIT ? { ...time, year, end: time.end + ' 2026'.length } : time;
 }
 
 /** Parses `Mon _D [YYYY ]HH:MM:SS[.ffffff]` with the month in another language. */

@@ -104,6 +104,11 @@ describe('times to the microsecond', () => {
     equal(read([line, ...others(60), line, ...others(60), line]).events.length, 1);
   });
 
+  it('uptimes are no times to the microsecond', () => {
+    const line = `Nov 20 10:00:07 web sshd[12]: kernel: [  970.699396] ${STORY[1]}`;
+    equal(read([line, line]).events.length, 2);
+  });
+
   it('with milliseconds alone a line may be another', () => {
     const line = `2026-11-20T10:00:07.123+00:00 web sshd[12]: ${STORY[1]}`;
     equal(read([line, line]).events.length, 2);

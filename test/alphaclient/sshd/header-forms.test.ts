@@ -35,6 +35,7 @@ const FORMS: Readonly<Record<string, readonly [line: string, ...Found]>> = {
   // Cygwin's syslog writes the pid of Windows into the message
   Cygwin: [`Nov 20 10:00:07 win sshd: PID 4711: ${FAILED}`, AT, 'win', 4711],
   'Cygwin, by the event log': [`sshd: PID 4711: ${FAILED}`, null, null, 4711],
+  'Cygwin, with a pid of its own': [`Nov 20 10:00:07 win sshd[12]: PID 4711: ${FAILED}`, AT, 'win', 12],
   // runit's svlogd, daemontools' multilog, s6-log
   'svlogd -tt': [`2026-11-20_10:00:07.12345 ${FAILED}`, PRECISE, null, null],
   'svlogd -tt behind socklog': [
@@ -52,6 +53,12 @@ const FORMS: Readonly<Record<string, readonly [line: string, ...Found]>> = {
   ],
   TAI64: [`@400000006b001a31 ${FAILED}`, AT, null, null],
   's6-log, local time': [`2026-11-20 10:00:07.123456789  ${FAILED}`, PRECISE, null, null],
+  'socklog, by the network': [
+    `2026-11-20_10:00:07.12345 192.0.2.1: auth.info: Nov 20 10:00:07 sshd[12]: ${FAILED}`,
+    PRECISE,
+    '192.0.2.1',
+    12,
+  ],
   // RFC 5424
   'RFC 5424 without priority and version': [
     `2026-11-20T10:00:07.123456+00:00 web sshd-session 2681 - - ${FAILED}`,
@@ -94,7 +101,14 @@ const FORMS: Readonly<Record<string, readonly [line: string, ...Found]>> = {
     'relay',
     12,
   ],
+  'seconds in brackets behind a priority': [
+    `<38>[  712.345678] Nov 20 10:00:07 web sshd[12]: ${FAILED}`,
+    AT,
+    'web',
+    12,
+  ],
   // grep and friends
+  'grep over standard input': [`(standard input):Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
   grep: [`auth.log.1:Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
   'grep -n': [`/var/log/auth.log:17:Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
   'grep -n of one file': [`17:Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
@@ -141,7 +155,11 @@ const FORMS: Readonly<Record<string, readonly [line: string, ...Found]>> = {
   'no space behind an ISO time in UTC': [`2026-11-20T10:00:07.123Zweb sshd[12]: ${FAILED}`, PRECISE, 'web', 12],
   'a colon behind the time': [`Nov 20 10:00:07: web sshd[12]: ${FAILED}`, AT, 'web', 12],
   tabs: [`2026-11-20T10:00:07.123Z\tweb\tsshd[12]:\t${FAILED}`, PRECISE, 'web', 12],
+  'the year behind the time': [`Nov 20 10:00:07 2026 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'the year behind the time and its weekday': [`Fri Nov 20 10:00:07 2026 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'ctime in brackets': [`[Fri Nov 20 10:00:07 2026] web sshd[12]: ${FAILED}`, AT, 'web', 12],
   // between host and tag
+  'a level and a bar in one word': [`Nov 20 10:00:07 web !auth.info| sshd[12]: ${FAILED}`, AT, 'web', 12],
   'a level between host and tag': [`Nov 20 10:00:07 web !info | sshd[12]: ${FAILED}`, AT, 'web', 12],
   'a level between host and tag, with a zone': [
     `2026-11-20 10:00:07 UTC web !NOTICE | sshd-session[12]: ${FAILED}`,
@@ -399,6 +417,13 @@ it('JSON of fluentd behind its time and its tag', () => {
   deepEqual(read(`2026-11-20T10:00:07+00:00\tsyslog.auth.info\t${record}`), { found: [[AT, 'web', 12]], unknown: 0 });
 });
 
+it('JSON of several entries in a line, and with a comma behind', () => {
+  const entry = { date: 1795168807.123, host: 'web', ident: 'sshd', pid: '12', message: FAILED };
+  const found = [PRECISE, 'web', 12] as const;
+  deepEqual(read(JSON.stringify([entry, { ...entry, ident: 'cron' }, entry])), { found: [found, found], unknown: 0 });
+  deepEqual(read(`${JSON.stringify(entry)},`), { found: [found], unknown: 0 });
+});
+
 it("JSON of another program is not sshd's, and one that nobody can read counts as unknown", () => {
   for (const entry of [
     { PROGRAM: 'myapp', MESSAGE: FAILED },
@@ -408,7 +433,7 @@ it("JSON of another program is not sshd's, and one that nobody can read counts a
     { __REALTIME_TIMESTAMP: '1795168807123000', MESSAGE: FAILED },
   ])
     deepEqual(read(JSON.stringify(entry)), { found: [], unknown: 0 }, JSON.stringify(entry));
-  for (const entry of [{ text: FAILED }, [{ message: FAILED }], { message: { text: FAILED } }])
+  for (const entry of [{ text: FAILED }, [[{ message: FAILED }]], { message: { text: FAILED } }])
     deepEqual(read(JSON.stringify(entry)), { found: [], unknown: 1 }, JSON.stringify(entry));
 });
 

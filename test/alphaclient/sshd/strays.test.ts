@@ -13,12 +13,11 @@ function read(line: string): { events: number; unknown: number; samples: string[
 }
 
 for (const [form, line] of Object.entries({
-  'another time in brackets': `[Thu Nov 26 01:02:03 2026] sshd[12]: ${SAID}`,
+  'another time in brackets': `[Thursday, 26th of November 2026, 01:02:03] sshd[12]: ${SAID}`,
   'a time and words': `2026-11-26T01:02:03.4Z bastion > ${SAID}`,
   'words before the message': `bastion says ${SAID}`,
   'a JSON that is no journal’s': JSON.stringify({ text: SAID, when: '2026-11-26T01:02:03.4Z' }),
   'a tag in the middle': 'at noon, bastion, sshd-session[4]: Connection closed by 192.0.2.7 port 4711 [preauth]',
-  'a priority and no version': `<86>2 2026-11-26T01:02:03Z bastion sshd 3 ID - ${SAID}`,
   'RFC 5424 without its data': `<86>1 2026-11-26T01:02:03Z bastion sshd 3 - ${SAID}`,
   'a time and words that sshd does not write': `2026-11-26T01:02:03Z ${SAID} by way of the moon`,
   'words of another message': `at noon: Unable to negotiate with 192.0.2.7 port 4711: no matching cipher found. Their offer: x [preauth]`,

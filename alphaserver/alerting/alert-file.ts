@@ -111,18 +111,23 @@ export class AlertFile {
   /** Writes what a step found, with its position, in one transaction. */
   write({ changes, provisional, position, clockMs }: Step, settings: AlertSettings, nowMs: number): WrittenIncident[] {
     const isNothing = changes.length + provisional.length === 0 && position === this.reached.position;
-    this.#clockMs = clockMs;
-    if (isNothing) return [];
+    if (isNothing) {
+      // The clock alone is worth no transaction.
+      this.#clockMs = clockMs;
+      return [];
+    }
     const context = { settings, nowMs, position, clockMs };
-    return transaction(this.db, () => {
-      const written = [
+    const written = transaction(this.db, () => {
+      const found = [
         ...this.#incidents.write(changes, { ...context, provisional: false }),
         ...this.#incidents.write(provisional, { ...context, provisional: true }),
       ];
       this.#marks.set(POSITION, position);
       this.#marks.set(CLOCK, clockMs);
-      return written;
+      return found;
     });
+    this.#clockMs = clockMs;
+    return written;
   }
 
   /** Saves the state of the rules, which is as of a position. */

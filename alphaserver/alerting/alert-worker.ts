@@ -149,7 +149,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
     clearInterval(this.#tick);
     if (this.#turn) clearImmediate(this.#turn);
     await this.#notifier.close();
-    if (!this.#unwritten) this.#file.save(this.#runner.checkpoint(), this.#runner.takenTo);
+    if (!this.#unwritten) this.#save();
     this.#file.close();
     this.#closeEvents();
   }
@@ -223,13 +223,25 @@ class AlertWorker implements ThreadWork<AlertMessages> {
     this.#file.settle(this.#settings, Date.now());
     void this.#recordPending();
     if (nowMs >= this.#checkpointAtMs) {
-      this.#file.save(this.#runner.checkpoint(), this.#runner.takenTo);
+      this.#save();
       const tookMs = performance.now() - nowMs;
       this.#checkpointAtMs = nowMs + Math.max(CHECKPOINT_EVERY_MS, CHECKPOINT_SHARE * tookMs);
     }
     if (nowMs < this.#deleteAtMs) return;
     this.#file.deleteOld(Date.now());
     this.#deleteAtMs = nowMs + DELETE_EVERY_MS;
+  }
+
+  /**
+   * Saves the state of the rules. The engine gives changed blocks once: where the disk does not take them, the thread ends, and
+   * the next one goes on from what was saved before.
+   */
+  #save(): void {
+    try {
+      this.#file.save(this.#runner.checkpoint(), this.#runner.takenTo);
+    } catch (error) {
+      throw new Error('the state of the rules cannot be saved', { cause: error });
+    }
   }
 
   #failed(error: unknown): void {

@@ -142,11 +142,7 @@ export class Engine {
   #evaluate(map: AnyStateMap, state: AnyState): void {
     const { context } = map;
     if (state.isPending) {
-      const { rules } = context.detector;
-      this.#tracker.compare(state, state.current(context), {
-        rules,
-        nowMs: this.#storedMs,
-      });
+      this.#tracker.compare(state, state.current(context), context.detector.rules, this.#storedMs);
       state.isPending = false;
     }
     this.#tracker.settle(state.settle(context));
@@ -217,7 +213,7 @@ export class Engine {
 
   /** Frees the numbers of texts that nothing has any more. */
   #sweep(): void {
-    const freed = this.#interner.sweep((visit) => {
+    this.#interner.sweep((visit) => {
       for (const kind of KINDS) {
         const map = this.#maps[kind];
         for (const state of map.states()) {
@@ -227,7 +223,7 @@ export class Engine {
       }
       this.#tracker.visitTexts(visit);
     });
-    this.#decoder.forget(freed);
+    this.#decoder.forget();
   }
 
   /** True when an incident is new, no more or in another scan since the last call of `changes`: something to write at once. */

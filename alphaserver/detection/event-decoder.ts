@@ -15,20 +15,16 @@ const shortened = (name: string | null): string | null =>
     ? name
     : `${name.slice(0, NAME_LIMIT - HASH_LENGTH)}...#${hashOf(name).toString(16)}`;
 
-/** What is computed once for each address. */
-interface Address {
-  /** The number of its source; 0 for a text that is no address. */
-  readonly source: number;
-  readonly isAllowed: boolean;
-}
+/** What stands for the source of an allowed address: no rule may see its events. */
+const ALLOWED = -1;
 
 /** Reads rows for one engine. */
 export class EventDecoder {
   readonly #texts: StringInterner;
   #config: DetectionConfig;
   #allowlist: Allowlist;
-  /** By the number of the address. */
-  #addresses: (Address | undefined)[] = [];
+  /** The number of the source, or ALLOWED, by the number of the address: computed once for each address. */
+  #sources: (number | undefined)[] = [];
 
   constructor(texts: StringInterner, config: DetectionConfig, allowlist: Allowlist) {
     this.#texts = texts;
@@ -40,12 +36,12 @@ export class EventDecoder {
   configure(config: DetectionConfig, allowlist: Allowlist): void {
     this.#config = config;
     this.#allowlist = allowlist;
-    this.#addresses = [];
+    this.#sources = [];
   }
 
-  /** Forgets what is known of addresses whose numbers are given to other texts. */
-  forget(numbers: readonly number[]): void {
-    for (const number of numbers) this.#addresses[number] = undefined;
+  /** Forgets what it knows of addresses: to be called when numbers of texts are given to other texts. */
+  forget(): void {
+    this.#sources = [];
   }
 
   /** Fills `event` from a row. False where no rule may see the event. */
@@ -55,9 +51,8 @@ export class EventDecoder {
     event.ip = this.#texts.number(ip);
     if (ip === null) event.source = 0;
     else {
-      const address = this.#addresses[event.ip] ?? this.#address(ip, event.ip);
-      if (address.isAllowed) return false;
-      event.source = address.source;
+      event.source = this.#sources[event.ip] ?? this.#sourceOf(ip, event.ip);
+      if (event.source === ALLOWED) return false;
     }
     event.at = event.place = at;
     event.id = id;
@@ -73,11 +68,10 @@ export class EventDecoder {
     return true;
   }
 
-  #address(ip: string, number: number): Address {
-    const source = this.#texts.number(sourceOf(ip, this.#config.ipv6Prefix));
-    const address = { source, isAllowed: this.#allowlist.hasAddress(ip) };
-    this.#addresses[number] = address;
-    return address;
+  #sourceOf(ip: string, number: number): number {
+    const source = this.#allowlist.hasAddress(ip) ? ALLOWED : this.#texts.number(sourceOf(ip, this.#config.ipv6Prefix));
+    this.#sources[number] = source;
+    return source;
   }
 }
 

@@ -49,12 +49,6 @@ export interface DecidingEvent {
 /** Names an incident by its rule and the event that decides it. */
 export type IncidentId = (rule: EventRule, key: string, by: DecidingEvent) => string;
 
-/** What a state is compared by: the rules of its kind, and the clock. */
-export interface Observed {
-  readonly rules: readonly EventRule[];
-  readonly nowMs: number;
-}
-
 /** What the tracker asks of the engine. */
 export interface TrackerOptions {
   readonly names: IncidentNames & { agent(number: number): string };
@@ -101,46 +95,55 @@ export class IncidentTracker {
     this.grouping.configure(config);
   }
 
-  /** Compares the incidents that a state has after an event with those tracked. */
-  compare(state: AnyState, now: DetectorState<unknown>, observed: Observed): void {
+  /** Compares the incidents that a state has with those tracked. */
+  compare(state: AnyState, now: DetectorState<unknown>, rules: readonly EventRule[], nowMs: number): void {
     const before = state.incidents;
+    // A new list only where it is another one: mostly the same incidents have grown.
     let there: TrackedIncident[] | null = null;
-    for (let window = 0; window < now.windows.length; window += 1) {
+    let count = 0;
+    const keep = (window: number, incident: OpenIncident): void => {
+      const one = this.#track(state, rules, window, incident, nowMs);
+      if (!one) return;
+      if (!there && before[count] !== one) there = before.slice(0, count);
+      there?.push(one);
+      count += 1;
+    };
+    for (let window = 0; window < rules.length; window += 1) {
       const { open, closed } = now.windows[window] as ThresholdWindow;
-      if (!open && closed.length === 0) continue;
-      there ??= [];
-      for (const one of closed) this.#track(there, state, window, one, observed);
-      if (open) this.#track(there, state, window, open, observed);
+      for (const one of closed) keep(window, one);
+      if (open) keep(window, open);
     }
-    if (!there && before.length === 0) return;
-    state.incidents = there ?? [];
-    for (const incident of before) if (!state.incidents.includes(incident)) this.#withdraw(incident, state.incidents);
+    if (!there && count === before.length) return;
+    const incidents = there ?? before.slice(0, count);
+    state.incidents = incidents;
+    for (const incident of before) if (!incidents.includes(incident)) this.#withdraw(incident, incidents);
   }
 
+  /** Takes over what is new of an incident; null where other rules have judged it. */
   #track(
-    there: TrackedIncident[],
     state: AnyState,
+    rules: readonly EventRule[],
     window: number,
     incident: OpenIncident,
-    { rules, nowMs }: Observed,
-  ): void {
+    nowMs: number,
+  ): TrackedIncident | null {
     const known = state.tracked(window, incident.decidedBy);
-    if (!known) {
-      if (incident.decidedBy > this.judgedTo)
-        there.push(this.#begin(state, rules[window] as EventRule, window, incident));
-      return;
-    }
-    there.push(known);
+    if (!known)
+      return incident.decidedBy > this.judgedTo
+        ? this.#begin(state, rules[window] as EventRule, window, incident)
+        : null;
     const { firstAt, lastAt, count } = incident;
-    if (known.count === count && known.lastAt === lastAt && known.firstAt === firstAt) return;
+    if (known.count === count && known.lastAt === lastAt && known.firstAt === firstAt) return known;
     known.firstAt = firstAt;
     known.lastAt = lastAt;
     known.count = count;
     this.#regroup(this.grouping.change(known));
     this.#open.add(known);
-    if (known.grownSinceMs !== null) return;
-    known.grownSinceMs = nowMs;
-    this.#grown.add(known);
+    if (known.grownSinceMs === null) {
+      known.grownSinceMs = nowMs;
+      this.#grown.add(known);
+    }
+    return known;
   }
 
   #begin(state: AnyState, rule: EventRule, window: number, incident: OpenIncident): TrackedIncident {

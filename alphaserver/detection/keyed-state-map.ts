@@ -89,7 +89,10 @@ export class KeyedStateMap<Memory> {
 
   /** Takes notice that a state got an event that was stored at `storedMs`: it is the one used last, and is to be saved. */
   touched(state: KeyedState<Memory>, storedMs: number): void {
-    this.changed(state);
+    // Counted exactly when it is evaluated.
+    state.weight += 1;
+    this.#events += 1;
+    if (state.block && !state.block.isDirty) this.#dirt(state.block);
     // NaN where it is new; before where the clock was set back.
     if (Math.abs(storedMs - state.touchedMs) < MOVED_EVERY_MS) return;
     state.touchedMs = storedMs;

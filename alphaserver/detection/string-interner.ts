@@ -11,7 +11,7 @@ const FIRST_SWEEP_TEXTS = 100_000;
 export class StringInterner {
   readonly #numbers = new Map<string, number>();
   readonly #texts: (string | null)[] = [null];
-  #free: number[] = [];
+  readonly #free: number[] = [];
   readonly #least: number;
   #sweepAt: number;
 
@@ -51,21 +51,18 @@ export class StringInterner {
     return this.#numbers.size >= this.#sweepAt;
   }
 
-  /** Drops all texts whose numbers `mark` does not visit. Gives the numbers that are free now. */
-  sweep(mark: (visit: (number: number) => void) => void): readonly number[] {
+  /** Drops all texts whose numbers `mark` does not visit. */
+  sweep(mark: (visit: (number: number) => void) => void): void {
     const live = new Uint8Array(this.#texts.length);
     mark((number) => {
       live[number] = 1;
     });
-    const dropped: number[] = [];
     for (const [text, number] of this.#numbers)
       if (live[number] === 0) {
         this.#numbers.delete(text);
         this.#texts[number] = null;
-        dropped.push(number);
+        this.#free.push(number);
       }
-    this.#free = this.#free.concat(dropped);
     this.#sweepAt = Math.max(this.#least, 2 * this.#numbers.size);
-    return dropped;
   }
 }

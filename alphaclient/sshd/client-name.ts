@@ -8,7 +8,6 @@ const ESCAPED = /^(?:[^\\]|\\(?:[\\nrtbavfs]|[0-3][0-7]{2}))*$/;
 /** A backslash, or bytes beyond ASCII. */
 const ESCAPE = /\\\\|(?:\\[23][0-7]{2})+/g;
 const ESCAPE_CHARS = 4;
-const UTF8_LIMIT_BYTES = 4;
 
 /**
  * Returns a name as the client sent it, its bytes as Latin-1. `times`: how often sshd may have escaped it. Escapes of control characters
@@ -24,28 +23,30 @@ export function sentName(logged: string, times: 1 | 2): string {
 
 /** The bytes of `\303\274...`, each as a character, where they are characters of UTF-8; the others stay escaped. */
 function decoded(escapes: string): string {
-  const bytes = Buffer.from(
-    escapes
-      .split('\\')
-      .slice(1)
-      .map((digits) => Number.parseInt(digits, 8)),
-  );
+  const bytes = escapes
+    .split('\\')
+    .slice(1)
+    .map((digits) => Number.parseInt(digits, 8));
   let text = '';
   for (let at = 0; at < bytes.length; ) {
-    let length = 2;
-    while (length <= UTF8_LIMIT_BYTES && !isCharacter(bytes.subarray(at, at + length), length)) length++;
-    if (length > UTF8_LIMIT_BYTES) {
-      text += escapes.slice(at * ESCAPE_CHARS, (at + 1) * ESCAPE_CHARS);
-      at++;
-    } else {
-      text += bytes.toString('latin1', at, at + length);
-      at += length;
-    }
+    const length = characterBytes(bytes, at);
+    if (length === 0) text += escapes.slice(at * ESCAPE_CHARS, (at + 1) * ESCAPE_CHARS);
+    else text += String.fromCharCode(...bytes.slice(at, at + length));
+    at += length || 1;
   }
   return text;
 }
 
-/** True for `length` bytes that are UTF-8. */
-function isCharacter(bytes: Buffer, length: number): boolean {
-  return bytes.length === length && Buffer.from(bytes.toString('utf8')).equals(bytes);
+/** How many bytes the character beyond ASCII has that begins at `at` (RFC 3629, section 4); 0 where none does. */
+function characterBytes(bytes: readonly number[], at: number): number {
+  const lead = bytes[at] ?? 0;
+  const second = bytes[at + 1] ?? 0;
+  let length = 2;
+  if (lead >= 0xe0) length = lead >= 0xf0 ? 4 : 3;
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  if (!bytes.slice(at + 1, at + length).every((byte) => byte >= 0x80 && byte < 0xc0)) return 0;
+  if (at + length > bytes.length) return 0;
+  // Longer forms than needed, surrogates, and what is beyond Unicode.
+  if ((lead === 0xe0 && second < 0xa0) || (lead === 0xed && second > 0x9f)) return 0;
+  return (lead === 0xf0 && second < 0x90) || (lead === 0xf4 && second > 0x8f) ? 0 : length;
 }

@@ -278,6 +278,8 @@ describe('a hostile message', () => {
   const BYTES = 65_536;
   const FILLINGS = [
     ' ',
+    '\\',
+    '\\303\\274',
     ' from ',
     ' from x',
     ' port 1',

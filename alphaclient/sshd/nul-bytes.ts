@@ -26,9 +26,13 @@ export function textIn(line: string, bigEndian: boolean): string[] {
   let text = line.replace(/^\0+/, '');
   if (text.startsWith(LITTLE_ENDIAN_MARK) || text.startsWith(BIG_ENDIAN_MARK)) text = text.slice(2).replace(/^\0+/, '');
   if (UTF_16.test(text)) return [encoded(utf16(text, bigEndian))];
-  if (UTF_32.test(text)) return [text.replaceAll('\0', '')];
-  const pieces = text.split(/\0+/).filter((piece) => piece !== '');
-  return pieces.length > PIECES_LIMIT ? [pieces.join('')] : pieces;
+  if (UTF_32.test(text)) return [withoutNuls(text)];
+  const pieces = text.split(/\0+/, PIECES_LIMIT + 1).filter((piece) => piece !== '');
+  return pieces.length > PIECES_LIMIT ? [withoutNuls(text)] : pieces;
+}
+
+function withoutNuls(text: string): string {
+  return Buffer.from(Buffer.from(text, 'latin1').filter((byte) => byte !== 0)).toString('latin1');
 }
 
 /** Decodes UTF-16 from the first byte of its first character that is not NUL. */

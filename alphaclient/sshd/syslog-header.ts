@@ -67,6 +67,8 @@ const WORDS_LIMIT = 5;
 /** syslogd's own line, and that of macOS: `--- last message repeated 2 times ---`. */
 const LAST_MESSAGE = /^(?:syslogd?(?:\[\d{1,10}\])?: )?(?=last message (?:repeated|buffered) )/;
 const LAST_MESSAGE_LIMIT_CHARS = 64;
+/** Headers are shorter: what stands further back is a message. */
+const TABS_LIMIT_CHARS = 1_024;
 
 /** `HOST APP PROCID MSGID DATA` of RFC 5424, where neither priority nor version tells that it is that. */
 const RFC_5424_WORDS = /^[^\s:[]+ [^\s:[]+ (?:\d{1,10}|-) \S+ (?:- |\[)/;
@@ -143,8 +145,7 @@ export class HeaderParser {
   /** Parses the header of a line, which has no line end. */
   parse(line: string): Header {
     const start = line.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
-    // Some write tabs between the words of a header.
-    const text = line.includes('\t') ? line.replaceAll('\t', ' ') : line;
+    const text = line.includes('\t') ? withoutTabs(line) : line;
     return this.#ofFormat(text, start) ?? this.#parseAt(text, start, LEADINGS_LIMIT) ?? timeless('raw', start);
   }
 
@@ -401,6 +402,11 @@ function behindTime(line: string, at: number): number {
 /** Index behind what `pattern` finds at `at` within `limit` characters; `at` where it finds nothing. */
 function skip(line: string, at: number, pattern: RegExp, limit: number): number {
   return at + (pattern.exec(line.slice(at, at + limit))?.[0].length ?? 0);
+}
+
+/** Some write tabs between the words of a header. */
+function withoutTabs(line: string): string {
+  return line.slice(0, TABS_LIMIT_CHARS).replaceAll('\t', ' ') + line.slice(TABS_LIMIT_CHARS);
 }
 
 function skipSpaces(line: string, at: number): number {

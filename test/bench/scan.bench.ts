@@ -106,7 +106,27 @@ function hostileRows(): BenchRow[] {
   const rows: BenchRow[] = [
     { name: 'reader, normal lines', value: `${usual.toFixed(2)} ns/byte`, note: `${NORMAL_BYTES} bytes of them` },
   ];
-  const fillings = [' ', ' from ', ' port 1', '"', "'", '7', '\\', '[', ']', ':', ' user ', 'rhost=', '=', '\u00e9'];
+  const fillings = [
+    ' ',
+    ' from ',
+    ' port 1',
+    '"',
+    "'",
+    '7',
+    '\\',
+    '[',
+    ']',
+    ':',
+    ' user ',
+    'rhost=',
+    '=',
+    '\u00e9',
+    '\t',
+    'a\0',
+    '<38>1 ',
+    '@4',
+    '{"a":',
+  ];
   const beginnings = [
     'Failed password for ',
     'Failed password for invalid user ',

@@ -1,6 +1,19 @@
 /** alphaclient's settings: contract section 3. */
 import { HOST_LIMIT, isHostName } from '../protocol/values.ts';
-import { absentOr, LOG_SETTINGS, readSettings, secret, setting, type Values } from '../service/settings.ts';
+import type { Environment } from '../service/environment.ts';
+import { certificatesFault, folderFault, keyPairFault, privateKeyFault } from '../service/files.ts';
+import {
+  absentOr,
+  checked,
+  checkSettings,
+  LOG_SETTINGS,
+  readSettings,
+  refused,
+  SettingsError,
+  secret,
+  setting,
+  type Values,
+} from '../service/settings.ts';
 import { type Address, bytes, path, readAddress, truth, type ValueParser, wordOf } from '../service/value-parser.ts';
 import { HeaderFormat } from './sshd/header-format.ts';
 
@@ -45,11 +58,11 @@ const SETTINGS = {
   ALPHACLIENT_SERVER: setting(serverAddresses, 'tcp://127.0.0.1:5000'),
   ALPHACLIENT_LOG: absentOr(path('a file, or journald')),
   ALPHACLIENT_NAME: absentOr(hostName),
-  ALPHACLIENT_STATE: setting(path('a folder'), './data/alphaclient'),
+  ALPHACLIENT_STATE: checked(setting(path('a folder'), './data/alphaclient'), folderFault),
   ALPHACLIENT_TOKEN: secret(TOKEN_LIMIT),
-  ALPHACLIENT_TLS_CA: absentOr(path('a file')),
-  ALPHACLIENT_TLS_CERT: absentOr(path('a file')),
-  ALPHACLIENT_TLS_KEY: absentOr(path('a file')),
+  ALPHACLIENT_TLS_CA: checked(absentOr(path('a file')), certificatesFault),
+  ALPHACLIENT_TLS_CERT: checked(absentOr(path('a file')), certificatesFault),
+  ALPHACLIENT_TLS_KEY: checked(absentOr(path('a file')), privateKeyFault),
   ALPHACLIENT_ALLOW_PLAIN: setting(truth, 'false'),
   ALPHACLIENT_FROM: setting(wordOf(['start', 'end']), 'start'),
   ...HEADER_SETTING,
@@ -57,7 +70,11 @@ const SETTINGS = {
   ...LOG_SETTINGS,
 };
 
-/** All settings of one alphaclient, checked. */
+/** The name of one of alphaclient's settings. */
+export type SettingName = keyof typeof SETTINGS;
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+/** All settings of one alphaclient. */
 export interface ClientConfig {
   /** Tried in turn; never empty. */
   readonly servers: readonly Address[];
@@ -101,4 +118,20 @@ export function readClientConfig(env: Readonly<Record<string, string | undefined
     logLevel: given.LOG_LEVEL,
     logFormat: given.LOG_FORMAT,
   });
+}
+
+/** The settings that only a server over TLS needs. */
+const TLS_NAMES: readonly string[] = ['ALPHACLIENT_TLS_CA', 'ALPHACLIENT_TLS_CERT', 'ALPHACLIENT_TLS_KEY'];
+
+/** Checks what the settings point to, as far as the configuration uses it. Throws a SettingsError. */
+export function checkClientConfig({ servers, tls }: ClientConfig, env: Environment): void {
+  const usesTls = servers.some(({ scheme }) => scheme === 'tls');
+  checkSettings(
+    SETTINGS,
+    env,
+    SETTING_NAMES.filter((name) => usesTls || !TLS_NAMES.includes(name)),
+  );
+  if (!usesTls || tls.certFile === null || tls.keyFile === null) return;
+  const fault = keyPairFault(tls.certFile, tls.keyFile);
+  if (fault !== null) throw new SettingsError([refused(SETTINGS, env, 'ALPHACLIENT_TLS_KEY', fault)]);
 }

@@ -2,7 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
+import { alphaclient } from '../alphaclient/commands/commands.ts';
 import { alphaserver } from '../alphaserver/cli/commands.ts';
 import { type Command, type Group, type Program, runProgram } from '../service/command-line.ts';
 import { isExpected } from './expectation.ts';
@@ -78,4 +80,10 @@ async function transcript(make: (io: { stdout: Text; stderr: Text }) => Program)
 test('alphaserver answers every wrong line and every question for help as written down', async () => {
   const env = { ALPHASERVER_DATA: join(folder, 'none') };
   isExpected('alphaserver.txt', await transcript((io) => alphaserver({ ...io, env, nowMs: 0 })));
+});
+
+test('alphaclient answers every wrong line and every question for help as written down', async () => {
+  const env = { ALPHACLIENT_STATE: join(folder, 'none') };
+  const stdin = Readable.from([]);
+  isExpected('alphaclient.txt', await transcript((io) => alphaclient({ ...io, env, stdin, nowMs: 0 })));
 });

@@ -1,0 +1,90 @@
+/** alphaclient's commands: what each takes, and which file carries it out. Each loads only what it needs. */
+import { existsSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import manifest from '../../package.json' with { type: 'json' };
+import { command, type Program, type ProgramIo } from '../../service/command-line.ts';
+import type { Environment } from '../../service/environment.ts';
+import { textOf } from '../../service/value-parser.ts';
+import type { HeaderFormat } from '../sshd/header-format.ts';
+
+const NOTES = `Settings are environment variables (ALPHACLIENT_SERVER, ALPHACLIENT_LOG, ...); .env is read too. See .env.example.
+`;
+
+/** What a program has of the process that it runs in. */
+export interface CommandIo extends ProgramIo {
+  readonly stdin: Readable;
+  readonly env: Environment;
+}
+
+/** A line of sshd has at most 64 KiB, and so has a path that somebody types. */
+const TEXT_LIMIT_CHARS = 65_536;
+const file = { ...textOf(TEXT_LIMIT_CHARS, 'a log file, or - for standard input'), placeholder: 'FILE' };
+const line = { ...textOf(TEXT_LIMIT_CHARS, 'a line of a log'), placeholder: 'LINE' };
+
+/** Makes the table of commands for one process. */
+export function alphaclient(io: CommandIo): Program {
+  return {
+    name: 'alphaclient',
+    version: manifest.version,
+    notes: NOTES,
+    standard: 'run',
+    commands: {
+      run: command({
+        summary: "follows this host's sshd log and sends what it shows to alphaserver",
+        options: {},
+        arguments: {},
+        run: async () => {
+          const { checkClientConfig, readClientConfig } = await import('../config.ts');
+          const env = await environment(io);
+          const config = readClientConfig(env);
+          checkClientConfig(config, env);
+          return (await import('./run-command.ts')).runCommand(config, env);
+        },
+      }),
+      scan: command({
+        summary: 'reads old logs (- is standard input) and prints their events',
+        options: { summary: { help: 'a table for people, in place of a line of JSON for each event' } },
+        arguments: { files: { ...file, many: { least: 1 } } },
+        run: async ({ summary, files }) =>
+          (await import('./scan.ts')).scan([...(summary ? ['--summary'] : []), ...files], io, await header(io)),
+      }),
+      explain: command({
+        summary:
+          'says which message of sshd a line is, and which event it makes; without a line it reads standard input',
+        options: {},
+        arguments: { words: { ...line, many: { least: 0 } } },
+        run: async ({ words }) => (await import('./explain.ts')).explain(words, io, await header(io)),
+      }),
+      status: command({
+        summary: 'shows what the agent of this state folder has read, sent and had acknowledged',
+        options: { json: { help: 'as JSON, for programs' } },
+        arguments: {},
+        run: async ({ json }) => {
+          const { readClientConfig } = await import('../config.ts');
+          const out = {
+            out: (text: string) => void io.stdout.write(text),
+            error: (text: string) => void io.stderr.write(text),
+          };
+          const { stateFolder } = readClientConfig(await environment(io));
+          return (await import('./status.ts')).status(stateFolder, json, io.nowMs, out);
+        },
+      }),
+    },
+  };
+}
+
+/** Gathers the environment. Prints a line for whatever looks like a setting and is none. */
+async function environment({ env: real, stderr }: CommandIo): Promise<Environment> {
+  const { gatherEnvironment } = await import('../../service/environment.ts');
+  const { SETTING_NAMES } = await import('../config.ts');
+  const { env, warnings } = gatherEnvironment(real, 'ALPHACLIENT_', SETTING_NAMES);
+  for (const warning of warnings) stderr.write(`alphaclient: ${warning}\n`);
+  return env;
+}
+
+/** Reads the header's form. Where no setting is given at all, a scan of a small log would take longer for the asking. */
+async function header(io: CommandIo): Promise<HeaderFormat | null> {
+  if (!io.env['ALPHACLIENT_HEADER'] && !io.env['SETTINGS_DEFAULTS'] && !existsSync('.env')) return null;
+  const { readHeaderFormat } = await import('../config.ts');
+  return readHeaderFormat(await environment(io));
+}

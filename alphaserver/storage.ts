@@ -10,7 +10,7 @@ import { factIn, openRollups } from './rollups/schema.ts';
 import type { Database } from './store/database.ts';
 import { EventStore } from './store/event-store.ts';
 import { usable, WAL_LIMIT_PAGES } from './store/folder.ts';
-import { Retention } from './store/retention.ts';
+import { Retention, tablePeriodFor } from './store/retention.ts';
 import type { AgentBatch, Appended, Binding, Store } from './store/store.ts';
 
 /** How the store is kept. */
@@ -45,6 +45,7 @@ export class Storage implements Store {
     const { retentionMs = null, now = Date.now, walLimitPages = WAL_LIMIT_PAGES, failed = () => {} } = options;
     const events = new EventStore(folder, {
       walLimitPages,
+      tablePeriodMs: tablePeriodFor(retentionMs),
       ready: () => this.#rollups.ready(),
       committed: (lastId) => {
         this.queries.changed();
@@ -72,7 +73,7 @@ export class Storage implements Store {
       retentionMs === null
         ? null
         : new Retention({
-            db: events.db,
+            store: events,
             projection: this.#rollups,
             retentionMs,
             held: () => Math.min(Number.MAX_SAFE_INTEGER, ...this.#holds.map((upTo) => upTo())),

@@ -1,9 +1,10 @@
 /** Reads what the rules work on from the store's file, on a connection that only reads. */
 
 import { AGENTS_LIMIT, type AgentStatus } from '../detection/agent-health.ts';
-import { arrays, type Database } from '../store/database.ts';
+import type { Database } from '../store/database.ts';
 import { type Decision, decisionsAfter } from '../store/decisions.ts';
 import { eventsForRules, RowNames, type RuleRow, recentForRules } from '../store/event-rows.ts';
+import { readerOf } from '../store/event-tables.ts';
 
 /** The log of events, from any position. */
 export class EventSource {
@@ -45,6 +46,6 @@ export class EventSource {
 
   /** The id of the newest event, 0 where there is none. */
   get newest(): number {
-    return (arrays(this.#db, 'SELECT max(id) FROM events')[0]?.[0] as number | null) ?? 0;
+    return readerOf(this.#db).bounds().last;
   }
 }

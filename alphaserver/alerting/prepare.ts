@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { arrays, type Database, transaction } from '../store/database.ts';
 import { appendDecisions, lastDecision } from '../store/decisions.ts';
+import { readerOf } from '../store/event-tables.ts';
 import { LOST_MARK } from './checkpoint.ts';
 import { ALERTS_FILE, Marks, openAlerts } from './schema.ts';
 import { hasOldAlerts, upgradeAlerts } from './upgrade.ts';
@@ -82,7 +83,7 @@ function storeDecision(db: Database): StoreFacts | null {
 function begun(db: Database, nowMs: number): StoreFacts {
   const facts = {
     number: randomInt(STORE_NUMBERS),
-    sinceMs: arrays(db, 'SELECT 1 FROM events LIMIT 1').length > 0 ? nowMs : 0,
+    sinceMs: readerOf(db).bounds().first === null ? 0 : nowMs,
   };
   recordStore(db, facts, nowMs);
   return facts;

@@ -11,6 +11,7 @@ import type { Incident } from '../detection/incident.ts';
 import type { Message, Notification } from '../notify/message.ts';
 import { arrays, type Database, transaction } from '../store/database.ts';
 import { appendDecisions, type NewDecision } from '../store/decisions.ts';
+import { readerOf } from '../store/event-tables.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { decision } from './decisions.ts';
 import { agentIncidentId } from './incident-id.ts';
@@ -170,7 +171,7 @@ function moveQueue(db: Database, alerts: Database, position: number): void {
 
 /** Gives what no event says: who acknowledged what, and the names of the incidents, which were made otherwise. */
 function* decisionsOf(db: Database): Generator<[at: number, decision: NewDecision]> {
-  const first = (arrays(db, 'SELECT coalesce(min(id), 0) FROM events')[0]?.[0] as number | undefined) ?? 0;
+  const first = readerOf(db).bounds().first ?? 0;
   for (const row of db.prepare('SELECT * FROM incidents').all()) {
     const { id, rule, key, openedAt, lastAt, closedAt, raisedBy, acknowledgedAt, acknowledgedBy } =
       row as unknown as OldIncident;

@@ -2,9 +2,11 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openOffline } from '../queries/offline.ts';
+import { Queries } from '../queries/queries.ts';
 import { factIn } from '../rollups/schema.ts';
 import { arrays, type Database } from '../store/database.ts';
 import { eventsAfter } from '../store/event-rows.ts';
+import { readerOf } from '../store/event-tables.ts';
 import { EVENTS_FILE } from '../store/folder.ts';
 import type { StoredEvent } from '../store/store.ts';
 
@@ -52,16 +54,13 @@ export class Following {
   }
 
   #newest(): number {
-    const [row] = arrays(this.#db, 'SELECT max(id) FROM events') as [number | null][];
     // Retention may have taken the newest too: what comes has higher numbers than any there was.
-    return Math.max(row?.[0] ?? 0, factIn(this.#db, 'rolledTo'));
+    return Math.max(readerOf(this.#db).bounds().last, factIn(this.#db, 'rolledTo'));
   }
 
   #before(sinceMs: number): number {
-    const sql = `SELECT min(id) FROM (SELECT min(id) AS id FROM times WHERE at >= ?
-      UNION ALL SELECT min(id) FROM events WHERE id > ? AND at >= ?)`;
-    const [row] = arrays(this.#db, sql, sinceMs, factIn(this.#db, 'rolledTo'), sinceMs) as [number | null][];
-    return row?.[0] ? row[0] - 1 : this.#newest();
+    const first = new Queries(this.#db).firstSince(sinceMs);
+    return first === null ? this.#newest() : first - 1;
   }
 
   #identity(): string {

@@ -1,25 +1,24 @@
 /** Events by their time, newest first, a page at a time. */
-
 import { networkOf } from '../../service/ip-network.ts';
-import { idsIn, inAll, PARTS, partOf } from '../rollups/event-index.ts';
-import { factIn, KINDS, NETWORK, SEGMENT_POSTINGS } from '../rollups/schema.ts';
-import { arrays, type Statement } from '../store/database.ts';
-import { eventsWithIds } from '../store/event-rows.ts';
+import { ALL_EVENTS, clampAt, type IndexQuery, type Place } from '../rollups/event-index.ts';
+import { eventsWithIds, storedMethod } from '../store/event-rows.ts';
 import { OUTCOMES } from '../store/schema.ts';
 import type { StoredEvent } from '../store/store.ts';
 import type { EventCursor, EventQuery } from './results.ts';
 import type { Snapshot } from './snapshot.ts';
 
-type Place = [at: number, id: number];
-type Wanted = readonly [kind: number, value: string];
-const IP = KINDS.indexOf('ip');
+const COLUMNS = 'at, id, host, ip, user, outcome, method';
+type Row = readonly [
+  ...[at: number, id: number, host: number, ip: string | null, user: string | null],
+  ...[outcome: number, method: number | string | null],
+];
 
 const newestFirst = (a: Place, b: Place): number => b[0] - a[0] || b[1] - a[1];
 
-/** One page of the events that a question is about. */
+/** Gives one page of the events that a query is about. */
 export function eventPage(snapshot: Snapshot, query: EventQuery): { events: StoredEvent[]; next: EventCursor | null } {
-  const wanted = wantedIn(query);
-  const places = wanted.length === 0 ? byTime(snapshot, query) : new Walk(snapshot, query, wanted).places();
+  const wanted = wantedIn(snapshot, query);
+  const places = wanted === null ? [] : new Search(snapshot, query, wanted).places();
   const page = places.slice(0, query.limit);
   const last = page.at(-1);
   return {
@@ -31,104 +30,98 @@ export function eventPage(snapshot: Snapshot, query: EventQuery): { events: Stor
   };
 }
 
-function wantedIn({ host, ip, user, outcome, method }: EventQuery): Wanted[] {
-  const values = [host, ip, user, outcome === null ? null : String(OUTCOMES.indexOf(outcome)), method];
-  return KINDS.flatMap((_, kind) => {
-    const value = values[kind] ?? null;
-    // Addresses have no slash: it is a network.
-    return value === null ? [] : [[kind === IP && value.includes('/') ? NETWORK : kind, value] as const];
-  });
+/** Finds the first stored event that happened at or after a time; null where there is none. */
+export function firstIdSince({ events, index, indexedTo, firstId }: Snapshot, sinceMs: number): number | null {
+  const span = { from: sinceMs, to: Number.POSITIVE_INFINITY };
+  for (const part of index.parts(span).sort((a, b) => a.first - b.first)) {
+    let first: number | null = null;
+    for (const id of index.search(part, ALL_EVENTS, span)) if (id >= firstId) first = Math.min(first ?? id, id);
+    if (first !== null) return first;
+  }
+  const [row] = events.each('min(id)', indexedTo, 'at >= ?', [sinceMs]).filter(([id]) => id !== null) as [number][];
+  return row?.[0] ?? null;
 }
 
-/** The times that a page may have, and the place it begins after. */
-function bounds({ sinceMs, untilMs, cursor }: EventQuery): [from: number, to: number, at: number, below: number] {
-  const to = Math.min(untilMs ?? Number.POSITIVE_INFINITY, cursor ? cursor.atMs + 1 : Number.POSITIVE_INFINITY);
-  return [sinceMs ?? Number.NEGATIVE_INFINITY, to, cursor?.atMs ?? to, cursor?.id ?? 0];
+/** Turns names into numbers; null where a host was never seen. */
+function wantedIn({ db }: Snapshot, { host, ip, user, outcome, method }: EventQuery): IndexQuery | null {
+  const known =
+    host === null ? null : (db.prepare('SELECT id FROM hosts WHERE name = ?').get(host) as { id: number } | undefined);
+  if (known === undefined) return null;
+  // Addresses have no slash: it is a network.
+  const isNetwork = ip?.includes('/') ?? false;
+  return {
+    ...ALL_EVENTS,
+    host: known?.id ?? null,
+    ip: isNetwork ? null : ip,
+    network: isNetwork ? ip : null,
+    user,
+    outcome: outcome === null ? null : OUTCOMES.indexOf(outcome),
+    method,
+  };
 }
-const INSIDE = 'at >= ? AND at < ? AND (at, id) < (?, ?)';
 
-function byTime({ db, rolledTo }: Snapshot, query: EventQuery): Place[] {
-  const page = (table: string) => `SELECT at, id FROM ${table} AND ${INSIDE} ORDER BY at DESC, id DESC LIMIT ?`;
-  const most = query.limit + 1;
-  const counted = arrays(db, page('times WHERE true'), ...bounds(query), most) as Place[];
-  const newest = arrays(db, page('events WHERE id > ?'), rolledTo, ...bounds(query), most) as Place[];
-  return [...counted, ...newest].sort(newestFirst).slice(0, most);
-}
-
-/**
- * Goes from segment to segment, those that reach latest first, and stops when no further one can hold a newer event.
- * Agents that were down send old events late, so that segments overlap in time.
- */
-class Walk {
+/** One search. Places are in the order of the index: by time, and by id where it cannot tell times apart. */
+class Search {
   readonly #at: Snapshot;
-  readonly #query: EventQuery;
-  readonly #wanted: readonly Wanted[];
-  readonly #posting: Statement;
-  readonly #network: string | null;
-  readonly #networksFrom: number;
+  readonly #wanted: IndexQuery;
+  readonly #from: number;
+  readonly #to: number;
+  readonly #before: Place | null;
+  readonly #most: number;
 
-  constructor(snapshot: Snapshot, query: EventQuery, wanted: readonly Wanted[]) {
+  constructor(snapshot: Snapshot, { sinceMs, untilMs, cursor, limit }: EventQuery, wanted: IndexQuery) {
     this.#at = snapshot;
-    this.#query = query;
     this.#wanted = wanted;
-    this.#network = wanted.find(([kind]) => kind === NETWORK)?.[1] ?? null;
-    this.#networksFrom = factIn(snapshot.db, 'networksFrom');
-    this.#posting = snapshot.db.prepare('SELECT lists FROM postings WHERE id = ?');
+    this.#from = sinceMs ?? Number.NEGATIVE_INFINITY;
+    this.#to = untilMs ?? Number.POSITIVE_INFINITY;
+    this.#before = cursor && [clampAt(cursor.atMs), cursor.id];
+    this.#most = limit + 1;
   }
 
-  /** The newest, one more than the page takes where there are. */
+  /** Gives the newest, one more than the page takes where there are. */
   places(): Place[] {
-    const most = this.#query.limit + 1;
-    let found = this.#newest().sort(newestFirst).slice(0, most);
-    for (const [first, last, maxAt] of this.#segments()) {
-      const oldest = found[most - 1];
-      if (oldest && oldest[0] > maxAt) break;
-      const more = this.#inSegment(first, last);
-      if (more.length > 0) found = [...found, ...more].sort(newestFirst).slice(0, most);
+    let found = this.#unindexed();
+    const span = { from: this.#from, to: this.#to, before: this.#before };
+    for (const part of this.#at.index.parts(span)) {
+      const oldest = found[this.#most - 1];
+      if (oldest && oldest[0] > part.maxAt) break;
+      const more: Place[] = [];
+      for (const id of this.#at.index.search(part, this.#wanted, span)) {
+        const row = this.#at.events.withId(COLUMNS, id) as Row | undefined;
+        const place = row && this.#placeOf(row);
+        if (place && oldest && newestFirst(oldest, place) < 0) break;
+        if (place) more.push(place);
+        if (more.length === this.#most) break;
+      }
+      if (more.length > 0) found = [...found, ...more].sort(newestFirst).slice(0, this.#most);
     }
     return found;
   }
 
-  #segments(): [first: number, last: number, maxAt: number][] {
-    const [from, to] = bounds(this.#query);
-    const sql = 'SELECT first, last, maxAt FROM segments WHERE maxAt >= ? AND minAt < ? ORDER BY maxAt DESC';
-    return arrays(this.#at.db, sql, from, to) as [number, number, number][];
+  #unindexed(): Place[] {
+    this.#at.needIndex();
+    const rows = this.#at.events.each(COLUMNS, this.#at.indexedTo, 'at >= ? AND at < ?', [this.#from, this.#to]);
+    return (rows as unknown as Row[])
+      .map((row) => this.#placeOf(row))
+      .filter((place) => place !== null)
+      .sort(newestFirst)
+      .slice(0, this.#most);
   }
 
-  /** Among those that no posting has yet. */
-  #newest(): Place[] {
-    return this.#having('id > ?', this.#at.indexedTo);
-  }
-
-  #inSegment(segment: number, last: number): Place[] {
-    const lists: number[][] = [];
-    // One of an older version has no postings of networks: it is read as a whole.
-    const whole = this.#network !== null && segment < this.#networksFrom;
-    for (const [kind, value] of this.#wanted) {
-      if (kind === NETWORK && whole) continue;
-      const hash = this.#at.names.hash(value);
-      const row = this.#posting.get(segment * SEGMENT_POSTINGS + kind * PARTS + partOf(hash));
-      const ids = row ? idsIn((row as { lists: Uint8Array }).lists, hash, segment) : [];
-      if (ids.length === 0) return [];
-      lists.push(ids);
-    }
-    if (lists.length === 0) return this.#having('id >= ? AND id <= ?', segment, last);
-    return this.#having('id IN (SELECT value FROM json_each(?))', JSON.stringify(inAll(lists)));
-  }
-
-  /** Events with the wanted values among these. */
-  #having(those: string, ...given: (number | string)[]): Place[] {
-    const single = this.#wanted.filter(([kind]) => kind !== NETWORK);
-    const conditions = single.map(([kind]) =>
-      kind === 0
-        ? 'host = (SELECT id FROM hosts WHERE name = ?)'
-        : `${KINDS[kind]} = ${kind === 3 ? 'CAST(? AS INTEGER)' : '?'}`,
-    );
-    const where = [those, INSIDE, ...conditions].join(' AND ');
-    const values = single.map(([, value]) => value);
-    const sql = `SELECT at, id, ip FROM events WHERE ${where}`;
-    const rows = arrays(this.#at.db, sql, ...given, ...bounds(this.#query), ...values) as [...Place, string | null][];
-    const found = this.#network === null ? rows : rows.filter(([, , ip]) => networkOf(ip) === this.#network);
-    return found.map(([at, id]) => [at, id]);
+  /** Gives where an event stands; null where it is not one that is wanted. */
+  #placeOf([at, id, host, ip, user, outcome, method]: Row): Place | null {
+    const wanted = this.#wanted;
+    const place: Place = [clampAt(at), id];
+    const fits =
+      at >= this.#from &&
+      at < this.#to &&
+      (this.#before === null || newestFirst(this.#before, place) < 0) &&
+      (wanted.host === null || wanted.host === host) &&
+      (wanted.ip === null || wanted.ip === ip) &&
+      (wanted.user === null || wanted.user === user) &&
+      (wanted.outcome === null || wanted.outcome === outcome) &&
+      (wanted.method === null || wanted.method === method || storedMethod(wanted.method) === method) &&
+      (wanted.network === null || wanted.network === networkOf(ip));
+    return fits ? place : null;
   }
 }

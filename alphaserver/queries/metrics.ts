@@ -3,6 +3,7 @@
 import { Marks, OPENED_MARK } from '../alerting/schema.ts';
 import { factIn } from '../rollups/schema.ts';
 import type { Database } from '../store/database.ts';
+import { readerOf } from '../store/event-tables.ts';
 import { ledgerTotals } from './fleet.ts';
 import { Incidents } from './incidents.ts';
 import type { LedgerTotals } from './results.ts';
@@ -58,18 +59,15 @@ export function storedFigures(db: Database, nowMs: number, singleLimit: number):
     )
     .get() as unknown as Pick<StoredFigures, 'hosts' | 'accepted' | 'failed' | 'probes'>;
   const totals = ledgerTotals(db, nowMs);
-  // Ids have no gaps, and retention takes from the beginning.
-  const kept = db.prepare('SELECT min(id) AS first, max(id) AS last FROM events').get() as {
-    first: number | null;
-    last: number | null;
-  };
+  // Ids have next to no gaps, and retention takes from the beginning.
+  const { first, last } = readerOf(db).bounds();
   return {
     ...sums,
     single:
       Math.max(sums.hosts, totals.agents) <= singleLimit ? { hosts: hostFigures(db), agents: agentFigures(db) } : null,
     totals,
-    events: kept.first === null || kept.last === null ? 0 : kept.last - kept.first + 1,
-    unrolled: Math.max(0, (kept.last ?? 0) - factIn(db, 'rolledTo')),
+    events: first === null ? 0 : last - first + 1,
+    unrolled: Math.max(0, last - factIn(db, 'rolledTo')),
     alerts: alertFigures(db),
   };
 }

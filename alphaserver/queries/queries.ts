@@ -1,12 +1,13 @@
 /** All queries of a store, answered on one connection, each from one moment of it. */
 import type { StoredIncident } from '../alerting/incident-store.ts';
 import { type Counts, countsOf, type Names } from '../rollups/counts.ts';
+import { EventIndex } from '../rollups/event-index.ts';
 import { HashedNames } from '../rollups/hashed-names.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from '../rollups/time-buckets.ts';
 import { arrays, type Database } from '../store/database.ts';
 import { eventsAfter, eventsWithIds } from '../store/event-rows.ts';
 import type { StoredEvent, StoredGap } from '../store/store.ts';
-import { eventPage } from './events.ts';
+import { eventPage, firstIdSince } from './events.ts';
 import {
   agentsAfter,
   coverageCounts,
@@ -56,19 +57,21 @@ export class Queries {
   readonly #db: Database;
   readonly #names: Names;
   readonly #originOf: OriginOf;
+  readonly #index: EventIndex;
 
   /** `originOf` says where sources are; without it nobody knows. */
   constructor(db: Database, originOf: OriginOf = NO_ORIGIN) {
     this.#db = db;
     this.#originOf = originOf;
     this.#names = new HashedNames(db, db);
+    this.#index = new EventIndex(db, this.#names);
   }
 
   /** Runs one query in a read transaction: all that it reads was true at one moment. */
   #at<T>(query: (snapshot: Snapshot) => T): T {
     this.#db.exec('BEGIN');
     try {
-      return query(new Snapshot(this.#db, this.#names));
+      return query(new Snapshot(this.#db, this.#names, this.#index));
     } finally {
       this.#db.exec('COMMIT');
     }
@@ -91,6 +94,10 @@ export class Queries {
 
   eventsAfter(id: number, limit: number): StoredEvent[] {
     return eventsAfter(this.#db, id, limit);
+  }
+
+  firstSince(sinceMs: number): number | null {
+    return this.#at((snapshot) => firstIdSince(snapshot, sinceMs));
   }
 
   summary(span: SpanQuery): SummaryView {
@@ -175,28 +182,23 @@ export class Queries {
   }
 
   /** Gives the time of the first event, or the start of its minute or hour; infinite for a store without any. */
-  #firstTime({ rolledTo, horizon }: Snapshot): number {
+  #firstTime({ events, rolledTo, horizon }: Snapshot): number {
     const [row] = arrays(
       this.#db,
       `SELECT min(at) FROM (
          SELECT min(at) AS at FROM counts WHERE step = ?
-         UNION ALL SELECT min(at) FROM counts WHERE step = ? AND at < ?
-         UNION ALL SELECT min(at) FROM events WHERE id > ?)`,
-      ...[MINUTE_MS, HOUR_MS, horizon, rolledTo],
+         UNION ALL SELECT min(at) FROM counts WHERE step = ? AND at < ?)`,
+      ...[MINUTE_MS, HOUR_MS, horizon],
     ) as [number | null][];
-    return row?.[0] ?? Number.POSITIVE_INFINITY;
+    const newest = events.each('min(at)', rolledTo, 'true') as [number | null][];
+    return Math.min(row?.[0] ?? Infinity, ...newest.map(([at]) => at ?? Infinity));
   }
 
   /** Gives now, or the time of the newest event where a clock runs ahead by less than a day. */
-  #lastTime({ rolledTo }: Snapshot, nowMs: number): number {
-    const [row] = arrays(
-      this.#db,
-      `SELECT max(at) FROM (
-         SELECT max(at) AS at FROM times WHERE at > ? AND at < ?
-         UNION ALL SELECT max(at) FROM events WHERE id > ? AND at > ? AND at < ?)`,
-      ...[nowMs, nowMs + DAY_MS, rolledTo, nowMs, nowMs + DAY_MS],
-    ) as [number | null][];
-    return row?.[0] ?? nowMs;
+  #lastTime(snapshot: Snapshot, nowMs: number): number {
+    const ahead = { sinceMs: nowMs + 1, untilMs: nowMs + DAY_MS, limit: 1, cursor: null };
+    const { events } = eventPage(snapshot, { ...ahead, host: null, ip: null, user: null, outcome: null, method: null });
+    return events[0] ? Date.parse(events[0].at) : nowMs;
   }
 
   ledger(limit: number, after: number, nowMs: number): { agents: LedgerFacts[]; totals: LedgerTotals } {

@@ -3,14 +3,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ALERTS_FILE } from '../alerting/schema.ts';
 import { addOutcome, type CountedRow, type Counts, countsOf, type Names } from '../rollups/counts.ts';
+import { ALL_EVENTS, type EventIndex } from '../rollups/event-index.ts';
+import { COUNTED_COLUMNS } from '../rollups/rollup-writer.ts';
 import { factIn, ROLLUPS_FILE } from '../rollups/schema.ts';
 import type { Span } from '../rollups/time-buckets.ts';
-import { arrays, type Database } from '../store/database.ts';
+import type { Database } from '../store/database.ts';
+import { type EventReader, readerOf } from '../store/event-tables.ts';
 import { openEventsReader } from '../store/folder.ts';
+import { OUTCOMES } from '../store/schema.ts';
 
 /** A query does not read more events than this one by one: after an upgrade, or without `rollups.db`, they are rolled up first. */
 const UNROLLED_LIMIT_EVENTS = 1_048_576;
-const COLUMNS = 'id, at, outcome, host, method, user, ip';
 
 /** Opens a store's files for queries, beside the threads that write them. */
 export function openReader(folder: string): Database {
@@ -28,46 +31,82 @@ export function openReader(folder: string): Database {
 export class Snapshot {
   readonly db: Database;
   readonly names: Names;
+  readonly index: EventIndex;
+  readonly events: EventReader;
   /** Events up to this id are in all counts. */
   readonly rolledTo: number;
-  /** Events up to this id are in the postings. */
+  /** Events up to this id are in the index. */
   readonly indexedTo: number;
-  /** A day's start: before it, there are no minutes and no ranks of hours. */
+  /** A day's start: before it, there are no minutes, no hours of single hosts, and no top values of hours. */
   readonly horizon: number;
+  /** The oldest event that is not deleted: the index may still have some before it. */
+  readonly firstId: number;
 
-  constructor(db: Database, names: Names) {
+  constructor(db: Database, names: Names, index: EventIndex) {
     this.db = db;
     this.names = names;
+    this.index = index;
+    this.events = readerOf(db);
     // The events are read first, then what is made from them: the other way round, an event could be counted and deleted
     // between the two reads.
-    const { id } = db.prepare('SELECT max(id) AS id FROM events').get() as { id: number | null };
+    const { first, last } = this.events.bounds();
+    this.firstId = first ?? last + 1;
     this.rolledTo = factIn(db, 'rolledTo');
-    if ((id ?? 0) - this.rolledTo > UNROLLED_LIMIT_EVENTS)
-      throw new Error(`counts are being made from the events, ${this.rolledTo} of ${id} so far`);
+    if (last - this.rolledTo > UNROLLED_LIMIT_EVENTS)
+      throw new Error(`counts are being made from the events, ${this.rolledTo} of ${last} so far`);
     this.indexedTo = factIn(db, 'indexedTo');
     this.horizon = factIn(db, 'horizon');
   }
 
+  /** Throws where too many events are not in the index. */
+  needIndex(): void {
+    const { last } = this.events.bounds();
+    const left = last - Math.max(this.indexedTo, this.firstId - 1);
+    if (left > UNROLLED_LIMIT_EVENTS)
+      throw new Error(`the index of events is being made, ${left} of ${last - this.firstId + 1} are left`);
+  }
+
   /** Gives the span's events that are not rolled up, in no order: at most a few thousand, read by their ids. */
   newest({ from, to }: Span): CountedRow[] {
-    const sql = `SELECT ${COLUMNS} FROM events WHERE id > ? AND +at >= ? AND +at < ?`;
-    return arrays(this.db, sql, this.rolledTo, from, to) as unknown as CountedRow[];
+    return this.events.each(COUNTED_COLUMNS, this.rolledTo, 'at >= ? AND at < ?', [
+      from,
+      to,
+    ]) as unknown as CountedRow[];
   }
 
   /** Gives the span's events that are rolled up and not deleted, in no order. */
-  older({ from, to }: Span): CountedRow[] {
-    const columns = 'e.id, e.at, e.outcome, e.host, e.method, e.user, e.ip';
-    const sql = `SELECT ${columns} FROM times t CROSS JOIN events e ON e.id = t.id WHERE t.at >= ? AND t.at < ?`;
-    return arrays(this.db, sql, from, to) as unknown as CountedRow[];
+  older(span: Span): CountedRow[] {
+    const { from, to } = span;
+    const rows = this.#unindexed(span);
+    for (const part of this.index.parts(span))
+      for (const id of this.index.search(part, ALL_EVENTS, span)) {
+        const row = this.events.withId(COUNTED_COLUMNS, id) as unknown as CountedRow | undefined;
+        if (row && row[1] >= from && row[1] < to) rows.push(row);
+      }
+    return rows;
   }
 
-  /** Counts those. */
-  countOlder({ from, to }: Span, host: number | null): Counts {
-    const sql = `SELECT outcome, count(*) FROM times
-      WHERE at >= ? AND at < ? ${host === null ? '' : 'AND host = ?'} GROUP BY outcome`;
+  /** Counts those of one host, or of all. */
+  countOlder(span: Span, host: number | null): Counts {
     const counts = countsOf();
-    const values = [from, to, ...(host === null ? [] : [host])];
-    for (const [outcome, n] of arrays(this.db, sql, ...values) as [number, number][]) addOutcome(counts, outcome, n);
+    for (const [, , outcome, of] of this.#unindexed(span))
+      if (host === null || of === host) addOutcome(counts, outcome);
+    // Deleted events of a part that is not deleted yet would be counted: what is not whole is not split.
+    for (const part of this.index.parts(span))
+      if (part.first >= this.firstId)
+        for (const outcome of OUTCOMES.keys())
+          addOutcome(counts, outcome, this.index.count(part, { host, outcome }, span));
     return counts;
+  }
+
+  /** Gives the span's events that are rolled up and not in the index yet: after an upgrade alone. */
+  #unindexed({ from, to }: Span): CountedRow[] {
+    if (this.indexedTo >= this.rolledTo) return [];
+    this.needIndex();
+    return this.events.each(COUNTED_COLUMNS, this.indexedTo, 'id <= ? AND at >= ? AND at < ?', [
+      this.rolledTo,
+      from,
+      to,
+    ]) as unknown as CountedRow[];
   }
 }

@@ -17,17 +17,19 @@ export const EDGE_LIMIT_EVENTS = 20_000;
 export class TimelineCounts {
   readonly #at: Snapshot;
   readonly #host: number | null;
+  /** The finest buckets there are before the horizon: see `coarsened`. */
+  readonly #kept: number;
 
   constructor(snapshot: Snapshot, host: number | null) {
     this.#at = snapshot;
     this.#host = host;
+    this.#kept = host === null ? HOUR_MS : DAY_MS;
   }
 
   /** Counts all of a span. With a host, the span must be finite. */
   of(span: Span): Counts {
     const counts = countsOf();
-    // Before the horizon there are only hours: see `coarsened`.
-    const { runs, edges } = cut(coarsened(span, HOUR_MS, this.#at.horizon), STEPS);
+    const { runs, edges } = cut(coarsened(span, this.#kept, this.#at.horizon), STEPS);
     for (const run of runs) for (const [, bucket] of this.#buckets(run)) addCounts(counts, bucket);
     for (const edge of edges) addCounts(counts, this.#edge(edge));
     for (const [, , outcome, host] of this.#at.newest(span))
@@ -45,12 +47,12 @@ export class TimelineCounts {
     };
     const { horizon } = this.#at;
     const { runs, edges } = cut(
-      coarsened({ from, to }, HOUR_MS, horizon),
+      coarsened({ from, to }, this.#kept, horizon),
       STEPS.filter((size) => size <= step),
     );
     for (const run of runs) {
-      // Behind the horizon an hour shows at its first minute.
-      const old = { ...run, step: Math.max(HOUR_MS, run.step), to: Math.min(run.to, Math.max(run.from, horizon)) };
+      // Behind the horizon an hour, or a host's day, shows at its first minute.
+      const old = { ...run, step: Math.max(this.#kept, run.step), to: Math.min(run.to, Math.max(run.from, horizon)) };
       for (const [at, counts] of this.#buckets(old)) add(at, counts);
       for (const [at, counts] of this.#buckets({ ...run, from: old.to })) add(at, counts);
     }

@@ -1,6 +1,4 @@
 /** What a run of events adds to the counts. Pure. */
-import { networkOf } from '../../service/ip-network.ts';
-import { KINDS, NETWORK } from './schema.ts';
 import { floorTo, MINUTE_MS } from './time-buckets.ts';
 
 /** An event cut to what is counted. `outcome` is an index into OUTCOMES. */
@@ -9,7 +7,8 @@ export type CountedRow = readonly [
   at: number,
   outcome: number,
   host: number,
-  method: string | null,
+  /** As the tables of events hold it. */
+  method: number | string | null,
   user: string | null,
   ip: string | null,
 ];
@@ -171,24 +170,4 @@ function countsIn(buckets: HostCounts, at: number, host: number): Counts {
     hosts.set(host, counts);
   }
   return counts;
-}
-
-/** Lists the ids behind each value of each kind (indexes into KINDS, then NETWORK), ascending as `rows` are. */
-export function idsByValue(rows: Iterable<CountedRow>, names: Names): Map<string, number[]>[] {
-  const kinds: Map<string, number[]>[] = [...KINDS, NETWORK].map(() => new Map());
-  const put = (kind: number, value: string | null, id: number): void => {
-    if (value === null) return;
-    const ids = kinds[kind]?.get(value);
-    if (ids) ids.push(id);
-    else kinds[kind]?.set(value, [id]);
-  };
-  for (const [id, , outcome, host, method, user, ip] of rows) {
-    put(0, names.host(host), id);
-    put(1, ip, id);
-    put(NETWORK, networkOf(ip), id);
-    put(2, user, id);
-    put(3, String(outcome), id);
-    put(4, method, id);
-  }
-  return kinds;
 }

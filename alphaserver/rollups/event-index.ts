@@ -1,74 +1,277 @@
-/** Which events of a segment have a value: lists of ids, found by the value's hash, in some seven bytes a value. Pure. */
+/**
+ * A full-text index (SQLite's FTS5) of what events say, in parts. An entry's rowid is the event's time and then its place in
+ * the part, so that a search runs along time, newest first, and reads only what a page shows. The words of an event are its
+ * host's number, its outcome with its method, and hashes of its address, network and user: who searches reads the events that
+ * are found, and leaves out those that another value with the same hash found.
+ */
+import type { Sources } from '../../service/ip-network.ts';
+import { arrays, type Database, type Statement } from '../store/database.ts';
+import { METHODS } from '../store/schema.ts';
+import type { CountedRow, Names } from './counts.ts';
 
-/** The values of one kind in one segment stand in so many parts, by their hash: a question reads one of them. */
-export const PARTS = 128;
+/** Bits of a rowid that hold an event's place in its part, so many events a part has at most. The time has the 42 above. */
+const PLACE_BITS = 21;
+export const PART_EVENTS = 2 ** PLACE_BITS;
+/** Times from 1970 to 2109 are told apart; those outside stand at the ends, in the order they were stored. One more still fits 63 bits. */
+const LAST_AT = 2 ** 42 - 2;
+/** Hashes are cut to eight letters and digits: shorter words, and two in a million of one part meet. */
+const WORDS = 36 ** 8;
+/** What is known of a method in its word: its number in METHODS, one of a few for any other, the last for none. */
+const METHOD_CODES = 16;
+const OUTCOME_LETTERS = ['a', 'f', 'p'] as const;
+/** Pages that one step of merging writes at most: some 10 ms. */
+const MERGE_PAGES = 64;
 
-/** Where a hash has its list: in this part, under this tag. Hashes are whole numbers below 2^52. */
-export const partOf = (hash: number): number => hash % PARTS;
-const tagOf = (hash: number): number => Math.floor(hash / PARTS) % 2 ** 32;
+/** Tables of the index; `merged` is 1 once a part's segments are one. */
+export const INDEX_TABLE = `CREATE TABLE indexParts (
+  number INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, minAt INTEGER NOT NULL, maxAt INTEGER NOT NULL,
+  merged INTEGER NOT NULL
+)`;
 
-/** Lists of ids, each ascending, by the parts they stand in. `first` is the segment's first id. */
-export function packPostings(
-  lists: Iterable<readonly [hash: number, ids: readonly number[]]>,
-  first: number,
-): Map<number, Uint8Array> {
-  const parts = new Map<number, number[]>();
-  for (const [hash, ids] of lists) {
-    let bytes = parts.get(partOf(hash));
-    if (!bytes) {
-      bytes = [];
-      parts.set(partOf(hash), bytes);
-    }
-    const tag = tagOf(hash);
-    bytes.push(tag & 255, (tag >>> 8) & 255, (tag >>> 16) & 255, tag >>> 24);
-    pushNumber(bytes, ids.length);
-    let before = first;
-    for (const id of ids) {
-      pushNumber(bytes, id - before);
-      before = id;
+/** Events with ids from `first` to `last`; their times are from `minAt` to `maxAt`. */
+export interface IndexPart {
+  readonly number: number;
+  readonly first: number;
+  readonly last: number;
+  readonly minAt: number;
+  readonly maxAt: number;
+}
+
+/** Where an event stands in the order of lists: by its time, then by its id. */
+export type Place = readonly [at: number, id: number];
+
+/** Gives a time as it is ordered by. */
+export const clampAt = (at: number): number => Math.min(Math.max(at, 0), LAST_AT);
+
+const name = (part: number): string => `index_${part}`;
+
+/** What may be searched for; null leaves a condition out. `outcome` is an index into OUTCOMES, `host` the host's number. */
+export interface IndexQuery {
+  readonly host: number | null;
+  readonly ip: string | null;
+  readonly network: string | null;
+  readonly user: string | null;
+  readonly outcome: number | null;
+  readonly method: string | null;
+}
+
+/** Everything. */
+export const ALL_EVENTS: IndexQuery = { host: null, ip: null, network: null, user: null, outcome: null, method: null };
+
+/** Makes the words of events and of queries. */
+export class IndexWords {
+  readonly #names: Pick<Names, 'hash'>;
+
+  constructor(names: Pick<Names, 'hash'>) {
+    this.#names = names;
+  }
+
+  /** Gives the words of an event, with spaces between. */
+  of([, , outcome, host, method, user, ip]: CountedRow, network: string | null): string {
+    let words = `h${host.toString(36)} ${this.#decision(outcome, this.#methodCode(method))}`;
+    if (ip !== null) words += ` ${this.#hashed('i', ip)}`;
+    if (network !== null) words += ` ${this.#hashed('n', network)}`;
+    if (user !== null) words += ` ${this.#hashed('u', user)}`;
+    return words;
+  }
+
+  /** Gives the expression that finds what a query asks for. */
+  match({ host, ip, network, user, outcome, method }: IndexQuery): string {
+    const words = [
+      ...(host === null ? [] : [`h${host.toString(36)}`]),
+      ...(ip === null ? [] : [this.#hashed('i', ip)]),
+      ...(network === null ? [] : [this.#hashed('n', network)]),
+      ...(user === null ? [] : [this.#hashed('u', user)]),
+    ];
+    if (words.length === 0 || outcome !== null || method !== null) words.push(this.#decisions(outcome, method));
+    return words.join(' AND ');
+  }
+
+  #decisions(outcome: number | null, method: string | null): string {
+    const outcomes = outcome === null ? OUTCOME_LETTERS.map((_, i) => i) : [outcome];
+    const codes = method === null ? Array.from({ length: METHOD_CODES }, (_, i) => i) : [this.#methodCode(method)];
+    return `(${outcomes.flatMap((one) => codes.map((code) => this.#decision(one, code))).join(' OR ')})`;
+  }
+
+  #decision(outcome: number, method: number): string {
+    return `c${OUTCOME_LETTERS[outcome] ?? ''}${method.toString(METHOD_CODES)}`;
+  }
+
+  #methodCode(method: number | string | null): number {
+    if (method === null) return METHOD_CODES - 1;
+    const known = typeof method === 'number' ? method : METHODS.indexOf(method);
+    if (known >= 0) return known;
+    return METHODS.length + (this.#names.hash(String(method)) % (METHOD_CODES - 1 - METHODS.length));
+  }
+
+  #hashed(kind: string, text: string): string {
+    return kind + (this.#names.hash(text) % WORDS).toString(36);
+  }
+}
+
+/** Writes the index. Every call belongs inside a transaction of the caller. */
+export class IndexWriter {
+  readonly #db: Database;
+  readonly #words: IndexWords;
+  readonly #sources: Sources;
+  readonly #inserts = new Map<number, Statement>();
+
+  constructor(db: Database, names: Names, sources: Sources) {
+    this.#db = db;
+    this.#words = new IndexWords(names);
+    this.#sources = sources;
+  }
+
+  /** Adds events, whose ids ascend. `starts` are ids that begin a part: those at which a table of events begins. */
+  add(rows: readonly CountedRow[], starts: readonly number[]): void {
+    for (let from = 0; from < rows.length; ) {
+      const part = this.#partFor((rows[from] as CountedRow)[0], starts);
+      const end = Math.min(
+        part.first + PART_EVENTS,
+        starts.find((id) => id > part.last && id > part.first) ?? Infinity,
+      );
+      let to = from;
+      while (to < rows.length && (rows[to] as CountedRow)[0] < end) to += 1;
+      this.#addTo(part, rows.slice(from, to));
+      from = to;
     }
   }
-  return new Map([...parts].map(([part, bytes]) => [part, Uint8Array.from(bytes)]));
-}
 
-/** The ids under a hash in its part. Another value may have the same tag: look at the events before they are shown. */
-export function idsIn(part: Uint8Array, hash: number, first: number): number[] {
-  const wanted = tagOf(hash);
-  const ids: number[] = [];
-  let at = 0;
-  const number = (): number => {
-    let value = 0;
-    for (let weight = 1; ; weight *= 128) {
-      const byte = part[at++] as number;
-      value += (byte & 127) * weight;
-      if (byte < 128) return value;
-    }
-  };
-  while (at < part.length) {
-    const [a = 0, b = 0, c = 0, d = 0] = part.subarray(at, at + 4);
-    at += 4;
-    const found = a + b * 2 ** 8 + c * 2 ** 16 + d * 2 ** 24 === wanted;
-    let id = first;
-    for (let n = number(); n > 0; n--) {
-      id += number();
-      if (found) ids.push(id);
+  /** Drops the parts whose events have ids up to this one. */
+  drop(upTo: number): void {
+    const old = arrays(this.#db, 'SELECT number FROM indexParts WHERE last <= ?', upTo) as [number][];
+    for (const [number] of old) {
+      this.#db.exec(`DROP TABLE ${name(number)}`);
+      this.#db.prepare('DELETE FROM indexParts WHERE number = ?').run(number);
+      this.#inserts.delete(number);
     }
   }
-  return ids;
+
+  /** Merges some of a part that nothing is added to any more: smaller, and faster to search. False where all is merged. */
+  merge(): boolean {
+    const [row] = arrays(
+      this.#db,
+      'SELECT number FROM indexParts WHERE merged = 0 AND number < (SELECT max(number) FROM indexParts) LIMIT 1',
+    ) as [number][];
+    if (!row) return false;
+    const changes = (): number => arrays(this.#db, 'SELECT total_changes()')[0]?.[0] as number;
+    const before = changes();
+    this.#db.exec(`INSERT INTO ${name(row[0])}(${name(row[0])}, rank) VALUES ('merge', -${MERGE_PAGES})`);
+    // As https://sqlite.org/fts5.html#the_merge_command has it: less than two changes, nothing was merged.
+    if (changes() - before < 2) this.#db.prepare('UPDATE indexParts SET merged = 1 WHERE number = ?').run(row[0]);
+    return true;
+  }
+
+  #partFor(id: number, starts: readonly number[]): IndexPart {
+    const [row] = arrays(
+      this.#db,
+      'SELECT number, first, last, minAt, maxAt FROM indexParts ORDER BY number DESC LIMIT 1',
+    ) as [number, number, number, number, number][];
+    const [number = 0, first = 0, last = 0, minAt = 0, maxAt = 0] = row ?? [];
+    const goesOn = row && id < first + PART_EVENTS && !starts.some((start) => start > last && start <= id);
+    if (goesOn) return { number, first, last, minAt, maxAt };
+    const part = { number: number + 1, first: id, last: id - 1, minAt: LAST_AT, maxAt: 0 };
+    this.#db.exec(
+      `CREATE VIRTUAL TABLE ${name(part.number)} USING fts5(words, content='', detail=none, columnsize=0, tokenize='ascii')`,
+    );
+    this.#db
+      .prepare('INSERT INTO indexParts VALUES (?, ?, ?, ?, ?, 0)')
+      .run(part.number, part.first, part.last, part.minAt, part.maxAt);
+    return part;
+  }
+
+  #addTo(part: IndexPart, rows: readonly CountedRow[]): void {
+    let insert = this.#inserts.get(part.number);
+    if (!insert) {
+      insert = this.#db.prepare(
+        `INSERT INTO ${name(part.number)} (rowid, words) VALUES ((?1 << ${PLACE_BITS}) | ?2, ?3)`,
+      );
+      this.#inserts.set(part.number, insert);
+    }
+    let { minAt, maxAt } = part;
+    const entries = rows.map((row): [at: number, place: number, words: string] => {
+      const at = clampAt(row[1]);
+      minAt = Math.min(minAt, at);
+      maxAt = Math.max(maxAt, at);
+      const source = this.#sources.of(row[6]);
+      return [at, row[0] - part.first, this.#words.of(row, source?.includes('/') ? source : null)];
+    });
+    // FTS5 writes a segment each time that a rowid is lower than the one before.
+    entries.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+    for (const [at, place, words] of entries) insert.run(at, place, words);
+    this.#db
+      .prepare('UPDATE indexParts SET last = ?, minAt = ?, maxAt = ? WHERE number = ?')
+      .run(rows.at(-1)?.[0] ?? part.last, minAt, maxAt, part.number);
+  }
 }
 
-/** In base 128, low bits first. */
-function pushNumber(bytes: number[], number: number): void {
-  let rest = number;
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest & 127) | 128);
-  bytes.push(rest);
+/** A span of times in a search: `from` inside, `to` outside, and only what comes before a place in the order of lists. */
+export interface SearchSpan {
+  readonly from: number;
+  readonly to: number;
+  readonly before?: Place | null;
 }
 
-/** The ids that are in all lists. */
-export function inAll(lists: readonly (readonly number[])[]): readonly number[] {
-  const [shortest, ...longer] = [...lists].sort((a, b) => a.length - b.length);
-  return longer.reduce((left, list) => {
-    const those = new Set(list);
-    return left.filter((id) => those.has(id));
-  }, shortest ?? []);
+/** Searches the index on one connection, inside a read transaction. */
+export class EventIndex {
+  readonly #db: Database;
+  readonly #words: IndexWords;
+  readonly #statements = new Map<string, Statement>();
+
+  constructor(db: Database, names: Pick<Names, 'hash'>) {
+    this.#db = db;
+    this.#words = new IndexWords(names);
+  }
+
+  /** Lists the parts that have events in a span, those that reach latest first. */
+  parts({ from, to }: SearchSpan): IndexPart[] {
+    const sql = `SELECT number, first, last, minAt, maxAt FROM indexParts WHERE maxAt >= ? AND minAt <= ? ORDER BY maxAt DESC`;
+    return (arrays(this.#db, sql, clampAt(from), clampAt(to)) as [number, number, number, number, number][]).map(
+      ([number, first, last, minAt, maxAt]) => ({ number, first, last, minAt, maxAt }),
+    );
+  }
+
+  /** Gives the ids of a part's events that a query may mean, newest first. */
+  *search(part: IndexPart, query: IndexQuery, span: SearchSpan): Iterable<number> {
+    const statement = this.#statement(
+      part,
+      `SELECT rowid & ${PART_EVENTS - 1} FROM ${name(part.number)} WHERE ${MATCH} ORDER BY rowid DESC`,
+    );
+    for (const row of statement.iterate(...this.#values(part, query, span)) as Iterable<unknown>)
+      yield part.first + ((row as [number])[0] as number);
+  }
+
+  /** Counts a part's events of one host, or of all, and of one outcome. What is counted so needs no look at the events. */
+  count(part: IndexPart, query: Pick<IndexQuery, 'host' | 'outcome'>, span: SearchSpan): number {
+    const statement = this.#statement(part, `SELECT count(*) FROM ${name(part.number)} WHERE ${MATCH}`);
+    return (statement.get(...this.#values(part, { ...ALL_EVENTS, ...query }, span)) as unknown as [number])[0];
+  }
+
+  #values(part: IndexPart, query: IndexQuery, { from, to, before = null }: SearchSpan): (string | number)[] {
+    // Times beyond the ends cannot be told apart here.
+    const upTo: Place = to > LAST_AT ? [LAST_AT + 1, 0] : [clampAt(to), 0];
+    const [at, place] = before === null ? upTo : earlier(upTo, placeIn(part, before));
+    return [this.#words.match(query), clampAt(from), at, place];
+  }
+
+  #statement(part: IndexPart, sql: string): Statement {
+    const key = `${part.number} ${sql}`;
+    const known = this.#statements.get(key);
+    if (known) return known;
+    const statement = this.#db.prepare(sql.replaceAll(MATCH_NAME, name(part.number)));
+    statement.setReturnArrays(true);
+    this.#statements.set(key, statement);
+    return statement;
+  }
+}
+
+const MATCH_NAME = '$part';
+/** Numbers come as doubles, which would round a rowid. */
+const MATCH = `${MATCH_NAME} MATCH ? AND rowid >= (? << ${PLACE_BITS}) AND rowid < ((? << ${PLACE_BITS}) + CAST(? AS INTEGER))`;
+
+const earlier = (a: Place, b: Place): Place => (a[0] < b[0] || (a[0] === b[0] && a[1] < b[1]) ? a : b);
+
+/** Where a place in the order of lists is among a part's rowids. */
+function placeIn({ first }: IndexPart, [at, id]: Place): Place {
+  return [clampAt(at), Math.min(Math.max(id - first, 0), PART_EVENTS)];
 }

@@ -3,21 +3,16 @@ import { arrays, type Database, transaction } from '../store/database.ts';
 import type { RetentionBounds } from '../store/retention.ts';
 import { RANKED_KINDS } from './counts.ts';
 import type { RollupWriter } from './rollup-writer.ts';
-import { factIn, SEGMENT_POSTINGS, SLOTS } from './schema.ts';
+import { factIn, SLOTS } from './schema.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from './time-buckets.ts';
-
-/** Events whose index entries are deleted in one transaction. */
-const STEP_EVENTS = 4_096;
 
 /** Runs on the rollup thread. */
 export class RollupRetention {
-  readonly #events: Database;
   readonly #db: Database;
   readonly #writer: RollupWriter;
   #forgottenTo = 0;
 
-  constructor(events: Database, rollups: Database, writer: RollupWriter) {
-    this.#events = events;
+  constructor(rollups: Database, writer: RollupWriter) {
     this.#db = rollups;
     this.#writer = writer;
   }
@@ -28,35 +23,11 @@ export class RollupRetention {
   }
 
   /** Does a bounded part of the work. True when there is more. Throws a StoreError when the disk does not take it. */
-  step({ cutoffMs, held }: RetentionBounds): boolean {
-    const events = this.#dropIndex(cutoffMs, held);
-    const fine = this.#dropFineCounts(floorTo(cutoffMs, DAY_MS));
-    return events || fine;
-  }
-
-  /** Retention goes by when an event was stored, so that an old log read today is kept as long as today's. */
-  #dropIndex(cutoffMs: number, held: number): boolean {
-    const oldest = arrays(
-      this.#events,
-      'SELECT id, storedAt, at FROM events WHERE id > ? ORDER BY id LIMIT ?',
-      this.#forgottenTo,
-      STEP_EVENTS,
-    ) as [number, number, number][];
-    const stays = oldest.findIndex(([id, storedAt]) => storedAt >= cutoffMs || id > held);
-    const goes = stays === -1 ? oldest : oldest.slice(0, stays);
-    const last = goes.at(-1)?.[0];
-    if (last === undefined) return false;
+  step({ cutoffMs, upTo }: RetentionBounds): boolean {
     // An event must be counted before it is deleted.
-    while (this.#writer.indexedTo < last) this.#writer.roll(true);
-    const time = this.#db.prepare('DELETE FROM times WHERE at = ? AND id = ?');
-    transaction(this.#db, () => {
-      for (const [id, , at] of goes) time.run(at, id);
-      const [row] = arrays(this.#db, 'SELECT max(first) FROM segments WHERE last <= ?', last) as [number | null][];
-      this.#db.prepare('DELETE FROM postings WHERE id < ?').run(((row?.[0] ?? -1) + 1) * SEGMENT_POSTINGS);
-      this.#db.prepare('DELETE FROM segments WHERE last <= ?').run(last);
-    });
-    this.#forgottenTo = last;
-    return stays === -1;
+    if (upTo > this.#forgottenTo) this.#writer.dropIndex(upTo);
+    this.#forgottenTo = Math.max(this.#forgottenTo, upTo);
+    return this.#dropFineCounts(floorTo(cutoffMs, DAY_MS));
   }
 
   /** Moves the horizon, then deletes behind it: a query between the two sees what will be there after both. */
@@ -66,15 +37,14 @@ export class RollupRetention {
     const behind = factIn(this.#db, 'horizon');
     const oldest = Math.min(
       this.#first('counts', MINUTE_MS, ''),
+      this.#first('hostCounts', HOUR_MS, ''),
       ...RANKED_KINDS.map((kind) => this.#first('buckets', HOUR_MS, `AND kind = ${kind}`)),
     );
     if (oldest >= behind) return false;
     const until = floorTo(oldest, HOUR_MS) + HOUR_MS;
     transaction(this.#db, () => {
       this.#db.prepare('DELETE FROM counts WHERE step = ? AND at < ?').run(MINUTE_MS, until);
-      this.#db
-        .prepare('UPDATE hostCounts SET minutes = NULL WHERE step = ? AND at >= ? AND at < ?')
-        .run(HOUR_MS, until - HOUR_MS, until);
+      this.#db.prepare('DELETE FROM hostCounts WHERE step = ? AND at < ?').run(HOUR_MS, until);
       const old = 'FROM buckets WHERE step = ? AND at < ?';
       for (const [id] of RANKED_KINDS.flatMap((kind) =>
         arrays(this.#db, `SELECT id ${old} AND kind = ?`, HOUR_MS, until, kind),

@@ -36,7 +36,7 @@ export class RollupLoop {
     this.#events = openEvents(folder);
     this.#rollups = openRollups(folder);
     this.#writer = new RollupWriter(this.#events, this.#rollups);
-    this.#retention = new RollupRetention(this.#events, this.#rollups, this.#writer);
+    this.#retention = new RollupRetention(this.#rollups, this.#writer);
     this.#say = say;
   }
 
@@ -76,7 +76,7 @@ export class RollupLoop {
   /** Does one step. True when there is more to do. */
   async #step(): Promise<boolean> {
     try {
-      const more = this.#roll() || this.#forget();
+      const more = this.#roll() || this.#forget() || this.#writer.merge();
       await this.#checkpoint(!more);
       this.#failing = false;
       return more;

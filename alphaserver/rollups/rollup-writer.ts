@@ -1,54 +1,53 @@
 /** Takes events, in the order of their ids, into the tables that queries are answered from. */
-import { arrays, type Database, type Statement, transaction } from '../store/database.ts';
+import { Sources } from '../../service/ip-network.ts';
+import { type Database, type Statement, transaction } from '../store/database.ts';
+import { type EventReader, eventTables, readerOf } from '../store/event-tables.ts';
 import { CountTables } from './count-tables.ts';
 import {
   addValues,
   byBucket,
   type CountedRow,
-  idsByValue,
   mergeValues,
   type Names,
   RANKED_KINDS,
   type RankedKind,
   type ValueCounts,
 } from './counts.ts';
-import { PARTS, packPostings } from './event-index.ts';
+import { IndexWriter } from './event-index.ts';
 import { HashedNames } from './hashed-names.ts';
-import { factIn, SEGMENT_POSTINGS } from './schema.ts';
+import { factIn } from './schema.ts';
 import { ALL_TIME, DAY_MS, floorTo, HOUR_MS } from './time-buckets.ts';
 import { TopKCache } from './top-k-cache.ts';
 
 /** Events are counted once so many wait: few enough that a query reads them one by one, enough to be worth a commit. */
 export const BATCH_EVENTS = 1_024;
-/** A segment of the index has so many events at least: a query for one source reads a list of each segment. */
-export const SEGMENT_EVENTS = 8_192;
 /** The most that one transaction takes: in a flood batches are larger, and a value is written once for many events. */
-const LIMIT_EVENTS = 4 * SEGMENT_EVENTS;
+const LIMIT_EVENTS = 32_768;
+/** The most that one transaction adds to an index that is made again, beside new events. */
+const CATCH_UP_EVENTS = 8_192;
+/** The bits of an address that say which network it is in, where that is searched for. */
+const NETWORK_BITS = 64;
+export const COUNTED_COLUMNS = 'id, at, outcome, host, method, user, ip';
 
 /** Reads the file of events and writes that of the rollups, which nothing else writes. */
 export class RollupWriter {
-  readonly #events: Database;
+  readonly #events: EventReader;
   readonly #db: Database;
   readonly #names: Names;
   readonly #tops: TopKCache;
   readonly #counts: CountTables;
-  readonly #time: Statement;
-  readonly #segment: Statement;
-  readonly #posting: Statement;
+  readonly #index: IndexWriter;
   readonly #fact: Statement;
   #rolledTo: number;
   #indexedTo: number;
 
   constructor(events: Database, rollups: Database) {
-    this.#events = events;
+    this.#events = readerOf(events);
     this.#db = rollups;
     this.#names = new HashedNames(events, rollups);
     this.#tops = new TopKCache(rollups);
     this.#counts = new CountTables(rollups);
-    // OR IGNORE: after a power cut of a disk that lies about its writes, events may be fewer than what was made from them.
-    this.#time = rollups.prepare('INSERT OR IGNORE INTO times VALUES (?, ?, ?, ?)');
-    this.#segment = rollups.prepare('INSERT INTO segments VALUES (?, ?, ?, ?)');
-    this.#posting = rollups.prepare('INSERT INTO postings VALUES (?, ?)');
+    this.#index = new IndexWriter(rollups, this.#names, new Sources(NETWORK_BITS));
     this.#fact = rollups.prepare('UPDATE facts SET value = ? WHERE name = ?');
     this.#rolledTo = factIn(rollups, 'rolledTo');
     this.#indexedTo = factIn(rollups, 'indexedTo');
@@ -64,31 +63,29 @@ export class RollupWriter {
     return this.#indexedTo;
   }
 
-  /** The id of the newest event. */
-  get lastId(): number {
-    return (arrays(this.#events, 'SELECT max(id) FROM events')[0]?.[0] as number | null) ?? 0;
-  }
-
   /**
    * Takes a batch of new events in one transaction; with `all` also where fewer than a batch wait. False where there was
    * nothing to do. Throws a StoreError when the disk does not take it: then nothing of it is written.
    */
   roll(all = false): boolean {
-    const { lastId } = this;
-    const waiting = lastId - this.#rolledTo;
-    const unindexed = lastId - this.#indexedTo;
-    if (all ? unindexed <= 0 : waiting < BATCH_EVENTS) return false;
-    const rolledTo = this.#rolledTo + Math.min(Math.max(waiting, 0), LIMIT_EVENTS);
-    const segment = all ? Math.min(unindexed, LIMIT_EVENTS) : Math.min(wholeSegments(unindexed), LIMIT_EVENTS);
-    const indexedTo = this.#indexedTo + (unindexed >= SEGMENT_EVENTS || all ? segment : 0);
-    const rows = this.#rows(
-      indexedTo > this.#indexedTo ? this.#indexedTo : this.#rolledTo,
-      Math.max(rolledTo, indexedTo),
-    );
+    const { last } = this.#events.bounds();
+    const waiting = last - this.#rolledTo;
+    const behind = this.#rolledTo - this.#indexedTo;
+    const due = all ? waiting > 0 : waiting >= BATCH_EVENTS;
+    if (!due && behind <= 0) return false;
+    const fresh = due ? this.#rows(this.#rolledTo, LIMIT_EVENTS) : [];
+    // After an upgrade the index is made again: until it is there, new events are counted and not indexed.
+    const old = behind > 0 ? this.#rows(this.#indexedTo, CATCH_UP_EVENTS, this.#rolledTo) : [];
+    // Ids may have gaps: where there are no more rows, all up to the last is taken.
+    const taken = (rows: readonly CountedRow[], limit: number, upTo: number): number =>
+      rows.length === limit ? (rows.at(-1) as CountedRow)[0] : Math.max(rows.at(-1)?.[0] ?? 0, upTo);
+    const rolledTo = due ? taken(fresh, LIMIT_EVENTS, last) : this.#rolledTo;
+    const indexedTo = behind > 0 ? taken(old, CATCH_UP_EVENTS, this.#rolledTo) : rolledTo;
+    const starts = eventTables(this.#events.db).map(({ first }) => first);
     try {
       transaction(this.#db, () => {
-        this.#count(rows.filter(([id]) => id > this.#rolledTo && id <= rolledTo));
-        if (indexedTo > this.#indexedTo) this.#index(rows.filter(([id]) => id > this.#indexedTo && id <= indexedTo));
+        this.#count(fresh);
+        this.#index.add(behind > 0 ? old : fresh, starts);
         this.#fact.run(rolledTo, 'rolledTo');
         this.#fact.run(indexedTo, 'indexedTo');
       });
@@ -101,15 +98,23 @@ export class RollupWriter {
     return true;
   }
 
-  #rows(after: number, last: number): CountedRow[] {
-    const sql = 'SELECT id, at, outcome, host, method, user, ip FROM events WHERE id > ? AND id <= ? ORDER BY id';
-    return arrays(this.#events, sql, after, last) as unknown as CountedRow[];
+  /** Drops what the index has of events up to an id, all of which it has taken before. */
+  dropIndex(upTo: number): void {
+    while (this.#indexedTo < upTo && this.roll(true));
+    transaction(this.#db, () => this.#index.drop(upTo));
+  }
+
+  /** Does a part of the merging of the index that nobody waits for. False where nothing is left to do. */
+  merge(): boolean {
+    return transaction(this.#db, () => this.#index.merge());
+  }
+
+  #rows(after: number, limit: number, upTo = Number.MAX_SAFE_INTEGER): CountedRow[] {
+    return this.#events.after(COUNTED_COLUMNS, after, limit, 'id <= ?', [upTo]) as unknown as CountedRow[];
   }
 
   #count(rows: readonly CountedRow[]): void {
-    // In the order of the keys: the table grows at its end.
-    for (const [id, at, outcome, host] of [...rows].sort((a, b) => a[1] - b[1] || a[0] - b[0]))
-      this.#time.run(at, id, outcome, host);
+    if (rows.length === 0) return;
     this.#counts.add(rows);
     for (const kind of RANKED_KINDS) {
       const hours = new Map<number, Map<string, ValueCounts>>();
@@ -130,20 +135,4 @@ export class RollupWriter {
     addValues(values, rows, kind, this.#names);
     return values;
   }
-
-  #index(rows: readonly CountedRow[]): void {
-    const [first, last] = [rows[0]?.[0], rows.at(-1)?.[0]];
-    if (first === undefined || last === undefined) return;
-    const times = rows.map(([, at]) => at);
-    const [minAt, maxAt] = times.reduce(([a, b], at) => [Math.min(a, at), Math.max(b, at)], [Infinity, -Infinity]);
-    this.#segment.run(first, last, minAt, maxAt);
-    for (const [kind, values] of idsByValue(rows, this.#names).entries()) {
-      const lists = values.entries().map(([value, ids]): [number, number[]] => [this.#names.hash(value), ids]);
-      const parts = packPostings(lists, first);
-      for (const part of [...parts.keys()].sort((a, b) => a - b))
-        this.#posting.run(first * SEGMENT_POSTINGS + kind * PARTS + part, parts.get(part) as Uint8Array);
-    }
-  }
 }
-
-const wholeSegments = (events: number): number => events - (events % SEGMENT_EVENTS);

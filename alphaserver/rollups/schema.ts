@@ -1,17 +1,18 @@
 /** `rollups.db`: its tables, one step a version, and how it is opened. */
 import { join } from 'node:path';
 import { type Database, migrate, openForWriting } from '../store/database.ts';
+import { INDEX_TABLE } from './event-index.ts';
 
 /** Its name in the store's folder. */
 export const ROLLUPS_FILE = 'rollups.db';
 
 /**
  * Queries are answered from these tables, which the rollup thread alone writes, in the order of the events' ids. Events up to
- * `facts.rolledTo` are in `times` and in all counts, those up to `facts.indexedTo` in `postings`; queries read later ones from
+ * `facts.rolledTo` are in all counts, those up to `facts.indexedTo` in the index (`event-index.ts`); queries read later ones from
  * the log. `facts.horizon` is a day's start: before it, single minutes and the top values of hours are gone.
  * `hostCounts.minutes` holds an hour's minutes: see `time-counts.ts`. The values of a bucket have the ids from `buckets.id` times
- * SLOTS on, in `tops` and, with the hosts and users of a source, in `met`; the postings of a segment from `segments.first` times
- * SEGMENT_POSTINGS on: numbers are found and written at a fraction of what texts cost.
+ * SLOTS on, in `tops` and, with the hosts and users of a source, in `met`: numbers are found and written at a fraction of what
+ * texts cost.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -48,12 +49,17 @@ export const MIGRATIONS: readonly string[] = [
   `
   INSERT INTO facts SELECT 'networksFrom', value + 1 FROM facts WHERE name = 'indexedTo';
   `,
+  // The index is made again from the events, with FTS5; it finds events by their time too.
+  `
+  DROP TABLE times; DROP TABLE segments; DROP TABLE postings;
+  DELETE FROM facts WHERE name = 'networksFrom';
+  UPDATE facts SET value = 0 WHERE name = 'indexedTo';
+  ${INDEX_TABLE};
+  `,
 ];
 
-/** What `kind` counts from 0 in `postings`, and as far as KEPT goes in `tops` and `buckets`. */
-export const KINDS = ['host', 'ip', 'user', 'outcome', 'method'] as const;
-/** In `postings` alone: the /64 that an IPv6 address is in. */
-export const NETWORK = KINDS.length;
+/** What `kind` counts from 0 in `tops` and `buckets`. */
+export const KINDS = ['host', 'ip', 'user'] as const;
 
 /**
  * How many values of a kind a bucket keeps, by the bucket's size in milliseconds (0: of all time). It grows to twice as
@@ -65,8 +71,6 @@ export const KEPT: readonly { readonly [step: number]: number }[] = [
   { 3600000: 250, 86400000: 1_000, 0: 5_000 },
   { 3600000: 250, 86400000: 1_000, 0: 5_000 },
 ];
-/** Each segment has so many ids for its postings: PARTS for each kind. */
-export const SEGMENT_POSTINGS = 1_024;
 /** Each bucket has so many ids for its values: more than the largest keeps at once. */
 export const SLOTS = 65_536;
 /** The sizes of the sketches that count different values: in a bucket, and among one source's hosts and users. */
@@ -87,7 +91,7 @@ export function openRollups(folder: string): Database {
 }
 
 /** The numbers that the file keeps of itself. */
-export type Fact = 'rolledTo' | 'indexedTo' | 'horizon' | 'hashSeed' | 'networksFrom';
+export type Fact = 'rolledTo' | 'indexedTo' | 'horizon' | 'hashSeed';
 
 /** Reads one of these numbers. */
 export function factIn(db: Database, name: Fact): number {

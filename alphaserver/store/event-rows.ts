@@ -1,22 +1,18 @@
 /** Events as rows of the store. */
-import { arrays, type Database, type Statement } from './database.ts';
-import { OUTCOMES, TRUSTS } from './schema.ts';
+import type { Database } from './database.ts';
+import { readerOf } from './event-tables.ts';
+import type { RowNames } from './row-names.ts';
+import { METHODS, OUTCOMES, TRUSTS } from './schema.ts';
 import type { StoredEvent } from './store.ts';
 
-interface EventRow extends Omit<StoredEvent, 'at' | 'storedAt' | 'outcome' | 'invalidUser' | 'trust'> {
-  readonly at: number;
-  readonly storedAt: number;
-  readonly outcome: number;
-  readonly invalidUser: number | null;
-  readonly trust: number | null;
-}
+/** Reads a method as the tables hold it. */
+export const methodText = (stored: number | string | null): string | null =>
+  typeof stored === 'number' ? (METHODS[stored] ?? null) : stored;
 
-const SELECT = `SELECT e.id, e.at, e.storedAt, a.uuid AS agent, h.name AS host, e.outcome, e.method, e.user, e.invalidUser, e.ip, e.port, e.key, e.reason, e.seq, e.trust, e.pid
-  FROM events e JOIN hosts h ON h.id = e.host JOIN agents a ON a.id = e.agent`;
-
-/** Keeps Store's promise of the same name. */
-export function eventsAfter(db: Database, id: number, limit: number): StoredEvent[] {
-  return eventsOf(db.prepare(`${SELECT} WHERE e.id > ? ORDER BY e.id LIMIT ?`).all(id, limit));
+/** Gives what the tables hold for a method. */
+export function storedMethod(method: string | null): number | string | null {
+  const code = method === null ? -1 : METHODS.indexOf(method);
+  return code < 0 ? method : code;
 }
 
 /**
@@ -40,11 +36,25 @@ export type RuleRow = readonly [
 ];
 
 const RULE_COLUMNS = 'id, seq, at, storedAt, agent, host, outcome, method, user, ip, key, trust';
+const METHOD = 7;
+const COLUMNS =
+  'id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason, seq, trust, pid';
+
+type EventRow = readonly [
+  ...[id: number, at: number, storedAt: number, agent: number, host: number, outcome: number],
+  ...[method: number | string | null, user: string | null, invalidUser: number | null, ip: string | null],
+  ...[port: number | null, key: string | null, reason: string | null],
+  ...[seq: number | null, trust: number | null, pid: number | null],
+];
 
 /** Gives stored events whose id is above `id`, in the order of their ids, at most `limit`. */
+export function eventsAfter(db: Database, id: number, limit: number): StoredEvent[] {
+  return eventsOf(db, readerOf(db).after(COLUMNS, id, limit));
+}
+
+/** Gives those events as the alert rules read them. */
 export function eventsForRules(db: Database, id: number, limit: number): RuleRow[] {
-  const sql = `SELECT ${RULE_COLUMNS} FROM events WHERE id > ? ORDER BY id LIMIT ?`;
-  return arrays(db, sql, id, limit) as unknown as RuleRow[];
+  return ruleRows(readerOf(db).after(RULE_COLUMNS, id, limit));
 }
 
 /**
@@ -52,81 +62,56 @@ export function eventsForRules(db: Database, id: number, limit: number): RuleRow
  * most `limit`. SQLite passes over the others at a fraction of what a row costs.
  */
 export function recentForRules(db: Database, id: number, last: number, sinceMs: number, limit: number): RuleRow[] {
-  const sql = `SELECT ${RULE_COLUMNS} FROM events WHERE id > ? AND id <= ? AND at >= ? ORDER BY id LIMIT ?`;
-  return arrays(db, sql, id, last, sinceMs, limit) as unknown as RuleRow[];
+  return ruleRows(readerOf(db).after(RULE_COLUMNS, id, limit, 'id <= ? AND at >= ?', [last, sinceMs]));
 }
 
 /** Gives stored successes with ids above `id` and not above `last`, in that order, at most `limit`. */
 export function acceptedForRules(db: Database, id: number, last: number, limit: number): RuleRow[] {
   const accepted = OUTCOMES.indexOf('accepted');
-  const sql = `SELECT ${RULE_COLUMNS} FROM events WHERE id > ? AND id <= ? AND outcome = ? ORDER BY id LIMIT ?`;
-  return arrays(db, sql, id, last, accepted, limit) as unknown as RuleRow[];
+  return ruleRows(readerOf(db).after(RULE_COLUMNS, id, limit, 'id <= ? AND outcome = ?', [last, accepted]));
 }
 
-/** Turns the numbers of agents and hosts into their names. A number never changes its meaning, so each is read once. */
-export class RowNames {
-  readonly #agent: Statement;
-  readonly #host: Statement;
-  readonly #agents = new Map<number, string>();
-  readonly #hosts = new Map<number, string>();
-
-  constructor(db: Database) {
-    this.#agent = db.prepare('SELECT uuid AS name FROM agents WHERE id = ?');
-    this.#host = db.prepare('SELECT name FROM hosts WHERE id = ?');
-  }
-
-  /** The id of an agent, a UUID. Throws an Error for a number that no stored event has. */
-  agent(number: number): string {
-    return nameOf(number, this.#agents, this.#agent);
-  }
-
-  /** The name of a host. Throws an Error for a number that no stored event has. */
-  host(number: number): string {
-    return nameOf(number, this.#hosts, this.#host);
-  }
+function ruleRows(rows: unknown[][]): RuleRow[] {
+  for (const row of rows) row[METHOD] = methodText(row[METHOD] as number | string | null);
+  return rows as unknown as RuleRow[];
 }
 
-function nameOf(number: number, known: Map<number, string>, read: Statement): string {
-  const there = known.get(number);
-  if (there !== undefined) return there;
-  const row = read.get(number) as { name: string } | undefined;
-  if (!row) throw new Error(`no row has the number ${number}`);
-  known.set(number, row.name);
-  return row.name;
-}
-
-/** The events with these ids, in the order of the ids. Ids that are not stored are left out. */
+/** Gives the events with these ids, in the order of the ids. Ids that are not stored are left out. */
 export function eventsWithIds(db: Database, ids: readonly number[]): StoredEvent[] {
-  const one = db.prepare(`${SELECT} WHERE e.id = ?`);
-  return eventsOf(ids.map((id) => one.get(id)).filter((row) => row !== undefined));
+  return eventsOf(db, readerOf(db).withIds(COLUMNS, ids));
 }
 
-const eventsOf = (rows: unknown): StoredEvent[] => (rows as EventRow[]).map(eventOf);
-
-function eventOf(row: EventRow): StoredEvent {
-  return {
-    ...row,
-    at: new Date(row.at).toISOString(),
-    storedAt: new Date(row.storedAt).toISOString(),
-    outcome: OUTCOMES[row.outcome] as StoredEvent['outcome'],
-    invalidUser: row.invalidUser === null ? null : row.invalidUser === 1,
-    trust: row.trust === null ? null : (TRUSTS[row.trust] ?? null),
-  };
-}
-
-/** The id of the first event that was stored at or after a time; one above all there are where none was. Unix milliseconds. */
+/** Finds the id of the first event that was stored at or after a time; one above all there are where none was. Unix milliseconds. */
 export function firstStoredSince(db: Database, ms: number): number {
-  const { first, last } = db.prepare('SELECT min(id) AS first, max(id) AS last FROM events').get() as {
-    first: number | null;
-    last: number | null;
-  };
-  const storedAt = db.prepare('SELECT storedAt FROM events WHERE id >= ? ORDER BY id LIMIT 1');
-  let [low, high] = [first ?? 1, (last ?? 0) + 1];
-  // Events are stored one after the other, so time grows with the id.
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if ((storedAt.get(middle) as { storedAt: number }).storedAt < ms) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return readerOf(db).firstStoredSince(ms);
 }
+
+function eventsOf(db: Database, rows: readonly unknown[][]): StoredEvent[] {
+  const { names } = readerOf(db);
+  return rows.map((row) => eventOf(row as unknown as EventRow, names));
+}
+
+function eventOf(row: EventRow, names: RowNames): StoredEvent {
+  const [id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason, seq, trust, pid] =
+    row;
+  return {
+    id,
+    at: new Date(at).toISOString(),
+    storedAt: new Date(storedAt).toISOString(),
+    agent: names.agent(agent),
+    host: names.host(host),
+    outcome: OUTCOMES[outcome] as StoredEvent['outcome'],
+    method: methodText(method),
+    user,
+    invalidUser: invalidUser === null ? null : invalidUser === 1,
+    ip,
+    port,
+    key,
+    reason,
+    seq,
+    trust: trust === null ? null : (TRUSTS[trust] ?? null),
+    pid,
+  };
+}
+
+export { RowNames } from './row-names.ts';

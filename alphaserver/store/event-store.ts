@@ -2,15 +2,22 @@
 
 import { storeJump, storePing } from './agent-reports.ts';
 import { Agents } from './agents.ts';
-import { type Database, migrate, type Statement, transaction } from './database.ts';
+import { type Database, migrate, transaction } from './database.ts';
+import { readerOf } from './event-tables.ts';
+import { EventWriter } from './event-writer.ts';
 import { type OpenFolder, openFolder, usable, WAL_LIMIT_PAGES } from './folder.ts';
-import { MIGRATIONS, OUTCOMES, TRUSTS } from './schema.ts';
+import { deleteUpTo } from './retention.ts';
+import { MIGRATIONS } from './schema.ts';
 import type { AgentBatch, Appended, Binding, Store, StoredEvent } from './store.ts';
+
+const DAY_MS = 86_400_000;
 
 /** How the store is written. */
 export interface EventStoreOptions {
   /** The size of the write-ahead log at which a commit checkpoints it, in pages of 4 KiB. */
   readonly walLimitPages?: number;
+  /** How long one table of events is written to, in milliseconds; a day unless given. */
+  readonly tablePeriodMs?: number;
   /** Resolves when an append may go on; rejects with a StoreError when it cannot. */
   readonly ready?: () => Promise<void>;
   /** Hears of each commit, with the id of the newest event. Must not throw. */
@@ -26,7 +33,7 @@ export class EventStore implements Store {
   readonly #folder: OpenFolder;
   readonly #options: EventStoreOptions;
   readonly #agents: Agents;
-  readonly #insert: Statement;
+  readonly #writer: EventWriter;
   #lastId: number;
 
   /** Throws an Error with one sentence when the store is in use, damaged or of a newer version. */
@@ -39,11 +46,8 @@ export class EventStore implements Store {
     try {
       usable(folder, () => migrate(db, MIGRATIONS));
       this.#agents = new Agents(db);
-      this.#insert = db.prepare(
-        'INSERT INTO events (id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason, seq, trust, pid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      );
-      const { id } = db.prepare('SELECT max(id) AS id FROM events').get() as { id: number | null };
-      this.#lastId = id ?? 0;
+      this.#writer = new EventWriter(db, options.tablePeriodMs ?? DAY_MS);
+      this.#lastId = readerOf(db).bounds().last;
     } catch (error) {
       this.#folder.close();
       throw error;
@@ -67,6 +71,20 @@ export class EventStore implements Store {
     return result;
   }
 
+  /** Deletes events up to an id. Whole tables are dropped; of one that spans more than two periods at most `rows` go at a time. True where more is to go. */
+  deleteUpTo(upTo: number, rows: number, nowMs: number): boolean {
+    return this.#write(() => deleteUpTo(this.db, this.#writer, { upTo, rows, nowMs, nextId: this.#lastId + 1 }));
+  }
+
+  #write<T>(work: () => T): T {
+    try {
+      return transaction(this.db, work);
+    } catch (error) {
+      this.#writer.reload();
+      throw error;
+    }
+  }
+
   lastSeq(agent: string): number {
     return this.#agents.get(agent)?.lastSeq ?? 0;
   }
@@ -75,7 +93,8 @@ export class EventStore implements Store {
     await this.#options.ready?.();
     const update = this.#agents.update(nowMs);
     let id = this.#lastId;
-    const appended = transaction(this.db, () => {
+    const appended = this.#write(() => {
+      this.#writer.rotate(nowMs, id + 1);
       const storedAt = new Date(nowMs).toISOString();
       const results = batches.map((batch): Appended => {
         const agent = update.agent(batch.agent, batch.host, batch.seenMs);
@@ -98,24 +117,7 @@ export class EventStore implements Store {
             host[event.outcome] += 1;
             counted.add(host.name);
           }
-          this.#insert.run(
-            id,
-            Date.parse(event.at),
-            nowMs,
-            agent.id,
-            host.id,
-            OUTCOMES.indexOf(event.outcome),
-            event.method,
-            event.user,
-            event.invalidUser === null ? null : Number(event.invalidUser),
-            event.ip,
-            event.port,
-            event.key ?? null,
-            event.reason ?? null,
-            seq,
-            event.trust ? TRUSTS.indexOf(event.trust) : null,
-            event.pid ?? null,
-          );
+          this.#writer.insert({ id, storedMs: nowMs, agent: agent.id, host: host.id, seq, event });
           events.push({ ...event, id, seq, agent: batch.agent, host: host.name, storedAt });
         }
         if (batch.ping?.report) {

@@ -36,7 +36,7 @@ runThread<IntegrityMessages>(NICE_STEPS, (files: readonly string[]) => ({
 function fileFault(db: Database): string | null {
   const tables = arrays(db, "SELECT name FROM sqlite_schema WHERE type = 'table'") as [string][];
   for (const [name] of tables) {
-    if (name === 'events') readEvents(db);
+    if (/^events_\d+$/.test(name)) readEvents(db, name);
     else {
       const fault = tableFault(db, 'main', name);
       if (fault !== null) return fault;
@@ -46,10 +46,10 @@ function fileFault(db: Database): string | null {
 }
 
 /** Reads all events, range by range. Throws what SQLite says of a damaged page. */
-function readEvents(db: Database): void {
+function readEvents(db: Database, table: string): void {
   // The texts have to be touched, or pages that only hold the end of a long one are not read.
   const sql = `SELECT max(id), total(length(method || user || ip || key || reason)) FROM
-    (SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?)`;
+    (SELECT * FROM ${table} WHERE id > ? ORDER BY id LIMIT ?)`;
   for (let after: number | null = 0; after !== null; ) {
     const [row]: unknown[][] = arrays(db, sql, after, BATCH_EVENTS);
     after = row?.[0] as number | null;

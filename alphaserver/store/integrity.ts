@@ -1,6 +1,7 @@
 /** Finds what a dying disk or a stray write left in a store's files. */
 import { Thread } from '../../service/thread.ts';
-import type { Database } from './database.ts';
+import { arrays, type Database } from './database.ts';
+import { eventTables, tableName } from './event-tables.ts';
 import type { IntegrityMessages } from './integrity-worker.ts';
 
 /** Events read before the store is used: a crash may have torn what was written last. */
@@ -25,7 +26,14 @@ export function checkNewest(db: Database): void {
     const fault = tableFault(db, 'main', table);
     if (fault !== null) throw new DamagedError(fault);
   }
-  db.prepare('SELECT * FROM events ORDER BY id DESC LIMIT ?').all(NEWEST_EVENTS);
+  const [row] = arrays(db, "SELECT name FROM sqlite_schema WHERE name = 'eventTables'");
+  // One of an older version has one table.
+  const tables = row ? eventTables(db).map(({ number }) => tableName(number)) : ['events'];
+  let left = NEWEST_EVENTS;
+  for (const table of tables.reverse()) {
+    if (left <= 0) break;
+    left -= db.prepare(`SELECT * FROM ${table} ORDER BY id DESC LIMIT ?`).all(left).length;
+  }
 }
 
 /** Walks over the pages of a table and its indexes. Gives what is wrong with them, or null. */

@@ -1,31 +1,40 @@
-/** Deletes events that are older than they need be kept, a few at a time. What was counted stays. */
-import { arrays, type Database, giveBack, type Statement, transaction } from './database.ts';
+/** Deletes events that are older than they need be kept. What was counted stays. */
+import { arrays, type Database, giveBack } from './database.ts';
+import { type EventTable, eventTables, readerOf, tableName } from './event-tables.ts';
+import type { EventWriter } from './event-writer.ts';
 
 /** How often old events are looked for. */
 const EVERY_MS = 60_000;
-/** Events deleted in one transaction: a few milliseconds that a commit may have to wait. */
-const STEP_EVENTS = 2_000;
+/** Rows deleted in one transaction where a table is not dropped whole: a few milliseconds that a commit may have to wait. */
+const STEP_ROWS = 2_000;
 /** The pause between two steps: commits go between. */
 const PAUSE_MS = 20;
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** A table spans at most a day, since events are kept up to a table's time longer than they need be; an hour where they are kept for less than this. */
+const HOURLY_BELOW_MS = 7 * DAY_MS;
 
-/** What may be deleted: events stored before `cutoffMs` (Unix milliseconds) whose ids are not above `held`. */
+/** Gives how long one table of events is written to. */
+export const tablePeriodFor = (retentionMs: number | null): number =>
+  retentionMs !== null && retentionMs < HOURLY_BELOW_MS ? HOUR_MS : DAY_MS;
+
+/** What may be deleted: events up to the id `upTo`, and single minutes and hours of days before `cutoffMs` (Unix milliseconds). */
 export interface RetentionBounds {
   readonly cutoffMs: number;
-  readonly held: number;
+  readonly upTo: number;
 }
 
 /** What is made from events, and must let go of one before it is deleted. */
 export interface RetentionProjection {
   /** It has taken events up to this id. */
   readonly rolledTo: number;
-  /** Starts to delete what it made from these events, all but counts. `Retention.forgotten` is called as it goes on. */
+  /** Starts to delete what it made from these events, all but counts. `Retention.forgotten` is called when it has. */
   forget(bounds: RetentionBounds): void;
 }
 
 /** What is deleted from, and what must stay. */
 export interface RetentionOptions {
-  readonly db: Database;
+  readonly store: { readonly db: Database; deleteUpTo(upTo: number, rows: number, nowMs: number): boolean };
   readonly projection: RetentionProjection;
   /** How long events are kept, in milliseconds, from when they were stored. */
   readonly retentionMs: number;
@@ -39,7 +48,6 @@ export interface RetentionOptions {
 /** Checks now and then: first the projection lets go of what is old, then the events themselves are deleted. */
 export class Retention {
   readonly #options: RetentionOptions;
-  readonly #delete: Statement;
   #timer: NodeJS.Timeout;
   #forgottenTo = 0;
   #horizon = Number.NEGATIVE_INFINITY;
@@ -48,7 +56,6 @@ export class Retention {
 
   constructor(options: RetentionOptions) {
     this.#options = options;
-    this.#delete = options.db.prepare('DELETE FROM events WHERE id <= ?');
     this.#timer = setTimeout(() => this.#check(), PAUSE_MS).unref();
   }
 
@@ -71,32 +78,22 @@ export class Retention {
   }
 
   #check(): void {
-    const { projection, retentionMs, held, now } = this.#options;
+    const { store, projection, retentionMs, held, now } = this.#options;
     const cutoffMs = now() - retentionMs;
     const horizon = Math.floor(cutoffMs / DAY_MS) * DAY_MS;
-    const due = (this.#oldest()?.storedAt ?? Number.POSITIVE_INFINITY) < cutoffMs;
-    if (due || (horizon > this.#horizon && projection.rolledTo > 0)) {
+    const upTo = Math.min(held(), lastOlder(store.db, cutoffMs, tablePeriodFor(retentionMs), now()));
+    if (upTo > this.#forgottenTo || (horizon > this.#horizon && projection.rolledTo > 0)) {
       this.#horizon = horizon;
-      projection.forget({ cutoffMs, held: held() });
+      projection.forget({ cutoffMs, upTo });
     }
     this.#step();
   }
 
-  #oldest(): { id: number; storedAt: number } | undefined {
-    const [row] = arrays(this.#options.db, 'SELECT id, storedAt FROM events ORDER BY id LIMIT 1') as [number, number][];
-    return row && { id: row[0], storedAt: row[1] };
-  }
-
   #step(): void {
-    const { db, failed } = this.#options;
+    const { store, failed, now } = this.#options;
     let more = false;
     try {
-      const oldest = this.#oldest();
-      if (oldest && oldest.id <= this.#forgottenTo) {
-        const last = Math.min(this.#forgottenTo, oldest.id + STEP_EVENTS - 1);
-        transaction(db, () => this.#delete.run(last));
-        more = true;
-      } else more = giveBack(db);
+      more = store.deleteUpTo(this.#forgottenTo, STEP_ROWS, now()) || giveBack(store.db);
       this.#failing = false;
     } catch (error) {
       // Once: each commit says as well that a disk is full.
@@ -106,4 +103,62 @@ export class Retention {
     if (more) this.#next(() => this.#step(), PAUSE_MS);
     else this.#next(() => this.#check(), EVERY_MS);
   }
+}
+
+/** True for a table of a store that had only one: its rows are deleted one by one. */
+const isLong = ({ startedAt }: EventTable, endMs: number, periodMs: number): boolean =>
+  endMs - startedAt > 2 * periodMs;
+
+/** Finds the last event that may be deleted; 0 where there is none. */
+function lastOlder(db: Database, cutoffMs: number, periodMs: number, nowMs: number): number {
+  const reader = readerOf(db);
+  return reader.consistent(() => {
+    const tables = eventTables(db);
+    const [oldest] = tables;
+    if (!oldest) return 0;
+    if (isLong(oldest, tables[1]?.startedAt ?? nowMs, periodMs)) return reader.firstStoredSince(cutoffMs) - 1;
+    let upTo = 0;
+    for (const [i, table] of tables.entries()) {
+      // Whatever a wrong clock says of when its events were stored, it was before the next table began.
+      const next = tables[i + 1];
+      if (Math.min(lastStoredAt(db, table), next?.startedAt ?? Number.POSITIVE_INFINITY) >= cutoffMs) break;
+      upTo = next ? next.first - 1 : reader.bounds().last;
+    }
+    return upTo;
+  });
+}
+
+/** Gives when the last event of a table was stored; before all times where there is none. */
+function lastStoredAt(db: Database, { number }: EventTable): number {
+  const [row] = arrays(db, `SELECT storedAt FROM ${tableName(number)} ORDER BY id DESC LIMIT 1`) as [number][];
+  return row?.[0] ?? Number.NEGATIVE_INFINITY;
+}
+
+/** Does one step, inside the caller's transaction. True where more is to go. */
+export function deleteUpTo(
+  db: Database,
+  writer: EventWriter,
+  { upTo, rows, nowMs, nextId }: { upTo: number; rows: number; nowMs: number; nextId: number },
+): boolean {
+  if (upTo >= nextId - 1) writer.rotate(nowMs, nextId);
+  const [oldest, next] = eventTables(db);
+  if (!oldest || oldest.first > upTo) return false;
+  if (next && next.first - 1 <= upTo) {
+    // Rows of a long table go first: a drop puts each of its pages on the list of free ones.
+    if (!isLong(oldest, next.startedAt, writer.periodMs) || !deleteRows(db, oldest, upTo, rows)) {
+      writer.drop(oldest.number);
+      writer.reload();
+    }
+    return true;
+  }
+  return isLong(oldest, next?.startedAt ?? nowMs, writer.periodMs) && deleteRows(db, oldest, upTo, rows);
+}
+
+/** Deletes the first rows of a table. False where none is left to delete. */
+function deleteRows(db: Database, { number }: EventTable, upTo: number, rows: number): boolean {
+  const name = tableName(number);
+  const { changes } = db
+    .prepare(`DELETE FROM ${name} WHERE id <= (SELECT min(?, min(id) + ?) FROM ${name})`)
+    .run(upTo, rows - 1);
+  return Number(changes) === rows;
 }

@@ -2,7 +2,8 @@
 
 /**
  * The tables of `asgard.db`. Times are Unix milliseconds; `outcome` is an index into OUTCOMES, `trust` one into TRUSTS, `seq`
- * the number that the agent gave the event. `events` has no index: an append costs one row at the table's end and nothing else.
+ * the number that the agent gave the event. Tables of events (`event-tables.ts`) have no
+ * index: an append costs one row at the end of the newest and nothing else.
  * `sessionEnds` holds the `end` messages of the wire by the agent's own number of them; `session` is the `seq` of the login.
  * `decisions` is the append-only log of what people decided and of what was notified.
  */
@@ -98,12 +99,28 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE agents ADD COLUMN endedAt INTEGER;
   ALTER TABLE agents ADD COLUMN cloneAt INTEGER;
   `,
+  // The one table becomes the first of many. It may span more than a day: retention deletes its rows until it is empty.
+  `
+  CREATE TABLE eventTables (number INTEGER PRIMARY KEY, first INTEGER NOT NULL, startedAt INTEGER NOT NULL);
+  INSERT INTO eventTables SELECT 1, coalesce(min(id), 1), coalesce(min(storedAt), 0) FROM
+    (SELECT id, storedAt FROM events ORDER BY id LIMIT 1);
+  ALTER TABLE events RENAME TO events_1;
+  `,
 ];
 
-/** What `events.outcome` counts from 0. */
+/** What the column `outcome` of events counts from 0. */
 export const OUTCOMES = ['accepted', 'failed', 'probe'] as const;
-/** What `events.trust` counts from 0. */
+/** What the column `trust` counts from 0. */
 export const TRUSTS = ['journal', 'syslog', 'forgeable'] as const;
+
+/**
+ * What the column `method` counts from 0: sshd's own, which take a byte. Any other stands as its text. New ones go to the end:
+ * stores hold their numbers.
+ */
+export const METHODS = [
+  ...['password', 'publickey', 'keyboard-interactive/pam', 'keyboard-interactive', 'hostbased', 'gssapi-with-mic'],
+  ...['keyboard-interactive/bsdauth', 'gssapi-keyex', 'none'],
+];
 
 /** Shapes kept for one agent; the ones seen least go first. */
 export const SHAPES_PER_AGENT = 500;

@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import type { EventCursor, EventQuery, Views } from '../../../alphaserver/queries/results.ts';
 import { openReader } from '../../../alphaserver/queries/snapshot.ts';
 import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
+import { eventTables, readerOf, tableName } from '../../../alphaserver/store/event-tables.ts';
 import type { AgentBatch, StoredEvent } from '../../../alphaserver/store/store.ts';
 import { until } from '../../until.ts';
 import { AGENT, clockAt, eventAt, HOST, RETENTION_MS } from '../store/killed-writer.ts';
@@ -20,19 +21,30 @@ const AGENTS = [1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000${n}`);
 const folder = mkdtempSync(join(tmpdir(), 'asgard-sums-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Waits until a store has no event from before `cutoff` and no minute from before `horizon`. */
-async function settled(path: string, cutoff: number, horizon: number): Promise<void> {
+/**
+ * Waits until a store has no table whose events were all stored before `cutoff`, and no minute from before `horizon`. Gives the
+ * id of the oldest event that is left.
+ */
+async function settled(path: string, cutoff: number, horizon: number): Promise<number> {
   const db = openReader(path);
-  const number = (sql: string) => (db.prepare(sql).get() as { n: number | null }).n;
-  const state = () => ({
-    oldest: number('SELECT min(storedAt) AS n FROM events') ?? Infinity,
-    minute: number('SELECT min(at) AS n FROM counts WHERE step = 60000') ?? Infinity,
-  });
+  const number = (sql: string) => (db.prepare(sql).get() as { n: number | null }).n ?? Infinity;
+  const state = () =>
+    readerOf(db).consistent(() => ({
+      // Of the table whose events are oldest, the newest one.
+      newest: Math.min(
+        ...eventTables(db).map((table) => number(`SELECT max(storedAt) AS n FROM ${tableName(table.number)}`)),
+      ),
+      minute: number('SELECT min(at) AS n FROM counts WHERE step = 60000'),
+    }));
   await until(
-    () => state().oldest >= cutoff && state().minute >= horizon,
+    () => state().newest >= cutoff && state().minute >= horizon,
     () => `${JSON.stringify(state())}, wanted ${cutoff} and ${horizon}`,
   );
+  const { first, last } = readerOf(db).bounds();
+  const [storedAt] = (readerOf(db).after('storedAt', 0, 1)[0] ?? []) as [number?];
+  assert.ok((storedAt ?? cutoff) >= cutoff - HOUR, 'no event is kept for an hour longer than it need be');
   db.close();
+  return first ?? last + 1;
 }
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
@@ -87,7 +99,7 @@ class Stream {
   }
 
   /** Waits until nothing is there any more that retention takes away. */
-  settled(cutoff: number, horizon: number): Promise<void> {
+  settled(cutoff: number, horizon: number): Promise<number> {
     return settled(this.#folder, cutoff, horizon);
   }
 
@@ -119,8 +131,12 @@ class Stream {
     }
   }
 
-  async checkTimeline({ from, to }: { from: number; to: number }, step: number, said: string): Promise<void> {
-    const host = this.random() < 0.5 ? null : (this.events[below(this.random, this.events.length)]?.host ?? null);
+  async checkTimeline(
+    { from, to }: { from: number; to: number },
+    step: number,
+    said: string,
+    host = this.random() < 0.5 ? null : (this.events[below(this.random, this.events.length)]?.host ?? null),
+  ): Promise<void> {
     assert.deepEqual(
       await this.views.timeline(from, to, step, host),
       plainTimeline(this.events, from, to, step, host),
@@ -183,15 +199,18 @@ test('counts of days and hours stay right when single events are gone, and what 
     await stream.restart();
     const cutoff = stream.nowMs - retentionMs;
     const horizon = Math.floor(cutoff / DAY) * DAY;
-    await stream.settled(cutoff, horizon);
+    const first = await stream.settled(cutoff, horizon);
     const said = `seed ${SEED}, round ${round}`;
     await stream.check(stream.span(DAY), said);
     await stream.check({ from: -Infinity, to: Infinity }, said);
     const { from, to } = stream.span(HOUR);
     await stream.check({ from: Math.max(from, horizon), to: Math.max(to, horizon) }, said);
-    await stream.checkTimeline({ from: horizon - 2 * DAY, to: horizon + 3 * DAY }, HOUR, said);
+    await stream.checkTimeline({ from: horizon - 2 * DAY, to: horizon + 3 * DAY }, HOUR, said, null);
+    await stream.checkTimeline({ from: horizon - 2 * DAY, to: horizon + 3 * DAY }, DAY, said);
+    await stream.checkTimeline({ from: horizon, to: horizon + DAY }, HOUR, said);
     await stream.checkTimeline({ from: horizon, to: horizon + DAY }, 60_000, said);
-    const kept = stream.events.filter(({ storedAt }) => Date.parse(storedAt) >= cutoff);
+    const kept = stream.events.filter(({ id }) => id >= first);
+    assert.ok(kept.length >= stream.events.filter(({ storedAt }) => Date.parse(storedAt) >= cutoff).length, said);
     for (let i = 0; i < 3; i += 1) await stream.checkEvents(kept, said);
   }
 });

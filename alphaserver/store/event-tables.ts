@@ -1,0 +1,180 @@
+/** Events stand in tables by when they were stored, each of a day at most: retention drops one whole. Reads go over all of them. */
+import { arrays, type Database, type Statement } from './database.ts';
+import { RowNames } from './row-names.ts';
+
+/** A table of events: those with ids from `first` on, up to the next table's. */
+export interface EventTable {
+  readonly number: number;
+  readonly first: number;
+  /** When its first event was stored, Unix milliseconds. */
+  readonly startedAt: number;
+}
+
+/** Names a table. */
+export const tableName = (number: number): string => `events_${number}`;
+
+/** Makes a table, inside the caller's transaction. `method` is a METHODS index, or another method's text. */
+export function createTable(db: Database, { number, first, startedAt }: EventTable): void {
+  db.exec(`CREATE TABLE ${tableName(number)} (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, storedAt INTEGER NOT NULL, agent INTEGER NOT NULL, host INTEGER NOT NULL,
+    outcome INTEGER NOT NULL, method, user TEXT, invalidUser INTEGER, ip TEXT, port INTEGER, key TEXT, reason TEXT,
+    seq INTEGER, trust INTEGER, pid INTEGER
+  )`);
+  db.prepare('INSERT INTO eventTables VALUES (?, ?, ?)').run(number, first, startedAt);
+}
+
+/** Drops a table, inside the caller's transaction. */
+export function dropTable(db: Database, number: number): void {
+  db.exec(`DROP TABLE ${tableName(number)}`);
+  db.prepare('DELETE FROM eventTables WHERE number = ?').run(number);
+}
+
+/** Lists the tables, oldest first. There is always one. */
+export function eventTables(db: Database): EventTable[] {
+  return (
+    arrays(db, 'SELECT number, first, startedAt FROM eventTables ORDER BY number') as [number, number, number][]
+  ).map(([number, first, startedAt]) => ({ number, first, startedAt }));
+}
+
+/** Values that a statement may be given. */
+type Value = string | number | null;
+
+/** Reads events on one connection, as arrays of columns. Each call sees one moment of the file. */
+export class EventReader {
+  readonly db: Database;
+  readonly names: RowNames;
+  /** By table and SQL. */
+  readonly #statements = new Map<string, Statement>();
+  #tables: readonly EventTable[] = [];
+
+  constructor(db: Database) {
+    this.db = db;
+    this.names = new RowNames(db);
+  }
+
+  /** Runs `work` in a read transaction, the caller's where there is one: tables may come and go between two. */
+  consistent<T>(work: () => T): T {
+    if (this.db.isTransaction) {
+      this.#refresh();
+      return work();
+    }
+    this.db.exec('BEGIN');
+    try {
+      this.#refresh();
+      return work();
+    } finally {
+      this.db.exec('COMMIT');
+    }
+  }
+
+  /** Gives the lowest and the highest id; the lowest is null, and the highest the last that may have been given, where there is no event. */
+  bounds(): { readonly first: number | null; readonly last: number } {
+    return this.consistent(() => {
+      const first = this.#first(this.#tables, 'min');
+      const last = this.#first(this.#tables.toReversed(), 'max');
+      return { first, last: last ?? (this.#tables.at(-1)?.first ?? 1) - 1 };
+    });
+  }
+
+  /** Reads columns of events with ids above `after`, in that order, at most `limit`. `where` narrows them by further conditions. */
+  after(columns: string, after: number, limit: number, where = 'true', values: readonly Value[] = []): unknown[][] {
+    return this.consistent(() => {
+      const rows: unknown[][] = [];
+      for (const table of this.#from(after)) {
+        const sql = `SELECT ${columns} FROM $table WHERE id > ? AND ${where} ORDER BY id LIMIT ?`;
+        for (const row of this.#all(table, sql, after, ...values, limit - rows.length)) rows.push(row);
+        if (rows.length >= limit) break;
+      }
+      return rows;
+    });
+  }
+
+  /** Runs `SELECT columns FROM a table WHERE id > after AND where rest` on each table with such ids; gives all rows, oldest table first. */
+  each(columns: string, after: number, where: string, values: readonly Value[] = [], rest = ''): unknown[][] {
+    return this.consistent(() =>
+      this.#from(after).flatMap((table) =>
+        this.#all(table, `SELECT ${columns} FROM $table WHERE id > ? AND ${where} ${rest}`, after, ...values),
+      ),
+    );
+  }
+
+  /** Reads columns of the events with these ids, in their order. Ids that are not stored are left out. */
+  withIds(columns: string, ids: readonly number[]): unknown[][] {
+    return this.consistent(() => ids.map((id) => this.withId(columns, id)).filter((row) => row !== undefined));
+  }
+
+  /** Reads columns of one event, or undefined. To be called inside `consistent`. */
+  withId(columns: string, id: number): unknown[] | undefined {
+    const table = this.#tables.findLast(({ first }) => first <= id);
+    if (!table) return undefined;
+    const statement = this.#statement(table, `SELECT ${columns} FROM $table WHERE id = ?`);
+    return statement.get(id) as unknown[] | undefined;
+  }
+
+  /** Finds the id of the first event that was stored at or after a time; one above all there are where none was. Unix milliseconds. */
+  firstStoredSince(ms: number): number {
+    return this.consistent(() => {
+      const { first, last } = this.bounds();
+      const storedAt = (id: number): number =>
+        (this.after('storedAt', id - 1, 1)[0]?.[0] as number | undefined) ?? Number.POSITIVE_INFINITY;
+      let [low, high] = [first ?? last + 1, last + 1];
+      // Events are stored one after the other, so time grows with the id.
+      while (low < high) {
+        const middle = Math.floor((low + high) / 2);
+        if (storedAt(middle) < ms) low = middle + 1;
+        else high = middle;
+      }
+      return low;
+    });
+  }
+
+  #refresh(): void {
+    const tables = eventTables(this.db);
+    if (tables[0]?.number !== this.#tables[0]?.number) {
+      // A dropped table's statements would be prepared again, in vain.
+      for (const sql of this.#statements.keys())
+        if (Number.parseInt(sql, 10) < (tables[0]?.number ?? 0)) this.#statements.delete(sql);
+    }
+    this.#tables = tables;
+  }
+
+  /** The tables that may hold ids above this one. */
+  #from(after: number): readonly EventTable[] {
+    const from = this.#tables.findLastIndex(({ first }) => first <= after + 1);
+    return this.#tables.slice(Math.max(0, from));
+  }
+
+  #first(tables: readonly EventTable[], which: 'min' | 'max'): number | null {
+    for (const table of tables) {
+      const [row] = this.#all(table, `SELECT ${which}(id) FROM $table`) as [number | null][];
+      if (row?.[0] !== null && row?.[0] !== undefined) return row[0];
+    }
+    return null;
+  }
+
+  #all(table: EventTable, sql: string, ...values: Value[]): unknown[][] {
+    return this.#statement(table, sql).all(...values) as unknown as unknown[][];
+  }
+
+  #statement({ number }: EventTable, sql: string): Statement {
+    const key = `${number} ${sql}`;
+    const known = this.#statements.get(key);
+    if (known) return known;
+    const statement = this.db.prepare(sql.replace('$table', tableName(number)));
+    statement.setReturnArrays(true);
+    this.#statements.set(key, statement);
+    return statement;
+  }
+}
+
+/** The readers of open connections: what one has prepared and read is of use as long as its connection. */
+const READERS = new WeakMap<Database, EventReader>();
+
+/** Gives the reader of a connection. */
+export function readerOf(db: Database): EventReader {
+  const known = READERS.get(db);
+  if (known) return known;
+  const reader = new EventReader(db);
+  READERS.set(db, reader);
+  return reader;
+}

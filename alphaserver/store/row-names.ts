@@ -1,0 +1,34 @@
+/** The names of agents and hosts by their numbers in the store. */
+import type { Database, Statement } from './database.ts';
+
+/** Turns the numbers of agents and hosts into their names. A number never changes its meaning, so each is read once. */
+export class RowNames {
+  readonly #agent: Statement;
+  readonly #host: Statement;
+  readonly #agents = new Map<number, string>();
+  readonly #hosts = new Map<number, string>();
+
+  constructor(db: Database) {
+    this.#agent = db.prepare('SELECT uuid AS name FROM agents WHERE id = ?');
+    this.#host = db.prepare('SELECT name FROM hosts WHERE id = ?');
+  }
+
+  /** The id of an agent, a UUID. Throws an Error for a number that no stored event has. */
+  agent(number: number): string {
+    return nameOf(number, this.#agents, this.#agent);
+  }
+
+  /** The name of a host. Throws an Error for a number that no stored event has. */
+  host(number: number): string {
+    return nameOf(number, this.#hosts, this.#host);
+  }
+}
+
+function nameOf(number: number, known: Map<number, string>, read: Statement): string {
+  const there = known.get(number);
+  if (there !== undefined) return there;
+  const row = read.get(number) as { name: string } | undefined;
+  if (!row) throw new Error(`no row has the number ${number}`);
+  known.set(number, row.name);
+  return row.name;
+}

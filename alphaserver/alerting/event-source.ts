@@ -35,7 +35,8 @@ export class EventSource {
 
   /** Returns the agents that were heard last. */
   agents(): AgentStatus[] {
-    const sql = 'SELECT uuid, host, lastSeen, gaps, report, reportedAt FROM agents ORDER BY lastSeen DESC LIMIT ?';
+    const sql =
+      'SELECT uuid, host, lastSeen, gaps, report, reportedAt, endedAt FROM agents ORDER BY lastSeen DESC LIMIT ?';
     return this.#db.prepare(sql).all(AGENTS_LIMIT) as unknown as AgentStatus[];
   }
 

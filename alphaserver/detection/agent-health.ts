@@ -9,7 +9,7 @@ import { shown, spanWords } from './incident-summary.ts';
 import { hashOf } from './rule-event.ts';
 
 /** An agent as the store has it. Times are Unix milliseconds, `report` is JSON. */
-export type AgentStatus = Pick<AgentRow, 'uuid' | 'host' | 'lastSeen' | 'gaps' | 'report' | 'reportedAt'>;
+export type AgentStatus = Pick<AgentRow, 'uuid' | 'host' | 'lastSeen' | 'gaps' | 'report' | 'reportedAt' | 'endedAt'>;
 
 /** What is remembered of one agent: plain data. Times are Unix milliseconds. */
 export interface AgentMemory {
@@ -137,7 +137,8 @@ export class AgentHealth {
 
   #fault(rule: StateRule, agent: AgentStatus, { memory, state, open }: Watched, nowMs: number): Fault | null {
     const { on, count, windowMs } = this.#config.rules[rule];
-    if (!on) return null;
+    // The id that has taken the place of one that ended is watched instead.
+    if (!on || agent.endedAt !== null) return null;
     switch (rule) {
       case 'agent-silent':
         return this.#silence(agent, open.get(rule), windowMs, nowMs);

@@ -10,6 +10,9 @@ import type { StringInterner } from './string-interner.ts';
 export const NAME_LIMIT = 64;
 const HASH_LENGTH = 12;
 
+/** An event whose time is further ahead of the server's clock is judged at the time it was stored: its host's clock is wrong. */
+const AHEAD_LIMIT_MS = 10 * 60_000;
+
 const shortened = (name: string | null): string | null =>
   name === null || name.length <= NAME_LIMIT
     ? name
@@ -54,7 +57,7 @@ export class EventDecoder {
       event.source = this.#sources[event.ip] ?? this.#sourceOf(ip, event.ip);
       if (event.source === ALLOWED) return false;
     }
-    event.at = event.place = at;
+    event.at = event.place = at > storedAt + AHEAD_LIMIT_MS ? storedAt : at;
     event.id = id;
     event.seq = seq ?? 0;
     event.agent = agent;

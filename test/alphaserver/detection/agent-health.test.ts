@@ -12,12 +12,14 @@ interface Moment {
   readonly at: number;
   readonly seen?: number;
   readonly gaps?: number;
+  /** True when another id has taken its place. */
+  readonly ended?: boolean;
   readonly report?: Partial<AgentReport>;
 }
 
 const ms = (seconds: number): number => START_MS + seconds * 1_000;
 
-function status({ at, seen = at, gaps = 0, report }: Moment): AgentStatus {
+function status({ at, seen = at, gaps = 0, report, ended = false }: Moment): AgentStatus {
   const told: AgentReport = {
     state: 'caught up',
     behindBytes: 0,
@@ -36,6 +38,7 @@ function status({ at, seen = at, gaps = 0, report }: Moment): AgentStatus {
     gaps,
     report: JSON.stringify(told),
     reportedAt: ms(seen),
+    endedAt: ended ? ms(seen) : null,
   };
 }
 
@@ -96,6 +99,7 @@ const TABLE: readonly [name: string, moments: Moment[], incidents: Row[], restar
     ],
   ],
   ['nobody is silent who could not be heard', [{ at: 0 }, ...each(1_000, 1_090, 5, () => ({ seen: 0 }))], [], [1_000]],
+  ['an agent whose id has ended is not silent', [{ at: 0 }, { at: 95, seen: 0, ended: true }], []],
   ['but soon after', [{ at: 0 }, { at: 100, seen: 0 }, { at: 191, seen: 0 }], [['agent-silent', 190, null, 1]], [100]],
   [
     'silent before a restart and after it is one silence',

@@ -335,6 +335,14 @@ test('no rule reads events of allowed networks and users', () => {
   assert.equal(raised(repeated(10, 1, { ip: '198.51.100.9' }), { allow }).length, 1);
 });
 
+test('an event of a host whose clock is ahead is judged at the time it was stored', () => {
+  const ahead = repeated(10, 1, { at: 86_400, lag: -86_400 });
+  const [incident] = raised(ahead, { config: only('brute-force') });
+  assert.equal(incident?.openedAt, START_MS + 9_000);
+  const [near] = raised(repeated(10, 1, { at: 600, lag: -600 }), { config: only('brute-force') });
+  assert.equal(near?.openedAt, START_MS + 609_000);
+});
+
 test('thresholds, windows and severities are as they are given', () => {
   const config = configWith({ 'brute-force': { count: 3, windowMs: 5_000, severity: 'critical' } });
   assert.deepEqual(raised(repeated(3, 3), { config }), []);

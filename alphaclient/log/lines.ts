@@ -56,7 +56,8 @@ export class LineSplitter {
   add(bytes: Buffer): Lines {
     const last = bytes.lastIndexOf(NEWLINE);
     if (last < 0) {
-      this.#keep(bytes);
+      // A copy, as below: `scan` reads into one buffer again and again.
+      this.#keep(Buffer.from(bytes));
       return NO_LINES;
     }
     const consumedBytes = this.#partialBytes + last + 1;

@@ -80,3 +80,13 @@ test('a hole within a line, however large and however torn, takes nothing of wha
       rest: '',
     });
 });
+
+test('a line torn over reads into one buffer is whole', () => {
+  const splitter = new LineSplitter();
+  const buffer = Buffer.alloc(4);
+  const out = ['Nov ', '20 1', '0:00', '\nend'].map((text) => {
+    buffer.write(text);
+    return splitter.add(buffer).bytes.toString();
+  });
+  assert.deepEqual(out, ['', '', '', 'Nov 20 10:00\n']);
+});

@@ -4,6 +4,7 @@ import test from 'node:test';
 import type { CheckpointBlock } from '../../../alphaserver/detection/checkpoint.ts';
 import type { Engine } from '../../../alphaserver/detection/engine.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
+import { StringInterner } from '../../../alphaserver/detection/string-interner.ts';
 import { dice, mixed as stream } from './mixed.ts';
 import { reference } from './reference.ts';
 import { configWith, engineWith, type Given, Ledger, Rows, raised, START_MS, stored } from './stream.ts';
@@ -115,6 +116,13 @@ test('any batches and any restarts: the same incidents, with the same ids', () =
     partsOf(raisedAtOnce);
     const whole = comparable(raisedAtOnce, (id) => id - 1);
     assert.deepEqual(restarted(events, indexes, seed), whole, `SEED=${seed}`);
+  }
+});
+
+test('texts that are swept again and again: the same incidents', () => {
+  for (const seed of seeds(10)) {
+    const events = stream(seed, 500);
+    assert.deepEqual(raised(events, { interner: new StringInterner(1) }), raised(events), `SEED=${seed}`);
   }
 });
 

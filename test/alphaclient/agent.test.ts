@@ -360,7 +360,7 @@ test('a lost part of the log is reported once: in both logs, in the list of gaps
 test('a wrong setting ends both programs with 2, a taken port the server with 1, each in one line', async () => {
   const wrong = pair.agent({ ALPHACLIENT_SERVER: 'nowhere' });
   assert.equal(await wrong.ended, 2);
-  assert.match(wrong.said, /^ALPHACLIENT_SERVER=nowhere cannot be used: [^\n]+\n$/);
+  assert.match(wrong.said, /^alphaclient: ALPHACLIENT_SERVER=nowhere cannot be used: [^\n]+\n$/);
   const server = pair.server();
   await server.says('Socket now listening');
   const second = pair.server({ ALPHASERVER_DATA: join(pair.folder, 'other'), ALPHASERVER_HTTP: 'off' });

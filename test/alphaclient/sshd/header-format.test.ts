@@ -143,8 +143,7 @@ describe('ALPHACLIENT_HEADER', () => {
         deepEqual(run('{time} {hsot} ', args), {
           status: 2,
           stdout: '',
-          stderr:
-            'ALPHACLIENT_HEADER={time} {hsot}  cannot be used: {hsot} at character 8 is none of {time}, {host}, {tag}, {pid}, {skip}\n',
+          stderr: `alphaclient ${args[0]}: ALPHACLIENT_HEADER={time} {hsot}  cannot be used: {hsot} at character 8 is none of {time}, {host}, {tag}, {pid}, {skip}\n`,
         });
     } finally {
       rmSync(folder, { recursive: true });

@@ -106,6 +106,10 @@ export const MIGRATIONS: readonly string[] = [
     (SELECT id, storedAt FROM events ORDER BY id LIMIT 1);
   ALTER TABLE events RENAME TO events_1;
   `,
+  // /api/unknown asks for each shape who saw it last.
+  `
+  CREATE INDEX shapesByShape ON shapes (shape, lastAt);
+  `,
 ];
 
 /** What the column `outcome` of events counts from 0. */

@@ -63,7 +63,7 @@ export function alphaclient(io: CommandIo): Program {
           const { readClientConfig } = await import('../config.ts');
           const out = {
             out: (text: string) => void io.stdout.write(text),
-            error: (text: string) => void io.stderr.write(text),
+            error: (text: string) => void io.stderr.write(`alphaclient status: ${text}`),
           };
           const { stateFolder } = readClientConfig(await environment(io));
           return (await import('./status.ts')).status(stateFolder, json, io.nowMs, out);

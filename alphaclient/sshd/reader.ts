@@ -168,6 +168,7 @@ export class Reader {
         this.#takeContained({ ...header, text: text.slice(header.from) });
         return;
       case 'other': {
+        this.#lastDecision.addOther(line, this.#lines);
         const contained = this.#rawLines.contained(text);
         if (contained !== null) this.#takeContained(contained);
         else if (this.#isRawLog && parseMessage(line.slice(header.from), true) !== null)

@@ -39,6 +39,8 @@ export function looksLikeRepetition(text: string): boolean {
   return ANY_REPETITION.test(text.slice(0, HEAD_LIMIT_CHARS * 2));
 }
 
+const MODULE_TAG = /\bsshd(?:-session)?\([\w.-]{1,40}\)\[(\d{1,10})\]: /;
+
 /** The message without `error: ` or `fatal: `. */
 function withoutLevel(message: string): string {
   return message.replace(/^(?:error|fatal): /, '');
@@ -50,6 +52,10 @@ export class LastDecision {
   #pid = -1;
   #host = 0;
   #line = -1;
+  /** False where a PAM module had written a line of the same attempt right before. */
+  #isAlone = true;
+  #moduleLine = -1;
+  #modulePid = -1;
 
   /** Keeps a message, of the line of this context. */
   set(message: string, context: LineContext): void {
@@ -57,6 +63,15 @@ export class LastDecision {
     this.#pid = context.pid;
     this.#host = context.host;
     this.#line = context.line;
+    this.#isAlone = this.#moduleLine !== context.line - 1 || this.#modulePid !== context.pid;
+  }
+
+  /** Keeps of a line that is not sshd's whether a PAM module wrote it in a process of sshd: `sshd(pam_google_auth)[PID]: ...`. */
+  addOther(text: string, line: number): void {
+    const pid = text.includes('sshd') ? MODULE_TAG.exec(text.slice(0, HEAD_LIMIT_CHARS * 2))?.[1] : undefined;
+    if (pid === undefined) return;
+    this.#moduleLine = line;
+    this.#modulePid = Number(pid);
   }
 
   /** Completes a repeated message: older rsyslogs cut it, so that the whole is taken from the line before where that begins alike. */
@@ -66,25 +81,33 @@ export class LastDecision {
     return withoutLevel(last).startsWith(withoutLevel(message)) ? last : message;
   }
 
-  /** The decision in the line right before `line`, or null: `last message repeated` is about any program's. */
+  /**
+   * The decision in the line right before `line`, or null: `last message repeated` is about any program's. An attempt in which a module
+   * writes a line first does not come again as its last line alone.
+   */
   before(line: number): { readonly message: string; readonly pid: number; readonly host: number } | null {
-    if (this.#line < 0 || this.#line !== line - 1) return null;
+    if (this.#line < 0 || this.#line !== line - 1 || !this.#isAlone) return null;
     return { message: this.#message, pid: this.#pid, host: this.#host };
   }
 
   /** Plain JSON. */
   save(): unknown {
-    return { message: this.#message, pid: this.#pid, host: this.#host, line: this.#line };
+    const module = [this.#moduleLine, this.#modulePid];
+    return { message: this.#message, pid: this.#pid, host: this.#host, line: this.#line, alone: this.#isAlone, module };
   }
 
   /** Takes over what `save` gave; anything else is ignored. */
   restore(saved: unknown): void {
-    const { message, pid, host, line } = (saved ?? {}) as Record<string, unknown>;
+    const { message, pid, host, line, alone, module } = (saved ?? {}) as Record<string, unknown>;
+    const [moduleLine, modulePid] = Array.isArray(module) ? (module as unknown[]) : [];
+    if (typeof moduleLine === 'number') this.#moduleLine = moduleLine;
+    if (typeof modulePid === 'number') this.#modulePid = modulePid;
     if (typeof message !== 'string' || typeof pid !== 'number' || typeof host !== 'number' || typeof line !== 'number')
       return;
     this.#message = message;
     this.#pid = pid;
     this.#host = host;
     this.#line = line;
+    this.#isAlone = alone !== false;
   }
 }

@@ -441,6 +441,20 @@ describe('lines that stand for several', () => {
       equal(told(`${first}${said.replace('2 times', '0 times')}\n`).length, 1, said);
     }
   });
+  it('not of an attempt in which a PAM module writes a line first', () => {
+    const attempt = [
+      `Nov 20 10:00:00 web sshd(pam_otp)[1]: no code`,
+      `Nov 20 10:00:00 web sshd[1]: ${failed}`,
+      'Nov 20 10:00:09 web syslogd: last message repeated 1 times',
+    ];
+    equal(told(`${attempt.join('\n')}\n`).length, 1);
+    equal(told(`${attempt.join('\n').replace('otp)[1]', 'otp)[2]')}\n`).length, 2);
+    const restarted = new Reader();
+    const context = { writtenMs: NOW, nowMs: NOW };
+    restarted.read(Buffer.from(`${attempt[0]}\n`), context);
+    const again = new Reader(JSON.parse(JSON.stringify(restarted.save())));
+    equal(again.read(Buffer.from(`${attempt.slice(1).join('\n')}\n`), context).length, 1);
+  });
   it('in a spelling that is not known: counted as unknown, where the line before it is a decision', () => {
     const first = `Nov 20 10:00:00 web sshd[1]: ${failed}\n`;
     for (const said of [

@@ -87,7 +87,10 @@ test('a log that is written twice is warned of once, and its logins count once',
   );
   appendFileSync(pair.logFile, messages.map((message) => message.repeat(2)).join(''));
   await agent.says('Nearly all lines of sshd are in the log twice');
-  appendFileSync(pair.logFile, messages.map((message) => message.replace('[7]', '[8]').repeat(2)).join(''));
+  appendFileSync(
+    pair.logFile,
+    messages.map((message) => message.replace('10:00:', '10:01:').replace('[7]', '[8]').repeat(2)).join(''),
+  );
   await until(async () => (await pair.api<Ledger>('/api/ledger')).totals.stored === 6);
   assert.deepEqual((await pair.events()).map(({ outcome }) => outcome).sort(), [
     'accepted',

@@ -1,9 +1,11 @@
 /** Examines a file of the log on the disk, to tell which known file has its content. */
 
 import { closeSync, fstatSync, openSync } from 'node:fs';
+import { type BlockHashes, matchesBlocks } from './block-hashes.ts';
 import { decompress } from './decompress.ts';
 import {
   bytesAt,
+  commonEnd,
   FINGERPRINT_BYTES,
   type Fingerprint,
   factsOf,
@@ -12,14 +14,21 @@ import {
   lastOf,
   matchesEnd,
   matchesHead,
+  type ReadBytes,
 } from './fingerprint.ts';
 import type { KnownFile } from './position.ts';
 import { fileReplaced, type LogFile } from './rotation.ts';
 
 /** Two files are compared this many bytes at a time. */
 const COMPARE_BYTES = 256 * 1024;
-/** How much of each end of a file is searched for different lines. */
+/** How much of each end of a content is searched for different lines. */
 const REPETITION_BYTES = 4 * FINGERPRINT_BYTES;
+
+/** The content of a plain file. */
+export interface LogContent {
+  readonly size: number;
+  readonly read: ReadBytes;
+}
 
 /** What one pass over the content of a compressed file found. */
 interface DecompressedContent {
@@ -56,7 +65,10 @@ export class CandidateFile {
     return content?.complete === true ? content.bytes : null;
   }
 
-  /** Returns whether it begins as `known` does and has, before the offset of `known`, the bytes that were emitted last. */
+  /**
+   * Returns whether it begins as `known` does and has, before the offset of `known`, the bytes that were emitted last; of a plain
+   * file also whether the blocks between them are the same.
+   */
   async contains(known: KnownFile): Promise<boolean> {
     const { head, before, offset } = known;
     if (head === null || before === null) return false;
@@ -70,7 +82,8 @@ export class CandidateFile {
         (fd) =>
           fstatSync(fd).size >= offset &&
           matchesHead(head, bytesAt(fd, 0, head.bytes)) &&
-          matchesEnd(before, bytesAt(fd, offset - before.bytes, offset)),
+          matchesEnd(before, bytesAt(fd, offset - before.bytes, offset)) &&
+          (known.blocks === null || matchesBlocks(known.blocks, offset, (from, to) => bytesAt(fd, from, to))),
       ) ?? false
     );
   }
@@ -89,6 +102,21 @@ export class CandidateFile {
     if (known.head === null) return false;
     const head = await this.head();
     return head.length < known.head.bytes ? isShorterStart(known.start, head) : matchesHead(known.head, head);
+  }
+
+  /** Calls `use` with its present content; null where it is compressed, or cannot be read. */
+  async withContent<T>(use: (content: LogContent) => Promise<T>): Promise<T | null> {
+    if (this.file.compression !== null) return null;
+    const fd = this.#tryOpen();
+    if (fd === null) return null;
+    try {
+      return await use({ size: fstatSync(fd).size, read: (from, to) => bytesAt(fd, from, to) });
+    } catch (error) {
+      this.#setProblem(error);
+      return null;
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** Returns its first bytes, at most `FINGERPRINT_BYTES`. */
@@ -130,17 +158,93 @@ export class CandidateFile {
   }
 
   /**
+   * Compares its content with what was emitted of `known`: `continues` where it begins with all of that, `shorter` where all of its
+   * content is the beginning of that, else `other`. Reads a bounded number of bytes of a plain file.
+   */
+  async compareWithEmitted(known: KnownFile): Promise<'continues' | 'shorter' | 'other'> {
+    const size = await this.contentBytes();
+    if (size === null || known.before === null || known.head === null) return 'other';
+    if (size < known.offset) {
+      if (size === 0) return 'shorter';
+      if (!(await this.beginsLike(known))) return 'other';
+      return (await this.#hasBlocksOf(known, size)) ? 'shorter' : 'other';
+    }
+    if (await this.contains(known)) return 'continues';
+    // The head may reach beyond what was emitted, and differ there. So short a content is in `before` as a whole.
+    if (known.offset === 0 || known.offset >= known.head.bytes || this.file.compression !== null) return 'other';
+    const emitted = this.#read((fd) => bytesAt(fd, 0, known.offset)) ?? Buffer.alloc(0);
+    return emitted.length === known.offset && matchesEnd(known.before, emitted) ? 'continues' : 'other';
+  }
+
+  /**
+   * Returns up to where its content is the same as another one, `theirs`, at most `to`. Of a plain file's content up to `verified`
+   * only the first and last bytes and the blocks between them are compared; null where those differ.
+   */
+  async commonEnd(theirs: ReadBytes, blocks: BlockHashes, verified: number, to: number): Promise<number | null> {
+    if (this.file.compression !== null) return this.#commonEndOfDecompressed(theirs, to);
+    const { size } = this.file;
+    const known = Math.min(size, verified);
+    return this.#read((fd) => {
+      const mine: ReadBytes = (from, until) => bytesAt(fd, from, until);
+      const firstEnd = Math.min(known, FINGERPRINT_BYTES);
+      const lastStart = Math.max(0, known - FINGERPRINT_BYTES);
+      if (commonEnd(0, firstEnd, mine, theirs) < firstEnd || commonEnd(lastStart, known, mine, theirs) < known)
+        return null;
+      if (!matchesBlocks(blocks, known, mine)) return null;
+      return commonEnd(known, Math.min(size, to), mine, theirs);
+    });
+  }
+
+  async #commonEndOfDecompressed(theirs: ReadBytes, to: number): Promise<number | null> {
+    const fd = this.#tryOpen();
+    if (fd === null) return null;
+    let at = 0;
+    try {
+      for await (const bytes of this.#content(fd)) {
+        const start = at;
+        at = Math.min(to, start + bytes.length);
+        const same = commonEnd(start, at, (from, until) => bytes.subarray(from - start, until - start), theirs);
+        if (same < at || at === to) return same;
+      }
+      return at;
+    } catch (error) {
+      this.#setProblem(error);
+      return null;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async #hasBlocksOf({ blocks }: KnownFile, size: number): Promise<boolean> {
+    if (blocks === null || this.file.compression !== null) return true;
+    return this.#read((fd) => matchesBlocks(blocks, size, (from, to) => bytesAt(fd, from, to))) ?? false;
+  }
+
+  /**
    * Returns whether its content is so repetitive that another file may begin with all of it by chance: no more than two
    * different lines at its two ends, as in a log without times when one attacker repeats himself.
    */
   async isRepetitive(): Promise<boolean> {
-    if (this.file.compression !== null) return distinctLines([await this.head()]) <= 2;
-    const { size } = this.file;
-    const ends = this.#read((fd) => [
-      bytesAt(fd, 0, Math.min(size, REPETITION_BYTES)),
-      bytesAt(fd, Math.max(0, size - REPETITION_BYTES), size),
-    ]);
-    return ends === null || distinctLines(ends) <= 2;
+    return new Set(await this.#linesIn(this.file.size)).size <= 2;
+  }
+
+  /** Returns whether its first `bytes` are one line, again and again. */
+  async isRepeatedLine(bytes: number): Promise<boolean> {
+    const lines = await this.#linesIn(Math.min(bytes, this.file.size));
+    return lines.length > 1 && new Set(lines).size === 1;
+  }
+
+  /** Returns the whole lines at the two ends of its first `size` bytes. */
+  async #linesIn(size: number): Promise<string[]> {
+    if (this.file.compression !== null) return linesOf(await this.head());
+    const lines = this.#read((fd) => {
+      const first = linesOf(bytesAt(fd, 0, Math.min(size, REPETITION_BYTES)));
+      if (size <= REPETITION_BYTES) return first;
+      // The second part may begin within a line.
+      const last = linesOf(bytesAt(fd, Math.max(REPETITION_BYTES, size - REPETITION_BYTES), size));
+      return [...first, ...last.slice(1)];
+    });
+    return lines ?? [];
   }
 
   /** Opens the file for reading. Throws open's errors, and a `fileReplaced` where another file is at its path by now. */
@@ -223,10 +327,8 @@ export class CandidateFile {
   }
 }
 
-function distinctLines(parts: readonly Buffer[]): number {
-  const lines = new Set<string>();
-  for (const bytes of parts) for (const line of bytes.toString('latin1').split('\n').slice(0, -1)) lines.add(line);
-  return lines.size;
+function linesOf(bytes: Buffer): string[] {
+  return bytes.toString('latin1').split('\n').slice(0, -1);
 }
 
 /** The candidates of a log, kept from one look to the next so that an unchanged compressed file is not decompressed again. */

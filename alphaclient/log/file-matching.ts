@@ -6,8 +6,18 @@
  */
 
 import type { CandidateFile } from './candidate-file.ts';
-import { type FileFacts, sameInode } from './fingerprint.ts';
-import type { KnownFile } from './position.ts';
+import { sameInode } from './fingerprint.ts';
+import { type Comparison, type Continuation, compareWithLog, type PossibleCopy, withContent } from './log-copy.ts';
+import {
+  evidenceBytes,
+  FEW_BYTES,
+  hasLengthOf,
+  hasStillContent,
+  isCopyInProgress,
+  isShortCopy,
+  isUnchangedInode,
+} from './match-evidence.ts';
+import { isSkipped } from './position.ts';
 import { isCompressed } from './rotation.ts';
 import type { TrackedFile } from './tracked-file.ts';
 
@@ -19,6 +29,15 @@ export interface FileMatches {
   readonly unread: readonly CandidateFile[];
   /** Known files whose content is found nowhere. */
   readonly lost: readonly TrackedFile[];
+  /** Known files that are not needed any more, without a loss: their content is that of another file. */
+  readonly superseded: readonly TrackedFile[];
+  /** Files, unread or nothing emitted of them, that begin with all that was emitted of `previous`: the log goes on in them. */
+  readonly continuations: readonly Continuation[];
+  /**
+   * The file at the log's path, where it is empty or only has the beginning of `previous`: it may become a copy of that, and is not
+   * to be read yet. `previous` is kept until that is decided, wherever its content is.
+   */
+  readonly pendingCopy: PossibleCopy | null;
   /**
    * Files to be known and not to be read as they are: copies of the log with nothing unread, and files that are empty while
    * the log is not, each a copy just begun or a generation that nothing was written to yet.
@@ -33,15 +52,14 @@ export interface FileMatches {
 /** A file last written this much before the last position was saved has nothing newer; the clock may have been set meanwhile. */
 const OLDER_MS = 2000;
 
-/** Content of fewer bytes, less than a line of sshd, is found in many a file. */
-const FEW_BYTES = 48;
-
 /** Matches the known files (oldest first) with those on the disk (oldest first). */
 export async function matchFiles(known: readonly TrackedFile[], files: readonly CandidateFile[]): Promise<FileMatches> {
   const matching = new FileMatching(known, files);
   await matching.byInode();
+  await matching.copyOfLog();
   await matching.byContent();
   await matching.emptyFiles();
+  await matching.copyOfLog();
   await matching.truncatedWithSameContent();
   return matching.result();
 }
@@ -62,6 +80,9 @@ class FileMatching {
   readonly #matches = new Map<TrackedFile, CandidateFile>();
   readonly #taken = new Set<CandidateFile>();
   readonly #uncertainCopies: CandidateFile[] = [];
+  readonly #continuations: Continuation[] = [];
+  /** Files that have the beginning of a known one, and no more. */
+  readonly #shorterCopies = new Map<CandidateFile, TrackedFile>();
   /** The file with the inode of the current one. */
   #currentByInode: CandidateFile | undefined;
 
@@ -76,21 +97,130 @@ class FileMatching {
     this.#logFile = files.find(({ file }) => file.current);
   }
 
-  /** [L1] A known file is the file with its inode, where that still has its content. */
+  /**
+   * [L1] A known file is the file with its inode, where that still has its content. The newest first: while a copy is written over
+   * a log in place, the inode of both is that of the copy. Files that are neither open nor the log's last, whose inode may be reused,
+   * come after the question whether the log goes on in a copy.
+   */
   async byInode(): Promise<void> {
-    for (const one of this.#identifiable) await this.#matchInode(one, this.#files);
+    const newestFirst = this.#identifiable.toReversed();
+    const isSure = (one: TrackedFile): boolean => one.reader !== null || one === this.#current;
+    for (const one of newestFirst.filter(isSure)) await this.#matchInode(one, this.#files);
     this.#currentByInode = this.#current && this.#matches.get(this.#current);
+    await this.#copyAtPath();
+    for (const one of newestFirst) {
+      if (isSure(one)) continue;
+      // Without birth times to tell, the inode of a skipped copy may be that of another copy of the same content.
+      const between = this.#between(one);
+      const isSureInode = ({ file }: CandidateFile): boolean => file.born !== null && file.born === one.file.born;
+      const among = this.#files.filter((file) => isSureInode(file) || between.includes(file));
+      await this.#matchInode(one, isSkipped(one.file) ? among : this.#files);
+    }
   }
 
   async #matchInode(one: TrackedFile, among: readonly CandidateFile[]): Promise<void> {
     // A deleted file that is open is known by its compressed copy; only the inode that is open cannot be another file's.
     const inode = one.reader?.facts() ?? one.file;
-    const file = among.find((candidate) => sameInode(candidate.file, inode) && !this.#taken.has(candidate));
+    const isFree = (file: CandidateFile): boolean => !this.#taken.has(file) && !this.#isContinuation(file);
+    const file = among.find((candidate) => sameInode(candidate.file, inode) && isFree(candidate));
     if (file !== undefined && !this.#rewritten.has(one) && (await hasStillContent(one, file))) this.#match(one, file);
   }
 
   /**
-   * [L2] Else it is the first file, in the order of rotation, that has its content. Files with much evidence are matched first:
+   * [L2] A file that begins with all that was emitted of the log is the log going on, as after a mirror, an editor or a move of a
+   * symbolic link; one that only has the beginning of that may become so. Asked of the file at the log's path while nothing of it
+   * was emitted, and of newer files that rotation has moved away from that path since the last look.
+   */
+  async copyOfLog(): Promise<void> {
+    await this.#copyAtPath();
+    const log = this.#logFile;
+    const unread = this.#unreadLog();
+    const read = unread === undefined ? this.#known : this.#older;
+    for (const file of this.#files.slice(this.#lastIndex(read) + 1).toReversed()) {
+      const previous = await this.#previousOf(file);
+      if (file === log || this.#taken.has(file) || previous === undefined || this.#isDecided(file)) continue;
+      // A closed file that has no match yet is found by its content in [L3], at any length.
+      if ((previous.reader === null && !this.#matches.has(previous)) || (await file.contentBytes()) === 0) continue;
+      const comparison = await this.#compare(previous, file);
+      // A compressed file with the same content is the log itself.
+      const isSame = comparison.kind === 'continues' && comparison.commonEnd === (await file.contentBytes());
+      if (file.file.compression !== null && isSame) continue;
+      if (comparison.kind === 'shorter') this.#shorterCopies.set(file, previous);
+      if (comparison.kind === 'continues' && !this.#isContinued(previous))
+        this.#continuations.push({ previous, file, ...comparison });
+    }
+  }
+
+  /** Decides about the file of a log that nothing was emitted of, wherever it is, and about a new one at the log's path. */
+  async #copyAtPath(): Promise<void> {
+    const unread = this.#unreadLog();
+    for (const file of [unread && this.#matches.get(unread), this.#logFile]) {
+      if (file === undefined || this.#isDecided(file)) continue;
+      if (this.#taken.has(file) && file !== (unread && this.#matches.get(unread))) continue;
+      const previous = await this.#previousOf(file);
+      if (previous !== undefined) await this.#decide(previous, file);
+    }
+  }
+
+  /**
+   * Returns the newest known file that a file can be a copy of: it was emitted of, or is open to be read. A log that nothing was
+   * emitted of yet, and that may be a copy itself, only counts for files that come after it.
+   */
+  async #previousOf(file: CandidateFile): Promise<TrackedFile | undefined> {
+    const unread = this.#unreadLog();
+    const unreadFile = unread && this.#matches.get(unread);
+    const isBeforeUnread = unreadFile !== undefined && this.#files.indexOf(file) <= this.#files.indexOf(unreadFile);
+    const isUnreadCopy = unreadFile !== undefined && this.#shorterCopies.has(unreadFile);
+    for (const one of this.#known.toReversed()) {
+      if (one === unread && (isBeforeUnread || isUnreadCopy)) continue;
+      if (await this.#canBePrevious(one)) return one;
+    }
+    return undefined;
+  }
+
+  /** Returns the known file that was the log's at the last look, if nothing was emitted of it. */
+  #unreadLog(): TrackedFile | undefined {
+    return this.#current?.file.offset === 0 ? this.#current : undefined;
+  }
+
+  async #decide(previous: TrackedFile, file: CandidateFile): Promise<void> {
+    const comparison = await this.#compare(previous, file);
+    if (comparison.kind === 'continues') this.#continuations.push({ previous, file, ...comparison });
+    if (comparison.kind === 'shorter') this.#shorterCopies.set(file, previous);
+  }
+
+  #compare(previous: TrackedFile, file: CandidateFile): Promise<Comparison> {
+    return compareWithLog(previous, file, this.#matches.get(previous), this.#existsElsewhere(previous));
+  }
+
+  #isDecided(file: CandidateFile): boolean {
+    return this.#isContinuation(file) || this.#shorterCopies.has(file);
+  }
+
+  #isContinued(one: TrackedFile): boolean {
+    return this.#continuations.some(({ previous }) => previous === one);
+  }
+
+  #isContinuation(one: CandidateFile): boolean {
+    return this.#continuations.some(({ file }) => file === one);
+  }
+
+  /** Returns whether a known file has content that a copy can be recognised by: emitted, or open to be read. */
+  async #canBePrevious(one: TrackedFile): Promise<boolean> {
+    const { head, offset } = one.file;
+    if (head === null || isSkipped(one.file) || (one.isShorterCopy && !this.#matches.has(one))) return false;
+    if (offset > 0) return true;
+    return ((await withContent(one, this.#matches.get(one), async ({ size }) => size)) ?? 0) > 0;
+  }
+
+  /** Returns whether a known file is on the disk under another name, found or not. */
+  #existsElsewhere(one: TrackedFile): boolean {
+    if (this.#matches.has(one)) return true;
+    return one.reader !== null && !this.#rewritten.has(one) && one.reader.facts().links > 0;
+  }
+
+  /**
+   * [L3] Else it is the first file, in the order of rotation, that has its content. Files with much evidence are matched first:
    * a few bytes are found in many a file.
    */
   async byContent(): Promise<void> {
@@ -107,13 +237,20 @@ class FileMatching {
     if (firstBytes?.length === 0) return;
     const noEvidence = evidenceBytes(one.file) === 0 && firstBytes === null;
     if (noEvidence && one !== this.#current && (one.file.size === 0 || isCompressed(one.file.path))) return;
+    let earlier: CandidateFile | null = null;
     for (const candidate of this.#between(one)) {
-      if (this.#taken.has(candidate)) continue;
+      if (this.#isTakenByRead(candidate) || this.#isContinuation(candidate)) continue;
       if (candidate.file.compression === null && !this.#mayBeCopiedPlain(one, firstBytes !== null)) continue;
-      if (!((await candidate.contains(one.file)) || (await candidate.isEarlierCopyOf(one.file)))) continue;
+      const contains = await candidate.contains(one.file);
+      if (!contains && !(await candidate.isEarlierCopyOf(one.file))) continue;
       if (firstBytes !== null && !(await candidate.head()).equals(firstBytes)) continue;
-      if (hasLengthOf(one, rewritten, await candidate.contentBytes())) return this.#match(one, candidate);
+      const bytes = await candidate.contentBytes();
+      if (!hasLengthOf(one, rewritten, bytes)) continue;
+      if (contains) return this.#match(one, candidate);
+      if (earlier === null || (bytes ?? 0) > ((await earlier.contentBytes()) ?? 0)) earlier = candidate;
     }
+    // Of copies that were made before the last of it was written, the longest has most of it.
+    if (earlier !== null) this.#match(one, earlier);
   }
 
   /**
@@ -128,7 +265,7 @@ class FileMatching {
   }
 
   /**
-   * [L3] A known file without content is matched last, the newest first, by an inode between its neighbours' that shows no
+   * [L4] A known file without content is matched last, the newest first, by an inode between its neighbours' that shows no
    * other use: it may be another file's by now.
    */
   async emptyFiles(): Promise<void> {
@@ -148,7 +285,7 @@ class FileMatching {
   }
 
   /**
-   * [L4] A log that was copied, truncated, and has grown past the position with the very same content is given away by the copy
+   * [L5] A log that was copied, truncated, and has grown past the position with the very same content is given away by the copy
    * alone, which was not there before: the known file is the copy, unless the log still begins with all of it.
    */
   async truncatedWithSameContent(): Promise<void> {
@@ -166,9 +303,13 @@ class FileMatching {
 
   /** Returns the matches, and sorts out the files that are newer than all known ones. */
   async result(): Promise<FileMatches> {
-    const lost = this.#lost();
     const unread: CandidateFile[] = [];
     const skipped: CandidateFile[] = [];
+    const superseded: TrackedFile[] = [];
+    const pendingCopy = this.#decideCopy(superseded, skipped);
+    const lost = this.#known.filter(
+      (one) => this.#isLost(one) && one !== pendingCopy?.previous && !superseded.includes(one),
+    );
     let currentHasCopy = false;
     let mayBeCopy = this.#current !== undefined && lost.includes(this.#current);
     for (const file of this.#newer()) {
@@ -176,7 +317,7 @@ class FileMatching {
         unread.push(file);
         continue;
       }
-      // [L7] The first new file behind a lost log may be a copy of it that was made before the last of it was written.
+      // [L8] The first new file behind a lost log may be a copy of it that was made before the last of it was written.
       if (mayBeCopy && this.#current !== undefined) {
         currentHasCopy = await isShortCopy(this.#current, file);
         mayBeCopy = !currentHasCopy && (await file.contentBytes()) === 0;
@@ -185,24 +326,75 @@ class FileMatching {
           continue;
         }
       }
+      if (this.#shorterCopies.has(file) || (await this.#isBeginningOfNewer(file))) {
+        skipped.push(file);
+        continue;
+      }
       if (await this.#isCopyOfLog(file)) {
         if (await file.isRepetitive()) this.#uncertainCopies.push(file);
         continue;
       }
-      // [L9] An empty file beside a log that is not is known and not read: it is a copy just begun, or is written to later.
+      // [L11] An empty file beside a log that is not is known and not read: it is a copy just begun, or is written to later.
       const isBlank = file.file.size === 0 && (this.#logFile?.file.size ?? 0) > 0;
       (isBlank ? skipped : unread).push(file);
     }
-    return { files: this.#matches, unread, lost, skipped, currentHasCopy, uncertainCopies: this.#uncertainCopies };
+    for (const one of lost) if (await this.#isReadAnyway(one, unread)) superseded.push(one);
+    return {
+      files: this.#matches,
+      unread,
+      lost: lost.filter((one) => !superseded.includes(one)),
+      superseded,
+      continuations: this.#continuations,
+      pendingCopy,
+      skipped,
+      currentHasCopy,
+      uncertainCopies: this.#uncertainCopies,
+    };
   }
 
-  /** [L5] A known file that has no match and is not open, or was rewritten, is lost. */
-  #lost(): TrackedFile[] {
-    return this.#known.filter((one) => !this.#matches.has(one) && (one.reader === null || this.#rewritten.has(one)));
+  /** Returns whether a lost file that nothing was emitted of begins an unread one, too short to be matched with it. */
+  async #isReadAnyway({ file }: TrackedFile, unread: readonly CandidateFile[]): Promise<boolean> {
+    if (file.offset > 0 || evidenceBytes(file) === 0) return false;
+    for (const candidate of unread)
+      if ((await candidate.contains(file)) && ((await candidate.contentBytes()) ?? 0) >= (file.seen ?? 0)) return true;
+    return false;
+  }
+
+  /** Decides what becomes of a copy of the log, and of the files that it supersedes; returns a copy that is still pending. */
+  #decideCopy(superseded: TrackedFile[], skipped: CandidateFile[]): PossibleCopy | null {
+    const unread = this.#unreadLog();
+    for (const { previous, file } of this.#continuations) {
+      // Open in the same inode, where a copy was written over it, it would read on beside the copy.
+      const isSameInode = previous.reader !== null && sameInode(previous.reader.facts(), file.file);
+      if (this.#isLost(previous) || isSameInode) superseded.push(previous);
+      // Saved while it was empty, and not recognised now.
+      if (file === this.#logFile && unread !== undefined && this.#isLost(unread)) superseded.push(unread);
+    }
+    // A shorter copy that was replaced before it passed the log has nothing either.
+    if (unread?.isShorterCopy === true && !this.#matches.has(unread)) superseded.push(unread);
+    // What was rotated away has nothing that was not emitted, or is not read in the previous log.
+    const unreadFile = unread && this.#matches.get(unread);
+    if (unreadFile !== undefined && unreadFile !== this.#logFile && unreadFile.file.size > 0) {
+      if (this.#shorterCopies.has(unreadFile)) {
+        this.#matches.delete(unread as TrackedFile);
+        superseded.push(unread as TrackedFile);
+        skipped.push(unreadFile);
+      }
+    }
+    const log = this.#logFile;
+    const previous = log && this.#shorterCopies.get(log);
+    if (log === undefined || previous === undefined) return null;
+    // An empty log is nothing to wait for, unless the previous content was overwritten, and may come back in it.
+    return log.file.size > 0 || this.#isLost(previous) ? { previous, file: log } : null;
+  }
+
+  /** [L6] A known file that has no match and is not open, or was rewritten, is lost. */
+  #isLost(one: TrackedFile): boolean {
+    return !this.#matches.has(one) && (one.reader === null || this.#rewritten.has(one));
   }
 
   /**
-   * [L6] Files that come after the last matched one are newer. Of a log that nothing was read of, every file that is not older
+   * [L7] Files that come after the last matched one are newer. Of a log that nothing was read of, every file that is not older
    * than the other known ones counts, since it may be a generation that was never seen.
    */
   #newer(): CandidateFile[] {
@@ -221,14 +413,37 @@ class FileMatching {
     return newer.filter((file) => file === this.#logFile || file.file.mtimeMs >= current.file.mtimeMs - OLDER_MS);
   }
 
-  /** [L8] A file that the log begins with is a copy, made for a truncation still to come, unless the log is known and was read. */
+  /**
+   * [L9] A new file that a newer one begins with is a copy that was replaced by a longer one between two looks. Two logs of one
+   * repeated line, without a time or a port in it, may begin alike.
+   */
+  async #isBeginningOfNewer(file: CandidateFile): Promise<boolean> {
+    if ((await file.contentBytes()) === 0 || (await file.isRepeatedLine(Number.POSITIVE_INFINITY))) return false;
+    const unread = this.#unreadLog();
+    for (const newer of this.#files.slice(this.#files.indexOf(file) + 1)) {
+      // A file that lines were emitted of would not be read again.
+      const isToBeRead =
+        !this.#taken.has(newer) || this.#isContinuation(newer) || (unread && this.#matches.get(unread) === newer);
+      if (isToBeRead && (await file.isBeginningOf(newer))) return true;
+    }
+    return false;
+  }
+
+  /** [L10] A file that the log begins with is a copy, made for a truncation still to come, unless the log is known and was read. */
   async #isCopyOfLog(file: CandidateFile): Promise<boolean> {
     const log = this.#logFile;
     if (log === undefined || (this.#taken.has(log) && this.#current?.file.offset !== 0)) return false;
     return isCopyInProgress(file, log);
   }
 
+  /** Returns whether a file is that of a known one that was not skipped: a skipped copy gives way to what it is a copy of. */
+  #isTakenByRead(file: CandidateFile): boolean {
+    if (!this.#taken.has(file)) return false;
+    return [...this.#matches].some(([one, taken]) => taken === file && !isSkipped(one.file));
+  }
+
   #match(one: TrackedFile, file: CandidateFile): void {
+    for (const [other, taken] of this.#matches) if (taken === file) this.#matches.delete(other);
     const before = this.#matches.get(one);
     if (before !== undefined) this.#taken.delete(before);
     this.#matches.set(one, file);
@@ -240,7 +455,8 @@ class FileMatching {
     const at = this.#known.indexOf(one);
     const newer = this.#known.slice(at + 1).map((other) => this.#indexOf(other));
     const to = Math.min(this.#files.length, ...newer.filter((index) => index >= 0));
-    return this.#files.slice(this.#lastIndex(this.#known.slice(0, at)) + 1, to);
+    const older = this.#known.slice(0, at).filter(({ file }) => !isSkipped(file));
+    return this.#files.slice(this.#lastIndex(older) + 1, to);
   }
 
   /** Returns the index of the newest file of these known ones; -1 where none has a match. */
@@ -266,57 +482,10 @@ export function inOrder(
 ): TrackedFile[] {
   const places: { readonly one: TrackedFile; readonly at: number }[] = [];
   for (const one of known) {
-    if (matches.lost.includes(one)) continue;
+    if (matches.lost.includes(one) || matches.superseded.includes(one)) continue;
     const file = matches.files.get(one);
     places.push({ one, at: file === undefined ? (places.at(-1)?.at ?? -1) : files.indexOf(file) });
   }
   for (const [one, file] of added) places.push({ one, at: files.indexOf(file) });
   return places.sort((a, b) => a.at - b.at).map(({ one }) => one);
-}
-
-/** Returns whether the file with the inode of an empty one can be that one: made at the same time, or not written since. */
-function isUnchangedInode(known: KnownFile, file: FileFacts): boolean {
-  if (known.born !== null && file.born !== null) return true;
-  return file.size === known.size && file.mtimeMs === known.mtimeMs;
-}
-
-/** Returns whether a file of so many bytes of log can be a copy of all of a known file. */
-function hasLengthOf(one: TrackedFile, rewritten: boolean, contentBytes: number | null): boolean {
-  const { state, offset, path, size } = one.file;
-  // It was read to its end, and ends there.
-  if (state === 'done') return contentBytes === offset;
-  // What the open descriptor shows is all of it.
-  if (one.reader !== null && !rewritten) return contentBytes === one.reader.facts().size;
-  // A copy of the log may have been made before the last of it was written, where there is content to show that it is one.
-  if (state === 'current' && (offset > 0 || evidenceBytes(one.file) >= FEW_BYTES)) return true;
-  // It could grow, but not shrink (the size of a compressed one is that on the disk).
-  return isCompressed(path) || contentBytes === null || contentBytes >= size;
-}
-
-function evidenceBytes({ head, before }: KnownFile): number {
-  return (head?.bytes ?? 0) + (before?.bytes ?? 0);
-}
-
-/** Returns whether the file with the inode of `one` still has its content. A file that cannot be read just now is believed to. */
-async function hasStillContent(one: TrackedFile, file: CandidateFile): Promise<boolean> {
-  if (one.reader !== null) return true;
-  const { size, mtimeMs, compression } = file.file;
-  const { state, offset } = one.file;
-  if (state === 'done' && size === one.file.size && mtimeMs === one.file.mtimeMs) return true;
-  return (await file.contains(one.file)) || (file.problem !== null && (compression !== null || size >= offset));
-}
-
-/** Returns whether a file is a copy that was made before the last of what was read was written: it has nothing unread. */
-async function isShortCopy(current: TrackedFile, file: CandidateFile): Promise<boolean> {
-  const bytes = await file.contentBytes();
-  if (bytes === null || bytes === 0 || bytes >= current.file.offset) return false;
-  return file.beginsLike(current.file);
-}
-
-/** Returns whether a file is a copy of the log that is being made for a truncation still to come, or was made without one. */
-async function isCopyInProgress(file: CandidateFile, log: CandidateFile): Promise<boolean> {
-  const [born, logBorn] = [file.file.born, log.file.born];
-  // A file that was renamed away is older than the log that took its place.
-  if (born !== null && logBorn !== null && BigInt(born) < BigInt(logBorn)) return false;
-  return (await file.contentBytes()) !== 0 && (await file.isBeginningOf(log));
 }

@@ -2,6 +2,7 @@
 
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { addBlocks, type BlockHashes, blocksOf, blocksUpTo, isComplete, NO_BLOCKS } from './block-hashes.ts';
 import { decompress } from './decompress.ts';
 import {
   bytesAt,
@@ -38,6 +39,8 @@ export interface FileReader {
   readonly before: Fingerprint;
   /** The bytes of `head`, base64. */
   readonly start: string;
+  /** The hashes of blocks up to `offset`. */
+  readonly blocks: BlockHashes;
   /** Returns the first bytes of its present content, at most `FINGERPRINT_BYTES`; of a compressed file as far as it was read. */
   firstBytes(): Buffer;
   /** Returns its present metadata. */
@@ -65,19 +68,26 @@ class ReadState {
   headBytes: Buffer;
   /** The last bytes before `readEnd`. */
   recent: Buffer;
+  /** The hashes of blocks up to `readEnd`. */
+  #blocks: BlockHashes;
   /** The last bytes before `offset`. */
   #beforeBytes: Buffer;
   #head = NO_FINGERPRINT;
   #start = '';
 
-  /** `headBytes`: the first bytes of the file, as far as known; `before`: the last ones before `offset`. */
-  constructor(offset: number, headBytes: Buffer, before: Buffer) {
+  /** `headBytes`: the first bytes of the file, as far as known; `before`, `blocks`: the last ones before `offset`, and the hashes up to it. */
+  constructor(offset: number, headBytes: Buffer, before: Buffer, blocks: BlockHashes) {
     this.lines = new LineSplitter(before);
     this.offset = offset;
     this.readEnd = offset;
     this.headBytes = headBytes;
     this.recent = before;
     this.#beforeBytes = before;
+    this.#blocks = blocks;
+  }
+
+  get blocks(): BlockHashes {
+    return blocksUpTo(this.#blocks, this.offset);
   }
 
   get head(): Fingerprint {
@@ -138,6 +148,7 @@ class ReadState {
     if (this.headBytes.length < FINGERPRINT_BYTES && known >= 0 && known < bytes.length) {
       this.headBytes = Buffer.concat([this.headBytes, bytes.subarray(known)]).subarray(0, FINGERPRINT_BYTES);
     }
+    this.#blocks = addBlocks(this.#blocks, this.readEnd, this.recent, bytes);
     this.recent = joinedEnd(this.recent, bytes);
     this.readEnd += bytes.length;
   }
@@ -152,7 +163,7 @@ function joinedEnd(a: Buffer, b: Buffer): Buffer {
 /** Reads a plain file, and goes on as it grows. */
 export class PlainFileReader implements FileReader {
   readonly #fd: number;
-  readonly #state: ReadState;
+  #state: ReadState;
 
   /**
    * Takes over `fd`, to read `known` on in it. Throws read's errors, and a `fileReplaced` where the content is another by now;
@@ -167,7 +178,9 @@ export class PlainFileReader implements FileReader {
       const before = bytesAt(fd, Math.max(0, offset - FINGERPRINT_BYTES), offset);
       // Checked here, on the bytes that are kept: the log may have been truncated after any check before.
       if (!isContentOf(known, head, before)) throw fileReplaced(path);
-      this.#state = new ReadState(offset, head, before);
+      const isKnown = known.blocks !== null && isComplete(known.blocks, offset);
+      const blocks = isKnown ? known.blocks : blocksOf(offset, (from, to) => bytesAt(fd, from, to));
+      this.#state = new ReadState(offset, head, before, blocks);
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -192,6 +205,10 @@ export class PlainFileReader implements FileReader {
 
   get start(): string {
     return this.#state.start;
+  }
+
+  get blocks(): BlockHashes {
+    return this.#state.blocks;
   }
 
   firstBytes(): Buffer {
@@ -231,6 +248,22 @@ export class PlainFileReader implements FileReader {
     return this.#state.flush();
   }
 
+  /** Returns the bytes from `from` up to `to` of its present content; fewer where it is shorter. Throws read's errors. */
+  bytes(from: number, to: number): Buffer {
+    return bytesAt(this.#fd, from, to);
+  }
+
+  /** Moves the offset on, past bytes that are read elsewhere. A partial line is dropped. Throws read's errors. */
+  skipTo(offset: number): void {
+    const before = this.bytes(Math.max(0, offset - FINGERPRINT_BYTES), offset);
+    this.#state = new ReadState(
+      offset,
+      this.firstBytes(),
+      before,
+      blocksOf(offset, (from, to) => this.bytes(from, to)),
+    );
+  }
+
   close(): void {
     closeSync(this.#fd);
   }
@@ -249,7 +282,7 @@ export class CompressedFileReader implements FileReader {
   readonly #content: AsyncIterator<Buffer>;
   readonly #facts: FileFacts;
   #toSkip: number;
-  readonly #state = new ReadState(0, Buffer.alloc(0), Buffer.alloc(0));
+  readonly #state = new ReadState(0, Buffer.alloc(0), Buffer.alloc(0), NO_BLOCKS);
 
   /** Takes over `fd`. */
   constructor(fd: number, compression: Compression, offset: number) {
@@ -280,6 +313,10 @@ export class CompressedFileReader implements FileReader {
 
   get start(): string {
     return this.#state.start;
+  }
+
+  get blocks(): BlockHashes {
+    return this.#state.blocks;
   }
 
   firstBytes(): Buffer {

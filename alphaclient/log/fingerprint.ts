@@ -85,6 +85,36 @@ export function sameInode(a: Pick<FileFacts, 'id' | 'born'>, b: Pick<FileFacts, 
   return a.id === b.id && (a.born === null || b.born === null || a.born === b.born);
 }
 
+/** Two contents are compared this many bytes at a time. */
+const COMPARE_BYTES = 256 * 1024;
+
+/** Reads bytes from one offset up to another; fewer where the content is shorter. */
+export type ReadBytes = (from: number, to: number) => Buffer;
+
+/** Returns up to where two contents are the same, given that they are up to `from`; at most `to`. Throws read's errors. */
+export function commonEnd(from: number, to: number, a: ReadBytes, b: ReadBytes): number {
+  for (let at = from; at < to; at += COMPARE_BYTES) {
+    const end = Math.min(to, at + COMPARE_BYTES);
+    const [x, y] = [a(at, end), b(at, end)];
+    if (x.length === end - at && x.equals(y)) continue;
+    let same = 0;
+    while (same < x.length && same < y.length && x[same] === y[same]) same += 1;
+    return at + same;
+  }
+  return to;
+}
+
+/** Returns the end of the last whole line between two offsets; the first one where there is none. Throws read's errors. */
+export function endOfLine(from: number, to: number, read: ReadBytes): number {
+  for (let end = to; end > from; ) {
+    const start = Math.max(from, end - COMPARE_BYTES);
+    const newline = read(start, end).lastIndexOf(10);
+    if (newline >= 0) return start + newline + 1;
+    end = start;
+  }
+  return from;
+}
+
 /** Reads the bytes from `from` up to `to` of an open file; fewer where it is shorter. Throws read's errors. */
 export function bytesAt(fd: number, from: number, to: number): Buffer {
   const bytes = Buffer.allocUnsafe(Math.max(0, to - from));

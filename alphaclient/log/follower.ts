@@ -2,7 +2,7 @@
 import { closeSync, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { type CandidateFile, CandidateFiles } from './candidate-file.ts';
-import { inOrder, matchFiles } from './file-matching.ts';
+import { type FileMatches, inOrder, matchFiles } from './file-matching.ts';
 import { bytesAt, factsOf } from './fingerprint.ts';
 import { FolderChanges } from './folder-changes.ts';
 import { gapOfLostFile, gapOfShortCopy, gapOfUnreadableFile, UncertainCopies } from './gaps.ts';
@@ -36,6 +36,18 @@ export interface FollowerOptions {
   readonly log: SourceLogger;
 }
 
+/** A file at the log's path that is empty, or has the beginning of the previous log and no more. */
+interface PendingCopy {
+  readonly copy: TrackedFile;
+  readonly previous: TrackedFile;
+  /** Whether the content of `previous` is found nowhere else: it is not read, and not given up yet. */
+  readonly isPreviousLost: boolean;
+  /** Its size, and since when it has that, Unix milliseconds. */
+  readonly bytes: number;
+  readonly sinceMs: number;
+  logged: boolean;
+}
+
 /** The files of one log. `look` and `take` are called in turn, never while the other runs. */
 export class Follower {
   readonly #options: FollowerOptions;
@@ -53,6 +65,10 @@ export class Follower {
   readonly #lostLines: Lines[] = [];
   /** Whether the position changed without a line being read. */
   #positionChanged = false;
+  /** The file at the log's path that may be read from its beginning: its content was matched, and is no copy. */
+  #newLog: TrackedFile | null = null;
+  /** A file at the log's path that may become a copy of the previous log, and its size when that was decided. */
+  #pendingCopy: PendingCopy | null = null;
   /** Whether the known files may no longer match those on the disk: the next `look` matches them anew. */
   stale = true;
 
@@ -65,12 +81,13 @@ export class Follower {
 
   /** The file at the log's path, where it is open. */
   get current(): TrackedFile | null {
-    return this.#tracked.find((file) => file.file.state === 'current' && file.reader !== null) ?? null;
+    return this.#tracked.findLast((file) => file.file.state === 'current' && file.reader !== null) ?? null;
   }
 
-  /** Bytes known to be unread, without a partial line at the end (compressed: bytes on the disk). */
+  /** Bytes known to be unread, without a partial line at the end (compressed: bytes on the disk), and without a pending copy. */
   get behindBytes(): number {
-    return this.#tracked.reduce((sum, { behindBytes }) => sum + behindBytes, 0);
+    const pending = this.#pendingCopy?.copy;
+    return this.#tracked.reduce((sum, file) => sum + (file === pending ? 0 : file.behindBytes), 0);
   }
 
   /**
@@ -80,7 +97,9 @@ export class Follower {
   async look(nowMs: number, thorough: boolean): Promise<void> {
     const stat = statSync(this.#options.path, { bigint: true, throwIfNoEntry: false });
     if (stat !== undefined && !stat.isFile()) throw new Error(`${this.#options.path} is not a file`);
-    const sameFile = (this.current?.file.id ?? '') === (stat === undefined ? '' : factsOf(stat).id);
+    const { current } = this;
+    const sameFile = (current?.file.id ?? '') === (stat === undefined ? '' : factsOf(stat).id);
+    if (sameFile) current?.verify();
     if (!this.#folderChanges.changed() && !this.stale && !thorough && sameFile) return;
     const files = this.#generations();
     const waiting = this.#tracked.some(({ file, reader }) => file.state !== 'done' && reader === null);
@@ -91,12 +110,14 @@ export class Follower {
       this.#listing = this.#listingOf(files);
     }
     this.#gaps.push(...this.#uncertainCopies.gapsDue(nowMs));
+    this.#logPendingCopy(nowMs);
   }
 
   /** Reads the next chunk; null where there is none for now. Throws the errors of reading the log itself; nothing is lost then. */
   async take(nowMs: number): Promise<Chunk | null> {
     if (this.#lostLines.length > 0) return this.#chunk(joinLines(this.#lostLines.splice(0)), nowMs);
     for (const tracked of this.#tracked) {
+      if (tracked === this.#pendingCopy?.previous && this.#pendingCopy.isPreviousLost) continue;
       if (tracked.reader?.offset === 0 && !this.#mayBegin(tracked)) continue;
       const result = await this.#read(tracked, nowMs);
       if (result === 'changed') {
@@ -118,11 +139,15 @@ export class Follower {
   /**
    * Returns whether the first lines of a file may be read now. The log may have been copied, truncated and written anew since
    * the last look, and while nothing of it was read, nothing shows it. So its content is recorded first, and then the folder is
-   * searched for a copy.
+   * searched for a copy. The content itself may be a copy of the previous log, which matching decides.
    */
   #mayBegin(tracked: TrackedFile): boolean {
     if (tracked.file.state !== 'current') return !this.stale || tracked.reader?.head.bytes !== 0;
     if (tracked.compareContent() === 'empty' || this.stale) return false;
+    if (tracked !== this.#newLog) {
+      this.stale = this.#pendingCopy?.copy !== tracked || this.#pendingCopy.bytes !== tracked.reader?.facts().size;
+      return false;
+    }
     this.stale = this.#listingOf(this.#generations()) !== this.#listing;
     return !this.stale;
   }
@@ -207,37 +232,98 @@ export class Follower {
     if (this.#options.foreign && matches.files.size === 0) this.#started = false;
     if (!this.#started) {
       this.#tracked = firstFiles(candidates, this.#options.from, nowMs);
+      this.#newLog = this.current;
       this.#started = true;
       this.#positionChanged = true;
       return true;
     }
     const states = this.#states();
     const added = new Map<TrackedFile, CandidateFile>();
+    const unread = new Map<CandidateFile, TrackedFile>();
+    for (const continuation of matches.continuations) {
+      const { file } = continuation;
+      const known = [...matches.files].find(([, candidate]) => candidate === file)?.[0];
+      const tracked = known ?? TrackedFile.unread(file);
+      tracked.continueLog(continuation);
+      if (known === undefined) unread.set(file, tracked);
+    }
     // Files are opened before any is given up: where the log cannot be opened this throws, and the next look starts over.
     try {
       for (const candidate of matches.unread) {
-        const tracked = TrackedFile.unread(candidate);
+        const tracked = unread.get(candidate) ?? TrackedFile.unread(candidate);
         added.set(tracked, candidate);
         this.#open(tracked, candidate, nowMs);
       }
       for (const [tracked, candidate] of matches.files)
         this.#moveTo(tracked, candidate, contentBytes.get(tracked) ?? null, nowMs);
+      await this.#skipCommon(matches, nowMs);
     } catch (error) {
       for (const tracked of added.keys()) tracked.close();
       throw error;
     }
     for (const tracked of matches.lost) this.#giveUp(tracked, matches.currentHasCopy);
+    for (const tracked of matches.superseded) tracked.close();
     for (const candidate of matches.skipped) added.set(TrackedFile.skipped(candidate), candidate);
     const all = inOrder(this.#tracked, matches, candidates, added);
     for (const tracked of all) {
       const isDeletedAndOpen = !matches.files.has(tracked) && !added.has(tracked);
+      // The lost previous log of a pending copy stays `current`: when it is given up, the gap behind it is that of the log.
+      if (tracked === matches.pendingCopy?.previous && isDeletedAndOpen && isWithoutContent(tracked)) continue;
       if (tracked.file.state === 'current' && isDeletedAndOpen) tracked.setState('old', nowMs);
     }
     this.#tracked = filesToKeep(all, ({ file }) => file);
     if (this.#states() !== states) this.#positionChanged = true;
     this.#uncertainCopies.replace(matches.uncertainCopies, nowMs);
+    this.#decideBeginning(matches, candidates, nowMs);
     // The log may have been truncated after it was compared with what seems to be its copy, and before it was opened.
     return this.current === current || this.current?.file.offset !== 0;
+  }
+
+  /** Makes the previous log, where it is still read, skip what it has in common with the copy that the log goes on in. */
+  async #skipCommon({ continuations, superseded, files }: FileMatches, nowMs: number): Promise<void> {
+    for (const { previous, file, commonEnd } of continuations) {
+      if (previous.reader === null || superseded.includes(previous)) continue;
+      const place = files.get(previous);
+      if (!previous.compressed) previous.skipTo(commonEnd, place !== undefined);
+      // A compressed file is not compared beyond what was emitted: all of it is in the copy, or it is read in both.
+      else if (place !== undefined && (await place.isBeginningOf(file))) {
+        previous.setState('done', nowMs);
+        previous.close();
+      }
+    }
+  }
+
+  /** Records whether the file at the log's path may be read from its beginning, or may become a copy of the previous log. */
+  #decideBeginning(matches: FileMatches, candidates: readonly CandidateFile[], nowMs: number): void {
+    const { current } = this;
+    const bytes = candidates.find(({ file }) => file.current)?.file.size ?? 0;
+    const before = this.#pendingCopy;
+    this.#newLog = matches.pendingCopy === null && bytes > 0 ? current : null;
+    this.#pendingCopy = null;
+    if (matches.pendingCopy === null || current === null) return;
+    const { previous } = matches.pendingCopy;
+    if (bytes > 0) current.setShorterCopy(bytes);
+    const isSame = before?.previous === previous && before.copy === current && before.bytes === bytes;
+    const sinceMs = isSame ? before.sinceMs : nowMs;
+    this.#pendingCopy = {
+      copy: current,
+      previous,
+      isPreviousLost: !matches.files.has(previous) && isWithoutContent(previous),
+      bytes,
+      sinceMs,
+      logged: isSame && before.logged,
+    };
+  }
+
+  /** Warns once about a copy that stays shorter than what was emitted: it may be one that was cut on purpose. */
+  #logPendingCopy(nowMs: number): void {
+    const pending = this.#pendingCopy;
+    if (pending === null || pending.logged || pending.bytes === 0 || Math.abs(nowMs - pending.sinceMs) < QUIET_MS)
+      return;
+    pending.logged = true;
+    this.#options.log.warn(
+      `${this.#options.path} has the first ${pending.bytes} of the ${pending.previous.file.offset} bytes that were read of it, and no more: nothing of it is read until it passes them`,
+    );
   }
 
   /** Records the file that has a known one's content now, and opens it where there is more to read. */
@@ -276,6 +362,11 @@ export class Follower {
       this.#options.log.warn(`${file.path} was truncated; all that was seen of it until then has been read`);
     tracked.close();
   }
+}
+
+/** Returns whether a known file that has no match has no content either: it is not open, or its content was replaced. */
+function isWithoutContent({ reader }: TrackedFile): boolean {
+  return reader === null || reader.changed();
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The saved position of a followed file: which files of the log are known, and how far each was emitted. */
 
+import { BLOCK_BYTES, BLOCKS_LIMIT, type BlockHashes, NO_BLOCKS } from './block-hashes.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import { isCompressed } from './rotation.ts';
 import type { LogPosition } from './source.ts';
@@ -25,8 +26,15 @@ export interface KnownFile {
   /** The fingerprints of its first bytes and of those just before `offset`; null where it was never read. */
   readonly head: Fingerprint | null;
   readonly before: Fingerprint | null;
-  /** The bytes of `head`, base64, of the file at the log's path: they identify a copy that is shorter. Null of others. */
+  /** The bytes of `head`, base64: they identify a copy that is shorter. Null where they are not kept. */
   readonly start: string | null;
+  /** The hashes of blocks up to `offset`: they identify a copy of any length. None where they are not kept, null of a skipped file. */
+  readonly blocks: BlockHashes | null;
+}
+
+/** Returns whether nothing was emitted of a file, on purpose: it is a copy, or older than the first look. */
+export function isSkipped({ state, blocks }: KnownFile): boolean {
+  return state === 'done' && blocks === null;
 }
 
 /** The `Chunk.position` of a `FileSource`. */
@@ -59,14 +67,17 @@ export function filesToKeep<T>(files: readonly T[], fileOf: (one: T) => KnownFil
 
 /** Returns the position to save, with no more files than are needed to go on from it. */
 export function positionOf(path: string, files: readonly KnownFile[]): FilePosition {
+  const lastEmitted = files.findLast((file) => file.offset > 0 && !isSkipped(file));
   return {
     source: 'file',
     version: 1,
     path,
-    // `start` is dropped of files other than the current one: they are not copied for a truncation any more, and it is written
-    // with every commit.
+    // `start` and `blocks` are written with every commit, and dropped where no copy is expected: of all files but the current one,
+    // and the last one that lines were emitted of, whose copy may be at the log's path.
     files: filesToKeep(files, (file) => file).map((file) =>
-      file.state === 'current' ? file : { ...file, start: null },
+      file.state === 'current' || file === lastEmitted
+        ? file
+        : { ...file, start: null, blocks: file.blocks && NO_BLOCKS },
     ),
   };
 }
@@ -93,9 +104,13 @@ export function readPosition(saved: LogPosition): SavedPosition {
   }
   const path = typeof saved['path'] === 'string' ? saved['path'] : null;
   const all: readonly unknown[] = Array.isArray(saved['files']) ? saved['files'] : [];
-  const files = all
-    .filter(isKnownFile)
-    .map((file) => ({ ...file, seen: file.seen ?? seenOf(file), start: file.start ?? null }));
+  const files = all.filter(isKnownFile).map((file) => ({
+    ...file,
+    seen: file.seen ?? seenOf(file),
+    start: file.start ?? null,
+    // Saved by a version that did not know them.
+    blocks: file.blocks === undefined ? NO_BLOCKS : file.blocks,
+  }));
   const damage =
     path === null || !Array.isArray(saved['files'])
       ? 'it has no path or no list of files'
@@ -125,7 +140,8 @@ function isKnownFile(value: unknown): value is KnownFile {
     typeof file.mtimeMs === 'number' &&
     (file.head === null || isFingerprint(file.head)) &&
     (file.before === null || isFingerprint(file.before)) &&
-    (file.start === null || file.start === undefined || typeof file.start === 'string')
+    (file.start === null || file.start === undefined || typeof file.start === 'string') &&
+    (file.blocks === null || file.blocks === undefined || isBlockHashes(file.blocks))
   );
 }
 
@@ -133,6 +149,18 @@ function isFingerprint(value: unknown): value is Fingerprint {
   if (typeof value !== 'object' || value === null) return false;
   const print: Partial<Record<keyof Fingerprint, unknown>> = value;
   return isCount(print.bytes) && typeof print.hash === 'string';
+}
+
+function isBlockHashes(value: unknown): value is BlockHashes {
+  if (typeof value !== 'object' || value === null) return false;
+  const blocks: Partial<Record<keyof BlockHashes, unknown>> = value;
+  return (
+    isCount(blocks.every) &&
+    blocks.every >= BLOCK_BYTES &&
+    Array.isArray(blocks.hashes) &&
+    blocks.hashes.length <= BLOCKS_LIMIT &&
+    blocks.hashes.every((hash) => typeof hash === 'string')
+  );
 }
 
 function isCount(value: unknown): value is number {

@@ -1,8 +1,10 @@
 /** One file of the log that the follower knows, with its reader while it is open. */
 
+import { NO_BLOCKS } from './block-hashes.ts';
 import type { CandidateFile } from './candidate-file.ts';
 import { CompressedFileReader, type FileReader, PlainFileReader } from './file-reader.ts';
 import { NO_FINGERPRINT } from './fingerprint.ts';
+import type { Continuation } from './log-copy.ts';
 import type { KnownFile } from './position.ts';
 import type { Compression, LogFile } from './rotation.ts';
 
@@ -11,11 +13,16 @@ export class TrackedFile {
   #file: KnownFile;
   #reader: FileReader | null = null;
   #compression: Compression | null = null;
+  #verifiedOffset: number;
+  #shorterCopyBytes: number | null = null;
+  /** Whether its content is no evidence any more, because a copy is read in its place. */
+  #isReplaced = false;
   /** When something was last read from it, or it was rotated away, Unix milliseconds. */
   activeMs = 0;
 
   constructor(file: KnownFile) {
     this.#file = file;
+    this.#verifiedOffset = file.offset;
   }
 
   /** Makes the tracked file of a candidate that is to be read from `offset` on. It is not open yet. */
@@ -33,6 +40,7 @@ export class TrackedFile {
       head: NO_FINGERPRINT,
       before: NO_FINGERPRINT,
       start: null,
+      blocks: NO_BLOCKS,
     });
   }
 
@@ -51,6 +59,7 @@ export class TrackedFile {
       seen,
       mtimeMs,
       start: null,
+      blocks: null,
       ...fingerprints,
     });
   }
@@ -59,10 +68,11 @@ export class TrackedFile {
   get file(): KnownFile {
     const reader = this.#reader;
     if (reader === null) return this.#file;
-    const { offset, head, before } = reader;
+    const { offset, head, before, blocks } = reader;
     // A file that was rotated away keeps the `start` it had: it may be on its way into a shorter copy.
     const start = this.#file.state === 'current' ? reader.start : this.#file.start;
-    return { ...this.#file, offset, head, before, start };
+    const file = { ...this.#file, offset, head, before, start, blocks };
+    return this.#isReplaced ? { ...file, head: null, before: null, start: null, blocks: NO_BLOCKS } : file;
   }
 
   get reader(): FileReader | null {
@@ -143,6 +153,61 @@ export class TrackedFile {
       seen: this.compressed ? this.#file.seen : size,
       mtimeMs,
     };
+  }
+
+  /** Makes it, in its next `open`, the file in which the log goes on; what it has up to the offset is emitted of the previous log. */
+  continueLog({ previous, file: candidate, offset }: Continuation): void {
+    const { head, before, start, blocks, offset: emitted } = previous.file;
+    this.close();
+    const isAllEmitted = offset === emitted && offset >= (head?.bytes ?? 0);
+    this.#file = isAllEmitted
+      ? { ...this.#file, offset, head, before, start, blocks }
+      : // The heads, or what comes before the offset, may differ: those of the copy itself are verified when it is opened.
+        {
+          ...this.#file,
+          offset,
+          start: null,
+          blocks: NO_BLOCKS,
+          ...(candidate.fingerprints(offset) ?? { head: null, before: null }),
+        };
+  }
+
+  /** Whether it is open, and was found to be a shorter copy of the previous log as it is. */
+  get isShorterCopy(): boolean {
+    return this.#shorterCopyBytes !== null && this.plainReader?.facts().size === this.#shorterCopyBytes;
+  }
+
+  /** Records that with so many bytes it is a shorter copy of the previous log. */
+  setShorterCopy(bytes: number): void {
+    this.#shorterCopyBytes = bytes;
+  }
+
+  /** How much of it was emitted when the log's path was looked at last and it was the file there. */
+  get verifiedOffset(): number {
+    return Math.min(this.#verifiedOffset, this.file.offset);
+  }
+
+  /** Records that it is the file at the log's path. */
+  verify(): void {
+    this.#verifiedOffset = this.file.offset;
+  }
+
+  /** Returns its open plain file, whose content can be compared; null where it has none. */
+  get plainReader(): PlainFileReader | null {
+    return this.#reader instanceof PlainFileReader ? this.#reader : null;
+  }
+
+  /**
+   * Skips the unread content up to `end`, which is read in a copy. `isOnDisk`: whether it is still there under another name. Throws
+   * read's errors.
+   */
+  skipTo(end: number, isOnDisk: boolean): void {
+    const reader = this.plainReader;
+    if (reader === null) return;
+    // From here on its content identifies the copy. It is not recognised by it again: not once it is deleted, and not if none of it
+    // was emitted.
+    this.#isReplaced ||= !isOnDisk || (reader.offset === 0 && end > 0);
+    if (end > reader.offset) reader.skipTo(end);
   }
 
   /** Opens the candidate, to read on from the offset. Throws open's and read's errors; nothing changes then. */

@@ -57,7 +57,7 @@ export class LogSimulation {
   readonly folder: string;
   readonly path: string;
   readonly #options: SimulationOptions;
-  readonly #fileStates = new Map<string, FileState>();
+  readonly #files = new Map<string, FileState>();
   readonly #streams: Stream[] = [];
   #writer: Writer | null = null;
   #lines = 0;
@@ -93,7 +93,7 @@ export class LogSimulation {
 
   /** Whether the writer has the file at the log's path open. */
   get attached(): boolean {
-    return this.#writer !== null && this.#fileStates.get(this.#log)?.stream === this.#writer.stream;
+    return this.#writer !== null && this.#files.get(this.#log)?.stream === this.#writer.stream;
   }
 
   get hasPartialLine(): boolean {
@@ -106,7 +106,7 @@ export class LogSimulation {
     fs.writeSync(fd, bytes);
     this.#touch(fd);
     stream.text += text;
-    const files = [...this.#fileStates.values()].filter((file) => file.stream === stream && !file.copy);
+    const files = [...this.#files.values()].filter((file) => file.stream === stream && !file.copy);
     for (const file of files) file.length = stream.text.length;
     // It was written to a deleted file that nobody else has open.
     if (files.length === 0 && !stream.isOpen) this.#allowMissing(stream);
@@ -121,14 +121,14 @@ export class LogSimulation {
     if (this.#writer !== null) fs.closeSync(this.#writer.fd);
     this.#writer = null;
     this.#partial = '';
-    const existed = this.#fileStates.has(this.#log);
+    const existed = this.#files.has(this.#log);
     const fd = fs.openSync(this.#log, 'a');
     if (!existed) this.#begin(this.#log);
     if (this.#options.naming === 'link') {
       fs.rmSync(this.path, { force: true });
       fs.symlinkSync(this.#log, this.path);
     }
-    const stream = (this.#fileStates.get(this.#log) as FileState).stream;
+    const stream = (this.#files.get(this.#log) as FileState).stream;
     this.#writer = { fd, stream };
     this.#touch(fd);
     return this.#writer;
@@ -137,7 +137,7 @@ export class LogSimulation {
   #begin(name: string): Stream {
     const stream: Stream = { text: '', isOpen: false, seen: 0 };
     this.#streams.push(stream);
-    this.#fileStates.set(name, { stream, length: 0, copy: false, compressed: false });
+    this.#files.set(name, { stream, length: 0, copy: false, compressed: false });
     return stream;
   }
 
@@ -185,7 +185,7 @@ export class LogSimulation {
       const day = new Date(Date.UTC(2026, 0, this.#day)).toISOString().slice(0, 10).replaceAll('-', '');
       return join(this.folder, `sshd.log-${day}`);
     }
-    const numbered = [...this.#fileStates.keys()]
+    const numbered = [...this.#files.keys()]
       .map((name) => /^sshd\.log\.(\d+)(\.\w+)?$/.exec(basename(name)))
       .filter((match) => match !== null)
       .sort((a, b) => Number(b[1]) - Number(a[1]));
@@ -198,13 +198,13 @@ export class LogSimulation {
 
   #move(from: string, to: string): void {
     fs.renameSync(from, to);
-    const file = this.#fileStates.get(from) as FileState;
-    this.#fileStates.delete(from);
-    this.#fileStates.set(to, file);
+    const file = this.#files.get(from) as FileState;
+    this.#files.delete(from);
+    this.#files.set(to, file);
   }
 
   *rename(reopen: boolean): Generator<void> {
-    if (!this.#fileStates.has(this.#log)) return;
+    if (!this.#files.has(this.#log)) return;
     if (this.#options.naming === 'link') {
       this.#target += 1;
       if (reopen) yield* this.create();
@@ -216,7 +216,7 @@ export class LogSimulation {
   }
 
   *copyTruncate(between: number): Generator<void> {
-    const file = this.#fileStates.get(this.#log);
+    const file = this.#files.get(this.#log);
     if (file === undefined || this.#options.naming === 'link') return;
     if (between > 0) yield* this.finishLine();
     const copy = yield* this.#nextName();
@@ -228,7 +228,7 @@ export class LogSimulation {
     fs.writeSync(fd, bytes.subarray(middle));
     this.#touch(fd);
     fs.closeSync(fd);
-    this.#fileStates.set(copy, { stream: file.stream, length: bytes.length, copy: true, compressed: false });
+    this.#files.set(copy, { stream: file.stream, length: bytes.length, copy: true, compressed: false });
     yield;
     // These lines are in no copy: the hole that copying and truncating has.
     if (between > 0 && this.attached) yield* this.write(between, 0);
@@ -238,7 +238,7 @@ export class LogSimulation {
 
   /** Empties the log's file: a truncation, or its inode given to a new file. */
   #truncate(): void {
-    const file = this.#fileStates.get(this.#log);
+    const file = this.#files.get(this.#log);
     if (file === undefined) return;
     fs.truncateSync(this.#log);
     this.#touch(this.#log);
@@ -257,8 +257,96 @@ export class LogSimulation {
     yield;
   }
 
+  /** Replaces the log by a longer copy of itself. `keepsWriter`: the writer goes on in the replaced file, which has no name any more. */
+  *replaceByCopy(count: number, size: number, keepsWriter: boolean): Generator<void> {
+    yield* this.finishLine();
+    const file = this.#files.get(this.#log);
+    if (file === undefined) return;
+    const old = this.#log;
+    const isLink = this.#options.naming === 'link';
+    if (isLink) this.#target += 1;
+    const copy = isLink ? this.#log : join(this.folder, '.copy');
+    const added = this.#newLines(count, size);
+    yield* this.#writeInParts(fs.openSync(copy, 'w'), fs.readFileSync(old), added);
+    if (isLink) {
+      fs.rmSync(this.path, { force: true });
+      fs.symlinkSync(this.#log, this.path);
+      this.#files.set(old, { ...file, copy: true });
+      // So short a content may be that of two logs.
+      if (fragments(file.stream.text).length <= 2) this.mayGap = true;
+    } else fs.renameSync(copy, old);
+    this.#moveStream(file.stream, added, keepsWriter && !isLink);
+    yield;
+  }
+
+  /** Writes the log anew in place, longer than before, as an editor does. */
+  *rewriteInPlace(count: number, size: number): Generator<void> {
+    yield* this.finishLine();
+    const file = this.#files.get(this.#log);
+    if (file === undefined) return;
+    const bytes = fs.readFileSync(this.#log);
+    const added = this.#newLines(count, size);
+    const fd = fs.openSync(this.#log, 'w');
+    yield;
+    yield* this.#writeInParts(fd, bytes, added);
+    file.stream.text += added;
+    file.length = file.stream.text.length;
+    yield;
+  }
+
+  /** Renames the log to a backup, writes it anew under its own name, longer than before, and deletes the backup, as an editor does. */
+  *rewriteRenamed(count: number, size: number, keepsWriter: boolean): Generator<void> {
+    yield* this.finishLine();
+    const file = this.#files.get(this.#log);
+    if (file === undefined || this.#options.naming === 'link') return;
+    const bytes = fs.readFileSync(this.#log);
+    const added = this.#newLines(count, size);
+    fs.renameSync(this.#log, `${this.#log}~`);
+    yield;
+    const fd = fs.openSync(this.#log, 'w');
+    yield;
+    yield* this.#writeInParts(fd, bytes, added);
+    this.#moveStream(file.stream, added, keepsWriter);
+    fs.rmSync(`${this.#log}~`);
+    yield;
+  }
+
+  #newLines(count: number, size: number): string {
+    return Array.from({ length: count }, (_, i) => this.#line(size + i)).join('');
+  }
+
+  *#writeInParts(fd: number, bytes: Buffer, added: string): Generator<void> {
+    const middle = Math.floor(bytes.length / 2);
+    fs.writeSync(fd, bytes.subarray(0, middle));
+    yield;
+    fs.writeSync(fd, bytes.subarray(middle));
+    yield;
+    fs.writeSync(fd, Buffer.from(added, 'latin1'));
+    this.#touch(fd);
+    fs.closeSync(fd);
+  }
+
+  /** The log's stream goes on, with more lines, in another file at the log's path. */
+  #moveStream(stream: Stream, added: string, keepsWriter: boolean): void {
+    // A copy of an empty log is no copy: the log is deleted.
+    if (stream.text === '') this.mayGap = true;
+    const detached: Stream = { text: '', isOpen: stream.isOpen, seen: 0 };
+    stream.text += added;
+    this.#files.set(this.#log, { stream, length: stream.text.length, copy: false, compressed: false });
+    const wrote = this.#writer?.stream === stream;
+    if (wrote && keepsWriter && this.#writer !== null) {
+      this.#streams.push(detached);
+      this.#writer = { ...this.#writer, stream: detached };
+    } else if (wrote) {
+      if (this.#writer !== null) fs.closeSync(this.#writer.fd);
+      this.#writer = { fd: fs.openSync(this.#log, 'a'), stream };
+    }
+    // Nobody has the new file open yet.
+    stream.isOpen = false;
+  }
+
   *compress(which: number, how: number): Generator<void> {
-    const plain = [...this.#fileStates].filter(
+    const plain = [...this.#files].filter(
       ([name, file]) => name !== this.#log && !file.compressed && (file.copy || file.stream !== this.#writer?.stream),
     );
     if (this.#options.naming === 'link' || plain.length === 0) return;
@@ -281,26 +369,26 @@ export class LogSimulation {
     fs.closeSync(fd);
     yield;
     fs.rmSync(name);
-    this.#fileStates.delete(name);
-    this.#fileStates.set(to, { ...file, compressed: true });
+    this.#files.delete(name);
+    this.#files.set(to, { ...file, compressed: true });
     yield;
   }
 
   *remove(which: number): Generator<void> {
-    const names = [...this.#fileStates.keys()].filter((name) => name !== this.#log);
+    const names = [...this.#files.keys()].filter((name) => name !== this.#log);
     if (names.length > 0) yield* this.#delete(names[which % names.length] as string);
   }
 
   *removeLog(recreate: boolean): Generator<void> {
-    if (!this.#fileStates.has(this.#log)) return;
+    if (!this.#files.has(this.#log)) return;
     yield* this.#delete(this.#log);
     if (recreate) yield* this.create();
   }
 
   *#delete(name: string): Generator<void> {
     fs.rmSync(name);
-    const file = this.#fileStates.get(name) as FileState;
-    this.#fileStates.delete(name);
+    const file = this.#files.get(name) as FileState;
+    this.#files.delete(name);
     if (!file.stream.isOpen) this.#allowMissing(file.stream);
     // Its content cannot be known any more, even if it was empty.
     if (file.compressed) this.mayGap = true;
@@ -309,7 +397,7 @@ export class LogSimulation {
 
   /** Allows lines to be missing that no file has any more; where a saved position knows of them, their loss must be reported. */
   #allowMissing(stream: Stream): void {
-    const files = [...this.#fileStates.values()].filter((file) => file.stream === stream);
+    const files = [...this.#files.values()].filter((file) => file.stream === stream);
     const left = Math.max(0, ...files.map(({ length }) => length));
     if (files.length > 0 && left === stream.text.length) return;
     this.mayGap = true;
@@ -324,7 +412,7 @@ export class LogSimulation {
 
   /** Records that a saved position knows of so many bytes of this file. */
   recordPosition({ path, id, size }: { path: string; id: string; size: number }): void {
-    const file = this.#fileStates.get(path);
+    const file = this.#files.get(path);
     if (file === undefined || file.compressed) return;
     const { dev, ino } = fs.statSync(path, { bigint: true });
     if (id === `${dev}:${ino}`) file.stream.seen = Math.max(file.stream.seen, size);
@@ -332,13 +420,13 @@ export class LogSimulation {
 
   /** Records that a follower is at the end of the log, and has it open. */
   atEnd(): void {
-    const log = this.#fileStates.get(this.#log)?.stream;
+    const log = this.#files.get(this.#log)?.stream;
     if (log !== undefined) log.isOpen = true;
   }
 
   /** Records that a follower has closed the files that were rotated away. */
   released(): void {
-    const log = this.#fileStates.get(this.#log)?.stream;
+    const log = this.#files.get(this.#log)?.stream;
     for (const stream of this.#streams) if (stream !== log) this.#markClosed(stream);
   }
 
@@ -350,13 +438,14 @@ export class LogSimulation {
   #markClosed(stream: Stream): void {
     if (!stream.isOpen) return;
     stream.isOpen = false;
-    if (![...this.#fileStates.values()].some((file) => file.stream === stream)) this.#allowMissing(stream);
+    // Files that still have it may have less: a copy does not grow.
+    this.#allowMissing(stream);
   }
 
   /** Returns the lines that should be committed in the end. */
   expected(): LineCounts {
     const all = new LineCounts();
-    const log = this.#fileStates.get(this.#log)?.stream;
+    const log = this.#files.get(this.#log)?.stream;
     for (const stream of this.#streams)
       for (const line of fragments(stream.text)) if (stream !== log || line.endsWith('\n')) all.add(bare(line));
     return all;

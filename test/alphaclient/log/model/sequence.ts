@@ -19,6 +19,9 @@ export interface Sequence {
   readonly actions: readonly Action[];
 }
 
+/** Actions that replace the log by a longer copy of itself. */
+const COPIES = ['copy-over', 'copy-over-detached', 'rewrite', 'rewrite-renamed'] as const;
+
 /** The actions, each as often as it is to be picked. */
 export const ACTIONS = [
   'write',
@@ -40,6 +43,9 @@ export const ACTIONS = [
     'start',
     'quiet',
   ],
+  ...COPIES,
+  'look-replaced',
+  'look-replaced',
 ] as const;
 
 interface Interrupted {
@@ -47,6 +53,8 @@ interface Interrupted {
   readonly a: number;
   readonly b: number;
   readonly quick: boolean;
+  /** Whether the log may be replaced by a copy. */
+  readonly copies: boolean;
 }
 
 const READS_LIMIT = 1_000;
@@ -129,10 +137,12 @@ class Run {
   }
 
   /** Takes while the steps of actions run between its calls. Of each action: the number of its name, and one for the action itself. */
-  async #interrupted({ actions, a, b, quick }: Interrupted): Promise<void> {
+  async #interrupted({ actions, a, b, quick, copies }: Interrupted): Promise<void> {
     if (this.#follower === null) return;
     const { log } = this;
-    const names = ACTIONS.filter((action) => STEPS[action] !== undefined);
+    const names = ACTIONS.filter(
+      (action) => STEPS[action] !== undefined && (copies || !COPIES.some((copy) => copy === action)),
+    );
     const steps = (function* () {
       for (const [name, more] of actions) yield* STEPS[names[name % names.length] as string]?.(log, b >> 4, more) ?? [];
     })();
@@ -177,12 +187,13 @@ class Run {
         await this.drain();
         return log.released();
       case 'look-interrupted':
-        return this.#interrupted({ actions: [[a, a >> 4]], a, b, quick: false });
-      case 'look-interrupted-often': {
+        return this.#interrupted({ actions: [[a, a >> 4]], a, b, quick: false, copies: false });
+      case 'look-interrupted-often':
+      case 'look-replaced': {
         const actions: [number, number][] = [];
         for (let i = 0, mixed = a * 1_000 + b; i < 2 + (a % 4); i += 1, mixed = (mixed * 7_919 + 104_729) % 1_000_003)
           actions.push([mixed, mixed >> 4]);
-        return this.#interrupted({ actions, a, b, quick: b % 2 === 0 });
+        return this.#interrupted({ actions, a, b, quick: b % 2 === 0, copies: name === 'look-replaced' });
       }
       default:
         for (const _ of STEPS[name]?.(log, a, b) ?? []) void 0;
@@ -259,6 +270,10 @@ const STEPS: Record<string, ((log: LogSimulation, a: number, b: number) => Gener
   'leaky-copy': (log, a) => log.copyTruncate(1 + (a % 3)),
   compress: (log, a, b) => log.compress(a, b),
   remove: (log, a) => log.remove(a),
+  'copy-over': (log, a, b) => log.replaceByCopy(a % 4, b, false),
+  'copy-over-detached': (log, a, b) => log.replaceByCopy(a % 4, b, true),
+  rewrite: (log, a, b) => log.rewriteInPlace(a % 4, b),
+  'rewrite-renamed': (log, a, b) => log.rewriteRenamed(a % 4, b, a % 2 === 0),
   'remove-log': (log, a) => log.removeLog(a % 2 === 0),
   replace: (log) => log.replace(),
 };

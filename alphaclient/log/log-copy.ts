@@ -1,0 +1,92 @@
+/**
+ * Compares a file with the log that was followed before it: it may be a copy of that, made by a mirror or an editor, in which the log
+ * goes on. Reads a bounded number of bytes, and those that were not verified yet.
+ */
+
+import { NO_BLOCKS } from './block-hashes.ts';
+import type { CandidateFile, LogContent } from './candidate-file.ts';
+import { endOfLine } from './fingerprint.ts';
+import type { TrackedFile } from './tracked-file.ts';
+
+/**
+ * The result of a comparison. `continues`: the file begins with all that was emitted of the log, and is read from `offset` on; the
+ * log has the same content up to `commonEnd`. `shorter`: all of the file is the beginning of the log. `other`: it is no copy.
+ */
+export type Comparison =
+  | { readonly kind: 'continues'; readonly offset: number; readonly commonEnd: number }
+  | { readonly kind: 'shorter' }
+  | { readonly kind: 'other' };
+
+/** A file in which the log goes on, and the known file that it is a copy of; offsets as in a `Comparison`. */
+export interface Continuation {
+  readonly previous: TrackedFile;
+  readonly file: CandidateFile;
+  readonly offset: number;
+  readonly commonEnd: number;
+}
+
+/** A file, and the known file that it may become a copy of. */
+export interface PossibleCopy {
+  readonly previous: TrackedFile;
+  readonly file: CandidateFile;
+}
+
+const SHORTER: Comparison = { kind: 'shorter' };
+const OTHER: Comparison = { kind: 'other' };
+
+/**
+ * Compares a file with the previous log. `place`: the file that has the content of that, if one was found. `existsElsewhere`: whether
+ * the previous log is still on the disk under another name, so that this may be a new log that begins alike.
+ */
+export async function compareWithLog(
+  previous: TrackedFile,
+  file: CandidateFile,
+  place: CandidateFile | undefined,
+  existsElsewhere: boolean,
+): Promise<Comparison> {
+  const comparison =
+    (await withContent(previous, place, (content) => compareWithContent(previous, file, content, existsElsewhere))) ??
+    (await compareWithEmitted(previous, file));
+  if (comparison.kind === 'other' || file.file.size === 0 || !existsElsewhere) return comparison;
+  // A repeated line, without a time or a port in it, is no sign of a copy.
+  const common = comparison.kind === 'continues' ? comparison.offset : file.file.size;
+  return (await file.isRepeatedLine(common)) ? OTHER : comparison;
+}
+
+async function compareWithEmitted({ file: known }: TrackedFile, file: CandidateFile): Promise<Comparison> {
+  if (known.offset === 0) return OTHER;
+  const kind = await file.compareWithEmitted(known);
+  return kind === 'continues' ? { kind, offset: known.offset, commonEnd: known.offset } : { kind };
+}
+
+/** Calls `use` with the content of a known file: open and unchanged, or in the plain file that was found to have it. Null without. */
+export async function withContent<T>(
+  known: TrackedFile,
+  place: CandidateFile | undefined,
+  use: (content: LogContent) => Promise<T>,
+): Promise<T | null> {
+  const open = known.plainReader;
+  if (open === null || open.changed()) return (await place?.withContent(use)) ?? null;
+  return use({ size: open.facts().size, read: (from, to) => open.bytes(from, to) });
+}
+
+/**
+ * Compares with the content of the previous log, emitted or not. Lines that were written to it after the copy was made are in one of
+ * the two: so only content that was emitted before the last look at the log's own path must be in the copy.
+ */
+async function compareWithContent(
+  { file: known, verifiedOffset }: TrackedFile,
+  file: CandidateFile,
+  { size, read }: LogContent,
+  existsElsewhere: boolean,
+): Promise<Comparison> {
+  const end = await file.commonEnd(read, known.blocks ?? NO_BLOCKS, verifiedOffset, size);
+  if (end === null || size === 0) return OTHER;
+  if (end === size) return { kind: 'continues', offset: known.offset, commonEnd: size };
+  if (end === (await file.contentBytes())) return SHORTER;
+  if (end < verifiedOffset) return OTHER;
+  const lineEnd = endOfLine(verifiedOffset, end, read);
+  // Of a log that nothing was emitted of, a line in common shows that the file is a copy, unless both exist.
+  if (verifiedOffset === 0 && (existsElsewhere || lineEnd === 0)) return OTHER;
+  return { kind: 'continues', offset: Math.min(lineEnd, known.offset), commonEnd: lineEnd };
+}

@@ -1,0 +1,57 @@
+/** Judges the evidence that a file has the content of a known one, or is a copy of it. */
+
+import type { CandidateFile } from './candidate-file.ts';
+import type { FileFacts } from './fingerprint.ts';
+import type { KnownFile } from './position.ts';
+import { isCompressed } from './rotation.ts';
+import type { TrackedFile } from './tracked-file.ts';
+
+/** Content of fewer bytes, less than a line of sshd, is found in many a file. */
+export const FEW_BYTES = 48;
+
+/** Returns whether the file with the inode of an empty one can be that one: made at the same time, or not written since. */
+export function isUnchangedInode(known: KnownFile, file: FileFacts): boolean {
+  if (known.born !== null && file.born !== null) return true;
+  return file.size === known.size && file.mtimeMs === known.mtimeMs;
+}
+
+/** Returns whether a file of so many bytes of log can be a copy of all of a known file. */
+export function hasLengthOf(one: TrackedFile, rewritten: boolean, contentBytes: number | null): boolean {
+  const { state, offset, path, size } = one.file;
+  // It was read to its end, and ends there.
+  if (state === 'done') return contentBytes === offset;
+  // What the open descriptor shows is all of it.
+  if (one.reader !== null && !rewritten) return contentBytes === one.reader.facts().size;
+  // A copy of the log may have been made before the last of it was written, where there is content to show that it is one.
+  if (state === 'current' && (offset > 0 || evidenceBytes(one.file) >= FEW_BYTES)) return true;
+  // It could grow, but not shrink (the size of a compressed one is that on the disk).
+  return isCompressed(path) || contentBytes === null || contentBytes >= size;
+}
+
+export function evidenceBytes({ head, before }: KnownFile): number {
+  return (head?.bytes ?? 0) + (before?.bytes ?? 0);
+}
+
+/** Returns whether the file with the inode of `one` still has its content. A file that cannot be read just now is believed to. */
+export async function hasStillContent(one: TrackedFile, file: CandidateFile): Promise<boolean> {
+  if (one.reader !== null) return true;
+  const { size, mtimeMs, compression } = file.file;
+  const { state, offset } = one.file;
+  if (state === 'done' && size === one.file.size && mtimeMs === one.file.mtimeMs) return true;
+  return (await file.contains(one.file)) || (file.problem !== null && (compression !== null || size >= offset));
+}
+
+/** Returns whether a file is a copy that was made before the last of what was read was written: it has nothing unread. */
+export async function isShortCopy(current: TrackedFile, file: CandidateFile): Promise<boolean> {
+  const bytes = await file.contentBytes();
+  if (bytes === null || bytes === 0 || bytes >= current.file.offset) return false;
+  return file.beginsLike(current.file);
+}
+
+/** Returns whether a file is a copy of the log that is being made for a truncation still to come, or was made without one. */
+export async function isCopyInProgress(file: CandidateFile, log: CandidateFile): Promise<boolean> {
+  const [born, logBorn] = [file.file.born, log.file.born];
+  // A file that was renamed away is older than the log that took its place.
+  if (born !== null && logBorn !== null && BigInt(born) < BigInt(logBorn)) return false;
+  return (await file.contentBytes()) !== 0 && (await file.isBeginningOf(log));
+}

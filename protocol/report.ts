@@ -28,6 +28,7 @@ export const AGENT_STATES = [
   'starting',
   'log missing',
   'log unreadable',
+  'log detached',
   'log quiet',
   'caught up',
   'behind',

@@ -34,7 +34,7 @@ export interface FileSourceOptions {
 
 /** The reason why the log is not being read. */
 interface Obstacle {
-  readonly state: 'log missing' | 'log unreadable';
+  readonly state: 'log missing' | 'log unreadable' | 'log detached';
   readonly text: string;
   readonly sinceMs: number;
   logged: boolean;
@@ -159,12 +159,11 @@ export class FileSource implements LogSource {
     } else {
       const obstacle = before?.text === found.text ? before : { ...found, sinceMs: nowMs, logged: false };
       this.#obstacle = obstacle;
-      const isDue =
-        found.state === 'log unreadable' || !this.#started || Math.abs(nowMs - obstacle.sinceMs) >= MISSING_MS;
+      const isDue = found.state !== 'log missing' || !this.#started || Math.abs(nowMs - obstacle.sinceMs) >= MISSING_MS;
       if (isDue && !obstacle.logged) {
         obstacle.logged = true;
-        if (found.state === 'log unreadable') this.#log.error(found.text);
-        else this.#log.warn(found.text);
+        if (found.state === 'log missing') this.#log.warn(found.text);
+        else this.#log.error(found.text);
       }
     }
     this.#started = true;
@@ -176,7 +175,16 @@ export class FileSource implements LogSource {
       const text = `${this.#path} cannot be read: ${why}; make it readable for this user, it is tried again`;
       return { state: 'log unreadable', text };
     }
+    if (this.#follower.isDeletedMount) {
+      const text = `${this.#path} is detached: its file was deleted where it is mounted from, and what is logged now goes to another one; mount the folder instead of the file`;
+      return { state: 'log detached', text };
+    }
     if (this.#follower.current !== null) return null;
+    if (this.#follower.isFolderReplaced)
+      return {
+        state: 'log detached',
+        text: `${this.#path} is detached: its folder was unmounted; waiting for the log`,
+      };
     return { state: 'log missing', text: `${this.#path} does not exist yet: waiting for it` };
   }
 

@@ -1,5 +1,6 @@
 /** Follows a log through its files: finds out what became of them, and emits their lines in order. It never waits. */
 import { closeSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type CandidateFile, CandidateFiles } from './candidate-file.ts';
 import { type FileMatches, inOrder, matchFiles } from './file-matching.ts';
@@ -69,6 +70,8 @@ export class Follower {
   #newLog: TrackedFile | null = null;
   /** A file at the log's path that may become a copy of the previous log, and its size when that was decided. */
   #pendingCopy: PendingCopy | null = null;
+  /** Whether the file at the log's path has no name any more: it is a mount of one that was deleted where it was mounted from. */
+  isDeletedMount = false;
   /** Whether the known files may no longer match those on the disk: the next `look` matches them anew. */
   stale = true;
 
@@ -82,6 +85,14 @@ export class Follower {
   /** The file at the log's path, where it is open. */
   get current(): TrackedFile | null {
     return this.#tracked.findLast((file) => file.file.state === 'current' && file.reader !== null) ?? null;
+  }
+
+  /** Whether the log's folder is on another device than the log, which was in it, as when it was unmounted. */
+  get isFolderReplaced(): boolean {
+    const folder = dirname(this.#options.path);
+    const last = this.#tracked.findLast(({ file }) => dirname(file.path) === folder);
+    const stat = statSync(folder, { bigint: true, throwIfNoEntry: false });
+    return last !== undefined && stat !== undefined && !last.file.id.startsWith(`${stat.dev}:`);
   }
 
   /** Bytes known to be unread, without a partial line at the end (compressed: bytes on the disk), and without a pending copy. */
@@ -100,6 +111,7 @@ export class Follower {
     const { current } = this;
     const sameFile = (current?.file.id ?? '') === (stat === undefined ? '' : factsOf(stat).id);
     if (sameFile) current?.verify();
+    this.isDeletedMount = stat !== undefined && stat.nlink === 0n;
     if (!this.#folderChanges.changed() && !this.stale && !thorough && sameFile) return;
     const files = this.#generations();
     const waiting = this.#tracked.some(({ file, reader }) => file.state !== 'done' && reader === null);

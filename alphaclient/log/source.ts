@@ -34,7 +34,14 @@ export interface Chunk {
 }
 
 /** The state of a source, in the words of the contract. */
-export type SourceState = 'starting' | 'log missing' | 'log unreadable' | 'log quiet' | 'caught up' | 'behind';
+export type SourceState =
+  | 'starting'
+  | 'log missing'
+  | 'log unreadable'
+  | 'log detached'
+  | 'log quiet'
+  | 'caught up'
+  | 'behind';
 
 /** A log being followed. */
 export interface LogSource {

@@ -32,6 +32,9 @@ const BLOCKS = 64;
 const BLOCK_KIND = 'agent';
 const VERSION = 1;
 
+/** States in which the log that an agent should follow is not there. */
+const GONE_STATES: readonly AgentReport['state'][] = ['log missing', 'log unreadable', 'log detached'];
+
 const NOTHING: AgentMemory = { goneAt: null, unknown: [], lost: 0, lostAt: null, lostBefore: 0 };
 
 /** One agent: what is remembered, what its last report said, and its open incidents. */
@@ -104,7 +107,7 @@ export class AgentHealth {
     watched.report = agent.report;
     watched.gaps = agent.gaps;
     watched.state = report?.state ?? null;
-    const isGone = report?.state === 'log missing' || report?.state === 'log unreadable';
+    const isGone = GONE_STATES.some((state) => state === report?.state);
     const lost = agent.gaps + (report?.declaredLost ?? 0);
     const hasLost = lost > before.lost;
     const unknown = this.#sampled(before.unknown, report?.linesUnknown ?? 0, nowMs);

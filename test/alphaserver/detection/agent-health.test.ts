@@ -114,6 +114,11 @@ const TABLE: readonly [name: string, moments: Moment[], incidents: Row[], restar
     [...each(0, 600, 5, () => ({ report: { state: 'log unreadable' } })), { at: 605 }],
     [['log-gone', 300, 605, 1]],
   ],
+  [
+    'and one that is detached',
+    each(0, 300, 5, () => ({ report: { state: 'log detached' } })),
+    [['log-gone', 300, null, 1]],
+  ],
   ['counted over a restart', each(0, 300, 5, () => gone), [['log-gone', 300, null, 1]], [150]],
   [
     'twenty lines that were not understood',

@@ -6,6 +6,7 @@
  */
 
 import type { CandidateFile } from './candidate-file.ts';
+import type { FileMatches } from './file-matches.ts';
 import { sameInode } from './fingerprint.ts';
 import { type Comparison, type Continuation, compareWithLog, type PossibleCopy, withContent } from './log-copy.ts';
 import {
@@ -21,34 +22,6 @@ import { isSkipped } from './position.ts';
 import { isCompressed } from './rotation.ts';
 import type { TrackedFile } from './tracked-file.ts';
 
-/** The file of each known one, and the other files on the disk. */
-export interface FileMatches {
-  /** The file that has the content of each known one. An open file that was deleted has none, and is not lost. */
-  readonly files: ReadonlyMap<TrackedFile, CandidateFile>;
-  /** Files that are newer than the known ones: to be read from the beginning. */
-  readonly unread: readonly CandidateFile[];
-  /** Known files whose content is found nowhere. */
-  readonly lost: readonly TrackedFile[];
-  /** Known files that are not needed any more, without a loss: their content is that of another file. */
-  readonly superseded: readonly TrackedFile[];
-  /** Files, unread or nothing emitted of them, that begin with all that was emitted of `previous`: the log goes on in them. */
-  readonly continuations: readonly Continuation[];
-  /**
-   * The file at the log's path, where it is empty or only has the beginning of `previous`: it may become a copy of that, and is not
-   * to be read yet. `previous` is kept until that is decided, wherever its content is.
-   */
-  readonly pendingCopy: PossibleCopy | null;
-  /**
-   * Files to be known and not to be read as they are: copies of the log with nothing unread, and files that are empty while
-   * the log is not, each a copy just begun or a generation that nothing was written to yet.
-   */
-  readonly skipped: readonly CandidateFile[];
-  /** Whether the lost current file has a copy with nothing unread: only what came after the copying is lost. */
-  readonly currentHasCopy: boolean;
-  /** Files taken for copies of what is read elsewhere, although their content is too repetitive to be sure. */
-  readonly uncertainCopies: readonly CandidateFile[];
-}
-
 /** A file last written this much before the last position was saved has nothing newer; the clock may have been set meanwhile. */
 const OLDER_MS = 2000;
 
@@ -60,6 +33,7 @@ export async function matchFiles(known: readonly TrackedFile[], files: readonly 
   await matching.byContent();
   await matching.emptyFiles();
   await matching.copyOfLog();
+  await matching.foundPrevious();
   await matching.truncatedWithSameContent();
   return matching.result();
 }
@@ -148,6 +122,16 @@ class FileMatching {
       if (comparison.kind === 'shorter') this.#shorterCopies.set(file, previous);
       if (comparison.kind === 'continues' && !this.#isContinued(previous))
         this.#continuations.push({ previous, file, ...comparison });
+    }
+  }
+
+  /** Compares again where the previous log was found in another file meanwhile: its unread content may be in the copy, too. */
+  async foundPrevious(): Promise<void> {
+    for (const [i, continuation] of this.#continuations.entries()) {
+      const { previous, file } = continuation;
+      if (previous.reader !== null || !this.#matches.has(previous)) continue;
+      const comparison = await this.#compare(previous, file);
+      if (comparison.kind === 'continues') this.#continuations[i] = { previous, file, ...comparison };
     }
   }
 
@@ -468,24 +452,4 @@ class FileMatching {
     const file = this.#matches.get(one);
     return file === undefined ? -1 : this.#files.indexOf(file);
   }
-}
-
-/**
- * Returns the known files that are not lost and the new ones, oldest first. A known file without a match, deleted and still
- * open, stays behind the file that it was behind.
- */
-export function inOrder(
-  known: readonly TrackedFile[],
-  matches: FileMatches,
-  files: readonly CandidateFile[],
-  added: ReadonlyMap<TrackedFile, CandidateFile>,
-): TrackedFile[] {
-  const places: { readonly one: TrackedFile; readonly at: number }[] = [];
-  for (const one of known) {
-    if (matches.lost.includes(one) || matches.superseded.includes(one)) continue;
-    const file = matches.files.get(one);
-    places.push({ one, at: file === undefined ? (places.at(-1)?.at ?? -1) : files.indexOf(file) });
-  }
-  for (const [one, file] of added) places.push({ one, at: files.indexOf(file) });
-  return places.sort((a, b) => a.at - b.at).map(({ one }) => one);
 }

@@ -328,8 +328,8 @@ export class LogSimulation {
 
   /** The log's stream goes on, with more lines, in another file at the log's path. */
   #moveStream(stream: Stream, added: string, keepsWriter: boolean): void {
-    // A copy of an empty log is no copy: the log is deleted.
-    if (stream.text === '') this.mayGap = true;
+    // Of a log that no position knows anything of, a copy is not recognised: it was deleted, and another one came.
+    if (stream.seen === 0) this.mayGap = true;
     const detached: Stream = { text: '', isOpen: stream.isOpen, seen: 0 };
     stream.text += added;
     this.#files.set(this.#log, { stream, length: stream.text.length, copy: false, compressed: false });

@@ -9,6 +9,7 @@ import { bytesAt, factsOf } from './fingerprint.ts';
 import { FolderChanges } from './folder-changes.ts';
 import { gapOfLostFile, gapOfShortCopy, gapOfUnreadableFile, UncertainCopies } from './gaps.ts';
 import { joinLines, type Lines } from './lines.ts';
+import { compareOpen } from './log-copy.ts';
 import { DONE_FILES_KEPT, filesToKeep, type KnownFile, positionOf } from './position.ts';
 import { generations, isFileReplaced, type LogFile } from './rotation.ts';
 import type { Chunk, Gap, SourceLogger } from './source.ts';
@@ -232,6 +233,7 @@ export class Follower {
    * must be done again: the files changed meanwhile, or the log was not open until now.
    */
   async #reconcile(files: readonly LogFile[], nowMs: number): Promise<boolean> {
+    this.#decideDeletedCopy();
     const { current } = this;
     const content = current?.compareContent();
     const offsets = this.#tracked.map(({ file }) => file.offset);
@@ -304,6 +306,19 @@ export class Follower {
         previous.close();
       }
     }
+  }
+
+  /** Decides about a pending copy that was deleted: it may have passed the previous log before that. */
+  #decideDeletedCopy(): void {
+    if (this.#pendingCopy === null) return;
+    const { copy, previous } = this.#pendingCopy;
+    if (copy.file.offset > 0 || copy.plainReader?.facts().links !== 0) return;
+    const comparison = compareOpen(previous, copy);
+    if (comparison.kind === 'shorter') copy.setShorterCopy(copy.plainReader.facts().size);
+    if (comparison.kind !== 'continues') return;
+    copy.skipEmitted(comparison.offset);
+    previous.skipTo(comparison.commonEnd, false);
+    this.#pendingCopy = null;
   }
 
   /** Records whether the file at the log's path may be read from its beginning, or may become a copy of the previous log. */

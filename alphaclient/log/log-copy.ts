@@ -5,7 +5,7 @@
 
 import { NO_BLOCKS } from './block-hashes.ts';
 import type { CandidateFile, LogContent } from './candidate-file.ts';
-import { endOfLine } from './fingerprint.ts';
+import { commonEnd, endOfLine } from './fingerprint.ts';
 import type { TrackedFile } from './tracked-file.ts';
 
 /**
@@ -57,6 +57,23 @@ async function compareWithEmitted({ file: known }: TrackedFile, file: CandidateF
   if (known.offset === 0) return OTHER;
   const kind = await file.compareWithEmitted(known);
   return kind === 'continues' ? { kind, offset: known.offset, commonEnd: known.offset } : { kind };
+}
+
+/**
+ * Compares an open file, which was deleted, with the previous log, where that is open, too. Reads all that they have in common: a copy
+ * that is deleted before it was decided about is rare.
+ */
+export function compareOpen(previous: TrackedFile, copy: TrackedFile): Comparison {
+  const [log, mine] = [previous.plainReader, copy.plainReader];
+  if (log === null || mine === null || log.changed()) return OTHER;
+  const [size, copySize] = [log.facts().size, mine.facts().size];
+  const read = (from: number, to: number): Buffer => log.bytes(from, to);
+  const end = commonEnd(0, Math.min(size, copySize), read, (from, to) => mine.bytes(from, to));
+  if (end === size) return { kind: 'continues', offset: previous.file.offset, commonEnd: size };
+  if (end === copySize) return SHORTER;
+  const lineEnd = endOfLine(0, end, read);
+  if (lineEnd < previous.verifiedOffset || lineEnd === 0) return OTHER;
+  return { kind: 'continues', offset: Math.min(lineEnd, previous.file.offset), commonEnd: lineEnd };
 }
 
 /** Calls `use` with the content of a known file: open and unchanged, or in the plain file that was found to have it. Null without. */

@@ -37,7 +37,9 @@ export async function hasStillContent(one: TrackedFile, file: CandidateFile): Pr
   if (one.reader !== null) return true;
   const { size, mtimeMs, compression } = file.file;
   const { state, offset } = one.file;
-  if (state === 'done' && size === one.file.size && mtimeMs === one.file.mtimeMs) return true;
+  // A file that a copy replaced has no evidence of its own any more.
+  const isSettled = state === 'done' || (one.file.head === null && offset === size);
+  if (isSettled && size === one.file.size && mtimeMs === one.file.mtimeMs) return true;
   return (await file.contains(one.file)) || (file.problem !== null && (compression !== null || size >= offset));
 }
 

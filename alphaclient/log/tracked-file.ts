@@ -182,6 +182,11 @@ export class TrackedFile {
     this.#shorterCopyBytes = bytes;
   }
 
+  /** Skips what was emitted of the previous log, whose copy it is. Throws read's errors. */
+  skipEmitted(offset: number): void {
+    if (offset > 0) this.plainReader?.skipTo(offset);
+  }
+
   /** How much of it was emitted when the log's path was looked at last and it was the file there. */
   get verifiedOffset(): number {
     return Math.min(this.#verifiedOffset, this.file.offset);

@@ -191,9 +191,9 @@ class FileMatching {
 
   /** Returns whether a known file has content that a copy can be recognised by: emitted, or open to be read. */
   async #canBePrevious(one: TrackedFile): Promise<boolean> {
-    const { head, offset } = one.file;
+    const { head, before, offset } = one.file;
     if (head === null || isSkipped(one.file) || (one.isShorterCopy && !this.#matches.has(one))) return false;
-    if (offset > 0) return true;
+    if (offset > 0 && (before?.bytes ?? 0) > 0) return true;
     return ((await withContent(one, this.#matches.get(one), async ({ size }) => size)) ?? 0) > 0;
   }
 

@@ -54,7 +54,8 @@ export async function compareWithLog(
 }
 
 async function compareWithEmitted({ file: known }: TrackedFile, file: CandidateFile): Promise<Comparison> {
-  if (known.offset === 0) return OTHER;
+  // A compressed file that is open and not read yet has no evidence of what was emitted.
+  if (known.offset === 0 || (known.before?.bytes ?? 0) === 0) return OTHER;
   const kind = await file.compareWithEmitted(known);
   return kind === 'continues' ? { kind, offset: known.offset, commonEnd: known.offset } : { kind };
 }

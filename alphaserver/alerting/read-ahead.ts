@@ -33,14 +33,22 @@ export class ReadAhead {
   readonly #events: Pick<EventSource, 'recent' | 'one' | 'newest'>;
   readonly #engine: Engine;
   #options: EngineOptions;
+  /** All events up to here were judged in an earlier life: what they decided is written. */
+  readonly #judgedTo: number;
   #lookahead: Lookahead | null = null;
   readonly #skipped = new SkippedTries();
   #to = 0;
 
-  constructor(events: Pick<EventSource, 'recent' | 'one' | 'newest'>, engine: Engine, options: EngineOptions) {
+  constructor(
+    events: Pick<EventSource, 'recent' | 'one' | 'newest'>,
+    engine: Engine,
+    options: EngineOptions,
+    judgedTo: number,
+  ) {
     this.#events = events;
     this.#engine = engine;
     this.#options = options;
+    this.#judgedTo = judgedTo;
   }
 
   /** The last row that was scanned, 0 where nothing is ahead. */
@@ -69,7 +77,20 @@ export class ReadAhead {
     // How they grow the rules say when they get there.
     const changes = this.#lookahead.changes(nowMs, { grownBeforeMs: Number.NEGATIVE_INFINITY });
     if (this.#lookahead.states > AHEAD_STATES_LIMIT) this.#lookahead = new Lookahead(this.#options, this.#engine);
-    return changes;
+    return this.#unjudged(changes);
+  }
+
+  /**
+   * Leaves out incidents that an event up to `#judgedTo` decides. While the engine replays those events, the Lookahead has
+   * less of the past than whoever judged them, and would raise what was not raised then. They still count for later ones.
+   */
+  #unjudged(changes: readonly Change[]): Change[] {
+    const replacing = new Set(changes.map((change) => (change.type === 'withdrawn' ? change.replacedBy : null)));
+    return changes.filter((change) => {
+      if (change.type !== 'incident') return true;
+      const { id, decidedBy } = change.incident;
+      return decidedBy === null || decidedBy > this.#judgedTo || replacing.has(id);
+    });
   }
 
   /** Ends: the engine is where this is. */

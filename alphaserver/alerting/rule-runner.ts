@@ -87,7 +87,7 @@ export class RuleRunner {
     this.#takenTo = options.checkpoint;
     for (const incident of options.openOfAgents) this.#health.resume(incident);
     if (options.isStateLost) this.#health.baseline(events.agents(), startedMs);
-    this.#ahead = new ReadAhead(events, this.#engine, engineOptions);
+    this.#ahead = new ReadAhead(events, this.#engine, engineOptions, options.position);
     this.#unconfirmedTo = Math.max(0, ...options.provisional().map(({ decidedBy }) => decidedBy ?? 0));
   }
 

@@ -72,15 +72,23 @@ function source(last: number, other: (id: number) => RuleRow, rows: readonly Rul
 }
 type Events = ReturnType<typeof source>;
 
-/** Runs the rules over all of it. `each` hears of each step. Returns the incidents at the end. */
-function run(events: Events, last: number, each: (step: Step, takenTo: number) => void): Map<string, Incident> {
+/**
+ * Runs the rules over all of it. `each` hears of each step. Returns the incidents at the end. Up to `position` they were judged
+ * before, and their state was lost.
+ */
+function run(
+  events: Events,
+  last: number,
+  each: (step: Step, takenTo: number) => void,
+  position = 0,
+): Map<string, Incident> {
   const ahead = new Map<string, Incident>();
   const incidents = new Map<string, Incident>();
   const runner = new RuleRunner({
     events: events as never,
     settings: DEFAULT_SETTINGS,
     incidentId,
-    position: 0,
+    position,
     checkpoint: 0,
     blocks: [],
     isStateLost: false,
@@ -194,6 +202,29 @@ test('what a backlog of the same source explains otherwise is withdrawn in the e
   });
   assert.ok(ahead > 0);
   assert.deepEqual(inOrder(found.values()), plain(events));
+});
+
+test('while judged events are replayed nothing that they decided is found again, and what comes after them is found', () => {
+  const last = 30_000;
+  const goesOn = source(
+    last,
+    (id) => row({ id, at: NOW_MS - (last - id) * 1_000, agent: OLD_AGENT, ip: '198.51.100.9', user: 'root' }),
+    [],
+  );
+  run(goesOn, last, ({ provisional }) => assert.deepEqual(provisional, []), last);
+
+  // The tries were judged before, the success was not.
+  let foundAfter: number | null = null;
+  const success = last + 7;
+  run(
+    source(success, old, breakIn(last + 1)),
+    success,
+    (step, takenTo) => {
+      if (raises(step, 'break-in')) foundAfter ??= takenTo;
+    },
+    success - 1,
+  );
+  assert.ok(foundAfter !== null && foundAfter < last / 4, `found after ${foundAfter} of ${last}`);
 });
 
 test('of tries that wait, the newest of each source are remembered, and those of the newest sources', () => {

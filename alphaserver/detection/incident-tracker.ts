@@ -3,7 +3,7 @@ import type { DetectionConfig, EventRule } from '../alert-config/rules.ts';
 import { type DetectorState, hasSource, KIND_OF } from './detector.ts';
 import { type Incident, type IncidentNames, incidentOf } from './incident.ts';
 import type { AnyState, TrackedIncident } from './keyed-state.ts';
-import { ScanGrouping, scanOf } from './scan-grouping.ts';
+import { presentId, ScanGrouping, scanOf } from './scan-grouping.ts';
 import type { OpenIncident, ThresholdWindow } from './threshold-window.ts';
 
 /**
@@ -150,8 +150,12 @@ export class IncidentTracker {
     const { decidedBy, agent, seq, firstAt, openedAt, lastAt, count } = incident;
     const { names, keyOf, incidentId } = this.#options;
     const key = keyOf(rule, state);
+    const id = incidentId(rule, key, { event: decidedBy, agent: names.agent(agent), seq: seq === 0 ? null : seq });
+    // One late event undid it and the next one brings it back: its withdrawal, which was not given yet, must not follow it.
+    const withdrawn = this.#withdrawn.findIndex((one) => one.id === id);
+    if (withdrawn >= 0) this.#withdrawn.splice(withdrawn, 1);
     const begun: TrackedIncident = {
-      id: incidentId(rule, key, { event: decidedBy, agent: names.agent(agent), seq: seq === 0 ? null : seq }),
+      id,
       rule,
       window,
       key,
@@ -163,7 +167,7 @@ export class IncidentTracker {
       count,
       partOf: null,
       replacedBy: undefined,
-      isReported: false,
+      isReported: withdrawn >= 0,
       grownSinceMs: null,
       state,
       settled: null,
@@ -267,8 +271,8 @@ export class IncidentTracker {
       const change = this.#given(one, nowMs);
       if (change) changes.push(change);
     }
-    for (const { id, replacedBy } of this.#withdrawn)
-      changes.push({ type: 'withdrawn', id, replacedBy: replacedBy?.id ?? null });
+    // What took its place may have been withdrawn itself since, and was never given then.
+    for (const one of this.#withdrawn) changes.push({ type: 'withdrawn', id: one.id, replacedBy: presentId(one) });
     for (const one of this.#regrouped)
       if (!given.has(one)) changes.push({ type: 'regrouped', id: one.id, partOf: scanOf(one) });
     this.#withdrawn.length = 0;

@@ -9,12 +9,15 @@ const PARTS: readonly Rule[] = ['brute-force', 'slow-brute-force'];
 export const PARTS_LIMIT = 1_000;
 export const SCANS_LIMIT = 16;
 
-/** The id of the scan that an incident is a part of, or null. */
-export function scanOf({ partOf }: TrackedIncident): string | null {
-  let scan: ScanReference | null = partOf;
-  while (scan && scan.replacedBy !== undefined) scan = scan.replacedBy;
-  return scan?.id ?? null;
+/** The id of what stands for an incident by now: its own while it is there, null where nothing has taken its place. */
+export function presentId(incident: ScanReference | null): string | null {
+  let present = incident;
+  while (present && present.replacedBy !== undefined) present = present.replacedBy;
+  return present?.id ?? null;
 }
+
+/** The id of the scan that an incident is a part of, or null. */
+export const scanOf = ({ partOf }: TrackedIncident): string | null => presentId(partOf);
 
 /** The scans of one source and its incidents on single hosts, those found first at the beginning. */
 export interface ScanGroup {

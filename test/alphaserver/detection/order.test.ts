@@ -175,3 +175,47 @@ test('any reordering within the stated bound: the same incidents, with the same 
     assert.deepEqual(bent, straight, `SEED=${seed}`);
   }
 });
+
+/** An engine that has given an incident of the failures at 5000, 5001 and 5002 s. `take` evaluates each further failure at once. */
+function given() {
+  const options = { config: configWith({ 'brute-force': { count: 3, windowMs: 3_600_000 } }) };
+  const rows = new Rows();
+  const engine = engineWith(rows, options);
+  let id = 0;
+  const take = (at: number): boolean => {
+    id += 1;
+    engine.take(rows.of(stored({ at }, id)));
+    return engine.isUrgent;
+  };
+  for (const at of [5_000, 5_001, 5_002]) take(at);
+  const clockMs = START_MS + 5_003_000;
+  const [first] = engine.changes(clockMs);
+  assert.ok(first?.type === 'incident');
+  return { take, id: first.incident.id, changes: () => engine.changes(clockMs) };
+}
+
+test('an incident that late events undo and bring back between two calls is not withdrawn', () => {
+  const { take, id, changes } = given();
+  for (const at of [3_000, 2_999, 2_998]) take(at);
+  const found = changes();
+  assert.deepEqual(
+    found.map((change) => change.type === 'incident' && [change.incident.decidedBy, change.incident.count]),
+    [
+      [4, 3],
+      [3, 3],
+    ],
+  );
+  assert.ok(found.some((change) => change.type === 'incident' && change.incident.id === id));
+  // It is known as given all the same: what undoes it again withdraws it.
+  for (const at of [4_000, 4_001]) take(at);
+  assert.ok(changes().some((change) => change.type === 'withdrawn' && change.id === id));
+});
+
+test('an incident is withdrawn in favour of one that is given, not of one that came and went in between', () => {
+  const { take, id, changes } = given();
+  for (const at of [4_999, 4_998]) take(at);
+  const [incident, withdrawn, ...rest] = changes();
+  assert.ok(incident?.type === 'incident' && incident.incident.decidedBy === 1);
+  assert.deepEqual(withdrawn, { type: 'withdrawn', id, replacedBy: incident.incident.id });
+  assert.deepEqual(rest, []);
+});

@@ -13,7 +13,7 @@ import {
 } from './threshold-window.ts';
 
 /** The version of the data; also of the numbers that events are packed into. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** A block that this version cannot read. All blocks are to be dropped then, and all events replayed. */
 export class CheckpointError extends Error {
@@ -22,7 +22,7 @@ export class CheckpointError extends Error {
 
 /** An incident as it is saved. `partOf` is the id of a scan; `isOpen` until it was given as closed. */
 export interface SavedIncident
-  extends Pick<TrackedIncident, 'id' | 'window' | 'decidedBy' | 'firstAt' | 'openedAt' | 'lastAt' | 'count'> {
+  extends Pick<TrackedIncident, 'id' | 'window' | 'decidedBy' | 'firstAt' | 'openedAt' | 'lastAt' | 'count' | 'idSum'> {
   readonly partOf?: string;
   readonly isReported: boolean;
   readonly isOpen: boolean;

@@ -35,7 +35,7 @@ export function* savedStates(parts: EngineParts): Generator<CheckpointBlock> {
 /** States of a kind as the data of one block. */
 export function savedText({ maps, tracker, interner }: EngineParts, kind: Kind, states: readonly AnyState[]): string {
   const incident = (one: TrackedIncident): SavedIncident => {
-    const { id, window, decidedBy, firstAt, openedAt, lastAt, count, isReported, grownSinceMs } = one;
+    const { id, window, decidedBy, firstAt, openedAt, lastAt, count, idSum, isReported, grownSinceMs } = one;
     const partOf = scanOf(one);
     return {
       id,
@@ -45,6 +45,7 @@ export function savedText({ maps, tracker, interner }: EngineParts, kind: Kind, 
       openedAt,
       lastAt,
       count,
+      idSum,
       ...(partOf !== null && { partOf }),
       isReported,
       isOpen: tracker.isOpen(one),

@@ -132,11 +132,14 @@ export class IncidentTracker {
       return incident.decidedBy > this.judgedTo
         ? this.#begin(state, rules[window] as EventRule, window, incident)
         : null;
-    const { firstAt, lastAt, count } = incident;
-    if (known.count === count && known.lastAt === lastAt && known.firstAt === firstAt) return known;
+    const { firstAt, lastAt, count, idSum } = incident;
+    const isSame =
+      known.count === count && known.lastAt === lastAt && known.firstAt === firstAt && known.idSum === idSum;
+    if (isSame) return known;
     known.firstAt = firstAt;
     known.lastAt = lastAt;
     known.count = count;
+    known.idSum = idSum;
     this.#regroup(this.grouping.change(known));
     this.#open.add(known);
     if (known.grownSinceMs === null) {
@@ -147,7 +150,7 @@ export class IncidentTracker {
   }
 
   #begin(state: AnyState, rule: EventRule, window: number, incident: OpenIncident): TrackedIncident {
-    const { decidedBy, agent, seq, firstAt, openedAt, lastAt, count } = incident;
+    const { decidedBy, agent, seq, firstAt, openedAt, lastAt, count, idSum } = incident;
     const { names, keyOf, incidentId } = this.#options;
     const key = keyOf(rule, state);
     const id = incidentId(rule, key, { event: decidedBy, agent: names.agent(agent), seq: seq === 0 ? null : seq });
@@ -165,6 +168,7 @@ export class IncidentTracker {
       openedAt,
       lastAt,
       count,
+      idSum,
       partOf: null,
       replacedBy: undefined,
       isReported: withdrawn >= 0,

@@ -46,6 +46,7 @@ export interface TrackedIncident extends ScanReference {
   readonly openedAt: number;
   lastAt: number;
   count: number;
+  idSum: number;
   partOf: ScanReference | null;
   /** True when it was given to whoever asked for changes. */
   isReported: boolean;

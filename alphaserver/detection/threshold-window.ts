@@ -47,6 +47,11 @@ export interface OpenIncident {
   readonly openedAt: number;
   lastAt: number;
   count: number;
+  /**
+   * The sum of the ids of its events: it differs where a late event took the place of another one. Where different values are
+   * counted it has the first and the last event of each.
+   */
+  idSum: number;
   /** True while the event that opened it, and all after that, came late. */
   late: boolean;
   readonly first: number[];
@@ -97,6 +102,7 @@ function touch(names: number[], name: number, more: boolean): boolean {
 function grow(incident: OpenIncident, event: RuleEvent, n: number): void {
   incident.lastAt = Math.max(incident.lastAt, event.place);
   incident.count += n;
+  incident.idSum += event.id;
   incident.late &&= event.late;
   if (incident.first.length < EVIDENCE_EACH_END) incident.first.push(event.id);
   else {
@@ -122,6 +128,7 @@ function opened(observations: readonly number[], by: RuleEvent, { windowMs, dist
     openedAt: by.place,
     lastAt: by.place,
     count: 0,
+    idSum: 0,
     late: by.late,
     first: [],
     last: [],

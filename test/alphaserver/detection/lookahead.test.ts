@@ -11,6 +11,11 @@ import { dice, mixed } from './mixed.ts';
 import { engineWith, type Given, Ledger, optionsWith, Rows, repeated, START_MS, stored } from './stream.ts';
 
 const seed = Number(process.env['SEED'] ?? randomInt(1e9));
+/**
+ * Of the first seed the lookahead regroups an incident that the engine does not raise; of the second, late events undo a scan
+ * and bring it back between two calls of `changes`; of the others, a late event takes the place of another one in an incident.
+ */
+const KNOWN_SEEDS = [873_434_300, 873_434_337, 490_487_857, 947_540_671];
 
 /** Two streams as a store has them: an old log that comes in a burst, and between its events what happens now. */
 function backlog(
@@ -46,9 +51,9 @@ function inOrder(rows: readonly RuleRow[], table: Rows): Incident[] {
 test('random turns between what waits and what happens now: the same incidents, with the same ids', () => {
   let provisional = 0;
   let withdrawn = 0;
-  for (let i = 0; i < 40; i += 1) {
-    const roll = dice(seed + i);
-    const given = mixed(seed + i, 600);
+  for (const one of [...KNOWN_SEEDS, ...Array.from({ length: 40 }, (_, i) => seed + i)]) {
+    const roll = dice(one);
+    const given = mixed(one, 600);
     const nowS = (given[400] as Given).at;
     const { rows, table } = backlog(given, nowS, roll);
     const clockMs = START_MS + (given.at(-1) as Given).at * 1_000;
@@ -57,8 +62,8 @@ test('random turns between what waits and what happens now: the same incidents, 
     const engine = engineWith(table);
     let lookahead: Lookahead | null = null;
     let ahead = 0;
-    const drain = (one: Engine): void => {
-      for (const change of one.changes(clockMs, { limit: 5 })) {
+    const drain = (from: Engine): void => {
+      for (const change of from.changes(clockMs, { limit: 5 })) {
         if (change.type === 'incident') flagged.delete(change.incident.id);
         applyChanges([change], ledger.incidents);
       }
@@ -72,10 +77,14 @@ test('random turns between what waits and what happens now: the same incidents, 
           if (row[2] >= START_MS + nowS * 1_000) lookahead.take(row);
         ahead = Math.min(rows.length, ahead + 60);
         for (const change of lookahead.changes(clockMs)) {
+          const id = change.type === 'incident' ? change.incident.id : change.id;
+          // What the engine has given is not changed by what is provisional, as where incidents are written.
+          if (ledger.incidents.has(id) && !flagged.has(id)) continue;
           applyChanges([change], ledger.incidents);
-          if (change.type === 'incident' && !flagged.has(change.incident.id)) provisional += 1;
-          if (change.type === 'incident') flagged.set(change.incident.id, change.incident);
-          else flagged.delete(change.id);
+          if (change.type === 'incident' && !flagged.has(id)) provisional += 1;
+          if (change.type === 'incident') flagged.set(id, change.incident);
+          // One that is regrouped stays provisional.
+          else if (change.type === 'withdrawn') flagged.delete(id);
         }
         continue;
       }
@@ -91,7 +100,7 @@ test('random turns between what waits and what happens now: the same incidents, 
     }
     for (let left = 1; left > 0; left = engine.size.waiting) drain(engine);
     ledger.drain(engine, 1e8);
-    assert.deepEqual(ledger.all(), inOrder(rows, table), `SEED=${seed + i}`);
+    assert.deepEqual(ledger.all(), inOrder(rows, table), `SEED=${one}`);
   }
   assert.ok(provisional > 100, `${provisional} provisional incidents are too few to say anything (SEED=${seed})`);
   assert.ok(withdrawn > 0, `none was withdrawn (SEED=${seed})`);

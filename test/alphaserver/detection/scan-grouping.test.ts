@@ -25,6 +25,7 @@ const tracked = (
   firstAt,
   openedAt: firstAt,
   lastAt,
+  idSum: 0,
   count: 10,
   partOf: null,
   replacedBy: undefined,

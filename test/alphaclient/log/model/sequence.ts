@@ -99,7 +99,10 @@ class Run {
       this.log.committed.add(bare(line));
     this.gaps.push(...chunk.gaps);
     this.#position = chunk.position;
-    if (recording) for (const file of readPosition(chunk.position).files) this.log.recordPosition(file);
+    if (!recording) return;
+    // The content of an inode that was overwritten may still be known beside the new one: the newest counts.
+    const { files } = readPosition(chunk.position);
+    for (const file of new Map(files.map((one) => [one.id, one])).values()) this.log.recordPosition(file);
   }
 
   /**

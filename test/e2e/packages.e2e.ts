@@ -42,7 +42,7 @@ describe('packages', { skip: lacking('installed packages', needs) }, () => {
     assert.equal(status, 0, stdout);
   });
 
-  for (const suite of ['bookworm', 'trixie'])
+  for (const suite of ['bookworm'])
     it(`watch logins on a booted ${suite}, over an upgrade and a reboot, until they are purged`, async (context) => {
       const root = await BootedRoot.create(suite);
       context.after(() => root.remove());

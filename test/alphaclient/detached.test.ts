@@ -26,7 +26,11 @@ async function reports(state: string): Promise<void> {
   await until(
     async () => {
       const { hosts } = await pair.api<{ hosts: { state: string }[] }>('/api/hosts');
-      const status = JSON.parse((await pair.command('status', '--json')).said) as { state: string };
+      const { code, said } = await pair.command('status', '--json');
+      states = said;
+      // The agent may not have made its state folder yet.
+      if (code !== 0) return false;
+      const status = JSON.parse(said) as { state: string };
       states = [hosts[0]?.state, status.state];
       return hosts[0]?.state === state && status.state === state;
     },
@@ -62,9 +66,10 @@ test('a log whose folder is unmounted is detached, and followed again once it is
   const source = join(pair.folder, 'source.log');
   writeFileSync(source, line(1));
   const [unmount, mount] = ['unmount', 'mount'].map((name) => join(dirname(folder), name)) as [string, string];
-  const awaiting = (flag: string): string => `while [ ! -e ${flag} ]; do sleep 0.05; done`;
+  // Ends with the test's folder, and holds no pipe of the agent: one that waited for ever would keep the test from ending.
+  const awaiting = (flag: string): string => `while [ ! -e ${flag} ]; do [ -e ${source} ] || exit; sleep 0.05; done`;
   const mounting = `mount -t tmpfs none ${folder}; cp ${source} ${log}`;
-  const later = `(${awaiting(unmount)}; umount -l ${folder}; ${awaiting(mount)}; ${mounting}) &`;
+  const later = `(${awaiting(unmount)}; umount -l ${folder}; ${awaiting(mount)}; ${mounting}) >/dev/null 2>&1 &`;
   const agent = pair.agent(
     { ALPHACLIENT_LOG: log },
     within(`${mounting}; ${later}`).map((part) => part.replace('&;', '&')),

@@ -13,9 +13,9 @@ import { usable, WAL_LIMIT_PAGES } from './store/folder.ts';
 import { Retention, tablePeriodFor } from './store/retention.ts';
 import type { AgentBatch, Appended, Binding, Store } from './store/store.ts';
 
-/** How the store is kept. */
+/** Settings of the storage. */
 export interface StorageOptions {
-  /** How long single events are kept, in milliseconds; null or left out: for ever. Counts stay. */
+  /** Age at which single events are deleted, in milliseconds; null or left out: never. Counts stay. */
   readonly retentionMs?: number | null;
   readonly now?: () => number;
   /** Files that say where sources are, as ALPHASERVER_GEOIP names them. */

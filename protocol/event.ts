@@ -15,7 +15,7 @@ export type Trust = 'journal' | 'syslog' | 'forgeable';
 
 /** An attempt or a probe. `null` where the log does not say. */
 export interface LoginEvent {
-  /** When it happened: ISO 8601 in UTC with milliseconds. Null only where the log has no time. */
+  /** Time of the event: ISO 8601 in UTC with milliseconds. Null only where the log has no time. */
   readonly at: string | null;
   readonly outcome: Outcome;
   /** sshd's word for the authentication method: `password`, `publickey`, `keyboard-interactive/pam`. */
@@ -32,7 +32,7 @@ export interface LoginEvent {
   readonly host?: string | null;
   /** Key type and fingerprint, and what else sshd said of the key. */
   readonly key?: string | null;
-  /** Why it failed, or what kind of probe it is. */
+  /** The reason of the failure, or the kind of probe. */
   readonly reason?: string | null;
   /** Null or absent from an older agent or from `nc`: treated as `forgeable` and shown as not known. */
   readonly trust?: Trust | null;

@@ -8,16 +8,16 @@ import { COUNT_LIMIT, HOST_LIMIT, isCount, isHostName, isTooDeep, JSON_DEPTH_LIM
 export const PROTOCOL_VERSION = 1;
 /** The longest line, its `\n` included. [P1] */
 export const LINE_LIMIT_BYTES = 65_536;
-/** How long a peer may take to say hello. [P4] */
+/** Limit of the time from connect to hello. [P4] */
 export const HELLO_TIMEOUT_MS = 10_000;
-/** How often an agent that has nothing to say pings. [P11] */
+/** Interval between the pings of an agent that has nothing to send. [P11] */
 export const PING_EVERY_MS = 15_000;
-/** How long either side may be silent before the other takes it for dead: three pings. [P11] */
+/** Limit of a peer's silence before it counts as dead: three pings. [P11] */
 export const SILENCE_LIMIT_MS = 45_000;
 /** The longest token, in characters. */
 export const TOKEN_LIMIT = 256;
 
-/** What an agent says first. [P4] */
+/** The first message of an agent. [P4] */
 export interface Hello {
   readonly type: 'hello';
   readonly version: number;
@@ -47,7 +47,7 @@ export interface Quit {
 /** Whatever an agent says. */
 export type AgentMessage = Hello | EventMessage | Ping | Quit;
 
-/** Why the server closes a connection. [P10] */
+/** Reasons for which the server closes a connection. [P10] */
 export type ErrorCode = 'bad_json' | 'bad_message' | 'too_long' | 'unauthorized' | 'version' | 'busy' | 'timeout';
 /** Whatever a server says. [P5] [P9] */
 export type ServerMessage =
@@ -56,7 +56,7 @@ export type ServerMessage =
   | { readonly type: 'pong' }
   | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };
 
-/** Why a line cannot be taken, in the words of the `error` that answers it. */
+/** The reason why a line is refused, in the words of the `error` that answers it. */
 export interface Fault {
   readonly type: 'fault';
   readonly code: 'bad_json' | 'bad_message';

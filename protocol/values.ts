@@ -8,7 +8,7 @@ export const HOST_LIMIT = EVENT_TEXT_LIMITS.host;
  * totals of 8,000 agents at their bound still add up to a number that JavaScript holds exactly.
  */
 export const COUNT_LIMIT = 2 ** 40;
-/** How deeply objects and lists may nest in one line: what this protocol defines has three levels. */
+/** Limit of the nesting of objects and lists in one line: what this protocol defines has three levels. */
 export const JSON_DEPTH_LIMIT = 16;
 
 /** Spaces, and what is not shown or changes how its neighbours are: control, format, surrogate and unassigned characters. */

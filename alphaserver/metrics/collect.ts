@@ -21,7 +21,7 @@ export interface Parts {
   readonly live: Pick<Figures, 'viewers'>;
   readonly alerts: Pick<AlertThread, 'progress'>;
   readonly channels: () => Figures['channels'];
-  /** Why nothing can be stored at the moment, or null. */
+  /** The reason why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;
   readonly commitsFailed: () => number;
   readonly now: () => number;

@@ -1,4 +1,4 @@
-/** What a server knows at the moment of a scrape, as values of metrics. Pure. */
+/** Turns what a server knows at the moment of a scrape into values of metrics. Pure. */
 import { escapeText } from '../../service/escape.ts';
 import type { AgentFigures, StoredFigures } from '../queries/metrics.ts';
 import type { LedgerTotals } from '../queries/results.ts';
@@ -17,7 +17,7 @@ export interface Figures {
   readonly ready: boolean;
   readonly sizeBytes: number | null;
   readonly freeBytes: number | null;
-  /** How far the alert rules are behind. */
+  /** The lag of the alert rules. */
   readonly alertLagMs: number;
   /** Their names come from the rules file. */
   readonly channels: readonly {

@@ -6,7 +6,7 @@ import type { Coverage, CoverageCounts, LedgerView } from './results.ts';
 /** An agent that said nothing for this long is silent. Contract section 6, rule `agent-silent`. */
 export const SILENT_AFTER_MS = 90_000;
 
-/** What is stored of one agent. `lastSeenMs` is when it last said anything, Unix milliseconds. */
+/** The stored record of one agent. `lastSeenMs` is the time of its last message, Unix milliseconds. */
 export interface AgentFacts {
   readonly agent: string;
   readonly host: string;

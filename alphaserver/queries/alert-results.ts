@@ -63,7 +63,7 @@ export interface AlertsView {
   acknowledge(id: string, by: string): Promise<AlertDetail | null>;
 }
 
-/** What a server without rules says. */
+/** The results of a server without rules. */
 export const NO_ALERTS: AlertsView = {
   list: async () => new TextEncoder().encode('{"alerts":[],"next":null}'),
   state: async () => ({ state: 'quiet', because: [] }),

@@ -68,7 +68,7 @@ export function ledgerTotals(db: Database, nowMs: number): LedgerTotals {
   };
 }
 
-/** How many agents are in each state; those silent count as that alone. */
+/** Counts the agents in each state; a silent agent counts as silent alone. */
 function statesOf(db: Database, nowMs: number): LedgerTotals['states'] {
   const rows = db
     .prepare(
@@ -100,7 +100,7 @@ export function coverageCounts(db: Database, silentMs: number, away: readonly st
 export const reportOf = (json: string | null): AgentReport | null =>
   json === null ? null : (JSON.parse(json) as AgentReport);
 
-/** How many of a shape's hosts are named. */
+/** Number of a shape's hosts that are named. */
 const NAMED_HOSTS = 20;
 
 /** The shapes of lines that no rule knew, seen most first, over all agents. */

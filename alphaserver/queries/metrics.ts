@@ -26,7 +26,7 @@ export interface AgentFigures {
   readonly declaredLost: number;
 }
 
-/** What the store knows. */
+/** The figures that the store knows. */
 export interface StoredFigures {
   readonly hosts: number;
   readonly accepted: number;

@@ -1,4 +1,4 @@
-/** Where a source is, from files of MaxMind's format that stand on this machine. Nothing is asked of the internet. */
+/** Looks up the country and network of a source in files of MaxMind's format on this machine. Nothing is asked of the internet. */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { Reader, type Response } from 'maxmind';
@@ -9,7 +9,7 @@ import type { Origin } from './results.ts';
 /** The origin of an address as a field to add; nothing where no file is set or it does not know the address. */
 export type OriginOf = (ip: string | null) => { readonly origin?: Origin | null };
 
-/** What a server without a file says. */
+/** The answer of a server without a file. */
 export const NO_ORIGIN: OriginOf = () => ({});
 
 /**
@@ -27,7 +27,7 @@ export function originsFrom(files: string | null, log: Pick<Logger, 'error'>): O
   };
 }
 
-/** What either says; of two networks the smaller one. */
+/** Merges both answers; of two networks it takes the smaller one. */
 function joined(a: Origin, b: Origin): Origin {
   const bits = ({ network }: Origin): number => Number(network?.split('/')[1] ?? 0);
   return {
@@ -59,7 +59,7 @@ class Book {
     return this.#reader !== null;
   }
 
-  /** What it says of an address; null where it says nothing. */
+  /** Gives the file's answer about an address; null where it has none. */
   find(address: string): Origin | null {
     try {
       return this.#reader && originIn(this.#reader, address);

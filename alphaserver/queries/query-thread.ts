@@ -13,13 +13,13 @@ export interface QueryRequest {
   readonly json: boolean;
 }
 
-/** What the thread is started with. */
+/** The data that the thread starts with. */
 export interface QueryData {
   readonly folder: string;
   readonly geoipFiles: string | null;
 }
 
-/** What goes between the two sides. */
+/** Messages between the two sides. */
 export interface QueryMessages {
   readonly post: never;
   /** A fault of a file that says where sources are. */
@@ -61,7 +61,7 @@ export class QueryThread {
     return this.#run({ query, values, json: true }) as Promise<Written | Extract<ReturnType<Queries[Q]>, string>>;
   }
 
-  /** To be called after each commit: results of before it are given again only where they were expensive. */
+  /** Invalidates cached results after a commit; results of before it are given again only where they were expensive. */
   changed(): void {
     this.#results.outdate();
   }

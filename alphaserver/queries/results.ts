@@ -20,7 +20,7 @@ import type { StoredEvent } from '../store/store.ts';
 /** Describes a time. */
 export const time = text({ description: 'ISO 8601 in UTC' });
 
-/** How many of each outcome. */
+/** The number of events of each outcome. */
 export const CountsView = object({
   attempts: integer({ description: 'accepted and failed together' }),
   accepted: integer(),
@@ -29,13 +29,13 @@ export const CountsView = object({
 });
 export type CountsView = Static<typeof CountsView>;
 
-/** How well a host is watched. */
+/** A word for how well a host is watched. */
 export const Coverage = oneOf(['live', 'late', 'blind'], {
   description: 'live: an attack shows at once; late: it shows with delay; blind: one now would not be seen',
 });
 export type Coverage = Static<typeof Coverage>;
 
-/** How many hosts are watched how well. */
+/** The number of hosts in each state of watching. */
 export const CoverageCounts = object({ live: integer(), late: integer(), blind: integer() });
 export type CoverageCounts = Static<typeof CoverageCounts>;
 
@@ -59,7 +59,7 @@ export interface SpanQuery {
   readonly to: number;
 }
 
-/** Where a page of events goes on: after the event of this time and id. */
+/** The place at which a page of events continues: after the event of this time and id. */
 export interface EventCursor {
   readonly atMs: number;
   readonly id: number;
@@ -81,7 +81,7 @@ export interface EventQuery {
   readonly cursor: EventCursor | null;
 }
 
-/** Where a source is, from the files that ALPHASERVER_GEOIP names. */
+/** The country and network of a source, from the files that ALPHASERVER_GEOIP names. */
 export const Origin = object({
   country: orNull(text({ description: 'ISO 3166 code, such as DE' })),
   network: orNull(text({ description: 'The network it belongs to, such as 203.0.113.0/24' })),
@@ -162,10 +162,10 @@ export type NetworksView = Static<typeof NetworksView>;
 /** A row of a ranking. `value` is the host's name, the source's address or the user's name. */
 export interface RankView extends Static<typeof RankCounts> {
   readonly value: string;
-  /** How many different ones a source met; null for hosts and users. */
+  /** The number of different hosts and users that a source tried; null for hosts and users. */
   readonly hosts: number | null;
   readonly users: number | null;
-  /** Where a source is; absent for others, and without a file that says it. */
+  /** The country and network of a source; absent for others, and without a file that has it. */
   readonly origin?: Origin | null;
 }
 
@@ -270,7 +270,7 @@ export interface Views {
   top(kind: 'hosts' | 'sources' | 'users', span: SpanQuery, limit: number): Promise<RankingView>;
   /** Sources, the IPv6 addresses of one network as one. */
   networks(span: SpanQuery, limit: number): Promise<NetworksView>;
-  /** How many hosts are watched how well. */
+  /** The number of hosts in each state of watching. */
   coverage(): Promise<CoverageCounts>;
   /** Agents in the order they were first seen, those after the one with the store's number `after`. */
   ledger(

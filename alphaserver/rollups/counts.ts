@@ -1,4 +1,4 @@
-/** What a run of events adds to the counts. Pure. */
+/** Computes what a run of events adds to the counts. Pure. */
 import { floorTo, MINUTE_MS } from './time-buckets.ts';
 
 /** An event cut to what is counted. `outcome` is an index into OUTCOMES. */
@@ -13,7 +13,7 @@ export type CountedRow = readonly [
   ip: string | null,
 ];
 
-/** How many events of each outcome. */
+/** The number of events of each outcome. */
 export interface Counts {
   accepted: number;
   failed: number;

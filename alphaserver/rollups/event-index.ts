@@ -16,7 +16,7 @@ export const PART_EVENTS = 2 ** PLACE_BITS;
 const LAST_AT = 2 ** 42 - 2;
 /** Hashes are cut to eight letters and digits: shorter words, and two in a million of one part meet. */
 const WORDS = 36 ** 8;
-/** What is known of a method in its word: its number in METHODS, one of a few for any other, the last for none. */
+/** The number of a method: its place in METHODS, one of a few for any other method, the last for none. */
 const METHOD_CODES = 16;
 const OUTCOME_LETTERS = ['a', 'f', 'p'] as const;
 /** Pages that one step of merging writes at most: some 10 ms. */
@@ -37,7 +37,7 @@ export interface IndexPart {
   readonly maxAt: number;
 }
 
-/** Where an event stands in the order of lists: by its time, then by its id. */
+/** The place of an event in the order of lists: by its time, then by its id. */
 export type Place = readonly [at: number, id: number];
 
 /** Gives a time as it is ordered by. */
@@ -45,7 +45,7 @@ export const clampAt = (at: number): number => Math.min(Math.max(at, 0), LAST_AT
 
 const name = (part: number): string => `index_${part}`;
 
-/** What may be searched for; null leaves a condition out. `outcome` is an index into OUTCOMES, `host` the host's number. */
+/** The conditions of a search; null leaves a condition out. `outcome` is an index into OUTCOMES, `host` the host's number. */
 export interface IndexQuery {
   readonly host: number | null;
   readonly ip: string | null;
@@ -271,7 +271,7 @@ const MATCH = `${MATCH_NAME} MATCH ? AND rowid >= (? << ${PLACE_BITS}) AND rowid
 
 const earlier = (a: Place, b: Place): Place => (a[0] < b[0] || (a[0] === b[0] && a[1] < b[1]) ? a : b);
 
-/** Where a place in the order of lists is among a part's rowids. */
+/** Clamps a place in the order of lists to a place of the part: a time and a number within the part. */
 function placeIn({ first }: IndexPart, [at, id]: Place): Place {
   return [clampAt(at), Math.min(Math.max(id - first, 0), PART_EVENTS)];
 }

@@ -9,7 +9,7 @@ import type { RollupMessages } from './rollup-thread.ts';
 import { RollupWriter } from './rollup-writer.ts';
 import { openRollups } from './schema.ts';
 
-/** How long to wait before a step that failed is tried again. */
+/** Delay before a failed step is tried again. */
 const RETRY_MS = 1_000;
 /** The least time between two checkpoints while there is other work. */
 const CHECKPOINT_EVERY_MS = 500;

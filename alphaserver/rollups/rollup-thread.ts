@@ -4,7 +4,7 @@ import type { RetentionBounds, RetentionProjection } from '../store/retention.ts
 import { StoreError } from '../store/store.ts';
 import { BATCH_EVENTS } from './rollup-writer.ts';
 
-/** What goes between the two sides. `pause` asks that nothing is stored until `resume`; `paused` says that it is so. */
+/** Messages between the two sides. `pause` asks that nothing is stored until `resume`; `paused` confirms it. */
 export interface RollupMessages {
   readonly post:
     | { readonly type: 'committed' | 'paused' }
@@ -22,10 +22,10 @@ export interface RollupMessages {
 export const UNROLLED_LIMIT_EVENTS = 131_072;
 /** The thread is woken after so many commits as well: small ones too lengthen the write-ahead log. */
 const COMMITS = 256;
-/** How long a close waits for the batch at hand. */
+/** Limit of the wait of a close for the current batch. */
 const CLOSE_LIMIT_MS = 2_000;
 
-/** Where the store is, how far it is rolled up, and who hears of it. */
+/** The folder of the store, the position of the rollups, and the callbacks of the thread. */
 export interface RollupThreadOptions {
   readonly folder: string;
   /** The write-ahead log of events is reset before it has so many pages. */

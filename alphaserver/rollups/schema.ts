@@ -58,7 +58,7 @@ export const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** What `kind` counts from 0 in `tops` and `buckets`. */
+/** The words that `kind` numbers from 0 in `tops` and `buckets`. */
 export const KINDS = ['host', 'ip', 'user'] as const;
 
 /**

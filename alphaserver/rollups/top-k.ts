@@ -25,7 +25,7 @@ export interface TopKState {
   readonly sketch: Sketch;
 }
 
-/** What is to be written to the file: values whose counts changed, values whose host or user sketch changed, slots that are empty now. */
+/** The changes to be written to the file: values whose counts changed, values whose host or user sketch changed, slots that are empty now. */
 export interface TopKChanges {
   readonly counted: ReadonlySet<KeptValue>;
   readonly sketched: ReadonlySet<KeptValue>;

@@ -1,4 +1,4 @@
-/** What agents report in pings, and what is known to be missing: the tables of unknown messages and of gaps. */
+/** Stores what agents report in pings: the tables of unknown messages and of gaps. */
 import type { AgentRow } from './agents.ts';
 import type { Database } from './database.ts';
 import { GAPS_PER_AGENT, SHAPES_PER_AGENT } from './schema.ts';

@@ -1,11 +1,11 @@
-/** What a store takes on its disk, and what is left there. */
+/** Measures the space that a store takes on its disk, and the space left there. */
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Bytes; null where the system does not say. */
 export interface DiskUse {
   readonly sizeBytes: number | null;
-  /** What a process without special rights may still write. */
+  /** Bytes that a process without special rights may still write. */
   readonly freeBytes: number | null;
 }
 

@@ -12,11 +12,11 @@ import type { AgentBatch, Appended, Binding, Store, StoredEvent } from './store.
 
 const DAY_MS = 86_400_000;
 
-/** How the store is written. */
+/** Settings of the writer. */
 export interface EventStoreOptions {
   /** The size of the write-ahead log at which a commit checkpoints it, in pages of 4 KiB. */
   readonly walLimitPages?: number;
-  /** How long one table of events is written to, in milliseconds; a day unless given. */
+  /** Period for which one table of events is written to, in milliseconds; a day unless given. */
   readonly tablePeriodMs?: number;
   /** Resolves when an append may go on; rejects with a StoreError when it cannot. */
   readonly ready?: () => Promise<void>;

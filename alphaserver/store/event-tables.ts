@@ -6,7 +6,7 @@ import { RowNames } from './row-names.ts';
 export interface EventTable {
   readonly number: number;
   readonly first: number;
-  /** When its first event was stored, Unix milliseconds. */
+  /** Time at which its first event was stored, Unix milliseconds. */
   readonly startedAt: number;
 }
 

@@ -19,7 +19,7 @@ export interface NumberedEvent extends SequencedEvent {
 /** The one writer of the tables of events. All but the constructor belongs inside a transaction; after one that failed call `reload`. */
 export class EventWriter {
   readonly #db: Database;
-  /** How long a table is written to, in milliseconds. */
+  /** Period for which a table is written to, in milliseconds. */
   readonly periodMs: number;
   #newest: EventTable;
   #insert: Statement;

@@ -3,7 +3,7 @@ import { runThread } from '../../service/thread.ts';
 import { arrays, type Database, openReadOnly } from './database.ts';
 import { tableFault } from './integrity.ts';
 
-/** What goes between the two sides: the reply is what is wrong, or null. */
+/** Messages between the two sides: the reply names the damage, or is null. */
 export interface IntegrityMessages {
   readonly post: never;
   readonly say: never;

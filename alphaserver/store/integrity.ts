@@ -12,7 +12,7 @@ const SMALL_TABLES = ['agents', 'hosts', 'gaps'];
 /** A store's file is not whole. */
 export class DamagedError extends Error {}
 
-/** What to do about a damaged store, for the end of a sentence. */
+/** Advice about a damaged store, for the end of a sentence. */
 export const DAMAGE_ADVICE =
   'agents keep what is not stored; stop alphaserver, put a backup in its place or move the folder away, and start again ' +
   '(docs/exactly-once.md tells what can be saved of a damaged store)';

@@ -3,7 +3,7 @@ import { arrays, type Database, giveBack } from './database.ts';
 import { type EventTable, eventTables, readerOf, tableName } from './event-tables.ts';
 import type { EventWriter } from './event-writer.ts';
 
-/** How often old events are looked for. */
+/** Interval between two looks for old events. */
 const EVERY_MS = 60_000;
 /** Rows deleted in one transaction where a table is not dropped whole: a few milliseconds that a commit may have to wait. */
 const STEP_ROWS = 2_000;
@@ -18,13 +18,13 @@ const HOURLY_BELOW_MS = 7 * DAY_MS;
 export const tablePeriodFor = (retentionMs: number | null): number =>
   retentionMs !== null && retentionMs < HOURLY_BELOW_MS ? HOUR_MS : DAY_MS;
 
-/** What may be deleted: events up to the id `upTo`, and single minutes and hours of days before `cutoffMs` (Unix milliseconds). */
+/** A range that may be deleted: events up to the id `upTo`, and single minutes and hours of days before `cutoffMs` (Unix milliseconds). */
 export interface RetentionBounds {
   readonly cutoffMs: number;
   readonly upTo: number;
 }
 
-/** What is made from events, and must let go of one before it is deleted. */
+/** A projection of the events, which must release an event before it is deleted. */
 export interface RetentionProjection {
   /** It has taken events up to this id. */
   readonly rolledTo: number;
@@ -32,11 +32,11 @@ export interface RetentionProjection {
   forget(bounds: RetentionBounds): void;
 }
 
-/** What is deleted from, and what must stay. */
+/** The store to delete from, and the bounds of what is deleted. */
 export interface RetentionOptions {
   readonly store: { readonly db: Database; deleteUpTo(upTo: number, rows: number, nowMs: number): boolean };
   readonly projection: RetentionProjection;
-  /** How long events are kept, in milliseconds, from when they were stored. */
+  /** Age at which events are deleted, in milliseconds since they were stored. */
   readonly retentionMs: number;
   /** Gives an id: events above it stay, however old they are. */
   readonly held: () => number;

@@ -112,9 +112,9 @@ export const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** What the column `outcome` of events counts from 0. */
+/** The words that the column `outcome` of events numbers from 0. */
 export const OUTCOMES = ['accepted', 'failed', 'probe'] as const;
-/** What the column `trust` counts from 0. */
+/** The words that the column `trust` numbers from 0. */
 export const TRUSTS = ['journal', 'syslog', 'forgeable'] as const;
 
 /**

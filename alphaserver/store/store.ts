@@ -1,4 +1,4 @@
-/** What a store of events promises to the rest of the server. */
+/** The promises of an event store to the rest of the server. */
 import type { LoginEvent } from '../../protocol/event.ts';
 import type { AgentReport, DeclaredGap, ShapeCount } from '../../protocol/report.ts';
 
@@ -13,11 +13,11 @@ export interface AgentBatch {
   readonly agent: string;
   readonly host: string;
   readonly events: readonly SequencedEvent[];
-  /** What came in a ping; its totals only grow. */
+  /** The content of a ping; its totals only grow. */
   readonly ping?: PingContent;
-  /** When the agent was heard of, Unix milliseconds, where that was before this call. */
+  /** Time at which the agent was last heard, Unix milliseconds, where that was before this call. */
   readonly seenMs?: number;
-  /** What an admitted hello changes in the bindings of agents to identities. */
+  /** The change that an admitted hello makes to the bindings of agents to identities. */
   readonly binding?: BindingChange;
 }
 
@@ -63,15 +63,15 @@ export interface StoredGap {
   readonly host: string;
   readonly at: string;
   readonly kind: string;
-  /** What is known of it, in words. */
+  /** A description of it in words. */
   readonly text: string;
-  /** How much is missing of the log, and how many events; null where it is not known. */
+  /** Bytes and lines missing from the log, and events missing; null where the number is not known. */
   readonly bytes: number | null;
   readonly lines: number | null;
   readonly events: number | null;
 }
 
-/** What became of one AgentBatch. */
+/** The result of one AgentBatch. */
 export interface Appended {
   /** The highest seq of this agent that is stored now: what may be acknowledged. */
   readonly lastSeq: number;
@@ -104,13 +104,13 @@ export interface AgentRecord {
   readonly reportedAt: string | null;
   /** The token or certificate that it belongs to, as `token:NAME` or `certificate:NAME`; null: none. */
   readonly identity: string | null;
-  /** When a newer agent of the same identity took its place. */
+  /** Time at which a newer agent of the same identity took its place. */
   readonly endedAt: string | null;
-  /** When its identity or its state folder was last seen in use twice at once. */
+  /** Time of the last sign that its identity or its state folder is used twice at once. */
   readonly cloneAt: string | null;
 }
 
-/** What an agent says of itself in one ping. */
+/** The statements of an agent about itself in one ping. */
 export interface PingContent {
   readonly report: AgentReport | null;
   readonly shapes: readonly ShapeCount[];

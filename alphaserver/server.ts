@@ -21,7 +21,7 @@ import { startWeb } from './web/server.ts';
 
 /** A running server. */
 export interface Serving {
-  /** Where agents connect. */
+  /** Address at which agents connect. */
   readonly port: number;
   /** The page's address, or null when there is none. */
   readonly page: string | null;

@@ -29,7 +29,7 @@ const workerUrls: Plugin = {
   },
 };
 
-/** What a bundle holds, for its licence list and SBOM. */
+/** The content of a bundle, for its licence list and SBOM. */
 export interface Bundle {
   /** Folders below node_modules whose code is in the bundle or beside it, sorted. */
   readonly packages: readonly string[];

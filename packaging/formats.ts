@@ -14,7 +14,7 @@ export interface Staged {
   readonly root: string;
   /** An empty folder for what the tools need meanwhile. */
   readonly scratch: string;
-  /** Where the finished file goes. */
+  /** Path of the finished file. */
   readonly out: string;
   /** The time that everything carries, Unix seconds. */
   readonly seconds: number;

@@ -1,4 +1,4 @@
-/** How much processor time a thread gets beside others. */
+/** Sets the priority of threads and processes. */
 import { getPriority, setPriority } from 'node:os';
 
 /** The lowest there is. */

@@ -4,7 +4,7 @@ import { escapeText } from './escape.ts';
 import { UserError } from './user-error.ts';
 import { textOf, type ValueParser, wordOf } from './value-parser.ts';
 
-/** How one variable is read. */
+/** The reader of one variable. */
 export interface Setting<T> extends ValueParser<T> {
   /** The text used when the variable is unset or empty. */
   readonly fallback: string;

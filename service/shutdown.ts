@@ -1,6 +1,6 @@
-/** How a process ends: on a signal, in order, within a bound. */
+/** Ends a process on a signal, in order, within a bound. */
 
-/** What ends a process from outside. */
+/** The signals that end a process. */
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /**

@@ -5,7 +5,7 @@
 import { isMainThread, parentPort, type TransferListItem, Worker, workerData } from 'node:worker_threads';
 import { yieldToOthers } from './priority.ts';
 
-/** How long after its death a thread is started again: twice as long each time, to the limit. */
+/** Delays after which a dead thread is started again: each is twice the one before, up to the limit. */
 const RESTART_MS = 1_000;
 const RESTART_LIMIT_MS = 60_000;
 /** Requests that may wait for a thread; more are refused. */
@@ -16,7 +16,7 @@ const REQUESTS_LIMIT = 2_000;
  */
 const YOUNG_GENERATION_MB = 24;
 
-/** What goes between the two sides: `post` and `request` to the thread, `say` and `reply` from it. */
+/** Messages between the two sides: `post` and `request` to the thread, `say` and `reply` from it. */
 export interface ThreadMessages {
   readonly post: unknown;
   readonly say: unknown;
@@ -58,7 +58,7 @@ export interface ThreadOptions<M extends ThreadMessages> {
   readonly restarted?: () => void;
   /** Hears that the thread died, and after how many milliseconds it is started again. */
   readonly died?: (error: Error, restartMs: number) => void;
-  /** How long `close` waits for the thread to end by itself; 0 ends it in the middle of what it does. */
+  /** Limit of the wait of `close` for the thread to end by itself; 0 ends it in the middle of its work. */
   readonly closeLimitMs: number;
 }
 
@@ -200,7 +200,7 @@ export class MovedReply<T> {
   }
 }
 
-/** What a thread does. An error thrown by `posted` or `close` ends the thread, one thrown by `answer` is the answer. */
+/** The handlers of a thread. An error thrown by `posted` or `close` ends the thread, one thrown by `answer` is the answer. */
 export interface ThreadWork<M extends ThreadMessages> {
   posted?(message: M['post']): void;
   answer?(request: M['request']): M['reply'] | MovedReply<M['reply']> | Promise<M['reply'] | MovedReply<M['reply']>>;

@@ -1,4 +1,4 @@
-/** What keeps tests that run beside each other from each other's servers. */
+/** Tests that keep tests from each other's servers. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';

@@ -20,11 +20,11 @@ export function unpackOldStore(folder: string, files: readonly OldFile[] = OLD_F
   for (const file of files) writeFileSync(join(folder, file), unpacked(file));
 }
 
-/** What the old server's API said, by path. Of a page of events only the ids, as `{ ids, next }`. */
+/** The answers of the old server's API, by path. A page of events has only its ids, as `{ ids, next }`. */
 export const oldAnswers = (): Readonly<Record<string, unknown>> =>
   JSON.parse(unpacked('answers.json').toString()) as Record<string, unknown>;
 
-/** What no clock changes in an answer of the API, in the form that `oldAnswers` has. */
+/** Takes from an answer of the API what no clock changes, in the form that `oldAnswers` has. */
 export function comparable(path: string, answer: unknown): unknown {
   const { state: _, because: __, asOf: ___, coverage: ____, ...rest } = answer as Record<string, unknown>;
   if (!path.startsWith('/api/events')) return rest;

@@ -1,4 +1,4 @@
-/** How much room text takes on a screen. Pure. */
+/** Computes the width of text on a screen. Pure. */
 
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;

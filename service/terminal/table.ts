@@ -13,7 +13,7 @@ export interface Column {
   readonly spare?: number;
   /** Texts that say nothing when cut, such as times. */
   readonly whole?: boolean;
-  /** What of a text is kept at least, in characters, before columns are left out; LEAST_CHARS unless given. */
+  /** Least characters of a text that are kept before columns are left out; LEAST_CHARS unless given. */
   readonly leastChars?: number;
   /** The longest text, in characters; CELL_LIMIT_CHARS unless given. */
   readonly limitChars?: number;
@@ -84,7 +84,7 @@ const EMPTY = Object.fromEntries(
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
-/** What a column must have of the width it would like. */
+/** Gives the least width of a column, out of the width it would like. */
 function leastOf(column: Column | undefined, wanted: number): number {
   if (column?.number || column?.whole) return wanted;
   return Math.min(wanted, (column?.leastChars ?? LEAST_CHARS) + GAP_CHARS);

@@ -21,7 +21,7 @@ const UNKNOWN = [
 ];
 const KNOWN = ['root', 'root', 'root', 'www-data', 'mysql', 'alice', 'bob', 'carol'];
 const AT_ONCE = 12;
-/** Of so many lines one is another program's. */
+/** One line in this many is another program's. */
 const OTHERS = 10;
 const START_MS = Date.UTC(2026, 9, 1);
 const LINES_A_SECOND = 20;
@@ -49,7 +49,7 @@ function ended(random: (below: number) => number, kind: string, user: string, pe
   }
 }
 
-/** What stands in auth.log beside sshd. */
+/** Lines of other programs in auth.log. */
 function other(random: (below: number) => number): string {
   const pid = 1_000 + random(60_000);
   switch (random(4)) {

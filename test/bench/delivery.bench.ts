@@ -1,4 +1,4 @@
-/** What keeps the promise, measured: the window, a fleet that loses its server at once, acknowledgements beside much that waits. */
+/** Measures what keeps the promise: the window, a fleet that loses its server at once, acknowledgements beside a long queue. */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

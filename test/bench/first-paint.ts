@@ -1,4 +1,4 @@
-/** How soon a page is there in a real browser: the first pixels, and the answer. */
+/** Measures the start of a page in a real browser: the first pixels, and the answer. */
 import { chromiumPath, type Page, Watched } from '../e2e/browser.ts';
 import { firstPaint } from '../e2e/browser-facts.ts';
 import { until } from '../until.ts';

@@ -12,9 +12,9 @@ import { Pair, Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { writeAuthLog } from './auth-log.ts';
 
-/** Of a log of this length an agent has everything in memory that it ever needs. */
+/** Lines of a log after which an agent holds everything in memory that it ever needs. */
 const LINES = 100_000;
-/** What starting has left behind is collected and given back by then. */
+/** Time after which what the start left behind is collected and returned. */
 const SETTLED_MS = 15_000;
 const RUNS = 3;
 const ROOT = join(import.meta.dirname, '..', '..');

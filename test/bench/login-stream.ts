@@ -2,15 +2,15 @@
 import type { AgentBatch, SequencedEvent } from '../../alphaserver/store/store.ts';
 
 export interface StreamOptions {
-  /** How many events fill the time. */
+  /** Number of events in the stream. */
   readonly events: number;
   readonly days: number;
-  /** Where the time ends, Unix milliseconds. */
+  /** End of the stream's time, Unix milliseconds. */
   readonly endMs: number;
   readonly hosts: number;
-  /** How many different addresses there are at most. */
+  /** Limit of the number of different addresses. */
   readonly sources: number;
-  /** How many different user names there are at most. */
+  /** Limit of the number of different user names. */
   readonly users: number;
 }
 
@@ -55,7 +55,7 @@ export class LoginStream {
     this.#options = options;
   }
 
-  /** How many were given. */
+  /** Number of events that were given. */
   get given(): number {
     return this.#given;
   }

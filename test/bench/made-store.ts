@@ -14,7 +14,7 @@ const COMMIT_EVENTS = 2_048;
 
 export interface Made {
   readonly eventsPerSecond: number;
-  /** How long each commit took, milliseconds. */
+  /** Duration of each commit, milliseconds. */
   readonly commitsMs: readonly number[];
   readonly bytesPerEvent: number;
 }

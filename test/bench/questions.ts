@@ -1,4 +1,4 @@
-/** What people ask a server, over HTTP. */
+/** The queries that people send to a server, over HTTP. */
 
 const DAY_MS = 86_400_000;
 
@@ -21,7 +21,7 @@ export const QUESTIONS: { readonly [name: string]: (nowMs: number, n: number) =>
   'ledger, 1,000 agents': (_, n) => `/api/ledger?limit=${1_000 - (n % 20)}`,
 };
 
-/** What the page asks for at once when it is opened. */
+/** The queries that the page sends at once when it is opened. */
 export const page = (nowMs: number, n: number): string[] => {
   const since = `since=${ago(nowMs, DAY_MS, n)}`;
   return [
@@ -38,7 +38,7 @@ export const page = (nowMs: number, n: number): string[] => {
   ];
 };
 
-/** Not the same for any two `n`, and within a second. */
+/** Gives a different time for any two `n`, within a second. */
 const ago = (nowMs: number, spanMs: number, n: number): string => new Date(nowMs - spanMs - (n % 997)).toISOString();
 
 /** Asks one thing; resolves with how long the whole answer took, milliseconds. Rejects where it is not 200. */

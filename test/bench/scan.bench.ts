@@ -21,7 +21,7 @@ const LINES = 1_000_000;
 const MORE_LINES = 4_000_000;
 /** The best of so many runs: what is measured is the program, not what else the machine does. */
 const RUNS = 3;
-/** What people grep for: wrong passwords alone, and everything that sshd decided, as `scan` tells it. */
+/** Patterns that people give to grep: wrong passwords alone, and every decision of sshd, which is what `scan` prints. */
 const PATTERNS = {
   'wrong passwords': 'sshd\\[[0-9]+\\]: Failed password for .* from [0-9a-f.:]+ port [0-9]+',
   'all decisions': 'sshd\\[[0-9]+\\]: (Accepted|Failed) [^ ]+ for (invalid user )?.* from [0-9a-f.:]+ port [0-9]+',
@@ -40,7 +40,7 @@ const PINNED = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 interface Best {
   readonly wallSeconds: number;
   readonly cpuSeconds: number;
-  /** What it wrote on standard error. */
+  /** The text on its standard error. */
   readonly err: string;
 }
 

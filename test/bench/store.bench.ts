@@ -19,7 +19,7 @@ const PACE_MS = 10;
 const PACED = 600;
 const PACED_EVENTS = 50;
 
-/** What is measured at one size: figures by name. */
+/** The figures at one size, by name. */
 type Measured = Map<string, { readonly text: string; readonly value: number }>;
 
 async function measure(events: number): Promise<Measured> {
@@ -83,7 +83,7 @@ async function measure(events: number): Promise<Measured> {
 
 const rate = (value: number): [number, string] => [value, number(value)];
 
-/** How long small batches wait for their acknowledgement. */
+/** Measures the time from a small batch to its acknowledgement. */
 async function paced(pair: Pair, agentNumber: number): Promise<number[]> {
   const agent = new BenchAgent(pair.port, agentNumber);
   const times: number[] = [];

@@ -14,7 +14,7 @@ const PACED_EVENTS = 5;
 const PACE_MS = 10;
 
 export interface Storm {
-  /** How long the small batches waited for their acknowledgement from the end of the storm on, milliseconds. */
+  /** Times from a small batch to its acknowledgement, from the end of the storm on, milliseconds. */
   readonly waitedMs: readonly number[];
   /** Incidents that had opened by then. */
   readonly opened: number;

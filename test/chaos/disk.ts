@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, statfsSync } from 'node:fs';
 const APART = 'CHAOS_MOUNTS_APART';
 const ROOM = '8g';
 
-/** Whether this process may mount what nobody else sees. */
+/** True when this process may mount what nobody else sees. */
 export function apart(): boolean {
   return process.env[APART] === 'yes';
 }

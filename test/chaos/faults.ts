@@ -1,4 +1,4 @@
-/** What happens to the two programs, the wire between them, their disks, their clocks and the log. */
+/** The faults of the two programs, the wire between them, their disks, their clocks and the log. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -21,9 +21,9 @@ const READ_LIMIT_MS = 3_000;
 
 /** A disk is full for at most so long; less once the program has felt it. */
 const FULL_LIMIT_MS = 3_000;
-/** What was said is told apart by so much of it. */
+/** Messages are distinguished by this many first characters. */
 const SAID_LIMIT_CHARS = 30;
-/** So much of it is kept for the history. */
+/** Characters of a message that the history keeps. */
 const NOTED_LIMIT_CHARS = 200;
 
 /** Both programs, and what they stand on. */
@@ -35,11 +35,11 @@ export class Stage {
   /** Agent's and server's; null where this machine gives none. */
   readonly disks: readonly Disk[] | null;
   readonly #clock: string;
-  /** What both programs said at `warn` and above, and how often. */
+  /** The messages of both programs at `warn` and above, with their numbers. */
   readonly said = new Map<string, number>();
-  /** How often a program said that its disk cannot be written. */
+  /** Number of messages of a program that its disk cannot be written. */
   troubles = 0;
-  /** What was done and said, with how many attempts were written until then: where to look when some are missing. */
+  /** The history: faults and messages, with the number of attempts written until then. It shows where to look when some are missing. */
   readonly history: { readonly written: number; readonly text: string }[] = [];
   agent: Program | null = null;
   server: Program | null = null;
@@ -114,7 +114,7 @@ export class Stage {
     await this.server?.end(signal);
   }
 
-  /** How many attempts are stored; null where the server does not answer. */
+  /** Gives the number of stored attempts; null where the server does not answer. */
   async stored(): Promise<number | null> {
     const limit = AbortSignal.timeout(2_000);
     const url = `http://127.0.0.1:${this.pair.httpPort}/api/ledger`;

@@ -19,7 +19,7 @@ import { basename, dirname, join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { Random } from '../demo/random.ts';
 
-/** How a generation is named: `.1`, `-20260101-1767225600`, or a file of its day that a link at the log's path points to. */
+/** The form of a generation's name: `.1`, `-20260101-1767225600`, or a file of its day that a link at the log's path points to. */
 export type Naming = 'number' | 'date' | 'link';
 
 /** `xz` is no part of Node: packed with it is only what a machine that has it would pack. */
@@ -177,7 +177,7 @@ export class Log {
     return true;
   }
 
-  /** How many older generations there are. */
+  /** Number of older generations there are. */
   get generations(): number {
     return this.#generations().length;
   }

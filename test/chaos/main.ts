@@ -12,7 +12,7 @@ import { FAULTS, Stage } from './faults.ts';
 import { Log, type Naming } from './log.ts';
 import { Wire } from './wire.ts';
 
-/** So much of the history is shown on each side of a loss. */
+/** Entries of the history that are shown on each side of a loss. */
 const AROUND_LIMIT = 12;
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string' } } });
@@ -96,7 +96,7 @@ console.log(
   `${[...stood.values()].reduce((sum, times) => sum + times, 0)} faults in ${lastedS} s; ${log.truth.size} attempts written, ${found.length} stored; ` +
     `${lost.length} lost, ${doubled.length} doubled, ${wrong.length} with another outcome, ${totals.declaredLost} declared lost`,
 );
-/** What happened shortly before and after a user's attempt was written. */
+/** Gives the faults and messages shortly before and after a user's attempt was written. */
 function around(user: string): string {
   const at = stage.history.findIndex(({ written }) => written >= Number(user.slice(1)));
   return stage.history

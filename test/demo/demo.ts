@@ -10,7 +10,7 @@ import type { Story, TrueEvent } from './story.ts';
 import { goingOn, week } from './week.ts';
 import { LogWriter } from './writer.ts';
 
-/** How long the server and the agents may take to begin, and to read the week, on a slow machine. */
+/** Limit of the start of the server and the agents, and of reading the week, on a slow machine. */
 const BEGIN_LIMIT_MS = 60_000;
 const PAST_LIMIT_MS = 120_000;
 
@@ -27,9 +27,9 @@ export interface DemoOptions {
 /** A running demo. Stop it: it leaves nothing behind. */
 export class Demo {
   readonly page: string;
-  /** Where agents connect. */
+  /** Address at which agents connect. */
   readonly port: number;
-  /** What happened in the simulated week. */
+  /** The events of the simulated week. */
   readonly truth: readonly TrueEvent[];
   readonly #folder: string;
   readonly #server: Program;

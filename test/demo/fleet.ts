@@ -2,7 +2,7 @@
 import type { Random } from './random.ts';
 import type { Account } from './story.ts';
 
-/** How a host's log is written. `raw` is `sshd -E`: no time, so only what happens while the demo runs can be in it. */
+/** The form of a host's log. `raw` is `sshd -E`: no time, so only what happens while the demo runs can be in it. */
 export type LogForm = 'iso' | 'rfc3164' | 'raw';
 
 /** A log that one agent reads. A relayed log collects many hosts. */
@@ -58,7 +58,7 @@ export const BACKUP: Account = {
   key: 'ED25519 SHA256:wL7tXk3bNz9vRq5yMc2hPd8fJg4sUo1eAi6rTnBkEQz',
 };
 
-/** Where the fleet's people sit. All addresses are of the ranges for documentation and benchmarks. */
+/** The places of the fleet's people. All addresses are of the ranges for documentation and benchmarks. */
 export const OFFICE = ['192.0.2.17', '192.0.2.24', '192.0.2.101', '2001:db8:10:1::24'] as const;
 
 /** Names that guessers try, the usual ones more often. True: the fleet has such an account. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dirname, '..', '..');
 /** As long as a program may take to stop before it is killed. */
 const STOP_LIMIT_MS = 8_000;
-/** How much of what a program said is kept, to tell why it ended. */
+/** Characters of a program's output that are kept, to show why it ended. */
 const SAID_LIMIT = 4_000;
 
 /** A running program. */

@@ -29,7 +29,7 @@ export class Random {
     return from[this.whole(0, from.length - 1)] as T;
   }
 
-  /** Of `[weight, value]` pairs, the heavier the likelier. */
+  /** Picks one of `[weight, value]` pairs, the heavier the likelier. */
   weighted<T>(pairs: readonly (readonly [number, T])[]): T {
     let left = this.next() * pairs.reduce((sum, [weight]) => sum + weight, 0);
     for (const [weight, value] of pairs) {

@@ -8,7 +8,7 @@ export interface Message {
   readonly text: string;
 }
 
-/** What an agent should make of the lines: the truth to compare with. */
+/** The events that an agent should make of the lines: the truth to compare with. */
 export interface TrueEvent {
   readonly atMs: number;
   readonly host: string;
@@ -27,7 +27,7 @@ export interface Story {
   readonly events: readonly TrueEvent[];
 }
 
-/** Where and when a connection is made. */
+/** Host and time of a connection. */
 export interface Scene {
   readonly atMs: number;
   readonly host: string;

@@ -25,9 +25,9 @@ const SCANNERS = 48;
 
 export interface WeekOptions {
   readonly seed: number;
-  /** When the week ends: now. Unix milliseconds. */
+  /** Time at which the week ends: now. Unix milliseconds. */
   readonly nowMs: number;
-  /** How much happens; 1 gives some 40,000 events. */
+  /** Scale of the week; 1 gives some 40,000 events. */
   readonly scale?: number;
 }
 
@@ -50,7 +50,7 @@ export function week({ seed, nowMs, scale = 1 }: WeekOptions): Story[] {
     .sort((a, b) => (a.messages[0]?.atMs ?? 0) - (b.messages[0]?.atMs ?? 0));
 }
 
-/** What the internet does to any address: a few guesses, a few looks, from everywhere, all the time. */
+/** Writes the background of any address on the internet: a few guesses, a few scans, from everywhere, all the time. */
 function* background(random: Random, startMs: number, nowMs: number, scale: number): Generator<Story> {
   let atMs = startMs;
   while (atMs < nowMs) {
@@ -209,7 +209,7 @@ function* upgraded(random: Random, nowMs: number): Generator<Story> {
   }
 }
 
-/** What happens while people look: endless, in order, some events each few seconds. `hosts` are those that still write. */
+/** Yields events while people look: endless, in order, some each few seconds. `hosts` are those that still write. */
 export function* goingOn(seed: number, nowMs: number): Generator<Story> {
   const random = new Random(seed);
   const alive = [...HOSTS.filter((host) => host !== SILENT_HOST), 'edge-sfo', 'edge-sfo'] as unknown as [string];

@@ -5,7 +5,7 @@ import { LOGS, type Log } from './fleet.ts';
 import { linesOf } from './log-forms.ts';
 import type { Story } from './story.ts';
 
-/** How often due lines are written. */
+/** Interval at which due lines are written. */
 const TICK_MS = 100;
 
 interface Pending {

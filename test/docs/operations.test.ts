@@ -1,4 +1,4 @@
-/** What docs/operations.md, the dashboard and the rules say is what there is. */
+/** Compares docs/operations.md, the dashboard and the rules with the program. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

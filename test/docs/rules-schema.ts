@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RULES_FILE } from '../../alphaserver/alert-config/rules-schema.ts';
 
-/** Where the published schema is. */
+/** Path of the published schema. */
 export const SCHEMA_FILE = join(import.meta.dirname, '..', '..', 'docs', 'rules.schema.json');
 
 /** Returns the published schema. */

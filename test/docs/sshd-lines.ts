@@ -7,7 +7,7 @@ import { ACCOUNTS, DECISIONS, KEYS, PAM } from '../../alphaclient/sshd/messages/
 import { ENDS, NEGOTIATION, REFUSALS, SCANNERS, SESSION_ENDS } from '../../alphaclient/sshd/messages/connections.ts';
 import { IGNORED, REPETITIONS } from '../../alphaclient/sshd/messages/ignored.ts';
 
-/** Where the page lies. */
+/** Path of the page. */
 export const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'sshd-lines.md');
 
 const INTRODUCTION = `# The messages of sshd that are read

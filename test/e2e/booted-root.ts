@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { until } from '../until.ts';
 import { outcome, output } from './machine.ts';
 
-/** What the tests use there beyond Debian's minimal system. */
+/** The packages that the tests use there beyond Debian's minimal system. */
 const INCLUDED = 'systemd,systemd-sysv,dbus,openssh-server,openssh-client,sshpass,libpam-systemd,iproute2,libstdc++6';
 const BOOT_LIMIT_MS = 120_000;
 

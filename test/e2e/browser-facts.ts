@@ -1,7 +1,7 @@
-/** What a browser knows of a page, asked in its own words: the types here know no browser. */
+/** Asks a browser about a page by scripts that are texts: the types here know no browser. */
 import type { Page } from './browser.ts';
 
-/** When the first pixels were there, in milliseconds from when the page was asked for; 0 when the browser does not say. */
+/** Gives the time of the first pixels, in milliseconds from when the page was asked for; 0 when the browser does not say. */
 export async function firstPaint(page: Page): Promise<number> {
   const times = await page.evaluate<number[]>(
     "performance.getEntriesByType('paint').map(({ startTime }) => startTime)",
@@ -9,7 +9,7 @@ export async function firstPaint(page: Page): Promise<number> {
   return times[0] ?? 0;
 }
 
-/** How wide the page is, and how wide what it is seen through. */
+/** Gives the width of the page, and of its window. */
 export async function widths(page: Page): Promise<{ inner: number; outer: number }> {
   const [inner = 0, outer = 0] = await page.evaluate<number[]>(
     '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
@@ -22,7 +22,7 @@ export function background(page: Page): Promise<string> {
   return page.evaluate<string>('getComputedStyle(document.documentElement).backgroundColor');
 }
 
-/** How much things moved by themselves so far: the sum of the browser's layout shifts. */
+/** Gives the sum of the browser's layout shifts so far. */
 export function shift(page: Page): Promise<number> {
   return page.evaluate<number>(`new Promise((done) => {
     new PerformanceObserver((list) => done(list.getEntries().reduce((sum, { value }) => sum + value, 0)))

@@ -21,7 +21,7 @@ const FLAGS = [
 const AXE = join(import.meta.dirname, '..', '..', 'node_modules', 'axe-core', 'axe.min.js');
 /** The machine's interfaces changed, as they do when containers start: Chromium breaks off what is under way. */
 const NETWORK_CHANGED = 'ERR_NETWORK_CHANGED';
-/** How often a page is loaded again for it. */
+/** Number of loads of a page for one measurement. */
 const LOADS = 5;
 
 export type { Page } from 'playwright-core';
@@ -31,7 +31,7 @@ export function chromiumPath(): string | null {
   return PLACES.find((path) => existsSync(path)) ?? null;
 }
 
-/** How a page is looked at. */
+/** The window and colours of a page. */
 export interface Look {
   readonly scheme?: 'light' | 'dark';
   readonly width?: number;
@@ -122,7 +122,7 @@ interface AxeResults {
   }[];
 }
 
-/** What axe-core finds wrong with a page, one line each: the rule, what it wants, and where. Throws when it found nothing to look at. */
+/** Gives the faults that axe-core finds in a page, one line each: the rule, what it wants, and where. Throws when it found nothing to look at. */
 export async function violations(page: Page): Promise<string[]> {
   await page.evaluate(readFileSync(AXE, 'utf8'));
   const { violations: found, passes } = await page.evaluate(() =>

@@ -15,7 +15,7 @@ const upLimitMs = 600_000;
 /** From a container's start to the third failed health check and back. */
 export const healthyLimitMs = 90_000;
 
-/** How much of a command's output is shown when it fails. */
+/** Characters of a command's output that are shown when it fails. */
 const shownChars = 6_000;
 /** A test's project name tells its process, so that a later test knows whether it still runs. */
 const projectPrefix = 'asgard-e2e-';
@@ -93,7 +93,7 @@ export function logOf(service: Service): string {
   return `${stdout}${stderr}`;
 }
 
-/** What `docker inspect` says of a container in this template. */
+/** Gives a container's answer to `docker inspect` with this template. */
 export function inspect(service: Service, template: string): string {
   return output('docker', 'inspect', '--format', template, service).trim();
 }
@@ -122,7 +122,7 @@ export async function logs(service: Service, expression: RegExp, from = 0): Prom
   return found ?? assert.fail();
 }
 
-/** How many attempts alphaserver's log says a host has had; 0 before the first. */
+/** Gives the number of attempts of a host in alphaserver's log; 0 before the first. */
 export function counted(host: string): number {
   const lines = logOf('alphaserver').matchAll(/^Processed result: (\S+) had (\d+) attempt of ssh session$/gm);
   return [...lines].reduce((last, [, name, count]) => (name === host ? Number(count) : last), 0);

@@ -1,4 +1,4 @@
-/** What a person gets who clones the project and types `npm start`. */
+/** Tests what a person gets who clones the project and types `npm start`. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -18,7 +18,7 @@ const installLimitMs = 300_000;
 const folder = mkdtempSync(join(tmpdir(), 'asgard-clone-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What is committed, in a new folder, as a clone has it. */
+/** Copies what is committed into a new folder, as a clone has it. */
 function clone(name: string): string {
   const to = join(folder, name);
   output('git', '-c', 'safe.directory=*', 'clone', '-q', '--no-local', root, to);

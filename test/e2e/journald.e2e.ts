@@ -18,7 +18,7 @@ const ROUNDS = 6;
 const DEADLINE_MS = 60_000;
 const SAYS_NOTHING = { info: () => {}, warn: () => {}, error: () => {} };
 
-/** What outlives a restart of the agent. */
+/** The state that outlives a restart of the agent. */
 interface Saved {
   position: LogPosition | null;
   reader: Reader;

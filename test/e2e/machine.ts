@@ -1,4 +1,4 @@
-/** What the machine has of what a part of the end-to-end tests needs. */
+/** Finds which needs of the end-to-end tests this machine meets. */
 import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';

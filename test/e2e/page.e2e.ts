@@ -12,7 +12,7 @@ import { lacking } from './machine.ts';
 
 const chromium = chromiumPath();
 const SEED = 1;
-/** How much of the demo's week there is: enough for each kind of incident. */
+/** Scale of the demo's week: enough for each kind of incident. */
 const SCALE = 0.3;
 /** Far above the second in which an event should be there: a busy machine is no defect. */
 const LIVE_LIMIT_MS = 20_000;
@@ -23,7 +23,7 @@ const LOOKS: readonly (Look & { readonly name: string })[] = [
   { name: 'a small phone in the dark', scheme: 'dark', width: 320, height: 640 },
   { name: 'a screen on the wall', scheme: 'dark', width: 2_560, height: 1_440 },
 ];
-/** How many of the pages axe-core looks at; the looks that are left out differ from these in width alone. */
+/** The pages that axe-core checks; the ones that are left out differ from these in width alone. */
 const EXAMINED: Readonly<Record<string, number>> = { light: 4, dark: 2, 'a phone': 2 };
 
 describe('the page over the demo', { skip: lacking('the page', { Chromium: chromium !== null }) }, () => {

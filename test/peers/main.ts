@@ -48,7 +48,7 @@ class Log {
   }
 }
 
-/** What happens in a run: the fault itself, with lines written while it lasts. */
+/** One run: the fault itself, with lines written while it lasts. */
 const RUNS: Record<string, (peer: Peer, log: Log) => Promise<void>> = {
   'nothing happens': async () => {},
   'receiver killed, back after 0.3 s': async (peer, log) => {

@@ -6,7 +6,7 @@ import { Wire } from '../chaos/wire.ts';
 import { freePort } from '../free-port.ts';
 import type { Peer } from './peer.ts';
 
-/** What the receiver reads by. */
+/** The configuration of the receiver. */
 const receiver = (folder: string, port: number): string => `
 global(workDirectory="${folder}/receiver" net.enableDNS="off")
 module(load="imrelp")

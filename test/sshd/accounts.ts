@@ -8,7 +8,7 @@ const WRONG = 'not the password';
 const UNKNOWN = { invalidUser: true };
 const KEYBOARD = { method: 'keyboard-interactive' };
 
-/** What the host's sshd must be told beside the usual. */
+/** The settings that the host's sshd needs beside the usual ones. */
 export const ACCOUNTS_CONFIG = [
   'UsePAM yes',
   'PermitRootLogin no',

@@ -40,7 +40,7 @@ export class Key {
   }
 }
 
-/** What sshd answers; `closed` when it hangs up instead. */
+/** Resolves with the answer of sshd; with `closed` when it hangs up instead. */
 export type Answer = 'success' | 'failure' | 'closed';
 
 /** One connection to an sshd. */
@@ -167,7 +167,7 @@ export class Client {
   }
 }
 
-/** The same answer to every prompt of an INFO_REQUEST (RFC 4256). */
+/** Answers every prompt of an INFO_REQUEST (RFC 4256) with one text. */
 function responses(request: Buffer, answer: string): Buffer {
   const fields = new Fields(request);
   for (let i = 0; i < 3; i++) fields.string();

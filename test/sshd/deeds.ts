@@ -1,4 +1,4 @@
-/** What was done to an sshd, and how its log can be known to tell of it. */
+/** Actions against an sshd, and the traces that they leave in its log. */
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { inspect } from 'node:util';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { has, works } from '../e2e/machine.ts';
 import { until } from '../until.ts';
 
-/** What it takes, for `lacking`. */
+/** The programs that it needs, for `lacking`. */
 export function hostNeeds(): Record<string, boolean> {
   return {
     root: process.getuid?.() === 0,
@@ -26,7 +26,7 @@ export const RIGHT = 'right';
 export class Host {
   readonly folder = mkdtempSync(join(tmpdir(), 'host-'));
 
-  /** What to run a program by way of, so that it runs there. */
+  /** The command in front of a program, so that it runs on the host. */
   get within(): string[] {
     return ['unshare', '--mount', '--uts', 'sh', join(import.meta.dirname, 'host.sh'), this.folder];
   }

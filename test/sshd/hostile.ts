@@ -1,4 +1,4 @@
-/** What clients may send to mislead who reads the log. */
+/** Texts that clients may send to mislead a reader of the log. */
 import type { Chance } from './chance.ts';
 
 /** Pieces of what a client may send: imitations of sshd's words, and bytes that are none. */

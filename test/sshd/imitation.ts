@@ -17,7 +17,7 @@ export interface Line {
   readonly bytes: Buffer;
 }
 
-/** What is true of one attempt or probe. */
+/** The truth about one attempt or probe. */
 export interface Truth {
   readonly outcome: 'accepted' | 'failed' | 'probe';
   readonly method: string | null;
@@ -29,7 +29,7 @@ export interface Truth {
   readonly port: number;
   /** True where the line that tells of it has no port; another may have it. */
   readonly portMissing?: boolean;
-  /** The same name where escapes in it were undone that the client had sent. */
+  /** The same name, with escapes undone that the client had sent. */
   readonly userTwice?: string;
 }
 
@@ -96,7 +96,7 @@ export class Story {
     return this.#version.ports ? this.#peer : this.#ip;
   }
 
-  /** Whether no line has the port of a connection that did not come as far as a decision. */
+  /** True when no line has the port of a connection that did not come as far as a decision. */
   get #portless(): boolean {
     return !this.#version.ports && !this.#verbose;
   }
@@ -115,7 +115,7 @@ export class Story {
     this.lines.push({ ms: this.#ms, pid, tag, bytes: raw ? bytes : bytes.subarray(0, SYSLOG_LIMIT_BYTES) });
   }
 
-  /** What PAM's modules write: syslog alone has it, and their names are not escaped. */
+  /** The lines of PAM's modules: syslog alone has them, and their names are not escaped. */
   #pam(text: string): void {
     if (this.#raw) return;
     this.lines.push({ ms: this.#ms, pid: this.#pid, tag: this.#version.tag, bytes: Buffer.from(text) });
@@ -146,7 +146,7 @@ export class Story {
     });
   }
 
-  /** What else is true of the attempt or probe told last. */
+  /** More truth about the latest attempt or probe. */
   #amend(change: Partial<Truth>): void {
     this.truths.push({ ...(this.truths.pop() as Truth), ...change });
   }

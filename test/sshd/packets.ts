@@ -60,7 +60,7 @@ const KEX_REPLY = 31;
 /** The 12 bytes before a raw X25519 key that make it SubjectPublicKeyInfo (RFC 8410). */
 const X25519_SPKI = Buffer.from('302a300506032b656e032100', 'hex');
 
-/** What the peer would get to choose from. */
+/** The algorithms that the peer may choose from. */
 export interface Offer {
   /** Key exchange methods, comma-separated. */
   readonly kex?: string;

@@ -11,7 +11,7 @@ import { SshdServer, sshdVersion } from './server.ts';
 
 /** One log of a run. */
 export interface Recording {
-  /** What kind of log, such as `rfc3164`. */
+  /** The kind of log, such as `rfc3164`. */
   readonly form: string;
   readonly bytes: Buffer;
   /** True for sshd's own file, which escapes less. */

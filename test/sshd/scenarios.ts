@@ -3,14 +3,14 @@ import { Client, Key } from './client.ts';
 import type { Deed } from './deeds.ts';
 import { DENIED, hasIpv6, MAX_TRIES, type SshdServer } from './server.ts';
 
-/** Where a scenario happens. */
+/** The host and the accounts of a scenario. */
 export interface Scene {
   readonly sshd: SshdServer;
   /** A valid account that `sshd.key` opens. */
   readonly user: string;
   readonly level: 'INFO' | 'VERBOSE';
   readonly version: number;
-  /** Whether sshd asks PAM. */
+  /** True when sshd asks PAM. */
   readonly pam: boolean;
   /** The address to come from: one of loopback's. */
   readonly from: string;

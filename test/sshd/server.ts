@@ -19,7 +19,7 @@ import { Key } from './client.ts';
 /** sshd must be called by its whole path: it starts itself anew for each connection. */
 const PROGRAM = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path));
 
-/** Why no sshd can be run here; false when one can. In CI that is a failure. */
+/** The reason why no sshd can be run here; false when one can. In CI that is a failure. */
 export function sshdLacking(): string | false {
   if (PROGRAM) return false;
   const lack = 'no sshd here: install openssh-server';
@@ -35,7 +35,7 @@ export function sshdVersion(): number {
 
 /** Wrong tries on one connection until sshd has had enough. */
 export const MAX_TRIES = 4;
-/** How long sshd lets a client do nothing, and how long all others may take on a busy machine. */
+/** Limit of a client's silence for sshd, and of everything else on a busy machine. */
 const GRACE_SECONDS = 6;
 /** A user that there is on every Debian, and that this sshd lets nobody be. */
 export const DENIED = 'daemon';
@@ -48,11 +48,11 @@ export interface SshdOptions {
   readonly match?: readonly string[];
   /** Runs sshd by way of this command, which ends in executing its arguments. */
   readonly within?: readonly string[];
-  /** Where the log appears when sshd does not write it itself. */
+  /** Path at which the log appears when sshd does not write it itself. */
   readonly logFile?: string;
 }
 
-/** Whether loopback speaks IPv6 here; in many containers it does not. */
+/** True when loopback speaks IPv6 here; in many containers it does not. */
 export function hasIpv6(): boolean {
   return Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 }

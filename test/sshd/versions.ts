@@ -1,22 +1,22 @@
 /** The versions of sshd that are imitated. */
 
-/** How a version of sshd words and escapes what it says. */
+/** The texts and escapes of a version of sshd. */
 export interface Version {
   readonly name: string;
   /** Messages of the unprivileged process are escaped twice. */
   readonly twice: boolean;
-  /** Whether the ends of connections and `Invalid user` name the port. */
+  /** True when the ends of connections and `Invalid user` name the port. */
   readonly ports: boolean;
-  /** Whether the ends of connections name the user. */
+  /** True when the ends of connections name the user. */
   readonly names: boolean;
   readonly tag: string;
-  /** Whether errors of the banner end in [preauth]. */
+  /** True when errors of the banner end in [preauth]. */
   readonly bannerPreauth: boolean;
   /** False up to 5.8, where the unprivileged process writes its messages itself, under a pid of its own and without [preauth]. */
   readonly preauth: boolean;
   /** Up to 6.7, which has fewer words for ends, and none of a key exchange that fails that names the client. */
   readonly terse: boolean;
-  /** How the listener says that LoginGraceTime is over; null where nobody says so. */
+  /** The listener's message when LoginGraceTime is over; null where no process writes one. */
   readonly timeout: 'own' | 'listener' | null;
 }
 

@@ -1,4 +1,4 @@
-/** What a scrape tells, from what a server knows. */
+/** Tests the values of a scrape, from what a server knows. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FAMILIES } from '../../../alphaserver/metrics/families.ts';

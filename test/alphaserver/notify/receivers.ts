@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer as createHttp, type IncomingHttpHeaders } from 'node:http';
 import { type AddressInfo, createServer as createTcp, type Socket } from 'node:net';
 
-/** How the next request is answered; `null` leaves it without an answer. */
+/** The answer to the next request; `null` leaves it without an answer. */
 export interface Answer {
   readonly status: number;
   readonly headers?: Record<string, string>;

@@ -1,4 +1,4 @@
-/** What a real server tells, also when it is killed between a delivery and its note of it. */
+/** Tests which notices a real server delivers, also when it is killed between a delivery and its record of it. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Pair } from '../../programs.ts';

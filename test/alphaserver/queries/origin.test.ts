@@ -1,4 +1,4 @@
-/** Where sources are, from files that the tests make. */
+/** Tests the countries and networks of sources, from files that the tests make. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -9,7 +9,7 @@ export const HOST = 'killed';
 export const RETENTION_MS = 24 * HOUR_MS;
 const START_MS = Date.parse('2026-11-01T00:00:00Z');
 
-/** When the event of this seq came: a day passes with each 6,000 of them. */
+/** Gives the time of the event of this seq: a day passes with each 6,000 of them. */
 export const clockAt = (seq: number): number => START_MS + seq * 4 * HOUR_MS * 1e-3;
 
 /** The event of a seq, the same whoever asks. */

@@ -42,7 +42,7 @@ export function eventNear(random: () => number, nowMs: number, lateMs: number): 
 const inside = ({ at }: StoredEvent, from: number, to: number): boolean =>
   Date.parse(at) >= from && Date.parse(at) < to;
 
-/** What GET /api/summary must say of these events. */
+/** The result that GET /api/summary must give for these events. */
 export function plainSummary(events: readonly StoredEvent[], from: number, to: number) {
   const those = events.filter((event) => inside(event, from, to));
   const n = (outcome: Outcome) => those.reduce((sum, event) => sum + Number(event.outcome === outcome), 0);
@@ -59,7 +59,7 @@ export function plainSummary(events: readonly StoredEvent[], from: number, to: n
   };
 }
 
-/** What GET /api/top must say, whole. */
+/** The whole result that GET /api/top must give. */
 export function plainTop(events: readonly StoredEvent[], name: 'host' | 'ip' | 'user', from: number, to: number) {
   const groups = new Map<string, StoredEvent[]>();
   for (const event of events) {
@@ -82,7 +82,7 @@ export function plainTop(events: readonly StoredEvent[], name: 'host' | 'ip' | '
     );
 }
 
-/** What GET /api/timeline must say. */
+/** The result that GET /api/timeline must give. */
 export function plainTimeline(
   events: readonly StoredEvent[],
   from: number,
@@ -100,7 +100,7 @@ export function plainTimeline(
   return { step: step / 1_000, points };
 }
 
-/** What GET /api/events must say, page by page until the last. */
+/** The results that GET /api/events must give, page by page until the last. */
 export function plainEvents(events: readonly StoredEvent[], query: Omit<EventQuery, 'limit' | 'cursor'>): number[] {
   return events
     .filter(

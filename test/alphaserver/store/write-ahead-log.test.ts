@@ -17,7 +17,7 @@ const COMMIT_EVENTS = 1_024;
  * rollup thread does, and the log is not reset meanwhile.
  */
 const FLOOD_LIMITS = 24;
-/** What a commit writes at least: events take some 65 bytes each. */
+/** The least that a commit writes: events take some 65 bytes each. */
 const COMMIT_BYTES = COMMIT_EVENTS * 60;
 
 let folder = '';

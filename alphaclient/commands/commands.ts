@@ -43,10 +43,12 @@ export function alphaclient(io: CommandIo): Program {
       }),
       scan: command({
         summary: 'reads old logs (- is standard input) and prints their events',
-        options: { summary: { help: 'a table for people, in place of a line of JSON for each event' } },
+        options: {
+          summary: { help: 'tables for people, in place of a line of JSON for each event' },
+          json: { help: 'with --summary one object, for programs; without it events are JSON anyway' },
+        },
         arguments: { files: { ...file, many: { least: 1 } } },
-        run: async ({ summary, files }) =>
-          (await import('./scan.ts')).scan([...(summary ? ['--summary'] : []), ...files], io, await header(io)),
+        run: async (given) => (await import('./scan.ts')).scan(given, io, await header(io)),
       }),
       explain: command({
         summary:

@@ -1,9 +1,10 @@
 /** Reads log files for `scan`: plain, compressed and rotated ones, and standard input, through the follower's log stack. */
 
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { decompress, detectCompression } from '../log/decompress.ts';
+import { Readable } from 'node:stream';
+import { compressionOf, decompress, decompressStream, detectCompression, MAGIC_BYTES } from '../log/decompress.ts';
+import { bytesAt } from '../log/fingerprint.ts';
 import { LineSplitter, type Lines } from '../log/lines.ts';
 import { baseNameOf, compareAge, type RotationAge, rotationOf } from '../log/rotation.ts';
 import { endOfFirstTimedLine, timeSpanOf } from './log-years.ts';
@@ -52,42 +53,98 @@ export function sizeOf(paths: readonly string[]): number {
 export interface LineConsumer {
   /** Consumes whole lines, whose memory is reused once it returns. `writtenMs`: when the file was last written. */
   consume(lines: Buffer, writtenMs: number): void;
+  /** Counts lines that were longer than LINE_LIMIT_BYTES, and are consumed up to there. */
+  cut(lines: number): void;
   /** Called after each read with its size on the disk, and awaited before the next: backpressure. A rejection ends the reading. */
   afterRead(bytes: number): Promise<void>;
 }
 
+/** Formats that hold logs or hide them, and are not read: their first bytes in Latin-1, and what to do instead. */
+const OTHER_FORMATS: readonly (readonly [magic: string, fault: string])[] = [
+  ['LPKSHHRH', 'it is a file of the journal; read it with `journalctl -o json --file FILE | alphaclient scan -`'],
+  ['PK\x03\x04', 'it is a zip archive; unpack it first'],
+  ['7z\xbc\xaf\x27\x1c', 'it is a 7z archive; unpack it first'],
+  ['\x04\x22\x4d\x18', 'it is compressed by lz4; read it with `lz4 -dc FILE | alphaclient scan -`'],
+  ['\x1f\x9d', 'it is compressed by compress; read it with `zcat FILE | alphaclient scan -`'],
+  ['\x5d\x00\x00', 'it is compressed by lzma; read it with `xz -dc FILE | alphaclient scan -`'],
+];
+
+/** Throws an error for content in a format that is not read. */
+function refuseOtherFormats(head: Buffer): void {
+  const text = head.toString('latin1');
+  const found = OTHER_FORMATS.find(([magic]) => text.startsWith(magic));
+  if (found !== undefined) throw new Error(found[1]);
+}
+
 /**
- * Reads a file (or `stdin` for `-`) to its end. Throws open's and read's errors, and those of decompressing a damaged file, after
- * the lines before the damage were consumed.
+ * Reads a file (or `stdin` for `-`) to its end. Throws open's and read's errors, those of decompressing a damaged file, after
+ * the lines before the damage were consumed, and one for a format that is not read.
  */
 export async function readLog(path: string, stdin: Readable, nowMs: number, consumer: LineConsumer): Promise<void> {
-  if (path === STDIN) return readStream(stdin, nowMs, consumer);
+  if (path === STDIN) return readUnknownStream(stdin, nowMs, consumer);
   const fd = openSync(path, 'r');
   try {
     const stat = fstatSync(fd);
     // A pipe has no first bytes that could be read twice.
+    if (stat.isFIFO() || stat.isCharacterDevice() || stat.isSocket())
+      return await readUnknownStream(createReadStream('', { fd, autoClose: false }), nowMs, consumer);
     const compression = stat.isFile() ? detectCompression(fd) : null;
+    if (stat.isFile()) refuseOtherFormats(bytesAt(fd, 0, MAGIC_BYTES));
     if (compression === null) return await readPlain(fd, stat.mtimeMs, consumer);
     const writtenMs = compression === 'gz' ? gzipTimeMs(fd, stat.mtimeMs) : stat.mtimeMs;
-    let readBytes = 0;
-    const content = decompress(fd, compression, (bytes) => {
-      readBytes += bytes;
-    });
-    await readStream(content, writtenMs, consumer, () => {
-      const bytes = readBytes;
-      readBytes = 0;
-      return bytes;
-    });
+    const disk = new ByteCount();
+    await readStream(decompress(fd, compression, disk.add), writtenMs, consumer, disk.take);
   } finally {
     closeSync(fd);
   }
+}
+
+/** Counts bytes until somebody takes the count. */
+class ByteCount {
+  #bytes = 0;
+  readonly add = (bytes: number): void => {
+    this.#bytes += bytes;
+  };
+  readonly take = (): number => {
+    const bytes = this.#bytes;
+    this.#bytes = 0;
+    return bytes;
+  };
+}
+
+/** Reads a stream that may be compressed: its first bytes tell. */
+async function readUnknownStream(stream: Readable, writtenMs: number, consumer: LineConsumer): Promise<void> {
+  const chunks = (stream as AsyncIterable<Buffer | string>)[Symbol.asyncIterator]();
+  let head = Buffer.alloc(0);
+  while (head.length < MAGIC_BYTES) {
+    const { value, done } = await chunks.next();
+    if (done) break;
+    head = Buffer.concat([head, Buffer.from(value)]);
+  }
+  refuseOtherFormats(head);
+  async function* whole(): AsyncGenerator<Buffer | string> {
+    yield head;
+    yield* { [Symbol.asyncIterator]: () => chunks };
+  }
+  const compression = compressionOf(head);
+  if (compression === null) return readStream(whole(), writtenMs, consumer);
+  const disk = new ByteCount();
+  async function* counted(): AsyncGenerator<Buffer | string> {
+    for await (const chunk of whole()) {
+      disk.add(chunk.length);
+      yield chunk;
+    }
+  }
+  const source = Readable.from(counted(), { objectMode: false });
+  await readStream(decompressStream(source, compression), writtenMs, consumer, disk.take);
 }
 
 async function readPlain(fd: number, mtimeMs: number, consumer: LineConsumer): Promise<void> {
   const { firstMs, lastMs } = timeSpanOf(fd, mtimeMs);
   const splitter = new LineSplitter();
   let isYearPending = firstMs !== null;
-  const consume = ({ bytes: lines }: Lines): void => {
+  const consume = ({ bytes: lines, cutLines }: Lines): void => {
+    if (cutLines > 0) consumer.cut(cutLines);
     // The year of the first timed line is given; those of all further lines follow from it.
     const end = isYearPending ? endOfFirstTimedLine(lines) : 0;
     isYearPending &&= end === 0;
@@ -108,17 +165,18 @@ async function readPlain(fd: number, mtimeMs: number, consumer: LineConsumer): P
 
 /** Reads a stream. `diskBytes`: how many bytes were read from the disk since the last call, where that is not the stream's own count. */
 async function readStream(
-  stream: Readable,
+  stream: AsyncIterable<Buffer | string>,
   writtenMs: number,
   consumer: LineConsumer,
   diskBytes?: () => number,
 ): Promise<void> {
   const splitter = new LineSplitter();
-  const consume = ({ bytes }: Lines): void => {
+  const consume = ({ bytes, cutLines }: Lines): void => {
+    if (cutLines > 0) consumer.cut(cutLines);
     if (bytes.length > 0) consumer.consume(bytes, writtenMs);
   };
   try {
-    for await (const chunk of stream as AsyncIterable<Buffer | string>) {
+    for await (const chunk of stream) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       for (let from = 0; from < bytes.length; from += READ_BYTES) {
         const piece = bytes.subarray(from, from + READ_BYTES);

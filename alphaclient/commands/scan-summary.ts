@@ -2,12 +2,13 @@
 
 import type { Writable } from 'node:stream';
 import type { Outcome } from '../../protocol/event.ts';
-import { escapeText } from '../../service/escape.ts';
+import { escapeJson, escapeText } from '../../service/escape.ts';
 import { type Terminal, terminalOf } from '../../service/terminal/style.ts';
 import { grouped, table } from '../../service/terminal/table.ts';
 import type { LocatedEvent } from '../sshd/events.ts';
 import type { Reader } from '../sshd/reader.ts';
 import type { UnknownShape } from '../sshd/unknown-messages.ts';
+import type { ScanCoverage } from './scan-coverage.ts';
 import { Tally } from './tally.ts';
 
 const TOP = 10;
@@ -26,7 +27,6 @@ export class ScanSummary {
   #known = 0;
   #unknown = 0;
   #forged = 0;
-  #unreadFiles = 0;
   #shapes: UnknownShape[] = [];
 
   /** Counts events. */
@@ -45,11 +45,6 @@ export class ScanSummary {
     }
   }
 
-  /** Notes that a file could not be read, or not to its end. */
-  missFile(): void {
-    this.#unreadFiles++;
-  }
-
   /** Adds the counts of a reader whose log is at its end. */
   endLog(reader: Reader): void {
     const { lines, unknown, forged } = reader.counts();
@@ -61,7 +56,7 @@ export class ScanSummary {
   }
 
   /** Formats the summary for a stream: to its width, and in colour where it takes colour. */
-  text(stream: Writable): string {
+  text(stream: Writable, { isComplete }: ScanCoverage): string {
     const terminal = terminalOf(stream);
     const { accepted, failed, probe } = this.#outcomes;
     const parts = [
@@ -80,23 +75,51 @@ export class ScanSummary {
       this.#top('user', this.#users, terminal),
       this.#top('host', this.#hosts, terminal),
       this.#unknownLines(terminal),
-      this.#hint(),
+      this.#hint(isComplete),
     ];
     return parts.filter((part) => part !== '').join('\n');
+  }
+
+  /** Formats the summary as one JSON object on a line, with the same numbers and lists. */
+  json({ unreadFiles, cutLines }: ScanCoverage): string {
+    const { accepted, failed, probe: probes } = this.#outcomes;
+    return `${escapeJson({
+      attempts: accepted + failed,
+      accepted,
+      failed,
+      probes,
+      firstAt: this.#first,
+      lastAt: this.#last,
+      lines: this.#lines,
+      linesUnknown: this.#unknown,
+      linesForged: this.#forged,
+      linesCut: cutLines,
+      filesUnread: unreadFiles,
+      methods: ranked('method', this.#methods),
+      sources: ranked('ip', this.#sources),
+      users: ranked('user', this.#users),
+      hosts: ranked('host', this.#hosts),
+      unknown: this.#unknownShapes().map(({ count, sample }) => ({ count, sample })),
+    })}\n`;
+  }
+
+  /** The most frequent shapes of all logs. */
+  #unknownShapes(): UnknownShape[] {
+    return this.#shapes.sort((a, b) => b.count - a.count).slice(0, TOP);
   }
 
   /**
    * Says what it means that there is no event. That nobody tries to log in is said only where all was read, and sshd's lines are among it and
    * understood; without any, it is most likely the wrong log.
    */
-  #hint(): string {
+  #hint(isComplete: boolean): string {
     const { accepted, failed, probe } = this.#outcomes;
     if (accepted + failed + probe + this.#unknown + this.#forged > 0) return '';
     if (this.#lines === 0) return 'Nothing was read.\n';
     if (this.#known === 0)
       return 'None of these lines is of sshd, which writes to auth.log or secure in /var/log, or to the journal:\njournalctl -o json -t sshd -t sshd-session | alphaclient scan --summary -\n';
     const known = `${grouped(this.#known)} lines of sshd were read`;
-    return this.#unreadFiles > 0 ? `${known}, but not all files.\n` : `Nobody tries to log in here: ${known}.\n`;
+    return isComplete ? `Nobody tries to log in here: ${known}.\n` : `${known}, but not all that there is.\n`;
   }
 
   #span(): string {
@@ -135,11 +158,20 @@ export class ScanSummary {
         ? `${grouped(this.#forged)} lines under sshd's name were written by other programs and are not counted\n`
         : '';
     if (this.#unknown === 0) return forged;
-    const shapes = this.#shapes.sort((a, b) => b.count - a.count).slice(0, TOP);
     return `${forged}${grouped(this.#unknown)} lines of sshd that no rule knows\n${table(
       [{ title: 'lines', number: true }, { title: 'for example' }],
-      shapes.map(({ count, sample }) => [count, escapeText(sample, 200)]),
+      this.#unknownShapes().map(({ count, sample }) => [count, escapeText(sample, 200)]),
       terminal,
     )}`;
   }
 }
+
+/** Returns the largest counts of a tally, each with its name under `key`. */
+const ranked = (key: string, tally: Tally): unknown[] =>
+  tally.top(TOP).map(({ name, accepted, failed, probe: probes }) => ({
+    [key]: name,
+    attempts: accepted + failed,
+    accepted,
+    failed,
+    probes,
+  }));

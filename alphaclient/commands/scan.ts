@@ -1,9 +1,10 @@
-/** `alphaclient scan [--summary] FILE...`: prints the events of old logs, without a server. */
+/** `alphaclient scan [--summary] [--json] FILE...`: prints the events of old logs, without a server. */
 
 import type { Readable, Writable } from 'node:stream';
 import { Output } from '../../service/terminal/output.ts';
 import type { HeaderFormat } from '../sshd/header-format.ts';
 import { Reader } from '../sshd/reader.ts';
+import { ScanCoverage } from './scan-coverage.ts';
 import { groupRotations, type LineConsumer, readLog, STDIN, sizeOf } from './scan-files.ts';
 import { ScanPrinter } from './scan-printer.ts';
 import { ScanProgress } from './scan-progress.ts';
@@ -16,13 +17,12 @@ export interface CommandStreams {
   readonly stdin?: Readable;
 }
 
-const USAGE = `usage: alphaclient scan [--summary] FILE...
-
-Reads logs of sshd and prints one JSON object per login attempt or probe.
-  FILE       a log; - is standard input, compressed logs (.gz, .zst, .xz, .bz2) are decompressed,
-             rotated files are put in order
-  --summary  a table instead
-`;
+/** What the command is given. `json` decides the form of a summary; events are JSON anyway. */
+export interface ScanOptions {
+  readonly files: readonly string[];
+  readonly summary: boolean;
+  readonly json: boolean;
+}
 
 /** Ends the reading of a log because standard output was closed. */
 class OutputClosed extends Error {
@@ -34,15 +34,16 @@ interface Destinations {
   readonly printer: ScanPrinter | null;
   readonly summary: ScanSummary | null;
   readonly progress: ScanProgress;
+  readonly coverage: ScanCoverage;
 }
 
 async function scanLog(
   files: readonly string[],
   io: CommandStreams,
-  { printer, summary, progress }: Destinations,
+  { printer, summary, progress, coverage }: Destinations,
   header: HeaderFormat | null,
   nowMs: number,
-): Promise<number> {
+): Promise<void> {
   const reader = new Reader(null, printer && ((located) => printer.add(located)), header);
   const print = async (openLine: number): Promise<void> => {
     if (printer !== null && !(await printer.print(openLine))) throw new OutputClosed();
@@ -52,24 +53,23 @@ async function scanLog(
       const located = reader.read(lines, { writtenMs, nowMs });
       summary?.add(located);
     },
+    cut: (lines) => coverage.cut(lines),
     async afterRead(bytes) {
       progress.add(bytes);
       await print(reader.firstOpenLine());
     },
   };
-  let failed = 0;
   for (const file of files) {
     printer?.begin(file, reader.counts().lines);
     try {
       await readLog(file, io.stdin ?? process.stdin, nowMs, consumer);
     } catch (cause) {
       if (cause instanceof OutputClosed) throw cause;
-      failed++;
-      summary?.missFile();
+      coverage.missFile();
       progress.clear();
       const { code, message } = cause as NodeJS.ErrnoException;
       io.stderr.write(
-        `scan: cannot read ${file === STDIN ? 'standard input' : file}: ${REASONS[code ?? ''] ?? message}\n`,
+        `${NAME}: cannot read ${file === STDIN ? 'standard input' : file}: ${REASONS[code ?? ''] ?? message}\n`,
       );
     }
   }
@@ -78,14 +78,17 @@ async function scanLog(
   await print(Number.POSITIVE_INFINITY);
   await printer?.flush();
   summary?.endLog(reader);
+  coverage.endLog(reader);
   if (reader.seemsWrittenTwice) {
     progress.clear();
     io.stderr.write(
-      `scan: ${files.map((file) => (file === STDIN ? 'standard input' : file)).join(', ')}: ${WRITTEN_TWICE}\n`,
+      `${NAME}: ${files.map((file) => (file === STDIN ? 'standard input' : file)).join(', ')}: ${WRITTEN_TWICE}\n`,
     );
   }
-  return failed;
 }
+
+/** An error begins with the command's name. */
+const NAME = 'alphaclient scan';
 
 const WRITTEN_TWICE =
   'nearly all lines of sshd are there twice: syslog seems to write each one twice, so failed attempts may count twice';
@@ -94,8 +97,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
   EACCES: 'permission denied; read it as root or as a member of its group',
   EISDIR: 'it is a folder; name the files in it',
-  Z_BUF_ERROR: 'the .gz file ends too early; what there was of it is counted',
-  Z_DATA_ERROR: 'the .gz file is damaged; what there was of it is counted',
+  Z_BUF_ERROR: 'it is compressed by gzip and ends too early; what there was of it is counted',
+  Z_DATA_ERROR: 'it is compressed by gzip and damaged; what there was of it is counted',
 };
 
 function isTerminal(stream: Writable): boolean {
@@ -103,47 +106,38 @@ function isTerminal(stream: Writable): boolean {
 }
 
 /**
- * Runs the command. Returns 0; 1 when a file cannot be read (the others are); 2 on wrong usage. It ends silently when standard
- * output is closed early (`| head`). `header`: the form that is tried before the built-in ones. `clockMs`: the clock of the progress, which nobody sets.
+ * Runs the command. Returns 0, or 1 where a file or a line could not be read to its end (the others are). It ends silently when
+ * standard output is closed early (`| head`). `header`: the form that is tried before the built-in ones. `clockMs`: the clock of
+ * the progress, which nobody sets.
  */
 export async function scan(
-  args: readonly string[],
+  { files, summary: asksSummary, json }: ScanOptions,
   io: CommandStreams,
   header: HeaderFormat | null = null,
   clockMs = (): number => performance.now(),
 ): Promise<number> {
-  const wrong = args.find(
-    (arg) => arg.startsWith('-') && arg !== STDIN && !['--summary', '--help', '-h'].includes(arg),
-  );
-  const files = args.filter((arg) => arg === STDIN || !arg.startsWith('-'));
-  if (args.includes('--help') || args.includes('-h')) {
-    io.stdout.write(USAGE);
-    return 0;
-  }
-  if (wrong !== undefined || files.length === 0) {
-    io.stderr.write(`scan: ${wrong === undefined ? 'no file given' : `unknown option ${wrong}`}\n${USAGE}`);
-    return 2;
-  }
   const output = new Output(io.stdout);
   // The summary's tables are only imported where one is asked for.
-  const summary = args.includes('--summary') ? new (await import('./scan-summary.ts')).ScanSummary() : null;
+  const summary = asksSummary ? new (await import('./scan-summary.ts')).ScanSummary() : null;
   // Events that are printed to the terminal would run into the line of progress; they are progress enough.
   const showsProgress = isTerminal(io.stderr) && (summary !== null || !isTerminal(io.stdout));
   const totalBytes = files.includes(STDIN) ? 0 : sizeOf(files);
   const progress = new ScanProgress(io.stderr, totalBytes, clockMs, showsProgress);
   const nowMs = Date.now();
   const withFile = files.length > 1;
-  let failed = 0;
+  const coverage = new ScanCoverage();
   try {
     for (const group of groupRotations(files)) {
       const printer = summary === null ? new ScanPrinter(output, withFile) : null;
-      failed += await scanLog(group, io, { printer, summary, progress }, header, nowMs);
+      await scanLog(group, io, { printer, summary, progress, coverage }, header, nowMs);
     }
     progress.clear();
-    if (summary !== null) await output.write(summary.text(io.stdout));
+    if (summary !== null) await output.write(json ? summary.json(coverage) : summary.text(io.stdout, coverage));
+    const words = coverage.words();
+    if (words !== null) io.stderr.write(`${NAME}: ${words}\n`);
   } catch (cause) {
     progress.clear();
     if (!(cause instanceof OutputClosed)) throw cause;
   }
-  return failed > 0 ? 1 : 0;
+  return coverage.isComplete ? 0 : 1;
 }

@@ -21,9 +21,16 @@ const MAGIC: Readonly<Record<Compression, readonly number[]>> = {
   bz2: [0x42, 0x5a, 0x68],
 };
 
+/** How many first bytes of a file tell its compression. */
+export const MAGIC_BYTES = 8;
+
 /** Returns the compression of an open file by its first bytes, whatever its name is; null where it is plain. Throws read's errors. */
 export function detectCompression(fd: number): Compression | null {
-  const head = bytesAt(fd, 0, 6);
+  return compressionOf(bytesAt(fd, 0, MAGIC_BYTES));
+}
+
+/** Returns the compression of content that begins with these bytes; null where it is plain. */
+export function compressionOf(head: Buffer): Compression | null {
   const formats = Object.entries(MAGIC) as [Compression, readonly number[]][];
   const found = formats.find(([, magic]) => magic.every((byte, at) => head[at] === byte));
   return found?.[0] ?? null;
@@ -35,7 +42,11 @@ export function detectCompression(fd: number): Compression | null {
  * stream with an error, after the bytes that could be decompressed. `onRead` hears how many compressed bytes each read has.
  */
 export function decompress(fd: number, compression: Compression, onRead?: (bytes: number) => void): Readable {
-  const source = Readable.from(fileBytes(fd, onRead), { objectMode: false });
+  return decompressStream(Readable.from(fileBytes(fd, onRead), { objectMode: false }), compression);
+}
+
+/** Returns the content of a compressed stream, with the errors of `decompress`. */
+export function decompressStream(source: Readable, compression: Compression): Readable {
   const out = new PassThrough({ highWaterMark: READ_BYTES });
   const program = PROGRAMS[compression];
   const run = program === undefined ? throughNode(source, compression, out) : throughProgram(source, program, out);

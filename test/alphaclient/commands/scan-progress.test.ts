@@ -50,7 +50,12 @@ async function scanned(
 ): Promise<void> {
   let nowMs = 0;
   const stdin = Readable.from([Buffer.from(input)]);
-  await scan(args, { stdout, stderr, stdin }, null, () => {
+  const options = {
+    files: args.filter((arg) => arg !== '--summary'),
+    summary: args.includes('--summary'),
+    json: false,
+  };
+  await scan(options, { stdout, stderr, stdin }, null, () => {
     nowMs += stepMs;
     return nowMs;
   });

@@ -1,21 +1,26 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, promises, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { after, describe, it } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { alphaclient } from '../../../alphaclient/commands/commands.ts';
 import { scan } from '../../../alphaclient/commands/scan.ts';
 import { scanLine } from '../../../alphaclient/commands/scan-printer.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
+import { runProgram } from '../../../service/command-line.ts';
 import { has, lacking } from '../../e2e/machine.ts';
 import { Chance } from '../../sshd/chance.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'scan-'));
 after(() => rmSync(folder, { recursive: true }));
 
-async function run(args: readonly string[], input = ''): Promise<{ code: number; out: string; err: string }> {
+async function run(
+  args: readonly string[],
+  input: string | Buffer = '',
+): Promise<{ code: number; out: string; err: string }> {
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   const texts = { out: '', err: '' };
@@ -25,7 +30,9 @@ async function run(args: readonly string[], input = ''): Promise<{ code: number;
   stderr.on('data', (chunk) => {
     texts.err += chunk;
   });
-  const code = await scan(args, { stdout, stderr, stdin: Readable.from([Buffer.from(input)]) });
+  const stdin = Readable.from([Buffer.from(input)]);
+  const io = { stdout, stderr, stdin, env: {}, nowMs: Date.now() };
+  const code = await runProgram(alphaclient(io), ['scan', ...args], io);
   return { code, ...texts };
 }
 
@@ -79,7 +86,7 @@ describe('scan', () => {
       ],
       [[file('empty.log', '')], /Nothing was read/, 0],
       [[file('missing.log', '').replace('missing', 'gone')], /Nothing was read/, 1],
-      [[quiet, 'gone.log'], /1 lines of sshd were read, but not all files/, 1],
+      [[quiet, 'gone.log'], /1 lines of sshd were read, but not all that there is/, 1],
       [[file('others.log', 'Nov 20 10:00:00 web CRON[1]: x\n')], /None of these lines is of sshd/, 0],
     ];
     for (const [files, expected, exitCode] of summaries) {
@@ -105,7 +112,7 @@ describe('scan', () => {
     );
     equal(
       err,
-      `scan: ${log}: nearly all lines of sshd are there twice: syslog seems to write each one twice, so failed attempts may count twice\n`,
+      `alphaclient scan: ${log}: nearly all lines of sshd are there twice: syslog seems to write each one twice, so failed attempts may count twice\n`,
     );
     equal((await run([file('once.log', iso('10:00:00', FAILED))])).err, '');
   });
@@ -164,6 +171,94 @@ describe('scan', () => {
       equal((await run([unnamed])).out.trim().split('\n').length, 5_000);
     });
 
+  for (const [compression, compress] of Object.entries(COMPRESS))
+    it(`reads standard input and pipes compressed as .${compression}`, {
+      skip:
+        compression in PROGRAMS &&
+        lacking(`logs compressed as .${compression}`, {
+          [PROGRAMS[compression] as string]: has(PROGRAMS[compression] as string),
+        }),
+    }, async () => {
+      const packed = compress(iso('10:00:00', FAILED).repeat(3_000));
+      const { code, out, err } = await run(['-'], packed);
+      deepEqual([code, err, out.trim().split('\n').length], [0, '', 3_000]);
+      const pipe = join(folder, `pipe-${compression}`);
+      execFileSync('mkfifo', [pipe]);
+      const written = promises.writeFile(pipe, packed);
+      equal((await run([pipe])).out.trim().split('\n').length, 3_000);
+      await written;
+    });
+
+  it('says that standard input is damaged, and exits with 1', async () => {
+    const whole = gzipSync(iso('10:00:00', FAILED).repeat(2_000), { level: 0 });
+    const { code, out, err } = await run(['-'], whole.subarray(0, whole.length / 2));
+    equal(code, 1);
+    match(err, /cannot read standard input: it is compressed by gzip and ends too early.*\n.*not read: 1 file\n$/);
+    ok(out.split('\n').length > 500);
+  });
+
+  it('names the format of a file that it does not read', async () => {
+    for (const [magic, words] of [
+      ['LPKSHHRH', /file of the journal; read it with `journalctl/],
+      ['PK\x03\x04', /zip archive/],
+      ['\x04\x22\x4d\x18', /lz4/],
+      ['\x1f\x9d', /compressed by compress/],
+      ['7z\xbc\xaf\x27\x1c', /7z archive/],
+      ['\x5d\x00\x00', /lzma/],
+    ] as const) {
+      const content = Buffer.from(`${magic}${'\0'.repeat(100)}`, 'latin1');
+      for (const { code, out, err } of [await run(['-'], content), await run([file('other-format', content)])]) {
+        deepEqual([code, out], [1, '']);
+        match(err, words);
+      }
+    }
+  });
+
+  it('says at its end which lines were too long, and exits with 1', async () => {
+    const long = iso('10:00:00', `Failed password for ${'x'.repeat(50_000_000)} from 192.0.2.10 port 50022 ssh2`);
+    const text = iso('10:00:00', FAILED) + long + iso('10:00:01', FAILED.replace('50022', '50023'));
+    for (const args of [['-'], ['--summary', '-'], ['--summary', '--json', '-']]) {
+      const { code, err } = await run(args, text);
+      equal(code, 1);
+      match(err, /^alphaclient scan: not read: the rest of 1 line longer than 65,536 bytes; not understood: 1 line of/);
+      equal(err.trim().split('\n').length, 1);
+    }
+    const { code, out } = await run([file('too-long.log', text)]);
+    deepEqual([code, out.trim().split('\n').length], [1, 2]);
+  });
+
+  it('mentions the lines that no rule knows once at its end, with the most frequent, escaped', async () => {
+    const strange = iso('10:00:01', 'Frobnicated \u001b[2J 7') + iso('10:00:02', 'Frobnicated \u001b[2J 8', 2);
+    const { code, out, err } = await run(['-'], iso('10:00:00', FAILED) + strange + iso('10:00:03', 'Twiddled', 3));
+    deepEqual([code, out.trim().split('\n').length], [0, 1]);
+    equal(
+      err,
+      'alphaclient scan: not understood: 3 lines of sshd that no rule knows, such as "Frobnicated \\u001b[2J 7"; alphaclient explain shows why\n',
+    );
+  });
+
+  it('sums up as one JSON object for programs', async () => {
+    const text = iso('10:00:00', FAILED) + iso('10:00:01', FAILED, 2) + iso('10:00:02', 'Frobnicated', 3);
+    const { code, out } = await run(['--summary', '--json', '-', 'none.log'], text);
+    equal(code, 1);
+    const counts = { attempts: 2, accepted: 0, failed: 2, probes: 0 };
+    deepEqual(JSON.parse(out), {
+      ...counts,
+      firstAt: '2026-11-20T10:00:00.000Z',
+      lastAt: '2026-11-20T10:00:01.000Z',
+      lines: 3,
+      linesUnknown: 1,
+      linesForged: 0,
+      linesCut: 0,
+      filesUnread: 1,
+      methods: [{ method: 'password', ...counts }],
+      sources: [{ ip: '192.0.2.10', ...counts }],
+      users: [{ user: 'root', ...counts }],
+      hosts: [{ host: 'web', ...counts }],
+      unknown: [{ count: 1, sample: 'Frobnicated' }],
+    });
+  });
+
   it('says which program is missing to read a compressed log', async (t) => {
     const { PATH } = process.env;
     t.after(() => {
@@ -172,29 +267,30 @@ describe('scan', () => {
     process.env['PATH'] = folder;
     const { code, err } = await run([file('no-program.log.xz', Buffer.from('fd377a585a000004', 'hex'))]);
     equal(code, 1);
-    match(err, /cannot read .*no-program\.log\.xz: cannot run xz, which decompresses it: install xz\n$/);
+    match(err, /cannot read .*no-program\.log\.xz: cannot run xz, which decompresses it: install xz\n/);
   });
 
   it('reads the lines before the damage in a compressed log', async () => {
     const whole = gzipSync(iso('10:00:00', FAILED).repeat(2_000), { level: 0 });
     const { code, out, err } = await run([file('damaged.log.gz', whole.subarray(0, whole.length / 2))]);
     equal(code, 1);
-    match(err, /the \.gz file ends too early; what there was of it is counted/);
+    match(err, /it is compressed by gzip and ends too early; what there was of it is counted/);
     ok(out.split('\n').length > 500);
   });
 
   it('says which file cannot be read, reads the others, and exits with 1', async () => {
     const { code, out, err } = await run([join(folder, 'none.log'), file('some.log', iso('10:00:00', FAILED))]);
     equal(code, 1);
-    match(err, /^scan: cannot read .*none\.log: no such file\n$/);
+    match(err, /^alphaclient scan: cannot read .*none\.log: no such file\nalphaclient scan: not read: 1 file\n$/);
     equal(out.trim().split('\n').length, 1);
   });
 
-  it('without a file, or with an unknown option, shows its usage and exits with 2', async () => {
-    equal((await run([])).code, 2);
+  it('without a file, or with an unknown option, says what is wrong and exits with 2', async () => {
+    const none = await run([]);
+    deepEqual([none.code, none.err], [2, 'alphaclient scan: FILE is missing: a log file, or - for standard input\n']);
     const { code, err } = await run(['--colour', 'x']);
     equal(code, 2);
-    match(err, /unknown option --colour/);
+    match(err, /--colour is no option/);
   });
 
   it('prints in log order though a probe is known only later', async () => {
@@ -216,7 +312,7 @@ describe('scan', () => {
     const stdout = new PassThrough();
     stdout.destroy();
     const path = file('long.log', iso('10:00:00', FAILED).repeat(5_000));
-    equal(await scan([path], { stdout, stderr: new PassThrough() }), 0);
+    equal(await scan({ files: [path], summary: false, json: false }, { stdout, stderr: new PassThrough() }), 0);
   });
 
   /** The year, month and day of each event of a log with these times, last written to in November 2026. */

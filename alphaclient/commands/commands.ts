@@ -53,9 +53,9 @@ export function alphaclient(io: CommandIo): Program {
       explain: command({
         summary:
           'says which message of sshd a line is, and which event it makes; without a line it reads standard input',
-        options: {},
+        options: { json: { help: 'as one JSON object for each line, for programs' } },
         arguments: { words: { ...line, many: { least: 0 } } },
-        run: async ({ words }) => (await import('./explain.ts')).explain(words, io, await header(io)),
+        run: async (given) => (await import('./explain.ts')).explain(given, io, await header(io)),
       }),
       status: command({
         summary: 'shows what the agent of this state folder has read, sent and had acknowledged',

@@ -1,20 +1,23 @@
-/** `alphaclient explain LINE`: which row of the table of messages knows a log line, what it says, and which event it makes, or why none. */
+/** `alphaclient explain [--json] LINE`: prints which row of the table of messages knows a log line, its fields, and which event it makes, or why none. */
 
-import type { Readable } from 'node:stream';
-import { escapeText } from '../../service/escape.ts';
-import type { LocatedEvent } from '../sshd/events.ts';
+import { UsageError } from '../../service/command-line.ts';
+import { escapeJson, escapeText } from '../../service/escape.ts';
+import { Output } from '../../service/terminal/output.ts';
 import type { HeaderFormat } from '../sshd/header-format.ts';
+import { decoded, encoded } from '../sshd/latin1.ts';
 import type { Kind, ParsedMessage } from '../sshd/message-types.ts';
 import { type Inspection, Reader } from '../sshd/reader.ts';
 import { TimestampParser } from '../sshd/timestamp.ts';
 import type { CommandStreams } from './scan.ts';
+import { readLog, STDIN } from './scan-files.ts';
 import { scanLine } from './scan-printer.ts';
 
-const USAGE = `usage: alphaclient explain LINE
-       alphaclient explain < LOG
+/** What the command is given: the words of a line, none or `-` for standard input. */
+export interface ExplainOptions {
+  readonly words: readonly string[];
+  readonly json: boolean;
+}
 
-Shows for each line which message of sshd it is, what it says, and which event it makes, or why none.
-`;
 /** As much of a line as sshd can write. */
 const SHOWN_LIMIT_CHARS = 1_200;
 const SHOWN_LIMIT_EVENTS = 3;
@@ -58,132 +61,158 @@ const NOT_SSHD: Readonly<Record<string, string>> = {
 };
 const UNKNOWN = 'none: counted as unknown; please report it';
 
-/** The fields of a message that are known. */
-function fieldsOf(message: ParsedMessage): string {
-  const fields: [string, string | number | boolean | null][] = [
-    ['method', message.method],
-    ['user', message.user],
-    ['invalidUser', message.invalidUser],
-    ['ip', message.ip],
-    ['name', message.hostName],
-    ['port', message.port],
-    ['reason', message.reason],
-    ['key', message.key],
-    ['times', message.count > 1 ? message.count : null],
-  ];
-  return fields
-    .filter(([, value]) => value !== null)
-    .map(
-      ([name, value]) => `${name} ${typeof value === 'string' ? `"${escapeText(value, SHOWN_LIMIT_CHARS)}"` : value}`,
-    )
-    .join(', ');
-}
-
-/** What one line came to. */
-interface Explained {
-  readonly line: string;
+/** What one line came to, as `--json` prints it. Names are texts, decoded as events have them. */
+interface Explanation {
+  /** The number of the line, from 1. */
+  readonly line: number;
+  readonly text: string;
   /** How it fits the header format; null where none is set. */
-  readonly format: string | null;
-  readonly inspection: Inspection;
-  /** The events that the line decided. */
-  readonly events: readonly LocatedEvent[];
-  /** Those that it would decide if the log ended with it. */
-  readonly eventsAtEnd: readonly LocatedEvent[];
+  readonly headerFormat: string | null;
+  readonly header: { readonly at: string | null; readonly host: string | null; readonly pid: number | null } | null;
+  readonly message: { readonly name: string; readonly template: string; readonly meaning: string } | null;
+  /** The fields of the message that are known; empty for a message that says nothing about an attempt. */
+  readonly fields: Readonly<Record<string, string | number | boolean>>;
+  /** The events that the line decided, as `scan` prints them. */
+  readonly events: readonly string[];
+  /** The event that it would decide if the log ended with it. */
+  readonly eventAtEnd: string | null;
+  /** Says why the line decided no event; null where it did. */
+  readonly reason: string | null;
   /** True where it was counted as a line of sshd that is not understood. */
-  readonly isUnknown: boolean;
+  readonly unknown: boolean;
 }
 
-/** How a line fits the header format: what each hole took, or what it does not fit. */
-function formatRow(header: HeaderFormat, line: string, nowMs: number): string {
+function fieldsOf(message: ParsedMessage): Explanation['fields'] {
+  const { method, user, invalidUser, ip, hostName, port, reason, key, count } = message;
+  const fields = { method, user, invalidUser, ip, name: hostName, port, reason, key, times: count > 1 ? count : null };
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, value]) => {
+      if (value === null) return [];
+      return [[name, typeof value === 'string' ? decoded(value) : value]];
+    }),
+  );
+}
+
+/** Says how a line fits the header format: what each hole took, or what it does not fit. */
+function formatWords(header: HeaderFormat, line: string, nowMs: number): string {
   const timestamps = new TimestampParser();
   timestamps.setContext(nowMs, undefined);
   const { missing, fields, end } = header.match(line.replace(/\r$/, '').replaceAll('\t', ' '), 0, timestamps);
-  const taken = fields.map(({ hole, text }) => `${hole} "${escapeText(text, SHOWN_LIMIT_CHARS)}"`).join(', ');
+  const taken = fields.map(({ hole, text }) => `${hole} "${decoded(text)}"`).join(', ');
   if (missing === null) return taken;
   return `${taken === '' ? '' : `${taken}, but `}no ${missing} at character ${end + 1}; built-in forms are tried`;
 }
 
-function rowsOf({
+/** Says why a line makes no event of its own. */
+function reasonOf({ writer, message }: Inspection, isUnknown: boolean): string {
+  if (writer in NOT_SSHD) return isUnknown ? UNKNOWN : `none: ${NOT_SSHD[writer]}`;
+  if (message !== null) return WHY[message.kind];
+  return writer === 'raw' && !isUnknown ? 'none: no header, and no message of sshd' : UNKNOWN;
+}
+
+/** Reads one line, in Latin-1, behind those before it. */
+function explanationOf(reader: Reader, latin1: string, line: number, header: HeaderFormat | null): Explanation {
+  const nowMs = Date.now();
+  const before = reader.counts().unknown;
+  const events = reader.read(Buffer.from(`${latin1}\n`, 'latin1'), { writtenMs: nowMs, nowMs });
+  const atEnd = new Reader(reader.save()).end().find((located) => located.line === line);
+  const inspection = reader.inspect();
+  const { message, at, host, pid } = inspection;
+  const isUnknown = reader.counts().unknown > before;
+  return {
+    line,
+    text: decoded(latin1),
+    headerFormat: header === null ? null : formatWords(header, latin1, nowMs),
+    header: message && { at, host, pid: pid < 0 ? null : pid },
+    message: message && { name: message.row.name, template: message.row.template, meaning: message.row.meaning },
+    fields: message === null || message.kind === 'ignored' ? {} : fieldsOf(message),
+    events: events.map((located) => scanLine(located.event, located.line)),
+    eventAtEnd: atEnd === undefined ? null : scanLine(atEnd.event, atEnd.line),
+    reason: events.length > 0 ? null : reasonOf(inspection, isUnknown),
+    unknown: isUnknown,
+  };
+}
+
+function asJson({ events, eventAtEnd, ...rest }: Explanation): string {
+  const parsed = {
+    ...rest,
+    events: events.map((event) => JSON.parse(event)),
+    eventAtEnd: eventAtEnd === null ? null : JSON.parse(eventAtEnd),
+  };
+  return `${escapeJson(parsed)}\n`;
+}
+
+function asText({
   line,
-  format,
-  inspection,
+  text,
+  headerFormat,
+  header,
+  message,
+  fields,
   events,
-  eventsAtEnd,
-  isUnknown,
-}: Explained): [name: string, text: string][] {
-  const rows: [string, string][] = [['line', escapeText(line, SHOWN_LIMIT_CHARS)]];
-  if (format !== null) rows.push(['header format', format]);
-  const { writer, message, at, host, pid } = inspection;
-  let why: string;
-  if (writer in NOT_SSHD) why = isUnknown ? UNKNOWN : `none: ${NOT_SSHD[writer]}`;
-  else if (message === null) {
-    rows.push(['message', 'not known']);
-    why = writer === 'raw' && !isUnknown ? 'none: no header, and no message of sshd' : UNKNOWN;
-  } else {
-    const { row, kind } = message;
-    const where = [at ?? 'no time', host === null ? 'no host' : `host ${escapeText(host)}`];
-    rows.push(['header', [...where, pid < 0 ? 'no pid' : `pid ${pid}`].join(', ')]);
-    rows.push(['message', `${row.name}: ${row.template}`], ['means', row.meaning]);
-    if (kind !== 'ignored') rows.push(['fields', fieldsOf(message)]);
-    why = WHY[kind];
+  eventAtEnd,
+  reason,
+  unknown,
+}: Explanation): string {
+  const rows: [string, string][] = [['line', text]];
+  if (headerFormat !== null) rows.push(['header format', headerFormat]);
+  if (header !== null) {
+    const { at, host, pid } = header;
+    const where = [at ?? 'no time', host === null ? 'no host' : `host ${host}`];
+    rows.push(['header', [...where, pid === null ? 'no pid' : `pid ${pid}`].join(', ')]);
   }
-  if (events.length === 0) rows.push(['event', why]);
-  for (const { event, line: number } of events.slice(0, SHOWN_LIMIT_EVENTS))
-    rows.push(['event', scanLine(event, number)]);
+  if (message !== null) rows.push(['message', `${message.name}: ${message.template}`], ['means', message.meaning]);
+  else if (unknown) rows.push(['message', 'not known']);
+  const shown = Object.entries(fields).map(
+    ([name, value]) => `${name} ${typeof value === 'string' ? `"${value}"` : value}`,
+  );
+  if (shown.length > 0) rows.push(['fields', shown.join(', ')]);
+  if (reason !== null) rows.push(['event', reason]);
+  for (const event of events.slice(0, SHOWN_LIMIT_EVENTS)) rows.push(['event', event]);
   if (events.length > SHOWN_LIMIT_EVENTS) rows.push(['', `and ${events.length - SHOWN_LIMIT_EVENTS} more like it`]);
-  for (const { event, line: number } of eventsAtEnd.slice(0, 1))
-    rows.push(['if it ends here', scanLine(event, number)]);
-  return rows;
+  if (eventAtEnd !== null) rows.push(['if it ends here', eventAtEnd]);
+  return `${line > 1 ? '\n' : ''}${rows
+    .map(([name, value]) => `${name.padEnd(16)}${escapeText(value, SHOWN_LIMIT_CHARS)}\n`)
+    .join('')}`;
 }
 
-function printed(explained: Explained): string {
-  return `${rowsOf(explained)
-    .map(([name, text]) => `${name.padEnd(16)}${text}`)
-    .join('\n')}\n`;
+/** Ends the reading of standard input because standard output was closed. */
+class OutputClosed extends Error {
+  readonly code = 'output_closed';
 }
 
-async function linesOf(stdin: Readable): Promise<string[]> {
-  let text = '';
-  for await (const chunk of stdin) text += Buffer.isBuffer(chunk) ? chunk.toString('latin1') : String(chunk);
-  return text.split('\n').filter((line) => line !== '');
-}
-
-/** Runs the command: exit code 0, or 2 when there is nothing to explain. */
+/** Runs the command: exit code 0. Rejects with a UsageError when there is nothing to explain. Ends silently when nobody reads any more. */
 export async function explain(
-  args: readonly string[],
+  { words, json }: ExplainOptions,
   io: CommandStreams,
   header: HeaderFormat | null = null,
 ): Promise<number> {
-  if (args.includes('--help') || args.includes('-h')) {
-    io.stdout.write(USAGE);
-    return 0;
-  }
-  const given = args.join(' ');
-  const lines =
-    given === '' || given === '-'
-      ? await linesOf(io.stdin ?? process.stdin)
-      : [Buffer.from(given, 'utf8').toString('latin1').replaceAll('\n', ' ')];
-  if (lines.length === 0) {
-    io.stderr.write(`explain: no line given\n${USAGE}`);
-    return 2;
-  }
-  const nowMs = Date.now();
+  const output = new Output(io.stdout);
   const reader = new Reader(null, null, header);
-  for (const [i, line] of lines.entries()) {
-    const before = reader.counts().unknown;
-    const events = reader.read(Buffer.from(`${line}\n`, 'latin1'), { writtenMs: nowMs, nowMs });
-    const atEnd = new Reader(reader.save()).end();
-    if (i > 0) io.stdout.write('\n');
-    io.stdout.write(
-      printed({
-        line: Buffer.from(line, 'latin1').toString('utf8'),
-        format: header === null ? null : formatRow(header, line, nowMs),
-        inspection: reader.inspect(),
-        events,
-        eventsAtEnd: atEnd.filter((located) => located.line === i + 1),
-        isUnknown: reader.counts().unknown > before,
-      }),
-    );
-  }
+  let line = 0;
+  let due = '';
+  const take = (latin1: string): void => {
+    if (latin1 === '') return;
+    line += 1;
+    const explanation = explanationOf(reader, latin1, line, header);
+    due += json ? asJson(explanation) : asText(explanation);
+  };
+  const given = words.join(' ');
+  if (given !== '' && given !== STDIN) take(encoded(given).replaceAll('\n', ' '));
+  else
+    await readLog(STDIN, io.stdin ?? process.stdin, Date.now(), {
+      consume: (lines) => lines.toString('latin1').split('\n').forEach(take),
+      cut: () => undefined,
+      async afterRead() {
+        await output.write(due);
+        due = '';
+        if (output.closed) throw new OutputClosed();
+      },
+    }).catch((error: unknown) => {
+      if (!(error instanceof OutputClosed)) throw error;
+    });
+  await output.write(due);
+  if (line === 0 && !output.closed)
+    throw new UsageError('alphaclient explain', 'LINE is missing, and standard input has none');
   return 0;
 }

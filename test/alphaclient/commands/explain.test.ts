@@ -1,13 +1,22 @@
-import { equal, match, ok } from 'node:assert/strict';
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { PassThrough, Readable } from 'node:stream';
 import { describe, it } from 'node:test';
-import { explain } from '../../../alphaclient/commands/explain.ts';
+import { alphaclient } from '../../../alphaclient/commands/commands.ts';
+import { runProgram } from '../../../service/command-line.ts';
 
 async function run(args: readonly string[], input = ''): Promise<{ code: number; out: string; err: string }> {
   const stdout = new PassThrough();
   const stderr = new PassThrough();
-  const code = await explain(args, { stdout, stderr, stdin: Readable.from([Buffer.from(input)]) });
-  return { code, out: String(stdout.read() ?? ''), err: String(stderr.read() ?? '') };
+  const said = { out: '', err: '' };
+  stdout.on('data', (chunk) => {
+    said.out += chunk;
+  });
+  stderr.on('data', (chunk) => {
+    said.err += chunk;
+  });
+  const io = { stdout, stderr, stdin: Readable.from([Buffer.from(input)]), env: {}, nowMs: Date.now() };
+  const code = await runProgram(alphaclient(io), ['explain', ...args], io);
+  return { code, ...said };
 }
 
 const FAILED = 'Nov 20 10:00:00 web sshd[12]: Failed password for invalid user x from 192.0.2.4 port 22 ssh2';
@@ -57,9 +66,43 @@ describe('explain', () => {
     ok(!(await run([FAILED.replace('user x', 'user \u001b[2J')])).out.includes('\u001b'));
   });
 
-  it('without a line shows its usage and exits with 2', async () => {
+  it('shows names as scan does, and no character of a line that would move the cursor', async () => {
+    const hostile = FAILED.replace('user x', 'user J\u00f6rg\u001b[31m\u202e');
+    const { out } = await run([hostile]);
+    match(out, /^fields .*user "J\u00f6rg\\u001b\[31m\\u202e"/m);
+    match(out, /^event .*"user":"J\u00f6rg\\u001b\[31m\\u202e"/m);
+    ok(!out.includes('\u001b') && !out.includes('\u202e'));
+  });
+
+  it('explains as JSON for programs, one object a line', async () => {
+    const { code, out } = await run(['--json', '-'], `${FAILED.replace('user x', 'user J\u00f6rg')}\nhello\n`);
+    equal(code, 0);
+    const [first, second] = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const { line, message, fields, events, eventAtEnd, reason, unknown } = first;
+    equal(message.name, 'failed');
+    deepEqual([line, fields.user, eventAtEnd, reason, unknown], [1, 'J\u00f6rg', null, null, false]);
+    deepEqual([events.length, events[0].user, events[0].outcome], [1, 'J\u00f6rg', 'failed']);
+    deepEqual([second.message, second.events, second.text], [null, [], 'hello']);
+  });
+
+  it('ends silently when nobody reads any more', async () => {
+    const stdout = new PassThrough();
+    const stderr = new PassThrough();
+    stdout.once('data', () => stdout.destroy());
+    async function* endless(): AsyncGenerator<string> {
+      for (;;) yield `${FAILED}\n`.repeat(100);
+    }
+    const io = { stdout, stderr, stdin: Readable.from(endless()), env: {}, nowMs: Date.now() };
+    equal(await runProgram(alphaclient(io), ['explain'], io), 0);
+    equal(stderr.read(), null);
+  });
+
+  it('without a line says so and exits with 2', async () => {
     const { code, err } = await run([]);
     equal(code, 2);
-    match(err, /no line given/);
+    match(err, /^alphaclient explain: LINE is missing/);
   });
 });

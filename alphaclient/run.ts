@@ -1,5 +1,6 @@
 /** `alphaclient run`: assembles the parts of an agent and runs them until `stop`. */
 import { randomUUID } from 'node:crypto';
+import { expiryFault } from '../service/files.ts';
 import type { Logger } from '../service/logger.ts';
 import { Agent } from './agent.ts';
 import { removeHeartbeat, writeHeartbeat } from './commands/heartbeat.ts';
@@ -46,6 +47,8 @@ export interface Running {
  */
 export function run(options: RunOptions): Running {
   const { config, log } = options;
+  const expired = config.tls.certFile === null ? null : expiryFault(config.tls.certFile, Date.now());
+  if (expired !== null) log.error(`${expired}: the server refuses it until it is renewed`);
   let running = start(options, openStateFolder(config.stateFolder, log, Date.now()));
   let stopping = false;
   async function follow(): Promise<void> {

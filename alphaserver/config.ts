@@ -8,6 +8,7 @@ import {
   keyPairFault,
   privateKeyFault,
 } from '../service/files.ts';
+import { isLoopback } from '../service/ip-network.ts';
 import {
   absentOr,
   checked,
@@ -85,8 +86,6 @@ export interface ServerConfig {
   readonly logFormat: Values<typeof LOG_SETTINGS>['LOG_FORMAT'];
 }
 
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
-
 /** The settings in `env`. Throws a SettingsError with one line for each that cannot be used. */
 export function readServerConfig(env: Environment): ServerConfig {
   const given = readSettings(SETTINGS, env);
@@ -101,7 +100,7 @@ export function readServerConfig(env: Environment): ServerConfig {
     faults.push('ALPHASERVER_TLS_CERT= cannot be used: with tls:// it must be a certificate file');
   if (listen.scheme === 'tls' && !keyFile)
     faults.push('ALPHASERVER_TLS_KEY= cannot be used: with tls:// it must be a key file');
-  if (http !== 'off' && !LOOPBACK.test(http.host) && !given.ALPHASERVER_HTTP_PASSWORD && !given.ALPHASERVER_ANONYMOUS)
+  if (http !== 'off' && !isLoopback(http.host) && !given.ALPHASERVER_HTTP_PASSWORD && !given.ALPHASERVER_ANONYMOUS)
     faults.push(
       `ALPHASERVER_HTTP=${http.scheme}://${http.host}:${http.port} cannot be used: anywhere but on loopback it must have ALPHASERVER_HTTP_PASSWORD set (or ALPHASERVER_ANONYMOUS=true)`,
     );

@@ -67,13 +67,25 @@ export function certificatesFault(path: string): string | null {
   return null;
 }
 
-/** Checks a file with a private key. */
+/** Says that the first certificate of a file has expired; null where it has not, or cannot be read. */
+export function expiryFault(path: string, nowMs: number): string | null {
+  if (certificatesFault(path) !== null) return null;
+  const { validTo } = new X509Certificate(readFileSync(path));
+  const endsMs = Date.parse(validTo);
+  return endsMs > nowMs ? null : `The certificate in ${path} expired at ${new Date(endsMs).toISOString()}`;
+}
+
+/** What those who are neither a file's owner nor of its group may do. A group may read: Debian's `ssl-cert` is one for keys. */
+const OPEN_TO_OTHERS = 0o007;
+
+/** Checks a file with a private key, which others may not read. */
 export function privateKeyFault(path: string): string | null {
   const read = readFile(path);
   if ('fault' in read) return read.fault;
   try {
     createPrivateKey(read.bytes);
-    return null;
+    const isOpen = (statSync(path).mode & OPEN_TO_OTHERS) !== 0;
+    return isOpen ? 'every user of this machine can read or replace it: chmod o= takes that from them' : null;
   } catch {
     // RFC 7468 names an encrypted key so, and RFC 1421 in a header.
     if (/ENCRYPTED/.test(read.bytes.toString('latin1')))

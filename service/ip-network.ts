@@ -39,6 +39,9 @@ export function sourceOf(address: string | null, ipv6Prefix: number): string | n
 /** IPv6 addresses whose source is remembered. */
 const REMEMBERED_LIMIT = 10_000;
 
+/** True for a host that is this machine by its name or address alone. */
+export const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|localhost|::1)$/.test(host);
+
 /** Gives sources as `sourceOf` does, and remembers those of IPv6 addresses: reading one takes some 5 us. */
 export class Sources {
   readonly #ipv6Prefix: number;

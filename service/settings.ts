@@ -31,6 +31,7 @@ const SHOWN_LIMIT_CHARS = 200;
 
 /** Reads every setting from `env`. Throws a SettingsError naming each variable, its value and what would be valid. */
 export function readSettings<S extends Settings>(settings: S, env: Environment): Values<S> {
+  refuseUncheckedTls(env);
   const values: Record<string, unknown> = {};
   const faults: string[] = [];
   for (const [name, setting] of Object.entries(settings)) {
@@ -43,6 +44,17 @@ export function readSettings<S extends Settings>(settings: S, env: Environment):
   }
   if (faults.length > 0) throw new SettingsError(faults);
   return Object.freeze(values) as Values<S>;
+}
+
+/** Node's variable that makes every TLS connection of a process take any certificate. */
+const UNCHECKED = 'NODE_TLS_REJECT_UNAUTHORIZED';
+
+/** Refuses an environment that takes the checks of certificates away. Throws a SettingsError. */
+function refuseUncheckedTls(env: Environment): void {
+  if (env[UNCHECKED] === '0')
+    throw new SettingsError([
+      `${UNCHECKED}=0 cannot be used: any server could then pass for another; name the authority that signed its certificate`,
+    ]);
 }
 
 /**

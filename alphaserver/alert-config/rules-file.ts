@@ -123,6 +123,11 @@ function settings(given: RulesFile, fail: (path: readonly string[], fault: strin
       return [rule, names ?? null];
     }),
   ) as Record<Rule, string[] | null>;
+  // The address itself stays out of the message: it often is a secret.
+  for (const [name, channel] of Object.entries(channels))
+    for (const key of ['url', 'server'] as const)
+      if (!isAddress((channel as { url?: string; server?: string })[key]))
+        fail(['channels', name, key], 'is no address: percent-encode what is special in its user and password');
   const addresses = given.allow?.addresses ?? [];
   for (const [i, address] of addresses.entries())
     if (!addNetwork(networks([]), address))
@@ -154,6 +159,16 @@ function settings(given: RulesFile, fail: (path: readonly string[], fault: strin
     blocklistRules: given.blocklist?.rules ?? DEFAULT_SETTINGS.blocklistRules,
     page: given.page?.replace(/\/+$/, '') ?? null,
   };
+}
+
+/** True for an address that can be parsed, its escapes too, and for none. */
+function isAddress(address: string | undefined): boolean {
+  try {
+    const { username, password } = new URL(address ?? 'http://none');
+    return [username, password].map(decodeURIComponent).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 function isTimeZone(name: string): boolean {

@@ -123,6 +123,12 @@ const channel = tagged('type', [
         maxLength: 2_048,
         description: 'smtp://user:password@mail.example:587 or smtps://.',
       }),
+      allowPlain: optional(
+        flag({
+          default: false,
+          description: 'Whether the password may be sent to a server without TLS; to loopback it always is.',
+        }),
+      ),
       from: text({ pattern: MAIL_ADDRESS, maxLength: 254 }),
       to: list(text({ pattern: MAIL_ADDRESS, maxLength: 254 }), { minItems: 1, maxItems: 50 }),
     },

@@ -1,10 +1,11 @@
-/** The certificate that agents see: read from its files again when they change, and watched for its end. */
+/** Reads the certificate that agents see, again when its files change, and warns before it expires. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { privateKeyFault } from '../../service/files.ts';
 import type { Logger } from '../../service/logger.ts';
 
-/** A certificate is warned of so long before its end, once a day. */
+/** The log warns so long before a certificate expires, once a day. */
 const WARNED_BEFORE_MS = 30 * 86_400_000;
 const WARNED_EVERY_MS = 86_400_000;
 
@@ -15,14 +16,14 @@ export interface CertificateFiles {
   readonly clientCaFile: string | null;
 }
 
-/** What a TLS server is given. */
+/** The content of the files, as Node's TLS server takes it. */
 export interface Credentials {
   readonly cert: Buffer;
   readonly key: Buffer;
   readonly ca?: Buffer;
 }
 
-/** One server's certificate. */
+/** Holds one server's certificate. */
 export class ServerCertificate {
   readonly #files: CertificateFiles;
   readonly #log: Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -42,7 +43,7 @@ export class ServerCertificate {
     return this.#credentials;
   }
 
-  /** Gives when the certificate ends, Unix milliseconds. */
+  /** Returns when the certificate expires, Unix milliseconds. */
   get endsMs(): number {
     return Date.parse(new X509Certificate(this.#credentials.cert).validTo);
   }
@@ -60,13 +61,17 @@ export class ServerCertificate {
       this.#warnedMs = nowMs;
       const ends = new Date(this.endsMs).toISOString();
       const { certFile } = this.#files;
-      this.#log.warn(`The certificate in ${certFile} ${this.endsMs <= nowMs ? 'has ended at' : 'ends at'} ${ends}`);
+      if (this.endsMs <= nowMs)
+        this.#log.error(`The certificate in ${certFile} expired at ${ends}: agents refuse this server`);
+      else this.#log.warn(`The certificate in ${certFile} expires at ${ends}`);
     }
     return renewed;
   }
 
   #renewed(): Credentials | null {
     try {
+      const fault = privateKeyFault(this.#files.keyFile);
+      if (fault !== null) throw new Error(fault);
       const credentials = this.#read();
       createSecureContext(credentials);
       this.#credentials = credentials;

@@ -94,6 +94,7 @@ export class Listener implements Sessions {
         this.#server.off('error', failed);
         this.#server.on('error', (error) => this.#options.log.error(`Cannot accept: ${error.message}`));
         this.#options.log.info('Socket now listening');
+        this.refreshCertificate();
         this.#check = setInterval(() => this.#checkAll(), CHECK_EVERY_MS);
         done((this.#server.address() as { port: number }).port);
       });

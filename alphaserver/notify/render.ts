@@ -14,7 +14,13 @@ import type { Post } from './post.ts';
 /** A rendered message: an HTTP request, or a mail and its server. */
 export type Rendered =
   | { readonly by: 'http'; readonly post: Post }
-  | { readonly by: 'mail'; readonly server: string; readonly mail: Mail };
+  | {
+      readonly by: 'mail';
+      readonly server: string;
+      /** True when the settings allow to send the password without TLS. */
+      readonly allowPlain: boolean;
+      readonly mail: Mail;
+    };
 
 /** Renders a message. `page` is the page's address for people, null where none is known; `nowMs` the time of this delivery. */
 export function render(channel: Channel, message: Message, page: string | null, nowMs: number): Rendered {
@@ -37,6 +43,11 @@ export function render(channel: Channel, message: Message, page: string | null, 
       return http(alertmanagerPost(url, { user, password }, message, page));
     }
     case 'email':
-      return { by: 'mail', server: channel.server, mail: emailOf(channel.from, channel.to, message, page) };
+      return {
+        by: 'mail',
+        server: channel.server,
+        allowPlain: channel.allowPlain ?? false,
+        mail: emailOf(channel.from, channel.to, message, page),
+      };
   }
 }

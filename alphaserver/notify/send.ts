@@ -1,5 +1,6 @@
 /** Sends a message to a channel, once. */
 import type { Channel } from '../alert-config/rules-schema.ts';
+import { secretsOf } from './channel-secrets.ts';
 import type { Delivery } from './delivery.ts';
 import { postTo } from './http.ts';
 import type { Message } from './message.ts';
@@ -14,8 +15,7 @@ export function sender(page: string | null, now: () => number): Send {
   return (channel, message, signal) => {
     const nowMs = now();
     const rendered = render(channel, message, page, nowMs);
-    return rendered.by === 'http'
-      ? postTo(rendered.post, signal, nowMs)
-      : mailTo(rendered.server, rendered.mail, signal);
+    const secrets = secretsOf(channel);
+    return rendered.by === 'http' ? postTo(rendered.post, secrets, signal, nowMs) : mailTo(rendered, secrets, signal);
   };
 }

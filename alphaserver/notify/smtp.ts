@@ -1,17 +1,32 @@
 /** Delivery by email. The only file that imports nodemailer. */
 import { createTransport } from 'nodemailer';
 import { escapeText } from '../../service/escape.ts';
+import { isLoopback } from '../../service/ip-network.ts';
+import { withoutSecrets } from './channel-secrets.ts';
 import { ANSWER_SHOWN, DELIVERY_LIMIT_MS, type Delivery, faulty } from './delivery.ts';
 import type { Mail } from './formats/email.ts';
 
 const SMTP_PORT = 587;
 const SMTPS_PORT = 465;
 
+/** A mail, and how to reach its server. */
+interface Addressed {
+  /** `smtp://user:password@host:port` or `smtps://`. */
+  readonly server: string;
+  /** True when the password may be sent without TLS to any host; without it, to loopback alone. */
+  readonly allowPlain: boolean;
+  readonly mail: Mail;
+}
+
 /**
- * Gives a mail to a server, `smtp://user:password@host:port` (TLS where it is offered) or `smtps://`. Never rejects.
- * A mail that the server took for some of its recipients only counts as delivered: after a retry those would get it twice.
+ * Gives a mail to a server. Never rejects. With `smtp://` TLS is used where it is offered; with a password it is demanded,
+ * since whoever is on the way can take the offer out of the server's answer (RFC 3207 section 6). A mail that the server took for some of its recipients only counts as delivered: after a retry those would get it twice.
  */
-export async function mailTo(server: string, mail: Mail, signal: AbortSignal): Promise<Delivery> {
+export async function mailTo(
+  { server, allowPlain, mail }: Addressed,
+  secrets: readonly string[],
+  signal: AbortSignal,
+): Promise<Delivery> {
   const { protocol, hostname, port, username, password } = new URL(server);
   const secure = protocol === 'smtps:';
   const host = hostname.replace(/^\[|\]$/g, '');
@@ -19,6 +34,8 @@ export async function mailTo(server: string, mail: Mail, signal: AbortSignal): P
     host,
     port: port === '' ? (secure ? SMTPS_PORT : SMTP_PORT) : Number(port),
     secure,
+    requireTLS: username !== '' && !allowPlain && !isLoopback(host),
+    tls: { rejectUnauthorized: true },
     ...(username === '' ? {} : { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
     connectionTimeout: DELIVERY_LIMIT_MS,
     greetingTimeout: DELIVERY_LIMIT_MS,
@@ -34,8 +51,13 @@ export async function mailTo(server: string, mail: Mail, signal: AbortSignal): P
     await transport.sendMail({ ...rest, to: [...to], messageId, headers: { 'Auto-Submitted': 'auto-generated' } });
     return { ok: true };
   } catch (error) {
-    const { responseCode = 0, message } = error as Error & { responseCode?: number };
-    return faulty(`mail server ${host}: ${escapeText(message, ANSWER_SHOWN)}`, responseCode >= 500);
+    const { responseCode = 0, message, command } = error as Error & { responseCode?: number; command?: string };
+    const shown = escapeText(withoutSecrets(message, secrets), ANSWER_SHOWN);
+    if (command === 'STARTTLS' && username !== '')
+      return faulty(
+        `mail server ${host}: the password is not sent without TLS (${shown}); use smtps://, or set "allowPlain": true`,
+      );
+    return faulty(`mail server ${host}: ${shown}`, responseCode >= 500);
   } finally {
     signal.removeEventListener('abort', end);
     transport.close();

@@ -52,10 +52,16 @@ export class HttpReceiver {
   }
 }
 
-/** A mail server in a few lines (RFC 5321): takes mails and keeps them; refuses MAIL as `refusals` says, in turn. */
+/**
+ * A mail server in a few lines (RFC 5321): takes mails and keeps them; refuses MAIL as `refusals` says, in turn. It asks for a
+ * password (RFC 4954) where `asks` is set, and has no TLS.
+ */
 export class SmtpReceiver {
   readonly mails: { readonly to: readonly string[]; readonly data: string }[] = [];
   readonly refusals: string[] = [];
+  /** All that clients have sent. */
+  heard = '';
+  asks = false;
   readonly #sockets = new Set<Socket>();
   readonly #server = createTcp((socket) => this.#serve(socket));
 
@@ -65,8 +71,12 @@ export class SmtpReceiver {
     return this;
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
   get url(): string {
-    return `smtp://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `smtp://127.0.0.1:${this.port}`;
   }
 
   close(): void {
@@ -84,7 +94,9 @@ export class SmtpReceiver {
     say('220 mail.example');
     const command = (line: string): void => {
       const verb = line.slice(0, 4).toUpperCase();
-      if (verb === 'EHLO') say('250 mail.example');
+      if (verb === 'EHLO') say(this.asks ? '250-mail.example\r\n250 AUTH PLAIN' : '250 mail.example');
+      else if (verb === 'AUTH') say(`535 not you: ${line}`);
+      else if (verb === 'STAR') say('502 not here');
       else if (verb === 'MAIL') say(this.refusals.shift() ?? '250 fine');
       else if (verb === 'RCPT') {
         to.push(line.slice(8));
@@ -97,6 +109,7 @@ export class SmtpReceiver {
     };
     socket.setEncoding('utf8').on('data', (piece: string) => {
       text += piece;
+      this.heard += piece;
       for (;;) {
         const end = inData ? text.indexOf('\r\n.\r\n') : text.indexOf('\r\n');
         if (end < 0) return;

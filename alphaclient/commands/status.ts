@@ -1,5 +1,6 @@
 /** `alphaclient status`: prints what the agent of a state folder has read, has still to send, and has had acknowledged. */
 import { escapeText } from '../../service/escape.ts';
+import { isLocked } from '../outbox/database.ts';
 import { summarize } from '../outbox/summary.ts';
 import type { ReaderState } from '../sshd/reader.ts';
 import { Reader } from '../sshd/reader.ts';
@@ -17,15 +18,16 @@ export function status(folder: string, json: boolean, nowMs: number, io: Io): nu
     io.error(`There is no agent's state in ${folder}: set ALPHACLIENT_STATE to the folder of a running agent\n`);
     return 1;
   }
-  const heartbeat = currentHeartbeat(folder, nowMs);
+  const running = isLocked(folder);
+  const heartbeat = running ? currentHeartbeat(folder, nowMs) : null;
   const logs = summary.logs.map(({ log, bookmark }) => {
     const reader = new Reader((bookmark.reader as { reader?: ReaderState } | null)?.reader ?? null);
     return { log, ...reader.counts(), shapes: reader.shapes() };
   });
   const report = {
     agent: summary.agent,
-    running: heartbeat !== null,
-    state: heartbeat?.state ?? notRunning(folder),
+    running,
+    state: heartbeat?.state ?? withoutHeartbeat(running, folder),
     behindBytes: heartbeat?.behindBytes ?? null,
     connected: heartbeat?.connected ?? false,
     events: summary.events,
@@ -39,10 +41,12 @@ export function status(folder: string, json: boolean, nowMs: number, io: Io): nu
   return 0;
 }
 
-/** An agent that ended in order deleted its heartbeat; with an old one it was killed, hangs, or its disk is read-only. */
-function notRunning(folder: string): string {
+/** Says in what state an agent without a current heartbeat is: its lock ends with its process, and its heartbeat only in order. */
+function withoutHeartbeat(running: boolean, folder: string): string {
   const last = lastHeartbeat(folder);
-  return last ? `no heartbeat since ${new Date(last.atMs).toISOString()}` : 'not running';
+  const at = last && new Date(last.atMs).toISOString();
+  if (running) return at === null ? 'starting' : `no heartbeat since ${at}: it hangs, or its disk is full or read-only`;
+  return at === null ? 'not running' : `not running: it was killed, with its last heartbeat at ${at}`;
 }
 
 type StatusReport = Record<'agent' | 'state', string> & {

@@ -1,4 +1,5 @@
 /** SQLite for the outbox: a durable file, a lock that ends with its process, and SQLite's errors as an OutboxError. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -67,9 +68,30 @@ export function transaction(db: Database, work: () => void): void {
   }
 }
 
+const LOCK_FILE = 'lock.db';
+/** Longer than `isLocked` takes: who only looks must not keep an agent from starting. */
+const LOCK_TIMEOUT_MS = 500;
+
+/** Returns whether an agent uses this folder at the moment. Throws an OutboxError where that cannot be known. */
+export function isLocked(folder: string): boolean {
+  const file = join(folder, LOCK_FILE);
+  if (!existsSync(file)) return false;
+  const db = openForReading(file);
+  try {
+    // Any read needs the lock that the agent's exclusive one excludes.
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return false;
+  } catch (error) {
+    if (errcode(error) === SQLITE_BUSY) return true;
+    throw asOutboxError(error);
+  } finally {
+    db.close();
+  }
+}
+
 /** Locks a folder for this process; the kernel releases the lock when the process ends, however it ends. Throws an OutboxError, `in use`. */
 export function lockFolder(folder: string): Database {
-  const lock = new DatabaseSync(join(folder, 'lock.db'));
+  const lock = new DatabaseSync(join(folder, LOCK_FILE), { timeout: LOCK_TIMEOUT_MS });
   try {
     lock.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
     return lock;

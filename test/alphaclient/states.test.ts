@@ -66,8 +66,9 @@ test('log missing, caught up, log unreadable, log quiet', async () => {
   );
 });
 
-test('status prints the states as text', () => {
-  new Outbox(pair.folder).close();
+test('status prints the states as text', (t) => {
+  const outbox = new Outbox(pair.folder);
+  t.after(() => outbox.close());
   const state = (one: Pick<Heartbeat, 'state' | 'behindBytes'>) => {
     let said = '';
     writeHeartbeat(pair.folder, { pid: 1, atMs: 1_000, connected: true, ...one });
@@ -107,14 +108,21 @@ test('an agent is behind by so many bytes while it reads, and then caught up', a
   await reports('caught up');
 });
 
-test('an agent that was killed is not connected, and its last state is not shown as that of a running one', async () => {
+test('an agent that hangs or was killed is not connected, and its last state is not shown as that of a running one', async () => {
   await pair.serving();
   const agent = pair.agent();
   writeFileSync(pair.logFile, line(1));
   await reports('caught up');
+  agent.child.kill('SIGSTOP');
+  await until(async () => /^state\s+no heartbeat since 20.*: it hangs/m.test((await pair.command('status')).said));
   await agent.end('SIGKILL');
   const host = async () => (await pair.api<{ hosts: Reported[] }>('/api/hosts')).hosts[0];
   await until(async () => (await host())?.connected === false);
-  // Its last sign is good for 10 s.
-  await until(async () => /^state\s+no heartbeat since 20/m.test((await pair.command('status')).said));
+  // At once, though its last heartbeat is good for 10 s: its lock ended with it.
+  assert.match(
+    (await pair.command('status')).said,
+    /^state\s+not running: it was killed, with its last heartbeat at 20/m,
+  );
+  const { running, connected } = JSON.parse((await pair.command('status', '--json')).said);
+  assert.deepEqual([running, connected], [false, false]);
 });

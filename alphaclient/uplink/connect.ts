@@ -1,9 +1,10 @@
 /** Opens connections to the configured servers, in turn. */
 import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { isIn, networks, sourceOf, UNROUTED_NETWORKS } from '../../service/ip-network.ts';
 import type { Address } from '../../service/value-parser.ts';
+import { connectionFault } from './connection-fault.ts';
 
 /** Paths of TLS files; null for the system's own authorities, or for no client certificate. */
 export interface TlsFiles {
@@ -22,21 +23,45 @@ export function tokenFault(socket: Socket, name: string, allowsPlain: boolean): 
   return `the token is not sent to ${address ?? 'an unknown address'} over tcp://, where others can read it; use tls:// for ${name}, or set ALPHACLIENT_ALLOW_PLAIN=true`;
 }
 
-/** Returns a function that opens connection number `turn` (from 0) to the server whose turn it is. Throws when a TLS file cannot be read. */
-export function dialer(
-  servers: readonly Address[],
-  files: TlsFiles,
-): (turn: number) => { socket: Socket; name: string } {
-  const read = (file: string | null) => (file ? readFileSync(file) : undefined);
-  const [ca, cert, key] = [read(files.caFile), read(files.certFile), read(files.keyFile)];
+/** A connection that is being opened, and what it is called in messages. */
+export interface Dialed {
+  readonly socket: Socket;
+  readonly name: string;
+  /** Puts an error of the socket into words. */
+  readonly faultOf: (error: Error) => string;
+}
+
+/**
+ * Returns a function that opens connection number `turn` (from 0) to the server whose turn it is. TLS files are read once, and so
+ * is the system's store of CAs where no CA is named. Throws when a TLS file cannot be read.
+ */
+export function dialer(servers: readonly Address[], files: TlsFiles): (turn: number) => Dialed {
+  const secureContext = servers.some(({ scheme }) => scheme === 'tls') ? contextOf(files) : undefined;
   return (turn) => {
-    const { scheme, host, port } = servers[turn % servers.length] as Address;
-    const name = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
-    if (scheme === 'tcp') return { socket: connect({ host, port }), name };
+    const server = servers[turn % servers.length] as Address;
+    const { scheme, host, port } = server;
     const servername = isIP(host) ? {} : { servername: host };
     return {
-      socket: connectTls({ host, port, ...servername, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }),
-      name,
+      socket:
+        scheme === 'tcp'
+          ? connect({ host, port })
+          : connectTls({ host, port, ...servername, ...(secureContext && { secureContext }) }),
+      name: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+      faultOf: (error) => connectionFault(error, server, files),
     };
   };
+}
+
+function contextOf({ caFile, certFile, keyFile }: TlsFiles): SecureContext {
+  const cert = certFile === null ? {} : { cert: readFileSync(certFile) };
+  const key = keyFile === null ? {} : { key: readFileSync(keyFile) };
+  return createSecureContext({ ...authorities(caFile), ...cert, ...key });
+}
+
+/** Gives the CA of the settings, else those of the system; Node's own list where the system has none. */
+function authorities(caFile: string | null): { ca?: Buffer | string[] } {
+  if (caFile !== null) return { ca: readFileSync(caFile) };
+  // The system's folder has each one several times, under links.
+  const system = [...new Set(getCACertificates('system'))];
+  return system.length > 0 ? { ca: system } : {};
 }

@@ -18,6 +18,7 @@ import {
 import type { Logger } from '../../service/logger.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import { Backoff } from './backoff.ts';
+import type { Dialed } from './connect.ts';
 import type { PingContent } from './ping.ts';
 
 /** Events sent and not yet acknowledged, at most. `npm run bench`: a larger window is not faster. */
@@ -26,6 +27,10 @@ export const WINDOW_EVENTS = 8_192;
 const PAGE_EVENTS = 512;
 /** Bytes that may be unsent in the socket before sending pauses until it drains. */
 const UNSENT_LIMIT_BYTES = 262_144;
+/** A problem that lasts is logged again after so long. */
+const LOG_AGAIN_MS = 3_600_000;
+/** Problems that are remembered: more than servers times reasons. */
+const PROBLEMS_LIMIT = 200;
 /** How often pings and silence are checked. */
 const CHECK_EVERY_MS = 1_000;
 
@@ -56,7 +61,7 @@ export interface UplinkOptions {
   /** Returns why the token is not to be shown over this connection, or null. */
   readonly tokenFault: (socket: Socket, name: string) => string | null;
   /** Opens a connection to the next server in turn; the caller owns addresses and TLS. */
-  readonly connect: (turn: number) => { readonly socket: Socket; readonly name: string };
+  readonly connect: (turn: number) => Dialed;
   /** Returns the content of the next ping. */
   readonly pingContent: (isNewConnection: boolean) => PingContent;
   /** Called when the outbox cannot be read. */
@@ -81,7 +86,8 @@ export class Uplink {
   #retryTimer: NodeJS.Timeout | null = null;
   #checkTimer: NodeJS.Timeout | null = null;
   #stopping = false;
-  #loggedProblem = '';
+  /** Problems that were logged since the last welcome, and when. */
+  readonly #loggedProblems = new Map<string, number>();
   /** Whether the log has the reason why this connection ends. */
   #hasLoggedReason = false;
   #onAck: () => void = () => {};
@@ -171,7 +177,7 @@ export class Uplink {
   }
 
   #open(): void {
-    const { socket, name } = this.#options.connect(this.#turn);
+    const { socket, name, faultOf } = this.#options.connect(this.#turn);
     this.#turn += 1;
     this.#socket = socket;
     this.#welcomed = false;
@@ -191,7 +197,7 @@ export class Uplink {
         else socket.destroy(new Error(frame.message));
       }
     });
-    socket.on('error', (error) => this.#logProblem(`No connection to ${name}: ${error.message}`));
+    socket.on('error', (error) => this.#logProblem(`No connection to ${name}: ${faultOf(error)}`));
     socket.on('close', () => this.#closed(socket, name));
   }
 
@@ -266,7 +272,7 @@ export class Uplink {
       return;
     }
     log.info(`Connected to ${name}`);
-    this.#loggedProblem = '';
+    this.#loggedProblems.clear();
     this.#welcomed = true;
     outbox.acknowledge(seq);
     this.#sentSeq = seq;
@@ -289,11 +295,14 @@ export class Uplink {
     if (!this.#stopping) this.#retryTimer = setTimeout(() => this.#open(), this.#backoff.next(ending, random()));
   }
 
-  /** Logs a problem once, not at every retry. */
+  /** Logs a problem once an hour, not at every retry: several servers have each their own. */
   #logProblem(text: string): void {
-    if (text !== this.#loggedProblem) this.#options.log.warn(`${text}; trying again`);
-    this.#loggedProblem = text;
+    const nowMs = this.#options.now();
     this.#hasLoggedReason = true;
+    if (Math.abs(nowMs - (this.#loggedProblems.get(text) ?? Number.NEGATIVE_INFINITY)) < LOG_AGAIN_MS) return;
+    if (this.#loggedProblems.size >= PROBLEMS_LIMIT) this.#loggedProblems.clear();
+    this.#loggedProblems.set(text, nowMs);
+    this.#options.log.warn(`${text}; trying again`);
   }
 
   #check(): void {

@@ -199,6 +199,20 @@ test('several addresses are tried in turn, and the one that is there is used', a
   assert.equal(said.filter((text) => text.startsWith('No connection to')).length, 2, said.join('\n'));
 });
 
+test('each reason of each server is logged once an hour, however often they are tried in turn', async () => {
+  server.on('connection', (socket) => socket.destroy());
+  start([await freePort(), port()]);
+  await until(() => connections.length === 3, undefined, 20_000);
+  const problems = (): number => said.filter((text) => text.endsWith('; trying again')).length;
+  assert.equal(problems(), 2, said.join('\n'));
+  skewMs = 3_600_000;
+  await until(
+    () => problems() === 4,
+    () => said.join('\n'),
+    20_000,
+  );
+});
+
 test('an outbox that cannot be read ends the connection, not the agent', async () => {
   start();
   const first = await hello(0);

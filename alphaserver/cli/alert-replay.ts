@@ -13,7 +13,7 @@ import type { Incident } from '../detection/incident.ts';
 import { Replay } from '../detection/replay.ts';
 import { alertView } from '../queries/alert-views.ts';
 import { openOffline } from '../queries/offline.ts';
-import { arrays, type Database } from '../store/database.ts';
+import { type Database, isAttached } from '../store/database.ts';
 import { acceptedForRules, eventsForRules, firstStoredSince, RowNames, type RuleRow } from '../store/event-rows.ts';
 
 /** Events read at once. */
@@ -74,7 +74,7 @@ function raised(
   sinceMs: number,
   nowMs: number,
 ): { incidents: Incident[]; taken: number } {
-  const hasAlerts = arrays(db, 'PRAGMA database_list').some(([, name]) => name === 'alerts');
+  const hasAlerts = isAttached(db, 'alerts');
   const replay = new Replay({
     config: settings.detection,
     allow: settings.allow,

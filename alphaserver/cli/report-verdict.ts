@@ -38,7 +38,7 @@ export function answerOf(report: Report): Line[] {
       text: `Under attack: ${counted(because.length, 'incident')} going on; ${happened(report)}.`,
       tone: 'bad',
     });
-  else if (state === 'unknown') lines.push({ text: `Unknown: ${unwatchedFleet(report)}.`, tone: 'bad' });
+  else if (state === 'unknown') lines.push({ text: `Unknown: ${unknownWords(report)}.`, tone: 'bad' });
   else lines.push({ text: `Someone got in: ${breach(because)}; ${happened(report)}.`, tone: 'grave' });
   const gravest = [...because].sort((a, b) => RANK[a.severity] - RANK[b.severity] || (a.lastAt < b.lastAt ? 1 : -1));
   for (const alert of gravest.slice(0, NAMED_INCIDENTS)) lines.push(incident(alert));
@@ -69,10 +69,13 @@ function happened({ summary, since, until, at }: Report): string {
   return `${accepted === 0 ? 'no login' : counted(accepted, 'login')} and ${counted(failed, 'failed attempt')} ${when}`;
 }
 
-/** Why nothing can be said of a fleet that nobody watches; what is stored of it happened before. */
-function unwatchedFleet(report: Report): string {
-  if (report.ledger.agents === 0) return 'no agent has ever connected';
-  return `no host is watched at the moment; ${happened(report)}`;
+/** Why the server cannot vouch for any answer; what is stored happened before. */
+function unknownWords(report: Report): string {
+  const { why, because } = report.summary;
+  const reason = why === null ? '' : why.charAt(0).toLowerCase() + why.slice(1);
+  if (report.ledger.agents === 0) return reason;
+  const known = because.length === 0 ? '' : `${counted(because.length, 'incident')} known so far; `;
+  return `${reason}; ${known}${happened(report)}`;
 }
 
 function breach(because: readonly AlertView[]): string {

@@ -1,7 +1,7 @@
 /** What `alphaserver report` tells: the answers that the page shows for a span of time, put together. */
 
-import { watchedState } from '../queries/agent-state.ts';
-import type { AlertsView, AlertView, FleetState } from '../queries/alert-results.ts';
+import { vouchedState } from '../queries/agent-state.ts';
+import type { AlertsView, AlertView, AsOf, FleetState } from '../queries/alert-results.ts';
 import type {
   CountsView,
   Coverage,
@@ -33,6 +33,9 @@ export interface Report {
   /** As `GET /api/summary` says it. */
   readonly summary: SummaryView & {
     readonly state: FleetState;
+    /** Why the state is unknown; else null. */
+    readonly why: string | null;
+    readonly asOf: AsOf;
     readonly because: readonly AlertView[];
     readonly coverage: CoverageCounts;
   };
@@ -67,25 +70,35 @@ const HOST_PAGES = 50;
 export async function reportOf(options: ReportOptions): Promise<Report> {
   const { views, alerts, sinceMs, untilMs, nowMs } = options;
   const span = { from: sinceMs, to: untilMs };
-  const [{ state, because }, counts, hosts, ranked, { networks }, users, unknown, { gaps }, { totals }, coverage] =
-    await Promise.all([
-      alerts.state(),
-      views.summary(span),
-      allHosts(views),
-      views.top('hosts', span, LISTED_ROWS),
-      views.networks(span, RANKED_ROWS),
-      views.top('users', span, RANKED_ROWS),
-      views.unknown(RANKED_ROWS),
-      views.gaps(LISTED_ROWS, null),
-      views.ledger(1, 0),
-      views.coverage(),
-    ]);
+  const [
+    { state, because, asOf, doubt },
+    counts,
+    hosts,
+    ranked,
+    { networks },
+    users,
+    unknown,
+    { gaps },
+    { totals },
+    coverage,
+  ] = await Promise.all([
+    alerts.state(),
+    views.summary(span),
+    allHosts(views),
+    views.top('hosts', span, LISTED_ROWS),
+    views.networks(span, RANKED_ROWS),
+    views.top('users', span, RANKED_ROWS),
+    views.unknown(RANKED_ROWS),
+    views.gaps(LISTED_ROWS, null),
+    views.ledger(1, 0),
+    views.coverage(),
+  ]);
   const iso = (ms: number): string => new Date(ms).toISOString();
   return {
     at: iso(nowMs),
     since: iso(sinceMs),
     until: iso(untilMs),
-    summary: { state: watchedState(state, coverage), because, coverage, ...counts },
+    summary: { ...vouchedState(state, doubt, coverage), asOf, because, coverage, ...counts },
     hosts: hostsOf(hosts, ranked.ranks),
     sources: [...networks].sort(mostFailedFirst),
     users: users.ranks.map(({ value, hosts: _hosts, users: _users, ...rank }) => ({ user: value, ...rank })),

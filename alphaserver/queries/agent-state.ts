@@ -39,9 +39,19 @@ const COVERAGE: Readonly<Record<string, Coverage>> = {
 /** Says how well a host is watched whose agent last reported this state; `agent silent` for one not heard of. */
 export const coverageOf = (state: string): Coverage => (Object.hasOwn(COVERAGE, state) && COVERAGE[state]) || 'blind';
 
-/** The state of the fleet, which is not quiet where nobody watches. */
-export const watchedState = (state: FleetState, { live, late }: CoverageCounts): FleetState =>
-  state === 'quiet' && live + late === 0 ? 'unknown' : state;
+/**
+ * Returns the state of the fleet as far as the server can vouch for it, and else why it cannot. `doubt` says what is wrong with
+ * the server itself. Where nobody watches, nothing is quiet; an attack that is known stays one.
+ */
+export function vouchedState(
+  state: FleetState,
+  doubt: string | null,
+  { live, late, blind }: CoverageCounts,
+): { readonly state: FleetState; readonly why: string | null } {
+  if (doubt !== null) return { state: 'unknown', why: doubt };
+  if (state !== 'quiet' || live + late > 0) return { state, why: null };
+  return { state: 'unknown', why: blind === 0 ? 'No agent has ever connected' : 'No host is watched at the moment' };
+}
 
 /** Says how well an agent watches its host: not at all while it is not connected. `connected` null: not known. */
 export function coverageBy(

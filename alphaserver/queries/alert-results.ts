@@ -45,18 +45,35 @@ export interface AlertQuery {
 }
 
 /**
- * The state of the fleet. `unknown`: it would be quiet, but no host is watched. `breach`: an incident of severity critical that nobody has acknowledged is open, or had its last
- * event in the last 7 days; `attack`: an open one says that somebody attacks; else `quiet`.
+ * The state of the fleet. `breach`: an incident of severity critical that nobody has acknowledged is open, or had its last
+ * event in the last 7 days; `attack`: an open one says that somebody attacks; `unknown`: the server cannot vouch for any of
+ * these; else `quiet`.
  */
 export const FleetState = oneOf(['quiet', 'attack', 'breach', 'unknown']);
 export type FleetState = Static<typeof FleetState>;
+
+/** Up to when the state of the fleet is known. */
+export const AsOf = object({
+  stored: orNull(text({ description: 'When the newest event was stored, null where none is' })),
+  rules: orNull(text({ description: 'When the newest event that the rules have judged was stored' })),
+});
+export type AsOf = Static<typeof AsOf>;
+
+/** The state of the fleet by its incidents, and those that it follows from, gravest first, at most 100. */
+export interface FleetAnswer {
+  readonly state: FleetState;
+  readonly because: readonly AlertView[];
+  readonly asOf: AsOf;
+  /** Why the rules cannot be vouched for at the moment; null where they can. */
+  readonly doubt: string | null;
+}
 
 /** Answers questions about alerts, newest first. */
 export interface AlertsView {
   /** `GET /api/alerts` as it goes out. */
   list(query: AlertQuery): Promise<Written>;
-  /** The state of the fleet now, and the alerts that say so, gravest first, at most 100. */
-  state(): Promise<{ readonly state: FleetState; readonly because: readonly AlertView[] }>;
+  /** The state of the fleet now. */
+  state(): Promise<FleetAnswer>;
   /** One alert, null for an id that there is not. */
   one(id: string): Promise<AlertDetail | null>;
   /** Notes who takes care of it, `by`; the first one stays. Null for an id that there is not. */
@@ -66,7 +83,7 @@ export interface AlertsView {
 /** The results of a server without rules. */
 export const NO_ALERTS: AlertsView = {
   list: async () => new TextEncoder().encode('{"alerts":[],"next":null}'),
-  state: async () => ({ state: 'quiet', because: [] }),
+  state: async () => ({ state: 'quiet', because: [], asOf: { stored: null, rules: null }, doubt: null }),
   one: async () => null,
   acknowledge: async () => null,
 };

@@ -2,8 +2,9 @@
 
 import { ATTACK_RULES } from '../alert-config/rules.ts';
 import type { StoredIncident } from '../alerting/incident-store.ts';
-import type { AlertDetail, AlertQuery, AlertsView, AlertView, FleetState } from './alert-results.ts';
+import type { AlertDetail, AlertQuery, AlertsView, AlertView, FleetAnswer, FleetState } from './alert-results.ts';
 import type { QueryThread } from './query-thread.ts';
+import { lagWords } from './rule-progress.ts';
 
 /** A critical incident that nobody has acknowledged makes the state `breach` for so long after its last event. */
 export const BREACH_SHOWN_MS = 7 * 86_400_000;
@@ -50,13 +51,19 @@ export function fleetState(counting: readonly StoredIncident[]): { state: FleetS
 }
 
 /** Returns the state of the fleet now. */
-export async function stateNow(
-  thread: Pick<QueryThread, 'run'>,
-  nowMs: number,
-): Promise<{ state: FleetState; because: AlertView[] }> {
+export async function stateNow(thread: Pick<QueryThread, 'run'>, nowMs: number): Promise<FleetAnswer> {
   // To the minute, so that viewers share an answer.
   const since = Math.floor((nowMs - BREACH_SHOWN_MS) / 60_000) * 60_000;
-  return fleetState(await thread.run('alertsCounting', since, BECAUSE_LIMIT));
+  const [counting, progress] = await Promise.all([
+    thread.run('alertsCounting', since, BECAUSE_LIMIT),
+    // To the second: the rules go on without a commit that would outdate the result.
+    thread.run('ruleProgress', Math.floor(nowMs / 1_000)),
+  ]);
+  return {
+    ...fleetState(counting),
+    asOf: { stored: isoOrNull(progress.storedMs), rules: isoOrNull(progress.judgedMs) },
+    doubt: lagWords(progress, nowMs),
+  };
 }
 
 interface Options {

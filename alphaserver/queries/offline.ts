@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ALERT_MIGRATIONS } from '../alerting/schema.ts';
 import { MIGRATIONS as ROLLUP_MIGRATIONS } from '../rollups/schema.ts';
-import { arrays, type Database } from '../store/database.ts';
+import { arrays, type Database, isAttached } from '../store/database.ts';
 import { EVENTS_FILE } from '../store/folder.ts';
 import { MIGRATIONS } from '../store/schema.ts';
 import { type AlertsView, NO_ALERTS } from './alert-results.ts';
@@ -42,11 +42,10 @@ function versionFault(db: Database): string | null {
     { schema: 'rollups', known: ROLLUP_MIGRATIONS.length },
     { schema: 'alerts', known: ALERT_MIGRATIONS.length },
   ];
-  const attached = arrays(db, 'PRAGMA database_list').map(([, name]) => name);
   for (const { schema, known } of versions) {
     // A store that no rules ever ran on, or whose alerts.db was deleted, can be read all the same.
-    if (schema === 'alerts' && !attached.includes(schema)) continue;
-    const [row] = attached.includes(schema) ? (arrays(db, `PRAGMA ${schema}.user_version`) as [number][]) : [];
+    if (schema === 'alerts' && !isAttached(db, schema)) continue;
+    const [row] = isAttached(db, schema) ? (arrays(db, `PRAGMA ${schema}.user_version`) as [number][]) : [];
     const version = row?.[0] ?? 0;
     if (version < known) return "older than this program's: start this alphaserver once, and it is brought up to date";
     if (version > known) return 'newer than this program knows';
@@ -65,8 +64,9 @@ export function offlineViews(db: Database, originOf: OriginOf, now: () => number
   return new StoreViews({ thread: queriesOn(db, originOf), connected: () => null, away: () => [], now });
 }
 
-/** Gives the state of the fleet as the page's API does. A store that no rules ever ran on has no incidents. */
+/** Gives the state of the fleet as the page's API does. A store whose alerts.db is not there has no incidents, and nothing to vouch for it. */
 export function offlineAlerts(db: Database, now: () => number): Pick<AlertsView, 'state'> {
-  if (!arrays(db, 'PRAGMA database_list').some(([, name]) => name === 'alerts')) return NO_ALERTS;
+  if (!isAttached(db, 'alerts'))
+    return { state: async () => ({ ...(await NO_ALERTS.state()), doubt: 'No rules have judged what is stored' }) };
   return { state: () => stateNow(queriesOn(db), now()) };
 }

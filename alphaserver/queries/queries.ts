@@ -36,6 +36,7 @@ import type {
   TimelineView,
 } from './results.ts';
 import { TIMELINE_LIMIT } from './results.ts';
+import { type RuleProgress, ruleProgress } from './rule-progress.ts';
 import { Snapshot } from './snapshot.ts';
 import { TimelineCounts } from './timeline.ts';
 import { type Rank, TopValues } from './top.ts';
@@ -223,6 +224,11 @@ export class Queries {
 
   alertsCounting(sinceMs: number, limit: number): StoredIncident[] {
     return this.#at(() => new Incidents(this.#db).counting(sinceMs, limit));
+  }
+
+  /** `_second` makes the results of different seconds different ones: see ResultCache. */
+  ruleProgress(_second: number): RuleProgress {
+    return ruleProgress(this.#db);
   }
 
   blocklist(query: BlocklistQuery): BlocklistText {

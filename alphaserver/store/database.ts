@@ -19,6 +19,10 @@ export const isDamage = (error: unknown): boolean => [SQLITE_CORRUPT, SQLITE_NOT
 /** True where another connection holds the lock. */
 export const isBusy = (error: unknown): boolean => errcode(error) === SQLITE_BUSY;
 
+/** Tells whether a connection has a file attached under this name. */
+export const isAttached = (db: Database, schema: string): boolean =>
+  arrays(db, 'PRAGMA database_list').some(([, name]) => name === schema);
+
 /** Opens a file, or makes it. Waits a few seconds for a lock of another connection. */
 export function openDatabase(file: string): Database {
   return new DatabaseSync(file, { timeout: BUSY_LIMIT_MS });

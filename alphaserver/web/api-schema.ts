@@ -8,7 +8,7 @@ import { sourceOf } from '../../service/ip-network.ts';
 import { integer, list, object, orNull, type TProperties, type TSchema, text } from '../../service/schema.ts';
 import { textOf, time, truth, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
 import { BLOCKLIST_FORMATS } from '../alerting/blocklist.ts';
-import { AlertDetail, AlertView, FleetState } from '../queries/alert-results.ts';
+import { AlertDetail, AlertView, AsOf, FleetState } from '../queries/alert-results.ts';
 import {
   CoverageCounts,
   type EventCursor,
@@ -110,14 +110,23 @@ type Tag = keyof typeof TAGS;
 const Fault = object({ error: text(), message: text() });
 
 /** The schema of a route: what it is for in a sentence, the parameters it takes, and what it answers. */
-const route = <P extends Parameters, A extends TSchema>(tag: Tag, summary: string, parameters: P, answer: A) => ({
+const route = <P extends Parameters, A extends TSchema, F extends object>(
+  ...[tag, summary, parameters, answer, faults]: [Tag, string, P, A, F?]
+) => ({
   schema: {
     tags: [tag],
     summary,
     querystring: schemaOf(parameters),
-    response: { 200: answer, 400: Fault, 404: Fault, 503: Fault },
+    response: { 200: answer, 400: Fault, 404: Fault, 503: Fault, ...faults },
   },
 });
+
+/** The state of the fleet, and how far it can be vouched for. */
+const Vouched = {
+  state: FleetState,
+  why: orNull(text({ description: 'Why the state is unknown; else null' })),
+  asOf: AsOf,
+};
 
 /** Adds the id in the path to a route's schema. */
 const ofOne = <S extends object>({ schema }: { schema: S }) => ({
@@ -149,7 +158,8 @@ export const API = {
     'state',
     'The answer: is anything wrong, and how much happened',
     span,
-    object({ state: FleetState, because: list(AlertView), coverage: CoverageCounts, ...SummaryView.properties }),
+    object({ ...Vouched, because: list(AlertView), coverage: CoverageCounts, ...SummaryView.properties }),
+    { 503: object({ ...Fault.properties, ...Vouched, because: list(AlertView) }) },
   ),
   alerts: route(
     'state',

@@ -113,7 +113,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     await refuseOtherMethods(closed, async () => {
       hostRoutes(api, views);
       eventRoutes(api, views, written);
-      countRoutes(api, { views, written, alerts });
+      countRoutes(api, { views, written, alerts, ready: options.ready });
       ledgerRoutes(api, views);
       alertRoutes(api, alerts);
       blocklistRoute(api, options.blocklist ?? (async () => ({ text: '', tag: '' })), now);

@@ -45,10 +45,11 @@ function file(type: keyof typeof TYPES, plain: Buffer): File {
 
 /** The files by name, and the page that names them by the address they have. */
 function readAll(): { version: string; index: File; files: ReadonlyMap<string, File> } {
-  const modules = readdirSync(PAGE).filter((name) => name.endsWith('.js'));
+  const filesOf = (ending: string) => readdirSync(PAGE).filter((name) => name.endsWith(ending));
+  const modules = filesOf('.js');
   const files = new Map([
     ['page.css', file('css', Buffer.concat(STYLES.map((path) => readFileSync(path))))],
-    ['icon.svg', file('svg', readFileSync(join(PAGE, 'icon.svg')))],
+    ...filesOf('.svg').map((name) => [name, file('svg', readFileSync(join(PAGE, name)))] as const),
     [CHART, file('js', readFileSync(join(CHARTS, 'uPlot.esm.js')))],
     ...modules.map((name) => [name, file('js', readFileSync(join(PAGE, name)))] as const),
   ]);

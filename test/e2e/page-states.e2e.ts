@@ -252,7 +252,7 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
 
   it('says when the server is gone, and goes on by itself when it is back', async () => {
     await server.end('SIGTERM');
-    await shows('#link', /Reconnecting/);
+    await shows('#link', /Reconnecting|Not connected/);
     await shows('#foot', /Cannot refresh: .*What is shown may be old/);
     server = await pair.serving(settings);
     agent = await AgentByHand.of('web-01', pair.port);

@@ -2,7 +2,8 @@
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
 import { filterLink } from './links.js';
-import { ago } from './time.js';
+import { showTab } from './tab.js';
+import { ago, moment } from './time.js';
 import { verdictOf } from './verdict.js';
 import { addressOf } from './view.js';
 
@@ -41,7 +42,7 @@ export class Answer {
     byId('answer-glyph').setAttribute('href', `#state-${verdict.state}`);
     say('answer-title', verdict.title);
     say('answer-why', verdict.why);
-    document.title = `${verdict.title} · Asgard`;
+    showTab(verdict.title, verdict.state);
     fill(byId('answer-blind'), blindWords(verdict, view));
     this.#incidents(part.concerns, view, nowMs);
     fill(byId('numbers'), numbers(part.amounts));
@@ -54,12 +55,20 @@ export class Answer {
    * @param {string} why
    */
   refuse(why) {
-    byId('answer').dataset['state'] = 'unknown';
-    byId('answer-glyph').setAttribute('href', '#state-unknown');
-    say('answer-title', 'This cannot be shown');
-    say('answer-why', `${why}.`);
-    document.title = 'This cannot be shown · Asgard';
+    unknown('This cannot be shown', `${why}.`);
     for (const id of ['answer-blind', 'because', 'numbers']) fill(byId(id), []);
+  }
+
+  /**
+   * Takes back what is shown: the server cannot be asked any more, so that nothing of it may hold now. The numbers stay.
+   * @param {string} what
+   * @param {number | null} sinceMs when the last answer was there; null where there was none
+   * @param {string} why a sentence, or an empty string
+   */
+  outdate(what, sinceMs, why) {
+    const since = sinceMs === null ? '' : ` since ${moment(sinceMs, Date.now())}`;
+    const then = sinceMs === null ? '' : 'What you see is from then.';
+    unknown(`${what}${since}`, [why, then].filter((words) => words !== '').join(' '));
   }
 
   /**
@@ -81,6 +90,19 @@ export class Answer {
     }
     fill(byId('because'), rows);
   }
+}
+
+/**
+ * Shows that nothing can be said.
+ * @param {string} title
+ * @param {string} why
+ */
+function unknown(title, why) {
+  byId('answer').dataset['state'] = 'unknown';
+  byId('answer-glyph').setAttribute('href', '#state-unknown');
+  say('answer-title', title);
+  say('answer-why', why);
+  showTab(title, 'unknown');
 }
 
 /**

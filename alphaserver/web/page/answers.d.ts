@@ -41,6 +41,8 @@ export interface Amounts extends CountsView {
 /** `GET /api/summary`. */
 export interface Summary extends Amounts {
   readonly state: FleetState;
+  /** Why the state is unknown; else null. */
+  readonly why: string | null;
   /** How many hosts are watched how well. */
   readonly coverage: CoverageCounts;
   /** The incidents that say so. */

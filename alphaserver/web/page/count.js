@@ -21,6 +21,14 @@ export function counted(number, noun, plural = `${noun}s`) {
   return `${count(number)} ${number === 1 ? noun : plural}`;
 }
 
+/**
+ * Begins a text with a capital letter.
+ * @param {string} words
+ */
+export function sentence(words) {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 const SIZES = ['bytes', 'kB', 'MB', 'GB', 'TB'];
 
 /**

@@ -5,6 +5,7 @@ import { counted } from './count.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
 import { eventList } from './event-list.js';
 import { filterLink } from './links.js';
+import { showTab } from './tab.js';
 import { lasting, moment } from './time.js';
 import { addressOf } from './view.js';
 
@@ -57,7 +58,7 @@ export class IncidentPage {
       this.#alert = alert;
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 404) throw error;
-      document.title = 'No such incident · Asgard';
+      showTab('No such incident', null);
       fill(byId('incident'), [
         back(view),
         element('h1', { id: 'incident-title' }, 'There is no such incident'),
@@ -73,7 +74,7 @@ export class IncidentPage {
     const alert = this.#alert;
     if (alert === null) return;
     const nowMs = Date.now();
-    document.title = `${alert.rule} · Asgard`;
+    showTab(alert.rule, null);
     this.#form ??= acknowledgement(alert.id, (now) => {
       this.#alert = now;
       this.#render(view);

@@ -109,6 +109,8 @@ async function allParts(view, span, parts, hosts, summary, signal) {
         amounts: whole,
         hosts: list,
         fleet: whole,
+        where: [],
+        doubt: doubtOf(whole),
       }),
     ),
     timeline(span, null, signal).then((points) => parts.timeline({ ...points, ...span })),
@@ -147,12 +149,22 @@ async function filteredParts(view, span, parts, hosts, summary, signal) {
     amounts: known ? amounts : { ...amounts, hosts: 0 },
     hosts: list,
     fleet: null,
+    where: counts.map(({ host }) => host ?? ''),
+    doubt: doubtOf(whole),
   });
   parts.cut(cut);
   parts.timeline({ points, stepMs, ...exact, ...span });
   parts.hosts({ hosts: shown, counts });
   parts.sources(sources);
   parts.users(users);
+}
+
+/**
+ * Why the server cannot vouch for its own answers. That nobody watches is no reason: the hosts say it.
+ * @param {Summary} whole
+ */
+function doubtOf({ why, coverage }) {
+  return coverage.live + coverage.late > 0 ? why : null;
 }
 
 /**

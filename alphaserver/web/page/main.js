@@ -1,14 +1,16 @@
 /** The page: reads the address bar, asks, shows, and asks again while somebody looks. */
 import { Answer } from './answer.js';
 import { ApiError, ask } from './api.js';
-import { count, counted } from './count.js';
+import { count, counted, sentence } from './count.js';
 import { showCoverage } from './coverage.js';
 import { byId, element, fill, foreign } from './element.js';
 import { Feed } from './feed.js';
 import { IncidentPage } from './incident.js';
 import { filterChips } from './links.js';
 import { loadBoard } from './load-board.js';
+import { watchPulse } from './pulse.js';
 import { Refresh } from './refresh.js';
+import { showTab } from './tab.js';
 import { Tables } from './tables.js';
 import { clock, moment, timeZone } from './time.js';
 import { TimelineChart } from './timeline-chart.js';
@@ -24,6 +26,13 @@ const AFTER_ALERT_MS = 300;
 const FEED_EVENTS = 60;
 
 let view = viewOf(here());
+/** Since when the server has not answered at all, Unix milliseconds; null while it does. */
+/** @type {number | null} */
+let lostSinceMs = null;
+let isLive = false;
+/** When the last answer about a view was there. */
+/** @type {number | null} */
+let answeredMs = null;
 const answer = new Answer();
 const incident = new IncidentPage();
 const chart = new TimelineChart((fromMs, toMs) =>
@@ -33,9 +42,8 @@ const tables = new Tables();
 const refresh = new Refresh((signal) => (view.alert === null ? board(signal) : incident.show(view, signal)), foot);
 const feed = new Feed(view, {
   link: (live) => {
-    const link = byId('link');
-    link.className = live ? 'link live' : 'link';
-    link.textContent = live ? 'Live' : 'Reconnecting';
+    isLive = live;
+    showLink();
     // What came between the first question and the stream, or during a break.
     if (live) void fillFeed();
   },
@@ -198,13 +206,34 @@ function welcome(empty) {
   byId('answer').hidden = empty || view.alert !== null;
   if (empty) {
     if (place.hidden) showWelcome();
-    document.title = 'No host yet · Asgard';
+    showTab('No host yet', null);
   }
   place.hidden = !empty;
 }
 
+/** Says how the page and the server are connected. */
+function showLink() {
+  const link = byId('link');
+  link.className = isLive && lostSinceMs === null ? 'link live' : 'link';
+  link.textContent = lostSinceMs !== null ? 'Not connected' : isLive ? 'Live' : 'Reconnecting';
+  byId('lost').hidden = lostSinceMs === null || view.alert === null;
+  const words = lostSinceMs === null ? '' : `Not connected since ${moment(lostSinceMs, Date.now())}: `;
+  byId('lost').textContent = words === '' ? '' : `${words}what you see is from then.`;
+  if (lostSinceMs === null) return;
+  answer.outdate('Not connected', lostSinceMs, '');
+}
+
+watchPulse((sinceMs) => {
+  lostSinceMs = sinceMs;
+  showLink();
+  if (sinceMs === null) refresh.anew();
+});
+
 /** @param {string} problem */
 function foot(problem) {
+  if (problem === '') answeredMs = Date.now();
+  else if (lostSinceMs === null && view.alert === null)
+    answer.outdate('Not known', answeredMs, `${sentence(problem)}.`);
   const place = byId('foot');
   place.className = problem === '' ? '' : 'problem';
   place.textContent =

@@ -6,6 +6,8 @@ const HIDDEN_REFRESH_MS = 60_000;
 const AFTER_FAILURE_MS = 3_000;
 /** A refresh waits this many times as long as the last one took, up to REFRESH_MS: a busy server is not kept busy by being looked at. */
 const REST = 5;
+/** An answer that takes longer than this is no longer worth what is shown meanwhile. */
+const SLOW_MS = 10_000;
 
 /** Asks, and asks again. */
 export class Refresh {
@@ -63,11 +65,15 @@ export class Refresh {
     const { signal } = this.#asking;
     const startedMs = performance.now();
     let problem = '';
+    const slow = setTimeout(() => {
+      if (!signal.aborted) this.#failed(`the server has not answered for ${SLOW_MS / 1_000} s`);
+    }, SLOW_MS);
     try {
       await this.#ask(signal);
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error);
     }
+    clearTimeout(slow);
     if (signal.aborted) return;
     this.#busy = false;
     this.#tookMs = performance.now() - startedMs;

@@ -1,6 +1,8 @@
 /** The answer in words: is anything wrong, and does anybody watch. Pure. */
-import { count, counted } from './count.js';
+import { count, counted, sentence } from './count.js';
+import { escapedText } from './escaped.js';
 import { healthWords } from './health.js';
+import { moment } from './time.js';
 import { isFiltered, timeWords } from './view.js';
 
 /**
@@ -8,16 +10,19 @@ import { isFiltered, timeWords } from './view.js';
  * @import { View } from './view.js'
  *
  * What an answer rests on. `more`: there are incidents beyond those named. `fleet`: what the server says of all hosts; null
- * where the view is filtered, of which it says nothing.
+ * where the view is filtered, of which it says nothing. `where`: the hosts that a filtered view has events of. `doubt`: why the
+ * server cannot vouch for what it says; null where it can.
  * @typedef {object} Grounds
  * @property {readonly Concern[]} concerns
  * @property {boolean} more
  * @property {Amounts} amounts
  * @property {readonly HostView[]} hosts
  * @property {{ state: FleetState, coverage: CoverageCounts } | null} fleet
+ * @property {readonly string[]} where
+ * @property {string | null} doubt
  *
  * @typedef {object} Verdict
- * @property {FleetState} state
+ * @property {FleetState | 'over'} state `over`: something was, and is no more
  * @property {string} title
  * @property {string} why sentences
  * @property {readonly { host: string, words: string }[]} blind hosts where an attack would not be seen now
@@ -78,26 +83,72 @@ export function verdictOf(part, view, nowMs) {
     .filter(({ coverage }) => coverage === 'blind')
     .map((host) => ({ host: host.host, words: healthWords(host, nowMs) }));
   const unknown = fleet === null ? unknownWords(part, view, asked.length > blind.length) : null;
-  const state = fleet?.state ?? filteredState(concerns, unknown);
+  const past = fleet === null ? pastOf(part, nowMs) : null;
   const incidents = { unacknowledged: number('unacknowledged'), open: number('open'), closed: number('closed'), more };
+  const isBreach = incidents.unacknowledged > 0;
+  const state = isBreach ? 'breach' : (fleet?.state ?? filteredState(part, unknown, past !== null));
+  const title = titleOf(
+    state,
+    view,
+    fleet?.coverage ?? null,
+    unknown ?? (part.doubt === null ? null : 'Not known now'),
+  );
+  const doubt = part.doubt === null ? '' : `${part.doubt}: there may be more. `;
   return {
     state,
-    title: titleOf(state, view, fleet?.coverage ?? null, unknown),
-    why: whyOf(incidents, state, amounts, view),
+    title: state === 'over' && past !== null ? past.title : title,
+    why: doubt + (state === 'over' && past !== null ? past.words : whyOf(incidents, state, amounts, view)),
     blind,
   };
 }
 
 /**
  * The state of a filtered view.
- * @param {readonly Concern[]} concerns
+ * @param {Grounds} part
  * @param {string | null} unknown
- * @returns {FleetState}
+ * @param {boolean} isOver
+ * @returns {FleetState | 'over'}
  */
-function filteredState(concerns, unknown) {
-  if (concerns.some((one) => one.standing === 'unacknowledged')) return 'breach';
+function filteredState({ concerns, doubt }, unknown, isOver) {
+  if (doubt !== null) return 'unknown';
   if (concerns.some((one) => one.attack && one.standing === 'open')) return 'attack';
+  if (isOver) return 'over';
   return unknown === null ? 'quiet' : 'unknown';
+}
+
+/**
+ * Says what somebody did, or what was done to it, whose incidents are over; null where there was none worth a warning.
+ * @param {Grounds} part
+ * @param {number} nowMs
+ */
+function pastOf({ concerns, amounts, where }, nowMs) {
+  const over = concerns.map(({ alert }) => alert).filter(({ severity, closedAt }) => severity !== 'notice' && closedAt);
+  const since = over
+    .map(({ closedAt }) => closedAt ?? '')
+    .sort()
+    .at(-1);
+  if (since === undefined) return null;
+  const from = over.map(({ openedAt }) => openedAt).sort()[0] ?? since;
+  const to =
+    over
+      .map(({ lastAt }) => lastAt)
+      .sort()
+      .at(-1) ?? since;
+  const { failed, probes, accepted, atLeast } = amounts;
+  const did = [
+    failed > 0 ? counted(failed, 'failed login') : null,
+    probes > 0 ? counted(probes, 'probe') : null,
+    accepted > 0 ? counted(accepted, 'login') : null,
+  ].filter((words) => words !== null);
+  const on =
+    where.length === 1 ? ` on ${escapedText(where[0] ?? '')}` : where.length > 1 ? ` on ${where.length} hosts` : '';
+  const least = atLeast ? 'at least ' : '';
+  const end = `over since ${moment(since, nowMs)}`;
+  const words = did.length === 0 ? counted(over.length, 'incident') : `${least}${did.join(', ')}${on}`;
+  return {
+    title: sentence(end),
+    words: `${sentence(words)} from ${moment(from, nowMs)} to ${moment(to, nowMs)}, ${end}.`,
+  };
 }
 
 /**
@@ -115,7 +166,7 @@ function unknownWords({ concerns, amounts, hosts }, view, watched) {
 }
 
 /**
- * @param {FleetState} state
+ * @param {Verdict['state']} state
  * @param {View} view
  * @param {CoverageCounts | null} coverage
  * @param {string | null} unknown
@@ -131,7 +182,7 @@ function titleOf(state, view, coverage, unknown) {
 
 /**
  * @param {{ unacknowledged: number, open: number, closed: number, more: boolean }} incidents
- * @param {FleetState} state
+ * @param {Verdict['state']} state
  * @param {Amounts} amounts
  * @param {View} view
  */

@@ -1,6 +1,7 @@
 /** `GET /api/summary`, `/api/timeline` and `/api/top/...`: how much happened, when, and by whom. */
-import { watchedState } from '../../queries/agent-state.ts';
+import { vouchedState } from '../../queries/agent-state.ts';
 import type { AlertsView } from '../../queries/alert-results.ts';
+import { UnreadableError } from '../../queries/query-thread.ts';
 import { TIMELINE_LIMIT, type Views, type WrittenViews } from '../../queries/results.ts';
 import { API, spanOf } from '../api-schema.ts';
 import { type ApiApp, ParameterError } from '../parameters.ts';
@@ -13,17 +14,30 @@ interface Options {
   readonly views: Pick<Views, 'summary' | 'coverage'>;
   readonly written: Pick<WrittenViews, 'timeline' | 'top' | 'networks'>;
   readonly alerts: Pick<AlertsView, 'state'>;
+  /** Why nothing can be stored at the moment, or null. */
+  readonly ready: () => string | null;
 }
 
 /** Counts of a span of time: in all, in steps, and by host, source and user. */
-export function countRoutes(app: ApiApp, { views, written, alerts }: Options): void {
-  app.get('/api/summary', API.summary, async ({ query }) => {
-    const [{ state, because }, counts, coverage] = await Promise.all([
-      alerts.state(),
-      views.summary(spanOf(query)),
-      views.coverage(),
-    ]);
-    return { state: watchedState(state, coverage), because, coverage, ...counts };
+export function countRoutes(app: ApiApp, { views, written, alerts, ready }: Options): void {
+  app.get('/api/summary', API.summary, async ({ query }, reply) => {
+    try {
+      const [{ state, because, asOf, doubt }, counts, coverage] = await Promise.all([
+        alerts.state(),
+        views.summary(spanOf(query)),
+        views.coverage(),
+      ]);
+      const unstored = ready();
+      const why = doubt ?? (unstored === null ? null : `Nothing can be stored: ${unstored}`);
+      return { ...vouchedState(state, why, coverage), asOf, because, coverage, ...counts };
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) throw error;
+      const why = error.message;
+      return reply.status(error.statusCode).send({
+        ...{ error: 'unavailable', message: why, state: 'unknown', why },
+        ...{ asOf: { stored: null, rules: null }, because: [] },
+      });
+    }
   });
   app.get('/api/timeline', API.timeline, async ({ query }, reply) => {
     const { since, until, step, host } = query;

@@ -49,6 +49,8 @@ const REPORT: Report = {
   until: AT,
   summary: {
     state: 'quiet',
+    why: null,
+    asOf: { stored: AT, rules: AT },
     because: [],
     coverage: { live: 1, late: 0, blind: 0 },
     attempts: 4,
@@ -126,7 +128,8 @@ describe('the answer', () => {
       state: 'agent silent since 2026-11-24T10:30:00.000Z',
       coverage: 'blind',
     } as const;
-    const summary = { ...REPORT.summary, state: 'unknown', coverage: { live: 0, late: 0, blind: 1 } } as const;
+    const coverage = { live: 0, late: 0, blind: 1 };
+    const summary = { ...REPORT.summary, state: 'unknown', why: 'No host is watched at the moment', coverage } as const;
     assert.deepEqual(
       answerOf({ ...REPORT, summary, hosts: [silent] }).map(({ text }) => text),
       [
@@ -135,7 +138,11 @@ describe('the answer', () => {
       ],
     );
     assert.deepEqual(
-      answerOf({ ...REPORT, summary, hosts: [], ledger: { ...REPORT.ledger, agents: 0 } }).map(({ text }) => text),
+      answerOf({
+        ...REPORT,
+        ...{ summary: { ...summary, why: 'No agent has ever connected' }, hosts: [] },
+        ledger: { ...REPORT.ledger, agents: 0 },
+      }).map(({ text }) => text),
       ['Unknown: no agent has ever connected.'],
     );
     const hosts = [...Array(8).keys()].map((i) => ({ ...silent, host: `h${i}`, state: 'log missing' }));
@@ -267,7 +274,7 @@ describe('the command', () => {
     assert.equal(code, 0, said);
     assert.match(
       said,
-      /^Unknown: no host is watched at the moment; 1 login and 2 failed attempts from 2026-11-24 00:00 to 2026-11-25 00:00\.\n/,
+      /^Unknown: no rules have judged what is stored; 1 login and 2 failed attempts from 2026-11-24 00:00 to 2026-11-25 00:00\.\n/,
     );
     assert.match(said, /^No host is watched at the moment: web \(agent silent since 2026-11-24 12:00\)\.$/m);
     assert.match(said, /^2001:db8::\/64 +2 +0 +2 +0 +1 +2 /m);

@@ -6,7 +6,7 @@ import {
   coverageBy,
   SILENT_AFTER_MS,
   stateOf,
-  watchedState,
+  vouchedState,
 } from '../../../alphaserver/queries/agent-state.ts';
 import { AGENT_STATES, type AgentReport } from '../../../protocol/report.ts';
 
@@ -77,8 +77,15 @@ test('a state that a newer agent reports counts as not watched', () => {
 });
 
 test('a quiet fleet is unknown while no host of it is watched; what is known against it stays', () => {
-  assert.equal(watchedState('quiet', { live: 0, late: 0, blind: 3 }), 'unknown');
-  assert.equal(watchedState('quiet', { live: 0, late: 0, blind: 0 }), 'unknown');
-  assert.equal(watchedState('quiet', { live: 0, late: 1, blind: 3 }), 'quiet');
-  assert.equal(watchedState('breach', { live: 0, late: 0, blind: 3 }), 'breach');
+  const { state, why } = vouchedState('quiet', null, { live: 0, late: 0, blind: 3 });
+  assert.deepEqual([state, why], ['unknown', 'No host is watched at the moment']);
+  assert.equal(vouchedState('quiet', null, { live: 0, late: 0, blind: 0 }).why, 'No agent has ever connected');
+  assert.equal(vouchedState('quiet', null, { live: 0, late: 1, blind: 3 }).state, 'quiet');
+  assert.deepEqual(vouchedState('breach', null, { live: 0, late: 0, blind: 3 }), { state: 'breach', why: null });
+});
+
+test('no state is given that the server cannot vouch for', () => {
+  const why = 'The rules are 11 s behind what is stored';
+  for (const state of ['quiet', 'attack', 'breach'] as const)
+    assert.deepEqual(vouchedState(state, why, { live: 3, late: 0, blind: 0 }), { state: 'unknown', why });
 });

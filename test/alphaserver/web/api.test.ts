@@ -48,12 +48,13 @@ const users = async (query: string): Promise<unknown[]> =>
 
 test('GET /api/summary counts all, or a span: since is inside, until outside', async () => {
   const counts = { attempts: 4, accepted: 1, failed: 3, probes: 1, hosts: 2, sources: 3, users: 4 };
-  const { state, because, coverage, ...all } = await ok('/api/summary');
+  const { state, why, asOf, because, coverage, ...all } = await ok('/api/summary');
   assert.deepEqual(all, counts);
   assert.ok(['quiet', 'attack', 'breach', 'unknown'].includes(String(state)));
   // The agent has gone.
   assert.deepEqual(coverage, { live: 0, late: 0, blind: 2 });
-  assert.equal(state, 'unknown');
+  assert.deepEqual([state, why], ['unknown', 'No host is watched at the moment']);
+  assert.deepEqual(Object.keys(asOf as object), ['stored', 'rules']);
   assert.ok(Array.isArray(because));
   assert.equal((await ok(`/api/summary?since=${at(60_000)}&until=${at(0)}`))['attempts'], 1);
   assert.equal((await ok(`/api/summary?since=${at(60_000)}`))['attempts'], 2);

@@ -7,6 +7,7 @@ import { coarser, countsOf, networksOf, pointsOf, topOf } from '../../../../alph
 import { runsOf } from '../../../../alphaserver/web/page/event-list.js';
 import { healthWords } from '../../../../alphaserver/web/page/health.js';
 import { networkOf } from '../../../../alphaserver/web/page/network.js';
+import { moment } from '../../../../alphaserver/web/page/time.js';
 import { concernsOf, verdictOf } from '../../../../alphaserver/web/page/verdict.js';
 import {
   addressOf,
@@ -217,7 +218,16 @@ describe('the answer in words', () => {
     }) as Alert;
   const BLIND = ['log missing', 'outbox full'];
   /** What is said of incidents that count, of others, and of hosts in these states. */
-  const verdict = (because: Alert[], others: Alert[] = [], states: string[] = ['caught up'], query = '', more = {}) => {
+  const verdict = (
+    ...[because, others = [], states = ['caught up'], query = '', more = {}, grounds = {}]: [
+      Alert[],
+      Alert[]?,
+      string[]?,
+      string?,
+      object?,
+      object?,
+    ]
+  ) => {
     const amounts = { attempts: 12, accepted: 2, failed: 10, probes: 0, hosts: 1, sources: 1, users: 1, ...more };
     const hosts = states.map((state, i) => {
       const coverage = BLIND.includes(state) ? 'blind' : 'live';
@@ -231,7 +241,8 @@ describe('the answer in words', () => {
       coverage: { live: hosts.length - blind, late: 0, blind },
     };
     const concerns = concernsOf(because, others);
-    const part = { concerns, more: false, amounts, hosts, fleet: query === '' ? fleet : null };
+    const rest = { more: false, where: ['h1'], doubt: null, ...grounds };
+    const part = { concerns, amounts, hosts, fleet: query === '' ? fleet : null, ...rest };
     return verdictOf(part as unknown as Parameters<typeof verdictOf>[0], viewOf(new URLSearchParams(query)), NOW_MS);
   };
   const over = { closedAt: '2026-11-23T11:45:00.000Z' };
@@ -268,6 +279,37 @@ describe('the answer in words', () => {
     assert.deepEqual(of('ip=192.0.2.77', nothing), ['unknown', 'Nothing is known of this source']);
     assert.deepEqual(of('user=nobody', nothing), ['unknown', 'Nothing is known of this user']);
     assert.deepEqual(of('host=h1', nothing), ['quiet', 'No incident here']);
+  });
+
+  it('says what somebody did whose incident is over, and not that there was nothing', () => {
+    const { state, title, why } = verdict([], [alert('a', over)], undefined, 'ip=192.0.2.1', {
+      ...{ accepted: 0, failed: 3_171 },
+    });
+    assert.deepEqual([state, title], ['over', `Over since ${moment('2026-11-23T11:45:00.000Z', NOW_MS)}`]);
+    const [from, to] = ['2026-11-23T11:00:00.000Z', '2026-11-23T11:30:00.000Z'].map((at) => moment(at, NOW_MS));
+    const since = moment('2026-11-23T11:45:00.000Z', NOW_MS);
+    assert.equal(why, `3,171 failed logins on h1 from ${from} to ${to}, over since ${since}.`);
+    assert.equal(
+      verdict([], [alert('a', { ...over, severity: 'notice' })], undefined, 'ip=192.0.2.1').title,
+      'No incident here',
+    );
+  });
+
+  it('gives no green light that the server cannot vouch for', () => {
+    const doubt = 'The rules are 14 s behind what is stored';
+    const { state, title, why } = verdict(
+      [],
+      [],
+      undefined,
+      '',
+      {},
+      { doubt, fleet: { state: 'unknown', coverage: { live: 1, late: 0, blind: 0 } } },
+    );
+    assert.deepEqual([state, title], ['unknown', 'Not known now']);
+    assert.match(why, /^The rules are 14 s behind what is stored: there may be more\. /);
+    assert.equal(verdict([], [], undefined, 'ip=192.0.2.1', {}, { doubt }).state, 'unknown');
+    assert.equal(verdict([], [alert('a', over)], undefined, 'ip=192.0.2.1', {}, { doubt }).state, 'unknown');
+    assert.equal(verdict([alert('a', breakIn)], [], undefined, '', {}, { doubt }).title, 'Someone got in');
   });
 
   it('is an attack while one goes on, and not for what is merely worth a look', () => {

@@ -1,0 +1,37 @@
+/**
+ * Asks the server for a sign of life, in a worker: browsers slow down the timers of a page that nobody sees, and its title and
+ * icon are seen all the same. Posts the time of the last sign where there was none for too long, null once there is one again.
+ */
+
+const EVERY_MS = 3_000;
+/** A stalled server takes the connection and never answers. EVERY_MS and this together are below the 10 s of the promise. */
+const ANSWER_LIMIT_MS = 4_000;
+/** One answer that was lost on the way is no loss of the server. */
+const LOST_AFTER_MS = 5_000;
+
+let heardMs = Date.now();
+let lost = false;
+
+async function isAlive() {
+  try {
+    const answer = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_LIMIT_MS) });
+    await answer.arrayBuffer();
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+async function beat() {
+  if (await isAlive()) {
+    heardMs = Date.now();
+    if (lost) postMessage(null);
+    lost = false;
+  } else if (Date.now() - heardMs >= LOST_AFTER_MS) {
+    if (!lost) postMessage(heardMs);
+    lost = true;
+  }
+  setTimeout(() => void beat(), EVERY_MS);
+}
+
+void beat();

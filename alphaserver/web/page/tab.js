@@ -1,0 +1,20 @@
+/** The tab's title and icon, which are seen while the page itself is not. */
+
+/** @import { FleetState } from './answers.d.ts' */
+
+const icon = /** @type {HTMLLinkElement} */ (document.querySelector('link[rel="icon"]'));
+const QUIET_ICON = icon.href;
+
+/**
+ * Shows an answer in the tab. What is quiet, over, or has no state has the plain icon.
+ * @param {string} title
+ * @param {FleetState | 'over' | null} state
+ */
+export function showTab(title, state) {
+  document.title = `${title} · Asgard`;
+  const wanted =
+    state === null || state === 'quiet' || state === 'over'
+      ? QUIET_ICON
+      : QUIET_ICON.replace(/icon\.svg$/, `icon-${state}.svg`);
+  if (icon.href !== wanted) icon.href = wanted;
+}

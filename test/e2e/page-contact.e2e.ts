@@ -1,0 +1,125 @@
+/** The page when its server is lost, stalls, or falls behind: it never goes on showing an answer that nobody vouches for. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, describe, it } from 'node:test';
+import { Pair, type Program } from '../programs.ts';
+import { until } from '../until.ts';
+import { AgentByHand } from './agent-by-hand.ts';
+import { chromiumPath, type Page, Watched } from './browser.ts';
+import { lacking } from './machine.ts';
+
+const chromium = chromiumPath();
+/** The promise is 10 s; the rest is for a busy machine to draw it. */
+const LOST_LIMIT_MS = 15_000;
+
+describe('the page without its server', {
+  skip: lacking('the page’s contact', { Chromium: chromium !== null }),
+}, () => {
+  let pair: Pair;
+  let server: Program;
+  let browser: Watched;
+  let page: Page;
+  let agent: AgentByHand;
+
+  const shows = async (selector: string, wanted: RegExp, limitMs?: number): Promise<void> => {
+    let last = '';
+    await until(
+      async () => {
+        last = (await page.locator(selector).allInnerTexts()).join('\n');
+        return wanted.test(last);
+      },
+      () => `${selector} shows ${wanted}, not ${last}`,
+      limitMs,
+    );
+  };
+  const icon = () => page.locator('link[rel="icon"]').getAttribute('href');
+  const login = { outcome: 'accepted', user: 'mira', method: 'publickey', ip: '192.0.2.17' } as const;
+  /** The page as it is while the server is there, and well. */
+  const isQuiet = async (): Promise<void> => {
+    await shows('#answer-title', /^All quiet$/);
+    await shows('#link', /^Live$/);
+    assert.match(String(await icon()), /icon\.svg$/);
+  };
+  const isLost = async (): Promise<void> => {
+    await shows('#answer-title', /^Not connected since \d\d:\d\d$/, LOST_LIMIT_MS);
+    await shows('#answer-why', /^What you see is from then\.$/);
+    await shows('#link', /^Not connected$/);
+    assert.match(await page.title(), /^Not connected since \d\d:\d\d · Asgard$/);
+    assert.match(String(await icon()), /icon-unknown\.svg$/);
+    assert.equal(await page.locator('#answer').getAttribute('data-state'), 'unknown');
+  };
+
+  before(async () => {
+    pair = await Pair.make();
+    server = await pair.serving();
+    agent = await AgentByHand.of('web-01', pair.port);
+    await agent.events(login);
+    browser = await Watched.start(chromium as string, `http://127.0.0.1:${pair.httpPort}`);
+    page = await browser.open('/');
+    await isQuiet();
+  });
+  after(async () => {
+    await browser?.close();
+    await pair?.close();
+  });
+
+  it('says within seconds that a stalled server does not answer, and goes on when it does', async () => {
+    server.child.kill('SIGSTOP');
+    try {
+      await isLost();
+    } finally {
+      server.child.kill('SIGCONT');
+    }
+    await isQuiet();
+  });
+
+  it('says so on the page of an incident, too', async () => {
+    await agent.events(...Array.from({ length: 12 }, () => ({ outcome: 'failed', ip: '203.0.113.7' }) as const));
+    await shows('#answer-title', /^Under attack$/);
+    assert.match(String(await icon()), /icon-attack\.svg$/);
+    await page.locator('#because a').first().click();
+    await shows('#incident-title', /203\.0\.113\.7/);
+    server.child.kill('SIGSTOP');
+    try {
+      await shows('#lost', /^Not connected since \d\d:\d\d: what you see is from then\.$/, LOST_LIMIT_MS);
+      assert.match(await page.title(), /^Not connected since/);
+    } finally {
+      server.child.kill('SIGCONT');
+    }
+    await until(async () => !(await page.locator('#lost').isVisible()));
+    await page.goBack();
+    await shows('#answer-title', /^Under attack$/);
+  });
+
+  it('says that it cannot know while the rules lag behind what is stored', async () => {
+    // Whoever holds the lock of alerts.db keeps the alert thread from writing what it finds.
+    const other = new DatabaseSync(join(pair.folder, 'server', 'alerts.db'));
+    other.exec('BEGIN IMMEDIATE');
+    try {
+      await agent.events(login);
+      await until(async () => {
+        const answer = await fetch(`http://127.0.0.1:${pair.httpPort}/api/summary`);
+        const { state, why } = (await answer.json()) as { state: string; why: string | null };
+        return state === 'unknown' && /^The rules are \d+ s behind/.test(why ?? '');
+      });
+      await shows('#answer-title', /^Not known now$/);
+      await shows('#answer-why', /^The rules are \d+ s behind what is stored: there may be more\./);
+    } finally {
+      other.exec('ROLLBACK');
+      other.close();
+    }
+    await shows('#answer-title', /^(Under attack|All quiet)$/, 90_000);
+  });
+
+  it('says within seconds that a killed server is gone, and shows the next one', async () => {
+    await server.end('SIGKILL');
+    await isLost();
+    server = await pair.serving();
+    agent = await AgentByHand.of('web-01', pair.port);
+    await agent.events({ ...login, ip: '192.0.2.18' });
+    await shows('#link', /^Live$/);
+    await shows('#feed', /192\.0\.2\.18/);
+    await shows('#answer-title', /^(Under attack|All quiet)$/);
+  });
+});

@@ -63,8 +63,8 @@ export class Alerting {
   /** Lists the addresses for firewalls, by the settings of this moment. */
   blocklist: BlocklistOf = (withPrivate, format) => {
     const { store, now } = this.#options;
-    const { allow, blocklistRules, detection } = this.thread.settings;
-    const settings = { allow, blocklistRules, detection };
+    const { allow, blocklistRules, blocksForgeable, detection } = this.thread.settings;
+    const settings = { allow, blocklistRules, blocksForgeable, detection };
     // To the second, so that those who ask at once share a result.
     const nowMs = Math.floor(now() / 1_000) * 1_000;
     return store.queries.run('blocklist', { settings, withPrivate, format, nowMs });

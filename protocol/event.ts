@@ -40,6 +40,9 @@ export interface LoginEvent {
   readonly pid?: number | null;
 }
 
+/** The `reason` of a probe whose process of sshd crashed: the server has a rule for it. */
+export const CRASH_REASON = 'its process crashed';
+
 /** The longest of each text an event may carry, in UTF-16 units; senders cut, receivers refuse. */
 export const EVENT_TEXT_LIMITS = {
   method: 64,

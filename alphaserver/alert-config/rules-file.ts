@@ -141,6 +141,7 @@ function settings(given: RulesFile, fail: (path: readonly string[], fault: strin
       quietMs: span(given.quiet, detection.quietMs),
       ipv6Prefix: given.ipv6Prefix ?? detection.ipv6Prefix,
       lateAfterMs: span(given.late?.after, detection.lateAfterMs),
+      decoys: { users: given.decoys?.users ?? [], keys: given.decoys?.keys ?? [] },
     },
     allow: { addresses, users: given.allow?.users ?? [] },
     notifyLate: given.late?.tell ?? false,
@@ -157,6 +158,7 @@ function settings(given: RulesFile, fail: (path: readonly string[], fault: strin
     groupWaitMs: span(given.grouping?.wait, DEFAULT_SETTINGS.groupWaitMs),
     groupEveryMs: span(given.grouping?.every, DEFAULT_SETTINGS.groupEveryMs),
     blocklistRules: given.blocklist?.rules ?? DEFAULT_SETTINGS.blocklistRules,
+    blocksForgeable: given.blocklist?.forgeable ?? false,
     page: given.page?.replace(/\/+$/, '') ?? null,
   };
 }

@@ -16,6 +16,8 @@ import { ATTACK_RULES, COUNT_LIMIT, type Rule, SEVERITIES } from './rules.ts';
 /** No object takes a property that it does not name: a misspelt one is a mistake. */
 const CLOSED = { additionalProperties: false };
 const NO_LINE_END = '^[^\\r\\n]*$';
+/** As `ssh-keygen -l` prints it. */
+const FINGERPRINT = '^(SHA256:[A-Za-z0-9+/]{43}|MD5(:[0-9a-f]{2}){16})$';
 const HTTP_URL = '^https?://[^\\s]+$';
 const MAIL_ADDRESS = '^[^\\s@<>,;"]+@[^\\s@<>,;"]+$';
 
@@ -57,16 +59,16 @@ function rule(description: string, ...settable: readonly (keyof typeof NUMBERS)[
 }
 
 const RULE_SETTINGS = {
-  'brute-force': rule('10 failed attempts of one source on one host in 60 s.', 'count', 'window'),
-  'slow-brute-force': rule(
-    '30 failed attempts of one source on one host in 24 h, without brute-force.',
+  'brute-force': rule('10 tries of one source on one host in 60 s.', 'count', 'window'),
+  'slow-brute-force': rule('30 tries of one source on one host in 24 h, without brute-force.', 'count', 'window'),
+  'fleet-scan': rule('Tries of one source on 5 hosts in 1 h.', 'count', 'window'),
+  'user-enumeration': rule('One source tries 10 different users in 10 min.', 'count', 'window'),
+  distributed: rule('Tries for one user from 10 sources in 1 h.', 'count', 'window'),
+  'break-in': rule(
+    'A success of a source with 5 tries anywhere in the 24 h before; a warning at most where it is by key and the tries were probes alone.',
     'count',
     'window',
   ),
-  'fleet-scan': rule('One source fails on 5 hosts in 1 h.', 'count', 'window'),
-  'user-enumeration': rule('One source tries 10 different users in 10 min.', 'count', 'window'),
-  distributed: rule('One user fails from 10 sources in 1 h.', 'count', 'window'),
-  'break-in': rule('A success of a source that failed 5 times anywhere in the 24 h before.', 'count', 'window'),
   'first-seen-source': rule(
     'A user logs in from an address never seen for it, after 3 successes (count) or a week (window).',
     'count',
@@ -77,10 +79,13 @@ const RULE_SETTINGS = {
     'A password success on a host whose last 20 successes (count) were all by key.',
     'count',
   ),
+  decoy: rule('A user name or a key that "decoys" names is used.'),
+  'sshd-crash': rule('sshd says that a process of it crashed, or penalises an address for it.'),
   'agent-silent': rule('The agent says nothing for 90 s (window).', 'window'),
   'log-gone': rule("The agent's log is gone for 5 min (window).", 'window'),
   'unknown-lines': rule('Lines not understood pass 20 (count) in 1 h (window).', 'count', 'window'),
   'events-lost': rule('A gap in the ledger.'),
+  clone: rule('One identity is used by two agents at once.'),
 } satisfies Record<Rule, unknown>;
 
 /** What every channel takes. */
@@ -172,6 +177,25 @@ export const RULES_FILE = object(
         CLOSED,
       ),
     ),
+    decoys: optional(
+      object(
+        {
+          users: optional(
+            list(text({ minLength: 1, maxLength: 64 }), {
+              maxItems: 1_000,
+              description: 'User names that nobody has: whoever tries one raises decoy.',
+            }),
+          ),
+          keys: optional(
+            list(text({ pattern: FINGERPRINT }), {
+              maxItems: 1_000,
+              description: 'Fingerprints (SHA256:...) of keys that nobody uses: whoever does raises decoy.',
+            }),
+          ),
+        },
+        CLOSED,
+      ),
+    ),
     late: optional(
       object(
         {
@@ -213,6 +237,13 @@ export const RULES_FILE = object(
               uniqueItems: true,
               description:
                 'Rules whose open incidents put their source on the list; all of these but distributed unless given.',
+            }),
+          ),
+          forgeable: optional(
+            flag({
+              default: false,
+              description:
+                'Whether addresses are listed that only logs name which a client can write to, or of which that is not known.',
             }),
           ),
         },

@@ -11,9 +11,11 @@ export const EVENT_RULES = [
   'first-seen-source',
   'root-password',
   'password-on-key-host',
+  'decoy',
+  'sshd-crash',
 ] as const;
 /** The rules that read the agents' heartbeats and reports. */
-export const STATE_RULES = ['agent-silent', 'log-gone', 'unknown-lines', 'events-lost'] as const;
+export const STATE_RULES = ['agent-silent', 'log-gone', 'unknown-lines', 'events-lost', 'clone'] as const;
 export const RULES = [...EVENT_RULES, ...STATE_RULES] as const;
 
 /** One rule by its name. */
@@ -33,6 +35,7 @@ export const ATTACK_RULES: readonly Rule[] = [
   'user-enumeration',
   'distributed',
   'break-in',
+  'decoy',
 ];
 
 /** The configuration of one rule. A rule that needs no count or no window ignores it. */
@@ -52,6 +55,8 @@ export interface DetectionConfig {
   readonly ipv6Prefix: number;
   /** An event stored this long after it happened is late: an incident of late events alone is notified only if asked for. */
   readonly lateAfterMs: number;
+  /** Users that nobody has, and fingerprints of keys that nobody uses: whoever does is no friend. */
+  readonly decoys: { readonly users: readonly string[]; readonly keys: readonly string[] };
 }
 
 const SECOND_MS = 1_000;
@@ -78,14 +83,18 @@ export const DEFAULT_DETECTION: DetectionConfig = {
     'first-seen-source': rule('notice', 3, 7 * DAY_MS),
     'root-password': rule('critical', 1, 0),
     'password-on-key-host': rule('warning', 20, 0),
+    decoy: rule('critical', 1, 0),
+    'sshd-crash': rule('warning', 1, 0),
     'agent-silent': rule('warning', 1, 90 * SECOND_MS),
     'log-gone': rule('warning', 1, 5 * MINUTE_MS),
     'unknown-lines': rule('warning', 20, HOUR_MS),
     'events-lost': rule('warning', 1, 0),
+    clone: rule('warning', 1, 0),
   },
   quietMs: 15 * MINUTE_MS,
   ipv6Prefix: 64,
   lateAfterMs: 10 * MINUTE_MS,
+  decoys: { users: [], keys: [] },
 };
 
 /** The longest window a rule may be given. Keyed state is kept this long and the allowed lateness. */

@@ -20,6 +20,8 @@ export interface AlertSettings {
   /** The least time between two messages of a channel. */
   readonly groupEveryMs: number;
   readonly blocklistRules: readonly Rule[];
+  /** True where an address comes on the blocklist by the word of logs that a client can write to. */
+  readonly blocksForgeable: boolean;
   /** The page's address for people, without a slash at the end; null where none is known. */
   readonly page: string | null;
 }
@@ -35,7 +37,8 @@ export const DEFAULT_SETTINGS: AlertSettings = {
   groupWaitMs: 1_000,
   groupEveryMs: 30_000,
   // An honest user who mistyped once is among the sources of `distributed`.
-  blocklistRules: ['brute-force', 'slow-brute-force', 'fleet-scan', 'user-enumeration', 'break-in'],
+  blocklistRules: ['brute-force', 'slow-brute-force', 'fleet-scan', 'user-enumeration', 'break-in', 'decoy'],
+  blocksForgeable: false,
   page: null,
 };
 

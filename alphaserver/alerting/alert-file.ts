@@ -1,7 +1,7 @@
 /** All that is in alerts.db, on the one connection that writes it. */
 
 import { createHash } from 'node:crypto';
-import { STATE_RULES } from '../alert-config/rules.ts';
+import { EVENT_RULES, STATE_RULES } from '../alert-config/rules.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { Incident } from '../detection/incident.ts';
 import { type Database, transaction } from '../store/database.ts';
@@ -128,6 +128,11 @@ export class AlertFile {
     });
     this.#clockMs = clockMs;
     return written;
+  }
+
+  /** Makes what is open wait for the rules to confirm it, where all events are judged again: perhaps by other rules. */
+  doubtOpen(): void {
+    if (this.checkpoint.isLost) transaction(this.db, () => this.#incidents.doubt(EVENT_RULES));
   }
 
   /** Saves the state of the rules, which is as of a position. */

@@ -165,12 +165,11 @@ class AlertWorker implements ThreadWork<AlertMessages> {
       provisional: () => file.provisional(),
       startedMs: Date.now(),
     };
-    const known = () => ({
-      checkpoint: file.checkpoint.position,
-      blocks: file.checkpoint.blocks(),
-      isStateLost: file.checkpoint.isLost,
-      openOfAgents: file.openOfAgents(),
-    });
+    const known = () => {
+      file.doubtOpen();
+      const { position: checkpoint, isLost: isStateLost } = file.checkpoint;
+      return { checkpoint, blocks: file.checkpoint.blocks(), isStateLost, openOfAgents: file.openOfAgents() };
+    };
     try {
       return new RuleRunner({ ...options, ...known() });
     } catch (error) {

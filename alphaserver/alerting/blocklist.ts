@@ -8,20 +8,27 @@ import type { Incident } from '../detection/incident.ts';
 export interface Blocked {
   readonly address: string;
   readonly untilMs: number;
+  /** The identities by whose word it is there. */
+  readonly by: readonly string[];
 }
 
-/** The formats of a list: addresses alone, a file for `nft -f`, a file for `ipset restore`. */
-export const BLOCKLIST_FORMATS = ['plain', 'nftables', 'ipset'] as const;
+/** The formats of a list: addresses alone, a file for `nft -f`, a file for `ipset restore`, JSON that says who says so. */
+export const BLOCKLIST_FORMATS = ['plain', 'nftables', 'ipset', 'json'] as const;
 export type BlocklistFormat = (typeof BLOCKLIST_FORMATS)[number];
 
 /** The most addresses on the list, those under alert for longest yet left out: what an ipset holds by default. */
 export const BLOCKLIST_LIMIT = 65_536;
 
+/** The most addresses by the word of one identity, those that have been quiet for longest left out. */
+export const IDENTITY_ADDRESSES_LIMIT = 1_000;
+/** Stands for all agents without an identity: whoever may connect without one may connect as many. */
+export const ANONYMOUS = 'anonymous';
+
 /** A firewall that blocked what is not routed on the internet would block its own network. */
 const PRIVATE = networks(UNROUTED_NETWORKS);
 
 /** The settings that a list depends on. */
-export type BlocklistSettings = Pick<AlertSettings, 'allow' | 'blocklistRules' | 'detection'>;
+export type BlocklistSettings = Pick<AlertSettings, 'allow' | 'blocklistRules' | 'blocksForgeable' | 'detection'>;
 
 /** Which addresses are wanted. */
 export interface BlocklistOptions {
@@ -29,34 +36,52 @@ export interface BlocklistOptions {
   /** True where private and loopback addresses are wanted as well. */
   readonly withPrivate: boolean;
   readonly nowMs: number;
+  /** The identity of an agent, by its id; null where it has none. */
+  readonly identityOf: (agent: string) => string | null;
 }
 
 /**
  * Returns the sources of open incidents of the settings' rules, in the order of their addresses: never one of the allow-list,
- * and private and loopback addresses only where asked for. Late incidents are left out: what happened last week is over.
+ * and private and loopback addresses only where asked for. Left out are late incidents, for what happened last week is over;
+ * what only logs say that a client can write to, unless the settings ask for it; and what one identity says beyond its limit.
  */
-export function blocked(incidents: readonly Incident[], { settings, withPrivate, nowMs }: BlocklistOptions): Blocked[] {
+export function blocked(incidents: readonly Incident[], options: BlocklistOptions): Blocked[] {
+  const { settings, withPrivate, nowMs, identityOf } = options;
   const allowed = networks(settings.allow.addresses);
-  const until = new Map<string, number>();
+  /** Until when each address is on the list by the word of each identity. */
+  const words = new Map<string, Map<string, number>>();
   for (const incident of incidents) {
     if (incident.closedAt !== null || incident.late || !settings.blocklistRules.includes(incident.rule)) continue;
+    if (!settings.blocksForgeable && !isVouched(incident)) continue;
     const untilMs = incident.lastAt + settings.detection.quietMs;
     if (untilMs <= nowMs) continue;
+    const identity = identityOf(incident.agent) ?? ANONYMOUS;
+    const until = words.get(identity) ?? new Map<string, number>();
+    words.set(identity, until);
     for (const source of incident.source === null ? incident.ips : [incident.source]) {
       if (isIP(source.split('/', 1)[0] ?? '') === 0 || isIn(allowed, source)) continue;
       if (!withPrivate && isIn(PRIVATE, source)) continue;
       until.set(source, Math.max(until.get(source) ?? 0, untilMs));
     }
   }
+  const list = new Map<string, { untilMs: number; by: string[] }>();
+  for (const [identity, until] of words)
+    for (const [source, untilMs] of [...until].sort(([, a], [, b]) => b - a).slice(0, IDENTITY_ADDRESSES_LIMIT)) {
+      const one = list.get(source) ?? { untilMs, by: [] };
+      list.set(source, { untilMs: Math.max(one.untilMs, untilMs), by: [...one.by, identity] });
+    }
   // nft refuses an address together with its own network.
-  const whole = networks([...until.keys()].filter((source) => source.includes('/')));
-  return [...until]
+  const whole = networks([...list.keys()].filter((source) => source.includes('/')));
+  return [...list]
     .filter(([source]) => source.includes('/') || !isIn(whole, source))
-    .map(([address, untilMs]) => ({ address, untilMs }))
+    .map(([address, one]) => ({ address, ...one }))
     .sort((a, b) => b.untilMs - a.untilMs)
     .slice(0, BLOCKLIST_LIMIT)
     .sort((a, b) => (a.address < b.address ? -1 : 1));
 }
+
+/** Incidents of a version before say only what the deciding event was. */
+const isVouched = ({ vouched, trust }: Incident): boolean => vouched ?? (trust !== null && trust !== 'forgeable');
 
 const family = ({ address }: Blocked): 4 | 6 => (address.includes(':') ? 6 : 4);
 const seconds = ({ untilMs }: Blocked, nowMs: number): number => Math.max(1, Math.ceil((untilMs - nowMs) / 1_000));
@@ -68,10 +93,14 @@ export function formatted(list: readonly Blocked[], format: BlocklistFormat, now
       return list.map(({ address }) => `${address}\n`).join('');
     case 'nftables':
       return ([4, 6] as const).map((version) => nftSet(list, version, nowMs)).join('');
+    case 'json':
+      return `${JSON.stringify({ addresses: list.map(jsonOf) })}\n`;
     case 'ipset':
       return ([4, 6] as const).map((version) => ipset(list, version, nowMs)).join('');
   }
 }
+
+const jsonOf = ({ address, untilMs, by }: Blocked) => ({ address, until: new Date(untilMs).toISOString(), by });
 
 /** Returns commands that make a set of the table `inet asgard` where there is none, empty it and fill it in one transaction. */
 function nftSet(list: readonly Blocked[], version: 4 | 6, nowMs: number): string {

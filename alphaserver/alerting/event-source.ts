@@ -35,8 +35,8 @@ export class EventSource {
 
   /** Returns the agents that were heard last. */
   agents(): AgentStatus[] {
-    const sql =
-      'SELECT uuid, host, lastSeen, gaps, report, reportedAt, endedAt FROM agents ORDER BY lastSeen DESC LIMIT ?';
+    const columns = 'uuid, host, lastSeen, gaps, report, reportedAt, endedAt, cloneAt';
+    const sql = `SELECT ${columns} FROM agents ORDER BY lastSeen DESC LIMIT ?`;
     return this.#db.prepare(sql).all(AGENTS_LIMIT) as unknown as AgentStatus[];
   }
 

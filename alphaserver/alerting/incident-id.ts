@@ -21,8 +21,11 @@ export const agentIncidentId = (rule: Rule, agent: string, openedAt: number): st
  */
 export function incidentIds(events: Database, alerts: Database | null): IncidentId {
   const names = alerts && new OldNames(events, alerts);
-  return (rule, key, { event, agent, seq }) =>
-    seq === null ? (names?.get(rule, key, event) ?? hashed(rule, agent, 'event', event)) : hashed(rule, agent, seq);
+  return (rule, key, { event, agent, seq, isMild }) => {
+    const mild = isMild ? ['mild'] : [];
+    if (seq !== null) return hashed(rule, agent, seq, ...mild);
+    return names?.get(rule, key, event) ?? hashed(rule, agent, 'event', event, ...mild);
+  };
 }
 
 /** Names that an older version made, by what an incident is of and when it opened. */

@@ -1,6 +1,7 @@
 /** Writes what the rules found into alerts.db: the incidents, and who is to be notified of them. */
 
 import { channelsFor, type NotificationKind } from '../alert-config/routing.ts';
+import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { Incident } from '../detection/incident.ts';
 import type { Change } from '../detection/incident-tracker.ts';
@@ -42,6 +43,7 @@ export interface WriteContext extends Settled {
 
 interface Row {
   readonly id: string;
+  readonly severity: Severity;
   readonly closedAt: number | null;
   readonly partOf: string | null;
   readonly provisional: number;
@@ -57,6 +59,10 @@ const shownAs = ({ partOf, closedAt }: Pick<Incident, 'partOf' | 'closedAt'>): '
 
 /** Tells whether receivers know an incident as open. */
 const isKnownOpen = (notified: number): boolean => notified % 2 === 1;
+
+/** True when an incident is graver than what was stored of it, or of the one that it takes the place of. */
+const isGraver = ({ severity }: Incident, before: Row | undefined): boolean =>
+  before !== undefined && SEVERITIES.indexOf(severity) > SEVERITIES.indexOf(before.severity);
 
 /** What the store writes to, all on the connection of the alert thread. */
 export interface IncidentStoreOptions {
@@ -80,7 +86,7 @@ export class IncidentStore {
     const { db } = options;
     this.#options = options;
     this.#get = db.prepare(
-      `SELECT id, closedAt, partOf, provisional, body, notified, a.at AS acknowledgedAt, a.by AS acknowledgedBy
+      `SELECT id, severity, closedAt, partOf, provisional, body, notified, a.at AS acknowledgedAt, a.by AS acknowledgedBy
        FROM incidents i LEFT JOIN acknowledgements a ON a.incident = i.id WHERE i.id = ?`,
     );
     this.#put = db.prepare(
@@ -118,6 +124,14 @@ export class IncidentStore {
     return (rows as { body: string }[]).map(({ body }) => JSON.parse(body) as Incident);
   }
 
+  /** Makes the open incidents of these rules wait for the rules to confirm them: other rules may judge the same events now. */
+  doubt(rules: readonly string[]): void {
+    const places = rules.map(() => '?').join(', ');
+    this.#options.db
+      .prepare(`UPDATE incidents SET provisional = 1 WHERE closedAt IS NULL AND rule IN (${places})`)
+      .run(...rules);
+  }
+
   /** Returns the open incidents of rules that read no events, as they were written last. */
   openOf(rules: readonly string[]): Incident[] {
     const places = rules.map(() => '?').join(', ');
@@ -145,7 +159,8 @@ export class IncidentStore {
     if (before && !row) this.#options.decisions.replace(before.id, incident.id, before.notified > 0);
     this.#save(incident, this.#notifications(incident, before, context), context.provisional);
     const [was, is] = [before ? shownAs(before) : 'hidden', shownAs(incident)];
-    const became = was === is ? 'grew' : is === 'hidden' || was === 'open' ? 'closed' : 'opened';
+    const isSame = was === is && !(is === 'open' && isGraver(incident, before));
+    const became = isSame ? 'grew' : is === 'hidden' || (was === 'open' && is === 'over') ? 'closed' : 'opened';
     if (became === 'opened') this.#options.marks.add(`${OPENED_MARK}${incident.rule} ${incident.severity}`, 1);
     const { acknowledgedAt = null, acknowledgedBy = null } = before ?? {};
     return [{ incident, acknowledgedAt, acknowledgedBy, became }];
@@ -190,6 +205,11 @@ export class IncidentStore {
     const wanted = lastAt >= this.#options.sinceMs() && (!late || context.settings.notifyLate);
     const reopened = notified > 0 && !isKnownOpen(notified) && before?.closedAt !== null && closedAt === null;
     if (wanted && (notified === 0 || reopened)) queue(incident, 'opened');
+    // Known as open it stays, so the number of its end is left out.
+    else if (wanted && closedAt === null && isKnownOpen(notified) && isGraver(incident, before)) {
+      notified += 1;
+      queue(incident, 'opened');
+    }
     if (isKnownOpen(notified) && closedAt !== null) queue(incident, 'resolved');
     return notified;
   }

@@ -1,4 +1,4 @@
-/** Detects what is wrong with agents: silent, log gone, lines not understood, events lost. Pure: the clock is an argument. */
+/** Detects what is wrong with agents: silent, log gone, lines not understood, events lost, an identity used twice. Pure: the clock is an argument. */
 import type { AgentReport } from '../../protocol/report.ts';
 import { type DetectionConfig, STATE_RULES, type StateRule } from '../alert-config/rules.ts';
 import type { AgentRow } from '../store/agents.ts';
@@ -9,7 +9,10 @@ import { shown, spanWords } from './incident-summary.ts';
 import { hashOf } from './rule-event.ts';
 
 /** An agent as the store has it. Times are Unix milliseconds, `report` is JSON. */
-export type AgentStatus = Pick<AgentRow, 'uuid' | 'host' | 'lastSeen' | 'gaps' | 'report' | 'reportedAt' | 'endedAt'>;
+export type AgentStatus = Pick<
+  AgentRow,
+  'uuid' | 'host' | 'lastSeen' | 'gaps' | 'report' | 'reportedAt' | 'endedAt' | 'cloneAt'
+>;
 
 /** What is remembered of one agent: plain data. Times are Unix milliseconds. */
 export interface AgentMemory {
@@ -140,8 +143,11 @@ export class AgentHealth {
 
   #fault(rule: StateRule, agent: AgentStatus, { memory, state, open }: Watched, nowMs: number): Fault | null {
     const { on, count, windowMs } = this.#config.rules[rule];
+    if (!on) return null;
+    // Two that use one identity end each other, so that either may be the one that stays.
+    if (rule === 'clone') return this.#clone(agent, nowMs);
     // The id that has taken the place of one that ended is watched instead.
-    if (!on || agent.endedAt !== null) return null;
+    if (agent.endedAt !== null) return null;
     switch (rule) {
       case 'agent-silent':
         return this.#silence(agent, open.get(rule), windowMs, nowMs);
@@ -157,6 +163,11 @@ export class AgentHealth {
       case 'events-lost':
         return this.#loss(agent, memory, nowMs);
     }
+  }
+
+  #clone({ host, cloneAt }: AgentStatus, nowMs: number): Fault | null {
+    if (cloneAt === null || !this.#isFresh(cloneAt, nowMs)) return null;
+    return { sinceMs: cloneAt, count: 1, summary: `two agents at once use the identity of the one on ${shown(host)}` };
   }
 
   #silence({ host, lastSeen }: AgentStatus, open: Incident | undefined, windowMs: number, nowMs: number): Fault | null {
@@ -178,9 +189,9 @@ export class AgentHealth {
     return { sinceMs: lostAt, count, summary: `${what} of ${shown(host)} lost` };
   }
 
-  /** True while a loss is so new that its incident is not over. */
-  #isFresh(lostAt: number | null, nowMs: number): boolean {
-    return lostAt !== null && nowMs - lostAt < this.#config.quietMs;
+  /** True while something is so new that its incident is not over. */
+  #isFresh(atMs: number | null, nowMs: number): boolean {
+    return atMs !== null && nowMs - atMs < this.#config.quietMs;
   }
 
   #judge(rule: StateRule, agent: AgentStatus, watched: Watched, nowMs: number): Incident | null {
@@ -209,6 +220,8 @@ export class AgentHealth {
       key: uuid,
       decidedBy: null,
       trust: null,
+      vouched: true,
+      agent: uuid,
       host,
       source: null,
       user: null,

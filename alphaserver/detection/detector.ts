@@ -1,5 +1,5 @@
 /** Defines what a detector is: a pure fold over the events of one key, in order. */
-import { type EventRule, WINDOW_LIMIT_MS } from '../alert-config/rules.ts';
+import { type DetectionConfig, type EventRule, WINDOW_LIMIT_MS } from '../alert-config/rules.ts';
 import type { RuleEvent } from './rule-event.ts';
 import { copyWindow, mayCross, type Threshold, type ThresholdWindow } from './threshold-window.ts';
 
@@ -18,6 +18,8 @@ export const KIND_OF: Readonly<Record<EventRule, Kind>> = {
   'brute-force': 'pair',
   'slow-brute-force': 'pair',
   'root-password': 'pair',
+  decoy: 'pair',
+  'sshd-crash': 'pair',
   'fleet-scan': 'source',
   'user-enumeration': 'source',
   'break-in': 'source',
@@ -68,6 +70,32 @@ export interface Detector<Memory> {
   settle?(memory: Memory, event: RuleEvent): void;
   /** A copy of the memory with other numbers for its interned texts; left out where it has none. */
   mapTexts?(memory: Memory, textOf: (text: number) => number): Memory;
+}
+
+/** What all detectors have: the settings, and a memory that is null unless one says otherwise. */
+export abstract class RuleDetector<Memory = null> implements Detector<Memory> {
+  abstract readonly kind: Kind;
+  abstract readonly rules: readonly EventRule[];
+  abstract readonly thresholds: readonly Threshold[];
+  abstract readonly latenessMs: number;
+  abstract readonly latenessEvents: number;
+  abstract readonly rememberedMs: number;
+  protected readonly config: DetectionConfig;
+
+  constructor(config: DetectionConfig) {
+    this.config = config;
+  }
+
+  newMemory(): Memory {
+    return null as Memory;
+  }
+
+  copyMemory(memory: Memory): Memory {
+    return memory;
+  }
+
+  abstract mayOpen(event: RuleEvent, buffer: readonly number[], base: BaseState<Memory> | null): boolean;
+  abstract observe(state: DetectorState<Memory>, event: RuleEvent, buffer: readonly number[], from: number): void;
 }
 
 /** A state that can be changed without changing this one. */

@@ -8,14 +8,14 @@ import { type Detector, KIND_OF, KINDS, type Kind } from './detector.ts';
 import { LoginHostDetector } from './detectors/login-host.ts';
 import { LoginUserDetector } from './detectors/login-user.ts';
 import { SourceDetector } from './detectors/source.ts';
-import { isRootByPassword, SourceOnHostDetector } from './detectors/source-on-host.ts';
+import { opensAtOnce, SourceOnHostDetector } from './detectors/source-on-host.ts';
 import { TargetUserDetector } from './detectors/target-user.ts';
 import { EventDecoder } from './event-decoder.ts';
 import type { Incident } from './incident.ts';
 import { type Change, type ChangeLimits, type IncidentId, IncidentTracker } from './incident-tracker.ts';
 import { type AnyState, KeyedState } from './keyed-state.ts';
 import { type AnyStateMap, KeyedStateMap } from './keyed-state-map.ts';
-import { ACCEPTED, AgentOrder, FAILED, PROBE, RuleEvent } from './rule-event.ts';
+import { ACCEPTED, AgentOrder, isTry, RuleEvent } from './rule-event.ts';
 import { StringInterner } from './string-interner.ts';
 
 /** What the engine is given. */
@@ -120,14 +120,15 @@ export class Engine {
   /** Adds an event to the states that it belongs to. */
   #addToStates(event: RuleEvent, storedMs: number): void {
     const { outcome, source, user, host } = event;
-    const isRoot = isRootByPassword(event);
+    const isTried = isTry(event);
+    const isSuccess = outcome === ACCEPTED;
     if (source > 0) {
-      if (outcome === FAILED || isRoot) this.#add('pair', source, host, storedMs);
-      if (outcome !== PROBE || user > 0) this.#add('source', source, 0, storedMs);
-      if (outcome === FAILED && user > 0) this.#add('target', user, 0, storedMs);
-      if (outcome === ACCEPTED && user > 0) this.#add('user', user, 0, storedMs);
-    } else if (isRoot) this.#add('pair', 0, host, storedMs);
-    if (outcome === ACCEPTED) this.#add('host', host, 0, storedMs);
+      if (isTried || opensAtOnce(event)) this.#add('pair', source, host, storedMs);
+      if (isTried || isSuccess) this.#add('source', source, 0, storedMs);
+      if (isTried && user > 0) this.#add('target', user, 0, storedMs);
+      if (isSuccess && user > 0) this.#add('user', user, 0, storedMs);
+    } else if (opensAtOnce(event)) this.#add('pair', 0, host, storedMs);
+    if (isSuccess) this.#add('host', host, 0, storedMs);
   }
 
   #add(kind: Kind, first: number, second: number, storedMs: number): void {

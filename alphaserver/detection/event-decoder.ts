@@ -1,8 +1,10 @@
 /** Turns stored rows into the numbers that detectors read. */
+import { CRASH_REASON } from '../../protocol/event.ts';
 import { sourceOf } from '../../service/ip-network.ts';
 import type { DetectionConfig } from '../alert-config/rules.ts';
 import type { RuleRow } from '../store/event-rows.ts';
 import type { Allowlist } from './allowlist.ts';
+import { Decoys } from './decoys.ts';
 import { BY_KEY, BY_PASSWORD, hashOf, OTHER_METHOD, type RuleEvent } from './rule-event.ts';
 import type { StringInterner } from './string-interner.ts';
 
@@ -12,6 +14,9 @@ const HASH_LENGTH = 12;
 
 /** An event whose time is further ahead of the server's clock is judged at the time it was stored: its host's clock is wrong. */
 const AHEAD_LIMIT_MS = 10 * 60_000;
+
+/** How the reason of a connection begins that sshd drops for a crash before it (PerSourcePenalties, OpenSSH 9.8 and later). */
+const CRASH_PENALTY = 'dropped: penalty: caused crash';
 
 const shortened = (name: string | null): string | null =>
   name === null || name.length <= NAME_LIMIT
@@ -25,6 +30,7 @@ const ALLOWED = -1;
 export class EventDecoder {
   readonly #texts: StringInterner;
   #config: DetectionConfig;
+  #decoys: Decoys;
   #allowlist: Allowlist;
   /** The number of the source, or ALLOWED, by the number of the address: computed once for each address. */
   #sources: (number | undefined)[] = [];
@@ -32,12 +38,14 @@ export class EventDecoder {
   constructor(texts: StringInterner, config: DetectionConfig, allowlist: Allowlist) {
     this.#texts = texts;
     this.#config = config;
+    this.#decoys = new Decoys(config.decoys);
     this.#allowlist = allowlist;
   }
 
   /** Takes other settings: for rows that are read from now on. */
   configure(config: DetectionConfig, allowlist: Allowlist): void {
     this.#config = config;
+    this.#decoys = new Decoys(config.decoys);
     this.#allowlist = allowlist;
     this.#sources = [];
   }
@@ -49,7 +57,7 @@ export class EventDecoder {
 
   /** Fills `event` from a row. False where no rule may see the event. */
   decode(row: RuleRow, event: RuleEvent): boolean {
-    const [id, seq, at, storedAt, agent, host, outcome, method, user, ip, , trust] = row;
+    const [id, seq, at, storedAt, agent, host, outcome, method, user, ip, key, trust, reason] = row;
     if (user !== null && this.#allowlist.hasUser(user)) return false;
     event.ip = this.#texts.number(ip);
     if (ip === null) event.source = 0;
@@ -57,7 +65,8 @@ export class EventDecoder {
       event.source = this.#sources[event.ip] ?? this.#sourceOf(ip, event.ip);
       if (event.source === ALLOWED) return false;
     }
-    event.at = event.place = at > storedAt + AHEAD_LIMIT_MS ? storedAt : at;
+    event.isAhead = at > storedAt + AHEAD_LIMIT_MS;
+    event.at = event.place = event.isAhead ? storedAt : at;
     event.id = id;
     event.seq = seq ?? 0;
     event.agent = agent;
@@ -68,6 +77,8 @@ export class EventDecoder {
     event.method = methodOf(method);
     event.late = storedAt - at > this.#config.lateAfterMs;
     event.trust = trust === null ? 0 : trust + 1;
+    event.isDecoy = this.#decoys.has(user, key);
+    event.isCrash = reason !== null && (reason === CRASH_REASON || reason.startsWith(CRASH_PENALTY));
     return true;
   }
 

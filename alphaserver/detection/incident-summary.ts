@@ -30,32 +30,63 @@ export function spanWords(ms: number): string {
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);
 
-/** What happened, in one sentence without a full stop. */
-export function summaryOf(incident: Omit<Incident, 'summary'>): string {
+/** What a sentence depends on besides the incident. */
+export interface SummaryFacts {
+  /** True where times were moved into order: nobody knows how long it lasted. */
+  readonly isMoved: boolean;
+  /** True for a break-in after probes alone. */
+  readonly isMild: boolean;
+  readonly decoys: { readonly users: readonly string[] };
+}
+
+/** What a sentence is made of. */
+type Facts = Omit<Incident, 'summary'>;
+
+/** What happened, in one sentence without a full stop, and whether the log that says so can be forged. */
+export function summaryOf(incident: Facts, facts: SummaryFacts): string {
+  return `${sentence(incident, facts)}${trustWords(incident)}`;
+}
+
+function trustWords({ decidedBy, trust }: Facts): string {
+  if (decidedBy === null) return '';
+  if (trust === null) return ' (log of unknown trust)';
+  return trust === 'forgeable' ? ' (forgeable log)' : '';
+}
+
+function sentence(incident: Facts, { isMoved, isMild, decoys }: SummaryFacts): string {
   const { rule, hosts, users, ips, count, firstAt, lastAt } = incident;
   const source = shown(incident.source ?? 'somebody');
   const from = ips.length === 0 ? 'an unknown address' : shown(incident.source ?? many(ips, 'addresses'));
   const user = incident.user === null ? many(users, 'users') : shown(incident.user);
   const on = hosts.length === 0 ? '' : ` on ${incident.host ? shown(incident.host) : many(hosts, 'hosts')}`;
-  const span = spanWords(lastAt - firstAt);
+  const span = isMoved ? '' : ` in ${spanWords(lastAt - firstAt)}`;
   switch (rule) {
     case 'brute-force':
     case 'slow-brute-force':
-      return `${source} failed ${times(count)}${on} in ${span}, as ${users.length === 0 ? 'no user' : user}`;
+      return `${source} tried to log in ${times(count)}${on}${span}, as ${users.length === 0 ? 'no user' : user}`;
     case 'fleet-scan':
-      return `${source} failed${on} in ${span}, ${times(count)} in all`;
+      return `${source} tried to log in${on}${span}, ${times(count)} in all`;
     case 'user-enumeration':
-      return `${source} tried ${many(users, 'users')}${on} in ${span}`;
+      return `${source} tried ${many(users, 'users')}${on}${span}`;
     case 'distributed':
-      return `${user} failed from ${many(ips, 'addresses')}${on} in ${span}`;
+      return `${user} was tried from ${many(ips, 'addresses')}${on}${span}`;
     case 'break-in':
-      return `${source} got in${on} as ${user} after failing again and again`;
+      return isMild
+        ? `${source} got in by key${on} as ${user} after tries without any decision, as a client does that has several keys`
+        : `${source} got in${on} as ${user} after trying again and again`;
     case 'first-seen-source':
       return `${user} logged in${on} from ${from}, never seen for this user before`;
     case 'root-password':
       return `root got in by password${on} from ${from}`;
     case 'password-on-key-host':
       return `${user} got in by password${on}, where all came by key before, from ${from}`;
+    case 'decoy': {
+      const named = users.filter((name) => decoys.users.includes(name));
+      const what = named.length > 0 ? `the decoy ${many(named, 'users')}` : `a decoy key as ${user}`;
+      return `${from} used ${what}${on}`;
+    }
+    case 'sshd-crash':
+      return `a process of sshd crashed${on} in a connection from ${from}`;
     default:
       return rule;
   }

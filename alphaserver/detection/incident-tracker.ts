@@ -44,6 +44,8 @@ export interface DecidingEvent {
   readonly event: number;
   readonly agent: string;
   readonly seq: number | null;
+  /** True where the incident is a warning at most: the same event may make a graver one when more is known. */
+  readonly isMild: boolean;
 }
 
 /** Names an incident by its rule and the event that decides it. */
@@ -51,7 +53,7 @@ export type IncidentId = (rule: EventRule, key: string, by: DecidingEvent) => st
 
 /** What the tracker asks of the engine. */
 export interface TrackerOptions {
-  readonly names: IncidentNames & { agent(number: number): string };
+  readonly names: IncidentNames;
   readonly incidentId: IncidentId;
   /** The text of a state's key. */
   readonly keyOf: (rule: EventRule, state: AnyState) => string;
@@ -150,10 +152,11 @@ export class IncidentTracker {
   }
 
   #begin(state: AnyState, rule: EventRule, window: number, incident: OpenIncident): TrackedIncident {
-    const { decidedBy, agent, seq, firstAt, openedAt, lastAt, count, idSum } = incident;
+    const { decidedBy, agent, seq, isMild, firstAt, openedAt, lastAt, count, idSum } = incident;
     const { names, keyOf, incidentId } = this.#options;
     const key = keyOf(rule, state);
-    const id = incidentId(rule, key, { event: decidedBy, agent: names.agent(agent), seq: seq === 0 ? null : seq });
+    const by = { event: decidedBy, agent: names.agent(agent), seq: seq === 0 ? null : seq, isMild };
+    const id = incidentId(rule, key, by);
     // One late event undid it and the next one brings it back: its withdrawal, which was not given yet, must not follow it.
     const withdrawn = this.#withdrawn.findIndex((one) => one.id === id);
     if (withdrawn >= 0) this.#withdrawn.splice(withdrawn, 1);
@@ -200,8 +203,8 @@ export class IncidentTracker {
   }
 
   #withdraw(incident: TrackedIncident, there: readonly TrackedIncident[]): void {
-    const { firstAt, lastAt, window } = incident;
-    const other = there.find((one) => one.window === window && one.firstAt <= lastAt && firstAt <= one.lastAt) ?? null;
+    const { firstAt, lastAt, rule } = incident;
+    const other = there.find((one) => one.rule === rule && one.firstAt <= lastAt && firstAt <= one.lastAt) ?? null;
     incident.replacedBy = other;
     this.#regroup(this.grouping.remove(incident));
     for (const set of [this.#opened, this.#open, this.#closed, this.#grown, this.#regrouped]) set.delete(incident);

@@ -1,7 +1,7 @@
 /** Defines an incident as the rest of the server sees it, and makes it from what a window knows. */
 
 import type { Trust } from '../../protocol/event.ts';
-import type { DetectionConfig, Rule, Severity } from '../alert-config/rules.ts';
+import { type DetectionConfig, type Rule, SEVERITIES, type Severity } from '../alert-config/rules.ts';
 import { KIND_OF } from './detector.ts';
 import { summaryOf } from './incident-summary.ts';
 import type { TrackedIncident } from './keyed-state.ts';
@@ -19,6 +19,10 @@ export interface Incident {
   readonly decidedBy: number | null;
   /** The trust of that event; null where it is not known. */
   readonly trust: Trust | null;
+  /** True when at least one of its events comes from a log that no client can write to. */
+  readonly vouched: boolean;
+  /** The id of the agent by whose word it is: the one that sent the deciding event, or that it is about. */
+  readonly agent: string;
   /** The one host, source (an address, or an IPv6 network) or user that it is about; null where there are many or none. */
   readonly host: string | null;
   readonly source: string | null;
@@ -46,6 +50,7 @@ export interface Incident {
 
 /** Names for the numbers that an incident holds. */
 export interface IncidentNames {
+  agent(number: number): string;
   host(number: number): string;
   text(number: number): string | null;
 }
@@ -67,10 +72,12 @@ export function incidentOf(
   const incident = {
     id,
     rule,
-    severity: config.rules[rule].severity,
+    severity: severityOf(config.rules[rule].severity, detail.isMild),
     key,
     decidedBy: detail.decidedBy,
     trust: trustOf(detail.trust),
+    vouched: detail.isVouched,
+    agent: names.agent(detail.agent),
     host: kind === 'host' ? key : only(hosts),
     source: only(ips) ?? names.text(network),
     user: kind === 'user' || kind === 'target' ? key : only(users),
@@ -87,5 +94,10 @@ export function incidentOf(
     ips,
     more,
   };
-  return { ...incident, summary: summaryOf(incident) };
+  return { ...incident, summary: summaryOf(incident, { ...detail, decoys: config.decoys }) };
+}
+
+/** A mild incident is a warning at most. */
+function severityOf(severity: Severity, isMild: boolean): Severity {
+  return isMild && SEVERITIES.indexOf(severity) > SEVERITIES.indexOf('warning') ? 'warning' : severity;
 }

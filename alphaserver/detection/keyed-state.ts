@@ -119,7 +119,7 @@ export class KeyedState<Memory> {
     const { detector } = context;
     const isNewest = this.#isNewest(event, context.order);
     if (this.buffer.length === 0) this.buffer = packed(event);
-    else if (isNewest) pack(this.buffer, event, event.at);
+    else if (isNewest) pack(this.buffer, event);
     else this.#insert(event, context.order);
     if (!isNewest) {
       // Replayed when it is asked for next: agents that report the same moment make a hot key's events late all the time.

@@ -2,6 +2,9 @@
 
 import { OUTCOMES, TRUSTS } from '../store/schema.ts';
 
+/** Whether nobody but this host's own programs writes such a log, by the number of its trust. */
+const VOUCHED = [false, ...TRUSTS.map((trust) => trust !== 'forgeable')];
+
 /** Outcomes as the events table has them. */
 export const ACCEPTED = OUTCOMES.indexOf('accepted');
 export const FAILED = OUTCOMES.indexOf('failed');
@@ -38,17 +41,39 @@ export class RuleEvent {
   late = false;
   /** 0 when it is not known, else an index into TRUSTS and 1. */
   trust = 0;
+  /** True when the rules file names its user or its key as a decoy. */
+  isDecoy = false;
+  /** True when it says that a process of sshd crashed. */
+  isCrash = false;
+  /** True when its host's clock is ahead, and `at` is when it was stored. */
+  isAhead = false;
 }
+
+/** True for a refused login: a failed attempt, or a probe that names a user, which is all that a host for keys alone says of one. */
+export const isTry = ({ outcome, user }: RuleEvent): boolean => outcome === FAILED || (outcome === PROBE && user > 0);
+
+/** True for an event of a log that no client can write to. */
+export const isVouched = ({ trust }: RuleEvent): boolean => VOUCHED[trust] === true;
+
+/** True when it counts at another time than the one it happened at. */
+export const isMoved = ({ at, place, isAhead }: RuleEvent): boolean => isAhead || place > at;
 
 /** Numbers that a packed event takes up. An array of doubles costs a fifth of an object, and the garbage collector skips it. */
 export const EVENT_FIELDS = 6;
-/** The packed flags: outcome 2 bits, late 1, method 2, trust 2, root 1. */
-const FLAGS = 256;
+/** The packed flags: outcome 2 bits, late 1, method 2, trust 2, root 1, decoy 1, crash 1, ahead 1. */
+const FLAGS = 2_048;
 /** Two numbers share a double's 53 bits: interned texts have 26, hosts 27. */
 const TEXTS = 2 ** 26;
 
 const flagsOf = (event: RuleEvent): number =>
-  event.outcome | (event.late ? 4 : 0) | (event.method << 3) | (event.trust << 5) | (event.isRoot ? 128 : 0);
+  event.outcome |
+  (event.late ? 4 : 0) |
+  (event.method << 3) |
+  (event.trust << 5) |
+  (event.isRoot ? 128 : 0) |
+  (event.isDecoy ? 256 : 0) |
+  (event.isCrash ? 512 : 0) |
+  (event.isAhead ? 1_024 : 0);
 
 /** An event packed, in an array of no more than its own size: most keys never have another one. */
 export const packed = (event: RuleEvent): number[] => [
@@ -60,10 +85,10 @@ export const packed = (event: RuleEvent): number[] => [
   event.source * TEXTS + event.ip,
 ];
 
-/** Appends an event to packed ones; `at` is the time to keep. */
-export function pack(to: number[], event: RuleEvent, at: number): void {
+/** Appends an event to packed ones. */
+export function pack(to: number[], event: RuleEvent): void {
   to.push(
-    at,
+    event.at,
     event.id,
     event.seq,
     event.agent * FLAGS + flagsOf(event),
@@ -73,8 +98,8 @@ export function pack(to: number[], event: RuleEvent, at: number): void {
 }
 
 /** Puts an event in the place of the packed one that begins at `offset`. */
-export function repack(to: number[], offset: number, event: RuleEvent, at: number): void {
-  to[offset] = at;
+export function repack(to: number[], offset: number, event: RuleEvent): void {
+  to[offset] = event.at;
   to[offset + 1] = event.id;
   to[offset + 2] = event.seq;
   to[offset + 3] = event.agent * FLAGS + flagsOf(event);
@@ -100,6 +125,9 @@ export function unpack(from: readonly number[], offset: number, into: RuleEvent)
   into.method = (flags >> 3) & 3;
   into.trust = (flags >> 5) & 3;
   into.isRoot = (flags & 128) !== 0;
+  into.isDecoy = (flags & 256) !== 0;
+  into.isCrash = (flags & 512) !== 0;
+  into.isAhead = (flags & 1_024) !== 0;
   const hostAndUser = from[offset + 4] as number;
   into.host = Math.floor(hostAndUser / TEXTS);
   into.user = hostAndUser - into.host * TEXTS;

@@ -1,6 +1,17 @@
 /** One rule for one key: the observations in its sliding window, the incident they open, the quiet that closes it. */
 import type { DetectionConfig, EventRule } from '../alert-config/rules.ts';
-import { EVENT_FIELDS, pack, packedAt, RuleEvent, repack, unpack, visitPacked } from './rule-event.ts';
+import {
+  EVENT_FIELDS,
+  isMoved,
+  isVouched,
+  pack,
+  packAt,
+  packedAt,
+  RuleEvent,
+  repack,
+  unpack,
+  visitPacked,
+} from './rule-event.ts';
 
 /** What opens an incident: `count` observations within `windowMs` (both ends inside), or that many with different values. */
 export interface Threshold {
@@ -10,6 +21,8 @@ export interface Threshold {
   readonly quietMs: number;
   /** The field whose different values are counted; null where each event counts. */
   readonly distinct: 'host' | 'user' | 'source' | null;
+  /** True where its incidents are warnings at most. */
+  readonly isMild: boolean;
 }
 
 /** A threshold that counts events. */
@@ -18,6 +31,7 @@ export const countOf = ({ rules, quietMs }: DetectionConfig, rule: EventRule): T
   windowMs: rules[rule].windowMs,
   quietMs,
   distinct: null,
+  isMild: false,
 });
 
 /** A threshold that counts the different values of a field. */
@@ -28,7 +42,16 @@ export const distinctOf = (
 ): Threshold => ({ ...countOf(config, rule), distinct });
 
 /** The threshold of a rule whose first event opens an incident. */
-export const atOnce = ({ quietMs }: DetectionConfig): Threshold => ({ count: 1, windowMs: 0, quietMs, distinct: null });
+export const atOnce = ({ quietMs }: DetectionConfig): Threshold => ({
+  count: 1,
+  windowMs: 0,
+  quietMs,
+  distinct: null,
+  isMild: false,
+});
+
+/** The same threshold, whose incidents are warnings at most. */
+export const mildly = (threshold: Threshold): Threshold => ({ ...threshold, isMild: true });
 
 /** Event ids an incident keeps from its beginning, and as many from its end. */
 export const EVIDENCE_EACH_END = 10;
@@ -42,6 +65,7 @@ export interface OpenIncident {
   readonly agent: number;
   readonly seq: number;
   readonly trust: number;
+  readonly isMild: boolean;
   /** The earliest event that counted towards the threshold. */
   readonly firstAt: number;
   readonly openedAt: number;
@@ -54,6 +78,10 @@ export interface OpenIncident {
   idSum: number;
   /** True while the event that opened it, and all after that, came late. */
   late: boolean;
+  /** True when an event of it counts at another time than its own: how long it lasted is not known. */
+  isMoved: boolean;
+  /** True when one of its events comes from a log that cannot be forged. */
+  isVouched: boolean;
   readonly first: number[];
   readonly last: number[];
   readonly hosts: number[];
@@ -104,6 +132,8 @@ function grow(incident: OpenIncident, event: RuleEvent, n: number): void {
   incident.count += n;
   incident.idSum += event.id;
   incident.late &&= event.late;
+  incident.isMoved ||= isMoved(event);
+  incident.isVouched ||= isVouched(event);
   if (incident.first.length < EVIDENCE_EACH_END) incident.first.push(event.id);
   else {
     incident.last.push(event.id);
@@ -118,18 +148,25 @@ function name(incident: OpenIncident, event: RuleEvent): void {
 }
 
 /** The incident that these observations make when `by` has crossed the threshold; `by` is the last of them. */
-function opened(observations: readonly number[], by: RuleEvent, { windowMs, distinct }: Threshold): OpenIncident {
+function opened(
+  observations: readonly number[],
+  by: RuleEvent,
+  { windowMs, distinct, isMild }: Threshold,
+): OpenIncident {
   const incident = {
     decidedBy: by.id,
     agent: by.agent,
     seq: by.seq,
     trust: by.trust,
+    isMild,
     firstAt: by.place,
     openedAt: by.place,
     lastAt: by.place,
     count: 0,
     idSum: 0,
     late: by.late,
+    isMoved: isMoved(by),
+    isVouched: false,
     first: [],
     last: [],
     hosts: [],
@@ -150,7 +187,7 @@ function opened(observations: readonly number[], by: RuleEvent, { windowMs, dist
     let beganAt = packedAt(observations, first);
     if (distinct && (observations[i + 1] as number) > 1) {
       take(first + EVENT_FIELDS, 0);
-      if (by.place - beganAt > windowMs) beganAt = packedAt(observations, first + EVENT_FIELDS);
+      if (by.at - beganAt > windowMs) beganAt = packedAt(observations, first + EVENT_FIELDS);
     }
     incident.firstAt = Math.min(incident.firstAt, beganAt);
   }
@@ -193,46 +230,78 @@ export function observe(window: ThresholdWindow, event: RuleEvent, threshold: Th
     name(window.open, event);
     return;
   }
+  if (window.observations.length === 0) window.observations = [];
   const counted = threshold.distinct
-    ? addDistinct(window, event, event[threshold.distinct], threshold.windowMs)
-    : addNext(window, event, threshold.windowMs);
+    ? addDistinct(window, event, event[threshold.distinct], threshold)
+    : addNext(window, event, threshold);
   if (counted < threshold.count) return;
   window.open = opened(window.observations, event, threshold);
   window.observations = NO_OBSERVATIONS;
 }
 
-/** Adds an observation after dropping those that left the window; gives how many there are. */
-function addNext(window: ThresholdWindow, event: RuleEvent, windowMs: number): number {
+/** Observations are kept at the times that they happened, in that order: of events that were moved so many times the count. */
+const MOVED_COUNTS = 2;
+
+/** Adds an observation after dropping those that left the window; gives how many are near it. */
+function addNext(window: ThresholdWindow, event: RuleEvent, { windowMs, count }: Threshold): number {
   const { observations } = window;
+  if (event.place > event.at) return addMoved(window, event, windowMs, count);
   let from = 0;
-  while (from < observations.length && event.place - packedAt(observations, from) > windowMs) from += EVENT_FIELDS;
+  while (from < observations.length && event.at - packedAt(observations, from) > windowMs) from += EVENT_FIELDS;
   if (from > 0) observations.splice(0, from);
-  if (observations.length === 0) window.observations = [];
-  pack(window.observations, event, event.place);
-  return window.observations.length / EVENT_FIELDS;
+  pack(observations, event);
+  return observations.length / EVENT_FIELDS;
 }
 
-/** Adds an observation with a value; gives how many different values the window holds. */
-function addDistinct(window: ThresholdWindow, event: RuleEvent, value: number, windowMs: number): number {
-  if (window.observations.length === 0) window.observations = [];
+/**
+ * Adds an observation of an event that came too late for its place: near it is what happened near it, before or after, not what
+ * it was put next to. With enough of them the others are dropped.
+ */
+function addMoved(window: ThresholdWindow, event: RuleEvent, windowMs: number, count: number): number {
   const { observations } = window;
+  let place = observations.length;
+  while (place > 0 && packedAt(observations, place - EVENT_FIELDS) > event.at) place -= EVENT_FIELDS;
+  packAt(observations, place, event);
+  let from = place;
+  while (from > 0 && event.at - packedAt(observations, from - EVENT_FIELDS) <= windowMs) from -= EVENT_FIELDS;
+  let until = place + EVENT_FIELDS;
+  while (until < observations.length && packedAt(observations, until) - event.at <= windowMs) until += EVENT_FIELDS;
+  const [before, after] = [place + EVENT_FIELDS - from, until - place];
+  const near = Math.max(before, after) / EVENT_FIELDS;
+  if (near >= count)
+    window.observations =
+      before >= after ? observations.slice(from, place + EVENT_FIELDS) : observations.slice(place, until);
+  else if (observations.length > MOVED_COUNTS * count * EVENT_FIELDS) observations.splice(0, EVENT_FIELDS);
+  return near;
+}
+
+/** Adds an observation with a value; gives how many different values are near it. */
+function addDistinct(window: ThresholdWindow, event: RuleEvent, value: number, { windowMs, count }: Threshold): number {
+  const isMovedBack = event.place > event.at;
+  const { observations } = window;
+  const lastAt = (i: number): number => packedAt(observations, i + VALUE_FIELDS + EVENT_FIELDS);
   let found = -1;
   for (let i = observations.length - DISTINCT_FIELDS; i >= 0; i -= DISTINCT_FIELDS) {
-    const last = i + VALUE_FIELDS + EVENT_FIELDS;
-    if (event.place - packedAt(observations, last) > windowMs) {
+    if (!isMovedBack && event.at - lastAt(i) > windowMs) {
       observations.splice(i, DISTINCT_FIELDS);
       if (found > i) found -= DISTINCT_FIELDS;
     } else if (observations[i] === value) found = i;
   }
   if (found < 0) {
     observations.push(value, 1);
-    pack(observations, event, event.place);
-    pack(observations, event, event.place);
+    pack(observations, event);
+    pack(observations, event);
   } else {
     observations[found + 1] = (observations[found + 1] as number) + 1;
-    repack(observations, found + VALUE_FIELDS + EVENT_FIELDS, event, event.place);
+    if (event.at >= lastAt(found)) repack(observations, found + VALUE_FIELDS + EVENT_FIELDS, event);
   }
-  return observations.length / DISTINCT_FIELDS;
+  if (!isMovedBack) return observations.length / DISTINCT_FIELDS;
+  const near: number[] = [];
+  for (let i = 0; i < observations.length; i += DISTINCT_FIELDS)
+    if (Math.abs(event.at - lastAt(i)) <= windowMs) near.push(...observations.slice(i, i + DISTINCT_FIELDS));
+  if (near.length >= count * DISTINCT_FIELDS) window.observations = near;
+  else if (observations.length > MOVED_COUNTS * count * DISTINCT_FIELDS) observations.splice(0, DISTINCT_FIELDS);
+  return near.length / DISTINCT_FIELDS;
 }
 
 /**

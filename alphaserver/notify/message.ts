@@ -89,6 +89,8 @@ export function testMessage(id: string, nowMs: number): Message {
     key: 'test',
     decidedBy: null,
     trust: null,
+    vouched: true,
+    agent: '',
     host: 'test-host',
     source: '192.0.2.1',
     user: 'test',

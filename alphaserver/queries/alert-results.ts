@@ -17,6 +17,12 @@ export const AlertView = object({
   summary: text(),
   evidence: list(integer(), { description: 'Ids of its first and its last events' }),
   late: flag({ description: 'All its events came long after they happened: an old log, an agent that was cut off' }),
+  trust: orNull(
+    oneOf(['journal', 'syslog', 'forgeable'], {
+      description:
+        'Of the event that decided it: `forgeable` where a client can write to the log; null where it is not known',
+    }),
+  ),
   partOf: orNull(text({ description: 'The fleet-scan that it is a part of; lists leave such parts out' })),
   acknowledgedAt: orNull(time),
   acknowledgedBy: orNull(text()),

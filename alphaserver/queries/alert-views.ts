@@ -17,7 +17,7 @@ const isoOrNull = (ms: number | null): string | null => (ms === null ? null : is
 
 /** Returns an incident as the API gives it. */
 export function alertView({ incident, acknowledgedAt, acknowledgedBy }: StoredIncident): AlertView {
-  const { id, rule, severity, host, source, user, count, summary, evidence, late, partOf } = incident;
+  const { id, rule, severity, host, source, user, count, summary, evidence, late, trust, partOf } = incident;
   return {
     id,
     rule,
@@ -32,6 +32,7 @@ export function alertView({ incident, acknowledgedAt, acknowledgedBy }: StoredIn
     summary,
     evidence,
     late,
+    trust: trust ?? null,
     partOf,
     acknowledgedAt: isoOrNull(acknowledgedAt),
     acknowledgedBy,

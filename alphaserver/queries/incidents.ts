@@ -114,8 +114,11 @@ export class Incidents {
 
   /** Returns the addresses under an active attack alert. */
   blocklist({ settings, withPrivate, format, nowMs }: BlocklistQuery): BlocklistText {
-    const list = blocked(this.#open(settings.blocklistRules), { settings, withPrivate, nowMs });
-    const addresses = list.map(({ address, untilMs }) => `${address} ${untilMs}`).join('\n');
+    const list = blocked(this.#open(settings.blocklistRules), {
+      ...{ settings, withPrivate, nowMs },
+      identityOf: this.#identities(),
+    });
+    const addresses = list.map(({ address, untilMs, by }) => `${address} ${untilMs} ${by}`).join('\n');
     const tag = createHash('sha256').update(`${format}\n${addresses}`).digest('base64url').slice(0, 22);
     return { text: formatted(list, format, nowMs), tag };
   }
@@ -127,6 +130,21 @@ export class Incidents {
         'SELECT rule, severity, count(*) AS open FROM incidents WHERE closedAt IS NULL AND partOf IS NULL GROUP BY rule, severity',
       )
       .all() as { rule: Rule; severity: Severity; open: number }[];
+  }
+
+  /** Returns a lookup of agents' identities that asks once for each. */
+  #identities(): (agent: string) => string | null {
+    const statement = this.#db.prepare('SELECT identity FROM agents WHERE uuid = ?');
+    const known = new Map<string, string | null>();
+    return (agent) => {
+      let identity = known.get(agent);
+      if (identity !== undefined) return identity;
+      // Incidents of a version before have no agent.
+      const row = agent ? (statement.get(agent) as { identity: string | null } | undefined) : undefined;
+      identity = row?.identity ?? null;
+      known.set(agent, identity);
+      return identity;
+    };
   }
 
   /** Returns open incidents of these rules, parts of scans too, those with the newest events first. */

@@ -33,9 +33,10 @@ export type RuleRow = readonly [
   ip: string | null,
   key: string | null,
   trust: number | null,
+  reason: string | null,
 ];
 
-const RULE_COLUMNS = 'id, seq, at, storedAt, agent, host, outcome, method, user, ip, key, trust';
+const RULE_COLUMNS = 'id, seq, at, storedAt, agent, host, outcome, method, user, ip, key, trust, reason';
 const METHOD = 7;
 const COLUMNS =
   'id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason, seq, trust, pid';

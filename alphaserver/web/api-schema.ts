@@ -242,8 +242,9 @@ export const API = {
 export const BLOCKLIST = {
   schema: {
     tags: ['operations' satisfies Tag],
-    summary: 'Addresses under an active attack alert, one a line, or as files for nftables and ipset',
-    produces: ['text/plain'],
+    summary:
+      'Addresses under an active attack alert: one a line, as files for nftables and ipset, or as JSON with who says so',
+    produces: ['text/plain', 'application/json'],
     querystring: schemaOf({
       format: withDefault('The form of the list', wordOf(BLOCKLIST_FORMATS), 'plain'),
       private: withDefault('Also private and loopback addresses', truth, false),

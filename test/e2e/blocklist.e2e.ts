@@ -12,7 +12,7 @@ const list = blocked(
   ['192.0.2.1', '198.51.100.7', '2001:db8:1:2::/64', '2001:db8:1:2::5', '2001:db8::7'].map((source) =>
     incident({ source }),
   ),
-  { settings: settingsIn('{}', 'rules.json'), withPrivate: false, nowMs: NOW },
+  { settings: settingsIn('{}', 'rules.json'), withPrivate: false, nowMs: NOW, identityOf: () => null },
 );
 
 /** Runs a shell script in a network namespace that is gone with it; the list is its standard input. */

@@ -9,6 +9,7 @@ import { scanLine } from '../../alphaclient/commands/scan-printer.ts';
 import { lacking } from '../e2e/machine.ts';
 import { assertDone } from './deeds.ts';
 import { hostNeeds } from './host.ts';
+import { keyOnlyRecordings } from './key-only.ts';
 import { readRecording, run } from './run.ts';
 import { sshdVersion } from './server.ts';
 
@@ -17,17 +18,24 @@ const FOLDER = join(import.meta.dirname, '..', 'fixtures', 'recorded');
 const lack = lacking('recording', hostNeeds());
 if (lack) throw new Error(lack);
 mkdirSync(FOLDER, { recursive: true });
+/** Writes a recording and what `scan` prints of it. */
+function write(name: string, bytes: Buffer): void {
+  const { sightings, reader } = readRecording(bytes, Date.now());
+  assert.deepEqual(reader.shapes(), []);
+  writeFileSync(join(FOLDER, `${name}.log`), bytes);
+  const events = [...sightings].sort((a, b) => a.line - b.line);
+  const lines = events.map(({ event, line }) => scanLine(event, line));
+  writeFileSync(join(FOLDER, `${name}.ndjson`), `${lines.join('\n')}\n`);
+}
+
+const version = `openssh-${sshdVersion().toFixed(1)}`;
+for (const { name, bytes } of await keyOnlyRecordings()) write(`${version}-keys-alone-${name}-iso`, bytes);
+if (process.argv.includes('--keys-alone')) process.exit();
 for (const level of ['INFO', 'VERBOSE'] as const)
   for (const raw of [true, false]) {
     const { deeds, recordings } = await run(level, raw);
     for (const { form, bytes } of recordings) {
-      const { sightings, reader } = readRecording(bytes, Date.now());
-      assertDone(deeds, sightings, raw, bytes.toString('latin1'));
-      assert.deepEqual(reader.shapes(), []);
-      const name = `openssh-${sshdVersion().toFixed(1)}-${level.toLowerCase()}-${form}`;
-      writeFileSync(join(FOLDER, `${name}.log`), bytes);
-      const events = [...sightings].sort((a, b) => a.line - b.line);
-      const lines = events.map(({ event, line }) => scanLine(event, line));
-      writeFileSync(join(FOLDER, `${name}.ndjson`), `${lines.join('\n')}\n`);
+      assertDone(deeds, readRecording(bytes, Date.now()).sightings, raw, bytes.toString('latin1'));
+      write(`${version}-${level.toLowerCase()}-${form}`, bytes);
     }
   }

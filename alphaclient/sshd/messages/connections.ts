@@ -1,5 +1,6 @@
 /** Messages about connections: how they begin and end, what sshd refuses, key exchanges that fail, and clients that speak no SSH. */
 
+import { CRASH_REASON } from '../../../protocol/event.ts';
 import { addressOf, portOf } from '../address.ts';
 import type { MessageRow, ParsedMessage } from '../message-types.ts';
 
@@ -555,7 +556,7 @@ export const REFUSALS: readonly MessageRow[] = [
     template: 'session process {pid} for connection from {peer} to {rest}',
     meaning: 'end; a probe unless an attempt was seen, or it was a session',
     example: 'session process 4321 for connection from 192.0.2.10 to 192.0.2.1 killed by signal 11',
-    fields: { reason: 'its process crashed' },
+    fields: { reason: CRASH_REASON },
     whenTruncated: 'read or pid',
   },
   {
@@ -565,7 +566,7 @@ export const REFUSALS: readonly MessageRow[] = [
     template: 'Session process {pid} unpriv child crash for connection from {peer} to {rest}',
     meaning: PROBE,
     example: 'Session process 4321 unpriv child crash for connection from 192.0.2.10 to 192.0.2.1',
-    fields: { reason: 'its process crashed', beforeLogin: true },
+    fields: { reason: CRASH_REASON, beforeLogin: true },
     whenTruncated: 'read or pid',
   },
   {

@@ -1,10 +1,7 @@
 /** Detects first-seen-source: the keys are users that log in. */
-import type { DetectionConfig } from '../../alert-config/rules.ts';
-import { type BaseState, type Detector, type DetectorState, REMEMBERED_LOGIN_MS } from '../detector.ts';
+import { type BaseState, type DetectorState, REMEMBERED_LOGIN_MS, RuleDetector } from '../detector.ts';
 import { EVENT_FIELDS, type RuleEvent } from '../rule-event.ts';
 import { atOnce, observe, type ThresholdWindow } from '../threshold-window.ts';
-
-const RULES = ['first-seen-source'] as const;
 
 /** Sources remembered for one user; the one not used for longest is evicted. */
 export const SOURCES_PER_USER = 256;
@@ -18,25 +15,19 @@ export interface LoginHistory {
 }
 
 /** Remembers where each user came from. */
-export class LoginUserDetector implements Detector<LoginHistory> {
+export class LoginUserDetector extends RuleDetector<LoginHistory> {
   readonly kind = 'user';
-  readonly rules = RULES;
-  readonly thresholds;
+  readonly rules = ['first-seen-source'] as const;
+  readonly thresholds = [atOnce(this.config)] as const;
   readonly latenessMs = 120 * 60_000;
   readonly latenessEvents = 64;
   readonly rememberedMs = REMEMBERED_LOGIN_MS;
-  readonly #config: DetectionConfig;
 
-  constructor(config: DetectionConfig) {
-    this.#config = config;
-    this.thresholds = [atOnce(config)] as const;
-  }
-
-  newMemory(): LoginHistory {
+  override newMemory(): LoginHistory {
     return { logins: 0, firstAt: 0, sources: [] };
   }
 
-  copyMemory({ logins, firstAt, sources }: LoginHistory): LoginHistory {
+  override copyMemory({ logins, firstAt, sources }: LoginHistory): LoginHistory {
     return { logins, firstAt, sources: sources.slice() };
   }
 
@@ -47,13 +38,13 @@ export class LoginUserDetector implements Detector<LoginHistory> {
 
   observe({ windows: [window], memory }: DetectorState<LoginHistory>, event: RuleEvent): void {
     const isNew = this.#isNew(memory, event);
-    if (isNew && this.#config.rules['first-seen-source'].on)
+    if (isNew && this.config.rules['first-seen-source'].on)
       observe(window as ThresholdWindow, event, this.thresholds[0]);
   }
 
   /** True when a user with a history comes from a source for the first time. Remembers the login. */
   #isNew(memory: LoginHistory, { place, source }: RuleEvent): boolean {
-    const { count, windowMs } = this.#config.rules['first-seen-source'];
+    const { count, windowMs } = this.config.rules['first-seen-source'];
     const { logins, firstAt, sources } = memory;
     const hasHistory = logins >= count || (logins > 0 && place - firstAt >= windowMs);
     const known = sources.lastIndexOf(source);

@@ -1,103 +1,111 @@
 /** Detects fleet-scan, user-enumeration and break-in: the keys are sources. */
 import type { DetectionConfig } from '../../alert-config/rules.ts';
-import {
-  type BaseState,
-  type Detector,
-  type DetectorState,
-  mayCrossWindow,
-  REMEMBERED_ATTACK_MS,
-} from '../detector.ts';
-import { addFailure, type FailureHistory, failuresBefore } from '../failure-history.ts';
+import { type BaseState, type DetectorState, mayCrossWindow, REMEMBERED_ATTACK_MS, RuleDetector } from '../detector.ts';
 import {
   ACCEPTED,
   type AgentOrder,
+  BY_KEY,
   EVENT_FIELDS,
   FAILED,
-  PROBE,
+  isTry,
   packedAgent,
   packedAt,
   packedId,
   packedOutcome,
   type RuleEvent,
 } from '../rule-event.ts';
-import { atOnce, distinctOf, extend, observe, type ThresholdWindow } from '../threshold-window.ts';
+import { atOnce, distinctOf, extend, mildly, observe, type ThresholdWindow } from '../threshold-window.ts';
+import { addTry, newTryHistory, type TryHistory, triesBefore } from '../try-history.ts';
 
-const RULES = ['fleet-scan', 'user-enumeration', 'break-in'] as const;
+/** What a source did before a success: tried less often than the rule counts, tried by probes alone, or failed. */
+type Before = 'little' | 'probes' | 'failed';
 
-/** Its memory has the failures that left the buffer, in any order: those count for `break-in` over the whole day. */
-export class SourceDetector implements Detector<FailureHistory> {
+/**
+ * Its memory has the tries that left the buffer, in any order: those count for `break-in` over the whole day. A mild break-in
+ * has a window of its own, so that one which is not mild is an incident by itself.
+ */
+export class SourceDetector extends RuleDetector<TryHistory> {
   readonly kind = 'source';
-  readonly rules = RULES;
-  readonly thresholds;
+  readonly rules = ['fleet-scan', 'user-enumeration', 'break-in', 'break-in'] as const;
+  readonly thresholds = [
+    distinctOf(this.config, 'fleet-scan', 'host'),
+    distinctOf(this.config, 'user-enumeration', 'user'),
+    atOnce(this.config),
+    mildly(atOnce(this.config)),
+  ] as const;
   readonly latenessMs = 120 * 60_000;
   readonly latenessEvents = 128;
   readonly rememberedMs = REMEMBERED_ATTACK_MS;
-  readonly #config: DetectionConfig;
   readonly #order: AgentOrder;
 
+  /** Its memory is changed by `settle` alone, so all states of a key share it. */
   constructor(config: DetectionConfig, order: AgentOrder) {
-    this.#config = config;
+    super(config);
     this.#order = order;
-    this.thresholds = [
-      distinctOf(config, RULES[0], 'host'),
-      distinctOf(config, RULES[1], 'user'),
-      atOnce(config),
-    ] as const;
   }
 
-  newMemory(): FailureHistory {
-    return [];
+  override newMemory(): TryHistory {
+    return newTryHistory();
   }
 
-  /** Only `settle` changes it, so all states of a key share it. */
-  copyMemory(history: FailureHistory): FailureHistory {
-    return history;
-  }
-
-  mayOpen({ outcome }: RuleEvent, buffer: readonly number[], base: BaseState<FailureHistory> | null): boolean {
+  mayOpen({ outcome }: RuleEvent, buffer: readonly number[], base: BaseState<TryHistory> | null): boolean {
     const [hosts, users] = this.thresholds;
     if (outcome === ACCEPTED)
-      return base !== null || buffer.length > this.#config.rules['break-in'].count * EVENT_FIELDS;
+      return base !== null || buffer.length > this.config.rules['break-in'].count * EVENT_FIELDS;
     return mayCrossWindow(0, hosts, buffer, base) || mayCrossWindow(1, users, buffer, base);
   }
 
   observe(
-    { windows, memory }: DetectorState<FailureHistory>,
+    { windows, memory }: DetectorState<TryHistory>,
     event: RuleEvent,
     buffer: readonly number[],
     from: number,
   ): void {
-    const [hosts, users, success] = windows as [ThresholdWindow, ThresholdWindow, ThresholdWindow];
-    const { rules, quietMs } = this.#config;
-    const { outcome } = event;
-    if (outcome === FAILED && rules['fleet-scan'].on) observe(hosts, event, this.thresholds[0]);
-    // A name that is probed and never given a password was tried, too.
-    if (outcome !== ACCEPTED && event.user > 0 && rules['user-enumeration'].on)
-      observe(users, event, this.thresholds[1]);
-    if (outcome === PROBE) return;
-    if (outcome === ACCEPTED && rules['break-in'].on && this.#hasFailed(memory, event, buffer, from))
-      observe(success, event, this.thresholds[2]);
-    // Named is where and as whom it got in, not what it tried after that.
-    else extend(success, event, quietMs, outcome === ACCEPTED);
-  }
-
-  /** True when the source failed often enough before a success. */
-  #hasFailed(history: FailureHistory, { at, agent, id }: RuleEvent, buffer: readonly number[], from: number): boolean {
-    const { count, windowMs } = this.#config.rules['break-in'];
-    const rank = this.#order.rank(agent);
-    let failures = failuresBefore(history, at, rank, id, windowMs, count);
-    for (let i = from; i < buffer.length && failures < count; i += EVENT_FIELDS) {
-      if (packedOutcome(buffer, i) !== FAILED) continue;
-      const failedAt = packedAt(buffer, i);
-      if (failedAt < at - windowMs || failedAt > at) continue;
-      const difference = failedAt - at || this.#order.rank(packedAgent(buffer, i)) - rank || packedId(buffer, i) - id;
-      if (difference < 0) failures += 1;
+    const [hosts, users, success, mild] = windows as [
+      ThresholdWindow,
+      ThresholdWindow,
+      ThresholdWindow,
+      ThresholdWindow,
+    ];
+    const { rules, quietMs } = this.config;
+    const isSuccess = event.outcome === ACCEPTED;
+    if (!isSuccess) {
+      if (rules['fleet-scan'].on) observe(hosts, event, this.thresholds[0]);
+      if (event.user > 0 && rules['user-enumeration'].on) observe(users, event, this.thresholds[1]);
     }
-    return failures >= count;
+    const before = isSuccess && rules['break-in'].on ? this.#before(memory, event, buffer, from) : 'little';
+    const isMild = before === 'probes' && event.method === BY_KEY;
+    // Named is where and as whom it got in, not what it tried after that.
+    if (before !== 'little' && !isMild) observe(success, event, this.thresholds[2]);
+    else extend(success, event, quietMs, isSuccess);
+    if (isMild) observe(mild, event, this.thresholds[3]);
+    else extend(mild, event, quietMs, isSuccess);
   }
 
-  settle(history: FailureHistory, { outcome, at, agent, id }: RuleEvent): void {
-    const { on, count } = this.#config.rules['break-in'];
-    if (on && outcome === FAILED) addFailure(history, at, this.#order.rank(agent), id, count);
+  #before({ tries, failed }: TryHistory, event: RuleEvent, buffer: readonly number[], from: number): Before {
+    const { count, windowMs } = this.config.rules['break-in'];
+    const { at, agent, id } = event;
+    const rank = this.#order.rank(agent);
+    const moment = { at, rank, id };
+    let tried = triesBefore(tries, moment, windowMs, count);
+    let hasFailed = triesBefore(failed, moment, windowMs, 1) > 0;
+    for (let i = from; i < buffer.length && !(hasFailed && tried >= count); i += EVENT_FIELDS) {
+      const outcome = packedOutcome(buffer, i);
+      if (outcome === ACCEPTED) continue;
+      const triedAt = packedAt(buffer, i);
+      if (triedAt < at - windowMs || triedAt > at) continue;
+      const difference = triedAt - at || this.#order.rank(packedAgent(buffer, i)) - rank || packedId(buffer, i) - id;
+      if (difference >= 0) continue;
+      tried += 1;
+      hasFailed ||= outcome === FAILED;
+    }
+    return tried < count ? 'little' : hasFailed ? 'failed' : 'probes';
+  }
+
+  settle(history: TryHistory, event: RuleEvent): void {
+    const { on, count } = this.config.rules['break-in'];
+    if (!on || !isTry(event)) return;
+    const { at, agent, id, outcome } = event;
+    addTry(history, { at, rank: this.#order.rank(agent), id }, outcome === FAILED, count);
   }
 }

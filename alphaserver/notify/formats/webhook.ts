@@ -9,7 +9,7 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** Returns an incident as `GET /api/alerts` shows it, and whether it opened or is over. */
 function alertOf(kind: NotificationKind, incident: Incident, page: string | null): unknown {
-  const { id, rule, severity, host, source, user, openedAt, lastAt, closedAt, count, summary, evidence, late } =
+  const { id, rule, severity, host, source, user, openedAt, lastAt, closedAt, count, summary, evidence, late, trust } =
     incident;
   const { hosts, users, ips, more } = incident;
   return {
@@ -27,6 +27,7 @@ function alertOf(kind: NotificationKind, incident: Incident, page: string | null
     summary,
     evidence,
     late,
+    trust,
     hosts,
     users,
     sources: ips,

@@ -21,7 +21,7 @@ export function blocklistRoute(app: ApiApp, blocklist: BlocklistOf, now: () => n
       etag: tag,
       'cache-control': `private, max-age=${FRESH_S}`,
       expires: new Date(nowMs + FRESH_S * 1_000).toUTCString(),
-      'content-type': 'text/plain; charset=utf-8',
+      'content-type': `${format === 'json' ? 'application/json' : 'text/plain'}; charset=utf-8`,
     });
     if (request.headers['if-none-match'] === tag) return reply.status(304).send();
     return reply.send(list.text);

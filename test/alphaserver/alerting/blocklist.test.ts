@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { settingsIn } from '../../../alphaserver/alert-config/rules-file.ts';
-import { BLOCKLIST_LIMIT, blocked, formatted } from '../../../alphaserver/alerting/blocklist.ts';
+import {
+  ANONYMOUS,
+  BLOCKLIST_LIMIT,
+  blocked,
+  formatted,
+  IDENTITY_ADDRESSES_LIMIT,
+} from '../../../alphaserver/alerting/blocklist.ts';
 import { incident } from '../detection/incidents.ts';
 
 const NOW = Date.parse('2026-11-24T10:01:00Z');
 const SETTINGS = settingsIn('{}', 'rules.json');
 const of = (...changes: Parameters<typeof incident>[0][]) => changes.map((change) => incident(change));
-const list = (incidents: ReturnType<typeof of>, settings = SETTINGS, withPrivate = false) =>
-  blocked(incidents, { settings, withPrivate, nowMs: NOW }).map(({ address }) => address);
+/** The identity of an agent is its id, but the one of nobody has none. */
+const identityOf = (agent: string): string | null => (agent === 'nobody' ? null : agent);
+const listed = (incidents: ReturnType<typeof of>, settings = SETTINGS, withPrivate = false) =>
+  blocked(incidents, { settings, withPrivate, nowMs: NOW, identityOf });
+const list = (...given: Parameters<typeof listed>) => listed(...given).map(({ address }) => address);
 
 test('sources of open attacks are on the list, each once, until they have been quiet', () => {
   const incidents = of(
@@ -21,11 +30,14 @@ test('sources of open attacks are on the list, each once, until they have been q
     { source: '192.0.2.6', lastAt: NOW - SETTINGS.detection.quietMs },
     { source: '2001:db8:1:2::/64' },
   );
-  assert.deepEqual(blocked(incidents, { settings: SETTINGS, withPrivate: false, nowMs: NOW }), [
-    { address: '192.0.2.1', untilMs: NOW + SETTINGS.detection.quietMs },
-    { address: '192.0.2.9', untilMs: Date.parse('2026-11-24T10:15:30Z') },
-    { address: '2001:db8:1:2::/64', untilMs: Date.parse('2026-11-24T10:15:30Z') },
-  ]);
+  assert.deepEqual(
+    listed(incidents).map(({ address, untilMs }) => ({ address, untilMs })),
+    [
+      { address: '192.0.2.1', untilMs: NOW + SETTINGS.detection.quietMs },
+      { address: '192.0.2.9', untilMs: Date.parse('2026-11-24T10:15:30Z') },
+      { address: '2001:db8:1:2::/64', untilMs: Date.parse('2026-11-24T10:15:30Z') },
+    ],
+  );
 });
 
 test('never a private or loopback address unless asked, never one of the allow-list', () => {
@@ -72,17 +84,51 @@ test('the rules file says which rules count', () => {
 
 test('past the bound those that have been quiet for longest are left out', () => {
   const incidents = Array.from({ length: BLOCKLIST_LIMIT + 1 }, (_, i) =>
-    incident({ source: `198.${(i >> 16) + 20}.${(i >> 8) & 255}.${i & 255}`, lastAt: NOW - (i === 0 ? 1 : 0) }),
+    incident({
+      source: `198.${(i >> 16) + 20}.${(i >> 8) & 255}.${i & 255}`,
+      agent: `agent ${i % 100}`,
+      lastAt: NOW - (i === 0 ? 1 : 0),
+    }),
   );
   const addresses = list(incidents);
   assert.equal(addresses.length, BLOCKLIST_LIMIT);
   assert.ok(!addresses.includes('198.20.0.0'));
 });
 
+test('what only logs say that a client can write to is on it where the rules file asks for it', () => {
+  const incidents = of(
+    { source: '192.0.2.1', trust: 'forgeable', vouched: false },
+    { source: '192.0.2.2', trust: null, vouched: false },
+    { source: '192.0.2.3', trust: 'forgeable', vouched: true },
+    { source: '192.0.2.4', trust: 'journal' },
+  );
+  assert.deepEqual(list(incidents), ['192.0.2.3', '192.0.2.4']);
+  assert.equal(list(incidents, settingsIn('{"blocklist":{"forgeable":true}}', 'r')).length, 4);
+});
+
+test('one identity puts no more than its limit on it, all without one count as one, and each address says who says so', () => {
+  const many = (agent: string, from: number) =>
+    Array.from({ length: IDENTITY_ADDRESSES_LIMIT + 1 }, (_, i) =>
+      incident({ source: `198.${from}.${i >> 8}.${i & 255}`, agent, lastAt: NOW - (i === 0 ? 1 : 0) }),
+    );
+  const addresses = listed([
+    ...many('token a', 20),
+    ...many('nobody', 21),
+    incident({ source: '198.20.0.9', agent: 'token b' }),
+  ]);
+  assert.equal(addresses.length, 2 * IDENTITY_ADDRESSES_LIMIT);
+  assert.ok(
+    !addresses.some(({ address }) => address === '198.20.0.0'),
+    'the one that is quiet for longest is left out',
+  );
+  assert.deepEqual(addresses.find(({ address }) => address === '198.20.0.9')?.by, ['token a', 'token b']);
+  assert.deepEqual(addresses.find(({ address }) => address === '198.21.0.9')?.by, [ANONYMOUS]);
+});
+
 test('each form has the addresses, with the seconds that are left where it can say so', () => {
   const some = [
-    { address: '192.0.2.1', untilMs: NOW + 900_000 },
-    { address: '2001:db8:1:2::/64', untilMs: NOW + 1 },
+    { address: '192.0.2.1', untilMs: NOW + 900_000, by: ['token a'] },
+    { address: '2001:db8:1:2::/64', untilMs: NOW + 1, by: ['token a', ANONYMOUS] },
   ];
   assert.equal(formatted(some, 'plain', NOW), '192.0.2.1\n2001:db8:1:2::/64\n');
   assert.match(
@@ -90,5 +136,10 @@ test('each form has the addresses, with the seconds that are left where it can s
     /add element inet asgard asgard4 \{\n {2}192\.0\.2\.1 timeout 900s\n\}/,
   );
   assert.match(formatted(some, 'ipset', NOW), /^add -exist asgard6-new 2001:db8:1:2::\/64 timeout 1$/m);
+  assert.deepEqual((JSON.parse(formatted(some, 'json', NOW)) as { addresses: unknown[] }).addresses[1], {
+    address: '2001:db8:1:2::/64',
+    until: '2026-11-24T10:01:00.001Z',
+    by: ['token a', 'anonymous'],
+  });
   assert.ok(!formatted([], 'nftables', NOW).includes('add element'));
 });

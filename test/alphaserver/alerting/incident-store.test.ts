@@ -49,6 +49,15 @@ test('an incident is notified once as opened and once as over, however often it 
   });
 });
 
+test('one that turns out graver is notified again, and once as over', () => {
+  const mild = { severity: 'warning' } as const;
+  assert.deepEqual(written([mild, { severity: 'critical' }, { severity: 'critical', ...over }]), {
+    queued: ['opened', 'opened', 'resolved'],
+    became: ['opened', 'opened', 'closed'],
+  });
+  assert.deepEqual(written([{ severity: 'critical' }, mild]).queued, ['opened']);
+});
+
 test('one that is over when it is found is notified as both', () => {
   assert.deepEqual(written([over]), { queued: ['opened', 'resolved'], became: ['opened'] });
 });

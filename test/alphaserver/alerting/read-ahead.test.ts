@@ -32,7 +32,7 @@ interface Given {
 /** A row as the store gives it, stored ten seconds ago. */
 const row = ({ id, at, agent = NEW_AGENT, outcome = 'failed', user = 'root', ip = '203.0.113.9' }: Given): RuleRow => [
   ...([id, id, at, NOW_MS - 10_000, agent, agent, OUTCOMES.indexOf(outcome)] as const),
-  ...(['password', user, ip, null, null] as const),
+  ...(['password', user, ip, null, null, null] as const),
 ];
 
 const address = (n: number): string => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`;

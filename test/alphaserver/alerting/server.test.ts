@@ -25,7 +25,7 @@ test('ten failures are an alert: in the list, by its id, in the summary, on the 
     );
     const [alert] = await alertsOf(pair);
     assert.equal(alert?.rule, 'brute-force');
-    assert.match(alert?.summary ?? '', /^203\.0\.113\.5 failed 10 times on box in \d+ s, as root$/);
+    assert.match(alert?.summary ?? '', /^203\.0\.113\.5 tried to log in 10 times on box in \d+ s, as root$/);
     const detail = await pair.api<AlertDetail>(`/api/alerts/${alert?.id}`);
     assert.deepEqual(
       detail.events.map(({ id }) => id),
@@ -107,12 +107,12 @@ test('SIGHUP: other rules hold from then on, a mistake keeps those there were', 
     server.child.kill('SIGHUP');
     await server.says(`Alert rules stay as they were: ${file}:1:34: rules.brute-force.count must be integer`);
     await sends(pair.port, wrong(5, { ip: '203.0.113.6' }), 5);
-    await server.says('Alert opened: warning brute-force: 203.0.113.6 failed 5 times');
+    await server.says('Alert opened: warning brute-force: 203.0.113.6 tried to log in 5 times');
     writeFileSync(file, '{"rules":{"brute-force":{"count":3,"severity":"notice"}}}');
     server.child.kill('SIGHUP');
     await server.says('Alert rules read again');
     await sends(pair.port, wrong(3, { ip: '203.0.113.7' }), 10);
-    await server.says('Alert opened: notice brute-force: 203.0.113.7 failed 3 times');
+    await server.says('Alert opened: notice brute-force: 203.0.113.7 tried to log in 3 times');
     assert.deepEqual((await alertsOf(pair)).map(({ source, count }) => [source, count]).sort(), [
       ['203.0.113.6', 5],
       ['203.0.113.7', 3],
@@ -184,7 +184,10 @@ test('alert replay tells beside a running server what other rules would have rai
     writeFileSync(file, '{"rules":{"brute-force":{"count":12}}}');
     const { said } = await pair.serverCommand('alert', 'replay', '--rules', file);
     assert.match(said, /^opened +severity +rule +count +what\n/);
-    assert.match(said, /Z +warning +brute-force +12 +203\.0\.113\.5 failed 12 times on box in 11 s, as a\\u202eb\n/);
+    assert.match(
+      said,
+      /Z +warning +brute-force +12 +203\.0\.113\.5 tried to log in 12 times on box in 11 s, as a\\u202eb\n/,
+    );
     assert.match(said, /\n2 incidents in 16 events: 1 brute-force, 1 first-seen-source\n$/);
     writeFileSync(file, '{"rules":7}');
     const wrongFile = await pair.serverCommand('alert', 'replay', '--rules', file);

@@ -38,6 +38,7 @@ const alert = (more: Partial<AlertView>): AlertView => ({
   summary: '192.0.2.1 failed 10 times on web',
   evidence: [],
   late: false,
+  trust: 'syslog',
   partOf: null,
   acknowledgedAt: null,
   acknowledgedBy: null,

@@ -14,12 +14,14 @@ interface Moment {
   readonly gaps?: number;
   /** True when another id has taken its place. */
   readonly ended?: boolean;
+  /** When its identity was last seen to be used by two. */
+  readonly cloned?: number;
   readonly report?: Partial<AgentReport>;
 }
 
 const ms = (seconds: number): number => START_MS + seconds * 1_000;
 
-function status({ at, seen = at, gaps = 0, report, ended = false }: Moment): AgentStatus {
+function status({ at, seen = at, gaps = 0, report, ended = false, cloned }: Moment): AgentStatus {
   const told: AgentReport = {
     state: 'caught up',
     behindBytes: 0,
@@ -39,6 +41,7 @@ function status({ at, seen = at, gaps = 0, report, ended = false }: Moment): Age
     report: JSON.stringify(told),
     reportedAt: ms(seen),
     endedAt: ended ? ms(seen) : null,
+    cloneAt: cloned === undefined ? null : ms(cloned),
   };
 }
 
@@ -99,6 +102,19 @@ const TABLE: readonly [name: string, moments: Moment[], incidents: Row[], restar
     ],
   ],
   ['nobody is silent who could not be heard', [{ at: 0 }, ...each(1_000, 1_090, 5, () => ({ seen: 0 }))], [], [1_000]],
+  [
+    'an identity that two use, one of which has ended by now, is told until it was well for 15 min',
+    [
+      { at: 0 },
+      { at: 10, cloned: 8, ended: true },
+      { at: 600, cloned: 595 },
+      { at: 1_490, cloned: 595 },
+      { at: 1_495, cloned: 595 },
+      { at: 1_500, cloned: 595 },
+    ],
+    [['clone', 8, 1_495, 1]],
+    [600],
+  ],
   ['an agent whose id has ended is not silent', [{ at: 0 }, { at: 95, seen: 0, ended: true }], []],
   ['but soon after', [{ at: 0 }, { at: 100, seen: 0 }, { at: 191, seen: 0 }], [['agent-silent', 190, null, 1]], [100]],
   [

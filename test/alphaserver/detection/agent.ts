@@ -1,5 +1,6 @@
 /** An agent of a few lines, as `nc` would be one. */
 import { connect } from 'node:net';
+import type { Trust } from '../../../protocol/event.ts';
 import { until } from '../../until.ts';
 
 /** An attempt that it tells of. */
@@ -10,6 +11,8 @@ export interface Attempt {
   readonly user?: string;
   readonly ip?: string;
   readonly host?: string;
+  /** `syslog` unless given. */
+  readonly trust?: Trust | null;
 }
 
 const AGENT = '5f0c1f6e-9d0b-4c57-8a25-0d8f3f6a7c11';
@@ -28,7 +31,18 @@ export async function sends(port: number, attempts: readonly Attempt[], seq = 1,
     heard += chunk;
   });
   const lines = attempts.map(
-    ({ secondsAgo, outcome = 'failed', method = 'password', user = 'root', ip = '203.0.113.5', host }, i) => ({
+    (
+      {
+        secondsAgo,
+        outcome = 'failed',
+        method = 'password',
+        user = 'root',
+        ip = '203.0.113.5',
+        host,
+        trust = 'syslog',
+      },
+      i,
+    ) => ({
       type: 'event',
       seq: seq + i,
       at: new Date(Date.now() - secondsAgo * 1_000).toISOString(),
@@ -38,6 +52,7 @@ export async function sends(port: number, attempts: readonly Attempt[], seq = 1,
       invalidUser: false,
       ip,
       port: 40_000,
+      trust,
       ...(host ? { host } : {}),
     }),
   );

@@ -1,7 +1,7 @@
 /**
  * What the rules make of whole logs, read by the agent's own reader: the simulated week, and recorded logs of real sshds.
  * The files in fixtures/alerts were read line by line and judged beside what was done; after a change of the rules
- * `UPDATE=1 node --test test/alphaserver/alerts/golden.test.ts` writes them again, to be read again.
+ * `UPDATE=1 node_modules/.bin/node --test test/alphaserver/detection/golden.test.ts` writes them again, to be read again.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -24,9 +24,9 @@ const NOW_MS = Date.UTC(2026, 10, 23, 20);
 function read(log: Buffer, agent: string): Omit<StoredEvent, 'id'>[] {
   const reader = new Reader();
   const context = { writtenMs: NOW_MS, nowMs: NOW_MS, timeZone: 'UTC' };
-  return [...reader.read(log, context), ...reader.end()].map(({ event }) => {
+  return [...reader.read(log, context), ...reader.end()].map(({ event, trust }) => {
     const at = event.at ?? new Date(NOW_MS).toISOString();
-    return { ...event, at, agent, host: event.host ?? agent, seq: null, storedAt: at };
+    return { ...event, trust, at, agent, host: event.host ?? agent, seq: null, storedAt: at };
   });
 }
 

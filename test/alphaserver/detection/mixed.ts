@@ -19,7 +19,8 @@ export function mixed(seed: number, count: number): Given[] {
   return Array.from({ length: count }, () => {
     if (roll(12) === 0) temper = roll(5);
     at += temper < 4 ? (pauses[roll(4 + temper * 3)] as number) : (pauses[roll(pauses.length)] as number);
-    const kind = roll(10);
+    // Now and then one who only probes.
+    const kind = at % 7 === 0 ? 0 : roll(10);
     const host = `h${roll(temper === 2 ? 8 : 2)}`;
     return {
       at,

@@ -23,8 +23,9 @@ test('a plain evaluator of few lines finds the same incidents in random streams'
     const events = stream(seed, 400);
     // Within one agent order is as given; between agents, at the same moment, it is by agent: so it is in the reference.
     const ordered = events.toSorted((a, b) => a.at - b.at || order(a) - order(b));
-    const mine = raised(ordered, { config }).map(({ rule, key, openedAt, lastAt, count }) => ({
+    const mine = raised(ordered, { config }).map(({ rule, severity, key, openedAt, lastAt, count }) => ({
       rule,
+      severity,
       key,
       openedAt: (openedAt - START_MS) / 1_000,
       lastAt: (lastAt - START_MS) / 1_000,

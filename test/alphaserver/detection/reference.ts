@@ -1,11 +1,12 @@
 /** The rules said again, as plainly as can be: each looks at all events of its key from the beginning. */
 
-import { DEFAULT_DETECTION, type EventRule } from '../../../alphaserver/alert-config/rules.ts';
+import { DEFAULT_DETECTION, type EventRule, type Severity } from '../../../alphaserver/alert-config/rules.ts';
 import { sourceOf } from '../../../service/ip-network.ts';
 import type { Given } from './stream.ts';
 
 export interface Expected {
   readonly rule: EventRule;
+  readonly severity: Severity;
   readonly key: string;
   readonly openedAt: number;
   lastAt: number;
@@ -24,6 +25,7 @@ function waves(
   sightings: readonly Sighting[],
   count: number,
   windowS: number,
+  severity: Severity,
 ): Expected[] {
   const found: Expected[] = [];
   let from = 0;
@@ -38,7 +40,7 @@ function waves(
     if (value === null) continue;
     const near = sightings.slice(from, i + 1).filter((one) => one.value !== null && at - one.at <= windowS);
     if (new Set(near.map((one) => one.value)).size < count) continue;
-    found.push({ rule, key, openedAt: at, lastAt: at, count: near.length });
+    found.push({ rule, severity, key, openedAt: at, lastAt: at, count: near.length });
     from = i + 1;
   }
   return found;
@@ -48,7 +50,7 @@ function waves(
 export function reference(events: readonly Given[]): Expected[] {
   const found: Expected[] = [];
   const source = ({ ip }: Given): string => sourceOf(ip ?? '203.0.113.5', 64) as string;
-  const failed = events.filter(({ outcome }) => (outcome ?? 'failed') === 'failed');
+  const tried = events.filter(({ outcome }) => outcome !== 'accepted');
   const accepted = events.filter(({ outcome }) => outcome === 'accepted');
   const { rules } = DEFAULT_DETECTION;
   const each = (
@@ -57,6 +59,7 @@ export function reference(events: readonly Given[]): Expected[] {
     keyOf: (event: Given) => string,
     sightings: (mine: Given[], key: string) => Sighting[],
     count = rules[rule].count,
+    severity = rules[rule].severity,
   ): void => {
     for (const key of new Set(some.map(keyOf)))
       found.push(
@@ -69,37 +72,39 @@ export function reference(events: readonly Given[]): Expected[] {
           ),
           count,
           count === 1 ? 0 : rules[rule].windowMs / 1_000,
+          severity,
         ),
       );
   };
   const pair = (event: Given): string => `${source(event)} ${event.host}`;
-  each('brute-force', failed, pair, (mine) => mine.map(({ at }, i) => ({ at, value: String(i) })));
-  each('fleet-scan', failed, source, (mine) => mine.map(({ at, host }) => ({ at, value: host as string })));
-  each(
-    'user-enumeration',
-    events.filter(({ outcome }) => outcome !== 'accepted'),
-    source,
-    (mine) => mine.map(({ at, user }) => ({ at, value: user as string })),
-  );
+  each('brute-force', tried, pair, (mine) => mine.map(({ at }, i) => ({ at, value: String(i) })));
+  each('fleet-scan', tried, source, (mine) => mine.map(({ at, host }) => ({ at, value: host as string })));
+  each('user-enumeration', tried, source, (mine) => mine.map(({ at, user }) => ({ at, value: user as string })));
   each(
     'distributed',
-    failed,
+    tried,
     ({ user }) => user as string,
     (mine) => mine.map((event) => ({ at: event.at, value: source(event) })),
   );
-  const before = (event: Given): number =>
-    failed.filter(
+  /** How a success is judged by the tries of its source before it; null for what is no break-in. */
+  const breakIn = (event: Given): Severity | null => {
+    if (event.outcome !== 'accepted') return null;
+    const before = tried.filter(
       (one) =>
         source(one) === source(event) && events.indexOf(one) < events.indexOf(event) && event.at - one.at <= 86_400,
-    ).length;
-  each(
-    'break-in',
-    events.filter(({ outcome }) => outcome !== 'probe'),
-    source,
-    (mine) =>
-      mine.map((event) => ({ at: event.at, value: event.outcome === 'accepted' && before(event) >= 5 ? 'in' : null })),
-    1,
-  );
+    );
+    if (before.length < 5) return null;
+    return event.method === 'publickey' && before.every(({ outcome }) => outcome === 'probe') ? 'warning' : 'critical';
+  };
+  for (const severity of ['critical', 'warning'] as const)
+    each(
+      'break-in',
+      events,
+      source,
+      (mine) => mine.map((event) => ({ at: event.at, value: breakIn(event) === severity ? 'in' : null })),
+      1,
+      severity,
+    );
   each(
     'root-password',
     accepted.filter(({ user, method }) => user === 'root' && method === 'password'),

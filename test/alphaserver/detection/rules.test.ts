@@ -64,7 +64,13 @@ const TABLE: readonly [name: string, rule: Rule, events: Given[], incidents: Row
     [...repeated(5, 1), ...repeated(5, 1, { host: 'web-2' })],
     [],
   ],
-  ['nor are ten probes', 'brute-force', repeated(10, 1, { outcome: 'probe' }), []],
+  [
+    'ten probes that name a user are, which is how a host for keys alone logs it',
+    'brute-force',
+    repeated(10, 1, { outcome: 'probe' }),
+    [['brute-force', 'web-1', A, 'root', 9, 9, 10]],
+  ],
+  ['ten probes that name nobody are none', 'brute-force', repeated(10, 1, { outcome: 'probe', user: null }), []],
   ['nor what has no address', 'brute-force', repeated(10, 1, { ip: null }), []],
   [
     'addresses of one /64 are one source',
@@ -124,6 +130,13 @@ const TABLE: readonly [name: string, rule: Rule, events: Given[], incidents: Row
     [...hosts(4), { at: 3_000, host: 'web-0' }, { at: 3_602, host: 'db' }, { at: 3_603, host: 'dc' }],
     [],
   ],
+  [
+    'five hosts by probes that name a user',
+    'fleet-scan',
+    hosts(5, { outcome: 'probe' }),
+    [['fleet-scan', null, A, 'root', 4, 4, 5]],
+  ],
+  ['five hosts by probes that name nobody', 'fleet-scan', hosts(5, { outcome: 'probe', user: null }), []],
   ['fifty hosts are one incident', 'fleet-scan', hosts(50), [['fleet-scan', null, A, 'root', 4, 49, 50]]],
 
   [
@@ -158,6 +171,12 @@ const TABLE: readonly [name: string, rule: Rule, events: Given[], incidents: Row
     [['distributed', 'web-1', null, 'root', 3_600, 3_600, 10]],
   ],
   [
+    'from ten by probes, too',
+    'distributed',
+    Array.from({ length: 10 }, (_, i) => ({ at: i, ip: `198.51.100.${i}`, outcome: 'probe' as const })),
+    [['distributed', 'web-1', null, 'root', 9, 9, 10]],
+  ],
+  [
     'ten addresses of one /64 are one source',
     'distributed',
     Array.from({ length: 10 }, (_, i) => ({ at: i, ip: `2001:db8::${i}` })),
@@ -179,6 +198,12 @@ const TABLE: readonly [name: string, rule: Rule, events: Given[], incidents: Row
   ],
   ['five failures more than a day before', 'break-in', [...repeated(5, 0), success({ at: 86_401 })], []],
   ['failures after the success do not count', 'break-in', [success({ at: 0 }), ...repeated(9, 1, { at: 1 })], []],
+  [
+    'a success by password after five probes',
+    'break-in',
+    [...repeated(5, 1, { outcome: 'probe' }), success({ at: 10 })],
+    [['break-in', 'web-1', A, 'root', 10, 10, 1]],
+  ],
   [
     'what the intruder does next belongs to it',
     'break-in',
@@ -271,7 +296,106 @@ test('a break-in names where and as whom somebody got in, not what else was trie
   assert.deepEqual(incident?.hosts, ['db', 'web-3']);
   assert.equal(
     incident?.summary,
-    `${A} got in on 2 hosts (db, web-3) as 2 users (mira, deploy) after failing again and again`,
+    `${A} got in on 2 hosts (db, web-3) as 2 users (mira, deploy) after trying again and again`,
+  );
+});
+
+test('a success by key after probes alone is a warning; one with a failure among them is critical, beside it', () => {
+  const probes = repeated(5, 1, { outcome: 'probe' });
+  const incidents = (...more: Given[]): string[] =>
+    raised([...probes, key({ at: 10 }), ...more], { config: only('break-in') }).map(
+      ({ severity, openedAt }) => `${severity} ${(openedAt - START_MS) / 1_000}`,
+    );
+  assert.deepEqual(incidents(), ['warning 10']);
+  assert.deepEqual(incidents(key({ at: 20 })), ['warning 10']);
+  assert.deepEqual(incidents(success({ at: 20 })), ['warning 10', 'critical 20']);
+  assert.deepEqual(incidents({ at: 15 }, key({ at: 20 })), ['warning 10', 'critical 20']);
+  const [mild] = raised([...probes, key({ at: 10 })], { config: only('break-in') });
+  assert.equal(
+    mild?.summary,
+    `${A} got in by key on web-1 as root after tries without any decision, as a client does that has several keys`,
+  );
+});
+
+test('a failure that comes late makes a break-in critical, which takes the place of the warning', () => {
+  const probes = repeated(5, 1, { outcome: 'probe' });
+  const incidents = raised([...probes, key({ at: 10 }), { at: 4 }], { config: only('break-in') });
+  assert.deepEqual(
+    incidents.map(({ severity, evidence }) => [severity, evidence]),
+    [['critical', [6]]],
+  );
+});
+
+test('decoy: a user or a key that nobody has is used, whatever becomes of it', () => {
+  const fingerprint = `SHA256:${'k'.repeat(43)}`;
+  const config = { ...only('decoy'), decoys: { users: ['backup'], keys: [fingerprint] } };
+  const summaries = (...given: Given[]): string[] =>
+    raised(given, { config }).map(({ severity, summary }) => `${severity} ${summary}`);
+  assert.deepEqual(summaries({ at: 0 }, key({ at: 1, key: `ED25519 SHA256:${'o'.repeat(43)}` })), []);
+  const used = [`critical ${A} used the decoy backup on web-1`];
+  assert.deepEqual(summaries({ at: 0, user: 'backup' }), used);
+  assert.deepEqual(summaries({ at: 0, user: 'backup', outcome: 'probe' }), used);
+  assert.deepEqual(summaries({ at: 0, user: 'backup', outcome: 'accepted' }, { at: 60, user: 'backup' }), used);
+  assert.deepEqual(summaries({ at: 0, user: 'backup', ip: null }), [
+    'critical an unknown address used the decoy backup on web-1',
+  ]);
+  for (const text of [
+    `ED25519 ${fingerprint}`,
+    `ED25519-CERT SHA256:${'o'.repeat(43)} ID mira (serial 3) CA ED25519 ${fingerprint}`,
+  ])
+    assert.deepEqual(summaries({ at: 0, method: 'publickey', user: 'mira', key: text }), [
+      `critical ${A} used a decoy key as mira on web-1`,
+    ]);
+});
+
+test('sshd-crash: sshd says that a process of it crashed, or penalises an address for it', () => {
+  const probe = { at: 0, user: null, outcome: 'probe' } as const;
+  const summaries = (reason: string, ip = A): string[] =>
+    raised([{ ...probe, reason, ip }], { config: only('sshd-crash') }).map(
+      ({ severity, summary }) => `${severity} ${summary}`,
+    );
+  const crashed = [`warning a process of sshd crashed on web-1 in a connection from ${A}`];
+  assert.deepEqual(summaries('its process crashed'), crashed);
+  assert.deepEqual(summaries('dropped: penalty: caused crash'), crashed);
+  assert.deepEqual(summaries('dropped: penalty: failed authentication'), []);
+});
+
+test('an incident says by whose word it is, and whether the log that says so can be forged', () => {
+  const by = (...trusts: Given['trust'][]) => {
+    const [one] = raised(
+      repeated(10, 1).map((given, i) => ({ ...given, trust: trusts[i % trusts.length] })),
+      { config: only('brute-force') },
+    );
+    return [one?.trust, one?.vouched, one?.agent, one?.summary.slice(54)];
+  };
+  assert.deepEqual(by('syslog'), ['syslog', true, 'agent of web-1', 'as root']);
+  assert.deepEqual(by('journal', 'forgeable'), ['forgeable', true, 'agent of web-1', 'as root (forgeable log)']);
+  assert.deepEqual(by('forgeable'), ['forgeable', false, 'agent of web-1', 'as root (forgeable log)']);
+  assert.deepEqual(by(null), [null, false, 'agent of web-1', 'as root (log of unknown trust)']);
+});
+
+test('times that were moved into order are not near each other, and no span of theirs is told', () => {
+  const newestFirst = (count: number, everySeconds: number): Given[] =>
+    repeated(count, everySeconds)
+      .toReversed()
+      .map((given) => ({ ...given, lag: 3 * 86_400 }));
+  assert.deepEqual(raised(newestFirst(40, 3_600), { config: only('brute-force') }), []);
+  assert.deepEqual(
+    raised(
+      newestFirst(200, 600).map((one, i) => ({ ...one, host: `h${i % 7}` })),
+      { config: only('fleet-scan') },
+    ).length > 0,
+    true,
+  );
+  const [slow] = raised(newestFirst(40, 2_000), { config: only('slow-brute-force') });
+  assert.equal(slow?.summary, `${A} tried to log in 30 times on web-1 in 16 h, as root`);
+  const [fast] = raised(newestFirst(400, 2), { config: only('brute-force') });
+  assert.match(fast?.summary ?? '', /times on web-1, as root/);
+  const setBack = [...repeated(21, 3_600, { at: 7_200 }), ...repeated(12, 1)];
+  assert.deepEqual(
+    raised(setBack, { config: only('brute-force') }).map(({ summary }) => summary),
+    [`${A} tried to log in 12 times on web-1, as root`],
+    'a clock that was set back hides no attack',
   );
 });
 

@@ -7,7 +7,7 @@ import { applyChanges, type ChangeLimits } from '../../../alphaserver/detection/
 import type { RuleRow } from '../../../alphaserver/store/event-rows.ts';
 import { OUTCOMES, TRUSTS } from '../../../alphaserver/store/schema.ts';
 import type { StoredEvent } from '../../../alphaserver/store/store.ts';
-import type { Outcome } from '../../../protocol/event.ts';
+import type { Outcome, Trust } from '../../../protocol/event.ts';
 
 export const START_MS = Date.parse('2026-11-23T12:00:00.000Z');
 
@@ -20,6 +20,10 @@ export interface Given {
   readonly outcome?: Outcome;
   readonly method?: string;
   readonly agent?: string;
+  readonly key?: string;
+  readonly reason?: string;
+  /** `syslog` unless given. */
+  readonly trust?: Trust | null | undefined;
   /** Seconds after it happened that it was stored. */
   readonly lag?: number;
 }
@@ -65,6 +69,7 @@ export class Rows {
     ip,
     key = null,
     trust = null,
+    reason = null,
   }: StoredEvent): RuleRow {
     return [
       id,
@@ -79,6 +84,7 @@ export class Rows {
       ip,
       key,
       trust === null ? null : TRUSTS.indexOf(trust),
+      reason,
     ];
   }
 }
@@ -100,6 +106,9 @@ export function stored(given: Given, id: number, seq = id): StoredEvent {
     invalidUser: false,
     ip: given.ip === undefined ? '203.0.113.5' : given.ip,
     port: 40_000,
+    key: given.key ?? null,
+    reason: given.reason ?? null,
+    trust: given.trust === undefined ? 'syslog' : given.trust,
   };
 }
 
@@ -130,7 +139,7 @@ export const optionsWith = (rows: Rows, options: Partial<EngineOptions> = {}): E
   config: DEFAULT_DETECTION,
   allow: { addresses: [], users: [] },
   names: rows.names,
-  incidentId: (rule, key, { agent, seq }) => `${rule}/${key}/${agent}/${seq}`,
+  incidentId: (rule, key, { agent, seq, isMild }) => `${rule}${isMild ? ' (mild)' : ''}/${key}/${agent}/${seq}`,
   ...options,
 });
 

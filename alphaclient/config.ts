@@ -1,7 +1,7 @@
 /** alphaclient's settings: contract section 3. */
 import { HOST_LIMIT, isHostName } from '../protocol/values.ts';
 import type { Environment } from '../service/environment.ts';
-import { certificatesFault, folderFault, keyPairFault, privateKeyFault } from '../service/files.ts';
+import { certificatesFault, folderFault, keyPairFault, laterFileFault, privateKeyFault } from '../service/files.ts';
 import {
   absentOr,
   checked,
@@ -56,7 +56,9 @@ const HEADER_SETTING = { ALPHACLIENT_HEADER: absentOr(headerFormat) };
 
 const SETTINGS = {
   ALPHACLIENT_SERVER: setting(serverAddresses, 'tcp://127.0.0.1:5000'),
-  ALPHACLIENT_LOG: absentOr(path('a file, or journald')),
+  ALPHACLIENT_LOG: checked(absentOr(path('a file, or journald')), (text) =>
+    text === 'journald' ? null : laterFileFault(text),
+  ),
   ALPHACLIENT_NAME: absentOr(hostName),
   ALPHACLIENT_STATE: checked(setting(path('a folder'), './data/alphaclient'), folderFault),
   ALPHACLIENT_TOKEN: secret(TOKEN_LIMIT),
@@ -131,7 +133,13 @@ export function checkClientConfig({ servers, tls }: ClientConfig, env: Environme
     env,
     SETTING_NAMES.filter((name) => usesTls || !TLS_NAMES.includes(name)),
   );
-  if (!usesTls || tls.certFile === null || tls.keyFile === null) return;
+  if (!usesTls) return;
+  if ((tls.certFile === null) !== (tls.keyFile === null)) {
+    const [missing, given] = tls.certFile === null ? ['CERT', 'KEY'] : ['KEY', 'CERT'];
+    const why = `it must be a file where ALPHACLIENT_TLS_${given} is one`;
+    throw new SettingsError([refused(SETTINGS, env, `ALPHACLIENT_TLS_${missing}`, why)]);
+  }
+  if (tls.certFile === null || tls.keyFile === null) return;
   const fault = keyPairFault(tls.certFile, tls.keyFile);
   if (fault !== null) throw new SettingsError([refused(SETTINGS, env, 'ALPHACLIENT_TLS_KEY', fault)]);
 }

@@ -50,6 +50,16 @@ export function fileFault(path: string): string | null {
   return 'fault' in read ? read.fault : null;
 }
 
+/** Checks a file that need not be there yet, nor be readable at any time: that it is no folder, and none of its folders a file. */
+export function laterFileFault(path: string): string | null {
+  try {
+    return statSync(path).isDirectory() ? (REASONS['EISDIR'] ?? null) : null;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    return ['ENOENT', 'EACCES', 'EPERM'].includes(code) ? null : reasonOf(error);
+  }
+}
+
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
 /** Checks a file of certificates: one, with those that signed it, or those of authorities. */

@@ -1,12 +1,15 @@
 /** Every setting of the programs with what can be wrong with its kind: compared with one written expectation. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
+import { alphaclient } from '../alphaclient/commands/commands.ts';
+import { SETTING_NAMES as CLIENT_NAMES, type SettingName as ClientSettingName } from '../alphaclient/config.ts';
 import { alphaserver } from '../alphaserver/cli/commands.ts';
 import { SETTING_NAMES as SERVER_NAMES, type SettingName } from '../alphaserver/config.ts';
-import { type Program, runProgram } from '../service/command-line.ts';
+import { type Program, type ProgramIo, runProgram } from '../service/command-line.ts';
 import type { Environment } from '../service/environment.ts';
 import { isExpected } from './expectation.ts';
 import { Text } from './text.ts';
@@ -28,6 +31,9 @@ before(() => {
   make('locked', '-passout', 'pass:secret');
   mkdirSync(at('folder'));
   writeFileSync(at('text'), 'this is text\n');
+  mkdirSync(at('linked'));
+  symlinkSync(at('text'), at('linked/outbox.db'));
+  writeFileSync(at('bytes.env'), Buffer.from([0xff, 0xfe, 0x00, 0x80, 0x0a]));
   writeFileSync(at('damaged.crt'), '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -68,18 +74,46 @@ const SERVER: Readonly<Record<SettingName, Wrong>> = {
   LOG_FORMAT: { values: ['xml'] },
 };
 
+const tlsServer = (): Environment => ({
+  ALPHACLIENT_SERVER: 'tls://127.0.0.1:1',
+  ALPHACLIENT_TLS_CERT: at('own.crt'),
+  ALPHACLIENT_TLS_KEY: at('own.key'),
+});
+
+const CLIENT: Readonly<Record<ClientSettingName, Wrong>> = {
+  ALPHACLIENT_SERVER: {
+    values: ['h', 'http://h:1', 'tcp://h', 'tcp://h:0', 'tcp://a:1,,tcp://b:1', Array(17).fill('tcp://h:1').join()],
+  },
+  ALPHACLIENT_LOG: { values: [at('folder'), at('text/below'), long] },
+  ALPHACLIENT_NAME: { values: ['two words', 'x\u202ey', long] },
+  ALPHACLIENT_STATE: { values: [at('text'), at('text/below'), at('linked'), '/proc/asgard', long] },
+  ALPHACLIENT_TOKEN: { values: [long] },
+  ALPHACLIENT_TLS_CA: { ...certificates, beside: tlsServer },
+  ALPHACLIENT_TLS_CERT: { values: [...certificates.values, ''], beside: tlsServer },
+  ALPHACLIENT_TLS_KEY: {
+    values: [...['none', 'folder', 'text', 'own.crt', 'locked.key', 'other.key'].map(at), ''],
+    beside: tlsServer,
+  },
+  ALPHACLIENT_ALLOW_PLAIN: words,
+  ALPHACLIENT_FROM: { values: ['middle', 'START'] },
+  ALPHACLIENT_HEADER: { values: ['{time', '{colour} ', long] },
+  ALPHACLIENT_OUTBOX: { values: ['1', '256', '256MB', '-1MiB', '999999999999GiB'] },
+  LOG_LEVEL: { values: ['loud', 'INFO'] },
+  LOG_FORMAT: { values: ['xml'] },
+};
+
 /** What a program says to each wrong setting when it is to run. */
 async function transcript(
   names: readonly string[],
   wrong: Readonly<Record<string, Wrong>>,
   standing: Environment,
-  make: (io: { stdout: Text; stderr: Text; nowMs: number; env: Environment }) => Program,
+  make: (io: ProgramIo & { stdin: Readable; env: Environment }) => Program,
 ): Promise<string> {
   let all = '';
   for (const name of names)
     for (const value of wrong[name]?.values ?? []) {
       const env = { ...standing, ...wrong[name]?.beside?.(), [name]: value };
-      const io = { stdout: new Text(), stderr: new Text(), nowMs: 0, env };
+      const io = { stdout: new Text(), stderr: new Text(), stdin: Readable.from([]), nowMs: 0, env };
       const code = await runProgram(make(io), [], io);
       all += `$ ${name}=${JSON.stringify(value.slice(0, 80))}\n${io.stdout.text}${io.stderr.text}[exit ${code}]\n\n`;
     }
@@ -89,4 +123,24 @@ async function transcript(
 test('alphaserver refuses each wrong setting as written down, before it opens anything', async () => {
   const standing = { ALPHASERVER_DATA: at('data'), ALPHASERVER_LISTEN: 'tcp://127.0.0.1:0', ALPHASERVER_HTTP: 'off' };
   isExpected('alphaserver-settings.txt', await transcript(SERVER_NAMES, SERVER, standing, alphaserver));
+});
+
+test('alphaclient refuses each wrong setting as written down, before it opens anything', async () => {
+  const standing = { ALPHACLIENT_STATE: at('state'), ALPHACLIENT_LOG: at('log') };
+  isExpected('alphaclient-settings.txt', await transcript(CLIENT_NAMES, CLIENT, standing, alphaclient));
+});
+
+test('both programs warn of what sets nothing: names that are like settings, and files that cannot be read', async () => {
+  const misspelt: Readonly<Record<string, Wrong>> = {
+    ALPHASERVER_HTPP: { values: ['off'] },
+    ALPHASEVER_LISTEN: { values: ['tcp://h:1'] },
+    ALPHASERVER_COLOUR: { values: ['red'] },
+    ALPHACLIENT_SEVER: { values: ['tcp://h:1'] },
+    ALPHACLEINT_LOG: { values: ['x'] },
+    SETTINGS_DEFAULTS: { values: [at('folder'), at('bytes.env'), at('text')] },
+  };
+  // What stops the programs afterwards.
+  const standing = { LOG_LEVEL: 'loud' };
+  const said = [alphaserver, alphaclient].map((make) => transcript(Object.keys(misspelt), misspelt, standing, make));
+  isExpected('settings-warnings.txt', (await Promise.all(said)).join(''));
 });

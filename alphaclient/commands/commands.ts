@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import manifest from '../../package.json' with { type: 'json' };
 import { command, type Program, type ProgramIo } from '../../service/command-line.ts';
 import type { Environment } from '../../service/environment.ts';
+import { escapeText } from '../../service/escape.ts';
 import { textOf } from '../../service/value-parser.ts';
 import type { HeaderFormat } from '../sshd/header-format.ts';
 
@@ -80,7 +81,7 @@ async function environment({ env: real, stderr }: CommandIo): Promise<Environmen
   const { gatherEnvironment } = await import('../../service/environment.ts');
   const { SETTING_NAMES } = await import('../config.ts');
   const { env, warnings } = gatherEnvironment(real, 'ALPHACLIENT_', SETTING_NAMES);
-  for (const warning of warnings) stderr.write(`alphaclient: ${warning}\n`);
+  for (const warning of warnings) stderr.write(`alphaclient: ${escapeText(warning)}\n`);
   return env;
 }
 

@@ -3,9 +3,10 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../service/logger.ts';
+import type { Address } from '../service/value-parser.ts';
 import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts';
 import { Alerting } from './alerts.ts';
-import type { ServerConfig } from './config.ts';
+import type { ServerConfig, SettingName } from './config.ts';
 import { IdentityAdmission } from './ingest/admission.ts';
 import { GroupCommit } from './ingest/group-commit.ts';
 import { Listener } from './ingest/listener.ts';
@@ -59,7 +60,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     now: Date.now,
   });
   let stopping = false;
-  const port = await bound(listener.open());
+  const port = await bound('ALPHASERVER_LISTEN', config.listen, listener.open());
   const views = store.views((agent) => listener.isConnected(agent), Date.now);
   const live = new Live({ views, now: Date.now });
   ingest.onCommit((stored) => live.stored(stored));
@@ -76,6 +77,8 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   const ready = (): string | null => (stopping ? 'shutting down' : ingest.fault);
   const web = config.http
     ? await bound(
+        'ALPHASERVER_HTTP',
+        config.http,
         startWeb({
           url: config.http,
           password: config.httpPassword,
@@ -135,11 +138,22 @@ async function checkStore(folder: string, ingest: GroupCommit, log: Logger): Pro
   }
 }
 
-/** The original's words for an address that cannot be had. */
-async function bound<T>(opening: Promise<T>): Promise<T> {
+/** Reasons of the system why an address cannot be listened on. */
+const BIND_FAULTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there',
+  EADDRNOTAVAIL: "it is none of this machine's addresses",
+  EACCES: 'this user may not listen there',
+  ENOTFOUND: 'there is no host of this name',
+};
+
+/** Waits for an address to be bound. Rejects with the original's words for one that cannot be had, and the setting to change. */
+async function bound<T>(setting: SettingName, { host, port }: Address, opening: Promise<T>): Promise<T> {
   try {
     return await opening;
   } catch (error) {
-    throw new Error(`Bind failed. Error : ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const reason = BIND_FAULTS[code] ? `${BIND_FAULTS[code]} (${code})` : message;
+    const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    throw new Error(`Bind failed. Error : ${where}: ${reason}; set ${setting} to another address`, { cause: error });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Gathers a program's environment: `.env` of the working directory, then the file that SETTINGS_DEFAULTS names, under the
- * real environment, which wins. The one file that imports dotenv.
+ * Gathers a program's environment: `.env` of the working directory, then the settings that SETTINGS_OFFERED holds as JSON, then
+ * the file that SETTINGS_DEFAULTS names, under the real environment, which wins. The one file that imports dotenv.
  */
 import { readFileSync } from 'node:fs';
 import dotenv from 'dotenv';
@@ -24,10 +24,13 @@ const PREFIXES = ['ALPHASERVER_', 'ALPHACLIENT_'];
  */
 export function gatherEnvironment(real: Environment, prefix: string, known: readonly string[]): Gathered {
   const warnings: string[] = [];
-  const files = ['.env', real['SETTINGS_DEFAULTS'] ?? ''].filter(Boolean);
-  let env: Environment = {};
-  for (const file of files) env = { ...variablesIn(file, warnings), ...env };
-  env = { ...env, ...real };
+  const { SETTINGS_DEFAULTS: defaults, SETTINGS_OFFERED: offered } = real;
+  const env: Environment = {
+    ...(defaults ? variablesIn(defaults, warnings) : {}),
+    ...(offered ? (JSON.parse(offered) as Environment) : {}),
+    ...variablesIn('.env', warnings),
+    ...real,
+  };
   for (const name of Object.keys(env)) {
     const other = PREFIXES.some((one) => one !== prefix && name.startsWith(one));
     if (known.includes(name) || other || !(name.startsWith(prefix) || /^ALPHA(S|C)[A-Z]*_/.test(name))) continue;

@@ -9,12 +9,13 @@ import { parseArgs } from 'node:util';
  *
  *     node service/launcher.ts --env FILE PROGRAM.ts PROGRAM.ts ...
  *
- * The first program is what the others are for: when it ends, the others are stopped. Another one that ends leaves the
- * rest running, unless it was started wrongly (exit code 2): then nothing here can work as meant, and all are stopped.
+ * The first program is what the others are for: they are started once it is ready, and stopped when it ends. Another one that ends
+ * leaves the rest running, unless it was started wrongly (exit code 2): then nothing here can work as meant, and all are stopped.
  * SIGINT, SIGTERM and SIGHUP stop all, the first program last. The exit code is 0 when all ended well, else that of the program that ended all.
  *
  * Each program finds FILE's path in SETTINGS_DEFAULTS, to read after its own settings. What it sends as
- * `{ say: "text" }` over its IPC channel becomes a line on standard output.
+ * `{ say: "text" }` over its IPC channel becomes a line on standard output. The first one is ready when it sends
+ * `{ ready: { NAME: "value", ... } }`; the others find these settings in SETTINGS_OFFERED, as JSON, to read before FILE.
  */
 
 /** As long as Docker waits, too, before it kills. */
@@ -22,7 +23,13 @@ const stopGraceMs = 10_000;
 
 const usageExitCode = 2;
 
-type Running = { readonly program: string; readonly child: ChildProcess; readonly ended: Promise<number> };
+type Running = {
+  readonly program: string;
+  readonly child: ChildProcess;
+  readonly ended: Promise<number>;
+  /** Resolves with the settings that the program offers once it is ready, or with null when it ended before. */
+  readonly ready: Promise<object | null>;
+};
 
 function fail(message: string): never {
   process.stderr.write(`${message}\n`);
@@ -54,10 +61,11 @@ function start(program: string, environment: NodeJS.ProcessEnv): Running {
     // Out of the terminal's process group: Ctrl-C reaches the programs through us alone, once.
     detached: true,
   });
+  const { promise: ready, resolve: settle } = Promise.withResolvers<object | null>();
   child.on('message', (message: unknown) => {
-    if (typeof message === 'object' && message !== null && 'say' in message && typeof message.say === 'string') {
-      process.stdout.write(`${message.say}\n`);
-    }
+    if (typeof message !== 'object' || message === null) return;
+    if ('say' in message && typeof message.say === 'string') process.stdout.write(`${message.say}\n`);
+    if ('ready' in message && typeof message.ready === 'object') settle(message.ready);
   });
   const ended = new Promise<number>((done) => {
     child.once('exit', (code, signal) => done(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
@@ -66,7 +74,8 @@ function start(program: string, environment: NodeJS.ProcessEnv): Running {
       done(1);
     });
   });
-  return { program, child, ended };
+  void ended.then(() => settle(null));
+  return { program, child, ended, ready };
 }
 
 /** Sends a program the signal, and kills it when it does not end in time. Resolves when it has ended. */
@@ -98,26 +107,35 @@ async function run(): Promise<number> {
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGHUP', () => stop('SIGTERM'));
 
-  for (const program of programs) running.push(start(program, environment));
-
   let exitCode = 0;
-  await Promise.all(
-    running.map(async ({ program, ended }, index) => {
-      const code = await ended;
-      if (stopping) {
-        exitCode ||= code;
-        return;
-      }
-      const endsAll = index === 0 || code === usageExitCode;
-      const rest = running.length > 1 ? (endsAll ? '; stopping the rest' : '; the rest goes on') : '';
-      process.stderr.write(`launcher: ${program} ended with exit code ${code}${rest}\n`);
+  const watch = async ({ program, ended }: Running, isFirst: boolean): Promise<void> => {
+    const code = await ended;
+    if (stopping) {
       exitCode ||= code;
-      if (endsAll) {
-        exitCode = code;
-        stop('SIGTERM');
-      }
-    }),
-  );
+      return;
+    }
+    const endsAll = isFirst || code === usageExitCode;
+    const rest = running.length > 1 ? (endsAll ? '; stopping the rest' : '; the rest goes on') : '';
+    process.stderr.write(`launcher: ${program} ended with exit code ${code}${rest}\n`);
+    exitCode ||= code;
+    if (endsAll) {
+      exitCode = code;
+      stop('SIGTERM');
+    }
+  };
+  const launch = (program: string, env: NodeJS.ProcessEnv): Running => {
+    const started = start(program, env);
+    running.push(started);
+    return started;
+  };
+  const [firstProgram = '', ...otherPrograms] = programs;
+  const first = launch(firstProgram, environment);
+  const watched = [watch(first, true)];
+  const offered = await first.ready;
+  if (offered !== null && !stopping)
+    for (const program of otherPrograms)
+      watched.push(watch(launch(program, { ...environment, SETTINGS_OFFERED: JSON.stringify(offered) }), false));
+  await Promise.all(watched);
   return exitCode;
 }
 

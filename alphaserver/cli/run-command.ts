@@ -3,6 +3,7 @@ import type { Environment } from '../../service/environment.ts';
 import { createLogger } from '../../service/logger.ts';
 import { onShutdown } from '../../service/shutdown.ts';
 import { supervisor } from '../../service/systemd.ts';
+import type { Address } from '../../service/value-parser.ts';
 import { alertSettings, RulesError } from '../alert-config/rules-file.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { ServerConfig } from '../config.ts';
@@ -35,9 +36,16 @@ export async function runCommand(config: ServerConfig, env: Environment): Promis
     log,
   );
   supervised.ready();
+  process.send?.({ ready: { ALPHACLIENT_SERVER: addressForAgents(config.listen, serving.port) } });
   // To the launcher of `npm start`, which has a person to tell.
   if (serving.page) process.send?.({ say: `Page: ${serving.page}` });
   return 0;
+}
+
+/** Gives the address by which an agent on this machine reaches the server: `npm start` must not lead it to another one. */
+function addressForAgents({ scheme, host }: Address, port: number): string {
+  const local = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `${scheme}://${local.includes(':') ? `[${local}]` : local}:${port}`;
 }
 
 function rulesOf({ rulesFile, webhook }: ServerConfig): AlertSettings {

@@ -32,6 +32,14 @@ test('the real environment wins over .env, and .env over the file of defaults', 
   deepEqual(none, []);
 });
 
+test('settings that the launcher passes on win over the file of defaults, and .env over them', () => {
+  writeFileSync('.env', 'ALPHASERVER_HTTP=file\n');
+  writeFileSync('defaults', 'ALPHASERVER_LISTEN=defaults\n');
+  const offered = JSON.stringify({ ALPHASERVER_HTTP: 'offered', ALPHASERVER_LISTEN: 'offered' });
+  const { env } = gathered({ SETTINGS_OFFERED: offered, SETTINGS_DEFAULTS: 'defaults' });
+  deepEqual([env['ALPHASERVER_HTTP'], env['ALPHASERVER_LISTEN']], ['file', 'offered']);
+});
+
 test('a name that begins like a setting and is none is told, with the nearest', () => {
   deepEqual(gathered({ ALPHASERVER_HTPP: 'off' }).warnings, [
     'ALPHASERVER_HTPP is no setting; did you mean ALPHASERVER_HTTP?',

@@ -17,7 +17,8 @@ function patient(name: string, exitCode = 0): string {
     `for (const signal of ['SIGINT', 'SIGTERM'] as const)
        process.on(signal, () => { console.log('${name} got ' + signal); setTimeout(() => process.exit(${exitCode}), 30); });
      setInterval(() => {}, 1_000);
-     console.log('${name} is up');`,
+     console.log('${name} is up');
+     process.send?.({ ready: {} });`,
   );
 }
 
@@ -96,7 +97,10 @@ test('Ctrl-C in a terminal reaches each program once, although all belong to the
 });
 
 test('the end of the first program stops the others, and its exit code is returned', async () => {
-  const first = program('short', `setTimeout(() => process.exit(7), 200);`);
+  const first = program(
+    'short',
+    `process.on('message', () => {}); process.send?.({ ready: {} }); setTimeout(() => process.exit(7), 500);`,
+  );
   const launched = launch(first, patient('left'));
   assert.equal(await launched.ended, 7);
   assert.match(launched.printed(), /short\.ts ended with exit code 7; stopping the rest/);
@@ -138,6 +142,38 @@ test('programs find the file of defaults by its whole path, and their own enviro
   const launched = launchWith({ TASTE: 'sour' }, '--env', join(folder, 'some.env'), program('reader', source));
   assert.equal(await launched.ended, 0);
   assert.ok(launched.printed().startsWith(`${join(folder, 'some.env')} sour undefined\n`), launched.printed());
+});
+
+test('the others are started once the first is ready, with the settings that it offers', async () => {
+  const first = program(
+    'offers',
+    `process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1_000);
+     console.log('not ready'); process.send?.({ ready: { TASTE: 'sweet' } });`,
+  );
+  const launched = launch(
+    first,
+    program('takes', `console.log('takes ' + process.env.SETTINGS_OFFERED); process.exit(2);`),
+  );
+  assert.equal(await launched.ended, 2);
+  assert.match(launched.printed(), /not ready\n[\s\S]*takes \{"TASTE":"sweet"\}/);
+});
+
+test('a first program that ends before it is ready is the only one started', async () => {
+  const launched = launch(program('taken', `process.exit(1);`), patient('never'));
+  assert.equal(await launched.ended, 1);
+  assert.doesNotMatch(launched.printed(), /never|stopping the rest/);
+});
+
+test('a signal before the first program is ready ends it, and no other is started', async () => {
+  const slow = program(
+    'slow',
+    `process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1_000); console.log('slow is up');`,
+  );
+  const launched = launch(slow, patient('unborn'));
+  await launched.prints('slow is up');
+  launched.child.kill('SIGTERM');
+  assert.equal(await launched.ended, 0, launched.printed());
+  assert.doesNotMatch(launched.printed(), /unborn/);
 });
 
 test('the programs run on the Node that runs the launcher', async () => {

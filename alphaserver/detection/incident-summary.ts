@@ -7,9 +7,9 @@ import { TOUCHED_LIMIT } from './threshold-window.ts';
 const NAME_SHOWN = 48;
 const NAMES_SHOWN = 3;
 
-/** Escapes a name for a sentence and cuts it at NAME_SHOWN. */
+/** Escapes a name for a sentence and cuts it at NAME_SHOWN: spelled as the page spells it in rows. */
 export function shown(name: string): string {
-  return escapeText(name, NAME_SHOWN);
+  return name === '' ? '(empty)' : escapeText(name, NAME_SHOWN).replaceAll(/^ | $/g, '\\u0020');
 }
 
 /** `3 hosts (a, b, c)`, or the one there is. */

@@ -1,7 +1,8 @@
 /** The live feed: events as they are stored, and parts of logs as they turn out to be lost, newest first. */
 import { byId, element, fill } from './element.js';
+import { moveByKeys, oneStop } from './row-keys.js';
 import { eventRow, gapRow } from './rows.js';
-import { FILTERS, isInView } from './view.js';
+import { FILTERS, isFiltered, isInView } from './view.js';
 
 /**
  * @import { Alert, StoredGap, StoredEvent } from './answers.d.ts'
@@ -48,6 +49,7 @@ export class Feed {
       this.#show();
     });
     byId('feed-scroll').addEventListener('scroll', () => this.#soon());
+    moveByKeys(byId('feed-scroll'));
   }
 
   /** Opens the stream. It comes back by itself after a break, and goes on where it was. */
@@ -152,21 +154,27 @@ export class Feed {
     );
   }
 
-  /** Events by the order in which they were stored; a gap stands before what was stored after it was found. */
+  /**
+   * Events by the order in which they were stored, as they arrive; in a filtered view by when they happened, since old logs that
+   * are read late are told in order there. A gap stands before what came after it was found.
+   */
   #rows() {
     const nowMs = Date.now();
     const { host, ip, user } = this.#view;
-    const events = [...this.#events].sort((a, b) => b.id - a.id).slice(0, KEPT);
-    const oldest = events.length < KEPT ? '' : (events.at(-1)?.storedAt ?? '');
+    const timeOf = isFiltered(this.#view) ? 'at' : 'storedAt';
+    const inOrder = (/** @type {StoredEvent} */ a, /** @type {StoredEvent} */ b) =>
+      timeOf === 'storedAt' || a.at === b.at ? b.id - a.id : a.at < b.at ? 1 : -1;
+    const events = [...this.#events].sort(inOrder).slice(0, KEPT);
+    const oldest = events.length < KEPT ? '' : (events.at(-1)?.[timeOf] ?? '');
     const gaps = this.#gaps.filter(
       (gap) => ip === null && user === null && (host ?? gap.host) === gap.host && gap.at >= oldest,
     );
     return [
-      ...events.map((event) => ({ at: event.storedAt, row: eventRow(event, this.#view, nowMs) })),
+      ...events.map((event) => ({ at: event[timeOf], row: eventRow(event, this.#view, nowMs) })),
       ...gaps.map((gap) => ({ at: gap.at, row: gapRow(gap, this.#view, nowMs) })),
     ]
       .sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1))
-      .map(({ row }) => row);
+      .map(({ row }) => oneStop(row));
   }
 }
 

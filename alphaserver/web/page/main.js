@@ -6,15 +6,18 @@ import { showCoverage } from './coverage.js';
 import { byId, element, fill, foreign } from './element.js';
 import { Feed } from './feed.js';
 import { IncidentPage } from './incident.js';
+import { listenForKeys } from './keyboard.js';
 import { filterChips } from './links.js';
 import { loadBoard } from './load-board.js';
 import { watchPulse } from './pulse.js';
 import { Refresh } from './refresh.js';
+import { Search } from './search.js';
 import { showTab } from './tab.js';
 import { Tables } from './tables.js';
-import { clock, moment, timeZone } from './time.js';
+import { changeZone, clock, fullTime, moment, otherZone, zoneName } from './time.js';
+import { offerTimeRange } from './time-range.js';
 import { TimelineChart } from './timeline-chart.js';
-import { addressOf, isFiltered, viewOf } from './view.js';
+import { addressOf, FILTERS, isFiltered, viewOf } from './view.js';
 import { showWelcome } from './welcome.js';
 
 /** @import { Channel, StoredEvent } from './answers.d.ts' */
@@ -39,6 +42,7 @@ const chart = new TimelineChart((fromMs, toMs) =>
   go(addressOf(view, { since: new Date(fromMs).toISOString(), until: new Date(toMs).toISOString() })),
 );
 const tables = new Tables();
+new Search(() => view, go);
 const refresh = new Refresh((signal) => (view.alert === null ? board(signal) : incident.show(view, signal)), foot);
 const feed = new Feed(view, {
   link: (live) => {
@@ -118,9 +122,7 @@ function chosenTime() {
     { href: addressOf(view, { since: null, until: null }), class: 'out', 'aria-label': 'Show the usual time again' },
     '×',
   );
-  const words = [view.since, view.until].map((at) =>
-    at === null ? 'now' : new Date(at).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' }),
-  );
+  const words = [view.since, view.until].map((at) => (at === null ? 'now' : fullTime(at)));
   return [element('li', {}, element('span', {}, 'time '), element('strong', {}, words.join(' to ')), out)];
 }
 
@@ -223,6 +225,14 @@ function showLink() {
   answer.outdate('Not connected', lostSinceMs, '');
 }
 
+/** Leaves an incident, or takes the filter away that comes last: the time first, then as they are shown. */
+function withoutLastFilter() {
+  if (view.alert !== null) return go(addressOf(view, {}));
+  if (view.since !== null) return go(addressOf(view, { since: null, until: null }));
+  const last = FILTERS.findLast((name) => view[name] !== null);
+  if (last !== undefined) go(addressOf(view, { [last]: null }));
+}
+
 watchPulse((sinceMs) => {
   lostSinceMs = sinceMs;
   showLink();
@@ -238,7 +248,7 @@ function foot(problem) {
   place.className = problem === '' ? '' : 'problem';
   place.textContent =
     problem === ''
-      ? `As of ${clock(Date.now())}, times in ${timeZone}.`
+      ? `As of ${clock(Date.now())}, times in ${zoneName}.`
       : `Cannot refresh: ${problem}. What is shown may be old.`;
 }
 
@@ -249,6 +259,10 @@ document.addEventListener('click', (click) => {
   click.preventDefault();
   go(link.href);
 });
+listenForKeys(withoutLastFilter);
+offerTimeRange(() => view, go);
+byId('zone').textContent = `Show ${otherZone}`;
+byId('zone').addEventListener('click', changeZone);
 addEventListener('popstate', look);
 // A page that nobody sees gives its place at the stream to others, and asks seldom.
 document.addEventListener('visibilitychange', () => {

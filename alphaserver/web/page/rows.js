@@ -2,7 +2,7 @@
 import { counted, size } from './count.js';
 import { element, foreign, glyph } from './element.js';
 import { filterLink } from './links.js';
-import { clock, moment } from './time.js';
+import { clock, isSameDay, moment } from './time.js';
 
 /**
  * @import { StoredGap, StoredEvent } from './answers.d.ts'
@@ -14,8 +14,7 @@ import { clock, moment } from './time.js';
  * @param {number} nowMs
  */
 function timeOf(at, nowMs) {
-  const today = new Date(at).toDateString() === new Date(nowMs).toDateString();
-  return element('time', { datetime: at, title: at }, today ? clock(at) : moment(at, nowMs));
+  return element('time', { datetime: at, title: at }, isSameDay(at, nowMs) ? clock(at) : moment(at, nowMs));
 }
 
 /**

@@ -1,16 +1,86 @@
-/** Times for people, in the time zone of whoever looks. */
+/** Times for people, in the time zone of whoever looks, or in UTC where they choose so. */
+
+/** Where the browser keeps the choice. */
+const ZONE_KEY = 'asgard.zone';
+const UTC = 'UTC';
+/** Read once: the page is loaded anew when somebody chooses the other. Outside a browser it is the process's zone. */
+const isUtc = globalThis.localStorage?.getItem(ZONE_KEY) === UTC;
+const inZone = isUtc ? { timeZone: UTC } : {};
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-const clockFormat = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const shortFormat = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const dayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const clockFormat = new Intl.DateTimeFormat('en-GB', {
+  ...inZone,
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
+const shortFormat = new Intl.DateTimeFormat('en-GB', { ...inZone, hour: '2-digit', minute: '2-digit' });
+const dayFormat = new Intl.DateTimeFormat('en-GB', { ...inZone, day: 'numeric', month: 'short' });
+const weekdayFormat = new Intl.DateTimeFormat('en-GB', { ...inZone, weekday: 'short', day: 'numeric' });
+const fullFormat = new Intl.DateTimeFormat('en-GB', { ...inZone, dateStyle: 'medium', timeStyle: 'short' });
+const dateFormat = new Intl.DateTimeFormat('en-CA', { ...inZone, dateStyle: 'short' });
 
-/** The time zone's name, for the foot of the page. */
-export const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** The time zone's name, which the page says. */
+export const zoneName = isUtc ? UTC : Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** What the zone is changed to by `changeZone`. */
+export const otherZone = isUtc ? 'local time' : UTC;
+
+/** Shows times in UTC, or in local time again. */
+export function changeZone() {
+  localStorage.setItem(ZONE_KEY, isUtc ? 'local' : UTC);
+  location.reload();
+}
+
+/**
+ * `23 Nov 2026, 14:03`
+ * @param {string | number} at
+ */
+export function fullTime(at) {
+  return fullFormat.format(new Date(at));
+}
+
+/**
+ * `14:03`, or `Mon 23` where a day begins or whole days are wanted.
+ * @param {number} atMs
+ * @param {boolean} days
+ */
+export function axisTime(atMs, days) {
+  const time = shortFormat.format(atMs);
+  return days || time === '00:00' ? weekdayFormat.format(atMs) : time;
+}
+
+/**
+ * A time as the form of a range takes it: `2026-11-23 14:03`.
+ * @param {number} atMs
+ */
+export function localText(atMs) {
+  return `${dateFormat.format(atMs)} ${shortFormat.format(atMs)}`;
+}
+
+const TYPED = /^(?:(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?|(\d\d):(\d\d))$/;
+const SPANS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+/**
+ * The time that a typed text means, in Unix milliseconds: `2026-11-23 14:03`, `2026-11-23`, `14:03` of today, a span back from
+ * now such as `6h`, or ISO 8601 with its own zone. Null for anything else.
+ * @param {string} text
+ * @param {number} nowMs
+ */
+export function timeIn(text, nowMs) {
+  const span = /^(\d{1,4})([mhdw])$/.exec(text);
+  if (span) return nowMs - Number(span[1]) * SPANS_MS[/** @type {keyof typeof SPANS_MS} */ (span[2])];
+  const found = TYPED.exec(text);
+  if (!found) return /T.*(Z|[+-]\d\d:?\d\d)$/i.test(text) ? Date.parse(text) || null : null;
+  const [, year, month, day, hour = '00', minute = '00', second = '00', hourOfToday, minuteOfToday] = found;
+  const date = year === undefined ? dateFormat.format(nowMs) : `${year}-${month}-${day}`;
+  const time = hourOfToday === undefined ? `${hour}:${minute}:${second}` : `${hourOfToday}:${minuteOfToday}:00`;
+  const ms = Date.parse(`${date}T${time}${isUtc ? 'Z' : ''}`);
+  return Number.isNaN(ms) ? null : ms;
+}
 
 /**
  * `14:03:22`
@@ -28,7 +98,15 @@ export function clock(at) {
 export function moment(at, nowMs) {
   const date = new Date(at);
   const time = shortFormat.format(date);
-  return date.toDateString() === new Date(nowMs).toDateString() ? time : `${dayFormat.format(date)} ${time}`;
+  return isSameDay(at, nowMs) ? time : `${dayFormat.format(date)} ${time}`;
+}
+
+/**
+ * @param {string | number} at
+ * @param {number} nowMs
+ */
+export function isSameDay(at, nowMs) {
+  return dateFormat.format(new Date(at)) === dateFormat.format(nowMs);
 }
 
 /**

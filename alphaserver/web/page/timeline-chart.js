@@ -1,12 +1,13 @@
 /** Draws attempts over time: a chart for each outcome, each with its own scale, above one axis of time. */
 import { count } from './count.js';
 import { byId, element, glyph } from './element.js';
-import { moment } from './time.js';
+import { axisTime, moment } from './time.js';
 
 /**
  * @import { Point } from './answers.d.ts'
  * @import uPlot from './chart.js'
  * @typedef {{ points: readonly Point[], stepMs: number, fromMs: number, toMs: number }} Timeline
+ * @typedef {{ at: number, from: number | null }} Marks places of points: where the keys are, and where marking began
  */
 
 /** The chart's package is large beside the rest of the page: nothing waits for it but the chart. */
@@ -16,12 +17,13 @@ const SERIES = /** @type {const} */ ([
   { name: 'accepted', glyph: 'accepted', said: 'Accepted', heightPx: 62 },
   { name: 'probes', glyph: 'probe', said: 'Probes', heightPx: 62 },
 ]);
+const KEYS_SAID = 'Attempts over time: arrow keys move, with Shift they mark, Enter shows what is marked';
 const TIME_AXIS_PX = 26;
 const COUNT_AXIS_PX = 46;
 /** A time this near to the right edge, half a label wide and the axis of counts, would be cut. */
 const EDGE_PX = COUNT_AXIS_PX + 24;
 
-/** The chart. `show` gives it what to show; `chosen` is called with a part of the time that was marked with the mouse. */
+/** The chart. `show` gives it what to show; `chosen` is called with a part of the time that was marked, with the mouse or by keys. */
 export class TimelineChart {
   /** @type {uPlot[]} */
   #charts = [];
@@ -31,6 +33,9 @@ export class TimelineChart {
   #places = new Map();
   #chosen;
   #widthPx = 0;
+  /** @type {Marks | null} */
+  #marks = null;
+  #marked = element('p', { class: 'marked', role: 'status' });
 
   /** @param {(fromMs: number, toMs: number) => void} chosen */
   constructor(chosen) {
@@ -50,6 +55,11 @@ export class TimelineChart {
       );
       this.#places.set(name, { total, plot });
     }
+    root.append(this.#marked);
+    root.tabIndex = 0;
+    root.setAttribute('role', 'group');
+    root.setAttribute('aria-label', KEYS_SAID);
+    this.#listen(root);
     new ResizeObserver(() => this.#fit()).observe(root);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => void this.#draw());
   }
@@ -69,6 +79,68 @@ export class TimelineChart {
       return;
     }
     for (const [i, { name }] of SERIES.entries()) this.#charts[i]?.setData(dataOf(timeline, name));
+  }
+
+  /**
+   * Marks a part of the time by keys: arrow keys move, with Shift they mark, Enter shows what is marked, Escape drops it.
+   * @param {HTMLElement} root
+   */
+  #listen(root) {
+    root.addEventListener('keydown', (pressed) => {
+      const last = (this.#timeline?.points.length ?? 0) - 1;
+      if (last < 0 || pressed.altKey || pressed.ctrlKey || pressed.metaKey) return;
+      const moved = movedBy(pressed.key, this.#marks?.at ?? null, last);
+      if (moved !== null) {
+        const from = pressed.shiftKey ? (this.#marks?.from ?? this.#marks?.at ?? moved) : null;
+        this.#mark({ at: moved, from });
+      } else if (pressed.key === 'Enter' && this.#marks) this.#choose(this.#marks);
+      else if (pressed.key === 'Escape' && this.#marks) this.#mark(null);
+      else return;
+      pressed.preventDefault();
+      pressed.stopPropagation();
+    });
+    root.addEventListener('blur', () => this.#mark(null));
+  }
+
+  /** @param {Marks | null} marks */
+  #mark(marks) {
+    this.#marks = marks;
+    const part = marks && this.#partOf(marks);
+    if (!part) {
+      this.#marked.textContent = '';
+      this.#point(null);
+      for (const chart of this.#charts) chart.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+      return;
+    }
+    const { points, fromMs, toMs } = part;
+    const sums = SERIES.map(
+      ({ name, said }) => `${count(points.reduce((sum, point) => sum + point[name], 0))} ${said.toLowerCase()}`,
+    );
+    const nowMs = Date.now();
+    this.#marked.textContent = `${moment(fromMs, nowMs)} to ${moment(toMs, nowMs)}: ${sums.join(', ')}`;
+    for (const chart of this.#charts) {
+      const left = chart.valToPos(fromMs / 1_000, 'x');
+      const width = chart.valToPos(toMs / 1_000, 'x') - left;
+      chart.setSelect({ left, width, top: 0, height: chart.height }, false);
+    }
+  }
+
+  /** @param {Marks} marks */
+  #choose(marks) {
+    const part = this.#partOf(marks);
+    if (part) this.#chosen(part.fromMs, part.toMs);
+  }
+
+  /**
+   * The points between two marks, and their time; null where there are none any more.
+   * @param {Marks} marks
+   */
+  #partOf({ at, from }) {
+    if (this.#timeline === null) return null;
+    const { points: all, stepMs } = this.#timeline;
+    const points = all.slice(Math.min(at, from ?? at), Math.max(at, from ?? at) + 1);
+    const [first, last] = [points[0], points.at(-1)];
+    return first && last ? { points, fromMs: Date.parse(first.at), toMs: Date.parse(last.at) + stepMs } : null;
   }
 
   /** @param {'failed' | 'accepted' | 'probes'} name */
@@ -187,6 +259,23 @@ export class TimelineChart {
   }
 }
 
+/** Points that Page Up and Page Down move by. */
+const PAGE_POINTS = 10;
+
+/**
+ * Returns where a key moves to among points, null for any other key.
+ * @param {string} key
+ * @param {number | null} at
+ * @param {number} last
+ */
+function movedBy(key, at, last) {
+  const now = at ?? last + 1;
+  /** @type {Record<string, number>} */
+  const moves = { ArrowLeft: now - 1, ArrowRight: now + 1, PageUp: now - PAGE_POINTS, PageDown: now + PAGE_POINTS };
+  const wanted = key === 'Home' ? 0 : key === 'End' ? last : Object.hasOwn(moves, key) ? moves[key] : undefined;
+  return wanted === undefined ? null : Math.max(0, Math.min(last, wanted));
+}
+
 /** @param {typeof uPlot} Chart */
 function bars(Chart) {
   const make = Chart.paths.bars;
@@ -225,10 +314,7 @@ function described({ points }, name, said) {
  * @param {number} stepS
  */
 function tick(atS, stepS) {
-  const date = new Date(atS * 1_000);
-  const midnight = date.getHours() === 0 && date.getMinutes() === 0;
-  if (stepS >= 86_400 || midnight) return date.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric' });
-  return date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+  return axisTime(atS * 1_000, stepS >= 86_400);
 }
 
 /**

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { soughtIn } from '../../../../alphaserver/web/page/search.js';
+import { localText, timeIn } from '../../../../alphaserver/web/page/time.js';
+import { rangeIn } from '../../../../alphaserver/web/page/time-range.js';
+
+const NOW_MS = new Date(2026, 10, 23, 12, 30).getTime();
+
+describe('what somebody types into the search field', () => {
+  const hosts = ['web-1', 'db-1.example.net', 'mail.a.example', 'mail.b.example'];
+
+  it('is an address, a network, a host by its name or its first part, else a user', () => {
+    assert.deepEqual(soughtIn('203.0.113.7', hosts), { ip: '203.0.113.7' });
+    assert.deepEqual(soughtIn(' 2001:db8::7 ', hosts), { ip: '2001:db8::7' });
+    assert.deepEqual(soughtIn('2001:db8:1:2::/64', hosts), { ip: '2001:db8:1:2::/64' });
+    assert.deepEqual(soughtIn('web-1', hosts), { host: 'web-1' });
+    assert.deepEqual(soughtIn('db-1', hosts), { host: 'db-1.example.net' });
+    assert.deepEqual(soughtIn('mail', hosts), { user: 'mail' });
+    assert.deepEqual(soughtIn('root', hosts), { user: 'root' });
+    assert.equal(soughtIn('   ', hosts), null);
+  });
+
+  it('is what it says it is, whatever it looks like', () => {
+    assert.deepEqual(soughtIn('user:web-1', hosts), { user: 'web-1' });
+    assert.deepEqual(soughtIn('user: 203.0.113.7', hosts), { user: '203.0.113.7' });
+    assert.deepEqual(soughtIn('host:root', hosts), { host: 'root' });
+    assert.deepEqual(soughtIn('source:192.0.2.1', hosts), { ip: '192.0.2.1' });
+    assert.deepEqual(soughtIn('user:a\nb', hosts), { user: 'a\nb' });
+  });
+});
+
+describe('a time that somebody types', () => {
+  it('is a date with a time, a date, a time of today, a span back from now, or ISO 8601', () => {
+    assert.equal(timeIn('2026-11-20 14:05', NOW_MS), new Date(2026, 10, 20, 14, 5).getTime());
+    assert.equal(timeIn('2026-11-20', NOW_MS), new Date(2026, 10, 20).getTime());
+    assert.equal(timeIn('09:15', NOW_MS), new Date(2026, 10, 23, 9, 15).getTime());
+    assert.equal(timeIn('6h', NOW_MS), NOW_MS - 6 * 3_600_000);
+    assert.equal(timeIn('2026-11-20T14:05:00Z', NOW_MS), Date.UTC(2026, 10, 20, 14, 5));
+    for (const wrong of ['yesterday', '14', '2026-13-40 10:00', '25:00', '', '1.5h'])
+      assert.equal(timeIn(wrong, NOW_MS), null, wrong);
+  });
+
+  it('is read as it is written', () => {
+    assert.equal(timeIn(localText(NOW_MS), NOW_MS), NOW_MS);
+  });
+
+  it('is part of a range that begins before it ends, or is told what is wrong', () => {
+    assert.deepEqual(rangeIn('6h', '', NOW_MS), { range: '6h', since: null, until: null });
+    assert.deepEqual(rangeIn('2026-11-20 14:00', '2026-11-20 15:00', NOW_MS), {
+      since: new Date(2026, 10, 20, 14).toISOString(),
+      until: new Date(2026, 10, 20, 15).toISOString(),
+    });
+    assert.deepEqual(rangeIn('10:00', 'now', NOW_MS), { since: new Date(2026, 10, 23, 10).toISOString(), until: null });
+    assert.match(String(rangeIn('nope', '', NOW_MS)), /^“From” must be a time such as/);
+    assert.match(String(rangeIn('10:00', 'nope', NOW_MS)), /^“Until” must be a time such as/);
+    assert.equal(rangeIn('11:00', '10:00', NOW_MS), '“From” must be before “Until”.');
+  });
+});

@@ -1,0 +1,214 @@
+/** The page as somebody uses it by keyboard, by what they type, and on a phone, over a real server. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { Pair } from '../programs.ts';
+import { until } from '../until.ts';
+import { AgentByHand } from './agent-by-hand.ts';
+import { chromiumPath, type Page, violations, Watched } from './browser.ts';
+import { widths } from './browser-facts.ts';
+import { lacking } from './machine.ts';
+
+const chromium = chromiumPath();
+const PHONE = { width: 390, height: 844 };
+const LONG_HOST = `${'h'.repeat(60)}.`.repeat(4).concat('example.net');
+
+describe('the page in use', { skip: lacking('the page in use', { Chromium: chromium !== null }) }, () => {
+  let pair: Pair;
+  let browser: Watched;
+  let agent: AgentByHand;
+
+  const text = async (page: Page, of: string): Promise<string> => (await page.locator(of).innerText()).trim();
+  const shows = async (page: Page, selector: string, wanted: RegExp): Promise<void> => {
+    let last = '';
+    await until(
+      async () => {
+        last = (await page.locator(selector).allInnerTexts()).join('\n');
+        return wanted.test(last);
+      },
+      () => `${selector} shows ${wanted}, not ${last}`,
+    );
+  };
+  const settled = (page: Page): Promise<void> =>
+    until(async () => (await page.locator('#content').getAttribute('aria-busy')) === 'false');
+  const open = async (path: string, look = {}): Promise<Page> => {
+    const page = await browser.open(path, look);
+    await settled(page);
+    return page;
+  };
+  const address = (page: Page): string => decodeURIComponent(new URL(page.url()).search);
+  const focused = (page: Page) => page.locator(':focus');
+  const failed = (count: number, ip: string, more: object = {}) =>
+    Array.from({ length: count }, () => ({ outcome: 'failed' as const, ip, user: 'root', ...more }));
+
+  before(async () => {
+    pair = await Pair.make();
+    await pair.serving();
+    agent = await AgentByHand.of('web-01', pair.port);
+    await agent.events({ outcome: 'accepted', user: 'mira', method: 'publickey', ip: '192.0.2.17' });
+    await agent.events(...failed(12, '203.0.113.7'));
+    const long = await AgentByHand.of(LONG_HOST, pair.port);
+    await long.events(...failed(1, '203.0.113.9'));
+    await long.leaves();
+    browser = await Watched.start(chromium as string, `http://127.0.0.1:${pair.httpPort}`);
+  });
+  after(async () => {
+    await browser?.close();
+    await pair?.close();
+  });
+  afterEach(async () => {
+    await browser.closePages();
+    assert.deepEqual(browser.complaints.splice(0), []);
+    assert.deepEqual(browser.strangers, []);
+  });
+
+  it('says what it cannot answer, and of what nothing is known', async () => {
+    const said = async (query: string): Promise<string> => {
+      const page = await browser.open(`/?${query}`);
+      await until(async () => (await text(page, '#answer-title')) !== 'Looking');
+      const words = `${await text(page, '#answer-title')} ${await text(page, '#answer-why')}`;
+      assert.notEqual(await page.locator('#answer').getAttribute('data-state'), 'quiet', query);
+      await browser.closePages();
+      return words;
+    };
+    assert.match(await said('ip=foo'), /^This cannot be shown ip must be an address/);
+    browser.complaints.splice(0);
+    assert.match(await said('since=2026-11-23T10:00:00Z&until=2026-11-22T10:00:00Z'), /since must be before until/);
+    assert.match(await said('host=nope'), /^Nothing is known of this host/);
+    assert.match(await said('user=nobody'), /^Nothing is known of this user/);
+    const page = await open('/?since=7d');
+    assert.equal(await page.locator('[data-range="7d"]').getAttribute('aria-current'), 'true');
+  });
+
+  it('is not made wider by a host name of 255 characters, and can be touched on a phone', async () => {
+    for (const path of ['/', `/?host=${LONG_HOST}`, '/?ip=203.0.113.7']) {
+      const page = await open(path, PHONE);
+      await shows(page, '#answer-title', /\S/);
+      const { inner, outer } = await widths(page);
+      assert.ok(inner <= outer, `${path} is ${inner} wide on ${outer}`);
+      assert.deepEqual(await violations(page), [], path);
+      await browser.closePages();
+    }
+  });
+
+  it('shows rows of a filtered view in the order of time, whenever they were stored', async () => {
+    const page = await open('/?ip=198.51.100.5');
+    const at = (agoMs: number) => new Date(Date.now() - agoMs).toISOString();
+    await shows(page, '#link', /^Live$/);
+    const minutes = [3, 30, 10, 20];
+    for (const ago of minutes) await agent.events(...failed(1, '198.51.100.5', { at: at(ago * 60_000) }));
+    await until(async () => (await page.locator('#feed time').count()) === minutes.length);
+    const times = await page.locator('#feed time').evaluateAll((all) => all.map((one) => String(one)));
+    assert.equal(times.length, minutes.length);
+    const shown = [];
+    for (let i = 0; i < minutes.length; i++)
+      shown.push(await page.locator('#feed time').nth(i).getAttribute('datetime'));
+    assert.deepEqual(shown, shown.toSorted().toReversed());
+  });
+
+  it('leads by keys to the list of live events and through it, in one stop of the Tab key', async () => {
+    const page = await open('/');
+    await shows(page, '#feed', /203\.0\.113\.7/);
+    await page.keyboard.press('l');
+    assert.equal(await focused(page).getAttribute('id'), 'feed-scroll');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    assert.equal(
+      await page
+        .locator('#feed li')
+        .nth(1)
+        .evaluate((row) => row === row.ownerDocument?.activeElement),
+      true,
+    );
+    await page.keyboard.press('ArrowRight');
+    assert.match((await focused(page).getAttribute('class')) ?? '', /user|ip|host/);
+    await page.keyboard.press('Tab');
+    assert.equal(await focused(page).evaluate((one) => one.closest('#feed') === null), true);
+    await page.keyboard.press('l');
+    await page.keyboard.press('Home');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Enter');
+    assert.match(address(page), /^\?(user|ip|host)=/);
+    await page.keyboard.press('Escape');
+    assert.equal(address(page), '');
+  });
+
+  it('has links that skip to each part', async () => {
+    const page = await open('/');
+    for (let i = 0; i < 4; i++) await page.keyboard.press('Tab');
+    assert.equal(await focused(page).innerText(), 'Skip to hosts');
+    await page.keyboard.press('Enter');
+    assert.equal(await focused(page).getAttribute('id'), 'hosts-panel');
+    await page.keyboard.press('Tab');
+    assert.match((await focused(page).getAttribute('href')) ?? '', /^\/\?host=/);
+    assert.equal(address(page), '');
+  });
+
+  it('marks a time on the chart by keys', async () => {
+    const page = await open('/?range=1h');
+    await page.locator('.series canvas').nth(2).waitFor();
+    await page.keyboard.press('c');
+    await page.keyboard.press('End');
+    await shows(page, '.marked', /^\d\d:\d\d to \d\d:\d\d: /);
+    for (let i = 0; i < 3; i++) await page.keyboard.press('Shift+ArrowLeft');
+    await shows(page, '.marked', /[1-9]\d* failed, 1 accepted, 0 probes$/);
+    await page.keyboard.press('Enter');
+    assert.match(address(page), /^\?since=.+&until=/);
+    await settled(page);
+    await page.keyboard.press('Escape');
+    assert.equal(address(page), '');
+  });
+
+  it('finds a host, a source and a user by one field, with suggestions', async () => {
+    const page = await open('/');
+    for (const [typed, wanted] of [
+      ['web-01', '?host=web-01'],
+      ['203.0.113.7', '?ip=203.0.113.7'],
+      ['mira', '?user=mira'],
+      ['user:web-01', '?user=web-01'],
+    ] as const) {
+      await page.keyboard.press('/');
+      assert.equal(await focused(page).getAttribute('id'), 'search-for');
+      await page.keyboard.type(typed);
+      await page.keyboard.press('Enter');
+      assert.equal(address(page), wanted);
+      await settled(page);
+    }
+    const known = await page
+      .locator('#search-known option')
+      .evaluateAll((all) => all.map((one) => one.getAttribute('value')));
+    for (const value of ['host:web-01', 'source:203.0.113.7', 'user:root']) assert.ok(known.includes(value), value);
+  });
+
+  it('takes a range of time that is typed, and says what is wrong with one', async () => {
+    const page = await open('/');
+    await page.keyboard.press('t');
+    await shows(page, '#time-zone', /^Times are in \S+\./);
+    await page.getByRole('textbox', { name: 'From' }).fill('25:00');
+    await page.keyboard.press('Enter');
+    await shows(page, '#time-problem', /^“From” must be a time such as 2026-11-23 14:00/);
+    await page.getByRole('textbox', { name: 'From' }).fill('2026-11-20 14:00');
+    await page.getByRole('textbox', { name: 'Until' }).fill('2026-11-20 15:00');
+    await page.keyboard.press('Enter');
+    assert.match(address(page), /^\?since=2026-11-\d\dT\d\d:00:00.000Z&until=2026-11-\d\dT\d\d:00:00.000Z$/);
+    await shows(page, '#filters', /20 Nov 2026, 14:00 to 20 Nov 2026, 15:00/);
+    await shows(page, '#numbers', /^Attempts\s+0\b/);
+  });
+
+  it('shows times in local time or in UTC, and says which', async () => {
+    const page = await open('/');
+    await shows(page, '#foot', /times in \S+\.$/);
+    await page.getByRole('button', { name: 'Show UTC' }).click();
+    await shows(page, '#foot', /times in UTC\.$/);
+    await page.getByRole('button', { name: 'Show local time' }).click();
+    await page.getByRole('button', { name: 'Show UTC' }).waitFor();
+  });
+
+  it('says its keys', async () => {
+    const page = await open('/');
+    await page.keyboard.press('?');
+    await shows(page, '#keys', /Escape\s+take the last filter away/);
+    assert.deepEqual(await violations(page), []);
+    await page.keyboard.press('Escape');
+    await until(async () => !(await page.locator('#keys').isVisible()));
+  });
+});

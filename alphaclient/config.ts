@@ -54,13 +54,16 @@ const headerFormat: ValueParser<HeaderFormat> = {
 
 const HEADER_SETTING = { ALPHACLIENT_HEADER: absentOr(headerFormat) };
 
+/** The state folder where none is set. */
+export const STATE_STANDARD = './data/alphaclient';
+
 const SETTINGS = {
   ALPHACLIENT_SERVER: setting(serverAddresses, 'tcp://127.0.0.1:5000'),
   ALPHACLIENT_LOG: checked(absentOr(path('a file, or journald')), (text) =>
     text === 'journald' ? null : laterFileFault(text),
   ),
   ALPHACLIENT_NAME: absentOr(hostName),
-  ALPHACLIENT_STATE: checked(setting(path('a folder'), './data/alphaclient'), folderFault),
+  ALPHACLIENT_STATE: checked(setting(path('a folder'), STATE_STANDARD), folderFault),
   ALPHACLIENT_TOKEN: secret(TOKEN_LIMIT),
   ALPHACLIENT_TLS_CA: checked(absentOr(path('a file')), certificatesFault),
   ALPHACLIENT_TLS_CERT: checked(absentOr(path('a file')), certificatesFault),

@@ -1,5 +1,6 @@
 /** `alphaclient run`: assembles the parts of an agent and runs them until `stop`. */
 import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
 import { expiryFault } from '../service/files.ts';
 import type { Logger } from '../service/logger.ts';
 import { Agent } from './agent.ts';
@@ -16,6 +17,7 @@ import { Checkpoint, openStateFolder, replaceDamaged } from './outbox/recovery.t
 import type { ReaderState } from './sshd/reader.ts';
 import { Reader } from './sshd/reader.ts';
 import { dialer, tokenFault } from './uplink/connect.ts';
+import { IdentityRenewal, identityFiles } from './uplink/identity-file.ts';
 import { PingBuilder } from './uplink/ping.ts';
 import { Uplink } from './uplink/uplink.ts';
 
@@ -100,6 +102,10 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     run: randomUUID(),
     tokenFault: (socket, name) => tokenFault(socket, name, config.allowPlain),
     connect,
+    renewal:
+      config.tls.certFile && resolve(config.tls.certFile) === resolve(identityFiles(config.stateFolder).identity)
+        ? new IdentityRenewal(config.tls.certFile, log)
+        : null,
     pingContent: (isNewConnection) => pings.next(isNewConnection),
     onOutboxError: (error) => {
       if (error instanceof OutboxError && error.code === 'damaged') agent?.fail(error);

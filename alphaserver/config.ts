@@ -22,6 +22,7 @@ import {
   type Values,
 } from '../service/settings.ts';
 import { type Address, address, path, readAddress, span, truth, type ValueParser } from '../service/value-parser.ts';
+import { authorityFiles, authorityFolder } from './ingest/authority.ts';
 
 /** Longest list of host names, in characters. */
 const NAMES_LIMIT_CHARS = 1_024;
@@ -74,6 +75,8 @@ export interface ServerConfig {
   readonly dataFolder: string;
   readonly anonymous: boolean;
   readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | null } | null;
+  /** True when agents must show a certificate of the client CA. */
+  readonly needsCertificate: boolean;
   readonly httpPassword: string | null;
   /** Host names by which the page is known, beside this machine's own. */
   readonly httpNames: readonly string[];
@@ -96,9 +99,9 @@ export function readServerConfig(env: Environment): ServerConfig {
     ALPHASERVER_TLS_KEY: keyFile,
   } = given;
   const faults: string[] = [];
-  if (listen.scheme === 'tls' && !certFile)
+  if (listen.scheme === 'tls' && !certFile && keyFile)
     faults.push('ALPHASERVER_TLS_CERT= cannot be used: with tls:// it must be a certificate file');
-  if (listen.scheme === 'tls' && !keyFile)
+  if (listen.scheme === 'tls' && certFile && !keyFile)
     faults.push('ALPHASERVER_TLS_KEY= cannot be used: with tls:// it must be a key file');
   if (http !== 'off' && !isLoopback(http.host) && !given.ALPHASERVER_HTTP_PASSWORD && !given.ALPHASERVER_ANONYMOUS)
     faults.push(
@@ -110,10 +113,8 @@ export function readServerConfig(env: Environment): ServerConfig {
     http: http === 'off' ? null : http,
     dataFolder: given.ALPHASERVER_DATA,
     anonymous: given.ALPHASERVER_ANONYMOUS,
-    tls:
-      listen.scheme === 'tls' && certFile && keyFile
-        ? { certFile, keyFile, clientCaFile: given.ALPHASERVER_TLS_CLIENT_CA }
-        : null,
+    tls: listen.scheme === 'tls' ? agentTls(given) : null,
+    needsCertificate: given.ALPHASERVER_TLS_CLIENT_CA !== null,
     httpPassword: given.ALPHASERVER_HTTP_PASSWORD,
     httpNames: given.ALPHASERVER_HTTP_NAMES ?? [],
     retentionMs: given.ALPHASERVER_RETENTION,
@@ -125,6 +126,18 @@ export function readServerConfig(env: Environment): ServerConfig {
   });
 }
 
+/** The certificate that agents see: the one that is set, or else that of `alphaserver certs init`. */
+function agentTls(given: Values<typeof SETTINGS>): NonNullable<ServerConfig['tls']> {
+  const {
+    ALPHASERVER_TLS_CERT: certFile,
+    ALPHASERVER_TLS_KEY: keyFile,
+    ALPHASERVER_TLS_CLIENT_CA: clientCaFile,
+  } = given;
+  if (certFile && keyFile) return { certFile, keyFile, clientCaFile };
+  const own = authorityFiles(authorityFolder(given.ALPHASERVER_DATA));
+  return { certFile: own.server, keyFile: own.serverKey, clientCaFile: clientCaFile ?? own.ca };
+}
+
 /** The settings that only agents over TLS need. */
 const TLS_NAMES: readonly string[] = ['ALPHASERVER_TLS_CERT', 'ALPHASERVER_TLS_KEY', 'ALPHASERVER_TLS_CLIENT_CA'];
 
@@ -132,6 +145,15 @@ const TLS_NAMES: readonly string[] = ['ALPHASERVER_TLS_CERT', 'ALPHASERVER_TLS_K
 export function checkServerConfig({ tls }: ServerConfig, env: Environment, names: readonly SettingName[]): void {
   const used = names.filter((name) => tls !== null || !TLS_NAMES.includes(name));
   checkSettings(SETTINGS, env, used);
+  if (tls && used.includes('ALPHASERVER_TLS_CERT') && certificatesFault(tls.certFile) !== null)
+    throw new SettingsError([
+      refused(
+        SETTINGS,
+        env,
+        'ALPHASERVER_TLS_CERT',
+        'with tls:// it must be a certificate file, or alphaserver certs init makes one',
+      ),
+    ]);
   const fault = tls && used.includes('ALPHASERVER_TLS_KEY') ? keyPairFault(tls.certFile, tls.keyFile) : null;
   if (fault !== null) throw new SettingsError([refused(SETTINGS, env, 'ALPHASERVER_TLS_KEY', fault)]);
 }

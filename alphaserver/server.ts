@@ -8,7 +8,11 @@ import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts
 import { Alerting } from './alerts.ts';
 import type { ServerConfig, SettingName } from './config.ts';
 import { IdentityAdmission } from './ingest/admission.ts';
+import { findAuthority, keepServerCertificate } from './ingest/authority.ts';
 import { GroupCommit } from './ingest/group-commit.ts';
+import { JoinCodes } from './ingest/join-codes.ts';
+import { JoinedHosts } from './ingest/joined-hosts.ts';
+import { Joining } from './ingest/joining.ts';
 import { Listener } from './ingest/listener.ts';
 import { Tokens } from './ingest/tokens.ts';
 import { figuresOf } from './metrics/collect.ts';
@@ -43,10 +47,14 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   const metrics = new Metrics();
   const ingest = new GroupCommit({ store, stopwatch: metrics, log, now: Date.now });
   if (store.unclean) void checkStore(config.dataFolder, ingest, log);
+  const authority = config.tls && findAuthority(config.dataFolder, config.tls.clientCaFile);
+  const joined = authority && new JoinedHosts(config.dataFolder);
+  const codes = new JoinCodes(config.dataFolder);
   const admission = new IdentityAdmission({
     tokens: new Tokens(config.dataFolder, (message) => log.error(`Tokens stay as they were: ${message}`)),
     anonymous: config.anonymous,
-    needsCertificate: Boolean(config.tls?.clientCaFile),
+    joined,
+    needsCertificate: config.needsCertificate,
     bindings: store.bindings(),
     log,
     now: Date.now,
@@ -55,10 +63,13 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     listen: config.listen,
     tls: config.tls,
     admission,
+    joining: authority && joined && new Joining({ authority, codes, hosts: joined, log, now: Date.now }),
     ingest,
     log,
     now: Date.now,
   });
+  const isOwnCertificate = authority !== null && config.tls?.certFile === authority.files.server;
+  const stopKeeping = isOwnCertificate ? keepServerCertificate(authority, hostname(), log, Date.now) : () => {};
   let stopping = false;
   const port = await bound('ALPHASERVER_LISTEN', config.listen, listener.open());
   const views = store.views((agent) => listener.isConnected(agent), Date.now);
@@ -118,6 +129,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     },
     stop: async () => {
       stopping = true;
+      stopKeeping();
       listener.drain();
       await ingest.close();
       await listener.close();

@@ -1,5 +1,6 @@
 /** The messages of the wire, version 1: docs/protocol.md holds the rules that [P..] tags name. */
 import type { LoginEvent } from './event.ts';
+import { type Enroll, enrollFrom, isPem, type Renew, renewFrom } from './joining.ts';
 import { eventFault, eventFrom } from './read-event.ts';
 import { type AgentReport, type DeclaredGap, gapsFrom, reportFrom, type ShapeCount, shapesFrom } from './report.ts';
 import { COUNT_LIMIT, HOST_LIMIT, isCount, isHostName, isTooDeep, JSON_DEPTH_LIMIT } from './values.ts';
@@ -45,13 +46,20 @@ export interface Quit {
   readonly type: 'quit';
 }
 /** Whatever an agent says. */
-export type AgentMessage = Hello | EventMessage | Ping | Quit;
+export type AgentMessage = Hello | EventMessage | Ping | Quit | Enroll | Renew;
 
 /** Reasons for which the server closes a connection. [P10] */
 export type ErrorCode = 'bad_json' | 'bad_message' | 'too_long' | 'unauthorized' | 'version' | 'busy' | 'timeout';
 /** Whatever a server says. [P5] [P9] */
 export type ServerMessage =
-  | { readonly type: 'welcome'; readonly version: number; readonly seq: number }
+  | {
+      readonly type: 'welcome';
+      readonly version: number;
+      readonly seq: number;
+      /** What the server takes beyond version 1 as it was first; absent means nothing. */
+      readonly accepts?: readonly string[];
+    }
+  | { readonly type: 'enrolled'; readonly certificate: string; readonly ca: string }
   | { readonly type: 'ack'; readonly seq: number }
   | { readonly type: 'pong' }
   | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };
@@ -125,6 +133,11 @@ export function readAgentMessage(line: string): AgentMessage | Fault {
       };
     case 'hello':
       return hello(fields);
+    case 'enroll':
+    case 'renew': {
+      const message = fields['type'] === 'enroll' ? enrollFrom(fields) : renewFrom(fields);
+      return typeof message === 'string' ? bad(message) : message;
+    }
     case 'quit':
       return { type: 'quit' };
     default:
@@ -140,7 +153,12 @@ export function readServerMessage(line: string): ServerMessage | Fault {
   switch (type) {
     case 'welcome':
       if (!isCount(seq) || !Number.isSafeInteger(version)) return bad('welcome needs version and seq');
-      return { type, version: version as number, seq };
+      return { type, version: version as number, seq, ...acceptsIn(fields['accepts']) };
+    case 'enrolled': {
+      const { certificate, ca } = fields;
+      if (!isPem(certificate) || !isPem(ca)) return bad('enrolled needs certificate and ca in PEM');
+      return { type, certificate, ca };
+    }
     case 'ack':
       return isCount(seq) ? { type, seq } : bad('ack.seq must be a whole number');
     case 'pong':
@@ -153,9 +171,18 @@ export function readServerMessage(line: string): ServerMessage | Fault {
   }
 }
 
+/** The most entries of `welcome.accepts` that are looked at. */
+const ACCEPTS_LIMIT = 64;
+
+/** Reads what a server takes; an older one says nothing of it. */
+function acceptsIn(value: unknown): { accepts?: readonly string[] } {
+  if (!Array.isArray(value)) return {};
+  return { accepts: value.slice(0, ACCEPTS_LIMIT).filter((one) => typeof one === 'string') };
+}
+
 /** A message as a line, its `\n` included. */
 export function encode(
-  message: ServerMessage | { readonly type: 'hello' | 'ping' | 'quit'; readonly [field: string]: unknown },
+  message: ServerMessage | { readonly type: Exclude<AgentMessage['type'], 'event'>; readonly [field: string]: unknown },
 ): string {
   return `${JSON.stringify(message)}\n`;
 }

@@ -31,10 +31,14 @@ export interface Switch {
   readonly help: string;
 }
 
-/** An argument of a command. `many`: all the rest of the line, as a list; `least` of them must be there. */
+/**
+ * An argument of a command. `many`: all the rest of the line, as a list; `least` of them must be there. `optional`: null where it is
+ * not given.
+ */
 export interface Argument<T> extends ValueParser<T> {
   readonly placeholder: string;
   readonly many?: { readonly least: 0 | 1 };
+  readonly optional?: true;
 }
 
 type Options = Readonly<Record<string, ValueOption<unknown> | Switch>>;
@@ -46,7 +50,9 @@ export type Given<O extends Options, A extends Arguments> = {
   readonly [K in keyof A]: A[K] extends Argument<infer T>
     ? A[K] extends { readonly many: object }
       ? readonly T[]
-      : T
+      : A[K] extends { readonly optional: true }
+        ? T | null
+        : T
     : never;
 };
 
@@ -213,11 +219,12 @@ function parse(name: string, { options, arguments: wanted }: Command, rest: read
   }
   for (const [argument, kind] of Object.entries(wanted)) {
     const taken = kind.many ? words.splice(0) : words.splice(0, 1);
-    if (taken.length < (kind.many?.least ?? 1)) throw wrong(`${kind.placeholder} is missing: ${kind.valid}`);
+    if (taken.length < (kind.many?.least ?? (kind.optional ? 0 : 1)))
+      throw wrong(`${kind.placeholder} is missing: ${kind.valid}`);
     const values = taken.map((word) =>
       read(kind, word, nowMs, () => wrong(`${kind.placeholder} must be ${kind.valid}, and not "${word}"`)),
     );
-    given[argument] = kind.many ? values : values[0];
+    given[argument] = kind.many ? values : (values[0] ?? null);
   }
   if (words.length > 0) throw wrong(`"${words[0]}" is more than it takes; see --help`);
   return given;
@@ -269,8 +276,8 @@ function wordsOf({ options, arguments: wanted }: Command): string[] {
     ...Object.entries(options).map(([option, kind]) =>
       hasValue(kind) ? `[--${option} ${kind.placeholder}]` : `[--${option}]`,
     ),
-    ...Object.values(wanted).map(({ placeholder, many }) => {
-      if (!many) return placeholder;
+    ...Object.values(wanted).map(({ placeholder, many, optional }) => {
+      if (!many) return optional ? `[${placeholder}]` : placeholder;
       return many.least === 0 ? `[${placeholder}...]` : `${placeholder}...`;
     }),
   ];

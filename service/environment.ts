@@ -18,19 +18,28 @@ export interface Gathered {
 /** The prefixes of the two programs' variables, which share one `.env`. */
 const PREFIXES = ['ALPHASERVER_', 'ALPHACLIENT_'];
 
+/** Names more files of settings, by what is gathered so far; what they set is overruled by all else. */
+type MoreFiles = (env: Environment) => readonly string[];
+
 /**
  * Gathers the environment of the program whose settings are `known`; `prefix` is theirs. Warns of a file that cannot be
  * read or has lines that set nothing, and of variables that begin like settings and are none.
  */
-export function gatherEnvironment(real: Environment, prefix: string, known: readonly string[]): Gathered {
+export function gatherEnvironment(
+  real: Environment,
+  prefix: string,
+  known: readonly string[],
+  more: MoreFiles = () => [],
+): Gathered {
   const warnings: string[] = [];
   const { SETTINGS_DEFAULTS: defaults, SETTINGS_OFFERED: offered } = real;
-  const env: Environment = {
+  let env: Environment = {
     ...(defaults ? variablesIn(defaults, warnings) : {}),
     ...(offered ? (JSON.parse(offered) as Environment) : {}),
     ...variablesIn('.env', warnings),
     ...real,
   };
+  for (const file of more(env)) env = { ...variablesIn(file, warnings), ...env };
   for (const name of Object.keys(env)) {
     const other = PREFIXES.some((one) => one !== prefix && name.startsWith(one));
     if (known.includes(name) || other || !(name.startsWith(prefix) || /^ALPHA(S|C)[A-Z]*_/.test(name))) continue;

@@ -40,7 +40,7 @@ function linesOf(program: Program): string[][] {
       [...path, '--version'],
       [...path, ...words.flat(), '--nonsense'],
     );
-    if (words.flat().length > 0) lines.push([...path]);
+    if (Object.values(wanted).some(({ many, optional }) => !many && !optional)) lines.push([...path]);
     if (Object.values(wanted).every(({ many }) => !many)) lines.push([...path, ...words.flat(), 'more']);
     for (const [option, kind] of Object.entries(options))
       if ('parse' in kind)

@@ -1,11 +1,12 @@
 /** alphaclient's commands: what each takes, and which file carries it out. Each loads only what it needs. */
 import { existsSync } from 'node:fs';
+import { join as joinPath } from 'node:path';
 import type { Readable } from 'node:stream';
 import manifest from '../../package.json' with { type: 'json' };
 import { command, type Program, type ProgramIo } from '../../service/command-line.ts';
 import type { Environment } from '../../service/environment.ts';
 import { escapeText } from '../../service/escape.ts';
-import { textOf } from '../../service/value-parser.ts';
+import { type Address, readAddress, textOf, type ValueParser } from '../../service/value-parser.ts';
 import type { HeaderFormat } from '../sshd/header-format.ts';
 
 const NOTES = `Settings are environment variables (ALPHACLIENT_SERVER, ALPHACLIENT_LOG, ...); .env is read too. See .env.example.
@@ -20,6 +21,13 @@ export interface CommandIo extends ProgramIo {
 /** A line of sshd has at most 64 KiB, and so has a path that somebody types. */
 const TEXT_LIMIT_CHARS = 65_536;
 const file = { ...textOf(TEXT_LIMIT_CHARS, 'a log file, or - for standard input'), placeholder: 'FILE' };
+const code = { ...textOf(TEXT_LIMIT_CHARS, 'a code that alphaserver enroll printed'), placeholder: 'CODE' };
+/** Takes a server as people write it: `asgard.example`, with a port where it is not 5000. */
+const serverAddress: ValueParser<Address> = {
+  valid: 'the name or address of a server such as asgard.example:5000',
+  parse: (given) =>
+    ['', ':5000'].map((port) => readAddress(`tls://${given.replace(/^tls:\/\//, '')}${port}`, ['tls'])).find(Boolean),
+};
 const line = { ...textOf(TEXT_LIMIT_CHARS, 'a line of a log'), placeholder: 'LINE' };
 
 /** Makes the table of commands for one process. */
@@ -40,6 +48,23 @@ export function alphaclient(io: CommandIo): Program {
           const config = readClientConfig(env);
           checkClientConfig(config, env);
           return (await import('./run-command.ts')).runCommand(config, env);
+        },
+      }),
+      join: command({
+        summary:
+          "gets this host a certificate by a code of alphaserver enroll, writes the agent's settings and starts its service",
+        options: {
+          file: {
+            ...textOf(TEXT_LIMIT_CHARS, 'a file'),
+            placeholder: 'FILE',
+            help: 'the file that holds the code; - is standard input, which is read too where no code is given',
+          },
+        },
+        arguments: { server: { ...serverAddress, placeholder: 'SERVER' }, code: { ...code, optional: true } },
+        run: async ({ server, code: given, file: codeFile }) => {
+          const { readClientConfig } = await import('../config.ts');
+          const config = readClientConfig(await environment(io));
+          return (await import('./join.ts')).joinCommand({ ...io, server, code: given, file: codeFile, config });
         },
       }),
       scan: command({
@@ -79,8 +104,13 @@ export function alphaclient(io: CommandIo): Program {
 /** Gathers the environment. Prints a line for whatever looks like a setting and is none. */
 async function environment({ env: real, stderr }: CommandIo): Promise<Environment> {
   const { gatherEnvironment } = await import('../../service/environment.ts');
-  const { SETTING_NAMES } = await import('../config.ts');
-  const { env, warnings } = gatherEnvironment(real, 'ALPHACLIENT_', SETTING_NAMES);
+  const { SETTING_NAMES, STATE_STANDARD } = await import('../config.ts');
+  // What `join` wrote where no file of settings is named: it goes where the state folder goes.
+  const joined = (gathered: Environment): readonly string[] =>
+    real['SETTINGS_DEFAULTS']
+      ? []
+      : [joinPath(gathered['ALPHACLIENT_STATE'] || STATE_STANDARD, '.env')].filter((file) => existsSync(file));
+  const { env, warnings } = gatherEnvironment(real, 'ALPHACLIENT_', SETTING_NAMES, joined);
   for (const warning of warnings) stderr.write(`alphaclient: ${escapeText(warning)}\n`);
   return env;
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { FileStamp } from '../../service/file-stamp.ts';
 import { isIn, networks, sourceOf, UNROUTED_NETWORKS } from '../../service/ip-network.ts';
 import type { Address } from '../../service/value-parser.ts';
 import { connectionFault } from './connection-fault.ts';
@@ -23,6 +24,36 @@ export function tokenFault(socket: Socket, name: string, allowsPlain: boolean): 
   return `the token is not sent to ${address ?? 'an unknown address'} over tcp://, where others can read it; use tls:// for ${name}, or set ALPHACLIENT_ALLOW_PLAIN=true`;
 }
 
+/** What the TLS files hold, as Node takes it. A renewed certificate is used from the next connection on. */
+class TlsContext {
+  readonly #files: TlsFiles;
+  readonly #stamp = new FileStamp();
+  #context: SecureContext;
+
+  /** Throws when a file cannot be read. */
+  constructor(files: TlsFiles) {
+    this.#files = files;
+    this.#stamp.hasChanged(this.#paths);
+    this.#context = contextOf(files);
+  }
+
+  current(): SecureContext {
+    if (!this.#stamp.hasChanged(this.#paths)) return this.#context;
+    try {
+      this.#context = contextOf(this.#files);
+    } catch {
+      // A half-written file: what was read before is as good as it was, and the server says when it is not any more.
+      this.#stamp.forget();
+    }
+    return this.#context;
+  }
+
+  get #paths(): readonly (string | null)[] {
+    const { caFile, certFile, keyFile } = this.#files;
+    return [caFile, certFile, keyFile];
+  }
+}
+
 /** A connection that is being opened, and what it is called in messages. */
 export interface Dialed {
   readonly socket: Socket;
@@ -32,11 +63,11 @@ export interface Dialed {
 }
 
 /**
- * Returns a function that opens connection number `turn` (from 0) to the server whose turn it is. TLS files are read once, and so
- * is the system's store of CAs where no CA is named. Throws when a TLS file cannot be read.
+ * Returns a function that opens connection number `turn` (from 0) to the server whose turn it is. TLS files are read again when they
+ * change, and the system's store of CAs, where no CA is named, once. Throws when a TLS file cannot be read.
  */
 export function dialer(servers: readonly Address[], files: TlsFiles): (turn: number) => Dialed {
-  const secureContext = servers.some(({ scheme }) => scheme === 'tls') ? contextOf(files) : undefined;
+  const context = servers.some(({ scheme }) => scheme === 'tls') ? new TlsContext(files) : null;
   return (turn) => {
     const server = servers[turn % servers.length] as Address;
     const { scheme, host, port } = server;
@@ -45,7 +76,7 @@ export function dialer(servers: readonly Address[], files: TlsFiles): (turn: num
       socket:
         scheme === 'tcp'
           ? connect({ host, port })
-          : connectTls({ host, port, ...servername, ...(secureContext && { secureContext }) }),
+          : connectTls({ host, port, ...servername, ...(context && { secureContext: context.current() }) }),
       name: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`,
       faultOf: (error) => connectionFault(error, server, files),
     };

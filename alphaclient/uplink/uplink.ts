@@ -33,6 +33,8 @@ const LOG_AGAIN_MS = 3_600_000;
 const PROBLEMS_LIMIT = 200;
 /** How often pings and silence are checked. */
 const CHECK_EVERY_MS = 1_000;
+/** How often the agent looks whether its certificate is to be renewed; the first time when it starts. */
+const RENEWAL_CHECKED_EVERY_MS = 3_600_000;
 
 /** The part of an outbox that an uplink uses. */
 export type Queue = Pick<
@@ -49,6 +51,14 @@ export type Queue = Pick<
   | 'takeNewId'
 >;
 
+/** A certificate that a server renews over the agent's own connection. */
+export interface Renewal {
+  /** Returns a request in PEM once it is time, else null. */
+  request(nowMs: number): Promise<string | null>;
+  /** Takes the certificate that came for the last request. Throws where it does not fit. */
+  take(certificate: string, ca: string): void;
+}
+
 /** The outbox, the servers, the clock and the random numbers of one uplink. */
 export interface UplinkOptions {
   readonly outbox: Queue;
@@ -64,6 +74,8 @@ export interface UplinkOptions {
   readonly connect: (turn: number) => Dialed;
   /** Returns the content of the next ping. */
   readonly pingContent: (isNewConnection: boolean) => PingContent;
+  /** The agent's own certificate, where it is one that the server renews; else null. */
+  readonly renewal?: Renewal | null;
   /** Called when the outbox cannot be read. */
   readonly onOutboxError: (error: unknown) => void;
   readonly log: Logger;
@@ -78,8 +90,11 @@ export class Uplink {
   #welcomed = false;
   /** The highest seq written to this connection. */
   #sentSeq = 0;
+  /** True while the server of this connection renews certificates and was not asked to on it. */
+  #renews = false;
   #lastReceivedMs = 0;
   #lastPingMs = 0;
+  #renewalCheckedMs = Number.NEGATIVE_INFINITY;
   #turn = 0;
   readonly #backoff = new Backoff();
   #refused = false;
@@ -223,13 +238,18 @@ export class Uplink {
   #handle(message: ServerMessage, socket: Socket, name: string): void {
     switch (message.type) {
       case 'welcome':
-        if (message.version === PROTOCOL_VERSION) this.#welcome(message.seq, socket, name);
-        else socket.destroy(new Error(`it speaks version ${message.version}, and this agent ${PROTOCOL_VERSION}`));
+        if (message.version === PROTOCOL_VERSION) {
+          this.#renews = message.accepts?.includes('renew') === true;
+          this.#welcome(message.seq, socket, name);
+        } else socket.destroy(new Error(`it speaks version ${message.version}, and this agent ${PROTOCOL_VERSION}`));
         break;
       case 'ack':
         this.#acknowledged(message.seq, socket, name);
         break;
       case 'pong':
+        break;
+      case 'enrolled':
+        this.#renewed(message.certificate, message.ca);
         break;
       case 'error':
         this.#logProblem(`${name} refused this agent: ${message.code}: ${message.message}`);
@@ -295,6 +315,29 @@ export class Uplink {
     if (!this.#stopping) this.#retryTimer = setTimeout(() => this.#open(), this.#backoff.next(ending, random()));
   }
 
+  /** Asks for the next certificate once it is time. */
+  #renew(socket: Socket): void {
+    const { renewal, now, log } = this.#options;
+    if (!this.#renews || !renewal || this.#stopping) return;
+    this.#renews = false;
+    renewal.request(now()).then(
+      (csr) => {
+        if (csr === null) this.#renews = socket === this.#socket;
+        else if (socket === this.#socket) socket.write(encode({ type: 'renew', csr }));
+      },
+      (error: Error) => log.warn(`The certificate cannot be renewed: ${error.message}`),
+    );
+  }
+
+  #renewed(certificate: string, ca: string): void {
+    const { renewal, log } = this.#options;
+    try {
+      renewal?.take(certificate, ca);
+    } catch (error) {
+      log.warn(`The certificate is not renewed: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
   /** Logs a problem once an hour, not at every retry: several servers have each their own. */
   #logProblem(text: string): void {
     const nowMs = this.#options.now();
@@ -313,5 +356,9 @@ export class Uplink {
     if (Math.abs(nowMs - this.#lastReceivedMs) > limitMs)
       socket.destroy(new Error(`the server sent nothing for ${limitMs / 1_000} s`));
     else if (Math.abs(nowMs - this.#lastPingMs) >= PING_EVERY_MS) this.report();
+    if (this.#welcomed && Math.abs(nowMs - this.#renewalCheckedMs) >= RENEWAL_CHECKED_EVERY_MS) {
+      this.#renewalCheckedMs = nowMs;
+      this.#renew(socket);
+    }
   }
 }

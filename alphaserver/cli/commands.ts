@@ -1,12 +1,14 @@
 /** alphaserver's commands: what each takes, and which file carries it out. Each loads only what it needs. */
 
+import { isIP } from 'node:net';
 import manifest from '../../package.json' with { type: 'json' };
 import { command, type Group, type Program, type ProgramIo } from '../../service/command-line.ts';
 import { type Environment, gatherEnvironment } from '../../service/environment.ts';
 import { escapeText } from '../../service/escape.ts';
-import { textOf, time, type ValueParser } from '../../service/value-parser.ts';
+import { readSpan, textOf, time, type ValueParser, wholeNumber } from '../../service/value-parser.ts';
 import { checkServerConfig, readServerConfig, SETTING_NAMES, type ServerConfig, type SettingName } from '../config.ts';
 import { PATTERNS_LIMIT } from '../ingest/host-pattern.ts';
+import { GOOD_LIMIT_MS, HOSTS_LIMIT } from '../ingest/join-codes.ts';
 
 const NOTES = `Times are ISO 8601 in UTC, or spans back from now such as 15m, 24h or 7d.
 Settings are environment variables (ALPHASERVER_LISTEN, ALPHASERVER_HTTP, ...); .env is read too. See .env.example.
@@ -20,7 +22,29 @@ export interface CommandIo extends ProgramIo {
 /** The longest name, path or text in an option, in UTF-16 units. */
 const TEXT_LIMIT_CHARS = 1_024;
 
+const DAY_MS = 86_400_000;
+
 const text = textOf(TEXT_LIMIT_CHARS);
+/** Takes DNS names and addresses, which may be wildcards, with commas between. */
+const hostNameList: ValueParser<readonly string[]> = {
+  valid: 'names and addresses with commas between, such as asgard.example,192.0.2.1',
+  parse: (given) => {
+    const all = given.split(',').map((one) => one.trim());
+    const good = (one: string): boolean =>
+      isIP(one) !== 0 || /^(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/.test(one);
+    return given.length <= TEXT_LIMIT_CHARS && all.every(good) ? all : undefined;
+  },
+};
+
+/** Takes how long a code is good, in milliseconds. */
+const goodFor: ValueParser<number> = {
+  valid: `a span of time such as 1h or 24h, at most ${GOOD_LIMIT_MS / DAY_MS}d`,
+  parse: (given) => {
+    const ms = readSpan(given);
+    return ms !== undefined && ms <= GOOD_LIMIT_MS ? ms : undefined;
+  },
+};
+
 const name = textOf(TEXT_LIMIT_CHARS, 'the name of a token');
 const option = <T>(parser: ValueParser<T>, placeholder: string, help: string) => ({ ...parser, placeholder, help });
 const argument = <T>(parser: ValueParser<T>, placeholder: string) => ({ ...parser, placeholder });
@@ -28,6 +52,11 @@ const hosts = option(
   textOf(PATTERNS_LIMIT),
   'PATTERN',
   "the hosts that the agent may report, such as 'web-*,db-?'; the host that it first comes from unless given",
+);
+const names = option(
+  hostNameList,
+  'NAMES',
+  "names and addresses that agents know the server by, with commas between; this machine's own are always among them",
 );
 const json = { help: 'as JSON, for programs' };
 
@@ -60,6 +89,28 @@ export function alphaserver(io: CommandIo): Program {
         options: {},
         arguments: { name: argument(name, 'NAME') },
         run: async (given) => (await tokens()).revoke(given.name, settings().dataFolder, io),
+      }),
+    },
+  };
+  const certs: Group = {
+    commands: {
+      init: command({
+        summary: 'makes a certificate authority, and a certificate for this server; again: more names for the server',
+        options: { names },
+        arguments: { folder: { ...argument(text, 'DIR'), optional: true } },
+        run: async (given) => (await certificates()).init(given, settings(), io),
+      }),
+      list: command({
+        summary: 'lists the hosts that joined, and when the certificates of server and authority end',
+        options: { json },
+        arguments: {},
+        run: async (given) => (await certificates()).list(given.json, settings(), io),
+      }),
+      revoke: command({
+        summary: 'ends the certificate of a host that joined, and its session',
+        options: {},
+        arguments: { name: argument(textOf(TEXT_LIMIT_CHARS, 'the name of a host'), 'NAME') },
+        run: async (given) => (await certificates()).revoke(given.name, settings(), io),
       }),
     },
   };
@@ -98,6 +149,24 @@ export function alphaserver(io: CommandIo): Program {
         run: async () => (await import('./run-command.ts')).runCommand(settings(...SETTING_NAMES), io.env),
       }),
       token,
+      certs,
+      enroll: command({
+        summary: 'prints a code with which a host joins: as NAME once and within an hour, or as itself with --count',
+        options: {
+          hosts: option(
+            textOf(PATTERNS_LIMIT),
+            'PATTERN',
+            "hosts that the agent may report besides its own, such as 'web-*,db-?'",
+          ),
+          count: option(wholeNumber(1, HOSTS_LIMIT), 'N', 'how many hosts may join by one code, each by its own name'),
+          for: option(goodFor, 'SPAN', 'how long the code is good; 1h unless given'),
+        },
+        arguments: {
+          names: { ...argument(textOf(TEXT_LIMIT_CHARS, 'the name of a host'), 'NAME'), many: { least: 0 } },
+        },
+        run: async (given) =>
+          (await import('./enroll-command.ts')).enrollCommand({ ...given, forMs: given.for }, settings(), io),
+      }),
       alert,
       report: command({
         summary: 'tells what happened, and whether anything is wrong, beside a running server or without one',
@@ -126,6 +195,7 @@ export function alphaserver(io: CommandIo): Program {
 }
 
 const tokens = () => import('./token-command.ts');
+const certificates = () => import('./certs-command.ts');
 
 /**
  * Reads the settings, and checks what those named point to. Prints a line for whatever looks like a setting and is none.

@@ -4,13 +4,14 @@ import { GuessDelay } from '../../service/guess-delay.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Binding, BindingChange } from '../store/store.ts';
 import { Identities, type Identity } from './identity.ts';
+import type { AgentCertificate, JoinedHosts } from './joined-hosts.ts';
 import type { Tokens } from './tokens.ts';
 
 /** What a connection shows of who is at its other end. */
 export interface Peer {
   readonly address: string;
-  /** The name in the certificate that a TLS client showed, and whether the CA vouches for it; null without one. */
-  readonly certificate: { readonly name: string; readonly isValid: boolean } | null;
+  /** The certificate that a TLS client showed, and what is wrong with it, as it ends a sentence; null without one. */
+  readonly certificate: (AgentCertificate & { readonly fault: string | null }) | null;
 }
 
 /** An agent that was let in. */
@@ -20,6 +21,8 @@ export interface Admitted {
   readonly change: BindingChange | null;
   /** The SHA-256 of its token, or null. */
   readonly tokenHash: string | null;
+  /** The certificate that it was let in by, or null. */
+  readonly certificate: AgentCertificate | null;
 }
 
 /** Somebody who was not. `delayMs` is how long the answer has to wait. */
@@ -41,6 +44,8 @@ export interface Admission {
 /** What admission stands on. */
 export interface AdmissionOptions {
   readonly tokens: Tokens;
+  /** The hosts that joined by a code; null where certificates are those of another authority. */
+  readonly joined: JoinedHosts | null;
   /** True when agents without a token or certificate are let in. */
   readonly anonymous: boolean;
   /** True when agents must show a certificate of the client CA. */
@@ -62,33 +67,50 @@ export class IdentityAdmission implements Admission {
   }
 
   changed(): boolean {
-    return this.#options.tokens.refresh();
+    const { tokens, joined } = this.#options;
+    // Both are asked: each answers for what changed since it was asked last.
+    return [tokens.refresh(), joined?.changed()].includes(true);
   }
 
   admit(hello: Hello, peer: Peer): Admitted | Rejected {
-    const { tokens, anonymous, needsCertificate, log, now } = this.#options;
+    const { tokens, joined, anonymous, needsCertificate, log, now } = this.#options;
     const token = hello.token === null ? null : tokens.find(hello.token);
     if (hello.token !== null && token === null && !anonymous)
       return { message: 'the token is not valid', delayMs: this.#guesses.wrong(peer.address, now()) };
-    const { certificate } = peer;
-    if (needsCertificate && !certificate?.isValid)
-      return { message: 'a certificate of the client CA is needed', delayMs: 0 };
-    const identity: Identity | null = certificate?.isValid
-      ? { key: `certificate:${certificate.name}`, hosts: token?.hosts ?? null, ownHost: certificate.name }
-      : token && { key: `token:${token.name}`, hosts: token.hosts, ownHost: null };
-    if (identity === null && !anonymous)
-      return { message: 'a token is needed: alphaserver token add NAME makes one', delayMs: 0 };
+    const shown = peer.certificate;
+    const certificateFault = shown && (shown.fault === null ? joined?.fault(shown) : `its certificate ${shown.fault}`);
+    const certificate = certificateFault ? null : shown;
+    if (needsCertificate && certificate === null)
+      return { message: certificateFault || 'a certificate of the client CA is needed', delayMs: 0 };
+    const byToken = token && { key: `token:${token.name}`, hosts: token.hosts, ownHost: null };
+    const identity: Identity | null = certificate
+      ? {
+          key: `certificate:${certificate.name}`,
+          hosts: token?.hosts ?? joined?.hostsOf(certificate.name) ?? null,
+          ownHost: certificate.name,
+          former: byToken?.key ?? null,
+        }
+      : byToken;
+    if (identity === null && !anonymous) {
+      const message =
+        certificateFault || 'a token or a certificate is needed: alphaserver enroll NAME gives a code to join by';
+      if (certificateFault)
+        log.warn(`Agent ${hello.agent} (host ${hello.host}) from ${peer.address} is not let in: ${message}`);
+      return { message, delayMs: 0 };
+    }
     const verdict = this.#identities.judge(identity, hello, now());
     if (!verdict.admitted) {
       log.warn(`Agent ${hello.agent} (host ${hello.host}) from ${peer.address} is not let in: ${verdict.message}`);
       return { message: verdict.message, delayMs: 0 };
     }
     for (const note of verdict.notes) log[verdict.change?.isClone ? 'warn' : 'info'](note);
-    return { identity, change: verdict.change, tokenHash: token?.sha256 ?? null };
+    return { identity, change: verdict.change, tokenHash: token?.sha256 ?? null, certificate };
   }
 
-  mayStay({ tokenHash }: Admitted): boolean {
-    return tokenHash === null || this.#options.tokens.isValid(tokenHash);
+  mayStay({ tokenHash, certificate }: Admitted): boolean {
+    const { tokens, joined } = this.#options;
+    if (certificate !== null && joined?.fault(certificate)) return false;
+    return tokenHash === null || tokens.isValid(tokenHash);
   }
 
   eventHostFault({ identity }: Admitted, own: string, host: string): string | null {

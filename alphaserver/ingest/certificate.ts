@@ -1,7 +1,8 @@
 /** Reads the certificate that agents see, again when its files change, and warns before it expires. */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { FileStamp } from '../../service/file-stamp.ts';
 import { privateKeyFault } from '../../service/files.ts';
 import type { Logger } from '../../service/logger.ts';
 
@@ -28,14 +29,14 @@ export class ServerCertificate {
   readonly #files: CertificateFiles;
   readonly #log: Pick<Logger, 'info' | 'warn' | 'error'>;
   #credentials: Credentials;
-  #stamp: string;
+  readonly #stamp = new FileStamp();
   #warnedMs = Number.NEGATIVE_INFINITY;
 
   /** Throws when a file cannot be read. */
   constructor(files: CertificateFiles, log: Pick<Logger, 'info' | 'warn' | 'error'>) {
     this.#files = files;
     this.#log = log;
-    this.#stamp = this.#stampOfFiles();
+    this.#stamp.hasChanged(this.#paths);
     this.#credentials = this.#read();
   }
 
@@ -53,10 +54,7 @@ export class ServerCertificate {
    * there are none: files that cannot be used together change nothing, and the log says why, once.
    */
   refresh(nowMs: number): Credentials | null {
-    const stamp = this.#stampOfFiles();
-    const changed = stamp !== this.#stamp;
-    this.#stamp = stamp;
-    const renewed = changed ? this.#renewed() : null;
+    const renewed = this.#stamp.hasChanged(this.#paths) ? this.#renewed() : null;
     if (nowMs - this.#warnedMs >= WARNED_EVERY_MS && this.endsMs - nowMs < WARNED_BEFORE_MS) {
       this.#warnedMs = nowMs;
       const ends = new Date(this.endsMs).toISOString();
@@ -91,11 +89,8 @@ export class ServerCertificate {
     return { cert: readFileSync(certFile), key: readFileSync(keyFile), ...ca };
   }
 
-  #stampOfFiles(): string {
+  get #paths(): readonly (string | null)[] {
     const { certFile, keyFile, clientCaFile } = this.#files;
-    return [certFile, keyFile, clientCaFile]
-      .map((file) => (file === null ? undefined : statSync(file, { throwIfNoEntry: false, bigint: true })))
-      .map((stat) => (stat === undefined ? '' : `${stat.ino}:${stat.mtimeNs}:${stat.size}`))
-      .join();
+    return [certFile, keyFile, clientCaFile];
   }
 }

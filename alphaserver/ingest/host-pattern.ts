@@ -3,6 +3,10 @@
 /** The longest list of patterns, in characters. */
 export const PATTERNS_LIMIT = 1_024;
 
+/** True for a list of patterns that can match a host's name. */
+export const isPatternList = (patterns: string): boolean =>
+  patterns.length <= PATTERNS_LIMIT && /^[A-Za-z0-9._*?:,[\]-]+$/.test(patterns);
+
 /** True when a name matches one of the patterns in a list with commas. */
 export function matchesAny(patterns: string, name: string): boolean {
   return patterns.split(',').some((pattern) => matches(pattern.trim().toLowerCase(), name.toLowerCase()));

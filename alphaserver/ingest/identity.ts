@@ -17,6 +17,8 @@ export interface Identity {
   readonly hosts: string | null;
   /** The host that the identity names by itself, as a certificate does; null: that of its first hello. */
   readonly ownHost: string | null;
+  /** Another identity that was proven beside it, whose agents it takes over: a host that had a token has joined. */
+  readonly former?: string | null;
 }
 
 /** The verdict on a hello. `notes` are for the log. */
@@ -59,7 +61,8 @@ export class Identities {
       this.#see(hello, null, nowMs);
       return { admitted: true, change: null, notes: [] };
     }
-    if (known !== undefined && known.identity !== null && known.identity !== identity.key)
+    const isOwn = known === undefined || known.identity === null || known.identity === identity.key;
+    if (!isOwn && known.identity !== identity.former)
       return refused('this agent belongs to another token or certificate');
     const hostFault = this.#hostFault(identity, hello.host);
     if (hostFault !== null) return refused(hostFault);
@@ -81,7 +84,8 @@ export class Identities {
   }
 
   #hostFault({ key, hosts, ownHost }: Identity, host: string): string | null {
-    if (hosts !== null) return matchesAny(hosts, host) ? null : `${key} may speak for hosts ${hosts} alone`;
+    if (hosts !== null && ownHost !== host)
+      return matchesAny(hosts, host) ? null : `${key} may speak for hosts ${hosts} alone`;
     const own = ownHost ?? this.#current(key)?.known.host ?? host;
     return own === host ? null : `${key} speaks for host ${own} alone`;
   }
@@ -106,7 +110,11 @@ export class Identities {
           : `New agent ${hello.agent} of ${key}: ${ends} ends`,
       );
     }
-    if (known !== undefined && known.identity === null) notes.push(`Agent ${hello.agent} is bound to ${key}`);
+    if (known !== undefined && known.identity !== key) {
+      notes.push(`Agent ${hello.agent} is bound to ${key}`);
+      if (known.identity !== null) this.#agentsOf.get(known.identity)?.delete(hello.agent);
+      known.identity = key;
+    }
     if (this.#see(hello, key, nowMs)) {
       isClone = true;
       notes.push(`Two processes use the state folder of agent ${hello.agent} in turns`);

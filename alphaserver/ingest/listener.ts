@@ -7,6 +7,7 @@ import type { Address } from '../../service/value-parser.ts';
 import type { Admission, Peer } from './admission.ts';
 import { type CertificateFiles, ServerCertificate } from './certificate.ts';
 import type { GroupCommit } from './group-commit.ts';
+import type { Joining } from './joining.ts';
 import { Session, type Sessions } from './session.ts';
 import { TlsFaults } from './tls-faults.ts';
 import { Unadmitted, type UnadmittedLimits } from './unadmitted.ts';
@@ -27,6 +28,8 @@ export interface ListenerOptions {
   readonly listen: Address;
   readonly tls: CertificateFiles | null;
   readonly admission: Admission;
+  /** Lets hosts join over TLS; null where there is no authority. */
+  readonly joining?: Joining | null;
   readonly ingest: GroupCommit;
   readonly log: Logger;
   readonly now: () => number;
@@ -169,7 +172,8 @@ export class Listener implements Sessions {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const shown = (): Peer => ({ address: addressOf(socket), certificate: certificateOf(socket) });
-    const session = new Session({ stream: socket, peer, shown, ingest, admission, sessions: this, log, now });
+    const joining = socket instanceof TLSSocket ? (this.#options.joining ?? null) : null;
+    const session = new Session({ stream: socket, peer, shown, ingest, admission, joining, sessions: this, log, now });
     this.#sessions.add(session);
     socket.on('close', () => {
       this.#sessions.delete(session);
@@ -204,9 +208,20 @@ const addressOf = (socket: Socket): string => (socket.remoteAddress ?? '?').repl
 
 function certificateOf(socket: Socket): Peer['certificate'] {
   if (!(socket instanceof TLSSocket)) return null;
-  const name = socket.getPeerCertificate()?.subject?.CN;
-  return typeof name === 'string' ? { name, isValid: socket.authorized } : null;
+  const { subject, valid_from: from } = socket.getPeerCertificate() ?? {};
+  const name = subject?.CN;
+  if (typeof name !== 'string') return null;
+  const fault = socket.authorized
+    ? null
+    : (CERTIFICATE_FAULTS[String(socket.authorizationError)] ?? 'is not of this server');
+  return { name, fromMs: Date.parse(from ?? ''), fault };
 }
+
+/** What is wrong with a client's certificate, by Node's codes of OpenSSL's X509_V_ERR. */
+const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'has ended: its host joins again by a code of alphaserver enroll NAME',
+  CERT_NOT_YET_VALID: "is not valid yet by this server's clock",
+};
 
 function nameOf(socket: Socket): string {
   const { remotePort = 0 } = socket;

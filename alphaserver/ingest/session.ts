@@ -1,6 +1,7 @@
 /** Serves one agent's connection, from hello to quit: docs/protocol.md. Takes a duplex stream and opens nothing. */
 import type { Duplex } from 'node:stream';
 import { LineFramer } from '../../protocol/framing.ts';
+import type { Enroll } from '../../protocol/joining.ts';
 import {
   type AgentMessage,
   type ErrorCode,
@@ -20,6 +21,7 @@ import type { Logger } from '../../service/logger.ts';
 import type { PingContent, SequencedEvent } from '../store/store.ts';
 import type { Admission, Admitted, Peer, Rejected } from './admission.ts';
 import { type GroupCommit, weightOf } from './group-commit.ts';
+import type { Enrolled, Joining } from './joining.ts';
 
 /** Events of one session that may wait for the store before its socket is no longer read. */
 const UNSTORED_LIMIT_EVENTS = 8_192;
@@ -50,6 +52,8 @@ export interface SessionOptions {
   readonly shown: () => Peer;
   readonly ingest: GroupCommit;
   readonly admission: Admission;
+  /** Null where the server has no authority of its own, or this connection is not encrypted. */
+  readonly joining: Pick<Joining, 'enroll' | 'renew'> | null;
   readonly sessions: Sessions;
   readonly log: Logger;
   readonly now: () => number;
@@ -72,6 +76,8 @@ export class Session {
   #pongedMs = 0;
   #admitted: Admitted | null = null;
   #isRejected = false;
+  /** True once `enroll` or `renew` came. */
+  #hasAsked = false;
   /** The newest ping, and what was stored of the one before. */
   #heartbeat: { readonly report: AgentReport | null; readonly seenMs: number } | null = null;
   #storedReport = '';
@@ -111,7 +117,7 @@ export class Session {
       return;
     }
     if (recheck && this.#admitted !== null && !this.#options.admission.mayStay(this.#admitted))
-      this.refuse('unauthorized', 'the token is not valid any more');
+      this.refuse('unauthorized', 'its token or certificate is not valid any more');
     else if (this.#options.stream.isPaused()) this.#wait(nowMs);
     else if (this.#lineBegunMs !== null && nowMs - this.#lineBegunMs > LINE_TIMEOUT_MS)
       this.refuse('timeout', 'a line took too long');
@@ -175,11 +181,12 @@ export class Session {
       this.#flush();
       this.refuse(message.code, message.message);
     } else if (message.type === 'hello') this.#greet(message);
+    else if (message.type === 'enroll') this.#enroll(message);
     else if (!this.#hello) this.refuse('bad_message', 'hello must be the first line');
     else this.#serve(message);
   }
 
-  #serve(message: Exclude<AgentMessage, Hello>): void {
+  #serve(message: Exclude<AgentMessage, Hello | Enroll>): void {
     switch (message.type) {
       case 'event':
         this.#gather(message);
@@ -188,6 +195,9 @@ export class Session {
         this.#send({ type: 'pong' });
         this.#flush();
         this.#ping(message);
+        break;
+      case 'renew':
+        this.#renew(message.csr);
         break;
       case 'quit':
         this.#quit();
@@ -226,7 +236,8 @@ export class Session {
     const binding = change === null ? {} : { binding: change };
     ingest.submit({ agent: hello.agent, host: hello.host, events: [], ...binding }).then(
       ({ lastSeq }) => {
-        if (!this.#ending) this.#send({ type: 'welcome', version: PROTOCOL_VERSION, seq: lastSeq });
+        const accepts = this.#renewableName === null ? {} : { accepts: ['renew'] };
+        if (!this.#ending) this.#send({ type: 'welcome', version: PROTOCOL_VERSION, seq: lastSeq, ...accepts });
       },
       () => this.end(),
     );
@@ -237,6 +248,47 @@ export class Session {
     if (hello.version !== PROTOCOL_VERSION) return ['version', `this server speaks version ${PROTOCOL_VERSION}`];
     // Its welcome could only wait, behind those of all agents that come back meanwhile.
     return this.#options.ingest.fault === null ? null : ['busy', this.#options.ingest.fault];
+  }
+
+  /** Answers a host that joins, once; what it sends meanwhile waits. */
+  #enroll(message: Enroll): void {
+    const { joining, shown } = this.#options;
+    if (this.#hello !== null || this.#hasAsked) this.refuse('bad_message', 'enroll may come once, before hello');
+    else if (message.version !== PROTOCOL_VERSION)
+      this.refuse('version', `this server speaks version ${PROTOCOL_VERSION}`);
+    else if (joining === null)
+      this.refuse('unauthorized', 'nobody can join here: it takes tls:// and alphaserver certs init');
+    else this.#certify(joining.enroll(message, shown().address));
+  }
+
+  /** Gives an agent its next certificate, once for each connection. */
+  #renew(csr: string): void {
+    const name = this.#renewableName;
+    const { joining } = this.#options;
+    if (this.#hasAsked) this.refuse('bad_message', 'renew may come once');
+    else if (joining === null || name === null)
+      this.refuse('unauthorized', 'only a certificate of this server can be renewed');
+    else this.#certify(joining.renew(csr, name));
+  }
+
+  #certify(answer: Promise<Enrolled | Rejected>): void {
+    this.#hasAsked = true;
+    answer.then(
+      (enrolled) => {
+        if (this.#ending) return;
+        if ('message' in enrolled) this.#reject(enrolled);
+        else this.#send({ type: 'enrolled', certificate: enrolled.certificate, ca: enrolled.ca });
+      },
+      (error: unknown) => {
+        this.#options.log.error(`No certificate for ${this.peer}: ${error instanceof Error ? error.message : error}`);
+        this.refuse('busy', 'the server cannot sign a certificate now; its log says why');
+      },
+    );
+  }
+
+  /** The name of the certificate that the agent was let in by, where this server can renew it; else null. */
+  get #renewableName(): string | null {
+    return this.#options.joining === null ? null : (this.#admitted?.certificate?.name ?? null);
   }
 
   /** Refuses after a delay that grows with the wrong guesses of this address. Nothing more is read of the peer meanwhile. */

@@ -1,9 +1,10 @@
 /** Tokens that agents show at hello. The file keeps only their SHA-256: a token is 256 random bits, so nothing slower is needed. */
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { FileStamp } from '../../service/file-stamp.ts';
 import { makeFolder, replaceFile } from '../../service/files.ts';
-import { PATTERNS_LIMIT } from './host-pattern.ts';
+import { isPatternList } from './host-pattern.ts';
 
 /** One token as the file keeps it. */
 export interface TokenRecord {
@@ -23,7 +24,6 @@ export interface ShownToken {
 }
 
 const NAME = /^(?!-)(?!\.+$)[A-Za-z0-9._-]{1,64}$/;
-const PATTERNS = /^[A-Za-z0-9._*?:,[\]-]+$/;
 const FILE_VERSION = 1;
 /** A token that an earlier version made says nothing of hosts: it goes on reporting any. */
 const ANY_HOST = '*';
@@ -41,7 +41,7 @@ export class Tokens {
   readonly #faulty: ((message: string) => void) | null;
   #records: readonly TokenRecord[] = [];
   #valid = new Map<string, ShownToken>();
-  #stamp = '';
+  readonly #stamp = new FileStamp();
 
   /** `faulty` hears once of a file that cannot be read, and what was read before stays in force; without it that throws a TokenError. */
   constructor(dataFolder: string, faulty: ((message: string) => void) | null = null) {
@@ -95,19 +95,14 @@ export class Tokens {
 
   /** Reads the file again where it has changed. True where that changed the tokens. */
   refresh(): boolean {
-    const stat = statSync(this.#file, { throwIfNoEntry: false, bigint: true });
-    const stamp = stat ? `${stat.ino}:${stat.mtimeNs}:${stat.size}` : '';
-    if (stamp === this.#stamp) return false;
+    if (!this.#stamp.hasChanged([this.#file])) return false;
     try {
-      this.#records = stat ? recordsIn(this.#file) : [];
+      this.#records = existsSync(this.#file) ? recordsIn(this.#file) : [];
     } catch (error) {
       if (this.#faulty === null || !(error instanceof TokenError)) throw error;
-      // The same damage is not said again; a file that changes once more is read once more.
-      this.#stamp = stamp;
       this.#faulty(error.message);
       return false;
     }
-    this.#stamp = stamp;
     const valid = this.#records.filter((record) => !record.revokedAt);
     this.#valid = new Map(valid.map((record) => [record.sha256, record]));
     return true;
@@ -135,7 +130,7 @@ export class Tokens {
 const missing = (name: string): TokenError => new TokenError(`there is no token ${JSON.stringify(name.slice(0, 80))}`);
 
 function checkedPatterns(hosts: string | null): string | null {
-  if (hosts === null || (hosts.length <= PATTERNS_LIMIT && PATTERNS.test(hosts))) return hosts;
+  if (hosts === null || isPatternList(hosts)) return hosts;
   throw new TokenError(
     `${JSON.stringify(hosts.slice(0, 80))} is no pattern of hosts: use names with * and ?, with commas between`,
   );

@@ -97,7 +97,7 @@ beforeEach(async () => {
     admission: {
       admit: ({ token }) =>
         admitted(token)
-          ? { identity: null, change: null, tokenHash: token }
+          ? { identity: null, change: null, tokenHash: token, certificate: null }
           : { message: 'the token is not valid', delayMs: 0 },
       changed: () => admissionChanged,
       mayStay: ({ tokenHash }) => admitted(tokenHash),

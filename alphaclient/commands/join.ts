@@ -1,0 +1,166 @@
+/** `alphaclient join`: gets this host a certificate of its own, writes the agent's settings, and starts its service where there is one. */
+import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import type { Readable, Writable } from 'node:stream';
+import { readJoinCode } from '../../protocol/join-code.ts';
+import { makeRequest } from '../../service/certificates.ts';
+import { UsageError } from '../../service/command-line.ts';
+import type { Environment } from '../../service/environment.ts';
+import { escapeText } from '../../service/escape.ts';
+import { makeFolder, replaceFile } from '../../service/files.ts';
+import { UserError } from '../../service/user-error.ts';
+import type { Address } from '../../service/value-parser.ts';
+import type { ClientConfig } from '../config.ts';
+import { identityFiles, writeIdentity } from '../uplink/identity-file.ts';
+import { type Joined, joinServer } from '../uplink/joining.ts';
+import { currentHeartbeat } from './heartbeat.ts';
+import { withSettings } from './settings-file.ts';
+
+/** Limit of the time in which a started service has to be connected, before the command ends without having seen it. */
+const CONNECTED_LIMIT_MS = 15_000;
+const LOOK_EVERY_MS = 200;
+/** Only root changes what systemd starts, and it alone may become another user. */
+const ROOT_UID = 0;
+/** Settings may be read by everybody: they hold no secret. */
+const SETTINGS_MODE = 0o644;
+
+/** What the command is given. */
+export interface JoinGiven {
+  readonly server: Address;
+  readonly code: string | null;
+  /** The file that holds the code, or null. */
+  readonly file: string | null;
+  readonly config: ClientConfig;
+  /** The real environment: SETTINGS_DEFAULTS is the file to write, SETTINGS_SERVICE the unit to start. */
+  readonly env: Environment;
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+}
+
+/** Joins. Rejects with a UserError that says what to do. */
+export async function joinCommand(given: JoinGiven): Promise<number> {
+  const { server, config, env, stdout } = given;
+  const code = await codeOf(given);
+  const parts = readJoinCode(code);
+  if (parts === null) throw new UserError('this is no code: alphaserver enroll prints one of 44 characters');
+  const host = config.name ?? hostname();
+  const { request: csr, key } = await makeRequest(host.slice(0, 64));
+  const joined = await joinServer({ server, code, parts, host, csr });
+  const name = new X509Certificate(joined.certificate).subject.replace(/^CN=/, '');
+  makeFolder(config.stateFolder);
+  const state = resolve(config.stateFolder);
+  asOwnerOf(state, () => writeFiles(state, joined, key));
+  const file = env['SETTINGS_DEFAULTS'] ?? join(state, '.env');
+  writeSettings(file, settingsFor(given, name, state));
+  stdout.write(`Joined ${escapeText(`${server.host}:${server.port} as ${name}; settings are in ${file}`)}\n`);
+  const unit = env['SETTINGS_SERVICE'] ?? '';
+  if (unit === '' || process.getuid?.() !== ROOT_UID || !existsSync('/run/systemd/system')) {
+    stdout.write('It goes to work with: alphaclient run\n');
+    return 0;
+  }
+  return started(unit, state, given);
+}
+
+/** Takes the code from where it is given, and asks for it where it is not: what is typed there is in no shell's history. */
+async function codeOf({ code, file, stdin, stderr }: JoinGiven): Promise<string> {
+  const wrong = (what: string): UsageError => new UsageError('alphaclient join', what);
+  if (code !== null && file !== null) throw wrong('it takes CODE or --file, and not both');
+  if (code !== null) return code;
+  if (file !== null && file !== '-') return contentOf(file);
+  const isTerminal = (stdin as { isTTY?: boolean }).isTTY === true;
+  const lines = createInterface({ input: stdin, ...(isTerminal ? { output: stderr as NodeJS.WritableStream } : {}) });
+  if (isTerminal) lines.setPrompt('Code: ');
+  if (isTerminal) lines.prompt();
+  for await (const line of lines) {
+    lines.close();
+    return line.trim();
+  }
+  throw wrong('CODE is missing: alphaserver enroll prints one');
+}
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    throw new UserError(`${file} cannot be read: ${(cause as Error).message}`, 1, { cause });
+  }
+}
+
+/**
+ * Works as the user to whom a folder belongs: root would follow a link that this user put there, and what it writes would be root's.
+ */
+function asOwnerOf(folder: string, work: () => void): void {
+  const { uid, gid } = statSync(folder);
+  const changesUser = process.getuid?.() === ROOT_UID && uid !== ROOT_UID;
+  if (changesUser) {
+    process.setegid?.(gid);
+    process.seteuid?.(uid);
+  }
+  try {
+    work();
+  } finally {
+    if (changesUser) {
+      process.seteuid?.(ROOT_UID);
+      process.setegid?.(ROOT_UID);
+    }
+  }
+}
+
+function writeFiles(state: string, { certificate, ca }: Joined, key: string): void {
+  const files = identityFiles(state);
+  replaceFile(files.ca, ca);
+  writeIdentity(files.identity, certificate, key);
+}
+
+/** Returns what the agent needs to be set. A token stays: the server takes it as a proof of who the agent was before. */
+function settingsFor({ server, config, env }: JoinGiven, name: string, state: string): Record<string, string | null> {
+  const { identity, ca } = identityFiles(state);
+  const host = server.host.includes(':') ? `[${server.host}]` : server.host;
+  // A journal says which program wrote a line, which a file cannot.
+  const usesJournal =
+    (env['SETTINGS_SERVICE'] ?? '') !== '' && config.log === null && existsSync('/run/systemd/journal');
+  return {
+    ALPHACLIENT_SERVER: `tls://${host}:${server.port}`,
+    ALPHACLIENT_TLS_CA: ca,
+    ALPHACLIENT_TLS_CERT: identity,
+    ALPHACLIENT_TLS_KEY: identity,
+    ALPHACLIENT_NAME: name === hostname() ? null : name,
+    ...(usesJournal ? { ALPHACLIENT_LOG: 'journald' } : {}),
+  };
+}
+
+function writeSettings(file: string, settings: Record<string, string | null>): void {
+  const before = existsSync(file)
+    ? readFileSync(file, 'utf8')
+    : '# Settings of this host; alphaclient --help lists all.\n';
+  try {
+    writeFileSync(file, withSettings(before, settings), { mode: SETTINGS_MODE });
+  } catch (cause) {
+    throw new UserError(`the settings cannot be written to ${file}: ${(cause as Error).message}`, 1, { cause });
+  }
+}
+
+/** Starts the service, now and with the machine, and waits until it is connected. */
+async function started(unit: string, state: string, { stdout, stderr }: JoinGiven): Promise<number> {
+  try {
+    for (const verb of ['enable', 'restart']) execFileSync('systemctl', ['--quiet', verb, unit], { stdio: 'pipe' });
+  } catch (error) {
+    const said = String((error as { stderr?: Buffer }).stderr ?? error).trim();
+    throw new UserError(`${unit} does not start: ${said}`);
+  }
+  const endsMs = Date.now() + CONNECTED_LIMIT_MS;
+  while (Date.now() < endsMs) {
+    if (currentHeartbeat(state, Date.now())?.connected) {
+      stdout.write(`${unit} runs and is connected\n`);
+      return 0;
+    }
+    await new Promise((next) => setTimeout(next, LOOK_EVERY_MS));
+  }
+  stderr.write(`${unit} runs and is not connected yet: journalctl -u ${unit} says why\n`);
+  return 1;
+}

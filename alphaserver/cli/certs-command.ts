@@ -1,0 +1,101 @@
+/** `alphaserver certs init|list|revoke`. */
+import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { hostname, networkInterfaces } from 'node:os';
+import { resolve } from 'node:path';
+import type { ProgramIo } from '../../service/command-line.ts';
+import { escapeText } from '../../service/escape.ts';
+import { UserError } from '../../service/user-error.ts';
+import type { ServerConfig } from '../config.ts';
+import { Authority, authorityFolder, authorityOf } from '../ingest/authority.ts';
+import { JoinedHosts } from '../ingest/joined-hosts.ts';
+
+/** How long the resolver may take to give this machine's full name. */
+const NAME_LIMIT_MS = 3_000;
+
+/** What `certs init` is given. */
+export interface InitGiven {
+  readonly names: readonly string[] | null;
+  /** The folder for the files, or null. */
+  readonly folder: string | null;
+}
+
+/** Makes an authority where there is none, and a certificate for this machine's names. Rejects with a UserError. */
+export async function init(
+  { names, folder }: InitGiven,
+  config: ServerConfig,
+  { stdout, nowMs }: ProgramIo,
+): Promise<number> {
+  const standard = authorityFolder(config.dataFolder);
+  const where = folder ?? standard;
+  const authority = new Authority(where);
+  const made = await authority.init(hostname(), [...(names ?? []), ...namesOfMachine()], nowMs);
+  const { ca, caKey, server, serverKey } = authority.files;
+  const lines = [
+    made.isNewAuthority
+      ? `Made a certificate authority in ${where}: ${caKey} is its key, and leaves this machine in backups alone`
+      : `The certificate authority in ${where} stays`,
+    `The server is certified until ${new Date(made.endsMs).toISOString()} as ${made.names.join(', ')}`,
+    'For other names: alphaserver certs init --names NAME,NAME',
+  ];
+  if (resolve(where) !== resolve(standard))
+    lines.push(
+      'The server needs these settings for them:',
+      `ALPHASERVER_TLS_CERT=${server}`,
+      `ALPHASERVER_TLS_KEY=${serverKey}`,
+      `ALPHASERVER_TLS_CLIENT_CA=${ca}`,
+    );
+  if (config.listen.scheme !== 'tls')
+    lines.push(`The server uses them once it has ALPHASERVER_LISTEN=tls://${config.listen.host}:${config.listen.port}`);
+  stdout.write(lines.map((line) => `${escapeText(line)}\n`).join(''));
+  return 0;
+}
+
+/** Prints the hosts that joined, a line each, and the ends of certificates. Throws a UserError where there is no authority. */
+export function list(json: boolean, config: ServerConfig, { stdout }: ProgramIo): number {
+  const authority = authorityOf(config.dataFolder, config.tls?.clientCaFile ?? null);
+  const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+  const hosts = new JoinedHosts(config.dataFolder).list().map(({ name, hosts: patterns, joinedMs, revokedMs }) => ({
+    name,
+    hosts: patterns,
+    joinedAt: iso(joinedMs),
+    revokedAt: revokedMs !== null && revokedMs > joinedMs ? iso(revokedMs) : null,
+  }));
+  const ends = {
+    authority: iso(Date.parse(new X509Certificate(authority.certificate()).validTo)),
+    server: iso(authority.serverEndsMs()),
+  };
+  const rows = hosts.map(
+    ({ name, hosts: patterns, joinedAt, revokedAt }) =>
+      `${name}\t${joinedAt}\t${revokedAt ? `revoked ${revokedAt}` : 'valid'}\t${patterns === null ? 'its own host' : `hosts ${patterns}`}\n`,
+  );
+  const text = `${rows.join('')}authority\tends ${ends.authority}\nserver\tends ${ends.server}\n`;
+  stdout.write(json ? `${JSON.stringify({ hosts, ends })}\n` : text);
+  return 0;
+}
+
+/** Ends the certificate of a host. Throws a UserError where none of this name has joined. */
+export function revoke(name: string, config: ServerConfig, { nowMs }: ProgramIo): number {
+  if (!new JoinedHosts(config.dataFolder).revoke(name, nowMs))
+    throw new UserError(`no host ${JSON.stringify(name.slice(0, 80))} has joined`);
+  return 0;
+}
+
+/** Returns the names and addresses of this machine, the full name first. */
+function namesOfMachine(): readonly string[] {
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((all) => all ?? [])
+    .filter(({ address }) => !address.toLowerCase().startsWith('fe80:'))
+    .map(({ address }) => address);
+  return [...fullName(), hostname(), 'localhost', ...addresses];
+}
+
+/** Asks the resolver for this machine's full name; none where it does not know it. */
+function fullName(): readonly string[] {
+  try {
+    const said = execFileSync('hostname', ['--fqdn'], { encoding: 'utf8', timeout: NAME_LIMIT_MS, stdio: 'pipe' });
+    return [said.trim()].filter((name) => /^[A-Za-z0-9.-]+$/.test(name));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,80 @@
+/** Lets hosts join by a code, and gives agents that did so their next certificates. */
+import { readJoinCode } from '../../protocol/join-code.ts';
+import type { Enroll } from '../../protocol/joining.ts';
+import { GuessDelay } from '../../service/guess-delay.ts';
+import type { Logger } from '../../service/logger.ts';
+import type { Rejected } from './admission.ts';
+import type { Authority } from './authority.ts';
+import type { JoinCodes } from './join-codes.ts';
+import { isCertificateName, type JoinedHosts } from './joined-hosts.ts';
+
+/** What an agent gets: its certificate and the authority's, in PEM. */
+export interface Enrolled {
+  readonly certificate: string;
+  readonly ca: string;
+}
+
+/** The parts that joining needs. */
+export interface JoiningOptions {
+  readonly authority: Authority;
+  readonly codes: JoinCodes;
+  readonly hosts: JoinedHosts;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly now: () => number;
+}
+
+/** Answers `enroll` and `renew`. */
+export class Joining {
+  readonly #options: JoiningOptions;
+  readonly #guesses = new GuessDelay();
+
+  constructor(options: JoiningOptions) {
+    this.#options = options;
+  }
+
+  /** Answers a host that asks to join. A wrong code of an address is answered later each time. */
+  async enroll({ code, csr, host }: Enroll, address: string): Promise<Enrolled | Rejected> {
+    const { codes, hosts, authority, log, now } = this.#options;
+    const nowMs = now();
+    const refused = (message: string, delayMs = 0): Rejected => {
+      log.warn(`Host ${host} from ${address} may not join: ${message}`);
+      return { message, delayMs };
+    };
+    const read = readJoinCode(code);
+    if (read === null || !read.fingerprint.equals(authority.fingerprint()))
+      return refused('the code is not one of this server', this.#guesses.wrong(address, nowMs));
+    const isTaken = (name: string): boolean => hosts.isTaken(name);
+    const found = codes.look(read.secret, host, csr, isTaken, nowMs);
+    if (!found.ok) return refused(found.message, found.isGuess ? this.#guesses.wrong(address, nowMs) : 0);
+    if (!isCertificateName(found.name))
+      return refused(
+        'its name must be 1 to 64 letters, digits, dots, dashes and underscores: ALPHACLIENT_NAME sets it',
+      );
+    let certificate: string;
+    try {
+      certificate = await authority.certifyAgent(csr, found.name, nowMs);
+    } catch (error) {
+      return refused(`its request cannot be signed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    // Once more, since somebody else may have used the code meanwhile; what is used up is on disk before the certificate goes out.
+    const taken = codes.take(read.secret, host, csr, isTaken, nowMs);
+    if (!taken.ok) return refused(taken.message);
+    if (!taken.isRepeat) hosts.joined(taken.name, taken.hosts, nowMs);
+    log.info(`Host ${taken.name} has joined from ${address}`);
+    return { certificate, ca: authority.certificate() };
+  }
+
+  /** Gives an agent its next certificate. `name` is that of the certificate that it showed. */
+  async renew(csr: string, name: string): Promise<Enrolled | Rejected> {
+    const { authority, log, now } = this.#options;
+    try {
+      const certificate = await authority.certifyAgent(csr, name, now());
+      log.info(`The certificate of ${name} is renewed`);
+      return { certificate, ca: authority.certificate() };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.warn(`The certificate of ${name} is not renewed: ${reason}`);
+      return { message: `the request cannot be signed: ${reason}`, delayMs: 0 };
+    }
+  }
+}

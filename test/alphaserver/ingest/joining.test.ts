@@ -1,0 +1,165 @@
+/** Codes, certificates and who is let in by them: the parts of joining without processes around them. */
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { Authority, authorityFolder } from '../../../alphaserver/ingest/authority.ts';
+import { JoinCodes } from '../../../alphaserver/ingest/join-codes.ts';
+import { JoinedHosts } from '../../../alphaserver/ingest/joined-hosts.ts';
+import { Joining } from '../../../alphaserver/ingest/joining.ts';
+import { encodeJoinCode } from '../../../protocol/join-code.ts';
+import { makeRequest, REQUEST_LIMIT_CHARS } from '../../../service/certificates.ts';
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+
+let folder: string;
+let authority: Authority;
+let codes: JoinCodes;
+let hosts: JoinedHosts;
+let joining: Joining;
+let nowMs: number;
+let said: string[];
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'asgard-joining-'));
+  nowMs = Date.now();
+  said = [];
+  authority = new Authority(authorityFolder(folder));
+  await authority.init('server', ['asgard.example', '192.0.2.1', '2001:db8::1'], nowMs);
+  codes = new JoinCodes(folder);
+  hosts = new JoinedHosts(folder);
+  const log = { info: (text: string) => said.push(text), warn: (text: string) => said.push(text) };
+  joining = new Joining({ authority, codes, hosts, log, now: () => nowMs });
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** Makes a code as `alphaserver enroll` does. */
+function codeFor(name: string | null, count = 1): string {
+  const secret = codes.make({ name, hosts: null, count, endsMs: nowMs + HOUR_MS }, nowMs);
+  return encodeJoinCode({ fingerprint: authority.fingerprint(), secret });
+}
+
+async function enroll(code: string, host: string, csr?: string) {
+  const request = csr ?? (await makeRequest(host)).request;
+  return joining.enroll({ type: 'enroll', version: 1, code, csr: request, host }, '192.0.2.7');
+}
+
+const refusal = async (answer: ReturnType<typeof enroll>): Promise<string> =>
+  ((await answer) as { message?: string }).message ?? 'let in';
+
+test('a code of one name lets one host in, by that name', async () => {
+  const code = codeFor('web-01');
+  const answer = await enroll(code, 'whatever');
+  assert.ok('certificate' in answer);
+  const certificate = new X509Certificate(answer.certificate);
+  assert.equal(certificate.subject, 'CN=web-01');
+  assert.ok(certificate.verify(new X509Certificate(answer.ca).publicKey));
+  assert.deepEqual(certificate.keyUsage, ['1.3.6.1.5.5.7.3.2'], 'it serves clients, and no server');
+  assert.equal(await refusal(enroll(code, 'web-01')), 'the code was used already');
+  assert.ok(said.includes('Host web-01 has joined from 192.0.2.7'));
+});
+
+test('a host whose answer was lost gets it again for the same request', async () => {
+  const code = codeFor('web-01');
+  const { request } = await makeRequest('web-01');
+  const joinedAt = (): number | undefined => hosts.list()[0]?.joinedMs;
+  await enroll(code, 'web-01', request);
+  const first = joinedAt();
+  nowMs += 5_000;
+  assert.ok('certificate' in (await enroll(code, 'web-01', request)));
+  assert.equal(joinedAt(), first);
+});
+
+test('a code for several hosts gives each its own name, none twice, and ends with its count', async () => {
+  const code = codeFor(null, 2);
+  assert.ok('certificate' in (await enroll(code, 'web-01')));
+  assert.match(await refusal(enroll(code, 'web-01')), /^a host web-01 has joined already: alphaserver enroll web-01/);
+  assert.ok('certificate' in (await enroll(code, 'web-02')));
+  assert.equal(await refusal(enroll(code, 'web-03')), 'the code was used 2 times already');
+});
+
+test('two hosts that show one code at the same moment do not both get in', async () => {
+  const code = codeFor(null);
+  const answers = await Promise.all([enroll(code, 'web-01'), enroll(code, 'web-02')]);
+  assert.equal(answers.filter((answer) => 'certificate' in answer).length, 1);
+});
+
+test('a late code says until when it was good, and a wrong one is answered later each time', async () => {
+  const code = codeFor('web-01');
+  nowMs += HOUR_MS;
+  assert.match(await refusal(enroll(code, 'web-01')), /^the code was good until 20/);
+  const wrong = encodeJoinCode({ fingerprint: authority.fingerprint(), secret: Buffer.alloc(16) });
+  const delays = [];
+  for (const guess of [wrong, 'no code', wrong])
+    delays.push(((await enroll(guess, 'web-01')) as { delayMs: number }).delayMs);
+  assert.deepEqual(delays, [250, 500, 1_000]);
+  assert.equal(await refusal(enroll(wrong, 'web-01')), 'the code is wrong');
+});
+
+test('a code of another server is refused, and one that ended long ago is removed', async () => {
+  const other = encodeJoinCode({ fingerprint: Buffer.alloc(16), secret: Buffer.alloc(16) });
+  assert.equal(await refusal(enroll(other, 'web-01')), 'the code is not one of this server');
+  const code = codeFor('web-01');
+  nowMs += 8 * DAY_MS;
+  codeFor('web-02');
+  assert.equal(await refusal(enroll(code, 'web-01')), 'the code is wrong');
+});
+
+test('a request that cannot be signed uses up no code', async () => {
+  const code = codeFor('web-01');
+  assert.match(await refusal(enroll(code, 'web-01', '-----BEGIN NOTHING')), /it is no request for a certificate/);
+  const long = `-----BEGIN ${'x'.repeat(REQUEST_LIMIT_CHARS)}`;
+  assert.match(await refusal(enroll(code, 'web-01', long)), /at most 8192 characters/);
+  assert.ok('certificate' in (await enroll(code, 'web-01')));
+});
+
+test('a name that no certificate can have is refused in words', async () => {
+  for (const name of ['a/b', '../x', '-x', '.x', 'x'.repeat(65)])
+    assert.match(await refusal(enroll(codeFor(null), name)), /^its name must be 1 to 64 letters/, name);
+  assert.ok('certificate' in (await enroll(codeFor(null), 'x'.repeat(64))));
+});
+
+test('who joins anew by a name ends the certificates before, and so does revoking; renewing does not', async () => {
+  await enroll(codeFor('web-01'), 'web-01');
+  const first = { name: 'web-01', fromMs: Math.floor(nowMs / 1_000) * 1_000 };
+  nowMs += 10_000;
+  assert.ok('certificate' in (await joining.renew((await makeRequest('web-01')).request, 'web-01')));
+  assert.equal(hosts.fault(first), null);
+  await enroll(codeFor('web-01'), 'web-01');
+  assert.equal(hosts.fault(first), 'another host has joined as web-01 since');
+  assert.equal(hosts.changed(), true);
+  const second = { name: 'web-01', fromMs: Math.floor(nowMs / 1_000) * 1_000 };
+  assert.equal(hosts.fault(second), null);
+  // By the command, in a process of its own.
+  nowMs += 10_000;
+  assert.equal(new JoinedHosts(folder).revoke('web-01', nowMs), true);
+  assert.equal(hosts.changed(), true);
+  assert.equal(hosts.fault(second), 'its certificate was revoked');
+  assert.equal(hosts.isTaken('web-01'), false);
+  assert.equal(new JoinedHosts(folder).revoke('web-02', nowMs), false);
+  assert.equal(new JoinedHosts(folder).fault(second), 'its certificate was revoked', 'after a restart too');
+});
+
+test('a certificate whose host the server does not know is let in: the store may be a restored backup', () => {
+  assert.equal(hosts.fault({ name: 'web-09', fromMs: nowMs }), null);
+});
+
+test('more names for the server keep the authority, the names before, and end in a certificate with all of them', async () => {
+  const before = readFileSync(authority.files.ca, 'utf8');
+  const made = await authority.init('server', ['other.example'], nowMs);
+  assert.equal(made.isNewAuthority, false);
+  assert.equal(readFileSync(authority.files.ca, 'utf8'), before);
+  assert.deepEqual(authority.serverNames(), ['other.example', 'asgard.example', '192.0.2.1', '2001:db8::1']);
+  assert.ok(readFileSync(authority.files.server, 'utf8').endsWith(before), 'agents that join find the authority there');
+});
+
+test("the server's own certificate is made anew 30 days before it ends, and not earlier", async () => {
+  const endsMs = authority.serverEndsMs();
+  assert.equal(await authority.renewServer('server', endsMs - 31 * DAY_MS), false);
+  assert.equal(await authority.renewServer('server', endsMs - 29 * DAY_MS), true);
+  assert.ok(authority.serverEndsMs() > endsMs);
+  assert.deepEqual(authority.serverNames(), ['asgard.example', '192.0.2.1', '2001:db8::1']);
+});

@@ -8,7 +8,6 @@ import type { GroupCommit } from './ingest/group-commit.ts';
 import type { AlertsView } from './queries/alert-results.ts';
 import { alertView, StoreAlerts } from './queries/alert-views.ts';
 import type { Storage } from './storage.ts';
-import { appendDecisions } from './store/decisions.ts';
 import type { Live } from './web/live.ts';
 import type { BlocklistOf } from './web/routes/blocklist.ts';
 import type { ChannelsOf } from './web/routes/channels.ts';
@@ -20,6 +19,8 @@ export interface AlertingOptions {
   readonly ingest: Pick<GroupCommit, 'onCommit'>;
   readonly live: Pick<Live, 'alert'>;
   readonly settings: AlertSettings;
+  /** False where one of several servers delivers notifications, and it is not known yet which. */
+  readonly delivers: boolean;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -33,16 +34,15 @@ export class Alerting {
 
   constructor(options: AlertingOptions) {
     this.#options = options;
-    const { folder, store, ingest, live, settings, log, now } = options;
+    const { folder, store, ingest, live, settings, delivers, log, now } = options;
     const { db, events, queries } = store;
     // A store of the version before has its alerts in the tables of the events, and the query thread may not read those.
     prepareAlerts({ folder, db, lastId: events.lastId, nowMs: now() });
     this.thread = new AlertThread({
       folder,
       settings,
-      append: (decisions) => {
-        store.transaction(() => appendDecisions(db, decisions, now()));
-      },
+      delivers,
+      append: (decisions) => store.decide(decisions, now()),
       written: (incidents) => {
         queries.changed();
         for (const incident of incidents) live.alert(alertView(incident));

@@ -23,6 +23,7 @@ import {
 } from '../service/settings.ts';
 import { type Address, address, path, readAddress, span, truth, type ValueParser } from '../service/value-parser.ts';
 import { authorityFiles, authorityFolder } from './ingest/authority.ts';
+import { serverUrls } from './shared-log/postgres-url.ts';
 
 /** Longest list of host names, in characters. */
 const NAMES_LIMIT_CHARS = 1_024;
@@ -47,10 +48,21 @@ const webhook: ValueParser<string> = {
   parse: (given) => (/^https?:\/\/\S+$/.test(given) && URL.canParse(given) ? given : undefined),
 };
 
+/** The shared log's address; null: the embedded store. */
+const store: ValueParser<string | null> = {
+  valid:
+    'embedded, or an address such as postgres://asgard:PASSWORD@db.example.org:5432/asgard, several servers with commas between',
+  parse: (given) => {
+    if (given === 'embedded') return null;
+    return serverUrls(given) === null ? undefined : given;
+  },
+};
+
 const SETTINGS = {
   ALPHASERVER_LISTEN: setting(address(['tcp', 'tls'], 'tcp://0.0.0.0:5000'), 'tcp://0.0.0.0:5000'),
   ALPHASERVER_HTTP: setting(httpAddress, 'http://127.0.0.1:8080'),
   ALPHASERVER_DATA: checked(setting(path('a folder'), './data/alphaserver'), folderFault),
+  ALPHASERVER_STORE: { ...setting(store, 'embedded'), secret: true },
   ALPHASERVER_ANONYMOUS: setting(truth, 'false'),
   ALPHASERVER_TLS_CERT: checked(absentOr(path('a file')), certificatesFault),
   ALPHASERVER_TLS_KEY: checked(absentOr(path('a file')), privateKeyFault),
@@ -73,6 +85,8 @@ export interface ServerConfig {
   readonly listen: Address;
   readonly http: Address | null;
   readonly dataFolder: string;
+  /** The address of the log that several servers share; null: the store in `dataFolder` is the only one. */
+  readonly storeUrl: string | null;
   readonly anonymous: boolean;
   readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | null } | null;
   /** True when agents must show a certificate of the client CA. */
@@ -112,6 +126,7 @@ export function readServerConfig(env: Environment): ServerConfig {
     listen,
     http: http === 'off' ? null : http,
     dataFolder: given.ALPHASERVER_DATA,
+    storeUrl: given.ALPHASERVER_STORE,
     anonymous: given.ALPHASERVER_ANONYMOUS,
     tls: listen.scheme === 'tls' ? agentTls(given) : null,
     needsCertificate: given.ALPHASERVER_TLS_CLIENT_CA !== null,

@@ -1,10 +1,13 @@
 /** `alphaserver run`: the parts of a server put together, until it is told to stop. */
 
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../service/logger.ts';
+import { SettingsError } from '../service/settings.ts';
 import type { Address } from '../service/value-parser.ts';
 import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts';
+import { firstDecision } from './alerting/prepare.ts';
 import { Alerting } from './alerts.ts';
 import type { ServerConfig, SettingName } from './config.ts';
 import { IdentityAdmission } from './ingest/admission.ts';
@@ -16,8 +19,11 @@ import { Joining } from './ingest/joining.ts';
 import { Listener } from './ingest/listener.ts';
 import { Tokens } from './ingest/tokens.ts';
 import { figuresOf } from './metrics/collect.ts';
+import { Peers } from './peers.ts';
 import { ROLLUPS_FILE } from './rollups/schema.ts';
-import { openStorage } from './storage.ts';
+import { openSharedLog, reasonOf } from './shared-log/join.ts';
+import type { SharedLog } from './shared-log/shared-log.ts';
+import { openStorage, type Storage } from './storage.ts';
 import { EVENTS_FILE } from './store/folder.ts';
 import { checkWhole, DAMAGE_ADVICE } from './store/integrity.ts';
 import { Live } from './web/live.ts';
@@ -44,6 +50,13 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     log,
     failed: (what, error) => log.warn(`${what}, tried again later: ${error instanceof Error ? error.message : error}`),
   });
+  if (config.storeUrl === null && store.events.logPosition > 0) {
+    await store.close();
+    throw new SettingsError([
+      `ALPHASERVER_DATA=${config.dataFolder} cannot be used: it is a copy of a log that servers share; set ALPHASERVER_STORE to that log, or use another folder`,
+    ]);
+  }
+  const shared = config.storeUrl === null ? null : await joinLog(store, config.storeUrl, log);
   const metrics = new Metrics();
   const ingest = new GroupCommit({ store, stopwatch: metrics, log, now: Date.now });
   if (store.unclean) void checkStore(config.dataFolder, ingest, log);
@@ -72,7 +85,9 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   const stopKeeping = isOwnCertificate ? keepServerCertificate(authority, hostname(), log, Date.now) : () => {};
   let stopping = false;
   const port = await bound('ALPHASERVER_LISTEN', config.listen, listener.open());
-  const views = store.views((agent) => listener.isConnected(agent), Date.now);
+  let peers: Peers | null = null;
+  const isConnected = (agent: string): boolean => listener.isConnected(agent) || (peers?.isConnected(agent) ?? false);
+  const views = store.views(isConnected, Date.now);
   const live = new Live({ views, now: Date.now });
   ingest.onCommit((stored) => live.stored(stored));
   ingest.onCommit((stored) => metrics.watch(stored));
@@ -82,9 +97,27 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     ingest,
     live,
     settings: rules,
+    delivers: shared === null,
     log,
     now: Date.now,
   });
+  if (shared !== null) {
+    store.follow(({ appended, batches, isOwn, hasDecisions }) => {
+      ingest.applied(appended, isOwn);
+      for (const { agent, host, binding } of batches) if (binding) admission.learn(agent, host, binding);
+      if (hasDecisions) void alerting.thread.decided();
+    });
+    peers = new Peers({
+      ...shared,
+      events: store.events,
+      connected: () => listener.connectedAgents(),
+      heard: (presences) => store.heard(presences),
+      leads: (leads) => alerting.thread.deliver(leads),
+      retentionMs: config.retentionMs,
+      failed: (what, error) => log.debug(`${what}, tried again: ${reasonOf(error)}`),
+      now: Date.now,
+    });
+  }
   const ready = (): string | null => (stopping ? 'shutting down' : ingest.fault);
   const web = config.http
     ? await bound(
@@ -135,9 +168,33 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       await listener.close();
       await web?.close();
       await alerting.close();
+      await peers?.close();
       await store.close();
     },
   };
+}
+
+/** Joins the store to the log that several servers share. */
+async function joinLog(store: Storage, url: string, log: Logger): Promise<{ log: SharedLog; server: string }> {
+  const server = `${hostname()}-${randomUUID()}`;
+  const shared = await openSharedLog(url, log);
+  try {
+    await store.join({
+      log: shared,
+      server,
+      progress: (position, newest) => log.debug(`Read ${position} of ${newest} appends of the shared log`),
+      fault: (error) =>
+        error === null
+          ? log.info('The shared log can be read again')
+          : log.error(`The shared log cannot be read, tried again: ${reasonOf(error)}`),
+    });
+    const first = firstDecision(store.db, Date.now());
+    if (first !== null) await store.decide([first], Date.now());
+    return { log: shared, server };
+  } catch (error) {
+    await store.close();
+    throw new SettingsError([`ALPHASERVER_STORE cannot be used with this ALPHASERVER_DATA: ${reasonOf(error)}`]);
+  }
 }
 
 /** Checks a store that was not closed in good order, while it is used already: of a large one that takes minutes. */

@@ -7,7 +7,10 @@ import type { Views, WrittenViews } from './queries/results.ts';
 import { StoreViews, writtenViews } from './queries/views.ts';
 import { RollupThread } from './rollups/rollup-thread.ts';
 import { factIn, openRollups } from './rollups/schema.ts';
+import { type AppliedAppend, Replica } from './shared-log/replica.ts';
+import type { Presence, SharedLog } from './shared-log/shared-log.ts';
 import type { Database } from './store/database.ts';
+import type { NewDecision } from './store/decisions.ts';
 import { EventStore } from './store/event-store.ts';
 import { usable, WAL_LIMIT_PAGES } from './store/folder.ts';
 import { Retention, tablePeriodFor } from './store/retention.ts';
@@ -27,6 +30,17 @@ export interface StorageOptions {
   readonly failed?: (what: string, error: unknown) => void;
 }
 
+/** The log to join. */
+export interface JoinOptions {
+  readonly log: SharedLog;
+  /** A name that no other server has. */
+  readonly server: string;
+  /** Hears how far the copy is, while it is brought up to date. */
+  readonly progress: (position: number, newest: number) => void;
+  /** Hears why the log cannot be read; null when it can again. */
+  readonly fault: (error: unknown) => void;
+}
+
 /** Opens or makes the store of a folder. Throws an Error with one sentence when it is in use, damaged or of a newer version. */
 export function openStorage(folder: string, options: StorageOptions = {}): Storage {
   return new Storage(folder, options);
@@ -40,6 +54,8 @@ export class Storage implements Store {
   readonly #rollups: RollupThread;
   readonly #retention: Retention | null;
   readonly #holds: (() => number)[] = [];
+  #replica: Replica | null = null;
+  #applied: (news: AppliedAppend) => void = () => {};
 
   constructor(folder: string, options: StorageOptions) {
     const { retentionMs = null, now = Date.now, walLimitPages = WAL_LIMIT_PAGES, failed = () => {} } = options;
@@ -102,7 +118,33 @@ export class Storage implements Store {
   }
 
   append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]> {
-    return this.events.append(batches, nowMs);
+    return (this.#replica ?? this.events).append(batches, nowMs);
+  }
+
+  /** Appends decisions. Rejects with a StoreError when they are not durable. */
+  decide(decisions: readonly NewDecision[], nowMs: number): Promise<void> {
+    return this.#replica ? this.#replica.decide(decisions) : this.events.decide(decisions, nowMs);
+  }
+
+  /**
+   * Makes this folder a copy of a log that several servers share, and brings it up to date. Rejects with an Error with one
+   * sentence when the folder holds something else.
+   */
+  async join({ log, server, progress, fault }: JoinOptions): Promise<void> {
+    const replica = new Replica({ events: this.events, log, server, applied: (news) => this.#applied(news), fault });
+    this.#replica = replica;
+    await replica.catchUp(progress);
+  }
+
+  /** Applies from now on what other servers append; `applied` hears of it. */
+  follow(applied: (news: AppliedAppend) => void): void {
+    this.#applied = applied;
+    this.#replica?.follow();
+  }
+
+  /** Takes over what other servers know of agents. */
+  async heard(presences: readonly Presence[]): Promise<void> {
+    await this.#replica?.heard(presences);
   }
 
   /** Gives all agents with the identities that they belong to. */
@@ -138,6 +180,7 @@ export class Storage implements Store {
 
   async close(): Promise<void> {
     this.#retention?.close();
+    await this.#replica?.close();
     await Promise.all([this.queries.close(), this.#rollups.close()]);
     await this.events.close();
   }

@@ -57,6 +57,9 @@ const SERVER: Readonly<Record<SettingName, Wrong>> = {
   ALPHASERVER_LISTEN: { values: ['5000', 'udp://h:1', 'tcp://h:70000', 'tcp://h', 'tls://127.0.0.1:0', 'x\ny'] },
   ALPHASERVER_HTTP: { values: ['on', 'https://h:1', 'http://0.0.0.0:0', 'http://127.0.0.1'] },
   ALPHASERVER_DATA: { values: [at('text'), at('text/below'), '/proc/asgard', long] },
+  ALPHASERVER_STORE: {
+    values: ['sqlite', 'postgres://', 'postgres://h', 'http://h/name', 'postgres://h:x/name', long],
+  },
   ALPHASERVER_ANONYMOUS: words,
   ALPHASERVER_TLS_CERT: certificates,
   ALPHASERVER_TLS_KEY: {

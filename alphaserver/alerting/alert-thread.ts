@@ -17,8 +17,10 @@ export interface AlertThreadOptions {
   /** The store's folder, in which alerts.db is prepared. */
   readonly folder: string;
   readonly settings: AlertSettings;
-  /** Appends to the log of decisions in a durable transaction. Throws a StoreError when the disk does not take it. */
-  readonly append: (decisions: readonly NewDecision[]) => void;
+  /** True when this server delivers notifications from its start. */
+  readonly delivers: boolean;
+  /** Appends to the log of decisions. Rejects with a StoreError when they are not durable. */
+  readonly append: (decisions: readonly NewDecision[]) => Promise<void>;
   /** Hears of incidents, after their commit. Must not throw. */
   readonly written: (incidents: readonly WrittenIncident[]) => void;
   readonly log: Logger;
@@ -34,15 +36,17 @@ export class AlertThread {
   #channels: readonly ChannelStatus[] = [];
   #heardMs: number;
   #isDown = false;
+  #delivers: boolean;
 
   constructor(options: AlertThreadOptions) {
     const { folder, settings, log, now } = options;
     this.#options = options;
     this.#settings = settings;
+    this.#delivers = options.delivers;
     this.#heardMs = now();
     this.#thread = new Thread({
       script: new URL('./alert-worker.ts', import.meta.url),
-      data: () => ({ folder, settings: this.#settings }),
+      data: () => ({ folder, settings: this.#settings, delivers: this.#delivers }),
       said: (message) => this.#hear(message),
       died: (error, restartMs) => {
         this.#isDown = true;
@@ -78,6 +82,19 @@ export class AlertThread {
     this.#thread.post({ type: 'stored' });
   }
 
+  /** Applies decisions that another server appended. */
+  async decided(): Promise<void> {
+    // A thread that is down takes them at its next start.
+    await this.#thread.request('apply').catch(() => {});
+  }
+
+  /** Begins or ends delivering notifications: of several servers one does. */
+  deliver(delivers: boolean): void {
+    if (delivers === this.#delivers) return;
+    this.#delivers = delivers;
+    this.#thread.post({ type: 'deliver', delivers });
+  }
+
   /** Takes other settings. What is open stays open and goes on by them. */
   configure(settings: AlertSettings): void {
     this.#settings = settings;
@@ -90,7 +107,7 @@ export class AlertThread {
    */
   async acknowledge(id: string, by: string): Promise<void> {
     const { append, log } = this.#options;
-    append([decision('acknowledged', id, {}, by)]);
+    await append([decision('acknowledged', id, {}, by)]);
     try {
       await this.#thread.request('apply');
     } catch (error) {
@@ -120,15 +137,15 @@ export class AlertThread {
         log[message.line.level](message.line.message, message.line.fields);
         break;
       case 'record':
-        this.#append(message.number, message.decisions);
+        void this.#append(message.number, message.decisions);
         break;
     }
   }
 
-  #append(number: number, decisions: readonly NewDecision[]): void {
+  async #append(number: number, decisions: readonly NewDecision[]): Promise<void> {
     let fault: string | null = null;
     try {
-      this.#options.append(decisions);
+      await this.#options.append(decisions);
     } catch (error) {
       fault = error instanceof Error ? error.message : String(error);
     }

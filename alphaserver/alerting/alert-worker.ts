@@ -62,6 +62,7 @@ export interface AlertMessages {
   readonly post:
     | { readonly type: 'stored' }
     | { readonly type: 'configure'; readonly settings: AlertSettings }
+    | { readonly type: 'deliver'; readonly delivers: boolean }
     | { readonly type: 'recorded'; readonly number: number; readonly fault: string | null };
   readonly say:
     | { readonly type: 'progress'; readonly progress: Progress }
@@ -80,6 +81,8 @@ type Say = (message: AlertMessages['say']) => void;
 export interface AlertWorkerData {
   readonly folder: string;
   readonly settings: AlertSettings;
+  /** True when this server delivers notifications; of several servers one does. */
+  readonly delivers: boolean;
 }
 
 class AlertWorker implements ThreadWork<AlertMessages> {
@@ -94,6 +97,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   readonly #recording = new Map<number, PromiseWithResolvers<void>>();
   #records = 0;
   #settings: AlertSettings;
+  #delivers: boolean;
   /** A step that the disk has not taken. */
   #unwritten: Step | null = null;
   #turn: NodeJS.Immediate | null = null;
@@ -105,9 +109,10 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   #channelsDue = false;
   #isClosed = false;
 
-  constructor({ folder, settings }: AlertWorkerData, say: Say) {
+  constructor({ folder, settings, delivers }: AlertWorkerData, say: Say) {
     this.#say = say;
     this.#settings = settings;
+    this.#delivers = delivers;
     const level =
       (one: LogLine['level']) =>
       (message: string, fields: object = {}) =>
@@ -126,6 +131,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
       log: this.#log,
       now: Date.now,
       chance: Math.random,
+      mayDeliver: () => this.#delivers,
       changed: () => this.#sayChannels(),
     });
     this.#tick = setInterval(() => this.#soon(), TICK_MS);
@@ -135,6 +141,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   posted(message: AlertMessages['post']): void {
     if (message.type === 'recorded') this.#recorded(message.number, message.fault);
     else if (message.type === 'configure') void this.#configure(message.settings);
+    else if (message.type === 'deliver') void this.#deliver(message.delivers);
     this.#soon();
   }
 
@@ -267,6 +274,13 @@ class AlertWorker implements ThreadWork<AlertMessages> {
       this.#channelsDue = false;
       if (!this.#isClosed) this.#say({ type: 'channels', channels: this.#notifier.status() });
     });
+  }
+
+  /** Begins or ends delivering. A delivery that runs is aborted: the server that takes over sends that message again. */
+  async #deliver(delivers: boolean): Promise<void> {
+    this.#delivers = delivers;
+    if (delivers) this.#notifier.wake();
+    else await this.#notifier.use(this.#settings);
   }
 
   async #configure(settings: AlertSettings): Promise<void> {

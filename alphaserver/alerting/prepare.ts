@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { arrays, type Database, transaction } from '../store/database.ts';
-import { appendDecisions, lastDecision } from '../store/decisions.ts';
+import { appendDecisions, lastDecision, type NewDecision } from '../store/decisions.ts';
 import { readerOf } from '../store/event-tables.ts';
 import { LOST_MARK } from './checkpoint.ts';
 import { ALERTS_FILE, Marks, openAlerts } from './schema.ts';
@@ -58,6 +58,11 @@ export function prepareAlerts(store: PreparedStore): void {
   }
 }
 
+/** Returns the first decision of a new store, which gives it its number; null where the store has one. */
+export function firstDecision(db: Database, nowMs: number): NewDecision | null {
+  return storeDecision(db) === null ? decisionOf(newFacts(db, nowMs)) : null;
+}
+
 const isAhead = (marks: Marks, lastId: number, db: Database): boolean =>
   (marks.get('position') ?? 0) > lastId || (marks.get('decided') ?? 0) > lastDecision(db);
 
@@ -81,17 +86,23 @@ function storeDecision(db: Database): StoreFacts | null {
 
 /** Gives the store its number, which alerts.db has too. */
 function begun(db: Database, nowMs: number): StoreFacts {
-  const facts = {
-    number: randomInt(STORE_NUMBERS),
-    sinceMs: readerOf(db).bounds().first === null ? 0 : nowMs,
-  };
+  const facts = newFacts(db, nowMs);
   recordStore(db, facts, nowMs);
   return facts;
 }
 
+function newFacts(db: Database, nowMs: number): StoreFacts {
+  return { number: randomInt(STORE_NUMBERS), sinceMs: readerOf(db).bounds().first === null ? 0 : nowMs };
+}
+
+const decisionOf = ({ number, sinceMs }: StoreFacts): NewDecision => ({
+  kind: 'store',
+  subject: String(number),
+  by: null,
+  body: { sinceMs },
+});
+
 /** Appends the decision that a store has this number. */
-export function recordStore(db: Database, { number, sinceMs }: StoreFacts, nowMs: number): void {
-  transaction(db, () =>
-    appendDecisions(db, [{ kind: 'store', subject: String(number), by: null, body: { sinceMs } }], nowMs),
-  );
+export function recordStore(db: Database, facts: StoreFacts, nowMs: number): void {
+  transaction(db, () => appendDecisions(db, [decisionOf(facts)], nowMs));
 }

@@ -3,6 +3,7 @@ import type { Environment } from '../../service/environment.ts';
 import { createLogger } from '../../service/logger.ts';
 import { onShutdown } from '../../service/shutdown.ts';
 import { supervisor } from '../../service/systemd.ts';
+import { UserError } from '../../service/user-error.ts';
 import type { Address } from '../../service/value-parser.ts';
 import { alertSettings, RulesError } from '../alert-config/rules-file.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
@@ -21,7 +22,7 @@ export async function runCommand(config: ServerConfig, env: Environment): Promis
   const log = createLogger({ level: config.logLevel, format: config.logFormat });
   const serving = await serve(config, log, rules).catch((error: unknown) => {
     log.error(error instanceof Error ? error.message : String(error));
-    process.exit(1);
+    process.exit(error instanceof UserError ? error.exitCode : 1);
   });
   // A terminal that goes away ends the server as it ends others; anybody else who sends it wants files to be read again.
   if (!process.stdout.isTTY || rulesFile !== null)

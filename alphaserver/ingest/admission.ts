@@ -117,6 +117,11 @@ export class IdentityAdmission implements Admission {
     return this.#identities.eventHostFault(identity, own, host);
   }
 
+  /** Takes over what another server's admission decided of an agent. */
+  learn(agent: string, host: string, change: BindingChange): void {
+    this.#identities.learn(agent, host, change, this.#options.now());
+  }
+
   /** Forgets an agent that the store has forgotten. */
   forget(agent: string): void {
     this.#identities.forget(agent);

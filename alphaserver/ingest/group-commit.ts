@@ -221,6 +221,18 @@ export class GroupCommit {
   }
 
   #notify(taken: readonly Waiting[], appended: readonly Appended[]): void {
+    this.#logStored(appended);
+    for (const [i, waiting] of taken.entries()) waiting.done(appended[i] as Appended);
+    this.#announce(appended);
+  }
+
+  /** Gives what another server stored, and this one has now, to the listeners. `isOwn`: it came by this server, which did not know yet. */
+  applied(appended: readonly Appended[], isOwn: boolean): void {
+    if (isOwn) this.#logStored(appended);
+    this.#announce(appended);
+  }
+
+  #logStored(appended: readonly Appended[]): void {
     const totals = new Map<string, number>();
     for (const one of appended) {
       for (const { host, agent, text } of one.gaps) this.#log.error(`Gap: ${text} (host ${host}, agent ${agent})`);
@@ -228,7 +240,9 @@ export class GroupCommit {
     }
     for (const [host, attempts] of totals)
       this.#log.info(`Processed result: ${host} had ${attempts} attempt of ssh session`, { host, attempts });
-    for (const [i, waiting] of taken.entries()) waiting.done(appended[i] as Appended);
+  }
+
+  #announce(appended: readonly Appended[]): void {
     if (appended.some((one) => one.stored + one.gaps.length > 0))
       for (const listener of this.#listeners) listener(appended);
   }

@@ -76,6 +76,17 @@ export class Identities {
     return `${identity.key} may not report host ${host}: give its token --hosts PATTERN`;
   }
 
+  /** Takes over what another server's admission decided of an agent. */
+  learn(agent: string, host: string, { identity, ends }: BindingChange, nowMs: number): void {
+    const known = this.#agents.get(agent);
+    const firstSeenMs = known?.firstSeenMs ?? nowMs;
+    const { run = null, supersededRuns = [] } = known ?? {};
+    this.#agents.set(agent, { host, identity, firstSeenMs, hasEnded: false, run, supersededRuns });
+    this.#join(identity, agent);
+    const ended = ends === null ? undefined : this.#agents.get(ends);
+    if (ended) ended.hasEnded = true;
+  }
+
   /** Forgets an agent that the store has forgotten. */
   forget(agent: string): void {
     const known = this.#agents.get(agent);

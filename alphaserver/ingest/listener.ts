@@ -121,6 +121,11 @@ export class Listener implements Sessions {
     return sum;
   }
 
+  /** Lists the agents that are connected now. */
+  connectedAgents(): Iterable<string> {
+    return this.#agents.keys();
+  }
+
   /** True when this agent is connected now. */
   isConnected(agent: string): boolean {
     return this.#agents.has(agent);

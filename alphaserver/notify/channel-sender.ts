@@ -1,11 +1,11 @@
 /** Sends one channel's messages, one after the other, each retried until it is delivered. */
-import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../service/logger.ts';
 import type { Channel } from '../alert-config/rules-schema.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { ChannelQueue, PendingMessage } from './channel-queue.ts';
 import { faulty } from './delivery.ts';
 import { LISTED_LIMIT, type Message, messagesFor } from './message.ts';
+import { messageId } from './message-id.ts';
 import { REFUSED_LIMIT_MS, RETRY_AFTER_LIMIT_MS, RETRY_MS, retryDelayMs, sendable, waitMs } from './retry-schedule.ts';
 import type { Send } from './send.ts';
 
@@ -38,6 +38,8 @@ export interface ChannelSenderOptions {
   readonly now: () => number;
   /** A random number from 0 to 1, which spreads retries. */
   readonly chance: () => number;
+  /** True while this server is the one that delivers. */
+  readonly mayDeliver: () => boolean;
   /** Called after each step: the channel's state may have changed. */
   readonly changed: () => void;
 }
@@ -103,7 +105,8 @@ export class ChannelSender {
 
   /** Makes or sends one message. Returns the time to the next step in milliseconds, or null where only `wake` starts one. */
   async #step(): Promise<number | null> {
-    const { name, queue, log } = this.#options;
+    const { name, queue, log, mayDeliver } = this.#options;
+    if (!mayDeliver()) return null;
     try {
       const pending = queue.first;
       const inMs = pending === null ? this.#gather() : await this.#deliver(pending);
@@ -117,7 +120,7 @@ export class ChannelSender {
   }
 
   #gather(): number | null {
-    const { channel, settings, queue, now } = this.#options;
+    const { name, channel, settings, queue, now } = this.#options;
     const nowMs = now();
     const severities = sendable(settings.quietHours, nowMs);
     const sinceMs = queue.oldestMs(severities);
@@ -126,7 +129,13 @@ export class ChannelSender {
     const inMs = waitMs({ sinceMs, lastMs: queue.lastMadeMs, groupWaitMs, groupEveryMs }, nowMs);
     if (inMs > 0) return inMs;
     queue.gather(severities, LISTED_LIMIT, (notifications, count) =>
-      messagesFor(channel, { id: randomUUID(), madeAt: nowMs, notifications, count, test: false }),
+      messagesFor(channel, {
+        id: messageId(name, notifications, count),
+        madeAt: nowMs,
+        notifications,
+        count,
+        test: false,
+      }),
     );
     return 0;
   }

@@ -15,6 +15,8 @@ export interface NotifierOptions {
   readonly now: () => number;
   /** A random number from 0 to 1, which spreads retries. */
   readonly chance: () => number;
+  /** True while this server is the one that delivers. */
+  readonly mayDeliver: () => boolean;
   /** Called when the state of a channel may have changed. */
   readonly changed: () => void;
 }
@@ -52,9 +54,9 @@ export class Notifier {
   }
 
   #start(settings: AlertSettings): void {
-    const { queues, senderFor, log, now, chance, changed } = this.#options;
+    const { queues, senderFor, log, now, chance, mayDeliver, changed } = this.#options;
     this.#drop(settings);
-    const common = { settings, send: senderFor(settings), log, now, chance, changed };
+    const common = { settings, send: senderFor(settings), log, now, chance, mayDeliver, changed };
     this.#senders = new Map(
       Object.entries(settings.channels).map(([name, channel]) => [
         name,

@@ -1,16 +1,19 @@
 /** The embedded log of events: one SQLite file in a folder, written by one process. */
 
+import type { AgentReport } from '../../protocol/report.ts';
 import { storeJump, storePing } from './agent-reports.ts';
 import { Agents } from './agents.ts';
 import { type Database, migrate, transaction } from './database.ts';
+import { appendDecisions, type NewDecision } from './decisions.ts';
 import { readerOf } from './event-tables.ts';
 import { EventWriter } from './event-writer.ts';
 import { type OpenFolder, openFolder, usable, WAL_LIMIT_PAGES } from './folder.ts';
 import { deleteUpTo } from './retention.ts';
 import { MIGRATIONS } from './schema.ts';
-import type { AgentBatch, Appended, Binding, Store, StoredEvent } from './store.ts';
+import type { AgentBatch, Appended, Binding, HostCounts, LogPlace, Store, StoredEvent } from './store.ts';
 
 const DAY_MS = 86_400_000;
+const LOG_POSITION = 'logPosition';
 
 /** Settings of the writer. */
 export interface EventStoreOptions {
@@ -32,7 +35,7 @@ export class EventStore implements Store {
   readonly unclean: boolean;
   readonly #folder: OpenFolder;
   readonly #options: EventStoreOptions;
-  readonly #agents: Agents;
+  #agents: Agents;
   readonly #writer: EventWriter;
   #lastId: number;
 
@@ -89,10 +92,36 @@ export class EventStore implements Store {
     return this.#agents.get(agent)?.lastSeq ?? 0;
   }
 
-  async append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]> {
+  /** Appends decisions. Rejects with a StoreError when the disk does not take them. */
+  async decide(decisions: readonly NewDecision[], nowMs: number): Promise<void> {
+    this.transaction(() => appendDecisions(this.db, decisions, nowMs));
+  }
+
+  /** The position in the shared log up to which this store has applied it; 0 for one of its own. */
+  get logPosition(): number {
+    return this.fact(LOG_POSITION);
+  }
+
+  /** Gives a number that is kept under a name, 0 where there is none. */
+  fact(name: string): number {
+    const row = this.db.prepare('SELECT value FROM storeFacts WHERE name = ?').get(name) as
+      | { value: number }
+      | undefined;
+    return row?.value ?? 0;
+  }
+
+  /** Keeps a number under a name, inside the caller's transaction. */
+  setFact(name: string, value: number): void {
+    this.db
+      .prepare('INSERT INTO storeFacts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value')
+      .run(name, value);
+  }
+
+  /** Stores batches as Store says; with `place` as an append of a shared log, which has decided on the ids and the time. */
+  async append(batches: readonly AgentBatch[], nowMs: number, place?: LogPlace): Promise<Appended[]> {
     await this.#options.ready?.();
     const update = this.#agents.update(nowMs);
-    let id = this.#lastId;
+    let id = place ? place.firstId - 1 : this.#lastId;
     const appended = this.#write(() => {
       this.#writer.rotate(nowMs, id + 1);
       const storedAt = new Date(nowMs).toISOString();
@@ -102,6 +131,7 @@ export class EventStore implements Store {
         if (batch.binding) update.bind(agent, batch.binding);
         const events: StoredEvent[] = [];
         const counted = new Set<string>();
+        agent.repeats += batch.repeats ?? 0;
         for (const { seq, event } of batch.events) {
           if (seq <= agent.lastSeq) {
             agent.repeats += 1;
@@ -138,6 +168,10 @@ export class EventStore implements Store {
         };
       });
       update.write();
+      if (place) {
+        appendDecisions(this.db, place.decisions, nowMs);
+        this.setFact(LOG_POSITION, place.position);
+      }
       return results;
     });
     // Only now: a commit that failed must leave the memory as it was too.
@@ -151,6 +185,24 @@ export class EventStore implements Store {
   *bindings(): Iterable<Binding> {
     for (const { uuid, host, identity, firstSeen, endedAt } of this.#agents.all())
       yield { agent: uuid, host, identity, firstSeenMs: firstSeen, hasEnded: endedAt !== null };
+  }
+
+  /** Gives when an agent was last heard, its host and its last report; null for one that is not known. */
+  signOf(agent: string): { host: string; heardMs: number; report: AgentReport | null } | null {
+    const row = this.#agents.get(agent);
+    if (!row) return null;
+    const report = row.report === null ? null : (JSON.parse(row.report) as AgentReport);
+    return { host: row.host, heardMs: row.lastSeen, report };
+  }
+
+  /** Begins with the counts of events that are stored nowhere any more, inside the caller's transaction. */
+  beginHosts(counts: readonly HostCounts[]): void {
+    const insert = this.db.prepare(
+      'INSERT INTO hosts (name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, 0, ?, ?, ?, ?, ?)',
+    );
+    for (const { host, firstSeenMs, accepted, failed, probes } of counts)
+      insert.run(host, firstSeenMs, firstSeenMs, accepted, failed, probes);
+    this.#agents = new Agents(this.db);
   }
 
   /** Counts agents that were last heard of at or before `beforeMs`, those left out that are `connected`. */

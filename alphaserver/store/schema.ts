@@ -110,6 +110,10 @@ export const MIGRATIONS: readonly string[] = [
   `
   CREATE INDEX shapesByShape ON shapes (shape, lastAt);
   `,
+  // How far a shared log is applied, and which one. Not `facts`: queries attach the rollups, which have a table of that name.
+  `
+  CREATE TABLE storeFacts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+  `,
 ];
 
 /** The words that the column `outcome` of events numbers from 0. */

@@ -1,6 +1,7 @@
 /** The promises of an event store to the rest of the server. */
 import type { LoginEvent } from '../../protocol/event.ts';
 import type { AgentReport, DeclaredGap, ShapeCount } from '../../protocol/report.ts';
+import type { NewDecision } from './decisions.ts';
 
 /** An event with its number in its agent's order. */
 export interface SequencedEvent {
@@ -19,6 +20,26 @@ export interface AgentBatch {
   readonly seenMs?: number;
   /** The change that an admitted hello makes to the bindings of agents to identities. */
   readonly binding?: BindingChange;
+  /** Events that a shared log left out as repeats; they are counted as such. */
+  readonly repeats?: number;
+}
+
+/** The counts of a host's events that are stored nowhere any more. */
+export interface HostCounts {
+  readonly host: string;
+  readonly firstSeenMs: number;
+  readonly accepted: number;
+  readonly failed: number;
+  readonly probes: number;
+}
+
+/** The place of an append in a shared log. */
+export interface LogPlace {
+  readonly position: number;
+  /** The id of its first event. */
+  readonly firstId: number;
+  /** Decisions of the same append. */
+  readonly decisions: readonly NewDecision[];
 }
 
 /** A change of the bindings of agents to identities: a token's or a certificate's name. */

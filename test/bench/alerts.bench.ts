@@ -88,7 +88,13 @@ async function stores(withAlerts: boolean): Promise<{ rate: number; behindMs: nu
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
   const parts = { ingest: { onCommit: quiet }, live: { alert: quiet }, log, now: Date.now };
   const alerts = withAlerts
-    ? new Alerting({ folder: join(folder, 'store'), store, settings: DEFAULT_SETTINGS, ...parts })
+    ? new Alerting({
+        delivers: true,
+        folder: join(folder, 'store'),
+        store,
+        settings: DEFAULT_SETTINGS,
+        ...parts,
+      })
     : null;
   const events = attack(10_000, 500).take(STORED_EVENTS).toArray();
   const begun = performance.now();

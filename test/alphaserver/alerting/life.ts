@@ -27,6 +27,7 @@ export class Life {
     this.store = openStorage(folder);
     const line = (text: string): void => void this.lines.push(text);
     this.alerting = new Alerting({
+      delivers: true,
       folder,
       store: this.store,
       ingest: { onCommit: () => {} },

@@ -53,6 +53,7 @@ class Bench {
     const say = (line: string): void => void this.lines.push(line);
     const now = (): number => Date.now() + this.aheadMs;
     this.notifier = new Notifier({
+      mayDeliver: () => true,
       queues: this.#queues(),
       settings,
       senderFor: ({ page }) => sender(page, now),

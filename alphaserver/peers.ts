@@ -1,0 +1,121 @@
+/** The other servers of a shared log: which agents are connected to them, and which of all servers delivers notifications. */
+import type { Presence, SharedLog } from './shared-log/shared-log.ts';
+import type { EventStore } from './store/event-store.ts';
+
+/** Interval at which servers publish their agents. */
+const EXCHANGE_EVERY_MS = 15_000;
+/** An agent counts as connected to another server for this long after that server published it: two exchanges may be late. */
+const CONNECTED_FOR_MS = 45_000;
+/** Interval at which a server tries to take the lead, so that another one delivers within 10 s of the death of the one that did. */
+const LEAD_EVERY_MS = 2_000;
+/** The deletion of old days is looked at this often, by the server that leads. */
+const DELETE_EVERY_MS = 3_600_000;
+
+/** The log, this server's part of it, and who hears of changes. */
+export interface PeersOptions {
+  readonly log: SharedLog;
+  readonly server: string;
+  readonly events: Pick<EventStore, 'signOf'>;
+  /** The agents that are connected to this server. */
+  readonly connected: () => Iterable<string>;
+  /** Takes over what other servers published. */
+  readonly heard: (presences: readonly Presence[]) => Promise<void>;
+  /** Hears whether this server delivers notifications. */
+  readonly leads: (leads: boolean) => void;
+  readonly retentionMs: number | null;
+  /** Hears why something failed that is tried again. */
+  readonly failed: (what: string, error: unknown) => void;
+  readonly now: () => number;
+}
+
+/** Starts with the construction. */
+export class Peers {
+  readonly #options: PeersOptions;
+  readonly #timers: NodeJS.Timeout[];
+  /** Until when each agent counts as connected to another server, by this server's clock. */
+  readonly #elsewhere = new Map<string, number>();
+  /** The agents that were published as connected at the last exchange. */
+  #published = new Set<string>();
+  #exchangedMs = 0;
+  #leading: Promise<void> | null = null;
+  #exchanging: Promise<void> | null = null;
+  #deleteAtMs = 0;
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+    this.#timers = [
+      setInterval(() => this.exchange(), EXCHANGE_EVERY_MS).unref(),
+      setInterval(() => this.#lead(), LEAD_EVERY_MS).unref(),
+    ];
+    this.exchange();
+    this.#lead();
+  }
+
+  /** True when an agent is connected to another server. */
+  isConnected(agent: string): boolean {
+    return (this.#elsewhere.get(agent) ?? 0) > this.#options.now();
+  }
+
+  /** Publishes this server's agents now, and takes over those of the others. */
+  exchange(): void {
+    this.#exchanging ??= this.#exchange().finally(() => {
+      this.#exchanging = null;
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all([this.#exchanging, this.#leading]);
+  }
+
+  async #exchange(): Promise<void> {
+    const { log, server, heard, failed, now } = this.#options;
+    try {
+      const { others, nowMs } = await log.exchange(server, this.#own(), this.#exchangedMs);
+      this.#exchangedMs = nowMs;
+      for (const { agent, isConnected } of others) {
+        if (isConnected) this.#elsewhere.set(agent, now() + CONNECTED_FOR_MS);
+        else this.#elsewhere.delete(agent);
+      }
+      for (const [agent, untilMs] of this.#elsewhere) if (untilMs <= now()) this.#elsewhere.delete(agent);
+      await heard(others);
+    } catch (error) {
+      failed('Other servers do not know which agents are connected here', error);
+    }
+  }
+
+  /** Gives the agents that are connected now, and those that were at the last exchange and have left. */
+  #own(): Presence[] {
+    const { server, events, connected } = this.#options;
+    const here = new Set(connected());
+    const left = [...this.#published].filter((agent) => !here.has(agent));
+    this.#published = here;
+    return [
+      ...[...here].map((agent) => [agent, true] as const),
+      ...left.map((agent) => [agent, false] as const),
+    ].flatMap(([agent, isConnected]) => {
+      const sign = events.signOf(agent);
+      return sign === null ? [] : [{ agent, server, isConnected, heardMs: sign.heardMs, report: sign.report }];
+    });
+  }
+
+  #lead(): void {
+    this.#leading ??= this.#takeLead().finally(() => {
+      this.#leading = null;
+    });
+  }
+
+  async #takeLead(): Promise<void> {
+    const { log, leads, retentionMs, failed, now } = this.#options;
+    try {
+      const isLeader = await log.lead();
+      leads(isLeader);
+      if (!isLeader || retentionMs === null || now() < this.#deleteAtMs) return;
+      await log.deleteBefore(now() - retentionMs);
+      this.#deleteAtMs = now() + DELETE_EVERY_MS;
+    } catch (error) {
+      leads(false);
+      failed('It is not known which server delivers notifications', error);
+    }
+  }
+}

@@ -1,0 +1,344 @@
+/** The shared log in PostgreSQL. */
+import type { AgentReport } from '../../protocol/report.ts';
+import type { Logger } from '../../service/logger.ts';
+import type { NewDecision } from '../store/decisions.ts';
+import { OUTCOMES, TRUSTS } from '../store/schema.ts';
+import { type AgentBatch, type HostCounts, type SequencedEvent, StoreError } from '../store/store.ts';
+import { PostgresConnection } from './postgres-connection.ts';
+import { EVENT_COLUMNS, LEADER_LOCK, MIGRATION_LOCK, MIGRATIONS, NEWS_CHANNEL } from './postgres-schema.ts';
+import { publicAddress } from './postgres-url.ts';
+import type { Exchanged, LogBounds, LoggedAppend, LogPlace, NewAppend, Presence, SharedLog } from './shared-log.ts';
+
+/** Appends and events of one read: a server that catches up holds no more of the log in memory. */
+const READ_LIMIT_APPENDS = 256;
+const READ_LIMIT_EVENTS = 20_000;
+/** Interval at which a server looks for news that no notification brought. */
+const POLL_MS = 1_000;
+const DAY_MS = 86_400_000;
+/** Presence published this long before the last look may have committed after it. */
+const PRESENCE_OVERLAP_MS = 30_000;
+
+const APPEND = `SELECT o_position, o_stored_at, o_first_event FROM asgard.append(${Array.from({ length: EVENT_COLUMNS.length + 9 }, (_, i) => `$${i + 1}`).join(', ')})`;
+const EVENTS = `SELECT id, ${EVENT_COLUMNS.map(([name]) => name).join(', ')} FROM asgard.events
+  WHERE id >= $1 AND id < $2 AND stored_at >= $3 AND stored_at <= $4 ORDER BY id`;
+
+/** The address of PostgreSQL, and who hears of its settings. */
+export interface PostgresLogOptions {
+  readonly url: string;
+  readonly log: Pick<Logger, 'warn' | 'error' | 'info'>;
+}
+
+/** Opens the log: makes or migrates its tables. Rejects with a StoreError while PostgreSQL cannot be reached, and with an Error for good. */
+export async function openPostgresLog(options: PostgresLogOptions): Promise<PostgresLog> {
+  const log = new PostgresLog(options);
+  try {
+    await log.prepare();
+    return log;
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+/** Two connections: one appends, so that no read delays a commit, the other reads, listens and holds the leader's lock. */
+export class PostgresLog implements SharedLog {
+  readonly #options: PostgresLogOptions;
+  readonly #writer: PostgresConnection;
+  readonly #reader: PostgresConnection;
+  readonly #poll: NodeJS.Timeout;
+  #news: () => void = () => {};
+  #leads = false;
+  /** Time of the last append that was read: older partitions need no look. */
+  #readTo = { position: 0, storedMs: 0 };
+
+  constructor(options: PostgresLogOptions) {
+    this.#options = options;
+    this.#writer = new PostgresConnection({ url: options.url });
+    this.#reader = new PostgresConnection({
+      url: options.url,
+      notified: () => this.#news(),
+      lost: () => {
+        this.#leads = false;
+      },
+      setUp: [`LISTEN ${NEWS_CHANNEL}`],
+    });
+    this.#poll = setInterval(() => this.#news(), POLL_MS).unref();
+  }
+
+  /** Makes or migrates the tables, one server at a time, and logs settings of PostgreSQL that break the promise. */
+  async prepare(): Promise<void> {
+    const db = this.#writer;
+    await this.#sayUnsafe();
+    await db.query({ text: `SELECT pg_advisory_lock(${MIGRATION_LOCK})` });
+    try {
+      const version = await this.#version();
+      if (version > MIGRATIONS.length)
+        throw new Error(`its tables are of version ${version}, newer than this program knows (${MIGRATIONS.length})`);
+      for (const [i, step] of MIGRATIONS.entries()) {
+        if (i < version) continue;
+        await db.query({
+          text: `BEGIN; ${i === 0 ? 'CREATE SCHEMA asgard;' : ''} ${step};
+            INSERT INTO asgard.facts VALUES ('version', '${i + 1}') ON CONFLICT (name) DO UPDATE SET value = excluded.value; COMMIT`,
+        });
+      }
+    } finally {
+      await db.query({ text: `SELECT pg_advisory_unlock(${MIGRATION_LOCK})` }).catch(() => db.drop());
+    }
+  }
+
+  async append(what: NewAppend): Promise<LogPlace> {
+    const [row] = await this.#writer.query({ name: 'append', text: APPEND, values: appendValues(what, null) });
+    const [position, storedMs, firstId] = row as [number, number, number];
+    return { position, storedMs, firstId };
+  }
+
+  async read(after: number): Promise<LoggedAppend[]> {
+    const since = this.#readTo.position === after ? this.#readTo.storedMs : 0;
+    const heads = (await this.#reader.query({
+      name: 'appends',
+      text: `SELECT position, stored_at, first_event, counts, name, batches FROM asgard.appends
+        WHERE position > $1 AND stored_at >= $2 ORDER BY position LIMIT ${READ_LIMIT_APPENDS}`,
+      values: [after, since],
+    })) as [number, number, number, number[], string, string][];
+    const taken = bounded(heads);
+    const [first, last] = [taken.at(0), taken.at(-1)];
+    if (!first || !last) return [];
+    const end = last[2] + sum(last[3]);
+    const rows = await this.#reader.query({ name: 'events', text: EVENTS, values: [first[2], end, first[1], last[1]] });
+    if (rows.length !== end - first[2])
+      throw new StoreError('failed', new Error('events were deleted while they were read'));
+    const decisions = (await this.#reader.query({
+      name: 'decisions',
+      text: `SELECT position, kind, subject, by, body FROM asgard.decisions WHERE position > $1 AND position <= $2 ORDER BY position, number`,
+      values: [after, last[0]],
+    })) as [number, string, string, string | null, string][];
+    this.#readTo = { position: last[0], storedMs: last[1] };
+    return taken.map(([position, storedMs, firstId, counts, name, batches], i) => ({
+      position,
+      storedMs,
+      firstId,
+      name,
+      batches: batchesOf(batches, counts, rows.slice(firstId - first[2])),
+      // Decisions outlive the appends they came with: a new server takes those of deleted ones with the oldest that is left.
+      decisions: decisions
+        .filter(([at]) => (i === 0 ? at <= position : at === position))
+        .map(([, kind, subject, by, body]): NewDecision => ({ kind, subject, by, body: JSON.parse(body) as object })),
+    }));
+  }
+
+  async bounds(): Promise<LogBounds> {
+    const [row] = await this.#reader.query({
+      text: `SELECT value::bigint, position, kept_from FROM asgard.head, asgard.facts WHERE name = 'number'`,
+    });
+    const [number = 0, newest = 0, oldest = 1] = row as number[];
+    return { number, newest, oldest };
+  }
+
+  async hostBase(): Promise<HostCounts[]> {
+    const rows = await this.#reader.query({
+      text: 'SELECT host, first_seen, accepted, failed, probes FROM asgard.host_base',
+    });
+    return (rows as [string, number, number, number, number][]).map(
+      ([host, firstSeenMs, accepted, failed, probes]) => ({
+        host,
+        firstSeenMs,
+        accepted,
+        failed,
+        probes,
+      }),
+    );
+  }
+
+  onNews(listener: () => void): void {
+    this.#news = listener;
+  }
+
+  async lead(): Promise<boolean> {
+    // A query even where it leads already: it shows that the connection, and so the lock, is still there.
+    const sql = this.#leads ? 'SELECT true' : `SELECT pg_try_advisory_lock(${LEADER_LOCK})`;
+    const [row] = await this.#reader.query({ text: sql });
+    this.#leads = row?.[0] === true;
+    return this.#leads;
+  }
+
+  async exchange(server: string, own: readonly Presence[], afterMs: number): Promise<Exchanged> {
+    const columns = [
+      own.map(({ agent }) => agent),
+      own.map(({ server }) => server),
+      own.map(({ isConnected }) => isConnected),
+      own.map(({ heardMs }) => heardMs),
+      own.map(({ report }) => report && JSON.stringify(report)),
+    ];
+    if (own.length > 0)
+      await this.#writer.query({
+        name: 'presence',
+        text: `INSERT INTO asgard.presence AS p SELECT o.*, asgard.now_ms() FROM unnest($1::text[], $2::text[], $3::boolean[], $4::bigint[], $5::text[]) AS o
+          ON CONFLICT (agent) DO UPDATE SET server = excluded.server, connected = excluded.connected, heard_at = excluded.heard_at,
+            report = coalesce(excluded.report, p.report), updated_at = excluded.updated_at
+          WHERE excluded.heard_at >= p.heard_at AND (excluded.connected OR p.server = excluded.server)`,
+        values: columns,
+      });
+    const rows = (await this.#reader.query({
+      name: 'others',
+      text: 'SELECT agent, server, connected, heard_at, report, asgard.now_ms() FROM asgard.presence WHERE updated_at >= $1 AND server <> $2',
+      values: [Math.max(0, afterMs - PRESENCE_OVERLAP_MS), server],
+    })) as [string, string, boolean, number, string | null, number][];
+    return {
+      others: rows.map(([agent, name, isConnected, heardMs, report]) => ({
+        agent,
+        server: name,
+        isConnected,
+        heardMs,
+        report: report === null ? null : (JSON.parse(report) as AgentReport),
+      })),
+      nowMs: rows.at(0)?.[5] ?? afterMs,
+    };
+  }
+
+  async deleteBefore(cutoffMs: number): Promise<void> {
+    await this.#writer.query({ text: 'SELECT asgard.drop_before($1)', values: [Math.floor(cutoffMs / DAY_MS)] });
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#poll);
+    this.#writer.close();
+    this.#reader.close();
+  }
+
+  async #version(): Promise<number> {
+    const [found] = await this.#writer.query({
+      text: `SELECT to_regclass('asgard.facts') IS NOT NULL, EXISTS (SELECT FROM pg_namespace WHERE nspname = 'asgard')`,
+    });
+    const [isOurs, isTaken] = found as [boolean, boolean];
+    if (!isOurs && isTaken) throw new Error('its schema asgard belongs to something else: use another database');
+    if (!isOurs) return 0;
+    const [row] = await this.#writer.query({ text: `SELECT value FROM asgard.facts WHERE name = 'version'` });
+    return Number(row?.[0] ?? 0);
+  }
+
+  async #sayUnsafe(): Promise<void> {
+    const { log, url } = this.#options;
+    const at = publicAddress(url);
+    const shown = ['fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names'];
+    const [values] = await this.#writer.query({
+      text: `SELECT ${shown.map((name) => `current_setting('${name}')`).join(', ')}, (SELECT count(*) FROM pg_stat_replication)`,
+    });
+    const [fsync, pages, commit, standbys, connected] = values as [string, string, string, string, number];
+    for (const [name, value] of [
+      ['fsync', fsync],
+      ['full_page_writes', pages],
+    ] as const)
+      if (value === 'off')
+        log.error(`${at} has ${name} = off: a power failure there loses or damages what was acknowledged`);
+    if (commit === 'off' || (commit === 'local' && standbys !== ''))
+      log.error(`${at} has synchronous_commit = ${commit}: a crash there loses what was acknowledged. It should be on`);
+    if (standbys !== '' && connected === 0)
+      log.error(
+        `${at} waits for a standby (synchronous_standby_names = ${standbys}), and none is connected: nothing is stored until one is`,
+      );
+  }
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
+
+/** Takes the first of these rows, as many as have no more events than one read may. */
+function bounded<T extends readonly [number, number, number, number[], ...unknown[]]>(
+  rows: readonly T[],
+): readonly T[] {
+  let events = 0;
+  const end = rows.findIndex(([, , , counts], i) => {
+    events += sum(counts);
+    return i > 0 && events > READ_LIMIT_EVENTS;
+  });
+  return end === -1 ? rows : rows.slice(0, end);
+}
+
+/** A batch as `appends` keeps it: without its events, with how many were given. */
+type BatchHead = Omit<AgentBatch, 'events' | 'repeats'> & { readonly given: number };
+
+/** Gives the parameters of `asgard.append`. `storedMs` stands for the log's own clock where a store is migrated. */
+export function appendValues({ name, batches, decisions }: NewAppend, storedMs: number | null): unknown[] {
+  const heads = batches.map(({ events, repeats: _, ...rest }): BatchHead => ({ ...rest, given: events.length }));
+  const rows = batches.flatMap((batch, i) => batch.events.map((one) => eventRow(one, batch.host, i)));
+  const column = (place: number): unknown[] => rows.map((row) => row[place]);
+  return [
+    name,
+    JSON.stringify(heads),
+    batches.map(({ agent }) => agent),
+    storedMs,
+    ...Array.from({ length: EVENT_COLUMNS.length + 1 }, (_, place) => column(place)),
+    decisions.map(({ kind }) => kind),
+    decisions.map(({ subject }) => subject),
+    decisions.map(({ by }) => by),
+    decisions.map(({ body }) => JSON.stringify(body)),
+  ];
+}
+
+/** Gives an event's values: the batch's place, and then EVENT_COLUMNS. */
+function eventRow({ seq, event }: SequencedEvent, agentHost: string, batch: number): unknown[] {
+  return [
+    batch,
+    seq,
+    Date.parse(event.at),
+    event.host ?? agentHost,
+    OUTCOMES.indexOf(event.outcome),
+    event.method,
+    event.user,
+    event.invalidUser,
+    event.ip,
+    event.port,
+    event.key ?? null,
+    event.reason ?? null,
+    event.trust ? TRUSTS.indexOf(event.trust) : null,
+    event.pid ?? null,
+  ];
+}
+
+/** Puts the events of an append back into its batches. `rows` begins with the append's first event. */
+function batchesOf(text: string, counts: readonly number[], rows: readonly unknown[][]): AgentBatch[] {
+  let next = 0;
+  return (JSON.parse(text) as BatchHead[]).map(({ given, ...batch }, i) => {
+    const count = counts[i] ?? 0;
+    const events = rows.slice(next, next + count).map((row) => eventOf(row, batch.host));
+    next += count;
+    return { ...batch, events, repeats: given - count };
+  });
+}
+
+function eventOf(row: readonly unknown[], agentHost: string): SequencedEvent {
+  const [, seq, at, host, outcome, method, user, invalidUser, ip, port, key, reason, trust, pid] = row as [
+    number,
+    number,
+    number,
+    string,
+    number,
+    string | null,
+    string | null,
+    boolean | null,
+    string | null,
+    number | null,
+    string | null,
+    string | null,
+    number | null,
+    number | null,
+  ];
+  const word = OUTCOMES[outcome];
+  if (word === undefined) throw new Error(`an event of the log has the outcome ${outcome}`);
+  return {
+    seq,
+    event: {
+      at: new Date(at).toISOString(),
+      outcome: word,
+      method,
+      user,
+      invalidUser,
+      ip,
+      port,
+      ...(host === agentHost ? {} : { host }),
+      ...(key === null ? {} : { key }),
+      ...(reason === null ? {} : { reason }),
+      ...(trust === null ? {} : { trust: TRUSTS[trust] ?? null }),
+      ...(pid === null ? {} : { pid }),
+    },
+  };
+}

@@ -1,0 +1,150 @@
+/** The tables of the shared log in PostgreSQL's schema `asgard`, one step a version. */
+
+/** The lock that keeps two servers from migrating at once, and the one that the delivering server holds. */
+export const MIGRATION_LOCK = 'hashtext($$asgard migration$$)';
+export const LEADER_LOCK = 'hashtext($$asgard leader$$)';
+/** The channel of NOTIFY that carries the position of each append. */
+export const NEWS_CHANNEL = 'asgard_log';
+
+/** The columns of an event in the order of the arrays that `asgard.append` takes, with their types. */
+export const EVENT_COLUMNS = [
+  ['seq', 'bigint'],
+  ['at', 'bigint'],
+  ['host', 'text'],
+  ['outcome', 'smallint'],
+  ['method', 'text'],
+  ['"user"', 'text'],
+  ['invalid_user', 'boolean'],
+  ['ip', 'text'],
+  ['port', 'integer'],
+  ['key', 'text'],
+  ['reason', 'text'],
+  ['trust', 'smallint'],
+  ['pid', 'integer'],
+] as const;
+
+const names = EVENT_COLUMNS.map(([name]) => name).join(', ');
+const ours = EVENT_COLUMNS.map(([name]) => `e.${name}`).join(', ');
+const columns = EVENT_COLUMNS.map(([name, type]) => `${name} ${type}`).join(', ');
+const parameters = EVENT_COLUMNS.map(([name, type]) => `p_${name.replaceAll('"', '')} ${type}[]`).join(', ');
+const given = EVENT_COLUMNS.map(([name]) => `p_${name.replaceAll('"', '')}`).join(', ');
+
+/**
+ * `head` is one row, and the lock that puts appends into one order: whoever updates it holds it until its commit is on the
+ * disks. Nobody can read a position while an earlier one may still appear. `agents` has the compare-and-set of each agent's
+ * last number. `events` and `appends` are in partitions by the day of storing, which retention drops; one B-tree each, for
+ * servers that read what is new, and a BRIN for people's own queries by time. `presence` is no part of the log: the last sign
+ * of each agent, by the server that it is connected to. `host_base` has the counts of the events
+ * that were in partitions dropped since, so that a new server counts each host from its first event on.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE asgard.facts (name text PRIMARY KEY, value text NOT NULL);
+  CREATE TABLE asgard.head (
+    id boolean PRIMARY KEY DEFAULT true CHECK (id), position bigint NOT NULL, event bigint NOT NULL, stored_at bigint NOT NULL,
+    day bigint NOT NULL, kept_from bigint NOT NULL
+  );
+  INSERT INTO asgard.facts VALUES ('number', floor(random() * 281474976710656)::bigint::text);
+  INSERT INTO asgard.head VALUES (true, 0, 0, 0, -1, 1);
+  CREATE TABLE asgard.agents (id text PRIMARY KEY, last_seq bigint NOT NULL) WITH (fillfactor = 50);
+  CREATE TABLE asgard.appends (
+    position bigint NOT NULL, stored_at bigint NOT NULL, first_event bigint NOT NULL, counts integer[] NOT NULL,
+    name text NOT NULL, batches text NOT NULL
+  ) PARTITION BY RANGE (stored_at);
+  CREATE INDEX ON asgard.appends (position);
+  CREATE TABLE asgard.events (id bigint NOT NULL, stored_at bigint NOT NULL, agent text NOT NULL, ${columns})
+    PARTITION BY RANGE (stored_at);
+  CREATE INDEX ON asgard.events (id);
+  CREATE INDEX ON asgard.events USING brin (at);
+  CREATE TABLE asgard.decisions (
+    position bigint NOT NULL, number integer NOT NULL, kind text NOT NULL, subject text NOT NULL, by text, body text NOT NULL,
+    PRIMARY KEY (position, number)
+  );
+  CREATE TABLE asgard.presence (
+    agent text PRIMARY KEY, server text NOT NULL, connected boolean NOT NULL, heard_at bigint NOT NULL, report text,
+    updated_at bigint NOT NULL
+  ) WITH (fillfactor = 50);
+  CREATE TABLE asgard.host_base (
+    host text PRIMARY KEY, first_seen bigint NOT NULL, accepted bigint NOT NULL, failed bigint NOT NULL, probes bigint NOT NULL
+  );
+
+  CREATE FUNCTION asgard.now_ms() RETURNS bigint LANGUAGE sql AS
+    $$ SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint $$;
+
+  CREATE FUNCTION asgard.make_partitions(p_day bigint) RETURNS void LANGUAGE plpgsql AS $$
+  DECLARE
+    v_from bigint := p_day * 86400000;
+    v_name text := to_char(to_timestamp(p_day * 86400) AT TIME ZONE 'UTC', 'YYYYMMDD');
+  BEGIN
+    EXECUTE format('CREATE TABLE IF NOT EXISTS asgard.appends_%s PARTITION OF asgard.appends FOR VALUES FROM (%s) TO (%s)',
+      v_name, v_from, v_from + 86400000);
+    EXECUTE format('CREATE TABLE IF NOT EXISTS asgard.events_%s PARTITION OF asgard.events FOR VALUES FROM (%s) TO (%s)',
+      v_name, v_from, v_from + 86400000);
+  END $$;
+
+  CREATE FUNCTION asgard.append(
+    p_name text, p_batches text, p_agents text[], p_stored_at bigint,
+    p_batch integer[], ${parameters}, p_kind text[], p_subject text[], p_by text[], p_body text[],
+    OUT o_position bigint, OUT o_stored_at bigint, OUT o_first_event bigint
+  ) LANGUAGE plpgsql AS $$
+  DECLARE
+    v_day bigint;
+    v_counts integer[];
+  BEGIN
+    UPDATE asgard.head h SET position = h.position + 1, stored_at = greatest(h.stored_at, coalesce(p_stored_at, asgard.now_ms()))
+      RETURNING h.position, h.stored_at, h.event + 1, h.day INTO o_position, o_stored_at, o_first_event, v_day;
+    IF o_stored_at / 86400000 > v_day THEN
+      PERFORM asgard.make_partitions(o_stored_at / 86400000);
+      UPDATE asgard.head SET day = o_stored_at / 86400000;
+    END IF;
+    INSERT INTO asgard.agents (id, last_seq) SELECT DISTINCT unnest(p_agents), 0 ON CONFLICT DO NOTHING;
+    WITH given AS (
+      SELECT e.*, p_agents[e.batch + 1] AS agent
+        FROM unnest(p_batch, ${given}) WITH ORDINALITY AS e (batch, ${names}, place)
+    ), ordered AS (
+      SELECT g.*, max(g.seq) OVER (PARTITION BY g.agent ORDER BY g.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+        FROM given g
+    ), kept AS (
+      SELECT o.*, row_number() OVER (ORDER BY o.place) AS number
+        FROM ordered o JOIN asgard.agents a ON a.id = o.agent
+        WHERE o.seq > greatest(a.last_seq, coalesce(o.before, 0))
+    ), stored AS (
+      INSERT INTO asgard.events (id, stored_at, agent, ${names})
+        SELECT o_first_event + e.number - 1, o_stored_at, e.agent, ${ours} FROM kept e ORDER BY e.number
+    ), raised AS (
+      UPDATE asgard.agents a SET last_seq = k.last_seq
+        FROM (SELECT agent, max(seq) AS last_seq FROM kept GROUP BY agent) k WHERE a.id = k.agent
+    )
+    SELECT coalesce(array_agg((SELECT count(*)::integer FROM kept k WHERE k.batch = b.batch) ORDER BY b.batch), '{}')
+      INTO v_counts FROM generate_series(0, coalesce(array_length(p_agents, 1), 0) - 1) AS b (batch);
+    INSERT INTO asgard.appends VALUES (o_position, o_stored_at, o_first_event, v_counts, p_name, p_batches);
+    UPDATE asgard.head SET event = event + (SELECT coalesce(sum(c), 0) FROM unnest(v_counts) AS c)
+      WHERE array_length(v_counts, 1) > 0;
+    INSERT INTO asgard.decisions (position, number, kind, subject, by, body)
+      SELECT o_position, d.number, d.kind, d.subject, d.by, d.body
+        FROM unnest(p_kind, p_subject, p_by, p_body) WITH ORDINALITY AS d (kind, subject, by, body, number);
+    PERFORM pg_notify('${NEWS_CHANNEL}', o_position::text);
+  END $$;
+
+  CREATE FUNCTION asgard.drop_before(p_day bigint) RETURNS void LANGUAGE plpgsql AS $$
+  DECLARE
+    v_day text;
+    v_kept_from bigint;
+  BEGIN
+    FOR v_day IN
+      SELECT substr(c.relname, 8) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'asgard.events'::regclass
+          AND substr(c.relname, 8) < to_char(to_timestamp(p_day * 86400) AT TIME ZONE 'UTC', 'YYYYMMDD') ORDER BY 1
+    LOOP
+      EXECUTE format('INSERT INTO asgard.host_base AS b
+        SELECT host, min(stored_at), count(*) FILTER (WHERE outcome = 0), count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2)
+          FROM asgard.events_%s GROUP BY host
+        ON CONFLICT (host) DO UPDATE SET first_seen = least(b.first_seen, excluded.first_seen), accepted = b.accepted + excluded.accepted,
+          failed = b.failed + excluded.failed, probes = b.probes + excluded.probes', v_day);
+      EXECUTE format('SELECT coalesce(max(position) + 1, 1) FROM asgard.appends_%s', v_day) INTO v_kept_from;
+      UPDATE asgard.head SET kept_from = greatest(kept_from, v_kept_from);
+      EXECUTE format('DROP TABLE asgard.events_%s, asgard.appends_%s', v_day, v_day);
+    END LOOP;
+  END $$;
+  `,
+];

@@ -1,0 +1,222 @@
+/**
+ * The store of one of several servers: a copy of the shared log in the server's own folder. Every append goes to the shared
+ * log first and is applied here in its order, so that all servers have the same events under the same ids. A crash between
+ * the two leaves an append to be read from the log at the next start.
+ */
+import type { NewDecision } from '../store/decisions.ts';
+import type { EventStore } from '../store/event-store.ts';
+import { type AgentBatch, type Appended, type SequencedEvent, type Store, StoreError } from '../store/store.ts';
+import type { LoggedAppend, Presence, SharedLog } from './shared-log.ts';
+
+/** The number of the shared log that the folder is a copy of. */
+const LOG_NUMBER = 'logNumber';
+
+/** An append that was read from the log and applied. */
+export interface AppliedAppend {
+  readonly appended: readonly Appended[];
+  readonly batches: readonly AgentBatch[];
+  /** True for an append of this server whose answer was lost. */
+  readonly isOwn: boolean;
+  readonly hasDecisions: boolean;
+}
+
+/** The parts that a replica connects. */
+export interface ReplicaOptions {
+  readonly events: EventStore;
+  readonly log: SharedLog;
+  /** A name that no other server has, and no other start of this one. */
+  readonly server: string;
+  /** Hears of appends of other servers, and of own ones whose answer was lost, once they are applied. Must not throw. */
+  readonly applied: (news: AppliedAppend) => void;
+  /** Hears why the log cannot be read, once each time it begins; null when it can again. */
+  readonly fault: (error: unknown) => void;
+}
+
+/** Applies the shared log to the server's own store. */
+export class Replica implements Store {
+  readonly #options: ReplicaOptions;
+  /** Ends with the last piece of work given to it: the log is applied by one piece at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #appends = 0;
+  /** The names of own appends that wait for their answer, each with its result once it was read from the log instead. */
+  readonly #pending = new Map<string, Appended[] | null>();
+  #isFollowing = false;
+  #hasFault = false;
+  #isClosed = false;
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+  }
+
+  lastSeq(agent: string): number {
+    return this.#options.events.lastSeq(agent);
+  }
+
+  async append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]> {
+    const shared = batches
+      .map((batch, i) => ({ batch: withoutNul(batch), i }))
+      .filter(({ batch }) => !isHeartbeat(batch));
+    const ofLog = await this.#appendShared(
+      shared.map(({ batch }) => batch),
+      [],
+    );
+    const results = new Map(shared.map(({ i }, n) => [i, ofLog[n]]));
+    const heartbeats = batches.map((batch, i) => ({ batch, i })).filter(({ i }) => !results.has(i));
+    if (heartbeats.length > 0) {
+      const own = await this.#exclusive(() =>
+        this.#options.events.append(
+          heartbeats.map(({ batch }) => batch),
+          nowMs,
+        ),
+      );
+      for (const [n, { i }] of heartbeats.entries()) results.set(i, own[n]);
+    }
+    return batches.map((_, i) => results.get(i) as Appended);
+  }
+
+  /** Appends decisions. Rejects with a StoreError when the log does not take them. */
+  async decide(decisions: readonly NewDecision[]): Promise<void> {
+    await this.#appendShared([], decisions);
+  }
+
+  /** Applies what the log has now. Rejects with a StoreError when it cannot be read, and with an Error when the folder is of another log. */
+  async catchUp(progress: (position: number, newest: number) => void = () => {}): Promise<void> {
+    const { events, log } = this.#options;
+    const { number, newest, oldest } = await log.bounds();
+    const begun = events.logPosition;
+    if (begun > 0 && events.fact(LOG_NUMBER) !== number)
+      throw new Error('the folder is a copy of another log: use an empty folder');
+    if (begun > newest)
+      throw new Error(
+        `the folder is ahead of the log (${begun} of ${newest}): it is a copy of another log, or that one was restored from a backup`,
+      );
+    if (begun === 0) await this.#begin(number);
+    else if (begun < oldest - 1)
+      throw new Error(
+        `the log no longer has what this folder lacks (it ends at ${begun}, the log begins at ${oldest}): begin with an empty folder`,
+      );
+    while (await this.#exclusive(() => this.#applyNext())) progress(events.logPosition, newest);
+  }
+
+  /** Goes on applying what other servers append. */
+  follow(): void {
+    this.#options.log.onNews(() => void this.#follow());
+    void this.#follow();
+  }
+
+  /** Takes over what other servers know of agents: when they were last heard, and their reports. Agents that no append named are left out. */
+  async heard(presences: readonly Presence[]): Promise<void> {
+    const { events } = this.#options;
+    const batches = presences.flatMap(({ agent, heardMs, report }): AgentBatch[] => {
+      const known = events.signOf(agent);
+      if (known === null || known.heardMs >= heardMs) return [];
+      return [{ agent, host: known.host, events: [], ping: { report, shapes: [], gaps: [] }, seenMs: heardMs }];
+    });
+    if (batches.length > 0) await this.#exclusive(() => events.append(batches, Date.now()));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#options.log.onNews(() => {});
+    await this.#turn.catch(() => {});
+    await this.#options.log.close();
+  }
+
+  async #appendShared(batches: readonly AgentBatch[], decisions: readonly NewDecision[]): Promise<Appended[]> {
+    if (batches.length === 0 && decisions.length === 0) return [];
+    const { events, log, server } = this.#options;
+    this.#appends += 1;
+    const name = `${server}-${this.#appends}`;
+    this.#pending.set(name, null);
+    try {
+      const { position, storedMs, firstId } = await log.append({ name, batches, decisions });
+      return await this.#exclusive(async () => {
+        while (events.logPosition < position - 1) if (!(await this.#applyNext(position - 1))) break;
+        const read = this.#pending.get(name);
+        if (read) return read;
+        if (events.logPosition !== position - 1)
+          throw new StoreError('failed', new Error(`the log has a gap before ${position}`));
+        return events.append(batches, storedMs, { position, firstId, decisions });
+      });
+    } catch (error) {
+      // The answer may have been lost after the commit: then the log has given it meanwhile.
+      const read = this.#pending.get(name);
+      if (read) return read;
+      throw error;
+    } finally {
+      this.#pending.delete(name);
+    }
+  }
+
+  /** Begins an empty folder with the counts of what the log has deleted. */
+  async #begin(number: number): Promise<void> {
+    const { events, log } = this.#options;
+    if (events.lastId > 0)
+      throw new Error('the folder holds an embedded store: alphaserver migrate moves it, or use an empty folder');
+    const base = await log.hostBase();
+    events.transaction(() => {
+      events.setFact(LOG_NUMBER, number);
+      events.beginHosts(base);
+    });
+  }
+
+  /** Applies the next appends of the log, up to a position. False where there are none. */
+  async #applyNext(upTo = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const { events, log } = this.#options;
+    const appends = await log.read(events.logPosition);
+    for (const one of appends) {
+      if (one.position > upTo) break;
+      await this.#apply(one);
+    }
+    return appends.length > 0;
+  }
+
+  async #apply({ position, storedMs, firstId, name, batches, decisions }: LoggedAppend): Promise<void> {
+    const { events, server, applied } = this.#options;
+    const appended = await events.append(batches, storedMs, { position, firstId, decisions });
+    if (this.#pending.has(name)) this.#pending.set(name, appended);
+    else applied({ appended, batches, isOwn: name.startsWith(`${server}-`), hasDecisions: decisions.length > 0 });
+  }
+
+  async #follow(): Promise<void> {
+    if (this.#isFollowing || this.#isClosed) return;
+    this.#isFollowing = true;
+    try {
+      while (!this.#isClosed && (await this.#exclusive(() => this.#applyNext())));
+      if (this.#hasFault) this.#options.fault(null);
+      this.#hasFault = false;
+    } catch (error) {
+      if (!this.#hasFault && !this.#isClosed) this.#options.fault(error);
+      this.#hasFault = true;
+    } finally {
+      this.#isFollowing = false;
+    }
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work, work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+}
+
+/** True for a batch that changes nothing but what is known of the agent's health: it is no part of the log. */
+const isHeartbeat = ({ events, ping, binding }: AgentBatch): boolean =>
+  events.length === 0 && binding === undefined && ping !== undefined && ping.shapes.length + ping.gaps.length === 0;
+
+/** Replaces NUL, which PostgreSQL's texts cannot hold, in what agents wrote: all servers must have the same. */
+function withoutNul(batch: AgentBatch): AgentBatch {
+  return batch.events.some(hasNul) ? { ...batch, events: batch.events.map(cleaned) } : batch;
+}
+
+const texts = (one: SequencedEvent): [string, string][] =>
+  Object.entries(one.event).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+const hasNul = (one: SequencedEvent): boolean =>
+  texts(one).some(([, text]) => text.includes('\0') || !text.isWellFormed());
+const cleaned = (one: SequencedEvent): SequencedEvent => ({
+  ...one,
+  event: {
+    ...one.event,
+    ...Object.fromEntries(texts(one).map(([name, text]) => [name, text.toWellFormed().replaceAll('\0', '\uFFFD')])),
+  },
+});

@@ -1,0 +1,74 @@
+/** The promises of a log that several servers share: one order of appends for all, each on the disks of a quorum when it resolves. */
+import type { AgentReport } from '../../protocol/report.ts';
+import type { NewDecision } from '../store/decisions.ts';
+import type { AgentBatch, HostCounts } from '../store/store.ts';
+
+/** One append of the log. Positions grow by 1, ids of events without a gap: every server that applies all appends has the same store. */
+export interface LoggedAppend {
+  readonly position: number;
+  /** Time of the append by the log's own clock, Unix milliseconds; never before that of the append before. */
+  readonly storedMs: number;
+  /** The id of its first event; the id of the next append's first event where it has none. */
+  readonly firstId: number;
+  /** The append's own name, made by the server that appended it. */
+  readonly name: string;
+  /** The batches without the events that were stored before; `repeats` counts those. */
+  readonly batches: readonly AgentBatch[];
+  readonly decisions: readonly NewDecision[];
+}
+
+/** The place that an append got. */
+export type LogPlace = Pick<LoggedAppend, 'position' | 'storedMs' | 'firstId'>;
+
+/** A batch to append. */
+export interface NewAppend {
+  readonly name: string;
+  readonly batches: readonly AgentBatch[];
+  readonly decisions: readonly NewDecision[];
+}
+
+/** The last sign of an agent's life, as the server has it that the agent is connected to. */
+export interface Presence {
+  readonly agent: string;
+  readonly server: string;
+  readonly isConnected: boolean;
+  readonly heardMs: number;
+  readonly report: AgentReport | null;
+}
+
+/** The ends of a log. `number` is its own, so that no folder of another log is taken for its copy. */
+export interface LogBounds {
+  readonly number: number;
+  readonly newest: number;
+  readonly oldest: number;
+}
+
+/** What other servers published, and the log's clock at that moment. */
+export interface Exchanged {
+  readonly others: readonly Presence[];
+  readonly nowMs: number;
+}
+
+/** A log that several servers append to and read. Every method rejects with a StoreError while the log cannot be reached. */
+export interface SharedLog {
+  /**
+   * Appends batches and decisions in one durable transaction. An event whose `seq` is not above the agent's last one in the
+   * log is left out, whichever server appended that one.
+   */
+  append(what: NewAppend): Promise<LogPlace>;
+  /** Reads the appends after a position, in order; a bounded number at a time, none where there are no more. */
+  read(after: number): Promise<LoggedAppend[]>;
+  /** Gives the log's own number, the position of the newest append, and of the oldest that is still kept. */
+  bounds(): Promise<LogBounds>;
+  /** Gives the counts of deleted events, for a server that begins with an empty store. */
+  hostBase(): Promise<HostCounts[]>;
+  /** Sets the one listener that is called when there may be something new to read, at least once a second. */
+  onNews(listener: () => void): void;
+  /** Tries to become the one server that delivers notifications, or to remain it. */
+  lead(): Promise<boolean>;
+  /** Publishes the presence of this server's agents, and gives what the other servers published after a time. */
+  exchange(server: string, own: readonly Presence[], afterMs: number): Promise<Exchanged>;
+  /** Deletes events and appends stored before a time, by whole days. */
+  deleteBefore(cutoffMs: number): Promise<void>;
+  close(): Promise<void>;
+}

@@ -32,7 +32,7 @@ export const path = (valid: string): ValueParser<string> => textOf(PATH_LIMIT_CH
 
 /** Takes one of some words. */
 export const wordOf = <const W extends string>(words: readonly W[]): ValueParser<W> => ({
-  valid: words.length === 2 ? words.join(' or ') : `one of ${words.join(', ')}`,
+  valid: words.length <= 2 ? words.join(' or ') : `one of ${words.join(', ')}`,
   words,
   parse: (given) => words.find((word) => word === given),
 });

@@ -1,6 +1,7 @@
 /** What all answers have in common: they are packed where the client takes it, not kept by caches, and name other methods' fault. */
+import { pipeline, Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { createGzip, gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 
 const pack = promisify(gzip);
@@ -14,10 +15,17 @@ const TEXT = /^(application\/json|text\/(plain|csv))\b/;
 export async function packed(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
   if (request.url.startsWith('/api/') && reply.getHeader('cache-control') === undefined)
     reply.header('cache-control', 'no-store');
-  if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload;
+  const isStream = payload instanceof Readable;
+  if (typeof payload !== 'string' && !Buffer.isBuffer(payload) && !isStream) return payload;
   if (!TEXT.test(String(reply.getHeader('content-type'))) || reply.getHeader('content-encoding')) return payload;
   reply.header('vary', 'accept-encoding');
   const takesGzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+  if (isStream) {
+    if (!takesGzip) return payload;
+    reply.header('content-encoding', 'gzip');
+    // An error of one ends the other; whoever sends the answer breaks it off.
+    return pipeline(payload, createGzip({ level: LEVEL }), () => {});
+  }
   if (!takesGzip || Buffer.byteLength(payload) < PACKED_FROM_BYTES) return payload;
   reply.header('content-encoding', 'gzip').removeHeader('content-length');
   return pack(payload, { level: LEVEL });

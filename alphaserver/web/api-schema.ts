@@ -4,6 +4,7 @@
  *
  * The rows of answers are described where they are made: queries/results.ts and queries/alert-results.ts.
  */
+import { isHostName } from '../../protocol/values.ts';
 import { sourceOf } from '../../service/ip-network.ts';
 import { integer, list, object, orNull, type TProperties, type TSchema, text } from '../../service/schema.ts';
 import { textOf, time, truth, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
@@ -181,13 +182,17 @@ export const API = {
     {
       ...filter,
       ...span,
-      limit,
+      limit: parameter(
+        `Rows at most; ${LIMIT_DEFAULT} unless given, and all there are with format=csv`,
+        wholeNumber(1, LIMIT_MOST),
+      ),
       cursor: cursorOf(eventCursorIn),
       format: withDefault(
-        'csv: the same rows for a spreadsheet, characters that do not show escaped, formulas quoted, the next page in the Link header',
+        'csv: the same rows for a spreadsheet, characters that do not show escaped, formulas quoted; with a limit the next page in the Link header',
         wordOf(['json', 'csv']),
         'json',
       ),
+      bom: parameter('With format=csv: begins with a byte order mark, by which Excel knows UTF-8', wordOf(['1'])),
     },
     page({ events: list(EventView) }),
   ),
@@ -215,7 +220,7 @@ export const API = {
   hosts: route(
     'coverage',
     'Hosts by name, and whether they are watched',
-    { limit, cursor: cursorOf((given) => given) },
+    { limit, cursor: cursorOf((given) => (isHostName(given) ? given : undefined)) },
     page({ hosts: list(HostView) }),
   ),
   ledger: route(

@@ -6,14 +6,20 @@ const CELL_LIMIT_CHARS = 8_192;
 /** What a spreadsheet takes for a formula. */
 const FORMULA = /^[=+\-@]/;
 
+/** What tells a spreadsheet that a file is UTF-8 (RFC 3629, section 6). */
+export const BYTE_ORDER_MARK = '\ufeff';
+
+/** Writes the line with the names of the columns. */
+export const csvHead = (columns: readonly string[]): string => lineOf(columns);
+
 /**
- * Rows under a line with the names of the columns. What does not show is written out (`\x1b`, `\u{202e}`); a text that a
- * spreadsheet would take for a formula gets a `'` before it; null is an empty cell.
+ * Writes rows. What does not show is written out (`\x1b`, `\u{202e}`); a text that a spreadsheet would take for a formula gets a
+ * `'` before it; null is an empty cell.
  */
-export function csvOf(columns: readonly string[], rows: readonly Readonly<Record<string, unknown>>[]): string {
-  const lines = [columns, ...rows.map((row) => columns.map((column) => row[column]))];
-  return lines.map((cells) => `${cells.map(cell).join(',')}\r\n`).join('');
-}
+export const csvRows = (columns: readonly string[], rows: readonly Readonly<Record<string, unknown>>[]): string =>
+  rows.map((row) => lineOf(columns.map((column) => row[column]))).join('');
+
+const lineOf = (cells: readonly unknown[]): string => `${cells.map(cell).join(',')}\r\n`;
 
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '';

@@ -99,7 +99,7 @@ export function readParameters<P extends Parameters>(parameters: P, given: unkno
   for (const [name, { parse, valid, absent }] of Object.entries(parameters)) {
     const value = all[name];
     if (value !== undefined && (typeof value !== 'string' || value.length > TEXT_LIMIT))
-      throw new ParameterError(name, `given once, with at most ${TEXT_LIMIT} characters`);
+      throw new ParameterError(name, `given once, as a text of at most ${TEXT_LIMIT} characters`);
     const read = value === undefined ? absent : parse(value, nowMs);
     if (read === undefined) throw new ParameterError(name, valid);
     values[name] = read;

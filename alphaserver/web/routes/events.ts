@@ -1,28 +1,78 @@
 /** `GET /api/events`. */
-import { EventView, eventCursor, Origin, type Views, type WrittenViews } from '../../queries/results.ts';
-import { API } from '../api-schema.ts';
-import { csvOf } from '../csv.ts';
-import type { ApiApp } from '../parameters.ts';
+import { Readable } from 'node:stream';
+import {
+  type EventQuery,
+  EventView,
+  eventCursor,
+  Origin,
+  type Views,
+  type WrittenViews,
+} from '../../queries/results.ts';
+import { API, LIMIT_DEFAULT, LIMIT_MOST } from '../api-schema.ts';
+import { BYTE_ORDER_MARK, csvHead, csvRows } from '../csv.ts';
+import { type ApiApp, ParameterError } from '../parameters.ts';
 import { sendWritten } from '../send-json.ts';
 
 const { origin: _, ...FIELDS } = EventView.properties;
 const COLUMNS = [...Object.keys(FIELDS), ...Object.keys(Origin.properties)];
 
-/** Events by the time they happened, newest first, filtered by any of host, source, user, outcome, method and time. */
+/** Downloads of all rows at once; each holds a page of them. */
+export const DOWNLOADS_LIMIT = 4;
+
+/** Registers the route: events by the time they happened, newest first, filtered by any of host, source, user, outcome, method and time. */
 export function eventRoutes(app: ApiApp, views: Pick<Views, 'events'>, written: Pick<WrittenViews, 'events'>): void {
+  let downloads = 0;
   app.get('/api/events', API.events, async (request, reply) => {
-    const { since, until, format, ...rest } = request.query;
+    const { since, until, format, bom, limit, ...rest } = request.query;
     const query = { ...rest, sinceMs: since, untilMs: until };
-    if (format !== 'csv') return sendWritten(reply, await written.events(query));
-    const { events, next } = await views.events(query);
-    if (next) reply.header('link', `<${addressOf(request.url, eventCursor(next))}>; rel="next"`);
+    if (format !== 'csv') {
+      if (bom !== null) throw new ParameterError('bom', 'left out: only format=csv has one');
+      return sendWritten(reply, await written.events({ ...query, limit: limit ?? LIMIT_DEFAULT }));
+    }
+    if (limit === null && downloads >= DOWNLOADS_LIMIT)
+      return reply
+        .status(503)
+        .header('retry-after', '5')
+        .send({ error: 'busy', message: `${DOWNLOADS_LIMIT} downloads of all rows are under way; ask again later` });
+    const first = await views.events({ ...query, limit: limit ?? LIMIT_MOST });
+    const head = (bom === null ? '' : BYTE_ORDER_MARK) + csvHead(COLUMNS);
     reply.type('text/csv; charset=utf-8').header('content-disposition', 'attachment; filename="events.csv"');
-    const rows = events.map(({ origin, ...event }) => ({ ...event, ...origin }));
-    return reply.serializer((csv: string) => csv).send(csvOf(COLUMNS, rows) as never);
+    if (limit === null) {
+      downloads += 1;
+      reply.raw.once('close', () => {
+        downloads -= 1;
+      });
+      return reply.send(Readable.from(allPages(views, query, first, head), { objectMode: false }) as never);
+    }
+    if (first.next) reply.header('link', `<${addressOf(request.url, eventCursor(first.next))}>; rel="next"`);
+    return reply.serializer((csv: string) => csv).send((head + rowsOf(first)) as never);
   });
 }
 
-/** The same question, from a cursor on. */
+type Page = Awaited<ReturnType<Views['events']>>;
+
+const rowsOf = ({ events }: Page): string =>
+  csvRows(
+    COLUMNS,
+    events.map(({ origin, ...event }) => ({ ...event, ...origin })),
+  );
+
+/** Yields the rows of all pages, each read when the ones before it were taken. A page that cannot be read breaks the download off. */
+async function* allPages(
+  views: Pick<Views, 'events'>,
+  query: Omit<EventQuery, 'limit'>,
+  first: Page,
+  head: string,
+): AsyncGenerator<string> {
+  yield head + rowsOf(first);
+  for (let cursor = first.next; cursor !== null; ) {
+    const page = await views.events({ ...query, cursor, limit: LIMIT_MOST });
+    yield rowsOf(page);
+    cursor = page.next;
+  }
+}
+
+/** Returns the address of a question from a cursor on. */
 function addressOf(url: string, cursor: string): string {
   const { pathname, searchParams } = new URL(url, 'http://localhost');
   searchParams.set('cursor', cursor);

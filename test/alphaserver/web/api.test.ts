@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { after, before, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
+import { LIMIT_DEFAULT, LIMIT_MOST } from '../../../alphaserver/web/api-schema.ts';
+import { DOWNLOADS_LIMIT } from '../../../alphaserver/web/routes/events.ts';
 import { until } from '../../until.ts';
 import { AGENT, Served, type Told } from './served.ts';
 
@@ -139,6 +141,55 @@ test('GET /api/events?format=csv is safe in a spreadsheet, and names the next pa
   const next = /<(.*)>; rel="next"/.exec(String(response.headers.get('link')))?.[1];
   const second = await (await fetch(`${served.page}${next}`)).text();
   assert.match(second, /,probe,,,,198\.51\.100\.9,1,,scan,/);
+});
+
+test('GET /api/events?format=csv without a limit has all rows in one download, however many pages they are', async () => {
+  const own = new Served();
+  after(() => own.close());
+  await own.open();
+  const count = LIMIT_MOST * 2 + 1;
+  const event = { outcome: 'failed', method: 'password', user: 'root', invalidUser: false, ip: '203.0.113.7' };
+  await own.store(Array.from({ length: count }, (_, i) => ({ ...event, at: at(60_000 + i), port: 1 + i })));
+  const ports = (csv: string): number[] =>
+    csv
+      .split('\r\n')
+      .slice(1, -1)
+      .map((row) => Number(/,203\.0\.113\.7,(\d+),/.exec(row)?.[1]));
+  const expected = Array.from({ length: count }, (_, i) => 1 + i);
+  for (const encoding of ['gzip', 'identity']) {
+    const response = await fetch(`${own.page}/api/events?format=csv`, { headers: { 'accept-encoding': encoding } });
+    assert.equal(response.headers.get('content-encoding'), encoding === 'gzip' ? 'gzip' : null);
+    assert.deepEqual(ports(await response.text()), expected);
+  }
+  const { body } = await own.ask<{ events: unknown[] }>('/api/events');
+  assert.equal(body.events.length, LIMIT_DEFAULT);
+  const marked = Buffer.from(await (await fetch(`${own.page}/api/events?format=csv&bom=1&limit=1`)).arrayBuffer());
+  assert.equal(marked.subarray(0, 5).toString('latin1'), '\xef\xbb\xbfid');
+  assert.equal(
+    (await own.ask<Fault>('/api/events?bom=1')).body.message,
+    'bom must be left out: only format=csv has one',
+  );
+});
+
+test('more downloads of all rows than there may be at once are refused with 503', async () => {
+  const own = new Served();
+  after(() => own.close());
+  await own.open();
+  const event = { outcome: 'failed', method: 'password', invalidUser: false, ip: '203.0.113.7', port: 1 };
+  // More than sockets keep for a reader that takes nothing.
+  const events = Array.from({ length: 20_000 }, (_, i) => ({ ...event, user: 'x'.repeat(250), at: at(60_000 + i) }));
+  await own.store(events);
+  const asked = () => fetch(`${own.page}/api/events?format=csv`, { headers: { 'accept-encoding': 'identity' } });
+  const held = await Promise.all(Array.from({ length: DOWNLOADS_LIMIT }, asked));
+  assert.deepEqual(new Set(held.map(({ status }) => status)), new Set([200]));
+  const refused = await asked();
+  assert.deepEqual([refused.status, ((await refused.json()) as Fault).error], [503, 'busy']);
+  await Promise.all(held.map(({ body }) => body?.cancel()));
+  await until(async () => {
+    const { status, body } = await asked();
+    await body?.cancel();
+    return status === 200;
+  });
 });
 
 test('GET /api/top/... ranks hosts, sources and users, most attempts first', async () => {

@@ -1,0 +1,126 @@
+/** Every path of the API with what can be wrong with each of its parameters: compared with one written expectation. */
+import { strictEqual } from 'node:assert';
+import { after, before, test } from 'node:test';
+import { Served } from './alphaserver/web/served.ts';
+import { isExpected } from './expectation.ts';
+
+const served = new Served();
+before(() => served.open());
+after(() => served.close());
+
+/** The part of an OpenAPI document that names what paths take. */
+interface Document {
+  readonly paths: Readonly<
+    Record<
+      string,
+      Readonly<
+        Record<
+          string,
+          {
+            readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+            readonly requestBody?: {
+              readonly content: Readonly<Record<string, { readonly schema: { readonly properties: object } }>>;
+            };
+          }
+        >
+      >
+    >
+  >;
+}
+
+const TIMES = ['yesterday', '', '24', '5y', '2026-13-01', '2026-02-30', '2026-11-23T25:00:00Z', '99999999999999d'];
+
+/** What is wrong with each parameter. A new parameter needs an entry. */
+const WRONG: Readonly<Record<string, readonly string[]>> = {
+  bom: ['true', '0', '1'],
+  cursor: ['', 'a b', '1.2.3', "1.'", '💥'],
+  format: ['xml', 'CSV'],
+  host: [],
+  ip: [
+    'foo',
+    '999.1.1.1',
+    '203.0.113',
+    '::1::',
+    '203.0.113.0/24',
+    '2001:db8::/48',
+    '::ffff:192.0.2.1/64',
+    '1.2.3.4%eth0%',
+  ],
+  limit: ['0', '1001', '-1', '1.5', 'ten', ''],
+  method: ['bogus', 'Password'],
+  open: ['maybe', '1'],
+  outcome: ['lost', 'FAILED'],
+  private: ['maybe', '1'],
+  since: TIMES,
+  step: ['5m', '60'],
+  until: TIMES,
+  user: [],
+};
+/** Too much of any parameter. */
+const TOO_LONG = 'x'.repeat(1_025);
+
+/** What is wrong with each part of a body. */
+const WRONG_PARTS: Readonly<Record<string, readonly unknown[]>> = { by: ['', ' ', 'x'.repeat(101), 1, null] };
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+async function asked(path: string, init: RequestInit = {}): Promise<Answer> {
+  const response = await fetch(`${served.page}${path}`, { ...init, signal: AbortSignal.timeout(20_000) });
+  const { status } = response;
+  // An answer that is none of an error is not what is walked here, and a stream would never end.
+  if (status < 400) {
+    await response.body?.cancel();
+    return { status, text: '' };
+  }
+  const { error, message } = (await response.json()) as { error: string; message: string };
+  return { status, text: `${error}: ${message}` };
+}
+
+const shown = (given: string): string => given.replaceAll(TOO_LONG, 'xxx');
+const query = (...pairs: [name: string, value: string][]): string => `?${new URLSearchParams(pairs)}`;
+
+test('every path of the API refuses each wrong value of each parameter as written down', async () => {
+  const { paths } = (await served.ask<Document>('/api/docs/json')).body;
+  const lines: string[] = [];
+  const walk = async (path: string, init: RequestInit = {}, body = ''): Promise<void> => {
+    const { status, text } = await asked(path.replace('{id}', 'x'), init);
+    lines.push(`${init.method ?? 'GET'} ${shown(path)}${shown(body)}\n  ${status}${text === '' ? '' : ` ${text}`}\n`);
+  };
+  for (const [path, methods] of Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const parameters = (methods['get']?.parameters ?? []).filter((one) => one.in === 'query');
+    for (const { name } of parameters) {
+      const values = WRONG[name];
+      strictEqual(
+        typeof values,
+        'object',
+        `test/api-parameters.test.ts has no wrong values of ${name}, which ${path} takes`,
+      );
+      for (const value of values ?? []) await walk(path + query([name, value]));
+      await walk(path + query([name, TOO_LONG]));
+      await walk(path + query([name, '1'], [name, '1']));
+    }
+    const names = parameters.map(({ name }) => name);
+    if (names.includes('since') && names.includes('until')) await walk(path + query(['since', '1h'], ['until', '2h']));
+    // The misspelt name of a filter must not give what is unfiltered.
+    if (methods['get'] && path.startsWith('/api/')) await walk(path + query(['nonsense', '1']));
+    const parts = Object.keys(Object.values(methods['post']?.requestBody?.content ?? {})[0]?.schema.properties ?? {});
+    for (const part of parts) {
+      const values = WRONG_PARTS[part];
+      strictEqual(
+        typeof values,
+        'object',
+        `test/api-parameters.test.ts has no wrong values of ${part}, which ${path} takes`,
+      );
+      for (const body of [{}, ...(values ?? []).map((value) => ({ [part]: value })), { [part]: 'x', nonsense: 1 }]) {
+        const text = JSON.stringify(body);
+        const headers = { 'content-type': 'application/json' };
+        await walk(path, { method: 'POST', headers, body: text }, ` ${text.replace('x'.repeat(101), 'xxx')}`);
+      }
+    }
+    await walk(path, { method: methods['get'] ? 'DELETE' : 'PUT' });
+  }
+  isExpected('api.txt', lines.join(''));
+});

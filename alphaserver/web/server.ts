@@ -81,8 +81,10 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     reply.status(404).send({ error: 'not_found', message: 'there is nothing at this path' }),
   );
   app.addHook('onSend', async (_request, reply) => {
+    // The API's page has a policy of its own.
+    if (!reply.hasHeader('content-security-policy'))
+      reply.header('content-security-policy', "default-src 'self'; frame-ancestors 'none'; base-uri 'none'");
     reply.headers({
-      'content-security-policy': "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'no-referrer',
     });

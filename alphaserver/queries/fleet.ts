@@ -31,14 +31,18 @@ export interface LedgerFacts {
   readonly report: string | null;
 }
 
+const HOSTS = `SELECT h.name AS host, a.uuid AS agent, h.firstSeen, max(h.lastSeen, a.lastSeen) AS lastSeen, h.accepted, h.failed,
+    h.probes, a.report
+  FROM hosts h JOIN agents a ON a.id = h.agent`;
+
 /** Hosts by name, those after `after`. */
 export function hostsAfter(db: Database, after: string, limit: number): HostFacts[] {
-  return db
-    .prepare(
-      `SELECT h.name AS host, a.uuid AS agent, h.firstSeen, max(h.lastSeen, a.lastSeen) AS lastSeen, h.accepted, h.failed, h.probes, a.report
-       FROM hosts h JOIN agents a ON a.id = h.agent WHERE h.name > ? ORDER BY h.name LIMIT ?`,
-    )
-    .all(after, limit) as unknown as HostFacts[];
+  return db.prepare(`${HOSTS} WHERE h.name > ? ORDER BY h.name LIMIT ?`).all(after, limit) as unknown as HostFacts[];
+}
+
+/** The host of this name; null where there is none. */
+export function hostNamed(db: Database, name: string): HostFacts | null {
+  return (db.prepare(`${HOSTS} WHERE h.name = ?`).get(name) as HostFacts | undefined) ?? null;
 }
 
 /** Agents in the order they were first seen, those after the row `after`. */

@@ -47,6 +47,14 @@ const storedOf = ({ body, acknowledgedAt, acknowledgedBy }: Row): StoredIncident
   acknowledgedBy,
 });
 
+/** Where an incident has what it touched: a path into its JSON for one thing alone, and for all. */
+const TOUCHED = {
+  host: { column: "body ->> 'host'", list: '$.hosts' },
+  ip: { column: 'source', list: '$.ips' },
+  user: { column: "body ->> 'user'", list: '$.users' },
+} as const;
+/** The newest incidents among which those about one thing are looked for. */
+const SEARCHED_LIMIT = 10_000;
 /** The most open incidents read at once. */
 const OPEN_LIMIT = 200_000;
 const SELECT = `SELECT body, a.at AS acknowledgedAt, a.by AS acknowledgedBy
@@ -110,6 +118,16 @@ export class Incidents {
     ];
     const found = new Map(rows.map(storedOf).map((one) => [one.incident.id, one]));
     return [...found.values()].slice(0, limit);
+  }
+
+  /** Returns the newest incidents that touched a host, a source or a user, without parts of scans. */
+  about(kind: keyof typeof TOUCHED, value: string, limit: number): StoredIncident[] {
+    const { column, list } = TOUCHED[kind];
+    // An incident that touched many names none of them in its column.
+    const touched = `EXISTS (SELECT 1 FROM json_each(body, '${list}') WHERE value = ?1)`;
+    const recent = 'i.id IN (SELECT id FROM incidents ORDER BY openedAt DESC, id DESC LIMIT ?3)';
+    const where = `WHERE partOf IS NULL AND (${column} = ?1 OR ${touched}) AND ${recent} ORDER BY openedAt DESC, i.id DESC LIMIT ?2`;
+    return this.#rows(where, value, limit, SEARCHED_LIMIT).map(storedOf);
   }
 
   /** Returns the addresses under an active attack alert. */

@@ -7,12 +7,14 @@ import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from '../rollups/time-buckets.ts'
 import { arrays, type Database } from '../store/database.ts';
 import { eventsAfter, eventsWithIds } from '../store/event-rows.ts';
 import type { StoredEvent, StoredGap } from '../store/store.ts';
+import { type AboutKind, aboutOf } from './about.ts';
 import { eventPage, firstIdSince } from './events.ts';
 import {
   agentsAfter,
   coverageCounts,
   gaps,
   type HostFacts,
+  hostNamed,
   hostsAfter,
   type LedgerFacts,
   ledgerTotals,
@@ -22,6 +24,7 @@ import { type BlocklistQuery, type BlocklistText, type IncidentQuery, Incidents 
 import { type StoredFigures, storedFigures } from './metrics.ts';
 import { NO_ORIGIN, type OriginOf } from './origin.ts';
 import type {
+  AboutView,
   CoverageCounts,
   EventPage,
   EventQuery,
@@ -29,6 +32,7 @@ import type {
   FleetShape,
   LedgerTotals,
   NetworksView,
+  Origin,
   PointView,
   RankingView,
   SpanQuery,
@@ -224,6 +228,22 @@ export class Queries {
 
   alertsCounting(sinceMs: number, limit: number): StoredIncident[] {
     return this.#at(() => new Incidents(this.#db).counting(sinceMs, limit));
+  }
+
+  /** Reads what one host, source or user did, with its newest incidents; null where nothing is known of it. */
+  about(
+    kind: AboutKind,
+    value: string,
+    incidents: number,
+  ): { about: AboutView; host: HostFacts | null; origin: Origin | null; incidents: StoredIncident[] } | null {
+    return this.#at((snapshot) => {
+      const about = aboutOf(snapshot, kind, value);
+      const host = kind === 'host' ? hostNamed(this.#db, value) : null;
+      const known = new Incidents(this.#db).about(kind, value, incidents);
+      if (about.lastSeen === null && host === null && known.length === 0) return null;
+      const origin = (kind === 'ip' && this.#originOf(value.split('/', 1)[0] ?? value).origin) || null;
+      return { about, host, origin, incidents: known };
+    });
   }
 
   /** `_second` makes the results of different seconds different ones: see ResultCache. */

@@ -16,6 +16,7 @@ import {
   text,
 } from '../../service/schema.ts';
 import type { StoredEvent } from '../store/store.ts';
+import type { AlertView } from './alert-results.ts';
 
 /** Describes a time. */
 export const time = text({ description: 'ISO 8601 in UTC' });
@@ -246,6 +247,46 @@ export const GapView = object({
 });
 export type GapView = Static<typeof GapView>;
 
+/** Logins that have user, host, source, method and key in common. */
+export const LoginsView = object({
+  user: orNull(text()),
+  host: text(),
+  ip: orNull(text()),
+  method: orNull(text()),
+  key: orNull(text()),
+  logins: integer(),
+  firstUsed: time,
+  lastUsed: time,
+});
+export type LoginsView = Static<typeof LoginsView>;
+
+/** A host, source or user among those that another had to do with. */
+const AboutRank = object({ value: text(), ...RankCounts.properties });
+
+/** What one host, source or user did, or what was done to it. Counts are of the newest events alone where there are `more`. */
+export const AboutView = object({
+  ...CountsView.properties,
+  more: flag({ description: 'True where older events are not counted' }),
+  firstSeen: orNull(time),
+  lastSeen: orNull(time),
+  trust: orNull(
+    oneOf(['journal', 'syslog', 'forgeable'], { description: 'How sure it is that sshd wrote the newest line' }),
+  ),
+  hosts: list(AboutRank, { description: 'At most 20 of each, those with most events first' }),
+  sources: list(AboutRank),
+  users: list(AboutRank),
+  logins: list(LoginsView, { description: 'At most 50, those used last first' }),
+  hours: list(integer(), { description: 'Logins by the hour of the day in UTC' }),
+});
+export type AboutView = Static<typeof AboutView>;
+
+/** What a page about one thing shows. `watched` is a host's state, `origin` where a source is; null for others. */
+export interface About extends AboutView {
+  readonly watched: HostView | null;
+  readonly origin: Origin | null;
+  readonly incidents: readonly AlertView[];
+}
+
 /** Answers questions about what is stored. All reject when the store cannot be read. */
 export interface Views {
   /** Hosts by name, those after `after`. */
@@ -254,6 +295,8 @@ export interface Views {
     after: string | null,
   ): Promise<{ readonly hosts: readonly HostView[]; readonly next: string | null }>;
   events(query: EventQuery): Promise<EventPage>;
+  /** What one host, source or user did; null where nothing is known of it. */
+  about(kind: 'host' | 'ip' | 'user', value: string): Promise<About | null>;
   /** Events stored after the one with this id, in the order they were stored, at most `limit`. */
   eventsAfter(id: number, limit: number): Promise<readonly StoredEvent[]>;
   summary(span: SpanQuery): Promise<SummaryView>;

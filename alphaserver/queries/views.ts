@@ -1,6 +1,8 @@
 /** Results of the query thread, joined with which agents are connected now. */
 
+import type { AboutKind } from './about.ts';
 import { accountOf, coverageBy, SILENT_AFTER_MS, stateOf } from './agent-state.ts';
+import { alertView } from './alert-views.ts';
 import { type HostFacts, reportOf } from './fleet.ts';
 import type { QueryThread } from './query-thread.ts';
 import type { HostView, Views, WrittenViews } from './results.ts';
@@ -14,6 +16,9 @@ export function writtenViews(thread: Pick<QueryThread, 'runJson'>, now: () => nu
     networks: (span, limit) => thread.runJson('networks', span, limit),
   };
 }
+
+/** Incidents that a page about one thing names. */
+const ABOUT_INCIDENTS = 50;
 
 /** Rounds the time, so that viewers share a result. */
 const toTheSecond = (ms: number): number => Math.floor(ms / 1_000) * 1_000;
@@ -66,6 +71,13 @@ export class StoreViews implements Views {
       failed,
       probes,
     };
+  }
+
+  async about(kind: AboutKind, value: string): ReturnType<Views['about']> {
+    const found = await this.#thread.run('about', kind, value, ABOUT_INCIDENTS);
+    if (found === null) return null;
+    const { about, host, origin, incidents } = found;
+    return { ...about, watched: host && this.#host(host), origin, incidents: incidents.map(alertView) };
   }
 
   async ledger(limit: number, after: number): ReturnType<Views['ledger']> {

@@ -11,6 +11,7 @@ import { textOf, time, truth, type ValueParser, wholeNumber, wordOf } from '../.
 import { BLOCKLIST_FORMATS } from '../alerting/blocklist.ts';
 import { AlertDetail, AlertView, AsOf, FleetState } from '../queries/alert-results.ts';
 import {
+  AboutView,
   CoverageCounts,
   type EventCursor,
   EventView,
@@ -20,6 +21,7 @@ import {
   LedgerTotals,
   LedgerView,
   NetworksView,
+  Origin,
   RankCounts,
   SourceRank,
   type SpanQuery,
@@ -138,6 +140,12 @@ const ofOne = <S extends object>({ schema }: { schema: S }) => ({
 const page = <P extends TProperties>(rows: P) =>
   object({ ...rows, next: orNull(text({ description: 'The cursor of the next page, null on the last' })) });
 
+/** The schema of a page about one thing, which is named in the path. */
+const about = <P extends Parameters, O extends TProperties>(tag: Tag, summary: string, params: P, own: O) => {
+  const { schema } = route(tag, summary, {}, object({ ...own, ...AboutView.properties, incidents: list(AlertView) }));
+  return { schema: { ...schema, params: schemaOf(params) } };
+};
+
 /** A way to notify people. */
 export const ChannelView = object({
   name: text(),
@@ -222,6 +230,30 @@ export const API = {
     'Hosts by name, and whether they are watched',
     { limit, cursor: cursorOf((given) => (isHostName(given) ? given : undefined)) },
     page({ hosts: list(HostView) }),
+  ),
+  host: about(
+    'coverage',
+    'What is known of one host',
+    { name: required('Its name', textOf(TEXT_LIMIT)) },
+    {
+      host: text(),
+      watched: orNull(HostView),
+    },
+  ),
+  source: about(
+    'events',
+    'What is known of one source',
+    { ip: required('An address, or an IPv6 network', source) },
+    {
+      ip: text(),
+      origin: orNull(Origin),
+    },
+  ),
+  user: about(
+    'events',
+    'What is known of one user',
+    { name: required('The name', textOf(TEXT_LIMIT)) },
+    { user: text() },
   ),
   ledger: route(
     'coverage',

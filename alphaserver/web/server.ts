@@ -14,7 +14,7 @@ import { hostCheck } from './host-check.ts';
 import { boundAnswers, SERVER_LIMITS } from './in-flight.ts';
 import { type Live, liveRoute } from './live.ts';
 import { type Metrics, metricsRoute } from './metrics.ts';
-import { type ApiTypes, checkWith } from './parameters.ts';
+import { type ApiTypes, checkWith, TEXT_LIMIT } from './parameters.ts';
 import { protect } from './password.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { type BlocklistOf, blocklistRoute } from './routes/blocklist.ts';
@@ -65,9 +65,12 @@ const FAULTS: Readonly<Record<number, string>> = {
   503: 'unavailable',
 };
 
+/** A name in a path may be as long as in a parameter, each of its bytes percent-encoded. */
+const ROUTER = { ignoreTrailingSlash: true, maxParamLength: 9 * TEXT_LIMIT } as const;
+
 /** Serves the API. Rejects with what the system said when the address is taken. */
 export async function startWeb(options: WebOptions): Promise<Web> {
-  const app = fastify({ ...SERVER_LIMITS, forceCloseConnections: true, routerOptions: { ignoreTrailingSlash: true } });
+  const app = fastify({ ...SERVER_LIMITS, forceCloseConnections: true, routerOptions: ROUTER });
   boundAnswers(app);
   const isOwnHost = hostCheck(options.names);
   app.setValidatorCompiler(checkWith(options.now));

@@ -57,7 +57,11 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
   });
   afterEach(async () => {
     await browser.closePages();
-    assert.deepEqual(browser.complaints.splice(0), []);
+    // Of what nothing is known there is no page; the browser says so in its console.
+    const others = browser.complaints
+      .splice(0)
+      .filter((words) => !/404 .*\/api\/(hosts|sources|users)\/|status of 404/.test(words));
+    assert.deepEqual(others, []);
     assert.deepEqual(browser.strangers, []);
   });
 
@@ -88,6 +92,30 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
       assert.deepEqual(await violations(page), [], path);
       await browser.closePages();
     }
+  });
+
+  it('has a page for a host, a source and a user, which says what is known of it at any time', async () => {
+    const page = await open('/?host=web-01');
+    await shows(page, '#about h2', /^Host web-01$/);
+    await shows(
+      page,
+      '#about',
+      /Watched\s+watching[\s\S]*Who logs in\s+mira from 192\.0\.2\.17 on web-01 by publickey, 1 time/,
+    );
+    await page.locator('#about .logins .user').click();
+    assert.equal(address(page), '?host=web-01&user=mira');
+    await settled(page);
+    assert.equal(await page.locator('#about').isVisible(), false);
+    await page.locator('#filters a', { hasText: 'mira' }).click();
+    assert.equal(address(page), '?user=mira');
+    await shows(page, '#about', /User mira[\s\S]*Logins by hour/);
+    await page.goto(new URL('/?ip=203.0.113.7&range=15m', page.url()).href);
+    await shows(
+      page,
+      '#about',
+      /Source 203\.0\.113\.7[\s\S]*Ever got in\s+never[\s\S]*Incidents[\s\S]*failed 12 times on web-01/,
+    );
+    assert.deepEqual(await violations(page), []);
   });
 
   it('shows rows of a filtered view in the order of time, whenever they were stored', async () => {

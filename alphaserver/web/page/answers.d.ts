@@ -2,12 +2,14 @@
 import type { Static } from '../../../service/schema.ts';
 import type { AlertDetail, AlertView, FleetState } from '../../queries/alert-results.ts';
 import type {
+  AboutView,
   CountsView,
   CoverageCounts,
   EventView,
   FleetShape,
   GapView,
   HostView,
+  LoginsView,
   NetworkRank,
   Origin,
   PointView,
@@ -24,6 +26,7 @@ export type {
   FleetState,
   GapView as StoredGap,
   HostView,
+  LoginsView as Logins,
   NetworkRank as NetworkRow,
   PointView as Point,
 };
@@ -36,6 +39,16 @@ export interface Amounts extends CountsView {
   readonly users: number;
   /** True where there is more than was counted. */
   readonly atLeast?: boolean;
+}
+
+/** `GET /api/hosts/NAME`, `/api/sources/IP` and `/api/users/NAME`. */
+export interface About extends AboutView {
+  readonly host?: string;
+  readonly ip?: string;
+  readonly user?: string;
+  readonly watched?: HostView | null;
+  readonly origin?: Origin | null;
+  readonly incidents: readonly AlertView[];
 }
 
 /** `GET /api/summary`. */

@@ -1,6 +1,6 @@
 /** Links that set or remove a filter of the view. */
 import { element, foreign } from './element.js';
-import { addressOf } from './view.js';
+import { addressOf, FILTERS } from './view.js';
 
 /**
  * @import { View } from './view.js'
@@ -23,11 +23,15 @@ export function filterLink(view, name, value) {
  * @param {View} view
  */
 export function filterChips(view) {
+  const several = FILTERS.filter((name) => view[name] !== null).length > 1;
   return /** @type {const} */ (['host', 'ip', 'user']).flatMap((name) => {
     const value = view[name];
     if (value === null) return [];
     const out = element('a', { href: addressOf(view, { [name]: null }), class: 'out' }, '×');
     out.setAttribute('aria-label', `Show every ${SAID[name]} again`);
-    return [element('li', {}, element('span', {}, `${SAID[name]} `), element('strong', {}, foreign(value)), out)];
+    // Of several filters, each leads to the page of what it names.
+    const alone = addressOf(view, { host: null, ip: null, user: null, [name]: value });
+    const shown = several ? element('a', { href: alone }, foreign(value)) : foreign(value);
+    return [element('li', {}, element('span', {}, `${SAID[name]} `), element('strong', {}, shown), out)];
   });
 }

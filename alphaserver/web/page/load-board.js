@@ -1,13 +1,13 @@
 /** All that the board shows of one view, asked for at once; each part arrives on its own. */
-import { ask } from './api.js';
+import { ApiError, ask } from './api.js';
 import { coarser } from './event-counts.js';
 import { loadFiltered } from './filtered-view.js';
 import { networkOf } from './network.js';
 import { concernsOf } from './verdict.js';
-import { isFiltered, timeParameters, timeSpan } from './view.js';
+import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
 
 /**
- * @import { Alert, Channel, HostView, NetworkRow, Point, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
+ * @import { About, Alert, Channel, HostView, NetworkRow, Point, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
  * @import { FilteredView } from './filtered-view.js'
  * @import { Grounds } from './verdict.js'
  * @import { View } from './view.js'
@@ -19,6 +19,7 @@ import { isFiltered, timeParameters, timeSpan } from './view.js';
  * @property {(part: Grounds) => void} answer
  * @property {(part: { points: readonly Point[], stepMs: number, fromMs: number, toMs: number }) => void} timeline
  * @property {(part: { hosts: readonly HostView[], counts: readonly TopRow[] }) => void} hosts
+ * @property {(about: About | null) => void} about the one thing that the view is filtered by
  * @property {(rows: readonly NetworkRow[]) => void} sources by IPv6 network
  * @property {(rows: readonly TopRow[]) => void} users
  * @property {(part: Unseen) => void} blind
@@ -101,6 +102,7 @@ async function allParts(view, span, parts, hosts, summary, signal) {
   const time = timeParameters(view);
   const limit = String(TOP);
   parts.cut(null);
+  parts.about(null);
   await Promise.all([
     Promise.all([summary, hosts]).then(([whole, { hosts: list }]) =>
       parts.answer({
@@ -109,8 +111,9 @@ async function allParts(view, span, parts, hosts, summary, signal) {
         amounts: whole,
         hosts: list,
         fleet: whole,
-        where: [],
         doubt: doubtOf(whole),
+        past: null,
+        known: true,
       }),
     ),
     timeline(span, null, signal).then((points) => parts.timeline({ ...points, ...span })),
@@ -133,30 +136,63 @@ async function allParts(view, span, parts, hosts, summary, signal) {
 async function filteredParts(view, span, parts, hosts, summary, signal) {
   const onlyHost = view.ip === null && view.user === null;
   const stepMs = stepFor(span);
-  const [filtered, { hosts: list }, whole, exact] = await Promise.all([
+  const [filtered, { hosts: list }, whole, exact, about] = await Promise.all([
     loadFiltered(view, span, stepMs, signal),
     hosts,
     summary,
     onlyHost ? timeline(span, view.host, signal) : null,
+    aboutOne(view, signal),
   ]);
   const { amounts, points, hosts: counts, sources, users, ids, cut } = filtered;
   const own = (/** @type {readonly Alert[]} */ alerts) => alerts.filter((alert) => isAbout(alert, view, ids));
+  const because = own(whole.because);
+  const counted = new Set(because.map(({ id }) => id));
+  // Incidents of before the time that is looked at, too: what somebody did last week is not nothing.
+  const others = new Map([...own(whole.others), ...(about?.incidents ?? [])].map((alert) => [alert.id, alert]));
   const shown = list.filter(({ host }) => host === view.host || counts.some((row) => row.host === host));
   const known = view.host === null || list.some(({ host }) => host === view.host);
   parts.answer({
-    concerns: concernsOf(own(whole.because), own(whole.others)),
+    concerns: concernsOf(
+      because,
+      [...others.values()].filter(({ id }) => !counted.has(id)),
+    ),
     more: whole.more,
     amounts: known ? amounts : { ...amounts, hosts: 0 },
     hosts: list,
     fleet: null,
-    where: counts.map(({ host }) => host ?? ''),
     doubt: doubtOf(whole),
+    past: about
+      ? { ...about, atLeast: about.more, where: about.hosts.map(({ value }) => value) }
+      : { ...amounts, where: counts.map(({ host }) => host ?? '') },
+    known: about !== null,
   });
+  parts.about(about);
   parts.cut(cut);
   parts.timeline({ points, stepMs, ...exact, ...span });
   parts.hosts({ hosts: shown, counts });
   parts.sources(sources);
   parts.users(users);
+}
+
+/** Where the API has the page of one thing. */
+const PATHS = /** @type {const} */ ({ host: 'hosts', ip: 'sources', user: 'users' });
+
+/**
+ * What is known of the one thing that a view is filtered by; null where it is filtered by several, or nothing is known.
+ * @param {View} view
+ * @param {AbortSignal} signal
+ * @returns {Promise<About | null>}
+ */
+async function aboutOne(view, signal) {
+  const [name, another] = FILTERS.filter((one) => view[one] !== null);
+  const value = name && view[name];
+  if (name === undefined || another !== undefined || !value) return null;
+  try {
+    return await ask(`/api/${PATHS[name]}/${encodeURIComponent(value)}`, {}, signal);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
 }
 
 /**

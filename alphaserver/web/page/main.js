@@ -1,4 +1,5 @@
 /** The page: reads the address bar, asks, shows, and asks again while somebody looks. */
+import { showAbout } from './about.js';
 import { Answer } from './answer.js';
 import { ApiError, ask } from './api.js';
 import { count, counted, sentence } from './count.js';
@@ -94,6 +95,7 @@ function look() {
   byId('board').hidden = alone;
   byId('welcome').hidden = true;
   byId('faults').hidden = true;
+  showAbout(null, view, Date.now());
   byId('incident').hidden = !alone;
   showCut(null);
   // Until the first answers about this view are all there, the board shows the last view's.
@@ -139,6 +141,7 @@ async function board(signal) {
           answer.show(part, shown, nowMs);
           welcome(part.hosts.length === 0 && !isFiltered(shown));
         },
+        about: (part) => showAbout(part, shown, nowMs),
         timeline: (part) => chart.show(part),
         hosts: (part) => tables.hosts(part, shown, nowMs),
         sources: (rows) => tables.sources(rows, shown),

@@ -4,7 +4,7 @@
 const ZONE_KEY = 'asgard.zone';
 const UTC = 'UTC';
 /** Read once: the page is loaded anew when somebody chooses the other. Outside a browser it is the process's zone. */
-const isUtc = globalThis.localStorage?.getItem(ZONE_KEY) === UTC;
+export const isUtc = globalThis.localStorage?.getItem(ZONE_KEY) === UTC;
 const inZone = isUtc ? { timeZone: UTC } : {};
 
 const SECOND_MS = 1_000;

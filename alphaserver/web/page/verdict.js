@@ -10,16 +10,17 @@ import { isFiltered, timeWords } from './view.js';
  * @import { View } from './view.js'
  *
  * What an answer rests on. `more`: there are incidents beyond those named. `fleet`: what the server says of all hosts; null
- * where the view is filtered, of which it says nothing. `where`: the hosts that a filtered view has events of. `doubt`: why the
- * server cannot vouch for what it says; null where it can.
+ * where the view is filtered, of which it says nothing. `doubt`: why the server cannot vouch for what it says; null where it
+ * can. `past`: what a filtered view is about did at any time, and on which hosts. `known`: something is known of it at all.
  * @typedef {object} Grounds
  * @property {readonly Concern[]} concerns
  * @property {boolean} more
  * @property {Amounts} amounts
  * @property {readonly HostView[]} hosts
  * @property {{ state: FleetState, coverage: CoverageCounts } | null} fleet
- * @property {readonly string[]} where
  * @property {string | null} doubt
+ * @property {(Omit<Amounts, 'hosts' | 'sources' | 'users'> & { where: readonly string[] }) | null} past
+ * @property {boolean} known
  *
  * @typedef {object} Verdict
  * @property {FleetState | 'over'} state `over`: something was, and is no more
@@ -121,7 +122,8 @@ function filteredState({ concerns, doubt }, unknown, isOver) {
  * @param {Grounds} part
  * @param {number} nowMs
  */
-function pastOf({ concerns, amounts, where }, nowMs) {
+function pastOf({ concerns, past }, nowMs) {
+  if (past === null) return null;
   const over = concerns.map(({ alert }) => alert).filter(({ severity, closedAt }) => severity !== 'notice' && closedAt);
   const since = over
     .map(({ closedAt }) => closedAt ?? '')
@@ -134,7 +136,7 @@ function pastOf({ concerns, amounts, where }, nowMs) {
       .map(({ lastAt }) => lastAt)
       .sort()
       .at(-1) ?? since;
-  const { failed, probes, accepted, atLeast } = amounts;
+  const { failed, probes, accepted, atLeast, where } = past;
   const did = [
     failed > 0 ? counted(failed, 'failed login') : null,
     probes > 0 ? counted(probes, 'probe') : null,
@@ -157,9 +159,9 @@ function pastOf({ concerns, amounts, where }, nowMs) {
  * @param {View} view
  * @param {boolean} watched some host that was asked for
  */
-function unknownWords({ concerns, amounts, hosts }, view, watched) {
+function unknownWords({ concerns, amounts, hosts, known }, view, watched) {
   if (view.host !== null && hosts.every(({ host }) => host !== view.host)) return 'Nothing is known of this host';
-  const nothing = concerns.length === 0 && amounts.attempts + amounts.probes === 0;
+  const nothing = !known && concerns.length === 0 && amounts.attempts + amounts.probes === 0;
   if (view.ip !== null) return nothing ? 'Nothing is known of this source' : null;
   if (view.user !== null) return nothing ? 'Nothing is known of this user' : null;
   return watched ? null : 'Not watched';

@@ -241,7 +241,8 @@ describe('the answer in words', () => {
       coverage: { live: hosts.length - blind, late: 0, blind },
     };
     const concerns = concernsOf(because, others);
-    const rest = { more: false, where: ['h1'], doubt: null, ...grounds };
+    const past = query === '' ? null : { ...amounts, where: ['h1'] };
+    const rest = { more: false, doubt: null, past, known: false, ...grounds };
     const part = { concerns, amounts, hosts, fleet: query === '' ? fleet : null, ...rest };
     return verdictOf(part as unknown as Parameters<typeof verdictOf>[0], viewOf(new URLSearchParams(query)), NOW_MS);
   };

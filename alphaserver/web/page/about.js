@@ -1,0 +1,210 @@
+/** The page of one host, source or user: what is known of it, whatever time is looked at. */
+import { count, counted } from './count.js';
+import { byId, element, fill, foreign, glyph } from './element.js';
+import { healthWords } from './health.js';
+import { filterLink } from './links.js';
+import { ago, isUtc, moment } from './time.js';
+import { addressOf } from './view.js';
+
+/**
+ * @import { About, Alert, Logins } from './answers.d.ts'
+ * @import { View } from './view.js'
+ */
+
+const LOGINS_SHOWN = 8;
+const INCIDENTS_SHOWN = 6;
+/** A login that was never there before is new for so long, in milliseconds, where something older is known. */
+const NEW_MS = 7 * 86_400_000;
+const HOURS = 24;
+
+const TRUST = {
+  journal: 'by journald, from sshd itself',
+  syslog: 'by a syslog, which any local program may write to',
+  forgeable: 'where a client can write whole lines: what it says may be forged',
+};
+
+/**
+ * Shows what is known of the one thing that a view is filtered by, or nothing.
+ * @param {About | null} about
+ * @param {View} view
+ * @param {number} nowMs
+ */
+export function showAbout(about, view, nowMs) {
+  const place = byId('about');
+  place.hidden = about === null;
+  if (about === null) return fill(place, []);
+  const value = about.host ?? about.ip ?? about.user ?? '';
+  const kind = about.host !== undefined ? 'Host' : about.ip !== undefined ? 'Source' : 'User';
+  fill(place, [
+    element('h2', { id: 'about-title' }, `${kind} `, foreign(value)),
+    facts(about, view, nowMs),
+    ...loginsOf(about, view, nowMs),
+    ...incidentsOf(about, view, nowMs),
+  ]);
+}
+
+/**
+ * @param {About} about
+ * @param {View} view
+ * @param {number} nowMs
+ */
+function facts(about, view, nowMs) {
+  const { watched, origin, firstSeen, lastSeen, attempts, accepted, failed, probes, more, trust } = about;
+  const least = more ? 'at least ' : '';
+  /** @type {[string, (Node | string | null)[]][]} */
+  const rows = [
+    ['Watched', watched ? [healthWords(watched, nowMs)] : []],
+    ['In', origin ? [originWords(origin)] : []],
+    ['First seen', firstSeen === null ? [] : [more ? 'before ' : '', time(firstSeen, nowMs)]],
+    ['Last seen', lastSeen === null ? [] : [time(lastSeen, nowMs)]],
+    ['Attempts', [`${least}${count(attempts)}: ${count(failed)} failed, ${count(accepted)} accepted`]],
+    ['Probes', [`${least}${count(probes)}`]],
+    ['Ever got in', about.ip === undefined ? [] : [gotIn(about)]],
+    ['Log written', trust === null ? [] : [TRUST[trust]]],
+    ['Logins by hour', about.user === undefined || accepted === 0 ? [] : [hours(about.hours)]],
+    ['Hosts', about.host === undefined ? names(about.hosts, view, 'host') : []],
+    ['Sources', about.ip === undefined ? names(about.sources, view, 'ip') : []],
+    ['Users', about.user === undefined ? names(about.users, view, 'user') : []],
+  ];
+  return element(
+    'dl',
+    { class: 'facts' },
+    ...rows
+      .filter(([, values]) => values.length > 0)
+      .map(([name, values]) =>
+        element(
+          'div',
+          { class: values.length > 2 ? 'wide' : null },
+          element('dt', {}, name),
+          element('dd', {}, ...values),
+        ),
+      ),
+  );
+}
+
+/** @param {NonNullable<About['origin']>} origin */
+function originWords({ country, network, asn, organization }) {
+  const operator = organization ?? (asn === null ? null : `AS${asn}`);
+  return foreign([country, network, operator].filter((words) => words !== null).join(', '));
+}
+
+/** @param {About} about */
+function gotIn({ logins, accepted, more }) {
+  if (logins.length > 0) return element('strong', {}, `yes, ${counted(accepted, 'time')}`);
+  return more ? 'not as far as is known' : 'never';
+}
+
+/** Names of each kind that a page has before the tables below it. */
+const NAMED = 5;
+
+/**
+ * @param {About['hosts']} ranks
+ * @param {View} view
+ * @param {'host' | 'ip' | 'user'} kind
+ */
+function names(ranks, view, kind) {
+  if (ranks.length === 0) return [];
+  const shown = ranks.slice(0, NAMED).flatMap(({ value }, i) => [i > 0 ? ', ' : '', filterLink(view, kind, value)]);
+  return ranks.length > NAMED ? [...shown, ` and ${ranks.length - NAMED} more`] : shown;
+}
+
+/**
+ * Logins by the hour of the day as a row of bars, said in words for whoever does not see them.
+ * @param {readonly number[]} utcHours
+ */
+function hours(utcHours) {
+  const shift = isUtc ? 0 : Math.round(-new Date().getTimezoneOffset() / 60);
+  const local = utcHours.map((_, hour) => utcHours[(hour - shift + HOURS) % HOURS] ?? 0);
+  const most = Math.max(1, ...local);
+  const busy = local.flatMap((logins, hour) => (logins > 0 ? [`${logins} at ${hour}`] : []));
+  const bars = local.map((logins) => {
+    const bar = element('span', { class: logins === 0 ? 'none' : null });
+    bar.style.height = `${Math.max(6, (100 * logins) / most)}%`;
+    return bar;
+  });
+  return element('span', { class: 'hours', role: 'img', 'aria-label': `Logins by hour: ${busy.join(', ')}` }, ...bars);
+}
+
+/**
+ * Who logs in, from where and by what; those used last come first.
+ * @param {About} about
+ * @param {View} view
+ * @param {number} nowMs
+ */
+function loginsOf(about, view, nowMs) {
+  if (about.logins.length === 0) return [];
+  const knownSince = about.firstSeen === null ? nowMs : Date.parse(about.firstSeen);
+  const rows = about.logins.slice(0, LOGINS_SHOWN).map((login) => {
+    const first = Date.parse(login.firstUsed);
+    const isNew = nowMs - first < NEW_MS && first - knownSince > NEW_MS;
+    return loginRow(login, isNew, view, nowMs);
+  });
+  const rest = about.logins.length - rows.length;
+  return [
+    element('h3', {}, 'Who logs in'),
+    element('ul', { class: 'logins' }, ...rows),
+    rest > 0 ? element('p', { class: 'muted' }, `and ${counted(rest, 'more combination')}`) : null,
+  ];
+}
+
+/**
+ * @param {Logins} login
+ * @param {boolean} isNew
+ * @param {View} view
+ * @param {number} nowMs
+ */
+function loginRow({ user, host, ip, method, key, logins, lastUsed }, isNew, view, nowMs) {
+  return element(
+    'li',
+    {},
+    glyph('accepted'),
+    user === null ? 'no user' : filterLink(view, 'user', user),
+    ip === null ? ' from an unknown source' : ' from ',
+    ip === null ? null : filterLink(view, 'ip', ip),
+    ' on ',
+    filterLink(view, 'host', host),
+    method === null ? null : element('span', { class: 'muted' }, ' by ', foreign(method)),
+    key === null ? null : element('span', { class: 'muted key' }, ' ', foreign(key)),
+    element('span', { class: 'muted' }, `, ${counted(logins, 'time')}, last ${ago(lastUsed, nowMs)}`),
+    isNew ? element('strong', { class: 'new' }, ' new') : null,
+  );
+}
+
+/**
+ * @param {About} about
+ * @param {View} view
+ * @param {number} nowMs
+ */
+function incidentsOf({ incidents }, view, nowMs) {
+  if (incidents.length === 0) return [];
+  const rows = incidents.slice(0, INCIDENTS_SHOWN).map((alert) => incidentRow(alert, view, nowMs));
+  const rest = incidents.length - rows.length;
+  return [
+    element('h3', {}, 'Incidents'),
+    element('ul', { class: 'parts' }, ...rows),
+    rest > 0 ? element('p', { class: 'muted' }, `and ${counted(rest, 'older one')}`) : null,
+  ];
+}
+
+/**
+ * @param {Alert} alert
+ * @param {View} view
+ * @param {number} nowMs
+ */
+function incidentRow({ id, severity, summary, lastAt, closedAt }, view, nowMs) {
+  return element(
+    'li',
+    {},
+    glyph(severity),
+    element('a', { href: addressOf(view, { alert: id }) }, foreign(summary)),
+    element('span', { class: 'muted' }, ` ${moment(lastAt, nowMs)}${closedAt === null ? '' : ', over'}`),
+  );
+}
+
+/**
+ * @param {string} at
+ * @param {number} nowMs
+ */
+function time(at, nowMs) {
+  return element('time', { datetime: at, title: at }, moment(at, nowMs));
+}

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../service/logger.ts';
 import { SettingsError } from '../service/settings.ts';
+import { Mailbox } from '../service/mailbox.ts';
 import type { Address } from '../service/value-parser.ts';
 import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts';
 import { firstDecision } from './alerting/prepare.ts';
@@ -12,6 +13,8 @@ import { Alerting } from './alerts.ts';
 import type { ServerConfig, SettingName } from './config.ts';
 import { IdentityAdmission } from './ingest/admission.ts';
 import { findAuthority, keepServerCertificate } from './ingest/authority.ts';
+import { FleetBounds } from './ingest/fleet-bounds.ts';
+import { answerForget } from './ingest/forget.ts';
 import { GroupCommit } from './ingest/group-commit.ts';
 import { JoinCodes } from './ingest/join-codes.ts';
 import { JoinedHosts } from './ingest/joined-hosts.ts';
@@ -69,6 +72,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     joined,
     needsCertificate: config.needsCertificate,
     bindings: store.bindings(),
+    bounds: new FleetBounds({ agents: store.agents(), hosts: store.hosts() }),
     log,
     now: Date.now,
   });
@@ -118,6 +122,9 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       now: Date.now,
     });
   }
+  const mailbox = new Mailbox(config.dataFolder, (request) =>
+    answerForget(request, { store, admission, listener, log }),
+  );
   const ready = (): string | null => (stopping ? 'shutting down' : ingest.fault);
   const web = config.http
     ? await bound(
@@ -163,6 +170,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     stop: async () => {
       stopping = true;
       stopKeeping();
+      mailbox.close();
       listener.drain();
       await ingest.close();
       await listener.close();

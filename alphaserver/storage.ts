@@ -9,6 +9,7 @@ import { RollupThread } from './rollups/rollup-thread.ts';
 import { factIn, openRollups } from './rollups/schema.ts';
 import { type AppliedAppend, Replica } from './shared-log/replica.ts';
 import type { Presence, SharedLog } from './shared-log/shared-log.ts';
+import type { Forgotten } from './store/agents.ts';
 import type { Database } from './store/database.ts';
 import type { NewDecision } from './store/decisions.ts';
 import { EventStore } from './store/event-store.ts';
@@ -150,6 +151,27 @@ export class Storage implements Store {
   /** Gives all agents with the identities that they belong to. */
   bindings(): Iterable<Binding> {
     return this.events.bindings();
+  }
+
+  /** Lists all agents. */
+  *agents(): Iterable<string> {
+    for (const { agent } of this.events.bindings()) yield agent;
+  }
+
+  /** Lists the hosts, each with the agent that reported it last. */
+  hosts(): Iterable<{ readonly host: string; readonly agent: string }> {
+    return this.events.hosts();
+  }
+
+  /** Lists what `forget` takes with an agent or a host; null where it is not known. */
+  belonging(kind: 'agent' | 'host', name: string): Forgotten | null {
+    return this.events.belonging(kind, name);
+  }
+
+  /** Lists agents and hosts no longer. Throws a StoreError when the disk does not take it. */
+  forget(forgotten: Forgotten): void {
+    this.events.forget(forgotten);
+    this.queries.changed();
   }
 
   /** Keeps retention from deleting events above `upTo()`, the id that a reader of the log has reached. Asked at each deletion. */

@@ -136,6 +136,24 @@ export function alphaserver(io: CommandIo): Program {
       }),
     },
   };
+  const forgetting = (kind: 'host' | 'agent', placeholder: string, summary: string) =>
+    command({
+      summary,
+      options: {},
+      arguments: { name: argument(text, placeholder) },
+      run: async (given) =>
+        (await import('./forget-command.ts')).forgetCommand(kind, given.name, settings().dataFolder, io),
+    });
+  const forget: Group = {
+    commands: {
+      host: forgetting(
+        'host',
+        'NAME',
+        'lists a host no longer that is gone, nor its agent; what happened there stays stored',
+      ),
+      agent: forgetting('agent', 'ID', 'lists an agent no longer that is gone, nor hosts that it alone reported'),
+    },
+  };
   return {
     name: 'alphaserver',
     version: manifest.version,
@@ -168,6 +186,7 @@ export function alphaserver(io: CommandIo): Program {
           (await import('./enroll-command.ts')).enrollCommand({ ...given, forMs: given.for }, settings(), io),
       }),
       alert,
+      forget,
       report: command({
         summary: 'tells what happened, and whether anything is wrong, beside a running server or without one',
         options: {

@@ -92,7 +92,22 @@ export class AgentHealth {
         if (incident) changed.push(incident);
       }
     }
+    if (this.#agents.size > agents.length) changed.push(...this.#closeForgotten(agents, nowMs));
     return changed;
+  }
+
+  /** Closes the incidents of agents that are no longer listed: somebody has forgotten them. */
+  #closeForgotten(agents: readonly AgentStatus[], nowMs: number): Incident[] {
+    const listed = new Set(agents.map(({ uuid }) => uuid));
+    const closed: Incident[] = [];
+    for (const [uuid, watched] of this.#agents) {
+      if (listed.has(uuid)) continue;
+      for (const incident of watched.open.values()) closed.push({ ...incident, lastAt: nowMs, closedAt: nowMs });
+      if (watched.open.size > 0) this.#changed(uuid);
+      watched.open.clear();
+      if (watched.memory === NOTHING) this.#agents.delete(uuid);
+    }
+    return closed;
   }
 
   #watched(uuid: string): Watched {

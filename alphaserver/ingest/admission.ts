@@ -1,8 +1,9 @@
 /** Lets agents in: proves who somebody is, by token or certificate, and asks whether the agent is theirs. */
-import type { Hello } from '../../protocol/messages.ts';
+import type { ErrorCode, Hello } from '../../protocol/messages.ts';
 import { GuessDelay } from '../../service/guess-delay.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Binding, BindingChange } from '../store/store.ts';
+import type { FleetBounds } from './fleet-bounds.ts';
 import { Identities, type Identity } from './identity.ts';
 import type { AgentCertificate, JoinedHosts } from './joined-hosts.ts';
 import type { Tokens } from './tokens.ts';
@@ -23,10 +24,13 @@ export interface Admitted {
   readonly tokenHash: string | null;
   /** The certificate that it was let in by, or null. */
   readonly certificate: AgentCertificate | null;
+  /** How long its welcome has to wait: many new agents come at once. */
+  readonly delayMs: number;
 }
 
-/** Somebody who was not. `delayMs` is how long the answer has to wait. */
+/** A hello that was refused. `delayMs` is how long the answer has to wait. */
 export interface Rejected {
+  readonly code: Extract<ErrorCode, 'unauthorized' | 'busy'>;
   readonly message: string;
   readonly delayMs: number;
 }
@@ -37,9 +41,12 @@ export interface Admission {
   /** Looks for changes from outside; true where what `mayStay` says may have changed since the last call. Called once a second. */
   changed(): boolean;
   mayStay(admitted: Admitted): boolean;
-  /** Gives why an event of this agent may not name this host, or null. */
-  eventHostFault(admitted: Admitted, own: string, host: string): string | null;
+  /** Decides whether an event of this agent may name this host. */
+  eventHost(admitted: Admitted, hello: Hello, host: string): HostVerdict;
 }
+
+/** The verdict on a host that an event names: how long the agent has to wait before it is read on, or why it is refused. */
+export type HostVerdict = { readonly delayMs: number } | Omit<Rejected, 'delayMs'>;
 
 /** What admission stands on. */
 export interface AdmissionOptions {
@@ -51,6 +58,7 @@ export interface AdmissionOptions {
   /** True when agents must show a certificate of the client CA. */
   readonly needsCertificate: boolean;
   readonly bindings: Iterable<Binding>;
+  readonly bounds: FleetBounds;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly now: () => number;
 }
@@ -73,15 +81,15 @@ export class IdentityAdmission implements Admission {
   }
 
   admit(hello: Hello, peer: Peer): Admitted | Rejected {
-    const { tokens, joined, anonymous, needsCertificate, log, now } = this.#options;
+    const { tokens, joined, anonymous, needsCertificate, bounds, log, now } = this.#options;
     const token = hello.token === null ? null : tokens.find(hello.token);
     if (hello.token !== null && token === null && !anonymous)
-      return { message: 'the token is not valid', delayMs: this.#guesses.wrong(peer.address, now()) };
+      return unauthorized('the token is not valid', this.#guesses.wrong(peer.address, now()));
     const shown = peer.certificate;
     const certificateFault = shown && (shown.fault === null ? joined?.fault(shown) : `its certificate ${shown.fault}`);
     const certificate = certificateFault ? null : shown;
     if (needsCertificate && certificate === null)
-      return { message: certificateFault || 'a certificate of the client CA is needed', delayMs: 0 };
+      return unauthorized(certificateFault || 'a certificate of the client CA is needed');
     const byToken = token && { key: `token:${token.name}`, hosts: token.hosts, ownHost: null };
     const identity: Identity | null = certificate
       ? {
@@ -96,15 +104,18 @@ export class IdentityAdmission implements Admission {
         certificateFault || 'a token or a certificate is needed: alphaserver enroll NAME gives a code to join by';
       if (certificateFault)
         log.warn(`Agent ${hello.agent} (host ${hello.host}) from ${peer.address} is not let in: ${message}`);
-      return { message, delayMs: 0 };
+      return unauthorized(message);
     }
+    const full = bounds.helloFault(hello.agent, hello.host);
+    if (full !== null) return { code: 'busy', message: full, delayMs: 0 };
     const verdict = this.#identities.judge(identity, hello, now());
     if (!verdict.admitted) {
       log.warn(`Agent ${hello.agent} (host ${hello.host}) from ${peer.address} is not let in: ${verdict.message}`);
-      return { message: verdict.message, delayMs: 0 };
+      return unauthorized(verdict.message);
     }
     for (const note of verdict.notes) log[verdict.change?.isClone ? 'warn' : 'info'](note);
-    return { identity, change: verdict.change, tokenHash: token?.sha256 ?? null, certificate };
+    const delayMs = bounds.hello(hello.agent, hello.host, now());
+    return { identity, change: verdict.change, tokenHash: token?.sha256 ?? null, certificate, delayMs };
   }
 
   mayStay({ tokenHash, certificate }: Admitted): boolean {
@@ -113,17 +124,26 @@ export class IdentityAdmission implements Admission {
     return tokenHash === null || tokens.isValid(tokenHash);
   }
 
-  eventHostFault({ identity }: Admitted, own: string, host: string): string | null {
-    return this.#identities.eventHostFault(identity, own, host);
+  eventHost({ identity }: Admitted, { agent, host: own }: Hello, host: string): HostVerdict {
+    const fault = this.#identities.eventHostFault(identity, own, host);
+    if (fault !== null) return { code: 'unauthorized', message: fault };
+    const bounded = this.#options.bounds.host(agent, host, this.#options.now());
+    return 'fault' in bounded ? { code: 'busy', message: bounded.fault } : bounded;
   }
 
   /** Takes over what another server's admission decided of an agent. */
   learn(agent: string, host: string, change: BindingChange): void {
-    this.#identities.learn(agent, host, change, this.#options.now());
+    const { bounds, now } = this.#options;
+    this.#identities.learn(agent, host, change, now());
+    bounds.hello(agent, host, now());
   }
 
-  /** Forgets an agent that the store has forgotten. */
-  forget(agent: string): void {
-    this.#identities.forget(agent);
+  /** Forgets agents and hosts that the store has forgotten. */
+  forget(agents: readonly string[], hosts: readonly string[]): void {
+    for (const agent of agents) this.#identities.forget(agent);
+    this.#options.bounds.forget(agents, hosts);
   }
 }
+
+/** Makes the answer to somebody who is not let in. */
+export const unauthorized = (message: string, delayMs = 0): Rejected => ({ code: 'unauthorized', message, delayMs });

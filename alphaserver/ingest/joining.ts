@@ -3,7 +3,7 @@ import { readJoinCode } from '../../protocol/join-code.ts';
 import type { Enroll } from '../../protocol/joining.ts';
 import { GuessDelay } from '../../service/guess-delay.ts';
 import type { Logger } from '../../service/logger.ts';
-import type { Rejected } from './admission.ts';
+import { type Rejected, unauthorized } from './admission.ts';
 import type { Authority } from './authority.ts';
 import type { JoinCodes } from './join-codes.ts';
 import { isCertificateName, type JoinedHosts } from './joined-hosts.ts';
@@ -38,7 +38,7 @@ export class Joining {
     const nowMs = now();
     const refused = (message: string, delayMs = 0): Rejected => {
       log.warn(`Host ${host} from ${address} may not join: ${message}`);
-      return { message, delayMs };
+      return unauthorized(message, delayMs);
     };
     const read = readJoinCode(code);
     if (read === null || !read.fingerprint.equals(authority.fingerprint()))
@@ -74,7 +74,7 @@ export class Joining {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.warn(`The certificate of ${name} is not renewed: ${reason}`);
-      return { message: `the request cannot be signed: ${reason}`, delayMs: 0 };
+      return unauthorized(`the request cannot be signed: ${reason}`);
     }
   }
 }

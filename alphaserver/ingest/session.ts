@@ -78,6 +78,8 @@ export class Session {
   #isRejected = false;
   /** True once `enroll` or `renew` came. */
   #hasAsked = false;
+  /** Until when nothing is read, since the agent brings too much that is new at once. */
+  #slowedUntilMs = 0;
   /** The newest ping, and what was stored of the one before. */
   #heartbeat: { readonly report: AgentReport | null; readonly seenMs: number } | null = null;
   #storedReport = '';
@@ -207,12 +209,14 @@ export class Session {
 
   #gather(message: EventMessage): void {
     const { host } = message.event;
-    const { admission } = this.#options;
-    const fault = host ? admission.eventHostFault(this.#admitted as Admitted, this.#hello?.host ?? '', host) : null;
-    if (fault === null) this.#gathered.push(message);
-    else {
+    const { admission, now } = this.#options;
+    const verdict = host ? admission.eventHost(this.#admitted as Admitted, this.#hello as Hello, host) : { delayMs: 0 };
+    if ('delayMs' in verdict) {
+      if (verdict.delayMs > 0) this.#slowedUntilMs = Math.max(this.#slowedUntilMs, now() + verdict.delayMs);
+      this.#gathered.push(message);
+    } else {
       this.#flush();
-      this.refuse('unauthorized', fault);
+      this.refuse(verdict.code, verdict.message);
     }
   }
 
@@ -235,10 +239,11 @@ export class Session {
     // Through the queue, behind whatever an older connection of this agent left there: welcome.seq must count it. [P5]
     const binding = change === null ? {} : { binding: change };
     ingest.submit({ agent: hello.agent, host: hello.host, events: [], ...binding }).then(
-      ({ lastSeq }) => {
-        const accepts = this.#renewableName === null ? {} : { accepts: ['renew'] };
-        if (!this.#ending) this.#send({ type: 'welcome', version: PROTOCOL_VERSION, seq: lastSeq, ...accepts });
-      },
+      ({ lastSeq }) =>
+        this.#later(admitted.delayMs, () => {
+          const accepts = this.#renewableName === null ? {} : { accepts: ['renew'] };
+          if (!this.#ending) this.#send({ type: 'welcome', version: PROTOCOL_VERSION, seq: lastSeq, ...accepts });
+        }),
       () => this.end(),
     );
   }
@@ -291,15 +296,17 @@ export class Session {
     return this.#options.joining === null ? null : (this.#admitted?.certificate?.name ?? null);
   }
 
-  /** Refuses after a delay that grows with the wrong guesses of this address. Nothing more is read of the peer meanwhile. */
-  #reject({ message, delayMs }: Rejected): void {
-    if (delayMs === 0) {
-      this.refuse('unauthorized', message);
-      return;
-    }
+  /** Refuses after a delay, such as that which grows with the wrong guesses of this address. Nothing more is read meanwhile. */
+  #reject({ code, message, delayMs }: Rejected): void {
     this.#isRejected = true;
     this.#options.stream.pause();
-    setTimeout(() => this.refuse('unauthorized', message), delayMs).unref();
+    this.#later(delayMs, () => this.refuse(code, message));
+  }
+
+  /** Runs `work` after so long; at once for no time at all. */
+  #later(delayMs: number, work: () => void): void {
+    if (delayMs === 0) work();
+    else setTimeout(work, delayMs).unref();
   }
 
   #flush(): void {
@@ -358,9 +365,10 @@ export class Session {
 
   /** Reads on, or stops reading, by how much waits for the store and for the peer. */
   flow(): void {
-    const { stream, ingest } = this.#options;
+    const { stream, ingest, now } = this.#options;
     if (this.#ending || this.#draining || this.#isRejected) return;
-    const wait = this.#unstored >= UNSTORED_LIMIT_EVENTS || stream.writableLength > UNREAD_LIMIT_BYTES || ingest.full;
+    const behind = this.#unstored >= UNSTORED_LIMIT_EVENTS || stream.writableLength > UNREAD_LIMIT_BYTES || ingest.full;
+    const wait = behind || (this.#slowedUntilMs > 0 && now() < this.#slowedUntilMs);
     if (wait) stream.pause();
     else if (stream.isPaused()) {
       this.#heardMs = this.#options.now();

@@ -2,6 +2,7 @@
 import { networkOf } from '../../service/ip-network.ts';
 import { ALL_EVENTS, clampAt, type IndexQuery, type Place } from '../rollups/event-index.ts';
 import { eventsWithIds, storedMethod } from '../store/event-rows.ts';
+import { HOST_BY_NAME } from '../store/row-names.ts';
 import { OUTCOMES } from '../store/schema.ts';
 import type { StoredEvent } from '../store/store.ts';
 import type { EventCursor, EventQuery } from './results.ts';
@@ -44,8 +45,7 @@ export function firstIdSince({ events, index, indexedTo, firstId }: Snapshot, si
 
 /** Turns names into numbers; null where a host was never seen. */
 function wantedIn({ db }: Snapshot, { host, ip, user, outcome, method }: EventQuery): IndexQuery | null {
-  const known =
-    host === null ? null : (db.prepare('SELECT id FROM hosts WHERE name = ?').get(host) as { id: number } | undefined);
+  const known = host === null ? null : (db.prepare(HOST_BY_NAME).get(host) as { id: number } | undefined);
   if (known === undefined) return null;
   // Addresses have no slash: it is a network.
   const isNetwork = ip?.includes('/') ?? false;

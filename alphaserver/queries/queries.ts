@@ -6,6 +6,7 @@ import { HashedNames } from '../rollups/hashed-names.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from '../rollups/time-buckets.ts';
 import { arrays, type Database } from '../store/database.ts';
 import { eventsAfter, eventsWithIds } from '../store/event-rows.ts';
+import { HOST_BY_NAME } from '../store/row-names.ts';
 import type { StoredEvent, StoredGap } from '../store/store.ts';
 import { type AboutKind, aboutOf } from './about.ts';
 import { eventPage, firstIdSince } from './events.ts';
@@ -182,7 +183,7 @@ export class Queries {
 
   #steps(snapshot: Snapshot, span: SpanQuery, step: number, host: string | null): Map<number, Counts> {
     if (host === null) return new TimelineCounts(snapshot, null).steps(span, step);
-    const [row] = arrays(this.#db, 'SELECT id FROM hosts WHERE name = ?', host) as [number][];
+    const [row] = arrays(this.#db, HOST_BY_NAME, host) as [number][];
     return row ? new TimelineCounts(snapshot, row[0]).steps(span, step) : new Map();
   }
 

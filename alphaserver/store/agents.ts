@@ -1,4 +1,4 @@
-/** Agents and hosts in memory, as the store has them: what every append needs, without a read from the disk. */
+/** Holds agents and hosts in memory, as the store has them: what every append needs, without a read from the disk. */
 import type { AgentReport } from '../../protocol/report.ts';
 import type { Database, Statement } from './database.ts';
 import type { AgentRecord, BindingChange } from './store.ts';
@@ -76,12 +76,36 @@ interface Tables {
   lastHost: number;
 }
 
+interface Statements {
+  readonly agent: Statement;
+  readonly host: Statement;
+  readonly forgottenAgent: Statement;
+  readonly forgottenHost: Statement;
+}
+
+/** The tables that forgotten agents and hosts are moved to, and from where they come back. */
+const FORGOTTEN = { agents: 'forgottenAgents', hosts: 'forgottenHosts' } as const;
+
+/** Moves a row between the table of those listed and that of those forgotten. */
+function move(db: Database, id: number, from: string, to: string): void {
+  db.prepare(`INSERT INTO ${to} SELECT * FROM ${from} WHERE id = ?`).run(id);
+  db.prepare(`DELETE FROM ${from} WHERE id = ?`).run(id);
+}
+
+/** Agents, by their ids, and hosts, by their names, that are no longer listed. */
+export interface Forgotten {
+  readonly agents: readonly string[];
+  readonly hosts: readonly string[];
+}
+
 /** All agents and hosts. Some 300 bytes each: 50,000 of both are about 30 MB. */
 export class Agents {
   readonly #tables: Tables = { agents: new Map(), hosts: new Map(), lastAgent: 0, lastHost: 0 };
-  readonly #write: { readonly agent: Statement; readonly host: Statement };
+  readonly #db: Database;
+  readonly #statements: Statements;
 
   constructor(db: Database) {
+    this.#db = db;
     const { agents, hosts } = this.#tables;
     for (const row of db.prepare('SELECT * FROM agents ORDER BY id').iterate() as Iterable<unknown>) {
       const agent = { ...(row as AgentRow) };
@@ -93,7 +117,13 @@ export class Agents {
       hosts.set(host.name, host);
       this.#tables.lastHost = host.id;
     }
-    this.#write = {
+    const lastOf = (table: string): number =>
+      (db.prepare(`SELECT coalesce(max(id), 0) AS id FROM ${table}`).get() as { id: number }).id;
+    this.#tables.lastAgent = Math.max(this.#tables.lastAgent, lastOf(FORGOTTEN.agents));
+    this.#tables.lastHost = Math.max(this.#tables.lastHost, lastOf(FORGOTTEN.hosts));
+    this.#statements = {
+      forgottenAgent: db.prepare(`SELECT * FROM ${FORGOTTEN.agents} WHERE uuid = ?`),
+      forgottenHost: db.prepare(`SELECT * FROM ${FORGOTTEN.hosts} WHERE name = ?`),
       // DO UPDATE, since REPLACE would delete the row and its key in the index, and write both again.
       agent: db.prepare(
         `INSERT INTO agents (id, uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt,
@@ -118,24 +148,68 @@ export class Agents {
     return this.#tables.agents.values();
   }
 
+  /** Lists the hosts, each with the agent that reported it last. */
+  *hosts(): Iterable<{ readonly host: string; readonly agent: string }> {
+    const uuids = new Map([...this.#tables.agents.values()].map(({ id, uuid }) => [id, uuid]));
+    for (const { name, agent } of this.#tables.hosts.values()) yield { host: name, agent: uuids.get(agent) ?? '' };
+  }
+
   /** Begins a set of changes that reaches the disk with `write` and the memory with `apply`. */
   update(nowMs: number): PendingUpdate {
-    return new PendingUpdate(this.#tables, this.#write, nowMs);
+    return new PendingUpdate(this.#tables, this.#db, this.#statements, nowMs);
+  }
+
+  /** Lists what goes with an agent: itself, and the hosts that no other agent has reported since. Null where it is not known. */
+  ofAgent(uuid: string): Forgotten | null {
+    const agent = this.#tables.agents.get(uuid);
+    return agent === undefined ? null : { agents: [uuid], hosts: this.#namedBy(agent) };
+  }
+
+  /** Lists what goes with a host: itself, and its own agents that report no other. Null where it is not known. */
+  ofHost(name: string): Forgotten | null {
+    if (!this.#tables.hosts.has(name)) return null;
+    const agents = [...this.#tables.agents.values()].filter(
+      (agent) => agent.host === name && this.#namedBy(agent).every((host) => host === name),
+    );
+    return { agents: agents.map(({ uuid }) => uuid), hosts: [name] };
+  }
+
+  /** Moves agents and hosts to those forgotten, inside the caller's transaction, with what is stored of the agents' unknown lines. */
+  writeForgotten({ agents, hosts }: Forgotten): void {
+    const unknown = this.#db.prepare('DELETE FROM shapes WHERE agent = ?');
+    for (const uuid of agents) {
+      const { id } = this.#tables.agents.get(uuid) as AgentRow;
+      move(this.#db, id, 'agents', FORGOTTEN.agents);
+      unknown.run(id);
+    }
+    for (const name of hosts) move(this.#db, (this.#tables.hosts.get(name) as HostRow).id, 'hosts', FORGOTTEN.hosts);
+  }
+
+  /** Takes the same over into the memory. Call it after the commit. */
+  applyForgotten({ agents, hosts }: Forgotten): void {
+    for (const uuid of agents) this.#tables.agents.delete(uuid);
+    for (const name of hosts) this.#tables.hosts.delete(name);
+  }
+
+  #namedBy({ id }: AgentRow): string[] {
+    return [...this.#tables.hosts.values()].filter(({ agent }) => agent === id).map(({ name }) => name);
   }
 }
 
 /** Copies of the rows that one transaction changes. Thrown away when it fails. */
 export class PendingUpdate {
   readonly #tables: Tables;
-  readonly #statements: { readonly agent: Statement; readonly host: Statement };
+  readonly #db: Database;
+  readonly #statements: Statements;
   readonly #nowMs: number;
   readonly #agents = new Map<string, AgentRow>();
   readonly #hosts = new Map<string, HostRow>();
   #lastAgent: number;
   #lastHost: number;
 
-  constructor(tables: Tables, statements: { readonly agent: Statement; readonly host: Statement }, nowMs: number) {
+  constructor(tables: Tables, db: Database, statements: Statements, nowMs: number) {
     this.#tables = tables;
+    this.#db = db;
     this.#statements = statements;
     this.#nowMs = nowMs;
     this.#lastAgent = tables.lastAgent;
@@ -146,7 +220,7 @@ export class PendingUpdate {
   agent(uuid: string, host: string, seenMs = this.#nowMs): AgentRow {
     const pending = this.#agents.get(uuid);
     if (pending) return pending;
-    const known = this.#tables.agents.get(uuid);
+    const known = this.#tables.agents.get(uuid) ?? this.#returned<AgentRow>('agents', uuid);
     const row: AgentRow = known
       ? { ...known, host, lastSeen: Math.max(known.lastSeen, seenMs) }
       : {
@@ -184,7 +258,7 @@ export class PendingUpdate {
   host(name: string, agent: number): HostRow {
     const pending = this.#hosts.get(name);
     if (pending) return pending;
-    const known = this.#tables.hosts.get(name);
+    const known = this.#tables.hosts.get(name) ?? this.#returned<HostRow>('hosts', name);
     const row: HostRow = known
       ? { ...known, agent, lastSeen: this.#nowMs }
       : {
@@ -198,6 +272,14 @@ export class PendingUpdate {
           probes: 0,
         };
     this.#hosts.set(name, row);
+    return row;
+  }
+
+  /** Takes back an agent or a host that was forgotten, with its numbers and counts; undefined for one that is new. */
+  #returned<Row extends { readonly id: number }>(table: 'agents' | 'hosts', name: string): Row | undefined {
+    const { forgottenAgent, forgottenHost } = this.#statements;
+    const row = (table === 'agents' ? forgottenAgent : forgottenHost).get(name) as Row | undefined;
+    if (row !== undefined) move(this.#db, row.id, FORGOTTEN[table], table);
     return row;
   }
 

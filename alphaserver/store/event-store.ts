@@ -2,7 +2,7 @@
 
 import type { AgentReport } from '../../protocol/report.ts';
 import { storeJump, storePing } from './agent-reports.ts';
-import { Agents } from './agents.ts';
+import { Agents, type Forgotten } from './agents.ts';
 import { type Database, migrate, transaction } from './database.ts';
 import { appendDecisions, type NewDecision } from './decisions.ts';
 import { readerOf } from './event-tables.ts';
@@ -203,6 +203,25 @@ export class EventStore implements Store {
     for (const { host, firstSeenMs, accepted, failed, probes } of counts)
       insert.run(host, firstSeenMs, firstSeenMs, accepted, failed, probes);
     this.#agents = new Agents(this.db);
+  }
+
+  /** Lists the hosts, each with the agent that reported it last. */
+  hosts(): Iterable<{ readonly host: string; readonly agent: string }> {
+    return this.#agents.hosts();
+  }
+
+  /** Lists what `forget` takes with an agent or a host; null where it is not known. */
+  belonging(kind: 'agent' | 'host', name: string): Forgotten | null {
+    return kind === 'agent' ? this.#agents.ofAgent(name) : this.#agents.ofHost(name);
+  }
+
+  /**
+   * Lists agents and hosts no longer. Their events and counts stay; whoever comes back goes on with its numbers. Throws a
+   * StoreError when the disk does not take it.
+   */
+  forget(forgotten: Forgotten): void {
+    this.transaction(() => this.#agents.writeForgotten(forgotten));
+    this.#agents.applyForgotten(forgotten);
   }
 
   /** Counts agents that were last heard of at or before `beforeMs`, those left out that are `connected`. */

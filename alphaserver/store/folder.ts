@@ -62,6 +62,20 @@ export function openFolder(folder: string, walLimitPages: number): OpenFolder {
   });
 }
 
+/** True while another process has the folder open. */
+export function isInUse(folder: string): boolean {
+  const lock = openDatabase(join(folder, LOCK_FILE));
+  try {
+    lock.exec('PRAGMA busy_timeout=0; BEGIN EXCLUSIVE; ROLLBACK');
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw error;
+  } finally {
+    lock.close();
+  }
+}
+
 /** Runs what opens or upgrades a store's files. Throws an Error with one sentence that names the folder and says what to do. */
 export function usable<T>(folder: string, work: () => T): T {
   try {

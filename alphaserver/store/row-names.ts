@@ -1,6 +1,10 @@
 /** The names of agents and hosts by their numbers in the store. */
 import type { Database, Statement } from './database.ts';
 
+/** Finds the number of a host by its name, whether it is listed or forgotten. */
+export const HOST_BY_NAME =
+  'SELECT id FROM hosts WHERE name = ?1 UNION ALL SELECT id FROM forgottenHosts WHERE name = ?1';
+
 /** Turns the numbers of agents and hosts into their names. A number never changes its meaning, so each is read once. */
 export class RowNames {
   readonly #agent: Statement;
@@ -9,8 +13,12 @@ export class RowNames {
   readonly #hosts = new Map<number, string>();
 
   constructor(db: Database) {
-    this.#agent = db.prepare('SELECT uuid AS name FROM agents WHERE id = ?');
-    this.#host = db.prepare('SELECT name FROM hosts WHERE id = ?');
+    const either = (table: string, forgotten: string, column: string): Statement =>
+      db.prepare(
+        `SELECT ${column} AS name FROM ${table} WHERE id = ?1 UNION ALL SELECT ${column} FROM ${forgotten} WHERE id = ?1`,
+      );
+    this.#agent = either('agents', 'forgottenAgents', 'uuid');
+    this.#host = either('hosts', 'forgottenHosts', 'name');
   }
 
   /** The id of an agent, a UUID. Throws an Error for a number that no stored event has. */

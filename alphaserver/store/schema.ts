@@ -114,6 +114,15 @@ export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE storeFacts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
   `,
+  // Agents and hosts that somebody has forgotten. Their events stay, so that their numbers and names do too.
+  `
+  CREATE TABLE forgottenAgents AS SELECT * FROM agents LIMIT 0;
+  CREATE UNIQUE INDEX forgottenAgentsById ON forgottenAgents (id);
+  CREATE UNIQUE INDEX forgottenAgentsByUuid ON forgottenAgents (uuid);
+  CREATE TABLE forgottenHosts AS SELECT * FROM hosts LIMIT 0;
+  CREATE UNIQUE INDEX forgottenHostsById ON forgottenHosts (id);
+  CREATE UNIQUE INDEX forgottenHostsByName ON forgottenHosts (name);
+  `,
 ];
 
 /** The words that the column `outcome` of events numbers from 0. */

@@ -97,11 +97,11 @@ beforeEach(async () => {
     admission: {
       admit: ({ token }) =>
         admitted(token)
-          ? { identity: null, change: null, tokenHash: token, certificate: null }
-          : { message: 'the token is not valid', delayMs: 0 },
+          ? { identity: null, change: null, tokenHash: token, certificate: null, delayMs: 0 }
+          : { code: 'unauthorized', message: 'the token is not valid', delayMs: 0 },
       changed: () => admissionChanged,
       mayStay: ({ tokenHash }) => admitted(tokenHash),
-      eventHostFault: () => null,
+      eventHost: () => ({ delayMs: 0 }),
     },
     ingest,
     log,

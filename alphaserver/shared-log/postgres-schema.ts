@@ -99,8 +99,9 @@ export const MIGRATIONS: readonly string[] = [
     END IF;
     INSERT INTO asgard.agents (id, last_seq) SELECT DISTINCT unnest(p_agents), 0 ON CONFLICT DO NOTHING;
     WITH given AS (
-      SELECT e.*, p_agents[e.batch + 1] AS agent
+      SELECT e.*, b.agent
         FROM unnest(p_batch, ${given}) WITH ORDINALITY AS e (batch, ${names}, place)
+        JOIN unnest(p_agents) WITH ORDINALITY AS b (agent, number) ON b.number = e.batch + 1
     ), ordered AS (
       SELECT g.*, max(g.seq) OVER (PARTITION BY g.agent ORDER BY g.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
         FROM given g
@@ -115,8 +116,9 @@ export const MIGRATIONS: readonly string[] = [
       UPDATE asgard.agents a SET last_seq = k.last_seq
         FROM (SELECT agent, max(seq) AS last_seq FROM kept GROUP BY agent) k WHERE a.id = k.agent
     )
-    SELECT coalesce(array_agg((SELECT count(*)::integer FROM kept k WHERE k.batch = b.batch) ORDER BY b.batch), '{}')
-      INTO v_counts FROM generate_series(0, coalesce(array_length(p_agents, 1), 0) - 1) AS b (batch);
+    SELECT coalesce(array_agg(coalesce(k.count, 0) ORDER BY b.batch), '{}') INTO v_counts
+      FROM generate_series(0, coalesce(array_length(p_agents, 1), 0) - 1) AS b (batch)
+      LEFT JOIN (SELECT batch, count(*)::integer AS count FROM kept GROUP BY batch) k ON k.batch = b.batch;
     INSERT INTO asgard.appends VALUES (o_position, o_stored_at, o_first_event, v_counts, p_name, p_batches);
     UPDATE asgard.head SET event = event + (SELECT coalesce(sum(c), 0) FROM unnest(v_counts) AS c)
       WHERE array_length(v_counts, 1) > 0;

@@ -25,8 +25,10 @@ import { figuresOf } from './metrics/collect.ts';
 import { Peers } from './peers.ts';
 import { ROLLUPS_FILE } from './rollups/schema.ts';
 import { openSharedLog, reasonOf } from './shared-log/join.ts';
+import { FILE_DECISION, SharedFiles } from './shared-log/shared-files.ts';
 import type { SharedLog } from './shared-log/shared-log.ts';
 import { openStorage, type Storage } from './storage.ts';
+import { newestDecision } from './store/decisions.ts';
 import { EVENTS_FILE } from './store/folder.ts';
 import { checkWhole, DAMAGE_ADVICE } from './store/integrity.ts';
 import { Live } from './web/live.ts';
@@ -90,6 +92,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   let stopping = false;
   const port = await bound('ALPHASERVER_LISTEN', config.listen, listener.open());
   let peers: Peers | null = null;
+  let files: SharedFiles | null = null;
   const isConnected = (agent: string): boolean => listener.isConnected(agent) || (peers?.isConnected(agent) ?? false);
   const views = store.views(isConnected, Date.now);
   const live = new Live({ views, now: Date.now });
@@ -109,7 +112,19 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     store.follow(({ appended, batches, isOwn, hasDecisions }) => {
       ingest.applied(appended, isOwn);
       for (const { agent, host, binding } of batches) if (binding) admission.learn(agent, host, binding);
-      if (hasDecisions) void alerting.thread.decided();
+      if (hasDecisions) {
+        void alerting.thread.decided();
+        files?.decided();
+      }
+    });
+    files = new SharedFiles({
+      folder: config.dataFolder,
+      decide: (decisions) => store.decide(decisions, Date.now()),
+      agreed: (file) => store.events.fact(`file ${file}`),
+      agree: (file, digest) => store.transaction(() => store.events.setFact(`file ${file}`, digest)),
+      decided: (file) =>
+        (newestDecision(store.db, FILE_DECISION, file)?.body as { content?: string } | undefined)?.content ?? null,
+      failed: (file, error) => log.warn(`${file} is not the same on all servers yet: ${reasonOf(error)}`),
     });
     peers = new Peers({
       ...shared,
@@ -176,6 +191,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       await listener.close();
       await web?.close();
       await alerting.close();
+      await files?.close();
       await peers?.close();
       await store.close();
     },

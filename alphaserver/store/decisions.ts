@@ -35,6 +35,14 @@ export function decisionsAfter(db: Database, id: number, limit: number): Decisio
   }));
 }
 
+/** Returns the newest decision of a kind about a subject; null where there is none. Kinds of which there are few rows alone: it reads all of the kind. */
+export function newestDecision(db: Database, kind: string, subject: string): Decision | null {
+  const sql =
+    'SELECT id, at, kind, subject, by, body FROM decisions WHERE kind = ? AND subject = ? ORDER BY id DESC LIMIT 1';
+  const row = db.prepare(sql).get(kind, subject) as (Omit<Decision, 'body'> & { body: string }) | undefined;
+  return row ? { ...row, body: JSON.parse(row.body) as object } : null;
+}
+
 /** Returns the id of the newest decision, 0 where there is none. Nothing is ever deleted, so no id is given twice. */
 export function lastDecision(db: Database): number {
   return (db.prepare('SELECT coalesce(max(id), 0) AS id FROM decisions').get() as { id: number }).id;

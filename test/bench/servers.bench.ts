@@ -86,9 +86,21 @@ async function servers(primary: Postgres): Promise<BenchRow[]> {
     await until(async () => (await stored(three)) === all, undefined, CATCH_UP_LIMIT_MS);
     const builtMs = performance.now() - started;
     return [
-      { name: 'one event, from socket to acknowledgement: median', value: ms(quantile(times, 0.5)), note: `p99 ${ms(quantile(times, 0.99))}` },
-      { name: 'two servers, from sockets, events/s acknowledged', value: number(((each * AGENTS) / floodMs) * 1_000), note: `${number(((each * AGENTS) / agreedMs) * 1_000)} until both answer with all` },
-      { name: 'a server that starts from nothing, events/s', value: number((all / builtMs) * 1_000), note: `${number(all)} events` },
+      {
+        name: 'one event, from socket to acknowledgement: median',
+        value: ms(quantile(times, 0.5)),
+        note: `p99 ${ms(quantile(times, 0.99))}`,
+      },
+      {
+        name: 'two servers, from sockets, events/s acknowledged',
+        value: number(((each * AGENTS) / floodMs) * 1_000),
+        note: `${number(((each * AGENTS) / agreedMs) * 1_000)} until both answer with all`,
+      },
+      {
+        name: 'a server that starts from nothing, events/s',
+        value: number((all / builtMs) * 1_000),
+        note: `${number(all)} events`,
+      },
     ];
   } finally {
     for (const pair of [one, two, three]) await pair.close();

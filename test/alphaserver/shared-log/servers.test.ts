@@ -1,5 +1,6 @@
 /** Two servers on one PostgreSQL: the same events under the same ids, the same alerts, one that delivers, and failures of each part. */
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -144,6 +145,19 @@ describe('two servers on one PostgreSQL', { skip: noPostgres }, () => {
     );
     assert.equal(answer.status, 200, await answer.text());
     await until(async () => JSON.stringify((await alerts(two)).alerts).includes('Ada'));
+  });
+
+  test('a token that is made on one server is good on the other, and one that is revoked is not', async () => {
+    const folderOf = (pair: Pair) => join(pair.folder, 'server', 'tokens.json');
+    const same = () =>
+      until(
+        () => existsSync(folderOf(two)) && readFileSync(folderOf(two), 'utf8') === readFileSync(folderOf(one), 'utf8'),
+      );
+    assert.equal((await one.serverCommand('token', 'add', 'web-01')).code, 0);
+    await same();
+    assert.match((await two.serverCommand('token', 'list')).said, /web-01/);
+    assert.equal((await two.serverCommand('token', 'revoke', 'web-01')).code, 0);
+    await until(async () => /web-01.*revoked/.test((await one.serverCommand('token', 'list')).said));
   });
 
   test('PostgreSQL goes away and comes back: servers say what they wait for, and nothing is lost or doubled', async () => {

@@ -1,0 +1,81 @@
+/** Losses that several servers survive: of the one that delivers notifications, and of PostgreSQL's primary. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { noPostgres, Postgres } from '../../postgres.ts';
+import { Pair } from '../../programs.ts';
+import { until } from '../../until.ts';
+import { sends, wrong } from '../detection/agent.ts';
+import { HttpReceiver } from '../notify/receivers.ts';
+
+test('one server delivers each notification; when it is killed another one does', { skip: noPostgres }, async () => {
+  const postgres = await Postgres.start();
+  const pairs = [await Pair.make(), await Pair.make()] as const;
+  const http = await new HttpReceiver().open();
+  try {
+    const env = { ALPHASERVER_STORE: postgres.url, ALPHASERVER_WEBHOOK: `${http.url}/hook` };
+    const servers = [await pairs[0].serving(env), await pairs[1].serving(env)] as const;
+    const delivered = (pair: Pair) =>
+      pair
+        .api<{ channels: { delivered: number }[] }>('/api/channels')
+        .then(({ channels }) => channels[0]?.delivered ?? 0);
+    await sends(pairs[0].port, wrong(10));
+    await until(() => http.received.length === 1);
+    await until(async () => (await delivered(pairs[0])) + (await delivered(pairs[1])) === 1);
+    const leader = (await delivered(pairs[0])) === 1 ? 0 : 1;
+    await servers[leader].end('SIGKILL');
+    const other = pairs[1 - leader] as Pair;
+    await sends(other.port, [...wrong(10), ...wrong(10, { ip: '198.51.100.7' })]);
+    await until(() => http.received.length === 2);
+    assert.match(http.received[1]?.body ?? '', /198\.51\.100\.7/);
+    await until(async () => (await delivered(other)) === 1);
+    const { channels } = await other.api<{ channels: { waiting: number }[] }>('/api/channels');
+    assert.equal(channels[0]?.waiting, 0);
+  } finally {
+    http.close();
+    for (const pair of pairs) await pair.close();
+    postgres.close();
+  }
+});
+
+test('the primary is lost and its synchronous standby promoted: nothing acknowledged is missing', {
+  skip: noPostgres,
+}, async () => {
+  const primary = await Postgres.start();
+  const standby = await primary.standby('two');
+  const pair = await Pair.make();
+  try {
+    primary.sql(`ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (two)'`);
+    primary.sql('SELECT pg_reload_conf()');
+    await until(() => primary.sql(`SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'`) === '1');
+    const url = primary.url.replace(`:${primary.port}`, `:${primary.port},127.0.0.1:${standby.port}`);
+    const server = await pair.serving({ ALPHASERVER_STORE: url });
+    await sends(pair.port, wrong(7));
+    primary.stop();
+    const late = sends(pair.port, wrong(12));
+    await server.says('Nothing is stored');
+    standby.promote();
+    await late;
+    assert.equal((await pair.events()).length, 12);
+    assert.equal(standby.sql('SELECT count(*) FROM asgard.events'), '12');
+    await until(async () => (await fetch(`http://127.0.0.1:${pair.httpPort}/readyz`)).status === 200);
+  } finally {
+    await pair.close();
+    standby.close();
+    primary.close();
+  }
+});
+
+test('a standby that commits wait for and that is not there is said at the start', { skip: noPostgres }, async () => {
+  const postgres = await Postgres.start('fsync=off');
+  const pair = await Pair.make();
+  try {
+    postgres.sql(`ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (two)'`);
+    postgres.sql('SELECT pg_reload_conf()');
+    const server = pair.server({ ALPHASERVER_STORE: postgres.url });
+    await server.says('fsync = off');
+    await server.says('none is connected: nothing is stored until one is');
+  } finally {
+    await pair.close();
+    postgres.close();
+  }
+});

@@ -8,8 +8,8 @@ import { UserError } from '../../service/user-error.ts';
 import type { ServerConfig } from '../config.ts';
 import { offlineAlerts, offlineViews, openOffline } from '../queries/offline.ts';
 import { originsFrom } from '../queries/origin.ts';
-import { reportOf } from './report.ts';
-import { reportText } from './report-text.ts';
+import { reportOf } from '../report/report.ts';
+import { reportText } from '../report/report-text.ts';
 
 /** The span of a report unless another one is asked for. */
 const SINCE_MS = 86_400_000;

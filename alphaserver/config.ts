@@ -23,6 +23,7 @@ import {
 } from '../service/settings.ts';
 import { type Address, address, path, readAddress, span, truth, type ValueParser } from '../service/value-parser.ts';
 import { authorityFiles, authorityFolder } from './ingest/authority.ts';
+import { type ReportSchedule, reportSchedule } from './report/schedule.ts';
 import { serverUrls } from './shared-log/postgres-url.ts';
 
 /** Longest list of host names, in characters. */
@@ -72,6 +73,7 @@ const SETTINGS = {
   ALPHASERVER_RETENTION: setting(span, '90d'),
   ALPHASERVER_WEBHOOK: { ...absentOr(webhook), secret: true },
   ALPHASERVER_RULES: checked(absentOr(path('a file')), fileFault),
+  ALPHASERVER_REPORT: absentOr(reportSchedule),
   ALPHASERVER_GEOIP: checked(absentOr(path('a file, or several with commas between')), geoipFault),
   ...LOG_SETTINGS,
 };
@@ -98,6 +100,8 @@ export interface ServerConfig {
   readonly webhook: string | null;
   /** The file of alert rules. */
   readonly rulesFile: string | null;
+  /** When reports are sent by the channels, or null: never. */
+  readonly report: ReportSchedule | null;
   readonly geoipFile: string | null;
   readonly logLevel: Values<typeof LOG_SETTINGS>['LOG_LEVEL'];
   readonly logFormat: Values<typeof LOG_SETTINGS>['LOG_FORMAT'];
@@ -135,6 +139,7 @@ export function readServerConfig(env: Environment): ServerConfig {
     retentionMs: given.ALPHASERVER_RETENTION,
     webhook: given.ALPHASERVER_WEBHOOK,
     rulesFile: given.ALPHASERVER_RULES,
+    report: given.ALPHASERVER_REPORT,
     geoipFile: given.ALPHASERVER_GEOIP,
     logLevel: given.LOG_LEVEL,
     logFormat: given.LOG_FORMAT,

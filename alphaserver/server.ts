@@ -22,7 +22,9 @@ import { Joining } from './ingest/joining.ts';
 import { Listener } from './ingest/listener.ts';
 import { Tokens } from './ingest/tokens.ts';
 import { figuresOf } from './metrics/collect.ts';
+import { sender } from './notify/send.ts';
 import { Peers } from './peers.ts';
+import { ScheduledReports } from './report/scheduled-reports.ts';
 import { ROLLUPS_FILE } from './rollups/schema.ts';
 import { openSharedLog, reasonOf } from './shared-log/join.ts';
 import { FILE_DECISION, SharedFiles } from './shared-log/shared-files.ts';
@@ -108,6 +110,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     log,
     now: Date.now,
   });
+  let delivers = shared === null;
   if (shared !== null) {
     store.follow(({ appended, batches, isOwn, hasDecisions }) => {
       ingest.applied(appended, isOwn);
@@ -131,7 +134,10 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       events: store.events,
       connected: () => listener.connectedAgents(),
       heard: (presences) => store.heard(presences),
-      leads: (leads) => alerting.thread.deliver(leads),
+      leads: (leads) => {
+        delivers = leads;
+        alerting.thread.deliver(leads);
+      },
       retentionMs: config.retentionMs,
       failed: (what, error) => log.debug(`${what}, tried again: ${reasonOf(error)}`),
       now: Date.now,
@@ -140,6 +146,19 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   const mailbox = new Mailbox(config.dataFolder, (request) =>
     answerForget(request, { store, admission, listener, log }),
   );
+  const reports =
+    config.report &&
+    new ScheduledReports({
+      schedule: config.report,
+      folder: config.dataFolder,
+      views,
+      alerts: alerting.view,
+      settings: () => alerting.thread.settings,
+      senderFor: ({ page }) => sender(page, Date.now),
+      mayDeliver: () => delivers,
+      log,
+      now: Date.now,
+    });
   const ready = (): string | null => (stopping ? 'shutting down' : ingest.fault);
   const web = config.http
     ? await bound(
@@ -185,6 +204,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     stop: async () => {
       stopping = true;
       stopKeeping();
+      await reports?.close();
       mailbox.close();
       listener.drain();
       await ingest.close();

@@ -72,6 +72,17 @@ const SERVER: Readonly<Record<SettingName, Wrong>> = {
   ALPHASERVER_RETENTION: { values: ['90', '0d', 'forever', '-1d'] },
   ALPHASERVER_WEBHOOK: { values: ['chat', 'ftp://h/', 'http://', 'http://a b'] },
   ALPHASERVER_RULES: { values: [at('none'), at('folder'), at('text')] },
+  ALPHASERVER_REPORT: {
+    values: [
+      'daily',
+      '07:00',
+      'daily 7:00',
+      'daily 24:00',
+      'weekly 07:00',
+      'weekly Mon 07:00',
+      'daily 07:00 Mars/Olympus',
+    ],
+  },
   ALPHASERVER_GEOIP: { values: [at('none'), at('folder'), at('text'), `${at('none')},${at('text')}`] },
   LOG_LEVEL: { values: ['loud', 'INFO'] },
   LOG_FORMAT: { values: ['xml'] },

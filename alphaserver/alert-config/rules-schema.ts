@@ -92,6 +92,12 @@ const RULE_SETTINGS = {
 const common = {
   severity: severity({ description: 'The least severity it is notified of; notice unless given.' }),
   resolved: optional(flag({ default: true, description: 'Whether it is notified that an incident is over.' })),
+  report: optional(
+    flag({
+      description:
+        'Whether it gets the reports of ALPHASERVER_REPORT; unless given, where its severity is notice. Never for pagerduty and alertmanager.',
+    }),
+  ),
 };
 
 const channel = tagged('type', [

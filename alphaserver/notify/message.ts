@@ -22,6 +22,22 @@ export interface Message {
   readonly count: number;
   /** True for a message that only tests the channel. */
   readonly test: boolean;
+  /** A report on a schedule, in place of notifications. */
+  readonly report?: ReportContent;
+}
+
+/** A report. Text from outside in it is escaped for a line of text; a format with markup escapes it for that. */
+export interface ReportContent {
+  readonly title: string;
+  /** By the state that it tells of. */
+  readonly severity: Severity;
+  /** The answer in words, the most important line first; SHOWN_LIMIT and some. */
+  readonly lines: readonly string[];
+  /** Tables in a font of fixed width, for who has room; may be empty. */
+  readonly tables: string;
+  /** The state and the counts of the span, for programs; null where they are not known. */
+  readonly counts: Readonly<Record<'state' | 'since' | 'until', string>> &
+    Readonly<Record<'attempts' | 'accepted' | 'failed' | 'probes', number | null>>;
 }
 
 /** The most notifications that one message lists: a storm is one message with a count. */
@@ -36,7 +52,8 @@ const WORDS: Record<Severity, [one: string, many: string]> = {
 };
 
 /** Returns the gravest severity among the incidents that opened; one that is over counts as a notice. */
-export function gravest({ notifications }: Message): Severity {
+export function gravest({ notifications, report }: Message): Severity {
+  if (report) return report.severity;
   const ranks = notifications.map(({ kind, incident }) =>
     kind === 'opened' ? SEVERITIES.indexOf(incident.severity) : 0,
   );
@@ -45,6 +62,7 @@ export function gravest({ notifications }: Message): Severity {
 
 /** Returns the message as one line without any text from outside: `Asgard: 2 critical alerts, 1 warning, 3 over`. */
 export function titleOf(message: Message): string {
+  if (message.report) return message.report.title;
   if (message.test) return 'Asgard: a test, nothing has happened';
   const parts = SEVERITIES.toReversed().flatMap((severity) => {
     const opened = message.notifications.filter(

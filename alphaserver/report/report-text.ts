@@ -18,12 +18,17 @@ const PROSE_CHARS = 120;
 
 const STYLES = { good: 'green', bad: 'yellow', grave: 'red' } as const;
 
-/** The whole report, ended by a line feed. */
+/** Writes the whole report, ended by a line feed. */
 export function reportText(report: Report, terminal: Terminal): string {
+  const answer = answerOf(report)
+    .map((line, i) => written(line, i === 0, terminal))
+    .join('');
+  return `${answer}\n${tablesText(report, terminal)}`;
+}
+
+/** Writes the tables below the answer. */
+export function tablesText(report: Report, terminal: Terminal): string {
   const parts = [
-    answerOf(report)
-      .map((line, i) => written(line, i === 0, terminal))
-      .join(''),
     outcomes(report, terminal),
     hosts(report, terminal),
     sources(report, terminal),

@@ -12,16 +12,21 @@ const escaped = (text: string): string => text.replace(/[!-+:-@[-`{-~/]/g, '\\$&
 /** Renders one embed with as many lines as fit, and how many more there are (discord.com/developers, Execute Webhook). */
 export function discordPost(url: string, message: Message, page: string | null): Post {
   const { shown, left } = shownOf(message);
+  const all = [
+    ...(message.report?.lines ?? []).map(escaped),
+    ...shown.map((notification) => {
+      const link = pageOf(notification.incident, page);
+      return `${escaped(lineOf(notification))}${link === null ? '' : ` [look](${link})`}`;
+    }),
+  ];
   const rows: string[] = [];
   let length = 0;
-  for (const notification of shown) {
-    const link = pageOf(notification.incident, page);
-    const row = `${escaped(lineOf(notification))}${link === null ? '' : ` [look](${link})`}`;
+  for (const row of all) {
     if (length + row.length + 1 > DESCRIPTION_LIMIT) break;
     length += row.length + 1;
     rows.push(row);
   }
-  const more = left + shown.length - rows.length;
+  const more = left + all.length - rows.length;
   if (more > 0) rows.push(leftLine(more, page));
   return jsonPost(url, {
     allowed_mentions: { parse: [] },

@@ -1,5 +1,14 @@
 /** The format of an email: text and HTML. */
-import { leftLine, lineOf, type Message, type Notification, pageOf, shownOf, titleOf } from '../message.ts';
+import {
+  leftLine,
+  lineOf,
+  type Message,
+  type Notification,
+  pageOf,
+  type ReportContent,
+  shownOf,
+  titleOf,
+} from '../message.ts';
 
 /** A mail. Addresses come from the rules file; text from outside cannot end the subject or another header. */
 export interface Mail {
@@ -26,9 +35,12 @@ const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => ENT
 
 /** Renders the message. Its id makes the email's, so that a second delivery can be recognised. */
 export function emailOf(from: string, to: readonly string[], message: Message, page: string | null): Mail {
+  const messageId = `<${message.id}@asgard.invalid>`;
+  const title = titleOf(message);
+  if (message.report)
+    return { from, to, subject: title.slice(0, SUBJECT_LIMIT), ...bodiesOf(message.report, page), messageId };
   const { shown, left } = shownOf(message);
   const [only] = shown;
-  const title = titleOf(message);
   const subject = shown.length === 1 && left === 0 && only ? `Asgard: ${lineOf(only)}` : title;
   const link = ({ incident }: Notification): string | null => pageOf(incident, page);
   const rows = shown.map((one) => `${lineOf(one)}${link(one) === null ? '' : `\n    ${link(one)}`}`);
@@ -44,6 +56,17 @@ export function emailOf(from: string, to: readonly string[], message: Message, p
     subject: subject.slice(0, SUBJECT_LIMIT),
     text: `${[title, '', ...rows, ...rest].join('\n')}\n`,
     html: `<p><strong>${escaped(title)}</strong></p><ul>${items.join('')}</ul>${rest.map((line) => `<p>${escaped(line)}</p>`).join('')}`,
-    messageId: `<${message.id}@asgard.invalid>`,
+    messageId,
   };
+}
+
+/** Writes a report: its answer as paragraphs, its tables in a font of fixed width. */
+function bodiesOf({ lines, tables }: ReportContent, page: string | null): Pick<Mail, 'text' | 'html'> {
+  const link = page === null ? [] : [page];
+  const html = [
+    ...lines.map((line, i) => `<p>${i === 0 ? `<strong>${escaped(line)}</strong>` : escaped(line)}</p>`),
+    ...link.map((url) => `<p><a href="${escaped(url)}">${escaped(url)}</a></p>`),
+    ...(tables === '' ? [] : [`<pre>${escaped(tables)}</pre>`]),
+  ];
+  return { text: `${[...lines, ...link, '', tables].join('\n').trimEnd()}\n`, html: html.join('') };
 }

@@ -10,7 +10,7 @@ const TAGS = { critical: 'rotating_light', warning: 'warning', notice: 'informat
 /** Renders as many lines as ntfy takes as text, at least one, and how many more there are. */
 export function ntfyPost(url: string, token: string | null, message: Message, page: string | null): Post {
   const { shown, left } = shownOf(message);
-  const rows = shown.map(lineOf);
+  const rows = [...(message.report?.lines ?? []), ...shown.map(lineOf)];
   let more = left;
   const body = (): string => [...rows, ...(more > 0 ? [leftLine(more, page)] : [])].join('\n');
   while (rows.length > 1 && Buffer.byteLength(body()) > BODY_LIMIT_BYTES) {

@@ -14,6 +14,7 @@ const plain = (text: string): unknown => ({ type: 'plain_text', text: text.slice
 export function slackPost(url: string, message: Message, page: string | null): Post {
   const { shown, left } = shownOf(message);
   const title = titleOf(message);
+  const report = (message.report?.lines ?? []).map((line) => ({ type: 'section', text: plain(line) }));
   const blocks = shown.map((notification, i) => {
     const link = pageOf(notification.incident, page);
     const section = { type: 'section', text: plain(lineOf(notification)) };
@@ -25,6 +26,6 @@ export function slackPost(url: string, message: Message, page: string | null): P
   return jsonPost(url, {
     // The text of a desktop notification, which has no blocks.
     text: escaped(title),
-    blocks: [{ type: 'header', text: plain(title) }, ...blocks, ...rest],
+    blocks: [{ type: 'header', text: plain(title) }, ...report, ...blocks, ...rest],
   });
 }

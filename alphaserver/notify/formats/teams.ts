@@ -33,6 +33,7 @@ export function teamsPost(url: string, message: Message, page: string | null): P
           version: '1.4',
           body: [
             title,
+            ...(message.report?.lines ?? []).map((line, i) => row(line, i === 0 ? page : null)),
             ...shown.map((one) => row(lineOf(one), pageOf(one.incident, page))),
             ...(left > 0 ? [row(leftLine(left, page), page)] : []),
           ],

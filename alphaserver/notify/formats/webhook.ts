@@ -64,6 +64,7 @@ export function webhookPost(
     title: titleOf(message),
     count: message.count,
     alerts: message.notifications.map(({ kind, incident }) => alertOf(kind, incident, page)),
+    ...(message.report && { report: { ...message.report.counts, lines: message.report.lines, page } }),
   });
   const seconds = Math.floor(nowMs / 1_000);
   return {

@@ -191,3 +191,59 @@ test('a test says that nothing has happened, and wakes nobody', () => {
   assert.equal(json({ type: 'pagerduty', routingKey: 'k', ...COMMON }, message).event_action, 'resolve');
   assert.equal(json({ type: 'webhook', url: 'https://x.example', ...COMMON }, message).test, true);
 });
+
+test('a report is rendered by every channel that gets one, with nothing of it as markup', () => {
+  const lines = ['Under attack: 1 incident going on; no login and 3 failed attempts in the last day.', HOSTILE];
+  const counts = { state: 'attack', since: 'a', until: 'b', attempts: 3, accepted: 0, failed: 3, probes: 0 };
+  const report = {
+    title: 'Asgard: daily report: under attack',
+    severity: 'warning' as const,
+    lines,
+    tables: HOSTILE,
+    counts,
+  };
+  const message: Message = { id: 'r1', madeAt: NOW, notifications: [], count: 0, test: false, report };
+  const url = 'https://x.example/y';
+  assert.deepEqual(json({ type: 'webhook', url, ...COMMON }, message).report, { ...counts, lines, page: PAGE });
+  const slack = json({ type: 'slack', url, ...COMMON }, message);
+  assert.deepEqual(
+    slack.blocks.map((block: { text: { type: string; text: string } }) => [block.text.type, block.text.text]),
+    [['plain_text', report.title], ...lines.map((line) => ['plain_text', line])],
+  );
+  const [embed] = json({ type: 'discord', url, ...COMMON }, message).embeds;
+  assert.ok(embed.description.startsWith('Under attack\\: 1 incident') && !/(?<!\\)@everyone/.test(embed.description));
+  const teams = json({ type: 'teams', url, ...COMMON }, message).attachments[0].content.body;
+  assert.deepEqual(
+    teams.map((block: { inlines: { text: string }[] }) => block.inlines[0]?.text),
+    [report.title, ...lines],
+  );
+  const ntfy = post({ type: 'ntfy', url, ...COMMON }, message);
+  assert.deepEqual([ntfy.headers['title'], ntfy.headers['priority'], ntfy.body], [report.title, '4', lines.join('\n')]);
+  const mail = render(
+    { type: 'email', server: 'smtp://h', from: 'a@b.c', to: ['a@b.c'], ...COMMON },
+    message,
+    PAGE,
+    NOW,
+  );
+  assert.ok(mail.by === 'mail');
+  assert.equal(mail.mail.subject, report.title);
+  assert.equal(mail.mail.text, `${lines.join('\n')}\n${PAGE}\n\n${HOSTILE}\n`);
+  assert.ok(!mail.mail.html.includes('<b>') && mail.mail.html.includes('&lt;b&gt;'), mail.mail.html);
+});
+
+test('a long report is cut to what Discord takes, and says how much is left out', () => {
+  const lines = Array.from({ length: 40 }, () => 'x'.repeat(300));
+  const counts = {
+    state: 'attack',
+    since: 'a',
+    until: 'b',
+    attempts: null,
+    accepted: null,
+    failed: null,
+    probes: null,
+  };
+  const report = { title: 't', severity: 'warning' as const, lines, tables: '', counts };
+  const message: Message = { id: 'r1', madeAt: NOW, notifications: [], count: 0, test: false, report };
+  const [{ description }] = json({ type: 'discord', url: 'https://x.example/y', ...COMMON }, message).embeds;
+  assert.ok(description.length <= 4_096 && /and \d+ more/.test(description));
+});

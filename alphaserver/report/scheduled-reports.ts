@@ -1,0 +1,177 @@
+/** Sends a report by the channels when one is due, also when nothing happened: so silence is known to be quiet. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { replaceFile } from '../../service/files.ts';
+import type { Logger } from '../../service/logger.ts';
+import type { Channel } from '../alert-config/rules-schema.ts';
+import type { AlertSettings } from '../alert-config/settings.ts';
+import type { Message, ReportContent } from '../notify/message.ts';
+import { retryDelayMs } from '../notify/retry-schedule.ts';
+import type { Send } from '../notify/send.ts';
+import type { AlertsView } from '../queries/alert-results.ts';
+import type { Views } from '../queries/results.ts';
+import { reportOf } from './report.ts';
+import { failedReportContent, reportContent } from './report-message.ts';
+import { lastDueMs, type ReportSchedule, spanMs } from './schedule.ts';
+
+/** How often the clock is looked at: a report is at most so late. */
+export const TICK_MS = 20_000;
+/** A report that could not be sent for so long, or was due so long before a start, is left out. */
+export const LATE_LIMIT_MS = 12 * 3_600_000;
+/** In the data folder: which report was the last one, and which channels have still to get it. */
+export const REPORTS_FILE = 'reports.json';
+const FILE_VERSION = 1;
+
+/** What the reports of a server need. */
+export interface ScheduledReportsOptions {
+  readonly schedule: ReportSchedule;
+  readonly folder: string;
+  readonly views: Views;
+  readonly alerts: Pick<AlertsView, 'state'>;
+  /** The settings in force. */
+  readonly settings: () => AlertSettings;
+  readonly senderFor: (settings: AlertSettings) => Send;
+  /** False where another server of several sends. */
+  readonly mayDeliver: () => boolean;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+/** The content of the file. */
+interface Saved {
+  readonly version: typeof FILE_VERSION;
+  /** When the last report was due, Unix milliseconds. */
+  readonly dueMs: number;
+  /** Names of channels that have not got it yet. */
+  readonly pending: readonly string[];
+}
+
+/** Returns whether a channel gets reports: unless it says so itself, those do that are notified of everything. */
+export const getsReports = (channel: Channel): boolean =>
+  channel.type !== 'pagerduty' &&
+  channel.type !== 'alertmanager' &&
+  (channel.report ?? (channel.severity ?? 'notice') === 'notice');
+
+/** Runs from the construction until `close`. */
+export class ScheduledReports {
+  readonly #options: ScheduledReportsOptions;
+  readonly #ending = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  #saved: Saved;
+  /** False until the file holds what is in `#saved`. */
+  #isSaved: boolean;
+  #busy: Promise<void> | null = null;
+  #failures = 0;
+  #nextTryMs = 0;
+
+  constructor(options: ScheduledReportsOptions) {
+    this.#options = options;
+    const { schedule, folder, settings, log, now } = options;
+    // A server that begins with reports does not send the one that was due before.
+    const saved = savedIn(folder);
+    this.#isSaved = saved !== null;
+    this.#saved = saved ?? { version: FILE_VERSION, dueMs: lastDueMs(schedule, now()), pending: [] };
+    if (!Object.values(settings().channels).some(getsReports))
+      log.warn('ALPHASERVER_REPORT is set, and no channel gets reports: docs/notifications.md says which do');
+    this.#timer = setInterval(() => this.tick(), TICK_MS);
+    this.tick();
+  }
+
+  /** Looks at the clock, and sends what is due. */
+  tick(): void {
+    if (this.#busy || this.#ending.signal.aborted) return;
+    this.#busy = this.#step()
+      .catch((error: Error) => this.#options.log.warn(`A report waits: ${error.message}`))
+      .finally(() => {
+        this.#busy = null;
+      });
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    clearInterval(this.#timer);
+    await this.#busy;
+  }
+
+  async #step(): Promise<void> {
+    const { schedule, settings, mayDeliver, log, now } = this.#options;
+    const nowMs = now();
+    if (!this.#isSaved) this.#save(this.#saved);
+    const dueMs = lastDueMs(schedule, nowMs);
+    if (dueMs > this.#saved.dueMs) {
+      if (this.#saved.pending.length > 0) this.#giveUp(log);
+      const isLate = nowMs - dueMs > LATE_LIMIT_MS;
+      const channels = Object.entries(settings().channels).filter(([, channel]) => getsReports(channel));
+      this.#save({ dueMs, pending: isLate || !mayDeliver() ? [] : channels.map(([name]) => name) });
+      this.#failures = 0;
+      this.#nextTryMs = 0;
+    }
+    if (this.#saved.pending.length === 0 || !mayDeliver()) return;
+    if (nowMs - this.#saved.dueMs > LATE_LIMIT_MS) {
+      this.#giveUp(log);
+      this.#save({ dueMs: this.#saved.dueMs, pending: [] });
+    } else if (nowMs >= this.#nextTryMs) await this.#send();
+  }
+
+  #giveUp(log: Logger): void {
+    log.error(`The report of ${iso(this.#saved.dueMs)} was not delivered to ${this.#saved.pending.join(', ')}`);
+  }
+
+  async #send(): Promise<void> {
+    const { settings: current, senderFor, log, now } = this.#options;
+    const settings = current();
+    const send = senderFor(settings);
+    const report = await this.#content();
+    for (const name of this.#saved.pending) {
+      const channel = settings.channels[name];
+      // One that was removed meanwhile gets nothing any more.
+      const delivery = channel ? await send(channel, this.#message(name, report), this.#ending.signal) : null;
+      if (this.#ending.signal.aborted) return;
+      if (delivery === null || delivery.ok)
+        this.#save({ ...this.#saved, pending: this.#saved.pending.filter((one) => one !== name) });
+      else if (this.#failures === 0)
+        log.warn(`Channel ${name}: ${delivery.fault}; the report is retried until it is delivered`);
+    }
+    if (this.#saved.pending.length === 0) return;
+    this.#failures += 1;
+    this.#nextTryMs = now() + retryDelayMs(this.#failures, null, 1);
+  }
+
+  #message(name: string, report: ReportContent): Message {
+    const { dueMs } = this.#saved;
+    // The same for each try, so that a receiver can drop the second of two.
+    const id = `report-${iso(dueMs).replaceAll(/\D/g, '')}-${name.replaceAll(/[^\w-]/g, '_')}`;
+    return { id, madeAt: dueMs, notifications: [], count: 0, test: false, report };
+  }
+
+  async #content(): Promise<ReportContent> {
+    const { schedule, views, alerts, now } = this.#options;
+    const untilMs = this.#saved.dueMs;
+    const sinceMs = untilMs - spanMs(schedule);
+    const every = schedule.weekday === null ? 'daily' : 'weekly';
+    try {
+      return reportContent(await reportOf({ views, alerts, sinceMs, untilMs, nowMs: now() }), every);
+    } catch (error) {
+      return failedReportContent(every, iso(sinceMs), iso(untilMs), (error as Error).message);
+    }
+  }
+
+  #save(saved: Omit<Saved, 'version'>): void {
+    this.#saved = { ...saved, version: FILE_VERSION };
+    this.#isSaved = false;
+    replaceFile(join(this.#options.folder, REPORTS_FILE), `${JSON.stringify(this.#saved)}\n`);
+    this.#isSaved = true;
+  }
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+function savedIn(folder: string): Saved | null {
+  try {
+    const saved = JSON.parse(readFileSync(join(folder, REPORTS_FILE), 'utf8')) as Saved;
+    return saved.version === FILE_VERSION ? saved : null;
+  } catch {
+    // None, or one that cannot be read: as on the first start.
+    return null;
+  }
+}

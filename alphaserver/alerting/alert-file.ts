@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { EVENT_RULES, STATE_RULES } from '../alert-config/rules.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
+import type { CheckpointBlock } from '../detection/checkpoint.ts';
 import type { Incident } from '../detection/incident.ts';
 import { type Database, transaction } from '../store/database.ts';
 import type { Decision, NewDecision } from '../store/decisions.ts';
@@ -45,6 +46,7 @@ export class AlertFile {
     const marks = new Marks(db);
     this.#marks = marks;
     this.checkpoint = new Checkpoint(db, marks);
+    transaction(db, () => this.checkpoint.deleteIncomplete());
     this.unrecorded = new UnrecordedDecisions(db);
     this.#clockMs = marks.get(CLOCK) ?? 0;
     this.queue = new NotificationQueue({
@@ -135,9 +137,19 @@ export class AlertFile {
     if (this.checkpoint.isLost) transaction(this.db, () => this.#incidents.doubt(EVENT_RULES));
   }
 
-  /** Saves the state of the rules, which is as of a position. */
-  save(blocks: Parameters<Checkpoint['save']>[0], position: number): void {
-    transaction(this.db, () => this.checkpoint.save(blocks, position));
+  /** Writes blocks of the next checkpoint of the rules' state. */
+  addToCheckpoint(blocks: Iterable<CheckpointBlock>): void {
+    transaction(this.db, () => this.checkpoint.add(blocks));
+  }
+
+  /** Puts the next checkpoint, which is as of a position, in force. */
+  completeCheckpoint(position: number): void {
+    transaction(this.db, () => this.checkpoint.complete(position));
+  }
+
+  /** Deletes some blocks of earlier checkpoints; false where none was left. */
+  deleteOldBlocks(): boolean {
+    return transaction(this.db, () => this.checkpoint.deleteOld());
   }
 
   /** Deletes old incidents, some at a time. */

@@ -26,8 +26,8 @@ const TICK_MS = 1_000;
 const RETRY_MS = 1_000;
 const RETRY_LIMIT_MS = 60_000;
 /**
- * The state of the rules is saved this often: what was judged since is replayed after a crash. Less often where saving takes
- * long, so that it never takes more than a twentieth of the time.
+ * The state of the rules is saved this often, in pieces between the steps: what was judged since is replayed after a crash.
+ * Less often where saving takes long, so that it never takes more than a twentieth of the time.
  */
 const CHECKPOINT_EVERY_MS = 30_000;
 const CHECKPOINT_SHARE = 20;
@@ -101,6 +101,8 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   /** A step that the disk has not taken. */
   #unwritten: Step | null = null;
   #turn: NodeJS.Immediate | null = null;
+  /** The position of the checkpoint that is being made, null where none is. */
+  #savingTo: number | null = null;
   #retryMs = RETRY_MS;
   #retryAtMs = Number.NEGATIVE_INFINITY;
   #checkpointAtMs = performance.now() + CHECKPOINT_EVERY_MS;
@@ -156,7 +158,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
     clearInterval(this.#tick);
     if (this.#turn) clearImmediate(this.#turn);
     await this.#notifier.close();
-    if (!this.#unwritten) this.#save();
+    if (!this.#unwritten) this.#saveAll();
     this.#file.close();
     this.#closeEvents();
   }
@@ -211,7 +213,8 @@ class AlertWorker implements ThreadWork<AlertMessages> {
       this.#failed(error);
     }
     this.#sayProgress();
-    if (this.#unwritten === null && this.#runner.hasMore) this.#soon();
+    const isBusy = this.#runner.hasMore || this.#savingTo !== null;
+    if (this.#unwritten === null && isBusy) this.#soon();
   }
 
   #report(written: readonly WrittenIncident[]): void {
@@ -228,26 +231,55 @@ class AlertWorker implements ThreadWork<AlertMessages> {
     const nowMs = performance.now();
     this.#file.settle(this.#settings, Date.now());
     void this.#recordPending();
-    if (nowMs >= this.#checkpointAtMs) {
-      this.#save();
-      const tookMs = performance.now() - nowMs;
-      this.#checkpointAtMs = nowMs + Math.max(CHECKPOINT_EVERY_MS, CHECKPOINT_SHARE * tookMs);
-    }
+    this.#saveSome(nowMs);
     if (nowMs < this.#deleteAtMs) return;
     this.#file.deleteOld(Date.now());
     this.#deleteAtMs = nowMs + DELETE_EVERY_MS;
   }
 
+  /** Begins a checkpoint when it is time, and writes the next piece of the one that is being made. */
+  #saveSome(nowMs: number): void {
+    if (this.#savingTo === null) {
+      if (nowMs < this.#checkpointAtMs) return;
+      // Before the next one replaces them in turn.
+      if (this.#file.deleteOldBlocks()) return;
+      this.#checkpointAtMs = nowMs + CHECKPOINT_EVERY_MS;
+      this.#beginSaving();
+    }
+    this.#saveNext();
+    this.#checkpointAtMs += CHECKPOINT_SHARE * (performance.now() - nowMs);
+  }
+
+  #beginSaving(): void {
+    this.#savingTo = this.#runner.takenTo;
+    this.#runner.beginCheckpoint();
+  }
+
   /**
-   * Saves the state of the rules. The engine gives changed blocks once: where the disk does not take them, the thread ends, and
-   * the next one goes on from what was saved before.
+   * Writes the next piece of a checkpoint. The engine gives each block once: where the disk does not take one, the thread
+   * ends, and the next one goes on from the checkpoint before.
    */
-  #save(): void {
+  #saveNext(): void {
+    const position = this.#savingTo;
+    if (position === null) return;
     try {
-      this.#file.save(this.#runner.checkpoint(), this.#runner.takenTo);
+      const blocks = this.#runner.nextBlocks();
+      if (blocks) this.#file.addToCheckpoint(blocks);
+      else {
+        this.#file.completeCheckpoint(position);
+        this.#savingTo = null;
+      }
     } catch (error) {
       throw new Error('the state of the rules cannot be saved', { cause: error });
     }
+  }
+
+  /** Saves all of the state of the rules now. */
+  #saveAll(): void {
+    while (this.#savingTo !== null) this.#saveNext();
+    while (this.#file.deleteOldBlocks());
+    this.#beginSaving();
+    while (this.#savingTo !== null) this.#saveNext();
   }
 
   #failed(error: unknown): void {

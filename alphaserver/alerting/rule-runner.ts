@@ -22,6 +22,12 @@ export const CHANGES_WANTED = 80;
 /** An incident that only grew is written this long after the growth began, and such incidents at most so many a step. */
 export const GROWTH_EVERY_MS = 30_000;
 const GROWN_AT_ONCE = 200;
+/**
+ * States saved in one step while a checkpoint is made: some ten milliseconds. A step ends early when the events that it took
+ * made so many be saved before they changed.
+ */
+const SLICE_STATES = 1_024;
+const SAVED_AHEAD_LIMIT = 2_048;
 /** How often the agents are checked. */
 const AGENTS_EVERY_MS = 5_000;
 /** What is stored for longer without being judged makes the rules read ahead. */
@@ -72,6 +78,7 @@ export class RuleRunner {
   #isLimited = false;
   #clockMs = 0;
   #agentsMs = Number.NEGATIVE_INFINITY;
+  #healthBlocks: CheckpointBlock[] = [];
   /** Provisional incidents up to this event are not confirmed yet. */
   #unconfirmedTo: number;
 
@@ -136,10 +143,17 @@ export class RuleRunner {
     this.#ahead.configure(config, allow);
   }
 
-  /** Gives the blocks that changed since the last call, as of `takenTo`. */
-  *checkpoint(): Generator<CheckpointBlock> {
-    yield* this.#engine.checkpoint();
-    yield* this.#health.checkpoint();
+  /** Begins a checkpoint of what changed since the last one began, as of `takenTo`. The changes of the last step must be written. */
+  beginCheckpoint(): void {
+    this.#engine.beginCheckpoint();
+    this.#healthBlocks = this.#health.checkpoint();
+  }
+
+  /** Gives the next blocks of the checkpoint, some at a time; null when all were given. */
+  nextBlocks(): CheckpointBlock[] | null {
+    const blocks = this.#engine.nextBlocks(SLICE_STATES);
+    if (!blocks) return null;
+    return [...blocks, ...this.#healthBlocks.splice(0)];
   }
 
   *#blocksOfEngine(blocks: Iterable<CheckpointBlock>): Generator<CheckpointBlock> {
@@ -152,13 +166,18 @@ export class RuleRunner {
     const from = this.#takenTo;
     const ahead = [position, ...boundaries].filter((one) => one > from);
     const rows = events.after(from, this.#stepEvents);
-    const last = rows.at(-1);
-    const isAll = rows.length < this.#stepEvents;
     const next = Math.min(...ahead);
-    const beyond = rows.findIndex(([id]) => id > next);
-    for (const row of beyond < 0 ? rows : rows.slice(0, beyond)) this.#engine.take(row);
-    this.#behindMs = last && (beyond >= 0 || !isAll) ? last[3] : null;
-    if (beyond >= 0) this.#takenTo = next;
+    let taken = 0;
+    for (const row of rows) {
+      if (row[0] > next || this.#engine.savedAhead > SAVED_AHEAD_LIMIT) break;
+      this.#engine.take(row);
+      taken += 1;
+    }
+    const isAll = taken === rows.length && taken < this.#stepEvents;
+    const last = rows[taken - 1] ?? null;
+    const beyond = rows[taken];
+    this.#behindMs = isAll ? null : ((last ?? beyond)?.[3] ?? null);
+    if (beyond && beyond[0] > next) this.#takenTo = next;
     // Retention may have deleted what was before a boundary.
     else this.#takenTo = Math.max(from, last?.[0] ?? 0, ...(isAll ? ahead : []));
     return this.#takenTo >= next;

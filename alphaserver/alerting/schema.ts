@@ -12,7 +12,7 @@ const WAL_LIMIT_PAGES = 4_096;
  * Times are Unix milliseconds.
  *
  * `marks` holds numbers by name: `position`, up to which event all incidents are written; `checkpoint`, up to which event the
- * blocks of `checkpoint` hold the rules' state; `decided`, the last decision that is applied; `store`, the number of the
+ * blocks of `checkpoint` hold the rules' state, and `checkpointNumber`, the last that is complete; `decided`, the last decision that is applied; `store`, the number of the
  * store that this is a projection of; for each channel C `made C`, `dropped C`, and `settled C` with `settledMs C`, up to
  * where it needs no notification any more.
  *
@@ -59,6 +59,15 @@ export const ALERT_MIGRATIONS: readonly string[] = [
     position INTEGER NOT NULL, clockMs INTEGER NOT NULL, notifications TEXT NOT NULL
   ) WITHOUT ROWID;
   CREATE TABLE unrecorded (n INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL);
+  `,
+  // Checkpoints have numbers, so that one can be written in pieces. Null: the block is no more.
+  `
+  ALTER TABLE checkpoint RENAME TO unnumbered;
+  CREATE TABLE checkpoint (
+    kind TEXT NOT NULL, block INTEGER NOT NULL, number INTEGER NOT NULL, data TEXT, PRIMARY KEY (kind, block, number)
+  ) WITHOUT ROWID;
+  INSERT INTO checkpoint SELECT kind, block, 0, data FROM unnumbered;
+  DROP TABLE unnumbered;
   `,
 ];
 

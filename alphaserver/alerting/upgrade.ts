@@ -125,7 +125,9 @@ function moveIncidents(db: Database, alerts: Database): void {
     string,
   ][])
     health.adopt(agent, JSON.parse(memory) as AgentMemory);
-  new Checkpoint(alerts, new Marks(alerts)).save(health.checkpoint(), 0);
+  const checkpoint = new Checkpoint(alerts, new Marks(alerts));
+  checkpoint.add(health.checkpoint());
+  checkpoint.complete(0);
 }
 
 /** Whether it opened or is over says which of an incident's notifications it was. */

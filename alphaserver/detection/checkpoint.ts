@@ -23,12 +23,48 @@ export interface EngineParts {
   readonly keyOf: (rule: EventRule, state: AnyState) => string;
 }
 
-/** The blocks of states that changed since the last call. */
-export function* savedStates(parts: EngineParts): Generator<CheckpointBlock> {
-  for (const kind of KINDS) {
-    const map = parts.maps[kind];
-    for (const { number: block, states } of map.takeDirty())
-      yield { kind, block, data: states.length === 0 ? null : savedText(parts, kind, states) };
+/**
+ * A checkpoint that is being made: all blocks that changed since the last one, as they are at one moment, given a few at a time
+ * while the engine goes on. A block that is about to change before its turn is saved first (copy on write), so that nothing is
+ * written twice and nothing is held but the blocks that wait to be taken.
+ */
+export class Cut {
+  readonly #parts: EngineParts;
+  readonly #saved: CheckpointBlock[] = [];
+  #savedStates = 0;
+  #isComplete = false;
+
+  /** Begins with all that changed; `own` has what is not of one state. */
+  constructor(parts: EngineParts, own: CheckpointBlock) {
+    this.#parts = parts;
+    this.#saved.push(own);
+    for (const kind of KINDS)
+      parts.maps[kind].beginCut(({ number: block, states }) => {
+        this.#savedStates += states.length;
+        this.#saved.push({ kind, block, data: states.length === 0 ? null : savedText(parts, kind, states) });
+      });
+  }
+
+  /** How many states were saved since the last call of `take`. */
+  get savedStates(): number {
+    return this.#savedStates;
+  }
+
+  /** True when all was taken. */
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  /** Takes the next blocks, with about so many states, or more where more were about to change. */
+  take(states: number): CheckpointBlock[] {
+    this.#isComplete = true;
+    for (const kind of KINDS) {
+      const map = this.#parts.maps[kind];
+      while (this.#savedStates < states && map.saveNext());
+      if (this.#savedStates >= states) this.#isComplete = false;
+    }
+    this.#savedStates = 0;
+    return this.#saved.splice(0);
   }
 }
 

@@ -2,7 +2,7 @@
 import type { DetectionConfig, EventRule } from '../alert-config/rules.ts';
 import type { RowNames, RuleRow } from '../store/event-rows.ts';
 import { Allowlist } from './allowlist.ts';
-import { type CheckpointBlock, type EngineParts, Restorer, savedStates, savedText } from './checkpoint.ts';
+import { type CheckpointBlock, Cut, type EngineParts, Restorer, savedText } from './checkpoint.ts';
 import { CheckpointError } from './checkpoint-block.ts';
 import { type Detector, KIND_OF, KINDS, type Kind } from './detector.ts';
 import { LoginHostDetector } from './detectors/login-host.ts';
@@ -59,6 +59,8 @@ export class Engine {
   readonly #base: Engine | null;
   /** Incidents of states that were copied. */
   readonly #copiedIds = new Set<string>();
+  /** The checkpoint that is being made. */
+  #cut: Cut | null = null;
   #config: DetectionConfig;
   #takenTo = 0;
   /** When that event was stored. */
@@ -97,6 +99,11 @@ export class Engine {
       reported: ({ rule, state }) => {
         if (state) this.#maps[KIND_OF[rule]].changed(state);
       },
+      regroups: (source) => {
+        // A source's groups are saved with its state.
+        const state = this.#cut ? this.#maps.source.get(source, 0) : undefined;
+        if (state) this.#maps.source.saveBefore(state);
+      },
     });
     this.#parts = { maps: this.#maps, tracker: this.#tracker, interner, keyOf };
   }
@@ -134,6 +141,7 @@ export class Engine {
   #add(kind: Kind, first: number, second: number, storedMs: number): void {
     const map = this.#maps[kind];
     const state = map.get(first, second) ?? this.#newState(kind, first, second);
+    if (this.#cut) map.saveBefore(state);
     if (state.add(this.#event, map.context)) map.pend(state);
     if (state.isDue(map.context)) this.#evaluate(map, state);
     map.touched(state, storedMs);
@@ -254,6 +262,8 @@ export class Engine {
   #changeRules(config: DetectionConfig): void {
     if (JSON.stringify(config) === JSON.stringify(this.#config)) return;
     this.#evaluateAll();
+    // It changes all states at once.
+    if (this.#cut) for (const kind of KINDS) while (this.#maps[kind].saveNext());
     // What incidents have counted is settled under the rules that counted it.
     for (const kind of KINDS) {
       const map = this.#maps[kind];
@@ -275,15 +285,35 @@ export class Engine {
   }
 
   /**
-   * The blocks that changed since the last call, all as of the last event taken. To be written in one transaction with
-   * `takenTo` and the changes that were given just before.
+   * Begins a checkpoint of the blocks that changed since the last one began, all as of the last event taken. To be written
+   * after the changes that were given just before, and in force with `takenTo` when all blocks are there. Events may be taken
+   * meanwhile; nothing else may be begun.
    */
-  *checkpoint(): Generator<CheckpointBlock> {
+  beginCheckpoint(): void {
     this.#evaluateAll();
-    yield* savedStates(this.#parts);
     const { judgedTo } = this.#tracker;
     const own: SavedEngine = { version: ENGINE_VERSION, config: this.#config, judgedTo, takenTo: this.#takenTo };
-    yield { kind: ENGINE_BLOCK, block: 0, data: JSON.stringify(own) };
+    this.#cut = new Cut(this.#parts, { kind: ENGINE_BLOCK, block: 0, data: JSON.stringify(own) });
+  }
+
+  /** Gives the next blocks, with some `states`; null when all were given. */
+  nextBlocks(states: number): CheckpointBlock[] | null {
+    if (!this.#cut || this.#cut.isComplete) {
+      this.#cut = null;
+      return null;
+    }
+    return this.#cut.take(states);
+  }
+
+  /** How many states had to be saved since the last call of `nextBlocks`, because they were about to change. */
+  get savedAhead(): number {
+    return this.#cut?.savedStates ?? 0;
+  }
+
+  /** A whole checkpoint at once. */
+  *checkpoint(): Generator<CheckpointBlock> {
+    this.beginCheckpoint();
+    for (let blocks = this.nextBlocks(1); blocks; blocks = this.nextBlocks(1)) yield* blocks;
   }
 
   /**
@@ -308,13 +338,12 @@ export class Engine {
     this.#changeRules(present);
   }
 
-  /** How many states are held, and how many of them are in blocks to be saved; how many events are in them; and incidents that wait to be given. */
-  get size(): { readonly states: number; readonly unsaved: number; readonly events: number; readonly waiting: number } {
+  /** How many states are held, how many events are in them, and how many incidents wait to be given. */
+  get size(): { readonly states: number; readonly events: number; readonly waiting: number } {
     const sum = (count: (map: AnyStateMap) => number): number =>
       KINDS.reduce((total, kind) => total + count(this.#maps[kind]), 0);
     return {
       states: sum(({ size }) => size),
-      unsaved: sum(({ unsaved }) => unsaved),
       events: sum(({ events }) => events),
       waiting: this.#tracker.waiting,
     };

@@ -61,6 +61,8 @@ export interface TrackerOptions {
   readonly detailOf: (incident: TrackedIncident) => OpenIncident | null;
   /** Hears that an incident was given, which is saved with its state. */
   readonly reported: (incident: TrackedIncident) => void;
+  /** Hears that the groups of a source are about to change. */
+  readonly regroups: (source: number) => void;
 }
 
 /** Incidents that are over are looked for so often. */
@@ -142,6 +144,7 @@ export class IncidentTracker {
     known.lastAt = lastAt;
     known.count = count;
     known.idSum = idSum;
+    this.#options.regroups(known.source);
     this.#regroup(this.grouping.change(known));
     this.#open.add(known);
     if (known.grownSinceMs === null) {
@@ -181,6 +184,7 @@ export class IncidentTracker {
     };
     this.#opened.add(begun);
     this.#open.add(begun);
+    this.#options.regroups(begun.source);
     this.#regroup(this.grouping.add(begun));
     return begun;
   }
@@ -206,6 +210,7 @@ export class IncidentTracker {
     const { firstAt, lastAt, rule } = incident;
     const other = there.find((one) => one.rule === rule && one.firstAt <= lastAt && firstAt <= one.lastAt) ?? null;
     incident.replacedBy = other;
+    this.#options.regroups(incident.source);
     this.#regroup(this.grouping.remove(incident));
     for (const set of [this.#opened, this.#open, this.#closed, this.#grown, this.#regrouped]) set.delete(incident);
     if (!incident.isReported) return;

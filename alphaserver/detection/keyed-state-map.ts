@@ -32,6 +32,9 @@ export class KeyedStateMap<Memory> {
   /** Blocks with fewer than STATES_PER_BLOCK states. */
   readonly #roomy = new Map<number, StateBlock<Memory>>();
   #dirty: StateBlock<Memory>[] = [];
+  /** Blocks of the checkpoint that is being made. Some may be saved. */
+  #cut: StateBlock<Memory>[] = [];
+  #save: (block: StateBlock<Memory>) => void = () => {};
   #pending: KeyedState<Memory>[] = [];
 
   constructor(detector: Detector<Memory>, order: AgentOrder) {
@@ -50,13 +53,6 @@ export class KeyedStateMap<Memory> {
 
   get events(): number {
     return this.#events;
-  }
-
-  /** How many states are in blocks that changed since they were saved. */
-  get unsaved(): number {
-    let states = 0;
-    for (const block of this.#dirty) states += block.states.length;
-    return states;
   }
 
   get(first: number, second: number): KeyedState<Memory> | undefined {
@@ -80,6 +76,7 @@ export class KeyedStateMap<Memory> {
   }
 
   #put(state: KeyedState<Memory>, block: StateBlock<Memory>): void {
+    if (block.isInCut) this.#saveInCut(block);
     this.#index.add(state);
     this.#append(state);
     block.states.push(state);
@@ -144,12 +141,38 @@ export class KeyedStateMap<Memory> {
     }
   }
 
-  /** The blocks that changed since the last call; one without states is to be deleted. */
-  takeDirty(): StateBlock<Memory>[] {
-    const blocks = this.#dirty;
-    for (const block of blocks) block.isDirty = false;
+  /**
+   * Begins a checkpoint of the blocks that changed since the last one began. `save` gets each as it is now: when it is about
+   * to change, or by `nextInCut`.
+   */
+  beginCut(save: (block: StateBlock<Memory>) => void): void {
+    this.#save = save;
+    this.#cut = this.#dirty;
     this.#dirty = [];
-    return blocks;
+    for (const block of this.#cut) {
+      block.isDirty = false;
+      block.isInCut = true;
+    }
+  }
+
+  /** Saves the block of a state that is about to change, where the checkpoint that is being made needs it. */
+  saveBefore({ block }: KeyedState<Memory>): void {
+    if (block?.isInCut) this.#saveInCut(block);
+  }
+
+  /** Saves the next block of the checkpoint that is being made; false where none is left. */
+  saveNext(): boolean {
+    for (let block = this.#cut.pop(); block; block = this.#cut.pop())
+      if (block.isInCut) {
+        this.#saveInCut(block);
+        return true;
+      }
+    return false;
+  }
+
+  #saveInCut(block: StateBlock<Memory>): void {
+    block.isInCut = false;
+    this.#save(block);
   }
 
   /** Puts the states in the order of use, after all that were saved are back. */
@@ -185,7 +208,7 @@ export class KeyedStateMap<Memory> {
   #block(number: number): StateBlock<Memory> {
     const known = this.#roomy.get(number);
     if (known) return known;
-    const block = { number, states: [], isDirty: false };
+    const block = { number, states: [], isDirty: false, isInCut: false };
     this.#blocks = Math.max(this.#blocks, number + 1);
     this.#roomy.set(number, block);
     return block;
@@ -194,6 +217,7 @@ export class KeyedStateMap<Memory> {
   #leaveBlock(state: KeyedState<Memory>): void {
     const { block } = state;
     if (!block) return;
+    if (block.isInCut) this.#saveInCut(block);
     const last = block.states.pop();
     if (last && last !== state) block.states[block.states.indexOf(state)] = last;
     if (!block.isDirty) this.#dirt(block);

@@ -76,6 +76,8 @@ export interface StateBlock<Memory> {
   readonly states: KeyedState<Memory>[];
   /** True when it changed since it was saved. */
   isDirty: boolean;
+  /** True while the checkpoint that is being made needs it as it is. */
+  isInCut: boolean;
 }
 
 /** One key's state. */

@@ -74,7 +74,7 @@ function partsOf(incidents: readonly Incident[]): void {
 }
 
 /**
- * Runs a stream with changes taken, checkpoints written, and the engine killed at random places. A killed engine is made again
+ * Runs a stream with changes taken, checkpoints written in pieces between events, and the engine killed at random places. A killed engine is made again
  * from the last checkpoint; what was written after it is replayed first. The clock stands at `clock` or at the newest event.
  */
 function restarted(given: readonly Given[], indexes: readonly number[], seed: number, clock = 0): Incident[] {
@@ -82,6 +82,8 @@ function restarted(given: readonly Given[], indexes: readonly number[], seed: nu
   const ledger = new Ledger();
   const rows = new Rows();
   const blocks = new Map<string, CheckpointBlock>();
+  /** Blocks of the checkpoint that is being made, null where none is. */
+  let pieces: CheckpointBlock[] | null = null;
   const take = (engine: Engine, id: number): void => {
     const index = indexes[id - 1] as number;
     engine.take(rows.of(stored(given[index] as Given, id, index + 1)));
@@ -92,14 +94,26 @@ function restarted(given: readonly Given[], indexes: readonly number[], seed: nu
   for (let id = 1; id <= indexes.length; id += 1) {
     take(engine, id);
     latest = Math.max(latest, (given[indexes[id - 1] as number] as Given).at);
+    if (pieces) {
+      const some = engine.nextBlocks(roll(3));
+      if (some) pieces.push(...some);
+      else {
+        for (const block of pieces) blocks.set(`${block.kind} ${block.block}`, block);
+        pieces = null;
+      }
+    }
     const deed = roll(40);
     if (deed > 8) continue;
     ledger.drain(engine, latest);
     drainedTo = id;
-    if (deed === 0) for (const block of engine.checkpoint()) blocks.set(`${block.kind} ${block.block}`, block);
+    if (deed === 0 && !pieces) {
+      engine.beginCheckpoint();
+      pieces = [];
+    }
     if (deed !== 1) continue;
     const before = [...ledger.incidents.keys()].sort();
     engine = engineWith(rows);
+    pieces = null;
     engine.restore([...blocks.values()].filter(({ data }) => data !== null));
     for (let again = engine.takenTo + 1; again <= drainedTo; again += 1) take(engine, again);
     ledger.drain(engine, latest);

@@ -23,11 +23,11 @@ export const CHANGES_WANTED = 80;
 export const GROWTH_EVERY_MS = 30_000;
 const GROWN_AT_ONCE = 200;
 /**
- * States saved in one step while a checkpoint is made: some ten milliseconds. A step ends early when the events that it took
- * made so many be saved before they changed.
+ * States and events in them that are saved in one step while a checkpoint is made: some ten milliseconds. A step ends early
+ * when the events that it took made so many be saved before they changed.
  */
-const SLICE_STATES = 1_024;
-const SAVED_AHEAD_LIMIT = 2_048;
+export const SAVED_AT_ONCE = 8_192;
+const SAVED_AHEAD_LIMIT = 16_384;
 /** How often the agents are checked. */
 const AGENTS_EVERY_MS = 5_000;
 /** What is stored for longer without being judged makes the rules read ahead. */
@@ -151,7 +151,7 @@ export class RuleRunner {
 
   /** Gives the next blocks of the checkpoint, some at a time; null when all were given. */
   nextBlocks(): CheckpointBlock[] | null {
-    const blocks = this.#engine.nextBlocks(SLICE_STATES);
+    const blocks = this.#engine.nextBlocks(SAVED_AT_ONCE);
     if (!blocks) return null;
     return [...blocks, ...this.#healthBlocks.splice(0)];
   }

@@ -31,7 +31,7 @@ export interface EngineParts {
 export class Cut {
   readonly #parts: EngineParts;
   readonly #saved: CheckpointBlock[] = [];
-  #savedStates = 0;
+  #savedEvents = 0;
   #isComplete = false;
 
   /** Begins with all that changed; `own` has what is not of one state. */
@@ -40,14 +40,14 @@ export class Cut {
     this.#saved.push(own);
     for (const kind of KINDS)
       parts.maps[kind].beginCut(({ number: block, states }) => {
-        this.#savedStates += states.length;
+        for (const { weight } of states) this.#savedEvents += weight;
         this.#saved.push({ kind, block, data: states.length === 0 ? null : savedText(parts, kind, states) });
       });
   }
 
-  /** How many states were saved since the last call of `take`. */
-  get savedStates(): number {
-    return this.#savedStates;
+  /** How many states, and events in them, were saved since the last call of `take`. */
+  get savedEvents(): number {
+    return this.#savedEvents;
   }
 
   /** True when all was taken. */
@@ -55,15 +55,15 @@ export class Cut {
     return this.#isComplete;
   }
 
-  /** Takes the next blocks, with about so many states, or more where more were about to change. */
-  take(states: number): CheckpointBlock[] {
+  /** Takes the next blocks, with about so many states and events, or more where more were about to change. */
+  take(events: number): CheckpointBlock[] {
     this.#isComplete = true;
     for (const kind of KINDS) {
       const map = this.#parts.maps[kind];
-      while (this.#savedStates < states && map.saveNext());
-      if (this.#savedStates >= states) this.#isComplete = false;
+      while (this.#savedEvents < events && map.saveNext());
+      if (this.#savedEvents >= events) this.#isComplete = false;
     }
-    this.#savedStates = 0;
+    this.#savedEvents = 0;
     return this.#saved.splice(0);
   }
 }

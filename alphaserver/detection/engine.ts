@@ -296,18 +296,18 @@ export class Engine {
     this.#cut = new Cut(this.#parts, { kind: ENGINE_BLOCK, block: 0, data: JSON.stringify(own) });
   }
 
-  /** Gives the next blocks, with some `states`; null when all were given. */
-  nextBlocks(states: number): CheckpointBlock[] | null {
+  /** Gives the next blocks, with about so many states and events in them; null when all were given. */
+  nextBlocks(events: number): CheckpointBlock[] | null {
     if (!this.#cut || this.#cut.isComplete) {
       this.#cut = null;
       return null;
     }
-    return this.#cut.take(states);
+    return this.#cut.take(events);
   }
 
-  /** How many states had to be saved since the last call of `nextBlocks`, because they were about to change. */
+  /** How many states and events had to be saved since the last call of `nextBlocks`, because they were about to change. */
   get savedAhead(): number {
-    return this.#cut?.savedStates ?? 0;
+    return this.#cut?.savedEvents ?? 0;
   }
 
   /** A whole checkpoint at once. */

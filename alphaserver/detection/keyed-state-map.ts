@@ -7,8 +7,11 @@ import { type AgentOrder, RuleEvent } from './rule-event.ts';
 /** States, and events in them, that one kind may hold. */
 export const STATES_LIMIT = 200_000;
 export const EVENTS_LIMIT = 1_500_000;
-/** States of a block. Keys that come up together are in one block, so what is quiet is not saved again. */
-export const STATES_PER_BLOCK = 256;
+/**
+ * States of a block. Keys that come up together are in one block, so what is quiet is not saved again. Of the busiest ones
+ * this many are some ten milliseconds of saving, which is not interrupted.
+ */
+export const STATES_PER_BLOCK = 64;
 
 /**
  * A state moves to the end of the list, and its time of use is written, at most so often: that touches three more places in

@@ -83,8 +83,9 @@ const metricsOf = async (pair: Pair): Promise<string> =>
 function watch(pair: Pair, found: Map<string, number>): AbortController {
   const watching = new AbortController();
   const read = async (): Promise<void> => {
-    // Of the events only those of no host, so that the alerts have the stream for themselves.
-    const stream = await fetch(`http://127.0.0.1:${pair.httpPort}/api/stream?host=none`, { signal: watching.signal });
+    // Of the events only probes, of which there are none, so that the alerts have the stream for themselves.
+    const url = `http://127.0.0.1:${pair.httpPort}/api/stream?host=elsewhere&outcome=probe`;
+    const stream = await fetch(url, { signal: watching.signal });
     let text = '';
     for await (const chunk of stream.body as ReadableStream<Uint8Array>) {
       text += Buffer.from(chunk).toString('latin1');

@@ -19,6 +19,7 @@ import { EventSource } from './event-source.ts';
 import { incidentIds } from './incident-id.ts';
 import type { WrittenIncident } from './incident-store.ts';
 import { RuleRunner, type Step } from './rule-runner.ts';
+import { streamed } from './streamed.ts';
 
 /** The clock is checked this often where nothing is stored. */
 const TICK_MS = 1_000;
@@ -33,8 +34,6 @@ const CHECKPOINT_EVERY_MS = 30_000;
 const CHECKPOINT_SHARE = 20;
 /** Old incidents are looked for this often. */
 const DELETE_EVERY_MS = 60_000;
-/** Incidents given to those who watch the stream, of one step; the lists have all. */
-const STREAMED_LIMIT = 200;
 /** Storing goes first. */
 const NICE_STEPS = 10;
 
@@ -220,10 +219,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   #report(written: readonly WrittenIncident[]): void {
     if (written.length === 0) return;
     for (const one of written) logAlert(this.#log, one);
-    // All that opened or closed first, of the rest as much as there is room for.
-    const grew = written.filter(({ became }) => became === 'grew');
-    const incidents = [...written.filter(({ became }) => became !== 'grew'), ...grew].slice(0, STREAMED_LIMIT);
-    this.#say({ type: 'written', incidents });
+    this.#say({ type: 'written', incidents: streamed(written) });
     this.#notifier.wake();
   }
 

@@ -77,7 +77,7 @@ export class Postgres {
   /** Runs SQL and gives its output, one row a line. */
   sql(text: string): string {
     const args = ['-h', '127.0.0.1', '-p', String(this.port), '-U', 'asgard', '-d', 'postgres', '-XAtqc', text];
-    return execFileSync(join(BIN, 'psql'), args, { encoding: 'utf8' }).trim();
+    return execFileSync(join(BIN, 'psql'), args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
   }
 
   /** Starts it, also after a stop. */

@@ -9,6 +9,7 @@ import { readSpan, textOf, time, type ValueParser, wholeNumber } from '../../ser
 import { checkServerConfig, readServerConfig, SETTING_NAMES, type ServerConfig, type SettingName } from '../config.ts';
 import { PATTERNS_LIMIT } from '../ingest/host-pattern.ts';
 import { GOOD_LIMIT_MS, HOSTS_LIMIT } from '../ingest/join-codes.ts';
+import { serverUrls } from '../shared-log/postgres-url.ts';
 
 const NOTES = `Times are ISO 8601 in UTC, or spans back from now such as 15m, 24h or 7d.
 Settings are environment variables (ALPHASERVER_LISTEN, ALPHASERVER_HTTP, ...); .env is read too. See .env.example.
@@ -43,6 +44,11 @@ const goodFor: ValueParser<number> = {
     const ms = readSpan(given);
     return ms !== undefined && ms <= GOOD_LIMIT_MS ? ms : undefined;
   },
+};
+
+const postgresUrl: ValueParser<string> = {
+  valid: 'an address such as postgres://asgard:PASSWORD@db.example.org:5432/asgard',
+  parse: (given) => (serverUrls(given) === null ? undefined : given),
 };
 
 const name = textOf(TEXT_LIMIT_CHARS, 'the name of a token');
@@ -187,6 +193,14 @@ export function alphaserver(io: CommandIo): Program {
       }),
       alert,
       forget,
+      migrate: command({
+        summary:
+          'copies the store of this server to PostgreSQL, where several servers share it; again: what came since',
+        options: { to: option(postgresUrl, 'URL', 'postgres://USER:PASSWORD@HOST:5432/NAME') },
+        arguments: {},
+        run: async (given) =>
+          (await import('./migrate-command.ts')).migrateCommand(given.to, settings().dataFolder, io),
+      }),
       report: command({
         summary: 'tells what happened, and whether anything is wrong, beside a running server or without one',
         options: {

@@ -3,7 +3,8 @@ import type { AgentReport } from '../../protocol/report.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { NewDecision } from '../store/decisions.ts';
 import { OUTCOMES, TRUSTS } from '../store/schema.ts';
-import { type AgentBatch, type HostCounts, type SequencedEvent, StoreError } from '../store/store.ts';
+import { type AgentBatch, type SequencedEvent, type StoreBase, StoreError } from '../store/store.ts';
+import { COPIED, type CopyMark, type ImportedAppend, type ImportLog } from './migrate.ts';
 import { PostgresConnection } from './postgres-connection.ts';
 import { EVENT_COLUMNS, LEADER_LOCK, MIGRATION_LOCK, MIGRATIONS, NEWS_CHANNEL } from './postgres-schema.ts';
 import { publicAddress } from './postgres-url.ts';
@@ -41,7 +42,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Post
 }
 
 /** Two connections: one appends, so that no read delays a commit, the other reads, listens and holds the leader's lock. */
-export class PostgresLog implements SharedLog {
+export class PostgresLog implements SharedLog, ImportLog {
   readonly #options: PostgresLogOptions;
   readonly #writer: PostgresConnection;
   readonly #reader: PostgresConnection;
@@ -118,6 +119,7 @@ export class PostgresLog implements SharedLog {
       storedMs,
       firstId,
       name,
+      isCopied: name === COPIED,
       batches: batchesOf(batches, counts, rows.slice(firstId - first[2])),
       // Decisions outlive the appends they came with: a new server takes those of deleted ones with the oldest that is left.
       decisions: decisions
@@ -134,19 +136,94 @@ export class PostgresLog implements SharedLog {
     return { number, newest, oldest };
   }
 
-  async hostBase(): Promise<HostCounts[]> {
-    const rows = await this.#reader.query({
-      text: 'SELECT host, first_seen, accepted, failed, probes FROM asgard.host_base',
-    });
-    return (rows as [string, number, number, number, number][]).map(
-      ([host, firstSeenMs, accepted, failed, probes]) => ({
+  async base(): Promise<StoreBase> {
+    const hosts = (await this.#reader.query({
+      text: 'SELECT host, first_seen, accepted, failed, probes FROM asgard.host_base ORDER BY host',
+    })) as [string, number, number, number, number][];
+    const rows = (await this.#reader.query({ text: 'SELECT kind, body FROM asgard.base ORDER BY number' })) as [
+      string,
+      string,
+    ][];
+    const of = <T>(kind: string): T[] => rows.filter(([one]) => one === kind).map(([, body]) => JSON.parse(body) as T);
+    return {
+      hosts: hosts.map(([host, firstSeenMs, accepted, failed, probes]) => ({
         host,
         firstSeenMs,
         accepted,
         failed,
         probes,
-      }),
-    );
+      })),
+      agents: of('agent'),
+      gaps: of('gap'),
+      shapes: of('shape'),
+    };
+  }
+
+  async copied(store: string): Promise<CopyMark | null> {
+    const rows = await this.#writer.query({ text: "SELECT name, value FROM asgard.facts WHERE name LIKE 'copied%'" });
+    const facts = new Map(rows as [string, string][]);
+    const [row] = await this.#writer.query({
+      text: 'SELECT position, (SELECT count(*) FROM asgard.appends WHERE name <> $1 LIMIT 1) FROM asgard.head',
+      values: [COPIED],
+    });
+    const [position, foreign] = row as [number, number];
+    if (!facts.has('copiedStore')) {
+      if (position > 0) throw new Error('it has a log already, which was not copied from here');
+      return null;
+    }
+    if (facts.get('copiedStore') !== store) throw new Error('it has the log of another store');
+    if (foreign > 0) throw new Error('a server uses the copy already, so that it is complete');
+    return { event: Number(facts.get('copiedEvent') ?? 0), decision: Number(facts.get('copiedDecision') ?? 0) };
+  }
+
+  async beginCopy(store: string, firstId: number): Promise<void> {
+    await this.#inTransaction(async (run) => {
+      await run('UPDATE asgard.head SET event = $1', [firstId - 1]);
+      await run("INSERT INTO asgard.facts VALUES ('copiedStore', $1)", [store]);
+    });
+  }
+
+  async importAppends(appends: readonly ImportedAppend[], { event, decision }: CopyMark): Promise<void> {
+    await this.#inTransaction(async (run) => {
+      for (const one of appends) await run(APPEND, appendValues({ ...one, name: COPIED }, one.storedMs), 'append');
+      await run(
+        `INSERT INTO asgard.facts VALUES ('copiedEvent', $1), ('copiedDecision', $2)
+           ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+        [String(event), String(decision)],
+      );
+    });
+  }
+
+  async endCopy({ hosts, agents, gaps, shapes }: StoreBase): Promise<void> {
+    await this.#inTransaction(async (run) => {
+      await run('DELETE FROM asgard.host_base', []);
+      await run(
+        'INSERT INTO asgard.host_base SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])',
+        [
+          hosts.map(({ host }) => host),
+          hosts.map(({ firstSeenMs }) => firstSeenMs),
+          hosts.map(({ accepted }) => accepted),
+          hosts.map(({ failed }) => failed),
+          hosts.map(({ probes }) => probes),
+        ],
+      );
+      const rows = [
+        ...agents.map((one) => ['agent', JSON.stringify(one)]),
+        ...gaps.map((one) => ['gap', JSON.stringify(one)]),
+        ...shapes.map((one) => ['shape', JSON.stringify(one)]),
+      ];
+      await run('DELETE FROM asgard.base', []);
+      await run('INSERT INTO asgard.base SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])', [
+        rows.map((_, i) => i),
+        rows.map(([kind]) => kind),
+        rows.map(([, body]) => body),
+      ]);
+      await run(
+        `INSERT INTO asgard.agents SELECT * FROM unnest($1::text[], $2::bigint[])
+           ON CONFLICT (id) DO UPDATE SET last_seq = excluded.last_seq`,
+        [agents.map(({ agent }) => agent), agents.map(({ lastSeq }) => lastSeq)],
+      );
+    });
   }
 
   onNews(listener: () => void): void {
@@ -203,6 +280,22 @@ export class PostgresLog implements SharedLog {
     clearInterval(this.#poll);
     this.#writer.close();
     this.#reader.close();
+  }
+
+  /** Runs statements of the writer in one transaction. */
+  async #inTransaction(
+    work: (run: (text: string, values: readonly unknown[], name?: string) => Promise<unknown>) => Promise<void>,
+  ): Promise<void> {
+    const db = this.#writer;
+    await db.query({ text: 'BEGIN' });
+    try {
+      await work((text, values, name) => db.query({ text, values, ...(name ? { name } : {}) }));
+      await db.query({ text: 'COMMIT' });
+    } catch (error) {
+      // The connection's end is the end of its transaction, whatever state that is in.
+      db.drop();
+      throw error;
+    }
   }
 
   async #version(): Promise<number> {
@@ -308,7 +401,7 @@ function batchesOf(text: string, counts: readonly number[], rows: readonly unkno
 function eventOf(row: readonly unknown[], agentHost: string): SequencedEvent {
   const [, seq, at, host, outcome, method, user, invalidUser, ip, port, key, reason, trust, pid] = row as [
     number,
-    number,
+    number | null,
     number,
     string,
     number,

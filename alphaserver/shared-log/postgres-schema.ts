@@ -35,7 +35,8 @@ const given = EVENT_COLUMNS.map(([name]) => `p_${name.replaceAll('"', '')}`).joi
  * last number. `events` and `appends` are in partitions by the day of storing, which retention drops; one B-tree each, for
  * servers that read what is new, and a BRIN for people's own queries by time. `presence` is no part of the log: the last sign
  * of each agent, by the server that it is connected to. `host_base` has the counts of the events
- * that were in partitions dropped since, so that a new server counts each host from its first event on.
+ * that were in partitions dropped since, so that a new server counts each host from its first event on; `base` has the agents,
+ * gaps and shapes of a store that was copied, as it had them at the end of the copy.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -64,6 +65,7 @@ export const MIGRATIONS: readonly string[] = [
     agent text PRIMARY KEY, server text NOT NULL, connected boolean NOT NULL, heard_at bigint NOT NULL, report text,
     updated_at bigint NOT NULL
   ) WITH (fillfactor = 50);
+  CREATE TABLE asgard.base (number bigint PRIMARY KEY, kind text NOT NULL, body text NOT NULL);
   CREATE TABLE asgard.host_base (
     host text PRIMARY KEY, first_seen bigint NOT NULL, accepted bigint NOT NULL, failed bigint NOT NULL, probes bigint NOT NULL
   );
@@ -108,13 +110,13 @@ export const MIGRATIONS: readonly string[] = [
     ), kept AS (
       SELECT o.*, row_number() OVER (ORDER BY o.place) AS number
         FROM ordered o JOIN asgard.agents a ON a.id = o.agent
-        WHERE o.seq > greatest(a.last_seq, coalesce(o.before, 0))
+        WHERE p_stored_at IS NOT NULL OR o.seq > greatest(a.last_seq, coalesce(o.before, 0))
     ), stored AS (
       INSERT INTO asgard.events (id, stored_at, agent, ${names})
         SELECT o_first_event + e.number - 1, o_stored_at, e.agent, ${ours} FROM kept e ORDER BY e.number
     ), raised AS (
       UPDATE asgard.agents a SET last_seq = k.last_seq
-        FROM (SELECT agent, max(seq) AS last_seq FROM kept GROUP BY agent) k WHERE a.id = k.agent
+        FROM (SELECT agent, max(seq) AS last_seq FROM kept WHERE p_stored_at IS NULL GROUP BY agent) k WHERE a.id = k.agent
     )
     SELECT coalesce(array_agg(coalesce(k.count, 0) ORDER BY b.batch), '{}') INTO v_counts
       FROM generate_series(0, coalesce(array_length(p_agents, 1), 0) - 1) AS b (batch)

@@ -136,7 +136,7 @@ export class Replica implements Store {
         if (read) return read;
         if (events.logPosition !== position - 1)
           throw new StoreError('failed', new Error(`the log has a gap before ${position}`));
-        return events.append(batches, storedMs, { position, firstId, decisions });
+        return events.append(batches, storedMs, { position, firstId, isCopied: false, decisions });
       });
     } catch (error) {
       // The answer may have been lost after the commit: then the log has given it meanwhile.
@@ -153,10 +153,10 @@ export class Replica implements Store {
     const { events, log } = this.#options;
     if (events.lastId > 0)
       throw new Error('the folder holds an embedded store: alphaserver migrate moves it, or use an empty folder');
-    const base = await log.hostBase();
+    const base = await log.base();
     events.transaction(() => {
       events.setFact(LOG_NUMBER, number);
-      events.beginHosts(base);
+      events.begin(base);
     });
   }
 
@@ -171,9 +171,9 @@ export class Replica implements Store {
     return appends.length > 0;
   }
 
-  async #apply({ position, storedMs, firstId, name, batches, decisions }: LoggedAppend): Promise<void> {
+  async #apply({ position, storedMs, firstId, name, isCopied, batches, decisions }: LoggedAppend): Promise<void> {
     const { events, server, applied } = this.#options;
-    const appended = await events.append(batches, storedMs, { position, firstId, decisions });
+    const appended = await events.append(batches, storedMs, { position, firstId, isCopied, decisions });
     if (this.#pending.has(name)) this.#pending.set(name, appended);
     else applied({ appended, batches, isOwn: name.startsWith(`${server}-`), hasDecisions: decisions.length > 0 });
   }

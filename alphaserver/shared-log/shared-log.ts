@@ -1,7 +1,7 @@
 /** The promises of a log that several servers share: one order of appends for all, each on the disks of a quorum when it resolves. */
 import type { AgentReport } from '../../protocol/report.ts';
 import type { NewDecision } from '../store/decisions.ts';
-import type { AgentBatch, HostCounts } from '../store/store.ts';
+import type { AgentBatch, StoreBase } from '../store/store.ts';
 
 /** One append of the log. Positions grow by 1, ids of events without a gap: every server that applies all appends has the same store. */
 export interface LoggedAppend {
@@ -12,6 +12,8 @@ export interface LoggedAppend {
   readonly firstId: number;
   /** The append's own name, made by the server that appended it. */
   readonly name: string;
+  /** True for one that was copied from an embedded store: what it says of agents is in the base. */
+  readonly isCopied: boolean;
   /** The batches without the events that were stored before; `repeats` counts those. */
   readonly batches: readonly AgentBatch[];
   readonly decisions: readonly NewDecision[];
@@ -60,8 +62,8 @@ export interface SharedLog {
   read(after: number): Promise<LoggedAppend[]>;
   /** Gives the log's own number, the position of the newest append, and of the oldest that is still kept. */
   bounds(): Promise<LogBounds>;
-  /** Gives the counts of deleted events, for a server that begins with an empty store. */
-  hostBase(): Promise<HostCounts[]>;
+  /** Gives what is known of events that the log does not have, for a server that begins with an empty store. */
+  base(): Promise<StoreBase>;
   /** Sets the one listener that is called when there may be something new to read, at least once a second. */
   onNews(listener: () => void): void;
   /** Tries to become the one server that delivers notifications, or to remain it. */

@@ -10,7 +10,7 @@ import { EventWriter } from './event-writer.ts';
 import { type OpenFolder, openFolder, usable, WAL_LIMIT_PAGES } from './folder.ts';
 import { deleteUpTo } from './retention.ts';
 import { MIGRATIONS } from './schema.ts';
-import type { AgentBatch, Appended, Binding, HostCounts, LogPlace, Store, StoredEvent } from './store.ts';
+import type { AgentBatch, Appended, BaseRow, Binding, LogPlace, Store, StoreBase, StoredEvent } from './store.ts';
 
 const DAY_MS = 86_400_000;
 const LOG_POSITION = 'logPosition';
@@ -133,13 +133,15 @@ export class EventStore implements Store {
         const counted = new Set<string>();
         agent.repeats += batch.repeats ?? 0;
         for (const { seq, event } of batch.events) {
-          if (seq <= agent.lastSeq) {
-            agent.repeats += 1;
-            continue;
+          if (seq !== null && !place?.isCopied) {
+            if (seq <= agent.lastSeq) {
+              agent.repeats += 1;
+              continue;
+            }
+            agent.gaps += seq - agent.lastSeq - 1;
+            agent.lastSeq = seq;
+            agent.stored += 1;
           }
-          agent.gaps += seq - agent.lastSeq - 1;
-          agent.lastSeq = seq;
-          agent.stored += 1;
           id += 1;
           const host = update.host(event.host ?? batch.host, agent.id);
           if (event.outcome === 'probe') host.probes += 1;
@@ -195,13 +197,28 @@ export class EventStore implements Store {
     return { host: row.host, heardMs: row.lastSeen, report };
   }
 
-  /** Begins with the counts of events that are stored nowhere any more, inside the caller's transaction. */
-  beginHosts(counts: readonly HostCounts[]): void {
-    const insert = this.db.prepare(
+  /** Begins an empty store with what is known of events that it will not get, or get without counting, inside the caller's transaction. */
+  begin({ hosts, agents, gaps, shapes }: StoreBase): void {
+    const host = this.db.prepare(
       'INSERT INTO hosts (name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, 0, ?, ?, ?, ?, ?)',
     );
-    for (const { host, firstSeenMs, accepted, failed, probes } of counts)
-      insert.run(host, firstSeenMs, firstSeenMs, accepted, failed, probes);
+    for (const one of hosts) host.run(one.host, one.firstSeenMs, one.firstSeenMs, one.accepted, one.failed, one.probes);
+    const insert = (table: string, rows: readonly BaseRow[]): void => {
+      for (const row of rows) {
+        const names = Object.keys(row);
+        const values = names.map((name) =>
+          name === 'agent' ? '(SELECT id FROM agents WHERE uuid = :agent)' : `:${name}`,
+        );
+        this.db.prepare(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${values.join(', ')})`).run({ ...row });
+      }
+    };
+    const agent = this.db.prepare(
+      `INSERT INTO agents (uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt, identity, endedAt, cloneAt)
+       VALUES (:agent, :host, :firstSeen, :lastSeen, :lastSeq, :stored, :repeats, :gaps, :report, :reportedAt, :identity, :endedAt, :cloneAt)`,
+    );
+    for (const one of agents) agent.run({ ...one });
+    insert('gaps', gaps);
+    insert('shapes', shapes);
     this.#agents = new Agents(this.db);
   }
 

@@ -5,7 +5,8 @@ import type { NewDecision } from './decisions.ts';
 
 /** An event with its number in its agent's order. */
 export interface SequencedEvent {
-  readonly seq: number;
+  /** Null only for one that is copied from a store of a version that did not keep it. */
+  readonly seq: number | null;
   readonly event: LoginEvent & { readonly at: string };
 }
 
@@ -33,11 +34,41 @@ export interface HostCounts {
   readonly probes: number;
 }
 
+/** An agent as a store has it. Times are Unix milliseconds, `report` is JSON. */
+export interface AgentBase {
+  readonly agent: string;
+  readonly host: string;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  readonly lastSeq: number;
+  readonly stored: number;
+  readonly repeats: number;
+  readonly gaps: number;
+  readonly report: string | null;
+  readonly reportedAt: number | null;
+  readonly identity: string | null;
+  readonly endedAt: number | null;
+  readonly cloneAt: number | null;
+}
+
+/** A row of the table `gaps`, or of `shapes`, with the agent's own id. */
+export type BaseRow = Readonly<Record<string, string | number | null>> & { readonly agent: string };
+
+/** What a store begins with that is copied, or whose first events are stored nowhere any more. */
+export interface StoreBase {
+  readonly hosts: readonly HostCounts[];
+  readonly agents: readonly AgentBase[];
+  readonly gaps: readonly BaseRow[];
+  readonly shapes: readonly BaseRow[];
+}
+
 /** The place of an append in a shared log. */
 export interface LogPlace {
   readonly position: number;
   /** The id of its first event. */
   readonly firstId: number;
+  /** True for events that were copied from another store: agents are known as that store had them, and are not counted again. */
+  readonly isCopied: boolean;
   /** Decisions of the same append. */
   readonly decisions: readonly NewDecision[];
 }

@@ -25,7 +25,7 @@ export class MemoryStore implements Store {
     let missing = 0;
     const before = { seq: last, gaps: this.gaps.length };
     const fresh = events.filter(({ seq }) => {
-      if (seq <= last) return false;
+      if (seq === null || seq <= last) return false;
       missing += seq - last - 1;
       last = seq;
       return true;
@@ -35,7 +35,8 @@ export class MemoryStore implements Store {
     const gap = { agent, host, at: new Date(nowMs).toISOString(), bytes: null, lines: null, events: missing };
     const text = `${missing} between ${before.seq} and ${last}`;
     if (missing > 0) this.gaps.push({ id: this.gaps.length + 1, ...gap, kind: 'missing-events', text });
-    for (const { seq, event } of fresh) this.events.push({ agent, host: event.host ?? host, seq, user: event.user });
+    for (const { seq, event } of fresh)
+      this.events.push({ agent, host: event.host ?? host, seq: seq ?? 0, user: event.user });
     const attempts = this.events.filter((event) => event.host === host).length;
     return {
       lastSeq: last,

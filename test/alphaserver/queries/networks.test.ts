@@ -45,7 +45,7 @@ test('a network is found whole, alone and with a user', async () => {
   const store = openStorage(folder);
   const all = Array.from({ length: EVENTS }, (_, i) => {
     const { seq, event } = eventAt(i + 1);
-    return { seq, event: { ...event, ip: address(seq) } };
+    return { seq, event: { ...event, ip: address(seq ?? 0) } };
   });
   for (let at = 0; at < EVENTS; at += 4_096)
     await store.append([{ agent: AGENT, host: 'h', events: all.slice(at, at + 4_096) }], 0);

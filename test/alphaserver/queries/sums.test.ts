@@ -244,7 +244,7 @@ test('killed at any moment, of storing, counting or forgetting, no event is lost
   assert.ok(last >= said, `seed ${SEED}: ${said} were said to be stored, ${last} are`);
   const all = events(last).map(({ seq, event }) => ({
     ...event,
-    id: seq,
+    id: seq ?? 0,
     seq,
     agent: AGENT,
     host: event.host ?? HOST,

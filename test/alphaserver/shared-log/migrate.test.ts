@@ -1,0 +1,96 @@
+/** An embedded store is copied to the shared log: a server on that log answers as the embedded one did. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { comparable, oldAnswers, unpackOldStore } from '../../old-store.ts';
+import { noPostgres, Postgres } from '../../postgres.ts';
+import { Pair, Program } from '../../programs.ts';
+import { until } from '../../until.ts';
+import { sends, wrong } from '../detection/agent.ts';
+
+/** Keeps what the store holds, whatever day it is. */
+const FOR_EVER = { ALPHASERVER_RETENTION: '36500d' };
+const AGENT = '5f0c1f6e-9d0b-4c57-8a25-0d8f3f6a7c12';
+
+test('a store that is copied while its server runs, killed, and copied again answers as before', {
+  skip: noPostgres,
+}, async () => {
+  const postgres = await Postgres.start('fsync=off');
+  const pair = await Pair.make();
+  const other = await Pair.make();
+  try {
+    const folder = join(pair.folder, 'server');
+    unpackOldStore(folder);
+    const embedded = await pair.serving(FOR_EVER);
+    await until(async () => typeof (await pair.api<{ error?: unknown }>('/api/top/sources')).error !== 'string');
+    const killed = new Program('alphaserver/main.ts', { ALPHASERVER_DATA: folder }, ['migrate', '--to', postgres.url]);
+    await until(() => Number(copiedEvents(postgres)) > 0);
+    await killed.end('SIGKILL');
+    assert.equal((await pair.serverCommand('migrate', '--to', postgres.url)).code, 0);
+    await sends(pair.port, wrong(4), 1, AGENT);
+    const answers = new Map<string, unknown>();
+    for (const path of Object.keys(oldAnswers()))
+      if (!path.startsWith('/api/alerts')) answers.set(path, comparable(path, await pair.api(path)));
+    const events = await pair.api<{ events: object[] }>('/api/events?limit=1000');
+    await embedded.end('SIGTERM');
+    const last = await pair.serverCommand('migrate', '--to', postgres.url);
+    assert.match(last.said, /Copied 4 events and \d+ decisions/);
+    const shared = await other.serving({ ...FOR_EVER, ALPHASERVER_STORE: postgres.url });
+    for (const [path, before] of answers) {
+      let answer: { readonly error?: unknown } = {};
+      await until(
+        async () => {
+          answer = await other.api(path);
+          return typeof answer.error !== 'string';
+        },
+        () => `${path}\n${shared.said}`,
+      );
+      assert.deepEqual(comparable(path, answer), before, path);
+    }
+    assert.deepEqual(await other.api('/api/events?limit=1000'), events);
+    await sends(other.port, wrong(6), 1, AGENT);
+    const { agents } = await other.api<{ agents: { agent: string; stored: number; gaps: number }[] }>('/api/ledger');
+    assert.deepEqual(
+      agents.filter(({ agent }) => agent === AGENT).map(({ stored, gaps }) => [stored, gaps]),
+      [[6, 0]],
+    );
+    const foreign = await pair.serverCommand('migrate', '--to', postgres.url);
+    assert.match(foreign.said, /a server uses the copy already, so that it is complete/);
+  } finally {
+    await pair.close();
+    await other.close();
+    postgres.close();
+  }
+});
+
+test('a log that was not copied from this store is not touched', { skip: noPostgres }, async () => {
+  const postgres = await Postgres.start('fsync=off');
+  const pair = await Pair.make();
+  const other = await Pair.make();
+  try {
+    await other.serving({ ALPHASERVER_STORE: postgres.url });
+    const embedded = await pair.serving();
+    await sends(pair.port, wrong(1));
+    await embedded.end('SIGTERM');
+    const refused = await pair.serverCommand('migrate', '--to', postgres.url);
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.said,
+      /cannot be copied to postgres:\/\/127\.0\.0\.1:\d+\/postgres: it has a log already, which was not copied from here/,
+    );
+    assert.match((await pair.serverCommand('migrate')).said, /alphaserver migrate: name where to copy: --to postgres:/);
+  } finally {
+    await pair.close();
+    await other.close();
+    postgres.close();
+  }
+});
+
+function copiedEvents(postgres: Postgres): string {
+  try {
+    return postgres.sql("SELECT value FROM asgard.facts WHERE name = 'copiedEvent'");
+  } catch {
+    // The tables are not there yet.
+    return '0';
+  }
+}

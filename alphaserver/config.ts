@@ -23,6 +23,7 @@ import {
 } from '../service/settings.ts';
 import { type Address, address, path, readAddress, span, truth, type ValueParser } from '../service/value-parser.ts';
 import { authorityFiles, authorityFolder } from './ingest/authority.ts';
+import type { CertificateFiles } from './ingest/certificate.ts';
 import { type ReportSchedule, reportSchedule } from './report/schedule.ts';
 import { serverUrls } from './shared-log/postgres-url.ts';
 
@@ -30,8 +31,8 @@ import { serverUrls } from './shared-log/postgres-url.ts';
 const NAMES_LIMIT_CHARS = 1_024;
 
 const httpAddress: ValueParser<Address | 'off'> = {
-  valid: 'an address such as http://127.0.0.1:8080, or off',
-  parse: (given) => (given === 'off' ? 'off' : readAddress(given, ['http'])),
+  valid: 'an address such as http://127.0.0.1:8080 (http or https), or off',
+  parse: (given) => (given === 'off' ? 'off' : readAddress(given, ['http', 'https'])),
 };
 
 const hostNames: ValueParser<readonly string[]> = {
@@ -68,6 +69,8 @@ const SETTINGS = {
   ALPHASERVER_TLS_CERT: checked(absentOr(path('a file')), certificatesFault),
   ALPHASERVER_TLS_KEY: checked(absentOr(path('a file')), privateKeyFault),
   ALPHASERVER_TLS_CLIENT_CA: checked(absentOr(path('a file')), certificatesFault),
+  ALPHASERVER_HTTP_TLS_CERT: checked(absentOr(path('a file')), certificatesFault),
+  ALPHASERVER_HTTP_TLS_KEY: checked(absentOr(path('a file')), privateKeyFault),
   ALPHASERVER_HTTP_PASSWORD: secret(1_024),
   ALPHASERVER_HTTP_NAMES: absentOr(hostNames),
   ALPHASERVER_RETENTION: setting(span, '90d'),
@@ -90,9 +93,13 @@ export interface ServerConfig {
   /** The address of the log that several servers share; null: the store in `dataFolder` is the only one. */
   readonly storeUrl: string | null;
   readonly anonymous: boolean;
-  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | null } | null;
+  readonly tls: CertificateFiles | null;
   /** True when agents must show a certificate of the client CA. */
   readonly needsCertificate: boolean;
+  /** The certificate of the page, or null: HTTP alone. */
+  readonly httpTls: CertificateFiles | null;
+  /** True where somebody has to be logged in although there are neither users nor a password yet. */
+  readonly httpClosed: boolean;
   readonly httpPassword: string | null;
   /** Host names by which the page is known, beside this machine's own. */
   readonly httpNames: readonly string[];
@@ -121,10 +128,14 @@ export function readServerConfig(env: Environment): ServerConfig {
     faults.push('ALPHASERVER_TLS_CERT= cannot be used: with tls:// it must be a certificate file');
   if (listen.scheme === 'tls' && certFile && !keyFile)
     faults.push('ALPHASERVER_TLS_KEY= cannot be used: with tls:// it must be a key file');
-  if (http !== 'off' && !isLoopback(http.host) && !given.ALPHASERVER_HTTP_PASSWORD && !given.ALPHASERVER_ANONYMOUS)
+  const httpTls = http === 'off' ? null : pageTls(given, http.scheme);
+  const isOpenToOthers = http !== 'off' && !isLoopback(http.host);
+  if (isOpenToOthers && httpTls === null && !given.ALPHASERVER_HTTP_PASSWORD && !given.ALPHASERVER_ANONYMOUS)
     faults.push(
-      `ALPHASERVER_HTTP=${http.scheme}://${http.host}:${http.port} cannot be used: anywhere but on loopback it must have ALPHASERVER_HTTP_PASSWORD set (or ALPHASERVER_ANONYMOUS=true)`,
+      `ALPHASERVER_HTTP=${http.scheme}://${http.host}:${http.port} cannot be used: anywhere but on loopback it must be https://, or have ALPHASERVER_HTTP_PASSWORD set (or ALPHASERVER_ANONYMOUS=true)`,
     );
+  for (const [set, other] of PAIRED)
+    if (given[set] && !given[other]) faults.push(`${other}= cannot be used: it must be set, since ${set} is`);
   if (faults.length > 0) throw new SettingsError(faults);
   return Object.freeze({
     listen,
@@ -134,6 +145,8 @@ export function readServerConfig(env: Environment): ServerConfig {
     anonymous: given.ALPHASERVER_ANONYMOUS,
     tls: listen.scheme === 'tls' ? agentTls(given) : null,
     needsCertificate: given.ALPHASERVER_TLS_CLIENT_CA !== null,
+    httpTls,
+    httpClosed: isOpenToOthers && !given.ALPHASERVER_HTTP_PASSWORD && !given.ALPHASERVER_ANONYMOUS,
     httpPassword: given.ALPHASERVER_HTTP_PASSWORD,
     httpNames: given.ALPHASERVER_HTTP_NAMES ?? [],
     retentionMs: given.ALPHASERVER_RETENTION,
@@ -147,7 +160,7 @@ export function readServerConfig(env: Environment): ServerConfig {
 }
 
 /** The certificate that agents see: the one that is set, or else that of `alphaserver certs init`. */
-function agentTls(given: Values<typeof SETTINGS>): NonNullable<ServerConfig['tls']> {
+function agentTls(given: Values<typeof SETTINGS>): CertificateFiles {
   const {
     ALPHASERVER_TLS_CERT: certFile,
     ALPHASERVER_TLS_KEY: keyFile,
@@ -158,22 +171,51 @@ function agentTls(given: Values<typeof SETTINGS>): NonNullable<ServerConfig['tls
   return { certFile: own.server, keyFile: own.serverKey, clientCaFile: clientCaFile ?? own.ca };
 }
 
+/** Settings of the page's certificate that go together. */
+const PAIRED = [
+  ['ALPHASERVER_HTTP_TLS_CERT', 'ALPHASERVER_HTTP_TLS_KEY'],
+  ['ALPHASERVER_HTTP_TLS_KEY', 'ALPHASERVER_HTTP_TLS_CERT'],
+] as const;
+
+/** The certificate of the page: the one that is set, or with https:// that of `alphaserver certs init`. */
+function pageTls(given: Values<typeof SETTINGS>, scheme: string): CertificateFiles | null {
+  const { ALPHASERVER_HTTP_TLS_CERT: certFile, ALPHASERVER_HTTP_TLS_KEY: keyFile } = given;
+  if (certFile && keyFile) return { certFile, keyFile, clientCaFile: null };
+  const own = authorityFiles(authorityFolder(given.ALPHASERVER_DATA));
+  return scheme === 'https' ? { certFile: own.server, keyFile: own.serverKey, clientCaFile: null } : null;
+}
+
 /** The settings that only agents over TLS need. */
 const TLS_NAMES: readonly string[] = ['ALPHASERVER_TLS_CERT', 'ALPHASERVER_TLS_KEY', 'ALPHASERVER_TLS_CLIENT_CA'];
 
+/** The settings that only the page over TLS needs. */
+const HTTP_TLS_NAMES: readonly string[] = ['ALPHASERVER_HTTP_TLS_CERT', 'ALPHASERVER_HTTP_TLS_KEY'];
+
 /** Checks what the named settings point to, as far as the configuration uses it. Throws a SettingsError. */
-export function checkServerConfig({ tls }: ServerConfig, env: Environment, names: readonly SettingName[]): void {
-  const used = names.filter((name) => tls !== null || !TLS_NAMES.includes(name));
+export function checkServerConfig(config: ServerConfig, env: Environment, names: readonly SettingName[]): void {
+  const { tls, httpTls } = config;
+  const used = names.filter(
+    (name) => (tls !== null || !TLS_NAMES.includes(name)) && (httpTls !== null || !HTTP_TLS_NAMES.includes(name)),
+  );
   checkSettings(SETTINGS, env, used);
-  if (tls && used.includes('ALPHASERVER_TLS_CERT') && certificatesFault(tls.certFile) !== null)
-    throw new SettingsError([
-      refused(
-        SETTINGS,
-        env,
-        'ALPHASERVER_TLS_CERT',
-        'with tls:// it must be a certificate file, or alphaserver certs init makes one',
-      ),
-    ]);
-  const fault = tls && used.includes('ALPHASERVER_TLS_KEY') ? keyPairFault(tls.certFile, tls.keyFile) : null;
-  if (fault !== null) throw new SettingsError([refused(SETTINGS, env, 'ALPHASERVER_TLS_KEY', fault)]);
+  if (used.includes('ALPHASERVER_TLS_CERT'))
+    checkPair(env, tls, ['ALPHASERVER_TLS_CERT', 'ALPHASERVER_TLS_KEY'], 'tls://');
+  if (used.includes('ALPHASERVER_HTTP_TLS_CERT'))
+    checkPair(env, httpTls, ['ALPHASERVER_HTTP_TLS_CERT', 'ALPHASERVER_HTTP_TLS_KEY'], 'https://');
+}
+
+/** Checks a certificate and its key: those that are set, or those of `alphaserver certs init`. Throws a SettingsError. */
+function checkPair(
+  env: Environment,
+  files: CertificateFiles | null,
+  [certificate, key]: readonly [SettingName, SettingName],
+  scheme: string,
+): void {
+  if (files === null) return;
+  const wrong = (name: SettingName, why: string): SettingsError =>
+    new SettingsError([refused(SETTINGS, env, name, why)]);
+  if (certificatesFault(files.certFile) !== null)
+    throw wrong(certificate, `with ${scheme} it must be a certificate file, or alphaserver certs init makes one`);
+  const fault = keyPairFault(files.certFile, files.keyFile);
+  if (fault !== null) throw wrong(key, fault);
 }

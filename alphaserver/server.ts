@@ -20,8 +20,9 @@ import { JoinCodes } from './ingest/join-codes.ts';
 import { JoinedHosts } from './ingest/joined-hosts.ts';
 import { Joining } from './ingest/joining.ts';
 import { Listener } from './ingest/listener.ts';
-import { Tokens } from './ingest/tokens.ts';
+import { SCRIPT_TOKENS, Tokens } from './ingest/tokens.ts';
 import { figuresOf } from './metrics/collect.ts';
+import type { CertificateEnd } from './metrics/samples.ts';
 import { sender } from './notify/send.ts';
 import { Peers } from './peers.ts';
 import { ScheduledReports } from './report/scheduled-reports.ts';
@@ -35,7 +36,9 @@ import { EVENTS_FILE } from './store/folder.ts';
 import { checkWhole, DAMAGE_ADVICE } from './store/integrity.ts';
 import { Live } from './web/live.ts';
 import { Metrics } from './web/metrics.ts';
-import { startWeb } from './web/server.ts';
+import { startWeb, type Web } from './web/server.ts';
+import { sessionSecret } from './web/session-secret.ts';
+import { Users } from './web/users.ts';
 
 /** A running server. */
 export interface Serving {
@@ -160,20 +163,40 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       now: Date.now,
     });
   const ready = (): string | null => (stopping ? 'shutting down' : ingest.fault);
-  const web = config.http
+  const certificates = (): CertificateEnd[] =>
+    (
+      [
+        ['agents', listener.certificateEndsMs],
+        ['page', web?.certificateEndsMs() ?? null],
+        ['authority', authority?.endsMs() ?? null],
+      ] as const
+    ).flatMap(([use, endsMs]) => (endsMs === null ? [] : [{ use, endsMs }]));
+  const web: Web | null = config.http
     ? await bound(
         'ALPHASERVER_HTTP',
         config.http,
         startWeb({
           url: config.http,
-          password: config.httpPassword,
-          names: [hostname(), config.http.host, ...config.httpNames],
+          tls: config.httpTls,
+          access: {
+            users: new Users(config.dataFolder, (message) => log.error(`Users stay as they were: ${message}`)),
+            tokens: new Tokens(
+              config.dataFolder,
+              (message) => log.error(`Tokens of scripts stay as they were: ${message}`),
+              SCRIPT_TOKENS,
+            ),
+            password: config.httpPassword,
+            closed: config.httpClosed,
+            secret: sessionSecret(config.dataFolder),
+          },
+          names: [hostname(), config.http.host, ...config.httpNames, ...(authority?.serverNames() ?? [])],
           views,
           written: store.writtenViews(Date.now),
           live,
           alerts: alerting.view,
           blocklist: alerting.blocklist,
           channels: alerting.channels,
+          certificates,
           ready,
           metrics,
           figures: () =>
@@ -186,6 +209,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
               alerts: alerting.thread,
               channels: alerting.channels,
               ready,
+              certificates,
               commitsFailed: () => metrics.commitsFailed,
               now: Date.now,
             }),
@@ -199,6 +223,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     page: web?.page ?? null,
     reload: (read) => {
       listener.refreshCertificate();
+      web?.refreshCertificate();
       return alerting.reload(read);
     },
     stop: async () => {

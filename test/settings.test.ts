@@ -50,12 +50,17 @@ const tls = (): Environment => ({
   ALPHASERVER_TLS_CERT: at('own.crt'),
   ALPHASERVER_TLS_KEY: at('own.key'),
 });
+const pageTls = (): Environment => ({
+  ALPHASERVER_HTTP: 'https://127.0.0.1:0',
+  ALPHASERVER_HTTP_TLS_CERT: at('own.crt'),
+  ALPHASERVER_HTTP_TLS_KEY: at('own.key'),
+});
 const certificates: Wrong = { values: ['none', 'folder', 'text', 'own.key', 'damaged.crt'].map(at), beside: tls };
 const long = 'x'.repeat(5_000);
 
 const SERVER: Readonly<Record<SettingName, Wrong>> = {
   ALPHASERVER_LISTEN: { values: ['5000', 'udp://h:1', 'tcp://h:70000', 'tcp://h', 'tls://127.0.0.1:0', 'x\ny'] },
-  ALPHASERVER_HTTP: { values: ['on', 'https://h:1', 'http://0.0.0.0:0', 'http://127.0.0.1'] },
+  ALPHASERVER_HTTP: { values: ['on', 'https://127.0.0.1:0', 'http://0.0.0.0:0', 'http://127.0.0.1'] },
   ALPHASERVER_DATA: { values: [at('text'), at('text/below'), '/proc/asgard', long] },
   ALPHASERVER_STORE: {
     values: ['sqlite', 'postgres://', 'postgres://h', 'http://h/name', 'postgres://h:x/name', long],
@@ -67,6 +72,8 @@ const SERVER: Readonly<Record<SettingName, Wrong>> = {
     beside: tls,
   },
   ALPHASERVER_TLS_CLIENT_CA: certificates,
+  ALPHASERVER_HTTP_TLS_CERT: { values: ['none', 'text', 'own.key'].map(at), beside: pageTls },
+  ALPHASERVER_HTTP_TLS_KEY: { values: ['none', 'own.crt', 'other.key'].map(at), beside: pageTls },
   ALPHASERVER_HTTP_PASSWORD: { values: [long] },
   ALPHASERVER_HTTP_NAMES: { values: ['a b', 'a,,b', 'https://h', long] },
   ALPHASERVER_RETENTION: { values: ['90', '0d', 'forever', '-1d'] },

@@ -1,6 +1,5 @@
 /** `alphaserver certs init|list|revoke`. */
 import { execFileSync } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
 import { hostname, networkInterfaces } from 'node:os';
 import { resolve } from 'node:path';
 import type { ProgramIo } from '../../service/command-line.ts';
@@ -62,7 +61,7 @@ export function list(json: boolean, config: ServerConfig, { stdout }: ProgramIo)
     revokedAt: revokedMs !== null && revokedMs > joinedMs ? iso(revokedMs) : null,
   }));
   const ends = {
-    authority: iso(Date.parse(new X509Certificate(authority.certificate()).validTo)),
+    authority: iso(authority.endsMs()),
     server: iso(authority.serverEndsMs()),
   };
   const rows = hosts.map(

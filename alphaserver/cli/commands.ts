@@ -5,11 +5,13 @@ import manifest from '../../package.json' with { type: 'json' };
 import { command, type Group, type Program, type ProgramIo } from '../../service/command-line.ts';
 import { type Environment, gatherEnvironment } from '../../service/environment.ts';
 import { escapeText } from '../../service/escape.ts';
-import { readSpan, textOf, time, type ValueParser, wholeNumber } from '../../service/value-parser.ts';
+import { readSpan, textOf, time, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
 import { checkServerConfig, readServerConfig, SETTING_NAMES, type ServerConfig, type SettingName } from '../config.ts';
 import { PATTERNS_LIMIT } from '../ingest/host-pattern.ts';
 import { GOOD_LIMIT_MS, HOSTS_LIMIT } from '../ingest/join-codes.ts';
+import { SCOPES } from '../ingest/tokens.ts';
 import { serverUrls } from '../shared-log/postgres-url.ts';
+import { ROLES } from '../web/users.ts';
 
 const NOTES = `Times are ISO 8601 in UTC, or spans back from now such as 15m, 24h or 7d.
 Settings are environment variables (ALPHASERVER_LISTEN, ALPHASERVER_HTTP, ...); .env is read too. See .env.example.
@@ -73,8 +75,15 @@ export function alphaserver(io: CommandIo): Program {
   const token: Group = {
     commands: {
       add: command({
-        summary: 'makes a token for one agent; it is shown once',
-        options: { hosts },
+        summary: 'makes a token for one agent, or with --scope for a script; it is shown once',
+        options: {
+          hosts,
+          scope: option(
+            wordOf(SCOPES),
+            'SCOPE',
+            'for a script that asks the page: metrics or blocklist alone, or what a viewer or an operator may',
+          ),
+        },
         arguments: { name: argument(name, 'NAME') },
         run: async (given) => (await tokens()).add(given, settings().dataFolder, io),
       }),
@@ -91,10 +100,47 @@ export function alphaserver(io: CommandIo): Program {
         run: async (given) => (await tokens()).list(given.json, settings().dataFolder, io),
       }),
       revoke: command({
-        summary: 'ends a token and the sessions that use it',
+        summary: 'ends a token, of an agent or else of a script, and its sessions',
         options: {},
         arguments: { name: argument(name, 'NAME') },
         run: async (given) => (await tokens()).revoke(given.name, settings().dataFolder, io),
+      }),
+    },
+  };
+  const userName = argument(textOf(TEXT_LIMIT_CHARS, 'the name of a user'), 'NAME');
+  const passwordFile = option(
+    text,
+    'FILE',
+    'the file whose first line is the password, - is standard input; one is made unless given',
+  );
+  const user: Group = {
+    commands: {
+      add: command({
+        summary: "lets somebody log in on the page, and prints the password and the page's address",
+        options: {
+          role: option(wordOf(ROLES), 'ROLE', 'viewer: sees everything; operator: acts on it as well'),
+          file: passwordFile,
+        },
+        arguments: { name: userName },
+        run: async (given) => (await users()).add(given, settings(), io),
+      }),
+      password: command({
+        summary: 'sets a password, which ends the sessions of the user',
+        options: { file: passwordFile },
+        arguments: { name: userName },
+        run: async (given) => (await users()).setPassword(given, settings().dataFolder, io),
+      }),
+      list: command({
+        summary: 'lists who may log in',
+        options: { json },
+        arguments: {},
+        run: async (given) => (await users()).list(given.json, settings().dataFolder, io),
+      }),
+      remove: command({
+        summary: 'removes a user, which ends the sessions of the user',
+        options: {},
+        arguments: { name: userName },
+        run: async (given) => (await users()).remove(given.name, settings().dataFolder),
       }),
     },
   };
@@ -174,6 +220,7 @@ export function alphaserver(io: CommandIo): Program {
       }),
       token,
       certs,
+      user,
       enroll: command({
         summary: 'prints a code with which a host joins: as NAME once and within an hour, or as itself with --count',
         options: {
@@ -228,6 +275,7 @@ export function alphaserver(io: CommandIo): Program {
 }
 
 const tokens = () => import('./token-command.ts');
+const users = () => import('./user-command.ts');
 const certificates = () => import('./certs-command.ts');
 
 /**

@@ -2,18 +2,28 @@
 import { existsSync } from 'node:fs';
 import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeText } from '../../service/escape.ts';
-import { Tokens } from '../ingest/tokens.ts';
+import { AGENT_TOKENS, SCRIPT_TOKENS, type Scope, TokenError, Tokens } from '../ingest/tokens.ts';
 
-/** A token's name, and the patterns of the hosts that its agent may report. */
+/** A token's name, the patterns of the hosts that its agent may report, and what a script may ask for with it. */
 interface Wanted {
   readonly name: string;
   readonly hosts: string | null;
+  readonly scope?: Scope | null;
 }
 
+/** Returns agents' tokens, or scripts'. */
+const tokensOf = (dataFolder: string, file: string): Tokens => new Tokens(dataFolder, null, file);
+
 /** Makes a token and prints it. Says so where the data folder had to be made: it may not be the server's. Throws a TokenError. */
-export function add({ name, hosts }: Wanted, dataFolder: string, { stdout, stderr, nowMs }: ProgramIo): number {
+export function add(
+  { name, hosts, scope = null }: Wanted,
+  dataFolder: string,
+  { stdout, stderr, nowMs }: ProgramIo,
+): number {
+  if (scope !== null && hosts !== null) throw new TokenError('--hosts is for agents, and --scope for scripts');
   const isNew = !existsSync(dataFolder);
-  const token = new Tokens(dataFolder).add(name, nowMs, hosts);
+  const file = scope === null ? AGENT_TOKENS : SCRIPT_TOKENS;
+  const token = tokensOf(dataFolder, file).add(name, nowMs, hosts, scope);
   if (isNew)
     stderr.write(
       `alphaserver token add: ${escapeText(dataFolder)} was not there and is made; a server on another data folder does not know this token\n`,
@@ -24,12 +34,13 @@ export function add({ name, hosts }: Wanted, dataFolder: string, { stdout, stder
 
 /** Prints every token ever added, a line each, or as JSON. Throws a TokenError when the file cannot be read. */
 export function list(json: boolean, dataFolder: string, { stdout }: ProgramIo): number {
-  const tokens = new Tokens(dataFolder)
-    .list()
-    .map(({ name, createdAt, revokedAt, hosts }) => ({ name, createdAt, revokedAt, hosts }));
-  const lines = tokens.map(({ name, createdAt, revokedAt, hosts }) => {
+  const tokens = [AGENT_TOKENS, SCRIPT_TOKENS]
+    .flatMap((file) => tokensOf(dataFolder, file).list())
+    .map(({ name, createdAt, revokedAt, hosts, scope }) => ({ name, createdAt, revokedAt, hosts, scope }));
+  const lines = tokens.map(({ name, createdAt, revokedAt, hosts, scope }) => {
     const state = revokedAt ? `revoked ${revokedAt}` : 'valid';
-    return `${name}\t${createdAt}\t${state}\t${hosts === null ? 'its own host' : `hosts ${hosts}`}\n`;
+    const goodFor = scope === null ? (hosts === null ? 'its own host' : `hosts ${hosts}`) : `scope ${scope}`;
+    return `${name}\t${createdAt}\t${state}\t${goodFor}\n`;
   });
   stdout.write(json ? `${JSON.stringify({ tokens })}\n` : lines.join(''));
   return 0;
@@ -41,8 +52,10 @@ export function rotate({ name, hosts }: Wanted, dataFolder: string, { stdout, no
   return 0;
 }
 
-/** Ends a token. Throws a TokenError where there is none of this name. */
+/** Ends a token: an agent's of this name, else a script's. Throws a TokenError where there is neither. */
 export function revoke(name: string, dataFolder: string, { nowMs }: ProgramIo): number {
-  new Tokens(dataFolder).revoke(name, nowMs);
+  const agents = new Tokens(dataFolder);
+  const isAgents = agents.list().some((token) => token.name === name && token.revokedAt === null);
+  (isAgents ? agents : tokensOf(dataFolder, SCRIPT_TOKENS)).revoke(name, nowMs);
   return 0;
 }

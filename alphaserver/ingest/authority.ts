@@ -100,7 +100,12 @@ export class Authority {
     return true;
   }
 
-  /** Gives when the server's certificate ends, Unix milliseconds. Throws where it cannot be read. */
+  /** Returns when the authority's own certificate expires, Unix milliseconds. Throws where it cannot be read. */
+  endsMs(): number {
+    return Date.parse(new X509Certificate(this.certificate()).validTo);
+  }
+
+  /** Returns when the server's certificate expires, Unix milliseconds. Throws where it cannot be read. */
   serverEndsMs(): number {
     return Date.parse(new X509Certificate(readFileSync(this.files.server)).validTo);
   }

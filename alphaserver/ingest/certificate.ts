@@ -7,7 +7,9 @@ import { privateKeyFault } from '../../service/files.ts';
 import type { Logger } from '../../service/logger.ts';
 
 /** The log warns so long before a certificate expires, once a day. */
-const WARNED_BEFORE_MS = 30 * 86_400_000;
+export const WARNED_BEFORE_MS = 30 * 86_400_000;
+/** How often the files of a certificate are looked at for a change. */
+export const CERTIFICATE_CHECKED_EVERY_MS = 10_000;
 const WARNED_EVERY_MS = 86_400_000;
 
 /** Where the certificate, its key and the CA of agents' certificates are. */

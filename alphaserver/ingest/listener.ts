@@ -5,7 +5,7 @@ import { HELLO_TIMEOUT_MS } from '../../protocol/messages.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/value-parser.ts';
 import type { Admission, Peer } from './admission.ts';
-import { type CertificateFiles, ServerCertificate } from './certificate.ts';
+import { CERTIFICATE_CHECKED_EVERY_MS, type CertificateFiles, ServerCertificate } from './certificate.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Joining } from './joining.ts';
 import { Session, type Sessions } from './session.ts';
@@ -16,8 +16,6 @@ import { Unadmitted, type UnadmittedLimits } from './unadmitted.ts';
 export const SESSIONS_LIMIT = 100_000;
 /** How often sessions are checked for silence, and tokens for a change. */
 const CHECK_EVERY_MS = 1_000;
-/** How often the files of the certificate are looked at for a change. */
-const CERTIFICATE_CHECKED_EVERY_MS = 10_000;
 /** TCP keep-alive finds half-open connections earlier than heartbeats do. */
 const KEEP_ALIVE_MS = 30_000;
 /** How long sessions may take to read their last acknowledgement at a shutdown. */

@@ -1,4 +1,4 @@
-/** Tokens that agents show at hello. The file keeps only their SHA-256: a token is 256 random bits, so nothing slower is needed. */
+/** Tokens that agents show at hello, and in a file of their own those that scripts show to the page. The file keeps only their SHA-256: a token is 256 random bits, so nothing slower is needed. */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,13 +14,23 @@ export interface TokenRecord {
   readonly revokedAt: string | null;
   /** Patterns of the hosts that its agent may report, with commas between; null: the host of its first hello. */
   readonly hosts: string | null;
+  /** What a script may ask for with it; null for an agent. */
+  readonly scope: Scope | null;
 }
+
+/** What scripts' tokens are good for: everything that a viewer or an operator may ask for, or one path. */
+export const SCOPES = ['metrics', 'blocklist', 'viewer', 'operator'] as const;
+export type Scope = (typeof SCOPES)[number];
+/** The file of agents' tokens, and that of scripts'. */
+export const AGENT_TOKENS = 'tokens.json';
+export const SCRIPT_TOKENS = 'script-tokens.json';
 
 /** A valid token that somebody has shown. */
 export interface ShownToken {
   readonly name: string;
   readonly sha256: string;
   readonly hosts: string | null;
+  readonly scope: Scope | null;
 }
 
 const NAME = /^(?!-)(?!\.+$)[A-Za-z0-9._-]{1,64}$/;
@@ -44,8 +54,8 @@ export class Tokens {
   readonly #stamp = new FileStamp();
 
   /** `faulty` hears once of a file that cannot be read, and what was read before stays in force; without it that throws a TokenError. */
-  constructor(dataFolder: string, faulty: ((message: string) => void) | null = null) {
-    this.#file = join(dataFolder, 'tokens.json');
+  constructor(dataFolder: string, faulty: ((message: string) => void) | null = null, file = AGENT_TOKENS) {
+    this.#file = join(dataFolder, file);
     this.#faulty = faulty;
   }
 
@@ -70,21 +80,22 @@ export class Tokens {
    * Makes a token and returns it: the only time it is seen. `hosts` are patterns of the hosts that its agent may report; null: the one
    * host that it first comes from. Throws a TokenError when the name or the patterns are bad, or the name is in use.
    */
-  add(name: string, nowMs: number, hosts: string | null = null): string {
+  add(name: string, nowMs: number, hosts: string | null = null, scope: Scope | null = null): string {
     if (!NAME.test(name))
       throw new TokenError(
         `${JSON.stringify(name.slice(0, 80))} cannot be a name: use 1 to 64 letters, digits, dots, dashes, underscores, no dash first`,
       );
     if (this.list().some((record) => record.name === name && !record.revokedAt))
       throw new TokenError(`there is a token ${name} already: rotate or revoke it`);
-    return this.#make(this.#records, name, checkedPatterns(hosts), nowMs);
+    return this.#make(this.#records, { name, hosts: checkedPatterns(hosts), scope }, nowMs);
   }
 
   /** Makes a new token in place of the valid one of this name, whose agent stays bound to it. Throws a TokenError when there is none. */
   rotate(name: string, nowMs: number, hosts: string | null = null): string {
     const old = this.list().find((record) => record.name === name && !record.revokedAt);
     if (old === undefined) throw missing(name);
-    return this.#make(this.#revoked(name, nowMs), name, checkedPatterns(hosts) ?? old.hosts, nowMs);
+    const { scope } = old;
+    return this.#make(this.#revoked(name, nowMs), { name, hosts: checkedPatterns(hosts) ?? old.hosts, scope }, nowMs);
   }
 
   /** Ends a token; its sessions are closed within seconds. Throws a TokenError when there is no such token. */
@@ -108,10 +119,10 @@ export class Tokens {
     return true;
   }
 
-  #make(records: readonly TokenRecord[], name: string, hosts: string | null, nowMs: number): string {
+  #make(records: readonly TokenRecord[], wanted: Pick<TokenRecord, 'name' | 'hosts' | 'scope'>, nowMs: number): string {
     const token = randomBytes(32).toString('base64url');
     const createdAt = new Date(nowMs).toISOString();
-    this.#save([...records, { name, sha256: sha256(token), createdAt, revokedAt: null, hosts }]);
+    this.#save([...records, { ...wanted, sha256: sha256(token), createdAt, revokedAt: null }]);
     return token;
   }
 
@@ -144,8 +155,8 @@ function recordsIn(file: string): readonly TokenRecord[] {
     return tokens.map((one: Partial<TokenRecord> | null) => {
       if (typeof one?.name !== 'string' || typeof one.sha256 !== 'string')
         throw new Error('a token lacks its name or hash');
-      const { name, sha256, createdAt = '', revokedAt = null, hosts = ANY_HOST } = one;
-      return { name, sha256, createdAt, revokedAt, hosts };
+      const { name, sha256, createdAt = '', revokedAt = null, hosts = ANY_HOST, scope = null } = one;
+      return { name, sha256, createdAt, revokedAt, hosts, scope };
     });
   } catch (cause) {
     throw new TokenError(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, { cause });

@@ -24,6 +24,7 @@ export interface Parts {
   /** The reason why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;
   readonly commitsFailed: () => number;
+  readonly certificates: () => Figures['certificates'];
   readonly now: () => number;
 }
 
@@ -49,6 +50,7 @@ export async function figuresOf(parts: Parts): Promise<Figures> {
     ...disk,
     alertLagMs: parts.alerts.progress.lagMs,
     channels: parts.channels(),
+    certificates: parts.certificates(),
     viewers: live.viewers,
     version: manifest.version,
   };

@@ -93,6 +93,11 @@ export const FAMILIES = {
   ),
   asgard_deliveries_waiting: gauge('Alerts that a channel is still to be notified of', 'channel'),
 
+  asgard_certificate_expiry_seconds: gauge(
+    'When a certificate expires, Unix time: the one that agents see, the page, the authority that hosts join',
+    'use',
+  ),
+
   asgard_viewers: gauge('Open live streams of the page'),
   asgard_build_info: gauge('Always 1; the version of alphaserver', 'version'),
 } as const satisfies Record<string, Family>;

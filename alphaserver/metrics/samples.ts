@@ -26,8 +26,15 @@ export interface Figures {
     readonly failed: number;
     readonly waiting: number;
   }[];
+  readonly certificates: readonly CertificateEnd[];
   readonly viewers: number;
   readonly version: string;
+}
+
+/** When one of the server's certificates expires, Unix milliseconds. */
+export interface CertificateEnd {
+  readonly use: 'agents' | 'page' | 'authority';
+  readonly endsMs: number;
 }
 
 /** One value of a metric, with its labels. */
@@ -66,6 +73,7 @@ export function samplesOf(figures: Figures): Partial<Record<FamilyName, readonly
       labels: { channel: labelOf(name) },
       value: waiting,
     })),
+    asgard_certificate_expiry_seconds: figures.certificates.flatMap(({ use, endsMs }) => one(endsMs / 1_000, { use })),
     asgard_viewers: one(figures.viewers),
     asgard_build_info: [{ labels: { version: figures.version }, value: 1 }],
   };

@@ -6,7 +6,17 @@
  */
 import { isHostName } from '../../protocol/values.ts';
 import { sourceOf } from '../../service/ip-network.ts';
-import { integer, list, object, orNull, type TProperties, type TSchema, text } from '../../service/schema.ts';
+import {
+  flag,
+  integer,
+  list,
+  object,
+  oneOf,
+  orNull,
+  type TProperties,
+  type TSchema,
+  text,
+} from '../../service/schema.ts';
 import { textOf, time, truth, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
 import { BLOCKLIST_FORMATS } from '../alerting/blocklist.ts';
 import { AlertDetail, AlertView, AsOf, FleetState } from '../queries/alert-results.ts';
@@ -38,6 +48,7 @@ import {
   TEXT_LIMIT,
   withDefault,
 } from './parameters.ts';
+import { PASSWORD_LIMIT_CHARS, ROLES } from './users.ts';
 
 /** The contract's bounds on every list. */
 export const LIMIT_DEFAULT = 100;
@@ -303,7 +314,7 @@ export const described = (tag: Tag, summary: string) => ({ schema: { tags: [tag]
 
 /** The body that says who takes care of an incident. */
 const acknowledgement = {
-  by: required('Who takes care of it', {
+  by: parameter('Who takes care of it; where users log in it is who is logged in', {
     valid: `a name of 1 to ${NAME_LIMIT} characters`,
     parse: (given) => {
       const name = given.trim();
@@ -311,6 +322,55 @@ const acknowledgement = {
     },
   }),
 };
+
+/** Begins a session. */
+export const LOGIN = {
+  schema: {
+    tags: ['operations' satisfies Tag],
+    summary: 'Begins a session: the answer sets its cookie',
+    body: schemaOf({
+      user: required('User name', textOf(NAME_LIMIT)),
+      password: required(
+        'Password',
+        textOf(PASSWORD_LIMIT_CHARS, `a text of at most ${PASSWORD_LIMIT_CHARS} characters`),
+      ),
+    }),
+    response: { 200: object({ name: text(), role: oneOf(ROLES) }), 400: Fault, 401: Fault, 403: Fault, 429: Fault },
+  },
+};
+
+/** Ends a session. */
+export const LOGOUT = { schema: { tags: ['operations' satisfies Tag], summary: 'Ends the session' } };
+
+/** When certificates expire. */
+export const CERTIFICATES = route(
+  'operations',
+  "When the server's certificates expire",
+  {},
+  object({
+    certificates: list(
+      object({
+        use: oneOf(['agents', 'page', 'authority'], {
+          description: 'Who sees it; the authority is that of certs init',
+        }),
+        expiresAt: text({ format: 'date-time' }),
+        expiresSoon: flag({ description: 'True from 30 days before' }),
+      }),
+    ),
+  }),
+);
+
+/** Who asks. */
+export const ME = route(
+  'operations',
+  'Who is logged in, and may do what',
+  {},
+  object({
+    name: orNull(text({ description: 'Null where nobody has to be logged in' })),
+    role: oneOf(ROLES),
+    hasLogin: flag({ description: 'Whether users log in on the page' }),
+  }),
+);
 
 /** Notes who takes care of an incident; the first one stays. */
 export const ACKNOWLEDGE = {

@@ -1,23 +1,27 @@
 /** The page and the API over HTTP. */
 
 import type { AddressInfo } from 'node:net';
+import type { Server as TlsServer } from 'node:tls';
 import { type FastifyError, fastify } from 'fastify';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/value-parser.ts';
-import type { Figures } from '../metrics/samples.ts';
+import { CERTIFICATE_CHECKED_EVERY_MS, type CertificateFiles, ServerCertificate } from '../ingest/certificate.ts';
+import type { CertificateEnd, Figures } from '../metrics/samples.ts';
 import { type AlertsView, NO_ALERTS } from '../queries/alert-results.ts';
 import type { Views, WrittenViews } from '../queries/results.ts';
+import { Access, type AccessOptions } from './access.ts';
 import { packed, refuseOtherMethods } from './answers.ts';
 import { apiDocs, describeApi } from './api-docs.ts';
 import { described } from './api-schema.ts';
 import { hostCheck } from './host-check.ts';
 import { boundAnswers, SERVER_LIMITS } from './in-flight.ts';
 import { type Live, liveRoute } from './live.ts';
+import { loginRoutes, meRoute } from './login.ts';
 import { type Metrics, metricsRoute } from './metrics.ts';
 import { type ApiTypes, checkWith, TEXT_LIMIT } from './parameters.ts';
-import { protect } from './password.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { type BlocklistOf, blocklistRoute } from './routes/blocklist.ts';
+import { certificateRoutes } from './routes/certificates.ts';
 import { type ChannelsOf, channelRoutes } from './routes/channels.ts';
 import { countRoutes } from './routes/counts.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -28,8 +32,10 @@ import { pageFiles } from './static.ts';
 /** What the routes are given. */
 export interface WebOptions {
   readonly url: Address;
-  /** Asked for on everything but the health checks, or null. */
-  readonly password: string | null;
+  /** The certificate that the page is served with, or null: HTTP alone. */
+  readonly tls: CertificateFiles | null;
+  /** Decides who may see and do what, except for the health checks. */
+  readonly access: Omit<AccessOptions, 'encrypted' | 'log' | 'now'>;
   /** Host names by which the server is known, with those below them. */
   readonly names: readonly string[];
   readonly views: Views;
@@ -43,6 +49,8 @@ export interface WebOptions {
   readonly blocklist?: BlocklistOf;
   /** The ways to tell people; without it there are none. */
   readonly channels?: ChannelsOf;
+  /** When the server's certificates expire; without it there are none. */
+  readonly certificates?: () => readonly CertificateEnd[];
   /** Why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;
   readonly log: Logger;
@@ -53,12 +61,17 @@ export interface WebOptions {
 export interface Web {
   /** The page's address. */
   readonly page: string;
+  /** Reads the certificate again where it has changed. */
+  refreshCertificate(): void;
+  /** Returns when the page's certificate expires, Unix milliseconds; null without one. */
+  certificateEndsMs(): number | null;
   close(): Promise<void>;
 }
 
 const FAULTS: Readonly<Record<number, string>> = {
   400: 'bad_request',
   401: 'unauthorized',
+  403: 'forbidden',
   404: 'not_found',
   413: 'too_large',
   415: 'unsupported_media_type',
@@ -70,7 +83,20 @@ const ROUTER = { ignoreTrailingSlash: true, maxParamLength: 9 * TEXT_LIMIT } as 
 
 /** Serves the API. Rejects with what the system said when the address is taken. */
 export async function startWeb(options: WebOptions): Promise<Web> {
-  const app = fastify({ ...SERVER_LIMITS, forceCloseConnections: true, routerOptions: ROUTER });
+  const certificate = options.tls === null ? null : new ServerCertificate(options.tls, options.log);
+  const app = fastify({
+    ...SERVER_LIMITS,
+    // Fastify's types take either kind of server, and not one that is chosen here.
+    ...((certificate === null ? {} : { https: certificate.credentials }) as object),
+    forceCloseConnections: true,
+    routerOptions: ROUTER,
+  });
+  const access = new Access({
+    ...options.access,
+    encrypted: certificate !== null,
+    log: options.log,
+    now: options.now,
+  });
   boundAnswers(app);
   const isOwnHost = hostCheck(options.names);
   app.setValidatorCompiler(checkWith(options.now));
@@ -110,12 +136,15 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       return fault ? reply.status(503).send({ error: 'not_ready', message: fault }) : { status: 'ready' };
     },
   );
+  await access.readCookies(app);
+  loginRoutes(app.withTypeProvider<ApiTypes>(), access);
   await app.register(async (closed) => {
-    if (options.password) await protect(closed, { password: options.password, log: options.log, now: options.now });
+    await access.protect(closed);
     await apiDocs(closed);
     const { views, written, alerts = NO_ALERTS, now } = options;
     const api = closed.withTypeProvider<ApiTypes>();
     await refuseOtherMethods(closed, async () => {
+      meRoute(api, access);
       hostRoutes(api, views);
       eventRoutes(api, views, written);
       countRoutes(api, { views, written, alerts, ready: options.ready });
@@ -123,18 +152,27 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       alertRoutes(api, alerts);
       blocklistRoute(api, options.blocklist ?? (async () => ({ text: '', tag: '' })), now);
       channelRoutes(api, options.channels ?? (() => []));
+      certificateRoutes(api, options.certificates ?? (() => []), now);
       liveRoute(api, options.live);
       metricsRoute(closed, options.metrics, options.figures);
     });
     await pageFiles(closed);
   });
+  const refreshCertificate = (): void => {
+    const renewed = certificate?.refresh(options.now()) ?? null;
+    if (renewed !== null) (app.server as unknown as TlsServer).setSecureContext(renewed);
+  };
+  const watch = setInterval(refreshCertificate, CERTIFICATE_CHECKED_EVERY_MS);
   const { host, port } = options.url;
   await app.listen({ host, port });
   const bound = (app.server.address() as AddressInfo).port;
   const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
   return {
-    page: `http://${shown.includes(':') ? `[${shown}]` : shown}:${bound}`,
+    page: `${certificate === null ? 'http' : 'https'}://${shown.includes(':') ? `[${shown}]` : shown}:${bound}`,
+    refreshCertificate,
+    certificateEndsMs: () => certificate?.endsMs ?? null,
     close: () => {
+      clearInterval(watch);
       options.live.close();
       return app.close();
     },

@@ -60,6 +60,7 @@ async function scrapes(agents: number, folder: string): Promise<{ read: number; 
     channels: () => [],
     ready: () => null,
     commitsFailed: () => 0,
+    certificates: () => [],
     now: Date.now,
   };
   const [read, held]: [number[], number[]] = [[], []];

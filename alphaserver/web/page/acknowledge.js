@@ -1,6 +1,7 @@
 /** Who has looked at an incident, or the way to say that one has. */
 import { tell } from './api.js';
 import { element, foreign, glyph } from './element.js';
+import { whoAsks } from './session.js';
 import { moment } from './time.js';
 
 /** @import { AlertWhole } from './answers.d.ts' */
@@ -28,6 +29,7 @@ export function acknowledged({ acknowledgedAt, acknowledgedBy }) {
  * @param {(alert: AlertWhole) => void} done
  */
 export function acknowledgement(id, done) {
+  const me = whoAsks();
   const name = element('input', {
     name: 'by',
     autocomplete: 'name',
@@ -35,19 +37,28 @@ export function acknowledgement(id, done) {
     maxlength: String(NAME_LIMIT),
     value: localStorage.getItem(NAME_KEY) ?? '',
   });
+  const label = element('label', {}, 'Your name ', name);
   const problem = element('span', { role: 'alert' });
   const form = element(
     'form',
     { class: 'acknowledge' },
-    element('label', {}, 'Your name ', name),
+    label,
     element('button', { type: 'submit' }, 'Acknowledge'),
     problem,
+  );
+  me.then(
+    ({ name: user, role }) => {
+      // Who is logged in is who takes care of it, and the server says who that is.
+      if (user !== null) label.remove();
+      if (role !== 'operator') form.replaceChildren('Operators acknowledge it.');
+    },
+    () => undefined,
   );
   form.addEventListener('submit', (submitted) => {
     submitted.preventDefault();
     const by = name.value.trim();
-    localStorage.setItem(NAME_KEY, by);
-    tell(`/api/alerts/${encodeURIComponent(id)}/acknowledge`, { by })
+    if (label.isConnected) localStorage.setItem(NAME_KEY, by);
+    tell(`/api/alerts/${encodeURIComponent(id)}/acknowledge`, label.isConnected ? { by } : {})
       .then(done)
       .catch((error) => {
         problem.textContent = `Not acknowledged: ${error.message}`;

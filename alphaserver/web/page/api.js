@@ -12,6 +12,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Leads to the login page, and back to here afterwards. */
+export function toLogin() {
+  location.assign(`/login?to=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
 /**
  * What `GET path` answers. Throws an ApiError, or an AbortError when the signal says so.
  * @template T
@@ -57,6 +62,8 @@ async function reach(url, options) {
 /** @param {Response} response */
 async function answer(response) {
   const body = await response.json().catch(() => null);
+  // The session is over; where a browser asks for the one password by itself, this header says Basic.
+  if (response.status === 401 && response.headers.get('www-authenticate')?.startsWith('Bearer')) toLogin();
   if (!response.ok) throw new ApiError(body?.message ?? `the server answered ${response.status}`, response.status);
   return body;
 }

@@ -13,6 +13,7 @@ import { loadBoard } from './load-board.js';
 import { watchPulse } from './pulse.js';
 import { Refresh } from './refresh.js';
 import { Search } from './search.js';
+import { showSession } from './session.js';
 import { showTab } from './tab.js';
 import { Tables } from './tables.js';
 import { changeZone, clock, fullTime, moment, otherZone, zoneName } from './time.js';
@@ -44,6 +45,7 @@ const chart = new TimelineChart((fromMs, toMs) =>
 );
 const tables = new Tables();
 new Search(() => view, go);
+void showSession(byId('session')).catch(() => undefined);
 const refresh = new Refresh((signal) => (view.alert === null ? board(signal) : incident.show(view, signal)), foot);
 const feed = new Feed(view, {
   link: (live) => {

@@ -1,8 +1,7 @@
 /** `GET /api/alerts`, one alert, and who takes care of it. */
 import type { AlertDetail, AlertsView } from '../../queries/alert-results.ts';
 import { ACKNOWLEDGE, API } from '../api-schema.ts';
-import type { ApiApp } from '../parameters.ts';
-import { refuseForeign } from '../same-origin.ts';
+import { type ApiApp, ParameterError } from '../parameters.ts';
 import { sendWritten } from '../send-json.ts';
 
 /** The most bytes of a body that says who takes care of an alert. */
@@ -26,7 +25,11 @@ export function alertRoutes(app: ApiApp, alerts: AlertsView): void {
   app.get('/api/alerts/:id', API.alert, async ({ params }) => found(await alerts.one(params.id)));
   app.post(
     '/api/alerts/:id/acknowledge',
-    { ...ACKNOWLEDGE, bodyLimit: BODY_LIMIT_BYTES, onRequest: refuseForeign },
-    async ({ params, body }) => found(await alerts.acknowledge(params.id, body.by)),
+    { ...ACKNOWLEDGE, bodyLimit: BODY_LIMIT_BYTES },
+    async ({ params, body, actor }) => {
+      const by = actor.name ?? body.by;
+      if (by === null) throw new ParameterError('by', 'who takes care of it, since nobody is logged in');
+      return found(await alerts.acknowledge(params.id, by));
+    },
   );
 }

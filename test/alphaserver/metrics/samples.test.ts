@@ -52,6 +52,7 @@ const FIGURES: Figures = {
   connections: 2,
   receivedBytes: 12_345,
   commitsFailed: 0,
+  certificates: [{ use: 'agents', endsMs: 1_800_000_000_000 }],
   waitingEvents: 11,
   ready: true,
   sizeBytes: 4_096,
@@ -165,7 +166,7 @@ it('names keep the rules: asgard_, a unit where there is one, _total for counter
     assert.equal(name.endsWith('_total'), type === 'counter', name);
     if (type === 'histogram') assert.match(name, /_seconds$/);
     for (const label of labels)
-      assert.match(label, /^(host|outcome|state|rule|severity|channel|version)$/, 'labels are bounded');
+      assert.match(label, /^(host|outcome|state|rule|severity|channel|version|use)$/, 'labels are bounded');
     assert.doesNotMatch(help, /[\n\\]/);
   }
 });

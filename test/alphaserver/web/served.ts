@@ -67,6 +67,12 @@ export class Served {
     return { status: response.status, body: (await response.json()) as T };
   }
 
+  /** Stops the server and starts it again on the same folder, at another address. */
+  async reopen(more: Record<string, string> = {}): Promise<void> {
+    await this.#serving?.stop();
+    await this.open(more);
+  }
+
   async close(): Promise<void> {
     await this.#serving?.stop();
     rmSync(this.folder, { recursive: true, force: true });

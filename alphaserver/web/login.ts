@@ -1,0 +1,78 @@
+/** The login page, and the requests with which a session begins and ends. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Access, addressOf } from './access.ts';
+import { LOGIN, LOGOUT, ME } from './api-schema.ts';
+import type { ApiApp } from './parameters.ts';
+import { refuseForeign } from './same-origin.ts';
+
+/** Passwords that are hashed or wait for it, over all: each takes some 0.3 s and 32 MiB. */
+export const LOGINS_LIMIT = 64;
+/** Of one address. */
+export const LOGINS_PER_ADDRESS_LIMIT = 4;
+
+const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css' } as const;
+/** What anybody is given: the page before the login. */
+const FILES = ['login.html', 'login.js', 'login.css'] as const;
+
+/** Passwords are hashed one at a time: together they would take the memory of the server. */
+class LoginQueue {
+  readonly #ofAddress = new Map<string, number>();
+  #count = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Runs `work` when all before it is done; null where too many wait already. */
+  async run<T>(address: string, work: () => Promise<T>): Promise<T | null> {
+    const ofAddress = this.#ofAddress.get(address) ?? 0;
+    if (this.#count >= LOGINS_LIMIT || ofAddress >= LOGINS_PER_ADDRESS_LIMIT) return null;
+    this.#count += 1;
+    this.#ofAddress.set(address, ofAddress + 1);
+    const mine = this.#last.then(work);
+    this.#last = mine.catch(() => undefined);
+    try {
+      return await mine;
+    } finally {
+      this.#count -= 1;
+      const left = (this.#ofAddress.get(address) ?? 1) - 1;
+      if (left === 0) this.#ofAddress.delete(address);
+      else this.#ofAddress.set(address, left);
+    }
+  }
+}
+
+/** Adds what is there for people who are not logged in. Throws where a file of the page is missing. */
+export function loginRoutes(app: ApiApp, access: Access): void {
+  const hidden = { schema: { hide: true } };
+  const queue = new LoginQueue();
+  for (const name of FILES) {
+    const content = readFileSync(join(import.meta.dirname, 'page', 'login', name));
+    const type = `${TYPES[name.split('.')[1] as keyof typeof TYPES]}; charset=utf-8`;
+    const url = name === 'login.html' ? '/login' : `/login/${name}`;
+    app.get(url, hidden, async (_request, reply) => reply.type(type).header('cache-control', 'no-cache').send(content));
+  }
+  app.post('/login', { ...LOGIN, onRequest: refuseForeign }, async (request, reply) => {
+    const { user: name, password } = request.body;
+    const address = addressOf(request);
+    const user = await queue.run(address, () =>
+      access.options.users.verify(name, password).then((found) => ({ found })),
+    );
+    if (user === null)
+      return reply.status(429).send({ error: 'too_many', message: 'too many logins at once: try again in a moment' });
+    if (user.found === null) {
+      await access.delayGuess(address, 'Wrong user name or password for the page');
+      return reply.status(401).send({ error: 'unauthorized', message: 'user name or password is wrong' });
+    }
+    access.options.log.info(`User ${user.found.name} has logged in from ${address}`);
+    access.begin(reply, user.found);
+    return { name: user.found.name, role: user.found.role };
+  });
+  app.post('/logout', { ...LOGOUT, onRequest: refuseForeign }, async (_request, reply) => {
+    access.end(reply);
+    return reply.status(204).send();
+  });
+}
+
+/** Adds `GET /api/me`: who asks. */
+export function meRoute(app: ApiApp, access: Access): void {
+  app.get('/api/me', ME, async ({ actor }) => ({ ...actor, hasLogin: access.hasLogin }));
+}

@@ -1,0 +1,26 @@
+/** Who is logged in, and the way out. */
+import { ask, toLogin } from './api.js';
+import { element, foreign } from './element.js';
+
+/** @typedef {{ name: string | null, role: 'viewer' | 'operator', hasLogin: boolean }} Me */
+
+/** @type {Promise<Me> | null} */
+let asked = null;
+
+/** Asks the server once who it takes this browser for. @returns {Promise<Me>} */
+export function whoAsks() {
+  asked ??= /** @type {Promise<Me>} */ (ask('/api/me', {}));
+  return asked;
+}
+
+/** Shows who is logged in and a button that ends the session; nothing where nobody has to log in. @param {HTMLElement} place */
+export async function showSession(place) {
+  const { name, role, hasLogin } = await whoAsks();
+  if (!hasLogin || name === null) return;
+  const button = element('button', { type: 'button' }, 'Log out');
+  button.addEventListener('click', () => {
+    void fetch('/logout', { method: 'POST' }).then(toLogin, () => undefined);
+  });
+  place.replaceChildren(foreign(name), role === 'viewer' ? ' (viewer) ' : ' ', button);
+  place.hidden = false;
+}

@@ -1,0 +1,146 @@
+/** Who may see the page, and who may act on it. The file keeps passwords as scrypt (RFC 7914) makes them, each with a salt of its own. */
+import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { FileStamp } from '../../service/file-stamp.ts';
+import { makeFolder, replaceFile } from '../../service/files.ts';
+import { UserError } from '../../service/user-error.ts';
+
+/** A viewer sees everything; an operator changes what the server does as well. */
+export const ROLES = ['viewer', 'operator'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** One user as the file keeps it. */
+export interface UserRecord {
+  readonly name: string;
+  readonly role: Role;
+  /** When the password was set, Unix milliseconds: sessions that began before it are over. */
+  readonly changedMs: number;
+  readonly salt: string;
+  readonly scrypt: string;
+}
+
+/** The longest password that is taken, in characters: a longer one would only cost time. */
+export const PASSWORD_LIMIT_CHARS = 256;
+/** The shortest password that somebody may choose, in characters. */
+export const PASSWORD_LEAST_CHARS = 8;
+/** Most users of one server. */
+export const USERS_LIMIT = 1_000;
+const NAME = /^(?!-)(?!\.+$)[A-Za-z0-9._@-]{1,64}$/;
+const FILE_VERSION = 1;
+const SALT_BYTES = 16;
+const HASH_BYTES = 32;
+/** 32 MiB and some 0.3 s for each password, which is what OWASP advises for scrypt. */
+const COST = { N: 32_768, r: 8, p: 3, maxmem: 67_108_864 };
+/** A made password has 120 bits. */
+const MADE_BYTES = 15;
+
+/** The users of one data folder. Commands of another process are noticed: the file is read again when it has changed. */
+export class Users {
+  readonly #file: string;
+  readonly #faulty: ((message: string) => void) | null;
+  readonly #stamp = new FileStamp();
+  #records: ReadonlyMap<string, UserRecord> = new Map();
+
+  /** `faulty` hears once of a file that cannot be read, and what was read before stays in force; without it that throws a UserError. */
+  constructor(dataFolder: string, faulty: ((message: string) => void) | null = null) {
+    this.#file = join(dataFolder, 'users.json');
+    this.#faulty = faulty;
+  }
+
+  /** Returns all users, by name. */
+  list(): readonly UserRecord[] {
+    return [...this.#current().values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Returns a user, or null. */
+  find(name: string): UserRecord | null {
+    return this.#current().get(name) ?? null;
+  }
+
+  /** Returns the user of this name and password, or null. An unknown name takes as long as a wrong password. */
+  async verify(name: string, password: string): Promise<UserRecord | null> {
+    const user = this.find(name);
+    const salt = Buffer.from(user?.salt ?? '', 'base64');
+    const made = await hash(password.slice(0, PASSWORD_LIMIT_CHARS), salt);
+    const wanted = Buffer.from(user?.scrypt ?? '', 'base64');
+    return wanted.length === made.length && timingSafeEqual(made, wanted) ? user : null;
+  }
+
+  /** Adds a user. Rejects with a UserError where the name or the password cannot be taken. */
+  async add(name: string, role: Role, password: string, nowMs: number): Promise<void> {
+    if (!NAME.test(name))
+      throw new UserError(
+        `${JSON.stringify(name.slice(0, 80))} cannot be a name: use 1 to 64 letters, digits, dots, dashes, underscores, @, no dash first`,
+      );
+    if (this.find(name) !== null)
+      throw new UserError(`there is a user ${name} already: user password ${name} sets another password`);
+    if (this.#current().size >= USERS_LIMIT) throw new UserError(`there are ${USERS_LIMIT} users already`);
+    await this.#set(name, role, password, nowMs);
+  }
+
+  /** Sets a user's password, which ends the user's sessions. Rejects with a UserError where there is none of this name. */
+  async setPassword(name: string, password: string, nowMs: number): Promise<void> {
+    await this.#set(name, this.#existing(name).role, password, nowMs);
+  }
+
+  /** Removes a user, which ends the user's sessions. Throws a UserError where there is none of this name. */
+  remove(name: string): void {
+    this.#existing(name);
+    this.#save(this.list().filter((user) => user.name !== name));
+  }
+
+  #existing(name: string): UserRecord {
+    const user = this.find(name);
+    if (user === null) throw new UserError(`there is no user ${JSON.stringify(name.slice(0, 80))}`);
+    return user;
+  }
+
+  async #set(name: string, role: Role, password: string, nowMs: number): Promise<void> {
+    if (password.length < PASSWORD_LEAST_CHARS || password.length > PASSWORD_LIMIT_CHARS)
+      throw new UserError(`a password has ${PASSWORD_LEAST_CHARS} to ${PASSWORD_LIMIT_CHARS} characters`);
+    const salt = randomBytes(SALT_BYTES);
+    const made = await hash(password, salt);
+    const user = { name, role, changedMs: nowMs, salt: salt.toString('base64'), scrypt: made.toString('base64') };
+    this.#save([...this.list().filter((one) => one.name !== name), user]);
+  }
+
+  #save(users: readonly UserRecord[]): void {
+    makeFolder(dirname(this.#file));
+    replaceFile(this.#file, `${JSON.stringify({ version: FILE_VERSION, users }, null, 2)}\n`);
+  }
+
+  #current(): ReadonlyMap<string, UserRecord> {
+    if (!this.#stamp.hasChanged([this.#file])) return this.#records;
+    try {
+      this.#records = existsSync(this.#file) ? usersIn(this.#file) : new Map();
+    } catch (error) {
+      if (this.#faulty === null || !(error instanceof UserError)) throw error;
+      this.#faulty(error.message);
+    }
+    return this.#records;
+  }
+}
+
+/** Makes a password that nobody guesses. */
+export const makePassword = (): string => randomBytes(MADE_BYTES).toString('base64url');
+
+function hash(password: string, salt: Buffer): Promise<Buffer> {
+  return new Promise((done, failed) =>
+    scrypt(password.normalize('NFC'), salt, HASH_BYTES, COST, (error, made) => (error ? failed(error) : done(made))),
+  );
+}
+
+function usersIn(file: string): ReadonlyMap<string, UserRecord> {
+  try {
+    const { version, users } = JSON.parse(readFileSync(file, 'utf8')) as { version: number; users: UserRecord[] };
+    if (version !== FILE_VERSION || !Array.isArray(users))
+      throw new Error(`not a file of users of version ${FILE_VERSION}`);
+    for (const user of users)
+      if (typeof user?.name !== 'string' || !ROLES.includes(user.role) || typeof user.scrypt !== 'string')
+        throw new Error('a user lacks its name, role or password');
+    return new Map(users.map((user) => [user.name, user]));
+  } catch (cause) {
+    throw new UserError(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, 1, { cause });
+  }
+}

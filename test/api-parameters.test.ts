@@ -56,6 +56,13 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   until: TIMES,
   user: [],
 };
+/** A right value of each part of a path, and wrong ones. */
+const PARTS: Readonly<Record<string, { readonly right: string; readonly wrong: readonly string[] }>> = {
+  id: { right: 'x', wrong: [] },
+  ip: { right: '192.0.2.1', wrong: ['foo', '999.1.1.1', '203.0.113.0/24'] },
+  name: { right: 'x', wrong: [] },
+};
+
 /** Too much of any parameter. */
 const TOO_LONG = 'x'.repeat(1_025);
 
@@ -86,7 +93,10 @@ test('every path of the API refuses each wrong value of each parameter as writte
   const { paths } = (await served.ask<Document>('/api/docs/json')).body;
   const lines: string[] = [];
   const walk = async (path: string, init: RequestInit = {}, body = ''): Promise<void> => {
-    const { status, text } = await asked(path.replace('{id}', 'x'), init);
+    const { status, text } = await asked(
+      path.replaceAll(/\{(\w+)\}/g, (_, name) => PARTS[name]?.right ?? name),
+      init,
+    );
     lines.push(`${init.method ?? 'GET'} ${shown(path)}${shown(body)}\n  ${status}${text === '' ? '' : ` ${text}`}\n`);
   };
   for (const [path, methods] of Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -101,6 +111,12 @@ test('every path of the API refuses each wrong value of each parameter as writte
       for (const value of values ?? []) await walk(path + query([name, value]));
       await walk(path + query([name, TOO_LONG]));
       await walk(path + query([name, '1'], [name, '1']));
+    }
+    for (const [part = '', name = ''] of path.matchAll(/\{(\w+)\}/g)) {
+      const { wrong } = PARTS[name] ?? {};
+      strictEqual(typeof wrong, 'object', `test/api-parameters.test.ts has no values of ${part}, which ${path} takes`);
+      if (!methods['get']) continue;
+      for (const value of [...(wrong ?? []), TOO_LONG]) await walk(path.replace(part, encodeURIComponent(value)));
     }
     const names = parameters.map(({ name }) => name);
     if (names.includes('since') && names.includes('until')) await walk(path + query(['since', '1h'], ['until', '2h']));

@@ -160,8 +160,15 @@ export class Agent {
     };
   }
 
+  get #isCaughtUp(): boolean {
+    const { state } = this.#options.source.status();
+    return state === 'caught up' || state === 'log quiet';
+  }
+
   async #expire(): Promise<void> {
     const { reader, now } = this.#options;
+    // The log may have been written, or have gone, while a commit before this one took its time.
+    if (!this.#isCaughtUp) return;
     this.#endResume();
     const expired = reader.expire(now());
     if (expired.length === 0) return;
@@ -171,9 +178,8 @@ export class Agent {
 
   /** Ends the resume of an outbox that replaces a damaged one, once the whole log was read again and the server's seq is known. */
   #endResume(): void {
-    const { outbox, source, log } = this.#options;
-    const { state } = source.status();
-    if (!outbox.resumed || !this.#uplink?.connected || (state !== 'caught up' && state !== 'log quiet')) return;
+    const { outbox, log } = this.#options;
+    if (!outbox.resumed || !this.#uplink?.connected) return;
     const { missingEvents } = outbox;
     try {
       outbox.endResume();
@@ -241,9 +247,9 @@ export class Agent {
 
   #maintain(): void {
     this.#compact();
-    // Connections expire only between reads, and only when the log has nothing unread, which may still end them.
-    if (this.#queued === 0 && this.#options.source.status().state !== 'behind')
-      void this.#enqueue(() => this.#expire());
+    // Connections expire only between reads, and only when the log has nothing unread, which may still end them. Until then, as
+    // after a start or while the log cannot be read, the times in the log decide.
+    if (this.#queued === 0 && this.#isCaughtUp) void this.#enqueue(() => this.#expire());
     const { state } = this.report();
     if (state !== this.#reportedState) this.#uplink?.report();
     this.#reportedState = state;

@@ -166,7 +166,8 @@ export class FileSource implements LogSource {
         else this.#log.error(found.text);
       }
     }
-    this.#started = true;
+    // While the files move, what is unread is not known.
+    if (found !== null || !this.#follower.stale) this.#started = true;
   }
 
   #findObstacle(problem: unknown, nowMs: number): Pick<Obstacle, 'state' | 'text'> | null {

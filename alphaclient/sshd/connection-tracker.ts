@@ -326,11 +326,12 @@ export class ConnectionTracker {
     this.#startClosing(connection);
   }
 
-  /** Time passes with every line: by the log's own clock, or where it has none by ours. Other hosts' clocks are theirs. */
+  /** Closes what the log's own clock shows to be over, of the line's host: other hosts have other clocks. */
   #pass(context: LineContext): void {
-    if (context.ms === this.#passedMs) return;
-    this.#passedMs = context.ms;
-    const ms = Number.isNaN(context.ms) ? context.nowMs : context.ms;
+    const { ms } = context;
+    // Without times only the clock shows that time passes, and lines that are read late were not written late: see `expire`.
+    if (ms === this.#passedMs || Number.isNaN(ms)) return;
+    this.#passedMs = ms;
     const silentMs = ({ ms: lastMs, readMs }: Connection): number => ms - (Number.isNaN(lastMs) ? readMs : lastMs);
     if (Math.abs(ms - this.#checkedMs) >= CHECK_EVERY_MS) {
       this.#checkedMs = ms;

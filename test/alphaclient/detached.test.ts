@@ -1,4 +1,8 @@
-/** A log that cannot be followed any more, in a mount namespace of the agent's own: it is reported, not taken for a quiet log. */
+/**
+ * Mounts over and under a log, in a mount namespace of the agent's own. A log that cannot be followed any more is reported, not taken
+ * for a quiet one; one that goes on in another file system is read on.
+ */
+import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -58,6 +62,34 @@ test('a mounted log whose original is deleted is detached, and followed again on
   await until(async () => (await pair.events()).length === 3);
 });
 
+/** Returns a shell command that waits for a file. It ends with the test's folder, and so keeps no test from ending. */
+const awaiting = (flag: string): string =>
+  `while [ ! -e ${flag} ]; do [ -d ${dirname(flag)} ] || exit; sleep 0.05; done`;
+
+/**
+ * Starts an agent that follows a log in a folder of its own, in a mount namespace where `first` ran before. Each script of `later` runs
+ * there once the function that is returned was called once more.
+ */
+function agentWithMounts(log: string, first: string, later: readonly string[]) {
+  const flags = later.map((_, i) => join(pair.folder, `step-${i}`));
+  const steps = later.map((script, i) => `${awaiting(flags[i] as string)}; ${script}`).join('; ');
+  // It holds no pipe of the agent.
+  const script = `${first}; (${steps}) >/dev/null 2>&1 &`;
+  const agent = pair.agent(
+    { ALPHACLIENT_LOG: log },
+    within(script).map((part) => part.replace('&;', '&')),
+  );
+  return { agent, next: () => writeFileSync(flags.shift() as string, '') };
+}
+
+async function users(count: number): Promise<string[]> {
+  await until(
+    async () => (await pair.events()).length >= count,
+    () => `${count} events`,
+  );
+  return (await pair.events()).map(({ user }) => user).reverse();
+}
+
 test('a log whose folder is unmounted is detached, and followed again once it is mounted anew', { skip }, async () => {
   await pair.serving();
   const folder = join(pair.folder, 'logs');
@@ -65,21 +97,49 @@ test('a log whose folder is unmounted is detached, and followed again once it is
   const log = join(folder, 'sshd.log');
   const source = join(pair.folder, 'source.log');
   writeFileSync(source, line(1));
-  const [unmount, mount] = ['unmount', 'mount'].map((name) => join(dirname(folder), name)) as [string, string];
-  // Ends with the test's folder, and holds no pipe of the agent: one that waited for ever would keep the test from ending.
-  const awaiting = (flag: string): string => `while [ ! -e ${flag} ]; do [ -e ${source} ] || exit; sleep 0.05; done`;
   const mounting = `mount -t tmpfs none ${folder}; cp ${source} ${log}`;
-  const later = `(${awaiting(unmount)}; umount -l ${folder}; ${awaiting(mount)}; ${mounting}) >/dev/null 2>&1 &`;
-  const agent = pair.agent(
-    { ALPHACLIENT_LOG: log },
-    within(`${mounting}; ${later}`).map((part) => part.replace('&;', '&')),
-  );
+  const { agent, next } = agentWithMounts(log, mounting, [`umount -l ${folder}`, mounting]);
   await reports('caught up');
-  writeFileSync(unmount, '');
+  next();
   await reports('log detached');
   await agent.says('unmounted');
   appendFileSync(source, line(2));
-  writeFileSync(mount, '');
+  next();
   await reports('caught up');
   await until(async () => (await pair.events()).length === 2);
+});
+
+test('a log goes on in a tmpfs that is mounted over its folder, and in its own file once that is unmounted', {
+  skip,
+}, async () => {
+  await pair.serving();
+  const folder = join(pair.folder, 'logs');
+  mkdirSync(folder);
+  const log = join(folder, 'sshd.log');
+  const [copy, more, below] = ['copy', 'more', 'below'].map((name) => join(pair.folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(log, line(1) + line(2));
+  writeFileSync(copy, line(1) + line(2) + line(3));
+  writeFileSync(more, line(4));
+  writeFileSync(below, line(5));
+  const { next } = agentWithMounts(log, 'true', [
+    // In place with one system call each: the folder is never seen empty.
+    `mkdir ${pair.folder}/upper; mount -t tmpfs none ${pair.folder}/upper; cp ${copy} ${pair.folder}/upper/sshd.log; mount --move ${pair.folder}/upper ${folder}`,
+    `cat ${more} >> ${log}`,
+    `umount -l ${folder}; cat ${below} >> ${log}`,
+  ]);
+  assert.deepEqual(await users(2), ['u1', 'u2']);
+  next();
+  assert.deepEqual(await users(3), ['u1', 'u2', 'u3']);
+  next();
+  assert.deepEqual(await users(4), ['u1', 'u2', 'u3', 'u4']);
+  await reports('caught up');
+  next();
+  assert.deepEqual(await users(5), ['u1', 'u2', 'u3', 'u4', 'u5']);
+  await reports('caught up');
+  const gaps = await pair.api<{ gaps: unknown[] }>('/api/gaps');
+  assert.deepEqual(gaps.gaps, []);
 });

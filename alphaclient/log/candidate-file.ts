@@ -14,6 +14,7 @@ import {
   lastOf,
   matchesEnd,
   matchesHead,
+  NO_FINGERPRINT,
   type ReadBytes,
 } from './fingerprint.ts';
 import type { KnownFile } from './position.ts';
@@ -28,6 +29,15 @@ const REPETITION_BYTES = 4 * FINGERPRINT_BYTES;
 export interface LogContent {
   readonly size: number;
   readonly read: ReadBytes;
+}
+
+/** A part of the content of a file. */
+interface ContentPart {
+  readonly head: Buffer;
+  readonly before: Buffer;
+  readonly bytes: Buffer;
+  /** Whether the content ends behind it. */
+  readonly isEnd: boolean;
 }
 
 /** What one pass over the content of a compressed file found. */
@@ -174,6 +184,63 @@ export class CandidateFile {
     if (known.offset === 0 || known.offset >= known.head.bytes || this.file.compression !== null) return 'other';
     const emitted = this.#read((fd) => bytesAt(fd, 0, known.offset)) ?? Buffer.alloc(0);
     return emitted.length === known.offset && matchesEnd(known.before, emitted) ? 'continues' : 'other';
+  }
+
+  /**
+   * Returns the end of the lines that it has in common with `known`, at least up to where that was emitted when it was last found at
+   * the log's path, and whether nothing but a partial line follows. Null where not so much, or nothing, is the same.
+   */
+  async commonLines(known: KnownFile): Promise<{ readonly end: number; readonly isAll: boolean } | null> {
+    const { afterMove } = known;
+    const part = afterMove && (await this.#part(afterMove.offset, known.offset));
+    if (afterMove === null || part === null) return null;
+    const { offset, before, lines } = afterMove;
+    // `before` is all of so short a content, and the head may reach beyond it.
+    const head = known.head !== null && offset < known.head.bytes ? NO_FINGERPRINT : known.head;
+    if (!matchesHead(head, part.head) || !matchesEnd(before, part.before)) return null;
+    if (!(await this.#hasBlocksOf(known, offset))) return null;
+    let end = 0;
+    for (const hash of lines) {
+      const at = part.bytes.indexOf(10, end);
+      if (at < 0 || fingerprintOf(part.bytes.subarray(end, at)).hash !== hash) break;
+      end = at + 1;
+    }
+    // A partial line alone shows nothing.
+    return offset + end === 0 ? null : { end: offset + end, isAll: part.isEnd && part.bytes.indexOf(10, end) < 0 };
+  }
+
+  /** Returns its first bytes, those before `from`, those up to `to`, and whether it ends there; null where it is shorter than `from`. */
+  async #part(from: number, to: number): Promise<ContentPart | null> {
+    if (this.file.compression === null) {
+      return this.#read((fd) => {
+        const { size } = fstatSync(fd);
+        const before = bytesAt(fd, Math.max(0, from - FINGERPRINT_BYTES), from);
+        const head = bytesAt(fd, 0, FINGERPRINT_BYTES);
+        return size < from ? null : { head, before, bytes: bytesAt(fd, from, to), isEnd: size <= to };
+      });
+    }
+    const fd = this.#tryOpen();
+    if (fd === null) return null;
+    const pieces: Buffer[] = [];
+    let head: Buffer = Buffer.alloc(0);
+    let end = 0;
+    const start = Math.max(0, from - FINGERPRINT_BYTES);
+    try {
+      for await (const bytes of this.#content(fd)) {
+        if (head.length < FINGERPRINT_BYTES) head = Buffer.concat([head, bytes]).subarray(0, FINGERPRINT_BYTES);
+        pieces.push(Buffer.from(bytes.subarray(Math.max(0, start - end), Math.max(0, to - end))));
+        end += bytes.length;
+        if (end > to) break;
+      }
+    } catch (error) {
+      this.#setProblem(error);
+      return null;
+    } finally {
+      closeSync(fd);
+    }
+    const part = Buffer.concat(pieces);
+    if (end < from) return null;
+    return { head, before: part.subarray(0, from - start), bytes: part.subarray(from - start), isEnd: end <= to };
   }
 
   /**

@@ -33,8 +33,8 @@ export interface FileMatches {
 }
 
 /**
- * Returns the known files that are not lost and the new ones, oldest first. A known file without a match, deleted and still
- * open, stays behind the file that it was behind.
+ * Returns the known files that are kept and the new ones, oldest first. A known file without a match, deleted and still open or
+ * gone, stays behind the file that it was behind.
  */
 export function inOrder(
   known: readonly TrackedFile[],
@@ -44,7 +44,7 @@ export function inOrder(
 ): TrackedFile[] {
   const places: { readonly one: TrackedFile; readonly at: number }[] = [];
   for (const one of known) {
-    if (matches.lost.includes(one) || matches.superseded.includes(one)) continue;
+    if ((matches.lost.includes(one) && !one.file.gone) || matches.superseded.includes(one)) continue;
     const file = matches.files.get(one);
     places.push({ one, at: file === undefined ? (places.at(-1)?.at ?? -1) : files.indexOf(file) });
   }

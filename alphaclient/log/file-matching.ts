@@ -12,11 +12,13 @@ import { type Comparison, type Continuation, compareWithLog, type PossibleCopy, 
 import {
   evidenceBytes,
   FEW_BYTES,
+  hasInodeOf,
   hasLengthOf,
   hasStillContent,
   isCopyInProgress,
   isShortCopy,
   isUnchangedInode,
+  returnedFiles,
 } from './match-evidence.ts';
 import { isSkipped } from './position.ts';
 import { isCompressed } from './rotation.ts';
@@ -26,19 +28,22 @@ import type { TrackedFile } from './tracked-file.ts';
 const OLDER_MS = 2000;
 
 /** Matches the known files (oldest first) with those on the disk (oldest first). */
-export async function matchFiles(known: readonly TrackedFile[], files: readonly CandidateFile[]): Promise<FileMatches> {
-  const matching = new FileMatching(known, files);
+export async function matchFiles(all: readonly TrackedFile[], files: readonly CandidateFile[]): Promise<FileMatches> {
+  const matching = new FileMatching(all, files, await returnedFiles(all, files));
   await matching.byInode();
-  await matching.copyOfLog();
+  await matching.copyOfLog(false);
   await matching.byContent();
   await matching.emptyFiles();
-  await matching.copyOfLog();
+  await matching.copyOfLog(true);
   await matching.foundPrevious();
   await matching.truncatedWithSameContent();
   return matching.result();
 }
 
 class FileMatching {
+  /** All known files, with those that are gone. */
+  readonly #all: readonly TrackedFile[];
+  /** Those that are not gone. */
   readonly #known: readonly TrackedFile[];
   readonly #files: readonly CandidateFile[];
   readonly #current: TrackedFile | undefined;
@@ -60,7 +65,13 @@ class FileMatching {
   /** The file with the inode of the current one. */
   #currentByInode: CandidateFile | undefined;
 
-  constructor(known: readonly TrackedFile[], files: readonly CandidateFile[]) {
+  constructor(
+    all: readonly TrackedFile[],
+    files: readonly CandidateFile[],
+    returned: ReadonlyMap<TrackedFile, CandidateFile>,
+  ) {
+    const known = all.filter((one) => !one.file.gone || returned.has(one));
+    this.#all = all;
     this.#known = known;
     this.#files = files;
     this.#current = known.findLast(({ file }) => file.state === 'current');
@@ -69,6 +80,7 @@ class FileMatching {
     this.#identifiable = known.filter((one) => one.reader !== null || evidenceBytes(one.file) > 0);
     this.#unidentifiable = known.filter((one) => !this.#identifiable.includes(one)).reverse();
     this.#logFile = files.find(({ file }) => file.current);
+    for (const [one, file] of returned) this.#match(one, file);
   }
 
   /**
@@ -93,35 +105,35 @@ class FileMatching {
   }
 
   async #matchInode(one: TrackedFile, among: readonly CandidateFile[]): Promise<void> {
-    // A deleted file that is open is known by its compressed copy; only the inode that is open cannot be another file's.
-    const inode = one.reader?.facts() ?? one.file;
+    if (this.#matches.has(one)) return;
     const isFree = (file: CandidateFile): boolean => !this.#taken.has(file) && !this.#isContinuation(file);
-    const file = among.find((candidate) => sameInode(candidate.file, inode) && isFree(candidate));
+    const file = among.find((candidate) => hasInodeOf(one, candidate.file) && isFree(candidate));
     if (file !== undefined && !this.#rewritten.has(one) && (await hasStillContent(one, file))) this.#match(one, file);
   }
 
   /**
    * [L2] A file that begins with all that was emitted of the log is the log going on, as after a mirror, an editor or a move of a
    * symbolic link; one that only has the beginning of that may become so. Asked of the file at the log's path while nothing of it
-   * was emitted, and of newer files that rotation has moved away from that path since the last look.
+   * was emitted, and of newer files that rotation has moved away from that path since the last look. `isSearched`: whether known files
+   * without a match are found nowhere.
    */
-  async copyOfLog(): Promise<void> {
+  async copyOfLog(isSearched: boolean): Promise<void> {
     await this.#copyAtPath();
     const log = this.#logFile;
     const unread = this.#unreadLog();
     const read = unread === undefined ? this.#known : this.#older;
     for (const file of this.#files.slice(this.#lastIndex(read) + 1).toReversed()) {
-      const previous = await this.#previousOf(file);
-      if (file === log || this.#taken.has(file) || previous === undefined || this.#isDecided(file)) continue;
+      if (file === log || this.#taken.has(file) || this.#isDecided(file) || (await file.contentBytes()) === 0) continue;
       // A closed file that has no match yet is found by its content in [L3], at any length.
-      if ((previous.reader === null && !this.#matches.has(previous)) || (await file.contentBytes()) === 0) continue;
-      const comparison = await this.#compare(previous, file);
-      // A compressed file with the same content is the log itself.
-      const isSame = comparison.kind === 'continues' && comparison.commonEnd === (await file.contentBytes());
-      if (file.file.compression !== null && isSame) continue;
-      if (comparison.kind === 'shorter') this.#shorterCopies.set(file, previous);
-      if (comparison.kind === 'continues' && !this.#isContinued(previous))
-        this.#continuations.push({ previous, file, ...comparison });
+      const isFound = (one: TrackedFile): boolean => isSearched || one.reader !== null || this.#matches.has(one);
+      const previous = (await this.#previousOf(file)).filter(isFound);
+      await this.#decide(previous, file, async (one, comparison) => {
+        // A compressed file with the same content is the log itself.
+        const isSame = comparison.kind === 'continues' && comparison.commonEnd === (await file.contentBytes());
+        return (
+          !(file.file.compression !== null && isSame) && !(comparison.kind === 'continues' && this.#isContinued(one))
+        );
+      });
     }
   }
 
@@ -141,25 +153,28 @@ class FileMatching {
     for (const file of [unread && this.#matches.get(unread), this.#logFile]) {
       if (file === undefined || this.#isDecided(file)) continue;
       if (this.#taken.has(file) && file !== (unread && this.#matches.get(unread))) continue;
-      const previous = await this.#previousOf(file);
-      if (previous !== undefined) await this.#decide(previous, file);
+      await this.#decide(await this.#previousOf(file), file);
     }
   }
 
   /**
-   * Returns the newest known file that a file can be a copy of: it was emitted of, or is open to be read. A log that nothing was
-   * emitted of yet, and that may be a copy itself, only counts for files that come after it.
+   * Returns the known files that a file can be a copy of, the newest first: the newest one that something was emitted of, and newer ones
+   * that are open to be read. A log that nothing was emitted of yet, and that may be a copy itself, only counts for files that come
+   * after it.
    */
-  async #previousOf(file: CandidateFile): Promise<TrackedFile | undefined> {
+  async #previousOf(file: CandidateFile): Promise<TrackedFile[]> {
     const unread = this.#unreadLog();
     const unreadFile = unread && this.#matches.get(unread);
     const isBeforeUnread = unreadFile !== undefined && this.#files.indexOf(file) <= this.#files.indexOf(unreadFile);
     const isUnreadCopy = unreadFile !== undefined && this.#shorterCopies.has(unreadFile);
-    for (const one of this.#known.toReversed()) {
+    const previous: TrackedFile[] = [];
+    for (const one of this.#all.toReversed()) {
       if (one === unread && (isBeforeUnread || isUnreadCopy)) continue;
-      if (await this.#canBePrevious(one)) return one;
+      if (!(await this.#canBePrevious(one))) continue;
+      previous.push(one);
+      if (one.file.offset > 0) break;
     }
-    return undefined;
+    return previous;
   }
 
   /** Returns the known file that was the log's at the last look, if nothing was emitted of it. */
@@ -167,10 +182,20 @@ class FileMatching {
     return this.#current?.file.offset === 0 ? this.#current : undefined;
   }
 
-  async #decide(previous: TrackedFile, file: CandidateFile): Promise<void> {
-    const comparison = await this.#compare(previous, file);
-    if (comparison.kind === 'continues') this.#continuations.push({ previous, file, ...comparison });
-    if (comparison.kind === 'shorter') this.#shorterCopies.set(file, previous);
+  /** Records which of these known files, the newest first, a file is a copy of. `counts`: whether the result of a comparison does. */
+  async #decide(
+    known: readonly TrackedFile[],
+    file: CandidateFile,
+    counts: (previous: TrackedFile, comparison: Comparison) => Promise<boolean> = async () => true,
+  ): Promise<void> {
+    for (const previous of known) {
+      const comparison = await this.#compare(previous, file);
+      if (comparison.kind === 'other') continue;
+      if (!(await counts(previous, comparison))) return;
+      if (comparison.kind === 'continues') this.#continuations.push({ previous, file, ...comparison });
+      else this.#shorterCopies.set(file, previous);
+      return;
+    }
   }
 
   #compare(previous: TrackedFile, file: CandidateFile): Promise<Comparison> {
@@ -191,8 +216,9 @@ class FileMatching {
 
   /** Returns whether a known file has content that a copy can be recognised by: emitted, or open to be read. */
   async #canBePrevious(one: TrackedFile): Promise<boolean> {
-    const { head, before, offset } = one.file;
-    if (head === null || isSkipped(one.file) || (one.isShorterCopy && !this.#matches.has(one))) return false;
+    const { head, before, offset, replaced } = one.file;
+    if (head === null || replaced || isSkipped(one.file) || (one.isShorterCopy && !this.#matches.has(one)))
+      return false;
     if (offset > 0 && (before?.bytes ?? 0) > 0) return true;
     return ((await withContent(one, this.#matches.get(one), async ({ size }) => size)) ?? 0) > 0;
   }
@@ -213,7 +239,7 @@ class FileMatching {
   }
 
   async #matchContent(one: TrackedFile): Promise<void> {
-    if (this.#matches.has(one)) return;
+    if (this.#matches.has(one) || one.file.replaced) return;
     const rewritten = this.#rewritten.has(one);
     const firstBytes = one.reader !== null && !rewritten ? one.reader.firstBytes() : null;
     // An empty file is found nowhere; only the log may have been written since it was seen last. A file that was compressed
@@ -223,7 +249,7 @@ class FileMatching {
     if (noEvidence && one !== this.#current && (one.file.size === 0 || isCompressed(one.file.path))) return;
     let earlier: CandidateFile | null = null;
     for (const candidate of this.#between(one)) {
-      if (this.#isTakenByRead(candidate) || this.#isContinuation(candidate)) continue;
+      if (this.#isTaken(candidate, noEvidence || firstBytes !== null) || this.#isContinuation(candidate)) continue;
       if (candidate.file.compression === null && !this.#mayBeCopiedPlain(one, firstBytes !== null)) continue;
       const contains = await candidate.contains(one.file);
       if (!contains && !(await candidate.isEarlierCopyOf(one.file))) continue;
@@ -420,10 +446,15 @@ class FileMatching {
     return isCopyInProgress(file, log);
   }
 
-  /** Returns whether a file is that of a known one that was not skipped: a skipped copy gives way to what it is a copy of. */
-  #isTakenByRead(file: CandidateFile): boolean {
+  /**
+   * Returns whether a file is that of another known one. A skipped copy gives way to what it is a copy of, but with `keepsCopies` only
+   * where it was empty: a log of which nothing was known was empty when the copy was skipped, and one that is open needs no copy.
+   */
+  #isTaken(file: CandidateFile, keepsCopies: boolean): boolean {
     if (!this.#taken.has(file)) return false;
-    return [...this.#matches].some(([one, taken]) => taken === file && !isSkipped(one.file));
+    return [...this.#matches].some(
+      ([one, taken]) => taken === file && (!isSkipped(one.file) || (keepsCopies && one.file.size > 0)),
+    );
   }
 
   #match(one: TrackedFile, file: CandidateFile): void {

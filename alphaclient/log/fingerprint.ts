@@ -51,6 +51,16 @@ export function lastOf(bytes: Buffer, count: number): Buffer {
   return bytes.subarray(Math.max(0, bytes.length - count));
 }
 
+/** Returns the hashes of the first `limit` whole lines. */
+export function lineHashes(bytes: Buffer, limit: number): string[] {
+  const hashes: string[] = [];
+  for (let at = 0, end = bytes.indexOf(10); end >= 0 && hashes.length < limit; end = bytes.indexOf(10, at)) {
+    hashes.push(fingerprintOf(bytes.subarray(at, end)).hash);
+    at = end + 1;
+  }
+  return hashes;
+}
+
 /** The metadata of a file. */
 export interface FileFacts {
   /** Device and inode, `dev:ino`: the same file, until it is deleted and its inode reused. */

@@ -1,16 +1,17 @@
 /** Follows a log through its files: finds out what became of them, and emits their lines in order. It never waits. */
-import { closeSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type CandidateFile, CandidateFiles } from './candidate-file.ts';
 import { type FileMatches, inOrder } from './file-matches.ts';
 import { matchFiles } from './file-matching.ts';
-import { bytesAt, factsOf } from './fingerprint.ts';
+import { factsOf, sameInode } from './fingerprint.ts';
+import { firstFiles } from './first-files.ts';
 import { FolderChanges } from './folder-changes.ts';
 import { gapOfLostFile, gapOfShortCopy, gapOfUnreadableFile, UncertainCopies } from './gaps.ts';
 import { joinLines, type Lines } from './lines.ts';
 import { compareOpen } from './log-copy.ts';
-import { DONE_FILES_KEPT, filesToKeep, type KnownFile, positionOf } from './position.ts';
+import { filesToKeep, isSkipped, type KnownFile, positionOf } from './position.ts';
 import { generations, isFileReplaced, type LogFile } from './rotation.ts';
 import type { Chunk, Gap, SourceLogger } from './source.ts';
 import { TrackedFile } from './tracked-file.ts';
@@ -23,9 +24,6 @@ export const QUIET_MS = 5_000;
 
 /** Other work gets a turn after this many reads that ended no line: a line of 1 GB takes a second. */
 const READS_IN_A_ROW = 32;
-
-/** The end of the last whole line is searched backwards in steps of this many bytes. */
-const LINE_SEARCH_BYTES = 64 * 1024;
 
 /** What a follower starts with. */
 export interface FollowerOptions {
@@ -81,6 +79,7 @@ export class Follower {
     this.#options = options;
     this.#folderChanges = new FolderChanges(options.path);
     this.#tracked = (options.files ?? []).map((file) => new TrackedFile(file));
+    for (const tracked of this.#tracked) tracked.linkCopy(this.#tracked);
     this.#started = options.files !== null;
   }
 
@@ -113,6 +112,7 @@ export class Follower {
     const { current } = this;
     const sameFile = (current?.file.id ?? '') === (stat === undefined ? '' : factsOf(stat).id);
     if (sameFile) current?.verify();
+    else current?.setMoved();
     this.isDeletedMount = stat !== undefined && stat.nlink === 0n;
     if (!this.#folderChanges.changed() && !this.stale && !thorough && sameFile) return;
     const files = this.#generations();
@@ -174,6 +174,7 @@ export class Follower {
         if (result.kind === 'changed') return 'changed';
         tracked.refresh();
         if (result.kind === 'end') return null;
+        for (const other of this.#tracked) other.otherWasRead(tracked);
         tracked.activeMs = nowMs;
         if (result.lines.consumedBytes > 0) return result.lines;
         if (reads % READS_IN_A_ROW === 0) await setImmediate();
@@ -194,7 +195,11 @@ export class Follower {
     if (reader === null || file.state === 'current') return null;
     if (!tracked.compressed) {
       // Without a new log the writer was not told to reopen it yet, even where the old one is deleted.
-      if (this.#tracked.at(-1) === tracked || Math.abs(nowMs - tracked.activeMs) < QUIET_MS) return null;
+      if (
+        this.#tracked.findLast(({ file: { gone } }) => !gone) === tracked ||
+        Math.abs(nowMs - tracked.activeMs) < QUIET_MS
+      )
+        return null;
     }
     const lines = reader.flush();
     tracked.setState('done', nowMs);
@@ -255,11 +260,13 @@ export class Follower {
     const states = this.#states();
     const added = new Map<TrackedFile, CandidateFile>();
     const unread = new Map<CandidateFile, TrackedFile>();
+    const copies = new Map<CandidateFile, TrackedFile>();
     for (const continuation of matches.continuations) {
       const { file } = continuation;
       const known = [...matches.files].find(([, candidate]) => candidate === file)?.[0];
       const tracked = known ?? TrackedFile.unread(file);
       tracked.continueLog(continuation);
+      copies.set(file, tracked);
       if (known === undefined) unread.set(file, tracked);
     }
     // Files are opened before any is given up: where the log cannot be opened this throws, and the next look starts over.
@@ -271,13 +278,26 @@ export class Follower {
       }
       for (const [tracked, candidate] of matches.files)
         this.#moveTo(tracked, candidate, contentBytes.get(tracked) ?? null, nowMs);
-      await this.#skipCommon(matches, nowMs);
+      await this.#skipCommon(matches, copies, nowMs);
     } catch (error) {
       for (const tracked of added.keys()) tracked.close();
       throw error;
     }
-    for (const tracked of matches.lost) this.#giveUp(tracked, matches.currentHasCopy);
-    for (const tracked of matches.superseded) tracked.close();
+    for (const tracked of matches.lost) {
+      this.#giveUp(tracked, matches.currentHasCopy);
+      // Where another content is in its inode, it was truncated.
+      const isTruncated = files.some((file) => sameInode(file, tracked.file));
+      if (tracked.file.offset > 0 && !isSkipped(tracked.file) && !isTruncated) tracked.setGone();
+    }
+    for (const tracked of matches.superseded) {
+      const { file } = tracked;
+      const continuation = matches.continuations.find(({ previous }) => previous === tracked);
+      // What was seen behind lines that the copy does not have is not in the copy either.
+      const isBehind = continuation !== undefined && continuation.commonEnd < file.offset;
+      const gap = isBehind ? gapOfLostFile(file, 0, true, true) : null;
+      if (gap !== null) this.#gaps.push(gap);
+      tracked.close();
+    }
     for (const candidate of matches.skipped) added.set(TrackedFile.skipped(candidate), candidate);
     const all = inOrder(this.#tracked, matches, candidates, added);
     for (const tracked of all) {
@@ -295,11 +315,16 @@ export class Follower {
   }
 
   /** Makes the previous log, where it is still read, skip what it has in common with the copy that the log goes on in. */
-  async #skipCommon({ continuations, superseded, files }: FileMatches, nowMs: number): Promise<void> {
+  async #skipCommon(
+    { continuations, superseded, files }: FileMatches,
+    copies: ReadonlyMap<CandidateFile, TrackedFile>,
+    nowMs: number,
+  ): Promise<void> {
     for (const { previous, file, commonEnd } of continuations) {
       if (previous.reader === null || superseded.includes(previous)) continue;
       const place = files.get(previous);
-      if (!previous.compressed) previous.skipTo(commonEnd, place !== undefined);
+      const copy = copies.get(file);
+      if (!previous.compressed && copy !== undefined) previous.skipTo(commonEnd, copy, place !== undefined);
       // A compressed file is not compared beyond what was emitted: all of it is in the copy, or it is read in both.
       else if (place !== undefined && (await place.isBeginningOf(file))) {
         previous.setState('done', nowMs);
@@ -317,7 +342,7 @@ export class Follower {
     if (comparison.kind === 'shorter') copy.setShorterCopy(copy.plainReader.facts().size);
     if (comparison.kind !== 'continues') return;
     copy.skipEmitted(comparison.offset);
-    previous.skipTo(comparison.commonEnd, false);
+    previous.skipTo(comparison.commonEnd, copy, false);
     this.#pendingCopy = null;
   }
 
@@ -360,7 +385,8 @@ export class Follower {
     const hasGrown = candidate.file.compression === null && candidate.file.size > file.offset;
     const state = candidate.file.current ? 'current' : file.state === 'done' && !hasGrown ? 'done' : 'old';
     const mustReopen = tracked.hasMovedTo(candidate.file);
-    const gap = gapOfShortCopy(file, contentBytes);
+    // An open file that is written anew in place may have been listed while it was short; its reader shows what it has lost.
+    const gap = mustReopen || reader === null ? gapOfShortCopy(file, contentBytes) : null;
     if (gap !== null) this.#gaps.push(gap);
     tracked.moveTo(candidate, state, contentBytes, nowMs);
     if (mustReopen || (reader === null && state !== 'done')) this.#open(tracked, candidate, nowMs);
@@ -382,9 +408,11 @@ export class Follower {
   /** Declares what is missing of a lost file, and keeps its partial line where that was read already. */
   #giveUp(tracked: TrackedFile, hasCopy: boolean): void {
     const { file, reader } = tracked;
-    const partialLine = reader?.flush() ?? null;
-    if (partialLine !== null && partialLine.consumedBytes > 0) this.#lostLines.push(partialLine);
-    const gap = gapOfLostFile(file, partialLine?.consumedBytes ?? 0, reader !== null, hasCopy);
+    // What was to be read in a lost copy is read in the file that it is a copy of.
+    const [skipped] = this.#tracked.map((other) => other.skippedIn(tracked)).filter((lines) => lines !== null);
+    const lines = skipped ?? reader?.flush() ?? null;
+    if (lines !== null && lines.consumedBytes > 0) this.#lostLines.push(lines);
+    const gap = gapOfLostFile(file, lines?.consumedBytes ?? 0, reader !== null, hasCopy);
     if (gap !== null) this.#gaps.push(gap);
     else if (file.state === 'current')
       this.#options.log.warn(`${file.path} was truncated; all that was seen of it until then has been read`);
@@ -395,34 +423,6 @@ export class Follower {
 /** Returns whether a known file that has no match has no content either: it is not open, or its content was replaced. */
 function isWithoutContent({ reader }: TrackedFile): boolean {
   return reader === null || reader.changed();
-}
-
-/**
- * Returns the files to start with in a log never followed before: the log itself, open at its beginning or behind its last whole
- * line, and the generations before it as done, so that later ones are told from them. Throws where the log cannot be opened.
- */
-function firstFiles(files: readonly CandidateFile[], from: 'start' | 'end', nowMs: number): TrackedFile[] {
-  const older = files.filter(({ file }) => !file.current).slice(-DONE_FILES_KEPT);
-  const tracked = older.map((candidate) => TrackedFile.skipped(candidate));
-  const log = files.find(({ file }) => file.current);
-  if (log === undefined) return tracked;
-  const first = TrackedFile.unread(log, from === 'start' ? 0 : endOfLastLine(log));
-  first.open(log, nowMs);
-  return [...tracked, first];
-}
-
-function endOfLastLine(log: CandidateFile): number {
-  const fd = log.open();
-  try {
-    for (let to = log.file.size; to > 0; to -= LINE_SEARCH_BYTES) {
-      const from = Math.max(0, to - LINE_SEARCH_BYTES);
-      const at = bytesAt(fd, from, to).lastIndexOf(10);
-      if (at >= 0) return from + at + 1;
-    }
-    return 0;
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /**

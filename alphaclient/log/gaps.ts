@@ -28,12 +28,12 @@ export function gapOfLostFile(file: KnownFile, recoveredBytes: number, wasOpen: 
 }
 
 /**
- * Returns the gap, if there is one, where a file's content was found in a file of `contentBytes`, fewer than are known of its
- * beginning: a copy that was made before the last of it was written. Null where they were not counted.
+ * Returns the gap, if there is one, where a file's content was found in a file of `contentBytes`, fewer than were seen: a copy
+ * that was made before the last of it was written. Null where they were not counted.
  */
 export function gapOfShortCopy(file: KnownFile, contentBytes: number | null): Gap | null {
-  if (contentBytes === null || contentBytes >= (file.head?.bytes ?? 0) || contentBytes >= (file.seen ?? 0)) return null;
-  const bytes = (file.seen ?? 0) - contentBytes;
+  const bytes = (file.seen ?? 0) - Math.max(contentBytes ?? 0, file.offset);
+  if (contentBytes === null || file.state === 'done' || bytes <= 0) return null;
   const text = `the last ${bytes} bytes that were seen of ${file.path} were deleted before they were read: no copy of it has them`;
   return { kind: 'rotated-away', text, bytes, lines: null };
 }

@@ -6,6 +6,7 @@
 import { NO_BLOCKS } from './block-hashes.ts';
 import type { CandidateFile, LogContent } from './candidate-file.ts';
 import { commonEnd, endOfLine } from './fingerprint.ts';
+import type { KnownFile } from './position.ts';
 import type { TrackedFile } from './tracked-file.ts';
 
 /**
@@ -46,18 +47,37 @@ export async function compareWithLog(
 ): Promise<Comparison> {
   const comparison =
     (await withContent(previous, place, (content) => compareWithContent(previous, file, content, existsElsewhere))) ??
-    (await compareWithEmitted(previous, file));
+    (await compareWithEmitted(previous, file, existsElsewhere));
   if (comparison.kind === 'other' || file.file.size === 0 || !existsElsewhere) return comparison;
   // A repeated line, without a time or a port in it, is no sign of a copy.
   const common = comparison.kind === 'continues' ? comparison.offset : file.file.size;
   return (await file.isRepeatedLine(common)) ? OTHER : comparison;
 }
 
-async function compareWithEmitted({ file: known }: TrackedFile, file: CandidateFile): Promise<Comparison> {
+async function compareWithEmitted(
+  { file: known }: TrackedFile,
+  file: CandidateFile,
+  existsElsewhere: boolean,
+): Promise<Comparison> {
   // A compressed file that is open and not read yet has no evidence of what was emitted.
   if (known.offset === 0 || (known.before?.bytes ?? 0) === 0) return OTHER;
   const kind = await file.compareWithEmitted(known);
-  return kind === 'continues' ? { kind, offset: known.offset, commonEnd: known.offset } : { kind };
+  if (kind === 'continues') return { kind, offset: known.offset, commonEnd: known.offset };
+  const common = await file.commonLines(known);
+  if (common === null) return { kind };
+  return common.isAll ? SHORTER : continuesAt(common.end, known, known.afterMove?.offset ?? 0, existsElsewhere);
+}
+
+/** Returns the comparison with a copy that has the same lines up to `commonEnd`, and then others. */
+function continuesAt(
+  commonEnd: number,
+  known: KnownFile,
+  verifiedOffset: number,
+  existsElsewhere: boolean,
+): Comparison {
+  // Of a log that nothing was emitted of, a line in common shows that the file is a copy, unless both exist.
+  if (verifiedOffset === 0 && (existsElsewhere || commonEnd === 0)) return OTHER;
+  return { kind: 'continues', offset: Math.min(commonEnd, known.offset), commonEnd };
 }
 
 /**
@@ -103,8 +123,5 @@ async function compareWithContent(
   if (end === size) return { kind: 'continues', offset: known.offset, commonEnd: size };
   if (end === (await file.contentBytes())) return SHORTER;
   if (end < verifiedOffset) return OTHER;
-  const lineEnd = endOfLine(verifiedOffset, end, read);
-  // Of a log that nothing was emitted of, a line in common shows that the file is a copy, unless both exist.
-  if (verifiedOffset === 0 && (existsElsewhere || lineEnd === 0)) return OTHER;
-  return { kind: 'continues', offset: Math.min(lineEnd, known.offset), commonEnd: lineEnd };
+  return continuesAt(endOfLine(verifiedOffset, end, read), known, verifiedOffset, existsElsewhere);
 }

@@ -1,9 +1,9 @@
 /** Judges the evidence that a file has the content of a known one, or is a copy of it. */
 
 import type { CandidateFile } from './candidate-file.ts';
-import type { FileFacts } from './fingerprint.ts';
+import { type FileFacts, sameInode } from './fingerprint.ts';
 import type { KnownFile } from './position.ts';
-import { isCompressed } from './rotation.ts';
+import { isCompressed, type LogFile } from './rotation.ts';
 import type { TrackedFile } from './tracked-file.ts';
 
 /** Content of fewer bytes, less than a line of sshd, is found in many a file. */
@@ -13,6 +13,18 @@ export const FEW_BYTES = 48;
 export function isUnchangedInode(known: KnownFile, file: FileFacts): boolean {
   if (known.born !== null && file.born !== null) return true;
   return file.size === known.size && file.mtimeMs === known.mtimeMs;
+}
+
+/** Returns whether a file has the inode of a known one, or is the compressed copy that the known one, deleted and open, was found in. */
+export function hasInodeOf(one: TrackedFile, file: LogFile): boolean {
+  const { file: known, reader, compressed } = one;
+  // Without birth times the inode of a file that a copy replaced may be that of another copy by now.
+  const isOwn = reader !== null || !known.replaced || isUnchangedInode(known, file);
+  // Only the inode that is open cannot be another file's.
+  if (sameInode(file, reader?.facts() ?? known) && isOwn) return true;
+  // The deleted file may have grown since, so that its content is no longer that of the copy.
+  if (compressed || file.compression === null || !isCompressed(known.path)) return false;
+  return sameInode(file, known) && file.size === known.size && file.mtimeMs === known.mtimeMs;
 }
 
 /** Returns whether a file of so many bytes of log can be a copy of all of a known file. */
@@ -37,8 +49,7 @@ export async function hasStillContent(one: TrackedFile, file: CandidateFile): Pr
   if (one.reader !== null) return true;
   const { size, mtimeMs, compression } = file.file;
   const { state, offset } = one.file;
-  // A file that a copy replaced has no evidence of its own any more.
-  const isSettled = state === 'done' || (one.file.head === null && offset === size);
+  const isSettled = state === 'done' || isCompressed(one.file.path);
   if (isSettled && size === one.file.size && mtimeMs === one.file.mtimeMs) return true;
   return (await file.contains(one.file)) || (file.problem !== null && (compression !== null || size >= offset));
 }
@@ -56,4 +67,23 @@ export async function isCopyInProgress(file: CandidateFile, log: CandidateFile):
   // A file that was renamed away is older than the log that took its place.
   if (born !== null && logBorn !== null && BigInt(born) < BigInt(logBorn)) return false;
   return (await file.contentBytes()) !== 0 && (await file.isBeginningOf(log));
+}
+
+/**
+ * [L12] A file that was gone, found nowhere, has come back where its inode has its content: a folder was mounted again, or what was
+ * mounted over it was taken away.
+ */
+export async function returnedFiles(
+  all: readonly TrackedFile[],
+  files: readonly CandidateFile[],
+): Promise<ReadonlyMap<TrackedFile, CandidateFile>> {
+  const returned = new Map<TrackedFile, CandidateFile>();
+  const inodes = all.filter(({ file }) => !file.gone).map(({ file, reader }) => reader?.facts() ?? file);
+  for (const one of all.filter(({ file }) => file.gone)) {
+    const file = files.find((candidate) => sameInode(candidate.file, one.file));
+    if (file === undefined || inodes.some((inode) => sameInode(inode, file.file))) continue;
+    // Without birth times a copy of it may have its inode by now.
+    if (isUnchangedInode(one.file, file.file) && (await file.contains(one.file))) returned.set(one, file);
+  }
+  return returned;
 }

@@ -11,6 +11,10 @@ import type { LogPosition } from './source.ts';
  */
 export interface KnownFile {
   readonly state: 'current' | 'old' | 'done';
+  /** Whether its inode was found nowhere. It is `done`; it may come back, as when a folder is mounted again, or in a copy. */
+  readonly gone: boolean;
+  /** Whether a copy is read in its place: its content identifies that, and only its inode identifies the file itself. */
+  readonly replaced: boolean;
   /** Device and inode, and the inode's birth time, of the file that had its content last. */
   readonly id: string;
   readonly born: string | null;
@@ -30,7 +34,28 @@ export interface KnownFile {
   readonly start: string | null;
   /** The hashes of blocks up to `offset`: they identify a copy of any length. None where they are not kept, null of a skipped file. */
   readonly blocks: BlockHashes | null;
+  /**
+   * The part that was skipped because it is read in a copy of this file, and the copy's `id`. Null once the copy was read so far.
+   */
+  readonly skipped: { readonly from: number; readonly to: number; readonly copyId: string } | null;
+  /** What was emitted of it after it was last found at the log's path. Null where that is nothing, or too much to be kept. */
+  readonly afterMove: EmittedAfterMove | null;
 }
+
+/**
+ * The lines that were emitted of a file after it was last found at the log's path. A copy that was put there in its place, made before
+ * they were written, does not have them, and may have others.
+ */
+export interface EmittedAfterMove {
+  /** Where they begin, and the fingerprint of the bytes just before. */
+  readonly offset: number;
+  readonly before: Fingerprint;
+  /** Their hashes, up to the file's own `offset`. */
+  readonly lines: readonly string[];
+}
+
+/** How many lines emitted after a move are kept, since they are written with every commit. */
+export const LINES_AFTER_MOVE = 256;
 
 /** Returns whether nothing was emitted of a file, on purpose: it is a copy, or older than the first look. */
 export function isSkipped({ state, blocks }: KnownFile): boolean {
@@ -53,13 +78,17 @@ export interface FilePosition extends LogPosition {
  */
 export const DONE_FILES_KEPT = 4;
 
+/** How many files that are gone are kept: the one that is hidden by a mount, and the one that was mounted there. */
+const GONE_FILES_KEPT = 2;
+
 /**
  * Returns those of a log's files (oldest first) that are kept: all that are not `done`, the last `done` ones, and the last
  * that had text, since an empty file is not recognised once it is compressed.
  */
 export function filesToKeep<T>(files: readonly T[], fileOf: (one: T) => KnownFile): T[] {
-  const done = files.filter((one) => fileOf(one).state === 'done');
-  const kept = new Set(done.slice(-DONE_FILES_KEPT));
+  const done = files.filter((one) => fileOf(one).state === 'done' && !fileOf(one).gone);
+  const gone = files.filter((one) => fileOf(one).gone);
+  const kept = new Set([...done.slice(-DONE_FILES_KEPT), ...gone.slice(-GONE_FILES_KEPT)]);
   const hasText = (one: T): boolean => (fileOf(one).before?.bytes ?? 0) > 0;
   const text = [...kept].some(hasText) ? undefined : done.findLast(hasText);
   return files.filter((one) => fileOf(one).state !== 'done' || kept.has(one) || one === text);
@@ -72,12 +101,12 @@ export function positionOf(path: string, files: readonly KnownFile[]): FilePosit
     source: 'file',
     version: 1,
     path,
-    // `start` and `blocks` are written with every commit, and dropped where no copy is expected: of all files but the current one,
+    // `start`, `blocks` and `afterMove` are written with every commit, and dropped where no copy is expected: of all files but the current one,
     // and the last one that lines were emitted of, whose copy may be at the log's path.
     files: filesToKeep(files, (file) => file).map((file) =>
       file.state === 'current' || file === lastEmitted
         ? file
-        : { ...file, start: null, blocks: file.blocks && NO_BLOCKS },
+        : { ...file, start: null, blocks: file.blocks && NO_BLOCKS, afterMove: null },
     ),
   };
 }
@@ -110,6 +139,10 @@ export function readPosition(saved: LogPosition): SavedPosition {
     start: file.start ?? null,
     // Saved by a version that did not know them.
     blocks: file.blocks === undefined ? NO_BLOCKS : file.blocks,
+    gone: file.gone ?? false,
+    replaced: file.replaced ?? false,
+    skipped: file.skipped ?? null,
+    afterMove: file.afterMove ?? null,
   }));
   const damage =
     path === null || !Array.isArray(saved['files'])
@@ -131,6 +164,8 @@ function isKnownFile(value: unknown): value is KnownFile {
   const file: Partial<Record<keyof KnownFile, unknown>> = value;
   return (
     (file.state === 'current' || file.state === 'old' || file.state === 'done') &&
+    (file.gone === undefined || typeof file.gone === 'boolean') &&
+    (file.replaced === undefined || typeof file.replaced === 'boolean') &&
     typeof file.id === 'string' &&
     (file.born === null || typeof file.born === 'string') &&
     typeof file.path === 'string' &&
@@ -141,7 +176,9 @@ function isKnownFile(value: unknown): value is KnownFile {
     (file.head === null || isFingerprint(file.head)) &&
     (file.before === null || isFingerprint(file.before)) &&
     (file.start === null || file.start === undefined || typeof file.start === 'string') &&
-    (file.blocks === null || file.blocks === undefined || isBlockHashes(file.blocks))
+    (file.blocks === null || file.blocks === undefined || isBlockHashes(file.blocks)) &&
+    (file.skipped === null || file.skipped === undefined || isSkippedPart(file.skipped)) &&
+    (file.afterMove === null || file.afterMove === undefined || isEmittedAfterMove(file.afterMove))
   );
 }
 
@@ -160,6 +197,24 @@ function isBlockHashes(value: unknown): value is BlockHashes {
     Array.isArray(blocks.hashes) &&
     blocks.hashes.length <= BLOCKS_LIMIT &&
     blocks.hashes.every((hash) => typeof hash === 'string')
+  );
+}
+
+function isSkippedPart(value: unknown): value is KnownFile['skipped'] {
+  if (typeof value !== 'object' || value === null) return false;
+  const { from, to, copyId }: { from?: unknown; to?: unknown; copyId?: unknown } = value;
+  return isCount(from) && isCount(to) && typeof copyId === 'string';
+}
+
+function isEmittedAfterMove(value: unknown): value is EmittedAfterMove {
+  if (typeof value !== 'object' || value === null) return false;
+  const { offset, before, lines }: Partial<Record<keyof EmittedAfterMove, unknown>> = value;
+  return (
+    isCount(offset) &&
+    isFingerprint(before) &&
+    Array.isArray(lines) &&
+    lines.length <= LINES_AFTER_MOVE &&
+    lines.every((line) => typeof line === 'string')
   );
 }
 

@@ -3,26 +3,39 @@
 import { NO_BLOCKS } from './block-hashes.ts';
 import type { CandidateFile } from './candidate-file.ts';
 import { CompressedFileReader, type FileReader, PlainFileReader } from './file-reader.ts';
-import { NO_FINGERPRINT } from './fingerprint.ts';
+import { type Fingerprint, lineHashes, NO_FINGERPRINT } from './fingerprint.ts';
+import { LineSplitter, type Lines } from './lines.ts';
 import type { Continuation } from './log-copy.ts';
-import type { KnownFile } from './position.ts';
+import { type KnownFile, LINES_AFTER_MOVE } from './position.ts';
 import type { Compression, LogFile } from './rotation.ts';
+
+/** How much of what was skipped is read at once where the copy with it is lost. More is reported as a gap. */
+const SKIPPED_LIMIT_BYTES = 1024 * 1024;
 
 /** A known file, and its reader while it is open. */
 export class TrackedFile {
   #file: KnownFile;
   #reader: FileReader | null = null;
   #compression: Compression | null = null;
-  #verifiedOffset: number;
+  /** How much of it was emitted when it was last found at the log's path, and the fingerprint of the bytes before that. */
+  #verified: { readonly offset: number; readonly before: Fingerprint | null };
+  /** Whether it is not at the log's path, as far as known. */
+  #isMoved: boolean;
+  /** The hashes of the lines between that offset and `#hashedEnd`, once it has moved; null where they are too many. */
+  #linesAfterMove: readonly string[] | null;
+  #hashedEnd: number;
+  /** The copy in which part of its content is read. */
+  #copy: TrackedFile | null = null;
   #shorterCopyBytes: number | null = null;
-  /** Whether its content is no evidence any more, because a copy is read in its place. */
-  #isReplaced = false;
   /** When something was last read from it, or it was rotated away, Unix milliseconds. */
   activeMs = 0;
 
   constructor(file: KnownFile) {
     this.#file = file;
-    this.#verifiedOffset = file.offset;
+    this.#verified = file.afterMove ?? file;
+    this.#linesAfterMove = file.afterMove?.lines ?? [];
+    this.#hashedEnd = file.offset;
+    this.#isMoved = file.state !== 'current';
   }
 
   /** Makes the tracked file of a candidate that is to be read from `offset` on. It is not open yet. */
@@ -30,6 +43,8 @@ export class TrackedFile {
     const { id, born, path, size, mtimeMs } = file;
     return new TrackedFile({
       state: file.current ? 'current' : 'old',
+      gone: false,
+      replaced: false,
       id,
       born,
       path,
@@ -41,6 +56,8 @@ export class TrackedFile {
       before: NO_FINGERPRINT,
       start: null,
       blocks: NO_BLOCKS,
+      skipped: null,
+      afterMove: null,
     });
   }
 
@@ -51,6 +68,8 @@ export class TrackedFile {
     const fingerprints = candidate.fingerprints(size) ?? { head: null, before: null };
     return new TrackedFile({
       state: 'done',
+      gone: false,
+      replaced: false,
       id,
       born,
       path,
@@ -60,6 +79,8 @@ export class TrackedFile {
       mtimeMs,
       start: null,
       blocks: null,
+      skipped: null,
+      afterMove: null,
       ...fingerprints,
     });
   }
@@ -67,12 +88,25 @@ export class TrackedFile {
   /** The known file as it is to be saved: while it is open, up to what was emitted last. */
   get file(): KnownFile {
     const reader = this.#reader;
-    if (reader === null) return this.#file;
+    if (reader === null) return { ...this.#file, skipped: this.#skipped };
     const { offset, head, before, blocks } = reader;
     // A file that was rotated away keeps the `start` it had: it may be on its way into a shorter copy.
     const start = this.#file.state === 'current' ? reader.start : this.#file.start;
-    const file = { ...this.#file, offset, head, before, start, blocks };
-    return this.#isReplaced ? { ...file, head: null, before: null, start: null, blocks: NO_BLOCKS } : file;
+    const { offset: movedAt, before: beforeMove } = this.#verified;
+    const lines = this.#linesAfterMove;
+    const isKept = lines !== null && lines.length > 0 && beforeMove !== null;
+    const afterMove = isKept ? { offset: movedAt, before: beforeMove, lines } : null;
+    return { ...this.#file, offset, head, before, start, blocks, afterMove, skipped: this.#skipped };
+  }
+
+  get #skipped(): KnownFile['skipped'] {
+    const { skipped } = this.#file;
+    return skipped && this.#copy ? { ...skipped, copyId: this.#copy.file.id } : null;
+  }
+
+  /** Finds the copy in which part of its content is read among the known files, after a restart. */
+  linkCopy(all: readonly TrackedFile[]): void {
+    this.#copy = all.find(({ file }) => file.id === this.#file.skipped?.copyId) ?? null;
   }
 
   get reader(): FileReader | null {
@@ -122,6 +156,7 @@ export class TrackedFile {
     this.setState(state, nowMs);
     this.#file = {
       ...this.file,
+      gone: false,
       id,
       // Unless it stayed open, an inode whose birth time is unknown now may be another file's.
       born: born ?? (this.#reader !== null && id === this.#file.id ? this.#file.born : null),
@@ -137,6 +172,33 @@ export class TrackedFile {
     if (this.#file.state === 'current' && state !== 'current') this.activeMs = nowMs;
     // From `this.file`: leaving `current` freezes `start` as the reader has it.
     this.#file = { ...this.file, state };
+    if (state !== 'current') this.setMoved();
+  }
+
+  /** Records that it is not the file at the log's path any more: what is emitted of it from now on may not be in a copy there. */
+  setMoved(): void {
+    this.#isMoved = true;
+    this.#hashLinesAfterMove();
+  }
+
+  #hashLinesAfterMove(): void {
+    const reader = this.plainReader;
+    const hashed = this.#linesAfterMove;
+    if (!this.#isMoved || reader === null || hashed === null) return;
+    try {
+      const lines = lineHashes(reader.bytes(this.#hashedEnd, reader.offset), LINES_AFTER_MOVE + 1 - hashed.length);
+      this.#linesAfterMove = hashed.length + lines.length > LINES_AFTER_MOVE ? null : [...hashed, ...lines];
+      this.#hashedEnd = reader.offset;
+    } catch {
+      // Reading on meets with the same error; the lines are only evidence.
+      this.#linesAfterMove = null;
+    }
+  }
+
+  /** Closes it and records that it is found nowhere. */
+  setGone(): void {
+    this.close();
+    this.#file = { ...this.#file, state: 'done', gone: true };
   }
 
   /** Updates size, time and `head` from the open file. Throws the errors of fstat and read. */
@@ -145,14 +207,13 @@ export class TrackedFile {
     const { id, born, size, mtimeMs } = this.#reader.facts();
     // After the size: whatever counts as seen must also be in the head, to be told from other text.
     this.#reader.updateHead();
-    this.#file = {
-      ...this.#file,
-      // A deleted file is known by its compressed copy, which has a birth time of its own.
-      born: id === this.#file.id ? (born ?? this.#file.born) : this.#file.born,
-      size,
-      seen: this.compressed ? this.#file.seen : size,
-      mtimeMs,
-    };
+    const seen = this.compressed ? this.#file.seen : size;
+    // A deleted file is known by its compressed copy, which has metadata of its own.
+    this.#file =
+      id === this.#file.id
+        ? { ...this.#file, born: born ?? this.#file.born, size, seen, mtimeMs }
+        : { ...this.#file, seen };
+    this.#hashLinesAfterMove();
   }
 
   /** Makes it, in its next `open`, the file in which the log goes on; what it has up to the offset is emitted of the previous log. */
@@ -170,6 +231,8 @@ export class TrackedFile {
           blocks: NO_BLOCKS,
           ...(candidate.fingerprints(offset) ?? { head: null, before: null }),
         };
+    this.verify();
+    this.#isMoved = this.#file.state !== 'current';
   }
 
   /** Whether it is open, and was found to be a shorter copy of the previous log as it is. */
@@ -189,12 +252,16 @@ export class TrackedFile {
 
   /** How much of it was emitted when the log's path was looked at last and it was the file there. */
   get verifiedOffset(): number {
-    return Math.min(this.#verifiedOffset, this.file.offset);
+    return Math.min(this.#verified.offset, this.file.offset);
   }
 
   /** Records that it is the file at the log's path. */
   verify(): void {
-    this.#verifiedOffset = this.file.offset;
+    const { offset, before } = this.file;
+    this.#verified = { offset, before };
+    this.#isMoved = false;
+    this.#linesAfterMove = [];
+    this.#hashedEnd = offset;
   }
 
   /** Returns its open plain file, whose content can be compared; null where it has none. */
@@ -206,13 +273,36 @@ export class TrackedFile {
    * Skips the unread content up to `end`, which is read in a copy. `isOnDisk`: whether it is still there under another name. Throws
    * read's errors.
    */
-  skipTo(end: number, isOnDisk: boolean): void {
+  skipTo(end: number, copy: TrackedFile, isOnDisk: boolean): void {
     const reader = this.plainReader;
     if (reader === null) return;
     // From here on its content identifies the copy. It is not recognised by it again: not once it is deleted, and not if none of it
     // was emitted.
-    this.#isReplaced ||= !isOnDisk || (reader.offset === 0 && end > 0);
-    if (end > reader.offset) reader.skipTo(end);
+    const replaced = this.#file.replaced || !isOnDisk || (reader.offset === 0 && end > 0);
+    this.#file = { ...this.#file, replaced };
+    if (end <= reader.offset) return;
+    const from = this.#skipped?.from ?? reader.offset;
+    this.#copy = copy;
+    this.#file = { ...this.#file, skipped: { from, to: end, copyId: copy.file.id } };
+    reader.skipTo(end);
+  }
+
+  /** Records how far another file was read, which may be the copy in which part of this one's content is read. */
+  otherWasRead(other: TrackedFile): void {
+    if (other === this.#copy && other.file.offset >= (this.#skipped?.to ?? 0)) this.#copy = null;
+  }
+
+  /**
+   * Returns the lines that were skipped to be read in a copy, if that is this lost file and was not read so far. Null where nothing is
+   * missing, or it cannot be read here either. Throws read's errors.
+   */
+  skippedIn(lost: TrackedFile): Lines | null {
+    const skipped = this.#skipped;
+    if (lost !== this.#copy || skipped === null || this.plainReader === null) return null;
+    this.#copy = null;
+    const from = Math.max(skipped.from, lost.file.offset);
+    if (skipped.to - from > SKIPPED_LIMIT_BYTES) return null;
+    return new LineSplitter().add(this.plainReader.bytes(from, skipped.to));
   }
 
   /** Opens the candidate, to read on from the offset. Throws open's and read's errors; nothing changes then. */

@@ -1,45 +1,8 @@
 /** Changes between two looks of a follower, step by step. */
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { Follower } from '../../../alphaclient/log/follower.ts';
-
-class Steps {
-  readonly path: string;
-  readonly gaps: unknown[] = [];
-  text = '';
-  readonly #follower: Follower;
-
-  constructor(t: TestContext) {
-    const folder = mkdtempSync(join(tmpdir(), 'steps-'));
-    this.path = join(folder, 'sshd.log');
-    writeFileSync(this.path, '');
-    const log = { info: () => {}, warn: () => {}, error: assert.fail };
-    this.#follower = new Follower({ path: this.path, from: 'start', files: null, foreign: false, log });
-    t.after(() => {
-      this.#follower.close();
-      rmSync(folder, { recursive: true });
-    });
-  }
-
-  look(): Promise<void> {
-    return this.#follower.look(0, true);
-  }
-
-  async take(): Promise<boolean> {
-    const chunk = await this.#follower.take(0);
-    this.text += Buffer.from(chunk?.bytes ?? []).toString();
-    this.gaps.push(...(chunk?.gaps ?? []));
-    return chunk !== null;
-  }
-
-  async drain(): Promise<void> {
-    do await this.look();
-    while ((await this.take()) || this.#follower.stale);
-  }
-}
+import { appendFileSync, copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { Steps } from './steps.ts';
 
 test('an empty log that is written, copied, truncated and written anew before it is read is read from its copy first', async (t) => {
   const steps = new Steps(t);

@@ -7,8 +7,10 @@ import type { EventHosts } from './event-host.ts';
 import type { Chunk, LogSource } from './log/source.ts';
 import { OutboxError } from './outbox/database.ts';
 import type { Outbox, ReadResult } from './outbox/outbox.ts';
-import type { LocatedEvent } from './sshd/events.ts';
+import type { NumberedEnd } from './outbox/sessions.ts';
+import { isoTime, type LocatedEvent } from './sshd/events.ts';
 import type { Reader } from './sshd/reader.ts';
+import type { EndedSession, SessionChanges } from './sshd/session-changes.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
 /** How often connections are expired on a quiet log, and acknowledged rows deleted. */
@@ -24,6 +26,8 @@ export interface AgentOptions {
   readonly logName: string;
   readonly source: LogSource;
   readonly reader: Reader;
+  /** Where the reader notes what becomes of sessions. */
+  readonly sessions: SessionChanges;
   readonly outbox: Outbox;
   readonly outboxLimitBytes: number;
   readonly log: Logger;
@@ -134,15 +138,17 @@ export class Agent {
     }
     // A line without a time was written no later than its file: for a log that is read late, that is closer than now.
     const fallbackMs = chunk.writtenMs > 0 ? Math.min(nowMs, chunk.writtenMs) : nowMs;
-    await this.#commit(this.#resultOf(located, fallbackMs, chunk.gaps));
-    if (located.length > 0) this.#uplink?.sendPending();
+    const result = this.#resultOf(located, fallbackMs, chunk.gaps);
+    await this.#commit(result);
+    if (located.length > 0 || result.sessions?.ends.length) this.#uplink?.sendPending();
     if (chunk.gaps.length > 0) this.#uplink?.report();
   }
 
   #resultOf(located: readonly LocatedEvent[], fallbackMs: number, gaps: ReadResult['gaps']): ReadResult {
-    const { logName, reader, now } = this.#options;
+    const { logName, reader, sessions, now } = this.#options;
     const at = new Date(fallbackMs).toISOString();
     this.#hosts.observe(located.map(({ event }) => event.host ?? null));
+    const update = sessions.take();
     const events: LoginEvent[] = located.map(({ event, trust, pid }) => ({
       ...event,
       trust,
@@ -156,6 +162,12 @@ export class Agent {
       reader: { reader: reader.save(), hosts: this.#hosts.save() },
       events,
       gaps,
+      sessions: {
+        begun: located.map(({ session }) => session),
+        saved: update.saved,
+        removed: update.removed,
+        ends: update.ends.map((end) => this.#endOf(end, at)),
+      },
       atMs: now(),
     };
   }
@@ -165,13 +177,20 @@ export class Agent {
     return state === 'caught up' || state === 'log quiet';
   }
 
+  #endOf({ session, ms, host, user, ip, port, pid, lastedSeconds, how }: EndedSession, at: string): NumberedEnd {
+    return {
+      session,
+      end: { at: isoTime(ms) ?? at, user, ip, port, pid, lastedSeconds, how, host: this.#hosts.hostOf(host) },
+    };
+  }
+
   async #expire(): Promise<void> {
-    const { reader, now } = this.#options;
+    const { reader, sessions, now } = this.#options;
     // The log may have been written, or have gone, while a commit before this one took its time.
     if (!this.#isCaughtUp) return;
     this.#endResume();
     const expired = reader.expire(now());
-    if (expired.length === 0) return;
+    if (expired.length === 0 && sessions.isEmpty) return;
     await this.#commit(this.#resultOf(expired, now(), []));
     this.#uplink?.sendPending();
   }

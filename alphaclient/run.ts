@@ -16,6 +16,7 @@ import type { Outbox } from './outbox/outbox.ts';
 import { Checkpoint, openStateFolder, replaceDamaged } from './outbox/recovery.ts';
 import type { ReaderState } from './sshd/reader.ts';
 import { Reader } from './sshd/reader.ts';
+import { SessionChanges } from './sshd/session-changes.ts';
 import { dialer, tokenFault } from './uplink/connect.ts';
 import { IdentityRenewal, identityFiles } from './uplink/identity-file.ts';
 import { PingBuilder } from './uplink/ping.ts';
@@ -94,6 +95,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     report,
     shapes: () => reader.shapes(),
     gapsAfter: (id, limit) => outbox.gapsAfter(id, limit),
+    open: () => null,
   });
   const uplink = new Uplink({
     outbox,
@@ -134,24 +136,22 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     if (logName === null) return;
     const bookmark = outbox.bookmark(logName);
     const saved = bookmark?.reader as { reader?: ReaderState; hosts?: unknown } | null;
-    reader = new Reader(saved?.reader, null, config.header);
+    const sessions = new SessionChanges();
+    const open = outbox.sessionsOf(logName, saved?.reader !== undefined);
+    reader = new Reader(saved?.reader, null, config.header, { listener: sessions, saved: open });
     log.info(`Following ${logName}`);
     agent = new Agent(
       {
         logName,
         source: sourceFor(logName, config, outbox, log),
         reader,
+        sessions,
         outbox,
         outboxLimitBytes: config.outboxLimitBytes,
         log,
         now: Date.now,
         onCommit: ({ log: name, position, reader: state }) =>
-          checkpoint.offer({
-            agent: outbox.agent,
-            seq: outbox.lastSeq,
-            logs: [{ log: name, bookmark: { position, reader: state } }],
-            declared: outbox.declared,
-          }),
+          checkpoint.offer(outbox.agent, Date.now(), () => outbox.stateOf(name, { position, reader: state })),
       },
       new EventHosts(hostname, saved?.hosts),
     );

@@ -3,6 +3,7 @@ import type { LoginEvent } from './event.ts';
 import { type Enroll, enrollFrom, isPem, type Renew, renewFrom } from './joining.ts';
 import { eventFault, eventFrom } from './read-event.ts';
 import { type AgentReport, type DeclaredGap, gapsFrom, reportFrom, type ShapeCount, shapesFrom } from './report.ts';
+import { endFault, endFrom, type OpenSessions, openFrom, type SessionEnd } from './session.ts';
 import { COUNT_LIMIT, HOST_LIMIT, isCount, isHostName, isTooDeep, JSON_DEPTH_LIMIT } from './values.ts';
 
 /** The version that both sides speak. */
@@ -40,13 +41,21 @@ export interface Ping {
   readonly report: AgentReport | null;
   readonly shapes: readonly ShapeCount[];
   readonly gaps: readonly DeclaredGap[];
+  /** Part of the list of open sessions; null from an older agent. */
+  readonly open: OpenSessions | null;
+}
+/** The end of a session, numbered from 1 in a queue of the agent's own. [P13] */
+export interface EndMessage {
+  readonly type: 'end';
+  readonly number: number;
+  readonly end: SessionEnd;
 }
 /** Goodbye. [P12] */
 export interface Quit {
   readonly type: 'quit';
 }
 /** Whatever an agent says. */
-export type AgentMessage = Hello | EventMessage | Ping | Quit | Enroll | Renew;
+export type AgentMessage = Hello | EventMessage | EndMessage | Ping | Quit | Enroll | Renew;
 
 /** Reasons for which the server closes a connection. [P10] */
 export type ErrorCode = 'bad_json' | 'bad_message' | 'too_long' | 'unauthorized' | 'version' | 'busy' | 'timeout';
@@ -56,11 +65,13 @@ export type ServerMessage =
       readonly type: 'welcome';
       readonly version: number;
       readonly seq: number;
+      /** The highest number of an end that is stored. */
+      readonly end: number;
       /** What the server takes beyond version 1 as it was first; absent means nothing. */
       readonly accepts?: readonly string[];
     }
   | { readonly type: 'enrolled'; readonly certificate: string; readonly ca: string }
-  | { readonly type: 'ack'; readonly seq: number }
+  | { readonly type: 'ack'; readonly seq: number; readonly end: number }
   | { readonly type: 'pong' }
   | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };
 
@@ -130,7 +141,14 @@ export function readAgentMessage(line: string): AgentMessage | Fault {
         report: reportFrom(fields['report']),
         shapes: shapesFrom(fields['shapes']),
         gaps: gapsFrom(fields['gaps']),
+        open: openFrom(fields['open']),
       };
+    case 'end': {
+      const { end: number } = fields;
+      if (!isCount(number, 1)) return bad(`end.end must be a whole number from 1 to ${COUNT_LIMIT}`);
+      const fault = endFault(fields);
+      return fault ? bad(`end: ${fault}`) : { type: 'end', number, end: endFrom(fields) };
+    }
     case 'hello':
       return hello(fields);
     case 'enroll':
@@ -149,18 +167,18 @@ export function readAgentMessage(line: string): AgentMessage | Fault {
 export function readServerMessage(line: string): ServerMessage | Fault {
   const fields = parsed(line);
   if (fields === null) return BAD_JSON;
-  const { type, seq, version, code, message } = fields;
+  const { type, seq, version, code, message, end = 0 } = fields;
   switch (type) {
     case 'welcome':
-      if (!isCount(seq) || !Number.isSafeInteger(version)) return bad('welcome needs version and seq');
-      return { type, version: version as number, seq, ...acceptsIn(fields['accepts']) };
+      if (!isCount(seq) || !isCount(end) || !Number.isSafeInteger(version)) return bad('welcome needs version and seq');
+      return { type, version: version as number, seq, end, ...acceptsIn(fields['accepts']) };
     case 'enrolled': {
       const { certificate, ca } = fields;
       if (!isPem(certificate) || !isPem(ca)) return bad('enrolled needs certificate and ca in PEM');
       return { type, certificate, ca };
     }
     case 'ack':
-      return isCount(seq) ? { type, seq } : bad('ack.seq must be a whole number');
+      return isCount(seq) && isCount(end) ? { type, seq, end } : bad('ack.seq and ack.end must be whole numbers');
     case 'pong':
       return { type };
     case 'error':
@@ -195,4 +213,14 @@ export function encodeBody(event: LoginEvent): string {
 /** The `event` line for a body made by `encodeBody`. */
 export function encodeEvent(seq: number, body: string): string {
   return `{"type":"event","seq":${seq},${body.slice(1)}\n`;
+}
+
+/** The end of a session as the outbox keeps it: without `type`, number and session, which `encodeEnd` puts before it. */
+export function encodeEndBody(end: Omit<SessionEnd, 'session'>): string {
+  return JSON.stringify(end, (_key, value) => (value === null ? undefined : value));
+}
+
+/** The `end` line for a body made by `encodeEndBody`. */
+export function encodeEnd(number: number, session: number | null, body: string): string {
+  return `{"type":"end","end":${number},"session":${session},${body.slice(1)}\n`;
 }

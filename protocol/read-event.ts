@@ -1,21 +1,9 @@
 /** Reads an event that came from outside: says what is wrong with a value, or gives the event in it. [P8] */
-import { isIP } from 'node:net';
 import { EVENT_TEXT_LIMITS, type LoginEvent, type Outcome } from './event.ts';
-import { isHostName, isTime } from './values.ts';
+import { isAddress, isHostName, isPid, isPort, isTime, PID_LIMIT, PORT_LIMIT } from './values.ts';
 
-/** The largest process id: `pid_t` has 32 bits and a sign. */
-const PID_LIMIT = 2 ** 31 - 1;
-const PORT_LIMIT = 65_535;
 const OUTCOMES: readonly string[] = ['accepted', 'failed', 'probe'];
 const TRUSTS: readonly string[] = ['journal', 'syslog', 'forgeable'];
-
-const isWhole = (value: unknown, least: number, most: number): boolean =>
-  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
-
-/** True for a numeric IPv4 or IPv6 address, the latter also with its scope (RFC 4007). */
-function isAddress(value: unknown): value is string {
-  return typeof value === 'string' && isIP(value) !== 0;
-}
 
 function wrongText(value: unknown, field: keyof typeof EVENT_TEXT_LIMITS): string | null {
   if (value === undefined || value === null) return null;
@@ -34,10 +22,9 @@ export function eventFault(value: unknown): string | null {
   if (!isTime(at)) return 'at must be an ISO 8601 time that exists';
   if (typeof outcome !== 'string' || !OUTCOMES.includes(outcome)) return 'outcome must be accepted, failed or probe';
   if (outcome !== 'probe' && typeof texts['method'] !== 'string') return 'method must be a string';
-  if (port !== undefined && port !== null && !isWhole(port, 0, PORT_LIMIT))
+  if (port !== undefined && port !== null && !isPort(port))
     return `port must be a whole number from 0 to ${PORT_LIMIT}`;
-  if (pid !== undefined && pid !== null && !isWhole(pid, 1, PID_LIMIT))
-    return `pid must be a whole number from 1 to ${PID_LIMIT}`;
+  if (pid !== undefined && pid !== null && !isPid(pid)) return `pid must be a whole number from 1 to ${PID_LIMIT}`;
   if (trust !== undefined && trust !== null && !(typeof trust === 'string' && TRUSTS.includes(trust)))
     return 'trust must be journal, syslog or forgeable';
   if (invalidUser !== undefined && invalidUser !== null && typeof invalidUser !== 'boolean')

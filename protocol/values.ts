@@ -1,4 +1,5 @@
 /** Checks of single values that come in over the wire: each is what its field's name says, and within its bound. */
+import { isIP } from 'node:net';
 import { EVENT_TEXT_LIMITS } from './event.ts';
 
 /** The longest host name, in UTF-16 units: RFC 1035 allows 253 characters, and a dot may stand behind it. */
@@ -34,6 +35,25 @@ export function isTime(value: unknown): value is string {
 export function isCount(value: unknown, least = 0): value is number {
   return Number.isInteger(value) && (value as number) >= least && (value as number) <= COUNT_LIMIT;
 }
+
+/** The largest process id: `pid_t` has 32 bits and a sign. */
+export const PID_LIMIT = 2 ** 31 - 1;
+/** The largest port. */
+export const PORT_LIMIT = 65_535;
+
+const isWhole = (value: unknown, least: number, most: number): boolean =>
+  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+
+/** True for a numeric IPv4 or IPv6 address, the latter also with its scope (RFC 4007). */
+export function isAddress(value: unknown): value is string {
+  return typeof value === 'string' && isIP(value) !== 0;
+}
+
+/** True for a TCP port, 0 included. */
+export const isPort = (value: unknown): value is number => isWhole(value, 0, PORT_LIMIT);
+
+/** True for a process id. */
+export const isPid = (value: unknown): value is number => isWhole(value, 1, PID_LIMIT);
 
 /** True when objects and lists nest deeper than JSON_DEPTH_LIMIT in this text, be it valid JSON or not. Takes linear time. */
 export function isTooDeep(json: string): boolean {

@@ -11,6 +11,7 @@ import type { DeclaredGap } from '../../protocol/report.ts';
 import type { Gap, LogPosition } from '../log/source.ts';
 import { type Database, lockFolder, OutboxError, openDurable, transaction, withOutboxErrors } from './database.ts';
 import { declareGaps, GAPS_SCHEMA, type GapTotals, gapsAfter } from './gaps.ts';
+import { type PendingEnd, type SavedSessions, SESSIONS_SCHEMA, type SessionCommit, SessionRows } from './sessions.ts';
 
 const FORMAT = 1;
 /** The outbox's file in its folder. */
@@ -22,6 +23,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
   ${GAPS_SCHEMA};
+  ${SESSIONS_SCHEMA};
 `;
 type Statement = ReturnType<Database['prepare']>;
 
@@ -40,7 +42,14 @@ export interface ReadResult {
   readonly reader: unknown;
   readonly events: readonly LoginEvent[];
   readonly gaps: readonly Gap[];
+  readonly sessions?: ReadSessions;
   readonly atMs: number;
+}
+
+/** What one read changes of sessions. */
+export interface ReadSessions extends Omit<SessionCommit, 'begun'> {
+  /** For each event, the number of the session that begins with it; 0 for none. */
+  readonly begun: readonly number[];
 }
 
 /** The position in a log, and the reader's state there, as they were committed last. */
@@ -56,7 +65,11 @@ export interface OutboxState {
   readonly seq: number;
   readonly logs: readonly { readonly log: string; readonly bookmark: Bookmark }[];
   readonly declared: GapTotals;
+  /** Absent in what an earlier version saved. */
+  readonly sessions?: SavedSessions;
 }
+
+const NO_SESSIONS: ReadSessions = { begun: [], saved: [], removed: [], ends: [] };
 
 /** The outbox of one agent, in one SQLite file. A second process cannot open it while the first lives. */
 export class Outbox {
@@ -67,16 +80,20 @@ export class Outbox {
   readonly #setMeta: Statement;
   readonly #sizeUpTo: Statement;
   readonly #delete: Statement;
+  readonly #sessions: SessionRows;
   #agent = '';
   #lastSeq = 0;
   #maySentSeq = 0;
   #acked = 0;
   #droppedUpTo = 0;
+  #droppedUpToEnd = 0;
   #pendingBytes = 0;
   #declared: GapTotals = { lastGap: 0, declaredLost: 0 };
   #resumed = false;
   /** The highest seq that the server has of a resumed outbox. */
   #storedByServer = 0;
+  /** The highest number of an end that the server has of a resumed outbox. */
+  #endsStoredByServer = 0;
 
   /** Opens or creates the outbox of a folder. Throws an OutboxError. */
   constructor(folder: string) {
@@ -93,6 +110,7 @@ export class Outbox {
         'SELECT coalesce(sum(octet_length(body)), 0) AS bytes FROM events WHERE seq <= ?',
       );
       this.#delete = this.#db.prepare('DELETE FROM events WHERE seq <= ?');
+      this.#sessions = new SessionRows(this.#db);
       this.#load();
     } catch (error) {
       this.#lock.close();
@@ -119,6 +137,7 @@ export class Outbox {
       .get() as { first: number | null; bytes: number };
     this.#acked = this.#droppedUpTo = first === null ? this.#lastSeq : first - 1;
     this.#pendingBytes = bytes;
+    this.#sessions.load((this.#meta('lastEnd') as number | null) ?? 0);
   }
 
   /** The agent's id. */
@@ -150,6 +169,63 @@ export class Outbox {
     return this.#resumed;
   }
 
+  /** The highest number ever given to the end of a session. */
+  get lastEnd(): number {
+    return this.#sessions.lastEnd;
+  }
+  /** The highest number of an end that is known to be acknowledged. */
+  get ackedEnd(): number {
+    return this.#sessions.ackedEnd;
+  }
+  /** The `seq` of each open session by its number in the log; null where another agent id gave it. */
+  get openSessions(): ReadonlyMap<number, number | null> {
+    return this.#sessions.seqs;
+  }
+
+  /**
+   * Returns the sessions that were open where the reader of a log stopped, as the reader saved them. Those of another log, or of a reader
+   * whose state is lost, are followed no more. Throws an OutboxError.
+   */
+  sessionsOf(log: string, hasReader: boolean): unknown[] {
+    if (hasReader && this.#meta('sessionsOf') === log) return this.#sessions.saved();
+    transaction(this.#db, () => {
+      this.#sessions.evictAll();
+      this.#set({ sessionsOf: log });
+    });
+    return [];
+  }
+
+  /** Returns a value that was kept with `keep`, or null. */
+  kept(name: string): unknown {
+    return this.#meta(`kept:${name}`);
+  }
+
+  /** Keeps a value, plain JSON, under a name. Throws an OutboxError. */
+  keep(name: string, value: unknown): void {
+    transaction(this.#db, () => this.#set({ [`kept:${name}`]: value }));
+  }
+
+  /** Returns at most `limit` ends of sessions after a number, in order. Throws an OutboxError. */
+  endsAfter(number: number, limit: number): PendingEnd[] {
+    return this.#sessions.endsAfter(number, limit);
+  }
+
+  /** Records that ends up to a number are stored on the server; the rows go with the next transaction. */
+  acknowledgeEnds(number: number): void {
+    this.#sessions.acknowledge(number);
+  }
+
+  /** Returns the outbox's state, for a checkpoint of one log. Throws an OutboxError. */
+  stateOf(log: string, bookmark: Bookmark): OutboxState {
+    return {
+      agent: this.#agent,
+      seq: this.#lastSeq,
+      logs: [{ log, bookmark }],
+      declared: this.#declared,
+      sessions: this.#sessions.copy(),
+    };
+  }
+
   /** Returns the bookmark of a log, or null for a log never read. */
   bookmark(log: string): Bookmark | null {
     return this.#meta(`log:${log}`) as Bookmark | null;
@@ -160,30 +236,40 @@ export class Outbox {
    * the transaction notes it and sending needs none of its own. Throws an OutboxError; then nothing of it is stored, and it may be
    * retried.
    */
-  commit({ events, gaps, atMs, log, position, reader }: ReadResult, sendsAtOnce = false): void {
+  commit({ events, gaps, atMs, log, position, reader, sessions }: ReadResult, sendsAtOnce = false): void {
+    const { begun, saved, removed, ends } = sessions ?? NO_SESSIONS;
     let seq = this.#lastSeq;
     let declared = this.#declared;
     let bytes = 0;
+    let written: ReturnType<SessionRows['write']> | null = null;
     this.#withDeletion(() => {
-      for (const event of events) {
+      const seqs = new Map<number, number>();
+      for (const [i, event] of events.entries()) {
         const body = encodeBody(event);
         bytes += Buffer.byteLength(body);
         seq += 1;
         this.#insert.run(seq, body);
+        const session = begun[i] ?? 0;
+        if (session > 0) seqs.set(session, seq);
       }
+      if (saved.length + removed.length + ends.length > 0)
+        written = this.#sessions.write({ begun: seqs, saved, removed, ends });
       declared = declareGaps(this.#db, this.#declared, gaps, atMs);
       this.#set({
         ...(events.length > 0 && { lastSeq: seq }),
         ...(events.length > 0 && sendsAtOnce && { maySentSeq: seq }),
         ...(gaps.length > 0 && declared),
+        ...(written !== null && ends.length > 0 && { lastEnd: (written as { lastEnd: number }).lastEnd }),
         [`log:${log}`]: { position, reader },
       });
     });
+    (written as { apply: () => void } | null)?.apply();
     this.#lastSeq = seq;
     if (sendsAtOnce) this.#maySentSeq = seq;
     this.#declared = declared;
     this.#pendingBytes += bytes;
     this.acknowledge(this.#storedByServer);
+    this.acknowledgeEnds(this.#endsStoredByServer);
   }
 
   /** Returns at most `limit` events after `seq`, in order. Throws an OutboxError. */
@@ -221,27 +307,38 @@ export class Outbox {
   /** Runs `work` in one transaction with the deletion of acknowledged events. Its cost depends on how many are deleted, not on how many are pending. */
   #withDeletion(work: () => void): void {
     const upTo = this.#acked;
+    const upToEnd = this.#sessions.ackedEnd;
     let bytes = 0;
     transaction(this.#db, () => {
       if (upTo > this.#droppedUpTo) {
         bytes = (this.#sizeUpTo.get(upTo) as { bytes: number }).bytes;
         this.#delete.run(upTo);
       }
+      if (upToEnd > this.#droppedUpToEnd) this.#sessions.deleteAcknowledged();
       work();
     });
     this.#pendingBytes -= bytes;
     this.#droppedUpTo = upTo;
+    this.#droppedUpToEnd = upToEnd;
   }
 
   /**
    * Makes a new outbox go on from a state of a damaged one, with the events that were pending then. Events that are read again
    * from there get the numbers they had. Throws an OutboxError.
    */
-  resume({ agent, seq, logs, declared }: OutboxState, pending: Iterable<PendingEvent>): void {
+  resume(
+    { agent, seq, logs, declared, sessions }: OutboxState,
+    pending: Iterable<PendingEvent>,
+    pendingEnds: Iterable<PendingEnd> = [],
+  ): void {
     transaction(this.#db, () => {
       for (const { seq: number, body } of pending) this.#insert.run(number, body);
       this.#set({ agent, lastSeq: seq, maySentSeq: seq, resumed: true, ...declared });
       for (const { log, bookmark } of logs) this.#set({ [`log:${log}`]: bookmark });
+      if (sessions) {
+        this.#sessions.restore(sessions, pendingEnds);
+        this.#set({ lastEnd: sessions.lastEnd, ...(logs.length === 1 && { sessionsOf: logs[0]?.log }) });
+      }
     });
     this.#load();
   }
@@ -249,6 +346,11 @@ export class Outbox {
   /** Records that the server has stored more events than a resumed outbox has given out yet: those up to `seq` are acknowledged as they are read. */
   setStoredByServer(seq: number): void {
     this.#storedByServer = Math.max(this.#storedByServer, seq);
+  }
+
+  /** The same for the ends of sessions. */
+  setEndsStoredByServer(number: number): void {
+    this.#endsStoredByServer = Math.max(this.#endsStoredByServer, number);
   }
 
   /** How many events the server has that were not read again yet. */
@@ -260,7 +362,9 @@ export class Outbox {
   endResume(): void {
     const lastSeq = Math.max(this.#lastSeq, this.#storedByServer);
     const maySentSeq = Math.max(this.#maySentSeq, this.#storedByServer);
-    transaction(this.#db, () => this.#set({ lastSeq, maySentSeq, resumed: false }));
+    const lastEnd = Math.max(this.#sessions.lastEnd, this.#endsStoredByServer);
+    transaction(this.#db, () => this.#set({ lastSeq, maySentSeq, lastEnd, resumed: false }));
+    this.#sessions.load(lastEnd);
     this.#lastSeq = lastSeq;
     this.#maySentSeq = maySentSeq;
     this.#resumed = false;
@@ -275,6 +379,7 @@ export class Outbox {
     const maySentTwice = Math.max(0, Math.min(this.#maySentSeq, this.#lastSeq) - this.#acked);
     const agent = randomUUID();
     let lastSeq = 0;
+    let lastEnd = 0;
     transaction(this.#db, () => {
       // Rows of acknowledged events may still be there.
       this.#delete.run(this.#acked);
@@ -282,8 +387,11 @@ export class Outbox {
         'CREATE TEMP TABLE kept AS SELECT body FROM events ORDER BY seq; DELETE FROM events; INSERT INTO events (seq, body) SELECT rowid, body FROM kept; DROP TABLE kept',
       );
       lastSeq = (this.#db.prepare('SELECT count(*) AS n FROM events').get() as { n: number }).n;
-      this.#set({ agent, lastSeq, maySentSeq: 0 });
+      lastEnd = this.#sessions.renumber(this.#acked);
+      this.#set({ agent, lastSeq, lastEnd, maySentSeq: 0 });
     });
+    this.#sessions.load(lastEnd);
+    this.#droppedUpToEnd = 0;
     this.#agent = agent;
     this.#lastSeq = lastSeq;
     this.#maySentSeq = this.#acked = this.#droppedUpTo = 0;

@@ -17,11 +17,14 @@ import { join } from 'node:path';
 import type { Logger } from '../../service/logger.ts';
 import { type Database, OutboxError, openForReading } from './database.ts';
 import { type Bookmark, OUTBOX_FILE, Outbox, type OutboxState, type PendingEvent } from './outbox.ts';
+import type { PendingEnd, SavedSessions } from './sessions.ts';
 
 const CHECKPOINT_FILE = 'checkpoint.json';
 const CHECKPOINT_VERSION = 2;
 /** The checkpoint is written at most this often: damage is rare, and an older checkpoint only means that more is read again. */
 const CHECKPOINT_EVERY_MS = 1_000;
+/** It holds all open sessions, some 150 bytes each: with 50,000 of them it is written once in 50 s. */
+const CHECKPOINT_EVERY_MS_PER_SESSION = 1;
 
 /** Damaged files kept for inspection; beyond them the oldest is deleted, so that a bad disk does not fill up with them. */
 const DAMAGED_LIMIT = 3;
@@ -37,14 +40,21 @@ export class Checkpoint {
   readonly #file: string;
   #candidate: OutboxState | null = null;
   #writtenMs = 0;
+  /** How many sessions the file that was written last has. */
+  #sessions = 0;
 
   constructor(folder: string) {
     this.#file = join(folder, CHECKPOINT_FILE);
   }
 
-  /** Offers a state. The first one offered is kept until its events are acknowledged. */
-  offer(state: OutboxState): void {
-    if (!this.#candidate || this.#candidate.agent !== state.agent) this.#candidate = state;
+  /** Offers a state, which is only made where it is taken: the first one is kept until its events are acknowledged. */
+  offer(agent: string, nowMs: number, state: () => OutboxState): void {
+    if (this.#candidate?.agent === agent || this.#isTooSoon(nowMs)) return;
+    this.#candidate = state();
+  }
+
+  #isTooSoon(nowMs: number): boolean {
+    return Math.abs(nowMs - this.#writtenMs) < this.#sessions * CHECKPOINT_EVERY_MS_PER_SESSION;
   }
 
   /** Writes the offered state once all its events are acknowledged. A failed write keeps the older checkpoint. */
@@ -58,6 +68,7 @@ export class Checkpoint {
     } catch {
       // The disk is full or gone; the outbox reports that.
     }
+    this.#sessions = this.#candidate.sessions?.sessions.length ?? 0;
     this.#candidate = null;
     this.#writtenMs = nowMs;
   }
@@ -65,11 +76,13 @@ export class Checkpoint {
   /** Returns the state in the file, or null when there is none that can be read. */
   read(): OutboxState | null {
     try {
-      const { version, agent, seq, logs, declared } = JSON.parse(readFileSync(this.#file, 'utf8')) as OutboxState & {
+      const { version, agent, seq, logs, declared, sessions } = JSON.parse(
+        readFileSync(this.#file, 'utf8'),
+      ) as OutboxState & {
         version: number;
       };
       return version === CHECKPOINT_VERSION && typeof agent === 'string' && Number.isSafeInteger(seq)
-        ? { agent, seq, logs, declared }
+        ? { agent, seq, logs, declared, ...(sessions && { sessions }) }
         : null;
     } catch {
       return null;
@@ -116,7 +129,7 @@ export function replaceDamaged(folder: string, why: string, log: Logger, nowMs: 
       `${damage}; reading again from where event ${state.seq} was acknowledged: nothing is lost or counted twice`,
     );
   } else if (salvaged) {
-    outbox.resume(salvaged.state, salvaged.pending);
+    outbox.resume(salvaged.state, salvaged.pending, salvaged.pendingEnds);
     const pending = outbox.lastSeq - outbox.acked;
     log.error(
       `${damage}; reading continues after its event ${salvaged.state.seq}, with the ${pending} pending events that could be read in it`,
@@ -141,6 +154,8 @@ interface Salvage {
   readonly state: OutboxState;
   /** Its pending events in order, up to the first that cannot be read. */
   readonly pending: Iterable<PendingEvent>;
+  /** Its pending ends of sessions, likewise. */
+  readonly pendingEnds: Iterable<PendingEnd>;
   close(): void;
 }
 
@@ -157,12 +172,41 @@ function salvage(file: string): Salvage | null {
       .map(([key, bookmark]) => ({ log: key.slice('log:'.length), bookmark: bookmark as Bookmark }));
     if (typeof agent !== 'string' || !Number.isSafeInteger(seq) || logs.length === 0) throw new Error('no position');
     const [lastGap, declaredLost] = [Number(meta.get('lastGap') ?? 0), Number(meta.get('declaredLost') ?? 0)];
-    const state = { agent, seq: seq as number, logs, declared: { lastGap, declaredLost } };
     const opened = db;
-    return { state, pending: pendingIn(opened), close: () => opened.close() };
+    const sessions = { lastEnd: Number(meta.get('lastEnd') ?? 0), sessions: [...sessionsIn(opened)] };
+    const state = { agent, seq: seq as number, logs, declared: { lastGap, declaredLost }, sessions };
+    return {
+      state,
+      pending: pendingIn(opened),
+      pendingEnds: pendingEndsIn(opened),
+      close: () => opened.close(),
+    };
   } catch {
     db?.close();
     return null;
+  }
+}
+
+/** The open sessions, up to the first that cannot be read: those behind it are followed no more. */
+function* sessionsIn(db: Database): Generator<SavedSessions['sessions'][number]> {
+  try {
+    const rows = db.prepare('SELECT id, seq, saved FROM sessions ORDER BY id').iterate() as Iterable<unknown>;
+    for (const row of rows as Iterable<{ id: number; seq: number | null; saved: string }>)
+      yield [row.id, row.seq, JSON.parse(row.saved) as unknown];
+  } catch {
+    // An outbox of an earlier version has none.
+  }
+}
+
+function* pendingEndsIn(db: Database): Generator<PendingEnd> {
+  try {
+    const rows = db.prepare('SELECT number, session, body FROM ends ORDER BY number').iterate() as Iterable<unknown>;
+    for (const { number, session, body } of rows as Iterable<PendingEnd>) {
+      JSON.parse(body);
+      yield { number, session, body };
+    }
+  } catch {
+    // What is behind this one is lost: those sessions are not among the open ones that the agent lists.
   }
 }
 

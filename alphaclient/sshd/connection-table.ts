@@ -5,11 +5,10 @@ import { grown, HashChains, hashOfBoth, hashOfText } from './hash-chains.ts';
 
 /** More connections before login than any sshd takes at once; beyond it the oldest is closed as if it had ended. */
 export const OPEN_LIMIT_CONNECTIONS = 10_000;
-/**
- * Logins that are followed to their end; of more, the one that began first is removed. All of them are saved with every commit of the
- * outbox, some 85 bytes each: with 50,000 each commit wrote 4 MB, and an agent fell behind its log.
- */
-export const SESSION_LIMIT_CONNECTIONS = 500;
+/** Sessions that are followed to their end, in a log of many hosts; of more, the one that began first is evicted. */
+export const SESSION_LIMIT_CONNECTIONS = 50_000;
+/** Sessions of one host that are followed. A host that has more than these evicts its own. */
+export const HOST_SESSION_LIMIT_CONNECTIONS = 10_000;
 
 /** What a line tells of a client. */
 export type Client = Pick<Connection, 'ip' | 'hostName' | 'user'>;
@@ -23,10 +22,11 @@ export type Fit = (connection: Connection) => boolean;
 /** Accepts every connection. */
 export const isAny: Fit = () => true;
 
-/** What `save` gives: plain JSON, each list in the order of opening. */
+/** What `save` gives: plain JSON, in the order of opening. Sessions are saved one by one: see SessionChanges. */
 export interface SavedTable {
   readonly open: readonly SavedConnection[];
-  readonly sessions: readonly SavedConnection[];
+  /** The number of the last session. */
+  readonly lastSession: number;
 }
 
 /** Connections in the order in which they were added. */
@@ -76,6 +76,9 @@ export class ConnectionTable {
   /** In the order of opening: those before a login, and those that are closed but for late lines. */
   readonly #open = new ConnectionList();
   readonly #sessions = new ConnectionList();
+  /** How many sessions each host has. */
+  readonly #sessionsOfHost = new Map<number, number>();
+  #lastSession = 0;
   #opened = 0;
 
   /** A host's pid, and an address with a port, lead to the connection that had them last. */
@@ -159,19 +162,38 @@ export class ConnectionTable {
     return this.#open.size > OPEN_LIMIT_CONNECTIONS ? this.#open.oldest : null;
   }
 
-  /** Counts a connection as a session from now on; the oldest session is forgotten when there are too many. */
-  promote(connection: Connection): void {
-    if (connection.isSession) return;
+  /** The sessions in the order in which they began. The one that is given may be removed meanwhile, and no other. */
+  eachSession(): Iterable<Connection> {
+    return this.#sessions;
+  }
+
+  /** Counts a connection as a session from now on. Gives the session that is evicted when there are too many, or null. */
+  promote(connection: Connection): Connection | null {
+    if (connection.isSession) return null;
     this.#open.remove(connection);
     this.#sessions.add(connection);
     connection.isSession = true;
-    if (this.#sessions.size > SESSION_LIMIT_CONNECTIONS) this.remove(this.#sessions.oldest as Connection);
+    if (connection.session === 0) connection.session = this.#lastSession + 1;
+    this.#lastSession = Math.max(this.#lastSession, connection.session);
+    const ofHost = (this.#sessionsOfHost.get(connection.host) ?? 0) + 1;
+    this.#sessionsOfHost.set(connection.host, ofHost);
+    let evicted: Connection | null = null;
+    if (ofHost > HOST_SESSION_LIMIT_CONNECTIONS) evicted = this.#oldestSessionOf(connection.host);
+    else if (this.#sessions.size > SESSION_LIMIT_CONNECTIONS) evicted = this.#sessions.oldest;
+    if (evicted !== null) this.remove(evicted);
+    return evicted;
+  }
+
+  #oldestSessionOf(host: number): Connection | null {
+    for (const one of this.#sessions) if (one.host === host) return one;
+    return null;
   }
 
   remove(connection: Connection): void {
     const { slot, isSession } = connection;
     if (slot < 0) return;
     this.#unindex(connection);
+    if (isSession) this.#sessionsOfHost.set(connection.host, (this.#sessionsOfHost.get(connection.host) ?? 1) - 1);
     (isSession ? this.#sessions : this.#open).remove(connection);
     this.#bySlot[slot] = null;
     this.#freeSlots.push(slot);
@@ -323,11 +345,12 @@ export class ConnectionTable {
   }
 
   save(): SavedTable {
-    return { open: Array.from(this.#open, toSaved), sessions: Array.from(this.#sessions, toSaved) };
+    return { open: Array.from(this.#open, toSaved), lastSession: this.#lastSession };
   }
 
-  /** Takes over what `save` gave; what is damaged is left out. */
-  restore({ open, sessions }: { readonly open?: unknown; readonly sessions?: unknown }): void {
+  /** Takes over what `save` gave, and sessions; what is damaged is left out. */
+  restore({ open, lastSession }: { readonly open?: unknown; readonly lastSession?: unknown }, sessions: unknown): void {
+    if (typeof lastSession === 'number') this.#lastSession = lastSession;
     this.#take(open, OPEN_LIMIT_CONNECTIONS, fromSaved);
     this.#take(sessions, SESSION_LIMIT_CONNECTIONS, fromSaved);
   }

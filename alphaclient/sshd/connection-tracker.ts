@@ -3,13 +3,16 @@
  * its own line is read; a connection that ends without one becomes a probe; several lines of one attempt become one event.
  */
 
+import type { EndCause } from '../../protocol/session.ts';
 import { Connection, hasNamedUser, isDecided } from './connection.ts';
+import { canOpen, isAnother } from './connection-match.ts';
 import { ConnectionTable, endsAs, isAny, type SavedTable } from './connection-table.ts';
 import { type EventListener, EventOutput, type LocatedEvent, showsFailure } from './events.ts';
 import { detached } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
 import { isDecision, isFromPamModule, isOfSession, type ParsedMessage } from './message-types.ts';
 import { REPEAT_LIMIT } from './repeats.ts';
+import { endOf, type SessionListener } from './session-changes.ts';
 
 /** LoginGraceTime is 120 s unless set; a connection without a line for five times that is over. */
 const OPEN_LIMIT_MS = 600_000;
@@ -31,6 +34,9 @@ export interface SavedTracker extends SavedTable {
 export class ConnectionTracker {
   readonly #table = new ConnectionTable();
   readonly #events: EventOutput;
+  readonly #nameOfHost: (host: number) => string | null;
+  /** Who asks for sessions; null: nobody. */
+  readonly #sessions: SessionListener | null;
   /** Those that are closing, or have a pending failure: within seconds, the wait is over. */
   #waiting: Connection[] = [];
   /** When, by the log, all connections were looked through, and when those that wait. Saved, so that a restart changes nothing. */
@@ -39,8 +45,17 @@ export class ConnectionTracker {
   /** The time for which nothing more is over; NaN when a connection has begun to wait since. */
   #passedMs = Number.NaN;
 
-  /** `nameOfHost` gives the name of a host's number. Where there is a `listener`, it is given the events, and `take` gives none. */
-  constructor(nameOfHost: (host: number) => string | null, listener: EventListener | null) {
+  /**
+   * `nameOfHost` gives the name of a host's number. Where there is a `listener`, it is given the events, and `take` gives none.
+   * `sessions` hears of sessions.
+   */
+  constructor(
+    nameOfHost: (host: number) => string | null,
+    listener: EventListener | null,
+    sessions: SessionListener | null = null,
+  ) {
+    this.#nameOfHost = nameOfHost;
+    this.#sessions = sessions;
     this.#events = new EventOutput(nameOfHost, listener);
   }
 
@@ -49,9 +64,12 @@ export class ConnectionTracker {
     return this.#events.take();
   }
 
-  /** The lowest line that an event still to come can have; Infinity when no connection is open. */
+  /** The lowest line that an event, or the end of a session, still to come can have; Infinity when no connection is open. */
   firstOpenLine(): number {
-    return this.#table.firstOpenLine();
+    let first = this.#table.firstOpenLine();
+    if (this.#sessions !== null)
+      for (const one of this.#waiting) if (one.isSession && one.line < first) first = one.line;
+    return first;
   }
 
   /**
@@ -74,12 +92,15 @@ export class ConnectionTracker {
       const isBare = context.pid < 0 && message.ip === null && message.hostName === null;
       if (isBare && isDecided(connection)) return;
       if (isAnother(connection, message, isRepeated)) {
-        this.#close(connection);
+        this.#close(connection, context, 'unknown');
         connection = undefined;
       }
     }
     connection ??= this.#open(message, context);
-    if (connection === undefined) return;
+    if (connection === undefined) {
+      this.#endUnknown(message, context);
+      return;
+    }
     this.#learn(connection, message, context);
     this.#advance(connection, message, context, times, isRepeated);
   }
@@ -153,7 +174,10 @@ export class ConnectionTracker {
     connection.line = context.line;
     connection.ms = context.ms;
     connection.readMs = context.nowMs;
-    connection.trust = context.trust;
+    if (connection.isSession) {
+      connection.cause = message.row.endsSession ?? connection.cause;
+      this.#sessions?.touched(connection);
+    } else connection.trust = context.trust;
   }
 
   /** Moves a connection to its next state and emits what the message decides. */
@@ -172,7 +196,7 @@ export class ConnectionTracker {
     switch (message.kind) {
       case 'accepted':
       case 'failed':
-        this.#decide(connection, message);
+        this.#decide(connection, message, context);
         this.#events.decided(connection, message, context, isIgnored ? times - 1 : times);
         break;
       case 'pam-failed':
@@ -220,7 +244,7 @@ export class ConnectionTracker {
         break;
       case 'session-closed':
       case 'session-ended':
-        if (message.ip !== null) this.#discard(connection);
+        if (message.ip !== null) this.#discard(connection, connection);
         else if (connection.state === 'accepted') this.#startClosing(connection);
         break;
     }
@@ -242,11 +266,15 @@ export class ConnectionTracker {
     this.#discard(portless);
   }
 
-  #decide(connection: Connection, message: ParsedMessage): void {
+  #decide(connection: Connection, message: ParsedMessage, context: LineContext): void {
     if (message.method === 'keyboard-interactive') this.#discardPamHelper(connection);
     if (message.kind === 'accepted') {
       connection.state = 'accepted';
-      this.#table.promote(connection);
+      connection.method = kept(message.method);
+      connection.sinceMs = context.ms;
+      const evicted = this.#table.promote(connection);
+      if (evicted !== null) this.#sessions?.evicted(evicted.session);
+      this.#sessions?.touched(connection);
     } else connection.state = 'failed';
     if (message.invalidUser === true) connection.invalidUser = true;
     connection.remark = null;
@@ -288,14 +316,40 @@ export class ConnectionTracker {
     this.#wait(connection);
   }
 
-  /** Removes a connection of which nothing is to be emitted. */
-  #discard(connection: Connection): void {
+  /** Removes a connection of which no event is to be emitted. A session ends at `where`, for `cause` unless its own lines said why. */
+  #discard(connection: Connection, where: Where = connection, cause: EndCause = 'closed'): void {
+    const isSession = connection.isSession && this.#table.has(connection);
     this.#table.remove(connection);
+    if (isSession && this.#sessions !== null)
+      this.#sessions.ended(
+        endOf(connection, connection.cause ?? cause, { ...where, host: this.#nameOfHost(connection.host) }),
+      );
+  }
+
+  /** Takes the end of a session whose login is not in the log that was read. */
+  #endUnknown(message: ParsedMessage, context: LineContext): void {
+    const { kind, user, ip, port } = message;
+    if (this.#sessions === null || kind !== 'session-ended' || user === null || ip === null || port === null) return;
+    const where = { ...context, host: this.#nameOfHost(context.host) };
+    this.#sessions.ended(
+      endOf(Object.assign(new Connection(), { user, ip, port }), message.row.endsSession ?? 'closed', where),
+    );
+  }
+
+  /** Ends a session of which no line says that it is over. Nothing happens where it is followed no more. */
+  endSession(session: number, cause: EndCause, ms: number): void {
+    const found = [...this.#table.eachSession()].find((one) => one.session === session);
+    if (found !== undefined) this.#discard(found, { ms, line: 0 }, cause);
+  }
+
+  /** What is known of each connection, for whoever looks. */
+  get table(): Omit<ConnectionTable, 'add' | 'remove' | 'promote'> {
+    return this.#table;
   }
 
   /** Removes a connection that is over, and emits a probe, or the failures that others reported, if sshd logged no decision. */
-  #close(connection: Connection): void {
-    this.#discard(connection);
+  #close(connection: Connection, where: Where = connection, cause: EndCause = 'closed'): void {
+    this.#discard(connection, where, cause);
     this.#events.pendingFailure(connection);
     if (!isDecided(connection) && !this.#closePortlessFailure(connection)) this.#events.ended(connection);
   }
@@ -368,8 +422,9 @@ export class ConnectionTracker {
     }
   }
 
-  /** The log ends: closes all that is open, in the order in which it was last heard of. */
+  /** The log ends: closes all that is open, in the order in which it was last heard of. Sessions that are not about to end stay. */
   end(): void {
+    for (const one of this.#waiting) if (one.isSession && one.closing && this.#table.has(one)) this.#close(one);
     for (const one of [...this.#table].sort((a, b) => a.line - b.line)) if (this.#table.has(one)) this.#close(one);
   }
 
@@ -377,11 +432,14 @@ export class ConnectionTracker {
     return { ...this.#table.save(), sweptMs: this.#sweptMs, checkedMs: this.#checkedMs };
   }
 
-  /** Takes over what `save` gave; what is damaged is left out. */
-  restore(saved: unknown): void {
-    const { sweptMs, checkedMs, ...table } = (saved ?? {}) as Partial<SavedTracker>;
-    this.#table.restore(table);
+  /** Takes over what `save` gave, and sessions as they were saved one by one; what is damaged is left out. */
+  restore(saved: unknown, sessions: unknown): void {
+    const { sweptMs, checkedMs, ...table } = (saved ?? {}) as Partial<SavedTracker> & { sessions?: unknown };
+    // Before sessions were saved one by one, they stood here.
+    const inState = Array.isArray(table.sessions) ? table.sessions : null;
+    this.#table.restore(table, inState ?? sessions);
     this.#resume(sweptMs, checkedMs);
+    if (inState !== null) for (const one of this.#table.eachSession()) this.#sessions?.touched(one);
   }
 
   /** Takes over what version 1 of the state saved. */
@@ -399,60 +457,10 @@ export class ConnectionTracker {
   }
 }
 
+/** Where a session ends: the moment (Unix milliseconds by the log, or NaN), and the line. */
+type Where = Pick<LineContext, 'ms' | 'line'>;
+
 /** A text of a message as a connection keeps it: the message is part of its chunk of the log, which would be kept with it. */
 const kept = (text: string | null): string | null => (text === null ? null : detached(text));
 const isSession = ({ state }: Connection): boolean => state === 'accepted';
 const isUnnamed = (connection: Connection): boolean => !hasNamedUser(connection);
-
-/** True when the pid or the port of this connection has been taken by a new one, which the message is about. */
-function isAnother(connection: Connection, message: ParsedMessage, isRepeated: boolean): boolean {
-  const { ip, port, state, pendingFailure } = connection;
-  if (message.ip !== null && ip !== null && message.ip !== ip) return true;
-  if (message.port !== null && port !== null && message.port !== port) return true;
-  switch (message.kind) {
-    case 'end-reason':
-    case 'session-closed':
-    case 'session-ended':
-      return false;
-    case 'ended':
-      if (message.beforeUser && !isRepeated) return hasNamedUser(connection);
-      // A client says goodbye once.
-      return message.endFollows && state === 'closed';
-    case 'pam-failed':
-      // A connection asks for one user.
-      if (pendingFailure !== null && pendingFailure.user !== message.user) return true;
-      break;
-  }
-  if (message.needsKnownConnection) return false;
-  if (state === 'closed') return true;
-  if (state === 'accepted') return message.kind !== 'evidence' && message.kind !== 'attempts-exceeded';
-  if (isRepeated) return false;
-  if (message.kind === 'opened') return state !== 'unconfirmed';
-  return message.kind === 'invalid-user' && (state === 'authenticating' || state === 'failed');
-}
-
-/** False for a message that only goes on with a connection that must be known already. */
-function canOpen(message: ParsedMessage, context: LineContext): boolean {
-  // With a pid and [preauth] it stands alone where what went before it was cut.
-  if (message.needsKnownConnection && (!message.beforeLogin || context.pid < 0)) return false;
-  // Nothing tells whose it is.
-  const isNowhere = context.pid < 0 && message.ip === null;
-  switch (message.kind) {
-    case 'session-closed':
-    case 'session-ended':
-      return false;
-    case 'accepted':
-    case 'failed':
-    case 'pam-failed':
-      return true;
-    case 'end-reason':
-      return !isNowhere && (message.ip === null || message.beforeLogin);
-    case 'ended':
-      return !isNowhere && (message.beforeLogin || message.port !== null);
-    case 'evidence':
-    case 'attempts-exceeded':
-      return !isNowhere || (message.endsConnection && message.user !== null);
-    default:
-      return !isNowhere;
-  }
-}

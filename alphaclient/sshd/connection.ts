@@ -1,6 +1,7 @@
 /** What is known of one TCP connection to sshd while it lasts, and its saved form. */
 
 import type { Trust } from '../../protocol/event.ts';
+import { END_CAUSES, type EndCause } from '../../protocol/session.ts';
 
 /**
  * How far a connection has come. It only ever moves down this list:
@@ -12,6 +13,9 @@ import type { Trust } from '../../protocol/event.ts';
  * - `closed`: it is over and its events are emitted; its pid still tells that a late line is its own.
  */
 export type ConnectionState = 'unconfirmed' | 'open' | 'authenticating' | 'failed' | 'accepted' | 'closed';
+
+/** A session without an end. */
+export type Session = Readonly<Connection>;
 
 const STATES: readonly string[] = [
   'unconfirmed',
@@ -64,6 +68,14 @@ export class Connection {
   ms = Number.NaN;
   readMs = 0;
   trust: Trust = 'syslog';
+  /** A session's number among those of this log, from 1; 0 before a login. */
+  session = 0;
+  /** When the login was, by the log; NaN where it has no time. */
+  sinceMs = Number.NaN;
+  /** How the session ends, as far as its last lines say. */
+  cause: EndCause | null = null;
+  /** True once the kernel had the connection of the session. */
+  isConfirmed = false;
   /** True while the tracker's list of waiting connections holds it. Not saved. */
   isWaiting = false;
   /** The table's own: the slot, -1 where it is not in the table; how many were opened before it; its neighbours in its list. Not saved. */
@@ -113,7 +125,13 @@ const SAVED: readonly (readonly [SavedField, (value: unknown) => boolean])[] = [
   ['ms', isNumber],
   ['readMs', isNumber],
   ['trust', (value) => value === 'journal' || value === 'syslog' || value === 'forgeable'],
+  ['session', isNumber],
+  ['sinceMs', isNumber],
+  ['cause', (value) => value === null || (END_CAUSES as readonly unknown[]).includes(value)],
+  ['isConfirmed', isBoolean],
 ];
+/** How many of these fields were saved before sessions had a number. */
+const FIELDS_WITHOUT_SESSION = SAVED.length - 4;
 
 function isPendingFailure(value: unknown): boolean {
   if (value === null) return true;
@@ -133,6 +151,7 @@ export function toSaved(connection: Connection): SavedConnection {
   const { ms, pendingFailure: pending } = connection;
   return SAVED.map(([field]) => {
     if (field === 'ms') return orNull(ms);
+    if (field === 'sinceMs') return orNull(connection.sinceMs);
     if (field === 'pendingFailure') return pending && { ...pending, ms: orNull(pending.ms) };
     return connection[field];
   });
@@ -140,11 +159,11 @@ export function toSaved(connection: Connection): SavedConnection {
 
 /** The connection that `toSaved` gave, or null when the value is none (a damaged state). */
 export function fromSaved(saved: unknown): Connection | null {
-  if (!Array.isArray(saved) || saved.length !== SAVED.length) return null;
+  if (!Array.isArray(saved) || (saved.length !== SAVED.length && saved.length !== FIELDS_WITHOUT_SESSION)) return null;
   const connection = new Connection();
-  for (const [i, [field, isValid]] of SAVED.entries()) {
+  for (const [i, [field, isValid]] of SAVED.slice(0, saved.length).entries()) {
     let value: unknown = saved[i];
-    if (field === 'ms') value = orNaN(value);
+    if (field === 'ms' || field === 'sinceMs') value = orNaN(value);
     if (field === 'pendingFailure' && typeof value === 'object' && value !== null)
       value = { ...value, ms: orNaN((value as Partial<PendingFailure>).ms) };
     if (!isValid(value)) return null;

@@ -13,6 +13,8 @@ export interface LocatedEvent {
   /** sshd's pid, null where the log has none. */
   readonly pid: number | null;
   readonly trust: Trust;
+  /** The number of the session that begins with it; 0 for none. */
+  readonly session: number;
 }
 
 /** Is given events as lines are read, one after the other. */
@@ -108,6 +110,7 @@ export class EventOutput {
     outcome: Outcome,
     what: Pick<ParsedMessage, 'method' | 'user' | 'invalidUser' | 'ip' | 'port' | 'key' | 'reason'>,
     { host, pid, ms, line, trust }: Where,
+    session = 0,
   ): void {
     const event = {
       at: this.#times.of(ms),
@@ -121,7 +124,7 @@ export class EventOutput {
       key: textOf(what.key, EVENT_TEXT_LIMITS.key),
       reason: textOf(what.reason, EVENT_TEXT_LIMITS.reason),
     };
-    const located = { event, line, pid: pid < 0 ? null : pid, trust };
+    const located = { event, line, pid: pid < 0 ? null : pid, trust, session };
     if (this.#listener === null) this.#out.push(located);
     else this.#listener(located);
   }
@@ -140,7 +143,8 @@ export class EventOutput {
     const port = message.port ?? connection.port;
     const reason = message.reason ?? (isAccepted ? null : connection.refusal);
     const what = { method, user, invalidUser, ip, port, key, reason };
-    for (let i = 0; i < times; i++) this.#emit(isAccepted ? 'accepted' : 'failed', what, where);
+    const session = isAccepted ? connection.session : 0;
+    for (let i = 0; i < times; i++) this.#emit(isAccepted ? 'accepted' : 'failed', what, where, session);
   }
 
   /** Emits the failure that a `PAM:` line reported, if one is pending: its `Failed` line does not come, or has nothing to add. */

@@ -1,5 +1,7 @@
 /** What one message of sshd says about one connection, and the rows of the table of messages. */
 
+import type { EndCause } from '../../protocol/session.ts';
+
 /**
  * What a message says:
  * - `accepted`, `failed`: sshd's decision about one attempt.
@@ -56,6 +58,8 @@ export interface MessageRow {
   readonly example: string;
   /** What is true of every message of this row. */
   readonly fields?: MessageFields;
+  /** How a session ends of which this is a last line; absent where it does not say. */
+  readonly endsSession?: EndCause;
   /** The words of the message that come before `{reason}` and are of the reason, too. */
   readonly reasonPrefix?: string;
   readonly whenTruncated?: WhenTruncated;

@@ -18,6 +18,7 @@ import { isDecision, type Kind, type ParsedMessage } from './message-types.ts';
 import { isBigEndian, textIn } from './nul-bytes.ts';
 import { type RawLine, RawLines, type RawMessage } from './raw-lines.ts';
 import { LastDecision, looksLikeRepetition, readLastRepeated, readRepeat } from './repeats.ts';
+import type { SessionListener } from './session-changes.ts';
 import { type Header, HeaderParser } from './syslog-header.ts';
 import { TimestampParser } from './timestamp.ts';
 import { ForgedMessages, type Forgery, looksLikeSshd, UnknownMessages, type UnknownShape } from './unknown-messages.ts';
@@ -48,6 +49,12 @@ export interface ReadContext {
   readonly nowMs: number;
   /** The zone of local times; this machine's where absent. */
   readonly timeZone?: string;
+}
+
+/** Who hears of sessions, and the sessions that are open where the reader begins: what `SessionUpdate.saved` has of each. */
+export interface SessionOptions {
+  readonly listener: SessionListener;
+  readonly saved?: readonly unknown[];
 }
 
 /** What one line came to, for `explain`. */
@@ -90,16 +97,18 @@ export class Reader {
   /**
    * `saved` is what `save` gave; a damaged or foreign state starts anew. Where there is a `listener`, it is given the events in
    * the order in which they are known, and `read`, `expire` and `end` give none. A `headerFormat` is tried before the built-in forms.
+   * Where `sessions` is null nobody asks for their ends.
    */
   constructor(
     saved?: ReaderState | null,
     listener: EventListener | null = null,
     headerFormat: HeaderFormat | null = null,
+    sessions: SessionOptions | null = null,
   ) {
     this.#headers = new HeaderParser(this.#timestamps, headerFormat);
     this.#rawLines = new RawLines(this.#headers, this.#entries);
-    this.#tracker = new ConnectionTracker((number) => this.#hosts.name(number), listener);
-    if (saved?.['version'] === STATE_VERSION || saved?.['version'] === 1) this.#restore(saved);
+    this.#tracker = new ConnectionTracker((number) => this.#hosts.name(number), listener, sessions?.listener ?? null);
+    if (saved?.['version'] === STATE_VERSION || saved?.['version'] === 1) this.#restore(saved, sessions?.saved);
   }
 
   /** Reads whole lines, each ended by LF; gives the events that they decide, in order. Never throws, whatever the bytes are. */
@@ -371,6 +380,11 @@ export class Reader {
     return this.#tracker.firstOpenLine();
   }
 
+  /** The connections and sessions that are known. */
+  get connections(): Pick<ConnectionTracker, 'table' | 'endSession'> {
+    return this.#tracker;
+  }
+
   /** What the last line came to, for people who ask why. */
   inspect(): Inspection {
     const { ms, host, pid } = this.#context;
@@ -405,7 +419,7 @@ export class Reader {
     };
   }
 
-  #restore(saved: ReaderState): void {
+  #restore(saved: ReaderState, sessions: readonly unknown[] | undefined): void {
     if (Number.isSafeInteger(saved['lines'])) this.#lines = saved['lines'] as number;
     if (Number.isSafeInteger(saved['known'])) this.#knownLines = saved['known'] as number;
     if (typeof saved['previousMs'] === 'number') this.#timestamps.previousMs = saved['previousMs'];
@@ -418,7 +432,7 @@ export class Reader {
     this.#lastDecision.restore(saved['last']);
     this.#duplicates.restore(saved['recentLines']);
     if (saved['version'] === 1) this.#tracker.restoreVersion1(saved['connections']);
-    else this.#tracker.restore(saved['connections']);
+    else this.#tracker.restore(saved['connections'], sessions);
     this.#unknown.restore(saved['unknown'], saved['shapes']);
   }
 }

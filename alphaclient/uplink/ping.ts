@@ -6,6 +6,7 @@ import {
   SHAPES_PER_PING,
   type ShapeCount,
 } from '../../protocol/report.ts';
+import { type OpenSessions, SESSIONS_PER_PING } from '../../protocol/session.ts';
 
 /** The sources of a ping's content. */
 export interface PingSources {
@@ -14,6 +15,8 @@ export interface PingSources {
   readonly shapes: () => readonly ShapeCount[];
   /** Gaps numbered above `id`, oldest first. */
   readonly gapsAfter: (id: number, limit: number) => DeclaredGap[];
+  /** The open sessions, all in one list; null before the log is followed. */
+  readonly open: () => OpenSessions | null;
 }
 
 /** The content of one ping. */
@@ -21,6 +24,7 @@ export interface PingContent {
   readonly report: AgentReport;
   readonly shapes: readonly ShapeCount[];
   readonly gaps: readonly DeclaredGap[];
+  readonly open?: OpenSessions;
 }
 
 /** Shapes remembered as sent. The agent keeps fewer, but evicts old ones. */
@@ -36,8 +40,11 @@ export class PingBuilder {
     this.#sources = sources;
   }
 
-  /** Returns the content of the next ping. On a new connection everything counts as new. */
-  next(isNewConnection: boolean): PingContent {
+  /**
+   * Returns the content of the next pings: one, and more where the open sessions do not fit into it. On a new connection everything
+   * counts as new.
+   */
+  next(isNewConnection: boolean): [PingContent, ...PingContent[]] {
     if (isNewConnection) this.#lastGap = 0;
     if (isNewConnection || this.#sentCounts.size > SENT_SHAPES_LIMIT) this.#sentCounts.clear();
     const shapes = this.#sources
@@ -47,6 +54,30 @@ export class PingBuilder {
     for (const { shape, count } of shapes) this.#sentCounts.set(shape, count);
     const gaps = this.#sources.gapsAfter(this.#lastGap, GAPS_PER_PING);
     this.#lastGap = gaps.at(-1)?.id ?? this.#lastGap;
-    return { report: this.#sources.report(), shapes, gaps };
+    const report = this.#sources.report();
+    const [open, ...more] = partsOf(this.#sources.open());
+    return [
+      { report, shapes, gaps, ...(open && { open }) },
+      ...more.map((part) => ({ report, shapes: [], gaps: [], open: part })),
+    ];
   }
+}
+
+/** Cuts a list of sessions into parts that fit a line. An empty list has one part. */
+function partsOf(open: OpenSessions | null): OpenSessions[] {
+  if (open === null || open.list.length <= SESSIONS_PER_PING) return open === null ? [] : [open];
+  const parts: OpenSessions[] = [];
+  const unconfirmed = new Set(open.unconfirmed);
+  for (let from = 0; from < open.list.length; from += SESSIONS_PER_PING) {
+    const list = open.list.slice(from, from + SESSIONS_PER_PING);
+    const isFirst = from === 0;
+    parts.push({
+      ...open,
+      from,
+      list,
+      unconfirmed: list.filter((seq) => unconfirmed.has(seq)),
+      unexplained: isFirst ? open.unexplained : [],
+    });
+  }
+  return parts;
 }

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { LineFramer } from '../../protocol/framing.ts';
 import {
   encode,
+  encodeEnd,
   encodeEvent,
   HELLO_TIMEOUT_MS,
   LINE_LIMIT_BYTES,
@@ -23,6 +24,8 @@ import type { PingContent } from './ping.ts';
 
 /** Events sent and not yet acknowledged, at most. `npm run bench`: a larger window is not faster. */
 export const WINDOW_EVENTS = 8_192;
+/** Ends of sessions sent and not yet acknowledged, at most. */
+const WINDOW_ENDS = 2_048;
 /** Events read from the outbox at once. */
 const PAGE_EVENTS = 512;
 /** Bytes that may be unsent in the socket before sending pauses until it drains. */
@@ -49,6 +52,11 @@ export type Queue = Pick<
   | 'acknowledge'
   | 'setStoredByServer'
   | 'takeNewId'
+  | 'lastEnd'
+  | 'ackedEnd'
+  | 'endsAfter'
+  | 'acknowledgeEnds'
+  | 'setEndsStoredByServer'
 >;
 
 /** A certificate that a server renews over the agent's own connection. */
@@ -72,8 +80,8 @@ export interface UplinkOptions {
   readonly tokenFault: (socket: Socket, name: string) => string | null;
   /** Opens a connection to the next server in turn; the caller owns addresses and TLS. */
   readonly connect: (turn: number) => Dialed;
-  /** Returns the content of the next ping. */
-  readonly pingContent: (isNewConnection: boolean) => PingContent;
+  /** Returns the content of the next pings. */
+  readonly pingContent: (isNewConnection: boolean) => readonly PingContent[];
   /** The agent's own certificate, where it is one that the server renews; else null. */
   readonly renewal?: Renewal | null;
   /** Called when the outbox cannot be read. */
@@ -82,6 +90,8 @@ export interface UplinkOptions {
   readonly now: () => number;
   readonly random: () => number;
 }
+
+type Welcome = Extract<ServerMessage, { readonly type: 'welcome' }>;
 
 /** The uplink of one agent, for its whole life. `start` never fails: it connects again and again until `stop`. */
 export class Uplink {
@@ -92,6 +102,8 @@ export class Uplink {
   #sentSeq = 0;
   /** True while the server of this connection renews certificates and was not asked to on it. */
   #renews = false;
+  /** The highest number of an end written to this connection; null to a server that takes none. */
+  #sentEnd: number | null = null;
   #lastReceivedMs = 0;
   #lastPingMs = 0;
   #renewalCheckedMs = Number.NEGATIVE_INFINITY;
@@ -160,9 +172,10 @@ export class Uplink {
   report(isNewConnection = false): void {
     if (!this.#socket || !this.#welcomed || this.#stopping) return;
     this.#lastPingMs = this.#options.now();
-    this.#readingOutbox(() =>
-      this.#socket?.write(encode({ type: 'ping', ...this.#options.pingContent(isNewConnection) })),
-    );
+    this.#readingOutbox(() => {
+      for (const content of this.#options.pingContent(isNewConnection))
+        this.#socket?.write(encode({ type: 'ping', ...content }));
+    });
   }
 
   /** Runs `work`. An outbox that cannot be read ends the connection, not the process: what is pending is sent after the next welcome. */
@@ -182,12 +195,27 @@ export class Uplink {
     while (this.#sentSeq < outbox.lastSeq && socket.writableLength < UNSENT_LIMIT_BYTES) {
       const room = windowEvents - (this.#sentSeq - outbox.acked);
       const page = room > 0 ? outbox.after(this.#sentSeq, Math.min(PAGE_EVENTS, room)) : [];
-      if (page.length === 0) return;
+      if (page.length === 0) break;
       const { seq: lastOfPage } = page.at(-1) as { seq: number };
       // Before the first byte goes out: after a crash an acknowledgement of it must not look like a lie.
       outbox.noteSending(lastOfPage);
       socket.write(page.map(({ seq, body }) => encodeEvent(seq, body)).join(''));
       this.#sentSeq = lastOfPage;
+    }
+    this.#sendEnds(socket);
+  }
+
+  /** Sends ends whose login has been sent: a server must know the session that an end is of. */
+  #sendEnds(socket: Socket): void {
+    const { outbox } = this.#options;
+    while (this.#sentEnd !== null && this.#sentEnd < outbox.lastEnd && socket.writableLength < UNSENT_LIMIT_BYTES) {
+      const room = WINDOW_ENDS - (this.#sentEnd - Math.max(outbox.ackedEnd, 0));
+      const page = room > 0 ? outbox.endsAfter(this.#sentEnd, Math.min(PAGE_EVENTS, room)) : [];
+      const unsent = page.findIndex(({ session }) => session !== null && session > this.#sentSeq);
+      const ready = unsent < 0 ? page : page.slice(0, unsent);
+      if (ready.length === 0) return;
+      socket.write(ready.map(({ number, session, body }) => encodeEnd(number, session, body)).join(''));
+      this.#sentEnd = ready.at(-1)?.number ?? this.#sentEnd;
     }
   }
 
@@ -240,11 +268,11 @@ export class Uplink {
       case 'welcome':
         if (message.version === PROTOCOL_VERSION) {
           this.#renews = message.accepts?.includes('renew') === true;
-          this.#welcome(message.seq, socket, name);
+          this.#welcome(message, socket, name);
         } else socket.destroy(new Error(`it speaks version ${message.version}, and this agent ${PROTOCOL_VERSION}`));
         break;
       case 'ack':
-        this.#acknowledged(message.seq, socket, name);
+        this.#acknowledged(message, socket, name);
         break;
       case 'pong':
         break;
@@ -258,13 +286,18 @@ export class Uplink {
     }
   }
 
-  #acknowledged(seq: number, socket: Socket, name: string): void {
+  #acknowledged({ seq, end }: { readonly seq: number; readonly end: number }, socket: Socket, name: string): void {
     if (!this.#welcomed) return;
     if (seq > this.#sentSeq) {
       this.#goOnUnderNewId(`${name} acknowledged event ${seq}, and ${this.#sentSeq} was the last one sent`, socket);
       return;
     }
+    if (end > (this.#sentEnd ?? 0)) {
+      this.#goOnUnderNewId(`${name} acknowledged end ${end}, and ${this.#sentEnd ?? 0} was the last one sent`, socket);
+      return;
+    }
     this.#options.outbox.acknowledge(seq);
+    this.#options.outbox.acknowledgeEnds(end);
     this.#onAck();
     this.sendPending();
   }
@@ -280,7 +313,7 @@ export class Uplink {
     this.#hasLoggedReason = true;
   }
 
-  #welcome(seq: number, socket: Socket, name: string): void {
+  #welcome({ seq, end, accepts }: Welcome, socket: Socket, name: string): void {
     const { outbox, log } = this.#options;
     if (this.#welcomed) return;
     if (seq > outbox.maySentSeq && outbox.resumed) outbox.setStoredByServer(seq);
@@ -291,11 +324,22 @@ export class Uplink {
       );
       return;
     }
+    const takesEnds = accepts?.includes('end') === true;
+    if (takesEnds && end > outbox.lastEnd && outbox.resumed) outbox.setEndsStoredByServer(end);
+    else if (takesEnds && end > outbox.lastEnd) {
+      this.#goOnUnderNewId(
+        `${name} has ${end} ends of sessions of this agent, its state folder has ${outbox.lastEnd}: it is an older copy, or the server is not to be believed`,
+        socket,
+      );
+      return;
+    }
     log.info(`Connected to ${name}`);
     this.#loggedProblems.clear();
     this.#welcomed = true;
     outbox.acknowledge(seq);
     this.#sentSeq = seq;
+    if (takesEnds) outbox.acknowledgeEnds(end);
+    this.#sentEnd = takesEnds ? Math.max(end, outbox.ackedEnd) : null;
     this.#onAck();
     this.report(true);
     this.sendPending();

@@ -10,6 +10,8 @@ export const COMMIT_LIMIT_EVENTS = 2_048;
 export const WAITING_LIMIT_EVENTS = 65_536;
 /** What one shape or gap of a ping counts as, in events: some 500 bytes. */
 const PING_PART_WEIGHT_EVENTS = 4;
+/** So many sessions of an agent's list count as one event: they are numbers. */
+const LISTED_SESSIONS_PER_EVENT = 16;
 /** Heartbeats are collected for so long, or until the next commit of something else after it. */
 const HEARTBEATS_EVERY_MS = 1_000;
 /** How long a closing server goes on storing what waits. The rest was not acknowledged: agents send it again. */
@@ -31,8 +33,10 @@ interface Waiting {
 export type CommitListener = (stored: readonly Appended[]) => void;
 
 /** Weighs a batch against what may wait, in events. Never 0: what an agent says without events is bounded too. */
-export function weightOf({ events, ping }: AgentBatch): number {
-  return 1 + events.length + (ping ? (ping.shapes.length + ping.gaps.length) * PING_PART_WEIGHT_EVENTS : 0);
+export function weightOf({ events, ends = [], ping }: AgentBatch): number {
+  const parts = ping ? ping.shapes.length + ping.gaps.length : 0;
+  const listed = Math.ceil((ping?.open?.list.length ?? 0) / LISTED_SESSIONS_PER_EVENT);
+  return 1 + events.length + ends.length + parts * PING_PART_WEIGHT_EVENTS + listed;
 }
 
 /** Hears how long things took, in milliseconds of the clock that only runs forward. Must not throw. */
@@ -243,7 +247,7 @@ export class GroupCommit {
   }
 
   #announce(appended: readonly Appended[]): void {
-    if (appended.some((one) => one.stored + one.gaps.length > 0))
+    if (appended.some((one) => one.stored + one.gaps.length + one.sessions.length > 0))
       for (const listener of this.#listeners) listener(appended);
   }
 

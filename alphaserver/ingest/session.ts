@@ -4,6 +4,7 @@ import { LineFramer } from '../../protocol/framing.ts';
 import type { Enroll } from '../../protocol/joining.ts';
 import {
   type AgentMessage,
+  type EndMessage,
   type ErrorCode,
   type EventMessage,
   encode,
@@ -11,6 +12,7 @@ import {
   type Hello,
   LINE_LIMIT_BYTES,
   PING_EVERY_MS,
+  type Ping,
   PROTOCOL_VERSION,
   readAgentMessage,
   type ServerMessage,
@@ -18,10 +20,11 @@ import {
 } from '../../protocol/messages.ts';
 import type { AgentReport } from '../../protocol/report.ts';
 import type { Logger } from '../../service/logger.ts';
-import type { PingContent, SequencedEvent } from '../store/store.ts';
+import type { AgentBatch, NumberedEnd, SequencedEvent } from '../store/store.ts';
 import type { Admission, Admitted, Peer, Rejected } from './admission.ts';
 import { type GroupCommit, weightOf } from './group-commit.ts';
 import type { Enrolled, Joining } from './joining.ts';
+import { OpenListParts } from './open-list.ts';
 
 /** Events of one session that may wait for the store before its socket is no longer read. */
 const UNSTORED_LIMIT_EVENTS = 8_192;
@@ -72,6 +75,8 @@ export class Session {
   /** When the line began that has not ended; null between two lines. */
   #lineBegunMs: number | null = null;
   #gathered: SequencedEvent[] = [];
+  #gatheredEnds: NumberedEnd[] = [];
+  readonly #open = new OpenListParts();
   #unstored = 0;
   #pongedMs = 0;
   #admitted: Admitted | null = null;
@@ -193,6 +198,9 @@ export class Session {
       case 'event':
         this.#gather(message);
         break;
+      case 'end':
+        this.#gatherEnd(message);
+        break;
       case 'ping':
         this.#send({ type: 'pong' });
         this.#flush();
@@ -208,16 +216,24 @@ export class Session {
   }
 
   #gather(message: EventMessage): void {
-    const { host } = message.event;
+    if (this.#mayReport(message.event.host)) this.#gathered.push(message);
+  }
+
+  #gatherEnd({ number, end }: EndMessage): void {
+    if (this.#mayReport(end.host)) this.#gatheredEnds.push({ number, end });
+  }
+
+  /** True where the agent may report about a host; refuses it where it may not. */
+  #mayReport(host: string | null | undefined): boolean {
     const { admission, now } = this.#options;
     const verdict = host ? admission.eventHost(this.#admitted as Admitted, this.#hello as Hello, host) : { delayMs: 0 };
     if ('delayMs' in verdict) {
       if (verdict.delayMs > 0) this.#slowedUntilMs = Math.max(this.#slowedUntilMs, now() + verdict.delayMs);
-      this.#gathered.push(message);
-    } else {
-      this.#flush();
-      this.refuse(verdict.code, verdict.message);
+      return true;
     }
+    this.#flush();
+    this.refuse(verdict.code, verdict.message);
+    return false;
   }
 
   #greet(hello: Hello): void {
@@ -239,10 +255,11 @@ export class Session {
     // Through the queue, behind whatever an older connection of this agent left there: welcome.seq must count it. [P5]
     const binding = change === null ? {} : { binding: change };
     ingest.submit({ agent: hello.agent, host: hello.host, events: [], ...binding }).then(
-      ({ lastSeq }) =>
+      ({ lastSeq, lastEnd }) =>
         this.#later(admitted.delayMs, () => {
-          const accepts = this.#renewableName === null ? {} : { accepts: ['renew'] };
-          if (!this.#ending) this.#send({ type: 'welcome', version: PROTOCOL_VERSION, seq: lastSeq, ...accepts });
+          const accepts = this.#renewableName === null ? ['end'] : ['end', 'renew'];
+          const welcome = { type: 'welcome', version: PROTOCOL_VERSION, seq: lastSeq, end: lastEnd, accepts } as const;
+          if (!this.#ending) this.#send(welcome);
         }),
       () => this.end(),
     );
@@ -310,19 +327,21 @@ export class Session {
   }
 
   #flush(): void {
-    if (this.#gathered.length === 0) return;
-    const events = this.#gathered;
+    if (this.#gathered.length + this.#gatheredEnds.length === 0) return;
+    const [events, ends] = [this.#gathered, this.#gatheredEnds];
     this.#gathered = [];
-    this.#submit({ events });
+    this.#gatheredEnds = [];
+    this.#submit({ events, ...(ends.length > 0 && { ends }) });
   }
 
   /** Gaps and shapes are sent once and acknowledged by being stored; a report comes again with the next ping. */
-  #ping({ report, shapes, gaps }: PingContent): void {
-    if (shapes.length > 0 || gaps.length > 0) {
-      this.#submit({ events: [], ping: { report, shapes, gaps } });
+  #ping({ report, shapes, gaps, open }: Ping): void {
+    const nowMs = this.#options.now();
+    const list = open === null ? null : this.#open.take(open, report, nowMs);
+    if (shapes.length > 0 || gaps.length > 0 || list !== null) {
+      this.#submit({ events: [], ping: { report, shapes, gaps, ...(list && { open: list }) } });
       return;
     }
-    const nowMs = this.#options.now();
     this.#heartbeat = { report, seenMs: nowMs };
     const due = Math.abs(nowMs - this.#storedHeartbeatMs) >= HEARTBEAT_STORED_EVERY_MS;
     if (due || JSON.stringify(report) !== this.#storedReport) this.#storeHeartbeat();
@@ -338,14 +357,15 @@ export class Session {
     this.#options.ingest.heartbeat({ agent, host, events: [], ping: { report, shapes: [], gaps: [] }, seenMs });
   }
 
-  #submit(what: { readonly events: readonly SequencedEvent[]; readonly ping?: PingContent }): void {
+  #submit(what: Pick<AgentBatch, 'events' | 'ends' | 'ping'>): void {
     const hello = this.#hello as Hello;
     const batch = { agent: hello.agent, host: hello.host, ...what };
     this.#unstored += weightOf(batch);
     this.#options.ingest.submit(batch).then(
-      ({ lastSeq }) => {
+      ({ lastSeq, lastEnd }) => {
         this.#unstored -= weightOf(batch);
-        if (!this.#ending && batch.events.length > 0) this.#send({ type: 'ack', seq: lastSeq });
+        const isAwaited = batch.events.length > 0 || batch.ends !== undefined;
+        if (!this.#ending && isAwaited) this.#send({ type: 'ack', seq: lastSeq, end: lastEnd });
         this.flow();
       },
       () => this.end(),

@@ -36,12 +36,15 @@ import type {
   Origin,
   PointView,
   RankingView,
+  SessionPage,
+  SessionQuery,
   SpanQuery,
   SummaryView,
   TimelineView,
 } from './results.ts';
 import { TIMELINE_LIMIT } from './results.ts';
 import { type RuleProgress, ruleProgress } from './rule-progress.ts';
+import { sessionPage } from './sessions.ts';
 import { Snapshot } from './snapshot.ts';
 import { TimelineCounts } from './timeline.ts';
 import { type Rank, TopValues } from './top.ts';
@@ -96,6 +99,10 @@ export class Queries {
   #located(events: readonly StoredEvent[]): EventView[] {
     if (this.#originOf === NO_ORIGIN) return events as EventView[];
     return events.map((event) => ({ ...event, ...this.#originOf(event.ip) }));
+  }
+
+  sessions(query: SessionQuery): SessionPage {
+    return this.#at(() => sessionPage(this.#db, query));
   }
 
   eventsAfter(id: number, limit: number): StoredEvent[] {

@@ -3,6 +3,7 @@
  * of the same name. Times are ISO 8601 in UTC.
  */
 import type { Outcome } from '../../protocol/event.ts';
+import { END_CAUSES } from '../../protocol/session.ts';
 import {
   flag,
   integer,
@@ -119,6 +120,50 @@ export type EventView = Static<typeof EventView>;
 /** Events by the time they happened, newest first, and where to go on. */
 export interface EventPage {
   readonly events: readonly EventView[];
+  readonly next: EventCursor | null;
+}
+
+/** A session in `GET /api/sessions`, on the stream, and of `alphaserver who`. */
+export const SessionView = object({
+  id: integer(),
+  agent: text(),
+  host: text(),
+  user: orNull(text()),
+  method: orNull(text()),
+  key: orNull(text({ description: 'Type and fingerprint; of a certificate its id, serial and CA, too' })),
+  ip: orNull(text()),
+  port: orNull(integer()),
+  pid: orNull(integer()),
+  trust: optional(orNull(oneOf(['journal', 'syslog', 'forgeable']))),
+  since: orNull(time),
+  until: orNull(time),
+  lastedSeconds: orNull(integer()),
+  how: orNull(oneOf(END_CAUSES, { description: 'How it ended' })),
+  confirmedAt: orNull(text({ description: 'When the kernel of its host last said that the connection is there' })),
+  followed: flag({ description: 'False where its agent follows it no more, and did not say that it ended' }),
+});
+export type SessionView = Static<typeof SessionView>;
+
+/** Which sessions are asked for; null leaves a condition out. Times are Unix milliseconds. */
+export interface SessionQuery {
+  /** True: those without an end; false: those with one. */
+  readonly open: boolean | null;
+  readonly host: string | null;
+  readonly user: string | null;
+  /** An address, or an IPv6 network of 64 bits. */
+  readonly ip: string | null;
+  /** A key's fingerprint. */
+  readonly key: string | null;
+  /** Those that were open in the span. */
+  readonly sinceMs: number | null;
+  readonly untilMs: number | null;
+  readonly limit: number;
+  readonly cursor: EventCursor | null;
+}
+
+/** Sessions by when they began, newest first, and where to go on. */
+export interface SessionPage {
+  readonly sessions: readonly SessionView[];
   readonly next: EventCursor | null;
 }
 
@@ -297,6 +342,7 @@ export interface Views {
   events(query: EventQuery): Promise<EventPage>;
   /** What one host, source or user did; null where nothing is known of it. */
   about(kind: 'host' | 'ip' | 'user', value: string): Promise<About | null>;
+  sessions(query: SessionQuery): Promise<SessionPage>;
   /** Events stored after the one with this id, in the order they were stored, at most `limit`. */
   eventsAfter(id: number, limit: number): Promise<readonly StoredEvent[]>;
   summary(span: SpanQuery): Promise<SummaryView>;

@@ -98,6 +98,7 @@ export class StoreViews implements Views {
   }
 
   events: Views['events'] = (query) => this.#thread.run('events', query);
+  sessions: Views['sessions'] = (query) => this.#thread.run('sessions', query);
   eventsAfter: Views['eventsAfter'] = (id, limit) => this.#thread.run('eventsAfter', id, limit);
   summary: Views['summary'] = (span) => this.#thread.run('summary', span);
   timeline: Views['timeline'] = (since, until, step, host) =>

@@ -1,7 +1,7 @@
 /** Holds agents and hosts in memory, as the store has them: what every append needs, without a read from the disk. */
 import type { AgentReport } from '../../protocol/report.ts';
 import type { Database, Statement } from './database.ts';
-import type { AgentRecord, BindingChange } from './store.ts';
+import type { AgentRecord, BindingChange, OpenList } from './store.ts';
 
 /** A row of `agents`. */
 export interface AgentRow {
@@ -19,7 +19,17 @@ export interface AgentRow {
   identity: string | null;
   endedAt: number | null;
   cloneAt: number | null;
+  /** The highest number of an end of a session that is stored. */
+  lastEnd: number;
+  /** What the agent last said of the connections of its host: an AgentLook as JSON. */
+  looked: string | null;
 }
+
+/** What an agent said of the connections of its host. Times are ISO 8601. */
+export type AgentLook = Pick<
+  OpenList,
+  'at' | 'sessions' | 'confirmedAt' | 'blind' | 'unexplained' | 'loginGraceSeconds'
+>;
 
 const isoOrNull = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
@@ -127,10 +137,10 @@ export class Agents {
       // DO UPDATE, since REPLACE would delete the row and its key in the index, and write both again.
       agent: db.prepare(
         `INSERT INTO agents (id, uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt,
-           identity, endedAt, cloneAt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET host = excluded.host,
+           identity, endedAt, cloneAt, lastEnd, looked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET host = excluded.host,
          lastSeen = excluded.lastSeen, lastSeq = excluded.lastSeq, stored = excluded.stored, repeats = excluded.repeats,
          gaps = excluded.gaps, report = excluded.report, reportedAt = excluded.reportedAt, identity = excluded.identity,
-         endedAt = excluded.endedAt, cloneAt = excluded.cloneAt`,
+         endedAt = excluded.endedAt, cloneAt = excluded.cloneAt, lastEnd = excluded.lastEnd, looked = excluded.looked`,
       ),
       host: db.prepare(
         `INSERT INTO hosts (id, name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -238,6 +248,8 @@ export class PendingUpdate {
           identity: null,
           endedAt: null,
           cloneAt: null,
+          lastEnd: 0,
+          looked: null,
         };
     this.#agents.set(uuid, row);
     // Its host is there from now on, and this agent's. Otherwise a heartbeat changes one row, not two.
@@ -308,6 +320,8 @@ export class PendingUpdate {
         a.identity,
         a.endedAt,
         a.cloneAt,
+        a.lastEnd,
+        a.looked,
       );
     for (const h of this.#hosts.values())
       host.run(h.id, h.name, h.agent, h.firstSeen, h.lastSeen, h.accepted, h.failed, h.probes);

@@ -10,6 +10,7 @@ import { EventWriter } from './event-writer.ts';
 import { type OpenFolder, openFolder, usable, WAL_LIMIT_PAGES } from './folder.ts';
 import { deleteUpTo } from './retention.ts';
 import { MIGRATIONS } from './schema.ts';
+import { SessionWriter } from './sessions.ts';
 import type { AgentBatch, Appended, BaseRow, Binding, LogPlace, Store, StoreBase, StoredEvent } from './store.ts';
 
 const DAY_MS = 86_400_000;
@@ -21,6 +22,8 @@ export interface EventStoreOptions {
   readonly walLimitPages?: number;
   /** Period for which one table of events is written to, in milliseconds; a day unless given. */
   readonly tablePeriodMs?: number;
+  /** Sessions without an end that are kept; OPEN_SESSIONS_LIMIT unless given. */
+  readonly openSessionsLimit?: number;
   /** Resolves when an append may go on; rejects with a StoreError when it cannot. */
   readonly ready?: () => Promise<void>;
   /** Hears of each commit, with the id of the newest event. Must not throw. */
@@ -37,6 +40,7 @@ export class EventStore implements Store {
   readonly #options: EventStoreOptions;
   #agents: Agents;
   readonly #writer: EventWriter;
+  readonly #sessions: SessionWriter;
   #lastId: number;
 
   /** Throws an Error with one sentence when the store is in use, damaged or of a newer version. */
@@ -50,6 +54,7 @@ export class EventStore implements Store {
       usable(folder, () => migrate(db, MIGRATIONS));
       this.#agents = new Agents(db);
       this.#writer = new EventWriter(db, options.tablePeriodMs ?? DAY_MS);
+      this.#sessions = new SessionWriter(db, options.openSessionsLimit);
       this.#lastId = readerOf(db).bounds().last;
     } catch (error) {
       this.#folder.close();
@@ -79,11 +84,17 @@ export class EventStore implements Store {
     return this.#write(() => deleteUpTo(this.db, this.#writer, { upTo, rows, nowMs, nextId: this.#lastId + 1 }));
   }
 
+  /** Deletes sessions that ended before a time, at most `rows` at once. True where more is to go. */
+  deleteSessionsBefore(cutoffMs: number, rows: number): boolean {
+    return this.#write(() => this.#sessions.deleteBefore(cutoffMs, rows));
+  }
+
   #write<T>(work: () => T): T {
     try {
       return transaction(this.db, work);
     } catch (error) {
       this.#writer.reload();
+      this.#sessions.reload();
       throw error;
     }
   }
@@ -125,6 +136,8 @@ export class EventStore implements Store {
     const appended = this.#write(() => {
       this.#writer.rotate(nowMs, id + 1);
       const storedAt = new Date(nowMs).toISOString();
+      /** The sessions that began or ended, by batch. */
+      const changed: number[][] = [];
       const results = batches.map((batch): Appended => {
         const agent = update.agent(batch.agent, batch.host, batch.seenMs);
         const before = { ...agent };
@@ -152,12 +165,20 @@ export class EventStore implements Store {
           this.#writer.insert({ id, storedMs: nowMs, agent: agent.id, host: host.id, seq, event });
           events.push({ ...event, id, seq, agent: batch.agent, host: host.name, storedAt });
         }
+        const hostOf = (name: string): number => update.host(name, agent.id).id;
+        changed.push([
+          ...this.#sessions.begin(agent, events, hostOf),
+          ...this.#sessions.end(agent, batch.ends ?? [], hostOf),
+        ]);
+        if (batch.ping?.open) this.#sessions.list(agent, batch.ping.open);
         if (batch.ping?.report) {
           agent.report = JSON.stringify(batch.ping.report);
           agent.reportedAt = nowMs;
         }
         return {
           lastSeq: agent.lastSeq,
+          lastEnd: agent.lastEnd,
+          sessions: [],
           stored: agent.stored - before.stored,
           repeats: agent.repeats - before.repeats,
           missing: agent.gaps - before.gaps,
@@ -174,7 +195,10 @@ export class EventStore implements Store {
         appendDecisions(this.db, place.decisions, nowMs);
         this.setFact(LOG_POSITION, place.position);
       }
-      return results;
+      return results.map((result, i) => {
+        const ids = changed[i] ?? [];
+        return ids.length === 0 ? result : { ...result, sessions: this.#sessions.withIds(ids) };
+      });
     });
     // Only now: a commit that failed must leave the memory as it was too.
     update.apply();

@@ -34,7 +34,11 @@ export interface RetentionProjection {
 
 /** The store to delete from, and the bounds of what is deleted. */
 export interface RetentionOptions {
-  readonly store: { readonly db: Database; deleteUpTo(upTo: number, rows: number, nowMs: number): boolean };
+  readonly store: {
+    readonly db: Database;
+    deleteUpTo(upTo: number, rows: number, nowMs: number): boolean;
+    deleteSessionsBefore(cutoffMs: number, rows: number): boolean;
+  };
   readonly projection: RetentionProjection;
   /** Age at which events are deleted, in milliseconds since they were stored. */
   readonly retentionMs: number;
@@ -90,10 +94,13 @@ export class Retention {
   }
 
   #step(): void {
-    const { store, failed, now } = this.#options;
+    const { store, retentionMs, failed, now } = this.#options;
     let more = false;
     try {
-      more = store.deleteUpTo(this.#forgottenTo, STEP_ROWS, now()) || giveBack(store.db);
+      more =
+        store.deleteUpTo(this.#forgottenTo, STEP_ROWS, now()) ||
+        store.deleteSessionsBefore(now() - retentionMs, STEP_ROWS) ||
+        giveBack(store.db);
       this.#failing = false;
     } catch (error) {
       // Once: each commit says as well that a disk is full.

@@ -4,7 +4,7 @@
  * The tables of `asgard.db`. Times are Unix milliseconds; `outcome` is an index into OUTCOMES, `trust` one into TRUSTS, `seq`
  * the number that the agent gave the event. Tables of events (`event-tables.ts`) have no
  * index: an append costs one row at the end of the newest and nothing else.
- * `sessionEnds` holds the `end` messages of the wire by the agent's own number of them; `session` is the `seq` of the login.
+ * `sessions` holds a row for each login, which its end completes: see sessions.ts.
  * `decisions` is the append-only log of what people decided and of what was notified.
  */
 export const MIGRATIONS: readonly string[] = [
@@ -122,6 +122,28 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE forgottenHosts AS SELECT * FROM hosts LIMIT 0;
   CREATE UNIQUE INDEX forgottenHostsById ON forgottenHosts (id);
   CREATE UNIQUE INDEX forgottenHostsByName ON forgottenHosts (name);
+  `,
+  // Ends of sessions complete the rows of their logins; nothing ever wrote the table of ends.
+  `
+  DROP TABLE sessionEnds;
+  ALTER TABLE agents ADD COLUMN lastEnd INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE agents ADD COLUMN looked TEXT;
+  ALTER TABLE forgottenAgents ADD COLUMN lastEnd INTEGER;
+  ALTER TABLE forgottenAgents ADD COLUMN looked TEXT;
+  CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY, sortAt INTEGER NOT NULL, event INTEGER, agent INTEGER NOT NULL, seq INTEGER, host INTEGER NOT NULL,
+    user TEXT, method, key TEXT, fingerprint TEXT, ip TEXT, port INTEGER, pid INTEGER, trust INTEGER,
+    since INTEGER, until INTEGER, lastedSeconds INTEGER, how TEXT,
+    followed INTEGER NOT NULL, confirmed INTEGER NOT NULL, confirmedAt INTEGER
+  );
+  CREATE INDEX openSessions ON sessions (agent, seq) WHERE until IS NULL;
+  CREATE INDEX openPeers ON sessions (ip, port) WHERE until IS NULL;
+  CREATE INDEX endedSessions ON sessions (until) WHERE until IS NOT NULL;
+  CREATE INDEX sessionsByTime ON sessions (sortAt);
+  CREATE INDEX sessionsByHost ON sessions (host, sortAt);
+  CREATE INDEX sessionsByUser ON sessions (user, sortAt);
+  CREATE INDEX sessionsBySource ON sessions (ip, sortAt);
+  CREATE INDEX sessionsByKey ON sessions (fingerprint, sortAt) WHERE fingerprint IS NOT NULL;
   `,
 ];
 

@@ -1,6 +1,7 @@
 /** The promises of an event store to the rest of the server. */
-import type { LoginEvent } from '../../protocol/event.ts';
+import type { LoginEvent, Trust } from '../../protocol/event.ts';
 import type { AgentReport, DeclaredGap, ShapeCount } from '../../protocol/report.ts';
+import type { EndCause, OpenSessions, SessionEnd } from '../../protocol/session.ts';
 import type { NewDecision } from './decisions.ts';
 
 /** An event with its number in its agent's order. */
@@ -10,11 +11,19 @@ export interface SequencedEvent {
   readonly event: LoginEvent & { readonly at: string };
 }
 
+/** The end of a session with its number in its agent's order. */
+export interface NumberedEnd {
+  readonly number: number;
+  readonly end: SessionEnd;
+}
+
 /** Events of one agent, in the order they came. `host` is the agent's own name, used where an event names none. */
 export interface AgentBatch {
   readonly agent: string;
   readonly host: string;
   readonly events: readonly SequencedEvent[];
+  /** Ends of sessions, in the order they came, each behind the event that the session began with. */
+  readonly ends?: readonly NumberedEnd[];
   /** The content of a ping; its totals only grow. */
   readonly ping?: PingContent;
   /** Time at which the agent was last heard, Unix milliseconds, where that was before this call. */
@@ -123,8 +132,34 @@ export interface StoredGap {
   readonly events: number | null;
 }
 
+/** A login and its end, as they stand in the store. Times are ISO 8601; null where it is not known, or not yet. */
+export interface StoredSession {
+  readonly id: number;
+  readonly agent: string;
+  readonly host: string;
+  readonly user: string | null;
+  readonly method: string | null;
+  readonly key: string | null;
+  readonly ip: string | null;
+  readonly port: number | null;
+  readonly pid: number | null;
+  readonly trust: Trust | null;
+  readonly since: string | null;
+  readonly until: string | null;
+  readonly lastedSeconds: number | null;
+  readonly how: EndCause | null;
+  /** When the kernel of its host last said that the connection is there. */
+  readonly confirmedAt: string | null;
+  /** False where its agent follows it no more, and did not say that it ended. */
+  readonly followed: boolean;
+}
+
 /** The result of one AgentBatch. */
 export interface Appended {
+  /** The highest number of an end of this agent that is stored now. */
+  readonly lastEnd: number;
+  /** The sessions that began or ended. */
+  readonly sessions: readonly StoredSession[];
   /** The highest seq of this agent that is stored now: what may be acknowledged. */
   readonly lastSeq: number;
   /** Events stored by this call. */
@@ -167,6 +202,14 @@ export interface PingContent {
   readonly report: AgentReport | null;
   readonly shapes: readonly ShapeCount[];
   readonly gaps: readonly DeclaredGap[];
+  /** All open sessions of the agent, where the list differs from the one before, or is due again. */
+  readonly open?: OpenList;
+}
+
+/** The open sessions of an agent. */
+export interface OpenList extends Omit<OpenSessions, 'from'> {
+  /** Sessions whose `accepted` has a `seq` up to this one are in the list where they are open. */
+  readonly upToSeq: number;
 }
 
 /** Raised when the disk does not take the data. Nothing of the call is stored; it may be tried again. */

@@ -33,6 +33,7 @@ import {
   NetworksView,
   Origin,
   RankCounts,
+  SessionView,
   SourceRank,
   type SpanQuery,
   SummaryView,
@@ -94,6 +95,7 @@ const filter = {
   outcome: parameter('Only this outcome', wordOf(['accepted', 'failed', 'probe'])),
   method: parameter('Only this authentication method', method),
 };
+const csv = withDefault('csv: the same rows for a spreadsheet, with the next page in the Link header', wordOf(['json', 'csv']), 'json');
 /** Pages of lists by the number of a row. */
 const paged = {
   limit,
@@ -215,6 +217,23 @@ export const API = {
     },
     page({ events: list(EventView) }),
   ),
+  sessions: route(
+    'events',
+    'Sessions by when they began, newest first: who is in now, and who was',
+    {
+      open: parameter('Only those without an end, or only those with one', truth),
+      host: filter.host,
+      user: filter.user,
+      ip: filter.ip,
+      key: parameter("Only logins with this key, by its fingerprint such as SHA256:...", textOf(TEXT_LIMIT)),
+      since: parameter('Only those that were open then or later', time),
+      until: parameter('Only those that began before then', time),
+      limit,
+      cursor: cursorOf(eventCursorIn),
+      format: csv,
+    },
+    page({ sessions: list(SessionView) }),
+  ),
   timeline: route(
     'events',
     'Counts in steps of time, empty ones too',
@@ -304,7 +323,7 @@ export const BLOCKLIST = {
 export const STREAM = {
   schema: {
     tags: ['events' satisfies Tag],
-    summary: 'Server-sent events: `event` for each stored one, `alert` and `gap`; Last-Event-ID goes on after an id',
+    summary: 'Server-sent events: `event` for each stored one, `alert`, `gap` and `session`; Last-Event-ID goes on after an id',
     querystring: schemaOf(filter),
   },
 };

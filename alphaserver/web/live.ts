@@ -42,10 +42,14 @@ function passes(filter: StreamFilter | null, event: StoredEvent | undefined): bo
   );
 }
 
-/** True when an alert or a gap may be about what a filter names: what it does not name itself, it may be about. */
-function concerns(filter: StreamFilter | null, kind: 'alert' | 'gap', what: unknown): boolean {
+/** What is sent beside events. */
+type Told = 'alert' | 'gap' | 'session';
+
+/** True when an alert, a gap or a session may be about what a filter names: what it does not name itself, it may be about. */
+function concerns(filter: StreamFilter | null, kind: Told, what: unknown): boolean {
   if (filter === null) return true;
-  const { host, source, user } = what as { host?: string | null; source?: string | null; user?: string | null };
+  const given = what as { host?: string | null; source?: string | null; user?: string | null; ip?: string | null };
+  const { host, user, source = given.ip } = given;
   const { ip } = filter;
   // Of a gap nothing but the host is known.
   if (kind === 'gap' && (ip ?? filter.user ?? filter.outcome ?? filter.method) !== null) return false;
@@ -97,6 +101,7 @@ export class Live {
   /** Hears of a commit. Each event is written out once, however many watch. */
   stored(batches: readonly Appended[]): void {
     for (const { gaps } of batches) for (const gap of gaps) this.#tell('gap', gap);
+    for (const { sessions } of batches) for (const session of sessions) this.#tell('session', session);
     const events = batches.flatMap((batch) => batch.events);
     const [first, last] = [events[0], events.at(-1)];
     if (!first || !last) return;
@@ -121,8 +126,8 @@ export class Live {
     this.#tell('alert', alert);
   }
 
-  /** As alerts, gaps are not repeated after a break: `GET /api/gaps` has them all. */
-  #tell(kind: 'alert' | 'gap', what: unknown): void {
+  /** As alerts, gaps and sessions are not repeated after a break: `GET /api/gaps` and `GET /api/sessions` have them all. */
+  #tell(kind: Told, what: unknown): void {
     const text = `event: ${kind}\ndata: ${JSON.stringify(what)}\n\n`;
     for (const viewer of this.#viewers) if (concerns(viewer.filter, kind, what)) this.#write(viewer, text);
   }

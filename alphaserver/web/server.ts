@@ -27,6 +27,7 @@ import { countRoutes } from './routes/counts.ts';
 import { eventRoutes } from './routes/events.ts';
 import { hostRoutes } from './routes/hosts.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
+import { sessionRoutes } from './routes/sessions.ts';
 import { pageFiles } from './static.ts';
 
 /** What the routes are given. */
@@ -147,6 +148,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       meRoute(api, access);
       hostRoutes(api, views);
       eventRoutes(api, views, written);
+      sessionRoutes(api, views);
       countRoutes(api, { views, written, alerts, ready: options.ready });
       ledgerRoutes(api, views);
       alertRoutes(api, alerts);

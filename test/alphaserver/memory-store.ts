@@ -40,6 +40,8 @@ export class MemoryStore implements Store {
     const attempts = this.events.filter((event) => event.host === host).length;
     return {
       lastSeq: last,
+      lastEnd: 0,
+      sessions: [],
       stored: fresh.length,
       repeats: events.length - fresh.length,
       missing,

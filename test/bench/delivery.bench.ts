@@ -55,7 +55,7 @@ function uplink(pair: Pair, outbox: Queue, windowEvents: number): Uplink {
       certFile: null,
       keyFile: null,
     }),
-    pingContent: () => ({ report: REPORT, shapes: [], gaps: [] }),
+    pingContent: () => [{ report: REPORT, shapes: [], gaps: [] }],
     onOutboxError: () => {},
     log: quiet,
     now: Date.now,
@@ -109,6 +109,11 @@ const empty = (): Queue => ({
   acknowledge: () => {},
   setStoredByServer: () => {},
   takeNewId: () => 0,
+  lastEnd: 0,
+  ackedEnd: 0,
+  endsAfter: () => [],
+  acknowledgeEnds: () => {},
+  setEndsStoredByServer: () => {},
 });
 
 /** A thousand agents lose their server at once: how they come back. */

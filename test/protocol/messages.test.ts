@@ -10,6 +10,7 @@ import {
   TOKEN_LIMIT,
 } from '../../protocol/messages.ts';
 import { GAPS_PER_PING, SHAPE_LIMIT, SHAPES_PER_PING } from '../../protocol/report.ts';
+import { OPEN_SESSIONS_LIMIT, SESSIONS_PER_PING, UNEXPLAINED_PER_PING } from '../../protocol/session.ts';
 import { COUNT_LIMIT, JSON_DEPTH_LIMIT } from '../../protocol/values.ts';
 
 const agent = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
@@ -195,7 +196,7 @@ test('a ping is never refused for what it tells; what is not well formed is left
     shapes: [shape, { shape: 1 }, null],
     gaps: 'none',
   });
-  assert.deepEqual(readAgentMessage(line), { type: 'ping', report: null, shapes: [shape], gaps: [] });
+  assert.deepEqual(readAgentMessage(line), { type: 'ping', report: null, shapes: [shape], gaps: [], open: null });
   const many = JSON.stringify({ type: 'ping', shapes: Array(SHAPES_PER_PING + 1).fill(shape) });
   const ping = readAgentMessage(many);
   assert.equal(ping.type === 'ping' && ping.shapes.length, SHAPES_PER_PING);
@@ -215,5 +216,74 @@ test('a server message that cannot be read is a fault, not an exception', () => 
     type: 'welcome',
     version: 1,
     seq: 3,
+    end: 0,
+    accepts: [],
   });
+});
+
+const END = {
+  ...{ type: 'end', end: 3, at: '2026-11-29T08:00:00Z', session: 5, user: 'alice', ip: '192.0.2.10', port: 50_022 },
+  ...{ pid: 4_711, lastedSeconds: 3_600, how: 'closed', more: 1 },
+};
+
+test('the end of a session is read; null stands for what is left out', () => {
+  const { type: _, end: number, more: __, ...end } = END;
+  assert.deepEqual(readAgentMessage(JSON.stringify(END)), {
+    type: 'end',
+    number,
+    end: { ...end, at: '2026-11-29T08:00:00.000Z', host: null },
+  });
+  const least = { type: 'end', end: 1, at: END.at, how: 'unknown' };
+  const none = { session: null, user: null, ip: null, port: null, pid: null, lastedSeconds: null, host: null };
+  assert.deepEqual(readAgentMessage(JSON.stringify(least)), {
+    type: 'end',
+    number: 1,
+    end: { at: '2026-11-29T08:00:00.000Z', how: 'unknown', ...none },
+  });
+});
+
+test('the end of a session that is not one is a fault, which names the field', () => {
+  const wrong = {
+    end: 0,
+    at: 'now',
+    session: 0,
+    user: 'x'.repeat(1_025),
+    ip: 'client.example',
+    port: 65_536,
+    pid: 0,
+    lastedSeconds: -1,
+    how: 'left',
+    host: 'a b',
+  };
+  for (const [field, value] of Object.entries(wrong)) {
+    const message = readAgentMessage(JSON.stringify({ ...END, [field]: value }));
+    assert.ok(message.type === 'fault' && message.message.includes(field), JSON.stringify(message));
+  }
+});
+
+test('a list of open sessions is left out of a ping where it is none, and its bounds hold', () => {
+  const open = { at: END.at, sessions: 2, from: 0, list: [6, 7], unexplained: [] };
+  const read = (given: unknown) => {
+    const ping = readAgentMessage(JSON.stringify({ type: 'ping', open: given }));
+    return ping.type === 'ping' ? ping.open : null;
+  };
+  assert.deepEqual(read(open)?.list, [6, 7]);
+  const many = Array.from({ length: SESSIONS_PER_PING + 1 }, (_, i) => i + 1);
+  for (const wrong of [
+    { sessions: 1 },
+    { sessions: OPEN_SESSIONS_LIMIT + 1 },
+    { list: [7, 6] },
+    { list: [6, 6] },
+    { list: ['6'] },
+    { list: many, sessions: many.length },
+    { from: -1 },
+    { at: 'now' },
+    { confirmedAt: 'now' },
+    { loginGraceSeconds: 604_801 },
+  ])
+    assert.equal(read({ ...open, ...wrong }), null, JSON.stringify(wrong).slice(0, 80));
+  const stranger = { ip: '198.51.100.9', port: 40_022, since: END.at };
+  const unexplained = [...Array(UNEXPLAINED_PER_PING).fill(stranger), { ...stranger, ip: '192.0.2.1' }, { ip: 1 }];
+  assert.equal(read({ ...open, unexplained })?.unexplained.length, UNEXPLAINED_PER_PING);
+  assert.deepEqual(read({ ...open, unexplained: [{ ip: 1 }, stranger] })?.unexplained, [stranger]);
 });

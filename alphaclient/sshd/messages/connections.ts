@@ -104,6 +104,7 @@ export const ENDS: readonly MessageRow[] = [
     example: `Connection from authenticating user root ${AT} timed out [preauth]`,
     fields: { reason: 'timed out' },
     whenTruncated: 'pid',
+    endsSession: 'timeout',
   },
   {
     name: 'connection-timed-out-old',
@@ -114,6 +115,7 @@ export const ENDS: readonly MessageRow[] = [
     example: `Connection to ${AT} timed out [preauth]`,
     fields: { reason: 'timed out' },
     whenTruncated: 'read or pid',
+    endsSession: 'timeout',
   },
   {
     name: 'connection-to',
@@ -134,6 +136,7 @@ export const ENDS: readonly MessageRow[] = [
     fields: { reason: 'disconnected' },
     whenTruncated: 'pid',
     interpret: disconnected,
+    endsSession: 'disconnected',
   },
   {
     name: 'received-disconnect',
@@ -143,6 +146,7 @@ export const ENDS: readonly MessageRow[] = [
     meaning: "the client ends the connection; the text is the client's choice",
     example: 'Received disconnect from 192.0.2.10 port 50022:11: Bye Bye [preauth]',
     interpret: receivedDisconnect,
+    endsSession: 'disconnected',
   },
   {
     // The last line up to 6.7; in 6.8 to 7.1 `Disconnected from` may follow, and says no more.
@@ -154,6 +158,7 @@ export const ENDS: readonly MessageRow[] = [
     example: 'Received disconnect from 192.0.2.10: 11: Bye Bye [preauth]',
     fields: { endFollows: true },
     interpret: receivedDisconnectOld,
+    endsSession: 'disconnected',
   },
   {
     name: 'disconnecting-too-many',
@@ -236,6 +241,7 @@ export const SESSION_ENDS: readonly MessageRow[] = [
     template: 'terminating inactive connection from {client}',
     meaning: 'end of a session',
     example: 'terminating inactive connection from user alice 192.0.2.10 port 50022',
+    endsSession: 'timeout',
   },
   {
     name: 'session-timeout',
@@ -244,6 +250,7 @@ export const SESSION_ENDS: readonly MessageRow[] = [
     template: 'Timeout, client not responding[ from {client}]',
     meaning: 'end of a session',
     example: 'Timeout, client not responding from user alice 192.0.2.10 port 50022',
+    endsSession: 'timeout',
   },
 ];
 

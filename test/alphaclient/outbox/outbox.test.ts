@@ -130,12 +130,7 @@ test('a damaged outbox is renamed and logged as an error, and reading goes on fr
   const { agent } = outbox;
   outbox.commit(reading(['a', 'b'], 50));
   const checkpoint = new Checkpoint(folder);
-  checkpoint.offer({
-    agent,
-    seq: 2,
-    logs: [{ log: '/x', bookmark: { position: { offset: 50 }, reader: { n: 50 } } }],
-    declared: outbox.declared,
-  });
+  checkpoint.offer(agent, 0, () => outbox.stateOf('/x', { position: { offset: 50 }, reader: { n: 50 } }));
   checkpoint.acknowledged(1, 10_000);
   assert.equal(checkpoint.read(), null, 'not before all of it is acknowledged');
   checkpoint.acknowledged(2, 20_000);

@@ -8,6 +8,7 @@ import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import { Chance } from '../../sshd/chance.ts';
 import { type Line, Story } from '../../sshd/imitation.ts';
 import { VERSIONS, type Version } from '../../sshd/versions.ts';
+import { SessionOutbox } from './session-outbox.ts';
 
 const START_MS = Date.UTC(2026, 10, 20, 9);
 const CONTEXT: ReadContext = { writtenMs: START_MS + 86_400_000, nowMs: START_MS, timeZone: 'UTC' };
@@ -140,7 +141,8 @@ describe('a log read in chunks', () => {
     for (let i = 0; i < LOGS; i++) {
       const chance = new Chance(SEED + i);
       const logs = [log(chance, 12), log(chance, 12), log(chance, 12)];
-      const readers = logs.map(() => new Reader());
+      const outboxes = logs.map(() => new SessionOutbox());
+      const readers = outboxes.map((outbox) => outbox.reader());
       const told: LocatedEvent[][] = logs.map(() => []);
       const next = logs.map(() => 0);
       while (logs.some((lines, n) => (next[n] as number) < lines.length)) {
@@ -151,7 +153,7 @@ describe('a log read in chunks', () => {
         told[n]?.push(...reader.read(latin1((logs[n] as string[]).slice(from, next[n]).join('')), CONTEXT));
         // Asking changes nothing.
         if (chance.below(4) === 0) reader.firstOpenLine();
-        if (chance.below(9) === 0) readers[n] = new Reader(JSON.parse(JSON.stringify(reader.save())));
+        if (chance.below(9) === 0) readers[n] = (outboxes[n] as SessionOutbox).restart(reader);
       }
       for (const [n, lines] of logs.entries()) {
         const one = outcome(readers[n] as Reader, told[n] as LocatedEvent[]);

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { Connection, isDecided } from '../../../alphaclient/sshd/connection.ts';
 import {
   ConnectionTable,
+  HOST_SESSION_LIMIT_CONNECTIONS,
   isAny,
   OPEN_LIMIT_CONNECTIONS,
   SESSION_LIMIT_CONNECTIONS,
@@ -145,7 +146,7 @@ describe('the table of connections', () => {
     }
   });
 
-  const opened = (pid: number): Connection => Object.assign(new Connection(), { host: 1, pid, state: 'open' });
+  const opened = (pid: number, host = 1): Connection => Object.assign(new Connection(), { host, pid, state: 'open' });
 
   it('gives the oldest connection before a login to be closed when there are too many', () => {
     const table = new ConnectionTable();
@@ -154,13 +155,15 @@ describe('the table of connections', () => {
     deepEqual([oldest.slice(0, -1).every((one) => one === null), oldest.at(-1) === all[0]], [true, true]);
   });
 
-  it('keeps sessions through any number of connections before a login, and forgets the oldest of too many', () => {
+  it('keeps sessions through any number of connections before a login, and evicts the oldest of too many', () => {
     const table = new ConnectionTable();
-    const login = (pid: number): Connection => {
-      const session = opened(pid);
+    const evicted: number[] = [];
+    const login = (pid: number, host = 1 + (pid % 10)): Connection => {
+      const session = opened(pid, host);
       table.add(session);
       session.state = 'accepted';
-      table.promote(session);
+      const one = table.promote(session);
+      if (one !== null) evicted.push(one.session);
       return session;
     };
     const first = login(0);
@@ -173,7 +176,23 @@ describe('the table of connections', () => {
     equal(table.byPid(1, 0), first);
     login(SESSION_LIMIT_CONNECTIONS);
     equal(table.byPid(1, 0), undefined);
-    equal(table.byPid(1, 1)?.pid, 1);
+    equal(table.byPid(2, 1)?.pid, 1);
     deepEqual([table.size, table.sessions], [OPEN_LIMIT_CONNECTIONS, SESSION_LIMIT_CONNECTIONS]);
+    deepEqual(evicted, [1]);
+  });
+
+  it('evicts the oldest session of a host that has too many, and none of another', () => {
+    const table = new ConnectionTable();
+    const login = (pid: number, host: number): Connection | null => {
+      const session = opened(pid, host);
+      table.add(session);
+      session.state = 'accepted';
+      return table.promote(session);
+    };
+    login(1, 2);
+    for (let i = 0; i < HOST_SESSION_LIMIT_CONNECTIONS; i++) equal(login(10 + i, 1), null);
+    equal(login(9, 1)?.pid, 10);
+    equal(table.byPid(2, 1)?.pid, 1);
+    equal(table.sessions, HOST_SESSION_LIMIT_CONNECTIONS + 1);
   });
 });

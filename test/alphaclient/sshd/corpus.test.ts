@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import { asShown } from '../../sshd/deeds.ts';
+import { SessionOutbox } from './session-outbox.ts';
 
 interface Truth {
   readonly outcome: 'accepted' | 'failed' | 'probe' | 'partial';
@@ -39,7 +40,8 @@ function truthOf(path: string, name: string): Truth[] {
 
 /** Reads a log at once, or torn into pieces of whole lines with a restart between any two. */
 function read(bytes: Buffer, piece: number): LocatedEvent[] {
-  let reader = new Reader();
+  const outbox = new SessionOutbox();
+  let reader = outbox.reader();
   const all: LocatedEvent[] = [];
   for (let from = 0; from < bytes.length; ) {
     let end = from;
@@ -48,7 +50,7 @@ function read(bytes: Buffer, piece: number): LocatedEvent[] {
       end = lf < 0 ? bytes.length : lf + 1;
     }
     all.push(...reader.read(bytes.subarray(from, end), CONTEXT));
-    reader = new Reader(JSON.parse(JSON.stringify(reader.save())));
+    reader = outbox.restart(reader);
     from = end;
   }
   all.push(...reader.end());

@@ -3,6 +3,7 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DUPLICATE_LIMIT_LINES } from '../../../alphaclient/sshd/duplicate-lines.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
+import { SessionOutbox } from './session-outbox.ts';
 
 const NOW = Date.UTC(2026, 10, 30);
 const CONTEXT = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };
@@ -16,7 +17,8 @@ interface Result {
 /** Reads a log at once, and with a restart after each line; both must give the same events. */
 function read(lines: readonly string[]): Result {
   const [whole, torn] = [false, true].map((isTorn) => {
-    let reader = new Reader();
+    const outbox = new SessionOutbox();
+    let reader = outbox.reader();
     const chunks = isTorn ? lines.map((line) => `${line}\n`) : [lines.map((line) => `${line}\n`).join('')];
     const events: string[] = [];
     const take = (found: ReturnType<Reader['end']>) => {
@@ -24,7 +26,7 @@ function read(lines: readonly string[]): Result {
     };
     for (const chunk of chunks) {
       take(reader.read(Buffer.from(chunk), CONTEXT));
-      if (isTorn) reader = new Reader(JSON.parse(JSON.stringify(reader.save())));
+      if (isTorn) reader = outbox.restart(reader);
     }
     const { seemsWrittenTwice } = reader;
     take(reader.end());

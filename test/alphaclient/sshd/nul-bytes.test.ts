@@ -2,7 +2,8 @@
 import { deepEqual } from 'node:assert/strict';
 import { it } from 'node:test';
 import { PIECES_LIMIT } from '../../../alphaclient/sshd/nul-bytes.ts';
-import { Reader } from '../../../alphaclient/sshd/reader.ts';
+import type { Reader } from '../../../alphaclient/sshd/reader.ts';
+import { SessionOutbox } from './session-outbox.ts';
 
 const NOW = Date.UTC(2026, 10, 30);
 const CONTEXT = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };
@@ -10,7 +11,8 @@ const CONTEXT = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };
 /** Reads a log at once, and line by line with restarts between; both must give the same. */
 function read(bytes: Buffer): { events: string[]; unknown: number } {
   const results = [Number.POSITIVE_INFINITY, 1].map((lines) => {
-    let reader = new Reader();
+    const outbox = new SessionOutbox();
+    let reader = outbox.reader();
     const events: string[] = [];
     const take = (found: ReturnType<Reader['end']>) => {
       for (const { event, line } of found) events.push(`${line} ${event.outcome} ${event.user} ${event.port}`);
@@ -19,7 +21,7 @@ function read(bytes: Buffer): { events: string[]; unknown: number } {
       let end = from;
       for (let n = 0; n < lines && end < bytes.length; n++) end = bytes.indexOf(10, end) + 1 || bytes.length;
       take(reader.read(bytes.subarray(from, end), CONTEXT));
-      reader = new Reader(JSON.parse(JSON.stringify(reader.save())));
+      reader = outbox.restart(reader);
       from = end;
     }
     take(reader.end());

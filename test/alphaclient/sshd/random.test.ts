@@ -7,6 +7,7 @@ import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import { Chance } from '../../sshd/chance.ts';
 import { type Line, Story, type Truth } from '../../sshd/imitation.ts';
 import { VERSIONS, type Version } from '../../sshd/versions.ts';
+import { SessionOutbox } from './session-outbox.ts';
 
 const START_MS = Date.UTC(2026, 10, 20, 9);
 const CONTEXT: ReadContext = { writtenMs: START_MS + 86_400_000, nowMs: START_MS, timeZone: 'UTC' };
@@ -103,7 +104,8 @@ function whole(bytes: Buffer, reader = new Reader()): LocatedEvent[] {
 
 /** The same log torn at any byte, with a restart between any two pieces; the follower keeps half lines back. */
 function torn(bytes: Buffer, chance: Chance): LocatedEvent[] {
-  let reader = new Reader();
+  const outbox = new SessionOutbox();
+  let reader = outbox.reader();
   const all: LocatedEvent[] = [];
   let taken = 0;
   for (let end = 0; end < bytes.length; ) {
@@ -111,7 +113,7 @@ function torn(bytes: Buffer, chance: Chance): LocatedEvent[] {
     const upTo = end === bytes.length ? end : bytes.lastIndexOf(10, end - 1) + 1;
     if (upTo > taken) all.push(...reader.read(bytes.subarray(taken, upTo), CONTEXT));
     taken = Math.max(taken, upTo);
-    reader = new Reader(JSON.parse(JSON.stringify(reader.save())));
+    reader = outbox.restart(reader);
   }
   return [...all, ...reader.end()];
 }

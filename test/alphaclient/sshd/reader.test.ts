@@ -6,6 +6,7 @@ import type { ReadContext } from '../../../alphaclient/sshd/reader.ts';
 import { READ_LIMIT_BYTES, Reader } from '../../../alphaclient/sshd/reader.ts';
 import { FORGERY_LIMIT, SHAPE_LIMIT } from '../../../alphaclient/sshd/unknown-messages.ts';
 import type { LoginEvent } from '../../../protocol/event.ts';
+import { SessionOutbox } from './session-outbox.ts';
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 const CONTEXT: ReadContext = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };
@@ -690,12 +691,13 @@ describe('bounds and restarts', () => {
         text += random(4) === 0 ? String.fromCharCode(random(256)) : pieces[random(pieces.length)];
       const bytes = Buffer.from(`${text}\n`, 'latin1');
       const whole = read(bytes.toString('latin1'));
-      let reader = new Reader();
+      const outbox = new SessionOutbox();
+      let reader = outbox.reader();
       const torn: LocatedEvent[] = [];
       for (let from = 0; from < bytes.length; ) {
         const end = bytes.indexOf(10, from + random(40)) + 1 || bytes.length;
         torn.push(...reader.read(bytes.subarray(from, end), CONTEXT));
-        reader = new Reader(JSON.parse(JSON.stringify(reader.save())));
+        reader = outbox.restart(reader);
         from = end;
       }
       torn.push(...reader.end());
@@ -712,11 +714,12 @@ describe('sshd -E', () => {
       'Accepted password for root from 198.51.100.1 port 22 ssh2\n',
       `b from ${PEER} ssh2\r\n`,
     ];
-    let reader = new Reader();
+    const outbox = new SessionOutbox();
+    let reader = outbox.reader();
     const all: LocatedEvent[] = [];
     for (const line of lines) {
       all.push(...reader.read(Buffer.from(line), CONTEXT));
-      reader = new Reader(JSON.parse(JSON.stringify(reader.save())));
+      reader = outbox.restart(reader);
     }
     all.push(...reader.end());
     deepEqual(

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { scanLine } from '../../../alphaclient/commands/scan-printer.ts';
 import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
-import { Reader } from '../../../alphaclient/sshd/reader.ts';
+import { SessionOutbox } from './session-outbox.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'fixtures', 'recorded');
 const names = readdirSync(FOLDER).flatMap((file) => (file.endsWith('.log') ? [file.slice(0, -4)] : []));
@@ -14,12 +14,13 @@ const names = readdirSync(FOLDER).flatMap((file) => (file.endsWith('.log') ? [fi
 function read(bytes: Buffer, lines: number, nowMs: number): LocatedEvent[] {
   const context = { writtenMs: nowMs, nowMs, timeZone: 'UTC' };
   const all: LocatedEvent[] = [];
-  let reader = new Reader();
+  const outbox = new SessionOutbox();
+  let reader = outbox.reader();
   for (let from = 0; from < bytes.length; ) {
     let end = from;
     for (let n = 0; n < lines && end < bytes.length; n++) end = bytes.indexOf(10, end) + 1 || bytes.length;
     all.push(...reader.read(bytes.subarray(from, end), context));
-    reader = new Reader(JSON.parse(JSON.stringify(reader.save())));
+    reader = outbox.restart(reader);
     from = end;
   }
   return [...all, ...reader.end()].sort((a, b) => a.line - b.line);

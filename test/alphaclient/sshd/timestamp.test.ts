@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { HOST_LIMIT, HostIndex } from '../../../alphaclient/sshd/host-index.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import { TimeZone } from '../../../alphaclient/sshd/time-zone.ts';
+import { SessionOutbox } from './session-outbox.ts';
 
 const DAY = 86_400;
 
@@ -63,11 +64,12 @@ describe('local times', () => {
     );
     const context = { writtenMs: Date.UTC(2026, 10, 24), nowMs: Date.UTC(2026, 10, 24), timeZone: 'Europe/Berlin' };
     for (const date of ['Oct 25 ', '2026-10-25 ', '25/Oct/2026:', 'Sun 2026-10-25 ']) {
-      let reader = new Reader();
+      const outbox = new SessionOutbox();
+      let reader = outbox.reader();
       const found = clocks.map((clock) => {
         const line = `${date}${clock} web sshd[1]: Failed password for bob from 192.0.2.1 port 1 ssh2\n`;
         const [located] = reader.read(Buffer.from(line), context);
-        reader = new Reader(JSON.parse(JSON.stringify(reader.save())));
+        reader = outbox.restart(reader);
         return located?.event.at;
       });
       deepEqual(found, expected, date);

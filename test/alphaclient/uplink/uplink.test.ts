@@ -116,7 +116,7 @@ function start(ports: readonly number[] = [port()]): void {
       ports.map((one) => ({ scheme: 'tcp', host: '127.0.0.1', port: one })),
       { caFile: null, certFile: null, keyFile: null },
     ),
-    pingContent: () => ({ report: REPORT, shapes: [], gaps: [] }),
+    pingContent: () => [{ report: REPORT, shapes: [], gaps: [] }],
     onOutboxError: () => {},
     log: { debug: log, info: log, warn: log, error: log },
     now: () => Date.now() + skewMs,

@@ -9,7 +9,7 @@ import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { readServerConfig } from '../../../alphaserver/config.ts';
 import { type Serving, serve } from '../../../alphaserver/server.ts';
-import type { Appended, StoredEvent } from '../../../alphaserver/store/store.ts';
+import type { Appended, StoredEvent, StoredSession } from '../../../alphaserver/store/store.ts';
 import { Live, VIEWER_BUFFER_BYTES } from '../../../alphaserver/web/live.ts';
 import { createLogger } from '../../../service/logger.ts';
 import { until } from '../../until.ts';
@@ -61,6 +61,18 @@ class Network extends Writable {
   }
 }
 
+const NOTHING: Appended = {
+  lastSeq: 0,
+  lastEnd: 0,
+  sessions: [],
+  stored: 0,
+  repeats: 0,
+  missing: 0,
+  totals: [],
+  events: [],
+  gaps: [],
+};
+
 describe('viewers of the live stream', () => {
   let stored: StoredEvent[] = [];
   let nowMs = 0;
@@ -69,7 +81,7 @@ describe('viewers of the live stream', () => {
     const events = range(from, to).map((id) => event(id, reason));
     stored.push(...events);
     live.stored([
-      { lastSeq: to, stored: events.length, repeats: 0, missing: 0, totals: [], events, gaps: [] } satisfies Appended,
+      { ...NOTHING, lastSeq: to, stored: events.length, events },
     ]);
   };
 
@@ -139,12 +151,30 @@ describe('viewers of the live stream', () => {
     assert.equal(live.hasRoom, false);
   });
 
+  it('hear of sessions that began or ended, those that their filter is about', async () => {
+    const [all, other, alice] = [new Network(), new Network(), new Network()];
+    const filter = { host: null, ip: null, user: null, outcome: null, method: null };
+    live.add(all, null);
+    live.add(other, null, { ...filter, user: 'bob' });
+    live.add(alice, null, { ...filter, ip: '192.0.2.10', user: 'alice' });
+    const at = '2026-11-29T08:00:00.000Z';
+    const session: StoredSession = {
+      ...{ id: 1, agent: 'a', host: 'h1', user: 'alice', method: 'publickey', key: null, ip: '192.0.2.10', port: 50022 },
+      ...{ pid: 4711, trust: 'journal', since: at, until: null, lastedSeconds: null, how: null, confirmedAt: null },
+      followed: true,
+    };
+    live.stored([{ ...NOTHING, sessions: [session] }]);
+    await until(() => all.text.includes('event: session'));
+    assert.match(alice.text, /^event: session\ndata: \{"id":1,/m);
+    assert.doesNotMatch(other.text, /session/);
+  });
+
   it('hear of gaps, once each, also where no event was stored with one', async () => {
     const viewer = new Network();
     live.add(viewer, null);
     const gap = { id: 7, agent: 'a', host: 'h1', at: '2026-11-23T19:46:01.123Z', kind: 'suppressed', text: 'gone' };
     const gaps = [{ ...gap, bytes: null, lines: 3, events: null }];
-    live.stored([{ lastSeq: 0, stored: 0, repeats: 0, missing: 0, totals: [], events: [], gaps } satisfies Appended]);
+    live.stored([{ ...NOTHING, gaps }]);
     commit(1, 1);
     await until(() => viewer.ids.length === 1);
     const told = viewer.text.match(/^event: gap\ndata: (.*)$/gm) ?? [];

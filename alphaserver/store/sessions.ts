@@ -1,0 +1,239 @@
+/**
+ * Stores sessions: a row for each login, written with its event, and completed by its end. An end names the `seq` of its login;
+ * where it does not, the session is found again by host, address, port and sshd's pid.
+ */
+import type { AgentLook, AgentRow } from './agents.ts';
+import type { Database, Statement } from './database.ts';
+import { methodText, storedMethod } from './event-rows.ts';
+import { TRUSTS } from './schema.ts';
+import type { NumberedEnd, OpenList, StoredEvent, StoredSession } from './store.ts';
+
+/** Sessions without an end that are kept, of all hosts; of more, those that began first are evicted. */
+export const OPEN_SESSIONS_LIMIT = 500_000;
+
+const FINGERPRINT = /\b(?:SHA256:[\w+/]{43}|(?:MD5:)?(?:[\da-f]{2}:){15}[\da-f]{2})/;
+
+/** Finds the fingerprint in what sshd logs of a key: `ED25519 SHA256:...`, of a certificate with its id and CA behind it. */
+export function fingerprintOf(key: string | null | undefined): string | null {
+  return key ? (FINGERPRINT.exec(key)?.[0] ?? null) : null;
+}
+
+/** A row with the names of its agent and host, and what its agent looked at. */
+export interface SessionRow {
+  readonly id: number;
+  readonly sortAt: number;
+  readonly agent: string;
+  readonly host: string;
+  readonly user: string | null;
+  readonly method: number | string | null;
+  readonly key: string | null;
+  readonly ip: string | null;
+  readonly port: number | null;
+  readonly pid: number | null;
+  readonly trust: number | null;
+  readonly since: number | null;
+  readonly until: number | null;
+  readonly lastedSeconds: number | null;
+  readonly how: StoredSession['how'];
+  readonly followed: number;
+  readonly confirmed: number;
+  readonly confirmedAt: number | null;
+  readonly lookedAt: string | null;
+}
+
+/** Reads sessions with the names of their agents and hosts; conditions and order come behind it. */
+export const SELECT_SESSIONS = `SELECT s.id, s.sortAt, a.uuid AS agent, h.name AS host, s.user, s.method, s.key, s.ip, s.port, s.pid, s.trust, s.since,
+  s.until, s.lastedSeconds, s.how, s.followed, s.confirmed, s.confirmedAt, a.looked ->> 'confirmedAt' AS lookedAt
+  FROM sessions s JOIN agents a ON a.id = s.agent JOIN hosts h ON h.id = s.host`;
+
+const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+
+/** Turns a row into what is shown. */
+export function sessionOf(row: SessionRow): StoredSession {
+  const isOpen = row.until === null;
+  const confirmedAt = isOpen ? row.lookedAt : iso(row.confirmedAt);
+  return {
+    id: row.id,
+    agent: row.agent,
+    host: row.host,
+    user: row.user,
+    method: methodText(row.method),
+    key: row.key,
+    ip: row.ip,
+    port: row.port,
+    pid: row.pid,
+    trust: row.trust === null ? null : (TRUSTS[row.trust] ?? null),
+    since: iso(row.since),
+    until: iso(row.until),
+    lastedSeconds: row.lastedSeconds,
+    how: row.how,
+    confirmedAt: row.confirmed === 1 ? confirmedAt : null,
+    followed: row.followed === 1 || !isOpen,
+  };
+}
+
+/** The one writer of the table of sessions. All but the constructor belongs inside a transaction; after one that failed call `reload`. */
+export class SessionWriter {
+  readonly #db: Database;
+  readonly #limit: number;
+  readonly #begin: Statement;
+  readonly #insertEnded: Statement;
+  readonly #byLogin: Statement;
+  readonly #byPeer: Statement;
+  readonly #end: Statement;
+  readonly #one: Statement;
+  #open = 0;
+
+  constructor(db: Database, openLimit = OPEN_SESSIONS_LIMIT) {
+    this.#db = db;
+    this.#limit = openLimit;
+    this.#begin = db.prepare(
+      `INSERT INTO sessions (sortAt, event, agent, seq, host, user, method, key, fingerprint, ip, port, pid, trust, since, followed, confirmed)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0) RETURNING id`,
+    );
+    this.#insertEnded = db.prepare(
+      `INSERT INTO sessions (sortAt, agent, host, user, ip, port, pid, since, until, lastedSeconds, how, followed, confirmed)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0) RETURNING id`,
+    );
+    this.#byLogin = db.prepare('SELECT id FROM sessions WHERE agent = ? AND seq = ? AND until IS NULL');
+    this.#byPeer = db.prepare(
+      `SELECT id FROM sessions WHERE ip = ?1 AND port = ?2 AND host = ?3 AND until IS NULL
+       AND (pid IS NULL OR ?4 IS NULL OR pid = ?4) AND since <= ?5 ORDER BY since DESC LIMIT 1`,
+    );
+    this.#end = db.prepare(
+      `UPDATE sessions SET until = ?, lastedSeconds = ?, how = ?, confirmedAt = CASE WHEN confirmed THEN
+         (SELECT unixepoch(looked ->> 'confirmedAt', 'subsec') * 1000 FROM agents WHERE id = agent) END WHERE id = ?`,
+    );
+    this.#one = db.prepare(`${SELECT_SESSIONS} WHERE s.id = ?`);
+    this.reload();
+  }
+
+  /** Counts the open sessions again. */
+  reload(): void {
+    const { n } = this.#db.prepare('SELECT count(*) AS n FROM sessions WHERE until IS NULL').get() as { n: number };
+    this.#open = n;
+  }
+
+  /** Begins a session with each success among the stored events of a batch. `hostOf` gives the number of a host. Gives their ids. */
+  begin(agent: AgentRow, events: readonly StoredEvent[], hostOf: (name: string) => number): number[] {
+    const begun: number[] = [];
+    for (const event of events) {
+      if (event.outcome !== 'accepted') continue;
+      const atMs = Date.parse(event.at);
+      const { id } = this.#begin.get(
+        atMs,
+        event.id,
+        agent.id,
+        event.seq,
+        hostOf(event.host),
+        event.user,
+        storedMethod(event.method),
+        event.key ?? null,
+        fingerprintOf(event.key),
+        event.ip,
+        event.port,
+        event.pid ?? null,
+        event.trust ? TRUSTS.indexOf(event.trust) : null,
+        atMs,
+      ) as { id: number };
+      begun.push(id);
+      this.#open += 1;
+    }
+    if (this.#open > this.#limit) this.#evict();
+    return begun;
+  }
+
+  #evict(): void {
+    this.#db
+      .prepare(
+        'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions INDEXED BY openSessions WHERE until IS NULL ORDER BY id LIMIT ?)',
+      )
+      .run(this.#open - this.#limit);
+    this.#open = this.#limit;
+  }
+
+  /** Ends sessions. An end whose number is stored already is dropped. Gives the ids of the sessions. */
+  end(agent: AgentRow, ends: readonly NumberedEnd[], hostOf: (name: string) => number): number[] {
+    const ended: number[] = [];
+    for (const { number, end } of ends) {
+      if (number <= agent.lastEnd) continue;
+      agent.lastEnd = number;
+      const host = hostOf(end.host ?? agent.host);
+      const untilMs = Date.parse(end.at);
+      const found = this.#find(agent, end, host, untilMs);
+      if (found !== null) {
+        this.#end.run(untilMs, end.lastedSeconds, end.how, found);
+        this.#open -= 1;
+        ended.push(found);
+        continue;
+      }
+      // Its login was stored by a version that kept no sessions, was evicted, or was never read by any agent.
+      const sinceMs = end.lastedSeconds === null ? null : untilMs - end.lastedSeconds * 1_000;
+      const { id } = this.#insertEnded.get(
+        sinceMs ?? untilMs,
+        agent.id,
+        host,
+        end.user,
+        end.ip,
+        end.port,
+        end.pid,
+        sinceMs,
+        untilMs,
+        end.lastedSeconds,
+        end.how,
+      ) as { id: number };
+      ended.push(id);
+    }
+    return ended;
+  }
+
+  #find(agent: AgentRow, { session, ip, port, pid }: NumberedEnd['end'], host: number, untilMs: number): number | null {
+    let row = session === null ? undefined : this.#byLogin.get(agent.id, session);
+    if (row === undefined && ip !== null && port !== null) row = this.#byPeer.get(ip, port, host, pid, untilMs);
+    return (row as { id: number } | undefined)?.id ?? null;
+  }
+
+  /** Takes the list of an agent's open sessions: those it does not name are followed no more, which says nothing about their end. */
+  list(agent: AgentRow, open: OpenList): void {
+    const { at, sessions, confirmedAt, blind, unexplained, loginGraceSeconds } = open;
+    agent.looked = JSON.stringify({
+      at,
+      sessions,
+      confirmedAt,
+      blind,
+      unexplained,
+      loginGraceSeconds,
+    } satisfies AgentLook);
+    const listed = new Set(open.list);
+    const unconfirmed = new Set(open.unconfirmed);
+    const rows = this.#db
+      .prepare('SELECT id, seq, followed, confirmed FROM sessions WHERE agent = ? AND seq <= ? AND until IS NULL')
+      .all(agent.id, open.upToSeq) as { id: number; seq: number; followed: number; confirmed: number }[];
+    const update = this.#db.prepare('UPDATE sessions SET followed = ?, confirmed = ? WHERE id = ?');
+    for (const { id, seq, followed, confirmed } of rows) {
+      const isFollowed = Number(listed.has(seq));
+      const isConfirmed = Number(confirmedAt !== null && listed.has(seq) && !unconfirmed.has(seq));
+      if (isFollowed !== followed || isConfirmed !== confirmed) update.run(isFollowed, isConfirmed, id);
+    }
+  }
+
+  /** Reads sessions by their ids. */
+  withIds(ids: readonly number[]): StoredSession[] {
+    return ids.flatMap((id) => {
+      const row = this.#one.get(id) as unknown as SessionRow | undefined;
+      return row ? [sessionOf(row)] : [];
+    });
+  }
+
+  /** Deletes sessions that ended, or that nobody has followed and that began, before a time. At most `rows`; true where more is to go. */
+  deleteBefore(cutoffMs: number, rows: number): boolean {
+    const { changes } = this.#db
+      .prepare(
+        `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE until < ?1
+           UNION ALL SELECT id FROM sessions WHERE until IS NULL AND followed = 0 AND sortAt < ?1 LIMIT ?2)`,
+      )
+      .run(cutoffMs, rows);
+    if (Number(changes) > 0) this.reload();
+    return Number(changes) === rows;
+  }
+}

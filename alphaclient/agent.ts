@@ -11,6 +11,7 @@ import type { NumberedEnd } from './outbox/sessions.ts';
 import { isoTime, type LocatedEvent } from './sshd/events.ts';
 import type { Reader } from './sshd/reader.ts';
 import type { EndedSession, SessionChanges } from './sshd/session-changes.ts';
+import type { SessionWatch } from './session-watch.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
 /** How often connections are expired on a quiet log, and acknowledged rows deleted. */
@@ -28,6 +29,7 @@ export interface AgentOptions {
   readonly reader: Reader;
   /** Where the reader notes what becomes of sessions. */
   readonly sessions: SessionChanges;
+  readonly watch: SessionWatch;
   readonly outbox: Outbox;
   readonly outboxLimitBytes: number;
   readonly log: Logger;
@@ -264,8 +266,23 @@ export class Agent {
     }
   }
 
+  /** Compares the sessions with the kernel's connections: only where nothing is unread, and commits what it found. */
+  async #look(): Promise<void> {
+    const { watch, sessions, now } = this.#options;
+    const connections = await watch.read(this.#hosts.isRelayed);
+    await this.#enqueue(async () => {
+      if (this.#stopping || !this.#isCaughtUp) return;
+      watch.compare(connections);
+      if (sessions.isEmpty) return;
+      await this.#commit(this.#resultOf([], now(), []));
+      this.#uplink?.sendPending();
+    });
+  }
+
   #maintain(): void {
     this.#compact();
+    const { watch } = this.#options;
+    if (this.#queued === 0 && this.#isCaughtUp && watch.isDue(this.#options.now())) void this.#look();
     // Connections expire only between reads, and only when the log has nothing unread, which may still end them. Until then, as
     // after a start or while the log cannot be read, the times in the log decide.
     if (this.#queued === 0 && this.#isCaughtUp) void this.#enqueue(() => this.#expire());

@@ -1,5 +1,6 @@
 /** alphaclient's settings: contract section 3. */
-import { HOST_LIMIT, isHostName } from '../protocol/values.ts';
+import { LOGIN_GRACE_LIMIT_SECONDS } from '../protocol/session.ts';
+import { HOST_LIMIT, isHostName, PORT_LIMIT } from '../protocol/values.ts';
 import type { Environment } from '../service/environment.ts';
 import { certificatesFault, folderFault, keyPairFault, laterFileFault, privateKeyFault } from '../service/files.ts';
 import {
@@ -14,7 +15,16 @@ import {
   setting,
   type Values,
 } from '../service/settings.ts';
-import { type Address, bytes, path, readAddress, truth, type ValueParser, wordOf } from '../service/value-parser.ts';
+import {
+  type Address,
+  bytes,
+  path,
+  readAddress,
+  truth,
+  type ValueParser,
+  wholeNumber,
+  wordOf,
+} from '../service/value-parser.ts';
 import { HeaderFormat } from './sshd/header-format.ts';
 
 const TOKEN_LIMIT = 256;
@@ -52,6 +62,18 @@ const headerFormat: ValueParser<HeaderFormat> = {
   refusal: (given) => headerFault(given) ?? '',
 };
 
+/** Ports of sshd at most. */
+const PORTS_LIMIT = 16;
+
+const sshdPorts: ValueParser<readonly number[] | 'off'> = {
+  valid: `ports from 1 to 65535, comma-separated, at most ${PORTS_LIMIT}, or off`,
+  parse: (given) => {
+    if (given === 'off') return 'off';
+    const all = given.split(',').map((one) => (/^\s*\d{1,5}\s*$/.test(one) ? Number(one) : 0));
+    return all.length <= PORTS_LIMIT && all.every((port) => port >= 1 && port <= PORT_LIMIT) ? all : undefined;
+  },
+};
+
 const HEADER_SETTING = { ALPHACLIENT_HEADER: absentOr(headerFormat) };
 
 /** The state folder where none is set. */
@@ -70,6 +92,8 @@ const SETTINGS = {
   ALPHACLIENT_TLS_KEY: checked(absentOr(path('a file')), privateKeyFault),
   ALPHACLIENT_ALLOW_PLAIN: setting(truth, 'false'),
   ALPHACLIENT_FROM: setting(wordOf(['start', 'end']), 'start'),
+  ALPHACLIENT_LOGIN_GRACE: setting(wholeNumber(0, LOGIN_GRACE_LIMIT_SECONDS), '120'),
+  ALPHACLIENT_SSHD_PORTS: absentOr(sshdPorts),
   ...HEADER_SETTING,
   ALPHACLIENT_OUTBOX: setting(bytes(1_048_576), '256MiB'),
   ...LOG_SETTINGS,
@@ -95,6 +119,10 @@ export interface ClientConfig {
   readonly from: 'start' | 'end';
   /** How a line of the log begins where no built-in form fits, or null. */
   readonly header: HeaderFormat | null;
+  /** sshd's LoginGraceTime in seconds; 0: none. */
+  readonly loginGraceSeconds: number;
+  /** The ports whose connections are compared with the sessions in the log; null: those that the log names, else 22. */
+  readonly sshdPorts: readonly number[] | 'off' | null;
   /** The outbox takes no more events above this size. */
   readonly outboxLimitBytes: number;
   readonly logLevel: Values<typeof LOG_SETTINGS>['LOG_LEVEL'];
@@ -119,6 +147,8 @@ export function readClientConfig(env: Readonly<Record<string, string | undefined
     allowPlain: given.ALPHACLIENT_ALLOW_PLAIN,
     from: given.ALPHACLIENT_FROM,
     header: given.ALPHACLIENT_HEADER,
+    loginGraceSeconds: given.ALPHACLIENT_LOGIN_GRACE,
+    sshdPorts: given.ALPHACLIENT_SSHD_PORTS,
     outboxLimitBytes: given.ALPHACLIENT_OUTBOX,
     logLevel: given.LOG_LEVEL,
     logFormat: given.LOG_FORMAT,

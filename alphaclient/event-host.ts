@@ -39,6 +39,11 @@ export class EventHosts {
     return this.#relayed ? name : null;
   }
 
+  /** True once the log is known to be of several hosts. */
+  get isRelayed(): boolean {
+    return this.#relayed;
+  }
+
   /** Returns the state to save. */
   save(): { readonly first: string | null; readonly relayed: boolean } {
     return { first: this.#first, relayed: this.#relayed };

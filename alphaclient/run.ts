@@ -15,7 +15,8 @@ import { OutboxError } from './outbox/database.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import { Checkpoint, openStateFolder, replaceDamaged } from './outbox/recovery.ts';
 import type { ReaderState } from './sshd/reader.ts';
-import { Reader } from './sshd/reader.ts';
+import { isCurrentState, Reader } from './sshd/reader.ts';
+import { SessionWatch } from './session-watch.ts';
 import { SessionChanges } from './sshd/session-changes.ts';
 import { dialer, tokenFault } from './uplink/connect.ts';
 import { IdentityRenewal, identityFiles } from './uplink/identity-file.ts';
@@ -79,6 +80,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
   const connect = dialer(config.servers, config.tls);
   const checkpoint = new Checkpoint(config.stateFolder);
   let agent: Agent | null = null;
+  let watch: SessionWatch | null = null;
   let reader = new Reader();
   const report = () =>
     agent?.report() ?? {
@@ -95,7 +97,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     report,
     shapes: () => reader.shapes(),
     gapsAfter: (id, limit) => outbox.gapsAfter(id, limit),
-    open: () => null,
+    open: () => watch?.open() ?? null,
   });
   const uplink = new Uplink({
     outbox,
@@ -137,15 +139,24 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     const bookmark = outbox.bookmark(logName);
     const saved = bookmark?.reader as { reader?: ReaderState; hosts?: unknown } | null;
     const sessions = new SessionChanges();
-    const open = outbox.sessionsOf(logName, saved?.reader !== undefined);
+    const open = outbox.sessionsOf(logName, isCurrentState(saved?.reader));
     reader = new Reader(saved?.reader, null, config.header, { listener: sessions, saved: open });
     log.info(`Following ${logName}`);
+    watch = new SessionWatch({
+      reader,
+      sessions,
+      outbox,
+      ports: config.sshdPorts,
+      loginGraceSeconds: config.loginGraceSeconds,
+      now: Date.now,
+    });
     agent = new Agent(
       {
         logName,
         source: sourceFor(logName, config, outbox, log),
         reader,
         sessions,
+        watch,
         outbox,
         outboxLimitBytes: config.outboxLimitBytes,
         log,

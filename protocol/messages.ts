@@ -41,10 +41,10 @@ export interface Ping {
   readonly report: AgentReport | null;
   readonly shapes: readonly ShapeCount[];
   readonly gaps: readonly DeclaredGap[];
-  /** Part of the list of open sessions; null from an older agent. */
+  /** Part of the list of open sessions; null from an older agent. [P15] */
   readonly open: OpenSessions | null;
 }
-/** The end of a session, numbered from 1 in a queue of the agent's own. [P13] */
+/** The end of a session, numbered from 1 in a queue of the agent's own. [P14] */
 export interface EndMessage {
   readonly type: 'end';
   readonly number: number;

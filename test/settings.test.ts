@@ -117,6 +117,8 @@ const CLIENT: Readonly<Record<ClientSettingName, Wrong>> = {
   },
   ALPHACLIENT_ALLOW_PLAIN: words,
   ALPHACLIENT_FROM: { values: ['middle', 'START'] },
+  ALPHACLIENT_LOGIN_GRACE: { values: ['-1', '2m', '604801'] },
+  ALPHACLIENT_SSHD_PORTS: { values: ['0', '22;2222', 'on', '65536'] },
   ALPHACLIENT_HEADER: { values: ['{time', '{colour} ', long] },
   ALPHACLIENT_OUTBOX: { values: ['1', '256', '256MB', '-1MiB', '999999999999GiB'] },
   LOG_LEVEL: { values: ['loud', 'INFO'] },

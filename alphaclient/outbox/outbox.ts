@@ -122,11 +122,12 @@ export class Outbox {
     const format = this.#meta('format');
     if (format !== null && format !== FORMAT)
       throw new OutboxError('failed', `format ${format} is unknown to this version`);
-    if (format === null) transaction(this.#db, () => this.#set({ format: FORMAT, agent: randomUUID(), lastSeq: 0 }));
+    if (format === null) transaction(this.#db, () => this.#set({ format: FORMAT, agent: randomUUID(), lastSeq: 0, numberedUpTo: 0 }));
     this.#agent = this.#meta('agent') as string;
     this.#lastSeq = this.#meta('lastSeq') as number;
-    // An outbox of an earlier version does not say: any of its events may have been sent.
-    this.#maySentSeq = (this.#meta('maySentSeq') as number | null) ?? this.#lastSeq;
+    // An earlier version does not say which events may have been sent, here or where it went on with this outbox: any of them.
+    const isOurs = this.#meta('numberedUpTo') === this.#lastSeq;
+    this.#maySentSeq = (isOurs ? (this.#meta('maySentSeq') as number | null) : null) ?? this.#lastSeq;
     this.#declared = {
       lastGap: (this.#meta('lastGap') as number | null) ?? 0,
       declaredLost: (this.#meta('declaredLost') as number | null) ?? 0,
@@ -256,7 +257,7 @@ export class Outbox {
         written = this.#sessions.write({ begun: seqs, saved, removed, ends });
       declared = declareGaps(this.#db, this.#declared, gaps, atMs);
       this.#set({
-        ...(events.length > 0 && { lastSeq: seq }),
+        ...(events.length > 0 && { lastSeq: seq, numberedUpTo: seq }),
         ...(events.length > 0 && sendsAtOnce && { maySentSeq: seq }),
         ...(gaps.length > 0 && declared),
         ...(written !== null && ends.length > 0 && { lastEnd: (written as { lastEnd: number }).lastEnd }),
@@ -333,7 +334,7 @@ export class Outbox {
   ): void {
     transaction(this.#db, () => {
       for (const { seq: number, body } of pending) this.#insert.run(number, body);
-      this.#set({ agent, lastSeq: seq, maySentSeq: seq, resumed: true, ...declared });
+      this.#set({ agent, lastSeq: seq, numberedUpTo: seq, maySentSeq: seq, resumed: true, ...declared });
       for (const { log, bookmark } of logs) this.#set({ [`log:${log}`]: bookmark });
       if (sessions) {
         this.#sessions.restore(sessions, pendingEnds);
@@ -363,7 +364,7 @@ export class Outbox {
     const lastSeq = Math.max(this.#lastSeq, this.#storedByServer);
     const maySentSeq = Math.max(this.#maySentSeq, this.#storedByServer);
     const lastEnd = Math.max(this.#sessions.lastEnd, this.#endsStoredByServer);
-    transaction(this.#db, () => this.#set({ lastSeq, maySentSeq, lastEnd, resumed: false }));
+    transaction(this.#db, () => this.#set({ lastSeq, numberedUpTo: lastSeq, maySentSeq, lastEnd, resumed: false }));
     this.#sessions.load(lastEnd);
     this.#lastSeq = lastSeq;
     this.#maySentSeq = maySentSeq;
@@ -388,7 +389,7 @@ export class Outbox {
       );
       lastSeq = (this.#db.prepare('SELECT count(*) AS n FROM events').get() as { n: number }).n;
       lastEnd = this.#sessions.renumber(this.#acked);
-      this.#set({ agent, lastSeq, lastEnd, maySentSeq: 0 });
+      this.#set({ agent, lastSeq, numberedUpTo: lastSeq, lastEnd, maySentSeq: 0 });
     });
     this.#sessions.load(lastEnd);
     this.#droppedUpToEnd = 0;

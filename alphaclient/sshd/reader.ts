@@ -19,6 +19,7 @@ import { isBigEndian, textIn } from './nul-bytes.ts';
 import { type RawLine, RawLines, type RawMessage } from './raw-lines.ts';
 import { LastDecision, looksLikeRepetition, readLastRepeated, readRepeat } from './repeats.ts';
 import type { SessionListener } from './session-changes.ts';
+import { SshdListener } from './sshd-listener.ts';
 import { type Header, HeaderParser } from './syslog-header.ts';
 import { TimestampParser } from './timestamp.ts';
 import { ForgedMessages, type Forgery, looksLikeSshd, UnknownMessages, type UnknownShape } from './unknown-messages.ts';
@@ -40,6 +41,9 @@ const ONCE: ReadonlySet<Kind> = new Set([
 
 /** Plain JSON with a version; saved in the same transaction as the events and the log's position. */
 export type ReaderState = Readonly<Record<string, unknown>>;
+
+/** True for a state that this version saved: sessions that were saved beside it are of the same moment. */
+export const isCurrentState = (state: ReaderState | null | undefined): boolean => state?.['version'] === STATE_VERSION;
 
 /** What the bytes cannot say themselves. */
 export interface ReadContext {
@@ -82,6 +86,8 @@ export class Reader {
   readonly #duplicates = new DuplicateLines();
   readonly #unknown = new UnknownMessages();
   readonly #forgeries = new ForgedMessages();
+  /** What sshd's listener said. */
+  readonly listener = new SshdListener();
   #readContext: ReadContext = { writtenMs: 0, nowMs: 0 };
   /** The line that is read; filled anew for each. */
   readonly #context: LineContext = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0, trust: 'syslog' };
@@ -290,6 +296,7 @@ export class Reader {
     }
     this.#knownLines++;
     if (isRaw) this.#isRawLog = true;
+    if (message.kind === 'ignored') this.listener.take(message.row, text, this.#context.ms);
     if (message.kind === 'ignored' || (isAlike && ONCE.has(message.kind))) return;
     if (message.kind === 'repeated') {
       this.#takeLastRepeated(text);
@@ -416,6 +423,7 @@ export class Reader {
       recentLines: this.#duplicates.save(),
       connections: this.#tracker.save(),
       shapes: this.#unknown.shapes(),
+      listener: this.listener.save(),
     };
   }
 
@@ -431,6 +439,7 @@ export class Reader {
     this.#rawLines.restore(saved['joiner']);
     this.#lastDecision.restore(saved['last']);
     this.#duplicates.restore(saved['recentLines']);
+    this.listener.restore(saved['listener']);
     if (saved['version'] === 1) this.#tracker.restoreVersion1(saved['connections']);
     else this.#tracker.restore(saved['connections'], sessions);
     this.#unknown.restore(saved['unknown'], saved['shapes']);

@@ -259,6 +259,17 @@ export function alphaserver(io: CommandIo): Program {
         run: async (given) =>
           (await import('./report-command.ts')).reportCommand(given, settings('ALPHASERVER_GEOIP'), { ...io, columns }),
       }),
+      who: command({
+        summary: 'lists who is in now, beside a running server or without one',
+        options: {
+          host: option(text, 'NAME', 'only sessions on this host'),
+          user: option(text, 'NAME', 'only sessions of this user'),
+          json,
+        },
+        arguments: {},
+        run: async (given) =>
+          (await import('./who-command.ts')).whoCommand(given, settings().dataFolder, { ...io, columns }),
+      }),
       tail: command({
         summary: 'prints events as they are stored',
         options: {

@@ -1,6 +1,6 @@
 /** Sends a page of a list as CSV. */
 import type { FastifyReply } from 'fastify';
-import { csvOf } from './csv.ts';
+import { csvHead, csvRows } from './csv.ts';
 
 /** A page of a list: its columns and rows, and the cursor of the next page. */
 export interface CsvPage {
@@ -17,11 +17,11 @@ export interface CsvPage {
 export function sendCsv(reply: FastifyReply, { name, columns, rows, next, url }: CsvPage): never {
   if (next !== null) reply.header('link', `<${addressOf(url, next)}>; rel="next"`);
   reply.type('text/csv; charset=utf-8').header('content-disposition', `attachment; filename="${name}.csv"`);
-  return reply.serializer((csv: string) => csv).send(csvOf(columns, rows) as never) as never;
+  return reply.serializer((csv: string) => csv).send((csvHead(columns) + csvRows(columns, rows)) as never) as never;
 }
 
-/** The same question, from a cursor on. */
-function addressOf(url: string, cursor: string): string {
+/** Returns the address of a question from a cursor on. */
+export function addressOf(url: string, cursor: string): string {
   const { pathname, searchParams } = new URL(url, 'http://localhost');
   searchParams.set('cursor', cursor);
   return `${pathname}?${searchParams}`;

@@ -11,6 +11,7 @@ import {
 import { API, LIMIT_DEFAULT, LIMIT_MOST } from '../api-schema.ts';
 import { BYTE_ORDER_MARK, csvHead, csvRows } from '../csv.ts';
 import { type ApiApp, ParameterError } from '../parameters.ts';
+import { addressOf } from '../send-csv.ts';
 import { sendWritten } from '../send-json.ts';
 
 const { origin: _, ...FIELDS } = EventView.properties;
@@ -70,11 +71,4 @@ async function* allPages(
     yield rowsOf(page);
     cursor = page.next;
   }
-}
-
-/** Returns the address of a question from a cursor on. */
-function addressOf(url: string, cursor: string): string {
-  const { pathname, searchParams } = new URL(url, 'http://localhost');
-  searchParams.set('cursor', cursor);
-  return `${pathname}?${searchParams}`;
 }

@@ -1,0 +1,63 @@
+/** Reads the TCP connections of this network namespace from /proc/self/net, which needs no privilege: proc(5), proc_net_tcp in the kernel's documentation. */
+import { readFile } from 'node:fs/promises';
+import { endianness } from 'node:os';
+import { sourceOf } from '../../service/ip-network.ts';
+
+/** One TCP connection that a process holds. */
+export interface KernelConnection {
+  /** The other side, in one form for all spellings of an address. */
+  readonly ip: string;
+  readonly port: number;
+  readonly localPort: number;
+  /** False while it is being closed. */
+  readonly isEstablished: boolean;
+}
+
+const FOLDER = '/proc/self/net';
+const ESTABLISHED = '01';
+/** Listening sockets, and what is left of connections that are over. */
+const NO_CONNECTION: ReadonlySet<string> = new Set(['0A', '06', '07']);
+const IPV6_BITS = 128;
+const isLittleEndian = endianness() === 'LE';
+
+/** Reads them all, of IPv4 and IPv6. Null where the kernel does not say. */
+export async function readConnections(folder = FOLDER): Promise<KernelConnection[] | null> {
+  const tables = await Promise.all(
+    ['tcp', 'tcp6'].map((name) => readFile(`${folder}/${name}`, 'latin1').catch(() => null)),
+  );
+  // A kernel without IPv6 has no table of it.
+  return tables[0] === null || tables[0] === undefined
+    ? null
+    : tables.flatMap((table) => (table === null ? [] : connectionsIn(table)));
+}
+
+/** The connections in a table. Those that no process holds yet (waiting to be accepted), or any more, are left out: their inode is 0. */
+export function connectionsIn(table: string): KernelConnection[] {
+  const found: KernelConnection[] = [];
+  for (const line of table.split('\n').slice(1)) {
+    const [, local = '', remote = '', state = '', , , , , , inode = '0'] = line.trim().split(/\s+/);
+    if (inode === '0' || state === '' || NO_CONNECTION.has(state)) continue;
+    const [address = '', port = ''] = remote.split(':');
+    const ip = addressIn(address);
+    if (ip === null) continue;
+    const localPort = Number.parseInt(local.slice(local.indexOf(':') + 1), 16);
+    found.push({ ip, port: Number.parseInt(port, 16), localPort, isEstablished: state === ESTABLISHED });
+  }
+  return found;
+}
+
+/** Reads an address: words of 32 bits, each in the byte order of the machine. */
+function addressIn(hex: string): string | null {
+  const words = hex.match(/[\dA-F]{8}/g) ?? [];
+  const bytes = words.flatMap((word) => {
+    const each = (word.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16));
+    return isLittleEndian ? each.reverse() : each;
+  });
+  if (bytes.length === 4) return bytes.join('.');
+  if (bytes.length !== 16) return null;
+  const groups = Array.from({ length: 8 }, (_, i) => (((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)).toString(16));
+  return canonicalAddress(groups.join(':'));
+}
+
+/** Gives an address in one form for all its spellings, without its scope; one of IPv4 inside IPv6 is of IPv4. Null for what is none. */
+export const canonicalAddress = (address: string | null): string | null => sourceOf(address, IPV6_BITS);

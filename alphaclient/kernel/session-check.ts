@@ -1,0 +1,194 @@
+/**
+ * Compares the sessions in the log with the connections of the kernel: confirms sessions, finds those whose connection is gone, and
+ * connections to sshd that no session explains. Pure: the connections and the clock are arguments.
+ */
+import type { BlindReason, EndCause, UnexplainedConnection } from '../../protocol/session.ts';
+import { UNEXPLAINED_PER_PING } from '../../protocol/session.ts';
+import type { Connection } from '../sshd/connection.ts';
+import { HOST_SESSION_LIMIT_CONNECTIONS } from '../sshd/connection-table.ts';
+import { canonicalAddress, type KernelConnection } from './connections.ts';
+
+/** What is added to sshd's LoginGraceTime before a connection without a login is one that should not be. */
+export const GRACE_MARGIN_MS = 60_000;
+/** sshd's LoginGraceTime where it is 0: connections may stay without a login for ever, and this is long for one. */
+const ENDLESS_GRACE_MS = 120_000;
+/** The port of sshd where nothing says another. */
+const SSH_PORT = 22;
+/** Looks in which something must be so: one alone may fall between two lines of the log. */
+const LOOKS = 2;
+
+/** The settings of a check. */
+export interface CheckSettings {
+  /** Ports of sshd; null: those that the log names, and those of logins, else 22. */
+  readonly ports: readonly number[] | null;
+  /** sshd's LoginGraceTime; 0: none. */
+  readonly loginGraceSeconds: number;
+}
+
+/** What the log says at the moment of a look. */
+export interface LogView {
+  readonly sessions: Iterable<Connection>;
+  /** Connections before a login, and those that are closed but for late lines. */
+  readonly beforeLogin: Iterable<Connection>;
+  /** Ports that the log says sshd listens on. */
+  readonly ports: readonly number[];
+  /** When sshd's listener was last started or stopped, Unix milliseconds; NaN for never. */
+  readonly listenerMs: number;
+}
+
+/** What a look finds out about sessions. */
+export interface Findings {
+  /** Sessions whose connection the kernel has, for the first time. */
+  readonly confirmed: readonly Connection[];
+  readonly ended: readonly { readonly session: number; readonly how: EndCause; readonly ms: number }[];
+}
+
+/** A session whose connection was not there: since when, and in how many looks. */
+interface Missed {
+  readonly ms: number;
+  readonly looks: number;
+}
+
+/** A connection that nothing explains. */
+interface Stranger {
+  readonly ip: string;
+  readonly port: number;
+  readonly sinceMs: number;
+  readonly looks: number;
+}
+
+const peerOf = (ip: string, port: number): string => `${ip} ${port}`;
+
+/** The peer of a connection in the log; null where the log does not say it all. */
+function loggedPeer({ ip, port }: Connection): string | null {
+  const address = canonicalAddress(ip);
+  return address === null || port === null ? null : peerOf(address, port);
+}
+
+/** The check of one log. */
+export class SessionCheck {
+  readonly #settings: CheckSettings;
+  /** Peers of connections that were there before the first look of all, and are still; null before it. */
+  #before: Set<string> | null;
+  /** When a confirmed session was first missed, by its number, and how often since. */
+  #missed = new Map<number, Missed>();
+  #strangers = new Map<string, Stranger>();
+  /** Ports that sessions of the log came to. */
+  readonly #sessionPorts = new Set<number>();
+  #lookedMs: number | null = null;
+  #blind: BlindReason | null = null;
+
+  /** `before`: what `before` gave last; null for a log that was never compared. */
+  constructor(settings: CheckSettings, before: unknown) {
+    this.#settings = settings;
+    this.#before = Array.isArray(before) ? new Set(before.filter((peer) => typeof peer === 'string')) : null;
+  }
+
+  /** The peers of connections that were there before the first look, and are still: plain JSON, to be kept. */
+  get before(): readonly string[] {
+    return [...(this.#before ?? [])];
+  }
+
+  /** When the kernel was last asked, and what it said that the log does not. */
+  report(): { confirmedMs: number | null; blind: BlindReason | null; unexplained: UnexplainedConnection[] } {
+    const isBlind = this.#blind !== null;
+    return {
+      confirmedMs: isBlind ? null : this.#lookedMs,
+      blind: this.#blind,
+      unexplained: isBlind ? [] : this.#unexplained(),
+    };
+  }
+
+  #unexplained(): UnexplainedConnection[] {
+    const nowMs = this.#lookedMs ?? 0;
+    const { loginGraceSeconds } = this.#settings;
+    const graceMs = (loginGraceSeconds === 0 ? ENDLESS_GRACE_MS : loginGraceSeconds * 1_000) + GRACE_MARGIN_MS;
+    return [...this.#strangers.values()]
+      .filter(({ sinceMs, looks }) => looks >= LOOKS && nowMs - sinceMs >= graceMs)
+      .slice(0, UNEXPLAINED_PER_PING)
+      .map(({ ip, port, sinceMs }) => ({ ip, port, since: new Date(sinceMs).toISOString() }));
+  }
+
+  /** Notes that no look is possible, and why. */
+  cannotLook(why: BlindReason): void {
+    this.#blind = why;
+    this.#strangers.clear();
+    this.#missed.clear();
+  }
+
+  /** Compares. To be called when all of the log is read. */
+  look(connections: readonly KernelConnection[], log: LogView, nowMs: number): Findings {
+    this.#lookedMs = nowMs;
+    const byPeer = new Map(connections.map((one) => [peerOf(one.ip, one.port), one]));
+    const sessions = [...log.sessions];
+    const findings = this.#compare(sessions, byPeer, log, nowMs);
+    const explained = new Set([...sessions, ...log.beforeLogin].filter(isThere).map(loggedPeer));
+    // A session whose address is not known may be any of them.
+    const isAnyUnknown = sessions.some((session) => loggedPeer(session) === null);
+    this.#blind = this.#whyBlind(sessions);
+    this.#findStrangers(isAnyUnknown ? [] : connections, explained, log, nowMs);
+    return findings;
+  }
+
+  #whyBlind(sessions: readonly Connection[]): BlindReason | null {
+    // Of those that were evicted, connections are still there.
+    if (sessions.length >= HOST_SESSION_LIMIT_CONNECTIONS) return 'too many sessions';
+    const isElsewhere = sessions.length > 0 && sessions.every(({ isConfirmed }) => !isConfirmed);
+    return isElsewhere ? 'other namespace' : null;
+  }
+
+  #compare(
+    sessions: readonly Connection[],
+    byPeer: ReadonlyMap<string, KernelConnection>,
+    { listenerMs }: LogView,
+    nowMs: number,
+  ): Findings {
+    const confirmed: Connection[] = [];
+    const ended: { session: number; how: EndCause; ms: number }[] = [];
+    const missed = new Map<number, Missed>();
+    for (const session of sessions) {
+      const peer = loggedPeer(session);
+      const there = peer === null ? undefined : byPeer.get(peer);
+      if (there !== undefined) {
+        this.#sessionPorts.add(there.localPort);
+        if (!session.isConfirmed) confirmed.push(session);
+        session.isConfirmed = true;
+      } else if (session.isConfirmed) {
+        const { ms, looks } = this.#missed.get(session.session) ?? { ms: nowMs, looks: 0 };
+        missed.set(session.session, { ms, looks: looks + 1 });
+        if (looks + 1 < LOOKS) continue;
+        const isRestart = listenerMs >= session.sinceMs && listenerMs <= ms;
+        ended.push({ session: session.session, how: isRestart ? 'sshd-restart' : 'gone', ms });
+        missed.delete(session.session);
+      }
+    }
+    this.#missed = missed;
+    return { confirmed, ended };
+  }
+
+  #findStrangers(
+    connections: readonly KernelConnection[],
+    explained: ReadonlySet<string | null>,
+    log: LogView,
+    nowMs: number,
+  ): void {
+    const known = [...log.ports, ...this.#sessionPorts];
+    const ports = new Set(this.#settings.ports ?? (known.length > 0 ? known : [SSH_PORT]));
+    const strangers = new Map<string, Stranger>();
+    const stillBefore = new Set<string>();
+    for (const { ip, port, localPort, isEstablished } of connections) {
+      const peer = peerOf(ip, port);
+      if (!isEstablished || !ports.has(localPort) || explained.has(peer)) continue;
+      if (this.#before?.has(peer) ?? true) stillBefore.add(peer);
+      else {
+        const { sinceMs, looks } = this.#strangers.get(peer) ?? { sinceMs: nowMs, looks: 0 };
+        strangers.set(peer, { ip, port, sinceMs, looks: looks + 1 });
+      }
+    }
+    this.#before = stillBefore;
+    this.#strangers = strangers;
+  }
+}
+
+/** True for a session, and for a connection that goes on before its login. */
+const isThere = ({ state }: Connection): boolean => state !== 'closed' && state !== 'unconfirmed';

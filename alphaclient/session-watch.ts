@@ -1,0 +1,146 @@
+/**
+ * Watches the open sessions of the followed log beside the kernel: every 10 s it compares them with the established connections, and
+ * after a reboot it ends those of before. It gives the list of open sessions that pings carry.
+ */
+import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
+import type { BlindReason, OpenSessions } from '../protocol/session.ts';
+import { type KernelConnection, readConnections } from './kernel/connections.ts';
+import { SessionCheck } from './kernel/session-check.ts';
+import type { Outbox } from './outbox/outbox.ts';
+import type { Reader } from './sshd/reader.ts';
+import type { SessionChanges } from './sshd/session-changes.ts';
+
+/** How often the kernel is asked. */
+export const LOOK_EVERY_MS = 10_000;
+/** A look takes no more than this share of the time: on a host with 100,000 connections one takes 0.1 s. */
+const LOOK_SHARE = 1 / 100;
+/** Names of what the outbox keeps. */
+const BEFORE = 'connectionsBefore';
+const BOOT_ID = 'bootId';
+
+/** What a watch looks at. */
+export interface SessionWatchOptions {
+  readonly reader: Reader;
+  readonly sessions: SessionChanges;
+  readonly outbox: Outbox;
+  /** `off`: the kernel is not asked. */
+  readonly ports: readonly number[] | 'off' | null;
+  readonly loginGraceSeconds: number;
+  readonly now: () => number;
+  /** Reads the kernel's connections; null where it does not say. */
+  readonly connections?: () => Promise<readonly KernelConnection[] | null>;
+  /** The id of this boot; null where the system has none. */
+  readonly bootId?: string | null;
+}
+
+/** The watch of one agent. */
+export class SessionWatch {
+  readonly #options: SessionWatchOptions;
+  readonly #check: SessionCheck;
+  readonly #connections: NonNullable<SessionWatchOptions['connections']>;
+  /** The sessions that an earlier boot left open; empty where this is the same boot. */
+  #ofEarlierBoot: ReadonlySet<number>;
+  readonly #bootId: string | null;
+  #nextMs = 0;
+
+  constructor(options: SessionWatchOptions) {
+    const { outbox, ports, loginGraceSeconds, connections = readConnections, bootId = readBootId() } = options;
+    this.#options = options;
+    this.#connections = connections;
+    this.#bootId = bootId;
+    this.#check = new SessionCheck(
+      { ports: ports === 'off' ? null : ports, loginGraceSeconds },
+      outbox.kept(BEFORE),
+    );
+    const known = outbox.kept(BOOT_ID);
+    const isNewBoot = typeof known === 'string' && bootId !== null && known !== bootId;
+    this.#ofEarlierBoot = new Set(isNewBoot ? outbox.openSessions.keys() : []);
+    if (!isNewBoot && known !== bootId && bootId !== null) outbox.keep(BOOT_ID, bootId);
+    if (ports === 'off') this.#check.cannotLook('off');
+  }
+
+  /** True when the next look is due. */
+  isDue(nowMs: number): boolean {
+    return nowMs >= this.#nextMs || this.#nextMs - nowMs > LOOK_EVERY_MS / LOOK_SHARE;
+  }
+
+  /** Reads the kernel's connections, or says why not. `isRelayed`: the log is of other hosts. */
+  async read(isRelayed: boolean): Promise<readonly KernelConnection[] | BlindReason> {
+    const { ports, now } = this.#options;
+    const begunMs = performance.now();
+    this.#nextMs = now() + LOOK_EVERY_MS;
+    if (ports === 'off') return 'off';
+    if (isRelayed) return 'relayed log';
+    const connections = await this.#connections();
+    this.#nextMs = now() + Math.max(LOOK_EVERY_MS, (performance.now() - begunMs) / LOOK_SHARE);
+    return connections ?? 'unreadable';
+  }
+
+  /** Compares, once all of the log is read. What it finds is noted in `sessions`, for the next commit. */
+  compare(connections: readonly KernelConnection[] | BlindReason): void {
+    const { reader, sessions, outbox, now } = this.#options;
+    const nowMs = now();
+    const tracker = reader.connections;
+    if (typeof connections === 'string') this.#check.cannotLook(connections);
+    else {
+      const { ports, changedMs } = reader.listener;
+      const log = {
+        sessions: tracker.table.eachSession(),
+        beforeLogin: tracker.table,
+        ports,
+        listenerMs: changedMs,
+      };
+      const { confirmed, ended } = this.#check.look(connections, log, nowMs);
+      for (const session of confirmed) sessions.touched(session);
+      for (const { session, how, ms } of ended) tracker.endSession(session, how, ms);
+      const before = this.#check.before;
+      if (JSON.stringify(outbox.kept(BEFORE)) !== JSON.stringify(before)) outbox.keep(BEFORE, before);
+    }
+    this.#endThoseOfEarlierBoot(nowMs);
+  }
+
+  /** Ends the sessions that an earlier boot left open: the log is read to its end, and no line said how they ended. */
+  #endThoseOfEarlierBoot(nowMs: number): void {
+    const { reader, outbox } = this.#options;
+    if (this.#ofEarlierBoot.size === 0) return;
+    const bootMs = nowMs - uptime() * 1_000;
+    for (const session of this.#ofEarlierBoot) reader.connections.endSession(session, 'reboot', bootMs);
+    this.#ofEarlierBoot = new Set();
+    outbox.keep(BOOT_ID, this.#bootId);
+  }
+
+  /** The open sessions as they were committed last. */
+  open(): OpenSessions {
+    const { reader, outbox, loginGraceSeconds, now } = this.#options;
+    const { confirmedMs, blind, unexplained } = this.#check.report();
+    const list = seqsOf(outbox.openSessions.values());
+    const unsure = [...reader.connections.table.eachSession()]
+      .filter(({ isConfirmed }) => !isConfirmed || blind !== null)
+      .map(({ session }) => outbox.openSessions.get(session));
+    return {
+      at: new Date(now()).toISOString(),
+      sessions: list.length,
+      from: 0,
+      list,
+      unconfirmed: seqsOf(unsure),
+      confirmedAt: confirmedMs === null ? null : new Date(confirmedMs).toISOString(),
+      blind,
+      unexplained,
+      loginGraceSeconds,
+    };
+  }
+}
+
+/** The numbers there are, ascending. */
+const seqsOf = (seqs: Iterable<number | null | undefined>): number[] =>
+  [...seqs].filter((seq) => typeof seq === 'number').sort((a, b) => a - b);
+
+/** The id that Linux gives each boot: random(4). Null elsewhere. */
+function readBootId(): string | null {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,49 @@
+/** The lines of sshd's listener: the ports it listens on, and when it was started or stopped last. */
+
+import type { MessageRow } from './message-types.ts';
+import { IGNORED } from './messages/ignored.ts';
+
+/** Ports that are remembered: as many as sshd takes (MAX_LISTEN_SOCKS). */
+const PORTS_LIMIT = 16;
+const PORT = /^Server listening on \S+ port (\d{1,5})\b/;
+
+const rowOf = (name: string): MessageRow | undefined => IGNORED.find((row) => row.name === name);
+const LISTENING = rowOf('ignored:server-listening-on');
+const SIGNALLED = rowOf('ignored:received-signal');
+
+/** Remembers what the listener said last. */
+export class SshdListener {
+  #ports: number[] = [];
+  #ms = Number.NaN;
+
+  /** The ports that a listener of this log was started on, the newest last. */
+  get ports(): readonly number[] {
+    return this.#ports;
+  }
+
+  /** When a listener was last started or stopped, Unix milliseconds by the log; NaN where no line says it. */
+  get changedMs(): number {
+    return this.#ms;
+  }
+
+  /** Takes an ignored message, which may be the listener's. */
+  take(row: MessageRow, text: string, ms: number): void {
+    if (row !== LISTENING && row !== SIGNALLED) return;
+    this.#ms = ms;
+    const port = Number(PORT.exec(text)?.[1] ?? 0);
+    if (port === 0 || port > 65_535) return;
+    this.#ports = [...this.#ports.filter((one) => one !== port), port].slice(-PORTS_LIMIT);
+  }
+
+  /** Plain JSON. */
+  save(): { readonly ports: readonly number[]; readonly ms: number | null } {
+    return { ports: this.#ports, ms: Number.isNaN(this.#ms) ? null : this.#ms };
+  }
+
+  /** Takes over what `save` gave. */
+  restore(saved: unknown): void {
+    const { ports, ms } = (saved ?? {}) as { ports?: unknown; ms?: unknown };
+    if (Array.isArray(ports)) this.#ports = ports.filter((port) => Number.isInteger(port)).slice(-PORTS_LIMIT);
+    if (typeof ms === 'number') this.#ms = ms;
+  }
+}

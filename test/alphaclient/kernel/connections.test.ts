@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { connect, createServer } from 'node:net';
+import { describe, it } from 'node:test';
+import { connectionsIn, readConnections } from '../../../alphaclient/kernel/connections.ts';
+import { until } from '../../until.ts';
+
+const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
+const row = (local: string, remote: string, state: string, inode: number): string =>
+  `   0: ${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 1 0000000000000000 20 4 30 10 -1\n`;
+
+describe('the connections of the kernel', () => {
+  it('are read with the address of the other side in one form', () => {
+    const table =
+      HEAD +
+      row('0100007F:0016', '0A0200C0:C366', '01', 11) +
+      row('00000000000000000000000001000000:0016', 'B80D012000000000000000000A000000:C366', '08', 12) +
+      row('0000000000000000FFFF00000100007F:0016', '0000000000000000FFFF00000B0200C0:0001', '01', 13);
+    assert.deepEqual(connectionsIn(table), [
+      { ip: '192.0.2.10', port: 50_022, localPort: 22, isEstablished: true },
+      { ip: '2001:db8::a', port: 50_022, localPort: 22, isEstablished: false },
+      { ip: '192.0.2.11', port: 1, localPort: 22, isEstablished: true },
+    ]);
+  });
+
+  it('leave out listening sockets, what is over, and what no process holds', () => {
+    const rows = [
+      row('00000000:0016', '00000000:0000', '0A', 11),
+      row('0100007F:0016', '0A0200C0:C366', '06', 0),
+      row('0100007F:0016', '0A0200C0:C367', '04', 0),
+      row('0100007F:0016', '0A0200C0:C368', '01', 0),
+      'nonsense\n',
+      '\n',
+    ];
+    assert.deepEqual(connectionsIn(HEAD + rows.join('')), []);
+  });
+
+  it('are those of this network namespace, with the one that is made here, from accept on', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await until(() => server.listening);
+    const { port } = server.address() as { port: number };
+    const client = connect(port, '127.0.0.1');
+    const there = async () =>
+      (await readConnections())?.find((one) => one.localPort === port && one.port === client.localPort);
+    await until(async () => (await there())?.isEstablished === true);
+    assert.equal((await there())?.ip, '127.0.0.1');
+    server.close();
+    client.destroy();
+    await until(async () => (await there()) === undefined);
+  });
+
+  it('are not known where the kernel has no such file', async () => {
+    assert.equal(await readConnections('/nonexistent'), null);
+  });
+});

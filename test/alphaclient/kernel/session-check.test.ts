@@ -1,0 +1,219 @@
+/** Sessions in the log against the kernel's connections, in simulated time. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { KernelConnection } from '../../../alphaclient/kernel/connections.ts';
+import { type CheckSettings, type LogView, SessionCheck } from '../../../alphaclient/kernel/session-check.ts';
+import { Connection } from '../../../alphaclient/sshd/connection.ts';
+import { UNEXPLAINED_PER_PING } from '../../../protocol/session.ts';
+import { Chance } from '../../sshd/chance.ts';
+
+const START = Date.parse('2026-11-29T08:00:00Z');
+const LOOK_MS = 10_000;
+const SEED = Number(process.env['SEED'] ?? Date.now() % 1e9);
+
+const there = (port: number, more: Partial<KernelConnection> = {}): KernelConnection => ({
+  ip: '192.0.2.10',
+  port,
+  localPort: 22,
+  isEstablished: true,
+  ...more,
+});
+const logged = (port: number, more: Partial<Connection> = {}): Connection =>
+  Object.assign(new Connection(), { ip: '192.0.2.10', port, state: 'accepted', session: port, sinceMs: START, ...more });
+const tried = (port: number): Connection => logged(port, { state: 'failed', session: 0 });
+
+/** A check that looks every 10 s, with what the kernel and the log have meanwhile. */
+class Simulation {
+  readonly check: SessionCheck;
+  kernel: KernelConnection[] = [];
+  sessions: Connection[] = [];
+  beforeLogin: Connection[] = [];
+  view: Partial<LogView> = {};
+  ended: unknown[] = [];
+  nowMs = START;
+
+  constructor(settings: Partial<CheckSettings> = {}, before: unknown = []) {
+    this.check = new SessionCheck({ ports: null, loginGraceSeconds: 120, ...settings }, before);
+  }
+
+  look(times = 1): this {
+    for (let i = 0; i < times; i++) {
+      this.nowMs += LOOK_MS;
+      const { sessions, beforeLogin } = this;
+      const log: LogView = { sessions, beforeLogin, ports: [], listenerMs: Number.NaN, ...this.view };
+      const { ended } = this.check.look(this.kernel, log, this.nowMs);
+      for (const { session, how, ms } of ended) {
+        this.ended.push([session, how, (ms - START) / 1_000]);
+        this.sessions = this.sessions.filter((one) => one.session !== session);
+      }
+    }
+    return this;
+  }
+
+  get unexplained(): readonly number[] {
+    return this.check.report().unexplained.map(({ port }) => port);
+  }
+}
+
+describe('a session', () => {
+  it('is confirmed by a connection of its peer, whatever port of ours it came to, and gone when it is missed twice', () => {
+    const one = new Simulation();
+    one.sessions = [logged(1), logged(2), logged(3, { ip: '::ffff:192.0.2.10' })];
+    one.kernel = [there(1, { localPort: 2_222 }), there(3)];
+    one.look();
+    assert.deepEqual(
+      one.sessions.map(({ isConfirmed }) => isConfirmed),
+      [true, false, true],
+    );
+    one.kernel = [there(3)];
+    one.look();
+    assert.deepEqual(one.ended, []);
+    one.look();
+    assert.deepEqual(one.ended, [[1, 'gone', 20]]);
+    assert.equal(one.sessions.length, 2);
+  });
+
+  it('whose connection is being closed is there still', () => {
+    const one = new Simulation();
+    one.sessions = [logged(1)];
+    one.kernel = [there(1)];
+    one.look();
+    one.kernel = [there(1, { isEstablished: false })];
+    one.look(5);
+    assert.deepEqual(one.ended, []);
+  });
+
+  it('that a restart of sshd took away is gone because of that', () => {
+    const one = new Simulation();
+    one.sessions = [logged(1)];
+    one.kernel = [there(1)];
+    one.look();
+    one.kernel = [];
+    one.view = { listenerMs: START + 12_000 };
+    one.look(2);
+    assert.deepEqual(one.ended, [[1, 'sshd-restart', 20]]);
+  });
+
+  it('that no connection was ever seen of does not end: it is of another namespace, which the report says', () => {
+    const one = new Simulation();
+    one.sessions = [logged(1), logged(2)];
+    one.kernel = [there(9)];
+    one.look(100);
+    assert.deepEqual(one.ended, []);
+    assert.deepEqual(one.check.report(), { confirmedMs: null, blind: 'other namespace', unexplained: [] });
+  });
+
+  it('is not compared where that is off, and the report says so', () => {
+    const one = new Simulation();
+    one.kernel = [there(9)];
+    one.look(100);
+    one.check.cannotLook('off');
+    assert.deepEqual(one.check.report(), { confirmedMs: null, blind: 'off', unexplained: [] });
+  });
+});
+
+describe('a connection to sshd that no login explains', () => {
+  it('is reported once it is older than the grace time and a minute', () => {
+    const one = new Simulation();
+    one.look();
+    one.kernel = [there(9)];
+    one.look(18);
+    assert.deepEqual(one.unexplained, []);
+    one.look();
+    assert.deepEqual(one.check.report().unexplained, [
+      { ip: '192.0.2.10', port: 9, since: new Date(START + 2 * LOOK_MS).toISOString() },
+    ]);
+    one.sessions = [logged(9)];
+    one.look();
+    assert.deepEqual(one.unexplained, [], 'its line came late');
+  });
+
+  it('waits for the grace time that is set', () => {
+    const one = new Simulation({ loginGraceSeconds: 600 });
+    one.kernel = [there(9)];
+    one.look(66);
+    assert.deepEqual(one.unexplained, []);
+    assert.deepEqual(one.look().unexplained, [9]);
+  });
+
+  it('is none while a line shows it before its login, nor where it was there before the first look of all', () => {
+    const first = new Simulation({}, null);
+    first.kernel = [there(1)];
+    first.look();
+    first.kernel = [there(1), there(2), there(3)];
+    first.beforeLogin = [tried(2)];
+    first.look(30);
+    assert.deepEqual(first.unexplained, [3]);
+    // A restart of the agent changes nothing of it.
+    const second = new Simulation({}, JSON.parse(JSON.stringify(first.check.before)));
+    second.kernel = first.kernel;
+    second.look(30);
+    assert.deepEqual(second.unexplained, [2, 3]);
+    // What took the port of one that was there before is another one.
+    second.kernel = [];
+    second.look();
+    second.kernel = [there(1)];
+    assert.deepEqual(second.look(30).unexplained, [1]);
+  });
+
+  it('is one of a port of sshd: set, named by the log, come to by a session, else 22', () => {
+    const ports = (settings: Partial<CheckSettings>, view: Partial<LogView>, session?: KernelConnection): readonly number[] => {
+      const one = new Simulation(settings);
+      one.view = view;
+      if (session) one.sessions = [logged(session.port)];
+      one.kernel = [there(1), there(2, { localPort: 2_222 }), there(3, { localPort: 443 }), ...(session ? [session] : [])];
+      return one.look(30).unexplained;
+    };
+    assert.deepEqual(ports({}, {}), [1]);
+    assert.deepEqual(ports({ ports: [443] }, { ports: [22] }), [3]);
+    assert.deepEqual(ports({}, { ports: [2_222] }), [2]);
+    assert.deepEqual(ports({}, {}, there(8, { localPort: 2_222 })), [2]);
+  });
+
+  it('is established, and not one of too many or of one whose session has no address', () => {
+    const one = new Simulation();
+    one.kernel = [there(1, { isEstablished: false })];
+    assert.deepEqual(one.look(30).unexplained, []);
+    const many = new Simulation();
+    many.kernel = Array.from({ length: UNEXPLAINED_PER_PING + 1 }, (_, i) => there(i + 1));
+    assert.equal(many.look(30).unexplained.length, UNEXPLAINED_PER_PING);
+    const unnamed = new Simulation();
+    unnamed.sessions = [logged(7), logged(5, { ip: null, hostName: 'client.example' })];
+    unnamed.kernel = [there(7), there(8)];
+    assert.deepEqual(unnamed.look(30).unexplained, []);
+  });
+
+  it(`is never one of a stranger who is slow, silent or half authenticated, over a day (SEED=${SEED})`, () => {
+    const chance = new Chance(SEED);
+    const one = new Simulation({}, null);
+    interface Client {
+      readonly port: number;
+      readonly untilMs: number;
+      readonly loginMs: number;
+      readonly loggedMs: number;
+    }
+    let clients: Client[] = [];
+    let port = 1_000;
+    for (let step = 0; step < (24 * 3_600_000) / LOOK_MS; step++) {
+      const nowMs = one.nowMs + LOOK_MS;
+      for (let i = chance.below(4); i > 0; i--) {
+        port = 1_000 + ((port + 1) % 60_000);
+        const begunMs = nowMs - chance.below(LOOK_MS);
+        const logsIn = chance.below(3) === 0;
+        const loginMs = logsIn ? begunMs + chance.below(120_000) : Number.POSITIVE_INFINITY;
+        // sshd ends what has not logged in after 120 s; a busy machine takes some seconds more.
+        const untilMs = logsIn ? loginMs + chance.below(3_600_000) : begunMs + chance.below(130_000);
+        // The line of a login is written when it happens, and read within a moment, or after a stall of the log.
+        clients.push({ port, untilMs, loginMs, loggedMs: loginMs + chance.below(chance.below(50) === 0 ? 40_000 : 900) });
+      }
+      clients = clients.filter((client) => client.untilMs > nowMs);
+      one.kernel = clients.map((client) => there(client.port));
+      one.sessions = clients.filter((client) => client.loggedMs <= nowMs).map((client) => logged(client.port));
+      one.beforeLogin = clients
+        .filter((client) => client.loginMs > nowMs && client.port % 3 === 0)
+        .map((client) => tried(client.port));
+      one.look();
+      assert.deepEqual(one.unexplained, [], `SEED=${SEED}, step ${step}`);
+    }
+  });
+});

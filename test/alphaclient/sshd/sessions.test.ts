@@ -1,0 +1,109 @@
+/** Sessions in the log: followed from `Accepted` to their end, over restarts of the reader. */
+import { deepEqual, equal } from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import type { EndedSession } from '../../../alphaclient/sshd/session-changes.ts';
+import { SessionOutbox } from './session-outbox.ts';
+
+const NOW = Date.parse('2026-11-29T12:00:00Z');
+const CONTEXT = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };
+const AT = '192.0.2.10 port 50022';
+
+/** Reads lines, all at once and with a restart after each; returns the ends and the numbers of the open sessions. */
+function follow(lines: readonly string[]): { ends: readonly EndedSession[]; open: readonly number[] } {
+  const [whole, torn] = [lines.length, 1].map((step) => {
+    const outbox = new SessionOutbox();
+    let reader = outbox.reader();
+    for (let i = 0; i < lines.length; i += step) {
+      reader.read(Buffer.from(lines.slice(i, i + step).join('')), CONTEXT);
+      reader = outbox.restart(reader);
+    }
+    return { ends: outbox.ends, open: outbox.open };
+  }) as [ReturnType<typeof follow>, ReturnType<typeof follow>];
+  deepEqual(torn, whole);
+  return whole;
+}
+
+const line = (second: number, pid: number, message: string): string =>
+  `2026-11-29T10:00:${String(second).padStart(2, '0')}.000000+00:00 web sshd[${pid}]: ${message}\n`;
+const accepted = line(0, 7, `Accepted publickey for alice from ${AT} ssh2: ED25519 SHA256:abc`);
+
+describe('a session', () => {
+  const endings: readonly (readonly [how: string, messages: readonly string[]])[] = [
+    ['disconnected', [line(9, 8, `Received disconnect from ${AT}:11: disconnected by user`), line(9, 8, `Disconnected from user alice ${AT}`)]],
+    ['disconnected', [line(9, 8, `Disconnected from user alice ${AT}`), line(9, 7, 'pam_unix(sshd:session): session closed for user alice')]],
+    ['closed', [line(9, 8, `Connection closed by user alice ${AT}`)]],
+    ['closed', [line(9, 8, `Connection reset by user alice ${AT}`)]],
+    ['closed', [line(9, 8, `Read error from remote host 192.0.2.10 port 50022: Connection timed out`)]],
+    ['timeout', [line(9, 8, `Timeout, client not responding from user alice ${AT}`), line(9, 7, 'pam_unix(sshd:session): session closed for user alice')]],
+    ['timeout', [line(9, 8, `terminating inactive connection from user alice ${AT}`)]],
+    ['closed', [line(9, 1, 'session process 7 for connection from 192.0.2.10 to 192.0.2.1 killed by signal 9')]],
+    ['unknown', [line(9, 7, 'Accepted password for bob from 192.0.2.11 port 40000 ssh2')]],
+    ['unknown', [line(9, 99, `Accepted password for bob from ${AT} ssh2`)]],
+  ];
+  for (const [how, messages] of endings)
+    it(`ends, ${how}: ${messages.at(-1)?.slice(38).trim()}`, () => {
+      const { ends } = follow([accepted, ...messages]);
+      equal(ends.length, 1);
+      const [end] = ends;
+      deepEqual([end?.session, end?.how, end?.lastedSeconds], [1, how, 9]);
+      deepEqual([end?.user, end?.ip, end?.port, end?.pid], ['alice', '192.0.2.10', 50_022, 7]);
+    });
+
+  it('that PAM closes ends when it was closed, once no last line has come for half a minute', () => {
+    const closed = line(9, 7, 'pam_unix(sshd:session): session closed for user alice');
+    deepEqual(follow([accepted, closed]).ends, []);
+    const { ends } = follow([accepted, closed, line(59, 50, 'Invalid user eve from 192.0.2.66 port 1')]);
+    deepEqual(
+      ends.map(({ how, lastedSeconds, line: at }) => [how, lastedSeconds, at]),
+      [['closed', 9, 2]],
+    );
+  });
+
+  it('is open until a line is about its end, whatever others do', () => {
+    const { ends, open } = follow([
+      accepted,
+      line(1, 50, 'Failed password for alice from 192.0.2.10 port 50023 ssh2'),
+      line(2, 50, 'Connection closed by authenticating user alice 192.0.2.10 port 50023 [preauth]'),
+      line(3, 7, 'pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)'),
+      line(4, 8, 'Starting session: shell on pts/0 for alice from 192.0.2.10 port 50022 id 0'),
+      line(5, 60, 'Disconnected from user alice 192.0.2.10 port 50024'),
+    ]);
+    deepEqual(open, [1]);
+    // The session whose login no line told of has an end all the same.
+    deepEqual(
+      ends.map(({ session, user, port, lastedSeconds }) => [session, user, port, lastedSeconds]),
+      [[0, 'alice', 50_024, null]],
+    );
+  });
+
+  it('that began before the clock was set back has lasted no time rather than less', () => {
+    const early = accepted.replace('10:00:00', '11:00:00');
+    equal(follow([early, line(9, 8, `Disconnected from user alice ${AT}`)]).ends[0]?.lastedSeconds, 0);
+  });
+
+  it('of a log without times has no length', () => {
+    const lines = [`Accepted password for alice from ${AT} ssh2\r\n`, `Disconnected from user alice ${AT}\r\n`];
+    const [end] = follow(lines).ends;
+    deepEqual([end?.session, end?.lastedSeconds, Number.isNaN(end?.ms)], [1, null, true]);
+  });
+});
+
+describe('recordings of real sshds', () => {
+  const FOLDER = join(import.meta.dirname, '..', '..', 'fixtures', 'recorded');
+  for (const file of readdirSync(FOLDER).filter((name) => name.endsWith('.log')))
+    it(`${file}: every login ends at most once, and at all where PAM or VERBOSE says so`, () => {
+      const outbox = new SessionOutbox();
+      const reader = outbox.reader();
+      const nowMs = Date.now();
+      const located = reader.read(readFileSync(join(FOLDER, file)), { writtenMs: nowMs, nowMs, timeZone: 'UTC' });
+      reader.end();
+      const logins = located.filter(({ event }) => event.outcome === 'accepted').map(({ session }) => session);
+      const ended = outbox.ends.filter(({ session }) => session > 0).map(({ session }) => session);
+      equal(new Set(ended).size, ended.length);
+      deepEqual([...ended, ...outbox.open].sort((a, b) => a - b), logins.toSorted((a, b) => a - b));
+      // At INFO sshd itself says nothing of a client that just closes, and PAM's lines go to syslog.
+      if (!file.includes('info-raw')) deepEqual(outbox.open, []);
+    });
+});

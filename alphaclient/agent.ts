@@ -8,10 +8,10 @@ import type { Chunk, LogSource } from './log/source.ts';
 import { OutboxError } from './outbox/database.ts';
 import type { Outbox, ReadResult } from './outbox/outbox.ts';
 import type { NumberedEnd } from './outbox/sessions.ts';
+import type { SessionWatch } from './session-watch.ts';
 import { isoTime, type LocatedEvent } from './sshd/events.ts';
 import type { Reader } from './sshd/reader.ts';
 import type { EndedSession, SessionChanges } from './sshd/session-changes.ts';
-import type { SessionWatch } from './session-watch.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
 /** How often connections are expired on a quiet log, and acknowledged rows deleted. */

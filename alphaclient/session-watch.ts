@@ -49,10 +49,7 @@ export class SessionWatch {
     this.#options = options;
     this.#connections = connections;
     this.#bootId = bootId;
-    this.#check = new SessionCheck(
-      { ports: ports === 'off' ? null : ports, loginGraceSeconds },
-      outbox.kept(BEFORE),
-    );
+    this.#check = new SessionCheck({ ports: ports === 'off' ? null : ports, loginGraceSeconds }, outbox.kept(BEFORE));
     const known = outbox.kept(BOOT_ID);
     const isNewBoot = typeof known === 'string' && bootId !== null && known !== bootId;
     this.#ofEarlierBoot = new Set(isNewBoot ? outbox.openSessions.keys() : []);

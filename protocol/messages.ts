@@ -65,13 +65,18 @@ export type ServerMessage =
       readonly type: 'welcome';
       readonly version: number;
       readonly seq: number;
-      /** The highest number of an end that is stored. */
-      readonly end: number;
+      /** The highest number of an end that is stored; absent: none. */
+      readonly end?: number;
       /** What the server takes beyond version 1 as it was first; absent means nothing. */
       readonly accepts?: readonly string[];
     }
   | { readonly type: 'enrolled'; readonly certificate: string; readonly ca: string }
-  | { readonly type: 'ack'; readonly seq: number; readonly end: number }
+  | {
+      readonly type: 'ack';
+      readonly seq: number;
+      /** The highest number of an end that is stored; absent where the answer is to events alone. */
+      readonly end?: number;
+    }
   | { readonly type: 'pong' }
   | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };
 
@@ -171,14 +176,16 @@ export function readServerMessage(line: string): ServerMessage | Fault {
   switch (type) {
     case 'welcome':
       if (!isCount(seq) || !isCount(end) || !Number.isSafeInteger(version)) return bad('welcome needs version and seq');
-      return { type, version: version as number, seq, end, ...acceptsIn(fields['accepts']) };
+      return { type, version: version as number, seq, ...(end > 0 && { end }), ...acceptsIn(fields['accepts']) };
     case 'enrolled': {
       const { certificate, ca } = fields;
       if (!isPem(certificate) || !isPem(ca)) return bad('enrolled needs certificate and ca in PEM');
       return { type, certificate, ca };
     }
     case 'ack':
-      return isCount(seq) && isCount(end) ? { type, seq, end } : bad('ack.seq and ack.end must be whole numbers');
+      return isCount(seq) && isCount(end)
+        ? { type, seq, ...(end > 0 && { end }) }
+        : bad('ack.seq and ack.end must be whole numbers');
     case 'pong':
       return { type };
     case 'error':

@@ -15,11 +15,18 @@ export function oldSources(folder: string): string {
   mkdirSync(root, { recursive: true });
   let archive: Buffer;
   try {
-    archive = execFileSync('git', ['-C', ROOT, 'archive', OLD_COMMIT, 'package.json', 'alphaclient', 'alphaserver', 'protocol', 'service'], {
-      maxBuffer: 64 * 1_048_576,
-    });
+    archive = execFileSync(
+      'git',
+      ['-C', ROOT, 'archive', OLD_COMMIT, 'package.json', 'alphaclient', 'alphaserver', 'protocol', 'service'],
+      {
+        maxBuffer: 64 * 1_048_576,
+      },
+    );
   } catch (cause) {
-    throw new Error(`git does not have ${OLD_COMMIT}: this test needs a clone with its history (git fetch --unshallow)`, { cause });
+    throw new Error(
+      `git does not have ${OLD_COMMIT}: this test needs a clone with its history (git fetch --unshallow)`,
+      { cause },
+    );
   }
   execFileSync('tar', ['-x', '-C', root], { input: archive });
   symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));

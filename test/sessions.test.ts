@@ -27,7 +27,8 @@ const write = (pid: number, message: string): void => {
   const at = new Date(Date.parse('2026-11-29T08:00:00Z') + second * 1_000).toISOString().replace('Z', '+00:00');
   appendFileSync(pair.logFile, `${at} box sshd[${pid}]: ${message}\n`);
 };
-const login = (n: number): void => write(n, `Accepted publickey for u${n} from 192.0.2.7 port ${n} ssh2: ED25519 SHA256:abc`);
+const login = (n: number): void =>
+  write(n, `Accepted publickey for u${n} from 192.0.2.7 port ${n} ssh2: ED25519 SHA256:abc`);
 const logout = (n: number): void => write(n + 1, `Disconnected from user u${n} 192.0.2.7 port ${n}`);
 
 const shown = async (query = ''): Promise<readonly Shown[]> =>
@@ -113,7 +114,10 @@ async function oldServer(root: string): Promise<Program> {
 
 const attempts = (...users: number[]): Promise<void> =>
   gives(users.map((n) => `u${n} accepted`).join(), async () =>
-    (await pair.events()).map(({ user, outcome }) => `${user} ${outcome}`).reverse().join(),
+    (await pair.events())
+      .map(({ user, outcome }) => `${user} ${outcome}`)
+      .reverse()
+      .join(),
   );
 
 test('a new agent and an old server count every attempt; the ends wait for a newer server', async () => {

@@ -55,7 +55,9 @@ function addressIn(hex: string): string | null {
   });
   if (bytes.length === 4) return bytes.join('.');
   if (bytes.length !== 16) return null;
-  const groups = Array.from({ length: 8 }, (_, i) => (((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)).toString(16));
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    (((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)).toString(16),
+  );
   return canonicalAddress(groups.join(':'));
 }
 

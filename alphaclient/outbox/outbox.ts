@@ -122,7 +122,8 @@ export class Outbox {
     const format = this.#meta('format');
     if (format !== null && format !== FORMAT)
       throw new OutboxError('failed', `format ${format} is unknown to this version`);
-    if (format === null) transaction(this.#db, () => this.#set({ format: FORMAT, agent: randomUUID(), lastSeq: 0, numberedUpTo: 0 }));
+    if (format === null)
+      transaction(this.#db, () => this.#set({ format: FORMAT, agent: randomUUID(), lastSeq: 0, numberedUpTo: 0 }));
     this.#agent = this.#meta('agent') as string;
     this.#lastSeq = this.#meta('lastSeq') as number;
     // An earlier version does not say which events may have been sent, here or where it went on with this outbox: any of them.

@@ -92,6 +92,7 @@ export interface UplinkOptions {
 }
 
 type Welcome = Extract<ServerMessage, { readonly type: 'welcome' }>;
+type Ack = Extract<ServerMessage, { readonly type: 'ack' }>;
 
 /** The uplink of one agent, for its whole life. `start` never fails: it connects again and again until `stop`. */
 export class Uplink {
@@ -286,7 +287,7 @@ export class Uplink {
     }
   }
 
-  #acknowledged({ seq, end }: { readonly seq: number; readonly end: number }, socket: Socket, name: string): void {
+  #acknowledged({ seq, end = 0 }: Ack, socket: Socket, name: string): void {
     if (!this.#welcomed) return;
     if (seq > this.#sentSeq) {
       this.#goOnUnderNewId(`${name} acknowledged event ${seq}, and ${this.#sentSeq} was the last one sent`, socket);
@@ -313,7 +314,7 @@ export class Uplink {
     this.#hasLoggedReason = true;
   }
 
-  #welcome({ seq, end, accepts }: Welcome, socket: Socket, name: string): void {
+  #welcome({ seq, end = 0, accepts }: Welcome, socket: Socket, name: string): void {
     const { outbox, log } = this.#options;
     if (this.#welcomed) return;
     if (seq > outbox.maySentSeq && outbox.resumed) outbox.setStoredByServer(seq);

@@ -364,8 +364,9 @@ export class Session {
     this.#options.ingest.submit(batch).then(
       ({ lastSeq, lastEnd }) => {
         this.#unstored -= weightOf(batch);
-        const isAwaited = batch.events.length > 0 || batch.ends !== undefined;
-        if (!this.#ending && isAwaited) this.#send({ type: 'ack', seq: lastSeq, end: lastEnd });
+        const hasEnds = batch.ends !== undefined;
+        if (!this.#ending && (hasEnds || batch.events.length > 0))
+          this.#send({ type: 'ack', seq: lastSeq, ...(hasEnds && { end: lastEnd }) });
         this.flow();
       },
       () => this.end(),

@@ -1,7 +1,7 @@
 /** Sessions as the API gives them: newest first, narrowed by what is asked, a page at a time. */
 import { networkOf } from '../../service/ip-network.ts';
-import { fingerprintOf, SELECT_SESSIONS, type SessionRow, sessionOf } from '../store/sessions.ts';
 import type { Database } from '../store/database.ts';
+import { fingerprintOf, SELECT_SESSIONS, type SessionRow, sessionOf } from '../store/sessions.ts';
 import type { EventCursor, SessionPage, SessionQuery } from './results.ts';
 
 /** Reads a page of sessions. */
@@ -34,4 +34,3 @@ export function sessionPage(db: Database, query: SessionQuery): SessionPage {
   const next: EventCursor | null = rows.length > limit && last ? { atMs: last.sortAt, id: last.id } : null;
   return { sessions: page.map(sessionOf), next };
 }
-

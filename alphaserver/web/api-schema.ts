@@ -95,7 +95,11 @@ const filter = {
   outcome: parameter('Only this outcome', wordOf(['accepted', 'failed', 'probe'])),
   method: parameter('Only this authentication method', method),
 };
-const csv = withDefault('csv: the same rows for a spreadsheet, with the next page in the Link header', wordOf(['json', 'csv']), 'json');
+const csv = withDefault(
+  'csv: the same rows for a spreadsheet, with the next page in the Link header',
+  wordOf(['json', 'csv']),
+  'json',
+);
 /** Pages of lists by the number of a row. */
 const paged = {
   limit,
@@ -225,7 +229,7 @@ export const API = {
       host: filter.host,
       user: filter.user,
       ip: filter.ip,
-      key: parameter("Only logins with this key, by its fingerprint such as SHA256:...", textOf(TEXT_LIMIT)),
+      key: parameter('Only logins with this key, by its fingerprint such as SHA256:...', textOf(TEXT_LIMIT)),
       since: parameter('Only those that were open then or later', time),
       until: parameter('Only those that began before then', time),
       limit,
@@ -323,7 +327,8 @@ export const BLOCKLIST = {
 export const STREAM = {
   schema: {
     tags: ['events' satisfies Tag],
-    summary: 'Server-sent events: `event` for each stored one, `alert`, `gap` and `session`; Last-Event-ID goes on after an id',
+    summary:
+      'Server-sent events: `event` for each stored one, `alert`, `gap` and `session`; Last-Event-ID goes on after an id',
     querystring: schemaOf(filter),
   },
 };

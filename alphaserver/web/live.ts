@@ -48,6 +48,11 @@ type Told = 'alert' | 'gap' | 'session';
 /** True when an alert, a gap or a session may be about what a filter names: what it does not name itself, it may be about. */
 function concerns(filter: StreamFilter | null, kind: Told, what: unknown): boolean {
   if (filter === null) return true;
+  // A session is a login: of another method, or of what was refused, it is not.
+  if (kind === 'session') {
+    const { method } = what as { method: string | null };
+    if ((filter.outcome ?? 'accepted') !== 'accepted' || (filter.method ?? method) !== method) return false;
+  }
   const given = what as { host?: string | null; source?: string | null; user?: string | null; ip?: string | null };
   const { host, user, source = given.ip } = given;
   const { ip } = filter;

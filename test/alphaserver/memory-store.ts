@@ -1,4 +1,11 @@
-import type { AgentBatch, Appended, PingContent, Store, StoredGap } from '../../alphaserver/store/store.ts';
+import type {
+  AgentBatch,
+  Appended,
+  NumberedEnd,
+  PingContent,
+  Store,
+  StoredGap,
+} from '../../alphaserver/store/store.ts';
 
 /** A store that keeps its promise in memory, for tests of what stands before it: it can be held up and made to fail. */
 export class MemoryStore implements Store {
@@ -10,6 +17,19 @@ export class MemoryStore implements Store {
   appends = 0;
   readonly #seqs = new Map<string, number>();
 
+  readonly #lastEnds = new Map<string, number>();
+
+  /** The highest number of an end of this agent. */
+  lastEnd(agent: string): number {
+    return this.#lastEnds.get(agent) ?? 0;
+  }
+
+  #takeEnds(agent: string, ends: readonly NumberedEnd[]): number {
+    const last = Math.max(this.lastEnd(agent), ...ends.map(({ number }) => number));
+    this.#lastEnds.set(agent, last);
+    return last;
+  }
+
   lastSeq(agent: string): number {
     return this.#seqs.get(agent) ?? 0;
   }
@@ -20,7 +40,7 @@ export class MemoryStore implements Store {
     return batches.map((batch) => this.#one(batch, nowMs));
   }
 
-  #one({ agent, host, events, ping }: AgentBatch, nowMs: number): Appended {
+  #one({ agent, host, events, ends = [], ping }: AgentBatch, nowMs: number): Appended {
     let last = this.lastSeq(agent);
     let missing = 0;
     const before = { seq: last, gaps: this.gaps.length };
@@ -40,7 +60,7 @@ export class MemoryStore implements Store {
     const attempts = this.events.filter((event) => event.host === host).length;
     return {
       lastSeq: last,
-      lastEnd: 0,
+      lastEnd: this.#takeEnds(agent, ends),
       sessions: [],
       stored: fresh.length,
       repeats: events.length - fresh.length,

@@ -216,8 +216,6 @@ test('a server message that cannot be read is a fault, not an exception', () => 
     type: 'welcome',
     version: 1,
     seq: 3,
-    end: 0,
-    accepts: [],
   });
 });
 

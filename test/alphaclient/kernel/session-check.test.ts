@@ -19,7 +19,14 @@ const there = (port: number, more: Partial<KernelConnection> = {}): KernelConnec
   ...more,
 });
 const logged = (port: number, more: Partial<Connection> = {}): Connection =>
-  Object.assign(new Connection(), { ip: '192.0.2.10', port, state: 'accepted', session: port, sinceMs: START, ...more });
+  Object.assign(new Connection(), {
+    ip: '192.0.2.10',
+    port,
+    state: 'accepted',
+    session: port,
+    sinceMs: START,
+    ...more,
+  });
 const tried = (port: number): Connection => logged(port, { state: 'failed', session: 0 });
 
 /** A check that looks every 10 s, with what the kernel and the log have meanwhile. */
@@ -157,11 +164,20 @@ describe('a connection to sshd that no login explains', () => {
   });
 
   it('is one of a port of sshd: set, named by the log, come to by a session, else 22', () => {
-    const ports = (settings: Partial<CheckSettings>, view: Partial<LogView>, session?: KernelConnection): readonly number[] => {
+    const ports = (
+      settings: Partial<CheckSettings>,
+      view: Partial<LogView>,
+      session?: KernelConnection,
+    ): readonly number[] => {
       const one = new Simulation(settings);
       one.view = view;
       if (session) one.sessions = [logged(session.port)];
-      one.kernel = [there(1), there(2, { localPort: 2_222 }), there(3, { localPort: 443 }), ...(session ? [session] : [])];
+      one.kernel = [
+        there(1),
+        there(2, { localPort: 2_222 }),
+        there(3, { localPort: 443 }),
+        ...(session ? [session] : []),
+      ];
       return one.look(30).unexplained;
     };
     assert.deepEqual(ports({}, {}), [1]);
@@ -204,7 +220,12 @@ describe('a connection to sshd that no login explains', () => {
         // sshd ends what has not logged in after 120 s; a busy machine takes some seconds more.
         const untilMs = logsIn ? loginMs + chance.below(3_600_000) : begunMs + chance.below(130_000);
         // The line of a login is written when it happens, and read within a moment, or after a stall of the log.
-        clients.push({ port, untilMs, loginMs, loggedMs: loginMs + chance.below(chance.below(50) === 0 ? 40_000 : 900) });
+        clients.push({
+          port,
+          untilMs,
+          loginMs,
+          loggedMs: loginMs + chance.below(chance.below(50) === 0 ? 40_000 : 900),
+        });
       }
       clients = clients.filter((client) => client.untilMs > nowMs);
       one.kernel = clients.map((client) => there(client.port));

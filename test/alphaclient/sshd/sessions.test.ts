@@ -31,12 +31,30 @@ const accepted = line(0, 7, `Accepted publickey for alice from ${AT} ssh2: ED255
 
 describe('a session', () => {
   const endings: readonly (readonly [how: string, messages: readonly string[]])[] = [
-    ['disconnected', [line(9, 8, `Received disconnect from ${AT}:11: disconnected by user`), line(9, 8, `Disconnected from user alice ${AT}`)]],
-    ['disconnected', [line(9, 8, `Disconnected from user alice ${AT}`), line(9, 7, 'pam_unix(sshd:session): session closed for user alice')]],
+    [
+      'disconnected',
+      [
+        line(9, 8, `Received disconnect from ${AT}:11: disconnected by user`),
+        line(9, 8, `Disconnected from user alice ${AT}`),
+      ],
+    ],
+    [
+      'disconnected',
+      [
+        line(9, 8, `Disconnected from user alice ${AT}`),
+        line(9, 7, 'pam_unix(sshd:session): session closed for user alice'),
+      ],
+    ],
     ['closed', [line(9, 8, `Connection closed by user alice ${AT}`)]],
     ['closed', [line(9, 8, `Connection reset by user alice ${AT}`)]],
     ['closed', [line(9, 8, `Read error from remote host 192.0.2.10 port 50022: Connection timed out`)]],
-    ['timeout', [line(9, 8, `Timeout, client not responding from user alice ${AT}`), line(9, 7, 'pam_unix(sshd:session): session closed for user alice')]],
+    [
+      'timeout',
+      [
+        line(9, 8, `Timeout, client not responding from user alice ${AT}`),
+        line(9, 7, 'pam_unix(sshd:session): session closed for user alice'),
+      ],
+    ],
     ['timeout', [line(9, 8, `terminating inactive connection from user alice ${AT}`)]],
     ['closed', [line(9, 1, 'session process 7 for connection from 192.0.2.10 to 192.0.2.1 killed by signal 9')]],
     ['unknown', [line(9, 7, 'Accepted password for bob from 192.0.2.11 port 40000 ssh2')]],
@@ -102,7 +120,10 @@ describe('recordings of real sshds', () => {
       const logins = located.filter(({ event }) => event.outcome === 'accepted').map(({ session }) => session);
       const ended = outbox.ends.filter(({ session }) => session > 0).map(({ session }) => session);
       equal(new Set(ended).size, ended.length);
-      deepEqual([...ended, ...outbox.open].sort((a, b) => a - b), logins.toSorted((a, b) => a - b));
+      deepEqual(
+        [...ended, ...outbox.open].sort((a, b) => a - b),
+        logins.toSorted((a, b) => a - b),
+      );
       // At INFO sshd itself says nothing of a client that just closes, and PAM's lines go to syslog.
       if (!file.includes('info-raw')) deepEqual(outbox.open, []);
     });

@@ -19,7 +19,7 @@ beforeEach(async () => {
   const store = openStorage(folder);
   const login = (seq: number, minutes: number, more: object) => {
     const event = {
-      ...{ at: ago(minutes), outcome: 'accepted', method: 'password', user: 'bob', invalidUser: false } as const,
+      ...({ at: ago(minutes), outcome: 'accepted', method: 'password', user: 'bob', invalidUser: false } as const),
       ...{ ip: '192.0.2.7', port: 40_000 + seq, pid: seq },
       ...more,
     };
@@ -86,7 +86,16 @@ test('as JSON they are what the API gives', async () => {
   const { sessions } = JSON.parse(await who({ user: 'alice', json: true })) as { sessions: object[] };
   assert.deepEqual(sessions, [
     {
-      ...{ id: 1, agent: AGENT, host: 'web', user: 'alice', method: 'publickey', key: KEY, ip: '192.0.2.7', port: 40_001 },
+      ...{
+        id: 1,
+        agent: AGENT,
+        host: 'web',
+        user: 'alice',
+        method: 'publickey',
+        key: KEY,
+        ip: '192.0.2.7',
+        port: 40_001,
+      },
       ...{ pid: 1, trust: null, since: ago(1_600), until: null, lastedSeconds: null, how: null, confirmedAt: ago(1) },
       followed: true,
     },

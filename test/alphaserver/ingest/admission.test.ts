@@ -64,7 +64,7 @@ test('an agent with a token of its own cannot speak for another agent, whose eve
   const [own = '', thief = ''] = tokens;
   const agent = randomUUID();
   assert.deepEqual(await exchange(pair.port, [hello(agent, 'web-1', own), event(1)]), [
-    { type: 'welcome', version: 1, seq: 0 },
+    { type: 'welcome', version: 1, seq: 0, end: 0, accepts: ['end'] },
     { type: 'ack', seq: 1 },
   ]);
   const [answer] = await exchange(pair.port, [hello(agent, 'web-1', thief), event(1_000_000)]);
@@ -75,7 +75,7 @@ test('an agent with a token of its own cannot speak for another agent, whose eve
   await pair.serving({ ALPHASERVER_ANONYMOUS: 'false' });
   assert.partialDeepStrictEqual(await exchange(pair.port, [hello(agent, 'web-1', thief)]), [{ code: 'unauthorized' }]);
   assert.deepEqual(await exchange(pair.port, [hello(agent, 'web-1', own), event(2)]), [
-    { type: 'welcome', version: 1, seq: 1 },
+    { type: 'welcome', version: 1, seq: 1, end: 0, accepts: ['end'] },
     { type: 'ack', seq: 2 },
   ]);
 });

@@ -54,7 +54,7 @@ class Client {
     this.socket.write(messages.map((m) => `${typeof m === 'string' ? m : JSON.stringify(m)}\n`).join(''));
     return this;
   }
-  get answers(): { type: string; seq?: number; code?: string; message?: string }[] {
+  get answers(): { type: string; seq?: number; end?: number; code?: string; message?: string }[] {
     return this.got
       .split('\n')
       .slice(0, -1)
@@ -137,9 +137,50 @@ test('hello, an event, quit: the log says what the contract says', async () => {
     `Connection 127.0.0.1:${localPort} closed`,
   ]);
   assert.deepEqual(client.answers, [
-    { type: 'welcome', version: 1, seq: 0 },
+    { type: 'welcome', version: 1, seq: 0, end: 0, accepts: ['end'] },
     { type: 'ack', seq: 1 },
   ]);
+});
+
+test('ends of sessions are numbered, stored and acknowledged beside events [P14]', async () => {
+  const client = new Client();
+  const end = (number: number) => ({ type: 'end', end: number, at: '2026-11-29T08:00:00Z', session: 1, how: 'closed' });
+  client.say(hello(), event(1, { outcome: 'accepted' }), end(1), end(2));
+  await until(
+    () => client.last('ack')?.end === 2,
+    () => client.got,
+  );
+  client.say(event(2));
+  await until(() => client.last('ack')?.seq === 2);
+  assert.equal(client.last('ack')?.end, undefined);
+  client.say({ ...end(3), how: 'left' });
+  await client.refused('bad_message');
+  assert.equal(store.lastEnd(A), 2);
+  assert.equal(new Client().say(hello()).closed, false);
+  await until(
+    () => clients.at(-1)?.last('welcome')?.end === 2,
+    () => String(clients.at(-1)?.got),
+  );
+});
+
+test('a list of open sessions is stored once it is whole, when it changes, and every 30 s [P15]', async () => {
+  const client = new Client().say(hello());
+  const lists = () => store.pings.flatMap(({ open }) => (open ? [open.list] : []));
+  const part = (from: number, list: number[], sessions: number, at = '2026-11-29T08:00:00.000Z') => ({
+    type: 'ping',
+    open: { at, sessions, from, list, unexplained: [] },
+  });
+  client.say(part(0, [1, 2], 3), part(2, [3], 3));
+  await until(() => lists().length === 1);
+  assert.deepEqual(lists(), [[1, 2, 3]]);
+  // The same again, a part of one that never became whole, and a part that belongs to another list.
+  client.say(part(0, [1, 2, 3], 3), part(0, [1], 2), part(0, [4], 3), part(1, [5], 3, '2026-11-29T08:00:01.000Z'));
+  client.say(part(0, [4], 1));
+  await until(() => lists().length === 2);
+  assert.deepEqual(lists()[1], [4]);
+  skewMs = 30_000;
+  client.say(part(0, [4], 1));
+  await until(() => lists().length === 3);
 });
 
 test('nothing is acknowledged before it is stored [P9]', async () => {

@@ -4,10 +4,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { sessionPage } from '../../../alphaserver/queries/sessions.ts';
 import type { SessionQuery } from '../../../alphaserver/queries/results.ts';
+import { sessionPage } from '../../../alphaserver/queries/sessions.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
-import type { AgentBatch, NumberedEnd, OpenList, PingContent, StoredSession } from '../../../alphaserver/store/store.ts';
+import type {
+  AgentBatch,
+  NumberedEnd,
+  OpenList,
+  PingContent,
+  StoredSession,
+} from '../../../alphaserver/store/store.ts';
 
 const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
 const OTHER = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ac';
@@ -62,7 +68,17 @@ async function append(batch: Partial<AgentBatch>): Promise<readonly StoredSessio
 }
 
 const EVERYTHING: SessionQuery = {
-  ...{ open: null, host: null, user: null, ip: null, key: null, sinceMs: null, untilMs: null, limit: 100, cursor: null },
+  ...{
+    open: null,
+    host: null,
+    user: null,
+    ip: null,
+    key: null,
+    sinceMs: null,
+    untilMs: null,
+    limit: 100,
+    cursor: null,
+  },
 };
 const sessions = (query: Partial<SessionQuery> = {}): readonly StoredSession[] =>
   sessionPage(store.db, { ...EVERYTHING, ...query }).sessions as readonly StoredSession[];
@@ -73,7 +89,16 @@ test('a login begins a session, its end completes it, and whoever watches hears 
   const [begun, ...more] = await append({ events: [login(1), failed] });
   assert.equal(more.length, 0);
   assert.deepEqual(begun, {
-    ...{ id: 1, agent: AGENT, host: 'web', user: 'alice', method: 'publickey', key: KEY, ip: '192.0.2.10', port: 50_001 },
+    ...{
+      id: 1,
+      agent: AGENT,
+      host: 'web',
+      user: 'alice',
+      method: 'publickey',
+      key: KEY,
+      ip: '192.0.2.10',
+      port: 50_001,
+    },
     ...{ pid: 4_001, trust: 'journal', since: at(1), until: null, lastedSeconds: null, how: null, confirmedAt: null },
     followed: true,
   });

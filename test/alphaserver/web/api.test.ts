@@ -440,7 +440,9 @@ test('GET /api/stream gives only what its filter takes, from the store and as it
     ]);
     await until(() => heard.at(-1)?.().includes('"user":"e"') ?? false);
     const names = (): string[] =>
-      heard.map((text) => [...text().matchAll(/"user":"(\w)"/g)].map(([, name]) => name).join(''));
+      heard.map((text) =>
+        [...text().matchAll(/^event: event\ndata: .*"user":"(\w)"/gm)].map(([, name]) => name).join(''),
+      );
     await until(
       () => names().join(' ') === 'bd c e e d abcde',
       () => names().join(' '),

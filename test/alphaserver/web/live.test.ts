@@ -80,9 +80,7 @@ describe('viewers of the live stream', () => {
   const commit = (from: number, to: number, reason?: string): void => {
     const events = range(from, to).map((id) => event(id, reason));
     stored.push(...events);
-    live.stored([
-      { ...NOTHING, lastSeq: to, stored: events.length, events },
-    ]);
+    live.stored([{ ...NOTHING, lastSeq: to, stored: events.length, events }]);
   };
 
   beforeEach(() => {
@@ -159,7 +157,16 @@ describe('viewers of the live stream', () => {
     live.add(alice, null, { ...filter, ip: '192.0.2.10', user: 'alice' });
     const at = '2026-11-29T08:00:00.000Z';
     const session: StoredSession = {
-      ...{ id: 1, agent: 'a', host: 'h1', user: 'alice', method: 'publickey', key: null, ip: '192.0.2.10', port: 50022 },
+      ...{
+        id: 1,
+        agent: 'a',
+        host: 'h1',
+        user: 'alice',
+        method: 'publickey',
+        key: null,
+        ip: '192.0.2.10',
+        port: 50022,
+      },
       ...{ pid: 4711, trust: 'journal', since: at, until: null, lastedSeconds: null, how: null, confirmedAt: null },
       followed: true,
     };

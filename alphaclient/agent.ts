@@ -29,7 +29,7 @@ export interface AgentOptions {
   readonly reader: Reader;
   /** Where the reader notes what becomes of sessions. */
   readonly sessions: SessionChanges;
-  readonly watch: SessionWatch;
+  readonly watch: Pick<SessionWatch, 'isDue' | 'read' | 'compare'>;
   readonly outbox: Outbox;
   readonly outboxLimitBytes: number;
   readonly log: Logger;

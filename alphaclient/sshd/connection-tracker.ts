@@ -66,10 +66,8 @@ export class ConnectionTracker {
 
   /** The lowest line that an event, or the end of a session, still to come can have; Infinity when no connection is open. */
   firstOpenLine(): number {
-    let first = this.#table.firstOpenLine();
-    if (this.#sessions !== null)
-      for (const one of this.#waiting) if (one.isSession && one.line < first) first = one.line;
-    return first;
+    const ending = this.#sessions === null ? [] : this.#waiting.filter((one) => one.isSession);
+    return Math.min(this.#table.firstOpenLine(), ...ending.map((one) => one.line));
   }
 
   /**

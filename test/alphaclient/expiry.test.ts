@@ -10,6 +10,7 @@ import { FileSource } from '../../alphaclient/log/file-source.ts';
 import type { LogSource, SourceState } from '../../alphaclient/log/source.ts';
 import { Outbox } from '../../alphaclient/outbox/outbox.ts';
 import { Reader, type ReaderState } from '../../alphaclient/sshd/reader.ts';
+import { SessionChanges } from '../../alphaclient/sshd/session-changes.ts';
 import type { Uplink } from '../../alphaclient/uplink/uplink.ts';
 import type { LoginEvent } from '../../protocol/event.ts';
 import { until } from '../until.ts';
@@ -65,6 +66,8 @@ class Restarted {
         source,
         reader: new Reader(saved?.reader ?? null),
         outbox: this.#outbox,
+        sessions: new SessionChanges(),
+        watch: { isDue: () => false, read: async () => 'off', compare: () => {} },
         outboxLimitBytes: 1e9,
         log,
         now: () => Date.now() + aheadMs,

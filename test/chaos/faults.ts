@@ -6,6 +6,7 @@ import type { Random } from '../demo/random.ts';
 import type { Pair, Program } from '../programs.ts';
 import { Disk } from './disk.ts';
 import type { Log } from './log.ts';
+import type { Shared } from './shared.ts';
 import type { Wire } from './wire.ts';
 
 /** The clock is set by at most so much: a day and a half, which no retention takes for old. */
@@ -43,8 +44,12 @@ export class Stage {
   readonly history: { readonly written: number; readonly text: string }[] = [];
   agent: Program | null = null;
   server: Program | null = null;
+  /** The second server and what both share; null where one server is alone. */
+  readonly shared: Shared | null;
+  second: Program | null = null;
 
-  constructor(pair: Pair, wire: Wire, log: Log, random: Random, smallDisks: boolean) {
+  constructor(pair: Pair, wire: Wire, log: Log, random: Random, smallDisks: boolean, shared: Shared | null) {
+    this.shared = shared;
     this.pair = pair;
     this.wire = wire;
     this.log = log;
@@ -70,19 +75,36 @@ export class Stage {
   startAgent(): void {
     if (this.agent !== null) return;
     this.note('agent started');
-    this.agent = this.pair.agent({ ...this.#env(), ALPHACLIENT_SERVER: `tcp://127.0.0.1:${this.wire.port}` });
+    const ports = [this.wire.port, ...(this.shared ? [this.shared.wire.port] : [])];
+    this.agent = this.pair.agent({
+      ...this.#env(),
+      ALPHACLIENT_SERVER: ports.map((port) => `tcp://127.0.0.1:${port}`).join(),
+    });
     this.#attend(this.agent, () => {
       this.agent = null;
     });
   }
 
+  /** Starts the server, and the second one, where they do not run. */
   startServer(): void {
-    if (this.server !== null) return;
-    this.note('server started');
-    this.server = this.pair.server(this.#env());
-    this.#attend(this.server, () => {
-      this.server = null;
+    if (this.server === null) {
+      this.note('server started');
+      this.server = this.pair.server({ ...this.#env(), ...this.shared?.env });
+      this.#attend(this.server, () => {
+        this.server = null;
+      });
+    }
+    if (this.shared === null || this.second !== null) return;
+    this.note('second server started');
+    this.second = this.shared.pair.server({ ...this.#env(), ...this.shared.env });
+    this.#attend(this.second, () => {
+      this.second = null;
     });
+  }
+
+  async endSecond(signal: NodeJS.Signals): Promise<void> {
+    this.note(`second server gets ${signal}`);
+    await this.second?.end(signal);
   }
 
   /**
@@ -228,6 +250,37 @@ async function frozen(stage: Stage, program: Program | null): Promise<boolean> {
   program.child.kill('SIGCONT');
   return true;
 }
+
+/** Faults of the second server and of PostgreSQL. */
+export const SHARED_FAULTS: Readonly<Record<string, Fault>> = {
+  'second server killed': async (stage) => {
+    await stage.endSecond('SIGKILL');
+    await write(stage, stage.random.whole(0, 12));
+    stage.startServer();
+  },
+  'second server stopped in order': (stage) => stage.endSecond('SIGTERM').then(() => undefined),
+  'second server frozen': (stage) => frozen(stage, stage.second),
+  'both servers killed': async (stage) => {
+    await Promise.all([stage.endServer('SIGKILL'), stage.endSecond('SIGKILL')]);
+    stage.startServer();
+  },
+  'connection to the second server cut': ({ shared, random }) => shared?.wire.cut(random.chance(0.5)),
+  'PostgreSQL killed': async (stage) => {
+    stage.shared?.postgres.stop();
+    await write(stage, stage.random.whole(1, 12));
+    stage.shared?.postgres.resume();
+  },
+  'PostgreSQL restarted': (stage) => {
+    stage.shared?.postgres.stop('fast');
+    stage.shared?.postgres.resume();
+  },
+  'connections to PostgreSQL cut': ({ shared, random }) => shared?.logWire.cut(random.chance(0.5)),
+  'connections to PostgreSQL stalled': async (stage) => {
+    stage.shared?.logWire.stall();
+    await write(stage, stage.random.whole(1, 8));
+    stage.shared?.logWire.resume();
+  },
+};
 
 export const FAULTS: Readonly<Record<string, Fault>> = {
   'agent killed': (stage) => stage.endAgent('SIGKILL').then(() => undefined),

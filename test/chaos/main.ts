@@ -1,6 +1,7 @@
 /**
- * `npm run chaos -- --seconds S --seed N`: both programs, a breakable wire between them, a writer that keeps the truth, and faults at
- * random. In the end every attempt must be stored exactly once, with its outcome, and none declared lost. Exit code 1 when not.
+ * `npm run chaos -- --seconds S --seed N [--servers 2 --postgres]`: both programs, a breakable wire between them, a writer that keeps the truth, and faults at
+ * random. In the end every attempt must be stored exactly once, with its outcome, and none declared lost, in the answers of every
+ * server. Exit code 1 when not.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -8,18 +9,26 @@ import { Random } from '../demo/random.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 import { apart, goApart } from './disk.ts';
-import { FAULTS, Stage } from './faults.ts';
+import { FAULTS, SHARED_FAULTS, Stage } from './faults.ts';
 import { Log, type Naming } from './log.ts';
+import { Shared } from './shared.ts';
 import { Wire } from './wire.ts';
 
 /** Entries of the history that are shown on each side of a loss. */
 const AROUND_LIMIT = 12;
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string' } } });
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string' },
+    servers: { type: 'string', default: '1' },
+    postgres: { type: 'boolean', default: false },
+  },
+});
 const seconds = Number(values.seconds);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
-if (!(seconds > 0) || !Number.isSafeInteger(seed)) {
-  console.error('usage: npm run chaos -- --seconds S --seed N');
+if (!(seconds > 0) || !Number.isSafeInteger(seed) || values.servers !== (values.postgres ? '2' : '1')) {
+  console.error('usage: npm run chaos -- --seconds S --seed N [--servers 2 --postgres]');
   process.exit(2);
 }
 if (values.seed === undefined) process.argv.push('--seed', String(seed));
@@ -33,7 +42,9 @@ const pair = await Pair.make();
 const wire = new Wire(pair.port);
 await wire.open();
 const log = new Log(pair.logFile, naming, random);
-const stage = new Stage(pair, wire, log, random, apart());
+const shared = values.postgres ? await Shared.start() : null;
+const stage = new Stage(pair, wire, log, random, apart(), shared);
+const faults = shared === null ? FAULTS : { ...FAULTS, ...SHARED_FAULTS };
 stage.startServer();
 stage.startAgent();
 log.write(5);
@@ -44,9 +55,9 @@ await until(async () => (await stage.stored()) === 5);
 const stood = new Map<string, number>();
 const beganMs = performance.now();
 while (performance.now() - beganMs < seconds * 1_000) {
-  const name = random.pick(Object.keys(FAULTS) as [string, ...string[]]);
+  const name = random.pick(Object.keys(faults) as [string, ...string[]]);
   stage.note(`fault: ${name}`);
-  if ((await FAULTS[name]?.(stage)) !== false) stood.set(name, (stood.get(name) ?? 0) + 1);
+  if ((await faults[name]?.(stage)) !== false) stood.set(name, (stood.get(name) ?? 0) + 1);
   for (let i = random.whole(0, 5); i > 0; i -= 1) {
     log.write(random.whole(1, 40));
     await pause(random.whole(0, 60));
@@ -61,11 +72,11 @@ interface Stored {
   readonly user: string;
   readonly outcome: string;
 }
-async function all(): Promise<Stored[]> {
+async function all(of: Pair): Promise<Stored[]> {
   const found: Stored[] = [];
   let cursor: string | null = '';
   while (cursor !== null) {
-    const page: { events: Stored[]; next: string | null } = await pair.api(
+    const page: { events: Stored[]; next: string | null } = await of.api(
       `/api/events?limit=1000${cursor && `&cursor=${cursor}`}`,
     );
     found.push(...page.events);
@@ -79,7 +90,12 @@ await stage.settled();
 console.log(`all was stored ${((performance.now() - restedMs) / 1_000).toFixed(1)} s after the last fault`);
 // Time for what would come twice.
 await pause(3_000);
-const found = await all();
+const found = await all(pair);
+if (shared !== null) {
+  const same = async (): Promise<boolean> => JSON.stringify(await all(shared.pair)) === JSON.stringify(found);
+  await until(same, () => "the second server's events are not the first one's", 60_000);
+  console.log('the second server answers with the same events');
+}
 const { totals } = await pair.api<{ totals: { declaredLost: number } }>('/api/ledger');
 const counts = new Map<string, number>();
 for (const { user } of found) counts.set(user, (counts.get(user) ?? 0) + 1);
@@ -112,6 +128,7 @@ for (const [what, users] of Object.entries({ lost, doubled, wrong }))
 const failed = lost.length + doubled.length + wrong.length + totals.declaredLost > 0;
 await stage.endAgent('SIGTERM');
 await stage.endServer('SIGTERM');
+await stage.endSecond('SIGTERM');
 wire.close();
 log.close();
 if (failed) {
@@ -121,5 +138,6 @@ if (failed) {
 } else {
   stage.close();
   await pair.close();
+  await shared?.close();
 }
 process.exit(failed ? 1 : 0);

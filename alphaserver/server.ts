@@ -1,6 +1,5 @@
 /** `alphaserver run`: the parts of a server put together, until it is told to stop. */
 
-import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../service/logger.ts';
@@ -8,7 +7,6 @@ import { Mailbox } from '../service/mailbox.ts';
 import { SettingsError } from '../service/settings.ts';
 import type { Address } from '../service/value-parser.ts';
 import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts';
-import { firstDecision } from './alerting/prepare.ts';
 import { Alerting } from './alerts.ts';
 import type { ServerConfig, SettingName } from './config.ts';
 import { IdentityAdmission } from './ingest/admission.ts';
@@ -24,14 +22,10 @@ import { SCRIPT_TOKENS, Tokens } from './ingest/tokens.ts';
 import { figuresOf } from './metrics/collect.ts';
 import type { CertificateEnd } from './metrics/samples.ts';
 import { sender } from './notify/send.ts';
-import { Peers } from './peers.ts';
 import { ScheduledReports } from './report/scheduled-reports.ts';
 import { ROLLUPS_FILE } from './rollups/schema.ts';
-import { openSharedLog, reasonOf } from './shared-log/join.ts';
-import { FILE_DECISION, SharedFiles } from './shared-log/shared-files.ts';
-import type { SharedLog } from './shared-log/shared-log.ts';
-import { openStorage, type Storage } from './storage.ts';
-import { newestDecision } from './store/decisions.ts';
+import { shareStore } from './sharing.ts';
+import { openStorage } from './storage.ts';
 import { EVENTS_FILE } from './store/folder.ts';
 import { checkWhole, DAMAGE_ADVICE } from './store/integrity.ts';
 import { Live } from './web/live.ts';
@@ -66,7 +60,16 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       `ALPHASERVER_DATA=${config.dataFolder} cannot be used: it is a copy of a log that servers share; set ALPHASERVER_STORE to that log, or use another folder`,
     ]);
   }
-  const shared = config.storeUrl === null ? null : await joinLog(store, config.storeUrl, log);
+  const sharing =
+    config.storeUrl === null
+      ? null
+      : await shareStore({
+          store,
+          url: config.storeUrl,
+          folder: config.dataFolder,
+          retentionMs: config.retentionMs,
+          log,
+        });
   const metrics = new Metrics();
   const ingest = new GroupCommit({ store, stopwatch: metrics, log, now: Date.now });
   if (store.unclean) void checkStore(config.dataFolder, ingest, log);
@@ -96,9 +99,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   const stopKeeping = isOwnCertificate ? keepServerCertificate(authority, hostname(), log, Date.now) : () => {};
   let stopping = false;
   const port = await bound('ALPHASERVER_LISTEN', config.listen, listener.open());
-  let peers: Peers | null = null;
-  let files: SharedFiles | null = null;
-  const isConnected = (agent: string): boolean => listener.isConnected(agent) || (peers?.isConnected(agent) ?? false);
+  const isConnected = (agent: string): boolean => listener.isConnected(agent) || (sharing?.isConnected(agent) ?? false);
   const views = store.views(isConnected, Date.now);
   const live = new Live({ views, now: Date.now });
   ingest.onCommit((stored) => live.stored(stored));
@@ -109,43 +110,11 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     ingest,
     live,
     settings: rules,
-    delivers: shared === null,
+    delivers: sharing === null,
     log,
     now: Date.now,
   });
-  let delivers = shared === null;
-  if (shared !== null) {
-    store.follow(({ appended, batches, isOwn, hasDecisions }) => {
-      ingest.applied(appended, isOwn);
-      for (const { agent, host, binding } of batches) if (binding) admission.learn(agent, host, binding);
-      if (hasDecisions) {
-        void alerting.thread.decided();
-        files?.decided();
-      }
-    });
-    files = new SharedFiles({
-      folder: config.dataFolder,
-      decide: (decisions) => store.decide(decisions, Date.now()),
-      agreed: (file) => store.events.fact(`file ${file}`),
-      agree: (file, digest) => store.transaction(() => store.events.setFact(`file ${file}`, digest)),
-      decided: (file) =>
-        (newestDecision(store.db, FILE_DECISION, file)?.body as { content?: string } | undefined)?.content ?? null,
-      failed: (file, error) => log.warn(`${file} is not the same on all servers yet: ${reasonOf(error)}`),
-    });
-    peers = new Peers({
-      ...shared,
-      events: store.events,
-      connected: () => listener.connectedAgents(),
-      heard: (presences) => store.heard(presences),
-      leads: (leads) => {
-        delivers = leads;
-        alerting.thread.deliver(leads);
-      },
-      retentionMs: config.retentionMs,
-      failed: (what, error) => log.debug(`${what}, tried again: ${reasonOf(error)}`),
-      now: Date.now,
-    });
-  }
+  sharing?.start({ ingest, admission, listener, alerts: alerting.thread });
   const mailbox = new Mailbox(config.dataFolder, (request) =>
     answerForget(request, { store, admission, listener, log }),
   );
@@ -158,7 +127,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       alerts: alerting.view,
       settings: () => alerting.thread.settings,
       senderFor: ({ page }) => sender(page, Date.now),
-      mayDeliver: () => delivers,
+      mayDeliver: () => sharing?.leads ?? true,
       log,
       now: Date.now,
     });
@@ -236,34 +205,10 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       await listener.close();
       await web?.close();
       await alerting.close();
-      await files?.close();
-      await peers?.close();
+      await sharing?.close();
       await store.close();
     },
   };
-}
-
-/** Joins the store to the log that several servers share. */
-async function joinLog(store: Storage, url: string, log: Logger): Promise<{ log: SharedLog; server: string }> {
-  const server = `${hostname()}-${randomUUID()}`;
-  const shared = await openSharedLog(url, log);
-  try {
-    await store.join({
-      log: shared,
-      server,
-      progress: (position, newest) => log.debug(`Read ${position} of ${newest} appends of the shared log`),
-      fault: (error) =>
-        error === null
-          ? log.info('The shared log can be read again')
-          : log.error(`The shared log cannot be read, tried again: ${reasonOf(error)}`),
-    });
-    const first = firstDecision(store.db, Date.now());
-    if (first !== null) await store.decide([first], Date.now());
-    return { log: shared, server };
-  } catch (error) {
-    await store.close();
-    throw new SettingsError([`ALPHASERVER_STORE cannot be used with this ALPHASERVER_DATA: ${reasonOf(error)}`]);
-  }
 }
 
 /** Checks a store that was not closed in good order, while it is used already: of a large one that takes minutes. */

@@ -1,0 +1,147 @@
+/** Makes a server one of several: joins its store to the shared log, follows that, and shares files, presence and the delivery of notifications. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Logger } from '../service/logger.ts';
+import { SettingsError } from '../service/settings.ts';
+import type { AlertThread } from './alerting/alert-thread.ts';
+import { firstDecision } from './alerting/prepare.ts';
+import type { IdentityAdmission } from './ingest/admission.ts';
+import type { GroupCommit } from './ingest/group-commit.ts';
+import type { Listener } from './ingest/listener.ts';
+import { Peers } from './peers.ts';
+import { openSharedLog, reasonOf } from './shared-log/join.ts';
+import { FILE_DECISION, SharedFiles } from './shared-log/shared-files.ts';
+import type { SharedLog } from './shared-log/shared-log.ts';
+import type { Storage } from './storage.ts';
+import { newestDecision } from './store/decisions.ts';
+import { StoreError } from './store/store.ts';
+
+/** Interval between two tries to read the shared log at the start. */
+const RETRY_MS = 2_000;
+
+/** The store, and the log that it becomes a copy of. */
+export interface SharingOptions {
+  readonly store: Storage;
+  readonly url: string;
+  /** The data folder. */
+  readonly folder: string;
+  readonly retentionMs: number | null;
+  readonly log: Logger;
+}
+
+/** The parts of the server that hear of other servers. */
+export interface SharingParts {
+  readonly ingest: Pick<GroupCommit, 'applied'>;
+  readonly admission: Pick<IdentityAdmission, 'learn'>;
+  readonly listener: Pick<Listener, 'connectedAgents'>;
+  readonly alerts: Pick<AlertThread, 'decided' | 'deliver'>;
+}
+
+/**
+ * Joins a store to the log at a URL, and brings it up to date; waits while PostgreSQL cannot be reached. Rejects with a
+ * SettingsError, and the store is closed, where waiting does not help.
+ */
+export async function shareStore(options: SharingOptions): Promise<Sharing> {
+  const { store, url, log } = options;
+  const server = `${hostname()}-${randomUUID()}`;
+  try {
+    for (;;) {
+      const shared = await openSharedLog(url, log);
+      try {
+        await join(store, shared, server, log);
+        return new Sharing(options, shared, server);
+      } catch (error) {
+        if (!(error instanceof StoreError))
+          throw new SettingsError([`ALPHASERVER_STORE cannot be used with this ALPHASERVER_DATA: ${reasonOf(error)}`]);
+        await shared.close();
+        log.warn(`The shared log cannot be read, tried again: ${reasonOf(error)}`);
+        await new Promise((later) => setTimeout(later, RETRY_MS));
+      }
+    }
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function join(store: Storage, shared: SharedLog, server: string, log: Logger): Promise<void> {
+  await store.join({
+    log: shared,
+    server,
+    progress: (position, newest) => log.debug(`Read ${position} of ${newest} appends of the shared log`),
+    fault: (error) =>
+      error === null
+        ? log.info('The shared log can be read again')
+        : log.error(`The shared log cannot be read, tried again: ${reasonOf(error)}`),
+  });
+  const first = firstDecision(store.db, Date.now());
+  if (first !== null) await store.decide([first], Date.now());
+}
+
+/** One of several servers, once its store is up to date. */
+export class Sharing {
+  readonly #options: SharingOptions;
+  readonly #shared: SharedLog;
+  readonly #server: string;
+  #files: SharedFiles | null = null;
+  #peers: Peers | null = null;
+  #leads = false;
+
+  constructor(options: SharingOptions, shared: SharedLog, server: string) {
+    this.#options = options;
+    this.#shared = shared;
+    this.#server = server;
+  }
+
+  /** True while this server is the one that delivers notifications and reports. */
+  get leads(): boolean {
+    return this.#leads;
+  }
+
+  /** True when an agent is connected to another server. */
+  isConnected(agent: string): boolean {
+    return this.#peers?.isConnected(agent) ?? false;
+  }
+
+  /** Applies from now on what other servers append, and lets them know of this one. */
+  start({ ingest, admission, listener, alerts }: SharingParts): void {
+    const { store, folder, retentionMs, log } = this.#options;
+    store.follow(({ appended, batches, isOwn, hasDecisions }) => {
+      ingest.applied(appended, isOwn);
+      for (const { agent, host, binding } of batches) if (binding) admission.learn(agent, host, binding);
+      if (!hasDecisions) return;
+      void alerts.decided();
+      this.#files?.decided();
+    });
+    this.#files = new SharedFiles({
+      folder,
+      decide: (decisions) => store.decide(decisions, Date.now()),
+      agreed: (file) => store.events.fact(`file ${file}`),
+      agree: (file, digest) => store.transaction(() => store.events.setFact(`file ${file}`, digest)),
+      decided: (file) => contentOf(newestDecision(store.db, FILE_DECISION, file)?.body),
+      failed: (file, error) => log.warn(`${file} is not the same on all servers yet: ${reasonOf(error)}`),
+    });
+    this.#peers = new Peers({
+      log: this.#shared,
+      server: this.#server,
+      events: store.events,
+      connected: () => listener.connectedAgents(),
+      heard: (presences) => store.heard(presences),
+      leads: (leads) => {
+        this.#leads = leads;
+        alerts.deliver(leads);
+      },
+      retentionMs,
+      failed: (what, error) => log.debug(`${what}, tried again: ${reasonOf(error)}`),
+      now: Date.now,
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#files?.close();
+    await this.#peers?.close();
+  }
+}
+
+const contentOf = (body: object | undefined): string | null =>
+  (body as { content?: string } | undefined)?.content ?? null;

@@ -46,7 +46,7 @@ const hostName: ValueParser<string> = {
   parse: (given) => (isHostName(given) ? given : undefined),
 };
 
-/** What is wrong with a header format; null where nothing is. */
+/** Returns what is wrong with a header format; null where nothing is. */
 function headerFault(given: string): string | null {
   try {
     new HeaderFormat(given);
@@ -117,7 +117,7 @@ export interface ClientConfig {
   readonly allowPlain: boolean;
   readonly tls: { readonly caFile: string | null; readonly certFile: string | null; readonly keyFile: string | null };
   readonly from: 'start' | 'end';
-  /** How a line of the log begins where no built-in form fits, or null. */
+  /** The form of a line's beginning where no built-in form fits, or null. */
   readonly header: HeaderFormat | null;
   /** sshd's LoginGraceTime in seconds; 0: none. */
   readonly loginGraceSeconds: number;
@@ -129,12 +129,12 @@ export interface ClientConfig {
   readonly logFormat: Values<typeof LOG_SETTINGS>['LOG_FORMAT'];
 }
 
-/** The one setting that `scan` and `explain` need. Throws a SettingsError where it cannot be used. */
+/** Reads the one setting that `scan` and `explain` need. Throws a SettingsError where it cannot be used. */
 export function readHeaderFormat(env: Readonly<Record<string, string | undefined>>): HeaderFormat | null {
   return readSettings(HEADER_SETTING, env).ALPHACLIENT_HEADER;
 }
 
-/** The settings in `env`. Throws a SettingsError with one line for each that cannot be used. */
+/** Reads the settings in `env`. Throws a SettingsError with one line for each that cannot be used. */
 export function readClientConfig(env: Readonly<Record<string, string | undefined>>): ClientConfig {
   const given = readSettings(SETTINGS, env);
   return Object.freeze({

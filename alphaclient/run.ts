@@ -23,9 +23,9 @@ import { IdentityRenewal, identityFiles } from './uplink/identity-file.ts';
 import { PingBuilder } from './uplink/ping.ts';
 import { Uplink } from './uplink/uplink.ts';
 
-/** How often the heartbeat is renewed and, while there is no log to follow, one is searched. */
+/** The time between two heartbeats and, while there is no log to follow, between two searches for one. */
 const TICK_MS = 1_000;
-/** How long the server's answer to `quit` may take. */
+/** The longest time that the server's answer to `quit` may take. */
 const QUIT_LIMIT_MS = 3_000;
 
 /** The settings and the surroundings of an agent. */

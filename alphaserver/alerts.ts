@@ -12,7 +12,7 @@ import type { Live } from './web/live.ts';
 import type { BlocklistOf } from './web/routes/blocklist.ts';
 import type { ChannelsOf } from './web/routes/channels.ts';
 
-/** What alerts need of the server. `folder` is the data folder. */
+/** The parts of the server that alerts need. `folder` is the data folder. */
 export interface AlertingOptions {
   readonly folder: string;
   readonly store: Storage;
@@ -29,7 +29,7 @@ export interface AlertingOptions {
 export class Alerting {
   readonly #options: AlertingOptions;
   readonly thread: AlertThread;
-  /** What the API answers. */
+  /** The answers of the API. */
   readonly view: AlertsView;
 
   constructor(options: AlertingOptions) {

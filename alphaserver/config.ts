@@ -107,14 +107,14 @@ export interface ServerConfig {
   readonly webhook: string | null;
   /** The file of alert rules. */
   readonly rulesFile: string | null;
-  /** When reports are sent by the channels, or null: never. */
+  /** The times at which reports are sent by the channels, or null: never. */
   readonly report: ReportSchedule | null;
   readonly geoipFile: string | null;
   readonly logLevel: Values<typeof LOG_SETTINGS>['LOG_LEVEL'];
   readonly logFormat: Values<typeof LOG_SETTINGS>['LOG_FORMAT'];
 }
 
-/** The settings in `env`. Throws a SettingsError with one line for each that cannot be used. */
+/** Reads the settings in `env`. Throws a SettingsError with one line for each that cannot be used. */
 export function readServerConfig(env: Environment): ServerConfig {
   const given = readSettings(SETTINGS, env);
   const {

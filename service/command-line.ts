@@ -16,12 +16,12 @@ export class UsageError extends UserError {
   }
 }
 
-/** As much of a command line as an error repeats. */
+/** The longest part of a command line that an error repeats. */
 const SHOWN_LIMIT_CHARS = 240;
 
 /** An option with a value; null where it is not given. */
 export interface ValueOption<T> extends ValueParser<T> {
-  /** What stands for the value in the help: `TIME`. */
+  /** The placeholder of the value in the help: `TIME`. */
   readonly placeholder: string;
   readonly help: string;
 }
@@ -43,7 +43,7 @@ export interface Argument<T> extends ValueParser<T> {
 
 type Options = Readonly<Record<string, ValueOption<unknown> | Switch>>;
 type Arguments = Readonly<Record<string, Argument<unknown>>>;
-/** What a command is given: by the names of its options and arguments. */
+/** The values that a command is given, by the names of its options and arguments. */
 export type Given<O extends Options, A extends Arguments> = {
   readonly [K in keyof O]: O[K] extends ValueOption<infer T> ? T | null : boolean;
 } & {
@@ -58,10 +58,10 @@ export type Given<O extends Options, A extends Arguments> = {
 
 /** One command. `run` resolves with the exit code, or rejects with a UserError. */
 export interface Command<O extends Options = Options, A extends Arguments = Arguments> {
-  /** What it does, without a full stop: one line of the help. */
+  /** One line of the help that says what it does, without a full stop. */
   readonly summary: string;
   readonly options: O;
-  /** In their order on the line. */
+  /** The arguments in their order on the line. */
   readonly arguments: A;
   readonly run: (given: Given<O, A>) => number | Promise<number>;
 }
@@ -83,7 +83,7 @@ export interface Program extends Group {
 export const command = <O extends Options, A extends Arguments>(given: Command<O, A>): Command =>
   given as unknown as Command;
 
-/** Where a program writes, and when it was started. */
+/** The streams that a program writes to, and the time of its start. */
 export interface ProgramIo {
   readonly stdout: Writable;
   readonly stderr: Writable;
@@ -168,7 +168,7 @@ function unknownCommand(word: string, { commands }: Group): string {
 const missing = ({ node }: Found): string =>
   `a command is missing; there are ${isCommand(node) ? '' : Object.keys(node.commands).join(', ')}`;
 
-/** What a line asks for before anything else. `help` alone is the word; after `--` it is a file or a name. */
+/** Returns what a line asks for before anything else. `help` alone is the word; after `--` it is a file or a name. */
 function asks(rest: readonly string[]): 'help' | 'version' | null {
   const end = rest.indexOf('--');
   const options = end < 0 ? rest : rest.slice(0, end);

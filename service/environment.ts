@@ -9,7 +9,7 @@ import { nearest } from './nearest.ts';
 /** Variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What a program reads its settings from, and a line for each thing in it that does nothing. */
+/** The variables that a program reads its settings from, and a line for each thing in them that does nothing. */
 export interface Gathered {
   readonly env: Environment;
   readonly warnings: readonly string[];
@@ -66,7 +66,7 @@ function variablesIn(file: string, warnings: string[]): Environment {
   return dotenv.parse(bytes);
 }
 
-/** What of a file sets nothing, or null. */
+/** Returns what of a file sets nothing, or null. */
 function faultIn(bytes: Buffer): string | null {
   let text: string;
   try {

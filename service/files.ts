@@ -127,7 +127,7 @@ export function geoipFault(paths: string): string | null {
   return null;
 }
 
-/** Who may look into a folder that is made here: nobody but its owner. */
+/** The mode of a folder that is made here: nobody but its owner may look into it. */
 const FOLDER_MODE = 0o700;
 const ROOT_UID = 0;
 
@@ -158,7 +158,7 @@ const FOLDER_REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'its file system is full',
 };
 
-/** Who else may write into a folder, by its mode. */
+/** The bits of a mode that let others write into a folder. */
 const WRITABLE_BY_OTHERS = 0o022;
 
 /**
@@ -191,7 +191,7 @@ export function folderFault(path: string): string | null {
   }
 }
 
-/** Who may read a file that is written here: nobody but its owner. */
+/** The mode of a file that is written here: nobody but its owner may read it. */
 const FILE_MODE = 0o600;
 
 /** Replaces a file's content. Writes a new file and renames it: a reader, and a crash at any point, finds the old file or the new one. */

@@ -1,4 +1,4 @@
-/** Which addresses are one source: an IPv4 address, or the IPv6 network that one customer of a provider gets. */
+/** Decides which addresses are one source: an IPv4 address, or the IPv6 network that one customer of a provider gets. */
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 

@@ -18,7 +18,7 @@ import { parseArgs } from 'node:util';
  * `{ ready: { NAME: "value", ... } }`; the others find these settings in SETTINGS_OFFERED, as JSON, to read before FILE.
  */
 
-/** As long as Docker waits, too, before it kills. */
+/** The grace that Docker gives, too, before it kills. */
 const stopGraceMs = 10_000;
 
 const usageExitCode = 2;
@@ -36,7 +36,7 @@ function fail(message: string): never {
   process.exit(usageExitCode);
 }
 
-/** The command line, or the end of the process with one line that says what is wrong with it. */
+/** Reads the command line, or ends the process with one line that says what is wrong with it. */
 function readArguments(): { settings: string | undefined; programs: string[] } {
   const usage = 'usage: node service/launcher.ts [--env FILE] PROGRAM.ts [PROGRAM.ts ...]';
   let parsed: { values: { env?: string | undefined }; positionals: string[] };
@@ -99,7 +99,7 @@ async function run(): Promise<number> {
     // Once: npm passes on the Ctrl-C that the terminal has sent us already.
     if (stopping) return;
     stopping = true;
-    // The first last, so that the others can say goodbye to it.
+    // The first last, so that the others can close their connections to it.
     const [first, ...others] = running;
     void Promise.all(others.map((other) => end(other, signal))).then(() => first && end(first, signal));
   };

@@ -7,9 +7,9 @@ import type { LOG_FORMATS, LOG_LEVELS } from './settings.ts';
 export interface Logger {
   debug(message: string, fields?: object): void;
   info(message: string, fields?: object): void;
-  /** For a fault that lost nothing. */
+  /** Logs a fault that lost nothing. */
   warn(message: string, fields?: object): void;
-  /** For lost data, or a fault that needs a person. */
+  /** Logs lost data, or a fault that needs a person. */
   error(message: string, fields?: object): void;
 }
 
@@ -18,7 +18,7 @@ export interface LoggerOptions {
   readonly level: (typeof LOG_LEVELS)[number];
   /** `plain`: the message alone, a line each. `json`: pino's own lines. */
   readonly format: (typeof LOG_FORMATS)[number];
-  /** Where lines go; standard output unless given. */
+  /** The stream that lines go to; standard output unless given. */
   readonly to?: { write(text: string): unknown };
 }
 

@@ -3,7 +3,7 @@
 /** More edits than this make another word, and not a slip. */
 const EDITS_MOST = 3;
 
-/** The number of letters to add, take away or replace that make one word of the other (Levenshtein's distance). */
+/** Counts the letters to add, take away or replace that make one word of the other (Levenshtein's distance). */
 function editsBetween(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, i) => i);
   for (let i = 1; i <= from.length; i += 1) {

@@ -26,7 +26,7 @@ export class SettingsError extends UserError {
   }
 }
 
-/** As much of a value as a message repeats. */
+/** The longest part of a value that a message repeats. */
 const SHOWN_LIMIT_CHARS = 200;
 
 /** Reads every setting from `env`. Throws a SettingsError naming each variable, its value and what would be valid. */
@@ -74,7 +74,7 @@ export function checkSettings<S extends Settings>(
   if (faults.length > 0) throw new SettingsError(faults);
 }
 
-/** The line that refuses a setting. */
+/** Returns the line that refuses a setting. */
 export function refused(settings: Settings, env: Environment, name: string, why: string): string {
   const setting = settings[name];
   const shown = setting?.secret ? '(hidden)' : escapeText(given(env, name, setting), SHOWN_LIMIT_CHARS);

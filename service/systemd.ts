@@ -26,7 +26,7 @@ export function supervisor(environment: NodeJS.ProcessEnv): Supervisor {
   };
 }
 
-/** Starts `systemd-notify`. Where it cannot be started, systemd's own limit of the start or the watchdog tells. */
+/** Starts `systemd-notify`. Where it cannot be started, systemd's own limit of the start or its watchdog takes effect. */
 function notify(word: string): void {
   spawn('systemd-notify', [word], { stdio: 'ignore' })
     .once('error', () => {})

@@ -1,6 +1,6 @@
 /**
  * One plumbing for worker threads with state of their own: started with the first message, started again after they die,
- * asked and told, closed in good order. `Thread` is the side of whoever starts one, `runThread` that of the thread itself.
+ * sent requests and messages, closed in order. `Thread` is the side of whoever starts one, `runThread` that of the thread itself.
  */
 import { isMainThread, parentPort, type TransferListItem, Worker, workerData } from 'node:worker_threads';
 import { yieldToOthers } from './priority.ts';
@@ -46,7 +46,7 @@ type FromThread<M extends ThreadMessages> =
   | { readonly type: 'reply'; readonly number: number; readonly reply: M['reply'] }
   | { readonly type: 'fault'; readonly number: number; readonly code: string; readonly message: string };
 
-/** Which thread, and who hears of it. None of the functions may throw. */
+/** The module of a thread, and who hears of it. None of the functions may throw. */
 export interface ThreadOptions<M extends ThreadMessages> {
   /** The module that calls `runThread`. */
   readonly script: URL;

@@ -3,9 +3,9 @@
  * valid, for the one line that refuses a text. Pure: the clock is an argument.
  */
 
-/** How the text of one value is read. */
+/** A reader of one value's text. */
 export interface ValueParser<T> {
-  /** What is valid, as it ends the sentence `it must be ...`. */
+  /** The words for what is valid, as they end the sentence `it must be ...`. */
   readonly valid: string;
   /** Says what is wrong with a text that is not valid, where `valid` alone does not help to find it. */
   readonly refusal?: (text: string) => string;
@@ -97,7 +97,7 @@ export const bytes = (least: number): ValueParser<number> => ({
   },
 });
 
-/** Where something listens or is reached. */
+/** An address at which something listens or is reached. */
 export interface Address {
   readonly scheme: string;
   readonly host: string;

@@ -12,7 +12,7 @@ import type { HeaderFormat } from '../sshd/header-format.ts';
 const NOTES = `Settings are environment variables (ALPHACLIENT_SERVER, ALPHACLIENT_LOG, ...); .env is read too. See .env.example.
 `;
 
-/** What a program has of the process that it runs in. */
+/** The parts of its process that a program uses. */
 export interface CommandIo extends ProgramIo {
   readonly stdin: Readable;
   readonly env: Environment;

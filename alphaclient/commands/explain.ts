@@ -12,13 +12,13 @@ import type { CommandStreams } from './scan.ts';
 import { readLog, STDIN } from './scan-files.ts';
 import { scanLine } from './scan-printer.ts';
 
-/** What the command is given: the words of a line, none or `-` for standard input. */
+/** The options of the command; no words, or `-`, stand for standard input. */
 export interface ExplainOptions {
   readonly words: readonly string[];
   readonly json: boolean;
 }
 
-/** As much of a line as sshd can write. */
+/** The longest line that sshd can write, and some room. */
 const SHOWN_LIMIT_CHARS = 1_200;
 const SHOWN_LIMIT_EVENTS = 3;
 
@@ -28,7 +28,7 @@ const ACCOUNT = 'none yet: it names the account; a decision or the end of the co
 const OPEN = 'none yet: the connection is open and nothing is decided';
 const SESSION_END = 'none: a session has ended';
 
-/** Why a line makes no event of its own. */
+/** The reasons why a line makes no event of its own. */
 const WHY: Readonly<Record<Kind, string>> = {
   accepted: 'an attempt, emitted at once',
   failed: 'none: the second line of an attempt that was emitted already',
@@ -61,12 +61,12 @@ const NOT_SSHD: Readonly<Record<string, string>> = {
 };
 const UNKNOWN = 'none: counted as unknown; please report it';
 
-/** What one line came to, as `--json` prints it. Names are texts, decoded as events have them. */
+/** The explanation of one line, as `--json` prints it. Names are texts, decoded as events have them. */
 interface Explanation {
   /** The number of the line, from 1. */
   readonly line: number;
   readonly text: string;
-  /** How it fits the header format; null where none is set. */
+  /** The words for how it fits the header format; null where none is set. */
   readonly headerFormat: string | null;
   readonly header: { readonly at: string | null; readonly host: string | null; readonly pid: number | null } | null;
   readonly message: { readonly name: string; readonly template: string; readonly meaning: string } | null;

@@ -3,7 +3,7 @@
 import { fstatSync, readSync } from 'node:fs';
 import { firstTime, lastTime } from '../sshd/timestamp.ts';
 
-/** How much of a file's end is searched for the time of its last line. */
+/** The part of a file's end that is searched for the time of its last line. */
 const TAIL_BYTES = 65_536;
 /** A log up to this size is searched whole for turns of the year, a larger one in so many samples. */
 const WHOLE_BYTES = 1_048_576;
@@ -12,11 +12,11 @@ const SAMPLE_BYTES = 1_024;
 /** A log of syslog begins with a time within so many lines. */
 const FIRST_LINES_LIMIT = 100;
 
-/** When a log was written, Unix milliseconds. */
+/** The span in which a log was written, Unix milliseconds. */
 export interface TimeSpan {
-  /** When the first line was written; null where it is not known to be in another year than the last. */
+  /** The time of the first line; null where it is not known to be in another year than the last. */
   readonly firstMs: number | null;
-  /** When the log was last written. */
+  /** The time at which the log was last written. */
   readonly lastMs: number;
 }
 

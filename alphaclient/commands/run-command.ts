@@ -9,7 +9,7 @@ import type { ClientConfig } from '../config.ts';
 import { OutboxError } from '../outbox/database.ts';
 import { run } from '../run.ts';
 
-/** How long a shutdown may take: `quit` and the last commit. */
+/** The longest time that a shutdown may take: `quit` and the last commit. */
 const STOP_LIMIT_MS = 5_000;
 
 /** Starts the agent, which ends the process by itself. Throws a UserError where its state folder cannot be used. */

@@ -5,7 +5,7 @@ import { LINE_LIMIT_BYTES } from '../log/source.ts';
 import type { Reader } from '../sshd/reader.ts';
 import type { UnknownShape } from '../sshd/unknown-messages.ts';
 
-/** As much of a line as the words show. */
+/** The longest part of a line that the words show. */
 const SAMPLE_LIMIT_CHARS = 120;
 
 /** The coverage of any number of logs. */

@@ -109,7 +109,7 @@ export class ScanSummary {
   }
 
   /**
-   * Says what it means that there is no event. That nobody tries to log in is said only where all was read, and sshd's lines are among it and
+   * Says what it means that there is no event. It says that nobody tries to log in only where all was read, and sshd's lines are among it and
    * understood; without any, it is most likely the wrong log.
    */
   #hint(isComplete: boolean): string {

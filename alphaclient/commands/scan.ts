@@ -17,7 +17,7 @@ export interface CommandStreams {
   readonly stdin?: Readable;
 }
 
-/** What the command is given. `json` decides the form of a summary; events are JSON anyway. */
+/** The options of the command. `json` decides the form of a summary; events are JSON anyway. */
 export interface ScanOptions {
   readonly files: readonly string[];
   readonly summary: boolean;

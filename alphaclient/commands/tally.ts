@@ -18,7 +18,7 @@ export class Tally {
   readonly #names = new Map<string, Counted>();
   #full = false;
 
-  /** How many names are held. */
+  /** The number of names that are held. */
   get size(): number {
     return this.#names.size;
   }

@@ -18,17 +18,17 @@ import { acceptedForRules, eventsForRules, firstStoredSince, RowNames, type Rule
 
 /** Events read at once. */
 const PAGE_EVENTS = 5_000;
-/** What rules for attacks remember, and what of it may come out of order. */
+/** The time that rules for attacks remember, and that events may come out of order. */
 const BEFORE_MS = WINDOW_LIMIT_MS + 2 * 3_600_000;
 
-/** What the command is given: `since` in Unix milliseconds. */
+/** The options of the command; `since` is in Unix milliseconds. */
 interface ReplayOptions {
   readonly rules: string | null;
   readonly since: number | null;
   readonly json: boolean;
 }
 
-/** Where the command writes; `columns` is the variable COLUMNS. */
+/** The streams of the command; `columns` is the variable COLUMNS. */
 interface ReplayIo extends ProgramIo {
   readonly columns: string | undefined;
 }

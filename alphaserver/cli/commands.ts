@@ -17,7 +17,7 @@ const NOTES = `Times are ISO 8601 in UTC, or spans back from now such as 15m, 24
 Settings are environment variables (ALPHASERVER_LISTEN, ALPHASERVER_HTTP, ...); .env is read too. See .env.example.
 `;
 
-/** What a program has of the process that it runs in. */
+/** The parts of its process that a program uses. */
 export interface CommandIo extends ProgramIo {
   readonly env: Environment;
 }
@@ -249,7 +249,7 @@ export function alphaserver(io: CommandIo): Program {
           (await import('./migrate-command.ts')).migrateCommand(given.to, settings().dataFolder, io),
       }),
       report: command({
-        summary: 'tells what happened, and whether anything is wrong, beside a running server or without one',
+        summary: 'prints what happened, and whether anything is wrong, beside a running server or without one',
         options: {
           since: option(time, 'TIME', 'from then on; the last 24 hours unless given'),
           until: option(time, 'TIME', 'up to then; now unless given'),

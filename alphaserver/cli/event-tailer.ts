@@ -14,7 +14,7 @@ import type { StoredEvent } from '../store/store.ts';
 const PAGE_EVENTS = 500;
 
 /** Goes through a store in the order of ids. Survives retention, restarts, and another store put in its place. */
-export class Following {
+export class EventTailer {
   readonly #folder: string;
   #db: Database;
   #file: string;
@@ -34,7 +34,7 @@ export class Following {
     this.#after = sinceMs === null ? this.#newest() : this.#before(sinceMs);
   }
 
-  /** The next events, at most some hundreds; none when there is nothing new. Throws when the store cannot be read. */
+  /** Returns the next events, at most some hundreds; none when there is nothing new. Throws when the store cannot be read. */
   next(): StoredEvent[] {
     this.#reopen();
     // Tells of commits without reading a table.

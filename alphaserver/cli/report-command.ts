@@ -14,14 +14,14 @@ import { reportText } from '../report/report-text.ts';
 /** The span of a report unless another one is asked for. */
 const SINCE_MS = 86_400_000;
 
-/** What the command is given: times are Unix milliseconds. */
+/** The options of the command; times are Unix milliseconds. */
 interface ReportOptions {
   readonly since: number | null;
   readonly until: number | null;
   readonly json: boolean;
 }
 
-/** Where the command writes; `columns` is the variable COLUMNS. */
+/** The streams of the command; `columns` is the variable COLUMNS. */
 interface ReportIo extends ProgramIo {
   readonly columns: string | undefined;
 }

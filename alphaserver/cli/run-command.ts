@@ -10,7 +10,7 @@ import type { AlertSettings } from '../alert-config/settings.ts';
 import type { ServerConfig } from '../config.ts';
 import { serve } from '../server.ts';
 
-/** How long an orderly shutdown may take. */
+/** The longest time that an orderly shutdown may take. */
 const STOP_LIMIT_MS = 5_000;
 
 /** Starts the server, which ends the process by itself. Rejects with a RulesError before anything is opened. */

@@ -1,23 +1,23 @@
-/** `alphaserver tail`: events as they are stored, until it is told to stop or nobody reads any more. */
+/** `alphaserver tail`: prints events as they are stored, until a signal stops it or nobody reads any more. */
 import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeJson } from '../../service/escape.ts';
 import { Output } from '../../service/terminal/output.ts';
 import { terminalOf } from '../../service/terminal/style.ts';
 import type { StoredEvent } from '../store/store.ts';
-import { Following } from './event-tailer.ts';
+import { EventTailer } from './event-tailer.ts';
 import { tailLine } from './tail-line.ts';
 
-/** How often the store is looked at: soon enough for a person who watches. */
+/** The time between two looks at the store: soon enough for a person who watches. */
 const LOOK_EVERY_MS = 100;
 
-/** What the command is given: `since` in Unix milliseconds. */
+/** The options of the command; `since` is in Unix milliseconds. */
 interface TailOptions {
   readonly since: number | null;
   readonly host: string | null;
   readonly json: boolean;
 }
 
-/** Where the command writes; `columns` is the variable COLUMNS. */
+/** The streams of the command; `columns` is the variable COLUMNS. */
 interface TailIo extends Pick<ProgramIo, 'stdout'> {
   readonly columns: string | undefined;
 }
@@ -41,11 +41,11 @@ export async function tail(
 ): Promise<void> {
   const wanted = (event: StoredEvent): boolean =>
     (host === null || event.host === host) && (sinceMs === null || Date.parse(event.at) >= sinceMs);
-  const following = new Following(dataFolder, sinceMs);
+  const tailer = new EventTailer(dataFolder, sinceMs);
   const output = new Output(io.stdout);
   try {
     while (!io.stop.aborted && !output.closed) {
-      const events = following.next();
+      const events = tailer.next();
       if (events.length === 0) await pause(io.stop);
       // The terminal may have been made wider meanwhile.
       const terminal = terminalOf(io.stdout, io.columns);
@@ -53,7 +53,7 @@ export async function tail(
       await output.write(lines.map((line) => `${line}\n`).join(''));
     }
   } finally {
-    following.close();
+    tailer.close();
   }
 }
 

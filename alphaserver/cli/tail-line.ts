@@ -14,7 +14,7 @@ const NARROW_COLUMNS = 80;
 /** An IPv4 address, and one with its port. */
 const ADDRESS_COLUMNS = 15;
 const SOURCE_COLUMNS = 21;
-/** What a name keeps beside the longest address. */
+/** The columns that a name keeps beside the longest address. */
 const NAME_COLUMNS = 6;
 
 /** The line, without its line feed: no wider than the terminal. */

@@ -44,7 +44,7 @@ export const FAMILIES = {
   asgard_ledger_log_lines_forged_total: counter("Lines that claim to be sshd's and are not; they count as no attempt"),
   asgard_ledger_log_lines_lost_total: counter('Log lines that agents know they could not read'),
   asgard_ledger_log_bytes_behind: gauge('Bytes of logs known to be unread'),
-  asgard_ledger_agents: gauge('Agents ever seen, by what they last said of themselves, or agent silent', 'state'),
+  asgard_ledger_agents: gauge('Agents ever seen, by what they last reported of themselves, or agent silent', 'state'),
 
   asgard_agents_connected: gauge('Agents connected now'),
   asgard_agents_silent: gauge('Agents not connected that nothing was heard of for 90 s'),
@@ -54,7 +54,7 @@ export const FAMILIES = {
   asgard_host_log_lines_unknown_total: counter(`Lines of sshd on this host that no rule knew; ${PER_HOST}`, 'host'),
   asgard_host_log_lines_lost_total: counter(`Log lines of this host that could not be read; ${PER_HOST}`, 'host'),
 
-  asgard_connections: gauge('Connections of agents open now, also those that have not said hello'),
+  asgard_connections: gauge('Connections of agents open now, also those that have not sent `hello`'),
   asgard_received_bytes_total: counter('Bytes read from agents since the server started'),
   asgard_commit_duration_seconds: histogram('How long a commit took, its write to the disk included', FAST_SECONDS),
   asgard_ingest_duration_seconds: histogram(

@@ -30,7 +30,7 @@ export function reportContent(report: Report, every: string): ReportContent {
   };
 }
 
-/** Returns the content where no report can be made: that nothing is known has to be said too. */
+/** Returns the content where no report can be made: nobody must take silence for quiet. */
 export function failedReportContent(every: string, since: string, until: string, reason: string): ReportContent {
   const [words, severity] = WORDS.unknown;
   return {

@@ -9,7 +9,7 @@ import { answerOf, counted, type Line, minute, type Tone } from './report-verdic
 /** Rows of each table; the JSON has more. */
 const HOST_ROWS = 20;
 const ROWS = 10;
-/** As much of a log line, or of what is missing, as is worth the room. */
+/** The part of a log line, or of the words for a gap, that is worth the room. */
 const SAMPLE_CHARS = 160;
 /** An IPv4 address is shown whole. */
 const ADDRESS_CHARS = 15;
@@ -49,7 +49,7 @@ function toned(text: string, tone: Tone, first: boolean, terminal: Terminal): st
   return styled(text, first ? ['bold', STYLES[tone]] : STYLES[tone], terminal);
 }
 
-/** What is said below a table that does not show all. */
+/** Writes the line below a table that does not show all. */
 const rest = (all: number, shown: number, noun: string): string =>
   all > shown ? `and ${counted(all - shown, `more ${noun}`)}\n` : '';
 

@@ -1,11 +1,11 @@
-/** The answer in words: is anything wrong, and what to look at. Pure. */
+/** Puts the answer into words: is anything wrong, and what to look at. Pure. */
 import { escapeText } from '../../service/escape.ts';
 import { grouped } from '../../service/terminal/table.ts';
 import { spanWords } from '../detection/incident-summary.ts';
 import type { AlertView } from '../queries/alert-results.ts';
 import type { Report } from './report.ts';
 
-/** How grave a line is, for its colour. */
+/** The gravity of a line, for its colour. */
 export type Tone = 'good' | 'bad' | 'grave' | 'plain';
 
 /** One line of the answer; the first is the answer itself. */
@@ -27,7 +27,7 @@ export const counted = (number: number, noun: string): string => `${grouped(numb
 /** `2026-11-24 19:46`: UTC, as every time in a report. */
 export const minute = (iso: string): string => iso.slice(0, 16).replace('T', ' ');
 
-/** What a person should know first. */
+/** Returns what a person should know first. */
 export function answerOf(report: Report): Line[] {
   const { summary, hosts } = report;
   const { state, because } = summary;
@@ -69,7 +69,7 @@ function happened({ summary, since, until, at }: Report): string {
   return `${accepted === 0 ? 'no login' : counted(accepted, 'login')} and ${counted(failed, 'failed attempt')} ${when}`;
 }
 
-/** Why the server cannot vouch for any answer; what is stored happened before. */
+/** Says why the server cannot vouch for any answer; what is stored happened before. */
 function unknownWords(report: Report): string {
   const { why, because } = report.summary;
   const reason = why === null ? '' : why.charAt(0).toLowerCase() + why.slice(1);

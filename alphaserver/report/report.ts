@@ -1,4 +1,4 @@
-/** What `alphaserver report` tells: the answers that the page shows for a span of time, put together. */
+/** Gathers a report: the answers that the page shows for a span of time. */
 
 import { vouchedState } from '../queries/agent-state.ts';
 import type { AlertsView, AlertView, AsOf, FleetState } from '../queries/alert-results.ts';
@@ -21,7 +21,7 @@ export interface ReportHost extends CountsView {
   readonly host: string;
   readonly state: string;
   readonly coverage: Coverage;
-  /** When anything was last heard of it. */
+  /** The time at which anything was last heard of it. */
   readonly lastSeen: string;
 }
 
@@ -30,10 +30,10 @@ export interface Report {
   readonly at: string;
   readonly since: string;
   readonly until: string;
-  /** As `GET /api/summary` says it. */
+  /** The answer of `GET /api/summary`. */
   readonly summary: SummaryView & {
     readonly state: FleetState;
-    /** Why the state is unknown; else null. */
+    /** The reason why the state is unknown; else null. */
     readonly why: string | null;
     readonly asOf: AsOf;
     readonly because: readonly AlertView[];
@@ -41,17 +41,17 @@ export interface Report {
   };
   /** Those that are not watched first, then by attempts. */
   readonly hosts: readonly ReportHost[];
-  /** By IPv6 network, most failures first. */
+  /** Sources by IPv6 network, most failures first. */
   readonly sources: readonly NetworkRank[];
   readonly users: readonly (Omit<RankView, 'value' | 'hosts' | 'users'> & { readonly user: string })[];
   /** Shapes of lines that no rule knows, of all time. */
   readonly unknown: readonly FleetShape[];
-  /** What went missing in the span, the last first. */
+  /** The gaps of the span, the last first. */
   readonly gaps: readonly StoredGap[];
   readonly ledger: LedgerTotals;
 }
 
-/** Who is asked, about which span. Unix milliseconds, `sinceMs` inside, `untilMs` outside. */
+/** The sources of a report, and its span. Unix milliseconds, `sinceMs` inside, `untilMs` outside. */
 export interface ReportOptions {
   readonly views: Views;
   readonly alerts: Pick<AlertsView, 'state'>;

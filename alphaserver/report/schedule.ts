@@ -1,4 +1,4 @@
-/** When a report is due: at a time of each day, or of one day of each week, in a time zone. Pure. */
+/** Computes when a report is due: at a time of each day, or of one day of each week, in a time zone. Pure. */
 import type { ValueParser } from '../../service/value-parser.ts';
 
 const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;

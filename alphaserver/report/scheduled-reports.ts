@@ -14,15 +14,15 @@ import { reportOf } from './report.ts';
 import { failedReportContent, reportContent } from './report-message.ts';
 import { lastDueMs, type ReportSchedule, spanMs } from './schedule.ts';
 
-/** How often the clock is looked at: a report is at most so late. */
+/** The time between two looks at the clock: a report is at most so late. */
 export const TICK_MS = 20_000;
 /** A report that could not be sent for so long, or was due so long before a start, is left out. */
 export const LATE_LIMIT_MS = 12 * 3_600_000;
-/** In the data folder: which report was the last one, and which channels have still to get it. */
+/** The file in the data folder that says which report was the last one, and which channels have still to get it. */
 export const REPORTS_FILE = 'reports.json';
 const FILE_VERSION = 1;
 
-/** What the reports of a server need. */
+/** The sources and the receivers of the reports. */
 export interface ScheduledReportsOptions {
   readonly schedule: ReportSchedule;
   readonly folder: string;
@@ -40,7 +40,7 @@ export interface ScheduledReportsOptions {
 /** The content of the file. */
 interface Saved {
   readonly version: typeof FILE_VERSION;
-  /** When the last report was due, Unix milliseconds. */
+  /** The time at which the last report was due, Unix milliseconds. */
   readonly dueMs: number;
   /** Names of channels that have not got it yet. */
   readonly pending: readonly string[];

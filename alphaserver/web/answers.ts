@@ -1,4 +1,4 @@
-/** What all answers have in common: they are packed where the client takes it, not kept by caches, and name other methods' fault. */
+/** Gives all answers what they have in common: they are packed where the client takes it, not kept by caches, and name other methods' fault. */
 import { pipeline, Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createGzip, gzip } from 'node:zlib';

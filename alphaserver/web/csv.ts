@@ -1,12 +1,12 @@
-/** Answers as CSV (RFC 4180), safe to open in a spreadsheet. Pure. */
+/** Writes rows as CSV (RFC 4180), safe to open in a spreadsheet. Pure. */
 import { escapeText } from '../../service/escape.ts';
 
 /** Longer than any text of an event can be, escaped or not. */
 const CELL_LIMIT_CHARS = 8_192;
-/** What a spreadsheet takes for a formula. */
+/** The beginning of a text that a spreadsheet takes for a formula. */
 const FORMULA = /^[=+\-@]/;
 
-/** What tells a spreadsheet that a file is UTF-8 (RFC 3629, section 6). */
+/** The mark that tells a spreadsheet that a file is UTF-8 (RFC 3629, section 6). */
 export const BYTE_ORDER_MARK = '\ufeff';
 
 /** Writes the line with the names of the columns. */

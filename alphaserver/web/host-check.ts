@@ -1,6 +1,6 @@
 /**
  * Refuses requests for a foreign host name. A page of another site can make its own name lead to this server (DNS rebinding); the
- * browser then takes both for one site, and only the Host header tells. Pure but for the names that are passed in.
+ * browser then takes both for one site, and only the Host header differs. Pure but for the names that are passed in.
  */
 import { isIP } from 'node:net';
 

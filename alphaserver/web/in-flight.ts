@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 export const IN_FLIGHT_LIMIT_BYTES = 67_108_864;
 /** A connection whose peer neither sends nor takes anything for so long is cut off; streams have a heartbeat of 10 s. */
 export const IDLE_LIMIT_MS = 60_000;
-/** How long a request may take to arrive, and its headers alone. */
+/** The longest time that a request may take to arrive, and its headers alone. */
 export const REQUEST_LIMIT_MS = 30_000;
 export const HEADERS_LIMIT_MS = 10_000;
 /** Connections at once. */

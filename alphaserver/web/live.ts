@@ -8,7 +8,7 @@ import { type ApiApp, ParameterError } from './parameters.ts';
 
 /** The most viewers at once; more get 503. */
 export const VIEWERS_LIMIT = 1_000;
-/** What may wait for one viewer's network, in bytes. Above it nothing is added: the viewer is served from the store, at its own pace. */
+/** The bytes that may wait for one viewer's network. Above it nothing is added: the viewer is served from the store, at its own pace. */
 export const VIEWER_BUFFER_BYTES = 262_144;
 /** A viewer whose network takes nothing for this long is dropped. It may come back and goes on where it was. */
 export const STALL_LIMIT_MS = 15_000;
@@ -16,10 +16,10 @@ export const STALL_LIMIT_MS = 15_000;
 const HEARTBEAT_MS = 10_000;
 /** Events read from the store at once for one that is behind. */
 const CATCH_UP_EVENTS = 500;
-/** How soon a browser comes back after a break. */
+/** The time after which a browser comes back after a break. */
 const RETRY_MS = 2_000;
 
-/** What a viewer asked for; null leaves a condition out. */
+/** The conditions of one viewer; null leaves a condition out. */
 export interface StreamFilter {
   readonly host: string | null;
   /** An address, or an IPv6 network of 64 bits. */
@@ -98,7 +98,7 @@ export class Live {
     this.#heartbeat = setInterval(() => this.#look(), Math.min(HEARTBEAT_MS, stallLimitMs / 2)).unref();
   }
 
-  /** How many watch now. */
+  /** The number of viewers now. */
   get viewers(): number {
     return this.#viewers.size;
   }
@@ -131,7 +131,7 @@ export class Live {
     this.#tell('alert', alert);
   }
 
-  /** As alerts, gaps and sessions are not repeated after a break: `GET /api/gaps` and `GET /api/sessions` have them all. */
+  /** Like alerts, gaps and sessions are not repeated after a break: `GET /api/gaps` and `GET /api/sessions` have them all. */
   #tell(kind: Told, what: unknown): void {
     const text = `event: ${kind}\ndata: ${JSON.stringify(what)}\n\n`;
     for (const viewer of this.#viewers) if (concerns(viewer.filter, kind, what)) this.#write(viewer, text);

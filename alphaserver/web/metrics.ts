@@ -28,7 +28,7 @@ const openFiles = (registry: Registry): Gauge =>
     },
   });
 
-/** What is measured as it happens, and the page of metrics. */
+/** Measures what happens, and writes the page of metrics. */
 export class Metrics implements Stopwatch {
   readonly #registry = new Registry();
   readonly #read = new Map<string, Counter | Gauge>();
@@ -121,7 +121,7 @@ export class Metrics implements Stopwatch {
   }
 }
 
-/** Sets a metric to these values. One whose value is not known now has none, for it must not be told as 0. */
+/** Sets a metric to these values. One whose value is not known now has none, for it must not be shown as 0. */
 function fill(metric: Counter | Gauge, name: FamilyName, samples: readonly Sample[] | undefined): void {
   metric.reset();
   // Which leaves a 0 where there are no labels.

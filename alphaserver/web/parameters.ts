@@ -56,7 +56,7 @@ export type Parameters = Readonly<Record<string, Parameter<unknown>>>;
 /** Their values, as a handler gets them. */
 export type ValuesOf<P extends Parameters> = { readonly [K in keyof P]: P[K] extends Parameter<infer T> ? T : never };
 
-/** Under which a schema of parameters keeps them, for the check: a symbol is no keyword of the schema. */
+/** The key under which a schema of parameters keeps them, for the check: a symbol is no keyword of the schema. */
 const PARAMETERS = Symbol('parameters');
 
 /** The schema of a table of parameters. */

@@ -30,7 +30,7 @@ import { ledgerRoutes } from './routes/ledger.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { pageFiles } from './static.ts';
 
-/** What the routes are given. */
+/** The sources of the routes' answers. */
 export interface WebOptions {
   readonly url: Address;
   /** The certificate that the page is served with, or null: HTTP alone. */
@@ -44,7 +44,7 @@ export interface WebOptions {
   readonly live: Live;
   readonly metrics: Metrics;
   readonly figures: () => Promise<Figures>;
-  /** Who knows of alerts; without it there are none. */
+  /** The source of alerts; without it there are none. */
   readonly alerts?: AlertsView;
   /** The addresses for firewalls; without it there are none. */
   readonly blocklist?: BlocklistOf;
@@ -52,7 +52,7 @@ export interface WebOptions {
   readonly channels?: ChannelsOf;
   /** When the server's certificates expire; without it there are none. */
   readonly certificates?: () => readonly CertificateEnd[];
-  /** Why nothing can be stored at the moment, or null. */
+  /** Returns why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;
   readonly log: Logger;
   readonly now: () => number;

@@ -11,7 +11,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 const PAGE = join(import.meta.dirname, 'page');
 const CHARTS = dirname(fileURLToPath(import.meta.resolve('uplot/dist/uPlot.min.css')));
-/** In the order in which their rules count. One stylesheet is made of them: the first paint waits for every one there is. */
+/** The style sheets in the order in which their rules count. One stylesheet is made of them: the first paint waits for every one there is. */
 export const STYLES = [
   'colours',
   'style',

@@ -4,20 +4,20 @@ const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 const COMBINING = /\p{Mn}|\p{Me}/u;
 
-/** Columns of one character: East Asian wide ones take two, accents of the one before none. */
+/** Returns the columns of one character: East Asian wide ones take two, accents of the one before none. */
 function widthOf(character: string): number {
   if (character < '\u0300') return 1;
   return WIDE.test(character) ? 2 : COMBINING.test(character) ? 0 : 1;
 }
 
-/** Columns of a printable text. */
+/** Returns the columns of a printable text. */
 export function width(text: string): number {
   let sum = 0;
   for (const character of text) sum += widthOf(character);
   return sum;
 }
 
-/** As much of a text as fits, with `…` where something is missing. */
+/** Cuts a text to what fits, with `…` where something is missing. */
 export function fitted(text: string, columns: number): string {
   if (columns === Number.POSITIVE_INFINITY || width(text) <= columns) return text;
   let kept = '';
@@ -30,7 +30,7 @@ export function fitted(text: string, columns: number): string {
   return columns > 0 ? `${kept}…` : '';
 }
 
-/** A text in exactly this many columns: cut, or filled with spaces. */
+/** Cuts a text, or fills it with spaces, to exactly this many columns. */
 export function padded(text: string, columns: number): string {
   const cut = fitted(text, columns);
   return cut + ' '.repeat(Math.max(0, columns - width(cut)));

@@ -7,7 +7,7 @@ import type { ApiApp } from '../parameters.ts';
 /** Gives the list as it is now; `withPrivate` where private and loopback addresses are wanted as well. */
 export type BlocklistOf = (withPrivate: boolean, format: BlocklistFormat) => Promise<BlocklistText>;
 
-/** How long a list may be used without asking again, in seconds: a new attacker is on it this soon. */
+/** The seconds that a list may be used without asking again: a new attacker is on it this soon. */
 const FRESH_S = 30;
 
 /** The addresses under an active attack alert; 304 to a reader who has them. */

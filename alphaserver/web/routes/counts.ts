@@ -9,12 +9,12 @@ import { sendWritten } from '../send-json.ts';
 
 const STEPS_MS = { '60s': 60_000, '1h': 3_600_000, '1d': 86_400_000 } as const;
 
-/** Where counts come from. */
+/** The sources of counts. */
 interface Options {
   readonly views: Pick<Views, 'summary' | 'coverage'>;
   readonly written: Pick<WrittenViews, 'timeline' | 'top' | 'networks'>;
   readonly alerts: Pick<AlertsView, 'state'>;
-  /** Why nothing can be stored at the moment, or null. */
+  /** Returns why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;
 }
 

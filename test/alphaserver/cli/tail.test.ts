@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { Following } from '../../../alphaserver/cli/event-tailer.ts';
+import { EventTailer } from '../../../alphaserver/cli/event-tailer.ts';
 import { tailLine } from '../../../alphaserver/cli/tail-line.ts';
 import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
 import type { StoredEvent } from '../../../alphaserver/store/store.ts';
@@ -53,7 +53,7 @@ describe('following a store', () => {
     await appending.store.close();
     rmSync(folder, { recursive: true, force: true });
   });
-  const all = (following: Following): number[] => {
+  const all = (following: EventTailer): number[] => {
     const ids: number[] = [];
     for (let events = following.next(); events.length > 0; events = following.next())
       ids.push(...events.map(({ id }) => id));
@@ -63,7 +63,7 @@ describe('following a store', () => {
 
   it('begins after the newest event, and gives each that comes once, however many come at once', async () => {
     await appending.events(3);
-    const following = new Following(folder, null);
+    const following = new EventTailer(folder, null);
     assert.deepEqual(all(following), []);
     await appending.events(1_201);
     assert.deepEqual(all(following), range(4, 1_204));
@@ -74,9 +74,9 @@ describe('following a store', () => {
   it('begins with the first stored event of a time', async () => {
     await appending.events(2, { at: '2026-11-20T00:00:00.000Z' });
     await appending.events(2);
-    const following = new Following(folder, Date.parse('2026-11-24T00:00:00Z'));
+    const following = new EventTailer(folder, Date.parse('2026-11-24T00:00:00Z'));
     assert.deepEqual(all(following), [3, 4]);
-    const later = new Following(folder, Date.parse('2026-11-25T00:00:00Z'));
+    const later = new EventTailer(folder, Date.parse('2026-11-25T00:00:00Z'));
     assert.deepEqual(all(later), []);
     await appending.events(1);
     assert.deepEqual(all(later), [5]);
@@ -85,12 +85,12 @@ describe('following a store', () => {
 
   it('goes on after a restart of the server, and after retention has taken everything', async () => {
     await appending.events(2, {}, Date.parse(AT) - 10_000);
-    const following = new Following(folder, null);
+    const following = new EventTailer(folder, null);
     await appending.store.close();
     // Takes what is older than a second.
     appending = new Appending(folder, 1_000);
     await until(() => {
-      const kept = new Following(folder, 0);
+      const kept = new EventTailer(folder, 0);
       const [event] = kept.next();
       kept.close();
       return event === undefined;
@@ -107,7 +107,7 @@ describe('following a store', () => {
     cpSync(folder, backup, { recursive: true });
     appending = new Appending(folder);
     await appending.events(3);
-    const following = new Following(folder, 0);
+    const following = new EventTailer(folder, 0);
     assert.deepEqual(all(following), range(1, 5));
     await appending.store.close();
     try {

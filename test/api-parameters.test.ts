@@ -46,6 +46,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
     '::ffff:192.0.2.1/64',
     '1.2.3.4%eth0%',
   ],
+  key: [],
   limit: ['0', '1001', '-1', '1.5', 'ten', ''],
   method: ['bogus', 'Password'],
   open: ['maybe', '1'],
@@ -67,7 +68,11 @@ const PARTS: Readonly<Record<string, { readonly right: string; readonly wrong: r
 const TOO_LONG = 'x'.repeat(1_025);
 
 /** What is wrong with each part of a body. */
-const WRONG_PARTS: Readonly<Record<string, readonly unknown[]>> = { by: ['', ' ', 'x'.repeat(101), 1, null] };
+const WRONG_PARTS: Readonly<Record<string, readonly unknown[]>> = {
+  by: ['', ' ', 'x'.repeat(101), 1, null],
+  password: [1, null],
+  user: [1, null],
+};
 
 interface Answer {
   readonly status: number;

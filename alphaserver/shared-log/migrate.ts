@@ -10,7 +10,7 @@ import { eventsAfter } from '../store/event-rows.ts';
 import { readerOf } from '../store/event-tables.ts';
 import { EVENTS_FILE } from '../store/folder.ts';
 import { MIGRATIONS } from '../store/schema.ts';
-import type { AgentBase, AgentBatch, BaseRow, StoreBase, StoredEvent } from '../store/store.ts';
+import type { AgentBatch, BaseRow, StoreBase, StoredEvent } from '../store/store.ts';
 import type { NewAppend } from './shared-log.ts';
 
 /** The name of every append that is copied. */
@@ -164,16 +164,16 @@ function baseOf(db: Database): StoreBase {
   return readerOf(db).consistent(() => {
     const kept = countsOfKept(db);
     const hosts = arrays(db, 'SELECT name, firstSeen, accepted, failed, probes FROM hosts') as HostRow[];
-    const agents = db.prepare('SELECT * FROM agents ORDER BY id').all() as unknown as (Omit<AgentBase, 'agent'> & {
-      id: number;
-      uuid: string;
+    const agents = db.prepare('SELECT *, uuid AS agent FROM agents ORDER BY id').all() as unknown as (BaseRow & {
+      lastSeq: number;
     })[];
     return {
       hosts: hosts.map(([host, firstSeenMs, accepted, failed, probes]) => {
         const [a, f, p] = kept.get(host) ?? [0, 0, 0];
         return { host, firstSeenMs, accepted: accepted - a, failed: failed - f, probes: probes - p };
       }),
-      agents: agents.map(({ id: _, uuid, ...row }) => ({ ...row, agent: uuid })),
+      agents: agents.map(({ id: _, uuid: __, ...row }) => ({ ...row })) as unknown as StoreBase['agents'],
+      sessions: rowsOf(db, 'sessions', 'h.name AS host', 'JOIN hosts h ON h.id = sessions.host'),
       gaps: rowsOf(db, 'gaps'),
       shapes: rowsOf(db, 'shapes'),
     };
@@ -198,9 +198,7 @@ function countsOfKept(db: Database): Map<string, [number, number, number]> {
   }
 }
 
-const rowsOf = (db: Database, table: 'gaps' | 'shapes'): BaseRow[] =>
-  (
-    db
-      .prepare(`SELECT ${table}.*, uuid AS agent FROM ${table} JOIN agents ON agents.id = ${table}.agent`)
-      .all() as unknown as BaseRow[]
-  ).map((row) => ({ ...row }));
+function rowsOf(db: Database, table: 'gaps' | 'shapes' | 'sessions', more = 'NULL', joined = ''): BaseRow[] {
+  const sql = `SELECT ${table}.*, uuid AS agent, ${more} FROM ${table} JOIN agents ON agents.id = ${table}.agent ${joined}`;
+  return (db.prepare(sql).all() as unknown as BaseRow[]).map(({ NULL: _, ...row }) => ({ ...row }) as BaseRow);
+}

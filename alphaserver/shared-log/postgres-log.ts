@@ -154,6 +154,7 @@ export class PostgresLog implements SharedLog, ImportLog {
         probes,
       })),
       agents: of('agent'),
+      sessions: of('session'),
       gaps: of('gap'),
       shapes: of('shape'),
     };
@@ -194,7 +195,7 @@ export class PostgresLog implements SharedLog, ImportLog {
     });
   }
 
-  async endCopy({ hosts, agents, gaps, shapes }: StoreBase): Promise<void> {
+  async endCopy({ hosts, agents, sessions, gaps, shapes }: StoreBase): Promise<void> {
     await this.#inTransaction(async (run) => {
       await run('DELETE FROM asgard.host_base', []);
       await run(
@@ -209,6 +210,7 @@ export class PostgresLog implements SharedLog, ImportLog {
       );
       const rows = [
         ...agents.map((one) => ['agent', JSON.stringify(one)]),
+        ...sessions.map((one) => ['session', JSON.stringify(one)]),
         ...gaps.map((one) => ['gap', JSON.stringify(one)]),
         ...shapes.map((one) => ['shape', JSON.stringify(one)]),
       ];

@@ -202,7 +202,11 @@ export class Replica implements Store {
 
 /** True for a batch that changes nothing but what is known of the agent's health: it is no part of the log. */
 const isHeartbeat = ({ events, ping, binding }: AgentBatch): boolean =>
-  events.length === 0 && binding === undefined && ping !== undefined && ping.shapes.length + ping.gaps.length === 0;
+  events.length === 0 &&
+  binding === undefined &&
+  ping?.open === undefined &&
+  ping?.shapes.length === 0 &&
+  ping.gaps.length === 0;
 
 /** Replaces NUL, which PostgreSQL's texts cannot hold, in what agents wrote: all servers must have the same. */
 function withoutNul(batch: AgentBatch): AgentBatch {

@@ -167,7 +167,7 @@ export class EventStore implements Store {
         }
         const hostOf = (name: string): number => update.host(name, agent.id).id;
         changed.push([
-          ...this.#sessions.begin(agent, events, hostOf),
+          ...(place?.isCopied ? [] : this.#sessions.begin(agent, events, hostOf)),
           ...this.#sessions.end(agent, batch.ends ?? [], hostOf),
         ]);
         if (batch.ping?.open) this.#sessions.list(agent, batch.ping.open);
@@ -222,27 +222,24 @@ export class EventStore implements Store {
   }
 
   /** Begins an empty store with what is known of events that it will not get, or get without counting, inside the caller's transaction. */
-  begin({ hosts, agents, gaps, shapes }: StoreBase): void {
+  begin({ hosts, agents, sessions, gaps, shapes }: StoreBase): void {
     const host = this.db.prepare(
       'INSERT INTO hosts (name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, 0, ?, ?, ?, ?, ?)',
     );
     for (const one of hosts) host.run(one.host, one.firstSeenMs, one.firstSeenMs, one.accepted, one.failed, one.probes);
-    const insert = (table: string, rows: readonly BaseRow[]): void => {
+    const insert = (table: string, rows: readonly BaseRow[], places: Readonly<Record<string, string>>): void => {
       for (const row of rows) {
         const names = Object.keys(row);
-        const values = names.map((name) =>
-          name === 'agent' ? '(SELECT id FROM agents WHERE uuid = :agent)' : `:${name}`,
-        );
-        this.db.prepare(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${values.join(', ')})`).run({ ...row });
+        const into = names.map((name) => (table === 'agents' && name === 'agent' ? 'uuid' : name));
+        const values = names.map((name) => places[name] ?? `:${name}`);
+        this.db.prepare(`INSERT INTO ${table} (${into.join(', ')}) VALUES (${values.join(', ')})`).run({ ...row });
       }
     };
-    const agent = this.db.prepare(
-      `INSERT INTO agents (uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt, identity, endedAt, cloneAt)
-       VALUES (:agent, :host, :firstSeen, :lastSeen, :lastSeq, :stored, :repeats, :gaps, :report, :reportedAt, :identity, :endedAt, :cloneAt)`,
-    );
-    for (const one of agents) agent.run({ ...one });
-    insert('gaps', gaps);
-    insert('shapes', shapes);
+    const agent = '(SELECT id FROM agents WHERE uuid = :agent)';
+    insert('agents', agents, {});
+    insert('sessions', sessions, { agent, host: '(SELECT id FROM hosts WHERE name = :host)' });
+    insert('gaps', gaps, { agent });
+    insert('shapes', shapes, { agent });
     this.#agents = new Agents(this.db);
   }
 

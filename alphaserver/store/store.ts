@@ -43,30 +43,14 @@ export interface HostCounts {
   readonly probes: number;
 }
 
-/** An agent as a store has it. Times are Unix milliseconds, `report` is JSON. */
-export interface AgentBase {
-  readonly agent: string;
-  readonly host: string;
-  readonly firstSeen: number;
-  readonly lastSeen: number;
-  readonly lastSeq: number;
-  readonly stored: number;
-  readonly repeats: number;
-  readonly gaps: number;
-  readonly report: string | null;
-  readonly reportedAt: number | null;
-  readonly identity: string | null;
-  readonly endedAt: number | null;
-  readonly cloneAt: number | null;
-}
-
-/** A row of the table `gaps`, or of `shapes`, with the agent's own id. */
+/** A row of a table, with the agent's own id, and the host's name where it has one, in the place of the store's numbers. */
 export type BaseRow = Readonly<Record<string, string | number | null>> & { readonly agent: string };
 
 /** What a store begins with that is copied, or whose first events are stored nowhere any more. */
 export interface StoreBase {
   readonly hosts: readonly HostCounts[];
-  readonly agents: readonly AgentBase[];
+  readonly agents: readonly (BaseRow & { readonly lastSeq: number })[];
+  readonly sessions: readonly BaseRow[];
   readonly gaps: readonly BaseRow[];
   readonly shapes: readonly BaseRow[];
 }

@@ -46,7 +46,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
     '::ffff:192.0.2.1/64',
     '1.2.3.4%eth0%',
   ],
-  key: [],
+  key: ['ED25519', 'SHA256:abc', '', 'sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU'],
   limit: ['0', '1001', '-1', '1.5', 'ten', ''],
   method: ['bogus', 'Password'],
   open: ['maybe', '1'],

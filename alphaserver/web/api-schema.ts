@@ -40,6 +40,7 @@ import {
   TimelineView,
   time as timeSchema,
 } from '../queries/results.ts';
+import { fingerprintOf } from '../store/sessions.ts';
 import {
   type Parameter,
   type Parameters,
@@ -69,6 +70,12 @@ const source: ValueParser<string> = {
     if (bits === undefined) return found === null ? undefined : found + scope;
     return found?.endsWith(bits) ? found : undefined;
   },
+};
+
+/** Takes a key's fingerprint as sshd logs it: 43 characters of base64, or up to 6.7 the 16 bytes of MD5. */
+const fingerprint: ValueParser<string> = {
+  valid: "a key's fingerprint such as SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+  parse: (given) => (fingerprintOf(given) === given ? given : undefined),
 };
 
 /** sshd's authentication methods (RFC 4252, RFC 4256, RFC 4462), with a submethod where it names one; others have an @. */
@@ -229,7 +236,7 @@ export const API = {
       host: filter.host,
       user: filter.user,
       ip: filter.ip,
-      key: parameter('Only logins with this key, by its fingerprint such as SHA256:...', textOf(TEXT_LIMIT)),
+      key: parameter('Only logins with this key', fingerprint),
       since: parameter('Only those that were open then or later', time),
       until: parameter('Only those that began before then', time),
       limit,

@@ -102,11 +102,19 @@ const filter = {
   outcome: parameter('Only this outcome', wordOf(['accepted', 'failed', 'probe'])),
   method: parameter('Only this authentication method', method),
 };
-const csv = withDefault(
-  'csv: the same rows for a spreadsheet, with the next page in the Link header',
-  wordOf(['json', 'csv']),
-  'json',
-);
+/** What a list takes that is CSV on request. */
+const csv = {
+  limit: parameter(
+    `Rows at most; ${LIMIT_DEFAULT} unless given, and all there are with format=csv`,
+    wholeNumber(1, LIMIT_MOST),
+  ),
+  format: withDefault(
+    'csv: the same rows for a spreadsheet, characters that do not show escaped, formulas quoted; with a limit the next page in the Link header',
+    wordOf(['json', 'csv']),
+    'json',
+  ),
+  bom: parameter('With format=csv: begins with a byte order mark, by which Excel knows UTF-8', wordOf(['1'])),
+};
 /** Pages of lists by the number of a row. */
 const paged = {
   limit,
@@ -214,17 +222,8 @@ export const API = {
     {
       ...filter,
       ...span,
-      limit: parameter(
-        `Rows at most; ${LIMIT_DEFAULT} unless given, and all there are with format=csv`,
-        wholeNumber(1, LIMIT_MOST),
-      ),
       cursor: cursorOf(eventCursorIn),
-      format: withDefault(
-        'csv: the same rows for a spreadsheet, characters that do not show escaped, formulas quoted; with a limit the next page in the Link header',
-        wordOf(['json', 'csv']),
-        'json',
-      ),
-      bom: parameter('With format=csv: begins with a byte order mark, by which Excel knows UTF-8', wordOf(['1'])),
+      ...csv,
     },
     page({ events: list(EventView) }),
   ),
@@ -239,9 +238,8 @@ export const API = {
       key: parameter('Only logins with this key', fingerprint),
       since: parameter('Only those that were open then or later', time),
       until: parameter('Only those that began before then', time),
-      limit,
       cursor: cursorOf(eventCursorIn),
-      format: csv,
+      ...csv,
     },
     page({ sessions: list(SessionView) }),
   ),

@@ -110,6 +110,11 @@ export function readParameters<P extends Parameters>(parameters: P, given: unkno
   return values as ValuesOf<P>;
 }
 
+/** Refuses a byte order mark for an answer that has none. Throws a ParameterError. */
+export function refuseMark(bom: string | null, format: string): void {
+  if (bom !== null && format !== 'csv') throw new ParameterError('bom', 'left out: only format=csv has one');
+}
+
 /** Fastify's check of parameters and bodies: by their own parsers; what is described by a plain schema is not checked. */
 export const checkWith =
   (now: () => number): FastifySchemaCompiler<Partial<ParametersSchema<Parameters>>> =>

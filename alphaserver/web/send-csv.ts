@@ -1,27 +1,77 @@
-/** Sends a page of a list as CSV. */
+/** Sends lists as CSV: a page with the address of the next one, or all rows by paging within one download. */
+import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
-import { csvHead, csvRows } from './csv.ts';
+import { LIMIT_MOST } from './api-schema.ts';
+import { BYTE_ORDER_MARK, csvHead, csvRows } from './csv.ts';
 
-/** A page of a list: its columns and rows, and the cursor of the next page. */
-export interface CsvPage {
+/** Downloads of all rows at once; each holds a page of them. */
+export const DOWNLOADS_LIMIT = 4;
+
+/** A page of a list, and the cursor of the next one. */
+interface Page<C> {
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+  readonly next: C | null;
+}
+
+/** A list that is asked for. */
+export interface CsvList<C> {
   /** The name of the file, without `.csv`. */
   readonly name: string;
   readonly columns: readonly string[];
-  readonly rows: readonly Readonly<Record<string, unknown>>[];
-  readonly next: string | null;
+  /** True where the file begins with a byte order mark. */
+  readonly marked: boolean;
+  /** The most rows; null for all there are. */
+  readonly limit: number | null;
+  readonly cursor: C | null;
+  readonly page: (cursor: C | null, limit: number) => Promise<Page<C>>;
+  /** Writes a cursor for the address of the next page. */
+  readonly cursorText: (cursor: C) => string;
   /** The address that was asked for. */
   readonly url: string;
 }
 
-/** Sends the page, with the address of the next one in the Link header. */
-export function sendCsv(reply: FastifyReply, { name, columns, rows, next, url }: CsvPage): never {
-  if (next !== null) reply.header('link', `<${addressOf(url, next)}>; rel="next"`);
-  reply.type('text/csv; charset=utf-8').header('content-disposition', `attachment; filename="${name}.csv"`);
-  return reply.serializer((csv: string) => csv).send((csvHead(columns) + csvRows(columns, rows)) as never) as never;
+/** Sends lists, and bounds the downloads of all rows. */
+export class CsvDownloads {
+  #running = 0;
+
+  /** Sends a list. Rejects with the errors of its first page; one of a later page breaks the download off. */
+  async send<C>(reply: FastifyReply, list: CsvList<C>): Promise<never> {
+    const { name, columns, marked, limit, cursor, page, cursorText, url } = list;
+    if (limit === null && this.#running >= DOWNLOADS_LIMIT)
+      return reply
+        .status(503)
+        .header('retry-after', '5')
+        .send({
+          error: 'busy',
+          message: `${DOWNLOADS_LIMIT} downloads of all rows are under way; ask again later`,
+        }) as never;
+    const first = await page(cursor, limit ?? LIMIT_MOST);
+    const text = (marked ? BYTE_ORDER_MARK : '') + csvHead(columns) + csvRows(columns, first.rows);
+    reply.type('text/csv; charset=utf-8').header('content-disposition', `attachment; filename="${name}.csv"`);
+    if (limit !== null) {
+      if (first.next !== null) reply.header('link', `<${addressOf(url, cursorText(first.next))}>; rel="next"`);
+      return reply.serializer((csv: string) => csv).send(text) as never;
+    }
+    this.#running += 1;
+    reply.raw.once('close', () => {
+      this.#running -= 1;
+    });
+    return reply.send(Readable.from(allPages(list, text, first.next), { objectMode: false })) as never;
+  }
+}
+
+/** Yields the rows of all pages, each read when the ones before it were taken. */
+async function* allPages<C>({ columns, page }: CsvList<C>, text: string, next: C | null): AsyncGenerator<string> {
+  yield text;
+  for (let cursor = next; cursor !== null; ) {
+    const further = await page(cursor, LIMIT_MOST);
+    yield csvRows(columns, further.rows);
+    cursor = further.next;
+  }
 }
 
 /** Returns the address of a question from a cursor on. */
-export function addressOf(url: string, cursor: string): string {
+function addressOf(url: string, cursor: string): string {
   const { pathname, searchParams } = new URL(url, 'http://localhost');
   searchParams.set('cursor', cursor);
   return `${pathname}?${searchParams}`;

@@ -28,6 +28,7 @@ import { eventRoutes } from './routes/events.ts';
 import { hostRoutes } from './routes/hosts.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { CsvDownloads } from './send-csv.ts';
 import { pageFiles } from './static.ts';
 
 /** The sources of the routes' answers. */
@@ -144,11 +145,12 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     await apiDocs(closed);
     const { views, written, alerts = NO_ALERTS, now } = options;
     const api = closed.withTypeProvider<ApiTypes>();
+    const downloads = new CsvDownloads();
     await refuseOtherMethods(closed, async () => {
       meRoute(api, access);
       hostRoutes(api, views);
-      eventRoutes(api, views, written);
-      sessionRoutes(api, views);
+      eventRoutes(api, { views, written, downloads });
+      sessionRoutes(api, views, downloads);
       countRoutes(api, { views, written, alerts, ready: options.ready });
       ledgerRoutes(api, views);
       alertRoutes(api, alerts);

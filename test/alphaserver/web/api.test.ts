@@ -4,7 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { after, before, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { LIMIT_DEFAULT, LIMIT_MOST } from '../../../alphaserver/web/api-schema.ts';
-import { DOWNLOADS_LIMIT } from '../../../alphaserver/web/routes/events.ts';
+import { DOWNLOADS_LIMIT } from '../../../alphaserver/web/send-csv.ts';
 import { until } from '../../until.ts';
 import { AGENT, Served, type Told } from './served.ts';
 

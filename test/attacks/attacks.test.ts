@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { attack } from './attacks.ts';
+import { fortress, MEMORY_LIMIT_MIB } from './fortress.ts';
+import { acknowledged } from './good-agent.ts';
+
+test('under all attacks at once the server stays within its memory, and an agent that behaves well is acknowledged', async (t) => {
+  const { pair, server, target, goodToken, idleMiB, peakMiB, close } = await fortress();
+  const stop = attack(target);
+  t.after(async () => {
+    stop();
+    await close();
+  });
+  const tookMs = await acknowledged(target.port, goodToken, 150, 50);
+  assert.equal(tookMs.length, 150);
+  const grownMiB = peakMiB() - idleMiB;
+  t.diagnostic(`grew by ${grownMiB.toFixed()} MiB over ${idleMiB.toFixed()} MiB`);
+  assert.ok(grownMiB < MEMORY_LIMIT_MIB, `grew by ${grownMiB} MiB`);
+  // Attackers have a password too here; whoever else has it is served.
+  const authorization = `Basic ${Buffer.from(`:${target.password}`).toString('base64')}`;
+  stop();
+  const answer = await fetch(`http://127.0.0.1:${pair.httpPort}/api/hosts?limit=1000`, { headers: { authorization } });
+  const { hosts } = (await answer.json()) as { hosts: { host: string; attempts: number }[] };
+  assert.equal(hosts.find(({ host }) => host === 'good')?.attempts, 150);
+  assert.equal(await server.end('SIGTERM'), 0, server.said);
+});

@@ -74,6 +74,8 @@ export class Listener implements Sessions {
       this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
         const line = this.#tlsFaults.line(addressOf(socket), error, options.now());
         if (line !== null) log.warn(line);
+        // Node reports a handshake that is out of time, and leaves the connection open.
+        socket.destroy();
       });
     } else
       this.#server = createServer({ noDelay: true }, (socket) => {

@@ -20,8 +20,8 @@ export interface Fortress {
   close(): Promise<void>;
 }
 
-/** Starts a server that wants tokens and a password. */
-export async function fortress(): Promise<Fortress> {
+/** Starts a server that wants tokens and a password; `more` are settings of it besides. */
+export async function fortress(more: Record<string, string> = {}): Promise<Fortress> {
   const pair = await Pair.make();
   const tokenOf = async (...args: string[]): Promise<string> =>
     (await pair.serverCommand('token', 'add', ...args)).said.trim().split('\n').at(-1) ?? '';
@@ -34,6 +34,7 @@ export async function fortress(): Promise<Fortress> {
     ALPHASERVER_ANONYMOUS: 'false',
     ALPHASERVER_HTTP_PASSWORD: PASSWORD,
     LOG_LEVEL: 'error',
+    ...more,
   });
   const idleMiB = server.memoryMiB;
   let peakMiB = idleMiB;

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { BODY_LIMIT_BYTES, CONNECTIONS_LIMIT } from '../../../alphaserver/web/in-flight.ts';
+import { VIEWERS_LIMIT } from '../../../alphaserver/web/live.ts';
+import { Pair } from '../../programs.ts';
+
+/** Sends requests over one connection each; resolves with the status of each answer, 0 where the connection is cut off. */
+function statuses(port: number, count: number, request: string, sockets: Socket[]): Promise<number[]> {
+  return Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      sockets.push(socket);
+      socket.write(request);
+      const ended = once(socket, 'close').catch(() => [false]);
+      const [bytes] = (await Promise.race([once(socket, 'data').catch(() => ended), ended])) as [Buffer | boolean];
+      return Buffer.isBuffer(bytes) ? Number(bytes.toString().split(' ')[1]) : 0;
+    }),
+  );
+}
+
+test('a body above its limit, a viewer too many and a connection too many are refused; others are served', async (context) => {
+  const pair = await Pair.make();
+  const sockets: Socket[] = [];
+  context.after(async () => {
+    for (const socket of sockets) socket.destroy();
+    await pair.close();
+  });
+  await pair.serving();
+  const headers = 'Host: localhost\r\nContent-Type: application/json\r\n';
+  const post = (bytes: number): string =>
+    `POST /api/alerts/x/ack HTTP/1.1\r\n${headers}Content-Length: ${bytes}\r\n\r\n${'"'.padEnd(bytes, 'x')}`;
+  assert.deepEqual(await statuses(pair.httpPort, 1, post(BODY_LIMIT_BYTES + 1), sockets), [413]);
+  const [within] = await statuses(pair.httpPort, 1, post(BODY_LIMIT_BYTES), sockets);
+  assert.notEqual(within, 413);
+
+  const stream = 'GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  const viewers = await statuses(pair.httpPort, VIEWERS_LIMIT + 1, stream, sockets);
+  assert.equal(viewers.filter((status) => status === 200).length, VIEWERS_LIMIT);
+  assert.equal(viewers.filter((status) => status === 503).length, 1);
+
+  const get = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  const answered = await statuses(pair.httpPort, CONNECTIONS_LIMIT, get, sockets);
+  const cut = answered.filter((status) => status === 0).length;
+  assert.ok(cut >= VIEWERS_LIMIT && cut < CONNECTIONS_LIMIT, `${cut} cut off`);
+  for (const socket of sockets.splice(0)) socket.destroy();
+  assert.deepEqual(await pair.api('/healthz'), { status: 'up' });
+});

@@ -10,10 +10,17 @@ const HOST_LIMIT_CHARS = 255;
 export class HostIndex {
   readonly #names: (string | null)[] = [null];
   readonly #numbers = new Map<string, number>();
+  /** The number given last: the next line is mostly of the same host. */
+  #last = 0;
 
   /** Gives the number of the host with this name; 0 where there is none (empty). */
   number(name: string): number {
     if (name === '') return 0;
+    if (name !== this.#names[this.#last]) this.#last = this.#find(name);
+    return this.#last;
+  }
+
+  #find(name: string): number {
     const known = this.#numbers.get(name);
     if (known !== undefined) return known;
     const cut = detached(name.slice(0, HOST_LIMIT_CHARS));

@@ -4,7 +4,7 @@
  */
 
 import { sentName } from './client-name.ts';
-import { isFromPam, type MessageRow, ParsedMessage } from './message-types.ts';
+import { type Interpret, isFromPam, type MessageRow, ParsedMessage, type WhenTruncated } from './message-types.ts';
 import { ACCOUNTS, DECISIONS, KEYS, PAM } from './messages/authentication.ts';
 import { ENDS, NEGOTIATION, REFUSALS, SCANNERS, SESSION_ENDS } from './messages/connections.ts';
 import { IGNORED, REPETITIONS } from './messages/ignored.ts';
@@ -25,11 +25,13 @@ export const MESSAGE_ROWS: readonly MessageRow[] = [
   ...IGNORED,
 ];
 
-/** A row that is ready to be compared with messages. */
+/** A row that is ready to be compared with messages. It repeats what a row may leave out, since the engine reads fields of one shape faster. */
 class Entry {
   readonly row: MessageRow;
   readonly template: Template;
   readonly beginning: string;
+  readonly interpret: Interpret | null;
+  readonly whenTruncated: WhenTruncated;
   /** True where the beginning alone says that the message is to be ignored. */
   readonly isIgnored: boolean;
   /** What is true of every message of the row; of one that says nothing about an attempt, the message itself. */
@@ -39,6 +41,8 @@ class Entry {
     this.row = row;
     this.template = new Template(row.template, row.reasonPrefix);
     this.beginning = this.template.beginning;
+    this.interpret = row.interpret ?? null;
+    this.whenTruncated = row.whenTruncated ?? 'read';
     this.isIgnored = row.kind === 'ignored' && this.template.isPrefix;
     this.like = Object.assign(new ParsedMessage(row), row.fields);
     if (row.kind === 'ignored') Object.freeze(this.like);
@@ -141,14 +145,13 @@ function find(text: string, isPreauth: boolean, isTruncated: boolean): ParsedMes
       if (entry.template.matches(text)) return entry.like;
       continue;
     }
-    if (isTruncated && entry.row.whenTruncated === 'pid') {
+    if (isTruncated && entry.whenTruncated === 'pid') {
       if (text.startsWith(entry.beginning)) return withoutText(entry, text, isPreauth);
       continue;
     }
     const message = read(entry, text, isPreauth, isTruncated);
     if (message !== null) return message;
-    if (isTruncated && entry.row.whenTruncated === 'read or pid' && text.startsWith(entry.beginning))
-      fallback ??= entry;
+    if (isTruncated && entry.whenTruncated === 'read or pid' && text.startsWith(entry.beginning)) fallback ??= entry;
   }
   return fallback === null ? null : withoutText(fallback, text, isPreauth);
 }
@@ -156,8 +159,8 @@ function find(text: string, isPreauth: boolean, isTruncated: boolean): ParsedMes
 function read(entry: Entry, text: string, isPreauth: boolean, isTruncated: boolean): ParsedMessage | null {
   const message = messageOf(entry, isPreauth);
   if (!entry.template.read(text, message, isTruncated)) return null;
-  const { interpret } = entry.row;
-  if (interpret !== undefined && !interpret(message, text, isTruncated)) return null;
+  const { interpret } = entry;
+  if (interpret !== null && !interpret(message, text, isTruncated)) return null;
   // The unprivileged process escapes what it logs, and up to 10.2 the monitor, which writes it, did so again.
   if (message.user !== null && !isFromPam(message)) message.user = sentName(message.user, isPreauth ? 2 : 1);
   return message;
@@ -168,7 +171,7 @@ function withoutText(entry: Entry, text: string, isPreauth: boolean): ParsedMess
   const message = messageOf(entry, isPreauth);
   const { row } = entry;
   if (row.kind === 'ended') message.reason ??= row.name;
-  row.interpret?.(message, text, true);
+  entry.interpret?.(message, text, true);
   return message;
 }
 

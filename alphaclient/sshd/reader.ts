@@ -28,6 +28,8 @@ const STATE_VERSION = 2;
 /** PAM's modules may write more, but what is longer than this is nobody's message, and is not searched for one. */
 export const READ_LIMIT_BYTES = 8_192;
 
+const CARRIAGE_RETURN = 13;
+
 /** What a connection writes once. Its password may fail twice in a second. */
 const ONCE: ReadonlySet<Kind> = new Set([
   'accepted',
@@ -131,7 +133,8 @@ export class Reader {
       const known = hasNul || this.#rawLines.isIncomplete ? null : this.#headers.parseKnown(text, from);
       if (hasNul) this.#lineWithNul(text.slice(from, end));
       else if (known === null) this.#line(text.slice(from, end));
-      else this.#takeOfSyslog(known, withoutCr(text, known.from, end), text, from);
+      else if (known.writer === 'sshd') this.#takeOfSyslog(known, withoutCr(text, known.from, end), text, from);
+      else this.#takeOther(text.slice(from, end), known, known.from - from);
       from = end + 1;
     }
     this.#duplicates.endChunk();
@@ -182,18 +185,24 @@ export class Reader {
       case 'timed':
         this.#takeContained({ ...header, text: text.slice(header.from) });
         return;
-      case 'other': {
-        this.#lastDecision.addOther(line, this.#lines);
-        const contained = this.#rawLines.contained(text);
-        if (contained !== null) this.#takeContained(contained);
-        else if (this.#isRawLog && parseMessage(line.slice(header.from), true) !== null)
-          // `kex_exchange_identification: ...` behind a time looks like a program's tag.
-          this.#takeContained({ ...header, text: text.slice(header.from) });
-        else if (this.#lastDecision.before(this.#lines) !== null && looksLikeRepetition(line.slice(header.from))) {
-          this.#setContext(0, -1, header.ms, this.#lines, 'syslog');
-          this.#takeUnknown(line.slice(header.from));
-        }
-      }
+      case 'other':
+        this.#takeOther(text, header, header.from);
+    }
+  }
+
+  /** Takes a line of another program. What the header says besides the time begins at `from`. */
+  #takeOther(text: string, header: Header, from: number): void {
+    this.#writer = 'other';
+    const line = withoutCr(text);
+    this.#lastDecision.addOther(line, this.#lines);
+    const contained = this.#rawLines.contained(text);
+    if (contained !== null) this.#takeContained(contained);
+    else if (this.#isRawLog && parseMessage(line.slice(from), true) !== null)
+      // `kex_exchange_identification: ...` behind a time looks like a program's tag.
+      this.#takeContained({ ...header, text: text.slice(from) });
+    else if (this.#lastDecision.before(this.#lines) !== null && looksLikeRepetition(line.slice(from))) {
+      this.#setContext(0, -1, header.ms, this.#lines, 'syslog');
+      this.#takeUnknown(line.slice(from));
     }
   }
 
@@ -448,5 +457,5 @@ export class Reader {
 
 /** The text from `from` to `end` without a CR at its end. */
 function withoutCr(text: string, from = 0, end = text.length): string {
-  return text.slice(from, end > from && text[end - 1] === '\r' ? end - 1 : end);
+  return text.slice(from, end > from && text.charCodeAt(end - 1) === CARRIAGE_RETURN ? end - 1 : end);
 }

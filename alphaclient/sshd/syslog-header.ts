@@ -3,9 +3,10 @@
  * program is recognised by its tag, and its message is not looked at. JSON is read by json-entry.ts.
  */
 
+import { HeaderCache } from './header-cache.ts';
 import type { HeaderFormat } from './header-format.ts';
-import { CYGWIN_BEGINS, isSshd, MARK_BEGINS, messageStart, parseTag, type SshdTag } from './sshd-tag.ts';
-import { digitAt, type TimestampParser } from './timestamp.ts';
+import { isSshd, messageStart, parseTag, type SshdTag } from './sshd-tag.ts';
+import type { TimestampParser } from './timestamp.ts';
 
 /**
  * Who wrote a line. `sshd`: its message is sshd's. `raw`: no header at all, or none that says who, as of `sshd -E`. `json`: a JSON
@@ -33,12 +34,10 @@ export interface Header {
 const BYTE_ORDER_MARK = '\xef\xbb\xbf';
 const PRIORITY = /^<\d{1,3}>/;
 const PRIORITY_LIMIT_CHARS = 5;
-const BEHIND_PID = ']: ';
-const PID_LIMIT_CHARS = 10;
 /** A tag with its pid, where a format has no hole for the latter. */
 const TAG_AND_PID = /^(.*)\[(\d{1,10})\]$/;
-/** A character that no message begins with behind the tag; what it begins is `parse`'s to know. */
-const NO_MESSAGE_BEGINS = `${MARK_BEGINS}\r\n`;
+/** ` HOST sshd[`, as most syslogs write it between time and pid; `0x` begins macOS's columns. */
+const PLAIN_HOST = /^ ((?!0x)\w[\w.-]*) (?=sshd(?:-session|-auth)?\[$)/;
 
 /** `0x14e5ecb  Default     0x0                  4242   0   `: thread, type, activity, pid, TTL of macOS's `log show`. */
 const FULL_COLUMNS = /^0x\S*(?: +\S+){2} +(\S+) +\S+ +/;
@@ -111,35 +110,18 @@ const NXOS_LIMIT_CHARS = 128;
 export class HeaderParser {
   readonly #timestamps: TimestampParser;
   readonly #format: HeaderFormat | null;
-  /** What stood between time and pid in sshd's last line, and the host in it. */
-  #known = '';
-  #knownHost = '';
+  readonly #cache: HeaderCache;
 
   /** A `format` is tried before all forms. */
   constructor(timestamps: TimestampParser, format: HeaderFormat | null = null) {
     this.#timestamps = timestamps;
     this.#format = format;
+    this.#cache = new HeaderCache(timestamps);
   }
 
-  /**
-   * Parses the header of the line that begins at `at` of a chunk, where it differs from that of sshd's last line in nothing but minute,
-   * second and pid, as nearly every line of a busy log does; else null. This is the header cache: `parse` does without it.
-   */
+  /** Parses the header of the line that begins at `at` of a chunk by the header cache; null where only `parse` may know it. */
   parseKnown(chunk: string, at: number): Header | null {
-    if (this.#known === '' || this.#format !== null) return null;
-    const timeEnd = this.#timestamps.parseInKnownHour(chunk, at);
-    if (timeEnd < 0 || !chunk.startsWith(this.#known, timeEnd)) return null;
-    const pidFrom = timeEnd + this.#known.length;
-    let pid = 0;
-    let end = pidFrom;
-    for (let digit = digitAt(chunk, end); digit >= 0 && digit <= 9; digit = digitAt(chunk, ++end))
-      pid = pid * 10 + digit;
-    if (end === pidFrom || end > pidFrom + PID_LIMIT_CHARS || !chunk.startsWith(BEHIND_PID, end)) return null;
-    const from = end + BEHIND_PID.length;
-    const first = chunk[from];
-    if (first === undefined || NO_MESSAGE_BEGINS.includes(first)) return null;
-    if (first === 'P' && chunk.startsWith(CYGWIN_BEGINS, from)) return null;
-    return { writer: 'sshd', ms: this.#timestamps.ms, host: this.#knownHost, pid, from };
+    return this.#format === null ? this.#cache.parse(chunk, at) : null;
   }
 
   /** Parses the header of a line, which has no line end. */
@@ -245,8 +227,8 @@ export class HeaderParser {
 
   #message(line: string, timeEnd: number, tag: SshdTag, host: string): Header {
     if (tag.pidFrom >= 0) {
-      this.#known = line.slice(timeEnd, tag.pidFrom);
-      this.#knownHost = host;
+      const beforePid = line.slice(timeEnd, tag.pidFrom);
+      this.#cache.remember(beforePid, plainHost(beforePid), host);
     }
     return sshdHeader(tag, this.#timestamps.ms, host);
   }
@@ -392,6 +374,12 @@ function afterStructuredData(line: string, at: number): number {
     p++;
   }
   return p > at && p <= line.length ? p : -1;
+}
+
+/** The beginning of ` HOST sshd[` up to the tag; empty where anything else may stand in it. */
+function plainHost(beforePid: string): string {
+  const [text = '', host = ''] = PLAIN_HOST.exec(beforePid) ?? [];
+  return ZONE.test(host) || isFacility(host) ? '' : text;
 }
 
 /** Index of the first word behind a time that ends at `at`. */

@@ -311,7 +311,7 @@ export class Template {
 
   /** Returns true for a message of this template. Cheaper than `read`. */
   matches(text: string): boolean {
-    return this.#expression.test(text);
+    return this.isPrefix ? text.startsWith(this.beginning) : this.#expression.test(text);
   }
 
   /**
@@ -320,7 +320,7 @@ export class Template {
    */
   read(text: string, message: ParsedMessage, isTruncated: boolean): boolean {
     const holes = this.#holes;
-    if (holes.length === 0) return this.#expression.test(text);
+    if (holes.length === 0) return this.matches(text);
     const match = this.#expression.exec(text);
     if (match === null) return false;
     for (let i = 0; i < holes.length; i++) {

@@ -3,6 +3,7 @@
  * times without a year get theirs from the order of the log and from when its file was written.
  */
 
+import { detached } from './latin1.ts';
 import { AHEAD_MS, BEHIND_MS, TimeZone } from './time-zone.ts';
 
 const SECOND_MS = 1_000;
@@ -103,6 +104,9 @@ export class TimestampParser {
   /** The last local moment, with a year or without, by which the repeated hour of autumn is told from the first. Must outlive a restart. */
   previousLocalMs = Number.NaN;
 
+  /** The last time in the known hour, with the character behind it; empty where it has a fraction. Lines of one second share it. */
+  secondText = '';
+
   #writtenMs = 0;
   #timeZone = new TimeZone();
 
@@ -112,6 +116,7 @@ export class TimestampParser {
   /** The zone behind such a time, and the character behind that. */
   #behindTime = '';
   #isYearless = false;
+  #secondMs = Number.NaN;
 
   /** Takes what the lines cannot say: when their file was last written, and the zone of local times (this machine's where absent). */
   setContext(writtenMs: number, timeZone: string | undefined): void {
@@ -119,6 +124,7 @@ export class TimestampParser {
     this.#writtenMs = writtenMs;
     if (this.#timeZone.name !== timeZone) this.#timeZone = new TimeZone(timeZone);
     this.#hourText = '';
+    this.secondText = '';
   }
 
   /** Parses the time at `at`, with a weekday or brackets around it; gives the index behind it, or -1 where there is none. */
@@ -141,15 +147,19 @@ export class TimestampParser {
    * be given all of a chunk, whose line begins at `at`.
    */
   parseInKnownHour(text: string, at: number): number {
+    const { secondText } = this;
+    if (secondText !== '' && text.slice(at, at + secondText.length) === secondText)
+      return this.repeatSecond() ? at + secondText.length - 1 : -1;
     const hour = this.#hourText;
-    if (hour === '' || !text.startsWith(hour, at)) return -1;
+    if (hour === '' || text.slice(at, at + hour.length) !== hour) return -1;
     let end = at + hour.length;
     const minute = twoDigits(text, end);
     const second = twoDigits(text, end + 3);
     if (!(minute < 60 && second <= 60) || text[end + 2] !== ':') return -1;
     end += 5;
     let millis = 0;
-    if (text[end] === '.' || text[end] === ',') {
+    const hasFraction = text[end] === '.' || text[end] === ',';
+    if (hasFraction) {
       let scale = 100;
       for (let digit = digitAt(text, ++end); digit >= 0 && digit <= 9; digit = digitAt(text, ++end)) {
         millis += digit * scale;
@@ -157,13 +167,27 @@ export class TimestampParser {
       }
     }
     if (!text.startsWith(this.#behindTime, end)) return -1;
+    end += this.#behindTime.length;
     const ms = this.#hourMs + minute * MINUTE_MS + second * SECOND_MS;
+    if (!this.#setInKnownHour(ms, millis)) return -1;
+    this.secondText = hasFraction ? '' : detached(text.slice(at, end));
+    this.#secondMs = ms;
+    return end - 1;
+  }
+
+  /** Does what `parseInKnownHour` does, where the time is `secondText`; returns false where that may mean another hour. */
+  repeatSecond(): boolean {
+    return this.#setInKnownHour(this.#secondMs, 0);
+  }
+
+  /** Sets the moment of a time in the known hour; returns false where its text may mean another hour, since it is before the line before it. */
+  #setInKnownHour(ms: number, millis: number): boolean {
     if (this.#isYearless) {
-      if (ms < this.previousLocalMs - REORDERED_LIMIT_MS) return -1;
+      if (ms < this.previousLocalMs - REORDERED_LIMIT_MS) return false;
       this.previousMs = this.previousLocalMs = ms;
     }
     this.ms = ms + millis;
-    return end + this.#behindTime.length - 1;
+    return true;
   }
 
   #parse(text: string): number {
@@ -284,6 +308,7 @@ export class TimestampParser {
     this.#hourMs = this.ms - millis - secondOfHour * SECOND_MS;
     this.#behindTime = text.slice(clockEnd, end + 1);
     this.#isYearless = isYearless;
+    this.secondText = '';
   }
 }
 

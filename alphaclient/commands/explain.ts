@@ -8,9 +8,9 @@ import { decoded, encoded } from '../sshd/latin1.ts';
 import type { Kind, ParsedMessage } from '../sshd/message-types.ts';
 import { type Inspection, Reader } from '../sshd/reader.ts';
 import { TimestampParser } from '../sshd/timestamp.ts';
+import { scanLine } from './event-lines.ts';
 import type { CommandStreams } from './scan.ts';
 import { readLog, STDIN } from './scan-files.ts';
-import { scanLine } from './scan-printer.ts';
 
 /** The options of the command; no words, or `-`, stand for standard input. */
 export interface ExplainOptions {
@@ -126,8 +126,8 @@ function explanationOf(reader: Reader, latin1: string, line: number, header: Hea
     header: message && { at, host, pid: pid < 0 ? null : pid },
     message: message && { name: message.row.name, template: message.row.template, meaning: message.row.meaning },
     fields: message === null || message.kind === 'ignored' ? {} : fieldsOf(message),
-    events: events.map((located) => scanLine(located.event, located.line)),
-    eventAtEnd: atEnd === undefined ? null : scanLine(atEnd.event, atEnd.line),
+    events: events.map((located) => scanLine(located)),
+    eventAtEnd: atEnd === undefined ? null : scanLine(atEnd),
     reason: events.length > 0 ? null : reasonOf(inspection, isUnknown),
     unknown: isUnknown,
   };

@@ -1,30 +1,25 @@
-/** Prints the events of one log as `scan` does (contract section 7), in the order of its lines. */
+/** Prints the events of one log in the order of its lines. */
 
-import type { LoginEvent } from '../../protocol/event.ts';
 import type { Output } from '../../service/terminal/output.ts';
 import type { LocatedEvent } from '../sshd/events.ts';
+import { Bytes, EventLines, type Span } from './event-lines.ts';
 import { LogOrder } from './log-order.ts';
 
 /** A write costs a system call and a turn of the event loop: one per 256 KiB instead of one per line. */
 const WRITE_BYTES = 262_144;
 
-/** Formats one event as a JSON object, fields in the contract's order; `file` is null where one log is read. */
-export function scanLine(event: LoginEvent, line: number, file: string | null = null): string {
-  const { at, outcome, method, user, invalidUser, ip, port, host = null, reason = null, key = null } = event;
-  const named = file ?? undefined;
-  return JSON.stringify({ line, file: named, at, outcome, method, user, invalidUser, ip, port, host, reason, key });
-}
-
 /** Takes events as they are decided; an event is pending while one of an earlier line may still be decided. */
 export class ScanPrinter {
   readonly #output: Output;
   readonly #withFile: boolean;
-  readonly #order = new LogOrder();
+  readonly #order = new LogOrder<Span>();
   /** The log's files, in order, and how many lines there were before each. */
   readonly #files: { readonly file: string; readonly linesBefore: number }[] = [];
-  /** Emitted, and not yet written. Bytes: a string that is put together would keep each event's text alive until it is written. */
-  #due: Buffer[] = [];
-  #dueBytes = 0;
+  /** The lines of pending events, and between them those of events that were emitted. */
+  readonly #lines = new EventLines();
+  #pendingBytes = 0;
+  /** Emitted, and not yet written. */
+  readonly #due = new Bytes();
 
   /** `withFile`: whether each line names its file. */
   constructor(output: Output, withFile: boolean) {
@@ -45,31 +40,42 @@ export class ScanPrinter {
   }
 
   /** Adds an event of this log. */
-  add({ event, line }: LocatedEvent): void {
+  add(located: LocatedEvent): void {
+    const { line } = located;
     const { file, linesBefore } = this.#fileOf(line);
-    this.#order.add(line, scanLine(event, line - linesBefore, this.#withFile ? file : null));
+    const span = this.#lines.add(located, line - linesBefore, this.#withFile ? file : null);
+    this.#pendingBytes += span.end - span.from;
+    this.#order.add(line, span);
   }
 
   /** Writes the events that no event of `openLine` or later can precede, once they fill a write. Resolves with whether the output is still read. */
   async print(openLine: number): Promise<boolean> {
-    let text = '';
-    this.#order.emit(openLine, (line) => {
-      text += `${line}\n`;
-    });
-    if (text !== '') {
-      const bytes = Buffer.from(text);
-      this.#due.push(bytes);
-      this.#dueBytes += bytes.length;
-    }
-    if (this.#dueBytes >= WRITE_BYTES) await this.flush();
+    this.#emit(openLine);
+    if (this.#due.length >= WRITE_BYTES) await this.flush();
     return !this.#output.closed;
+  }
+
+  #emit(openLine: number): void {
+    const lines = this.#lines;
+    // Lines that stand one after the other are copied at once: mostly all.
+    let start = 0;
+    let stop = 0;
+    this.#order.emit(openLine, ({ from, end }) => {
+      if (from !== stop) {
+        this.#due.add(lines.buffer, start, stop);
+        start = from;
+      }
+      stop = end;
+      this.#pendingBytes -= end - from;
+    });
+    this.#due.add(lines.buffer, start, stop);
+    // Moving the pending lines takes time: only where half of the bytes become free.
+    if (this.#pendingBytes * 2 <= lines.length) lines.keep(this.#order.pending());
   }
 
   /** Writes all events that were emitted. */
   async flush(): Promise<void> {
-    const due = Buffer.concat(this.#due, this.#dueBytes);
-    this.#due = [];
-    this.#dueBytes = 0;
-    await this.#output.write(due);
+    await this.#output.write(this.#due.buffer.subarray(0, this.#due.length));
+    this.#due.length = 0;
   }
 }

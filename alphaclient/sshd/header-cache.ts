@@ -3,6 +3,7 @@
  * the parser of all forms (syslog-header.ts) takes ten times as long. That does without this cache.
  */
 
+import { flat, standsAt } from './latin1.ts';
 import { CYGWIN_BEGINS, MARK_BEGINS } from './sshd-tag.ts';
 import type { Header, Writer } from './syslog-header.ts';
 import { digitAt, type TimestampParser } from './timestamp.ts';
@@ -59,7 +60,7 @@ export class HeaderCache {
     if (!standsAt(chunk, before, timeEnd)) return this.#ofOther(chunk, timeEnd);
     const { secondText } = this.#timestamps;
     this.#second = secondText;
-    this.#start = secondText === '' ? '' : secondText.slice(0, -1) + before;
+    this.#start = secondText === '' ? '' : flat(secondText.slice(0, -1) + before);
     return this.#ofSshd(chunk, timeEnd + before.length);
   }
 
@@ -109,11 +110,6 @@ export class HeaderCache {
     header.from = from;
     return header;
   }
-}
-
-/** Returns true where `part` stands at `at`. Whole texts are compared by words; `startsWith` looks at each character. */
-function standsAt(text: string, part: string, at: number): boolean {
-  return text.slice(at, at + part.length) === part;
 }
 
 /** Returns true for a tag that may be sshd's, or syslogd's own. */

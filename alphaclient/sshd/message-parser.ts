@@ -120,7 +120,7 @@ const CAPITAL_F = 70;
 /**
  * Parses one message as it is logged, behind the header of its line: with its level, ` [preauth]` and trailing blanks. `isRaw` is true
  * where sshd wrote it to its standard error or to a file (`sshd -E`). Returns null for a message that no row knows. Ignored messages are
- * shared and frozen, all others are the caller's. Never throws, whatever the text is.
+ * shared and frozen. Never throws, whatever the text is.
  */
 export function parseMessage(logged: string, isRaw: boolean): ParsedMessage | null {
   let end = logged.length;

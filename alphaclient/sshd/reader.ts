@@ -13,6 +13,7 @@ import type { Entry } from './journal-entry.ts';
 import { EntryParser } from './json-entry.ts';
 import { latin1 } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
+import { MessageMemo } from './message-memo.ts';
 import { parseMessage } from './message-parser.ts';
 import { isDecision, type Kind, type ParsedMessage } from './message-types.ts';
 import { isBigEndian, textIn } from './nul-bytes.ts';
@@ -85,6 +86,7 @@ export class Reader {
   readonly #hosts = new HostIndex();
   readonly #tracker: ConnectionTracker;
   readonly #lastDecision = new LastDecision();
+  readonly #memo = new MessageMemo();
   readonly #duplicates = new DuplicateLines();
   readonly #unknown = new UnknownMessages();
   readonly #forgeries = new ForgedMessages();
@@ -138,6 +140,7 @@ export class Reader {
       from = end + 1;
     }
     this.#duplicates.endChunk();
+    this.#memo.clear();
     return this.#tracker.take();
   }
 
@@ -339,7 +342,7 @@ export class Reader {
   }
 
   #parse(text: string, isRaw: boolean): ParsedMessage | null {
-    this.#message = parseMessage(text, isRaw);
+    this.#message = isRaw ? parseMessage(text, true) : this.#memo.parse(text);
     return this.#message;
   }
 

@@ -12,6 +12,7 @@
  */
 
 import { addressOf, portOf, UNKNOWN } from './address.ts';
+import { standsAt } from './latin1.ts';
 import type { ParsedMessage } from './message-types.ts';
 
 /** What can stand where sshd prints a host: an address or a name, printable ASCII without blanks, quotes and parentheses. */
@@ -311,7 +312,7 @@ export class Template {
 
   /** Returns true for a message of this template. Cheaper than `read`. */
   matches(text: string): boolean {
-    return this.isPrefix ? text.startsWith(this.beginning) : this.#expression.test(text);
+    return this.isPrefix ? standsAt(text, this.beginning, 0) : this.#expression.test(text);
   }
 
   /**

@@ -3,7 +3,7 @@
  * times without a year get theirs from the order of the log and from when its file was written.
  */
 
-import { detached } from './latin1.ts';
+import { flat, standsAt } from './latin1.ts';
 import { AHEAD_MS, BEHIND_MS, TimeZone } from './time-zone.ts';
 
 const SECOND_MS = 1_000;
@@ -148,10 +148,10 @@ export class TimestampParser {
    */
   parseInKnownHour(text: string, at: number): number {
     const { secondText } = this;
-    if (secondText !== '' && text.slice(at, at + secondText.length) === secondText)
+    if (secondText !== '' && standsAt(text, secondText, at))
       return this.repeatSecond() ? at + secondText.length - 1 : -1;
     const hour = this.#hourText;
-    if (hour === '' || text.slice(at, at + hour.length) !== hour) return -1;
+    if (hour === '' || !standsAt(text, hour, at)) return -1;
     let end = at + hour.length;
     const minute = twoDigits(text, end);
     const second = twoDigits(text, end + 3);
@@ -170,7 +170,7 @@ export class TimestampParser {
     end += this.#behindTime.length;
     const ms = this.#hourMs + minute * MINUTE_MS + second * SECOND_MS;
     if (!this.#setInKnownHour(ms, millis)) return -1;
-    this.secondText = hasFraction ? '' : detached(text.slice(at, end));
+    this.secondText = hasFraction ? '' : flat(text.slice(at, end));
     this.#secondMs = ms;
     return end - 1;
   }
@@ -304,7 +304,7 @@ export class TimestampParser {
     isYearless: boolean,
   ): void {
     // The character behind the time belongs to the form: what may follow it decides how the time is read.
-    this.#hourText = end < text.length ? text.slice(0, text.indexOf(':') + 1) : '';
+    this.#hourText = end < text.length ? flat(text.slice(0, text.indexOf(':') + 1)) : '';
     this.#hourMs = this.ms - millis - secondOfHour * SECOND_MS;
     this.#behindTime = text.slice(clockEnd, end + 1);
     this.#isYearless = isYearless;

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { scanLine } from '../../alphaclient/commands/scan-printer.ts';
+import { scanLine } from '../../alphaclient/commands/event-lines.ts';
 import { lacking } from '../e2e/machine.ts';
 import { assertDone } from './deeds.ts';
 import { hostNeeds } from './host.ts';
@@ -24,7 +24,7 @@ function write(name: string, bytes: Buffer): void {
   assert.deepEqual(reader.shapes(), []);
   writeFileSync(join(FOLDER, `${name}.log`), bytes);
   const events = [...sightings].sort((a, b) => a.line - b.line);
-  const lines = events.map(({ event, line }) => scanLine(event, line));
+  const lines = events.map((located) => scanLine(located));
   writeFileSync(join(FOLDER, `${name}.ndjson`), `${lines.join('\n')}\n`);
 }
 

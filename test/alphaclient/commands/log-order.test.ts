@@ -5,7 +5,7 @@ import { Random } from '../../demo/random.ts';
 
 /** Adds outputs that are the numbers of their lines; `emitted` returns those that can be emitted. */
 class Lines {
-  readonly order = new LogOrder();
+  readonly order = new LogOrder<string>();
 
   add(lines: readonly number[]): void {
     for (const line of lines) this.order.add(line, `${line}`);
@@ -65,7 +65,7 @@ describe('outputs in log order', () => {
 
   it('keep the order in which they were added where they are of one line, few or many', () => {
     for (const many of [3, 2_000]) {
-      const order = new LogOrder();
+      const order = new LogOrder<string>();
       for (let i = 0; i < many; i++) order.add(9, `nine ${i}`);
       for (let i = 0; i < many; i++) order.add(5, `five ${i}`);
       const due: string[] = [];

@@ -8,7 +8,6 @@ import { after, describe, it } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { alphaclient } from '../../../alphaclient/commands/commands.ts';
 import { scan } from '../../../alphaclient/commands/scan.ts';
-import { scanLine } from '../../../alphaclient/commands/scan-printer.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import { runProgram } from '../../../service/command-line.ts';
 import { has, lacking } from '../../e2e/machine.ts';
@@ -61,7 +60,7 @@ describe('scan', () => {
     equal(code, 0);
     equal(
       out,
-      '{"line":1,"at":"2026-11-20T10:00:00.123Z","outcome":"failed","method":"password","user":"root","invalidUser":false,"ip":"192.0.2.10","port":50022,"host":"web","reason":null,"key":null}\n',
+      '{"line":1,"at":"2026-11-20T10:00:00.123Z","outcome":"failed","method":"password","user":"root","invalidUser":false,"ip":"192.0.2.10","port":50022,"host":"web","reason":null,"key":null,"trust":"syslog"}\n',
     );
   });
 
@@ -440,13 +439,14 @@ describe('scan', () => {
       told.push(...reader.end());
       // Lines are sorted as they are printed: those of one line in the order in which they were told.
       told.sort((a, b) => a.line - b.line);
-      const expected = told.map(({ event, line }) => {
+      const expected = told.map(({ event, line, trust }) => {
         const isSecond = line > 12_000;
-        return scanLine(
-          event,
-          line - (isSecond ? 12_000 : 0),
-          args.length > 1 ? (args[isSecond ? 1 : 0] as string) : null,
-        );
+        const { at, outcome, method, user, invalidUser, ip, port, host, reason, key } = event;
+        return JSON.stringify({
+          line: line - (isSecond ? 12_000 : 0),
+          file: args.length > 1 ? args[isSecond ? 1 : 0] : undefined,
+          ...{ at, outcome, method, user, invalidUser, ip, port, host, reason, key, trust },
+        });
       });
       const { code, out } = await run(args);
       equal(code, 0);

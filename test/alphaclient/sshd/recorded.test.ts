@@ -3,7 +3,7 @@ import { deepEqual, ok } from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { scanLine } from '../../../alphaclient/commands/scan-printer.ts';
+import { scanLine } from '../../../alphaclient/commands/event-lines.ts';
 import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
 import { SessionOutbox } from './session-outbox.ts';
 
@@ -38,7 +38,7 @@ describe('recordings of real sshds', () => {
       const times = golden.map((line) => Date.parse((JSON.parse(line) as { at: string | null }).at ?? ''));
       const nowMs = Math.max(...times.filter((ms) => !Number.isNaN(ms)), 0) + 1_000;
       for (const lines of [Number.POSITIVE_INFINITY, 7, 1]) {
-        const found = read(bytes, lines, nowMs).map(({ event, line }) => scanLine(event, line));
+        const found = read(bytes, lines, nowMs).map((located) => scanLine(located));
         deepEqual(found.toSorted(), golden.toSorted(), `${lines} lines at a time`);
       }
     });

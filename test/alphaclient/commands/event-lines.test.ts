@@ -42,7 +42,7 @@ function eventOf(random: Random): LocatedEvent {
     reason: random.chance(0.3) ? textOf(random, 1_024) : null,
   };
   const line = random.pick([1, 9, 10, 4_294_967_296, 999_999_999_999]);
-  return { event, line, pid: null, trust: random.pick<Trust>(['journal', 'syslog', 'forgeable']) };
+  return { event, line, pid: null, session: 0, trust: random.pick<Trust>(['journal', 'syslog', 'forgeable']) };
 }
 
 function expectedOf({ event, line, trust }: LocatedEvent, file?: string): string {

@@ -21,6 +21,13 @@ export function decoded(bytes: string): string {
   return BEYOND_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
 }
 
+const CARRIAGE_RETURN = 13;
+
+/** Returns the text from `from` to `end` without a CR at its end. */
+export function withoutCr(text: string, from = 0, end = text.length): string {
+  return text.slice(from, end > from && text.charCodeAt(end - 1) === CARRIAGE_RETURN ? end - 1 : end);
+}
+
 /**
  * Returns true where `part` stands at `at`. A loop over characters takes less than `startsWith`, and less than a comparison with a slice,
  * which V8 leaves to its runtime.

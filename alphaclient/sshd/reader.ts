@@ -11,7 +11,7 @@ import type { HeaderFormat } from './header-format.ts';
 import { HostIndex } from './host-index.ts';
 import type { Entry } from './journal-entry.ts';
 import { EntryParser } from './json-entry.ts';
-import { latin1 } from './latin1.ts';
+import { latin1, withoutCr } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
 import { MessageMemo } from './message-memo.ts';
 import { parseMessage } from './message-parser.ts';
@@ -28,8 +28,6 @@ import { ForgedMessages, type Forgery, looksLikeSshd, UnknownMessages, type Unkn
 const STATE_VERSION = 2;
 /** PAM's modules may write more, but what is longer than this is nobody's message, and is not searched for one. */
 export const READ_LIMIT_BYTES = 8_192;
-
-const CARRIAGE_RETURN = 13;
 
 /** What a connection writes once. Its password may fail twice in a second. */
 const ONCE: ReadonlySet<Kind> = new Set([
@@ -456,9 +454,4 @@ export class Reader {
     else this.#tracker.restore(saved['connections'], sessions);
     this.#unknown.restore(saved['unknown'], saved['shapes']);
   }
-}
-
-/** The text from `from` to `end` without a CR at its end. */
-function withoutCr(text: string, from = 0, end = text.length): string {
-  return text.slice(from, end > from && text.charCodeAt(end - 1) === CARRIAGE_RETURN ? end - 1 : end);
 }

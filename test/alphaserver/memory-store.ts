@@ -4,6 +4,7 @@ import type {
   NumberedEnd,
   PingContent,
   Store,
+  StoredEvent,
   StoredGap,
 } from '../../alphaserver/store/store.ts';
 
@@ -16,7 +17,8 @@ export class MemoryStore implements Store {
   gate: Promise<void> | null = null;
   appends = 0;
   readonly #seqs = new Map<string, number>();
-
+  readonly #attempts = new Map<string, number>();
+  readonly #declared = new Set<string>();
   readonly #lastEnds = new Map<string, number>();
 
   /** The highest number of an end of this agent. */
@@ -57,7 +59,19 @@ export class MemoryStore implements Store {
     if (missing > 0) this.gaps.push({ id: this.gaps.length + 1, ...gap, kind: 'missing-events', text });
     for (const { seq, event } of fresh)
       this.events.push({ agent, host: event.host ?? host, seq: seq ?? 0, user: event.user });
-    const attempts = this.events.filter((event) => event.host === host).length;
+    const stored = fresh.map(({ seq, event }, i) => ({
+      ...event,
+      id: this.events.length - fresh.length + i + 1,
+      seq,
+      agent,
+      host: event.host ?? host,
+      storedAt: new Date(nowMs).toISOString(),
+    }));
+    for (const declared of ping?.gaps ?? []) {
+      if (this.#declared.has(`${agent} ${declared.id}`)) continue;
+      this.#declared.add(`${agent} ${declared.id}`);
+      this.gaps.push({ ...declared, id: this.gaps.length + 1, agent, host, events: null });
+    }
     return {
       lastSeq: last,
       lastEnd: this.#takeEnds(agent, ends),
@@ -65,17 +79,21 @@ export class MemoryStore implements Store {
       stored: fresh.length,
       repeats: events.length - fresh.length,
       missing,
-      totals: fresh.length > 0 ? [{ host, attempts }] : [],
-      events: fresh.map(({ seq, event }, i) => ({
-        ...event,
-        id: i,
-        seq,
-        agent,
-        host: event.host ?? host,
-        storedAt: new Date(nowMs).toISOString(),
-      })),
+      totals: this.#count(stored),
+      events: stored,
       gaps: this.gaps.slice(before.gaps),
     };
+  }
+
+  /** Counts attempts; gives the hosts that got new ones, with how many they have had. */
+  #count(stored: readonly StoredEvent[]): { host: string; attempts: number }[] {
+    const hosts = new Set<string>();
+    for (const { host, outcome } of stored) {
+      if (outcome === 'probe') continue;
+      hosts.add(host);
+      this.#attempts.set(host, (this.#attempts.get(host) ?? 0) + 1);
+    }
+    return [...hosts].map((host) => ({ host, attempts: this.#attempts.get(host) ?? 0 }));
   }
 
   async close(): Promise<void> {}

@@ -1,6 +1,7 @@
 /**
- * The memory of an agent that has read its log, been stopped, and been started again: beside it that of the bare runtime with what an
- * agent cannot do without. Real processes, from Linux' /proc.
+ * The memory of an agent that has read its log, been stopped, and been started again: with it that of the bare runtime with what an
+ * agent cannot do without. The memory of a server that has been started again on a store, and how soon it is ready. Real
+ * processes, from Linux' /proc.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -11,6 +12,7 @@ import MANIFEST from '../../package.json' with { type: 'json' };
 import { Pair, Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { writeAuthLog } from './auth-log.ts';
+import { ms } from './figures.ts';
 
 /** Lines of a log after which an agent holds everything in memory that it ever needs. */
 const LINES = 100_000;
@@ -64,6 +66,21 @@ async function agentMemory(): Promise<{ first: Memory; second: Memory }> {
   }
 }
 
+/** The memory of a server on its second start with nobody connected, and after how many milliseconds it listened. */
+async function serverIdle(): Promise<{ memory: Memory; readyMs: number }> {
+  const pair = await Pair.make();
+  try {
+    // The first start makes the files and the compile cache.
+    await (await pair.serving(ENV)).end('SIGTERM');
+    const begunMs = performance.now();
+    const server = await pair.serving(ENV);
+    const readyMs = performance.now() - begunMs;
+    return { memory: await settled(server), readyMs };
+  } finally {
+    await pair.close();
+  }
+}
+
 async function bareMemory(): Promise<Memory> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-idle-'));
   const server = createServer(() => {});
@@ -97,7 +114,9 @@ const mib = (value: number): string => `${value.toFixed(1)} MiB`;
 export async function run(): Promise<{ name: string; value: string; note: string }[]> {
   const bare: Memory[] = [];
   const agents: { first: Memory; second: Memory }[] = [];
+  const servers: { memory: Memory; readyMs: number }[] = [];
   for (let i = 0; i < RUNS; i++) {
+    servers.push(await serverIdle());
     bare.push(await bareMemory());
     agents.push(await agentMemory());
   }
@@ -105,6 +124,16 @@ export async function run(): Promise<{ name: string; value: string; note: string
   const runtime = median(bare.map(({ resident }) => resident));
   const resident = median(second.map((one) => one.resident));
   return [
+    {
+      name: 'idle alphaserver, second start, anonymous memory',
+      value: mib(median(servers.map(({ memory }) => memory.anonymous))),
+      note: `median of ${RUNS}; resident ${mib(median(servers.map(({ memory }) => memory.resident)))}`,
+    },
+    {
+      name: 'alphaserver, second start, until it listens',
+      value: ms(median(servers.map(({ readyMs }) => readyMs))),
+      note: `median of ${RUNS}, the start of the process included`,
+    },
     {
       name: 'idle alphaclient, second start, anonymous memory',
       value: mib(median(second.map(({ anonymous }) => anonymous))),

@@ -86,6 +86,9 @@ const RULE_SETTINGS = {
   'unknown-lines': rule('Lines not understood pass 20 (count) in 1 h (window).', 'count', 'window'),
   'events-lost': rule('A gap in the ledger.'),
   clone: rule('One identity is used by two agents at once.'),
+  'unlogged-session': rule(
+    "An established connection to sshd, older than sshd's LoginGraceTime and a minute, that no login in the log explains.",
+  ),
 } satisfies Record<Rule, unknown>;
 
 /** What every channel takes. */

@@ -15,7 +15,14 @@ export const EVENT_RULES = [
   'sshd-crash',
 ] as const;
 /** The rules that read the agents' heartbeats and reports. */
-export const STATE_RULES = ['agent-silent', 'log-gone', 'unknown-lines', 'events-lost', 'clone'] as const;
+export const STATE_RULES = [
+  'agent-silent',
+  'log-gone',
+  'unknown-lines',
+  'events-lost',
+  'clone',
+  'unlogged-session',
+] as const;
 export const RULES = [...EVENT_RULES, ...STATE_RULES] as const;
 
 /** One rule by its name. */
@@ -90,6 +97,7 @@ export const DEFAULT_DETECTION: DetectionConfig = {
     'unknown-lines': rule('warning', 20, HOUR_MS),
     'events-lost': rule('warning', 1, 0),
     clone: rule('warning', 1, 0),
+    'unlogged-session': rule('critical', 1, 0),
   },
   quietMs: 15 * MINUTE_MS,
   ipv6Prefix: 64,

@@ -35,7 +35,7 @@ export class EventSource {
 
   /** Returns the agents that were heard last. */
   agents(): AgentStatus[] {
-    const columns = 'uuid, host, lastSeen, gaps, report, reportedAt, endedAt, cloneAt';
+    const columns = 'uuid, host, lastSeen, gaps, report, reportedAt, endedAt, cloneAt, looked';
     const sql = `SELECT ${columns} FROM agents ORDER BY lastSeen DESC LIMIT ?`;
     return this.#db.prepare(sql).all(AGENTS_LIMIT) as unknown as AgentStatus[];
   }

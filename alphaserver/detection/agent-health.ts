@@ -7,11 +7,12 @@ import { CheckpointError } from './checkpoint-block.ts';
 import type { Incident } from './incident.ts';
 import { shown, spanWords } from './incident-summary.ts';
 import { hashOf } from './rule-event.ts';
+import { unloggedSessions } from './unlogged-session.ts';
 
 /** An agent as the store has it. Times are Unix milliseconds, `report` is JSON. */
 export type AgentStatus = Pick<
   AgentRow,
-  'uuid' | 'host' | 'lastSeen' | 'gaps' | 'report' | 'reportedAt' | 'endedAt' | 'cloneAt'
+  'uuid' | 'host' | 'lastSeen' | 'gaps' | 'report' | 'reportedAt' | 'endedAt' | 'cloneAt' | 'looked'
 >;
 
 /** What is remembered of one agent: plain data. Times are Unix milliseconds. */
@@ -54,6 +55,10 @@ interface Fault {
   readonly sinceMs: number;
   readonly count: number;
   readonly summary: string;
+  /** Addresses that it is about; none unless given. */
+  readonly sources?: readonly string[];
+  /** False where it may be harmless: it is a warning at most then. */
+  readonly isSure?: boolean;
 }
 
 /** What the rules of agents are given. */
@@ -177,6 +182,8 @@ export class AgentHealth {
         return unknownLines(agent, memory.unknown, count, windowMs, nowMs);
       case 'events-lost':
         return this.#loss(agent, memory, nowMs);
+      case 'unlogged-session':
+        return unloggedSessions(agent.host, agent.looked);
     }
   }
 
@@ -227,18 +234,20 @@ export class AgentHealth {
     return incident;
   }
 
-  #opened(rule: StateRule, { uuid, host }: AgentStatus, { sinceMs, count, summary }: Fault): Incident {
+  #opened(rule: StateRule, { uuid, host }: AgentStatus, fault: Fault): Incident {
+    const { sinceMs, count, summary, sources = [], isSure = true } = fault;
+    const { severity } = this.#config.rules[rule];
     return {
       id: this.#options.incidentId(rule, uuid, sinceMs),
       rule,
-      severity: this.#config.rules[rule].severity,
+      severity: isSure || severity !== 'critical' ? severity : 'warning',
       key: uuid,
       decidedBy: null,
       trust: null,
       vouched: true,
       agent: uuid,
       host,
-      source: null,
+      source: sources[0] ?? null,
       user: null,
       firstAt: sinceMs,
       openedAt: sinceMs,
@@ -251,7 +260,7 @@ export class AgentHealth {
       evidence: [],
       hosts: [host],
       users: [],
-      ips: [],
+      ips: [...sources],
       more: false,
     };
   }

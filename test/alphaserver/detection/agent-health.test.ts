@@ -4,6 +4,7 @@ import { DEFAULT_DETECTION } from '../../../alphaserver/alert-config/rules.ts';
 import { AgentHealth, type AgentStatus } from '../../../alphaserver/detection/agent-health.ts';
 import type { CheckpointBlock } from '../../../alphaserver/detection/checkpoint.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
+import type { AgentLook } from '../../../alphaserver/store/agents.ts';
 import type { AgentReport } from '../../../protocol/report.ts';
 import { configWith, START_MS } from './stream.ts';
 
@@ -16,12 +17,38 @@ interface Moment {
   readonly ended?: boolean;
   /** When its identity was last seen to be used by two. */
   readonly cloned?: number;
+  /** Connections that no login explains, each since when; where there is no LoginGraceTime, `endless`. */
+  readonly strangers?: readonly number[];
+  readonly endless?: boolean;
   readonly report?: Partial<AgentReport>;
 }
 
 const ms = (seconds: number): number => START_MS + seconds * 1_000;
 
-function status({ at, seen = at, gaps = 0, report, ended = false, cloned }: Moment): AgentStatus {
+const lookOf = (at: number, strangers: readonly number[], endless: boolean): string =>
+  JSON.stringify({
+    at: new Date(ms(at)).toISOString(),
+    sessions: 0,
+    confirmedAt: new Date(ms(at)).toISOString(),
+    blind: null,
+    unexplained: strangers.map((since, i) => ({
+      ip: `198.51.100.${i}`,
+      port: 40_022,
+      since: new Date(ms(since)).toISOString(),
+    })),
+    loginGraceSeconds: endless ? 0 : 120,
+  } satisfies AgentLook);
+
+function status({
+  at,
+  seen = at,
+  gaps = 0,
+  report,
+  ended = false,
+  cloned,
+  strangers,
+  endless = false,
+}: Moment): AgentStatus {
   const told: AgentReport = {
     state: 'caught up',
     behindBytes: 0,
@@ -42,6 +69,7 @@ function status({ at, seen = at, gaps = 0, report, ended = false, cloned }: Mome
     reportedAt: ms(seen),
     endedAt: ended ? ms(seen) : null,
     cloneAt: cloned === undefined ? null : ms(cloned),
+    looked: strangers === undefined ? null : lookOf(at, strangers, endless),
   };
 }
 
@@ -114,6 +142,21 @@ const TABLE: readonly [name: string, moments: Moment[], incidents: Row[], restar
     ],
     [['clone', 8, 1_495, 1]],
     [600],
+  ],
+  [
+    'connections that no login explains are an incident until they are over',
+    [
+      { at: 200, strangers: [] },
+      { at: 210, strangers: [20] },
+      { at: 220, strangers: [20, 30] },
+      { at: 230, strangers: [] },
+      { at: 500, strangers: [310] },
+    ],
+    [
+      ['unlogged-session', 20, 230, 2],
+      ['unlogged-session', 310, null, 1],
+    ],
+    [200],
   ],
   ['an agent whose id has ended is not silent', [{ at: 0 }, { at: 95, seen: 0, ended: true }], []],
   ['but soon after', [{ at: 0 }, { at: 100, seen: 0 }, { at: 191, seen: 0 }], [['agent-silent', 190, null, 1]], [100]],
@@ -202,4 +245,21 @@ test('a rule of agents may be off, or have another window', () => {
   assert.deepEqual(rows([{ at: 0 }, { at: 101, seen: 0 }], [], configWith({ 'agent-silent': { windowMs: 100_000 } })), [
     ['agent-silent', 100, null, 1],
   ]);
+});
+
+test('a connection that no login explains is critical and names its address; where sshd waits for ever it is a warning', () => {
+  const opened = (endless: boolean): Incident | undefined => {
+    const health = new AgentHealth({ config: DEFAULT_DETECTION, incidentId: () => 'x', startedMs: START_MS });
+    return health.check([status({ at: 300, strangers: [100, 100], endless })], ms(300))[0];
+  };
+  const sure = opened(false);
+  assert.deepEqual(
+    [sure?.severity, sure?.host, sure?.source, sure?.ips],
+    ['critical', 'web-1', '198.51.100.0', ['198.51.100.0', '198.51.100.1']],
+  );
+  assert.equal(
+    sure?.summary,
+    '2 connections to sshd on web-1 from 198.51.100.0 and 1 more that no login in its log explains',
+  );
+  assert.equal(opened(true)?.severity, 'warning');
 });

@@ -1,16 +1,24 @@
 /** Alerts of a running server: the alert thread, and what the API and the stream show of it. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../service/logger.ts';
 import { RulesError } from './alert-config/rules-file.ts';
 import type { AlertSettings } from './alert-config/settings.ts';
 import { AlertThread } from './alerting/alert-thread.ts';
 import { prepareAlerts } from './alerting/prepare.ts';
+import { type Decided, holding, standingDecision, undoing } from './alerting/standing.ts';
 import type { GroupCommit } from './ingest/group-commit.ts';
 import type { AlertsView } from './queries/alert-results.ts';
 import { alertView, StoreAlerts } from './queries/alert-views.ts';
+import type { DecisionsView } from './queries/decision-results.ts';
+import { standing } from './queries/decisions.ts';
 import type { Storage } from './storage.ts';
+import type { NewDecision } from './store/decisions.ts';
 import type { Live } from './web/live.ts';
 import type { BlocklistOf } from './web/routes/blocklist.ts';
 import type { ChannelsOf } from './web/routes/channels.ts';
+
+/** How soon the end of what was decided, and what another server decided, reaches the rules. */
+const REFRESH_MS = 10_000;
 
 /** The parts of the server that alerts need. `folder` is the data folder. */
 export interface AlertingOptions {
@@ -29,6 +37,9 @@ export interface AlertingOptions {
 export class Alerting {
   readonly #options: AlertingOptions;
   readonly thread: AlertThread;
+  /** As the rules file has them. */
+  #settings: AlertSettings;
+  readonly #timer: NodeJS.Timeout;
   /** The answers of the API. */
   readonly view: AlertsView;
 
@@ -38,9 +49,10 @@ export class Alerting {
     const { db, events, queries } = store;
     // A store of the version before has its alerts in the tables of the events, and the query thread may not read those.
     prepareAlerts({ folder, db, lastId: events.lastId, nowMs: now() });
+    this.#settings = settings;
     this.thread = new AlertThread({
       folder,
-      settings,
+      settings: this.#effective(),
       delivers,
       append: (decisions) => store.decide(decisions, now()),
       written: (incidents) => {
@@ -58,6 +70,48 @@ export class Alerting {
       now,
     });
     ingest.onCommit(() => this.thread.stored());
+    this.#timer = setInterval(() => this.#refresh(), REFRESH_MS).unref();
+  }
+
+  /** Shows and takes what people decide. */
+  readonly decisions: DecisionsView = {
+    list: (limit, before) => {
+      const { store, now } = this.#options;
+      return store.queries.run('decisions', limit, before, Math.floor(now() / 1_000) * 1_000);
+    },
+    decide: (standing, by) => this.#decide(standingDecision(standing, by)),
+    undo: async (id, why, by) => {
+      const known = this.#decided().find((one) => one.id === id);
+      if (known?.undoneAt !== null) return false;
+      await this.#decide(undoing(id, why, by));
+      return true;
+    },
+  };
+
+  async #decide(decision: NewDecision): Promise<void> {
+    const { store, now } = this.#options;
+    await store.decide([decision], now());
+    store.queries.invalidate();
+    this.#refresh();
+  }
+
+  #decided(): Decided[] {
+    return standing(this.#options.store.db);
+  }
+
+  /** The rules as they are with what people decided: addresses allowed by hand, and silences. */
+  #effective(): AlertSettings {
+    const { allows, silences } = holding(this.#decided(), this.#options.now());
+    const { allow } = this.#settings;
+    return { ...this.#settings, allow: { ...allow, addresses: [...allow.addresses, ...allows] }, silences };
+  }
+
+  /** Gives the rules what holds now, where it is another than before: somebody decided, or a time has come. */
+  #refresh(): void {
+    const settings = this.#effective();
+    const { allow, silences } = this.thread.settings;
+    if (isDeepStrictEqual([allow, silences], [settings.allow, settings.silences])) return;
+    this.thread.configure(settings);
   }
 
   /** Lists the addresses for firewalls, by the settings of this moment. */
@@ -77,7 +131,8 @@ export class Alerting {
   reload(read: () => AlertSettings): void {
     const { log } = this.#options;
     try {
-      this.thread.configure(read());
+      this.#settings = read();
+      this.thread.configure(this.#effective());
       log.info('Alert rules read again');
     } catch (error) {
       if (!(error instanceof RulesError)) throw error;
@@ -86,6 +141,7 @@ export class Alerting {
   }
 
   close(): Promise<void> {
+    clearInterval(this.#timer);
     return this.thread.close();
   }
 }

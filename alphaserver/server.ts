@@ -163,6 +163,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
           written: store.writtenViews(Date.now),
           live,
           alerts: alerting.view,
+          decisions: alerting.decisions,
           blocklist: alerting.blocklist,
           channels: alerting.channels,
           certificates,

@@ -72,6 +72,13 @@ const WRONG_PARTS: Readonly<Record<string, readonly unknown[]>> = {
   by: ['', ' ', 'x'.repeat(101), 1, null],
   password: [1, null],
   user: [1, null],
+  host: ['', 1],
+  ids: ['', 'a b', 'x,', 1],
+  kind: ['burn', 'Block', ''],
+  rule: ['none', ''],
+  source: ['foo', '203.0.113.0/24', '999.1.1.1'],
+  until: ['yesterday', '2020-01-01', '400d', ''],
+  why: ['', ' ', 1],
 };
 
 interface Answer {

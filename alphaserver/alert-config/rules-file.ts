@@ -160,6 +160,7 @@ function settings(given: RulesFile, fail: (path: readonly string[], fault: strin
     blocklistRules: given.blocklist?.rules ?? DEFAULT_SETTINGS.blocklistRules,
     blocksForgeable: given.blocklist?.forgeable ?? false,
     page: given.page?.replace(/\/+$/, '') ?? null,
+    silences: [],
   };
 }
 

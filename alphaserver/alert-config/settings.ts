@@ -4,6 +4,25 @@ import type { QuietHours } from './quiet-hours.ts';
 import { DEFAULT_DETECTION, type DetectionConfig, RULES, type Rule } from './rules.ts';
 import type { Channel } from './rules-schema.ts';
 
+/** A rule whose incidents notify nobody and do not count for the fleet's state; null: any rule, any host, any source. */
+export interface Silence {
+  readonly rule: Rule | null;
+  readonly host: string | null;
+  readonly source: string | null;
+}
+
+/** Tells whether an incident is silenced. */
+export const isSilenced = (
+  silences: readonly Silence[],
+  { rule, host, source }: { readonly rule: Rule; readonly host?: string | null; readonly source?: string | null },
+): boolean =>
+  silences.some(
+    (silence) =>
+      (silence.rule ?? rule) === rule &&
+      (silence.host === null || silence.host === host) &&
+      (silence.source === null || silence.source === source),
+  );
+
 /** One value for each setting of the rules file (docs/alerts.md). Times are milliseconds. */
 export interface AlertSettings {
   readonly detection: DetectionConfig;
@@ -24,6 +43,8 @@ export interface AlertSettings {
   readonly blocksForgeable: boolean;
   /** The page's address for people, without a slash at the end; null where none is known. */
   readonly page: string | null;
+  /** The silences of people that hold now, which are in no file. */
+  readonly silences: readonly Silence[];
 }
 
 /** What holds without a rules file. */
@@ -40,6 +61,7 @@ export const DEFAULT_SETTINGS: AlertSettings = {
   blocklistRules: ['brute-force', 'slow-brute-force', 'fleet-scan', 'user-enumeration', 'break-in', 'decoy'],
   blocksForgeable: false,
   page: null,
+  silences: [],
 };
 
 /** The name of the channel that the variable ALPHASERVER_WEBHOOK makes. */

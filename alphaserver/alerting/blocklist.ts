@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { isIn, networks, UNROUTED_NETWORKS } from '../../service/ip-network.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { Incident } from '../detection/incident.ts';
+import { type Holding, NOTHING_HOLDS } from './standing.ts';
 
 /** An address, or an IPv6 network, and until when it is under an alert if nothing more comes from it. Unix milliseconds. */
 export interface Blocked {
@@ -38,16 +39,18 @@ export interface BlocklistOptions {
   readonly nowMs: number;
   /** The identity of an agent, by its id; null where it has none. */
   readonly identityOf: (agent: string) => string | null;
+  /** What people decided: addresses that are blocked by hand, and those that never are. */
+  readonly byHand?: Pick<Holding, 'blocks' | 'allows'>;
 }
 
 /**
  * Returns the sources of open incidents of the settings' rules, in the order of their addresses: never one of the allow-list,
- * and private and loopback addresses only where asked for. Left out are late incidents, for what happened last week is over;
+ * and private and loopback addresses only where asked for; and those that people blocked by hand. Left out are late incidents, for what happened last week is over;
  * what only logs say that a client can write to, unless the settings ask for it; and what one identity says beyond its limit.
  */
 export function blocked(incidents: readonly Incident[], options: BlocklistOptions): Blocked[] {
-  const { settings, withPrivate, nowMs, identityOf } = options;
-  const allowed = networks(settings.allow.addresses);
+  const { settings, withPrivate, nowMs, identityOf, byHand = NOTHING_HOLDS } = options;
+  const allowed = networks([...settings.allow.addresses, ...byHand.allows]);
   /** Until when each address is on the list by the word of each identity. */
   const words = new Map<string, Map<string, number>>();
   for (const incident of incidents) {
@@ -70,6 +73,11 @@ export function blocked(incidents: readonly Incident[], options: BlocklistOption
       const one = list.get(source) ?? { untilMs, by: [] };
       list.set(source, { untilMs: Math.max(one.untilMs, untilMs), by: [...one.by, identity] });
     }
+  for (const { address, untilMs, by } of byHand.blocks) {
+    if (isIn(allowed, address)) continue;
+    const one = list.get(address) ?? { untilMs, by: [] };
+    list.set(address, { untilMs: Math.max(one.untilMs, untilMs), by: [...one.by, by] });
+  }
   // nft refuses an address together with its own network.
   const whole = networks([...list.keys()].filter((source) => source.includes('/')));
   return [...list]

@@ -51,12 +51,14 @@ export function fleetState(counting: readonly StoredIncident[]): { state: FleetS
   return { state, because: [...grave, ...attacks].map(alertView) };
 }
 
+const toTheMinute = (ms: number): number => Math.floor(ms / 60_000) * 60_000;
+
 /** Returns the state of the fleet now. */
 export async function stateNow(thread: Pick<QueryThread, 'run'>, nowMs: number): Promise<FleetAnswer> {
   // To the minute, so that viewers share an answer.
-  const since = Math.floor((nowMs - BREACH_SHOWN_MS) / 60_000) * 60_000;
+  const since = toTheMinute(nowMs - BREACH_SHOWN_MS);
   const [counting, progress] = await Promise.all([
-    thread.run('alertsCounting', since, BECAUSE_LIMIT),
+    thread.run('alertsCounting', since, BECAUSE_LIMIT, toTheMinute(nowMs)),
     // To the second: the rules go on without a commit that would outdate the result.
     thread.run('ruleProgress', Math.floor(nowMs / 1_000)),
   ]);

@@ -2,10 +2,13 @@
 
 import { createHash } from 'node:crypto';
 import { type Rule, SEVERITIES, type Severity } from '../alert-config/rules.ts';
+import { isSilenced } from '../alert-config/settings.ts';
 import { type BlocklistFormat, type BlocklistSettings, blocked, formatted } from '../alerting/blocklist.ts';
 import type { StoredIncident } from '../alerting/incident-store.ts';
+import { holding } from '../alerting/standing.ts';
 import type { Incident } from '../detection/incident.ts';
 import type { Database } from '../store/database.ts';
+import { standing } from './decisions.ts';
 
 /** Which incidents are asked for; null leaves a condition out. Parts of a scan are left out unless asked for. */
 export interface IncidentQuery {
@@ -106,9 +109,9 @@ export class Incidents {
 
   /**
    * Returns what the state of the fleet depends on, the gravest and newest first: incidents that are open, and critical ones
-   * that nobody has acknowledged and whose last event was at or after `sinceMs`. At most `limit`, without parts of scans.
+   * that nobody has acknowledged and whose last event was at or after `sinceMs`. At most `limit`, without parts of scans and what is silenced now.
    */
-  counting(sinceMs: number, limit: number): StoredIncident[] {
+  counting(sinceMs: number, limit: number, nowMs: number): StoredIncident[] {
     const by = 'AND partOf IS NULL ORDER BY openedAt DESC, id DESC LIMIT ?';
     const grave = `WHERE severity = 'critical' AND a.at IS NULL AND lastAt >= ? ${by}`;
     const open = `WHERE closedAt IS NULL AND severity = ? ${by}`;
@@ -116,7 +119,9 @@ export class Incidents {
       ...this.#rows(grave, sinceMs, limit),
       ...SEVERITIES.toReversed().flatMap((severity) => this.#rows(open, severity, limit)),
     ];
-    const found = new Map(rows.map(storedOf).map((one) => [one.incident.id, one]));
+    const { silences } = holding(standing(this.#db), nowMs);
+    const counted = rows.map(storedOf).filter(({ incident }) => !isSilenced(silences, incident));
+    const found = new Map(counted.map((one) => [one.incident.id, one]));
     return [...found.values()].slice(0, limit);
   }
 
@@ -135,6 +140,7 @@ export class Incidents {
     const list = blocked(this.#open(settings.blocklistRules), {
       ...{ settings, withPrivate, nowMs },
       identityOf: this.#identities(),
+      byHand: holding(standing(this.#db), nowMs),
     });
     const addresses = list.map(({ address, untilMs, by }) => `${address} ${untilMs} ${by}`).join('\n');
     const tag = createHash('sha256').update(`${format}\n${addresses}`).digest('base64url').slice(0, 22);

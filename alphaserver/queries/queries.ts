@@ -9,6 +9,7 @@ import { eventsAfter, eventsWithIds } from '../store/event-rows.ts';
 import { HOST_BY_NAME } from '../store/row-names.ts';
 import type { StoredEvent, StoredGap } from '../store/store.ts';
 import { type AboutKind, aboutOf } from './about.ts';
+import { type DecisionView, decisionPage } from './decisions.ts';
 import { eventPage, firstIdSince } from './events.ts';
 import {
   agentsAfter,
@@ -234,8 +235,12 @@ export class Queries {
     return new Incidents(this.#db).list(query);
   }
 
-  alertsCounting(sinceMs: number, limit: number): StoredIncident[] {
-    return this.#at(() => new Incidents(this.#db).counting(sinceMs, limit));
+  alertsCounting(sinceMs: number, limit: number, nowMs: number): StoredIncident[] {
+    return this.#at(() => new Incidents(this.#db).counting(sinceMs, limit, nowMs));
+  }
+
+  decisions(limit: number, before: number | null, nowMs: number): { decisions: DecisionView[]; next: number | null } {
+    return decisionPage(this.#db, limit, before, nowMs);
   }
 
   /** Reads what one host, source or user did, with its newest incidents; null where nothing is known of it. */

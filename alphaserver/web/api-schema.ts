@@ -20,6 +20,7 @@ import {
 import { textOf, time, truth, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
 import { BLOCKLIST_FORMATS } from '../alerting/blocklist.ts';
 import { AlertDetail, AlertView, AsOf, FleetState } from '../queries/alert-results.ts';
+import { DecisionView } from '../queries/decisions.ts';
 import {
   AboutView,
   CoverageCounts,
@@ -62,7 +63,7 @@ export const NAME_LIMIT = 100;
 const NETWORK_BITS = 64;
 
 /** Takes an address, in one form for all its spellings, or the IPv6 network of 64 bits that it is in. */
-const source: ValueParser<string> = {
+export const source: ValueParser<string> = {
   valid: 'an address such as 203.0.113.7, or an IPv6 network of 64 bits such as 2001:db8:1:2::/64',
   parse: (given) => {
     const [, address = '', scope = '', bits] = /^([^%/]+)(%[\w.-]{1,32})?(\/64)?$/.exec(given) ?? [];
@@ -138,11 +139,12 @@ export const TAGS = {
   state: 'Is anything wrong',
   events: 'What happened',
   coverage: 'What is watched, and what is missing',
+  decisions: 'What people decided',
   operations: 'For other programs',
 } as const;
 type Tag = keyof typeof TAGS;
 
-const Fault = object({ error: text(), message: text() });
+export const Fault = object({ error: text(), message: text() });
 
 /** The schema of a route: what it is for in a sentence, the parameters it takes, and what it answers. */
 const route = <P extends Parameters, A extends TSchema, F extends object>(
@@ -190,6 +192,9 @@ export const ChannelView = object({
   failed: integer(),
 });
 
+/** A page of decisions. */
+export const DECISIONS = page({ decisions: list(DecisionView) });
+
 const error = integer({ description: 'Each count may be too low by this many at most; 0 while all values are kept' });
 const ranked = { ...span, limit };
 
@@ -215,6 +220,8 @@ export const API = {
   ),
   alert: ofOne(route('state', 'One incident, with what it touched and its evidence', {}, AlertDetail)),
   channels: route('state', 'Ways to notify people, and how they fare', {}, object({ channels: list(ChannelView) })),
+
+  decisions: route('decisions', 'What people decided, newest first', paged, DECISIONS),
 
   events: route(
     'events',
@@ -341,16 +348,14 @@ export const STREAM = {
 /** The schema of a route that answers with a stream, or with something else than the API's JSON. */
 export const described = (tag: Tag, summary: string) => ({ schema: { tags: [tag], summary } });
 
-/** The body that says who takes care of an incident. */
-const acknowledgement = {
-  by: parameter('Who takes care of it; where users log in it is who is logged in', {
-    valid: `a name of 1 to ${NAME_LIMIT} characters`,
-    parse: (given) => {
-      const name = given.trim();
-      return name === '' || name.length > NAME_LIMIT ? undefined : name;
-    },
-  }),
-};
+/** Who decides. */
+export const by = parameter('Who decides; where users log in it is who is logged in', {
+  valid: `a name of 1 to ${NAME_LIMIT} characters`,
+  parse: (given) => {
+    const name = given.trim();
+    return name === '' || name.length > NAME_LIMIT ? undefined : name;
+  },
+});
 
 /** Begins a session. */
 export const LOGIN = {
@@ -406,7 +411,7 @@ export const ACKNOWLEDGE = {
   schema: {
     ...API.alert.schema,
     summary: 'Notes who takes care of an incident; the first one stays',
-    body: schemaOf(acknowledgement),
+    body: schemaOf({ by }),
     response: { ...API.alert.schema.response, 403: Fault },
   },
 };

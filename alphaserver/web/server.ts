@@ -8,6 +8,7 @@ import type { Address } from '../../service/value-parser.ts';
 import { CERTIFICATE_CHECKED_EVERY_MS, type CertificateFiles, ServerCertificate } from '../ingest/certificate.ts';
 import type { CertificateEnd, Figures } from '../metrics/samples.ts';
 import { type AlertsView, NO_ALERTS } from '../queries/alert-results.ts';
+import { type DecisionsView, NO_DECISIONS } from '../queries/decision-results.ts';
 import type { Views, WrittenViews } from '../queries/results.ts';
 import { Access, type AccessOptions } from './access.ts';
 import { packed, refuseOtherMethods } from './answers.ts';
@@ -24,6 +25,7 @@ import { type BlocklistOf, blocklistRoute } from './routes/blocklist.ts';
 import { certificateRoutes } from './routes/certificates.ts';
 import { type ChannelsOf, channelRoutes } from './routes/channels.ts';
 import { countRoutes } from './routes/counts.ts';
+import { decisionRoutes } from './routes/decisions.ts';
 import { eventRoutes } from './routes/events.ts';
 import { hostRoutes } from './routes/hosts.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
@@ -47,6 +49,8 @@ export interface WebOptions {
   readonly figures: () => Promise<Figures>;
   /** The source of alerts; without it there are none. */
   readonly alerts?: AlertsView;
+  /** What people decide; without it nobody does. */
+  readonly decisions?: DecisionsView;
   /** The addresses for firewalls; without it there are none. */
   readonly blocklist?: BlocklistOf;
   /** The ways to tell people; without it there are none. */
@@ -154,6 +158,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       countRoutes(api, { views, written, alerts, ready: options.ready });
       ledgerRoutes(api, views);
       alertRoutes(api, alerts);
+      decisionRoutes(api, options.decisions ?? NO_DECISIONS, alerts);
       blocklistRoute(api, options.blocklist ?? (async () => ({ text: '', tag: '' })), now);
       channelRoutes(api, options.channels ?? (() => []));
       certificateRoutes(api, options.certificates ?? (() => []), now);

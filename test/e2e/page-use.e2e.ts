@@ -113,8 +113,62 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     await shows(
       page,
       '#about',
-      /Source 203\.0\.113\.7[\s\S]*Ever got in\s+never[\s\S]*Incidents[\s\S]*failed 12 times on web-01/,
+      /Source 203\.0\.113\.7[\s\S]*Ever got in\s+never[\s\S]*Incidents[\s\S]*tried to log in 12 times on web-01/,
     );
+    assert.deepEqual(await violations(page), []);
+  });
+
+  it('leads to the next steps: blocks a source until a time, says who and why, and undoes it as easily', async () => {
+    const blocklist = async (): Promise<string> =>
+      (await fetch(`http://127.0.0.1:${pair.httpPort}/blocklist.txt`)).text();
+    const page = await open('/?ip=203.0.113.7');
+    await page.getByRole('button', { name: 'Block it' }).click();
+    await page.locator('.decide select').selectOption('7d');
+    await page.getByLabel('because').fill('guesses <b>root</b>');
+    await page.getByLabel('Your name').fill('mira');
+    await page.getByRole('button', { name: 'Block', exact: true }).click();
+    await shows(page, '.decided', /^Blocked 203\.0\.113\.7 until \d+ \w+ \d{4}, \d\d:\d\d\./);
+    assert.match(await blocklist(), /^203\.0\.113\.7$/m);
+    await page.getByRole('link', { name: 'All decisions' }).click();
+    await shows(page, '.decision-list li', /mira blocked 203\.0\.113\.7, until .*: guesses <b>root<\/b>/);
+    assert.deepEqual(await violations(page), []);
+    await page.locator('.decision-list').getByRole('button', { name: 'Undo' }).click();
+    await shows(page, '.decision-list .ended', /Undone by mira/);
+    assert.doesNotMatch(await blocklist(), /203\.0\.113\.7/);
+    await page.keyboard.press('Escape');
+    await settled(page);
+    assert.equal(address(page), '');
+  });
+
+  it('has the same steps on the page of an incident, and its events in a few lines', async () => {
+    const many = Array.from({ length: 60 }, (_, i) => ({
+      outcome: 'failed' as const,
+      ip: `198.51.100.${20 + (i % 7)}`,
+      user: 'admin',
+    }));
+    await agent.events(...many, ...many);
+    const page = await open('/');
+    await until(async () => {
+      const answer = await fetch(`http://127.0.0.1:${pair.httpPort}/api/alerts`);
+      const { alerts } = (await answer.json()) as { alerts: { rule: string }[] };
+      return alerts.some(({ rule }) => rule === 'distributed' || rule === 'brute-force');
+    });
+    await shows(page, '#because', /\d+ incidents of brute-force by \d+ sources/);
+    await page.goto(new URL('/?ip=198.51.100.20', page.url()).href);
+    await page.locator('#about .parts a').first().click();
+    await shows(page, '#incident', /What happened/);
+    assert.ok((await page.locator('.event-list > li').count()) <= 6);
+    const line = page.locator('.event-list summary').first();
+    await line.click();
+    await shows(page, '.event-list details[open] li', /admin/);
+    await page.getByRole('button', { name: 'Silence this source' }).click();
+    await page.getByLabel('because').fill('ours');
+    await page.locator('.decide').getByLabel('Your name').fill('mira');
+    await page.getByRole('button', { name: 'Silence', exact: true }).click();
+    await shows(page, '.decided', /^Silenced \S+ for 198\.51\.100\.20 until/);
+    await page.locator('.decided button').click();
+    await shows(page, '.decided', /^Undone\.$/);
+    assert.match((await page.getByRole('link', { name: 'Events as CSV' }).getAttribute('href')) ?? '', /format=csv/);
     assert.deepEqual(await violations(page), []);
   });
 
@@ -135,7 +189,7 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
 
   it('leads by keys to the list of live events and through it, in one stop of the Tab key', async () => {
     const page = await open('/');
-    await shows(page, '#feed', /203\.0\.113\.7/);
+    await shows(page, '#feed', /web-01/);
     await page.keyboard.press('l');
     assert.equal(await focused(page).getAttribute('id'), 'feed-scroll');
     await page.keyboard.press('ArrowDown');

@@ -1,13 +1,15 @@
 /** The page of one host, source or user: what is known of it, whatever time is looked at. */
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
-import { healthWords } from './health.js';
+import { escapedText } from './escaped.js';
+import { healthWords, trustWords } from './health.js';
 import { filterLink } from './links.js';
+import { stepsFor } from './steps.js';
 import { ago, isUtc, moment } from './time.js';
 import { addressOf } from './view.js';
 
 /**
- * @import { About, Alert, Logins } from './answers.d.ts'
+ * @import { About as Known, Alert, Logins } from './answers.d.ts'
  * @import { View } from './view.js'
  */
 
@@ -17,34 +19,62 @@ const INCIDENTS_SHOWN = 6;
 const NEW_MS = 7 * 86_400_000;
 const HOURS = 24;
 
-const TRUST = {
-  journal: 'by journald, from sshd itself',
-  syslog: 'by a syslog, which any local program may write to',
-  forgeable: 'where a client can write whole lines: what it says may be forged',
-};
+/** The panel, and the next steps in it, which stay as they are while it is shown anew. */
+export class About {
+  #title = '';
+  /** @type {HTMLElement | null} */
+  #steps = null;
 
-/**
- * Shows what is known of the one thing that a view is filtered by, or nothing.
- * @param {About | null} about
- * @param {View} view
- * @param {number} nowMs
- */
-export function showAbout(about, view, nowMs) {
-  const place = byId('about');
-  place.hidden = about === null;
-  if (about === null) return fill(place, []);
-  const value = about.host ?? about.ip ?? about.user ?? '';
-  const kind = about.host !== undefined ? 'Host' : about.ip !== undefined ? 'Source' : 'User';
-  fill(place, [
-    element('h2', { id: 'about-title' }, `${kind} `, foreign(value)),
-    facts(about, view, nowMs),
-    ...loginsOf(about, view, nowMs),
-    ...incidentsOf(about, view, nowMs),
-  ]);
+  /**
+   * Shows what is known of the one thing that a view is filtered by, or nothing.
+   * @param {Known | null} about
+   * @param {View} view
+   * @param {number} nowMs
+   */
+  show(about, view, nowMs) {
+    const place = byId('about');
+    place.hidden = about === null;
+    if (about === null) return fill(place, []);
+    const { kind, value } = nameOf(about);
+    if (this.#steps === null || this.#title !== `${kind} ${value}`) this.#steps = stepsFor(subjectOf(about));
+    this.#title = `${kind} ${value}`;
+    fill(place, [
+      element('h2', { id: 'about-title' }, `${kind} `, foreign(value)),
+      facts(about, view, nowMs),
+      this.#steps,
+      ...loginsOf(about, view, nowMs),
+      ...incidentsOf(about, view, nowMs),
+    ]);
+  }
+}
+
+/** @param {Known} about */
+function nameOf({ host, ip, user }) {
+  if (host !== undefined) return { kind: 'Host', value: host };
+  return ip === undefined ? { kind: 'User', value: user ?? '' } : { kind: 'Source', value: ip };
 }
 
 /**
- * @param {About} about
+ * What the next steps are about.
+ * @param {Known} about
+ */
+function subjectOf(about) {
+  const { host, ip, user, failed, accepted, probes, firstSeen, lastSeen } = about;
+  const filter = Object.entries({ host, ip, user }).filter(
+    /** @returns {entry is [string, string]} */ (entry) => entry[1] !== undefined,
+  );
+  const span = firstSeen === null ? '' : `, from ${firstSeen} to ${lastSeen}`;
+  return {
+    source: ip ?? null,
+    host: host ?? null,
+    rule: null,
+    text: `${escapedText(nameOf(about).value)}: ${failed} failed, ${accepted} accepted, ${probes} probes${span}`,
+    csv: `/api/events?${new URLSearchParams([...filter, ['format', 'csv']])}`,
+  };
+}
+
+/**
+ * @param {Known} about
  * @param {View} view
  * @param {number} nowMs
  */
@@ -60,7 +90,7 @@ function facts(about, view, nowMs) {
     ['Attempts', [`${least}${count(attempts)}: ${count(failed)} failed, ${count(accepted)} accepted`]],
     ['Probes', [`${least}${count(probes)}`]],
     ['Ever got in', about.ip === undefined ? [] : [gotIn(about)]],
-    ['Log written', trust === null ? [] : [TRUST[trust]]],
+    ['Log written', lastSeen === null ? [] : [trustWords(trust)]],
     ['Logins by hour', about.user === undefined || accepted === 0 ? [] : [hours(about.hours)]],
     ['Hosts', about.host === undefined ? names(about.hosts, view, 'host') : []],
     ['Sources', about.ip === undefined ? names(about.sources, view, 'ip') : []],
@@ -82,13 +112,13 @@ function facts(about, view, nowMs) {
   );
 }
 
-/** @param {NonNullable<About['origin']>} origin */
+/** @param {NonNullable<Known['origin']>} origin */
 function originWords({ country, network, asn, organization }) {
   const operator = organization ?? (asn === null ? null : `AS${asn}`);
   return foreign([country, network, operator].filter((words) => words !== null).join(', '));
 }
 
-/** @param {About} about */
+/** @param {Known} about */
 function gotIn({ logins, accepted, more }) {
   if (logins.length > 0) return element('strong', {}, `yes, ${counted(accepted, 'time')}`);
   return more ? 'not as far as is known' : 'never';
@@ -98,7 +128,7 @@ function gotIn({ logins, accepted, more }) {
 const NAMED = 5;
 
 /**
- * @param {About['hosts']} ranks
+ * @param {Known['hosts']} ranks
  * @param {View} view
  * @param {'host' | 'ip' | 'user'} kind
  */
@@ -127,7 +157,7 @@ function hours(utcHours) {
 
 /**
  * Who logs in, from where and by what; those used last come first.
- * @param {About} about
+ * @param {Known} about
  * @param {View} view
  * @param {number} nowMs
  */
@@ -171,7 +201,7 @@ function loginRow({ user, host, ip, method, key, logins, lastUsed }, isNew, view
 }
 
 /**
- * @param {About} about
+ * @param {Known} about
  * @param {View} view
  * @param {number} nowMs
  */

@@ -2,14 +2,10 @@
 import { tell } from './api.js';
 import { element, foreign, glyph } from './element.js';
 import { whoAsks } from './session.js';
+import { NAME_KEY, NAME_LIMIT } from './steps.js';
 import { moment } from './time.js';
 
 /** @import { AlertWhole } from './answers.d.ts' */
-
-/** Where the browser keeps the name, so that it is asked for once. */
-const NAME_KEY = 'asgard.name';
-/** As long as the server takes it. */
-const NAME_LIMIT = 100;
 
 /** @param {AlertWhole} alert */
 export function acknowledged({ acknowledgedAt, acknowledgedBy }) {
@@ -65,4 +61,31 @@ export function acknowledgement(id, done) {
       });
   });
   return form;
+}
+
+/**
+ * The name of whoever decides, for the server; nothing where it knows who is logged in. Asks where the browser has none.
+ * @returns {Promise<{ by?: string }>}
+ */
+export async function nameGiven() {
+  const { name } = await whoAsks();
+  if (name !== null) return {};
+  const by = localStorage.getItem(NAME_KEY)?.trim() || (prompt('Your name') ?? '').trim();
+  if (by === '') throw new Error('a name is needed');
+  localStorage.setItem(NAME_KEY, by);
+  return { by };
+}
+
+/** Ids that the server takes at once. */
+const AT_ONCE = 40;
+
+/**
+ * Says of many incidents that whoever is here takes care of them. Asks for the name where the browser has none. Rejects with
+ * an ApiError where the server does not take it.
+ * @param {readonly string[]} ids
+ */
+export async function acknowledgeMany(ids) {
+  const by = await nameGiven();
+  for (let i = 0; i < ids.length; i += AT_ONCE)
+    await tell('/api/alerts/acknowledge', { ids: ids.slice(i, i + AT_ONCE).join(','), ...by });
 }

@@ -1,6 +1,9 @@
 /** The first thing on the page: is anything wrong, why, and what to look at. */
+import { acknowledgeMany } from './acknowledge.js';
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
+import { groupsOf, groupWords, newOf } from './incident-groups.js';
+import { lastLookMs } from './last-look.js';
 import { filterLink } from './links.js';
 import { showTab } from './tab.js';
 import { ago, moment } from './time.js';
@@ -9,12 +12,16 @@ import { addressOf } from './view.js';
 
 /**
  * @import { Amounts } from './answers.d.ts'
+ * @import { Group } from './incident-groups.js'
  * @import { Concern, Grounds, Verdict } from './verdict.js'
  * @import { View } from './view.js'
  */
 
-/** Incidents that are named before somebody asks for the rest: the answer keeps its height for so many. */
+/** Lines of incidents before somebody asks for the rest: the answer keeps its height for so many. And when they have asked. */
 const NAMED = 4;
+const MOST = 40;
+/** Incidents of one group that are named on demand. */
+const MEMBERS = 20;
 const BLIND_NAMED = 3;
 const NUMBERS = /** @type {const} */ ([
   ['Attempts', 'attempts', null],
@@ -29,6 +36,8 @@ const NUMBERS = /** @type {const} */ ([
 /** The answer, and whether all of its incidents are shown. */
 export class Answer {
   #all = false;
+  /** Keys of the groups that are unfolded. */
+  #open = new Set();
 
   /**
    * Says the answer. What has not changed is not touched, so that a screen reader does not say it again.
@@ -43,6 +52,14 @@ export class Answer {
     say('answer-title', verdict.title);
     say('answer-why', verdict.why);
     showTab(verdict.title, verdict.state);
+    const fresh = newOf(part.concerns, lastLookMs());
+    const looked = lastLookMs();
+    say(
+      'answer-new',
+      fresh > 0 && looked !== null
+        ? `${counted(fresh, 'incident')} new since you last looked, ${moment(looked, nowMs)}.`
+        : '',
+    );
     fill(byId('answer-blind'), blindWords(verdict, view));
     this.#incidents(part.concerns, view, nowMs);
     fill(byId('numbers'), numbers(part.amounts));
@@ -56,7 +73,7 @@ export class Answer {
    */
   refuse(why) {
     unknown('This cannot be shown', `${why}.`);
-    for (const id of ['answer-blind', 'because', 'numbers']) fill(byId(id), []);
+    for (const id of ['answer-new', 'answer-blind', 'because', 'numbers']) fill(byId(id), []);
   }
 
   /**
@@ -77,18 +94,69 @@ export class Answer {
    * @param {number} nowMs
    */
   #incidents(concerns, view, nowMs) {
-    const shown = this.#all ? concerns : concerns.slice(0, NAMED);
-    const rows = shown.map((concern) => incidentRow(concern, view, nowMs));
-    if (concerns.length > NAMED) {
-      const words = this.#all ? 'Fewer' : `${count(concerns.length - NAMED)} more`;
+    const groups = groupsOf(concerns);
+    const shown = groups.slice(0, this.#all ? MOST : NAMED);
+    const again = () => this.#incidents(concerns, view, nowMs);
+    const rows = shown.map((group) => this.#group(group, view, nowMs, again));
+    if (groups.length > NAMED) {
+      const left = groups.slice(NAMED).reduce((sum, { members }) => sum + members.length, 0);
+      const words = this.#all ? 'Fewer' : `${counted(left, 'more incident')}`;
       const button = element('button', { type: 'button', 'data-key': 'because-more' }, words);
       button.addEventListener('click', () => {
         this.#all = !this.#all;
-        this.#incidents(concerns, view, nowMs);
+        again();
       });
       rows.push(element('li', { class: 'rest' }, button));
     }
     fill(byId('because'), rows);
+  }
+
+  /**
+   * One incident, or several that are one thing to a person: those are named on demand.
+   * @param {Group} group
+   * @param {View} view
+   * @param {number} nowMs
+   * @param {() => void} again
+   */
+  #group(group, view, nowMs, again) {
+    const { lead, members, by, key } = group;
+    if (by === 'one') return incidentRow(lead, view, nowMs);
+    const { id, severity, summary, closedAt } = lead.alert;
+    const open = this.#open.has(key);
+    const newest =
+      members
+        .map(({ alert }) => alert.lastAt)
+        .sort()
+        .at(-1) ?? lead.alert.lastAt;
+    const fresh = newOf(members, lastLookMs());
+    const button = element(
+      'button',
+      { type: 'button', class: 'fold', 'aria-expanded': String(open), 'data-key': key },
+      groupWords(group),
+    );
+    button.addEventListener('click', () => {
+      if (open) this.#open.delete(key);
+      else this.#open.add(key);
+      again();
+    });
+    const left = members.length - MEMBERS;
+    const inside = element(
+      'ol',
+      { class: 'inside' },
+      acknowledgeAll(members),
+      ...members.slice(0, MEMBERS).map((one) => incidentRow(one, view, nowMs)),
+      left > 0 ? element('li', { class: 'muted' }, `and ${count(left)} more`) : null,
+    );
+    return element(
+      'li',
+      { class: `${severity} ${lead.standing}` },
+      glyph(severity),
+      by === 'rule' ? null : element('a', { href: addressOf(view, { alert: id }) }, foreign(summary)),
+      button,
+      fresh > 0 ? element('strong', { class: 'new' }, `${count(fresh)} new`) : null,
+      when(newest, closedAt, nowMs),
+      open ? inside : null,
+    );
   }
 }
 
@@ -143,20 +211,47 @@ function numbers(amounts) {
 }
 
 /**
+ * A button that acknowledges all of a group that nobody has; null where there is none.
+ * @param {readonly Concern[]} members
+ */
+function acknowledgeAll(members) {
+  const open = members.map(({ alert }) => alert).filter(({ acknowledgedAt }) => acknowledgedAt === null);
+  if (open.length === 0) return null;
+  const button = element('button', { type: 'button' }, `Acknowledge all ${count(open.length)}`);
+  const problem = element('span', { role: 'alert' });
+  button.addEventListener('click', async () => {
+    try {
+      await acknowledgeMany(open.map(({ id }) => id));
+      button.textContent = 'Acknowledged';
+      button.disabled = true;
+    } catch (error) {
+      problem.textContent = ` Not acknowledged: ${error instanceof Error ? error.message : error}`;
+    }
+  });
+  return element('li', { class: 'all' }, button, problem);
+}
+
+/**
+ * @param {string} at
+ * @param {string | null} closedAt
+ * @param {number} nowMs
+ */
+function when(at, closedAt, nowMs) {
+  return element('time', { datetime: at, title: at }, `${ago(at, nowMs)}${closedAt === null ? '' : ', over'}`);
+}
+
+/**
  * @param {Concern} concern
  * @param {View} view
  * @param {number} nowMs
  */
-function incidentRow({ alert, standing }, view, nowMs) {
+function incidentRow({ alert, standing, attack }, view, nowMs) {
   return element(
     'li',
     { class: `${alert.severity} ${standing}` },
     glyph(alert.severity),
     element('a', { href: addressOf(view, { alert: alert.id }) }, foreign(alert.summary)),
-    element(
-      'time',
-      { datetime: alert.lastAt, title: alert.lastAt },
-      `${ago(alert.lastAt, nowMs)}${alert.closedAt === null ? '' : ', over'}`,
-    ),
+    newOf([{ alert, standing, attack }], lastLookMs()) > 0 ? element('strong', { class: 'new' }, ' new') : null,
+    when(alert.lastAt, alert.closedAt, nowMs),
   );
 }

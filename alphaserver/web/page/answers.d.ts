@@ -1,6 +1,7 @@
 /** The types of the API's answers, as the server describes them, and what the page makes of them. */
 import type { Static } from '../../../service/schema.ts';
 import type { AlertDetail, AlertView, FleetState } from '../../queries/alert-results.ts';
+import type { DecisionView } from '../../queries/decisions.ts';
 import type {
   AboutView,
   CountsView,
@@ -30,6 +31,7 @@ export type {
   NetworkRank as NetworkRow,
   PointView as Point,
 };
+export type Decision = DecisionView;
 export type Channel = Static<typeof ChannelView>;
 
 /** How much happened, and among how many. */

@@ -1,4 +1,4 @@
-/** How well a host is watched, in words. Pure. */
+/** How well a host is watched, and how sure its log is, in words. Pure. */
 import { size } from './count.js';
 import { lasting } from './time.js';
 
@@ -27,4 +27,18 @@ export function healthWords({ connected, state, coverage }, nowMs) {
   if (coverage === 'blind') return `not looking: ${state}`;
   const behind = BEHIND.exec(state);
   return behind ? `behind by ${size(Number(behind[1]))}` : (WORDS.get(state) ?? state);
+}
+
+const TRUST = {
+  journal: 'by journald, from sshd itself',
+  syslog: 'by a syslog, which any program of the host may write to',
+  forgeable: 'where a client can write whole lines: it may be forged',
+};
+
+/**
+ * Says how sure it is that sshd wrote the lines of a log.
+ * @param {keyof typeof TRUST | null | undefined} trust
+ */
+export function trustWords(trust) {
+  return trust ? TRUST[trust] : 'it is not known by what: it may be forged';
 }

@@ -4,7 +4,9 @@ import { ApiError, ask } from './api.js';
 import { counted } from './count.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
 import { eventList } from './event-list.js';
+import { trustWords } from './health.js';
 import { filterLink } from './links.js';
+import { stepsFor } from './steps.js';
 import { showTab } from './tab.js';
 import { lasting, moment } from './time.js';
 import { addressOf } from './view.js';
@@ -20,7 +22,7 @@ const LASTED_FROM_MS = 60_000;
 const NAMED = 12;
 /** How long before a success its events are listed: the failures that make it a break-in are up to a day older. */
 const BEFORE_MS = 86_400_000;
-const AROUND = 200;
+const AROUND = 1_000;
 
 /** @type {Around} */
 const NOTHING = { events: [], next: null };
@@ -33,12 +35,15 @@ export class IncidentPage {
   #around = NOTHING;
   /** @type {HTMLElement | null} kept as it is while the page is shown anew, or a name half typed would be lost */
   #form = null;
+  /** @type {HTMLElement | null} likewise */
+  #steps = null;
 
   /** Shows that it is being looked up. */
   begin() {
     this.#alert = null;
     this.#around = NOTHING;
     this.#form = null;
+    this.#steps = null;
     fill(byId('incident'), [element('p', { class: 'muted' }, 'Looking it up')]);
   }
 
@@ -75,6 +80,7 @@ export class IncidentPage {
     if (alert === null) return;
     const nowMs = Date.now();
     showTab(alert.rule, null);
+    this.#steps ??= stepsFor(subjectFor(alert));
     this.#form ??= acknowledgement(alert.id, (now) => {
       this.#alert = now;
       this.#render(view);
@@ -89,12 +95,33 @@ export class IncidentPage {
       ),
       facts(alert, view, nowMs),
       alert.acknowledgedAt ? acknowledged(alert) : this.#form,
-      element('h2', {}, 'What happened, in order'),
+      this.#steps,
+      element('h2', {}, 'What happened'),
       element('p', { class: 'muted' }, shownOf(alert, this.#around), all(alert, view)),
       alert.events.length === 0 ? null : eventList(inOrder(alert, this.#around), view, nowMs),
       ...partsOf(alert, view),
     ]);
   }
+}
+
+/**
+ * What the next steps are about.
+ * @param {AlertWhole} alert
+ */
+function subjectFor(alert) {
+  const { rule, source, host, severity, summary, openedAt, lastAt, closedAt, count } = alert;
+  const { since, until, ip, user } = subjectOf(alert);
+  const filter = Object.entries({ since, until, ip, host, user }).filter(
+    /** @returns {entry is [string, string]} */ (entry) => entry[1] !== null,
+  );
+  const end = closedAt === null ? 'going on' : `over since ${closedAt}`;
+  return {
+    source,
+    host,
+    rule,
+    text: `${summary}\n${severity}, ${rule}, ${counted(count, 'event')}, from ${openedAt} to ${lastAt}, ${end}`,
+    csv: alert.evidence.length === 0 ? null : `/api/events?${new URLSearchParams([...filter, ['format', 'csv']])}`,
+  };
 }
 
 /**
@@ -177,6 +204,7 @@ function facts(alert, view, nowMs) {
     ['Counted', [counted(count, 'event')]],
     ['Severity', [severity]],
     ['Rule', [rule]],
+    ['Log written', alert.evidence.length === 0 ? [] : [trustWords(alert.trust)]],
     [alert.hosts.length === 1 ? 'Host' : 'Hosts', names(view, 'host', alert.hosts)],
     [alert.sources.length === 1 ? 'Source' : 'Sources', [...network, ...names(view, 'ip', alert.sources)]],
     [alert.users.length === 1 ? 'User' : 'Users', names(view, 'user', alert.users)],

@@ -1,9 +1,10 @@
 /** The page: reads the address bar, asks, shows, and asks again while somebody looks. */
-import { showAbout } from './about.js';
+import { About } from './about.js';
 import { Answer } from './answer.js';
 import { ApiError, ask } from './api.js';
 import { count, counted, sentence } from './count.js';
 import { showCoverage } from './coverage.js';
+import { showDecisions } from './decisions.js';
 import { byId, element, fill, foreign } from './element.js';
 import { Feed } from './feed.js';
 import { IncidentPage } from './incident.js';
@@ -19,7 +20,7 @@ import { Tables } from './tables.js';
 import { changeZone, clock, fullTime, moment, otherZone, zoneName } from './time.js';
 import { offerTimeRange } from './time-range.js';
 import { TimelineChart } from './timeline-chart.js';
-import { addressOf, FILTERS, isFiltered, viewOf } from './view.js';
+import { addressOf, FILTERS, isBoard, isFiltered, viewOf } from './view.js';
 import { showWelcome } from './welcome.js';
 
 /** @import { Channel, StoredEvent } from './answers.d.ts' */
@@ -38,6 +39,7 @@ let isLive = false;
 /** When the last answer about a view was there. */
 /** @type {number | null} */
 let answeredMs = null;
+const about = new About();
 const answer = new Answer();
 const incident = new IncidentPage();
 const chart = new TimelineChart((fromMs, toMs) =>
@@ -46,7 +48,10 @@ const chart = new TimelineChart((fromMs, toMs) =>
 const tables = new Tables();
 new Search(() => view, go);
 void showSession(byId('session')).catch(() => undefined);
-const refresh = new Refresh((signal) => (view.alert === null ? board(signal) : incident.show(view, signal)), foot);
+const refresh = new Refresh((signal) => {
+  if (view.decisions) return showDecisions(signal);
+  return view.alert === null ? board(signal) : incident.show(view, signal);
+}, foot);
 const feed = new Feed(view, {
   link: (live) => {
     isLive = live;
@@ -55,10 +60,10 @@ const feed = new Feed(view, {
     if (live) void fillFeed();
   },
   event: () => {
-    if (view.alert === null) refresh.within(AFTER_EVENT_MS);
+    if (isBoard(view)) refresh.within(AFTER_EVENT_MS);
   },
   alert: ({ id }) => {
-    if (view.alert === null || view.alert === id) refresh.within(AFTER_ALERT_MS);
+    if (isBoard(view) || view.alert === id) refresh.within(AFTER_ALERT_MS);
   },
 });
 
@@ -88,7 +93,7 @@ function look() {
     else link.removeAttribute('aria-current');
   }
   const filters = byId('filters');
-  const alone = view.alert !== null;
+  const alone = !isBoard(view);
   fill(filters, [...filterChips(view), ...chosenTime()]);
   filters.hidden = alone || filters.childElementCount === 0;
   byId('board').dataset['filtered'] = String(isFiltered(view));
@@ -97,12 +102,14 @@ function look() {
   byId('board').hidden = alone;
   byId('welcome').hidden = true;
   byId('faults').hidden = true;
-  showAbout(null, view, Date.now());
-  byId('incident').hidden = !alone;
+  about.show(null, view, Date.now());
+  byId('incident').hidden = view.alert === null || view.decisions;
+  byId('decisions').hidden = !view.decisions;
   showCut(null);
   // Until the first answers about this view are all there, the board shows the last view's.
   byId('content').setAttribute('aria-busy', String(!alone));
-  if (alone) incident.begin();
+  if (view.decisions) fill(byId('decisions'), []);
+  else if (alone) incident.begin();
   else if (view.fault === null) void fillFeed();
   refresh.anew();
 }
@@ -143,7 +150,7 @@ async function board(signal) {
           answer.show(part, shown, nowMs);
           welcome(part.hosts.length === 0 && !isFiltered(shown));
         },
-        about: (part) => showAbout(part, shown, nowMs),
+        about: (part) => about.show(part, shown, nowMs),
         timeline: (part) => chart.show(part),
         hosts: (part) => tables.hosts(part, shown, nowMs),
         sources: (rows) => tables.sources(rows, shown),
@@ -209,8 +216,8 @@ function showFaults(channels) {
 /** @param {boolean} empty */
 function welcome(empty) {
   const place = byId('welcome');
-  byId('board').hidden = empty || view.alert !== null;
-  byId('answer').hidden = empty || view.alert !== null;
+  byId('board').hidden = empty || !isBoard(view);
+  byId('answer').hidden = empty || !isBoard(view);
   if (empty) {
     if (place.hidden) showWelcome();
     showTab('No host yet', null);
@@ -223,7 +230,7 @@ function showLink() {
   const link = byId('link');
   link.className = isLive && lostSinceMs === null ? 'link live' : 'link';
   link.textContent = lostSinceMs !== null ? 'Not connected' : isLive ? 'Live' : 'Reconnecting';
-  byId('lost').hidden = lostSinceMs === null || view.alert === null;
+  byId('lost').hidden = lostSinceMs === null || isBoard(view);
   const words = lostSinceMs === null ? '' : `Not connected since ${moment(lostSinceMs, Date.now())}: `;
   byId('lost').textContent = words === '' ? '' : `${words}what you see is from then.`;
   if (lostSinceMs === null) return;
@@ -232,7 +239,7 @@ function showLink() {
 
 /** Leaves an incident, or takes the filter away that comes last: the time first, then as they are shown. */
 function withoutLastFilter() {
-  if (view.alert !== null) return go(addressOf(view, {}));
+  if (!isBoard(view)) return go(addressOf(view, {}));
   if (view.since !== null) return go(addressOf(view, { since: null, until: null }));
   const last = FILTERS.findLast((name) => view[name] !== null);
   if (last !== undefined) go(addressOf(view, { [last]: null }));
@@ -247,8 +254,7 @@ watchPulse((sinceMs) => {
 /** @param {string} problem */
 function foot(problem) {
   if (problem === '') answeredMs = Date.now();
-  else if (lostSinceMs === null && view.alert === null)
-    answer.outdate('Not known', answeredMs, `${sentence(problem)}.`);
+  else if (lostSinceMs === null && isBoard(view)) answer.outdate('Not known', answeredMs, `${sentence(problem)}.`);
   const place = byId('foot');
   place.className = problem === '' ? '' : 'problem';
   place.textContent =

@@ -1,6 +1,7 @@
 /** Rows of events, in the live feed and in the list of an incident. */
 import { counted, size } from './count.js';
 import { element, foreign, glyph } from './element.js';
+import { trustWords } from './health.js';
 import { filterLink } from './links.js';
 import { clock, isSameDay, moment } from './time.js';
 
@@ -24,7 +25,7 @@ function timeOf(at, nowMs) {
  * @param {number} nowMs
  */
 export function eventRow(event, view, nowMs) {
-  const { at, outcome, user, ip, host, method, reason } = event;
+  const { at, outcome, user, ip, host, method, reason, trust } = event;
   return element(
     'li',
     { class: outcome, 'data-id': String(event.id) },
@@ -42,7 +43,12 @@ export function eventRow(event, view, nowMs) {
       element('span', { class: 'muted' }, ' → '),
       filterLink(view, 'host', host),
     ),
-    element('span', { class: 'how' }, (method ?? reason) ? foreign(method ?? reason ?? '') : null),
+    element(
+      'span',
+      { class: 'how' },
+      (method ?? reason) ? foreign(method ?? reason ?? '') : null,
+      trust === 'forgeable' ? element('span', { class: 'forgeable', title: trustWords(trust) }, ' forgeable') : null,
+    ),
   );
 }
 

@@ -10,6 +10,7 @@ import { networkOf } from './network.js';
  * @property {string | null} ip
  * @property {string | null} user
  * @property {string | null} alert the incident that is open
+ * @property {boolean} decisions the page of decisions is
  * @property {string | null} fault why the address cannot be used as it is, in a sentence; the rest of the view does without
  */
 
@@ -53,6 +54,7 @@ export function viewOf(given) {
     ip: given.get('ip'),
     user: given.get('user'),
     alert: given.get('alert'),
+    decisions: given.has('decisions'),
     fault: null,
   };
   // As the API takes it, a span back from now may stand in place of a time.
@@ -135,6 +137,14 @@ export function isInView(view, event) {
     (view.user === null || view.user === event.user) &&
     (view.ip === null || view.ip === event.ip || (view.ip.includes('/') && view.ip === networkOf(event.ip ?? '')))
   );
+}
+
+/**
+ * True for a view of the board, and not of an incident or of the decisions.
+ * @param {View} view
+ */
+export function isBoard({ alert, decisions }) {
+  return alert === null && !decisions;
 }
 
 /** @param {View} view */

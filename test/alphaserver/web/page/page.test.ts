@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { size } from '../../../../alphaserver/web/page/count.js';
 import { escaped, escapedText, SHOWN_LIMIT } from '../../../../alphaserver/web/page/escaped.js';
 import { coarser, countsOf, networksOf, pointsOf, topOf } from '../../../../alphaserver/web/page/event-counts.js';
-import { runsOf } from '../../../../alphaserver/web/page/event-list.js';
+import { groupsOf as eventGroups } from '../../../../alphaserver/web/page/event-list.js';
 import { healthWords } from '../../../../alphaserver/web/page/health.js';
 import { networkOf } from '../../../../alphaserver/web/page/network.js';
 import { moment } from '../../../../alphaserver/web/page/time.js';
@@ -337,11 +337,17 @@ describe('the answer in words', () => {
 });
 
 describe('the event list of an incident', () => {
-  it('has what is alike and in a row together', () => {
-    const events = [event(1), event(2), event(3, { outcome: 'accepted' }), event(4)];
+  it('has what is of one host, source and outcome together, in the order of the first', () => {
+    const events = [
+      event(1),
+      event(2, { user: 'x' }),
+      event(3, { outcome: 'accepted' }),
+      event(4),
+      event(5, { host: 'h2' }),
+    ];
     assert.deepEqual(
-      runsOf(events).map((run) => run.map(({ id }) => id)),
-      [[1, 2], [3], [4]],
+      eventGroups(events).map((group) => group.map(({ id }) => id)),
+      [[1, 2, 4], [3], [5]],
     );
   });
 });

@@ -1,0 +1,24 @@
+/** What the API asks and answers about decisions of people. */
+import type { Standing } from '../alerting/standing.ts';
+import type { DecisionView } from './decisions.ts';
+
+/** Decisions, newest first, and where to go on. */
+export interface DecisionPage {
+  readonly decisions: readonly DecisionView[];
+  readonly next: number | null;
+}
+
+/** Shows and takes decisions. What is taken is shown by the next question. */
+export interface DecisionsView {
+  list(limit: number, before: number | null): Promise<DecisionPage>;
+  decide(standing: Standing, by: string): Promise<void>;
+  /** Ends a decision. False for an id that there is not, or one that is undone already. */
+  undo(id: number, why: string, by: string): Promise<boolean>;
+}
+
+/** What a server without rules says. */
+export const NO_DECISIONS: DecisionsView = {
+  list: async () => ({ decisions: [], next: null }),
+  decide: async () => {},
+  undo: async () => false,
+};

@@ -1,0 +1,73 @@
+/** The page of decisions: what people decided, and the way to undo it. */
+
+import { nameGiven } from './acknowledge.js';
+import { ask, tell } from './api.js';
+import { byId, element, fill, foreign } from './element.js';
+import { showTab } from './tab.js';
+import { fullTime } from './time.js';
+
+/** @import { Decision } from './answers.d.ts' */
+
+const SHOWN = 200;
+const SAID = { block: 'blocked', allow: 'allowed', silence: 'silenced', acknowledge: 'acknowledged' };
+
+/**
+ * Shows the newest decisions.
+ * @param {AbortSignal} [signal]
+ */
+export async function showDecisions(signal) {
+  /** @type {{ decisions: Decision[], next: string | null }} */
+  const { decisions, next } = await ask('/api/decisions', { limit: String(SHOWN) }, signal);
+  showTab('Decisions', null);
+  fill(byId('decisions'), [
+    element('p', { class: 'back' }, element('a', { href: '/' }, '← Overview')),
+    element('h1', { id: 'decisions-title' }, 'Decisions'),
+    decisions.length === 0 ? element('p', { class: 'muted' }, 'Nobody has decided anything yet.') : null,
+    element('ol', { class: 'decision-list' }, ...decisions.map(rowOf)),
+    next === null ? null : element('p', { class: 'muted' }, `The newest ${SHOWN}; all are at /api/decisions.`),
+  ]);
+}
+
+/** @param {Decision} decision */
+function rowOf({ id, at, kind, by, why, until, rule, host, source, incident, undoneAt, undoneBy, holds }) {
+  const what = [rule, source ?? host]
+    .filter((name) => name !== null)
+    .flatMap((name, i) => [i > 0 ? ' for ' : ' ', foreign(name)]);
+  const standing = kind !== 'acknowledge';
+  const row = element(
+    'li',
+    { class: holds ? kind : `${kind} ended` },
+    element('time', { datetime: at, title: at }, fullTime(at)),
+    element(
+      'span',
+      {},
+      element('strong', {}, foreign(by ?? 'somebody')),
+      ` ${SAID[kind]}`,
+      ...what,
+      incident === null ? null : ' ',
+      incident === null ? null : element('a', { href: `/?alert=${incident}` }, 'an incident'),
+      standing ? (until === null ? ', until it is undone' : `, until ${fullTime(until)}`) : null,
+      why === '' ? null : element('span', { class: 'muted' }, ': ', foreign(why)),
+      undoneAt === null
+        ? null
+        : element('span', {}, `. Undone by `, foreign(undoneBy ?? 'somebody'), `, ${fullTime(undoneAt)}`),
+    ),
+  );
+  if (standing && holds) row.append(undoing(id));
+  return row;
+}
+
+/** @param {number} id */
+function undoing(id) {
+  const button = element('button', { type: 'button', 'data-key': `undo ${id}` }, 'Undo');
+  const problem = element('span', { role: 'alert' });
+  button.addEventListener('click', async () => {
+    try {
+      await tell(`/api/decisions/${id}/undo`, { ...(await nameGiven()), why: 'undone on the page of decisions' });
+      await showDecisions();
+    } catch (error) {
+      problem.textContent = `Not undone: ${error instanceof Error ? error.message : error}`;
+    }
+  });
+  return element('span', {}, button, problem);
+}

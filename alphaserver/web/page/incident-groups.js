@@ -1,0 +1,88 @@
+/** Incidents that a person would call one thing, together. Pure. */
+import { count, counted } from './count.js';
+
+/**
+ * @import { Concern } from './verdict.js'
+ *
+ * @typedef {object} Group
+ * @property {string} key
+ * @property {Concern} lead the first of them in the order of concerns
+ * @property {readonly Concern[]} members in that order, the lead too
+ * @property {'one' | 'subject' | 'rule'} by what they have in common
+ */
+
+/** Groups of one rule that stand alone; of more, those that are alike become one. What goes on is worth more room. */
+const ALONE = { unacknowledged: Infinity, open: 3, closed: 1 };
+
+/**
+ * Puts incidents of one source together, or of one user or host where no source is known; and what is left of one rule where
+ * there are many: a day of scans by two hundred sources is one thing.
+ * @param {readonly Concern[]} concerns in order
+ * @returns {Group[]} in the order of their leads
+ */
+export function groupsOf(concerns) {
+  const bySubject = together(concerns.map((one) => [subjectOf(one), [one]]));
+  /** @type {Map<string, number>} */
+  const alike = new Map();
+  for (const members of bySubject.values()) {
+    const rule = ruleOf(members);
+    alike.set(rule, (alike.get(rule) ?? 0) + 1);
+  }
+  const isMany = (/** @type {readonly Concern[]} */ members) =>
+    (alike.get(ruleOf(members)) ?? 0) > ALONE[/** @type {Concern} */ (members[0]).standing];
+  const byRule = together(
+    [...bySubject].map(([subject, members]) => [isMany(members) ? ruleOf(members) : subject, members]),
+  );
+  return [...byRule].map(([key, members]) => ({
+    key,
+    lead: /** @type {Concern} */ (members[0]),
+    members,
+    by: members.length === 1 ? 'one' : isMany(members) ? 'rule' : 'subject',
+  }));
+}
+
+/** @param {Concern} concern */
+function subjectOf({ alert: { id, source, user, host }, standing }) {
+  return JSON.stringify([standing, source ?? user ?? host ?? id]);
+}
+
+/** @param {readonly Concern[]} members */
+function ruleOf(members) {
+  const { alert, standing } = /** @type {Concern} */ (members[0]);
+  return JSON.stringify([standing, 'rule', alert.rule]);
+}
+
+/** @param {readonly (readonly [string, readonly Concern[]])[]} parts */
+function together(parts) {
+  /** @type {Map<string, Concern[]>} */
+  const groups = new Map();
+  for (const [key, members] of parts) {
+    const group = groups.get(key);
+    if (group) group.push(...members);
+    else groups.set(key, [...members]);
+  }
+  return groups;
+}
+
+/**
+ * What is said of a group beside its lead's own summary.
+ * @param {Group} group
+ */
+export function groupWords({ members, by, lead }) {
+  if (by === 'one') return null;
+  const others = members.length - 1;
+  if (by === 'subject') return `and ${count(others)} more of ${lead.alert.source === null ? 'it' : 'this source'}`;
+  const sources = new Set(members.map(({ alert }) => alert.source).filter((source) => source !== null)).size;
+  const many = sources > 1 ? ` by ${counted(sources, 'source')}` : '';
+  return `${counted(members.length, 'incident')} of ${lead.alert.rule}${many}`;
+}
+
+/**
+ * How many of some incidents opened after a time; none where it is not known when somebody looked.
+ * @param {readonly Concern[]} concerns
+ * @param {number | null} lookedMs
+ */
+export function newOf(concerns, lookedMs) {
+  if (lookedMs === null) return 0;
+  return concerns.filter(({ alert }) => Date.parse(alert.openedAt) > lookedMs).length;
+}

@@ -1,0 +1,161 @@
+/** The next steps of whoever looks after hosts: block, allow, silence, copy. Each decision says until when and why. */
+import { tell } from './api.js';
+import { element, foreign } from './element.js';
+import { whoAsks } from './session.js';
+import { fullTime } from './time.js';
+
+/**
+ * @typedef {object} Subject what the steps are about; null where it is not known
+ * @property {string | null} source
+ * @property {string | null} host
+ * @property {string | null} rule
+ * @property {string} text what a ticket says, without the link
+ * @property {string | null} csv the address of its events as CSV
+ */
+
+/** Where the browser keeps the name, so that it is asked for once. */
+export const NAME_KEY = 'asgard.name';
+/** As long as the server takes them. */
+export const NAME_LIMIT = 100;
+const WHY_LIMIT = 500;
+const UNTIL = /** @type {const} */ ([
+  ['1h', '1 hour'],
+  ['24h', '24 hours'],
+  ['7d', '7 days'],
+  ['30d', '30 days'],
+]);
+const DID = { block: 'Blocked', allow: 'Allowed', silence: 'Silenced' };
+
+/**
+ * @param {Subject} subject
+ * @returns {HTMLElement}
+ */
+export function stepsFor(subject) {
+  const { source, host, rule, csv } = subject;
+  const place = element('div', { class: 'step' });
+  const open = (/** @type {HTMLElement} */ form) => {
+    place.replaceChildren(form);
+    form.querySelector('input')?.focus();
+  };
+  const button = (/** @type {string} */ words, /** @type {() => void} */ act) => {
+    const made = element('button', { type: 'button' }, words);
+    made.addEventListener('click', act);
+    return made;
+  };
+  const deciding = [
+    source === null ? null : button('Block it', () => open(decision('block', { source }, [source]))),
+    source === null ? null : button('Allow it', () => open(decision('allow', { source }, [source]))),
+    source === null
+      ? null
+      : button('Silence this source', () => open(decision('silence', { source, rule }, [rule, 'for', source]))),
+    host === null
+      ? null
+      : button('Silence this host', () => open(decision('silence', { host, rule }, [rule, 'for', host]))),
+  ];
+  const buttons = [
+    ...deciding,
+    button('Copy a link', () => void copy(location.href, place)),
+    button('Copy for a ticket', () => void copy(`${subject.text}\n${location.href}`, place)),
+    csv ? element('a', { href: csv, download: '' }, 'Events as CSV') : null,
+  ];
+  whoAsks().then(
+    ({ role }) => role === 'viewer' && deciding.map((one) => one?.remove()),
+    () => undefined,
+  );
+  return element('section', { class: 'steps', 'aria-label': 'Next steps' }, element('p', {}, ...buttons), place);
+}
+
+/**
+ * A form that decides. What it decided is said in its place, with the way to undo it.
+ * @param {keyof typeof DID} kind
+ * @param {Record<string, string | null>} what
+ * @param {readonly (string | null)[]} about in words
+ */
+function decision(kind, what, about) {
+  const name = element('input', { name: 'by', autocomplete: 'name', required: '', maxlength: String(NAME_LIMIT) });
+  name.value = localStorage.getItem(NAME_KEY) ?? '';
+  const why = element('input', { name: 'why', autocomplete: 'off', required: '', maxlength: String(WHY_LIMIT) });
+  const until = element(
+    'select',
+    { name: 'until' },
+    ...(kind === 'allow' ? [element('option', { value: '' }, 'until it is undone')] : []),
+    ...UNTIL.map(([span, words]) => element('option', { value: span }, `for ${words}`)),
+  );
+  const label = element('label', {}, 'Your name ', name);
+  // Who is logged in is who decides, and the server says who that is.
+  whoAsks().then(
+    ({ name: user }) => user !== null && label.remove(),
+    () => undefined,
+  );
+  const problem = element('span', { role: 'alert' });
+  const words = about.filter((word) => word !== null).flatMap((word) => [' ', foreign(word)]);
+  const verb = kind.charAt(0).toUpperCase() + kind.slice(1);
+  const form = element(
+    'form',
+    { class: 'decide' },
+    element('span', {}, verb, ...words, ' '),
+    until,
+    element('label', {}, 'because ', why),
+    label,
+    element('button', { type: 'submit' }, verb),
+    problem,
+  );
+  form.addEventListener('submit', async (submitted) => {
+    submitted.preventDefault();
+    const by = label.isConnected ? name.value.trim() : '';
+    if (by !== '') localStorage.setItem(NAME_KEY, by);
+    const given = Object.entries({ ...what, kind, why: why.value, by, until: until.value });
+    try {
+      /** @type {{ decisions: { id: number, until: string | null }[] }} */
+      const { decisions } = await tell('/api/decisions', Object.fromEntries(given.filter(([, value]) => value)));
+      const [made] = decisions;
+      if (made) form.replaceWith(decided(DID[kind], words, made, by));
+    } catch (error) {
+      problem.textContent = `Not done: ${error instanceof Error ? error.message : error}`;
+    }
+  });
+  return form;
+}
+
+/**
+ * @param {string} did
+ * @param {readonly (Node | string)[]} words
+ * @param {{ id: number, until: string | null }} made
+ * @param {string} by
+ */
+function decided(did, words, { id, until }, by) {
+  const place = element(
+    'p',
+    { class: 'decided', role: 'status' },
+    did,
+    ...words.map((word) => (typeof word === 'string' ? word : word.cloneNode(true))),
+    until === null ? ', until it is undone. ' : ` until ${fullTime(until)}. `,
+  );
+  const undo = element('button', { type: 'button' }, 'Undo');
+  undo.addEventListener('click', async () => {
+    try {
+      await tell(`/api/decisions/${id}/undo`, { ...(by === '' ? {} : { by }), why: 'undone at once' });
+      place.textContent = 'Undone.';
+    } catch (error) {
+      place.append(` Not undone: ${error instanceof Error ? error.message : error}`);
+    }
+  });
+  place.append(undo, ' ', element('a', { href: '/?decisions' }, 'All decisions'));
+  return place;
+}
+
+/**
+ * Copies a text; where the browser gives no clipboard (a page over plain HTTP), shows it to be copied.
+ * @param {string} text
+ * @param {HTMLElement} place
+ */
+async function copy(text, place) {
+  try {
+    await navigator.clipboard.writeText(text);
+    place.replaceChildren(element('p', { role: 'status' }, 'Copied.'));
+  } catch {
+    const area = element('textarea', { readonly: '', rows: '4', 'aria-label': 'To be copied' }, text);
+    place.replaceChildren(area);
+    area.select();
+  }
+}

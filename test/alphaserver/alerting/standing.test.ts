@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { channelsFor } from '../../../alphaserver/alert-config/routing.ts';
+import { DEFAULT_SETTINGS, isSilenced } from '../../../alphaserver/alert-config/settings.ts';
+import { decidedIn, holding, standingDecision, undoing } from '../../../alphaserver/alerting/standing.ts';
+
+const NOW = Date.parse('2026-11-29T12:00:00Z');
+const none = { rule: null, host: null, source: null };
+const block = { kind: 'blocked' as const, ...none, source: '192.0.2.1', untilMs: NOW + 1, why: 'x' };
+const log = [
+  standingDecision(block, 'mira'),
+  standingDecision({ ...block, source: '192.0.2.2', untilMs: NOW }, 'mira'),
+  standingDecision({ ...block, kind: 'allowed', source: '192.0.2.3', untilMs: null }, 'mira'),
+  standingDecision({ ...block, kind: 'silenced', source: null, host: 'web' }, 'mira'),
+  undoing(3, 'enough', 'jon'),
+  undoing(3, 'again', 'eve'),
+  undoing(99, 'nothing', 'eve'),
+  { kind: 'notified', subject: 'mail', by: null, body: {} },
+].map((one, i) => ({ ...one, id: i + 1, at: NOW - 1_000 + i }));
+
+test('decisions hold until their time, or until they are undone by the first who does', () => {
+  const decided = decidedIn(log);
+  assert.equal(decided.length, 4);
+  assert.equal(decided[2]?.undoneBy, 'jon');
+  assert.deepEqual(holding(decided, NOW), {
+    blocks: [{ address: '192.0.2.1', untilMs: NOW + 1, by: 'mira' }],
+    allows: [],
+    silences: [{ ...none, host: 'web' }],
+  });
+  assert.deepEqual(holding(decided, NOW + 1).blocks, []);
+});
+
+test('a silence is of what it names, and of all where it names nothing', () => {
+  const incident = { rule: 'brute-force' as const, host: 'web', source: '192.0.2.1' };
+  assert.ok(isSilenced([{ ...none, host: 'web' }], incident));
+  assert.ok(isSilenced([{ rule: 'brute-force', host: null, source: '192.0.2.1' }], incident));
+  assert.ok(!isSilenced([{ rule: 'break-in', host: 'web', source: null }], incident));
+  assert.ok(!isSilenced([{ ...none, host: 'web' }], { ...incident, host: null }));
+  assert.ok(!isSilenced([], incident));
+});
+
+test('what is silenced notifies nobody', () => {
+  const channel = { type: 'webhook', url: 'http://127.0.0.1/', severity: 'notice', resolved: true } as const;
+  const settings = { ...DEFAULT_SETTINGS, channels: { hook: channel } };
+  const incident = { rule: 'brute-force', severity: 'warning', late: false, partOf: null, host: 'web' } as const;
+  assert.deepEqual(channelsFor(settings, incident, 'opened'), ['hook']);
+  assert.deepEqual(channelsFor({ ...settings, silences: [{ ...none, host: 'web' }] }, incident, 'opened'), []);
+});

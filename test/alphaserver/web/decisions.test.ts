@@ -1,0 +1,134 @@
+/** Decisions of people, asked of a real server: what they change, who made them, and how they end. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { until } from '../../until.ts';
+import { Served, type Told } from './served.ts';
+
+const HOUR_MS = 3_600_000;
+const served = new Served();
+const failures = (ip: string, count = 12): Told[] =>
+  Array.from({ length: count }, () => ({
+    ...{ outcome: 'failed', method: 'password', user: 'root', invalidUser: false, ip, port: 40_000, trust: 'journal' },
+    at: new Date().toISOString(),
+  }));
+
+interface Decision {
+  readonly id: number;
+  readonly kind: string;
+  readonly by: string;
+  readonly why: string;
+  readonly source: string | null;
+  readonly holds: boolean;
+  readonly undoneBy: string | null;
+}
+interface Decisions {
+  readonly decisions: readonly Decision[];
+  readonly message?: string;
+}
+
+const post = async <T = Decisions>(path: string, body: object, headers: Record<string, string> = {}) => {
+  const answer = await fetch(`${served.page}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+  return { status: answer.status, body: (await answer.json()) as T };
+};
+const decide = async (body: object): Promise<Decision> => {
+  const { status, body: answer } = await post('/api/decisions', { by: 'mira', why: 'a test', ...body });
+  assert.equal(status, 200, JSON.stringify(answer));
+  return answer.decisions[0] as Decision;
+};
+const undo = (id: number) => post(`/api/decisions/${id}/undo`, { by: 'jon', why: 'enough' });
+const blocklist = async (): Promise<string[]> =>
+  (await (await fetch(`${served.page}/blocklist.txt`)).text()).split('\n').filter((line) => line !== '');
+const alerts = async (source: string) =>
+  (
+    await served.ask<{ alerts: { id: string; source: string; acknowledgedBy: string | null }[] }>('/api/alerts')
+  ).body.alerts.filter((alert) => alert.source === source);
+const because = async (source: string): Promise<boolean> =>
+  (await served.ask<{ because: { source: string }[] }>('/api/summary')).body.because.some(
+    (one) => one.source === source,
+  );
+
+before(() => served.open());
+after(() => served.close());
+
+test('an address that somebody blocks is on the list for firewalls until then, or until it is undone', async () => {
+  const { id, ...decision } = await decide({ kind: 'block', source: '198.51.100.7', until: '24h' });
+  assert.deepEqual(
+    [decision.kind, decision.by, decision.why, decision.source, decision.holds],
+    ['block', 'mira', 'a test', '198.51.100.7', true],
+  );
+  assert.deepEqual(await blocklist(), ['198.51.100.7']);
+  const undone = (await undo(id)).body.decisions[0];
+  assert.deepEqual([undone?.id, undone?.holds, undone?.undoneBy], [id, false, 'jon']);
+  assert.deepEqual(await blocklist(), []);
+  assert.equal((await undo(id)).status, 404);
+});
+
+test('an address that somebody allows raises no incident and is on no list, until that is undone', async () => {
+  const { id } = await decide({ kind: 'allow', source: '198.51.100.8' });
+  await decide({ kind: 'block', source: '198.51.100.8', until: '1h' });
+  assert.deepEqual(await blocklist(), []);
+  await served.store([...failures('198.51.100.8'), ...failures('198.51.100.9')]);
+  await until(async () => (await alerts('198.51.100.9')).length > 0);
+  assert.deepEqual(await alerts('198.51.100.8'), []);
+  await undo(id);
+  assert.ok((await blocklist()).includes('198.51.100.8'));
+  await served.store(failures('198.51.100.8'));
+  await until(async () => (await alerts('198.51.100.8')).length > 0);
+});
+
+test('what somebody silences stays in the lists, and says nothing about the fleet', async () => {
+  await served.store(failures('198.51.100.20'));
+  await until(() => because('198.51.100.20'));
+  const { id } = await decide({ kind: 'silence', source: '198.51.100.20', rule: 'brute-force', until: '1h' });
+  assert.equal(await because('198.51.100.20'), false);
+  assert.ok((await alerts('198.51.100.20')).length > 0);
+  await undo(id);
+  assert.equal(await because('198.51.100.20'), true);
+});
+
+test('many incidents are acknowledged at once', async () => {
+  const known = [...(await alerts('198.51.100.9')), ...(await alerts('198.51.100.20'))].map(({ id }) => id);
+  const { body } = await post<{ acknowledged: number }>('/api/alerts/acknowledge', {
+    ids: [...known, 'nope'].join(','),
+    by: 'mira',
+  });
+  assert.equal(body.acknowledged, known.length);
+  assert.ok((await alerts('198.51.100.9')).every(({ acknowledgedBy }) => acknowledgedBy === 'mira'));
+  const { decisions } = (await served.ask<Decisions>('/api/decisions')).body;
+  assert.equal(decisions.filter(({ kind }) => kind === 'acknowledge').length, known.length);
+});
+
+test('decisions are listed newest first, a page at a time', async () => {
+  const before = (await served.ask<Decisions>('/api/decisions')).body.decisions;
+  const first = (await served.ask<Decisions & { next: string }>('/api/decisions?limit=1')).body;
+  const second = (await served.ask<Decisions>(`/api/decisions?limit=1&cursor=${first.next}`)).body;
+  assert.deepEqual([...first.decisions, ...second.decisions], before.slice(0, 2));
+});
+
+test('a decision that cannot be is refused, by a sentence that says what would be valid', async () => {
+  const whole = { kind: 'block', source: '198.51.100.7', until: '1h', by: 'mira', why: 'x' };
+  const year = new Date(Date.now() + 400 * 24 * HOUR_MS).toISOString();
+  for (const [change, message] of [
+    [{ kind: 'burn' }, /^kind must be one of/],
+    [{ source: 'everywhere' }, /^source must be an address/],
+    [{ source: undefined }, /^source must be given: it says what to block/],
+    [{ until: undefined }, /^until must be given/],
+    [{ until: '2020-01-01' }, /^until must be an ISO 8601 time after now/],
+    [{ until: year }, /^until must be .*within a year/],
+    [{ by: ' ' }, /^by must be a name/],
+    [{ why: '' }, /^why must be a reason/],
+    [{ why: 'x'.repeat(501) }, /^why must be a reason/],
+    [{ host: 'web' }, /^host must be left out here/],
+    [{ kind: 'silence', source: undefined }, /^host must be given, or source/],
+    [{ surprise: 'x' }, /^surprise must be left out/],
+  ] as const) {
+    const { status, body } = await post('/api/decisions', { ...whole, ...change });
+    assert.deepEqual([status, message.test(body.message ?? '')], [400, true], JSON.stringify([change, body]));
+  }
+  const foreign = await post('/api/decisions', whole, { 'sec-fetch-site': 'cross-site' });
+  assert.equal(foreign.status, 403);
+});

@@ -59,8 +59,8 @@ ${wrapped(one.description)}
 `,
     0o644,
   );
-  for (const script of ['postinst', 'prerm', 'postrm'])
-    put(script, readFileSync(join(filesOf(one.name), script), 'utf8'), 0o755);
+  for (const script of ['preinst', 'postinst', 'prerm', 'postrm'])
+    put(script, readFileSync(join(filesOf(one.name), script), 'utf8').replaceAll('@VERSION@', VERSION), 0o755);
   if (one.configuration.length > 0) put('conffiles', `${one.configuration.join('\n')}\n`, 0o644);
   const overrides = join(filesOf(one.name), 'lintian-overrides');
   if (existsSync(overrides)) {

@@ -32,7 +32,7 @@ export async function init(
   const { ca, caKey, server, serverKey } = authority.files;
   const lines = [
     made.isNewAuthority
-      ? `Made a certificate authority in ${where}: ${caKey} is its key, and leaves this machine in backups alone`
+      ? `Made a certificate authority in ${where}; keep its key, ${caKey}, on this machine and in backups alone`
       : `The certificate authority in ${where} stays`,
     `The server is certified until ${new Date(made.endsMs).toISOString()} as ${made.names.join(', ')}`,
     'For other names: alphaserver certs init --names NAME,NAME',

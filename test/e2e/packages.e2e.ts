@@ -48,20 +48,27 @@ describe('packages', { skip: lacking('installed packages', needs) }, () => {
       context.after(() => root.remove());
       root.copy(...packages);
       await root.boot();
+      // The README's lines, as somebody types them.
       root.shell(`dpkg -i /root/*.deb
-        sed -i 's|^#ALPHASERVER_LISTEN=.*|ALPHASERVER_LISTEN=tcp://127.0.0.1:5000|' /etc/asgard/server.env
-        echo ALPHASERVER_ANONYMOUS=true >> /etc/asgard/server.env
+        alphaserver certs init
         systemctl enable --now asgard-server`);
+      assert.match(root.run('alphaserver', 'user', 'add', 'me', '--role', 'operator'), /^Password: \S+\nPage: +https:/);
       assert.equal(
         root.outcome('systemctl', 'is-active', 'asgard-agent').stdout.trim(),
         'inactive',
         'nobody has said where to',
       );
-      root.shell(`sed 's|^ALPHACLIENT_SERVER=.*|ALPHACLIENT_SERVER=tcp://127.0.0.1:5000|' \
-          /usr/share/doc/asgard-agent/agent.env.example > /etc/asgard/agent.env
-        echo ALPHACLIENT_NAME=web-1 >> /etc/asgard/agent.env
-        systemctl enable --now asgard-agent
-        systemctl enable --now ssh`);
+      const code = root.run('alphaserver', 'enroll', '--count', '30', '--for', '24h').trim();
+      assert.match(root.run('alphaclient', 'join', '127.0.0.1:5000', code), /asgard-agent runs and is connected\n$/);
+      root.shell('systemctl enable --now ssh');
+      const host = root.run('hostname').trim();
+      const again = root.outcome('alphaclient', 'join', '127.0.0.1:5000', code);
+      assert.match(again.stderr, /has joined already/);
+      // Nobody sees the page without a login.
+      const ask = `Promise.all(['/login', '/api/summary'].map((path) => fetch('https://127.0.0.1:8080' + path)))
+        .then((all) => console.log(all.map(({ status }) => status).join()))`;
+      const statuses = root.run('env', 'NODE_TLS_REJECT_UNAUTHORIZED=0', '/usr/lib/asgard-server/node', '-e', ask);
+      assert.equal(statuses.trim(), '200,401');
       let attempts = 0;
       const login = async (): Promise<void> => {
         attempts += 1;
@@ -76,7 +83,7 @@ describe('packages', { skip: lacking('installed packages', needs) }, () => {
         ];
         const answer = root.outcome('sshpass', '-p', 'wrong', ...ssh);
         assert.match(answer.stderr, /Permission denied/, 'sshd asked for the password, and took none');
-        const line = new RegExp(`Processed result: web-1 had ${attempts} attempts? of ssh session`);
+        const line = new RegExp(`Processed result: ${host} had ${attempts} attempts? of ssh session`);
         const log = (): string => root.run('journalctl', '--no-pager', '-u', 'asgard-server', '-u', 'asgard-agent');
         await until(() => line.test(log()), log);
       };
@@ -91,6 +98,8 @@ describe('packages', { skip: lacking('installed packages', needs) }, () => {
           root.run('systemctl', 'show', '-P', 'MainPID', service).trim(),
         );
         assert.equal(user.trim(), service);
+        const pid = root.run('systemctl', 'show', '-P', 'MainPID', service).trim();
+        context.diagnostic(`${suite} ${service}: ${root.run('grep', 'RssAnon', `/proc/${pid}/status`).trim()}`);
       }
       // As root, and yet nothing becomes root's.
       root.run('alphaserver', 'token', 'add', 'web-2');
@@ -104,7 +113,7 @@ describe('packages', { skip: lacking('installed packages', needs) }, () => {
       await login();
 
       const purged = root.shell('dpkg --purge asgard-agent asgard-server 2>&1');
-      assert.match(purged, /\/var\/lib\/asgard\/agent and \/etc\/asgard are left as they are/);
+      assert.match(purged, /\/var\/lib\/asgard\/agent \(state\) and \/etc\/asgard \(settings\) are left as they are/);
       assert.equal(root.outcome('systemctl', 'cat', 'asgard-agent').status, 1);
       assert.equal(root.run('ls', '/var/lib/asgard/server').includes('asgard.db'), true);
     });

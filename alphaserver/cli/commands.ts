@@ -219,6 +219,18 @@ export function alphaserver(io: CommandIo): Program {
         run: async () => (await import('./run-command.ts')).runCommand(settings(...SETTING_NAMES), io.env),
       }),
       token,
+      backup: command({
+        summary: 'copies the data folder into DIR, which must be new or empty, also while the server runs',
+        options: {},
+        arguments: { folder: argument(text, 'DIR') },
+        run: async (given) => (await import('./backup-command.ts')).backup(given.folder, settings(), io),
+      }),
+      restore: command({
+        summary: 'puts a backup into the data folder, which must be empty, while the server does not run',
+        options: {},
+        arguments: { folder: argument(text, 'DIR') },
+        run: async (given) => (await import('./backup-command.ts')).restore(given.folder, settings().dataFolder, io),
+      }),
       certs,
       user,
       enroll: command({

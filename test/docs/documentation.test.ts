@@ -263,7 +263,9 @@ describe('the backup of docs/operations.md', () => {
       );
       const backup = join(at, 'backup');
       // Twice: what is there already must not be in the way.
-      for (const _ of [1, 2]) shell(text.replaceAll('/backup', backup), at);
+      mkdirSync(backup);
+      const command = `alphaserver() { ALPHASERVER_DATA=data/alphaserver '${process.execPath}' '${ROOT}/alphaserver/main.ts' "$@"; }\n`;
+      for (const _ of [1, 2]) shell(command + text.replaceAll('/backup', backup), at);
       const copies = readdirSync(backup)
         .sort()
         .map((name) => join(backup, name));

@@ -1,0 +1,77 @@
+/** A backup is made beside a running server and put back: what agents still hold comes, and what is gone is known. */
+import assert from 'node:assert/strict';
+import { appendFileSync, existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { Pair } from '../programs.ts';
+import { until } from '../until.ts';
+
+async function paired(context: TestContext) {
+  const pair = await Pair.make();
+  context.after(() => pair.close());
+  return { pair, data: join(pair.folder, 'server'), backup: join(pair.folder, 'backup') };
+}
+
+const line = (port: number): string =>
+  `Nov 23 19:46:01 box sshd[${port}]: Failed password for root from 192.0.2.1 port ${port} ssh2\n`;
+
+test('an agent that meets a restored older server loses nothing that it still has', async (context) => {
+  const { pair, data, backup } = await paired(context);
+  let server = await pair.serving();
+  await pair.serverCommand('token', 'add', 'web-01');
+  const agent = pair.agent();
+  appendFileSync(pair.logFile, line(1_001) + line(1_002));
+  await server.says('box had 2 attempt');
+  const made = await pair.serverCommand('backup', backup);
+  assert.equal(made.code, 0, made.said);
+  assert.match(made.said, /^\d+ files, [\d.]+ MiB, in /);
+  assert.equal(statSync(backup).mode & 0o777, 0o700);
+  for (const name of readdirSync(backup)) assert.equal(statSync(join(backup, name)).mode & 0o077, 0, name);
+  // Acknowledged after the backup: only the server had these.
+  appendFileSync(pair.logFile, line(1_003) + line(1_004) + line(1_005));
+  await server.says('box had 5 attempt');
+
+  const open = await pair.serverCommand('restore', backup);
+  assert.match(open.said, /an alphaserver has .* open: stop it first/);
+  await server.end('SIGTERM');
+  // Read while there is no server: only the agent has this one.
+  appendFileSync(pair.logFile, line(1_006));
+  const full = await pair.serverCommand('restore', backup);
+  assert.equal(full.code, 1);
+  assert.match(full.said, /is not empty \(.*\): move what is in it away/);
+  rmSync(data, { recursive: true });
+  const restored = await pair.serverCommand('restore', backup);
+  assert.equal(restored.code, 0, restored.said);
+  server = await pair.serving();
+  await server.says('box had 3 attempt');
+  const { gaps } = await pair.api<{ gaps: { events: number }[] }>('/api/gaps');
+  assert.deepEqual(
+    gaps.map(({ events }) => events),
+    [3],
+    agent.said,
+  );
+  assert.match((await pair.serverCommand('token', 'list')).said, /^web-01\t/);
+  appendFileSync(pair.logFile, line(1_007));
+  await server.says('box had 4 attempt');
+});
+
+test('a backup that is not whole is not put back, and one is made into an empty folder alone', async (context) => {
+  const { pair, data, backup } = await paired(context);
+  assert.match((await pair.serverCommand('backup', backup)).said, /there is no store in /);
+  const server = await pair.serving();
+  await until(() => existsSync(join(data, 'alerts.db')));
+  assert.equal((await pair.serverCommand('backup', backup)).code, 0);
+  assert.match((await pair.serverCommand('backup', backup)).said, /is not empty: a backup needs a folder of its own/);
+  await server.end('SIGTERM');
+  rmSync(data, { recursive: true });
+  truncateSync(join(backup, 'asgard.db'), 100);
+  const cut = await pair.serverCommand('restore', backup);
+  assert.match(cut.said, /is no whole backup: asgard\.db is 100 and not \d+ bytes long/);
+  rmSync(join(backup, 'asgard.db'));
+  assert.match((await pair.serverCommand('restore', backup)).said, /asgard\.db is missing/);
+  writeFileSync(join(backup, 'backup.json'), '{"version":9}');
+  assert.match((await pair.serverCommand('restore', backup)).said, /it was made by another version/);
+  rmSync(join(backup, 'backup.json'));
+  assert.match((await pair.serverCommand('restore', backup)).said, /its backup\.json cannot be read/);
+  assert.equal(existsSync(join(data, 'asgard.db')), false);
+});

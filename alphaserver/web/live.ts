@@ -16,6 +16,11 @@ export const STALL_LIMIT_MS = 15_000;
 const HEARTBEAT_MS = 10_000;
 /** Events read from the store at once for one that is behind. */
 const CATCH_UP_EVENTS = 500;
+/**
+ * Viewers are written to at most this often: a screen shows no more, and a thousand viewers of a busy fleet would otherwise cost a
+ * write for each of them at each commit.
+ */
+export const WRITE_EVERY_MS = 50;
 /** The time after which a browser comes back after a break. */
 const RETRY_MS = 2_000;
 
@@ -42,11 +47,17 @@ function passes(filter: StreamFilter | null, event: StoredEvent | undefined): bo
   );
 }
 
-/** What is sent beside events. */
-type Told = 'alert' | 'gap' | 'session';
+/** The kinds of messages beside events. */
+type OtherKind = 'alert' | 'gap' | 'session';
+
+/** A message for viewers, as it is written to them. */
+type Item = { readonly text: string } & (
+  | { readonly event: StoredEvent }
+  | { readonly event: null; readonly kind: OtherKind; readonly what: unknown }
+);
 
 /** True when an alert, a gap or a session may be about what a filter names: what it does not name itself, it may be about. */
-function concerns(filter: StreamFilter | null, kind: Told, what: unknown): boolean {
+function concerns(filter: StreamFilter | null, kind: OtherKind, what: unknown): boolean {
   if (filter === null) return true;
   // A session is a login: of another method, or of what was refused, it is not.
   if (kind === 'session') {
@@ -91,6 +102,10 @@ export class Live {
   readonly #viewers = new Set<Viewer>();
   readonly #heartbeat: NodeJS.Timeout;
   #newest = 0;
+  /** Messages that are not written yet, in their order: those of WRITE_EVERY_MS at most. */
+  readonly #queued: Item[] = [];
+  /** Runs for WRITE_EVERY_MS after each write. */
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(options: LiveOptions) {
     this.#options = options;
@@ -105,36 +120,63 @@ export class Live {
 
   /** Hears of a commit. Each event is written out once, however many watch. */
   stored(batches: readonly Appended[]): void {
-    for (const { gaps } of batches) for (const gap of gaps) this.#tell('gap', gap);
-    for (const { sessions } of batches) for (const session of sessions) this.#tell('session', session);
-    const events = batches.flatMap((batch) => batch.events);
-    const [first, last] = [events[0], events.at(-1)];
-    if (!first || !last) return;
-    this.#newest = last.id;
-    if (this.#viewers.size === 0) return;
-    const texts = events.map(written);
-    const whole = texts.join('');
-    for (const viewer of this.#viewers) {
-      viewer.cursor ??= first.id - 1;
-      if (viewer.behind) continue;
-      const text = viewer.filter === null ? whole : texts.filter((_, i) => passes(viewer.filter, events[i])).join('');
-      if (viewer.stream.writableLength + text.length > VIEWER_BUFFER_BYTES) void this.#catchUp(viewer);
-      else {
-        this.#write(viewer, text);
-        viewer.cursor = last.id;
-      }
-    }
+    const last = batches.flatMap(({ events }) => events).at(-1);
+    if (last) this.#newest = last.id;
+    for (const { gaps } of batches) for (const gap of gaps) this.#queueOther('gap', gap);
+    for (const { sessions } of batches) for (const session of sessions) this.#queueOther('session', session);
+    if (this.#viewers.size > 0)
+      for (const { events } of batches) for (const event of events) this.#queued.push({ event, text: written(event) });
+    this.#flushSoon();
   }
 
-  /** Tells everyone of an alert that opened or changed. Not repeated after a break: `GET /api/alerts` has them all. */
+  /** Sends an alert that opened or changed to everyone. Not repeated after a break: `GET /api/alerts` has them all. */
   alert(alert: unknown): void {
-    this.#tell('alert', alert);
+    this.#queueOther('alert', alert);
+    this.#flushSoon();
   }
 
   /** Like alerts, gaps and sessions are not repeated after a break: `GET /api/gaps` and `GET /api/sessions` have them all. */
-  #tell(kind: Told, what: unknown): void {
-    const text = `event: ${kind}\ndata: ${JSON.stringify(what)}\n\n`;
-    for (const viewer of this.#viewers) if (concerns(viewer.filter, kind, what)) this.#write(viewer, text);
+  #queueOther(kind: OtherKind, what: unknown): void {
+    if (this.#viewers.size === 0) return;
+    this.#queued.push({ event: null, kind, what, text: `event: ${kind}\ndata: ${JSON.stringify(what)}\n\n` });
+  }
+
+  /** Writes what is queued: at once after a quiet time, else when WRITE_EVERY_MS have passed since the last write. */
+  #flushSoon(): void {
+    if (this.#queued.length === 0 || this.#timer !== null) return;
+    this.#flush();
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#flushSoon();
+    }, WRITE_EVERY_MS).unref();
+  }
+
+  #flush(): void {
+    const items = this.#queued.splice(0);
+    const events = items.flatMap(({ event }) => event ?? []);
+    const [first, last] = [events[0], events.at(-1)];
+    const whole = items.map(({ text }) => text).join('');
+    for (const viewer of this.#viewers) {
+      if (first) viewer.cursor ??= first.id - 1;
+      const { filter, cursor, stream } = viewer;
+      const isNew = ({ id }: StoredEvent): boolean => id > (cursor ?? 0);
+      if (last && !viewer.behind && stream.writableLength + whole.length > VIEWER_BUFFER_BYTES)
+        void this.#catchUp(viewer);
+      // One who is behind gets events from the store alone, and may have some of these already.
+      const takes = (item: Item): boolean =>
+        item.event === null
+          ? concerns(filter, item.kind, item.what)
+          : !viewer.behind && isNew(item.event) && passes(filter, item.event);
+      const isWhole = filter === null && !viewer.behind && (!first || isNew(first));
+      const taken = isWhole
+        ? whole
+        : items
+            .filter(takes)
+            .map(({ text }) => text)
+            .join('');
+      if (taken !== '') this.#write(viewer, taken);
+      if (last && !viewer.behind) viewer.cursor = Math.max(viewer.cursor ?? 0, last.id);
+    }
   }
 
   /** True where one more may watch. */
@@ -159,6 +201,7 @@ export class Live {
   /** Ends every stream. */
   close(): void {
     clearInterval(this.#heartbeat);
+    if (this.#timer) clearTimeout(this.#timer);
     for (const { stream } of this.#viewers) stream.end();
   }
 

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { readServerConfig } from '../../../alphaserver/config.ts';
 import { type Serving, serve } from '../../../alphaserver/server.ts';
 import type { Appended, StoredEvent, StoredSession } from '../../../alphaserver/store/store.ts';
-import { Live, VIEWER_BUFFER_BYTES } from '../../../alphaserver/web/live.ts';
+import { Live, VIEWER_BUFFER_BYTES, WRITE_EVERY_MS } from '../../../alphaserver/web/live.ts';
 import { createLogger } from '../../../service/logger.ts';
 import { until } from '../../until.ts';
 
@@ -142,6 +142,28 @@ describe('viewers of the live stream', () => {
     await until(() => well.ids.length === 301);
     assert.equal(live.viewers, 1);
     assert.equal(well.destroyed, false);
+  });
+
+  it('are written to at once after a quiet time, and then once for all that is stored within WRITE_EVERY_MS', (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] });
+    let writes: number[] = [];
+    const viewer = new (class extends Network {
+      override write(chunk: string): boolean {
+        writes.push(idsIn(chunk).length);
+        return true;
+      }
+    })();
+    live.add(viewer, null);
+    writes = [];
+    for (let id = 1; id <= 100; id += 1) commit(id, id);
+    assert.deepEqual(writes, [1]);
+    context.mock.timers.tick(WRITE_EVERY_MS - 1);
+    assert.deepEqual(writes, [1]);
+    context.mock.timers.tick(1);
+    assert.deepEqual(writes, [1, 99]);
+    context.mock.timers.tick(WRITE_EVERY_MS);
+    commit(101, 101);
+    assert.deepEqual(writes, [1, 99, 1]);
   });
 
   it('are bounded in number', () => {

@@ -29,6 +29,8 @@ export interface AlertingOptions {
   readonly settings: AlertSettings;
   /** False where one of several servers delivers notifications, and it is not known yet which. */
   readonly delivers: boolean;
+  /** Files that say where sources are, as ALPHASERVER_GEOIP names them. */
+  readonly geoipFiles?: string | null;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -45,7 +47,7 @@ export class Alerting {
 
   constructor(options: AlertingOptions) {
     this.#options = options;
-    const { folder, store, ingest, live, settings, delivers, log, now } = options;
+    const { folder, store, ingest, live, settings, delivers, geoipFiles = null, log, now } = options;
     const { db, events, queries } = store;
     // A store of the version before has its alerts in the tables of the events, and the query thread may not read those.
     prepareAlerts({ folder, db, lastId: events.lastId, nowMs: now() });
@@ -54,6 +56,7 @@ export class Alerting {
       folder,
       settings: this.#effective(),
       delivers,
+      geoipFiles,
       append: (decisions) => store.decide(decisions, now()),
       written: (incidents) => {
         queries.changed();

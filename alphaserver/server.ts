@@ -111,6 +111,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     live,
     settings: rules,
     delivers: sharing === null,
+    geoipFiles: config.geoipFile,
     log,
     now: Date.now,
   });

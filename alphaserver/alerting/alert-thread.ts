@@ -19,6 +19,8 @@ export interface AlertThreadOptions {
   readonly settings: AlertSettings;
   /** True when this server delivers notifications from its start. */
   readonly delivers: boolean;
+  /** Files that say where sources are, as ALPHASERVER_GEOIP names them. */
+  readonly geoipFiles?: string | null;
   /** Appends to the log of decisions. Rejects with a StoreError when they are not durable. */
   readonly append: (decisions: readonly NewDecision[]) => Promise<void>;
   /** Hears of incidents, after their commit. Must not throw. */
@@ -46,7 +48,12 @@ export class AlertThread {
     this.#heardMs = now();
     this.#thread = new Thread({
       script: new URL('./alert-worker.ts', import.meta.url),
-      data: () => ({ folder, settings: this.#settings, delivers: this.#delivers }),
+      data: () => ({
+        folder,
+        settings: this.#settings,
+        delivers: this.#delivers,
+        geoipFiles: options.geoipFiles ?? null,
+      }),
       said: (message) => this.#hear(message),
       died: (error, restartMs) => {
         this.#isDown = true;

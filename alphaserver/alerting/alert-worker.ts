@@ -4,9 +4,11 @@
  */
 
 import type { Logger } from '../../service/logger.ts';
+import { originsFrom } from '../../service/origin.ts';
 import { runThread, type ThreadWork } from '../../service/thread.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import { CheckpointError } from '../detection/checkpoint-block.ts';
+import type { OriginNamesOf } from '../detection/source-origin.ts';
 import type { ChannelStatus } from '../notify/channel-sender.ts';
 import { Notifier } from '../notify/notifier.ts';
 import { sender } from '../notify/send.ts';
@@ -18,6 +20,7 @@ import { logAlert } from './alert-log.ts';
 import { EventSource } from './event-source.ts';
 import { incidentIds } from './incident-id.ts';
 import type { WrittenIncident } from './incident-store.ts';
+import { originNames } from './origin-names.ts';
 import { RuleRunner, type Step } from './rule-runner.ts';
 import { streamed } from './streamed.ts';
 
@@ -82,6 +85,8 @@ export interface AlertWorkerData {
   readonly settings: AlertSettings;
   /** True when this server delivers notifications; of several servers one does. */
   readonly delivers: boolean;
+  /** Files that say where sources are, as ALPHASERVER_GEOIP names them; null: none. */
+  readonly geoipFiles: string | null;
 }
 
 class AlertWorker implements ThreadWork<AlertMessages> {
@@ -90,6 +95,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   readonly #file: AlertFile;
   readonly #events: EventSource;
   readonly #closeEvents: () => void;
+  readonly #originOf: OriginNamesOf | undefined;
   readonly #runner: RuleRunner;
   readonly #notifier: Notifier;
   readonly #tick: NodeJS.Timeout;
@@ -110,7 +116,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   #channelsDue = false;
   #isClosed = false;
 
-  constructor({ folder, settings, delivers }: AlertWorkerData, say: Say) {
+  constructor({ folder, settings, delivers, geoipFiles }: AlertWorkerData, say: Say) {
     this.#say = say;
     this.#settings = settings;
     this.#delivers = delivers;
@@ -120,6 +126,8 @@ class AlertWorker implements ThreadWork<AlertMessages> {
         say({ type: 'log', line: { level: one, message, fields } });
     this.#log = { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
     this.#file = new AlertFile(folder, (decisions) => this.#record(decisions));
+    // The query thread reads them too, and says what is wrong with them.
+    if (geoipFiles !== null) this.#originOf = originNames(originsFrom(geoipFiles, { error: () => {} }));
     const db = openEventsReader(folder);
     this.#closeEvents = () => db.close();
     this.#events = new EventSource(db);
@@ -165,6 +173,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   #makeRunner(incidentId: ReturnType<typeof incidentIds>): RuleRunner {
     const file = this.#file;
     const options = {
+      originOf: this.#originOf,
       events: this.#events,
       settings: this.#settings,
       incidentId,

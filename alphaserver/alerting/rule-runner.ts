@@ -38,6 +38,7 @@ export interface RunnerOptions {
   readonly events: Pick<EventSource, 'names' | 'after' | 'recent' | 'one' | 'newest' | 'agents'>;
   readonly settings: AlertSettings;
   readonly incidentId: EngineOptions['incidentId'];
+  readonly originOf?: EngineOptions['originOf'];
   /** Up to here all incidents are written. */
   readonly position: number;
   /** The saved state of the rules, and the position that it is of. */
@@ -84,10 +85,10 @@ export class RuleRunner {
 
   /** Throws a CheckpointError when the blocks cannot be used. */
   constructor(options: RunnerOptions) {
-    const { settings, events, incidentId, startedMs } = options;
+    const { settings, events, incidentId, originOf, startedMs } = options;
     this.#options = options;
     const { detection: config, allow } = settings;
-    const engineOptions = { config, allow, names: events.names, incidentId };
+    const engineOptions = { config, allow, names: events.names, incidentId, originOf };
     this.#engine = new Engine(engineOptions);
     this.#health = new AgentHealth({ config, incidentId: agentIncidentId, startedMs });
     this.#engine.restore(this.#blocksOfEngine(options.blocks));

@@ -1,6 +1,7 @@
 /** `alphaserver alert replay`: runs rules on what is stored, to try a threshold. Changes nothing. */
 import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeJson } from '../../service/escape.ts';
+import { originsFrom } from '../../service/origin.ts';
 import { Output } from '../../service/terminal/output.ts';
 import { terminalOf } from '../../service/terminal/style.ts';
 import { table } from '../../service/terminal/table.ts';
@@ -8,9 +9,11 @@ import { EVENT_RULES, WINDOW_LIMIT_MS } from '../alert-config/rules.ts';
 import { alertSettings, readRulesFile } from '../alert-config/rules-file.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import { incidentIds } from '../alerting/incident-id.ts';
+import { originNames } from '../alerting/origin-names.ts';
 import type { ServerConfig } from '../config.ts';
 import type { Incident } from '../detection/incident.ts';
 import { Replay } from '../detection/replay.ts';
+import type { OriginNamesOf } from '../detection/source-origin.ts';
 import { alertView } from '../queries/alert-views.ts';
 import { openOffline } from '../queries/offline.ts';
 import { type Database, isAttached } from '../store/database.ts';
@@ -36,16 +39,22 @@ interface ReplayIo extends ProgramIo {
 /** Writes what the rules raise. Rejects with a RulesError, or an OfflineError where there is no store to read. */
 export async function replayCommand(
   { rules, since, json }: ReplayOptions,
-  { dataFolder, rulesFile, webhook }: Pick<ServerConfig, 'dataFolder' | 'rulesFile' | 'webhook'>,
+  {
+    dataFolder,
+    rulesFile,
+    webhook,
+    geoipFile,
+  }: Pick<ServerConfig, 'dataFolder' | 'rulesFile' | 'webhook' | 'geoipFile'>,
   io: ReplayIo,
 ): Promise<number> {
   const sinceMs = since ?? Number.NEGATIVE_INFINITY;
   const settings = rules === null ? alertSettings(rulesFile, webhook) : readRulesFile(rules);
+  const originOf = originNames(originsFrom(geoipFile, { error: (message) => void io.stderr.write(`${message}\n`) }));
   const db = openOffline(dataFolder);
   let incidents: Incident[];
   let taken: number;
   try {
-    ({ incidents, taken } = raised(db, settings, sinceMs, io.nowMs));
+    ({ incidents, taken } = raised(db, { settings, sinceMs, nowMs: io.nowMs, originOf }));
   } finally {
     db.close();
   }
@@ -67,12 +76,18 @@ const shown = (incident: Incident): unknown => {
   return view;
 };
 
+/** What the rules are given besides the events. */
+interface RaisedOptions {
+  readonly settings: AlertSettings;
+  readonly sinceMs: number;
+  readonly nowMs: number;
+  readonly originOf: OriginNamesOf;
+}
+
 /** Returns incidents whose last event was at or after `sinceMs`, without parts of scans, and how many events were judged. */
 function raised(
   db: Database,
-  settings: AlertSettings,
-  sinceMs: number,
-  nowMs: number,
+  { settings, sinceMs, nowMs, originOf }: RaisedOptions,
 ): { incidents: Incident[]; taken: number } {
   const hasAlerts = isAttached(db, 'alerts');
   const replay = new Replay({
@@ -80,6 +95,7 @@ function raised(
     allow: settings.allow,
     names: new RowNames(db),
     incidentId: incidentIds(db, hasAlerts ? db : null),
+    originOf,
   });
   let taken = 0;
   const take = (rows: readonly RuleRow[]): number | null => {

@@ -184,7 +184,10 @@ export function alphaserver(io: CommandIo): Program {
         },
         arguments: {},
         run: async (given) =>
-          (await import('./alert-replay.ts')).replayCommand(given, settings('ALPHASERVER_RULES'), { ...io, columns }),
+          (await import('./alert-replay.ts')).replayCommand(given, settings('ALPHASERVER_RULES', 'ALPHASERVER_GEOIP'), {
+            ...io,
+            columns,
+          }),
       }),
     },
   };

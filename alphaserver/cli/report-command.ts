@@ -2,12 +2,12 @@
 
 import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeJson } from '../../service/escape.ts';
+import { originsFrom } from '../../service/origin.ts';
 import { Output } from '../../service/terminal/output.ts';
 import { terminalOf } from '../../service/terminal/style.ts';
 import { UserError } from '../../service/user-error.ts';
 import type { ServerConfig } from '../config.ts';
 import { offlineAlerts, offlineViews, openOffline } from '../queries/offline.ts';
-import { originsFrom } from '../queries/origin.ts';
 import { reportOf } from '../report/report.ts';
 import { reportText } from '../report/report-text.ts';
 

@@ -13,7 +13,7 @@ import {
 } from './threshold-window.ts';
 
 /** The version of the data; also of the numbers that events are packed into. */
-const VERSION = 3;
+const VERSION = 4;
 
 /** A block that this version cannot read. All blocks are to be dropped then, and all events replayed. */
 export class CheckpointError extends Error {

@@ -16,6 +16,7 @@ import { type Change, type ChangeLimits, type IncidentId, IncidentTracker } from
 import { type AnyState, KeyedState } from './keyed-state.ts';
 import { type AnyStateMap, KeyedStateMap } from './keyed-state-map.ts';
 import { ACCEPTED, AgentOrder, isTry, RuleEvent } from './rule-event.ts';
+import { type OriginNamesOf, SourceOrigins } from './source-origin.ts';
 import { StringInterner } from './string-interner.ts';
 
 /** What the engine is given. */
@@ -26,6 +27,8 @@ export interface EngineOptions {
   /** The names of the numbers that rows have. */
   readonly names: Pick<RowNames, 'agent' | 'host'>;
   readonly incidentId: IncidentId;
+  /** Left out where no file says where sources are. */
+  readonly originOf?: OriginNamesOf | undefined;
   /** Left out except in tests. */
   readonly interner?: StringInterner;
 }
@@ -55,6 +58,7 @@ export class Engine {
   readonly #tracker: IncidentTracker;
   readonly #parts: EngineParts;
   readonly #event = new RuleEvent();
+  readonly #origins: SourceOrigins;
   /** Where a state that this engine does not have may be: it is copied from there. */
   readonly #base: Engine | null;
   /** Incidents of states that were copied. */
@@ -68,7 +72,7 @@ export class Engine {
 
   /** `base` is left out except by a Lookahead. */
   constructor(
-    { config, allow, names, incidentId, interner = new StringInterner() }: EngineOptions,
+    { config, allow, names, incidentId, originOf, interner = new StringInterner() }: EngineOptions,
     base: Engine | null = null,
   ) {
     this.#config = config;
@@ -77,7 +81,8 @@ export class Engine {
     this.#base = base;
     this.#order = new AgentOrder((agent) => names.agent(agent));
     this.#decoder = new EventDecoder(interner, config, new Allowlist(allow));
-    const detectors = detectorsFor(config, this.#order);
+    this.#origins = new SourceOrigins(originOf ?? null, (number) => interner.text(number));
+    const detectors = detectorsFor(config, this.#order, this.#origins);
     const mapOf = (kind: Kind): AnyStateMap => new KeyedStateMap(detectors[kind], this.#order);
     this.#maps = {
       pair: mapOf('pair'),
@@ -92,6 +97,7 @@ export class Engine {
         agent: (number) => names.agent(number),
         host: (number) => names.host(number),
         text: (number) => interner.text(number),
+        origin: (ip) => originOf?.(ip) ?? null,
       },
       incidentId,
       keyOf,
@@ -233,6 +239,7 @@ export class Engine {
       this.#tracker.visitTexts(visit);
     });
     this.#decoder.forget();
+    this.#origins.forget();
   }
 
   /** True when an incident is new, no more or in another scan since the last call of `changes`: something to write at once. */
@@ -278,7 +285,7 @@ export class Engine {
   }
 
   #useRules(config: DetectionConfig): void {
-    const detectors = detectorsFor(config, this.#order);
+    const detectors = detectorsFor(config, this.#order, this.#origins);
     for (const kind of KINDS) this.#maps[kind].configure(detectors[kind]);
     this.#tracker.configure(config);
     this.#config = config;
@@ -357,12 +364,12 @@ function savedEngine(data: string | null): SavedEngine {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each kind remembers something else.
-function detectorsFor(config: DetectionConfig, order: AgentOrder): Record<Kind, Detector<any>> {
+function detectorsFor(config: DetectionConfig, order: AgentOrder, origins: SourceOrigins): Record<Kind, Detector<any>> {
   return {
     pair: new SourceOnHostDetector(config),
     source: new SourceDetector(config, order),
     target: new TargetUserDetector(config),
-    user: new LoginUserDetector(config),
+    user: new LoginUserDetector(config, origins),
     host: new LoginHostDetector(config),
   };
 }

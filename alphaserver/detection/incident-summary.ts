@@ -1,6 +1,7 @@
 /** An incident in a sentence for people. */
 import { escapeText } from '../../service/escape.ts';
 import type { Incident } from './incident.ts';
+import type { OriginNames } from './source-origin.ts';
 import { TOUCHED_LIMIT } from './threshold-window.ts';
 
 /** Longest name in a sentence, in UTF-16 units. */
@@ -37,6 +38,11 @@ export interface SummaryFacts {
   /** True for a break-in after probes alone. */
   readonly isMild: boolean;
   readonly decoys: { readonly users: readonly string[] };
+  /** True when the user came from a country, or by a network operator, for the first time. */
+  readonly isFirstCountry: boolean;
+  readonly isFirstOperator: boolean;
+  /** Where the one address is; null where there are several, or it is not known. */
+  readonly origin: OriginNames | null;
 }
 
 /** What a sentence is made of. */
@@ -53,7 +59,17 @@ function trustWords({ decidedBy, trust }: Facts): string {
   return trust === 'forgeable' ? ' (forgeable log)' : '';
 }
 
-function sentence(incident: Facts, { isMoved, isMild, decoys }: SummaryFacts): string {
+/** `, the first time from BR and by AS64500 Example`. */
+function firstWords({ isFirstCountry, isFirstOperator, origin }: SummaryFacts): string {
+  const firsts = [
+    ...(isFirstCountry ? [`from ${shown(origin?.country ?? 'another country')}`] : []),
+    ...(isFirstOperator ? [`by ${shown(origin?.operator ?? 'another network operator')}`] : []),
+  ];
+  return firsts.length === 0 ? '' : `, the first time ${firsts.join(' and ')}`;
+}
+
+function sentence(incident: Facts, facts: SummaryFacts): string {
+  const { isMoved, isMild, decoys } = facts;
   const { rule, hosts, users, ips, count, firstAt, lastAt } = incident;
   const source = shown(incident.source ?? 'somebody');
   const from = ips.length === 0 ? 'an unknown address' : shown(incident.source ?? many(ips, 'addresses'));
@@ -75,7 +91,7 @@ function sentence(incident: Facts, { isMoved, isMild, decoys }: SummaryFacts): s
         ? `${source} got in by key${on} as ${user} after tries without any decision, as a client does that has several keys`
         : `${source} got in${on} as ${user} after trying again and again`;
     case 'first-seen-source':
-      return `${user} logged in${on} from ${from}, never seen for this user before`;
+      return `${user} logged in${on} from ${from}, never seen for this user before${firstWords(facts)}`;
     case 'root-password':
       return `root got in by password${on} from ${from}`;
     case 'password-on-key-host':

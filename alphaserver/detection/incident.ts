@@ -6,6 +6,7 @@ import { KIND_OF } from './detector.ts';
 import { summaryOf } from './incident-summary.ts';
 import type { TrackedIncident } from './keyed-state.ts';
 import { trustOf } from './rule-event.ts';
+import type { OriginNames } from './source-origin.ts';
 import type { OpenIncident } from './threshold-window.ts';
 
 /** One finding of a rule over its time. Times are Unix milliseconds. */
@@ -53,6 +54,8 @@ export interface IncidentNames {
   agent(number: number): string;
   host(number: number): string;
   text(number: number): string | null;
+  /** Where an address is, where files say so. */
+  origin(ip: string): OriginNames | null;
 }
 
 const only = (names: readonly string[]): string | null => (names.length === 1 ? (names[0] as string) : null);
@@ -94,7 +97,10 @@ export function incidentOf(
     ips,
     more,
   };
-  return { ...incident, summary: summaryOf(incident, { ...detail, decoys: config.decoys }) };
+  return {
+    ...incident,
+    summary: summaryOf(incident, { ...detail, decoys: config.decoys, origin: names.origin(only(ips) ?? '') }),
+  };
 }
 
 /** A mild incident is a warning at most. */

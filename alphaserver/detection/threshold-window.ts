@@ -82,6 +82,9 @@ export interface OpenIncident {
   isMoved: boolean;
   /** True when one of its events comes from a log that cannot be forged. */
   isVouched: boolean;
+  /** True when its user came from a country, or by a network operator, for the first time. */
+  isFirstCountry: boolean;
+  isFirstOperator: boolean;
   readonly first: number[];
   readonly last: number[];
   readonly hosts: number[];
@@ -167,6 +170,8 @@ function opened(
     late: by.late,
     isMoved: isMoved(by),
     isVouched: false,
+    isFirstCountry: false,
+    isFirstOperator: false,
     first: [],
     last: [],
     hosts: [],
@@ -221,22 +226,23 @@ export function extend(window: ThresholdWindow, event: RuleEvent, quietMs: numbe
 
 /**
  * Adds an event that counts; events come in order. What one incident has used up does not count for the next: a source that
- * goes on slowly after a close has to cross the threshold anew.
+ * goes on slowly after a close has to cross the threshold anew. Returns the window.
  */
-export function observe(window: ThresholdWindow, event: RuleEvent, threshold: Threshold): void {
+export function observe(window: ThresholdWindow, event: RuleEvent, threshold: Threshold): ThresholdWindow {
   endIfQuiet(window, event.place, threshold.quietMs);
   if (window.open) {
     grow(window.open, event, 1);
     name(window.open, event);
-    return;
+    return window;
   }
   if (window.observations.length === 0) window.observations = [];
   const counted = threshold.distinct
     ? addDistinct(window, event, event[threshold.distinct], threshold)
     : addNext(window, event, threshold);
-  if (counted < threshold.count) return;
+  if (counted < threshold.count) return window;
   window.open = opened(window.observations, event, threshold);
   window.observations = NO_OBSERVATIONS;
+  return window;
 }
 
 /** Observations are kept at the times that they happened, in that order: of events that were moved so many times the count. */

@@ -1,6 +1,7 @@
 /** Read-only access to a data folder for commands, with or without a running server. Takes no lock. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { NO_ORIGIN, type OriginOf } from '../../service/origin.ts';
 import { ALERT_MIGRATIONS } from '../alerting/schema.ts';
 import { MIGRATIONS as ROLLUP_MIGRATIONS } from '../rollups/schema.ts';
 import { arrays, type Database, isAttached } from '../store/database.ts';
@@ -8,7 +9,6 @@ import { EVENTS_FILE } from '../store/folder.ts';
 import { MIGRATIONS } from '../store/schema.ts';
 import { type AlertsView, NO_ALERTS } from './alert-results.ts';
 import { stateNow } from './alert-views.ts';
-import { NO_ORIGIN, type OriginOf } from './origin.ts';
 import { Queries } from './queries.ts';
 import type { QueryThread } from './query-thread.ts';
 import type { Views } from './results.ts';

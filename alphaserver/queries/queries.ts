@@ -1,4 +1,6 @@
 /** All queries of a store, answered on one connection, each from one moment of it. */
+
+import { NO_ORIGIN, type OriginOf } from '../../service/origin.ts';
 import type { StoredIncident } from '../alerting/incident-store.ts';
 import { type Counts, countsOf, type Names } from '../rollups/counts.ts';
 import { EventIndex } from '../rollups/event-index.ts';
@@ -24,7 +26,6 @@ import {
 } from './fleet.ts';
 import { type BlocklistQuery, type BlocklistText, type IncidentQuery, Incidents } from './incidents.ts';
 import { type StoredFigures, storedFigures } from './metrics.ts';
-import { NO_ORIGIN, type OriginOf } from './origin.ts';
 import type {
   AboutView,
   CoverageCounts,

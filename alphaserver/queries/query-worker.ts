@@ -1,6 +1,7 @@
 /** The thread that queries run on: whatever one costs, storing does not wait for it. */
+
+import { originsFrom } from '../../service/origin.ts';
 import { MovedReply, runThread } from '../../service/thread.ts';
-import { originsFrom } from './origin.ts';
 import { Queries } from './queries.ts';
 import { type JsonQuery, queryJson } from './query-json.ts';
 import type { QueryData, QueryMessages } from './query-thread.ts';

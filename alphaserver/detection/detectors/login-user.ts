@@ -1,10 +1,14 @@
 /** Detects first-seen-source: the keys are users that log in. */
+import type { DetectionConfig } from '../../alert-config/rules.ts';
 import { type BaseState, type DetectorState, REMEMBERED_LOGIN_MS, RuleDetector } from '../detector.ts';
 import { EVENT_FIELDS, type RuleEvent } from '../rule-event.ts';
+import type { SourceOrigins } from '../source-origin.ts';
 import { atOnce, observe, type ThresholdWindow } from '../threshold-window.ts';
 
 /** Sources remembered for one user; the one not used for longest is evicted. */
 export const SOURCES_PER_USER = 256;
+/** Countries, and as many network operators, remembered for one user; the one found first is evicted. */
+export const ORIGINS_PER_USER = 64;
 
 /** The logins of a user so far. */
 export interface LoginHistory {
@@ -12,6 +16,9 @@ export interface LoginHistory {
   firstAt: number;
   /** Numbers of interned texts, the one used last at the end. */
   readonly sources: number[];
+  /** Hashes of the countries and network operators it came from, where files say so. */
+  readonly countries: number[];
+  readonly operators: number[];
 }
 
 /** Remembers where each user came from. */
@@ -23,12 +30,19 @@ export class LoginUserDetector extends RuleDetector<LoginHistory> {
   readonly latenessEvents = 64;
   readonly rememberedMs = REMEMBERED_LOGIN_MS;
 
-  override newMemory(): LoginHistory {
-    return { logins: 0, firstAt: 0, sources: [] };
+  readonly #origins: SourceOrigins;
+
+  constructor(config: DetectionConfig, origins: SourceOrigins) {
+    super(config);
+    this.#origins = origins;
   }
 
-  override copyMemory({ logins, firstAt, sources }: LoginHistory): LoginHistory {
-    return { logins, firstAt, sources: sources.slice() };
+  override newMemory(): LoginHistory {
+    return { logins: 0, firstAt: 0, sources: [], countries: [], operators: [] };
+  }
+
+  override copyMemory({ sources, countries, operators, ...memory }: LoginHistory): LoginHistory {
+    return { ...memory, sources: sources.slice(), countries: countries.slice(), operators: operators.slice() };
   }
 
   /** The first login of all opens nothing. */
@@ -38,8 +52,14 @@ export class LoginUserDetector extends RuleDetector<LoginHistory> {
 
   observe({ windows: [window], memory }: DetectorState<LoginHistory>, event: RuleEvent): void {
     const isNew = this.#isNew(memory, event);
-    if (isNew && this.config.rules['first-seen-source'].on)
-      observe(window as ThresholdWindow, event, this.thresholds[0]);
+    const { country, operator } = this.#origins.of(event.ip);
+    const isFirstCountry = isFirst(memory.countries, country);
+    const isFirstOperator = isFirst(memory.operators, operator);
+    if (!isNew || !this.config.rules['first-seen-source'].on) return;
+    const { open } = observe(window as ThresholdWindow, event, this.thresholds[0]);
+    if (!open) return;
+    open.isFirstCountry ||= isFirstCountry;
+    open.isFirstOperator ||= isFirstOperator;
   }
 
   /** True when a user with a history comes from a source for the first time. Remembers the login. */
@@ -63,4 +83,12 @@ export class LoginUserDetector extends RuleDetector<LoginHistory> {
   mapTexts(memory: LoginHistory, textOf: (text: number) => number): LoginHistory {
     return { ...memory, sources: memory.sources.map(textOf) };
   }
+}
+
+/** True for another origin than those remembered, where any are. Remembers it. */
+function isFirst(remembered: number[], origin: number): boolean {
+  if (origin === 0 || remembered.includes(origin)) return false;
+  remembered.push(origin);
+  if (remembered.length > ORIGINS_PER_USER) remembered.shift();
+  return remembered.length > 1;
 }

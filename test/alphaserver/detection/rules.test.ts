@@ -399,6 +399,36 @@ test('times that were moved into order are not near each other, and no span of t
   );
 });
 
+test('first-seen-source: says so where a country or a network operator is the first of its user', () => {
+  const places: Record<string, readonly [country: string, operator: string | null]> = {
+    '198.51.100.1': ['DE', 'AS64500 Example'],
+    '198.51.100.2': ['DE', 'AS64500 Example'],
+    '192.0.2.1': ['DE', 'AS64501 Other'],
+    '192.0.2.2': ['BR', null],
+  };
+  const originOf = (ip: string) => {
+    const [country, operator] = places[ip] ?? [null, null];
+    return { country, operator };
+  };
+  const known = repeated(3, 60, { outcome: 'accepted', user: 'mira', ip: '198.51.100.1' });
+  const words = (...ips: string[]): (string | undefined)[] =>
+    raised([...known, ...ips.map((ip, i) => success({ at: 1_000 * (i + 1), user: 'mira', ip }))], {
+      config: only('first-seen-source'),
+      originOf,
+    }).map(({ summary }) => summary.split('never seen for this user before')[1]);
+  assert.deepEqual(words('198.51.100.2'), ['']);
+  assert.deepEqual(words('192.0.2.1'), [', the first time by AS64501 Other']);
+  assert.deepEqual(words('192.0.2.2'), [', the first time from BR']);
+  assert.deepEqual(words('203.0.113.1'), [''], 'of an address of which nothing is known, nothing is said');
+  assert.deepEqual(words('192.0.2.1', '192.0.2.2', '192.0.2.99'), [
+    ', the first time by AS64501 Other',
+    ', the first time from BR',
+    '',
+  ]);
+  const before = raised(known, { config: only('first-seen-source') });
+  assert.deepEqual(before, [], 'the first of all countries is no news');
+});
+
 test('an incident is open until its source has been quiet for fifteen minutes, by the clock', () => {
   const closed = (atSeconds: number): number | null | undefined =>
     raised(repeated(10, 1), { config: only('brute-force') }, atSeconds)[0]?.closedAt;

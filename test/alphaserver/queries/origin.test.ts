@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { originsFrom } from '../../../alphaserver/queries/origin.ts';
+import { originsFrom } from '../../../service/origin.ts';
 import { mmdb } from '../../mmdb.ts';
 import { Served } from '../web/served.ts';
 

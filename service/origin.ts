@@ -2,9 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { Reader, type Response } from 'maxmind';
-import { networkWith } from '../../service/ip-network.ts';
-import type { Logger } from '../../service/logger.ts';
-import type { Origin } from './results.ts';
+import { networkWith } from './ip-network.ts';
+import type { Logger } from './logger.ts';
+
+/** What is known of an address; null where no file says so. `country` is an ISO 3166 code, `network` in CIDR form. */
+export interface Origin {
+  readonly country: string | null;
+  readonly network: string | null;
+  readonly asn: number | null;
+  readonly organization: string | null;
+}
 
 /** The origin of an address as a field to add; nothing where no file is set or it does not know the address. */
 export type OriginOf = (ip: string | null) => { readonly origin?: Origin | null };

@@ -54,11 +54,16 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   private: ['maybe', '1'],
   since: TIMES,
   step: ['5m', '60'],
+  unused: TIMES,
   until: TIMES,
   user: [],
 };
 /** A right value of each part of a path, and wrong ones. */
 const PARTS: Readonly<Record<string, { readonly right: string; readonly wrong: readonly string[] }>> = {
+  fingerprint: {
+    right: 'SHA256:47DEQpj8HBSa%2B%2FTImW%2B5JCeuQeRkm5NMpJWZG3hSuFU',
+    wrong: ['SHA256:abc', 'ED25519', 'SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU '],
+  },
   id: { right: 'x', wrong: [] },
   ip: { right: '192.0.2.1', wrong: ['foo', '999.1.1.1', '203.0.113.0/24'] },
   name: { right: 'x', wrong: [] },

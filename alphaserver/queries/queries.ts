@@ -38,6 +38,9 @@ import type {
   Origin,
   PointView,
   RankingView,
+  KeyDetail,
+  KeyPage,
+  KeyQuery,
   SessionPage,
   SessionQuery,
   SpanQuery,
@@ -46,6 +49,7 @@ import type {
 } from './results.ts';
 import { TIMELINE_LIMIT } from './results.ts';
 import { type RuleProgress, ruleProgress } from './rule-progress.ts';
+import { keyDetail, keyPage } from './keys.ts';
 import { sessionPage } from './sessions.ts';
 import { Snapshot } from './snapshot.ts';
 import { TimelineCounts } from './timeline.ts';
@@ -101,6 +105,14 @@ export class Queries {
   #located(events: readonly StoredEvent[]): EventView[] {
     if (this.#originOf === NO_ORIGIN) return events as EventView[];
     return events.map((event) => ({ ...event, ...this.#originOf(event.ip) }));
+  }
+
+  keys(query: KeyQuery): KeyPage {
+    return this.#at(() => keyPage(this.#db, query));
+  }
+
+  key(fingerprint: string): KeyDetail | null {
+    return this.#at(() => keyDetail(this.#db, fingerprint));
   }
 
   sessions(query: SessionQuery): SessionPage {

@@ -98,6 +98,8 @@ export class StoreViews implements Views {
   }
 
   events: Views['events'] = (query) => this.#thread.run('events', query);
+  keys: Views['keys'] = (query) => this.#thread.run('keys', query);
+  key: Views['key'] = (fingerprint) => this.#thread.run('key', fingerprint);
   sessions: Views['sessions'] = (query) => this.#thread.run('sessions', query);
   eventsAfter: Views['eventsAfter'] = (id, limit) => this.#thread.run('eventsAfter', id, limit);
   summary: Views['summary'] = (span) => this.#thread.run('summary', span);

@@ -145,6 +145,17 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX sessionsBySource ON sessions (ip, sortAt);
   CREATE INDEX sessionsByKey ON sessions (fingerprint, sortAt) WHERE fingerprint IS NOT NULL;
   `,
+  // Who used which key: user and ip are empty where sshd does not say.
+  `
+  CREATE TABLE keyUses (
+    fingerprint TEXT NOT NULL, host INTEGER NOT NULL, user TEXT NOT NULL, ip TEXT NOT NULL, key TEXT NOT NULL,
+    firstAt INTEGER NOT NULL, lastAt INTEGER NOT NULL, logins INTEGER NOT NULL,
+    PRIMARY KEY (fingerprint, host, user, ip)
+  ) WITHOUT ROWID;
+  CREATE INDEX keyUsesByTime ON keyUses (lastAt);
+  CREATE INDEX keyUsesByUser ON keyUses (user);
+  CREATE INDEX keyUsesByHost ON keyUses (host);
+  `,
 ];
 
 /** The words that the column `outcome` of events numbers from 0. */

@@ -5,6 +5,7 @@
 import type { AgentLook, AgentRow } from './agents.ts';
 import type { Database, Statement } from './database.ts';
 import { methodText, storedMethod } from './event-rows.ts';
+import { KeyUses } from './key-uses.ts';
 import { TRUSTS } from './schema.ts';
 import type { NumberedEnd, OpenList, StoredEvent, StoredSession } from './store.ts';
 
@@ -76,6 +77,7 @@ export function sessionOf(row: SessionRow): StoredSession {
 export class SessionWriter {
   readonly #db: Database;
   readonly #limit: number;
+  readonly #keys: KeyUses;
   readonly #begin: Statement;
   readonly #insertEnded: Statement;
   readonly #byLogin: Statement;
@@ -87,6 +89,7 @@ export class SessionWriter {
   constructor(db: Database, openLimit = OPEN_SESSIONS_LIMIT) {
     this.#db = db;
     this.#limit = openLimit;
+    this.#keys = new KeyUses(db);
     this.#begin = db.prepare(
       `INSERT INTO sessions (sortAt, event, agent, seq, host, user, method, key, fingerprint, ip, port, pid, trust, since, followed, confirmed)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0) RETURNING id`,
@@ -112,6 +115,7 @@ export class SessionWriter {
   reload(): void {
     const { n } = this.#db.prepare('SELECT count(*) AS n FROM sessions WHERE until IS NULL').get() as { n: number };
     this.#open = n;
+    this.#keys.reload();
   }
 
   /** Begins a session with each success among the stored events of a batch. `hostOf` gives the number of a host. Gives their ids. */
@@ -119,18 +123,20 @@ export class SessionWriter {
     const begun: number[] = [];
     for (const event of events) {
       if (event.outcome !== 'accepted') continue;
-      const atMs = Date.parse(event.at);
+      const { key = null, user, ip } = event;
+      const [atMs, host, fingerprint] = [Date.parse(event.at), hostOf(event.host), fingerprintOf(key)];
+      if (key !== null && fingerprint !== null) this.#keys.count({ fingerprint, key, host, user, ip, at: atMs });
       const { id } = this.#begin.get(
         atMs,
         event.id,
         agent.id,
         event.seq,
-        hostOf(event.host),
-        event.user,
+        host,
+        user,
         storedMethod(event.method),
-        event.key ?? null,
-        fingerprintOf(event.key),
-        event.ip,
+        key,
+        fingerprint,
+        ip,
         event.port,
         event.pid ?? null,
         event.trust ? TRUSTS.indexOf(event.trust) : null,

@@ -29,6 +29,9 @@ import {
   FleetShape,
   GapView,
   HostView,
+  type KeyCursor,
+  KeyDetail,
+  KeyView,
   LedgerTotals,
   LedgerView,
   NetworksView,
@@ -126,6 +129,12 @@ const eventCursorIn = (given: string): EventCursor | undefined => {
   const match = /^(-?\d{1,16})\.(\d{1,15})$/.exec(given);
   return match ? { atMs: Number(match[1]), id: Number(match[2]) } : undefined;
 };
+const keyCursorIn = (given: string): KeyCursor | undefined => {
+  const match = /^(-?\d{1,16})\.(.{1,100})$/.exec(given);
+  return match && fingerprintOf(match[2]) === match[2]
+    ? { atMs: Number(match[1]), fingerprint: match[2] as string }
+    : undefined;
+};
 const ALERT_CURSOR = /^-?\d{1,16}\.[a-z0-9-]{1,64}$/;
 
 /** The span from `since` to `until`, infinite where they are not given. */
@@ -168,6 +177,11 @@ const Vouched = {
 /** Adds the id in the path to a route's schema. */
 const ofOne = <S extends object>({ schema }: { schema: S }) => ({
   schema: { ...schema, params: schemaOf({ id: required('Its id', textOf(TEXT_LIMIT)) }) },
+});
+
+/** Adds a key's fingerprint in the path to a route's schema. */
+const keyRoute = <S extends object>({ schema }: { schema: S }) => ({
+  schema: { ...schema, params: schemaOf({ fingerprint: required('Its fingerprint', fingerprint) }) },
 });
 
 /** An answer that is a list, and the cursor of its next page. */
@@ -250,6 +264,19 @@ export const API = {
     },
     page({ sessions: list(SessionView) }),
   ),
+  keys: route(
+    'events',
+    'Keys by their fingerprint, those used last first: who used each, where and from where',
+    {
+      user: parameter('Only keys that this user used', textOf(TEXT_LIMIT)),
+      host: parameter('Only keys that were used on this host', textOf(TEXT_LIMIT)),
+      unused: parameter('Only keys that were not used since then', time),
+      cursor: cursorOf(keyCursorIn),
+      ...csv,
+    },
+    page({ keys: list(KeyView) }),
+  ),
+  key: keyRoute(route('events', 'What is known of one key', {}, KeyDetail)),
   timeline: route(
     'events',
     'Counts in steps of time, empty ones too',

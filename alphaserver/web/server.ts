@@ -28,6 +28,7 @@ import { countRoutes } from './routes/counts.ts';
 import { decisionRoutes } from './routes/decisions.ts';
 import { eventRoutes } from './routes/events.ts';
 import { hostRoutes } from './routes/hosts.ts';
+import { keyRoutes } from './routes/keys.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { CsvDownloads } from './send-csv.ts';
@@ -155,6 +156,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       hostRoutes(api, views);
       eventRoutes(api, { views, written, downloads });
       sessionRoutes(api, views, downloads);
+      keyRoutes(api, views, downloads);
       countRoutes(api, { views, written, alerts, ready: options.ready });
       ledgerRoutes(api, views);
       alertRoutes(api, alerts);

@@ -24,14 +24,15 @@ export class Sshd {
     this.keyFile = join(folder, 'key');
   }
 
-  /** Starts one, and resolves when it takes connections. */
-  static async start(): Promise<Sshd> {
+  /** Starts one, and resolves when it takes connections. `more`: further lines of sshd_config. */
+  static async start(more: readonly string[] = []): Promise<Sshd> {
     const folder = mkdtempSync(join(tmpdir(), 'asgard-e2e-sshd-'));
     const port = await freePort();
     for (const name of ['host', 'key']) output('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name));
     // As root it wants the folder that the package's service makes.
     if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true });
     const config = [
+      ...more,
       `Port ${port}`,
       'ListenAddress 127.0.0.1',
       `HostKey ${join(folder, 'host')}`,
@@ -51,6 +52,18 @@ export class Sshd {
       () => `sshd takes connections on port ${port}`,
     );
     return new Sshd(child, port, folder);
+  }
+
+  /** The process id of the listener. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** The arguments of an ssh that logs in by the key, before the host's name. */
+  get login(): readonly string[] {
+    const options = ['BatchMode=yes', 'IdentitiesOnly=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null'];
+    const settings = [...options, 'LogLevel=ERROR'].flatMap((option) => ['-o', option]);
+    return ['-F', 'none', ...settings, '-i', this.keyFile, '-p', String(this.port), '-l', this.user];
   }
 
   /** Ends it, and takes its folder away. */

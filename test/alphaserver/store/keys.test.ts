@@ -1,0 +1,122 @@
+/** Who used which key, as the store counts it and the API's queries give it. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { keyDetail, keyPage } from '../../../alphaserver/queries/keys.ts';
+import type { KeyQuery } from '../../../alphaserver/queries/results.ts';
+import { EventStore } from '../../../alphaserver/store/event-store.ts';
+import { KeyUses } from '../../../alphaserver/store/key-uses.ts';
+import { fingerprintOf } from '../../../alphaserver/store/sessions.ts';
+
+const START = Date.parse('2026-08-01T00:00:00.000Z');
+const DAY_MS = 86_400_000;
+const print = (letter: string): string => `SHA256:${letter.repeat(43)}`;
+const at = (day: number): string => new Date(START + day * DAY_MS).toISOString();
+
+let folder: string;
+let store: EventStore;
+let seq = 0;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'asgard-keys-'));
+  store = new EventStore(folder);
+  seq = 0;
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function login(day: number, key: string | null, more: object = {}): Promise<void> {
+  seq += 1;
+  const event = {
+    ...{ at: at(day), outcome: 'accepted', method: key === null ? 'password' : 'publickey', user: 'alice' } as const,
+    ...{ invalidUser: false, ip: '192.0.2.10', port: 50_000, key },
+    ...more,
+  };
+  const agent = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
+  await store.append([{ agent, host: 'web', events: [{ seq, event }] }], START + day * DAY_MS);
+}
+
+const ALL: KeyQuery = { user: null, host: null, unusedSinceMs: null, limit: 100, cursor: null };
+const letters = (query: Partial<KeyQuery> = {}): string =>
+  keyPage(store.db, { ...ALL, ...query })
+    .keys.map(({ key }) => key.at(-1))
+    .join('');
+
+test('keys are listed with who used them, where, from where, first and last', async () => {
+  await login(1, `ED25519 ${print('a')}`);
+  await login(2, `ED25519 ${print('a')}`, { user: 'bob', host: 'db', ip: '2001:db8::1' });
+  await login(3, `ED25519 ${print('a')}`);
+  await login(4, null);
+  await login(5, `RSA ${print('b')}`, { outcome: 'failed' });
+  const [key, ...more] = keyPage(store.db, ALL).keys;
+  assert.equal(more.length, 0);
+  assert.deepEqual(key, {
+    key: print('a'),
+    type: 'ED25519',
+    certificate: null,
+    users: ['alice', 'bob'],
+    hosts: ['web', 'db'],
+    sources: ['192.0.2.10', '2001:db8::1'],
+    firstUsed: at(1),
+    lastUsed: at(3),
+    logins: 3,
+  });
+  assert.deepEqual(keyDetail(store.db, print('a')), {
+    ...key,
+    uses: [
+      { user: 'alice', host: 'web', ip: '192.0.2.10', firstUsed: at(1), lastUsed: at(3), logins: 2 },
+      { user: 'bob', host: 'db', ip: '2001:db8::1', firstUsed: at(2), lastUsed: at(2), logins: 1 },
+    ],
+  });
+  assert.equal(keyDetail(store.db, print('c')), null);
+});
+
+test('a certificate is known by its id, serial and CA', async () => {
+  const ca = `ED25519 ${print('c')}`;
+  await login(1, `ED25519-CERT ${print('a')} ID alice (laptop) (serial 18446744073709551615) CA ${ca}`);
+  const [key] = keyPage(store.db, ALL).keys;
+  assert.deepEqual([key?.key, key?.type], [print('a'), 'ED25519-CERT']);
+  assert.deepEqual(key?.certificate, { id: 'alice (laptop)', serial: '18446744073709551615', ca });
+});
+
+test('keys are narrowed by user, host and how long they were not used, and come in pages', async () => {
+  for (const [i, letter] of ['a', 'b', 'c', 'd'].entries()) await login(10 * i, `ED25519 ${print(letter)}`);
+  await login(40, `ED25519 ${print('b')}`, { user: 'bob', host: 'db' });
+  assert.equal(letters(), 'bdca');
+  assert.equal(letters({ user: 'bob' }), 'b');
+  assert.equal(letters({ host: 'db' }), 'b');
+  assert.equal(letters({ user: 'alice', host: 'db' }), 'b');
+  assert.equal(letters({ unusedSinceMs: START + 25 * DAY_MS }), 'ca');
+  const first = keyPage(store.db, { ...ALL, limit: 3 });
+  assert.deepEqual(first.next, { atMs: START + 20 * DAY_MS, fingerprint: print('c') });
+  assert.equal(letters({ limit: 3, cursor: first.next }), 'a');
+});
+
+test('a login counts once, and counts stay when the events are gone', async () => {
+  await login(1, `ED25519 ${print('a')}`);
+  seq -= 1;
+  await login(1, `ED25519 ${print('a')}`);
+  assert.equal(keyPage(store.db, ALL).keys[0]?.logins, 1);
+  store.deleteUpTo(store.lastId, 100, START + 100 * DAY_MS);
+  store.deleteSessionsBefore(START + 100 * DAY_MS, 100);
+  assert.equal(keyPage(store.db, ALL).keys[0]?.logins, 1);
+});
+
+test('of too many uses those of longest ago are evicted', () => {
+  const uses = new KeyUses(store.db, 3);
+  for (const [i, letter] of ['a', 'b', 'c', 'd'].entries())
+    uses.count({ fingerprint: print(letter), key: 'x', host: 1, user: null, ip: null, at: i });
+  assert.equal(letters(), 'd');
+});
+
+test('fingerprints are found in what sshd logs of a key, of SHA256 and of MD5', () => {
+  assert.equal(fingerprintOf(`ED25519 ${print('a')}`), print('a'));
+  const md5 = Array(16).fill('0f').join(':');
+  assert.equal(fingerprintOf(`RSA ${md5}`), md5);
+  assert.equal(fingerprintOf(`RSA MD5:${md5}`), `MD5:${md5}`);
+  assert.equal(fingerprintOf('ED25519 SHA256:short'), null);
+  assert.equal(fingerprintOf(null), null);
+});

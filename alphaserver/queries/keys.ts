@@ -66,7 +66,14 @@ export function keyDetail(db: Database, fingerprint: string): KeyDetail | null {
       `SELECT u.user, h.name AS host, u.ip, u.firstAt, u.lastAt, u.logins FROM keyUses u JOIN hosts h ON h.id = u.host
        WHERE u.fingerprint = ? ORDER BY u.lastAt DESC LIMIT ?`,
     )
-    .all(fingerprint, USES) as { user: string; host: string; ip: string; firstAt: number; lastAt: number; logins: number }[];
+    .all(fingerprint, USES) as {
+    user: string;
+    host: string;
+    ip: string;
+    firstAt: number;
+    lastAt: number;
+    logins: number;
+  }[];
   return {
     ...viewOf(db, row),
     uses: uses.map(({ user, host, ip, firstAt, lastAt, logins }) => ({

@@ -25,6 +25,7 @@ import {
   shapes,
 } from './fleet.ts';
 import { type BlocklistQuery, type BlocklistText, type IncidentQuery, Incidents } from './incidents.ts';
+import { keyDetail, keyPage } from './keys.ts';
 import { type StoredFigures, storedFigures } from './metrics.ts';
 import type {
   AboutView,
@@ -33,14 +34,14 @@ import type {
   EventQuery,
   EventView,
   FleetShape,
+  KeyDetail,
+  KeyPage,
+  KeyQuery,
   LedgerTotals,
   NetworksView,
   Origin,
   PointView,
   RankingView,
-  KeyDetail,
-  KeyPage,
-  KeyQuery,
   SessionPage,
   SessionQuery,
   SpanQuery,
@@ -49,7 +50,6 @@ import type {
 } from './results.ts';
 import { TIMELINE_LIMIT } from './results.ts';
 import { type RuleProgress, ruleProgress } from './rule-progress.ts';
-import { keyDetail, keyPage } from './keys.ts';
 import { sessionPage } from './sessions.ts';
 import { Snapshot } from './snapshot.ts';
 import { TimelineCounts } from './timeline.ts';

@@ -7,8 +7,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
+import { after, before, describe, it } from 'node:test';
 import { Pair, type Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { has, lacking, outcome } from './machine.ts';
@@ -28,7 +28,9 @@ interface Session {
   readonly confirmedAt: string | null;
 }
 
-describe('sessions of a real sshd', { skip: lacking('a real sshd', { 'openssh-server': has('sshd'), 'openssh-client': has('ssh') }) }, () => {
+describe('sessions of a real sshd', {
+  skip: lacking('a real sshd', { 'openssh-server': has('sshd'), 'openssh-client': has('ssh') }),
+}, () => {
   let pair: Pair;
   let sshd: Sshd;
   let unread: Sshd;
@@ -60,16 +62,17 @@ describe('sessions of a real sshd', { skip: lacking('a real sshd', { 'openssh-se
   const sessions = async (open: boolean): Promise<readonly Session[]> =>
     (await pair.api<{ sessions: Session[] }>(`/api/sessions?open=${open}`)).sessions;
   const alerts = async (): Promise<readonly { rule: string; summary: string; source: string }[]> =>
-    (await pair.api<{ alerts: { rule: string; summary: string; source: string }[] }>('/api/alerts?open=true')).alerts.filter(
-      ({ rule }) => rule === 'unlogged-session',
-    );
+    (
+      await pair.api<{ alerts: { rule: string; summary: string; source: string }[] }>('/api/alerts?open=true')
+    ).alerts.filter(({ rule }) => rule === 'unlogged-session');
 
   const start = (program: string, args: readonly string[], env: Record<string, string> = {}): ChildProcess => {
     const child = spawn(program, args, { stdio: 'ignore', env: { ...process.env, ...env } });
     children.push(child);
     return child;
   };
-  const login = (to: Sshd, ...more: string[]): ChildProcess => start('ssh', [...to.login, ...more, '127.0.0.1', 'sleep 600']);
+  const login = (to: Sshd, ...more: string[]): ChildProcess =>
+    start('ssh', [...to.login, ...more, '127.0.0.1', 'sleep 600']);
 
   /** A connection that says `words` and nothing more; a new one takes its place when sshd ends it. */
   const stranger = (words: string): void => {
@@ -86,7 +89,11 @@ describe('sessions of a real sshd', { skip: lacking('a real sshd', { 'openssh-se
     login(sshd);
     login(sshd);
     await until(async () => (await sessions(true)).length === 2);
-    await until(async () => (await sessions(true)).every(({ confirmedAt }) => confirmedAt !== null), undefined, SEEN_MS);
+    await until(
+      async () => (await sessions(true)).every(({ confirmedAt }) => confirmedAt !== null),
+      undefined,
+      SEEN_MS,
+    );
     const { said } = await pair.serverCommand('who');
     assert.equal(said.trimEnd().split('\n').length, 3, said);
     assert.match(said, /confirmed/);
@@ -110,11 +117,25 @@ describe('sessions of a real sshd', { skip: lacking('a real sshd', { 'openssh-se
     writeFileSync(ask, '#!/bin/sh\nexec sleep 600\n', { mode: 0o700 });
     const password = ['-o', 'PubkeyAuthentication=no', '-o', 'PasswordAuthentication=yes', '-o', 'BatchMode=no'];
     const asking = setInterval(
-      () => start('ssh', [...password, ...sshd.login, '127.0.0.1'], { SSH_ASKPASS: ask, SSH_ASKPASS_REQUIRE: 'force', DISPLAY: ':9' }),
+      () =>
+        start('ssh', [...password, ...sshd.login, '127.0.0.1'], {
+          SSH_ASKPASS: ask,
+          SSH_ASKPASS_REQUIRE: 'force',
+          DISPLAY: ':9',
+        }),
       20_000,
     );
     const control = join(pair.folder, 'control');
-    const shared = start('ssh', [...sshd.login, '-M', '-S', control, '-N', '-L', `${pair.folder}/forward:127.0.0.1:${sshd.port}`, '127.0.0.1']);
+    const shared = start('ssh', [
+      ...sshd.login,
+      '-M',
+      '-S',
+      control,
+      '-N',
+      '-L',
+      `${pair.folder}/forward:127.0.0.1:${sshd.port}`,
+      '127.0.0.1',
+    ]);
     await until(() => {
       if (shared.exitCode !== null) throw new Error('the shared connection was refused');
       return outcome('ssh', ['-S', control, '-O', 'check', '127.0.0.1']).status === 0;
@@ -131,7 +152,10 @@ describe('sessions of a real sshd', { skip: lacking('a real sshd', { 'openssh-se
     clearInterval(asking);
     const all = await alerts();
     assert.equal(all.length, 1);
-    assert.match(all[0]?.summary ?? '', /^a connection to sshd on box from 127\.0\.0\.1 that no login in its log explains$/);
+    assert.match(
+      all[0]?.summary ?? '',
+      /^a connection to sshd on box from 127\.0\.0\.1 that no login in its log explains$/,
+    );
     intruder.kill();
     await until(async () => (await alerts()).length === 0, undefined, SEEN_MS);
     isOver = true;
@@ -169,5 +193,4 @@ function childrenOf(pid: number): number[] {
 }
 
 /** Those, and the processes that they have started. */
-const descendantsOf = (pid: number): number[] =>
-  childrenOf(pid).flatMap((child) => [...descendantsOf(child), child]);
+const descendantsOf = (pid: number): number[] => childrenOf(pid).flatMap((child) => [...descendantsOf(child), child]);

@@ -31,7 +31,7 @@ afterEach(async () => {
 async function login(day: number, key: string | null, more: object = {}): Promise<void> {
   seq += 1;
   const event = {
-    ...{ at: at(day), outcome: 'accepted', method: key === null ? 'password' : 'publickey', user: 'alice' } as const,
+    ...({ at: at(day), outcome: 'accepted', method: key === null ? 'password' : 'publickey', user: 'alice' } as const),
     ...{ invalidUser: false, ip: '192.0.2.10', port: 50_000, key },
     ...more,
   };

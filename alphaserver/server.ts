@@ -21,8 +21,7 @@ import { Listener } from './ingest/listener.ts';
 import { SCRIPT_TOKENS, Tokens } from './ingest/tokens.ts';
 import { figuresOf } from './metrics/collect.ts';
 import type { CertificateEnd } from './metrics/samples.ts';
-import { sender } from './notify/send.ts';
-import { ScheduledReports } from './report/scheduled-reports.ts';
+import type { ScheduledReports, ScheduledReportsOptions } from './report/scheduled-reports.ts';
 import { ROLLUPS_FILE } from './rollups/schema.ts';
 import { shareStore } from './sharing.ts';
 import { openStorage } from './storage.ts';
@@ -121,17 +120,16 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   );
   const reports =
     config.report &&
-    new ScheduledReports({
+    (await startReports({
       schedule: config.report,
       folder: config.dataFolder,
       views,
       alerts: alerting.view,
       settings: () => alerting.thread.settings,
-      senderFor: ({ page }) => sender(page, Date.now),
       mayDeliver: () => sharing?.leads ?? true,
       log,
       now: Date.now,
-    });
+    }));
   const ready = (): string | null => (stopping ? 'shutting down' : ingest.fault);
   const certificates = (): CertificateEnd[] =>
     (
@@ -221,6 +219,15 @@ async function checkStore(folder: string, ingest: GroupCommit, log: Logger): Pro
   } catch (error) {
     log.warn(`The store could not be checked as a whole: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** Starts reports. Loads tables and the mailer only here: a server without reports has no use for them on this thread. */
+async function startReports(options: Omit<ScheduledReportsOptions, 'senderFor'>): Promise<ScheduledReports> {
+  const [{ ScheduledReports }, { sender }] = await Promise.all([
+    import('./report/scheduled-reports.ts'),
+    import('./notify/send.ts'),
+  ]);
+  return new ScheduledReports({ ...options, senderFor: ({ page }) => sender(page, options.now) });
 }
 
 /** Reasons of the system why an address cannot be listened on. */

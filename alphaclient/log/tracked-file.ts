@@ -187,7 +187,9 @@ export class TrackedFile {
     if (!this.#isMoved || reader === null || hashed === null) return;
     try {
       const lines = lineHashes(reader.bytes(this.#hashedEnd, reader.offset), LINES_AFTER_MOVE + 1 - hashed.length);
-      this.#linesAfterMove = hashed.length + lines.length > LINES_AFTER_MOVE ? null : [...hashed, ...lines];
+      // Where the file was truncated since, these are other lines than those that were emitted.
+      const isKept = hashed.length + lines.length <= LINES_AFTER_MOVE && !reader.changed();
+      this.#linesAfterMove = isKept ? [...hashed, ...lines] : null;
       this.#hashedEnd = reader.offset;
     } catch {
       // Reading on meets with the same error; the lines are only evidence.

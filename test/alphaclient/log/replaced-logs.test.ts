@@ -100,6 +100,18 @@ for (const count of [1, 30])
     assert.deepEqual([steps.text, steps.gaps], [lines(0, count + 3) + lines(count + 10, count + 12), []]);
   });
 
+test('a log that was truncated, written anew and replaced by a copy of that is a new log', async (t) => {
+  const steps = new Steps(t);
+  appendFileSync(steps.path, lines(0, 3));
+  await steps.drain();
+  truncateSync(steps.path);
+  appendFileSync(steps.path, lines(10, 12));
+  writeFileSync(`${steps.path}~`, lines(10, 14));
+  renameSync(`${steps.path}~`, steps.path);
+  await steps.drain();
+  assert.equal(steps.text, lines(0, 3) + lines(10, 14));
+});
+
 test('a copy that has some of the lines emitted after it was made goes on behind them', async (t) => {
   const steps = new Steps(t);
   appendFileSync(steps.path, lines(0, 20));

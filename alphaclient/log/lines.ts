@@ -1,5 +1,6 @@
 /** Splits a stream of bytes into whole lines, in bounded memory. Pure. */
 
+import { endOfFrames } from '../sshd/octet-counts.ts';
 import { LINE_LIMIT_BYTES } from './source.ts';
 
 /** The end of a line that was cut: it matches no message of sshd, so that a cut line is never taken for a whole one. */
@@ -14,6 +15,7 @@ const NUL_RUN_LIMIT_BYTES = 4;
 const NEWLINE = 10;
 const CARRIAGE_RETURN = 13;
 const NOTHING = Buffer.alloc(0);
+const LINE_END = Buffer.from('\n');
 
 /** Whole lines, and how much of the log they take. */
 export interface Lines {
@@ -55,35 +57,57 @@ export class LineSplitter {
   /** Adds the next bytes of the log; returns the lines that they end, which may share their memory. What is kept is copied. */
   add(bytes: Buffer): Lines {
     const last = bytes.lastIndexOf(NEWLINE);
-    if (last < 0) {
-      // A copy, as below: `scan` reads into one buffer again and again.
-      this.#keep(Buffer.from(bytes));
-      return NO_LINES;
-    }
-    const consumedBytes = this.#partialBytes + last + 1;
+    const partialFrom = last + 1;
     const lines: Buffer[] = [];
+    let consumedBytes = 0;
     let cutLines = 0;
-    let at = 0;
-    const whole = bytes.subarray(0, last + 1);
-    this.#carriageReturn = endsWithCarriageReturn(whole);
-    const plain = !whole.includes(0) && !hasLongLine(whole);
-    while (at <= last) {
-      if (plain && this.#partialBytes === 0) {
-        lines.push(whole.subarray(at));
-        break;
+    if (last >= 0) {
+      consumedBytes = this.#partialBytes + partialFrom;
+      let at = 0;
+      const whole = bytes.subarray(0, partialFrom);
+      this.#carriageReturn = endsWithCarriageReturn(whole);
+      const plain = !whole.includes(0) && !hasLongLine(whole);
+      while (at <= last) {
+        if (plain && this.#partialBytes === 0) {
+          lines.push(whole.subarray(at));
+          break;
+        }
+        const end = bytes.indexOf(NEWLINE, at);
+        at += end - at > LINE_LIMIT_BYTES ? this.#takeFrames(bytes.subarray(at, end), lines) : 0;
+        this.#keep(bytes.subarray(at, end));
+        if (this.#lineBytes > LINE_LIMIT_BYTES) cutLines += 1;
+        lines.push(...this.#endLine());
+        at = end + 1;
       }
-      const end = bytes.indexOf(NEWLINE, at);
-      this.#keep(bytes.subarray(at, end));
-      if (this.#lineBytes > LINE_LIMIT_BYTES) cutLines += 1;
-      lines.push(...this.#endLine());
-      at = end + 1;
     }
-    if (last + 1 < bytes.length) this.#keep(bytes.subarray(last + 1));
+    const partial = bytes.subarray(partialFrom);
+    const keptBytes = this.#partialBytes;
+    const framesEnd = this.#takeFrames(partial, lines);
+    if (framesEnd > 0) consumedBytes += keptBytes + framesEnd;
+    // A copy: `scan` reads into one buffer again and again.
+    if (framesEnd < partial.length)
+      this.#keep(last < 0 ? Buffer.from(partial.subarray(framesEnd)) : partial.subarray(framesEnd));
+    if (consumedBytes === 0) return NO_LINES;
     return {
       bytes: lines.length === 1 && lines[0] !== undefined ? lines[0] : Buffer.concat(lines),
       consumedBytes,
       cutLines,
     };
+  }
+
+  /**
+   * Takes the whole messages with octet counts that the partial line and `bytes` begin with, as one line: nothing else ends them. Returns
+   * how many of `bytes` they take.
+   */
+  #takeFrames(bytes: Buffer, lines: Buffer[]): number {
+    const isWhole = this.#keptBytes === this.#partialBytes;
+    const text = this.#partialBytes === 0 ? bytes : isWhole ? Buffer.concat([...this.#kept, bytes]) : NOTHING;
+    const end = endOfFrames(text);
+    if (end <= this.#partialBytes) return 0;
+    const taken = end - this.#partialBytes;
+    lines.push(Buffer.from(text.subarray(0, end)), LINE_END);
+    this.#endLine();
+    return taken;
   }
 
   /**

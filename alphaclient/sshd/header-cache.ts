@@ -112,9 +112,11 @@ export class HeaderCache {
   }
 }
 
-/** Returns true for a tag that may be sshd's, or syslogd's own. */
+/** The beginnings of tags that may be sshd's, by whatever name, or syslogd's own. */
+const SPECIAL_TAGS = ['ssh', 'SSH', 'openssh', 'open-ssh', 'OpenSSH', 'dcos_', 'syslog'] as const;
+
 function isSpecialTag(text: string, at: number): boolean {
-  return text.startsWith('ssh', at) || text.startsWith('dcos_', at) || text.startsWith('syslog', at);
+  return SPECIAL_TAGS.some((tag) => text.startsWith(tag, at));
 }
 
 function isLetter(code: number): boolean {

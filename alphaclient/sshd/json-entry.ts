@@ -9,7 +9,33 @@ import { isSshd } from './sshd-tag.ts';
 import type { TimestampParser } from './timestamp.ts';
 
 /** Names of fields in lower case and without what is between their words; those of nested objects joined: `log.syslog.appname`. */
-const MESSAGES = ['message', 'msg', 'shortmessage', 'log', 'eventmessage', 'rawmsg', 'fullmessage', 'eventoriginal'];
+const MESSAGES = [
+  'message',
+  'msg',
+  'shortmessage',
+  'log',
+  'eventmessage',
+  'rawmsg',
+  'fullmessage',
+  'eventoriginal',
+  // Azure, Google Cloud, OpenTelemetry, Splunk and its collector, Loki, Elasticsearch, and whoever writes by hand
+  'syslogmessage',
+  'textpayload',
+  'jsonpayloadmessage',
+  'body',
+  'bodystringvalue',
+  'raw',
+  'resultraw',
+  'event',
+  'line',
+  'sourcemessage',
+  'logmessage',
+  'text',
+  'content',
+  'data',
+  'payload',
+];
+
 const PROGRAMS = [
   'program',
   'ident',
@@ -27,6 +53,17 @@ const PROGRAMS = [
   'syslogidentifier',
   'syslogprogram',
   'sourcename',
+];
+/** Names of fields that may hold the program, and hold something else as often. */
+const POSSIBLE_PROGRAMS = [
+  'prog',
+  'app',
+  'application',
+  'tag',
+  'service',
+  'servicename',
+  'attributesappname',
+  'processexecutablename',
 ];
 const PIDS = [
   'pid',
@@ -60,6 +97,7 @@ const TIMES = [
   'date',
   'ts',
   'timegenerated',
+  'timeunixnano',
 ];
 /** How deep objects are nested in what is read. */
 const DEPTH_LIMIT = 3;
@@ -100,14 +138,15 @@ export class EntryParser {
     if (journal !== null) return { ...journal, ms };
     const message = textOf(fields, MESSAGES);
     if (message === '') return null;
-    const tag = textOf(fields, PROGRAMS);
+    const possible = textOf(fields, POSSIBLE_PROGRAMS).toLowerCase();
+    const tag = textOf(fields, PROGRAMS) || (isSshd(TAG.exec(possible)?.[1] ?? '') ? possible : '');
     const [, program = tag, taggedPid] = TAG.exec(tag) ?? [];
     const pid = PIDS.map((name) => Number(fields.get(name) ?? Number.NaN)).find(
       (one) => Number.isSafeInteger(one) && one >= 0,
     );
     return {
       message: encoded(message.replace(program === '' ? /\n$/ : /^ |\n$/g, '')),
-      writer: program === '' ? 'contained' : isSshd(program) ? 'sshd' : 'other',
+      writer: program === '' ? 'contained' : isSshd(program.toLowerCase()) ? 'sshd' : 'other',
       pid: pid ?? Number(taggedPid ?? -1),
       host: encoded(textOf(fields, HOSTS)),
       ms,

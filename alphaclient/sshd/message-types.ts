@@ -142,6 +142,17 @@ export class ParsedMessage {
   }
 }
 
+/** What a connection writes once. Its password may fail twice in a second. */
+export const WRITTEN_ONCE: ReadonlySet<Kind> = new Set([
+  'accepted',
+  'opened',
+  'invalid-user',
+  'ended',
+  'session-opened',
+  'session-closed',
+  'session-ended',
+]);
+
 /** Returns true for a message that stands for an event by itself, so that its repetition is another. */
 export function isDecision({ kind }: ParsedMessage): boolean {
   return kind === 'failed' || kind === 'accepted' || kind === 'pam-failed' || kind === 'dropped';

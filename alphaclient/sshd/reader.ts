@@ -15,30 +15,21 @@ import { latin1, withoutCr } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
 import { MessageMemo } from './message-memo.ts';
 import { parseMessage } from './message-parser.ts';
-import { isDecision, type Kind, type ParsedMessage } from './message-types.ts';
+import { isDecision, type ParsedMessage, WRITTEN_ONCE } from './message-types.ts';
 import { isBigEndian, textIn } from './nul-bytes.ts';
+import { framesIn } from './octet-counts.ts';
 import { type RawLine, RawLines, type RawMessage } from './raw-lines.ts';
 import { LastDecision, looksLikeRepetition, readLastRepeated, readRepeat } from './repeats.ts';
 import type { SessionListener } from './session-changes.ts';
 import { SshdListener } from './sshd-listener.ts';
 import { type Header, HeaderParser } from './syslog-header.ts';
+import { ESCAPE, withoutColours } from './terminal-colours.ts';
 import { TimestampParser } from './timestamp.ts';
 import { ForgedMessages, type Forgery, looksLikeSshd, UnknownMessages, type UnknownShape } from './unknown-messages.ts';
 
 const STATE_VERSION = 2;
 /** PAM's modules may write more, but what is longer than this is nobody's message, and is not searched for one. */
 export const READ_LIMIT_BYTES = 8_192;
-
-/** What a connection writes once. Its password may fail twice in a second. */
-const ONCE: ReadonlySet<Kind> = new Set([
-  'accepted',
-  'opened',
-  'invalid-user',
-  'ended',
-  'session-opened',
-  'session-closed',
-  'session-ended',
-]);
 
 /** Plain JSON with a version; saved in the same transaction as the events and the log's position. */
 export type ReaderState = Readonly<Record<string, unknown>>;
@@ -126,13 +117,15 @@ export class Reader {
     this.#context.nowMs = context.nowMs;
     const text = latin1(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     const hasNul = text.includes('\0');
+    const hasEscape = text.includes(ESCAPE);
     for (let from = 0; from < text.length; ) {
       const lf = text.indexOf('\n', from);
       const end = lf < 0 ? text.length : lf;
       this.#lines++;
-      const known = hasNul || this.#rawLines.isIncomplete ? null : this.#headers.parseKnown(text, from);
+      const known = hasNul || hasEscape || this.#rawLines.isIncomplete ? null : this.#headers.parseKnown(text, from);
       if (hasNul) this.#lineWithNul(text.slice(from, end));
-      else if (known === null) this.#line(text.slice(from, end));
+      else if (known === null)
+        this.#line(hasEscape ? withoutColours(text.slice(from, end), this.#headers) : text.slice(from, end));
       else if (known.writer === 'sshd') this.#takeOfSyslog(known, withoutCr(text, known.from, end), text, from);
       else this.#takeOther(text.slice(from, end), known, known.from - from);
       from = end + 1;
@@ -156,6 +149,11 @@ export class Reader {
 
   /** Reads one line without its LF. */
   #line(text: string): void {
+    const frames = framesIn(text);
+    if (frames !== null) {
+      for (const frame of frames) this.#line(frame);
+      return;
+    }
     if (this.#rawLines.isIncomplete) {
       this.#writer = 'raw';
       const whole = this.#rawLines.continue(text, this.#lines);
@@ -258,7 +256,9 @@ export class Reader {
     else if (writer === 'contained') this.#takeContained({ ...entry, text: message, ms });
     else {
       this.#setContext(this.#hosts.number(entry.host), entry.pid, ms, this.#lines, entry.trust);
-      this.#take(message, false);
+      // Some shippers leave the header in the message, beside what they found in it.
+      const header = this.#headers.parse(message);
+      this.#take(header.writer === 'sshd' ? message.slice(header.from, header.end) : message, false);
     }
   }
 
@@ -307,7 +307,7 @@ export class Reader {
     this.#knownLines++;
     if (isRaw) this.#isRawLog = true;
     if (message.kind === 'ignored') this.listener.take(message.row, text, this.#context.ms);
-    if (message.kind === 'ignored' || (isAlike && ONCE.has(message.kind))) return;
+    if (message.kind === 'ignored' || (isAlike && WRITTEN_ONCE.has(message.kind))) return;
     if (message.kind === 'repeated') {
       this.#takeLastRepeated(text);
       return;

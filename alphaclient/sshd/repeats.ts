@@ -7,6 +7,8 @@ export const REPEAT_LIMIT = 100_000;
 
 const REPEATED = 'message repeated ';
 const BEGINS = ' times: [';
+/** As much of a line as the beginning of the message and the count take. */
+const REPETITION_LIMIT_CHARS = 400;
 /** As much of a line as its count can take. */
 const HEAD_LIMIT_CHARS = 64;
 
@@ -22,16 +24,21 @@ export function readRepeat(text: string): { readonly count: number; readonly mes
   return { count: Math.min(count, REPEAT_LIMIT), message: text.slice(from, end) };
 }
 
-/** What syslogd and macOS write (`repeated`, `1 time`), and sysklogd (`buffered`). */
-const LAST_MESSAGE = /^last message (?:repeated|buffered) (\d{1,9}) times?\b/;
+/**
+ * What syslogd and macOS write (`repeated`, `1 time`), sysklogd (`buffered`), syslog-ng (`Last message 'BEGINNING' repeated 2 times,
+ * suppressed by syslog-ng on web`) and metalog (`Last output repeated twice`).
+ */
+const LAST_MESSAGE =
+  /^last (?:message (?:'.{0,256}' )?(?:repeated|buffered) (\d{1,9}) time(?:s|\(s\))?(?=\W|$)|output repeated (?:(\d{1,9}) times|twice)$)/i;
 /** Words of a line that reports a repetition, in whatever spelling. */
 const ANY_REPETITION =
   /\b(?:last|previous|preceding|above) (?:message|line)\b|\b(?:message|line)s? repeated\b|\brepeated \d+ times?\b/i;
 
 /** N of `last message repeated N times`; null for another spelling. */
 export function readLastRepeated(text: string): number | null {
-  const count = LAST_MESSAGE.exec(text)?.[1];
-  return count === undefined ? null : Math.min(Number(count), REPEAT_LIMIT);
+  const found = LAST_MESSAGE.exec(text.slice(0, REPETITION_LIMIT_CHARS));
+  // metalog writes `twice` for 2.
+  return found === null ? null : Math.min(Number(found[1] ?? found[2] ?? 2), REPEAT_LIMIT);
 }
 
 /** Returns true for a line that seems to say that the line before it came again. */

@@ -10,7 +10,7 @@ const INSTANCE = String.raw`sshd?@[^ []{0,150}\.service(?=\[)`;
  * 0.99 writes as `sshd(pam_unix)`.
  */
 const TAG = new RegExp(
-  String.raw`^(?:/(?:[^ :[]{0,255}/)?)?(\[?)(?:${INSTANCE}|sshd?\.service|sshd\(pam_unix\)|${NAME})(\]?)(?:\[(\d{1,11})\])?(: ?| )`,
+  String.raw`^(?:/(?:[^ :[]{0,255}/)?)?(\[?)(?:${INSTANCE}|sshd?\.service|sshd\(pam_unix\)|${NAME})(\]?)(?: ?\[(\d{1,11})\])?(: ?| )`,
 );
 /** The first characters that it can have. */
 const TAG_BEGINS = 'sd/[';
@@ -22,8 +22,10 @@ const MARK_LIMIT_CHARS = 64;
 /** `(libsystem_info.dylib) [com.apple.opendirectoryd:session] ` of macOS, either of which may be missing; `(pam_unix) ` of an old PAM. */
 const SENDER = /^(?:\([^()]*\) )?(?:\[[\w.-]+:[\w.-]*\] )?/;
 const SENDER_LIMIT_CHARS = 200;
-/** The first characters of what may stand before a message behind a pid. */
-export const MARK_BEGINS = '[<(k';
+/** The first characters of what may stand before a message behind a pid: a mark, a second space, a byte order mark. */
+export const MARK_BEGINS = '[<(k \xef';
+const SPACES = /^(?: |\xef\xbb\xbf)+/;
+const SPACES_LIMIT_CHARS = 16;
 /** Cygwin's syslog writes the pid that Windows knows the process by into the message. */
 export const CYGWIN_BEGINS = 'PID ';
 const CYGWIN_PID = /^PID (\d{1,10}): /;
@@ -62,6 +64,8 @@ export function isSshd(program: string): boolean {
 /** Index behind what a syslog or a library put before the message at `at`; sshd begins no message like these. */
 export function messageStart(line: string, at: number): number {
   if (!MARK_BEGINS.includes(line[at] ?? '')) return at;
+  const spaces = SPACES.exec(line.slice(at, at + SPACES_LIMIT_CHARS));
+  if (spaces !== null) return messageStart(line, at + spaces[0].length);
   const mark = MARK.exec(line.slice(at, at + MARK_LIMIT_CHARS)) ?? SENDER.exec(line.slice(at, at + SENDER_LIMIT_CHARS));
   return at + (mark?.[0].length ?? 0);
 }

@@ -48,8 +48,11 @@ const COLUMNS_LIMIT_CHARS = 200;
 const FACILITY =
   '(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|security|ftp|local[0-7])' +
   String.raw`\.(?:emerg|panic|alert|crit|err|error|warn|warning|notice|info|debug)`;
-/** `auth.info` of BusyBox, `<auth.info>` of FreeBSD, `auth|security:info` of AIX, `!info |`. */
-const FACILITY_WORD = new RegExp(String.raw`^(?:${FACILITY}|\S*[|<]\S*|!\S*)$`);
+/** `auth.info` of BusyBox, `<auth.info>` of FreeBSD, `auth|security:info` of AIX, `!info |`, `INFO`, `[info]`. */
+const FACILITY_WORD = new RegExp(
+  String.raw`^(?:${FACILITY}:?|[^\s:]*[|<](?:\S*[^\s:])?|!\S*[^\s:]|\[?(?:EMERG|ALERT|CRIT(?:ICAL)?|ERR(?:OR)?|WARN(?:ING)?|NOTICE|INFO|DEBUG)\]?)$`,
+  'i',
+);
 /** `auth.info: Nov 20 10:00:00 `, with which socklog follows its own time (Void Linux), and an address before it. */
 const SOCKLOG = new RegExp(String.raw`^(?:([\w.:-]+): )?${FACILITY}: [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d `);
 const SOCKLOG_LIMIT_CHARS = 100;
@@ -58,13 +61,16 @@ const STREAM = /^std(?:out|err) [FP] /;
 const STREAM_CHARS = 9;
 /** A zone's name or offset as `journalctl -o short-full` writes it between time and host. */
 const ZONE = /^(?:[A-Z]{2,5}|[+-].{1,4})$/;
+/** `openssh[123]:`, `sshd(123):`, `SSHD_[123]:`. PAM modules write as `sshd(pam_x)[123]:`, sshguard and ssh-agent as themselves. */
+const SSH_LIKE = /^(?:open-?ssh|sshd_|sshd\(\d)/i;
 const HOST_AND_SPACE = /^[\w.-]+ /;
 /** More characters than a host's name can have. */
 const HOST_LIMIT_CHARS = 260;
 /** How many words syslogs write between time and tag at most: a zone, a host, a facility, a level and a bar. */
 const WORDS_LIMIT = 5;
 /** syslogd's own line, and that of macOS: `--- last message repeated 2 times ---`. */
-const LAST_MESSAGE = /^(?:syslogd?(?:\[\d{1,10}\])?: )?(?=last message (?:repeated|buffered) )/;
+const LAST_MESSAGE =
+  /^(?:syslogd?(?:\[\d{1,10}\])?: |-- MARK -- )?(?=(?:last |previous )?(?:message|output) (?:repeated |buffered |'))/i;
 const LAST_MESSAGE_LIMIT_CHARS = 64;
 /** Headers are shorter: what stands further back is a message. */
 const TABS_LIMIT_CHARS = 1_024;
@@ -80,15 +86,23 @@ const HEADER_BEGINS = String.raw`(?:<\d{1,3}>|1 \d{4}-|\d{4}[-/]\d\d[-/]\d\d[T_ 
 const SECOND_HEADER = new RegExp(`^(?:: )?(?=${HEADER_BEGINS})`);
 const SECOND_HEADER_LIMIT_CHARS = 20;
 
+const RECORD_SEPARATOR = '\u001e';
 /** What may stand before a header: the octet count of RFC 6587, seconds since a machine's start, and what `cat -n` and `grep` add. */
 const LEADINGS: readonly RegExp[] = [
-  /^\d{1,5} (?=<\d{1,3}>)/,
+  /^\d{1,6} (?=<\d{1,3}>)/,
+  // Spaces, the separator before a JSON text (RFC 7464), server-sent events
+  new RegExp(String.raw`^(?: +|${RECORD_SEPARATOR}|data: ?(?=\{))`),
+  // `docker compose logs`, pssh; `kubectl logs --prefix`
+  /^(?:[\w.-]{1,255} +\| ?|\[pod\/[^\s\]]{1,255}\] )/,
   /^\[ *\d+(?:\.\d+)?(?: *< *\d+\.\d{6} *>)? *\] ?/,
   new RegExp(String.raw`^ *\d{1,9} {1,2}(?=${HEADER_BEGINS})`),
   new RegExp(
-    String.raw`^(?:\(standard input\)|(?:[A-Za-z]:)?[^\s<>{}"']{1,255}?)[:-](?=${HEADER_BEGINS}|\d{1,10} (?:\d{4}-|\d\d:)|\{"|\[|@4[0-9a-f]{15})`,
+    String.raw`^(?:\(standard input\)|(?:[A-Za-z]:)?[^\s<>{}"']{1,255}?)[:-](?=${HEADER_BEGINS}|\d{1,10} (?:\d{4}-|\d\d:)|\{"|\[|@4[0-9a-f]{15}|sshd(?:-session|-auth)?\[\d)`,
   ),
 ];
+/** The same before a line that has no header: a log's name, and `service_1  | `. */
+const BEFORE_RAW =
+  /^(?:(?:[\w.-]{0,100}\/){0,9}(?:[\w-]{1,100}\.log|secure|messages|authlog)(?:[.-][\w.-]{1,40}?)?[:-](?:\d{1,9}[:-])?(?=[A-Za-z])|[\w.-]{1,255} +\| |\[pod\/[^\s\]]{1,255}\] )/;
 const LEADING_LIMIT_CHARS = 320;
 /** How many of them may stand before each other: a file's name, an octet count, seconds. */
 const LEADINGS_LIMIT = 3;
@@ -128,7 +142,9 @@ export class HeaderParser {
   parse(line: string): Header {
     const start = line.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
     const text = line.includes('\t') ? withoutTabs(line) : line;
-    return this.#ofFormat(text, start) ?? this.#parseAt(text, start, LEADINGS_LIMIT) ?? timeless('raw', start);
+    return (
+      this.#ofFormat(text, start) ?? this.#parseAt(text, start, LEADINGS_LIMIT) ?? timeless('raw', rawFrom(text, start))
+    );
   }
 
   /** Parses the header in the form that was set. Where that has no tag, a line is sshd's as far as its message is. */
@@ -267,6 +283,11 @@ export class HeaderParser {
   }
 }
 
+/** Index of a line without a header, behind what a tool may have written before it. */
+function rawFrom(line: string, at: number): number {
+  return skip(line, at, BEFORE_RAW, HOST_LIMIT_CHARS);
+}
+
 /** The header of a line that says nothing of when, where and by whom it was written. */
 function timeless(writer: Writer, from: number): Header {
   return { writer, ms: Number.NaN, host: '', pid: -1, from };
@@ -345,7 +366,12 @@ function isOtherText(words: readonly string[]): boolean {
 /** Whether a program's tag is among these words; `error:` and `fatal:` are how sshd begins what it writes to its standard error. */
 function hasTag(words: readonly string[]): boolean {
   const first = words.find((word) => !ZONE.test(word));
-  return first !== 'error:' && first !== 'fatal:' && words.some((word) => word.endsWith(':'));
+  return first !== 'error:' && first !== 'fatal:' && words.some(isForeignTag);
+}
+
+/** Whether a word is the tag of a program other than sshd. What may be sshd by another name is not: its messages count as unknown. */
+function isForeignTag(word: string): boolean {
+  return word.endsWith(':') && word.length > 1 && !isFacility(word) && !SSH_LIKE.test(word);
 }
 
 /** The host in the words between time and tag: a zone may stand before it, a facility on either side. */
@@ -354,9 +380,9 @@ function hostIn(words: readonly string[]): string {
   return names.find((word) => !ZONE.test(word)) ?? names.at(-1) ?? '';
 }
 
-/** True for a facility, a level or a bar; a word that ends in a colon is a program's tag. */
+/** True for a facility, a level or a bar; any other word that ends in a colon is a program's tag. */
 function isFacility(word: string): boolean {
-  return FACILITY_WORD.test(word) && !word.endsWith(':');
+  return FACILITY_WORD.test(word);
 }
 
 /** Index behind RFC 5424's structured data at `at`: `-`, or `[...]` elements, whose quoted values may hold brackets; -1 where none stands there. */

@@ -438,11 +438,23 @@ export const IGNORED: readonly MessageRow[] = [
 ];
 
 /** What syslogd writes under the tag of the line that came again. */
-export const REPETITIONS: readonly MessageRow[] = ['repeated', 'buffered'].map((how) => ({
+export const REPETITIONS: readonly MessageRow[] = (
+  [
+    ['repeated', 'syslogd', 'last message repeated {count} time{rest}', 'last message repeated 2 times'],
+    ['buffered', 'sysklogd', 'last message buffered {count} time{rest}', 'last message buffered 2 times'],
+    [
+      'suppressed',
+      'syslog-ng',
+      'Last message {rest}',
+      "Last message 'Failed password for r' repeated 2 times, suppressed by syslog-ng on web",
+    ],
+    ['output', 'metalog', 'Last output {rest}', 'Last output repeated 2 times'],
+  ] as const
+).map(([how, versions, template, example]) => ({
   name: `last-message-${how}`,
   kind: 'repeated',
-  versions: how === 'repeated' ? 'syslogd' : 'sysklogd',
-  template: `last message ${how} {count} time{rest}`,
+  versions,
+  template,
   meaning: 'the message before it came again',
-  example: `last message ${how} 2 times`,
+  example,
 }));

@@ -90,3 +90,26 @@ test('a line torn over reads into one buffer is whole', () => {
   });
   assert.deepEqual(out, ['', '', '', 'Nov 20 10:00\n']);
 });
+
+test('messages with octet counts are lines without line ends, torn at any byte', () => {
+  const frame = (text: string): string => `${Buffer.byteLength(text)} ${text}`;
+  const frames = ['<38>1 - - sshd 1 - - one', '<38>zwei ü', '<1>three'].map(frame);
+  const text = Buffer.from(frames.join(''));
+  for (let step = 1; step <= text.length; step += 1) {
+    const { lines, consumedBytes, rest } = torn(text, step);
+    assert.equal(lines.replaceAll('\n', ''), frames.join(''));
+    assert.deepEqual([consumedBytes, rest], [text.length, '']);
+  }
+  const { lines, rest } = torn(text.subarray(0, -1), 1 << 20);
+  assert.deepEqual([lines, rest], [`${frames[0]}${frames[1]}\n`, `${frames[2]?.slice(0, -1)}\n`]);
+});
+
+test('messages with octet counts are not cut, however long they are together', () => {
+  const frame = `60 <38>${'x'.repeat(56)}`;
+  const text = frame.repeat(2 * Math.ceil(LINE_LIMIT_BYTES / frame.length));
+  for (const end of ['', '\n']) {
+    const { lines, cutLines } = torn(Buffer.from(text + end), 1 << 20);
+    assert.equal(lines.replaceAll('\n', ''), text);
+    assert.equal(cutLines, 0);
+  }
+});

@@ -127,6 +127,31 @@ const FORMS: Readonly<Record<string, readonly [line: string, ...Found]>> = {
     'web',
     7,
   ],
+  'grep with colours': [
+    `\x1b[35m\x1b[Kauth.log.1\x1b[m\x1b[K\x1b[36m\x1b[K:\x1b[m\x1b[KNov 20 10:00:07 web sshd[12]: \x1b[01;31m\x1b[KFailed\x1b[m\x1b[K password for root from 192.0.2.10 port 50022 ssh2`,
+    AT,
+    'web',
+    12,
+  ],
+  'ripgrep with colours': [
+    `\x1b[0m\x1b[35mauth.log\x1b[0m:\x1b[0m\x1b[32m12\x1b[0m:Nov 20 10:00:07 web sshd[12]: ${FAILED}`,
+    AT,
+    'web',
+    12,
+  ],
+  'grep over sshd -E': [`logs/sshd.log.1:${FAILED}`, null, null, null],
+  'grep over tags': [`auth.log:sshd[12]: ${FAILED}`, null, null, 12],
+  'docker compose logs': [`alphaclient_1  | Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'docker compose logs of sshd -e': [`alphaclient_1  | ${FAILED}\r`, null, null, null],
+  'kubectl logs --prefix': [`[pod/ssh-0/sshd] ${FAILED}`, null, null, null],
+  'spaces in front': [`   Nov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'two spaces behind the tag': [`Nov 20 10:00:07 web sshd[12]:  ${FAILED}`, AT, 'web', 12],
+  'a tab behind the tag': [`Nov 20 10:00:07 web sshd[12]:\t${FAILED}`, AT, 'web', 12],
+  'a byte order mark behind the tag': [`Nov 20 10:00:07 web sshd[12]: \xef\xbb\xbf${FAILED}`, AT, 'web', 12],
+  'a space before the pid': [`Nov 20 10:00:07 web sshd [12]: ${FAILED}`, AT, 'web', 12],
+  'a level': [`Nov 20 10:00:07 web INFO sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'a level in brackets': [`Nov 20 10:00:07 web [warning] sshd[12]: ${FAILED}`, AT, 'web', 12],
+  'facility and level with a colon': [`Nov 20 10:00:07 web authpriv.warning: sshd[12]: ${FAILED}`, AT, 'web', 12],
   'cat -n': [`    17\tNov 20 10:00:07 web sshd[12]: ${FAILED}`, AT, 'web', 12],
   // times
   'a time of the Common Log Format in brackets': [
@@ -387,6 +412,67 @@ const JSON_FORMS: Readonly<Record<string, readonly [entry: object, ...Found]>> =
     'web',
     12,
   ],
+  Azure: [
+    {
+      SyslogMessage: FAILED,
+      ProcessName: 'sshd',
+      ProcessID: 12,
+      HostName: 'web',
+      TimeGenerated: '2026-11-20T10:00:07Z',
+    },
+    AT,
+    'web',
+    12,
+  ],
+  'Google Cloud': [
+    { textPayload: `Nov 20 10:00:07 web sshd[12]: ${FAILED}`, timestamp: '2026-11-20T10:00:07Z' },
+    AT,
+    'web',
+    12,
+  ],
+  OpenTelemetry: [
+    {
+      body: { stringValue: FAILED },
+      timeUnixNano: '1795168807123000000',
+      attributes: { appname: 'sshd', 'process.pid': 12 },
+    },
+    PRECISE,
+    null,
+    null,
+  ],
+  Splunk: [{ result: { _raw: `Nov 20 10:00:07 web sshd[12]: ${FAILED}`, host: 'web' } }, AT, 'web', 12],
+  "Splunk's collector": [
+    { time: 1795168807.123, host: 'web', event: `Nov 20 10:00:07 web sshd[12]: ${FAILED}` },
+    AT,
+    'web',
+    12,
+  ],
+  Loki: [
+    { labels: {}, line: `Nov 20 10:00:07 web sshd[12]: ${FAILED}`, timestamp: '2026-11-20T10:00:09Z' },
+    AT,
+    'web',
+    12,
+  ],
+  Elasticsearch: [{ _index: 'x', _source: { message: `Nov 20 10:00:07 web sshd[12]: ${FAILED}` } }, AT, 'web', 12],
+  'Logstash with the header left in the message': [
+    {
+      '@timestamp': '2026-11-20T10:00:07.000Z',
+      logsource: 'web',
+      program: 'sshd',
+      pid: '12',
+      message: `<38>Nov 20 10:00:07 web sshd[12]: ${FAILED}`,
+    },
+    AT,
+    'web',
+    12,
+  ],
+  'a program in a field of many uses': [{ time: AT, host: 'web', tag: 'sshd[12]:', text: FAILED }, AT, 'web', 12],
+  'a field of many uses that is no program': [
+    { tag: 'system.auth', service: 'logs', message: `Nov 20 10:00:07 web sshd[12]: ${FAILED}` },
+    AT,
+    'web',
+    12,
+  ],
   'docker, without a time': [{ log: `Nov 20 10:00:07 web sshd[12]: ${FAILED}` }, AT, 'web', 12],
   'a number of milliseconds': [
     { ts: 1795168807123, host: 'web', program: 'sshd', pid: 12, msg: FAILED },
@@ -417,6 +503,29 @@ it('JSON of fluentd behind its time and its tag', () => {
   deepEqual(read(`2026-11-20T10:00:07+00:00\tsyslog.auth.info\t${record}`), { found: [[AT, 'web', 12]], unknown: 0 });
 });
 
+it('octet counts with nothing between the messages, whatever else is among them', () => {
+  const frame = (text: string): string => `${text.length} ${text}`;
+  const of = (program: string, text: string): string =>
+    frame(`<38>1 2026-11-20T10:00:07.123Z web ${program} 12 - - ${text}`);
+  const line = of('sshd', FAILED) + of('cron', '12 <38>x') + of('sshd', FAILED.replace('50022', '50023'));
+  const found = [PRECISE, 'web', 12] as const;
+  deepEqual(read(line), { found: [found, found], unknown: 0 });
+  deepEqual(read(line.slice(0, -30)).found, [found]);
+});
+
+it('JSON behind the separator of RFC 7464, and as an event of a server', () => {
+  const entry = JSON.stringify({ date: 1795168807.123, host: 'web', ident: 'sshd', pid: '12', message: FAILED });
+  for (const before of ['\x1e', 'data: '])
+    deepEqual(read(`${before}${entry}`), { found: [[PRECISE, 'web', 12]], unknown: 0 });
+});
+
+it("a tag that is like sshd's counts as unknown, and another program's does not", () => {
+  for (const tag of ['openssh[12]', 'SSHD_[12]', 'sshd(12)'])
+    deepEqual(read(`Nov 20 10:00:07 web ${tag}: ${FAILED}`), { found: [], unknown: 1 }, tag);
+  for (const tag of ['sshguard[12]', 'ssh-agent[12]', 'sshd(pam_x)[12]'])
+    deepEqual(read(`Nov 20 10:00:07 web ${tag}: ${FAILED}`), { found: [], unknown: 0 }, tag);
+});
+
 it('JSON of several entries in a line, and with a comma behind', () => {
   const entry = { date: 1795168807.123, host: 'web', ident: 'sshd', pid: '12', message: FAILED };
   const found = [PRECISE, 'web', 12] as const;
@@ -433,7 +542,7 @@ it("JSON of another program is not sshd's, and one that nobody can read counts a
     { __REALTIME_TIMESTAMP: '1795168807123000', MESSAGE: FAILED },
   ])
     deepEqual(read(JSON.stringify(entry)), { found: [], unknown: 0 }, JSON.stringify(entry));
-  for (const entry of [{ text: FAILED }, [[{ message: FAILED }]], { message: { text: FAILED } }])
+  for (const entry of [{ remark: FAILED }, [[{ message: FAILED }]], { message: { remark: FAILED } }])
     deepEqual(read(JSON.stringify(entry)), { found: [], unknown: 1 }, JSON.stringify(entry));
 });
 

@@ -456,6 +456,22 @@ describe('lines that stand for several', () => {
     const again = new Reader(JSON.parse(JSON.stringify(restarted.save())));
     equal(again.read(Buffer.from(`${attempt.slice(1).join('\n')}\n`), context).length, 1);
   });
+  it('syslog-ng and metalog: N further ones of the line before it', () => {
+    for (const [first, said, count] of [
+      [
+        'sshd[1]: ',
+        "sshd[1]: Last message 'Failed password for r' repeated 2 times, suppressed by syslog-ng on web",
+        2,
+      ],
+      ['[sshd] ', '[sshd] Last output repeated 3 times', 3],
+      ['[sshd] ', '[sshd] Last output repeated twice', 2],
+    ] as const) {
+      const reader = new Reader();
+      const text = `Nov 20 10:00:00 web ${first}${failed}\nNov 20 10:00:09 web ${said}\n`;
+      equal(read(text.replaceAll('web [', '['), reader).length, 1 + count, said);
+      equal(reader.counts().unknown, 0, said);
+    }
+  });
   it('in a spelling that is not known: counted as unknown, where the line before it is a decision', () => {
     const first = `Nov 20 10:00:00 web sshd[1]: ${failed}\n`;
     for (const said of [

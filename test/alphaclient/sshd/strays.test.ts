@@ -16,7 +16,7 @@ for (const [form, line] of Object.entries({
   'another time in brackets': `[Thursday, 26th of November 2026, 01:02:03] sshd[12]: ${SAID}`,
   'a time and words': `2026-11-26T01:02:03.4Z bastion > ${SAID}`,
   'words before the message': `bastion says ${SAID}`,
-  'a JSON that is no journal’s': JSON.stringify({ text: SAID, when: '2026-11-26T01:02:03.4Z' }),
+  'a JSON that is no journal’s': JSON.stringify({ remark: SAID, when: '2026-11-26T01:02:03.4Z' }),
   'a tag in the middle': 'at noon, bastion, sshd-session[4]: Connection closed by 192.0.2.7 port 4711 [preauth]',
   'RFC 5424 without its data': `<86>1 2026-11-26T01:02:03Z bastion sshd 3 - ${SAID}`,
   'a time and words that sshd does not write': `2026-11-26T01:02:03Z ${SAID} by way of the moon`,

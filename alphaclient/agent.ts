@@ -14,7 +14,7 @@ import type { Reader } from './sshd/reader.ts';
 import type { EndedSession, SessionChanges } from './sshd/session-changes.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
-/** How often connections are expired on a quiet log, and acknowledged rows deleted. */
+/** The interval at which connections are expired on a quiet log, and acknowledged rows deleted. */
 const MAINTENANCE_EVERY_MS = 1_000;
 /** The delay before a failed commit is retried. */
 const RETRY_MS = 1_000;

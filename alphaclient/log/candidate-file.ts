@@ -22,7 +22,7 @@ import { fileReplaced, type LogFile } from './rotation.ts';
 
 /** Two files are compared this many bytes at a time. */
 const COMPARE_BYTES = 256 * 1024;
-/** How much of each end of a content is searched for different lines. */
+/** Bytes at each end of a content that are searched for different lines. */
 const REPETITION_BYTES = 4 * FINGERPRINT_BYTES;
 
 /** The content of a plain file. */
@@ -36,11 +36,11 @@ interface ContentPart {
   readonly head: Buffer;
   readonly before: Buffer;
   readonly bytes: Buffer;
-  /** Whether the content ends behind it. */
+  /** True where the content ends behind it. */
   readonly isEnd: boolean;
 }
 
-/** What one pass over the content of a compressed file found. */
+/** The result of one pass over the content of a compressed file. */
 interface DecompressedContent {
   /** Bytes decompressed. */
   readonly bytes: number;

@@ -21,7 +21,7 @@ const MAGIC: Readonly<Record<Compression, readonly number[]>> = {
   bz2: [0x42, 0x5a, 0x68],
 };
 
-/** How many first bytes of a file tell its compression. */
+/** The number of first bytes that show how a file is compressed. */
 export const MAGIC_BYTES = 8;
 
 /** Returns the compression of an open file by its first bytes, whatever its name is; null where it is plain. Throws read's errors. */

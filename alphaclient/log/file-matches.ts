@@ -26,7 +26,7 @@ export interface FileMatches {
    * the log is not, each a copy just begun or a generation that nothing was written to yet.
    */
   readonly skipped: readonly CandidateFile[];
-  /** Whether the lost current file has a copy with nothing unread: only what came after the copying is lost. */
+  /** True where the lost current file has a copy with nothing unread: only what came after the copying is lost. */
   readonly currentHasCopy: boolean;
   /** Files taken for copies of what is read elsewhere, although their content is too repetitive to be sure. */
   readonly uncertainCopies: readonly CandidateFile[];

@@ -160,55 +160,54 @@ function joinedEnd(a: Buffer, b: Buffer): Buffer {
   return Buffer.concat([a.subarray(Math.max(0, a.length + b.length - FINGERPRINT_BYTES)), b]);
 }
 
+/** The part of a reader that does not depend on how its file is read. */
+abstract class StatefulReader {
+  protected state: ReadState;
+
+  constructor(state: ReadState) {
+    this.state = state;
+  }
+
+  get partialBytes(): number {
+    return this.state.lines.partialBytes;
+  }
+
+  get head(): Fingerprint {
+    return this.state.head;
+  }
+
+  get before(): Fingerprint {
+    return this.state.before;
+  }
+
+  get start(): string {
+    return this.state.start;
+  }
+
+  get blocks(): BlockHashes {
+    return this.state.blocks;
+  }
+
+  flush(): Lines {
+    return this.state.flush();
+  }
+}
+
 /** Reads a plain file, and goes on as it grows. */
-export class PlainFileReader implements FileReader {
+export class PlainFileReader extends StatefulReader implements FileReader {
   readonly #fd: number;
-  #state: ReadState;
 
   /**
    * Takes over `fd`, to read `known` on in it. Throws read's errors, and a `fileReplaced` where the content is another by now;
    * `fd` is closed then.
    */
   constructor(fd: number, known: KnownFile) {
+    super(stateOf(fd, known));
     this.#fd = fd;
-    const { path, offset } = known;
-    try {
-      // The head includes what is not read yet: it shows whether that is still there.
-      const head = bytesAt(fd, 0, FINGERPRINT_BYTES);
-      const before = bytesAt(fd, Math.max(0, offset - FINGERPRINT_BYTES), offset);
-      // Checked here, on the bytes that are kept: the log may have been truncated after any check before.
-      if (!isContentOf(known, head, before)) throw fileReplaced(path);
-      const isKnown = known.blocks !== null && isComplete(known.blocks, offset);
-      const blocks = isKnown ? known.blocks : blocksOf(offset, (from, to) => bytesAt(fd, from, to));
-      this.#state = new ReadState(offset, head, before, blocks);
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
   }
 
   get offset(): number {
-    return this.#state.offset;
-  }
-
-  get partialBytes(): number {
-    return this.#state.lines.partialBytes;
-  }
-
-  get head(): Fingerprint {
-    return this.#state.head;
-  }
-
-  get before(): Fingerprint {
-    return this.#state.before;
-  }
-
-  get start(): string {
-    return this.#state.start;
-  }
-
-  get blocks(): BlockHashes {
-    return this.#state.blocks;
+    return this.state.offset;
   }
 
   firstBytes(): Buffer {
@@ -220,17 +219,17 @@ export class PlainFileReader implements FileReader {
   }
 
   updateHead(): void {
-    if (this.#state.headBytes.length < FINGERPRINT_BYTES) this.#state.updateHead(this.firstBytes());
+    if (this.state.headBytes.length < FINGERPRINT_BYTES) this.state.updateHead(this.firstBytes());
   }
 
   changed(): boolean {
-    const { headBytes, recent, readEnd } = this.#state;
+    const { headBytes, recent, readEnd } = this.state;
     if (this.facts().size < readEnd || !bytesAt(this.#fd, 0, headBytes.length).equals(headBytes)) return true;
     return !bytesAt(this.#fd, readEnd - recent.length, readEnd).equals(recent);
   }
 
   read(): ReadOutcome {
-    const { headBytes, recent, readEnd } = this.#state;
+    const { headBytes, recent, readEnd } = this.state;
     const size = Number(fstatSync(this.#fd, { bigint: true }).size);
     if (size < readEnd) return { kind: 'changed' };
     // One read returns the old bytes, which must be the same, and the new ones behind them: nothing happens between the two.
@@ -241,11 +240,7 @@ export class PlainFileReader implements FileReader {
     const known = headBytes.subarray(readEnd);
     if (!bytes.subarray(0, known.length).equals(known)) return { kind: 'changed' };
     if (bytes.length === 0) return { kind: 'end' };
-    return { kind: 'lines', lines: this.#state.add(bytes) };
-  }
-
-  flush(): Lines {
-    return this.#state.flush();
+    return { kind: 'lines', lines: this.state.add(bytes) };
   }
 
   /** Returns the bytes from `from` up to `to` of its present content; fewer where it is shorter. Throws read's errors. */
@@ -256,7 +251,7 @@ export class PlainFileReader implements FileReader {
   /** Moves the offset on, past bytes that are read elsewhere. A partial line is dropped. Throws read's errors. */
   skipTo(offset: number): void {
     const before = this.bytes(Math.max(0, offset - FINGERPRINT_BYTES), offset);
-    this.#state = new ReadState(
+    this.state = new ReadState(
       offset,
       this.firstBytes(),
       before,
@@ -269,6 +264,24 @@ export class PlainFileReader implements FileReader {
   }
 }
 
+/** Reads what a reader remembers of an open file, to read `known` on in it. Closes `fd` where it throws. */
+function stateOf(fd: number, known: KnownFile): ReadState {
+  const { path, offset } = known;
+  try {
+    // The head includes what is not read yet: it shows whether that is still there.
+    const head = bytesAt(fd, 0, FINGERPRINT_BYTES);
+    const before = bytesAt(fd, Math.max(0, offset - FINGERPRINT_BYTES), offset);
+    // Checked here, on the bytes that are kept: the log may have been truncated after any check before.
+    if (!isContentOf(known, head, before)) throw fileReplaced(path);
+    const isKnown = known.blocks !== null && isComplete(known.blocks, offset);
+    const blocks = isKnown ? known.blocks : blocksOf(offset, (from, to) => bytesAt(fd, from, to));
+    return new ReadState(offset, head, before, blocks);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
 /** Returns whether a file with this head, and these bytes before the offset of `known`, can be `known` or an earlier copy of it. */
 function isContentOf(known: KnownFile, head: Buffer, before: Buffer): boolean {
   if (before.length < Math.min(known.offset, FINGERPRINT_BYTES)) return false;
@@ -276,16 +289,16 @@ function isContentOf(known: KnownFile, head: Buffer, before: Buffer): boolean {
 }
 
 /** Reads the content of a compressed file once, from `offset` in it on. */
-export class CompressedFileReader implements FileReader {
+export class CompressedFileReader extends StatefulReader implements FileReader {
   readonly #fd: number;
   readonly #stream: Readable;
   readonly #content: AsyncIterator<Buffer>;
   readonly #facts: FileFacts;
   #toSkip: number;
-  readonly #state = new ReadState(0, Buffer.alloc(0), Buffer.alloc(0), NO_BLOCKS);
 
   /** Takes over `fd`. */
   constructor(fd: number, compression: Compression, offset: number) {
+    super(new ReadState(0, Buffer.alloc(0), Buffer.alloc(0), NO_BLOCKS));
     this.#fd = fd;
     this.#facts = factsOf(fstatSync(fd, { bigint: true }));
     this.#stream = decompress(fd, compression);
@@ -296,31 +309,11 @@ export class CompressedFileReader implements FileReader {
   }
 
   get offset(): number {
-    return this.#state.offset + this.#toSkip;
-  }
-
-  get partialBytes(): number {
-    return this.#state.lines.partialBytes;
-  }
-
-  get head(): Fingerprint {
-    return this.#state.head;
-  }
-
-  get before(): Fingerprint {
-    return this.#state.before;
-  }
-
-  get start(): string {
-    return this.#state.start;
-  }
-
-  get blocks(): BlockHashes {
-    return this.#state.blocks;
+    return this.state.offset + this.#toSkip;
   }
 
   firstBytes(): Buffer {
-    return this.#state.headBytes;
+    return this.state.headBytes;
   }
 
   facts(): FileFacts {
@@ -338,14 +331,10 @@ export class CompressedFileReader implements FileReader {
     if (next.done === true) return { kind: 'end' };
     const skipped = Math.min(this.#toSkip, next.value.length);
     if (skipped > 0) {
-      this.#state.skip(next.value.subarray(0, skipped));
+      this.state.skip(next.value.subarray(0, skipped));
       this.#toSkip -= skipped;
     }
-    return { kind: 'lines', lines: this.#state.add(next.value.subarray(skipped)) };
-  }
-
-  flush(): Lines {
-    return this.#state.flush();
+    return { kind: 'lines', lines: this.state.add(next.value.subarray(skipped)) };
   }
 
   close(): void {

@@ -8,7 +8,7 @@ import { readPosition } from './position.ts';
 import { isFileReplaced } from './rotation.ts';
 import type { Chunk, LogPosition, LogSource, SourceLogger, SourceState } from './source.ts';
 
-/** How often the log is looked at without a watch event: network file systems have none, and a log may be yet to come. */
+/** The interval of looks without a watch event: network file systems have none, and a log may be yet to come. */
 export const LOOK_EVERY_MS = 500;
 
 /** A log that was not written for so long is reported as quiet: even a host that nobody attacks has a login or a scan a day. */
@@ -17,13 +17,13 @@ export const QUIET_LOG_MS = 24 * 60 * 60 * 1000;
 /** Rotation creates a new log within this time after the old one is gone; only then the log is reported as missing. */
 const MISSING_MS = 5_000;
 
-/** How often a look that met with a rotation in progress is repeated before the next wait. */
+/** The number of looks before the next wait where each meets with a rotation in progress. */
 const LOOKS_IN_A_ROW = 3;
 
 /** The log file to follow, and where to begin. */
 export interface FileSourceOptions {
   readonly path: string;
-  /** Where to begin in a log never followed before. */
+  /** The place to begin at in a log never followed before. */
   readonly from: 'start' | 'end';
   /** As saved after the last chunk; null for a log never followed before. An invalid one is logged as an error, once. */
   readonly position: LogPosition | null;
@@ -203,7 +203,7 @@ export class FileSource implements LogSource {
           this.#fileWatch = { file, close: () => fileWatch.unwatch() };
         }
       } catch {
-        // As said above.
+        // The next look tries again.
       }
     }
     if (this.#folderWatch !== null) return;
@@ -218,7 +218,7 @@ export class FileSource implements LogSource {
       });
       this.#folderWatch = folder;
     } catch {
-      // As said above.
+      // The next look tries again.
     }
   }
 

@@ -11,9 +11,9 @@ export const FINGERPRINT_BYTES = 1024;
 
 /** The hash of a few bytes of a file. */
 export interface Fingerprint {
-  /** How many bytes were hashed; 0 identifies nothing. */
+  /** The number of bytes that were hashed; 0 identifies nothing. */
   readonly bytes: number;
-  /** The first 16 hexadecimal digits of their SHA-256: it tells files apart, it does not resist an attacker. */
+  /** The first 16 hexadecimal digits of their SHA-256: it distinguishes files, it does not resist an attacker. */
   readonly hash: string;
 }
 

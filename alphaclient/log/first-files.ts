@@ -11,7 +11,7 @@ const LINE_SEARCH_BYTES = 64 * 1024;
 
 /**
  * Returns the files to start with in a log never followed before: the log itself, open at its beginning or behind its last whole
- * line, and the generations before it as done, so that later ones are told from them. Throws where the log cannot be opened.
+ * line, and the generations before it as done, so that later ones are distinguished from them. Throws where the log cannot be opened.
  */
 export function firstFiles(files: readonly CandidateFile[], from: 'start' | 'end', nowMs: number): TrackedFile[] {
   const older = files.filter(({ file }) => !file.current).slice(-DONE_FILES_KEPT);

@@ -18,21 +18,21 @@ import { TrackedFile } from './tracked-file.ts';
 
 /**
  * How long a file that was rotated away must be quiet before its partial line is taken for its last line and it is closed. It is
- * still looked at, and read on should it grow. Programs told to reopen their log do so within a second or two.
+ * still looked at, and read on should it grow. Programs that are to reopen their log do so within a second or two.
  */
 export const QUIET_MS = 5_000;
 
 /** Other work gets a turn after this many reads that ended no line: a line of 1 GB takes a second. */
 const READS_IN_A_ROW = 32;
 
-/** What a follower starts with. */
+/** The settings and the saved state that a follower starts with. */
 export interface FollowerOptions {
   readonly path: string;
-  /** Where to begin in a log never followed before. */
+  /** The place to begin at in a log never followed before. */
   readonly from: 'start' | 'end';
   /** The files as saved; null for a log never followed before. */
   readonly files: readonly KnownFile[] | null;
-  /** Whether `files` were saved for another path: if none of them is found here, the log counts as never followed before. */
+  /** True where `files` were saved for another path: if none of them is found here, the log counts as never followed before. */
   readonly foreign: boolean;
   readonly log: SourceLogger;
 }
@@ -41,7 +41,7 @@ export interface FollowerOptions {
 interface PendingCopy {
   readonly copy: TrackedFile;
   readonly previous: TrackedFile;
-  /** Whether the content of `previous` is found nowhere else: it is not read, and not given up yet. */
+  /** True while the content of `previous` is found nowhere else: it is not read, and not given up yet. */
   readonly isPreviousLost: boolean;
   /** Its size, and since when it has that, Unix milliseconds. */
   readonly bytes: number;
@@ -64,15 +64,15 @@ export class Follower {
   /** Gaps and partial lines of lost files, for the next chunk. */
   readonly #gaps: Gap[] = [];
   readonly #lostLines: Lines[] = [];
-  /** Whether the position changed without a line being read. */
+  /** True once the position changed without a line being read. */
   #positionChanged = false;
   /** The file at the log's path that may be read from its beginning: its content was matched, and is no copy. */
   #newLog: TrackedFile | null = null;
   /** A file at the log's path that may become a copy of the previous log, and its size when that was decided. */
   #pendingCopy: PendingCopy | null = null;
-  /** Whether the file at the log's path has no name any more: it is a mount of one that was deleted where it was mounted from. */
+  /** True while the file at the log's path has no name any more: it is a mount of one that was deleted where it was mounted from. */
   isDeletedMount = false;
-  /** Whether the known files may no longer match those on the disk: the next `look` matches them anew. */
+  /** True while the known files may no longer match those on the disk: the next `look` matches them anew. */
   stale = true;
 
   constructor(options: FollowerOptions) {
@@ -88,7 +88,7 @@ export class Follower {
     return this.#tracked.findLast((file) => file.file.state === 'current' && file.reader !== null) ?? null;
   }
 
-  /** Whether the log's folder is on another device than the log, which was in it, as when it was unmounted. */
+  /** True while the log's folder is on another device than the log, which was in it, as when it was unmounted. */
   get isFolderReplaced(): boolean {
     const folder = dirname(this.#options.path);
     const last = this.#tracked.findLast(({ file }) => dirname(file.path) === folder);
@@ -194,7 +194,7 @@ export class Follower {
     const { reader, file } = tracked;
     if (reader === null || file.state === 'current') return null;
     if (!tracked.compressed) {
-      // Without a new log the writer was not told to reopen it yet, even where the old one is deleted.
+      // Without a new log the writer does not know yet that it is to reopen it, even where the old one is deleted.
       if (
         this.#tracked.findLast(({ file: { gone } }) => !gone) === tracked ||
         Math.abs(nowMs - tracked.activeMs) < QUIET_MS

@@ -21,7 +21,7 @@ export interface Records {
   readonly writtenMs: number | null;
   /** The gaps that journald reported. */
   readonly gaps: readonly Gap[];
-  /** How many records were longer than LINE_LIMIT_BYTES and are omitted: half a JSON object cannot be parsed. */
+  /** The number of records that were longer than LINE_LIMIT_BYTES and are omitted: half a JSON object cannot be parsed. */
   readonly cutLines: number;
 }
 

@@ -13,11 +13,11 @@ import {
 } from './journalctl.ts';
 import type { Chunk, Gap, LogPosition, LogSource, SourceLogger, SourceState } from './source.ts';
 
-/** Where to begin in the journal, and how it is read. */
+/** The settings of a journal that is followed. */
 export interface JournalOptions {
   /** As saved after the last chunk; null for a journal never followed before. */
   readonly position: LogPosition | null;
-  /** Where to begin in a journal never followed before. */
+  /** The place to begin at in a journal never followed before. */
   readonly from: 'start' | 'end';
   readonly log: SourceLogger;
   /** The program that reads the journal, and its arguments before ours; default `journalctl`. */

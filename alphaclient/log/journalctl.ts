@@ -46,7 +46,7 @@ export function recordsToFollow(cursor: string | null): string[] {
 /** Why the journal cannot be read. */
 export interface JournalFault {
   readonly state: SourceState;
-  /** What is wrong and what to do, for a person. */
+  /** The fault and its remedy, for a person. */
   readonly text: string;
 }
 
@@ -105,7 +105,7 @@ export class Journalctl {
     }
   }
 
-  /** Whether journalctl warns that it shows this user, who is not root nor in `adm` or `systemd-journal`, only his own records. */
+  /** True where journalctl warns that it shows this user, who is not root nor in `adm` or `systemd-journal`, only his own records. */
   get lacksPermission(): boolean {
     return this.#stderr.includes('not seeing messages from other users');
   }

@@ -21,9 +21,9 @@ const LINE_END = Buffer.from('\n');
 export interface Lines {
   /** Whole lines, each ended by `\n`; empty where no line was ended. */
   readonly bytes: Buffer;
-  /** How many bytes of the log these lines take: more than `bytes` where a line was cut or NUL bytes were skipped. */
+  /** The bytes of the log that these lines take: more than `bytes` where a line was cut or NUL bytes were skipped. */
   readonly consumedBytes: number;
-  /** How many of the lines were cut. */
+  /** The number of these lines that were cut. */
   readonly cutLines: number;
 }
 
@@ -40,7 +40,7 @@ export class LineSplitter {
   #keptBytes = 0;
   #lineBytes = 0;
   #partialBytes = 0;
-  /** How many NUL bytes the partial line ends in. */
+  /** The number of NUL bytes that the partial line ends in. */
   #nulRunBytes = 0;
   #carriageReturn: boolean;
 
@@ -49,7 +49,7 @@ export class LineSplitter {
     this.#carriageReturn = endsWithCarriageReturn(before);
   }
 
-  /** How many bytes of the log come after the last whole line. */
+  /** The bytes of the log after the last whole line. */
   get partialBytes(): number {
     return this.#partialBytes;
   }

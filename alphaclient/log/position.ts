@@ -11,9 +11,9 @@ import type { LogPosition } from './source.ts';
  */
 export interface KnownFile {
   readonly state: 'current' | 'old' | 'done';
-  /** Whether its inode was found nowhere. It is `done`; it may come back, as when a folder is mounted again, or in a copy. */
+  /** True once its inode was found nowhere. It is `done`; it may come back, as when a folder is mounted again, or in a copy. */
   readonly gone: boolean;
-  /** Whether a copy is read in its place: its content identifies that, and only its inode identifies the file itself. */
+  /** True once a copy is read in its place: its content identifies that, and only its inode identifies the file itself. */
   readonly replaced: boolean;
   /** Device and inode, and the inode's birth time, of the file that had its content last. */
   readonly id: string;
@@ -38,7 +38,7 @@ export interface KnownFile {
    * The part that was skipped because it is read in a copy of this file, and the copy's `id`. Null once the copy was read so far.
    */
   readonly skipped: { readonly from: number; readonly to: number; readonly copyId: string } | null;
-  /** What was emitted of it after it was last found at the log's path. Null where that is nothing, or too much to be kept. */
+  /** The lines that were emitted of it after it was last found at the log's path. Null where there are none, or too many. */
   readonly afterMove: EmittedAfterMove | null;
 }
 
@@ -47,14 +47,14 @@ export interface KnownFile {
  * they were written, does not have them, and may have others.
  */
 export interface EmittedAfterMove {
-  /** Where they begin, and the fingerprint of the bytes just before. */
+  /** The offset at which they begin, and the fingerprint of the bytes just before. */
   readonly offset: number;
   readonly before: Fingerprint;
   /** Their hashes, up to the file's own `offset`. */
   readonly lines: readonly string[];
 }
 
-/** How many lines emitted after a move are kept, since they are written with every commit. */
+/** The most lines emitted after a move that are kept, since they are written with every commit. */
 export const LINES_AFTER_MOVE = 256;
 
 /** Returns whether nothing was emitted of a file, on purpose: it is a copy, or older than the first look. */
@@ -78,7 +78,7 @@ export interface FilePosition extends LogPosition {
  */
 export const DONE_FILES_KEPT = 4;
 
-/** How many files that are gone are kept: the one that is hidden by a mount, and the one that was mounted there. */
+/** The number of files that are gone and kept: the one that is hidden by a mount, and the one that was mounted there. */
 const GONE_FILES_KEPT = 2;
 
 /**

@@ -7,7 +7,7 @@ import { type FileFacts, factsOf } from './fingerprint.ts';
 /** The format of a compressed file: Node decompresses the first two, the programs `xz` and `bzip2` the others. */
 export type Compression = 'gz' | 'zst' | 'xz' | 'bz2';
 
-/** What a rotated file's name says. */
+/** The parts of a rotated file's name. */
 export interface Rotation {
   /** The number in `.1`, `.2`, ..., where 1 is the newest; null for a date. */
   readonly number: number | null;
@@ -69,7 +69,7 @@ export interface LogFile extends FileFacts {
   /** Its path with symbolic links resolved. */
   readonly path: string;
   readonly compression: Compression | null;
-  /** Whether it is the file at the log's own path. */
+  /** True for the file at the log's own path. */
   readonly current: boolean;
 }
 

@@ -29,7 +29,7 @@ export interface Chunk {
   readonly writtenMs: number;
   /** Gaps that lie before these lines. */
   readonly gaps: readonly Gap[];
-  /** How many of these lines were longer than LINE_LIMIT_BYTES and were cut. */
+  /** The number of these lines that were longer than LINE_LIMIT_BYTES and were cut. */
   readonly cutLines: number;
 }
 

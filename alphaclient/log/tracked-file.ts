@@ -9,7 +9,7 @@ import type { Continuation } from './log-copy.ts';
 import { type KnownFile, LINES_AFTER_MOVE } from './position.ts';
 import type { Compression, LogFile } from './rotation.ts';
 
-/** How much of what was skipped is read at once where the copy with it is lost. More is reported as a gap. */
+/** The most skipped bytes that are read at once where the copy with them is lost. More are reported as a gap. */
 const SKIPPED_LIMIT_BYTES = 1024 * 1024;
 
 /** A known file, and its reader while it is open. */
@@ -17,9 +17,9 @@ export class TrackedFile {
   #file: KnownFile;
   #reader: FileReader | null = null;
   #compression: Compression | null = null;
-  /** How much of it was emitted when it was last found at the log's path, and the fingerprint of the bytes before that. */
+  /** The offset up to which it was emitted when it was last found at the log's path, and the fingerprint of the bytes before that. */
   #verified: { readonly offset: number; readonly before: Fingerprint | null };
-  /** Whether it is not at the log's path, as far as known. */
+  /** True once it is not at the log's path any more, as far as known. */
   #isMoved: boolean;
   /** The hashes of the lines between that offset and `#hashedEnd`, once it has moved; null where they are too many. */
   #linesAfterMove: readonly string[] | null;
@@ -61,7 +61,7 @@ export class TrackedFile {
     });
   }
 
-  /** Makes the tracked file of a candidate that is not to be read, and only known so that others are told from it. */
+  /** Makes the tracked file of a candidate that is not to be read, and only known so that others are distinguished from it. */
   static skipped(candidate: CandidateFile): TrackedFile {
     const { id, born, path, size, mtimeMs, compression } = candidate.file;
     const seen = compression === null ? size : null;
@@ -113,7 +113,7 @@ export class TrackedFile {
     return this.#reader;
   }
 
-  /** Whether the file that it is open in is compressed. */
+  /** True where the file that it is open in is compressed. */
   get compressed(): boolean {
     return this.#compression !== null;
   }
@@ -207,7 +207,7 @@ export class TrackedFile {
   refresh(): void {
     if (this.#reader === null) return;
     const { id, born, size, mtimeMs } = this.#reader.facts();
-    // After the size: whatever counts as seen must also be in the head, to be told from other text.
+    // After the size: whatever counts as seen must also be in the head, to be distinguished from other text.
     this.#reader.updateHead();
     const seen = this.compressed ? this.#file.seen : size;
     // A deleted file is known by its compressed copy, which has metadata of its own.
@@ -237,7 +237,7 @@ export class TrackedFile {
     this.#isMoved = this.#file.state !== 'current';
   }
 
-  /** Whether it is open, and was found to be a shorter copy of the previous log as it is. */
+  /** True while it is open, and was found to be a shorter copy of the previous log as it is. */
   get isShorterCopy(): boolean {
     return this.#shorterCopyBytes !== null && this.plainReader?.facts().size === this.#shorterCopyBytes;
   }
@@ -252,7 +252,7 @@ export class TrackedFile {
     if (offset > 0) this.plainReader?.skipTo(offset);
   }
 
-  /** How much of it was emitted when the log's path was looked at last and it was the file there. */
+  /** The offset up to which it was emitted when the log's path was looked at last and it was the file there. */
   get verifiedOffset(): number {
     return Math.min(this.#verified.offset, this.file.offset);
   }

@@ -10,7 +10,7 @@ const GAPS_LIMIT = 100;
 export const GAPS_SCHEMA =
   'CREATE TABLE IF NOT EXISTS gaps (id INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, bytes INTEGER, lines INTEGER)';
 
-/** How many gaps were ever declared, and how many lines were lost in them, at least one each. */
+/** The number of gaps ever declared, and of the lines lost in them, at least one each. */
 export interface GapTotals {
   readonly lastGap: number;
   readonly declaredLost: number;

@@ -149,7 +149,7 @@ function deleteOldDamaged(folder: string): void {
     for (const ending of FILE_ENDINGS) rmSync(join(folder, name + ending), { force: true });
 }
 
-/** What can be read of a damaged outbox. */
+/** The part of a damaged outbox that can be read. */
 interface Salvage {
   readonly state: OutboxState;
   /** Its pending events in order, up to the first that cannot be read. */

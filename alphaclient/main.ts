@@ -7,9 +7,7 @@ import { join } from 'node:path';
 
 // The cache is beside the packages and not in the shared folder for temporary files, where others could write code into it. Where
 // nothing can be written it fails silently, at the cost of speed alone. `npm run alphaclient` passes the same folder to Node, so
-// that this file is cached too. It also keeps V8's young generation at 4 MiB, because read buffers die at once and V8 would grow
-// it to hundreds of MiB for them; and it makes V8 optimize only functions called 50,000 times, because compiling the others takes
-// longer than it saves.
+// that this file is cached too; start.sh has V8's options.
 enableCompileCache(join(import.meta.dirname, '..', 'node_modules', '.cache', 'node'));
 
 // Only now: what is imported before is compiled anew each time.

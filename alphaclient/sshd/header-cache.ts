@@ -3,7 +3,7 @@
  * the parser of all forms (syslog-header.ts) takes ten times as long. That does without this cache.
  */
 
-import { flat, standsAt } from './latin1.ts';
+import { flat } from './latin1.ts';
 import { CYGWIN_BEGINS, MARK_BEGINS } from './sshd-tag.ts';
 import type { Header, Writer } from './syslog-header.ts';
 import { digitAt, type TimestampParser } from './timestamp.ts';
@@ -41,8 +41,8 @@ export class HeaderCache {
 
   /** Takes what stood between time and pid in a line of sshd's, the part of it before the tag (see `#beforeTag`), and the host in it. */
   remember(beforePid: string, beforeTag: string, host: string): void {
-    this.#beforePid = beforePid;
-    this.#beforeTag = beforeTag;
+    this.#beforePid = flat(beforePid);
+    this.#beforeTag = flat(beforeTag);
     this.#host = host;
     this.#start = '';
   }
@@ -57,7 +57,7 @@ export class HeaderCache {
     if (this.#isSameStart(chunk, at)) return this.#ofSshd(chunk, at + this.#start.length);
     const timeEnd = this.#timestamps.parseInKnownHour(chunk, at);
     if (timeEnd < 0) return null;
-    if (!standsAt(chunk, before, timeEnd)) return this.#ofOther(chunk, timeEnd);
+    if (!chunk.startsWith(before, timeEnd)) return this.#ofOther(chunk, timeEnd);
     const { secondText } = this.#timestamps;
     this.#second = secondText;
     this.#start = secondText === '' ? '' : flat(secondText.slice(0, -1) + before);
@@ -67,7 +67,7 @@ export class HeaderCache {
   /** Returns true, and sets the time, where the line begins like sshd's last one up to the pid. */
   #isSameStart(chunk: string, at: number): boolean {
     const start = this.#start;
-    if (start === '' || this.#second !== this.#timestamps.secondText || !standsAt(chunk, start, at)) return false;
+    if (start === '' || this.#second !== this.#timestamps.secondText || !chunk.startsWith(start, at)) return false;
     return this.#timestamps.repeatSecond();
   }
 
@@ -87,7 +87,7 @@ export class HeaderCache {
   /** Parses ` HOST TAG: ` or ` HOST TAG[PID]: ` of the last line's host, with the tag of another program. */
   #ofOther(chunk: string, timeEnd: number): Header | null {
     const before = this.#beforeTag;
-    if (before === '' || !standsAt(chunk, before, timeEnd)) return null;
+    if (before === '' || !chunk.startsWith(before, timeEnd)) return null;
     const tagFrom = timeEnd + before.length;
     if (!isLetter(chunk.charCodeAt(tagFrom)) || isSpecialTag(chunk, tagFrom)) return null;
     let end = tagFrom;

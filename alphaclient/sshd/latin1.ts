@@ -29,16 +29,9 @@ export function withoutCr(text: string, from = 0, end = text.length): string {
 }
 
 /**
- * Returns true where `part` stands at `at`. A loop over characters takes less than `startsWith`, and less than a comparison with a slice,
- * which V8 leaves to its runtime.
+ * A copy of a text whose characters stand in one piece of memory of its own. V8 compares such texts with others several times as fast as
+ * slices, and as texts that were put together of parts.
  */
-export function standsAt(text: string, part: string, at: number): boolean {
-  const { length } = part;
-  for (let i = 0; i < length; i++) if (text.charCodeAt(at + i) !== part.charCodeAt(i)) return false;
-  return true;
-}
-
-/** A copy of a text whose characters stand in one piece of memory of its own: they are looked at often. */
 export function flat(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }

@@ -129,7 +129,7 @@ export function parseMessage(logged: string, isRaw: boolean): ParsedMessage | nu
   const isFatal = logged.charCodeAt(0) === SMALL_F && logged.startsWith(FATAL);
   let from = isFatal || (logged.charCodeAt(0) === SMALL_E && logged.startsWith(ERROR)) ? FATAL.length : 0;
   if (logged.charCodeAt(from) === CAPITAL_F && logged.startsWith(FREEBSD, from)) from += FREEBSD.length;
-  const isPreauth = logged.charCodeAt(end - 1) === BRACKET && logged.endsWith(PREAUTH, end);
+  const isPreauth = logged.charCodeAt(end - 1) === BRACKET && logged.startsWith(PREAUTH, end - PREAUTH.length);
   const text = logged.slice(from, isPreauth ? end - PREAUTH.length : end);
   const isTruncated = isRaw ? logged.length > RAW_LIMIT_BYTES - ESCAPE_BYTES : logged.length === SYSLOG_LIMIT_BYTES;
   const message = find(text, isPreauth, isTruncated);

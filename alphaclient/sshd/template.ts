@@ -12,7 +12,7 @@
  */
 
 import { addressOf, portOf, UNKNOWN } from './address.ts';
-import { standsAt } from './latin1.ts';
+import { flat } from './latin1.ts';
 import type { ParsedMessage } from './message-types.ts';
 
 /** What can stand where sshd prints a host: an address or a name, printable ASCII without blanks, quotes and parentheses. */
@@ -303,7 +303,7 @@ export class Template {
     const expression = new Expression(reasonPrefix);
     const source = expression.of(pieces, !isOpen);
     if (expression.searched > 1) throw new Error(`more than one hole for the client's text: ${text}`);
-    this.beginning = pieces.length === 2 && !isOpen && canBeEmpty(second) ? literal.trimEnd() : literal;
+    this.beginning = flat(pieces.length === 2 && !isOpen && canBeEmpty(second) ? literal.trimEnd() : literal);
     this.isPrefix = isOpen && literal !== '' && pieces.length === 1;
     this.#expression = new RegExp(`^${source}${isOpen ? '' : '$'}`);
     this.#holes = expression.holes;
@@ -312,7 +312,7 @@ export class Template {
 
   /** Returns true for a message of this template. Cheaper than `read`. */
   matches(text: string): boolean {
-    return this.isPrefix ? standsAt(text, this.beginning, 0) : this.#expression.test(text);
+    return this.isPrefix ? text.startsWith(this.beginning) : this.#expression.test(text);
   }
 
   /**

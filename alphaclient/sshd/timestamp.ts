@@ -3,7 +3,7 @@
  * times without a year get theirs from the order of the log and from when its file was written.
  */
 
-import { flat, standsAt } from './latin1.ts';
+import { flat } from './latin1.ts';
 import { AHEAD_MS, BEHIND_MS, TimeZone } from './time-zone.ts';
 
 const SECOND_MS = 1_000;
@@ -148,10 +148,10 @@ export class TimestampParser {
    */
   parseInKnownHour(text: string, at: number): number {
     const { secondText } = this;
-    if (secondText !== '' && standsAt(text, secondText, at))
+    if (secondText !== '' && text.startsWith(secondText, at))
       return this.repeatSecond() ? at + secondText.length - 1 : -1;
     const hour = this.#hourText;
-    if (hour === '' || !standsAt(text, hour, at)) return -1;
+    if (hour === '' || !text.startsWith(hour, at)) return -1;
     let end = at + hour.length;
     const minute = twoDigits(text, end);
     const second = twoDigits(text, end + 3);

@@ -6,9 +6,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import MANIFEST from '../../package.json' with { type: 'json' };
 import { Pair, Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { writeAuthLog } from './auth-log.ts';
@@ -20,9 +19,17 @@ const LINES = 100_000;
 const SETTLED_MS = 15_000;
 const RUNS = 3;
 const ROOT = join(import.meta.dirname, '..', '..');
-/** V8's options as `npm run alphaclient` gives them. */
-const OPTIONS = MANIFEST.scripts.alphaclient.match(/--[a-z-]+=\d+/g) ?? [];
-const ENV = { NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'node') };
+/** As `npm run alphaclient` starts it, but for npm itself. */
+const START = ['sh', join(ROOT, 'alphaclient', 'start.sh')];
+/** V8's options for an agent. */
+const OPTIONS =
+  readFileSync(join(ROOT, 'alphaclient', 'start.sh'), 'utf8')
+    .match(/--[a-z-]+=\d+/g)
+    ?.slice(-2) ?? [];
+const ENV = {
+  NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'node'),
+  PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
+};
 
 interface Memory {
   /** Private memory that no file backs, and all that is resident, MiB. */
@@ -48,8 +55,7 @@ async function agentMemory(): Promise<{ first: Memory; second: Memory }> {
     writeAuthLog(pair.logFile, LINES);
     await pair.serving();
     const env = { ...ENV, ...pair.agentEnv() };
-    const start = (): Program =>
-      pair.add(new Program(null, env, [process.execPath, ...OPTIONS, join(ROOT, 'alphaclient', 'main.ts')]));
+    const start = (): Program => pair.add(new Program(null, env, START));
     const first = start();
     await until(
       async () => /to send +0\n(?:.*\n)*.* 100000 lines read/.test((await pair.command('status')).said),

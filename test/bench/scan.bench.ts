@@ -6,9 +6,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { READ_LIMIT_BYTES, Reader } from '../../alphaclient/sshd/reader.ts';
-import MANIFEST from '../../package.json' with { type: 'json' };
 import { writeAuthLog } from './auth-log.ts';
 
 export interface BenchRow {
@@ -27,14 +26,11 @@ const PATTERNS = {
   'all decisions': 'sshd\\[[0-9]+\\]: (Accepted|Failed) [^ ]+ for (invalid user )?.* from [0-9a-f.:]+ port [0-9]+',
 };
 const ROOT = join(import.meta.dirname, '..', '..');
-/** As `npm run alphaclient` starts it, but for npm itself; it tells its memory when it ends. */
-const SCAN = [
-  ...(MANIFEST.scripts.alphaclient.match(/--[a-z-]+=\d+/g) ?? []),
-  '--import',
-  'data:text/javascript,process.on("exit",()=>process.stderr.write(String(process.resourceUsage().maxRSS)))',
-  join(ROOT, 'alphaclient', 'main.ts'),
-  'scan',
-];
+/** As `npm run alphaclient` starts it, but for npm itself. */
+const SCAN = ['alphaclient/start.sh', 'scan'];
+/** Makes it write its largest memory, KiB, to standard error when it ends. */
+const MEMORY_HOOK =
+  '--import=data:text/javascript,process.on("exit",()=>process.stderr.write(String(process.resourceUsage().maxRSS)))';
 const PINNED = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 
 interface Best {
@@ -55,7 +51,14 @@ function best(command: string, args: readonly string[], stdout: 'ignore' | 'pipe
     const start = performance.now();
     const done = spawnSync(line[0] as string, line.slice(1), {
       stdio: ['ignore', stdout, 'pipe'],
-      env: { ...process.env, LC_ALL: 'C', NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'node') },
+      cwd: ROOT,
+      env: {
+        ...process.env,
+        PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
+        LC_ALL: 'C',
+        NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'node'),
+        NODE_OPTIONS: MEMORY_HOOK,
+      },
     });
     if (done.error !== undefined) throw done.error;
     if (done.status !== 0) throw new Error(`${command} ended with ${done.status}: ${done.stderr}`);
@@ -177,11 +180,11 @@ export async function run(): Promise<BenchRow[]> {
       of,
       ...best('grep', ['-cE', pattern, log], 'pipe'),
     }));
-    const scan = best(process.execPath, [...SCAN, log], 'ignore');
+    const scan = best('sh', [...SCAN, log], 'ignore');
     const share = (part: number, whole: number): string => `${((part / whole) * 100).toFixed(0)} %`;
     const more = join(folder, 'more.log');
     writeAuthLog(more, MORE_LINES);
-    const { err } = best(process.execPath, [...SCAN, more], 'ignore', 1);
+    const { err } = best('sh', [...SCAN, more], 'ignore', 1);
     const mebibytes = (text: string): string => `${Math.round(Number(text) / 1024)} MiB`;
     return [
       {

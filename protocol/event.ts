@@ -43,6 +43,9 @@ export interface LoginEvent {
 /** The `reason` of a probe whose process of sshd crashed: the server has a rule for it. */
 export const CRASH_REASON = 'its process crashed';
 
+/** The largest process id: `pid_t` has 32 bits and a sign. */
+export const PID_LIMIT = 2 ** 31 - 1;
+
 /** The longest of each text an event may carry, in UTF-16 units; senders cut, receivers refuse. */
 export const EVENT_TEXT_LIMITS = {
   method: 64,

@@ -1,6 +1,6 @@
 /** Reads an event that came from outside: says what is wrong with a value, or gives the event in it. [P8] */
-import { EVENT_TEXT_LIMITS, type LoginEvent, type Outcome } from './event.ts';
-import { isAddress, isHostName, isPid, isPort, isTime, PID_LIMIT, PORT_LIMIT } from './values.ts';
+import { EVENT_TEXT_LIMITS, type LoginEvent, type Outcome, PID_LIMIT } from './event.ts';
+import { isAddress, isHostName, isPid, isPort, isTime, PORT_LIMIT } from './values.ts';
 
 const OUTCOMES: readonly string[] = ['accepted', 'failed', 'probe'];
 const TRUSTS: readonly string[] = ['journal', 'syslog', 'forgeable'];

@@ -1,6 +1,6 @@
 /** Checks of single values that come in over the wire: each is what its field's name says, and within its bound. */
 import { isIP } from 'node:net';
-import { EVENT_TEXT_LIMITS } from './event.ts';
+import { EVENT_TEXT_LIMITS, PID_LIMIT } from './event.ts';
 
 /** The longest host name, in UTF-16 units: RFC 1035 allows 253 characters, and a dot may stand behind it. */
 export const HOST_LIMIT = EVENT_TEXT_LIMITS.host;
@@ -36,8 +36,6 @@ export function isCount(value: unknown, least = 0): value is number {
   return Number.isInteger(value) && (value as number) >= least && (value as number) <= COUNT_LIMIT;
 }
 
-/** The largest process id: `pid_t` has 32 bits and a sign. */
-export const PID_LIMIT = 2 ** 31 - 1;
 /** The largest port. */
 export const PORT_LIMIT = 65_535;
 

@@ -78,7 +78,7 @@ export function checkSettings<S extends Settings>(
 export function refused(settings: Settings, env: Environment, name: string, why: string): string {
   const setting = settings[name];
   const shown = setting?.secret ? '(hidden)' : escapeText(given(env, name, setting), SHOWN_LIMIT_CHARS);
-  return `${name}=${shown} cannot be used: ${why}`;
+  return `${name}=${shown} cannot be used: ${escapeText(why)}`;
 }
 
 const given = (env: Environment, name: string, setting: Setting<unknown> | undefined): string =>

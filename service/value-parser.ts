@@ -106,7 +106,7 @@ export interface Address {
 
 /** Reads `SCHEME://HOST:PORT` with one of some schemes; the brackets of an IPv6 address are taken off. */
 export function readAddress(given: string, schemes: readonly string[]): Address | undefined {
-  const match = /^([a-z]+):\/\/(\[[0-9a-fA-F:.%a-z]+\]|[^\s/:[\]@?#]+):(\d{1,5})\/?$/.exec(given);
+  const match = /^([a-z]+):\/\/(\[[0-9a-fA-F:.%a-z]+\]|[^\s\p{C}/:[\]@?#]+):(\d{1,5})\/?$/u.exec(given);
   if (!match) return undefined;
   const [, scheme = '', host = '', port = ''] = match;
   if (!schemes.includes(scheme) || Number(port) > 65_535) return undefined;

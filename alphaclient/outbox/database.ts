@@ -26,6 +26,18 @@ function asOutboxError(error: unknown): OutboxError {
   return new OutboxError(damaged ? 'damaged' : 'failed', error instanceof Error ? error.message : String(error), error);
 }
 
+/** SQLite names a table or a column that is not there so: a schema of which some bytes are wrong passes its quick check. */
+const SQLITE_ERROR = 1;
+
+/**
+ * Turns an error from reading what an outbox must have into an OutboxError. Tables and values that are not what was written are damage
+ * too, and so is a value that is no JSON.
+ */
+export function asOpeningError(error: unknown): OutboxError {
+  const isWrong = errcode(error) === SQLITE_ERROR || error instanceof SyntaxError;
+  return isWrong ? new OutboxError('damaged', (error as Error).message, error) : asOutboxError(error);
+}
+
 /** Opens or creates a database whose commits survive a power failure. Throws an OutboxError, `damaged` when a quick check fails. */
 export function openDurable(file: string, schema: string): Database {
   let db: DatabaseSync | null = null;

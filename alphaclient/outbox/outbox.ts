@@ -9,7 +9,15 @@ import type { LoginEvent } from '../../protocol/event.ts';
 import { encodeBody } from '../../protocol/messages.ts';
 import type { DeclaredGap } from '../../protocol/report.ts';
 import type { Gap, LogPosition } from '../log/source.ts';
-import { type Database, lockFolder, OutboxError, openDurable, transaction, withOutboxErrors } from './database.ts';
+import {
+  asOpeningError,
+  type Database,
+  lockFolder,
+  OutboxError,
+  openDurable,
+  transaction,
+  withOutboxErrors,
+} from './database.ts';
 import { declareGaps, GAPS_SCHEMA, type GapTotals, gapsAfter } from './gaps.ts';
 import { type PendingEnd, type SavedSessions, SESSIONS_SCHEMA, type SessionCommit, SessionRows } from './sessions.ts';
 
@@ -114,7 +122,7 @@ export class Outbox {
       this.#load();
     } catch (error) {
       this.#lock.close();
-      throw error;
+      throw asOpeningError(error);
     }
   }
 

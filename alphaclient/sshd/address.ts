@@ -17,6 +17,8 @@ function isIpv4(text: string, from: number): boolean {
       dots++;
       value = -1;
     } else if (c >= 48 && c <= 57) {
+      // Some readers take a number that begins with 0 as octal, and the server refuses it.
+      if (value === 0) return false;
       value = (value < 0 ? 0 : value * 10) + c - 48;
       if (value > 255) return false;
     } else return false;

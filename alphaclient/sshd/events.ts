@@ -1,6 +1,6 @@
 /** Makes events of what is known of connections, and gives them to whoever takes them. */
 
-import { EVENT_TEXT_LIMITS, type LoginEvent, type Outcome, type Trust } from '../../protocol/event.ts';
+import { EVENT_TEXT_LIMITS, type LoginEvent, type Outcome, PID_LIMIT, type Trust } from '../../protocol/event.ts';
 import type { Connection } from './connection.ts';
 import type { LineContext } from './line-context.ts';
 import type { ParsedMessage } from './message-types.ts';
@@ -30,6 +30,9 @@ export function textOf(latin1: string | null, limit: number): string | null {
   if (BEYOND_ASCII.test(text)) text = Buffer.from(text, 'latin1').toString('utf8');
   return text.length > limit ? text.slice(0, limit) : text;
 }
+
+/** Returns a process id; null for -1, where a line has none, and for what no process has: the wire does not take those. */
+export const pidOf = (pid: number): number | null => (pid >= 1 && pid <= PID_LIMIT ? pid : null);
 
 /** ISO 8601 in UTC with milliseconds; null for NaN and what is no moment of this era. */
 export function isoTime(ms: number): string | null {
@@ -115,7 +118,7 @@ export class EventOutput {
     const event = {
       at: this.#times.of(ms),
       outcome,
-      method: what.method,
+      method: textOf(what.method, EVENT_TEXT_LIMITS.method),
       user: textOf(what.user, EVENT_TEXT_LIMITS.user),
       invalidUser: what.invalidUser,
       ip: what.ip,
@@ -124,7 +127,7 @@ export class EventOutput {
       key: textOf(what.key, EVENT_TEXT_LIMITS.key),
       reason: textOf(what.reason, EVENT_TEXT_LIMITS.reason),
     };
-    const located = { event, line, pid: pid < 0 ? null : pid, trust, session };
+    const located = { event, line, pid: pidOf(pid), trust, session };
     if (this.#listener === null) this.#out.push(located);
     else this.#listener(located);
   }

@@ -3,7 +3,7 @@
 import { EVENT_TEXT_LIMITS } from '../../protocol/event.ts';
 import type { EndCause } from '../../protocol/session.ts';
 import { type Connection, type SavedConnection, toSaved } from './connection.ts';
-import { textOf } from './events.ts';
+import { pidOf, textOf } from './events.ts';
 
 /** The end of a session that the log, or the kernel, tells. */
 export interface EndedSession {
@@ -98,7 +98,7 @@ export function endOf(
     user: textOf(user, EVENT_TEXT_LIMITS.user),
     ip,
     port,
-    pid: pid < 0 ? null : pid,
+    pid: pidOf(pid),
     host,
     method,
     lastedSeconds: Number.isNaN(lasted) ? null : lasted,

@@ -51,11 +51,17 @@ export class EventStore implements Store {
     this.db = db;
     this.unclean = unclean;
     try {
-      usable(folder, () => migrate(db, MIGRATIONS));
-      this.#agents = new Agents(db);
-      this.#writer = new EventWriter(db, options.tablePeriodMs ?? DAY_MS);
-      this.#sessions = new SessionWriter(db, options.openSessionsLimit);
-      this.#lastId = readerOf(db).bounds().last;
+      const opened = usable(folder, () => {
+        migrate(db, MIGRATIONS);
+        const agents = new Agents(db);
+        const writer = new EventWriter(db, options.tablePeriodMs ?? DAY_MS);
+        const sessions = new SessionWriter(db, options.openSessionsLimit);
+        return { agents, writer, sessions, lastId: readerOf(db).bounds().last };
+      });
+      this.#agents = opened.agents;
+      this.#writer = opened.writer;
+      this.#sessions = opened.sessions;
+      this.#lastId = opened.lastId;
     } catch (error) {
       this.#folder.close();
       throw error;

@@ -8,6 +8,9 @@ import type { EventStore } from '../store/event-store.ts';
 import { type AgentBatch, type Appended, type SequencedEvent, type Store, StoreError } from '../store/store.ts';
 import type { LoggedAppend, Presence, SharedLog } from './shared-log.ts';
 
+/** The fault of a log that has lost appends: no server can go on with it by itself. */
+const BEHIND =
+  'the shared log lacks what this server has: it was restored from a backup, or a standby without the last commits was promoted';
 /** The number of the shared log that the folder is a copy of. */
 const LOG_NUMBER = 'logNumber';
 
@@ -134,7 +137,8 @@ export class Replica implements Store {
         while (events.logPosition < position - 1) if (!(await this.#applyNext(position - 1))) break;
         const read = this.#pending.get(name);
         if (read) return read;
-        if (events.logPosition !== position - 1)
+        if (events.logPosition >= position) throw new StoreError('damaged', new Error(BEHIND));
+        if (events.logPosition < position - 1)
           throw new StoreError('failed', new Error(`the log has a gap before ${position}`));
         return events.append(batches, storedMs, { position, firstId, isCopied: false, decisions });
       });

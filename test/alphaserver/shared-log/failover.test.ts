@@ -79,3 +79,28 @@ test('a standby that commits wait for and that is not there is said at the start
     postgres.close();
   }
 });
+
+test('a log that has lost what it acknowledged is not gone on with', { skip: noPostgres }, async () => {
+  const postgres = await Postgres.start('fsync=off');
+  const pair = await Pair.make();
+  try {
+    const env = { ALPHASERVER_STORE: postgres.url };
+    const server = await pair.serving(env);
+    await sends(pair.port, wrong(3));
+    const position = Number(postgres.sql('SELECT max(position) FROM asgard.appends'));
+    // As a standby has it that was promoted without the last commits.
+    postgres.sql(`DELETE FROM asgard.events; DELETE FROM asgard.appends; UPDATE asgard.agents SET last_seq = 0;
+      UPDATE asgard.head SET position = ${position - 2}, event = 0`);
+    const late = sends(pair.port, wrong(4)).catch(() => {});
+    await server.says('the shared log lacks what this server has');
+    assert.equal((await fetch(`http://127.0.0.1:${pair.httpPort}/readyz`)).status, 503);
+    await server.end('SIGTERM');
+    await late;
+    const again = pair.server(env);
+    assert.equal(await again.ended, 2);
+    assert.match(again.said, /the folder is ahead of the log/);
+  } finally {
+    await pair.close();
+    postgres.close();
+  }
+});

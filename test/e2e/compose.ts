@@ -24,10 +24,17 @@ const projectPrefix = 'asgard-e2e-';
 export class Compose {
   readonly #command: readonly [string, ...string[]];
   readonly #project: string;
+  readonly #variables: Readonly<Record<string, string>>;
 
-  constructor(command: readonly [string, ...string[]], project = `${projectPrefix}${process.pid}`) {
+  /** `variables` are what the Compose file takes from the environment. */
+  constructor(
+    command: readonly [string, ...string[]],
+    project = `${projectPrefix}${process.pid}`,
+    variables: Readonly<Record<string, string>> = {},
+  ) {
     this.#command = command;
     this.#project = project;
+    this.#variables = variables;
   }
 
   /** Takes down what a test left behind that was killed: nobody else knows the name of its project. */
@@ -48,7 +55,7 @@ export class Compose {
     const { status, error, stdout, stderr } = spawnSync(program, [...first, ...args], {
       cwd: root,
       // Not the settings of whoever runs the tests.
-      env: { ...withoutSettings(process.env), COMPOSE_PROJECT_NAME: this.#project },
+      env: { ...withoutSettings(process.env), ...this.#variables, COMPOSE_PROJECT_NAME: this.#project },
       encoding: 'utf8',
       timeout: upLimitMs,
       maxBuffer: 64 << 20,

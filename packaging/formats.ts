@@ -37,9 +37,10 @@ function run(program: string, args: readonly string[], { seconds }: Staged): voi
 function deb(staged: Staged): string {
   const { one, architecture, root, scratch, out } = staged;
   const tree = join(scratch, 'deb');
-  cpSync(root, tree, { recursive: true, preserveTimestamps: true });
+  // Node's own copy gives folders the permissions that the umask leaves.
+  run('cp', ['-a', root, tree], staged);
   const control = join(tree, 'DEBIAN');
-  mkdirSync(control);
+  makePublic(control);
   const put = (name: string, text: string, mode: number): void => {
     writeFileSync(join(control, name), text);
     chmodSync(join(control, name), mode);
@@ -64,12 +65,20 @@ ${wrapped(one.description)}
   if (one.configuration.length > 0) put('conffiles', `${one.configuration.join('\n')}\n`, 0o644);
   const overrides = join(filesOf(one.name), 'lintian-overrides');
   if (existsSync(overrides)) {
-    mkdirSync(join(tree, 'usr/share/lintian/overrides'), { recursive: true });
-    cpSync(overrides, join(tree, 'usr/share/lintian/overrides', one.name));
+    for (const path of ['usr/share/lintian', 'usr/share/lintian/overrides']) makePublic(join(tree, path));
+    const override = join(tree, 'usr/share/lintian/overrides', one.name);
+    cpSync(overrides, override);
+    chmodSync(override, 0o644);
   }
   const path = join(out, nameOf(staged, 'deb'));
   run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z9', '--build', tree, path], staged);
   return path;
+}
+
+/** Makes a folder that everybody may read, whatever the umask is. */
+function makePublic(path: string): void {
+  mkdirSync(path);
+  chmodSync(path, 0o755);
 }
 
 /** Breaks a description into the indented lines that Debian's control file takes, 79 characters at most. */

@@ -68,7 +68,11 @@ export async function stage(one: Package, own: Runtime, host: Runtime, root: str
   put(root, `/usr/lib/sysusers.d/${name}.conf`, from('sysusers.conf'));
   if (name === 'asgard-agent') put(root, `/usr/share/doc/${name}/agent.env.example`, from('agent.env.example'));
   else put(root, '/etc/asgard/server.env', from('server.env'), 0o640);
-  const help = execFileSync(host.path, [join(root, library, 'main.js'), '--help'], { encoding: 'utf8' });
+  const help = execFileSync(host.path, [join(root, library, 'main.js'), '--help'], {
+    encoding: 'utf8',
+    // What V8 compiled would be put into the tree.
+    env: { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1' },
+  });
   put(root, `/usr/share/man/man1/${program}.1.gz`, zipped(manualPage(program, one.summary, help, seconds)));
   put(root, `/usr/share/bash-completion/completions/${program}`, bashCompletion(program, help));
   const docs = `/usr/share/doc/${name}`;

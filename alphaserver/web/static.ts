@@ -24,7 +24,7 @@ export const STYLES = [
   'feed',
   'tables',
 ]
-  .concat(['coverage', 'incident', 'about', 'steps', 'search'])
+  .concat(['coverage', 'incident', 'about', 'steps', 'in-now', 'search'])
   .map((name) => join(PAGE, `${name}.css`))
   .concat(join(CHARTS, 'uPlot.min.css'));
 /** The page imports the chart's package under a name of its own, which `chart.d.ts` gives types to. */

@@ -70,7 +70,10 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
   });
 
   it('says that nobody can be told of it', async () => {
-    await shows('#faults', /^Nobody is told through ALPHASERVER_WEBHOOK since \d\d:\d\d, \d+ incidents? waiting: .+/);
+    await shows(
+      '#faults',
+      /^Nobody is notified through ALPHASERVER_WEBHOOK since \d\d:\d\d, \d+ incidents? waiting: .+/,
+    );
   });
 
   it('says that somebody got in, above everything else', async () => {

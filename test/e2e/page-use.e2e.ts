@@ -172,6 +172,23 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     assert.deepEqual(await violations(page), []);
   });
 
+  it('shows who is in now, on the page of a host, a source and a user, too', async () => {
+    for (const path of ['/', '/?host=web-01', '/?ip=192.0.2.17', '/?user=mira']) {
+      const page = await open(path);
+      await shows(
+        page,
+        '#in-now',
+        /mira\s+192\.0\.2\.17 → web-01\s+for \d+ (s|min), since \d\d:\d\d, by publickey\s+by the log alone/,
+      );
+      await browser.closePages();
+    }
+    const page = await open('/?ip=203.0.113.7');
+    await shows(page, '#in-now', /^Nobody, as far as/);
+    await agent.events({ outcome: 'accepted', user: 'late', method: 'password', ip: '192.0.2.18', port: 50_001 });
+    await page.goto(new URL('/', page.url()).href);
+    await shows(page, '#in-now', /late\s+192\.0\.2\.18/);
+  });
+
   it('shows rows of a filtered view in the order of time, whenever they were stored', async () => {
     const page = await open('/?ip=198.51.100.5');
     const at = (agoMs: number) => new Date(Date.now() - agoMs).toISOString();

@@ -85,6 +85,7 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
       'Over time',
       'Live',
       'Hosts',
+      'In now',
       'Sources',
       'Users',
       'Not understood',

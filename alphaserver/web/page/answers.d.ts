@@ -14,8 +14,9 @@ import type {
   NetworkRank,
   Origin,
   PointView,
+  SessionView,
 } from '../../queries/results.ts';
-import type { ChannelView } from '../api-schema.ts';
+import type { CERTIFICATES, ChannelView } from '../api-schema.ts';
 
 export type {
   AlertDetail as AlertWhole,
@@ -30,8 +31,11 @@ export type {
   LoginsView as Logins,
   NetworkRank as NetworkRow,
   PointView as Point,
+  SessionView as Session,
 };
 export type Decision = DecisionView;
+/** When a certificate of the server expires: `GET /api/certificates`. */
+export type Certificate = Static<(typeof CERTIFICATES)['schema']['response'][200]>['certificates'][number];
 export type Channel = Static<typeof ChannelView>;
 
 /** How much happened, and among how many. */

@@ -71,6 +71,7 @@ export class Feed {
       this.lost([JSON.parse(data)]);
       this.#arrived();
     });
+    stream.addEventListener('session', () => this.#told.event());
     stream.addEventListener('alert', ({ data }) => this.#told.alert(JSON.parse(data)));
   }
 

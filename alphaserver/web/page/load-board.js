@@ -7,7 +7,7 @@ import { concernsOf } from './verdict.js';
 import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
 
 /**
- * @import { About, Alert, Channel, HostView, NetworkRow, Point, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
+ * @import { About, Alert, Certificate, Channel, HostView, NetworkRow, Point, Session, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
  * @import { FilteredView } from './filtered-view.js'
  * @import { Grounds } from './verdict.js'
  * @import { View } from './view.js'
@@ -23,7 +23,8 @@ import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
  * @property {(rows: readonly NetworkRow[]) => void} sources by IPv6 network
  * @property {(rows: readonly TopRow[]) => void} users
  * @property {(part: Unseen) => void} blind
- * @property {(channels: readonly Channel[]) => void} channels
+ * @property {(part: { sessions: readonly Session[], next: string | null }) => void} sessions that are open
+ * @property {(channels: readonly Channel[], certificates: readonly Certificate[]) => void} faults
  * @property {(cut: FilteredView['cut']) => void} cut
  */
 
@@ -64,7 +65,14 @@ export async function loadBoard(view, parts, signal) {
     Promise.all([ask('/api/unknown', {}, signal), ask('/api/gaps', {}, signal)]).then(([{ shapes }, { gaps }]) =>
       parts.blind({ shapes, gaps }),
     ),
-    ask('/api/channels', {}, signal).then(({ channels }) => parts.channels(channels)),
+    ask(
+      '/api/sessions',
+      { open: 'true', host: view.host, ip: view.ip, user: view.user, limit: String(TOP) },
+      signal,
+    ).then((part) => parts.sessions(part)),
+    Promise.all([ask('/api/channels', {}, signal), ask('/api/certificates', {}, signal)]).then(
+      ([{ channels }, { certificates }]) => parts.faults(channels, certificates),
+    ),
   ]);
 }
 

@@ -2,11 +2,13 @@
 import { About } from './about.js';
 import { Answer } from './answer.js';
 import { ApiError, ask } from './api.js';
-import { count, counted, sentence } from './count.js';
+import { count, sentence } from './count.js';
 import { showCoverage } from './coverage.js';
 import { showDecisions } from './decisions.js';
-import { byId, element, fill, foreign } from './element.js';
+import { byId, element, fill } from './element.js';
+import { showFaults } from './faults.js';
 import { Feed } from './feed.js';
+import { InNow } from './in-now.js';
 import { IncidentPage } from './incident.js';
 import { listenForKeys } from './keyboard.js';
 import { filterChips } from './links.js';
@@ -23,7 +25,7 @@ import { TimelineChart } from './timeline-chart.js';
 import { addressOf, FILTERS, isBoard, isFiltered, viewOf } from './view.js';
 import { showWelcome } from './welcome.js';
 
-/** @import { Channel, StoredEvent } from './answers.d.ts' */
+/** @import { StoredEvent } from './answers.d.ts' */
 
 /** How soon after an event the counts follow, and how soon after an alert. */
 const AFTER_EVENT_MS = 2_000;
@@ -40,6 +42,7 @@ let isLive = false;
 /** @type {number | null} */
 let answeredMs = null;
 const about = new About();
+const inNow = new InNow();
 const answer = new Answer();
 const incident = new IncidentPage();
 const chart = new TimelineChart((fromMs, toMs) =>
@@ -159,7 +162,8 @@ async function board(signal) {
           showCoverage(part, shown, nowMs);
           feed.lost(part.gaps);
         },
-        channels: showFaults,
+        sessions: (part) => inNow.show(part, shown, nowMs),
+        faults: showFaults,
         cut: showCut,
       },
       signal,
@@ -188,29 +192,6 @@ function showCut(cut) {
   place.hidden = cut === null;
   if (cut)
     place.textContent = `The chart and the lists below count the newest ${count(cut.events)} events, since ${moment(cut.since, Date.now())}.`;
-}
-
-/**
- * Says which ways of telling people do not work: what nobody hears of must at least be seen.
- * @param {readonly Channel[]} channels
- */
-function showFaults(channels) {
-  const faulty = channels.filter(({ fault }) => fault !== null);
-  byId('faults').hidden = faulty.length === 0;
-  fill(
-    byId('faults'),
-    faulty.map(({ name, waiting, fault, faultAt }) =>
-      element(
-        'li',
-        {},
-        'Nobody is told through ',
-        foreign(name),
-        faultAt === null ? '' : ` since ${moment(faultAt, Date.now())}`,
-        `, ${counted(waiting, 'incident')} waiting: `,
-        foreign(fault ?? ''),
-      ),
-    ),
-  );
 }
 
 /** @param {boolean} empty */

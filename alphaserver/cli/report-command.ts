@@ -1,8 +1,8 @@
 /** `alphaserver report`: the page's answer in a terminal. */
 
 import type { ProgramIo } from '../../service/command-line.ts';
+import { originsOrCountries } from '../../service/countries.ts';
 import { escapeJson } from '../../service/escape.ts';
-import { originsFrom } from '../../service/origin.ts';
 import { Output } from '../../service/terminal/output.ts';
 import { terminalOf } from '../../service/terminal/style.ts';
 import { UserError } from '../../service/user-error.ts';
@@ -35,7 +35,7 @@ export async function reportCommand(
   const untilMs = options.until ?? nowMs;
   const sinceMs = options.since ?? untilMs - SINCE_MS;
   if (sinceMs >= untilMs) throw new UserError('--since must be before --until', 2);
-  const origins = originsFrom(geoipFile, { error: (message) => void stderr.write(`${message}\n`) });
+  const origins = originsOrCountries(geoipFile, { error: (message) => void stderr.write(`${message}\n`) });
   const db = openOffline(dataFolder);
   try {
     const report = await reportOf({

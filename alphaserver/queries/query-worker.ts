@@ -1,6 +1,6 @@
 /** The thread that queries run on: whatever one costs, storing does not wait for it. */
 
-import { originsFrom } from '../../service/origin.ts';
+import { originsOrCountries } from '../../service/countries.ts';
 import { MovedReply, runThread } from '../../service/thread.ts';
 import { Queries } from './queries.ts';
 import { type JsonQuery, queryJson } from './query-json.ts';
@@ -12,7 +12,7 @@ import { openReader } from './snapshot.ts';
 const NICE_STEPS = 15;
 
 runThread<QueryMessages>(NICE_STEPS, ({ folder, geoipFiles }: QueryData, say) => {
-  const queries = new Queries(openReader(folder), originsFrom(geoipFiles, { error: say }));
+  const queries = new Queries(openReader(folder), originsOrCountries(geoipFiles, { error: say }));
   return {
     answer: ({ query, values, json }) => {
       const startedMs = performance.now();

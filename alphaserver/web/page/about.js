@@ -1,5 +1,6 @@
 /** The page of one host, source or user: what is known of it, whatever time is looked at. */
 import { count, counted } from './count.js';
+import { countryName } from './country.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
 import { escapedText } from './escaped.js';
 import { healthWords, trustWords } from './health.js';
@@ -115,7 +116,7 @@ function facts(about, view, nowMs) {
 /** @param {NonNullable<Known['origin']>} origin */
 function originWords({ country, network, asn, organization }) {
   const operator = organization ?? (asn === null ? null : `AS${asn}`);
-  return foreign([country, network, operator].filter((words) => words !== null).join(', '));
+  return foreign([country && countryName(country), network, operator].filter((words) => Boolean(words)).join(', '));
 }
 
 /** @param {Known} about */

@@ -1,5 +1,6 @@
 /** The three tables: hosts, sources, users. */
 import { count, counted } from './count.js';
+import { countryName } from './country.js';
 import { byId, element, fill } from './element.js';
 import { healthWords } from './health.js';
 import { filterLink } from './links.js';
@@ -189,7 +190,8 @@ function sourceRow(head, row, most, kind) {
 /** @param {Pick<NetworkRow, 'origin'>} row */
 function origin({ origin: known }) {
   if (!known?.country) return null;
-  return element('span', { class: 'muted', title: known.network }, ` ${known.country}`);
+  const title = [countryName(known.country), known.network].filter(Boolean).join(', ');
+  return element('span', { class: 'muted', title }, ` ${known.country}`);
 }
 
 /**

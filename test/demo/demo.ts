@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../free-port.ts';
 import { until } from '../until.ts';
+import { CROWD_LOG, crowd } from './crowd.ts';
 import { LOGS, type Log, SILENT_HOST } from './fleet.ts';
 import { Program } from './program.ts';
 import type { Story, TrueEvent } from './story.ts';
@@ -17,6 +18,8 @@ const PAST_LIMIT_MS = 120_000;
 export interface DemoOptions {
   readonly seed: number;
   readonly scale?: number;
+  /** True: five hundred more hosts, with a thousand incidents. */
+  readonly large?: boolean;
   /** The page's port where it is free. */
   readonly port?: number;
   /** False: nothing happens but what `write` is given. */
@@ -47,17 +50,19 @@ export class Demo {
   }
 
   /** Starts all of it; resolves when the page is there. The week may still be on its way: `past` waits for it. */
-  static async start({ seed, scale = 1, port: wanted = 0, live = true, say = () => {} }: DemoOptions): Promise<Demo> {
+  static async start(options: DemoOptions): Promise<Demo> {
+    const { seed, scale = 1, large = false, port: wanted = 0, live = true, say = () => {} } = options;
+    const logs = large ? [...LOGS, CROWD_LOG] : LOGS;
     const folder = mkdtempSync(join(tmpdir(), 'asgard-demo-'));
     const programs: Program[] = [];
     try {
       const nowMs = Date.now();
-      const stories = week({ seed, nowMs, scale });
+      const stories = [...week({ seed, nowMs, scale }), ...(large ? crowd(seed, nowMs) : [])];
       const truth = stories.flatMap(({ events }) => events);
       say(
-        `Simulated a week of ${LOGS.flatMap(({ hosts }) => hosts).length} hosts: ${truth.length} attempts and probes`,
+        `Simulated a week of ${logs.flatMap(({ hosts }) => hosts).length} hosts: ${truth.length} attempts and probes`,
       );
-      const writer = new LogWriter(join(folder, 'logs'));
+      const writer = new LogWriter(join(folder, 'logs'), logs);
       writer.past(stories);
       const port = await freePort();
       const server = new Program(
@@ -79,7 +84,7 @@ export class Demo {
         () => 'the server has a page',
         BEGIN_LIMIT_MS,
       );
-      const agents = new Map(LOGS.map((log) => [log.name, agentOf(log, writer, port, folder)]));
+      const agents = new Map(logs.map((log) => [log.name, agentOf(log, writer, port, folder)]));
       programs.push(...agents.values());
       if (live) writer.goOn(goingOn(seed + 1, nowMs), Date.now);
       return new Demo({ page: server.page as string, port, truth, folder, server }, agents, writer);
@@ -97,7 +102,7 @@ export class Demo {
     await until(
       async () => {
         for (const program of [this.#server, ...this.#agents.values()]) program.check();
-        const { hosts } = (await (await fetch(`${this.page}/api/hosts`)).json()) as {
+        const { hosts } = (await (await fetch(`${this.page}/api/hosts?limit=1000`)).json()) as {
           hosts: { host: string; attempts: number; probes: number }[];
         };
         const stored = new Map(hosts.map(({ host, attempts, probes }) => [host, attempts + probes]));

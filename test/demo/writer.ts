@@ -1,7 +1,7 @@
 /** Writes the simulated hosts' logs: the past at once, and then what goes on, when its time comes. */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LOGS, type Log } from './fleet.ts';
+import type { Log } from './fleet.ts';
 import { linesOf } from './log-forms.ts';
 import type { Story } from './story.ts';
 
@@ -17,14 +17,16 @@ interface Pending {
 /** The logs of one demo, in one folder. */
 export class LogWriter {
   readonly #folder: string;
+  readonly #logs: readonly Log[];
   readonly #byHost = new Map<string, Log>();
   #pending: Pending[] = [];
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(folder: string) {
+  constructor(folder: string, logs: readonly Log[]) {
     this.#folder = folder;
+    this.#logs = logs;
     mkdirSync(folder, { recursive: true });
-    for (const log of LOGS) for (const host of log.hosts) this.#byHost.set(host, log);
+    for (const log of logs) for (const host of log.hosts) this.#byHost.set(host, log);
   }
 
   /** The file that holds a log. */
@@ -34,8 +36,9 @@ export class LogWriter {
 
   /** Makes every log anew, with the lines of what happened. */
   past(stories: readonly Story[]): void {
-    for (const log of LOGS) {
-      const own = stories.filter(({ host }) => log.hosts.includes(host));
+    for (const log of this.#logs) {
+      const hosts = new Set<string>(log.hosts);
+      const own = stories.filter(({ host }) => hosts.has(host));
       writeFileSync(this.path(log), log.form === 'raw' ? '' : lines(log, own));
     }
   }

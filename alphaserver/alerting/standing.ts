@@ -1,5 +1,5 @@
 /**
- * What people decided beyond single incidents: addresses blocked or allowed by hand, and rules silenced, each until a time,
+ * Decisions of people beyond single incidents: addresses blocked or allowed by hand, and rules silenced, each until a time,
  * each undone by another decision. Projected from the log of decisions. Pure.
  */
 import type { Rule } from '../alert-config/rules.ts';
@@ -12,7 +12,7 @@ export type StandingKind = (typeof STANDING_KINDS)[number];
 /** The decision that ends another; its subject is that one's id. */
 export const UNDONE = 'undone';
 
-/** What is decided. A block and an allowance name a source; a silence any of the three, null for all. Unix milliseconds. */
+/** A decision that holds for a while. A block and an allowance name a source; a silence any of the three, null for all. Unix milliseconds. */
 export interface Standing extends Silence {
   readonly kind: StandingKind;
   /** Null: until it is undone. */
@@ -65,14 +65,14 @@ export function decidedIn(decisions: readonly Decision[]): Decided[] {
 export const holds = ({ untilMs, undoneAt }: Pick<Decided, 'untilMs' | 'undoneAt'>, nowMs: number): boolean =>
   undoneAt === null && (untilMs === null || untilMs > nowMs);
 
-/** What holds at one time. */
+/** The decisions that hold at one time, by kind. */
 export interface Holding {
   readonly blocks: readonly { readonly address: string; readonly untilMs: number; readonly by: string }[];
   readonly allows: readonly string[];
   readonly silences: readonly Silence[];
 }
 
-/** What nobody has decided anything beside. */
+/** No decision holds. */
 export const NOTHING_HOLDS: Holding = { blocks: [], allows: [], silences: [] };
 
 /** Returns what holds at a time. */

@@ -1,10 +1,10 @@
-/** What one host, source or user did, or what was done to it, from its newest events. */
+/** Sums up one host, source or user from its newest events. */
 import type { StoredEvent } from '../store/store.ts';
 import { eventPage } from './events.ts';
 import type { AboutView, CountsView, LoginsView } from './results.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** What a page is about. */
+/** The kinds of things that have a page. */
 export type AboutKind = 'host' | 'ip' | 'user';
 
 /** Events that are read for one page at most, the newest; of the older ones the page says that there are some. */

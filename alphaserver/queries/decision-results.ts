@@ -1,4 +1,4 @@
-/** What the API asks and answers about decisions of people. */
+/** The interface of decisions of people. */
 import type { Standing } from '../alerting/standing.ts';
 import type { DecisionView } from './decisions.ts';
 
@@ -16,7 +16,7 @@ export interface DecisionsView {
   undo(id: number, why: string, by: string): Promise<boolean>;
 }
 
-/** What a server without rules says. */
+/** The answers of a server without rules. */
 export const NO_DECISIONS: DecisionsView = {
   list: async () => ({ decisions: [], next: null }),
   decide: async () => {},

@@ -1,4 +1,4 @@
-/** What people decided, as the page of decisions shows it. */
+/** Decisions of people, as the page of decisions shows them. */
 
 import { flag, integer, object, oneOf, orNull, type Static, text } from '../../service/schema.ts';
 import { type Decided, decidedIn, holds, STANDING_KINDS, UNDONE } from '../alerting/standing.ts';

@@ -1,4 +1,4 @@
-/** How far the rules are in the log of events, as the files say it: whether or not the alert thread still runs. */
+/** The progress of the rules in the log of events, read from the files: whether or not the alert thread still runs. */
 import { arrays, type Database, isAttached } from '../store/database.ts';
 import { readerOf } from '../store/event-tables.ts';
 

@@ -375,7 +375,7 @@ export const STREAM = {
 /** The schema of a route that answers with a stream, or with something else than the API's JSON. */
 export const described = (tag: Tag, summary: string) => ({ schema: { tags: [tag], summary } });
 
-/** Who decides. */
+/** The name of the person who decides. */
 export const by = parameter('Who decides; where users log in it is who is logged in', {
   valid: `a name of 1 to ${NAME_LIMIT} characters`,
   parse: (given) => {

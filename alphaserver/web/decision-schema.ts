@@ -1,4 +1,4 @@
-/** What the routes take by which people decide. Pure. */
+/** The parameters of the routes by which people decide. Pure. */
 import { integer, object } from '../../service/schema.ts';
 import { readSpan, textOf, time, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
 import { RULES } from '../alert-config/rules.ts';

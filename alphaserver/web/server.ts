@@ -50,7 +50,7 @@ export interface WebOptions {
   readonly figures: () => Promise<Figures>;
   /** The source of alerts; without it there are none. */
   readonly alerts?: AlertsView;
-  /** What people decide; without it nobody does. */
+  /** Takes and shows decisions of people; without it there are none. */
   readonly decisions?: DecisionsView;
   /** The addresses for firewalls; without it there are none. */
   readonly blocklist?: BlocklistOf;

@@ -56,7 +56,7 @@ function nameOf({ host, ip, user }) {
 }
 
 /**
- * What the next steps are about.
+ * Describes what the next steps are about.
  * @param {Known} about
  */
 function subjectOf(about) {
@@ -125,7 +125,7 @@ function gotIn({ logins, accepted, more }) {
   return more ? 'not as far as is known' : 'never';
 }
 
-/** Names of each kind that a page has before the tables below it. */
+/** Limit of the names of each kind. */
 const NAMED = 5;
 
 /**
@@ -140,7 +140,7 @@ function names(ranks, view, kind) {
 }
 
 /**
- * Logins by the hour of the day as a row of bars, said in words for whoever does not see them.
+ * Draws logins by the hour of the day as a row of bars, with a label in words.
  * @param {readonly number[]} utcHours
  */
 function hours(utcHours) {
@@ -157,7 +157,7 @@ function hours(utcHours) {
 }
 
 /**
- * Who logs in, from where and by what; those used last come first.
+ * Lists who logs in, from where and by what; those used last come first.
  * @param {Known} about
  * @param {View} view
  * @param {number} nowMs

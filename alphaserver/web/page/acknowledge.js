@@ -1,4 +1,4 @@
-/** Who has looked at an incident, or the way to say that one has. */
+/** Acknowledgements of incidents: who has made one, and the form that makes one. */
 import { tell } from './api.js';
 import { element, foreign, glyph } from './element.js';
 import { whoAsks } from './session.js';
@@ -20,7 +20,7 @@ export function acknowledged({ acknowledgedAt, acknowledgedBy }) {
 }
 
 /**
- * A form that says so to the server.
+ * Makes a form that acknowledges an incident.
  * @param {string} id
  * @param {(alert: AlertWhole) => void} done
  */
@@ -64,7 +64,7 @@ export function acknowledgement(id, done) {
 }
 
 /**
- * The name of whoever decides, for the server; nothing where it knows who is logged in. Asks where the browser has none.
+ * Gives the name of whoever decides, for the server; nothing where it knows who is logged in. Asks where the browser has none.
  * @returns {Promise<{ by?: string }>}
  */
 export async function nameGiven() {
@@ -80,7 +80,7 @@ export async function nameGiven() {
 const AT_ONCE = 40;
 
 /**
- * Says of many incidents that whoever is here takes care of them. Asks for the name where the browser has none. Rejects with
+ * Acknowledges many incidents. Asks for the name where the browser has none. Rejects with
  * an ApiError where the server does not take it.
  * @param {readonly string[]} ids
  */

@@ -1,6 +1,6 @@
 /** Questions to the server. */
 
-/** The server said no, or nothing. */
+/** The server refused, or did not answer. */
 export class ApiError extends Error {
   /**
    * @param {string} message for people
@@ -18,7 +18,7 @@ export function toLogin() {
 }
 
 /**
- * What `GET path` answers. Throws an ApiError, or an AbortError when the signal says so.
+ * Asks `GET path` and gives the answer. Throws an ApiError, or an AbortError when the signal says so.
  * @template T
  * @param {string} path
  * @param {Record<string, string | null>} parameters null is left out
@@ -34,7 +34,7 @@ export async function ask(path, parameters, signal) {
 }
 
 /**
- * What `POST path` answers.
+ * Asks `POST path` and gives the answer.
  * @template T
  * @param {string} path
  * @param {unknown} body

@@ -1,4 +1,4 @@
-/** What is known not to be known: lines that no rule understands, and parts of logs that are lost. */
+/** Known blind spots: lines that no rule understands, and parts of logs that are lost. */
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign } from './element.js';
 import { filterLink } from './links.js';

@@ -1,4 +1,4 @@
-/** The page of decisions: what people decided, and the way to undo it. */
+/** The page of decisions, with a button that undoes each. */
 
 import { nameGiven } from './acknowledge.js';
 import { ask, tell } from './api.js';

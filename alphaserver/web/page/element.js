@@ -4,7 +4,7 @@ import { escaped, escapedText } from './escaped.js';
 /** @typedef {Node | string | null} Child */
 
 /**
- * An element with attributes and children; strings become text, null is left out.
+ * Makes an element with attributes and children; strings become text, null is left out.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Record<string, string | null>} [attributes]
@@ -19,7 +19,7 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
- * The element of the page with this id. Throws when there is none.
+ * Finds the element of the page with this id. Throws when there is none.
  * @param {string} id
  */
 export function byId(id) {
@@ -29,7 +29,7 @@ export function byId(id) {
 }
 
 /**
- * A glyph of the page's own set, said by the words beside it.
+ * Makes a glyph of the page's own set; the words next to it say the same.
  * @param {string} name
  */
 export function glyph(name) {
@@ -43,7 +43,7 @@ export function glyph(name) {
 }
 
 /**
- * Text that somebody outside may have chosen: on its own for the direction of writing, what is unseen written out.
+ * Shows text that somebody outside may have chosen: on its own for the direction of writing, what is unseen written out.
  * @param {string} text
  */
 export function foreign(text) {
@@ -95,7 +95,7 @@ function replace(parent, wanted) {
 }
 
 /**
- * Whether one may stay for the other. What has a button may not: what the button does goes with what it was made from.
+ * Tells whether one may stay for the other. What has a button may not: what the button does goes with what it was made from.
  * @param {Node | undefined} there
  * @param {Node | string | undefined} wanted
  */

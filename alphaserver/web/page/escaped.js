@@ -1,13 +1,13 @@
 /** Text that somebody outside may have chosen, made safe to look at. Pure. */
 
-/** Where no text is to be shown longer than this; the rest is counted. In characters. */
+/** Limit of a text that is shown, in characters; the rest is counted. */
 export const SHOWN_LIMIT = 240;
 
 // The same set as HIDDEN of service/escape.ts, and spaces at the ends of a name. A test compares the two.
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|[^\S ]|^ | $/gu;
 
 /**
- * The text in pieces: those to be shown as they are, and characters that do not show, or change how others show,
+ * Splits a text into pieces: those to be shown as they are, and characters that do not show, or change how others show,
  * written out (`\u202e`).
  * @param {string} text
  * @returns {{ text: string, escaped: boolean }[]}
@@ -29,7 +29,7 @@ export function escaped(text) {
 }
 
 /**
- * The same as one string, for attributes.
+ * Gives the pieces as one string, for attributes.
  * @param {string} text
  */
 export function escapedText(text) {

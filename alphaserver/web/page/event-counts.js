@@ -6,7 +6,7 @@ import { networkOf } from './network.js';
  */
 
 /**
- * How many of each outcome.
+ * Counts events by outcome.
  * @param {readonly StoredEvent[]} events
  * @returns {Counts}
  */
@@ -22,7 +22,7 @@ const BUSIEST = 20;
 /** @typedef {StoredEvent & Pick<TopRow, 'origin'>} LocatedEvent */
 
 /**
- * Events by what `key` gives of them; those of which it gives null are left out.
+ * Groups events by what `key` gives of them; those of which it gives null are left out.
  * @param {readonly LocatedEvent[]} events
  * @param {(event: LocatedEvent) => string | null} key
  */
@@ -40,7 +40,7 @@ function grouped(events, key) {
 }
 
 /**
- * What some events come to.
+ * Sums up events.
  * @param {readonly LocatedEvent[]} events
  */
 function sumOf(events) {
@@ -61,7 +61,7 @@ function sumOf(events) {
 const mostAttempts = (a, b) => b.attempts - a.attempts || b.probes - a.probes;
 
 /**
- * The values of one field, with what the events that have them come to; most attempts first.
+ * Ranks the values of one field by the events that have them; most attempts first.
  * @param {readonly LocatedEvent[]} events
  * @param {'host' | 'ip' | 'user'} field
  * @returns {(ReturnType<typeof sumOf> & Pick<TopRow, 'host' | 'ip' | 'user' | 'origin'>)[]}
@@ -77,7 +77,7 @@ export function topOf(events, field) {
 }
 
 /**
- * Sources, the IPv6 addresses of one network as one, as `GET /api/top/networks` has them.
+ * Ranks sources, the IPv6 addresses of one network as one, as `GET /api/top/networks` has them.
  * @param {readonly LocatedEvent[]} events
  * @returns {NetworkRow[]}
  */
@@ -98,7 +98,7 @@ export function networksOf(events) {
 }
 
 /**
- * Events by step of time, empty steps included. `stepMs` apart, from the step that holds `fromMs` on.
+ * Counts events by step of time, empty steps included. `stepMs` apart, from the step that holds `fromMs` on.
  * @param {readonly StoredEvent[]} events
  * @param {{ fromMs: number, toMs: number }} span
  * @param {number} stepMs
@@ -120,7 +120,7 @@ export function pointsOf(events, { fromMs, toMs }, stepMs) {
 }
 
 /**
- * Neighbouring points together, so that a bar is wide enough to be seen. Steps start at multiples of `stepMs`.
+ * Joins neighbouring points, so that a bar is wide enough. Steps start at multiples of `stepMs`.
  * @param {readonly Point[]} points
  * @param {number} stepMs
  * @returns {Point[]}

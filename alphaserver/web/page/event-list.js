@@ -1,4 +1,4 @@
-/** What happened in an incident: its events by host, source and outcome, their rows on demand. */
+/** The events of an incident by host, source and outcome, their rows on demand. */
 import { count, counted } from './count.js';
 import { element, foreign, glyph } from './element.js';
 import { eventRow } from './rows.js';
@@ -116,7 +116,7 @@ function restOf(groups, line) {
 }
 
 /**
- * A part whose content is made when it is opened.
+ * Makes a part whose content is made when it is opened.
  * @param {string} key
  * @param {readonly Node[]} summary
  * @param {() => HTMLElement} content

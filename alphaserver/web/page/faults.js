@@ -1,4 +1,4 @@
-/** What of the server itself does not work, or soon will not. */
+/** Faults of the server itself, now and soon. */
 import { counted } from './count.js';
 import { byId, element, fill, foreign } from './element.js';
 import { fullTime, moment } from './time.js';
@@ -12,7 +12,7 @@ const USES = {
 };
 
 /**
- * Says which channels deliver nothing, since what nobody is notified of must at least be seen, and which certificates expire.
+ * Says which channels deliver nothing, since what nobody is notified of must at least be shown, and which certificates expire.
  * @param {readonly Channel[]} channels
  * @param {readonly Certificate[]} certificates
  */

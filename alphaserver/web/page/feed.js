@@ -11,9 +11,9 @@ import { FILTERS, isFiltered, isInView } from './view.js';
 
 /** Rows kept on the page. */
 const KEPT = 100;
-/** How often what has arrived is shown: often enough to be live, seldom enough for a flood not to be a flicker. */
+/** Interval at which what has arrived is shown: often enough to be live, seldom enough for a flood not to be a flicker. */
 const SHOW_EVERY_MS = 250;
-/** How long the browser may have given up on the stream before it is opened anew. */
+/** Wait before a stream that the browser gave up is opened anew. */
 const AGAIN_MS = 5_000;
 
 /** The feed, and the stream it comes by. */
@@ -157,7 +157,7 @@ export class Feed {
 
   /**
    * Events by the order in which they were stored, as they arrive; in a filtered view by when they happened, since old logs that
-   * are read late are told in order there. A gap stands before what came after it was found.
+   * are read late come in order there. A gap stands before what came after it was found.
    */
   #rows() {
     const nowMs = Date.now();

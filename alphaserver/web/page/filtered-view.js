@@ -17,7 +17,7 @@ import { FILTERS, timeParameters } from './view.js';
  * @property {{ events: number, since: string } | null} cut the newest events stand for all, and since when; null where all are counted
  */
 
-/** How many events are read at most. */
+/** Limit of the events that are read. */
 export const FILTERED_LIMIT = 5_000;
 const PAGE = 1_000;
 /** The list of the server that has the sum of one host, source or user, if it is among its first. */
@@ -53,7 +53,7 @@ export async function loadFiltered(view, span, stepMs, signal) {
 }
 
 /**
- * The newest events, and whether there are more.
+ * Reads the newest events, and whether there are more.
  * @param {View} view
  * @param {AbortSignal} signal
  */
@@ -77,7 +77,7 @@ async function eventsOf(view, signal) {
 }
 
 /**
- * The server's own counts, where the view has one filter, and what it names is among those with most attempts.
+ * Asks for the server's own counts, where the view has one filter, and what it names is among those with most attempts.
  * @param {View} view
  * @param {AbortSignal} signal
  * @returns {Promise<TopRow | null>}

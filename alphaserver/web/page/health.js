@@ -1,10 +1,10 @@
-/** How well a host is watched, and how sure its log is, in words. Pure. */
+/** Coverage of a host, and trust in its log, in words. Pure. */
 import { size } from './count.js';
 import { lasting } from './time.js';
 
 /** @import { HostView } from './answers.d.ts' */
 
-/** States of an agent that are said in other words. */
+/** States of an agent that have other words on the page. */
 const WORDS = new Map([
   ['caught up', 'watching'],
   ['log quiet', 'watching, log quiet'],

@@ -1,4 +1,4 @@
-/** Who is in now: sessions that have not ended. */
+/** The panel of open sessions: who is in now. */
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
 import { trustWords } from './health.js';
@@ -95,7 +95,7 @@ function row({ user, ip, host, method, key, since, confirmedAt, followed, trust 
 }
 
 /**
- * How sure it is that somebody is still in.
+ * Says how sure it is that somebody is still in.
  * @param {string | null} confirmedAt
  * @param {boolean} followed
  * @param {number} nowMs

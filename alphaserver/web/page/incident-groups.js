@@ -1,4 +1,4 @@
-/** Incidents that a person would call one thing, together. Pure. */
+/** Groups of incidents that a person would call one thing. Pure. */
 import { count, counted } from './count.js';
 
 /**
@@ -65,7 +65,7 @@ function together(parts) {
 }
 
 /**
- * What is said of a group beside its lead's own summary.
+ * Describes a group in addition to its lead's own summary; null where the summary says it all.
  * @param {Group} group
  */
 export function groupWords({ members, by, lead }) {
@@ -78,7 +78,7 @@ export function groupWords({ members, by, lead }) {
 }
 
 /**
- * How many of some incidents opened after a time; none where it is not known when somebody looked.
+ * Counts incidents that opened after a time; none where it is not known when somebody looked.
  * @param {readonly Concern[]} concerns
  * @param {number | null} lookedMs
  */

@@ -17,10 +17,10 @@ import { addressOf } from './view.js';
  * @typedef {{ events: readonly StoredEvent[], next: string | null }} Around
  */
 
-/** Shown longer than this, a wave has lasted. */
+/** An incident that took longer than this has a duration. */
 const LASTED_FROM_MS = 60_000;
 const NAMED = 12;
-/** How long before a success its events are listed: the failures that make it a break-in are up to a day older. */
+/** Span before a success in which events are listed: the failures that make it a break-in are up to a day older. */
 const BEFORE_MS = 86_400_000;
 const AROUND = 1_000;
 
@@ -105,7 +105,7 @@ export class IncidentPage {
 }
 
 /**
- * What the next steps are about.
+ * Describes what the next steps are about.
  * @param {AlertWhole} alert
  */
 function subjectFor(alert) {
@@ -125,7 +125,7 @@ function subjectFor(alert) {
 }
 
 /**
- * What a scan of the fleet is made of.
+ * Lists the incidents that a scan of the fleet is made of.
  * @param {AlertWhole} alert
  * @param {View} view
  */

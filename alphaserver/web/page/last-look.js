@@ -1,11 +1,11 @@
-/** When this reader last looked at the page, in this browser. */
+/** The time at which this reader last looked at the page, in this browser. */
 
 const KEY = 'asgard.lookedMs';
 
 const read = () => Number(localStorage.getItem(KEY)) || null;
 let lookedMs = read();
 
-/** The end of the last look before this one, Unix milliseconds; null at the first. */
+/** Gives the end of the look before this one, Unix milliseconds; null at the first. */
 export function lastLookMs() {
   return lookedMs;
 }

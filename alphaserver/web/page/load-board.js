@@ -182,11 +182,11 @@ async function filteredParts(view, span, parts, hosts, summary, signal) {
   parts.users(users);
 }
 
-/** Where the API has the page of one thing. */
+/** Paths of the API for the page of one thing. */
 const PATHS = /** @type {const} */ ({ host: 'hosts', ip: 'sources', user: 'users' });
 
 /**
- * What is known of the one thing that a view is filtered by; null where it is filtered by several, or nothing is known.
+ * Asks what is known of the one thing that a view is filtered by; null where it is filtered by several, or nothing is known.
  * @param {View} view
  * @param {AbortSignal} signal
  * @returns {Promise<About | null>}
@@ -204,7 +204,7 @@ async function aboutOne(view, signal) {
 }
 
 /**
- * Why the server cannot vouch for its own answers. That nobody watches is no reason: the hosts say it.
+ * Gives the reason why the server cannot vouch for its own answers. That nobody watches is none: the hosts say it.
  * @param {Summary} whole
  */
 function doubtOf({ why, coverage }) {
@@ -235,7 +235,7 @@ function stepFor({ fromMs, toMs }) {
 }
 
 /**
- * True when an incident is about what the view is filtered by. One that touched many names none of them: it is known by
+ * Tells whether an incident is about what the view is filtered by. One that touched many names none of them: it is known by
  * the events that it is evidenced by.
  * @param {Alert} alert
  * @param {View} view

@@ -27,18 +27,18 @@ import { showWelcome } from './welcome.js';
 
 /** @import { StoredEvent } from './answers.d.ts' */
 
-/** How soon after an event the counts follow, and how soon after an alert. */
+/** Delays after which the counts follow an event, and an alert. */
 const AFTER_EVENT_MS = 2_000;
 const AFTER_ALERT_MS = 300;
 /** Events that the feed begins with. */
 const FEED_EVENTS = 60;
 
 let view = viewOf(here());
-/** Since when the server has not answered at all, Unix milliseconds; null while it does. */
+/** Time since which the server has not answered at all, Unix milliseconds; null while it does. */
 /** @type {number | null} */
 let lostSinceMs = null;
 let isLive = false;
-/** When the last answer about a view was there. */
+/** Time of the last answer about a view, Unix milliseconds. */
 /** @type {number | null} */
 let answeredMs = null;
 const about = new About();

@@ -1,6 +1,6 @@
 /**
  * Asks the server for a sign of life, in a worker: browsers slow down the timers of a page that nobody sees, and its title and
- * icon are seen all the same. Posts the time of the last sign where there was none for too long, null once there is one again.
+ * icon show all the same. Posts the time of the last sign where there was none for too long, null once there is one again.
  */
 
 const EVERY_MS = 3_000;

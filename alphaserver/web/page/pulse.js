@@ -1,4 +1,4 @@
-/** Whether the server answers at all. */
+/** Watches whether the server answers at all. */
 
 /**
  * Starts to ask for signs of life.

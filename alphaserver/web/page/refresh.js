@@ -1,6 +1,6 @@
-/** When to ask the server again: soon after something happened, seldom otherwise, never while an answer is on its way. */
+/** Decides when to ask the server again: soon after something happened, seldom otherwise, never while an answer is on its way. */
 
-/** How old what is shown may get while nothing is heard, and while nobody looks: the page's title is seen even then. */
+/** Limits of the age of what is shown, while nothing is heard and while nobody looks: the tab's title shows even then. */
 const REFRESH_MS = 15_000;
 const HIDDEN_REFRESH_MS = 60_000;
 const AFTER_FAILURE_MS = 3_000;
@@ -22,7 +22,7 @@ export class Refresh {
 
   /**
    * @param {(signal: AbortSignal) => Promise<void>} ask
-   * @param {(problem: string) => void} failed told how each time went; an empty string is well
+   * @param {(problem: string) => void} failed called after each time with the problem, or an empty string
    */
   constructor(ask, failed) {
     this.#ask = ask;

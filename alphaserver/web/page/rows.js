@@ -19,7 +19,7 @@ function timeOf(at, nowMs) {
 }
 
 /**
- * An event in one row.
+ * Makes the row of an event.
  * @param {StoredEvent} event
  * @param {View} view
  * @param {number} nowMs
@@ -53,7 +53,7 @@ export function eventRow(event, view, nowMs) {
 }
 
 /**
- * Part of a log that was lost: it stands where events are missing.
+ * Makes the row of a part of a log that was lost: it stands where events are missing.
  * @param {StoredGap} gap
  * @param {View} view
  * @param {number} nowMs
@@ -71,7 +71,7 @@ export function gapRow(gap, view, nowMs) {
 }
 
 /**
- * How much is missing, as far as it is known.
+ * Says how much is missing, as far as it is known.
  * @param {StoredGap} gap
  */
 export function gapSize({ events, lines, bytes }) {

@@ -9,7 +9,7 @@ import { addressOf } from './view.js';
 
 /** Suggestions of each kind, as many as a list of the API has: a browser filters them as somebody types. */
 const SUGGESTED = 1_000;
-/** How long names are suggested before they are asked for again. */
+/** Age at which suggested names are asked for again. */
 const KNOWN_MS = 60_000;
 const KIND = /^(host|source|ip|user):\s*(.*)$/s;
 const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]*(%[\w.-]+)?)(\/\d{1,3})?$/i;

@@ -1,4 +1,4 @@
-/** Who is logged in, and the way out. */
+/** The user who is logged in, and the button that ends the session. */
 import { ask, toLogin } from './api.js';
 import { element, foreign } from './element.js';
 

@@ -13,9 +13,9 @@ import { fullTime } from './time.js';
  * @property {string | null} csv the address of its events as CSV
  */
 
-/** Where the browser keeps the name, so that it is asked for once. */
+/** Key under which the browser keeps the name, so that it is asked for once. */
 export const NAME_KEY = 'asgard.name';
-/** As long as the server takes them. */
+/** Limits of the server, in characters. */
 export const NAME_LIMIT = 100;
 const WHY_LIMIT = 500;
 const UNTIL = /** @type {const} */ ([
@@ -66,7 +66,7 @@ export function stepsFor(subject) {
 }
 
 /**
- * A form that decides. What it decided is said in its place, with the way to undo it.
+ * Makes a form that decides. What it decided then stands in its place, with a button that undoes it.
  * @param {keyof typeof DID} kind
  * @param {Record<string, string | null>} what
  * @param {readonly (string | null)[]} about in words

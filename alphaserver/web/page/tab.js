@@ -1,4 +1,4 @@
-/** The tab's title and icon, which are seen while the page itself is not. */
+/** The tab's title and icon, which show while the page itself does not. */
 
 /** @import { FleetState } from './answers.d.ts' */
 

@@ -195,13 +195,13 @@ function origin({ origin: known }) {
 }
 
 /**
- * A number, and how large it is beside the largest.
+ * Makes a cell with a number and a bar of its share of the largest.
  * @param {number} value
  * @param {number} most
  */
 function bar(value, most) {
   const share = element('span', { class: 'share', 'aria-hidden': 'true' });
-  // Through the CSSOM: the page's content security policy takes no style attributes. The number has its room beside it.
+  // Through the CSSOM: the page's content security policy takes no style attributes. The number has its room next to it.
   share.style.width = `calc((100% - 4.6rem) * ${value / most})`;
   return element(
     'td',

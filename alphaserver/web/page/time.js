@@ -1,6 +1,6 @@
 /** Times for people, in the time zone of whoever looks, or in UTC where they choose so. */
 
-/** Where the browser keeps the choice. */
+/** Key under which the browser keeps the choice. */
 const ZONE_KEY = 'asgard.zone';
 const UTC = 'UTC';
 /** Read once: the page is loaded anew when somebody chooses the other. Outside a browser it is the process's zone. */
@@ -26,7 +26,7 @@ const dateFormat = new Intl.DateTimeFormat('en-CA', { ...inZone, dateStyle: 'sho
 
 /** The time zone's name, which the page says. */
 export const zoneName = isUtc ? UTC : Intl.DateTimeFormat().resolvedOptions().timeZone;
-/** What the zone is changed to by `changeZone`. */
+/** The zone that `changeZone` changes to. */
 export const otherZone = isUtc ? 'local time' : UTC;
 
 /** Shows times in UTC, or in local time again. */

@@ -10,7 +10,7 @@ import { axisTime, moment } from './time.js';
  * @typedef {{ at: number, from: number | null }} Marks places of points: where the keys are, and where marking began
  */
 
-/** The chart's package is large beside the rest of the page: nothing waits for it but the chart. */
+/** The chart's package is large compared with the rest of the page: nothing waits for it but the chart. */
 const loading = import('./chart.js');
 const SERIES = /** @type {const} */ ([
   { name: 'failed', glyph: 'failed', said: 'Failed', heightPx: 132 },

@@ -9,7 +9,7 @@ import { isFiltered, timeWords } from './view.js';
  * @import { Alert, Amounts, CoverageCounts, FleetState, HostView } from './answers.d.ts'
  * @import { View } from './view.js'
  *
- * What an answer rests on. `more`: there are incidents beyond those named. `fleet`: what the server says of all hosts; null
+ * The grounds of an answer. `more`: there are incidents beyond those named. `fleet`: what the server says of all hosts; null
  * where the view is filtered, of which it says nothing. `doubt`: why the server cannot vouch for what it says; null where it
  * can. `past`: what a filtered view is about did at any time, and on which hosts. `known`: something is known of it at all.
  * @typedef {object} Grounds
@@ -26,7 +26,7 @@ import { isFiltered, timeWords } from './view.js';
  * @property {FleetState | 'over'} state `over`: something was, and is no more
  * @property {string} title
  * @property {string} why sentences
- * @property {readonly { host: string, words: string }[]} blind hosts where an attack would not be seen now
+ * @property {readonly { host: string, words: string }[]} blind hosts where an attack would not show now
  */
 
 const RANK = { critical: 0, warning: 1, notice: 2 };
@@ -154,7 +154,7 @@ function pastOf({ concerns, past }, nowMs) {
 }
 
 /**
- * Why nothing can be said of what a view is filtered by; null where something can.
+ * Says why nothing is known of what a view is filtered by; null where something is.
  * @param {Grounds} part
  * @param {View} view
  * @param {boolean} watched some host that was asked for

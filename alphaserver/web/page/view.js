@@ -1,4 +1,4 @@
-/** What is looked at, and how the address bar says it. Pure. */
+/** The view: what is looked at, as the address bar says it. Pure. */
 import { networkOf } from './network.js';
 
 /**
@@ -127,7 +127,7 @@ export function timeParameters({ since, until, range }) {
 }
 
 /**
- * True when an event passes the filters of the view.
+ * Tells whether an event passes the filters of the view.
  * @param {View} view
  * @param {{ host: string, ip: string | null, user: string | null }} event
  */
@@ -140,7 +140,7 @@ export function isInView(view, event) {
 }
 
 /**
- * True for a view of the board, and not of an incident or of the decisions.
+ * Tells whether a view is of the board, and not of an incident or of the decisions.
  * @param {View} view
  */
 export function isBoard({ alert, decisions }) {

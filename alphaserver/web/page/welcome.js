@@ -1,7 +1,7 @@
-/** What somebody sees who has no host yet: the next step. */
+/** The first steps of somebody who has no host yet. */
 import { byId, element, fill } from './element.js';
 
-/** Where agents connect unless ALPHASERVER_LISTEN says otherwise. */
+/** The port that agents connect to unless ALPHASERVER_LISTEN says otherwise. */
 const AGENT_PORT = 5_000;
 
 /** Says how the first agent is started. */

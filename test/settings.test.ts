@@ -167,3 +167,21 @@ test('both programs warn of what sets nothing: names that are like settings, and
   const said = [alphaserver, alphaclient].map((make) => transcript(Object.keys(misspelt), misspelt, standing, make));
   isExpected('settings-warnings.txt', (await Promise.all(said)).join(''));
 });
+
+test('commands that write into the data folder name the setting where it cannot be used, and say that they made it', async () => {
+  let said = '';
+  const run = async (value: string, ...line: string[]): Promise<void> => {
+    const io = { stdout: new Text(), stderr: new Text(), nowMs: 0, env: { ALPHASERVER_DATA: value } };
+    const code = await runProgram(alphaserver(io), line, io);
+    said += `$ ALPHASERVER_DATA=${value} alphaserver ${line.join(' ')}\n${io.stderr.text}[exit ${code}]\n`;
+  };
+  for (const line of [
+    ['token', 'add'],
+    ['user', 'add', '--role', 'viewer'],
+  ]) {
+    const made = at(`new-${line[0]}`);
+    for (const [i, value] of [at('text'), at('text/below'), '/proc/asgard', made, made].entries())
+      await run(value, ...line, `name-${i}`);
+  }
+  isExpected('data-folder.txt', said.replaceAll(folder, 'FOLDER'));
+});

@@ -12,6 +12,9 @@ const SAMPLE_LIMIT_CHARS = 120;
 export class ScanCoverage {
   #unreadFiles = 0;
   #cutLines = 0;
+  #lines = 0;
+  /** Lines under sshd's name, understood or not. */
+  #sshdLines = 0;
   #unknownLines = 0;
   #mostFrequent: UnknownShape | null = null;
 
@@ -25,9 +28,11 @@ export class ScanCoverage {
     this.#cutLines += lines;
   }
 
-  /** Adds the unknown lines of a reader whose log is at its end. */
+  /** Adds the lines of a reader whose log is at its end. */
   endLog(reader: Reader): void {
-    const { unknown } = reader.counts();
+    const { lines, unknown, forged } = reader.counts();
+    this.#lines += lines;
+    this.#sshdLines += reader.knownLines + unknown + forged;
     if (unknown === 0) return;
     this.#unknownLines += unknown;
     const [first] = reader.shapes();
@@ -47,7 +52,7 @@ export class ScanCoverage {
     return this.#unreadFiles + this.#cutLines === 0;
   }
 
-  /** Returns what is missing in one line without its end, or null where all was read and understood. */
+  /** Returns what is missing in one line without its end, or null where all was read and understood, and sshd's lines are among it. */
   words(): string | null {
     const unread = [
       this.#unreadFiles > 0 ? `${counted(this.#unreadFiles, 'file')}` : '',
@@ -61,6 +66,7 @@ export class ScanCoverage {
       this.#unknownLines > 0
         ? `not understood: ${counted(this.#unknownLines, 'line')} of sshd that no rule knows, such as "${sample}"; alphaclient explain shows why`
         : '',
+      this.#lines > 0 && this.#sshdLines === 0 ? `none of ${counted(this.#lines, 'line')} is of sshd` : '',
     ].filter(Boolean);
     return parts.length > 0 ? parts.join('; ') : null;
   }

@@ -1,8 +1,7 @@
 /** `alphaserver token add|list|rotate|revoke`. */
-import { existsSync } from 'node:fs';
 import type { ProgramIo } from '../../service/command-line.ts';
-import { escapeText } from '../../service/escape.ts';
 import { AGENT_TOKENS, SCRIPT_TOKENS, type Scope, TokenError, Tokens } from '../ingest/tokens.ts';
+import { inDataFolder } from './data-folder.ts';
 
 /** A token's name, the patterns of the hosts that its agent may report, and what a script may ask for with it. */
 interface Wanted {
@@ -14,20 +13,17 @@ interface Wanted {
 /** Returns agents' tokens, or scripts'. */
 const tokensOf = (dataFolder: string, file: string): Tokens => new Tokens(dataFolder, null, file);
 
-/** Makes a token and prints it. Says so where the data folder had to be made: it may not be the server's. Throws a TokenError. */
-export function add(
+/** Makes a token and prints it. Rejects with a TokenError, or a UserError where the data folder cannot be used. */
+export async function add(
   { name, hosts, scope = null }: Wanted,
   dataFolder: string,
   { stdout, stderr, nowMs }: ProgramIo,
-): number {
+): Promise<number> {
   if (scope !== null && hosts !== null) throw new TokenError('--hosts is for agents, and --scope for scripts');
-  const isNew = !existsSync(dataFolder);
   const file = scope === null ? AGENT_TOKENS : SCRIPT_TOKENS;
-  const token = tokensOf(dataFolder, file).add(name, nowMs, hosts, scope);
-  if (isNew)
-    stderr.write(
-      `alphaserver token add: ${escapeText(dataFolder)} was not there and is made; a server on another data folder does not know this token\n`,
-    );
+  const token = await inDataFolder(dataFolder, 'token add', stderr, () =>
+    tokensOf(dataFolder, file).add(name, nowMs, hosts, scope),
+  );
   stdout.write(`${token}\n`);
   return 0;
 }

@@ -6,6 +6,7 @@ import { UserError } from '../../service/user-error.ts';
 import type { ServerConfig } from '../config.ts';
 import { authorityOf } from '../ingest/authority.ts';
 import { makePassword, type Role, Users } from '../web/users.ts';
+import { inDataFolder } from './data-folder.ts';
 
 /** Who is meant, and the file with the password. */
 interface Given {
@@ -17,11 +18,13 @@ interface Given {
 export async function add(
   { name, file, role }: Given & { readonly role: Role | null },
   config: ServerConfig,
-  { stdout, nowMs }: ProgramIo,
+  { stdout, stderr, nowMs }: ProgramIo,
 ): Promise<number> {
   if (role === null) throw new UserError('--role is missing: viewer sees everything, operator acts on it as well', 2);
   const password = passwordIn(file);
-  await new Users(config.dataFolder).add(name, role, password, nowMs);
+  await inDataFolder(config.dataFolder, 'user add', stderr, () =>
+    new Users(config.dataFolder).add(name, role, password, nowMs),
+  );
   if (file === null) stdout.write(`Password: ${password}\n`);
   stdout.write(`Page:     ${escapeText(pageOf(config))}\n`);
   return 0;

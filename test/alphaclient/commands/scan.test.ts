@@ -236,6 +236,15 @@ describe('scan', () => {
     );
   });
 
+  it('says at its end that no line is of sshd, as in a wrong log', async () => {
+    for (const args of [['-'], ['--summary', '-']]) {
+      const { code, err } = await run(args, 'Nov 20 10:00:00 web CRON[1]: x\nhello\n');
+      deepEqual([code, err], [0, 'alphaclient scan: none of 2 lines is of sshd\n']);
+    }
+    const { err } = await run(['-'], '');
+    equal(err, '');
+  });
+
   it('sums up as one JSON object for programs', async () => {
     const text = iso('10:00:00', FAILED) + iso('10:00:01', FAILED, 2) + iso('10:00:02', 'Frobnicated', 3);
     const { code, out } = await run(['--summary', '--json', '-', 'none.log'], text);

@@ -72,6 +72,7 @@ export function alphaclient(io: CommandIo): Program {
         options: {
           summary: { help: 'tables for people, in place of a line of JSON for each event' },
           json: { help: 'with --summary one object, for programs; without it events are JSON anyway' },
+          sessions: { help: 'also the ends of sessions, with the outcome ended; not in a summary' },
         },
         arguments: { files: { ...file, many: { least: 1 } } },
         run: async (given) => (await import('./scan.ts')).scan(given, io, await header(io)),

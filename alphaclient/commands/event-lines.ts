@@ -12,6 +12,13 @@ const QUOTE = 34;
 const BACKSLASH = 92;
 const ZERO = 48;
 
+/** What is printed: an event, or the end of a session, whose `reason` is how it ended. */
+export interface Printed {
+  readonly event: Omit<LoginEvent, 'outcome'> & { readonly outcome: Outcome | 'ended' };
+  readonly line: number;
+  readonly trust: Trust;
+}
+
 /** Bytes that are added one after the other. */
 export class Bytes {
   buffer: Buffer = Buffer.allocUnsafe(FIRST_ROOM_BYTES);
@@ -98,7 +105,7 @@ export class EventLines {
   #headFrom = -1;
   #headEnd = -1;
   #at: string | null = null;
-  #outcome: Outcome = 'probe';
+  #outcome: Printed['event']['outcome'] = 'probe';
   #method: string | null = null;
   /** Where it has its text from `host` on, and the values there. */
   #tailFrom = -1;
@@ -118,7 +125,7 @@ export class EventLines {
   }
 
   /** Adds the line of an event, with this number, and returns where it stands. `file` is null where one log is read. */
-  add(located: LocatedEvent, line: number, file: string | null): Span {
+  add(located: Printed, line: number, file: string | null): Span {
     const bytes = this.#bytes;
     const { user, invalidUser, ip, port, method, host = null, reason = null, key = null } = located.event;
     const named = lengthOf(user) + lengthOf(ip) + lengthOf(method) + lengthOf(file);
@@ -142,7 +149,7 @@ export class EventLines {
     return { from, end: bytes.length };
   }
 
-  #addHead({ at, outcome, method }: LoginEvent): void {
+  #addHead({ at, outcome, method }: Printed['event']): void {
     const bytes = this.#bytes;
     const from = bytes.length;
     if (this.#headFrom >= 0 && at === this.#at && outcome === this.#outcome && method === this.#method)

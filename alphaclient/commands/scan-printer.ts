@@ -1,8 +1,9 @@
 /** Prints the events of one log in the order of its lines. */
 
 import type { Output } from '../../service/terminal/output.ts';
-import type { LocatedEvent } from '../sshd/events.ts';
-import { Bytes, EventLines, type Span } from './event-lines.ts';
+import { isoTime } from '../sshd/events.ts';
+import type { EndedSession } from '../sshd/session-changes.ts';
+import { Bytes, EventLines, type Printed, type Span } from './event-lines.ts';
 import { LogOrder } from './log-order.ts';
 
 /** A write costs a system call and a turn of the event loop: one per 256 KiB instead of one per line. */
@@ -40,12 +41,18 @@ export class ScanPrinter {
   }
 
   /** Adds an event of this log. */
-  add(located: LocatedEvent): void {
+  add(located: Printed): void {
     const { line } = located;
     const { file, linesBefore } = this.#fileOf(line);
     const span = this.#lines.add(located, line - linesBefore, this.#withFile ? file : null);
     this.#pendingBytes += span.end - span.from;
     this.#order.add(line, span);
+  }
+
+  /** Adds the end of a session of this log. */
+  addEnd({ ms, line, trust, how, method, user, ip, port, host }: EndedSession): void {
+    const what = { at: isoTime(ms), outcome: 'ended', method, user, invalidUser: null, ip, port, host } as const;
+    this.add({ event: { ...what, reason: how, key: null }, line, trust });
   }
 
   /** Writes the events that no event of `openLine` or later can precede, once they fill a write. Resolves with whether the output is still read. */

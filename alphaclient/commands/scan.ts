@@ -1,9 +1,10 @@
-/** `alphaclient scan [--summary] [--json] FILE...`: prints the events of old logs, without a server. */
+/** `alphaclient scan [--summary] [--json] [--sessions] FILE...`: prints the events of old logs, without a server. */
 
 import type { Readable, Writable } from 'node:stream';
 import { Output } from '../../service/terminal/output.ts';
 import type { HeaderFormat } from '../sshd/header-format.ts';
 import { Reader } from '../sshd/reader.ts';
+import type { EndedSession, SessionListener } from '../sshd/session-changes.ts';
 import { ScanCoverage } from './scan-coverage.ts';
 import { groupRotations, type LineConsumer, readLog, STDIN, sizeOf } from './scan-files.ts';
 import { ScanPrinter } from './scan-printer.ts';
@@ -22,11 +23,26 @@ export interface ScanOptions {
   readonly files: readonly string[];
   readonly summary: boolean;
   readonly json: boolean;
+  /** Whether the ends of sessions are printed too; a summary has none. */
+  readonly sessions?: boolean;
 }
 
 /** Ends the reading of a log because standard output was closed. */
 class OutputClosed extends Error {
   readonly code = 'output_closed';
+}
+
+/** Hears of the ends of sessions alone. */
+class EndListener implements SessionListener {
+  readonly ended: (end: EndedSession) => void;
+
+  constructor(ended: (end: EndedSession) => void) {
+    this.ended = ended;
+  }
+
+  touched(): void {}
+
+  evicted(): void {}
 }
 
 /** The destinations of events: printed, or, where `printer` is null, summarized. */
@@ -35,16 +51,18 @@ interface Destinations {
   readonly summary: ScanSummary | null;
   readonly progress: ScanProgress;
   readonly coverage: ScanCoverage;
+  readonly sessions: boolean;
 }
 
 async function scanLog(
   files: readonly string[],
   io: CommandStreams,
-  { printer, summary, progress, coverage }: Destinations,
+  { printer, summary, progress, coverage, sessions }: Destinations,
   header: HeaderFormat | null,
   nowMs: number,
 ): Promise<void> {
-  const reader = new Reader(null, printer && ((located) => printer.add(located)), header);
+  const ends = printer !== null && sessions ? { listener: new EndListener((end) => printer.addEnd(end)) } : null;
+  const reader = new Reader(null, printer && ((located) => printer.add(located)), header, ends);
   const print = async (openLine: number): Promise<void> => {
     if (printer !== null && !(await printer.print(openLine))) throw new OutputClosed();
   };
@@ -111,7 +129,7 @@ function isTerminal(stream: Writable): boolean {
  * the progress, which nobody sets.
  */
 export async function scan(
-  { files, summary: asksSummary, json }: ScanOptions,
+  { files, summary: asksSummary, json, sessions = false }: ScanOptions,
   io: CommandStreams,
   header: HeaderFormat | null = null,
   clockMs = (): number => performance.now(),
@@ -129,7 +147,7 @@ export async function scan(
   try {
     for (const group of groupRotations(files)) {
       const printer = summary === null ? new ScanPrinter(output, withFile) : null;
-      await scanLog(group, io, { printer, summary, progress, coverage }, header, nowMs);
+      await scanLog(group, io, { printer, summary, progress, coverage, sessions }, header, nowMs);
     }
     progress.clear();
     if (summary !== null) await output.write(json ? summary.json(coverage) : summary.text(io.stdout, coverage));

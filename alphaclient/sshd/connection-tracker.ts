@@ -12,7 +12,7 @@ import { detached } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
 import { isDecision, isFromPamModule, isOfSession, type ParsedMessage } from './message-types.ts';
 import { REPEAT_LIMIT } from './repeats.ts';
-import { endOf, type SessionListener } from './session-changes.ts';
+import { endOf, type SessionListener, unknownEndOf } from './session-changes.ts';
 
 /** LoginGraceTime is 120 s unless set; a connection without a line for five times that is over. */
 const OPEN_LIMIT_MS = 600_000;
@@ -96,7 +96,8 @@ export class ConnectionTracker {
     }
     connection ??= this.#open(message, context);
     if (connection === undefined) {
-      this.#endUnknown(message, context);
+      const end = unknownEndOf(message, context, this.#nameOfHost(context.host));
+      if (end !== null) this.#sessions?.ended(end);
       return;
     }
     this.#learn(connection, message, context);
@@ -318,20 +319,11 @@ export class ConnectionTracker {
   #discard(connection: Connection, where: Where = connection, cause: EndCause = 'closed'): void {
     const isSession = connection.isSession && this.#table.has(connection);
     this.#table.remove(connection);
-    if (isSession && this.#sessions !== null)
-      this.#sessions.ended(
-        endOf(connection, connection.cause ?? cause, { ...where, host: this.#nameOfHost(connection.host) }),
-      );
-  }
-
-  /** Takes the end of a session whose login is not in the log that was read. */
-  #endUnknown(message: ParsedMessage, context: LineContext): void {
-    const { kind, user, ip, port } = message;
-    if (this.#sessions === null || kind !== 'session-ended' || user === null || ip === null || port === null) return;
-    const where = { ...context, host: this.#nameOfHost(context.host) };
-    this.#sessions.ended(
-      endOf(Object.assign(new Connection(), { user, ip, port }), message.row.endsSession ?? 'closed', where),
-    );
+    if (!isSession || this.#sessions === null) return;
+    // One whose end PAM has told of ended then, whatever shows that no last line comes.
+    const [how, end] = connection.closing ? (['closed', connection] as const) : ([cause, where] as const);
+    const host = this.#nameOfHost(connection.host);
+    this.#sessions.ended(endOf(connection, connection.cause ?? how, { ms: end.ms, line: end.line, host }));
   }
 
   /** Ends a session of which no line says that it is over. Nothing happens where it is followed no more. */

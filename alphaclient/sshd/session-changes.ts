@@ -1,9 +1,11 @@
 /** Collects what becomes of sessions between two commits of the outbox: which are to be saved, which are not any more, and their ends. */
 
-import { EVENT_TEXT_LIMITS } from '../../protocol/event.ts';
+import { EVENT_TEXT_LIMITS, type Trust } from '../../protocol/event.ts';
 import type { EndCause } from '../../protocol/session.ts';
-import { type Connection, type SavedConnection, toSaved } from './connection.ts';
+import { Connection, type SavedConnection, toSaved } from './connection.ts';
 import { pidOf, textOf } from './events.ts';
+import type { LineContext } from './line-context.ts';
+import type { ParsedMessage } from './message-types.ts';
 
 /** The end of a session that the log, or the kernel, tells. */
 export interface EndedSession {
@@ -20,6 +22,8 @@ export interface EndedSession {
   readonly pid: number | null;
   readonly host: string | null;
   readonly method: string | null;
+  /** The trust of its login's line, or, where that is not known, of its end's. */
+  readonly trust: Trust;
   readonly lastedSeconds: number | null;
 }
 
@@ -84,7 +88,7 @@ export class SessionChanges implements SessionListener {
 
 /** Describes the end of a session at a moment (Unix milliseconds by the log, or NaN). `host` is the name of its host. */
 export function endOf(
-  { session, user, ip, port, pid, method, sinceMs }: Connection,
+  { session, user, ip, port, pid, method, trust, sinceMs }: Connection,
   how: EndCause,
   { ms, line, host }: { readonly ms: number; readonly line: number; readonly host: string | null },
 ): EndedSession {
@@ -101,6 +105,18 @@ export function endOf(
     pid: pidOf(pid),
     host,
     method,
+    trust,
     lastedSeconds: Number.isNaN(lasted) ? null : lasted,
   };
+}
+
+/** Describes the end of a session whose login is not in the log that was read; null for a message that is not about one, or not enough. */
+export function unknownEndOf(
+  { kind, user, ip, port, row }: ParsedMessage,
+  { ms, line, trust }: LineContext,
+  host: string | null,
+): EndedSession | null {
+  if (kind !== 'session-ended' || user === null || ip === null || port === null) return null;
+  const session = Object.assign(new Connection(), { user, ip, port, trust });
+  return endOf(session, row.endsSession ?? 'closed', { ms, line, host });
 }

@@ -12,6 +12,7 @@ import { GOOD_LIMIT_MS, HOSTS_LIMIT } from '../ingest/join-codes.ts';
 import { SCOPES } from '../ingest/tokens.ts';
 import { serverUrls } from '../shared-log/postgres-url.ts';
 import { ROLES } from '../web/users.ts';
+import { revoked } from './revoked-key.ts';
 
 const NOTES = `Times are ISO 8601 in UTC, or spans back from now such as 15m, 24h or 7d.
 Settings are environment variables (ALPHASERVER_LISTEN, ALPHASERVER_HTTP, ...); .env is read too. See .env.example.
@@ -209,6 +210,19 @@ export function alphaserver(io: CommandIo): Program {
       agent: forgetting('agent', 'ID', 'lists an agent no longer that is gone, nor hosts that it alone reported'),
     },
   };
+  const keys: Group = {
+    commands: {
+      revoke: command({
+        summary: "adds keys, and certificates by serial, to the list for sshd's RevokedKeys",
+        options: {
+          file: option(text, 'FILE', 'the list; revoked-keys in the data folder unless given'),
+          ca: option(text, 'FILE', "the public key of the CA, for certificates' serials"),
+        },
+        arguments: { keys: { ...argument(revoked, 'FINGERPRINT'), many: { least: 1 } } },
+        run: async (given) => (await import('./keys-command.ts')).revokeCommand(given, settings().dataFolder, io),
+      }),
+    },
+  };
   return {
     name: 'alphaserver',
     version: manifest.version,
@@ -274,6 +288,7 @@ export function alphaserver(io: CommandIo): Program {
         run: async (given) =>
           (await import('./report-command.ts')).reportCommand(given, settings('ALPHASERVER_GEOIP'), { ...io, columns }),
       }),
+      keys,
       who: command({
         summary: 'lists who is in now, beside a running server or without one',
         options: {

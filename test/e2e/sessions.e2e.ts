@@ -11,7 +11,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { Pair, type Program } from '../programs.ts';
 import { until } from '../until.ts';
-import { has, lacking, outcome } from './machine.ts';
+import { byKey } from './login.ts';
+import { has, lacking, outcome, output } from './machine.ts';
 import { Sshd } from './sshd.ts';
 
 /** sshd's LoginGraceTime here, so that a connection without a login is overdue after 65 s. */
@@ -159,6 +160,18 @@ describe('sessions of a real sshd', {
     intruder.kill();
     await until(async () => (await alerts()).length === 0, undefined, SEEN_MS);
     isOver = true;
+  });
+
+  it('a key that is revoked is refused at the next login, without a restart of sshd; the session that is open goes on', async () => {
+    const fingerprint = output('ssh-keygen', '-l', '-f', `${sshd.keyFile}.pub`).split(' ')[1] as string;
+    const before = (await sessions(true)).map(({ port }) => port);
+    assert.ok(before.length > 0);
+    assert.equal(byKey('127.0.0.1', sshd.user, sshd.keyFile, sshd.port), true);
+    const { code, said } = await pair.serverCommand('keys', 'revoke', '--file', sshd.revokedKeysFile, fingerprint);
+    assert.equal(code, 0, said);
+    assert.equal(byKey('127.0.0.1', sshd.user, sshd.keyFile, sshd.port), false);
+    const open = (await sessions(true)).map(({ port }) => port);
+    assert.ok(before.every((port) => open.includes(port)));
   });
 
   it('those of before a reboot end with it, once the log is read', async () => {

@@ -32,6 +32,7 @@ export class Sshd {
     // As root it wants the folder that the package's service makes.
     if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true });
     const config = [
+      `RevokedKeys ${join(folder, 'revoked-keys')}`,
       ...more,
       `Port ${port}`,
       'ListenAddress 127.0.0.1',
@@ -42,6 +43,9 @@ export class Sshd {
       'PermitRootLogin yes',
       'UsePAM no',
     ];
+    // sshd refuses every key while the list is not there.
+    writeFileSync(join(folder, 'empty'), '');
+    output('ssh-keygen', '-q', '-k', '-f', join(folder, 'revoked-keys'), join(folder, 'empty'));
     writeFileSync(join(folder, 'config'), `${config.join('\n')}\n`);
     const program = has('sshd') ? output('sh', '-c', 'PATH=$PATH:/usr/sbin:/sbin command -v sshd').trim() : 'sshd';
     const child = spawn(program, ['-D', '-f', join(folder, 'config'), '-E', join(folder, 'sshd.log')], {
@@ -52,6 +56,11 @@ export class Sshd {
       () => `sshd takes connections on port ${port}`,
     );
     return new Sshd(child, port, folder);
+  }
+
+  /** The list of keys that it refuses. */
+  get revokedKeysFile(): string {
+    return join(this.#folder, 'revoked-keys');
   }
 
   /** The process id of the listener. */

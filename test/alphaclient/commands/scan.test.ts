@@ -316,6 +316,39 @@ describe('scan', () => {
     );
   });
 
+  it('prints the ends of sessions where they are asked for, each at the line that says so, in the order of the log', async () => {
+    const lines = [
+      iso('10:00:00', 'Accepted publickey for alice from 192.0.2.10 port 50022 ssh2: ED25519 SHA256:abc', 7),
+      iso('10:00:01', 'Accepted password for bob from 192.0.2.11 port 50023 ssh2', 17),
+      // PAM's line ends it, since no last line follows within 30 s.
+      iso('10:00:09', 'pam_unix(sshd:session): session closed for user alice', 7),
+      iso('10:00:20', FAILED, 30),
+      iso('10:01:00', 'Disconnected from user bob 192.0.2.11 port 50023', 18),
+      iso('10:01:01', 'Accepted password for carol from 192.0.2.12 port 50024 ssh2', 27),
+    ].join('');
+    const path = file('sessions.log', lines);
+    const { out } = await run(['--sessions', path]);
+    const printed = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    deepEqual(
+      printed.map(({ line, outcome, user, reason }) => [line, outcome, user, reason]),
+      [
+        [1, 'accepted', 'alice', null],
+        [2, 'accepted', 'bob', null],
+        [3, 'ended', 'alice', 'closed'],
+        [4, 'failed', 'root', null],
+        [5, 'ended', 'bob', 'disconnected'],
+        [6, 'accepted', 'carol', null],
+      ],
+    );
+    deepEqual(Object.keys(printed[2] ?? {}), Object.keys(printed[0] ?? {}));
+    const without = await run([path]);
+    ok(!without.out.includes('ended'));
+    equal(without.out.trimEnd().split('\n').length, 4);
+  });
+
   it('ends silently when its output is closed', async () => {
     const stdout = new PassThrough();
     stdout.destroy();

@@ -95,7 +95,7 @@ function rpm(staged: Staged): string {
     .split('\n')
     .sort()
     .map((path) =>
-      one.configuration.includes(path) ? `%config(noreplace) %attr(0640,root,${one.name}) ${path}` : `"${path}"`,
+      one.configuration.includes(path) ? `%config(noreplace) %attr(0640,root,root) ${path}` : `"${path}"`,
     );
   const script = (name: string, setup: string): string =>
     `${setup}\n${readFileSync(join(filesOf(one.name), name), 'utf8').replace(/^#!.*\n/, '')}`;

@@ -296,20 +296,20 @@ describe('a hostile message', () => {
   /** Far above what a linear expression needs for so many bytes, and far below what a quadratic one does. */
   const LIMIT_MS = 100;
 
-  /** Milliseconds, the best of three where the first took longer than the limit: other processes are not the parser's. */
+  /** Milliseconds of processor time, the best of three where the first took longer than the limit: it may be the compiler's. */
   function parseMs(text: string): number {
     let best = Number.POSITIVE_INFINITY;
     for (let i = 0; i < 3 && best > LIMIT_MS; i++) {
-      const start = performance.now();
+      const before = process.cpuUsage();
       parse(text);
-      best = Math.min(best, performance.now() - start);
+      const { user, system } = process.cpuUsage(before);
+      best = Math.min(best, (user + system) / 1_000);
     }
     return best;
   }
 
   it('of 64 KiB costs any row a time that grows with its length alone', () => {
-    for (const { name, example, kind } of MESSAGE_ROWS) {
-      if (kind === 'ignored') continue;
+    for (const { name, example } of MESSAGE_ROWS) {
       // Behind each word of the example, so that it stands in each of the holes.
       for (let at = example.indexOf(' '); at >= 0; at = example.indexOf(' ', at + 1))
         for (const filling of FILLINGS) {

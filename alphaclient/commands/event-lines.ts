@@ -101,13 +101,13 @@ export interface Span {
 export class EventLines {
   #bytes = new Bytes();
   #spare = new Bytes();
-  /** Where the line before has its text from `at` to `user`, and the values there; -1 where none has been written since lines were moved. */
+  /** The place of the text from `at` to `user` in the line before, and the values there; -1 after lines were moved. */
   #headFrom = -1;
   #headEnd = -1;
   #at: string | null = null;
   #outcome: Printed['event']['outcome'] = 'probe';
   #method: string | null = null;
-  /** Where it has its text from `host` on, and the values there. */
+  /** The place of its text from `host` on, and the values there. */
   #tailFrom = -1;
   #tailEnd = -1;
   #host: string | null = null;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { AgentState } from '../../protocol/report.ts';
 
 const FILE = 'alive.json';
-/** The file's length. It is always overwritten in place, which works on a full disk as well. */
+/** The file's length. It is always overwritten in place, which succeeds on a full disk as well. */
 const LENGTH_BYTES = 256;
 /** An older heartbeat is that of an agent that died or hangs; a running one renews it every second. */
 export const HEARTBEAT_LIMIT_MS = 10_000;

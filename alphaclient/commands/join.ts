@@ -20,7 +20,7 @@ import { type Joined, joinServer } from '../uplink/joining.ts';
 import { currentHeartbeat } from './heartbeat.ts';
 import { withSettings } from './settings-file.ts';
 
-/** Limit of the time in which a started service has to be connected, before the command ends without having seen it. */
+/** Limit of the time in which a started service has to be connected, before the command ends all the same. */
 const CONNECTED_LIMIT_MS = 15_000;
 const LOOK_EVERY_MS = 200;
 /** Only root changes what systemd starts, and it alone may become another user. */
@@ -92,7 +92,7 @@ function contentOf(file: string): string {
 }
 
 /**
- * Works as the user to whom a folder belongs: root would follow a link that this user put there, and what it writes would be root's.
+ * Runs as the user to whom a folder belongs: root would follow a link that this user put there, and what it writes would be root's.
  */
 function asOwnerOf(folder: string, work: () => void): void {
   const { uid, gid } = statSync(folder);

@@ -112,7 +112,7 @@ class ByteCount {
   };
 }
 
-/** Reads a stream that may be compressed: its first bytes tell. */
+/** Reads a stream that may be compressed, which its first bytes show. */
 async function readUnknownStream(stream: Readable, writtenMs: number, consumer: LineConsumer): Promise<void> {
   const chunks = (stream as AsyncIterable<Buffer | string>)[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);

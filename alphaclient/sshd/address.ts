@@ -1,6 +1,6 @@
 /** Addresses and ports as sshd writes them. */
 
-/** What sshd writes in place of an address: the client was gone before it could be asked for. */
+/** sshd writes this in place of an address where the client was gone before it could be asked for. */
 export const UNKNOWN = 'UNKNOWN';
 
 /** The longest address sshd can write: IPv6 with an embedded IPv4 and a scope (an interface name of 15). */
@@ -46,7 +46,7 @@ function isIpv6(text: string): boolean {
   const end = percent >= 0 ? percent : text.length;
   let groups = 0;
   let isCompressed = false;
-  /** Where the group begins that is read. */
+  /** The index at which the group begins that is read. */
   let from = 0;
   for (let i = 0; i < end; i++) {
     const c = text.charCodeAt(i);

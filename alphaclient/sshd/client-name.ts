@@ -37,7 +37,7 @@ function decoded(escapes: string): string {
   return text;
 }
 
-/** How many bytes the character beyond ASCII has that begins at `at` (RFC 3629, section 4); 0 where none does. */
+/** Returns the length in bytes of the character beyond ASCII that begins at `at` (RFC 3629, section 4); 0 where none does. */
 function characterBytes(bytes: readonly number[], at: number): number {
   const lead = bytes[at] ?? 0;
   const second = bytes[at + 1] ?? 0;

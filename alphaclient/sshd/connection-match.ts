@@ -16,7 +16,7 @@ export function isAnother(connection: Connection, message: ParsedMessage, isRepe
       return false;
     case 'ended':
       if (message.beforeUser && !isRepeated) return hasNamedUser(connection);
-      // A client says goodbye once.
+      // A client disconnects once.
       return message.endFollows && state === 'closed';
     case 'pam-failed':
       // A connection asks for one user.
@@ -35,7 +35,7 @@ export function isAnother(connection: Connection, message: ParsedMessage, isRepe
 export function canOpen(message: ParsedMessage, context: LineContext): boolean {
   // With a pid and [preauth] it stands alone where what went before it was cut.
   if (message.needsKnownConnection && (!message.beforeLogin || context.pid < 0)) return false;
-  // Nothing tells whose it is.
+  // Nothing shows whose it is.
   const isNowhere = context.pid < 0 && message.ip === null;
   switch (message.kind) {
     case 'session-closed':

@@ -1,4 +1,4 @@
-/** The open connections and the sessions, found by pid, by address and port, or by what else a line tells of a client. Bounded. */
+/** The open connections and the sessions, found by pid, by address and port, or by what else a line has of a client. Bounded. */
 
 import { type Connection, fromSaved, fromVersion1, isDecided, type SavedConnection, toSaved } from './connection.ts';
 import { grown, HashChains, hashOfBoth, hashOfText } from './hash-chains.ts';
@@ -10,7 +10,7 @@ export const SESSION_LIMIT_CONNECTIONS = 50_000;
 /** Sessions of one host that are followed. A host that has more than these evicts its own. */
 export const HOST_SESSION_LIMIT_CONNECTIONS = 10_000;
 
-/** What a line tells of a client. */
+/** The client as a line names it. */
 export type Client = Pick<Connection, 'ip' | 'hostName' | 'user'>;
 
 /** A client and, where the line has it, its port. */
@@ -22,7 +22,7 @@ export type Fit = (connection: Connection) => boolean;
 /** Accepts every connection. */
 export const isAny: Fit = () => true;
 
-/** What `save` gives: plain JSON, in the order of opening. Sessions are saved one by one: see SessionChanges. */
+/** The saved form: plain JSON, in the order of opening. Sessions are saved one by one: see SessionChanges. */
 export interface SavedTable {
   readonly open: readonly SavedConnection[];
   /** The number of the last session. */
@@ -76,7 +76,7 @@ export class ConnectionTable {
   /** In the order of opening: those before a login, and those that are closed but for late lines. */
   readonly #open = new ConnectionList();
   readonly #sessions = new ConnectionList();
-  /** How many sessions each host has. */
+  /** The number of sessions by host. */
   readonly #sessionsOfHost = new Map<number, number>();
   #lastSession = 0;
   #opened = 0;
@@ -90,15 +90,15 @@ export class ConnectionTable {
   readonly #byHostName = new Map<string, Connection[]>();
   /** By user, those of which a name is known and no address: the name that DNS gave may be any address. */
   readonly #byUser = new Map<string, Connection[]>();
-  /** How many have neither a pid nor address and port: only then is a search among these worth its while. */
+  /** Counts those with neither a pid nor address and port: without any, no search among them is needed. */
   #portless = 0;
 
-  /** How many are open or closed a moment ago; sessions are not among them. */
+  /** Counts those that are open or closed a moment ago; sessions are not among them. */
   get size(): number {
     return this.#open.size;
   }
 
-  /** How many sessions there are. */
+  /** Counts the sessions. */
   get sessions(): number {
     return this.#sessions.size;
   }

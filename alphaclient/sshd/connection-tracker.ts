@@ -16,15 +16,15 @@ import { endOf, type SessionListener, unknownEndOf } from './session-changes.ts'
 
 /** LoginGraceTime is 120 s unless set; a connection without a line for five times that is over. */
 const OPEN_LIMIT_MS = 600_000;
-/** How long a connection that is about to end waits for its final message: it comes in the same second, in busy logs later. */
+/** A connection that is about to end waits so long for its final message, which comes in the same second, in busy logs later. */
 const CLOSING_LIMIT_MS = 30_000;
 /** A `Failed` line follows its `PAM:` line at once; people watch for either. */
 const PENDING_LIMIT_MS = 1_000;
-/** How often, by the log's time, all connections are looked through for those that are over, and how often those that wait. */
+/** All connections are checked for being over, and those that wait for the end of their wait, so often by the log's time. */
 const SWEEP_EVERY_MS = 30_000;
 const CHECK_EVERY_MS = 1_000;
 
-/** What `save` gives: plain JSON. */
+/** The saved form: plain JSON. */
 export interface SavedTracker extends SavedTable {
   readonly sweptMs: number;
   readonly checkedMs: number;
@@ -35,11 +35,11 @@ export class ConnectionTracker {
   readonly #table = new ConnectionTable();
   readonly #events: EventOutput;
   readonly #nameOfHost: (host: number) => string | null;
-  /** Who asks for sessions; null: nobody. */
+  /** The listener for sessions, if any. */
   readonly #sessions: SessionListener | null;
   /** Those that are closing, or have a pending failure: within seconds, the wait is over. */
   #waiting: Connection[] = [];
-  /** When, by the log, all connections were looked through, and when those that wait. Saved, so that a restart changes nothing. */
+  /** The times, by the log, at which all connections were checked last, and those that wait. Saved, so that a restart changes nothing. */
   #sweptMs = 0;
   #checkedMs = 0;
   /** The time for which nothing more is over; NaN when a connection has begun to wait since. */
@@ -86,7 +86,7 @@ export class ConnectionTracker {
     const isRepeated = repeated > 0;
     let connection = this.#find(message, context, isRepeated);
     if (connection !== undefined) {
-      // A mere user name, without a pid, may be another connection's: of one with a decision it tells nothing new.
+      // A mere user name, without a pid, may be another connection's: of one with a decision it has nothing new.
       const isBare = context.pid < 0 && message.ip === null && message.hostName === null;
       if (isBare && isDecided(connection)) return;
       if (isAnother(connection, message, isRepeated)) {
@@ -104,7 +104,7 @@ export class ConnectionTracker {
     this.#advance(connection, message, context, times, isRepeated);
   }
 
-  /** Finds the open connection that a message is about: by pid, then by address and port, then by what else it tells of the client. */
+  /** Finds the open connection that a message is about: by pid, then by address and port, then by what else it has of the client. */
   #find(message: ParsedMessage, context: LineContext, isRepeated: boolean): Connection | undefined {
     const table = this.#table;
     const { host } = context;
@@ -136,14 +136,14 @@ export class ConnectionTracker {
       message,
       (one) => (one.pid === context.pid - 1 || (one.pid === context.pid - 2 && one.state === 'accepted')) && fits(one),
     );
-    // Since sshd writes [preauth], the connection's own pid does; at the end of a client's goodbye it may be the client's word.
+    // Since sshd writes [preauth], the connection's own pid does; at the end of a client's disconnect it may be the client's text.
     if (message.beforeLogin || message.needsKnownConnection)
       return message.endFollows && parent?.state === 'accepted' ? parent : undefined;
     // Another one that has not logged in may well go on: it would become two events.
     return parent ?? table.search(host, message, isSession);
   }
 
-  /** Opens the connection that a message tells of, unless the message only goes on with one that must be known already. */
+  /** Opens the connection that a message is about, unless the message only goes on with one that must be known already. */
   #open(message: ParsedMessage, context: LineContext): Connection | undefined {
     if (!canOpen(message, context)) return undefined;
     const connection = new Connection();
@@ -157,7 +157,7 @@ export class ConnectionTracker {
     return connection;
   }
 
-  /** Keeps what a message tells of its connection that was not known. */
+  /** Keeps what a message has of its connection that was not known. */
   #learn(connection: Connection, message: ParsedMessage, context: LineContext): void {
     const { ip, port } = connection;
     if ((ip === null && message.ip !== null) || (port === null && message.port !== null))
@@ -332,7 +332,7 @@ export class ConnectionTracker {
     if (found !== undefined) this.#discard(found, { ms, line: 0 }, cause);
   }
 
-  /** What is known of each connection, for whoever looks. */
+  /** Returns what is known of each connection. */
   get table(): Omit<ConnectionTable, 'add' | 'remove' | 'promote'> {
     return this.#table;
   }
@@ -447,7 +447,7 @@ export class ConnectionTracker {
   }
 }
 
-/** Where a session ends: the moment (Unix milliseconds by the log, or NaN), and the line. */
+/** The end of a session: the moment (Unix milliseconds by the log, or NaN), and the line. */
 type Where = Pick<LineContext, 'ms' | 'line'>;
 
 /** A text of a message as a connection keeps it: the message is part of its chunk of the log, which would be kept with it. */

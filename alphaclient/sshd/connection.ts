@@ -1,4 +1,4 @@
-/** What is known of one TCP connection to sshd while it lasts, and its saved form. */
+/** One TCP connection to sshd while it lasts, and its saved form. */
 
 import type { Trust } from '../../protocol/event.ts';
 import { END_CAUSES, type EndCause } from '../../protocol/session.ts';
@@ -10,7 +10,7 @@ import { END_CAUSES, type EndCause } from '../../protocol/session.ts';
  * - `authenticating`: sshd has logged `Invalid user`, which a connection prints once; nothing is decided.
  * - `failed`: a decision was logged, and none was `Accepted`.
  * - `accepted`: a session, until its end is logged.
- * - `closed`: it is over and its events are emitted; its pid still tells that a late line is its own.
+ * - `closed`: it is over and its events are emitted; its pid still shows that a late line is its own.
  */
 export type ConnectionState = 'unconfirmed' | 'open' | 'authenticating' | 'failed' | 'accepted' | 'closed';
 
@@ -70,9 +70,9 @@ export class Connection {
   trust: Trust = 'syslog';
   /** A session's number among those of this log, from 1; 0 before a login. */
   session = 0;
-  /** When the login was, by the log; NaN where it has no time. */
+  /** The time of the login, by the log; NaN where it has none. */
   sinceMs = Number.NaN;
-  /** How the session ends, as far as its last lines say. */
+  /** The end of the session, as far as its last lines say. */
   cause: EndCause | null = null;
   /** True once the kernel had the connection of the session. */
   isConfirmed = false;
@@ -130,7 +130,7 @@ const SAVED: readonly (readonly [SavedField, (value: unknown) => boolean])[] = [
   ['cause', (value) => value === null || (END_CAUSES as readonly unknown[]).includes(value)],
   ['isConfirmed', isBoolean],
 ];
-/** How many of these fields were saved before sessions had a number. */
+/** The number of these fields that were saved before sessions had a number. */
 const FIELDS_WITHOUT_SESSION = SAVED.length - 4;
 
 function isPendingFailure(value: unknown): boolean {

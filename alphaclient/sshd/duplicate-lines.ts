@@ -35,13 +35,13 @@ export class DuplicateLines {
   readonly #hosts = new Int32Array(DUPLICATE_LIMIT_LINES);
   readonly #pids = new Float64Array(DUPLICATE_LIMIT_LINES);
   readonly #times = new Float64Array(DUPLICATE_LIMIT_LINES);
-  /** What of a time is below the millisecond; empty where that is not known to the microsecond. */
+  /** The digits of a time below the millisecond; empty where it is not known to the microsecond. */
   readonly #exactTimes: string[] = Array(DUPLICATE_LIMIT_LINES).fill('');
   /** Null where a restart has left only the hash and the length. */
   readonly #messages: (string | null)[] = Array(DUPLICATE_LIMIT_LINES).fill(null);
   readonly #hashes = new Float64Array(DUPLICATE_LIMIT_LINES);
   readonly #lengths = new Uint32Array(DUPLICATE_LIMIT_LINES);
-  /** How often a line is there. */
+  /** Counts how often a line is there. */
   readonly #counts = new Uint32Array(DUPLICATE_LIMIT_LINES);
   #size = 0;
   #next = 0;
@@ -50,10 +50,10 @@ export class DuplicateLines {
   readonly #lastLines = new Float64Array(SLOTS).fill(Number.NEGATIVE_INFINITY);
   /** True once a time had a fraction: then times are looked at to the microsecond. */
   #hasFractions = false;
-  /** How many of the lines that are known no more were there exactly twice, and how many not. */
+  /** Count, of the lines that left the ring, those that were there exactly twice, and the others. */
   #twice = 0;
   #others = 0;
-  /** How many of the known lines share the memory of a chunk of the log. */
+  /** Counts the known lines that share the memory of a chunk of the log. */
   #fresh = 0;
 
   /** True where nearly all of the log's lines, whose times are in whole seconds, are there twice. */
@@ -93,7 +93,7 @@ export class DuplicateLines {
     return exactTime === '' ? 'alike' : 'copy';
   }
 
-  /** Where a line like this one stands in the ring, or -1. */
+  /** Returns the index in the ring of a line like this one, or -1. */
   #find({ line, host, pid, ms }: LineContext, message: string, exactTime: string): number {
     let hash = Number.NaN;
     for (let lines = 1; lines <= this.#size; lines++) {
@@ -136,7 +136,7 @@ export class DuplicateLines {
     this.#others /= 2;
   }
 
-  /** Where the line stands that was added so many lines ago. */
+  /** Returns the index of the line that was added so many lines ago. */
   #ago(lines: number): number {
     return (this.#next + DUPLICATE_LIMIT_LINES - lines) % DUPLICATE_LIMIT_LINES;
   }
@@ -199,7 +199,7 @@ function areNumbers(values: readonly unknown[]): boolean {
   return values.every((value) => Number.isFinite(value));
 }
 
-/** A number of 32 bits (FNV-1a) by which texts that differ can be told apart, with their length. */
+/** A number of 32 bits (FNV-1a) by which texts that differ can be distinguished, with their length. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5 ^ text.length;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

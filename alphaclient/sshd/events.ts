@@ -47,7 +47,7 @@ class IsoTimes {
   /** `2026-11-20T10:00:` */
   #minute = '';
 
-  /** The same as `isoTime`. */
+  /** Returns what `isoTime` returns. */
   of(ms: number): string | null {
     if (ms === this.#ms) return this.#text;
     this.#ms = ms;
@@ -70,7 +70,7 @@ class IsoTimes {
   }
 }
 
-/** Where an event happened: the host's number, sshd's pid, the time and the number of the line. */
+/** The origin of an event: the host's number, sshd's pid, the time and the number of the line. */
 type Where = Pick<LineContext, 'host' | 'pid' | 'ms' | 'line' | 'trust'>;
 
 /**
@@ -172,7 +172,7 @@ export class EventOutput {
   /** Emits what a connection comes to that is over without a decision of its own: a probe, or failures that only others reported. */
   ended(connection: Connection): void {
     const { user, invalidUser, ip, port, refusal, remark } = connection;
-    // `check pass; user unknown` of a helper tells neither who nor where from.
+    // `check pass; user unknown` of a helper has neither user nor address.
     if (connection.state === 'unconfirmed' && connection.pamFailures === 0) return;
     const failures = evidentFailures(connection);
     if (failures === 0) {

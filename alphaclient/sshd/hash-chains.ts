@@ -1,6 +1,6 @@
 /** Numbers found by a hash, in memory that only grows. */
 
-/** How many chains there are: a power of two. */
+/** The number of chains: a power of two. */
 const CHAINS = 4_096;
 const MASK = CHAINS - 1;
 /** So many numbers have room from the beginning: an idle agent has few connections. */
@@ -59,7 +59,7 @@ export function grown(array: Int32Array, index: number): Int32Array<ArrayBuffer>
   return larger;
 }
 
-/** As much of a text as a hash looks at: addresses are shorter. */
+/** A hash covers so many characters of a text: addresses are shorter. */
 const HASHED_CHARS = 48;
 /** 2^32 divided by the golden ratio: spreads numbers that follow one another. */
 const SPREAD = 0x9e37_79b1;

@@ -16,17 +16,17 @@ const PID_LIMIT_CHARS = 10;
 /** A hole, or the text between two. */
 type Part = { readonly hole: Hole } | { readonly text: string };
 
-/** What a hole of the format took of a line. */
+/** The text that a hole of the format took from a line. */
 export interface Field {
   readonly hole: Hole;
   readonly text: string;
 }
 
-/** How a line fits the format. */
+/** The result of matching a line with the format. */
 export interface HeaderMatch {
   /** The part of the format that the line does not fit; null where it fits. */
   readonly missing: string | null;
-  /** What the holes took, in their order, up to where the line does not fit. */
+  /** The texts of the holes, in their order, up to where the line does not fit. */
   readonly fields: readonly Field[];
   /** Unix milliseconds, NaN where the format has no time. */
   readonly ms: number;

@@ -5,7 +5,7 @@ import { encoded, latin1 } from './latin1.ts';
 import { parseMessage } from './message-parser.ts';
 import { isDecision, isEvidence } from './message-types.ts';
 
-/** What an entry says. */
+/** An entry of the journal. */
 export interface Entry {
   /** Latin-1, without a line end. */
   readonly message: string;
@@ -63,20 +63,20 @@ function isUnproven(entry: Readonly<Record<string, unknown>>): boolean {
   return uid !== null && uid !== '0' && text(entry['_EXE']) === null;
 }
 
-/** How sure it is that sshd wrote an entry that is not forged. What it writes to its standard output, a client can write whole lines of. */
+/** Returns how sure it is that sshd wrote an entry that is not forged. What it writes to its standard output, a client can write whole lines of. */
 function trustOf(entry: Readonly<Record<string, unknown>>): Trust {
   const transport = text(entry['_TRANSPORT']);
   if (transport === 'stdout') return 'forgeable';
   return transport === 'syslog' && text(entry['_COMM']) !== null && text(entry['_UID']) !== null ? 'journal' : 'syslog';
 }
 
-/** Whether the message is about an attempt: the process of a session writes none of these. */
+/** Returns true for a message about an attempt: the process of a session writes none of these. */
 function isAboutAttempt(message: string): boolean {
   const parsed = parseMessage(message, false);
   return parsed === null || isDecision(parsed) || isEvidence(parsed);
 }
 
-/** What journald writes into every entry, whoever sent it; what shippers make of an entry has some of it. */
+/** Fields that journald writes into every entry, whoever sent it; shippers keep some of them. */
 const JOURNAL_FIELDS = ['SYSLOG_IDENTIFIER', '_COMM', '_TRANSPORT', '_BOOT_ID', '__CURSOR', '__REALTIME_TIMESTAMP'];
 
 /** Takes an entry of the journal apart, whole or as a shipper passed it on; null where it is none. */

@@ -99,7 +99,7 @@ const TIMES = [
   'timegenerated',
   'timeunixnano',
 ];
-/** How deep objects are nested in what is read. */
+/** Objects are read up to this depth. */
 const DEPTH_LIMIT = 3;
 /** A time is parsed where a line goes on behind it. */
 const BEHIND_TIME = ' '.repeat(16);

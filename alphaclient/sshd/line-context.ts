@@ -1,4 +1,4 @@
-/** What the line of a message tells beside the message. */
+/** The line of a message, without the message. */
 
 import type { Trust } from '../../protocol/event.ts';
 

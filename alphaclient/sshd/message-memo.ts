@@ -5,7 +5,7 @@ import type { ParsedMessage } from './message-types.ts';
 
 /** A chunk has some 700 lines. A power of two. */
 const SLOTS = 512;
-/** Where ports stand, counted from a message's end: what differs between messages of one length. */
+/** Characters counted from a message's end, where ports stand, in which messages of one length differ. */
 const PORT_CHARS = [6, 7, 8, 10] as const;
 
 /** A direct-mapped cache of messages by their text. What it gives is shared, and not to be changed. */

@@ -34,7 +34,7 @@ class Entry {
   readonly whenTruncated: WhenTruncated;
   /** True where the beginning alone says that the message is to be ignored. */
   readonly isIgnored: boolean;
-  /** What is true of every message of the row; of one that says nothing about an attempt, the message itself. */
+  /** The fields that all messages of the row have in common; of an ignored row, the message itself. */
   readonly like: ParsedMessage;
 
   constructor(row: MessageRow) {
@@ -54,7 +54,7 @@ class Entry {
  * is compared with few rows, whatever their number.
  */
 interface Node {
-  /** Where that character stands; -1 for a leaf. */
+  /** The index of that character; -1 for a leaf. */
   readonly position: number;
   /** By the character's code, from this one on: the rows that have it there, and those that end before it. */
   readonly firstCode: number;
@@ -166,7 +166,7 @@ function read(entry: Entry, text: string, isPreauth: boolean, isTruncated: boole
   return message;
 }
 
-/** Reads of a truncated message its row alone, so that the pid tells whose it is. */
+/** Reads only the row of a truncated message: its pid shows whose it is. */
 function withoutText(entry: Entry, text: string, isPreauth: boolean): ParsedMessage {
   const message = messageOf(entry, isPreauth);
   const { row } = entry;
@@ -181,7 +181,7 @@ function messageOf({ row, like }: Entry, isPreauth: boolean): ParsedMessage {
   return message;
 }
 
-/** What an address has and nothing else in a fatal error. */
+/** Only an address has this in a fatal error. */
 const ADDRESS = /\d\.\d{1,3}\.\d|[\da-f]:[\da-f]{0,4}:/i;
 
 /**

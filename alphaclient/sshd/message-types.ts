@@ -1,4 +1,4 @@
-/** What one message of sshd says about one connection, and the rows of the table of messages. */
+/** A parsed message of sshd, and the rows of the table of messages. */
 
 import type { EndCause } from '../../protocol/session.ts';
 
@@ -52,13 +52,13 @@ export interface MessageRow {
   readonly versions: string;
   /** See template.ts. Without `error: `, `fatal: ` and ` [preauth]`, which the parser takes off every message. */
   readonly template: string;
-  /** What it means for attempts, for people. */
+  /** Explains to people what it means for attempts. */
   readonly meaning: string;
   /** A whole message of this row. */
   readonly example: string;
-  /** What is true of every message of this row. */
+  /** Fields that every message of this row has. */
   readonly fields?: MessageFields;
-  /** How a session ends of which this is a last line; absent where it does not say. */
+  /** The end of the session of which this is a last line; absent where it does not say. */
   readonly endsSession?: EndCause;
   /** The words of the message that come before `{reason}` and are of the reason, too. */
   readonly reasonPrefix?: string;
@@ -67,7 +67,7 @@ export interface MessageRow {
   readonly interpret?: Interpret;
 }
 
-/** What a row can say of all its messages. */
+/** Fields that a row can set for all its messages. */
 export type MessageFields = Partial<
   Pick<
     ParsedMessage,
@@ -91,7 +91,7 @@ export type MessageFields = Partial<
  */
 export type WhenTruncated = 'read' | 'pid' | 'read or pid';
 
-/** Of a message that was not read because it is truncated, `message` has only what the row says. */
+/** `message` has only the fields of the row where it was not read because it is truncated. */
 export type Interpret = (message: ParsedMessage, text: string, isTruncated: boolean) => boolean;
 
 /** One message, parsed. A class, so that the engine sees one shape where millions are made. Texts are Latin-1, as in the log. */
@@ -110,7 +110,7 @@ export class ParsedMessage {
   port: number | null = null;
   reason: string | null = null;
   key: string | null = null;
-  /** How many times it happened. */
+  /** Counts how often it happened. */
   count = 1;
   /** The pid of the connection's process, where the line has it in its text; else -1. */
   pid = -1;
@@ -142,7 +142,7 @@ export class ParsedMessage {
   }
 }
 
-/** What a connection writes once. Its password may fail twice in a second. */
+/** A connection writes these once; its password may fail twice in a second. */
 export const WRITTEN_ONCE: ReadonlySet<Kind> = new Set([
   'accepted',
   'opened',

@@ -11,13 +11,13 @@ import type { HeaderParser } from './syslog-header.ts';
 /** sshd cuts any message at 1,023 bytes: what is longer was never one line of sshd. */
 export const JOIN_LIMIT_BYTES = 1_100;
 
-/** What is known about the line ends of this log. */
+/** The line ends of this log, as far as they are known. */
 type LineEnds = 'unknown' | 'crlf' | 'lf';
 
 /** A line without sshd's tag, and what was written before it. */
 export interface RawLine {
   readonly text: string;
-  /** When it was written, Unix milliseconds; NaN where it has no time. */
+  /** The time at which it was written, Unix milliseconds; NaN where it has none. */
   readonly ms: number;
   /** The pid before it (Windows), or -1. */
   readonly pid: number;

@@ -37,9 +37,9 @@ export type ReaderState = Readonly<Record<string, unknown>>;
 /** True for a state that this version saved: sessions that were saved beside it are of the same moment. */
 export const isCurrentState = (state: ReaderState | null | undefined): boolean => state?.['version'] === STATE_VERSION;
 
-/** What the bytes cannot say themselves. */
+/** Values that the bytes do not contain. */
 export interface ReadContext {
-  /** When the file was last written, Unix milliseconds: the years of year-less lines hang on it. */
+  /** The time at which the file was last written, Unix milliseconds: it decides the years of year-less lines. */
   readonly writtenMs: number;
   /** The clock, Unix milliseconds: when connections of a log without times are over. */
   readonly nowMs: number;
@@ -47,13 +47,13 @@ export interface ReadContext {
   readonly timeZone?: string;
 }
 
-/** Who hears of sessions, and the sessions that are open where the reader begins: what `SessionUpdate.saved` has of each. */
+/** The listener for sessions, and the sessions that are open where the reader begins: what `SessionUpdate.saved` has of each. */
 export interface SessionOptions {
   readonly listener: SessionListener;
   readonly saved?: readonly unknown[];
 }
 
-/** What one line came to, for `explain`. */
+/** The result of one line, for `explain`. */
 export interface Inspection {
   /** `sshd`, `copy` (a line of sshd's again), `raw` (no header), `forged`, `json` (no journal entry), `repeated`, `other` (another program). */
   readonly writer: string;
@@ -79,14 +79,14 @@ export class Reader {
   readonly #duplicates = new DuplicateLines();
   readonly #unknown = new UnknownMessages();
   readonly #forgeries = new ForgedMessages();
-  /** What sshd's listener said. */
+  /** Starts and stops of sshd's listener. */
   readonly listener = new SshdListener();
   #readContext: ReadContext = { writtenMs: 0, nowMs: 0 };
   /** The line that is read; filled anew for each. */
   readonly #context: LineContext = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0, trust: 'syslog' };
   #lines = 0;
   #knownLines = 0;
-  /** What the byte order mark of a log in UTF-16 said. */
+  /** The byte order of a log in UTF-16, by its mark. */
   #isBigEndian = false;
   /** True once a line without any header was sshd's: then others are, too. */
   #isRawLog = false;
@@ -377,7 +377,7 @@ export class Reader {
     return this.#duplicates.seemsWrittenTwice;
   }
 
-  /** How many of these lines were messages of sshd that are understood, of which most say nothing about an attempt. */
+  /** Counts the lines that were messages of sshd and understood, of which most say nothing about an attempt. */
   get knownLines(): number {
     return this.#knownLines;
   }
@@ -402,7 +402,7 @@ export class Reader {
     return this.#tracker;
   }
 
-  /** What the last line came to, for people who ask why. */
+  /** Returns the result of the last line, for `explain`. */
   inspect(): Inspection {
     const { ms, host, pid } = this.#context;
     return {
@@ -414,7 +414,7 @@ export class Reader {
     };
   }
 
-  /** What must outlive a restart. */
+  /** Returns the state that must outlive a restart. */
   save(): ReaderState {
     const { previousMs, previousLocalMs } = this.#timestamps;
     return {

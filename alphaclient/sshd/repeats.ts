@@ -7,12 +7,12 @@ export const REPEAT_LIMIT = 100_000;
 
 const REPEATED = 'message repeated ';
 const BEGINS = ' times: [';
-/** As much of a line as the beginning of the message and the count take. */
+/** The beginning of the message and the count are within so many characters. */
 const REPETITION_LIMIT_CHARS = 400;
-/** As much of a line as its count can take. */
+/** The count is within so many characters. */
 const HEAD_LIMIT_CHARS = 64;
 
-/** How often a message came again, and the message; null when the line is no such line. */
+/** Returns how often a message came again, and the message; null where the line is no such line. */
 export function readRepeat(text: string): { readonly count: number; readonly message: string } | null {
   if (!text.startsWith(REPEATED)) return null;
   const count = Number.parseInt(text.slice(REPEATED.length, HEAD_LIMIT_CHARS), 10);

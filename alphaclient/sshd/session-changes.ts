@@ -7,7 +7,7 @@ import { pidOf, textOf } from './events.ts';
 import type { LineContext } from './line-context.ts';
 import type { ParsedMessage } from './message-types.ts';
 
-/** The end of a session that the log, or the kernel, tells. */
+/** The end of a session that the log, or the kernel, reports. */
 export interface EndedSession {
   /** The session's number among those of its log; 0 where its login is not in the log that was read. */
   readonly session: number;
@@ -37,7 +37,7 @@ export interface SessionListener {
   evicted(session: number): void;
 }
 
-/** What is to be written: plain JSON. */
+/** The values to be written: plain JSON. */
 export interface SessionUpdate {
   /** The sessions that began or changed, by number. */
   readonly saved: readonly (readonly [session: number, saved: SavedConnection])[];

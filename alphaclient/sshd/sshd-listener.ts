@@ -11,7 +11,7 @@ const rowOf = (name: string): MessageRow | undefined => IGNORED.find((row) => ro
 const LISTENING = rowOf('ignored:server-listening-on');
 const SIGNALLED = rowOf('ignored:received-signal');
 
-/** Remembers what the listener said last. */
+/** Remembers the listener's last message. */
 export class SshdListener {
   #ports: number[] = [];
   #ms = Number.NaN;
@@ -21,7 +21,7 @@ export class SshdListener {
     return this.#ports;
   }
 
-  /** When a listener was last started or stopped, Unix milliseconds by the log; NaN where no line says it. */
+  /** The time of a listener's last start or stop, Unix milliseconds by the log; NaN where no line has it. */
   get changedMs(): number {
     return this.#ms;
   }

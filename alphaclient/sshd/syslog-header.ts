@@ -15,7 +15,7 @@ import type { TimestampParser } from './timestamp.ts';
  */
 export type Writer = 'sshd' | 'raw' | 'json' | 'repeated' | 'timed' | 'other';
 
-/** What stands before a message. */
+/** A header: the part of a line before its message. */
 export interface Header {
   readonly writer: Writer;
   /** Unix milliseconds, NaN where the line has no time. */
@@ -66,7 +66,7 @@ const SSH_LIKE = /^(?:open-?ssh|sshd_|sshd\(\d)/i;
 const HOST_AND_SPACE = /^[\w.-]+ /;
 /** More characters than a host's name can have. */
 const HOST_LIMIT_CHARS = 260;
-/** How many words syslogs write between time and tag at most: a zone, a host, a facility, a level and a bar. */
+/** Syslogs write so many words between time and tag at most: a zone, a host, a facility, a level and a bar. */
 const WORDS_LIMIT = 5;
 /** syslogd's own line, and that of macOS: `--- last message repeated 2 times ---`. */
 const LAST_MESSAGE =
@@ -75,19 +75,19 @@ const LAST_MESSAGE_LIMIT_CHARS = 64;
 /** Headers are shorter: what stands further back is a message. */
 const TABS_LIMIT_CHARS = 1_024;
 
-/** `HOST APP PROCID MSGID DATA` of RFC 5424, where neither priority nor version tells that it is that. */
+/** `HOST APP PROCID MSGID DATA` of RFC 5424, where neither priority nor version shows that it is that. */
 const RFC_5424_WORDS = /^[^\s:[]+ [^\s:[]+ (?:\d{1,10}|-) \S+ (?:- |\[)/;
 const RFC_5424_LIMIT_CHARS = 400;
 
 const MONTH = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)';
-/** How most headers begin; a shorter test than to parse them. */
+/** The beginnings of most headers; a shorter test than to parse them. */
 const HEADER_BEGINS = String.raw`(?:<\d{1,3}>|1 \d{4}-|\d{4}[-/]\d\d[-/]\d\d[T_ ]|(?:\d{4} )?${MONTH} {1,2}\d{1,2} )`;
 /** The header of whom a relay had the line from, behind its own. NX-OS writes a colon before it. */
 const SECOND_HEADER = new RegExp(`^(?:: )?(?=${HEADER_BEGINS})`);
 const SECOND_HEADER_LIMIT_CHARS = 20;
 
 const RECORD_SEPARATOR = '\u001e';
-/** What may stand before a header: the octet count of RFC 6587, seconds since a machine's start, and what `cat -n` and `grep` add. */
+/** Texts that may stand before a header: the octet count of RFC 6587, seconds since a machine's start, and what `cat -n` and `grep` add. */
 const LEADINGS: readonly RegExp[] = [
   /^\d{1,6} (?=<\d{1,3}>)/,
   // Spaces, the separator before a JSON text (RFC 7464), server-sent events
@@ -100,11 +100,11 @@ const LEADINGS: readonly RegExp[] = [
     String.raw`^(?:\(standard input\)|(?:[A-Za-z]:)?[^\s<>{}"']{1,255}?)[:-](?=${HEADER_BEGINS}|\d{1,10} (?:\d{4}-|\d\d:)|\{"|\[|@4[0-9a-f]{15}|sshd(?:-session|-auth)?\[\d)`,
   ),
 ];
-/** The same before a line that has no header: a log's name, and `service_1  | `. */
+/** Texts that may stand before a line that has no header: a log's name, and `service_1  | `. */
 const BEFORE_RAW =
   /^(?:(?:[\w.-]{0,100}\/){0,9}(?:[\w-]{1,100}\.log|secure|messages|authlog)(?:[.-][\w.-]{1,40}?)?[:-](?:\d{1,9}[:-])?(?=[A-Za-z])|[\w.-]{1,255} +\| |\[pod\/[^\s\]]{1,255}\] )/;
 const LEADING_LIMIT_CHARS = 320;
-/** How many of them may stand before each other: a file's name, an octet count, seconds. */
+/** So many of them may stand before each other: a file's name, an octet count, seconds. */
 const LEADINGS_LIMIT = 3;
 
 /** `9332 2026-11-20 10:00:00.123 ` of Win32-OpenSSH's sshd.log, and `9332 10:00:00 123 ` of its first versions. */
@@ -257,7 +257,7 @@ export class HeaderParser {
     return rfc5424Fields(line, timeEnd + 1, isTimeless ? Number.NaN : this.#timestamps.ms);
   }
 
-  /** Parses the same from `HOST` on, where no version told that it is that. */
+  /** Parses the same from `HOST` on, where no version shows that it is that. */
   #rfc5424Words(line: string, at: number): Header | null {
     const isThat = RFC_5424_WORDS.test(line.slice(at, at + RFC_5424_LIMIT_CHARS));
     return isThat ? rfc5424Fields(line, at, this.#timestamps.ms) : null;
@@ -355,7 +355,7 @@ function nxosMessage(line: string, at: number, ms: number, host: string): Header
   return { writer: isSshd(program) ? 'sshd' : 'other', ms, host, pid: wholeNumber(pid), from, end };
 }
 
-/** Whether the last of these words is neither host, zone nor facility, and so belongs to another program. */
+/** Returns true where the last of these words is neither host, zone nor facility, and so belongs to another program. */
 function isOtherText(words: readonly string[]): boolean {
   const before = words.slice(0, -1);
   return (
@@ -363,13 +363,13 @@ function isOtherText(words: readonly string[]): boolean {
   );
 }
 
-/** Whether a program's tag is among these words; `error:` and `fatal:` are how sshd begins what it writes to its standard error. */
+/** Returns true where a program's tag is among these words; `error:` and `fatal:` are how sshd begins what it writes to its standard error. */
 function hasTag(words: readonly string[]): boolean {
   const first = words.find((word) => !ZONE.test(word));
   return first !== 'error:' && first !== 'fatal:' && words.some(isForeignTag);
 }
 
-/** Whether a word is the tag of a program other than sshd. What may be sshd by another name is not: its messages count as unknown. */
+/** Returns true for the tag of a program other than sshd. What may be sshd by another name is not: its messages count as unknown. */
 function isForeignTag(word: string): boolean {
   return word.endsWith(':') && word.length > 1 && !isFacility(word) && !SSH_LIKE.test(word);
 }

@@ -15,7 +15,7 @@ import { addressOf, portOf, UNKNOWN } from './address.ts';
 import { flat } from './latin1.ts';
 import type { ParsedMessage } from './message-types.ts';
 
-/** What can stand where sshd prints a host: an address or a name, printable ASCII without blanks, quotes and parentheses. */
+/** A host as sshd prints it: an address or a name, printable ASCII without blanks, quotes and parentheses. */
 const HOST = '([#-&*-~]+)';
 const PEER = `${HOST}(?: port (\\d{1,5}))?`;
 const NAME = '([^:]*?)';
@@ -56,7 +56,7 @@ const PATTERNS = {
 
 type HoleType = keyof typeof PATTERNS;
 
-/** How many groups the expression of a hole has. */
+/** Counts the groups in the expression of a hole. */
 function groupsOf(type: HoleType): number {
   return PATTERNS[type].match(/\((?!\?)/g)?.length ?? 0;
 }
@@ -145,7 +145,7 @@ function fillAccount(text: string, message: ParsedMessage): void {
   message.user = isInvalid ? text.slice('invalid user '.length) : text;
   message.invalidUser = isInvalid;
   if (text === 'invalid user') {
-    // A tool between sshd and the log has folded the two blanks around an empty name.
+    // A tool between sshd and the log has made one of the two blanks around an empty name.
     message.user = '';
     message.invalidUser = true;
   } else if (text === '<invalid username>') {
@@ -226,7 +226,7 @@ function canBeEmpty(piece: Piece | undefined): boolean {
 /** Writes the expression of a template, and collects its holes. */
 class Expression {
   readonly holes: Hole[] = [];
-  /** How many holes' ends are searched for. */
+  /** Counts the holes whose ends are searched for. */
   searched = 0;
   readonly #reasonPrefix: string;
   #groups = 0;
@@ -279,7 +279,7 @@ class Expression {
   }
 }
 
-/** What sshd writes behind the peer of a decision. */
+/** sshd writes this behind the peer of a decision. */
 const PROTOCOL = / ssh\d?(?::|$)/;
 
 /** One template, ready to be compared with messages. */

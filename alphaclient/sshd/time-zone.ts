@@ -4,13 +4,13 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-/** How far a log's own clock or zone may be ahead of the file's time. */
+/** A log's own clock or zone may be so far ahead of the file's time. */
 export const AHEAD_MS = 26 * HOUR_MS;
-/** How far a line may be behind the one before it: writers reorder seconds, clocks go back an hour. */
+/** A line may be so far behind the one before it: writers reorder seconds, clocks go back an hour. */
 export const BEHIND_MS = 2 * DAY_MS;
 /** Leap days are at most this many years apart. */
 const LEAP_YEARS = 8;
-/** How far clocks are put back in autumn: an hour, and half of one on Lord Howe Island. */
+/** Clocks are put back so far in autumn: an hour, and half of one on Lord Howe Island. */
 const SHIFTS_MS = [HOUR_MS, HOUR_MS / 2];
 
 /** The zone of local times: that of this name (IANA), or this machine's. */
@@ -71,13 +71,13 @@ export class TimeZone {
     return ms + (SHIFTS_MS.find((shift) => this.#wallMs(ms + shift) === wall) ?? Number.NaN);
   }
 
-  /** What clocks show at a moment, as if it were UTC. */
+  /** Returns what clocks show at a moment, as if it were UTC. */
   #wallMs(ms: number): number {
     if (this.name === undefined) return ms - new Date(ms).getTimezoneOffset() * MINUTE_MS;
     return this.name === 'UTC' ? ms : ms + this.#offsetMs(this.name, ms);
   }
 
-  /** How far the clocks of the zone `name` are ahead of UTC at a moment. */
+  /** Returns how far the clocks of the zone `name` are ahead of UTC at a moment. */
   #offsetMs(name: string, utcMs: number): number {
     this.#format ??= new Intl.DateTimeFormat('en-US', {
       timeZone: name,

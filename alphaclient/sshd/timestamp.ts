@@ -41,11 +41,11 @@ const YEAR_BEHIND = /^ (\d{4})(?=[ \]])/;
 const UNIX = /^(\d{10})(?:\.(\d*)|(\d{3}))?(?![\w.])/;
 /** TAI64N of daemontools, svlogd and s6-log: seconds and nanoseconds in hexadecimal digits. TAI64 is without the latter. */
 const TAI64N = /^@4([0-9a-f]{15})([0-9a-f]{8})?(?!\w)/;
-/** What such a label counts more than Unix time: daemontools knew of no leap seconds but those before 1972, and others kept to that. */
+/** Such a label counts so many seconds more than Unix time: daemontools knew of no leap seconds but those before 1972, and others kept to that. */
 const TAI_OFFSET_SECONDS = 10;
 /** `Fri ` or `Fri, `, in any language that glibc has: its longest short name of a weekday takes 13 bytes. */
 const WEEKDAY = /^[^ :\d]{2,13} /;
-/** What may stand behind a time without a zone: some syslogs leave out the space. */
+/** The character behind a time without a zone: some syslogs leave out the space. */
 const TIME_ENDS = /^[^\d.]/;
 const UTC_BEHIND = /^ (?:UTC|GMT) /;
 
@@ -70,7 +70,7 @@ const LOCALIZED_MONTHS: readonly string[] = [
 /** Chinese and Japanese, Korean: a number and the word for month. */
 const NUMBERED_MONTH = /^(1[0-2]|[1-9])[\u6708\uc6d4]$/;
 const MONTH_LIMIT_BYTES = 10;
-/** How far a line may be behind the one before it without clocks having been put back between them. */
+/** A line may be so far behind the one before it without clocks having been put back between them. */
 const REORDERED_LIMIT_MS = 5_000;
 /** No log is older. */
 const YEAR_MIN = 1970;
@@ -101,7 +101,7 @@ export class TimestampParser {
   ms = Number.NaN;
   /** The last year-less moment, by which the next one gets its year; NaN at the log's beginning. Must outlive a restart. */
   previousMs = Number.NaN;
-  /** The last local moment, with a year or without, by which the repeated hour of autumn is told from the first. Must outlive a restart. */
+  /** The last local moment, with a year or without, by which the repeated hour of autumn is distinguished from the first. Must outlive a restart. */
   previousLocalMs = Number.NaN;
 
   /** The last time in the known hour, with the character behind it; empty where it has a fraction. Lines of one second share it. */
@@ -373,7 +373,7 @@ function millisOf(fraction: string | undefined): number {
   return fraction ? Number(fraction.slice(0, 3).padEnd(3, '0')) : 0;
 }
 
-/** How far clocks in the zone `Z`, `+01:00`, `+0100` or `+01` are ahead of UTC. */
+/** Returns how far clocks in the zone `Z`, `+01:00`, `+0100` or `+01` are ahead of UTC. */
 function offsetMsOf(zone: string): number {
   if (zone === 'Z') return 0;
   const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3).replace(':', ''));

@@ -58,7 +58,7 @@ export class UnknownMessages {
   readonly #shapes = new Map<string, ShapeCount>();
   #count = 0;
 
-  /** How many messages were added. */
+  /** Counts the messages that were added. */
   get count(): number {
     return this.#count;
   }
@@ -156,7 +156,7 @@ export class ForgedMessages {
   #count = 0;
   #samples: Forgery[] = [];
 
-  /** How many messages were added. */
+  /** Counts the messages that were added. */
   get count(): number {
     return this.#count;
   }

@@ -15,7 +15,7 @@ function ofUnprivilegedProcess(message: ParsedMessage): boolean {
   return true;
 }
 
-/** Of a truncated one the [preauth] may have been cut off. */
+/** A truncated message may have lost its [preauth]. */
 function postponed(message: ParsedMessage, _: string, isTruncated: boolean): boolean {
   return isTruncated || ofUnprivilegedProcess(message);
 }
@@ -31,7 +31,7 @@ const PAM_TEXTS_WITH_FOR: readonly (readonly [name: string, versions: string, te
   ['session-solaris', 'Solaris', 'Can not make/remove entry for session'],
 ];
 
-/** What sshd decided, and what goes with a decision. */
+/** sshd's decisions, and messages that go with one. */
 export const DECISIONS: readonly MessageRow[] = [
   {
     name: 'accepted',
@@ -104,7 +104,7 @@ export const DECISIONS: readonly MessageRow[] = [
   },
 ];
 
-/** What sshd says of the account that a client asked for, and of logins that it will refuse. */
+/** Messages about the account that a client asked for, and about logins that sshd will refuse. */
 export const ACCOUNTS: readonly MessageRow[] = [
   {
     name: 'invalid-user',
@@ -217,7 +217,7 @@ function fromWrongHost(message: ParsedMessage, text: string): boolean {
   return true;
 }
 
-/** What cannot be a key is refused; other words of this function are about packets. */
+/** A text that can be no key is refused; other messages of this function are about packets. */
 function pubkeyRefused(message: ParsedMessage, text: string): boolean {
   if (/ algorithm| not in /.test(text)) message.reason = 'key algorithm not accepted';
   else if (/ (?:parse|decode|decoded) key/.test(text)) message.reason = 'key not read';
@@ -228,7 +228,7 @@ function pubkeyRefused(message: ParsedMessage, text: string): boolean {
   return true;
 }
 
-/** A refused key of which the message says nothing but that. */
+/** Makes the row of a message that only says that a key is refused. */
 function refusedKey(
   name: string,
   versions: string,
@@ -409,7 +409,7 @@ const PAM_EVIDENCE = 'evidence of a failed attempt, whose own line may come';
 const PAM_FAILURE = { method: 'password', reason: 'PAM: authentication failure' } as const;
 const PAM_UNKNOWN_USER = { method: 'password', reason: 'PAM: user unknown', invalidUser: true } as const;
 
-/** What PAM's modules write under sshd's tag. */
+/** Messages that PAM's modules write under sshd's tag. */
 export const PAM: readonly MessageRow[] = [
   {
     name: 'pam-failure',

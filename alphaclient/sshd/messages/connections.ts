@@ -8,10 +8,10 @@ import type { MessageRow, ParsedMessage } from '../message-types.ts';
 const AT = '192.0.2.10 port 50022';
 
 const END = 'end; a probe if nothing was decided and it is no session';
-const PROBE = 'end; a probe unless an attempt was seen';
+const PROBE = 'end; a probe unless an attempt was logged';
 const NEXT = 'remark; the connection ends with the next line';
-const LAST = 'end, told by the pid alone; a probe unless an attempt was seen';
-const LOGIN_OR_SESSION = 'end; before login a probe unless an attempt was seen, else of a session';
+const LAST = 'end, known by the pid alone; a probe unless an attempt was logged';
+const LOGIN_OR_SESSION = 'end; before login a probe unless an attempt was logged, else of a session';
 
 /** Without [preauth] and a user it may be the end of a session, whose login may be in the log before this one. */
 function mayBeSession(message: ParsedMessage): boolean {
@@ -19,7 +19,7 @@ function mayBeSession(message: ParsedMessage): boolean {
   return true;
 }
 
-/** The same; without a port it follows the client's `Received disconnect`. */
+/** Interprets `Disconnected from`: without a port it follows the client's `Received disconnect`. */
 function disconnected(message: ParsedMessage, _: string, isTruncated: boolean): boolean {
   mayBeSession(message);
   if (message.user === null && message.port === null && !isTruncated) message.needsKnownConnection = true;
@@ -42,13 +42,13 @@ function receivedDisconnect(message: ParsedMessage): boolean {
   return true;
 }
 
-/** Where its end is missing it is not known whether [preauth] was: only its own pid says whose it is. */
+/** A message without its end may have lost its [preauth]: only its own pid says whose it is. */
 function receivedDisconnectOld(message: ParsedMessage, _: string, isTruncated: boolean): boolean {
   message.needsKnownConnection = isTruncated;
   return receivedDisconnect(message);
 }
 
-/** How connections begin and end, with the client as sshd has named it since 7.5. */
+/** Beginnings and ends of connections, with the client as sshd has named it since 7.5. */
 export const ENDS: readonly MessageRow[] = [
   {
     name: 'connection-closed',
@@ -149,7 +149,7 @@ export const ENDS: readonly MessageRow[] = [
     endsSession: 'disconnected',
   },
   {
-    // The last line up to 6.7; in 6.8 to 7.1 `Disconnected from` may follow, and says no more.
+    // The last line up to 6.7; in 6.8 to 7.1 `Disconnected from` may follow, and has no more.
     name: 'received-disconnect-old',
     kind: 'ended',
     versions: 'up to 7.1',
@@ -219,12 +219,12 @@ export const ENDS: readonly MessageRow[] = [
     versions: 'all; not with `sshd -E`, which leaves `fatal: ` out',
     template: 'fatal: {reason}',
     meaning:
-      'end, told by the pid alone; a probe unless an attempt was seen; without [preauth] of a connection that is known',
+      'end, known by the pid alone; a probe unless an attempt was logged; without [preauth] of a connection that is known',
     example: 'fatal: no hostkey alg [preauth]',
   },
 ];
 
-/** How sessions end, as sshd itself says it. */
+/** sshd's own messages about the ends of sessions. */
 export const SESSION_ENDS: readonly MessageRow[] = [
   {
     name: 'session-read-error',
@@ -561,7 +561,7 @@ export const REFUSALS: readonly MessageRow[] = [
     kind: 'ended',
     versions: 'since 9.8',
     template: 'session process {pid} for connection from {peer} to {rest}',
-    meaning: 'end; a probe unless an attempt was seen, or it was a session',
+    meaning: 'end; a probe unless an attempt was logged, or it was a session',
     example: 'session process 4321 for connection from 192.0.2.10 to 192.0.2.1 killed by signal 11',
     fields: { reason: CRASH_REASON },
     whenTruncated: 'read or pid',

@@ -1,11 +1,11 @@
-/** Messages that are known and say nothing about an attempt, told apart by their first words alone. */
+/** Messages that are known and say nothing about an attempt, distinguished by their first words alone. */
 
 import type { MessageRow } from '../message-types.ts';
 
 /** A beginning, an example (the message itself where nothing in it varies), and the versions where not all have it. */
 type Prefix = readonly [begins: string, example: string, versions?: string];
 
-/** What stands in logs beside attempts every day. */
+/** Messages that logs have beside attempts every day. */
 const FREQUENT: readonly Prefix[] = [
   [
     'Accepted key ',
@@ -437,7 +437,7 @@ export const IGNORED: readonly MessageRow[] = [
   },
 ];
 
-/** What syslogd writes under the tag of the line that came again. */
+/** Messages that syslogd writes under the tag of the line that came again. */
 export const REPETITIONS: readonly MessageRow[] = (
   [
     ['repeated', 'syslogd', 'last message repeated {count} time{rest}', 'last message repeated 2 times'],

@@ -9,12 +9,15 @@ const FOLDER = join(import.meta.dirname, '..', '..', 'docs', 'screenshots');
 /** A picture in a document is loaded by everyone who reads it. */
 const LIMIT_BYTES = 200_000;
 const OVERVIEW = '/?range=7d';
+/** The source that got in. */
+const BREAKER = '203.0.113.66';
 
 const PICTURES: readonly (Look & { readonly name: string; readonly path: string })[] = [
   { name: 'light', path: OVERVIEW, scheme: 'light', width: 1_360, height: 850 },
   { name: 'dark', path: OVERVIEW, scheme: 'dark', width: 1_360, height: 850 },
   { name: 'phone', path: OVERVIEW, scheme: 'light', width: 390, height: 844 },
-  { name: 'incident', path: '', scheme: 'light', width: 1_000, height: 640 },
+  { name: 'incident', path: '', scheme: 'light', width: 1_000, height: 700 },
+  { name: 'source', path: `${OVERVIEW}&ip=${BREAKER}`, scheme: 'light', width: 1_360, height: 850 },
 ];
 
 /** Waits until all of a page is there, the chart too. */

@@ -45,3 +45,18 @@ test('an empty generation that is written late is read', async (t) => {
   await steps.drain();
   assert.deepEqual({ text: steps.text.split('\n').sort(), gaps: steps.gaps }, { text: ['', 'three', 'two'], gaps: [] });
 });
+
+test('messages with octet counts and no line ends are read as they come, and once over a restart', async (t) => {
+  const frame = (text: string): string => `${text.length} ${text}`;
+  const [one, two, three] = ['<38>1 - - sshd 1 - - one', '<38>1 - - sshd 2 - - two', '<38>1 - - sshd 3 - - three'].map(
+    frame,
+  );
+  const steps = new Steps(t);
+  appendFileSync(steps.path, `${one}${two?.slice(0, 9)}`);
+  await steps.drain();
+  assert.equal(steps.text, `${one}\n`);
+  steps.restart();
+  appendFileSync(steps.path, `${two?.slice(9)}${three}`);
+  await steps.drain();
+  assert.deepEqual([steps.text, steps.gaps], [`${one}\n${two}${three}\n`, []]);
+});

@@ -164,6 +164,16 @@ const FOUND: readonly { readonly name: string; readonly sequence: Sequence }[] =
       ],
     },
   },
+  {
+    name: 'a log written anew in place while it is listed: nothing is reported as missing',
+    sequence: {
+      log: { naming: 'number' },
+      actions: [
+        { name: 'write', a: 683, b: 46 },
+        { name: 'look-replaced', a: 123, b: 962 },
+      ],
+    },
+  },
 ];
 
 function foldersFor(t: TestContext): readonly string[] {

@@ -113,7 +113,7 @@ export class HeaderCache {
 }
 
 /** The beginnings of tags that may be sshd's, by whatever name, or syslogd's own. */
-const SPECIAL_TAGS = ['ssh', 'SSH', 'openssh', 'open-ssh', 'OpenSSH', 'dcos_', 'syslog'] as const;
+const SPECIAL_TAGS = ['ssh', 'SSH', 'openssh', 'open-ssh', 'OpenSSH', 'dcos_', 'syslog', 'rsyslog'] as const;
 
 function isSpecialTag(text: string, at: number): boolean {
   return SPECIAL_TAGS.some((tag) => text.startsWith(tag, at));

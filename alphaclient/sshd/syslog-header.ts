@@ -47,7 +47,7 @@ const COLUMNS_LIMIT_CHARS = 200;
 
 const FACILITY =
   '(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|security|ftp|local[0-7])' +
-  String.raw`\.(?:emerg|panic|alert|crit|err|error|warn|warning|notice|info|debug)`;
+  '[.,:](?:emerg|panic|alert|crit|err|error|warn|warning|notice|info|debug)';
 /** `auth.info` of BusyBox, `<auth.info>` of FreeBSD, `auth|security:info` of AIX, `!info |`, `INFO`, `[info]`. */
 const FACILITY_WORD = new RegExp(
   String.raw`^(?:${FACILITY}:?|[^\s:]*[|<](?:\S*[^\s:])?|!\S*[^\s:]|\[?(?:EMERG|ALERT|CRIT(?:ICAL)?|ERR(?:OR)?|WARN(?:ING)?|NOTICE|INFO|DEBUG)\]?)$`,
@@ -70,7 +70,7 @@ const HOST_LIMIT_CHARS = 260;
 const WORDS_LIMIT = 5;
 /** syslogd's own line, and that of macOS: `--- last message repeated 2 times ---`. */
 const LAST_MESSAGE =
-  /^(?:syslogd?(?:\[\d{1,10}\])?: |-- MARK -- )?(?=(?:last |previous )?(?:message|output) (?:repeated |buffered |'))/i;
+  /^(?:r?syslogd?(?:\[\d{1,10}\])?: |-- MARK -- )?(?=(?:last |previous )?(?:message|output) (?:repeated |buffered |'))/i;
 const LAST_MESSAGE_LIMIT_CHARS = 64;
 /** Headers are shorter: what stands further back is a message. */
 const TABS_LIMIT_CHARS = 1_024;
@@ -338,10 +338,9 @@ function rfc5424Fields(line: string, at: number, ms: number): Header | null {
   const from = line.startsWith(BYTE_ORDER_MARK, begin) ? begin + BYTE_ORDER_MARK.length : begin;
   const header = { ms, host: host === '-' ? '' : host, pid: wholeNumber(pid), from: messageStart(line, from) };
   if (isOfSshd) return { writer: 'sshd', ...header };
-  return {
-    writer: LAST_MESSAGE.test(line.slice(from, from + LAST_MESSAGE_LIMIT_CHARS)) ? 'repeated' : 'other',
-    ...header,
-  };
+  if (LAST_MESSAGE.test(line.slice(from, from + LAST_MESSAGE_LIMIT_CHARS))) return { writer: 'repeated', ...header };
+  // Nobody's line: a relay may have put the whole line into it.
+  return { writer: program === '-' ? 'timed' : 'other', ...header };
 }
 
 /** Parses NX-OS's `%FACILITY-SEVERITY-MNEMONIC: MESSAGE - TAG[PID]` at `at`; null where it is not that. */

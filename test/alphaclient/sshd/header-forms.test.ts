@@ -149,6 +149,13 @@ const FORMS: Readonly<Record<string, readonly [line: string, ...Found]>> = {
   'a tab behind the tag': [`Nov 20 10:00:07 web sshd[12]:\t${FAILED}`, AT, 'web', 12],
   'a byte order mark behind the tag': [`Nov 20 10:00:07 web sshd[12]: \xef\xbb\xbf${FAILED}`, AT, 'web', 12],
   'a space before the pid': [`Nov 20 10:00:07 web sshd [12]: ${FAILED}`, AT, 'web', 12],
+  'RFC 5424 of nobody around a whole line': [
+    `<38>1 2026-11-20T10:00:09Z relay - - - - <38>1 2026-11-20T10:00:07.123Z web sshd 12 - - ${FAILED}`,
+    PRECISE,
+    'web',
+    12,
+  ],
+  'facility and level with a comma': [`Nov 20 10:00:07 web auth,info sshd[12]: ${FAILED}`, AT, 'web', 12],
   'a level': [`Nov 20 10:00:07 web INFO sshd[12]: ${FAILED}`, AT, 'web', 12],
   'a level in brackets': [`Nov 20 10:00:07 web [warning] sshd[12]: ${FAILED}`, AT, 'web', 12],
   'facility and level with a colon': [`Nov 20 10:00:07 web authpriv.warning: sshd[12]: ${FAILED}`, AT, 'web', 12],

@@ -81,17 +81,23 @@ export const DONE_FILES_KEPT = 4;
 /** The number of files that are gone and kept: the one that is hidden by a mount, and the one that was mounted there. */
 const GONE_FILES_KEPT = 2;
 
+/** The `done` files with text that are kept, be they older: an empty file is not recognised once it is compressed, and one may be deleted. */
+const TEXT_FILES_KEPT = 2;
+
 /**
- * Returns those of a log's files (oldest first) that are kept: all that are not `done`, the last `done` ones, and the last
- * that had text, since an empty file is not recognised once it is compressed.
+ * Returns those of a log's files (oldest first) that are kept: all that are not `done`, the last `done` ones, the last of these that had
+ * text, and the last that are gone.
  */
 export function filesToKeep<T>(files: readonly T[], fileOf: (one: T) => KnownFile): T[] {
   const done = files.filter((one) => fileOf(one).state === 'done' && !fileOf(one).gone);
   const gone = files.filter((one) => fileOf(one).gone);
-  const kept = new Set([...done.slice(-DONE_FILES_KEPT), ...gone.slice(-GONE_FILES_KEPT)]);
-  const hasText = (one: T): boolean => (fileOf(one).before?.bytes ?? 0) > 0;
-  const text = [...kept].some(hasText) ? undefined : done.findLast(hasText);
-  return files.filter((one) => fileOf(one).state !== 'done' || kept.has(one) || one === text);
+  const text = done.filter((one) => (fileOf(one).before?.bytes ?? 0) > 0);
+  const kept = new Set([
+    ...done.slice(-DONE_FILES_KEPT),
+    ...text.slice(-TEXT_FILES_KEPT),
+    ...gone.slice(-GONE_FILES_KEPT),
+  ]);
+  return files.filter((one) => fileOf(one).state !== 'done' || kept.has(one));
 }
 
 /** Returns the position to save, with no more files than are needed to go on from it. */

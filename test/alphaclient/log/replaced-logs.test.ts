@@ -4,6 +4,7 @@ import {
   appendFileSync,
   closeSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -246,4 +247,24 @@ test('a log that another one hid for a while is read on once it is back', async 
   appendFileSync(steps.path, lines(20, 21));
   await steps.quiet();
   assert.deepEqual([steps.text, steps.gaps], [lines(0, 3) + lines(10, 12) + lines(20, 21), []]);
+});
+
+test('an old log is not read again once newer ones are deleted, or empty and compressed', async (t) => {
+  const steps = new Steps(t);
+  const rotate = async (text: string): Promise<void> => {
+    appendFileSync(steps.path, text);
+    await steps.drain();
+    for (let i = 5; i > 0; i -= 1)
+      if (existsSync(`${steps.path}.${i}`)) renameSync(`${steps.path}.${i}`, `${steps.path}.${i + 1}`);
+    renameSync(steps.path, `${steps.path}.1`);
+    writeFileSync(steps.path, '');
+    await steps.quiet();
+  };
+  for (const text of [lines(0, 2), '', '', lines(2, 4), '']) await rotate(text);
+  for (const i of [1, 3, 4]) compress(`${steps.path}.${i}`, 'zst');
+  rmSync(`${steps.path}.2`);
+  rmSync(steps.path);
+  writeFileSync(steps.path, lines(4, 5));
+  await steps.drain();
+  assert.equal(steps.text, lines(0, 5));
 });

@@ -62,11 +62,16 @@ export function answerOf(report: Report): Line[] {
 }
 
 function happened({ summary, since, until, at }: Report): string {
-  const { accepted, failed } = summary;
+  const { accepted, failed, probes } = summary;
   const span = spanWords(Date.parse(until) - Date.parse(since));
   const when = until === at ? `in the last ${span}` : `from ${minute(since)} to ${minute(until)}`;
   if (summary.attempts + summary.probes === 0) return `nothing happened ${when}`;
-  return `${accepted === 0 ? 'no login' : counted(accepted, 'login')} and ${counted(failed, 'failed attempt')} ${when}`;
+  const logins = accepted === 0 ? 'no login' : counted(accepted, 'login');
+  const attempts = counted(failed, 'failed attempt');
+  // On a host for keys alone, probes are all that sshd says of refused logins.
+  return probes === 0
+    ? `${logins} and ${attempts} ${when}`
+    : `${logins}, ${attempts} and ${counted(probes, 'probe')} ${when}`;
 }
 
 /** Says why the server cannot vouch for any answer; what is stored happened before. */

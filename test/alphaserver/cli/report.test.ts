@@ -102,11 +102,11 @@ const firstLine = (report: Report): string => answerOf(report)[0]?.text ?? '';
 
 describe('the answer', () => {
   it('is in the first line: quiet, under attack, someone got in', () => {
-    assert.equal(firstLine(REPORT), 'All quiet: 1 login and 3 failed attempts in the last 24 h.');
+    assert.equal(firstLine(REPORT), 'All quiet: 1 login, 3 failed attempts and 2 probes in the last 24 h.');
     const attack = { ...REPORT, summary: { ...REPORT.summary, state: 'attack', because: [alert({})] } } as const;
     assert.equal(
       firstLine(attack),
-      'Under attack: 1 incident going on; 1 login and 3 failed attempts in the last 24 h.',
+      'Under attack: 1 incident going on; 1 login, 3 failed attempts and 2 probes in the last 24 h.',
     );
     const because = [alert({}), alert({ severity: 'critical', rule: 'break-in', summary: '192.0.2.1 got in on web' })];
     const breach = { ...REPORT, summary: { ...REPORT.summary, state: 'breach', because } } as const;
@@ -134,7 +134,7 @@ describe('the answer', () => {
     assert.deepEqual(
       answerOf({ ...REPORT, summary, hosts: [silent] }).map(({ text }) => text),
       [
-        'Unknown: no host is watched at the moment; 1 login and 3 failed attempts in the last 24 h.',
+        'Unknown: no host is watched at the moment; 1 login, 3 failed attempts and 2 probes in the last 24 h.',
         'No host is watched at the moment: web (agent silent since 2026-11-24 10:30).',
       ],
     );

@@ -111,13 +111,15 @@ const NAMED_HOSTS = 20;
 export function shapes(db: Database, limit: number): FleetShape[] {
   const most = db
     .prepare(
-      `SELECT shape, sum(count) AS count, count(DISTINCT agent) AS agents, min(firstAt) AS firstAt, max(lastAt) AS lastAt,
-         (SELECT sample FROM shapes b WHERE b.shape = shapes.shape ORDER BY b.lastAt DESC LIMIT 1) AS sample
-       FROM shapes GROUP BY shape ORDER BY count DESC, shape LIMIT ?`,
+      `SELECT shape, count, agents, firstAt, (SELECT max(lastAt) FROM shapes b WHERE b.shape = f.shape) AS lastAt,
+         (SELECT sample FROM shapes b WHERE b.shape = f.shape ORDER BY b.lastAt DESC LIMIT 1) AS sample
+       FROM fleetShapes f ORDER BY count DESC, shape LIMIT ?`,
     )
     .all(limit) as unknown as Omit<FleetShape, 'hosts'>[];
+  // Some more agents than hosts: several may be of one.
   const hosts = db.prepare(
-    'SELECT DISTINCT a.host FROM shapes s JOIN agents a ON a.id = s.agent WHERE s.shape = ? ORDER BY s.count DESC LIMIT ?',
+    `SELECT DISTINCT host FROM (SELECT a.host FROM shapes s INDEXED BY shapesByCount JOIN agents a ON a.id = s.agent
+       WHERE s.shape = ?1 ORDER BY s.count DESC LIMIT 4 * ?2) LIMIT ?2`,
   );
   return most.map((shape) => ({
     ...shape,

@@ -156,6 +156,27 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX keyUsesByUser ON keyUses (user);
   CREATE INDEX keyUsesByHost ON keyUses (host);
   `,
+  // One row a shape over the fleet, which SQLite keeps up: /api/unknown would add up the rows of all agents.
+  `
+  CREATE TABLE fleetShapes (
+    shape TEXT PRIMARY KEY, count INTEGER NOT NULL, agents INTEGER NOT NULL, firstAt TEXT
+  ) WITHOUT ROWID;
+  INSERT INTO fleetShapes SELECT shape, sum(count), count(*), min(firstAt) FROM shapes GROUP BY shape;
+  CREATE INDEX fleetShapesByCount ON fleetShapes (count DESC, shape);
+  CREATE INDEX shapesByCount ON shapes (shape, count);
+  CREATE TRIGGER shapeAdded AFTER INSERT ON shapes BEGIN
+    INSERT INTO fleetShapes VALUES (new.shape, new.count, 1, new.firstAt)
+      ON CONFLICT (shape) DO UPDATE SET count = count + excluded.count, agents = agents + 1,
+        firstAt = min(coalesce(firstAt, excluded.firstAt), coalesce(excluded.firstAt, firstAt));
+  END;
+  CREATE TRIGGER shapeCounted AFTER UPDATE OF count ON shapes WHEN new.count <> old.count BEGIN
+    UPDATE fleetShapes SET count = count + new.count - old.count WHERE shape = new.shape;
+  END;
+  CREATE TRIGGER shapeRemoved AFTER DELETE ON shapes BEGIN
+    UPDATE fleetShapes SET count = count - old.count, agents = agents - 1 WHERE shape = old.shape;
+    DELETE FROM fleetShapes WHERE shape = old.shape AND agents = 0;
+  END;
+  `,
 ];
 
 /** The words that the column `outcome` of events numbers from 0. */

@@ -25,7 +25,7 @@ it('an event comes out of the store with the trust, the pid and the number that 
   try {
     const events = [
       { seq: 3, event: { ...event, trust: 'journal', pid: 4_711 } as const },
-      { seq: 5, event: { ...event, host: 'relayed' } },
+      { seq: 5, event: { ...event, host: 'relayed', reason: 'why' } },
     ];
     await store.append([{ agent: AGENT, host: 'web', events }], AT + 7);
     const [first, second] = eventsAfter(store.db, 0, 10);
@@ -36,8 +36,8 @@ it('an event comes out of the store with the trust, the pid and the number that 
     const same = [AT, AT + 7, 1] as const;
     const columns = ['publickey', 'alice', '192.0.2.1', 'ED25519 SHA256:abc'] as const;
     assert.deepEqual(rows, [
-      [1, 3, ...same, 1, 0, ...columns, 0],
-      [2, 5, ...same, 2, 0, ...columns, null],
+      [1, 3, ...same, 1, 0, ...columns, 0, null],
+      [2, 5, ...same, 2, 0, ...columns, null, 'why'],
     ]);
     assert.deepEqual(eventsForRules(store.db, 0, 1), rows.slice(0, 1));
     assert.deepEqual(eventsForRules(store.db, 1, 10), rows.slice(1));

@@ -13,6 +13,7 @@ import {
   SettingsError,
   secret,
   setting,
+  unusedSettings,
   type Values,
 } from '../service/settings.ts';
 import {
@@ -157,6 +158,12 @@ export function readClientConfig(env: Readonly<Record<string, string | undefined
 
 /** The settings that only a server over TLS needs. */
 const TLS_NAMES: readonly string[] = ['ALPHACLIENT_TLS_CA', 'ALPHACLIENT_TLS_CERT', 'ALPHACLIENT_TLS_KEY'];
+
+/** Returns a line for each setting that has no effect beside the others. */
+export function unusedIn({ servers }: ClientConfig, env: Environment): string[] {
+  if (servers.some(({ scheme }) => scheme === 'tls')) return [];
+  return unusedSettings(env, TLS_NAMES, 'no address in ALPHACLIENT_SERVER is tls://');
+}
 
 /** Checks what the settings point to, as far as the configuration uses it. Throws a SettingsError. */
 export function checkClientConfig({ servers, tls }: ClientConfig, env: Environment): void {

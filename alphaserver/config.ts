@@ -19,6 +19,7 @@ import {
   SettingsError,
   secret,
   setting,
+  unusedSettings,
   type Values,
 } from '../service/settings.ts';
 import { type Address, address, path, readAddress, span, truth, type ValueParser } from '../service/value-parser.ts';
@@ -190,6 +191,10 @@ const TLS_NAMES: readonly string[] = ['ALPHASERVER_TLS_CERT', 'ALPHASERVER_TLS_K
 
 /** The settings that only the page over TLS needs. */
 const HTTP_TLS_NAMES: readonly string[] = ['ALPHASERVER_HTTP_TLS_CERT', 'ALPHASERVER_HTTP_TLS_KEY'];
+
+/** Returns a line for each setting that has no effect beside the others. */
+export const unusedIn = ({ tls }: ServerConfig, env: Environment): string[] =>
+  tls === null ? unusedSettings(env, TLS_NAMES, 'ALPHASERVER_LISTEN is not tls://') : [];
 
 /** Checks what the named settings point to, as far as the configuration uses it. Throws a SettingsError. */
 export function checkServerConfig(config: ServerConfig, env: Environment, names: readonly SettingName[]): void {

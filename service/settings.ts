@@ -74,6 +74,10 @@ export function checkSettings<S extends Settings>(
   if (faults.length > 0) throw new SettingsError(faults);
 }
 
+/** Returns a line for each of these settings that is set although nothing uses it. `why` ends the sentence `... is not used: ...`. */
+export const unusedSettings = (env: Environment, names: readonly string[], why: string): string[] =>
+  names.filter((name) => env[name]).map((name) => `${name} is not used: ${why}`);
+
 /** Returns the line that refuses a setting. */
 export function refused(settings: Settings, env: Environment, name: string, why: string): string {
   const setting = settings[name];

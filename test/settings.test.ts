@@ -165,6 +165,14 @@ test('both programs warn of what sets nothing: names that are like settings, and
   // What stops the programs afterwards.
   const standing = { LOG_LEVEL: 'loud' };
   const said = [alphaserver, alphaclient].map((make) => transcript(Object.keys(misspelt), misspelt, standing, make));
+  const unused: Readonly<Record<string, Wrong>> = {
+    ALPHASERVER_TLS_CERT: { values: [at('own.crt')] },
+    ALPHASERVER_TLS_CLIENT_CA: { values: [at('own.crt')] },
+    ALPHACLIENT_TLS_CA: { values: [at('own.crt')] },
+    ALPHACLIENT_TLS_KEY: { values: [at('own.key')] },
+  };
+  const stopped = { ALPHASERVER_DATA: '/proc/asgard', ALPHACLIENT_STATE: '/proc/asgard' };
+  for (const make of [alphaserver, alphaclient]) said.push(transcript(Object.keys(unused), unused, stopped, make));
   isExpected('settings-warnings.txt', (await Promise.all(said)).join(''));
 });
 

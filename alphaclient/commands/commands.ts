@@ -43,9 +43,10 @@ export function alphaclient(io: CommandIo): Program {
         options: {},
         arguments: {},
         run: async () => {
-          const { checkClientConfig, readClientConfig } = await import('../config.ts');
+          const { checkClientConfig, readClientConfig, unusedIn } = await import('../config.ts');
           const env = await environment(io);
           const config = readClientConfig(env);
+          for (const warning of unusedIn(config, env)) io.stderr.write(`alphaclient: ${warning}\n`);
           checkClientConfig(config, env);
           return (await import('./run-command.ts')).runCommand(config, env);
         },

@@ -6,7 +6,14 @@ import { command, type Group, type Program, type ProgramIo } from '../../service
 import { type Environment, gatherEnvironment } from '../../service/environment.ts';
 import { escapeText } from '../../service/escape.ts';
 import { readSpan, textOf, time, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
-import { checkServerConfig, readServerConfig, SETTING_NAMES, type ServerConfig, type SettingName } from '../config.ts';
+import {
+  checkServerConfig,
+  readServerConfig,
+  SETTING_NAMES,
+  type ServerConfig,
+  type SettingName,
+  unusedIn,
+} from '../config.ts';
 import { PATTERNS_LIMIT } from '../ingest/host-pattern.ts';
 import { GOOD_LIMIT_MS, HOSTS_LIMIT } from '../ingest/join-codes.ts';
 import { SCOPES } from '../ingest/tokens.ts';
@@ -327,6 +334,9 @@ function settingsIn({ env: real, stderr }: CommandIo, checked: readonly SettingN
   const { env, warnings } = gatherEnvironment(real, 'ALPHASERVER_', SETTING_NAMES);
   for (const warning of warnings) stderr.write(`alphaserver: ${escapeText(warning)}\n`);
   const config = readServerConfig(env);
+  // Of a server that is to run; the other commands have no use for most settings.
+  if (checked.length === SETTING_NAMES.length)
+    for (const warning of unusedIn(config, env)) stderr.write(`alphaserver: ${warning}\n`);
   checkServerConfig(config, env, checked);
   return config;
 }

@@ -269,7 +269,7 @@ export class Agent {
   /** Compares the sessions with the kernel's connections: only where nothing is unread, and commits what it found. */
   async #look(): Promise<void> {
     const { watch, sessions, now } = this.#options;
-    const connections = await watch.read(this.#hosts.isRelayed);
+    const connections = await watch.read(this.#hosts.isOfOthers);
     await this.#enqueue(async () => {
       if (this.#stopping || !this.#isCaughtUp) return;
       watch.compare(connections);

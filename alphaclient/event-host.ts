@@ -13,21 +13,26 @@ export class EventHosts {
   readonly #machine: string;
   #first: string | null = null;
   #relayed = false;
+  /** True when the newest line that names a host names another one than this machine. */
+  #isForeign = false;
 
   /** `machine`: this machine's hostname. `saved`: the result of `save`; anything else stands for a new log. */
   constructor(machine: string, saved: unknown) {
     this.#machine = short(machine);
     if (typeof saved === 'object' && saved !== null) {
-      const { first, relayed } = saved as { first?: unknown; relayed?: unknown };
+      const { first, relayed, foreign } = saved as { first?: unknown; relayed?: unknown; foreign?: unknown };
       if (typeof first === 'string') this.#first = first;
       this.#relayed = relayed === true;
+      this.#isForeign = foreign === true;
     }
   }
 
   /** Adds the names of a whole read, before the hosts of its events are asked for: a relayed log is known as such from its first read on. */
   observe(names: Iterable<string | null>): void {
     for (const name of names) {
-      if (!isHostName(name) || short(name) === this.#machine) continue;
+      if (!isHostName(name)) continue;
+      this.#isForeign = short(name) !== this.#machine;
+      if (!this.#isForeign) continue;
       this.#first ??= name;
       if (this.#first !== name) this.#relayed = true;
     }
@@ -39,13 +44,13 @@ export class EventHosts {
     return this.#relayed ? name : null;
   }
 
-  /** True once the log is known to be of several hosts. */
-  get isRelayed(): boolean {
-    return this.#relayed;
+  /** True while the log is that of other hosts: this machine's kernel knows nothing of their connections. */
+  get isOfOthers(): boolean {
+    return this.#relayed || this.#isForeign;
   }
 
   /** Returns the state to save. */
-  save(): { readonly first: string | null; readonly relayed: boolean } {
-    return { first: this.#first, relayed: this.#relayed };
+  save(): { readonly first: string | null; readonly relayed: boolean; readonly foreign: boolean } {
+    return { first: this.#first, relayed: this.#relayed, foreign: this.#isForeign };
   }
 }

@@ -62,13 +62,13 @@ export class SessionWatch {
     return nowMs >= this.#nextMs || this.#nextMs - nowMs > LOOK_EVERY_MS / LOOK_SHARE;
   }
 
-  /** Reads the kernel's connections, or says why not. `isRelayed`: the log is of other hosts. */
-  async read(isRelayed: boolean): Promise<readonly KernelConnection[] | BlindReason> {
+  /** Reads the kernel's connections, or says why not. `isOfOthers`: the log is that of other hosts. */
+  async read(isOfOthers: boolean): Promise<readonly KernelConnection[] | BlindReason> {
     const { ports, now } = this.#options;
     const begunMs = performance.now();
     this.#nextMs = now() + LOOK_EVERY_MS;
     if (ports === 'off') return 'off';
-    if (isRelayed) return 'relayed log';
+    if (isOfOthers) return 'relayed log';
     const connections = await this.#connections();
     this.#nextMs = now() + Math.max(LOOK_EVERY_MS, (performance.now() - begunMs) / LOOK_SHARE);
     return connections ?? 'unreadable';

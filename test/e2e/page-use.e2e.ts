@@ -189,6 +189,25 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     await shows(page, '#in-now', /late\s+192\.0\.2\.18/);
   });
 
+  it('has a page for a key: who used it, where and from where', async () => {
+    const key = `SHA256:${'a+/'.repeat(14)}x`;
+    await agent.events({
+      outcome: 'accepted',
+      user: 'keyed',
+      method: 'publickey',
+      ip: '192.0.2.19',
+      key: `ED25519 ${key}`,
+    });
+    const page = await open('/?user=keyed');
+    await page.locator('#about a.key').click();
+    assert.equal(new URL(page.url()).searchParams.get('key'), key);
+    await shows(page, '#key', /Type\s+ED25519[\s\S]*keyed on web-01 from 192\.0\.2\.19, 1 time/);
+    assert.deepEqual(await violations(page), []);
+    await page.keyboard.press('Escape');
+    await settled(page);
+    assert.equal(address(page), '?user=keyed');
+  });
+
   it('shows rows of a filtered view in the order of time, whenever they were stored', async () => {
     const page = await open('/?ip=198.51.100.5');
     const at = (agoMs: number) => new Date(Date.now() - agoMs).toISOString();

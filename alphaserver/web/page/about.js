@@ -4,7 +4,7 @@ import { countryName } from './country.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
 import { escapedText } from './escaped.js';
 import { healthWords, trustWords } from './health.js';
-import { filterLink } from './links.js';
+import { filterLink, keyLink } from './links.js';
 import { stepsFor } from './steps.js';
 import { ago, isUtc, moment } from './time.js';
 import { addressOf } from './view.js';
@@ -195,7 +195,7 @@ function loginRow({ user, host, ip, method, key, logins, lastUsed }, isNew, view
     ' on ',
     filterLink(view, 'host', host),
     method === null ? null : element('span', { class: 'muted' }, ' by ', foreign(method)),
-    key === null ? null : element('span', { class: 'muted key' }, ' ', foreign(key)),
+    key === null ? null : element('span', { class: 'muted' }, ' ', keyLink(view, key)),
     element('span', { class: 'muted' }, `, ${counted(logins, 'time')}, last ${ago(lastUsed, nowMs)}`),
     isNew ? element('strong', { class: 'new' }, ' new') : null,
   );

@@ -2,7 +2,7 @@
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
 import { trustWords } from './health.js';
-import { filterLink } from './links.js';
+import { filterLink, keyLink } from './links.js';
 import { ago, lasting, moment } from './time.js';
 
 /**
@@ -87,7 +87,7 @@ function row({ user, ip, host, method, key, since, confirmedAt, followed, trust 
         : `for ${lasting(nowMs - Date.parse(since))}, since ${moment(since, nowMs)}`,
       method === null ? '' : ', by ',
       method === null ? null : foreign(method),
-      key === null ? null : element('span', { class: 'key' }, ' ', foreign(key)),
+      key === null ? null : element('span', {}, ' ', keyLink(view, key)),
     ),
     element('span', { class: 'sure' }, sureWords(confirmedAt, followed, nowMs)),
     trust === 'forgeable' ? element('span', { class: 'forgeable', title: trustWords(trust) }, 'forgeable') : null,

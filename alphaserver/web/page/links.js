@@ -18,6 +18,20 @@ export function filterLink(view, name, value) {
   return element('a', { href: addressOf(view, { [name]: value }), class: name }, foreign(value));
 }
 
+/** The fingerprint in what sshd logs of a key, which may have its type before it and a certificate's id behind it. */
+const FINGERPRINT = /\b(?:SHA256:[\w+/]{43}|(?:MD5:)?(?:[\da-f]{2}:){15}[\da-f]{2})/;
+
+/**
+ * Links to the page of a key.
+ * @param {View} view
+ * @param {string} key as sshd logs it
+ */
+export function keyLink(view, key) {
+  const fingerprint = FINGERPRINT.exec(key)?.[0];
+  if (fingerprint === undefined) return element('span', { class: 'key' }, foreign(key));
+  return element('a', { class: 'key', href: addressOf(view, { key: fingerprint }) }, foreign(key));
+}
+
 /**
  * Lists the filters of the view, each with a link that removes it.
  * @param {View} view

@@ -10,6 +10,7 @@ import { showFaults } from './faults.js';
 import { Feed } from './feed.js';
 import { InNow } from './in-now.js';
 import { IncidentPage } from './incident.js';
+import { showKey } from './key-page.js';
 import { listenForKeys } from './keyboard.js';
 import { filterChips } from './links.js';
 import { loadBoard } from './load-board.js';
@@ -53,6 +54,7 @@ new Search(() => view, go);
 void showSession(byId('session')).catch(() => undefined);
 const refresh = new Refresh((signal) => {
   if (view.decisions) return showDecisions(signal);
+  if (view.key !== null) return showKey(view, signal);
   return view.alert === null ? board(signal) : incident.show(view, signal);
 }, foot);
 const feed = new Feed(view, {
@@ -106,12 +108,14 @@ function look() {
   byId('welcome').hidden = true;
   byId('faults').hidden = true;
   about.show(null, view, Date.now());
-  byId('incident').hidden = view.alert === null || view.decisions;
+  byId('incident').hidden = view.alert === null || view.key !== null || view.decisions;
   byId('decisions').hidden = !view.decisions;
+  byId('key').hidden = view.key === null || view.decisions;
   showCut(null);
   // Until the first answers about this view are all there, the board shows the last view's.
   byId('content').setAttribute('aria-busy', String(!alone));
   if (view.decisions) fill(byId('decisions'), []);
+  else if (view.key !== null) fill(byId('key'), []);
   else if (alone) incident.begin();
   else if (view.fault === null) void fillFeed();
   refresh.anew();

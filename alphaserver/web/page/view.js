@@ -11,6 +11,7 @@ import { networkOf } from './network.js';
  * @property {string | null} user
  * @property {string | null} alert the incident that is open
  * @property {boolean} decisions the page of decisions is
+ * @property {string | null} key the fingerprint of the key whose page is open
  * @property {string | null} fault why the address cannot be used as it is, in a sentence; the rest of the view does without
  */
 
@@ -55,6 +56,7 @@ export function viewOf(given) {
     user: given.get('user'),
     alert: given.get('alert'),
     decisions: given.has('decisions'),
+    key: given.get('key'),
     fault: null,
   };
   // As the API takes it, a span back from now may stand in place of a time.
@@ -84,13 +86,13 @@ function timeOf(text) {
  * @param {Partial<View>} changes
  */
 export function addressOf(view, changes) {
-  const wanted = { ...view, alert: null, ...changes };
+  const wanted = { ...view, alert: null, key: null, ...changes };
   const given = new URLSearchParams();
   if (wanted.since !== null) {
     given.set('since', wanted.since);
     if (wanted.until !== null) given.set('until', wanted.until);
   } else if (wanted.range !== DEFAULT_RANGE) given.set('range', wanted.range);
-  for (const name of /** @type {const} */ (['host', 'ip', 'user', 'alert'])) {
+  for (const name of /** @type {const} */ (['host', 'ip', 'user', 'alert', 'key'])) {
     const value = wanted[name];
     if (value !== null) given.set(name, value);
   }
@@ -143,8 +145,8 @@ export function isInView(view, event) {
  * Tells whether a view is of the board, and not of an incident or of the decisions.
  * @param {View} view
  */
-export function isBoard({ alert, decisions }) {
-  return alert === null && !decisions;
+export function isBoard({ alert, decisions, key }) {
+  return alert === null && key === null && !decisions;
 }
 
 /** @param {View} view */

@@ -67,6 +67,8 @@ export interface FileFacts {
   readonly id: string;
   /** The inode's birth time in nanoseconds, or null where the file system has none: it reveals a reused inode. */
   readonly born: string | null;
+  /** The birth time as it was given, be it the change time: the true one on a file system that has any. */
+  readonly givenBorn?: string;
   /** Bytes in the file. */
   readonly size: number;
   /** When it was last written, Unix milliseconds. */
@@ -84,15 +86,22 @@ export function factsOf(stat: BigIntStats): FileFacts {
   return {
     id: `${stat.dev}:${stat.ino}`,
     born: born <= 0n || born === stat.ctimeNs ? null : born.toString(),
+    givenBorn: born.toString(),
     size: Number(stat.size),
     mtimeMs: Number(stat.mtimeNs) / 1e6,
     links: Number(stat.nlink),
   };
 }
 
+/** What identifies the inode of a file. */
+type Inode = Pick<FileFacts, 'id' | 'born' | 'givenBorn'>;
+
 /** Returns whether two stats can be of one file, judged by device, inode and birth time. */
-export function sameInode(a: Pick<FileFacts, 'id' | 'born'>, b: Pick<FileFacts, 'id' | 'born'>): boolean {
-  return a.id === b.id && (a.born === null || b.born === null || a.born === b.born);
+export function sameInode(a: Inode, b: Inode): boolean {
+  if (a.id !== b.id || (a.born === null && b.born === null)) return a.id === b.id;
+  // Where one birth time is known, the file system has them, and the other is true, too.
+  const [x, y] = [a.born ?? a.givenBorn, b.born ?? b.givenBorn];
+  return x === undefined || y === undefined || x === y;
 }
 
 /** Two contents are compared this many bytes at a time. */

@@ -15,6 +15,8 @@ const [{ runProgram }, { alphaclient }] = await Promise.all([
   import('../service/command-line.ts'),
   import('./commands/commands.ts'),
 ]);
+// Whatever a command writes is for its owner alone.
+process.umask(0o077);
 const { stdout, stderr, stdin } = process;
 const io = { stdout, stderr, stdin, env: process.env, nowMs: Date.now() };
 process.exitCode = await runProgram(alphaclient(io), process.argv.slice(2), io);

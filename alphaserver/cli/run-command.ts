@@ -17,8 +17,6 @@ const STOP_LIMIT_MS = 5_000;
 export async function runCommand(config: ServerConfig, env: Environment): Promise<number> {
   const { rulesFile, webhook } = config;
   const rules = rulesOf(config);
-  // Whatever a part writes is for its owner alone.
-  process.umask(0o077);
   const log = createLogger({ level: config.logLevel, format: config.logFormat });
   const serving = await serve(config, log, rules).catch((error: unknown) => {
     log.error(error instanceof Error ? error.message : String(error));

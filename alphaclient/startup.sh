@@ -4,16 +4,22 @@
 # `startup.sh health` says by its exit code whether both are at work.
 set -u
 
-state=${ALPHACLIENT_STATE:-/var/lib/alphaclient}
+# The volume: the host's key and name, which are root's, and the agent's state folder, which is the agent's.
+volume=/var/lib/alphaclient
+state=${ALPHACLIENT_STATE:-$volume/agent}
+log=/var/log/sshd.log
 # As sshd.conf names it.
-host_key=/var/lib/alphaclient/ssh_host_ed25519_key
+host_key=$volume/ssh_host_ed25519_key
+
+# Runs a command as the agent's user, which has the log's group and no capabilities, and can get none.
+as_agent() { exec setpriv --reuid asgard --regid asgard --clear-groups --inh-caps=-all --no-new-privs "$@"; }
 
 health() {
   # Looked up, not connected to: a connection would be a probe in sshd's log, and counted.
   awk '$2 ~ /:0016$/ && $4 == "0A" { found = 1 } END { exit !found }' /proc/net/tcp /proc/net/tcp6 2>/dev/null \
     || { echo 'sshd does not listen'; return 1; }
   # The agent renews its sign of life every second; one that hangs does not.
-  [ -n "$(find "$state/alive.json" -newermt '-10 seconds' 2>/dev/null)" ] \
+  [ -n "$(as_agent find "$state/alive.json" -newermt '-10 seconds' 2>/dev/null)" ] \
     || { echo 'the agent gives no sign of life'; return 1; }
 }
 
@@ -30,10 +36,28 @@ host_name() {
   local name
   name=$(</proc/sys/kernel/hostname)
   if [[ $name =~ ^[0-9a-f]{12}$ ]]; then
-    [ -s "$state/name" ] || { echo "$name" >"$state/name.new" && mv "$state/name.new" "$state/name"; }
-    name=$(cat "$state/name")
+    [ -s "$volume/name" ] || { echo "$name" >"$volume/name.new" && mv "$volume/name.new" "$volume/name"; }
+    name=$(cat "$volume/name")
   fi
   echo "$name"
+}
+
+# The agent's own folder. Earlier versions ran the agent as root, with its state beside the key: it is moved, all or nothing.
+make_state() {
+  local each
+  [ -d "$state" ] && return
+  rm -rf "$state.new"
+  install -d -m 700 "$state.new"
+  for each in "$volume"/*; do
+    case $each in */ssh_host_*|*/name|*/agent.new|*/'*') ;; *) cp -a "$each" "$state.new/" ;; esac
+  done
+  chown -R asgard:asgard "$state.new" && mv "$state.new" "$state"
+}
+
+# sshd would make it for root alone; the agent's group reads it too.
+make_log() {
+  [ -e "$log" ] || install -m 640 /dev/null "$log"
+  chown root:asgard "$log" && chmod 640 "$log"
 }
 
 stop() {
@@ -46,15 +70,16 @@ stop() {
 run() {
   local ended status
   install -d -m 755 /run/sshd
-  install -d -m 700 "$state"
   make_host_key || exit 1
+  make_state || exit 1
+  make_log || exit 1
   export ALPHACLIENT_NAME=${ALPHACLIENT_NAME:-$(host_name)}
 
   sshd= agent= stopping= agent_status=0
   trap stop TERM INT
-  /usr/sbin/sshd -D -E /var/log/sshd.log &
+  /usr/sbin/sshd -D -E "$log" &
   sshd=$!
-  node alphaclient/main.ts &
+  as_agent node alphaclient/main.ts &
   agent=$!
 
   wait -n -p ended "$sshd" "$agent"

@@ -11,6 +11,9 @@ import type { HeaderParser } from './syslog-header.ts';
 /** sshd cuts any message at 1,023 bytes: what is longer was never one line of sshd. */
 export const JOIN_LIMIT_BYTES = 1_100;
 
+/** So many messages with a bare LF at the beginning of a log are remembered until one with CR LF shows that they were forged. */
+const BARE_LIMIT_LINES = 20;
+
 /** The line ends of this log, as far as they are known. */
 type LineEnds = 'unknown' | 'crlf' | 'lf';
 
@@ -51,6 +54,17 @@ export class RawLines {
   constructor(headers: HeaderParser, entries: EntryParser) {
     this.#headers = headers;
     this.#entries = entries;
+  }
+
+  /** Messages that ended in a bare LF before the first line that ended as sshd ends its own; the first BARE_LIMIT_LINES. */
+  #bare: RawMessage[] = [];
+
+  /** Returns messages that sshd cannot have written by itself, now that it is known how it ends its lines; each once. */
+  takeForged(): readonly RawMessage[] {
+    if (this.#ends !== 'crlf' || this.#bare.length === 0) return [];
+    const bare = this.#bare;
+    this.#bare = [];
+    return bare;
   }
 
   /** True while a line is incomplete: the next line is its continuation, whatever it looks like. */
@@ -108,7 +122,9 @@ export class RawLines {
     }
     if (this.#ends !== 'crlf') {
       this.#ends = 'lf';
-      return [this.#single(text, line)];
+      const single = this.#single(text, line);
+      if (this.#bare.length < BARE_LIMIT_LINES && parseMessage(text, true) !== null) this.#bare.push(single);
+      return [single];
     }
     if (!this.isIncomplete) this.#heldLine = line;
     this.#held += `${text}\n`;

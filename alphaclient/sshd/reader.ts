@@ -264,7 +264,12 @@ export class Reader {
 
   /** Takes lines without a header. */
   #takeRaw(messages: readonly RawMessage[]): void {
+    for (const { text, ms, line } of this.#rawLines.takeForged()) this.#forgeries.add(text, isoTime(ms), line);
     for (const { text, ms, pid, host, line, mayBeSshd } of messages) {
+      // A line feed in what a client sent, with a message of sshd's behind it: somebody tried to forge a line.
+      if (mayBeSshd && text.includes('\n'))
+        for (const piece of text.split('\n').slice(1))
+          if (parseMessage(piece, true) !== null) this.#forgeries.add(piece, isoTime(ms), line);
       this.#setContext(this.#hosts.number(host), pid, ms, line, 'forgeable');
       if (mayBeSshd) this.#take(text, true);
       else this.#takeStray(text);

@@ -134,15 +134,29 @@ for (const command of [['docker-compose'], ['docker', 'compose']] as const) {
       );
     });
 
-    step('the server does not run as root, and the images hold no development packages', async () => {
-      assert.notEqual(output('docker', 'exec', 'alphaserver', 'id', '-u').trim(), '0');
-      for (const service of ['alphaserver', 'alphaclient_1'] as const) {
-        const folders = output('docker', 'exec', service, 'ls', '-a', '.', 'node_modules').split('\n');
-        for (const unwanted of ['typescript', 'node', '@biomejs', '.env', '.git', 'test']) {
-          assert.ok(!folders.includes(unwanted), `${service} has ${unwanted}`);
+    step(
+      'neither program runs as root or with capabilities, and the images cannot be written to and hold no development packages',
+      async () => {
+        assert.notEqual(output('docker', 'exec', 'alphaserver', 'id', '-u').trim(), '0');
+        for (const [service, program] of [
+          ['alphaserver', 'alphaserver/main.ts'],
+          ['alphaclient_1', 'alphaclient/main.ts'],
+        ] as const) {
+          const find = `for each in /proc/[0-9]*; do case $(tr '\\0' ' ' 2>/dev/null <$each/cmdline) in node\\ *${program}*) cat $each/status ;; esac; done`;
+          const status = output('docker', 'exec', service, 'bash', '-c', find);
+          assert.match(status, /^Uid:\t(?!0\t)\d+/m, `${service}: ${status}`);
+          for (const set of ['CapPrm', 'CapEff', 'CapAmb']) assert.match(status, new RegExp(`^${set}:\t0+$`, 'm'));
+          assert.match(status, /^NoNewPrivs:\t1$/m);
+          assert.notEqual(outcome('docker', ['exec', service, 'sh', '-c', 'touch /asgard/x /x']).status, 0);
         }
-      }
-    });
+        for (const service of ['alphaserver', 'alphaclient_1'] as const) {
+          const folders = output('docker', 'exec', service, 'ls', '-a', '.', 'node_modules').split('\n');
+          for (const unwanted of ['typescript', 'node', '@biomejs', '.env', '.git', 'test']) {
+            assert.ok(!folders.includes(unwanted), `${service} has ${unwanted}`);
+          }
+        }
+      },
+    );
 
     for (const [how, end] of [
       ['killed', ['kill', 'alphaserver']],

@@ -184,6 +184,15 @@ export class RawLines {
   }
 }
 
+/** Returns the messages of sshd's behind a line feed in a line that was joined: a client sent it so to forge a line. */
+export function forgedIn(text: string): readonly string[] {
+  if (!text.includes('\n')) return [];
+  return text
+    .split('\n')
+    .slice(1)
+    .filter((piece) => parseMessage(piece, true) !== null);
+}
+
 /**
  * Index of sshd's message in a line that was joined. What else writes to the same output, as in a container, ends its lines without CR,
  * which is no beginning of sshd's. The longest end that is a message is the one: a user name may hold a shorter one.

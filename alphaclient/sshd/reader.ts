@@ -18,7 +18,7 @@ import { parseMessage } from './message-parser.ts';
 import { isDecision, type ParsedMessage, WRITTEN_ONCE } from './message-types.ts';
 import { isBigEndian, textIn } from './nul-bytes.ts';
 import { framesIn } from './octet-counts.ts';
-import { type RawLine, RawLines, type RawMessage } from './raw-lines.ts';
+import { forgedIn, type RawLine, RawLines, type RawMessage } from './raw-lines.ts';
 import { LastDecision, looksLikeRepetition, readLastRepeated, readRepeat } from './repeats.ts';
 import type { SessionListener } from './session-changes.ts';
 import { SshdListener } from './sshd-listener.ts';
@@ -266,10 +266,7 @@ export class Reader {
   #takeRaw(messages: readonly RawMessage[]): void {
     for (const { text, ms, line } of this.#rawLines.takeForged()) this.#forgeries.add(text, isoTime(ms), line);
     for (const { text, ms, pid, host, line, mayBeSshd } of messages) {
-      // A line feed in what a client sent, with a message of sshd's behind it: somebody tried to forge a line.
-      if (mayBeSshd && text.includes('\n'))
-        for (const piece of text.split('\n').slice(1))
-          if (parseMessage(piece, true) !== null) this.#forgeries.add(piece, isoTime(ms), line);
+      if (mayBeSshd) for (const forged of forgedIn(text)) this.#forgeries.add(forged, isoTime(ms), line);
       this.#setContext(this.#hosts.number(host), pid, ms, line, 'forgeable');
       if (mayBeSshd) this.#take(text, true);
       else this.#takeStray(text);

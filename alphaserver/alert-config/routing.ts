@@ -2,7 +2,7 @@
 import { type Rule, SEVERITIES, type Severity } from './rules.ts';
 import { type AlertSettings, isSilenced } from './settings.ts';
 
-/** What a notification says of an incident: that it opened, or that it is over. */
+/** The kinds of notifications about an incident: that it opened, or that it is over. */
 export type NotificationKind = 'opened' | 'resolved';
 
 /** The part of an incident that routing depends on. */

@@ -91,7 +91,7 @@ const RULE_SETTINGS = {
   ),
 } satisfies Record<Rule, unknown>;
 
-/** What every channel takes. */
+/** The settings that every channel takes. */
 const common = {
   severity: severity({ description: 'The least severity it is notified of; notice unless given.' }),
   resolved: optional(flag({ default: true, description: 'Whether it is notified that an incident is over.' })),
@@ -150,7 +150,7 @@ const channel = tagged('type', [
   ),
 ]);
 
-/** What the `type` of a channel may be. */
+/** The values that the `type` of a channel may have. */
 export const CHANNEL_TYPES: readonly string[] = channel.oneOf.map(({ properties }) => properties.type.enum[0]);
 
 /** The rules file. */

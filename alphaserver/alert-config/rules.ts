@@ -56,7 +56,7 @@ export interface RuleConfig {
 /** The configuration of all rules. */
 export interface DetectionConfig {
   readonly rules: Readonly<Record<Rule, RuleConfig>>;
-  /** How long a source must be quiet for its incident to close. */
+  /** The quiet of a source after which its incident closes. */
   readonly quietMs: number;
   /** IPv6 addresses with this many bits in common are one source: an attacker is given at least a /64. */
   readonly ipv6Prefix: number;

@@ -34,7 +34,7 @@ export interface AlertSettings {
   readonly channels: Readonly<Record<string, Channel>>;
   /** The channels that each rule's incidents go to; null for all there are. */
   readonly routes: Readonly<Record<Rule, readonly string[] | null>>;
-  /** How long the first incident waits for others to share its message. */
+  /** The time that the first incident waits for others to share its message. */
   readonly groupWaitMs: number;
   /** The least time between two messages of a channel. */
   readonly groupEveryMs: number;
@@ -47,7 +47,7 @@ export interface AlertSettings {
   readonly silences: readonly Silence[];
 }
 
-/** What holds without a rules file. */
+/** The settings without a rules file. */
 export const DEFAULT_SETTINGS: AlertSettings = {
   detection: DEFAULT_DETECTION,
   allow: { addresses: [], users: [] },

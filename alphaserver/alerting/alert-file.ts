@@ -1,4 +1,4 @@
-/** All that is in alerts.db, on the one connection that writes it. */
+/** Holds all that is in alerts.db, on the one connection that writes it. */
 
 import { createHash } from 'node:crypto';
 import { EVENT_RULES, STATE_RULES } from '../alert-config/rules.ts';
@@ -20,7 +20,7 @@ const POSITION = 'position';
 const CLOCK = 'clockMs';
 /** Decisions applied in one transaction. */
 const APPLIED_AT_ONCE = 500;
-/** How often it is recorded up to where a channel is settled, where nothing is delivered to it. */
+/** The interval at which the settled position of a channel is recorded to which nothing is delivered. */
 const SETTLED_EVERY_MS = 3_600_000;
 
 /** Appends to the log of decisions. Rejects when the log does not take them. */
@@ -69,7 +69,7 @@ export class AlertFile {
     });
   }
 
-  /** How far the incidents are written. */
+  /** The position up to which the incidents are written. */
   get reached(): Settled {
     return { position: this.#marks.get(POSITION) ?? 0, clockMs: this.#clockMs };
   }

@@ -9,10 +9,10 @@ import type { AlertMessages, Progress } from './alert-worker.ts';
 import { decision } from './decisions.ts';
 import type { WrittenIncident } from './incident-store.ts';
 
-/** How long a closing server waits for the state of the rules to be saved: what is not, is replayed. */
+/** The time that a closing server waits for the state of the rules to be saved: what is not, is replayed. */
 const CLOSE_LIMIT_MS = 3_000;
 
-/** What the thread needs of the main thread. */
+/** Holds what the thread needs of the main thread. */
 export interface AlertThreadOptions {
   /** The store's folder, in which alerts.db is prepared. */
   readonly folder: string;
@@ -72,7 +72,7 @@ export class AlertThread {
     return this.#settings;
   }
 
-  /** How far the rules are. The lag is how long ago the last event they judged was stored, milliseconds, 0 where none waits. */
+  /** Says how far the rules are. The lag is how long ago the last event they judged was stored, milliseconds, 0 where none waits. */
   get progress(): Progress {
     const { lagMs } = this.#progress;
     const silentMs = Math.max(0, this.#options.now() - this.#heardMs);

@@ -40,13 +40,13 @@ const DELETE_EVERY_MS = 60_000;
 /** Storing goes first. */
 const NICE_STEPS = 10;
 
-/** How far the rules are. */
+/** Says how far the rules are. */
 export interface Progress {
   /** All events up to this one are judged, and their incidents written. */
   readonly position: number;
   /** Events after this one are replayed after a crash: retention leaves them. */
   readonly checkpoint: number;
-  /** How long ago the last event judged was stored, milliseconds; 0 where none waits. */
+  /** The age of the last event judged, by when it was stored, in milliseconds; 0 where none waits. */
   readonly lagMs: number;
   /** Keyed states held. */
   readonly states: number;
@@ -59,7 +59,7 @@ export interface LogLine {
   readonly fields: object;
 }
 
-/** What goes between the main thread and this one. */
+/** The messages between the main thread and this one. */
 export interface AlertMessages {
   readonly post:
     | { readonly type: 'stored' }

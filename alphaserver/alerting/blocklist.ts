@@ -31,7 +31,7 @@ const PRIVATE = networks(UNROUTED_NETWORKS);
 /** The settings that a list depends on. */
 export type BlocklistSettings = Pick<AlertSettings, 'allow' | 'blocklistRules' | 'blocksForgeable' | 'detection'>;
 
-/** Which addresses are wanted. */
+/** Says which addresses are wanted. */
 export interface BlocklistOptions {
   readonly settings: BlocklistSettings;
   /** True where private and loopback addresses are wanted as well. */
@@ -39,7 +39,7 @@ export interface BlocklistOptions {
   readonly nowMs: number;
   /** The identity of an agent, by its id; null where it has none. */
   readonly identityOf: (agent: string) => string | null;
-  /** What people decided: addresses that are blocked by hand, and those that never are. */
+  /** The decisions of people: addresses that are blocked by hand, and those that never are. */
   readonly byHand?: Pick<Holding, 'blocks' | 'allows'>;
 }
 

@@ -58,7 +58,7 @@ export interface Due {
   readonly position: number;
   /** The event that decided the incident; null for rules that read no events. */
   readonly decidedBy: number | null;
-  /** When the incident closed, for a notification that it is over; else null. */
+  /** The time at which the incident closed, for a notification that it is over; else null. */
   readonly closedAt: number | null;
 }
 

@@ -26,7 +26,7 @@ export interface StoredIncident {
 }
 
 /**
- * What a write did to an incident. A part of a scan does not open or close by itself: it `grew`, as one that only grew did.
+ * Says what a write did to an incident. A part of a scan does not open or close by itself: it `grew`, as one that only grew did.
  * `replaced`: another incident stands for it now.
  */
 export interface WrittenIncident extends StoredIncident {
@@ -64,7 +64,7 @@ const isKnownOpen = (notified: number): boolean => notified % 2 === 1;
 const isGraver = ({ severity }: Incident, before: Row | undefined): boolean =>
   before !== undefined && SEVERITIES.indexOf(severity) > SEVERITIES.indexOf(before.severity);
 
-/** What the store writes to, all on the connection of the alert thread. */
+/** Holds what the store writes to, all on the connection of the alert thread. */
 export interface IncidentStoreOptions {
   readonly db: Database;
   readonly marks: Marks;

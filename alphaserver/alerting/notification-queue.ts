@@ -20,7 +20,7 @@ export interface NewNotification {
   readonly channel: string;
   readonly incident: Incident;
   readonly kind: NotificationKind;
-  /** Which of the incident's notifications it is, from 1. */
+  /** Its number among the incident's notifications, from 1. */
   readonly number: number;
   readonly nowMs: number;
 }
@@ -46,7 +46,7 @@ export interface QueueOptions {
   readonly durably: <T>(work: () => T) => T;
   /** Appends to the log of decisions. Rejects when it cannot be appended. */
   readonly record: (decisions: readonly NewDecision[]) => Promise<void>;
-  /** How far the alerts are: a channel for which nothing is queued is settled up to there. */
+  /** The position of the alerts: a channel for which nothing is queued is settled up to there. */
   readonly reached: () => Settled;
 }
 
@@ -116,12 +116,12 @@ export class QueueOfChannel implements ChannelQueue {
     this.#options = options;
   }
 
-  /** How many notifications of these severities are queued. */
+  /** Counts the queued notifications of these severities. */
   queued(severities: readonly Severity[] = SEVERITIES): number {
     return this.#number('count(*)', severities) ?? 0;
   }
 
-  /** How many were dropped to keep the bound since the last message. */
+  /** The number of those dropped to keep the bound since the last message. */
   get dropped(): number {
     return this.#options.marks.get(`dropped ${this.#name}`) ?? 0;
   }

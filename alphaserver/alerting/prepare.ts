@@ -70,10 +70,10 @@ function deleteAlerts(folder: string): void {
   for (const end of ['', '-wal', '-shm']) rmSync(join(folder, `${ALERTS_FILE}${end}`), { force: true });
 }
 
-/** What the first of all decisions says of the store. */
+/** The content of the first of all decisions, about the store. */
 interface StoreFacts {
   readonly number: number;
-  /** When the rules first ran: of what was over by then, nobody is notified. */
+  /** The time at which the rules first ran: of what was over by then, nobody is notified. */
   readonly sinceMs: number;
 }
 

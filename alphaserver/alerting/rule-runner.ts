@@ -28,12 +28,12 @@ const GROWN_AT_ONCE = 200;
  */
 export const SAVED_AT_ONCE = 8_192;
 const SAVED_AHEAD_LIMIT = 16_384;
-/** How often the agents are checked. */
+/** The interval at which the agents are checked. */
 const AGENTS_EVERY_MS = 5_000;
-/** What is stored for longer without being judged makes the rules read ahead. */
+/** The rules read ahead when an event was stored for longer without being judged. */
 const AHEAD_FROM_MS = 500;
 
-/** What is known from before. */
+/** Holds what is known from before. */
 export interface RunnerOptions {
   readonly events: Pick<EventSource, 'names' | 'after' | 'recent' | 'one' | 'newest' | 'agents'>;
   readonly settings: AlertSettings;
@@ -55,7 +55,7 @@ export interface RunnerOptions {
   readonly startedMs: number;
 }
 
-/** What one step found: to be written in one transaction before the next step. */
+/** Holds what one step found: to be written in one transaction before the next step. */
 export interface Step {
   readonly changes: readonly Change[];
   /** Changes of what was judged ahead of the position. */
@@ -73,7 +73,7 @@ export class RuleRunner {
   readonly #ahead: ReadAhead;
   #takenTo: number;
   #stepEvents = STEP_EVENTS;
-  /** When the last event taken was stored; null when all there are were taken. */
+  /** The time at which the last event taken was stored; null when all there are were taken. */
   #behindMs: number | null = null;
   /** True when more has closed or grown than one step gives. */
   #isLimited = false;
@@ -104,12 +104,12 @@ export class RuleRunner {
     return this.#takenTo;
   }
 
-  /** How many keyed states are held. */
+  /** The number of keyed states held. */
   get states(): number {
     return this.#engine.size.states;
   }
 
-  /** How long ago the last event taken was stored, milliseconds; 0 when none waits. */
+  /** Returns the age of the last event taken, by when it was stored, in milliseconds; 0 when none waits. */
   lagMs(nowMs: number): number {
     return this.#behindMs === null ? 0 : Math.max(0, nowMs - this.#behindMs);
   }
@@ -193,7 +193,7 @@ export class RuleRunner {
     return changes;
   }
 
-  /** What a replay finds up to the position is written already. Its clock stands still, so that nothing closes again. */
+  /** Drops what a replay finds up to the position: it is written already. Its clock stands still, so that nothing closes again. */
   #replayed(): Change[] {
     this.#engine.changes(0, { grownBeforeMs: Number.NEGATIVE_INFINITY });
     return [];

@@ -130,7 +130,7 @@ function moveIncidents(db: Database, alerts: Database): void {
   checkpoint.complete(0);
 }
 
-/** Whether it opened or is over says which of an incident's notifications it was. */
+/** Returns the number of a notification among those of its incident, by whether it opened or is over. */
 const numberOf = (kind: string): number => (kind === 'opened' ? 1 : 2);
 
 function moveQueue(db: Database, alerts: Database, position: number): void {

@@ -15,11 +15,11 @@ export type AgentStatus = Pick<
   'uuid' | 'host' | 'lastSeen' | 'gaps' | 'report' | 'reportedAt' | 'endedAt' | 'cloneAt' | 'looked'
 >;
 
-/** What is remembered of one agent: plain data. Times are Unix milliseconds. */
+/** Holds what is remembered of one agent: plain data. Times are Unix milliseconds. */
 export interface AgentMemory {
   /** Since when its log is gone, or null. */
   readonly goneAt: number | null;
-  /** How many lines were not understood in all, now and then within the window, oldest first. */
+  /** Totals of lines that were not understood, sampled now and then within the window, oldest first. */
   readonly unknown: readonly (readonly [atMs: number, total: number])[];
   /** Events known to be lost in all, when that last grew, and how many there were before it began to. */
   readonly lost: number;
@@ -29,7 +29,7 @@ export interface AgentMemory {
 
 /** Samples kept of a total that only grows: the window is exact to a sixtieth of its length. */
 const SAMPLES = 60;
-/** Agents that are checked; the store gives those seen last. */
+/** The most agents that are checked; the store gives those heard last. */
 export const AGENTS_LIMIT = 50_000;
 /** Blocks that what is remembered of agents is saved in. */
 const BLOCKS = 64;
@@ -61,11 +61,11 @@ interface Fault {
   readonly isSure?: boolean;
 }
 
-/** What the rules of agents are given. */
+/** Holds what the rules of agents are given. */
 export interface AgentHealthOptions {
   readonly config: DetectionConfig;
   readonly incidentId: (rule: StateRule, agent: string, openedAt: number) => string;
-  /** When this server began to listen: nobody is silent who could not be heard. */
+  /** The time at which this server began to listen: nobody is silent who could not be heard. */
   readonly startedMs: number;
 }
 

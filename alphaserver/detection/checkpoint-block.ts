@@ -29,14 +29,14 @@ export interface SavedIncident
   readonly grownSinceMs: number | null;
 }
 
-/** What a ScanGroup has, as it is saved. */
+/** A ScanGroup as it is saved. */
 export interface SavedGroup {
   readonly scans: readonly SavedIncident[];
   readonly parts: readonly SavedIncident[];
 }
 
 interface SavedWindow {
-  /** How many events each value had, where different values are counted. */
+  /** The number of events of each value, where different values are counted. */
   readonly counts?: readonly number[];
   readonly events: readonly number[];
   readonly open?: OpenIncident;

@@ -15,7 +15,7 @@ export interface CheckpointBlock {
   readonly data: string | null;
 }
 
-/** What of an engine is saved. */
+/** Holds what is saved of an engine. */
 export interface EngineParts {
   readonly maps: Readonly<Record<Kind, AnyStateMap>>;
   readonly tracker: IncidentTracker;
@@ -45,7 +45,7 @@ export class Cut {
       });
   }
 
-  /** How many states, and events in them, were saved since the last call of `take`. */
+  /** The number of states, and of events in them, that were saved since the last call of `take`. */
   get savedEvents(): number {
     return this.#savedEvents;
   }

@@ -1,4 +1,4 @@
-/** Defines what a detector is: a pure fold over the events of one key, in order. */
+/** Defines a detector: a pure function over the events of one key, in order. */
 import { type DetectionConfig, type EventRule, WINDOW_LIMIT_MS } from '../alert-config/rules.ts';
 import type { RuleEvent } from './rule-event.ts';
 import { copyWindow, mayCross, type Threshold, type ThresholdWindow } from './threshold-window.ts';
@@ -13,7 +13,7 @@ export type Kind = (typeof KINDS)[number];
 /** True for kinds whose keys begin with a source. */
 export const hasSource = (kind: Kind): boolean => kind === 'pair' || kind === 'source';
 
-/** Which kind of key each rule has. */
+/** The kind of key of each rule. */
 export const KIND_OF: Readonly<Record<EventRule, Kind>> = {
   'brute-force': 'pair',
   'slow-brute-force': 'pair',
@@ -29,18 +29,18 @@ export const KIND_OF: Readonly<Record<EventRule, Kind>> = {
 };
 
 const HOUR_MS = 3_600_000;
-/** How long the kinds that attacks have are remembered: the longest window, and what may come late. */
+/** The time for which the keys of attacks are remembered: the longest window, and what may come late. */
 export const REMEMBERED_ATTACK_MS = WINDOW_LIMIT_MS + 2 * HOUR_MS;
-/** How long the kinds that only logins have are remembered: over a year, so that a yearly login is no news. */
+/** The time for which the keys of logins are remembered: over a year, so that a yearly login is no news. */
 export const REMEMBERED_LOGIN_MS = 400 * 24 * HOUR_MS;
 
-/** What a detector has made of the events so far: one window for each of its rules, and what else it remembers. */
+/** Holds what a detector has made of the events so far: one window for each of its rules, and what else it remembers. */
 export interface DetectorState<Memory> {
   readonly windows: ThresholdWindow[];
   memory: Memory;
 }
 
-/** What events that left the buffer have made, and the place of the newest: no event counts before that any more. */
+/** Holds what the events that left the buffer have made, and the place of the newest: no event counts before that any more. */
 export interface BaseState<Memory> {
   readonly state: DetectorState<Memory>;
   settledTo: number;
@@ -58,7 +58,7 @@ export interface Detector<Memory> {
    */
   readonly latenessMs: number;
   readonly latenessEvents: number;
-  /** How long a key is remembered after its last event was stored. */
+  /** The time for which a key is remembered after its last event was stored. */
   readonly rememberedMs: number;
   newMemory(): Memory;
   copyMemory(memory: Memory): Memory;
@@ -72,7 +72,7 @@ export interface Detector<Memory> {
   mapTexts?(memory: Memory, textOf: (text: number) => number): Memory;
 }
 
-/** What all detectors have: the settings, and a memory that is null unless one says otherwise. */
+/** Holds what all detectors have: the settings, and a memory that is null unless one says otherwise. */
 export abstract class RuleDetector<Memory = null> implements Detector<Memory> {
   abstract readonly kind: Kind;
   abstract readonly rules: readonly EventRule[];

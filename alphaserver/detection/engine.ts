@@ -19,7 +19,7 @@ import { ACCEPTED, AgentOrder, isTry, RuleEvent } from './rule-event.ts';
 import { type OriginNamesOf, SourceOrigins } from './source-origin.ts';
 import { StringInterner } from './string-interner.ts';
 
-/** What the engine is given. */
+/** Holds what the engine is given. */
 export interface EngineOptions {
   readonly config: DetectionConfig;
   /** Whose events no rule sees. */
@@ -37,7 +37,7 @@ export interface EngineOptions {
 const ENGINE_BLOCK = 'engine';
 const ENGINE_VERSION = 1;
 
-/** What the engine's own block has. */
+/** Holds the content of the engine's own block. */
 interface SavedEngine {
   readonly version: number;
   readonly config: DetectionConfig;
@@ -45,10 +45,10 @@ interface SavedEngine {
   readonly takenTo: number;
 }
 
-/** What is too old or too much is evicted so often: by the id, so that it is at the same events after a restart. */
+/** Events between two evictions of what is too old or too much: by the id, so that it is at the same events after a restart. */
 const EVICT_EVERY_EVENTS = 256;
 
-/** All keyed states, and the incidents they have. */
+/** Holds all keyed states and their incidents. */
 export class Engine {
   readonly #names: EngineOptions['names'];
   readonly #interner: StringInterner;
@@ -59,7 +59,7 @@ export class Engine {
   readonly #parts: EngineParts;
   readonly #event = new RuleEvent();
   readonly #origins: SourceOrigins;
-  /** Where a state that this engine does not have may be: it is copied from there. */
+  /** The engine that a state is copied from which this one does not have. */
   readonly #base: Engine | null;
   /** Incidents of states that were copied. */
   readonly #copiedIds = new Set<string>();
@@ -67,7 +67,7 @@ export class Engine {
   #cut: Cut | null = null;
   #config: DetectionConfig;
   #takenTo = 0;
-  /** When that event was stored. */
+  /** The time at which that event was stored. */
   #storedMs = 0;
 
   /** `base` is left out except by a Lookahead. */
@@ -249,7 +249,7 @@ export class Engine {
   }
 
   /**
-   * What changed since the last calls, by the clock `nowMs`: all that is new, no more, in another scan, or can change no
+   * Gives what changed since the last calls, by the clock `nowMs`: all that is new, no more, in another scan, or can change no
    * more; of what has closed or only grown as much as the limits allow.
    */
   changes(nowMs: number, limits: ChangeLimits = {}): Change[] {
@@ -312,7 +312,7 @@ export class Engine {
     return this.#cut.take(events);
   }
 
-  /** How many states and events had to be saved since the last call of `nextBlocks`, because they were about to change. */
+  /** The number of states and events that had to be saved since the last call of `nextBlocks`, because they were about to change. */
   get savedAhead(): number {
     return this.#cut?.savedEvents ?? 0;
   }
@@ -345,7 +345,7 @@ export class Engine {
     this.#changeRules(present);
   }
 
-  /** How many states are held, how many events are in them, and how many incidents wait to be given. */
+  /** The numbers of states held, of events in them, and of incidents that wait to be given. */
   get size(): { readonly states: number; readonly events: number; readonly waiting: number } {
     const sum = (count: (map: AnyStateMap) => number): number =>
       KINDS.reduce((total, kind) => total + count(this.#maps[kind]), 0);

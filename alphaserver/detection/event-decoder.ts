@@ -15,7 +15,7 @@ const HASH_LENGTH = 12;
 /** An event whose time is further ahead of the server's clock is judged at the time it was stored: its host's clock is wrong. */
 const AHEAD_LIMIT_MS = 10 * 60_000;
 
-/** How the reason of a connection begins that sshd drops for a crash before it (PerSourcePenalties, OpenSSH 9.8 and later). */
+/** The beginning of the reason of a connection that sshd drops for a crash before it (PerSourcePenalties, OpenSSH 9.8 and later). */
 const CRASH_PENALTY = 'dropped: penalty: caused crash';
 
 const shortened = (name: string | null): string | null =>
@@ -23,7 +23,7 @@ const shortened = (name: string | null): string | null =>
     ? name
     : `${name.slice(0, NAME_LIMIT - HASH_LENGTH)}...#${hashOf(name).toString(16)}`;
 
-/** What stands for the source of an allowed address: no rule may see its events. */
+/** Stands for the source of an allowed address: no rule may see its events. */
 const ALLOWED = -1;
 
 /** Reads rows for one engine. */

@@ -31,7 +31,7 @@ export function spanWords(ms: number): string {
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);
 
-/** What a sentence depends on besides the incident. */
+/** Holds what a sentence depends on besides the incident. */
 export interface SummaryFacts {
   /** True where times were moved into order: nobody knows how long it lasted. */
   readonly isMoved: boolean;
@@ -41,14 +41,14 @@ export interface SummaryFacts {
   /** True when the user came from a country, or by a network operator, for the first time. */
   readonly isFirstCountry: boolean;
   readonly isFirstOperator: boolean;
-  /** Where the one address is; null where there are several, or it is not known. */
+  /** The origin of the one address; null where there are several, or it is not known. */
   readonly origin: OriginNames | null;
 }
 
-/** What a sentence is made of. */
+/** The incident that a sentence is made of. */
 type Facts = Omit<Incident, 'summary'>;
 
-/** What happened, in one sentence without a full stop, and whether the log that says so can be forged. */
+/** Says what happened, in one sentence without a full stop, and whether the log that says so can be forged. */
 export function summaryOf(incident: Facts, facts: SummaryFacts): string {
   return `${sentence(incident, facts)}${trustWords(incident)}`;
 }

@@ -7,7 +7,7 @@ import { presentId, ScanGrouping, scanOf } from './scan-grouping.ts';
 import type { OpenIncident, ThresholdWindow } from './threshold-window.ts';
 
 /**
- * What changed of an incident. `incident`: it is new, has grown or has closed. `withdrawn`: a late event made it part of
+ * A change of an incident. `incident`: it is new, has grown or has closed. `withdrawn`: a late event made it part of
  * another one, which is given before, or undid it. `regrouped`: it is part of another scan than before.
  */
 export type Change =
@@ -51,13 +51,13 @@ export interface DecidingEvent {
 /** Names an incident by its rule and the event that decides it. */
 export type IncidentId = (rule: EventRule, key: string, by: DecidingEvent) => string;
 
-/** What the tracker asks of the engine. */
+/** Holds what the tracker asks of the engine. */
 export interface TrackerOptions {
   readonly names: IncidentNames;
   readonly incidentId: IncidentId;
   /** The text of a state's key. */
   readonly keyOf: (rule: EventRule, state: AnyState) => string;
-  /** All there is to an incident that a state has. */
+  /** Gives all there is to an incident that a state has. */
   readonly detailOf: (incident: TrackedIncident) => OpenIncident | null;
   /** Hears that an incident was given, which is saved with its state. */
   readonly reported: (incident: TrackedIncident) => void;
@@ -68,7 +68,7 @@ export interface TrackerOptions {
 /** Incidents that are over are looked for so often. */
 const CLOSE_EVERY_MS = 1_000;
 
-/** All incidents that may still change. */
+/** Holds all incidents that may still change. */
 export class IncidentTracker {
   readonly #options: TrackerOptions;
   #config: DetectionConfig;
@@ -82,10 +82,10 @@ export class IncidentTracker {
   readonly #closed = new Set<TrackedIncident>();
   /** Only grown, those that wait longest first. */
   readonly #grown = new Set<TrackedIncident>();
-  /** Not given as closed yet. */
+  /** The incidents that were not given as closed yet. */
   readonly #open = new Set<TrackedIncident>();
   #closeLookedMs = Number.NEGATIVE_INFINITY;
-  /** What these events and those before would raise by the present rules is not raised: other rules have judged them. */
+  /** The last event that other rules have judged: nothing is raised of it and those before. */
   judgedTo = 0;
 
   constructor(config: DetectionConfig, options: TrackerOptions) {
@@ -257,12 +257,12 @@ export class IncidentTracker {
     return this.#opened.size + this.#withdrawn.length + this.#regrouped.size > 0;
   }
 
-  /** How many incidents wait that only grew or closed. */
+  /** The number of incidents that wait and only grew or closed. */
   get waiting(): number {
     return this.#final.size + this.#closed.size + this.#grown.size;
   }
 
-  /** What changed since the last calls, by the clock `nowMs`. What is over the limits is for the next call. */
+  /** Gives what changed since the last calls, by the clock `nowMs`. What is over the limits is for the next call. */
   changes(
     nowMs: number,
     { limit = Number.POSITIVE_INFINITY, grownBeforeMs = Number.POSITIVE_INFINITY }: ChangeLimits,

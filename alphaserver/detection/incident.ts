@@ -14,7 +14,7 @@ export interface Incident {
   readonly id: string;
   readonly rule: Rule;
   readonly severity: Severity;
-  /** What it is an incident of: `source host`, a source, a user, a host or an agent. */
+  /** The key of its state: `source host`, a source, a user, a host or an agent. */
   readonly key: string;
   /** The id of the event that crossed the threshold; null for rules that read no events. */
   readonly decidedBy: number | null;
@@ -30,7 +30,7 @@ export interface Incident {
   readonly user: string | null;
   /** The earliest event that counted. */
   readonly firstAt: number;
-  /** When the threshold was crossed. */
+  /** The time at which the threshold was crossed. */
   readonly openedAt: number;
   readonly lastAt: number;
   readonly closedAt: number | null;
@@ -42,7 +42,7 @@ export interface Incident {
   readonly summary: string;
   /** Event ids: the first few and the last few. */
   readonly evidence: readonly number[];
-  /** Those touched, at most TOUCHED_LIMIT of each; `more` when there are more. */
+  /** The hosts, users and addresses touched, at most TOUCHED_LIMIT of each; `more` when there are more. */
   readonly hosts: readonly string[];
   readonly users: readonly string[];
   readonly ips: readonly string[];
@@ -54,13 +54,13 @@ export interface IncidentNames {
   agent(number: number): string;
   host(number: number): string;
   text(number: number): string | null;
-  /** Where an address is, where files say so. */
+  /** Gives the origin of an address, where files say so. */
   origin(ip: string): OriginNames | null;
 }
 
 const only = (names: readonly string[]): string | null => (names.length === 1 ? (names[0] as string) : null);
 
-/** What the rest of the server sees of it. A source that used one address only is shown as that address. */
+/** Makes what the rest of the server sees of an incident. A source that used one address only is shown as that address. */
 export function incidentOf(
   { id, rule, key, source: network }: Pick<TrackedIncident, 'id' | 'rule' | 'key' | 'source'>,
   detail: OpenIncident,

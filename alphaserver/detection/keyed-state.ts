@@ -1,5 +1,5 @@
 /**
- * What one key (a source on a host, a source, a user, a host) has in memory: the newest events in a reorder buffer, and a base
+ * Holds what one key (a source on a host, a source, a user, a host) has in memory: the newest events in a reorder buffer, and a base
  * state, into which events are folded when they leave the buffer. An event out of order is put in its place in the buffer
  * and the buffer is replayed from the base state, so that the order in which agents report does not matter within the
  * allowed lateness.
@@ -29,7 +29,7 @@ const SETTLED_AT_ONCE = 32;
 /** A scan of the fleet as its parts know it. */
 export interface ScanReference {
   readonly id: string;
-  /** What has taken its place, null where nothing has; undefined while it is there. */
+  /** The incident that has taken its place, null where none has; undefined while it is there. */
   replacedBy: ScanReference | null | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface TrackedIncident extends ScanReference {
   grownSinceMs: number | null;
   /** Null once it has left its state. */
   state: AnyState | null;
-  /** All there is to it, once it has left its state. */
+  /** Its whole content, once it has left its state. */
   settled: OpenIncident | null;
 }
 
@@ -63,7 +63,7 @@ export type AnyState = KeyedState<any>;
 
 const NO_INCIDENTS: readonly TrackedIncident[] = [];
 
-/** What all states of a kind share. `scratch` is filled again and again. */
+/** Holds what all states of a kind share. `scratch` is filled again and again. */
 export interface StateContext<Memory> {
   readonly detector: Detector<Memory>;
   readonly order: AgentOrder;
@@ -95,7 +95,7 @@ export class KeyedState<Memory> {
   isPending = false;
   /** Incidents that an event may still change. */
   incidents: readonly TrackedIncident[] = NO_INCIDENTS;
-  /** When the last event was stored, to the minute: Unix milliseconds. */
+  /** The time at which the last event was stored, to the minute: Unix milliseconds. */
   touchedMs = Number.NaN;
   /** Its places in the KeyedStateMap: between the next older and newer ones, in a block, and with a weight. */
   older: KeyedState<Memory> | null = null;
@@ -109,7 +109,7 @@ export class KeyedState<Memory> {
     this.buffer = buffer;
   }
 
-  /** How many events it holds. */
+  /** The number of events it holds. */
   get events(): number {
     let numbers = this.buffer.length;
     if (this.base) for (const { observations } of this.base.state.windows) numbers += observations.length;
@@ -195,7 +195,7 @@ export class KeyedState<Memory> {
     return settled;
   }
 
-  /** How many events are to settle now. */
+  /** Counts the events that are to settle now. */
   #due({ latenessMs, latenessEvents }: Detector<Memory>): number {
     const count = this.buffer.length / EVENT_FIELDS;
     if (count <= LEAST_BUFFERED) return 0;
@@ -245,7 +245,7 @@ export class KeyedState<Memory> {
     return undefined;
   }
 
-  /** All there is to one of its incidents. */
+  /** Gives all there is to one of its incidents. */
   detail({ window, decidedBy }: TrackedIncident, context: StateContext<Memory>): OpenIncident | null {
     const { open, closed } = this.current(context).windows[window] as ThresholdWindow;
     return open?.decidedBy === decidedBy ? open : (closed.find((one) => one.decidedBy === decidedBy) ?? null);

@@ -18,7 +18,7 @@ export class Lookahead {
     this.#engine = new Engine(options, base);
   }
 
-  /** How many keyed states it holds. */
+  /** The number of keyed states it holds. */
   get states(): number {
     return this.#engine.size.states;
   }
@@ -28,7 +28,7 @@ export class Lookahead {
     if (row[0] > this.#base.takenTo) this.#engine.take(row);
   }
 
-  /** What changed of the incidents that it opened itself, by the clock `nowMs`. */
+  /** Gives what changed of the incidents that it opened itself, by the clock `nowMs`. */
   changes(nowMs: number, limits: ChangeLimits = {}): Change[] {
     return this.#engine.changes(nowMs, limits).filter((change) => {
       const id = change.type === 'incident' ? change.incident.id : change.id;
@@ -38,7 +38,7 @@ export class Lookahead {
 }
 
 /**
- * What becomes of provisional incidents that the engine has not given itself when it has taken the events that decided them:
+ * Decides what becomes of provisional incidents that the engine has not given itself when it has taken the events that decided them:
  * each is withdrawn, in favour of the open incident that covers it if there is one.
  */
 export function resolveProvisional(engine: Engine, incidents: readonly Incident[]): Change[] {

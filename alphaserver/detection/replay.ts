@@ -25,7 +25,7 @@ export class Replay {
     if (this.#taken % COLLECT_EVENTS === 0) this.#collect(storedMs);
   }
 
-  /** All incidents by the clock `nowMs`, in the order they opened. */
+  /** Gives all incidents by the clock `nowMs`, in the order they opened. */
   incidents(nowMs: number): Incident[] {
     this.#collect(nowMs);
     return [...this.#incidents.values()].sort((a, b) => a.openedAt - b.openedAt || (a.id < b.id ? -1 : 1));

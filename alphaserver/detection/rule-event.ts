@@ -2,7 +2,7 @@
 
 import { OUTCOMES, TRUSTS } from '../store/schema.ts';
 
-/** Whether nobody but this host's own programs writes such a log, by the number of its trust. */
+/** True by the number of a trust where no client writes such a log. */
 const VOUCHED = [false, ...TRUSTS.map((trust) => trust !== 'forgeable')];
 
 /** Outcomes as the events table has them. */
@@ -10,7 +10,7 @@ export const ACCEPTED = OUTCOMES.indexOf('accepted');
 export const FAILED = OUTCOMES.indexOf('failed');
 export const PROBE = OUTCOMES.indexOf('probe');
 
-/** What a success was authenticated by, as far as rules tell. */
+/** The methods of successes, as far as rules tell them apart. */
 export const OTHER_METHOD = 0;
 export const BY_PASSWORD = 1;
 export const BY_KEY = 2;
@@ -20,9 +20,9 @@ export const BY_KEY = 2;
  * numbers of the StringInterner, 0 for null. One object is filled again and again: whoever keeps an event packs it.
  */
 export class RuleEvent {
-  /** When it happened. */
+  /** The time at which it happened. */
   at = Number.NaN;
-  /** Where it counts: when it happened, or the earliest moment that is not settled yet. */
+  /** The time at which it counts: when it happened, or the earliest moment that is not settled yet. */
   place = Number.NaN;
   id = 0;
   /** Its agent's number of it, 0 for events of versions that did not store it. */
@@ -58,7 +58,7 @@ export const isVouched = ({ trust }: RuleEvent): boolean => VOUCHED[trust] === t
 /** True when it counts at another time than the one it happened at. */
 export const isMoved = ({ at, place, isAhead }: RuleEvent): boolean => isAhead || place > at;
 
-/** Numbers that a packed event takes up. An array of doubles costs a fifth of an object, and the garbage collector skips it. */
+/** The length of a packed event, in numbers. An array of doubles costs a fifth of an object, and the garbage collector skips it. */
 export const EVENT_FIELDS = 6;
 /** The packed flags: outcome 2 bits, late 1, method 2, trust 2, root 1, decoy 1, crash 1, ahead 1. */
 const FLAGS = 2_048;
@@ -169,7 +169,7 @@ export const packedAgent = (packed: readonly number[], offset: number): number =
   Math.floor((packed[offset + 3] as number) / FLAGS);
 export const packedOutcome = (packed: readonly number[], offset: number): number => (packed[offset + 3] as number) & 3;
 
-/** What trust a RuleEvent's number stands for. */
+/** Gives the trust that a RuleEvent's number stands for. */
 export const trustOf = (trust: number): (typeof TRUSTS)[number] | null => TRUSTS[trust - 1] ?? null;
 
 /** A 32-bit hash of a text (FNV-1a). Not secret and not unique: it orders and tells apart. */

@@ -41,7 +41,7 @@ export class StringInterner {
     return this.#texts[number] ?? null;
   }
 
-  /** How many texts are held. */
+  /** The number of texts held. */
   get size(): number {
     return this.#numbers.size;
   }

@@ -13,7 +13,7 @@ import {
   visitPacked,
 } from './rule-event.ts';
 
-/** What opens an incident: `count` observations within `windowMs` (both ends inside), or that many with different values. */
+/** Says what opens an incident: `count` observations within `windowMs` (both ends inside), or that many with different values. */
 export interface Threshold {
   readonly count: number;
   readonly windowMs: number;
@@ -50,7 +50,7 @@ export const atOnce = ({ quietMs }: DetectionConfig): Threshold => ({
   isMild: false,
 });
 
-/** The same threshold, whose incidents are warnings at most. */
+/** Makes a threshold whose incidents are warnings at most. */
 export const mildly = (threshold: Threshold): Threshold => ({ ...threshold, isMild: true });
 
 /** Event ids an incident keeps from its beginning, and as many from its end. */
@@ -97,7 +97,7 @@ export interface OpenIncident {
 /** The state of one rule for one key. Its size is bounded by the rule's count. */
 export interface ThresholdWindow {
   /**
-   * What counts towards the threshold, packed and in order: events, or, where different values are counted, a value, how many
+   * The observations that count towards the threshold, packed and in order: events, or, where different values are counted, a value, how many
    * events had it, and the first and last of them.
    */
   observations: number[];
@@ -106,7 +106,7 @@ export interface ThresholdWindow {
   closed: OpenIncident[];
 }
 
-/** What most windows have, shared and never written to. */
+/** The content of most windows, shared and never written to. */
 const NO_OBSERVATIONS: number[] = [];
 const NO_INCIDENTS: OpenIncident[] = [];
 

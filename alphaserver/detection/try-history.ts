@@ -22,7 +22,7 @@ export interface Stretch {
 /** Stretches of tries, the newest last. The same tries in any order make the same stretches. */
 type Stretches = Stretch[];
 
-/** All tries of a source; and, for whether there was one at all, its failed attempts alone. */
+/** Holds all tries of a source; and, for whether there was one at all, its failed attempts alone. */
 export interface TryHistory {
   readonly tries: Stretches;
   readonly failed: Stretches;
@@ -73,7 +73,7 @@ function insert(tries: number[], moment: Moment): void {
   tries.splice(place, 0, moment.at, moment.rank, moment.id);
 }
 
-/** How many tries before a moment, and not more than `windowMs` before it, are kept; counts no further than `most`. */
+/** Counts the kept tries before a moment, and not more than `windowMs` before it; no further than `most`. */
 export function triesBefore(stretches: Stretches, moment: Moment, windowMs: number, most: number): number {
   let count = 0;
   for (const { first, last } of stretches)

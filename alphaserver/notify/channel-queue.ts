@@ -1,11 +1,11 @@
-/** What a channel's sender needs of the durable queue that alerting keeps for it. */
+/** Defines what a channel's sender needs of the durable queue that alerting keeps for it. */
 import type { Severity } from '../alert-config/rules.ts';
 import type { Message, Notification } from './message.ts';
 
 /** A message that is not delivered yet, and how its deliveries went. */
 export interface PendingMessage {
   readonly message: Message;
-  /** How many deliveries have failed, and when the next one is due: Unix milliseconds. */
+  /** The number of deliveries that failed, and the time of the next one: Unix milliseconds. */
   readonly failures: number;
   readonly nextMs: number;
 }
@@ -15,11 +15,11 @@ export type MakeMessages = (notifications: readonly Notification[], count: numbe
 
 /** The notifications and messages of one channel. Each call that changes them is one durable transaction, and throws when the disk does not take it. */
 export interface ChannelQueue {
-  /** How many incidents are not delivered yet: queued ones, those dropped to keep the bound, those in a message. */
+  /** The number of incidents that are not delivered yet: queued ones, those dropped to keep the bound, those in a message. */
   readonly pending: number;
   /** Since when a notification of one of these severities is queued, Unix milliseconds; null where none is. */
   oldestMs(severities: readonly Severity[]): number | null;
-  /** When the channel's last message was made, Unix milliseconds; null for never. */
+  /** The time at which the channel's last message was made, Unix milliseconds; null for never. */
   readonly lastMadeMs: number | null;
   /** The oldest message that is not delivered, or null. */
   readonly first: PendingMessage | null;

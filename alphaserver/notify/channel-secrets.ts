@@ -1,7 +1,7 @@
 /** Finds what is secret in a channel's settings, and hides it in what receivers and libraries answer. Pure. */
 import type { Channel } from '../alert-config/rules-schema.ts';
 
-/** What is shorter is no secret that can be recognised: it would be hidden inside of ordinary words. */
+/** A shorter text is no secret that can be recognised: it would be hidden inside of ordinary words. */
 const SHORTEST_CHARS = 4;
 /** Parts of an address are hidden from this length on: `/api/v2` is none, a token of Slack or Telegram is. */
 const SHORTEST_PART_CHARS = 8;

@@ -9,7 +9,7 @@ import { messageId } from './message-id.ts';
 import { REFUSED_LIMIT_MS, RETRY_AFTER_LIMIT_MS, RETRY_MS, retryDelayMs, sendable, waitMs } from './retry-schedule.ts';
 import type { Send } from './send.ts';
 
-/** How often the end of quiet hours is checked, milliseconds. */
+/** The interval at which the end of quiet hours is checked, milliseconds. */
 const QUIET_CHECK_MS = 30_000;
 
 /** The state of a channel, for people and metrics. Times are Unix milliseconds. */

@@ -7,15 +7,15 @@ export type Delivery =
       readonly ok: false;
       /** The reason, without the channel's address, which often is a secret. */
       readonly fault: string;
-      /** How long the receiver asks to wait, milliseconds; null where it does not say. */
+      /** The time that the receiver asks to wait, milliseconds; null where it does not say. */
       readonly retryAfterMs: number | null;
       /** True where the receiver answered that it does not take this message: a retry helps only after somebody changes something. */
       readonly refused: boolean;
     };
 
-/** How long a receiver may take to answer. */
+/** The time that a receiver may take to answer. */
 export const DELIVERY_LIMIT_MS = 10_000;
-/** How much of a receiver's answer is shown, in characters. */
+/** The length to which a receiver's answer is shown, in characters. */
 export const ANSWER_SHOWN = 200;
 
 /** Returns a fault without a time to wait. */

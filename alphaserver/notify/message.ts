@@ -14,11 +14,11 @@ export interface Notification {
 /** A message to one channel. Every delivery of it has the same id, so that a receiver can drop the second of two. */
 export interface Message {
   readonly id: string;
-  /** When it was made, Unix milliseconds. */
+  /** The time at which it was made, Unix milliseconds. */
   readonly madeAt: number;
   /** The gravest first, at most LISTED_LIMIT. */
   readonly notifications: readonly Notification[];
-  /** How many notifications it stands for, those listed among them. */
+  /** The number of notifications it stands for, those listed among them. */
   readonly count: number;
   /** True for a message that only tests the channel. */
   readonly test: boolean;
@@ -29,7 +29,7 @@ export interface Message {
 /** A report. Text from outside in it is escaped for a line of text; a format with markup escapes it for that. */
 export interface ReportContent {
   readonly title: string;
-  /** By the state that it tells of. */
+  /** Words by the state of a notification. */
   readonly severity: Severity;
   /** The answer in words, the most important line first; SHOWN_LIMIT and some. */
   readonly lines: readonly string[];

@@ -5,7 +5,7 @@ import type { ChannelQueues } from './channel-queue.ts';
 import { ChannelSender, type ChannelStatus } from './channel-sender.ts';
 import type { Send } from './send.ts';
 
-/** What all channels share. */
+/** Holds what all channels share. */
 export interface NotifierOptions {
   readonly queues: ChannelQueues;
   readonly settings: AlertSettings;

@@ -26,7 +26,7 @@ export function sendable(quietHours: QuietHours | null, nowMs: number): readonly
   return SEVERITIES.filter((severity) => isAsGrave(severity, quietHours.severity));
 }
 
-/** What the time of a channel's next message depends on. */
+/** Holds what the time of a channel's next message depends on. */
 export interface Grouping {
   /** Since when a notification is queued, and when the last message was made; null for never. Unix milliseconds. */
   readonly sinceMs: number;

@@ -17,7 +17,7 @@ import {
 import { atOnce, distinctOf, extend, mildly, observe, type ThresholdWindow } from '../threshold-window.ts';
 import { addTry, newTryHistory, type TryHistory, triesBefore } from '../try-history.ts';
 
-/** What a source did before a success: tried less often than the rule counts, tried by probes alone, or failed. */
+/** Says what a source did before a success: tried less often than the rule counts, tried by probes alone, or failed. */
 type Before = 'little' | 'probes' | 'failed';
 
 /**

@@ -17,7 +17,7 @@ export interface Mail {
   readonly subject: string;
   readonly text: string;
   readonly html: string;
-  /** The same in each delivery, so that a mailbox can drop the second of two. */
+  /** An id that is the same in each delivery, so that a mailbox can drop the second of two. */
   readonly messageId: string;
 }
 

@@ -18,8 +18,11 @@ const KILLS = 4;
 const FOR_EVER = { ALPHASERVER_RETENTION: '36500d' };
 
 const isOfAgents = ({ rule }: { rule: string }): boolean => STATE_RULES.some((one) => one === rule);
-/** What no clock changes, and what the version before knew: one that was open may have closed since. */
-const lasting = ({ closedAt: _, trust: __, ...alert }: AlertView): Partial<AlertView> => alert;
+/**
+ * What no clock changes, and what the version before knew and said alike: one that was open may have closed since, and is then
+ * written again.
+ */
+const lasting = ({ closedAt: _, trust: __, summary: ___, ...alert }: AlertView): Partial<AlertView> => alert;
 
 /** What a channel was notified of: each message once, however often it came. */
 function notified({ received }: HttpReceiver): string[] {

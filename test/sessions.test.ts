@@ -1,6 +1,6 @@
 /** Sessions from the log of a host to the server's list, with real processes: killed, restarted, and of an earlier version. */
 import assert from 'node:assert/strict';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { oldProgram, oldSources } from './old-programs.ts';
@@ -94,6 +94,31 @@ test('an agent that loses its state is followed by nobody else, and ends what it
   await until(async () => (await pair.command('status', '--json')).code === 0);
   logout(1001);
   await becomes('u1011', 'u1001 disconnected');
+});
+
+test('an outbox that is damaged is replaced, and each session still ends once', async () => {
+  await pair.serving();
+  let agent = pair.agent();
+  const folder = join(pair.folder, 'agent');
+  for (const n of [1001, 1011, 1021]) login(n);
+  logout(1001);
+  await becomes('u1011, u1021', 'u1001 disconnected');
+  // With the next tick all of it is in the checkpoint.
+  await until(() => existsSync(join(folder, 'checkpoint.json')));
+  login(1031);
+  logout(1011);
+  await becomes('u1021, u1031', 'u1001 disconnected, u1011 disconnected');
+  await agent.end('SIGKILL');
+  for (const ending of ['-wal', '-shm']) rmSync(join(folder, `outbox.db${ending}`), { force: true });
+  writeFileSync(join(folder, 'outbox.db'), Buffer.alloc(8_192, 0x5a));
+  logout(1031);
+  agent = pair.agent();
+  login(1041);
+  await agent.says('is damaged');
+  logout(1021);
+  await becomes('u1041', 'u1001 disconnected, u1011 disconnected, u1021 disconnected, u1031 disconnected');
+  await attempts(1001, 1011, 1021, 1031, 1041);
+  assert.doesNotMatch(agent.said, /new id/);
 });
 
 const OLD_SETTINGS = (): Record<string, string> => ({

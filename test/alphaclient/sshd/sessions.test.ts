@@ -108,6 +108,20 @@ describe('a session', () => {
   });
 });
 
+describe("sshd's listener", () => {
+  it('names its ports, of which the newest sixteen are remembered, and when it was started or stopped, over a restart', () => {
+    const outbox = new SessionOutbox();
+    let reader = outbox.reader();
+    for (let port = 1; port <= 17; port++)
+      reader.read(Buffer.from(line(port, 1, `Server listening on 0.0.0.0 port ${port}.`)), CONTEXT);
+    reader.read(Buffer.from(line(18, 1, 'Server listening on :: port 2.')), CONTEXT);
+    reader.read(Buffer.from(line(20, 1, 'Received signal 15; terminating.')), CONTEXT);
+    reader = outbox.restart(reader);
+    deepEqual(reader.listener.ports, [...Array.from({ length: 15 }, (_, i) => i + 3), 2]);
+    equal(reader.listener.changedMs, Date.parse('2026-11-29T10:00:20Z'));
+  });
+});
+
 describe('recordings of real sshds', () => {
   const FOLDER = join(import.meta.dirname, '..', '..', 'fixtures', 'recorded');
   for (const file of readdirSync(FOLDER).filter((name) => name.endsWith('.log')))

@@ -2,7 +2,7 @@
 
 import type { AddressInfo } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
-import { type FastifyError, fastify } from 'fastify';
+import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/value-parser.ts';
 import { CERTIFICATE_CHECKED_EVERY_MS, type CertificateFiles, ServerCertificate } from '../ingest/certificate.ts';
@@ -175,7 +175,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   };
   const watch = setInterval(refreshCertificate, CERTIFICATE_CHECKED_EVERY_MS);
   const { host, port } = options.url;
-  await app.listen({ host, port });
+  await listen(app, host, port);
   const bound = (app.server.address() as AddressInfo).port;
   const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
   return {
@@ -185,7 +185,29 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     close: () => {
       clearInterval(watch);
       options.live.close();
+      app.server.closeAllConnections();
+      // Where it listens by itself, fastify does not know of it.
+      app.server.close();
       return app.close();
     },
   };
+}
+
+/**
+ * Listens. For all addresses not by fastify's own way, which asks the system for this machine's interfaces to log them: the packages'
+ * unit forbids that (AF_NETLINK), and the server would end.
+ */
+async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
+  if (host !== '0.0.0.0') {
+    await app.listen({ host, port });
+    return;
+  }
+  await app.ready();
+  await new Promise<void>((done, failed) => {
+    app.server.once('error', failed);
+    app.server.listen({ host, port }, () => {
+      app.server.off('error', failed);
+      done();
+    });
+  });
 }

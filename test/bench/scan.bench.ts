@@ -28,9 +28,9 @@ const PATTERNS = {
 const ROOT = join(import.meta.dirname, '..', '..');
 /** As `npm run alphaclient` starts it, but for npm itself. */
 const SCAN = ['alphaclient/start.sh', 'scan'];
-/** Makes it write its largest memory, KiB, to standard error when it ends. */
+/** Makes it write its largest memory, KiB, to standard error when it ends. NODE_OPTIONS takes double quotes away. */
 const MEMORY_HOOK =
-  '--import=data:text/javascript,process.on("exit",()=>process.stderr.write(String(process.resourceUsage().maxRSS)))';
+  "--import=data:text/javascript,process.on('exit',()=>process.stderr.write(String(process.resourceUsage().maxRSS)))";
 const PINNED = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 
 interface Best {

@@ -39,7 +39,8 @@ function restOf(event: StoredEvent, columns: number, room: number): string {
     columns < WIDE_COLUMNS ? [10, 12, ADDRESS_COLUMNS] : [16, 20, SOURCE_COLUMNS];
   // Long names share what the source, the gaps and a mark for what is cut leave: the source is what one looks for.
   const most = Math.max(NAME_COLUMNS, Math.floor((room - width(source) - 4) / 2));
-  const words = [event.method, event.invalidUser ? 'invalid user' : null, event.reason, event.key];
+  const forgeable = event.outcome === 'accepted' && event.trust === 'forgeable' ? 'forgeable log' : null;
+  const words = [event.method, event.invalidUser ? 'invalid user' : null, event.reason, event.key, forgeable];
   const detail = words.filter((word) => word !== null && word !== undefined && word !== '');
   return [
     inColumn(host, hostColumns, most),

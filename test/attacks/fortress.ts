@@ -34,6 +34,8 @@ export async function fortress(more: Record<string, string> = {}): Promise<Fortr
     ALPHASERVER_ANONYMOUS: 'false',
     ALPHASERVER_HTTP_PASSWORD: PASSWORD,
     LOG_LEVEL: 'error',
+    // As package.json, the image and the packaged unit start it.
+    NODE_OPTIONS: '--max-semi-space-size=4',
     ...more,
   });
   const idleMiB = server.memoryMiB;

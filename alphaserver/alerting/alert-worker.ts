@@ -246,7 +246,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   #saveSome(nowMs: number): void {
     if (this.#savingTo === null) {
       if (nowMs < this.#checkpointAtMs) return;
-      // Before the next one replaces them in turn.
+      // So that no two checkpoints are there besides the one in force.
       if (this.#file.deleteOldBlocks()) return;
       this.#checkpointAtMs = nowMs + CHECKPOINT_EVERY_MS;
       this.#beginSaving();
@@ -282,7 +282,6 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   /** Saves all of the state of the rules now. */
   #saveAll(): void {
     while (this.#savingTo !== null) this.#saveNext();
-    while (this.#file.deleteOldBlocks());
     this.#beginSaving();
     while (this.#savingTo !== null) this.#saveNext();
   }

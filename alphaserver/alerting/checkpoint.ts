@@ -31,10 +31,11 @@ export class Checkpoint {
     this.#put = db.prepare('INSERT OR REPLACE INTO checkpoint (kind, block, number, data) VALUES (?, ?, ?, ?)');
     const other = 'SELECT 1 FROM checkpoint n WHERE n.kind = o.kind AND n.block = o.block AND n.number';
     // That a block is no more is known by its row until no older one is left.
-    const replaced = `EXISTS (${other} > o.number) OR (data IS NULL AND NOT EXISTS (${other} < o.number))`;
+    const replaced = `EXISTS (${other} > o.number AND n.number <= ?1)`;
+    const ended = `(data IS NULL AND number <= ?1 AND NOT EXISTS (${other} < o.number))`;
     this.#deleteOld = db.prepare(
       `DELETE FROM checkpoint WHERE (kind, block, number) IN
-         (SELECT kind, block, number FROM checkpoint o WHERE ${replaced} LIMIT ${DELETED_AT_ONCE})`,
+         (SELECT kind, block, number FROM checkpoint o WHERE ${replaced} OR ${ended} LIMIT ${DELETED_AT_ONCE})`,
     );
   }
 
@@ -66,9 +67,9 @@ export class Checkpoint {
     this.#hasOld = true;
   }
 
-  /** Deletes some of the blocks that the checkpoint in force has replaced; false where none was left. No next one may be begun. */
+  /** Deletes some of the blocks that the checkpoint in force has replaced; false where none was left. */
   deleteOld(): boolean {
-    if (this.#hasOld) this.#hasOld = this.#deleteOld.run().changes > 0;
+    if (this.#hasOld) this.#hasOld = this.#deleteOld.run(this.#complete).changes > 0;
     return this.#hasOld;
   }
 

@@ -25,10 +25,15 @@ export type Naming = 'number' | 'date' | 'link';
 /** `xz` is no part of Node: packed with it is only what a machine that has it would pack. */
 const HAS_XZ = spawnSync('xz', ['--version'], { stdio: 'ignore' }).status === 0;
 
+/** Sessions that are open at once, about. */
+const OPEN_SESSIONS = 50;
+
 export class Log {
   readonly path: string;
   /** Each attempt's outcome by its user, who makes one attempt. */
   readonly truth = new Map<string, string>();
+  /** The sessions that are open: the last line of each, by its user. */
+  readonly open = new Map<string, string>();
   readonly #naming: Naming;
   readonly #random: Random;
   #day = Date.UTC(2026, 0, 1);
@@ -79,7 +84,12 @@ export class Log {
       const user = `u${this.truth.size + 1}`;
       const outcome = random.chance(0.2) ? 'Accepted' : 'Failed';
       this.truth.set(user, outcome.toLowerCase());
-      text += `${outcome} password for ${user} from 192.0.2.${random.whole(1, 250)} port ${random.whole(1_024, 61_000)} ssh2${this.#end}`;
+      const peer =
+        outcome === 'Accepted'
+          ? this.#begin(user)
+          : `192.0.2.${random.whole(1, 250)} port ${random.whole(1_024, 61_000)}`;
+      text += `${outcome} password for ${user} from ${peer} ssh2${this.#end}`;
+      text += this.#endOne();
       if (random.chance(0.01)) text += `${random.pick(['ünreadable ☃ 💥', 'x'.repeat(70_000), ''])}${this.#end}`;
     }
     if (text !== '' && random.chance(0.2)) {
@@ -88,6 +98,23 @@ export class Log {
       text = text.slice(0, keep);
     }
     writeSync(this.#fd, text);
+  }
+
+  /** Opens a session at a peer that no other has. */
+  #begin(user: string): string {
+    const number = this.truth.size;
+    const peer = `198.51.${100 + (Math.floor(number / 60_000) % 100)}.7 port ${1_024 + (number % 60_000)}`;
+    this.open.set(user, `Disconnected from user ${user} ${peer}`);
+    return peer;
+  }
+
+  /** Ends a session now and then, more often than one begins once many are open. Returns its line, or none. */
+  #endOne(): string {
+    if (!this.#random.chance(this.open.size > OPEN_SESSIONS ? 0.4 : 0.15)) return '';
+    const [user, line] = this.#random.pick([...this.open] as [[string, string], ...[string, string][]]) ?? [];
+    if (user === undefined || line === undefined) return '';
+    this.open.delete(user);
+    return `${line}${this.#end}`;
   }
 
   finishLine(): void {

@@ -102,6 +102,22 @@ for (const { user } of found) counts.set(user, (counts.get(user) ?? 0) + 1);
 const lost = [...log.truth.keys()].filter((user) => !counts.has(user));
 const doubled = [...counts].filter(([, n]) => n > 1).map(([user]) => user);
 const wrong = found.filter(({ user, outcome }) => log.truth.get(user) !== outcome).map(({ user }) => user);
+/** The users whose sessions are open on the server. */
+async function openUsers(): Promise<Set<string>> {
+  const users = new Set<string>();
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const page: { sessions: { user: string }[]; next: string | null } = await pair.api(
+      `/api/sessions?open=true&limit=1000${cursor && `&cursor=${cursor}`}`,
+    );
+    for (const { user } of page.sessions) users.add(user);
+    cursor = page.next;
+  }
+  return users;
+}
+const opened = await openUsers();
+const unended = [...opened].filter((user) => !log.open.has(user));
+const closed = [...log.open.keys()].filter((user) => !opened.has(user));
 const table = (counted: ReadonlyMap<string, number>): string =>
   [...counted]
     .sort()
@@ -110,7 +126,8 @@ const table = (counted: ReadonlyMap<string, number>): string =>
 console.log(`Faults:\n${table(stood)}Said by the two programs:\n${table(stage.said)}`);
 console.log(
   `${[...stood.values()].reduce((sum, times) => sum + times, 0)} faults in ${lastedS} s; ${log.truth.size} attempts written, ${found.length} stored; ` +
-    `${lost.length} lost, ${doubled.length} doubled, ${wrong.length} with another outcome, ${totals.declaredLost} declared lost`,
+    `${lost.length} lost, ${doubled.length} doubled, ${wrong.length} with another outcome, ${totals.declaredLost} declared lost; ${log.open.size} sessions open, ` +
+    `${unended.length} more on the server, ${closed.length} missing there`,
 );
 /** Gives the faults and messages shortly before and after a user's attempt was written. */
 function around(user: string): string {
@@ -120,12 +137,12 @@ function around(user: string): string {
     .map(({ written, text }) => `    u${written} ${text}`)
     .join('\n');
 }
-for (const [what, users] of Object.entries({ lost, doubled, wrong }))
+for (const [what, users] of Object.entries({ lost, doubled, wrong, unended, closed }))
   if (users.length > 0) {
     console.log(`${what}: ${users.slice(0, 20).join(' ')}`);
     console.log(around(users[0] as string));
   }
-const failed = lost.length + doubled.length + wrong.length + totals.declaredLost > 0;
+const failed = lost.length + doubled.length + wrong.length + unended.length + closed.length + totals.declaredLost > 0;
 await stage.endAgent('SIGTERM');
 await stage.endServer('SIGTERM');
 await stage.endSecond('SIGTERM');

@@ -37,7 +37,7 @@ test('a wrong setting is one line that names variable, value and what is valid',
     [() => readServerConfig({ ALPHASERVER_LISTEN: 'tcp://h:70000' }), /ALPHASERVER_LISTEN=tcp:\/\/h:70000/],
     [() => readServerConfig({ ALPHASERVER_ANONYMOUS: 'yes' }), /^ALPHASERVER_ANONYMOUS=yes .* true or false$/],
     [() => readServerConfig({ ALPHASERVER_RETENTION: 'forever' }), /^ALPHASERVER_RETENTION=forever .* 90d$/],
-    [() => readServerConfig({ ALPHASERVER_HTTP: 'https://x:1' }), /^ALPHASERVER_HTTP=https:\/\/x:1 .* or off$/],
+    [() => readServerConfig({ ALPHASERVER_HTTP: 'ftp://x:1' }), /^ALPHASERVER_HTTP=ftp:\/\/x:1 .* or off$/],
     [
       () => readServerConfig({ ALPHASERVER_LISTEN: 'tls://0.0.0.0:5000', ALPHASERVER_TLS_KEY: 'k' }),
       /^ALPHASERVER_TLS_CERT= /,

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { ROOT } from '../../packaging/checkout.ts';
 import { PACKAGES } from '../../packaging/stage.ts';
-import { has, lacking } from '../e2e/machine.ts';
+import { has, lacking } from './machine.ts';
 
 const SECONDS = 1_790_000_000;
 /** Large packages that nothing of ours is made of. */

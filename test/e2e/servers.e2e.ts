@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { noPostgres, Postgres } from '../../postgres.ts';
-import { Pair, type Program } from '../../programs.ts';
-import { until } from '../../until.ts';
+import { noPostgres, Postgres } from '../postgres.ts';
+import { Pair, type Program } from '../programs.ts';
+import { until } from '../until.ts';
 
 /** An agent of a test: a socket, what was acknowledged, and events that it sends again until they are. */
 class Agent {

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { lacking, works } from '../e2e/machine.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
+import { lacking, works } from './machine.ts';
 
 const skip = lacking('logs that are mounted into a container', {
   'root and mount namespaces': works('unshare', '-m', 'true'),

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { comparable, oldAnswers, unpackOldStore } from '../../old-store.ts';
-import { noPostgres, Postgres } from '../../postgres.ts';
-import { Pair, Program } from '../../programs.ts';
-import { until } from '../../until.ts';
-import { sends, wrong } from '../detection/agent.ts';
+import { sends, wrong } from '../alphaserver/detection/agent.ts';
+import { comparable, oldAnswers, unpackOldStore } from '../old-store.ts';
+import { noPostgres, Postgres } from '../postgres.ts';
+import { Pair, Program } from '../programs.ts';
+import { until } from '../until.ts';
 
 /** Keeps what the store holds, whatever day it is. */
 const FOR_EVER = { ALPHASERVER_RETENTION: '36500d' };

@@ -1,11 +1,11 @@
 /** Losses that several servers survive: of the one that delivers notifications, and of PostgreSQL's primary. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { noPostgres, Postgres } from '../../postgres.ts';
-import { Pair } from '../../programs.ts';
-import { until } from '../../until.ts';
-import { sends, wrong } from '../detection/agent.ts';
-import { HttpReceiver } from '../notify/receivers.ts';
+import { sends, wrong } from '../alphaserver/detection/agent.ts';
+import { HttpReceiver } from '../alphaserver/notify/receivers.ts';
+import { noPostgres, Postgres } from '../postgres.ts';
+import { Pair } from '../programs.ts';
+import { until } from '../until.ts';
 
 test('one server delivers each notification; when it is killed another one does', { skip: noPostgres }, async () => {
   const postgres = await Postgres.start();

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { FORMATS } from '../../packaging/formats.ts';
 import { PACKAGES, stage } from '../../packaging/stage.ts';
-import { has, lacking } from '../e2e/machine.ts';
+import { has, lacking } from './machine.ts';
 
 const SECONDS = 1_790_000_000;
 const folder = mkdtempSync(join(tmpdir(), 'asgard-rpm-'));

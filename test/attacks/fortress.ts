@@ -35,7 +35,8 @@ export async function fortress(more: Record<string, string> = {}): Promise<Fortr
     ALPHASERVER_HTTP_PASSWORD: PASSWORD,
     LOG_LEVEL: 'error',
     // As package.json, the image and the packaged unit start it.
-    NODE_OPTIONS: '--max-semi-space-size=4',
+    NODE_OPTIONS: '--max-semi-space-size=2',
+    MALLOC_ARENA_MAX: '2',
     ...more,
   });
   const idleMiB = server.memoryMiB;

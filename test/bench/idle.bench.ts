@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import MANIFEST from '../../package.json' with { type: 'json' };
 import { Pair, Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { writeAuthLog } from './auth-log.ts';
@@ -29,6 +30,13 @@ const OPTIONS =
 const ENV = {
   NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'node'),
   PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
+};
+
+/** As `npm run alphaserver` sets it. */
+const SERVER_ENV = {
+  ...ENV,
+  NODE_OPTIONS: MANIFEST.scripts.alphaserver.match(/--[a-z-]+=\d+/g)?.join(' ') ?? '',
+  MALLOC_ARENA_MAX: /MALLOC_ARENA_MAX=(\d+)/.exec(MANIFEST.scripts.alphaserver)?.[1] ?? '',
 };
 
 interface Memory {
@@ -77,9 +85,9 @@ async function serverIdle(): Promise<{ memory: Memory; readyMs: number }> {
   const pair = await Pair.make();
   try {
     // The first start makes the files and the compile cache.
-    await (await pair.serving(ENV)).end('SIGTERM');
+    await (await pair.serving(SERVER_ENV)).end('SIGTERM');
     const begunMs = performance.now();
-    const server = await pair.serving(ENV);
+    const server = await pair.serving(SERVER_ENV);
     const readyMs = performance.now() - begunMs;
     return { memory: await settled(server), readyMs };
   } finally {

@@ -27,14 +27,15 @@ describe('Prometheus', { skip }, () => {
   let server: Program;
   let prometheus: Program;
   let port: number;
+  let token = '';
 
-  /** The configuration of docs/operations.md, with this server's address and password, scraped each second. */
+  /** The configuration of docs/operations.md, with this server's address and a token of the scope `metrics`, scraped each second. */
   const configuration = (): string => {
     const [, block = ''] =
       /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, 'docs', 'operations.md'), 'utf8')) ?? [];
     const scrape = block
       .replace('127.0.0.1:8080', `127.0.0.1:${pair.httpPort}`)
-      .replace(/password: .*/, `password: ${PASSWORD}`)
+      .replace(/credentials: .*/, `credentials: ${token}`)
       .replace('scrape_interval: 15s', 'scrape_interval: 1s');
     assert.notEqual(scrape, block);
     return `global:\n  evaluation_interval: 1s\nrule_files: [${RULES}]\n${scrape}`;
@@ -46,6 +47,8 @@ describe('Prometheus', { skip }, () => {
     pair = await Pair.make();
     port = await freePort();
     writeFileSync(pair.logFile, '');
+    const added = await pair.serverCommand('token', 'add', 'prometheus', '--scope', 'metrics');
+    token = added.said.trim().split('\n').at(-1) ?? '';
     server = pair.server({ ALPHASERVER_HTTP_PASSWORD: PASSWORD });
     await server.says('Socket now listening');
     pair.agent();

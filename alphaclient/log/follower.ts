@@ -176,7 +176,11 @@ export class Follower {
         if (result.kind === 'end') return null;
         for (const other of this.#tracked) other.otherWasRead(tracked);
         tracked.activeMs = nowMs;
-        if (result.lines.consumedBytes > 0) return result.lines;
+        if (result.lines.consumedBytes > 0) {
+          // After the read: a copy may have taken its place since the last look, without what its writer wrote to it then.
+          if (tracked.file.state === 'current' && !this.#isAtPath(tracked)) tracked.setMoved();
+          return result.lines;
+        }
         if (reads % READS_IN_A_ROW === 0) await setImmediate();
       }
       return null;
@@ -186,6 +190,16 @@ export class Follower {
       tracked.setState('done', nowMs);
       tracked.close();
       return null;
+    }
+  }
+
+  /** Returns whether a file is the one at the log's path; false where that may not be looked at. Never throws: lines were just read. */
+  #isAtPath({ file }: TrackedFile): boolean {
+    try {
+      const stat = statSync(this.#options.path, { bigint: true, throwIfNoEntry: false });
+      return stat !== undefined && factsOf(stat).id === file.id;
+    } catch {
+      return false;
     }
   }
 

@@ -101,6 +101,20 @@ for (const count of [1, 30])
     assert.deepEqual([steps.text, steps.gaps], [lines(0, count + 3) + lines(count + 10, count + 12), []]);
   });
 
+test('lines read in a replaced log before a look shows that it was replaced need not be in the copy after a crash', async (t) => {
+  const steps = new Steps(t);
+  appendFileSync(steps.path, lines(0, 2));
+  await steps.drain();
+  const write = replaceKeepingWriter(t, steps);
+  write(lines(2, 4));
+  await steps.take();
+  assert.equal(steps.text, lines(0, 4));
+  steps.restart();
+  appendFileSync(steps.path, lines(10, 13));
+  await steps.drain();
+  assert.deepEqual([steps.text, steps.gaps], [lines(0, 4) + lines(10, 13), []]);
+});
+
 test('a log that was truncated, written anew and replaced by a copy of that is a new log', async (t) => {
   const steps = new Steps(t);
   appendFileSync(steps.path, lines(0, 3));

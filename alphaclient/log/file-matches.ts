@@ -34,7 +34,7 @@ export interface FileMatches {
 
 /**
  * Returns the known files that are kept and the new ones, oldest first. A known file without a match, deleted and still open or
- * gone, stays behind the file that it was behind.
+ * gone, stays behind the file that it was behind; but one that the file at the log's path may become a copy of comes just before that.
  */
 export function inOrder(
   known: readonly TrackedFile[],
@@ -45,7 +45,8 @@ export function inOrder(
   const places: { readonly one: TrackedFile; readonly at: number }[] = [];
   for (const one of known) {
     if ((matches.lost.includes(one) && !one.file.gone) || matches.superseded.includes(one)) continue;
-    const file = matches.files.get(one);
+    const file =
+      matches.files.get(one) ?? (one === matches.pendingCopy?.previous ? matches.pendingCopy.file : undefined);
     places.push({ one, at: file === undefined ? (places.at(-1)?.at ?? -1) : files.indexOf(file) });
   }
   for (const [one, file] of added) places.push({ one, at: files.indexOf(file) });

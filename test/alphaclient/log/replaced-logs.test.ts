@@ -115,6 +115,26 @@ test('lines read in a replaced log before a look shows that it was replaced need
   assert.deepEqual([steps.text, steps.gaps], [lines(0, 4) + lines(10, 13), []]);
 });
 
+test('a copy of a log that was rotated just before is told from a new log after the rotated file was read', async (t) => {
+  const steps = new Steps(t);
+  await steps.drain();
+  // All between two looks: lines, copied away and compressed; other lines, and a copy in their place, which their writer does not notice.
+  appendFileSync(steps.path, lines(0, 2));
+  copyFileSync(steps.path, `${steps.path}.1`);
+  truncateSync(steps.path);
+  appendFileSync(steps.path, lines(5, 6));
+  const write = replaceKeepingWriter(t, steps);
+  write(lines(6, 9));
+  compress(`${steps.path}.1`, 'gz');
+  // The first look opens the files, and asks for another one before a compressed file is read.
+  await steps.look();
+  await steps.drain();
+  assert.equal(steps.text, lines(0, 2) + lines(5, 9));
+  appendFileSync(steps.path, lines(20, 21));
+  await steps.drain();
+  assert.deepEqual([steps.text, steps.gaps], [lines(0, 2) + lines(5, 9) + lines(20, 21), []]);
+});
+
 test('a log that was truncated, written anew and replaced by a copy of that is a new log', async (t) => {
   const steps = new Steps(t);
   appendFileSync(steps.path, lines(0, 3));

@@ -16,7 +16,8 @@ describe('an sshd with accounts', { skip: lacking('an sshd with accounts', hostN
             const { sightings, reader } = readRecording(bytes, Date.now());
             assertDone(deeds, sightings, raw, bytes.toString('latin1'));
             assert.deepEqual(reader.shapes(), []);
-            assert.equal(reader.counts().forged, 0);
+            // One client's name holds a whole line of sshd: sshd's own log has it in three messages, syslog and journal escape it.
+            assert.equal(reader.counts().forged, raw ? 3 : 0);
           });
       });
 });

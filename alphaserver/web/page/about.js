@@ -1,7 +1,7 @@
 /** The page of one host, source or user: what is known of it, whatever time is looked at. */
 import { count, counted } from './count.js';
 import { countryName } from './country.js';
-import { byId, element, fill, foreign, glyph } from './element.js';
+import { byId, element, factList, fill, foreign, glyph } from './element.js';
 import { escapedText } from './escaped.js';
 import { healthWords, trustWords } from './health.js';
 import { filterLink, keyLink } from './links.js';
@@ -97,20 +97,7 @@ function facts(about, view, nowMs) {
     ['Sources', about.ip === undefined ? names(about.sources, view, 'ip') : []],
     ['Users', about.user === undefined ? names(about.users, view, 'user') : []],
   ];
-  return element(
-    'dl',
-    { class: 'facts' },
-    ...rows
-      .filter(([, values]) => values.length > 0)
-      .map(([name, values]) =>
-        element(
-          'div',
-          { class: values.length > 2 ? 'wide' : null },
-          element('dt', {}, name),
-          element('dd', {}, ...values),
-        ),
-      ),
-  );
+  return factList(rows);
 }
 
 /** @param {NonNullable<Known['origin']>} origin */

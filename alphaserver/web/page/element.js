@@ -112,3 +112,24 @@ function isSame(there, wanted) {
 function keyOf(of) {
   return of.getAttribute('href') ?? of.closest('[data-key]')?.getAttribute('data-key') ?? null;
 }
+
+/**
+ * Makes a list of named facts; one without a value is left out.
+ * @param {[string, (Node | string | null)[]][]} rows
+ */
+export function factList(rows) {
+  return element(
+    'dl',
+    { class: 'facts' },
+    ...rows
+      .filter(([, values]) => values.length > 0)
+      .map(([name, values]) =>
+        element(
+          'div',
+          { class: values.length > 2 ? 'wide' : null },
+          element('dt', {}, name),
+          element('dd', {}, ...values),
+        ),
+      ),
+  );
+}

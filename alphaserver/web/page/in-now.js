@@ -2,7 +2,7 @@
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
 import { trustWords } from './health.js';
-import { filterLink, keyLink } from './links.js';
+import { filterLink, keyLink, wayLinks } from './links.js';
 import { ago, lasting, moment } from './time.js';
 
 /**
@@ -72,13 +72,7 @@ function row({ user, ip, host, method, key, since, confirmedAt, followed, trust 
     'li',
     {},
     element('span', { class: 'who' }, glyph('accepted'), user === null ? 'no user' : filterLink(view, 'user', user)),
-    element(
-      'span',
-      { class: 'where' },
-      ip === null ? element('span', { class: 'muted' }, 'unknown source') : filterLink(view, 'ip', ip),
-      element('span', { class: 'muted' }, ' → '),
-      filterLink(view, 'host', host),
-    ),
+    wayLinks(view, ip, host),
     element(
       'span',
       { class: 'muted' },

@@ -2,7 +2,7 @@
 import { acknowledged, acknowledgement } from './acknowledge.js';
 import { ApiError, ask } from './api.js';
 import { counted } from './count.js';
-import { byId, element, fill, foreign, glyph } from './element.js';
+import { byId, element, factList, fill, foreign, glyph } from './element.js';
 import { eventList } from './event-list.js';
 import { trustWords } from './health.js';
 import { filterLink } from './links.js';
@@ -211,20 +211,7 @@ function facts(alert, view, nowMs) {
     ['And', more ? ['more than are named here'] : []],
     ['Part of', partOf === null ? [] : [element('a', { href: addressOf(view, { alert: partOf }) }, 'a larger one')]],
   ];
-  return element(
-    'dl',
-    { class: 'facts' },
-    ...rows
-      .filter(([, values]) => values.length > 0)
-      .map(([name, values]) =>
-        element(
-          'div',
-          { class: values.length > 2 ? 'wide' : null },
-          element('dt', {}, name),
-          element('dd', {}, ...values),
-        ),
-      ),
-  );
+  return factList(rows);
 }
 
 /** @param {...(Node | string)} children */

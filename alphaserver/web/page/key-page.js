@@ -1,7 +1,7 @@
 /** The page of one key: who used it, where and from where. */
 import { ApiError, ask } from './api.js';
 import { counted } from './count.js';
-import { byId, element, fill, foreign } from './element.js';
+import { byId, element, factList, fill, foreign } from './element.js';
 import { filterLink } from './links.js';
 import { showTab } from './tab.js';
 import { ago, fullTime } from './time.js';
@@ -73,11 +73,7 @@ function contents({ type, certificate, firstUsed, lastUsed, logins, uses }, view
       ),
     );
   return [
-    element(
-      'dl',
-      { class: 'facts' },
-      ...facts.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, foreign(value)))),
-    ),
+    factList(facts.map(([name, value]) => [name, [foreign(value)]])),
     element('h2', {}, 'Who used it'),
     element('ul', { class: 'parts' }, ...rows),
     uses.length > SHOWN ? element('p', { class: 'muted' }, `and ${counted(uses.length - SHOWN, 'older use')}`) : null,

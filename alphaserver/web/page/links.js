@@ -18,6 +18,22 @@ export function filterLink(view, name, value) {
   return element('a', { href: addressOf(view, { [name]: value }), class: name }, foreign(value));
 }
 
+/**
+ * Links to a source, or says that it is unknown, and to the host that it came to.
+ * @param {View} view
+ * @param {string | null} ip
+ * @param {string} host
+ */
+export function wayLinks(view, ip, host) {
+  return element(
+    'span',
+    { class: 'where' },
+    ip === null ? element('span', { class: 'muted' }, 'unknown source') : filterLink(view, 'ip', ip),
+    element('span', { class: 'muted' }, ' → '),
+    filterLink(view, 'host', host),
+  );
+}
+
 /** The fingerprint in what sshd logs of a key, which may have its type before it and a certificate's id behind it. */
 const FINGERPRINT = /\b(?:SHA256:[\w+/]{43}|(?:MD5:)?(?:[\da-f]{2}:){15}[\da-f]{2})/;
 

@@ -2,7 +2,7 @@
 import { counted, size } from './count.js';
 import { element, foreign, glyph } from './element.js';
 import { trustWords } from './health.js';
-import { filterLink } from './links.js';
+import { filterLink, wayLinks } from './links.js';
 import { clock, isSameDay, moment } from './time.js';
 
 /**
@@ -36,13 +36,7 @@ export function eventRow(event, view, nowMs) {
       { class: 'who' },
       user === null ? element('span', { class: 'muted' }, 'no user') : filterLink(view, 'user', user),
     ),
-    element(
-      'span',
-      { class: 'where' },
-      ip === null ? element('span', { class: 'muted' }, 'unknown source') : filterLink(view, 'ip', ip),
-      element('span', { class: 'muted' }, ' → '),
-      filterLink(view, 'host', host),
-    ),
+    wayLinks(view, ip, host),
     element(
       'span',
       { class: 'how' },

@@ -18,12 +18,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { until } from '../../until.ts';
-import { Followed } from './followed.ts';
-
-const lines = (from: number, to: number): string =>
-  Array.from({ length: to - from }, (_, i) => `Failed password for u${from + i} from 192.0.2.1 port 22 ssh2\n`).join(
-    '',
-  );
+import { Followed, lines } from './followed.ts';
 
 /** Replaces the log as `cp log .t; ... >> .t; mv .t log` does. */
 function replaceByCopy(log: Followed, added: string, copied = readFileSync(log.path)): void {

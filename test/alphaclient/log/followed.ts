@@ -10,6 +10,12 @@ import { FileSource, type FileSourceOptions } from '../../../alphaclient/log/fil
 import type { Chunk, LogPosition } from '../../../alphaclient/log/source.ts';
 import { until } from '../../until.ts';
 
+/** Gives lines of a log, each of a user of its own: from number `from` up to, and without, `to`. */
+export const lines = (from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, i) => `Failed password for u${from + i} from 192.0.2.1 port 22 ssh2\n`).join(
+    '',
+  );
+
 /** Collects everything that was emitted since the beginning, over restarts. */
 export class Followed {
   readonly path: string;

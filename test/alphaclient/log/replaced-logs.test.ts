@@ -18,13 +18,8 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { LINES_AFTER_MOVE } from '../../../alphaclient/log/position.ts';
-import { compress } from './followed.ts';
+import { compress, lines } from './followed.ts';
 import { Steps } from './steps.ts';
-
-const lines = (from: number, to: number): string =>
-  Array.from({ length: to - from }, (_, i) => `Failed password for u${from + i} from 192.0.2.1 port 22 ssh2\n`).join(
-    '',
-  );
 
 /** Makes the log a symbolic link to `target`. */
 function link(steps: Steps, target: string): void {

@@ -15,12 +15,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { has, lacking } from '../../e2e/machine.ts';
 import { until } from '../../until.ts';
-import { compress, Followed } from './followed.ts';
-
-const lines = (from: number, to: number): string =>
-  Array.from({ length: to - from }, (_, i) => `Failed password for u${from + i} from 192.0.2.1 port 22 ssh2\n`).join(
-    '',
-  );
+import { compress, Followed, lines } from './followed.ts';
 
 for (const running of [true, false]) {
   const when = running ? 'while it is followed' : 'while the agent is down';

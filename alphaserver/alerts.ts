@@ -7,9 +7,9 @@ import { AlertThread } from './alerting/alert-thread.ts';
 import { prepareAlerts } from './alerting/prepare.ts';
 import { type Decided, holding, standingDecision, undoing } from './alerting/standing.ts';
 import type { GroupCommit } from './ingest/group-commit.ts';
-import type { AlertsView } from './queries/alert-results.ts';
-import { alertView, StoreAlerts } from './queries/alert-views.ts';
-import type { DecisionsView } from './queries/decision-results.ts';
+import type { AlertQueries } from './queries/alert-results.ts';
+import { alertOf, StoreAlerts } from './queries/alert-views.ts';
+import type { DecisionQueries } from './queries/decision-results.ts';
 import { standing } from './queries/decisions.ts';
 import type { Storage } from './storage.ts';
 import type { NewDecision } from './store/decisions.ts';
@@ -43,7 +43,7 @@ export class Alerting {
   #settings: AlertSettings;
   readonly #timer: NodeJS.Timeout;
   /** The answers of the API. */
-  readonly view: AlertsView;
+  readonly view: AlertQueries;
 
   constructor(options: AlertingOptions) {
     this.#options = options;
@@ -60,7 +60,7 @@ export class Alerting {
       append: (decisions) => store.decide(decisions, now()),
       written: (incidents) => {
         queries.changed();
-        for (const incident of incidents) live.alert(alertView(incident));
+        for (const incident of incidents) live.alert(alertOf(incident));
       },
       log,
       now,
@@ -77,7 +77,7 @@ export class Alerting {
   }
 
   /** Shows and takes what people decide. */
-  readonly decisions: DecisionsView = {
+  readonly decisions: DecisionQueries = {
     list: (limit, before) => {
       const { store, now } = this.#options;
       return store.queries.run('decisions', limit, before, Math.floor(now() / 1_000) * 1_000);

@@ -14,7 +14,7 @@ import type { ServerConfig } from '../config.ts';
 import type { Incident } from '../detection/incident.ts';
 import { Replay } from '../detection/replay.ts';
 import type { OriginNamesOf } from '../detection/source-origin.ts';
-import { alertView } from '../queries/alert-views.ts';
+import { alertOf } from '../queries/alert-views.ts';
 import { openOffline } from '../queries/offline.ts';
 import { type Database, isAttached } from '../store/database.ts';
 import { acceptedForRules, eventsForRules, firstStoredSince, RowNames, type RuleRow } from '../store/event-rows.ts';
@@ -68,7 +68,7 @@ const shown = (incident: Incident): unknown => {
     acknowledgedAt: _,
     acknowledgedBy: __,
     ...view
-  } = alertView({
+  } = alertOf({
     incident,
     acknowledgedAt: null,
     acknowledgedBy: null,

@@ -5,7 +5,7 @@ import { Output } from '../../service/terminal/output.ts';
 import { terminalOf } from '../../service/terminal/style.ts';
 import { type Column, table } from '../../service/terminal/table.ts';
 import { openOffline } from '../queries/offline.ts';
-import type { EventCursor, SessionView } from '../queries/results.ts';
+import type { EventCursor, LoginSession } from '../queries/results.ts';
 import { sessionPage } from '../queries/sessions.ts';
 import type { Database } from '../store/database.ts';
 import { fingerprintOf } from '../store/sessions.ts';
@@ -64,8 +64,8 @@ export async function whoCommand(
 }
 
 /** All open sessions, those that began last first. */
-function openSessions(db: Database, filter: Pick<WhoOptions, 'host' | 'user'>): SessionView[] {
-  const all: SessionView[] = [];
+function openSessions(db: Database, filter: Pick<WhoOptions, 'host' | 'user'>): LoginSession[] {
+  const all: LoginSession[] = [];
   let cursor: EventCursor | null = null;
   do {
     const narrowed = { open: true, ...filter, ip: null, key: null, sinceMs: null, untilMs: null };
@@ -76,7 +76,7 @@ function openSessions(db: Database, filter: Pick<WhoOptions, 'host' | 'user'>): 
   return all;
 }
 
-function rowOf({ user, host, ip, since, method, key, ...rest }: SessionView, nowMs: number): string[] {
+function rowOf({ user, host, ip, since, method, key, ...rest }: LoginSession, nowMs: number): string[] {
   return [
     user ?? '-',
     host,
@@ -89,7 +89,10 @@ function rowOf({ user, host, ip, since, method, key, ...rest }: SessionView, now
 }
 
 /** Says what the kernel of the host says of the connection. */
-function connectionOf({ confirmedAt, followed }: Pick<SessionView, 'confirmedAt' | 'followed'>, nowMs: number): string {
+function connectionOf(
+  { confirmedAt, followed }: Pick<LoginSession, 'confirmedAt' | 'followed'>,
+  nowMs: number,
+): string {
   if (!followed) return 'not followed';
   if (confirmedAt === null) return 'not confirmed';
   return nowMs - Date.parse(confirmedAt) <= CONFIRMED_WITHIN_MS

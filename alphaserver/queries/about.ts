@@ -1,7 +1,7 @@
 /** Sums up one host, source or user from its newest events. */
 import type { StoredEvent } from '../store/store.ts';
 import { eventPage } from './events.ts';
-import type { AboutView, CountsView, LoginsView } from './results.ts';
+import type { Activity, EventCounts, LoginGroup } from './results.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** The kinds of things that have a page. */
@@ -28,7 +28,7 @@ const ANY = {
 };
 
 /** Reads a page's events. */
-export function aboutOf(snapshot: Snapshot, kind: AboutKind, value: string): AboutView {
+export function aboutOf(snapshot: Snapshot, kind: AboutKind, value: string): Activity {
   const query = { ...ANY, [kind]: value };
   const { events, next } = eventPage(snapshot, { ...query, limit: ABOUT_LIMIT_EVENTS });
   const [newest] = events;
@@ -49,7 +49,7 @@ export function aboutOf(snapshot: Snapshot, kind: AboutKind, value: string): Abo
   };
 }
 
-function countsOf(events: readonly StoredEvent[]): CountsView {
+function countsOf(events: readonly StoredEvent[]): EventCounts {
   const counts = { accepted: 0, failed: 0, probes: 0 };
   for (const { outcome } of events) counts[outcome === 'probe' ? 'probes' : outcome] += 1;
   return { attempts: counts.accepted + counts.failed, ...counts };
@@ -71,7 +71,7 @@ function grouped(
 }
 
 /** Ranks values by how many events have them. Events are newest first. */
-function ranked(events: readonly StoredEvent[], key: (event: StoredEvent) => string | null): AboutView['hosts'] {
+function ranked(events: readonly StoredEvent[], key: (event: StoredEvent) => string | null): Activity['hosts'] {
   return [...grouped(events, key)]
     .map(([value, group]) => ({
       value,
@@ -84,7 +84,7 @@ function ranked(events: readonly StoredEvent[], key: (event: StoredEvent) => str
 }
 
 /** Puts logins together that have user, host, source, method and key in common; those used last come first. */
-function loginsOf(logins: readonly StoredEvent[]): LoginsView[] {
+function loginsOf(logins: readonly StoredEvent[]): LoginGroup[] {
   const groups = grouped(logins, ({ user, host, ip, method, key }) => JSON.stringify([user, host, ip, method, key]));
   return [...groups.values()].slice(0, LOGIN_ROWS).map((group) => {
     const { user, host, ip, method, key = null, at } = group[0] as StoredEvent;

@@ -1,7 +1,7 @@
 /** The ledger: what each agent sent and what became of it, and in what state agents are. Pure. docs/exactly-once.md explains it. */
 import type { AgentReport } from '../../protocol/report.ts';
 import type { FleetState } from './alert-results.ts';
-import type { Coverage, CoverageCounts, LedgerView } from './results.ts';
+import type { Coverage, CoverageCounts, LedgerEntry } from './results.ts';
 
 /** An agent that said nothing for this long is silent. Contract section 6, rule `agent-silent`. */
 export const SILENT_AFTER_MS = 90_000;
@@ -65,7 +65,7 @@ export function coverageBy(
 }
 
 /** One agent's account. `sent = stored + gaps + waiting`, always: what it gave a number to is here, missing, or still to come. */
-export function accountOf(facts: AgentFacts, connected: boolean, nowMs: number): LedgerView {
+export function accountOf(facts: AgentFacts, connected: boolean, nowMs: number): LedgerEntry {
   const { agent, host, lastSeenMs, lastSeq, stored, repeats, gaps, report } = facts;
   const sent = Math.max(lastSeq, report?.sentSeq ?? 0);
   return {

@@ -1,9 +1,9 @@
 /** Results of queries about incidents, which the API calls alerts. Each is described once, as in results.ts. */
 import { flag, integer, list, object, oneOf, orNull, type Static, text } from '../../service/schema.ts';
-import { EventView, time, type Written } from './results.ts';
+import { ListedEvent, time, type Written } from './results.ts';
 
 /** An incident in `GET /api/alerts`: contract section 6. */
-export const AlertView = object({
+export const Alert = object({
   id: text(),
   rule: text(),
   severity: oneOf(['critical', 'warning', 'notice']),
@@ -27,17 +27,17 @@ export const AlertView = object({
   acknowledgedAt: orNull(time),
   acknowledgedBy: orNull(text()),
 });
-export type AlertView = Static<typeof AlertView>;
+export type Alert = Static<typeof Alert>;
 
 /** `GET /api/alerts/ID`. */
 export const AlertDetail = object({
-  ...AlertView.properties,
+  ...Alert.properties,
   hosts: list(text(), { description: 'All that it touched, at most 64 of each' }),
   users: list(text()),
   sources: list(text()),
   more: flag({ description: 'True where more were touched than are named' }),
-  parts: list(AlertView, { description: 'Incidents that are a part of this scan, newest first, at most 100' }),
-  events: list(EventView, { description: 'Its evidence, oldest first, without what retention has deleted' }),
+  parts: list(Alert, { description: 'Incidents that are a part of this scan, newest first, at most 100' }),
+  events: list(ListedEvent, { description: 'Its evidence, oldest first, without what retention has deleted' }),
 });
 export type AlertDetail = Static<typeof AlertDetail>;
 
@@ -68,14 +68,14 @@ export type AsOf = Static<typeof AsOf>;
 /** The state of the fleet by its incidents, and those that it follows from, gravest first, at most 100. */
 export interface FleetAnswer {
   readonly state: FleetState;
-  readonly because: readonly AlertView[];
+  readonly because: readonly Alert[];
   readonly asOf: AsOf;
   /** Why the rules cannot be vouched for at the moment; null where they can. */
   readonly doubt: string | null;
 }
 
 /** Answers questions about alerts, newest first. */
-export interface AlertsView {
+export interface AlertQueries {
   /** `GET /api/alerts` as it goes out. */
   list(query: AlertQuery): Promise<Written>;
   /** The state of the fleet now. */
@@ -87,7 +87,7 @@ export interface AlertsView {
 }
 
 /** The results of a server without rules. */
-export const NO_ALERTS: AlertsView = {
+export const NO_ALERTS: AlertQueries = {
   list: async () => new TextEncoder().encode('{"alerts":[],"next":null}'),
   state: async () => ({ state: 'quiet', because: [], asOf: { stored: null, rules: null }, doubt: null }),
   one: async () => null,

@@ -2,7 +2,7 @@
 
 import { ATTACK_RULES } from '../alert-config/rules.ts';
 import type { StoredIncident } from '../alerting/incident-store.ts';
-import type { AlertDetail, AlertQuery, AlertsView, AlertView, FleetAnswer, FleetState } from './alert-results.ts';
+import type { Alert, AlertDetail, AlertQueries, AlertQuery, FleetAnswer, FleetState } from './alert-results.ts';
 import type { QueryThread } from './query-thread.ts';
 import { lagWords } from './rule-progress.ts';
 
@@ -16,7 +16,7 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
 
 /** Returns an incident as the API gives it. */
-export function alertView({ incident, acknowledgedAt, acknowledgedBy }: StoredIncident): AlertView {
+export function alertOf({ incident, acknowledgedAt, acknowledgedBy }: StoredIncident): Alert {
   const { id, rule, severity, host, source, user, count, summary, evidence, late, trust, partOf } = incident;
   return {
     id,
@@ -40,7 +40,7 @@ export function alertView({ incident, acknowledgedAt, acknowledgedBy }: StoredIn
 }
 
 /** Returns the state of the fleet by its open and unacknowledged incidents, and those among them that it follows from. */
-export function fleetState(counting: readonly StoredIncident[]): { state: FleetState; because: AlertView[] } {
+export function fleetState(counting: readonly StoredIncident[]): { state: FleetState; because: Alert[] } {
   const grave = counting.filter(
     ({ incident, acknowledgedAt }) => incident.severity === 'critical' && acknowledgedAt === null,
   );
@@ -48,7 +48,7 @@ export function fleetState(counting: readonly StoredIncident[]): { state: FleetS
     (one) => !grave.includes(one) && one.incident.closedAt === null && ATTACK_RULES.includes(one.incident.rule),
   );
   const state = grave.length > 0 ? 'breach' : attacks.length > 0 ? 'attack' : 'quiet';
-  return { state, because: [...grave, ...attacks].map(alertView) };
+  return { state, because: [...grave, ...attacks].map(alertOf) };
 }
 
 const toTheMinute = (ms: number): number => Math.floor(ms / 60_000) * 60_000;
@@ -77,18 +77,18 @@ interface Options {
 }
 
 /** Runs the queries about alerts on the query thread. */
-export class StoreAlerts implements AlertsView {
+export class StoreAlerts implements AlertQueries {
   readonly #options: Options;
 
   constructor(options: Options) {
     this.#options = options;
   }
 
-  list(query: AlertQuery): ReturnType<AlertsView['list']> {
+  list(query: AlertQuery): ReturnType<AlertQueries['list']> {
     return this.#options.thread.runJson('alerts', query);
   }
 
-  state(): ReturnType<AlertsView['state']> {
+  state(): ReturnType<AlertQueries['state']> {
     const { thread, now } = this.#options;
     return stateNow(thread, now());
   }
@@ -98,7 +98,7 @@ export class StoreAlerts implements AlertsView {
     if (!found) return null;
     const { stored, parts, events } = found;
     const { hosts, users, ips, more } = stored.incident;
-    return { ...alertView(stored), hosts, users, sources: ips, more, parts: parts.map(alertView), events };
+    return { ...alertOf(stored), hosts, users, sources: ips, more, parts: parts.map(alertOf), events };
   }
 
   async acknowledge(id: string, by: string): Promise<AlertDetail | null> {

@@ -1,15 +1,15 @@
 /** The interface of decisions of people. */
 import type { Standing } from '../alerting/standing.ts';
-import type { DecisionView } from './decisions.ts';
+import type { DecisionEntry } from './decisions.ts';
 
 /** Decisions, newest first, and where to go on. */
 export interface DecisionPage {
-  readonly decisions: readonly DecisionView[];
+  readonly decisions: readonly DecisionEntry[];
   readonly next: number | null;
 }
 
 /** Shows and takes decisions. What is taken is shown by the next question. */
-export interface DecisionsView {
+export interface DecisionQueries {
   list(limit: number, before: number | null): Promise<DecisionPage>;
   decide(standing: Standing, by: string): Promise<void>;
   /** Ends a decision. False for an id that there is not, or one that is undone already. */
@@ -17,7 +17,7 @@ export interface DecisionsView {
 }
 
 /** The answers of a server without rules. */
-export const NO_DECISIONS: DecisionsView = {
+export const NO_DECISIONS: DecisionQueries = {
   list: async () => ({ decisions: [], next: null }),
   decide: async () => {},
   undo: async () => false,

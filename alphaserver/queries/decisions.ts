@@ -7,7 +7,7 @@ import type { Decision } from '../store/decisions.ts';
 import { time } from './results.ts';
 
 /** A decision in `GET /api/decisions`. */
-export const DecisionView = object({
+export const DecisionEntry = object({
   id: integer(),
   at: time,
   kind: oneOf(['block', 'allow', 'silence', 'acknowledge']),
@@ -22,7 +22,7 @@ export const DecisionView = object({
   undoneBy: orNull(text()),
   holds: flag({ description: 'True while it has an effect' }),
 });
-export type DecisionView = Static<typeof DecisionView>;
+export type DecisionEntry = Static<typeof DecisionEntry>;
 
 const KINDS = { blocked: 'block', allowed: 'allow', silenced: 'silence' } as const;
 const ACKNOWLEDGED = 'acknowledged';
@@ -49,7 +49,7 @@ export function decisionPage(
   limit: number,
   before: number | null,
   nowMs: number,
-): { decisions: DecisionView[]; next: number | null } {
+): { decisions: DecisionEntry[]; next: number | null } {
   const known = new Map(standing(db).map((one) => [one.id, one]));
   const kinds = [...STANDING_KINDS, ACKNOWLEDGED];
   const where = `WHERE kind IN (${kinds.map(() => '?').join(', ')}) AND by IS NOT NULL AND id < ? ORDER BY id DESC LIMIT ?`;
@@ -60,16 +60,16 @@ export function decisionPage(
   return {
     decisions: page.map((row) => {
       const decided = known.get(row.id);
-      return decided ? standingView(decided, nowMs) : acknowledgementView(decisionOf(row));
+      return decided ? standingEntry(decided, nowMs) : acknowledgementEntry(decisionOf(row));
     }),
     next: rows.length > limit ? (page.at(-1)?.id ?? null) : null,
   };
 }
 
-function standingView(
+function standingEntry(
   { id, at, kind, by, why, untilMs, rule, host, source, ...undone }: Decided,
   nowMs: number,
-): DecisionView {
+): DecisionEntry {
   return {
     ...{ id, at: new Date(at).toISOString(), kind: KINDS[kind], by, why, until: iso(untilMs), rule, host, source },
     ...{ incident: null, undoneAt: iso(undone.undoneAt), undoneBy: undone.undoneBy },
@@ -77,7 +77,7 @@ function standingView(
   };
 }
 
-function acknowledgementView({ id, at, by, subject }: Decision): DecisionView {
+function acknowledgementEntry({ id, at, by, subject }: Decision): DecisionEntry {
   return {
     ...{ id, at: new Date(at).toISOString(), kind: 'acknowledge' as const, by, why: '', until: null },
     ...{ rule: null, host: null, source: null, incident: subject, undoneAt: null, undoneBy: null, holds: true },

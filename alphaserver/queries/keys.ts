@@ -1,6 +1,6 @@
 /** Keys by their fingerprint: who used each, where, from where, first and last. */
 import type { Database } from '../store/database.ts';
-import type { KeyCursor, KeyDetail, KeyPage, KeyQuery, KeyView } from './results.ts';
+import type { KeyCursor, KeyDetail, KeyPage, KeyQuery, LoginKey } from './results.ts';
 
 /** Names that a key's row lists of each kind, those used last. */
 const NAMES = 20;
@@ -87,7 +87,7 @@ export function keyDetail(db: Database, fingerprint: string): KeyDetail | null {
   };
 }
 
-function viewOf(db: Database, { fingerprint, key, firstAt, lastAt, logins }: KeyRow): KeyView {
+function viewOf(db: Database, { fingerprint, key, firstAt, lastAt, logins }: KeyRow): LoginKey {
   const names = (column: string): string[] =>
     db
       .prepare(
@@ -115,7 +115,7 @@ const typeOf = (key: string): string | null => /^([\w-]{1,40}) /.exec(key)?.[1] 
 /** `ED25519-CERT SHA256:... ID alice (serial 7) CA ED25519 SHA256:...`: sshd's words for a certificate. */
 const CERTIFICATE = / ID (.{0,1024}) \(serial (\d{1,20})\) CA (\S{1,40} \S{1,80})$/s;
 
-function certificateOf(key: string): KeyView['certificate'] {
+function certificateOf(key: string): LoginKey['certificate'] {
   const [, id, serial, ca] = CERTIFICATE.exec(key) ?? [];
   return id === undefined || serial === undefined || ca === undefined ? null : { id, serial, ca };
 }

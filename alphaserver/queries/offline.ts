@@ -7,7 +7,7 @@ import { MIGRATIONS as ROLLUP_MIGRATIONS } from '../rollups/schema.ts';
 import { arrays, type Database, isAttached } from '../store/database.ts';
 import { EVENTS_FILE } from '../store/folder.ts';
 import { MIGRATIONS } from '../store/schema.ts';
-import { type AlertsView, NO_ALERTS } from './alert-results.ts';
+import { type AlertQueries, NO_ALERTS } from './alert-results.ts';
 import { stateNow } from './alert-views.ts';
 import { Queries } from './queries.ts';
 import type { QueryThread } from './query-thread.ts';
@@ -65,7 +65,7 @@ export function offlineViews(db: Database, originOf: OriginOf, now: () => number
 }
 
 /** Gives the state of the fleet as the page's API does. A store whose alerts.db is not there has no incidents, and nothing to vouch for it. */
-export function offlineAlerts(db: Database, now: () => number): Pick<AlertsView, 'state'> {
+export function offlineAlerts(db: Database, now: () => number): Pick<AlertQueries, 'state'> {
   if (!isAttached(db, 'alerts'))
     return { state: async () => ({ ...(await NO_ALERTS.state()), doubt: 'No rules have judged what is stored' }) };
   return { state: () => stateNow(queriesOn(db), now()) };

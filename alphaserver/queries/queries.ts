@@ -11,7 +11,7 @@ import { eventsAfter, eventsWithIds } from '../store/event-rows.ts';
 import { HOST_BY_NAME } from '../store/row-names.ts';
 import type { StoredEvent, StoredGap } from '../store/store.ts';
 import { type AboutKind, aboutOf } from './about.ts';
-import { type DecisionView, decisionPage } from './decisions.ts';
+import { type DecisionEntry, decisionPage } from './decisions.ts';
 import { eventPage, firstIdSince } from './events.ts';
 import {
   agentsAfter,
@@ -28,25 +28,25 @@ import { type BlocklistQuery, type BlocklistText, type IncidentQuery, Incidents 
 import { keyDetail, keyPage } from './keys.ts';
 import { type StoredFigures, storedFigures } from './metrics.ts';
 import type {
-  AboutView,
+  Activity,
   CoverageCounts,
   EventPage,
   EventQuery,
-  EventView,
   FleetShape,
   KeyDetail,
   KeyPage,
   KeyQuery,
   LedgerTotals,
-  NetworksView,
+  ListedEvent,
+  NetworkRanking,
   Origin,
-  PointView,
-  RankingView,
+  Ranking,
   SessionPage,
   SessionQuery,
   SpanQuery,
-  SummaryView,
-  TimelineView,
+  SpanSummary,
+  TimelineStep,
+  TimelineSteps,
 } from './results.ts';
 import { TIMELINE_LIMIT } from './results.ts';
 import { type RuleProgress, ruleProgress } from './rule-progress.ts';
@@ -102,8 +102,8 @@ export class Queries {
   }
 
   /** Adds where their sources are to events. */
-  #located(events: readonly StoredEvent[]): EventView[] {
-    if (this.#originOf === NO_ORIGIN) return events as EventView[];
+  #located(events: readonly StoredEvent[]): ListedEvent[] {
+    if (this.#originOf === NO_ORIGIN) return events as ListedEvent[];
     return events.map((event) => ({ ...event, ...this.#originOf(event.ip) }));
   }
 
@@ -127,14 +127,14 @@ export class Queries {
     return this.#at((snapshot) => firstIdSince(snapshot, sinceMs));
   }
 
-  summary(span: SpanQuery): SummaryView {
+  summary(span: SpanQuery): SpanSummary {
     return this.#at((snapshot) => {
       const [hosts = 0, sources = 0, users = 0] = new TopValues(snapshot, span).distinct();
       return { ...counts(new TimelineCounts(snapshot, null).of(span)), hosts, sources, users };
     });
   }
 
-  top(kind: keyof typeof KINDS_ASKED, span: SpanQuery, limit: number): RankingView {
+  top(kind: keyof typeof KINDS_ASKED, span: SpanQuery, limit: number): Ranking {
     return this.#at((snapshot) => {
       const { ranks, error } = new TopValues(snapshot, span).first(KINDS_ASKED[kind], limit);
       return {
@@ -150,7 +150,7 @@ export class Queries {
     });
   }
 
-  networks(span: SpanQuery, limit: number): NetworksView {
+  networks(span: SpanQuery, limit: number): NetworkRanking {
     return this.#at((snapshot) => {
       const { ranks, error } = new TopValues(snapshot, span).networks(limit);
       const source = ({ value: _, hosts, users, ...one }: Rank) => ({
@@ -186,7 +186,7 @@ export class Queries {
     stepMs: number | null,
     host: string | null,
     nowMs: number,
-  ): TimelineView | 'tooLong' {
+  ): TimelineSteps | 'tooLong' {
     return this.#at((snapshot) => {
       const to = untilMs ?? this.#lastTime(snapshot, nowMs) + 1;
       const first = sinceMs ?? Math.min(this.#firstTime(snapshot), to - 1);
@@ -195,7 +195,7 @@ export class Queries {
       const from = sinceMs ?? Math.max(first, floorTo(to - 1, step) - (TIMELINE_LIMIT - 1) * step);
       if (floorTo(to - 1, step) - floorTo(from, step) >= TIMELINE_LIMIT * step) return 'tooLong';
       const steps = this.#steps(snapshot, { from, to }, step, host);
-      const points: PointView[] = [];
+      const points: TimelineStep[] = [];
       for (let at = floorTo(from, step); at < to; at += step)
         points.push({ at: iso(at), ...(steps.get(at) ?? countsOf()) });
       return { step: step / 1_000, points };
@@ -252,7 +252,7 @@ export class Queries {
     return this.#at(() => new Incidents(this.#db).counting(sinceMs, limit, nowMs));
   }
 
-  decisions(limit: number, before: number | null, nowMs: number): { decisions: DecisionView[]; next: number | null } {
+  decisions(limit: number, before: number | null, nowMs: number): { decisions: DecisionEntry[]; next: number | null } {
     return decisionPage(this.#db, limit, before, nowMs);
   }
 
@@ -261,7 +261,7 @@ export class Queries {
     kind: AboutKind,
     value: string,
     incidents: number,
-  ): { about: AboutView; host: HostFacts | null; origin: Origin | null; incidents: StoredIncident[] } | null {
+  ): { about: Activity; host: HostFacts | null; origin: Origin | null; incidents: StoredIncident[] } | null {
     return this.#at((snapshot) => {
       const about = aboutOf(snapshot, kind, value);
       const host = kind === 'host' ? hostNamed(this.#db, value) : null;
@@ -284,7 +284,7 @@ export class Queries {
   alert(
     id: string,
     parts: number,
-  ): { stored: StoredIncident; parts: readonly StoredIncident[]; events: EventView[] } | null {
+  ): { stored: StoredIncident; parts: readonly StoredIncident[]; events: ListedEvent[] } | null {
     return this.#at(() => {
       const incidents = new Incidents(this.#db);
       const stored = incidents.get(id);

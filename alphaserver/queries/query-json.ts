@@ -1,5 +1,5 @@
 /** Large results as JSON in the API's shapes, written on the query thread, so that the main thread only sends bytes. Pure. */
-import { alertView } from './alert-views.ts';
+import { alertOf } from './alert-views.ts';
 import type { Queries } from './queries.ts';
 import { eventCursor } from './results.ts';
 
@@ -49,7 +49,7 @@ function shape(query: JsonQuery, values: readonly unknown[], result: unknown): u
     }
     case 'alerts': {
       const { incidents, next } = result as Result<'alerts'>;
-      return { alerts: incidents.map(alertView), next };
+      return { alerts: incidents.map(alertOf), next };
     }
   }
 }

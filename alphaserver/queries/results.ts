@@ -17,19 +17,19 @@ import {
   text,
 } from '../../service/schema.ts';
 import type { StoredEvent } from '../store/store.ts';
-import type { AlertView } from './alert-results.ts';
+import type { Alert } from './alert-results.ts';
 
 /** Describes a time. */
 export const time = text({ description: 'ISO 8601 in UTC' });
 
 /** The number of events of each outcome. */
-export const CountsView = object({
+export const EventCounts = object({
   attempts: integer({ description: 'accepted and failed together' }),
   accepted: integer(),
   failed: integer(),
   probes: integer(),
 });
-export type CountsView = Static<typeof CountsView>;
+export type EventCounts = Static<typeof EventCounts>;
 
 /** A word for how well a host is watched. */
 export const Coverage = oneOf(['live', 'late', 'blind'], {
@@ -42,7 +42,7 @@ export const CoverageCounts = object({ live: integer(), late: integer(), blind: 
 export type CoverageCounts = Static<typeof CoverageCounts>;
 
 /** A host in `GET /api/hosts`. */
-export const HostView = object({
+export const WatchedHost = object({
   host: text(),
   connected: flag({ description: 'True while its agent is connected' }),
   state: text({
@@ -51,9 +51,9 @@ export const HostView = object({
   coverage: Coverage,
   firstSeen: time,
   lastSeen: time,
-  ...CountsView.properties,
+  ...EventCounts.properties,
 });
-export type HostView = Static<typeof HostView>;
+export type WatchedHost = Static<typeof WatchedHost>;
 
 /** Unix milliseconds, `from` inside, `to` outside; infinite where nothing was asked. */
 export interface SpanQuery {
@@ -96,7 +96,7 @@ export type Origin = Static<typeof Origin>;
 const origin = { origin: optional(orNull(Origin)) };
 
 /** An attempt or a probe in `GET /api/events`. */
-export const EventView = object({
+export const ListedEvent = object({
   id: integer(),
   at: time,
   storedAt: time,
@@ -115,16 +115,16 @@ export const EventView = object({
   pid: optional(orNull(integer())),
   ...origin,
 });
-export type EventView = Static<typeof EventView>;
+export type ListedEvent = Static<typeof ListedEvent>;
 
 /** Events by the time they happened, newest first, and where to go on. */
 export interface EventPage {
-  readonly events: readonly EventView[];
+  readonly events: readonly ListedEvent[];
   readonly next: EventCursor | null;
 }
 
 /** A session in `GET /api/sessions`, on the stream, and of `alphaserver who`. */
-export const SessionView = object({
+export const LoginSession = object({
   id: integer(),
   agent: text(),
   host: text(),
@@ -142,10 +142,10 @@ export const SessionView = object({
   confirmedAt: orNull(text({ description: 'When the kernel of its host last said that the connection is there' })),
   followed: flag({ description: 'False where its agent follows it no more, and did not say that it ended' }),
 });
-export type SessionView = Static<typeof SessionView>;
+export type LoginSession = Static<typeof LoginSession>;
 
 /** A key in `GET /api/keys`. */
-export const KeyView = object({
+export const LoginKey = object({
   key: text({ description: 'Its fingerprint' }),
   type: orNull(text({ description: 'Such as ED25519, or ED25519-CERT for a certificate' })),
   certificate: orNull(
@@ -162,11 +162,11 @@ export const KeyView = object({
   logins: integer(),
   sources: list(text(), { description: 'From where it was used, last first, at most 20' }),
 });
-export type KeyView = Static<typeof KeyView>;
+export type LoginKey = Static<typeof LoginKey>;
 
 /** What one key's page shows: `GET /api/keys/FINGERPRINT`. */
 export const KeyDetail = object({
-  ...KeyView.properties,
+  ...LoginKey.properties,
   uses: list(
     object({
       user: orNull(text()),
@@ -202,7 +202,7 @@ export interface KeyQuery {
 
 /** Keys, those used last first, and where to go on. */
 export interface KeyPage {
-  readonly keys: readonly KeyView[];
+  readonly keys: readonly LoginKey[];
   readonly next: KeyCursor | null;
 }
 
@@ -225,21 +225,21 @@ export interface SessionQuery {
 
 /** Sessions by when they began, newest first, and where to go on. */
 export interface SessionPage {
-  readonly sessions: readonly SessionView[];
+  readonly sessions: readonly LoginSession[];
   readonly next: EventCursor | null;
 }
 
 /** Counts of a span, and how many different hosts, sources and users had a part in it: in `GET /api/summary`. */
-export const SummaryView = object({
-  ...CountsView.properties,
+export const SpanSummary = object({
+  ...EventCounts.properties,
   hosts: integer(),
   sources: integer(),
   users: integer(),
 });
-export type SummaryView = Static<typeof SummaryView>;
+export type SpanSummary = Static<typeof SpanSummary>;
 
 /** Counts of one host, source or user in a ranking, and when it was first and last seen. */
-export const RankCounts = object({ ...CountsView.properties, firstSeen: time, lastSeen: time });
+export const RankCounts = object({ ...EventCounts.properties, firstSeen: time, lastSeen: time });
 
 /** A row of `GET /api/top/sources`. */
 export const SourceRank = object({
@@ -264,11 +264,11 @@ export const NetworkRank = object({
 export type NetworkRank = Static<typeof NetworkRank>;
 
 /** Sources by network, most attempts first. */
-export const NetworksView = object({ networks: list(NetworkRank), error: integer() });
-export type NetworksView = Static<typeof NetworksView>;
+export const NetworkRanking = object({ networks: list(NetworkRank), error: integer() });
+export type NetworkRanking = Static<typeof NetworkRanking>;
 
 /** A row of a ranking. `value` is the host's name, the source's address or the user's name. */
-export interface RankView extends Static<typeof RankCounts> {
+export interface RankRow extends Static<typeof RankCounts> {
   readonly value: string;
   /** The number of different hosts and users that a source tried; null for hosts and users. */
   readonly hosts: number | null;
@@ -278,23 +278,23 @@ export interface RankView extends Static<typeof RankCounts> {
 }
 
 /** A ranking, most attempts first. Each count may be too low by `error` events at most; 0 while all values are kept. */
-export interface RankingView {
-  readonly ranks: readonly RankView[];
+export interface Ranking {
+  readonly ranks: readonly RankRow[];
   readonly error: number;
 }
 
 /** A step of `GET /api/timeline`. */
-export const PointView = object({
+export const TimelineStep = object({
   at: text({ description: 'Where the step begins' }),
   accepted: integer(),
   failed: integer(),
   probes: integer(),
 });
-export type PointView = Static<typeof PointView>;
+export type TimelineStep = Static<typeof TimelineStep>;
 
 /** `GET /api/timeline`. */
-export const TimelineView = object({ step: integer({ description: 'Seconds' }), points: list(PointView) });
-export type TimelineView = Static<typeof TimelineView>;
+export const TimelineSteps = object({ step: integer({ description: 'Seconds' }), points: list(TimelineStep) });
+export type TimelineSteps = Static<typeof TimelineSteps>;
 
 const LedgerCounts = object({
   sent: integer({ description: 'Events that it gave a number to, as far as known' }),
@@ -309,7 +309,7 @@ const LedgerCounts = object({
 });
 
 /** An agent in `GET /api/ledger`: `sent = stored + gaps + waiting`, and `lastSeq = stored + gaps`. */
-export const LedgerView = object({
+export const LedgerEntry = object({
   agent: text(),
   host: text(),
   connected: flag(),
@@ -317,7 +317,7 @@ export const LedgerView = object({
   lastSeq: integer(),
   ...LedgerCounts.properties,
 });
-export type LedgerView = Static<typeof LedgerView>;
+export type LedgerEntry = Static<typeof LedgerEntry>;
 
 /** The ledger's sums over all agents. */
 export const LedgerTotals = object({
@@ -341,7 +341,7 @@ export const FleetShape = object({
 export type FleetShape = Static<typeof FleetShape>;
 
 /** Something known to be missing: `GET /api/gaps`. */
-export const GapView = object({
+export const KnownGap = object({
   id: integer(),
   agent: text(),
   host: text(),
@@ -352,10 +352,10 @@ export const GapView = object({
   lines: orNull(integer()),
   events: orNull(integer()),
 });
-export type GapView = Static<typeof GapView>;
+export type KnownGap = Static<typeof KnownGap>;
 
 /** Logins that have user, host, source, method and key in common. */
-export const LoginsView = object({
+export const LoginGroup = object({
   user: orNull(text()),
   host: text(),
   ip: orNull(text()),
@@ -365,14 +365,14 @@ export const LoginsView = object({
   firstUsed: time,
   lastUsed: time,
 });
-export type LoginsView = Static<typeof LoginsView>;
+export type LoginGroup = Static<typeof LoginGroup>;
 
 /** A host, source or user among those that another had to do with. */
 const AboutRank = object({ value: text(), ...RankCounts.properties });
 
 /** What one host, source or user did, or what was done to it. Counts are of the newest events alone where there are `more`. */
-export const AboutView = object({
-  ...CountsView.properties,
+export const Activity = object({
+  ...EventCounts.properties,
   more: flag({ description: 'True where older events are not counted' }),
   firstSeen: orNull(time),
   lastSeen: orNull(time),
@@ -382,16 +382,16 @@ export const AboutView = object({
   hosts: list(AboutRank, { description: 'At most 20 of each, those with most events first' }),
   sources: list(AboutRank),
   users: list(AboutRank),
-  logins: list(LoginsView, { description: 'At most 50, those used last first' }),
+  logins: list(LoginGroup, { description: 'At most 50, those used last first' }),
   hours: list(integer(), { description: 'Logins by the hour of the day in UTC' }),
 });
-export type AboutView = Static<typeof AboutView>;
+export type Activity = Static<typeof Activity>;
 
 /** What a page about one thing shows. `watched` is a host's state, `origin` where a source is; null for others. */
-export interface About extends AboutView {
-  readonly watched: HostView | null;
+export interface About extends Activity {
+  readonly watched: WatchedHost | null;
   readonly origin: Origin | null;
-  readonly incidents: readonly AlertView[];
+  readonly incidents: readonly Alert[];
 }
 
 /** Answers questions about what is stored. All reject when the store cannot be read. */
@@ -400,7 +400,7 @@ export interface Views {
   hosts(
     limit: number,
     after: string | null,
-  ): Promise<{ readonly hosts: readonly HostView[]; readonly next: string | null }>;
+  ): Promise<{ readonly hosts: readonly WatchedHost[]; readonly next: string | null }>;
   events(query: EventQuery): Promise<EventPage>;
   /** What one host, source or user did; null where nothing is known of it. */
   about(kind: 'host' | 'ip' | 'user', value: string): Promise<About | null>;
@@ -410,7 +410,7 @@ export interface Views {
   key(fingerprint: string): Promise<KeyDetail | null>;
   /** Events stored after the one with this id, in the order they were stored, at most `limit`. */
   eventsAfter(id: number, limit: number): Promise<readonly StoredEvent[]>;
-  summary(span: SpanQuery): Promise<SummaryView>;
+  summary(span: SpanQuery): Promise<SpanSummary>;
   /**
    * A span in steps, empty ones too. Null where nothing was asked: the first event, now, and the finest step that gives
    * few enough points. `tooLong` where more than TIMELINE_LIMIT points would be needed.
@@ -420,24 +420,24 @@ export interface Views {
     untilMs: number | null,
     stepMs: number | null,
     host: string | null,
-  ): Promise<TimelineView | 'tooLong'>;
-  top(kind: 'hosts' | 'sources' | 'users', span: SpanQuery, limit: number): Promise<RankingView>;
+  ): Promise<TimelineSteps | 'tooLong'>;
+  top(kind: 'hosts' | 'sources' | 'users', span: SpanQuery, limit: number): Promise<Ranking>;
   /** Sources, the IPv6 addresses of one network as one. */
-  networks(span: SpanQuery, limit: number): Promise<NetworksView>;
+  networks(span: SpanQuery, limit: number): Promise<NetworkRanking>;
   /** The number of hosts in each state of watching. */
   coverage(): Promise<CoverageCounts>;
   /** Agents in the order they were first seen, those after the one with the store's number `after`. */
   ledger(
     limit: number,
     after: number,
-  ): Promise<{ readonly agents: readonly LedgerView[]; readonly next: number | null; readonly totals: LedgerTotals }>;
+  ): Promise<{ readonly agents: readonly LedgerEntry[]; readonly next: number | null; readonly totals: LedgerTotals }>;
   /** Shapes, seen most first. */
   unknown(limit: number): Promise<readonly FleetShape[]>;
   /** Gaps, the last stored first, those before the one with the id `before`. */
   gaps(
     limit: number,
     before: number | null,
-  ): Promise<{ readonly gaps: readonly GapView[]; readonly next: number | null }>;
+  ): Promise<{ readonly gaps: readonly KnownGap[]; readonly next: number | null }>;
 }
 
 /** An answer as it goes out: JSON in UTF-8. */

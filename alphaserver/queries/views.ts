@@ -2,10 +2,10 @@
 
 import type { AboutKind } from './about.ts';
 import { accountOf, coverageBy, SILENT_AFTER_MS, stateOf } from './agent-state.ts';
-import { alertView } from './alert-views.ts';
+import { alertOf } from './alert-views.ts';
 import { type HostFacts, reportOf } from './fleet.ts';
 import type { QueryThread } from './query-thread.ts';
-import type { HostView, Views, WrittenViews } from './results.ts';
+import type { Views, WatchedHost, WrittenViews } from './results.ts';
 
 /** Gives large results as JSON. */
 export function writtenViews(thread: Pick<QueryThread, 'runJson'>, now: () => number): WrittenViews {
@@ -56,7 +56,7 @@ export class StoreViews implements Views {
     };
   }
 
-  #host({ host, agent, firstSeen, lastSeen, accepted, failed, probes, report }: HostFacts): HostView {
+  #host({ host, agent, firstSeen, lastSeen, accepted, failed, probes, report }: HostFacts): WatchedHost {
     const connected = this.#connected(agent);
     const [last, nowMs] = [reportOf(report), this.#now()];
     return {
@@ -77,7 +77,7 @@ export class StoreViews implements Views {
     const found = await this.#thread.run('about', kind, value, ABOUT_INCIDENTS);
     if (found === null) return null;
     const { about, host, origin, incidents } = found;
-    return { ...about, watched: host && this.#host(host), origin, incidents: incidents.map(alertView) };
+    return { ...about, watched: host && this.#host(host), origin, incidents: incidents.map(alertOf) };
   }
 
   async ledger(limit: number, after: number): ReturnType<Views['ledger']> {

@@ -2,7 +2,7 @@
 import { escapeText } from '../../service/escape.ts';
 import { grouped } from '../../service/terminal/table.ts';
 import { spanWords } from '../detection/incident-summary.ts';
-import type { AlertView } from '../queries/alert-results.ts';
+import type { Alert } from '../queries/alert-results.ts';
 import type { Report } from './report.ts';
 
 /** The gravity of a line, for its colour. */
@@ -83,13 +83,13 @@ function unknownWords(report: Report): string {
   return `${reason}; ${known}${happened(report)}`;
 }
 
-function breach(because: readonly AlertView[]): string {
+function breach(because: readonly Alert[]): string {
   const critical = because.filter(({ severity }) => severity === 'critical').length;
   const more = because.length - critical;
   return `${counted(critical, 'critical incident')} to look at now${more > 0 ? `, ${grouped(more)} more going on` : ''}`;
 }
 
-function incident({ severity, rule, summary, lastAt, closedAt }: AlertView): Line {
+function incident({ severity, rule, summary, lastAt, closedAt }: Alert): Line {
   const text = `  ${severity}: ${escapeText(summary, SUMMARY_LIMIT_CHARS)} (${rule}, ${minute(lastAt)}${closedAt === null ? '' : ', over'})`;
   return { text, tone: severity === 'critical' ? 'grave' : severity === 'warning' ? 'bad' : 'plain' };
 }

@@ -1,23 +1,23 @@
 /** Gathers a report: the answers that the page shows for a span of time. */
 
 import { vouchedState } from '../queries/agent-state.ts';
-import type { AlertsView, AlertView, AsOf, FleetState } from '../queries/alert-results.ts';
+import type { Alert, AlertQueries, AsOf, FleetState } from '../queries/alert-results.ts';
 import type {
-  CountsView,
   Coverage,
   CoverageCounts,
+  EventCounts,
   FleetShape,
-  HostView,
   LedgerTotals,
   NetworkRank,
-  RankView,
-  SummaryView,
+  RankRow,
+  SpanSummary,
   Views,
+  WatchedHost,
 } from '../queries/results.ts';
 import type { StoredGap } from '../store/store.ts';
 
 /** A host: its state now, and what happened on it in the span. */
-export interface ReportHost extends CountsView {
+export interface ReportHost extends EventCounts {
   readonly host: string;
   readonly state: string;
   readonly coverage: Coverage;
@@ -31,19 +31,19 @@ export interface Report {
   readonly since: string;
   readonly until: string;
   /** The answer of `GET /api/summary`. */
-  readonly summary: SummaryView & {
+  readonly summary: SpanSummary & {
     readonly state: FleetState;
     /** The reason why the state is unknown; else null. */
     readonly why: string | null;
     readonly asOf: AsOf;
-    readonly because: readonly AlertView[];
+    readonly because: readonly Alert[];
     readonly coverage: CoverageCounts;
   };
   /** Those that are not watched first, then by attempts. */
   readonly hosts: readonly ReportHost[];
   /** Sources by IPv6 network, most failures first. */
   readonly sources: readonly NetworkRank[];
-  readonly users: readonly (Omit<RankView, 'value' | 'hosts' | 'users'> & { readonly user: string })[];
+  readonly users: readonly (Omit<RankRow, 'value' | 'hosts' | 'users'> & { readonly user: string })[];
   /** Shapes of lines that no rule knows, of all time. */
   readonly unknown: readonly FleetShape[];
   /** The gaps of the span, the last first. */
@@ -54,7 +54,7 @@ export interface Report {
 /** The sources of a report, and its span. Unix milliseconds, `sinceMs` inside, `untilMs` outside. */
 export interface ReportOptions {
   readonly views: Views;
-  readonly alerts: Pick<AlertsView, 'state'>;
+  readonly alerts: Pick<AlertQueries, 'state'>;
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly nowMs: number;
@@ -108,8 +108,8 @@ export async function reportOf(options: ReportOptions): Promise<Report> {
   };
 }
 
-async function allHosts(views: Views): Promise<HostView[]> {
-  const all: HostView[] = [];
+async function allHosts(views: Views): Promise<WatchedHost[]> {
+  const all: WatchedHost[] = [];
   let after: string | null = null;
   for (let page = 0; page < HOST_PAGES; page += 1) {
     const { hosts, next }: Awaited<ReturnType<Views['hosts']>> = await views.hosts(LISTED_ROWS, after);
@@ -120,12 +120,12 @@ async function allHosts(views: Views): Promise<HostView[]> {
   return all;
 }
 
-const mostFailedFirst = (a: CountsView, b: CountsView): number =>
+const mostFailedFirst = (a: EventCounts, b: EventCounts): number =>
   b.failed - a.failed || b.attempts - a.attempts || b.probes - a.probes;
 
-const NOTHING: CountsView = { attempts: 0, accepted: 0, failed: 0, probes: 0 };
+const NOTHING: EventCounts = { attempts: 0, accepted: 0, failed: 0, probes: 0 };
 
-function hostsOf(hosts: readonly HostView[], ranks: readonly RankView[]): ReportHost[] {
+function hostsOf(hosts: readonly WatchedHost[], ranks: readonly RankRow[]): ReportHost[] {
   const counted = new Map(ranks.map((rank) => [rank.value, rank]));
   const blind = ({ coverage }: ReportHost): number => Number(coverage === 'blind');
   return hosts

@@ -8,7 +8,7 @@ import type { AlertSettings } from '../alert-config/settings.ts';
 import type { Message, ReportContent } from '../notify/message.ts';
 import { retryDelayMs } from '../notify/retry-schedule.ts';
 import type { Send } from '../notify/send.ts';
-import type { AlertsView } from '../queries/alert-results.ts';
+import type { AlertQueries } from '../queries/alert-results.ts';
 import type { Views } from '../queries/results.ts';
 import { reportOf } from './report.ts';
 import { failedReportContent, reportContent } from './report-message.ts';
@@ -27,7 +27,7 @@ export interface ScheduledReportsOptions {
   readonly schedule: ReportSchedule;
   readonly folder: string;
   readonly views: Views;
-  readonly alerts: Pick<AlertsView, 'state'>;
+  readonly alerts: Pick<AlertQueries, 'state'>;
   /** The settings in force. */
   readonly settings: () => AlertSettings;
   readonly senderFor: (settings: AlertSettings) => Send;

@@ -19,30 +19,30 @@ import {
 } from '../../service/schema.ts';
 import { textOf, time, truth, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
 import { BLOCKLIST_FORMATS } from '../alerting/blocklist.ts';
-import { AlertDetail, AlertView, AsOf, FleetState } from '../queries/alert-results.ts';
-import { DecisionView } from '../queries/decisions.ts';
+import { Alert, AlertDetail, AsOf, FleetState } from '../queries/alert-results.ts';
+import { DecisionEntry } from '../queries/decisions.ts';
 import {
-  AboutView,
+  Activity,
   CoverageCounts,
   type EventCursor,
-  EventView,
   FleetShape,
-  GapView,
-  HostView,
   type KeyCursor,
   KeyDetail,
-  KeyView,
+  KnownGap,
+  LedgerEntry,
   LedgerTotals,
-  LedgerView,
-  NetworksView,
+  ListedEvent,
+  LoginKey,
+  LoginSession,
+  NetworkRanking,
   Origin,
   RankCounts,
-  SessionView,
   SourceRank,
   type SpanQuery,
-  SummaryView,
-  TimelineView,
+  SpanSummary,
+  TimelineSteps,
   time as timeSchema,
+  WatchedHost,
 } from '../queries/results.ts';
 import { fingerprintOf } from '../store/sessions.ts';
 import {
@@ -190,12 +190,12 @@ const page = <P extends TProperties>(rows: P) =>
 
 /** The schema of a page about one thing, which is named in the path. */
 const about = <P extends Parameters, O extends TProperties>(tag: Tag, summary: string, params: P, own: O) => {
-  const { schema } = route(tag, summary, {}, object({ ...own, ...AboutView.properties, incidents: list(AlertView) }));
+  const { schema } = route(tag, summary, {}, object({ ...own, ...Activity.properties, incidents: list(Alert) }));
   return { schema: { ...schema, params: schemaOf(params) } };
 };
 
 /** A way to notify people. */
-export const ChannelView = object({
+export const ChannelState = object({
   name: text(),
   kind: text(),
   waiting: integer({ description: 'Incidents that it has still to be notified of' }),
@@ -207,7 +207,7 @@ export const ChannelView = object({
 });
 
 /** A page of decisions. */
-export const DECISIONS = page({ decisions: list(DecisionView) });
+export const DECISIONS = page({ decisions: list(DecisionEntry) });
 
 const error = integer({ description: 'Each count may be too low by this many at most; 0 while all values are kept' });
 const ranked = { ...span, limit };
@@ -218,8 +218,8 @@ export const API = {
     'state',
     'The answer: is anything wrong, and how much happened',
     span,
-    object({ ...Vouched, because: list(AlertView), coverage: CoverageCounts, ...SummaryView.properties }),
-    { 503: object({ ...Fault.properties, ...Vouched, because: list(AlertView) }) },
+    object({ ...Vouched, because: list(Alert), coverage: CoverageCounts, ...SpanSummary.properties }),
+    { 503: object({ ...Fault.properties, ...Vouched, because: list(Alert) }) },
   ),
   alerts: route(
     'state',
@@ -230,10 +230,10 @@ export const API = {
       limit,
       cursor: cursorOf((given) => (ALERT_CURSOR.test(given) ? given : undefined)),
     },
-    page({ alerts: list(AlertView) }),
+    page({ alerts: list(Alert) }),
   ),
   alert: ofOne(route('state', 'One incident, with what it touched and its evidence', {}, AlertDetail)),
-  channels: route('state', 'Ways to notify people, and how they fare', {}, object({ channels: list(ChannelView) })),
+  channels: route('state', 'Ways to notify people, and how they fare', {}, object({ channels: list(ChannelState) })),
 
   decisions: route('decisions', 'What people decided, newest first', paged, DECISIONS),
 
@@ -246,7 +246,7 @@ export const API = {
       cursor: cursorOf(eventCursorIn),
       ...csv,
     },
-    page({ events: list(EventView) }),
+    page({ events: list(ListedEvent) }),
   ),
   sessions: route(
     'events',
@@ -262,7 +262,7 @@ export const API = {
       cursor: cursorOf(eventCursorIn),
       ...csv,
     },
-    page({ sessions: list(SessionView) }),
+    page({ sessions: list(LoginSession) }),
   ),
   keys: route(
     'events',
@@ -274,14 +274,14 @@ export const API = {
       cursor: cursorOf(keyCursorIn),
       ...csv,
     },
-    page({ keys: list(KeyView) }),
+    page({ keys: list(LoginKey) }),
   ),
   key: keyRoute(route('events', 'What is known of one key', {}, KeyDetail)),
   timeline: route(
     'events',
     'Counts in steps of time, empty ones too',
     { ...span, step: parameter('The length of a step', wordOf(['60s', '1h', '1d'])), host: filter.host },
-    TimelineView,
+    TimelineSteps,
   ),
   topHosts: route(
     'events',
@@ -290,7 +290,7 @@ export const API = {
     object({ hosts: list(object({ host: text(), ...RankCounts.properties })), error }),
   ),
   topSources: route('events', 'Sources, most attempts first', ranked, object({ sources: list(SourceRank), error })),
-  topNetworks: route('events', 'Sources by IPv6 network of 64 bits, most attempts first', ranked, NetworksView),
+  topNetworks: route('events', 'Sources by IPv6 network of 64 bits, most attempts first', ranked, NetworkRanking),
   topUsers: route(
     'events',
     'User names, most attempts first',
@@ -302,7 +302,7 @@ export const API = {
     'coverage',
     'Hosts by name, and whether they are watched',
     { limit, cursor: cursorOf((given) => (isHostName(given) ? given : undefined)) },
-    page({ hosts: list(HostView) }),
+    page({ hosts: list(WatchedHost) }),
   ),
   host: about(
     'coverage',
@@ -310,7 +310,7 @@ export const API = {
     { name: required('Its name', textOf(TEXT_LIMIT)) },
     {
       host: text(),
-      watched: orNull(HostView),
+      watched: orNull(WatchedHost),
     },
   ),
   source: about(
@@ -332,7 +332,7 @@ export const API = {
     'coverage',
     'What each agent sent and what became of it: sent = stored + gaps + waiting',
     paged,
-    page({ agents: list(LedgerView), totals: LedgerTotals }),
+    page({ agents: list(LedgerEntry), totals: LedgerTotals }),
   ),
   unknown: route(
     'coverage',
@@ -344,7 +344,7 @@ export const API = {
     'coverage',
     'What is missing: parts of logs that could not be read, events that never came; newest first',
     paged,
-    page({ gaps: list(GapView) }),
+    page({ gaps: list(KnownGap) }),
   ),
 } as const;
 

@@ -7,8 +7,8 @@ import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/value-parser.ts';
 import { CERTIFICATE_CHECKED_EVERY_MS, type CertificateFiles, ServerCertificate } from '../ingest/certificate.ts';
 import type { CertificateEnd, Figures } from '../metrics/samples.ts';
-import { type AlertsView, NO_ALERTS } from '../queries/alert-results.ts';
-import { type DecisionsView, NO_DECISIONS } from '../queries/decision-results.ts';
+import { type AlertQueries, NO_ALERTS } from '../queries/alert-results.ts';
+import { type DecisionQueries, NO_DECISIONS } from '../queries/decision-results.ts';
 import type { Views, WrittenViews } from '../queries/results.ts';
 import { Access, type AccessOptions } from './access.ts';
 import { packed, refuseOtherMethods } from './answers.ts';
@@ -49,9 +49,9 @@ export interface WebOptions {
   readonly metrics: Metrics;
   readonly figures: () => Promise<Figures>;
   /** The source of alerts; without it there are none. */
-  readonly alerts?: AlertsView;
+  readonly alerts?: AlertQueries;
   /** Takes and shows decisions of people; without it there are none. */
-  readonly decisions?: DecisionsView;
+  readonly decisions?: DecisionQueries;
   /** The addresses for firewalls; without it there are none. */
   readonly blocklist?: BlocklistOf;
   /** The ways to tell people; without it there are none. */

@@ -1,47 +1,47 @@
 /** The types of the API's answers, as the server describes them, and what the page makes of them. */
 import type { Static } from '../../../service/schema.ts';
-import type { AlertDetail, AlertView, FleetState } from '../../queries/alert-results.ts';
-import type { DecisionView } from '../../queries/decisions.ts';
+import type { Alert, AlertDetail, FleetState } from '../../queries/alert-results.ts';
+import type { DecisionEntry } from '../../queries/decisions.ts';
 import type {
-  AboutView,
-  CountsView,
+  Activity,
   CoverageCounts,
-  EventView,
+  EventCounts,
   FleetShape,
-  GapView,
-  HostView,
   KeyDetail,
-  LoginsView,
+  KnownGap,
+  ListedEvent,
+  LoginGroup,
+  LoginSession,
   NetworkRank,
   Origin,
-  PointView,
-  SessionView,
+  TimelineStep,
+  WatchedHost,
 } from '../../queries/results.ts';
-import type { CERTIFICATES, ChannelView } from '../api-schema.ts';
+import type { CERTIFICATES, ChannelState } from '../api-schema.ts';
 
 export type {
+  Alert,
   AlertDetail as AlertWhole,
-  AlertView as Alert,
-  CountsView as Counts,
   CoverageCounts,
-  EventView as StoredEvent,
+  EventCounts as Counts,
   FleetShape as Shape,
   FleetState,
-  GapView as StoredGap,
-  HostView,
   KeyDetail as KeyWhole,
-  LoginsView as Logins,
+  KnownGap as StoredGap,
+  ListedEvent as StoredEvent,
+  LoginGroup as Logins,
+  LoginSession as Session,
   NetworkRank as NetworkRow,
-  PointView as Point,
-  SessionView as Session,
+  TimelineStep as Point,
+  WatchedHost,
 };
-export type Decision = DecisionView;
+export type Decision = DecisionEntry;
 /** When a certificate of the server expires: `GET /api/certificates`. */
 export type Certificate = Static<(typeof CERTIFICATES)['schema']['response'][200]>['certificates'][number];
-export type Channel = Static<typeof ChannelView>;
+export type Channel = Static<typeof ChannelState>;
 
 /** How much happened, and among how many. */
-export interface Amounts extends CountsView {
+export interface Amounts extends EventCounts {
   readonly hosts: number;
   readonly sources: number;
   readonly users: number;
@@ -50,13 +50,13 @@ export interface Amounts extends CountsView {
 }
 
 /** `GET /api/hosts/NAME`, `/api/sources/IP` and `/api/users/NAME`. */
-export interface About extends AboutView {
+export interface About extends Activity {
   readonly host?: string;
   readonly ip?: string;
   readonly user?: string;
-  readonly watched?: HostView | null;
+  readonly watched?: WatchedHost | null;
   readonly origin?: Origin | null;
-  readonly incidents: readonly AlertView[];
+  readonly incidents: readonly Alert[];
 }
 
 /** `GET /api/summary`. */
@@ -67,11 +67,11 @@ export interface Summary extends Amounts {
   /** How many hosts are watched how well. */
   readonly coverage: CoverageCounts;
   /** The incidents that say so. */
-  readonly because: readonly AlertView[];
+  readonly because: readonly Alert[];
 }
 
 /** A row of `GET /api/top/...`: `host`, `ip` or `user` says of what. */
-export interface TopRow extends CountsView {
+export interface TopRow extends EventCounts {
   /** Where a source is, where the server knows. */
   readonly origin?: Origin | null;
   readonly host?: string;

@@ -7,7 +7,7 @@ import { FILTERS, timeParameters } from './view.js';
  * @import { Amounts, NetworkRow, Point, StoredEvent, TopRow } from './answers.d.ts'
  * @import { View } from './view.js'
  *
- * @typedef {object} FilteredView
+ * @typedef {object} FilteredCounts
  * @property {Amounts} amounts
  * @property {readonly Point[]} points
  * @property {readonly TopRow[]} hosts
@@ -29,7 +29,7 @@ const SUMS = /** @type {const} */ ({ host: 'hosts', ip: 'sources', user: 'users'
  * @param {{ fromMs: number, toMs: number }} span
  * @param {number} stepMs
  * @param {AbortSignal} signal
- * @returns {Promise<FilteredView>}
+ * @returns {Promise<FilteredCounts>}
  */
 export async function loadFiltered(view, span, stepMs, signal) {
   const { events, more } = await eventsOf(view, signal);

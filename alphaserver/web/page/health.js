@@ -2,7 +2,7 @@
 import { size } from './count.js';
 import { lasting } from './time.js';
 
-/** @import { HostView } from './answers.d.ts' */
+/** @import { WatchedHost } from './answers.d.ts' */
 
 /** States of an agent that have other words on the page. */
 const WORDS = new Map([
@@ -17,7 +17,7 @@ const SILENT = /^agent silent since (\S+)$/;
 
 /**
  * Says how well a host is watched. The server has decided it: `coverage`.
- * @param {HostView} host
+ * @param {WatchedHost} host
  * @param {number} nowMs
  */
 export function healthWords({ connected, state, coverage }, nowMs) {

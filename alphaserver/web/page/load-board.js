@@ -7,8 +7,8 @@ import { concernsOf } from './verdict.js';
 import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
 
 /**
- * @import { About, Alert, Certificate, Channel, HostView, NetworkRow, Point, Session, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
- * @import { FilteredView } from './filtered-view.js'
+ * @import { About, Alert, Certificate, Channel, WatchedHost, NetworkRow, Point, Session, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
+ * @import { FilteredCounts } from './filtered-view.js'
  * @import { Grounds } from './verdict.js'
  * @import { View } from './view.js'
  *
@@ -18,14 +18,14 @@ import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
  * @typedef {object} Parts
  * @property {(part: Grounds) => void} answer
  * @property {(part: { points: readonly Point[], stepMs: number, fromMs: number, toMs: number }) => void} timeline
- * @property {(part: { hosts: readonly HostView[], counts: readonly TopRow[] }) => void} hosts
+ * @property {(part: { hosts: readonly WatchedHost[], counts: readonly TopRow[] }) => void} hosts
  * @property {(about: About | null) => void} about the one thing that the view is filtered by
  * @property {(rows: readonly NetworkRow[]) => void} sources by IPv6 network
  * @property {(rows: readonly TopRow[]) => void} users
  * @property {(part: Unseen) => void} blind
  * @property {(part: { sessions: readonly Session[], next: string | null }) => void} sessions that are open
  * @property {(channels: readonly Channel[], certificates: readonly Certificate[]) => void} faults
- * @property {(cut: FilteredView['cut']) => void} cut
+ * @property {(cut: FilteredCounts['cut']) => void} cut
  */
 
 /** Rows asked for of each list: more than are shown, for they are shown in another order. */
@@ -55,7 +55,7 @@ const POINTS_LIMIT = 1_500;
 export async function loadBoard(view, parts, signal) {
   const span = timeSpan(view, Date.now());
   // First what the answer is made of: a browser asks six things at a time.
-  /** @type {Promise<{ hosts: HostView[] }>} */
+  /** @type {Promise<{ hosts: WatchedHost[] }>} */
   const hosts = ask('/api/hosts', { limit: '1000' }, signal);
   const summary = summaryOf(view, span.toMs, signal);
   await Promise.all([
@@ -102,7 +102,7 @@ async function summaryOf(view, untilMs, signal) {
  * @param {View} view
  * @param {{ fromMs: number, toMs: number }} span
  * @param {Parts} parts
- * @param {Promise<{ hosts: HostView[] }>} hosts
+ * @param {Promise<{ hosts: WatchedHost[] }>} hosts
  * @param {Promise<Incidents>} summary
  * @param {AbortSignal} signal
  */
@@ -137,7 +137,7 @@ async function allParts(view, span, parts, hosts, summary, signal) {
  * @param {View} view
  * @param {{ fromMs: number, toMs: number }} span
  * @param {Parts} parts
- * @param {Promise<{ hosts: HostView[] }>} hosts
+ * @param {Promise<{ hosts: WatchedHost[] }>} hosts
  * @param {Promise<Incidents>} summary
  * @param {AbortSignal} signal
  */

@@ -7,7 +7,7 @@ import { filterLink } from './links.js';
 import { ago } from './time.js';
 
 /**
- * @import { Counts, HostView, NetworkRow, TopRow } from './answers.d.ts'
+ * @import { Counts, WatchedHost, NetworkRow, TopRow } from './answers.d.ts'
  * @import { View } from './view.js'
  */
 
@@ -28,7 +28,7 @@ export class Tables {
 
   /**
    * Hosts, those in trouble first.
-   * @param {{ hosts: readonly HostView[], counts: readonly TopRow[] }} part
+   * @param {{ hosts: readonly WatchedHost[], counts: readonly TopRow[] }} part
    * @param {View} view
    * @param {number} nowMs
    */

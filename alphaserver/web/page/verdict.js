@@ -6,7 +6,7 @@ import { moment } from './time.js';
 import { isFiltered, timeWords } from './view.js';
 
 /**
- * @import { Alert, Amounts, CoverageCounts, FleetState, HostView } from './answers.d.ts'
+ * @import { Alert, Amounts, CoverageCounts, FleetState, WatchedHost } from './answers.d.ts'
  * @import { View } from './view.js'
  *
  * The grounds of an answer. `more`: there are incidents beyond those named. `fleet`: what the server says of all hosts; null
@@ -16,7 +16,7 @@ import { isFiltered, timeWords } from './view.js';
  * @property {readonly Concern[]} concerns
  * @property {boolean} more
  * @property {Amounts} amounts
- * @property {readonly HostView[]} hosts
+ * @property {readonly WatchedHost[]} hosts
  * @property {{ state: FleetState, coverage: CoverageCounts } | null} fleet
  * @property {string | null} doubt
  * @property {(Omit<Amounts, 'hosts' | 'sources' | 'users'> & { where: readonly string[] }) | null} past

@@ -1,5 +1,5 @@
 /** `GET /api/alerts`, one alert, and who takes care of it. */
-import type { AlertDetail, AlertsView } from '../../queries/alert-results.ts';
+import type { AlertDetail, AlertQueries } from '../../queries/alert-results.ts';
 import { ACKNOWLEDGE, API } from '../api-schema.ts';
 import { type ApiApp, ParameterError } from '../parameters.ts';
 import { sendWritten } from '../send-json.ts';
@@ -13,7 +13,7 @@ class UnknownAlertError extends Error {
 }
 
 /** Incidents, newest first; one with its evidence; and its acknowledgement. */
-export function alertRoutes(app: ApiApp, alerts: AlertsView): void {
+export function alertRoutes(app: ApiApp, alerts: AlertQueries): void {
   app.get('/api/alerts', API.alerts, async ({ query }, reply) => {
     const { since, ...rest } = query;
     return sendWritten(reply, await alerts.list({ ...rest, sinceMs: since }));

@@ -1,6 +1,6 @@
 /** `GET /api/summary`, `/api/timeline` and `/api/top/...`: how much happened, when, and by whom. */
 import { vouchedState } from '../../queries/agent-state.ts';
-import type { AlertsView } from '../../queries/alert-results.ts';
+import type { AlertQueries } from '../../queries/alert-results.ts';
 import { UnreadableError } from '../../queries/query-thread.ts';
 import { TIMELINE_LIMIT, type Views, type WrittenViews } from '../../queries/results.ts';
 import { API, spanOf } from '../api-schema.ts';
@@ -13,7 +13,7 @@ const STEPS_MS = { '60s': 60_000, '1h': 3_600_000, '1d': 86_400_000 } as const;
 interface Options {
   readonly views: Pick<Views, 'summary' | 'coverage'>;
   readonly written: Pick<WrittenViews, 'timeline' | 'top' | 'networks'>;
-  readonly alerts: Pick<AlertsView, 'state'>;
+  readonly alerts: Pick<AlertQueries, 'state'>;
   /** Returns why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;
 }

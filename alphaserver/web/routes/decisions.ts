@@ -1,7 +1,7 @@
 /** `/api/decisions`: what people decided, and how they decide; each decision says who, when, until when and why. */
 import type { Standing } from '../../alerting/standing.ts';
-import type { AlertsView } from '../../queries/alert-results.ts';
-import type { DecisionPage, DecisionsView } from '../../queries/decision-results.ts';
+import type { AlertQueries } from '../../queries/alert-results.ts';
+import type { DecisionPage, DecisionQueries } from '../../queries/decision-results.ts';
 import { API } from '../api-schema.ts';
 import { ACKNOWLEDGE_MANY, DECIDE, UNDO } from '../decision-schema.ts';
 import { type ApiApp, ParameterError } from '../parameters.ts';
@@ -17,7 +17,7 @@ class UnknownDecisionError extends Error {
 const answerOf = ({ decisions, next }: DecisionPage) => ({ decisions, next: next === null ? null : String(next) });
 
 /** Adds the routes. Each that acts answers with the newest decisions, or alerts, as they are now. */
-export function decisionRoutes(app: ApiApp, decisions: DecisionsView, alerts: AlertsView): void {
+export function decisionRoutes(app: ApiApp, decisions: DecisionQueries, alerts: AlertQueries): void {
   app.get('/api/decisions', API.decisions, async ({ query }) =>
     answerOf(await decisions.list(query.limit, query.cursor)),
   );

@@ -1,11 +1,11 @@
 /** `GET /api/events`. */
-import { EventView, eventCursor, Origin, type Views, type WrittenViews } from '../../queries/results.ts';
+import { eventCursor, ListedEvent, Origin, type Views, type WrittenViews } from '../../queries/results.ts';
 import { API, LIMIT_DEFAULT } from '../api-schema.ts';
 import { type ApiApp, refuseMark } from '../parameters.ts';
 import type { CsvDownloads } from '../send-csv.ts';
 import { sendWritten } from '../send-json.ts';
 
-const { origin: _, ...FIELDS } = EventView.properties;
+const { origin: _, ...FIELDS } = ListedEvent.properties;
 const COLUMNS = [...Object.keys(FIELDS), ...Object.keys(Origin.properties)];
 
 /** Where events come from, and how they are downloaded. */

@@ -1,10 +1,10 @@
 /** `GET /api/keys`, and what is known of one key. */
-import { KeyView, keyCursor, type Views } from '../../queries/results.ts';
+import { keyCursor, LoginKey, type Views } from '../../queries/results.ts';
 import { API, LIMIT_DEFAULT } from '../api-schema.ts';
 import { type ApiApp, refuseMark } from '../parameters.ts';
 import type { CsvDownloads } from '../send-csv.ts';
 
-const { certificate: _, ...FIELDS } = KeyView.properties;
+const { certificate: _, ...FIELDS } = LoginKey.properties;
 const COLUMNS = [...Object.keys(FIELDS), 'certificateId', 'certificateSerial', 'certificateCa'];
 
 /** Nobody used this key: HTTP's 404. */
@@ -13,7 +13,7 @@ class UnknownKeyError extends Error {
 }
 
 /** A key as a row of CSV: names with blanks between them. */
-const rowOf = ({ certificate, users, hosts, sources, ...key }: KeyView): Readonly<Record<string, unknown>> => ({
+const rowOf = ({ certificate, users, hosts, sources, ...key }: LoginKey): Readonly<Record<string, unknown>> => ({
   ...key,
   users: users.join(' '),
   hosts: hosts.join(' '),

@@ -1,10 +1,10 @@
 /** `GET /api/sessions`: who is in now, and who was. */
-import { eventCursor, SessionView, type Views } from '../../queries/results.ts';
+import { eventCursor, LoginSession, type Views } from '../../queries/results.ts';
 import { API, LIMIT_DEFAULT } from '../api-schema.ts';
 import { type ApiApp, refuseMark } from '../parameters.ts';
 import type { CsvDownloads } from '../send-csv.ts';
 
-const COLUMNS = Object.keys(SessionView.properties);
+const COLUMNS = Object.keys(LoginSession.properties);
 
 /** Registers the route: sessions by when they began, newest first. */
 export function sessionRoutes(app: ApiApp, views: Pick<Views, 'sessions'>, downloads: CsvDownloads): void {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import test from 'node:test';
-import type { AlertView } from '../../../alphaserver/queries/alert-results.ts';
+import type { Alert } from '../../../alphaserver/queries/alert-results.ts';
 import { Pair } from '../../programs.ts';
 import { until } from '../../until.ts';
 import { type Attempt, sends } from '../detection/agent.ts';
@@ -31,10 +31,10 @@ function attempts(seed: number): Attempt[] {
   );
 }
 
-async function alertsOf(pair: Pair): Promise<AlertView[]> {
-  const all: AlertView[] = [];
+async function alertsOf(pair: Pair): Promise<Alert[]> {
+  const all: Alert[] = [];
   for (let cursor: string | null = ''; cursor !== null; ) {
-    const page: { alerts: AlertView[]; next: string | null } = await pair.api(
+    const page: { alerts: Alert[]; next: string | null } = await pair.api(
       `/api/alerts?limit=1000${cursor && `&cursor=${cursor}`}`,
     );
     all.push(...page.alerts);
@@ -43,7 +43,7 @@ async function alertsOf(pair: Pair): Promise<AlertView[]> {
   return all;
 }
 
-const inOrder = (alerts: readonly Partial<AlertView>[]): Partial<AlertView>[] =>
+const inOrder = (alerts: readonly Partial<Alert>[]): Partial<Alert>[] =>
   alerts
     .map(({ acknowledgedAt: _, acknowledgedBy: __, ...alert }) => alert)
     .sort((a, b) => ((a.id ?? '') < (b.id ?? '') ? -1 : 1));
@@ -67,7 +67,7 @@ test('killed at any moment: no incident is lost, none doubled, and all have the 
     const replayed = async () => {
       const { code, said } = await pair.serverCommand('alert', 'replay', '--json');
       assert.equal(code, 0, said);
-      return JSON.parse(said) as { events: number; alerts: AlertView[] };
+      return JSON.parse(said) as { events: number; alerts: Alert[] };
     };
     const { events, alerts } = await replayed();
     assert.equal(events, given.length);

@@ -5,13 +5,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
-import type { AlertDetail, AlertView } from '../../../alphaserver/queries/alert-results.ts';
+import type { Alert, AlertDetail } from '../../../alphaserver/queries/alert-results.ts';
 import { Pair } from '../../programs.ts';
 import { until } from '../../until.ts';
 import { sends, wrong } from '../detection/agent.ts';
 
-const alertsOf = async (pair: Pair): Promise<AlertView[]> =>
-  (await pair.api<{ alerts: AlertView[] }>('/api/alerts')).alerts;
+const alertsOf = async (pair: Pair): Promise<Alert[]> => (await pair.api<{ alerts: Alert[] }>('/api/alerts')).alerts;
 
 test('ten failures are an alert: in the list, by its id, in the summary, on the stream, in the log', async () => {
   const pair = await Pair.make();
@@ -32,7 +31,7 @@ test('ten failures are an alert: in the list, by its id, in the summary, on the 
       detail.evidence,
     );
     assert.deepEqual([detail.hosts, detail.users, detail.sources], [['box'], ['root'], ['203.0.113.5']]);
-    const { state, because } = await pair.api<{ state: string; because: AlertView[] }>('/api/summary');
+    const { state, because } = await pair.api<{ state: string; because: Alert[] }>('/api/summary');
     assert.equal(state, 'attack');
     assert.deepEqual(because, [alert]);
     await server.says(`Alert opened: warning brute-force: ${alert?.summary}\n`);
@@ -52,7 +51,7 @@ test('somebody got in: breach, until somebody has looked at it', async () => {
   try {
     const server = await pair.serving();
     await sends(pair.port, [...wrong(6), { secondsAgo: 0, outcome: 'accepted', user: 'mira' }]);
-    const summary = () => pair.api<{ state: string; because: AlertView[] }>('/api/summary');
+    const summary = () => pair.api<{ state: string; because: Alert[] }>('/api/summary');
     await until(
       async () => (await summary()).state === 'breach',
       () => server.said,
@@ -174,7 +173,7 @@ test('alert replay tells beside a running server what other rules would have rai
     const count = async (...args: string[]): Promise<string[]> => {
       const { code, said } = await pair.serverCommand('alert', 'replay', '--json', ...args);
       assert.equal(code, 0, said);
-      return (JSON.parse(said) as { alerts: AlertView[] }).alerts.map(({ rule }) => rule);
+      return (JSON.parse(said) as { alerts: Alert[] }).alerts.map(({ rule }) => rule);
     };
     assert.deepEqual(await count(), ['brute-force', 'first-seen-source']);
     assert.deepEqual(await count('--since', '1h'), ['brute-force', 'first-seen-source']);

@@ -5,7 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { STATE_RULES } from '../../../alphaserver/alert-config/rules.ts';
-import type { AlertView } from '../../../alphaserver/queries/alert-results.ts';
+import type { Alert } from '../../../alphaserver/queries/alert-results.ts';
 import { oldAnswers, unpackOldStore } from '../../old-store.ts';
 import { Pair } from '../../programs.ts';
 import { until } from '../../until.ts';
@@ -22,7 +22,7 @@ const isOfAgents = ({ rule }: { rule: string }): boolean => STATE_RULES.some((on
  * What no clock changes, and what the version before knew and said alike: one that was open may have closed since, and is then
  * written again.
  */
-const lasting = ({ closedAt: _, trust: __, summary: ___, ...alert }: AlertView): Partial<AlertView> => alert;
+const lasting = ({ closedAt: _, trust: __, summary: ___, ...alert }: Alert): Partial<Alert> => alert;
 
 /** What a channel was notified of: each message once, however often it came. */
 function notified({ received }: HttpReceiver): string[] {
@@ -40,7 +40,7 @@ test('alerts, undelivered notifications, acknowledgements and counts of the vers
   try {
     const folder = join(pair.folder, 'server');
     unpackOldStore(folder);
-    const before = (oldAnswers()['/api/alerts?limit=1000'] as AlertView[]).filter((one) => !isOfAgents(one));
+    const before = (oldAnswers()['/api/alerts?limit=1000'] as Alert[]).filter((one) => !isOfAgents(one));
     const old = (sql: string) => rowsIn(join(folder, 'asgard.db'), sql);
     const opened = old("SELECT name, value FROM alertMarks WHERE name LIKE 'opened %' ORDER BY name");
     const messages = old('SELECT id, channel, body FROM alertMessages');
@@ -74,7 +74,7 @@ test('alerts, undelivered notifications, acknowledgements and counts of the vers
     }
     const server = await pair.serving(env);
     const why = () => `SEED=${seed}\n${server.said}`;
-    const alerts = async () => (await pair.api<{ alerts: AlertView[] }>('/api/alerts?limit=1000')).alerts;
+    const alerts = async () => (await pair.api<{ alerts: Alert[] }>('/api/alerts?limit=1000')).alerts;
     const metrics = async () => (await fetch(`http://127.0.0.1:${pair.httpPort}/metrics`)).text();
     const channelsNow = async () => (await pair.api<{ channels: { waiting: number }[] }>('/api/channels')).channels;
     await until(async () => /^asgard_alerts_lag_seconds 0$/m.test(await metrics()), why);

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { readServerConfig } from '../../../alphaserver/config.ts';
-import type { AlertView } from '../../../alphaserver/queries/alert-results.ts';
+import type { Alert } from '../../../alphaserver/queries/alert-results.ts';
 import { OfflineError, openOffline } from '../../../alphaserver/queries/offline.ts';
 import type { Report } from '../../../alphaserver/report/report.ts';
 import { reportText } from '../../../alphaserver/report/report-text.ts';
@@ -24,7 +24,7 @@ const AT = '2026-11-24T12:00:00.000Z';
 const NONE = { attempts: 0, accepted: 0, failed: 0, probes: 0 };
 const ESCAPE = '\u001b';
 
-const alert = (more: Partial<AlertView>): AlertView => ({
+const alert = (more: Partial<Alert>): Alert => ({
   id: '1',
   rule: 'brute-force',
   severity: 'warning',

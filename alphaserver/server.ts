@@ -73,7 +73,9 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   const ingest = new GroupCommit({ store, stopwatch: metrics, log, now: Date.now });
   if (store.unclean) void checkStore(config.dataFolder, ingest, log);
   const authority = config.tls && findAuthority(config.dataFolder, config.tls.clientCaFile);
-  const joined = authority && new JoinedHosts(config.dataFolder);
+  const joined =
+    authority &&
+    new JoinedHosts(config.dataFolder, (message) => log.error(`Revoked certificates stay as they were: ${message}`));
   const codes = new JoinCodes(config.dataFolder);
   const admission = new IdentityAdmission({
     tokens: new Tokens(config.dataFolder, (message) => log.error(`Tokens stay as they were: ${message}`)),

@@ -1,6 +1,7 @@
 /** Reads the file that ALPHASERVER_RULES names, checks it against the published schema and makes settings of it. */
 import { readFileSync } from 'node:fs';
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { escapeText } from '../../service/escape.ts';
 import { addNetwork, networks } from '../../service/ip-network.ts';
 import { UserError } from '../../service/user-error.ts';
 import { readSpan } from '../../service/value-parser.ts';
@@ -12,12 +13,12 @@ import { type AlertSettings, DEFAULT_SETTINGS, withWebhook } from './settings.ts
 /** The largest rules file, in bytes. */
 const FILE_LIMIT_BYTES = 4 * 1_048_576;
 
-/** The file cannot be used: one line, with the file, the place and what would be valid. */
+/** The file cannot be used: one line, escaped, with the file, the place and what would be valid. */
 export class RulesError extends UserError {
   readonly code = 'rules';
 
   constructor(message: string, options?: ErrorOptions) {
-    super(message, 2, options);
+    super(escapeText(message), 2, options);
   }
 }
 
@@ -38,18 +39,21 @@ export function readRulesFile(file: string): AlertSettings {
   return settingsIn(text, file);
 }
 
-/** Returns the settings in a rules file's text; `file` is its name for messages. Throws a RulesError. */
-export function settingsIn(text: string, file: string): AlertSettings {
+/** Compiles the check of a rules file against the schema. */
+export const compileRulesCheck = () =>
+  new Ajv2020({ discriminator: true, strict: true, strictRequired: false }).compile<RulesFile>(RULES_FILE);
+
+/**
+ * Returns the settings in a rules file's text; `file` is its name for messages. Throws a RulesError. The check is compiled only
+ * when a file is read: it costs a server without one neither time nor memory.
+ */
+export function settingsIn(text: string, file: string, isValid = compileRulesCheck()): AlertSettings {
   const json = parsed(text.replace(/^\uFEFF/, ''), file);
   const fail = (path: readonly string[], fault: string): never => {
     const shown = path.length === 0 ? '' : `${path.join('.')} `;
     throw new RulesError(`${file}:${placed(json.placeOf(path))}: ${shown}${fault}`);
   };
   const given = json.value;
-  // Only here: it costs a server without a rules file neither time nor memory.
-  const isValid = new Ajv2020({ discriminator: true, strict: true, strictRequired: false }).compile<RulesFile>(
-    RULES_FILE,
-  );
   if (isValid(given)) return settings(given, fail);
   const { path, fault } = faultOf((isValid.errors as ErrorObject[])[0] as ErrorObject);
   return fail(path, fault);

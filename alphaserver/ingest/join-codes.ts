@@ -99,8 +99,8 @@ export class JoinCodes {
 
   #read(file: string): Code | null {
     try {
-      const code = JSON.parse(readFileSync(join(this.#folder, file), 'utf8')) as Code;
-      return code.version === FILE_VERSION && Array.isArray(code.used) ? code : null;
+      const code: unknown = JSON.parse(readFileSync(join(this.#folder, file), 'utf8'));
+      return isCode(code) ? code : null;
     } catch {
       // There is none of this name, or it is damaged: it lets nobody in.
       return null;
@@ -110,6 +110,20 @@ export class JoinCodes {
   #write(file: string, code: Code): void {
     replaceFile(join(this.#folder, file), `${JSON.stringify(code)}\n`);
   }
+}
+
+function isCode(value: unknown): value is Code {
+  const { version, name, hosts, count, endsMs, used } = (value ?? {}) as Partial<Record<keyof Code, unknown>>;
+  const isText = (one: unknown): boolean => one === null || typeof one === 'string';
+  const isUse = (one: Partial<Use> | null): boolean => typeof one?.name === 'string' && typeof one.request === 'string';
+  return (
+    version === FILE_VERSION &&
+    [name, hosts].every(isText) &&
+    Number.isSafeInteger(count) &&
+    !Number.isNaN(new Date(endsMs as number).getTime()) &&
+    Array.isArray(used) &&
+    used.every(isUse)
+  );
 }
 
 const fileOf = (secret: Buffer): string => `${digest(secret)}.json`;

@@ -36,16 +36,23 @@ export const isCertificateName = (name: string): boolean => CERTIFICATE_NAME.tes
 export class JoinedHosts {
   readonly #folder: string;
   readonly #revokedFile: string;
+  readonly #faulty: ((message: string) => void) | null;
   readonly #hosts: Map<string, JoinedHost>;
   #revoked: ReadonlyMap<string, number> = new Map();
   readonly #stamp = new FileStamp();
   #hasChanged = false;
 
-  constructor(dataFolder: string) {
+  /**
+   * Throws a UserError where a file cannot be read: to go on without it could let somebody in. `faulty` hears once where that happens
+   * later, and what was read before stays in force; without it that throws too.
+   */
+  constructor(dataFolder: string, faulty: ((message: string) => void) | null = null) {
     this.#folder = join(dataFolder, 'joined');
     this.#revokedFile = join(dataFolder, 'revoked.json');
     this.#hosts = new Map(this.#stored().map((host) => [host.name, host]));
+    this.#faulty = null;
     this.changed();
+    this.#faulty = faulty;
   }
 
   /** Gives all that joined, by name. */
@@ -96,11 +103,22 @@ export class JoinedHosts {
 
   /** Reads again what the command wrote, where it changed. True where a certificate may not be let in any more since the last call. */
   changed(): boolean {
-    const isNew = this.#stamp.hasChanged([this.#revokedFile]);
-    if (isNew) this.#revoked = revokedIn(this.#revokedFile);
+    const isNew = this.#stamp.hasChanged([this.#revokedFile]) && this.#readRevoked();
     const hasChanged = this.#hasChanged || isNew;
     this.#hasChanged = false;
     return hasChanged;
+  }
+
+  /** Reads who was revoked; false where the file cannot be read and what was read before stays. */
+  #readRevoked(): boolean {
+    try {
+      this.#revoked = revokedIn(this.#revokedFile);
+      return true;
+    } catch (error) {
+      if (this.#faulty === null || !(error instanceof UserError)) throw error;
+      this.#faulty(error.message);
+      return false;
+    }
   }
 
   #revokedMs(name: string): number | null {
@@ -119,10 +137,12 @@ interface Versioned {
   readonly version: number;
 }
 
-/** Reads one of the files. Throws a UserError that names it: to go on without it could let somebody in. */
+/** Reads one of the files, an object. Throws a UserError that names it. */
 function contentOf<T>(file: string): T {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as T;
+    const content = JSON.parse(readFileSync(file, 'utf8')) as T;
+    if (typeof content !== 'object' || content === null) throw new Error('it holds no object');
+    return content;
   } catch (cause) {
     throw new UserError(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, 1, { cause });
   }
@@ -139,5 +159,11 @@ function filesOf(folder: string): string[] {
 
 function revokedIn(file: string): ReadonlyMap<string, number> {
   if (!existsSync(file)) return new Map();
-  return new Map(Object.entries(contentOf<{ readonly revoked: Record<string, number> }>(file).revoked));
+  const { revoked } = contentOf<{ readonly revoked?: unknown }>(file);
+  const times = Object.entries(revoked ?? {}).filter(
+    (entry): entry is [string, number] => typeof entry[1] === 'number',
+  );
+  if (typeof revoked !== 'object' || times.length < Object.keys(revoked ?? {}).length)
+    throw new UserError(`${file} cannot be read: it does not say when each certificate was revoked`);
+  return new Map(times);
 }

@@ -1,4 +1,7 @@
-/** `npm run fuzz -- [--target NAME] [--inputs N] [--seed N]`: what npm test does in small, for as long as one likes. A fault's input is kept. */
+/**
+ * `npm run fuzz -- [--target NAME] [--inputs N] [--seed N] [--grow]`: what npm test does in small, for as long as one likes. A
+ * fault's input is kept; with `--grow` also the small ones that grew the corpus.
+ */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,8 +10,25 @@ import { FuzzError, fuzz } from './fuzz.ts';
 import { TARGETS } from './targets/all.ts';
 
 const { values } = parseArgs({
-  options: { target: { type: 'string' }, inputs: { type: 'string' }, seed: { type: 'string' } },
+  options: {
+    target: { type: 'string' },
+    inputs: { type: 'string' },
+    seed: { type: 'string' },
+    grow: { type: 'boolean' },
+  },
 });
+/** Kept inputs are tried by every `npm test`: few of each run, and small. */
+const KEPT_LIMIT_INPUTS = 40;
+const KEPT_LIMIT_BYTES = 2_048;
+
+function keep(target: string, input: Buffer): string {
+  const folder = join(import.meta.dirname, 'corpus', target);
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, createHash('sha256').update(input).digest('hex').slice(0, 12));
+  writeFileSync(file, input);
+  return file;
+}
+
 const chosen = TARGETS.filter(({ target }) => values.target === undefined || target.name === values.target);
 if (chosen.length === 0) {
   console.error(
@@ -22,15 +42,19 @@ for (const { target, inputs } of chosen) {
   const begunMs = performance.now();
   console.log(`${target.name}: ${count} inputs, seed ${seed}`);
   try {
-    await fuzz(target, count, seed);
-    console.log(`${target.name}: no fault in ${((performance.now() - begunMs) / 1_000).toFixed()} s`);
+    let grown = 0;
+    let keptInputs = 0;
+    await fuzz(target, count, seed, (input) => {
+      grown += 1;
+      if (!values.grow || input.length > KEPT_LIMIT_BYTES || keptInputs >= KEPT_LIMIT_INPUTS) return;
+      keptInputs += 1;
+      keep(target.name, input);
+    });
+    const tookS = ((performance.now() - begunMs) / 1_000).toFixed();
+    console.log(`${target.name}: no fault in ${tookS} s; ${grown} inputs grew the corpus, ${keptInputs} are kept`);
   } catch (error) {
     if (!(error instanceof FuzzError)) throw error;
-    const folder = join(import.meta.dirname, 'corpus', target.name);
-    mkdirSync(folder, { recursive: true });
-    const file = join(folder, createHash('sha256').update(error.input).digest('hex').slice(0, 12));
-    writeFileSync(file, error.input);
-    console.log(`${error.message}\nkept in ${file}`);
+    console.log(`${error.message}\nkept in ${keep(target.name, error.input)}`);
     process.exitCode = 1;
   } finally {
     await target.close?.();

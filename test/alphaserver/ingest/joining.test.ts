@@ -1,7 +1,7 @@
 /** Codes, certificates and who is let in by them: the parts of joining without processes around them. */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -141,6 +141,21 @@ test('who joins anew by a name ends the certificates before, and so does revokin
   assert.equal(hosts.isTaken('web-01'), false);
   assert.equal(new JoinedHosts(folder).revoke('web-02', nowMs), false);
   assert.equal(new JoinedHosts(folder).fault(second), 'its certificate was revoked', 'after a restart too');
+});
+
+test('a list of revoked certificates that is damaged while the server runs leaves those revoked that were', () => {
+  hosts.joined('web-01', null, nowMs);
+  hosts.revoke('web-01', nowMs + 1_000);
+  const serving = new JoinedHosts(folder, (message) => said.push(message));
+  const revoked = { name: 'web-01', fromMs: nowMs };
+  for (const damage of ['{"version":1,"rev', 'null', '{}', '{"revoked":{"web-01":"soon"}}']) {
+    writeFileSync(join(folder, 'revoked.json'), damage);
+    assert.equal(serving.changed(), false);
+    assert.match(said.pop() ?? '', /revoked\.json cannot be read: /);
+    assert.equal(serving.fault(revoked), 'its certificate was revoked');
+    // At a start nothing is known that could stay in force.
+    assert.throws(() => new JoinedHosts(folder), /revoked\.json cannot be read: /);
+  }
 });
 
 test('a certificate whose host the server does not know is let in: the store may be a restored backup', () => {

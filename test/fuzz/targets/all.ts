@@ -4,7 +4,7 @@ import { databases } from './databases.ts';
 import { frames } from './frames.ts';
 import { http } from './http.ts';
 import { journalObjects, logLines } from './log-lines.ts';
-import { rules, settings, tokens } from './settings.ts';
+import { accessFiles, rules, settings, tokens } from './settings.ts';
 
 export const TARGETS: readonly { readonly target: Target; readonly inputs: number }[] = [
   { target: frames, inputs: 5_000 },
@@ -14,5 +14,6 @@ export const TARGETS: readonly { readonly target: Target; readonly inputs: numbe
   { target: settings, inputs: 3_000 },
   { target: rules, inputs: 30 },
   { target: tokens, inputs: 2_000 },
+  { target: accessFiles, inputs: 1_000 },
   { target: databases, inputs: 40 },
 ];

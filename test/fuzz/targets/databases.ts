@@ -8,7 +8,7 @@ import { openStateFolder } from '../../../alphaclient/outbox/recovery.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { EVENTS_FILE } from '../../../alphaserver/store/folder.ts';
 import { StoreError } from '../../../alphaserver/store/store.ts';
-import type { Target } from '../fuzz.ts';
+import { type Target, trait } from '../fuzz.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fuzz-databases-'));
 const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
@@ -72,28 +72,34 @@ export const databases: Target = {
   async run(input) {
     whole ??= made();
     const { store, outbox } = await whole;
-    await tryStore(folderWith('store', EVENTS_FILE, damaged(store, input)));
+    const came = await tryStore(folderWith('store', EVENTS_FILE, damaged(store, input)));
     try {
       openStateFolder(folderWith('agent', OUTBOX_FILE, damaged(outbox, input)), silent as never, 0).close();
+      return [came, 'opened'];
     } catch (error) {
       if (!(error instanceof OutboxError)) throw error;
+      return [came, trait(error.message)];
     }
   },
   close: () => rmSync(folder, { recursive: true }),
 };
 
-async function tryStore(path: string): Promise<void> {
+/** Opens a store and appends to it; returns what came of it. */
+async function tryStore(path: string): Promise<string> {
   let store: EventStore;
   try {
     store = new EventStore(path);
   } catch (error) {
-    if (/^The store in \S+ (?:is damaged|cannot be used)/.test((error as Error).message)) return;
+    if (/^The store in \S+ (?:is damaged|cannot be used)/.test((error as Error).message))
+      return trait((error as Error).message);
     throw error;
   }
   try {
     await store.append([batch(51)], 1_795_000_001_000);
+    return 'stored';
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
+    return `${error.code} ${trait(error.message)}`;
   } finally {
     await store.close();
   }

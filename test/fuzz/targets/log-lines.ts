@@ -5,14 +5,14 @@ import { EventHosts } from '../../../alphaclient/event-host.ts';
 import { JournalRecords } from '../../../alphaclient/log/journal-records.ts';
 import { type ReadContext, Reader } from '../../../alphaclient/sshd/reader.ts';
 import { eventFault } from '../../../protocol/read-event.ts';
-import type { Target } from '../fuzz.ts';
+import { type Target, type Traits, trait } from '../fuzz.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/sshd');
 const CONTEXT: ReadContext = { writtenMs: 1_795_000_000_000, nowMs: 1_795_000_000_000, timeZone: 'UTC' };
 const HEADER = 'Nov 23 19:46:01 box sshd[4711]: ';
 
 /** Reads a log to its end, saved and restored in the middle. The server must take each event that comes of it. */
-function read(bytes: Buffer): void {
+function read(bytes: Buffer): Traits {
   const half = bytes.indexOf(0x0a, bytes.length >> 1) + 1;
   const first = new Reader();
   const events = [...first.read(bytes.subarray(0, half), CONTEXT)];
@@ -29,6 +29,9 @@ function read(bytes: Buffer): void {
     const fault = eventFault({ ...event, pid, trust, host, at: event.at ?? '2026-11-23T19:46:01.123Z' });
     if (fault !== null) throw new Error(`the server would refuse ${JSON.stringify(event).slice(0, 300)}: ${fault}`);
   }
+  return events.map(({ event: { outcome, method, reason, key }, trust }) =>
+    trait(`${outcome} ${trust} ${(method ?? '').length} ${reason ?? null} ${(key ?? null) === null}`),
+  );
 }
 
 const samples = readdirSync(FIXTURES)
@@ -73,6 +76,6 @@ export const journalObjects: Target = {
   run(input) {
     const records = new JournalRecords(null);
     const { bytes } = records.push(Buffer.concat([input, Buffer.from('\n')]));
-    read(Buffer.from(bytes));
+    return read(Buffer.from(bytes));
   },
 };

@@ -1,20 +1,27 @@
-/** Settings, rules files, and files of tokens: what an operator writes, and what a disk makes of it. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** Settings, rules files, and the files of who may come in: what an operator writes, and what a disk makes of it. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readClientConfig } from '../../../alphaclient/config.ts';
-import { RulesError, settingsIn } from '../../../alphaserver/alert-config/rules-file.ts';
+import { compileRulesCheck, RulesError, settingsIn } from '../../../alphaserver/alert-config/rules-file.ts';
 import { readServerConfig } from '../../../alphaserver/config.ts';
+import { JoinCodes } from '../../../alphaserver/ingest/join-codes.ts';
+import { JoinedHosts } from '../../../alphaserver/ingest/joined-hosts.ts';
 import { TokenError, Tokens } from '../../../alphaserver/ingest/tokens.ts';
+import { Users } from '../../../alphaserver/web/users.ts';
 import { SettingsError } from '../../../service/settings.ts';
-import type { Target } from '../fuzz.ts';
+import { UserError } from '../../../service/user-error.ts';
+import { type Target, type Traits, trait } from '../fuzz.ts';
 
 /** Lets an error of this kind pass that is a line for each fault without a control character; anything else is a fault. */
-function refused(error: unknown, kind: new (...values: never[]) => Error): void {
+function refused(error: unknown, kind: new (...values: never[]) => Error): Traits {
   if (!(error instanceof kind)) throw error;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those that must not be there.
   if (/[\0-\x09\x0b-\x1f\x7f\u202e]/.test(error.message))
     throw new Error(`not escaped: ${JSON.stringify(error.message)}`);
+  // What is wrong, without the names that the input made up.
+  return error.message.split('\n').map((line) => trait(line.replace(/^.*?:\d+: .*? (?=must |is no|this )/s, '')));
 }
 
 /** Environments: NAME=value, a NUL between two. */
@@ -43,14 +50,18 @@ export const settings: Target = {
       .split('\0')
       .map((line) => line.split(/=(.*)/s).slice(0, 2));
     const env = Object.fromEntries(pairs.map(([name = '', value = '']) => [name, value]));
-    for (const read of [readServerConfig, readClientConfig])
+    return [readServerConfig, readClientConfig].flatMap((read) => {
       try {
-        read(env);
+        return Object.keys(read(env)).slice(0, 1);
       } catch (error) {
-        refused(error, SettingsError);
+        return refused(error, SettingsError);
       }
+    });
   },
 };
+
+/** Compiled once: it takes longer than to read a file. */
+const rulesCheck = compileRulesCheck();
 
 /** Rules files. */
 export const rules: Target = {
@@ -63,9 +74,10 @@ export const rules: Target = {
   ],
   run(input) {
     try {
-      settingsIn(input.toString('utf8'), 'rules.json');
+      settingsIn(input.toString('utf8'), 'rules.json', rulesCheck);
+      return ['taken'];
     } catch (error) {
-      refused(error, RulesError);
+      return refused(error, RulesError);
     }
   },
 };
@@ -95,9 +107,60 @@ export const tokens: Target = {
     const read = new Tokens(folder);
     try {
       if (read.find('guessed') !== null) throw new Error('a guess was taken');
+      return ['taken'];
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
+      return [trait(error.message)];
     }
   },
   close: () => rmSync(folder, { recursive: true }),
+};
+
+const people = mkdtempSync(join(tmpdir(), 'fuzz-people-'));
+const secret = Buffer.alloc(8, 1);
+const CODE_FILE = `codes/${createHash('sha256').update(secret).digest('hex')}.json`;
+
+/** The files of users, of hosts that joined, of certificates that were revoked, and of codes. */
+export const accessFiles: Target = {
+  name: 'access-files',
+  seeds: [
+    {
+      version: 1,
+      users: [{ name: 'a', role: 'viewer', changedMs: 1_795_000_000_000, salt: 'c2FsdA==', scrypt: 'eA==' }],
+    },
+    { version: 1, name: 'a', hosts: 'web-*', joinedMs: 1_795_000_000_000 },
+    { version: 1, revoked: { a: 1_795_000_000_000 } },
+    { version: 1, name: null, hosts: null, count: 2, endsMs: 1_795_000_000_000, used: [{ name: 'a', request: 'b' }] },
+  ].map((content) => JSON.stringify(content)),
+  run(input) {
+    for (const folder of ['joined', 'codes']) mkdirSync(join(people, folder), { recursive: true });
+    for (const file of ['users.json', 'joined/a.json', CODE_FILE]) writeFileSync(join(people, file), input);
+    const revokedFile = join(people, 'revoked.json');
+    rmSync(revokedFile, { force: true });
+    const hosts = (): JoinedHosts => new JoinedHosts(people);
+    const reads = [
+      () => new Users(people).list().map(({ role }) => role),
+      () =>
+        hosts()
+          .list()
+          .map(({ name }) => String(hosts().fault({ name, fromMs: 0 }) === null)),
+      () => {
+        writeFileSync(revokedFile, input);
+        return [hosts().isTaken('a') ? 'taken' : 'free'];
+      },
+      () => {
+        const taken = new JoinCodes(people).look(secret, 'h', 'request', () => false, 1_794_000_000_000);
+        return [taken.ok ? 'let in' : taken.message];
+      },
+    ];
+    return reads.flatMap((read, place) => {
+      try {
+        return read().map((what) => trait(`${place} ${what}`));
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        return [trait(`${place} ${error.message}`)];
+      }
+    });
+  },
+  close: () => rmSync(people, { recursive: true }),
 };

@@ -10,6 +10,7 @@ import { EventHosts } from './event-host.ts';
 import { DEFAULT_LOGS, findDefaultLog } from './log/default-log.ts';
 import { FileSource } from './log/file-source.ts';
 import { JournalSource } from './log/journal-source.ts';
+import { localMachineId } from './log/journalctl.ts';
 import type { LogSource } from './log/source.ts';
 import { OutboxError } from './outbox/database.ts';
 import type { Outbox } from './outbox/outbox.ts';
@@ -187,7 +188,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
 function sourceFor(logName: string, config: ClientConfig, outbox: Outbox, log: Logger): LogSource {
   const position = outbox.bookmark(logName)?.position ?? null;
   return logName === 'journald'
-    ? new JournalSource({ position, from: config.from, log })
+    ? new JournalSource({ position, from: config.from, machineId: localMachineId(), log })
     : new FileSource({ path: logName, from: config.from, position, log });
 }
 

@@ -22,6 +22,8 @@ export interface JournalOptions {
   readonly log: SourceLogger;
   /** The program that reads the journal, and its arguments before ours; default `journalctl`. */
   readonly command?: readonly string[];
+  /** The machine whose records are followed; without it those of the boot alone that journalctl finds when it starts. */
+  readonly machineId?: string | null;
   /** Milliseconds without a record after which the journal is read anew from the position; default LOOK_AFTER_MS. */
   readonly lookAfterMs?: number;
 }
@@ -115,7 +117,7 @@ export class JournalSource implements LogSource {
     // The journal can be read. If it was following that failed, only its first record ends the fault.
     if (this.#faultState !== 'starting') this.#clearFault();
     this.#state = 'caught up';
-    return yield* this.#read(recordsToFollow(this.#cursor ?? null), this.#lookAfterMs);
+    return yield* this.#read(recordsToFollow(this.#cursor ?? null, this.#options.machineId ?? null), this.#lookAfterMs);
   }
 
   /** Reads all present records. */

@@ -1,18 +1,16 @@
 /** Runs journalctl: its arguments, its output, and the fault behind its exit. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { DROPPED_MESSAGE_ID } from './journal-records.ts';
 import type { SourceState } from './source.ts';
 
 /**
  * Matches the records that claim one of sshd's names, whoever wrote them (the reader recognises forged ones by `_EXE`, `_UID`
  * and `_TRANSPORT`; PAM's modules write under the same name), and journald's reports of dropped records. Matches of one field
- * are alternatives, `+` begins another alternative.
+ * are alternatives, matches of several fields must all hold, and `+` begins another alternative.
  */
-const SSHD_RECORDS = [
-  ...['sshd', 'sshd-session', 'sshd-auth'].map((name) => `SYSLOG_IDENTIFIER=${name}`),
-  '+',
-  `MESSAGE_ID=${DROPPED_MESSAGE_ID}`,
-];
+const SSHD_RECORDS = ['sshd', 'sshd-session', 'sshd-auth'].map((name) => `SYSLOG_IDENTIFIER=${name}`);
+const DROP_REPORTS = [`MESSAGE_ID=${DROPPED_MESSAGE_ID}`];
 
 /** The fields that the reader uses; with all fields a record is twice as long, and as long as a client likes. */
 const FIELDS = [
@@ -30,17 +28,38 @@ export function recordAt(cursor: string): string[] {
   return [...LAST_RECORD, `--cursor=${cursor}`];
 }
 
+function sshdRecords(first: readonly string[], cursor: string | null, matches: readonly string[] = []): string[] {
+  const from = cursor === null ? [] : [`--cursor=${cursor}`];
+  return [...first, ...JSON_LINES, ...from, ...matches, ...SSHD_RECORDS, '+', ...matches, ...DROP_REPORTS];
+}
+
 /**
  * Returns the arguments for all of sshd's records from `cursor` on (itself included), of every boot. `--after-cursor` is not
  * used: where that record is gone, journalctl 252 skips the first record after it.
  */
 export function recordsFrom(cursor: string | null): string[] {
-  return [...JSON_LINES, ...(cursor === null ? [] : [`--cursor=${cursor}`]), ...SSHD_RECORDS];
+  return sshdRecords([], cursor);
 }
 
-/** Returns the arguments to follow from `cursor` on. journalctl follows the present boot alone, so earlier ones must be read first. */
-export function recordsToFollow(cursor: string | null): string[] {
-  return ['--follow', '--no-tail', ...recordsFrom(cursor)];
+/**
+ * Returns the arguments to follow from `cursor` on. journalctl follows the boot alone that it finds when it starts, which is not
+ * always journald's: in a container of systemd-nspawn 252 a unit with a `/proc` of its own sees another boot id. Only `--merge`
+ * follows every boot, journalctl 252's `--boot=all` does not; the match keeps out the records of other machines, which it merges
+ * as well. Where `machineId` is null the one boot is followed, so that earlier ones must be read first.
+ */
+export function recordsToFollow(cursor: string | null, machineId: string | null): string[] {
+  const follow = ['--follow', '--no-tail'];
+  if (machineId === null) return sshdRecords(follow, cursor);
+  return sshdRecords([...follow, '--merge'], cursor, [`_MACHINE_ID=${machineId}`]);
+}
+
+/** Returns the id under which journald writes this machine's records (machine-id(5)); null where the system has none. */
+export function localMachineId(file = '/etc/machine-id'): string | null {
+  try {
+    return /^[0-9a-f]{32}$/.exec(readFileSync(file, 'latin1').trim())?.[0] ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** Why the journal cannot be read. */

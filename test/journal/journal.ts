@@ -59,6 +59,8 @@ function exported(fields: Fields): Buffer {
 /** A folder of journal files, one of them being written. */
 export class ScratchJournal {
   readonly folder = mkdtempSync(join(tmpdir(), 'journal-'));
+  /** The machine whose records these are, unless a record names another. */
+  readonly machineId = 'a0a1c2d3e4f5061728394a5b6c7d8e9f';
   #writer: ChildProcess | null = null;
   #files = 0;
   #boot = 0;
@@ -85,6 +87,7 @@ export class ScratchJournal {
         __REALTIME_TIMESTAMP: String(this.#timeUs),
         __MONOTONIC_TIMESTAMP: String(this.#monotonicUs),
         _BOOT_ID: BOOTS[this.#boot] ?? '',
+        _MACHINE_ID: this.machineId,
       };
       writer.stdin?.write(exported({ ...frame, ...fields }));
     }

@@ -154,6 +154,20 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     assert.equal(printed._TRANSPORT, 'syslog');
   });
 
+  it('is followed into another boot than the one that journalctl found, but not into another machine', async (t) => {
+    const journal = await scratch(t);
+    journal.append(...records(0, 2));
+    const source = follow(t, journal.command, { machineId: journal.machineId });
+    await read(source, count(2));
+    const first = read(source, count(1));
+    await until('it has caught up', () => source.status().state === 'caught up');
+    journal.append(...records(2, 3));
+    assert.deepEqual((await first).all, lines(2, 3));
+    await journal.reboot();
+    journal.append(sshd(line(7), { _MACHINE_ID: 'c0a1c2d3e4f5061728394a5b6c7d8e9f' }), ...records(3, 4));
+    assert.deepEqual((await read(source, count(1))).all, lines(3, 4));
+  });
+
   it('is read exactly once over restarts at every record, several files and a reboot', async (t) => {
     const journal = await scratch(t);
     journal.append(...records(0, 4));

@@ -11,7 +11,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 const PAGE = join(import.meta.dirname, 'page');
 const CHARTS = dirname(fileURLToPath(import.meta.resolve('uplot/dist/uPlot.min.css')));
-/** The style sheets in the order in which their rules count. One stylesheet is made of them: the first paint waits for every one there is. */
+/** The style sheets in the order in which their rules count. They stand in the page itself: the first paint waits for no other request. */
 export const STYLES = [
   'colours',
   'style',
@@ -29,7 +29,7 @@ export const STYLES = [
   .concat(join(CHARTS, 'uPlot.min.css'));
 /** The page imports the chart's package under a name of its own, which `chart.d.ts` gives types to. */
 const CHART = 'chart.js';
-const TYPES = { css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml', html: 'text/html' } as const;
+const TYPES = { js: 'text/javascript', svg: 'image/svg+xml', html: 'text/html' } as const;
 
 interface File {
   readonly type: string;
@@ -43,14 +43,16 @@ function file(type: keyof typeof TYPES, plain: Buffer): File {
   return { type: `${TYPES[type]}; charset=utf-8`, plain, packed: gzipSync(plain), etag: `"${hash}"` };
 }
 
-/** The files by name, and the page that names them by the address they have. */
-function readAll(): { version: string; index: File; files: ReadonlyMap<string, File> } {
+/** The files by name, and the page that names them by the address they have, with the policy that its own style sheet needs. */
+function readAll(): { version: string; index: File; policy: string; files: ReadonlyMap<string, File> } {
   const filesOf = (ending: string) => readdirSync(PAGE).filter((name) => name.endsWith(ending));
   const modules = filesOf('.js');
   const files = new Map([
-    ['page.css', file('css', Buffer.concat(STYLES.map((path) => readFileSync(path))))],
     ...filesOf('.svg').map((name) => [name, file('svg', readFileSync(join(PAGE, name)))] as const),
-    [CHART, file('js', readFileSync(join(CHARTS, 'uPlot.esm.js')))],
+    [
+      CHART,
+      file('js', Buffer.from(`${readFileSync(join(CHARTS, 'uPlot.iife.min.js'), 'utf8')}\nexport default uPlot;\n`)),
+    ],
     ...modules.map((name) => [name, file('js', readFileSync(join(PAGE, name)))] as const),
   ]);
   const version = createHash('sha256')
@@ -58,19 +60,26 @@ function readAll(): { version: string; index: File; files: ReadonlyMap<string, F
     .digest('hex')
     .slice(0, 12);
   const folder = `/page/${version}`;
+  const styles = STYLES.map((path) => readFileSync(path, 'utf8')).join('');
   // Named at once, the modules come side by side, and not each after the one that imports it.
   const preload = modules.map((name) => `<link rel="modulepreload" href="${folder}/${name}">`).join('\n');
   const html = readFileSync(join(PAGE, 'index.html'), 'utf8')
     .replaceAll('{folder}', folder)
-    .replace('{preload}', preload);
-  return { version, index: file('html', Buffer.from(html)), files };
+    .replace('{preload}', preload)
+    .replace('{styles}', () => `<style>${styles}</style>`);
+  // The policy lets in this style sheet by its hash, and no other that stands in a page.
+  const hash = createHash('sha256').update(styles).digest('base64');
+  const policy = `default-src 'self'; style-src 'self' 'sha256-${hash}'; frame-ancestors 'none'; base-uri 'none'`;
+  return { version, index: file('html', Buffer.from(html)), policy, files };
 }
 
 /** `GET /` and what it asks for. Throws when a file is not there. */
 export async function pageFiles(app: FastifyInstance): Promise<void> {
-  const { version, index, files } = readAll();
+  const { version, index, policy, files } = readAll();
   const hidden = { schema: { hide: true } };
-  app.get('/', hidden, (request, reply) => send(request, reply.header('cache-control', 'no-cache'), index));
+  app.get('/', hidden, (request, reply) =>
+    send(request, reply.headers({ 'cache-control': 'no-cache', 'content-security-policy': policy }), index),
+  );
   // A file's address changes with what is in any of them: a browser never needs to ask whether it is still so.
   app.get<{ Params: { name: string } }>(`/page/${version}/:name`, hidden, (request, reply) => {
     const found = files.get(request.params.name);

@@ -2,15 +2,23 @@
 import { chromiumPath, type Page, Watched } from '../e2e/browser.ts';
 import { firstPaint } from '../e2e/browser-facts.ts';
 import { until } from '../until.ts';
+import { quantile } from './figures.ts';
 
 const LOADS = 9;
 
-/** Medians of some loads, in milliseconds from when the page was asked for. */
+/** Some loads, in milliseconds from when the page was asked for. */
 export interface Paints {
   readonly name: string;
+  /** Medians. */
   readonly paintMs: number;
   readonly answerMs: number;
+  readonly longestMs: number;
+  /** What came over the network until the answer, in a load: medians. */
+  readonly transferredKiB: number;
+  readonly requests: number;
 }
+
+type Load = Pick<Paints, 'paintMs' | 'answerMs' | 'transferredKiB' | 'requests'>;
 
 /** Opens the page by a browser that has never seen it, and by one that has. Null where there is no Chromium. */
 export async function firstPaints(base: string): Promise<Paints[] | null> {
@@ -18,22 +26,39 @@ export async function firstPaints(base: string): Promise<Paints[] | null> {
   if (chromium === null) return null;
   const browser = await Watched.start(chromium, base);
   try {
-    const first: Paints[] = [];
-    const again: Paints[] = [];
+    const first: Load[] = [];
+    const again: Load[] = [];
     for (let load = 0; load < LOADS; load++) {
       const page = await browser.open('/');
-      first.push(await paintsOf(page));
+      first.push(await loadOf(page));
       await page.reload();
-      again.push(await paintsOf(page));
+      again.push(await loadOf(page));
       await browser.closePages();
     }
-    return [median('first visit', first), median('another visit', again)];
+    return [summed('first visit', first), summed('another visit', again)];
   } finally {
     await browser.close();
   }
 }
 
-async function paintsOf(page: Page): Promise<Paints> {
+/** Gives the median of the first paint of a short text by the same server: no page can be faster in this browser. */
+export async function textPaint(base: string): Promise<number> {
+  const browser = await Watched.start(chromiumPath() ?? '', base);
+  try {
+    const times: number[] = [];
+    for (let load = 0; load < LOADS; load++) {
+      const page = await browser.open('/healthz');
+      await until(async () => (await firstPaint(page)) > 0);
+      times.push(await firstPaint(page));
+      await browser.closePages();
+    }
+    return quantile(times, 0.5);
+  } finally {
+    await browser.close();
+  }
+}
+
+async function loadOf(page: Page): Promise<Load> {
   let answerMs = 0;
   await until(async () => {
     const marks = await page.evaluate<number[]>(
@@ -42,10 +67,27 @@ async function paintsOf(page: Page): Promise<Paints> {
     answerMs = marks[0] ?? 0;
     return answerMs > 0;
   });
-  return { name: '', paintMs: await firstPaint(page), answerMs };
+  const sizes = await page.evaluate<number[]>(
+    `performance.getEntries().filter((one) => 'transferSize' in one && one.responseEnd <= ${answerMs})
+      .map(({ transferSize }) => transferSize).filter((size) => size > 0)`,
+  );
+  return {
+    paintMs: await firstPaint(page),
+    answerMs,
+    transferredKiB: sizes.reduce((sum, size) => sum + size, 0) / 1_024,
+    requests: sizes.length,
+  };
 }
 
-function median(name: string, all: readonly Paints[]): Paints {
-  const middle = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-  return { name, paintMs: middle(all.map((one) => one.paintMs)), answerMs: middle(all.map((one) => one.answerMs)) };
+function summed(name: string, loads: readonly Load[]): Paints {
+  const all = (of: keyof Load): number[] => loads.map((load) => load[of]);
+  const median = (of: keyof Load): number => quantile(all(of), 0.5);
+  return {
+    name,
+    paintMs: median('paintMs'),
+    answerMs: median('answerMs'),
+    longestMs: Math.max(...all('paintMs')),
+    transferredKiB: median('transferredKiB'),
+    requests: median('requests'),
+  };
 }

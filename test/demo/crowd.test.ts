@@ -6,6 +6,7 @@ import { CROWD_LOG, crowd } from './crowd.ts';
 import { linesOf } from './log-forms.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 23, 20);
+const DAY_MS = 86_400_000;
 const CONTEXT = { writtenMs: NOW_MS, nowMs: NOW_MS, timeZone: 'UTC' };
 
 it('a crowd is five hundred hosts and a thousand sources, and is read as what happened', () => {
@@ -17,6 +18,8 @@ it('a crowd is five hundred hosts and a thousand sources, and is read as what ha
   ok(sources.size >= 995, `${sources.size} sources`);
   // Each is enough for brute-force.
   ok([...sources.values()].filter((failures) => failures >= 10).length >= 995);
+  // The page shows the last 24 hours at first.
+  ok(events.every(({ atMs, outcome }) => outcome !== 'failed' || atMs > NOW_MS - DAY_MS));
   const log = linesOf(CROWD_LOG.form, stories)
     .map(({ line }) => line)
     .join('');

@@ -1,10 +1,12 @@
-/** A large fleet on top of the demo's: five hundred hosts, and a thousand sources that guess passwords there within a week. */
+/** A large fleet on top of the demo's: five hundred hosts, and a thousand sources that guess passwords there within a day: what the page shows at first. */
 import { GUESSED, type Log, OFFICE, PEOPLE } from './fleet.ts';
 import { Random } from './random.ts';
 import { login, type Story, wrongPasswords } from './story.ts';
 
 const MINUTE_MS = 60_000;
 const WEEK_MS = 7 * 86_400_000;
+/** Age of the oldest guess: an incident of it is still one of the last 24 hours after the demo ran for half an hour. */
+const GUESSED_MS = 23.5 * 3_600_000;
 const HOSTS = 500;
 const SOURCES = 1_000;
 /** Sources that guess in the last minutes: their incidents are open when the page is looked at. */
@@ -34,7 +36,7 @@ export function crowd(seed: number, nowMs: number): Story[] {
     stories.push(login(random, scene, random.pick(PEOPLE), 'publickey', random.whole(5_000, 40 * MINUTE_MS)));
   }
   for (let i = 0; i < SOURCES; i++) {
-    const ago = i < NOW_SOURCES ? random.whole(2 * MINUTE_MS, 8 * MINUTE_MS) : random.whole(20 * MINUTE_MS, WEEK_MS);
+    const ago = i < NOW_SOURCES ? random.whole(2 * MINUTE_MS, 8 * MINUTE_MS) : random.whole(20 * MINUTE_MS, GUESSED_MS);
     const ip = `198.19.${100 + (i >> 8)}.${i & 255}`;
     for (let connection = 0; connection < CONNECTIONS; connection++) {
       const [user, known] = random.weighted(GUESSED);

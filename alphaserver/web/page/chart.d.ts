@@ -1,2 +1,2 @@
-/** What the server serves as `chart.js`: the chart package, as it is. */
+/** What the server serves as `chart.js`: the chart package, minified. */
 export { default } from '../../../node_modules/uplot/dist/uPlot.d.ts';

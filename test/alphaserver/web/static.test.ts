@@ -1,6 +1,7 @@
 /** The page's files: few requests, nothing from elsewhere, and never an old one. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -34,20 +35,23 @@ describe('the page’s files', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('are one stylesheet with every rule that stands in the folder', async () => {
-    const links = [...html.matchAll(/<link rel="stylesheet" href="([^"]+)">/g)].map(([, path = '']) => path);
-    assert.equal(links.length, 1);
-    const answer = await get(links[0] ?? '');
-    assert.equal(answer.headers.get('content-type'), 'text/css; charset=utf-8');
-    assert.ok((await answer.text()).includes('.u-select'));
+  it('wait for no other request: every rule stands in the page, which lets in these styles alone', async () => {
+    assert.doesNotMatch(html, /rel="stylesheet"/);
+    const [, styles = ''] = /<style>([^<]*)<\/style>/.exec(html) ?? [];
+    assert.ok(styles.includes('.u-select'));
     const there = readdirSync(PAGE).filter((name) => name.endsWith('.css'));
     assert.deepEqual(there.filter((name) => !STYLES.some((path) => basename(path) === name)).sort(), []);
+    for (const name of there) assert.ok(styles.includes(readFileSync(join(PAGE, name), 'utf8')), name);
+    const policy = (await get('/')).headers.get('content-security-policy') ?? '';
+    const hash = createHash('sha256').update(styles).digest('base64');
+    assert.ok(policy.includes(`style-src 'self' 'sha256-${hash}';`), policy);
+    assert.doesNotMatch(policy, /unsafe/);
   });
 
   it('are all there under the addresses that the page names, kept by the browser for good, and packed', async () => {
     const named = [...html.matchAll(/(?:href|src)="(\/page\/[^"]+)"/g)].map(([, path = '']) => path);
     assert.ok(named.length > 10);
-    assert.doesNotMatch(html, /[{}]/);
+    assert.doesNotMatch(html.replace(/<style>.*<\/style>/s, ''), /[{}]/);
     for (const path of named) {
       const answer = await get(path);
       assert.equal(answer.status, 200, path);

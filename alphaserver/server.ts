@@ -27,6 +27,7 @@ import { shareStore } from './sharing.ts';
 import { openStorage } from './storage.ts';
 import { EVENTS_FILE } from './store/folder.ts';
 import { checkWhole, DAMAGE_ADVICE } from './store/integrity.ts';
+import { EndedSessions } from './web/ended-sessions.ts';
 import { Live } from './web/live.ts';
 import { Metrics } from './web/metrics.ts';
 import { startWeb, type Web } from './web/server.ts';
@@ -158,6 +159,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
             password: config.httpPassword,
             closed: config.httpClosed,
             secret: sessionSecret(config.dataFolder),
+            ended: new EndedSessions(config.dataFolder, Date.now(), (message) => log.error(message)),
           },
           names: [hostname(), config.http.host, ...config.httpNames, ...(authority?.serverNames() ?? [])],
           views,

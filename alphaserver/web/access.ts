@@ -2,13 +2,14 @@
  * Decides who asks: a user with a session, a script with a token, whoever knows the one password, or anybody where the server has
  * none of these. What changes anything is for operators, and for pages of this server alone.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import basicAuth from '@fastify/basic-auth';
 import cookie from '@fastify/cookie';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { GuessDelay } from '../../service/guess-delay.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Scope, Tokens } from '../ingest/tokens.ts';
+import type { EndedSessions, EndingSession } from './ended-sessions.ts';
 import { refuseForeign } from './same-origin.ts';
 import type { Role, Users } from './users.ts';
 
@@ -46,6 +47,8 @@ export interface AccessOptions {
   readonly encrypted: boolean;
   /** Signs sessions. */
   readonly secret: Buffer;
+  /** Sessions that are over although their cookies are good. */
+  readonly ended: EndedSessions;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly now: () => number;
 }
@@ -56,8 +59,11 @@ interface SessionContent {
   /** When the user's password was set. */
   readonly changedMs: number;
   readonly endsMs: number;
+  /** Tells sessions apart that began in the same millisecond; missing in those of earlier versions. */
+  readonly id?: string;
 }
 
+const ID_BYTES = 16;
 const BASIC = { realm: 'asgard' };
 const READING: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
@@ -114,7 +120,8 @@ export class Access {
 
   /** Sets the cookie of a new session. */
   begin(reply: FastifyReply, { name, changedMs }: { readonly name: string; readonly changedMs: number }): void {
-    const content: SessionContent = { name, changedMs, endsMs: this.options.now() + SESSION_LIMIT_MS };
+    const id = randomBytes(ID_BYTES).toString('base64url');
+    const content: SessionContent = { name, changedMs, endsMs: this.options.now() + SESSION_LIMIT_MS, id };
     const value = Buffer.from(JSON.stringify(content)).toString('base64url');
     const { encrypted } = this.options;
     reply.setCookie(cookieName(encrypted), value, {
@@ -127,21 +134,39 @@ export class Access {
     });
   }
 
-  /** Takes the cookie away. */
-  end(reply: FastifyReply): void {
-    const { encrypted } = this.options;
+  /** Ends a request's session, whoever else has its cookie, and takes the cookie away. Throws where that cannot be kept. */
+  end(request: FastifyRequest, reply: FastifyReply): void {
+    const { encrypted, ended, now } = this.options;
     reply.clearCookie(cookieName(encrypted), { path: '/', httpOnly: true, sameSite: 'strict', secure: encrypted });
+    const session = this.#session(request);
+    if (session !== null) ended.end(session, now());
   }
 
   /** Returns the user of a request's session, or null. */
   sessionOf(request: FastifyRequest): Actor | null {
-    const { users, encrypted, now } = this.options;
+    const session = this.#session(request);
+    return session && { name: session.name, role: session.role };
+  }
+
+  /** Returns a question for answers that last: whether who asked may still see what they show. */
+  standing(request: FastifyRequest): () => boolean {
+    const [scheme = '', proof = ''] = (request.headers.authorization ?? '').split(' ', 2);
+    if (/^bearer$/i.test(scheme)) return () => this.options.tokens.find(proof) !== null;
+    if (/^basic$/i.test(scheme) && this.#wanted !== null) return () => true;
+    return () => !this.hasLogin || this.#session(request) !== null;
+  }
+
+  /** Returns a request's session while it lasts, or null. */
+  #session(request: FastifyRequest): (EndingSession & { readonly role: Role }) | null {
+    const { users, encrypted, ended, now } = this.options;
     const shown = request.cookies[cookieName(encrypted)];
     const { valid, value } = shown === undefined ? { valid: false, value: null } : request.unsignCookie(shown);
     if (!valid || value === null) return null;
     const { name, changedMs, endsMs } = JSON.parse(Buffer.from(value, 'base64url').toString()) as SessionContent;
     const user = users.find(name);
-    return user !== null && user.changedMs === changedMs && now() < endsMs ? { name, role: user.role } : null;
+    if (user === null || user.changedMs !== changedMs || now() >= endsMs) return null;
+    const session = { name, beganMs: endsMs - SESSION_LIMIT_MS, endsMs, cookie: value, role: user.role };
+    return ended.has(session) ? null : session;
   }
 
   /** True where users log in on the page. */

@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import { networkOf } from '../../service/ip-network.ts';
 import type { Views } from '../queries/results.ts';
 import type { Appended, StoredEvent } from '../store/store.ts';
+import type { Access } from './access.ts';
 import { STREAM } from './api-schema.ts';
 import { type ApiApp, ParameterError } from './parameters.ts';
 
@@ -80,6 +81,8 @@ interface Viewer {
   readonly stream: Writable;
   /** Null: everything. */
   readonly filter: StreamFilter | null;
+  /** False once who watches may not any more. */
+  readonly stands: () => boolean;
   /** The newest event it was given, null before the first. */
   cursor: number | null;
   /** True while it is served from the store. */
@@ -184,9 +187,17 @@ export class Live {
     return this.#viewers.size < (this.#options.viewersLimit ?? VIEWERS_LIMIT);
   }
 
-  /** Serves a stream until it closes: from what is stored after `lastId`, or from now on, as far as the filter takes it. */
-  add(stream: Writable, lastId: number | null, filter: StreamFilter | null = null): void {
-    const viewer: Viewer = { stream, filter, cursor: lastId, behind: false, stalledSinceMs: null };
+  /**
+   * Serves a stream until it closes: from what is stored after `lastId`, or from now on, as far as the filter takes it. It ends
+   * with the next sign of life once `stands` is false: the session is over, or the token revoked.
+   */
+  add(
+    stream: Writable,
+    lastId: number | null,
+    filter: StreamFilter | null = null,
+    stands: () => boolean = () => true,
+  ): void {
+    const viewer: Viewer = { stream, filter, stands, cursor: lastId, behind: false, stalledSinceMs: null };
     this.#viewers.add(viewer);
     stream.on('close', () => this.#viewers.delete(viewer));
     stream.on('drain', () => {
@@ -236,14 +247,15 @@ export class Live {
     if (stream.writable) stream.write(text);
   }
 
-  /** Drops who takes nothing any more, and gives the others a sign of life. */
+  /** Drops who takes nothing any more or may not watch any longer, and gives the others a sign of life. */
   #look(): void {
     const { now, stallLimitMs = STALL_LIMIT_MS } = this.#options;
     for (const viewer of this.#viewers) {
       const { stream } = viewer;
       if (stream.writableNeedDrain) viewer.stalledSinceMs ??= now();
       const stalled = viewer.stalledSinceMs !== null && now() - viewer.stalledSinceMs >= stallLimitMs;
-      if (stalled || stream.writableLength > 4 * VIEWER_BUFFER_BYTES) stream.destroy();
+      if (!viewer.stands()) stream.end();
+      else if (stalled || stream.writableLength > 4 * VIEWER_BUFFER_BYTES) stream.destroy();
       else this.#write(viewer, ':\n\n');
     }
   }
@@ -267,7 +279,7 @@ function written(event: StoredEvent): string {
 }
 
 /** The route. */
-export function liveRoute(app: ApiApp, live: Live): void {
+export function liveRoute(app: ApiApp, live: Live, access: Pick<Access, 'standing'>): void {
   app.get('/api/stream', STREAM, (request, reply) => {
     const given = request.headers['last-event-id'];
     if (given !== undefined && !/^\d{1,15}$/.test(String(given)))
@@ -286,6 +298,11 @@ export function liveRoute(app: ApiApp, live: Live): void {
     });
     const { query } = request;
     const isFiltered = Object.values(query).some((value) => value !== null);
-    live.add(reply.raw, given === undefined ? null : Number(given), isFiltered ? query : null);
+    live.add(
+      reply.raw,
+      given === undefined ? null : Number(given),
+      isFiltered ? query : null,
+      access.standing(request),
+    );
   });
 }

@@ -66,8 +66,8 @@ export function loginRoutes(app: ApiApp, access: Access): void {
     access.begin(reply, user.found);
     return { name: user.found.name, role: user.found.role };
   });
-  app.post('/logout', { ...LOGOUT, onRequest: refuseForeign }, async (_request, reply) => {
-    access.end(reply);
+  app.post('/logout', { ...LOGOUT, onRequest: refuseForeign }, async (request, reply) => {
+    access.end(request, reply);
     return reply.status(204).send();
   });
 }

@@ -164,7 +164,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       blocklistRoute(api, options.blocklist ?? (async () => ({ text: '', tag: '' })), now);
       channelRoutes(api, options.channels ?? (() => []));
       certificateRoutes(api, options.certificates ?? (() => []), now);
-      liveRoute(api, options.live);
+      liveRoute(api, options.live, access);
       metricsRoute(closed, options.metrics, options.figures);
     });
     await pageFiles(closed);

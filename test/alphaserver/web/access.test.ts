@@ -1,6 +1,6 @@
 /** Who may see and do what, tried by requests made by hand on a real server. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { join } from 'node:path';
@@ -136,12 +136,31 @@ test('a session has a cookie that no script and no other site gets, and ends wit
   assert.equal(await status(), 200);
   const out = await send('/logout', { method: 'POST', headers: { cookie } });
   assert.match(out.headers.get('set-cookie') ?? '', /^asgard=; Max-Age=0;/);
+  assert.equal(await status(), 401, 'somebody logged out of it');
+  const vera = await session('vera');
+  assert.equal((await send('/api/me', { headers: { cookie: vera } })).status, 200);
   await new Users(store()).setPassword('vera', 'another password', Date.now() + 1);
-  assert.equal(await status(), 401, 'its password was changed');
+  assert.equal((await send('/api/me', { headers: { cookie: vera } })).status, 401, 'its password was changed');
   const olaf = await session('olaf');
   assert.equal((await send('/api/me', { headers: { cookie: olaf } })).status, 200);
   new Users(store()).remove('olaf');
   assert.equal((await send('/api/me', { headers: { cookie: olaf } })).status, 401, 'the user is removed');
+});
+
+test('a cookie that was copied before the logout stays refused over a restart, and other sessions of its user go on', async () => {
+  await addUsers();
+  const [copied, other] = [await session('vera'), await session('vera')];
+  const status = async (cookie: string): Promise<number> => (await send('/api/me', { headers: { cookie } })).status;
+  assert.equal((await send('/logout', { method: 'POST', headers: { cookie: copied } })).status, 204);
+  assert.deepEqual([await status(copied), await status(other)], [401, 200]);
+  await served.reopen();
+  assert.deepEqual([await status(copied), await status(other)], [401, 200]);
+  assert.equal(statSync(join(store(), 'ended-sessions.json')).mode & 0o777, 0o600);
+  writeFileSync(join(store(), 'ended-sessions.json'), 'damaged');
+  await served.reopen();
+  assert.deepEqual([await status(copied), await status(other)], [401, 401], 'nobody knows which are over');
+  assert.match(served.said, /everybody has to log in again, since .*ended-sessions\.json cannot be read: /);
+  assert.equal(await status(await session('vera')), 200);
 });
 
 test('a cookie that was changed or made up is none, and a session outlives a restart', async () => {

@@ -144,6 +144,20 @@ describe('viewers of the live stream', () => {
     assert.equal(well.destroyed, false);
   });
 
+  it('whose session is over are sent nothing more, and the others go on', async () => {
+    const [out, well] = [new Network(), new Network()];
+    let stands = true;
+    live.add(out, null, null, () => stands);
+    live.add(well, null);
+    commit(1, 1);
+    await until(() => out.ids.length === 1 && well.ids.length === 1);
+    stands = false;
+    await until(() => out.writableEnded);
+    commit(2, 2);
+    await until(() => well.ids.length === 2);
+    assert.deepEqual(out.ids, [1]);
+  });
+
   it('are written to at once after a quiet time, and then once for all that is stored within WRITE_EVERY_MS', (context) => {
     context.mock.timers.enable({ apis: ['setTimeout'] });
     let writes: number[] = [];

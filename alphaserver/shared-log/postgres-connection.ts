@@ -23,8 +23,8 @@ const LASTING = /^(28...|3D000|42501)$/;
 /** The address, and the listeners. */
 export interface ConnectionOptions {
   readonly url: string;
-  /** Called with each notification of a channel that is listened to. */
-  readonly notified?: () => void;
+  /** Called with the payload of each notification of a channel that is listened to. */
+  readonly notified?: (payload: string) => void;
   /** Called when a connection that was there is lost. */
   readonly lost?: () => void;
   /** Statements to run after each login. */
@@ -124,7 +124,7 @@ export class PostgresConnection {
     // Without a listener an error would end the process. A query that runs is rejected with it too.
     client.on('error', ended);
     client.on('end', ended);
-    client.on('notification', () => this.#options.notified?.());
+    client.on('notification', ({ payload = '' }) => this.#options.notified?.(payload));
     try {
       await client.connect();
       const { rows } = await client.query({ text: 'SELECT pg_is_in_recovery()', rowMode: 'array' });

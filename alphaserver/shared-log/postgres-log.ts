@@ -47,7 +47,7 @@ export class PostgresLog implements SharedLog, ImportLog {
   readonly #writer: PostgresConnection;
   readonly #reader: PostgresConnection;
   readonly #poll: NodeJS.Timeout;
-  #news: () => void = () => {};
+  #news: (name: string | null) => void = () => {};
   #leads = false;
   /** Time of the last append that was read: older partitions need no look. */
   #readTo = { position: 0, storedMs: 0 };
@@ -57,13 +57,13 @@ export class PostgresLog implements SharedLog, ImportLog {
     this.#writer = new PostgresConnection({ url: options.url });
     this.#reader = new PostgresConnection({
       url: options.url,
-      notified: () => this.#news(),
+      notified: (name) => this.#news(name),
       lost: () => {
         this.#leads = false;
       },
       setUp: [`LISTEN ${NEWS_CHANNEL}`],
     });
-    this.#poll = setInterval(() => this.#news(), POLL_MS).unref();
+    this.#poll = setInterval(() => this.#news(null), POLL_MS).unref();
   }
 
   /** Makes or migrates the tables, one server at a time, and logs settings of PostgreSQL that break the promise. */
@@ -228,7 +228,7 @@ export class PostgresLog implements SharedLog, ImportLog {
     });
   }
 
-  onNews(listener: () => void): void {
+  onNews(listener: (name: string | null) => void): void {
     this.#news = listener;
   }
 

@@ -3,7 +3,7 @@
 /** The lock that keeps two servers from migrating at once, and the one that the delivering server holds. */
 export const MIGRATION_LOCK = 'hashtext($$asgard migration$$)';
 export const LEADER_LOCK = 'hashtext($$asgard leader$$)';
-/** The channel of NOTIFY that carries the position of each append. */
+/** The channel of NOTIFY that carries the name of each append. */
 export const NEWS_CHANNEL = 'asgard_log';
 
 /** The columns of an event in the order of the arrays that `asgard.append` takes, with their types. */
@@ -36,7 +36,8 @@ const given = EVENT_COLUMNS.map(([name]) => `p_${name.replaceAll('"', '')}`).joi
  * servers that read what is new, and a BRIN for people's own queries by time. `presence` is no part of the log: the last sign
  * of each agent, by the server that it is connected to. `host_base` has the counts of the events
  * that were in partitions dropped since, so that a new server counts each host from its first event on; `base` has the agents,
- * gaps and shapes of a store that was copied, as it had them at the end of the copy.
+ * gaps and shapes of a store that was copied, as it had them at the end of the copy. `secrets` has what servers must not make
+ * each for itself: `open` can be known to everyone, `sealed` is encrypted.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -84,7 +85,31 @@ export const MIGRATIONS: readonly string[] = [
       v_name, v_from, v_from + 86400000);
   END $$;
 
-  CREATE FUNCTION asgard.append(
+  CREATE FUNCTION asgard.drop_before(p_day bigint) RETURNS void LANGUAGE plpgsql AS $$
+  DECLARE
+    v_day text;
+    v_kept_from bigint;
+  BEGIN
+    FOR v_day IN
+      SELECT substr(c.relname, 8) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'asgard.events'::regclass
+          AND substr(c.relname, 8) < to_char(to_timestamp(p_day * 86400) AT TIME ZONE 'UTC', 'YYYYMMDD') ORDER BY 1
+    LOOP
+      EXECUTE format('INSERT INTO asgard.host_base AS b
+        SELECT host, min(stored_at), count(*) FILTER (WHERE outcome = 0), count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2)
+          FROM asgard.events_%s GROUP BY host
+        ON CONFLICT (host) DO UPDATE SET first_seen = least(b.first_seen, excluded.first_seen), accepted = b.accepted + excluded.accepted,
+          failed = b.failed + excluded.failed, probes = b.probes + excluded.probes', v_day);
+      EXECUTE format('SELECT coalesce(max(position) + 1, 1) FROM asgard.appends_%s', v_day) INTO v_kept_from;
+      UPDATE asgard.head SET kept_from = greatest(kept_from, v_kept_from);
+      EXECUTE format('DROP TABLE asgard.events_%s, asgard.appends_%s', v_day, v_day);
+    END LOOP;
+  END $$;
+  `,
+  `
+  CREATE TABLE asgard.secrets (name text PRIMARY KEY, open text NOT NULL, sealed text NOT NULL);
+
+  CREATE OR REPLACE FUNCTION asgard.append(
     p_name text, p_batches text, p_agents text[], p_stored_at bigint,
     p_batch integer[], ${parameters}, p_kind text[], p_subject text[], p_by text[], p_body text[],
     OUT o_position bigint, OUT o_stored_at bigint, OUT o_first_event bigint
@@ -124,31 +149,12 @@ export const MIGRATIONS: readonly string[] = [
     INSERT INTO asgard.appends VALUES (o_position, o_stored_at, o_first_event, v_counts, p_name, p_batches);
     UPDATE asgard.head SET event = event + (SELECT coalesce(sum(c), 0) FROM unnest(v_counts) AS c)
       WHERE array_length(v_counts, 1) > 0;
-    INSERT INTO asgard.decisions (position, number, kind, subject, by, body)
-      SELECT o_position, d.number, d.kind, d.subject, d.by, d.body
-        FROM unnest(p_kind, p_subject, p_by, p_body) WITH ORDINALITY AS d (kind, subject, by, body, number);
-    PERFORM pg_notify('${NEWS_CHANNEL}', o_position::text);
-  END $$;
-
-  CREATE FUNCTION asgard.drop_before(p_day bigint) RETURNS void LANGUAGE plpgsql AS $$
-  DECLARE
-    v_day text;
-    v_kept_from bigint;
-  BEGIN
-    FOR v_day IN
-      SELECT substr(c.relname, 8) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'asgard.events'::regclass
-          AND substr(c.relname, 8) < to_char(to_timestamp(p_day * 86400) AT TIME ZONE 'UTC', 'YYYYMMDD') ORDER BY 1
-    LOOP
-      EXECUTE format('INSERT INTO asgard.host_base AS b
-        SELECT host, min(stored_at), count(*) FILTER (WHERE outcome = 0), count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2)
-          FROM asgard.events_%s GROUP BY host
-        ON CONFLICT (host) DO UPDATE SET first_seen = least(b.first_seen, excluded.first_seen), accepted = b.accepted + excluded.accepted,
-          failed = b.failed + excluded.failed, probes = b.probes + excluded.probes', v_day);
-      EXECUTE format('SELECT coalesce(max(position) + 1, 1) FROM asgard.appends_%s', v_day) INTO v_kept_from;
-      UPDATE asgard.head SET kept_from = greatest(kept_from, v_kept_from);
-      EXECUTE format('DROP TABLE asgard.events_%s, asgard.appends_%s', v_day, v_day);
-    END LOOP;
+    IF array_length(p_kind, 1) > 0 THEN
+      INSERT INTO asgard.decisions (position, number, kind, subject, by, body)
+        SELECT o_position, d.number, d.kind, d.subject, d.by, d.body
+          FROM unnest(p_kind, p_subject, p_by, p_body) WITH ORDINALITY AS d (kind, subject, by, body, number);
+    END IF;
+    PERFORM pg_notify('${NEWS_CHANNEL}', p_name);
   END $$;
   `,
 ];

@@ -44,11 +44,14 @@ export class Replica implements Store {
   /** The names of own appends that wait for their answer, each with its result once it was read from the log instead. */
   readonly #pending = new Map<string, Appended[] | null>();
   #isFollowing = false;
+  /** True while news came that the read that runs may have been too early for. */
+  #hasNews = false;
   #hasFault = false;
   #isClosed = false;
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
+    options.events.relax();
   }
 
   lastSeq(agent: string): number {
@@ -103,7 +106,10 @@ export class Replica implements Store {
 
   /** Goes on applying what other servers append. */
   follow(): void {
-    this.#options.log.onNews(() => void this.#follow());
+    // The answer to an own append tells of it; where the answer is lost, the next look of each second finds it.
+    this.#options.log.onNews((name) => {
+      if (name === null || !this.#isOwn(name)) void this.#follow();
+    });
     void this.#follow();
   }
 
@@ -176,17 +182,21 @@ export class Replica implements Store {
   }
 
   async #apply({ position, storedMs, firstId, name, isCopied, batches, decisions }: LoggedAppend): Promise<void> {
-    const { events, server, applied } = this.#options;
+    const { events, applied } = this.#options;
     const appended = await events.append(batches, storedMs, { position, firstId, isCopied, decisions });
     if (this.#pending.has(name)) this.#pending.set(name, appended);
-    else applied({ appended, batches, isOwn: name.startsWith(`${server}-`), hasDecisions: decisions.length > 0 });
+    else applied({ appended, batches, isOwn: this.#isOwn(name), hasDecisions: decisions.length > 0 });
   }
 
   async #follow(): Promise<void> {
+    this.#hasNews = true;
     if (this.#isFollowing || this.#isClosed) return;
     this.#isFollowing = true;
     try {
-      while (!this.#isClosed && (await this.#exclusive(() => this.#applyNext())));
+      while (this.#hasNews && !this.#isClosed) {
+        this.#hasNews = false;
+        if (await this.#exclusive(() => this.#applyNext())) this.#hasNews = true;
+      }
       if (this.#hasFault) this.#options.fault(null);
       this.#hasFault = false;
     } catch (error) {
@@ -195,6 +205,10 @@ export class Replica implements Store {
     } finally {
       this.#isFollowing = false;
     }
+  }
+
+  #isOwn(name: string): boolean {
+    return name.startsWith(`${this.#options.server}-`);
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {

@@ -64,8 +64,8 @@ export interface SharedLog {
   bounds(): Promise<LogBounds>;
   /** Gives what is known of events that the log does not have, for a server that begins with an empty store. */
   base(): Promise<StoreBase>;
-  /** Sets the one listener that is called when there may be something new to read, at least once a second. */
-  onNews(listener: () => void): void;
+  /** Sets the one listener that is called with the name of each new append, and once a second with null: there may be something new. */
+  onNews(listener: (name: string | null) => void): void;
   /** Tries to become the one server that delivers notifications, or to remain it. */
   lead(): Promise<boolean>;
   /** Publishes the presence of this server's agents, and gives what the other servers published after a time. */

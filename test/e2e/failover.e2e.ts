@@ -1,5 +1,7 @@
 /** Losses that several servers survive: of the one that delivers notifications, and of PostgreSQL's primary. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { sends, wrong } from '../alphaserver/detection/agent.ts';
 import { HttpReceiver } from '../alphaserver/notify/receivers.ts';
@@ -99,6 +101,24 @@ test('a log that has lost what it acknowledged is not gone on with', { skip: noP
     const again = pair.server(env);
     assert.equal(await again.ended, 2);
     assert.match(again.said, /the folder is ahead of the log/);
+  } finally {
+    await pair.close();
+    postgres.close();
+  }
+});
+
+test('a log of the first version of the tables is brought up to date, and gone on with', {
+  skip: noPostgres,
+}, async () => {
+  const postgres = await Postgres.start('fsync=off');
+  const pair = await Pair.make();
+  try {
+    postgres.sql(readFileSync(join(import.meta.dirname, '../fixtures/stores/shared-log-1.sql'), 'utf8'));
+    await pair.serving({ ALPHASERVER_STORE: postgres.url, ALPHASERVER_RETENTION: '36500d' });
+    await sends(pair.port, wrong(3), 1, '00000000-0000-4000-8000-000000000001');
+    const { totals } = await pair.api<{ totals: object }>('/api/ledger');
+    assert.deepEqual({ ...totals, connected: null }, { ...totals, connected: null, stored: 3, repeats: 2, gaps: 0 });
+    assert.equal(postgres.sql("SELECT value FROM asgard.facts WHERE name = 'version'"), '2');
   } finally {
     await pair.close();
     postgres.close();

@@ -1,17 +1,21 @@
-/** The promises of `Store`, tried on the store of a server and on the one that stands in for it in tests. */
+/** The promises of `Store`, tried on the store of a server, on one of several servers, and on the one that stands in for them in tests. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { openPostgresLog } from '../../../alphaserver/shared-log/postgres-log.ts';
 import { openStorage } from '../../../alphaserver/storage.ts';
 import type { AgentBatch, Appended, Store } from '../../../alphaserver/store/store.ts';
 import type { Outcome } from '../../../protocol/event.ts';
 import type { DeclaredGap } from '../../../protocol/report.ts';
+import { noPostgres, Postgres } from '../../postgres.ts';
 import { MemoryStore } from '../memory-store.ts';
 
 const [A, B] = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002'] as const;
 const NOW_MS = Date.parse('2026-11-23T19:46:02.000Z');
+/** The test's clock and PostgreSQL's are of one machine: no append here takes as long. */
+const CLOCKS_APART_MS = 600_000;
 const AT = '2026-11-23T19:46:01.123Z';
 
 interface Given {
@@ -47,17 +51,62 @@ const ping = (...ids: number[]): AgentBatch => ({
 
 const counted = ({ lastSeq, stored, repeats, missing }: Appended): number[] => [lastSeq, stored, repeats, missing];
 
-for (const [name, open] of [
-  ['the store of a server', (folder: string): Store => openStorage(folder)],
-  ['the store of tests', (): Store => new MemoryStore()],
-] as const)
-  describe(name, () => {
+/** A store to try. */
+interface Body {
+  readonly name: string;
+  readonly skip: string | false;
+  /** True where the time of an append is not the caller's: one clock for several servers. */
+  readonly hasOwnClock: boolean;
+  readonly setUp?: () => Promise<void>;
+  readonly tearDown?: () => void;
+  readonly open: (folder: string) => Store | Promise<Store>;
+}
+
+let postgres: Postgres;
+let databases = 0;
+
+/** Opens a store as one of several servers has it, on a database of its own. */
+async function openShared(folder: string): Promise<Store> {
+  databases += 1;
+  postgres.sql(`CREATE DATABASE contract${databases}`);
+  const quiet = { warn() {}, error() {}, info() {} };
+  const log = await openPostgresLog({ url: postgres.url.replace(/postgres$/, `contract${databases}`), log: quiet });
+  const storage = openStorage(folder);
+  await storage.join({ log, server: 'one', progress() {}, fault() {} });
+  return storage;
+}
+
+const BODIES: readonly Body[] = [
+  { name: 'the store of a server', skip: false, hasOwnClock: false, open: (folder) => openStorage(folder) },
+  { name: 'the store of tests', skip: false, hasOwnClock: false, open: () => new MemoryStore() },
+  {
+    name: 'the store of one of several servers',
+    skip: noPostgres,
+    hasOwnClock: true,
+    setUp: async () => {
+      postgres = await Postgres.start('fsync=off');
+    },
+    tearDown: () => postgres.close(),
+    open: openShared,
+  },
+];
+
+for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
+  describe(name, { skip }, () => {
     let folder: string;
     let store: Store;
-    beforeEach(() => {
+    before(async () => setUp?.());
+    after(() => tearDown?.());
+    beforeEach(async () => {
       folder = mkdtempSync(join(tmpdir(), 'asgard-contract-'));
-      store = open(folder);
+      store = await open(folder);
     });
+    /** Gives the time that an append must have: the caller's, or one of the log's clock since the test began. */
+    const timeOf = (stored: string): string => {
+      if (!hasOwnClock) return new Date(NOW_MS).toISOString();
+      assert.ok(Math.abs(Date.parse(stored) - Date.now()) < CLOCKS_APART_MS, stored);
+      return stored;
+    };
     afterEach(async () => {
       await store.close();
       rmSync(folder, { recursive: true, force: true });
@@ -93,7 +142,7 @@ for (const [name, open] of [
       assert.deepEqual(jumped && counted(jumped), [9, 3, 0, 5]);
       assert.deepEqual(
         jumped?.gaps.map(({ agent, at, kind, events, bytes, lines }) => [agent, at, kind, events, bytes, lines]),
-        [[A, new Date(NOW_MS).toISOString(), 'missing-events', 5, null, null]],
+        [[A, timeOf(jumped?.gaps[0]?.at ?? ''), 'missing-events', 5, null, null]],
       );
       assert.deepEqual((await append(batch([9])))[0]?.gaps, []);
     });
@@ -118,7 +167,7 @@ for (const [name, open] of [
           [A, 2, `own host of ${A}`],
           [B, 7, `own host of ${B}`],
           [A, 3, `own host of ${A}`],
-        ].map((one) => [...one, new Date(NOW_MS).toISOString(), AT]),
+        ].map((one, i) => [...one, timeOf(events[i]?.storedAt ?? ''), AT]),
       );
       const ids = events.map(({ id }) => id);
       assert.ok(

@@ -6,12 +6,18 @@ import { addNetwork, networks } from '../../service/ip-network.ts';
 import { UserError } from '../../service/user-error.ts';
 import { readSpan } from '../../service/value-parser.ts';
 import { JsonError, JsonText, type Place } from './json-text.ts';
-import { COUNT_LIMIT, RULES, type Rule, type RuleConfig, WINDOW_LIMIT_MS } from './rules.ts';
+import { COUNT_LIMIT, DORMANT_LIMIT_MS, RULES, type Rule, type RuleConfig, WINDOW_LIMIT_MS } from './rules.ts';
 import { CHANNEL_TYPES, type Channel, RULES_FILE, type RulesFile } from './rules-schema.ts';
 import { type AlertSettings, DEFAULT_SETTINGS, withWebhook } from './settings.ts';
 
 /** The largest rules file, in bytes. */
 const FILE_LIMIT_BYTES = 4 * 1_048_576;
+
+/** The longest windows of rules that remember for longer than those of attacks. */
+const LONGEST_WINDOWS: Partial<Record<Rule, { readonly ms: number; readonly words: string }>> = {
+  'first-seen-source': { ms: Number.POSITIVE_INFINITY, words: '' },
+  'dormant-key': { ms: DORMANT_LIMIT_MS, words: '1825d' },
+};
 
 /** The file cannot be used: one line, escaped, with the file, the place and what would be valid. */
 export class RulesError extends UserError {
@@ -102,9 +108,9 @@ function settings(given: RulesFile, fail: (path: readonly string[], fault: strin
       const { on, severity, count, window } = given.rules?.[rule] ?? {};
       const standard = detection.rules[rule];
       const windowMs = span(window, standard.windowMs);
-      const longest = rule === 'first-seen-source' ? Number.POSITIVE_INFINITY : WINDOW_LIMIT_MS;
-      if (windowMs > longest)
-        fail(['rules', rule, 'window'], 'must be at most 24h, which is how long the rules remember');
+      const { ms: longestMs, words } = LONGEST_WINDOWS[rule] ?? { ms: WINDOW_LIMIT_MS, words: '24h' };
+      if (windowMs > longestMs)
+        fail(['rules', rule, 'window'], `must be at most ${words}, which is how long the rules remember`);
       if (rule === 'break-in' && count !== undefined && count > 100)
         fail(['rules', rule, 'count'], `must be at most 100: so many failures are remembered of each source`);
       return [

@@ -81,6 +81,7 @@ const RULE_SETTINGS = {
   ),
   decoy: rule('A user name or a key that "decoys" names is used.'),
   'sshd-crash': rule('sshd says that a process of it crashed, or penalises an address for it.'),
+  'dormant-key': rule('A login by a key that was not used on that host for 90 days (window).', 'window'),
   'agent-silent': rule('The agent says nothing for 90 s (window).', 'window'),
   'log-gone': rule("The agent's log is gone for 5 min (window).", 'window'),
   'unknown-lines': rule('Lines not understood pass 20 (count) in 1 h (window).', 'count', 'window'),

@@ -13,6 +13,7 @@ export const EVENT_RULES = [
   'password-on-key-host',
   'decoy',
   'sshd-crash',
+  'dormant-key',
 ] as const;
 /** The rules that read the agents' heartbeats and reports. */
 export const STATE_RULES = [
@@ -92,6 +93,7 @@ export const DEFAULT_DETECTION: DetectionConfig = {
     'password-on-key-host': rule('warning', 20, 0),
     decoy: rule('critical', 1, 0),
     'sshd-crash': rule('warning', 1, 0),
+    'dormant-key': rule('notice', 1, 90 * DAY_MS),
     'agent-silent': rule('warning', 1, 90 * SECOND_MS),
     'log-gone': rule('warning', 1, 5 * MINUTE_MS),
     'unknown-lines': rule('warning', 20, HOUR_MS),
@@ -107,5 +109,7 @@ export const DEFAULT_DETECTION: DetectionConfig = {
 
 /** The longest window a rule may be given. Keyed state is kept this long and the allowed lateness. */
 export const WINDOW_LIMIT_MS = DAY_MS;
+/** The longest time of no use after which the rules file may call a key dormant: keys are remembered for as long. */
+export const DORMANT_LIMIT_MS = 1_825 * DAY_MS;
 /** The highest count a rule may be given. It bounds the observations that one key may hold. */
 export const COUNT_LIMIT = 1_000;

@@ -3,6 +3,7 @@
 import { AGENTS_LIMIT, type AgentStatus } from '../detection/agent-health.ts';
 import type { Database } from '../store/database.ts';
 import { type Decision, decisionsAfter } from '../store/decisions.ts';
+import { keyUsesUpTo, type LastKeyUse } from '../store/earlier-key-uses.ts';
 import { eventsForRules, RowNames, type RuleRow, recentForRules } from '../store/event-rows.ts';
 import { readerOf } from '../store/event-tables.ts';
 
@@ -31,6 +32,11 @@ export class EventSource {
   one(id: number): RuleRow | null {
     const [row] = eventsForRules(this.#db, id - 1, 1);
     return row && row[0] === id ? row : null;
+  }
+
+  /** Returns when keys were last used on which hosts in logins up to `position`, and in those that are no longer stored. */
+  keyUsesUpTo(position: number): LastKeyUse[] {
+    return keyUsesUpTo(this.#db, position);
   }
 
   /** Returns the agents that were heard last. */

@@ -35,7 +35,7 @@ const AHEAD_FROM_MS = 500;
 
 /** Holds what is known from before. */
 export interface RunnerOptions {
-  readonly events: Pick<EventSource, 'names' | 'after' | 'recent' | 'one' | 'newest' | 'agents'>;
+  readonly events: Pick<EventSource, 'names' | 'after' | 'recent' | 'one' | 'newest' | 'agents' | 'keyUsesUpTo'>;
   readonly settings: AlertSettings;
   readonly incidentId: EngineOptions['incidentId'];
   readonly originOf?: EngineOptions['originOf'];
@@ -93,6 +93,7 @@ export class RuleRunner {
     this.#health = new AgentHealth({ config, incidentId: agentIncidentId, startedMs });
     this.#engine.restore(this.#blocksOfEngine(options.blocks));
     this.#takenTo = options.checkpoint;
+    if (!this.#engine.knowsKeys) this.#engine.rememberKeys(events.keyUsesUpTo(options.checkpoint));
     for (const incident of options.openOfAgents) this.#health.resume(incident);
     if (options.isStateLost) this.#health.baseline(events.agents(), startedMs);
     this.#ahead = new ReadAhead(events, this.#engine, engineOptions, options.position);

@@ -17,6 +17,7 @@ import type { OriginNamesOf } from '../detection/source-origin.ts';
 import { alertOf } from '../queries/alert-views.ts';
 import { openOffline } from '../queries/offline.ts';
 import { type Database, isAttached } from '../store/database.ts';
+import { keyUsesUpTo } from '../store/earlier-key-uses.ts';
 import { acceptedForRules, eventsForRules, firstStoredSince, RowNames, type RuleRow } from '../store/event-rows.ts';
 
 /** Events read at once. */
@@ -97,6 +98,7 @@ function raised(
     incidentId: incidentIds(db, hasAlerts ? db : null),
     originOf,
   });
+  replay.rememberKeys(keyUsesUpTo(db, 0));
   let taken = 0;
   const take = (rows: readonly RuleRow[]): number | null => {
     for (const row of rows) replay.take(row);

@@ -8,7 +8,7 @@ import { openOffline } from '../queries/offline.ts';
 import type { EventCursor, LoginSession } from '../queries/results.ts';
 import { sessionPage } from '../queries/sessions.ts';
 import type { Database } from '../store/database.ts';
-import { fingerprintOf } from '../store/sessions.ts';
+import { fingerprintOf } from '../store/fingerprint.ts';
 
 /** Sessions read at once. */
 const PAGE = 1_000;

@@ -190,7 +190,9 @@ function loadedWindow(
   return { ...window, observations };
 }
 
-const withTexts = (incident: OpenIncident, textOf: TextOf): OpenIncident => ({
+/** A version before did not save `unusedMs`. */
+const withTexts = (incident: Omit<OpenIncident, 'unusedMs'> & Partial<OpenIncident>, textOf: TextOf): OpenIncident => ({
+  unusedMs: 0,
   ...incident,
   users: incident.users.map(textOf),
   ips: incident.ips.map(textOf),

@@ -1,17 +1,20 @@
 /** Defines a detector: a pure function over the events of one key, in order. */
-import { type DetectionConfig, type EventRule, WINDOW_LIMIT_MS } from '../alert-config/rules.ts';
+import { type DetectionConfig, DORMANT_LIMIT_MS, type EventRule, WINDOW_LIMIT_MS } from '../alert-config/rules.ts';
 import type { RuleEvent } from './rule-event.ts';
 import { copyWindow, mayCross, type Threshold, type ThresholdWindow } from './threshold-window.ts';
 
 /**
  * Kinds of keys. `pair` is a source on a host; `target` a user name that was tried, `user` one that got in: kept apart so
- * that made-up names cannot evict what is known of real people.
+ * that made-up names cannot evict what is known of real people. `key` is the fingerprint of an SSH key on a host.
  */
-export const KINDS = ['pair', 'source', 'target', 'user', 'host'] as const;
+export const KINDS = ['pair', 'source', 'target', 'user', 'host', 'key'] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** True for kinds whose keys begin with a source. */
 export const hasSource = (kind: Kind): boolean => kind === 'pair' || kind === 'source';
+
+/** True for kinds whose keys end with a host. */
+export const hasHost = (kind: Kind): boolean => kind === 'pair' || kind === 'key';
 
 /** The kind of key of each rule. */
 export const KIND_OF: Readonly<Record<EventRule, Kind>> = {
@@ -26,6 +29,7 @@ export const KIND_OF: Readonly<Record<EventRule, Kind>> = {
   distributed: 'target',
   'first-seen-source': 'user',
   'password-on-key-host': 'host',
+  'dormant-key': 'key',
 };
 
 const HOUR_MS = 3_600_000;
@@ -33,6 +37,11 @@ const HOUR_MS = 3_600_000;
 export const REMEMBERED_ATTACK_MS = WINDOW_LIMIT_MS + 2 * HOUR_MS;
 /** The time for which the keys of logins are remembered: over a year, so that a yearly login is no news. */
 export const REMEMBERED_LOGIN_MS = 400 * 24 * HOUR_MS;
+/** The time for which a key on a host is remembered: as long as the rules file may call one dormant. */
+export const REMEMBERED_KEY_MS = DORMANT_LIMIT_MS;
+
+/** Events that stay in the buffer however old they are: most keys never have more, and need nothing but the buffer. */
+const LEAST_BUFFERED = 16;
 
 /** Holds what a detector has made of the events so far: one window for each of its rules, and what else it remembers. */
 export interface DetectorState<Memory> {
@@ -58,6 +67,8 @@ export interface Detector<Memory> {
    */
   readonly latenessMs: number;
   readonly latenessEvents: number;
+  /** Events that stay in the buffer however old they are. */
+  readonly leastBuffered: number;
   /** The time for which a key is remembered after its last event was stored. */
   readonly rememberedMs: number;
   newMemory(): Memory;
@@ -79,6 +90,7 @@ export abstract class RuleDetector<Memory = null> implements Detector<Memory> {
   abstract readonly thresholds: readonly Threshold[];
   abstract readonly latenessMs: number;
   abstract readonly latenessEvents: number;
+  readonly leastBuffered: number = LEAST_BUFFERED;
   abstract readonly rememberedMs: number;
   protected readonly config: DetectionConfig;
 

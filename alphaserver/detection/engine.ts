@@ -1,11 +1,13 @@
 /** Runs the rules over the whole fleet: stored events in, changes of incidents out. The clock, names and ids are arguments. */
 import type { DetectionConfig, EventRule } from '../alert-config/rules.ts';
+import type { LastKeyUse } from '../store/earlier-key-uses.ts';
 import type { RowNames, RuleRow } from '../store/event-rows.ts';
 import { Allowlist } from './allowlist.ts';
 import { type CheckpointBlock, Cut, type EngineParts, Restorer, savedText } from './checkpoint.ts';
 import { CheckpointError } from './checkpoint-block.ts';
-import { type Detector, KIND_OF, KINDS, type Kind } from './detector.ts';
+import { type Detector, hasHost, KIND_OF, KINDS, type Kind } from './detector.ts';
 import { LoginHostDetector } from './detectors/login-host.ts';
+import { LoginKeyDetector } from './detectors/login-key.ts';
 import { LoginUserDetector } from './detectors/login-user.ts';
 import { SourceDetector } from './detectors/source.ts';
 import { opensAtOnce, SourceOnHostDetector } from './detectors/source-on-host.ts';
@@ -18,6 +20,7 @@ import { type AnyStateMap, KeyedStateMap } from './keyed-state-map.ts';
 import { ACCEPTED, AgentOrder, isTry, RuleEvent } from './rule-event.ts';
 import { type OriginNamesOf, SourceOrigins } from './source-origin.ts';
 import { StringInterner } from './string-interner.ts';
+import { emptyWindow } from './threshold-window.ts';
 
 /** Holds what the engine is given. */
 export interface EngineOptions {
@@ -35,7 +38,9 @@ export interface EngineOptions {
 
 /** The kind of the block with what is not of one state. */
 const ENGINE_BLOCK = 'engine';
-const ENGINE_VERSION = 1;
+const ENGINE_VERSION = 2;
+/** The version before had no states of SSH keys. Its blocks are taken over, and the keys are filled in from the store. */
+const KEYLESS_VERSION = 1;
 
 /** Holds the content of the engine's own block. */
 interface SavedEngine {
@@ -66,6 +71,8 @@ export class Engine {
   /** The checkpoint that is being made. */
   #cut: Cut | null = null;
   #config: DetectionConfig;
+  /** False where the checkpoint it was restored from had no keys, or there was none. */
+  #knowsKeys = false;
   #takenTo = 0;
   /** The time at which that event was stored. */
   #storedMs = 0;
@@ -90,6 +97,7 @@ export class Engine {
       target: mapOf('target'),
       user: mapOf('user'),
       host: mapOf('host'),
+      key: mapOf('key'),
     };
     const keyOf = (rule: EventRule, state: AnyState): string => this.#keyOf(KIND_OF[rule], state);
     this.#tracker = new IncidentTracker(config, {
@@ -132,7 +140,7 @@ export class Engine {
 
   /** Adds an event to the states that it belongs to. */
   #addToStates(event: RuleEvent, storedMs: number): void {
-    const { outcome, source, user, host } = event;
+    const { outcome, source, user, host, key } = event;
     const isTried = isTry(event);
     const isSuccess = outcome === ACCEPTED;
     if (source > 0) {
@@ -142,6 +150,7 @@ export class Engine {
       if (isSuccess && user > 0) this.#add('user', user, 0, storedMs);
     } else if (opensAtOnce(event)) this.#add('pair', 0, host, storedMs);
     if (isSuccess) this.#add('host', host, 0, storedMs);
+    if (key > 0) this.#add('key', key, host, storedMs);
   }
 
   #add(kind: Kind, first: number, second: number, storedMs: number): void {
@@ -213,7 +222,7 @@ export class Engine {
   #keyOf(kind: Kind, { first, second }: AnyState): string {
     if (kind === 'host') return this.#names.host(first);
     const text = this.#interner.text(first) ?? '?';
-    return kind === 'pair' ? `${text} ${this.#names.host(second)}` : text;
+    return hasHost(kind) ? `${text} ${this.#names.host(second)}` : text;
   }
 
   #evict(kind: Kind, nowMs: number): void {
@@ -337,12 +346,35 @@ export class Engine {
     restorer.finish();
     for (const kind of KINDS) this.#maps[kind].sort();
     if (!own) return;
+    this.#knowsKeys = own.version !== KEYLESS_VERSION;
     this.#takenTo = own.takenTo;
     this.#tracker.judgedTo = own.judgedTo;
     // Other settings may hold since; those of a version before may lack a rule.
     const present = this.#config;
     this.#useRules({ ...present, ...own.config, rules: { ...present.rules, ...own.config.rules } });
     this.#changeRules(present);
+  }
+
+  /** False where `rememberKeys` is to be called before the first event. */
+  get knowsKeys(): boolean {
+    return this.#knowsKeys;
+  }
+
+  /** Fills in when keys were last used on which hosts, from a store that remembers more than its events. */
+  rememberKeys(uses: Iterable<LastKeyUse>): void {
+    const map = this.#maps.key;
+    for (const { fingerprint, host, lastMs } of uses) {
+      const number = this.#interner.number(fingerprint);
+      if (map.get(number, host)) continue;
+      const state: AnyState = new KeyedState(number, host);
+      const windows = map.context.detector.rules.map(emptyWindow);
+      state.base = { settledTo: lastMs, state: { windows, memory: lastMs } };
+      state.touchedMs = lastMs;
+      map.add(state);
+      map.changed(state);
+    }
+    map.sort();
+    this.#knowsKeys = true;
   }
 
   /** The numbers of states held, of events in them, and of incidents that wait to be given. */
@@ -359,7 +391,8 @@ export class Engine {
 
 function savedEngine(data: string | null): SavedEngine {
   const own = JSON.parse(data ?? 'null') as SavedEngine | null;
-  if (own?.version !== ENGINE_VERSION) throw new CheckpointError(`the checkpoint is of version ${own?.version}`);
+  if (own?.version !== ENGINE_VERSION && own?.version !== KEYLESS_VERSION)
+    throw new CheckpointError(`the checkpoint is of version ${own?.version}`);
   return own;
 }
 
@@ -371,5 +404,6 @@ function detectorsFor(config: DetectionConfig, order: AgentOrder, origins: Sourc
     target: new TargetUserDetector(config),
     user: new LoginUserDetector(config, origins),
     host: new LoginHostDetector(config),
+    key: new LoginKeyDetector(config),
   };
 }

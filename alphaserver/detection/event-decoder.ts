@@ -3,9 +3,10 @@ import { CRASH_REASON } from '../../protocol/event.ts';
 import { sourceOf } from '../../service/ip-network.ts';
 import type { DetectionConfig } from '../alert-config/rules.ts';
 import type { RuleRow } from '../store/event-rows.ts';
+import { fingerprintOf } from '../store/fingerprint.ts';
 import type { Allowlist } from './allowlist.ts';
 import { Decoys } from './decoys.ts';
-import { BY_KEY, BY_PASSWORD, hashOf, OTHER_METHOD, type RuleEvent } from './rule-event.ts';
+import { ACCEPTED, BY_KEY, BY_PASSWORD, hashOf, OTHER_METHOD, type RuleEvent } from './rule-event.ts';
 import type { StringInterner } from './string-interner.ts';
 
 /** User names longer than this are cut, with a hash that keeps two long ones apart: they are held in memory. */
@@ -72,6 +73,7 @@ export class EventDecoder {
     event.agent = agent;
     event.host = host;
     event.user = this.#texts.number(shortened(user));
+    event.key = outcome === ACCEPTED && key !== null ? this.#texts.number(fingerprintOf(key)) : 0;
     event.isRoot = user === 'root';
     event.outcome = outcome;
     event.method = methodOf(method);

@@ -1,5 +1,6 @@
 /** An incident in a sentence for people. */
 import { escapeText } from '../../service/escape.ts';
+import { fingerprintOf } from '../store/fingerprint.ts';
 import type { Incident } from './incident.ts';
 import type { OriginNames } from './source-origin.ts';
 import { TOUCHED_LIMIT } from './threshold-window.ts';
@@ -41,6 +42,8 @@ export interface SummaryFacts {
   /** True when the user came from a country, or by a network operator, for the first time. */
   readonly isFirstCountry: boolean;
   readonly isFirstOperator: boolean;
+  /** The time for which the key was not used on the host before, milliseconds. */
+  readonly unusedMs: number;
   /** The origin of the one address; null where there are several, or it is not known. */
   readonly origin: OriginNames | null;
 }
@@ -96,6 +99,8 @@ function sentence(incident: Facts, facts: SummaryFacts): string {
       return `root got in by password${on} from ${from}`;
     case 'password-on-key-host':
       return `${user} got in by password${on}, where all came by key before, from ${from}`;
+    case 'dormant-key':
+      return `${user} logged in${on} from ${from} by a key that was not used there for ${spanWords(facts.unusedMs)}: ${fingerprintOf(incident.key)}`;
     case 'decoy': {
       const named = users.filter((name) => decoys.users.includes(name));
       const what = named.length > 0 ? `the decoy ${many(named, 'users')}` : `a decoy key as ${user}`;

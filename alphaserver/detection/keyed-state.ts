@@ -1,5 +1,5 @@
 /**
- * Holds what one key (a source on a host, a source, a user, a host) has in memory: the newest events in a reorder buffer, and a base
+ * Holds what one key (a source on a host, a source, a user, a host, an SSH key on a host) has in memory: the newest events in a reorder buffer, and a base
  * state, into which events are folded when they leave the buffer. An event out of order is put in its place in the buffer
  * and the buffer is replayed from the base state, so that the order in which agents report does not matter within the
  * allowed lateness.
@@ -21,8 +21,6 @@ import {
 } from './rule-event.ts';
 import { emptyWindow, type OpenIncident, type ThresholdWindow, visitWindow } from './threshold-window.ts';
 
-/** Events that stay in the buffer however old they are: most keys never have more, and need nothing but the buffer. */
-const LEAST_BUFFERED = 16;
 /** Events settle at least so many at a time where a buffer is full: its array is moved once for all of them. */
 const SETTLED_AT_ONCE = 32;
 
@@ -191,17 +189,17 @@ export class KeyedState<Memory> {
       this.buffer.splice(0, count * EVENT_FIELDS);
     }
     const settled = count > 0 ? this.#takeSettled() : NO_INCIDENTS;
-    if (this.buffer.length <= LEAST_BUFFERED * EVENT_FIELDS) this.#now = null;
+    if (this.buffer.length <= detector.leastBuffered * EVENT_FIELDS) this.#now = null;
     return settled;
   }
 
   /** Counts the events that are to settle now. */
-  #due({ latenessMs, latenessEvents }: Detector<Memory>): number {
+  #due({ latenessMs, latenessEvents, leastBuffered }: Detector<Memory>): number {
     const count = this.buffer.length / EVENT_FIELDS;
-    if (count <= LEAST_BUFFERED) return 0;
+    if (count <= leastBuffered) return 0;
     let due = count >= latenessEvents + SETTLED_AT_ONCE ? count - latenessEvents : 0;
     const fromMs = packedAt(this.buffer, this.buffer.length - EVENT_FIELDS) - latenessMs;
-    while (count - due > LEAST_BUFFERED && packedAt(this.buffer, due * EVENT_FIELDS) < fromMs) due += 1;
+    while (count - due > leastBuffered && packedAt(this.buffer, due * EVENT_FIELDS) < fromMs) due += 1;
     return due;
   }
 

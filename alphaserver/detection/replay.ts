@@ -1,4 +1,5 @@
 /** Collects what rules raise on stored events that are given in the order of their ids: to try rules on the past. */
+import type { LastKeyUse } from '../store/earlier-key-uses.ts';
 import type { RuleRow } from '../store/event-rows.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import type { Incident } from './incident.ts';
@@ -15,6 +16,11 @@ export class Replay {
 
   constructor(options: EngineOptions) {
     this.#engine = new Engine(options);
+  }
+
+  /** Takes when keys were last used before the first event. */
+  rememberKeys(uses: Iterable<LastKeyUse>): void {
+    this.#engine.rememberKeys(uses);
   }
 
   /** Takes an event; their ids grow. */

@@ -16,8 +16,8 @@ export const BY_PASSWORD = 1;
 export const BY_KEY = 2;
 
 /**
- * An event as numbers: times are Unix milliseconds; `host` and `agent` are the store's row ids; `user`, `source` and `ip` are
- * numbers of the StringInterner, 0 for null. One object is filled again and again: whoever keeps an event packs it.
+ * An event as numbers: times are Unix milliseconds; `host` and `agent` are the store's row ids; `user`, `source`, `ip`
+ * and `key` are numbers of the StringInterner, 0 for null. One object is filled again and again: whoever keeps an event packs it.
  */
 export class RuleEvent {
   /** The time at which it happened. */
@@ -33,6 +33,8 @@ export class RuleEvent {
   /** The address, or the network of an IPv6 address. */
   source = 0;
   ip = 0;
+  /** The fingerprint of the key that got in; 0 for anything else. It is not packed: states that need it have it as their key. */
+  key = 0;
   outcome = 0;
   method = OTHER_METHOD;
   /** True when the user is root. */

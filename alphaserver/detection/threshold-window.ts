@@ -85,6 +85,8 @@ export interface OpenIncident {
   /** True when its user came from a country, or by a network operator, for the first time. */
   isFirstCountry: boolean;
   isFirstOperator: boolean;
+  /** The time for which its key was not used on the host before, milliseconds; 0 where that is not what it is about. */
+  unusedMs: number;
   readonly first: number[];
   readonly last: number[];
   readonly hosts: number[];
@@ -172,6 +174,7 @@ function opened(
     isVouched: false,
     isFirstCountry: false,
     isFirstOperator: false,
+    unusedMs: 0,
     first: [],
     last: [],
     hosts: [],

@@ -140,7 +140,7 @@ export const LoginSession = object({
   lastedSeconds: orNull(integer()),
   how: orNull(oneOf(END_CAUSES, { description: 'How it ended' })),
   confirmedAt: orNull(text({ description: 'When the kernel of its host last said that the connection is there' })),
-  followed: flag({ description: 'False where its agent follows it no more, and did not say that it ended' }),
+  followed: flag({ description: 'False where no agent follows it, and none has said that it ended' }),
 });
 export type LoginSession = Static<typeof LoginSession>;
 

@@ -1,7 +1,8 @@
 /** Sessions as the API gives them: newest first, narrowed by what is asked, a page at a time. */
 import { networkOf } from '../../service/ip-network.ts';
 import type { Database } from '../store/database.ts';
-import { fingerprintOf, SELECT_SESSIONS, type SessionRow, sessionOf } from '../store/sessions.ts';
+import { fingerprintOf } from '../store/fingerprint.ts';
+import { SELECT_SESSIONS, type SessionRow, sessionOf } from '../store/sessions.ts';
 import type { EventCursor, SessionPage, SessionQuery } from './results.ts';
 
 /** Reads a page of sessions. */
@@ -13,7 +14,8 @@ export function sessionPage(db: Database, query: SessionQuery): SessionPage {
     values.push(...given);
   };
   const { open, host, user, ip, key, sinceMs, untilMs, limit, cursor } = query;
-  if (open !== null) add(`s.until IS ${open ? '' : 'NOT '}NULL`);
+  if (open === true) add('s.until IS NULL AND s.recorded');
+  if (open === false) add('s.until IS NOT NULL');
   if (host !== null) add('s.host = (SELECT id FROM hosts WHERE name = ?)', host);
   if (user !== null) add('s.user = ?', user);
   if (ip?.includes('/')) {

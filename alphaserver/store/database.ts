@@ -62,13 +62,20 @@ export function transaction<T>(db: Database, work: () => T): T {
   }
 }
 
-/** Brings a file up to date: runs the steps that it has not had, each in a transaction with its number. Throws for one of a newer version. */
-export function migrate(db: Database, steps: readonly string[]): void {
+/**
+ * Brings a file up to date: runs the steps that it has not had, each in a transaction with its number, and `fill` in that of the
+ * version it is for. Throws for a file of a newer version.
+ */
+export function migrate(db: Database, steps: readonly string[], fill: Readonly<Record<number, () => void>> = {}): void {
   const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
   if (version > steps.length)
     throw new Error(`it is of version ${version}, newer than this program knows (${steps.length})`);
   for (const [i, step] of steps.entries()) {
-    if (i >= version) transaction(db, () => db.exec(`${step}; PRAGMA user_version=${i + 1}`));
+    if (i < version) continue;
+    transaction(db, () => {
+      db.exec(`${step}; PRAGMA user_version=${i + 1}`);
+      fill[i + 1]?.();
+    });
   }
 }
 

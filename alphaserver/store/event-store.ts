@@ -8,8 +8,9 @@ import { appendDecisions, type NewDecision } from './decisions.ts';
 import { readerOf } from './event-tables.ts';
 import { EventWriter } from './event-writer.ts';
 import { type OpenFolder, openFolder, usable, WAL_LIMIT_PAGES } from './folder.ts';
+import { fillOldLogins } from './old-logins.ts';
 import { deleteUpTo } from './retention.ts';
-import { MIGRATIONS } from './schema.ts';
+import { LOGINS_VERSION, MIGRATIONS } from './schema.ts';
 import { SessionWriter } from './sessions.ts';
 import type { AgentBatch, Appended, BaseRow, Binding, LogPlace, Store, StoreBase, StoredEvent } from './store.ts';
 
@@ -52,7 +53,7 @@ export class EventStore implements Store {
     this.unclean = unclean;
     try {
       const opened = usable(folder, () => {
-        migrate(db, MIGRATIONS);
+        migrate(db, MIGRATIONS, { [LOGINS_VERSION]: () => fillOldLogins(db) });
         const agents = new Agents(db);
         const writer = new EventWriter(db, options.tablePeriodMs ?? DAY_MS);
         const sessions = new SessionWriter(db, options.openSessionsLimit);

@@ -177,7 +177,18 @@ export const MIGRATIONS: readonly string[] = [
     DELETE FROM fleetShapes WHERE shape = old.shape AND agents = 0;
   END;
   `,
+  // When keys were last used in logins that are no longer stored. `recorded` is 0 for sessions made of the logins of a version
+  // that kept none: neither open nor ended as far as anybody knows. `old-logins.ts` fills in both.
+  `
+  CREATE TABLE earlierKeyUses (
+    fingerprint TEXT NOT NULL, host INTEGER NOT NULL, lastAt INTEGER NOT NULL, PRIMARY KEY (fingerprint, host)
+  ) WITHOUT ROWID;
+  ALTER TABLE sessions ADD COLUMN recorded INTEGER NOT NULL DEFAULT 1;
+  `,
 ];
+
+/** The version from which on keys and sessions of all logins are stored. */
+export const LOGINS_VERSION = MIGRATIONS.length;
 
 /** The words that the column `outcome` of events numbers from 0. */
 export const OUTCOMES = ['accepted', 'failed', 'probe'] as const;

@@ -4,20 +4,15 @@
  */
 import type { AgentLook, AgentRow } from './agents.ts';
 import type { Database, Statement } from './database.ts';
+import { addKeyUsesOfSessions } from './earlier-key-uses.ts';
 import { methodText, storedMethod } from './event-rows.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { KeyUses } from './key-uses.ts';
 import { TRUSTS } from './schema.ts';
 import type { NumberedEnd, OpenList, StoredEvent, StoredSession } from './store.ts';
 
 /** Sessions without an end that are kept, of all hosts; of more, those that began first are evicted. */
 export const OPEN_SESSIONS_LIMIT = 500_000;
-
-const FINGERPRINT = /\b(?:SHA256:[\w+/]{43}|(?:MD5:)?(?:[\da-f]{2}:){15}[\da-f]{2})/;
-
-/** Finds the fingerprint in what sshd logs of a key: `ED25519 SHA256:...`, of a certificate with its id and CA behind it. */
-export function fingerprintOf(key: string | null | undefined): string | null {
-  return key ? (FINGERPRINT.exec(key)?.[0] ?? null) : null;
-}
 
 /** A row with the names of its agent and host, and what its agent looked at. */
 export interface SessionRow {
@@ -73,6 +68,12 @@ export function sessionOf(row: SessionRow): StoredSession {
   };
 }
 
+/** A session that an end completes; `recorded` is 1 where it counts as open. */
+interface Found {
+  readonly id: number;
+  readonly recorded: number;
+}
+
 /** The one writer of the table of sessions. All but the constructor belongs inside a transaction; after one that failed call `reload`. */
 export class SessionWriter {
   readonly #db: Database;
@@ -98,9 +99,9 @@ export class SessionWriter {
       `INSERT INTO sessions (sortAt, agent, host, user, ip, port, pid, since, until, lastedSeconds, how, followed, confirmed)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0) RETURNING id`,
     );
-    this.#byLogin = db.prepare('SELECT id FROM sessions WHERE agent = ? AND seq = ? AND until IS NULL');
+    this.#byLogin = db.prepare('SELECT id, recorded FROM sessions WHERE agent = ? AND seq = ? AND until IS NULL');
     this.#byPeer = db.prepare(
-      `SELECT id FROM sessions WHERE ip = ?1 AND port = ?2 AND host = ?3 AND until IS NULL
+      `SELECT id, recorded FROM sessions WHERE ip = ?1 AND port = ?2 AND host = ?3 AND until IS NULL
        AND (pid IS NULL OR ?4 IS NULL OR pid = ?4) AND since <= ?5 ORDER BY since DESC LIMIT 1`,
     );
     this.#end = db.prepare(
@@ -113,7 +114,9 @@ export class SessionWriter {
 
   /** Counts the open sessions again. */
   reload(): void {
-    const { n } = this.#db.prepare('SELECT count(*) AS n FROM sessions WHERE until IS NULL').get() as { n: number };
+    const { n } = this.#db.prepare('SELECT count(*) AS n FROM sessions WHERE until IS NULL AND recorded').get() as {
+      n: number;
+    };
     this.#open = n;
     this.#keys.reload();
   }
@@ -150,11 +153,9 @@ export class SessionWriter {
   }
 
   #evict(): void {
-    this.#db
-      .prepare(
-        'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions INDEXED BY openSessions WHERE until IS NULL ORDER BY id LIMIT ?)',
-      )
-      .run(this.#open - this.#limit);
+    const which =
+      'id IN (SELECT id FROM sessions INDEXED BY openSessions WHERE until IS NULL AND recorded ORDER BY id LIMIT ?)';
+    this.#delete(which, [this.#open - this.#limit]);
     this.#open = this.#limit;
   }
 
@@ -168,9 +169,9 @@ export class SessionWriter {
       const untilMs = Date.parse(end.at);
       const found = this.#find(agent, end, host, untilMs);
       if (found !== null) {
-        this.#end.run(untilMs, end.lastedSeconds, end.how, found);
-        this.#open -= 1;
-        ended.push(found);
+        this.#end.run(untilMs, end.lastedSeconds, end.how, found.id);
+        this.#open -= found.recorded;
+        ended.push(found.id);
         continue;
       }
       // Its login was stored by a version that kept no sessions, was evicted, or was never read by any agent.
@@ -193,10 +194,10 @@ export class SessionWriter {
     return ended;
   }
 
-  #find(agent: AgentRow, { session, ip, port, pid }: NumberedEnd['end'], host: number, untilMs: number): number | null {
+  #find(agent: AgentRow, { session, ip, port, pid }: NumberedEnd['end'], host: number, untilMs: number): Found | null {
     let row = session === null ? undefined : this.#byLogin.get(agent.id, session);
     if (row === undefined && ip !== null && port !== null) row = this.#byPeer.get(ip, port, host, pid, untilMs);
-    return (row as { id: number } | undefined)?.id ?? null;
+    return (row as Found | undefined) ?? null;
   }
 
   /** Takes the list of an agent's open sessions: those it does not name are followed no more, which says nothing about their end. */
@@ -233,13 +234,16 @@ export class SessionWriter {
 
   /** Deletes sessions that ended, or that nobody has followed and that began, before a time. At most `rows`; true where more is to go. */
   deleteBefore(cutoffMs: number, rows: number): boolean {
-    const { changes } = this.#db
-      .prepare(
-        `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE until < ?1
-           UNION ALL SELECT id FROM sessions WHERE until IS NULL AND followed = 0 AND sortAt < ?1 LIMIT ?2)`,
-      )
-      .run(cutoffMs, rows);
-    if (Number(changes) > 0) this.reload();
-    return Number(changes) === rows;
+    const which = `id IN (SELECT id FROM sessions WHERE until < ?1
+      UNION ALL SELECT id FROM sessions WHERE until IS NULL AND followed = 0 AND sortAt < ?1 LIMIT ?2)`;
+    const deleted = this.#delete(which, [cutoffMs, rows]);
+    if (deleted > 0) this.reload();
+    return deleted === rows;
+  }
+
+  /** Deletes sessions, and remembers when their keys were last used. Gives how many. */
+  #delete(which: string, values: readonly number[]): number {
+    addKeyUsesOfSessions(this.#db, which, values);
+    return Number(this.#db.prepare(`DELETE FROM sessions WHERE ${which}`).run(...values).changes);
   }
 }

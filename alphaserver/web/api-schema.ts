@@ -44,7 +44,7 @@ import {
   time as timeSchema,
   WatchedHost,
 } from '../queries/results.ts';
-import { fingerprintOf } from '../store/sessions.ts';
+import { fingerprintOf } from '../store/fingerprint.ts';
 import {
   type Parameter,
   type Parameters,

@@ -64,6 +64,8 @@ test('a mistake is told with its place', () => {
     'rules.json:1:34: rules.fleet-scan.window must be a span of time such as 90s, 15m, 24h or 7d',
   );
   assert.match(fault('{"rules":{"fleet-scan":{"window":"25h"}}}'), /1:34: .* must be at most 24h/);
+  assert.match(fault('{"rules":{"dormant-key":{"window":"1826d"}}}'), /1:35: .* must be at most 1825d/);
+  assert.match(fault('{"rules":{"dormant-key":{"count":2}}}'), /1:34: rules.dormant-key.count is no setting/);
   assert.match(fault('{"rules":{"fleet-scan":{"severity":"bad"}}}'), /must be one of notice, warning, critical/);
   assert.match(
     fault('{"rules":{"fleet-scan":{"channels":["ops"]}}}'),

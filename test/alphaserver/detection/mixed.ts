@@ -22,7 +22,7 @@ export function mixed(seed: number, count: number): Given[] {
     // Now and then one who only probes.
     const kind = at % 7 === 0 ? 0 : roll(10);
     const host = `h${roll(temper === 2 ? 8 : 2)}`;
-    return {
+    const event = {
       at,
       ip: roll(8) === 0 ? `2001:db8:0:${roll(3)}::${roll(5)}` : `198.51.100.${roll(temper === 3 ? 14 : 2)}`,
       host,
@@ -31,5 +31,9 @@ export function mixed(seed: number, count: number): Given[] {
       outcome: kind === 0 ? 'probe' : kind < (temper === 4 ? 7 : 2) ? 'accepted' : 'failed',
       method: roll(14) === 0 ? 'password' : roll(3) === 0 && temper !== 4 ? 'password' : 'publickey',
     } as const;
+    return event.outcome === 'accepted' && event.method === 'publickey' ? { ...event, key: keyOf(event.user) } : event;
   });
 }
+
+/** The one key of a user, as sshd logs it. */
+export const keyOf = (user: string): string => `ED25519 SHA256:${user.padEnd(43, '+')}`;

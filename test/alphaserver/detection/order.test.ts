@@ -14,8 +14,11 @@ const seeds = (n: number): number[] => {
   return Array.from({ length: n }, (_, i) => first + i);
 };
 
+/** A key is dormant so soon in streams that last for hours. */
+const DORMANT_SECONDS = 3_600;
+const dormantSoon = configWith({ 'dormant-key': { windowMs: DORMANT_SECONDS * 1_000 } });
 /** Slow brute force depends on brute force and is left to its table. */
-const config = configWith({ 'slow-brute-force': { on: false } });
+const config = configWith({ 'slow-brute-force': { on: false } }, dormantSoon);
 
 test('a plain evaluator of few lines finds the same incidents in random streams', () => {
   let incidents = 0;
@@ -32,7 +35,7 @@ test('a plain evaluator of few lines finds the same incidents in random streams'
       // Different things are counted since each was first seen, and not since the window began.
       count: ['fleet-scan', 'user-enumeration', 'distributed'].includes(rule) ? 0 : count,
     }));
-    const plain = reference(ordered).map((one) => ({
+    const plain = reference(ordered, DORMANT_SECONDS).map((one) => ({
       ...one,
       count: ['fleet-scan', 'user-enumeration', 'distributed'].includes(one.rule) ? 0 : one.count,
     }));
@@ -88,7 +91,7 @@ function restarted(given: readonly Given[], indexes: readonly number[], seed: nu
     const index = indexes[id - 1] as number;
     engine.take(rows.of(stored(given[index] as Given, id, index + 1)));
   };
-  let engine = engineWith(rows);
+  let engine = engineWith(rows, { config: dormantSoon });
   let latest = clock;
   let drainedTo = 0;
   for (let id = 1; id <= indexes.length; id += 1) {
@@ -112,7 +115,7 @@ function restarted(given: readonly Given[], indexes: readonly number[], seed: nu
     }
     if (deed !== 1) continue;
     const before = [...ledger.incidents.keys()].sort();
-    engine = engineWith(rows);
+    engine = engineWith(rows, { config: dormantSoon });
     pieces = null;
     engine.restore([...blocks.values()].filter(({ data }) => data !== null));
     for (let again = engine.takenTo + 1; again <= drainedTo; again += 1) take(engine, again);
@@ -127,7 +130,7 @@ test('any batches and any restarts: the same incidents, with the same ids', () =
   for (const seed of seeds(25)) {
     const events = stream(seed, 500);
     const indexes = events.map((_, i) => i);
-    const raisedAtOnce = raised(events);
+    const raisedAtOnce = raised(events, { config: dormantSoon });
     partsOf(raisedAtOnce);
     const whole = comparable(raisedAtOnce, (id) => id - 1);
     assert.deepEqual(restarted(events, indexes, seed), whole, `SEED=${seed}`);
@@ -137,7 +140,8 @@ test('any batches and any restarts: the same incidents, with the same ids', () =
 test('texts that are swept again and again: the same incidents', () => {
   for (const seed of seeds(10)) {
     const events = stream(seed, 500);
-    assert.deepEqual(raised(events, { interner: new StringInterner(1) }), raised(events), `SEED=${seed}`);
+    const swept = raised(events, { config: dormantSoon, interner: new StringInterner(1) });
+    assert.deepEqual(swept, raised(events, { config: dormantSoon }), `SEED=${seed}`);
   }
 });
 
@@ -148,7 +152,7 @@ test('a log of days that comes all at once, with any restarts: the same incident
     const behind = 4 * 86_400 + ((given.at(-1) as Given).at ?? 0);
     const events = given.map((one) => ({ ...one, lag: behind - one.at }));
     const indexes = events.map((_, i) => i);
-    const whole = raised(events);
+    const whole = raised(events, { config: dormantSoon });
     parts += whole.filter(({ partOf }) => partOf !== null).length;
     partsOf(whole);
     const kept = restarted(events, indexes, seed, behind);
@@ -179,7 +183,7 @@ test('any reordering within the stated bound: the same incidents, with the same 
       .toSorted((a, b) => a.came - b.came)
       .map(({ index }) => index);
     const given = events.filter((_, i) => indexes.includes(i));
-    const straight = comparable(raised(given), (id) => id - 1);
+    const straight = comparable(raised(given, { config: dormantSoon }), (id) => id - 1);
     // The events that are left, by their places among all.
     const places = new Map(indexes.toSorted((a, b) => a - b).map((index, i) => [index, i]));
     const bent = restarted(

@@ -46,8 +46,11 @@ function waves(
   return found;
 }
 
-/** All incidents of events in order. Counts of rules that count different things are of the events within the window. */
-export function reference(events: readonly Given[]): Expected[] {
+/**
+ * All incidents of events in order. Counts of rules that count different things are of the events within the window. A key is
+ * dormant after `dormantSeconds`.
+ */
+export function reference(events: readonly Given[], dormantSeconds: number): Expected[] {
   const found: Expected[] = [];
   const source = ({ ip }: Given): string => sourceOf(ip ?? '203.0.113.5', 64) as string;
   const tried = events.filter(({ outcome }) => outcome !== 'accepted');
@@ -134,6 +137,16 @@ export function reference(events: readonly Given[]): Expected[] {
         event.method === 'password' && i >= 20 && mine.slice(i - 20, i).every(({ method }) => method === 'publickey')
           ? [{ at: event.at, value: 'odd' }]
           : [],
+      ),
+    1,
+  );
+  each(
+    'dormant-key',
+    accepted.filter(({ key }) => key !== undefined),
+    ({ key, host }) => `${key?.split(' ')[1]} ${host}`,
+    (mine) =>
+      mine.flatMap(({ at }, i) =>
+        i > 0 && at - (mine[i - 1] as Given).at >= dormantSeconds ? [{ at, value: 'back' }] : [],
       ),
     1,
   );

@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Rule } from '../../../alphaserver/alert-config/rules.ts';
-import { configWith, type Given, only, raised, repeated, START_MS } from './stream.ts';
+import {
+  configWith,
+  engineWith,
+  type Given,
+  Ledger,
+  only,
+  Rows,
+  raised,
+  repeated,
+  START_MS,
+  stored,
+} from './stream.ts';
 
 /** rule host source user openedAt lastAt count, times in seconds. */
 type Row = readonly [Rule, string | null, string | null, string | null, number, number, number];
@@ -20,6 +31,11 @@ const hosts = (n: number, given: Partial<Given> = {}): Given[] =>
 const success = (given: Given): Given => ({ ...given, outcome: 'accepted' });
 const key = (given: Given): Given => ({ ...success(given), method: 'publickey' });
 const A = '203.0.113.5';
+
+const WEB = ['web-1', A, 'root'] as const;
+const DAYS_90 = 90 * 86_400;
+const ED25519 = `ED25519 SHA256:${'k'.repeat(43)}`;
+const used = (...times: number[]): Given[] => times.map((at) => ({ ...key({ at }), key: ED25519 }));
 
 const TABLE: readonly [name: string, rule: Rule, events: Given[], incidents: Row[]][] = [
   ['nine failures in a minute are no brute force', 'brute-force', repeated(9, 5), []],
@@ -274,6 +290,55 @@ const TABLE: readonly [name: string, rule: Rule, events: Given[], incidents: Row
     [...repeated(20, 60).map(key), success({ at: 2_000 }), success({ at: 9_000 })],
     [['password-on-key-host', 'web-1', A, 'root', 2_000, 2_000, 1]],
   ],
+
+  [
+    'a key that was not used for 90 days',
+    'dormant-key',
+    used(0, DAYS_90),
+    [['dormant-key', ...WEB, DAYS_90, DAYS_90, 1]],
+  ],
+  ['a key that was not used for a second less', 'dormant-key', used(0, DAYS_90 - 1), []],
+  ['a key that is new', 'dormant-key', used(DAYS_90), []],
+  [
+    'a key that is used again after it came back',
+    'dormant-key',
+    used(0, DAYS_90, DAYS_90 + 60, 2 * DAYS_90, 3 * DAYS_90 + 61),
+    [
+      ['dormant-key', ...WEB, DAYS_90, DAYS_90, 1],
+      ['dormant-key', ...WEB, 3 * DAYS_90 + 61, 3 * DAYS_90 + 61, 1],
+    ],
+  ],
+  [
+    'a key that was used on another host meanwhile',
+    'dormant-key',
+    [...used(0), { ...key({ at: 1_000_000, host: 'db' }), key: ED25519 }, ...used(DAYS_90)],
+    [['dormant-key', ...WEB, DAYS_90, DAYS_90, 1]],
+  ],
+  [
+    'a key that was used by another user, from elsewhere',
+    'dormant-key',
+    [...used(0), { ...key({ at: 1_000_000, user: 'mira', ip: null }), key: ED25519 }, ...used(DAYS_90)],
+    [],
+  ],
+  [
+    'another key of the same user',
+    'dormant-key',
+    [...used(0), { ...key({ at: DAYS_90 }), key: `RSA SHA256:${'r'.repeat(43)}` }],
+    [],
+  ],
+  ['a key that was refused', 'dormant-key', [...used(0), { at: DAYS_90, method: 'publickey', key: ED25519 }], []],
+  [
+    'a login from who knows where',
+    'dormant-key',
+    used(0, DAYS_90).map((given) => ({ ...given, ip: null })),
+    [['dormant-key', 'web-1', null, 'root', DAYS_90, DAYS_90, 1]],
+  ],
+  [
+    'the logins of a busy key, and one long after them',
+    'dormant-key',
+    used(...Array.from({ length: 200 }, (_, i) => 900 * i), 900 * 199 + DAYS_90),
+    [['dormant-key', ...WEB, 900 * 199 + DAYS_90, 900 * 199 + DAYS_90, 1]],
+  ],
 ];
 
 for (const [name, rule, events, incidents] of TABLE)
@@ -346,6 +411,42 @@ test('decoy: a user or a key that nobody has is used, whatever becomes of it', (
     assert.deepEqual(summaries({ at: 0, method: 'publickey', user: 'mira', key: text }), [
       `critical ${A} used a decoy key as mira on web-1`,
     ]);
+});
+
+test('dormant-key: names the key and how long it was not used, and counts days as the rules file says', () => {
+  const summaries = (days: number, given: readonly Given[]): string[] =>
+    raised(given, { config: configWith({ 'dormant-key': { windowMs: days * 86_400_000 } }, only('dormant-key')) }).map(
+      ({ severity, summary }) => `${severity} ${summary}`,
+    );
+  const words = `notice root logged in on web-1 from ${A} by a key that was not used there for 120 days: ${ED25519.slice(8)}`;
+  assert.deepEqual(summaries(90, used(0, 120 * 86_400)), [words]);
+  assert.deepEqual(summaries(121, used(0, 120 * 86_400)), []);
+  const certificate = `${ED25519.replace('ED25519', 'ED25519-CERT')} ID mira (serial 3) CA RSA SHA256:${'c'.repeat(43)}`;
+  const [first, second] = used(0, 120 * 86_400) as [Given, Given];
+  assert.deepEqual(summaries(90, [first, { ...second, key: certificate }]), [words], 'a certificate of the same key');
+});
+
+test('dormant-key: a store knows keys of which no event is left', () => {
+  const rows = new Rows();
+  const web = rows.of(stored({ at: 0 }, 1))[5];
+  const engine = engineWith(rows, { config: only('dormant-key') });
+  const lastMs = START_MS - 100 * 86_400_000;
+  const [fingerprint, other] = [ED25519.slice(8), `SHA256:${'o'.repeat(43)}`];
+  assert.equal(engine.knowsKeys, false);
+  engine.rememberKeys([
+    { fingerprint, host: web, lastMs },
+    { fingerprint: other, host: web, lastMs },
+  ]);
+  const again = engineWith(rows, { config: only('dormant-key') });
+  again.restore(engine.checkpoint());
+  assert.equal(again.knowsKeys, true);
+  const ledger = new Ledger();
+  for (const [i, given] of used(0, 60).entries()) again.take(rows.of(stored(given, i + 1)));
+  ledger.drain(again, 60);
+  assert.deepEqual(
+    ledger.all().map(({ summary }) => summary),
+    [`root logged in on web-1 from ${A} by a key that was not used there for 100 days: ${fingerprint}`],
+  );
 });
 
 test('sshd-crash: sshd says that a process of it crashed, or penalises an address for it', () => {

@@ -7,8 +7,8 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { keyDetail, keyPage } from '../../../alphaserver/queries/keys.ts';
 import type { KeyQuery } from '../../../alphaserver/queries/results.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
+import { fingerprintOf } from '../../../alphaserver/store/fingerprint.ts';
 import { KeyUses } from '../../../alphaserver/store/key-uses.ts';
-import { fingerprintOf } from '../../../alphaserver/store/sessions.ts';
 
 const START = Date.parse('2026-08-01T00:00:00.000Z');
 const DAY_MS = 86_400_000;

@@ -157,19 +157,20 @@ export class Engine {
     const map = this.#maps[kind];
     const state = map.get(first, second) ?? this.#newState(kind, first, second);
     if (this.#cut) map.saveBefore(state);
+    if (state.isBehind(this.#event, map.context)) this.#evaluate(map, state, 'overdue');
     if (state.add(this.#event, map.context)) map.pend(state);
     if (state.isDue(map.context)) this.#evaluate(map, state);
     map.touched(state, storedMs);
   }
 
   /** Finds what changed of a state's incidents, and settles what is due. */
-  #evaluate(map: AnyStateMap, state: AnyState): void {
+  #evaluate(map: AnyStateMap, state: AnyState, settles: 'due' | 'overdue' = 'due'): void {
     const { context } = map;
     if (state.isPending) {
       this.#tracker.compare(state, state.current(context), context.detector.rules, this.#storedMs);
       state.isPending = false;
     }
-    this.#tracker.settle(state.settle(context));
+    this.#tracker.settle(state.settle(context, settles));
     map.changed(state);
   }
 
@@ -285,7 +286,7 @@ export class Engine {
       const map = this.#maps[kind];
       for (const state of map.states()) {
         if (state.incidents.length === 0) continue;
-        this.#tracker.settle(state.settle(map.context, true));
+        this.#tracker.settle(state.settle(map.context, 'all'));
         map.changed(state);
       }
     }

@@ -11,7 +11,9 @@ const NAMES_SHOWN = 3;
 
 /** Escapes a name for a sentence and cuts it at NAME_SHOWN: spelled as the page spells it in rows. */
 export function shown(name: string): string {
-  return name === '' ? '(empty)' : escapeText(name, NAME_SHOWN).replaceAll(/^ | $/g, '\\u0020');
+  if (name === '') return '(empty)';
+  const text = escapeText(name, NAME_SHOWN);
+  return text.startsWith(' ') || text.endsWith(' ') ? text.replaceAll(/^ | $/g, '\\u0020') : text;
 }
 
 /** `3 hosts (a, b, c)`, or the one there is. */

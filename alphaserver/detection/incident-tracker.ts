@@ -103,13 +103,14 @@ export class IncidentTracker {
   compare(state: AnyState, now: DetectorState<unknown>, rules: readonly EventRule[], nowMs: number): void {
     const before = state.incidents;
     // A new list only where it is another one: mostly the same incidents have grown.
-    let there: TrackedIncident[] | null = null;
+    let there: readonly TrackedIncident[] | null = null;
     let count = 0;
     const keep = (window: number, incident: OpenIncident): void => {
       const one = this.#track(state, rules, window, incident, nowMs);
       if (!one) return;
       if (!there && before[count] !== one) there = before.slice(0, count);
-      there?.push(one);
+      // Never longer than it has to be: most have one incident.
+      if (there) there = there.length === 0 ? [one] : [...there, one];
       count += 1;
     };
     for (let window = 0; window < rules.length; window += 1) {
@@ -301,7 +302,10 @@ export class IncidentTracker {
 
   #given(one: TrackedIncident, nowMs: number): Change | null {
     const detail = one.settled ?? this.#options.detailOf(one);
-    for (const set of [this.#opened, this.#final, this.#closed, this.#grown]) set.delete(one);
+    this.#opened.delete(one);
+    this.#final.delete(one);
+    this.#closed.delete(one);
+    this.#grown.delete(one);
     if (!detail) return null;
     const endMs = detail.lastAt + this.#config.quietMs;
     const closedAt = one.settled || endMs <= nowMs ? endMs : null;

@@ -93,7 +93,7 @@ export class KeyedStateMap<Memory> {
     state.weight += 1;
     this.#events += 1;
     if (state.block && !state.block.isDirty) this.#dirt(state.block);
-    // NaN where it is new; before where the clock was set back.
+    // Before where the clock was set back.
     if (Math.abs(storedMs - state.touchedMs) < MOVED_EVERY_MS) return;
     state.touchedMs = storedMs;
     this.#unlink(state);

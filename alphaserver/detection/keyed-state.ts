@@ -23,6 +23,11 @@ import { emptyWindow, type OpenIncident, type ThresholdWindow, visitWindow } fro
 
 /** Events settle at least so many at a time where a buffer is full: its array is moved once for all of them. */
 const SETTLED_AT_ONCE = 32;
+/**
+ * Overdue events settle when there are this many of them, as a share of those that always stay: after that the current state
+ * is replayed from the base state, which costs as much as all that stay.
+ */
+const OVERDUE_SHARE = 0.5;
 
 /** A scan of the fleet as its parts know it. */
 export interface ScanReference {
@@ -61,6 +66,10 @@ export type AnyState = KeyedState<any>;
 
 const NO_INCIDENTS: readonly TrackedIncident[] = [];
 
+const DAY_MS = 86_400_000;
+/** The day on which a state without events was touched: before all others. */
+const NEVER = -(2 ** 30);
+
 /** Holds what all states of a kind share. `scratch` is filled again and again. */
 export interface StateContext<Memory> {
   readonly detector: Detector<Memory>;
@@ -93,8 +102,9 @@ export class KeyedState<Memory> {
   isPending = false;
   /** Incidents that an event may still change. */
   incidents: readonly TrackedIncident[] = NO_INCIDENTS;
-  /** The time at which the last event was stored, to the minute: Unix milliseconds. */
-  touchedMs = Number.NaN;
+  /** The time of the last event: whole days and milliseconds of a day, since a field of a larger number is an object by itself. */
+  #touchedDay = NEVER;
+  #touchedInDay = 0;
   /** Its places in the KeyedStateMap: between the next older and newer ones, in a block, and with a weight. */
   older: KeyedState<Memory> | null = null;
   newer: KeyedState<Memory> | null = null;
@@ -105,6 +115,16 @@ export class KeyedState<Memory> {
     this.first = first;
     this.second = second;
     this.buffer = buffer;
+  }
+
+  /** The time at which the last event was stored, to the minute: Unix milliseconds. */
+  get touchedMs(): number {
+    return this.#touchedDay * DAY_MS + this.#touchedInDay;
+  }
+
+  set touchedMs(ms: number) {
+    this.#touchedDay = Math.floor(ms / DAY_MS);
+    this.#touchedInDay = ms - this.#touchedDay * DAY_MS;
   }
 
   /** The number of events it holds. */
@@ -167,12 +187,23 @@ export class KeyedState<Memory> {
   }
 
   /**
-   * Folds into the base state the events that none may come before any more, or all of them. Gives the incidents that nothing
-   * can change any more. To be called when `incidents` are those of the current state.
+   * True when an event that is about to be added comes before events that are overdue: all of those have to settle first, so
+   * that it makes no difference how many settle at a time.
    */
-  settle(context: StateContext<Memory>, all = false): readonly TrackedIncident[] {
+  isBehind(event: RuleEvent, { detector, order }: StateContext<Memory>): boolean {
+    if (this.#isNewest(event, order)) return false;
+    const overdue = this.#overdue(detector);
+    return overdue > 0 && comesBefore(event, this.buffer, (overdue - 1) * EVENT_FIELDS, order);
+  }
+
+  /**
+   * Folds into the base state the events that none may come before any more: when there are enough of them, all that are
+   * overdue, or all there are. Gives the incidents that nothing can change any more. To be called when `incidents` are those of
+   * the current state.
+   */
+  settle(context: StateContext<Memory>, which: 'due' | 'overdue' | 'all' = 'due'): readonly TrackedIncident[] {
     const { detector, scratch } = context;
-    const count = all ? this.buffer.length / EVENT_FIELDS : this.#due(detector);
+    const count = this.#toSettle(detector, which);
     if (count > 0) {
       this.base ??= {
         state: { windows: detector.rules.map(emptyWindow), memory: detector.newMemory() },
@@ -189,12 +220,31 @@ export class KeyedState<Memory> {
       this.buffer.splice(0, count * EVENT_FIELDS);
     }
     const settled = count > 0 ? this.#takeSettled() : NO_INCIDENTS;
-    if (this.buffer.length <= detector.leastBuffered * EVENT_FIELDS) this.#now = null;
+    this.#dropShort(detector);
     return settled;
   }
 
+  /** Drops the current state where replaying the buffer is cheap: most keys have few events, and their state is larger. */
+  #dropShort({ leastBuffered }: Detector<Memory>): void {
+    if (this.buffer.length <= leastBuffered * EVENT_FIELDS) this.#now = null;
+  }
+
+  #toSettle(detector: Detector<Memory>, which: 'due' | 'overdue' | 'all'): number {
+    if (which === 'all') return this.buffer.length / EVENT_FIELDS;
+    return which === 'due' ? this.#due(detector) : this.#overdue(detector);
+  }
+
   /** Counts the events that are to settle now. */
-  #due({ latenessMs, latenessEvents, leastBuffered }: Detector<Memory>): number {
+  #due(detector: Detector<Memory>): number {
+    const { leastBuffered } = detector;
+    const atOnce = Math.ceil(leastBuffered * OVERDUE_SHARE);
+    if (this.buffer.length < (leastBuffered + atOnce) * EVENT_FIELDS) return 0;
+    const overdue = this.#overdue(detector);
+    return overdue < atOnce ? 0 : overdue;
+  }
+
+  /** Counts the events that may settle. */
+  #overdue({ latenessMs, latenessEvents, leastBuffered }: Detector<Memory>): number {
     const count = this.buffer.length / EVENT_FIELDS;
     if (count <= leastBuffered) return 0;
     let due = count >= latenessEvents + SETTLED_AT_ONCE ? count - latenessEvents : 0;
@@ -205,8 +255,10 @@ export class KeyedState<Memory> {
 
   /** Takes the incidents that closed in the base state out of it, and out of the state that is ahead of it. */
   #takeSettled(): readonly TrackedIncident[] {
+    const windows = this.base?.state.windows ?? [];
+    if (windows.every(({ closed }) => closed.length === 0)) return NO_INCIDENTS;
     const settled: TrackedIncident[] = [];
-    for (const [i, window] of this.base?.state.windows.entries() ?? []) {
+    for (const [i, window] of windows.entries()) {
       if (window.closed.length === 0) continue;
       for (const incident of window.closed) {
         const tracked = this.tracked(i, incident.decidedBy);
@@ -246,6 +298,7 @@ export class KeyedState<Memory> {
   /** Gives all there is to one of its incidents. */
   detail({ window, decidedBy }: TrackedIncident, context: StateContext<Memory>): OpenIncident | null {
     const { open, closed } = this.current(context).windows[window] as ThresholdWindow;
+    this.#dropShort(context.detector);
     return open?.decidedBy === decidedBy ? open : (closed.find((one) => one.decidedBy === decidedBy) ?? null);
   }
 }

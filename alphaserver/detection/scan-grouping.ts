@@ -21,9 +21,11 @@ export const scanOf = ({ partOf }: TrackedIncident): string | null => presentId(
 
 /** The scans of one source and its incidents on single hosts, those found first at the beginning. */
 export interface ScanGroup {
-  scans: TrackedIncident[];
-  parts: TrackedIncident[];
+  scans: readonly TrackedIncident[];
+  parts: readonly TrackedIncident[];
 }
+
+const NO_INCIDENTS: readonly TrackedIncident[] = [];
 
 /** The groups of all sources, by the number of the source. Times are those of events, so the clock does not matter. */
 export class ScanGrouping {
@@ -56,7 +58,7 @@ export class ScanGrouping {
   add(incident: TrackedIncident): readonly TrackedIncident[] {
     const isScan = incident.rule === SCAN;
     if (!isScan && !PARTS.includes(incident.rule)) return [];
-    const group = this.#groups.get(incident.source) ?? { scans: [], parts: [] };
+    const group = this.#groups.get(incident.source) ?? { scans: NO_INCIDENTS, parts: NO_INCIDENTS };
     this.#groups.set(incident.source, group);
     if (isScan) group.scans = [...group.scans, incident].slice(-SCANS_LIMIT);
     else group.parts = [...group.parts, incident].slice(-PARTS_LIMIT);

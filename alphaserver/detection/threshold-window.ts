@@ -290,12 +290,16 @@ function addDistinct(window: ThresholdWindow, event: RuleEvent, value: number, {
   const { observations } = window;
   const lastAt = (i: number): number => packedAt(observations, i + VALUE_FIELDS + EVENT_FIELDS);
   let found = -1;
-  for (let i = observations.length - DISTINCT_FIELDS; i >= 0; i -= DISTINCT_FIELDS) {
-    if (!isMovedBack && event.at - lastAt(i) > windowMs) {
-      observations.splice(i, DISTINCT_FIELDS);
-      if (found > i) found -= DISTINCT_FIELDS;
-    } else if (observations[i] === value) found = i;
+  let kept = 0;
+  for (let i = 0; i < observations.length; i += DISTINCT_FIELDS) {
+    if (!isMovedBack && event.at - lastAt(i) > windowMs) continue;
+    if (observations[i] === value) found = kept;
+    if (kept < i)
+      for (let field = 0; field < DISTINCT_FIELDS; field += 1)
+        observations[kept + field] = observations[i + field] as number;
+    kept += DISTINCT_FIELDS;
   }
+  if (kept < observations.length) observations.splice(kept);
   if (found < 0) {
     observations.push(value, 1);
     pack(observations, event);

@@ -51,7 +51,8 @@ export function addTry(history: TryHistory, moment: Moment, hasFailed: boolean, 
 
 function add(stretches: Stretches, moment: Moment, keep: number): void {
   const start = Math.floor(moment.at / STRETCH_MS) * STRETCH_MS;
-  let stretch = stretches.find((one) => one.start === start);
+  const newest = stretches[stretches.length - 1];
+  let stretch = newest?.start === start ? newest : stretches.find((one) => one.start === start);
   if (!stretch) {
     stretch = { start, first: [], last: [] };
     stretches.push(stretch);
@@ -60,17 +61,38 @@ function add(stretches: Stretches, moment: Moment, keep: number): void {
   }
   const { first, last } = stretch;
   const limit = keep * TRY_FIELDS;
-  insert(first, moment);
-  if (first.length <= limit) return;
-  const [at = moment.at, rank = moment.rank, id = moment.id] = first.splice(limit);
-  insert(last, { at, rank, id });
-  if (last.length > limit) last.splice(0, TRY_FIELDS);
+  // Most tries come in order, and after the first few.
+  if (first.length === limit && isBefore(first, limit - TRY_FIELDS, moment)) insertBounded(last, moment, limit);
+  else {
+    insert(first, moment);
+    if (first.length <= limit) return;
+    const [at = moment.at, rank = moment.rank, id = moment.id] = first.splice(limit);
+    insertBounded(last, { at, rank, id }, limit);
+  }
 }
 
+/** Inserts a try in its place. */
 function insert(tries: number[], moment: Moment): void {
   let place = tries.length;
   while (place > 0 && !isBefore(tries, place - TRY_FIELDS, moment)) place -= TRY_FIELDS;
-  tries.splice(place, 0, moment.at, moment.rank, moment.id);
+  if (place === tries.length) tries.push(moment.at, moment.rank, moment.id);
+  else tries.splice(place, 0, moment.at, moment.rank, moment.id);
+}
+
+/** Inserts a try in its place, and drops the first one where there are more than `limit` numbers. */
+function insertBounded(tries: number[], moment: Moment, limit: number): void {
+  if (tries.length < limit) {
+    insert(tries, moment);
+    return;
+  }
+  if (!isBefore(tries, 0, moment)) return;
+  let offset = 0;
+  for (; offset + TRY_FIELDS < limit && isBefore(tries, offset + TRY_FIELDS, moment); offset += TRY_FIELDS)
+    for (let field = 0; field < TRY_FIELDS; field += 1)
+      tries[offset + field] = tries[offset + TRY_FIELDS + field] as number;
+  tries[offset] = moment.at;
+  tries[offset + 1] = moment.rank;
+  tries[offset + 2] = moment.id;
 }
 
 /** Counts the kept tries before a moment, and not more than `windowMs` before it; no further than `most`. */

@@ -492,12 +492,15 @@ test('times that were moved into order are not near each other, and no span of t
   assert.equal(slow?.summary, `${A} tried to log in 30 times on web-1 in 16 h, as root`);
   const [fast] = raised(newestFirst(400, 2), { config: only('brute-force') });
   assert.match(fast?.summary ?? '', /times on web-1, as root/);
-  const setBack = [...repeated(21, 3_600, { at: 7_200 }), ...repeated(12, 1)];
-  assert.deepEqual(
-    raised(setBack, { config: only('brute-force') }).map(({ summary }) => summary),
-    [`${A} tried to log in 12 times on web-1, as root`],
-    'a clock that was set back hides no attack',
-  );
+  // However many events are overdue by then, and settle together.
+  for (let before = 10; before < 40; before += 1) {
+    const setBack = [...repeated(before, 3_600, { at: 7_200 }), ...repeated(12, 1)];
+    assert.deepEqual(
+      raised(setBack, { config: only('brute-force') }).map(({ count }) => count),
+      [12],
+      `a clock that was set back after ${before} events hides no attack`,
+    );
+  }
 });
 
 test('first-seen-source: says so where a country or a network operator is the first of its user', () => {

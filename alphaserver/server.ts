@@ -16,7 +16,7 @@ import { answerForget } from './ingest/forget.ts';
 import { GroupCommit } from './ingest/group-commit.ts';
 import { JoinCodes } from './ingest/join-codes.ts';
 import { JoinedHosts } from './ingest/joined-hosts.ts';
-import { Joining } from './ingest/joining.ts';
+import { Joining, letIn } from './ingest/joining.ts';
 import { Listener } from './ingest/listener.ts';
 import { SCRIPT_TOKENS, Tokens } from './ingest/tokens.ts';
 import { figuresOf } from './metrics/collect.ts';
@@ -74,9 +74,11 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   const ingest = new GroupCommit({ store, stopwatch: metrics, log, now: Date.now });
   if (store.unclean) void checkStore(config.dataFolder, ingest, log);
   const authority = config.tls && findAuthority(config.dataFolder, config.tls.clientCaFile);
-  const joined =
-    authority &&
-    new JoinedHosts(config.dataFolder, (message) => log.error(`Revoked certificates stay as they were: ${message}`));
+  const hosts =
+    authority || sharing
+      ? new JoinedHosts(config.dataFolder, (message) => log.error(`Revoked certificates stay as they were: ${message}`))
+      : null;
+  const joined = authority && hosts;
   const codes = new JoinCodes(config.dataFolder);
   const admission = new IdentityAdmission({
     tokens: new Tokens(config.dataFolder, (message) => log.error(`Tokens stay as they were: ${message}`)),
@@ -92,7 +94,17 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     listen: config.listen,
     tls: config.tls,
     admission,
-    joining: authority && joined && new Joining({ authority, codes, hosts: joined, log, now: Date.now }),
+    joining:
+      authority &&
+      joined &&
+      new Joining({
+        authority,
+        codes,
+        hosts: joined,
+        claim: async (code, host) => (sharing ? sharing.claim(code, host) : letIn(codes, joined, code, host)),
+        log,
+        now: Date.now,
+      }),
     ingest,
     log,
     now: Date.now,
@@ -117,9 +129,9 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     log,
     now: Date.now,
   });
-  sharing?.start({ ingest, admission, listener, alerts: alerting.thread });
+  if (hosts) sharing?.start({ ingest, admission, codes, hosts, listener, alerts: alerting.thread });
   const mailbox = new Mailbox(config.dataFolder, (request) =>
-    answerForget(request, { store, admission, listener, log }),
+    answerForget(request, { store, admission, isConnected, log }),
   );
   const reports =
     config.report &&

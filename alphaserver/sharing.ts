@@ -7,17 +7,26 @@ import type { AlertThread } from './alerting/alert-thread.ts';
 import { firstDecision } from './alerting/prepare.ts';
 import type { IdentityAdmission } from './ingest/admission.ts';
 import type { GroupCommit } from './ingest/group-commit.ts';
+import type { JoinCodes } from './ingest/join-codes.ts';
+import { isCertificateName, type JoinedHost, type JoinedHosts } from './ingest/joined-hosts.ts';
+import { type Joined, letIn } from './ingest/joining.ts';
 import type { Listener } from './ingest/listener.ts';
 import { Peers } from './peers.ts';
 import { openSharedLog, reasonOf } from './shared-log/join.ts';
 import { FILE_DECISION, SharedFiles } from './shared-log/shared-files.ts';
+import { CODE_DECISION, JOIN_DECISION, JOINED_DECISION, SharedJoins } from './shared-log/shared-joins.ts';
 import type { SharedLog } from './shared-log/shared-log.ts';
+import { shareSecrets } from './shared-secrets.ts';
 import type { Storage } from './storage.ts';
-import { newestDecision } from './store/decisions.ts';
+import type { Forgotten } from './store/agents.ts';
+import { type Decision, decisionsOf, FORGET_DECISION, newestDecision } from './store/decisions.ts';
 import { StoreError } from './store/store.ts';
 
 /** Interval between two tries to read the shared log at the start. */
 const RETRY_MS = 2_000;
+/** The decisions about hosts that join, and the one up to which they are taken over. */
+const JOIN_KINDS = [CODE_DECISION, JOIN_DECISION, JOINED_DECISION] as const;
+const JOINS_POSITION = 'joinsPosition';
 
 /** The store, and the log that it becomes a copy of. */
 export interface SharingOptions {
@@ -32,7 +41,9 @@ export interface SharingOptions {
 /** The parts of the server that hear of other servers. */
 export interface SharingParts {
   readonly ingest: Pick<GroupCommit, 'applied'>;
-  readonly admission: Pick<IdentityAdmission, 'learn'>;
+  readonly admission: Pick<IdentityAdmission, 'learn' | 'forget'>;
+  readonly codes: JoinCodes;
+  readonly hosts: JoinedHosts;
   readonly listener: Pick<Listener, 'connectedAgents'>;
   readonly alerts: Pick<AlertThread, 'decided' | 'deliver'>;
 }
@@ -49,6 +60,7 @@ export async function shareStore(options: SharingOptions): Promise<Sharing> {
       const shared = await openSharedLog(url, log);
       try {
         await join(store, shared, server, log);
+        await shareSecrets({ folder: options.folder, url, shared, log });
         return new Sharing(options, shared, server);
       } catch (error) {
         if (!(error instanceof StoreError))
@@ -84,6 +96,7 @@ export class Sharing {
   readonly #shared: SharedLog;
   readonly #server: string;
   #files: SharedFiles | null = null;
+  #joins: SharedJoins | null = null;
   #peers: Peers | null = null;
   #leads = false;
 
@@ -104,14 +117,27 @@ export class Sharing {
   }
 
   /** Applies from now on what other servers append, and lets them know of this one. */
-  start({ ingest, admission, listener, alerts }: SharingParts): void {
+  start({ ingest, admission, codes, hosts, listener, alerts }: SharingParts): void {
     const { store, folder, retentionMs, log } = this.#options;
-    store.follow(({ appended, batches, isOwn, hasDecisions }) => {
+    store.follow(({ appended, batches, isOwn, decisions }) => {
       ingest.applied(appended, isOwn);
       for (const { agent, host, binding } of batches) if (binding) admission.learn(agent, host, binding);
-      if (!hasDecisions) return;
+      for (const { kind, body } of decisions)
+        if (kind === FORGET_DECISION) admission.forget((body as Forgotten).agents, (body as Forgotten).hosts);
+      if (decisions.length === 0) return;
       void alerts.decided();
       this.#files?.decided();
+      this.#takeJoins();
+    });
+    this.#joins = new SharedJoins({
+      codes,
+      hosts,
+      apply: (decision) => applyJoin(codes, hosts, decision),
+      decide: (decisions) => store.decide(decisions, Date.now()),
+      after: (id, limit) => decisionsOf(store.db, JOIN_KINDS, id, limit),
+      position: () => store.events.fact(JOINS_POSITION),
+      moved: (id) => store.transaction(() => store.events.setFact(JOINS_POSITION, id)),
+      failed: (error) => log.warn(`Codes of enroll are not the same on all servers yet: ${reasonOf(error)}`),
     });
     this.#files = new SharedFiles({
       folder,
@@ -137,9 +163,34 @@ export class Sharing {
     });
   }
 
+  /** Uses a code with which a host joins, on all servers. Rejects when the log does not take it. */
+  async claim(code: string, joined: Joined): Promise<void> {
+    if (this.#joins === null) throw new Error('the server is starting');
+    await this.#joins.join(code, joined);
+  }
+
+  #takeJoins(): void {
+    try {
+      this.#joins?.decided();
+    } catch (error) {
+      this.#options.log.warn(`A host that joined at another server is not known here yet: ${reasonOf(error)}`);
+    }
+  }
+
   async close(): Promise<void> {
+    await this.#joins?.close();
     await this.#files?.close();
     await this.#peers?.close();
+  }
+}
+
+/** Takes over a code, a use of one, or a host that joined. */
+function applyJoin(codes: JoinCodes, hosts: JoinedHosts, { kind, subject, body }: Decision): void {
+  if (kind === CODE_DECISION) codes.add(subject, body);
+  else if (kind === JOIN_DECISION) letIn(codes, hosts, subject, body as Joined);
+  else if (isCertificateName(subject) && hosts.content(subject) === null) {
+    const { hosts: patterns, joinedMs } = body as JoinedHost;
+    hosts.joined(subject, patterns, joinedMs);
   }
 }
 

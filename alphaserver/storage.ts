@@ -11,7 +11,7 @@ import { type AppliedAppend, Replica } from './shared-log/replica.ts';
 import type { Presence, SharedLog } from './shared-log/shared-log.ts';
 import type { Forgotten } from './store/agents.ts';
 import type { Database } from './store/database.ts';
-import type { NewDecision } from './store/decisions.ts';
+import { FORGET_DECISION, type NewDecision } from './store/decisions.ts';
 import { EventStore } from './store/event-store.ts';
 import { usable, WAL_LIMIT_PAGES } from './store/folder.ts';
 import { Retention, tablePeriodFor } from './store/retention.ts';
@@ -168,9 +168,11 @@ export class Storage implements Store {
     return this.events.belonging(kind, name);
   }
 
-  /** Lists agents and hosts no longer. Throws a StoreError when the disk does not take it. */
-  forget(forgotten: Forgotten): void {
-    this.events.forget(forgotten);
+  /** Lists agents and hosts no longer, on all servers of a shared log. Rejects with a StoreError when it is not durable. */
+  async forget(forgotten: Forgotten): Promise<void> {
+    const [subject = ''] = [...forgotten.agents, ...forgotten.hosts];
+    if (this.#replica) await this.#replica.decide([{ kind: FORGET_DECISION, subject, by: null, body: forgotten }]);
+    else this.events.forget(forgotten);
     this.queries.changed();
   }
 

@@ -34,11 +34,11 @@ function writeFor(folder: string, name: string, content: unknown): void {
 /** Answers requests until `close`. */
 export class Mailbox {
   readonly #folder: string;
-  readonly #handle: (request: unknown) => Answer;
+  readonly #handle: (request: unknown) => Answer | Promise<Answer>;
   readonly #timer: NodeJS.Timeout;
 
   /** Makes the folder, and removes what is left in it. `handle` must not throw. */
-  constructor(dataFolder: string, handle: (request: unknown) => Answer) {
+  constructor(dataFolder: string, handle: (request: unknown) => Answer | Promise<Answer>) {
     this.#folder = join(dataFolder, FOLDER);
     this.#handle = handle;
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
@@ -60,23 +60,28 @@ export class Mailbox {
     }
     for (const name of names.filter((one) => REQUEST.test(one))) {
       const file = join(this.#folder, name);
-      const answer = this.#answer(file);
+      const request = requestIn(file);
       rmSync(file, { force: true });
-      try {
-        writeFor(this.#folder, name.replace('.request', '.answer'), answer);
-      } catch {
-        // A full disk: whoever asked gives up after its time, and finds what was done by asking again.
-      }
+      void this.#answer(name.replace('.request', '.answer'), request);
     }
   }
 
-  #answer(file: string): Answer {
+  async #answer(name: string, request: { readonly content: unknown } | { readonly fault: string }): Promise<void> {
+    const answer = 'fault' in request ? request : await this.#handle(request.content);
     try {
-      if (statSync(file).size > REQUEST_LIMIT_BYTES) return { fault: 'the request is too long' };
-      return this.#handle(JSON.parse(readFileSync(file, 'utf8')));
-    } catch (error) {
-      return { fault: `the request cannot be read: ${(error as Error).message}` };
+      writeFor(this.#folder, name, answer);
+    } catch {
+      // A full disk: whoever asked gives up after its time, and finds what was done by asking again.
     }
+  }
+}
+
+function requestIn(file: string): { readonly content: unknown } | { readonly fault: string } {
+  try {
+    if (statSync(file).size > REQUEST_LIMIT_BYTES) return { fault: 'the request is too long' };
+    return { content: JSON.parse(readFileSync(file, 'utf8')) };
+  } catch (error) {
+    return { fault: `the request cannot be read: ${(error as Error).message}` };
   }
 }
 

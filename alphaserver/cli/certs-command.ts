@@ -8,6 +8,9 @@ import { UserError } from '../../service/user-error.ts';
 import type { ServerConfig } from '../config.ts';
 import { Authority, authorityFolder, authorityOf } from '../ingest/authority.ts';
 import { JoinedHosts } from '../ingest/joined-hosts.ts';
+import { reasonOf } from '../shared-log/join.ts';
+import { publicAddress } from '../shared-log/postgres-url.ts';
+import { shareAuthority } from '../shared-secrets.ts';
 
 /** How long the resolver may take to give this machine's full name. */
 const NAME_LIMIT_MS = 3_000;
@@ -23,12 +26,15 @@ export interface InitGiven {
 export async function init(
   { names, folder }: InitGiven,
   config: ServerConfig,
-  { stdout, nowMs }: ProgramIo,
+  { stdout, stderr, nowMs }: ProgramIo,
 ): Promise<number> {
   const standard = authorityFolder(config.dataFolder);
   const where = folder ?? standard;
   const authority = new Authority(where);
+  const isShared = config.storeUrl !== null && resolve(where) === resolve(standard);
+  if (isShared) await share(config, stderr);
   const made = await authority.init(hostname(), [...(names ?? []), ...namesOfMachine()], nowMs);
+  if (isShared && made.isNewAuthority) await share(config, stderr);
   const { ca, caKey, server, serverKey } = authority.files;
   const lines = [
     made.isNewAuthority
@@ -48,6 +54,29 @@ export async function init(
     lines.push(`The server uses them once it has ALPHASERVER_LISTEN=tls://${config.listen.host}:${config.listen.port}`);
   stdout.write(lines.map((line) => `${escapeText(line)}\n`).join(''));
   return 0;
+}
+
+/** Makes the authority the one of all servers that share the log. Rejects with a UserError where the log cannot be used. */
+async function share(
+  { storeUrl, dataFolder }: Pick<ServerConfig, 'storeUrl' | 'dataFolder'>,
+  stderr: ProgramIo['stderr'],
+): Promise<void> {
+  const url = storeUrl ?? '';
+  const say = (line: string): void => void stderr.write(`alphaserver certs init: ${line}\n`);
+  const log = { warn: say, error: say, info: say };
+  const { openPostgresLog } = await import('../shared-log/postgres-log.ts');
+  try {
+    const shared = await openPostgresLog({ url, log });
+    try {
+      await shareAuthority({ folder: dataFolder, url, shared, log });
+    } finally {
+      await shared.close();
+    }
+  } catch (error) {
+    throw new UserError(`the authority cannot be shared by ${publicAddress(url)}: ${reasonOf(error)}`, 1, {
+      cause: error,
+    });
+  }
 }
 
 /** Prints the hosts that joined, a line each, and the ends of certificates. Throws a UserError where there is no authority. */

@@ -41,7 +41,11 @@ async function byServer(request: ForgetRequest, dataFolder: string): Promise<For
 async function byMyself(kind: Forgettable, name: string, dataFolder: string): Promise<Forgotten> {
   const store = new EventStore(dataFolder);
   try {
-    const done = forget(store, { kind, name }, () => false);
+    if (store.logPosition > 0)
+      throw new UserError(
+        `the store in ${escapeText(dataFolder)} is a copy of a log that servers share: start its alphaserver, or forget on one that runs`,
+      );
+    const done = await forget(store, { kind, name }, () => false);
     if ('fault' in done) throw new UserError(done.fault);
     return done.forgotten;
   } finally {

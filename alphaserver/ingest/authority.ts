@@ -59,6 +59,19 @@ export class Authority {
     return readFileSync(this.files.ca, 'utf8');
   }
 
+  /** Gives the authority's key in PEM. Throws where it cannot be read. */
+  key(): string {
+    return readFileSync(this.files.caKey, 'utf8');
+  }
+
+  /** Takes over an authority that was made elsewhere. */
+  adopt(certificate: string, key: string): void {
+    makeFolder(join(this.files.ca, '..'));
+    // The certificate last: with it the authority is there.
+    replaceFile(this.files.caKey, key);
+    replaceFile(this.files.ca, certificate);
+  }
+
   /** Gives the first FINGERPRINT_BYTES of the SHA-256 of the authority's certificate. */
   fingerprint(): Buffer {
     return createHash('sha256')
@@ -73,14 +86,10 @@ export class Authority {
    */
   async init(label: string, names: readonly string[], nowMs: number): Promise<Initialized> {
     const { makeAuthority } = await import('../../service/certificates.ts');
-    const { files } = this;
     const isNewAuthority = !this.exists;
-    makeFolder(join(files.ca, '..'));
     if (isNewAuthority) {
       const made = await makeAuthority(`Asgard authority of ${label}`.slice(0, 64), nowMs);
-      // The certificate last: with it the authority is there.
-      replaceFile(files.caKey, made.key);
-      replaceFile(files.ca, made.certificate);
+      this.adopt(made.certificate, made.key);
     }
     const all = [...new Set([...names, ...this.serverNames()])];
     await this.#certifyServer(label, all, nowMs);
@@ -127,7 +136,7 @@ export class Authority {
   }
 
   #authority(): { certificate: string; key: string } {
-    return { certificate: this.certificate(), key: readFileSync(this.files.caKey, 'utf8') };
+    return { certificate: this.certificate(), key: this.key() };
   }
 
   /** Returns the names and addresses in the server's certificate; none where there is no certificate. */

@@ -19,14 +19,14 @@ export interface ForgetRequest {
 /** What forgetting needs of a store. */
 export interface ForgettingStore {
   belonging(kind: Forgettable, name: string): Forgotten | null;
-  forget(forgotten: Forgotten): void;
+  forget(forgotten: Forgotten): void | Promise<void>;
 }
 
 /** What it needs of a running server besides. */
 export interface RunningParts {
   readonly store: ForgettingStore;
   readonly admission: { forget(agents: readonly string[], hosts: readonly string[]): void };
-  readonly listener: { isConnected(agent: string): boolean };
+  readonly isConnected: (agent: string) => boolean;
   readonly log: Pick<Logger, 'info'>;
 }
 
@@ -34,33 +34,37 @@ export interface RunningParts {
 const SHOWN_LIMIT_CHARS = 80;
 
 /** Forgets in a store. An agent that is connected, and a host of one, would come back at once: those are a fault. */
-export function forget(
+export async function forget(
   store: ForgettingStore,
   { kind, name }: Pick<ForgetRequest, 'kind' | 'name'>,
   isConnected: (agent: string) => boolean,
-): { readonly forgotten: Forgotten } | { readonly fault: string } {
+): Promise<{ readonly forgotten: Forgotten } | { readonly fault: string }> {
   const shown = escapeText(name, SHOWN_LIMIT_CHARS);
   const found = store.belonging(kind, name);
   if (found === null) return { fault: `there is no ${kind} ${shown}` };
   const connected = found.agents.find(isConnected);
   if (connected !== undefined)
     return { fault: `${kind} ${shown} cannot be forgotten: its agent ${connected} is connected; stop it first` };
-  store.forget(found);
+  await store.forget(found);
   return { forgotten: found };
 }
 
-/** Answers a request of the command that was made to a running server. Never throws. */
-export function answerForget(request: unknown, { store, admission, listener, log }: RunningParts): Answer {
+/** Answers a request of the command that was made to a running server. Never rejects. */
+export async function answerForget(
+  request: unknown,
+  { store, admission, isConnected, log }: RunningParts,
+): Promise<Answer> {
   if (!isForgetRequest(request)) return { fault: 'this server does not know the request' };
   try {
-    const done = forget(store, request, (agent) => listener.isConnected(agent));
+    const done = await forget(store, request, isConnected);
     if ('fault' in done) return done;
     const { agents, hosts } = done.forgotten;
     admission.forget(agents, hosts);
     log.info(`Forgot ${request.kind} ${escapeText(request.name)}: ${agents.length} agents and ${hosts.length} hosts`);
     return { value: done.forgotten };
   } catch (error) {
-    return { fault: `the store does not take it: ${(error as Error).message}` };
+    const { cause, message } = error as Error;
+    return { fault: `the store does not take it: ${cause instanceof Error ? cause.message : message}` };
   }
 }
 

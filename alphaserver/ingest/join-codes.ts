@@ -3,7 +3,7 @@
  * changes them, so that neither loses what the other wrote.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SECRET_BYTES } from '../../protocol/join-code.ts';
 import { makeFolder, replaceFile } from '../../service/files.ts';
@@ -29,7 +29,7 @@ export interface CodeTerms {
 }
 
 /** One host that joined. */
-interface Use {
+export interface CodeUse {
   readonly name: string;
   /** The SHA-256 of its request: the same one may come again, when its answer was lost on the way. */
   readonly request: string;
@@ -37,7 +37,7 @@ interface Use {
 
 interface Code extends CodeTerms {
   readonly version: number;
-  readonly used: readonly Use[];
+  readonly used: readonly CodeUse[];
 }
 
 /** The answer to somebody who shows a secret. */
@@ -45,7 +45,13 @@ export type Taken =
   | { readonly ok: true; readonly name: string; readonly hosts: string | null; readonly isRepeat: boolean }
   | { readonly ok: false; readonly isGuess: boolean; readonly message: string };
 
+const CODE_NAME = /^[0-9a-f]{64}$/;
 const digest = (value: Buffer | string): string => createHash('sha256').update(value).digest('hex');
+
+/** Gives the name of a code by its secret. */
+export const codeName = (secret: Buffer): string => digest(secret);
+/** Gives what is kept of a request. */
+export const requestDigest = (request: string): string => digest(request);
 
 /** The codes of one data folder. */
 export class JoinCodes {
@@ -67,7 +73,7 @@ export class JoinCodes {
     return secret;
   }
 
-  /** Checks a code for a host as `take` does, and uses nothing. */
+  /** Checks a code for a host as `use` does, and uses nothing. */
   look(secret: Buffer, host: string, request: string, isTaken: (name: string) => boolean, nowMs: number): Taken {
     const code = this.#read(fileOf(secret));
     const refused = (message: string, isGuess = false): Taken => ({ ok: false, isGuess, message });
@@ -85,16 +91,36 @@ export class JoinCodes {
   }
 
   /**
-   * Uses a code for a host. `isTaken` says whether somebody has joined by a name: a code for several hosts gives no name twice. The use
-   * is on disk before this returns.
+   * Uses the code of a name for a host. `isTaken` says whether somebody has joined by a name: a code for several hosts gives no name
+   * twice. False where it is used up; true also where this use was noted before. The use is on disk before this returns.
    */
-  take(secret: Buffer, host: string, request: string, isTaken: (name: string) => boolean, nowMs: number): Taken {
-    const found = this.look(secret, host, request, isTaken, nowMs);
-    if (!found.ok || found.isRepeat) return found;
-    const file = fileOf(secret);
-    const code = this.#read(file) as Code;
-    this.#write(file, { ...code, used: [...code.used, { name: found.name, request: digest(request) }] });
-    return found;
+  use(name: string, use: CodeUse, isTaken: (name: string) => boolean): boolean {
+    const code = this.#read(`${name}.json`);
+    if (code === null) return false;
+    if (code.used.some((one) => one.request === use.request && one.name === use.name)) return true;
+    if (code.used.length >= code.count || (code.name === null && isTaken(use.name))) return false;
+    this.#write(`${name}.json`, { ...code, used: [...code.used, { name: use.name, request: use.request }] });
+    return true;
+  }
+
+  /** Gives the names of all codes. */
+  names(): readonly string[] {
+    if (!existsSync(this.#folder)) return [];
+    return readdirSync(this.#folder).flatMap((file) =>
+      file.endsWith('.json') ? [file.slice(0, -'.json'.length)] : [],
+    );
+  }
+
+  /** Gives what is kept of a code; null where there is none of this name. */
+  content(name: string): object | null {
+    return this.#read(`${name}.json`);
+  }
+
+  /** Takes over a code of another server, unless it is here. */
+  add(name: string, content: object): void {
+    if (!CODE_NAME.test(name) || this.#read(`${name}.json`) !== null) return;
+    makeFolder(this.#folder);
+    this.#write(`${name}.json`, content as Code);
   }
 
   #read(file: string): Code | null {
@@ -115,7 +141,8 @@ export class JoinCodes {
 function isCode(value: unknown): value is Code {
   const { version, name, hosts, count, endsMs, used } = (value ?? {}) as Partial<Record<keyof Code, unknown>>;
   const isText = (one: unknown): boolean => one === null || typeof one === 'string';
-  const isUse = (one: Partial<Use> | null): boolean => typeof one?.name === 'string' && typeof one.request === 'string';
+  const isUse = (one: Partial<CodeUse> | null): boolean =>
+    typeof one?.name === 'string' && typeof one.request === 'string';
   return (
     version === FILE_VERSION &&
     [name, hosts].every(isText) &&

@@ -61,6 +61,16 @@ export class JoinedHosts {
     return all.map((host) => ({ ...host, revokedMs: this.#revokedMs(host.name) }));
   }
 
+  /** Gives the names of all that joined. */
+  names(): readonly string[] {
+    return [...this.#hosts.keys()];
+  }
+
+  /** Gives what is kept of a host; null where none of this name has joined. */
+  content(name: string): JoinedHost | null {
+    return this.#hosts.get(name) ?? null;
+  }
+
   /** True where a host of this name has joined and was not revoked since. */
   isTaken(name: string): boolean {
     const host = this.#hosts.get(name);

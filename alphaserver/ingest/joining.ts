@@ -5,8 +5,10 @@ import { GuessDelay } from '../../service/guess-delay.ts';
 import type { Logger } from '../../service/logger.ts';
 import { type Rejected, unauthorized } from './admission.ts';
 import type { Authority } from './authority.ts';
-import type { JoinCodes } from './join-codes.ts';
+import { type CodeUse, codeName, type JoinCodes, requestDigest } from './join-codes.ts';
 import { isCertificateName, type JoinedHosts } from './joined-hosts.ts';
+
+const SECOND_MS = 1_000;
 
 /** What an agent gets: its certificate and the authority's, in PEM. */
 export interface Enrolled {
@@ -19,8 +21,25 @@ export interface JoiningOptions {
   readonly authority: Authority;
   readonly codes: JoinCodes;
   readonly hosts: JoinedHosts;
+  /** Uses a code by `letIn`, here or on all servers that share a log; what came of it is in `codes` and `hosts` afterwards. */
+  readonly claim: (code: string, joined: Joined) => Promise<void>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly now: () => number;
+}
+
+/** A host that asks to join by a code. */
+export interface Joined extends CodeUse {
+  readonly hosts: string | null;
+  readonly joinedMs: number;
+}
+
+/** Uses a code for a host, and notes that the host joined; nothing where the code is used up. Again is as once. */
+export function letIn(codes: JoinCodes, hosts: JoinedHosts, code: string, joined: Joined): void {
+  if (!codes.use(code, joined, (name) => hosts.isTaken(name))) return;
+  const known = hosts.content(joined.name);
+  // A crash between the two left the use alone; a host that joined again since is not taken back to this one.
+  if (known === null || known.joinedMs < joined.joinedMs - SECOND_MS)
+    hosts.joined(joined.name, joined.hosts, joined.joinedMs);
 }
 
 /** Answers `enroll` and `renew`. */
@@ -57,9 +76,11 @@ export class Joining {
       return refused(`its request cannot be signed: ${error instanceof Error ? error.message : String(error)}`);
     }
     // Once more, since somebody else may have used the code meanwhile; what is used up is on disk before the certificate goes out.
-    const taken = codes.take(read.secret, host, csr, isTaken, nowMs);
+    const joined = { name: found.name, hosts: found.hosts, request: requestDigest(csr), joinedMs: nowMs };
+    if (!found.isRepeat) await this.#options.claim(codeName(read.secret), joined);
+    const taken = codes.look(read.secret, host, csr, isTaken, nowMs);
     if (!taken.ok) return refused(taken.message);
-    if (!taken.isRepeat) hosts.joined(taken.name, taken.hosts, nowMs);
+    if (!taken.isRepeat) return refused('somebody else used the code meanwhile');
     log.info(`Host ${taken.name} has joined from ${address}`);
     return { certificate, ca: authority.certificate() };
   }

@@ -2,13 +2,22 @@
 import type { AgentReport } from '../../protocol/report.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { NewDecision } from '../store/decisions.ts';
-import { OUTCOMES, TRUSTS } from '../store/schema.ts';
-import { type AgentBatch, type SequencedEvent, type StoreBase, StoreError } from '../store/store.ts';
+import { type StoreBase, StoreError } from '../store/store.ts';
 import { COPIED, type CopyMark, type ImportedAppend, type ImportLog } from './migrate.ts';
 import { PostgresConnection } from './postgres-connection.ts';
+import { appendValues, batchesOf } from './postgres-rows.ts';
 import { EVENT_COLUMNS, LEADER_LOCK, MIGRATION_LOCK, MIGRATIONS, NEWS_CHANNEL } from './postgres-schema.ts';
 import { publicAddress } from './postgres-url.ts';
-import type { Exchanged, LogBounds, LoggedAppend, LogPlace, NewAppend, Presence, SharedLog } from './shared-log.ts';
+import type {
+  Exchanged,
+  KeptSecret,
+  LogBounds,
+  LoggedAppend,
+  LogPlace,
+  NewAppend,
+  Presence,
+  SharedLog,
+} from './shared-log.ts';
 
 /** Appends and events of one read: a server that catches up holds no more of the log in memory. */
 const READ_LIMIT_APPENDS = 256;
@@ -274,6 +283,24 @@ export class PostgresLog implements SharedLog, ImportLog {
     };
   }
 
+  async secret(name: string): Promise<KeptSecret | null> {
+    const [row] = await this.#writer.query({
+      text: 'SELECT open, sealed FROM asgard.secrets WHERE name = $1',
+      values: [name],
+    });
+    const [open, sealed] = (row ?? []) as string[];
+    return open === undefined || sealed === undefined ? null : { open, sealed };
+  }
+
+  async keepSecret(name: string, { open, sealed }: KeptSecret, replaces: string | null): Promise<KeptSecret | null> {
+    await this.#writer.query({
+      text: `INSERT INTO asgard.secrets AS s VALUES ($1, $2, $3)
+        ON CONFLICT (name) DO UPDATE SET open = excluded.open, sealed = excluded.sealed WHERE s.open = $4`,
+      values: [name, open, sealed, replaces],
+    });
+    return this.secret(name);
+  }
+
   async deleteBefore(cutoffMs: number): Promise<void> {
     await this.#writer.query({ text: 'SELECT asgard.drop_before($1)', values: [Math.floor(cutoffMs / DAY_MS)] });
   }
@@ -346,94 +373,4 @@ function bounded<T extends readonly [number, number, number, number[], ...unknow
     return i > 0 && events > READ_LIMIT_EVENTS;
   });
   return end === -1 ? rows : rows.slice(0, end);
-}
-
-/** A batch as `appends` keeps it: without its events, with how many were given. */
-type BatchHead = Omit<AgentBatch, 'events' | 'repeats'> & { readonly given: number };
-
-/** Gives the parameters of `asgard.append`. `storedMs` stands for the log's own clock where a store is migrated. */
-export function appendValues({ name, batches, decisions }: NewAppend, storedMs: number | null): unknown[] {
-  const heads = batches.map(({ events, repeats: _, ...rest }): BatchHead => ({ ...rest, given: events.length }));
-  const rows = batches.flatMap((batch, i) => batch.events.map((one) => eventRow(one, batch.host, i)));
-  const column = (place: number): unknown[] => rows.map((row) => row[place]);
-  return [
-    name,
-    JSON.stringify(heads),
-    batches.map(({ agent }) => agent),
-    storedMs,
-    ...Array.from({ length: EVENT_COLUMNS.length + 1 }, (_, place) => column(place)),
-    decisions.map(({ kind }) => kind),
-    decisions.map(({ subject }) => subject),
-    decisions.map(({ by }) => by),
-    decisions.map(({ body }) => JSON.stringify(body)),
-  ];
-}
-
-/** Gives an event's values: the batch's place, and then EVENT_COLUMNS. */
-function eventRow({ seq, event }: SequencedEvent, agentHost: string, batch: number): unknown[] {
-  return [
-    batch,
-    seq,
-    Date.parse(event.at),
-    event.host ?? agentHost,
-    OUTCOMES.indexOf(event.outcome),
-    event.method,
-    event.user,
-    event.invalidUser,
-    event.ip,
-    event.port,
-    event.key ?? null,
-    event.reason ?? null,
-    event.trust ? TRUSTS.indexOf(event.trust) : null,
-    event.pid ?? null,
-  ];
-}
-
-/** Puts the events of an append back into its batches. `rows` begins with the append's first event. */
-function batchesOf(text: string, counts: readonly number[], rows: readonly unknown[][]): AgentBatch[] {
-  let next = 0;
-  return (JSON.parse(text) as BatchHead[]).map(({ given, ...batch }, i) => {
-    const count = counts[i] ?? 0;
-    const events = rows.slice(next, next + count).map((row) => eventOf(row, batch.host));
-    next += count;
-    return { ...batch, events, repeats: given - count };
-  });
-}
-
-function eventOf(row: readonly unknown[], agentHost: string): SequencedEvent {
-  const [, seq, at, host, outcome, method, user, invalidUser, ip, port, key, reason, trust, pid] = row as [
-    number,
-    number | null,
-    number,
-    string,
-    number,
-    string | null,
-    string | null,
-    boolean | null,
-    string | null,
-    number | null,
-    string | null,
-    string | null,
-    number | null,
-    number | null,
-  ];
-  const word = OUTCOMES[outcome];
-  if (word === undefined) throw new Error(`an event of the log has the outcome ${outcome}`);
-  return {
-    seq,
-    event: {
-      at: new Date(at).toISOString(),
-      outcome: word,
-      method,
-      user,
-      invalidUser,
-      ip,
-      port,
-      ...(host === agentHost ? {} : { host }),
-      ...(key === null ? {} : { key }),
-      ...(reason === null ? {} : { reason }),
-      ...(trust === null ? {} : { trust: TRUSTS[trust] ?? null }),
-      ...(pid === null ? {} : { pid }),
-    },
-  };
 }

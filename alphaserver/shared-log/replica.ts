@@ -20,7 +20,7 @@ export interface AppliedAppend {
   readonly batches: readonly AgentBatch[];
   /** True for an append of this server whose answer was lost. */
   readonly isOwn: boolean;
-  readonly hasDecisions: boolean;
+  readonly decisions: readonly NewDecision[];
 }
 
 /** The parts that a replica connects. */
@@ -185,7 +185,7 @@ export class Replica implements Store {
     const { events, applied } = this.#options;
     const appended = await events.append(batches, storedMs, { position, firstId, isCopied, decisions });
     if (this.#pending.has(name)) this.#pending.set(name, appended);
-    else applied({ appended, batches, isOwn: this.#isOwn(name), hasDecisions: decisions.length > 0 });
+    else applied({ appended, batches, isOwn: this.#isOwn(name), decisions });
   }
 
   async #follow(): Promise<void> {

@@ -51,8 +51,22 @@ export interface Exchanged {
   readonly nowMs: number;
 }
 
+/** A secret as the log keeps it: `sealed` is encrypted, and the log does not know with what. */
+export interface KeptSecret {
+  readonly open: string;
+  readonly sealed: string;
+}
+
+/** The secrets that servers of a log have in common. */
+export interface SecretLog {
+  /** Gives the secret of a name; null where there is none. */
+  secret(name: string): Promise<KeptSecret | null>;
+  /** Keeps a secret where there is none, or in the place of the one whose `open` is `replaces`. Gives the one that is kept now. */
+  keepSecret(name: string, secret: KeptSecret, replaces: string | null): Promise<KeptSecret | null>;
+}
+
 /** A log that several servers append to and read. Every method rejects with a StoreError while the log cannot be reached. */
-export interface SharedLog {
+export interface SharedLog extends SecretLog {
   /**
    * Appends batches and decisions in one durable transaction. An event whose `seq` is not above the agent's last one in the
    * log is left out, whichever server appended that one.

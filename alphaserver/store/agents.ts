@@ -184,6 +184,12 @@ export class Agents {
     return { agents: agents.map(({ uuid }) => uuid), hosts: [name] };
   }
 
+  /** Gives those of them that are listed. */
+  listed({ agents, hosts }: Forgotten): Forgotten {
+    const { agents: listed, hosts: named } = this.#tables;
+    return { agents: agents.filter((uuid) => listed.has(uuid)), hosts: hosts.filter((name) => named.has(name)) };
+  }
+
   /** Moves agents and hosts to those forgotten, inside the caller's transaction, with what is stored of the agents' unknown lines. */
   writeForgotten({ agents, hosts }: Forgotten): void {
     const unknown = this.#db.prepare('DELETE FROM shapes WHERE agent = ?');

@@ -13,6 +13,9 @@ export interface NewDecision {
   readonly body: object;
 }
 
+/** The kind of a decision that agents and hosts are listed no longer; its body is a Forgotten. */
+export const FORGET_DECISION = 'forget';
+
 /** A decision of the log. `at` is when it was appended, Unix milliseconds; ids grow in the order of appending. */
 export interface Decision extends NewDecision {
   readonly id: number;
@@ -29,10 +32,22 @@ export function appendDecisions(db: Database, decisions: readonly NewDecision[],
 /** Returns decisions with ids above `id`, in that order, at most `limit`. */
 export function decisionsAfter(db: Database, id: number, limit: number): Decision[] {
   const rows = db.prepare('SELECT id, at, kind, subject, by, body FROM decisions WHERE id > ? ORDER BY id LIMIT ?');
-  return (rows.all(id, limit) as unknown as (Omit<Decision, 'body'> & { body: string })[]).map((row) => ({
+  return decoded(rows.all(id, limit));
+}
+
+const decoded = (rows: unknown): Decision[] =>
+  (rows as (Omit<Decision, 'body'> & { body: string })[]).map((row) => ({
     ...row,
     body: JSON.parse(row.body) as object,
   }));
+
+/** Returns decisions of some kinds with ids above `id`, in that order, at most `limit`. */
+export function decisionsOf(db: Database, kinds: readonly string[], id: number, limit: number): Decision[] {
+  const places = kinds.map(() => '?').join(', ');
+  const rows = db.prepare(
+    `SELECT id, at, kind, subject, by, body FROM decisions WHERE id > ? AND kind IN (${places}) ORDER BY id LIMIT ?`,
+  );
+  return decoded(rows.all(id, ...kinds, limit));
 }
 
 /** Returns the newest decision of a kind about a subject; null where there is none. Kinds of which there are few rows alone: it reads all of the kind. */

@@ -4,7 +4,7 @@ import type { AgentReport } from '../../protocol/report.ts';
 import { storeJump, storePing } from './agent-reports.ts';
 import { Agents, type Forgotten } from './agents.ts';
 import { type Database, migrate, transaction } from './database.ts';
-import { appendDecisions, type NewDecision } from './decisions.ts';
+import { appendDecisions, FORGET_DECISION, type NewDecision } from './decisions.ts';
 import { readerOf } from './event-tables.ts';
 import { EventWriter } from './event-writer.ts';
 import { type OpenFolder, openFolder, usable, WAL_LIMIT_PAGES } from './folder.ts';
@@ -148,6 +148,9 @@ export class EventStore implements Store {
     await this.#options.ready?.();
     const update = this.#agents.update(nowMs);
     let id = place ? place.firstId - 1 : this.#lastId;
+    const forgotten = (place?.decisions ?? [])
+      .filter(({ kind }) => kind === FORGET_DECISION)
+      .map(({ body }) => this.#agents.listed(body as Forgotten));
     const appended = this.#write(() => {
       this.#writer.rotate(nowMs, id + 1);
       const storedAt = new Date(nowMs).toISOString();
@@ -209,6 +212,7 @@ export class EventStore implements Store {
       if (place) {
         appendDecisions(this.db, place.decisions, nowMs);
         this.setFact(LOG_POSITION, place.position);
+        for (const one of forgotten) this.#agents.writeForgotten(one);
       }
       return results.map((result, i) => {
         const ids = changed[i] ?? [];
@@ -217,6 +221,7 @@ export class EventStore implements Store {
     });
     // Only now: a commit that failed must leave the memory as it was too.
     update.apply();
+    for (const one of forgotten) this.#agents.applyForgotten(one);
     this.#lastId = id;
     this.#options.committed?.(id);
     return appended;

@@ -8,13 +8,19 @@ const SECRET_BYTES = 32;
 
 /** Returns the secret of a data folder; makes it where there is none, or no whole one. */
 export function sessionSecret(dataFolder: string): Buffer {
-  const file = join(dataFolder, 'session-secret');
-  const stored = read(file);
+  const stored = read(fileIn(dataFolder));
   if (stored.length === SECRET_BYTES) return stored;
   const made = randomBytes(SECRET_BYTES);
-  replaceFile(file, made.toString('base64'));
+  writeSessionSecret(dataFolder, made);
   return made;
 }
+
+/** Puts a secret into a data folder; servers read it at their start. */
+export function writeSessionSecret(dataFolder: string, secret: Buffer): void {
+  replaceFile(fileIn(dataFolder), secret.toString('base64'));
+}
+
+const fileIn = (dataFolder: string): string => join(dataFolder, 'session-secret');
 
 function read(file: string): Buffer {
   try {

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { Authority, authorityFolder } from '../../../alphaserver/ingest/authority.ts';
 import { JoinCodes } from '../../../alphaserver/ingest/join-codes.ts';
 import { JoinedHosts } from '../../../alphaserver/ingest/joined-hosts.ts';
-import { Joining } from '../../../alphaserver/ingest/joining.ts';
+import { type Joined, Joining, letIn } from '../../../alphaserver/ingest/joining.ts';
 import { encodeJoinCode } from '../../../protocol/join-code.ts';
 import { makeRequest, REQUEST_LIMIT_CHARS } from '../../../service/certificates.ts';
 
@@ -32,7 +32,8 @@ beforeEach(async () => {
   codes = new JoinCodes(folder);
   hosts = new JoinedHosts(folder);
   const log = { info: (text: string) => said.push(text), warn: (text: string) => said.push(text) };
-  joining = new Joining({ authority, codes, hosts, log, now: () => nowMs });
+  const claim = async (code: string, joined: Joined): Promise<void> => letIn(codes, hosts, code, joined);
+  joining = new Joining({ authority, codes, hosts, claim, log, now: () => nowMs });
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 

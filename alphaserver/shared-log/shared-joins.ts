@@ -1,0 +1,122 @@
+/**
+ * Codes with which hosts join, and the hosts that did, on all servers: each code and each use of one is a decision in the shared log.
+ * Its order says who came first, so that a code lets in no more hosts than it is good for, wherever they come.
+ */
+import type { Decision, NewDecision } from '../store/decisions.ts';
+
+/** The kinds of decisions: a code was made, a host asks to join, a host joined before its server shared a log. */
+export const CODE_DECISION = 'code';
+export const JOIN_DECISION = 'join';
+export const JOINED_DECISION = 'joined';
+/** Interval at which codes of `alphaserver enroll` are looked for. */
+const LOOK_EVERY_MS = 1_000;
+/** Decisions read at a time. */
+const STEP_DECISIONS = 500;
+
+/** A folder with one file a thing, named by its subject. */
+export interface NamedFiles {
+  names(): readonly string[];
+  /** Gives a file's content; null where there is none, or no whole one. */
+  content(name: string): object | null;
+}
+
+/** The folders, and the two ends of the log. */
+export interface SharedJoinsOptions {
+  readonly codes: NamedFiles;
+  readonly hosts: NamedFiles;
+  /** Takes over one decision of the log. Called in its order, and perhaps again after a crash. */
+  readonly apply: (decision: Decision) => void;
+  /** Appends decisions to the shared log. */
+  readonly decide: (decisions: readonly NewDecision[]) => Promise<void>;
+  /** Gives decisions of the three kinds above an id, in order. */
+  readonly after: (id: number, limit: number) => readonly Decision[];
+  /** Gives and keeps the id up to which decisions were taken over. */
+  readonly position: () => number;
+  readonly moved: (id: number) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Starts with the construction. */
+export class SharedJoins {
+  readonly #options: SharedJoinsOptions;
+  readonly #timer: NodeJS.Timeout;
+  /** What the log has, or was given, by its kind and subject. */
+  readonly #known = new Set<string>();
+  #sharing: Promise<void> | null = null;
+  #isClosed = false;
+
+  constructor(options: SharedJoinsOptions) {
+    this.#options = options;
+    for (let id = 0; ; ) {
+      const read = options.after(id, STEP_DECISIONS);
+      for (const { kind, subject, body } of read) this.#know(kind, subject, body);
+      const last = read.at(-1);
+      if (last === undefined) break;
+      id = last.id;
+    }
+    this.decided();
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
+    this.#look();
+  }
+
+  /** Takes over what was decided since the last time. Throws where the folder cannot be written. */
+  decided(): void {
+    const { after, position, moved, apply } = this.#options;
+    for (;;) {
+      const read = after(position(), STEP_DECISIONS);
+      for (const decision of read) {
+        apply(decision);
+        this.#know(decision.kind, decision.subject, decision.body);
+      }
+      const last = read.at(-1);
+      if (last === undefined) return;
+      moved(last.id);
+    }
+  }
+
+  /** Asks to use a code. Afterwards the folder has what came of it. Rejects with a StoreError when the log does not take it. */
+  async join(code: string, body: object): Promise<void> {
+    await this.#share();
+    await this.#options.decide([{ kind: JOIN_DECISION, subject: code, by: null, body }]);
+    this.decided();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    await this.#sharing?.catch(() => {});
+  }
+
+  #know(kind: string, subject: string, body: object): void {
+    this.#known.add(`${kind} ${subject}`);
+    if (kind === JOIN_DECISION) this.#known.add(`${JOINED_DECISION} ${(body as { name?: string }).name}`);
+  }
+
+  #look(): void {
+    this.#share().catch(this.#options.failed);
+  }
+
+  /** Gives the log what it lacks of the folders. */
+  #share(): Promise<void> {
+    this.#sharing ??= this.#give().finally(() => {
+      this.#sharing = null;
+    });
+    return this.#sharing;
+  }
+
+  async #give(): Promise<void> {
+    const { codes, hosts, decide } = this.#options;
+    const new_ = (kind: string, files: NamedFiles): NewDecision[] =>
+      files
+        .names()
+        .filter((subject) => !this.#known.has(`${kind} ${subject}`))
+        .flatMap((subject) => {
+          const body = files.content(subject);
+          return body === null ? [] : [{ kind, subject, by: null, body }];
+        });
+    const given = [...new_(CODE_DECISION, codes), ...new_(JOINED_DECISION, hosts)];
+    if (given.length === 0 || this.#isClosed) return;
+    await decide(given);
+    for (const { kind, subject, body } of given) this.#know(kind, subject, body);
+  }
+}

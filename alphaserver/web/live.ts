@@ -294,7 +294,6 @@ export function liveRoute(app: ApiApp, live: Live, access: Pick<Access, 'standin
       'cache-control': 'no-store',
       // Tells a reverse proxy (nginx) not to hold events back.
       'x-accel-buffering': 'no',
-      'x-content-type-options': 'nosniff',
     });
     const { query } = request;
     const isFiltered = Object.values(query).some((value) => value !== null);

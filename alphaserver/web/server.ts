@@ -31,6 +31,7 @@ import { hostRoutes } from './routes/hosts.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { secureHeaders } from './secure-headers.ts';
 import { CsvDownloads } from './send-csv.ts';
 import { pageFiles } from './static.ts';
 
@@ -98,6 +99,8 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     forceCloseConnections: true,
     routerOptions: ROUTER,
   });
+  // Before every other hook: whoever is refused gets them too.
+  await secureHeaders(app, certificate !== null);
   const access = new Access({
     ...options.access,
     encrypted: certificate !== null,
@@ -116,15 +119,6 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   app.setNotFoundHandler((_request, reply) =>
     reply.status(404).send({ error: 'not_found', message: 'there is nothing at this path' }),
   );
-  app.addHook('onSend', async (_request, reply) => {
-    // The API's page has a policy of its own.
-    if (!reply.hasHeader('content-security-policy'))
-      reply.header('content-security-policy', "default-src 'self'; frame-ancestors 'none'; base-uri 'none'");
-    reply.headers({
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
-    });
-  });
   app.addHook('onSend', packed);
   app.addHook('onRequest', async (request, reply) => {
     if (isOwnHost(request.headers.host)) return;

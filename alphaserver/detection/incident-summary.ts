@@ -58,10 +58,29 @@ export function summaryOf(incident: Facts, facts: SummaryFacts): string {
   return `${sentence(incident, facts)}${trustWords(incident)}`;
 }
 
-function trustWords({ decidedBy, trust }: Facts): string {
+const FORGEABLE_MARK = ' (forgeable log)';
+const UNKNOWN_MARK = ' (log of unknown trust)';
+
+type Evidence = Pick<Incident, 'decidedBy' | 'trust'>;
+
+/** Returns how a sentence about one incident ends; an empty text where sshd itself wrote the log, or no event decided it. */
+function trustWords({ decidedBy, trust }: Evidence): string {
   if (decidedBy === null) return '';
-  if (trust === null) return ' (log of unknown trust)';
-  return trust === 'forgeable' ? ' (forgeable log)' : '';
+  if (trust === null) return UNKNOWN_MARK;
+  return trust === 'forgeable' ? FORGEABLE_MARK : '';
+}
+
+/** Returns how a title ends that stands for incidents: `(forgeable log)` where no better log says that any of them happened, else an empty text. */
+export function trustMark(incidents: readonly Evidence[]): string {
+  const marks = incidents.map(trustWords);
+  return marks.includes(FORGEABLE_MARK) && !marks.includes('') ? FORGEABLE_MARK : '';
+}
+
+/** Cuts a line that may end in a trust mark to so many UTF-16 units, and keeps the mark. */
+export function cutMarked(line: string, limitChars: number): string {
+  if (line.length <= limitChars) return line;
+  const mark = [FORGEABLE_MARK, UNKNOWN_MARK].find((one) => line.endsWith(one)) ?? '';
+  return `${line.slice(0, limitChars - mark.length - 1)}…${mark}`;
 }
 
 /** `, the first time from BR and by AS64500 Example`. */

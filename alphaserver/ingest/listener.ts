@@ -16,6 +16,8 @@ import { Unadmitted, type UnadmittedLimits } from './unadmitted.ts';
 export const SESSIONS_LIMIT = 100_000;
 /** How often sessions are checked for silence, and tokens for a change. */
 const CHECK_EVERY_MS = 1_000;
+/** So many sessions are checked in one turn of the event loop: to refuse one that is out of time takes some 0.1 ms. */
+const CHECKED_AT_ONCE = 100;
 /** TCP keep-alive finds half-open connections earlier than heartbeats do. */
 const KEEP_ALIVE_MS = 30_000;
 /** How long sessions may take to read their last acknowledgement at a shutdown. */
@@ -46,6 +48,9 @@ export class Listener implements Sessions {
   #certificate: ServerCertificate | null = null;
   #certificateCheckedMs = 0;
   #check: NodeJS.Timeout | null = null;
+  #isChecking = false;
+  /** True where admissions may have ended since the last check of all sessions began. */
+  #mustRecheck = false;
   #closed: Promise<void> = Promise.resolve();
   #closedBytes = 0;
 
@@ -98,7 +103,7 @@ export class Listener implements Sessions {
         this.#server.on('error', (error) => this.#options.log.error(`Cannot accept: ${error.message}`));
         this.#options.log.info('Socket now listening');
         this.refreshCertificate();
-        this.#check = setInterval(() => this.#checkAll(), CHECK_EVERY_MS);
+        this.#check = setInterval(() => void this.#checkAll(), CHECK_EVERY_MS);
         done((this.#server.address() as { port: number }).port);
       });
     });
@@ -199,12 +204,24 @@ export class Listener implements Sessions {
     if (renewed !== null) (this.#server as TlsServer).setSecureContext(renewed);
   }
 
-  #checkAll(): void {
+  /** Checks every session, in pieces: a thousand that are out of time at once keep no acknowledgement waiting. */
+  async #checkAll(): Promise<void> {
     const nowMs = this.#options.now();
     if (Math.abs(nowMs - this.#certificateCheckedMs) >= CERTIFICATE_CHECKED_EVERY_MS) this.refreshCertificate();
     // One look at the file of tokens, not one for each of 20,000 sessions.
-    const changed = this.#options.admission.changed();
-    for (const session of this.#sessions) session.check(nowMs, changed);
+    this.#mustRecheck ||= this.#options.admission.changed();
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    const recheck = this.#mustRecheck;
+    this.#mustRecheck = false;
+    let checked = 0;
+    // Sessions that come meanwhile are checked too, at the end.
+    for (const session of this.#sessions) {
+      session.check(this.#options.now(), recheck);
+      checked += 1;
+      if (checked % CHECKED_AT_ONCE === 0) await new Promise((next) => setImmediate(next));
+    }
+    this.#isChecking = false;
   }
 }
 

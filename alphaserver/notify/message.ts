@@ -4,6 +4,7 @@ import type { NotificationKind } from '../alert-config/routing.ts';
 import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
 import type { Channel } from '../alert-config/rules-schema.ts';
 import type { Incident } from '../detection/incident.ts';
+import { trustMark } from '../detection/incident-summary.ts';
 
 /** That one incident opened or is over. */
 export interface Notification {
@@ -60,7 +61,10 @@ export function gravest({ notifications, report }: Message): Severity {
   return SEVERITIES[Math.max(0, ...ranks)] ?? 'notice';
 }
 
-/** Returns the message as one line without any text from outside: `Asgard: 2 critical alerts, 1 warning, 3 over`. */
+/**
+ * Returns the message as one line without any text from outside: `Asgard: 2 critical alerts, 1 warning, 3 over`. It ends in a trust mark
+ * where all that opened rests on logs that a client may have written.
+ */
 export function titleOf(message: Message): string {
   if (message.report) return message.report.title;
   if (message.test) return 'Asgard: a test, nothing has happened';
@@ -75,7 +79,9 @@ export function titleOf(message: Message): string {
   if (over > 0) parts.push(`${over} over`);
   const more = message.count - message.notifications.length;
   if (more > 0) parts.push(`and ${more} more`);
-  return `Asgard: ${parts.join(', ')}`;
+  // A phone shows the title alone.
+  const opened = message.notifications.filter(({ kind }) => kind === 'opened').map(({ incident }) => incident);
+  return `Asgard: ${parts.join(', ')}${more > 0 ? '' : trustMark(opened)}`;
 }
 
 /** Returns a notification as one line: `WARNING brute-force: 192.0.2.1 failed 12 times ...`. Holds text from outside: escape it. */

@@ -5,7 +5,7 @@ import type { ReportContent } from '../notify/message.ts';
 import type { FleetState } from '../queries/alert-results.ts';
 import type { Report } from './report.ts';
 import { tablesText } from './report-text.ts';
-import { answerOf } from './report-verdict.ts';
+import { answerOf, breachMark } from './report-verdict.ts';
 
 /** Text without colours and without a width: a mail wraps by itself. */
 const PLAIN = { columns: undefined, colour: false } as const;
@@ -22,7 +22,7 @@ export function reportContent(report: Report, every: string): ReportContent {
   const { state, attempts, accepted, failed, probes } = report.summary;
   const [words, severity] = WORDS[state];
   return {
-    title: `Asgard: ${every} report: ${words}`,
+    title: `Asgard: ${every} report: ${words}${state === 'breach' ? breachMark(report.summary.because) : ''}`,
     severity,
     lines: answerOf(report).map(({ text }) => escapeText(text.trim())),
     tables: tablesText(report, PLAIN),

@@ -1,7 +1,7 @@
 /** Puts the answer into words: is anything wrong, and what to look at. Pure. */
 import { escapeText } from '../../service/escape.ts';
 import { grouped } from '../../service/terminal/table.ts';
-import { spanWords } from '../detection/incident-summary.ts';
+import { cutMarked, spanWords, trustMark } from '../detection/incident-summary.ts';
 import type { Alert } from '../queries/alert-results.ts';
 import type { Report } from './report.ts';
 
@@ -39,7 +39,11 @@ export function answerOf(report: Report): Line[] {
       tone: 'bad',
     });
   else if (state === 'unknown') lines.push({ text: `Unknown: ${unknownWords(report)}.`, tone: 'bad' });
-  else lines.push({ text: `Someone got in: ${breach(because)}; ${happened(report)}.`, tone: 'grave' });
+  else
+    lines.push({
+      text: `Someone got in${breachMark(because)}: ${breach(because)}; ${happened(report)}.`,
+      tone: 'grave',
+    });
   const gravest = [...because].sort((a, b) => RANK[a.severity] - RANK[b.severity] || (a.lastAt < b.lastAt ? 1 : -1));
   for (const alert of gravest.slice(0, NAMED_INCIDENTS)) lines.push(incident(alert));
   if (because.length > NAMED_INCIDENTS)
@@ -89,8 +93,16 @@ function breach(because: readonly Alert[]): string {
   return `${counted(critical, 'critical incident')} to look at now${more > 0 ? `, ${grouped(more)} more going on` : ''}`;
 }
 
+/** The trust mark of the critical incidents together: one that is sure takes it away. Those of agents' own states have no events. */
+export const breachMark = (because: readonly Alert[]): string =>
+  trustMark(
+    because
+      .filter(({ severity }) => severity === 'critical')
+      .map(({ trust, evidence }) => ({ decidedBy: evidence[0] ?? null, trust })),
+  );
+
 function incident({ severity, rule, summary, lastAt, closedAt }: Alert): Line {
-  const text = `  ${severity}: ${escapeText(summary, SUMMARY_LIMIT_CHARS)} (${rule}, ${minute(lastAt)}${closedAt === null ? '' : ', over'})`;
+  const text = `  ${severity}: ${cutMarked(escapeText(summary), SUMMARY_LIMIT_CHARS)} (${rule}, ${minute(lastAt)}${closedAt === null ? '' : ', over'})`;
   return { text, tone: severity === 'critical' ? 'grave' : severity === 'warning' ? 'bad' : 'plain' };
 }
 

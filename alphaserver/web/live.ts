@@ -1,6 +1,7 @@
 /** `GET /api/stream`: what is stored, as it is stored, to everyone who watches, as server-sent events. */
 import type { Writable } from 'node:stream';
 import { networkOf } from '../../service/ip-network.ts';
+import { Turns } from '../../service/turns.ts';
 import type { Views } from '../queries/results.ts';
 import type { Appended, StoredEvent } from '../store/store.ts';
 import type { Access } from './access.ts';
@@ -17,6 +18,11 @@ export const STALL_LIMIT_MS = 15_000;
 const HEARTBEAT_MS = 10_000;
 /** Events read from the store at once for one that is behind. */
 const CATCH_UP_EVENTS = 500;
+/**
+ * Viewers that are behind and read from the store in the same turn of the event loop. Each answer costs some milliseconds: with
+ * dozens of them in one turn, agents would wait for their acknowledgements.
+ */
+const CATCH_UPS_AT_ONCE = 2;
 /**
  * Viewers are written to at most this often: a screen shows no more, and a thousand viewers of a busy fleet would otherwise cost a
  * write for each of them at each commit.
@@ -109,6 +115,7 @@ export class Live {
   readonly #queued: Item[] = [];
   /** Runs for WRITE_EVERY_MS after each write. */
   #timer: NodeJS.Timeout | null = null;
+  readonly #catchUps = new Turns(CATCH_UPS_AT_ONCE);
 
   constructor(options: LiveOptions) {
     this.#options = options;
@@ -158,7 +165,8 @@ export class Live {
     const items = this.#queued.splice(0);
     const events = items.flatMap(({ event }) => event ?? []);
     const [first, last] = [events[0], events.at(-1)];
-    const whole = items.map(({ text }) => text).join('');
+    // Encoded once: all viewers that get everything share its memory.
+    const whole = Buffer.from(items.map(({ text }) => text).join(''));
     for (const viewer of this.#viewers) {
       if (first) viewer.cursor ??= first.id - 1;
       const { filter, cursor, stream } = viewer;
@@ -177,7 +185,7 @@ export class Live {
             .filter(takes)
             .map(({ text }) => text)
             .join('');
-      if (taken !== '') this.#write(viewer, taken);
+      if (taken.length > 0) this.#write(viewer, taken);
       if (last && !viewer.behind) viewer.cursor = Math.max(viewer.cursor ?? 0, last.id);
     }
   }
@@ -224,17 +232,7 @@ export class Live {
     try {
       while (!stream.destroyed) {
         if (stream.writableNeedDrain) await flowing(stream);
-        const newest = this.#newest;
-        const events = await this.#options.views.eventsAfter(viewer.cursor ?? this.#newest, CATCH_UP_EVENTS);
-        const last = events.at(-1);
-        if (last) {
-          for (const event of events) {
-            if (stream.writableLength > VIEWER_BUFFER_BYTES) await flowing(stream);
-            if (passes(viewer.filter, event)) this.#write(viewer, written(event));
-          }
-          viewer.cursor = last.id;
-        } else if (newest === this.#newest) break;
-        // Else a commit came between the question and the answer: its events were not written to one who is behind.
+        if (!(await this.#catchUps.run(() => this.#readOn(viewer)))) break;
       }
       viewer.behind = false;
     } catch {
@@ -243,8 +241,30 @@ export class Live {
     }
   }
 
-  #write({ stream }: Viewer, text: string): void {
-    if (stream.writable) stream.write(text);
+  /** Reads and writes what comes next, in one piece: as many events as fit what may wait for a viewer, at least one. False where none is left. */
+  async #readOn(viewer: Viewer): Promise<boolean> {
+    // It may have left while it waited for its turn.
+    if (viewer.stream.destroyed) return false;
+    const newest = this.#newest;
+    const events = await this.#options.views.eventsAfter(viewer.cursor ?? this.#newest, CATCH_UP_EVENTS);
+    const texts: string[] = [];
+    let length = 0;
+    for (const event of events) {
+      if (length > VIEWER_BUFFER_BYTES) break;
+      viewer.cursor = event.id;
+      if (!passes(viewer.filter, event)) continue;
+      const text = written(event);
+      length += text.length;
+      texts.push(text);
+    }
+    if (texts.length > 0) this.#write(viewer, texts.join(''));
+    // Else a commit came between the question and the answer: its events were not written to one who is behind.
+    return events.length > 0 || newest !== this.#newest;
+  }
+
+  #write({ stream }: Viewer, text: string | Buffer): void {
+    // An HTTP answer calls itself writable after it was destroyed, and makes an error of each write.
+    if (stream.writable && !stream.destroyed) stream.write(text);
   }
 
   /** Drops who takes nothing any more or may not watch any longer, and gives the others a sign of life. */

@@ -29,6 +29,7 @@ export function alertmanagerPost(
         source: source ?? incident.ips.join(', '),
         user: incident.users.join(', '),
         hosts: incident.hosts.join(', '),
+        trust: incident.trust ?? '',
       },
       startsAt: iso(openedAt),
       endsAt: iso(kind === 'resolved' ? (closedAt ?? lastAt) : openedAt + OPEN_MS),
@@ -38,7 +39,7 @@ export function alertmanagerPost(
   const left = message.count - message.notifications.length;
   const rest = {
     labels: { alertname: 'storm', severity: 'warning', incident: message.id, instance: 'fleet', job: 'asgard' },
-    annotations: { summary: titleOf(message), source: '', user: '', hosts: '' },
+    annotations: { summary: titleOf(message), source: '', user: '', hosts: '', trust: '' },
     startsAt: iso(message.madeAt),
     endsAt: iso(message.madeAt + 3_600_000),
     ...(page === null ? {} : { generatorURL: page }),

@@ -1,4 +1,5 @@
 /** The format of an email: text and HTML. */
+import { cutMarked } from '../../detection/incident-summary.ts';
 import {
   leftLine,
   lineOf,
@@ -53,7 +54,7 @@ export function emailOf(from: string, to: readonly string[], message: Message, p
   return {
     from,
     to,
-    subject: subject.slice(0, SUBJECT_LIMIT),
+    subject: cutMarked(subject, SUBJECT_LIMIT),
     text: `${[title, '', ...rows, ...rest].join('\n')}\n`,
     html: `<p><strong>${escaped(title)}</strong></p><ul>${items.join('')}</ul>${rest.map((line) => `<p>${escaped(line)}</p>`).join('')}`,
     messageId,

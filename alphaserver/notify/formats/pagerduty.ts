@@ -1,4 +1,5 @@
 /** The format of PagerDuty's Events API version 2: one event an incident, with its id as key; a storm's rest is one event with a count. */
+import { cutMarked } from '../../detection/incident-summary.ts';
 import { gravest, lineOf, type Message, pageOf, titleOf } from '../message.ts';
 import { jsonPost, type Post } from '../post.ts';
 
@@ -20,7 +21,7 @@ export function pagerdutyPost(url: string | null, routingKey: string, message: M
     client: 'Asgard',
     ...(link === null ? {} : { client_url: link, links: [{ href: link, text: 'What happened' }] }),
     payload: {
-      summary: (single === null ? titleOf(message) : lineOf(single)).slice(0, SUMMARY_LIMIT),
+      summary: cutMarked(single === null ? titleOf(message) : lineOf(single), SUMMARY_LIMIT),
       source: single?.incident.host ?? 'asgard',
       severity: SEVERITIES[gravest(message)],
       timestamp: new Date(single?.incident.openedAt ?? message.madeAt).toISOString(),
@@ -33,6 +34,7 @@ export function pagerdutyPost(url: string | null, routingKey: string, message: M
               users: single.incident.users,
               sources: single.incident.ips,
               count: single.incident.count,
+              trust: single.incident.trust,
             },
           }),
     },

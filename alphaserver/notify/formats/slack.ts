@@ -1,4 +1,5 @@
 /** The format of Slack's incoming webhooks: text from outside is in `plain_text` only, which has no mentions, links or markup. */
+import { cutMarked } from '../../detection/incident-summary.ts';
 import { leftLine, lineOf, type Message, pageOf, shownOf, titleOf } from '../message.ts';
 import { jsonPost, type Post } from '../post.ts';
 
@@ -8,7 +9,7 @@ const SECTION_LIMIT = 3_000;
 /** Escapes `&`, `<` and `>` (api.slack.com, formatting text): nothing else starts a link or a mention. */
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-const plain = (text: string): unknown => ({ type: 'plain_text', text: text.slice(0, SECTION_LIMIT), emoji: false });
+const plain = (text: string): unknown => ({ type: 'plain_text', text: cutMarked(text, SECTION_LIMIT), emoji: false });
 
 /** Renders a section for each notification that is shown, and how many more there are. */
 export function slackPost(url: string, message: Message, page: string | null): Post {

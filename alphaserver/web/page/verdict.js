@@ -93,6 +93,7 @@ export function verdictOf(part, view, nowMs) {
     view,
     fleet?.coverage ?? null,
     unknown ?? (part.doubt === null ? null : 'Not known now'),
+    trustMark(concerns),
   );
   const doubt = part.doubt === null ? '' : `${part.doubt}: there may be more. `;
   return {
@@ -168,13 +169,25 @@ function unknownWords({ concerns, amounts, hosts, known }, view, watched) {
 }
 
 /**
+ * How the title ends where no better log than one that a client can write to says that somebody got in; else an empty text. An incident
+ * without events rests on no log.
+ * @param {readonly Concern[]} concerns
+ */
+function trustMark(concerns) {
+  const alerts = concerns.filter(({ standing: one }) => one === 'unacknowledged').map(({ alert }) => alert);
+  const isSure = alerts.some(({ trust, evidence }) => evidence.length === 0 || (trust ?? 'forgeable') !== 'forgeable');
+  return !isSure && alerts.some(({ trust }) => trust === 'forgeable') ? ' (forgeable log)' : '';
+}
+
+/**
  * @param {Verdict['state']} state
  * @param {View} view
  * @param {CoverageCounts | null} coverage
  * @param {string | null} unknown
+ * @param {string} mark
  */
-function titleOf(state, view, coverage, unknown) {
-  if (state === 'breach') return 'Someone got in';
+function titleOf(state, view, coverage, unknown, mark) {
+  if (state === 'breach') return `Someone got in${mark}`;
   if (state === 'attack') return 'Under attack';
   if (state === 'unknown') return unknown ?? 'No host is watched';
   if (isFiltered(view) || coverage === null) return 'No incident here';

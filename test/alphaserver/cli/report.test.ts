@@ -116,6 +116,21 @@ describe('the answer', () => {
     assert.equal(lines[2], '  warning: 192.0.2.1 failed 10 times on web (brute-force, 2026-11-24 12:00)');
   });
 
+  it('says of a break-in that it rests on logs that can be forged, as long as no better log says so too', () => {
+    const summary = `192.0.2.1 got in on ${'web-'.repeat(100)}1 (forgeable log)`;
+    const forged = alert({ severity: 'critical', rule: 'break-in', evidence: [1], trust: 'forgeable', summary });
+    const firstTwo = (because: readonly Alert[]): string[] =>
+      answerOf({ ...REPORT, summary: { ...REPORT.summary, state: 'breach', because } } as const)
+        .slice(0, 2)
+        .map(({ text }) => text);
+    const [first, second] = firstTwo([forged]);
+    assert.match(first ?? '', /^Someone got in \(forgeable log\): 1 critical incident to look at now; /);
+    assert.match(second ?? '', /… \(forgeable log\) \(break-in, /);
+    assert.match(firstTwo([forged, { ...forged, trust: 'syslog' }])[0] ?? '', /^Someone got in: /);
+    const rootsOnNoLog = { ...forged, rule: 'unlogged-session', evidence: [], trust: null } as const;
+    assert.match(firstTwo([forged, rootsOnNoLog])[0] ?? '', /^Someone got in: /);
+  });
+
   it('names a time of its own, and nothing where nothing was', () => {
     const past = { ...REPORT, until: '2026-11-24T00:00:00.000Z' };
     assert.match(firstLine(past), / from 2026-11-23 12:00 to 2026-11-24 00:00\.$/);

@@ -119,6 +119,43 @@ afterEach(async () => {
   await listener.close();
 });
 
+test('many connections that are out of time at once are all refused, and an acknowledgement comes between them', async () => {
+  const order: string[] = [];
+  const silent = new Set<string>();
+  const many = new Listener({
+    listen: { scheme: 'tcp', host: '127.0.0.1', port: 0 },
+    tls: null,
+    admission: {
+      admit: () => ({ identity: null, change: null, tokenHash: null, certificate: null, delayMs: 0 }),
+      changed: () => false,
+      mayStay: () => true,
+      eventHost: () => ({ delayMs: 0 }),
+    },
+    ingest,
+    log: {
+      debug: () => {},
+      info: () => {},
+      error: () => {},
+      warn: (text: string) => {
+        if (!text.includes('no hello came')) return;
+        if (silent.size === 0) setImmediate(() => order.push('another'));
+        silent.add(text);
+        order.push('refused');
+      },
+    },
+    now: () => Date.now() + skewMs,
+  });
+  const manyPort = await many.open();
+  const sockets = Array.from({ length: 250 }, () => connect(manyPort, '127.0.0.1').on('error', () => {}));
+  await until(() => many.connections === sockets.length);
+  skewMs = 11_000;
+  await until(() => silent.size === sockets.length);
+  assert.ok(order.indexOf('another') <= 100, `after ${order.indexOf('another')}`);
+  for (const socket of sockets) socket.destroy();
+  many.drain();
+  await many.close();
+});
+
 test('hello, an event, quit: the log says what the contract says', async () => {
   const client = new Client().say(hello(), event(1));
   await client.acked(1);

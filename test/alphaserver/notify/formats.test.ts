@@ -182,6 +182,41 @@ test('a storm is one message with a count, the gravest first', () => {
   assert.equal(blocks.at(-1).elements[0].text, `and ${1_000 - SHOWN_LIMIT} more: ${PAGE}`);
 });
 
+test('every channel says of an incident that it rests on a log that can be forged, however long its names are, and in its title', () => {
+  const summary = `root got in by password from 192.0.2.1 on ${'web-'.repeat(1_500)}1 (forgeable log)`;
+  const opened = { kind: 'opened', incident: incident({ trust: 'forgeable', summary, severity: 'critical' }) } as const;
+  const message: Message = { ...one, notifications: [opened] };
+  const url = 'https://x.example/y';
+  const channels: readonly Channel[] = [
+    { type: 'webhook', url, ...COMMON },
+    { type: 'slack', url, ...COMMON },
+    { type: 'teams', url, ...COMMON },
+    { type: 'ntfy', url, ...COMMON },
+    { type: 'pagerduty', routingKey: 'k', ...COMMON },
+    { type: 'alertmanager', url, ...COMMON },
+  ];
+  for (const channel of channels) assert.match(post(channel, message).body, /\(forgeable log\)/, channel.type);
+  assert.equal(json({ type: 'webhook', url, ...COMMON }, message).alerts[0].trust, 'forgeable');
+  assert.equal(json({ type: 'alertmanager', url, ...COMMON }, message)[0].annotations.trust, 'forgeable');
+  assert.equal(
+    json({ type: 'pagerduty', routingKey: 'k', ...COMMON }, message).payload.custom_details.trust,
+    'forgeable',
+  );
+  // A line that does not fit Discord's message is left out; its title says it all the same.
+  const [embed] = json({ type: 'discord', url, ...COMMON }, message).embeds;
+  assert.equal(embed.title, 'Asgard: 1 critical alert (forgeable log)');
+  const mail = render(
+    { type: 'email', server: 'smtp://h', from: 'a@b.c', to: ['a@b.c'], ...COMMON },
+    message,
+    PAGE,
+    NOW,
+  );
+  assert.ok(mail.by === 'mail' && mail.mail.subject.length <= 150);
+  assert.match(mail.mail.subject, /… \(forgeable log\)$/);
+  const beside = { ...message, notifications: [opened, ...one.notifications], count: 2 };
+  assert.equal(json({ type: 'slack', url, ...COMMON }, beside).text, 'Asgard: 1 critical alert, 1 warning');
+});
+
 test('a test says that nothing has happened, and wakes nobody', () => {
   const message = testMessage('t1', NOW);
   assert.match(

@@ -32,7 +32,8 @@ const event = (id: number, reason = ''): StoredEvent => ({
 });
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-const idsIn = (text: string): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+const idsIn = (text: string | Buffer): number[] =>
+  [...String(text).matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
 
 /** A viewer whose network takes what it is told to. */
 class Network extends Writable {
@@ -127,6 +128,37 @@ describe('viewers of the live stream', () => {
     slow.flow();
     await until(() => slow.ids.length === 2_100);
     assert.deepEqual(slow.ids, range(1, 2_100));
+  });
+
+  it('that are behind ask the store two at a time, until they are gone', async () => {
+    let asking = 0;
+    let most = 0;
+    let asked = 0;
+    const counting = new Live({
+      views: {
+        eventsAfter: async (id, limit) => {
+          asking += 1;
+          most = Math.max(most, asking);
+          await new Promise(setImmediate);
+          asking -= 1;
+          asked += 1;
+          return range(id + 1, id + limit).map((one) => event(one));
+        },
+      },
+      now: () => nowMs,
+    });
+    const viewers = Array.from({ length: 20 }, () => new Network());
+    for (const viewer of viewers) counting.add(viewer, 0);
+    await until(() => viewers.every(({ ids }) => ids.length >= 2_000));
+    assert.equal(most, 2);
+    for (const viewer of viewers) assert.deepEqual(viewer.ids.slice(0, 2_000), range(1, 2_000));
+    for (const viewer of viewers) viewer.destroy();
+    await until(() => counting.viewers === 0 && asking === 0);
+    const before = asked;
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    assert.equal(asked, before, 'nobody is asked for those that are gone');
+    counting.close();
   });
 
   it('that take nothing any more are dropped, and the others notice nothing', async () => {

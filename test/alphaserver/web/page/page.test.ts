@@ -247,7 +247,7 @@ describe('the answer in words', () => {
     return verdictOf(part as unknown as Parameters<typeof verdictOf>[0], viewOf(new URLSearchParams(query)), NOW_MS);
   };
   const over = { closedAt: '2026-11-23T11:45:00.000Z' };
-  const breakIn = { rule: 'break-in', severity: 'critical' };
+  const breakIn = { rule: 'break-in', severity: 'critical', trust: 'journal', evidence: [1] };
 
   it('is quiet where everybody looks and nothing stands out', () => {
     const { state, title, why, blind } = verdict([], [alert('a', over)]);
@@ -324,6 +324,13 @@ describe('the answer in words', () => {
     assert.equal(verdict([alert('b', { ...breakIn, ...over })]).title, 'Someone got in');
     const seen = { acknowledgedAt: '2026-11-23T11:50:00.000Z', acknowledgedBy: 'mira' };
     assert.equal(verdict([], [alert('b', { ...breakIn, ...over, ...seen })]).title, 'All quiet');
+  });
+
+  it('is a break-in by a log that can be forged where no better log says so', () => {
+    const forged = alert('a', { ...breakIn, trust: 'forgeable' });
+    assert.equal(verdict([forged]).title, 'Someone got in (forgeable log)');
+    assert.equal(verdict([forged, alert('b', breakIn)]).title, 'Someone got in');
+    assert.equal(verdict([forged, alert('b', { ...breakIn, evidence: [], trust: null })]).title, 'Someone got in');
   });
 
   it('names those to look at first, then open ones, then those that are over', () => {

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { policyWithStyle } from './secure-headers.ts';
 
 const PAGE = join(import.meta.dirname, 'page');
 const CHARTS = dirname(fileURLToPath(import.meta.resolve('uplot/dist/uPlot.min.css')));
@@ -69,7 +70,7 @@ function readAll(): { version: string; index: File; policy: string; files: Reado
     .replace('{styles}', () => `<style>${styles}</style>`);
   // The policy lets in this style sheet by its hash, and no other that stands in a page.
   const hash = createHash('sha256').update(styles).digest('base64');
-  const policy = `default-src 'self'; style-src 'self' 'sha256-${hash}'; frame-ancestors 'none'; base-uri 'none'`;
+  const policy = policyWithStyle(hash);
   return { version, index: file('html', Buffer.from(html)), policy, files };
 }
 

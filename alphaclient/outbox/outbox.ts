@@ -27,6 +27,10 @@ export const OUTBOX_FILE = 'outbox.db';
 /** Free pages (4 KiB) that stay in the file for new events; of those above, some go back to the disk with each `compact`. */
 const FREE_PAGES = 4_096;
 const FREED_PAGES_AT_ONCE = 1_024;
+/** `compact` checkpoints a write-ahead log of more pages, so that no commit has to, which an event waits for. */
+const WAL_PAGES = 256;
+/** A commit checkpoints it at this size: 16 MiB, while a long log is read. */
+export const WAL_LIMIT_PAGES = 4_096;
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
@@ -109,6 +113,7 @@ export class Outbox {
     this.#lock = lockFolder(folder);
     try {
       this.#db = openDurable(join(folder, OUTBOX_FILE), SCHEMA);
+      this.#db.exec(`PRAGMA wal_autocheckpoint=${WAL_LIMIT_PAGES}`);
       this.#insert = this.#db.prepare('INSERT INTO events (seq, body) VALUES (?, ?)');
       this.#select = this.#db.prepare('SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?');
       this.#setMeta = this.#db.prepare(
@@ -307,11 +312,21 @@ export class Outbox {
     this.#acked = Math.max(this.#acked, Math.min(seq, this.#lastSeq));
   }
 
-  /** Deletes the rows of acknowledged events, and gives free space back to the disk. Throws an OutboxError; it may be retried. */
+  /**
+   * Deletes the rows of acknowledged events, gives free space back to the disk, and checkpoints the write-ahead log. Throws an
+   * OutboxError; it may be retried.
+   */
   compact(): void {
     if (this.#droppedUpTo < this.#acked) this.#withDeletion(() => {});
     const { freelist_count: free } = this.#db.prepare('PRAGMA freelist_count').get() as { freelist_count: number };
     if (free > FREE_PAGES) withOutboxErrors(() => this.#db.exec(`PRAGMA incremental_vacuum(${FREED_PAGES_AT_ONCE})`));
+    if (this.walPages > WAL_PAGES) withOutboxErrors(() => this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)'));
+  }
+
+  /** Pages of the write-ahead log that are not in the file yet. */
+  get walPages(): number {
+    const { log, checkpointed } = this.#db.prepare('PRAGMA wal_checkpoint(NOOP)').get() as Record<string, number>;
+    return (log ?? 0) - (checkpointed ?? 0);
   }
 
   /** Runs `work` in one transaction with the deletion of acknowledged events. Its cost depends on how many are deleted, not on how many are pending. */

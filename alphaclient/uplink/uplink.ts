@@ -198,8 +198,9 @@ export class Uplink {
       const page = room > 0 ? outbox.after(this.#sentSeq, Math.min(PAGE_EVENTS, room)) : [];
       if (page.length === 0) break;
       const { seq: lastOfPage } = page.at(-1) as { seq: number };
-      // Before the first byte goes out: after a crash an acknowledgement of it must not look like a lie.
-      outbox.noteSending(lastOfPage);
+      // Before the first byte goes out: after a crash an acknowledgement of it must not look like a lie. In blocks of a window,
+      // since each note is a write that waits for the disk.
+      if (lastOfPage > outbox.maySentSeq) outbox.noteSending(Math.min(outbox.lastSeq, this.#sentSeq + windowEvents));
       socket.write(page.map(({ seq, body }) => encodeEvent(seq, body)).join(''));
       this.#sentSeq = lastOfPage;
     }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { OutboxError, openDurable } from '../../../alphaclient/outbox/database.ts';
-import { Outbox, type ReadResult } from '../../../alphaclient/outbox/outbox.ts';
+import { Outbox, type ReadResult, WAL_LIMIT_PAGES } from '../../../alphaclient/outbox/outbox.ts';
 import { Checkpoint, openStateFolder } from '../../../alphaclient/outbox/recovery.ts';
 import { summarize } from '../../../alphaclient/outbox/summary.ts';
 import type { LoginEvent } from '../../../protocol/event.ts';
@@ -48,6 +48,22 @@ test('events, position and reader state come back together after a restart', () 
   assert.deepEqual(second.bookmark('/x'), { position: { offset: 20 }, reader: { n: 20 } });
   assert.equal(second.bookmark('/y'), null, 'positions of different logs do not mix');
   second.close();
+});
+
+test('what is committed stays in the write-ahead log until it is compacted, or until that is at its limit', () => {
+  const outbox = new Outbox(folder);
+  const page = 'x'.repeat(3_000);
+  const commits = (count: number): void => {
+    for (let i = 0; i < count; i += 1) outbox.commit(reading(Array(64).fill(page), i));
+  };
+  commits(20);
+  const before = outbox.walPages;
+  assert.ok(before > 1_100, `${before} pages: SQLite itself would have written them to the file at 1,000`);
+  outbox.compact();
+  assert.equal(outbox.walPages, 0);
+  commits(20 * Math.ceil(WAL_LIMIT_PAGES / before));
+  assert.ok(outbox.walPages < WAL_LIMIT_PAGES);
+  outbox.close();
 });
 
 test('only acknowledged events are deleted, and numbers go on when all are', () => {

@@ -163,8 +163,14 @@ test('a server that pongs is kept, however long it has nothing else to say', asy
   assert.equal(connections.length, 1);
 });
 
-test('what is not acknowledged is bounded, in order, and goes on with each acknowledgement', async () => {
+test('what is not acknowledged is bounded, in order, noted once a window, and goes on with each acknowledgement', async () => {
   waits(WINDOW_EVENTS + 500);
+  const notes: number[] = [];
+  const note = outbox.noteSending.bind(outbox);
+  outbox.noteSending = (seq) => {
+    notes.push(seq);
+    note(seq);
+  };
   start();
   const first = await hello(0);
   first.say({ type: 'welcome', version: 1, seq: 0 });
@@ -173,6 +179,7 @@ test('what is not acknowledged is bounded, in order, and goes on with each ackno
   first.say({ type: 'ack', seq: 100 });
   await until(() => first.seqs.length >= WINDOW_EVENTS + 100);
   assert.deepEqual(first.seqs.slice(-100), range(WINDOW_EVENTS + 1, WINDOW_EVENTS + 100));
+  assert.deepEqual(notes, [WINDOW_EVENTS, WINDOW_EVENTS + 500]);
 });
 
 test('a new connection goes on after what the server has, with what was sent and not acknowledged', async () => {

@@ -214,7 +214,10 @@ export function encode(
 
 /** An event's body as the outbox keeps it: without `type` and `seq`, which `encodeEvent` puts before it. Nulls are left out. */
 export function encodeBody(event: LoginEvent): string {
-  return JSON.stringify(event, (_key, value) => (value === null ? undefined : value));
+  const known: Record<string, unknown> = {};
+  // A replacer would be called for each field, and costs twice as much as all the rest.
+  for (const [field, value] of Object.entries(event)) if (value !== null) known[field] = value;
+  return JSON.stringify(known);
 }
 
 /** The `event` line for a body made by `encodeBody`. */

@@ -1,9 +1,10 @@
 /** Reads an event that came from outside: says what is wrong with a value, or gives the event in it. [P8] */
 import { EVENT_TEXT_LIMITS, type LoginEvent, type Outcome, PID_LIMIT } from './event.ts';
-import { isAddress, isHostName, isPid, isPort, isTime, PORT_LIMIT } from './values.ts';
+import { isAddress, isHostName, isPid, isPort, isTime, isUtcTime, PORT_LIMIT } from './values.ts';
 
 const OUTCOMES: readonly string[] = ['accepted', 'failed', 'probe'];
 const TRUSTS: readonly string[] = ['journal', 'syslog', 'forgeable'];
+const TEXTS = Object.keys(EVENT_TEXT_LIMITS) as (keyof typeof EVENT_TEXT_LIMITS)[];
 
 function wrongText(value: unknown, field: keyof typeof EVENT_TEXT_LIMITS): string | null {
   if (value === undefined || value === null) return null;
@@ -18,10 +19,11 @@ function wrongText(value: unknown, field: keyof typeof EVENT_TEXT_LIMITS): strin
  */
 export function eventFault(value: unknown): string | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'an event must be an object';
-  const { at, outcome, port, invalidUser, trust, pid, ...texts } = value as Record<string, unknown>;
+  const given = value as Record<string, unknown>;
+  const { at, outcome, method, port, invalidUser, trust, pid, ip, host } = given;
   if (!isTime(at)) return 'at must be an ISO 8601 time that exists';
   if (typeof outcome !== 'string' || !OUTCOMES.includes(outcome)) return 'outcome must be accepted, failed or probe';
-  if (outcome !== 'probe' && typeof texts['method'] !== 'string') return 'method must be a string';
+  if (outcome !== 'probe' && typeof method !== 'string') return 'method must be a string';
   if (port !== undefined && port !== null && !isPort(port))
     return `port must be a whole number from 0 to ${PORT_LIMIT}`;
   if (pid !== undefined && pid !== null && !isPid(pid)) return `pid must be a whole number from 1 to ${PID_LIMIT}`;
@@ -29,11 +31,10 @@ export function eventFault(value: unknown): string | null {
     return 'trust must be journal, syslog or forgeable';
   if (invalidUser !== undefined && invalidUser !== null && typeof invalidUser !== 'boolean')
     return 'invalidUser must be true or false';
-  for (const field of Object.keys(EVENT_TEXT_LIMITS) as (keyof typeof EVENT_TEXT_LIMITS)[]) {
-    const fault = wrongText(texts[field], field);
+  for (const field of TEXTS) {
+    const fault = wrongText(given[field], field);
     if (fault) return fault;
   }
-  const { ip, host } = texts;
   if (ip !== undefined && ip !== null && !isAddress(ip)) return 'ip must be a numeric address';
   if (host !== undefined && host !== null && !isHostName(host))
     return 'host must be a name without spaces and invisible characters';
@@ -44,7 +45,7 @@ export function eventFault(value: unknown): string | null {
 export function eventFrom(value: unknown): LoginEvent & { readonly at: string } {
   const given = value as Partial<LoginEvent> & { at: string; outcome: Outcome };
   return {
-    at: new Date(given.at).toISOString(),
+    at: isUtcTime(given.at) ? given.at : new Date(given.at).toISOString(),
     outcome: given.outcome,
     method: given.method ?? null,
     user: given.user ?? null,

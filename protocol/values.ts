@@ -22,13 +22,38 @@ export function isHostName(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= HOST_LIMIT && !NOT_IN_A_NAME.test(value);
 }
 
+/** What `isUtcTime` reads: `d` is a digit, all else stands for itself. */
+const UTC_TIME = 'dddd-dd-ddTdd:dd:dd.dddZ';
+const DIGIT = 'd'.charCodeAt(0);
+const ZERO = '0'.charCodeAt(0);
+
+/** True for an ISO 8601 time that exists, in UTC and with milliseconds, as nearly all are: without an expression, at a tenth of its cost. */
+export function isUtcTime(text: string): boolean {
+  if (text.length !== UTC_TIME.length) return false;
+  for (let i = 0; i < UTC_TIME.length; i += 1) {
+    const expected = UTC_TIME.charCodeAt(i);
+    const code = text.charCodeAt(i);
+    if (expected === DIGIT ? code < ZERO || code > ZERO + 9 : code !== expected) return false;
+  }
+  const twoAt = (i: number): number => (text.charCodeAt(i) - ZERO) * 10 + text.charCodeAt(i + 1) - ZERO;
+  return isDay(100 * twoAt(0) + twoAt(2), twoAt(5), twoAt(8)) && twoAt(11) < 24 && twoAt(14) < 60 && twoAt(17) < 60;
+}
+
+/** The day that every month has. */
+const LEAST_MONTH_DAYS = 28;
+
+function isDay(year: number, month: number, day: number): boolean {
+  if (month < 1 || month > 12 || day < 1) return false;
+  // Day 0 of the next month is the last one of this month.
+  return day <= LEAST_MONTH_DAYS || day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
+}
+
 /** True for an ISO 8601 time that exists: `2026-02-30` does not. */
 export function isTime(value: unknown): value is string {
+  if (typeof value === 'string' && isUtcTime(value)) return true;
   const found = typeof value === 'string' ? ISO_TIME.exec(value) : null;
   if (found === null) return false;
-  const [year, month, day] = [Number(found[1]), Number(found[2]), Number(found[3])];
-  // Day 0 of the next month is the last one of this month.
-  return month >= 1 && month <= 12 && day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
+  return isDay(Number(found[1]), Number(found[2]), Number(found[3]));
 }
 
 /** True for a whole number from `least` to COUNT_LIMIT. */

@@ -27,6 +27,11 @@ export const OUTBOX_FILE = 'outbox.db';
 /** Free pages (4 KiB) that stay in the file for new events; of those above, some go back to the disk with each `compact`. */
 const FREE_PAGES = 4_096;
 const FREED_PAGES_AT_ONCE = 1_024;
+/**
+ * The newest events that are held in memory until they are sent: what one window holds, some 2 MiB. Events that were just stored
+ * need not be read again.
+ */
+const RECENT_EVENTS = 8_192;
 /** `compact` checkpoints a write-ahead log of more pages, so that no commit has to, which an event waits for. */
 const WAL_PAGES = 256;
 /** A commit checkpoints it at this size: 16 MiB, while a long log is read. */
@@ -102,6 +107,8 @@ export class Outbox {
   #pendingBytes = 0;
   #declared: GapTotals = { lastGap: 0, declaredLost: 0 };
   #resumed = false;
+  /** The newest events. The last one has the number `#lastSeq`. */
+  #recent: string[] = [];
   /** The highest seq that the server has of a resumed outbox. */
   #storedByServer = 0;
   /** The highest number of an end that the server has of a resumed outbox. */
@@ -132,6 +139,7 @@ export class Outbox {
   }
 
   #load(): void {
+    this.#recent = [];
     const format = this.#meta('format');
     if (format !== null && format !== FORMAT)
       throw new OutboxError('failed', `format ${format} is unknown to this version`);
@@ -256,11 +264,11 @@ export class Outbox {
     let seq = this.#lastSeq;
     let declared = this.#declared;
     let bytes = 0;
+    const bodies = events.map(encodeBody);
     let written: ReturnType<SessionRows['write']> | null = null;
     this.#withDeletion(() => {
       const seqs = new Map<number, number>();
-      for (const [i, event] of events.entries()) {
-        const body = encodeBody(event);
+      for (const [i, body] of bodies.entries()) {
         bytes += Buffer.byteLength(body);
         seq += 1;
         this.#insert.run(seq, body);
@@ -280,6 +288,7 @@ export class Outbox {
     });
     (written as { apply: () => void } | null)?.apply();
     this.#lastSeq = seq;
+    this.#hold(bodies);
     if (sendsAtOnce) this.#maySentSeq = seq;
     this.#declared = declared;
     this.#pendingBytes += bytes;
@@ -289,7 +298,16 @@ export class Outbox {
 
   /** Returns at most `limit` events after `seq`, in order. Throws an OutboxError. */
   after(seq: number, limit: number): PendingEvent[] {
+    const held = seq - (this.#lastSeq - this.#recent.length);
+    if (held >= 0 && seq >= this.#droppedUpTo)
+      return this.#recent.slice(held, held + limit).map((body, i) => ({ seq: seq + 1 + i, body }));
     return withOutboxErrors(() => this.#select.all(seq, limit) as unknown as PendingEvent[]);
+  }
+
+  /** Holds events that were just stored, and no more of those before than RECENT_EVENTS, or than were not acknowledged. */
+  #hold(bodies: readonly string[]): void {
+    const before = Math.max(0, Math.min(RECENT_EVENTS - bodies.length, this.#lastSeq - bodies.length - this.#acked));
+    this.#recent = [...(before === 0 ? [] : this.#recent.slice(-before)), ...bodies.slice(-RECENT_EVENTS)];
   }
 
   /** Notes durably, before they are sent, that events up to `seq` may have been sent. Throws an OutboxError. */
@@ -390,6 +408,7 @@ export class Outbox {
     const lastEnd = Math.max(this.#sessions.lastEnd, this.#endsStoredByServer);
     transaction(this.#db, () => this.#set({ lastSeq, numberedUpTo: lastSeq, maySentSeq, lastEnd, resumed: false }));
     this.#sessions.load(lastEnd);
+    this.#recent = [];
     this.#lastSeq = lastSeq;
     this.#maySentSeq = maySentSeq;
     this.#resumed = false;
@@ -403,6 +422,7 @@ export class Outbox {
   takeNewId(): number {
     const maySentTwice = Math.max(0, Math.min(this.#maySentSeq, this.#lastSeq) - this.#acked);
     const agent = randomUUID();
+    this.#recent = [];
     let lastSeq = 0;
     let lastEnd = 0;
     transaction(this.#db, () => {

@@ -66,6 +66,33 @@ test('what is committed stays in the write-ahead log until it is compacted, or u
   outbox.close();
 });
 
+test('events come in order whether they are in memory or in the file alone', () => {
+  const outbox = new Outbox(folder);
+  const names = (from: number, count: number): string[] => Array.from({ length: count }, (_, i) => `u${from + i}`);
+  const seqs = (after: number, limit: number): string[] =>
+    outbox.after(after, limit).map(({ seq, body }) => `${seq} ${(JSON.parse(body) as LoginEvent).user}`);
+  const expected = (from: number, count: number): string[] =>
+    names(from, count).map((name) => `${name.slice(1)} ${name}`);
+  let count = 0;
+  for (const size of [1, 5_000, 0, 3_000, 2_000, 1]) {
+    outbox.commit(reading(names(count + 1, size), count));
+    count += size;
+    for (const after of [0, 1, 1_700, count - 8_192, count - 2, count - 1, count])
+      if (after >= 0)
+        for (const limit of [1, 512])
+          assert.deepEqual(seqs(after, limit), expected(after + 1, Math.min(limit, count - after)), `after ${after}`);
+  }
+  outbox.acknowledge(count - 3);
+  outbox.commit(reading(names(count + 1, 1), count));
+  assert.deepEqual(seqs(count - 3, 512), expected(count - 2, 4));
+  outbox.takeNewId();
+  assert.deepEqual(
+    seqs(0, 512),
+    [count - 2, count - 1, count, count + 1].map((n, i) => `${i + 1} u${n}`),
+  );
+  outbox.close();
+});
+
 test('only acknowledged events are deleted, and numbers go on when all are', () => {
   const outbox = new Outbox(folder);
   outbox.commit(reading(['a', 'b', 'c'], 1));

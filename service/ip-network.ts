@@ -73,6 +73,87 @@ export function networkOf(address: string | null): string | null {
   return source?.endsWith('/64') ? source : null;
 }
 
+/** Hexadecimal digits that tell an IPv6 address's network of NETWORK_BITS from others. */
+const NETWORK_DIGITS = NETWORK_BITS / 4;
+const hex = (numbers: readonly number[], length: number): string =>
+  numbers.map((number) => number.toString(16).padStart(length, '0')).join('');
+
+/** Writes an IPv4 address as its eight hexadecimal digits; null for anything else. */
+export const ipv4Digits = (address: string): string | null =>
+  isIPv4(address) ? hex(address.split('.').map(Number), 2) : null;
+
+/** Writes what comes before `::/64` in a network that `networkOf` gave as its sixteen hexadecimal digits. */
+export const networkDigits = (network: string): string =>
+  (network.split('::', 1)[0] as string)
+    .split(':')
+    .map((group) => group.padStart(4, '0'))
+    .join('')
+    .padEnd(NETWORK_DIGITS, '0');
+
+/** A network in CIDR form, read. */
+export interface Network {
+  /** As it is written: an address in it of more bits than `bits` is cut. */
+  readonly text: string;
+  readonly version: 4 | 6;
+  readonly bits: number;
+  /** Its first address as 8 or 32 hexadecimal digits. */
+  readonly digits: string;
+}
+
+/** The widest networks that are read: wider ones are no place of anybody. */
+export const WIDEST_BITS = { 4: 8, 6: 16 } as const;
+
+/** Reads an address or a network in CIDR form, an address as the network of all its bits; null for anything else, and for wider ones. */
+export function readNetwork(given: string): Network | null {
+  const [, address = '', length] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(given) ?? [];
+  const digits = digitsOf(address);
+  if (digits === null) return null;
+  const version = digits.length === 8 ? 4 : 6;
+  const most = version === 4 ? IPV4_BITS : IPV6_BITS;
+  // The bits of an IPv4 address that is written inside of an IPv6 one are counted otherwise.
+  if (length !== undefined && version !== isIP(address)) return null;
+  const bits = Number(length ?? most);
+  if (bits < WIDEST_BITS[version] || bits > most) return null;
+  const text = networkWith(version === 4 ? (sourceOf(address, IPV6_BITS) as string) : address, bits) as string;
+  return { text, version, bits, digits: digitsOf(text.split('/', 1)[0] as string) as string };
+}
+
+/** Writes an address as 8 or 32 hexadecimal digits, an IPv4 one inside of an IPv6 one as IPv4; null for what is none. */
+function digitsOf(address: string): string | null {
+  const version = isIP(address);
+  if (version === 4) return ipv4Digits(address);
+  if (version !== 6) return null;
+  const parsed = ipaddr.IPv6.parse(address.split('%', 1)[0] as string);
+  return parsed.isIPv4MappedAddress() ? ipv4Digits(parsed.toIPv4Address().toString()) : hex(parsed.parts, 4);
+}
+
+/** Tells whether an address, or all of a smaller network, is in a network. Null is in none. */
+export function isWithin({ version, bits, digits }: Network, source: string | null): boolean {
+  const [address = '', length] = (source ?? '').split('/', 2);
+  const own = digitsOf(address);
+  if (own === null || own.length !== digits.length) return false;
+  if (length !== undefined && (version !== isIP(address) || Number(length) < bits)) return false;
+  const [whole, rest] = [bits >> 2, bits & 3];
+  if (!own.startsWith(digits.slice(0, whole))) return false;
+  const mask = 0xf & ~(0xf >> rest);
+  return (
+    rest === 0 || (Number.parseInt(own[whole] as string, 16) & mask) === Number.parseInt(digits[whole] as string, 16)
+  );
+}
+
+/**
+ * Gives the beginnings of the hexadecimal digits that the addresses of a network have, and no others: one, or up to eight
+ * where its bits are no multiple of four. Only the first `length` digits are asked for.
+ */
+export function digitPrefixes({ bits, digits }: Network, length: number): string[] {
+  const [whole, rest] = [bits >> 2, bits & 3];
+  if (whole >= length) return [digits.slice(0, length)];
+  const start = digits.slice(0, whole);
+  if (rest === 0) return [start];
+  const first = Number.parseInt(digits[whole] as string, 16);
+  return Array.from({ length: 2 ** (4 - rest) }, (_, i) => start + (first + i).toString(16));
+}
+
 /** Adds an address or a network in CIDR form to a list; false when it is neither. */
 export function addNetwork(list: BlockList, given: string): boolean {
   const [address = '', prefix, ...more] = given.split('/');

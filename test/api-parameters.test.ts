@@ -41,8 +41,8 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
     '999.1.1.1',
     '203.0.113',
     '::1::',
-    '203.0.113.0/24',
-    '2001:db8::/48',
+    '203.0.113.0/7',
+    '2001:db8::/15',
     '::ffff:192.0.2.1/64',
     '1.2.3.4%eth0%',
   ],
@@ -65,7 +65,7 @@ const PARTS: Readonly<Record<string, { readonly right: string; readonly wrong: r
     wrong: ['SHA256:abc', 'ED25519', 'SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU '],
   },
   id: { right: 'x', wrong: [] },
-  ip: { right: '192.0.2.1', wrong: ['foo', '999.1.1.1', '203.0.113.0/24'] },
+  ip: { right: '192.0.2.1', wrong: ['foo', '999.1.1.1', '203.0.113.0/7'] },
   name: { right: 'x', wrong: [] },
 };
 
@@ -81,7 +81,7 @@ const WRONG_PARTS: Readonly<Record<string, readonly unknown[]>> = {
   ids: ['', 'a b', 'x,', 1],
   kind: ['burn', 'Block', ''],
   rule: ['none', ''],
-  source: ['foo', '203.0.113.0/24', '999.1.1.1'],
+  source: ['foo', '203.0.113.0/7', '999.1.1.1'],
   until: ['yesterday', '2020-01-01', '400d', ''],
   why: ['', ' ', 1],
 };

@@ -1,5 +1,5 @@
 /** Events by their time, newest first, a page at a time. */
-import { networkOf } from '../../service/ip-network.ts';
+import { isWithin, readNetwork } from '../../service/ip-network.ts';
 import { ALL_EVENTS, clampAt, type IndexQuery, type Place } from '../rollups/event-index.ts';
 import { eventsWithIds, storedMethod } from '../store/event-rows.ts';
 import { HOST_BY_NAME } from '../store/row-names.ts';
@@ -48,12 +48,12 @@ function wantedIn({ db }: Snapshot, { host, ip, user, outcome, method }: EventQu
   const known = host === null ? null : (db.prepare(HOST_BY_NAME).get(host) as { id: number } | undefined);
   if (known === undefined) return null;
   // Addresses have no slash: it is a network.
-  const isNetwork = ip?.includes('/') ?? false;
+  const network = ip?.includes('/') ? readNetwork(ip) : null;
   return {
     ...ALL_EVENTS,
     host: known?.id ?? null,
-    ip: isNetwork ? null : ip,
-    network: isNetwork ? ip : null,
+    ip: network === null ? ip : null,
+    network,
     user,
     outcome: outcome === null ? null : OUTCOMES.indexOf(outcome),
     method,
@@ -121,7 +121,7 @@ class Search {
       (wanted.user === null || wanted.user === user) &&
       (wanted.outcome === null || wanted.outcome === outcome) &&
       (wanted.method === null || wanted.method === method || storedMethod(wanted.method) === method) &&
-      (wanted.network === null || wanted.network === networkOf(ip));
+      (wanted.network === null || isWithin(wanted.network, ip));
     return fits ? place : null;
   }
 }

@@ -1,6 +1,7 @@
 /** Queries about incidents, on any connection to alerts.db. */
 
 import { createHash } from 'node:crypto';
+import { isWithin, readNetwork } from '../../service/ip-network.ts';
 import { type Rule, SEVERITIES, type Severity } from '../alert-config/rules.ts';
 import { isSilenced } from '../alert-config/settings.ts';
 import { type BlocklistFormat, type BlocklistSettings, blocked, formatted } from '../alerting/blocklist.ts';
@@ -128,10 +129,14 @@ export class Incidents {
   /** Returns the newest incidents that touched a host, a source or a user, without parts of scans. */
   about(kind: keyof typeof TOUCHED, value: string, limit: number): StoredIncident[] {
     const { column, list } = TOUCHED[kind];
+    const network = kind === 'ip' && value.includes('/') ? readNetwork(value) : null;
+    if (network !== null)
+      this.#db.function('isWithin', { deterministic: true }, (one) => Number(isWithin(network, one as string | null)));
+    const is = (what: string): string => (network === null ? `${what} = ?1` : `(${what} = ?1 OR isWithin(${what}))`);
     // An incident that touched many names none of them in its column.
-    const touched = `EXISTS (SELECT 1 FROM json_each(body, '${list}') WHERE value = ?1)`;
+    const touched = `EXISTS (SELECT 1 FROM json_each(body, '${list}') WHERE ${is('value')})`;
     const recent = 'i.id IN (SELECT id FROM incidents ORDER BY openedAt DESC, id DESC LIMIT ?3)';
-    const where = `WHERE partOf IS NULL AND (${column} = ?1 OR ${touched}) AND ${recent} ORDER BY openedAt DESC, i.id DESC LIMIT ?2`;
+    const where = `WHERE partOf IS NULL AND (${is(column)} OR ${touched}) AND ${recent} ORDER BY openedAt DESC, i.id DESC LIMIT ?2`;
     return this.#rows(where, value, limit, SEARCHED_LIMIT).map(storedOf);
   }
 

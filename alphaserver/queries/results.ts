@@ -212,7 +212,7 @@ export interface SessionQuery {
   readonly open: boolean | null;
   readonly host: string | null;
   readonly user: string | null;
-  /** An address, or an IPv6 network of 64 bits. */
+  /** An address, or a network in CIDR form. */
   readonly ip: string | null;
   /** A key's fingerprint. */
   readonly key: string | null;

@@ -1,5 +1,5 @@
 /** Sessions as the API gives them: newest first, narrowed by what is asked, a page at a time. */
-import { networkOf } from '../../service/ip-network.ts';
+import { isWithin, readNetwork } from '../../service/ip-network.ts';
 import type { Database } from '../store/database.ts';
 import { fingerprintOf } from '../store/fingerprint.ts';
 import { SELECT_SESSIONS, type SessionRow, sessionOf } from '../store/sessions.ts';
@@ -18,9 +18,10 @@ export function sessionPage(db: Database, query: SessionQuery): SessionPage {
   if (open === false) add('s.until IS NOT NULL');
   if (host !== null) add('s.host = (SELECT id FROM hosts WHERE name = ?)', host);
   if (user !== null) add('s.user = ?', user);
-  if (ip?.includes('/')) {
-    db.function('networkOf', { deterministic: true }, (address) => networkOf(address as string | null));
-    add('networkOf(s.ip) = ?', ip);
+  const network = ip?.includes('/') ? readNetwork(ip) : null;
+  if (network !== null) {
+    db.function('isWithin', { deterministic: true }, (address) => Number(isWithin(network, address as string | null)));
+    add('isWithin(s.ip)');
   } else if (ip !== null) add('s.ip = ?', ip);
   if (key !== null) add('s.fingerprint = ?', fingerprintOf(key) ?? key);
   // A session belongs to a span that it had a part in.

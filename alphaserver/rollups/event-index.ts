@@ -1,10 +1,11 @@
 /**
  * A full-text index (SQLite's FTS5) of what events say, in parts. An entry's rowid is the event's time and then its place in
  * the part, so that a search runs along time, newest first, and reads only what a page shows. The words of an event are its
- * host's number, its outcome with its method, and hashes of its address, network and user: who searches reads the events that
- * are found, and leaves out those that another value with the same hash found.
+ * host's number, its outcome with its method, hashes of its IPv6 address and its user, and the digits of its IPv4 address or its
+ * IPv6 network of 64 bits, by whose beginnings wider networks are found. Who searches reads the events that are found, and
+ * leaves out those that another value with the same hash found, and those outside of a network of more than 64 bits.
  */
-import type { Sources } from '../../service/ip-network.ts';
+import { digitPrefixes, ipv4Digits, type Network, networkDigits, type Sources } from '../../service/ip-network.ts';
 import { arrays, type Database, type Statement } from '../store/database.ts';
 import { METHODS } from '../store/schema.ts';
 import type { CountedRow, Names } from './counts.ts';
@@ -18,6 +19,9 @@ const LAST_AT = 2 ** 42 - 2;
 const WORDS = 36 ** 8;
 /** The number of a method: its place in METHODS, one of a few for any other method, the last for none. */
 const METHOD_CODES = 16;
+const IPV4_DIGITS = 8;
+const NETWORK_BITS = 64;
+const NETWORK_DIGITS = NETWORK_BITS / 4;
 const OUTCOME_LETTERS = ['a', 'f', 'p'] as const;
 /** Pages that one step of merging writes at most: some 10 ms. */
 const MERGE_PAGES = 64;
@@ -28,6 +32,9 @@ export const INDEX_TABLE = `CREATE TABLE indexParts (
   merged INTEGER NOT NULL
 )`;
 
+/** Since then, IPv4 addresses and networks are words of their digits; in older parts they are hashed, and only networks of 64 bits are found. */
+export const INDEX_DIGITS = 'ALTER TABLE indexParts ADD COLUMN digits INTEGER NOT NULL DEFAULT 0';
+
 /** Events with ids from `first` to `last`; their times are from `minAt` to `maxAt`. */
 export interface IndexPart {
   readonly number: number;
@@ -35,7 +42,11 @@ export interface IndexPart {
   readonly last: number;
   readonly minAt: number;
   readonly maxAt: number;
+  /** True where addresses are words of their digits. */
+  readonly digits: boolean;
 }
+
+type PartRow = [...[number: number, first: number, last: number], minAt: number, maxAt: number, digits: number];
 
 /** The place of an event in the order of lists: by its time, then by its id. */
 export type Place = readonly [at: number, id: number];
@@ -49,7 +60,7 @@ const name = (part: number): string => `index_${part}`;
 export interface IndexQuery {
   readonly host: number | null;
   readonly ip: string | null;
-  readonly network: string | null;
+  readonly network: Network | null;
   readonly user: string | null;
   readonly outcome: number | null;
   readonly method: string | null;
@@ -66,25 +77,38 @@ export class IndexWords {
     this.#names = names;
   }
 
-  /** Gives the words of an event, with spaces between. */
-  of([, , outcome, host, method, user, ip]: CountedRow, network: string | null): string {
+  /** Gives the words of an event, with spaces between. `network` is its IPv6 network of 64 bits. */
+  of([, , outcome, host, method, user, ip]: CountedRow, network: string | null, digits: boolean): string {
     let words = `h${host.toString(36)} ${this.#decision(outcome, this.#methodCode(method))}`;
-    if (ip !== null) words += ` ${this.#hashed('i', ip)}`;
-    if (network !== null) words += ` ${this.#hashed('n', network)}`;
+    if (ip !== null) words += ` ${this.#address(ip, digits)}`;
+    if (network !== null) words += ` ${digits ? `n${networkDigits(network)}` : this.#hashed('n', network)}`;
     if (user !== null) words += ` ${this.#hashed('u', user)}`;
     return words;
   }
 
-  /** Gives the expression that finds what a query asks for. */
-  match({ host, ip, network, user, outcome, method }: IndexQuery): string {
+  /** Gives the expression that finds what a query asks for, and perhaps more. */
+  match({ host, ip, network, user, outcome, method }: IndexQuery, digits: boolean): string {
     const words = [
       ...(host === null ? [] : [`h${host.toString(36)}`]),
-      ...(ip === null ? [] : [this.#hashed('i', ip)]),
-      ...(network === null ? [] : [this.#hashed('n', network)]),
+      ...(ip === null ? [] : [this.#address(ip, digits)]),
+      ...(network === null ? [] : this.#within(network, digits)),
       ...(user === null ? [] : [this.#hashed('u', user)]),
     ];
     if (words.length === 0 || outcome !== null || method !== null) words.push(this.#decisions(outcome, method));
     return words.join(' AND ');
+  }
+
+  #address(ip: string, digits: boolean): string {
+    const ipv4 = digits ? ipv4Digits(ip) : null;
+    return ipv4 === null ? this.#hashed('i', ip) : `i${ipv4}`;
+  }
+
+  #within(network: Network, digits: boolean): string[] {
+    const { version, bits, text } = network;
+    if (!digits) return version === 6 && bits === NETWORK_BITS ? [this.#hashed('n', text)] : [];
+    const [kind, length] = version === 4 ? ['i', IPV4_DIGITS] : ['n', NETWORK_DIGITS];
+    const words = digitPrefixes(network, length).map((one) => (one.length < length ? `${kind}${one}*` : kind + one));
+    return [`(${words.join(' OR ')})`];
   }
 
   #decisions(outcome: number | null, method: string | null): string {
@@ -165,17 +189,19 @@ export class IndexWriter {
   #partFor(id: number, starts: readonly number[]): IndexPart {
     const [row] = arrays(
       this.#db,
-      'SELECT number, first, last, minAt, maxAt FROM indexParts ORDER BY number DESC LIMIT 1',
-    ) as [number, number, number, number, number][];
-    const [number = 0, first = 0, last = 0, minAt = 0, maxAt = 0] = row ?? [];
+      'SELECT number, first, last, minAt, maxAt, digits FROM indexParts ORDER BY number DESC LIMIT 1',
+    ) as PartRow[];
+    const [number = 0, first = 0, last = 0, minAt = 0, maxAt = 0, digits = 1] = row ?? [];
     const goesOn = row && id < first + PART_EVENTS && !starts.some((start) => start > last && start <= id);
-    if (goesOn) return { number, first, last, minAt, maxAt };
-    const part = { number: number + 1, first: id, last: id - 1, minAt: LAST_AT, maxAt: 0 };
+    if (goesOn) return { number, first, last, minAt, maxAt, digits: digits === 1 };
+    const part = { number: number + 1, first: id, last: id - 1, minAt: LAST_AT, maxAt: 0, digits: true };
     this.#db.exec(
       `CREATE VIRTUAL TABLE ${name(part.number)} USING fts5(words, content='', detail=none, columnsize=0, tokenize='ascii')`,
     );
     this.#db
-      .prepare('INSERT INTO indexParts VALUES (?, ?, ?, ?, ?, 0)')
+      .prepare(
+        'INSERT INTO indexParts (number, first, last, minAt, maxAt, merged, digits) VALUES (?, ?, ?, ?, ?, 0, 1)',
+      )
       .run(part.number, part.first, part.last, part.minAt, part.maxAt);
     return part;
   }
@@ -194,7 +220,7 @@ export class IndexWriter {
       minAt = Math.min(minAt, at);
       maxAt = Math.max(maxAt, at);
       const source = this.#sources.of(row[6]);
-      return [at, row[0] - part.first, this.#words.of(row, source?.includes('/') ? source : null)];
+      return [at, row[0] - part.first, this.#words.of(row, source?.includes('/') ? source : null, part.digits)];
     });
     // FTS5 writes a segment each time that a rowid is lower than the one before.
     entries.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
@@ -225,9 +251,9 @@ export class EventIndex {
 
   /** Lists the parts that have events in a span, those that reach latest first. */
   parts({ from, to }: SearchSpan): IndexPart[] {
-    const sql = `SELECT number, first, last, minAt, maxAt FROM indexParts WHERE maxAt >= ? AND minAt <= ? ORDER BY maxAt DESC`;
-    return (arrays(this.#db, sql, clampAt(from), clampAt(to)) as [number, number, number, number, number][]).map(
-      ([number, first, last, minAt, maxAt]) => ({ number, first, last, minAt, maxAt }),
+    const sql = `SELECT number, first, last, minAt, maxAt, digits FROM indexParts WHERE maxAt >= ? AND minAt <= ? ORDER BY maxAt DESC`;
+    return (arrays(this.#db, sql, clampAt(from), clampAt(to)) as PartRow[]).map(
+      ([number, first, last, minAt, maxAt, digits]) => ({ number, first, last, minAt, maxAt, digits: digits === 1 }),
     );
   }
 
@@ -251,7 +277,7 @@ export class EventIndex {
     // Times beyond the ends cannot be told apart here.
     const upTo: Place = to > LAST_AT ? [LAST_AT + 1, 0] : [clampAt(to), 0];
     const [at, place] = before === null ? upTo : earlier(upTo, placeIn(part, before));
-    return [this.#words.match(query), clampAt(from), at, place];
+    return [this.#words.match(query, part.digits), clampAt(from), at, place];
   }
 
   #statement(part: IndexPart, sql: string): Statement {

@@ -1,7 +1,7 @@
 /** `rollups.db`: its tables, one step a version, and how it is opened. */
 import { join } from 'node:path';
 import { type Database, migrate, openForWriting } from '../store/database.ts';
-import { INDEX_TABLE } from './event-index.ts';
+import { INDEX_DIGITS, INDEX_TABLE } from './event-index.ts';
 
 /** Its name in the store's folder. */
 export const ROLLUPS_FILE = 'rollups.db';
@@ -55,6 +55,10 @@ export const MIGRATIONS: readonly string[] = [
   DELETE FROM facts WHERE name = 'networksFrom';
   UPDATE facts SET value = 0 WHERE name = 'indexedTo';
   ${INDEX_TABLE};
+  `,
+  // Parts from now on find networks of any length.
+  `
+  ${INDEX_DIGITS};
   `,
 ];
 

@@ -5,7 +5,7 @@
  * The rows of answers are described where they are made: queries/results.ts and queries/alert-results.ts.
  */
 import { isHostName } from '../../protocol/values.ts';
-import { sourceOf } from '../../service/ip-network.ts';
+import { readNetwork, sourceOf } from '../../service/ip-network.ts';
 import {
   flag,
   integer,
@@ -62,17 +62,19 @@ export const LIMIT_MOST = 1_000;
 /** The longest name of who takes care of an alert, in UTF-16 units. */
 export const NAME_LIMIT = 100;
 
-/** The IPv6 prefix that one customer of a provider gets, and that is one source. */
-const NETWORK_BITS = 64;
-
-/** Takes an address, in one form for all its spellings, or the IPv6 network of 64 bits that it is in. */
+/** Takes an address, in one form for all its spellings, or a network, of which an address may be given. */
 export const source: ValueParser<string> = {
-  valid: 'an address such as 203.0.113.7, or an IPv6 network of 64 bits such as 2001:db8:1:2::/64',
+  valid:
+    'an address such as 203.0.113.7, or a network such as 203.0.113.0/24 or 2001:db8::/32 (IPv4 from /8, IPv6 from /16)',
   parse: (given) => {
-    const [, address = '', scope = '', bits] = /^([^%/]+)(%[\w.-]{1,32})?(\/64)?$/.exec(given) ?? [];
-    const found = sourceOf(address, bits === undefined ? 128 : NETWORK_BITS);
-    if (bits === undefined) return found === null ? undefined : found + scope;
-    return found?.endsWith(bits) ? found : undefined;
+    const [, address = '', scope = '', bits] = /^([^%/]+)(%[\w.-]{1,32})?(\/\d{1,3})?$/.exec(given) ?? [];
+    const network = bits === undefined ? null : readNetwork(address + bits);
+    // A network of one address is that address.
+    const isWide = network !== null && network.bits < (network.version === 4 ? 32 : 128);
+    if (bits !== undefined && network === null) return undefined;
+    if (isWide) return network.text;
+    const found = sourceOf(address, 128);
+    return found === null ? undefined : found + scope;
   },
 };
 
@@ -316,7 +318,7 @@ export const API = {
   source: about(
     'events',
     'What is known of one source',
-    { ip: required('An address, or an IPv6 network', source) },
+    { ip: required('An address, or a network', source) },
     {
       ip: text(),
       origin: orNull(Origin),

@@ -32,7 +32,7 @@ const ahead: ValueParser<number> = {
 
 const decision = {
   kind: required('block an address, allow one, or silence incidents', wordOf(['block', 'allow', 'silence'])),
-  source: parameter('The address, or the IPv6 network of 64 bits', source),
+  source: parameter('The address, or the network', source),
   host: parameter('The host of a silence', textOf(TEXT_LIMIT)),
   rule: parameter('The rule of a silence; left out: any', wordOf(RULES)),
   until: parameter('Until when; an allowance may do without', ahead),

@@ -1,6 +1,6 @@
 /** `GET /api/stream`: what is stored, as it is stored, to everyone who watches, as server-sent events. */
 import type { Writable } from 'node:stream';
-import { networkOf } from '../../service/ip-network.ts';
+import { isWithin, networkOf, readNetwork } from '../../service/ip-network.ts';
 import { Turns } from '../../service/turns.ts';
 import type { Views } from '../queries/results.ts';
 import type { Appended, StoredEvent } from '../store/store.ts';
@@ -34,11 +34,18 @@ const RETRY_MS = 2_000;
 /** The conditions of one viewer; null leaves a condition out. */
 export interface StreamFilter {
   readonly host: string | null;
-  /** An address, or an IPv6 network of 64 bits. */
+  /** An address, or a network in CIDR form. */
   readonly ip: string | null;
   readonly user: string | null;
   readonly outcome: string | null;
   readonly method: string | null;
+}
+
+/** True when a source is the address, or in the network, that a filter names. */
+function isOf(wanted: string, source: string | null): boolean {
+  if (wanted === source) return true;
+  const network = wanted.includes('/') ? readNetwork(wanted) : null;
+  return network !== null && isWithin(network, source);
 }
 
 /** True when an event passes a filter, as `GET /api/events` filters. */
@@ -50,7 +57,7 @@ function passes(filter: StreamFilter | null, event: StoredEvent | undefined): bo
     (user === null || event.user === user) &&
     (outcome === null || event.outcome === outcome) &&
     (method === null || event.method === method) &&
-    (ip === null || (ip.includes('/') ? networkOf(event.ip) : event.ip) === ip)
+    (ip === null || isOf(ip, event.ip))
   );
 }
 
@@ -79,7 +86,7 @@ function concerns(filter: StreamFilter | null, kind: OtherKind, what: unknown): 
   return (
     (filter.host === null || !host || host === filter.host) &&
     (filter.user === null || !user || user === filter.user) &&
-    (ip === null || !source || [ip, networkOf(ip)].includes(source))
+    (ip === null || !source || isOf(ip, source) || networkOf(ip) === source)
   );
 }
 

@@ -5,6 +5,7 @@ import { byId, element, factList, fill, foreign, glyph } from './element.js';
 import { escapedText } from './escaped.js';
 import { healthWords, trustWords } from './health.js';
 import { filterLink, keyLink } from './links.js';
+import { widerNetwork } from './network.js';
 import { stepsFor } from './steps.js';
 import { ago, isUtc, moment } from './time.js';
 import { addressOf } from './view.js';
@@ -52,7 +53,8 @@ export class About {
 /** @param {Known} about */
 function nameOf({ host, ip, user }) {
   if (host !== undefined) return { kind: 'Host', value: host };
-  return ip === undefined ? { kind: 'User', value: user ?? '' } : { kind: 'Source', value: ip };
+  if (ip === undefined) return { kind: 'User', value: user ?? '' };
+  return { kind: ip.includes('/') ? 'Network' : 'Source', value: ip };
 }
 
 /**
@@ -82,10 +84,12 @@ function subjectOf(about) {
 function facts(about, view, nowMs) {
   const { watched, origin, firstSeen, lastSeen, attempts, accepted, failed, probes, more, trust } = about;
   const least = more ? 'at least ' : '';
+  const wider = about.ip === undefined ? null : widerNetwork(about.ip);
   /** @type {[string, (Node | string | null)[]][]} */
   const rows = [
     ['Watched', watched ? [healthWords(watched, nowMs)] : []],
     ['In', origin ? [originWords(origin)] : []],
+    ['Wider network', wider === null ? [] : [filterLink(view, 'ip', wider)]],
     ['First seen', firstSeen === null ? [] : [more ? 'before ' : '', time(firstSeen, nowMs)]],
     ['Last seen', lastSeen === null ? [] : [time(lastSeen, nowMs)]],
     ['Attempts', [`${least}${count(attempts)}: ${count(failed)} failed, ${count(accepted)} accepted`]],
@@ -94,6 +98,7 @@ function facts(about, view, nowMs) {
     ['Log written', lastSeen === null ? [] : [trustWords(trust)]],
     ['Logins by hour', about.user === undefined || accepted === 0 ? [] : [hours(about.hours)]],
     ['Hosts', about.host === undefined ? names(about.hosts, view, 'host') : []],
+    ['Addresses', about.ip?.includes('/') ? names(about.sources, view, 'ip') : []],
     ['Sources', about.ip === undefined ? names(about.sources, view, 'ip') : []],
     ['Users', about.user === undefined ? names(about.users, view, 'user') : []],
   ];

@@ -39,7 +39,8 @@ export async function loadFiltered(view, span, stepMs, signal) {
     amounts: {
       ...(sum ?? countsOf(events)),
       hosts: view.host === null ? (sum?.hosts ?? hosts.length) : 1,
-      sources: view.ip === null ? sources.reduce((sum, { addresses }) => sum + addresses, 0) : 1,
+      sources:
+        view.ip === null || view.ip.includes('/') ? sources.reduce((sum, { addresses }) => sum + addresses, 0) : 1,
       users: view.user === null ? (sum?.users ?? users.length) : 1,
       atLeast: more && sum === null,
     },

@@ -2,7 +2,7 @@
 import { ApiError, ask } from './api.js';
 import { coarser } from './event-counts.js';
 import { loadFiltered } from './filtered-view.js';
-import { networkOf } from './network.js';
+import { isWithin, networkOf } from './network.js';
 import { concernsOf } from './verdict.js';
 import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
 
@@ -245,7 +245,8 @@ function isAbout({ host, source, user, evidence }, view, ids) {
   if (evidence.some((id) => ids.has(id))) return true;
   return (
     (view.host === null || host === view.host) &&
-    (view.ip === null || (source !== null && [view.ip, networkOf(view.ip)].includes(source))) &&
+    (view.ip === null ||
+      (source !== null && ([view.ip, networkOf(view.ip)].includes(source) || isWithin(view.ip, source)))) &&
     (view.user === null || user === view.user)
   );
 }

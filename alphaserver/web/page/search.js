@@ -1,6 +1,7 @@
-/** The search field: one for hosts, sources and users, with what the page knows as suggestions. */
+/** The search field: one for hosts, sources, networks and users, with what the page knows as suggestions. */
 import { ask } from './api.js';
 import { byId, element } from './element.js';
+import { networkText, readNetwork } from './network.js';
 import { addressOf } from './view.js';
 
 /** @import { View } from './view.js' */
@@ -12,7 +13,9 @@ const SUGGESTED = 1_000;
 /** Age at which suggested names are asked for again. */
 const KNOWN_MS = 60_000;
 const KIND = /^(host|source|ip|user):\s*(.*)$/s;
-const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]*(%[\w.-]+)?)(\/\d{1,3})?$/i;
+/** Networks that are suggested where several known sources are in them, in bits: what a provider gives away or is given. */
+const SUGGESTED_BITS = { 4: [24, 16], 6: [48, 32] };
+const ADDRESS = /^((?:\d{1,3}\.){1,3}\*|\d{1,3}(\.\d{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]*(%[\w.-]+)?)(\/\d{1,3})?$/i;
 
 /**
  * Returns what a text that somebody typed means: a kind that it names (`user:root`), else an address or a network, else a host
@@ -25,11 +28,44 @@ export function soughtIn(typed, hosts) {
   const given = typed.trim();
   if (given === '') return null;
   const [, kind, named = ''] = KIND.exec(given) ?? [];
-  if (kind !== undefined) return { [kind === 'source' ? 'ip' : kind]: named };
-  if (ADDRESS.test(given)) return { ip: given };
+  if (kind !== undefined && kind !== 'source' && kind !== 'ip') return { [kind]: named };
+  if (kind !== undefined || ADDRESS.test(given)) return { ip: sourceIn(kind === undefined ? given : named) };
   const short = hosts.filter((host) => host === given || host.split('.', 1)[0] === given);
   const host = hosts.find((one) => one === given) ?? (short.length === 1 ? short[0] : undefined);
   return host === undefined ? { user: given } : { host };
+}
+
+/**
+ * Writes a network as the server does, `203.0.113.*` as `203.0.113.0/24`; anything else as it is.
+ * @param {string} typed
+ */
+function sourceIn(typed) {
+  const [, start] = /^((?:\d{1,3}\.){1,3})\*$/.exec(typed) ?? [];
+  const numbers = start?.split('.').slice(0, -1) ?? [];
+  const given =
+    start === undefined ? typed : `${[...numbers, '0', '0', '0'].slice(0, 4).join('.')}/${numbers.length * 8}`;
+  const network = readNetwork(given);
+  return network === null ? given : networkText(network);
+}
+
+/**
+ * Finds the networks that hold several of these sources, those with most first.
+ * @param {readonly string[]} sources addresses, and IPv6 networks of 64 bits
+ */
+export function networksAround(sources) {
+  /** @type {Map<string, number>} */
+  const held = new Map();
+  for (const source of sources) {
+    const [address = ''] = source.split('/');
+    for (const bits of SUGGESTED_BITS[address.includes(':') ? 6 : 4]) {
+      const network = readNetwork(`${address}/${bits}`);
+      if (network !== null) held.set(networkText(network), (held.get(networkText(network)) ?? 0) + 1);
+    }
+  }
+  return [...held]
+    .filter(([, number]) => number > 1)
+    .sort(([, a], [, b]) => b - a)
+    .map(([network]) => network);
 }
 
 /** The field and its suggestions. */
@@ -90,6 +126,9 @@ function suggest({ hosts, sources, users }) {
   const values = [
     ...hosts.map((host) => `host:${host}`),
     ...sources.map((ip) => `source:${ip}`),
+    ...networksAround(sources)
+      .slice(0, SUGGESTED)
+      .map((network) => `source:${network}`),
     ...users.map((user) => `user:${user}`),
   ];
   byId('search-known').replaceChildren(...values.map((value) => element('option', { value })));

@@ -1,5 +1,5 @@
 /** The view: what is looked at, as the address bar says it. Pure. */
-import { networkOf } from './network.js';
+import { isWithin } from './network.js';
 
 /**
  * @typedef {object} View
@@ -137,7 +137,7 @@ export function isInView(view, event) {
   return (
     (view.host === null || view.host === event.host) &&
     (view.user === null || view.user === event.user) &&
-    (view.ip === null || view.ip === event.ip || (view.ip.includes('/') && view.ip === networkOf(event.ip ?? '')))
+    (view.ip === null || view.ip === event.ip || (view.ip.includes('/') && isWithin(view.ip, event.ip)))
   );
 }
 

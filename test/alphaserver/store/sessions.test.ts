@@ -179,6 +179,8 @@ test('sessions are narrowed by host, user, source, network, key and time, and co
   assert.deepEqual(ports({ user: 'bob' }), [2]);
   assert.deepEqual(ports({ ip: '192.0.2.10' }), [4, 1]);
   assert.deepEqual(ports({ ip: '2001:db8:1:2::/64' }), [2]);
+  assert.deepEqual(ports({ ip: '2001:db8:1::/48' }), [3, 2]);
+  assert.deepEqual(ports({ ip: '192.0.2.8/29' }), [4, 1]);
   assert.deepEqual(ports({ key: KEY.split(' ')[1] as string }), [4, 3, 1]);
   assert.deepEqual(ports({ key: KEY }), [4, 3, 1]);
   assert.deepEqual(ports({ sinceMs: START + 62_000 }), [4, 3, 2]);

@@ -6,7 +6,13 @@ import { escaped, escapedText, SHOWN_LIMIT } from '../../../../alphaserver/web/p
 import { coarser, countsOf, networksOf, pointsOf, topOf } from '../../../../alphaserver/web/page/event-counts.js';
 import { groupsOf as eventGroups } from '../../../../alphaserver/web/page/event-list.js';
 import { healthWords } from '../../../../alphaserver/web/page/health.js';
-import { networkOf } from '../../../../alphaserver/web/page/network.js';
+import {
+  isWithin,
+  networkOf,
+  networkText,
+  readNetwork,
+  widerNetwork,
+} from '../../../../alphaserver/web/page/network.js';
 import { moment } from '../../../../alphaserver/web/page/time.js';
 import { concernsOf, verdictOf } from '../../../../alphaserver/web/page/verdict.js';
 import {
@@ -17,7 +23,11 @@ import {
   timeWords,
   viewOf,
 } from '../../../../alphaserver/web/page/view.js';
-import { networkOf as serverNetworkOf } from '../../../../service/ip-network.ts';
+import {
+  isWithin as serverIsWithin,
+  networkOf as serverNetworkOf,
+  readNetwork as serverReadNetwork,
+} from '../../../../service/ip-network.ts';
 import { Random } from '../../../demo/random.ts';
 
 const MINUTE_MS = 60_000;
@@ -75,6 +85,39 @@ describe('IPv6 networks', () => {
       given.push(groups.join(':'), groups.join(':').replace(/(^|:)0(:0)+(:|$)/, '::'));
     }
     for (const ip of given) assert.equal(networkOf(ip), serverNetworkOf(ip), `${ip} (SEED=${SEED})`);
+  });
+
+  it('of any length are those that the server reads, and hold the same addresses', () => {
+    const random = new Random(SEED);
+    const group = (): string => (random.chance(0.5) ? '0' : random.whole(0, 3).toString(16));
+    const address = (): string =>
+      random.chance(0.5)
+        ? `203.0.${random.whole(0, 3)}.${random.whole(0, 256)}`
+        : `2001:${Array.from({ length: 7 }, group).join(':')}`.replace(/:0(:0)+(:|$)/, '::');
+    for (const wrong of ['', '/', '1.2.3.4/', '1.2.3.4/8/8', '::ffff:1.2.3.4/96', '10.0.0.0/7', '2001::/15'])
+      assert.equal(readNetwork(wrong), serverReadNetwork(wrong), wrong);
+    for (let i = 0; i < 2_000; i += 1) {
+      const given = `${address()}/${random.whole(0, 129)}`;
+      const [own, server] = [readNetwork(given), serverReadNetwork(given)];
+      assert.equal(own && networkText(own), server?.text ?? null, `${given} (SEED=${SEED})`);
+      if (server === null) continue;
+      for (const other of [address(), address(), `${address()}/64`, '::ffff:203.0.1.7', 'nonsense'])
+        assert.equal(isWithin(server.text, other), serverIsWithin(server, other), `${given} ${other} (SEED=${SEED})`);
+    }
+  });
+
+  it('are reached from a source, each wider than the one before', () => {
+    for (const [source, wider] of [
+      ['203.0.113.7', '203.0.113.0/24'],
+      ['203.0.113.0/24', '203.0.0.0/16'],
+      ['203.0.0.0/12', '203.0.0.0/8'],
+      ['203.0.0.0/8', null],
+      ['2001:db8:1:2::3', '2001:db8:1:2::/64'],
+      ['2001:db8:1:2::/64', '2001:db8:1::/48'],
+      ['2001:db8::/32', null],
+      ['unknown', null],
+    ] as const)
+      assert.equal(widerNetwork(source), wider, source);
   });
 });
 

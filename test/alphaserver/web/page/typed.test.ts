@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { soughtIn } from '../../../../alphaserver/web/page/search.js';
+import { networksAround, soughtIn } from '../../../../alphaserver/web/page/search.js';
 import { localText, timeIn } from '../../../../alphaserver/web/page/time.js';
 import { rangeIn } from '../../../../alphaserver/web/page/time-range.js';
 
@@ -13,11 +13,20 @@ describe('what somebody types into the search field', () => {
     assert.deepEqual(soughtIn('203.0.113.7', hosts), { ip: '203.0.113.7' });
     assert.deepEqual(soughtIn(' 2001:db8::7 ', hosts), { ip: '2001:db8::7' });
     assert.deepEqual(soughtIn('2001:db8:1:2::/64', hosts), { ip: '2001:db8:1:2::/64' });
+    assert.deepEqual(soughtIn('203.0.113.7/24', hosts), { ip: '203.0.113.0/24' });
+    assert.deepEqual(soughtIn('203.0.*', hosts), { ip: '203.0.0.0/16' });
+    assert.deepEqual(soughtIn('source:203.0.113.*', hosts), { ip: '203.0.113.0/24' });
+    assert.deepEqual(soughtIn('2001:DB8:0:0::7/33', hosts), { ip: '2001:db8::/33' });
     assert.deepEqual(soughtIn('web-1', hosts), { host: 'web-1' });
     assert.deepEqual(soughtIn('db-1', hosts), { host: 'db-1.example.net' });
     assert.deepEqual(soughtIn('mail', hosts), { user: 'mail' });
     assert.deepEqual(soughtIn('root', hosts), { user: 'root' });
     assert.equal(soughtIn('   ', hosts), null);
+  });
+
+  it('is suggested as a network where several sources are in one', () => {
+    const sources = ['203.0.113.7', '203.0.113.9', '203.0.7.1', '198.51.100.1', '2001:db8:1:2::/64', '2001:db8:1:3::5'];
+    assert.deepEqual(networksAround(sources), ['203.0.0.0/16', '203.0.113.0/24', '2001:db8:1::/48', '2001:db8::/32']);
   });
 
   it('is what it says it is, whatever it looks like', () => {

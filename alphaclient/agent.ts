@@ -1,7 +1,7 @@
 /** The agent: reads the log through the reader into the outbox, one chunk at a time, each durable before the next. */
 import { setImmediate } from 'node:timers/promises';
 import type { LoginEvent } from '../protocol/event.ts';
-import type { AgentReport, AgentState } from '../protocol/report.ts';
+import { type AgentReport, type AgentState, releaseFrom } from '../protocol/report.ts';
 import type { Logger } from '../service/logger.ts';
 import type { EventHosts } from './event-host.ts';
 import type { Chunk, LogSource } from './log/source.ts';
@@ -12,6 +12,7 @@ import type { SessionWatch } from './session-watch.ts';
 import { isoTime, type LocatedEvent } from './sshd/events.ts';
 import type { Reader } from './sshd/reader.ts';
 import type { EndedSession, SessionChanges } from './sshd/session-changes.ts';
+import { SshdReleaseWatch } from './sshd/sshd-release.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
 /** The interval at which connections are expired on a quiet log, and acknowledged rows deleted. */
@@ -38,10 +39,14 @@ export interface AgentOptions {
   readonly onCommit?: (result: ReadResult) => void;
 }
 
+/** The name under which the outbox keeps what the log says of its sshd's release. */
+const RELEASE = 'sshd-release';
+
 /** One agent, from `run` to `stop`. */
 export class Agent {
   readonly #options: AgentOptions;
   readonly #hosts: EventHosts;
+  readonly #release: SshdReleaseWatch;
   #uplink: Uplink | null = null;
   #position: ReadResult['position'];
   #maintenanceTimer: NodeJS.Timeout | null = null;
@@ -59,6 +64,7 @@ export class Agent {
   constructor(options: AgentOptions, hosts: EventHosts) {
     this.#options = options;
     this.#hosts = hosts;
+    this.#release = new SshdReleaseWatch(releaseFrom(options.outbox.kept(RELEASE)));
     this.#position = options.outbox.bookmark(options.logName)?.position ?? null;
   }
 
@@ -113,6 +119,7 @@ export class Agent {
     const { source, outbox, reader } = this.#options;
     const { state, behindBytes } = source.status();
     const { lines, unknown, forged } = reader.counts();
+    const { release } = this.#release;
     return {
       state: this.#outboxState ?? state,
       behindBytes,
@@ -122,6 +129,7 @@ export class Agent {
       linesUnknown: unknown,
       linesForged: forged,
       declaredLost: outbox.declared.declaredLost,
+      ...(release && !this.#hosts.isOfOthers && { sshd: release }),
     };
   }
 
@@ -130,6 +138,9 @@ export class Agent {
     const nowMs = now();
     const located = reader.read(chunk.bytes, { writtenMs: chunk.writtenMs, nowMs });
     this.#position = chunk.position;
+    const isNewRelease = this.#release.take(chunk.bytes);
+    if (this.#release.takeMessage(reader.listener.versionLine) || isNewRelease)
+      this.#options.outbox.keep(RELEASE, this.#release.release);
     for (const gap of chunk.gaps) log.error(`Part of the log is lost: ${gap.text}`);
     if (chunk.cutLines > 0) log.warn(`${chunk.cutLines} lines were too long and were cut`);
     if (!this.#hasWarnedOfTwice && reader.seemsWrittenTwice) {

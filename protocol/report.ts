@@ -21,6 +21,20 @@ export interface AgentReport {
   readonly linesForged: number;
   /** Log lines known to be lost before they could be read; at least one for each gap. */
   readonly declaredLost: number;
+  /** Absent where nothing is known of it, or the log is that of several hosts. */
+  readonly sshd?: SshdRelease;
+}
+
+/** The names of sshd's processes: one for all up to 9.7, others for sessions since 9.8 and before a login since 10.0. */
+export const SSHD_PROGRAMS = ['sshd', 'sshd-session', 'sshd-auth'] as const;
+export type SshdProgram = (typeof SSHD_PROGRAMS)[number];
+
+/** What a log says of the release of its sshd. */
+export interface SshdRelease {
+  /** The newest name among those that wrote it; null where it does not say. */
+  readonly program: SshdProgram | null;
+  /** As sshd writes it at LogLevel DEBUG, such as `OpenSSH_9.6p1`; null where no line has it. */
+  readonly version: string | null;
 }
 
 /** The states an agent can be in, for people and for alerts. */
@@ -85,7 +99,18 @@ export function reportFrom(value: unknown): AgentReport | null {
   if (!COUNTS.every((name) => isCount(given[name]))) return null;
   const { state, behindBytes, sentSeq, waiting, linesRead, linesUnknown, linesForged, declaredLost } =
     given as unknown as AgentReport;
-  return { state, behindBytes, sentSeq, waiting, linesRead, linesUnknown, linesForged, declaredLost };
+  const sshd = releaseFrom(given['sshd']);
+  const counts = { behindBytes, sentSeq, waiting, linesRead, linesUnknown, linesForged, declaredLost };
+  return { state, ...counts, ...(sshd && { sshd }) };
+}
+
+/** Reads what is known of an sshd; null for what is not of this form. */
+export function releaseFrom(value: unknown): SshdRelease | null {
+  const { program = null, version = null } = (value ?? {}) as { program?: unknown; version?: unknown };
+  const isProgram = program === null || (SSHD_PROGRAMS as readonly unknown[]).includes(program);
+  const isVersion = version === null || (typeof version === 'string' && /^OpenSSH_[\w.]{1,32}$/.test(version));
+  if (!isProgram || !isVersion || (program === null && version === null)) return null;
+  return { program: program as SshdProgram | null, version: version as string | null };
 }
 
 /** The well-formed ones among a ping's `shapes`, at most SHAPES_PER_PING. */

@@ -21,11 +21,15 @@ export const NO_ORIGIN: OriginOf = () => ({});
 
 /**
  * Reads GeoLite2/GeoIP2 country, city or ASN files, or others with their fields: one path, or several with commas between.
- * A file that cannot be read or is damaged is said once, as an error, and then nothing is known from it.
+ * A file that cannot be read or is damaged is said once, as an error that names it behind `setting`, and then nothing is known from it.
  */
-export function originsFrom(files: string | null, log: Pick<Logger, 'error'>): OriginOf {
+export function originsFrom(
+  files: string | null,
+  log: Pick<Logger, 'error'>,
+  setting = 'ALPHASERVER_GEOIP=',
+): OriginOf {
   if (files === null) return NO_ORIGIN;
-  const books = files.split(',').map((file) => new Book(file.trim(), log));
+  const books = files.split(',').map((file) => new Book(file.trim(), log, setting));
   return (ip) => {
     const address = ip?.split('%', 1)[0] ?? '';
     if (isIP(address) === 0 || books.every(({ usable }) => !usable)) return {};
@@ -47,12 +51,12 @@ function joined(a: Origin, b: Origin): Origin {
 
 /** One file. */
 class Book {
-  readonly #file: string;
+  readonly #named: string;
   readonly #log: Pick<Logger, 'error'>;
   #reader: Reader<Response> | null = null;
 
-  constructor(file: string, log: Pick<Logger, 'error'>) {
-    this.#file = file;
+  constructor(file: string, log: Pick<Logger, 'error'>, setting: string) {
+    this.#named = setting + file;
     this.#log = log;
     try {
       this.#reader = new Reader<Response>(readFileSync(file));
@@ -79,11 +83,13 @@ class Book {
   #failed(error: unknown): void {
     this.#reader = null;
     const why = error instanceof Error ? error.message : error;
-    this.#log.error(`ALPHASERVER_GEOIP=${this.#file} cannot be used, nothing is known of sources from it: ${why}`);
+    this.#log.error(`${this.#named} cannot be used, nothing is known of sources from it: ${why}`);
   }
 }
 
 interface Found {
+  /** As ip-location-db has it. */
+  readonly country_code?: unknown;
   readonly country?: { readonly iso_code?: unknown };
   readonly registered_country?: { readonly iso_code?: unknown };
   readonly autonomous_system_number?: unknown;
@@ -96,7 +102,7 @@ function originIn(reader: Reader<Response>, address: string): Origin | null {
   const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
   const asn = found.autonomous_system_number;
   return {
-    country: text(found.country?.iso_code ?? found.registered_country?.iso_code),
+    country: text(found.country?.iso_code ?? found.registered_country?.iso_code ?? found.country_code),
     network: networkWith(address, prefix),
     asn: typeof asn === 'number' ? asn : null,
     organization: text(found.autonomous_system_organization),

@@ -1,13 +1,15 @@
-/** The lines of sshd's listener: the ports it listens on, and when it was started or stopped last. */
+/** The lines of sshd's listener: the ports it listens on, when it was started or stopped last, and its version. */
 
 import type { MessageRow } from './message-types.ts';
 import { IGNORED } from './messages/ignored.ts';
 
 /** Ports that are remembered: as many as sshd takes (MAX_LISTEN_SOCKS). */
 const PORTS_LIMIT = 16;
+const VERSION_BEGINS = 'debug1: sshd version ';
 const PORT = /^Server listening on \S+ port (\d{1,5})\b/;
 
 const rowOf = (name: string): MessageRow | undefined => IGNORED.find((row) => row.name === name);
+const DEBUG = rowOf('ignored:debug1');
 const LISTENING = rowOf('ignored:server-listening-on');
 const SIGNALLED = rowOf('ignored:received-signal');
 
@@ -15,6 +17,8 @@ const SIGNALLED = rowOf('ignored:received-signal');
 export class SshdListener {
   #ports: number[] = [];
   #ms = Number.NaN;
+  /** The last line in which sshd named its version, at LogLevel DEBUG; empty for none. */
+  versionLine = '';
 
   /** The ports that a listener of this log was started on, the newest last. */
   get ports(): readonly number[] {
@@ -28,6 +32,7 @@ export class SshdListener {
 
   /** Takes an ignored message, which may be the listener's. */
   take(row: MessageRow, text: string, ms: number): void {
+    if (row === DEBUG && text.startsWith(VERSION_BEGINS)) this.versionLine = text;
     if (row !== LISTENING && row !== SIGNALLED) return;
     this.#ms = ms;
     const port = Number(PORT.exec(text)?.[1] ?? 0);

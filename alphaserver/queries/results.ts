@@ -3,6 +3,7 @@
  * of the same name. Times are ISO 8601 in UTC.
  */
 import type { Outcome } from '../../protocol/event.ts';
+import { SSHD_PROGRAMS } from '../../protocol/report.ts';
 import { END_CAUSES } from '../../protocol/session.ts';
 import {
   flag,
@@ -51,6 +52,14 @@ export const WatchedHost = object({
   coverage: Coverage,
   firstSeen: time,
   lastSeen: time,
+  sshd: optional(
+    orNull(
+      object({
+        program: orNull(oneOf(SSHD_PROGRAMS, { description: 'The newest name of a process of sshd in its log' })),
+        version: orNull(text({ description: 'As sshd writes it at LogLevel DEBUG, such as OpenSSH_9.6p1' })),
+      }),
+    ),
+  ),
   ...EventCounts.properties,
 });
 export type WatchedHost = Static<typeof WatchedHost>;

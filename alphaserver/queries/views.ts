@@ -66,6 +66,7 @@ export class StoreViews implements Views {
       coverage: coverageBy(last, connected, lastSeen, nowMs),
       firstSeen: new Date(firstSeen).toISOString(),
       lastSeen: new Date(lastSeen).toISOString(),
+      ...(last?.sshd && { sshd: last.sshd }),
       attempts: accepted + failed,
       accepted,
       failed,

@@ -3,7 +3,7 @@ import { count, counted } from './count.js';
 import { countryName } from './country.js';
 import { byId, element, factList, fill, foreign, glyph } from './element.js';
 import { escapedText } from './escaped.js';
-import { healthWords, trustWords } from './health.js';
+import { healthWords, releaseWords, trustWords } from './health.js';
 import { filterLink, keyLink } from './links.js';
 import { widerNetwork } from './network.js';
 import { stepsFor } from './steps.js';
@@ -88,7 +88,8 @@ function facts(about, view, nowMs) {
   /** @type {[string, (Node | string | null)[]][]} */
   const rows = [
     ['Watched', watched ? [healthWords(watched, nowMs)] : []],
-    ['In', origin ? [originWords(origin)] : []],
+    ['sshd', watched ? [foreign(releaseWords(watched))] : []],
+    ['In', about.ip === undefined ? [] : [origin ? originWords(origin) : 'country not known']],
     ['Wider network', wider === null ? [] : [filterLink(view, 'ip', wider)]],
     ['First seen', firstSeen === null ? [] : [more ? 'before ' : '', time(firstSeen, nowMs)]],
     ['Last seen', lastSeen === null ? [] : [time(lastSeen, nowMs)]],

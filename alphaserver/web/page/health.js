@@ -29,6 +29,21 @@ export function healthWords({ connected, state, coverage }, nowMs) {
   return behind ? `behind by ${size(Number(behind[1]))}` : (WORDS.get(state) ?? state);
 }
 
+const RELEASES = {
+  sshd: 'before 9.8, by the name of its processes',
+  'sshd-session': '9.8 or newer, by the name of its processes (sshd-session)',
+  'sshd-auth': '10.0 or newer, by the name of its processes (sshd-auth)',
+};
+
+/**
+ * Says what a host's log says of the release of its sshd.
+ * @param {WatchedHost} host
+ */
+export function releaseWords({ sshd }) {
+  if (sshd?.version) return sshd.version.replace('_', ' ');
+  return sshd?.program ? `OpenSSH ${RELEASES[sshd.program]}` : 'its log does not say; at LogLevel DEBUG it would';
+}
+
 const TRUST = {
   journal: 'by journald, from sshd itself',
   syslog: 'by a syslog, which any program of the host may write to',

@@ -1,6 +1,6 @@
 /** Keys by their fingerprint: who used each, where, from where, first and last. */
 import type { Database } from '../store/database.ts';
-import type { KeyCursor, KeyDetail, KeyPage, KeyQuery, LoginKey } from './results.ts';
+import type { KeyCursor, KeyDetail, KeyPage, KeyQuery, LoginKey } from './key-results.ts';
 
 /** Names that a key's row lists of each kind, those used last. */
 const NAMES = 20;

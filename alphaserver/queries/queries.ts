@@ -25,6 +25,7 @@ import {
   shapes,
 } from './fleet.ts';
 import { type BlocklistQuery, type BlocklistText, type IncidentQuery, Incidents } from './incidents.ts';
+import type { KeyDetail, KeyPage, KeyQuery } from './key-results.ts';
 import { keyDetail, keyPage } from './keys.ts';
 import { type StoredFigures, storedFigures } from './metrics.ts';
 import type {
@@ -33,9 +34,6 @@ import type {
   EventPage,
   EventQuery,
   FleetShape,
-  KeyDetail,
-  KeyPage,
-  KeyQuery,
   LedgerTotals,
   ListedEvent,
   NetworkRanking,

@@ -21,18 +21,16 @@ import { textOf, time, truth, type ValueParser, wholeNumber, wordOf } from '../.
 import { BLOCKLIST_FORMATS } from '../alerting/blocklist.ts';
 import { Alert, AlertDetail, AsOf, FleetState } from '../queries/alert-results.ts';
 import { DecisionEntry } from '../queries/decisions.ts';
+import { type KeyCursor, KeyDetail, LoginKey } from '../queries/key-results.ts';
 import {
   Activity,
   CoverageCounts,
   type EventCursor,
   FleetShape,
-  type KeyCursor,
-  KeyDetail,
   KnownGap,
   LedgerEntry,
   LedgerTotals,
   ListedEvent,
-  LoginKey,
   LoginSession,
   NetworkRanking,
   Origin,

@@ -2,12 +2,12 @@
 import type { Static } from '../../../service/schema.ts';
 import type { Alert, AlertDetail, FleetState } from '../../queries/alert-results.ts';
 import type { DecisionEntry } from '../../queries/decisions.ts';
+import type { KeyDetail } from '../../queries/key-results.ts';
 import type {
   Activity,
   CoverageCounts,
   EventCounts,
   FleetShape,
-  KeyDetail,
   KnownGap,
   ListedEvent,
   LoginGroup,

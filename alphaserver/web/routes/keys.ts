@@ -1,5 +1,6 @@
 /** `GET /api/keys`, and what is known of one key. */
-import { keyCursor, LoginKey, type Views } from '../../queries/results.ts';
+import { keyCursor, LoginKey } from '../../queries/key-results.ts';
+import type { Views } from '../../queries/results.ts';
 import { API, LIMIT_DEFAULT } from '../api-schema.ts';
 import { type ApiApp, refuseMark } from '../parameters.ts';
 import type { CsvDownloads } from '../send-csv.ts';

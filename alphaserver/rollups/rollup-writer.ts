@@ -38,10 +38,13 @@ export class RollupWriter {
   readonly #counts: CountTables;
   readonly #index: IndexWriter;
   readonly #fact: Statement;
+  readonly #limitEvents: number;
   #rolledTo: number;
   #indexedTo: number;
 
-  constructor(events: Database, rollups: Database) {
+  /** `limitEvents`: the most that one transaction takes. */
+  constructor(events: Database, rollups: Database, limitEvents = LIMIT_EVENTS) {
+    this.#limitEvents = limitEvents;
     this.#events = readerOf(events);
     this.#db = rollups;
     this.#names = new HashedNames(events, rollups);
@@ -73,13 +76,13 @@ export class RollupWriter {
     const behind = this.#rolledTo - this.#indexedTo;
     const due = all ? waiting > 0 : waiting >= BATCH_EVENTS;
     if (!due && behind <= 0) return false;
-    const fresh = due ? this.#rows(this.#rolledTo, LIMIT_EVENTS) : [];
+    const fresh = due ? this.#rows(this.#rolledTo, this.#limitEvents) : [];
     // After an upgrade the index is made again: until it is there, new events are counted and not indexed.
     const old = behind > 0 ? this.#rows(this.#indexedTo, CATCH_UP_EVENTS, this.#rolledTo) : [];
     // Ids may have gaps: where there are no more rows, all up to the last is taken.
     const taken = (rows: readonly CountedRow[], limit: number, upTo: number): number =>
       rows.length === limit ? (rows.at(-1) as CountedRow)[0] : Math.max(rows.at(-1)?.[0] ?? 0, upTo);
-    const rolledTo = due ? taken(fresh, LIMIT_EVENTS, last) : this.#rolledTo;
+    const rolledTo = due ? taken(fresh, this.#limitEvents, last) : this.#rolledTo;
     const indexedTo = behind > 0 ? taken(old, CATCH_UP_EVENTS, this.#rolledTo) : rolledTo;
     const starts = eventTables(this.#events.db).map(({ first }) => first);
     try {

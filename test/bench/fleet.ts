@@ -1,21 +1,23 @@
 /**
- * `fleet.ts PORT AGENTS`: that many agents. Prints `connected`, `minute` and `back` with JSON behind: when all are connected, when each
- * has sent an event within a minute, and when all are connected again after they were cut off.
+ * `fleet.ts PORT FIRST COUNT OF`: the agents FIRST to FIRST + COUNT of a fleet of OF, each one socket. Prints `connected`, `minute`
+ * and `back` with JSON behind: when all are connected, when each has sent an event within a minute (once standard input says so),
+ * and when all are connected again after they were cut off.
  */
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { quantile } from './figures.ts';
 import { agentOf, hostName } from './login-stream.ts';
 
-const [port = 0, count = 0] = process.argv.slice(2).map(Number);
+const [port = 0, first = 0, count = 0, of = 0] = process.argv.slice(2).map(Number);
 /** One address of loopback has ports for some 28,000 connections to the same server. */
 const ADDRESSES = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'];
 /** Connections that are being made at once, and the wait before a refused one is tried again. */
-const AT_ONCE = 200;
+const AT_ONCE = 100;
 const RETRY_MS = 500;
 const MINUTE_MS = 60_000;
 const PING_EVERY_MS = 15_000;
 
+/** Milliseconds that each acknowledgement took. */
 const waits: number[] = [];
 let refused = 0;
 
@@ -90,9 +92,9 @@ class Agent {
   }
 }
 
-const agents = Array.from({ length: count }, (_, i) => new Agent(i));
+const agents = Array.from({ length: count }, (_, i) => new Agent(first + i));
 setInterval(() => {
-  for (const [i, agent] of agents.entries()) setTimeout(() => agent.ping(), (i / count) * PING_EVERY_MS);
+  for (const [i, agent] of agents.entries()) setTimeout(() => agent.ping(), ((first + i) / of) * PING_EVERY_MS);
 }, PING_EVERY_MS);
 
 async function all(): Promise<number> {
@@ -106,13 +108,13 @@ async function all(): Promise<number> {
   return performance.now() - begunMs;
 }
 
-const print = (word: string, connectedMs: number): void => {
-  const [medianMs, p99Ms] = waits.length > 0 ? [quantile(waits, 0.5), quantile(waits, 0.99)] : [0, 0];
-  console.log(`${word} ${JSON.stringify({ connectedMs, medianMs, p99Ms, refused })}`);
+const print = (word: string, tookMs: number): void => {
+  console.log(`${word} ${JSON.stringify({ tookMs, refused, waits })}`);
 };
 
 print('connected', await all());
-await Promise.all(agents.map(async (agent, i) => pause((i / count) * MINUTE_MS).then(() => agent.send())));
+await once(process.stdin, 'data');
+await Promise.all(agents.map(async (agent, i) => pause(((first + i) / of) * MINUTE_MS).then(() => agent.send())));
 const lost = Promise.all(agents.map((agent) => agent.lost));
 print('minute', 0);
 await lost;

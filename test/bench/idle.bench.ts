@@ -6,13 +6,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import MANIFEST from '../../package.json' with { type: 'json' };
 import { Pair, Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { writeAuthLog } from './auth-log.ts';
 import { ms } from './figures.ts';
+import { COMPILED_ENV as ENV, type Memory, memoryOf, SERVER_ENV } from './process-memory.ts';
 
 /** Lines of a log after which an agent holds everything in memory that it ever needs. */
 const LINES = 100_000;
@@ -27,29 +27,6 @@ const OPTIONS =
   readFileSync(join(ROOT, 'alphaclient', 'start.sh'), 'utf8')
     .match(/--[a-z-]+=\d+/g)
     ?.slice(-2) ?? [];
-const ENV = {
-  NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'node'),
-  PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
-};
-
-/** As `npm run alphaserver` sets it. */
-const SERVER_ENV = {
-  ...ENV,
-  NODE_OPTIONS: MANIFEST.scripts.alphaserver.match(/--[a-z-]+=\d+/g)?.join(' ') ?? '',
-  MALLOC_ARENA_MAX: /MALLOC_ARENA_MAX=(\d+)/.exec(MANIFEST.scripts.alphaserver)?.[1] ?? '',
-};
-
-interface Memory {
-  /** Private memory that no file backs, and all that is resident, MiB. */
-  readonly anonymous: number;
-  readonly resident: number;
-}
-
-function memoryOf({ child }: Program): Memory {
-  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
-  const mib = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1_024;
-  return { anonymous: mib('RssAnon'), resident: mib('VmRSS') };
-}
 
 async function settled(program: Program): Promise<Memory> {
   await delay(SETTLED_MS);

@@ -12,6 +12,8 @@ export interface StreamOptions {
   readonly sources: number;
   /** Limit of the number of different user names. */
   readonly users: number;
+  /** Agents; each of fewer agents than hosts reports several hosts, as one does that follows a log which collects them. */
+  readonly agents?: number;
 }
 
 /** A fleet of 1,000 hosts over 30 days. */
@@ -60,16 +62,19 @@ export class LoginStream {
     return this.#given;
   }
 
-  /** The next events, by the agent of each host, as so many agents would send them at once. */
+  /** The next events, by the agent of each, as so many agents would send them at once. */
   next(events: number): AgentBatch[] {
-    const byHost = new Map<number, SequencedEvent[]>();
+    const { hosts, agents = hosts } = this.#options;
+    const byAgent = new Map<number, SequencedEvent[]>();
     for (let i = 0; i < events; i += 1) {
-      const host = this.#skewed(this.#options.hosts, 2);
-      const list = byHost.get(host) ?? [];
-      if (list.length === 0) byHost.set(host, list);
-      list.push(this.#one(host));
+      const host = this.#skewed(hosts, 2);
+      const agent = host % agents;
+      const list = byAgent.get(agent) ?? [];
+      if (list.length === 0) byAgent.set(agent, list);
+      const one = this.#one(agent);
+      list.push(host === agent ? one : { seq: one.seq, event: { ...one.event, host: hostName(host) } });
     }
-    return [...byHost].map(([host, list]) => ({ agent: agentOf(host), host: hostName(host), events: list }));
+    return [...byAgent].map(([agent, list]) => ({ agent: agentOf(agent), host: hostName(agent), events: list }));
   }
 
   /** The next events, all of one host: what comes from an agent that was away. */
@@ -78,11 +83,11 @@ export class LoginStream {
     return { agent: agentOf(host), host: hostName(host), events: list };
   }
 
-  #one(host: number): SequencedEvent {
+  #one(agent: number): SequencedEvent {
     const { days, endMs, events } = this.#options;
     const random = this.#random;
-    const seq = (this.#seqs.get(host) ?? 0) + 1;
-    this.#seqs.set(host, seq);
+    const seq = (this.#seqs.get(agent) ?? 0) + 1;
+    this.#seqs.set(agent, seq);
     const at = endMs - days * DAY_MS + ((this.#given + random()) / events) * days * DAY_MS;
     this.#given += 1;
     const kind = random();

@@ -1,5 +1,6 @@
 /** The rules file as values, and the defaults for what it leaves out. */
 
+import { isWithin, readNetwork } from '../../service/ip-network.ts';
 import type { QuietHours } from './quiet-hours.ts';
 import { DEFAULT_DETECTION, type DetectionConfig, RULES, type Rule } from './rules.ts';
 import type { Channel } from './rules-schema.ts';
@@ -20,8 +21,13 @@ export const isSilenced = (
     (silence) =>
       (silence.rule ?? rule) === rule &&
       (silence.host === null || silence.host === host) &&
-      (silence.source === null || silence.source === source),
+      (silence.source === null || silence.source === source || isInNetwork(silence.source, source ?? null)),
   );
+
+function isInNetwork(silenced: string, source: string | null): boolean {
+  const network = source !== null && silenced.includes('/') ? readNetwork(silenced) : null;
+  return network !== null && isWithin(network, source);
+}
 
 /** One value for each setting of the rules file (docs/alerts.md). Times are milliseconds. */
 export interface AlertSettings {

@@ -1,6 +1,6 @@
 /** Lists the addresses under an active attack alert, for firewalls. Pure. */
 import { isIP } from 'node:net';
-import { isIn, networks, UNROUTED_NETWORKS } from '../../service/ip-network.ts';
+import { isIn, isWithin, type Network, networks, readNetwork, UNROUTED_NETWORKS } from '../../service/ip-network.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { Incident } from '../detection/incident.ts';
 import { type Holding, NOTHING_HOLDS } from './standing.ts';
@@ -73,15 +73,21 @@ export function blocked(incidents: readonly Incident[], options: BlocklistOption
       const one = list.get(source) ?? { untilMs, by: [] };
       list.set(source, { untilMs: Math.max(one.untilMs, untilMs), by: [...one.by, identity] });
     }
+  const kept = [...settings.allow.addresses, ...byHand.allows];
+  const wide: Network[] = [];
   for (const { address, untilMs, by } of byHand.blocks) {
-    if (isIn(allowed, address)) continue;
+    const network = address.includes('/') ? readNetwork(address) : null;
+    // Whoever allowed an address allowed it also where somebody blocks the network around it.
+    if (isIn(allowed, address) || (network !== null && kept.some((one) => isWithin(network, one)))) continue;
+    if (network !== null) wide.push(network);
     const one = list.get(address) ?? { untilMs, by: [] };
     list.set(address, { untilMs: Math.max(one.untilMs, untilMs), by: [...one.by, by] });
   }
-  // nft refuses an address together with its own network.
+  // nft refuses an address, or a network, together with a network that it is in.
   const whole = networks([...list.keys()].filter((source) => source.includes('/')));
   return [...list]
     .filter(([source]) => source.includes('/') || !isIn(whole, source))
+    .filter(([source]) => !wide.some((network) => network.text !== source && isWithin(network, source)))
     .map(([address, one]) => ({ address, ...one }))
     .sort((a, b) => b.untilMs - a.untilMs)
     .slice(0, BLOCKLIST_LIMIT)

@@ -12,7 +12,10 @@ export type StandingKind = (typeof STANDING_KINDS)[number];
 /** The decision that ends another; its subject is that one's id. */
 export const UNDONE = 'undone';
 
-/** A decision that holds for a while. A block and an allowance name a source; a silence any of the three, null for all. Unix milliseconds. */
+/**
+ * A decision that holds for a while. A block and an allowance name a source; a silence any of the three, null for all. `source` is an
+ * address or a network, or several with commas between: what somebody decides about a group is one decision. Unix milliseconds.
+ */
 export interface Standing extends Silence {
   readonly kind: StandingKind;
   /** Null: until it is undone. */
@@ -79,12 +82,14 @@ export const NOTHING_HOLDS: Holding = { blocks: [], allows: [], silences: [] };
 export function holding(decided: readonly Decided[], nowMs: number): Holding {
   const of = (kind: StandingKind): Decided[] => decided.filter((one) => one.kind === kind && holds(one, nowMs));
   return {
-    blocks: of('blocked').map(({ source, untilMs, by }) => ({
-      address: source ?? '',
-      untilMs: untilMs ?? Number.MAX_SAFE_INTEGER,
-      by: by ?? '',
-    })),
-    allows: of('allowed').map(({ source }) => source ?? ''),
-    silences: of('silenced').map(({ rule, host, source }) => ({ rule, host, source })),
+    blocks: of('blocked').flatMap(({ source, untilMs, by }) =>
+      sourcesIn(source).map((address) => ({ address, untilMs: untilMs ?? Number.MAX_SAFE_INTEGER, by: by ?? '' })),
+    ),
+    allows: of('allowed').flatMap(({ source }) => sourcesIn(source)),
+    silences: of('silenced').flatMap(({ rule, host, source }): Silence[] =>
+      source === null ? [{ rule, host, source }] : sourcesIn(source).map((one) => ({ rule, host, source: one })),
+    ),
   };
 }
+
+const sourcesIn = (source: string | null): string[] => (source === null ? [] : source.split(','));

@@ -9,6 +9,8 @@ import { type Parameters, parameter, required, schemaOf, TEXT_LIMIT } from './pa
 export const WHY_LIMIT = 500;
 /** A block or a silence ends within a year: nobody remembers an older one. */
 export const DECIDED_LIMIT_MS = 366 * 86_400_000;
+/** Sources that one decision names at most: as many as a body takes, IPv6 networks among them. */
+export const SOURCES_LIMIT = 40;
 /** Alerts that are acknowledged at once: as many ids as a body takes. */
 export const IDS_LIMIT = 40;
 
@@ -30,9 +32,20 @@ const ahead: ValueParser<number> = {
   },
 };
 
+/** Reads sources with commas between, each once. */
+const sources: ValueParser<string> = {
+  valid: `${source.valid}; or up to ${SOURCES_LIMIT} of these with commas between`,
+  parse: (given, nowMs) => {
+    const all = given.split(',').map((one) => source.parse(one.trim(), nowMs));
+    return all.length <= SOURCES_LIMIT && all.every((one) => one !== undefined)
+      ? [...new Set(all)].join(',')
+      : undefined;
+  },
+};
+
 const decision = {
   kind: required('block an address, allow one, or silence incidents', wordOf(['block', 'allow', 'silence'])),
-  source: parameter('The address, or the network', source),
+  source: parameter('The addresses or networks', sources),
   host: parameter('The host of a silence', textOf(TEXT_LIMIT)),
   rule: parameter('The rule of a silence; left out: any', wordOf(RULES)),
   until: parameter('Until when; an allowance may do without', ahead),

@@ -303,6 +303,55 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
       );
   });
 
+  it('leads to a network by what is typed, which says what it tried, and leads to the wider one', async () => {
+    const page = await open('/');
+    await page.keyboard.press('/');
+    await page.keyboard.type('203.0.113.*');
+    await page.keyboard.press('Enter');
+    await until(() => address(page) === '?ip=203.0.113.0/24');
+    await settled(page);
+    await shows(page, '#about-title', /^Network 203\.0\.113\.0\/24$/);
+    await shows(page, '#about .facts', /Addresses\s+203\.0\.113\.7/);
+    await shows(page, '#about .facts', /Users\s+root/);
+    await page.locator('#about').getByRole('link', { name: '203.0.0.0/16' }).click();
+    await shows(page, '#about-title', /^Network 203\.0\.0\.0\/16$/);
+    assert.deepEqual(await violations(page), []);
+  });
+
+  it('finds who is in by keys alone', async () => {
+    const page = await open('/');
+    await page.keyboard.press('w');
+    assert.equal(await focused(page).getAttribute('id'), 'in-now-search');
+    await page.keyboard.type('nobody');
+    await shows(page, '#in-now', /^Nobody who is in now matches “nobody”\.$/);
+    await page.keyboard.press('Escape');
+    await page.keyboard.type('mira 192.0.2.0/24');
+    await shows(page, '#in-now-count', /^\d+ of \d+$/);
+    await page.keyboard.press('ArrowDown');
+    assert.equal(await focused(page).innerText(), 'mira');
+    await page.keyboard.press('Enter');
+    await until(() => address(page) === '?user=mira');
+  });
+
+  it('silences a group of incidents by one decision, which the log of decisions has and undoes', async () => {
+    for (const last of [61, 62, 63, 64, 65]) await agent.events(...failed(12, `198.51.100.${last}`));
+    const page = await open('/');
+    const group = page.locator('#because .fold', { hasText: /incidents of brute-force by \d+ sources/ });
+    await group.click();
+    await page.getByRole('button', { name: /^Silence \d+ sources$/ }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('because').fill('a scan that we know');
+    const name = dialog.getByLabel('Your name');
+    if ((await name.inputValue()) === '') await name.fill('mira');
+    assert.deepEqual(await violations(page), []);
+    await dialog.getByRole('button', { name: 'Silence', exact: true }).click();
+    await shows(page, 'dialog .decided', /^Silenced incidents of \d+ sources until /);
+    await dialog.getByRole('link', { name: 'All decisions' }).click();
+    await shows(page, '#decisions li:first-child', /mira silenced brute-force for .*198\.51\.100\.\d+.* and \d+ more/s);
+    await page.locator('#decisions li').first().getByRole('button', { name: 'Undo' }).click();
+    await shows(page, '#decisions li:first-child', /Undone by mira/);
+  });
+
   it('takes a range of time that is typed, and says what is wrong with one', async () => {
     const page = await open('/');
     await page.keyboard.press('t');

@@ -2,9 +2,10 @@
 import { acknowledgeMany } from './acknowledge.js';
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
-import { groupsOf, groupWords, newOf } from './incident-groups.js';
+import { groupsOf, groupWords, newOf, silencedTogether } from './incident-groups.js';
 import { lastLookMs } from './last-look.js';
 import { filterLink } from './links.js';
+import { groupSilence } from './steps.js';
 import { showTab } from './tab.js';
 import { ago, moment } from './time.js';
 import { verdictOf } from './verdict.js';
@@ -144,6 +145,7 @@ export class Answer {
       'ol',
       { class: 'inside' },
       acknowledgeAll(members),
+      silenceAll(members),
       ...members.slice(0, MEMBERS).map((one) => incidentRow(one, view, nowMs)),
       left > 0 ? element('li', { class: 'muted' }, `and ${count(left)} more`) : null,
     );
@@ -229,6 +231,17 @@ function acknowledgeAll(members) {
     }
   });
   return element('li', { class: 'all' }, button, problem);
+}
+
+/**
+ * Offers to silence the sources of a group; null where none is known.
+ * @param {readonly Concern[]} members
+ */
+function silenceAll(members) {
+  const sources = silencedTogether(members.map(({ alert }) => alert.source).filter((source) => source !== null));
+  const rules = new Set(members.map(({ alert }) => alert.rule));
+  const [rule = null] = rules.size === 1 ? rules : [];
+  return sources.length === 0 ? null : element('li', { class: 'all' }, groupSilence(sources, rule));
 }
 
 /**

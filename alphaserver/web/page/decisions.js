@@ -30,9 +30,13 @@ export async function showDecisions(signal) {
 
 /** @param {Decision} decision */
 function rowOf({ id, at, kind, by, why, until, rule, host, source, incident, undoneAt, undoneBy, holds }) {
-  const what = [rule, source ?? host]
+  const about = source === null ? host : namesOf(source);
+  const what = [rule, about]
     .filter((name) => name !== null)
     .flatMap((name, i) => [i > 0 ? ' for ' : ' ', foreign(name)]);
+  // All of a long list, for whoever asks what it was.
+  if (source !== null && about !== source)
+    what.push(' ', element('details', {}, element('summary', {}, 'all'), foreign(source)));
   const standing = kind !== 'acknowledge';
   const row = element(
     'li',
@@ -55,6 +59,15 @@ function rowOf({ id, at, kind, by, why, until, rule, host, source, incident, und
   );
   if (standing && holds) row.append(undoing(id));
   return row;
+}
+
+/** Sources of one decision that its row names. */
+const NAMED = 3;
+
+/** @param {string} source one, or several with commas between */
+function namesOf(source) {
+  const all = source.split(',');
+  return all.length <= NAMED ? all.join(', ') : `${all.slice(0, NAMED).join(', ')} and ${all.length - NAMED} more`;
 }
 
 /** @param {number} id */

@@ -10,6 +10,8 @@ import { FILTERS, timeParameters } from './view.js';
  * @typedef {object} FilteredCounts
  * @property {Amounts} amounts
  * @property {readonly Point[]} points
+ * @property {number} stepMs
+ * @property {{ fromMs: number, toMs: number }} span of the points: all that is looked at, or less where not all events are counted
  * @property {readonly TopRow[]} hosts
  * @property {readonly NetworkRow[]} sources by IPv6 network
  * @property {readonly TopRow[]} users
@@ -26,13 +28,17 @@ const SUMS = /** @type {const} */ ({ host: 'hosts', ip: 'sources', user: 'users'
 /**
  * Rejects with the first error, an AbortError when the signal says so.
  * @param {View} view
- * @param {{ fromMs: number, toMs: number }} span
- * @param {number} stepMs
+ * @param {{ fromMs: number, toMs: number }} whole
+ * @param {(span: { fromMs: number, toMs: number }) => number} stepFor
  * @param {AbortSignal} signal
  * @returns {Promise<FilteredCounts>}
  */
-export async function loadFiltered(view, span, stepMs, signal) {
+export async function loadFiltered(view, whole, stepFor, signal) {
   const { events, more } = await eventsOf(view, signal);
+  // A chart that began before the events that are counted would show that nothing happened there.
+  const since = events.at(-1)?.at ?? '';
+  const span = more ? { ...whole, fromMs: Math.max(whole.fromMs, Date.parse(since)) } : whole;
+  const stepMs = stepFor(span);
   const [hosts, sources, users] = [topOf(events, 'host'), networksOf(events), topOf(events, 'user')];
   const sum = more ? await sumOf(view, signal) : null;
   return {
@@ -45,11 +51,13 @@ export async function loadFiltered(view, span, stepMs, signal) {
       atLeast: more && sum === null,
     },
     points: pointsOf(events, span, stepMs),
+    stepMs,
+    span,
     hosts,
     sources,
     users,
     ids: new Set(events.map(({ id }) => id)),
-    cut: more ? { events: events.length, since: events.at(-1)?.at ?? '' } : null,
+    cut: more ? { events: events.length, since } : null,
   };
 }
 

@@ -41,7 +41,7 @@ const RELEASES = {
  */
 export function releaseWords({ sshd }) {
   if (sshd?.version) return sshd.version.replace('_', ' ');
-  return sshd?.program ? `OpenSSH ${RELEASES[sshd.program]}` : 'its log does not say; at LogLevel DEBUG it would';
+  return sshd?.program ? `OpenSSH ${RELEASES[sshd.program]}` : 'not known: its log does not say, or a relay reads it';
 }
 
 const TRUST = {

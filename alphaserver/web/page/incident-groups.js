@@ -1,5 +1,6 @@
 /** Groups of incidents that a person would call one thing. Pure. */
 import { count, counted } from './count.js';
+import { networkText, readNetwork } from './network.js';
 
 /**
  * @import { Concern } from './verdict.js'
@@ -75,6 +76,42 @@ export function groupWords({ members, by, lead }) {
   const sources = new Set(members.map(({ alert }) => alert.source).filter((source) => source !== null)).size;
   const many = sources > 1 ? ` by ${counted(sources, 'source')}` : '';
   return `${counted(members.length, 'incident')} of ${lead.alert.rule}${many}`;
+}
+
+/** Sources that the server takes in one decision. */
+const SOURCES_LIMIT = 40;
+/** Where there are more sources, the networks around them, in bits: a step wider while there are still too many. */
+const AROUND_BITS = [
+  { 4: 24, 6: 64 },
+  { 4: 16, 6: 48 },
+  { 4: 12, 6: 32 },
+];
+
+/**
+ * Gives what one decision about these sources names: each of them, else the networks that they are in; nothing where even those
+ * are too many for one decision.
+ * @param {readonly string[]} sources
+ * @returns {string[]}
+ */
+export function silencedTogether(sources) {
+  const each = [...new Set(sources)];
+  if (each.length <= SOURCES_LIMIT) return each;
+  for (const bits of AROUND_BITS) {
+    const around = new Set(each.map((source) => networkAround(source, bits)));
+    if (around.size <= SOURCES_LIMIT) return [...around];
+  }
+  return [];
+}
+
+/**
+ * @param {string} source
+ * @param {{ 4: number, 6: number }} bits
+ */
+function networkAround(source, bits) {
+  const [address = '', length] = source.split('/');
+  const wanted = bits[address.includes(':') ? 6 : 4];
+  const network = Number(length ?? Infinity) > wanted ? readNetwork(`${address}/${wanted}`) : null;
+  return network === null ? source : networkText(network);
 }
 
 /**

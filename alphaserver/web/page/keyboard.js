@@ -21,6 +21,7 @@ export function listenForKeys(withoutLastFilter) {
     '?': () => keys.showModal(),
     t: () => time.click(),
     c: () => byId('timeline-chart').focus(),
+    w: () => byId('in-now-search').focus(),
     l: () => byId('feed-scroll').focus(),
     Escape: withoutLastFilter,
   };

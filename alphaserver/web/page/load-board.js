@@ -143,15 +143,14 @@ async function allParts(view, span, parts, hosts, summary, signal) {
  */
 async function filteredParts(view, span, parts, hosts, summary, signal) {
   const onlyHost = view.ip === null && view.user === null;
-  const stepMs = stepFor(span);
   const [filtered, { hosts: list }, whole, exact, about] = await Promise.all([
-    loadFiltered(view, span, stepMs, signal),
+    loadFiltered(view, span, stepFor, signal),
     hosts,
     summary,
     onlyHost ? timeline(span, view.host, signal) : null,
     aboutOne(view, signal),
   ]);
-  const { amounts, points, hosts: counts, sources, users, ids, cut } = filtered;
+  const { amounts, points, stepMs, hosts: counts, sources, users, ids, cut } = filtered;
   const own = (/** @type {readonly Alert[]} */ alerts) => alerts.filter((alert) => isAbout(alert, view, ids));
   const because = own(whole.because);
   const counted = new Set(because.map(({ id }) => id));
@@ -176,7 +175,7 @@ async function filteredParts(view, span, parts, hosts, summary, signal) {
   });
   parts.about(about);
   parts.cut(cut);
-  parts.timeline({ points, stepMs, ...exact, ...span });
+  parts.timeline({ points, stepMs, ...filtered.span, ...(exact && { ...exact, ...span }) });
   parts.hosts({ hosts: shown, counts });
   parts.sources(sources);
   parts.users(users);

@@ -1,12 +1,13 @@
 /** The next steps of whoever looks after hosts: block, allow, silence, copy. Each decision says until when and why. */
 import { tell } from './api.js';
+import { counted } from './count.js';
 import { element, foreign } from './element.js';
 import { whoAsks } from './session.js';
 import { fullTime } from './time.js';
 
 /**
  * @typedef {object} Subject what the steps are about; null where it is not known
- * @property {string | null} source
+ * @property {string | null} source an address or a network
  * @property {string | null} host
  * @property {string | null} rule
  * @property {string} text what a ticket says, without the link
@@ -47,10 +48,12 @@ export function stepsFor(subject) {
     source === null ? null : button('Allow it', () => open(decision('allow', { source }, [source]))),
     source === null
       ? null
-      : button('Silence this source', () => open(decision('silence', { source, rule }, [rule, 'for', source]))),
+      : button(`Silence this ${source.includes('/') ? 'network' : 'source'}`, () =>
+          open(decision('silence', { source, rule }, ['incidents of', source, 'on all hosts'])),
+        ),
     host === null
       ? null
-      : button('Silence this host', () => open(decision('silence', { host, rule }, [rule, 'for', host]))),
+      : button('Silence this host', () => open(decision('silence', { host, rule }, ['incidents of', host]))),
   ];
   const buttons = [
     ...deciding,
@@ -63,6 +66,44 @@ export function stepsFor(subject) {
     () => undefined,
   );
   return element('section', { class: 'steps', 'aria-label': 'Next steps' }, element('p', {}, ...buttons), place);
+}
+
+/**
+ * Offers to silence what a group of incidents has in common, by one decision that stands in a dialog of its own: the list behind it
+ * may be shown anew at any time.
+ * @param {readonly string[]} sources
+ * @param {string | null} rule
+ * @returns {HTMLElement}
+ */
+export function groupSilence(sources, rule) {
+  const words = sources.length === 1 ? (sources[0] ?? '') : counted(sources.length, 'source');
+  const made = element('button', { type: 'button' }, `Silence ${words}`);
+  made.addEventListener('click', () => {
+    const close = element('button', { type: 'button' }, 'Close');
+    const dialog = element(
+      'dialog',
+      { class: 'silence', 'aria-label': `Silence ${words}` },
+      element('h2', {}, 'Silence ', foreign(words)),
+      element('p', { class: 'muted' }, 'Their incidents notify nobody and do not count for the answer, on all hosts.'),
+      sources.length === 1 ? null : element('p', { class: 'named' }, foreign(sources.join(', '))),
+      decision('silence', { source: sources.join(','), rule }, ['incidents of', words]),
+      element('p', {}, close),
+    );
+    close.addEventListener('click', () => dialog.close());
+    // A link in it leads to another view, which must not stand behind it.
+    dialog.addEventListener(
+      'click',
+      ({ target }) => target instanceof Element && target.closest('a') && dialog.close(),
+    );
+    dialog.addEventListener('close', () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+  whoAsks().then(
+    ({ role }) => role === 'viewer' && made.remove(),
+    () => undefined,
+  );
+  return made;
 }
 
 /**
@@ -82,6 +123,13 @@ function decision(kind, what, about) {
     ...UNTIL.map(([span, words]) => element('option', { value: span }, `for ${words}`)),
   );
   const label = element('label', {}, 'Your name ', name);
+  const rule = what['rule'] ?? null;
+  const rules = element(
+    'select',
+    { name: 'rule', 'aria-label': 'Which incidents' },
+    element('option', { value: rule ?? '' }, `only ${rule}`),
+    element('option', { value: '' }, 'of every rule'),
+  );
   // Who is logged in is who decides, and the server says who that is.
   whoAsks().then(
     ({ name: user }) => user !== null && label.remove(),
@@ -94,6 +142,7 @@ function decision(kind, what, about) {
     'form',
     { class: 'decide' },
     element('span', {}, verb, ...words, ' '),
+    kind === 'silence' && rule !== null ? rules : null,
     until,
     element('label', {}, 'because ', why),
     label,
@@ -104,7 +153,14 @@ function decision(kind, what, about) {
     submitted.preventDefault();
     const by = label.isConnected ? name.value.trim() : '';
     if (by !== '') localStorage.setItem(NAME_KEY, by);
-    const given = Object.entries({ ...what, kind, why: why.value, by, until: until.value });
+    const given = Object.entries({
+      ...what,
+      ...(rule !== null && { rule: rules.value }),
+      kind,
+      why: why.value,
+      by,
+      until: until.value,
+    });
     try {
       /** @type {{ decisions: { id: number, until: string | null }[] }} */
       const { decisions } = await tell('/api/decisions', Object.fromEntries(given.filter(([, value]) => value)));

@@ -215,7 +215,13 @@ function whyOf({ unacknowledged, open, closed, more }, state, { attempts, accept
   else if (attempts + probes === 0) sentences.push(`Nothing happened ${when}.`);
   else if (open > 0) sentences.push(`${counted(open, 'incident')} to look at; nobody is known to attack.`);
   else if (!isFiltered(view)) sentences.push(`${least}${happened}, nothing that stands out.`);
-  if (isFiltered(view) && attempts > 0) sentences.push(`${least}${happened}.`);
+  // Where not all events are counted, that no login is among them says nothing of the others.
+  if (isFiltered(view) && attempts > 0)
+    sentences.push(
+      atLeast && accepted === 0
+        ? `At least ${counted(failed, 'failed attempt')} ${when}, no login among them.`
+        : `${least}${happened}.`,
+    );
   if (closed > 0)
     sentences.push(
       `${more ? 'More than ' : ''}${counted(closed, 'incident')} ${when} ${closed === 1 && !more ? 'is' : 'are'} over.`,

@@ -143,3 +143,21 @@ test('each form has the addresses, with the seconds that are left where it can s
   });
   assert.ok(!formatted([], 'nftables', NOW).includes('add element'));
 });
+
+test('a network that somebody blocks stands for what is in it, unless somebody allowed an address of it', () => {
+  const block = (address: string) => ({ address, untilMs: NOW + 1, by: 'mira' });
+  const blocks = ['203.0.0.0/16', '203.0.113.0/24', '203.0.113.7', '198.51.100.0/24', '2001:db8::/32'].map(block);
+  const given = of({ source: '203.0.113.9' }, { source: '2001:db8:1:2::/64' }, { source: '192.0.2.9' });
+  const addresses = (allows: string[]) =>
+    blocked(given, {
+      ...{ settings: SETTINGS, withPrivate: false, nowMs: NOW, identityOf, byHand: { blocks, allows } },
+    }).map(({ address }) => address);
+  assert.deepEqual(addresses([]), ['192.0.2.9', '198.51.100.0/24', '2001:db8::/32', '203.0.0.0/16']);
+  // The narrower network has the allowed address as well.
+  assert.deepEqual(addresses(['203.0.113.8', '198.51.100.128/25']), [
+    '192.0.2.9',
+    '2001:db8::/32',
+    '203.0.113.7',
+    '203.0.113.9',
+  ]);
+});

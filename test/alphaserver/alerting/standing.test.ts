@@ -37,6 +37,10 @@ test('a silence is of what it names, and of all where it names nothing', () => {
   assert.ok(!isSilenced([{ rule: 'break-in', host: 'web', source: null }], incident));
   assert.ok(!isSilenced([{ ...none, host: 'web' }], { ...incident, host: null }));
   assert.ok(!isSilenced([], incident));
+  assert.ok(isSilenced([{ ...none, source: '192.0.0.0/16' }], incident));
+  assert.ok(!isSilenced([{ ...none, source: '192.0.2.0/32' }], incident));
+  assert.ok(isSilenced([{ ...none, source: '2001:db8::/32' }], { ...incident, source: '2001:db8:1:2::/64' }));
+  assert.ok(!isSilenced([{ ...none, source: '2001:db8:1:2:3::/80' }], { ...incident, source: '2001:db8:1:2::/64' }));
 });
 
 test('what is silenced notifies nobody', () => {

@@ -1,6 +1,7 @@
 /** Decisions of people, asked of a real server: what they change, who made them, and how they end. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { SOURCES_LIMIT } from '../../../alphaserver/web/decision-schema.ts';
 import { until } from '../../until.ts';
 import { Served, type Told } from './served.ts';
 
@@ -88,6 +89,28 @@ test('what somebody silences stays in the lists, and says nothing about the flee
   assert.ok((await alerts('198.51.100.20')).length > 0);
   await undo(id);
   assert.equal(await because('198.51.100.20'), true);
+});
+
+test('what somebody decides about a group, or a network, is one decision, and is undone as one', async () => {
+  await served.store([...failures('198.51.100.30'), ...failures('198.51.100.40')]);
+  await until(async () => (await because('198.51.100.30')) && (await because('198.51.100.40')));
+  for (const source of ['198.51.100.30, 198.51.100.40', '198.51.100.7/24']) {
+    const { id, source: decided } = await decide({ kind: 'silence', source, rule: 'brute-force', until: '1h' });
+    assert.equal(decided, source.includes('/') ? '198.51.100.0/24' : '198.51.100.30,198.51.100.40');
+    assert.deepEqual([await because('198.51.100.30'), await because('198.51.100.40')], [false, false], source);
+    const { body } = await undo(id);
+    assert.equal(body.decisions[0]?.holds, false);
+    assert.deepEqual([await because('198.51.100.30'), await because('198.51.100.40')], [true, true], source);
+  }
+  const many = (count: number): string => Array.from({ length: count }, (_, i) => `198.51.100.${i}`).join(',');
+  const { id } = await decide({ kind: 'block', source: many(SOURCES_LIMIT), until: '1h' });
+  assert.ok((await blocklist()).includes('198.51.100.39'));
+  await undo(id);
+  const refused = await post('/api/decisions', {
+    ...{ kind: 'block', source: many(SOURCES_LIMIT + 1), until: '1h', by: 'mira', why: 'x' },
+  });
+  assert.equal(refused.status, 400);
+  assert.match(refused.body.message ?? '', /^source must be .* up to 40 of these/);
 });
 
 test('many incidents are acknowledged at once', async () => {

@@ -278,7 +278,7 @@ function faultOf(error: unknown): string {
   const { cause } = error as { cause?: unknown };
   const why = cause instanceof Error ? cause.message : error instanceof Error ? error.message : String(error);
   const code = error instanceof StoreError ? error.code : 'failed';
-  if (code === 'full') return 'the disk is full: agents keep their events until there is room';
+  if (code === 'full') return `${(error as StoreError).message}: agents keep their events until there is room`;
   if (code === 'damaged') return `the store is damaged (${why}): ${DAMAGE_ADVICE}`;
   return `the store cannot write (${why}): agents keep their events until it can`;
 }

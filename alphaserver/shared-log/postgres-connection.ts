@@ -17,8 +17,8 @@ const INT8_ARRAY = 1016;
 
 /** SQLSTATE of a disk without room: appendix A of PostgreSQL's manual. */
 const DISK_FULL = '53100';
-/** SQLSTATEs that no waiting mends: invalid authorization, no such database, insufficient privilege. */
-const LASTING = /^(28...|3D000|42501)$/;
+/** SQLSTATEs that no waiting mends: invalid authorization, no such database, no rights, tables that are others', a version that is too old. */
+const LASTING = /^(28...|3D000|3F000|42...|0A000)$/;
 
 /** The address, and the listeners. */
 export interface ConnectionOptions {
@@ -75,7 +75,7 @@ export class PostgresConnection {
     } catch (error) {
       // With an SQLSTATE it is PostgreSQL's answer and the connection is sound. After anything else its state is not known.
       if (client === null || sqlState(error) === null) this.drop();
-      throw new StoreError(sqlState(error) === DISK_FULL ? 'full' : 'failed', error);
+      throw new StoreError(sqlState(error) === DISK_FULL ? 'full' : 'failed', error, "PostgreSQL's disk");
     }
   }
 

@@ -329,7 +329,8 @@ export class PostgresLog implements SharedLog, ImportLog {
 
   async #version(): Promise<number> {
     const [found] = await this.#writer.query({
-      text: `SELECT to_regclass('asgard.facts') IS NOT NULL, EXISTS (SELECT FROM pg_namespace WHERE nspname = 'asgard')`,
+      text: `SELECT (SELECT count(*) = 2 FROM pg_attribute WHERE attrelid = to_regclass('asgard.facts') AND attname IN ('name', 'value')),
+        EXISTS (SELECT FROM pg_namespace WHERE nspname = 'asgard')`,
     });
     const [isOurs, isTaken] = found as [boolean, boolean];
     if (!isOurs && isTaken) throw new Error('its schema asgard belongs to something else: use another database');

@@ -36,7 +36,7 @@ export async function shareSecret(
   const password = decodeURIComponent(new URL(serverUrls(url)?.[0] ?? url).password);
   const own = read();
   if (password === '') {
-    log.warn(`${title} is not shared: ALPHASERVER_STORE has no password to encrypt it with`);
+    if (own !== null) log.warn(`${title} is not shared: ALPHASERVER_STORE has no password to encrypt it with`);
     return;
   }
   const kept = (await shared.secret(name)) ?? (await put(null));

@@ -196,11 +196,11 @@ export interface OpenList extends Omit<OpenSessions, 'from'> {
   readonly upToSeq: number;
 }
 
-/** Raised when the disk does not take the data. Nothing of the call is stored; it may be tried again. */
+/** Raised when the disk does not take the data. Nothing of the call is stored; it may be tried again. `disk` names whose disk it is. */
 export class StoreError extends Error {
   readonly code: 'full' | 'failed' | 'damaged';
-  constructor(code: 'full' | 'failed' | 'damaged', cause: unknown) {
-    super(code === 'full' ? 'the disk is full' : `the store ${code === 'damaged' ? 'is damaged' : 'cannot write'}`, {
+  constructor(code: 'full' | 'failed' | 'damaged', cause: unknown, disk = 'the disk') {
+    super(code === 'full' ? `${disk} is full` : `the store ${code === 'damaged' ? 'is damaged' : 'cannot write'}`, {
       cause,
     });
     this.code = code;

@@ -1,10 +1,12 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Stands between agent and server, and breaks what goes through it: at once, in the middle of a line, or by standing still. */
+/** Stands between two programs, and breaks what goes through it: at once, in the middle of a line, by standing still, or by being slow. */
 export class Wire {
   readonly #server: Server;
   readonly #pairs = new Set<[Socket, Socket]>();
   #stalled = false;
+  /** How much later each piece arrives; once above 0 it stays, so that pieces keep their order. */
+  #delayMs = 0;
   port = 0;
 
   constructor(to: number) {
@@ -18,8 +20,8 @@ export class Wire {
         this.#pairs.delete(pair);
       };
       for (const socket of pair) socket.on('error', end).on('close', end);
-      near.on('data', (chunk) => far.write(chunk));
-      far.on('data', (chunk) => near.write(chunk));
+      near.on('data', (chunk) => this.#pass(chunk, far));
+      far.on('data', (chunk) => this.#pass(chunk, near));
       if (this.#stalled) this.#hold(pair);
     });
   }
@@ -60,9 +62,19 @@ export class Wire {
     for (const pair of this.#pairs) for (const socket of pair) socket.resume();
   }
 
+  /** Passes each piece on so much later, from now on. */
+  slow(delayMs: number): void {
+    this.#delayMs = delayMs;
+  }
+
   close(): void {
     this.#server.close();
     for (const [near] of this.#pairs) near.destroy();
+  }
+
+  #pass(chunk: Buffer, to: Socket): void {
+    if (this.#delayMs === 0) to.write(chunk);
+    else setTimeout(() => to.write(chunk), this.#delayMs);
   }
 
   #hold(pair: [Socket, Socket]): void {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { LoginEvent } from '../../protocol/event.ts';
 import { encodeBody } from '../../protocol/messages.ts';
 import type { DeclaredGap } from '../../protocol/report.ts';
+import { addSpareRoom } from '../../service/spare-room.ts';
 import type { Gap, LogPosition } from '../log/source.ts';
 import {
   asOpeningError,
@@ -34,6 +35,8 @@ const FREED_PAGES_AT_ONCE = 1_024;
 const RECENT_EVENTS = 8_192;
 /** `compact` checkpoints a write-ahead log of more pages, so that no commit has to, which an event waits for. */
 const WAL_PAGES = 256;
+/** Its file is so long from the start: several times what is written to it before it is checkpointed and begins anew. */
+const WAL_SPARE_BYTES = 4_194_304;
 /** A commit checkpoints it at this size: 16 MiB, while a long log is read. */
 export const WAL_LIMIT_PAGES = 4_096;
 const SCHEMA = `
@@ -132,6 +135,7 @@ export class Outbox {
       this.#delete = this.#db.prepare('DELETE FROM events WHERE seq <= ?');
       this.#sessions = new SessionRows(this.#db);
       this.#load();
+      addSpareRoom(join(folder, `${OUTBOX_FILE}-wal`), WAL_SPARE_BYTES);
     } catch (error) {
       this.#lock.close();
       throw asOpeningError(error);

@@ -1,6 +1,7 @@
 /** A store's folder: which files are in it, who may have it open, and whether it was closed in good order. */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { addSpareRoom } from '../../service/spare-room.ts';
 import { type Database, isBusy, isDamage, openDatabase, openForWriting, openReadOnly } from './database.ts';
 import { checkNewest, DAMAGE_ADVICE, DamagedError } from './integrity.ts';
 
@@ -11,6 +12,9 @@ import { checkNewest, DAMAGE_ADVICE, DamagedError } from './integrity.ts';
 export const EVENTS_FILE = 'asgard.db';
 /** The rollup thread empties the write-ahead log of events. Where it does not, a commit does at this size, in pages: 64 MiB. */
 export const WAL_LIMIT_PAGES = 16_384;
+const PAGE_BYTES = 4_096;
+/** Its file is that share of the limit long from the start: 4 MiB. */
+const WAL_SPARE_SHARE = 1 / 16;
 /** Stands in the folder while a process has it open: found at the next start, that process was killed. */
 const RUNNING_FILE = 'running';
 /** Held by the kernel, so that it is free when the process dies, however it dies. */
@@ -46,6 +50,7 @@ export function openFolder(folder: string, walLimitPages: number): OpenFolder {
         touch(running);
         if (unclean && hasTables(db)) checkNewest(db);
         db.exec(`PRAGMA wal_autocheckpoint=${walLimitPages}`);
+        addSpareRoom(join(folder, `${EVENTS_FILE}-wal`), walLimitPages * PAGE_BYTES * WAL_SPARE_SHARE);
         const closeInOrder = (): void => {
           close();
           rmSync(running, { force: true });

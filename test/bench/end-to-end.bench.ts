@@ -1,7 +1,8 @@
 /** From the write of a line into the log to `Processed result`; lines a second from log to stored; idle memory. Real processes. */
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { Pair } from '../programs.ts';
-import { until } from '../until.ts';
+import type { BenchRow } from './figures.ts';
+import { hasRsyslog, ourRate, relpRate } from './log-to-stored.ts';
 
 const LINES_ONE_BY_ONE = 300;
 const LINES_AT_ONCE = 200_000;
@@ -9,7 +10,9 @@ const LINES_AT_ONCE = 200_000;
 const line = (i: number): string =>
   `Failed password for root from 192.0.2.${i % 250} port ${1_024 + (i % 60_000)} ssh2\r\n`;
 
-async function latencies(pair: Pair): Promise<number[]> {
+/** Milliseconds from the write of a line into the log to `Processed result`, one line after the other, in order of size. */
+export async function latencies(): Promise<number[]> {
+  const pair = await Pair.make();
   const server = pair.server();
   const agent = pair.agent();
   writeFileSync(pair.logFile, '');
@@ -28,30 +31,39 @@ async function latencies(pair: Pair): Promise<number[]> {
     await came;
     took.push(performance.now() - begun);
   }
+  await pair.close();
   return took.sort((a, b) => a - b);
 }
 
+/** A row that says how many lines a second get through, and how many by rsyslog in the same run. */
+async function stored(): Promise<BenchRow[]> {
+  const text = Array.from({ length: LINES_AT_ONCE }, (_, i) => line(i)).join('');
+  const ours = await ourRate(text, LINES_AT_ONCE);
+  const rate = {
+    name: 'lines a second, log to stored',
+    value: String(Math.round(ours)),
+    note: `${LINES_AT_ONCE} attempts, the agent's start included`,
+  };
+  if (!hasRsyslog()) {
+    console.error('NO RSYSLOG HERE: nothing to compare with. Debian: apt-get install rsyslog rsyslog-relp');
+    return [rate];
+  }
+  const relp = await relpRate(text, LINES_AT_ONCE);
+  return [
+    rate,
+    {
+      name: "the same by rsyslog's RELP, which syncs nothing",
+      value: String(Math.round(relp)),
+      note: `ours is ${(ours / relp).toFixed(2)} times that`,
+    },
+  ];
+}
+
 /** The rows of this benchmark. */
-export async function run(): Promise<{ name: string; value: string; note: string }[]> {
-  const quiet = await Pair.make();
-  const took = await latencies(quiet);
+export async function run(): Promise<BenchRow[]> {
+  const took = await latencies();
   const at = (share: number): string => `${(took[Math.floor(took.length * share)] as number).toFixed(2)} ms`;
-  await quiet.close();
-
-  const busy = await Pair.make();
-  writeFileSync(busy.logFile, Array.from({ length: LINES_AT_ONCE }, (_, i) => line(i)).join(''));
-  const server = busy.server();
-  await server.says('Socket now listening');
-  const begun = performance.now();
-  const agent = busy.agent();
-  await until(
-    () => server.said.includes(`had ${LINES_AT_ONCE} attempt`),
-    () => server.said.slice(-500),
-    120_000,
-  );
-  const seconds = (performance.now() - begun) / 1_000;
-  await busy.close();
-
+  const rates = await stored();
   const idle = await Pair.make();
   writeFileSync(idle.logFile, line(1));
   const idleServer = idle.server();
@@ -59,7 +71,6 @@ export async function run(): Promise<{ name: string; value: string; note: string
   await idleServer.says('had 1 attempt');
   const memory = [idleServer.memoryMiB, idleAgent.memoryMiB];
   await idle.close();
-  void agent;
   return [
     {
       name: 'log line written to Processed result, median',
@@ -67,11 +78,7 @@ export async function run(): Promise<{ name: string; value: string; note: string
       note: `${LINES_ONE_BY_ONE} lines one by one`,
     },
     { name: 'log line written to Processed result, p99', value: at(0.99), note: '' },
-    {
-      name: 'lines a second, log to stored',
-      value: String(Math.round(LINES_AT_ONCE / seconds)),
-      note: `${LINES_AT_ONCE} attempts, the agent's start included`,
-    },
+    ...rates,
     { name: 'idle memory of alphaserver', value: `${memory[0]?.toFixed(0)} MiB`, note: 'resident' },
     { name: 'idle memory of alphaclient', value: `${memory[1]?.toFixed(0)} MiB`, note: 'resident' },
   ];

@@ -118,7 +118,7 @@ function decision(kind, what, about) {
   const why = element('input', { name: 'why', autocomplete: 'off', required: '', maxlength: String(WHY_LIMIT) });
   const until = element(
     'select',
-    { name: 'until' },
+    { name: 'until', 'aria-label': 'Until when' },
     ...(kind === 'allow' ? [element('option', { value: '' }, 'until it is undone')] : []),
     ...UNTIL.map(([span, words]) => element('option', { value: span }, `for ${words}`)),
   );

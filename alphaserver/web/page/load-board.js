@@ -30,8 +30,8 @@ import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
 
 /** Rows asked for of each list: more than are shown, for they are shown in another order. */
 const TOP = 500;
-/** Incidents asked for, those that say how the fleet is left out. */
-const INCIDENTS = 200;
+/** Incidents asked for, as many as a list of the API has: an ordinary day of a large fleet is a thousand, and is counted whole. */
+const INCIDENTS = 1_000;
 /** About as many bars as a chart shows well. */
 const BARS = 170;
 const MINUTE_MS = 60_000;

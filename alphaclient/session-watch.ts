@@ -2,7 +2,7 @@
  * Watches the open sessions of the followed log beside the kernel: every 10 s it compares them with the established connections, and
  * after a reboot it ends those of before. It gives the list of open sessions that pings carry.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import type { BlindReason, OpenSessions } from '../protocol/session.ts';
 import { type KernelConnection, readConnections } from './kernel/connections.ts';
@@ -13,10 +13,12 @@ import type { SessionChanges } from './sshd/session-changes.ts';
 
 /** How often the kernel is asked. */
 export const LOOK_EVERY_MS = 10_000;
-/** A look takes no more than this share of the time: on a host with 100,000 connections one takes 0.1 s. */
+/** Looks take no more than this share of a core: on a host with 100,000 connections one takes 0.1 s. */
 const LOOK_SHARE = 1 / 100;
+/** However long one takes, the next one is not later than this. */
+const LOOK_LATEST_MS = 60_000;
 /** Names of what the outbox keeps. */
-const BEFORE = 'connectionsBefore';
+const CHECK = 'connectionsBefore';
 const BOOT_ID = 'bootId';
 
 /** What a watch looks at. */
@@ -39,8 +41,8 @@ export class SessionWatch {
   readonly #options: SessionWatchOptions;
   readonly #check: SessionCheck;
   readonly #connections: NonNullable<SessionWatchOptions['connections']>;
-  /** The sessions that an earlier boot left open; empty where this is the same boot. */
-  #ofEarlierBoot: ReadonlySet<number>;
+  /** The sessions that an earlier boot left open; null where this is the same boot, and once they are ended. */
+  #ofEarlierBoot: readonly number[] | null;
   readonly #bootId: string | null;
   #nextMs = 0;
 
@@ -49,28 +51,31 @@ export class SessionWatch {
     this.#options = options;
     this.#connections = connections;
     this.#bootId = bootId;
-    this.#check = new SessionCheck({ ports: ports === 'off' ? null : ports, loginGraceSeconds }, outbox.kept(BEFORE));
+    this.#check = new SessionCheck({ ports: ports === 'off' ? null : ports, loginGraceSeconds }, outbox.kept(CHECK));
     const known = outbox.kept(BOOT_ID);
     const isNewBoot = typeof known === 'string' && bootId !== null && known !== bootId;
-    this.#ofEarlierBoot = new Set(isNewBoot ? outbox.openSessions.keys() : []);
+    this.#ofEarlierBoot = isNewBoot ? [...outbox.openSessions.keys()] : null;
     if (!isNewBoot && known !== bootId && bootId !== null) outbox.keep(BOOT_ID, bootId);
     if (ports === 'off') this.#check.cannotLook('off');
   }
 
   /** True when the next look is due. */
   isDue(nowMs: number): boolean {
-    return nowMs >= this.#nextMs || this.#nextMs - nowMs > LOOK_EVERY_MS / LOOK_SHARE;
+    return nowMs >= this.#nextMs || this.#nextMs - nowMs > LOOK_LATEST_MS;
   }
 
   /** Reads the kernel's connections, or says why not. `isOfOthers`: the log is that of other hosts. */
   async read(isOfOthers: boolean): Promise<readonly KernelConnection[] | BlindReason> {
     const { ports, now } = this.#options;
-    const begunMs = performance.now();
+    const before = process.cpuUsage();
     this.#nextMs = now() + LOOK_EVERY_MS;
     if (ports === 'off') return 'off';
     if (isOfOthers) return 'relayed log';
     const connections = await this.#connections();
-    this.#nextMs = now() + Math.max(LOOK_EVERY_MS, (performance.now() - begunMs) / LOOK_SHARE);
+    // Not by the clock: on a busy machine, or one that was suspended, a look takes long and costs nothing.
+    const { user, system } = process.cpuUsage(before);
+    const tookMs = (user + system) / 1_000;
+    this.#nextMs = now() + Math.min(LOOK_LATEST_MS, Math.max(LOOK_EVERY_MS, tookMs / LOOK_SHARE));
     return connections ?? 'unreadable';
   }
 
@@ -87,23 +92,25 @@ export class SessionWatch {
         beforeLogin: tracker.table,
         ports,
         listenerMs: changedMs,
+        isProcess,
       };
       const { confirmed, ended } = this.#check.look(connections, log, nowMs);
       for (const session of confirmed) sessions.touched(session);
       for (const { session, how, ms } of ended) tracker.endSession(session, how, ms);
-      const before = this.#check.before;
-      if (JSON.stringify(outbox.kept(BEFORE)) !== JSON.stringify(before)) outbox.keep(BEFORE, before);
+      const saved = this.#check.save();
+      if (JSON.stringify(outbox.kept(CHECK)) !== JSON.stringify(saved)) outbox.keep(CHECK, saved);
     }
-    this.#endThoseOfEarlierBoot(nowMs);
+    this.#endThoseOfEarlierBoot(nowMs, connections === 'relayed log');
   }
 
-  /** Ends the sessions that an earlier boot left open: the log is read to its end, and no line said how they ended. */
-  #endThoseOfEarlierBoot(nowMs: number): void {
+  /** Ends the sessions that an earlier boot left open: the log is read to its end, and no line said how they ended. Those of other hosts go on. */
+  #endThoseOfEarlierBoot(nowMs: number, isOfOthers: boolean): void {
     const { reader, outbox } = this.#options;
-    if (this.#ofEarlierBoot.size === 0) return;
+    if (this.#ofEarlierBoot === null) return;
     const bootMs = nowMs - uptime() * 1_000;
-    for (const session of this.#ofEarlierBoot) reader.connections.endSession(session, 'reboot', bootMs);
-    this.#ofEarlierBoot = new Set();
+    if (!isOfOthers)
+      for (const session of this.#ofEarlierBoot) reader.connections.endSession(session, 'reboot', bootMs);
+    this.#ofEarlierBoot = null;
     outbox.keep(BOOT_ID, this.#bootId);
   }
 
@@ -128,6 +135,8 @@ export class SessionWatch {
     };
   }
 }
+
+const isProcess = (pid: number): boolean => pid > 0 && existsSync(`/proc/${pid}`);
 
 /** The numbers there are, ascending. */
 const seqsOf = (seqs: Iterable<number | null | undefined>): number[] =>

@@ -34,6 +34,8 @@ export interface LogView {
   readonly ports: readonly number[];
   /** When sshd's listener was last started or stopped, Unix milliseconds; NaN for never. */
   readonly listenerMs: number;
+  /** Tells whether a process of this id is there, as far as this process can see. */
+  readonly isProcess: (pid: number) => boolean;
 }
 
 /** What a look finds out about sessions. */
@@ -65,6 +67,20 @@ function loggedPeer({ ip, port }: Connection): string | null {
   return address === null || port === null ? null : peerOf(address, port);
 }
 
+/** What a check keeps over a restart of the agent. */
+export interface SavedCheck {
+  /** Peers of connections that were there before the first look of all, and are still. */
+  readonly peers: readonly string[];
+  readonly ports: readonly number[];
+  readonly hosts: readonly number[];
+  readonly firstSession: number | null;
+  /** The highest number of a session that was looked for. */
+  readonly lastSession: number;
+}
+
+const numbersIn = (saved: unknown): number[] =>
+  Array.isArray(saved) ? saved.filter((one) => typeof one === 'number') : [];
+
 /** The check of one log. */
 export class SessionCheck {
   readonly #settings: CheckSettings;
@@ -74,19 +90,42 @@ export class SessionCheck {
   #missed = new Map<number, Missed>();
   #strangers = new Map<string, Stranger>();
   /** Ports that sessions of the log came to. */
-  readonly #sessionPorts = new Set<number>();
+  readonly #sessionPorts: Set<number>;
+  /** Hosts, by their numbers, of which a session was confirmed: their sshd is in this network namespace. */
+  readonly #confirmedHosts: Set<number>;
+  /** The highest number of a session at the first look of all; null before it. Those above began while this looked. */
+  #firstSession: number | null;
+  #isFirstLook = true;
+  /** The highest number of a session that was looked for, and what it was when the agent was started. */
+  #lastSession: number;
+  readonly #lastOfEarlierRun: number;
+  /** True where the settings or the log name ports of sshd. */
+  #isNamed = false;
   #lookedMs: number | null = null;
   #blind: BlindReason | null = null;
 
-  /** `before`: what `before` gave last; null for a log that was never compared. */
-  constructor(settings: CheckSettings, before: unknown) {
+  /** `saved`: what `save` gave last, or the list of peers that the version before kept; null for a log that was never compared. */
+  constructor(settings: CheckSettings, saved: unknown) {
     this.#settings = settings;
-    this.#before = Array.isArray(before) ? new Set(before.filter((peer) => typeof peer === 'string')) : null;
+    const { peers, ports, hosts, firstSession, lastSession } = (
+      Array.isArray(saved) ? { peers: saved } : (saved ?? {})
+    ) as Partial<Record<keyof SavedCheck, unknown>>;
+    this.#before = Array.isArray(peers) ? new Set(peers.filter((peer) => typeof peer === 'string')) : null;
+    this.#sessionPorts = new Set(numbersIn(ports));
+    this.#confirmedHosts = new Set(numbersIn(hosts));
+    this.#firstSession = typeof firstSession === 'number' ? firstSession : null;
+    this.#lastSession = this.#lastOfEarlierRun = typeof lastSession === 'number' ? lastSession : 0;
   }
 
-  /** The peers of connections that were there before the first look, and are still: plain JSON, to be kept. */
-  get before(): readonly string[] {
-    return [...(this.#before ?? [])];
+  /** Gives what is to be kept over a restart: plain JSON. */
+  save(): SavedCheck {
+    return {
+      peers: [...(this.#before ?? [])],
+      ports: [...this.#sessionPorts],
+      hosts: [...this.#confirmedHosts],
+      firstSession: this.#firstSession,
+      lastSession: this.#lastSession,
+    };
   }
 
   /** When the kernel was last asked, and what it said that the log does not. */
@@ -119,9 +158,11 @@ export class SessionCheck {
   /** Compares. To be called when all of the log is read. */
   look(connections: readonly KernelConnection[], log: LogView, nowMs: number): Findings {
     this.#lookedMs = nowMs;
-    const byPeer = new Map(connections.map((one) => [peerOf(one.ip, one.port), one]));
     const sessions = [...log.sessions];
-    const findings = this.#compare(sessions, byPeer, log, nowMs);
+    this.#isFirstLook = this.#firstSession === null;
+    this.#lastSession = sessions.reduce((highest, { session }) => Math.max(highest, session), this.#lastSession);
+    this.#firstSession ??= this.#lastSession;
+    const findings = this.#compare(sessions, byPeers(connections, sessions), log, nowMs);
     const explained = new Set([...sessions, ...log.beforeLogin].filter(isThere).map(loggedPeer));
     // A session whose address is not known may be any of them.
     const isAnyUnknown = sessions.some((session) => loggedPeer(session) === null);
@@ -133,30 +174,34 @@ export class SessionCheck {
   #whyBlind(sessions: readonly Connection[]): BlindReason | null {
     // Of those that were evicted, connections are still there.
     if (sessions.length >= HOST_SESSION_LIMIT_CONNECTIONS) return 'too many sessions';
-    const isElsewhere = sessions.length > 0 && sessions.every(({ isConfirmed }) => !isConfirmed);
+    const isElsewhere =
+      sessions.length > 0 && sessions.every(({ isConfirmed, host }) => !isConfirmed && !this.#confirmedHosts.has(host));
     return isElsewhere ? 'other namespace' : null;
   }
 
   #compare(
     sessions: readonly Connection[],
-    byPeer: ReadonlyMap<string, KernelConnection>,
-    { listenerMs }: LogView,
+    byPeer: ReadonlyMap<string, readonly KernelConnection[]>,
+    log: LogView,
     nowMs: number,
   ): Findings {
+    const { listenerMs } = log;
+    const ports = this.#knownPorts(log);
     const confirmed: Connection[] = [];
     const ended: { session: number; how: EndCause; ms: number }[] = [];
     const missed = new Map<number, Missed>();
     for (const session of sessions) {
+      if (session.isConfirmed) this.#confirmedHosts.add(session.host);
       const peer = loggedPeer(session);
-      const there = peer === null ? undefined : byPeer.get(peer);
-      if (there !== undefined) {
-        this.#sessionPorts.add(there.localPort);
+      if (peer === null) continue;
+      if (this.#isConnected(session, byPeer.get(peer) ?? [], ports)) {
         if (!session.isConfirmed) confirmed.push(session);
         session.isConfirmed = true;
-      } else if (session.isConfirmed) {
+        this.#confirmedHosts.add(session.host);
+      } else {
         const { ms, looks } = this.#missed.get(session.session) ?? { ms: nowMs, looks: 0 };
         missed.set(session.session, { ms, looks: looks + 1 });
-        if (looks + 1 < LOOKS) continue;
+        if (looks + 1 < LOOKS || !this.#isOver(session, log)) continue;
         const isRestart = listenerMs >= session.sinceMs && listenerMs <= ms;
         ended.push({ session: session.session, how: isRestart ? 'sshd-restart' : 'gone', ms });
         missed.delete(session.session);
@@ -164,6 +209,43 @@ export class SessionCheck {
     }
     this.#missed = missed;
     return { confirmed, ended };
+  }
+
+  /** Ports of sshd: those that are set, those that the log names, and those of sessions; else 22. */
+  #knownPorts({ ports }: LogView): ReadonlySet<number> {
+    const named = [...(this.#settings.ports ?? []), ...ports];
+    this.#isNamed = named.length > 0;
+    const known = [...named, ...this.#sessionPorts];
+    return new Set(known.length > 0 ? known : [SSH_PORT]);
+  }
+
+  /**
+   * Tells whether one of the connections of a session's peer is the session's. A client may use one port for connections to
+   * several of ours: a session that is new teaches a port of sshd, and where nothing names one, those of the first look do. The
+   * connection of an older one's peer could be of another service.
+   */
+  #isConnected(session: Connection, connections: readonly KernelConnection[], ports: ReadonlySet<number>): boolean {
+    const [first] = connections;
+    if (first === undefined) return false;
+    if (session.isConfirmed || connections.some(({ localPort }) => ports.has(localPort))) return true;
+    const looks = this.#missed.get(session.session)?.looks ?? 0;
+    const isNew = this.#beganMeanwhile(session) && session.session > this.#lastOfEarlierRun && looks < LOOKS;
+    if (!isNew && !(this.#isFirstLook && !this.#isNamed)) return false;
+    this.#sessionPorts.add(first.localPort);
+    return true;
+  }
+
+  #beganMeanwhile({ session }: Connection): boolean {
+    return session > (this.#firstSession ?? Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * Tells whether a session that is not among the connections is over. One that never was may be of an sshd in another network
+   * namespace, unless it began while this looked, others of its host were there, and its process is not.
+   */
+  #isOver(session: Connection, { isProcess }: LogView): boolean {
+    if (session.isConfirmed) return true;
+    return this.#beganMeanwhile(session) && this.#confirmedHosts.has(session.host) && !isProcess(session.pid);
   }
 
   #findStrangers(
@@ -188,6 +270,20 @@ export class SessionCheck {
     this.#before = stillBefore;
     this.#strangers = strangers;
   }
+}
+
+/** The connections of the sessions' peers. */
+function byPeers(
+  connections: readonly KernelConnection[],
+  sessions: readonly Connection[],
+): ReadonlyMap<string, readonly KernelConnection[]> {
+  const found = new Map<string, KernelConnection[]>();
+  for (const session of sessions) {
+    const peer = loggedPeer(session);
+    if (peer !== null) found.set(peer, []);
+  }
+  for (const one of connections) found.get(peerOf(one.ip, one.port))?.push(one);
+  return found;
 }
 
 /** True for a session, and for a connection that goes on before its login. */

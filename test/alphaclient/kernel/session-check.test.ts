@@ -36,7 +36,7 @@ class Simulation {
   sessions: Connection[] = [];
   beforeLogin: Connection[] = [];
   view: Partial<LogView> = {};
-  ended: unknown[] = [];
+  ended: [session: number, how: string, atSeconds: number][] = [];
   nowMs = START;
 
   constructor(settings: Partial<CheckSettings> = {}, before: unknown = []) {
@@ -47,7 +47,8 @@ class Simulation {
     for (let i = 0; i < times; i++) {
       this.nowMs += LOOK_MS;
       const { sessions, beforeLogin } = this;
-      const log: LogView = { sessions, beforeLogin, ports: [], listenerMs: Number.NaN, ...this.view };
+      const quiet = { ports: [], listenerMs: Number.NaN, isProcess: () => false };
+      const log: LogView = { sessions, beforeLogin, ...quiet, ...this.view };
       const { ended } = this.check.look(this.kernel, log, this.nowMs);
       for (const { session, how, ms } of ended) {
         this.ended.push([session, how, (ms - START) / 1_000]);
@@ -119,6 +120,117 @@ describe('a session', () => {
   });
 });
 
+describe('a session that was over before the kernel was asked', () => {
+  /** Another session of the same host is there. */
+  const begun = (one = new Simulation()): Simulation => {
+    one.sessions = [logged(1)];
+    one.kernel = [there(1)];
+    return one.look();
+  };
+
+  it('is gone in two looks, where sshd is seen to be in this network namespace', () => {
+    const one = begun();
+    one.sessions.push(logged(2));
+    one.look(3);
+    assert.deepEqual(one.ended, [[2, 'gone', 20]]);
+  });
+
+  it('is not, where its process is there, where it is of another host, or where it began before the first look of all', () => {
+    const one = new Simulation();
+    one.sessions = [logged(1), logged(2)];
+    one.kernel = [there(1)];
+    one.look();
+    one.sessions.push(logged(3, { host: 7 }), logged(4, { pid: 4_711 }));
+    one.view = { isProcess: (pid) => pid === 4_711 };
+    one.look(20);
+    assert.deepEqual(one.ended, []);
+    one.view = {};
+    one.look();
+    assert.deepEqual(one.ended, [[4, 'gone', 20]]);
+  });
+
+  it('is gone, too, where it began and ended while the agent was down', () => {
+    const first = begun();
+    const second = new Simulation({}, JSON.parse(JSON.stringify(first.check.save())));
+    second.kernel = first.kernel;
+    second.sessions = [logged(1, { isConfirmed: true }), logged(2)];
+    second.look(2);
+    assert.deepEqual(
+      second.ended.map(([session, how]) => [session, how]),
+      [[2, 'gone']],
+    );
+    // The version before kept the peers alone.
+    const upgraded = new Simulation({}, first.check.save().peers);
+    upgraded.sessions = second.sessions = [logged(1, { isConfirmed: true }), logged(2)];
+    upgraded.kernel = first.kernel;
+    assert.deepEqual(upgraded.look(20).ended, []);
+  });
+
+  it('is open as long as nothing shows where its sshd is, and gone when another session does', () => {
+    const one = new Simulation();
+    one.look();
+    one.sessions = [logged(2)];
+    one.look(20);
+    assert.equal(one.check.report().blind, 'other namespace');
+    assert.deepEqual(one.ended, []);
+    one.sessions.push(logged(3));
+    one.kernel = [there(3)];
+    one.look(2);
+    assert.deepEqual(one.ended, [[2, 'gone', 20]]);
+    assert.equal(one.check.report().blind, null);
+  });
+});
+
+describe('a port that a client uses for several connections', () => {
+  const elsewhere = { localPort: 443 };
+
+  it('does not confirm a session by a connection to another service, nor makes that one a port of sshd', () => {
+    const one = new Simulation();
+    one.sessions = [logged(1)];
+    one.kernel = [there(1, { localPort: 2_222 })];
+    one.look();
+    // The session of port 5 is over, and no line says so: its client's port is used for another connection later.
+    one.sessions.push(logged(5));
+    one.view = { isProcess: () => true };
+    one.look(2);
+    one.kernel.push(there(5, elsewhere), there(6, elsewhere));
+    one.look(30);
+    assert.deepEqual(one.unexplained, []);
+  });
+
+  it('teaches no port to an agent that is started again, beside a session that is over', () => {
+    const first = new Simulation();
+    first.look();
+    const second = new Simulation({}, JSON.parse(JSON.stringify(first.check.save())));
+    second.sessions = [logged(5)];
+    second.view = { isProcess: () => true };
+    second.look(2);
+    const third = new Simulation({}, JSON.parse(JSON.stringify(second.check.save())));
+    third.sessions = second.sessions;
+    third.kernel = [there(5, elsewhere), there(6, elsewhere)];
+    third.look();
+    assert.deepEqual(third.check.save().ports, []);
+  });
+
+  it('confirms the session by its own connection, whichever the kernel names first', () => {
+    for (const kernel of [
+      [there(1), there(1, elsewhere)],
+      [there(1, elsewhere), there(1)],
+    ]) {
+      const one = new Simulation();
+      one.look();
+      one.sessions = [logged(1)];
+      one.kernel = [...kernel, there(9, elsewhere)];
+      one.look(30);
+      assert.deepEqual(
+        one.sessions.map(({ isConfirmed }) => isConfirmed),
+        [true],
+      );
+      assert.deepEqual(one.unexplained, []);
+    }
+  });
+});
+
 describe('a connection to sshd that no login explains', () => {
   it('is reported once it is older than the grace time and a minute', () => {
     const one = new Simulation();
@@ -152,7 +264,7 @@ describe('a connection to sshd that no login explains', () => {
     first.look(30);
     assert.deepEqual(first.unexplained, [3]);
     // A restart of the agent changes nothing of it.
-    const second = new Simulation({}, JSON.parse(JSON.stringify(first.check.before)));
+    const second = new Simulation({}, JSON.parse(JSON.stringify(first.check.save())));
     second.kernel = first.kernel;
     second.look(30);
     assert.deepEqual(second.unexplained, [2, 3]);

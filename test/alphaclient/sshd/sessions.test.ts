@@ -3,6 +3,10 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import {
+  HOST_SESSION_LIMIT_CONNECTIONS,
+  SESSION_LIMIT_CONNECTIONS,
+} from '../../../alphaclient/sshd/connection-table.ts';
 import type { EndedSession } from '../../../alphaclient/sshd/session-changes.ts';
 import { SessionOutbox } from './session-outbox.ts';
 
@@ -141,4 +145,58 @@ describe('recordings of real sshds', () => {
       // At INFO sshd itself says nothing of a client that just closes, and PAM's lines go to syslog.
       if (!file.includes('info-raw')) deepEqual(outbox.open, []);
     });
+});
+
+describe('more sessions than are followed', () => {
+  /** The login of the session with this number, on a host of its own for each `perHost`. */
+  const login = (n: number, perHost: number): string => {
+    const address = `10.0.${n >> 8}.${n & 255}`;
+    return `2026-11-29T10:00:00.000000+00:00 h${Math.floor(n / perHost)} sshd[${n}]: Accepted password for u${n} from ${address} port 4000 ssh2\n`;
+  };
+  const logins = (count: number, perHost: number): string =>
+    Array.from({ length: count }, (_, n) => login(n, perHost)).join('');
+
+  for (const [what, limit, perHost] of [
+    ['of one host', HOST_SESSION_LIMIT_CONNECTIONS, 1e9],
+    ['of all hosts of a collector', SESSION_LIMIT_CONNECTIONS, HOST_SESSION_LIMIT_CONNECTIONS],
+  ] as const)
+    it(`${what}: those that began first are evicted, which is no end; what ends later ends once`, () => {
+      const outbox = new SessionOutbox();
+      let reader = outbox.reader();
+      reader.read(Buffer.from(logins(limit, perHost)), CONTEXT);
+      reader = outbox.restart(reader);
+      equal(outbox.open.length, limit);
+      const more = Array.from({ length: 3 }, (_, i) => login(limit + i, perHost)).join('');
+      reader.read(Buffer.from(more), CONTEXT);
+      reader = outbox.restart(reader);
+      equal(reader.connections.table.sessions, limit);
+      equal(outbox.open.length, limit);
+      deepEqual([Math.min(...outbox.open), Math.max(...outbox.open)], [4, limit + 3]);
+      deepEqual(outbox.ends, []);
+      const end = (n: number): string =>
+        login(n, perHost)
+          .replace(`sshd[${n}]`, `sshd[${100_000 + n}]`)
+          .replace(/Accepted .*$/m, `Disconnected from user u${n} 10.0.${n >> 8}.${n & 255} port 4000`);
+      reader.read(Buffer.from(end(0) + end(3)), CONTEXT);
+      reader = outbox.restart(reader);
+      // Of the evicted one the agent knows no login any more: its server does.
+      deepEqual(
+        outbox.ends.map(({ session, user, how }) => [session, user, how]),
+        [
+          [0, 'u0', 'disconnected'],
+          [4, 'u3', 'disconnected'],
+        ],
+      );
+      equal(outbox.open.length, limit - 1);
+    });
+
+  it('a host that has too many evicts its own, whoever came before', () => {
+    const outbox = new SessionOutbox();
+    const reader = outbox.reader();
+    const first = login(0, 1).replace(' h0 ', ' other ');
+    reader.read(Buffer.from(first + logins(HOST_SESSION_LIMIT_CONNECTIONS + 1, 1e9).replaceAll(' u', ' v')), CONTEXT);
+    outbox.restart(reader);
+    deepEqual(outbox.open.slice(0, 2), [1, 3]);
+    deepEqual(outbox.ends, []);
+  });
 });

@@ -1,0 +1,136 @@
+/** The watch of sessions over boots of its host and restarts of its agent, with the kernel and the clock as arguments. */
+import { deepEqual, equal } from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { KernelConnection } from '../../alphaclient/kernel/connections.ts';
+import { Outbox } from '../../alphaclient/outbox/outbox.ts';
+import { LOOK_EVERY_MS, SessionWatch } from '../../alphaclient/session-watch.ts';
+import { Reader } from '../../alphaclient/sshd/reader.ts';
+import { SessionChanges } from '../../alphaclient/sshd/session-changes.ts';
+
+const NOW = Date.parse('2026-11-29T12:00:00Z');
+const LOG = '/var/log/auth.log';
+
+let folder: string;
+let outbox: Outbox;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'session-watch-'));
+  outbox = new Outbox(folder);
+});
+afterEach(() => {
+  outbox.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** One life of an agent. */
+class Life {
+  readonly #sessions = new SessionChanges();
+  readonly #reader: Reader;
+  readonly watch: SessionWatch;
+  nowMs = NOW;
+  connections: KernelConnection[] = [];
+
+  constructor(bootId: string) {
+    const saved = outbox.bookmark(LOG)?.reader as ConstructorParameters<typeof Reader>[0];
+    const open = outbox.sessionsOf(LOG, true);
+    this.#reader = new Reader(saved, null, null, { listener: this.#sessions, saved: open });
+    this.watch = new SessionWatch({
+      ...{ reader: this.#reader, sessions: this.#sessions, outbox, bootId, ports: null, loginGraceSeconds: 120 },
+      connections: async () => this.connections,
+      now: () => this.nowMs,
+    });
+  }
+
+  /** Somebody logs in from this port, whose connection is there. */
+  login(port: number): void {
+    const line = `2026-11-29T11:59:00+00:00 web sshd[${port}]: Accepted password for u from 192.0.2.7 port ${port} ssh2\n`;
+    this.connections.push({ ip: '192.0.2.7', port, localPort: 22, isEstablished: true });
+    this.#commit(this.#reader.read(Buffer.from(line), { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' }));
+  }
+
+  async look(isOfOthers = false): Promise<void> {
+    this.watch.compare(await this.watch.read(isOfOthers));
+    this.#commit([]);
+  }
+
+  #commit(located: ReturnType<Reader['read']>): void {
+    const { saved, removed, ends } = this.#sessions.take();
+    const at = new Date(this.nowMs).toISOString();
+    const gone = { at, user: null, ip: null, port: null, pid: null, lastedSeconds: null, host: null };
+    outbox.commit({
+      ...{ log: LOG, position: { offset: 1 }, reader: this.#reader.save(), gaps: [], atMs: NOW },
+      events: located.map(({ event }) => ({ ...event, at, host: null })),
+      sessions: {
+        ...{ begun: located.map(({ session }) => session), saved, removed },
+        ends: ends.map(({ session, how }) => ({ session, end: { ...gone, how } })),
+      },
+    });
+  }
+}
+
+const howOf = (body: string): string => (JSON.parse(body) as { how: string }).how;
+const ends = (): string =>
+  outbox
+    .endsAfter(0, 100)
+    .map(({ body }) => howOf(body))
+    .join();
+
+describe('a reboot', () => {
+  it('ends the sessions of before it', async () => {
+    const before = new Life('first');
+    before.login(1);
+    before.login(2);
+    await before.look();
+    await new Life('second').look();
+    equal(ends(), 'reboot,reboot');
+    equal(outbox.openSessions.size, 0);
+  });
+
+  it('while nobody is in ends nobody who comes later, however often the agent is restarted', async () => {
+    await new Life('first').look();
+    await new Life('second').look();
+    const after = new Life('second');
+    after.login(1);
+    await after.look();
+    const again = new Life('second');
+    again.connections = after.connections;
+    await again.look();
+    await again.look();
+    equal(ends(), '');
+    equal(outbox.openSessions.size, 1);
+  });
+
+  it('of a collector ends none of the sessions of other hosts', async () => {
+    const before = new Life('first');
+    before.login(1);
+    await before.look(true);
+    await new Life('second').look(true);
+    await new Life('second').look(true);
+    equal(ends(), '');
+    equal(outbox.openSessions.size, 1);
+  });
+});
+
+describe('a look', () => {
+  it('comes every 10 s, also where one took long without doing much, and after the clock was set back', async () => {
+    const life = new Life('first');
+    const due: boolean[] = [];
+    const at = (ms: number): void => {
+      life.nowMs = NOW + ms;
+      due.push(life.watch.isDue(life.nowMs));
+    };
+    await life.look();
+    at(LOOK_EVERY_MS - 1);
+    at(LOOK_EVERY_MS);
+    // The machine was suspended meanwhile.
+    const { watch } = life;
+    const reading = watch.read(false);
+    life.nowMs += 3_600_000;
+    await reading;
+    at(LOOK_EVERY_MS + 3_600_000 + 60_000);
+    at(-86_400_000);
+    deepEqual(due, [false, true, true, true]);
+  });
+});

@@ -1,9 +1,9 @@
 /** `alphaclient join`: gets this host a certificate of its own, writes the agent's settings, and starts its service where there is one. */
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
 import { readJoinCode } from '../../protocol/join-code.ts';
@@ -25,8 +25,8 @@ const CONNECTED_LIMIT_MS = 15_000;
 const LOOK_EVERY_MS = 200;
 /** Only root changes what systemd starts, and it alone may become another user. */
 const ROOT_UID = 0;
-/** Settings may be read by everybody: they hold no secret. */
-const SETTINGS_MODE = 0o644;
+/** Root writes a service's settings, and the service's group reads them: a token may stand there. */
+const SETTINGS_MODE = 0o640;
 
 /** What the command is given. */
 export interface JoinGiven {
@@ -56,7 +56,7 @@ export async function joinCommand(given: JoinGiven): Promise<number> {
   const state = resolve(config.stateFolder);
   asOwnerOf(state, () => writeFiles(state, joined, key));
   const file = env['SETTINGS_DEFAULTS'] ?? join(state, '.env');
-  writeSettings(file, settingsFor(given, name, state));
+  writeSettings(file, state, settingsFor(given, name, state));
   stdout.write(`Joined ${escapeText(`${server.host}:${server.port} as ${name}; settings are in ${file}`)}\n`);
   const unit = env['SETTINGS_SERVICE'] ?? '';
   if (unit === '' || process.getuid?.() !== ROOT_UID || !existsSync('/run/systemd/system')) {
@@ -134,12 +134,17 @@ function settingsFor({ server, config, env }: JoinGiven, name: string, state: st
   };
 }
 
-function writeSettings(file: string, settings: Record<string, string | null>): void {
+/** Writes the settings, readable for the user to whom the state folder belongs: as that, root runs `alphaclient status`. */
+function writeSettings(file: string, state: string, settings: Record<string, string | null>): void {
   const before = existsSync(file)
     ? readFileSync(file, 'utf8')
     : '# Settings of this host; alphaclient --help lists all.\n';
   try {
+    mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, withSettings(before, settings), { mode: SETTINGS_MODE });
+    if (dirname(file) === state || process.getuid?.() !== ROOT_UID) return;
+    chownSync(file, ROOT_UID, statSync(state).gid);
+    chmodSync(file, SETTINGS_MODE);
   } catch (cause) {
     throw new UserError(`the settings cannot be written to ${file}: ${(cause as Error).message}`, 1, { cause });
   }

@@ -71,6 +71,16 @@ test('a host joins by a code from standard input, and its attempts are stored un
   await running.says('its certificate was revoked');
 });
 
+test('the settings go where a package has them, also where no other package made that folder', async (context) => {
+  const { pair, enroll } = await authorized(context);
+  const file = join(pair.folder, 'etc', 'asgard', 'agent.env');
+  const settings = { ALPHACLIENT_STATE: join(pair.folder, 'agent'), SETTINGS_DEFAULTS: file };
+  const joining = pair.add(new Program('alphaclient/main.ts', settings, ['join', `127.0.0.1:${pair.port}`]));
+  joining.child.stdin?.end(await enroll('web-01'));
+  assert.equal(await joining.ended, 0, joining.said);
+  assert.match(readFileSync(file, 'utf8'), /^ALPHACLIENT_SERVER=tls:\/\/127\.0\.0\.1:\d+$/m);
+});
+
 test('a code in a file works once, and each refusal says why', async (context) => {
   const { pair, enroll, joins } = await authorized(context);
   const address = `127.0.0.1:${pair.port}`;

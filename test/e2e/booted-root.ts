@@ -1,28 +1,30 @@
 /** A Debian of its own, booted with its systemd: what a package's unit does there is what it does on a host. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { until } from '../until.ts';
 import { outcome, output } from './machine.ts';
 
-/** The packages that the tests use there beyond Debian's minimal system. */
-const INCLUDED = 'systemd,systemd-sysv,dbus,openssh-server,openssh-client,sshpass,libpam-systemd,iproute2,libstdc++6';
+/** The packages that the tests use there beyond Debian's minimal system; Python and its apt are for Ansible. */
+const INCLUDED =
+  'systemd,systemd-sysv,dbus,openssh-server,openssh-client,sshpass,libpam-systemd,iproute2,libstdc++6,python3,python3-apt';
 const BOOT_LIMIT_MS = 120_000;
+const COMMAND_LIMIT_MS = 240_000;
 
-/** A root folder made by debootstrap, which can be booted and commands run in. Root alone can make one. */
-export class BootedRoot {
+/** A minimal Debian of which roots are copied: making one takes a minute or two, a copy some seconds. */
+export class Debian {
   readonly #folder: string;
-  #nspawn: ChildProcess | null = null;
-  #init = 0;
+  readonly #suite: string;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, suite: string) {
     this.#folder = folder;
+    this.#suite = suite;
   }
 
-  /** Makes a root of this Debian release, not yet booted. Takes a minute or two. */
-  static async create(suite: string): Promise<BootedRoot> {
+  /** Makes one of this release with debootstrap. Root alone can. */
+  static async make(suite: string): Promise<Debian> {
     const folder = mkdtempSync(join(tmpdir(), `asgard-e2e-${suite}-`));
     const making = spawn('debootstrap', ['--variant=minbase', `--include=${INCLUDED}`, suite, join(folder, 'root')], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -34,7 +36,44 @@ export class BootedRoot {
     await once(making, 'exit');
     if (making.exitCode !== 0)
       throw new Error(`debootstrap ${suite} ended with ${making.exitCode}: ${log.slice(-2_000)}`);
-    return new BootedRoot(folder);
+    return new Debian(folder, suite);
+  }
+
+  /** Copies it. The root is not booted yet, and knows itself by `hostname`. */
+  root(hostname: string): BootedRoot {
+    const folder = mkdtempSync(join(tmpdir(), `asgard-e2e-${this.#suite}-`));
+    output('cp', '-a', join(this.#folder, 'root'), join(folder, 'root'));
+    writeFileSync(join(folder, 'root', 'etc', 'hostname'), `${hostname}\n`);
+    return new BootedRoot(folder, hostname);
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A root folder which can be booted and commands run in. */
+export class BootedRoot {
+  readonly #folder: string;
+  readonly #hostname: string;
+  #nspawn: ChildProcess | null = null;
+  #init = 0;
+
+  /** `folder` has the root in `root`, and goes with it. */
+  constructor(folder: string, hostname: string) {
+    this.#folder = folder;
+    this.#hostname = hostname;
+  }
+
+  /** Gives two booted roots a wire between them, and lets the second know the first by its host name. */
+  static connect(first: BootedRoot, second: BootedRoot): void {
+    const [one, other] = ['192.0.2.1', '192.0.2.2'];
+    const ends = [first, second].map((root) => ['name', 'wire', 'netns', String(root.#init)]);
+    output('ip', 'link', 'add', ...(ends[0] ?? []), 'type', 'veth', 'peer', ...(ends[1] ?? []));
+    first.shell(`ip address add ${one}/24 dev wire; ip link set wire up`);
+    second.shell(
+      `ip address add ${other}/24 dev wire; ip link set wire up; echo ${one} ${first.#hostname} >>/etc/hosts`,
+    );
   }
 
   /** Puts files into its `/root`. */
@@ -44,8 +83,10 @@ export class BootedRoot {
 
   /** Boots it, in a network of its own with loopback alone, and resolves when its services are started. */
   async boot(): Promise<void> {
-    const options = ['--quiet', '--register=no', '--keep-unit', '--private-network', '--boot'];
-    this.#nspawn = spawn('systemd-nspawn', [...options, '--directory', join(this.#folder, 'root')], {
+    // Two roots of one name would share a folder below /run.
+    const name = `--machine=${basename(this.#folder)}`;
+    const options = ['--quiet', '--register=no', '--keep-unit', '--private-network', name];
+    this.#nspawn = spawn('systemd-nspawn', [...options, '--boot', '--directory', join(this.#folder, 'root')], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     const pid = String(this.#nspawn.pid);
@@ -59,9 +100,6 @@ export class BootedRoot {
       BOOT_LIMIT_MS,
     );
     this.run('ip', 'link', 'set', 'lo', 'up');
-    // systemd-nspawn covers the machine's boot id with one of its own, but not for units that have a /proc of their own, where
-    // journalctl --follow then takes every new entry for another boot's. Here all see the machine's.
-    this.shell('umount /proc/sys/kernel/random/boot_id; systemctl restart systemd-journald');
   }
 
   /** Shuts it down. Its files stay: `boot` starts it again, as after a reboot. */
@@ -82,7 +120,7 @@ export class BootedRoot {
 
   /** Runs a command there to its end, whatever that is. */
   outcome(...command: readonly string[]) {
-    return outcome('nsenter', [...this.#inside(), ...command], 120_000);
+    return outcome('nsenter', [...this.#inside(), ...command], COMMAND_LIMIT_MS);
   }
 
   /** Runs a command there that must succeed, and gives what it printed on standard output. */
@@ -95,7 +133,14 @@ export class BootedRoot {
     return this.run('sh', '-euc', lines);
   }
 
+  /** Runs a program of this machine in its network, to its end. */
+  fromNetwork(...command: readonly string[]) {
+    return outcome('nsenter', ['--target', String(this.#init), '--net', '--', ...command], COMMAND_LIMIT_MS);
+  }
+
   #inside(): string[] {
-    return ['--target', String(this.#init), '--mount', '--uts', '--ipc', '--net', '--pid', '--'];
+    const spaces = ['--target', String(this.#init), '--mount', '--uts', '--ipc', '--net', '--pid', '--'];
+    // Nothing of this machine's environment.
+    return [...spaces, 'env', '-i', 'HOME=/root', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C.UTF-8'];
   }
 }

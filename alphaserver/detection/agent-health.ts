@@ -7,6 +7,7 @@ import { CheckpointError } from './checkpoint-block.ts';
 import type { Incident } from './incident.ts';
 import { shown, spanWords } from './incident-summary.ts';
 import { hashOf } from './rule-event.ts';
+import { FLEET_KEY, SilentGroups, TOGETHER_LEAST_AGENTS, TOGETHER_WITHIN_MS } from './silent-groups.ts';
 import { unloggedSessions } from './unlogged-session.ts';
 
 /** An agent as the store has it. Times are Unix milliseconds, `report` is JSON. */
@@ -61,6 +62,13 @@ interface Fault {
   readonly isSure?: boolean;
 }
 
+/** An agent that has just fallen silent. */
+interface Fallen {
+  readonly agent: AgentStatus;
+  readonly watched: Watched;
+  readonly fault: Fault;
+}
+
 /** Holds what the rules of agents are given. */
 export interface AgentHealthOptions {
   readonly config: DetectionConfig;
@@ -74,11 +82,13 @@ export class AgentHealth {
   readonly #options: AgentHealthOptions;
   #config: DetectionConfig;
   readonly #agents = new Map<string, Watched>();
+  readonly #silent: SilentGroups;
   readonly #dirty = new Set<number>();
 
   constructor(options: AgentHealthOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#silent = new SilentGroups(options);
   }
 
   /** Takes other settings, which hold from the next check on. */
@@ -89,16 +99,52 @@ export class AgentHealth {
   /** The incidents that opened, grew or closed since the last check. */
   check(agents: readonly AgentStatus[], nowMs: number): Incident[] {
     const changed: Incident[] = [];
+    const fell: Fallen[] = [];
+    const { on, windowMs } = this.#config.rules['agent-silent'];
     for (const agent of agents.slice(0, AGENTS_LIMIT)) {
       const watched = this.#watched(agent.uuid);
       if (agent.report !== watched.report || agent.gaps !== watched.gaps) this.#remember(agent, watched, nowMs);
       for (const rule of STATE_RULES) {
-        const incident = this.#judge(rule, agent, watched, nowMs);
-        if (incident) changed.push(incident);
+        const open = watched.open.get(rule);
+        if (rule === 'agent-silent' && !open && this.#silent.holds(agent, on, windowMs)) continue;
+        const fault = this.#fault(rule, agent, watched, nowMs);
+        if (rule === 'agent-silent' && fault && !open) fell.push({ agent, watched, fault });
+        else {
+          const incident = this.#judge(rule, agent, watched, fault, nowMs);
+          if (incident) changed.push(incident);
+        }
       }
     }
     if (this.#agents.size > agents.length) changed.push(...this.#closeForgotten(agents, nowMs));
+    if (fell.length > 0) changed.push(...this.#fallen(fell, agents, nowMs));
+    changed.push(...this.#silent.changes(windowMs, nowMs));
     return changed;
+  }
+
+  /**
+   * Opens an incident for each agent that fell silent, or one for all that do so together. Incidents of those that were first become
+   * parts of that, and are over: it stands for them.
+   */
+  #fallen(fell: readonly Fallen[], agents: readonly AgentStatus[], nowMs: number): Incident[] {
+    const rule = 'agent-silent';
+    const { severity } = this.#config.rules[rule];
+    const before = this.#silent.isOpen(nowMs)
+      ? []
+      : agents.flatMap((agent) => {
+          const watched = this.#watched(agent.uuid);
+          const open = watched.open.get(rule);
+          return open && nowMs - open.openedAt <= TOGETHER_WITHIN_MS ? [{ agent, watched, open }] : [];
+        });
+    if (!this.#silent.isOpen(nowMs) && before.length + fell.length < TOGETHER_LEAST_AGENTS)
+      return fell.map(({ agent, watched, fault }) => this.#begin(rule, agent, watched, fault));
+    const silent = [...before, ...fell].map(({ agent }) => agent);
+    const sinceMs = Math.min(...fell.map(({ fault }) => fault.sinceMs), ...before.map(({ open }) => open.openedAt));
+    const partOf = this.#silent.add(silent, sinceMs, severity, nowMs);
+    return before.map(({ agent, watched, open }) => {
+      watched.open.delete(rule);
+      this.#changed(agent.uuid);
+      return { ...open, partOf, lastAt: nowMs, closedAt: nowMs };
+    });
   }
 
   /** Closes the incidents of agents that are no longer listed: somebody has forgotten them. */
@@ -107,6 +153,7 @@ export class AgentHealth {
     const closed: Incident[] = [];
     for (const [uuid, watched] of this.#agents) {
       if (listed.has(uuid)) continue;
+      this.#silent.leave(uuid);
       for (const incident of watched.open.values()) closed.push({ ...incident, lastAt: nowMs, closedAt: nowMs });
       if (watched.open.size > 0) this.#changed(uuid);
       watched.open.clear();
@@ -216,9 +263,8 @@ export class AgentHealth {
     return atMs !== null && nowMs - atMs < this.#config.quietMs;
   }
 
-  #judge(rule: StateRule, agent: AgentStatus, watched: Watched, nowMs: number): Incident | null {
+  #judge(rule: StateRule, agent: AgentStatus, watched: Watched, fault: Fault | null, nowMs: number): Incident | null {
     const open = watched.open.get(rule);
-    const fault = this.#fault(rule, agent, watched, nowMs);
     if (!fault) {
       if (!open) return null;
       watched.open.delete(rule);
@@ -226,9 +272,15 @@ export class AgentHealth {
       return { ...open, lastAt: nowMs, closedAt: nowMs };
     }
     if (open && open.count === fault.count) return null;
-    const incident = open
-      ? { ...open, lastAt: nowMs, count: fault.count, summary: fault.summary }
-      : this.#opened(rule, agent, fault);
+    if (!open) return this.#begin(rule, agent, watched, fault);
+    const incident = { ...open, lastAt: nowMs, count: fault.count, summary: fault.summary };
+    watched.open.set(rule, incident);
+    this.#changed(agent.uuid);
+    return incident;
+  }
+
+  #begin(rule: StateRule, agent: AgentStatus, watched: Watched, fault: Fault): Incident {
+    const incident = this.#opened(rule, agent, fault);
     watched.open.set(rule, incident);
     this.#changed(agent.uuid);
     return incident;
@@ -317,6 +369,10 @@ export class AgentHealth {
 
   /** Takes up an incident that is open. */
   resume(incident: Incident): void {
+    if (incident.key === FLEET_KEY) {
+      this.#silent.resume(incident);
+      return;
+    }
     const rule = STATE_RULES.find((one) => one === incident.rule);
     if (rule) this.#watched(incident.key).open.set(rule, incident);
   }

@@ -1,12 +1,13 @@
 /** Detects what is wrong with agents: silent, log gone, lines not understood, events lost, an identity used twice. Pure: the clock is an argument. */
+
 import type { AgentReport } from '../../protocol/report.ts';
+import { hashOf } from '../../service/text-hash.ts';
 import { type DetectionConfig, STATE_RULES, type StateRule } from '../alert-config/rules.ts';
 import type { AgentRow } from '../store/agents.ts';
 import type { CheckpointBlock } from './checkpoint.ts';
 import { CheckpointError } from './checkpoint-block.ts';
 import type { Incident } from './incident.ts';
 import { shown, spanWords } from './incident-summary.ts';
-import { hashOf } from './rule-event.ts';
 import { FLEET_KEY, SilentGroups, TOGETHER_LEAST_AGENTS, TOGETHER_WITHIN_MS } from './silent-groups.ts';
 import { unloggedSessions } from './unlogged-session.ts';
 

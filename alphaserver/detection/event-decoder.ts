@@ -1,12 +1,14 @@
 /** Turns stored rows into the numbers that detectors read. */
+
 import { CRASH_REASON } from '../../protocol/event.ts';
 import { sourceOf } from '../../service/ip-network.ts';
+import { hashOf } from '../../service/text-hash.ts';
 import type { DetectionConfig } from '../alert-config/rules.ts';
 import type { RuleRow } from '../store/event-rows.ts';
 import { fingerprintOf } from '../store/fingerprint.ts';
 import type { Allowlist } from './allowlist.ts';
 import { Decoys } from './decoys.ts';
-import { ACCEPTED, BY_KEY, BY_PASSWORD, hashOf, OTHER_METHOD, type RuleEvent } from './rule-event.ts';
+import { ACCEPTED, BY_KEY, BY_PASSWORD, OTHER_METHOD, type RuleEvent } from './rule-event.ts';
 import type { StringInterner } from './string-interner.ts';
 
 /** User names longer than this are cut, with a hash that keeps two long ones apart: they are held in memory. */

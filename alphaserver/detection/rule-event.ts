@@ -1,5 +1,6 @@
 /** Defines what detectors read of an event, how a buffered event is packed, and the one order they read events in. */
 
+import { hashOf } from '../../service/text-hash.ts';
 import { OUTCOMES, TRUSTS } from '../store/schema.ts';
 
 /** True by the number of a trust where no client writes such a log. */
@@ -173,13 +174,6 @@ export const packedOutcome = (packed: readonly number[], offset: number): number
 
 /** Gives the trust that a RuleEvent's number stands for. */
 export const trustOf = (trust: number): (typeof TRUSTS)[number] | null => TRUSTS[trust - 1] ?? null;
-
-/** A 32-bit hash of a text (FNV-1a). Not secret and not unique: it orders and tells apart. */
-export function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
-}
 
 /**
  * The order of agents whose events have the same time: by a hash of their ids, so that it does not depend on which agent was

@@ -1,5 +1,5 @@
 /** Gives the country and the network operator of sources, as numbers that detectors can remember. */
-import { hashOf } from './rule-event.ts';
+import { hashOf } from '../../service/text-hash.ts';
 
 /** Names of where an address is: an ISO 3166 code, and such as `AS64500 Example`. Null where it is not known. */
 export interface OriginNames {

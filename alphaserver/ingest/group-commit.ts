@@ -7,7 +7,9 @@ import { FairQueue } from './fair-queue.ts';
 /** The most events one commit takes: enough to make its fsync cheap, few enough that nobody waits long for it (about 10 ms). */
 export const COMMIT_LIMIT_EVENTS = 2_048;
 /** How many events may wait for a commit before sessions stop reading their sockets; they go on once half of it is stored. */
-export const WAITING_LIMIT_EVENTS = 65_536;
+export const WAITING_LIMIT_EVENTS = 32_768;
+/** So much text of an event's line counts as one event: somewhat more than a usual line has. */
+const CHARACTERS_PER_EVENT = 256;
 /** What one shape or gap of a ping counts as, in events: some 500 bytes. */
 const PING_PART_WEIGHT_EVENTS = 4;
 /** So many sessions of an agent's list count as one event: they are numbers. */
@@ -32,11 +34,15 @@ interface Waiting {
 /** Hears of stored batches after their commit, in the order they were stored. Must not throw. */
 export type CommitListener = (stored: readonly Appended[]) => void;
 
-/** Weighs a batch against what may wait, in events. Never 0: what an agent says without events is bounded too. */
-export function weightOf({ events, ends = [], ping }: AgentBatch): number {
+/**
+ * Weighs a batch against what may wait, in events; `chars` is the text of its lines, so that long lines weigh more. Never 0: what an
+ * agent says without events is bounded too.
+ */
+export function weightOf({ events, ends = [], ping }: AgentBatch, chars = 0): number {
   const parts = ping ? ping.shapes.length + ping.gaps.length : 0;
   const listed = Math.ceil((ping?.open?.list.length ?? 0) / LISTED_SESSIONS_PER_EVENT);
-  return 1 + events.length + ends.length + parts * PING_PART_WEIGHT_EVENTS + listed;
+  const said = Math.max(events.length + ends.length, Math.ceil(chars / CHARACTERS_PER_EVENT));
+  return 1 + said + parts * PING_PART_WEIGHT_EVENTS + listed;
 }
 
 /** Hears how long things took, in milliseconds of the clock that only runs forward. Must not throw. */
@@ -116,12 +122,11 @@ export class GroupCommit {
 
   /**
    * Stores a batch, after all that this agent submitted before. Resolves once it is durable: only then may it be
-   * acknowledged. While the disk is full it waits; rejects only when the server is closed meanwhile.
+   * acknowledged. While the disk is full it waits; rejects only when the server is closed meanwhile. `weight`: see `weightOf`.
    */
-  submit(batch: AgentBatch): Promise<Appended> {
+  submit(batch: AgentBatch, weight = weightOf(batch)): Promise<Appended> {
     if (this.#closed) return Promise.reject(new Error('the server is closing'));
     return new Promise((done, failed) => {
-      const weight = weightOf(batch);
       this.#queue.push({ agent: batch.agent, weight, batch, submittedMs: performance.now(), done, failed });
       this.#waitingEvents += batch.events.length;
       this.#weigh(weight);

@@ -11,6 +11,7 @@ import type { Joining } from './joining.ts';
 import { Session, type Sessions } from './session.ts';
 import { TlsFaults } from './tls-faults.ts';
 import { Unadmitted, type UnadmittedLimits } from './unadmitted.ts';
+import { ValueBounds, type ValueLimits } from './value-bounds.ts';
 
 /** The most connections at once; more are told `busy`. A session without traffic holds a few KiB. */
 export const SESSIONS_LIMIT = 100_000;
@@ -35,6 +36,7 @@ export interface ListenerOptions {
   readonly now: () => number;
   readonly sessionsLimit?: number;
   readonly unadmittedLimits?: Partial<UnadmittedLimits>;
+  readonly valueLimits?: Partial<ValueLimits>;
 }
 
 /** Listens for agents. `open` binds, `close` ends every session. */
@@ -44,6 +46,7 @@ export class Listener implements Sessions {
   readonly #sessions = new Set<Session>();
   readonly #agents = new Map<string, Session>();
   readonly #unadmitted: Unadmitted;
+  readonly #values: ValueBounds;
   readonly #tlsFaults = new TlsFaults();
   #certificate: ServerCertificate | null = null;
   #certificateCheckedMs = 0;
@@ -58,6 +61,7 @@ export class Listener implements Sessions {
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#unadmitted = new Unadmitted(options.unadmittedLimits);
+    this.#values = new ValueBounds(options.valueLimits);
     const accept = (socket: Socket): void => this.#accept(socket);
     const { tls, log } = options;
     if (tls) {
@@ -183,7 +187,8 @@ export class Listener implements Sessions {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const shown = (): Peer => ({ address: addressOf(socket), certificate: certificateOf(socket) });
     const joining = socket instanceof TLSSocket ? (this.#options.joining ?? null) : null;
-    const session = new Session({ stream: socket, peer, shown, ingest, admission, joining, sessions: this, log, now });
+    const given = { ingest, admission, joining, sessions: this, values: this.#values, log, now };
+    const session = new Session({ stream: socket, peer, shown, ...given });
     this.#sessions.add(session);
     socket.on('close', () => {
       this.#sessions.delete(session);

@@ -25,9 +25,13 @@ import type { Admission, Admitted, Peer, Rejected } from './admission.ts';
 import { type GroupCommit, weightOf } from './group-commit.ts';
 import type { Enrolled, Joining } from './joining.ts';
 import { OpenListParts } from './open-list.ts';
+import type { ValueBounds } from './value-bounds.ts';
 
-/** Events of one session that may wait for the store before its socket is no longer read. */
-const UNSTORED_LIMIT_EVENTS = 8_192;
+/**
+ * Events of one session that may wait for the store before its socket is no longer read: two commits of them, so that the store is never
+ * idle. Long ones count as several.
+ */
+export const UNSTORED_LIMIT_EVENTS = 4_096;
 /** Bytes of answers that a peer may leave unread before nothing more is read from it. */
 const UNREAD_LIMIT_BYTES = 65_536;
 /** How long a refused peer may take to read why. */
@@ -58,6 +62,8 @@ export interface SessionOptions {
   /** Null where the server has no authority of its own, or this connection is not encrypted. */
   readonly joining: Pick<Joining, 'enroll' | 'renew'> | null;
   readonly sessions: Sessions;
+  /** What the agents have brought of users and sources. */
+  readonly values: ValueBounds;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -75,6 +81,8 @@ export class Session {
   /** When the line began that has not ended; null between two lines. */
   #lineBegunMs: number | null = null;
   #gathered: SequencedEvent[] = [];
+  /** Characters of the lines that were gathered. */
+  #gatheredChars = 0;
   #gatheredEnds: NumberedEnd[] = [];
   readonly #open = new OpenListParts();
   #unstored = 0;
@@ -190,16 +198,16 @@ export class Session {
     } else if (message.type === 'hello') this.#greet(message);
     else if (message.type === 'enroll') this.#enroll(message);
     else if (!this.#hello) this.refuse('bad_message', 'hello must be the first line');
-    else this.#serve(message);
+    else this.#serve(message, line.length);
   }
 
-  #serve(message: Exclude<AgentMessage, Hello | Enroll>): void {
+  #serve(message: Exclude<AgentMessage, Hello | Enroll>, chars: number): void {
     switch (message.type) {
       case 'event':
-        this.#gather(message);
+        this.#gather(message, chars);
         break;
       case 'end':
-        this.#gatherEnd(message);
+        this.#gatherEnd(message, chars);
         break;
       case 'ping':
         this.#send({ type: 'pong' });
@@ -215,20 +223,32 @@ export class Session {
     }
   }
 
-  #gather(message: EventMessage): void {
-    if (this.#mayReport(message.event.host)) this.#gathered.push(message);
+  #gather(message: EventMessage, chars: number): void {
+    const { event } = message;
+    if (!this.#mayReport(event.host)) return;
+    const { values, now } = this.#options;
+    this.#slow(values.take((this.#hello as Hello).agent, event.user, event.ip, now()));
+    this.#gathered.push(message);
+    this.#gatheredChars += chars;
   }
 
-  #gatherEnd({ number, end }: EndMessage): void {
-    if (this.#mayReport(end.host)) this.#gatheredEnds.push({ number, end });
+  #gatherEnd({ number, end }: EndMessage, chars: number): void {
+    if (!this.#mayReport(end.host)) return;
+    this.#gatheredEnds.push({ number, end });
+    this.#gatheredChars += chars;
+  }
+
+  /** Reads nothing for so long, since the agent brings too much that is new at once. */
+  #slow(delayMs: number): void {
+    if (delayMs > 0) this.#slowedUntilMs = Math.max(this.#slowedUntilMs, this.#options.now() + delayMs);
   }
 
   /** True where the agent may report about a host; refuses it where it may not. */
   #mayReport(host: string | null | undefined): boolean {
-    const { admission, now } = this.#options;
+    const { admission } = this.#options;
     const verdict = host ? admission.eventHost(this.#admitted as Admitted, this.#hello as Hello, host) : { delayMs: 0 };
     if ('delayMs' in verdict) {
-      if (verdict.delayMs > 0) this.#slowedUntilMs = Math.max(this.#slowedUntilMs, now() + verdict.delayMs);
+      this.#slow(verdict.delayMs);
       return true;
     }
     this.#flush();
@@ -328,10 +348,11 @@ export class Session {
 
   #flush(): void {
     if (this.#gathered.length + this.#gatheredEnds.length === 0) return;
-    const [events, ends] = [this.#gathered, this.#gatheredEnds];
+    const [events, ends, chars] = [this.#gathered, this.#gatheredEnds, this.#gatheredChars];
     this.#gathered = [];
     this.#gatheredEnds = [];
-    this.#submit({ events, ...(ends.length > 0 && { ends }) });
+    this.#gatheredChars = 0;
+    this.#submit({ events, ...(ends.length > 0 && { ends }) }, chars);
   }
 
   /** Gaps and shapes are sent once and acknowledged by being stored; a report comes again with the next ping. */
@@ -357,13 +378,14 @@ export class Session {
     this.#options.ingest.heartbeat({ agent, host, events: [], ping: { report, shapes: [], gaps: [] }, seenMs });
   }
 
-  #submit(what: Pick<AgentBatch, 'events' | 'ends' | 'ping'>): void {
+  #submit(what: Pick<AgentBatch, 'events' | 'ends' | 'ping'>, chars = 0): void {
     const hello = this.#hello as Hello;
     const batch = { agent: hello.agent, host: hello.host, ...what };
-    this.#unstored += weightOf(batch);
-    this.#options.ingest.submit(batch).then(
+    const weight = weightOf(batch, chars);
+    this.#unstored += weight;
+    this.#options.ingest.submit(batch, weight).then(
       ({ lastSeq, lastEnd }) => {
-        this.#unstored -= weightOf(batch);
+        this.#unstored -= weight;
         const hasEnds = batch.ends !== undefined;
         if (!this.#ending && (hasEnds || batch.events.length > 0))
           this.#send({ type: 'ack', seq: lastSeq, ...(hasEnds && { end: lastEnd }) });

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, test } from 'node:test';
 import { COMMIT_LIMIT_EVENTS, GroupCommit, WAITING_LIMIT_EVENTS } from '../../../alphaserver/ingest/group-commit.ts';
 import { Listener } from '../../../alphaserver/ingest/listener.ts';
-import { LINE_TIMEOUT_MS } from '../../../alphaserver/ingest/session.ts';
+import { LINE_TIMEOUT_MS, UNSTORED_LIMIT_EVENTS } from '../../../alphaserver/ingest/session.ts';
 import { StoreError } from '../../../alphaserver/store/store.ts';
 import { HELLO_TIMEOUT_MS, LINE_LIMIT_BYTES, SILENCE_LIMIT_MS } from '../../../protocol/messages.ts';
 import { until } from '../../until.ts';
@@ -335,9 +335,9 @@ test('an agent that sends a million old events makes no other wait: a new event 
   });
   const total = 16_384;
   for (let seq = 1; seq <= total; seq += 1) old.socket.write(`${JSON.stringify(event(seq))}\n`);
-  await until(() => ingest.waitingEvents >= 8_192);
+  await until(() => ingest.waitingEvents >= UNSTORED_LIMIT_EVENTS);
   const fresh = new Client().say(hello(B), event(1));
-  await until(() => ingest.waitingEvents > 8_192 && listener.agents === 2);
+  await until(() => ingest.waitingEvents > UNSTORED_LIMIT_EVENTS && listener.agents === 2);
   store.gate = null;
   open();
   await fresh.acked(1);
@@ -467,6 +467,66 @@ test('a slow disk stops the reading of sockets, and memory stays bounded', async
   open();
   await client.acked(total);
   assert.equal(store.events.length, total);
+});
+
+test('long lines weigh as much as several events: far fewer of them wait for the store', async () => {
+  const client = new Client().say(hello());
+  await until(() => client.last('welcome') !== undefined);
+  let open = (): void => {};
+  store.gate = new Promise((done) => {
+    open = done;
+  });
+  const total = UNSTORED_LIMIT_EVENTS;
+  const padding = 'x'.repeat(60_000);
+  for (let seq = 1; seq <= total / 16; seq += 1)
+    client.socket.write(`${JSON.stringify({ ...event(seq), ignored: padding })}\n`);
+  let before = -1;
+  await until(() => {
+    const read = client.socket.bytesWritten - client.socket.writableLength;
+    const still = read === before && client.socket.writableLength > 0;
+    before = read;
+    return still;
+  });
+  // 60,000 characters are some 235 usual events.
+  assert.ok(ingest.waitingEvents <= UNSTORED_LIMIT_EVENTS / 200 + 2, `${ingest.waitingEvents} long lines wait`);
+  store.gate = null;
+  open();
+  await client.acked(total / 16);
+});
+
+test('an agent that brings many new sources at once is read later, and another one is not kept waiting', async () => {
+  const bounded = new Listener({
+    listen: { scheme: 'tcp', host: '127.0.0.1', port: 0 },
+    tls: null,
+    admission: {
+      admit: () => ({ identity: null, change: null, tokenHash: null, certificate: null, delayMs: 0 }),
+      changed: () => false,
+      mayStay: () => true,
+      eventHost: () => ({ delayMs: 0 }),
+    },
+    ingest,
+    log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+    now: () => Date.now() + skewMs,
+    valueLimits: { atOnce: 20, perSecond: 1 },
+  });
+  const usual = port;
+  port = await bounded.open();
+  const [attacked, other] = [new Client(), new Client()];
+  port = usual;
+  const from = (seq: number): object => ({ ...event(seq), ip: `198.51.100.${seq}` });
+  attacked.say(hello(), ...Array.from({ length: 40 }, (_, i) => from(i + 1)));
+  await attacked.acked(40);
+  attacked.say(from(41));
+  other.say(hello(B), event(1));
+  await other.acked(1);
+  other.say(event(2));
+  await other.acked(2);
+  assert.equal(attacked.last('ack')?.seq, 40, 'it waits 20 s');
+  skewMs += 30_000;
+  await attacked.acked(41);
+  for (const { socket } of [attacked, other]) socket.destroy();
+  bounded.drain();
+  await bounded.close();
 });
 
 test('many batches share one commit', async () => {

@@ -1,0 +1,89 @@
+/**
+ * Bounds the users and sources that one agent brings: each new one costs the counts and the rules a place of their own. An agent that
+ * brings many is read more slowly; none is refused, since whoever attacks a host chooses its users and sources. Pure.
+ */
+import { hashOf } from '../../service/text-hash.ts';
+import { TokenBucket } from '../../service/token-bucket.ts';
+
+/** New users, and new sources, that one agent may bring at once, and by the second from then on. */
+export const NEW_VALUES_AT_ONCE = 50_000;
+export const NEW_VALUES_PER_SECOND = 2_000;
+/** Users, or sources, of one agent that are known: beyond that all are new again. */
+export const KNOWN_VALUES_LIMIT = 100_000;
+/** Users and sources of all agents that are known: beyond that those of the agent go that was new first. Some 40 bytes each. */
+export const KNOWN_VALUES_OF_ALL_LIMIT = 500_000;
+/** The longest that one batch waits: a client takes a longer silence for a dead server. */
+const DELAY_LIMIT_MS = 10_000;
+
+/** The bounds, which tests lower. */
+export interface ValueLimits {
+  readonly atOnce: number;
+  readonly perSecond: number;
+  readonly known: number;
+  readonly knownOfAll: number;
+}
+
+const LIMITS: ValueLimits = {
+  atOnce: NEW_VALUES_AT_ONCE,
+  perSecond: NEW_VALUES_PER_SECOND,
+  known: KNOWN_VALUES_LIMIT,
+  knownOfAll: KNOWN_VALUES_OF_ALL_LIMIT,
+};
+
+/** The users, or the sources, of one agent, by their hashes. */
+interface Known {
+  readonly hashes: Set<number>;
+  readonly bucket: TokenBucket;
+}
+
+/** What each agent has brought since the server started. */
+export class ValueBounds {
+  readonly #limits: ValueLimits;
+  /** By kind and agent, in the order in which they came. */
+  readonly #known = new Map<string, Known>();
+  #size = 0;
+
+  constructor(limits: Partial<ValueLimits> = {}) {
+    this.#limits = { ...LIMITS, ...limits };
+  }
+
+  /** How many users and sources are known of all agents. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Counts the user and the source of an event, where they are new; returns how long its agent has to wait, milliseconds. */
+  take(agent: string, user: string | null, ip: string | null, nowMs: number): number {
+    const userMs = user === null ? 0 : this.#takeOne(`user ${agent}`, user, nowMs);
+    const sourceMs = ip === null ? 0 : this.#takeOne(`source ${agent}`, ip, nowMs);
+    return Math.min(DELAY_LIMIT_MS, Math.max(userMs, sourceMs));
+  }
+
+  #takeOne(key: string, value: string, nowMs: number): number {
+    const { atOnce, perSecond, known: knownLimit } = this.#limits;
+    const hash = hashOf(value);
+    let known = this.#known.get(key);
+    if (known?.hashes.has(hash)) return 0;
+    if (known === undefined) {
+      known = { hashes: new Set(), bucket: new TokenBucket(atOnce, perSecond, nowMs) };
+      this.#known.set(key, known);
+    } else if (known.hashes.size >= knownLimit) {
+      this.#size -= known.hashes.size;
+      known.hashes.clear();
+    }
+    known.hashes.add(hash);
+    this.#size += 1;
+    this.#makeRoom(key);
+    return known.bucket.take(nowMs);
+  }
+
+  /** Forgets what the agents brought that came first; not `kept`, which is counted now. */
+  #makeRoom(kept: string): void {
+    for (const [key, { hashes }] of this.#known) {
+      if (this.#size <= this.#limits.knownOfAll) return;
+      if (key === kept) continue;
+      this.#known.delete(key);
+      this.#size -= hashes.size;
+    }
+  }
+}

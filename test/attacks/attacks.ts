@@ -76,6 +76,9 @@ function flood(socket: Socket, next: () => string): void {
   more();
 }
 
+/** A question of throughput besides, so that it is measured by itself and not among all at once. */
+export const UNPACED = 'events of ever new users and sources, as fast as they are read';
+
 /** Each attack by its name. */
 const ATTACKS: Readonly<Record<string, (crowd: Crowd, target: Target) => void>> = {
   'lines sent byte by byte before hello': (crowd, { port }) => {
@@ -111,7 +114,21 @@ const ATTACKS: Readonly<Record<string, (crowd: Crowd, target: Target) => void>> 
       flood(socket, () => line(event(++seq, { host: `flood-${seq}` })));
     });
   },
-  'events of ever new users and sources, as fast as they are taken': (crowd, { port, ownToken }) => {
+  'events of ever new users and sources': (crowd, { port, ownToken }) => {
+    const agent = randomUUID();
+    let seq = 0;
+    crowd.join(port, (socket) => {
+      socket.resume();
+      socket.write(hello(ownToken, { agent, host: 'taken' }));
+      // 20,000 a second: more is a question of throughput, which other benches answer.
+      const timer = setInterval(() => {
+        if (socket.writableNeedDrain) return;
+        socket.write(Array.from({ length: 1_000 }, () => line(event(++seq))).join(''));
+      }, 50);
+      socket.on('close', () => clearInterval(timer));
+    });
+  },
+  [UNPACED]: (crowd, { port, ownToken }) => {
     const agent = randomUUID();
     let seq = 0;
     crowd.join(port, (socket) => {
@@ -166,8 +183,8 @@ function request(method: string, path: string, password: string, ...headers: rea
   );
 }
 
-/** The names of the attacks. */
-export const ATTACK_NAMES: readonly string[] = Object.keys(ATTACKS);
+/** The names of the attacks that are made at once. */
+export const ATTACK_NAMES: readonly string[] = Object.keys(ATTACKS).filter((name) => name !== UNPACED);
 
 /** Starts the named attacks, or all; returns what stops them. */
 export function attack(target: Target, names: readonly string[] = ATTACK_NAMES): () => void {

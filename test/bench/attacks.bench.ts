@@ -1,5 +1,5 @@
 /** What attacks cost a server and an agent that behaves well: each attack by itself, then all at once. */
-import { ATTACK_NAMES, attack } from '../attacks/attacks.ts';
+import { ATTACK_NAMES, attack, UNPACED } from '../attacks/attacks.ts';
 import { fortress, MEMORY_LIMIT_MIB } from '../attacks/fortress.ts';
 import { acknowledged } from '../attacks/good-agent.ts';
 
@@ -11,7 +11,7 @@ const ACKNOWLEDGED_MS = 100;
 /** Measures one attack after the other, each on a server of its own. */
 export async function run(): Promise<{ name: string; value: string; note: string }[]> {
   const rows: { name: string; value: string; note: string }[] = [];
-  const measured = [[], ...ATTACK_NAMES.map((name) => [name]), ATTACK_NAMES] as const;
+  const measured = [[], ...ATTACK_NAMES.map((name) => [name]), [UNPACED], ATTACK_NAMES] as const;
   for (const names of measured) {
     const { target, goodToken, idleMiB, peakMiB, close } = await fortress();
     const stop = attack(target, names);

@@ -8,14 +8,14 @@ import { Identities, type Identity } from './identity.ts';
 import type { AgentCertificate, JoinedHosts } from './joined-hosts.ts';
 import type { Tokens } from './tokens.ts';
 
-/** What a connection shows of who is at its other end. */
+/** Describes what a connection shows of who is at its other end. */
 export interface Peer {
   readonly address: string;
   /** The certificate that a TLS client showed, and what is wrong with it, as it ends a sentence; null without one. */
   readonly certificate: (AgentCertificate & { readonly fault: string | null }) | null;
 }
 
-/** An agent that was let in. */
+/** Describes an agent that was let in. */
 export interface Admitted {
   readonly identity: Identity | null;
   /** What the store has to note of it, or null. */
@@ -28,7 +28,7 @@ export interface Admitted {
   readonly delayMs: number;
 }
 
-/** A hello that was refused. `delayMs` is how long the answer has to wait. */
+/** Describes a hello that was refused. `delayMs` is how long the answer has to wait. */
 export interface Rejected {
   readonly code: Extract<ErrorCode, 'unauthorized' | 'busy'>;
   readonly message: string;
@@ -45,10 +45,10 @@ export interface Admission {
   eventHost(admitted: Admitted, hello: Hello, host: string): HostVerdict;
 }
 
-/** The verdict on a host that an event names: how long the agent has to wait before it is read on, or why it is refused. */
+/** Says of a host that an event names how long its agent has to wait before it is read on, or why it is refused. */
 export type HostVerdict = { readonly delayMs: number } | Omit<Rejected, 'delayMs'>;
 
-/** What admission stands on. */
+/** Holds what admission decides by. */
 export interface AdmissionOptions {
   readonly tokens: Tokens;
   /** The hosts that joined by a code; null where certificates are those of another authority. */
@@ -63,7 +63,7 @@ export interface AdmissionOptions {
   readonly now: () => number;
 }
 
-/** Admission by tokens and certificates. */
+/** Admits agents by tokens and certificates. */
 export class IdentityAdmission implements Admission {
   readonly #options: AdmissionOptions;
   readonly #identities: Identities;

@@ -1,4 +1,4 @@
-/** The certificate authority of one data folder: made by `alphaserver certs init`, used by the server to sign what agents ask for. */
+/** Keeps the certificate authority of a data folder: `alphaserver certs init` makes it, and the server signs with it what agents ask for. */
 import { createHash, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,11 +7,11 @@ import { makeFolder, replaceFile } from '../../service/files.ts';
 import type { Logger } from '../../service/logger.ts';
 import { UserError } from '../../service/user-error.ts';
 
-/** The server's own certificate lasts so long; a running server makes the next one itself. */
+/** The server's own certificate is valid for this long; a running server makes the next one itself. */
 const SERVER_DAYS = 397;
-/** An agent's certificate lasts so long, and is renewed in the second half of it. */
+/** An agent's certificate is valid for this long, and is renewed in the second half of that time. */
 export const AGENT_DAYS = 365;
-/** A certificate of the server's own that ends sooner is replaced. */
+/** The server replaces its own certificate when less than this is left of it. */
 const REPLACED_BEFORE_MS = 30 * 86_400_000;
 
 /** The files of an authority's folder. */
@@ -33,7 +33,7 @@ export const authorityFiles = (folder: string): AuthorityFiles => ({
   serverKey: join(folder, 'server-key.pem'),
 });
 
-/** What `certs init` made, or found. */
+/** Describes what `certs init` made, or found. */
 export interface Initialized {
   readonly isNewAuthority: boolean;
   /** The names and addresses that the server's certificate has, in no order. */
@@ -41,7 +41,7 @@ export interface Initialized {
   readonly endsMs: number;
 }
 
-/** The authority of one folder. Its key is read for each signature, and not kept. */
+/** Signs certificates by the authority of one folder. Its key is read for each signature, and not kept. */
 export class Authority {
   readonly files: AuthorityFiles;
 
@@ -169,7 +169,7 @@ export function findAuthority(dataFolder: string, clientCaFile: string | null): 
   return authority.exists && (clientCaFile === null || authority.files.ca === join(clientCaFile)) ? authority : null;
 }
 
-/** How often the end of the server's own certificate is looked at. */
+/** The end of the server's own certificate is checked at this interval. */
 const LOOKED_AT_EVERY_MS = 12 * 3_600_000;
 
 /** Keeps the server's own certificate from ending, from now on, where the authority made it. Returns what stops it. */

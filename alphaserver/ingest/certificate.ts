@@ -6,20 +6,20 @@ import { FileStamp } from '../../service/file-stamp.ts';
 import { privateKeyFault } from '../../service/files.ts';
 import type { Logger } from '../../service/logger.ts';
 
-/** The log warns so long before a certificate expires, once a day. */
+/** The log warns of a certificate from this long before it expires on, once a day. */
 export const WARNED_BEFORE_MS = 30 * 86_400_000;
-/** How often the files of a certificate are looked at for a change. */
+/** The files of a certificate are checked for a change at this interval. */
 export const CERTIFICATE_CHECKED_EVERY_MS = 10_000;
 const WARNED_EVERY_MS = 86_400_000;
 
-/** Where the certificate, its key and the CA of agents' certificates are. */
+/** Names the files of the certificate, its key and the CA of agents' certificates. */
 export interface CertificateFiles {
   readonly certFile: string;
   readonly keyFile: string;
   readonly clientCaFile: string | null;
 }
 
-/** The content of the files, as Node's TLS server takes it. */
+/** Holds the content of the files, as Node's TLS server takes it. */
 export interface Credentials {
   readonly cert: Buffer;
   readonly key: Buffer;

@@ -1,11 +1,11 @@
-/** Work that waits for a commit, by agent: each agent in turn, so that one with a million old events makes no other wait. Pure. */
+/** Queues work for the next commit fairly (round-robin over agents), so that one with a million old events makes no other wait. Pure. */
 
 /** An agent with no more than this waiting is light: what happens now. Above it, it is sending what it kept. */
 const LIGHT_WEIGHT = 64;
-/** The part of what is taken at once that light agents may fill. The rest is for heavy ones, so that they go on too. */
+/** Light agents may fill this part of what is taken at once. The rest is for heavy ones, so that they go on too. */
 const LIGHT_SHARE = 3 / 4;
 
-/** A piece of one agent's work. */
+/** Describes a piece of one agent's work. */
 export interface Weighed {
   readonly agent: string;
   /** How much it takes of what may be taken at once; at least 1. */

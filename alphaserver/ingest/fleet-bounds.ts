@@ -34,16 +34,16 @@ const LIMITS: FleetLimits = {
   newHostsAtOnce: NEW_HOSTS_AT_ONCE,
 };
 
-/** The answer to something new: how long it has to wait, or why it is refused. */
+/** Says how long something new has to wait, or why it is refused. */
 export type Bounded = { readonly delayMs: number } | { readonly fault: string };
 
-/** What is known before the first hello. */
+/** Holds what the store knows before the first hello. */
 export interface KnownFleet {
   readonly agents: Iterable<string>;
   readonly hosts: Iterable<{ readonly host: string; readonly agent: string }>;
 }
 
-/** The agents and hosts that were let in. What is new counts at once, before the store has it. */
+/** Counts the agents and hosts that were let in. What is new counts at once, before the store has it. */
 export class FleetBounds {
   readonly #limits: FleetLimits;
   readonly #agents: Set<string>;

@@ -16,13 +16,13 @@ export interface ForgetRequest {
   readonly name: string;
 }
 
-/** What forgetting needs of a store. */
+/** Holds what forgetting needs of a store. */
 export interface ForgettingStore {
   belonging(kind: Forgettable, name: string): Forgotten | null;
   forget(forgotten: Forgotten): void | Promise<void>;
 }
 
-/** What it needs of a running server besides. */
+/** Holds what it needs of a running server besides. */
 export interface RunningParts {
   readonly store: ForgettingStore;
   readonly admission: { forget(agents: readonly string[], hosts: readonly string[]): void };
@@ -30,7 +30,7 @@ export interface RunningParts {
   readonly log: Pick<Logger, 'info'>;
 }
 
-/** As much of a name as a message repeats. */
+/** A message repeats this many characters of a name. */
 const SHOWN_LIMIT_CHARS = 80;
 
 /** Forgets in a store. An agent that is connected, and a host of one, would come back at once: those are a fault. */

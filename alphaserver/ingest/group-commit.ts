@@ -1,4 +1,4 @@
-/** Group commit, the one door to the store: batches of all sessions, many in one transaction. Listeners hear of them after it. */
+/** Stores the batches of all sessions by group commit, many in one transaction: the one way into the store. Listeners hear of them after it. */
 import type { Logger } from '../../service/logger.ts';
 import { DAMAGE_ADVICE } from '../store/integrity.ts';
 import { type AgentBatch, type Appended, type Store, StoreError } from '../store/store.ts';
@@ -10,15 +10,15 @@ export const COMMIT_LIMIT_EVENTS = 2_048;
 export const WAITING_LIMIT_EVENTS = 32_768;
 /** So much text of an event's line counts as one event: somewhat more than a usual line has. */
 const CHARACTERS_PER_EVENT = 256;
-/** What one shape or gap of a ping counts as, in events: some 500 bytes. */
+/** One shape or gap of a ping counts as this many events: it has some 500 bytes. */
 const PING_PART_WEIGHT_EVENTS = 4;
-/** So many sessions of an agent's list count as one event: they are numbers. */
+/** This many sessions of an agent's list count as one event: they are numbers. */
 const LISTED_SESSIONS_PER_EVENT = 16;
 /** Heartbeats are collected for so long, or until the next commit of something else after it. */
 const HEARTBEATS_EVERY_MS = 1_000;
-/** How long a closing server goes on storing what waits. The rest was not acknowledged: agents send it again. */
+/** A closing server stores what waits for this long at most. The rest was not acknowledged: agents send it again. */
 const CLOSE_LIMIT_MS = 3_000;
-/** How long to wait before a failed commit is tried again. */
+/** A failed commit is retried after this delay. */
 const RETRY_MS = 1_000;
 
 interface Waiting {
@@ -55,7 +55,7 @@ export interface Stopwatch {
   failed(): void;
 }
 
-/** The store, and who hears how long it takes. */
+/** Holds the store, and who hears how long it takes. */
 export interface GroupCommitOptions {
   readonly store: Pick<Store, 'append'>;
   readonly stopwatch?: Stopwatch;

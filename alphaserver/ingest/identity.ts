@@ -9,7 +9,7 @@ export const NEW_IDS_SPAN_MS = 86_400_000;
 /** Superseded values of `run` that are remembered for each agent: clones take turns among a few. */
 const RUNS_REMEMBERED = 4;
 
-/** Who somebody proved to be: a token's name or a certificate's. */
+/** Describes who somebody proved to be: by a token's name or a certificate's. */
 export interface Identity {
   /** `token:web-01` or `certificate:web-01`: what the store binds agents to. */
   readonly key: string;
@@ -21,7 +21,7 @@ export interface Identity {
   readonly former?: string | null;
 }
 
-/** The verdict on a hello. `notes` are for the log. */
+/** Describes whether a hello is admitted. `notes` are for the log. */
 export type Verdict =
   | { readonly admitted: false; readonly message: string }
   | { readonly admitted: true; readonly change: BindingChange | null; readonly notes: readonly string[] };

@@ -16,7 +16,7 @@ export const GOOD_LIMIT_MS = 30 * 86_400_000;
 const KEPT_AFTER_MS = 7 * 86_400_000;
 const FILE_VERSION = 1;
 
-/** What a code is good for. */
+/** Describes whom a code lets in, and until when. */
 export interface CodeTerms {
   /** The name that the host gets; null: its own. */
   readonly name: string | null;
@@ -28,7 +28,7 @@ export interface CodeTerms {
   readonly endsMs: number;
 }
 
-/** One host that joined. */
+/** Describes one host that joined. */
 export interface CodeUse {
   readonly name: string;
   /** The SHA-256 of its request: the same one may come again, when its answer was lost on the way. */
@@ -40,7 +40,7 @@ interface Code extends CodeTerms {
   readonly used: readonly CodeUse[];
 }
 
-/** The answer to somebody who shows a secret. */
+/** Says whether the secret that somebody shows lets a host in. */
 export type Taken =
   | { readonly ok: true; readonly name: string; readonly hosts: string | null; readonly isRepeat: boolean }
   | { readonly ok: false; readonly isGuess: boolean; readonly message: string };
@@ -53,7 +53,7 @@ export const codeName = (secret: Buffer): string => digest(secret);
 /** Gives what is kept of a request. */
 export const requestDigest = (request: string): string => digest(request);
 
-/** The codes of one data folder. */
+/** Makes and checks the codes of one data folder. */
 export class JoinCodes {
   readonly #folder: string;
 

@@ -10,7 +10,7 @@ import { UserError } from '../../service/user-error.ts';
 
 const FILE_VERSION = 1;
 
-/** One host that joined. */
+/** Describes one host that joined. */
 export interface JoinedHost {
   readonly name: string;
   /** Patterns of the hosts that its agent may report besides its own, or null. */
@@ -19,7 +19,7 @@ export interface JoinedHost {
   readonly joinedMs: number;
 }
 
-/** A certificate of a client, as far as it matters here. */
+/** Describes a client's certificate, as far as it matters here. */
 export interface AgentCertificate {
   readonly name: string;
   /** From when it is valid, Unix milliseconds. */
@@ -32,7 +32,7 @@ const CERTIFICATE_NAME = /^(?!-)(?!\.)[A-Za-z0-9._-]{1,64}$/;
 /** True where a host of this name can have a certificate. */
 export const isCertificateName = (name: string): boolean => CERTIFICATE_NAME.test(name);
 
-/** The hosts of one data folder that joined. */
+/** Keeps the hosts that joined, and whose certificates were revoked. */
 export class JoinedHosts {
   readonly #folder: string;
   readonly #revokedFile: string;

@@ -10,13 +10,13 @@ import { isCertificateName, type JoinedHosts } from './joined-hosts.ts';
 
 const SECOND_MS = 1_000;
 
-/** What an agent gets: its certificate and the authority's, in PEM. */
+/** Holds what an agent gets: its certificate and the authority's, in PEM. */
 export interface Enrolled {
   readonly certificate: string;
   readonly ca: string;
 }
 
-/** The parts that joining needs. */
+/** Holds the parts that joining needs. */
 export interface JoiningOptions {
   readonly authority: Authority;
   readonly codes: JoinCodes;
@@ -27,7 +27,7 @@ export interface JoiningOptions {
   readonly now: () => number;
 }
 
-/** A host that asks to join by a code. */
+/** Describes a host that asks to join by a code. */
 export interface Joined extends CodeUse {
   readonly hosts: string | null;
   readonly joinedMs: number;

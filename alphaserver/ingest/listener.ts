@@ -15,16 +15,16 @@ import { ValueBounds, type ValueLimits } from './value-bounds.ts';
 
 /** The most connections at once; more are told `busy`. A session without traffic holds a few KiB. */
 export const SESSIONS_LIMIT = 100_000;
-/** How often sessions are checked for silence, and tokens for a change. */
+/** Sessions are checked for silence, and tokens for a change, at this interval. */
 const CHECK_EVERY_MS = 1_000;
 /** So many sessions are checked in one turn of the event loop: to refuse one that is out of time takes some 0.1 ms. */
 const CHECKED_AT_ONCE = 100;
 /** TCP keep-alive finds half-open connections earlier than heartbeats do. */
 const KEEP_ALIVE_MS = 30_000;
-/** How long sessions may take to read their last acknowledgement at a shutdown. */
+/** At a shutdown, sessions have this long to read their last acknowledgement. */
 const CLOSE_LIMIT_MS = 2_000;
 
-/** Where to listen, and what each session is given. */
+/** Says where to listen, and holds what each session is given. */
 export interface ListenerOptions {
   readonly listen: Address;
   readonly tls: CertificateFiles | null;

@@ -6,7 +6,7 @@ import type { OpenList } from '../store/store.ts';
 /** A list that says nothing new is stored so often: the time of the last look is shown with each session. */
 export const LIST_STORED_EVERY_MS = 30_000;
 
-/** The list of one connection. Parts come one after the other; a list that misses one is dropped, and the next one comes soon. */
+/** Puts the parts of an agent's list together. They come one after the other; a list that misses one is dropped, and the next one comes soon. */
 export class OpenListParts {
   #parts: OpenSessions[] = [];
   #sessions = 0;

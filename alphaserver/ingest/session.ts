@@ -34,13 +34,13 @@ import type { ValueBounds } from './value-bounds.ts';
 export const UNSTORED_LIMIT_EVENTS = 4_096;
 /** Bytes of answers that a peer may leave unread before nothing more is read from it. */
 const UNREAD_LIMIT_BYTES = 65_536;
-/** How long a refused peer may take to read why. */
+/** A refused peer has this long to read why. */
 const LINGER_MS = 2_000;
 
 /** How long one line may take from its first byte to its end: the longest takes a second on the slowest link that is of use. */
 export const LINE_TIMEOUT_MS = 30_000;
 
-/** A heartbeat that says nothing new is stored so often: an agent is silent after 90 s, by what is stored. */
+/** A heartbeat that says nothing new is stored at this interval: by what is stored, an agent is silent after 90 s. */
 const HEARTBEAT_STORED_EVERY_MS = 30_000;
 
 /** Knows which agent is served by which session. */
@@ -50,7 +50,7 @@ export interface Sessions {
   left(agent: string, session: Session): void;
 }
 
-/** The connection, the door to the store, and the clock of one session. */
+/** Holds the connection of one session, its way to the store, and its clock. */
 export interface SessionOptions {
   readonly stream: Duplex;
   /** `IP:PORT`, for people. */

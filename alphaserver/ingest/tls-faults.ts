@@ -1,6 +1,6 @@
 /** Puts failed TLS handshakes into words, and says each once for a peer. Pure: the clock comes in. */
 
-/** The same peer's same fault is said again after so long. */
+/** The same fault of the same peer is logged again after this long. */
 const AGAIN_AFTER_MS = 3_600_000;
 /** Faults that are remembered; the oldest goes first. */
 const REMEMBERED_LIMIT = 1_000;

@@ -1,4 +1,4 @@
-/** Tokens that agents show at hello, and in a file of their own those that scripts show to the page. The file keeps only their SHA-256: a token is 256 random bits, so nothing slower is needed. */
+/** Keeps the tokens that agents show at hello, and in a file of their own those that scripts show to the page. The file has only their SHA-256: a token is 256 random bits, so that nothing slower is needed. */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -6,7 +6,7 @@ import { FileStamp } from '../../service/file-stamp.ts';
 import { makeFolder, replaceFile } from '../../service/files.ts';
 import { isPatternList } from './host-pattern.ts';
 
-/** One token as the file keeps it. */
+/** Describes one token as the file keeps it. */
 export interface TokenRecord {
   readonly name: string;
   readonly sha256: string;
@@ -21,11 +21,11 @@ export interface TokenRecord {
 /** What scripts' tokens are good for: everything that a viewer or an operator may ask for, or one path. */
 export const SCOPES = ['metrics', 'blocklist', 'viewer', 'operator'] as const;
 export type Scope = (typeof SCOPES)[number];
-/** The file of agents' tokens, and that of scripts'. */
+/** The names of the file of agents' tokens, and of that of scripts'. */
 export const AGENT_TOKENS = 'tokens.json';
 export const SCRIPT_TOKENS = 'script-tokens.json';
 
-/** A valid token that somebody has shown. */
+/** Describes a valid token that somebody has shown. */
 export interface ShownToken {
   readonly name: string;
   readonly sha256: string;
@@ -38,14 +38,14 @@ const FILE_VERSION = 1;
 /** A token that an earlier version made says nothing of hosts: it goes on reporting any. */
 const ANY_HOST = '*';
 
-/** A token command cannot be carried out; the message says why. */
+/** Says why a command about tokens cannot be carried out, or a file of them not be read. */
 export class TokenError extends Error {
   readonly code = 'token';
 }
 
 const sha256 = (token: string): string => createHash('sha256').update(token).digest('hex');
 
-/** The tokens of one data folder. Commands of another process are seen: the file is read again when it has changed. */
+/** Finds and changes the tokens of one data folder. Commands of another process are noticed: the file is read again when it has changed. */
 export class Tokens {
   readonly #file: string;
   readonly #faulty: ((message: string) => void) | null;

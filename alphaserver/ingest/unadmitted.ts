@@ -13,7 +13,7 @@ export interface UnadmittedLimits {
   readonly all: number;
 }
 
-/** The connections that nobody is admitted on yet, by their peers' names. */
+/** Counts the connections that nobody is admitted on yet, by their peers' names. */
 export class Unadmitted {
   readonly #limits: UnadmittedLimits;
   readonly #sourceOf = new Map<string, string>();

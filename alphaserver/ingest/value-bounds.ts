@@ -30,16 +30,16 @@ const LIMITS: ValueLimits = {
   knownOfAll: KNOWN_VALUES_OF_ALL_LIMIT,
 };
 
-/** The users, or the sources, of one agent, by their hashes. */
+/** Holds the users, or the sources, of one agent by their hashes. */
 interface Known {
   readonly hashes: Set<number>;
   readonly bucket: TokenBucket;
 }
 
-/** What each agent has brought since the server started. */
+/** Counts what each agent has brought since the server started. */
 export class ValueBounds {
   readonly #limits: ValueLimits;
-  /** By kind and agent, in the order in which they came. */
+  /** Keys are the kind and the agent, in the order in which they came. */
   readonly #known = new Map<string, Known>();
   #size = 0;
 

@@ -2,7 +2,7 @@
 import type { Severity } from '../alert-config/rules.ts';
 import type { Message, Notification } from './message.ts';
 
-/** A message that is not delivered yet, and how its deliveries went. */
+/** Describes a message that is not delivered yet, and how its deliveries went. */
 export interface PendingMessage {
   readonly message: Message;
   /** The number of deliveries that failed, and the time of the next one: Unix milliseconds. */
@@ -13,7 +13,7 @@ export interface PendingMessage {
 /** Makes the messages that stand for `count` notifications; `notifications` lists the gravest of them. */
 export type MakeMessages = (notifications: readonly Notification[], count: number) => readonly Message[];
 
-/** The notifications and messages of one channel. Each call that changes them is one durable transaction, and throws when the disk does not take it. */
+/** Queues the notifications and messages of one channel. Each call that changes them is one durable transaction, and throws when the disk does not take it. */
 export interface ChannelQueue {
   /** The number of incidents that are not delivered yet: queued ones, those dropped to keep the bound, those in a message. */
   readonly pending: number;

@@ -9,10 +9,10 @@ import { messageId } from './message-id.ts';
 import { REFUSED_LIMIT_MS, RETRY_AFTER_LIMIT_MS, RETRY_MS, retryDelayMs, sendable, waitMs } from './retry-schedule.ts';
 import type { Send } from './send.ts';
 
-/** The interval at which the end of quiet hours is checked, milliseconds. */
+/** The end of quiet hours is checked at this interval, milliseconds. */
 const QUIET_CHECK_MS = 30_000;
 
-/** The state of a channel, for people and metrics. Times are Unix milliseconds. */
+/** Describes the state of a channel for people and metrics. Times are Unix milliseconds. */
 export interface ChannelStatus {
   readonly name: string;
   readonly kind: Channel['type'];
@@ -27,7 +27,7 @@ export interface ChannelStatus {
   readonly failed: number;
 }
 
-/** One channel, and what its sender needs. */
+/** Holds a channel, and what its sender needs. */
 export interface ChannelSenderOptions {
   readonly name: string;
   readonly channel: Channel;

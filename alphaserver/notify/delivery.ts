@@ -1,6 +1,6 @@
-/** The outcome of one delivery. */
+/** Describes the outcome of one delivery. */
 
-/** Delivered; or the fault, and whether and when another delivery may help. */
+/** Says that a message was delivered; or why not, and whether and when another delivery may help. */
 export type Delivery =
   | { readonly ok: true }
   | {
@@ -13,9 +13,9 @@ export type Delivery =
       readonly refused: boolean;
     };
 
-/** The time that a receiver may take to answer. */
+/** A receiver may take this long to answer. */
 export const DELIVERY_LIMIT_MS = 10_000;
-/** The length to which a receiver's answer is shown, in characters. */
+/** A receiver's answer is shown up to this many characters. */
 export const ANSWER_SHOWN = 200;
 
 /** Returns a fault without a time to wait. */

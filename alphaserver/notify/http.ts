@@ -1,4 +1,4 @@
-/** Delivery over HTTP. */
+/** Delivers messages over HTTP. */
 import { escapeText } from '../../service/escape.ts';
 import { withoutSecrets } from './channel-secrets.ts';
 import { ANSWER_SHOWN, DELIVERY_LIMIT_MS, type Delivery, faulty } from './delivery.ts';

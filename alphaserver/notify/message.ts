@@ -1,4 +1,4 @@
-/** The content of one delivery: some incidents, and how many it stands for. Pure. */
+/** Makes the content of one delivery: some incidents, and how many it stands for. Pure. */
 
 import type { NotificationKind } from '../alert-config/routing.ts';
 import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
@@ -6,13 +6,13 @@ import type { Channel } from '../alert-config/rules-schema.ts';
 import type { Incident } from '../detection/incident.ts';
 import { trustMark } from '../detection/incident-summary.ts';
 
-/** That one incident opened or is over. */
+/** Says that one incident opened or is over. */
 export interface Notification {
   readonly kind: NotificationKind;
   readonly incident: Incident;
 }
 
-/** A message to one channel. Every delivery of it has the same id, so that a receiver can drop the second of two. */
+/** Holds a message to one channel. Every delivery of it has the same id, so that a receiver can drop the second of two. */
 export interface Message {
   readonly id: string;
   /** The time at which it was made, Unix milliseconds. */
@@ -27,7 +27,7 @@ export interface Message {
   readonly report?: ReportContent;
 }
 
-/** A report. Text from outside in it is escaped for a line of text; a format with markup escapes it for that. */
+/** Holds a report. Text from outside in it is escaped for a line of text; a format with markup escapes it for that. */
 export interface ReportContent {
   readonly title: string;
   /** Words by the state of a notification. */

@@ -1,4 +1,4 @@
-/** An HTTP request with a message. */
+/** Makes the HTTP request of a message. */
 export interface Post {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;

@@ -11,7 +11,7 @@ import { webhookPost } from './formats/webhook.ts';
 import type { Message } from './message.ts';
 import type { Post } from './post.ts';
 
-/** A rendered message: an HTTP request, or a mail and its server. */
+/** Holds a rendered message: an HTTP request, or a mail and its server. */
 export type Rendered =
   | { readonly by: 'http'; readonly post: Post }
   | {

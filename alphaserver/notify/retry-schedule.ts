@@ -6,9 +6,9 @@ import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
 /** The first delay after a failure, and the longest. */
 export const RETRY_MS = 1_000;
 export const RETRY_LIMIT_MS = 15 * 60_000;
-/** The longest wait that a receiver may ask for. */
+/** A receiver may ask for no longer wait than this. */
 export const RETRY_AFTER_LIMIT_MS = 3_600_000;
-/** A message that its receiver refuses for so long is discarded, so that those behind it are sent. */
+/** A message that its receiver has refused for this long is discarded, so that those behind it are sent. */
 export const REFUSED_LIMIT_MS = 24 * 3_600_000;
 
 /**

@@ -1,4 +1,4 @@
-/** Delivery by email. The only file that imports nodemailer. */
+/** Delivers messages by email. This is the only file that imports nodemailer. */
 import { createTransport } from 'nodemailer';
 import { escapeText } from '../../service/escape.ts';
 import { isLoopback } from '../../service/ip-network.ts';
@@ -9,7 +9,7 @@ import type { Mail } from './formats/email.ts';
 const SMTP_PORT = 587;
 const SMTPS_PORT = 465;
 
-/** A mail, and how to reach its server. */
+/** Holds a mail, and how to reach its server. */
 interface Addressed {
   /** `smtp://user:password@host:port` or `smtps://`. */
   readonly server: string;

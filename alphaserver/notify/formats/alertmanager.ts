@@ -1,4 +1,4 @@
-/** The format of Prometheus Alertmanager's API version 2: one alert an incident; the rest of a storm is one alert with a count. */
+/** Renders messages for Prometheus Alertmanager's API version 2: one alert an incident; the rest of a storm is one alert with a count. */
 import { type Message, pageOf, titleOf } from '../message.ts';
 import { jsonPost, type Post } from '../post.ts';
 

@@ -1,4 +1,4 @@
-/** The format of Discord's webhooks: every character that could be markup is escaped, and nobody is mentioned whatever a text says. */
+/** Renders messages for Discord's webhooks: every character that could be markup is escaped, and nobody is mentioned whatever a text says. */
 import { gravest, leftLine, lineOf, type Message, pageOf, shownOf, titleOf } from '../message.ts';
 import { jsonPost, type Post } from '../post.ts';
 

@@ -1,4 +1,4 @@
-/** The format of an email: text and HTML. */
+/** Renders messages as emails: text and HTML. */
 import { cutMarked } from '../../detection/incident-summary.ts';
 import {
   leftLine,
@@ -11,7 +11,7 @@ import {
   titleOf,
 } from '../message.ts';
 
-/** A mail. Addresses come from the rules file; text from outside cannot end the subject or another header. */
+/** Holds a mail. Addresses come from the rules file; text from outside cannot end the subject or another header. */
 export interface Mail {
   readonly from: string;
   readonly to: readonly string[];

@@ -1,4 +1,4 @@
-/** The format of ntfy (docs.ntfy.sh/publish): text from outside is in the body, which is plain text, and never in a header. */
+/** Renders messages for ntfy (docs.ntfy.sh/publish): text from outside is in the body, which is plain text, and never in a header. */
 import { gravest, leftLine, lineOf, type Message, shownOf, titleOf } from '../message.ts';
 import type { Post } from '../post.ts';
 

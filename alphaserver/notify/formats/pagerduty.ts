@@ -1,4 +1,4 @@
-/** The format of PagerDuty's Events API version 2: one event an incident, with its id as key; a storm's rest is one event with a count. */
+/** Renders messages for PagerDuty's Events API version 2: one event an incident, with its id as key; a storm's rest is one event with a count. */
 import { cutMarked } from '../../detection/incident-summary.ts';
 import { gravest, lineOf, type Message, pageOf, titleOf } from '../message.ts';
 import { jsonPost, type Post } from '../post.ts';

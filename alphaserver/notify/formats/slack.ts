@@ -1,4 +1,4 @@
-/** The format of Slack's incoming webhooks: text from outside is in `plain_text` only, which has no mentions, links or markup. */
+/** Renders messages for Slack's incoming webhooks: text from outside is in `plain_text` only, which has no mentions, links or markup. */
 import { cutMarked } from '../../detection/incident-summary.ts';
 import { leftLine, lineOf, type Message, pageOf, shownOf, titleOf } from '../message.ts';
 import { jsonPost, type Post } from '../post.ts';

@@ -1,4 +1,4 @@
-/** The format of Microsoft Teams' workflows: an Adaptive Card whose lines are text runs, which have no markup (adaptivecards.io, TextRun). */
+/** Renders messages for Microsoft Teams' workflows: an Adaptive Card whose lines are text runs, which have no markup (adaptivecards.io, TextRun). */
 import { gravest, leftLine, lineOf, type Message, pageOf, shownOf, titleOf } from '../message.ts';
 import { jsonPost, type Post } from '../post.ts';
 

@@ -1,4 +1,4 @@
-/** The format of our own webhook: JSON, signed by Standard Webhooks (standardwebhooks.com, version 1). */
+/** Renders messages for our own webhook: JSON, signed by Standard Webhooks (standardwebhooks.com, version 1). */
 import { createHmac } from 'node:crypto';
 import type { NotificationKind } from '../../alert-config/routing.ts';
 import type { Incident } from '../../detection/incident.ts';

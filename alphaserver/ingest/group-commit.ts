@@ -8,8 +8,8 @@ import { FairQueue } from './fair-queue.ts';
 export const COMMIT_LIMIT_EVENTS = 2_048;
 /** How many events may wait for a commit before sessions stop reading their sockets; they go on once half of it is stored. */
 export const WAITING_LIMIT_EVENTS = 32_768;
-/** So much text of an event's line counts as one event: somewhat more than a usual line has. */
-const CHARACTERS_PER_EVENT = 256;
+/** This many characters of a line count as one event: twice what a usual line has. */
+const CHARACTERS_PER_EVENT = 512;
 /** One shape or gap of a ping counts as this many events: it has some 500 bytes. */
 const PING_PART_WEIGHT_EVENTS = 4;
 /** This many sessions of an agent's list count as one event: they are numbers. */

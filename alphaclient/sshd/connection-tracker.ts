@@ -39,6 +39,8 @@ export class ConnectionTracker {
   readonly #sessions: SessionListener | null;
   /** Those that are closing, or have a pending failure: within seconds, the wait is over. */
   #waiting: Connection[] = [];
+  /** By the log's time, none of those that wait was last heard of before. */
+  #waitingSinceMs = Number.POSITIVE_INFINITY;
   /** The times, by the log, at which all connections were checked last, and those that wait. Saved, so that a restart changes nothing. */
   #sweptMs = 0;
   #checkedMs = 0;
@@ -173,6 +175,7 @@ export class ConnectionTracker {
     connection.line = context.line;
     connection.ms = context.ms;
     connection.readMs = context.nowMs;
+    if (connection.isWaiting) this.#hearOfWaiting(connection);
     if (connection.isSession) {
       connection.cause = message.row.endsSession ?? connection.cause;
       this.#sessions?.touched(connection);
@@ -307,6 +310,12 @@ export class ConnectionTracker {
     if (!connection.isWaiting) this.#waiting.push(connection);
     connection.isWaiting = true;
     this.#passedMs = Number.NaN;
+    this.#hearOfWaiting(connection);
+  }
+
+  /** Keeps `#waitingSinceMs` right for a connection that waits. One without a time may be over at any check. */
+  #hearOfWaiting({ ms }: Connection): void {
+    if (!(ms >= this.#waitingSinceMs)) this.#waitingSinceMs = Number.isNaN(ms) ? Number.NEGATIVE_INFINITY : ms;
   }
 
   /** Waits for the final message of a connection that is about to end, but not for long. */
@@ -379,7 +388,8 @@ export class ConnectionTracker {
     const silentMs = ({ ms: lastMs, readMs }: Connection): number => ms - (Number.isNaN(lastMs) ? readMs : lastMs);
     if (Math.abs(ms - this.#checkedMs) >= CHECK_EVERY_MS) {
       this.#checkedMs = ms;
-      this.#endWaits((one) => one.host === context.host && silentMs(one) > CLOSING_LIMIT_MS);
+      if (ms - this.#waitingSinceMs > CLOSING_LIMIT_MS)
+        this.#endWaits((one) => one.host === context.host && silentMs(one) > CLOSING_LIMIT_MS);
     }
     if (Math.abs(ms - this.#sweptMs) < SWEEP_EVERY_MS) return;
     this.#sweptMs = ms;
@@ -401,13 +411,12 @@ export class ConnectionTracker {
   #endWaits(isOver: (connection: Connection) => boolean): void {
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#waitingSinceMs = Number.POSITIVE_INFINITY;
     for (const one of waiting) {
       one.isWaiting = false;
       if (!this.#table.has(one) || !(one.closing || one.pendingFailure !== null)) continue;
-      if (!isOver(one)) {
-        one.isWaiting = true;
-        this.#waiting.push(one);
-      } else if (one.closing) this.#close(one);
+      if (!isOver(one)) this.#wait(one);
+      else if (one.closing) this.#close(one);
       else this.#events.pendingFailure(one);
     }
   }

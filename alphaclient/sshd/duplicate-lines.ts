@@ -6,6 +6,7 @@
 
 import { detached } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
+import type { LogText } from './log-text.ts';
 
 /** Copies of a line stand within so many lines. */
 export const DUPLICATE_LIMIT_LINES = 64;
@@ -37,7 +38,9 @@ export class DuplicateLines {
   readonly #times = new Float64Array(DUPLICATE_LIMIT_LINES);
   /** The digits of a time below the millisecond; empty where it is not known to the microsecond. */
   readonly #exactTimes: string[] = Array(DUPLICATE_LIMIT_LINES).fill('');
-  /** Null where a restart has left only the hash and the length. */
+  /** Where the messages of this chunk of the log begin; -1 for those of earlier ones. */
+  readonly #froms = new Int32Array(DUPLICATE_LIMIT_LINES).fill(-1);
+  /** The messages of earlier chunks. Null where a restart has left only the hash and the length. */
   readonly #messages: (string | null)[] = Array(DUPLICATE_LIMIT_LINES).fill(null);
   readonly #hashes = new Float64Array(DUPLICATE_LIMIT_LINES);
   readonly #lengths = new Uint32Array(DUPLICATE_LIMIT_LINES);
@@ -53,7 +56,8 @@ export class DuplicateLines {
   /** Count, of the lines that left the ring, those that were there exactly twice, and the others. */
   #twice = 0;
   #others = 0;
-  /** Counts the known lines that share the memory of a chunk of the log. */
+  /** The chunk of the log that is read, and how many of the known lines are its. */
+  #chunk: LogText | null = null;
   #fresh = 0;
 
   /** True where nearly all of the log's lines, whose times are in whole seconds, are there twice. */
@@ -68,24 +72,34 @@ export class DuplicateLines {
     return twice >= TWICE_MIN_LINES && twice >= others * TWICE_SHARE;
   }
 
-  /** Takes the next line that has a time, with its message; its header stands from `from` to `end` of `log`. */
-  take(context: LineContext, message: string, log: string, from: number, end: number): Likeness {
+  /** Begins a chunk of the log; `endChunk` ends it. */
+  beginChunk(chunk: LogText): void {
+    this.#chunk = chunk;
+    this.#fresh = 0;
+  }
+
+  /** Takes the next line that has a time: it begins at `lineFrom` of `log`, which may be the chunk, and its message stands from `from` to `end`. */
+  take(context: LineContext, log: LogText, lineFrom: number, from: number, end: number): Likeness {
     const { line, pid, ms } = context;
     // The first two times are looked at whole: they may be in the first millisecond of a second.
     const isLookedAt = this.#hasFractions || hasFraction(ms) || this.#size < 2;
-    const exactTime = isLookedAt ? (EXACT_TIME.exec(log.slice(from, end))?.slice(1).join('') ?? '') : '';
+    const exactTime = isLookedAt ? (EXACT_TIME.exec(log.slice(lineFrom, from))?.slice(1).join('') ?? '') : '';
     if (isLookedAt && (exactTime !== '' || hasFraction(ms))) this.#hasFractions = true;
-    const slot = slotOf(pid, message.length);
+    const slot = slotOf(pid, end - from);
     // With whole seconds only lines of the newest second are compared.
     const isNew =
       ms > this.#newestMs ||
       (ms < this.#newestMs && !this.#hasFractions) ||
       line - (this.#lastLines[slot] as number) > DUPLICATE_LIMIT_LINES;
-    const known = isNew ? -1 : this.#find(context, message, exactTime);
+    const known = isNew ? -1 : this.#find(context, log, from, end, exactTime);
     this.#lastLines[slot] = line;
     if (known < 0) {
       this.#fresh++;
-      this.#counts[this.#add(context, exactTime, message)] = 1;
+      const at = this.#add(context, exactTime);
+      if (log === this.#chunk) this.#froms[at] = from;
+      else this.#messages[at] = detached(log.slice(from, end));
+      this.#lengths[at] = end - from;
+      this.#counts[at] = 1;
       return 'first';
     }
     this.#lines[known] = line;
@@ -94,26 +108,28 @@ export class DuplicateLines {
   }
 
   /** Returns the index in the ring of a line like this one, or -1. */
-  #find({ line, host, pid, ms }: LineContext, message: string, exactTime: string): number {
-    let hash = Number.NaN;
+  #find({ line, host, pid, ms }: LineContext, log: LogText, from: number, end: number, exactTime: string): number {
     for (let lines = 1; lines <= this.#size; lines++) {
       const at = this.#ago(lines);
       if (!this.#hasFractions && (this.#times[at] as number) < ms) break;
       if (this.#times[at] !== ms || this.#pids[at] !== pid || this.#hosts[at] !== host) continue;
       if (line - (this.#lines[at] as number) > DUPLICATE_LIMIT_LINES || this.#exactTimes[at] !== exactTime) continue;
-      const known = this.#messages[at];
-      if (known === null && Number.isNaN(hash)) hash = hashOf(message);
-      if (known === null ? this.#hashes[at] === hash : known === message) return at;
+      if (this.#lengths[at] === end - from && this.#isMessage(at, log, from, end)) return at;
     }
     return -1;
   }
 
+  /** Returns true where the message at `at` of the ring, of the same length, is the same. */
+  #isMessage(at: number, log: LogText, from: number, end: number): boolean {
+    const known = this.#froms[at] as number;
+    if (known >= 0 && log === this.#chunk) return log.isSame(known, from, end - from);
+    const message = log.slice(from, end);
+    const text = this.#textOf(at);
+    return text === null ? this.#hashes[at] === hashOf(message) : text === message;
+  }
+
   /** Adds a line in place of the oldest; gives where it stands. */
-  #add(
-    { line, host, pid, ms }: Pick<LineContext, 'line' | 'host' | 'pid' | 'ms'>,
-    exactTime: string,
-    message: string | null,
-  ): number {
+  #add({ line, host, pid, ms }: Pick<LineContext, 'line' | 'host' | 'pid' | 'ms'>, exactTime: string): number {
     if (ms > this.#newestMs) this.#newestMs = ms;
     const at = this.#next;
     this.#next = (at + 1) % DUPLICATE_LIMIT_LINES;
@@ -124,7 +140,7 @@ export class DuplicateLines {
     this.#pids[at] = pid;
     this.#times[at] = ms;
     this.#exactTimes[at] = exactTime;
-    this.#messages[at] = message;
+    this.#froms[at] = -1;
     return at;
   }
 
@@ -141,14 +157,22 @@ export class DuplicateLines {
     return (this.#next + DUPLICATE_LIMIT_LINES - lines) % DUPLICATE_LIMIT_LINES;
   }
 
-  /** Keeps copies of texts that share the memory of a chunk: it is read to its end. */
+  /** The message at `at` of the ring; null where only its hash is known. */
+  #textOf(at: number): string | null {
+    const from = this.#froms[at] as number;
+    if (from < 0 || this.#chunk === null) return this.#messages[at] ?? null;
+    return this.#chunk.slice(from, from + (this.#lengths[at] as number));
+  }
+
+  /** Keeps copies of the messages that the chunk has: it is read to its end. */
   endChunk(): void {
     for (let lines = Math.min(this.#fresh, this.#size); lines > 0; lines--) {
       const at = this.#ago(lines);
-      const message = this.#messages[at];
-      if (typeof message === 'string') this.#messages[at] = detached(message);
+      if ((this.#froms[at] as number) < 0) continue;
+      this.#messages[at] = detached(this.#textOf(at) ?? '');
+      this.#froms[at] = -1;
     }
-    this.#fresh = 0;
+    this.#chunk = null;
   }
 
   /** Plain JSON: the lines that others can still be like, oldest first. */
@@ -157,11 +181,10 @@ export class DuplicateLines {
     for (let lines = this.#size; lines > 0; lines--) {
       const at = this.#ago(lines);
       if (!this.#hasFractions && this.#times[at] !== this.#newestMs) continue;
-      const message = this.#messages[at] ?? null;
-      const [length, hash] =
-        message === null ? [this.#lengths[at], this.#hashes[at]] : [message.length, hashOf(message)];
+      const message = this.#textOf(at);
+      const hash = message === null ? this.#hashes[at] : hashOf(message);
       const where = [this.#lines[at], this.#hosts[at], this.#pids[at], this.#times[at]];
-      saved.push([...where, length, hash, this.#counts[at], this.#exactTimes[at]]);
+      saved.push([...where, this.#lengths[at], hash, this.#counts[at], this.#exactTimes[at]]);
     }
     return saved;
   }
@@ -175,7 +198,8 @@ export class DuplicateLines {
       const exactTime: unknown = value[7];
       if (!areNumbers([line, host, pid, ms, length, hash, count]) || typeof exactTime !== 'string') continue;
       const context = { line, host, pid, ms } as Pick<LineContext, 'line' | 'host' | 'pid' | 'ms'>;
-      const at = this.#add(context, exactTime, null);
+      const at = this.#add(context, exactTime);
+      this.#messages[at] = null;
       this.#lengths[at] = length as number;
       this.#hashes[at] = hash as number;
       this.#counts[at] = count as number;

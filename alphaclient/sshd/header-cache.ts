@@ -3,12 +3,12 @@
  * the parser of all forms (syslog-header.ts) takes ten times as long. That does without this cache.
  */
 
-import { flat } from './latin1.ts';
+import { type LogText, type Words, words } from './log-text.ts';
 import { CYGWIN_BEGINS, MARK_BEGINS } from './sshd-tag.ts';
 import type { Header, Writer } from './syslog-header.ts';
-import { digitAt, type TimestampParser } from './timestamp.ts';
+import type { TimestampParser } from './timestamp.ts';
 
-const BEHIND_PID = ']: ';
+const BEHIND_PID = words(']: ');
 const PID_LIMIT_CHARS = 10;
 /** By its code, true for a character that no message begins with behind the tag; what it begins is the parser's to know. */
 const BEGINS_NO_MESSAGE: readonly boolean[] = Array.from({ length: 256 }, (_, code) =>
@@ -19,12 +19,12 @@ const BEGINS_NO_MESSAGE: readonly boolean[] = Array.from({ length: 256 }, (_, co
 export class HeaderCache {
   readonly #timestamps: TimestampParser;
   /** The text between time and pid; empty before the first line. */
-  #beforePid = '';
+  #beforePid = words('');
   /** The beginning of that, ` HOST `, where it has nothing but host and tag; else empty. */
-  #beforeTag = '';
+  #beforeTag = words('');
   #host = '';
   /** The last line's text up to its pid, and its time in that; empty where its time has a fraction. */
-  #start = '';
+  #start = words('');
   #second = '';
   /** Filled anew for each line: one object for a million of them. */
   readonly #header: { -readonly [field in keyof Header]: Header[field] } = {
@@ -41,64 +41,62 @@ export class HeaderCache {
 
   /** Takes what stood between time and pid in a line of sshd's, the part of it before the tag (see `#beforeTag`), and the host in it. */
   remember(beforePid: string, beforeTag: string, host: string): void {
-    this.#beforePid = flat(beforePid);
-    this.#beforeTag = flat(beforeTag);
+    this.#beforePid = words(beforePid);
+    this.#beforeTag = words(beforeTag);
     this.#host = host;
-    this.#start = '';
+    this.#start = words('');
   }
 
   /**
    * Parses the header of the line that begins at `at` of a chunk, where it differs from that of sshd's last line in nothing but minute,
    * second and pid, or from there on in the tag of another program; else null. The header is good until the next call.
    */
-  parse(chunk: string, at: number): Header | null {
+  parse(chunk: LogText, at: number): Header | null {
+    const { length } = chunk.bytes;
+    const start = this.#start;
+    if (start.length > 0 && this.#second === this.#timestamps.secondText && start.areAt(chunk, at, length))
+      return this.#timestamps.repeatSecond() ? this.#ofSshd(chunk, at + start.length) : null;
     const before = this.#beforePid;
-    if (before === '') return null;
-    if (this.#isSameStart(chunk, at)) return this.#ofSshd(chunk, at + this.#start.length);
-    const timeEnd = this.#timestamps.parseInKnownHour(chunk, at);
+    if (before.length === 0) return null;
+    const timeEnd = this.#timestamps.parseInKnownHour(chunk.text, at);
     if (timeEnd < 0) return null;
-    if (!chunk.startsWith(before, timeEnd)) return this.#ofOther(chunk, timeEnd);
+    if (!before.areAt(chunk, timeEnd, length)) return this.#ofOther(chunk, timeEnd);
     const { secondText } = this.#timestamps;
     this.#second = secondText;
-    this.#start = secondText === '' ? '' : flat(secondText.slice(0, -1) + before);
+    this.#start = words(secondText === '' ? '' : secondText.slice(0, -1) + before.text);
     return this.#ofSshd(chunk, timeEnd + before.length);
   }
 
-  /** Returns true, and sets the time, where the line begins like sshd's last one up to the pid. */
-  #isSameStart(chunk: string, at: number): boolean {
-    const start = this.#start;
-    if (start === '' || this.#second !== this.#timestamps.secondText || !chunk.startsWith(start, at)) return false;
-    return this.#timestamps.repeatSecond();
-  }
-
   /** Parses `PID]: ` of sshd's. */
-  #ofSshd(chunk: string, pidFrom: number): Header | null {
+  #ofSshd(chunk: LogText, pidFrom: number): Header | null {
+    const { bytes } = chunk;
     let pid = 0;
     let end = pidFrom;
-    for (let digit = digitAt(chunk, end); digit >= 0 && digit <= 9; digit = digitAt(chunk, ++end))
-      pid = pid * 10 + digit;
-    if (end === pidFrom || end > pidFrom + PID_LIMIT_CHARS || !chunk.startsWith(BEHIND_PID, end)) return null;
+    for (let digit = digitAt(bytes, end); digit >= 0; digit = digitAt(bytes, ++end)) pid = pid * 10 + digit;
+    if (end === pidFrom || end > pidFrom + PID_LIMIT_CHARS || !BEHIND_PID.areAt(chunk, end, bytes.length)) return null;
     const from = end + BEHIND_PID.length;
-    if (from >= chunk.length || BEGINS_NO_MESSAGE[chunk.charCodeAt(from)] === true) return null;
-    if (chunk.startsWith(CYGWIN_BEGINS, from)) return null;
+    if (from >= bytes.length || BEGINS_NO_MESSAGE[bytes[from] as number] === true) return null;
+    if (CYGWIN.areAt(chunk, from, bytes.length)) return null;
     return this.#fill('sshd', this.#host, pid, from);
   }
 
   /** Parses ` HOST TAG: ` or ` HOST TAG[PID]: ` of the last line's host, with the tag of another program. */
-  #ofOther(chunk: string, timeEnd: number): Header | null {
+  #ofOther(chunk: LogText, timeEnd: number): Header | null {
+    const { bytes } = chunk;
+    const { length } = bytes;
     const before = this.#beforeTag;
-    if (before === '' || !chunk.startsWith(before, timeEnd)) return null;
+    if (before.length === 0 || !before.areAt(chunk, timeEnd, length)) return null;
     const tagFrom = timeEnd + before.length;
-    if (!isLetter(chunk.charCodeAt(tagFrom)) || isSpecialTag(chunk, tagFrom)) return null;
+    if (tagFrom >= length || !isLetter(bytes[tagFrom] as number) || isSpecialTag(chunk, tagFrom)) return null;
     let end = tagFrom;
-    while (isTagChar(chunk.charCodeAt(end))) end++;
-    if (chunk.startsWith('[', end)) {
+    while (end < length && isTagChar(bytes[end] as number)) end++;
+    if (bytes[end] === OPEN) {
       const pidFrom = ++end;
-      for (let digit = digitAt(chunk, end); digit >= 0 && digit <= 9; digit = digitAt(chunk, end)) end++;
-      if (end === pidFrom || !chunk.startsWith(']', end)) return null;
+      while (digitAt(bytes, end) >= 0) end++;
+      if (end === pidFrom || bytes[end] !== CLOSE) return null;
       end++;
     }
-    return chunk.startsWith(': ', end) ? this.#fill('other', '', -1, timeEnd + 1) : null;
+    return BEHIND_TAG.areAt(chunk, end, length) ? this.#fill('other', '', -1, timeEnd + 1) : null;
   }
 
   #fill(writer: Writer, host: string, pid: number, from: number): Header {
@@ -112,11 +110,31 @@ export class HeaderCache {
   }
 }
 
-/** The beginnings of tags that may be sshd's, by whatever name, or syslogd's own. */
-const SPECIAL_TAGS = ['ssh', 'SSH', 'openssh', 'open-ssh', 'OpenSSH', 'dcos_', 'syslog', 'rsyslog'] as const;
+const CYGWIN = words(CYGWIN_BEGINS);
+const BEHIND_TAG = words(': ');
+const OPEN = 91;
+const CLOSE = 93;
 
-function isSpecialTag(text: string, at: number): boolean {
-  return SPECIAL_TAGS.some((tag) => text.startsWith(tag, at));
+/** The digit at an index; -1 where none stands there. */
+function digitAt(bytes: Buffer, at: number): number {
+  const digit = at < bytes.length ? (bytes[at] as number) - 48 : -1;
+  return digit >= 0 && digit <= 9 ? digit : -1;
+}
+
+/** The beginnings of tags that may be sshd's, by whatever name, or syslogd's own. */
+const SPECIAL_TAGS: readonly Words[] = [
+  'ssh',
+  'SSH',
+  'openssh',
+  'open-ssh',
+  'OpenSSH',
+  'dcos_',
+  'syslog',
+  'rsyslog',
+].map(words);
+
+function isSpecialTag(chunk: LogText, at: number): boolean {
+  return SPECIAL_TAGS.some((tag) => tag.areAt(chunk, at, chunk.bytes.length));
 }
 
 function isLetter(code: number): boolean {

@@ -1,6 +1,7 @@
 /** A parsed message of sshd, and the rows of the table of messages. */
 
 import type { EndCause } from '../../protocol/session.ts';
+import type { LogText } from './log-text.ts';
 
 /**
  * What a message says:
@@ -91,8 +92,17 @@ export type MessageFields = Partial<
  */
 export type WhenTruncated = 'read' | 'pid' | 'read or pid';
 
-/** `message` has only the fields of the row where it was not read because it is truncated. */
-export type Interpret = (message: ParsedMessage, text: string, isTruncated: boolean) => boolean;
+/**
+ * The text stands from `from` to `end` of a log. `message` has only the fields of the row where it was not read because it is
+ * truncated.
+ */
+export type Interpret = (
+  message: ParsedMessage,
+  log: LogText,
+  from: number,
+  end: number,
+  isTruncated: boolean,
+) => boolean;
 
 /** One message, parsed. A class, so that the engine sees one shape where millions are made. Texts are Latin-1, as in the log. */
 export class ParsedMessage {
@@ -139,6 +149,19 @@ export class ParsedMessage {
     this.needsKnownConnection = like.needsKnownConnection;
     this.endFollows = like.endFollows;
     this.endsConnection = like.endsConnection;
+  }
+
+  /** Sets what stands behind a decision: the key of an attempt by key, of others why it failed. The method is known by then. */
+  setDetail(text: string): void {
+    const detail = text.trim();
+    if (detail === '') return;
+    if (this.method === 'publickey' || this.method === 'hostbased') this.key = detail;
+    else this.reason = detail;
+  }
+
+  /** Makes the end of a connection the end of a session: the client had logged in. */
+  asSession(): void {
+    if (this.kind === 'ended') this.kind = 'session-ended';
   }
 }
 

@@ -11,10 +11,10 @@ import type { HeaderFormat } from './header-format.ts';
 import { HostIndex } from './host-index.ts';
 import type { Entry } from './journal-entry.ts';
 import { EntryParser } from './json-entry.ts';
-import { latin1, withoutCr } from './latin1.ts';
+import { withoutCr } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
-import { MessageMemo } from './message-memo.ts';
-import { parseMessage } from './message-parser.ts';
+import { type LogText, logText, logTextOf } from './log-text.ts';
+import { parseMessage, parseMessageIn } from './message-parser.ts';
 import { isDecision, type ParsedMessage, WRITTEN_ONCE } from './message-types.ts';
 import { isBigEndian, textIn } from './nul-bytes.ts';
 import { framesIn } from './octet-counts.ts';
@@ -75,7 +75,6 @@ export class Reader {
   readonly #hosts = new HostIndex();
   readonly #tracker: ConnectionTracker;
   readonly #lastDecision = new LastDecision();
-  readonly #memo = new MessageMemo();
   readonly #duplicates = new DuplicateLines();
   readonly #unknown = new UnknownMessages();
   readonly #forgeries = new ForgedMessages();
@@ -115,23 +114,24 @@ export class Reader {
     this.#readContext = context;
     this.#timestamps.setContext(context.writtenMs, context.timeZone);
     this.#context.nowMs = context.nowMs;
-    const text = latin1(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    const log = logTextOf(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    this.#duplicates.beginChunk(log);
+    const { text } = log;
     const hasNul = text.includes('\0');
     const hasEscape = text.includes(ESCAPE);
     for (let from = 0; from < text.length; ) {
       const lf = text.indexOf('\n', from);
       const end = lf < 0 ? text.length : lf;
       this.#lines++;
-      const known = hasNul || hasEscape || this.#rawLines.isIncomplete ? null : this.#headers.parseKnown(text, from);
+      const known = hasNul || hasEscape || this.#rawLines.isIncomplete ? null : this.#headers.parseKnown(log, from);
       if (hasNul) this.#lineWithNul(text.slice(from, end));
       else if (known === null)
         this.#line(hasEscape ? withoutColours(text.slice(from, end), this.#headers) : text.slice(from, end));
-      else if (known.writer === 'sshd') this.#takeOfSyslog(known, withoutCr(text, known.from, end), text, from);
+      else if (known.writer === 'sshd') this.#takeOfSyslog(known, log, from, log.endWithoutCr(known.from, end));
       else this.#takeOther(text.slice(from, end), known, known.from - from);
       from = end + 1;
     }
     this.#duplicates.endChunk();
-    this.#memo.clear();
     return this.#tracker.take();
   }
 
@@ -168,7 +168,7 @@ export class Reader {
     this.#writer = header.writer;
     switch (header.writer) {
       case 'sshd':
-        this.#takeOfSyslog(header, line.slice(header.from, header.end), line, 0);
+        this.#takeOfSyslog(header, logText(line), 0, header.end ?? line.length);
         return;
       case 'raw':
         if (header.from < text.length)
@@ -228,14 +228,14 @@ export class Reader {
     }
   }
 
-  /** Takes a message of sshd's that a syslog wrote into a line, which begins at `from` of `log`. */
-  #takeOfSyslog(header: Header, message: string, log: string, from: number): void {
-    const { ms } = header;
+  /** Takes a message of sshd's that a syslog wrote into the line that begins at `lineFrom` of a log. The message stands behind the header, up to `end`. */
+  #takeOfSyslog(header: Header, log: LogText, lineFrom: number, end: number): void {
+    const { ms, from } = header;
     this.#writer = 'sshd';
     this.#setContext(this.#hosts.number(header.host), header.pid, ms, this.#lines, 'syslog');
-    const likeness = Number.isNaN(ms) ? 'first' : this.#duplicates.take(this.#context, message, log, from, header.from);
+    const likeness = Number.isNaN(ms) ? 'first' : this.#duplicates.take(this.#context, log, lineFrom, from, end);
     if (likeness === 'copy') this.#writer = 'copy';
-    else this.#take(message, false, likeness === 'alike' && header.pid >= 0);
+    else this.#takeIn(log, from, end, false, likeness === 'alike' && header.pid >= 0);
   }
 
   /** Takes a line of JSON, before which stood a time, or none (NaN). */
@@ -282,40 +282,40 @@ export class Reader {
     context.trust = trust;
   }
 
-  /**
-   * Takes one message. One without a header (`isRaw`) need not be sshd's. What a connection writes once is not taken again from a line like one
-   * before (`isAlike`).
-   */
-  #take(text: string, isRaw: boolean, isAlike = false): void {
+  /** Takes one message that is all of a text. */
+  #take(text: string, isRaw: boolean): void {
+    this.#takeIn(logText(text), 0, text.length, isRaw, false);
+  }
+
+  /** Takes the message from `from` to `end`. Without a header (`isRaw`) it need not be sshd's. `isAlike`: its line is like one before. */
+  #takeIn(log: LogText, from: number, end: number, isRaw: boolean, isAlike: boolean): void {
     this.#message = null;
-    if (text.length > READ_LIMIT_BYTES) {
-      if (!isRaw || this.#isRawLog) this.#takeUnknown(text);
-      else this.#takeStray(text);
+    if (end - from > READ_LIMIT_BYTES) {
+      if (!isRaw || this.#isRawLog) this.#takeUnknown(log.slice(from, end));
+      else this.#takeStray(log.slice(from, end));
       return;
     }
-    const repeat = readRepeat(text);
+    const repeat = readRepeat(log, from, end);
     if (repeat !== null) {
       this.#knownLines++;
       this.#takeRepeated(this.#lastDecision.whole(repeat.message, this.#context), repeat.count);
       return;
     }
-    const message = this.#parse(text, isRaw);
+    const message = parseMessageIn(log, from, end, isRaw);
+    this.#message = message;
     if (message === null) {
       // Without a header a log has to show itself as sshd's own, or the line itself.
-      if (isRaw && !this.#isRawLog) this.#takeStray(text);
-      else if (text !== '') this.#takeUnknown(text);
+      if (isRaw && !this.#isRawLog) this.#takeStray(log.slice(from, end));
+      else if (end > from) this.#takeUnknown(log.slice(from, end));
       return;
     }
     this.#knownLines++;
     if (isRaw) this.#isRawLog = true;
-    if (message.kind === 'ignored') this.listener.take(message.row, text, this.#context.ms);
+    if (message.kind === 'ignored') this.listener.take(message.row, log.slice(from, end), this.#context.ms);
     if (message.kind === 'ignored' || (isAlike && WRITTEN_ONCE.has(message.kind))) return;
-    if (message.kind === 'repeated') {
-      this.#takeLastRepeated(text);
-      return;
-    }
-    if (isDecision(message)) this.#lastDecision.set(text, this.#context);
-    this.#tracker.apply(message, this.#context);
+    if (isDecision(message)) this.#lastDecision.set(log.slice(from, end), this.#context);
+    if (message.kind === 'repeated') this.#takeLastRepeated(log.slice(from, end));
+    else this.#tracker.apply(message, this.#context);
   }
 
   /** `last message repeated N times`: the line before this one, of whatever program, came again. */
@@ -335,15 +335,11 @@ export class Reader {
 
   /** A message that came again `count` times. */
   #takeRepeated(text: string, count: number): void {
-    const message = this.#parse(text, false);
+    const message = parseMessage(text, false);
+    this.#message = message;
     if (message === null) this.#takeUnknown(text);
     else if (message.kind !== 'ignored' && message.kind !== 'repeated')
       this.#tracker.apply(message, this.#context, count);
-  }
-
-  #parse(text: string, isRaw: boolean): ParsedMessage | null {
-    this.#message = isRaw ? parseMessage(text, true) : this.#memo.parse(text);
-    return this.#message;
   }
 
   /** Takes a line in no form that is known: it counts as unknown if it has sshd's words. */

@@ -1,20 +1,26 @@
 /** Lines that stand for several: rsyslog's `message repeated N times: [ MSG]`, syslogd's `last message repeated N times`. */
 
 import type { LineContext } from './line-context.ts';
+import { type LogText, words } from './log-text.ts';
 
 /** The most events one line can stand for: a line is no proof of more, and memory is bounded. */
 export const REPEAT_LIMIT = 100_000;
 
-const REPEATED = 'message repeated ';
+const REPEATED = words('message repeated ');
 const BEGINS = ' times: [';
 /** The beginning of the message and the count are within so many characters. */
 const REPETITION_LIMIT_CHARS = 400;
 /** The count is within so many characters. */
 const HEAD_LIMIT_CHARS = 64;
 
-/** Returns how often a message came again, and the message; null where the line is no such line. */
-export function readRepeat(text: string): { readonly count: number; readonly message: string } | null {
-  if (!text.startsWith(REPEATED)) return null;
+/** Returns how often a message came again, and the message; null where what stands from `begin` to `logEnd` is no such line. */
+export function readRepeat(
+  log: LogText,
+  begin: number,
+  logEnd: number,
+): { readonly count: number; readonly message: string } | null {
+  if (!REPEATED.areAt(log, begin, logEnd)) return null;
+  const text = log.slice(begin, logEnd);
   const count = Number.parseInt(text.slice(REPEATED.length, HEAD_LIMIT_CHARS), 10);
   const open = text.slice(0, HEAD_LIMIT_CHARS).indexOf(BEGINS);
   if (!(count > 0) || open < 0) return null;

@@ -5,6 +5,7 @@
 
 import { HeaderCache } from './header-cache.ts';
 import type { HeaderFormat } from './header-format.ts';
+import type { LogText } from './log-text.ts';
 import { isSshd, messageStart, parseTag, type SshdTag } from './sshd-tag.ts';
 import type { TimestampParser } from './timestamp.ts';
 
@@ -134,7 +135,7 @@ export class HeaderParser {
   }
 
   /** Parses the header of the line that begins at `at` of a chunk by the header cache; null where only `parse` may know it. */
-  parseKnown(chunk: string, at: number): Header | null {
+  parseKnown(chunk: LogText, at: number): Header | null {
     return this.#format === null ? this.#cache.parse(chunk, at) : null;
   }
 

@@ -11,9 +11,10 @@
  * time: the end of one hole at most is searched for, and each place is tried by a look at the few words behind it.
  */
 
-import { addressOf, portOf, UNKNOWN } from './address.ts';
-import { flat } from './latin1.ts';
+import { addressOf, portNumber, UNKNOWN } from './address.ts';
+import { type LogText, type Words, words } from './log-text.ts';
 import type { ParsedMessage } from './message-types.ts';
+import { type OrdinaryForm, ordinaryFormOf } from './ordinary-form.ts';
 
 /** A host as sshd prints it: an address or a name, printable ASCII without blanks, quotes and parentheses. */
 const HOST = '([#-&*-~]+)';
@@ -102,7 +103,7 @@ function fill(hole: Hole, match: RegExpExecArray, message: ParsedMessage): boole
       message.reason = hole.prefix + text;
       return true;
     case 'detail':
-      fillDetail(text.trim(), message);
+      message.setDetail(text);
       return true;
     case 'host':
       return fillPeer(text, undefined, hole, message);
@@ -110,7 +111,7 @@ function fill(hole: Hole, match: RegExpExecArray, message: ParsedMessage): boole
       message.ip = addressOf(text);
       return message.ip !== null;
     case 'port':
-      message.port = portOf(text);
+      message.port = portNumber(text);
       return message.port >= 0;
     case 'count':
       message.count = Number(text);
@@ -128,7 +129,7 @@ function fillPeer(host: string, port: string | undefined, { isBeforeColon }: Hol
   message.ip = ip;
   if (ip === null) message.hostName = host;
   if (port === undefined) return !isBeforeColon || ip !== null || host === UNKNOWN;
-  message.port = portOf(port);
+  message.port = portNumber(port);
   return message.port >= 0;
 }
 
@@ -136,7 +137,7 @@ function fillPeer(host: string, port: string | undefined, { isBeforeColon }: Hol
 function fillUser(role: string, user: string, message: ParsedMessage): void {
   message.user = user;
   message.invalidUser = role === 'invalid user';
-  if (role === 'user' && message.kind === 'ended') message.kind = 'session-ended';
+  if (role === 'user') message.asSession();
 }
 
 /** The name behind an optional `invalid user ` (`illegal user ` up to 4.x and from PAM). */
@@ -154,14 +155,11 @@ function fillAccount(text: string, message: ParsedMessage): void {
   }
 }
 
-function fillDetail(detail: string, message: ParsedMessage): void {
-  if (detail === '') return;
-  if (message.method === 'publickey' || message.method === 'hostbased') message.key = detail;
-  else message.reason = detail;
-}
-
 /** A piece of a template: literal text, a hole, or a part that may be missing. */
-type Piece = { readonly literal: string } | { readonly hole: HoleType } | { readonly optional: readonly Piece[] };
+export type Piece =
+  | { readonly literal: string }
+  | { readonly hole: HoleType }
+  | { readonly optional: readonly Piece[] };
 
 const PIECE = /\[\[|\]\]|\[|\]|\{[a-z]+\}|[^[\]{}]+/g;
 const INVALID_USER = /^(?:invalid|illegal) user $/;
@@ -285,9 +283,10 @@ const PROTOCOL = / ssh\d?(?::|$)/;
 /** One template, ready to be compared with messages. */
 export class Template {
   /** The literal text with which each of its messages begins. */
-  readonly beginning: string;
+  readonly beginning: Words;
   /** True where that and `{rest}` is all of it. */
   readonly isPrefix: boolean;
+  readonly #ordinary: OrdinaryForm | null;
   readonly #expression: RegExp;
   readonly #holes: readonly Hole[];
   readonly #hasProtocol: boolean;
@@ -303,25 +302,29 @@ export class Template {
     const expression = new Expression(reasonPrefix);
     const source = expression.of(pieces, !isOpen);
     if (expression.searched > 1) throw new Error(`more than one hole for the client's text: ${text}`);
-    this.beginning = flat(pieces.length === 2 && !isOpen && canBeEmpty(second) ? literal.trimEnd() : literal);
+    this.beginning = words(pieces.length === 2 && !isOpen && canBeEmpty(second) ? literal.trimEnd() : literal);
     this.isPrefix = isOpen && literal !== '' && pieces.length === 1;
+    this.#ordinary = ordinaryFormOf(pieces, isOpen, reasonPrefix);
     this.#expression = new RegExp(`^${source}${isOpen ? '' : '$'}`);
     this.#holes = expression.holes;
     this.#hasProtocol = text.includes('{protocol}');
   }
 
-  /** Returns true for a message of this template. Cheaper than `read`. */
-  matches(text: string): boolean {
-    return this.isPrefix ? text.startsWith(this.beginning) : this.#expression.test(text);
+  /**
+   * Takes the holes of what stands from `from` to `end` of a log into `message`. Where its end may be missing and no protocol stands
+   * behind the peer, the last number may be half of one and is left out. Returns false where it is no message of this template: what
+   * `message` holds then is not to be used.
+   */
+  read(log: LogText, message: ParsedMessage, isTruncated: boolean, from: number, end: number): boolean {
+    if (this.isPrefix) return this.beginning.areAt(log, from, end);
+    if (!isTruncated && this.#ordinary !== null && this.#ordinary.read(log, message, from, end)) return true;
+    return this.readByExpression(log, message, isTruncated, from, end);
   }
 
-  /**
-   * Takes the holes of `text` into `message`. Where its end may be missing and no protocol stands behind the peer, the last number may
-   * be half of one and is left out. Returns false where it is no message of this template: what `message` holds then is not to be used.
-   */
-  read(text: string, message: ParsedMessage, isTruncated: boolean): boolean {
+  /** Does what `read` does, without a look at the ordinary form. */
+  readByExpression(log: LogText, message: ParsedMessage, isTruncated: boolean, from: number, end: number): boolean {
+    const text = log.slice(from, end);
     const holes = this.#holes;
-    if (holes.length === 0) return this.matches(text);
     const match = this.#expression.exec(text);
     if (match === null) return false;
     for (let i = 0; i < holes.length; i++) {

@@ -1,7 +1,8 @@
 /** Messages about attempts: sshd's decisions, the accounts and keys that it refuses, and what PAM's modules write under its name. */
 
-import { addressOf } from '../address.ts';
-import type { MessageRow, ParsedMessage } from '../message-types.ts';
+import { addressIn, addressOf, endOfIpv4 } from '../address.ts';
+import { type LogText, words } from '../log-text.ts';
+import type { Interpret, MessageRow, ParsedMessage } from '../message-types.ts';
 
 /** `METHOD for USER from ADDR port PORT ssh2`, as sshd writes every decision (auth_log in auth.c). */
 const DECISION = '{method} for [invalid user ]{user} from {peer}[ {protocol}]';
@@ -16,9 +17,7 @@ function ofUnprivilegedProcess(message: ParsedMessage): boolean {
 }
 
 /** A truncated message may have lost its [preauth]. */
-function postponed(message: ParsedMessage, _: string, isTruncated: boolean): boolean {
-  return isTruncated || ofUnprivilegedProcess(message);
-}
+const postponed: Interpret = (message, _log, _from, _end, isTruncated) => isTruncated || ofUnprivilegedProcess(message);
 
 const PAM_FAILED = 'failed keyboard-interactive; a `Failed` line for the same attempt is not counted again';
 
@@ -211,14 +210,16 @@ const REFUSED_KEY = 'evidence of a refused key';
 const ADDRESS_OF_CLIENT = /[ (](?:ip=)?([0-9a-fA-F:.]+(?:%[\w.-]+)?)[,)]/;
 
 /** `... not from a permitted host (host=HOST, ip=ADDR, required=LIST)`; of a certificate, `... source address (ADDR)`. */
-function fromWrongHost(message: ParsedMessage, text: string): boolean {
+function fromWrongHost(message: ParsedMessage, log: LogText, from: number, end: number): boolean {
+  const text = log.slice(from, end);
   const list = text.indexOf(' (', text.indexOf(' with '));
   message.ip = addressOf(ADDRESS_OF_CLIENT.exec(list < 0 ? '' : text.slice(list))?.[1] ?? '');
   return true;
 }
 
 /** A text that can be no key is refused; other messages of this function are about packets. */
-function pubkeyRefused(message: ParsedMessage, text: string): boolean {
+function pubkeyRefused(message: ParsedMessage, log: LogText, from: number, end: number): boolean {
+  const text = log.slice(from, end);
   if (/ algorithm| not in /.test(text)) message.reason = 'key algorithm not accepted';
   else if (/ (?:parse|decode|decoded) key/.test(text)) message.reason = 'key not read';
   else {
@@ -367,20 +368,27 @@ export const KEYS: readonly MessageRow[] = [
 
 const RHOST = ' rhost=';
 const USER = ' user=';
+const PAM_UNIX = words('pam_unix(');
+const BLANK = 32;
 
 /**
  * `...; logname= uid=0 euid=0 tty=ssh ruser= rhost=HOST[  user=USER]`. The host is what sshd knows; `ruser` and `logname` are empty
  * for sshd, so the first `rhost=` is PAM's own, and the user ends the line.
  */
-function pamFailure(message: ParsedMessage, text: string): boolean {
-  const at = text.indexOf(RHOST);
-  if (at < 0) return true;
-  let end = text.indexOf(' ', at + RHOST.length);
-  if (end < 0) end = text.length;
-  const host = text.slice(at + RHOST.length, end);
-  message.ip = addressOf(host);
-  if (message.ip === null && host !== '') message.hostName = host;
-  const user = text.indexOf(USER, end - 1);
+function pamFailure(message: ParsedMessage, log: LogText, from: number, end: number): boolean {
+  const text = log.slice(from, end);
+  const rhost = text.indexOf(RHOST);
+  if (rhost < 0) return true;
+  const host = from + rhost + RHOST.length;
+  let hostEnd = endOfIpv4(log.bytes, host, end);
+  if (hostEnd === end || log.bytes[hostEnd] === BLANK) message.ip = log.slice(host, hostEnd);
+  else {
+    const blank = text.indexOf(' ', host - from);
+    hostEnd = blank < 0 ? end : from + blank;
+    message.ip = addressIn(log, host, hostEnd);
+    if (message.ip === null && hostEnd > host) message.hostName = log.slice(host, hostEnd);
+  }
+  const user = text.indexOf(USER, hostEnd - from - 1);
   if (user >= 0) message.user = text.slice(user + USER.length);
   return true;
 }
@@ -388,15 +396,15 @@ function pamFailure(message: ParsedMessage, text: string): boolean {
 /** sshd lets nobody try more often than MaxAuthTries on a connection; a hundred is far above any setting in use. */
 export const PAM_SUMMARY_LIMIT_FAILURES = 100;
 
-function pamSummary(message: ParsedMessage, text: string): boolean {
+function pamSummary(message: ParsedMessage, log: LogText, from: number, end: number): boolean {
   message.count = Math.min(message.count, PAM_SUMMARY_LIMIT_FAILURES);
-  return pamFailure(message, text);
+  return pamFailure(message, log, from, end);
 }
 
 /** Another module's word on a failure that pam_unix may have logged, too: it counts once for both. */
-function pamFailureOfModule(message: ParsedMessage, text: string): boolean {
-  if (!text.startsWith('pam_unix(')) message.count = 0;
-  return pamFailure(message, text);
+function pamFailureOfModule(message: ParsedMessage, log: LogText, from: number, end: number): boolean {
+  if (!PAM_UNIX.areAt(log, from, end)) message.count = 0;
+  return pamFailure(message, log, from, end);
 }
 
 /** Linux-PAM 1.3.1 and later write the uid behind the name: `alice(uid=1000)`. */

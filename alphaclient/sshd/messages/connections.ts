@@ -1,8 +1,9 @@
 /** Messages about connections: how they begin and end, what sshd refuses, key exchanges that fail, and clients that speak no SSH. */
 
 import { CRASH_REASON } from '../../../protocol/event.ts';
-import { addressOf, portOf } from '../address.ts';
-import type { MessageRow, ParsedMessage } from '../message-types.ts';
+import { addressIn, portOf } from '../address.ts';
+import type { LogText } from '../log-text.ts';
+import type { Interpret, MessageRow, ParsedMessage } from '../message-types.ts';
 
 /** The client of the examples. */
 const AT = '192.0.2.10 port 50022';
@@ -20,11 +21,11 @@ function mayBeSession(message: ParsedMessage): boolean {
 }
 
 /** Interprets `Disconnected from`: without a port it follows the client's `Received disconnect`. */
-function disconnected(message: ParsedMessage, _: string, isTruncated: boolean): boolean {
+const disconnected: Interpret = (message, _log, _from, _end, isTruncated) => {
   mayBeSession(message);
   if (message.user === null && message.port === null && !isTruncated) message.needsKnownConnection = true;
   return true;
-}
+};
 
 /**
  * Reasons that a session does not end for (RFC 4253, section 11.1): the key exchange failed, the user cancelled the login, no
@@ -43,10 +44,10 @@ function receivedDisconnect(message: ParsedMessage): boolean {
 }
 
 /** A message without its end may have lost its [preauth]: only its own pid says whose it is. */
-function receivedDisconnectOld(message: ParsedMessage, _: string, isTruncated: boolean): boolean {
+const receivedDisconnectOld: Interpret = (message, _log, _from, _end, isTruncated) => {
   message.needsKnownConnection = isTruncated;
   return receivedDisconnect(message);
-}
+};
 
 /** Beginnings and ends of connections, with the client as sshd has named it since 7.5. */
 export const ENDS: readonly MessageRow[] = [
@@ -408,13 +409,14 @@ function lastMessage(
 const STAGE = 'SSH: Server;Ltype: ';
 
 /** `Ltype: STAGE;Remote: ADDR-PORT;...[;Name: USER]`: only the last field is the client's text. */
-function stage(message: ParsedMessage, text: string): boolean {
+function stage(message: ParsedMessage, log: LogText, from: number, textEnd: number): boolean {
+  const text = log.slice(from, textEnd);
   const remote = text.indexOf(';Remote: ');
   const end = text.indexOf(';', remote + 1);
   const dash = text.lastIndexOf('-', end < 0 ? text.length : end);
   if (remote < 0 || dash < remote) return false;
-  message.ip = addressOf(text.slice(remote + ';Remote: '.length, dash));
-  const port = portOf(text, dash + 1, end < 0 ? text.length : end);
+  message.ip = addressIn(log, from + remote + ';Remote: '.length, from + dash);
+  const port = portOf(log.bytes, from + dash + 1, end < 0 ? textEnd : from + end);
   message.port = port < 0 ? null : port;
   if (text.startsWith('Version;', STAGE.length)) message.kind = 'opened';
   if (text.startsWith('Authname;', STAGE.length) && text.startsWith(';Name: ', end))
@@ -527,10 +529,11 @@ function droppedSummary(message: ParsedMessage): boolean {
 }
 
 /** `NAME (ADDR)` of TCP wrappers; the name is what the client's DNS says. */
-function refusedByWrappers(message: ParsedMessage, text: string): boolean {
+function refusedByWrappers(message: ParsedMessage, log: LogText, from: number, end: number): boolean {
+  const text = log.slice(from, end);
   const open = text.lastIndexOf(' (');
-  if (open > 0 && text.endsWith(')')) message.ip = addressOf(text.slice(open + ' ('.length, -1));
-  message.ip ??= addressOf(text.slice('refused connect from '.length, open > 0 ? open : text.length));
+  if (open > 0 && text.endsWith(')')) message.ip = addressIn(log, from + open + ' ('.length, end - 1);
+  message.ip ??= addressIn(log, from + 'refused connect from '.length, open > 0 ? from + open : end);
   return true;
 }
 

@@ -433,7 +433,7 @@ export const IGNORED: readonly MessageRow[] = [
       '/{word}{rest}',
       '/etc/ssh/sshd_config line 32: Deprecated option UsePrivilegeSeparation',
     ),
-    interpret: (_, text) => ABOUT_FILE.test(text),
+    interpret: (_, log, from, end) => ABOUT_FILE.test(log.slice(from, end)),
   },
 ];
 

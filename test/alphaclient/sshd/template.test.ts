@@ -1,16 +1,41 @@
 /** The language in which the table of messages is written. */
 
-import { deepEqual, equal, throws } from 'node:assert/strict';
+import { deepEqual, equal, ok, throws } from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { logText } from '../../../alphaclient/sshd/log-text.ts';
+import { MESSAGE_ROWS } from '../../../alphaclient/sshd/message-parser.ts';
 import { type MessageRow, ParsedMessage } from '../../../alphaclient/sshd/message-types.ts';
 import { Template } from '../../../alphaclient/sshd/template.ts';
+import { Chance } from '../../sshd/chance.ts';
+
+const SEED = Number(process.env['SEED'] ?? Date.now() % 1e9);
+const ORDINARY_TRIES = 200;
+/** Words that make of an ordinary message one that is not. */
+const WORDS = [
+  ' from ',
+  ' port ',
+  ' port 65536',
+  'invalid user ',
+  'user ',
+  ': ',
+  ':',
+  ' ssh2',
+  ' ',
+  '\\',
+  '::1',
+  '192.0.2.300',
+  '01.2.3.4',
+  '9',
+  'x',
+  '/',
+];
 
 const ROW: MessageRow = { name: 'x', kind: 'ended', versions: '', template: '', meaning: '', example: '' };
 
 /** What a template takes from a text; null where it does not match. */
 function read(template: string, text: string): Partial<ParsedMessage> | null {
   const message = new ParsedMessage(ROW);
-  if (!new Template(template).read(text, message, false)) return null;
+  if (!new Template(template).read(logText(text), message, false, 0, text.length)) return null;
   const untouched = new ParsedMessage(ROW);
   return Object.fromEntries(
     Object.entries(message).filter(([field, value]) => value !== untouched[field as keyof ParsedMessage]),
@@ -101,5 +126,24 @@ describe('a template', () => {
       throws(() => new Template(template), /do not fit/);
     throws(() => new Template('a {name}'), /no hole is called \{name\}/);
     throws(() => new Template('a {user} b {text} c'), /more than one hole/);
+  });
+
+  it(`reads the ordinary form of a message as its expression reads it (SEED=${SEED})`, () => {
+    const chance = new Chance(SEED);
+    let ordinary = 0;
+    for (const row of MESSAGE_ROWS) {
+      const template = new Template(row.template, row.reasonPrefix);
+      for (let i = 0; i < ORDINARY_TRIES; i++) {
+        let text = row.example.replace(/^(?:error|fatal): | \[preauth\]$/g, '');
+        const at = chance.below(text.length + 1);
+        if (i > 0) text = text.slice(0, at) + chance.one(WORDS) + text.slice(at + chance.below(3));
+        const [message, expected] = [new ParsedMessage(row), new ParsedMessage(row)];
+        const is = template.read(logText(text), message, false, 0, text.length);
+        equal(is, template.readByExpression(logText(text), expected, false, 0, text.length), text);
+        if (is) deepEqual(message, expected, text);
+        if (is && message.ip !== null) ordinary++;
+      }
+    }
+    ok(ordinary > MESSAGE_ROWS.length, `${ordinary} with an address`);
   });
 });

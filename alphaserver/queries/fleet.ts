@@ -54,45 +54,46 @@ export function agentsAfter(db: Database, after: number, limit: number): LedgerF
     .all(after, limit) as unknown as LedgerFacts[];
 }
 
-/** The sums over all agents. */
-export function ledgerTotals(db: Database, nowMs: number): LedgerTotals {
-  return {
-    ...(db
-      .prepare(
-        `SELECT count(*) AS agents, coalesce(sum(max(lastSeq, coalesce(report ->> 'sentSeq', 0))), 0) AS sent,
-           coalesce(sum(max(0, coalesce(report ->> 'sentSeq', 0) - lastSeq)), 0) AS waiting,
-           coalesce(sum(stored), 0) AS stored, coalesce(sum(repeats), 0) AS repeats, coalesce(sum(gaps), 0) AS gaps,
-           coalesce(sum(report ->> 'declaredLost'), 0) AS declaredLost, coalesce(sum(report ->> 'linesRead'), 0) AS linesRead,
-           coalesce(sum(report ->> 'linesUnknown'), 0) AS linesUnknown, coalesce(sum(report ->> 'linesForged'), 0) AS linesForged,
-           coalesce(sum(report ->> 'behindBytes'), 0) AS behindBytes
-         FROM agents`,
-      )
-      .get() as unknown as LedgerTotals),
-    states: statesOf(db, nowMs),
-  };
-}
+/** What one state's agents add up to. */
+const SUMS = {
+  agents: 'count(*)',
+  sent: "sum(max(lastSeq, coalesce(report ->> 'sentSeq', 0)))",
+  waiting: "sum(max(0, coalesce(report ->> 'sentSeq', 0) - lastSeq))",
+  stored: 'sum(stored)',
+  repeats: 'sum(repeats)',
+  gaps: 'sum(gaps)',
+  declaredLost: "coalesce(sum(report ->> 'declaredLost'), 0)",
+  linesRead: "coalesce(sum(report ->> 'linesRead'), 0)",
+  linesUnknown: "coalesce(sum(report ->> 'linesUnknown'), 0)",
+  linesForged: "coalesce(sum(report ->> 'linesForged'), 0)",
+  behindBytes: "coalesce(sum(report ->> 'behindBytes'), 0)",
+} as const satisfies Record<Exclude<keyof LedgerTotals, 'states'>, string>;
+type Sum = keyof typeof SUMS;
+const NAMES = Object.keys(SUMS) as Sum[];
 
-/** Counts the agents in each state; a silent agent counts as silent alone. */
-function statesOf(db: Database, nowMs: number): LedgerTotals['states'] {
+/** The sums over all agents, and how many are in each state; a silent agent counts as silent alone. Each report is read once. */
+export function ledgerTotals(db: Database, nowMs: number): LedgerTotals {
   const rows = db
     .prepare(
-      `SELECT CASE WHEN lastSeen <= ? THEN 'agent silent' ELSE coalesce(report ->> 'state', 'unknown') END AS state, count(*) AS n
-       FROM agents GROUP BY 1`,
+      `SELECT CASE WHEN lastSeen <= ? THEN 'agent silent' ELSE coalesce(report ->> 'state', 'unknown') END AS state,
+         ${NAMES.map((name) => `${SUMS[name]} AS ${name}`).join(', ')} FROM agents GROUP BY 1`,
     )
-    .all(nowMs - SILENT_AFTER_MS) as { state: string; n: number }[];
+    .all(nowMs - SILENT_AFTER_MS) as unknown as (Record<Sum, number> & { readonly state: string })[];
+  const sums = Object.fromEntries(NAMES.map((name) => [name, rows.reduce((sum, row) => sum + row[name], 0)]));
   const none = Object.fromEntries([...AGENT_STATES, 'unknown', 'agent silent'].map((state) => [state, 0]));
-  return { ...none, ...Object.fromEntries(rows.map(({ state, n }) => [state, n])) };
+  const states = { ...none, ...Object.fromEntries(rows.map(({ state, agents }) => [state, agents])) };
+  return { ...(sums as Record<Sum, number>), states };
 }
 
 /**
- * Counts hosts by how well they are watched. Agents not heard of after `silentMs`, and those that are `away`, watch nothing.
+ * Counts hosts by how well they are watched; an agent's report is read once, however many hosts it has. Agents not heard of after `silentMs`, and those that are `away`, watch nothing.
  */
 export function coverageCounts(db: Database, silentMs: number, away: readonly string[]): CoverageCounts {
   const rows = db
     .prepare(
       `SELECT CASE WHEN a.lastSeen <= ? OR a.uuid IN (SELECT value FROM json_each(?)) THEN 'agent silent'
-           ELSE coalesce(a.report ->> 'state', 'unknown') END AS state, count(*) AS n
-       FROM hosts h JOIN agents a ON a.id = h.agent GROUP BY 1`,
+           ELSE coalesce(a.report ->> 'state', 'unknown') END AS state, sum(h.n) AS n
+       FROM (SELECT agent, count(*) AS n FROM hosts GROUP BY agent) h JOIN agents a ON a.id = h.agent GROUP BY 1`,
     )
     .all(silentMs, JSON.stringify(away)) as { state: string; n: number }[];
   const counts = { live: 0, late: 0, blind: 0 };

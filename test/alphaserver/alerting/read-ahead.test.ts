@@ -68,6 +68,7 @@ function source(last: number, other: (id: number) => RuleRow, rows: readonly Rul
     newest: last,
     one,
     agents: () => [],
+    keyUsesUpTo: () => [],
   };
 }
 type Events = ReturnType<typeof source>;

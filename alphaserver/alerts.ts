@@ -19,6 +19,8 @@ import type { ChannelsOf } from './web/routes/channels.ts';
 
 /** How soon the end of what was decided, and what another server decided, reaches the rules. */
 const REFRESH_MS = 10_000;
+/** The kind of decision that somebody acknowledged an incident. */
+const ACKNOWLEDGED = 'acknowledged';
 
 /** The parts of the server that alerts need. `folder` is the data folder. */
 export interface AlertingOptions {
@@ -69,7 +71,10 @@ export class Alerting {
     store.hold(() => this.thread.progress.checkpoint);
     this.view = new StoreAlerts({
       thread: queries,
-      acknowledge: (id, by) => this.thread.acknowledge(id, by),
+      acknowledge: async (id, by) => {
+        await this.thread.acknowledge(id, by);
+        await this.#announce(id);
+      },
       now,
     });
     ingest.onCommit(() => this.thread.stored());
@@ -90,6 +95,26 @@ export class Alerting {
       return true;
     },
   };
+
+  /** Applies decisions that another server appended, and tells viewers of the incidents that were acknowledged there. */
+  async decided(decisions: readonly NewDecision[]): Promise<void> {
+    await this.thread.decided();
+    this.#options.store.queries.invalidate();
+    this.#refresh();
+    for (const { kind, subject } of decisions) if (kind === ACKNOWLEDGED) await this.#announce(subject);
+  }
+
+  /** Tells viewers of an incident that was acknowledged: their pages show it without being asked again. */
+  async #announce(id: string): Promise<void> {
+    const { store, live, log } = this.#options;
+    store.queries.invalidate();
+    try {
+      const found = await store.queries.run('alert', id, 1);
+      if (found) live.alert(alertOf(found.stored));
+    } catch (error) {
+      log.debug(`Pages show an acknowledgement at their next look: ${(error as Error).message}`);
+    }
+  }
 
   async #decide(decision: NewDecision): Promise<void> {
     const { store, now } = this.#options;

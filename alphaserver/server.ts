@@ -129,7 +129,18 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     log,
     now: Date.now,
   });
-  if (hosts) sharing?.start({ ingest, admission, codes, hosts, listener, alerts: alerting.thread });
+  if (hosts)
+    sharing?.start({
+      ingest,
+      admission,
+      codes,
+      hosts,
+      listener,
+      alerts: {
+        decided: (decisions) => alerting.decided(decisions),
+        deliver: (delivers) => alerting.thread.deliver(delivers),
+      },
+    });
   const mailbox = new Mailbox(config.dataFolder, (request) =>
     answerForget(request, { store, admission, isConnected, log }),
   );

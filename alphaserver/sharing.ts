@@ -5,6 +5,7 @@ import type { Logger } from '../service/logger.ts';
 import { SettingsError } from '../service/settings.ts';
 import type { AlertThread } from './alerting/alert-thread.ts';
 import { firstDecision } from './alerting/prepare.ts';
+import type { Alerting } from './alerts.ts';
 import type { IdentityAdmission } from './ingest/admission.ts';
 import type { GroupCommit } from './ingest/group-commit.ts';
 import type { JoinCodes } from './ingest/join-codes.ts';
@@ -45,7 +46,7 @@ export interface SharingParts {
   readonly codes: JoinCodes;
   readonly hosts: JoinedHosts;
   readonly listener: Pick<Listener, 'connectedAgents'>;
-  readonly alerts: Pick<AlertThread, 'decided' | 'deliver'>;
+  readonly alerts: Pick<AlertThread, 'deliver'> & Pick<Alerting, 'decided'>;
 }
 
 /**
@@ -125,7 +126,7 @@ export class Sharing {
       for (const { kind, body } of decisions)
         if (kind === FORGET_DECISION) admission.forget((body as Forgotten).agents, (body as Forgotten).hosts);
       if (decisions.length === 0) return;
-      void alerts.decided();
+      void alerts.decided(decisions);
       this.#files?.decided();
       this.#takeJoins();
     });

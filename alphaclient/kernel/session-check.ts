@@ -14,6 +14,11 @@ export const GRACE_MARGIN_MS = 60_000;
 const ENDLESS_GRACE_MS = 120_000;
 /** The port of sshd where nothing says another. */
 const SSH_PORT = 22;
+/**
+ * A look makes a connection older by this at most. Looks come every 10 s; where they come later, this machine was suspended or has no
+ * time for anybody, and sshd had none to end the connection, either.
+ */
+const AGE_PER_LOOK_LIMIT_MS = 15_000;
 /** Looks in which something must be so: one alone may fall between two lines of the log. */
 const LOOKS = 2;
 
@@ -56,6 +61,8 @@ interface Stranger {
   readonly ip: string;
   readonly port: number;
   readonly sinceMs: number;
+  /** The time that it was seen for: see AGE_PER_LOOK_LIMIT_MS. */
+  readonly ageMs: number;
   readonly looks: number;
 }
 
@@ -139,11 +146,10 @@ export class SessionCheck {
   }
 
   #unexplained(): UnexplainedConnection[] {
-    const nowMs = this.#lookedMs ?? 0;
     const { loginGraceSeconds } = this.#settings;
     const graceMs = (loginGraceSeconds === 0 ? ENDLESS_GRACE_MS : loginGraceSeconds * 1_000) + GRACE_MARGIN_MS;
     return [...this.#strangers.values()]
-      .filter(({ sinceMs, looks }) => looks >= LOOKS && nowMs - sinceMs >= graceMs)
+      .filter(({ ageMs, looks }) => looks >= LOOKS && ageMs >= graceMs)
       .slice(0, UNEXPLAINED_PER_PING)
       .map(({ ip, port, sinceMs }) => ({ ip, port, since: new Date(sinceMs).toISOString() }));
   }
@@ -157,6 +163,8 @@ export class SessionCheck {
 
   /** Compares. To be called when all of the log is read. */
   look(connections: readonly KernelConnection[], log: LogView, nowMs: number): Findings {
+    // A clock that was set back makes nothing younger.
+    const passedMs = Math.min(AGE_PER_LOOK_LIMIT_MS, Math.max(0, nowMs - (this.#lookedMs ?? nowMs)));
     this.#lookedMs = nowMs;
     const sessions = [...log.sessions];
     this.#isFirstLook = this.#firstSession === null;
@@ -167,7 +175,7 @@ export class SessionCheck {
     // A session whose address is not known may be any of them.
     const isAnyUnknown = sessions.some((session) => loggedPeer(session) === null);
     this.#blind = this.#whyBlind(sessions);
-    this.#findStrangers(isAnyUnknown ? [] : connections, explained, log, nowMs);
+    this.#findStrangers(isAnyUnknown ? [] : connections, explained, log, { nowMs, passedMs });
     return findings;
   }
 
@@ -252,7 +260,7 @@ export class SessionCheck {
     connections: readonly KernelConnection[],
     explained: ReadonlySet<string | null>,
     log: LogView,
-    nowMs: number,
+    { nowMs, passedMs }: { readonly nowMs: number; readonly passedMs: number },
   ): void {
     const known = [...log.ports, ...this.#sessionPorts];
     const ports = new Set(this.#settings.ports ?? (known.length > 0 ? known : [SSH_PORT]));
@@ -263,8 +271,10 @@ export class SessionCheck {
       if (!isEstablished || !ports.has(localPort) || explained.has(peer)) continue;
       if (this.#before?.has(peer) ?? true) stillBefore.add(peer);
       else {
-        const { sinceMs, looks } = this.#strangers.get(peer) ?? { sinceMs: nowMs, looks: 0 };
-        strangers.set(peer, { ip, port, sinceMs, looks: looks + 1 });
+        const seen = this.#strangers.get(peer);
+        const { sinceMs, looks } = seen ?? { sinceMs: nowMs, looks: 0 };
+        const ageMs = seen === undefined ? 0 : seen.ageMs + passedMs;
+        strangers.set(peer, { ip, port, sinceMs, ageMs, looks: looks + 1 });
       }
     }
     this.#before = stillBefore;

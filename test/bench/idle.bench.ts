@@ -1,6 +1,6 @@
 /**
  * The memory of an agent that has read its log, been stopped, and been started again: with it that of the bare runtime with what an
- * agent cannot do without. The memory of a server that has been started again on a store, and how soon it is ready. Real
+ * agent cannot do without. The processor time that it takes then, beside the kernel's connections that it looks at. The memory of a server that has been started again on a store, and how soon it is ready. Real
  * processes, from Linux' /proc.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,6 +19,12 @@ const LINES = 100_000;
 /** Time after which what the start left behind is collected and returned. */
 const SETTLED_MS = 15_000;
 const RUNS = 3;
+/** Time over which an idle agent's processor time is measured: six looks at the kernel's connections, and some pings. */
+const MEASURED_MS = 60_000;
+/** The kernel counts processor time in hundredths of a second: USER_HZ, which proc(5) has as sysconf(_SC_CLK_TCK). */
+const TICK_MS = 10;
+/** The share of a core that an idle agent may take, in percent. */
+const SHARE_GOAL = 0.1;
 const ROOT = join(import.meta.dirname, '..', '..');
 /** As `npm run alphaclient` starts it, but for npm itself. */
 const START = ['sh', join(ROOT, 'alphaclient', 'start.sh')];
@@ -28,13 +34,27 @@ const OPTIONS =
     .match(/--[a-z-]+=\d+/g)
     ?.slice(-2) ?? [];
 
+/** The processor time that a process and its threads have taken, in milliseconds. */
+function processorMs({ child }: Program): number {
+  const fields = readFileSync(`/proc/${child.pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
+  // utime and stime are fields 14 and 15 of proc(5), where the third comes first here.
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}
+
+/** The share of one core that a process takes over MEASURED_MS. */
+async function processorShare(program: Program): Promise<number> {
+  const [begunMs, before] = [performance.now(), processorMs(program)];
+  await delay(MEASURED_MS);
+  return (processorMs(program) - before) / (performance.now() - begunMs);
+}
+
 async function settled(program: Program): Promise<Memory> {
   await delay(SETTLED_MS);
   return memoryOf(program);
 }
 
-/** The memory of an agent on its first start, with a log to read, and on its second, with nothing to read. */
-async function agentMemory(): Promise<{ first: Memory; second: Memory }> {
+/** The memory of an agent on its first start, with a log to read, and on its second, with nothing to read, and what share of a core that takes. */
+async function agentIdle(): Promise<{ first: Memory; second: Memory; share: number }> {
   const pair = await Pair.make();
   try {
     writeAuthLog(pair.logFile, LINES);
@@ -51,7 +71,7 @@ async function agentMemory(): Promise<{ first: Memory; second: Memory }> {
     await first.end('SIGTERM');
     const second = start();
     await second.says('Connected to');
-    return { first: before, second: await settled(second) };
+    return { first: before, second: await settled(second), share: await processorShare(second) };
   } finally {
     await pair.close();
   }
@@ -104,17 +124,23 @@ const mib = (value: number): string => `${value.toFixed(1)} MiB`;
 /** The rows of this benchmark. */
 export async function run(): Promise<{ name: string; value: string; note: string }[]> {
   const bare: Memory[] = [];
-  const agents: { first: Memory; second: Memory }[] = [];
+  const agents: Awaited<ReturnType<typeof agentIdle>>[] = [];
   const servers: { memory: Memory; readyMs: number }[] = [];
   for (let i = 0; i < RUNS; i++) {
     servers.push(await serverIdle());
     bare.push(await bareMemory());
-    agents.push(await agentMemory());
+    agents.push(await agentIdle());
   }
   const second = agents.map((one) => one.second);
   const runtime = median(bare.map(({ resident }) => resident));
   const resident = median(second.map((one) => one.resident));
+  const shares = agents.map(({ share }) => 100 * share);
   return [
+    {
+      name: 'idle alphaclient, second start, processor time',
+      value: `${median(shares).toFixed(3)} % of a core`,
+      note: `median of ${RUNS} over ${MEASURED_MS / 1_000} s: ${shares.map((share) => share.toFixed(3)).join(', ')}; goal: ${SHARE_GOAL} %`,
+    },
     {
       name: 'idle alphaserver, second start, anonymous memory',
       value: mib(median(servers.map(({ memory }) => memory.anonymous))),

@@ -1,6 +1,6 @@
 /** An sshd in a container that has no syslog, beside another program: read from what Docker keeps of their output. Needs Docker and root. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { freePort } from '../free-port.ts';
@@ -12,6 +12,8 @@ import { has, lacking, outcome, output, works } from './machine.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 /** The container's name, and its image's. */
 const NAME = 'asgard-contained';
+/** Two looks of the agent at the kernel's connections, a ping, and what a busy machine adds. */
+const SEEN_MS = 90_000;
 const needs = {
   root: process.getuid?.() === 0,
   'a Docker engine': works('docker', 'info'),
@@ -66,5 +68,38 @@ describe('an sshd in a container', { skip: lacking('an sshd in a container', nee
     assert.ok(timed.every(({ at }) => at !== null && Math.abs(Date.parse(at) - Date.now()) < 600_000));
     assert.deepEqual(told(scanned(logged())), wanted);
     assert.deepEqual(await pair.api('/api/unknown'), { shapes: [] });
+  });
+
+  it('has its sessions confirmed by the kernel; one whose sshd-session is killed ends', async () => {
+    const sessions = async (open: boolean) =>
+      (await pair.api<{ sessions: { how: string | null; confirmedAt: string | null }[] }>(`/api/sessions?open=${open}`))
+        .sessions;
+    await until(async () => (await sessions(true)).length === 0, undefined, SEEN_MS);
+    const before = (await sessions(false)).length;
+    const ssh = ['ssh', '-F', 'none', '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'];
+    const client = spawn('sshpass', ['-p', 'PASSWORD', ...ssh, '-p', String(port), 'root@127.0.0.1', 'sleep 600'], {
+      stdio: 'ignore',
+    });
+    try {
+      await until(
+        async () => (await sessions(true)).some(({ confirmedAt }) => confirmedAt !== null),
+        () => logged(),
+        SEEN_MS,
+      );
+      const processes = output('docker', 'top', NAME, '-eo', 'pid,args').split('\n');
+      const ofSession = processes.filter((line) => /sshd-session: root(@| \[priv\])/.test(line));
+      assert.ok(ofSession.length > 0, processes.join('\n'));
+      for (const line of ofSession) process.kill(Number.parseInt(line, 10), 'SIGKILL');
+      await until(async () => (await sessions(false)).length === before + 1, logged, SEEN_MS);
+      assert.match((await sessions(false))[0]?.how ?? '', /^(gone|closed)$/);
+      assert.equal((await sessions(true)).length, 0);
+      const { alerts } = await pair.api<{ alerts: { rule: string }[] }>('/api/alerts');
+      assert.deepEqual(
+        alerts.filter(({ rule }) => rule === 'unlogged-session'),
+        [],
+      );
+    } finally {
+      client.kill('SIGKILL');
+    }
   });
 });

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -13,7 +13,7 @@ import { Pair, type Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { byKey } from './login.ts';
 import { has, lacking, outcome, output } from './machine.ts';
-import { Sshd } from './sshd.ts';
+import { childrenOf, descendantsOf, Sshd } from './sshd.ts';
 
 /** sshd's LoginGraceTime here, so that a connection without a login is overdue after 65 s. */
 const GRACE_SECONDS = 5;
@@ -189,21 +189,3 @@ describe('sessions of a real sshd', {
     );
   });
 });
-
-/** The processes that a process has started. */
-function childrenOf(pid: number): number[] {
-  assert.ok(Number.isInteger(pid) && pid > 1, `the id of a process: ${pid}`);
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      try {
-        return readFileSync(`/proc/${name}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[1] === String(pid);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
-
-/** Those, and the processes that they have started. */
-const descendantsOf = (pid: number): number[] => childrenOf(pid).flatMap((child) => [...descendantsOf(child), child]);

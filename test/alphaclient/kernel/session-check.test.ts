@@ -247,6 +247,22 @@ describe('a connection to sshd that no login explains', () => {
     assert.deepEqual(one.unexplained, [], 'its line came late');
   });
 
+  it('is none because the machine was suspended, or had no time for sshd', () => {
+    const one = new Simulation();
+    one.look();
+    one.kernel = [there(9)];
+    one.look();
+    one.nowMs += 3_600_000;
+    one.look(11);
+    assert.deepEqual(one.unexplained, []);
+    for (let i = 0; i < 3; i += 1) {
+      one.nowMs += 60_000;
+      one.look();
+    }
+    assert.deepEqual(one.unexplained, []);
+    assert.deepEqual(one.look(2).unexplained, [9]);
+  });
+
   it('waits for the grace time that is set', () => {
     const one = new Simulation({ loginGraceSeconds: 600 });
     one.kernel = [there(9)];

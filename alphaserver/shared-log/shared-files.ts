@@ -10,7 +10,13 @@ import { replaceFile } from '../../service/files.ts';
 import type { NewDecision } from '../store/decisions.ts';
 
 /** The files that are shared. */
-export const SHARED_FILES = ['tokens.json', 'script-tokens.json', 'revoked.json', 'users.json'] as const;
+export const SHARED_FILES = [
+  'tokens.json',
+  'script-tokens.json',
+  'revoked.json',
+  'users.json',
+  'ended-sessions.json',
+] as const;
 /** The longest file that is shared, in bytes: some 50,000 tokens. */
 export const FILE_LIMIT_BYTES = 16_777_216;
 /** The kind of decision that carries a file: its subject is the file's name. */

@@ -1,10 +1,13 @@
 /**
  * The sessions that somebody logged out of. A session is a signed cookie, which stays good by itself until its end: what was
- * copied from a browser before the logout must not log anybody in after it, nor after a restart of the server.
+ * copied from a browser before the logout must not log anybody in after it, nor after a restart of the server. Several servers
+ * share the file: what stands in it is added to what is known, so that no server takes back a logout at another one.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { FileStamp } from '../../service/file-stamp.ts';
 import { replaceFile } from '../../service/files.ts';
 
 /** Sessions of one user that are remembered as ended; with one more, all that the user began before that moment are over. */
@@ -36,26 +39,30 @@ const NONE: EndedOfUser = { cookies: {}, upToMs: 0, upToEndsMs: 0 };
 /** The ended sessions of one data folder. */
 export class EndedSessions {
   readonly #file: string;
-  #users: ReadonlyMap<string, EndedOfUser>;
-  /** Where the file could not be read: whatever began before that moment may be one that was ended. */
+  readonly #faulty: (message: string) => void;
+  readonly #stamp = new FileStamp();
+  #users: ReadonlyMap<string, EndedOfUser> = new Map();
+  /** Where the file could not be read at the start: whatever began before that moment may be one that was ended. */
   readonly #unknownUpToMs: number;
 
-  /** `faulty` hears of a file that cannot be read: all sessions are over then. */
+  /** `faulty` hears of a file that cannot be read: all sessions are over then, or, while the server runs, what is known stays. */
   constructor(dataFolder: string, nowMs: number, faulty: (message: string) => void) {
     this.#file = join(dataFolder, FILE);
+    this.#faulty = faulty;
+    this.#stamp.hasChanged([this.#file]);
+    let unknownUpToMs = 0;
     try {
-      this.#users = existsSync(this.#file) ? usersIn(this.#file) : new Map();
-      this.#unknownUpToMs = 0;
+      if (existsSync(this.#file)) this.#users = usersIn(this.#file);
     } catch (error) {
-      this.#users = new Map();
-      this.#unknownUpToMs = nowMs;
+      unknownUpToMs = nowMs;
       faulty(`everybody has to log in again, since ${this.#file} cannot be read: ${(error as Error).message}`);
     }
+    this.#unknownUpToMs = unknownUpToMs;
   }
 
   /** Ends a session for good. Throws the system's Error where that cannot be written; in memory it is ended then as well. */
   end({ name, beganMs, endsMs, cookie }: EndingSession, nowMs: number): void {
-    const standing = [...this.#users].map(([user, ended]) => [user, withoutPast(ended, nowMs)] as const);
+    const standing = [...this.#current()].map(([user, ended]) => [user, withoutPast(ended, nowMs)] as const);
     const users = new Map(standing.filter(([, { cookies, upToMs }]) => upToMs > 0 || Object.keys(cookies).length > 0));
     const before = users.get(name) ?? NONE;
     const cookies = { ...before.cookies, [digestOf(cookie)]: endsMs };
@@ -66,15 +73,42 @@ export class EndedSessions {
       isTooMany ? { cookies: {}, upToMs: lastMs, upToEndsMs: lastMs + endsMs - beganMs } : { ...before, cookies },
     );
     this.#users = users;
-    replaceFile(this.#file, `${JSON.stringify({ version: FILE_VERSION, users: Object.fromEntries(users) })}\n`);
+    this.#write();
   }
 
   /** Returns true for a session that somebody logged out of. */
   has({ name, beganMs, cookie }: Omit<EndingSession, 'endsMs'>): boolean {
-    const { cookies, upToMs } = this.#users.get(name) ?? NONE;
+    const { cookies, upToMs } = this.#current().get(name) ?? NONE;
     return beganMs <= Math.max(upToMs, this.#unknownUpToMs) || Object.hasOwn(cookies, digestOf(cookie));
   }
+
+  /** Adds what another server wrote. Where the file lacks something that is known here, writes it again with all. */
+  #current(): ReadonlyMap<string, EndedOfUser> {
+    if (!this.#stamp.hasChanged([this.#file]) || !existsSync(this.#file)) return this.#users;
+    try {
+      const inFile = usersIn(this.#file);
+      const users = new Map(inFile);
+      for (const [name, known] of this.#users) users.set(name, bothOf(known, inFile.get(name) ?? NONE));
+      this.#users = users;
+      if ([...users].some(([name, ended]) => !isDeepStrictEqual(ended, inFile.get(name)))) this.#write();
+    } catch (error) {
+      this.#faulty(`Logouts at other servers may not be known: ${this.#file}: ${(error as Error).message}`);
+    }
+    return this.#users;
+  }
+
+  #write(): void {
+    const users = Object.fromEntries(this.#users);
+    replaceFile(this.#file, `${JSON.stringify({ version: FILE_VERSION, users })}\n`);
+    this.#stamp.hasChanged([this.#file]);
+  }
 }
+
+const bothOf = (one: EndedOfUser, other: EndedOfUser): EndedOfUser => ({
+  cookies: { ...one.cookies, ...other.cookies },
+  upToMs: Math.max(one.upToMs, other.upToMs),
+  upToEndsMs: Math.max(one.upToEndsMs, other.upToEndsMs),
+});
 
 const digestOf = (cookie: string): string => createHash('sha256').update(cookie).digest('hex').slice(0, DIGEST_CHARS);
 

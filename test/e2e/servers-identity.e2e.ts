@@ -108,7 +108,7 @@ describe('two servers with one authority', { skip: noPostgres }, () => {
     await until(async () => !(await hosts(one)).includes('db-01') && !(await hosts(two)).includes('db-01'));
   });
 
-  test('who logs in at one server is logged in at the other', async () => {
+  test('who logs in at one server is logged in at the other, and who logs out there is out at both', async () => {
     const added = await command(one, 'user', 'add', 'ada', '--role', 'viewer');
     const [, password] = /^Password: (.*)$/m.exec(added) ?? [];
     await until(() => existsSync(join(two.folder, 'server', 'users.json')));
@@ -122,6 +122,9 @@ describe('two servers with one authority', { skip: noPostgres }, () => {
     const cookie = (login.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
     await until(async () => (await fetch(url(two, '/api/summary'))).status === 401);
     assert.equal((await fetch(url(two, '/api/summary'), { headers: { cookie } })).status, 200);
+    await fetch(url(two, '/logout'), { method: 'POST', headers: { cookie } });
+    for (const pair of [two, one])
+      await until(async () => (await fetch(url(pair, '/api/summary'), { headers: { cookie } })).status === 401);
   });
 
   async function tried(pair: Pair, ...args: string[]): Promise<string> {

@@ -100,9 +100,11 @@ export class SessionWriter {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0) RETURNING id`,
     );
     this.#byLogin = db.prepare('SELECT id, recorded FROM sessions WHERE agent = ? AND seq = ? AND until IS NULL');
+    // One agent sends in the order of its log, in which a login stands before its end: its host's clock may have been set back
+    // between the two. Between two agents only the times tell.
     this.#byPeer = db.prepare(
       `SELECT id, recorded FROM sessions WHERE ip = ?1 AND port = ?2 AND host = ?3 AND until IS NULL
-       AND (pid IS NULL OR ?4 IS NULL OR pid = ?4) AND since <= ?5 ORDER BY since DESC LIMIT 1`,
+       AND (pid IS NULL OR ?4 IS NULL OR pid = ?4) AND (agent = ?6 OR since <= ?5) ORDER BY since DESC LIMIT 1`,
     );
     this.#end = db.prepare(
       `UPDATE sessions SET until = ?, lastedSeconds = ?, how = ?, confirmedAt = CASE WHEN confirmed THEN
@@ -196,7 +198,8 @@ export class SessionWriter {
 
   #find(agent: AgentRow, { session, ip, port, pid }: NumberedEnd['end'], host: number, untilMs: number): Found | null {
     let row = session === null ? undefined : this.#byLogin.get(agent.id, session);
-    if (row === undefined && ip !== null && port !== null) row = this.#byPeer.get(ip, port, host, pid, untilMs);
+    if (row === undefined && ip !== null && port !== null)
+      row = this.#byPeer.get(ip, port, host, pid, untilMs, agent.id);
     return (row as Found | undefined) ?? null;
   }
 

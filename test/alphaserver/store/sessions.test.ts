@@ -142,6 +142,17 @@ test("an end without its login's number is found by host, address, port and pid"
   assert.deepEqual(brief(sessions({ open: true })), [[50_002, null, null]]);
 });
 
+test("an end without its login's number ends the session of its own agent although the clock was set back, not one of another agent", async () => {
+  const peer = { ip: '192.0.2.10', port: 50_001, pid: 4_001 };
+  await append({ events: [login(1, 50)] });
+  const other = { agent: OTHER, host: 'web', events: [] };
+  await store.append([{ ...other, ends: [end(1, null, 40, peer)] }], START);
+  assert.equal(sessions({ open: true }).length, 1);
+  const [ended] = await append({ ends: [end(1, null, 40, peer)] });
+  assert.deepEqual([ended?.port, ended?.since, ended?.until], [50_001, at(50), at(40)]);
+  assert.equal(sessions({ open: true }).length, 0);
+});
+
 test('a list of open sessions confirms those it names, and never ends one that it does not name', async () => {
   await append({ events: [login(1), login(2), login(3), login(4)] });
   await append({ ping: open([1, 2], { unconfirmed: [2], upToSeq: 3 }) });

@@ -10,7 +10,7 @@ import { eventsAfter } from '../store/event-rows.ts';
 import { readerOf } from '../store/event-tables.ts';
 import { EVENTS_FILE } from '../store/folder.ts';
 import { MIGRATIONS } from '../store/schema.ts';
-import type { AgentBatch, BaseRow, StoreBase, StoredEvent } from '../store/store.ts';
+import type { AgentBatch, BaseRow, KeyRow, StoreBase, StoredEvent } from '../store/store.ts';
 import type { NewAppend } from './shared-log.ts';
 
 /** The name of every append that is copied. */
@@ -176,6 +176,8 @@ function baseOf(db: Database): StoreBase {
       sessions: rowsOf(db, 'sessions', 'h.name AS host', 'JOIN hosts h ON h.id = sessions.host'),
       gaps: rowsOf(db, 'gaps'),
       shapes: rowsOf(db, 'shapes'),
+      keyUses: keyRowsOf(db, 'keyUses'),
+      earlierKeyUses: keyRowsOf(db, 'earlierKeyUses'),
     };
   });
 }
@@ -202,3 +204,10 @@ function rowsOf(db: Database, table: 'gaps' | 'shapes' | 'sessions', more = 'NUL
   const sql = `SELECT ${table}.*, uuid AS agent, ${more} FROM ${table} JOIN agents ON agents.id = ${table}.agent ${joined}`;
   return (db.prepare(sql).all() as unknown as BaseRow[]).map(({ NULL: _, ...row }) => ({ ...row }) as BaseRow);
 }
+
+const keyRowsOf = (db: Database, table: 'keyUses' | 'earlierKeyUses'): KeyRow[] =>
+  (
+    db
+      .prepare(`SELECT ${table}.*, name AS host FROM ${table} JOIN hosts ON hosts.id = ${table}.host`)
+      .all() as unknown as KeyRow[]
+  ).map((row) => ({ ...row }));

@@ -166,6 +166,8 @@ export class PostgresLog implements SharedLog, ImportLog {
       sessions: of('session'),
       gaps: of('gap'),
       shapes: of('shape'),
+      keyUses: of('key use'),
+      earlierKeyUses: of('earlier key use'),
     };
   }
 
@@ -204,7 +206,7 @@ export class PostgresLog implements SharedLog, ImportLog {
     });
   }
 
-  async endCopy({ hosts, agents, sessions, gaps, shapes }: StoreBase): Promise<void> {
+  async endCopy({ hosts, agents, sessions, gaps, shapes, keyUses, earlierKeyUses }: StoreBase): Promise<void> {
     await this.#inTransaction(async (run) => {
       await run('DELETE FROM asgard.host_base', []);
       await run(
@@ -222,6 +224,8 @@ export class PostgresLog implements SharedLog, ImportLog {
         ...sessions.map((one) => ['session', JSON.stringify(one)]),
         ...gaps.map((one) => ['gap', JSON.stringify(one)]),
         ...shapes.map((one) => ['shape', JSON.stringify(one)]),
+        ...keyUses.map((one) => ['key use', JSON.stringify(one)]),
+        ...earlierKeyUses.map((one) => ['earlier key use', JSON.stringify(one)]),
       ];
       await run('DELETE FROM asgard.base', []);
       await run('INSERT INTO asgard.base SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])', [

@@ -12,7 +12,17 @@ import { fillOldLogins } from './old-logins.ts';
 import { deleteUpTo } from './retention.ts';
 import { LOGINS_VERSION, MIGRATIONS } from './schema.ts';
 import { SessionWriter } from './sessions.ts';
-import type { AgentBatch, Appended, BaseRow, Binding, LogPlace, Store, StoreBase, StoredEvent } from './store.ts';
+import type {
+  AgentBatch,
+  Appended,
+  BaseRow,
+  Binding,
+  KeyRow,
+  LogPlace,
+  Store,
+  StoreBase,
+  StoredEvent,
+} from './store.ts';
 
 const DAY_MS = 86_400_000;
 const LOG_POSITION = 'logPosition';
@@ -242,12 +252,16 @@ export class EventStore implements Store {
   }
 
   /** Begins an empty store with what is known of events that it will not get, or get without counting, inside the caller's transaction. */
-  begin({ hosts, agents, sessions, gaps, shapes }: StoreBase): void {
+  begin({ hosts, agents, sessions, gaps, shapes, keyUses, earlierKeyUses }: StoreBase): void {
     const host = this.db.prepare(
       'INSERT INTO hosts (name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, 0, ?, ?, ?, ?, ?)',
     );
     for (const one of hosts) host.run(one.host, one.firstSeenMs, one.firstSeenMs, one.accepted, one.failed, one.probes);
-    const insert = (table: string, rows: readonly BaseRow[], places: Readonly<Record<string, string>>): void => {
+    const insert = (
+      table: string,
+      rows: readonly (BaseRow | KeyRow)[],
+      places: Readonly<Record<string, string>>,
+    ): void => {
       for (const row of rows) {
         const names = Object.keys(row);
         const into = names.map((name) => (table === 'agents' && name === 'agent' ? 'uuid' : name));
@@ -256,10 +270,14 @@ export class EventStore implements Store {
       }
     };
     const agent = '(SELECT id FROM agents WHERE uuid = :agent)';
+    const ofHost = '(SELECT id FROM hosts WHERE name = :host)';
     insert('agents', agents, {});
-    insert('sessions', sessions, { agent, host: '(SELECT id FROM hosts WHERE name = :host)' });
+    insert('sessions', sessions, { agent, host: ofHost });
     insert('gaps', gaps, { agent });
     insert('shapes', shapes, { agent });
+    insert('keyUses', keyUses, { host: ofHost });
+    insert('earlierKeyUses', earlierKeyUses, { host: ofHost });
+    this.#sessions.reload();
     this.#agents = new Agents(this.db);
   }
 

@@ -46,6 +46,9 @@ export interface HostCounts {
 /** A row of a table, with the agent's own id, and the host's name where it has one, in the place of the store's numbers. */
 export type BaseRow = Readonly<Record<string, string | number | null>> & { readonly agent: string };
 
+/** A row of a table of keys, with the host's name in the place of the store's number. */
+export type KeyRow = Readonly<Record<string, string | number | null>> & { readonly host: string };
+
 /** What a store begins with that is copied, or whose first events are stored nowhere any more. */
 export interface StoreBase {
   readonly hosts: readonly HostCounts[];
@@ -53,6 +56,9 @@ export interface StoreBase {
   readonly sessions: readonly BaseRow[];
   readonly gaps: readonly BaseRow[];
   readonly shapes: readonly BaseRow[];
+  /** The uses of keys, and the last ones whose logins are stored no more; each with its host's name. */
+  readonly keyUses: readonly KeyRow[];
+  readonly earlierKeyUses: readonly KeyRow[];
 }
 
 /** The place of an append in a shared log. */

@@ -10,6 +10,7 @@ import { until } from '../until.ts';
 
 /** Keeps what the store holds, whatever day it is. */
 const FOR_EVER = { ALPHASERVER_RETENTION: '36500d' };
+const KEY = `ED25519 SHA256:${'a'.repeat(43)}`;
 const AGENT = '5f0c1f6e-9d0b-4c57-8a25-0d8f3f6a7c12';
 
 test('a store that is copied while its server runs, killed, and copied again answers as before', {
@@ -28,13 +29,18 @@ test('a store that is copied while its server runs, killed, and copied again ans
     await killed.end('SIGKILL');
     assert.equal((await pair.serverCommand('migrate', '--to', postgres.url)).code, 0);
     await sends(pair.port, wrong(4), 1, AGENT);
+    const login = { secondsAgo: 1, outcome: 'accepted', method: 'publickey', key: KEY } as const;
+    await sends(pair.port, [login, { ...login, user: 'ada' }], 5, AGENT);
     const answers = new Map<string, unknown>();
+    const keys = await pair.api<{ keys: object[] }>('/api/keys');
+    assert.equal(keys.keys.length, 1);
+    answers.set('/api/keys', keys);
     for (const path of Object.keys(oldAnswers()))
       if (!path.startsWith('/api/alerts')) answers.set(path, comparable(path, await pair.api(path)));
     const events = await pair.api<{ events: object[] }>('/api/events?limit=1000');
     await embedded.end('SIGTERM');
     const last = await pair.serverCommand('migrate', '--to', postgres.url);
-    assert.match(last.said, /Copied 4 events and \d+ decisions/);
+    assert.match(last.said, /Copied 6 events and \d+ decisions/);
     const shared = await other.serving({ ...FOR_EVER, ALPHASERVER_STORE: postgres.url });
     for (const [path, before] of answers) {
       let answer: { readonly error?: unknown } = {};
@@ -48,11 +54,11 @@ test('a store that is copied while its server runs, killed, and copied again ans
       assert.deepEqual(comparable(path, answer), before, path);
     }
     assert.deepEqual(await other.api('/api/events?limit=1000'), events);
-    await sends(other.port, wrong(6), 1, AGENT);
+    await sends(other.port, wrong(8), 1, AGENT);
     const { agents } = await other.api<{ agents: { agent: string; stored: number; gaps: number }[] }>('/api/ledger');
     assert.deepEqual(
       agents.filter(({ agent }) => agent === AGENT).map(({ stored, gaps }) => [stored, gaps]),
-      [[6, 0]],
+      [[8, 0]],
     );
     const foreign = await pair.serverCommand('migrate', '--to', postgres.url);
     assert.match(foreign.said, /a server uses the copy already, so that it is complete/);

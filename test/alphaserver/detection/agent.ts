@@ -11,6 +11,7 @@ export interface Attempt {
   readonly user?: string;
   readonly ip?: string;
   readonly host?: string;
+  readonly key?: string;
   /** `syslog` unless given. */
   readonly trust?: Trust | null;
 }
@@ -39,6 +40,7 @@ export async function sends(port: number, attempts: readonly Attempt[], seq = 1,
         user = 'root',
         ip = '203.0.113.5',
         host,
+        key,
         trust = 'syslog',
       },
       i,
@@ -54,6 +56,7 @@ export async function sends(port: number, attempts: readonly Attempt[], seq = 1,
       port: 40_000,
       trust,
       ...(host ? { host } : {}),
+      ...(key ? { key } : {}),
     }),
   );
   socket.write(

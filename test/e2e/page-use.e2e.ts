@@ -165,7 +165,7 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     await page.getByLabel('because').fill('ours');
     await page.locator('.decide').getByLabel('Your name').fill('mira');
     await page.getByRole('button', { name: 'Silence', exact: true }).click();
-    await shows(page, '.decided', /^Silenced \S+ for 198\.51\.100\.20 until/);
+    await shows(page, '.decided', /^Silenced incidents of 198\.51\.100\.20 on all hosts until/);
     await page.locator('.decided button').click();
     await shows(page, '.decided', /^Undone\.$/);
     assert.match((await page.getByRole('link', { name: 'Events as CSV' }).getAttribute('href')) ?? '', /format=csv/);

@@ -1,4 +1,5 @@
 /** Asks a browser about a page by scripts that are texts: the types here know no browser. */
+import { until } from '../until.ts';
 import type { Page } from './browser.ts';
 
 /** Gives the time of the first pixels, in milliseconds from when the page was asked for; 0 when the browser does not say. */
@@ -29,4 +30,17 @@ export function shift(page: Page): Promise<number> {
       .observe({ type: 'layout-shift', buffered: true });
     setTimeout(() => done(0), 500);
   })`);
+}
+
+/** Waits until the text of what a selector names is as wanted, for at most `limitMs`; else fails with the text that is there. */
+export async function shows(page: Page, selector: string, wanted: RegExp, limitMs?: number): Promise<void> {
+  let last = '';
+  await until(
+    async () => {
+      last = (await page.locator(selector).allInnerTexts()).join('\n');
+      return wanted.test(last);
+    },
+    () => `${selector} shows ${wanted}, not ${last}`,
+    limitMs,
+  );
 }

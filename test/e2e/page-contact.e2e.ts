@@ -7,6 +7,7 @@ import { Pair, type Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { AgentByHand } from './agent-by-hand.ts';
 import { chromiumPath, type Page, Watched } from './browser.ts';
+import { shows } from './browser-facts.ts';
 import { lacking } from './machine.ts';
 
 const chromium = chromiumPath();
@@ -22,29 +23,18 @@ describe('the page without its server', {
   let page: Page;
   let agent: AgentByHand;
 
-  const shows = async (selector: string, wanted: RegExp, limitMs?: number): Promise<void> => {
-    let last = '';
-    await until(
-      async () => {
-        last = (await page.locator(selector).allInnerTexts()).join('\n');
-        return wanted.test(last);
-      },
-      () => `${selector} shows ${wanted}, not ${last}`,
-      limitMs,
-    );
-  };
   const icon = () => page.locator('link[rel="icon"]').getAttribute('href');
   const login = { outcome: 'accepted', user: 'mira', method: 'publickey', ip: '192.0.2.17' } as const;
   /** The page as it is while the server is there, and well. */
   const isQuiet = async (): Promise<void> => {
-    await shows('#answer-title', /^All quiet$/);
-    await shows('#link', /^Live$/);
+    await shows(page, '#answer-title', /^All quiet$/);
+    await shows(page, '#link', /^Live$/);
     assert.match(String(await icon()), /icon\.svg$/);
   };
   const isLost = async (): Promise<void> => {
-    await shows('#answer-title', /^Not connected since \d\d:\d\d$/, LOST_LIMIT_MS);
-    await shows('#answer-why', /^What you see is from then\.$/);
-    await shows('#link', /^Not connected$/);
+    await shows(page, '#answer-title', /^Not connected since \d\d:\d\d$/, LOST_LIMIT_MS);
+    await shows(page, '#answer-why', /^What you see is from then\.$/);
+    await shows(page, '#link', /^Not connected$/);
     assert.match(await page.title(), /^Not connected since \d\d:\d\d · Asgard$/);
     assert.match(String(await icon()), /icon-unknown\.svg$/);
     assert.equal(await page.locator('#answer').getAttribute('data-state'), 'unknown');
@@ -76,20 +66,20 @@ describe('the page without its server', {
 
   it('says so on the page of an incident, too', async () => {
     await agent.events(...Array.from({ length: 12 }, () => ({ outcome: 'failed', ip: '203.0.113.7' }) as const));
-    await shows('#answer-title', /^Under attack$/);
+    await shows(page, '#answer-title', /^Under attack$/);
     assert.match(String(await icon()), /icon-attack\.svg$/);
     await page.locator('#because a').first().click();
-    await shows('#incident-title', /203\.0\.113\.7/);
+    await shows(page, '#incident-title', /203\.0\.113\.7/);
     server.child.kill('SIGSTOP');
     try {
-      await shows('#lost', /^Not connected since \d\d:\d\d: what you see is from then\.$/, LOST_LIMIT_MS);
+      await shows(page, '#lost', /^Not connected since \d\d:\d\d: what you see is from then\.$/, LOST_LIMIT_MS);
       assert.match(await page.title(), /^Not connected since/);
     } finally {
       server.child.kill('SIGCONT');
     }
     await until(async () => !(await page.locator('#lost').isVisible()));
     await page.goBack();
-    await shows('#answer-title', /^Under attack$/);
+    await shows(page, '#answer-title', /^Under attack$/);
   });
 
   it('says that it cannot know while the rules lag behind what is stored', async () => {
@@ -103,13 +93,13 @@ describe('the page without its server', {
         const { state, why } = (await answer.json()) as { state: string; why: string | null };
         return state === 'unknown' && /^The rules are \d+ s behind/.test(why ?? '');
       });
-      await shows('#answer-title', /^Not known now$/);
-      await shows('#answer-why', /^The rules are \d+ s behind what is stored: there may be more\./);
+      await shows(page, '#answer-title', /^Not known now$/);
+      await shows(page, '#answer-why', /^The rules are \d+ s behind what is stored: there may be more\./);
     } finally {
       other.exec('ROLLBACK');
       other.close();
     }
-    await shows('#answer-title', /^(Under attack|All quiet)$/, 90_000);
+    await shows(page, '#answer-title', /^(Under attack|All quiet)$/, 90_000);
   });
 
   it('says within seconds that a killed server is gone, and shows the next one', async () => {
@@ -118,8 +108,8 @@ describe('the page without its server', {
     server = await pair.serving();
     agent = await AgentByHand.of('web-01', pair.port);
     await agent.events({ ...login, ip: '192.0.2.18' });
-    await shows('#link', /^Live$/);
-    await shows('#feed', /192\.0\.2\.18/);
-    await shows('#answer-title', /^(Under attack|All quiet)$/);
+    await shows(page, '#link', /^Live$/);
+    await shows(page, '#feed', /192\.0\.2\.18/);
+    await shows(page, '#answer-title', /^(Under attack|All quiet)$/);
   });
 });

@@ -5,7 +5,7 @@ import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 import { AgentByHand } from './agent-by-hand.ts';
 import { chromiumPath, type Page, violations, Watched } from './browser.ts';
-import { widths } from './browser-facts.ts';
+import { shows, widths } from './browser-facts.ts';
 import { lacking } from './machine.ts';
 
 const chromium = chromiumPath();
@@ -18,16 +18,6 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
   let agent: AgentByHand;
 
   const text = async (page: Page, of: string): Promise<string> => (await page.locator(of).innerText()).trim();
-  const shows = async (page: Page, selector: string, wanted: RegExp): Promise<void> => {
-    let last = '';
-    await until(
-      async () => {
-        last = (await page.locator(selector).allInnerTexts()).join('\n');
-        return wanted.test(last);
-      },
-      () => `${selector} shows ${wanted}, not ${last}`,
-    );
-  };
   const settled = (page: Page): Promise<void> =>
     until(async () => (await page.locator('#content').getAttribute('aria-busy')) === 'false');
   const open = async (path: string, look = {}): Promise<Page> => {

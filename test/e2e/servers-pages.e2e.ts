@@ -6,6 +6,7 @@ import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 import { AgentByHand } from './agent-by-hand.ts';
 import { chromiumPath, type Page, Watched } from './browser.ts';
+import { shows } from './browser-facts.ts';
 import { lacking } from './machine.ts';
 
 const chromium = chromiumPath();
@@ -20,18 +21,6 @@ describe('the pages of two servers', {
   let pairs: Pair[];
   let browsers: Watched[];
   let agent: AgentByHand;
-
-  const shows = async (page: Page, selector: string, wanted: RegExp): Promise<void> => {
-    let last = '';
-    await until(
-      async () => {
-        last = (await page.locator(selector).allInnerTexts()).join('\n');
-        return wanted.test(last);
-      },
-      () => `${selector} shows ${wanted}, not ${last}`,
-      LIMIT_MS,
-    );
-  };
 
   before(async () => {
     postgres = await Postgres.start('fsync=off');
@@ -52,7 +41,8 @@ describe('the pages of two servers', {
 
   it('have the same incident, and an acknowledgement in one browser is seen in the other', async () => {
     const [here, there] = (await Promise.all(browsers.map((browser) => browser.open('/')))) as [Page, Page];
-    for (const page of [here, there]) await shows(page, '#because', new RegExp(SOURCE.replaceAll('.', '\\.')));
+    for (const page of [here, there])
+      await shows(page, '#because', new RegExp(SOURCE.replaceAll('.', '\\.')), LIMIT_MS);
     const link = async (page: Page): Promise<string | null> =>
       page.locator('#because .unacknowledged a').first().getAttribute('href');
     const incident = await link(here);
@@ -61,7 +51,7 @@ describe('the pages of two servers', {
     await here.locator('#because .unacknowledged a').first().click();
     await here.getByLabel('Your name').fill('mira');
     await here.getByRole('button', { name: 'Acknowledge' }).click();
-    await shows(here, '.acknowledged', /^Acknowledged by mira, /);
+    await shows(here, '.acknowledged', /^Acknowledged by mira, /, LIMIT_MS);
     // The other page hears of it by its stream: nobody touches it.
     await until(
       async () => (await there.locator(`#because .unacknowledged a[href="${incident}"]`).count()) === 0,
@@ -69,13 +59,13 @@ describe('the pages of two servers', {
       LIMIT_MS,
     );
     await there.goto(new URL(incident, there.url()).href);
-    await shows(there, '.acknowledged', /^Acknowledged by mira, /);
+    await shows(there, '.acknowledged', /^Acknowledged by mira, /, LIMIT_MS);
   });
 
   it('show an event that one of them took, both without being asked again', async () => {
     const pages = await Promise.all(browsers.map((browser) => browser.open('/')));
     await agent.events({ outcome: 'failed', ip: '198.51.100.23', user: 'just-now' });
-    for (const page of pages) await shows(page, 'body', /just-now/);
+    for (const page of pages) await shows(page, 'body', /just-now/, LIMIT_MS);
     for (const browser of browsers) assert.deepEqual(browser.complaints, []);
   });
 });

@@ -28,7 +28,7 @@ export interface AgentOptions {
   readonly logName: string;
   readonly source: LogSource;
   readonly reader: Reader;
-  /** Where the reader notes what becomes of sessions. */
+  /** The reader notes here what becomes of sessions. */
   readonly sessions: SessionChanges;
   readonly watch: Pick<SessionWatch, 'isDue' | 'read' | 'compare'>;
   readonly outbox: Outbox;

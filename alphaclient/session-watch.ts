@@ -21,7 +21,7 @@ const LOOK_LATEST_MS = 60_000;
 const CHECK = 'connectionsBefore';
 const BOOT_ID = 'bootId';
 
-/** What a watch looks at. */
+/** The things that a watch looks at. */
 export interface SessionWatchOptions {
   readonly reader: Reader;
   readonly sessions: SessionChanges;

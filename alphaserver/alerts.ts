@@ -41,7 +41,7 @@ export interface AlertingOptions {
 export class Alerting {
   readonly #options: AlertingOptions;
   readonly thread: AlertThread;
-  /** As the rules file has them. */
+  /** The settings as the rules file has them. */
   #settings: AlertSettings;
   readonly #timer: NodeJS.Timeout;
   /** The answers of the API. */

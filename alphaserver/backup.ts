@@ -11,7 +11,7 @@ import { ROLLUPS_FILE } from './rollups/schema.ts';
 import { openReadOnly } from './store/database.ts';
 import { EVENTS_FILE, isInUse } from './store/folder.ts';
 
-/** In this order: what is made from the events must not be ahead of them. */
+/** The files are copied in this order: what is made from the events must not be ahead of them. */
 const DATABASES = [ROLLUPS_FILE, ALERTS_FILE, EVENTS_FILE];
 /** Lists what is in a backup. Written last: a backup without it is none. */
 const LIST_FILE = 'backup.json';
@@ -33,7 +33,7 @@ interface List {
   readonly files: readonly Listed[];
 }
 
-/** What a backup holds. */
+/** The contents of a backup. */
 export interface BackupSummary {
   readonly files: number;
   readonly bytes: number;

@@ -32,7 +32,7 @@ export interface PeersOptions {
 export class Peers {
   readonly #options: PeersOptions;
   readonly #timers: NodeJS.Timeout[];
-  /** Until when each agent counts as connected to another server, by this server's clock. */
+  /** The time until which each agent counts as connected to another server, by this server's clock. */
   readonly #elsewhere = new Map<string, number>();
   /** The agents that were published as connected at the last exchange. */
   #published = new Set<string>();

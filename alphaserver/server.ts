@@ -1,4 +1,4 @@
-/** `alphaserver run`: the parts of a server put together, until it is told to stop. */
+/** `alphaserver run`: the parts of a server put together, until a signal stops it. */
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';

@@ -7,7 +7,7 @@
 export type Outcome = 'accepted' | 'failed' | 'probe';
 
 /**
- * How sure it is that sshd wrote the line, in contract section 1. `journal`: journald names sshd's own program as the
+ * The trust in a line says how sure it is that sshd wrote it. `journal`: journald names sshd's own program as the
  * sender. `syslog`: a file written by a syslog, where any local program may use sshd's tag. `forgeable`: a client can write
  * whole lines.
  */

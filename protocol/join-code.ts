@@ -1,6 +1,6 @@
 /** The code with which a host joins: what it checks the server by, and a secret that it shows. Pure. */
 
-/** As much of the SHA-256 of the authority's certificate: nobody finds another certificate with the same 128 bits. */
+/** The code holds so many bytes of the SHA-256 of the authority's certificate: nobody finds another certificate with the same 128 bits. */
 export const FINGERPRINT_BYTES = 16;
 /** Nobody guesses 128 bits. */
 export const SECRET_BYTES = 16;

@@ -10,7 +10,7 @@ const CODE_LIMIT_CHARS = 256;
 export interface Enroll {
   readonly type: 'enroll';
   readonly version: number;
-  /** What `alphaserver enroll` printed. */
+  /** The code that `alphaserver enroll` printed. */
   readonly code: string;
   /** A PKCS #10 request in PEM. */
   readonly csr: string;

@@ -50,7 +50,7 @@ export interface EndMessage {
   readonly number: number;
   readonly end: SessionEnd;
 }
-/** Goodbye. [P12] */
+/** The last message of either side: it is about to close the connection. [P12] */
 export interface Quit {
   readonly type: 'quit';
 }
@@ -67,7 +67,7 @@ export type ServerMessage =
       readonly seq: number;
       /** The highest number of an end that is stored; absent: none. */
       readonly end?: number;
-      /** What the server takes beyond version 1 as it was first; absent means nothing. */
+      /** The features that the server has beyond version 1 as it was first; absent means none. */
       readonly accepts?: readonly string[];
     }
   | { readonly type: 'enrolled'; readonly certificate: string; readonly ca: string }

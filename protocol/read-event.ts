@@ -14,7 +14,7 @@ function wrongText(value: unknown, field: keyof typeof EVENT_TEXT_LIMITS): strin
 }
 
 /**
- * What is wrong with a value from outside that should be an event: one sentence naming the field,
+ * Returns the fault of a value from outside that should be an event: one sentence naming the field,
  * or null when it can be taken with `eventFrom`. Never throws.
  */
 export function eventFault(value: unknown): string | null {

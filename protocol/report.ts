@@ -1,5 +1,5 @@
 /**
- * What an agent tells about itself besides events, carried by `ping` in fields that a server may ignore:
+ * An agent reports this about itself besides events, carried by `ping` in fields that a server may ignore:
  * how its log is doing, what it did not understand, and what it could not read.
  * All numbers are totals since the agent's state folder was made, so that a report may be lost or come twice.
  */
@@ -29,11 +29,11 @@ export interface AgentReport {
 export const SSHD_PROGRAMS = ['sshd', 'sshd-session', 'sshd-auth'] as const;
 export type SshdProgram = (typeof SSHD_PROGRAMS)[number];
 
-/** What a log says of the release of its sshd. */
+/** The release of sshd that a log names. */
 export interface SshdRelease {
   /** The newest name among those that wrote it; null where it does not say. */
   readonly program: SshdProgram | null;
-  /** As sshd writes it at LogLevel DEBUG, such as `OpenSSH_9.6p1`; null where no line has it. */
+  /** The version as sshd writes it at LogLevel DEBUG, such as `OpenSSH_9.6p1`; null where no line has it. */
   readonly version: string | null;
 }
 

@@ -4,7 +4,7 @@ import { EVENT_TEXT_LIMITS } from './event.ts';
 import { isAddress, isCount, isHostName, isPid, isPort, isTime } from './values.ts';
 
 /**
- * How a session ended: `closed` (its process or PAM said so, or the connection broke), `disconnected` (the client said so), `timeout`
+ * A session ended in one of these ways: `closed` (its process or PAM said so, or the connection broke), `disconnected` (the client said so), `timeout`
  * (the client did not answer), `gone` (its connection is not among the kernel's), `sshd-restart`, `reboot`, `unknown` (its process id or
  * port is another's).
  */
@@ -41,7 +41,7 @@ export interface SessionEnd {
 export interface UnexplainedConnection {
   readonly ip: string;
   readonly port: number;
-  /** When the agent saw it first: ISO 8601. */
+  /** The time at which the agent saw it first: ISO 8601. */
   readonly since: string;
 }
 
@@ -56,7 +56,7 @@ export type BlindReason = (typeof BLIND_REASONS)[number];
 export interface OpenSessions {
   /** The moment of the list: ISO 8601. */
   readonly at: string;
-  /** How many sessions the whole list has: the part that ends there is the last. */
+  /** The number of sessions in the whole list: the part that ends there is the last. */
   readonly sessions: number;
   /** The place of this part's first session in the list, from 0. */
   readonly from: number;
@@ -64,13 +64,13 @@ export interface OpenSessions {
   readonly list: readonly number[];
   /** Those of `list` of which the kernel has not said that their connection is there. */
   readonly unconfirmed: readonly number[];
-  /** When the kernel was last asked: ISO 8601; null where it was not. */
+  /** The time at which the kernel was last asked: ISO 8601; null where it was not. */
   readonly confirmedAt: string | null;
   /** Why the kernel does not say anything; null where it does. */
   readonly blind: BlindReason | null;
   /** Connections older than sshd's LoginGraceTime and a minute; in the first part alone. */
   readonly unexplained: readonly UnexplainedConnection[];
-  /** sshd's LoginGraceTime as the agent was told, in seconds; 0: connections may stay without a login for ever. */
+  /** sshd's LoginGraceTime as the agent read it, in seconds; 0: connections may stay without a login for ever. */
   readonly loginGraceSeconds: number;
 }
 
@@ -83,10 +83,10 @@ export const UNEXPLAINED_PER_PING = 100;
 /** The longest LoginGraceTime, in seconds: a week. */
 export const LOGIN_GRACE_LIMIT_SECONDS = 604_800;
 
-/** What an end may leave out. */
+/** The fields that an end may leave out. */
 const ABSENT = { user: null, ip: null, port: null, pid: null, lastedSeconds: null, session: null, host: null };
 
-/** What is wrong with a value from outside that should be the end of a session: one sentence, or null. Never throws. */
+/** Returns the fault of a value from outside that should be the end of a session: one sentence, or null. Never throws. */
 export function endFault(value: Readonly<Record<string, unknown>>): string | null {
   const given: Readonly<Record<string, unknown>> = { ...ABSENT, ...value };
   const { at, session, user, ip, port, pid, lastedSeconds, how, host } = given as Record<keyof SessionEnd, unknown>;

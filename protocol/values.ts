@@ -22,7 +22,7 @@ export function isHostName(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= HOST_LIMIT && !NOT_IN_A_NAME.test(value);
 }
 
-/** What `isUtcTime` reads: `d` is a digit, all else stands for itself. */
+/** The form that `isUtcTime` reads: `d` is a digit, all else stands for itself. */
 const UTC_TIME = 'dddd-dd-ddTdd:dd:dd.dddZ';
 const DIGIT = 'd'.charCodeAt(0);
 const ZERO = '0'.charCodeAt(0);

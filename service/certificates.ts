@@ -50,7 +50,7 @@ export class RequestError extends Error {
   readonly code = 'request';
 }
 
-/** What an authority certifies. */
+/** The subject of a certificate. */
 export interface Wanted {
   /** The common name. */
   readonly name: string;

@@ -85,7 +85,7 @@ export function expiryFault(path: string, nowMs: number): string | null {
   return endsMs > nowMs ? null : `The certificate in ${path} expired at ${new Date(endsMs).toISOString()}`;
 }
 
-/** What those who are neither a file's owner nor of its group may do. A group may read: Debian's `ssl-cert` is one for keys. */
+/** The mode bits of those who are neither a file's owner nor of its group. A group may read: Debian's `ssl-cert` is one for keys. */
 const OPEN_TO_OTHERS = 0o007;
 
 /** Checks a file with a private key, which others may not read. */

@@ -92,7 +92,7 @@ export const networkDigits = (network: string): string =>
 
 /** A network in CIDR form, read. */
 export interface Network {
-  /** As it is written: an address in it of more bits than `bits` is cut. */
+  /** The network as it is written: an address in it of more bits than `bits` is cut. */
   readonly text: string;
   readonly version: 4 | 6;
   readonly bits: number;

@@ -12,12 +12,12 @@ const FOLDER = 'requests';
 const REQUEST = /^[0-9a-f-]{36}\.request$/;
 const LOOK_EVERY_MS = 500;
 const WAIT_EVERY_MS = 100;
-/** How long a command waits for its answer. */
+/** A command waits this long for its answer. */
 export const ANSWER_LIMIT_MS = 30_000;
 /** The longest request, in bytes. */
 const REQUEST_LIMIT_BYTES = 65_536;
 
-/** What a process answers: a value, or why it does not do it. */
+/** The answer of a process: a value, or why it does not do it. */
 export type Answer = { readonly value: unknown } | { readonly fault: string };
 
 const ROOT_UID = 0;

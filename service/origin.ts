@@ -5,7 +5,7 @@ import { Reader, type Response } from 'maxmind';
 import { networkWith } from './ip-network.ts';
 import type { Logger } from './logger.ts';
 
-/** What is known of an address; null where no file says so. `country` is an ISO 3166 code, `network` in CIDR form. */
+/** The origin of an address; null where no file says so. `country` is an ISO 3166 code, `network` in CIDR form. */
 export interface Origin {
   readonly country: string | null;
   readonly network: string | null;
@@ -88,7 +88,7 @@ class Book {
 }
 
 interface Found {
-  /** As ip-location-db has it. */
+  /** The country's code in a file of ip-location-db. */
   readonly country_code?: unknown;
   readonly country?: { readonly iso_code?: unknown };
   readonly registered_country?: { readonly iso_code?: unknown };

@@ -11,15 +11,15 @@ const RESTART_LIMIT_MS = 60_000;
 /** Requests that may wait for a thread; more are refused. */
 const REQUESTS_LIMIT = 2_000;
 /**
- * What a thread may fill with new objects before V8 looks which are still needed. Half of V8's own bound: each thread would
+ * A thread may fill this much memory with new objects before V8 looks which are still needed. Half of V8's own bound: each thread would
  * keep dozens of MiB more that it does not use, and stop for longer.
  */
 const YOUNG_GENERATION_MB = 24;
 
-/** Messages between the two sides: `post` and `request` to the thread, `say` and `reply` from it. */
+/** Messages between the two sides: `post` and `request` to the thread, `emit` and `reply` from it. */
 export interface ThreadMessages {
   readonly post: unknown;
-  readonly say: unknown;
+  readonly emit: unknown;
   readonly request: unknown;
   readonly reply: unknown;
 }
@@ -42,7 +42,7 @@ type ToThread<M extends ThreadMessages> =
   | { readonly type: 'close' };
 
 type FromThread<M extends ThreadMessages> =
-  | { readonly type: 'say'; readonly message: M['say'] }
+  | { readonly type: 'emit'; readonly message: M['emit'] }
   | { readonly type: 'reply'; readonly number: number; readonly reply: M['reply'] }
   | { readonly type: 'fault'; readonly number: number; readonly code: string; readonly message: string };
 
@@ -52,8 +52,8 @@ export interface ThreadOptions<M extends ThreadMessages> {
   readonly script: URL;
   /** Gives what `runThread` hands on as `data`, at each start. It must be cloneable. */
   readonly data: () => unknown;
-  /** Hears what the thread says. */
-  readonly said?: (message: M['say']) => void;
+  /** Takes what the thread emits. */
+  readonly emitted?: (message: M['emit']) => void;
   /** Called after each start but the first: what was posted to the thread that died is gone. */
   readonly restarted?: () => void;
   /** Hears that the thread died, and after how many milliseconds it is started again. */
@@ -173,8 +173,8 @@ export class Thread<M extends ThreadMessages> {
   }
 
   #hear(message: FromThread<M>): void {
-    if (message.type === 'say') {
-      this.#options.said?.(message.message);
+    if (message.type === 'emit') {
+      this.#options.emitted?.(message.message);
       return;
     }
     const pending = this.#pending.get(message.number);
@@ -214,14 +214,14 @@ export interface ThreadWork<M extends ThreadMessages> {
  */
 export function runThread<M extends ThreadMessages>(
   niceSteps: number,
-  begin: (data: never, say: (message: M['say'], transfer?: readonly TransferListItem[]) => void) => ThreadWork<M>,
+  begin: (data: never, emit: (message: M['emit'], transfer?: readonly TransferListItem[]) => void) => ThreadWork<M>,
 ): void {
   const port = parentPort;
   if (isMainThread || !port) return;
   yieldToOthers(niceSteps);
   const send = (message: FromThread<M>, transfer: readonly TransferListItem[] = []): void =>
     port.postMessage(message, transfer);
-  const work = begin(workerData as never, (message, transfer) => send({ type: 'say', message }, transfer));
+  const work = begin(workerData as never, (message, transfer) => send({ type: 'emit', message }, transfer));
   const answer = async (number: number, request: M['request']): Promise<void> => {
     try {
       const given = await work.answer?.(request);

@@ -4,7 +4,7 @@
 export class TokenBucket {
   readonly #burst: number;
   readonly #perSecond: number;
-  /** What may still happen now; below 0 it is owed. */
+  /** The tokens that are left now; below 0 they are owed. */
   #left: number;
   #atMs: number;
 

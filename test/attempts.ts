@@ -4,6 +4,9 @@ import { appendFileSync } from 'node:fs';
 import type { Pair } from './programs.ts';
 import { until } from './until.ts';
 
+/** A disk that has just got room again may take its time. */
+const STORED_LIMIT_MS = 60_000;
+
 type Count = 'sent' | 'stored' | 'gaps' | 'waiting' | 'repeats' | 'linesRead';
 
 export interface Ledger {
@@ -41,6 +44,7 @@ export class Attempts {
     await until(
       async () => (await this.#ledger()).totals.stored >= this.count,
       () => `${this.count} attempts stored`,
+      STORED_LIMIT_MS,
     );
     // A dear result of before may be given again for a while.
     let users: string[] = [];
@@ -50,6 +54,7 @@ export class Attempts {
         return users.length >= this.count;
       },
       () => `${this.count} attempts shown, ${users.length} are`,
+      STORED_LIMIT_MS,
     );
     assert.deepEqual(users.sort(), Array.from({ length: this.count }, (_, i) => `u${i + 1}`).sort());
   }

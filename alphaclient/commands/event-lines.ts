@@ -12,7 +12,7 @@ const QUOTE = 34;
 const BACKSLASH = 92;
 const ZERO = 48;
 
-/** What is printed: an event, or the end of a session, whose `reason` is how it ended. */
+/** One printed row: an event, or the end of a session, whose `reason` is how it ended. */
 export interface Printed {
   readonly event: Omit<LoginEvent, 'outcome'> & { readonly outcome: Outcome | 'ended' };
   readonly line: number;

@@ -28,7 +28,7 @@ const ROOT_UID = 0;
 /** Root writes a service's settings, and the service's group reads them: a token may stand there. */
 const SETTINGS_MODE = 0o640;
 
-/** What the command is given. */
+/** The arguments of the command. */
 export interface JoinGiven {
   readonly server: Address;
   readonly code: string | null;
@@ -155,8 +155,8 @@ async function started(unit: string, state: string, { stdout, stderr }: JoinGive
   try {
     for (const verb of ['enable', 'restart']) execFileSync('systemctl', ['--quiet', verb, unit], { stdio: 'pipe' });
   } catch (error) {
-    const said = String((error as { stderr?: Buffer }).stderr ?? error).trim();
-    throw new UserError(`${unit} does not start: ${said}`);
+    const message = String((error as { stderr?: Buffer }).stderr ?? error).trim();
+    throw new UserError(`${unit} does not start: ${message}`);
   }
   const endsMs = Date.now() + CONNECTED_LIMIT_MS;
   while (Date.now() < endsMs) {

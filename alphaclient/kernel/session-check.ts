@@ -8,7 +8,7 @@ import type { Connection } from '../sshd/connection.ts';
 import { HOST_SESSION_LIMIT_CONNECTIONS } from '../sshd/connection-table.ts';
 import { canonicalAddress, type KernelConnection } from './connections.ts';
 
-/** What is added to sshd's LoginGraceTime before a connection without a login is one that should not be. */
+/** This time is added to sshd's LoginGraceTime before a connection without a login is one that should not be. */
 export const GRACE_MARGIN_MS = 60_000;
 /** sshd's LoginGraceTime where it is 0: connections may stay without a login for ever, and this is long for one. */
 const ENDLESS_GRACE_MS = 120_000;
@@ -30,20 +30,20 @@ export interface CheckSettings {
   readonly loginGraceSeconds: number;
 }
 
-/** What the log says at the moment of a look. */
+/** The state of the log at the moment of a look. */
 export interface LogView {
   readonly sessions: Iterable<Connection>;
   /** Connections before a login, and those that are closed but for late lines. */
   readonly beforeLogin: Iterable<Connection>;
   /** Ports that the log says sshd listens on. */
   readonly ports: readonly number[];
-  /** When sshd's listener was last started or stopped, Unix milliseconds; NaN for never. */
+  /** The last start or stop of sshd's listener, Unix milliseconds; NaN for never. */
   readonly listenerMs: number;
   /** Tells whether a process of this id is there, as far as this process can see. */
   readonly isProcess: (pid: number) => boolean;
 }
 
-/** What a look finds out about sessions. */
+/** The result of one look. */
 export interface Findings {
   /** Sessions whose connection the kernel has, for the first time. */
   readonly confirmed: readonly Connection[];
@@ -74,7 +74,7 @@ function loggedPeer({ ip, port }: Connection): string | null {
   return address === null || port === null ? null : peerOf(address, port);
 }
 
-/** What a check keeps over a restart of the agent. */
+/** The state of a check that a restart of the agent keeps. */
 export interface SavedCheck {
   /** Peers of connections that were there before the first look of all, and are still. */
   readonly peers: readonly string[];
@@ -93,7 +93,7 @@ export class SessionCheck {
   readonly #settings: CheckSettings;
   /** Peers of connections that were there before the first look of all, and are still; null before it. */
   #before: Set<string> | null;
-  /** When a confirmed session was first missed, by its number, and how often since. */
+  /** The first look that missed each confirmed session, by its number, and how many have since. */
   #missed = new Map<number, Missed>();
   #strangers = new Map<string, Stranger>();
   /** Ports that sessions of the log came to. */
@@ -135,7 +135,7 @@ export class SessionCheck {
     };
   }
 
-  /** When the kernel was last asked, and what it said that the log does not. */
+  /** The last look: its time, and the connections that the log does not explain. */
   report(): { confirmedMs: number | null; blind: BlindReason | null; unexplained: UnexplainedConnection[] } {
     const isBlind = this.#blind !== null;
     return {

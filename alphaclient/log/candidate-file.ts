@@ -47,7 +47,7 @@ interface DecompressedContent {
   /** False where the file is damaged behind those bytes. */
   readonly complete: boolean;
   readonly head: Buffer;
-  /** For each offset asked for: the bytes before it. */
+  /** The bytes before each offset that was asked for. */
   readonly before: ReadonlyMap<number, Buffer>;
 }
 

@@ -25,7 +25,7 @@ export interface FileSourceOptions {
   readonly path: string;
   /** The place to begin at in a log never followed before. */
   readonly from: 'start' | 'end';
-  /** As saved after the last chunk; null for a log never followed before. An invalid one is logged as an error, once. */
+  /** The position as it was saved after the last chunk; null for a log never followed before. An invalid one is logged as an error, once. */
   readonly position: LogPosition | null;
   readonly log: SourceLogger;
   /** Milliseconds between two looks without a watch event; default LOOK_EVERY_MS. */
@@ -49,7 +49,7 @@ export class FileSource implements LogSource {
   #fileWatch: { readonly file: string; readonly close: () => void } | null = null;
   #folderWatch: FSWatcher | null = null;
   #obstacle: Obstacle | null = null;
-  /** Since when every look has met files that moved meanwhile, Unix milliseconds. */
+  /** The first look of those that met files moving meanwhile, without one in between that did not; Unix milliseconds. */
   #movingMs: number | null = null;
   #started = false;
   #busy = false;

@@ -71,7 +71,7 @@ export interface FileFacts {
   readonly givenBorn?: string;
   /** Bytes in the file. */
   readonly size: number;
-  /** When it was last written, Unix milliseconds. */
+  /** The time of its last write, Unix milliseconds. */
   readonly mtimeMs: number;
   /** Its link count; 0 once it is deleted. */
   readonly links: number;
@@ -93,7 +93,7 @@ export function factsOf(stat: BigIntStats): FileFacts {
   };
 }
 
-/** What identifies the inode of a file. */
+/** The identity of a file's inode. */
 type Inode = Pick<FileFacts, 'id' | 'born' | 'givenBorn'>;
 
 /** Returns whether two stats can be of one file, judged by device, inode and birth time. */

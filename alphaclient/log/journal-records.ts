@@ -17,7 +17,7 @@ export interface Records {
   readonly bytes: Uint8Array;
   /** The cursor of the last record, also of one that is not in `bytes`; null when there was none. */
   readonly cursor: string | null;
-  /** When that record was written, Unix milliseconds; null when there was none. */
+  /** The time at which that record was written, Unix milliseconds; null when there was none. */
   readonly writtenMs: number | null;
   /** The gaps that journald reported. */
   readonly gaps: readonly Gap[];

@@ -15,7 +15,7 @@ import type { Chunk, Gap, LogPosition, LogSource, SourceLogger, SourceState } fr
 
 /** The settings of a journal that is followed. */
 export interface JournalOptions {
-  /** As saved after the last chunk; null for a journal never followed before. */
+  /** The position as it was saved after the last chunk; null for a journal never followed before. */
   readonly position: LogPosition | null;
   /** The place to begin at in a journal never followed before. */
   readonly from: 'start' | 'end';

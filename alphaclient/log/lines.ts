@@ -7,7 +7,7 @@ import { LINE_LIMIT_BYTES } from './source.ts';
 export const CUT_MARK = ' [line cut here: too long]';
 
 /**
- * Of NUL bytes that stand together within a line only so many are kept: a hole of any size must not push out the line behind it. Text in
+ * A line keeps only so many of NUL bytes that stand together: a hole of any size must not push out the line behind it. Text in
  * UTF-16 has fewer.
  */
 const NUL_RUN_LIMIT_BYTES = 4;

@@ -2,7 +2,7 @@
 import type { Logger } from '../../service/logger.ts';
 
 /**
- * Where a log was read up to, in the terms of its source: plain JSON, versioned by the source, saved in the outbox in the
+ * A position says where a log was read up to, in the terms of its source: plain JSON, versioned by the source, saved in the outbox in the
  * same transaction as the events read before it.
  */
 export type LogPosition = Readonly<Record<string, unknown>>;
@@ -25,7 +25,7 @@ export interface Chunk {
   readonly bytes: Uint8Array;
   /** The position behind these lines. */
   readonly position: LogPosition;
-  /** When the file with these lines was last written, Unix milliseconds: it gives year-less lines their year. */
+  /** The time of the last write to the file with these lines, Unix milliseconds: it gives year-less lines their year. */
   readonly writtenMs: number;
   /** Gaps that lie before these lines. */
   readonly gaps: readonly Gap[];

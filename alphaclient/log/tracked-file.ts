@@ -27,7 +27,7 @@ export class TrackedFile {
   /** The copy in which part of its content is read. */
   #copy: TrackedFile | null = null;
   #shorterCopyBytes: number | null = null;
-  /** When something was last read from it, or it was rotated away, Unix milliseconds. */
+  /** The time at which something was last read from it, or it was rotated away, Unix milliseconds. */
   activeMs = 0;
 
   constructor(file: KnownFile) {

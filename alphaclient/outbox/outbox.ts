@@ -66,9 +66,9 @@ export interface ReadResult {
   readonly atMs: number;
 }
 
-/** What one read changes of sessions. */
+/** The changes that one read makes to sessions. */
 export interface ReadSessions extends Omit<SessionCommit, 'begun'> {
-  /** For each event, the number of the session that begins with it; 0 for none. */
+  /** The number of the session that begins with each event; 0 for none. */
   readonly begun: readonly number[];
 }
 

@@ -40,7 +40,7 @@ export class Checkpoint {
   readonly #file: string;
   #candidate: OutboxState | null = null;
   #writtenMs = 0;
-  /** How many sessions the file that was written last has. */
+  /** The number of sessions in the file that was written last. */
   #sessions = 0;
 
   constructor(folder: string) {

@@ -22,7 +22,7 @@ export interface NumberedEnd {
   readonly end: Omit<SessionEnd, 'session'>;
 }
 
-/** What one commit changes. `begun`: the number of the session that begins with an event, by the event's `seq`. */
+/** The changes of one commit. `begun`: the number of the session that begins with an event, by the event's `seq`. */
 export interface SessionCommit {
   readonly begun: ReadonlyMap<number, number>;
   readonly saved: readonly (readonly [id: number, saved: unknown])[];

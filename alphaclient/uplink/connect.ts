@@ -24,7 +24,7 @@ export function tokenFault(socket: Socket, name: string, allowsPlain: boolean): 
   return `the token is not sent to ${address ?? 'an unknown address'} over tcp://, where others can read it; use tls:// for ${name}, or set ALPHACLIENT_ALLOW_PLAIN=true`;
 }
 
-/** What the TLS files hold, as Node takes it. A renewed certificate is used from the next connection on. */
+/** The contents of the TLS files, as Node takes them. A renewed certificate is used from the next connection on. */
 class TlsContext {
   readonly #files: TlsFiles;
   readonly #stamp = new FileStamp();

@@ -48,7 +48,7 @@ const HANDSHAKE: Readonly<Record<string, string>> = {
   ECONNRESET: 'it closed the connection during the handshake; tcp:// may be meant in ALPHACLIENT_SERVER',
 };
 
-/** As much of a certificate's names as a message shows. */
+/** A message shows at most so many characters of a certificate's names. */
 const NAMES_LIMIT_CHARS = 200;
 
 /** Returns the words for an error of a connection to `address`, with its code; an error of our own is said as it is. */

@@ -18,7 +18,7 @@ const TRIES_LIMIT = 3;
 /** Certificates of a chain that are looked at. */
 const CHAIN_LIMIT = 8;
 
-/** What a host joins by. */
+/** The means by which a host joins. */
 export interface JoinRequest {
   readonly server: Address;
   /** The code as it was given, and its parts. */
@@ -29,7 +29,7 @@ export interface JoinRequest {
   readonly csr: string;
 }
 
-/** What came of it, in PEM. */
+/** The identity that the server gave, in PEM. */
 export interface Joined {
   readonly certificate: string;
   readonly ca: string;

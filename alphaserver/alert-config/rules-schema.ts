@@ -16,7 +16,7 @@ import { ATTACK_RULES, COUNT_LIMIT, type Rule, SEVERITIES } from './rules.ts';
 /** No object takes a property that it does not name: a misspelt one is a mistake. */
 const CLOSED = { additionalProperties: false };
 const NO_LINE_END = '^[^\\r\\n]*$';
-/** As `ssh-keygen -l` prints it. */
+/** A fingerprint as `ssh-keygen -l` prints it. */
 const FINGERPRINT = '^(SHA256:[A-Za-z0-9+/]{43}|MD5(:[0-9a-f]{2}){16})$';
 const HTTP_URL = '^https?://[^\\s]+$';
 const MAIL_ADDRESS = '^[^\\s@<>,;"]+@[^\\s@<>,;"]+$';
@@ -274,7 +274,7 @@ export const RULES_FILE = object(
 export type RulesFile = Static<typeof RULES_FILE>;
 
 type ChannelEntry = Static<typeof channel>;
-/** A channel with its defaults filled in: one of several, told apart by `type`. */
+/** A channel with its defaults filled in: one of several, distinguished by `type`. */
 export type Channel<Entry = ChannelEntry> = Entry extends ChannelEntry
   ? Entry & Required<Pick<Entry, 'severity' | 'resolved'>>
   : never;

@@ -54,7 +54,7 @@ export class AlertThread {
         delivers: this.#delivers,
         geoipFiles: options.geoipFiles ?? null,
       }),
-      said: (message) => this.#hear(message),
+      emitted: (message) => this.#hear(message),
       died: (error, restartMs) => {
         this.#isDown = true;
         log.error(`The alert thread died and is started again in ${restartMs / 1_000} s: ${error.message}`);
@@ -84,7 +84,7 @@ export class AlertThread {
     return this.#channels;
   }
 
-  /** To be called after each commit of events. */
+  /** The store calls this after each commit of events. */
   stored(): void {
     this.#thread.post({ type: 'stored' });
   }
@@ -127,7 +127,7 @@ export class AlertThread {
     return this.#thread.close();
   }
 
-  #hear(message: AlertMessages['say']): void {
+  #hear(message: AlertMessages['emit']): void {
     const { log, written, now } = this.#options;
     switch (message.type) {
       case 'progress':

@@ -66,7 +66,7 @@ export interface AlertMessages {
     | { readonly type: 'configure'; readonly settings: AlertSettings }
     | { readonly type: 'deliver'; readonly delivers: boolean }
     | { readonly type: 'recorded'; readonly number: number; readonly fault: string | null };
-  readonly say:
+  readonly emit:
     | { readonly type: 'progress'; readonly progress: Progress }
     | { readonly type: 'written'; readonly incidents: readonly WrittenIncident[] }
     | { readonly type: 'channels'; readonly channels: readonly ChannelStatus[] }
@@ -77,7 +77,7 @@ export interface AlertMessages {
   readonly reply: null;
 }
 
-type Say = (message: AlertMessages['say']) => void;
+type Emit = (message: AlertMessages['emit']) => void;
 
 /** The settings and the store's folder. */
 export interface AlertWorkerData {
@@ -90,7 +90,7 @@ export interface AlertWorkerData {
 }
 
 class AlertWorker implements ThreadWork<AlertMessages> {
-  readonly #say: Say;
+  readonly #emit: Emit;
   readonly #log: Logger;
   readonly #file: AlertFile;
   readonly #events: EventSource;
@@ -116,14 +116,14 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   #channelsDue = false;
   #isClosed = false;
 
-  constructor({ folder, settings, delivers, geoipFiles }: AlertWorkerData, say: Say) {
-    this.#say = say;
+  constructor({ folder, settings, delivers, geoipFiles }: AlertWorkerData, emit: Emit) {
+    this.#emit = emit;
     this.#settings = settings;
     this.#delivers = delivers;
     const level =
       (one: LogLine['level']) =>
       (message: string, fields: object = {}) =>
-        say({ type: 'log', line: { level: one, message, fields } });
+        emit({ type: 'log', line: { level: one, message, fields } });
     this.#log = { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
     this.#file = new AlertFile(folder, (decisions) => this.#record(decisions));
     // The query thread reads them too, and says what is wrong with them.
@@ -228,7 +228,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   #report(written: readonly WrittenIncident[]): void {
     if (written.length === 0) return;
     for (const one of written) logAlert(this.#log, one);
-    this.#say({ type: 'written', incidents: streamed(written) });
+    this.#emit({ type: 'written', incidents: streamed(written) });
     this.#notifier.wake();
   }
 
@@ -299,7 +299,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
     const { position } = this.#file.reached;
     const lagMs = this.#runner.lagMs(Date.now());
     const { states } = this.#runner;
-    this.#say({ type: 'progress', progress: { position, checkpoint: this.#file.checkpoint.position, lagMs, states } });
+    this.#emit({ type: 'progress', progress: { position, checkpoint: this.#file.checkpoint.position, lagMs, states } });
   }
 
   /** Says the state of the channels, once for all that changes in one turn of the event loop. */
@@ -308,7 +308,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
     this.#channelsDue = true;
     setImmediate(() => {
       this.#channelsDue = false;
-      if (!this.#isClosed) this.#say({ type: 'channels', channels: this.#notifier.status() });
+      if (!this.#isClosed) this.#emit({ type: 'channels', channels: this.#notifier.status() });
     });
   }
 
@@ -336,7 +336,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
     this.#records += 1;
     const pending = Promise.withResolvers<void>();
     this.#recording.set(this.#records, pending);
-    this.#say({ type: 'record', number: this.#records, decisions });
+    this.#emit({ type: 'record', number: this.#records, decisions });
     return pending.promise;
   }
 
@@ -368,4 +368,4 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   }
 }
 
-runThread<AlertMessages>(NICE_STEPS, (data: AlertWorkerData, say) => new AlertWorker(data, say));
+runThread<AlertMessages>(NICE_STEPS, (data: AlertWorkerData, emit) => new AlertWorker(data, emit));

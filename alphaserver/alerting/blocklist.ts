@@ -51,7 +51,7 @@ export interface BlocklistOptions {
 export function blocked(incidents: readonly Incident[], options: BlocklistOptions): Blocked[] {
   const { settings, withPrivate, nowMs, identityOf, byHand = NOTHING_HOLDS } = options;
   const allowed = networks([...settings.allow.addresses, ...byHand.allows]);
-  /** Until when each address is on the list by the word of each identity. */
+  /** The time until which each identity's word puts each address on the list. */
   const words = new Map<string, Map<string, number>>();
   for (const incident of incidents) {
     if (incident.closedAt !== null || incident.late || !settings.blocklistRules.includes(incident.rule)) continue;

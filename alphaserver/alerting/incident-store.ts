@@ -33,7 +33,7 @@ export interface WrittenIncident extends StoredIncident {
   readonly became: 'opened' | 'closed' | 'grew' | 'withdrawn' | 'replaced';
 }
 
-/** Under which settings, and how far the rules are. */
+/** The settings of the rules, and the position up to which they have read. */
 export interface WriteContext extends Settled {
   readonly settings: AlertSettings;
   readonly nowMs: number;

@@ -23,7 +23,7 @@ const SCANS_AT_ONCE = 8;
  */
 const JUDGED_AHEAD = 256;
 const LEAST_SHARE = 16;
-/** So many times an agent's share of successes: they are what must not wait. */
+/** Successes have so many times an agent's share: they must not wait. */
 const SUCCESS_SHARES = 4;
 /** Keyed states that a Lookahead may hold; with more it begins anew, from the engine's. */
 const AHEAD_STATES_LIMIT = 20_000;

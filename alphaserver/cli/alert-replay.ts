@@ -77,7 +77,7 @@ const shown = (incident: Incident): unknown => {
   return view;
 };
 
-/** What the rules are given besides the events. */
+/** The rules get this besides the events. */
 interface RaisedOptions {
   readonly settings: AlertSettings;
   readonly sinceMs: number;

@@ -6,7 +6,7 @@ import { escapeText } from '../../service/escape.ts';
 import { makeBackup, restoreBackup } from '../backup.ts';
 import type { ServerConfig } from '../config.ts';
 
-/** What is copied is for its owner alone. */
+/** Only the owner can read the copy. */
 const PRIVATE = 0o077;
 const MIB = 1_048_576;
 const sizeOf = (bytes: number): string => `${(bytes / MIB).toFixed(1)} MiB`;

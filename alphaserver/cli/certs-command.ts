@@ -15,7 +15,7 @@ import { shareAuthority } from '../shared-secrets.ts';
 /** How long the resolver may take to give this machine's full name. */
 const NAME_LIMIT_MS = 3_000;
 
-/** What `certs init` is given. */
+/** The arguments of `certs init`. */
 export interface InitGiven {
   readonly names: readonly string[] | null;
   /** The folder for the files, or null. */
@@ -121,8 +121,8 @@ function namesOfMachine(): readonly string[] {
 /** Asks the resolver for this machine's full name; none where it does not know it. */
 function fullName(): readonly string[] {
   try {
-    const said = execFileSync('hostname', ['--fqdn'], { encoding: 'utf8', timeout: NAME_LIMIT_MS, stdio: 'pipe' });
-    return [said.trim()].filter((name) => /^[A-Za-z0-9.-]+$/.test(name));
+    const output = execFileSync('hostname', ['--fqdn'], { encoding: 'utf8', timeout: NAME_LIMIT_MS, stdio: 'pipe' });
+    return [output.trim()].filter((name) => /^[A-Za-z0-9.-]+$/.test(name));
   } catch {
     return [];
   }

@@ -9,10 +9,10 @@ import { isPatternList } from '../ingest/host-pattern.ts';
 import { JoinCodes } from '../ingest/join-codes.ts';
 import { isCertificateName } from '../ingest/joined-hosts.ts';
 
-/** How long a code is good unless somebody says otherwise. */
+/** A code is good for this long unless `--for` says otherwise. */
 const GOOD_FOR_MS = 3_600_000;
 
-/** What `enroll` is given. */
+/** The arguments of `enroll`. */
 export interface EnrollGiven {
   readonly names: readonly string[];
   readonly hosts: string | null;

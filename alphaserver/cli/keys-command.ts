@@ -24,10 +24,10 @@ import type { Revoked } from './revoked-key.ts';
 
 /** Its name in the data folder, unless another file is given. */
 export const REVOKED_KEYS_FILE = 'revoked-keys';
-/** What sshd, which may run as another user, must be able to read. */
+/** sshd, which may run as another user, must be able to read the list. */
 const PUBLIC_MODE = 0o644;
 const SSH_KEYGEN_LIMIT_MS = 30_000;
-/** What the command is given; `ca` is the file of the CA's public key. */
+/** The arguments of the command; `ca` is the file of the CA's public key. */
 interface RevokeOptions {
   readonly keys: readonly Revoked[];
   readonly file: string | null;

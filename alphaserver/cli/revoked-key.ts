@@ -1,10 +1,10 @@
-/** What `alphaserver keys revoke` takes. Pure. */
+/** Reads the keys and certificates that `alphaserver keys revoke` takes. Pure. */
 import type { ValueParser } from '../../service/value-parser.ts';
 
 /** The largest serial of a certificate: 64 bits. */
 const SERIAL_LIMIT = 2n ** 64n - 1n;
 
-/** What is revoked: a key by its hash, or a certificate by its serial and CA. */
+/** The subject of a revocation: a key by its hash, or a certificate by its serial and CA. */
 export type Revoked =
   | { readonly hash: string; readonly serial?: never }
   | { readonly serial: string; readonly hash?: never };

@@ -57,7 +57,7 @@ function sourceOf({ ip, port }: StoredEvent, withPort: boolean): string {
   return ip.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** At least `least` wide, so that columns stand below each other as far as they can, and at most `most`. */
+/** Pads a text to `least` columns, so that columns stand below each other as far as they can, and at most `most`. */
 const inColumn = (text: string, least: number, most: number): string =>
   padded(fitted(text, most), Math.min(Math.max(least, width(text)), most));
 

@@ -8,7 +8,7 @@ import { authorityOf } from '../ingest/authority.ts';
 import { makePassword, type Role, Users } from '../web/users.ts';
 import { inDataFolder } from './data-folder.ts';
 
-/** Who is meant, and the file with the password. */
+/** The user that is meant, and the file with the password. */
 interface Given {
   readonly name: string;
   readonly file: string | null;

@@ -15,14 +15,14 @@ const PAGE = 1_000;
 /** How long ago the kernel must have confirmed a session for it to be shown as confirmed: three looks, and their way here. */
 const CONFIRMED_WITHIN_MS = 90_000;
 
-/** What the command is given. */
+/** The arguments of the command. */
 interface WhoOptions {
   readonly host: string | null;
   readonly user: string | null;
   readonly json: boolean;
 }
 
-/** Where the command writes; `columns` is the variable COLUMNS. */
+/** The output of the command; `columns` is the variable COLUMNS. */
 interface WhoIo extends ProgramIo {
   readonly columns: string | undefined;
 }

@@ -19,7 +19,7 @@ export type AgentStatus = Pick<
 
 /** Holds what is remembered of one agent: plain data. Times are Unix milliseconds. */
 export interface AgentMemory {
-  /** Since when its log is gone, or null. */
+  /** The time since which its log is gone, or null. */
   readonly goneAt: number | null;
   /** Totals of lines that were not understood, sampled now and then within the window, oldest first. */
   readonly unknown: readonly (readonly [atMs: number, total: number])[];

@@ -73,14 +73,14 @@ export class IncidentTracker {
   readonly #options: TrackerOptions;
   #config: DetectionConfig;
   readonly grouping: ScanGrouping;
-  /** To be given at once: new ones, and those that take the place of withdrawn ones. */
+  /** Incidents that are given at once: new ones, and those that take the place of withdrawn ones. */
   readonly #opened = new Set<TrackedIncident>();
   readonly #withdrawn: TrackedIncident[] = [];
   readonly #regrouped = new Set<TrackedIncident>();
   /** Left their state, so that this is the last of them. */
   readonly #final = new Set<TrackedIncident>();
   readonly #closed = new Set<TrackedIncident>();
-  /** Only grown, those that wait longest first. */
+  /** Incidents that have only grown, those that wait longest first. */
   readonly #grown = new Set<TrackedIncident>();
   /** The incidents that were not given as closed yet. */
   readonly #open = new Set<TrackedIncident>();

@@ -53,7 +53,7 @@ export interface TrackedIncident extends ScanReference {
   partOf: ScanReference | null;
   /** True when it was given to whoever asked for changes. */
   isReported: boolean;
-  /** Since when it has grown without being given, by the clock; null when it has not. */
+  /** The time since which it has grown without being given, by the clock; null when it has not. */
   grownSinceMs: number | null;
   /** Null once it has left its state. */
   state: AnyState | null;

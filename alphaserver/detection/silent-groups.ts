@@ -5,7 +5,7 @@ import type { Incident } from './incident.ts';
 import { shown, spanWords } from './incident-summary.ts';
 import { TOUCHED_LIMIT } from './threshold-window.ts';
 
-/** From so many on, agents that fall silent within TOGETHER_WITHIN_MS of each other are one incident. */
+/** So many agents or more that fall silent within TOGETHER_WITHIN_MS of each other are one incident. */
 export const TOGETHER_LEAST_AGENTS = 10;
 /** Twice as long as heartbeats that say nothing new are stored apart. */
 export const TOGETHER_WITHIN_MS = 60_000;
@@ -17,7 +17,7 @@ const NAMES_SHOWN = 5;
 
 interface Member {
   readonly host: string;
-  /** When it was heard last as it fell silent, Unix milliseconds. */
+  /** The time at which it was heard last, Unix milliseconds. */
   readonly lastSeen: number;
 }
 

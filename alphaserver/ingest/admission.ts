@@ -18,7 +18,7 @@ export interface Peer {
 /** Describes an agent that was let in. */
 export interface Admitted {
   readonly identity: Identity | null;
-  /** What the store has to note of it, or null. */
+  /** The fact that the store has to note of it, or null. */
   readonly change: BindingChange | null;
   /** The SHA-256 of its token, or null. */
   readonly tokenHash: string | null;

@@ -25,7 +25,7 @@ interface Waiting {
   readonly agent: string;
   readonly weight: number;
   readonly batch: AgentBatch;
-  /** By the clock that only runs forward. */
+  /** The time by the clock that only runs forward. */
   readonly submittedMs: number;
   readonly done: (appended: Appended) => void;
   readonly failed: (error: unknown) => void;
@@ -41,8 +41,8 @@ export type CommitListener = (stored: readonly Appended[]) => void;
 export function weightOf({ events, ends = [], ping }: AgentBatch, chars = 0): number {
   const parts = ping ? ping.shapes.length + ping.gaps.length : 0;
   const listed = Math.ceil((ping?.open?.list.length ?? 0) / LISTED_SESSIONS_PER_EVENT);
-  const said = Math.max(events.length + ends.length, Math.ceil(chars / CHARACTERS_PER_EVENT));
-  return 1 + said + parts * PING_PART_WEIGHT_EVENTS + listed;
+  const content = Math.max(events.length + ends.length, Math.ceil(chars / CHARACTERS_PER_EVENT));
+  return 1 + content + parts * PING_PART_WEIGHT_EVENTS + listed;
 }
 
 /** Hears how long things took, in milliseconds of the clock that only runs forward. Must not throw. */
@@ -71,7 +71,7 @@ export class GroupCommit {
   readonly #now: () => number;
   readonly #listeners: CommitListener[] = [];
   readonly #queue = new FairQueue<Waiting>();
-  /** What a commit takes that runs, or that failed and is tried again. */
+  /** The batch of a commit that runs, or that failed and is tried again. */
   #taken: Waiting[] = [];
   /** The newest heartbeat of each agent. */
   #heartbeats = new Map<string, AgentBatch>();

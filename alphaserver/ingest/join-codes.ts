@@ -22,9 +22,9 @@ export interface CodeTerms {
   readonly name: string | null;
   /** Patterns of the hosts that its agent may report besides, or null. */
   readonly hosts: string | null;
-  /** How many hosts may join. */
+  /** The number of hosts that may join. */
   readonly count: number;
-  /** Until when, Unix milliseconds. */
+  /** The time until which they may, Unix milliseconds. */
   readonly endsMs: number;
 }
 

@@ -22,7 +22,7 @@ export interface JoinedHost {
 /** Describes a client's certificate, as far as it matters here. */
 export interface AgentCertificate {
   readonly name: string;
-  /** From when it is valid, Unix milliseconds. */
+  /** The time from which it is valid, Unix milliseconds. */
   readonly fromMs: number;
 }
 

@@ -13,7 +13,7 @@ import { TlsFaults } from './tls-faults.ts';
 import { Unadmitted, type UnadmittedLimits } from './unadmitted.ts';
 import { ValueBounds, type ValueLimits } from './value-bounds.ts';
 
-/** The most connections at once; more are told `busy`. A session without traffic holds a few KiB. */
+/** The most connections at once; more get `busy`. A session without traffic holds a few KiB. */
 export const SESSIONS_LIMIT = 100_000;
 /** Sessions are checked for silence, and tokens for a change, at this interval. */
 const CHECK_EVERY_MS = 1_000;
@@ -21,7 +21,7 @@ const CHECK_EVERY_MS = 1_000;
 const CHECKED_AT_ONCE = 100;
 /** TCP keep-alive finds half-open connections earlier than heartbeats do. */
 const KEEP_ALIVE_MS = 30_000;
-/** At a shutdown, sessions have this long to read their last acknowledgement. */
+/** Sessions have this long to read their last acknowledgement at a shutdown. */
 const CLOSE_LIMIT_MS = 2_000;
 
 /** Says where to listen, and holds what each session is given. */
@@ -244,7 +244,7 @@ function certificateOf(socket: Socket): Peer['certificate'] {
   return { name, fromMs: Date.parse(from ?? ''), fault };
 }
 
-/** What is wrong with a client's certificate, by Node's codes of OpenSSL's X509_V_ERR. */
+/** The faults of a client's certificate in words, by Node's codes of OpenSSL's X509_V_ERR. */
 const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'has ended: its host joins again by a code of alphaserver enroll NAME',
   CERT_NOT_YET_VALID: "is not valid yet by this server's clock",

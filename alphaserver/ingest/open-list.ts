@@ -10,7 +10,7 @@ export const LIST_STORED_EVERY_MS = 30_000;
 export class OpenListParts {
   #parts: OpenSessions[] = [];
   #sessions = 0;
-  /** What was stored last, without its times. */
+  /** The list that was stored last, without its times. */
   #stored = '';
   #storedMs = Number.NEGATIVE_INFINITY;
 

@@ -55,14 +55,14 @@ export interface SessionOptions {
   readonly stream: Duplex;
   /** `IP:PORT`, for people. */
   readonly peer: string;
-  /** What the connection shows of who is at its other end. */
+  /** The connection shows this of who is at its other end. */
   readonly shown: () => Peer;
   readonly ingest: GroupCommit;
   readonly admission: Admission;
   /** Null where the server has no authority of its own, or this connection is not encrypted. */
   readonly joining: Pick<Joining, 'enroll' | 'renew'> | null;
   readonly sessions: Sessions;
-  /** What the agents have brought of users and sources. */
+  /** The users and sources that the agents have brought. */
   readonly values: ValueBounds;
   readonly log: Logger;
   readonly now: () => number;
@@ -78,7 +78,7 @@ export class Session {
   readonly #openedMs: number;
   #hello: Hello | null = null;
   #heardMs: number;
-  /** When the line began that has not ended; null between two lines. */
+  /** The time at which the line began that has not ended; null between two lines. */
   #lineBegunMs: number | null = null;
   #gathered: SequencedEvent[] = [];
   /** Characters of the lines that were gathered. */
@@ -91,7 +91,7 @@ export class Session {
   #isRejected = false;
   /** True once `enroll` or `renew` came. */
   #hasAsked = false;
-  /** Until when nothing is read, since the agent brings too much that is new at once. */
+  /** The time until which nothing is read, since the agent brings too much that is new at once. */
   #slowedUntilMs = 0;
   /** The newest ping, and what was stored of the one before. */
   #heartbeat: { readonly report: AgentReport | null; readonly seenMs: number } | null = null;
@@ -399,11 +399,11 @@ export class Session {
     this.#flush();
     const hello = this.#hello as Hello;
     // An empty batch at the end of the queue: once it is through, all before it is stored and acknowledged.
-    const said = (): void => {
+    const settled = (): void => {
       this.#options.log.info('Client is requesting to quit');
       this.end();
     };
-    this.#options.ingest.submit({ agent: hello.agent, host: hello.host, events: [] }).then(said, said);
+    this.#options.ingest.submit({ agent: hello.agent, host: hello.host, events: [] }).then(settled, settled);
   }
 
   /** Reads on, or stops reading, by how much waits for the store and for the peer. */

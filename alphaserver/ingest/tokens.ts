@@ -14,11 +14,11 @@ export interface TokenRecord {
   readonly revokedAt: string | null;
   /** Patterns of the hosts that its agent may report, with commas between; null: the host of its first hello. */
   readonly hosts: string | null;
-  /** What a script may ask for with it; null for an agent. */
+  /** The scope that a script has with it; null for an agent. */
   readonly scope: Scope | null;
 }
 
-/** What scripts' tokens are good for: everything that a viewer or an operator may ask for, or one path. */
+/** The scopes of scripts' tokens: everything that a viewer or an operator may ask for, or one path. */
 export const SCOPES = ['metrics', 'blocklist', 'viewer', 'operator'] as const;
 export type Scope = (typeof SCOPES)[number];
 /** The names of the file of agents' tokens, and of that of scripts'. */

@@ -9,13 +9,13 @@ export interface Family {
   readonly buckets?: readonly number[];
 }
 
-/** Above this number of hosts there are no series of single hosts. */
+/** Single hosts have series of their own up to this number of hosts. */
 export const HOST_SERIES_LIMIT = 1_000;
 const PER_HOST = `only while there are at most ${HOST_SERIES_LIMIT} hosts, see asgard_host_series_left_out`;
 
 /** A commit, and what waits for it: from a fast disk to one that hangs. */
 const FAST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-/** From the event to the store: from milliseconds to a log that is read days late. */
+/** The delays from the event to the store reach from milliseconds to a log that is read days late. */
 const DELAY_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3_600, 21_600, 86_400, 604_800];
 
 const counter = (help: string, ...labels: string[]) => ({ type: 'counter', help, labels }) as const;
@@ -23,7 +23,7 @@ const gauge = (help: string, ...labels: string[]) => ({ type: 'gauge', help, lab
 const histogram = (help: string, buckets: readonly number[]) =>
   ({ type: 'histogram', help, labels: [], buckets }) as const;
 
-/** By name, in the order they are shown. Counters of stored facts come from the store and survive a restart. */
+/** All families by their names, in the order they are shown. Counters of stored facts come from the store and survive a restart. */
 export const FAMILIES = {
   asgard_attempts_total: counter('Login attempts stored, by outcome: accepted or failed', 'outcome'),
   asgard_probes_total: counter('Connections stored that ended before any decision'),

@@ -31,7 +31,7 @@ export interface Figures {
   readonly version: string;
 }
 
-/** When one of the server's certificates expires, Unix milliseconds. */
+/** The end of each of the server's certificates, Unix milliseconds. */
 export interface CertificateEnd {
   readonly use: 'agents' | 'page' | 'authority';
   readonly endsMs: number;

@@ -17,7 +17,7 @@ export type MakeMessages = (notifications: readonly Notification[], count: numbe
 export interface ChannelQueue {
   /** The number of incidents that are not delivered yet: queued ones, those dropped to keep the bound, those in a message. */
   readonly pending: number;
-  /** Since when a notification of one of these severities is queued, Unix milliseconds; null where none is. */
+  /** The time since which a notification of one of these severities is queued, Unix milliseconds; null where none is. */
   oldestMs(severities: readonly Severity[]): number | null;
   /** The time at which the channel's last message was made, Unix milliseconds; null for never. */
   readonly lastMadeMs: number | null;

@@ -28,7 +28,7 @@ export function sendable(quietHours: QuietHours | null, nowMs: number): readonly
 
 /** Holds what the time of a channel's next message depends on. */
 export interface Grouping {
-  /** Since when a notification is queued, and when the last message was made; null for never. Unix milliseconds. */
+  /** The times since which a notification is queued, and at which the last message was made; null for never. Unix milliseconds. */
   readonly sinceMs: number;
   readonly lastMs: number | null;
   readonly groupWaitMs: number;

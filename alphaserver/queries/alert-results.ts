@@ -41,12 +41,12 @@ export const AlertDetail = object({
 });
 export type AlertDetail = Static<typeof AlertDetail>;
 
-/** Which alerts are asked for: `open` only open ones, or only closed ones; null leaves a condition out. */
+/** A question for alerts: `open` only open ones, or only closed ones; null leaves a condition out. */
 export interface AlertQuery {
   readonly open: boolean | null;
   readonly sinceMs: number | null;
   readonly limit: number;
-  /** From an earlier answer's `next`. */
+  /** The cursor of an earlier answer's `next`. */
   readonly cursor: string | null;
 }
 

@@ -1,4 +1,4 @@
-/** Agents, hosts, and what agents told, as stored: who is connected is not known here. */
+/** Agents, hosts, and what agents reported, as stored: who is connected is not known here. */
 import { AGENT_STATES, type AgentReport } from '../../protocol/report.ts';
 import type { Database } from '../store/database.ts';
 import type { StoredGap } from '../store/store.ts';
@@ -54,7 +54,7 @@ export function agentsAfter(db: Database, after: number, limit: number): LedgerF
     .all(after, limit) as unknown as LedgerFacts[];
 }
 
-/** What one state's agents add up to. */
+/** The sums over the agents of one state. */
 const SUMS = {
   agents: 'count(*)',
   sent: "sum(max(lastSeq, coalesce(report ->> 'sentSeq', 0)))",

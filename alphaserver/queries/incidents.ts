@@ -11,7 +11,7 @@ import type { Incident } from '../detection/incident.ts';
 import type { Database } from '../store/database.ts';
 import { standing } from './decisions.ts';
 
-/** Which incidents are asked for; null leaves a condition out. Parts of a scan are left out unless asked for. */
+/** A question for incidents; null leaves a condition out. Parts of a scan are left out unless asked for. */
 export interface IncidentQuery {
   readonly open: boolean | null;
   readonly sinceMs: number | null;
@@ -20,11 +20,11 @@ export interface IncidentQuery {
   readonly rule?: string | null;
   readonly severity?: string | null;
   readonly source?: string | null;
-  /** Only the parts of this scan. */
+  /** The scan whose parts alone are asked for. */
   readonly partOf?: string | null;
 }
 
-/** Which addresses a firewall asks for, and in which format. */
+/** A firewall's question for addresses, and the format that it wants. */
 export interface BlocklistQuery {
   readonly settings: BlocklistSettings;
   readonly withPrivate: boolean;
@@ -51,7 +51,7 @@ const storedOf = ({ body, acknowledgedAt, acknowledgedBy }: Row): StoredIncident
   acknowledgedBy,
 });
 
-/** Where an incident has what it touched: a path into its JSON for one thing alone, and for all. */
+/** The place at which an incident has what it touched: a path into its JSON for one thing alone, and for all. */
 const TOUCHED = {
   host: { column: "body ->> 'host'", list: '$.hosts' },
   ip: { column: 'source', list: '$.ips' },

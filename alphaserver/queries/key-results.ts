@@ -22,7 +22,7 @@ export const LoginKey = object({
 });
 export type LoginKey = Static<typeof LoginKey>;
 
-/** What one key's page shows: `GET /api/keys/FINGERPRINT`. */
+/** The answer about one key: `GET /api/keys/FINGERPRINT`. */
 export const KeyDetail = object({
   ...LoginKey.properties,
   uses: list(
@@ -39,7 +39,7 @@ export const KeyDetail = object({
 });
 export type KeyDetail = Static<typeof KeyDetail>;
 
-/** Where a page of keys goes on. */
+/** The place where a page of keys goes on. */
 export interface KeyCursor {
   readonly atMs: number;
   readonly fingerprint: string;
@@ -48,7 +48,7 @@ export interface KeyCursor {
 /** Writes a cursor as an answer's `next` has it. */
 export const keyCursor = ({ atMs, fingerprint }: KeyCursor): string => `${atMs}.${fingerprint}`;
 
-/** Which keys are asked for; null leaves a condition out. */
+/** A question for keys; null leaves a condition out. */
 export interface KeyQuery {
   readonly user: string | null;
   readonly host: string | null;

@@ -38,7 +38,7 @@ export interface StoredFigures {
   readonly totals: LedgerTotals;
   readonly events: number;
   readonly unrolled: number;
-  /** By rule and severity, for each that ever opened one. */
+  /** The numbers by rule and severity, for each that ever opened one. */
   readonly alerts: readonly {
     readonly rule: string;
     readonly severity: string;

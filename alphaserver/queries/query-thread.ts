@@ -23,7 +23,7 @@ export interface QueryData {
 export interface QueryMessages {
   readonly post: never;
   /** A fault of a file that says where sources are. */
-  readonly say: string;
+  readonly emit: string;
   readonly request: QueryRequest;
   readonly reply: Timed<unknown>;
 }
@@ -38,12 +38,12 @@ export class QueryThread {
   readonly #thread: Thread<QueryMessages>;
   readonly #results = new ResultCache();
 
-  /** `geoipFiles` as ALPHASERVER_GEOIP names them, or null; `log` is told when one cannot be used. */
+  /** `geoipFiles` as ALPHASERVER_GEOIP names them, or null; `log` gets a warning when one cannot be used. */
   constructor(folder: string, geoipFiles: string | null = null, log?: Pick<Logger, 'error'>) {
     this.#thread = new Thread({
       script: new URL('./query-worker.ts', import.meta.url),
       data: (): QueryData => ({ folder, geoipFiles }),
-      said: (fault) => log?.error(fault),
+      emitted: (fault) => log?.error(fault),
       closeLimitMs: 0,
     });
   }

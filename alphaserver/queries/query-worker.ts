@@ -11,8 +11,8 @@ import { openReader } from './snapshot.ts';
 /** Storing goes first, and rolling up: the more waits to be rolled up, the more a query has to read. */
 const NICE_STEPS = 15;
 
-runThread<QueryMessages>(NICE_STEPS, ({ folder, geoipFiles }: QueryData, say) => {
-  const queries = new Queries(openReader(folder), originsOrCountries(geoipFiles, { error: say }));
+runThread<QueryMessages>(NICE_STEPS, ({ folder, geoipFiles }: QueryData, emit) => {
+  const queries = new Queries(openReader(folder), originsOrCountries(geoipFiles, { error: emit }));
   return {
     answer: ({ query, values, json }) => {
       const startedMs = performance.now();

@@ -20,7 +20,7 @@ interface Entry {
   result: Promise<unknown> | null;
   readonly version: number;
   loading: boolean;
-  /** Until when it is given again though more is stored; infinite while an expensive one loads. */
+  /** The time until which it is given again though more is stored; infinite while an expensive one loads. */
   untilMs: number;
 }
 

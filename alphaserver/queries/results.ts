@@ -77,10 +77,10 @@ export interface EventCursor {
   readonly id: number;
 }
 
-/** As an answer's `next` has it. */
+/** The cursor as an answer's `next` has it. */
 export const eventCursor = ({ atMs, id }: EventCursor): string => `${atMs}.${id}`;
 
-/** Which events are asked for; null leaves a condition out. Times are Unix milliseconds, `sinceMs` inside, `untilMs` outside. */
+/** A question for events; null leaves a condition out. Times are Unix milliseconds, `sinceMs` inside, `untilMs` outside. */
 export interface EventQuery {
   readonly host: string | null;
   readonly ip: string | null;
@@ -154,7 +154,7 @@ export const LoginSession = object({
 });
 export type LoginSession = Static<typeof LoginSession>;
 
-/** Which sessions are asked for; null leaves a condition out. Times are Unix milliseconds. */
+/** A question for sessions; null leaves a condition out. Times are Unix milliseconds. */
 export interface SessionQuery {
   /** True: those without an end; false: those with one. */
   readonly open: boolean | null;
@@ -318,7 +318,7 @@ export type LoginGroup = Static<typeof LoginGroup>;
 /** A host, source or user among those that another had to do with. */
 const AboutRank = object({ value: text(), ...RankCounts.properties });
 
-/** What one host, source or user did, or what was done to it. Counts are of the newest events alone where there are `more`. */
+/** The deeds of one host, source or user, and what was done to it. Counts are of the newest events alone where there are `more`. */
 export const Activity = object({
   ...EventCounts.properties,
   more: flag({ description: 'True where older events are not counted' }),
@@ -335,7 +335,7 @@ export const Activity = object({
 });
 export type Activity = Static<typeof Activity>;
 
-/** What a page about one thing shows. `watched` is a host's state, `origin` where a source is; null for others. */
+/** The answer about one host, source or user. `watched` is a host's state, `origin` where a source is; null for others. */
 export interface About extends Activity {
   readonly watched: WatchedHost | null;
   readonly origin: Origin | null;
@@ -350,7 +350,7 @@ export interface Views {
     after: string | null,
   ): Promise<{ readonly hosts: readonly WatchedHost[]; readonly next: string | null }>;
   events(query: EventQuery): Promise<EventPage>;
-  /** What one host, source or user did; null where nothing is known of it. */
+  /** The history of one host, source or user; null where nothing is known of it. */
   about(kind: 'host' | 'ip' | 'user', value: string): Promise<About | null>;
   sessions(query: SessionQuery): Promise<SessionPage>;
   keys(query: KeyQuery): Promise<KeyPage>;

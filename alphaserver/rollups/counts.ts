@@ -7,7 +7,7 @@ export type CountedRow = readonly [
   at: number,
   outcome: number,
   host: number,
-  /** As the tables of events hold it. */
+  /** An event as the tables of events hold it. */
   method: number | string | null,
   user: string | null,
   ip: string | null,

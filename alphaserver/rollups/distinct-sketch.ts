@@ -14,7 +14,7 @@ export const EMPTY_SKETCH: Sketch = [];
 
 /**
  * Hashes texts with a store's own secret, so that nobody can choose names that make a count come out wrong.
- * Murmur3's finish over two FNV-like lanes.
+ * Murmur3's finish over two FNV-like halves.
  */
 export function hasher(seed: number): (text: string) => number {
   return (text) => {
@@ -31,8 +31,8 @@ export function hasher(seed: number): (text: string) => number {
   };
 }
 
-function finish(lane: number): number {
-  let mixed = lane ^ (lane >>> 16);
+function finish(half: number): number {
+  let mixed = half ^ (half >>> 16);
   mixed = Math.imul(mixed, 0x85ebca6b);
   mixed ^= mixed >>> 13;
   mixed = Math.imul(mixed, 0xc2b2ae35);

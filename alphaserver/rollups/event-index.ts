@@ -13,7 +13,7 @@ import type { CountedRow, Names } from './counts.ts';
 /** Bits of a rowid that hold an event's place in its part, so many events a part has at most. The time has the 42 above. */
 const PLACE_BITS = 21;
 export const PART_EVENTS = 2 ** PLACE_BITS;
-/** Times from 1970 to 2109 are told apart; those outside stand at the ends, in the order they were stored. One more still fits 63 bits. */
+/** Times from 1970 to 2109 are distinct; those outside stand at the ends, in the order they were stored. One more still fits 63 bits. */
 const LAST_AT = 2 ** 42 - 2;
 /** Hashes are cut to eight letters and digits: shorter words, and two in a million of one part meet. */
 const WORDS = 36 ** 8;
@@ -32,7 +32,7 @@ export const INDEX_TABLE = `CREATE TABLE indexParts (
   merged INTEGER NOT NULL
 )`;
 
-/** Since then, IPv4 addresses and networks are words of their digits; in older parts they are hashed, and only networks of 64 bits are found. */
+/** Parts of this version hold IPv4 addresses and networks as words of their digits; in older parts they are hashed, and only networks of 64 bits are found. */
 export const INDEX_DIGITS = 'ALTER TABLE indexParts ADD COLUMN digits INTEGER NOT NULL DEFAULT 0';
 
 /** Events with ids from `first` to `last`; their times are from `minAt` to `maxAt`. */
@@ -274,7 +274,7 @@ export class EventIndex {
   }
 
   #values(part: IndexPart, query: IndexQuery, { from, to, before = null }: SearchSpan): (string | number)[] {
-    // Times beyond the ends cannot be told apart here.
+    // Times beyond the ends are not distinct here.
     const upTo: Place = to > LAST_AT ? [LAST_AT + 1, 0] : [clampAt(to), 0];
     const [at, place] = before === null ? upTo : earlier(upTo, placeIn(part, before));
     return [this.#words.match(query, part.digits), clampAt(from), at, place];

@@ -17,7 +17,7 @@ export class RollupRetention {
     this.#writer = writer;
   }
 
-  /** Only counts are left of events up to this id: they may be deleted. */
+  /** The rollups hold only counts of events up to this id: they may be deleted. */
   get forgottenTo(): number {
     return this.#forgottenTo;
   }

@@ -13,7 +13,7 @@ import { openRollups } from './schema.ts';
 const RETRY_MS = 1_000;
 /** The least time between two checkpoints while there is other work. */
 const CHECKPOINT_EVERY_MS = 500;
-/** Above this share of the write-ahead log's limit, storing pauses for the few milliseconds in which it is reset. */
+/** Storing pauses above this share of the write-ahead log's limit, for the few milliseconds in which it is reset. */
 const RESET_SHARE = 1 / 2;
 
 /** Runs for one folder. Says what it did, and asks for a pause of storing. */
@@ -22,7 +22,7 @@ export class RollupLoop {
   readonly #rollups: Database;
   readonly #writer: RollupWriter;
   readonly #retention: RollupRetention;
-  readonly #say: (message: RollupMessages['say']) => void;
+  readonly #emit: (message: RollupMessages['emit']) => void;
   readonly #walLimitPages: number;
   #bounds: RetentionBounds | null = null;
   #running: Promise<void> | null = null;
@@ -31,13 +31,13 @@ export class RollupLoop {
   #checkpointMs = 0;
   #paused: (() => void) | null = null;
 
-  constructor(folder: string, walLimitPages: number, say: (message: RollupMessages['say']) => void) {
+  constructor(folder: string, walLimitPages: number, emit: (message: RollupMessages['emit']) => void) {
     this.#walLimitPages = walLimitPages;
     this.#events = openEvents(folder);
     this.#rollups = openRollups(folder);
     this.#writer = new RollupWriter(this.#events, this.#rollups);
     this.#retention = new RollupRetention(this.#rollups, this.#writer);
-    this.#say = say;
+    this.#emit = emit;
   }
 
   /** Does all there is to do after a commit, then says that it is idle. */
@@ -51,7 +51,7 @@ export class RollupLoop {
     this.committed();
   }
 
-  /** Hears that nothing is stored until `resume` is said. */
+  /** Hears that nothing is stored until `resume` is emitted. */
   paused(): void {
     this.#paused?.();
   }
@@ -70,7 +70,7 @@ export class RollupLoop {
       await delay(0);
     }
     this.#running = null;
-    if (!this.#closed) this.#say({ type: 'idle', rolledTo: this.#writer.rolledTo });
+    if (!this.#closed) this.#emit({ type: 'idle', rolledTo: this.#writer.rolledTo });
   }
 
   /** Does one step. True when there is more to do. */
@@ -89,14 +89,14 @@ export class RollupLoop {
 
   #roll(): boolean {
     if (!this.#writer.roll()) return false;
-    this.#say({ type: 'rolled', rolledTo: this.#writer.rolledTo });
+    this.#emit({ type: 'rolled', rolledTo: this.#writer.rolledTo });
     return true;
   }
 
   #forget(): boolean {
     if (this.#bounds === null) return false;
     const more = this.#retention.step(this.#bounds);
-    this.#say({ type: 'forgotten', upTo: this.#retention.forgottenTo, rolledTo: this.#writer.rolledTo });
+    this.#emit({ type: 'forgotten', upTo: this.#retention.forgottenTo, rolledTo: this.#writer.rolledTo });
     if (more || giveBack(this.#rollups)) return true;
     this.#bounds = null;
     return false;
@@ -108,7 +108,7 @@ export class RollupLoop {
     this.#failing = true;
     const code = error instanceof StoreError ? error.code : 'failed';
     const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
-    this.#say({ type: 'failed', code, message: `${error instanceof Error ? error.message : String(error)}${cause}` });
+    this.#emit({ type: 'failed', code, message: `${error instanceof Error ? error.message : String(error)}${cause}` });
   }
 
   /**
@@ -125,11 +125,11 @@ export class RollupLoop {
     const paused = new Promise<void>((done) => {
       this.#paused = done;
     });
-    this.#say({ type: 'pause' });
+    this.#emit({ type: 'pause' });
     await Promise.race([paused, delay(CHECKPOINT_EVERY_MS)]);
     this.#paused = null;
     this.#passiveCheckpoint();
-    this.#say({ type: 'resume' });
+    this.#emit({ type: 'resume' });
   }
 
   #passiveCheckpoint(): { frames: number; left: number } {

@@ -9,7 +9,7 @@ export interface RollupMessages {
   readonly post:
     | { readonly type: 'committed' | 'paused' }
     | { readonly type: 'forget'; readonly bounds: RetentionBounds };
-  readonly say:
+  readonly emit:
     | { readonly type: 'rolled' | 'idle'; readonly rolledTo: number }
     | { readonly type: 'forgotten'; readonly upTo: number; readonly rolledTo: number }
     | { readonly type: 'failed'; readonly code: StoreError['code']; readonly message: string }
@@ -62,7 +62,7 @@ export class RollupThread implements RetentionProjection {
     this.#thread = new Thread({
       script: new URL('./rollup-worker.ts', import.meta.url),
       data: () => ({ folder, walLimitPages }),
-      said: (message) => this.#hear(message),
+      emitted: (message) => this.#hear(message),
       died: (error) => {
         failed('Counts could not be brought up to date', error);
         this.#resume();
@@ -72,7 +72,7 @@ export class RollupThread implements RetentionProjection {
     });
   }
 
-  /** Events up to this id are rolled up, as far as the thread has said. */
+  /** Events up to this id are rolled up, as far as the thread has emitted. */
   get rolledTo(): number {
     return this.#rolledTo;
   }
@@ -114,7 +114,7 @@ export class RollupThread implements RetentionProjection {
     this.#thread.post({ type: 'committed' });
   }
 
-  #hear(message: RollupMessages['say']): void {
+  #hear(message: RollupMessages['emit']): void {
     switch (message.type) {
       case 'forgotten':
         this.#advance(message.rolledTo);

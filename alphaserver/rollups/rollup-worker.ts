@@ -6,8 +6,8 @@ import type { RollupMessages } from './rollup-thread.ts';
 /** Storing goes first. */
 const NICE_STEPS = 5;
 
-runThread<RollupMessages>(NICE_STEPS, (data: { readonly folder: string; readonly walLimitPages: number }, say) => {
-  const loop = new RollupLoop(data.folder, data.walLimitPages, say);
+runThread<RollupMessages>(NICE_STEPS, (data: { readonly folder: string; readonly walLimitPages: number }, emit) => {
+  const loop = new RollupLoop(data.folder, data.walLimitPages, emit);
   return {
     posted: (message) => {
       if (message.type === 'forget') loop.forget(message.bounds);

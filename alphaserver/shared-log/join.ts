@@ -18,18 +18,18 @@ export async function openSharedLog(url: string, log: Logger): Promise<SharedLog
     import('./postgres-connection.ts'),
   ]);
   const at = publicAddress(url);
-  let said = '';
+  let logged = '';
   for (;;) {
     try {
       const opened = await openPostgresLog({ url, log });
-      if (said !== '') log.info(`Connected to ${at}`);
+      if (logged !== '') log.info(`Connected to ${at}`);
       return opened;
     } catch (error) {
       const reason = reasonOf(error);
       if (!(error instanceof StoreError) || isRefusal(error))
         throw new SettingsError([`ALPHASERVER_STORE cannot be used: ${at}: ${reason}`]);
-      if (reason !== said) log.warn(`Waiting for ${at}: ${reason}`);
-      said = reason;
+      if (reason !== logged) log.warn(`Waiting for ${at}: ${reason}`);
+      logged = reason;
       await new Promise((later) => setTimeout(later, RETRY_MS));
     }
   }

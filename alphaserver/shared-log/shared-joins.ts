@@ -40,7 +40,7 @@ export interface SharedJoinsOptions {
 export class SharedJoins {
   readonly #options: SharedJoinsOptions;
   readonly #timer: NodeJS.Timeout;
-  /** What the log has, or was given, by its kind and subject. */
+  /** The facts that the log has, or was given, by their kind and subject. */
   readonly #known = new Set<string>();
   #sharing: Promise<void> | null = null;
   #isClosed = false;

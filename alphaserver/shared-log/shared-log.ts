@@ -45,7 +45,7 @@ export interface LogBounds {
   readonly oldest: number;
 }
 
-/** What other servers published, and the log's clock at that moment. */
+/** The news that other servers published, and the log's clock at that moment. */
 export interface Exchanged {
   readonly others: readonly Presence[];
   readonly nowMs: number;

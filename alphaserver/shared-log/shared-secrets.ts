@@ -6,7 +6,7 @@ import type { SecretLog } from './shared-log.ts';
 
 /** A secret in a server's folder. */
 export interface LocalSecret {
-  /** What anybody may know of it, and what only it has: a certificate, a digest. */
+  /** The parts of a secret that anybody may know: a certificate, a digest. */
   readonly open: string;
   readonly secret: string;
 }

@@ -21,11 +21,11 @@ export interface AgentRow {
   cloneAt: number | null;
   /** The highest number of an end of a session that is stored. */
   lastEnd: number;
-  /** What the agent last said of the connections of its host: an AgentLook as JSON. */
+  /** The last look of the agent at the connections of its host: an AgentLook as JSON. */
   looked: string | null;
 }
 
-/** What an agent said of the connections of its host. Times are ISO 8601. */
+/** A look of an agent at the connections of its host. Times are ISO 8601. */
 export type AgentLook = Pick<
   OpenList,
   'at' | 'sessions' | 'confirmedAt' | 'blind' | 'unexplained' | 'loginGraceSeconds'
@@ -89,7 +89,7 @@ interface Tables {
 interface Statements {
   readonly agent: Statement;
   readonly host: Statement;
-  /** What events change of rows that are there: half of the cost of a whole row. */
+  /** The columns that events change in rows that are there: half of the cost of a whole row. */
   readonly agentCounts: Statement;
   readonly hostCounts: Statement;
   readonly forgottenAgent: Statement;

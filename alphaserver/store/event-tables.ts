@@ -43,7 +43,7 @@ type Value = string | number | null;
 export class EventReader {
   readonly db: Database;
   readonly names: RowNames;
-  /** By table and SQL. */
+  /** The prepared statements by table and SQL. */
   readonly #statements = new Map<string, Statement>();
   #tables: readonly EventTable[] = [];
 

@@ -196,8 +196,8 @@ export const OUTCOMES = ['accepted', 'failed', 'probe'] as const;
 export const TRUSTS = ['journal', 'syslog', 'forgeable'] as const;
 
 /**
- * What the column `method` counts from 0: sshd's own, which take a byte. Any other stands as its text. New ones go to the end:
- * stores hold their numbers.
+ * The methods that the column `method` holds as numbers from 0: sshd's own, which take a byte. Any other stands as its text. New
+ * ones go to the end: stores hold their numbers.
  */
 export const METHODS = [
   ...['password', 'publickey', 'keyboard-interactive/pam', 'keyboard-interactive', 'hostbased', 'gssapi-with-mic'],

@@ -49,7 +49,7 @@ export type BaseRow = Readonly<Record<string, string | number | null>> & { reado
 /** A row of a table of keys, with the host's name in the place of the store's number. */
 export type KeyRow = Readonly<Record<string, string | number | null>> & { readonly host: string };
 
-/** What a store begins with that is copied, or whose first events are stored nowhere any more. */
+/** The beginning of a store that is copied, or whose first events are stored nowhere any more. */
 export interface StoreBase {
   readonly hosts: readonly HostCounts[];
   readonly agents: readonly (BaseRow & { readonly lastSeq: number })[];
@@ -138,7 +138,7 @@ export interface StoredSession {
   readonly until: string | null;
   readonly lastedSeconds: number | null;
   readonly how: EndCause | null;
-  /** When the kernel of its host last said that the connection is there. */
+  /** The time at which the kernel of its host last had the connection. */
   readonly confirmedAt: string | null;
   /** False where its agent follows it no more, and did not say that it ended. */
   readonly followed: boolean;

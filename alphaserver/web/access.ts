@@ -22,7 +22,7 @@ export interface Actor {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks: on all routes that need somebody to. */
+    /** The user or script that asks, on all routes that need one. */
     actor: Actor;
   }
 }
@@ -34,7 +34,7 @@ export const SESSION_LIMIT_MS = 7 * 86_400_000;
 /** The cookie of a session. Its prefix binds it to this host and to TLS (RFC 6265bis); plain HTTP can have none. */
 export const cookieName = (encrypted: boolean): string => (encrypted ? '__Host-asgard' : 'asgard');
 
-/** What access is decided by. */
+/** The facts by which access is decided. */
 export interface AccessOptions {
   readonly users: Users;
   /** Tokens of scripts. */
@@ -56,7 +56,7 @@ export interface AccessOptions {
 /** The content of a session's cookie. */
 interface SessionContent {
   readonly name: string;
-  /** When the user's password was set. */
+  /** The time at which the user's password was set. */
   readonly changedMs: number;
   readonly endsMs: number;
   /** Tells sessions apart that began in the same millisecond; missing in those of earlier versions. */

@@ -106,7 +106,7 @@ const filter = {
   outcome: parameter('Only this outcome', wordOf(['accepted', 'failed', 'probe'])),
   method: parameter('Only this authentication method', method),
 };
-/** What a list takes that is CSV on request. */
+/** The parameters of a list that is CSV on request. */
 const csv = {
   limit: parameter(
     `Rows at most; ${LIMIT_DEFAULT} unless given, and all there are with format=csv`,
@@ -403,7 +403,7 @@ export const LOGIN = {
 /** Ends a session. */
 export const LOGOUT = { schema: { tags: ['operations' satisfies Tag], summary: 'Ends the session' } };
 
-/** When certificates expire. */
+/** The ends of the server's certificates. */
 export const CERTIFICATES = route(
   'operations',
   "When the server's certificates expire",
@@ -421,7 +421,7 @@ export const CERTIFICATES = route(
   }),
 );
 
-/** Who asks. */
+/** The user that asks. */
 export const ME = route(
   'operations',
   'Who is logged in, and may do what',

@@ -17,7 +17,7 @@ export const ENDED_LIMIT = 100;
 export interface EndingSession {
   readonly name: string;
   readonly beganMs: number;
-  /** When it ends by itself: from then on nothing has to be remembered of it. */
+  /** The time at which it ends by itself: from then on nothing has to be remembered of it. */
   readonly endsMs: number;
   readonly cookie: string;
 }
@@ -27,7 +27,7 @@ interface EndedOfUser {
   readonly cookies: Readonly<Record<string, number>>;
   /** All sessions that began up to this moment are over, Unix milliseconds. */
   readonly upToMs: number;
-  /** When the last session that `upToMs` ends would have ended by itself. */
+  /** The time at which the last session that `upToMs` ends would have ended by itself. */
   readonly upToEndsMs: number;
 }
 
@@ -42,7 +42,7 @@ export class EndedSessions {
   readonly #faulty: (message: string) => void;
   readonly #stamp = new FileStamp();
   #users: ReadonlyMap<string, EndedOfUser> = new Map();
-  /** Where the file could not be read at the start: whatever began before that moment may be one that was ended. */
+  /** The time of a start at which the file could not be read: whatever began before that moment may be one that was ended. */
   readonly #unknownUpToMs: number;
 
   /** `faulty` hears of a file that cannot be read: all sessions are over then, or, while the server runs, what is known stays. */

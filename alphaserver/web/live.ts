@@ -100,7 +100,7 @@ interface Viewer {
   cursor: number | null;
   /** True while it is served from the store. */
   behind: boolean;
-  /** Since when its network has taken nothing, null while it takes. */
+  /** The time since which its network has taken nothing; null while it takes. */
   stalledSinceMs: number | null;
 }
 

@@ -8,11 +8,11 @@ import { refuseForeign } from './same-origin.ts';
 
 /** Passwords that are hashed or wait for it, over all: each takes some 0.3 s and 32 MiB. */
 export const LOGINS_LIMIT = 64;
-/** Of one address. */
+/** Passwords of one address that are hashed or wait for it. */
 export const LOGINS_PER_ADDRESS_LIMIT = 4;
 
 const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css' } as const;
-/** What anybody is given: the page before the login. */
+/** The files that anybody gets: the page before the login. */
 const FILES = ['login.html', 'login.js', 'login.css'] as const;
 
 /** Passwords are hashed one at a time: together they would take the memory of the server. */

@@ -2,7 +2,7 @@
 import helmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
 
-/** What the page may load and do; the API's page has a policy of its own. */
+/** The policy of what the page may load and do; the API's page has a policy of its own. */
 const DIRECTIVES: Readonly<Record<string, string[]>> = {
   'default-src': ["'self'"],
   'object-src': ["'none'"],

@@ -57,7 +57,7 @@ export interface WebOptions {
   readonly blocklist?: BlocklistOf;
   /** The ways to tell people; without it there are none. */
   readonly channels?: ChannelsOf;
-  /** When the server's certificates expire; without it there are none. */
+  /** The ends of the server's certificates; without it there are none. */
   readonly certificates?: () => readonly CertificateEnd[];
   /** Returns why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;

@@ -1,4 +1,4 @@
-/** Who may see the page, and who may act on it. The file keeps passwords as scrypt (RFC 7914) makes them, each with a salt of its own. */
+/** The users of the page: who may see it, and who may act on it. The file keeps passwords as scrypt (RFC 7914) makes them, each with a salt of its own. */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ export type Role = (typeof ROLES)[number];
 export interface UserRecord {
   readonly name: string;
   readonly role: Role;
-  /** When the password was set, Unix milliseconds: sessions that began before it are over. */
+  /** The time at which the password was set, Unix milliseconds: sessions that began before it are over. */
   readonly changedMs: number;
   readonly salt: string;
   readonly scrypt: string;

@@ -1,8 +1,9 @@
 /** Real disks that become full, or read-only, under both programs: one error, nothing lost, nothing twice. Needs root. */
 import assert from 'node:assert/strict';
-import { appendFileSync, closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { Attempts } from '../attempts.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 import { has, lacking, output } from './machine.ts';
@@ -11,12 +12,12 @@ const needs = { root: process.getuid?.() === 0, mount: has('mount'), 'mkfs.ext4'
 
 describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
   let pair: Pair;
-  let written: number;
+  let attempts: Attempts;
   let mounted: string[];
 
   beforeEach(async () => {
     pair = await Pair.make();
-    written = 0;
+    attempts = new Attempts(pair);
     mounted = [];
   });
   afterEach(async () => {
@@ -46,25 +47,10 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     closeSync(fd);
   }
 
-  function attempts(count: number): void {
-    for (let i = 0; i < count; i += 1) {
-      written += 1;
-      appendFileSync(pair.logFile, `Failed password for u${written} from 192.0.2.7 port ${1_024 + written} ssh2\r\n`);
-    }
-  }
-
-  const users = async (): Promise<string[]> => (await pair.events()).map(({ user }) => user);
-  const stored = async (): Promise<number> => (await users()).length;
-
-  async function exactlyOnce(): Promise<void> {
-    await until(async () => (await stored()) >= written, undefined, 60_000);
-    assert.deepEqual((await users()).sort(), Array.from({ length: written }, (_, i) => `u${i + 1}`).sort());
-  }
-
   /** Writes attempts until a program says something: the file it writes may have had some room left. */
   async function attemptsUntil(said: () => boolean): Promise<void> {
     await until(() => {
-      attempts(20);
+      attempts.write(20);
       return said();
     });
   }
@@ -73,15 +59,15 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     const folder = disk('agent', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs');
     await pair.serving();
     let agent = pair.agent();
-    attempts(3);
-    await exactlyOnce();
+    attempts.write(3);
+    await attempts.exactlyOnce();
     fill(folder);
     await attemptsUntil(() => agent.said.includes('The outbox cannot be written'));
     assert.match(agent.said, /cannot be written, reading waits: database or disk is full/);
     await until(async () => (await pair.command('status')).said.includes('outbox failing'));
-    attempts(20);
+    attempts.write(20);
     rmSync(join(folder, 'filler'));
-    await exactlyOnce();
+    await attempts.exactlyOnce();
     assert.equal(agent.said.split('cannot be written').length, 2, agent.said);
     // Killed while it is full: nothing of what was read and not kept is taken for kept.
     fill(folder);
@@ -89,15 +75,15 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     await agent.end('SIGKILL');
     rmSync(join(folder, 'filler'));
     agent = pair.agent();
-    await exactlyOnce();
+    await attempts.exactlyOnce();
   });
 
   it('full under the server: it acknowledges nothing, is not ready, says so, and goes on when there is room', async () => {
     const folder = disk('server', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs');
     let server = await pair.serving();
     pair.agent();
-    attempts(3);
-    await exactlyOnce();
+    attempts.write(3);
+    await attempts.exactlyOnce();
     fill(folder);
     await attemptsUntil(() => server.said.includes('Nothing is stored'));
     assert.match(server.said, /Nothing is stored: the disk is full: agents keep their events until there is room/);
@@ -106,14 +92,14 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     assert.match(await ready.text(), /the disk is full/);
     await until(async () => /^to send\s+[1-9]/m.test((await pair.command('status')).said));
     rmSync(join(folder, 'filler'));
-    await exactlyOnce();
+    await attempts.exactlyOnce();
     await server.says('Storing again');
     fill(folder);
     await attemptsUntil(() => server.said.split('Nothing is stored').length === 3);
     await server.end('SIGKILL');
     rmSync(join(folder, 'filler'));
     server = await pair.serving();
-    await exactlyOnce();
+    await attempts.exactlyOnce();
   });
 
   it('read-only under the agent, as an error of the disk makes it: it says so once, and nothing is lost', async () => {
@@ -123,13 +109,13 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     const folder = disk('agent', '-o', 'loop', image);
     await pair.serving();
     const agent = pair.agent();
-    attempts(3);
-    await exactlyOnce();
+    attempts.write(3);
+    await attempts.exactlyOnce();
     // What ext4 does on its own after an error: https://docs.kernel.org/admin-guide/ext4.html (errors, abort).
     output('mount', '-o', 'remount,abort', folder);
     await attemptsUntil(() => agent.said.includes('The outbox cannot be written'));
-    attempts(20);
-    assert.equal(await stored(), 3);
+    attempts.write(20);
+    assert.equal((await attempts.users()).length, 3);
     await agent.end('SIGKILL');
     assert.equal(agent.said.split('cannot be written').length, 2, agent.said);
     output('umount', folder);
@@ -137,6 +123,6 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     output('sh', '-c', `e2fsck -fy ${image} >/dev/null || [ $? -le 1 ]`);
     output('mount', '-o', 'loop', image, folder);
     pair.agent();
-    await exactlyOnce();
+    await attempts.exactlyOnce();
   });
 });

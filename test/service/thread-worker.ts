@@ -2,14 +2,14 @@
 import { MovedReply, runThread } from '../../service/thread.ts';
 import type { Messages } from './thread.test.ts';
 
-runThread<Messages>(7, (data: { start: number }, say) => {
+runThread<Messages>(7, (data: { start: number }, emit) => {
   let sum = data.start;
   const timer = setInterval(() => {}, 1_000);
   return {
     posted: (message) => {
       if (message === 'die') throw new Error('as it was told');
       sum += message;
-      say({ sum });
+      emit({ sum });
     },
     answer: async (request) => {
       if (request === 'sum') return sum;
@@ -22,7 +22,7 @@ runThread<Messages>(7, (data: { start: number }, say) => {
     },
     close: async () => {
       clearInterval(timer);
-      say({ sum: -1 });
+      emit({ sum: -1 });
     },
   };
 });

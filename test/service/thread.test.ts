@@ -5,7 +5,7 @@ import { until } from '../until.ts';
 
 export interface Messages {
   readonly post: number | 'die';
-  readonly say: { readonly sum: number };
+  readonly emit: { readonly sum: number };
   readonly request: 'sum' | 'wait' | 'bytes' | 'fail' | 'fail with a code';
   readonly reply: number | Uint8Array;
 }
@@ -22,7 +22,7 @@ const code = (error: unknown): string => (error as ThreadError).code;
 
 test('a thread is told, says, and answers what it is asked, in order', async () => {
   const said: number[] = [];
-  const one = started({ said: ({ sum }) => said.push(sum) });
+  const one = started({ emitted: ({ sum }) => said.push(sum) });
   one.post(1);
   one.post(2);
   assert.equal(await one.request('sum'), 103);
@@ -38,7 +38,7 @@ test('a thread is told, says, and answers what it is asked, in order', async () 
 
 test('a close lets the thread end what it is at, rejects what is asked, and nothing starts it again', async () => {
   const said: number[] = [];
-  const one = started({ said: ({ sum }) => said.push(sum) });
+  const one = started({ emitted: ({ sum }) => said.push(sum) });
   const asked = assert.rejects(one.request('wait'), (error) => code(error) === 'closed');
   await Promise.all([one.close(), asked]);
   assert.deepEqual(said, [-1]);

@@ -202,11 +202,11 @@ function blindWords({ blind }, view) {
 
 /** @param {Amounts} amounts */
 function numbers(amounts) {
-  return NUMBERS.map(([said, name, outcome]) =>
+  return NUMBERS.map(([label, name, outcome]) =>
     element(
       'div',
       { class: outcome },
-      element('dt', {}, ...(outcome ? [glyph(outcome)] : []), said),
+      element('dt', {}, ...(outcome ? [glyph(outcome)] : []), label),
       element('dd', {}, `${count(amounts[name])}${amounts.atLeast ? '+' : ''}`),
     ),
   );

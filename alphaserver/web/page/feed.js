@@ -32,16 +32,16 @@ export class Feed {
   #timer;
   /** @type {EventSource | null} */
   #stream = null;
-  #told;
+  #listeners;
 
   /**
    * @param {View} view
-   * @param {{ link: (live: boolean) => void, event: () => void, alert: (alert: Alert) => void }} told `event`: one that
+   * @param {{ link: (live: boolean) => void, event: () => void, alert: (alert: Alert) => void }} listeners `event`: one that
    *   the view is about, or a gap
    */
-  constructor(view, told) {
+  constructor(view, listeners) {
     this.#view = view;
-    this.#told = told;
+    this.#listeners = listeners;
     const button = byId('pause');
     button.addEventListener('click', () => {
       this.#paused = !this.#paused;
@@ -57,9 +57,9 @@ export class Feed {
     this.close();
     const stream = new EventSource('/api/stream');
     this.#stream = stream;
-    stream.addEventListener('open', () => this.#told.link(true));
+    stream.addEventListener('open', () => this.#listeners.link(true));
     stream.addEventListener('error', () => {
-      this.#told.link(false);
+      this.#listeners.link(false);
       // The browser gives up for good on an answer that is no stream, such as 503 while all places are taken.
       if (stream.readyState === EventSource.CLOSED)
         setTimeout(() => {
@@ -71,8 +71,8 @@ export class Feed {
       this.lost([JSON.parse(data)]);
       this.#arrived();
     });
-    stream.addEventListener('session', () => this.#told.event());
-    stream.addEventListener('alert', ({ data }) => this.#told.alert(JSON.parse(data)));
+    stream.addEventListener('session', () => this.#listeners.event());
+    stream.addEventListener('alert', ({ data }) => this.#listeners.alert(JSON.parse(data)));
   }
 
   /** Closes the stream. */
@@ -120,7 +120,7 @@ export class Feed {
   #arrived() {
     this.#held += 1;
     this.#soon();
-    this.#told.event();
+    this.#listeners.event();
   }
 
   #soon() {

@@ -13,9 +13,9 @@ import { axisTime, moment } from './time.js';
 /** The chart's package is large compared with the rest of the page: nothing waits for it but the chart. */
 const loading = import('./chart.js');
 const SERIES = /** @type {const} */ ([
-  { name: 'failed', glyph: 'failed', said: 'Failed', heightPx: 132 },
-  { name: 'accepted', glyph: 'accepted', said: 'Accepted', heightPx: 62 },
-  { name: 'probes', glyph: 'probe', said: 'Probes', heightPx: 62 },
+  { name: 'failed', glyph: 'failed', label: 'Failed', heightPx: 132 },
+  { name: 'accepted', glyph: 'accepted', label: 'Accepted', heightPx: 62 },
+  { name: 'probes', glyph: 'probe', label: 'Probes', heightPx: 62 },
 ]);
 const KEYS_SAID = 'Attempts over time: arrow keys move, with Shift they mark, Enter shows what is marked';
 const TIME_AXIS_PX = 26;
@@ -41,7 +41,7 @@ export class TimelineChart {
   constructor(chosen) {
     this.#chosen = chosen;
     const root = byId('timeline-chart');
-    for (const { name, said, glyph: mark, heightPx } of SERIES) {
+    for (const { name, label, glyph: mark, heightPx } of SERIES) {
       const total = element('output', {}, ' ');
       const last = name === SERIES.at(-1)?.name;
       const plot = element('div', { class: `plot h${heightPx}${last ? ' last' : ''}`, role: 'img' });
@@ -49,7 +49,7 @@ export class TimelineChart {
         element(
           'figure',
           { class: `series ${mark}` },
-          element('figcaption', {}, glyph(mark), element('b', {}, said), total),
+          element('figcaption', {}, glyph(mark), element('b', {}, label), total),
           plot,
         ),
       );
@@ -68,11 +68,11 @@ export class TimelineChart {
   show(timeline) {
     const same = this.#timeline?.stepMs === timeline.stepMs && this.#charts.length > 0;
     this.#timeline = timeline;
-    for (const { name, said } of SERIES) {
+    for (const { name, label } of SERIES) {
       const place = this.#places.get(name);
       if (!place) continue;
       place.total.textContent = this.#totalOf(name);
-      place.plot.setAttribute('aria-label', described(timeline, name, said));
+      place.plot.setAttribute('aria-label', described(timeline, name, label));
     }
     if (!same) {
       void this.#draw();
@@ -114,7 +114,7 @@ export class TimelineChart {
     }
     const { points, fromMs, toMs } = part;
     const sums = SERIES.map(
-      ({ name, said }) => `${count(points.reduce((sum, point) => sum + point[name], 0))} ${said.toLowerCase()}`,
+      ({ name, label }) => `${count(points.reduce((sum, point) => sum + point[name], 0))} ${label.toLowerCase()}`,
     );
     const nowMs = Date.now();
     this.#marked.textContent = `${moment(fromMs, nowMs)} to ${moment(toMs, nowMs)}: ${sums.join(', ')}`;
@@ -296,17 +296,17 @@ function dataOf({ points }, name) {
  * Describes a chart in words, for a screen reader.
  * @param {Timeline} timeline
  * @param {'failed' | 'accepted' | 'probes'} name
- * @param {string} said
+ * @param {string} label
  */
-function described({ points }, name, said) {
+function described({ points }, name, label) {
   const top = points.reduce(
     (best, point) => (point[name] > best[name] ? point : best),
     points[0] ?? { at: '', accepted: 0, failed: 0, probes: 0 },
   );
   const total = points.reduce((sum, point) => sum + point[name], 0);
   return total === 0
-    ? `${said}: none`
-    : `${said}: ${count(total)}, most of them, ${count(top[name])}, from ${moment(top.at, Date.now())} on`;
+    ? `${label}: none`
+    : `${label}: ${count(total)}, most of them, ${count(top[name])}, from ${moment(top.at, Date.now())} on`;
 }
 
 /**

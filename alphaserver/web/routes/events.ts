@@ -8,7 +8,7 @@ import { sendWritten } from '../send-json.ts';
 const { origin: _, ...FIELDS } = ListedEvent.properties;
 const COLUMNS = [...Object.keys(FIELDS), ...Object.keys(Origin.properties)];
 
-/** Where events come from, and how they are downloaded. */
+/** The source of events, and of their downloads. */
 interface Options {
   readonly views: Pick<Views, 'events'>;
   readonly written: Pick<WrittenViews, 'events'>;

@@ -3,16 +3,16 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ABOUT_LIMIT_EVENTS } from '../../../alphaserver/queries/about.ts';
 import { until } from '../../until.ts';
-import { Served, type Told } from './served.ts';
+import { type SentEvent, Served } from './served.ts';
 
 const NOW = Date.now();
 const at = (agoMs: number): string => new Date(NOW - agoMs).toISOString();
-const failed: Told = {
+const failed: SentEvent = {
   ...{ outcome: 'failed', method: 'password', user: 'root', invalidUser: false, ip: '203.0.113.7', port: 40_000 },
   trust: 'syslog',
 };
 const HOSTILE = 'a/b+c ?#%\u202e<b>';
-const login = (user: string, agoMs: number, more: object = {}): Told => ({
+const login = (user: string, agoMs: number, more: object = {}): SentEvent => ({
   ...{
     ...failed,
     outcome: 'accepted',

@@ -6,17 +6,17 @@ import type { Worker } from 'node:worker_threads';
 import { LIMIT_DEFAULT, LIMIT_MOST } from '../../../alphaserver/web/api-schema.ts';
 import { DOWNLOADS_LIMIT } from '../../../alphaserver/web/send-csv.ts';
 import { until } from '../../until.ts';
-import { AGENT, Served, type Told } from './served.ts';
+import { AGENT, type SentEvent, Served } from './served.ts';
 
 const DAY = 86_400_000;
 const NOW = Math.floor(Date.now() / 60_000) * 60_000 - 5 * 60_000;
 const at = (agoMs: number): string => new Date(NOW - agoMs).toISOString();
-const failed: Told = {
+const failed: SentEvent = {
   ...{ outcome: 'failed', method: 'password', user: 'root', invalidUser: false, ip: '203.0.113.7', port: 40_000 },
   at: at(0),
 };
 const HOSTILE = '=cmd|\' /C "calc"\'!A0,\u202e<b>\u001b[31m\r\n';
-const EVENTS: Told[] = [
+const EVENTS: SentEvent[] = [
   { ...failed, at: at(10 * DAY), key: 'ED25519 SHA256:x', reason: 'why' },
   { ...failed, at: at(2 * DAY), outcome: 'accepted', method: 'publickey', user: 'mira', ip: '2001:db8::7' },
   { ...failed, at: at(60_000), host: 'relayed', user: 'admin', invalidUser: true },
@@ -216,7 +216,7 @@ test('GET /api/top/networks has the addresses of one IPv6 network as one, and ho
   const own = new Served();
   await own.open();
   try {
-    const one = (ip: string, user: string, more = {}): Told => ({ ...failed, ip, user, ...more });
+    const one = (ip: string, user: string, more = {}): SentEvent => ({ ...failed, ip, user, ...more });
     await own.store([
       one('2001:db8:1:2::a', 'root'),
       one('2001:db8:1:2::a', 'admin', { at: at(60_000) }),
@@ -415,7 +415,7 @@ test('GET /api/stream gives only what its filter takes, from the store and as it
   await own.open();
   const stop = new AbortController();
   try {
-    const one = (user: string, more = {}): Told => ({ ...failed, user, ...more });
+    const one = (user: string, more = {}): SentEvent => ({ ...failed, user, ...more });
     await own.store([one('a'), one('b', { host: 'db' })]);
     const read = async (query: string): Promise<() => string> => {
       const headers = { 'last-event-id': '0' };

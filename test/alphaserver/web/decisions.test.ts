@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { SOURCES_LIMIT } from '../../../alphaserver/web/decision-schema.ts';
 import { until } from '../../until.ts';
-import { Served, type Told } from './served.ts';
+import { type SentEvent, Served } from './served.ts';
 
 const HOUR_MS = 3_600_000;
 const served = new Served();
-const failures = (ip: string, count = 12): Told[] =>
+const failures = (ip: string, count = 12): SentEvent[] =>
   Array.from({ length: count }, () => ({
     ...{ outcome: 'failed', method: 'password', user: 'root', invalidUser: false, ip, port: 40_000, trust: 'journal' },
     at: new Date().toISOString(),

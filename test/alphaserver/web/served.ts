@@ -12,7 +12,7 @@ import { until } from '../../until.ts';
 export const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
 
 /** An event as it goes over the wire, without type and seq. */
-export type Told = Readonly<Record<string, unknown>>;
+export type SentEvent = Readonly<Record<string, unknown>>;
 
 /** Starts with `open`, ends with `close`. */
 export class Served {
@@ -40,7 +40,7 @@ export class Served {
   }
 
   /** Stores events; resolves when the last is acknowledged. */
-  async store(events: readonly Told[], host = 'web'): Promise<void> {
+  async store(events: readonly SentEvent[], host = 'web'): Promise<void> {
     const socket = connect(this.#serving?.port ?? 0, '127.0.0.1');
     let said = '';
     socket.setEncoding('utf8').on('data', (text: string) => {

@@ -6,7 +6,7 @@ import { tableFault } from './integrity.ts';
 /** Messages between the two sides: the reply names the damage, or is null. */
 export interface IntegrityMessages {
   readonly post: never;
-  readonly say: never;
+  readonly emit: never;
   readonly request: 'check';
   readonly reply: string | null;
 }

@@ -9,6 +9,7 @@ import { OutboxError } from './outbox/database.ts';
 import type { Outbox, ReadResult } from './outbox/outbox.ts';
 import type { NumberedEnd } from './outbox/sessions.ts';
 import type { SessionWatch } from './session-watch.ts';
+import type { ConnectionChanges } from './sshd/connection-changes.ts';
 import { isoTime, type LocatedEvent } from './sshd/events.ts';
 import type { Reader } from './sshd/reader.ts';
 import type { EndedSession, SessionChanges } from './sshd/session-changes.ts';
@@ -30,6 +31,8 @@ export interface AgentOptions {
   readonly reader: Reader;
   /** The reader notes here what becomes of sessions. */
   readonly sessions: SessionChanges;
+  /** Where the reader notes what becomes of connections before their login. */
+  readonly connections: ConnectionChanges;
   readonly watch: Pick<SessionWatch, 'isDue' | 'read' | 'compare'>;
   readonly outbox: Outbox;
   readonly outboxLimitBytes: number;
@@ -158,7 +161,7 @@ export class Agent {
   }
 
   #resultOf(located: readonly LocatedEvent[], fallbackMs: number, gaps: ReadResult['gaps']): ReadResult {
-    const { logName, reader, sessions, now } = this.#options;
+    const { logName, reader, sessions, connections, now } = this.#options;
     const at = new Date(fallbackMs).toISOString();
     this.#hosts.observe(located.map(({ event }) => event.host ?? null));
     const update = sessions.take();
@@ -181,6 +184,7 @@ export class Agent {
         removed: update.removed,
         ends: update.ends.map((end) => this.#endOf(end, at)),
       },
+      connections: connections.take(),
       atMs: now(),
     };
   }

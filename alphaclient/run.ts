@@ -16,6 +16,7 @@ import { OutboxError } from './outbox/database.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import { Checkpoint, openStateFolder, replaceDamaged } from './outbox/recovery.ts';
 import { SessionWatch } from './session-watch.ts';
+import { ConnectionChanges } from './sshd/connection-changes.ts';
 import type { ReaderState } from './sshd/reader.ts';
 import { isCurrentState, Reader } from './sshd/reader.ts';
 import { SessionChanges } from './sshd/session-changes.ts';
@@ -141,7 +142,14 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     const saved = bookmark?.reader as { reader?: ReaderState; hosts?: unknown } | null;
     const sessions = new SessionChanges();
     const open = outbox.sessionsOf(logName, isCurrentState(saved?.reader));
-    reader = new Reader(saved?.reader, null, config.header, { listener: sessions, saved: open });
+    const connections = new ConnectionChanges();
+    reader = new Reader(
+      saved?.reader,
+      null,
+      config.header,
+      { listener: sessions, saved: open },
+      { listener: connections, saved: outbox.connectionsOf(logName) },
+    );
     log.info(`Following ${logName}`);
     watch = new SessionWatch({
       reader,
@@ -157,6 +165,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
         source: sourceFor(logName, config, outbox, log),
         reader,
         sessions,
+        connections,
         watch,
         outbox,
         outboxLimitBytes: config.outboxLimitBytes,

@@ -10,6 +10,7 @@ import { encodeBody } from '../../protocol/messages.ts';
 import type { DeclaredGap } from '../../protocol/report.ts';
 import { addSpareRoom } from '../../service/spare-room.ts';
 import type { Gap, LogPosition } from '../log/source.ts';
+import { CONNECTIONS_SCHEMA, type ConnectionCommit, ConnectionRows, type NumberedConnection } from './connections.ts';
 import {
   asOpeningError,
   type Database,
@@ -20,7 +21,8 @@ import {
   withOutboxErrors,
 } from './database.ts';
 import { declareGaps, GAPS_SCHEMA, type GapTotals, gapsAfter } from './gaps.ts';
-import { type PendingEnd, type SavedSessions, SESSIONS_SCHEMA, type SessionCommit, SessionRows } from './sessions.ts';
+import { type PendingEnd, SESSIONS_SCHEMA, type SessionCommit, SessionRows } from './sessions.ts';
+import type { Bookmark, OutboxState } from './state.ts';
 
 const FORMAT = 1;
 /** The outbox's file in its folder. */
@@ -44,6 +46,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
   ${GAPS_SCHEMA};
   ${SESSIONS_SCHEMA};
+  ${CONNECTIONS_SCHEMA};
 `;
 type Statement = ReturnType<Database['prepare']>;
 
@@ -63,6 +66,8 @@ export interface ReadResult {
   readonly events: readonly LoginEvent[];
   readonly gaps: readonly Gap[];
   readonly sessions?: ReadSessions;
+  /** What changed of the connections before their login, which are not in `reader` then. */
+  readonly connections?: ConnectionCommit;
   readonly atMs: number;
 }
 
@@ -70,23 +75,6 @@ export interface ReadResult {
 export interface ReadSessions extends Omit<SessionCommit, 'begun'> {
   /** The number of the session that begins with each event; 0 for none. */
   readonly begun: readonly number[];
-}
-
-/** The position in a log, and the reader's state there, as they were committed last. */
-export interface Bookmark {
-  readonly position: LogPosition | null;
-  readonly reader: unknown;
-}
-
-/** The state of an outbox in which seq and log positions belong together. */
-export interface OutboxState {
-  readonly agent: string;
-  /** The highest seq given out. */
-  readonly seq: number;
-  readonly logs: readonly { readonly log: string; readonly bookmark: Bookmark }[];
-  readonly declared: GapTotals;
-  /** Absent in what an earlier version saved. */
-  readonly sessions?: SavedSessions;
 }
 
 const NO_SESSIONS: ReadSessions = { begun: [], saved: [], removed: [], ends: [] };
@@ -101,6 +89,7 @@ export class Outbox {
   readonly #sizeUpTo: Statement;
   readonly #delete: Statement;
   readonly #sessions: SessionRows;
+  readonly #connections: ConnectionRows;
   #agent = '';
   #lastSeq = 0;
   #maySentSeq = 0;
@@ -134,6 +123,7 @@ export class Outbox {
       );
       this.#delete = this.#db.prepare('DELETE FROM events WHERE seq <= ?');
       this.#sessions = new SessionRows(this.#db);
+      this.#connections = new ConnectionRows(this.#db);
       this.#load();
       addSpareRoom(join(folder, `${OUTBOX_FILE}-wal`), WAL_SPARE_BYTES);
     } catch (error) {
@@ -222,6 +212,14 @@ export class Outbox {
     return [];
   }
 
+  /**
+   * Returns the connections before their login that were open where the reader of a log stopped. Where the reader's state has them in
+   * itself, or is lost, they are older; the next commit writes all. Throws an OutboxError.
+   */
+  connectionsOf(log: string): NumberedConnection[] {
+    return this.#connections.of(log);
+  }
+
   /** Returns a value that was kept with `keep`, or null. */
   kept(name: string): unknown {
     return this.#meta(`kept:${name}`);
@@ -247,7 +245,7 @@ export class Outbox {
     return {
       agent: this.#agent,
       seq: this.#lastSeq,
-      logs: [{ log, bookmark }],
+      logs: [{ log, bookmark, connections: this.#connections.of(log) }],
       declared: this.#declared,
       sessions: this.#sessions.copy(),
     };
@@ -263,7 +261,7 @@ export class Outbox {
    * the transaction notes it and sending needs none of its own. Throws an OutboxError; then nothing of it is stored, and it may be
    * retried.
    */
-  commit({ events, gaps, atMs, log, position, reader, sessions }: ReadResult, sendsAtOnce = false): void {
+  commit({ events, gaps, atMs, log, position, reader, sessions, connections }: ReadResult, sendsAtOnce = false): void {
     const { begun, saved, removed, ends } = sessions ?? NO_SESSIONS;
     let seq = this.#lastSeq;
     let declared = this.#declared;
@@ -281,6 +279,7 @@ export class Outbox {
       }
       if (saved.length + removed.length + ends.length > 0)
         written = this.#sessions.write({ begun: seqs, saved, removed, ends });
+      if (connections) this.#connections.write(log, connections);
       declared = declareGaps(this.#db, this.#declared, gaps, atMs);
       this.#set({
         ...(events.length > 0 && { lastSeq: seq, numberedUpTo: seq }),
@@ -381,7 +380,10 @@ export class Outbox {
     transaction(this.#db, () => {
       for (const { seq: number, body } of pending) this.#insert.run(number, body);
       this.#set({ agent, lastSeq: seq, numberedUpTo: seq, maySentSeq: seq, resumed: true, ...declared });
-      for (const { log, bookmark } of logs) this.#set({ [`log:${log}`]: bookmark });
+      for (const { log, bookmark, connections } of logs) {
+        this.#set({ [`log:${log}`]: bookmark });
+        if (connections) this.#connections.write(log, { isWhole: true, saved: connections, removed: [] });
+      }
       if (sessions) {
         this.#sessions.restore(sessions, pendingEnds);
         this.#set({ lastEnd: sessions.lastEnd, ...(logs.length === 1 && { sessionsOf: logs[0]?.log }) });

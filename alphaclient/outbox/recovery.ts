@@ -15,16 +15,18 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../service/logger.ts';
+import { readableConnections } from './connections.ts';
 import { type Database, OutboxError, openForReading } from './database.ts';
-import { type Bookmark, OUTBOX_FILE, Outbox, type OutboxState, type PendingEvent } from './outbox.ts';
+import { OUTBOX_FILE, Outbox, type PendingEvent } from './outbox.ts';
 import type { PendingEnd, SavedSessions } from './sessions.ts';
+import type { Bookmark, OutboxState } from './state.ts';
 
 const CHECKPOINT_FILE = 'checkpoint.json';
 const CHECKPOINT_VERSION = 2;
 /** The checkpoint is written at most this often: damage is rare, and an older checkpoint only means that more is read again. */
 const CHECKPOINT_EVERY_MS = 1_000;
-/** It holds all open sessions, some 150 bytes each: with 50,000 of them it is written once in 50 s. */
-const CHECKPOINT_EVERY_MS_PER_SESSION = 1;
+/** It holds all open sessions and connections, some 150 bytes each: with 50,000 of them it is written once in 50 s. */
+const CHECKPOINT_EVERY_MS_PER_ROW = 1;
 
 /** Damaged files kept for inspection; beyond them the oldest is deleted, so that a bad disk does not fill up with them. */
 const DAMAGED_LIMIT = 3;
@@ -40,8 +42,8 @@ export class Checkpoint {
   readonly #file: string;
   #candidate: OutboxState | null = null;
   #writtenMs = 0;
-  /** The number of sessions in the file that was written last. */
-  #sessions = 0;
+  /** The number of sessions and connections in the file that was written last. */
+  #rows = 0;
 
   constructor(folder: string) {
     this.#file = join(folder, CHECKPOINT_FILE);
@@ -54,7 +56,7 @@ export class Checkpoint {
   }
 
   #isTooSoon(nowMs: number): boolean {
-    return Math.abs(nowMs - this.#writtenMs) < this.#sessions * CHECKPOINT_EVERY_MS_PER_SESSION;
+    return Math.abs(nowMs - this.#writtenMs) < this.#rows * CHECKPOINT_EVERY_MS_PER_ROW;
   }
 
   /** Writes the offered state once all its events are acknowledged. A failed write keeps the older checkpoint. */
@@ -68,7 +70,8 @@ export class Checkpoint {
     } catch {
       // The disk is full or gone; the outbox reports that.
     }
-    this.#sessions = this.#candidate.sessions?.sessions.length ?? 0;
+    const { sessions, logs } = this.#candidate;
+    this.#rows = (sessions?.sessions.length ?? 0) + logs.reduce((sum, one) => sum + (one.connections?.length ?? 0), 0);
     this.#candidate = null;
     this.#writtenMs = nowMs;
   }
@@ -167,12 +170,15 @@ function salvage(file: string): Salvage | null {
     const rows = db.prepare('SELECT key, value FROM meta').all() as { key: string; value: string }[];
     const meta = new Map(rows.map(({ key, value }) => [key, JSON.parse(value) as unknown]));
     const [agent, seq] = [meta.get('agent'), meta.get('lastSeq')];
+    const opened = db;
     const logs = [...meta]
       .filter(([key]) => key.startsWith('log:'))
-      .map(([key, bookmark]) => ({ log: key.slice('log:'.length), bookmark: bookmark as Bookmark }));
+      .map(([key, value]) => {
+        const [log, bookmark] = [key.slice('log:'.length), value as Bookmark];
+        return { log, bookmark, connections: readableConnections(opened, log) };
+      });
     if (typeof agent !== 'string' || !Number.isSafeInteger(seq) || logs.length === 0) throw new Error('no position');
     const [lastGap, declaredLost] = [Number(meta.get('lastGap') ?? 0), Number(meta.get('declaredLost') ?? 0)];
-    const opened = db;
     const sessions = { lastEnd: Number(meta.get('lastEnd') ?? 0), sessions: [...sessionsIn(opened)] };
     const state = { agent, seq: seq as number, logs, declared: { lastGap, declaredLost }, sessions };
     return {

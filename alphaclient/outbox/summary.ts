@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { DeclaredGap } from '../../protocol/report.ts';
 import { type Database, openForReading, withOutboxErrors } from './database.ts';
 import { gapsAfter } from './gaps.ts';
-import { type Bookmark, metaIn, OUTBOX_FILE } from './outbox.ts';
+import { metaIn, OUTBOX_FILE } from './outbox.ts';
+import type { Bookmark } from './state.ts';
 
 /** The content of an outbox. */
 export interface OutboxSummary {

@@ -1,6 +1,7 @@
 /** The open connections and the sessions, found by pid, by address and port, or by what else a line has of a client. Bounded. */
 
 import { type Connection, fromSaved, fromVersion1, isDecided, type SavedConnection, toSaved } from './connection.ts';
+import type { ConnectionListener, NumberedConnection } from './connection-changes.ts';
 import { grown, HashChains, hashOfBoth, hashOfText } from './hash-chains.ts';
 
 /** More connections before login than any sshd takes at once; beyond it the oldest is closed as if it had ended. */
@@ -22,11 +23,18 @@ export type Fit = (connection: Connection) => boolean;
 /** Accepts every connection. */
 export const isAny: Fit = () => true;
 
-/** The saved form: plain JSON, in the order of opening. Sessions are saved one by one: see SessionChanges. */
+/** The saved form: plain JSON. Sessions are saved one by one: see SessionChanges. */
 export interface SavedTable {
-  readonly open: readonly SavedConnection[];
+  /** In the order of opening; absent where a ConnectionListener has them saved one by one. */
+  readonly open?: readonly SavedConnection[];
   /** The number of the last session. */
   readonly lastSession: number;
+}
+
+/** The saved form of the tracker, with the times, by the log, of its last checks. */
+export interface SavedTracker extends SavedTable {
+  readonly sweptMs: number;
+  readonly checkedMs: number;
 }
 
 /** Connections in the order in which they were added. */
@@ -80,6 +88,7 @@ export class ConnectionTable {
   readonly #sessionsOfHost = new Map<number, number>();
   #lastSession = 0;
   #opened = 0;
+  readonly #listener: ConnectionListener | null;
 
   /** A host's pid, and an address with a port, lead to the connection that had them last. */
   readonly #byPid = new HashChains();
@@ -92,6 +101,11 @@ export class ConnectionTable {
   readonly #byUser = new Map<string, Connection[]>();
   /** Counts those with neither a pid nor address and port: without any, no search among them is needed. */
   #portless = 0;
+
+  /** `listener` hears of connections before their login. */
+  constructor(listener: ConnectionListener | null = null) {
+    this.#listener = listener;
+  }
 
   /** Counts those that are open or closed a moment ago; sessions are not among them. */
   get size(): number {
@@ -153,13 +167,23 @@ export class ConnectionTable {
 
   /** Adds one, as the newest. Gives the oldest of those before a login when there are too many now: it is to be closed. */
   add(connection: Connection): Connection | null {
+    this.#insert(connection);
+    this.#listener?.changed(connection);
+    return this.#open.size > OPEN_LIMIT_CONNECTIONS ? this.#open.oldest : null;
+  }
+
+  #insert(connection: Connection): void {
     const slot = this.#freeSlots.pop() ?? this.#bySlot.length;
     connection.slot = slot;
     connection.age = this.#opened++;
     this.#bySlot[slot] = connection;
     this.#open.add(connection);
     this.#index(connection);
-    return this.#open.size > OPEN_LIMIT_CONNECTIONS ? this.#open.oldest : null;
+  }
+
+  /** Takes notice that a line was about a connection: one that is in the table and no session is to be saved. */
+  changed(connection: Connection): void {
+    if (!connection.isSession && connection.slot >= 0) this.#listener?.changed(connection);
   }
 
   /** The sessions in the order in which they began. The one that is given may be removed meanwhile, and no other. */
@@ -171,6 +195,7 @@ export class ConnectionTable {
   promote(connection: Connection): Connection | null {
     if (connection.isSession) return null;
     this.#open.remove(connection);
+    this.#listener?.removed(connection.age);
     this.#sessions.add(connection);
     connection.isSession = true;
     if (connection.session === 0) connection.session = this.#lastSession + 1;
@@ -195,6 +220,7 @@ export class ConnectionTable {
     this.#unindex(connection);
     if (isSession) this.#sessionsOfHost.set(connection.host, (this.#sessionsOfHost.get(connection.host) ?? 1) - 1);
     (isSession ? this.#sessions : this.#open).remove(connection);
+    if (!isSession) this.#listener?.removed(connection.age);
     this.#bySlot[slot] = null;
     this.#freeSlots.push(slot);
     connection.slot = -1;
@@ -345,14 +371,32 @@ export class ConnectionTable {
   }
 
   save(): SavedTable {
-    return { open: Array.from(this.#open, toSaved), lastSession: this.#lastSession };
+    const lastSession = this.#lastSession;
+    return this.#listener === null ? { open: Array.from(this.#open, toSaved), lastSession } : { lastSession };
   }
 
-  /** Takes over what `save` gave, and sessions; what is damaged is left out. */
-  restore({ open, lastSession }: { readonly open?: unknown; readonly lastSession?: unknown }, sessions: unknown): void {
+  /**
+   * Takes over what `save` gave, connections that were saved one by one, in order, and sessions; what is damaged is left out. A state that
+   * has its connections in itself is of a reader without a listener, or of a version before, and `rows` are older.
+   */
+  restore(
+    { open, lastSession }: { readonly open?: unknown; readonly lastSession?: unknown },
+    rows: readonly NumberedConnection[],
+    sessions: unknown,
+  ): void {
     if (typeof lastSession === 'number') this.#lastSession = lastSession;
-    this.#take(open, OPEN_LIMIT_CONNECTIONS, fromSaved);
+    if (Array.isArray(open)) this.#take(open, OPEN_LIMIT_CONNECTIONS, fromSaved);
+    else for (const row of rows) this.#takeRow(row);
     this.#take(sessions, SESSION_LIMIT_CONNECTIONS, fromSaved);
+  }
+
+  #takeRow([number, saved]: NumberedConnection): void {
+    const connection = this.#open.size < OPEN_LIMIT_CONNECTIONS ? fromSaved(saved) : null;
+    // It keeps its number: what is saved of it next replaces this.
+    this.#opened = number;
+    if (connection === null || connection.state === 'accepted') return;
+    this.#insert(connection);
+    this.#listener?.restored(connection);
   }
 
   /** Takes over what version 1 of the state saved: one list for all. */

@@ -5,8 +5,9 @@
 
 import type { EndCause } from '../../protocol/session.ts';
 import { Connection, hasNamedUser, isDecided } from './connection.ts';
+import type { ConnectionListener, NumberedConnection } from './connection-changes.ts';
 import { canOpen, isAnother } from './connection-match.ts';
-import { ConnectionTable, endsAs, isAny, type SavedTable } from './connection-table.ts';
+import { ConnectionTable, endsAs, isAny, type SavedTracker } from './connection-table.ts';
 import { type EventListener, EventOutput, type LocatedEvent, showsFailure } from './events.ts';
 import { detached } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
@@ -24,15 +25,9 @@ const PENDING_LIMIT_MS = 1_000;
 const SWEEP_EVERY_MS = 30_000;
 const CHECK_EVERY_MS = 1_000;
 
-/** The saved form: plain JSON. */
-export interface SavedTracker extends SavedTable {
-  readonly sweptMs: number;
-  readonly checkedMs: number;
-}
-
 /** Takes messages in the order of the log. Bounded: see ConnectionTable. What it holds can be saved. */
 export class ConnectionTracker {
-  readonly #table = new ConnectionTable();
+  readonly #table: ConnectionTable;
   readonly #events: EventOutput;
   readonly #nameOfHost: (host: number) => string | null;
   /** The listener for sessions, if any. */
@@ -49,13 +44,15 @@ export class ConnectionTracker {
 
   /**
    * `nameOfHost` gives the name of a host's number. Where there is a `listener`, it is given the events, and `take` gives none.
-   * `sessions` hears of sessions.
+   * `sessions` hears of sessions, `connections` of what comes before a login.
    */
   constructor(
     nameOfHost: (host: number) => string | null,
     listener: EventListener | null,
     sessions: SessionListener | null = null,
+    connections: ConnectionListener | null = null,
   ) {
+    this.#table = new ConnectionTable(connections);
     this.#nameOfHost = nameOfHost;
     this.#sessions = sessions;
     this.#events = new EventOutput(nameOfHost, listener);
@@ -118,7 +115,7 @@ export class ConnectionTracker {
     }
     if (isFromPamModule(message)) return undefined;
     // A client that has not come to name a user is not one that has.
-    const fits = isEnd && message.beforeUser && !isRepeated ? isUnnamed : isAny;
+    const fits = isEnd && message.beforeUser && !isRepeated ? (one: Connection) => !hasNamedUser(one) : isAny;
     if (message.ip !== null && message.port !== null) {
       const found = table.byPeer(host, message.ip, message.port);
       return found !== undefined || context.pid >= 0 ? found : table.searchPortless(host, message, fits);
@@ -180,6 +177,7 @@ export class ConnectionTracker {
       connection.cause = message.row.endsSession ?? connection.cause;
       this.#sessions?.touched(connection);
     } else connection.trust = context.trust;
+    this.#table.changed(connection);
   }
 
   /** Moves a connection to its next state and emits what the message decides. */
@@ -342,7 +340,7 @@ export class ConnectionTracker {
   }
 
   /** Returns what is known of each connection. */
-  get table(): Omit<ConnectionTable, 'add' | 'remove' | 'promote'> {
+  get table(): Omit<ConnectionTable, 'add' | 'remove' | 'promote' | 'changed'> {
     return this.#table;
   }
 
@@ -417,7 +415,10 @@ export class ConnectionTracker {
       if (!this.#table.has(one) || !(one.closing || one.pendingFailure !== null)) continue;
       if (!isOver(one)) this.#wait(one);
       else if (one.closing) this.#close(one);
-      else this.#events.pendingFailure(one);
+      else {
+        this.#events.pendingFailure(one);
+        this.#table.changed(one);
+      }
     }
   }
 
@@ -431,12 +432,12 @@ export class ConnectionTracker {
     return { ...this.#table.save(), sweptMs: this.#sweptMs, checkedMs: this.#checkedMs };
   }
 
-  /** Takes over what `save` gave, and sessions as they were saved one by one; what is damaged is left out. */
-  restore(saved: unknown, sessions: unknown): void {
+  /** Takes over what `save` gave, and connections and sessions as they were saved one by one; what is damaged is left out. */
+  restore(saved: unknown, rows: readonly NumberedConnection[], sessions: unknown): void {
     const { sweptMs, checkedMs, ...table } = (saved ?? {}) as Partial<SavedTracker> & { sessions?: unknown };
     // Before sessions were saved one by one, they stood here.
     const inState = Array.isArray(table.sessions) ? table.sessions : null;
-    this.#table.restore(table, inState ?? sessions);
+    this.#table.restore(table, rows, inState ?? sessions);
     this.#resume(sweptMs, checkedMs);
     if (inState !== null) for (const one of this.#table.eachSession()) this.#sessions?.touched(one);
   }
@@ -462,4 +463,3 @@ type Where = Pick<LineContext, 'ms' | 'line'>;
 /** A text of a message as a connection keeps it: the message is part of its chunk of the log, which would be kept with it. */
 const kept = (text: string | null): string | null => (text === null ? null : detached(text));
 const isSession = ({ state }: Connection): boolean => state === 'accepted';
-const isUnnamed = (connection: Connection): boolean => !hasNamedUser(connection);

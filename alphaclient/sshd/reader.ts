@@ -4,6 +4,7 @@
  */
 
 import type { Trust } from '../../protocol/event.ts';
+import type { ConnectionOptions, NumberedConnection } from './connection-changes.ts';
 import { ConnectionTracker } from './connection-tracker.ts';
 import { DuplicateLines } from './duplicate-lines.ts';
 import { type EventListener, isoTime, type LocatedEvent } from './events.ts';
@@ -20,7 +21,7 @@ import { isBigEndian, textIn } from './nul-bytes.ts';
 import { framesIn } from './octet-counts.ts';
 import { forgedIn, type RawLine, RawLines, type RawMessage } from './raw-lines.ts';
 import { LastDecision, looksLikeRepetition, readLastRepeated, readRepeat } from './repeats.ts';
-import type { SessionListener } from './session-changes.ts';
+import type { SessionOptions } from './session-changes.ts';
 import { SshdListener } from './sshd-listener.ts';
 import { type Header, HeaderParser } from './syslog-header.ts';
 import { ESCAPE, withoutColours } from './terminal-colours.ts';
@@ -45,12 +46,6 @@ export interface ReadContext {
   readonly nowMs: number;
   /** The zone of local times; this machine's where absent. */
   readonly timeZone?: string;
-}
-
-/** The listener for sessions, and the sessions that are open where the reader begins: what `SessionUpdate.saved` has of each. */
-export interface SessionOptions {
-  readonly listener: SessionListener;
-  readonly saved?: readonly unknown[];
 }
 
 /** The result of one line, for `explain`. */
@@ -95,18 +90,21 @@ export class Reader {
   /**
    * `saved` is what `save` gave; a damaged or foreign state starts anew. Where there is a `listener`, it is given the events in
    * the order in which they are known, and `read`, `expire` and `end` give none. A `headerFormat` is tried before the built-in forms.
-   * Where `sessions` is null nobody asks for their ends.
+   * Where `sessions` is null nobody asks for their ends; where `connections` is null `save` gives them all.
    */
   constructor(
     saved?: ReaderState | null,
     listener: EventListener | null = null,
     headerFormat: HeaderFormat | null = null,
     sessions: SessionOptions | null = null,
+    connections: ConnectionOptions | null = null,
   ) {
     this.#headers = new HeaderParser(this.#timestamps, headerFormat);
     this.#rawLines = new RawLines(this.#headers, this.#entries);
-    this.#tracker = new ConnectionTracker((number) => this.#hosts.name(number), listener, sessions?.listener ?? null);
-    if (saved?.['version'] === STATE_VERSION || saved?.['version'] === 1) this.#restore(saved, sessions?.saved);
+    const [ofSessions, ofConnections] = [sessions?.listener ?? null, connections?.listener ?? null];
+    this.#tracker = new ConnectionTracker((number) => this.#hosts.name(number), listener, ofSessions, ofConnections);
+    if (saved?.['version'] === STATE_VERSION || saved?.['version'] === 1)
+      this.#restore(saved, sessions?.saved, connections?.saved ?? []);
   }
 
   /** Reads whole lines, each ended by LF; gives the events that they decide, in order. Never throws, whatever the bytes are. */
@@ -435,7 +433,7 @@ export class Reader {
     };
   }
 
-  #restore(saved: ReaderState, sessions: readonly unknown[] | undefined): void {
+  #restore(saved: ReaderState, sessions: readonly unknown[] | undefined, rows: readonly NumberedConnection[]): void {
     if (Number.isSafeInteger(saved['lines'])) this.#lines = saved['lines'] as number;
     if (Number.isSafeInteger(saved['known'])) this.#knownLines = saved['known'] as number;
     if (typeof saved['previousMs'] === 'number') this.#timestamps.previousMs = saved['previousMs'];
@@ -449,7 +447,7 @@ export class Reader {
     this.#duplicates.restore(saved['recentLines']);
     this.listener.restore(saved['listener']);
     if (saved['version'] === 1) this.#tracker.restoreVersion1(saved['connections']);
-    else this.#tracker.restore(saved['connections'], sessions);
+    else this.#tracker.restore(saved['connections'], rows, sessions);
     this.#unknown.restore(saved['unknown'], saved['shapes']);
   }
 }

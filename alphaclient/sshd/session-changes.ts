@@ -37,6 +37,12 @@ export interface SessionListener {
   evicted(session: number): void;
 }
 
+/** The listener for sessions, and the sessions that are open where the reader begins: what `SessionUpdate.saved` has of each. */
+export interface SessionOptions {
+  readonly listener: SessionListener;
+  readonly saved?: readonly unknown[];
+}
+
 /** The values to be written: plain JSON. */
 export interface SessionUpdate {
   /** The sessions that began or changed, by number. */

@@ -9,6 +9,7 @@ import { EventHosts } from '../../alphaclient/event-host.ts';
 import { FileSource } from '../../alphaclient/log/file-source.ts';
 import type { LogSource, SourceState } from '../../alphaclient/log/source.ts';
 import { Outbox } from '../../alphaclient/outbox/outbox.ts';
+import { ConnectionChanges } from '../../alphaclient/sshd/connection-changes.ts';
 import { Reader, type ReaderState } from '../../alphaclient/sshd/reader.ts';
 import { SessionChanges } from '../../alphaclient/sshd/session-changes.ts';
 import type { Uplink } from '../../alphaclient/uplink/uplink.ts';
@@ -60,13 +61,16 @@ class Restarted {
       },
     };
     this.asked = new Map();
+    const connections = new ConnectionChanges();
+    const open = this.#outbox.connectionsOf(this.path);
     this.#agent = new Agent(
       {
         logName: this.path,
         source,
-        reader: new Reader(saved?.reader ?? null),
+        reader: new Reader(saved?.reader ?? null, null, null, null, { listener: connections, saved: open }),
         outbox: this.#outbox,
         sessions: new SessionChanges(),
+        connections,
         watch: { isDue: () => false, read: async () => 'off', compare: () => {} },
         outboxLimitBytes: 1e9,
         log,

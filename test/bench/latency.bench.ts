@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileSource } from '../../alphaclient/log/file-source.ts';
 import { Outbox } from '../../alphaclient/outbox/outbox.ts';
+import { ConnectionChanges } from '../../alphaclient/sshd/connection-changes.ts';
 import type { LocatedEvent } from '../../alphaclient/sshd/events.ts';
 import { Reader } from '../../alphaclient/sshd/reader.ts';
 import { openStorage } from '../../alphaserver/storage.ts';
@@ -90,12 +91,14 @@ async function woken(folder: string): Promise<Took> {
 }
 
 async function parsed(): Promise<Took & { events: LoginEvent[] }> {
-  const reader = new Reader();
+  const connections = new ConnectionChanges();
+  const reader = new Reader(null, null, null, null, { listener: connections, saved: [] });
   const located: LocatedEvent[] = [];
   const tookUs = await timed((i) => {
     const nowMs = Date.now();
     located.push(...reader.read(Buffer.from(lines(i)), { writtenMs: nowMs, nowMs }));
     reader.save();
+    connections.take();
   });
   const eventNs = await costNs((first) => {
     const nowMs = Date.now();

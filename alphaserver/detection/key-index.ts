@@ -11,10 +11,13 @@ const LOAD_LIMIT = 0.6;
 
 /**
  * A hash table with open addressing and linear probing. A Map of pairs needs a text or a boxed number a lookup, and a lookup
- * is most of what an event costs that belongs to a key of its own.
+ * is most of what an event costs that belongs to a key of its own. The hashes of the entries stand in an array of their own:
+ * an entry is a place in memory that was not looked at for long, so that only one with the same hash is looked at.
  */
 export class KeyIndex<T extends Entry> {
   #slots: (T | null)[] = empty(LEAST_SLOTS);
+  /** By slot; 0 where it is empty. */
+  #hashes = new Int32Array(LEAST_SLOTS);
   #mask = LEAST_SLOTS - 1;
   #size = 0;
 
@@ -23,9 +26,14 @@ export class KeyIndex<T extends Entry> {
   }
 
   get(first: number, second: number): T | undefined {
-    for (let slot = hash(first, second) & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      const entry = this.#slots[slot];
-      if (!entry) return undefined;
+    const hashes = this.#hashes;
+    const mask = this.#mask;
+    const wanted = hash(first, second);
+    for (let slot = wanted & mask; ; slot = (slot + 1) & mask) {
+      const found = hashes[slot];
+      if (found === 0) return undefined;
+      if (found !== wanted) continue;
+      const entry = this.#slots[slot] as T;
       if (entry.first === first && entry.second === second) return entry;
     }
   }
@@ -34,48 +42,54 @@ export class KeyIndex<T extends Entry> {
   add(entry: T): void {
     if (this.#size >= this.#slots.length * LOAD_LIMIT) this.#grow();
     this.#size += 1;
-    this.#put(entry);
+    this.#put(entry, hash(entry.first, entry.second));
   }
 
   /** Takes out an entry. */
   delete(entry: T): void {
-    let hole = hash(entry.first, entry.second) & this.#mask;
+    const hashes = this.#hashes;
+    const mask = this.#mask;
+    let hole = hash(entry.first, entry.second) & mask;
     while (this.#slots[hole] !== entry) {
-      if (!this.#slots[hole]) return;
-      hole = (hole + 1) & this.#mask;
+      if (hashes[hole] === 0) return;
+      hole = (hole + 1) & mask;
     }
     this.#size -= 1;
     // Entries after the hole move up where probing would stop at it.
-    for (let slot = (hole + 1) & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      const next = this.#slots[slot];
-      if (!next) break;
-      const home = hash(next.first, next.second) & this.#mask;
-      if (((slot - home) & this.#mask) < ((slot - hole) & this.#mask)) continue;
-      this.#slots[hole] = next;
+    for (let slot = (hole + 1) & mask; ; slot = (slot + 1) & mask) {
+      const next = hashes[slot] as number;
+      if (next === 0) break;
+      const home = next & mask;
+      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
+      this.#slots[hole] = this.#slots[slot] as T;
+      hashes[hole] = next;
       hole = slot;
     }
     this.#slots[hole] = null;
+    hashes[hole] = 0;
   }
 
-  #put(entry: T): void {
-    let slot = hash(entry.first, entry.second) & this.#mask;
-    while (this.#slots[slot]) slot = (slot + 1) & this.#mask;
+  #put(entry: T, hashed: number): void {
+    let slot = hashed & this.#mask;
+    while (this.#hashes[slot] !== 0) slot = (slot + 1) & this.#mask;
     this.#slots[slot] = entry;
+    this.#hashes[slot] = hashed;
   }
 
   #grow(): void {
-    const before = this.#slots;
-    this.#slots = empty(2 * before.length);
+    const [slots, hashes] = [this.#slots, this.#hashes];
+    this.#slots = empty(2 * slots.length);
+    this.#hashes = new Int32Array(2 * slots.length);
     this.#mask = this.#slots.length - 1;
-    for (const entry of before) if (entry) this.#put(entry);
+    for (const [slot, entry] of slots.entries()) if (entry) this.#put(entry, hashes[slot] as number);
   }
 }
 
 const empty = (slots: number): null[] => new Array<null>(slots).fill(null);
 
-/** Mixes the bits of both numbers (the multipliers and shifts of MurmurHash3's finalizer). */
+/** Mixes the bits of both numbers (the multipliers and shifts of MurmurHash3's finalizer). Never 0. */
 function hash(first: number, second: number): number {
   let mixed = Math.imul(first, 0x85ebca6b) ^ Math.imul(second, 0xc2b2ae35);
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
-  return mixed ^ (mixed >>> 13);
+  return mixed ^ (mixed >>> 13) || 1;
 }

@@ -34,6 +34,8 @@ export class KeyedStateMap<Memory> {
   #blocks = 0;
   /** Blocks with fewer than STATES_PER_BLOCK states. */
   readonly #roomy = new Map<number, StateBlock<Memory>>();
+  /** The block of them that new states go to, null where it is to be found. */
+  #filling: StateBlock<Memory> | null = null;
   #dirty: StateBlock<Memory>[] = [];
   /** Blocks of the checkpoint that is being made. Some may be saved. */
   #cut: StateBlock<Memory>[] = [];
@@ -84,7 +86,9 @@ export class KeyedStateMap<Memory> {
     this.#append(state);
     block.states.push(state);
     state.block = block;
-    if (block.states.length >= STATES_PER_BLOCK) this.#roomy.delete(block.number);
+    if (block.states.length < STATES_PER_BLOCK) return;
+    this.#roomy.delete(block.number);
+    if (block === this.#filling) this.#filling = null;
   }
 
   /** Takes notice that a state got an event that was stored at `storedMs`: it is the one used last, and is to be saved. */
@@ -204,8 +208,8 @@ export class KeyedStateMap<Memory> {
   }
 
   #roomyBlock(): StateBlock<Memory> {
-    for (const block of this.#roomy.values()) return block;
-    return this.#block(this.#blocks);
+    this.#filling ??= this.#roomy.values().next().value ?? this.#block(this.#blocks);
+    return this.#filling;
   }
 
   #block(number: number): StateBlock<Memory> {
@@ -221,10 +225,10 @@ export class KeyedStateMap<Memory> {
     const { block } = state;
     if (!block) return;
     if (block.isInCut) this.#saveInCut(block);
+    if (block.states.length === STATES_PER_BLOCK) this.#roomy.set(block.number, block);
     const last = block.states.pop();
     if (last && last !== state) block.states[block.states.indexOf(state)] = last;
     if (!block.isDirty) this.#dirt(block);
-    this.#roomy.set(block.number, block);
     state.block = null;
   }
 

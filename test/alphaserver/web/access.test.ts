@@ -1,10 +1,11 @@
 /** Who may see and do what, tried by requests made by hand on a real server. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
+import { afterEach, before, beforeEach, test } from 'node:test';
 import { readServerConfig } from '../../../alphaserver/config.ts';
 import { Authority, authorityFolder } from '../../../alphaserver/ingest/authority.ts';
 import { SCRIPT_TOKENS, type Scope, Tokens } from '../../../alphaserver/ingest/tokens.ts';
@@ -12,20 +13,26 @@ import { LOGINS_PER_ADDRESS_LIMIT } from '../../../alphaserver/web/login.ts';
 import { makePassword, PASSWORD_LIMIT_CHARS, Users } from '../../../alphaserver/web/users.ts';
 import { Served } from './served.ts';
 
+const PASSWORDS = { vera: 'a viewer sees', olaf: 'an operator acts' };
+/** A file of both users: to hash their passwords for each test would take most of its time. */
+let usersFile: Buffer;
+const addUsers = (): void => writeFileSync(join(store(), 'users.json'), usersFile, { mode: 0o600 });
+
 let served: Served;
 const store = (): string => join(served.folder, 'store');
 
+before(async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'asgard-users-'));
+  await new Users(folder).add('vera', 'viewer', PASSWORDS.vera, Date.now());
+  await new Users(folder).add('olaf', 'operator', PASSWORDS.olaf, Date.now());
+  usersFile = readFileSync(join(folder, 'users.json'));
+  rmSync(folder, { recursive: true });
+});
 beforeEach(async () => {
   served = new Served();
   await served.open();
 });
 afterEach(() => served.close());
-
-const PASSWORDS = { vera: 'a viewer sees', olaf: 'an operator acts' };
-const addUsers = async (): Promise<void> => {
-  await new Users(store()).add('vera', 'viewer', PASSWORDS.vera, Date.now());
-  await new Users(store()).add('olaf', 'operator', PASSWORDS.olaf, Date.now());
-};
 
 function send(path: string, init: RequestInit = {}): Promise<Response> {
   return fetch(`${served.page}${path}`, { redirect: 'manual', ...init });
@@ -67,7 +74,7 @@ test('without users and a password everybody sees and acts, as on loopback befor
 });
 
 test('with the first user nothing is shown without a login, from that moment on', async () => {
-  await addUsers();
+  addUsers();
   for (const path of ROUTES) {
     const answer = await send(path);
     assert.equal(answer.status, 401, path);
@@ -82,7 +89,7 @@ test('with the first user nothing is shown without a login, from that moment on'
 });
 
 test('a viewer sees everything and changes nothing; an operator does both', async () => {
-  await addUsers();
+  addUsers();
   const cookies = { vera: await session('vera'), olaf: await session('olaf') };
   for (const cookie of Object.values(cookies))
     for (const path of ROUTES) assert.equal((await send(path, { headers: { cookie } })).status, 200, path);
@@ -98,7 +105,7 @@ test('a viewer sees everything and changes nothing; an operator does both', asyn
 });
 
 test('every route that is not a reading one refuses a viewer, whatever it is', async () => {
-  await addUsers();
+  addUsers();
   const cookie = await session('vera');
   const { paths } = (await (await send('/api/docs/json', { headers: { cookie } })).json()) as {
     paths: Record<string, Record<string, unknown>>;
@@ -119,7 +126,7 @@ test('every route that is not a reading one refuses a viewer, whatever it is', a
 });
 
 test("another site's page acts for nobody and logs nobody in or out", async () => {
-  await addUsers();
+  addUsers();
   const cookie = await session('olaf');
   const foreign = { 'sec-fetch-site': 'cross-site', cookie };
   for (const path of [ACT, '/login', '/logout'])
@@ -127,7 +134,7 @@ test("another site's page acts for nobody and logs nobody in or out", async () =
 });
 
 test('a session has a cookie that no script and no other site gets, and ends with logout, password and user', async () => {
-  await addUsers();
+  addUsers();
   const answer = await login('vera', PASSWORDS.vera);
   const set = answer.headers.get('set-cookie') ?? '';
   assert.match(set, /^asgard=[^;]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Strict$/);
@@ -148,7 +155,7 @@ test('a session has a cookie that no script and no other site gets, and ends wit
 });
 
 test('a cookie that was copied before the logout stays refused over a restart, and other sessions of its user go on', async () => {
-  await addUsers();
+  addUsers();
   const [copied, other] = [await session('vera'), await session('vera')];
   const status = async (cookie: string): Promise<number> => (await send('/api/me', { headers: { cookie } })).status;
   assert.equal((await send('/logout', { method: 'POST', headers: { cookie: copied } })).status, 204);
@@ -164,7 +171,7 @@ test('a cookie that was copied before the logout stays refused over a restart, a
 });
 
 test('a cookie that was changed or made up is none, and a session outlives a restart', async () => {
-  await addUsers();
+  addUsers();
   const cookie = await session('vera');
   const [name = '', value = ''] = cookie.split('=');
   const forged = Buffer.from(JSON.stringify({ name: 'olaf', changedMs: 0, endsMs: 9e15 })).toString('base64url');
@@ -175,7 +182,7 @@ test('a cookie that was changed or made up is none, and a session outlives a res
 });
 
 test('a wrong password and an unknown user get the same answer, later each time', async () => {
-  await addUsers();
+  addUsers();
   const begun = performance.now();
   const [wrong, unknown] = [await login('vera', 'wrong'), await login('nobody', 'wrong')];
   assert.deepEqual([wrong.status, unknown.status], [401, 401]);
@@ -191,7 +198,7 @@ test('a wrong password and an unknown user get the same answer, later each time'
 });
 
 test('an address that tries many passwords at once is refused beyond its share', async () => {
-  await addUsers();
+  addUsers();
   const many = Array.from({ length: LOGINS_PER_ADDRESS_LIMIT + 3 }, () => login('vera', PASSWORDS.vera));
   const statuses = (await Promise.all(many)).map(({ status }) => status);
   assert.equal(statuses.filter((status) => status === 200).length >= LOGINS_PER_ADDRESS_LIMIT, true, statuses.join());
@@ -199,7 +206,7 @@ test('an address that tries many passwords at once is refused beyond its share',
 });
 
 test("a script's token is good for its scope alone, and an agent's for nothing here", async () => {
-  await addUsers();
+  addUsers();
   const scripts = new Tokens(store(), null, SCRIPT_TOKENS);
   const make = (scope: Scope): string => scripts.add(`for-${scope}`, Date.now(), null, scope);
   const status = async (token: string, path: string, init: RequestInit = {}): Promise<number> =>
@@ -225,7 +232,7 @@ test("a script's token is good for its scope alone, and an agent's for nothing h
 });
 
 test('users are kept for the owner of the folder alone, without their passwords', async () => {
-  await addUsers();
+  await new Users(store()).add('vera', 'viewer', PASSWORDS.vera, Date.now());
   for (const name of ['users.json', 'session-secret'])
     assert.equal(statSync(join(store(), name)).mode & 0o777, 0o600, name);
   assert.equal(readFileSync(join(store(), 'users.json'), 'utf8').includes(PASSWORDS.vera), false);

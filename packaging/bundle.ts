@@ -2,6 +2,7 @@
 import { cpSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { writePageModule } from '../alphaserver/web/page-module.ts';
 import { ROOT } from './checkout.ts';
 import { packageClosure } from './licences.ts';
 
@@ -29,6 +30,15 @@ const workerUrls: Plugin = {
     }));
   },
 };
+
+/** The page's files that the server reads: its modules are one, but for those that are loaded by themselves. */
+const PAGE_FILE = /\.(?:html|css|svg)$|(?:^|\/)pulse-worker\.js$|(?:^|\/)login\/[^/]+\.js$/;
+
+async function copyPage(from: string, to: string): Promise<void> {
+  const files = globSync('**/*', { cwd: from }).filter((path) => PAGE_FILE.test(path));
+  for (const path of files) cpSync(join(from, path), join(to, path));
+  await writePageModule(from, to);
+}
 
 /** The content of a bundle, for its licence list and SBOM. */
 export interface Bundle {
@@ -65,11 +75,7 @@ export async function bundle(program: Program, folder: string): Promise<Bundle> 
     logLevel: 'warning',
     metafile: true,
   });
-  if (program === 'alphaserver')
-    cpSync(join(ROOT, 'alphaserver', 'web', 'page'), join(folder, 'page'), {
-      recursive: true,
-      filter: (path) => !/\.(?:d\.ts|json)$/.test(path),
-    });
+  if (program === 'alphaserver') await copyPage(join(ROOT, 'alphaserver', 'web', 'page'), join(folder, 'page'));
   const beside = packageClosure(shipped);
   for (const name of beside) {
     const from = join(ROOT, 'node_modules', name);

@@ -77,7 +77,8 @@ test('the bundled programs work together, with threads, page, chart and the desc
   assert.equal((await get('/api/top/hosts?since=1h')).status, 200);
   const page = await (await get('/')).text();
   const pageFolder = /\/page\/[0-9a-f]+/.exec(page)?.[0];
-  assert.equal((await get(`${pageFolder}/chart.js`)).status, 200);
+  for (const name of ['main.js', 'chart.js', 'pulse-worker.js', 'icon.svg'])
+    assert.equal((await get(`${pageFolder}/${name}`)).status, 200, name);
   assert.equal((await get('/api/docs/static/swagger-ui-bundle.js')).status, 200);
   assert.equal(
     ((await (await get('/api/docs/json')).json()) as { info: { version: string } }).info.version,

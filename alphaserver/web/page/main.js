@@ -31,6 +31,8 @@ import { showWelcome } from './welcome.js';
 /** Delays after which the counts follow an event, and an alert. */
 const AFTER_EVENT_MS = 2_000;
 const AFTER_ALERT_MS = 300;
+/** Longest wait for the first frame: a page that nobody sees has none. */
+const FRAME_LIMIT_MS = 100;
 /** Events that the feed begins with. */
 const FEED_EVENTS = 60;
 
@@ -51,7 +53,6 @@ const chart = new TimelineChart((fromMs, toMs) =>
 );
 const tables = new Tables();
 new Search(() => view, go);
-void showSession(byId('session')).catch(() => undefined);
 const refresh = new Refresh((signal) => {
   if (view.decisions) return showDecisions(signal);
   if (view.key !== null) return showKey(view, signal);
@@ -117,8 +118,9 @@ function look() {
   if (view.decisions) fill(byId('decisions'), []);
   else if (view.key !== null) fill(byId('key'), []);
   else if (alone) incident.begin();
-  else if (view.fault === null) void fillFeed();
+  // What the answer is made of comes first: a browser asks six things at a time.
   refresh.anew();
+  if (!alone && view.fault === null) void fillFeed();
 }
 
 async function fillFeed() {
@@ -268,5 +270,15 @@ document.addEventListener('visibilitychange', () => {
     refresh.within(0);
   }
 });
+// Its frame is there before what is in it: making all of it would hold up the first paint, and the answers are on their way already.
+await new Promise((done) => {
+  requestAnimationFrame(() => setTimeout(done));
+  setTimeout(done, FRAME_LIMIT_MS);
+});
 look();
 if (!document.hidden) feed.open();
+void showSession(byId('session')).catch(() => undefined);
+// An incident behind `#` has the plain address, which asks early for the board: taken, or the browser would complain.
+if (!isBoard(view))
+  for (const link of document.querySelectorAll('link[rel="preload"]'))
+    void fetch(link.getAttribute('href') ?? '').catch(() => undefined);

@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readServerConfig } from '../../../alphaserver/config.ts';
 import { type Serving, serve } from '../../../alphaserver/server.ts';
-import { STYLES } from '../../../alphaserver/web/static.ts';
+import { ASKED_EARLY, STYLES } from '../../../alphaserver/web/static.ts';
 import { createLogger } from '../../../service/logger.ts';
 
 const PAGE = join(import.meta.dirname, '..', '..', '..', 'alphaserver', 'web', 'page');
@@ -50,16 +50,35 @@ describe('the page’s files', () => {
 
   it('are all there under the addresses that the page names, kept by the browser for good, and packed', async () => {
     const named = [...html.matchAll(/(?:href|src)="(\/page\/[^"]+)"/g)].map(([, path = '']) => path);
-    assert.ok(named.length > 10);
+    assert.deepEqual(named.map((path) => basename(path)).sort(), ['chart.js', 'icon.svg', 'main.js']);
     assert.doesNotMatch(html.replace(/<style>.*<\/style>/s, ''), /[{}]/);
-    for (const path of named) {
+    const [folderOf] = /\/page\/[0-9a-f]+/.exec(html) ?? [''];
+    const unnamed = ['pulse-worker.js', 'icon-attack.svg', 'icon-breach.svg', 'icon-unknown.svg'];
+    for (const path of [...named, ...unnamed.map((name) => `${folderOf}/${name}`)]) {
       const answer = await get(path);
       assert.equal(answer.status, 200, path);
       assert.equal(answer.headers.get('cache-control'), 'public, max-age=31536000, immutable');
       assert.equal(answer.headers.get('content-encoding'), 'gzip');
     }
-    const modules = readdirSync(PAGE).filter((name) => name.endsWith('.js'));
-    for (const name of modules) assert.ok(named.some((path) => path.endsWith(`/${name}`)));
+  });
+
+  it('are few: all modules are one, which asks for nothing but the chart and the worker', async () => {
+    const [path = ''] = /\/page\/[0-9a-f]+\/main\.js/.exec(html) ?? [];
+    const main = await (await get(path)).text();
+    assert.deepEqual(new Set(main.match(/(?<=["'])\.\/[^"']+(?=["'])/g)), new Set(['./chart.js', './pulse-worker.js']));
+    // Something of the first module and of the last: strings stay as they are.
+    for (const words of ['answer-title', 'No host is watched yet']) assert.ok(main.includes(words), words);
+    assert.doesNotMatch(main, /\beval\(|new Function/);
+  });
+
+  it('ask early for what the answer is made of, where the address says nothing of what else is wanted', async () => {
+    const askedBy = (page: string): string[] =>
+      [...page.matchAll(/rel="preload" as="fetch" crossorigin href="([^"]+)"/g)].map(([, path = '']) =>
+        path.replaceAll('&amp;', '&'),
+      );
+    assert.deepEqual(askedBy(html), ASKED_EARLY);
+    for (const path of ASKED_EARLY) assert.equal((await get(path)).status, 200, path);
+    assert.deepEqual(askedBy(await (await get('/?range=7d')).text()), []);
   });
 
   it('are the same for a client that cannot unpack', async () => {
@@ -77,7 +96,13 @@ describe('the page’s files', () => {
 
   it('are no way to other files', async () => {
     const [folderOf] = /\/page\/[0-9a-f]+/.exec(html) ?? [''];
-    for (const path of ['/page/0/main.js', `${folderOf}/answers.d.ts`, `${folderOf}/..%2fserver.ts`, '/server.ts'])
+    for (const path of [
+      '/page/0/main.js',
+      `${folderOf}/answers.d.ts`,
+      `${folderOf}/feed.js`,
+      `${folderOf}/..%2fserver.ts`,
+      '/server.ts',
+    ])
       assert.equal((await get(path)).status, 404, path);
   });
 });

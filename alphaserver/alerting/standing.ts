@@ -14,7 +14,8 @@ export const UNDONE = 'undone';
 
 /**
  * A decision that holds for a while. A block and an allowance name a source; a silence any of the three, null for all. `source` is an
- * address or a network, or several with commas between: what somebody decides about a group is one decision. Unix milliseconds.
+ * address or a network, or several with commas between; `host` a name, or several with spaces between, which no name has: what somebody
+ * decides about a group is one decision. Unix milliseconds.
  */
 export interface Standing extends Silence {
   readonly kind: StandingKind;
@@ -87,9 +88,11 @@ export function holding(decided: readonly Decided[], nowMs: number): Holding {
     ),
     allows: of('allowed').flatMap(({ source }) => sourcesIn(source)),
     silences: of('silenced').flatMap(({ rule, host, source }): Silence[] =>
-      source === null ? [{ rule, host, source }] : sourcesIn(source).map((one) => ({ rule, host, source: one })),
+      eachOf(host, ' ').flatMap((onHost) => eachOf(source, ',').map((from) => ({ rule, host: onHost, source: from }))),
     ),
   };
 }
 
+/** Null alone stands for all. */
+const eachOf = (names: string | null, between: string): (string | null)[] => names?.split(between) ?? [null];
 const sourcesIn = (source: string | null): string[] => (source === null ? [] : source.split(','));

@@ -1,6 +1,6 @@
 /** The parameters of the routes by which people decide. Pure. */
 import { integer, object } from '../../service/schema.ts';
-import { readSpan, textOf, time, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
+import { readSpan, time, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
 import { RULES } from '../alert-config/rules.ts';
 import { by, DECISIONS, Fault, source, type TAGS } from './api-schema.ts';
 import { type Parameters, parameter, required, schemaOf, TEXT_LIMIT } from './parameters.ts';
@@ -11,6 +11,8 @@ export const WHY_LIMIT = 500;
 export const DECIDED_LIMIT_MS = 366 * 86_400_000;
 /** Sources that one decision names at most: as many as a body takes, IPv6 networks among them. */
 export const SOURCES_LIMIT = 40;
+/** Hosts that one silence names at most. */
+export const HOSTS_LIMIT = 40;
 /** Alerts that are acknowledged at once: as many ids as a body takes. */
 export const IDS_LIMIT = 40;
 
@@ -43,10 +45,21 @@ const sources: ValueParser<string> = {
   },
 };
 
+/** Reads hosts with spaces between, which no name has, each once. */
+const hosts: ValueParser<string> = {
+  valid: `a host name; or up to ${HOSTS_LIMIT} of these with spaces between`,
+  parse: (given) => {
+    const all = given.split(' ').filter((one) => one !== '');
+    return all.length > 0 && all.length <= HOSTS_LIMIT && all.every((one) => one.length <= TEXT_LIMIT)
+      ? [...new Set(all)].join(' ')
+      : undefined;
+  },
+};
+
 const decision = {
   kind: required('block an address, allow one, or silence incidents', wordOf(['block', 'allow', 'silence'])),
   source: parameter('The addresses or networks', sources),
-  host: parameter('The host of a silence', textOf(TEXT_LIMIT)),
+  host: parameter('The hosts of a silence', hosts),
   rule: parameter('The rule of a silence; left out: any', wordOf(RULES)),
   until: parameter('Until when; an allowance may do without', ahead),
   why,
@@ -71,7 +84,7 @@ const acting = <P extends Parameters>(summary: string, body: P) => ({
 
 /** Blocks, allows or silences. */
 export const DECIDE = {
-  schema: acting('Blocks an address, allows one, or silences incidents of a host or source', decision),
+  schema: acting('Blocks an address, allows one, or silences incidents of a host, a source or a rule', decision),
 };
 
 /** Ends what was decided. */

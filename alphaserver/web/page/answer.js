@@ -2,7 +2,7 @@
 import { acknowledgeMany } from './acknowledge.js';
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign, glyph } from './element.js';
-import { groupsOf, groupWords, newOf, silencedTogether } from './incident-groups.js';
+import { groupsOf, groupWords, newOf, silenceOf } from './incident-groups.js';
 import { lastLookMs } from './last-look.js';
 import { filterLink } from './links.js';
 import { groupSilence } from './steps.js';
@@ -49,7 +49,7 @@ export class Answer {
   show(part, view, nowMs) {
     const verdict = verdictOf(part, view, nowMs);
     byId('answer').dataset['state'] = verdict.state;
-    byId('answer-glyph').setAttribute('href', `#state-${verdict.state}`);
+    byId('answer-glyph').setAttribute('href', `#state-${verdict.state === 'nothing' ? 'unknown' : verdict.state}`);
     say('answer-title', verdict.title);
     say('answer-why', verdict.why);
     showTab(verdict.title, verdict.state);
@@ -234,14 +234,12 @@ function acknowledgeAll(members) {
 }
 
 /**
- * Offers to silence the sources of a group; null where none is known.
+ * Offers to silence a group; null where one decision could not.
  * @param {readonly Concern[]} members
  */
 function silenceAll(members) {
-  const sources = silencedTogether(members.map(({ alert }) => alert.source).filter((source) => source !== null));
-  const rules = new Set(members.map(({ alert }) => alert.rule));
-  const [rule = null] = rules.size === 1 ? rules : [];
-  return sources.length === 0 ? null : element('li', { class: 'all' }, groupSilence(sources, rule));
+  const what = silenceOf(members);
+  return what === null ? null : element('li', { class: 'all' }, groupSilence(what));
 }
 
 /**

@@ -30,13 +30,12 @@ export async function showDecisions(signal) {
 
 /** @param {Decision} decision */
 function rowOf({ id, at, kind, by, why, until, rule, host, source, incident, undoneAt, undoneBy, holds }) {
-  const about = source === null ? host : namesOf(source);
-  const what = [rule, about]
-    .filter((name) => name !== null)
-    .flatMap((name, i) => [i > 0 ? ' for ' : ' ', foreign(name)]);
-  // All of a long list, for whoever asks what it was.
-  if (source !== null && about !== source)
-    what.push(' ', element('details', {}, element('summary', {}, 'all'), foreign(source)));
+  const what = [
+    rule === null ? [] : [' ', foreign(rule)],
+    source === null ? [] : [rule === null ? ' ' : ' for ', ...namesOf(source.split(','))],
+    host === null ? [] : [(rule ?? source) ? ' on ' : ' ', ...namesOf(host.split(' '))],
+    rule !== null && (source ?? host) === null ? [' on all hosts'] : [],
+  ].flat();
   const standing = kind !== 'acknowledge';
   const row = element(
     'li',
@@ -61,13 +60,17 @@ function rowOf({ id, at, kind, by, why, until, rule, host, source, incident, und
   return row;
 }
 
-/** Sources of one decision that its row names. */
+/** Sources or hosts of one decision that its row names. */
 const NAMED = 3;
 
-/** @param {string} source one, or several with commas between */
-function namesOf(source) {
-  const all = source.split(',');
-  return all.length <= NAMED ? all.join(', ') : `${all.slice(0, NAMED).join(', ')} and ${all.length - NAMED} more`;
+/**
+ * Names the first, and all of a long list for whoever asks what it was.
+ * @param {readonly string[]} all
+ */
+function namesOf(all) {
+  if (all.length <= NAMED) return [foreign(all.join(', '))];
+  const first = foreign(`${all.slice(0, NAMED).join(', ')} and ${all.length - NAMED} more`);
+  return [first, ' ', element('details', {}, element('summary', {}, 'all'), foreign(all.join(', ')))];
 }
 
 /** @param {number} id */

@@ -78,8 +78,9 @@ export function groupWords({ members, by, lead }) {
   return `${counted(members.length, 'incident')} of ${lead.alert.rule}${many}`;
 }
 
-/** Sources that the server takes in one decision. */
+/** Sources, or hosts, that the server takes in one decision. */
 const SOURCES_LIMIT = 40;
+const HOSTS_LIMIT = 40;
 /** Where there are more sources, the networks around them, in bits: a step wider while there are still too many. */
 const AROUND_BITS = [
   { 4: 24, 6: 64 },
@@ -112,6 +113,26 @@ function networkAround(source, bits) {
   const wanted = bits[address.includes(':') ? 6 : 4];
   const network = Number(length ?? Infinity) > wanted ? readNetwork(`${address}/${wanted}`) : null;
   return network === null ? source : networkText(network);
+}
+
+/**
+ * What one decision silences of a group: its sources; where none is known, as of `distributed`, its rule on its hosts, and on all hosts
+ * where an incident has several. Null where that would be too much. Several sources have commas between, hosts spaces.
+ * @param {readonly Concern[]} members
+ * @returns {{ source: string | null, host: string | null, rule: string | null } | null}
+ */
+export function silenceOf(members) {
+  const alerts = members.map(({ alert }) => alert);
+  const [rule = null, another = null] = new Set(alerts.map((alert) => alert.rule));
+  const only = another === null ? rule : null;
+  const sources = alerts.map(({ source }) => source).filter((source) => source !== null);
+  if (sources.length > 0) {
+    const source = silencedTogether(sources).join(',');
+    return source === '' ? null : { source, host: null, rule: only };
+  }
+  const hosts = [...new Set(alerts.map(({ host }) => host))];
+  if (!hosts.includes(null) && hosts.length <= HOSTS_LIMIT) return { source: null, host: hosts.join(' '), rule: only };
+  return only === null ? null : { source: null, host: null, rule: only };
 }
 
 /**

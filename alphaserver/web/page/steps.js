@@ -71,22 +71,27 @@ export function stepsFor(subject) {
 /**
  * Offers to silence what a group of incidents has in common, by one decision that stands in a dialog of its own: the list behind it
  * may be shown anew at any time.
- * @param {readonly string[]} sources
- * @param {string | null} rule
+ * @param {{ source: string | null, host: string | null, rule: string | null }} what several sources have commas between, hosts spaces
  * @returns {HTMLElement}
  */
-export function groupSilence(sources, rule) {
-  const words = sources.length === 1 ? (sources[0] ?? '') : counted(sources.length, 'source');
-  const made = element('button', { type: 'button' }, `Silence ${words}`);
+export function groupSilence({ source, host, rule }) {
+  const names = source?.split(',') ?? host?.split(' ') ?? [];
+  const some = names.length === 1 ? (names[0] ?? '') : counted(names.length, source === null ? 'host' : 'source');
+  const words = source === null ? `${rule ?? 'all'} on ${names.length === 0 ? 'all hosts' : some}` : some;
+  const made = element('button', { type: 'button' }, 'Silence ', foreign(words));
   made.addEventListener('click', () => {
     const close = element('button', { type: 'button' }, 'Close');
     const dialog = element(
       'dialog',
       { class: 'silence', 'aria-label': `Silence ${words}` },
       element('h2', {}, 'Silence ', foreign(words)),
-      element('p', { class: 'muted' }, 'Their incidents notify nobody and do not count for the answer, on all hosts.'),
-      sources.length === 1 ? null : element('p', { class: 'named' }, foreign(sources.join(', '))),
-      decision('silence', { source: sources.join(','), rule }, ['incidents of', words]),
+      element(
+        'p',
+        { class: 'muted' },
+        `Such incidents notify nobody and do not count for the answer${host === null ? ', on all hosts' : ''}.`,
+      ),
+      names.length < 2 ? null : element('p', { class: 'named' }, foreign(names.join(', '))),
+      decision('silence', { source, host, rule }, ['incidents of', words]),
       element('p', {}, close),
     );
     close.addEventListener('click', () => dialog.close());
@@ -142,7 +147,8 @@ function decision(kind, what, about) {
     'form',
     { class: 'decide' },
     element('span', {}, verb, ...words, ' '),
-    kind === 'silence' && rule !== null ? rules : null,
+    // A silence of every rule is for some sources or hosts.
+    rule !== null && kind === 'silence' && (what['source'] ?? what['host']) ? rules : null,
     until,
     element('label', {}, 'because ', why),
     label,

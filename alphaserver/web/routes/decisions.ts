@@ -59,8 +59,11 @@ const KINDS = { block: 'blocked', allow: 'allowed', silence: 'silenced' } as con
 /** Reads a decision. Throws a ParameterError for what its kind does not take, or lacks. */
 function standingOf({ kind, source, host, rule, until, why }: Given): Standing {
   if (kind === 'silence') {
-    if (source === null && host === null)
-      throw new ParameterError('host', 'given, or source: a silence is for one of them');
+    if (source === null && host === null && rule === null)
+      throw new ParameterError('host', 'given, or source, or rule: a silence is for one of them');
+    // Both lists together would be all their pairs.
+    if (source?.includes(',') && host?.includes(' '))
+      throw new ParameterError('host', 'one name where there are several sources');
   } else if (source === null) throw new ParameterError('source', `given: it says what to ${kind}`);
   else if (host !== null || rule !== null) throw new ParameterError(host === null ? 'rule' : 'host', 'left out here');
   if (kind !== 'allow' && until === null)

@@ -30,6 +30,24 @@ test('decisions hold until their time, or until they are undone by the first who
   assert.deepEqual(holding(decided, NOW + 1).blocks, []);
 });
 
+test('a silence of several hosts, or of several sources, is of each of them', () => {
+  const silence = { ...block, kind: 'silenced' as const, rule: 'distributed' as const };
+  const silencesOf = (what: object) => {
+    const made = { ...standingDecision({ ...silence, ...what }, 'mira'), id: 1, at: NOW };
+    return holding(decidedIn([made]), NOW).silences;
+  };
+  const rule = 'distributed';
+  assert.deepEqual(silencesOf({ source: null, host: 'web db' }), [
+    { rule, host: 'web', source: null },
+    { rule, host: 'db', source: null },
+  ]);
+  assert.deepEqual(silencesOf({ source: '192.0.2.1,192.0.2.2', host: 'web' }), [
+    { rule, host: 'web', source: '192.0.2.1' },
+    { rule, host: 'web', source: '192.0.2.2' },
+  ]);
+  assert.deepEqual(silencesOf({ source: null }), [{ rule, host: null, source: null }]);
+});
+
 test('a silence is of what it names, and of all where it names nothing', () => {
   const incident = { rule: 'brute-force' as const, host: 'web', source: '192.0.2.1' };
   assert.ok(isSilenced([{ ...none, host: 'web' }], incident));

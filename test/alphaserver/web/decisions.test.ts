@@ -1,7 +1,7 @@
 /** Decisions of people, asked of a real server: what they change, who made them, and how they end. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { SOURCES_LIMIT } from '../../../alphaserver/web/decision-schema.ts';
+import { HOSTS_LIMIT, SOURCES_LIMIT } from '../../../alphaserver/web/decision-schema.ts';
 import { until } from '../../until.ts';
 import { type SentEvent, Served } from './served.ts';
 
@@ -113,6 +113,29 @@ test('what somebody decides about a group, or a network, is one decision, and is
   assert.match(refused.body.message ?? '', /^source must be .* up to 40 of these/);
 });
 
+test('a rule is silenced on some hosts, or on all, by one decision', async () => {
+  const from = Array.from({ length: 12 }, (_, i) => failures(`192.0.2.${i + 1}`, 1)).flat();
+  await served.store(from, 'db');
+  const counts = async (): Promise<boolean> =>
+    (await served.ask<{ because: { rule: string }[] }>('/api/summary')).body.because.some(
+      ({ rule }) => rule === 'distributed',
+    );
+  await until(counts);
+  const [alert] = (
+    await served.ask<{ alerts: { rule: string; host: string | null }[] }>('/api/alerts')
+  ).body.alerts.filter(({ rule }) => rule === 'distributed');
+  const where = alert?.host ?? null;
+  for (const what of where === null ? [{}] : [{ host: `elsewhere ${where}` }, {}]) {
+    const { id } = await decide({ kind: 'silence', rule: 'distributed', until: '1h', ...what });
+    assert.equal(await counts(), false, JSON.stringify(what));
+    await undo(id);
+    assert.equal(await counts(), true);
+  }
+  const { id } = await decide({ kind: 'silence', rule: 'distributed', host: 'elsewhere', until: '1h' });
+  assert.equal(await counts(), true);
+  await undo(id);
+});
+
 test('many incidents are acknowledged at once', async () => {
   const known = [...(await alerts('198.51.100.9')), ...(await alerts('198.51.100.20'))].map(({ id }) => id);
   const { body } = await post<{ acknowledged: number }>('/api/alerts/acknowledge', {
@@ -134,6 +157,7 @@ test('decisions are listed newest first, a page at a time', async () => {
 
 test('a decision that cannot be is refused, by a sentence that says what would be valid', async () => {
   const whole = { kind: 'block', source: '198.51.100.7', until: '1h', by: 'mira', why: 'x' };
+  const many = (count: number): string => Array.from({ length: count }, (_, i) => `host-${i}`).join(' ');
   const year = new Date(Date.now() + 400 * 24 * HOUR_MS).toISOString();
   for (const [change, message] of [
     [{ kind: 'burn' }, /^kind must be one of/],
@@ -146,7 +170,10 @@ test('a decision that cannot be is refused, by a sentence that says what would b
     [{ why: '' }, /^why must be a reason/],
     [{ why: 'x'.repeat(501) }, /^why must be a reason/],
     [{ host: 'web' }, /^host must be left out here/],
-    [{ kind: 'silence', source: undefined }, /^host must be given, or source/],
+    [{ kind: 'silence', source: undefined }, /^host must be given, or source, or rule/],
+    [{ kind: 'silence', source: undefined, host: ' ' }, /^host must be a host name/],
+    [{ kind: 'silence', source: undefined, host: many(HOSTS_LIMIT + 1) }, /^host must be .* up to 40 of these/],
+    [{ kind: 'silence', source: '192.0.2.1,192.0.2.2', host: 'a b' }, /^host must be one name where/],
     [{ surprise: 'x' }, /^surprise must be left out/],
   ] as const) {
     const { status, body } = await post('/api/decisions', { ...whole, ...change });

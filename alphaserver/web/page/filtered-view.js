@@ -41,13 +41,15 @@ export async function loadFiltered(view, whole, stepFor, signal) {
   const stepMs = stepFor(span);
   const [hosts, sources, users] = [topOf(events, 'host'), networksOf(events), topOf(events, 'user')];
   const sum = more ? await sumOf(view, signal) : null;
+  // The one that the view is filtered by counts where something happened.
+  const one = events.length > 0 ? 1 : 0;
   return {
     amounts: {
       ...(sum ?? countsOf(events)),
       hosts: view.host === null ? (sum?.hosts ?? hosts.length) : 1,
       sources:
-        view.ip === null || view.ip.includes('/') ? sources.reduce((sum, { addresses }) => sum + addresses, 0) : 1,
-      users: view.user === null ? (sum?.users ?? users.length) : 1,
+        view.ip === null || view.ip.includes('/') ? sources.reduce((sum, { addresses }) => sum + addresses, 0) : one,
+      users: view.user === null ? (sum?.users ?? users.length) : one,
       atLeast: more && sum === null,
     },
     points: pointsOf(events, span, stepMs),

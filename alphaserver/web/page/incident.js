@@ -53,6 +53,8 @@ export class IncidentPage {
    * @param {AbortSignal} signal
    */
   async show(view, signal) {
+    // Without an id, the path would be that of the list.
+    if (view.alert === '') return missing(view);
     try {
       /** @type {AlertWhole} */
       const alert = await ask(`/api/alerts/${encodeURIComponent(view.alert ?? '')}`, {}, signal);
@@ -63,13 +65,7 @@ export class IncidentPage {
       this.#alert = alert;
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 404) throw error;
-      showTab('No such incident', null);
-      fill(byId('incident'), [
-        back(view),
-        element('h1', { id: 'incident-title' }, 'There is no such incident'),
-        element('p', {}, 'It may have been deleted after the time that the server keeps them.'),
-      ]);
-      return;
+      return missing(view);
     }
     this.#render(view);
   }
@@ -135,6 +131,16 @@ function partsOf({ parts }, view) {
     element('li', {}, glyph(severity), element('a', { href: addressOf(view, { alert: id }) }, foreign(summary))),
   );
   return [element('h2', {}, 'Parts of it'), element('ul', { class: 'parts' }, ...rows)];
+}
+
+/** @param {View} view */
+function missing(view) {
+  showTab('No such incident', null);
+  fill(byId('incident'), [
+    back(view),
+    element('h1', { id: 'incident-title' }, 'There is no such incident'),
+    element('p', {}, 'It may have been deleted after the time that the server keeps them.'),
+  ]);
 }
 
 /** @param {View} view */

@@ -26,20 +26,24 @@ export async function showKey(view, signal) {
   const back = element('p', { class: 'back' }, element('a', { href: addressOf(view, {}) }, '← Overview'));
   const title = element('h1', { id: 'key-title' }, 'Key ', foreign(fingerprint));
   const key = await known(fingerprint, signal);
-  const nothing = element('p', { class: 'muted' }, 'Nothing is known of this key.');
-  fill(byId('key'), [back, title, ...(key === null ? [nothing] : contents(key, view))]);
+  const shown = typeof key === 'string' ? [element('p', { class: 'muted' }, key)] : contents(key, view);
+  fill(byId('key'), [back, title, ...shown]);
 }
 
 /**
+ * Gives what is known of a key, or a sentence that says why there is nothing.
  * @param {string} fingerprint
  * @param {AbortSignal} signal
- * @returns {Promise<KeyWhole | null>}
+ * @returns {Promise<KeyWhole | string>}
  */
 async function known(fingerprint, signal) {
+  // Without a name, the path would be that of the list.
+  if (fingerprint === '') return 'The address names no key.';
   try {
     return await ask(`/api/keys/${encodeURIComponent(fingerprint)}`, {}, signal);
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return null;
+    if (error instanceof ApiError && error.status === 404) return 'Nothing is known of this key.';
+    if (error instanceof ApiError && error.status === 400) return `This names no key: the ${error.message}.`;
     throw error;
   }
 }

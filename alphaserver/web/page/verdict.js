@@ -23,7 +23,7 @@ import { isFiltered, timeWords } from './view.js';
  * @property {boolean} known
  *
  * @typedef {object} Verdict
- * @property {FleetState | 'over'} state `over`: something was, and is no more
+ * @property {FleetState | 'over' | 'nothing'} state `over`: something was, and is no more; `nothing`: nothing is known of what is asked about
  * @property {string} title
  * @property {string} why sentences
  * @property {readonly { host: string, words: string }[]} blind hosts where an attack would not show now
@@ -109,13 +109,14 @@ export function verdictOf(part, view, nowMs) {
  * @param {Grounds} part
  * @param {string | null} unknown
  * @param {boolean} isOver
- * @returns {FleetState | 'over'}
+ * @returns {Verdict['state']}
  */
 function filteredState({ concerns, doubt }, unknown, isOver) {
   if (doubt !== null) return 'unknown';
   if (concerns.some((one) => one.attack && one.standing === 'open')) return 'attack';
   if (isOver) return 'over';
-  return unknown === null ? 'quiet' : 'unknown';
+  if (unknown === null) return 'quiet';
+  return unknown === NOT_WATCHED ? 'unknown' : 'nothing';
 }
 
 /**
@@ -154,6 +155,9 @@ function pastOf({ concerns, past }, nowMs) {
   };
 }
 
+/** The title of a view of hosts that are known, none of which is watched now. */
+const NOT_WATCHED = 'Not watched';
+
 /**
  * Says why nothing is known of what a view is filtered by; null where something is.
  * @param {Grounds} part
@@ -165,7 +169,7 @@ function unknownWords({ concerns, amounts, hosts, known }, view, watched) {
   const nothing = !known && concerns.length === 0 && amounts.attempts + amounts.probes === 0;
   if (view.ip !== null) return nothing ? 'Nothing is known of this source' : null;
   if (view.user !== null) return nothing ? 'Nothing is known of this user' : null;
-  return watched ? null : 'Not watched';
+  return watched ? null : NOT_WATCHED;
 }
 
 /**
@@ -189,7 +193,7 @@ function trustMark(concerns) {
 function titleOf(state, view, coverage, unknown, mark) {
   if (state === 'breach') return `Someone got in${mark}`;
   if (state === 'attack') return 'Under attack';
-  if (state === 'unknown') return unknown ?? 'No host is watched';
+  if (state === 'unknown' || state === 'nothing') return unknown ?? 'No host is watched';
   if (isFiltered(view) || coverage === null) return 'No incident here';
   const { live, late, blind } = coverage;
   return blind === 0 ? 'All quiet' : `All quiet on ${count(live + late)} of ${counted(live + late + blind, 'host')}`;

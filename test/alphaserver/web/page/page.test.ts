@@ -319,9 +319,9 @@ describe('the answer in words', () => {
       const { state, title } = verdict([], [], ['caught up'], query, more);
       return [state, title];
     };
-    assert.deepEqual(of('host=nope'), ['unknown', 'Nothing is known of this host']);
-    assert.deepEqual(of('ip=192.0.2.77', nothing), ['unknown', 'Nothing is known of this source']);
-    assert.deepEqual(of('user=nobody', nothing), ['unknown', 'Nothing is known of this user']);
+    assert.deepEqual(of('host=nope'), ['nothing', 'Nothing is known of this host']);
+    assert.deepEqual(of('ip=192.0.2.77', nothing), ['nothing', 'Nothing is known of this source']);
+    assert.deepEqual(of('user=nobody', nothing), ['nothing', 'Nothing is known of this user']);
     assert.deepEqual(of('host=h1', nothing), ['quiet', 'No incident here']);
   });
 

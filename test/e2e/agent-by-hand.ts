@@ -28,6 +28,13 @@ const NOTHING: Omit<LoginEvent, 'outcome'> = {
   port: 40_000,
 };
 
+/** What `events` takes. */
+export type EventByHand = Partial<LoginEvent> & Pick<LoginEvent, 'outcome'>;
+
+/** Makes so many failed logins of one source. */
+export const failures = (count: number, ip: string, more: Partial<LoginEvent> = {}): EventByHand[] =>
+  Array.from({ length: count }, () => ({ outcome: 'failed', ip, user: 'root', ...more }));
+
 /** A connected agent. Times are now unless given. */
 export class AgentByHand {
   readonly #socket: Socket;
@@ -62,7 +69,7 @@ export class AgentByHand {
   }
 
   /** Sends events; resolves when they are stored. */
-  async events(...events: (Partial<LoginEvent> & Pick<LoginEvent, 'outcome'>)[]): Promise<void> {
+  async events(...events: EventByHand[]): Promise<void> {
     for (const event of events) {
       this.#seq += 1;
       this.#send({ type: 'event', seq: this.#seq, ...NOTHING, ...event, at: event.at ?? new Date().toISOString() });

@@ -32,6 +32,27 @@ export function shift(page: Page): Promise<number> {
   })`);
 }
 
+/** Waits until all of the board is there: what the view asks for has been answered. */
+export async function settled(page: Page): Promise<void> {
+  await until(
+    async () =>
+      /As of/.test(await text(page, '#foot')) &&
+      (await text(page, '#answer-title')) !== 'Looking' &&
+      (await page.locator('#content').getAttribute('aria-busy')) === 'false',
+    () => 'everything has been answered',
+  );
+}
+
+/** Gives the text of what a selector names, as it is shown, without the space around it. */
+export async function text(page: Page, selector: string): Promise<string> {
+  return (await page.locator(selector).innerText()).trim();
+}
+
+/** Gives the query of a page's address, as a person reads it. */
+export function address(page: Page): string {
+  return decodeURIComponent(new URL(page.url()).search);
+}
+
 /** Waits until the text of what a selector names is as wanted, for at most `limitMs`; else fails with the text that is there. */
 export async function shows(page: Page, selector: string, wanted: RegExp, limitMs?: number): Promise<void> {
   let last = '';

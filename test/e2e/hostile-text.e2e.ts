@@ -8,6 +8,7 @@ import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 import { AgentByHand } from './agent-by-hand.ts';
 import { chromiumPath, type Page, Watched } from './browser.ts';
+import { settled, shows } from './browser-facts.ts';
 import { lacking } from './machine.ts';
 
 const chromium = chromiumPath();
@@ -32,7 +33,8 @@ const KEY = `SHA256:${'a+/'.repeat(14)}x`;
 /** As sshd names a certificate; whoever signed it chose its id. */
 const CERTIFICATE = `ED25519-CERT ${KEY} ID <img/src=x/onerror=globalThis.ran=7> (serial 7) CA ED25519 ${KEY}`;
 const SOURCE = '198.51.100.77';
-const CHANNEL = 'a-channel';
+/** A channel's name has letters, digits, `_` and `-` alone: what a program could mistake for something of its own. */
+const CHANNELS = ['__proto__', 'constructor', '-globalThis-ran-8-', `${'W'.repeat(64)}`];
 
 /** What no page makes by itself: elements and attributes that only data could have made. */
 const MADE_OF_DATA =
@@ -49,8 +51,10 @@ describe('hostile texts', { skip: lacking('hostile texts', { Chromium: chromium 
     const rules = join(pair.folder, 'rules.json');
     // Nobody listens there: the page says that the channel cannot be reached, and by what fault.
     const url = `http://127.0.0.1:${await freePort()}/`;
-    const settings = { channels: { [CHANNEL]: { type: 'webhook', url } }, decoys: { users: [IMAGE], keys: [] } };
-    writeFileSync(rules, JSON.stringify(settings));
+    const channels = CHANNELS.map((name) => `${JSON.stringify(name)}: ${JSON.stringify({ type: 'webhook', url })}`);
+    // As a text: an object that is written here would take one of these names for its prototype.
+    const decoys = JSON.stringify({ users: [IMAGE], keys: [] });
+    writeFileSync(rules, `{"channels": {${channels.join(', ')}}, "decoys": ${decoys}}`);
     await pair.serving({ ALPHASERVER_RULES: rules });
     agent = await AgentByHand.of(HOST, pair.port);
     await agent.events(
@@ -96,13 +100,24 @@ describe('hostile texts', { skip: lacking('hostile texts', { Chromium: chromium 
   /** Opens a page and waits until all of it is there. */
   const open = async (path: string): Promise<Page> => {
     const page = await browser.open(path);
-    await until(
-      async () =>
-        (await page.locator('#content').getAttribute('aria-busy')) === 'false' &&
-        (await page.locator('#answer-title').innerText()) !== 'Looking',
-    );
+    await settled(page);
     return page;
   };
+
+  /** Leads a page that is open to another address of it, as a link does, without loading it again. */
+  const go = (page: Page, query: Readonly<Record<string, string>>): Promise<void> =>
+    page.evaluate(
+      (address) => {
+        const { history, dispatchEvent, PopStateEvent } = globalThis as unknown as {
+          history: { pushState(state: null, unused: string, address: string): void };
+          dispatchEvent(event: object): void;
+          PopStateEvent: new (type: string) => object;
+        };
+        history.pushState(null, '', address);
+        dispatchEvent(new PopStateEvent('popstate'));
+      },
+      `/?${new URLSearchParams(query)}`,
+    );
 
   /** Unfolds what can be unfolded, and asserts that nothing on the page was made or run by data. */
   const isText = async (page: Page): Promise<string> => {
@@ -126,68 +141,48 @@ describe('hostile texts', { skip: lacking('hostile texts', { Chromium: chromium 
     return shown;
   };
 
-  it('show as text on the first page: users, hosts, incidents, lines that nobody understands', async () => {
-    const page = await open('/');
+  /** Waits until a page shows all of these, and asserts that they are nothing but text. */
+  const showsAsText = async (page: Page, ...wanted: readonly string[]): Promise<void> => {
     let text = '';
     await until(
       async () => {
         text = await isText(page);
-        return [...Object.values(SHOWN), HOST].every((one) => text.includes(one));
+        return wanted.every((one) => text.includes(one));
       },
-      () => text,
+      () => `${wanted.filter((one) => !text.includes(one))} in ${text}`,
     );
+  };
+
+  it('show as text on the first page: users, hosts, incidents, channels, lines that nobody understands', async () => {
+    const page = await open('/');
+    await showsAsText(page, ...Object.values(SHOWN), HOST, ...CHANNELS.map((name) => `notified through ${name}`));
   });
 
   it('show as text on the page of a host, of a source, and of each user', async () => {
+    const page = await open('/');
     for (const query of [{ host: HOST }, { ip: SOURCE }, ...[...HOSTILE, LONG].map((user) => ({ user }))]) {
-      const page = await open(`/?${new URLSearchParams(query)}`);
+      await go(page, query as Record<string, string>);
+      await settled(page);
       const [named = ''] = Object.values(query);
-      const expected = named === LONG ? 'xxxxx' : (SHOWN[named] ?? named);
-      let text = '';
-      await until(
-        async () => {
-          text = await isText(page);
-          return text.includes(expected);
-        },
-        () => `${expected} in ${text}`,
-      );
-      await browser.closePages();
+      await showsAsText(page, named === LONG ? 'xxxxx' : (SHOWN[named] ?? named));
     }
+    // One of them as somebody opens it who is sent a link.
+    await showsAsText(await open(`/?${new URLSearchParams({ user: SCRIPT })}`), SCRIPT);
   });
 
   it('show as text on the page of each incident', async () => {
+    const page = await browser.open(`/?alert=${incidents[0]?.id}`);
     for (const { id, rule } of incidents) {
-      const page = await browser.open(`/?alert=${id}`);
-      let text = '';
-      await until(
-        async () => {
-          text = await isText(page);
-          return text.includes('What happened') && text.includes(rule);
-        },
-        () => `${rule} in ${text}`,
-      );
-      await browser.closePages();
+      await go(page, { alert: id });
+      await showsAsText(page, 'What happened', rule);
     }
   });
 
   it('show as text on the page of a key, and in the decisions of people', async () => {
-    const ofKey = await browser.open(`/?${new URLSearchParams({ key: KEY })}`);
-    let text = '';
-    await until(
-      async () => {
-        text = await isText(ofKey);
-        return [KEY, SCRIPT, 'onerror=globalThis.ran=7>'].every((one) => text.includes(one));
-      },
-      () => text,
-    );
-    const decisions = await browser.open('/?decisions');
-    await until(
-      async () => {
-        text = await isText(decisions);
-        return text.includes(IMAGE) && text.includes(SCRIPT);
-      },
-      () => text,
-    );
+    const page = await browser.open(`/?${new URLSearchParams({ key: KEY })}`);
+    await showsAsText(page, KEY, SCRIPT, 'onerror=globalThis.ran=7>');
+    await go(page, { decisions: '' });
+    await showsAsText(page, IMAGE, SCRIPT);
   });
 
   it('show as text in what a search suggests', async () => {
@@ -205,23 +200,63 @@ describe('hostile texts', { skip: lacking('hostile texts', { Chromium: chromium 
   });
 
   it('that an address names, and nothing knows, show as text too', async () => {
+    const page = await open('/');
     for (const text of [IMAGE, SCRIPT])
-      for (const name of ['host', 'ip', 'user', 'alert', 'since', 'range']) {
-        const page = await browser.open(`/?${new URLSearchParams({ [name]: text })}`);
-        // Which of them speaks depends on what the address is wrong about.
-        await until(
-          async () => {
-            const said = await page
-              .locator('#answer-title, #incident, #key, #about, #faults, [role="alert"]')
-              .allInnerTexts();
-            return said.some((words) => !['', 'Looking'].includes(words.trim()));
-          },
-          () => `${name}=${text}`,
-        );
+      for (const [name, place, words] of [
+        ['host', '#answer-title', /^Nothing is known of this host/],
+        ['ip', '#answer-title', /^This cannot be shown/],
+        ['user', '#about-title, #answer-title', /./],
+        ['alert', '#incident', /There is no such incident/],
+        ['key', '#key', /This names no key/],
+        ['since', '#answer-title', /^This cannot be shown/],
+        ['range', '#answer-title', /^This cannot be shown/],
+      ] as const) {
+        await go(page, { [name]: text });
+        await shows(page, place, words);
         await isText(page);
-        await browser.closePages();
       }
     // The browser says in its console what the server does not know, or refuses.
     for (const complaint of browser.complaints.splice(0)) assert.match(complaint, /40[04]/);
+  });
+
+  it('show as text in the answers that the page of the API gets', async () => {
+    const page = await browser.open(`/api/docs?url=${encodeURIComponent('https://192.0.2.1/x.json')}`);
+    const events = page.locator('#operations-events-get_api_events');
+    await events.locator('.opblock-summary').click();
+    await events.getByText('Try it out').click();
+    await events.getByText('Execute').click();
+    await shows(
+      page,
+      '#operations-events-get_api_events .live-responses-table',
+      /<img src=x onerror=globalThis\.ran=1>/,
+    );
+    assert.equal(await page.locator('x-made, img[onerror], svg[onload], [onclick]').count(), 0);
+    assert.equal(await page.evaluate(() => (globalThis as { ran?: number }).ran), undefined);
+  });
+
+  it('lead nowhere from the page before the login', async () => {
+    const origin = `http://127.0.0.1:${pair.httpPort}`;
+    for (const [to, where] of [
+      ['javascript:globalThis.ran=4', '/'],
+      ['//192.0.2.1/', '/'],
+      ['/\\192.0.2.1/', '/'],
+      [`/?${new URLSearchParams({ user: SCRIPT })}`, `/?${new URLSearchParams({ user: SCRIPT })}`],
+    ] as const) {
+      const page = await browser.open(`/login?${new URLSearchParams({ to })}`);
+      await page.getByLabel('User name').fill(IMAGE);
+      await page.getByLabel('Password').fill(SCRIPT);
+      // There are no users here: what the server says about them is hostile first, and then well.
+      await page.route('**/login', (route) => route.fulfill({ status: 401, json: { message: IMAGE } }));
+      await page.getByRole('button', { name: 'Log in' }).click();
+      await shows(page, '#problem', /^<img src=x onerror=globalThis\.ran=1>$/);
+      await isText(page);
+      await page.unroute('**/login');
+      await page.route('**/login', (route) => route.fulfill({ json: {} }));
+      await page.getByRole('button', { name: 'Log in' }).click();
+      await page.waitForURL(`${origin}${where}`);
+      await settled(page);
+      await isText(page);
+    }
+    for (const complaint of browser.complaints.splice(0)) assert.match(complaint, /401/);
   });
 });

@@ -7,8 +7,9 @@ import { freePort } from '../free-port.ts';
 import type { Program } from '../programs.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
-import { AgentByHand } from './agent-by-hand.ts';
+import { AgentByHand, failures } from './agent-by-hand.ts';
 import { chromiumPath, type Page, Watched } from './browser.ts';
+import { shows, text } from './browser-facts.ts';
 import { lacking } from './machine.ts';
 
 const chromium = chromiumPath();
@@ -20,20 +21,6 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
   let browser: Watched;
   let page: Page;
   let agent: AgentByHand;
-
-  const text = async (of: string): Promise<string> => (await page.locator(of).innerText()).trim();
-  const shows = async (selector: string, wanted: RegExp): Promise<void> => {
-    let last = '';
-    await until(
-      async () => {
-        last = (await page.locator(selector).allInnerTexts()).join('\n');
-        return wanted.test(last);
-      },
-      () => `${selector} shows ${wanted}, not ${last}`,
-    );
-  };
-  const failed = (count: number, ip: string, user = 'root') =>
-    Array.from({ length: count }, () => ({ outcome: 'failed' as const, ip, user }));
 
   before(async () => {
     pair = await Pair.make();
@@ -53,24 +40,25 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
   });
 
   it('says the next step to whoever has no host yet, and shows the first one by itself', async () => {
-    await shows('h1', /No host is watched yet/);
-    assert.match(await text('#welcome'), /npm run -s alphaclient/);
+    await shows(page, 'h1', /No host is watched yet/);
+    assert.match(await text(page, '#welcome'), /npm run -s alphaclient/);
     agent = await AgentByHand.of('web-01', pair.port);
     await agent.events({ outcome: 'accepted', user: 'mira', method: 'publickey', ip: '192.0.2.17' });
-    await shows('#answer-title', /^All quiet$/);
-    await shows('#answer-why', /^1 login and 0 failed attempts in the last 24 hours, nothing that stands out\.$/);
+    await shows(page, '#answer-title', /^All quiet$/);
+    await shows(page, '#answer-why', /^1 login and 0 failed attempts in the last 24 hours, nothing that stands out\.$/);
     assert.equal(await page.title(), 'All quiet · Asgard');
   });
 
   it('says that somebody attacks, while it happens', async () => {
-    await agent.events(...failed(12, '203.0.113.7'));
-    await shows('#answer-title', /^Under attack$/);
-    await shows('#because', /203\.0\.113\.7 tried to log in 1\d times on web-01/);
+    await agent.events(...failures(12, '203.0.113.7'));
+    await shows(page, '#answer-title', /^Under attack$/);
+    await shows(page, '#because', /203\.0\.113\.7 tried to log in 1\d times on web-01/);
     assert.equal(await page.title(), 'Under attack · Asgard');
   });
 
   it('says that nobody can be told of it', async () => {
     await shows(
+      page,
       '#faults',
       /^Nobody is notified through ALPHASERVER_WEBHOOK since \d\d:\d\d, \d+ incidents? waiting: .+/,
     );
@@ -78,7 +66,7 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
 
   it('says that somebody got in, above everything else', async () => {
     await agent.events({ outcome: 'accepted', ip: '203.0.113.7', user: 'root' });
-    await shows('#answer-title', /^Someone got in$/);
+    await shows(page, '#answer-title', /^Someone got in$/);
     const [first = ''] = await page.locator('#because li').allInnerTexts();
     assert.match(first, /203\.0\.113\.7/);
     assert.equal(await page.locator('#because li').first().getAttribute('class'), 'critical unacknowledged');
@@ -89,20 +77,20 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
       await page.locator('#because .unacknowledged a').first().click();
       await page.getByLabel('Your name').fill('mira <b>');
       await page.getByRole('button', { name: 'Acknowledge' }).click();
-      await shows('.acknowledged', /^Acknowledged by mira <b>, \d\d:\d\d$/);
+      await shows(page, '.acknowledged', /^Acknowledged by mira <b>, \d\d:\d\d$/);
       await page.reload();
-      await shows('.acknowledged', /^Acknowledged by mira <b>, \d\d:\d\d$/);
+      await shows(page, '.acknowledged', /^Acknowledged by mira <b>, \d\d:\d\d$/);
       await page.getByRole('link', { name: 'Overview' }).click();
       await until(async () => (await page.locator('#content').getAttribute('aria-busy')) === 'false');
     }
-    await shows('#answer-title', /^Under attack$/);
+    await shows(page, '#answer-title', /^Under attack$/);
   });
 
   it('tells not looking from quiet: how each host is, and how many are watched', async () => {
     const other = await AgentByHand.of('db-01', pair.port);
     await other.events({ outcome: 'accepted', user: 'mira', method: 'publickey', ip: '192.0.2.17' });
     const row = '#hosts tr:has-text("db-01") .health';
-    await shows(row, /watching$/);
+    await shows(page, row, /watching$/);
     for (const [report, words] of [
       [{ state: 'behind', behindBytes: 1_234_567 }, /behind by 1\.2 MB/],
       [{ state: 'log missing' }, /not looking: log missing/],
@@ -110,14 +98,14 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     ] as const) {
       other.reports(report);
       await page.reload();
-      await shows(row, words);
+      await shows(page, row, words);
     }
-    await shows('#answer-blind', /Not watched now: db-01 \(not looking: outbox full\)/);
+    await shows(page, '#answer-blind', /Not watched now: db-01 \(not looking: outbox full\)/);
     await page.goto(new URL('/?host=db-01', page.url()).href);
-    await shows('#answer-title', /^Not watched$/);
+    await shows(page, '#answer-title', /^Not watched$/);
     await other.leaves();
     await page.reload();
-    await shows(row, /not connected/);
+    await shows(page, row, /not connected/);
     await page.goto(new URL('/', page.url()).href);
   });
 
@@ -130,12 +118,12 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
       bytes: 52_000,
       lines: null,
     };
-    await shows('#link', /^Live$/);
+    await shows(page, '#link', /^Live$/);
     agent.reports({ declaredLost: 1 }, { gaps: [gap] });
-    await shows('#feed .gap', /lost\s+web-01\s+sshd\.log\.1 was deleted\s+52 kB/);
-    await shows('#gaps', /web-01: sshd\.log\.1 was deleted, 52 kB/);
+    await shows(page, '#feed .gap', /lost\s+web-01\s+sshd\.log\.1 was deleted\s+52 kB/);
+    await shows(page, '#gaps', /web-01: sshd\.log\.1 was deleted, 52 kB/);
     await page.reload();
-    await shows('#feed .gap', /sshd\.log\.1 was deleted/);
+    await shows(page, '#feed .gap', /sshd\.log\.1 was deleted/);
   });
 
   it('shows lines that nobody understands', async () => {
@@ -149,14 +137,14 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     };
     agent.reports({ linesUnknown: 41 }, { shapes: [shape] });
     await page.reload();
-    await shows('#unknown', /41\s+auth-policy: verdict=<\*>/);
+    await shows(page, '#unknown', /41\s+auth-policy: verdict=<\*>/);
     await page.locator('#unknown summary').click();
-    await shows('#unknown', /For example auth-policy: verdict=<b>no<\/b>/);
-    await agent.events(...failed(1, '203.0.113.9'));
-    await shows('#feed', /203\.0\.113\.9/);
+    await shows(page, '#unknown', /For example auth-policy: verdict=<b>no<\/b>/);
+    await agent.events(...failures(1, '203.0.113.9'));
+    await shows(page, '#feed', /203\.0\.113\.9/);
     // Asked again since: what is unfolded stays so.
-    await shows('#foot', /As of/);
-    await until(async () => (await text('#numbers .failed dd')) === '13');
+    await shows(page, '#foot', /As of/);
+    await until(async () => (await text(page, '#numbers .failed dd')) === '13');
     assert.ok(await page.locator('#unknown details').evaluate((details) => (details as { open?: boolean }).open));
   });
 
@@ -168,7 +156,7 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
       await route.fulfill({ response: answer, json: { networks: networks.map((row) => ({ ...row, origin })), error } });
     });
     await page.reload();
-    await shows('#sources', /203\.0\.113\.7 NL/);
+    await shows(page, '#sources', /203\.0\.113\.7 NL/);
     await page.unroute('**/api/top/networks?**');
   });
 
@@ -183,7 +171,7 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
       '': '(empty)',
       'javascript:alert(3)': 'javascript:alert(3)',
     };
-    const events = Object.keys(names).flatMap((user) => failed(1, '198.51.100.77', user));
+    const events = Object.keys(names).flatMap((user) => failures(1, '198.51.100.77', { user }));
     await agent.events(...events);
     for (const place of ['#feed', '#users'])
       for (const shown of Object.values(names))
@@ -195,35 +183,35 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     // Each is a filter for itself, through the address bar and back.
     for (const [user, shown] of Object.entries(names)) {
       await page.goto(new URL(`/?${new URLSearchParams({ user })}`, page.url()).href);
-      await shows('#filters strong', new RegExp(`^${shown.replaceAll(/[\\[\](){}.+*?^$|]/g, '\\$&')}$`));
-      await until(async () => (await text('#numbers .failed dd')) === '1');
+      await shows(page, '#filters strong', new RegExp(`^${shown.replaceAll(/[\\[\](){}.+*?^$|]/g, '\\$&')}$`));
+      await until(async () => (await text(page, '#numbers .failed dd')) === '1');
     }
     await page.goto(new URL('/', page.url()).href);
   });
 
   it('holds still while the feed is paused, and while somebody reads further down', async () => {
-    await shows('#feed', /198\.51\.100\.77/);
+    await shows(page, '#feed', /198\.51\.100\.77/);
     const button = page.locator('#pause');
     await button.focus();
     await page.keyboard.press('Space');
     assert.equal(await button.getAttribute('aria-pressed'), 'true');
     const before = await page.locator('#feed').innerText();
-    await agent.events(...failed(3, '198.51.100.90'));
-    await shows('#pause', /^Resume, 3 new$/);
+    await agent.events(...failures(3, '198.51.100.90'));
+    await shows(page, '#pause', /^Resume, 3 new$/);
     assert.equal(await page.locator('#feed').innerText(), before);
     await page.keyboard.press('Space');
-    await shows('#feed', /198\.51\.100\.90/);
+    await shows(page, '#feed', /198\.51\.100\.90/);
     await page.locator('#feed-scroll').evaluate((scroll) => {
       (scroll as { scrollTop?: number }).scrollTop = 200;
     });
     const reading = await page.locator('#feed').innerText();
-    await agent.events(...failed(1, '198.51.100.91'));
+    await agent.events(...failures(1, '198.51.100.91'));
     await until(async () => /198\.51\.100\.91/.test(await page.locator('#sources').innerText()));
     assert.equal(await page.locator('#feed').innerText(), reading);
     await page.locator('#feed-scroll').evaluate((scroll) => {
       (scroll as { scrollTop?: number }).scrollTop = 0;
     });
-    await shows('#feed', /198\.51\.100\.91/);
+    await shows(page, '#feed', /198\.51\.100\.91/);
   });
 
   it('goes on beside a viewer that takes nothing, who is dropped', async () => {
@@ -240,29 +228,29 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     // More than the network between the two holds by itself.
     const long = 'x'.repeat(1_000);
     for (let batch = 0; batch < 12; batch++)
-      await agent.events(...failed(1_000, '198.51.100.92').map((event) => ({ ...event, reason: long })));
-    await agent.events(...failed(1, '198.51.100.93'));
-    await shows('#feed', /198\.51\.100\.93/);
+      await agent.events(...failures(1_000, '198.51.100.92').map((event) => ({ ...event, reason: long })));
+    await agent.events(...failures(1, '198.51.100.93'));
+    await shows(page, '#feed', /198\.51\.100\.93/);
     await until(
       async () => (await viewers()) === 1,
       () => 'the viewer is dropped',
       60_000,
     );
-    await agent.events(...failed(1, '198.51.100.94'));
-    await shows('#feed', /198\.51\.100\.94/);
+    await agent.events(...failures(1, '198.51.100.94'));
+    await shows(page, '#feed', /198\.51\.100\.94/);
     stuck.destroy();
   });
 
   it('says when the server is gone, and goes on by itself when it is back', async () => {
     await server.end('SIGTERM');
-    await shows('#link', /Reconnecting|Not connected/);
-    await shows('#foot', /Cannot refresh: .*What is shown may be old/);
+    await shows(page, '#link', /Reconnecting|Not connected/);
+    await shows(page, '#foot', /Cannot refresh: .*What is shown may be old/);
     server = await pair.serving(settings);
     agent = await AgentByHand.of('web-01', pair.port);
-    await agent.events(...failed(1, '198.51.100.95'));
-    await shows('#link', /^Live$/);
-    await shows('#feed', /198\.51\.100\.95/);
-    await shows('#foot', /As of/);
+    await agent.events(...failures(1, '198.51.100.95'));
+    await shows(page, '#link', /^Live$/);
+    await shows(page, '#feed', /198\.51\.100\.95/);
+    await shows(page, '#foot', /As of/);
     // The browser's own words for a server that is not there.
     const others = browser.complaints
       .splice(0)

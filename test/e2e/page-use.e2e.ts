@@ -1,11 +1,13 @@
 /** The page as somebody uses it by keyboard, by what they type, and on a phone, over a real server. */
 import assert from 'node:assert/strict';
+import { basename } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { ASKED_EARLY } from '../../alphaserver/web/static.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
-import { AgentByHand } from './agent-by-hand.ts';
+import { AgentByHand, failures } from './agent-by-hand.ts';
 import { chromiumPath, type Page, violations, Watched } from './browser.ts';
-import { shows, widths } from './browser-facts.ts';
+import { address, settled, shows, text, widths } from './browser-facts.ts';
 import { lacking } from './machine.ts';
 
 const chromium = chromiumPath();
@@ -17,27 +19,21 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
   let browser: Watched;
   let agent: AgentByHand;
 
-  const text = async (page: Page, of: string): Promise<string> => (await page.locator(of).innerText()).trim();
-  const settled = (page: Page): Promise<void> =>
-    until(async () => (await page.locator('#content').getAttribute('aria-busy')) === 'false');
   const open = async (path: string, look = {}): Promise<Page> => {
     const page = await browser.open(path, look);
     await settled(page);
     return page;
   };
-  const address = (page: Page): string => decodeURIComponent(new URL(page.url()).search);
   const focused = (page: Page) => page.locator(':focus');
-  const failed = (count: number, ip: string, more: object = {}) =>
-    Array.from({ length: count }, () => ({ outcome: 'failed' as const, ip, user: 'root', ...more }));
 
   before(async () => {
     pair = await Pair.make();
     await pair.serving();
     agent = await AgentByHand.of('web-01', pair.port);
     await agent.events({ outcome: 'accepted', user: 'mira', method: 'publickey', ip: '192.0.2.17' });
-    await agent.events(...failed(12, '203.0.113.7'));
+    await agent.events(...failures(12, '203.0.113.7'));
     const long = await AgentByHand.of(LONG_HOST, pair.port);
-    await long.events(...failed(1, '203.0.113.9'));
+    await long.events(...failures(1, '203.0.113.9'));
     await long.leaves();
     browser = await Watched.start(chromium as string, `http://127.0.0.1:${pair.httpPort}`);
   });
@@ -60,7 +56,8 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
       const page = await browser.open(`/?${query}`);
       await until(async () => (await text(page, '#answer-title')) !== 'Looking');
       const words = `${await text(page, '#answer-title')} ${await text(page, '#answer-why')}`;
-      assert.notEqual(await page.locator('#answer').getAttribute('data-state'), 'quiet', query);
+      const state = await page.locator('#answer').getAttribute('data-state');
+      assert.equal(state, words.startsWith('Nothing is known') ? 'nothing' : 'unknown', query);
       await browser.closePages();
       return words;
     };
@@ -69,8 +66,38 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     assert.match(await said('since=2026-11-23T10:00:00Z&until=2026-11-22T10:00:00Z'), /since must be before until/);
     assert.match(await said('host=nope'), /^Nothing is known of this host/);
     assert.match(await said('user=nobody'), /^Nothing is known of this user/);
-    const page = await open('/?since=7d');
+    const page = await open('/?user=nobody');
+    assert.match(await text(page, '#numbers'), /^Attempts\s+0\s[\s\S]*Users\s+0$/);
+    await page.goto(new URL('/?key=nonsense', page.url()).href);
+    await shows(
+      page,
+      '#key',
+      /Key nonsense\s+This names no key: the fingerprint must be a key's fingerprint such as SHA256:/,
+    );
+    await page.goto(new URL('/?key=', page.url()).href);
+    await shows(page, '#key', /The address names no key\./);
+    await page.goto(new URL('/?alert=', page.url()).href);
+    await shows(page, '#incident', /There is no such incident/);
+    assert.ok(browser.complaints.every((words) => /40[04]/.test(words)));
+    browser.complaints.splice(0);
+    await page.goto(new URL('/?since=7d', page.url()).href);
+    await settled(page);
     assert.equal(await page.locator('[data-range="7d"]').getAttribute('aria-current'), 'true');
+  });
+
+  it('uses what it asked for before its module was there, and asks for nothing twice', async () => {
+    const page = await open('/');
+    const asked = await page.evaluate<string[]>(
+      "performance.getEntriesByType('resource').map(({ name }) => new URL(name)).map((url) => url.pathname + url.search)",
+    );
+    for (const path of ASKED_EARLY) assert.equal(asked.filter((one) => one === path).length, 1, path);
+    assert.deepEqual(
+      asked
+        .filter((one) => one.endsWith('.js'))
+        .map((one) => basename(one))
+        .sort(),
+      ['chart.js', 'main.js', 'pulse-worker.js'],
+    );
   });
 
   it('is not made wider by a host name of 255 characters, and can be touched on a phone', async () => {
@@ -203,7 +230,7 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     const at = (agoMs: number) => new Date(Date.now() - agoMs).toISOString();
     await shows(page, '#link', /^Live$/);
     const minutes = [3, 30, 10, 20];
-    for (const ago of minutes) await agent.events(...failed(1, '198.51.100.5', { at: at(ago * 60_000) }));
+    for (const ago of minutes) await agent.events(...failures(1, '198.51.100.5', { at: at(ago * 60_000) }));
     await until(async () => (await page.locator('#feed time').count()) === minutes.length);
     const times = await page.locator('#feed time').evaluateAll((all) => all.map((one) => String(one)));
     assert.equal(times.length, minutes.length);
@@ -324,7 +351,7 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
   });
 
   it('silences a group of incidents by one decision, which the log of decisions has and undoes', async () => {
-    for (const last of [61, 62, 63, 64, 65]) await agent.events(...failed(12, `198.51.100.${last}`));
+    for (const last of [61, 62, 63, 64, 65]) await agent.events(...failures(12, `198.51.100.${last}`));
     const page = await open('/');
     const group = page.locator('#because .fold', { hasText: /incidents of brute-force by \d+ sources/ });
     await group.click();
@@ -340,6 +367,43 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     await shows(page, '#decisions li:first-child', /mira silenced brute-force for .*198\.51\.100\.\d+.* and \d+ more/s);
     await page.locator('#decisions li').first().getByRole('button', { name: 'Undo' }).click();
     await shows(page, '#decisions li:first-child', /Undone by mira/);
+  });
+
+  it('silences incidents that have no source by their rule, on all hosts where they are on several', async () => {
+    const other = await AgentByHand.of('db-01', pair.port);
+    for (const user of ['ubuntu', 'oracle', 'test', 'git'])
+      for (let last = 1; last <= 12; last += 1) {
+        const event = failures(1, `198.51.100.${100 + last}`, { user });
+        await (last % 2 === 0 ? agent : other).events(...event);
+      }
+    await until(async () => {
+      const { alerts } = await pair.api<{ alerts: { rule: string }[] }>('/api/alerts?limit=100');
+      return alerts.filter(({ rule }) => rule === 'distributed').length > 3;
+    });
+    const page = await open('/');
+    if (await page.locator('#because .rest').isVisible()) await page.locator('#because .rest button').click();
+    await page.locator('#because .fold', { hasText: /incidents of distributed/ }).click();
+    await page.getByRole('button', { name: 'Silence distributed on all hosts' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('because').fill('a botnet that we know');
+    const name = dialog.getByLabel('Your name');
+    if ((await name.inputValue()) === '') await name.fill('mira');
+    await dialog.getByRole('button', { name: 'Silence', exact: true }).click();
+    await shows(page, 'dialog .decided', /^Silenced incidents of distributed on all hosts until /);
+    await dialog.getByRole('button', { name: 'Undo' }).click();
+    await shows(page, 'dialog .decided', /^Undone\.$/);
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await page.goto(new URL('/?decisions', page.url()).href);
+    await shows(page, '#decisions li:first-child', /mira silenced distributed on all hosts, until .*Undone by mira/);
+    await other.leaves();
+  });
+
+  it('has no target below 24 pixels of height in the answer', async () => {
+    const page = await open('/');
+    const heights = await page
+      .locator('#because a, #because button')
+      .evaluateAll((all) => all.map((one) => one.getBoundingClientRect().height));
+    assert.ok(heights.length > 1 && heights.every((height) => height >= 24), String(heights));
   });
 
   it('takes a range of time that is typed, and says what is wrong with one', async () => {

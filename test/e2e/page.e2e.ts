@@ -7,7 +7,7 @@ import { Random } from '../demo/random.ts';
 import { login } from '../demo/story.ts';
 import { until } from '../until.ts';
 import { chromiumPath, type Look, type Page, violations, Watched } from './browser.ts';
-import { background, firstPaint, shift, widths } from './browser-facts.ts';
+import { address, background, firstPaint, settled, shift, text, widths } from './browser-facts.ts';
 import { lacking } from './machine.ts';
 
 const chromium = chromiumPath();
@@ -31,21 +31,12 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
   let browser: Watched;
   const random = new Random(SEED);
 
-  const text = (page: Page, of: string): Promise<string> => page.locator(of).innerText();
   /** Opens a page and waits until all of it is there. */
   const open = async (path: string, look?: Look): Promise<Page> => {
     const page = await browser.open(path, look);
     await settled(page);
     return page;
   };
-  const settled = (page: Page): Promise<void> =>
-    until(
-      async () =>
-        /As of/.test(await text(page, '#foot')) &&
-        (await text(page, '#answer-title')) !== 'Looking' &&
-        (await page.locator('#content').getAttribute('aria-busy')) === 'false',
-      () => 'everything has been answered',
-    );
   const incident = async (rule: string): Promise<string> => {
     const answer = await fetch(`${demo.page}/api/alerts?limit=1000`);
     const { alerts } = (await answer.json()) as { alerts: { id: string; rule: string }[] };
@@ -53,7 +44,6 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
     assert.ok(found, `there is a ${rule}`);
     return found.id;
   };
-  const address = (page: Page): string => decodeURIComponent(new URL(page.url()).search);
 
   before(async () => {
     demo = await Demo.start({ seed: SEED, scale: SCALE, live: false });

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => pair.close());
 
-test('a log that is attempts.count twice is warned of once, and its logins count once', async () => {
+test('a log in which each line stands twice is warned of once, and its logins count once', async () => {
   await pair.serving();
   const agent = pair.agent();
   const messages = ['Failed password for', 'Accepted password for', 'Connection closed by user'].map(

@@ -1,6 +1,7 @@
 /** Events by their time, newest first, a page at a time. */
 import { isWithin, readNetwork } from '../../service/ip-network.ts';
 import { ALL_EVENTS, clampAt, type IndexQuery, type Place } from '../rollups/event-index.ts';
+import { addressText } from '../store/event-columns.ts';
 import { eventsWithIds, storedMethod } from '../store/event-rows.ts';
 import { HOST_BY_NAME } from '../store/row-names.ts';
 import { OUTCOMES } from '../store/schema.ts';
@@ -10,7 +11,7 @@ import type { Snapshot } from './snapshot.ts';
 
 const COLUMNS = 'at, id, host, ip, user, outcome, method';
 type Row = readonly [
-  ...[at: number, id: number, host: number, ip: string | null, user: string | null],
+  ...[at: number, id: number, host: number, address: number | string | null, user: string | null],
   ...[outcome: number, method: number | string | null],
 ];
 
@@ -109,8 +110,9 @@ class Search {
   }
 
   /** Gives where an event stands; null where it is not one that is wanted. */
-  #placeOf([at, id, host, ip, user, outcome, method]: Row): Place | null {
+  #placeOf([at, id, host, address, user, outcome, method]: Row): Place | null {
     const wanted = this.#wanted;
+    const ip = addressText(address);
     const place: Place = [clampAt(at), id];
     const fits =
       at >= this.#from &&

@@ -13,12 +13,12 @@ export const LoginKey = object({
       ca: text({ description: "The CA's type and fingerprint" }),
     }),
   ),
-  users: list(text(), { description: 'Who used it, last first, at most 20' }),
-  hosts: list(text(), { description: 'Where it was used, last first, at most 20' }),
+  users: list(text(), { description: 'Who used it, last first, at most 20, of its last 1,000 uses' }),
+  hosts: list(text(), { description: 'Where it was used, last first, at most 20, of its last 1,000 uses' }),
   firstUsed: time,
   lastUsed: time,
   logins: integer(),
-  sources: list(text(), { description: 'From where it was used, last first, at most 20' }),
+  sources: list(text(), { description: 'From where it was used, last first, at most 20, of its last 1,000 uses' }),
 });
 export type LoginKey = Static<typeof LoginKey>;
 

@@ -4,10 +4,11 @@ import type { KeyCursor, KeyDetail, KeyPage, KeyQuery, LoginKey } from './key-re
 
 /** Names that a key's row lists of each kind, those used last. */
 const NAMES = 20;
-/** Uses that a key's page lists, those used last. */
+/** Uses that a key's page lists, and in which the names of a key's row are looked for: those used last. */
 const USES = 1_000;
 
 interface KeyRow {
+  readonly id: number;
   readonly fingerprint: string;
   readonly key: string;
   readonly firstAt: number;
@@ -19,31 +20,26 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** Reads a page of keys, those used last first. */
 export function keyPage(db: Database, { user, host, unusedSinceMs, limit, cursor }: KeyQuery): KeyPage {
-  const used: string[] = [];
-  const kept: string[] = [];
+  const where = ['true'];
   const values: (string | number)[] = [];
   if (user !== null) {
-    used.push('fingerprint IN (SELECT fingerprint FROM keyUses WHERE user = ?)');
+    where.push('id IN (SELECT key FROM keyUses WHERE user = ?)');
     values.push(user);
   }
   if (host !== null) {
-    used.push('fingerprint IN (SELECT fingerprint FROM keyUses WHERE host = (SELECT id FROM hosts WHERE name = ?))');
+    where.push('id IN (SELECT key FROM keyUses WHERE host = (SELECT id FROM hosts WHERE name = ?))');
     values.push(host);
   }
   if (unusedSinceMs !== null) {
-    kept.push('max(lastAt) < ?');
+    where.push('lastAt < ?');
     values.push(unusedSinceMs);
   }
   if (cursor !== null) {
-    kept.push('(max(lastAt), fingerprint) < (?, ?)');
+    where.push('(lastAt, fingerprint) < (?, ?)');
     values.push(cursor.atMs, cursor.fingerprint);
   }
   const rows = db
-    .prepare(
-      `SELECT fingerprint, key, min(firstAt) AS firstAt, max(lastAt) AS lastAt, sum(logins) AS logins FROM keyUses
-       ${used.length > 0 ? `WHERE ${used.join(' AND ')}` : ''} GROUP BY fingerprint
-       ${kept.length > 0 ? `HAVING ${kept.join(' AND ')}` : ''} ORDER BY 4 DESC, 1 DESC LIMIT ?`,
-    )
+    .prepare(`SELECT * FROM keys WHERE ${where.join(' AND ')} ORDER BY lastAt DESC, fingerprint DESC LIMIT ?`)
     .all(...values, limit + 1) as unknown as KeyRow[];
   const page = rows.slice(0, limit);
   const last = page.at(-1);
@@ -54,26 +50,9 @@ export function keyPage(db: Database, { user, host, unusedSinceMs, limit, cursor
 
 /** Reads one key with its uses; null for one that nobody used. */
 export function keyDetail(db: Database, fingerprint: string): KeyDetail | null {
-  const row = db
-    .prepare(
-      `SELECT fingerprint, key, min(firstAt) AS firstAt, max(lastAt) AS lastAt, sum(logins) AS logins FROM keyUses
-       WHERE fingerprint = ? GROUP BY fingerprint`,
-    )
-    .get(fingerprint) as unknown as KeyRow | undefined;
+  const row = db.prepare('SELECT * FROM keys WHERE fingerprint = ?').get(fingerprint) as KeyRow | undefined;
   if (!row) return null;
-  const uses = db
-    .prepare(
-      `SELECT u.user, h.name AS host, u.ip, u.firstAt, u.lastAt, u.logins FROM keyUses u JOIN hosts h ON h.id = u.host
-       WHERE u.fingerprint = ? ORDER BY u.lastAt DESC LIMIT ?`,
-    )
-    .all(fingerprint, USES) as {
-    user: string;
-    host: string;
-    ip: string;
-    firstAt: number;
-    lastAt: number;
-    logins: number;
-  }[];
+  const uses = [...usesOf(db, row)];
   return {
     ...viewOf(db, row),
     uses: uses.map(({ user, host, ip, firstAt, lastAt, logins }) => ({
@@ -87,22 +66,40 @@ export function keyDetail(db: Database, fingerprint: string): KeyDetail | null {
   };
 }
 
-function viewOf(db: Database, { fingerprint, key, firstAt, lastAt, logins }: KeyRow): LoginKey {
-  const names = (column: string): string[] =>
-    db
-      .prepare(
-        `SELECT ${column} AS name FROM keyUses u JOIN hosts h ON h.id = u.host WHERE u.fingerprint = ? AND ${column} <> ''
-         GROUP BY 1 ORDER BY max(u.lastAt) DESC LIMIT ?`,
-      )
-      .all(fingerprint, NAMES)
-      .map(({ name }) => name as string);
+interface UseRow {
+  readonly user: string;
+  readonly host: string;
+  readonly ip: string;
+  readonly firstAt: number;
+  readonly lastAt: number;
+  readonly logins: number;
+}
+
+/** Reads the uses of a key, last first, one after the other. */
+const usesOf = (db: Database, { id }: KeyRow): Iterable<UseRow> =>
+  db
+    .prepare(
+      `SELECT u.user, h.name AS host, u.ip, u.firstAt, u.lastAt, u.logins FROM keyUses u JOIN hosts h ON h.id = u.host
+       WHERE u.key = ? ORDER BY u.lastAt DESC LIMIT ?`,
+    )
+    .iterate(id, USES) as Iterable<unknown> as Iterable<UseRow>;
+
+function viewOf(db: Database, row: KeyRow): LoginKey {
+  const { fingerprint, key, firstAt, lastAt, logins } = row;
+  const names = { users: new Set<string>(), hosts: new Set<string>(), sources: new Set<string>() };
+  for (const { user, host, ip } of usesOf(db, row)) {
+    if (user !== '') names.users.add(user);
+    names.hosts.add(host);
+    if (ip !== '') names.sources.add(ip);
+    if (Object.values(names).every(({ size }) => size >= NAMES)) break;
+  }
   return {
     key: fingerprint,
     type: typeOf(key),
     certificate: certificateOf(key),
-    users: names('u.user'),
-    hosts: names('h.name'),
-    sources: names('u.ip'),
+    users: [...names.users].slice(0, NAMES),
+    hosts: [...names.hosts].slice(0, NAMES),
+    sources: [...names.sources].slice(0, NAMES),
     firstUsed: iso(firstAt),
     lastUsed: iso(lastAt),
     logins,

@@ -2,9 +2,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ALERTS_FILE } from '../alerting/schema.ts';
-import { addOutcome, type CountedRow, type Counts, countsOf, type Names } from '../rollups/counts.ts';
+import {
+  addOutcome,
+  COUNTED_COLUMNS,
+  type CountedRow,
+  type Counts,
+  countedRows,
+  countsOf,
+  type Names,
+} from '../rollups/counts.ts';
 import { ALL_EVENTS, type EventIndex } from '../rollups/event-index.ts';
-import { COUNTED_COLUMNS } from '../rollups/rollup-writer.ts';
 import { factIn, ROLLUPS_FILE } from '../rollups/schema.ts';
 import type { Span } from '../rollups/time-buckets.ts';
 import type { Database } from '../store/database.ts';
@@ -68,10 +75,7 @@ export class Snapshot {
 
   /** Gives the span's events that are not rolled up, in no order: at most a few thousand, read by their ids. */
   newest({ from, to }: Span): CountedRow[] {
-    return this.events.each(COUNTED_COLUMNS, this.rolledTo, 'at >= ? AND at < ?', [
-      from,
-      to,
-    ]) as unknown as CountedRow[];
+    return countedRows(this.events.each(COUNTED_COLUMNS, this.rolledTo, 'at >= ? AND at < ?', [from, to]));
   }
 
   /** Gives the span's events that are rolled up and not deleted, in no order. */
@@ -80,8 +84,9 @@ export class Snapshot {
     const rows = this.#unindexed(span);
     for (const part of this.index.parts(span))
       for (const id of this.index.search(part, ALL_EVENTS, span)) {
-        const row = this.events.withId(COUNTED_COLUMNS, id) as unknown as CountedRow | undefined;
-        if (row && row[1] >= from && row[1] < to) rows.push(row);
+        const row = this.events.withId(COUNTED_COLUMNS, id);
+        const [, at = 0] = (row ?? []) as unknown as CountedRow;
+        if (row && at >= from && at < to) rows.push(...countedRows([row]));
       }
     return rows;
   }
@@ -103,10 +108,7 @@ export class Snapshot {
   #unindexed({ from, to }: Span): CountedRow[] {
     if (this.indexedTo >= this.rolledTo) return [];
     this.needIndex();
-    return this.events.each(COUNTED_COLUMNS, this.indexedTo, 'id <= ? AND at >= ? AND at < ?', [
-      this.rolledTo,
-      from,
-      to,
-    ]) as unknown as CountedRow[];
+    const where = 'id <= ? AND at >= ? AND at < ?';
+    return countedRows(this.events.each(COUNTED_COLUMNS, this.indexedTo, where, [this.rolledTo, from, to]));
   }
 }

@@ -6,7 +6,9 @@ import { CountTables } from './count-tables.ts';
 import {
   addValues,
   byBucket,
+  COUNTED_COLUMNS,
   type CountedRow,
+  countedRows,
   mergeValues,
   type Names,
   RANKED_KINDS,
@@ -27,7 +29,6 @@ const LIMIT_EVENTS = 32_768;
 const CATCH_UP_EVENTS = 8_192;
 /** The bits of an address that say which network it is in, where that is searched for. */
 const NETWORK_BITS = 64;
-export const COUNTED_COLUMNS = 'id, at, outcome, host, method, user, ip';
 
 /** Reads the file of events and writes that of the rollups, which nothing else writes. */
 export class RollupWriter {
@@ -113,7 +114,7 @@ export class RollupWriter {
   }
 
   #rows(after: number, limit: number, upTo = Number.MAX_SAFE_INTEGER): CountedRow[] {
-    return this.#events.after(COUNTED_COLUMNS, after, limit, 'id <= ?', [upTo]) as unknown as CountedRow[];
+    return countedRows(this.#events.after(COUNTED_COLUMNS, after, limit, 'id <= ?', [upTo]));
   }
 
   #count(rows: readonly CountedRow[]): void {

@@ -9,6 +9,7 @@ import { type Decision, decisionsAfter } from '../store/decisions.ts';
 import { eventsAfter } from '../store/event-rows.ts';
 import { readerOf } from '../store/event-tables.ts';
 import { EVENTS_FILE } from '../store/folder.ts';
+import { keyUsesOf } from '../store/key-uses.ts';
 import { MIGRATIONS } from '../store/schema.ts';
 import type { AgentBatch, BaseRow, KeyRow, StoreBase, StoredEvent } from '../store/store.ts';
 import type { NewAppend } from './shared-log.ts';
@@ -176,8 +177,8 @@ function baseOf(db: Database): StoreBase {
       sessions: rowsOf(db, 'sessions', 'h.name AS host', 'JOIN hosts h ON h.id = sessions.host'),
       gaps: rowsOf(db, 'gaps'),
       shapes: rowsOf(db, 'shapes'),
-      keyUses: keyRowsOf(db, 'keyUses'),
-      earlierKeyUses: keyRowsOf(db, 'earlierKeyUses'),
+      keyUses: keyUsesOf(db),
+      earlierKeyUses: earlierKeyUsesOf(db),
     };
   });
 }
@@ -205,9 +206,9 @@ function rowsOf(db: Database, table: 'gaps' | 'shapes' | 'sessions', more = 'NUL
   return (db.prepare(sql).all() as unknown as BaseRow[]).map(({ NULL: _, ...row }) => ({ ...row }) as BaseRow);
 }
 
-const keyRowsOf = (db: Database, table: 'keyUses' | 'earlierKeyUses'): KeyRow[] =>
+const earlierKeyUsesOf = (db: Database): KeyRow[] =>
   (
     db
-      .prepare(`SELECT ${table}.*, name AS host FROM ${table} JOIN hosts ON hosts.id = ${table}.host`)
+      .prepare('SELECT e.*, name AS host FROM earlierKeyUses e JOIN hosts ON hosts.id = e.host')
       .all() as unknown as KeyRow[]
   ).map((row) => ({ ...row }));

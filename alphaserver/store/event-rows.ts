@@ -1,5 +1,6 @@
 /** Events as rows of the store. */
 import type { Database } from './database.ts';
+import { addressText } from './event-columns.ts';
 import { readerOf } from './event-tables.ts';
 import type { RowNames } from './row-names.ts';
 import { METHODS, OUTCOMES, TRUSTS } from './schema.ts';
@@ -38,13 +39,14 @@ export type RuleRow = readonly [
 
 const RULE_COLUMNS = 'id, seq, at, storedAt, agent, host, outcome, method, user, ip, key, trust, reason';
 const METHOD = 7;
+const IP = 9;
 const COLUMNS =
   'id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason, seq, trust, pid';
 
 type EventRow = readonly [
   ...[id: number, at: number, storedAt: number, agent: number, host: number, outcome: number],
-  ...[method: number | string | null, user: string | null, invalidUser: number | null, ip: string | null],
-  ...[port: number | null, key: string | null, reason: string | null],
+  ...[method: number | string | null, user: string | null, invalidUser: number | null],
+  ...[ip: number | string | null, port: number | null, key: string | null, reason: string | null],
   ...[seq: number | null, trust: number | null, pid: number | null],
 ];
 
@@ -73,7 +75,10 @@ export function acceptedForRules(db: Database, id: number, last: number, limit: 
 }
 
 function ruleRows(rows: unknown[][]): RuleRow[] {
-  for (const row of rows) row[METHOD] = methodText(row[METHOD] as number | string | null);
+  for (const row of rows) {
+    row[METHOD] = methodText(row[METHOD] as number | string | null);
+    row[IP] = addressText(row[IP] as number | string | null);
+  }
   return rows as unknown as RuleRow[];
 }
 
@@ -105,7 +110,7 @@ function eventOf(row: EventRow, names: RowNames): StoredEvent {
     method: methodText(method),
     user,
     invalidUser: invalidUser === null ? null : invalidUser === 1,
-    ip,
+    ip: addressText(ip),
     port,
     key,
     reason,

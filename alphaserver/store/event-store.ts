@@ -3,10 +3,11 @@
 import type { AgentReport } from '../../protocol/report.ts';
 import { storeJump, storePing } from './agent-reports.ts';
 import { Agents, type Forgotten } from './agents.ts';
-import { type Database, migrate, transaction } from './database.ts';
+import { arrays, type Database, migrate, transaction } from './database.ts';
 import { appendDecisions, FORGET_DECISION, type NewDecision } from './decisions.ts';
 import { readerOf } from './event-tables.ts';
 import { EventWriter } from './event-writer.ts';
+import { readFact, writeFact } from './facts.ts';
 import { type OpenFolder, openFolder, usable, WAL_LIMIT_PAGES } from './folder.ts';
 import { fillOldLogins } from './old-logins.ts';
 import { deleteUpTo } from './retention.ts';
@@ -103,7 +104,11 @@ export class EventStore implements Store {
 
   /** Deletes sessions that ended before a time, at most `rows` at once. True where more is to go. */
   deleteSessionsBefore(cutoffMs: number, rows: number): boolean {
-    return this.#write(() => this.#sessions.deleteBefore(cutoffMs, rows));
+    return this.#write(() => {
+      const more = this.#sessions.deleteBefore(cutoffMs, rows);
+      this.#sessions.save();
+      return more;
+    });
   }
 
   #write<T>(work: () => T): T {
@@ -140,17 +145,12 @@ export class EventStore implements Store {
 
   /** Gives a number that is kept under a name, 0 where there is none. */
   fact(name: string): number {
-    const row = this.db.prepare('SELECT value FROM storeFacts WHERE name = ?').get(name) as
-      | { value: number }
-      | undefined;
-    return row?.value ?? 0;
+    return readFact(this.db, name) ?? 0;
   }
 
   /** Keeps a number under a name, inside the caller's transaction. */
   setFact(name: string, value: number): void {
-    this.db
-      .prepare('INSERT INTO storeFacts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value')
-      .run(name, value);
+    writeFact(this.db, name, value);
   }
 
   /** Stores batches as Store says; with `place` as an append of a shared log, which has decided on the ids and the time. */
@@ -219,6 +219,7 @@ export class EventStore implements Store {
         };
       });
       update.write();
+      this.#sessions.save();
       if (place) {
         appendDecisions(this.db, place.decisions, nowMs);
         this.setFact(LOG_POSITION, place.position);
@@ -275,9 +276,9 @@ export class EventStore implements Store {
     insert('sessions', sessions, { agent, host: ofHost });
     insert('gaps', gaps, { agent });
     insert('shapes', shapes, { agent });
-    insert('keyUses', keyUses, { host: ofHost });
     insert('earlierKeyUses', earlierKeyUses, { host: ofHost });
-    this.#sessions.reload();
+    const numbers = new Map(arrays(this.db, 'SELECT name, id FROM hosts') as [string, number][]);
+    this.#sessions.addBase(keyUses, (name) => numbers.get(name) as number);
     this.#agents = new Agents(this.db);
   }
 

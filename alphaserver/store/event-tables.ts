@@ -1,5 +1,6 @@
 /** Events stand in tables by when they were stored, each of a day at most: retention drops one whole. Reads go over all of them. */
 import { arrays, type Database, type Statement } from './database.ts';
+import { columnsFor } from './event-columns.ts';
 import { RowNames } from './row-names.ts';
 
 /** A table of events: those with ids from `first` on, up to the next table's. */
@@ -13,14 +14,20 @@ export interface EventTable {
 /** Names a table. */
 export const tableName = (number: number): string => `events_${number}`;
 
-/** Makes a table, inside the caller's transaction. `method` is a METHODS index, or another method's text. */
+/** Makes a table, inside the caller's transaction. Its times count from when its first event was stored. */
 export function createTable(db: Database, { number, first, startedAt }: EventTable): void {
-  db.exec(`CREATE TABLE ${tableName(number)} (
-    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, storedAt INTEGER NOT NULL, agent INTEGER NOT NULL, host INTEGER NOT NULL,
-    outcome INTEGER NOT NULL, method, user TEXT, invalidUser INTEGER, ip TEXT, port INTEGER, key TEXT, reason TEXT,
-    seq INTEGER, trust INTEGER, pid INTEGER
-  )`);
-  db.prepare('INSERT INTO eventTables VALUES (?, ?, ?)').run(number, first, startedAt);
+  db.exec(`CREATE TABLE ${tableName(number)} (${columnsFor(startedAt)})`);
+  db.prepare('INSERT INTO eventTables (number, first, startedAt, baseMs) VALUES (?1, ?2, ?3, ?3)').run(
+    number,
+    first,
+    startedAt,
+  );
+}
+
+/** Gives the time that a table's times count from, Unix milliseconds; null for one of a version that stored them whole. */
+export function baseOf(db: Database, { number }: EventTable): number | null {
+  const [row] = arrays(db, 'SELECT baseMs FROM eventTables WHERE number = ?', number) as [number | null][];
+  return row?.[0] ?? null;
 }
 
 /** Drops a table, inside the caller's transaction. */

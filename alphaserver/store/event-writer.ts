@@ -1,19 +1,13 @@
 /** Appends events to the newest table, and begins another when its day is over. */
 import type { Database, Statement } from './database.ts';
-import { storedMethod } from './event-rows.ts';
-import { createTable, dropTable, type EventTable, eventTables, tableName } from './event-tables.ts';
-import { OUTCOMES, TRUSTS } from './schema.ts';
-import type { SequencedEvent } from './store.ts';
+import { compactEvent, type NumberedEvent, WRITTEN_COLUMNS } from './event-columns.ts';
+import { baseOf, createTable, dropTable, type EventTable, eventTables, tableName } from './event-tables.ts';
 
-/** The table that was the only one in earlier versions: its column of methods has no room for numbers. */
-const FROM_BEFORE = 1;
-
-/** An event with the numbers that the store gives it. */
-export interface NumberedEvent extends SequencedEvent {
-  readonly id: number;
-  readonly storedMs: number;
-  readonly agent: number;
-  readonly host: number;
+/** The newest table, and how events are written to it; null for a table of an earlier version, to which none is. */
+interface Newest {
+  readonly table: EventTable;
+  readonly baseMs: number;
+  readonly insert: Statement | null;
 }
 
 /** The one writer of the tables of events. All but the constructor belongs inside a transaction; after one that failed call `reload`. */
@@ -21,45 +15,29 @@ export class EventWriter {
   readonly #db: Database;
   /** Period for which a table is written to, in milliseconds. */
   readonly periodMs: number;
-  #newest: EventTable;
-  #insert: Statement;
+  #newest: Newest;
 
   constructor(db: Database, periodMs: number) {
     this.#db = db;
     this.periodMs = periodMs;
-    [this.#newest, this.#insert] = this.#open();
+    this.#newest = this.#open();
   }
 
   /** Begins a table where the newest one's period is over, or where the clock was set back by more than one. `id` comes next. */
   rotate(nowMs: number, id: number): void {
-    const { number, first, startedAt } = this.#newest;
+    const { table, insert } = this.#newest;
+    const { number, first, startedAt } = table;
     const period = (ms: number): number => Math.floor(ms / this.periodMs);
-    const isOld = number === FROM_BEFORE;
-    if (!isOld && period(nowMs) <= period(startedAt) && nowMs >= startedAt - this.periodMs) return;
+    if (insert && period(nowMs) <= period(startedAt) && nowMs >= startedAt - this.periodMs) return;
     createTable(this.#db, { number: number + 1, first: id, startedAt: nowMs });
     if (first === id) dropTable(this.#db, number);
     this.reload();
   }
 
-  insert({ id, storedMs, agent, host, seq, event }: NumberedEvent): void {
-    this.#insert.run(
-      id,
-      Date.parse(event.at),
-      storedMs,
-      agent,
-      host,
-      OUTCOMES.indexOf(event.outcome),
-      storedMethod(event.method),
-      event.user,
-      event.invalidUser === null ? null : Number(event.invalidUser),
-      event.ip,
-      event.port,
-      event.key ?? null,
-      event.reason ?? null,
-      seq,
-      event.trust ? TRUSTS.indexOf(event.trust) : null,
-      event.pid ?? null,
-    );
+  /** Appends an event. Call `rotate` before, in the same transaction. */
+  insert(event: NumberedEvent): void {
+    const { insert, baseMs } = this.#newest;
+    insert?.run(event.id, ...compactEvent(event, baseMs));
   }
 
   /** Drops a table that is not the newest. */
@@ -69,16 +47,18 @@ export class EventWriter {
 
   /** Looks again which table is the newest. */
   reload(): void {
-    [this.#newest, this.#insert] = this.#open();
+    this.#newest = this.#open();
   }
 
-  #open(): [EventTable, Statement] {
-    const newest = eventTables(this.#db).at(-1);
-    if (!newest) throw new Error('there is no table of events');
+  #open(): Newest {
+    const table = eventTables(this.#db).at(-1);
+    if (!table) throw new Error('there is no table of events');
+    const baseMs = baseOf(this.#db, table);
+    if (baseMs === null) return { table, baseMs: 0, insert: null };
+    const columns = ['id', ...WRITTEN_COLUMNS];
     const insert = this.#db.prepare(
-      `INSERT INTO ${tableName(newest.number)} (id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason, seq, trust, pid)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO ${tableName(table.number)} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
     );
-    return [newest, insert];
+    return { table, baseMs, insert };
   }
 }

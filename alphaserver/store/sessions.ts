@@ -3,13 +3,14 @@
  * where it does not, the session is found again by host, address, port and sshd's pid.
  */
 import type { AgentLook, AgentRow } from './agents.ts';
-import type { Database, Statement } from './database.ts';
+import { arrays, type Database, type Statement } from './database.ts';
 import { addKeyUsesOfSessions } from './earlier-key-uses.ts';
 import { methodText, storedMethod } from './event-rows.ts';
+import { CountedRows } from './facts.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { KeyUses } from './key-uses.ts';
 import { TRUSTS } from './schema.ts';
-import type { NumberedEnd, OpenList, StoredEvent, StoredSession } from './store.ts';
+import type { KeyRow, NumberedEnd, OpenList, StoredEvent, StoredSession } from './store.ts';
 
 /** Sessions without an end that are kept, of all hosts; of more, those that began first are evicted. */
 export const OPEN_SESSIONS_LIMIT = 500_000;
@@ -85,7 +86,7 @@ export class SessionWriter {
   readonly #byPeer: Statement;
   readonly #end: Statement;
   readonly #one: Statement;
-  #open = 0;
+  readonly #open: CountedRows;
 
   constructor(db: Database, openLimit = OPEN_SESSIONS_LIMIT) {
     this.#db = db;
@@ -111,16 +112,27 @@ export class SessionWriter {
          (SELECT unixepoch(looked ->> 'confirmedAt', 'subsec') * 1000 FROM agents WHERE id = agent) END WHERE id = ?`,
     );
     this.#one = db.prepare(`${SELECT_SESSIONS} WHERE s.id = ?`);
-    this.reload();
+    const counted = 'SELECT count(*) FROM sessions WHERE until IS NULL AND recorded';
+    this.#open = new CountedRows(db, 'openSessions', counted);
   }
 
-  /** Counts the open sessions again. */
+  /** Takes the numbers of rows as they are stored. */
   reload(): void {
-    const { n } = this.#db.prepare('SELECT count(*) AS n FROM sessions WHERE until IS NULL AND recorded').get() as {
-      n: number;
-    };
-    this.#open = n;
+    this.#open.reload();
     this.#keys.reload();
+  }
+
+  /** Stores the numbers of rows, inside the transaction that changed them. */
+  save(): void {
+    this.#open.save();
+    this.#keys.save();
+  }
+
+  /** Takes over uses of keys that another store counted; its sessions are in the table already. */
+  addBase(keyUses: readonly KeyRow[], hostOf: (name: string) => number): void {
+    this.#keys.add(keyUses, hostOf);
+    this.#open.recount();
+    this.save();
   }
 
   /** Begins a session with each success among the stored events of a batch. `hostOf` gives the number of a host. Gives their ids. */
@@ -148,17 +160,16 @@ export class SessionWriter {
         atMs,
       ) as { id: number };
       begun.push(id);
-      this.#open += 1;
     }
-    if (this.#open > this.#limit) this.#evict();
+    this.#open.add(begun.length);
+    if (this.#open.rows > this.#limit) this.#evict();
     return begun;
   }
 
   #evict(): void {
     const which =
       'id IN (SELECT id FROM sessions INDEXED BY openSessions WHERE until IS NULL AND recorded ORDER BY id LIMIT ?)';
-    this.#delete(which, [this.#open - this.#limit]);
-    this.#open = this.#limit;
+    this.#delete(which, [this.#open.rows - this.#limit]);
   }
 
   /** Ends sessions. An end whose number is stored already is dropped. Gives the ids of the sessions. */
@@ -172,7 +183,7 @@ export class SessionWriter {
       const found = this.#find(agent, end, host, untilMs);
       if (found !== null) {
         this.#end.run(untilMs, end.lastedSeconds, end.how, found.id);
-        this.#open -= found.recorded;
+        this.#open.add(-found.recorded);
         ended.push(found.id);
         continue;
       }
@@ -239,14 +250,15 @@ export class SessionWriter {
   deleteBefore(cutoffMs: number, rows: number): boolean {
     const which = `id IN (SELECT id FROM sessions WHERE until < ?1
       UNION ALL SELECT id FROM sessions WHERE until IS NULL AND followed = 0 AND sortAt < ?1 LIMIT ?2)`;
-    const deleted = this.#delete(which, [cutoffMs, rows]);
-    if (deleted > 0) this.reload();
-    return deleted === rows;
+    return this.#delete(which, [cutoffMs, rows]) === rows;
   }
 
   /** Deletes sessions, and remembers when their keys were last used. Gives how many. */
   #delete(which: string, values: readonly number[]): number {
     addKeyUsesOfSessions(this.#db, which, values);
-    return Number(this.#db.prepare(`DELETE FROM sessions WHERE ${which}`).run(...values).changes);
+    const sql = `DELETE FROM sessions WHERE ${which} RETURNING until IS NULL AND recorded`;
+    const deleted = arrays(this.#db, sql, ...values) as [number][];
+    this.#open.add(-deleted.filter(([open]) => open === 1).length);
+    return deleted.length;
   }
 }

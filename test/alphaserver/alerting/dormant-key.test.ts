@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { LOGINS_VERSION } from '../../../alphaserver/store/schema.ts';
+import { downgrade } from '../../old-tables.ts';
 import { Life, type Numbered, rowsIn } from './life.ts';
 
 const DAY_MS = 86_400_000;
@@ -58,6 +59,7 @@ test('a key last used 100 days ago, by a store of the version before, comes back
   const nowMs = Date.now();
   await forgotten(nowMs - 100 * DAY_MS);
   const db = new DatabaseSync(join(folder, 'asgard.db'));
+  downgrade(db);
   db.exec(
     `DROP TABLE earlierKeyUses; ALTER TABLE sessions DROP COLUMN recorded; PRAGMA user_version = ${LOGINS_VERSION - 1}`,
   );

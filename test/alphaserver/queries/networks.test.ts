@@ -7,10 +7,9 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { Queries } from '../../../alphaserver/queries/queries.ts';
 import type { EventQuery } from '../../../alphaserver/queries/results.ts';
 import { openReader } from '../../../alphaserver/queries/snapshot.ts';
-import type { CountedRow } from '../../../alphaserver/rollups/counts.ts';
+import { COUNTED_COLUMNS, countedRows } from '../../../alphaserver/rollups/counts.ts';
 import { IndexWords } from '../../../alphaserver/rollups/event-index.ts';
 import { HashedNames } from '../../../alphaserver/rollups/hashed-names.ts';
-import { COUNTED_COLUMNS } from '../../../alphaserver/rollups/rollup-writer.ts';
 import { factIn, openRollups } from '../../../alphaserver/rollups/schema.ts';
 import { openStorage } from '../../../alphaserver/storage.ts';
 import { readerOf } from '../../../alphaserver/store/event-tables.ts';
@@ -77,7 +76,7 @@ function makeOldIndex(): void {
   const rollups = openRollups(folder);
   const events = openReader(folder);
   const words = new IndexWords(new HashedNames(events, rollups));
-  const rows = readerOf(events).each(COUNTED_COLUMNS, 0, 'true') as unknown as CountedRow[];
+  const rows = countedRows(readerOf(events).each(COUNTED_COLUMNS, 0, 'true'));
   const [{ number, first, last }] = rollups.prepare('SELECT number, first, last FROM indexParts').all() as [
     { number: number; first: number; last: number },
   ];

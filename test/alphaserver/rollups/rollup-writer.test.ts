@@ -48,7 +48,8 @@ test('events that wait to be counted are bounded: whoever stores waits, and goes
   await store.close();
   const events = openEvents(folder);
   events.exec(`WITH RECURSIVE n(id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM n WHERE id <= ${UNROLLED_LIMIT_EVENTS})
-    INSERT INTO events_2 SELECT id, id, 0, 1, 1, 1, 'password', 'u', 0, '192.0.2.1', 1, NULL, NULL, id, NULL, NULL FROM n`);
+    INSERT INTO events_2 (id, sinceBase, delay, agent, host, decision, user, address, port, seq)
+      SELECT id, id, 0, 1, 1, 1, 'u', 1, 1, id FROM n`);
   events.close();
   const thread = new RollupThread({
     ...{ folder, walLimitPages: WAL_LIMIT_PAGES, rolledTo: 0, lastId: 0 },

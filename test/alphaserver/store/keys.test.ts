@@ -3,12 +3,14 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { KeyQuery } from '../../../alphaserver/queries/key-results.ts';
 import { keyDetail, keyPage } from '../../../alphaserver/queries/keys.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { fingerprintOf } from '../../../alphaserver/store/fingerprint.ts';
 import { KeyUses } from '../../../alphaserver/store/key-uses.ts';
+import { downgrade } from '../../old-tables.ts';
 
 const START = Date.parse('2026-08-01T00:00:00.000Z');
 const DAY_MS = 86_400_000;
@@ -110,6 +112,54 @@ test('of too many uses those of longest ago are evicted', () => {
   for (const [i, letter] of ['a', 'b', 'c', 'd'].entries())
     uses.count({ fingerprint: print(letter), key: 'x', host: 1, user: null, ip: null, at: i });
   assert.equal(letters(), 'd');
+});
+
+test('a key that some uses were evicted of keeps its logins and when it was used first', () => {
+  const uses = new KeyUses(store.db, 3);
+  const use = { fingerprint: print('a'), key: 'x', user: null, ip: null };
+  for (const [i, host] of [1, 2, 1, 3, 4].entries()) uses.count({ ...use, host, at: START + i * DAY_MS });
+  const { logins, firstUsed, lastUsed, uses: left } = keyDetail(store.db, print('a')) ?? {};
+  assert.deepEqual([logins, firstUsed, lastUsed, left], [5, at(0), at(4), []]);
+  const [{ n } = { n: 0 }] = store.db.prepare('SELECT count(*) AS n FROM keyUses').all() as { n: number }[];
+  assert.ok(n <= 3);
+});
+
+test('the number of uses is stored, so that a start does not count them', async () => {
+  await login(1, `ED25519 ${print('a')}`);
+  await login(2, `ED25519 ${print('b')}`);
+  assert.equal(store.fact('keyUses'), 2);
+  assert.equal(store.fact('openSessions'), 2);
+  store.deleteSessionsBefore(START + 100 * DAY_MS, 100);
+  assert.equal(store.fact('openSessions'), 2);
+});
+
+test("a key's row names who used it in its last 1,000 uses", async () => {
+  const use = (user: string, days: number, host?: string) =>
+    login(days, `ED25519 ${print('a')}`, { user, ...(host && { host }) });
+  await use('first', 1);
+  const [{ id } = { id: 0 }] = store.db.prepare('SELECT id FROM keys').all() as { id: number }[];
+  store.db.exec(`WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 1_000)
+    INSERT INTO keyUses (key, host, user, ip, firstAt, lastAt, logins)
+      SELECT ${id}, 1, 'many', 'ip' || i, ${START} + i * ${DAY_MS}, ${START} + i * ${DAY_MS}, 1 FROM n`);
+  const users = (): readonly string[] | undefined => keyPage(store.db, ALL).keys[0]?.users;
+  assert.deepEqual(users(), ['many', 'first']);
+  await use('last', 2_000);
+  assert.deepEqual(users(), ['last', 'many']);
+});
+
+test('keys of the version before are taken over, each with its logins', async () => {
+  await login(1, `ED25519 ${print('a')}`);
+  await login(2, `ED25519-CERT ${print('a')} ID alice (serial 7) CA ED25519 ${print('c')}`, { user: 'bob' });
+  await login(3, `ED25519 ${print('b')}`, { host: 'db' });
+  const before = [keyPage(store.db, ALL), keyDetail(store.db, print('a')), keyDetail(store.db, print('b'))];
+  await store.close();
+  const db = new DatabaseSync(join(folder, 'asgard.db'));
+  downgrade(db);
+  db.close();
+  store = new EventStore(folder);
+  assert.deepEqual([keyPage(store.db, ALL), keyDetail(store.db, print('a')), keyDetail(store.db, print('b'))], before);
+  await login(4, `ED25519 ${print('a')}`);
+  assert.equal(keyDetail(store.db, print('a'))?.logins, 3);
 });
 
 test('fingerprints are found in what sshd logs of a key, of SHA256 and of MD5', () => {

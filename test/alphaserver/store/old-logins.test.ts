@@ -8,12 +8,14 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { keyDetail } from '../../../alphaserver/queries/keys.ts';
 import type { SessionQuery } from '../../../alphaserver/queries/results.ts';
 import { sessionPage } from '../../../alphaserver/queries/sessions.ts';
+import { migrate } from '../../../alphaserver/store/database.ts';
 import { keyUsesUpTo } from '../../../alphaserver/store/earlier-key-uses.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { fillOldLogins } from '../../../alphaserver/store/old-logins.ts';
-import { LOGINS_VERSION } from '../../../alphaserver/store/schema.ts';
+import { LOGINS_VERSION, MIGRATIONS } from '../../../alphaserver/store/schema.ts';
 import type { AgentBatch, StoredSession } from '../../../alphaserver/store/store.ts';
 import { unpackOldStore } from '../../old-store.ts';
+import { downgrade } from '../../old-tables.ts';
 
 const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
 const START = Date.parse('2026-08-01T00:00:00.000Z');
@@ -50,12 +52,14 @@ const login = (seq: number, days: number, letter: string | null, more: object = 
 const append = (batch: Partial<AgentBatch>) =>
   store.append([{ agent: AGENT, host: 'web', events: [], ...batch }], START + 10 * DAY_MS);
 
-/** Closes the store, takes from it what the version before did not have, and opens it. */
-async function upgraded(sql: string): Promise<void> {
+/** Closes the store, takes from it what the version before did not have, and opens it; it lists `limit` old logins. */
+async function upgraded(sql: string, limit?: number): Promise<void> {
   await store.close();
   const db = new DatabaseSync(join(folder, 'asgard.db'));
+  downgrade(db);
   db.exec(`DROP TABLE earlierKeyUses; ALTER TABLE sessions DROP COLUMN recorded; ${sql};
     PRAGMA user_version = ${LOGINS_VERSION - 1}`);
+  migrate(db, MIGRATIONS, { [LOGINS_VERSION]: () => fillOldLogins(db, limit) });
   db.close();
   store = new EventStore(folder);
 }
@@ -106,9 +110,7 @@ test('an end that its agent tells after all completes the login, and what is ope
 
 test('of more logins than are listed the newest are, and they make room for none that is open', async () => {
   await append({ events: [login(1, 1, 'a'), login(2, 2, 'b'), login(3, 3, 'c'), login(4, 4, 'd')] });
-  await upgraded('DELETE FROM sessions WHERE event < 4');
-  store.db.exec('DELETE FROM sessions WHERE recorded = 0');
-  fillOldLogins(store.db, 2);
+  await upgraded('DELETE FROM sessions WHERE event < 4', 2);
   assert.deepEqual(ports(), [50_004, 50_003, 50_002]);
   await store.close();
   store = new EventStore(folder, { openSessionsLimit: 1 });

@@ -50,7 +50,7 @@ export async function makeStore(folder: string, events: number, endMs: number): 
 }
 
 /** Lets the rules begin with what comes from now on. */
-function skipRules(folder: string, db: Database, lastId: number): void {
+export function skipRules(folder: string, db: Database, lastId: number): void {
   prepareAlerts({ folder, db, lastId, nowMs: Date.now() });
   const alerts = openAlerts(folder);
   for (const mark of ['position', 'checkpoint']) new Marks(alerts).set(mark, lastId);

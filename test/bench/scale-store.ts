@@ -1,9 +1,11 @@
 /** `scale-store.ts FOLDER EVENTS`: makes the store that `scale.bench.ts` measures, where it is not there yet. */
 import { existsSync, renameSync, rmSync } from 'node:fs';
+import { openEvents } from '../../alphaserver/store/folder.ts';
 import type { AgentBatch } from '../../alphaserver/store/store.ts';
 import type { AgentReport } from '../../protocol/report.ts';
+import { cloneDays } from './cloned-days.ts';
 import { agentOf, hostName, type StreamOptions } from './login-stream.ts';
-import { makeLargeStore } from './made-store.ts';
+import { makeLargeStore, skipRules } from './made-store.ts';
 
 const setting = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise);
 
@@ -12,6 +14,7 @@ export const HOSTS = setting('BENCH_HOSTS', 5_000);
 export const SOURCES = setting('BENCH_SOURCES', 10_000);
 export const AGENTS = setting('BENCH_AGENTS', 2_000);
 const USERS = 20_000;
+const DAY_MS = 86_400_000;
 const EVENTS_A_DAY = setting('BENCH_EVENTS_A_DAY', (10_000_000 / 3) * (HOSTS / 50_000));
 
 /** What one event alone has, near the beginning of the store. */
@@ -53,7 +56,7 @@ function reports(endMs: number): AgentBatch[] {
 }
 
 function rare(endMs: number, days: number): AgentBatch {
-  const at = new Date(endMs - days * 86_400_000).toISOString();
+  const at = new Date(endMs - (days + 1) * DAY_MS).toISOString();
   return {
     agent: agentOf(AGENTS),
     host: hostName(HOSTS),
@@ -69,11 +72,17 @@ function rare(endMs: number, days: number): AgentBatch {
   };
 }
 
-/** Makes the store, or less of it where SIGTERM comes meanwhile. It is there as a whole or not at all. */
+/**
+ * Makes the store, or less of it where SIGTERM comes meanwhile. It is there as a whole or not at all. Of several days the first is
+ * written by the program, and the others are copies of it.
+ */
 export async function makeScaleStore(folder: string, events: number): Promise<void> {
   if (existsSync(folder)) return;
-  const endMs = Date.now();
-  const options = streamOf(events, endMs);
+  const days = Math.round(events / EVENTS_A_DAY);
+  const isCopied = days > 1;
+  // Days of the rollups are those of UTC.
+  const endMs = isCopied ? (Math.floor(Date.now() / DAY_MS) - days + 1) * DAY_MS : Date.now();
+  const options = isCopied ? { ...streamOf(Math.round(EVENTS_A_DAY), endMs), days: 1 } : streamOf(events, endMs);
   const making = `${folder}.making`;
   rmSync(making, { recursive: true, force: true });
   let isStopped = false;
@@ -82,6 +91,16 @@ export async function makeScaleStore(folder: string, events: number): Promise<vo
   };
   process.once('SIGTERM', stop);
   await makeLargeStore(making, options, [rare(endMs, options.days), ...reports(endMs)], () => isStopped);
+  if (isCopied) {
+    // The first event is the rare one.
+    const last = await cloneDays(making, { firstId: 2, beginMs: endMs - DAY_MS }, days - 1, (done) => {
+      process.stderr.write(`${done} of ${days - 1} days copied\n`);
+      return !isStopped;
+    });
+    const db = openEvents(making);
+    skipRules(making, db, last);
+    db.close();
+  }
   process.off('SIGTERM', stop);
   renameSync(making, folder);
 }

@@ -43,11 +43,14 @@ export interface CopiedDay {
   readonly beginMs: number;
 }
 
-/** Adds `copies` days behind the one that is the last of a store, which nobody has open; fewer where `goOn`, asked after each, says so. Gives the newest id. */
+/**
+ * Adds days behind the last of a store, which nobody has open, until it has `days` in all; fewer where `goOn`, asked after each, says
+ * so: a later call goes on. Gives the newest id.
+ */
 export async function cloneDays(
   folder: string,
   day: CopiedDay,
-  copies: number,
+  days: number,
   goOn: (done: number) => boolean,
 ): Promise<number> {
   const events = openForWriting(join(folder, EVENTS_FILE));
@@ -55,16 +58,16 @@ export async function cloneDays(
   try {
     for (const db of [events, rollups]) db.exec(FAST);
     const cloner = new DayCloner(events, rollups, day);
-    let done = 0;
-    do {
-      done += 1;
-      cloner.add(done);
+    while (cloner.days < days) {
+      cloner.add();
       // Signals come in between.
       await new Promise((later) => setImmediate(later));
-    } while (goOn(done) && done < copies);
-    const last = cloner.finish(done);
+      if (!goOn(cloner.days)) break;
+    }
+    const writer = new RollupWriter(events, rollups);
+    while (writer.merge());
     for (const db of [events, rollups]) db.exec(SAFE);
-    return last;
+    return readerOf(events).bounds().last;
   } finally {
     rollups.close();
     events.close();
@@ -81,6 +84,9 @@ class DayCloner {
   readonly #count: number;
   readonly #storedMs: number;
   readonly #sessions: number;
+  /** The number of the day that the copied sessions are of. */
+  readonly #loginsDay: number;
+  #days: number;
   readonly #tops: TopKCache;
   /** The values of the day by kind, for the ranks of all time. */
   readonly #values = RANKED_KINDS.map(() => new Map<string, ValueCounts>());
@@ -90,55 +96,69 @@ class DayCloner {
     this.#events = events;
     this.#rollups = rollups;
     this.#day = day;
-    const table = eventTables(events).at(-1);
+    const table = eventTables(events).findLast(({ first }) => first <= firstId);
     const baseMs = table && baseOf(events, table);
-    if (!table || typeof baseMs !== 'number' || table.first > firstId) throw new Error('the day is not in one table');
+    if (!table || typeof baseMs !== 'number') throw new Error('the day is not in one table');
     this.#tableNumber = table.number;
     this.#table = tableName(table.number);
     this.#baseMs = baseMs;
-    this.#count = readerOf(events).bounds().last - firstId + 1;
+    const [[next = null] = []] = arrays(events, 'SELECT first FROM eventTables WHERE number = ?', table.number + 1) as [
+      number,
+    ][];
+    const { last } = readerOf(events).bounds();
+    this.#count = (next ?? last + 1) - firstId;
+    this.#days = (last - firstId + 1) / this.#count;
     this.#storedMs = readerOf(events).withIds('storedAt', [firstId])[0]?.[0] as number;
     this.#tops = new TopKCache(rollups);
     events.exec(`CREATE TEMP TABLE sent (agent INTEGER PRIMARY KEY, events INTEGER NOT NULL);
       INSERT INTO sent SELECT agent, count(*) FROM ${this.#table} WHERE id >= ${firstId} GROUP BY agent;
-      CREATE TEMP TABLE logins AS SELECT * FROM sessions WHERE event >= ${firstId} ORDER BY id`);
+      CREATE TEMP TABLE seen (host INTEGER PRIMARY KEY, accepted INTEGER, failed INTEGER, probes INTEGER);
+      INSERT INTO seen SELECT host, sum(outcome = 0), sum(outcome = 1), sum(outcome = 2) FROM ${this.#table}
+        WHERE id >= ${firstId} GROUP BY host;
+      CREATE TEMP TABLE logins AS SELECT * FROM sessions WHERE event > ${last - this.#count} ORDER BY id;
+      CREATE TEMP TABLE used (id INTEGER PRIMARY KEY, logins INTEGER);
+      INSERT INTO used SELECT u.id, count(*) FROM logins l JOIN keys k ON k.fingerprint = l.fingerprint
+        JOIN keyUses u ON u.key = k.id AND u.host = l.host AND u.user = coalesce(l.user, '') AND u.ip = coalesce(l.ip, '') GROUP BY 1`);
+    // Those of earlier days may be evicted already.
+    this.#loginsDay = this.#days - 1;
     this.#sessions = this.#number('SELECT coalesce(max(id) - min(id) + 1, 0) FROM logins');
     this.#read();
   }
 
-  /** Adds the copy of this number. */
-  add(copy: number): void {
+  /** The days that are there, the copied one included. */
+  get days(): number {
+    return this.#days;
+  }
+
+  /** Adds a copy. */
+  add(): void {
+    const copy = this.#days;
     transaction(this.#events, () => {
       this.#addEvents(copy);
       this.#addSessions(copy);
+      this.#countEvents();
     });
     transaction(this.#rollups, () => {
       this.#addCounts(copy);
       this.#addRanks(copy);
       this.#addIndex(copy);
+      const last = this.#day.firstId + (copy + 1) * this.#count - 1;
+      this.#rollups.exec(`UPDATE facts SET value = ${last} WHERE name IN ('rolledTo', 'indexedTo')`);
     });
+    this.#days += 1;
   }
 
-  /** Counts the copies in the rows of agents, hosts and keys, as each of their events would have. Gives the newest id. */
-  finish(copies: number): number {
-    const [more, movedMs, from] = [copies, copies * DAY_MS, this.#day.firstId];
-    const hosts = `id IN (SELECT DISTINCT host FROM ${this.#table} WHERE id >= ${from})`;
-    transaction(this.#events, () => {
-      this.#events.exec(`
-        UPDATE agents SET lastSeq = lastSeq + ${more} * events, stored = stored + ${more} * events, lastSeen = lastSeen + ${movedMs}
-          FROM sent WHERE sent.agent = agents.id;
-        UPDATE hosts SET accepted = accepted * ${more + 1}, failed = failed * ${more + 1}, probes = probes * ${more + 1},
-          lastSeen = lastSeen + ${movedMs} WHERE ${hosts};
-        UPDATE keyUses SET logins = logins * ${more + 1}, lastAt = lastAt + ${movedMs}
-          WHERE key IN (SELECT k.id FROM keys k JOIN logins l ON l.fingerprint = k.fingerprint);
-        UPDATE keys SET logins = logins * ${more + 1}, lastAt = lastAt + ${movedMs}
-          WHERE fingerprint IN (SELECT fingerprint FROM logins)`);
-    });
-    const { last } = readerOf(this.#events).bounds();
-    this.#rollups.exec(`UPDATE facts SET value = ${last} WHERE name IN ('rolledTo', 'indexedTo')`);
-    const writer = new RollupWriter(this.#events, this.#rollups);
-    while (writer.merge());
-    return last;
+  /** Counts a copy in the rows of agents, hosts and keys, as each of its events would have been. */
+  #countEvents(): void {
+    this.#events.exec(`
+      UPDATE agents SET lastSeq = lastSeq + events, stored = stored + events, lastSeen = lastSeen + ${DAY_MS}
+        FROM sent WHERE sent.agent = agents.id;
+      UPDATE hosts SET accepted = hosts.accepted + seen.accepted, failed = hosts.failed + seen.failed,
+        probes = hosts.probes + seen.probes, lastSeen = lastSeen + ${DAY_MS} FROM seen WHERE seen.host = hosts.id;
+      UPDATE keyUses SET logins = keyUses.logins + used.logins, lastAt = lastAt + ${DAY_MS} FROM used WHERE used.id = keyUses.id;
+      UPDATE keys SET logins = keys.logins + more.logins, lastAt = lastAt + ${DAY_MS}
+        FROM (SELECT u.key, sum(used.logins) AS logins FROM used JOIN keyUses u ON u.id = used.id GROUP BY 1) more
+        WHERE more.key = keys.id`);
   }
 
   /** Reads the day once: the words of its events, in the order of time as the index takes them, and its values. */
@@ -149,7 +169,9 @@ class DayCloner {
     this.#rollups.exec('CREATE TEMP TABLE unsorted (part INTEGER, at INTEGER, place INTEGER, words TEXT)');
     const insert = this.#rollups.prepare('INSERT INTO unsorted VALUES (?, ?, ?, ?)');
     for (let after = this.#day.firstId - 1; ; ) {
-      const rows = countedRows(readerOf(this.#events).after(COUNTED_COLUMNS, after, PAGE_EVENTS));
+      const rows = countedRows(
+        readerOf(this.#events).after(COUNTED_COLUMNS, after, PAGE_EVENTS, 'id < ?', [this.#day.firstId + this.#count]),
+      );
       transaction(this.#rollups, () => {
         for (const row of rows) {
           const source = sources.of(row[6]);
@@ -163,6 +185,11 @@ class DayCloner {
       if (last === undefined || rows.length < PAGE_EVENTS) break;
       [after] = last;
     }
+    for (const values of this.#values)
+      for (const one of values.values()) {
+        one.firstAt += (this.#days - 1) * DAY_MS;
+        one.lastAt += (this.#days - 1) * DAY_MS;
+      }
     this.#rollups.exec(
       `CREATE TEMP TABLE words AS SELECT * FROM unsorted ORDER BY part, at, place; DROP TABLE unsorted`,
     );
@@ -188,7 +215,8 @@ class DayCloner {
       FROM ${this.#table} e JOIN sent ON sent.agent = e.agent WHERE id >= ${firstId} ORDER BY id`);
   }
 
-  #addSessions(copy: number): void {
+  #addSessions(day: number): void {
+    const copy = day - this.#loginsDay;
     const movedMs = copy * DAY_MS;
     const moved: Readonly<Record<string, string>> = {
       id: `id + ${copy * this.#sessions}`,

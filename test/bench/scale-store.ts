@@ -73,8 +73,8 @@ function rare(endMs: number, days: number): AgentBatch {
 }
 
 /**
- * Makes the store, or less of it where SIGTERM comes meanwhile. It is there as a whole or not at all. Of several days the first is
- * written by the program, and the others are copies of it.
+ * Makes the store. It is there once it is whole. Of several days the first is written by the program, and the others are copies of it:
+ * where SIGTERM comes meanwhile, another call goes on with them.
  */
 export async function makeScaleStore(folder: string, events: number): Promise<void> {
   if (existsSync(folder)) return;
@@ -83,26 +83,29 @@ export async function makeScaleStore(folder: string, events: number): Promise<vo
   // Days of the rollups are those of UTC.
   const endMs = isCopied ? (Math.floor(Date.now() / DAY_MS) - days + 1) * DAY_MS : Date.now();
   const options = isCopied ? { ...streamOf(Math.round(EVENTS_A_DAY), endMs), days: 1 } : streamOf(events, endMs);
-  const making = `${folder}.making`;
-  rmSync(making, { recursive: true, force: true });
   let isStopped = false;
   const stop = (): void => {
     isStopped = true;
   };
   process.once('SIGTERM', stop);
-  await makeLargeStore(making, options, [rare(endMs, options.days), ...reports(endMs)], () => isStopped);
-  if (isCopied) {
+  const [making, first] = [`${folder}.making`, `${folder}.first`];
+  if (!existsSync(first)) {
+    rmSync(making, { recursive: true, force: true });
+    await makeLargeStore(making, options, [rare(endMs, options.days), ...reports(endMs)], () => isStopped);
+    renameSync(making, isCopied ? first : folder);
+  }
+  if (isCopied && !isStopped) {
     // The first event is the rare one.
-    const last = await cloneDays(making, { firstId: 2, beginMs: endMs - DAY_MS }, days - 1, (done) => {
-      process.stderr.write(`${done} of ${days - 1} days copied\n`);
+    const last = await cloneDays(first, { firstId: 2, beginMs: endMs - DAY_MS }, days, (done) => {
+      process.stderr.write(`${done} of ${days} days\n`);
       return !isStopped;
     });
-    const db = openEvents(making);
-    skipRules(making, db, last);
+    const db = openEvents(first);
+    skipRules(first, db, last);
     db.close();
+    if (!isStopped) renameSync(first, folder);
   }
   process.off('SIGTERM', stop);
-  renameSync(making, folder);
 }
 
 if (import.meta.main) {

@@ -4,7 +4,7 @@ import { CheckpointError, type LoadedState, loadBlock, type SavedIncident, saveB
 import { hasSource, KINDS, type Kind } from './detector.ts';
 import type { IncidentTracker } from './incident-tracker.ts';
 import type { AnyState, TrackedIncident } from './keyed-state.ts';
-import type { AnyStateMap } from './keyed-state-map.ts';
+import { type AnyStateMap, BLOCKS_LIMIT } from './keyed-state-map.ts';
 import { scanOf } from './scan-grouping.ts';
 import type { StringInterner } from './string-interner.ts';
 
@@ -39,8 +39,8 @@ export class Cut {
     this.#parts = parts;
     this.#saved.push(own);
     for (const kind of KINDS)
-      parts.maps[kind].beginCut(({ number: block, states }) => {
-        for (const { weight } of states) this.#savedEvents += weight;
+      parts.maps[kind].beginCut(({ number: block, states, weight }) => {
+        this.#savedEvents += weight;
         this.#saved.push({ kind, block, data: states.length === 0 ? null : savedText(parts, kind, states) });
       });
   }
@@ -109,6 +109,7 @@ export class Restorer {
     const known = KINDS.find((one) => one === kind);
     if (known === undefined || data === null)
       throw new CheckpointError(`the checkpoint has a block of the kind ${kind}`);
+    if (!(block >= 0 && block < BLOCKS_LIMIT)) throw new CheckpointError(`the checkpoint has a block ${block}`);
     for (const state of this.load(known, data)) this.#parts.maps[known].restore(state, block);
   }
 

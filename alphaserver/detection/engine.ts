@@ -143,19 +143,22 @@ export class Engine {
     const { outcome, source, user, host, key } = event;
     const isTried = isTry(event);
     const isSuccess = outcome === ACCEPTED;
+    const maps = this.#maps;
     if (source > 0) {
-      if (isTried || opensAtOnce(event)) this.#add('pair', source, host, storedMs);
-      if (isTried || isSuccess) this.#add('source', source, 0, storedMs);
-      if (isTried && user > 0) this.#add('target', user, 0, storedMs);
-      if (isSuccess && user > 0) this.#add('user', user, 0, storedMs);
-    } else if (opensAtOnce(event)) this.#add('pair', 0, host, storedMs);
-    if (isSuccess) this.#add('host', host, 0, storedMs);
-    if (key > 0) this.#add('key', key, host, storedMs);
+      if (isTried || opensAtOnce(event)) this.#add(maps.pair, source, host, storedMs);
+      if (isTried || isSuccess) this.#add(maps.source, source, 0, storedMs);
+      if (isTried && user > 0) this.#add(maps.target, user, 0, storedMs);
+      if (isSuccess && user > 0) this.#add(maps.user, user, 0, storedMs);
+    } else if (opensAtOnce(event)) this.#add(maps.pair, 0, host, storedMs);
+    if (isSuccess) this.#add(maps.host, host, 0, storedMs);
+    if (key > 0) this.#add(maps.key, key, host, storedMs);
   }
 
-  #add(kind: Kind, first: number, second: number, storedMs: number): void {
-    const map = this.#maps[kind];
-    const state = map.get(first, second) ?? this.#newState(kind, first, second);
+  #add(map: AnyStateMap, first: number, second: number, storedMs: number): void {
+    const known = map.get(first, second);
+    // One event is no state yet, unless others are known of its key, or it may open an incident.
+    if (!known && this.#base === null && map.addFirst(first, second, this.#event, storedMs)) return;
+    const state = known ?? this.#newState(map, first, second);
     if (this.#cut) map.saveBefore(state);
     if (state.isBehind(this.#event, map.context)) this.#evaluate(map, state, 'overdue');
     if (state.add(this.#event, map.context)) map.pend(state);
@@ -182,9 +185,8 @@ export class Engine {
     }
   }
 
-  #newState(kind: Kind, first: number, second: number): AnyState {
-    const map = this.#maps[kind];
-    const state = this.#copied(kind, first, second) ?? new KeyedState(first, second);
+  #newState(map: AnyStateMap, first: number, second: number): AnyState {
+    const state = this.#copied(map.kind, first, second) ?? new KeyedState(first, second);
     map.add(state);
     return state;
   }
@@ -216,7 +218,7 @@ export class Engine {
   saved(kind: Kind, first: string | number | null, second: number): string | null {
     this.#evaluateAll();
     const number = typeof first === 'number' ? first : this.#interner.known(first);
-    const state = number === undefined ? undefined : this.#maps[kind].get(number, second);
+    const state = number === undefined ? undefined : this.#maps[kind].toSave(number, second);
     return state ? savedText(this.#parts, kind, [state]) : null;
   }
 
@@ -228,24 +230,20 @@ export class Engine {
 
   #evict(kind: Kind, nowMs: number): void {
     const map = this.#maps[kind];
-    map.evict(nowMs, (state) => {
-      this.#evaluate(map, state);
-      for (const incident of state.incidents) incident.settled = state.detail(incident, map.context);
-      this.#tracker.settle(state.incidents);
-      if (kind === 'source') this.#tracker.grouping.evict(state.first);
+    map.evict(nowMs, (first, state) => {
+      if (state) {
+        this.#evaluate(map, state);
+        for (const incident of state.incidents) incident.settled = state.detail(incident, map.context);
+        this.#tracker.settle(state.incidents);
+      }
+      if (kind === 'source') this.#tracker.grouping.evict(first);
     });
   }
 
   /** Frees the numbers of texts that nothing has any more. */
   #sweep(): void {
     this.#interner.sweep((visit) => {
-      for (const kind of KINDS) {
-        const map = this.#maps[kind];
-        for (const state of map.states()) {
-          if (kind !== 'host') visit(state.first);
-          state.visitTexts(map.context.detector, visit);
-        }
-      }
+      for (const kind of KINDS) this.#maps[kind].visitTexts(visit);
       this.#tracker.visitTexts(visit);
     });
     this.#decoder.forget();

@@ -1,9 +1,4 @@
-/** Finds entries by a pair of numbers. */
-
-interface Entry {
-  readonly first: number;
-  readonly second: number;
-}
+/** Gives pairs of numbers places in columns. */
 
 const LEAST_SLOTS = 64;
 /** The table grows when it is so full: linear probing slows down beyond it. */
@@ -11,81 +6,108 @@ const LOAD_LIMIT = 0.6;
 
 /**
  * A hash table with open addressing and linear probing. A Map of pairs needs a text or a boxed number a lookup, and a lookup
- * is most of what an event costs that belongs to a key of its own. The hashes of the entries stand in an array of their own:
- * an entry is a place in memory that was not looked at for long, so that only one with the same hash is looked at.
+ * is most of what an event costs that belongs to a key of its own. Places are small numbers, given again once they are free:
+ * whoever keeps something of each pair keeps it in columns. Probing looks at the pair of a place only where the hash is the
+ * same: it is a place in memory that was not looked at for long.
  */
-export class KeyIndex<T extends Entry> {
-  #slots: (T | null)[] = empty(LEAST_SLOTS);
-  /** By slot; 0 where it is empty. */
+export class KeyIndex {
+  /** By slot: the hash of its pair, 0 where it is empty; and its place. */
   #hashes = new Int32Array(LEAST_SLOTS);
+  #places = new Int32Array(LEAST_SLOTS);
   #mask = LEAST_SLOTS - 1;
-  #size = 0;
+  /** By place. */
+  #firsts = new Int32Array(LEAST_SLOTS);
+  #seconds = new Int32Array(LEAST_SLOTS);
+  readonly #free: number[] = [];
+  #used = 0;
 
   get size(): number {
-    return this.#size;
+    return this.#used - this.#free.length;
   }
 
-  get(first: number, second: number): T | undefined {
+  /** Places are below this number: columns need no more. */
+  get capacity(): number {
+    return this.#firsts.length;
+  }
+
+  first(place: number): number {
+    return this.#firsts[place] as number;
+  }
+
+  second(place: number): number {
+    return this.#seconds[place] as number;
+  }
+
+  /** The place of a pair; -1 where it has none. */
+  find(first: number, second: number): number {
     const hashes = this.#hashes;
     const mask = this.#mask;
     const wanted = hash(first, second);
     for (let slot = wanted & mask; ; slot = (slot + 1) & mask) {
       const found = hashes[slot];
-      if (found === 0) return undefined;
+      if (found === 0) return -1;
       if (found !== wanted) continue;
-      const entry = this.#slots[slot] as T;
-      if (entry.first === first && entry.second === second) return entry;
+      const place = this.#places[slot] as number;
+      if (this.#firsts[place] === first && this.#seconds[place] === second) return place;
     }
   }
 
-  /** Adds an entry whose numbers no other one has. */
-  add(entry: T): void {
-    if (this.#size >= this.#slots.length * LOAD_LIMIT) this.#grow();
-    this.#size += 1;
-    this.#put(entry, hash(entry.first, entry.second));
+  /** Gives a place to a pair that has none. */
+  add(first: number, second: number): number {
+    if (this.size >= this.#hashes.length * LOAD_LIMIT) this.#grow();
+    const place = this.#free.pop() ?? this.#used++;
+    if (place >= this.#firsts.length) {
+      this.#firsts = grown(this.#firsts);
+      this.#seconds = grown(this.#seconds);
+    }
+    this.#firsts[place] = first;
+    this.#seconds[place] = second;
+    this.#put(hash(first, second), place);
+    return place;
   }
 
-  /** Takes out an entry. */
-  delete(entry: T): void {
+  /** Frees a place that a pair has. */
+  delete(place: number): void {
     const hashes = this.#hashes;
+    const places = this.#places;
     const mask = this.#mask;
-    let hole = hash(entry.first, entry.second) & mask;
-    while (this.#slots[hole] !== entry) {
-      if (hashes[hole] === 0) return;
-      hole = (hole + 1) & mask;
-    }
-    this.#size -= 1;
+    let hole = hash(this.first(place), this.second(place)) & mask;
+    while (hashes[hole] === 0 || places[hole] !== place) hole = (hole + 1) & mask;
+    this.#free.push(place);
     // Entries after the hole move up where probing would stop at it.
     for (let slot = (hole + 1) & mask; ; slot = (slot + 1) & mask) {
       const next = hashes[slot] as number;
       if (next === 0) break;
-      const home = next & mask;
-      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
-      this.#slots[hole] = this.#slots[slot] as T;
+      if (((slot - next) & mask) < ((slot - hole) & mask)) continue;
+      places[hole] = places[slot] as number;
       hashes[hole] = next;
       hole = slot;
     }
-    this.#slots[hole] = null;
     hashes[hole] = 0;
   }
 
-  #put(entry: T, hashed: number): void {
+  #put(hashed: number, place: number): void {
     let slot = hashed & this.#mask;
     while (this.#hashes[slot] !== 0) slot = (slot + 1) & this.#mask;
-    this.#slots[slot] = entry;
+    this.#places[slot] = place;
     this.#hashes[slot] = hashed;
   }
 
   #grow(): void {
-    const [slots, hashes] = [this.#slots, this.#hashes];
-    this.#slots = empty(2 * slots.length);
-    this.#hashes = new Int32Array(2 * slots.length);
-    this.#mask = this.#slots.length - 1;
-    for (const [slot, entry] of slots.entries()) if (entry) this.#put(entry, hashes[slot] as number);
+    const [hashes, places] = [this.#hashes, this.#places];
+    this.#hashes = new Int32Array(2 * hashes.length);
+    this.#places = new Int32Array(2 * hashes.length);
+    this.#mask = this.#hashes.length - 1;
+    for (let slot = 0; slot < hashes.length; slot += 1)
+      if (hashes[slot] !== 0) this.#put(hashes[slot] as number, places[slot] as number);
   }
 }
 
-const empty = (slots: number): null[] => new Array<null>(slots).fill(null);
+function grown(column: Int32Array): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(2 * column.length);
+  larger.set(column);
+  return larger;
+}
 
 /** Mixes the bits of both numbers (the multipliers and shifts of MurmurHash3's finalizer). Never 0. */
 function hash(first: number, second: number): number {

@@ -1,8 +1,9 @@
-/** The keyed states of one kind: bounded, least recently used evicted first, and saved in blocks. */
+/** Holds the keyed states of one kind: bounded, least recently used evicted first, and saved in blocks. */
 import type { Detector, Kind } from './detector.ts';
 import { KeyIndex } from './key-index.ts';
-import type { KeyedState, StateBlock, StateContext } from './keyed-state.ts';
-import { type AgentOrder, RuleEvent } from './rule-event.ts';
+import { KeyedState, type StateContext } from './keyed-state.ts';
+import { type AgentOrder, RuleEvent, repack } from './rule-event.ts';
+import { StateColumns } from './state-columns.ts';
 
 /** States, and events in them, that one kind may hold. */
 export const STATES_LIMIT = 200_000;
@@ -12,6 +13,8 @@ export const EVENTS_LIMIT = 1_500_000;
  * this many are some ten milliseconds of saving, which is not interrupted.
  */
 export const STATES_PER_BLOCK = 64;
+/** No block has a number from here on: there is none without a state at the time it is made. */
+export const BLOCKS_LIMIT = STATES_LIMIT;
 
 /**
  * A state moves to the end of the list, and its time of use is written, at most so often: that touches three more places in
@@ -22,23 +25,43 @@ const MOVED_EVERY_MS = 60_000;
 // biome-ignore lint/suspicious/noExplicitAny: for those who hold states whatever their detector remembers.
 export type AnyStateMap = KeyedStateMap<any>;
 
-/** Holds STATES_LIMIT states and EVENTS_LIMIT events in them. */
+/** The places of states that are saved together. */
+interface Block {
+  readonly number: number;
+  readonly places: number[];
+  /** True when it changed since it was saved. */
+  isDirty: boolean;
+  /** True while the checkpoint that is being made needs it as it is. */
+  isInCut: boolean;
+}
+
+/** States that are saved together, as they are at one moment. `weight`: their number and that of their events. */
+export interface StateBlock<Memory> {
+  readonly number: number;
+  readonly states: readonly KeyedState<Memory>[];
+  readonly weight: number;
+}
+
+/** Holds STATES_LIMIT states and EVENTS_LIMIT events in them. A state of one event is an object only while somebody asks for it. */
 export class KeyedStateMap<Memory> {
   readonly kind: Kind;
   context: StateContext<Memory>;
-  readonly #index = new KeyIndex<KeyedState<Memory>>();
-  /** The ends of the list that is in the order of use. */
-  #oldest: KeyedState<Memory> | null = null;
-  #newest: KeyedState<Memory> | null = null;
+  readonly #index = new KeyIndex();
+  readonly #columns = new StateColumns();
+  /** By place; null for a state that is nothing but its event in the columns. */
+  readonly #states: (KeyedState<Memory> | null)[] = [];
+  /** The event that is asked about whether it opens an incident. */
+  readonly #first: number[] = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5];
   #events = 0;
-  #blocks = 0;
+  /** By number. */
+  readonly #blocks: Block[] = [];
   /** Blocks with fewer than STATES_PER_BLOCK states. */
-  readonly #roomy = new Map<number, StateBlock<Memory>>();
+  readonly #roomy = new Map<number, Block>();
   /** The block of them that new states go to, null where it is to be found. */
-  #filling: StateBlock<Memory> | null = null;
-  #dirty: StateBlock<Memory>[] = [];
+  #filling: Block | null = null;
+  #dirty: Block[] = [];
   /** Blocks of the checkpoint that is being made. Some may be saved. */
-  #cut: StateBlock<Memory>[] = [];
+  #cut: Block[] = [];
   #save: (block: StateBlock<Memory>) => void = () => {};
   #pending: KeyedState<Memory>[] = [];
 
@@ -61,47 +84,106 @@ export class KeyedStateMap<Memory> {
   }
 
   get(first: number, second: number): KeyedState<Memory> | undefined {
-    return this.#index.get(first, second);
+    const place = this.#index.find(first, second);
+    if (place < 0) return undefined;
+    return this.#states[place] ?? this.#made(place);
   }
 
-  /** Every state, least recently used first. */
+  /** The same as `get`, with the time of use as it is now: to be saved. */
+  toSave(first: number, second: number): KeyedState<Memory> | undefined {
+    const state = this.get(first, second);
+    if (state) state.touchedMs = this.#columns.touchedMs[state.place] as number;
+    return state;
+  }
+
+  /** Makes the state of one event an object, since another event comes, or somebody looks. */
+  #made(place: number): KeyedState<Memory> {
+    const state = this.#copy(place);
+    this.#states[place] = state;
+    return state;
+  }
+
+  /** The state of one event as an object, for a moment. */
+  #copy(place: number): KeyedState<Memory> {
+    const index = this.#index;
+    const state = new KeyedState<Memory>(index.first(place), index.second(place), this.#columns.event(place));
+    state.place = place;
+    return state;
+  }
+
+  /** Every state, least recently used first. What is changed of one may be lost, but for one that has incidents. */
   *states(): Generator<KeyedState<Memory>> {
-    for (let state = this.#oldest; state; state = state.newer) yield state;
+    const columns = this.#columns;
+    for (let place = columns.oldest; place >= 0; place = columns.newer(place))
+      yield this.#states[place] ?? this.#copy(place);
+  }
+
+  /** Adds the first event of a key, which was stored at `storedMs`. False where it may open an incident: that takes a state. */
+  addFirst(first: number, second: number, event: RuleEvent, storedMs: number): boolean {
+    repack(this.#first, 0, event);
+    if (this.context.detector.mayOpen(event, this.#first, null)) return false;
+    const block = this.#roomyBlock();
+    const place = this.#put(first, second, block, storedMs);
+    const columns = this.#columns;
+    columns.setEvent(place, event);
+    columns.weight[place] = 1;
+    this.#events += 1;
+    if (!block.isDirty) this.#dirt(block);
+    return true;
   }
 
   /** Adds a new state. */
   add(state: KeyedState<Memory>): void {
-    this.#put(state, this.#roomyBlock());
+    this.#putState(state, this.#roomyBlock());
   }
 
   /** Adds a state that was saved in a block. `sort` is to be called after the last one. */
   restore(state: KeyedState<Memory>, block: number): void {
-    this.#put(state, this.#block(block));
+    const place = this.#putState(state, this.#block(block));
     this.#weigh(state);
+    if (!state.isSingle) return;
+    this.#columns.setPacked(place, state.buffer);
+    this.#states[place] = null;
   }
 
-  #put(state: KeyedState<Memory>, block: StateBlock<Memory>): void {
+  #putState(state: KeyedState<Memory>, block: Block): number {
+    const place = this.#put(state.first, state.second, block, state.touchedMs);
+    this.#states[place] = state;
+    state.place = place;
+    return place;
+  }
+
+  #put(first: number, second: number, block: Block, touchedMs: number): number {
     if (block.isInCut) this.#saveInCut(block);
-    this.#index.add(state);
-    this.#append(state);
-    block.states.push(state);
-    state.block = block;
-    if (block.states.length < STATES_PER_BLOCK) return;
-    this.#roomy.delete(block.number);
-    if (block === this.#filling) this.#filling = null;
+    const place = this.#index.add(first, second);
+    const columns = this.#columns;
+    columns.reserve(this.#index.capacity);
+    columns.touchedMs[place] = touchedMs;
+    columns.weight[place] = 0;
+    columns.block[place] = block.number;
+    columns.append(place);
+    this.#states[place] = null;
+    block.places.push(place);
+    if (block.places.length === STATES_PER_BLOCK) {
+      this.#roomy.delete(block.number);
+      if (block === this.#filling) this.#filling = null;
+    }
+    return place;
   }
 
   /** Takes notice that a state got an event that was stored at `storedMs`: it is the one used last, and is to be saved. */
-  touched(state: KeyedState<Memory>, storedMs: number): void {
+  touched({ place }: KeyedState<Memory>, storedMs: number): void {
+    const columns = this.#columns;
     // Counted exactly when it is evaluated.
-    state.weight += 1;
+    columns.weight[place] = (columns.weight[place] as number) + 1;
     this.#events += 1;
-    if (state.block && !state.block.isDirty) this.#dirt(state.block);
+    const block = this.#blockOf(place);
+    if (!block.isDirty) this.#dirt(block);
     // Before where the clock was set back.
-    if (Math.abs(storedMs - state.touchedMs) < MOVED_EVERY_MS) return;
-    state.touchedMs = storedMs;
-    this.#unlink(state);
-    this.#append(state);
+    if (Math.abs(storedMs - (columns.touchedMs[place] as number)) < MOVED_EVERY_MS) return;
+    columns.touchedMs[place] = storedMs;
+    columns.unlink(place);
+    columns.append(place);
   }
 
   /** Takes notice that the incidents of a state may have changed. */
@@ -121,30 +203,56 @@ export class KeyedStateMap<Memory> {
   /** Takes notice that a state is to be saved. */
   changed(state: KeyedState<Memory>): void {
     // Evicted states have none.
-    const { block } = state;
-    if (!block) return;
+    if (state.place < 0) return;
+    const block = this.#blockOf(state.place);
     if (!block.isDirty) this.#dirt(block);
     this.#weigh(state);
   }
 
   #weigh(state: KeyedState<Memory>): void {
-    const weight = state.events + 1;
-    this.#events += weight - state.weight;
-    state.weight = weight;
+    const { weight } = this.#columns;
+    const now = state.events + 1;
+    this.#events += now - (weight[state.place] as number);
+    weight[state.place] = now;
   }
 
-  /** Evicts what was not used for too long by the clock `nowMs`, or is too much. */
-  evict(nowMs: number, evicted: (state: KeyedState<Memory>) => void): void {
+  /**
+   * Evicts what was not used for too long by the clock `nowMs`, or is too much. `evicted` gets the first number of its key, and its state
+   * where that is more than one event.
+   */
+  evict(nowMs: number, evicted: (first: number, state: KeyedState<Memory> | null) => void): void {
     const { rememberedMs } = this.context.detector;
-    while (this.#oldest) {
-      const state: KeyedState<Memory> = this.#oldest;
+    const columns = this.#columns;
+    for (let place = columns.oldest; place >= 0; place = columns.oldest) {
       const isFull = this.#index.size > STATES_LIMIT || this.#events > EVENTS_LIMIT;
-      if (!isFull && nowMs - state.touchedMs <= rememberedMs) return;
-      this.#unlink(state);
-      this.#index.delete(state);
-      this.#events -= state.weight;
-      this.#leaveBlock(state);
-      evicted(state);
+      if (!isFull && nowMs - (columns.touchedMs[place] as number) <= rememberedMs) return;
+      const first = this.#index.first(place);
+      const state = this.#states[place] ?? null;
+      this.#remove(place, state);
+      evicted(first, state);
+    }
+  }
+
+  #remove(place: number, state: KeyedState<Memory> | null): void {
+    const block = this.#blockOf(place);
+    if (block.isInCut) this.#saveInCut(block);
+    const { places } = block;
+    if (places.length === STATES_PER_BLOCK) this.#roomy.set(block.number, block);
+    const last = places.pop() as number;
+    if (last !== place) places[places.indexOf(place)] = last;
+    if (!block.isDirty) this.#dirt(block);
+    this.#columns.unlink(place);
+    this.#index.delete(place);
+    this.#events -= this.#columns.weight[place] as number;
+    this.#states[place] = null;
+    if (state) state.place = -1;
+  }
+
+  /** Visits the interned texts of all states, but for numbers of hosts. */
+  visitTexts(visit: (text: number) => void): void {
+    for (const state of this.states()) {
+      if (this.kind !== 'host') visit(state.first);
+      state.visitTexts(this.context.detector, visit);
     }
   }
 
@@ -163,8 +271,10 @@ export class KeyedStateMap<Memory> {
   }
 
   /** Saves the block of a state that is about to change, where the checkpoint that is being made needs it. */
-  saveBefore({ block }: KeyedState<Memory>): void {
-    if (block?.isInCut) this.#saveInCut(block);
+  saveBefore({ place }: KeyedState<Memory>): void {
+    if (place < 0) return;
+    const block = this.#blockOf(place);
+    if (block.isInCut) this.#saveInCut(block);
   }
 
   /** Saves the next block of the checkpoint that is being made; false where none is left. */
@@ -177,62 +287,43 @@ export class KeyedStateMap<Memory> {
     return false;
   }
 
-  #saveInCut(block: StateBlock<Memory>): void {
+  #saveInCut(block: Block): void {
     block.isInCut = false;
-    this.#save(block);
+    const columns = this.#columns;
+    let weight = 0;
+    const states = block.places.map((place) => {
+      const state = this.#states[place] ?? this.#copy(place);
+      state.touchedMs = columns.touchedMs[place] as number;
+      weight += columns.weight[place] as number;
+      return state;
+    });
+    this.#save({ number: block.number, states, weight });
   }
 
   /** Puts the states in the order of use, after all that were saved are back. */
   sort(): void {
-    const states = [...this.states()].sort((a, b) => a.touchedMs - b.touchedMs);
-    this.#oldest = this.#newest = null;
-    for (const state of states) {
-      state.older = state.newer = null;
-      this.#append(state);
-    }
+    this.#columns.sort();
   }
 
-  #append(state: KeyedState<Memory>): void {
-    state.older = this.#newest;
-    if (this.#newest) this.#newest.newer = state;
-    else this.#oldest = state;
-    this.#newest = state;
+  #blockOf(place: number): Block {
+    return this.#blocks[this.#columns.block[place] as number] as Block;
   }
 
-  #unlink(state: KeyedState<Memory>): void {
-    if (state.older) state.older.newer = state.newer;
-    else this.#oldest = state.newer;
-    if (state.newer) state.newer.older = state.older;
-    else this.#newest = state.older;
-    state.older = state.newer = null;
-  }
-
-  #roomyBlock(): StateBlock<Memory> {
-    this.#filling ??= this.#roomy.values().next().value ?? this.#block(this.#blocks);
+  #roomyBlock(): Block {
+    this.#filling ??= this.#roomy.values().next().value ?? this.#block(this.#blocks.length);
     return this.#filling;
   }
 
-  #block(number: number): StateBlock<Memory> {
-    const known = this.#roomy.get(number);
-    if (known) return known;
-    const block = { number, states: [], isDirty: false, isInCut: false };
-    this.#blocks = Math.max(this.#blocks, number + 1);
-    this.#roomy.set(number, block);
-    return block;
+  #block(number: number): Block {
+    for (let next = this.#blocks.length; next <= number; next += 1) {
+      const block = { number: next, places: [], isDirty: false, isInCut: false };
+      this.#blocks.push(block);
+      this.#roomy.set(next, block);
+    }
+    return this.#blocks[number] as Block;
   }
 
-  #leaveBlock(state: KeyedState<Memory>): void {
-    const { block } = state;
-    if (!block) return;
-    if (block.isInCut) this.#saveInCut(block);
-    if (block.states.length === STATES_PER_BLOCK) this.#roomy.set(block.number, block);
-    const last = block.states.pop();
-    if (last && last !== state) block.states[block.states.indexOf(state)] = last;
-    if (!block.isDirty) this.#dirt(block);
-    state.block = null;
-  }
-
-  #dirt(block: StateBlock<Memory>): void {
+  #dirt(block: Block): void {
     block.isDirty = true;
     this.#dirty.push(block);
   }

@@ -77,16 +77,6 @@ export interface StateContext<Memory> {
   readonly scratch: RuleEvent;
 }
 
-/** States that are saved together. */
-export interface StateBlock<Memory> {
-  readonly number: number;
-  readonly states: KeyedState<Memory>[];
-  /** True when it changed since it was saved. */
-  isDirty: boolean;
-  /** True while the checkpoint that is being made needs it as it is. */
-  isInCut: boolean;
-}
-
 /** One key's state. */
 export class KeyedState<Memory> {
   /** The key: numbers of interned texts and hosts; the second is 0 where the kind has only one. */
@@ -102,14 +92,11 @@ export class KeyedState<Memory> {
   isPending = false;
   /** Incidents that an event may still change. */
   incidents: readonly TrackedIncident[] = NO_INCIDENTS;
-  /** The time of the last event: whole days and milliseconds of a day, since a field of a larger number is an object by itself. */
+  /** Its place in the KeyedStateMap; -1 where it is in none. */
+  place = -1;
+  /** When it was saved: whole days and milliseconds of a day, since a field of a larger number is an object by itself. */
   #touchedDay = NEVER;
   #touchedInDay = 0;
-  /** Its places in the KeyedStateMap: between the next older and newer ones, in a block, and with a weight. */
-  older: KeyedState<Memory> | null = null;
-  newer: KeyedState<Memory> | null = null;
-  block: StateBlock<Memory> | null = null;
-  weight = 0;
 
   constructor(first: number, second: number, buffer: number[] = []) {
     this.first = first;
@@ -117,7 +104,7 @@ export class KeyedState<Memory> {
     this.buffer = buffer;
   }
 
-  /** The time at which the last event was stored, to the minute: Unix milliseconds. */
+  /** The time at which the last event was stored, to the minute, as it was saved: Unix milliseconds. The KeyedStateMap goes on from it. */
   get touchedMs(): number {
     return this.#touchedDay * DAY_MS + this.#touchedInDay;
   }
@@ -275,6 +262,11 @@ export class KeyedState<Memory> {
       this.incidents = left.length === 0 ? NO_INCIDENTS : left;
     }
     return settled;
+  }
+
+  /** True for a state that is nothing but one event. */
+  get isSingle(): boolean {
+    return this.buffer.length === EVENT_FIELDS && this.base === null && this.incidents.length === 0 && !this.isPending;
   }
 
   /** Visits the interned texts that it holds, those of its key left out. */

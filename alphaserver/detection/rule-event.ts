@@ -101,7 +101,7 @@ export function pack(to: number[], event: RuleEvent): void {
 }
 
 /** Puts an event in the place of the packed one that begins at `offset`. */
-export function repack(to: number[], offset: number, event: RuleEvent): void {
+export function repack(to: number[] | Float64Array, offset: number, event: RuleEvent): void {
   to[offset] = event.at;
   to[offset + 1] = event.id;
   to[offset + 2] = event.seq;

@@ -6,24 +6,30 @@ import { dice } from './mixed.ts';
 
 const seed = Number(process.env['SEED'] ?? randomInt(1e9));
 
-test('entries are found as in a Map, through growth and deletions', () => {
+test('places are found as in a Map, through growth and deletions, and no two pairs have one', () => {
   const roll = dice(seed);
-  const index = new KeyIndex<{ first: number; second: number }>();
-  const model = new Map<string, { first: number; second: number }>();
+  const index = new KeyIndex();
+  const model = new Map<string, number>();
   for (let i = 0; i < 20_000; i += 1) {
     const [first, second] = [roll(40), roll(40)];
     const key = `${first} ${second}`;
     const known = model.get(key);
-    assert.equal(index.get(first, second), known, `SEED=${seed}`);
-    if (!known) {
-      const entry = { first, second };
-      index.add(entry);
-      model.set(key, entry);
+    assert.equal(index.find(first, second), known ?? -1, `SEED=${seed}`);
+    if (known === undefined) {
+      const place = index.add(first, second);
+      assert.deepEqual([index.first(place), index.second(place)], [first, second], `SEED=${seed}`);
+      assert.ok(place < index.capacity, `SEED=${seed}`);
+      model.set(key, place);
     } else if (roll(2) === 0) {
       index.delete(known);
       model.delete(key);
     }
     assert.equal(index.size, model.size, `SEED=${seed}`);
   }
-  for (const entry of model.values()) assert.equal(index.get(entry.first, entry.second), entry, `SEED=${seed}`);
+  for (const [key, place] of model) {
+    const [first = '', second = ''] = key.split(' ');
+    assert.equal(index.find(Number(first), Number(second)), place, `SEED=${seed}`);
+  }
+  assert.equal(new Set(model.values()).size, model.size, `SEED=${seed}`);
+  assert.ok(index.capacity <= 2 * 1_600, 'places are given again');
 });

@@ -5,12 +5,13 @@ import { DEFAULT_DETECTION } from '../../../alphaserver/alert-config/rules.ts';
 import { TargetUserDetector } from '../../../alphaserver/detection/detectors/target-user.ts';
 import { KeyedState } from '../../../alphaserver/detection/keyed-state.ts';
 import {
+  BLOCKS_LIMIT,
   EVENTS_LIMIT,
   KeyedStateMap,
   STATES_LIMIT,
   STATES_PER_BLOCK,
 } from '../../../alphaserver/detection/keyed-state-map.ts';
-import { AgentOrder, EVENT_FIELDS } from '../../../alphaserver/detection/rule-event.ts';
+import { AgentOrder, EVENT_FIELDS, packed, RuleEvent } from '../../../alphaserver/detection/rule-event.ts';
 import { engineWith, Rows, repeated, stored } from './stream.ts';
 
 const detector = new TargetUserDetector(DEFAULT_DETECTION);
@@ -21,7 +22,7 @@ const state = (key: number, events = 1): KeyedState<null> =>
 /** The keys that are evicted by the clock `nowMs`. */
 function evicted(map: KeyedStateMap<null>, nowMs: number): number[] {
   const keys: number[] = [];
-  map.evict(nowMs, ({ first }) => keys.push(first));
+  map.evict(nowMs, (first) => keys.push(first));
   return keys;
 }
 
@@ -54,6 +55,38 @@ test('past the most events in all states, too', () => {
   assert.ok(map.events <= EVENTS_LIMIT);
 });
 
+test('a first event that opens nothing is there as a state, is saved with its time, and goes on with the next one', () => {
+  const map = made();
+  const event = Object.assign(new RuleEvent(), {
+    at: 7_000,
+    id: 5,
+    seq: 4,
+    agent: 3,
+    host: 2,
+    user: 9,
+    source: 8,
+    ip: 8,
+  });
+  const saved: { keys: number[]; times: number[]; weight: number }[] = [];
+  for (let key = 1; key <= STATES_PER_BLOCK + 1; key += 1) assert.ok(map.addFirst(key, 0, event, 1_000 * key));
+  map.beginCut(({ states, weight }) => {
+    saved.push({ keys: states.map(({ first }) => first), times: states.map(({ touchedMs }) => touchedMs), weight });
+  });
+  map.touched(map.get(2, 0) as KeyedState<null>, 500_000);
+  assert.deepEqual(map.get(2, 0)?.buffer, packed(event));
+  assert.equal(map.get(2, 0), map.get(2, 0));
+  assert.equal(map.toSave(2, 0)?.touchedMs, 500_000);
+  assert.deepEqual([map.size, map.events], [STATES_PER_BLOCK + 1, STATES_PER_BLOCK + 2]);
+  while (map.saveNext());
+  assert.deepEqual(saved[0], { keys: [STATES_PER_BLOCK + 1], times: [1_000 * (STATES_PER_BLOCK + 1)], weight: 1 });
+  assert.deepEqual([saved[1]?.keys[0], saved[1]?.times[0], saved.length], [1, 1_000, 2]);
+  const restored = made();
+  restored.restore(Object.assign(state(1), { buffer: packed(event), touchedMs: 3_000 }), 0);
+  assert.deepEqual([restored.get(1, 0)?.buffer, restored.events], [packed(event), 2]);
+  assert.equal(restored.toSave(1, 0)?.touchedMs, 3_000);
+  assert.deepEqual(evicted(map, detector.rememberedMs + 3_500), [1, 3]);
+});
+
 test('a state is evicted when it was not used for as long as its kind is remembered', () => {
   const map = made();
   for (const key of [1, 2]) {
@@ -63,6 +96,14 @@ test('a state is evicted when it was not used for as long as its kind is remembe
   }
   assert.deepEqual(evicted(map, detector.rememberedMs + 1), []);
   assert.deepEqual(evicted(map, detector.rememberedMs + 2), [1]);
+});
+
+test('a checkpoint with a block of a number that no block can have is damaged', () => {
+  for (const block of [BLOCKS_LIMIT, -1, Number.NaN])
+    assert.throws(() => engineWith(new Rows()).restore([{ kind: 'pair', block, data: '{}' }]), {
+      code: 'checkpoint',
+      message: `the checkpoint has a block ${block}`,
+    });
 });
 
 test('a checkpoint comes in pieces, each state once, as it was when the checkpoint began', () => {

@@ -1,112 +1,91 @@
-/** Gives pairs of numbers places in columns. */
+/** Finds places in columns by the pair of numbers that each has. */
+import type { StateColumns } from './state-columns.ts';
 
 const LEAST_SLOTS = 64;
 /** The table grows when it is so full: linear probing slows down beyond it. */
 const LOAD_LIMIT = 0.6;
+/** The numbers of a slot: the hash of its pair, 0 where it is empty, and its place. */
+const SLOT = 2;
 
 /**
  * A hash table with open addressing and linear probing. A Map of pairs needs a text or a boxed number a lookup, and a lookup
- * is most of what an event costs that belongs to a key of its own. Places are small numbers, given again once they are free:
- * whoever keeps something of each pair keeps it in columns. Probing looks at the pair of a place only where the hash is the
- * same: it is a place in memory that was not looked at for long.
+ * is most of what an event costs that belongs to a key of its own. Probing looks at the pair of a place only where the hash is
+ * the same: it is a place in memory that was not looked at for long.
  */
 export class KeyIndex {
-  /** By slot: the hash of its pair, 0 where it is empty; and its place. */
-  #hashes = new Int32Array(LEAST_SLOTS);
-  #places = new Int32Array(LEAST_SLOTS);
+  readonly #pairs: Pick<StateColumns, 'first' | 'second'>;
+  #slots = new Int32Array(LEAST_SLOTS * SLOT);
   #mask = LEAST_SLOTS - 1;
-  /** By place. */
-  #firsts = new Int32Array(LEAST_SLOTS);
-  #seconds = new Int32Array(LEAST_SLOTS);
-  readonly #free: number[] = [];
-  #used = 0;
+  #size = 0;
+
+  constructor(pairs: Pick<StateColumns, 'first' | 'second'>) {
+    this.#pairs = pairs;
+  }
 
   get size(): number {
-    return this.#used - this.#free.length;
-  }
-
-  /** Places are below this number: columns need no more. */
-  get capacity(): number {
-    return this.#firsts.length;
-  }
-
-  first(place: number): number {
-    return this.#firsts[place] as number;
-  }
-
-  second(place: number): number {
-    return this.#seconds[place] as number;
+    return this.#size;
   }
 
   /** The place of a pair; -1 where it has none. */
   find(first: number, second: number): number {
-    const hashes = this.#hashes;
+    const slots = this.#slots;
     const mask = this.#mask;
     const wanted = hash(first, second);
     for (let slot = wanted & mask; ; slot = (slot + 1) & mask) {
-      const found = hashes[slot];
+      const found = slots[slot * SLOT];
       if (found === 0) return -1;
       if (found !== wanted) continue;
-      const place = this.#places[slot] as number;
-      if (this.#firsts[place] === first && this.#seconds[place] === second) return place;
+      const place = slots[slot * SLOT + 1] as number;
+      if (this.#pairs.first(place) === first && this.#pairs.second(place) === second) return place;
     }
   }
 
-  /** Gives a place to a pair that has none. */
-  add(first: number, second: number): number {
-    if (this.size >= this.#hashes.length * LOAD_LIMIT) this.#grow();
-    const place = this.#free.pop() ?? this.#used++;
-    if (place >= this.#firsts.length) {
-      this.#firsts = grown(this.#firsts);
-      this.#seconds = grown(this.#seconds);
-    }
-    this.#firsts[place] = first;
-    this.#seconds[place] = second;
-    this.#put(hash(first, second), place);
-    return place;
+  /** Adds a place whose pair no other one has. */
+  add(place: number): void {
+    if (this.#size > this.#mask * LOAD_LIMIT) this.#grow();
+    this.#size += 1;
+    this.#put(this.#hashOf(place), place);
   }
 
-  /** Frees a place that a pair has. */
+  /** Takes out a place, which still has its pair. */
   delete(place: number): void {
-    const hashes = this.#hashes;
-    const places = this.#places;
+    const slots = this.#slots;
     const mask = this.#mask;
-    let hole = hash(this.first(place), this.second(place)) & mask;
-    while (hashes[hole] === 0 || places[hole] !== place) hole = (hole + 1) & mask;
-    this.#free.push(place);
+    let hole = this.#hashOf(place) & mask;
+    for (; slots[hole * SLOT + 1] !== place || slots[hole * SLOT] === 0; hole = (hole + 1) & mask)
+      if (slots[hole * SLOT] === 0) return;
+    this.#size -= 1;
     // Entries after the hole move up where probing would stop at it.
     for (let slot = (hole + 1) & mask; ; slot = (slot + 1) & mask) {
-      const next = hashes[slot] as number;
+      const next = slots[slot * SLOT] as number;
       if (next === 0) break;
       if (((slot - next) & mask) < ((slot - hole) & mask)) continue;
-      places[hole] = places[slot] as number;
-      hashes[hole] = next;
+      slots[hole * SLOT] = next;
+      slots[hole * SLOT + 1] = slots[slot * SLOT + 1] as number;
       hole = slot;
     }
-    hashes[hole] = 0;
+    slots[hole * SLOT] = 0;
+  }
+
+  #hashOf(place: number): number {
+    return hash(this.#pairs.first(place), this.#pairs.second(place));
   }
 
   #put(hashed: number, place: number): void {
+    const slots = this.#slots;
     let slot = hashed & this.#mask;
-    while (this.#hashes[slot] !== 0) slot = (slot + 1) & this.#mask;
-    this.#places[slot] = place;
-    this.#hashes[slot] = hashed;
+    while (slots[slot * SLOT] !== 0) slot = (slot + 1) & this.#mask;
+    slots[slot * SLOT] = hashed;
+    slots[slot * SLOT + 1] = place;
   }
 
   #grow(): void {
-    const [hashes, places] = [this.#hashes, this.#places];
-    this.#hashes = new Int32Array(2 * hashes.length);
-    this.#places = new Int32Array(2 * hashes.length);
-    this.#mask = this.#hashes.length - 1;
-    for (let slot = 0; slot < hashes.length; slot += 1)
-      if (hashes[slot] !== 0) this.#put(hashes[slot] as number, places[slot] as number);
+    const before = this.#slots;
+    this.#slots = new Int32Array(2 * before.length);
+    this.#mask = this.#slots.length / SLOT - 1;
+    for (let at = 0; at < before.length; at += SLOT)
+      if (before[at] !== 0) this.#put(before[at] as number, before[at + 1] as number);
   }
-}
-
-function grown(column: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(2 * column.length);
-  larger.set(column);
-  return larger;
 }
 
 /** Mixes the bits of both numbers (the multipliers and shifts of MurmurHash3's finalizer). Never 0. */

@@ -46,8 +46,8 @@ export interface StateBlock<Memory> {
 export class KeyedStateMap<Memory> {
   readonly kind: Kind;
   context: StateContext<Memory>;
-  readonly #index = new KeyIndex();
   readonly #columns = new StateColumns();
+  readonly #index = new KeyIndex(this.#columns);
   /** By place; null for a state that is nothing but its event in the columns. */
   readonly #states: (KeyedState<Memory> | null)[] = [];
   /** The event that is asked about whether it opens an incident. */
@@ -92,7 +92,7 @@ export class KeyedStateMap<Memory> {
   /** The same as `get`, with the time of use as it is now: to be saved. */
   toSave(first: number, second: number): KeyedState<Memory> | undefined {
     const state = this.get(first, second);
-    if (state) state.touchedMs = this.#columns.touchedMs[state.place] as number;
+    if (state) state.touchedMs = this.#columns.touchedMs(state.place);
     return state;
   }
 
@@ -105,8 +105,8 @@ export class KeyedStateMap<Memory> {
 
   /** The state of one event as an object, for a moment. */
   #copy(place: number): KeyedState<Memory> {
-    const index = this.#index;
-    const state = new KeyedState<Memory>(index.first(place), index.second(place), this.#columns.event(place));
+    const columns = this.#columns;
+    const state = new KeyedState<Memory>(columns.first(place), columns.second(place), columns.event(place));
     state.place = place;
     return state;
   }
@@ -124,9 +124,8 @@ export class KeyedStateMap<Memory> {
     if (this.context.detector.mayOpen(event, this.#first, null)) return false;
     const block = this.#roomyBlock();
     const place = this.#put(first, second, block, storedMs);
-    const columns = this.#columns;
-    columns.setEvent(place, event);
-    columns.weight[place] = 1;
+    this.#columns.setEvent(place, event);
+    this.#columns.setWeight(place, 1);
     this.#events += 1;
     if (!block.isDirty) this.#dirt(block);
     return true;
@@ -155,13 +154,8 @@ export class KeyedStateMap<Memory> {
 
   #put(first: number, second: number, block: Block, touchedMs: number): number {
     if (block.isInCut) this.#saveInCut(block);
-    const place = this.#index.add(first, second);
-    const columns = this.#columns;
-    columns.reserve(this.#index.capacity);
-    columns.touchedMs[place] = touchedMs;
-    columns.weight[place] = 0;
-    columns.block[place] = block.number;
-    columns.append(place);
+    const place = this.#columns.add(first, second, block.number, touchedMs);
+    this.#index.add(place);
     this.#states[place] = null;
     block.places.push(place);
     if (block.places.length === STATES_PER_BLOCK) {
@@ -175,15 +169,14 @@ export class KeyedStateMap<Memory> {
   touched({ place }: KeyedState<Memory>, storedMs: number): void {
     const columns = this.#columns;
     // Counted exactly when it is evaluated.
-    columns.weight[place] = (columns.weight[place] as number) + 1;
+    columns.setWeight(place, columns.weight(place) + 1);
     this.#events += 1;
     const block = this.#blockOf(place);
     if (!block.isDirty) this.#dirt(block);
     // Before where the clock was set back.
-    if (Math.abs(storedMs - (columns.touchedMs[place] as number)) < MOVED_EVERY_MS) return;
-    columns.touchedMs[place] = storedMs;
-    columns.unlink(place);
-    columns.append(place);
+    if (Math.abs(storedMs - columns.touchedMs(place)) < MOVED_EVERY_MS) return;
+    columns.setTouched(place, storedMs);
+    columns.moveToEnd(place);
   }
 
   /** Takes notice that the incidents of a state may have changed. */
@@ -210,10 +203,10 @@ export class KeyedStateMap<Memory> {
   }
 
   #weigh(state: KeyedState<Memory>): void {
-    const { weight } = this.#columns;
-    const now = state.events + 1;
-    this.#events += now - (weight[state.place] as number);
-    weight[state.place] = now;
+    const { place } = state;
+    const weight = state.events + 1;
+    this.#events += weight - this.#columns.weight(place);
+    this.#columns.setWeight(place, weight);
   }
 
   /**
@@ -225,8 +218,8 @@ export class KeyedStateMap<Memory> {
     const columns = this.#columns;
     for (let place = columns.oldest; place >= 0; place = columns.oldest) {
       const isFull = this.#index.size > STATES_LIMIT || this.#events > EVENTS_LIMIT;
-      if (!isFull && nowMs - (columns.touchedMs[place] as number) <= rememberedMs) return;
-      const first = this.#index.first(place);
+      if (!isFull && nowMs - columns.touchedMs(place) <= rememberedMs) return;
+      const first = columns.first(place);
       const state = this.#states[place] ?? null;
       this.#remove(place, state);
       evicted(first, state);
@@ -241,9 +234,9 @@ export class KeyedStateMap<Memory> {
     const last = places.pop() as number;
     if (last !== place) places[places.indexOf(place)] = last;
     if (!block.isDirty) this.#dirt(block);
-    this.#columns.unlink(place);
     this.#index.delete(place);
-    this.#events -= this.#columns.weight[place] as number;
+    this.#events -= this.#columns.weight(place);
+    this.#columns.delete(place);
     this.#states[place] = null;
     if (state) state.place = -1;
   }
@@ -293,8 +286,8 @@ export class KeyedStateMap<Memory> {
     let weight = 0;
     const states = block.places.map((place) => {
       const state = this.#states[place] ?? this.#copy(place);
-      state.touchedMs = columns.touchedMs[place] as number;
-      weight += columns.weight[place] as number;
+      state.touchedMs = columns.touchedMs(place);
+      weight += columns.weight(place);
       return state;
     });
     this.#save({ number: block.number, states, weight });
@@ -306,7 +299,7 @@ export class KeyedStateMap<Memory> {
   }
 
   #blockOf(place: number): Block {
-    return this.#blocks[this.#columns.block[place] as number] as Block;
+    return this.#blocks[this.#columns.block(place)] as Block;
   }
 
   #roomyBlock(): Block {

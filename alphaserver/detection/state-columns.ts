@@ -1,36 +1,86 @@
-/** Holds what the keyed states of one kind have in columns of numbers: the garbage collector passes over all of it. */
+/** Holds what each keyed state of one kind has in columns of numbers: the garbage collector passes over all of it. */
 import { EVENT_FIELDS, type RuleEvent, repack } from './rule-event.ts';
 
 const LEAST_PLACES = 64;
 /** The end of the list of places. */
 const NONE = -1;
+const DAY_MS = 86_400_000;
+
+/** The columns of a place. They stand side by side, in half a line of the processor's cache. */
+const [FIRST, SECOND, WEIGHT, BLOCK, OLDER, NEWER, TOUCHED_DAY, TOUCHED_IN_DAY] = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+const COLUMNS = 8;
 
 /**
- * Columns by place. The list of places is in the order of use. A key with one event, which most keys of an attack are, has
- * nothing but these: an object each would cost three times as much memory, and be copied and looked at again and again.
+ * A table of places. Its list of places is in the order of use. A key with one event, which most keys of an attack are, has
+ * nothing but these numbers: an object each would cost three times as much memory, and be copied and looked at again and again.
  */
 export class StateColumns {
-  /** The time at which the last event was stored, to the minute: Unix milliseconds. */
-  touchedMs = new Float64Array(LEAST_PLACES);
-  /** What counts against the limit of events. */
-  weight = new Int32Array(LEAST_PLACES);
-  /** The number of the block that it is saved in. */
-  block = new Int32Array(LEAST_PLACES);
-  #older = new Int32Array(LEAST_PLACES);
-  #newer = new Int32Array(LEAST_PLACES);
+  #numbers = new Int32Array(LEAST_PLACES * COLUMNS);
   #events = new Float64Array(LEAST_PLACES * EVENT_FIELDS);
+  readonly #free: number[] = [];
+  #used = 0;
   #oldest = NONE;
   #newest = NONE;
 
-  /** Makes room for so many places. */
-  reserve(places: number): void {
-    if (places <= this.weight.length) return;
-    this.touchedMs = copied(this.touchedMs, new Float64Array(places));
-    this.weight = copied(this.weight, new Int32Array(places));
-    this.block = copied(this.block, new Int32Array(places));
-    this.#older = copied(this.#older, new Int32Array(places));
-    this.#newer = copied(this.#newer, new Int32Array(places));
-    this.#events = copied(this.#events, new Float64Array(places * EVENT_FIELDS));
+  /** Gives a place to a key, which is used last. `touchedMs`: the time at which its last event was stored, Unix milliseconds. */
+  add(first: number, second: number, block: number, touchedMs: number): number {
+    const place = this.#free.pop() ?? this.#used++;
+    if (this.#used * COLUMNS > this.#numbers.length) this.#grow();
+    const numbers = this.#numbers;
+    const at = place * COLUMNS;
+    numbers[at + FIRST] = first;
+    numbers[at + SECOND] = second;
+    numbers[at + WEIGHT] = 0;
+    numbers[at + BLOCK] = block;
+    this.setTouched(place, touchedMs);
+    this.#append(place);
+    return place;
+  }
+
+  /** Frees a place: it is given again. */
+  delete(place: number): void {
+    this.#unlink(place);
+    this.#free.push(place);
+  }
+
+  #grow(): void {
+    const [numbers, events] = [this.#numbers, this.#events];
+    this.#numbers = new Int32Array(2 * numbers.length);
+    this.#numbers.set(numbers);
+    this.#events = new Float64Array(2 * events.length);
+    this.#events.set(events);
+  }
+
+  /** The numbers of the key. */
+  first(place: number): number {
+    return this.#numbers[place * COLUMNS + FIRST] as number;
+  }
+  second(place: number): number {
+    return this.#numbers[place * COLUMNS + SECOND] as number;
+  }
+
+  /** The number of the block that it is saved in. */
+  block(place: number): number {
+    return this.#numbers[place * COLUMNS + BLOCK] as number;
+  }
+
+  /** What counts against the limit of events. */
+  weight(place: number): number {
+    return this.#numbers[place * COLUMNS + WEIGHT] as number;
+  }
+  setWeight(place: number, weight: number): void {
+    this.#numbers[place * COLUMNS + WEIGHT] = weight;
+  }
+
+  /** The time at which the last event was stored, to the minute: Unix milliseconds. */
+  touchedMs(place: number): number {
+    const at = place * COLUMNS;
+    return (this.#numbers[at + TOUCHED_DAY] as number) * DAY_MS + (this.#numbers[at + TOUCHED_IN_DAY] as number);
+  }
+  setTouched(place: number, ms: number): void {
+    const day = Math.floor(ms / DAY_MS);
+    this.#numbers[place * COLUMNS + TOUCHED_DAY] = day;
+    this.#numbers[place * COLUMNS + TOUCHED_IN_DAY] = ms - day * DAY_MS;
   }
 
   /** Keeps the one event of a place. */
@@ -64,39 +114,41 @@ export class StateColumns {
 
   /** The place that was used after this one; -1 for the last. */
   newer(place: number): number {
-    return this.#newer[place] as number;
+    return this.#numbers[place * COLUMNS + NEWER] as number;
   }
 
   /** Puts a place at the end of the list. */
-  append(place: number): void {
-    this.#older[place] = this.#newest;
-    this.#newer[place] = NONE;
+  moveToEnd(place: number): void {
+    if (place === this.#newest) return;
+    this.#unlink(place);
+    this.#append(place);
+  }
+
+  #append(place: number): void {
+    const numbers = this.#numbers;
+    numbers[place * COLUMNS + OLDER] = this.#newest;
+    numbers[place * COLUMNS + NEWER] = NONE;
     if (this.#newest === NONE) this.#oldest = place;
-    else this.#newer[this.#newest] = place;
+    else numbers[this.#newest * COLUMNS + NEWER] = place;
     this.#newest = place;
   }
 
-  /** Takes a place out of the list. */
-  unlink(place: number): void {
-    const older = this.#older[place] as number;
-    const newer = this.#newer[place] as number;
+  #unlink(place: number): void {
+    const numbers = this.#numbers;
+    const older = numbers[place * COLUMNS + OLDER] as number;
+    const newer = numbers[place * COLUMNS + NEWER] as number;
     if (older === NONE) this.#oldest = newer;
-    else this.#newer[older] = newer;
+    else numbers[older * COLUMNS + NEWER] = newer;
     if (newer === NONE) this.#newest = older;
-    else this.#older[newer] = older;
+    else numbers[newer * COLUMNS + OLDER] = older;
   }
 
   /** Puts the list in the order of use. */
   sort(): void {
     const places: number[] = [];
     for (let place = this.#oldest; place !== NONE; place = this.newer(place)) places.push(place);
-    places.sort((a, b) => (this.touchedMs[a] as number) - (this.touchedMs[b] as number));
+    places.sort((a, b) => this.touchedMs(a) - this.touchedMs(b));
     this.#oldest = this.#newest = NONE;
-    for (const place of places) this.append(place);
+    for (const place of places) this.#append(place);
   }
-}
-
-function copied<T extends Float64Array | Int32Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

@@ -156,7 +156,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       log,
       now: Date.now,
     }));
-  const ready = (): string | null => (stopping ? 'shutting down' : ingest.fault);
+  const ready = (): string | null => (stopping ? 'shutting down' : (ingest.fault ?? sharing?.fault ?? null));
   const certificates = (): CertificateEnd[] =>
     (
       [

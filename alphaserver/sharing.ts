@@ -58,11 +58,12 @@ export async function shareStore(options: SharingOptions): Promise<Sharing> {
   const server = `${hostname()}-${randomUUID()}`;
   try {
     for (;;) {
-      const shared = await openSharedLog(url, log);
+      const shared = await openSharedLog(url, options.folder, log);
       try {
-        await join(store, shared, server, log);
+        const reading = new Reading(log);
+        await join(store, shared, server, reading, log);
         await shareSecrets({ folder: options.folder, url, shared, log });
-        return new Sharing(options, shared, server);
+        return new Sharing(options, shared, server, reading);
       } catch (error) {
         if (!(error instanceof StoreError))
           throw new SettingsError([`ALPHASERVER_STORE cannot be used with this ALPHASERVER_DATA: ${reasonOf(error)}`]);
@@ -77,18 +78,32 @@ export async function shareStore(options: SharingOptions): Promise<Sharing> {
   }
 }
 
-async function join(store: Storage, shared: SharedLog, server: string, log: Logger): Promise<void> {
+async function join(store: Storage, shared: SharedLog, server: string, reading: Reading, log: Logger): Promise<void> {
   await store.join({
     log: shared,
     server,
     progress: (position, newest) => log.debug(`Read ${position} of ${newest} appends of the shared log`),
-    fault: (error) =>
-      error === null
-        ? log.info('The shared log can be read again')
-        : log.error(`The shared log cannot be read, tried again: ${reasonOf(error)}`),
+    fault: (error) => reading.hear(error),
   });
   const first = firstDecision(store.db, Date.now());
   if (first !== null) await store.decide([first], Date.now());
+}
+
+/** Knows and says why the shared log cannot be read. */
+class Reading {
+  readonly #log: Logger;
+  fault: string | null = null;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Hears of a fault; null where there is none any more. */
+  hear(error: unknown): void {
+    this.fault = error === null ? null : `The shared log cannot be read, tried again: ${reasonOf(error)}`;
+    if (this.fault === null) this.#log.info('The shared log can be read again');
+    else this.#log.error(this.fault);
+  }
 }
 
 /** One of several servers, once its store is up to date. */
@@ -96,15 +111,22 @@ export class Sharing {
   readonly #options: SharingOptions;
   readonly #shared: SharedLog;
   readonly #server: string;
+  readonly #reading: Reading;
   #files: SharedFiles | null = null;
   #joins: SharedJoins | null = null;
   #peers: Peers | null = null;
   #leads = false;
 
-  constructor(options: SharingOptions, shared: SharedLog, server: string) {
+  constructor(options: SharingOptions, shared: SharedLog, server: string, reading: Reading) {
     this.#options = options;
     this.#shared = shared;
     this.#server = server;
+    this.#reading = reading;
+  }
+
+  /** Why the shared log cannot be read at the moment, or null. */
+  get fault(): string | null {
+    return this.#reading.fault;
   }
 
   /** True while this server is the one that delivers notifications and reports. */

@@ -15,7 +15,7 @@ import { FORGET_DECISION, type NewDecision } from './store/decisions.ts';
 import { EventStore } from './store/event-store.ts';
 import { usable, WAL_LIMIT_PAGES } from './store/folder.ts';
 import { Retention, tablePeriodFor } from './store/retention.ts';
-import type { AgentBatch, Appended, Binding, Store } from './store/store.ts';
+import type { AgentBatch, Appended, Binding, Mark, Store } from './store/store.ts';
 
 /** Settings of the storage. */
 export interface StorageOptions {
@@ -118,8 +118,12 @@ export class Storage implements Store {
     return this.events.lastSeq(agent);
   }
 
-  append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]> {
-    return (this.#replica ?? this.events).append(batches, nowMs);
+  append(
+    batches: readonly AgentBatch[],
+    nowMs: number,
+    durable?: (place: number, mark: Mark) => void,
+  ): Promise<Appended[]> {
+    return this.#replica ? this.#replica.append(batches, nowMs, durable) : this.events.append(batches, nowMs);
   }
 
   /** Appends decisions. Rejects with a StoreError when they are not durable. */

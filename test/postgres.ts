@@ -1,6 +1,6 @@
 /** A PostgreSQL of this machine for tests and benchmarks: on loopback, in a folder that goes with it. */
 import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, globSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
@@ -51,18 +51,17 @@ export class Postgres {
   /** Makes and starts a standby of this cluster, under a name that synchronous_standby_names may list. */
   async standby(name: string): Promise<Postgres> {
     const standby = new Postgres(scratch(), await freePort(), this.#settings);
-    const primary = `host=127.0.0.1 port=${this.port} user=asgard application_name=${name}`;
-    standby.#run(
-      'pg_basebackup',
-      '--pgdata',
-      standby.data,
-      '--dbname',
-      primary,
-      '--checkpoint=fast',
-      '--write-recovery-conf',
-    );
-    standby.resume();
+    standby.follow(this, name);
     return standby;
+  }
+
+  /** Becomes a standby of another cluster, at the same port; nothing is left of what it was. */
+  follow(primary: Postgres, name: string): void {
+    if (this.isRunning) this.stop();
+    rmSync(this.data, { recursive: true, force: true });
+    const from = `host=127.0.0.1 port=${primary.port} user=asgard application_name=${name}`;
+    this.#run('pg_basebackup', '--pgdata', this.data, '--dbname', from, '--checkpoint=fast', '--write-recovery-conf');
+    this.resume();
   }
 
   get data(): string {
@@ -105,6 +104,34 @@ export class Postgres {
     this.#run('pg_ctl', '-D', this.data, '-m', mode, '-w', 'stop');
   }
 
+  /** Puts its write-ahead log into a folder on another disk, which its user may write. */
+  moveWal(folder: string): void {
+    const wal = join(this.data, 'pg_wal');
+    const moved = join(folder, 'pg_wal');
+    this.stop('fast');
+    execFileSync('cp', ['-a', wal, moved]);
+    rmSync(wal, { recursive: true });
+    symlinkSync(moved, wal);
+    this.resume();
+  }
+
+  /** True while its processes are there, also where they only recover. */
+  get isRunning(): boolean {
+    const [command, args] = this.#command('pg_ctl', '-D', this.data, 'status');
+    return spawnSync(command, args, { cwd: this.folder }).status === 0;
+  }
+
+  /** Starts it where it has ended by itself; true once it answers. */
+  revive(): boolean {
+    try {
+      if (!this.isRunning) this.resume();
+      return this.sql('SELECT 1') === '1';
+    } catch {
+      // It still recovers, or ends just now.
+      return false;
+    }
+  }
+
   /** Makes a standby the primary. */
   promote(): void {
     this.#run('pg_ctl', '-D', this.data, '-w', 'promote');
@@ -112,12 +139,17 @@ export class Postgres {
 
   /** Ends it and takes its folder away. */
   close(): void {
-    if (existsSync(join(this.data, 'postmaster.pid'))) this.stop();
+    if (this.isRunning) this.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #run(program: string, ...args: string[]): void {
+  #command(program: string, ...args: string[]): [string, string[]] {
     const [command = '', ...rest] = [...runAs, join(BIN, program), ...args];
+    return [command, rest];
+  }
+
+  #run(program: string, ...args: string[]): void {
+    const [command, rest] = this.#command(program, ...args);
     // Not a pipe: a server that is started keeps it open.
     const out = join(this.folder, `${program}.out`);
     const done: SpawnSyncReturns<Buffer> = spawnSync(

@@ -1,7 +1,7 @@
 /** Stores the batches of all sessions by group commit, many in one transaction: the one way into the store. Listeners hear of them after it. */
 import type { Logger } from '../../service/logger.ts';
 import { DAMAGE_ADVICE } from '../store/integrity.ts';
-import { type AgentBatch, type Appended, type Store, StoreError } from '../store/store.ts';
+import { type AgentBatch, type Appended, type Mark, type Store, StoreError } from '../store/store.ts';
 import { FairQueue } from './fair-queue.ts';
 
 /** The most events one commit takes: enough to make its fsync cheap, few enough that nobody waits long for it (about 10 ms). */
@@ -27,6 +27,9 @@ interface Waiting {
   readonly batch: AgentBatch;
   /** The time by the clock that only runs forward. */
   readonly submittedMs: number;
+  /** Hears once that the batch is durable. Must not throw. */
+  readonly durable: (mark: Mark) => void;
+  isDurable: boolean;
   readonly done: (appended: Appended) => void;
   readonly failed: (error: unknown) => void;
 }
@@ -121,13 +124,15 @@ export class GroupCommit {
   }
 
   /**
-   * Stores a batch, after all that this agent submitted before. Resolves once it is durable: only then may it be
-   * acknowledged. While the disk is full it waits; rejects only when the server is closed meanwhile. `weight`: see `weightOf`.
+   * Stores a batch, after all that this agent submitted before. Calls `durable` once it may be acknowledged, and resolves once it is
+   * stored here as well: of several servers that share a log, each has a copy. While the disk is full it waits; rejects only when
+   * the server is closed meanwhile. `weight`: see `weightOf`.
    */
-  submit(batch: AgentBatch, weight = weightOf(batch)): Promise<Appended> {
+  submit(batch: AgentBatch, weight = weightOf(batch), durable: (mark: Mark) => void = () => {}): Promise<Appended> {
     if (this.#closed) return Promise.reject(new Error('the server is closing'));
     return new Promise((done, failed) => {
-      this.#queue.push({ agent: batch.agent, weight, batch, submittedMs: performance.now(), done, failed });
+      const submittedMs = performance.now();
+      this.#queue.push({ agent: batch.agent, weight, batch, submittedMs, durable, isDurable: false, done, failed });
       this.#waitingEvents += batch.events.length;
       this.#weigh(weight);
       this.#schedule();
@@ -196,7 +201,7 @@ export class GroupCommit {
     const startedMs = performance.now();
     try {
       const batches = [...taken.map(({ batch }) => batch), ...heartbeats];
-      const appended = await this.#store.append(batches, this.#now());
+      const appended = await this.#store.append(batches, this.#now(), (place, mark) => acknowledge(taken[place], mark));
       this.#taken = [];
       this.#waitingEvents -= taken.reduce((sum, { batch }) => sum + batch.events.length, 0);
       this.#weigh(-taken.reduce((sum, { weight }) => sum + weight, 0));
@@ -231,7 +236,10 @@ export class GroupCommit {
 
   #notify(taken: readonly Waiting[], appended: readonly Appended[]): void {
     this.#logStored(appended);
-    for (const [i, waiting] of taken.entries()) waiting.done(appended[i] as Appended);
+    for (const [i, waiting] of taken.entries()) {
+      acknowledge(waiting, appended[i] as Appended);
+      waiting.done(appended[i] as Appended);
+    }
     this.#announce(appended);
   }
 
@@ -276,6 +284,13 @@ export class GroupCommit {
     this.#fault = null;
     this.#log.info('Storing again');
   }
+}
+
+/** Lets whoever submitted a batch acknowledge it, once. */
+function acknowledge(waiting: Waiting | undefined, mark: Mark): void {
+  if (waiting === undefined || waiting.isDurable) return;
+  waiting.isDurable = true;
+  waiting.durable(mark);
 }
 
 /** Says why nothing is stored, for people. */

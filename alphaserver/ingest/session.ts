@@ -20,7 +20,7 @@ import {
 } from '../../protocol/messages.ts';
 import type { AgentReport } from '../../protocol/report.ts';
 import type { Logger } from '../../service/logger.ts';
-import type { AgentBatch, NumberedEnd, SequencedEvent } from '../store/store.ts';
+import type { AgentBatch, Mark, NumberedEnd, SequencedEvent } from '../store/store.ts';
 import type { Admission, Admitted, Peer, Rejected } from './admission.ts';
 import { type GroupCommit, weightOf } from './group-commit.ts';
 import type { Enrolled, Joining } from './joining.ts';
@@ -86,6 +86,8 @@ export class Session {
   #gatheredEnds: NumberedEnd[] = [];
   readonly #open = new OpenListParts();
   #unstored = 0;
+  /** Acknowledgements of what came right behind the hello: the welcome goes first. Null once that is sent. */
+  #early: ServerMessage[] | null = [];
   #pongedMs = 0;
   #admitted: Admitted | null = null;
   #isRejected = false;
@@ -279,7 +281,10 @@ export class Session {
         this.#later(admitted.delayMs, () => {
           const accepts = this.#renewableName === null ? ['end'] : ['end', 'renew'];
           const welcome = { type: 'welcome', version: PROTOCOL_VERSION, seq: lastSeq, end: lastEnd, accepts } as const;
-          if (!this.#ending) this.#send(welcome);
+          if (this.#ending) return;
+          this.#send(welcome);
+          for (const ack of this.#early?.splice(0) ?? []) this.#send(ack);
+          this.#early = null;
         }),
       () => this.end(),
     );
@@ -383,12 +388,16 @@ export class Session {
     const batch = { agent: hello.agent, host: hello.host, ...what };
     const weight = weightOf(batch, chars);
     this.#unstored += weight;
-    this.#options.ingest.submit(batch, weight).then(
-      ({ lastSeq, lastEnd }) => {
+    const hasEnds = batch.ends !== undefined;
+    const acknowledge = ({ lastSeq, lastEnd }: Mark): void => {
+      if (this.#ending || !(hasEnds || batch.events.length > 0)) return;
+      const ack = { type: 'ack', seq: lastSeq, ...(hasEnds && { end: lastEnd }) } as const;
+      if (this.#early === null) this.#send(ack);
+      else this.#early.push(ack);
+    };
+    this.#options.ingest.submit(batch, weight, acknowledge).then(
+      () => {
         this.#unstored -= weight;
-        const hasEnds = batch.ends !== undefined;
-        if (!this.#ending && (hasEnds || batch.events.length > 0))
-          this.#send({ type: 'ack', seq: lastSeq, ...(hasEnds && { end: lastEnd }) });
         this.flow();
       },
       () => this.end(),

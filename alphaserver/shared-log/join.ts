@@ -2,6 +2,7 @@
 import type { Logger } from '../../service/logger.ts';
 import { SettingsError } from '../../service/settings.ts';
 import { StoreError } from '../store/store.ts';
+import { fenceFile } from './fence.ts';
 import { publicAddress } from './postgres-url.ts';
 import type { SharedLog } from './shared-log.ts';
 
@@ -9,10 +10,10 @@ import type { SharedLog } from './shared-log.ts';
 const RETRY_MS = 2_000;
 
 /**
- * Opens the log at a URL. Waits, and says so, while PostgreSQL cannot be reached. Rejects with a SettingsError when it refuses
+ * Opens the log at a URL for the server of a data folder. Waits, and says so, while PostgreSQL cannot be reached. Rejects with a SettingsError when it refuses
  * the user or the database, or its tables are not ours. The driver is loaded here, by servers that need it.
  */
-export async function openSharedLog(url: string, log: Logger): Promise<SharedLog> {
+export async function openSharedLog(url: string, folder: string, log: Logger): Promise<SharedLog> {
   const [{ openPostgresLog }, { isRefusal }] = await Promise.all([
     import('./postgres-log.ts'),
     import('./postgres-connection.ts'),
@@ -21,7 +22,7 @@ export async function openSharedLog(url: string, log: Logger): Promise<SharedLog
   let logged = '';
   for (;;) {
     try {
-      const opened = await openPostgresLog({ url, log });
+      const opened = await openPostgresLog({ url, log, memory: fenceFile(folder) });
       if (logged !== '') log.info(`Connected to ${at}`);
       return opened;
     } catch (error) {

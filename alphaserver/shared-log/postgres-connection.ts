@@ -2,12 +2,15 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { StoreError } from '../store/store.ts';
+import type { Fence, Primary } from './fence.ts';
 import { serverUrls } from './postgres-url.ts';
 
 /** Limit of the time to connect and log in. */
 const CONNECT_LIMIT_MS = 5_000;
 /** Limit of a query. A commit waits for its standbys meanwhile; past it the connection counts as lost. */
 const QUERY_LIMIT_MS = 15_000;
+/** Once one of several servers takes writes, the others have so long to say that they do too, and on which timeline. */
+const OTHERS_LIMIT_MS = 1_000;
 /** Milliseconds after which PostgreSQL drops a client that does not acknowledge, so that its locks are free again. */
 const PEER_LIMIT_MS = 8_000;
 
@@ -29,6 +32,16 @@ export interface ConnectionOptions {
   readonly lost?: () => void;
   /** Statements to run after each login. */
   readonly setUp?: readonly string[];
+  /** Says which primaries may be used; all, unless given. */
+  readonly fence?: Pick<Fence, 'take'>;
+}
+
+/** A connection to a server that takes writes. `primary` is null where the server does not say which one it is. */
+interface Opened {
+  readonly url: string;
+  readonly client: pg.Client;
+  readonly socket: Socket;
+  readonly primary: Primary | null;
 }
 
 /** A query: its text with `$1` and so on, and the values. */
@@ -50,6 +63,7 @@ export class PostgresConnection {
   readonly #options: ConnectionOptions;
   #client: Promise<pg.Client> | null = null;
   #socket: Socket | null = null;
+  #primary: Primary | null = null;
   #isClosed = false;
   /** Ends with the last query given: the driver takes one at a time. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -85,6 +99,7 @@ export class PostgresConnection {
     this.#client = null;
     this.#socket?.destroy();
     this.#socket = null;
+    this.#primary = null;
     if (was !== null) this.#options.lost?.();
   }
 
@@ -93,21 +108,65 @@ export class PostgresConnection {
     this.drop();
   }
 
-  /** Connects to the first of the servers that takes writes. */
-  async #connect(): Promise<pg.Client> {
-    let fault: unknown = new Error('the server is closing');
-    for (const url of serverUrls(this.#options.url) ?? []) {
-      if (this.#isClosed) break;
-      try {
-        return await this.#connectTo(url);
-      } catch (error) {
-        fault = error;
-      }
-    }
-    throw fault;
+  /** Drops a connection to another primary than this one: a standby was promoted. */
+  leave({ system, timeline }: Primary): void {
+    const at = this.#primary;
+    if (at !== null && (at.system !== system || at.timeline < timeline)) this.drop();
   }
 
-  async #connectTo(url: string): Promise<pg.Client> {
+  /** Connects to the server that takes writes; where several do, to that of the newest timeline. */
+  async #connect(): Promise<pg.Client> {
+    const urls = serverUrls(this.#options.url) ?? [];
+    const { opened, faults } = await this.#openAll(urls);
+    let taken: Opened | null = null;
+    for (const one of opened) {
+      const fault = taken === null && !this.#isClosed ? this.#refused(one) : null;
+      if (fault !== null) faults.set(one.url, fault);
+      if (taken === null && fault === null && !this.#isClosed) taken = one;
+      else one.socket.destroy();
+    }
+    if (taken === null) throw this.#isClosed ? new Error('the server is closing') : faultOf(urls, faults);
+    this.#socket = taken.socket;
+    this.#primary = taken.primary;
+    return taken.client;
+  }
+
+  #refused({ primary }: Opened): unknown {
+    if (primary === null) return null;
+    try {
+      const reason = this.#options.fence?.take(primary) ?? null;
+      return reason === null ? null : new Error(reason);
+    } catch (error) {
+      return error;
+    }
+  }
+
+  /** Connects to all servers at once. Gives those that take writes, of the newest timeline first, and why the others do not. */
+  async #openAll(urls: readonly string[]): Promise<{ opened: readonly Opened[]; faults: Map<string, unknown> }> {
+    const opened: Opened[] = [];
+    const faults = new Map<string, unknown>();
+    const enough = Promise.withResolvers<void>();
+    let isOver = false;
+    let late: NodeJS.Timeout | null = null;
+    const all = urls.map(async (url) => {
+      try {
+        const one = await this.#open(url);
+        if (isOver) one.socket.destroy();
+        else opened.push(one);
+        late ??= setTimeout(enough.resolve, OTHERS_LIMIT_MS);
+      } catch (error) {
+        faults.set(url, error);
+      }
+    });
+    await Promise.race([Promise.all(all), enough.promise]);
+    isOver = true;
+    if (late !== null) clearTimeout(late);
+    const place = ({ url }: Opened): number => urls.indexOf(url);
+    opened.sort((a, b) => (b.primary?.timeline ?? 0) - (a.primary?.timeline ?? 0) || place(a) - place(b));
+    return { opened, faults };
+  }
+
+  async #open(url: string): Promise<Opened> {
     const socket = new Socket();
     const client = new pg.Client({
       connectionString: url,
@@ -131,13 +190,44 @@ export class PostgresConnection {
       if ((rows as unknown[][])[0]?.[0] !== false) throw new Error('it is a standby, which takes no writes');
       await client.query(`SET tcp_user_timeout = ${PEER_LIMIT_MS}`);
       for (const statement of this.#options.setUp ?? []) await client.query(statement);
+      return { url, client, socket, primary: await primaryOf(client) };
     } catch (error) {
       socket.destroy();
       throw error;
     }
-    this.#socket = socket;
-    return client;
   }
+}
+
+/** Asks a server which primary it is; null where its provider does not let everyone ask. */
+async function primaryOf(client: pg.Client): Promise<Primary | null> {
+  try {
+    // The first eight digits of a WAL file's name are its timeline, in hexadecimal. A checkpoint has it only some time after a promotion.
+    const { rows } = await client.query({
+      text: 'SELECT system_identifier::text, pg_walfile_name(pg_current_wal_lsn()) FROM pg_control_system()',
+      rowMode: 'array',
+    });
+    const [system, file] = (rows as [string, string][])[0] ?? ['', ''];
+    const timeline = Number.parseInt(file.slice(0, 8), 16);
+    return Number.isSafeInteger(timeline) ? { system, timeline } : null;
+  } catch (error) {
+    if (sqlState(error) === null) throw error;
+    return null;
+  }
+}
+
+/** Gives the one reason why no server of an address could be used: a refusal that no waiting mends, or what is wrong with each. */
+function faultOf(urls: readonly string[], faults: ReadonlyMap<string, unknown>): unknown {
+  const all = [...faults.values()];
+  const lasting = all.find((error) => LASTING.test(sqlState(error) ?? ''));
+  if (lasting !== undefined || all.length < 2) return lasting ?? all[0];
+  const reason = (error: unknown): string =>
+    error instanceof AggregateError ? reason(error.errors[0]) : error instanceof Error ? error.message : String(error);
+  return new Error(
+    urls
+      .filter((url) => faults.has(url))
+      .map((url) => `${new URL(url).host}: ${reason(faults.get(url))}`)
+      .join('; '),
+  );
 }
 
 function sqlState(error: unknown): string | null {

@@ -45,46 +45,44 @@ function eventRow({ seq, event }: SequencedEvent, agentHost: string, batch: numb
   ];
 }
 
-/** Puts the events of an append back into its batches. `rows` begins with the append's first event. */
-export function batchesOf(text: string, counts: readonly number[], rows: readonly unknown[][]): AgentBatch[] {
-  let next = 0;
+/** Puts the events of an append back into its batches. `columns` are lists by EVENT_COLUMNS, in which the append's first event is at `next`. */
+export function batchesOf(
+  text: string,
+  counts: readonly number[],
+  columns: readonly (readonly unknown[])[],
+  next: number,
+): AgentBatch[] {
+  let at = next;
   return (JSON.parse(text) as BatchHead[]).map(({ given, ...batch }, i) => {
     const count = counts[i] ?? 0;
-    const events = rows.slice(next, next + count).map((row) => eventOf(row, batch.host));
-    next += count;
+    const events = Array.from({ length: count }, (_, n) => eventOf(columns as Columns, at + n, batch.host));
+    at += count;
     return { ...batch, events, repeats: given - count };
   });
 }
 
-function eventOf(row: readonly unknown[], agentHost: string): SequencedEvent {
-  const [, seq, at, host, outcome, method, user, invalidUser, ip, port, key, reason, trust, pid] = row as [
-    number,
-    number | null,
-    number,
-    string,
-    number,
-    string | null,
-    string | null,
-    boolean | null,
-    string | null,
-    number | null,
-    string | null,
-    string | null,
-    number | null,
-    number | null,
-  ];
-  const word = OUTCOMES[outcome];
-  if (word === undefined) throw new Error(`an event of the log has the outcome ${outcome}`);
+type Column<T> = readonly (T | null)[];
+type Columns = readonly [
+  ...[seq: Column<number>, at: readonly number[], host: readonly string[], outcome: readonly number[]],
+  ...[method: Column<string>, user: Column<string>, invalidUser: Column<boolean>, ip: Column<string>],
+  ...[port: Column<number>, key: Column<string>, reason: Column<string>, trust: Column<number>, pid: Column<number>],
+];
+
+function eventOf(columns: Columns, i: number, agentHost: string): SequencedEvent {
+  const [seqs, ats, hosts, outcomes, methods, users, invalidUsers, ips, ports, keys, reasons, trusts, pids] = columns;
+  const [host, outcome] = [hosts[i] as string, OUTCOMES[outcomes[i] as number]];
+  const [key = null, reason = null, trust = null, pid = null] = [keys[i], reasons[i], trusts[i], pids[i]];
+  if (outcome === undefined) throw new Error(`an event of the log has the outcome ${outcomes[i]}`);
   return {
-    seq,
+    seq: seqs[i] ?? null,
     event: {
-      at: new Date(at).toISOString(),
-      outcome: word,
-      method,
-      user,
-      invalidUser,
-      ip,
-      port,
+      at: new Date(ats[i] as number).toISOString(),
+      outcome,
+      method: methods[i] ?? null,
+      user: users[i] ?? null,
+      invalidUser: invalidUsers[i] ?? null,
+      ip: ips[i] ?? null,
+      port: ports[i] ?? null,
       ...(host === agentHost ? {} : { host }),
       ...(key === null ? {} : { key }),
       ...(reason === null ? {} : { reason }),

@@ -5,7 +5,14 @@
  */
 import type { NewDecision } from '../store/decisions.ts';
 import type { EventStore } from '../store/event-store.ts';
-import { type AgentBatch, type Appended, type SequencedEvent, type Store, StoreError } from '../store/store.ts';
+import {
+  type AgentBatch,
+  type Appended,
+  type Mark,
+  type SequencedEvent,
+  type Store,
+  StoreError,
+} from '../store/store.ts';
 import type { LoggedAppend, Presence, SharedLog } from './shared-log.ts';
 
 /** The fault of a log that has lost appends: no server can go on with it by itself. */
@@ -58,13 +65,21 @@ export class Replica implements Store {
     return this.#options.events.lastSeq(agent);
   }
 
-  async append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]> {
+  async append(
+    batches: readonly AgentBatch[],
+    nowMs: number,
+    durable: (place: number, mark: Mark) => void = () => {},
+  ): Promise<Appended[]> {
     const shared = batches
       .map((batch, i) => ({ batch: withoutNul(batch), i }))
       .filter(({ batch }) => !isHeartbeat(batch));
     const ofLog = await this.#appendShared(
       shared.map(({ batch }) => batch),
       [],
+      // The log has decided: what this server's own copy does not have yet, it reads at its next start.
+      () => {
+        for (const { batch, i } of shared) durable(i, this.#markAfter(batch));
+      },
     );
     const results = new Map(shared.map(({ i }, n) => [i, ofLog[n]]));
     const heartbeats = batches.map((batch, i) => ({ batch, i })).filter(({ i }) => !results.has(i));
@@ -101,7 +116,14 @@ export class Replica implements Store {
       throw new Error(
         `the log no longer has what this folder lacks (it ends at ${begun}, the log begins at ${oldest}): begin with an empty folder`,
       );
-    while (await this.#exclusive(() => this.#applyNext())) progress(events.logPosition, newest);
+    for (let page = await log.read(events.logPosition); page.length > 0; ) {
+      // The next page comes while this one is written.
+      const next = log.read(page.at(-1)?.position ?? 0);
+      next.catch(() => {});
+      await this.#exclusive(() => this.#apply(page));
+      progress(events.logPosition, newest);
+      page = await next;
+    }
   }
 
   /** Goes on applying what other servers append. */
@@ -131,7 +153,20 @@ export class Replica implements Store {
     await this.#options.log.close();
   }
 
-  async #appendShared(batches: readonly AgentBatch[], decisions: readonly NewDecision[]): Promise<Appended[]> {
+  /** Gives the numbers up to which an agent's all is stored once the log has a batch: the copy may lack some of them. */
+  #markAfter({ agent, events, ends = [] }: AgentBatch): Mark {
+    const { lastSeq, lastEnd } = this.#options.events.markOf(agent);
+    return {
+      lastSeq: events.reduce((last, { seq }) => Math.max(last, seq ?? 0), lastSeq),
+      lastEnd: ends.reduce((last, { number }) => Math.max(last, number), lastEnd),
+    };
+  }
+
+  async #appendShared(
+    batches: readonly AgentBatch[],
+    decisions: readonly NewDecision[],
+    durable: () => void = () => {},
+  ): Promise<Appended[]> {
     if (batches.length === 0 && decisions.length === 0) return [];
     const { events, log, server } = this.#options;
     this.#appends += 1;
@@ -139,6 +174,9 @@ export class Replica implements Store {
     this.#pending.set(name, null);
     try {
       const { position, storedMs, firstId } = await log.append({ name, batches, decisions });
+      if (events.logPosition >= position && this.#pending.get(name) === null)
+        throw new StoreError('damaged', new Error(BEHIND));
+      durable();
       return await this.#exclusive(async () => {
         while (events.logPosition < position - 1) if (!(await this.#applyNext(position - 1))) break;
         const read = this.#pending.get(name);
@@ -146,7 +184,8 @@ export class Replica implements Store {
         if (events.logPosition >= position) throw new StoreError('damaged', new Error(BEHIND));
         if (events.logPosition < position - 1)
           throw new StoreError('failed', new Error(`the log has a gap before ${position}`));
-        return events.append(batches, storedMs, { position, firstId, isCopied: false, decisions });
+        const place = { position, firstId, isCopied: false, decisions };
+        return (await events.appendAll([{ batches, storedMs, place }]))[0] ?? [];
       });
     } catch (error) {
       // The answer may have been lost after the commit: then the log has given it meanwhile.
@@ -173,19 +212,23 @@ export class Replica implements Store {
   /** Applies the next appends of the log, up to a position. False where there are none. */
   async #applyNext(upTo = Number.POSITIVE_INFINITY): Promise<boolean> {
     const { events, log } = this.#options;
-    const appends = await log.read(events.logPosition);
-    for (const one of appends) {
-      if (one.position > upTo) break;
-      await this.#apply(one);
-    }
+    const appends = (await log.read(events.logPosition)).filter(({ position }) => position <= upTo);
+    await this.#apply(appends);
     return appends.length > 0;
   }
 
-  async #apply({ position, storedMs, firstId, name, isCopied, batches, decisions }: LoggedAppend): Promise<void> {
+  /** Applies appends of the log in one transaction. */
+  async #apply(appends: readonly LoggedAppend[]): Promise<void> {
+    if (appends.length === 0) return;
     const { events, applied } = this.#options;
-    const appended = await events.append(batches, storedMs, { position, firstId, isCopied, decisions });
-    if (this.#pending.has(name)) this.#pending.set(name, appended);
-    else applied({ appended, batches, isOwn: this.#isOwn(name), decisions });
+    const results = await events.appendAll(
+      appends.map(({ storedMs, batches, ...place }) => ({ batches, storedMs, place })),
+    );
+    for (const [i, { name, batches, decisions }] of appends.entries()) {
+      const appended = results[i] ?? [];
+      if (this.#pending.has(name)) this.#pending.set(name, appended);
+      else applied({ appended, batches, isOwn: this.#isOwn(name), decisions });
+    }
   }
 
   async #follow(): Promise<void> {

@@ -20,6 +20,7 @@ import type {
   Binding,
   KeyRow,
   LogPlace,
+  Mark,
   Store,
   StoreBase,
   StoredEvent,
@@ -40,6 +41,13 @@ export interface EventStoreOptions {
   readonly ready?: () => Promise<void>;
   /** Hears of each commit, with the id of the newest event. Must not throw. */
   readonly committed?: (lastId: number) => void;
+}
+
+/** An append, and its place in a shared log, which has decided on its ids and its time; null for one of this store's own. */
+export interface PlacedAppend {
+  readonly batches: readonly AgentBatch[];
+  readonly storedMs: number;
+  readonly place: LogPlace | null;
 }
 
 /** Keeps the promise of Store. Each append is one transaction, on the disk when it resolves. */
@@ -125,6 +133,12 @@ export class EventStore implements Store {
     return this.#agents.get(agent)?.lastSeq ?? 0;
   }
 
+  /** Gives the numbers of an agent up to which all is stored; 0 for one never seen. */
+  markOf(agent: string): Mark {
+    const { lastSeq = 0, lastEnd = 0 } = this.#agents.get(agent) ?? {};
+    return { lastSeq, lastEnd };
+  }
+
   /** Appends decisions. Rejects with a StoreError when the disk does not take them. */
   async decide(decisions: readonly NewDecision[], nowMs: number): Promise<void> {
     this.transaction(() => appendDecisions(this.db, decisions, nowMs));
@@ -153,89 +167,118 @@ export class EventStore implements Store {
     writeFact(this.db, name, value);
   }
 
-  /** Stores batches as Store says; with `place` as an append of a shared log, which has decided on the ids and the time. */
-  async append(batches: readonly AgentBatch[], nowMs: number, place?: LogPlace): Promise<Appended[]> {
+  async append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]> {
+    return (await this.appendAll([{ batches, storedMs: nowMs, place: null }]))[0] ?? [];
+  }
+
+  /** Stores appends in their order, in one transaction: of a server that reads a log from its beginning they are millions. Gives what Store says, for each. */
+  async appendAll(appends: readonly PlacedAppend[]): Promise<Appended[][]> {
     await this.#options.ready?.();
-    const update = this.#agents.update(nowMs);
+    const lastId = this.#lastId;
+    // Takes an append over into the memory: before the next one, which builds on it, and the last one after the commit.
+    let settle: (() => void) | null = null;
+    let hasSettled = false;
+    try {
+      const appended = this.#write(() =>
+        appends.map((one) => {
+          settle?.();
+          hasSettled ||= settle !== null;
+          const [results, settled] = this.#store(one);
+          settle = settled;
+          return results;
+        }),
+      );
+      (settle as (() => void) | null)?.();
+      this.#options.committed?.(this.#lastId);
+      return appended;
+    } catch (error) {
+      // The memory must be as the file is.
+      this.#lastId = lastId;
+      if (hasSettled) this.#agents = new Agents(this.db);
+      throw error;
+    }
+  }
+
+  /** Stores one append inside the caller's transaction. Gives the results, and what takes it over into the memory. */
+  #store({ batches, storedMs, place }: PlacedAppend): [Appended[], () => void] {
+    const update = this.#agents.update(storedMs);
     let id = place ? place.firstId - 1 : this.#lastId;
     const forgotten = (place?.decisions ?? [])
       .filter(({ kind }) => kind === FORGET_DECISION)
       .map(({ body }) => this.#agents.listed(body as Forgotten));
-    const appended = this.#write(() => {
-      this.#writer.rotate(nowMs, id + 1);
-      const storedAt = new Date(nowMs).toISOString();
-      /** The sessions that began or ended, by batch. */
-      const changed: number[][] = [];
-      const results = batches.map((batch): Appended => {
-        const agent = update.agent(batch.agent, batch.host, batch.seenMs);
-        const before = { ...agent };
-        if (batch.binding) update.bind(agent, batch.binding);
-        const events: StoredEvent[] = [];
-        const counted = new Set<string>();
-        agent.repeats += batch.repeats ?? 0;
-        for (const { seq, event } of batch.events) {
-          if (seq !== null && !place?.isCopied) {
-            if (seq <= agent.lastSeq) {
-              agent.repeats += 1;
-              continue;
-            }
-            agent.gaps += seq - agent.lastSeq - 1;
-            agent.lastSeq = seq;
-            agent.stored += 1;
+    this.#writer.rotate(storedMs, id + 1);
+    const storedAt = new Date(storedMs).toISOString();
+    /** The sessions that began or ended, by batch. */
+    const changed: number[][] = [];
+    const results = batches.map((batch): Appended => {
+      const agent = update.agent(batch.agent, batch.host, batch.seenMs);
+      const before = { ...agent };
+      if (batch.binding) update.bind(agent, batch.binding);
+      const events: StoredEvent[] = [];
+      const counted = new Set<string>();
+      agent.repeats += batch.repeats ?? 0;
+      for (const { seq, event } of batch.events) {
+        if (seq !== null && !place?.isCopied) {
+          if (seq <= agent.lastSeq) {
+            agent.repeats += 1;
+            continue;
           }
-          id += 1;
-          const host = update.host(event.host ?? batch.host, agent.id);
-          if (event.outcome === 'probe') host.probes += 1;
-          else {
-            host[event.outcome] += 1;
-            counted.add(host.name);
-          }
-          this.#writer.insert({ id, storedMs: nowMs, agent: agent.id, host: host.id, seq, event });
-          events.push({ ...event, id, seq, agent: batch.agent, host: host.name, storedAt });
+          agent.gaps += seq - agent.lastSeq - 1;
+          agent.lastSeq = seq;
+          agent.stored += 1;
         }
-        const hostOf = (name: string): number => update.host(name, agent.id).id;
-        changed.push([
-          ...(place?.isCopied ? [] : this.#sessions.begin(agent, events, hostOf)),
-          ...this.#sessions.end(agent, batch.ends ?? [], hostOf),
-        ]);
-        if (batch.ping?.open) this.#sessions.list(agent, batch.ping.open);
-        if (batch.ping?.report) {
-          agent.report = JSON.stringify(batch.ping.report);
-          agent.reportedAt = nowMs;
+        id += 1;
+        const host = update.host(event.host ?? batch.host, agent.id);
+        if (event.outcome === 'probe') host.probes += 1;
+        else {
+          host[event.outcome] += 1;
+          counted.add(host.name);
         }
-        return {
-          lastSeq: agent.lastSeq,
-          lastEnd: agent.lastEnd,
-          sessions: [],
-          stored: agent.stored - before.stored,
-          repeats: agent.repeats - before.repeats,
-          missing: agent.gaps - before.gaps,
-          totals: [...counted].map((name) => ({ host: name, attempts: update.attempts(name) })),
-          events,
-          gaps: [
-            ...storeJump(this.db, agent, before, nowMs),
-            ...(batch.ping ? storePing(this.db, agent, batch.ping) : []),
-          ],
-        };
-      });
-      update.write();
-      this.#sessions.save();
-      if (place) {
-        appendDecisions(this.db, place.decisions, nowMs);
-        this.setFact(LOG_POSITION, place.position);
-        for (const one of forgotten) this.#agents.writeForgotten(one);
+        this.#writer.insert({ id, storedMs, agent: agent.id, host: host.id, seq, event });
+        events.push({ ...event, id, seq, agent: batch.agent, host: host.name, storedAt });
       }
-      return results.map((result, i) => {
-        const ids = changed[i] ?? [];
-        return ids.length === 0 ? result : { ...result, sessions: this.#sessions.withIds(ids) };
-      });
+      const hostOf = (name: string): number => update.host(name, agent.id).id;
+      changed.push([
+        ...(place?.isCopied ? [] : this.#sessions.begin(agent, events, hostOf)),
+        ...this.#sessions.end(agent, batch.ends ?? [], hostOf),
+      ]);
+      if (batch.ping?.open) this.#sessions.list(agent, batch.ping.open);
+      if (batch.ping?.report) {
+        agent.report = JSON.stringify(batch.ping.report);
+        agent.reportedAt = storedMs;
+      }
+      return {
+        lastSeq: agent.lastSeq,
+        lastEnd: agent.lastEnd,
+        sessions: [],
+        stored: agent.stored - before.stored,
+        repeats: agent.repeats - before.repeats,
+        missing: agent.gaps - before.gaps,
+        totals: [...counted].map((name) => ({ host: name, attempts: update.attempts(name) })),
+        events,
+        gaps: [
+          ...storeJump(this.db, agent, before, storedMs),
+          ...(batch.ping ? storePing(this.db, agent, batch.ping) : []),
+        ],
+      };
     });
-    // Only now: a commit that failed must leave the memory as it was too.
-    update.apply();
-    for (const one of forgotten) this.#agents.applyForgotten(one);
-    this.#lastId = id;
-    this.#options.committed?.(id);
-    return appended;
+    update.write();
+    this.#sessions.save();
+    if (place) {
+      if (place.decisions.length > 0) appendDecisions(this.db, place.decisions, storedMs);
+      this.setFact(LOG_POSITION, place.position);
+      for (const one of forgotten) this.#agents.writeForgotten(one);
+    }
+    const appended = results.map((result, i) => {
+      const ids = changed[i] ?? [];
+      return ids.length === 0 ? result : { ...result, sessions: this.#sessions.withIds(ids) };
+    });
+    const settle = (): void => {
+      update.apply();
+      for (const one of forgotten) this.#agents.applyForgotten(one);
+      this.#lastId = id;
+    };
+    return [appended, settle];
   }
 
   /** Gives all agents with the identities that they belong to. */

@@ -144,14 +144,18 @@ export interface StoredSession {
   readonly followed: boolean;
 }
 
-/** The result of one AgentBatch. */
-export interface Appended {
-  /** The highest number of an end of this agent that is stored now. */
-  readonly lastEnd: number;
-  /** The sessions that began or ended. */
-  readonly sessions: readonly StoredSession[];
+/** The numbers of an agent up to which all is stored. */
+export interface Mark {
   /** The highest seq of this agent that is stored now: what may be acknowledged. */
   readonly lastSeq: number;
+  /** The highest number of an end of this agent that is stored now. */
+  readonly lastEnd: number;
+}
+
+/** The result of one AgentBatch. */
+export interface Appended extends Mark {
+  /** The sessions that began or ended. */
+  readonly sessions: readonly StoredSession[];
   /** Events stored by this call. */
   readonly stored: number;
   /** Events dropped because their seq was stored before. */
@@ -219,9 +223,15 @@ export interface Store {
   lastSeq(agent: string): number;
   /**
    * Stores batches of any agents in one transaction, idempotent by (agent, seq) and by a declared gap's number. Resolves,
-   * with one Appended a batch, after they are durable; rejects with a StoreError and then none of it is stored.
+   * with one Appended a batch, after they are durable; rejects with a StoreError and then none of it is stored. One that is a copy
+   * of a shared log calls `durable` with a batch's place as soon as that log has it, and resolves once the copy has it too; where it
+   * rejects after that, the same batches given again are repeats.
    */
-  append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]>;
+  append(
+    batches: readonly AgentBatch[],
+    nowMs: number,
+    durable?: (place: number, mark: Mark) => void,
+  ): Promise<Appended[]>;
   /** Closes the files. */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import type {
   AgentBatch,
   Appended,
+  Mark,
   NumberedEnd,
   PingContent,
   Store,
@@ -15,6 +16,8 @@ export class MemoryStore implements Store {
   readonly gaps: StoredGap[] = [];
   /** While set, append waits for it; when it rejects, append does. */
   gate: Promise<void> | null = null;
+  /** While set, append says that its batches are durable and then waits for it, as a copy of a shared log does. */
+  copyGate: Promise<void> | null = null;
   appends = 0;
   readonly #seqs = new Map<string, number>();
   readonly #attempts = new Map<string, number>();
@@ -36,8 +39,20 @@ export class MemoryStore implements Store {
     return this.#seqs.get(agent) ?? 0;
   }
 
-  async append(batches: readonly AgentBatch[], nowMs: number): Promise<Appended[]> {
+  async append(
+    batches: readonly AgentBatch[],
+    nowMs: number,
+    durable: (place: number, mark: Mark) => void = () => {},
+  ): Promise<Appended[]> {
     await this.gate;
+    if (this.copyGate !== null) {
+      for (const [place, { agent, events, ends = [] }] of batches.entries())
+        durable(place, {
+          lastSeq: Math.max(this.lastSeq(agent), ...events.map(({ seq }) => seq ?? 0)),
+          lastEnd: Math.max(this.lastEnd(agent), ...ends.map(({ number }) => number)),
+        });
+      await this.copyGate;
+    }
     this.appends += 1;
     return batches.map((batch) => this.#one(batch, nowMs));
   }

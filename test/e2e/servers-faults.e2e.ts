@@ -209,6 +209,62 @@ test('a full disk of PostgreSQL: servers say so and are not ready, and nothing i
   }
 });
 
+test('a full pg_wal, of which PostgreSQL dies: servers say so and are not ready, and nothing is lost or doubled once it is back', {
+  skip: noPostgres || lacking('a full disk of the write-ahead log', { root: process.getuid?.() === 0 }),
+}, async () => {
+  const postgres = await Postgres.start();
+  const pairs = [await Pair.make(), await Pair.make()] as const;
+  const disk = join(postgres.folder, 'wal');
+  mkdirSync(disk);
+  output('mount', '-t', 'tmpfs', '-o', 'size=48m,mode=777', 'tmpfs', disk);
+  try {
+    postgres.moveWal(disk);
+    const env = { ALPHASERVER_STORE: postgres.url };
+    const servers = [await pairs[0].serving(env), await pairs[1].serving(env)] as const;
+    await sends(pairs[0].port, wrong(3));
+    const filler = join(disk, 'filler');
+    fill(filler);
+    // Until the file that it writes to is full, PostgreSQL needs no other one.
+    let sent = 3;
+    let late: Promise<void> = Promise.resolve();
+    await until(async () => {
+      if (servers[0].said.includes('Nothing is stored')) return true;
+      late = sends(pairs[0].port, wrong(100, { user: 'u'.repeat(200) }), sent + 1);
+      late.catch(() => {});
+      try {
+        postgres.sql('SELECT pg_switch_wal()');
+      } catch {
+        // It is down already.
+      }
+      await Promise.race([late, servers[0].says('Nothing is stored')]);
+      sent += 100;
+      return false;
+    });
+    assert.match(
+      servers[0].said,
+      /Nothing is stored: the store cannot write \(.+\): agents keep their events until it can/,
+    );
+    for (const pair of pairs) await until(async () => (await ready(pair)) === 503);
+    assert.match(readFileSync(join(postgres.folder, 'log'), 'utf8'), /PANIC: .*No space left on device/);
+    rmSync(filler);
+    await until(() => postgres.revive());
+    // A connection that was waiting for too long was cut off: an agent comes back and sends again.
+    await late.catch(() => sends(pairs[0].port, wrong(100, { user: 'u'.repeat(200) }), sent - 99));
+    for (const pair of pairs) {
+      await until(async () => (await totals(pair)).stored === sent, undefined, STALL_LIMIT_MS);
+      assert.equal((await totals(pair)).gaps, 0);
+      await until(async () => (await ready(pair)) === 200);
+    }
+    assert.equal(postgres.sql('SELECT count(*) FROM asgard.events'), String(sent));
+    await sends(pairs[1].port, wrong(1), sent + 1);
+  } finally {
+    for (const pair of pairs) await pair.close();
+    if (postgres.isRunning) postgres.stop();
+    output('umount', disk);
+    postgres.close();
+  }
+});
+
 /** Fills a disk to its last byte. */
 function fill(file: string): void {
   const fd = openSync(file, 'w');

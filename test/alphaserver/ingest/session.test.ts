@@ -234,6 +234,38 @@ test('nothing is acknowledged before it is stored [P9]', async () => {
   await client.acked(1);
 });
 
+test('what a shared log has is acknowledged before the own copy has it, once, and quit waits for the copy [P9]', async () => {
+  const client = new Client().say(hello());
+  await until(() => client.last('welcome') !== undefined);
+  let copied = (): void => {};
+  store.copyGate = new Promise((done) => {
+    copied = done;
+  });
+  client.say(event(1), event(2), { type: 'quit' });
+  await client.acked(2);
+  assert.equal(store.events.length, 0);
+  assert.equal(client.closed, false);
+  copied();
+  await until(() => client.closed);
+  assert.equal(store.events.length, 2);
+  assert.equal(client.answers.filter(({ type }) => type === 'ack').length, 1);
+});
+
+test('a copy that cannot be written after the acknowledgement is tried again, and nothing is acknowledged twice [P9]', async () => {
+  const client = new Client().say(hello());
+  await until(() => client.last('welcome') !== undefined);
+  store.copyGate = Promise.reject(new StoreError('full', new Error('disk')));
+  store.copyGate.catch(() => {});
+  client.say(event(1));
+  await client.acked(1);
+  await until(() => ingest.fault !== null);
+  store.copyGate = null;
+  await until(() => store.events.length === 1 && ingest.fault === null);
+  client.say(event(2));
+  await client.acked(2);
+  assert.equal(client.answers.filter(({ type }) => type === 'ack').length, 2);
+});
+
 test('a repeat is dropped, a gap is taken, logged and counted [P9]', async () => {
   const client = new Client().say(hello(), event(1), event(2), event(2), event(1), event(5));
   await client.acked(5);

@@ -274,11 +274,23 @@ export const SHARED_FAULTS: Readonly<Record<string, Fault>> = {
     stage.shared?.postgres.stop('fast');
     stage.shared?.postgres.resume();
   },
-  'connections to PostgreSQL cut': ({ shared, random }) => shared?.logWire.cut(random.chance(0.5)),
+  'connections to PostgreSQL cut': ({ shared, random }) => {
+    for (const wire of shared?.logWires ?? []) wire.cut(random.chance(0.5));
+  },
   'connections to PostgreSQL stalled': async (stage) => {
-    stage.shared?.logWire.stall();
+    for (const wire of stage.shared?.logWires ?? []) wire.stall();
     await write(stage, stage.random.whole(1, 8));
-    stage.shared?.logWire.resume();
+    for (const wire of stage.shared?.logWires ?? []) wire.resume();
+  },
+  'standby promoted, old primary back': async (stage) => {
+    stage.startServer();
+    const folders = [stage.pair, stage.shared?.pair].map((pair) => join(pair?.folder ?? '', 'server'));
+    await stage.shared?.failOver(folders, () => write(stage, stage.random.whole(1, 8)));
+  },
+  'pg_wal full': async (stage) => {
+    if (stage.disks === null) return false;
+    await stage.shared?.fillWal(() => write(stage, stage.random.whole(1, 8)));
+    return true;
   },
 };
 

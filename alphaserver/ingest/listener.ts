@@ -8,7 +8,7 @@ import type { Admission, Peer } from './admission.ts';
 import { CERTIFICATE_CHECKED_EVERY_MS, type CertificateFiles, ServerCertificate } from './certificate.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Joining } from './joining.ts';
-import { Session, type Sessions } from './session.ts';
+import { Session, type SessionContext, type Sessions } from './session.ts';
 import { TlsFaults } from './tls-faults.ts';
 import { Unadmitted, type UnadmittedLimits } from './unadmitted.ts';
 import { ValueBounds, type ValueLimits } from './value-bounds.ts';
@@ -46,7 +46,7 @@ export class Listener implements Sessions {
   readonly #sessions = new Set<Session>();
   readonly #agents = new Map<string, Session>();
   readonly #unadmitted: Unadmitted;
-  readonly #values: ValueBounds;
+  readonly #context: SessionContext;
   readonly #tlsFaults = new TlsFaults();
   #certificate: ServerCertificate | null = null;
   #certificateCheckedMs = 0;
@@ -61,9 +61,16 @@ export class Listener implements Sessions {
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#unadmitted = new Unadmitted(options.unadmittedLimits);
-    this.#values = new ValueBounds(options.valueLimits);
+    const { tls, ingest, admission, joining = null, log, now } = options;
+    this.#context = {
+      shown: (stream) => ({ address: addressOf(stream as Socket), certificate: certificateOf(stream as Socket) }),
+      ...{ ingest, admission },
+      joining: (stream) => (stream instanceof TLSSocket ? joining : null),
+      sessions: this,
+      values: new ValueBounds(options.valueLimits),
+      ...{ log, now },
+    };
     const accept = (socket: Socket): void => this.#accept(socket);
-    const { tls, log } = options;
     if (tls) {
       const certificate = new ServerCertificate(tls, log);
       this.#certificate = certificate;
@@ -79,7 +86,10 @@ export class Listener implements Sessions {
         accept,
       );
       // Before the handshake, which a stranger can make last.
-      this.#server.on('connection', (socket: Socket) => this.#count(socket));
+      this.#server.on('connection', (socket: Socket) => {
+        const peer = nameOf(socket);
+        if (this.#count(socket)) socket.on('close', () => this.#unadmitted.leave(peer));
+      });
       this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
         const line = this.#tlsFaults.line(addressOf(socket), error, options.now());
         if (line !== null) log.warn(line);
@@ -149,8 +159,12 @@ export class Listener implements Sessions {
       this.#agents.get(ends)?.refuse('unauthorized', 'another agent has taken this token or certificate');
   }
 
-  left(agent: string, session: Session): void {
-    if (this.#agents.get(agent) === session) this.#agents.delete(agent);
+  closed(session: Session): void {
+    this.#unadmitted.leave(session.peer);
+    const agent = session.hello?.agent;
+    if (agent !== undefined && this.#agents.get(agent) === session) this.#agents.delete(agent);
+    this.#sessions.delete(session);
+    this.#closedBytes += session.receivedBytes;
   }
 
   /** Takes no more connections and reads no more from the open ones; what was read is still acknowledged. */
@@ -175,25 +189,17 @@ export class Listener implements Sessions {
       socket.destroy();
       return false;
     }
-    socket.on('close', () => this.#unadmitted.leave(peer));
     return true;
   }
 
   #accept(socket: Socket): void {
-    const { ingest, admission, log, now, sessionsLimit = SESSIONS_LIMIT } = this.#options;
+    const { log, sessionsLimit = SESSIONS_LIMIT } = this.#options;
     const peer = nameOf(socket);
     log.info(`Received connection from ${peer}`);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const shown = (): Peer => ({ address: addressOf(socket), certificate: certificateOf(socket) });
-    const joining = socket instanceof TLSSocket ? (this.#options.joining ?? null) : null;
-    const given = { ingest, admission, joining, sessions: this, values: this.#values, log, now };
-    const session = new Session({ stream: socket, peer, shown, ...given });
+    const session = new Session(socket, peer, this.#context);
     this.#sessions.add(session);
-    socket.on('close', () => {
-      this.#sessions.delete(session);
-      this.#closedBytes += session.receivedBytes;
-    });
     if (this.#sessions.size > sessionsLimit) session.refuse('busy', 'too many connections');
   }
 

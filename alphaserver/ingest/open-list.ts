@@ -1,6 +1,7 @@
 /** Puts the parts of an agent's list of open sessions together, and says when a list is to be stored. */
 import type { AgentReport } from '../../protocol/report.ts';
 import type { OpenSessions } from '../../protocol/session.ts';
+import { hashOf } from '../../service/text-hash.ts';
 import type { OpenList } from '../store/store.ts';
 
 /** A list that says nothing new is stored so often: the time of the last look is shown with each session. */
@@ -10,8 +11,8 @@ export const LIST_STORED_EVERY_MS = 30_000;
 export class OpenListParts {
   #parts: OpenSessions[] = [];
   #sessions = 0;
-  /** The list that was stored last, without its times. */
-  #stored = '';
+  /** The hash of the list that was stored last, without its times. */
+  #stored = 0;
   #storedMs = Number.NEGATIVE_INFINITY;
 
   /** Takes a part. Returns the whole list where this was its last part and it is to be stored, else null. */
@@ -28,7 +29,7 @@ export class OpenListParts {
     this.#parts = [];
     this.#sessions = 0;
     const { at: _, confirmedAt, upToSeq: __, ...rest } = list;
-    const stored = JSON.stringify([rest, confirmedAt === null]);
+    const stored = hashOf(JSON.stringify([rest, confirmedAt === null]));
     if (stored === this.#stored && Math.abs(nowMs - this.#storedMs) < LIST_STORED_EVERY_MS) return null;
     this.#stored = stored;
     this.#storedMs = nowMs;

@@ -20,6 +20,7 @@ import {
 } from '../../protocol/messages.ts';
 import type { AgentReport } from '../../protocol/report.ts';
 import type { Logger } from '../../service/logger.ts';
+import { hashOf } from '../../service/text-hash.ts';
 import type { AgentBatch, Mark, NumberedEnd, SequencedEvent } from '../store/store.ts';
 import type { Admission, Admitted, Peer, Rejected } from './admission.ts';
 import { type GroupCommit, weightOf } from './group-commit.ts';
@@ -47,20 +48,18 @@ const HEARTBEAT_STORED_EVERY_MS = 30_000;
 export interface Sessions {
   /** Called once a hello is admitted: older sessions of this agent, and of the one that it ends, are refused from here on. */
   entered(agent: string, ends: string | null, session: Session): void;
-  left(agent: string, session: Session): void;
+  /** Called when the connection is closed. */
+  closed(session: Session): void;
 }
 
-/** Holds the connection of one session, its way to the store, and its clock. */
-export interface SessionOptions {
-  readonly stream: Duplex;
-  /** `IP:PORT`, for people. */
-  readonly peer: string;
-  /** The connection shows this of who is at its other end. */
-  readonly shown: () => Peer;
+/** Holds what all sessions of a listener share: an idle one holds no more of its own than it must. */
+export interface SessionContext {
+  /** Gives what a connection shows of who is at its other end. */
+  readonly shown: (stream: Duplex) => Peer;
   readonly ingest: GroupCommit;
   readonly admission: Admission;
-  /** Null where the server has no authority of its own, or this connection is not encrypted. */
-  readonly joining: Pick<Joining, 'enroll' | 'renew'> | null;
+  /** Gives null where the server has no authority of its own, or the connection is not encrypted. */
+  readonly joining: (stream: Duplex) => Pick<Joining, 'enroll' | 'renew'> | null;
   readonly sessions: Sessions;
   /** The users and sources that the agents have brought. */
   readonly values: ValueBounds;
@@ -73,7 +72,8 @@ export class Session {
   readonly peer: string;
   /** Bytes read so far. */
   receivedBytes = 0;
-  readonly #options: SessionOptions;
+  readonly #stream: Duplex;
+  readonly #context: SessionContext;
   readonly #framer = new LineFramer(LINE_LIMIT_BYTES);
   readonly #openedMs: number;
   #hello: Hello | null = null;
@@ -84,7 +84,8 @@ export class Session {
   /** Characters of the lines that were gathered. */
   #gatheredChars = 0;
   #gatheredEnds: NumberedEnd[] = [];
-  readonly #open = new OpenListParts();
+  /** Null until the agent lists its open sessions. */
+  #open: OpenListParts | null = null;
   #unstored = 0;
   /** Acknowledgements of what came right behind the hello: the welcome goes first. Null once that is sent. */
   #early: ServerMessage[] | null = [];
@@ -97,25 +98,29 @@ export class Session {
   #slowedUntilMs = 0;
   /** The newest ping, and what was stored of the one before. */
   #heartbeat: { readonly report: AgentReport | null; readonly seenMs: number } | null = null;
-  #storedReport = '';
+  /** The hash of its JSON. */
+  #storedReport = 0;
   #storedHeartbeatMs = Number.NEGATIVE_INFINITY;
   #ending = false;
   #draining = false;
 
-  constructor(options: SessionOptions) {
-    this.#options = options;
-    this.peer = options.peer;
-    this.#openedMs = this.#heardMs = options.now();
-    const { stream, log } = options;
+  /** `peer`: `IP:PORT`, for people. */
+  constructor(stream: Duplex, peer: string, context: SessionContext) {
+    this.#stream = stream;
+    this.#context = context;
+    this.peer = peer;
+    this.#openedMs = this.#heardMs = context.now();
     stream.on('data', (chunk: Uint8Array) => this.#read(chunk));
     stream.on('drain', () => this.flow());
-    stream.on('error', (error: Error) => log.debug(`Connection ${this.peer}: ${error.message}`));
-    stream.on('close', () => {
-      this.#ending = true;
-      if (this.#hello) options.sessions.left(this.#hello.agent, this);
-      this.#storeHeartbeat();
-      log.info(`Connection ${this.peer} closed`);
-    });
+    stream.on('error', (error: Error) => context.log.debug(`Connection ${this.peer}: ${error.message}`));
+    stream.on('close', () => this.#closed());
+  }
+
+  #closed(): void {
+    this.#ending = true;
+    this.#context.sessions.closed(this);
+    this.#storeHeartbeat();
+    this.#context.log.info(`Connection ${this.peer} closed`);
   }
 
   /** The agent behind it, once it said hello and was let in. */
@@ -133,9 +138,9 @@ export class Session {
       if (!this.#isRejected && nowMs - this.#openedMs > HELLO_TIMEOUT_MS) this.refuse('timeout', 'no hello came');
       return;
     }
-    if (recheck && this.#admitted !== null && !this.#options.admission.mayStay(this.#admitted))
+    if (recheck && this.#admitted !== null && !this.#context.admission.mayStay(this.#admitted))
       this.refuse('unauthorized', 'its token or certificate is not valid any more');
-    else if (this.#options.stream.isPaused()) this.#wait(nowMs);
+    else if (this.#stream.isPaused()) this.#wait(nowMs);
     else if (this.#lineBegunMs !== null && nowMs - this.#lineBegunMs > LINE_TIMEOUT_MS)
       this.refuse('timeout', 'a line took too long');
     else if (nowMs - this.#heardMs > SILENCE_LIMIT_MS) this.refuse('timeout', 'nothing was heard for too long');
@@ -144,7 +149,7 @@ export class Session {
   /** Sends a pong to an agent that is not read from: its pings are not seen, and it would reconnect again and again. */
   #wait(nowMs: number): void {
     this.flow();
-    if (!this.#options.stream.isPaused() || Math.abs(nowMs - this.#pongedMs) < PING_EVERY_MS) return;
+    if (!this.#stream.isPaused() || Math.abs(nowMs - this.#pongedMs) < PING_EVERY_MS) return;
     this.#pongedMs = nowMs;
     this.#send({ type: 'pong' });
   }
@@ -152,7 +157,7 @@ export class Session {
   /** Tells the peer why and closes. What it sent before is stored all the same. [P10] */
   refuse(code: ErrorCode, message: string): void {
     if (this.#ending) return;
-    this.#options.log.warn(`Connection ${this.peer} refused: ${code}: ${message}`);
+    this.#context.log.warn(`Connection ${this.peer} refused: ${code}: ${message}`);
     this.#send({ type: 'error', code, message });
     this.end();
   }
@@ -160,13 +165,13 @@ export class Session {
   /** Reads no more: the server is closing, and will acknowledge what it has. */
   drain(): void {
     this.#draining = true;
-    this.#options.stream.pause();
+    this.#stream.pause();
   }
 
   /** Closes after what is written has gone out; a peer that does not read it is cut off. */
   end(): void {
     this.#ending = true;
-    const { stream } = this.#options;
+    const stream = this.#stream;
     stream.end();
     // What still comes is read and thrown away: closing with unread data would reset the connection and lose the error.
     stream.resume();
@@ -176,7 +181,7 @@ export class Session {
   #read(chunk: Uint8Array): void {
     if (this.#ending) return;
     this.receivedBytes += chunk.length;
-    this.#heardMs = this.#options.now();
+    this.#heardMs = this.#context.now();
     const frames = this.#framer.feed(chunk);
     if (frames.length > 0) this.#lineBegunMs = null;
     for (const frame of frames) {
@@ -228,7 +233,7 @@ export class Session {
   #gather(message: EventMessage, chars: number): void {
     const { event } = message;
     if (!this.#mayReport(event.host)) return;
-    const { values, now } = this.#options;
+    const { values, now } = this.#context;
     this.#slow(values.take((this.#hello as Hello).agent, event.user, event.ip, now()));
     this.#gathered.push(message);
     this.#gatheredChars += chars;
@@ -242,12 +247,12 @@ export class Session {
 
   /** Reads nothing for so long, since the agent brings too much that is new at once. */
   #slow(delayMs: number): void {
-    if (delayMs > 0) this.#slowedUntilMs = Math.max(this.#slowedUntilMs, this.#options.now() + delayMs);
+    if (delayMs > 0) this.#slowedUntilMs = Math.max(this.#slowedUntilMs, this.#context.now() + delayMs);
   }
 
   /** True where the agent may report about a host; refuses it where it may not. */
   #mayReport(host: string | null | undefined): boolean {
-    const { admission } = this.#options;
+    const { admission } = this.#context;
     const verdict = host ? admission.eventHost(this.#admitted as Admitted, this.#hello as Hello, host) : { delayMs: 0 };
     if ('delayMs' in verdict) {
       this.#slow(verdict.delayMs);
@@ -259,13 +264,13 @@ export class Session {
   }
 
   #greet(hello: Hello): void {
-    const { admission, sessions, ingest, shown } = this.#options;
+    const { admission, sessions, ingest, shown } = this.#context;
     const fault = this.#helloFault(hello);
     if (fault) {
       this.refuse(...fault);
       return;
     }
-    const admitted = admission.admit(hello, shown());
+    const admitted = admission.admit(hello, shown(this.#stream));
     if ('message' in admitted) {
       this.#reject(admitted);
       return;
@@ -294,24 +299,24 @@ export class Session {
     if (this.#hello) return ['bad_message', 'hello may come once'];
     if (hello.version !== PROTOCOL_VERSION) return ['version', `this server speaks version ${PROTOCOL_VERSION}`];
     // Its welcome could only wait, behind those of all agents that come back meanwhile.
-    return this.#options.ingest.fault === null ? null : ['busy', this.#options.ingest.fault];
+    return this.#context.ingest.fault === null ? null : ['busy', this.#context.ingest.fault];
   }
 
   /** Answers a host that joins, once; what it sends meanwhile waits. */
   #enroll(message: Enroll): void {
-    const { joining, shown } = this.#options;
+    const joining = this.#context.joining(this.#stream);
     if (this.#hello !== null || this.#hasAsked) this.refuse('bad_message', 'enroll may come once, before hello');
     else if (message.version !== PROTOCOL_VERSION)
       this.refuse('version', `this server speaks version ${PROTOCOL_VERSION}`);
     else if (joining === null)
       this.refuse('unauthorized', 'nobody can join here: it takes tls:// and alphaserver certs init');
-    else this.#certify(joining.enroll(message, shown().address));
+    else this.#certify(joining.enroll(message, this.#context.shown(this.#stream).address));
   }
 
   /** Gives an agent its next certificate, once for each connection. */
   #renew(csr: string): void {
     const name = this.#renewableName;
-    const { joining } = this.#options;
+    const joining = this.#context.joining(this.#stream);
     if (this.#hasAsked) this.refuse('bad_message', 'renew may come once');
     else if (joining === null || name === null)
       this.refuse('unauthorized', 'only a certificate of this server can be renewed');
@@ -327,7 +332,7 @@ export class Session {
         else this.#send({ type: 'enrolled', certificate: enrolled.certificate, ca: enrolled.ca });
       },
       (error: unknown) => {
-        this.#options.log.error(`No certificate for ${this.peer}: ${error instanceof Error ? error.message : error}`);
+        this.#context.log.error(`No certificate for ${this.peer}: ${error instanceof Error ? error.message : error}`);
         this.refuse('busy', 'the server cannot sign a certificate now; its log says why');
       },
     );
@@ -335,13 +340,13 @@ export class Session {
 
   /** The name of the certificate that the agent was let in by, where this server can renew it; else null. */
   get #renewableName(): string | null {
-    return this.#options.joining === null ? null : (this.#admitted?.certificate?.name ?? null);
+    return this.#context.joining(this.#stream) === null ? null : (this.#admitted?.certificate?.name ?? null);
   }
 
   /** Refuses after a delay, such as that which grows with the wrong guesses of this address. Nothing more is read meanwhile. */
   #reject({ code, message, delayMs }: Rejected): void {
     this.#isRejected = true;
-    this.#options.stream.pause();
+    this.#stream.pause();
     this.#later(delayMs, () => this.refuse(code, message));
   }
 
@@ -362,15 +367,16 @@ export class Session {
 
   /** Gaps and shapes are sent once and acknowledged by being stored; a report comes again with the next ping. */
   #ping({ report, shapes, gaps, open }: Ping): void {
-    const nowMs = this.#options.now();
-    const list = open === null ? null : this.#open.take(open, report, nowMs);
+    const nowMs = this.#context.now();
+    if (open !== null) this.#open ??= new OpenListParts();
+    const list = open === null ? null : (this.#open?.take(open, report, nowMs) ?? null);
     if (shapes.length > 0 || gaps.length > 0 || list !== null) {
       this.#submit({ events: [], ping: { report, shapes, gaps, ...(list && { open: list }) } });
       return;
     }
     this.#heartbeat = { report, seenMs: nowMs };
     const due = Math.abs(nowMs - this.#storedHeartbeatMs) >= HEARTBEAT_STORED_EVERY_MS;
-    if (due || JSON.stringify(report) !== this.#storedReport) this.#storeHeartbeat();
+    if (due || hashOf(JSON.stringify(report)) !== this.#storedReport) this.#storeHeartbeat();
   }
 
   #storeHeartbeat(): void {
@@ -378,9 +384,9 @@ export class Session {
     if (agent === undefined || host === undefined || this.#heartbeat === null) return;
     const { report, seenMs } = this.#heartbeat;
     this.#heartbeat = null;
-    this.#storedReport = JSON.stringify(report);
+    this.#storedReport = hashOf(JSON.stringify(report));
     this.#storedHeartbeatMs = seenMs;
-    this.#options.ingest.heartbeat({ agent, host, events: [], ping: { report, shapes: [], gaps: [] }, seenMs });
+    this.#context.ingest.heartbeat({ agent, host, events: [], ping: { report, shapes: [], gaps: [] }, seenMs });
   }
 
   #submit(what: Pick<AgentBatch, 'events' | 'ends' | 'ping'>, chars = 0): void {
@@ -395,7 +401,7 @@ export class Session {
       if (this.#early === null) this.#send(ack);
       else this.#early.push(ack);
     };
-    this.#options.ingest.submit(batch, weight, acknowledge).then(
+    this.#context.ingest.submit(batch, weight, acknowledge).then(
       () => {
         this.#unstored -= weight;
         this.flow();
@@ -409,21 +415,22 @@ export class Session {
     const hello = this.#hello as Hello;
     // An empty batch at the end of the queue: once it is through, all before it is stored and acknowledged.
     const settled = (): void => {
-      this.#options.log.info('Client is requesting to quit');
+      this.#context.log.info('Client is requesting to quit');
       this.end();
     };
-    this.#options.ingest.submit({ agent: hello.agent, host: hello.host, events: [] }).then(settled, settled);
+    this.#context.ingest.submit({ agent: hello.agent, host: hello.host, events: [] }).then(settled, settled);
   }
 
   /** Reads on, or stops reading, by how much waits for the store and for the peer. */
   flow(): void {
-    const { stream, ingest, now } = this.#options;
+    const stream = this.#stream;
+    const { ingest, now } = this.#context;
     if (this.#ending || this.#draining || this.#isRejected) return;
     const behind = this.#unstored >= UNSTORED_LIMIT_EVENTS || stream.writableLength > UNREAD_LIMIT_BYTES || ingest.full;
     const wait = behind || (this.#slowedUntilMs > 0 && now() < this.#slowedUntilMs);
     if (wait) stream.pause();
     else if (stream.isPaused()) {
-      this.#heardMs = this.#options.now();
+      this.#heardMs = this.#context.now();
       // What the peer sent meanwhile could not be read.
       if (this.#lineBegunMs !== null) this.#lineBegunMs = this.#heardMs;
       stream.resume();
@@ -431,6 +438,6 @@ export class Session {
   }
 
   #send(message: ServerMessage): void {
-    if (this.#options.stream.writable) this.#options.stream.write(encode(message));
+    if (this.#stream.writable) this.#stream.write(encode(message));
   }
 }

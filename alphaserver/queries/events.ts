@@ -33,15 +33,16 @@ export function eventPage(snapshot: Snapshot, query: EventQuery): { events: Stor
 }
 
 /** Finds the first stored event that happened at or after a time; null where there is none. */
-export function firstIdSince({ events, index, indexedTo, firstId }: Snapshot, sinceMs: number): number | null {
+export function firstIdSince({ events, index, indexedTo }: Snapshot, sinceMs: number): number | null {
   const span = { from: sinceMs, to: Number.POSITIVE_INFINITY };
-  for (const part of index.parts(span).sort((a, b) => a.first - b.first)) {
-    let first: number | null = null;
-    for (const id of index.search(part, ALL_EVENTS, span)) if (id >= firstId) first = Math.min(first ?? id, id);
-    if (first !== null) return first;
-  }
-  const [row] = events.each('min(id)', indexedTo, 'at >= ?', [sinceMs]).filter(([id]) => id !== null) as [number][];
-  return row?.[0] ?? null;
+  const first = (after: number, last: number): number | undefined =>
+    events.after('id', after, 1, 'id <= ? AND at >= ?', [last, sinceMs])[0]?.[0] as number | undefined;
+  for (const part of index.parts(span).sort((a, b) => a.first - b.first))
+    for (const { after, last } of index.blocks(part, sinceMs)) {
+      const found = first(after, last);
+      if (found !== undefined) return found;
+    }
+  return first(indexedTo, Number.MAX_SAFE_INTEGER) ?? null;
 }
 
 /** Turns names into numbers; null where a host was never seen. */

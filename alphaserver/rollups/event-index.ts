@@ -35,6 +35,15 @@ export const INDEX_TABLE = `CREATE TABLE indexParts (
 /** Parts of this version hold IPv4 addresses and networks as words of their digits; in older parts they are hashed, and only networks of 64 bits are found. */
 export const INDEX_DIGITS = 'ALTER TABLE indexParts ADD COLUMN digits INTEGER NOT NULL DEFAULT 0';
 
+/**
+ * Blocks of events that follow each other by their ids, from `first` to `last`, each with the latest of its times: who looks for the first event
+ * since a time passes over those before it. Events that an earlier version indexed are in none.
+ */
+export const INDEX_BLOCKS =
+  'CREATE TABLE indexBlocks (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, maxAt INTEGER NOT NULL)';
+/** The most events of a block: all that is read one by one. */
+const BLOCK_EVENTS = 4_096;
+
 /** Events with ids from `first` to `last`; their times are from `minAt` to `maxAt`. */
 export interface IndexPart {
   readonly number: number;
@@ -148,6 +157,7 @@ export class IndexWriter {
 
   /** Adds events, whose ids ascend. `starts` are ids that begin a part: those at which a table of events begins. */
   add(rows: readonly CountedRow[], starts: readonly number[]): void {
+    for (let from = 0; from < rows.length; from += BLOCK_EVENTS) this.#addBlock(rows.slice(from, from + BLOCK_EVENTS));
     for (let from = 0; from < rows.length; ) {
       const part = this.#partFor((rows[from] as CountedRow)[0], starts);
       const end = Math.min(
@@ -161,8 +171,15 @@ export class IndexWriter {
     }
   }
 
-  /** Drops the parts whose events have ids up to this one. */
+  #addBlock(rows: readonly CountedRow[]): void {
+    const maxAt = rows.reduce((max, [, at]) => Math.max(max, at), Number.NEGATIVE_INFINITY);
+    const [first, last] = [rows[0]?.[0] ?? 0, rows.at(-1)?.[0] ?? 0];
+    this.#db.prepare('INSERT OR REPLACE INTO indexBlocks VALUES (?, ?, ?)').run(first, last, maxAt);
+  }
+
+  /** Drops the parts and the blocks whose events have ids up to this one. */
   drop(upTo: number): void {
+    this.#db.prepare('DELETE FROM indexBlocks WHERE last <= ?').run(upTo);
     const old = arrays(this.#db, 'SELECT number FROM indexParts WHERE last <= ?', upTo) as [number][];
     for (const [number] of old) {
       this.#db.exec(`DROP TABLE ${name(number)}`);
@@ -255,6 +272,23 @@ export class EventIndex {
     return (arrays(this.#db, sql, clampAt(from), clampAt(to)) as PartRow[]).map(
       ([number, first, last, minAt, maxAt, digits]) => ({ number, first, last, minAt, maxAt, digits: digits === 1 }),
     );
+  }
+
+  /** Gives spans of a part's ids, ascending, outside of which nothing happened at or after a time: what no block tells of is in one. */
+  *blocks({ first, last }: IndexPart, sinceMs: number): Iterable<{ readonly after: number; readonly last: number }> {
+    const sql =
+      'SELECT first, last, maxAt FROM indexBlocks WHERE first > ? AND first <= ? AND last >= ? ORDER BY first';
+    let after = first - 1;
+    for (const [from, to, maxAt] of arrays(this.#db, sql, first - BLOCK_EVENTS, last, first) as [
+      number,
+      number,
+      number,
+    ][]) {
+      if (from > after + 1) yield { after, last: from - 1 };
+      if (maxAt >= sinceMs) yield { after: Math.max(after, from - 1), last: Math.min(to, last) };
+      after = to;
+    }
+    if (after < last) yield { after, last };
   }
 
   /** Gives the ids of a part's events that a query may mean, newest first. */

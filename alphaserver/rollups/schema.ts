@@ -1,7 +1,7 @@
 /** `rollups.db`: its tables, one step a version, and how it is opened. */
 import { join } from 'node:path';
 import { type Database, migrate, openForWriting } from '../store/database.ts';
-import { INDEX_DIGITS, INDEX_TABLE } from './event-index.ts';
+import { INDEX_BLOCKS, INDEX_DIGITS, INDEX_TABLE } from './event-index.ts';
 
 /** Its name in the store's folder. */
 export const ROLLUPS_FILE = 'rollups.db';
@@ -59,6 +59,10 @@ export const MIGRATIONS: readonly string[] = [
   // Parts from now on find networks of any length.
   `
   ${INDEX_DIGITS};
+  `,
+  // Events from now on are in blocks.
+  `
+  ${INDEX_BLOCKS};
   `,
 ];
 

@@ -106,6 +106,7 @@ function contents(folder: string): Record<string, unknown[][]> {
        FROM ${buckets} LEFT JOIN rollups.met m ON m.id = t.id ORDER BY 1, 2, 3, 4`,
     ),
     facts: rows(db, 'SELECT * FROM rollups.facts'),
+    blocks: rows(db, 'SELECT * FROM rollups.indexBlocks'),
     parts: rows(db, 'SELECT * FROM rollups.indexParts'),
   };
   db.close();

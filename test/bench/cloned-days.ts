@@ -275,6 +275,9 @@ class DayCloner {
   #addIndex(copy: number): void {
     const first = this.#day.firstId + copy * this.#count;
     const movedMs = copy * DAY_MS;
+    const { firstId } = this.#day;
+    this.#rollups.exec(`INSERT INTO indexBlocks SELECT first + ${copy * this.#count}, last + ${copy * this.#count}, maxAt + ${movedMs} FROM indexBlocks
+      WHERE first >= ${firstId} AND last < ${firstId + this.#count}`);
     const parts = arrays(this.#rollups, 'SELECT part, count(*), min(at), max(at) FROM words GROUP BY part') as [
       ...[part: number, events: number, minAt: number, maxAt: number],
     ][];

@@ -57,31 +57,31 @@ export function agentsAfter(db: Database, after: number, limit: number): LedgerF
 /** The sums over the agents of one state. */
 const SUMS = {
   agents: 'count(*)',
-  sent: "sum(max(lastSeq, coalesce(report ->> 'sentSeq', 0)))",
-  waiting: "sum(max(0, coalesce(report ->> 'sentSeq', 0) - lastSeq))",
+  sent: 'sum(max(lastSeq, coalesce(sentSeq, 0)))',
+  waiting: 'sum(max(0, coalesce(sentSeq, 0) - lastSeq))',
   stored: 'sum(stored)',
   repeats: 'sum(repeats)',
   gaps: 'sum(gaps)',
-  declaredLost: "coalesce(sum(report ->> 'declaredLost'), 0)",
-  linesRead: "coalesce(sum(report ->> 'linesRead'), 0)",
-  linesUnknown: "coalesce(sum(report ->> 'linesUnknown'), 0)",
-  linesForged: "coalesce(sum(report ->> 'linesForged'), 0)",
-  behindBytes: "coalesce(sum(report ->> 'behindBytes'), 0)",
+  declaredLost: 'coalesce(sum(declaredLost), 0)',
+  linesRead: 'coalesce(sum(linesRead), 0)',
+  linesUnknown: 'coalesce(sum(linesUnknown), 0)',
+  linesForged: 'coalesce(sum(linesForged), 0)',
+  behindBytes: 'coalesce(sum(behindBytes), 0)',
 } as const satisfies Record<Exclude<keyof LedgerTotals, 'states'>, string>;
 type Sum = keyof typeof SUMS;
 const NAMES = Object.keys(SUMS) as Sum[];
 
-/** The sums over all agents, and how many are in each state; a silent agent counts as silent alone. Each report is read once. */
+/** The sums over all agents, and how many are in each state; a silent agent counts as silent alone. */
 export function ledgerTotals(db: Database, nowMs: number): LedgerTotals {
   const rows = db
     .prepare(
-      `SELECT CASE WHEN lastSeen <= ? THEN 'agent silent' ELSE coalesce(report ->> 'state', 'unknown') END AS state,
+      `SELECT CASE WHEN lastSeen <= ? THEN 'agent silent' ELSE coalesce(state, 'unknown') END AS standing,
          ${NAMES.map((name) => `${SUMS[name]} AS ${name}`).join(', ')} FROM agents GROUP BY 1`,
     )
-    .all(nowMs - SILENT_AFTER_MS) as unknown as (Record<Sum, number> & { readonly state: string })[];
+    .all(nowMs - SILENT_AFTER_MS) as unknown as (Record<Sum, number> & { readonly standing: string })[];
   const sums = Object.fromEntries(NAMES.map((name) => [name, rows.reduce((sum, row) => sum + row[name], 0)]));
   const none = Object.fromEntries([...AGENT_STATES, 'unknown', 'agent silent'].map((state) => [state, 0]));
-  const states = { ...none, ...Object.fromEntries(rows.map(({ state, agents }) => [state, agents])) };
+  const states = { ...none, ...Object.fromEntries(rows.map(({ standing, agents }) => [standing, agents])) };
   return { ...(sums as Record<Sum, number>), states };
 }
 
@@ -92,12 +92,12 @@ export function coverageCounts(db: Database, silentMs: number, away: readonly st
   const rows = db
     .prepare(
       `SELECT CASE WHEN a.lastSeen <= ? OR a.uuid IN (SELECT value FROM json_each(?)) THEN 'agent silent'
-           ELSE coalesce(a.report ->> 'state', 'unknown') END AS state, sum(h.n) AS n
+           ELSE coalesce(a.state, 'unknown') END AS standing, sum(h.n) AS n
        FROM (SELECT agent, count(*) AS n FROM hosts GROUP BY agent) h JOIN agents a ON a.id = h.agent GROUP BY 1`,
     )
-    .all(silentMs, JSON.stringify(away)) as { state: string; n: number }[];
+    .all(silentMs, JSON.stringify(away)) as { standing: string; n: number }[];
   const counts = { live: 0, late: 0, blind: 0 };
-  for (const { state, n } of rows) counts[coverageOf(state)] += n;
+  for (const { standing, n } of rows) counts[coverageOf(standing)] += n;
   return counts;
 }
 

@@ -80,8 +80,8 @@ const hostFigures = (db: Database): HostFigures[] =>
 const agentFigures = (db: Database): AgentFigures[] =>
   db
     .prepare(
-      `SELECT uuid AS agent, host, gaps, max(0, coalesce(report ->> 'sentSeq', 0) - lastSeq) AS waiting,
-         coalesce(report ->> 'linesUnknown', 0) AS linesUnknown, coalesce(report ->> 'declaredLost', 0) AS declaredLost
+      `SELECT uuid AS agent, host, gaps, max(0, coalesce(sentSeq, 0) - lastSeq) AS waiting,
+         coalesce(linesUnknown, 0) AS linesUnknown, coalesce(declaredLost, 0) AS declaredLost
        FROM agents ORDER BY host`,
     )
     .all() as unknown as AgentFigures[];

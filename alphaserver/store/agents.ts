@@ -1,6 +1,7 @@
 /** Holds agents and hosts in memory, as the store has them: what every append needs, without a read from the disk. */
 import type { AgentReport } from '../../protocol/report.ts';
 import type { Database, Statement } from './database.ts';
+import { REPORT_COLUMNS } from './schema.ts';
 import type { AgentRecord, BindingChange, OpenList } from './store.ts';
 
 /** A row of `agents`. */
@@ -30,6 +31,15 @@ export type AgentLook = Pick<
   OpenList,
   'at' | 'sessions' | 'confirmedAt' | 'blind' | 'unexplained' | 'loginGraceSeconds'
 >;
+
+/** The columns of an AgentRow. Those of REPORT_COLUMNS are for queries alone. */
+const COLUMNS = [
+  ...(['id', 'uuid', 'host', 'firstSeen', 'lastSeen', 'lastSeq', 'stored', 'repeats', 'gaps', 'report'] as const),
+  ...(['reportedAt', 'identity', 'endedAt', 'cloneAt', 'lastEnd', 'looked'] as const),
+] satisfies readonly (keyof AgentRow)[];
+const WRITTEN = [...COLUMNS, ...REPORT_COLUMNS];
+/** What never changes once a row is there. */
+const FIXED: readonly string[] = ['id', 'uuid', 'firstSeen'];
 
 const isoOrNull = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
@@ -120,7 +130,9 @@ export class Agents {
   constructor(db: Database) {
     this.#db = db;
     const { agents, hosts } = this.#tables;
-    for (const row of db.prepare('SELECT * FROM agents ORDER BY id').iterate() as Iterable<unknown>) {
+    for (const row of db
+      .prepare(`SELECT ${COLUMNS.join(', ')} FROM agents ORDER BY id`)
+      .iterate() as Iterable<unknown>) {
       const agent = { ...(row as AgentRow) };
       agents.set(agent.uuid, agent);
       this.#tables.lastAgent = agent.id;
@@ -135,7 +147,7 @@ export class Agents {
     this.#tables.lastAgent = Math.max(this.#tables.lastAgent, lastOf(FORGOTTEN.agents));
     this.#tables.lastHost = Math.max(this.#tables.lastHost, lastOf(FORGOTTEN.hosts));
     this.#statements = {
-      forgottenAgent: db.prepare(`SELECT * FROM ${FORGOTTEN.agents} WHERE uuid = ?`),
+      forgottenAgent: db.prepare(`SELECT ${COLUMNS.join(', ')} FROM ${FORGOTTEN.agents} WHERE uuid = ?`),
       forgottenHost: db.prepare(`SELECT * FROM ${FORGOTTEN.hosts} WHERE name = ?`),
       agentCounts: db.prepare(
         'UPDATE agents SET lastSeen = ?, lastSeq = ?, stored = ?, repeats = ?, gaps = ? WHERE id = ?',
@@ -145,11 +157,10 @@ export class Agents {
       ),
       // DO UPDATE, since REPLACE would delete the row and its key in the index, and write both again.
       agent: db.prepare(
-        `INSERT INTO agents (id, uuid, host, firstSeen, lastSeen, lastSeq, stored, repeats, gaps, report, reportedAt,
-           identity, endedAt, cloneAt, lastEnd, looked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET host = excluded.host,
-         lastSeen = excluded.lastSeen, lastSeq = excluded.lastSeq, stored = excluded.stored, repeats = excluded.repeats,
-         gaps = excluded.gaps, report = excluded.report, reportedAt = excluded.reportedAt, identity = excluded.identity,
-         endedAt = excluded.endedAt, cloneAt = excluded.cloneAt, lastEnd = excluded.lastEnd, looked = excluded.looked`,
+        `INSERT INTO agents (${WRITTEN.join(', ')}) VALUES (${WRITTEN.map(() => '?').join(', ')}) ON CONFLICT (id) DO UPDATE SET
+         ${WRITTEN.filter((name) => !FIXED.includes(name))
+           .map((name) => `${name} = excluded.${name}`)
+           .join(', ')}`,
       ),
       host: db.prepare(
         `INSERT INTO hosts (id, name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -336,24 +347,8 @@ export class PendingUpdate {
         agentCounts.run(a.lastSeen, a.lastSeq, a.stored, a.repeats, a.gaps, a.id);
         continue;
       }
-      agent.run(
-        a.id,
-        a.uuid,
-        a.host,
-        a.firstSeen,
-        a.lastSeen,
-        a.lastSeq,
-        a.stored,
-        a.repeats,
-        a.gaps,
-        a.report,
-        a.reportedAt,
-        a.identity,
-        a.endedAt,
-        a.cloneAt,
-        a.lastEnd,
-        a.looked,
-      );
+      const report = a.report === null ? null : (JSON.parse(a.report) as AgentReport);
+      agent.run(...COLUMNS.map((name) => a[name]), ...REPORT_COLUMNS.map((name) => report?.[name] ?? null));
     }
     for (const h of this.#hosts.values()) {
       if (this.#tables.hosts.has(h.name)) hostCounts.run(h.agent, h.lastSeen, h.accepted, h.failed, h.probes, h.id);

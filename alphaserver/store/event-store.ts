@@ -11,7 +11,7 @@ import { readFact, writeFact } from './facts.ts';
 import { type OpenFolder, openFolder, usable, WAL_LIMIT_PAGES } from './folder.ts';
 import { fillOldLogins } from './old-logins.ts';
 import { deleteUpTo } from './retention.ts';
-import { LOGINS_VERSION, MIGRATIONS } from './schema.ts';
+import { FILL_REPORTS, LOGINS_VERSION, MIGRATIONS } from './schema.ts';
 import { SessionWriter } from './sessions.ts';
 import type {
   AgentBatch,
@@ -316,6 +316,8 @@ export class EventStore implements Store {
     const agent = '(SELECT id FROM agents WHERE uuid = :agent)';
     const ofHost = '(SELECT id FROM hosts WHERE name = :host)';
     insert('agents', agents, {});
+    // Copied by a version that had no columns for them.
+    this.db.exec(FILL_REPORTS);
     insert('sessions', sessions, { agent, host: ofHost });
     insert('gaps', gaps, { agent });
     insert('shapes', shapes, { agent });

@@ -1,5 +1,20 @@
 /** The tables of `asgard.db`, one step a version: a store of an older version is brought up step by step. */
 
+import type { AgentReport } from '../../protocol/report.ts';
+
+/** Columns of `agents` that hold what the agent's report says under the same name; null without a report. */
+export const REPORT_COLUMNS = [
+  'state',
+  'sentSeq',
+  'linesRead',
+  'linesUnknown',
+  'linesForged',
+  'declaredLost',
+  'behindBytes',
+] as const satisfies readonly (keyof AgentReport)[];
+/** Fills these columns from the reports. */
+export const FILL_REPORTS = `UPDATE agents SET ${REPORT_COLUMNS.map((name) => `${name} = report ->> '${name}'`).join(', ')}`;
+
 /**
  * The tables of `asgard.db`. Times are Unix milliseconds; `outcome` is an index into OUTCOMES, `trust` one into TRUSTS, `seq`
  * the number that the agent gave the event. Tables of events (`event-tables.ts`) have no
@@ -213,6 +228,13 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX keyUsesByUser ON keyUses (user, key);
   CREATE INDEX keyUsesByHost ON keyUses (host, key);
   DELETE FROM storeFacts WHERE name IN ('keyUses', 'openSessions');
+  `,
+  // What reports of agents count, in columns of their own: the ledger would read twenty thousand of them as JSON for its sums.
+  `
+  ${['agents', 'forgottenAgents']
+    .flatMap((table) => REPORT_COLUMNS.map((column) => `ALTER TABLE ${table} ADD COLUMN ${column}`))
+    .join('; ')};
+  ${FILL_REPORTS};
   `,
 ];
 

@@ -74,6 +74,10 @@ export class Sshd {
       daemon: [...program, '-D', '-f', join(folder, 'config'), ...log],
       socket: [
         ...['systemd-socket-activate', '--accept', '--inetd', `--listen=${address}:${port}`],
+        // As systemd does, for which it stands. It has the kernel end its children with itself, each sshd's monitor alone; and a
+        // monitor that leads no process group does not end its unprivileged process after LoginGraceTime. What a monitor leaves
+        // behind before a login keeps the client's connection for ever.
+        ...['setpriv', '--pdeathsig', 'clear', 'setsid'],
         ...[...program, '-i', '-f', join(folder, 'config'), ...log],
       ],
       container: [...program, '-D', '-e', '-f', join(folder, 'config')],
@@ -151,6 +155,27 @@ const scan = ({ port, address }: Sshd, within: readonly string[]): [string, stri
   const [program = '', ...args] = [...within, 'ssh-keyscan', '-p', String(port), address];
   return [program, args];
 };
+
+/** Stops a process, and resolves once it does nothing more; false where it has ended. */
+export async function stopped(pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 'SIGSTOP');
+  } catch {
+    return false;
+  }
+  const state = (): string => {
+    try {
+      return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.[0] ?? 'X';
+    } catch {
+      return 'X';
+    }
+  };
+  await until(
+    () => 'TZX'.includes(state()),
+    () => `process ${pid} stops`,
+  );
+  return state() === 'T';
+}
 
 /** The processes that a process has started. */
 export function childrenOf(pid: number): number[] {

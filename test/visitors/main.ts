@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Random } from '../demo/random.ts';
-import { has } from '../e2e/machine.ts';
+import { has, outcome } from '../e2e/machine.ts';
 import { Pair, type Program } from '../programs.ts';
 import { Door, GRACE_SECONDS, type Session } from './door.ts';
 import { Crowd, VISITORS } from './visitors.ts';
@@ -49,6 +49,8 @@ else console.log('*** LEFT OUT: an sshd of another release (--root) ***');
 const crowd = new Crowd(random, pair.folder);
 const counts = new Map<string, number>();
 const counted = (name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
+/** What was done to the programs, and when: shown where something is wrong. */
+const done: string[] = [];
 let isOver = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {
@@ -91,6 +93,12 @@ async function watch(): Promise<void> {
     const found = await alerts().catch(() => []);
     if (found.length === 0) continue;
     faults.push(...found.map(({ summary, openedAt }) => `${openedAt} ${summary}`));
+    // Which processes hold the connections now, and whose children they are.
+    for (const { name, sshd } of doors) {
+      const held = outcome('ss', ['-Htnpe', 'state', 'established', `( sport = :${sshd.port} )`]);
+      faults.push(`${name}, connections: ${held.stdout}`);
+    }
+    faults.push(outcome('ps', ['-eo', 'pid,ppid,stat,lstart,args']).stdout);
     isOver = true;
   }
 }
@@ -103,36 +111,46 @@ async function visit(door: Door): Promise<void> {
   }
 }
 
-const DEEDS: Readonly<Record<string, () => boolean | Promise<boolean>>> = {
+/** What is done to the programs. Each says to which of them; null where it was not done. */
+const DEEDS: Readonly<Record<string, () => string | null | Promise<string | null>>> = {
   'an agent is killed': async () => {
     const door = random.pick(doors as [Door, ...Door[]]);
     await door.agent?.end(random.pick(['SIGKILL', 'SIGTERM']));
     await pause(random.whole(0, 15_000));
     door.startAgent();
-    return true;
+    return door.name;
   },
   'the server is killed': async () => {
     await server.end(random.pick(['SIGKILL', 'SIGTERM']));
     await pause(random.whole(0, 10_000));
     // It is not waited for: on a busy machine it takes long to start, and the visitors come all the same.
     server = pair.server({ LOG_LEVEL: 'warn' });
-    return true;
+    return 'server';
   },
   "an sshd's listener is killed": async () => {
-    const { sshd } = random.pick(doors as [Door, ...Door[]]);
-    sshd.end(random.pick(['SIGKILL', 'SIGTERM', 'SIGTERM']));
+    const { sshd, name } = random.pick(doors as [Door, ...Door[]]);
+    const signal = random.pick<NodeJS.Signals>(['SIGKILL', 'SIGTERM', 'SIGTERM']);
+    sshd.end(signal);
     await pause(random.whole(500, 5_000));
     sshd.resume();
-    return true;
+    return `${name} ${signal}`;
   },
-  'a log is renamed': () => random.pick(doors as [Door, ...Door[]]).renameLog(),
+  'a log is renamed': () => {
+    const door = random.pick(doors as [Door, ...Door[]]);
+    return door.renameLog() ? door.name : null;
+  },
 };
 
 async function disturb(): Promise<void> {
   while (!isOver) {
     await pause(random.whole(5_000, 30_000));
     const name = random.pick(Object.keys(DEEDS) as [string, ...string[]]);
-    if (!isOver && (await DEEDS[name]?.())) counted(name);
+    if (isOver) return;
+    const begun = new Date().toISOString();
+    const what = await DEEDS[name]?.();
+    if (typeof what !== 'string') continue;
+    counted(name);
+    done.push(`${begun} to ${new Date().toISOString()} ${name}: ${what}`);
   }
 }
 
@@ -186,6 +204,7 @@ const lastedS = Math.round((performance.now() - begunMs) / 1_000);
 console.log(
   `${lastedS} s, ${doors.length} sshds; ${faults.length} faults${faults.map((fault) => `\n  ${fault}`).join('')}`,
 );
+if (faults.length > 0) console.log(done.slice(-SHOWN_LINES).join('\n'));
 if (faults.length > 0)
   for (const { name, sshd } of doors)
     console.log(

@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../demo/random.ts';
-import { childrenOf, descendantsOf } from '../e2e/sshd.ts';
+import { childrenOf, descendantsOf, stopped } from '../e2e/sshd.ts';
 import type { Door } from './door.ts';
 
 /** A stranger who stays as long as sshd lets it, and a minute more. */
@@ -155,18 +155,23 @@ export const VISITORS: Readonly<Record<string, Visitor>> = {
     setTimeout(() => client.kill(), crowd.random.whole(10_000, 120_000)).unref();
     return true;
   },
-  'a process of sshd that is killed': (crowd, door) => {
+  'a process of sshd that is killed': async (crowd, door) => {
     const children = childrenOf(door.sshd.pid);
     const [one] = children.length === 0 ? [] : [crowd.random.pick(children as [number, ...number[]])];
-    if (one === undefined) return false;
+    // Never the monitor alone: what it leaves behind before a login, nothing ends. It must start nobody meanwhile.
+    if (one === undefined || !(await stopped(one))) return false;
     const others = descendantsOf(one);
-    // Never the monitor alone: what it leaves behind before a login, nothing ends.
     for (const pid of others.length > 0 && crowd.random.chance(0.5) ? others : [...others, one])
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
         // It has ended by itself.
       }
+    try {
+      process.kill(one, 'SIGCONT');
+    } catch {
+      // It was killed.
+    }
     return true;
   },
 };

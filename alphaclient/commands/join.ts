@@ -1,7 +1,18 @@
 /** `alphaclient join`: gets this host a certificate of its own, writes the agent's settings, and starts its service where there is one. */
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -49,13 +60,13 @@ export async function joinCommand(given: JoinGiven): Promise<number> {
   const parts = readJoinCode(code);
   if (parts === null) throw new UserError('this is no code: alphaserver enroll prints one of 44 characters');
   const host = config.name ?? hostname();
+  const state = resolve(config.stateFolder);
+  const file = env['SETTINGS_DEFAULTS'] ?? join(state, '.env');
+  checkWritable(state, file);
   const { request: csr, key } = await makeRequest(host.slice(0, 64));
   const joined = await joinServer({ server, code, parts, host, csr });
   const name = new X509Certificate(joined.certificate).subject.replace(/^CN=/, '');
-  makeFolder(config.stateFolder);
-  const state = resolve(config.stateFolder);
   asOwnerOf(state, () => writeFiles(state, joined, key));
-  const file = env['SETTINGS_DEFAULTS'] ?? join(state, '.env');
   writeSettings(file, state, settingsFor(given, name, state));
   stdout.write(`Joined ${escapeText(`${server.host}:${server.port} as ${name}; settings are in ${file}`)}\n`);
   const unit = env['SETTINGS_SERVICE'] ?? '';
@@ -64,6 +75,55 @@ export async function joinCommand(given: JoinGiven): Promise<number> {
     return 0;
   }
   return started(unit, state, given);
+}
+
+/** What is to be done about a file that cannot be written, by the system's code. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  EACCES: 'run it as root, or as the user to whom that belongs',
+  EPERM: 'run it as root, or as the user to whom that belongs',
+  EROFS: 'make that file system writable',
+  ENOSPC: 'make room on that disk',
+  EDQUOT: 'make room in the quota of this user',
+};
+/** Room that must be there: more than the settings, or a certificate with its key, take. */
+const TRIED_BYTES = 16_384;
+
+/**
+ * Writes where the identity and the settings will stand, and takes it away again. A code is good for one host: one that cannot keep
+ * what it gets must not use it up. Throws a UserError that says what to do.
+ */
+function checkWritable(state: string, file: string): void {
+  const attempt = (path: string, what: string, work: () => void): void => {
+    try {
+      work();
+    } catch (cause) {
+      const { code = '', message } = cause as NodeJS.ErrnoException;
+      const remedy = REMEDIES[code] === undefined ? '' : `: ${REMEDIES[code]}`;
+      throw new UserError(
+        `${what} cannot be written to ${path} (${message})${remedy}; nothing was sent, the code is still good`,
+        1,
+        { cause },
+      );
+    }
+  };
+  attempt(state, 'the identity of this host', () => {
+    makeFolder(state);
+    asOwnerOf(state, () => writeAndDelete(state));
+  });
+  attempt(file, 'the settings', () => {
+    mkdirSync(dirname(file), { recursive: true });
+    if (existsSync(file)) closeSync(openSync(file, 'r+'));
+    else writeAndDelete(dirname(file));
+  });
+}
+
+function writeAndDelete(folder: string): void {
+  const file = join(folder, `.join-${process.pid}`);
+  try {
+    writeFileSync(file, Buffer.alloc(TRIED_BYTES), { flag: 'wx', mode: 0o600, flush: true });
+  } finally {
+    rmSync(file, { force: true });
+  }
 }
 
 /** Takes the code from where it is given, and asks for it where it is not: what is typed there is in no shell's history. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -79,6 +79,34 @@ test('the settings go where a package has them, also where no other package made
   joining.child.stdin?.end(await enroll('web-01'));
   assert.equal(await joining.ended, 0, joining.said);
   assert.match(readFileSync(file, 'utf8'), /^ALPHACLIENT_SERVER=tls:\/\/127\.0\.0\.1:\d+$/m);
+});
+
+test('a host that cannot keep what it gets does not use up its code', async (context) => {
+  const { pair, enroll } = await authorized(context);
+  const state = join(pair.folder, 'agent');
+  const code = await enroll('--count', '1');
+  const joins = async (settings: Record<string, string>): Promise<{ code: number | null; said: string }> => {
+    const program = pair.add(new Program('alphaclient/main.ts', settings, ['join', `127.0.0.1:${pair.port}`]));
+    program.child.stdin?.end(`${code}\n`);
+    return { code: await program.ended, said: program.said };
+  };
+  const notFolder = join(pair.folder, 'file');
+  writeFileSync(notFolder, '');
+  const folder = join(pair.folder, 'folder');
+  mkdirSync(folder);
+  const settings = await joins({ ALPHACLIENT_STATE: state, SETTINGS_DEFAULTS: join(notFolder, 'agent.env') });
+  assert.match(settings.said, /the settings cannot be written to .*; nothing was sent, the code is still good/);
+  const aFolder = await joins({ ALPHACLIENT_STATE: state, SETTINGS_DEFAULTS: folder });
+  assert.match(aFolder.said, /the settings cannot be written to .*; nothing was sent, the code is still good/);
+  const identity = await joins({ ALPHACLIENT_STATE: join(notFolder, 'agent') });
+  assert.match(identity.said, /the identity of this host cannot be written to .*; nothing was sent/);
+  assert.deepEqual([settings.code, aFolder.code, identity.code], [1, 1, 1]);
+  const right = await joins({ ALPHACLIENT_STATE: state, SETTINGS_DEFAULTS: join(folder, 'agent.env') });
+  assert.equal(right.code, 0, right.said);
+  assert.deepEqual(
+    readdirSync(state).filter((name) => name.startsWith('.join')),
+    [],
+  );
 });
 
 test('a code in a file works once, and each refusal says why', async (context) => {

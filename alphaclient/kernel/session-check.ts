@@ -249,11 +249,13 @@ export class SessionCheck {
 
   /**
    * Tells whether a session that is not among the connections is over. One that never was may be of an sshd in another network
-   * namespace, unless it began while this looked, others of its host were there, and its process is not.
+   * namespace, unless others of its host were there and its process is not. Where the log has no process ids, it must have begun
+   * while this looked.
    */
   #isOver(session: Connection, { isProcess }: LogView): boolean {
     if (session.isConfirmed) return true;
-    return this.#beganMeanwhile(session) && this.#confirmedHosts.has(session.host) && !isProcess(session.pid);
+    if (!this.#confirmedHosts.has(session.host) || isProcess(session.pid)) return false;
+    return session.pid > 0 || this.#beganMeanwhile(session);
   }
 
   #findStrangers(

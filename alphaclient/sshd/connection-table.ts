@@ -96,6 +96,7 @@ export class ConnectionTable {
   readonly #byIp = new HashChains();
   /** The hash of each connection's address, by slot. */
   #ipHashes = new Int32Array(0);
+  readonly #bySession = new Map<number, Connection>();
   readonly #byHostName = new Map<string, Connection[]>();
   /** By user, those of which a name is known and no address: the name that DNS gave may be any address. */
   readonly #byUser = new Map<string, Connection[]>();
@@ -191,6 +192,11 @@ export class ConnectionTable {
     return this.#sessions;
   }
 
+  /** The session of this number. */
+  bySession(session: number): Connection | undefined {
+    return this.#bySession.get(session);
+  }
+
   /** Counts a connection as a session from now on. Gives the session that is evicted when there are too many, or null. */
   promote(connection: Connection): Connection | null {
     if (connection.isSession) return null;
@@ -200,6 +206,7 @@ export class ConnectionTable {
     connection.isSession = true;
     if (connection.session === 0) connection.session = this.#lastSession + 1;
     this.#lastSession = Math.max(this.#lastSession, connection.session);
+    this.#bySession.set(connection.session, connection);
     const ofHost = (this.#sessionsOfHost.get(connection.host) ?? 0) + 1;
     this.#sessionsOfHost.set(connection.host, ofHost);
     let evicted: Connection | null = null;
@@ -218,7 +225,10 @@ export class ConnectionTable {
     const { slot, isSession } = connection;
     if (slot < 0) return;
     this.#unindex(connection);
-    if (isSession) this.#sessionsOfHost.set(connection.host, (this.#sessionsOfHost.get(connection.host) ?? 1) - 1);
+    if (isSession) {
+      this.#sessionsOfHost.set(connection.host, (this.#sessionsOfHost.get(connection.host) ?? 1) - 1);
+      if (this.#bySession.get(connection.session) === connection) this.#bySession.delete(connection.session);
+    }
     (isSession ? this.#sessions : this.#open).remove(connection);
     if (!isSession) this.#listener?.removed(connection.age);
     this.#bySlot[slot] = null;

@@ -4,13 +4,13 @@
  */
 
 import type { EndCause } from '../../protocol/session.ts';
-import { Connection, hasNamedUser, isDecided } from './connection.ts';
+import { Connection, hasNamedUser, isDecided, isLogin } from './connection.ts';
 import type { ConnectionListener, NumberedConnection } from './connection-changes.ts';
 import { canOpen, isAnother } from './connection-match.ts';
 import { ConnectionTable, endsAs, isAny, type SavedTracker } from './connection-table.ts';
 import { type EventListener, EventOutput, type LocatedEvent, showsFailure } from './events.ts';
 import { detached } from './latin1.ts';
-import type { LineContext } from './line-context.ts';
+import type { LineContext, Where } from './line-context.ts';
 import { isDecision, isFromPamModule, isOfSession, type ParsedMessage } from './message-types.ts';
 import { REPEAT_LIMIT } from './repeats.ts';
 import { endOf, type SessionListener, unknownEndOf } from './session-changes.ts';
@@ -139,7 +139,7 @@ export class ConnectionTracker {
     if (message.beforeLogin || message.needsKnownConnection)
       return message.endFollows && parent?.state === 'accepted' ? parent : undefined;
     // Another one that has not logged in may well go on: it would become two events.
-    return parent ?? table.search(host, message, isSession);
+    return parent ?? table.search(host, message, isLogin);
   }
 
   /** Opens the connection that a message is about, unless the message only goes on with one that must be known already. */
@@ -335,7 +335,7 @@ export class ConnectionTracker {
 
   /** Ends a session of which no line says that it is over. Nothing happens where it is followed no more. */
   endSession(session: number, cause: EndCause, ms: number): void {
-    const found = [...this.#table.eachSession()].find((one) => one.session === session);
+    const found = this.#table.bySession(session);
     if (found !== undefined) this.#discard(found, { ms, line: 0 }, cause);
   }
 
@@ -400,6 +400,11 @@ export class ConnectionTracker {
     this.#closeThose((one) => nowMs - one.readMs > OPEN_LIMIT_MS);
   }
 
+  /** True while there is a connection, or a session about to end, that `expire` may close. */
+  get isWaiting(): boolean {
+    return this.#table.size + this.#waiting.length > 0;
+  }
+
   #closeThose(isOver: (connection: Connection) => boolean): void {
     // Closing one may remove another.
     for (const one of [...this.#table].filter(isOver)) if (this.#table.has(one)) this.#close(one);
@@ -457,9 +462,5 @@ export class ConnectionTracker {
   }
 }
 
-/** The end of a session: the moment (Unix milliseconds by the log, or NaN), and the line. */
-type Where = Pick<LineContext, 'ms' | 'line'>;
-
 /** A text of a message as a connection keeps it: the message is part of its chunk of the log, which would be kept with it. */
 const kept = (text: string | null): string | null => (text === null ? null : detached(text));
-const isSession = ({ state }: Connection): boolean => state === 'accepted';

@@ -96,6 +96,11 @@ export function hasNamedUser(connection: Connection): boolean {
   return connection.user !== null || isDecided(connection);
 }
 
+/** True for a session without an end. */
+export function isLogin({ state }: Connection): boolean {
+  return state === 'accepted';
+}
+
 type SavedField = Exclude<keyof Connection, 'isWaiting' | 'slot' | 'age' | 'isSession' | 'older' | 'newer'>;
 const isText = (value: unknown): boolean => value === null || typeof value === 'string';
 const isNumber = (value: unknown): boolean => typeof value === 'number';

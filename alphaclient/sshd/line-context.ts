@@ -16,3 +16,6 @@ export interface LineContext {
   nowMs: number;
   trust: Trust;
 }
+
+/** The end of a session: the moment (Unix milliseconds by the log, or NaN), and the line. */
+export type Where = Pick<LineContext, 'ms' | 'line'>;

@@ -394,7 +394,7 @@ export class Reader {
   }
 
   /** The connections and sessions that are known. */
-  get connections(): Pick<ConnectionTracker, 'table' | 'endSession'> {
+  get connections(): Pick<ConnectionTracker, 'table' | 'endSession' | 'isWaiting'> {
     return this.#tracker;
   }
 

@@ -135,7 +135,16 @@ describe('a session that was over before the kernel was asked', () => {
     assert.deepEqual(one.ended, [[2, 'gone', 20]]);
   });
 
-  it('is not, where its process is there, where it is of another host, or where it began before the first look of all', () => {
+  it('is gone, too, where it began and ended before the first look of all, and its process is not there', () => {
+    const one = new Simulation();
+    one.sessions = [logged(1, { pid: 4_700 }), logged(2, { pid: 4_711 }), logged(3, { pid: 4_712 })];
+    one.kernel = [there(1)];
+    one.view = { isProcess: (pid) => pid === 4_711 };
+    one.look(20);
+    assert.deepEqual(one.ended, [[3, 'gone', 10]]);
+  });
+
+  it('is not, where its process is there, where it is of another host, or where it began before the first look of all and has no pid', () => {
     const one = new Simulation();
     one.sessions = [logged(1), logged(2)];
     one.kernel = [there(1)];

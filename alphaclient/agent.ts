@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { LoginEvent } from '../protocol/event.ts';
 import { type AgentReport, type AgentState, releaseFrom } from '../protocol/report.ts';
 import type { Logger } from '../service/logger.ts';
+import { Ticker } from '../service/ticker.ts';
 import type { EventHosts } from './event-host.ts';
 import type { Chunk, LogSource } from './log/source.ts';
 import { OutboxError } from './outbox/database.ts';
@@ -16,8 +17,6 @@ import type { EndedSession, SessionChanges } from './sshd/session-changes.ts';
 import { SshdReleaseWatch } from './sshd/sshd-release.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
-/** The interval at which connections are expired on a quiet log, and acknowledged rows deleted. */
-const MAINTENANCE_EVERY_MS = 1_000;
 /** The delay before a failed commit is retried. */
 const RETRY_MS = 1_000;
 /** A full outbox must drain by this share of its limit before reading goes on, so that the state does not flap. */
@@ -40,6 +39,10 @@ export interface AgentOptions {
   readonly now: () => number;
   /** Called after each commit, with what was committed. */
   readonly onCommit?: (result: ReadResult) => void;
+  /**
+   * With its ticks, one each second, connections are expired on a quiet log, and acknowledged rows deleted; default: one of its own.
+   */
+  readonly ticker?: Ticker;
 }
 
 /** The name under which the outbox keeps what the log says of its sshd's release. */
@@ -52,7 +55,7 @@ export class Agent {
   readonly #release: SshdReleaseWatch;
   #uplink: Uplink | null = null;
   #position: ReadResult['position'];
-  #maintenanceTimer: NodeJS.Timeout | null = null;
+  #endMaintenance: () => void = () => {};
   /** The end of the queued work: reads and expiries are committed one after the other, also while commits fail. */
   #queue: Promise<void> = Promise.resolve();
   #queued = 0;
@@ -78,7 +81,7 @@ export class Agent {
   async run(uplink: Uplink): Promise<void> {
     this.#uplink = uplink;
     uplink.onAck(() => this.#wakeUp());
-    this.#maintenanceTimer = setInterval(() => this.#maintain(), MAINTENANCE_EVERY_MS);
+    this.#endMaintenance = (this.#options.ticker ?? new Ticker()).add(() => this.#maintain());
     for (;;) {
       await this.#waitForRoom();
       if (this.#stopping) break;
@@ -88,7 +91,7 @@ export class Agent {
       // A long log is read without ever waiting for it: acknowledgements, pings and timers get their turn here.
       await setImmediate();
     }
-    clearInterval(this.#maintenanceTimer);
+    this.#endMaintenance();
     if (this.#fault !== null) throw this.#fault;
   }
 
@@ -112,15 +115,18 @@ export class Agent {
   /** Stops reading. Lines that were read and not committed are read again after the next start. */
   stop(): void {
     this.#stopping = true;
-    if (this.#maintenanceTimer) clearInterval(this.#maintenanceTimer);
+    this.#endMaintenance();
     this.#options.source.close();
     this.#wakeUp();
   }
 
   /** Returns the agent's state and totals, as they are reported to the server and by `status`. */
   report(): AgentReport {
-    const { source, outbox, reader } = this.#options;
-    const { state, behindBytes } = source.status();
+    return this.#reportOf(this.#options.source.status());
+  }
+
+  #reportOf({ state, behindBytes }: ReturnType<LogSource['status']>): AgentReport {
+    const { outbox, reader } = this.#options;
     const { lines, unknown, forged } = reader.counts();
     const { release } = this.#release;
     return {
@@ -190,8 +196,7 @@ export class Agent {
   }
 
   get #isCaughtUp(): boolean {
-    const { state } = this.#options.source.status();
-    return state === 'caught up' || state === 'log quiet';
+    return isCaughtUp(this.#options.source.status().state);
   }
 
   #endOf({ session, ms, host, user, ip, port, pid, lastedSeconds, how }: EndedSession, at: string): NumberedEnd {
@@ -296,13 +301,27 @@ export class Agent {
 
   #maintain(): void {
     this.#compact();
-    const { watch } = this.#options;
-    if (this.#queued === 0 && this.#isCaughtUp && watch.isDue(this.#options.now())) void this.#look();
-    // Connections expire only between reads, and only when the log has nothing unread, which may still end them. Until then, as
-    // after a start or while the log cannot be read, the times in the log decide.
-    if (this.#queued === 0 && this.#isCaughtUp) void this.#enqueue(() => this.#expire());
-    const { state } = this.report();
+    const { watch, source } = this.#options;
+    const status = source.status();
+    if (this.#queued === 0 && isCaughtUp(status.state)) {
+      if (watch.isDue(this.#options.now())) void this.#look();
+      // Connections expire only between reads, and only when the log has nothing unread, which may still end them. Until then, as
+      // after a start or while the log cannot be read, the times in the log decide.
+      if (this.#queued === 0 && this.#mayExpire) void this.#enqueue(() => this.#expire());
+    }
+    const { state } = this.#reportOf(status);
     if (state !== this.#reportedState) this.#uplink?.report();
     this.#reportedState = state;
   }
+
+  /** True while time alone may change something: on an idle host nothing is asked each second. */
+  get #mayExpire(): boolean {
+    const { reader, sessions, outbox } = this.#options;
+    return reader.connections.isWaiting || !sessions.isEmpty || outbox.resumed;
+  }
+}
+
+/** True where the log is read to its end. */
+function isCaughtUp(state: AgentState): boolean {
+  return state === 'caught up' || state === 'log quiet';
 }

@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { expiryFault } from '../service/files.ts';
 import type { Logger } from '../service/logger.ts';
+import { Ticker } from '../service/ticker.ts';
 import { Agent } from './agent.ts';
-import { removeHeartbeat, writeHeartbeat } from './commands/heartbeat.ts';
+import { HeartbeatWriter, removeHeartbeat } from './commands/heartbeat.ts';
 import type { ClientConfig } from './config.ts';
 import { EventHosts } from './event-host.ts';
 import { DEFAULT_LOGS, findDefaultLog } from './log/default-log.ts';
@@ -25,8 +26,8 @@ import { IdentityRenewal, identityFiles } from './uplink/identity-file.ts';
 import { PingBuilder } from './uplink/ping.ts';
 import { Uplink } from './uplink/uplink.ts';
 
-/** The time between two heartbeats and, while there is no log to follow, between two searches for one. */
-const TICK_MS = 1_000;
+/** The time between two searches for a log while there is none to follow. */
+const SEARCH_EVERY_MS = 1_000;
 /** The longest time that the server's answer to `quit` may take. */
 const QUIT_LIMIT_MS = 3_000;
 
@@ -81,6 +82,8 @@ export function run(options: RunOptions): Running {
 function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Running {
   const connect = dialer(config.servers, config.tls);
   const checkpoint = new Checkpoint(config.stateFolder);
+  const heartbeat = new HeartbeatWriter(config.stateFolder);
+  const ticker = new Ticker();
   let agent: Agent | null = null;
   let watch: SessionWatch | null = null;
   let reader = new Reader();
@@ -119,19 +122,14 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     log,
     now: Date.now,
     random: Math.random,
+    ticker,
   });
   const beat = (): void => {
     const { state, behindBytes } = report();
-    writeHeartbeat(config.stateFolder, {
-      pid: process.pid,
-      atMs: Date.now(),
-      state,
-      behindBytes,
-      connected: uplink.connected,
-    });
+    heartbeat.write({ pid: process.pid, atMs: Date.now(), state, behindBytes, connected: uplink.connected });
     checkpoint.acknowledged(outbox.acked, Date.now());
   };
-  const tick = setInterval(beat, TICK_MS);
+  const endBeats = ticker.add(beat);
   beat();
   const stopped = new AbortController();
 
@@ -162,7 +160,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     agent = new Agent(
       {
         logName,
-        source: sourceFor(logName, config, outbox, log),
+        source: sourceFor(logName, config, outbox, log, ticker),
         reader,
         sessions,
         connections,
@@ -171,6 +169,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
         outboxLimitBytes: config.outboxLimitBytes,
         log,
         now: Date.now,
+        ticker,
         onCommit: ({ log: name, position, reader: state }) =>
           checkpoint.offer(outbox.agent, Date.now(), () => outbox.stateOf(name, { position, reader: state })),
       },
@@ -185,7 +184,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     stop: async () => {
       stopped.abort();
       agent?.stop();
-      clearInterval(tick);
+      endBeats();
       await uplink.stop(QUIT_LIMIT_MS);
       checkpoint.acknowledged(outbox.acked, Number.MAX_SAFE_INTEGER);
       outbox.close();
@@ -194,11 +193,11 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
   };
 }
 
-function sourceFor(logName: string, config: ClientConfig, outbox: Outbox, log: Logger): LogSource {
+function sourceFor(logName: string, config: ClientConfig, outbox: Outbox, log: Logger, ticker: Ticker): LogSource {
   const position = outbox.bookmark(logName)?.position ?? null;
   return logName === 'journald'
     ? new JournalSource({ position, from: config.from, machineId: localMachineId(), log })
-    : new FileSource({ path: logName, from: config.from, position, log });
+    : new FileSource({ path: logName, from: config.from, position, log, ticker });
 }
 
 /** Waits until one of the default logs exists. Null when stopped before. */
@@ -211,7 +210,7 @@ async function findLog(path: string, log: Logger, signal: AbortSignal): Promise<
         `No sshd log found (looked for ${DEFAULT_LOGS.join(', ')} and the journal): set ALPHACLIENT_LOG to its path; looking again every second`,
       );
     await new Promise<void>((done) => {
-      const timer = setTimeout(done, TICK_MS);
+      const timer = setTimeout(done, SEARCH_EVERY_MS);
       signal.addEventListener('abort', () => {
         clearTimeout(timer);
         done();

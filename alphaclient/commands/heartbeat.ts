@@ -6,8 +6,11 @@ import type { AgentState } from '../../protocol/report.ts';
 const FILE = 'alive.json';
 /** The file's length. It is always overwritten in place, which succeeds on a full disk as well. */
 const LENGTH_BYTES = 256;
-/** An older heartbeat is that of an agent that died or hangs; a running one renews it every second. */
+/** An older heartbeat is that of an agent that died or hangs; a running one renews it every RENEWED_EVERY_MS. */
 export const HEARTBEAT_LIMIT_MS = 10_000;
+/** A heartbeat that says what the one before says is written after so long. */
+const RENEWED_EVERY_MS = 2_000;
+const TICK_TOLERANCE_MS = 100;
 
 /** The content of the file. */
 export interface Heartbeat {
@@ -30,6 +33,29 @@ export function writeHeartbeat(folder: string, heartbeat: Heartbeat): void {
     }
   } catch {
     // The disk is gone or read-only.
+  }
+}
+
+/** Writes the heartbeats of one agent: at once where its state is another one, else as rarely as they must be. */
+export class HeartbeatWriter {
+  readonly #folder: string;
+  #last: Heartbeat | null = null;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  write(heartbeat: Heartbeat): void {
+    const last = this.#last;
+    const isSame =
+      last !== null &&
+      last.state === heartbeat.state &&
+      last.behindBytes === heartbeat.behindBytes &&
+      last.connected === heartbeat.connected;
+    // A tick comes some milliseconds sooner or later than the second.
+    if (isSame && Math.abs(heartbeat.atMs - last.atMs) < RENEWED_EVERY_MS - TICK_TOLERANCE_MS) return;
+    this.#last = heartbeat;
+    writeHeartbeat(this.#folder, heartbeat);
   }
 }
 

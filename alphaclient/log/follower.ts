@@ -11,6 +11,7 @@ import { FolderChanges } from './folder-changes.ts';
 import { gapOfLostFile, gapOfShortCopy, gapOfUnreadableFile, UncertainCopies } from './gaps.ts';
 import { joinLines, type Lines } from './lines.ts';
 import { compareOpen } from './log-copy.ts';
+import { PathChanges } from './path-changes.ts';
 import { filesToKeep, isSkipped, type KnownFile, positionOf } from './position.ts';
 import { generations, isFileReplaced, type LogFile } from './rotation.ts';
 import type { Chunk, Gap, SourceLogger } from './source.ts';
@@ -57,6 +58,7 @@ export class Follower {
   readonly #logged = new Set<string>();
   readonly #candidates = new CandidateFiles();
   readonly #folderChanges: FolderChanges;
+  readonly #pathChanges: PathChanges;
   #tracked: TrackedFile[];
   #started: boolean;
   /** The files on the disk when they were matched last. */
@@ -78,6 +80,7 @@ export class Follower {
   constructor(options: FollowerOptions) {
     this.#options = options;
     this.#folderChanges = new FolderChanges(options.path);
+    this.#pathChanges = new PathChanges(options.path);
     this.#tracked = (options.files ?? []).map((file) => new TrackedFile(file));
     for (const tracked of this.#tracked) tracked.linkCopy(this.#tracked);
     this.#started = options.files !== null;
@@ -107,6 +110,7 @@ export class Follower {
    * log or its folder may not be read: the known files stay, and the next look tries again.
    */
   async look(nowMs: number, thorough: boolean): Promise<void> {
+    if (thorough) this.#pathChanges.note();
     const stat = statSync(this.#options.path, { bigint: true, throwIfNoEntry: false });
     if (stat !== undefined && !stat.isFile()) throw new Error(`${this.#options.path} is not a file`);
     const { current } = this;
@@ -125,6 +129,17 @@ export class Follower {
     }
     this.#gaps.push(...this.#uncertainCopies.gapsDue(nowMs));
     this.#logPendingCopy(nowMs);
+  }
+
+  /**
+   * Returns whether another `look` and `take` would find nothing, as far as the log's path and its folders show: the log is open, all
+   * other files are done with, and nothing was changed since the last thorough look, after which `take` found nothing. It
+   * does not see that an older file was written to, which only a thorough look does. Throws stat's errors.
+   */
+  isUnchanged(): boolean {
+    const isSettled = !this.stale && this.#pendingCopy === null && this.#uncertainCopies.isDeclared;
+    if (!isSettled || this.#positionChanged || this.#gaps.length + this.#lostLines.length > 0) return false;
+    return this.current !== null && this.#tracked.every((one) => one.isSettled) && this.#pathChanges.isUnchanged();
   }
 
   /** Reads the next chunk; null where there is none for now. Throws the errors of reading the log itself; nothing is lost then. */

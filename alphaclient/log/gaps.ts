@@ -81,6 +81,11 @@ export class UncertainCopies {
     }
   }
 
+  /** True when no gap is still to be declared. */
+  get isDeclared(): boolean {
+    return [...this.#copies.values()].every(({ declared }) => declared);
+  }
+
   /** Returns the gaps of those that have waited long enough, each once. */
   gapsDue(nowMs: number): Gap[] {
     const due = [...this.#copies.values()].filter(

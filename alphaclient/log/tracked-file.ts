@@ -118,6 +118,13 @@ export class TrackedFile {
     return this.#compression !== null;
   }
 
+  /** True where nothing but a change makes it read, closed or given up: it is the open log, or done with. */
+  get isSettled(): boolean {
+    return this.#file.state === 'current'
+      ? this.#reader !== null
+      : this.#file.state === 'done' && this.#reader === null;
+  }
+
   /** Bytes known to be unread while it is open, without a partial line at the end (compressed: bytes on the disk). */
   get behindBytes(): number {
     const reader = this.#reader;

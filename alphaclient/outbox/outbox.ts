@@ -105,6 +105,8 @@ export class Outbox {
   #storedByServer = 0;
   /** The highest number of an end that the server has of a resumed outbox. */
   #endsStoredByServer = 0;
+  /** True while nothing was written or acknowledged since `compact` found nothing more to do. */
+  #isCompact = false;
 
   /** Opens or creates the outbox of a folder. Throws an OutboxError. */
   constructor(folder: string) {
@@ -205,7 +207,7 @@ export class Outbox {
    */
   sessionsOf(log: string, hasReader: boolean): unknown[] {
     if (hasReader && this.#meta('sessionsOf') === log) return this.#sessions.saved();
-    transaction(this.#db, () => {
+    this.#transaction(() => {
       this.#sessions.evictAll();
       this.#set({ sessionsOf: log });
     });
@@ -227,7 +229,7 @@ export class Outbox {
 
   /** Keeps a value, plain JSON, under a name. Throws an OutboxError. */
   keep(name: string, value: unknown): void {
-    transaction(this.#db, () => this.#set({ [`kept:${name}`]: value }));
+    this.#transaction(() => this.#set({ [`kept:${name}`]: value }));
   }
 
   /** Returns at most `limit` ends of sessions after a number, in order. Throws an OutboxError. */
@@ -316,7 +318,7 @@ export class Outbox {
   /** Notes durably, before they are sent, that events up to `seq` may have been sent. Throws an OutboxError. */
   noteSending(seq: number): void {
     if (seq <= this.#maySentSeq) return;
-    transaction(this.#db, () => this.#set({ maySentSeq: seq }));
+    this.#transaction(() => this.#set({ maySentSeq: seq }));
     this.#maySentSeq = seq;
   }
 
@@ -330,6 +332,7 @@ export class Outbox {
    * crash before that they are sent again, and the server drops repeats.
    */
   acknowledge(seq: number): void {
+    if (seq > this.#acked) this.#isCompact = false;
     this.#acked = Math.max(this.#acked, Math.min(seq, this.#lastSeq));
   }
 
@@ -338,10 +341,13 @@ export class Outbox {
    * OutboxError; it may be retried.
    */
   compact(): void {
+    if (this.#isCompact) return;
     if (this.#droppedUpTo < this.#acked) this.#withDeletion(() => {});
     const { freelist_count: free } = this.#db.prepare('PRAGMA freelist_count').get() as { freelist_count: number };
     if (free > FREE_PAGES) withOutboxErrors(() => this.#db.exec(`PRAGMA incremental_vacuum(${FREED_PAGES_AT_ONCE})`));
-    if (this.walPages > WAL_PAGES) withOutboxErrors(() => this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)'));
+    const pages = this.walPages;
+    if (pages > WAL_PAGES) withOutboxErrors(() => this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)'));
+    this.#isCompact = free <= FREE_PAGES && pages <= WAL_PAGES;
   }
 
   /** Pages of the write-ahead log that are not in the file yet. */
@@ -350,12 +356,17 @@ export class Outbox {
     return (log ?? 0) - (checkpointed ?? 0);
   }
 
+  #transaction(work: () => void): void {
+    this.#isCompact = false;
+    transaction(this.#db, work);
+  }
+
   /** Runs `work` in one transaction with the deletion of acknowledged events. Its cost depends on how many are deleted, not on how many are pending. */
   #withDeletion(work: () => void): void {
     const upTo = this.#acked;
     const upToEnd = this.#sessions.ackedEnd;
     let bytes = 0;
-    transaction(this.#db, () => {
+    this.#transaction(() => {
       if (upTo > this.#droppedUpTo) {
         bytes = (this.#sizeUpTo.get(upTo) as { bytes: number }).bytes;
         this.#delete.run(upTo);
@@ -377,7 +388,7 @@ export class Outbox {
     pending: Iterable<PendingEvent>,
     pendingEnds: Iterable<PendingEnd> = [],
   ): void {
-    transaction(this.#db, () => {
+    this.#transaction(() => {
       for (const { seq: number, body } of pending) this.#insert.run(number, body);
       this.#set({ agent, lastSeq: seq, numberedUpTo: seq, maySentSeq: seq, resumed: true, ...declared });
       for (const { log, bookmark, connections } of logs) {
@@ -412,7 +423,7 @@ export class Outbox {
     const lastSeq = Math.max(this.#lastSeq, this.#storedByServer);
     const maySentSeq = Math.max(this.#maySentSeq, this.#storedByServer);
     const lastEnd = Math.max(this.#sessions.lastEnd, this.#endsStoredByServer);
-    transaction(this.#db, () => this.#set({ lastSeq, numberedUpTo: lastSeq, maySentSeq, lastEnd, resumed: false }));
+    this.#transaction(() => this.#set({ lastSeq, numberedUpTo: lastSeq, maySentSeq, lastEnd, resumed: false }));
     this.#sessions.load(lastEnd);
     this.#recent = [];
     this.#lastSeq = lastSeq;
@@ -431,7 +442,7 @@ export class Outbox {
     this.#recent = [];
     let lastSeq = 0;
     let lastEnd = 0;
-    transaction(this.#db, () => {
+    this.#transaction(() => {
       // Rows of acknowledged events may still be there.
       this.#delete.run(this.#acked);
       this.#db.exec(

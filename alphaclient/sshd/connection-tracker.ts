@@ -9,7 +9,7 @@ import type { ConnectionListener, NumberedConnection } from './connection-change
 import { canOpen, isAnother } from './connection-match.ts';
 import { ConnectionTable, endsAs, isAny, type SavedTracker } from './connection-table.ts';
 import { type EventListener, EventOutput, type LocatedEvent, showsFailure } from './events.ts';
-import { detached } from './latin1.ts';
+import { kept } from './latin1.ts';
 import type { LineContext, Where } from './line-context.ts';
 import { isDecision, isFromPamModule, isOfSession, type ParsedMessage } from './message-types.ts';
 import { REPEAT_LIMIT } from './repeats.ts';
@@ -461,6 +461,3 @@ export class ConnectionTracker {
     for (const one of this.#table.withSessions()) if (one.closing || one.pendingFailure !== null) this.#wait(one);
   }
 }
-
-/** A text of a message as a connection keeps it: the message is part of its chunk of the log, which would be kept with it. */
-const kept = (text: string | null): string | null => (text === null ? null : detached(text));

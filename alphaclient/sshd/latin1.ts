@@ -46,3 +46,6 @@ const SLICE_MIN_CHARS = 13;
 export function detached(text: string): string {
   return text.length < SLICE_MIN_CHARS ? text : ` ${text}`.slice(1);
 }
+
+/** A text of a message as a connection keeps it: the message is part of its chunk of the log, which would be kept with it. */
+export const kept = (text: string | null): string | null => (text === null ? null : detached(text));

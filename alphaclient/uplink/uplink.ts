@@ -17,6 +17,7 @@ import {
   SILENCE_LIMIT_MS,
 } from '../../protocol/messages.ts';
 import type { Logger } from '../../service/logger.ts';
+import { Ticker } from '../../service/ticker.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import { Backoff } from './backoff.ts';
 import type { Dialed } from './connect.ts';
@@ -34,8 +35,6 @@ const UNSENT_LIMIT_BYTES = 262_144;
 const LOG_AGAIN_MS = 3_600_000;
 /** Problems that are remembered: more than servers times reasons. */
 const PROBLEMS_LIMIT = 200;
-/** How often pings and silence are checked. */
-const CHECK_EVERY_MS = 1_000;
 /** How often the agent looks whether its certificate is to be renewed; the first time when it starts. */
 const RENEWAL_CHECKED_EVERY_MS = 3_600_000;
 
@@ -89,6 +88,8 @@ export interface UplinkOptions {
   readonly log: Logger;
   readonly now: () => number;
   readonly random: () => number;
+  /** Pings and silence are checked with its ticks, one each second; default: one of its own. */
+  readonly ticker?: Ticker;
 }
 
 type Welcome = Extract<ServerMessage, { readonly type: 'welcome' }>;
@@ -112,7 +113,7 @@ export class Uplink {
   readonly #backoff = new Backoff();
   #refused = false;
   #retryTimer: NodeJS.Timeout | null = null;
-  #checkTimer: NodeJS.Timeout | null = null;
+  #endChecks: () => void = () => {};
   #stopping = false;
   /** Problems that were logged since the last welcome, and when. */
   readonly #loggedProblems = new Map<string, number>();
@@ -146,7 +147,7 @@ export class Uplink {
   }
 
   start(): void {
-    this.#checkTimer = setInterval(() => this.#check(), CHECK_EVERY_MS);
+    this.#endChecks = (this.#options.ticker ?? new Ticker()).add(() => this.#check());
     this.#open();
   }
 
@@ -160,7 +161,7 @@ export class Uplink {
       socket.write(encode({ type: 'quit' }));
       await Promise.race([closed, new Promise((late) => setTimeout(late, limitMs).unref())]);
     }
-    if (this.#checkTimer) clearInterval(this.#checkTimer);
+    this.#endChecks();
     socket?.destroy();
   }
 

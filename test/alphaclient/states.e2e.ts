@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
-import { type Heartbeat, writeHeartbeat } from '../../alphaclient/commands/heartbeat.ts';
+import {
+  type Heartbeat,
+  HeartbeatWriter,
+  lastHeartbeat,
+  writeHeartbeat,
+} from '../../alphaclient/commands/heartbeat.ts';
 import { status } from '../../alphaclient/commands/status.ts';
 import { Outbox } from '../../alphaclient/outbox/outbox.ts';
 import { Pair } from '../programs.ts';
@@ -78,6 +83,23 @@ test('status prints the states as text', (t) => {
   assert.equal(state({ state: 'behind', behindBytes: 5_000 }), 'behind by 5000 bytes, connected');
   assert.equal(state({ state: 'outbox full', behindBytes: 7 }), 'outbox full, behind by 7 bytes, connected');
   assert.equal(state({ state: 'log quiet', behindBytes: 0 }), 'log quiet, connected');
+});
+
+test('a heartbeat that says something new is written at once, another one within a share of its limit', () => {
+  const writer = new HeartbeatWriter(pair.folder);
+  const same: Omit<Heartbeat, 'atMs'> = { pid: 1, state: 'caught up', behindBytes: 0, connected: true };
+  const written = (atMs: number, more: Partial<Heartbeat> = {}): number | undefined => {
+    writer.write({ ...same, ...more, atMs });
+    return lastHeartbeat(pair.folder)?.atMs;
+  };
+  assert.equal(written(0), 0);
+  assert.equal(written(1_000), 0);
+  assert.equal(written(2_000), 2_000);
+  assert.equal(written(3_000, { connected: false }), 3_000);
+  assert.equal(written(4_000, { connected: false, state: 'behind', behindBytes: 7 }), 4_000);
+  assert.equal(written(4_100, { connected: false, state: 'behind', behindBytes: 8 }), 4_100);
+  // The clock was set back.
+  assert.equal(written(-60_000, { connected: false, state: 'behind', behindBytes: 8 }), -60_000);
 });
 
 test('an agent is behind by so many bytes while it reads, and then caught up', async () => {

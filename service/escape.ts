@@ -29,8 +29,12 @@ export function escapeText(text: string, limitChars = Number.POSITIVE_INFINITY):
 }
 
 /** Returns a value as one line of JSON that parses to the same value, with each such character written as `\uNNNN`. */
-export function escapeJson(value: unknown): string {
-  return JSON.stringify(value).replace(HIDDEN, (character) =>
+export const escapeJson = (value: unknown): string => escapeJsonText(JSON.stringify(value));
+
+/** Returns a line of JSON in the same way; it must have no such character outside of its strings. */
+export function escapeJsonText(json: string): string {
+  if (PLAIN.test(json)) return json;
+  return json.replace(HIDDEN, (character) =>
     Array.from({ length: character.length }, (_, i) => `\\u${hexOf(character.charCodeAt(i))}`).join(''),
   );
 }

@@ -1,6 +1,6 @@
 /** Log lines, through pino. */
 import { type DestinationStream, destination, pino } from 'pino';
-import { escapeText } from './escape.ts';
+import { escapeJsonText, escapeText } from './escape.ts';
 import type { LOG_FORMATS, LOG_LEVELS } from './settings.ts';
 
 /** Writes log lines. Fields show in the `json` format only. */
@@ -27,10 +27,15 @@ function plain(to: { write(text: string): unknown }): DestinationStream {
   return { write: (line) => void to.write(`${escapeText((JSON.parse(line) as { msg?: string }).msg ?? '')}\n`) };
 }
 
+/** Writes pino's JSON lines with what a terminal would obey escaped: JSON itself lets U+009B and the like through. */
+function json(to: { write(text: string): unknown }): DestinationStream {
+  return { write: (line) => void to.write(`${escapeJsonText(line.trimEnd())}\n`) };
+}
+
 /** Creates a logger that writes synchronously: a line is out before the next statement runs, even if the process is then killed. */
 export function createLogger(options: LoggerOptions): Logger {
   const to = options.to ?? destination({ dest: 1, sync: true });
-  const log = pino({ level: options.level }, options.format === 'plain' ? plain(to) : (to as DestinationStream));
+  const log = pino({ level: options.level }, options.format === 'plain' ? plain(to) : json(to));
   const at =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (message: string, fields: object = {}) =>

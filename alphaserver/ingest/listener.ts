@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
 import { HELLO_TIMEOUT_MS } from '../../protocol/messages.ts';
+import { ConnectionCounts, type ConnectionLimits } from '../../service/connection-counts.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/value-parser.ts';
 import type { Admission, Peer } from './admission.ts';
@@ -10,11 +11,15 @@ import type { GroupCommit } from './group-commit.ts';
 import type { Joining } from './joining.ts';
 import { Session, type SessionContext, type Sessions } from './session.ts';
 import { TlsFaults } from './tls-faults.ts';
-import { Unadmitted, type UnadmittedLimits } from './unadmitted.ts';
 import { ValueBounds, type ValueLimits } from './value-bounds.ts';
 
 /** The most connections at once; more get `busy`. A session without traffic holds a few KiB. */
 export const SESSIONS_LIMIT = 100_000;
+/**
+ * Connections that have not said an admitted hello: strangers may hold so many of one address, since a thousand agents behind one come
+ * back together after an outage, and so many in all. Each holds a few KiB, and at most one partial line.
+ */
+export const UNADMITTED_LIMITS: ConnectionLimits = { perAddress: 1_024, all: 16_384 };
 /** Sessions are checked for silence, and tokens for a change, at this interval. */
 const CHECK_EVERY_MS = 1_000;
 /** So many sessions are checked in one turn of the event loop: to refuse one that is out of time takes some 0.1 ms. */
@@ -35,7 +40,7 @@ export interface ListenerOptions {
   readonly log: Logger;
   readonly now: () => number;
   readonly sessionsLimit?: number;
-  readonly unadmittedLimits?: Partial<UnadmittedLimits>;
+  readonly unadmittedLimits?: Partial<ConnectionLimits>;
   readonly valueLimits?: Partial<ValueLimits>;
 }
 
@@ -45,7 +50,7 @@ export class Listener implements Sessions {
   readonly #server: Server;
   readonly #sessions = new Set<Session>();
   readonly #agents = new Map<string, Session>();
-  readonly #unadmitted: Unadmitted;
+  readonly #unadmitted: ConnectionCounts;
   readonly #context: SessionContext;
   readonly #tlsFaults = new TlsFaults();
   #certificate: ServerCertificate | null = null;
@@ -60,7 +65,7 @@ export class Listener implements Sessions {
   /** Throws when a TLS file cannot be read. */
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#unadmitted = new Unadmitted(options.unadmittedLimits);
+    this.#unadmitted = new ConnectionCounts({ ...UNADMITTED_LIMITS, ...options.unadmittedLimits });
     const { tls, ingest, admission, joining = null, log, now } = options;
     this.#context = {
       shown: (stream) => ({ address: addressOf(stream as Socket), certificate: certificateOf(stream as Socket) }),

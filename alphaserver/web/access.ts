@@ -108,6 +108,16 @@ export class Access {
     });
   }
 
+  /** Throws a 429 where so many guesses of this address wait for their answers that a password is not looked at. */
+  refuseGuesses(address: string): void {
+    const leftMs = this.#guesses.fullForMs(address, this.options.now());
+    if (leftMs === 0) return;
+    const seconds = Math.ceil(leftMs / 1_000);
+    throw Object.assign(new Error(`too many wrong passwords came from this address: try again in ${seconds} s`), {
+      statusCode: 429,
+    });
+  }
+
   /** Waits as long as a wrong guess of this address has to, and logs it. */
   async delayGuess(address: string, what: string): Promise<void> {
     const delayMs = this.#guesses.wrong(address, this.options.now());
@@ -205,6 +215,7 @@ export class Access {
   }
 
   async #checkPassword(given: string, request: FastifyRequest): Promise<void> {
+    this.refuseGuesses(addressOf(request));
     // Digests have one length, so the comparison tells nothing by its time.
     if (this.#wanted !== null && timingSafeEqual(digest(given), this.#wanted)) return;
     await this.delayGuess(addressOf(request), 'Wrong password for the page');

@@ -53,6 +53,7 @@ export function loginRoutes(app: ApiApp, access: Access): void {
   app.post('/login', { ...LOGIN, onRequest: refuseForeign }, async (request, reply) => {
     const { user: name, password } = request.body;
     const address = addressOf(request);
+    access.refuseGuesses(address);
     const user = await queue.run(address, () =>
       access.options.users.verify(name, password).then((found) => ({ found })),
     );

@@ -15,11 +15,12 @@ import { packed, refuseOtherMethods } from './answers.ts';
 import { apiDocs, describeApi } from './api-docs.ts';
 import { described } from './api-schema.ts';
 import { hostCheck } from './host-check.ts';
-import { boundAnswers, SERVER_LIMITS } from './in-flight.ts';
+import { boundAnswers, boundConnections, SERVER_LIMITS } from './in-flight.ts';
 import { type Live, liveRoute } from './live.ts';
 import { loginRoutes, meRoute } from './login.ts';
 import { type Metrics, metricsRoute } from './metrics.ts';
 import { type ApiTypes, checkWith, TEXT_LIMIT } from './parameters.ts';
+import { boundRequests } from './request-turns.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { type BlocklistOf, blocklistRoute } from './routes/blocklist.ts';
 import { certificateRoutes } from './routes/certificates.ts';
@@ -83,6 +84,7 @@ const FAULTS: Readonly<Record<number, string>> = {
   404: 'not_found',
   413: 'too_large',
   415: 'unsupported_media_type',
+  429: 'too_many',
   503: 'unavailable',
 };
 
@@ -108,6 +110,8 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     now: options.now,
   });
   boundAnswers(app);
+  boundConnections(app.server);
+  boundRequests(app.server);
   const isOwnHost = hostCheck(options.names);
   app.setValidatorCompiler(checkWith(options.now));
   app.setErrorHandler((error: FastifyError, _request, reply) => {

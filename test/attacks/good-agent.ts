@@ -3,16 +3,36 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
-/** Sends so many events, one every `everyMs`; resolves with the milliseconds that each acknowledgement took. Rejects where the connection ends. */
-export async function acknowledged(port: number, token: string, count: number, everyMs: number): Promise<number[]> {
+/** All acknowledgements are there after so long, whatever else the machine does; without a bound a test would say nothing at all. */
+const LIMIT_MS = 240_000;
+
+/**
+ * Sends so many events, one every `everyMs`; resolves with the milliseconds that each acknowledgement took. Rejects where the
+ * connection ends, and after `limitMs` with what it has waited for.
+ */
+export async function acknowledged(
+  port: number,
+  token: string,
+  count: number,
+  everyMs: number,
+  limitMs = LIMIT_MS,
+): Promise<number[]> {
   const socket = connect(port, '127.0.0.1');
   socket.setNoDelay(true);
   await once(socket, 'connect');
   const sentMs: number[] = [];
   const tookMs: number[] = [];
+  let isWelcome = false;
+  const state = (): string =>
+    `${isWelcome ? 'welcome' : 'no welcome'}; ${sentMs.length} of ${count} events sent, ${tookMs.length} acknowledged`;
+  let deadline: NodeJS.Timeout | undefined;
   const done = new Promise<void>((resolve, reject) => {
+    deadline = setTimeout(
+      () => reject(new Error(`not all acknowledged after ${limitMs / 1_000} s: ${state()}`)),
+      limitMs,
+    );
     socket.on('error', reject);
-    socket.on('close', () => reject(new Error(`the server closed the connection after ${tookMs.length} events`)));
+    socket.on('close', () => reject(new Error(`the server closed the connection: ${state()}`)));
     let text = '';
     socket.setEncoding('utf8').on('data', (piece: string) => {
       text += piece;
@@ -20,6 +40,7 @@ export async function acknowledged(port: number, token: string, count: number, e
       text = lines.pop() ?? '';
       for (const { type, seq } of lines.map((one) => JSON.parse(one) as { type: string; seq?: number })) {
         if (type === 'error') reject(new Error(lines.join()));
+        if (type === 'welcome') isWelcome = true;
         if (type !== 'ack' || seq === undefined) continue;
         while (tookMs.length < seq) tookMs.push(performance.now() - (sentMs[tookMs.length] ?? 0));
         if (tookMs.length >= count) resolve();
@@ -41,6 +62,7 @@ export async function acknowledged(port: number, token: string, count: number, e
     await done;
     return tookMs;
   } finally {
+    clearTimeout(deadline);
     clearInterval(timer);
     socket.destroy();
   }

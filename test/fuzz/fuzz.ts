@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Chance } from '../sshd/chance.ts';
 import { mutated } from './mutation.ts';
 
-/** What came of an input, in words that do not repeat the input's own text: see `trait`. */
+/** What came of an input, in words; numbers and quoted texts in them do not count: see `trait`. */
 export type Traits = readonly string[];
 
 /** Code that must take any input. */
@@ -17,6 +17,8 @@ export interface Target {
    * kinds of messages and faults: an input with a new one is mutated further.
    */
   run(input: Buffer): Traits | Promise<Traits>;
+  /** How many inputs are tried at once, where trying one is mostly waiting; else one. */
+  readonly atOnce?: number;
   close?(): void | Promise<void>;
 }
 
@@ -34,13 +36,15 @@ export class FuzzError extends Error {
 /** The longest that one input may take: those that take many seconds show something quadratic, whatever else the machine does. */
 const INPUT_LIMIT_MS = 20_000;
 
-/** The corpus of a run grows by so many inputs at most, so that mutation stays spread over all of it. */
-const GROWTH_LIMIT_INPUTS = 1_000;
+/** The corpus of a run grows by so many inputs at most, so that mutation stays spread over all of it. From then on no trait is looked at. */
+const GROWTH_LIMIT_INPUTS = 500;
+/** Longer ones do not join it: each that is made of one takes as much longer. */
+const GROWN_LIMIT_BYTES = 4_096;
 /** A trait is no longer than this. */
 const TRAIT_LIMIT_CHARACTERS = 160;
 
 /** Makes a trait of a message: numbers and quoted or assigned values, which the input chose, are left out of it. */
-export function trait(text: string): string {
+function trait(text: string): string {
   return text
     .slice(0, 2_000)
     .replace(/=.* cannot be used|\{.*\}|'.*?'|".*"|=\S*|\d+/gs, '#')
@@ -53,37 +57,49 @@ export function kept(target: string): Buffer[] {
   return existsSync(folder) ? readdirSync(folder).map((name) => readFileSync(join(folder, name))) : [];
 }
 
-/**
- * Tries the kept inputs, the seeds, and so many mutated ones. `grew` hears of each input that showed a new trait. Rejects with a
- * FuzzError at the first fault.
- */
-export async function fuzz(
-  target: Target,
-  inputs: number,
-  seed: number,
-  grew: (input: Buffer) => void = () => {},
-): Promise<void> {
+/** Hears of a run: of each input that showed a new trait, and how many inputs were tried. */
+export interface FuzzListener {
+  grew?(input: Buffer): void;
+  tried?(inputs: number): void;
+}
+
+/** Tries the kept inputs, the seeds, and so many mutated ones. Rejects with a FuzzError at the first fault. */
+export async function fuzz(target: Target, inputs: number, seed: number, listener: FuzzListener = {}): Promise<void> {
   const chance = new Chance(seed);
   const corpus = [...kept(target.name), ...target.seeds.map((one) => Buffer.from(one as string))];
+  const limit = corpus.length + GROWTH_LIMIT_INPUTS;
   const seen = new Set<string>();
+  /** Returns true where an input shows a new trait. */
+  const isNew = (traits: Traits): boolean => {
+    if (corpus.length >= limit) return false;
+    const knownBefore = seen.size;
+    for (const one of traits) seen.add(trait(one));
+    return seen.size > knownBefore;
+  };
   const attempt = async (input: Buffer): Promise<boolean> => {
     const begunMs = performance.now();
-    const knownBefore = seen.size;
+    let traits: Traits;
     try {
-      for (const one of await target.run(Buffer.from(input))) seen.add(one);
+      const came = target.run(Buffer.from(input));
+      traits = came instanceof Promise ? await came : came;
     } catch (error) {
       throw new FuzzError(target.name, input, error);
     }
     const tookMs = performance.now() - begunMs;
     if (tookMs > INPUT_LIMIT_MS) throw new FuzzError(target.name, input, `it took ${tookMs} ms`);
-    return seen.size > knownBefore;
+    return isNew(traits);
   };
-  for (const input of corpus) await attempt(input);
-  const limit = corpus.length + GROWTH_LIMIT_INPUTS;
-  for (let n = 0; n < inputs; n++) {
-    const input = mutated(corpus, chance);
-    if (!(await attempt(input)) || corpus.length >= limit) continue;
-    corpus.push(input);
-    grew(input);
+  const { atOnce = 1 } = target;
+  for (const input of corpus.slice()) await attempt(input);
+  for (let n = 0; n < inputs; ) {
+    const tried = Array.from({ length: Math.min(atOnce, inputs - n) }, () => mutated(corpus, chance));
+    const areNew = await Promise.all(tried.map(attempt));
+    for (const [i, input] of tried.entries()) {
+      if (!areNew[i] || corpus.length >= limit || input.length > GROWN_LIMIT_BYTES) continue;
+      corpus.push(input);
+      listener.grew?.(input);
+    }
+    n += tried.length;
+    listener.tried?.(n);
   }
 }

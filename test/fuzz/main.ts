@@ -17,6 +17,8 @@ const { values } = parseArgs({
     grow: { type: 'boolean' },
   },
 });
+/** A run says how far it is at this interval. */
+const SAID_EVERY_MS = 60_000;
 /** Kept inputs are tried by every `npm test`: few of each run, and small. */
 const KEPT_LIMIT_INPUTS = 40;
 const KEPT_LIMIT_BYTES = 2_048;
@@ -28,6 +30,8 @@ function keep(target: string, input: Buffer): string {
   writeFileSync(file, input);
   return file;
 }
+
+const secondsSince = (begunMs: number): string => ((performance.now() - begunMs) / 1_000).toFixed();
 
 const chosen = TARGETS.filter(({ target }) => values.target === undefined || target.name === values.target);
 if (chosen.length === 0) {
@@ -44,14 +48,23 @@ for (const { target, inputs } of chosen) {
   try {
     let grown = 0;
     let keptInputs = 0;
-    await fuzz(target, count, seed, (input) => {
-      grown += 1;
-      if (!values.grow || input.length > KEPT_LIMIT_BYTES || keptInputs >= KEPT_LIMIT_INPUTS) return;
-      keptInputs += 1;
-      keep(target.name, input);
+    let saidMs = begunMs;
+    await fuzz(target, count, seed, {
+      grew: (input) => {
+        grown += 1;
+        if (!values.grow || input.length > KEPT_LIMIT_BYTES || keptInputs >= KEPT_LIMIT_INPUTS) return;
+        keptInputs += 1;
+        keep(target.name, input);
+      },
+      tried: (inputs) => {
+        if (performance.now() - saidMs < SAID_EVERY_MS) return;
+        saidMs = performance.now();
+        console.log(`${target.name}: ${inputs} inputs without a fault in ${secondsSince(begunMs)} s`);
+      },
     });
-    const tookS = ((performance.now() - begunMs) / 1_000).toFixed();
-    console.log(`${target.name}: no fault in ${tookS} s; ${grown} inputs grew the corpus, ${keptInputs} are kept`);
+    console.log(
+      `${target.name}: ${count} inputs, no fault in ${secondsSince(begunMs)} s; ${grown} grew the corpus, ${keptInputs} are kept`,
+    );
   } catch (error) {
     if (!(error instanceof FuzzError)) throw error;
     console.log(`${error.message}\nkept in ${keep(target.name, error.input)}`);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { GUESSERS_LIMIT, GuessDelay } from '../../service/guess-delay.ts';
+import { GUESSERS_LIMIT, GuessDelay, WAITING_PER_ADDRESS_LIMIT } from '../../service/guess-delay.ts';
 
 test('each wrong guess of an address waits twice as long as the one before, up to a bound', () => {
   const delay = new GuessDelay();
@@ -25,4 +25,16 @@ test('as many addresses are remembered as the limit; the one that guessed longes
   assert.equal(delay.size, GUESSERS_LIMIT);
   assert.equal(delay.wrong('10.0.0.0', GUESSERS_LIMIT), 250);
   assert.equal(delay.wrong('10.0.0.5', GUESSERS_LIMIT), 500);
+});
+
+test('while the limit of answers waits for an address nothing of it should be looked at, and of another address all', () => {
+  const delay = new GuessDelay();
+  for (let i = 0; i < WAITING_PER_ADDRESS_LIMIT; i++) {
+    assert.equal(delay.fullForMs('192.0.2.1', 0), 0, `after ${i}`);
+    delay.wrong('192.0.2.1', 0);
+  }
+  assert.equal(delay.fullForMs('192.0.2.1', 0), 250, 'until the first has waited');
+  assert.equal(delay.fullForMs('192.0.2.2', 0), 0);
+  assert.equal(delay.fullForMs('192.0.2.1', 251), 0);
+  assert.equal(delay.fullForMs('192.0.2.1', -700_000), 0, 'a clock that was set back');
 });

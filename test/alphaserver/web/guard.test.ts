@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { fastify } from 'fastify';
 import { hostCheck } from '../../../alphaserver/web/host-check.ts';
 import { boundAnswers, SERVER_LIMITS } from '../../../alphaserver/web/in-flight.ts';
+import { WAITING_PER_ADDRESS_LIMIT } from '../../../service/guess-delay.ts';
 import { Pair } from '../../programs.ts';
 import { until } from '../../until.ts';
 
@@ -85,6 +86,28 @@ test('a wrong password is logged, and answered later each time; a right one besi
   assert.equal(isAnswered, false, 'the guess beside it still waits');
   await waiting;
   await server.says('Wrong password for the page from 127.0.0.1');
+});
+
+test('guesses that nobody waits for are not looked at any more, and another address is served', async (context) => {
+  const pair = await Pair.make();
+  context.after(() => pair.close());
+  await pair.serving({ ALPHASERVER_HTTP_PASSWORD: 'right' });
+  const sockets: Socket[] = [];
+  context.after(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  const guess = (localAddress: string, password: string): Promise<string> =>
+    new Promise((done) => {
+      const socket = connect({ port: pair.httpPort, host: '127.0.0.1', localAddress }).on('error', () => {});
+      sockets.push(socket);
+      const authorization = `Basic ${Buffer.from(`:${password}`).toString('base64')}`;
+      socket.write(`GET /api/summary HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${authorization}\r\n\r\n`);
+      socket.once('data', (bytes) => done(String(bytes).slice(9, 12)));
+    });
+  // The answers to the first ones wait; one that is right behind them would be known by its coming at once.
+  for (let i = 0; i < WAITING_PER_ADDRESS_LIMIT; i++) void guess('127.0.0.2', `wrong ${i}`);
+  await until(async () => (await guess('127.0.0.2', 'right')) === '429');
+  assert.equal(await guess('127.0.0.1', 'right'), '200');
 });
 
 test('answers that nobody takes are bounded: more are refused until some are taken or given up', async (context) => {

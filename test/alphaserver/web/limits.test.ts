@@ -2,15 +2,21 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { BODY_LIMIT_BYTES, CONNECTIONS_LIMIT } from '../../../alphaserver/web/in-flight.ts';
+import { BODY_LIMIT_BYTES, CONNECTION_LIMITS } from '../../../alphaserver/web/in-flight.ts';
 import { VIEWERS_LIMIT } from '../../../alphaserver/web/live.ts';
 import { Pair } from '../../programs.ts';
 
 /** Sends requests over one connection each; resolves with the status of each answer, 0 where the connection is cut off. */
-function statuses(port: number, count: number, request: string, sockets: Socket[]): Promise<number[]> {
+function statuses(
+  port: number,
+  count: number,
+  request: string,
+  sockets: Socket[],
+  localAddress = '127.0.0.1',
+): Promise<number[]> {
   return Promise.all(
     Array.from({ length: count }, async () => {
-      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      const socket = connect({ port, host: '127.0.0.1', localAddress }).on('error', () => {});
       sockets.push(socket);
       socket.write(request);
       const ended = once(socket, 'close').catch(() => [false]);
@@ -41,9 +47,15 @@ test('a body above its limit, a viewer too many and a connection too many are re
   assert.equal(viewers.filter((status) => status === 503).length, 1);
 
   const get = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n';
-  const answered = await statuses(pair.httpPort, CONNECTIONS_LIMIT, get, sockets);
-  const cut = answered.filter((status) => status === 0).length;
-  assert.ok(cut >= VIEWERS_LIMIT && cut < CONNECTIONS_LIMIT, `${cut} cut off`);
+  const { perAddress, all } = CONNECTION_LIMITS;
+  const servedOf = async (count: number, address: string): Promise<number> =>
+    (await statuses(pair.httpPort, count, get, sockets, address)).filter((status) => status === 200).length;
+  // Of the address that watches, and then of all.
+  const first = await servedOf(perAddress, '127.0.0.1');
+  assert.ok(first > 0 && first < perAddress - VIEWERS_LIMIT + 10, `${first} served`);
+  assert.equal(await servedOf(perAddress - 10, '127.0.0.2'), perAddress - 10, 'another address');
+  const last = await servedOf(100, '127.0.0.3');
+  assert.ok(last < 100 && last > 0, `${last} of ${all} served at last`);
   for (const socket of sockets.splice(0)) socket.destroy();
   assert.deepEqual(await pair.api('/healthz'), { status: 'up' });
 });

@@ -8,7 +8,7 @@ import { openStateFolder } from '../../../alphaclient/outbox/recovery.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { EVENTS_FILE } from '../../../alphaserver/store/folder.ts';
 import { StoreError } from '../../../alphaserver/store/store.ts';
-import { type Target, trait } from '../fuzz.ts';
+import type { Target } from '../fuzz.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fuzz-databases-'));
 const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
@@ -78,7 +78,7 @@ export const databases: Target = {
       return [came, 'opened'];
     } catch (error) {
       if (!(error instanceof OutboxError)) throw error;
-      return [came, trait(error.message)];
+      return [came, error.message];
     }
   },
   close: () => rmSync(folder, { recursive: true }),
@@ -91,7 +91,7 @@ async function tryStore(path: string): Promise<string> {
     store = new EventStore(path);
   } catch (error) {
     if (/^The store in \S+ (?:is damaged|cannot be used)/.test((error as Error).message))
-      return trait((error as Error).message);
+      return (error as Error).message;
     throw error;
   }
   try {
@@ -99,7 +99,7 @@ async function tryStore(path: string): Promise<string> {
     return 'stored';
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    return `${error.code} ${trait(error.message)}`;
+    return `${error.code} ${error.message}`;
   } finally {
     await store.close();
   }

@@ -2,7 +2,7 @@
 import { LineFramer } from '../../../protocol/framing.ts';
 import { LINE_LIMIT_BYTES, readAgentMessage } from '../../../protocol/messages.ts';
 import { COUNT_LIMIT } from '../../../protocol/values.ts';
-import { type Target, trait } from '../fuzz.ts';
+import type { Target } from '../fuzz.ts';
 
 const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
 const event = { type: 'event', seq: 1, at: '2026-11-23T19:46:01.123Z', outcome: 'failed', method: 'password' };
@@ -40,7 +40,7 @@ export const frames: Target = {
     if (JSON.stringify(whole) !== JSON.stringify(halves)) throw new Error('two pieces give other lines than one');
     return whole.map((line) => {
       const message = readAgentMessage(line);
-      if (message.type === 'fault') return trait(`${message.code}: ${message.message}`);
+      if (message.type === 'fault') return `${message.code}: ${message.message}`;
       if (message.type !== 'event') return `${message.type} ${Object.keys(message).join()}`;
       if (!(message.seq >= 1 && message.seq <= COUNT_LIMIT)) throw new Error(`seq ${message.seq} was taken`);
       if (Number.isNaN(Date.parse(message.event.at))) throw new Error(`at ${message.event.at} was taken`);

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Pair } from '../../programs.ts';
-import { type Target, trait } from '../fuzz.ts';
+import type { Target } from '../fuzz.ts';
 
 const get = (path: string, ...headers: readonly string[]): string =>
   [`GET ${path} HTTP/1.1`, 'Host: localhost', 'Connection: close', ...headers, '', ''].join('\r\n');
@@ -30,6 +30,8 @@ export const http: Target = {
     get('/api/sources/2001%3Adb8%3A%3A1'),
     'POST /api/alerts/x/ack HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{"by":"x"}',
   ],
+  // A stream, and half a request, are waited for.
+  atOnce: 64,
   async run(input) {
     pair ??= serving();
     const { httpPort } = await pair;
@@ -45,7 +47,7 @@ export const http: Target = {
     clearTimeout(timer);
     const status = /^HTTP\/1\.1 (\d+)/.exec(got)?.[1] ?? '';
     if (/^50[0-24-9]/.test(status)) throw new Error(`answered ${got.slice(0, 500)}`);
-    return [trait(`${status} ${/"message":"([^"]*)/.exec(got)?.[1] ?? ''}`)];
+    return [`${status} ${/"message":"([^"]*)/.exec(got)?.[1] ?? ''}`];
   },
   async close() {
     const made = await pair;

@@ -5,7 +5,7 @@ import { EventHosts } from '../../../alphaclient/event-host.ts';
 import { JournalRecords } from '../../../alphaclient/log/journal-records.ts';
 import { type ReadContext, Reader } from '../../../alphaclient/sshd/reader.ts';
 import { eventFault } from '../../../protocol/read-event.ts';
-import { type Target, type Traits, trait } from '../fuzz.ts';
+import type { Target, Traits } from '../fuzz.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/sshd');
 const CONTEXT: ReadContext = { writtenMs: 1_795_000_000_000, nowMs: 1_795_000_000_000, timeZone: 'UTC' };
@@ -30,13 +30,20 @@ function read(bytes: Buffer): Traits {
     if (fault !== null) throw new Error(`the server would refuse ${JSON.stringify(event).slice(0, 300)}: ${fault}`);
   }
   return events.map(({ event: { outcome, method, reason, key }, trust }) =>
-    trait(`${outcome} ${trust} ${(method ?? '').length} ${reason ?? null} ${(key ?? null) === null}`),
+    [outcome, trust, method ?? null, reason ?? null, (key ?? null) === null].join(' '),
   );
 }
 
+/** A seed has so many lines: a whole log would take a hundred times as long for each input that is made of it. */
+const SEED_LINES = 6;
+
 const samples = readdirSync(FIXTURES)
   .filter((name) => name.endsWith('.log'))
-  .map((name) => readFileSync(join(FIXTURES, name)));
+  .flatMap((name) => {
+    const lines = readFileSync(join(FIXTURES, name), 'latin1').split(/(?<=\n)/);
+    const starts = lines.keys().filter((at) => at % SEED_LINES === 0);
+    return [...starts].map((at) => Buffer.from(lines.slice(at, at + SEED_LINES).join(''), 'latin1'));
+  });
 
 /** Logs of sshd. */
 export const logLines: Target = {

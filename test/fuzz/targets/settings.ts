@@ -12,7 +12,7 @@ import { TokenError, Tokens } from '../../../alphaserver/ingest/tokens.ts';
 import { Users } from '../../../alphaserver/web/users.ts';
 import { SettingsError } from '../../../service/settings.ts';
 import { UserError } from '../../../service/user-error.ts';
-import { type Target, type Traits, trait } from '../fuzz.ts';
+import type { Target, Traits } from '../fuzz.ts';
 
 /** Lets an error of this kind pass that is a line for each fault without a control character; anything else is a fault. */
 function refused(error: unknown, kind: new (...values: never[]) => Error): Traits {
@@ -21,7 +21,7 @@ function refused(error: unknown, kind: new (...values: never[]) => Error): Trait
   if (/[\0-\x09\x0b-\x1f\x7f\u202e]/.test(error.message))
     throw new Error(`not escaped: ${JSON.stringify(error.message)}`);
   // What is wrong, without the names that the input made up.
-  return error.message.split('\n').map((line) => trait(line.replace(/^.*?:\d+: .*? (?=must |is no|this )/s, '')));
+  return error.message.split('\n').map((line) => line.replace(/^.*?:\d+: .*? (?=must |is no|this )/s, ''));
 }
 
 /** Environments: NAME=value, a NUL between two. */
@@ -110,7 +110,7 @@ export const tokens: Target = {
       return ['taken'];
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
-      return [trait(error.message)];
+      return [error.message];
     }
   },
   close: () => rmSync(folder, { recursive: true }),
@@ -155,10 +155,10 @@ export const accessFiles: Target = {
     ];
     return reads.flatMap((read, place) => {
       try {
-        return read().map((what) => trait(`${place} ${what}`));
+        return read().map((what) => `${place} ${what}`);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
-        return [trait(`${place} ${error.message}`)];
+        return [`${place} ${error.message}`];
       }
     });
   },

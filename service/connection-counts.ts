@@ -1,26 +1,23 @@
-/** Counts connections that have not said an admitted hello: strangers may hold so many, by address and in all. Pure. */
-import { sourceOf } from '../../service/ip-network.ts';
+/** Counts connections, by address and in all, so that nobody holds more of them than a limit. Pure. */
+import { sourceOf } from './ip-network.ts';
 
-/** Connections of one IPv4 address or IPv6 /64 at once: a thousand agents behind one address come back together after an outage. */
-export const UNADMITTED_PER_ADDRESS_LIMIT = 1_024;
-/** Connections of all addresses at once. Each holds a few KiB, and at most one partial line. */
-export const UNADMITTED_LIMIT = 16_384;
+/** The network that counts as one address: what one customer of a provider gets. */
 const IPV6_PREFIX = 64;
 
-/** The bounds, which tests lower. */
-export interface UnadmittedLimits {
+/** The most connections of one IPv4 address or IPv6 /64, and of all. */
+export interface ConnectionLimits {
   readonly perAddress: number;
   readonly all: number;
 }
 
-/** Counts the connections that nobody is admitted on yet, by their peers' names. */
-export class Unadmitted {
-  readonly #limits: UnadmittedLimits;
+/** Counts connections by their peers' names. */
+export class ConnectionCounts {
+  readonly #limits: ConnectionLimits;
   readonly #sourceOf = new Map<string, string>();
   readonly #counts = new Map<string, number>();
 
-  constructor(limits: Partial<UnadmittedLimits> = {}) {
-    this.#limits = { perAddress: UNADMITTED_PER_ADDRESS_LIMIT, all: UNADMITTED_LIMIT, ...limits };
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits;
   }
 
   /** Counts a new connection; false where it is one too many, and not counted. `peer` is `IP:PORT`. */
@@ -33,7 +30,7 @@ export class Unadmitted {
     return true;
   }
 
-  /** Counts a connection no longer: its agent is admitted, or it is closed. */
+  /** Counts a connection no longer. */
   leave(peer: string): void {
     const source = this.#sourceOf.get(peer);
     if (source === undefined) return;

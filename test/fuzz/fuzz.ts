@@ -57,6 +57,20 @@ export function kept(target: string): Buffer[] {
   return existsSync(folder) ? readdirSync(folder).map((name) => readFileSync(join(folder, name))) : [];
 }
 
+/** Frames of an error's stack while inputs are tried: what parsers throw at nearly every input would cost more than all else. */
+const STACK_FRAMES = 0;
+
+/** Tries an input that showed a fault again, for an error that says where. */
+async function withStack(target: Target, input: Buffer, error: unknown): Promise<unknown> {
+  Error.stackTraceLimit = 20;
+  try {
+    await target.run(Buffer.from(input));
+    return error;
+  } catch (again) {
+    return again;
+  }
+}
+
 /** Hears of a run: of each input that showed a new trait, and how many inputs were tried. */
 export interface FuzzListener {
   grew?(input: Buffer): void;
@@ -65,6 +79,16 @@ export interface FuzzListener {
 
 /** Tries the kept inputs, the seeds, and so many mutated ones. Rejects with a FuzzError at the first fault. */
 export async function fuzz(target: Target, inputs: number, seed: number, listener: FuzzListener = {}): Promise<void> {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = STACK_FRAMES;
+  try {
+    await fuzzed(target, inputs, seed, listener);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+async function fuzzed(target: Target, inputs: number, seed: number, listener: FuzzListener): Promise<void> {
   const chance = new Chance(seed);
   const corpus = [...kept(target.name), ...target.seeds.map((one) => Buffer.from(one as string))];
   const limit = corpus.length + GROWTH_LIMIT_INPUTS;
@@ -83,7 +107,7 @@ export async function fuzz(target: Target, inputs: number, seed: number, listene
       const came = target.run(Buffer.from(input));
       traits = came instanceof Promise ? await came : came;
     } catch (error) {
-      throw new FuzzError(target.name, input, error);
+      throw new FuzzError(target.name, input, await withStack(target, input, error));
     }
     const tookMs = performance.now() - begunMs;
     if (tookMs > INPUT_LIMIT_MS) throw new FuzzError(target.name, input, `it took ${tookMs} ms`);

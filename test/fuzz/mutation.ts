@@ -67,6 +67,8 @@ const TRICKY: readonly Buffer[] = [
 /** Inputs grow no longer than this: limits of length have tests of their own. */
 const INPUT_LIMIT_BYTES = 20_000;
 const MOST_MUTATIONS = 6;
+/** One of so many repetitions is a long one: those cost as much as all others. */
+const RARELY = 16;
 
 /** Returns a new input, made of one of the corpus by a few mutations. */
 export function mutated(corpus: readonly Buffer[], chance: Chance): Buffer {
@@ -96,9 +98,10 @@ function mutate(input: Buffer, corpus: readonly Buffer[], chance: Chance): Buffe
     case 5:
       return Buffer.from(input.subarray(0, at));
     case 6: {
-      // Repeated up to a few hundred times: what is quadratic shows.
+      // Now and then repeated up to a few hundred times: what is quadratic shows.
       const piece = input.subarray(at, at + length);
-      return around(Buffer.concat(Array.from({ length: 1 + chance.below(200) }, () => piece)));
+      const most = chance.below(RARELY) === 0 ? 200 : 6;
+      return around(Buffer.concat(Array.from({ length: 1 + chance.below(most) }, () => piece)));
     }
     case 7: {
       const other = chance.one(corpus);

@@ -117,6 +117,7 @@ export const tokens: Target = {
 };
 
 const people = mkdtempSync(join(tmpdir(), 'fuzz-people-'));
+for (const name of ['joined', 'codes']) mkdirSync(join(people, name));
 const secret = Buffer.alloc(8, 1);
 const CODE_FILE = `codes/${createHash('sha256').update(secret).digest('hex')}.json`;
 
@@ -133,7 +134,6 @@ export const accessFiles: Target = {
     { version: 1, name: null, hosts: null, count: 2, endsMs: 1_795_000_000_000, used: [{ name: 'a', request: 'b' }] },
   ].map((content) => JSON.stringify(content)),
   run(input) {
-    for (const folder of ['joined', 'codes']) mkdirSync(join(people, folder), { recursive: true });
     for (const file of ['users.json', 'joined/a.json', CODE_FILE]) writeFileSync(join(people, file), input);
     const revokedFile = join(people, 'revoked.json');
     rmSync(revokedFile, { force: true });

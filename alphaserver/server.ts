@@ -228,10 +228,10 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       await reports?.close();
       mailbox.close();
       listener.drain();
+      // The rules save their state meanwhile: what is stored from here on they judge after the next start.
+      const judged = alerting.close();
       await ingest.close();
-      await listener.close();
-      await web?.close();
-      await alerting.close();
+      await Promise.all([listener.close(), web?.close(), judged]);
       await sharing?.close();
       await store.close();
     },

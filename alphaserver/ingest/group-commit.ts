@@ -17,7 +17,7 @@ const LISTED_SESSIONS_PER_EVENT = 16;
 /** Heartbeats are collected for so long, or until the next commit of something else after it. */
 const HEARTBEATS_EVERY_MS = 1_000;
 /** A closing server stores what waits for this long at most. The rest was not acknowledged: agents send it again. */
-const CLOSE_LIMIT_MS = 3_000;
+const CLOSE_LIMIT_MS = 2_000;
 /** A failed commit is retried after this delay. */
 const RETRY_MS = 1_000;
 

@@ -9,6 +9,7 @@ import type { Admission, Peer } from './admission.ts';
 import { CERTIFICATE_CHECKED_EVERY_MS, type CertificateFiles, ServerCertificate } from './certificate.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Joining } from './joining.ts';
+import { ReadTurns } from './read-turns.ts';
 import { Session, type SessionContext, type Sessions } from './session.ts';
 import { TlsFaults } from './tls-faults.ts';
 import { ValueBounds, type ValueLimits } from './value-bounds.ts';
@@ -27,7 +28,7 @@ const CHECKED_AT_ONCE = 100;
 /** TCP keep-alive finds half-open connections earlier than heartbeats do. */
 const KEEP_ALIVE_MS = 30_000;
 /** Sessions have this long to read their last acknowledgement at a shutdown. */
-const CLOSE_LIMIT_MS = 2_000;
+const CLOSE_LIMIT_MS = 1_000;
 
 /** Says where to listen, and holds what each session is given. */
 export interface ListenerOptions {
@@ -73,6 +74,7 @@ export class Listener implements Sessions {
       joining: (stream) => (stream instanceof TLSSocket ? joining : null),
       sessions: this,
       values: new ValueBounds(options.valueLimits),
+      reads: new ReadTurns(),
       ...{ log, now },
     };
     const accept = (socket: Socket): void => this.#accept(socket);

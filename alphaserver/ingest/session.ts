@@ -26,6 +26,7 @@ import type { Admission, Admitted, Peer, Rejected } from './admission.ts';
 import { type GroupCommit, weightOf } from './group-commit.ts';
 import type { Enrolled, Joining } from './joining.ts';
 import { OpenListParts } from './open-list.ts';
+import type { ReadTurns } from './read-turns.ts';
 import type { ValueBounds } from './value-bounds.ts';
 
 /**
@@ -63,6 +64,8 @@ export interface SessionContext {
   readonly sessions: Sessions;
   /** The users and sources that the agents have brought. */
   readonly values: ValueBounds;
+  /** Bounds what all sessions read in one turn of the event loop. */
+  readonly reads: ReadTurns;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -96,6 +99,8 @@ export class Session {
   #hasAsked = false;
   /** The time until which nothing is read, since the agent brings too much that is new at once. */
   #slowedUntilMs = 0;
+  /** True while it waits for a turn to read more. */
+  #isInLine = false;
   /** The newest ping, and what was stored of the one before. */
   #heartbeat: { readonly report: AgentReport | null; readonly seenMs: number } | null = null;
   /** The hash of its JSON. */
@@ -194,6 +199,13 @@ export class Session {
     }
     this.#lineBegunMs = this.#framer.partialBytes === 0 ? null : (this.#lineBegunMs ?? this.#heardMs);
     this.#flush();
+    this.#isInLine = this.#context.reads.take(chunk.length, this);
+    this.flow();
+  }
+
+  /** Reads on: its turn has come. */
+  readOn(): void {
+    this.#isInLine = false;
     this.flow();
   }
 
@@ -427,7 +439,7 @@ export class Session {
     const { ingest, now } = this.#context;
     if (this.#ending || this.#draining || this.#isRejected) return;
     const behind = this.#unstored >= UNSTORED_LIMIT_EVENTS || stream.writableLength > UNREAD_LIMIT_BYTES || ingest.full;
-    const wait = behind || (this.#slowedUntilMs > 0 && now() < this.#slowedUntilMs);
+    const wait = behind || this.#isInLine || (this.#slowedUntilMs > 0 && now() < this.#slowedUntilMs);
     if (wait) stream.pause();
     else if (stream.isPaused()) {
       this.#heardMs = this.#context.now();

@@ -23,7 +23,7 @@ export const UNROLLED_LIMIT_EVENTS = 131_072;
 /** The thread is woken after so many commits as well: small ones too lengthen the write-ahead log. */
 const COMMITS = 256;
 /** Limit of the wait of a close for the current batch. */
-const CLOSE_LIMIT_MS = 2_000;
+const CLOSE_LIMIT_MS = 1_500;
 
 /** The folder of the store, the position of the rollups, and the callbacks of the thread. */
 export interface RollupThreadOptions {

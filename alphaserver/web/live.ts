@@ -31,6 +31,8 @@ export const WRITE_EVERY_MS = 50;
 /** The time after which a browser comes back after a break. */
 const RETRY_MS = 2_000;
 
+const EMPTY = Buffer.alloc(0);
+
 /** The conditions of one viewer; null leaves a condition out. */
 export interface StreamFilter {
   readonly host: string | null;
@@ -64,11 +66,16 @@ function passes(filter: StreamFilter | null, event: StoredEvent | undefined): bo
 /** The kinds of messages beside events. */
 type OtherKind = 'alert' | 'gap' | 'session';
 
-/** A message for viewers, as it is written to them. */
-type Item = { readonly text: string } & (
-  | { readonly event: StoredEvent }
-  | { readonly event: null; readonly kind: OtherKind; readonly what: unknown }
-);
+/** A message for viewers, as it is written to them; that of an event is written out once somebody takes it. */
+type Item =
+  | { readonly event: StoredEvent; text: string | null }
+  | { readonly event: null; readonly text: string; readonly kind: OtherKind; readonly what: unknown };
+
+function textOf(item: Item): string {
+  if (item.event === null) return item.text;
+  item.text ??= written(item.event);
+  return item.text;
+}
 
 /** True when an alert, a gap or a session may be about what a filter names: what it does not name itself, it may be about. */
 function concerns(filter: StreamFilter | null, kind: OtherKind, what: unknown): boolean {
@@ -135,14 +142,14 @@ export class Live {
     return this.#viewers.size;
   }
 
-  /** Hears of a commit. Each event is written out once, however many watch. */
+  /** Hears of a commit. Each event is written out at most once, however many watch. */
   stored(batches: readonly Appended[]): void {
     const last = batches.flatMap(({ events }) => events).at(-1);
     if (last) this.#newest = last.id;
     for (const { gaps } of batches) for (const gap of gaps) this.#queueOther('gap', gap);
     for (const { sessions } of batches) for (const session of sessions) this.#queueOther('session', session);
     if (this.#viewers.size > 0)
-      for (const { events } of batches) for (const event of events) this.#queued.push({ event, text: written(event) });
+      for (const { events } of batches) for (const event of events) this.#queued.push({ event, text: null });
     this.#flushSoon();
   }
 
@@ -172,8 +179,11 @@ export class Live {
     const items = this.#queued.splice(0);
     const events = items.flatMap(({ event }) => event ?? []);
     const [first, last] = [events[0], events.at(-1)];
+    // Where all are behind they get these events from the store: writing them out here would cost a core that stores a flood.
+    const areAllBehind = this.#viewers.values().every(({ behind }) => behind);
     // Encoded once: all viewers that get everything share its memory.
-    const whole = Buffer.from(items.map(({ text }) => text).join(''));
+    const whole = areAllBehind ? EMPTY : Buffer.from(items.map(textOf).join(''));
+    const others = items.filter(({ event }) => event === null);
     for (const viewer of this.#viewers) {
       if (first) viewer.cursor ??= first.id - 1;
       const { filter, cursor, stream } = viewer;
@@ -186,12 +196,7 @@ export class Live {
           ? concerns(filter, item.kind, item.what)
           : !viewer.behind && isNew(item.event) && passes(filter, item.event);
       const isWhole = filter === null && !viewer.behind && (!first || isNew(first));
-      const taken = isWhole
-        ? whole
-        : items
-            .filter(takes)
-            .map(({ text }) => text)
-            .join('');
+      const taken = isWhole ? whole : (viewer.behind ? others : items).filter(takes).map(textOf).join('');
       if (taken.length > 0) this.#write(viewer, taken);
       if (last && !viewer.behind) viewer.cursor = Math.max(viewer.cursor ?? 0, last.id);
     }

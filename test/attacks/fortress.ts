@@ -42,7 +42,8 @@ export async function fortress(more: Record<string, string> = {}): Promise<Fortr
   const idleMiB = server.memoryMiB;
   let peakMiB = idleMiB;
   const timer = setInterval(() => {
-    if (server.child.exitCode === null) peakMiB = Math.max(peakMiB, server.memoryMiB);
+    // One that has just ended has no memory, which is no number.
+    if (server.child.exitCode === null) peakMiB = Math.max(peakMiB, server.memoryMiB || 0);
   }, SAMPLED_EVERY_MS);
   return {
     pair,

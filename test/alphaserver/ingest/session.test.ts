@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, test } from 'node:test';
 import { COMMIT_LIMIT_EVENTS, GroupCommit, WAITING_LIMIT_EVENTS } from '../../../alphaserver/ingest/group-commit.ts';
 import { Listener } from '../../../alphaserver/ingest/listener.ts';
+import { READ_AT_ONCE_BYTES } from '../../../alphaserver/ingest/read-turns.ts';
 import { LINE_TIMEOUT_MS, UNSTORED_LIMIT_EVENTS } from '../../../alphaserver/ingest/session.ts';
 import { StoreError } from '../../../alphaserver/store/store.ts';
 import { HELLO_TIMEOUT_MS, LINE_LIMIT_BYTES, SILENCE_LIMIT_MS } from '../../../protocol/messages.ts';
@@ -613,4 +614,29 @@ test('an address may hold so many connections without a hello, and no more; thos
   await until(() => listener.connections === 5);
   const next = new Client().say({ ...hello(), agent: randomUUID() });
   await until(() => next.last('welcome') !== undefined);
+});
+
+test('of many agents that send what they kept, a bounded part is read in one turn of the event loop', async () => {
+  const kept = Array.from({ length: 8_000 }, (_, i) => event(i + 1));
+  const agents: Client[] = [];
+  for (const last of ['a', 'b', 'c', 'd', 'e', 'f']) {
+    const agent = new Client().say(hello(`${A.slice(0, -1)}${last}`));
+    agents.push(agent);
+    await until(() => agent.last('welcome') !== undefined);
+  }
+  let most = 0;
+  let before = 0;
+  let isWatched = true;
+  const watch = (): void => {
+    most = Math.max(most, listener.receivedBytes - before);
+    before = listener.receivedBytes;
+    if (isWatched) setImmediate(watch);
+  };
+  for (const agent of agents) agent.say(...kept);
+  watch();
+  for (const agent of agents) await agent.acked(8_000);
+  isWatched = false;
+  assert.ok(listener.receivedBytes > 4 * READ_AT_ONCE_BYTES, `${listener.receivedBytes}`);
+  // What is left of one turn and what those have who waited.
+  assert.ok(most <= 3 * READ_AT_ONCE_BYTES, `${most} bytes in one turn`);
 });

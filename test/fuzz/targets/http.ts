@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Pair } from '../../programs.ts';
+import { until } from '../../until.ts';
 import type { Target } from '../fuzz.ts';
 
 const get = (path: string, ...headers: readonly string[]): string =>
@@ -9,10 +10,20 @@ const get = (path: string, ...headers: readonly string[]): string =>
 
 let pair: Promise<Pair> | null = null;
 
+/** A run that gives way to all else may wait for its server for as long. */
+const START_LIMIT_MS = 600_000;
+
 async function serving(): Promise<Pair> {
   const made = await Pair.make();
-  await made.serving({ LOG_LEVEL: 'error' });
-  return made;
+  try {
+    const server = made.server({ LOG_LEVEL: 'error' });
+    const isUp = (): Promise<boolean> => made.api('/healthz').then(Boolean, () => false);
+    await until(isUp, () => server.said, START_LIMIT_MS);
+    return made;
+  } catch (error) {
+    await made.close();
+    throw error;
+  }
 }
 
 /** A server that answers: each request gets an answer that is no failure of the server, or an end; afterwards it still serves. */
@@ -50,9 +61,10 @@ export const http: Target = {
     return [`${status} ${/"message":"([^"]*)/.exec(got)?.[1] ?? ''}`];
   },
   async close() {
-    const made = await pair;
+    // A server that did not start was a fault of each input.
+    const made = await pair?.catch(() => null);
     pair = null;
-    if (made === null) return;
+    if (!made) return;
     const health = await fetch(`http://127.0.0.1:${made.httpPort}/healthz`);
     await made.close();
     if (!health.ok) throw new Error(`the server answers ${health.status} afterwards`);

@@ -8,6 +8,7 @@ const FIRST_ROOM_BYTES = 65_536;
 const LINE_ROOM_BYTES = 256;
 /** JSON may write a character as six (`\u001b`); UTF-8 takes three bytes at most for one. */
 const CHAR_ROOM_BYTES = 6;
+const INT_BYTES = 4;
 const QUOTE = 34;
 const BACKSLASH = 92;
 const ZERO = 48;
@@ -22,6 +23,7 @@ export interface Printed {
 /** Bytes that are added one after the other. */
 export class Bytes {
   buffer: Buffer = Buffer.allocUnsafe(FIRST_ROOM_BYTES);
+  view = viewOf(this.buffer);
   length = 0;
 
   /** Makes room for so many bytes more. */
@@ -30,6 +32,7 @@ export class Bytes {
     const larger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.length + bytes));
     this.buffer.copy(larger, 0, 0, this.length);
     this.buffer = larger;
+    this.view = viewOf(larger);
   }
 
   /** Adds a part of a buffer. */
@@ -39,27 +42,39 @@ export class Bytes {
     this.length += end - start;
   }
 
-  /** Adds what stands from `start` to `end` again; there is room for it. */
-  repeat(start: number, end: number): void {
-    this.buffer.copyWithin(this.length, start, end);
-    this.length += end - start;
+  /** Adds a piece, for which there is room, four bytes at a time: up to three bytes behind it are written, too. */
+  addPiece({ ints, length }: Piece): void {
+    const { view } = this;
+    let at = this.length;
+    for (let i = 0; i * INT_BYTES < length; i++) {
+      view.setInt32(at, ints[i] as number, true);
+      at += INT_BYTES;
+    }
+    this.length += length;
   }
 
-  /** Adds a text of ASCII, for which there is room. */
-  addAscii(text: string): void {
-    const { buffer } = this;
+  /** Adds what stands from `start` to `end` again, for which there is room, four bytes at a time: up to three bytes behind it are written, too. */
+  repeat(start: number, end: number): void {
+    const { view } = this;
     let at = this.length;
-    for (let i = 0; i < text.length; i++) buffer[at++] = text.charCodeAt(i);
-    this.length = at;
+    for (let from = start; from < end; from += INT_BYTES) {
+      view.setInt32(at, view.getInt32(from, true), true);
+      at += INT_BYTES;
+    }
+    this.length += end - start;
   }
 
   /** Adds the digits of a whole number of 0 or more, for which there is room. */
   addNumber(value: number): void {
+    if (value > INT_LIMIT) {
+      this.length += this.buffer.write(`${value}`, this.length, 'latin1');
+      return;
+    }
     let end = this.length + 1;
-    for (let limit = 10; value >= limit; limit *= 10) end++;
-    let rest = value;
+    for (let rest = (value / 10) | 0; rest > 0; rest = (rest / 10) | 0) end++;
+    let rest = value | 0;
     for (let at = end - 1; at >= this.length; at--) {
-      const tens = Math.floor(rest / 10);
+      const tens = (rest / 10) | 0;
       this.buffer[at] = ZERO + rest - tens * 10;
       rest = tens;
     }
@@ -69,7 +84,7 @@ export class Bytes {
   /** Adds a text as JSON writes it, in quotes, or null. There is room for it. */
   addText(text: string | null): void {
     if (text === null) {
-      this.addAscii('null');
+      this.addPiece(NULL);
       return;
     }
     const { buffer } = this;
@@ -87,6 +102,48 @@ export class Bytes {
     this.length = at;
   }
 }
+
+const INT_LIMIT = 2_147_483_647;
+
+const viewOf = (buffer: Buffer): DataView => new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+
+/** A part of a line that is the same in many. */
+class Piece {
+  readonly length: number;
+  /** Its bytes by four, little endian; behind the last of them stand zeros. */
+  readonly ints: Int32Array;
+
+  constructor(text: string) {
+    this.length = Buffer.byteLength(text);
+    const padded = Buffer.alloc(Math.ceil(this.length / INT_BYTES) * INT_BYTES);
+    padded.write(text);
+    this.ints = Int32Array.from({ length: padded.length / INT_BYTES }, (_, i) => padded.readInt32LE(i * INT_BYTES));
+  }
+}
+
+const NULL = new Piece('null');
+const LINE = new Piece('{"line":');
+const FILE = new Piece(',"file":');
+const NOT_INVALID = new Piece(',"invalidUser":false,"ip":');
+const INVALID = new Piece(',"invalidUser":true,"ip":');
+const MAYBE_INVALID = new Piece(',"invalidUser":null,"ip":');
+const PORT = new Piece(',"port":');
+const AT = new Piece(',"at":');
+const OUTCOMES = {
+  accepted: new Piece(',"outcome":"accepted","method":'),
+  failed: new Piece(',"outcome":"failed","method":'),
+  probe: new Piece(',"outcome":"probe","method":'),
+  ended: new Piece(',"outcome":"ended","method":'),
+};
+const USER = new Piece(',"user":');
+const HOST = new Piece(',"host":');
+const REASON = new Piece(',"reason":');
+const KEY = new Piece(',"key":');
+const TRUSTS = {
+  journal: new Piece(',"trust":"journal"}\n'),
+  syslog: new Piece(',"trust":"syslog"}\n'),
+  forgeable: new Piece(',"trust":"forgeable"}\n'),
+};
 
 /** The place of a line among others. */
 export interface Span {
@@ -131,19 +188,19 @@ export class EventLines {
     const named = lengthOf(user) + lengthOf(ip) + lengthOf(method) + lengthOf(file);
     bytes.reserve(LINE_ROOM_BYTES + (named + lengthOf(host) + lengthOf(reason) + lengthOf(key)) * CHAR_ROOM_BYTES);
     const from = bytes.length;
-    bytes.addAscii('{"line":');
+    bytes.addPiece(LINE);
     bytes.addNumber(line);
     if (file !== null) {
-      bytes.addAscii(',"file":');
+      bytes.addPiece(FILE);
       bytes.addText(file);
     }
     this.#addHead(located.event);
     bytes.addText(user);
-    if (invalidUser === null) bytes.addAscii(',"invalidUser":null,"ip":');
-    else bytes.addAscii(invalidUser ? ',"invalidUser":true,"ip":' : ',"invalidUser":false,"ip":');
+    if (invalidUser === null) bytes.addPiece(MAYBE_INVALID);
+    else bytes.addPiece(invalidUser ? INVALID : NOT_INVALID);
     bytes.addText(ip);
-    bytes.addAscii(',"port":');
-    if (port === null) bytes.addAscii('null');
+    bytes.addPiece(PORT);
+    if (port === null) bytes.addPiece(NULL);
     else bytes.addNumber(port);
     this.#addTail(host, reason, key, located.trust);
     return { from, end: bytes.length };
@@ -155,13 +212,11 @@ export class EventLines {
     if (this.#headFrom >= 0 && at === this.#at && outcome === this.#outcome && method === this.#method)
       bytes.repeat(this.#headFrom, this.#headEnd);
     else {
-      bytes.addAscii(',"at":');
+      bytes.addPiece(AT);
       bytes.addText(at);
-      bytes.addAscii(',"outcome":"');
-      bytes.addAscii(outcome);
-      bytes.addAscii('","method":');
+      bytes.addPiece(OUTCOMES[outcome]);
       bytes.addText(method);
-      bytes.addAscii(',"user":');
+      bytes.addPiece(USER);
       this.#at = at;
       this.#outcome = outcome;
       this.#method = method;
@@ -176,15 +231,13 @@ export class EventLines {
     const isSame = host === this.#host && reason === this.#reason && key === this.#key && trust === this.#trust;
     if (this.#tailFrom >= 0 && isSame) bytes.repeat(this.#tailFrom, this.#tailEnd);
     else {
-      bytes.addAscii(',"host":');
+      bytes.addPiece(HOST);
       bytes.addText(host);
-      bytes.addAscii(',"reason":');
+      bytes.addPiece(REASON);
       bytes.addText(reason);
-      bytes.addAscii(',"key":');
+      bytes.addPiece(KEY);
       bytes.addText(key);
-      bytes.addAscii(',"trust":"');
-      bytes.addAscii(trust);
-      bytes.addAscii('"}\n');
+      bytes.addPiece(TRUSTS[trust]);
       this.#host = host;
       this.#reason = reason;
       this.#key = key;

@@ -1,6 +1,6 @@
 /** Counts what a scan did not read or did not understand, for one line at its end. */
 import { escapeText } from '../../service/escape.ts';
-import { grouped } from '../../service/terminal/table.ts';
+import { grouped } from '../../service/terminal/grouped.ts';
 import { LINE_LIMIT_BYTES } from '../log/source.ts';
 import type { Reader } from '../sshd/reader.ts';
 import type { UnknownShape } from '../sshd/unknown-messages.ts';

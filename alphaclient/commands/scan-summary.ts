@@ -3,8 +3,9 @@
 import type { Writable } from 'node:stream';
 import type { Outcome } from '../../protocol/event.ts';
 import { escapeJson, escapeText } from '../../service/escape.ts';
+import { grouped } from '../../service/terminal/grouped.ts';
 import { type Terminal, terminalOf } from '../../service/terminal/style.ts';
-import { grouped, table } from '../../service/terminal/table.ts';
+import { table } from '../../service/terminal/table.ts';
 import type { LocatedEvent } from '../sshd/events.ts';
 import type { Reader } from '../sshd/reader.ts';
 import type { UnknownShape } from '../sshd/unknown-messages.ts';

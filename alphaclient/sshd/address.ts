@@ -87,14 +87,14 @@ function fills(groups: number, isCompressed: boolean): boolean {
 
 /**
  * The address from `from` to `end` of a log, or null when it is none (a host name, `UNKNOWN`). IPv6 keeps its scope; IPv4 mapped
- * into IPv6, as very old versions write it, is given as IPv4.
+ * into IPv6, as very old versions write it, is given as IPv4. The text has memory of its own.
  */
 export function addressIn(log: LogText, from: number, end: number): string | null {
   if (end - from < 2 || end - from > ADDRESS_LIMIT_CHARS) return null;
-  if (endOfIpv4(log.bytes, from, end) === end) return log.slice(from, end);
+  if (endOfIpv4(log.bytes, from, end) === end) return log.detached(from, end);
   const mapped = from + MAPPED.length;
-  if (MAPPED.areAt(log, from, end) && endOfIpv4(log.bytes, mapped, end) === end) return log.slice(mapped, end);
-  return isIpv6(log, from, end) ? log.slice(from, end) : null;
+  if (MAPPED.areAt(log, from, end) && endOfIpv4(log.bytes, mapped, end) === end) return log.detached(mapped, end);
+  return isIpv6(log, from, end) ? log.detached(from, end) : null;
 }
 
 /** The address that a text of Latin-1 is, or null: see addressIn. */

@@ -1,4 +1,4 @@
-/** User names as clients sent them, from what sshd logs of them. */
+/** User names as clients sent them, from what sshd logs of them, and when two that are logged are one. */
 
 /**
  * sshd escapes what it logs (vis(3) with VIS_OCTAL, and VIS_CSTYLE towards syslog): a backslash as two, other bytes as three octal digits or
@@ -49,4 +49,22 @@ function characterBytes(bytes: readonly number[], at: number): number {
   // Longer forms than needed, surrogates, and what is beyond Unicode.
   if ((lead === 0xe0 && second < 0xa0) || (lead === 0xed && second > 0x9f)) return 0;
   return (lead === 0xf0 && second < 0x90) || (lead === 0xf4 && second > 0x8f) ? 0 : length;
+}
+
+/** Names that differ only in how often a backslash was escaped have one key. */
+export function withSingleBackslashes(user: string): string {
+  return user.includes('\\') ? user.replaceAll(/\\+/g, '\\') : user;
+}
+
+/** True when it is one name: up to 10.2, messages of the unprivileged process are escaped once more than others. */
+export function isSameName(a: string, b: string): boolean {
+  if (a === b) return true;
+  if (a.length === b.length) return false;
+  const [short, long] = a.length < b.length ? [a, b] : [b, a];
+  return short.includes('\\') && short.replaceAll('\\', '\\\\') === long;
+}
+
+/** True when it is one name, of which a message that ends in it has lost the spaces at its end. */
+export function endsAs(user: string | null, name: string): boolean {
+  return user !== null && (isSameName(user, name) || user.trimEnd() === name.trimEnd());
 }

@@ -1,6 +1,15 @@
 /** The open connections and the sessions, found by pid, by address and port, or by what else a line has of a client. Bounded. */
 
-import { type Connection, fromSaved, fromVersion1, isDecided, type SavedConnection, toSaved } from './connection.ts';
+import { endsAs, isSameName, withSingleBackslashes } from './client-name.ts';
+import {
+  type Connection,
+  ConnectionList,
+  fromSaved,
+  fromVersion1,
+  isDecided,
+  type SavedConnection,
+  toSaved,
+} from './connection.ts';
 import type { ConnectionListener, NumberedConnection } from './connection-changes.ts';
 import { grown, HashChains, hashOfBoth, hashOfText } from './hash-chains.ts';
 
@@ -35,46 +44,6 @@ export interface SavedTable {
 export interface SavedTracker extends SavedTable {
   readonly sweptMs: number;
   readonly checkedMs: number;
-}
-
-/** Connections in the order in which they were added. */
-class ConnectionList {
-  size = 0;
-  #oldest: Connection | null = null;
-  #newest: Connection | null = null;
-
-  get oldest(): Connection | null {
-    return this.#oldest;
-  }
-
-  add(connection: Connection): void {
-    connection.older = this.#newest;
-    if (this.#newest === null) this.#oldest = connection;
-    else this.#newest.newer = connection;
-    this.#newest = connection;
-    this.size++;
-  }
-
-  remove(connection: Connection): void {
-    const { older, newer } = connection;
-    if (older === null) this.#oldest = newer;
-    else older.newer = newer;
-    if (newer === null) this.#newest = older;
-    else newer.older = older;
-    // A removed one that V8 has moved to its old generation would keep the others alive.
-    connection.older = null;
-    connection.newer = null;
-    this.size--;
-  }
-
-  /** From the oldest on. The one that is given may be removed meanwhile, and no other. */
-  *[Symbol.iterator](): Generator<Connection> {
-    for (let one = this.#oldest; one !== null; ) {
-      const { newer } = one;
-      yield one;
-      one = newer;
-    }
-  }
 }
 
 /** Holds connections and their indexes; the tracker decides what becomes of them. */
@@ -179,7 +148,8 @@ export class ConnectionTable {
     connection.age = this.#opened++;
     this.#bySlot[slot] = connection;
     this.#open.add(connection);
-    this.#index(connection);
+    this.#indexPid(connection);
+    this.#indexPeer(connection);
   }
 
   /** Takes notice that a line was about a connection: one that is in the table and no session is to be saved. */
@@ -222,11 +192,12 @@ export class ConnectionTable {
   }
 
   remove(connection: Connection): void {
-    const { slot, isSession } = connection;
+    const { slot, isSession, host, pid } = connection;
     if (slot < 0) return;
-    this.#unindex(connection);
+    if (pid >= 0) this.#byPid.remove(slot, hashOfBoth(pid, host));
+    this.#unindexPeer(connection);
     if (isSession) {
-      this.#sessionsOfHost.set(connection.host, (this.#sessionsOfHost.get(connection.host) ?? 1) - 1);
+      this.#sessionsOfHost.set(host, (this.#sessionsOfHost.get(host) ?? 1) - 1);
       if (this.#bySession.get(connection.session) === connection) this.#bySession.delete(connection.session);
     }
     (isSession ? this.#sessions : this.#open).remove(connection);
@@ -239,10 +210,32 @@ export class ConnectionTable {
 
   /** Sets the address and port of a connection that is in the table. */
   setPeer(connection: Connection, ip: string | null, port: number | null): void {
-    this.#unindex(connection);
+    this.#unindexPeer(connection);
     connection.ip = ip;
     connection.port = port;
-    this.#index(connection);
+    this.#indexPid(connection);
+    this.#indexPeer(connection);
+  }
+
+  /** Makes one the newest, as if it were removed and added again: it is found where others have had its pid or port since. It is no session. */
+  renew(connection: Connection): void {
+    if (connection.slot < 0) {
+      this.add(connection);
+      return;
+    }
+    this.#open.remove(connection);
+    this.#listener?.removed(connection.age);
+    this.#open.add(connection);
+    connection.age = this.#opened++;
+    this.#listener?.changed(connection);
+    this.#indexPid(connection);
+    const { slot, host, ip, port } = connection;
+    if (ip === null || port === null) return;
+    const hash = hashOfBoth(this.#ipHashes[slot] as number, port);
+    const last = this.#peer(hash, host, ip, port);
+    if (last === connection) return;
+    if (last !== undefined) this.#byPeer.remove(last.slot, hash);
+    this.#byPeer.add(slot, hash);
   }
 
   /** Sets the client's name and user of a connection that is in the table. */
@@ -253,14 +246,19 @@ export class ConnectionTable {
     this.#indexNames(connection);
   }
 
-  #index(connection: Connection): void {
+  /** Lets its pid lead to a connection, and to no other. */
+  #indexPid(connection: Connection): void {
+    const { slot, host, pid } = connection;
+    if (pid < 0) return;
+    const last = this.byPid(host, pid);
+    if (last === connection) return;
+    const hash = hashOfBoth(pid, host);
+    if (last !== undefined) this.#byPid.remove(last.slot, hash);
+    this.#byPid.add(slot, hash);
+  }
+
+  #indexPeer(connection: Connection): void {
     const { slot, host, pid, ip, port } = connection;
-    if (pid >= 0) {
-      const hash = hashOfBoth(pid, host);
-      const last = this.byPid(host, pid);
-      if (last !== undefined) this.#byPid.remove(last.slot, hash);
-      this.#byPid.add(slot, hash);
-    }
     if (ip !== null) {
       const hash = hashOfText(ip);
       if (slot >= this.#ipHashes.length) this.#ipHashes = grown(this.#ipHashes, slot);
@@ -277,9 +275,8 @@ export class ConnectionTable {
     this.#indexNames(connection);
   }
 
-  #unindex(connection: Connection): void {
-    const { slot, host, pid, ip, port } = connection;
-    if (pid >= 0) this.#byPid.remove(slot, hashOfBoth(pid, host));
+  #unindexPeer(connection: Connection): void {
+    const { slot, pid, ip, port } = connection;
     if (ip !== null) {
       const hash = this.#ipHashes[slot] as number;
       this.#byIp.remove(slot, hash);
@@ -437,22 +434,4 @@ function deleteFrom(index: Map<string, Connection[]>, key: string, connection: C
   if (connections === undefined || at < 0) return;
   if (connections.length === 1) index.delete(key);
   else connections.splice(at, 1);
-}
-
-/** Names that differ only in how often a backslash was escaped have one key. */
-function withSingleBackslashes(user: string): string {
-  return user.includes('\\') ? user.replaceAll(/\\+/g, '\\') : user;
-}
-
-/** True when it is one name: up to 10.2, messages of the unprivileged process are escaped once more than others. */
-function isSameName(a: string, b: string): boolean {
-  if (a === b) return true;
-  if (a.length === b.length) return false;
-  const [short, long] = a.length < b.length ? [a, b] : [b, a];
-  return short.includes('\\') && short.replaceAll('\\', '\\\\') === long;
-}
-
-/** True when it is one name, of which a message that ends in it has lost the spaces at its end. */
-export function endsAs(user: string | null, name: string): boolean {
-  return user !== null && (isSameName(user, name) || user.trimEnd() === name.trimEnd());
 }

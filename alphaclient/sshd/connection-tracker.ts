@@ -4,10 +4,11 @@
  */
 
 import type { EndCause } from '../../protocol/session.ts';
-import { Connection, hasNamedUser, isDecided, isLogin } from './connection.ts';
+import { endsAs } from './client-name.ts';
+import { Connection, hasNamedUser, isDecided, isLogin, WaitingConnections } from './connection.ts';
 import type { ConnectionListener, NumberedConnection } from './connection-changes.ts';
 import { canOpen, isAnother } from './connection-match.ts';
-import { ConnectionTable, endsAs, isAny, type SavedTracker } from './connection-table.ts';
+import { ConnectionTable, isAny, type SavedTracker } from './connection-table.ts';
 import { type EventListener, EventOutput, type LocatedEvent, showsFailure } from './events.ts';
 import { kept } from './latin1.ts';
 import type { LineContext, Where } from './line-context.ts';
@@ -32,10 +33,7 @@ export class ConnectionTracker {
   readonly #nameOfHost: (host: number) => string | null;
   /** The listener for sessions, if any. */
   readonly #sessions: SessionListener | null;
-  /** Those that are closing, or have a pending failure: within seconds, the wait is over. */
-  #waiting: Connection[] = [];
-  /** By the log's time, none of those that wait was last heard of before. */
-  #waitingSinceMs = Number.POSITIVE_INFINITY;
+  readonly #waiting = new WaitingConnections();
   /** The times, by the log, at which all connections were checked last, and those that wait. Saved, so that a restart changes nothing. */
   #sweptMs = 0;
   #checkedMs = 0;
@@ -65,7 +63,7 @@ export class ConnectionTracker {
 
   /** The lowest line that an event, or the end of a session, still to come can have; Infinity when no connection is open. */
   firstOpenLine(): number {
-    const ending = this.#sessions === null ? [] : this.#waiting.filter((one) => one.isSession);
+    const ending = this.#sessions === null ? [] : [...this.#waiting].filter((one) => one.isSession);
     return Math.min(this.#table.firstOpenLine(), ...ending.map((one) => one.line));
   }
 
@@ -149,7 +147,7 @@ export class ConnectionTracker {
     connection.host = context.host;
     // The listener's own lines carry the listener's pid.
     connection.pid = message.pid >= 0 ? message.pid : context.pid;
-    connection.ip = kept(message.ip);
+    connection.ip = message.ip;
     connection.port = message.port;
     const oldest = this.#table.add(connection);
     if (oldest !== null) this.#close(oldest);
@@ -160,7 +158,7 @@ export class ConnectionTracker {
   #learn(connection: Connection, message: ParsedMessage, context: LineContext): void {
     const { ip, port } = connection;
     if ((ip === null && message.ip !== null) || (port === null && message.port !== null))
-      this.#table.setPeer(connection, ip ?? kept(message.ip), port ?? message.port);
+      this.#table.setPeer(connection, ip ?? message.ip, port ?? message.port);
     // PAM's modules do not escape a name as sshd does: sshd's own spelling is the better one.
     const isBetter = connection.user === null || (connection.state === 'unconfirmed' && !isFromPamModule(message));
     const user = message.user !== null && isBetter ? message.user : connection.user;
@@ -172,7 +170,7 @@ export class ConnectionTracker {
     connection.line = context.line;
     connection.ms = context.ms;
     connection.readMs = context.nowMs;
-    if (connection.isWaiting) this.#hearOfWaiting(connection);
+    if (connection.isWaiting) this.#waiting.hear(connection);
     if (connection.isSession) {
       connection.cause = message.row.endsSession ?? connection.cause;
       this.#sessions?.touched(connection);
@@ -305,15 +303,8 @@ export class ConnectionTracker {
   }
 
   #wait(connection: Connection): void {
-    if (!connection.isWaiting) this.#waiting.push(connection);
-    connection.isWaiting = true;
+    this.#waiting.add(connection);
     this.#passedMs = Number.NaN;
-    this.#hearOfWaiting(connection);
-  }
-
-  /** Keeps `#waitingSinceMs` right for a connection that waits. One without a time may be over at any check. */
-  #hearOfWaiting({ ms }: Connection): void {
-    if (!(ms >= this.#waitingSinceMs)) this.#waitingSinceMs = Number.isNaN(ms) ? Number.NEGATIVE_INFINITY : ms;
   }
 
   /** Waits for the final message of a connection that is about to end, but not for long. */
@@ -340,13 +331,18 @@ export class ConnectionTracker {
   }
 
   /** Returns what is known of each connection. */
-  get table(): Omit<ConnectionTable, 'add' | 'remove' | 'promote' | 'changed'> {
+  get table(): Omit<ConnectionTable, 'add' | 'remove' | 'renew' | 'promote' | 'changed'> {
     return this.#table;
   }
 
   /** Removes a connection that is over, and emits a probe, or the failures that others reported, if sshd logged no decision. */
   #close(connection: Connection, where: Where = connection, cause: EndCause = 'closed'): void {
     this.#discard(connection, where, cause);
+    this.#emitEnd(connection);
+  }
+
+  /** Emits what a connection that is over comes to, unless sshd logged a decision. */
+  #emitEnd(connection: Connection): void {
     this.#events.pendingFailure(connection);
     if (!isDecided(connection) && !this.#closePortlessFailure(connection)) this.#events.ended(connection);
   }
@@ -367,12 +363,15 @@ export class ConnectionTracker {
    * line may tell it, so the connection waits; else its pid stays known, so that the line opens no other connection.
    */
   #closeOnFinalMessage(connection: Connection): void {
-    const isComplete = isDecided(connection) || connection.ip !== null;
-    if (isComplete || connection.pid < 0) this.#close(connection);
-    if (connection.pid < 0) return;
-    if (isComplete) {
+    if (connection.pid < 0) {
+      this.#close(connection);
+      return;
+    }
+    if (isDecided(connection) || connection.ip !== null) {
+      if (connection.isSession) this.#discard(connection);
+      this.#emitEnd(connection);
       connection.state = 'closed';
-      this.#table.add(connection);
+      this.#table.renew(connection);
     }
     this.#startClosing(connection);
   }
@@ -386,7 +385,7 @@ export class ConnectionTracker {
     const silentMs = ({ ms: lastMs, readMs }: Connection): number => ms - (Number.isNaN(lastMs) ? readMs : lastMs);
     if (Math.abs(ms - this.#checkedMs) >= CHECK_EVERY_MS) {
       this.#checkedMs = ms;
-      if (ms - this.#waitingSinceMs > CLOSING_LIMIT_MS)
+      if (ms - this.#waiting.sinceMs > CLOSING_LIMIT_MS)
         this.#endWaits((one) => one.host === context.host && silentMs(one) > CLOSING_LIMIT_MS);
     }
     if (Math.abs(ms - this.#sweptMs) < SWEEP_EVERY_MS) return;
@@ -402,7 +401,7 @@ export class ConnectionTracker {
 
   /** True while there is a connection, or a session about to end, that `expire` may close. */
   get isWaiting(): boolean {
-    return this.#table.size + this.#waiting.length > 0;
+    return this.#table.size + this.#waiting.size > 0;
   }
 
   #closeThose(isOver: (connection: Connection) => boolean): void {
@@ -410,21 +409,15 @@ export class ConnectionTracker {
     for (const one of [...this.#table].filter(isOver)) if (this.#table.has(one)) this.#close(one);
   }
 
-  /** Ends the wait of those that have waited too long; forgets those that do not wait any more. */
+  /** Ends the wait of those that have waited too long. */
   #endWaits(isOver: (connection: Connection) => boolean): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#waitingSinceMs = Number.POSITIVE_INFINITY;
-    for (const one of waiting) {
-      one.isWaiting = false;
-      if (!this.#table.has(one) || !(one.closing || one.pendingFailure !== null)) continue;
-      if (!isOver(one)) this.#wait(one);
-      else if (one.closing) this.#close(one);
+    this.#waiting.end(isOver, (one) => {
+      if (one.closing) this.#close(one);
       else {
         this.#events.pendingFailure(one);
         this.#table.changed(one);
       }
-    }
+    });
   }
 
   /** The log ends: closes all that is open, in the order in which it was last heard of. Sessions that are not about to end stay. */

@@ -86,6 +86,90 @@ export class Connection {
   newer: Connection | null = null;
 }
 
+/** Connections in the order in which they were added. */
+export class ConnectionList {
+  size = 0;
+  #oldest: Connection | null = null;
+  #newest: Connection | null = null;
+
+  get oldest(): Connection | null {
+    return this.#oldest;
+  }
+
+  add(connection: Connection): void {
+    connection.older = this.#newest;
+    if (this.#newest === null) this.#oldest = connection;
+    else this.#newest.newer = connection;
+    this.#newest = connection;
+    this.size++;
+  }
+
+  remove(connection: Connection): void {
+    const { older, newer } = connection;
+    if (older === null) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === null) this.#newest = older;
+    else newer.older = older;
+    // A removed one that V8 has moved to its old generation would keep the others alive.
+    connection.older = null;
+    connection.newer = null;
+    this.size--;
+  }
+
+  /** From the oldest on. The one that is given may be removed meanwhile, and no other. */
+  *[Symbol.iterator](): Generator<Connection> {
+    for (let one = this.#oldest; one !== null; ) {
+      const { newer } = one;
+      yield one;
+      one = newer;
+    }
+  }
+}
+
+/** Connections that are about to end, or have a pending failure: within seconds, their wait is over. */
+export class WaitingConnections {
+  readonly #all: Connection[] = [];
+  /** By the log's time, none of them was last heard of before. */
+  sinceMs = Number.POSITIVE_INFINITY;
+
+  add(connection: Connection): void {
+    if (!connection.isWaiting) this.#all.push(connection);
+    connection.isWaiting = true;
+    this.hear(connection);
+  }
+
+  /** Keeps `sinceMs` right for one that waits. One without a time may be over at any check. */
+  hear({ ms }: Connection): void {
+    if (!(ms >= this.sinceMs)) this.sinceMs = Number.isNaN(ms) ? Number.NEGATIVE_INFINITY : ms;
+  }
+
+  get size(): number {
+    return this.#all.length;
+  }
+
+  [Symbol.iterator](): Iterator<Connection> {
+    return this.#all[Symbol.iterator]();
+  }
+
+  /** Ends the wait of those that have waited too long with `each`; forgets them, and those that do not wait any more. */
+  end(isOver: (connection: Connection) => boolean, each: (connection: Connection) => void): void {
+    const all = this.#all;
+    let kept = 0;
+    this.sinceMs = Number.POSITIVE_INFINITY;
+    for (const one of all) {
+      const waits = one.slot >= 0 && (one.closing || one.pendingFailure !== null);
+      if (waits && !isOver(one)) {
+        all[kept++] = one;
+        this.hear(one);
+        continue;
+      }
+      one.isWaiting = false;
+      if (waits) each(one);
+    }
+    all.length = kept;
+  }
+}
+
 /** True once a decision on it was logged, or it is over: then its end is no event. */
 export function isDecided({ state }: Connection): boolean {
   return state === 'failed' || state === 'accepted' || state === 'closed';

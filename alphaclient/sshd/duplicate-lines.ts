@@ -164,12 +164,17 @@ export class DuplicateLines {
     return this.#chunk.slice(from, from + (this.#lengths[at] as number));
   }
 
-  /** Keeps copies of the messages that the chunk has: it is read to its end. */
+  /**
+   * Keeps the messages that the chunk has: it is read to its end. Where all that are known are of it, they may share its memory; with those of
+   * other chunks they would keep them all.
+   */
   endChunk(): void {
+    const isAll = this.#fresh >= this.#size;
     for (let lines = Math.min(this.#fresh, this.#size); lines > 0; lines--) {
       const at = this.#ago(lines);
       if ((this.#froms[at] as number) < 0) continue;
-      this.#messages[at] = detached(this.#textOf(at) ?? '');
+      const message = this.#textOf(at) ?? '';
+      this.#messages[at] = isAll ? message : detached(message);
       this.#froms[at] = -1;
     }
     this.#chunk = null;

@@ -3,7 +3,7 @@
  * the parser of all forms (syslog-header.ts) takes ten times as long. That does without this cache.
  */
 
-import { type LogText, type Words, words } from './log-text.ts';
+import { ByteCopy, type LogText, type Words, words } from './log-text.ts';
 import { CYGWIN_BEGINS, MARK_BEGINS } from './sshd-tag.ts';
 import type { Header, Writer } from './syslog-header.ts';
 import type { TimestampParser } from './timestamp.ts';
@@ -23,9 +23,9 @@ export class HeaderCache {
   /** The beginning of that, ` HOST `, where it has nothing but host and tag; else empty. */
   #beforeTag = words('');
   #host = '';
-  /** The last line's text up to its pid, and its time in that; empty where its time has a fraction. */
-  #start = words('');
-  #second = '';
+  /** The last line's time, with the character behind it, and its number; nothing where it has a fraction. */
+  readonly #time = new ByteCopy();
+  #second = -1;
   /** Filled anew for each line: one object for a million of them. */
   readonly #header: { -readonly [field in keyof Header]: Header[field] } = {
     writer: 'sshd',
@@ -44,7 +44,6 @@ export class HeaderCache {
     this.#beforePid = words(beforePid);
     this.#beforeTag = words(beforeTag);
     this.#host = host;
-    this.#start = words('');
   }
 
   /**
@@ -52,19 +51,24 @@ export class HeaderCache {
    * second and pid, or from there on in the tag of another program; else null. The header is good until the next call.
    */
   parse(chunk: LogText, at: number): Header | null {
-    const { length } = chunk.bytes;
-    const start = this.#start;
-    if (start.length > 0 && this.#second === this.#timestamps.secondText && start.areAt(chunk, at, length))
-      return this.#timestamps.repeatSecond() ? this.#ofSshd(chunk, at + start.length) : null;
     const before = this.#beforePid;
     if (before.length === 0) return null;
-    const timeEnd = this.#timestamps.parseInKnownHour(chunk.text, at);
+    const timeEnd = this.#endOfTime(chunk, at);
     if (timeEnd < 0) return null;
-    if (!before.areAt(chunk, timeEnd, length)) return this.#ofOther(chunk, timeEnd);
-    const { secondText } = this.#timestamps;
-    this.#second = secondText;
-    this.#start = words(secondText === '' ? '' : secondText.slice(0, -1) + before.text);
-    return this.#ofSshd(chunk, timeEnd + before.length);
+    const isOfSshd = before.areAt(chunk, timeEnd, chunk.bytes.length);
+    return isOfSshd ? this.#ofSshd(chunk, timeEnd + before.length) : this.#ofOther(chunk, timeEnd);
+  }
+
+  /** Parses a time of the hour of the time before; gives the index behind it, or -1. */
+  #endOfTime(chunk: LogText, at: number): number {
+    const timestamps = this.#timestamps;
+    if (this.#second === timestamps.second && this.#time.isAt(chunk, at))
+      return timestamps.repeatSecond() ? at + this.#time.length - 1 : -1;
+    const end = timestamps.parseInKnownHour(chunk.text, at);
+    if (end < 0) return -1;
+    this.#second = timestamps.second;
+    this.#time.take(chunk, at, this.#second < 0 ? 0 : end + 1 - at);
+    return end;
   }
 
   /** Parses `PID]: ` of sshd's. */

@@ -113,7 +113,7 @@ export class ParsedMessage {
   method: string | null = null;
   user: string | null = null;
   invalidUser: boolean | null = null;
-  /** A numeric address; IPv4 mapped into IPv6 is IPv4. */
+  /** A numeric address; IPv4 mapped into IPv6 is IPv4. Alone among the texts it shares no memory with the log. */
   ip: string | null = null;
   /** The client's name, where the message has a name in place of an address. */
   hostName: string | null = null;
@@ -138,8 +138,11 @@ export class ParsedMessage {
   /** `like`: the message that has what is true of all messages of the row. */
   constructor(row: MessageRow, like: ParsedMessage | null = null) {
     this.row = row;
-    this.kind = row.kind;
-    if (like === null) return;
+    if (like === null) {
+      this.kind = row.kind;
+      return;
+    }
+    this.kind = like.kind;
     this.method = like.method;
     this.user = like.user;
     this.invalidUser = like.invalidUser;

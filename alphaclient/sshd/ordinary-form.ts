@@ -191,7 +191,7 @@ export class OrdinaryForm {
     const isNamed = this.#isNamed || role.length > 0;
     if (isNamed) {
       while (userEnd < end && bytes[userEnd] !== BLANK && bytes[userEnd] !== COLON) userEnd++;
-      if (userEnd === userFrom || !this.#behindName.areAt(log, userEnd, end)) return false;
+      if (!this.#behindName.areAt(log, userEnd, end)) return false;
       at = userEnd + this.#behindName.length;
     }
     const ipFrom = at;
@@ -221,7 +221,7 @@ export class OrdinaryForm {
       if (this.#mayBeInvalid) message.invalidUser = role === INVALID_USER;
       if (role === SESSION_USER) message.asSession();
     }
-    message.ip = log.slice(ipFrom, ipEnd);
+    message.ip = log.detached(ipFrom, ipEnd);
     if (port >= 0) message.port = port;
     if (this.#tail === 'reason') message.reason = this.#reasonPrefix + log.slice(at, end);
     else if (this.#tail === 'detail') message.setDetail(log.slice(at, end));

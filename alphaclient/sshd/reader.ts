@@ -14,7 +14,7 @@ import type { Entry } from './journal-entry.ts';
 import { EntryParser } from './json-entry.ts';
 import { withoutCr } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
-import { type LogText, logText, logTextOf } from './log-text.ts';
+import { type LogText, logText, logTextOf, RecentTexts } from './log-text.ts';
 import { parseMessage, parseMessageIn } from './message-parser.ts';
 import { isDecision, type ParsedMessage, WRITTEN_ONCE } from './message-types.ts';
 import { isBigEndian, textIn } from './nul-bytes.ts';
@@ -67,6 +67,7 @@ export class Reader {
   readonly #entries = new EntryParser(this.#timestamps);
   readonly #headers: HeaderParser;
   readonly #rawLines: RawLines;
+  readonly #texts = new RecentTexts();
   readonly #hosts = new HostIndex();
   readonly #tracker: ConnectionTracker;
   readonly #lastDecision = new LastDecision();
@@ -112,25 +113,29 @@ export class Reader {
     this.#readContext = context;
     this.#timestamps.setContext(context.writtenMs, context.timeZone);
     this.#context.nowMs = context.nowMs;
-    const log = logTextOf(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    const log = logTextOf(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), this.#texts);
     this.#duplicates.beginChunk(log);
     const { text } = log;
     const hasNul = text.includes('\0');
-    const hasEscape = text.includes(ESCAPE);
+    const isPlain = !hasNul && !text.includes(ESCAPE);
     for (let from = 0; from < text.length; ) {
       const lf = text.indexOf('\n', from);
       const end = lf < 0 ? text.length : lf;
       this.#lines++;
-      const known = hasNul || hasEscape || this.#rawLines.isIncomplete ? null : this.#headers.parseKnown(log, from);
-      if (hasNul) this.#lineWithNul(text.slice(from, end));
-      else if (known === null)
-        this.#line(hasEscape ? withoutColours(text.slice(from, end), this.#headers) : text.slice(from, end));
-      else if (known.writer === 'sshd') this.#takeOfSyslog(known, log, from, log.endWithoutCr(known.from, end));
-      else this.#takeOther(text.slice(from, end), known, known.from - from);
+      const known = isPlain && !this.#rawLines.isIncomplete ? this.#headers.parseKnown(log, from) : null;
+      if (known?.writer === 'sshd') this.#takeOfSyslog(known, log, from, log.endWithoutCr(known.from, end));
+      else this.#readOther(text.slice(from, end), known, from, hasNul);
       from = end + 1;
     }
     this.#duplicates.endChunk();
     return this.#tracker.take();
+  }
+
+  /** Reads a line, at `from` of its chunk, that is not known to be sshd's. In `read`, a rare case would make V8 compile all of that again. */
+  #readOther(line: string, known: Header | null, from: number, hasNul: boolean): void {
+    if (known !== null) this.#takeOther(line, known, known.from - from);
+    else if (hasNul) this.#lineWithNul(line);
+    else this.#line(withoutColours(line, this.#headers));
   }
 
   /** Reads one line in which NUL bytes may stand. */
@@ -401,13 +406,7 @@ export class Reader {
   /** Returns the result of the last line, for `explain`. */
   inspect(): Inspection {
     const { ms, host, pid } = this.#context;
-    return {
-      writer: this.#writer,
-      at: isoTime(ms),
-      host: this.#hosts.name(host),
-      pid,
-      message: this.#message,
-    };
+    return { writer: this.#writer, at: isoTime(ms), host: this.#hosts.name(host), pid, message: this.#message };
   }
 
   /** Returns the state that must outlive a restart. */

@@ -286,10 +286,15 @@ export class Template {
   readonly beginning: Words;
   /** True where that and `{rest}` is all of it. */
   readonly isPrefix: boolean;
-  readonly #ordinary: OrdinaryForm | null;
-  readonly #expression: RegExp;
   readonly #holes: readonly Hole[];
   readonly #hasProtocol: boolean;
+  readonly #pieces: readonly Piece[];
+  readonly #isOpen: boolean;
+  readonly #reasonPrefix: string;
+  readonly #source: string;
+  /** These two are made when a message is first compared: a log has messages of few rows, and a scan of a small one should be short. */
+  #ordinary: OrdinaryForm | null | undefined;
+  #expression: RegExp | null = null;
 
   /** `reasonPrefix` is put before what `{reason}` finds. Throws where the template is none. */
   constructor(text: string, reasonPrefix = '') {
@@ -304,8 +309,10 @@ export class Template {
     if (expression.searched > 1) throw new Error(`more than one hole for the client's text: ${text}`);
     this.beginning = words(pieces.length === 2 && !isOpen && canBeEmpty(second) ? literal.trimEnd() : literal);
     this.isPrefix = isOpen && literal !== '' && pieces.length === 1;
-    this.#ordinary = ordinaryFormOf(pieces, isOpen, reasonPrefix);
-    this.#expression = new RegExp(`^${source}${isOpen ? '' : '$'}`);
+    this.#pieces = pieces;
+    this.#isOpen = isOpen;
+    this.#reasonPrefix = reasonPrefix;
+    this.#source = `^${source}${isOpen ? '' : '$'}`;
     this.#holes = expression.holes;
     this.#hasProtocol = text.includes('{protocol}');
   }
@@ -317,6 +324,7 @@ export class Template {
    */
   read(log: LogText, message: ParsedMessage, isTruncated: boolean, from: number, end: number): boolean {
     if (this.isPrefix) return this.beginning.areAt(log, from, end);
+    if (this.#ordinary === undefined) this.#ordinary = ordinaryFormOf(this.#pieces, this.#isOpen, this.#reasonPrefix);
     if (!isTruncated && this.#ordinary !== null && this.#ordinary.read(log, message, from, end)) return true;
     return this.readByExpression(log, message, isTruncated, from, end);
   }
@@ -325,6 +333,7 @@ export class Template {
   readByExpression(log: LogText, message: ParsedMessage, isTruncated: boolean, from: number, end: number): boolean {
     const text = log.slice(from, end);
     const holes = this.#holes;
+    this.#expression ??= new RegExp(this.#source);
     const match = this.#expression.exec(text);
     if (match === null) return false;
     for (let i = 0; i < holes.length; i++) {

@@ -104,8 +104,9 @@ export class TimestampParser {
   /** The last local moment, with a year or without, by which the repeated hour of autumn is distinguished from the first. Must outlive a restart. */
   previousLocalMs = Number.NaN;
 
-  /** The last time in the known hour, with the character behind it; empty where it has a fraction. Lines of one second share it. */
-  secondText = '';
+  /** Numbers the last time in the known hour, of which there is no other in its second; -1 where it has a fraction. */
+  second = -1;
+  #seconds = 0;
 
   #writtenMs = 0;
   #timeZone = new TimeZone();
@@ -124,7 +125,7 @@ export class TimestampParser {
     this.#writtenMs = writtenMs;
     if (this.#timeZone.name !== timeZone) this.#timeZone = new TimeZone(timeZone);
     this.#hourText = '';
-    this.secondText = '';
+    this.second = -1;
   }
 
   /** Parses the time at `at`, with a weekday or brackets around it; gives the index behind it, or -1 where there is none. */
@@ -147,9 +148,6 @@ export class TimestampParser {
    * be given all of a chunk, whose line begins at `at`.
    */
   parseInKnownHour(text: string, at: number): number {
-    const { secondText } = this;
-    if (secondText !== '' && text.startsWith(secondText, at))
-      return this.repeatSecond() ? at + secondText.length - 1 : -1;
     const hour = this.#hourText;
     if (hour === '' || !text.startsWith(hour, at)) return -1;
     let end = at + hour.length;
@@ -170,12 +168,12 @@ export class TimestampParser {
     end += this.#behindTime.length;
     const ms = this.#hourMs + minute * MINUTE_MS + second * SECOND_MS;
     if (!this.#setInKnownHour(ms, millis)) return -1;
-    this.secondText = hasFraction ? '' : flat(text.slice(at, end));
+    this.second = hasFraction ? -1 : this.#seconds++;
     this.#secondMs = ms;
     return end - 1;
   }
 
-  /** Does what `parseInKnownHour` does, where the time is `secondText`; returns false where that may mean another hour. */
+  /** Does what `parseInKnownHour` does, where the text is that of the time `second`; returns false where that may mean another hour. */
   repeatSecond(): boolean {
     return this.#setInKnownHour(this.#secondMs, 0);
   }
@@ -308,7 +306,7 @@ export class TimestampParser {
     this.#hourMs = this.ms - millis - secondOfHour * SECOND_MS;
     this.#behindTime = text.slice(clockEnd, end + 1);
     this.#isYearless = isYearless;
-    this.secondText = '';
+    this.second = -1;
   }
 }
 

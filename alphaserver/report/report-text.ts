@@ -1,8 +1,9 @@
 /** A report as text for people. Pure. */
 
 import { wrapped } from '../../service/terminal/display-width.ts';
+import { grouped } from '../../service/terminal/grouped.ts';
 import { styled, type Terminal } from '../../service/terminal/style.ts';
-import { type Column, grouped, table } from '../../service/terminal/table.ts';
+import { type Column, table } from '../../service/terminal/table.ts';
 import type { Report } from './report.ts';
 import { answerOf, counted, type Line, minute, type Tone } from './report-verdict.ts';
 

@@ -1,6 +1,6 @@
 /** Puts the answer into words: is anything wrong, and what to look at. Pure. */
 import { escapeText } from '../../service/escape.ts';
-import { grouped } from '../../service/terminal/table.ts';
+import { grouped } from '../../service/terminal/grouped.ts';
 import { cutMarked, spanWords, trustMark } from '../detection/incident-summary.ts';
 import type { Alert } from '../queries/alert-results.ts';
 import type { Report } from './report.ts';

@@ -3,6 +3,7 @@
 import CliTable from 'cli-table3';
 import { escapeText } from '../escape.ts';
 import { width } from './display-width.ts';
+import { grouped } from './grouped.ts';
 import { styled, type Terminal } from './style.ts';
 
 /** A column: numbers stand on the right. */
@@ -115,9 +116,4 @@ function shrunk(widths: readonly number[], columns: readonly Column[], limit: nu
     now[widest] = (now[widest] ?? 0) - 1;
   }
   return now;
-}
-
-/** 1234567 as 1,234,567. */
-export function grouped(number: number): string {
-  return number.toLocaleString('en-US');
 }

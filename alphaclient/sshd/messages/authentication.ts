@@ -366,8 +366,8 @@ export const KEYS: readonly MessageRow[] = [
   },
 ];
 
-const RHOST = ' rhost=';
-const USER = ' user=';
+const RHOST = words(' rhost=');
+const USER = words(' user=');
 const PAM_UNIX = words('pam_unix(');
 const BLANK = 32;
 
@@ -376,20 +376,20 @@ const BLANK = 32;
  * for sshd, so the first `rhost=` is PAM's own, and the user ends the line.
  */
 function pamFailure(message: ParsedMessage, log: LogText, from: number, end: number): boolean {
-  const text = log.slice(from, end);
-  const rhost = text.indexOf(RHOST);
+  const { bytes } = log;
+  const rhost = RHOST.indexIn(log, from, end);
   if (rhost < 0) return true;
-  const host = from + rhost + RHOST.length;
-  let hostEnd = endOfIpv4(log.bytes, host, end);
-  if (hostEnd === end || log.bytes[hostEnd] === BLANK) message.ip = log.slice(host, hostEnd);
+  const host = rhost + RHOST.length;
+  let hostEnd = endOfIpv4(bytes, host, end);
+  if (hostEnd === end || bytes[hostEnd] === BLANK) message.ip = log.detached(host, hostEnd);
   else {
-    const blank = text.indexOf(' ', host - from);
-    hostEnd = blank < 0 ? end : from + blank;
+    hostEnd = host;
+    while (hostEnd < end && bytes[hostEnd] !== BLANK) hostEnd++;
     message.ip = addressIn(log, host, hostEnd);
     if (message.ip === null && hostEnd > host) message.hostName = log.slice(host, hostEnd);
   }
-  const user = text.indexOf(USER, hostEnd - from - 1);
-  if (user >= 0) message.user = text.slice(user + USER.length);
+  const user = USER.indexIn(log, hostEnd - 1, end);
+  if (user >= 0) message.user = log.slice(user + USER.length, end);
   return true;
 }
 

@@ -75,6 +75,11 @@ export interface Detector<Memory> {
   copyMemory(memory: Memory): Memory;
   /** False where an event that is the newest of the packed ones in a buffer cannot open an incident. It need not be exact. */
   mayOpen(event: RuleEvent, buffer: readonly number[], base: BaseState<Memory> | null): boolean;
+  /**
+   * The windows in which an event counts, where it does nothing else: it adds to those of their incidents that are open. Null where more
+   * may come of it, or it is not worth saying. `isOpen`: whether the window has an incident that is open, as far as is known.
+   */
+  countedIn?(event: RuleEvent, isOpen: (window: number) => boolean): readonly number[] | null;
   /** Adds the next event. `buffer` has, from the offset `from` on, the packed events that are not settled, this one too. */
   observe(state: DetectorState<Memory>, event: RuleEvent, buffer: readonly number[], from: number): void;
   /** Keeps in the base state's memory what `observe` found in the buffer: the event leaves it. */

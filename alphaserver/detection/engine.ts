@@ -15,7 +15,7 @@ import { TargetUserDetector } from './detectors/target-user.ts';
 import { EventDecoder } from './event-decoder.ts';
 import type { Incident } from './incident.ts';
 import { type Change, type ChangeLimits, type IncidentId, IncidentTracker } from './incident-tracker.ts';
-import { type AnyState, KeyedState } from './keyed-state.ts';
+import { type AnyState, KeyedState, type TrackedIncident } from './keyed-state.ts';
 import { type AnyStateMap, KeyedStateMap } from './keyed-state-map.ts';
 import { ACCEPTED, AgentOrder, isTry, RuleEvent } from './rule-event.ts';
 import { type OriginNamesOf, SourceOrigins } from './source-origin.ts';
@@ -68,6 +68,8 @@ export class Engine {
   readonly #base: Engine | null;
   /** Incidents of states that were copied. */
   readonly #copiedIds = new Set<string>();
+  /** The incidents that an event has added to; empty between events. */
+  readonly #grown: TrackedIncident[] = [];
   /** The checkpoint that is being made. */
   #cut: Cut | null = null;
   #config: DetectionConfig;
@@ -161,7 +163,12 @@ export class Engine {
     const state = known ?? this.#newState(map, first, second);
     if (this.#cut) map.saveBefore(state);
     if (state.isBehind(this.#event, map.context)) this.#evaluate(map, state, 'overdue');
-    if (state.add(this.#event, map.context)) map.pend(state);
+    const grown = this.#grown;
+    if (state.add(this.#event, map.context, grown)) map.pend(state);
+    if (grown.length > 0) {
+      for (const incident of grown) this.#tracker.grow(incident, this.#event, storedMs);
+      grown.length = 0;
+    }
     if (state.isDue(map.context)) this.#evaluate(map, state);
     map.touched(state, storedMs);
   }

@@ -3,6 +3,7 @@ import type { DetectionConfig, EventRule } from '../alert-config/rules.ts';
 import { type DetectorState, hasSource, KIND_OF } from './detector.ts';
 import { type Incident, type IncidentNames, incidentOf } from './incident.ts';
 import type { AnyState, TrackedIncident } from './keyed-state.ts';
+import type { RuleEvent } from './rule-event.ts';
 import { presentId, ScanGrouping, scanOf } from './scan-grouping.ts';
 import type { OpenIncident, ThresholdWindow } from './threshold-window.ts';
 
@@ -140,19 +141,31 @@ export class IncidentTracker {
     const { firstAt, lastAt, count, idSum } = incident;
     const isSame =
       known.count === count && known.lastAt === lastAt && known.firstAt === firstAt && known.idSum === idSum;
-    if (isSame) return known;
+    if (!isSame) this.#change(known, incident, nowMs);
+    return known;
+  }
+
+  #change(
+    known: TrackedIncident,
+    { firstAt, lastAt, count, idSum }: Pick<OpenIncident, 'firstAt' | 'lastAt' | 'count' | 'idSum'>,
+    nowMs: number,
+  ): void {
+    this.#options.regroups(known.source);
     known.firstAt = firstAt;
     known.lastAt = lastAt;
     known.count = count;
     known.idSum = idSum;
-    this.#options.regroups(known.source);
     this.#regroup(this.grouping.change(known));
     this.#open.add(known);
-    if (known.grownSinceMs === null) {
-      known.grownSinceMs = nowMs;
-      this.#grown.add(known);
-    }
-    return known;
+    if (known.grownSinceMs !== null) return;
+    known.grownSinceMs = nowMs;
+    this.#grown.add(known);
+  }
+
+  /** Adds an event to an incident that is open, as its window does. */
+  grow(known: TrackedIncident, { place, id }: RuleEvent, nowMs: number): void {
+    const { firstAt, lastAt, count, idSum } = known;
+    this.#change(known, { firstAt, lastAt: Math.max(lastAt, place), count: count + 1, idSum: idSum + id }, nowMs);
   }
 
   #begin(state: AnyState, rule: EventRule, window: number, incident: OpenIncident): TrackedIncident {

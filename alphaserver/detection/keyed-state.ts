@@ -5,7 +5,7 @@
  * allowed lateness.
  */
 import type { EventRule } from '../alert-config/rules.ts';
-import { type BaseState, copyState, type Detector, type DetectorState } from './detector.ts';
+import { type BaseState, copyState, type Detector, type DetectorState, mayCrossWindow } from './detector.ts';
 import {
   type AgentOrder,
   EVENT_FIELDS,
@@ -19,7 +19,13 @@ import {
   unpack,
   visitPacked,
 } from './rule-event.ts';
-import { emptyWindow, type OpenIncident, type ThresholdWindow, visitWindow } from './threshold-window.ts';
+import {
+  emptyWindow,
+  type OpenIncident,
+  type Threshold,
+  type ThresholdWindow,
+  visitWindow,
+} from './threshold-window.ts';
 
 /** Events settle at least so many at a time where a buffer is full: its array is moved once for all of them. */
 const SETTLED_AT_ONCE = 32;
@@ -121,8 +127,8 @@ export class KeyedState<Memory> {
     return Math.ceil(numbers / EVENT_FIELDS);
   }
 
-  /** Adds an event. False where it cannot have changed any incident. */
-  add(event: RuleEvent, context: StateContext<Memory>): boolean {
+  /** Adds an event. False where it cannot have changed any incident but for `grown`, to which it only adds. */
+  add(event: RuleEvent, context: StateContext<Memory>, grown: TrackedIncident[]): boolean {
     const { detector } = context;
     const isNewest = this.#isNewest(event, context.order);
     if (this.buffer.length === 0) this.buffer = packed(event);
@@ -138,7 +144,36 @@ export class KeyedState<Memory> {
       detector.observe(this.#now, event, this.buffer, 0);
       return true;
     }
-    return this.isPending || this.incidents.length > 0 || detector.mayOpen(event, this.buffer, this.base);
+    if (this.isPending) return true;
+    if (this.incidents.length === 0) return detector.mayOpen(event, this.buffer, this.base);
+    return !this.#onlyGrows(event, detector, grown);
+  }
+
+  /**
+   * True where the newest event adds to open incidents and does nothing else, which are put into `grown` then: the current state
+   * need not be replayed to know what they are.
+   */
+  #onlyGrows(event: RuleEvent, detector: Detector<Memory>, grown: TrackedIncident[]): boolean {
+    const { incidents, base } = this;
+    const place = base ? Math.max(event.at, base.settledTo) : event.at;
+    const openIn = (window: number): TrackedIncident | undefined => incidents.find((one) => one.window === window);
+    const windows = detector.countedIn?.(event, (window) => openIn(window) !== undefined);
+    if (!windows) return false;
+    for (const { window, lastAt } of incidents) {
+      const { quietMs } = detector.thresholds[window] as Threshold;
+      // Otherwise it is over, and another one may begin.
+      if (place - lastAt >= quietMs || !windows.includes(window)) return false;
+    }
+    for (const window of windows) {
+      const one = openIn(window);
+      if (one) grown.push(one);
+      else if (mayCrossWindow(window, detector.thresholds[window] as Threshold, this.buffer, base)) {
+        grown.length = 0;
+        return false;
+      }
+    }
+    event.place = place;
+    return true;
   }
 
   #isNewest(event: RuleEvent, order: AgentOrder): boolean {

@@ -3,6 +3,8 @@ import { type BaseState, type DetectorState, mayCrossWindow, REMEMBERED_ATTACK_M
 import { ACCEPTED, BY_PASSWORD, isTry, type RuleEvent } from '../rule-event.ts';
 import { atOnce, countOf, endIfQuiet, observe, reset, type ThresholdWindow } from '../threshold-window.ts';
 
+const FAST = [0];
+
 /** One host's events come in order, so the allowed lateness is short. */
 export class SourceOnHostDetector extends RuleDetector {
   readonly kind = 'pair';
@@ -21,6 +23,11 @@ export class SourceOnHostDetector extends RuleDetector {
   mayOpen(event: RuleEvent, buffer: readonly number[], base: BaseState<null> | null): boolean {
     const [fast, slow] = this.thresholds;
     return opensAtOnce(event) || mayCrossWindow(0, fast, buffer, base) || mayCrossWindow(1, slow, buffer, base);
+  }
+
+  /** What is brute force already does not become slow brute force. */
+  countedIn(event: RuleEvent, isOpen: (window: number) => boolean): readonly number[] | null {
+    return this.config.rules['brute-force'].on && isTry(event) && !opensAtOnce(event) && isOpen(0) ? FAST : null;
   }
 
   observe({ windows }: DetectorState<null>, event: RuleEvent): void {

@@ -17,6 +17,9 @@ import {
 import { atOnce, distinctOf, extend, mildly, observe, type ThresholdWindow } from '../threshold-window.ts';
 import { addTry, newTryHistory, type TryHistory, triesBefore } from '../try-history.ts';
 
+const HOSTS = [0];
+const HOSTS_AND_USERS = [0, 1];
+
 /** Says what a source did before a success: tried less often than the rule counts, tried by probes alone, or failed. */
 type Before = 'little' | 'probes' | 'failed';
 
@@ -53,6 +56,12 @@ export class SourceDetector extends RuleDetector<TryHistory> {
     if (outcome === ACCEPTED)
       return base !== null || buffer.length > this.config.rules['break-in'].count * EVENT_FIELDS;
     return mayCrossWindow(0, hosts, buffer, base) || mayCrossWindow(1, users, buffer, base);
+  }
+
+  countedIn({ outcome, user }: RuleEvent): readonly number[] | null {
+    const { rules } = this.config;
+    if (outcome === ACCEPTED || !rules['fleet-scan'].on || !rules['user-enumeration'].on) return null;
+    return user > 0 ? HOSTS_AND_USERS : HOSTS;
   }
 
   observe(

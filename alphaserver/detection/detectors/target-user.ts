@@ -3,6 +3,8 @@ import { type BaseState, type DetectorState, mayCrossWindow, REMEMBERED_ATTACK_M
 import type { RuleEvent } from '../rule-event.ts';
 import { distinctOf, observe, type ThresholdWindow } from '../threshold-window.ts';
 
+const SOURCES = [0];
+
 /** Counts the sources that try one user. */
 export class TargetUserDetector extends RuleDetector {
   readonly kind = 'target';
@@ -14,6 +16,10 @@ export class TargetUserDetector extends RuleDetector {
 
   mayOpen(_event: RuleEvent, buffer: readonly number[], base: BaseState<null> | null): boolean {
     return mayCrossWindow(0, this.thresholds[0], buffer, base);
+  }
+
+  countedIn(event: RuleEvent): readonly number[] | null {
+    return this.config.rules['distributed'].on && event.source > 0 ? SOURCES : null;
   }
 
   observe({ windows: [sources] }: DetectorState<null>, event: RuleEvent): void {

@@ -86,6 +86,13 @@ export function arrays(db: Database, sql: string, ...values: (string | number)[]
   return statement.all(...values) as unknown as unknown[][];
 }
 
+/** Runs a query and gives its rows as arrays, one after the other: what is read whole need not be held whole. */
+export function each(db: Database, sql: string): Iterable<unknown[]> {
+  const statement = db.prepare(sql);
+  statement.setReturnArrays(true);
+  return statement.iterate() as Iterable<unknown> as Iterable<unknown[]>;
+}
+
 /** Pages given back to the file system at once: some milliseconds of work. */
 export const STEP_PAGES = 64;
 /** Free pages are used again first. Only above this share of the file, and this number, some are given back. */

@@ -2,6 +2,7 @@
  * What grows with the store: everything that people ask at two sizes of it, starts, storing, memory, and bytes on disk. Sizes:
  * BENCH_EVENTS (300,000 unless given) against BENCH_BASE_EVENTS, BENCH_HOSTS, BENCH_SOURCES, BENCH_AGENTS, BENCH_EVENTS_A_DAY.
  * BENCH_STORES names a folder where `scale-store.ts` made `large` and `base` before; without it both are made and taken away.
+ * BENCH_PARTS chooses among starts, storing, reload and routes, with commas; all unless given.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,6 +22,7 @@ import { AGENTS, HOSTS, RARE, SOURCES } from './scale-store.ts';
 
 const EVENTS = Number(process.env['BENCH_EVENTS'] ?? 300_000);
 const BASE_EVENTS = Number(process.env['BENCH_BASE_EVENTS'] ?? Math.min(1_000_000, EVENTS / 3));
+const PARTS = (process.env['BENCH_PARTS'] ?? 'starts,storing,reload,routes').split(',');
 const DAY_MS = 86_400_000;
 const ASKED_TIMES = 6;
 const START_LIMIT_MS = 120_000;
@@ -232,6 +234,81 @@ async function reload(side: Side, rules: string): Promise<{ before: number; peak
   return { before, peak: memoryOf(side.server).peak };
 }
 
+async function starts(large: Side): Promise<BenchRow[]> {
+  const startMs = await restart(large, 'SIGTERM');
+  const killedMs = await restart(large, 'SIGKILL');
+  process.stderr.write(`answers after a start ${ms(startMs)}, after a kill ${ms(killedMs)}\n`);
+  return [
+    { name: 'answers after a start', value: ms(startMs), note: 'goal under 2 s' },
+    { name: 'answers after a kill', value: ms(killedMs), note: 'goal under 2 s' },
+  ];
+}
+
+async function storing(large: Side, folder: string, rules: string): Promise<BenchRow[]> {
+  const empty = await serve(folder, rules, Date.now());
+  try {
+    const floods = { large: new Flood(large), empty: new Flood(empty) };
+    const speeds = { large: [] as number[], empty: [] as number[] };
+    for (let n = 0; n < FLOODS; n += 1) {
+      speeds.empty.push(await floods.empty.run());
+      speeds.large.push(await floods.large.run());
+      process.stderr.write(
+        `stored a second: ${number(speeds.large[n] ?? 0)}, ${number(speeds.empty[n] ?? 0)} in an empty store\n`,
+      );
+    }
+    for (const flood of Object.values(floods)) flood.close();
+    const fastest = { large: Math.max(...speeds.large), empty: Math.max(...speeds.empty) };
+    return [
+      {
+        name: 'events/s stored from sockets, fastest of three',
+        value: number(fastest.large),
+        note: `${(fastest.large / fastest.empty).toFixed(2)} of an empty store's ${number(fastest.empty)}; goal 0.8`,
+      },
+    ];
+  } finally {
+    await empty.pair.close();
+  }
+}
+
+async function reloading(large: Side, rules: string): Promise<BenchRow[]> {
+  const memory = await reload(large, rules);
+  process.stderr.write(`SIGHUP: ${number(memory.before)} MiB, at most ${number(memory.peak)}\n`);
+  return [
+    {
+      name: 'peak of memory while SIGHUP reads the rules',
+      value: `${number(memory.peak)} MiB`,
+      note: `${(memory.peak / memory.before).toFixed(2)} times the ${number(memory.before)} before; goal below 2`,
+    },
+  ];
+}
+
+async function routes(large: Side, base: Side): Promise<BenchRow[]> {
+  for (const side of [large, base]) await attack(side);
+  const times = [
+    ...(await compared(large, base, RARE_ROUTES, 50)),
+    ...(await compared(large, base, BOUNDED, 100)),
+    ...(await compared(large, base, ROUTES, null)),
+  ];
+  const slow = times.filter(({ limitMs, large: at, base: of }) => limitMs === null && lowest(at) > 2 * lowest(of));
+  return [
+    {
+      name: 'routes slower than twice the smaller store',
+      value: String(slow.length),
+      note:
+        slow.length === 0
+          ? `of ${Object.keys(ROUTES).length}, by the lowest of ${ASKED_TIMES}`
+          : slow.map(({ name }) => name).join(', '),
+    },
+    ...times.map(({ name, large: at, base: of, limitMs }) => ({
+      name: `${name}: median`,
+      value: ms(median(at)),
+      note:
+        `${ms(median(of))} in the smaller store; lowest ${ms(lowest(at))}, ${(lowest(at) / lowest(of)).toFixed(2)} times` +
+        (limitMs === null ? '' : `; goal under ${limitMs} ms`),
+    })),
+  ];
+}
+
 /** Rows of the table. */
 export async function run(): Promise<BenchRow[]> {
   const given = process.env['BENCH_STORES'];
@@ -253,69 +330,23 @@ export async function run(): Promise<BenchRow[]> {
     const size = sizeOf(folders.large);
     const large = await open(folders.large, rules);
     sides.push(large);
-    const startMs = await restart(large, 'SIGTERM');
-    const killedMs = await restart(large, 'SIGKILL');
-    process.stderr.write(`answers after a start ${ms(startMs)}, after a kill ${ms(killedMs)}\n`);
-    const base = await open(folders.base, rules);
-    sides.push(base);
-    const empty = await serve(join(stores, 'empty'), rules, Date.now());
-    sides.push(empty);
-    const floods = { large: new Flood(large), empty: new Flood(empty) };
-    const speeds = { large: [] as number[], empty: [] as number[] };
-    for (let n = 0; n < FLOODS; n += 1) {
-      speeds.empty.push(await floods.empty.run());
-      speeds.large.push(await floods.large.run());
-      process.stderr.write(
-        `stored a second: ${number(speeds.large[n] ?? 0)}, ${number(speeds.empty[n] ?? 0)} in an empty store\n`,
-      );
-    }
-    for (const flood of Object.values(floods)) flood.close();
-    const memory = await reload(large, rules);
-    process.stderr.write(`SIGHUP: ${number(memory.before)} MiB, at most ${number(memory.peak)}\n`);
-    await empty.pair.close();
-    for (const side of [large, base]) await attack(side);
-    const times = [
-      ...(await compared(large, base, RARE_ROUTES, 50)),
-      ...(await compared(large, base, BOUNDED, 100)),
-      ...(await compared(large, base, ROUTES, null)),
-    ];
-    const fastest = { large: Math.max(...speeds.large), empty: Math.max(...speeds.empty) };
-    const slow = times.filter(({ limitMs, large: at, base: of }) => limitMs === null && lowest(at) > 2 * lowest(of));
-    return [
+    const rows: BenchRow[] = [
       {
         name: 'events in the store',
         value: number(size.events),
         note: `${number(HOSTS)} hosts, ${number(SOURCES)} sources, ${number(AGENTS)} agents, against ${number(BASE_EVENTS)} events`,
       },
       { name: 'bytes an event on disk, all in', value: number(size.bytesPerEvent), note: 'goal under 120' },
-      { name: 'answers after a start', value: ms(startMs), note: 'goal under 2 s' },
-      { name: 'answers after a kill', value: ms(killedMs), note: 'goal under 2 s' },
-      {
-        name: 'events/s stored from sockets, fastest of three',
-        value: number(fastest.large),
-        note: `${(fastest.large / fastest.empty).toFixed(2)} of an empty store's ${number(fastest.empty)}; goal 0.8`,
-      },
-      {
-        name: 'peak of memory while SIGHUP reads the rules',
-        value: `${number(memory.peak)} MiB`,
-        note: `${(memory.peak / memory.before).toFixed(2)} times the ${number(memory.before)} before; goal below 2`,
-      },
-      {
-        name: 'routes slower than twice the smaller store',
-        value: String(slow.length),
-        note:
-          slow.length === 0
-            ? `of ${Object.keys(ROUTES).length}, by the lowest of ${ASKED_TIMES}`
-            : slow.map(({ name }) => name).join(', '),
-      },
-      ...times.map(({ name, large: at, base: of, limitMs }) => ({
-        name: `${name}: median`,
-        value: ms(median(at)),
-        note:
-          `${ms(median(of))} in the smaller store; lowest ${ms(lowest(at))}, ${(lowest(at) / lowest(of)).toFixed(2)} times` +
-          (limitMs === null ? '' : `; goal under ${limitMs} ms`),
-      })),
     ];
+    if (PARTS.includes('starts')) rows.push(...(await starts(large)));
+    if (PARTS.includes('storing')) rows.push(...(await storing(large, join(stores, 'empty'), rules)));
+    if (PARTS.includes('reload')) rows.push(...(await reloading(large, rules)));
+    if (PARTS.includes('routes')) {
+      const base = await open(folders.base, rules);
+      sides.push(base);
+      rows.push(...(await routes(large, base)));
+    }
+    return rows;
   } finally {
     for (const { pair } of sides) await pair.close();
     rmSync(given === undefined ? stores : join(stores, 'empty'), { recursive: true, force: true });

@@ -1,6 +1,7 @@
 /** Gives a store's file the tables of version 14 again: keys by their fingerprints, and events with each value whole. */
 import type { Database } from '../alphaserver/store/database.ts';
 import { eventTables, tableName } from '../alphaserver/store/event-tables.ts';
+import { REPORT_COLUMNS } from '../alphaserver/store/schema.ts';
 
 const IPV4 = ['24', '16', '8', '0'].map((bits) => `(ip >> ${bits} & 255)`).join(` || '.' || `);
 
@@ -35,5 +36,7 @@ const OLD_KEYS = `
 /** Makes the file that `asgard.db` was in version 14. */
 export function downgrade(db: Database): void {
   for (const { number } of eventTables(db)) db.exec(oldEvents(tableName(number)));
+  for (const table of ['agents', 'forgottenAgents'])
+    for (const name of REPORT_COLUMNS) db.exec(`ALTER TABLE ${table} DROP COLUMN ${name}`);
   db.exec(`ALTER TABLE eventTables DROP COLUMN baseMs; ${OLD_KEYS} PRAGMA user_version = 14`);
 }

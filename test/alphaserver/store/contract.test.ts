@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { openPostgresLog } from '../../../alphaserver/shared-log/postgres-log.ts';
-import { openStorage } from '../../../alphaserver/storage.ts';
+import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
+import { eventsAfter } from '../../../alphaserver/store/event-rows.ts';
 import type { AgentBatch, Appended, Store } from '../../../alphaserver/store/store.ts';
 import type { Outcome } from '../../../protocol/event.ts';
 import type { DeclaredGap } from '../../../protocol/report.ts';
@@ -65,10 +66,12 @@ interface Body {
 let postgres: Postgres;
 let databases = 0;
 
-/** Opens a store as one of several servers has it, on a database of its own. */
-async function openShared(folder: string): Promise<Store> {
-  databases += 1;
-  postgres.sql(`CREATE DATABASE contract${databases}`);
+/** Opens a store as one of several servers has it, on a database of its own, or as another server on the newest one. */
+async function openShared(folder: string, isAnother = false): Promise<Store> {
+  if (!isAnother) {
+    databases += 1;
+    postgres.sql(`CREATE DATABASE contract${databases}`);
+  }
   const quiet = { warn() {}, error() {}, info() {} };
   const log = await openPostgresLog({ url: postgres.url.replace(/postgres$/, `contract${databases}`), log: quiet });
   const storage = openStorage(folder);
@@ -87,7 +90,7 @@ const BODIES: readonly Body[] = [
       postgres = await Postgres.start('fsync=off');
     },
     tearDown: () => postgres.close(),
-    open: openShared,
+    open: (folder) => openShared(folder),
   },
 ];
 
@@ -112,6 +115,57 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
       rmSync(folder, { recursive: true, force: true });
     });
     const append = async (...batches: AgentBatch[]): Promise<Appended[]> => store.append(batches, NOW_MS);
+
+    if (hasOwnClock)
+      it('gives every value back to another server as it was, whatever is in a text', async () => {
+        const texts = [
+          '',
+          'NULL',
+          'null',
+          '"',
+          '\\',
+          '\\"',
+          '{a,b}',
+          ' a ',
+          'a\nb\tc',
+          "'",
+          '$1',
+          'é\u{1F600}',
+          '\u0001',
+        ];
+        const events = texts.map((user, i): AgentBatch['events'][number] => ({
+          seq: i + 1,
+          event: {
+            ...{
+              at: AT,
+              outcome: (['accepted', 'failed', 'probe'] as const)[i % 3] ?? 'failed',
+              method: i % 2 ? user : null,
+            },
+            ...{ user, invalidUser: [true, false, null][i % 3] ?? null, ip: i % 4 ? '2001:db8::1' : null },
+            ...{ port: i % 2 ? 65_535 : null, host: `host ${user}`, key: i % 2 ? `K ${user}` : null },
+            ...{
+              reason: i % 3 ? user : null,
+              trust: (['journal', 'syslog', 'forgeable', null] as const)[i % 4] ?? null,
+            },
+            pid: i % 2 ? 4_194_304 : null,
+          },
+        }));
+        // Together, and one alone.
+        await append({ agent: A, host: 'own', events: events.slice(1) }, batch([1, 2], { agent: B }));
+        await append({ ...batch([3], { agent: B }), events: [{ ...(events[0] as (typeof events)[0]), seq: 3 }] });
+        const other = (await openShared(join(folder, 'other'), true)) as Storage;
+        try {
+          const rows = (of: Store): unknown[] => eventsAfter((of as Storage).db, 0, 100);
+          assert.equal(rows(store).length, texts.length + 2);
+          assert.deepEqual(rows(other), rows(store));
+          assert.deepEqual(
+            eventsAfter(other.db, 0, 100).map(({ user }) => user),
+            [...texts.slice(1), 'root', 'root', ''],
+          );
+        } finally {
+          await other.close();
+        }
+      });
 
     it('knows the highest number of each agent, 0 of one that it has never seen', async () => {
       assert.equal(store.lastSeq(A), 0);

@@ -231,7 +231,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       // The rules save their state meanwhile: what is stored from here on they judge after the next start.
       const judged = alerting.close();
       await ingest.close();
-      await Promise.all([listener.close(), web?.close(), judged]);
+      await Promise.all([listener.close(), web?.close(), store.endThreads(), judged]);
       await sharing?.close();
       await store.close();
     },

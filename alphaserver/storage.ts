@@ -206,10 +206,16 @@ export class Storage implements Store {
     return this.events.silentAgents(beforeMs, connected);
   }
 
+  /** Ends the threads of queries and rollups; nothing is appended or asked any more. It takes up to two seconds. */
+  async endThreads(): Promise<void> {
+    await Promise.all([this.queries.close(), this.#rollups.close()]);
+  }
+
+  /** Ends the threads that still run, and closes the store. */
   async close(): Promise<void> {
     this.#retention?.close();
     await this.#replica?.close();
-    await Promise.all([this.queries.close(), this.#rollups.close()]);
+    await this.endThreads();
     await this.events.close();
   }
 }

@@ -10,7 +10,7 @@ import { decision } from './decisions.ts';
 import type { WrittenIncident } from './incident-store.ts';
 
 /** The time that a closing server waits for the state of the rules to be saved: what is not, is replayed. */
-const CLOSE_LIMIT_MS = 3_000;
+const CLOSE_LIMIT_MS = 2_500;
 
 /** Holds what the thread needs of the main thread. */
 export interface AlertThreadOptions {

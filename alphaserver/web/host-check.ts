@@ -6,8 +6,7 @@ import { isIP } from 'node:net';
 
 /** Takes the port and the brackets off a Host header; lower case, without a dot at the end. */
 function nameIn(host: string): string {
-  const bare =
-    host.startsWith('[') && host.includes(']') ? host.slice(1, host.indexOf(']')) : host.replace(/:\d{1,5}$/, '');
+  const bare = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(host)?.[1] ?? host.replace(/:\d{1,5}$/, '');
   return bare.toLowerCase().replace(/\.$/, '');
 }
 

@@ -125,7 +125,9 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   );
   app.addHook('onSend', packed);
   app.addHook('onRequest', async (request, reply) => {
-    if (isOwnHost(request.headers.host)) return;
+    // Of several, Node gives the first one, and a proxy may have gone by another (RFC 9112, section 3.2).
+    const { host = [] } = request.raw.headersDistinct;
+    if (host.length === 1 && isOwnHost(host[0])) return;
     return reply.status(421).send({
       error: 'misdirected',
       message: 'this server is not known by that host name; ALPHASERVER_HTTP_NAMES lists those it has',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../until.ts';
-import { attack } from './attacks.ts';
+import { attack, UNPACED } from './attacks.ts';
 import { fortress, MEMORY_LIMIT_MIB } from './fortress.ts';
 import { acknowledged } from './good-agent.ts';
 
@@ -31,5 +31,17 @@ test('under all attacks at once the server stays within its memory, and an agent
     },
     () => JSON.stringify(stored).slice(0, 300),
   );
+  assert.equal(await server.end('SIGTERM'), 0, server.said);
+});
+
+test('a server that is flooded as fast as it reads ends in order within its time', async (t) => {
+  const { server, target, goodToken, close } = await fortress();
+  const stop = attack(target, [UNPACED]);
+  t.after(async () => {
+    stop();
+    await close();
+  });
+  await acknowledged(target.port, goodToken, 100, 50);
+  // A server that is not done in five seconds gives up, with 1.
   assert.equal(await server.end('SIGTERM'), 0, server.said);
 });

@@ -19,6 +19,8 @@ export interface Target {
   run(input: Buffer): Traits | Promise<Traits>;
   /** How many inputs are tried at once, where trying one is mostly waiting; else one. */
   readonly atOnce?: number;
+  /** Prepares what inputs are tried on, where that takes its time. */
+  open?(): Promise<void>;
   close?(): void | Promise<void>;
 }
 
@@ -114,6 +116,7 @@ async function fuzzed(target: Target, inputs: number, seed: number, listener: Fu
     return isNew(traits);
   };
   const { atOnce = 1 } = target;
+  await target.open?.();
   for (const input of corpus.slice()) await attempt(input);
   for (let n = 0; n < inputs; ) {
     const tried = Array.from({ length: Math.min(atOnce, inputs - n) }, () => mutated(corpus, chance));

@@ -43,6 +43,9 @@ test("a host name is the server's own where no foreign site can have it, or wher
     'localhost.evil.example',
     'x y.z',
     '[::1',
+    '[::1].evil.example',
+    '[::1]:8080.evil.example',
+    '[::1]:8080@evil.example',
   ])
     assert.equal(isOwn(host), false, String(host));
 });
@@ -54,6 +57,11 @@ test('a request for a foreign host name is refused, and the setting lets it in',
   assert.equal(await status(pair.httpPort, 'evil.example'), 421);
   assert.equal(await status(pair.httpPort, 'asgard.example.org'), 200);
   assert.equal(await status(pair.httpPort, `127.0.0.1:${pair.httpPort}`), 200);
+  const twice = connect(pair.httpPort, '127.0.0.1');
+  twice.write('GET /api/summary HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n');
+  const [answer] = (await once(twice, 'data')) as [Buffer];
+  assert.match(String(answer), /^HTTP\/1\.1 421 /);
+  twice.destroy();
 });
 
 test('a wrong password is logged, and answered later each time; a right one beside it at once', async (context) => {

@@ -1,6 +1,6 @@
 /** Splits a stream of bytes into whole lines, in bounded memory. Pure. */
 
-import { endOfFrames } from '../sshd/octet-counts.ts';
+import { endOfFrames } from '../sshd/line-cleaning.ts';
 import { LINE_LIMIT_BYTES } from './source.ts';
 
 /** The end of a line that was cut: it matches no message of sshd, so that a cut line is never taken for a whole one. */

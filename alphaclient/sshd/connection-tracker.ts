@@ -5,9 +5,8 @@
 
 import type { EndCause } from '../../protocol/session.ts';
 import { endsAs } from './client-name.ts';
-import { Connection, hasNamedUser, isDecided, isLogin, WaitingConnections } from './connection.ts';
+import { Connection, canOpen, hasNamedUser, isAnother, isDecided, isLogin, WaitingConnections } from './connection.ts';
 import type { ConnectionListener, NumberedConnection } from './connection-changes.ts';
-import { canOpen, isAnother } from './connection-match.ts';
 import { ConnectionTable, isAny, type SavedTracker } from './connection-table.ts';
 import { type EventListener, EventOutput, type LocatedEvent, showsFailure } from './events.ts';
 import { kept } from './latin1.ts';

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HOST_LIMIT, HostIndex } from '../../../alphaclient/sshd/host-index.ts';
+import { HOST_LIMIT, HostIndex } from '../../../alphaclient/sshd/line-context.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import { TimeZone } from '../../../alphaclient/sshd/time-zone.ts';
 import { SessionOutbox } from './session-outbox.ts';

@@ -1,7 +1,7 @@
 /** NUL bytes in a log: holes before, in and behind lines; UTF-16 and UTF-32; in any encoding sshd's words are not dropped in silence. */
 import { deepEqual } from 'node:assert/strict';
 import { it } from 'node:test';
-import { PIECES_LIMIT } from '../../../alphaclient/sshd/nul-bytes.ts';
+import { PIECES_LIMIT } from '../../../alphaclient/sshd/line-cleaning.ts';
 import type { Reader } from '../../../alphaclient/sshd/reader.ts';
 import { SessionOutbox } from './session-outbox.ts';
 

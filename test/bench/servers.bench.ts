@@ -5,6 +5,8 @@
 import { get } from 'node:http';
 import { PostgresConnection } from '../../alphaserver/shared-log/postgres-connection.ts';
 import { openPostgresLog, type PostgresLog } from '../../alphaserver/shared-log/postgres-log.ts';
+import { appendValues } from '../../alphaserver/shared-log/postgres-rows.ts';
+import { EVENT_COLUMNS } from '../../alphaserver/shared-log/postgres-schema.ts';
 import { noPostgres, Postgres } from '../postgres.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
@@ -17,6 +19,8 @@ const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 0);
 const RATE = Number(process.env['BENCH_RATE'] ?? 10_000);
 /** Events of one append: what a busy server takes at once. */
 const APPEND_EVENTS = 2_048;
+/** The first array of events among the parameters of an append. */
+const EVENTS_AT = 5;
 const AGENTS = 8;
 const PACED = 300;
 const PACE_MS = 10;
@@ -39,7 +43,7 @@ export async function run(): Promise<BenchRow[]> {
     const url = primary.url.replace(/postgres$/, 'alone');
     const log = await openPostgresLog({ url, log: { warn: console.error, error: console.error, info: console.error } });
     try {
-      return [await appends(log), ...(await servers(primary, log, url))];
+      return [...(await appends(log, url)), ...(await servers(primary, log, url))];
     } finally {
       await log.close();
     }
@@ -49,19 +53,31 @@ export async function run(): Promise<BenchRow[]> {
   }
 }
 
-/** Measures the append alone: no server applies it. */
-async function appends(log: PostgresLog): Promise<BenchRow> {
+/** Measures the append alone, which no server applies, in turn with its floor: the same values into a table without an index, with the same quorum. */
+async function appends(log: PostgresLog, url: string): Promise<BenchRow[]> {
+  const plain = new PostgresConnection({ url });
+  await plain.query({
+    text: `CREATE TABLE bare (${EVENT_COLUMNS.map(([name, type]) => `${name} ${type}`).join(', ')})`,
+  });
+  const arrays = EVENT_COLUMNS.map(([, type], i) => `$${i + 1}::${type}[]`).join(', ');
   const stream = new LoginStream({ ...FLEET, events: EVENTS, endMs: Date.now() });
-  let inMs = 0;
+  let [inMs, floorMs] = [0, 0];
   while (stream.given < EVENTS) {
     const batches = stream.next(Math.min(APPEND_EVENTS, EVENTS - stream.given));
-    inMs += await timed(() => log.append({ name: `bench-${stream.given}`, batches, decisions: [] }));
+    const append = { name: `bench-${stream.given}`, batches, decisions: [] };
+    const values = appendValues(append, null).slice(EVENTS_AT, EVENTS_AT + EVENT_COLUMNS.length);
+    const text = `INSERT INTO bare SELECT * FROM unnest(${arrays})`;
+    floorMs += await timed(() => plain.query({ name: 'bare', text, values }));
+    inMs += await timed(() => log.append(append));
   }
-  return {
-    name: 'append to PostgreSQL and a synchronous standby, events/s',
-    value: number((EVENTS / inMs) * 1_000),
-    note: `in appends of ${number(APPEND_EVENTS)}, one after the other`,
-  };
+  plain.close();
+  return [
+    {
+      name: 'append to PostgreSQL and a synchronous standby, events/s',
+      value: number((EVENTS / inMs) * 1_000),
+      note: `in appends of ${number(APPEND_EVENTS)}, one after the other; ${(inMs / floorMs).toFixed(1)} times the time of a plain INSERT of them, ${number((EVENTS / floorMs) * 1_000)}`,
+    },
+  ];
 }
 
 async function servers(primary: Postgres, alone: PostgresLog, url: string): Promise<BenchRow[]> {

@@ -14,6 +14,8 @@ import { Log, type Naming } from './log.ts';
 import { Shared } from './shared.ts';
 import { Wire } from './wire.ts';
 
+/** Two servers, two PostgreSQL and the agent start on a busy machine within this time. */
+const BEGIN_LIMIT_MS = 120_000;
 /** Entries of the history that are shown on each side of a loss. */
 const AROUND_LIMIT = 12;
 
@@ -50,7 +52,7 @@ stage.startAgent();
 log.write(5);
 log.finishLine();
 // A log is only promised from the moment the agent has begun with it.
-await until(async () => (await stage.stored()) === 5);
+await until(async () => (await stage.stored()) === 5, undefined, BEGIN_LIMIT_MS);
 
 const stood = new Map<string, number>();
 const beganMs = performance.now();

@@ -34,7 +34,7 @@ export const isAny: Fit = () => true;
 
 /** The saved form: plain JSON. Sessions are saved one by one: see SessionChanges. */
 export interface SavedTable {
-  /** In the order of opening; absent where a ConnectionListener has them saved one by one. */
+  /** The connections in the order of opening; absent where a ConnectionListener has them saved one by one. */
   readonly open?: readonly SavedConnection[];
   /** The number of the last session. */
   readonly lastSession: number;
@@ -50,7 +50,7 @@ export interface SavedTracker extends SavedTable {
 export class ConnectionTable {
   readonly #bySlot: (Connection | null)[] = [];
   readonly #freeSlots: number[] = [];
-  /** In the order of opening: those before a login, and those that are closed but for late lines. */
+  /** The connections in the order of opening: those before a login, and those that are closed but for late lines. */
   readonly #open = new ConnectionList();
   readonly #sessions = new ConnectionList();
   /** The number of sessions by host. */
@@ -67,7 +67,7 @@ export class ConnectionTable {
   #ipHashes = new Int32Array(0);
   readonly #bySession = new Map<number, Connection>();
   readonly #byHostName = new Map<string, Connection[]>();
-  /** By user, those of which a name is known and no address: the name that DNS gave may be any address. */
+  /** The connections, by user, of which a name is known and no address: the name that DNS gave may be any address. */
   readonly #byUser = new Map<string, Connection[]>();
   /** Counts those with neither a pid nor address and port: without any, no search among them is needed. */
   #portless = 0;
@@ -286,7 +286,7 @@ export class ConnectionTable {
     this.#unindexNames(connection);
   }
 
-  /** Only where a name stands for the address do name and user lead to the connection. */
+  /** Lets name and user lead to the connection where a name stands for the address. */
   #indexNames(connection: Connection): void {
     const { ip, hostName, user } = connection;
     if (hostName === null) return;

@@ -312,12 +312,12 @@ export class ConnectionTracker {
     this.#wait(connection);
   }
 
-  /** Removes a connection of which no event is to be emitted. A session ends at `where`, for `cause` unless its own lines said why. */
+  /** Removes a connection of which no event is to be emitted. A session ends at `where`, for `cause` unless its own lines give another. */
   #discard(connection: Connection, where: Where = connection, cause: EndCause = 'closed'): void {
     const isSession = connection.isSession && this.#table.has(connection);
     this.#table.remove(connection);
     if (!isSession || this.#sessions === null) return;
-    // One whose end PAM has told of ended then, whatever shows that no last line comes.
+    // One whose end PAM has logged ended then, whatever shows that no last line comes.
     const [how, end] = connection.closing ? (['closed', connection] as const) : ([cause, where] as const);
     const host = this.#nameOfHost(connection.host);
     this.#sessions.ended(endOf(connection, connection.cause ?? how, { ms: end.ms, line: end.line, host }));

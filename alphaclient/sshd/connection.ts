@@ -49,7 +49,7 @@ export class Connection {
   user: string | null = null;
   invalidUser: boolean | null = null;
   state: ConnectionState = 'unconfirmed';
-  /** True while its final message is awaited, for ENDING_LIMIT_MS at most: a session, too, may be about to end. */
+  /** True while its final message is awaited, for CLOSING_LIMIT_MS at most: a session, too, may be about to end. */
   closing = false;
   /** Failures of which only PAM has written: from `authentication failure`, its summary, and `check pass; user unknown`. */
   pamFailures = 0;

@@ -38,7 +38,7 @@ export class DuplicateLines {
   readonly #times = new Float64Array(DUPLICATE_LIMIT_LINES);
   /** The digits of a time below the millisecond; empty where it is not known to the microsecond. */
   readonly #exactTimes: string[] = Array(DUPLICATE_LIMIT_LINES).fill('');
-  /** Where the messages of this chunk of the log begin; -1 for those of earlier ones. */
+  /** The index at which each message of this chunk of the log begins; -1 for those of earlier ones. */
   readonly #froms = new Int32Array(DUPLICATE_LIMIT_LINES).fill(-1);
   /** The messages of earlier chunks. Null where a restart has left only the hash and the length. */
   readonly #messages: (string | null)[] = Array(DUPLICATE_LIMIT_LINES).fill(null);

@@ -10,7 +10,7 @@ import type { TimestampParser } from './timestamp.ts';
 
 const BEHIND_PID = words(']: ');
 const PID_LIMIT_CHARS = 10;
-/** By its code, true for a character that no message begins with behind the tag; what it begins is the parser's to know. */
+/** The characters, by their codes, that no message begins with behind the tag (true); the parser knows what they begin. */
 const BEGINS_NO_MESSAGE: readonly boolean[] = Array.from({ length: 256 }, (_, code) =>
   `${MARK_BEGINS}\r\n`.includes(String.fromCharCode(code)),
 );

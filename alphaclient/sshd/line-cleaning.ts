@@ -23,8 +23,8 @@ export function isBigEndian(firstLine: string): boolean {
 }
 
 /**
- * Gives the lines of text, of which there may be none, in a line between two LF bytes. Both it and they are Latin-1. `bigEndian`: what the log's
- * byte order mark said; characters beyond ASCII need it.
+ * Gives the lines of text, of which there may be none, in a line between two LF bytes. Both it and they are Latin-1. `bigEndian`: the byte order that the
+ * log's mark gives; characters beyond ASCII need it.
  */
 export function textIn(line: string, bigEndian: boolean): string[] {
   let text = line.replace(/^\0+/, '');

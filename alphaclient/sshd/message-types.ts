@@ -64,7 +64,7 @@ export interface MessageRow {
   /** The words of the message that come before `{reason}` and are of the reason, too. */
   readonly reasonPrefix?: string;
   readonly whenTruncated?: WhenTruncated;
-  /** For what no template can say: changes the message, and returns false where it is none of this row. */
+  /** Changes the message where a template cannot say it; returns false where it is none of this row. */
   readonly interpret?: Interpret;
 }
 
@@ -86,7 +86,7 @@ export type MessageFields = Partial<
 
 /**
  * What becomes of a message whose end may be missing:
- * - `read`, unless said otherwise: it is read like others, and unknown where that fails.
+ * - `read`, unless the row has another: it is read like others, and unknown where that fails.
  * - `pid`: it is not read, since the client's text may stand where sshd's should; the pid alone says whose it is.
  * - `read or pid`: it is read like others; where that fails, the pid alone says whose it is.
  */
@@ -109,7 +109,7 @@ export class ParsedMessage {
   /** The row of the table that knows it. */
   readonly row: MessageRow;
   kind: Kind;
-  /** Without the device: `keyboard-interactive`. Of evidence, the method that it speaks of. */
+  /** The method without the device: `keyboard-interactive`. The method of evidence is the one that it speaks of. */
   method: string | null = null;
   user: string | null = null;
   invalidUser: boolean | null = null;

@@ -76,16 +76,16 @@ function log(chance: Chance, stories: number): string[] {
 }
 
 interface Outcome {
-  readonly told: readonly LocatedEvent[];
+  readonly emitted: readonly LocatedEvent[];
   readonly counts: unknown;
   readonly shapes: unknown;
 }
 
-function outcome(reader: Reader, told: readonly LocatedEvent[]): Outcome {
-  const all = [...told, ...reader.end()].sort((a, b) => a.line - b.line);
+function outcome(reader: Reader, emitted: readonly LocatedEvent[]): Outcome {
+  const all = [...emitted, ...reader.end()].sort((a, b) => a.line - b.line);
   // Of those that are as frequent, a restart may change the order.
   const shapes = [...reader.shapes()].sort((a, b) => (a.shape < b.shape ? -1 : 1));
-  return { told: all, counts: reader.counts(), shapes };
+  return { emitted: all, counts: reader.counts(), shapes };
 }
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
@@ -119,7 +119,7 @@ describe('a log read in chunks', () => {
       const lines = log(chance, 400).flatMap((line, i) => (i % 50 === 49 ? [...between.map(long), line] : [line]));
       deepEqual(atOnce(lines), eachAlone(lines), `SEED=${SEED}, ${between}`);
       const withoutEnd = [...lines.slice(0, -1), (lines.at(-1) as string).trimEnd()];
-      deepEqual(atOnce(withoutEnd).told, eachAlone(lines).told);
+      deepEqual(atOnce(withoutEnd).emitted, eachAlone(lines).emitted);
     }
   });
 
@@ -128,7 +128,7 @@ describe('a log read in chunks', () => {
       `Nov 20 10:00:00 ${host} sshd[${pid}]: Failed password for root from 192.0.2.1 port ${pid} ssh2${behind}\n`;
     const lines = [failed('web', 1), failed('web', 2), failed('db', 3, 'x'.repeat(70_000)), failed('web', 4)];
     deepEqual(
-      atOnce(lines).told.map(({ event, line }) => [line, event.host]),
+      atOnce(lines).emitted.map(({ event, line }) => [line, event.host]),
       [
         [1, 'web'],
         [2, 'web'],
@@ -143,20 +143,20 @@ describe('a log read in chunks', () => {
       const logs = [log(chance, 12), log(chance, 12), log(chance, 12)];
       const outboxes = logs.map(() => new SessionOutbox());
       const readers = outboxes.map((outbox) => outbox.reader());
-      const told: LocatedEvent[][] = logs.map(() => []);
+      const emitted: LocatedEvent[][] = logs.map(() => []);
       const next = logs.map(() => 0);
       while (logs.some((lines, n) => (next[n] as number) < lines.length)) {
         const n = chance.below(logs.length);
         const reader = readers[n] as Reader;
         const from = next[n] as number;
         next[n] = from + chance.below(9);
-        told[n]?.push(...reader.read(latin1((logs[n] as string[]).slice(from, next[n]).join('')), CONTEXT));
+        emitted[n]?.push(...reader.read(latin1((logs[n] as string[]).slice(from, next[n]).join('')), CONTEXT));
         // Asking changes nothing.
         if (chance.below(4) === 0) reader.firstOpenLine();
         if (chance.below(9) === 0) readers[n] = (outboxes[n] as SessionOutbox).restart(reader);
       }
       for (const [n, lines] of logs.entries()) {
-        const one = outcome(readers[n] as Reader, told[n] as LocatedEvent[]);
+        const one = outcome(readers[n] as Reader, emitted[n] as LocatedEvent[]);
         deepEqual(one, atOnce(lines), `SEED=${SEED + i}, log ${n}\n${lines.join('')}`);
       }
     }

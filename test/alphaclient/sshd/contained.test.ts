@@ -7,11 +7,11 @@ const CONTEXT = { writtenMs: Date.UTC(2026, 10, 26), nowMs: Date.UTC(2026, 10, 2
 const TIME = '2026-11-26T01:02:03.456789012Z';
 const AT = '2026-11-26T01:02:03.456Z';
 
-const FORMS: Readonly<Record<string, (said: string) => string>> = {
-  'json-file': (said) => JSON.stringify({ log: `${said}\r\n`, stream: 'stderr', time: TIME }),
-  'json-file of a converted log': (said) => JSON.stringify({ log: `${said}\n`, stream: 'stderr', time: TIME }),
-  'docker logs -t': (said) => `${TIME} ${said}\r`,
-  containerd: (said) => `${TIME} stderr F ${said}\r`,
+const FORMS: Readonly<Record<string, (written: string) => string>> = {
+  'json-file': (written) => JSON.stringify({ log: `${written}\r\n`, stream: 'stderr', time: TIME }),
+  'json-file of a converted log': (written) => JSON.stringify({ log: `${written}\n`, stream: 'stderr', time: TIME }),
+  'docker logs -t': (written) => `${TIME} ${written}\r`,
+  containerd: (written) => `${TIME} stderr F ${written}\r`,
 };
 
 function read(lines: readonly string[]): { events: unknown[]; unknown: number } {
@@ -24,8 +24,8 @@ function read(lines: readonly string[]): { events: unknown[]; unknown: number } 
 }
 
 for (const [form, line] of Object.entries(FORMS)) {
-  test(`${form}: what sshd -e says is read, with the time beside it`, () => {
-    const said = [
+  test(`${form}: what sshd -e says is read, with the time before it`, () => {
+    const written = [
       'Server listening on 0.0.0.0 port 22.',
       'Invalid user pi from 192.0.2.7 port 4711',
       'Failed password for invalid user pi from 192.0.2.7 port 4711 ssh2',
@@ -35,7 +35,7 @@ for (const [form, line] of Object.entries(FORMS)) {
       'fatal: Timeout before authentication for 192.0.2.9 port 4713',
       'Accepted password for x from 192.0.2.1 port 1 from 192.0.2.10 port 4714 ssh2',
     ];
-    assert.deepEqual(read(said.map(line)), {
+    assert.deepEqual(read(written.map(line)), {
       events: [
         `3 ${AT} failed pi 192.0.2.7 4711  `,
         `6 ${AT} probe  192.0.2.8 4712  connection closed`,
@@ -47,12 +47,12 @@ for (const [form, line] of Object.entries(FORMS)) {
   });
 
   test(`${form}: a syslog's line in it has its own host, and its own time where it has one`, () => {
-    const said = [
+    const written = [
       'Nov 25 10:00:00 inner sshd[12]: Failed password for root from 192.0.2.7 port 4711 ssh2',
       'sshd-session[13]: Failed password for root from 192.0.2.7 port 4712 ssh2',
       'Nov 25 10:00:00 inner cron[12]: Failed password for root from 192.0.2.7 port 4711 ssh2',
     ];
-    assert.deepEqual(read(said.map(line)), {
+    assert.deepEqual(read(written.map(line)), {
       events: ['1 2026-11-25T10:00:00.000Z failed root 192.0.2.7 4711 inner ', `2 ${AT} failed root 192.0.2.7 4712  `],
       unknown: 0,
     });
@@ -60,21 +60,21 @@ for (const [form, line] of Object.entries(FORMS)) {
 
   test(`${form}: of other programs nothing is read, and of sshd's what no rule knows is counted`, () => {
     assert.deepEqual(read(['[info] nginx has started', 'GET / HTTP/1.1'].map(line)), { events: [], unknown: 0 });
-    const said = ['Server listening on 0.0.0.0 port 22.', 'Something that sshd never said before'];
-    assert.deepEqual(read(said.map(line)), { events: [], unknown: 1 });
+    const written = ['Server listening on 0.0.0.0 port 22.', 'Something that sshd never wrote before'];
+    assert.deepEqual(read(written.map(line)), { events: [], unknown: 1 });
   });
 }
 
 for (const [form, line] of Object.entries(FORMS).filter(([form]) => form !== 'json-file of a converted log')) {
-  const lf = (said: string): string => line(said).replace('\\r', '').replace('\r', '');
+  const lf = (written: string): string => line(written).replace('\\r', '').replace('\r', '');
   const start = line('Server listening on 0.0.0.0 port 22.');
 
   test(`${form}: what else runs in the container takes no attempt with it, and is not sshd's`, () => {
-    const beside = ['[init] started', 'cron: done', '', 'x'.repeat(1_200)].flatMap((said, n) => [
-      lf(said),
+    const others = ['[init] started', 'cron: done', '', 'x'.repeat(1_200)].flatMap((written, n) => [
+      lf(written),
       line(`Failed password for root from 192.0.2.7 port 471${n} ssh2`),
     ]);
-    assert.deepEqual(read([start, ...beside, lf('[init] stopped')]), {
+    assert.deepEqual(read([start, ...others, lf('[init] stopped')]), {
       events: [3, 5, 7, 9].map((at, n) => `${at} ${AT} failed root 192.0.2.7 471${n}  `),
       unknown: 0,
     });
@@ -119,12 +119,12 @@ test('a time that is none leaves an event without time', () => {
 });
 
 test("in a container's log another program's line is read though it begins like the one before", () => {
-  const said = 'Failed password for root from 192.0.2.7 port 4711 ssh2';
-  const line = FORMS['docker logs -t'] as (said: string) => string;
+  const written = 'Failed password for root from 192.0.2.7 port 4711 ssh2';
+  const line = FORMS['docker logs -t'] as (written: string) => string;
   const lines = [
     line('Server listening on 0.0.0.0 port 22.'),
-    `${TIME} web sshd[9]: ${said}`,
-    `${TIME} web cron: ${said}`,
+    `${TIME} web sshd[9]: ${written}`,
+    `${TIME} web cron: ${written}`,
   ];
   assert.deepEqual(read(lines), { events: [`2 ${AT} failed root 192.0.2.7 4711 web `], unknown: 1 });
 });

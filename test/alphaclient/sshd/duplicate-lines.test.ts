@@ -38,7 +38,7 @@ function read(lines: readonly string[]): Result {
 
 const twice = (lines: readonly string[]): string[] => lines.flatMap((line) => [line, line]);
 const PEER = '192.0.2.10 port 50022';
-const STORY = [
+const MESSAGES = [
   `Invalid user eve from ${PEER}`,
   `Failed password for invalid user eve from ${PEER} ssh2`,
   `Failed password for invalid user eve from ${PEER} ssh2`,
@@ -59,7 +59,7 @@ describe('times to the microsecond', () => {
   const outcomes = (lines: readonly string[]) => read(lines).events.map((event) => event.replace(/^\d+ /, ''));
 
   it('a line that is there twice is one line, wherever its copy stands', () => {
-    const log = exact(STORY);
+    const log = exact(MESSAGES);
     deepEqual(outcomes(log), events);
     deepEqual(outcomes(twice(log)), events);
     deepEqual(outcomes([...log, ...log]), events);
@@ -80,13 +80,13 @@ describe('times to the microsecond', () => {
           .padStart(8, '0')} auth.info: Nov 20 10:00:07 sshd[12]: `,
     ];
     for (const form of forms) {
-      deepEqual(outcomes(exact(STORY, form)), events, form('07.123456'));
-      deepEqual(outcomes(twice(exact(STORY, form))), events, form('07.123456'));
+      deepEqual(outcomes(exact(MESSAGES, form)), events, form('07.123456'));
+      deepEqual(outcomes(twice(exact(MESSAGES, form))), events, form('07.123456'));
     }
   });
 
   it('another microsecond, pid, host or text is another line', () => {
-    const line = `2026-11-20T10:00:07.123456+00:00 web sshd[12]: ${STORY[1]}`;
+    const line = `2026-11-20T10:00:07.123456+00:00 web sshd[12]: ${MESSAGES[1]}`;
     for (const [from, to] of [
       ['123456', '123457'],
       ['[12]', '[13]'],
@@ -97,7 +97,7 @@ describe('times to the microsecond', () => {
   });
 
   it(`a copy stands within ${DUPLICATE_LIMIT_LINES} lines`, () => {
-    const line = `2026-11-20T10:00:07.123456+00:00 web sshd[12]: ${STORY[1]}`;
+    const line = `2026-11-20T10:00:07.123456+00:00 web sshd[12]: ${MESSAGES[1]}`;
     const others = (count: number) =>
       Array.from({ length: count }, (_, i) => `2026-11-20T10:00:08.${String(i).padStart(6, '0')}+00:00 web sshd[9]: x`);
     const count = (between: number) => read([line, ...others(between), line]).events.length;
@@ -107,12 +107,12 @@ describe('times to the microsecond', () => {
   });
 
   it('uptimes are no times to the microsecond', () => {
-    const line = `Nov 20 10:00:07 web sshd[12]: kernel: [  970.699396] ${STORY[1]}`;
+    const line = `Nov 20 10:00:07 web sshd[12]: kernel: [  970.699396] ${MESSAGES[1]}`;
     equal(read([line, line]).events.length, 2);
   });
 
   it('with milliseconds alone a line may be another', () => {
-    const line = `2026-11-20T10:00:07.123+00:00 web sshd[12]: ${STORY[1]}`;
+    const line = `2026-11-20T10:00:07.123+00:00 web sshd[12]: ${MESSAGES[1]}`;
     equal(read([line, line]).events.length, 2);
   });
 });
@@ -146,7 +146,7 @@ describe('times in whole seconds', () => {
       whole(
         [
           `Invalid user eve from ${PEER}`,
-          ...Array(i % 7).fill(STORY[1]),
+          ...Array(i % 7).fill(MESSAGES[1]),
           `Connection closed by invalid user eve ${PEER} [preauth]`,
         ],
         i,
@@ -154,12 +154,12 @@ describe('times in whole seconds', () => {
     ).flat();
     equal(read(attack).seemsWrittenTwice, false);
     equal(read(attack).events.filter((event) => event.includes('failed')).length, attack.length - 80);
-    equal(read(twice(whole(STORY.slice(0, 2)))).seemsWrittenTwice, false);
+    equal(read(twice(whole(MESSAGES.slice(0, 2)))).seemsWrittenTwice, false);
   });
 
   it('it is noticed in a long log, also where that began well', () => {
     const line = (i: number) =>
-      `Nov 20 10:${String(Math.floor(i / 60) % 60).padStart(2, '0')}:${String(i % 60).padStart(2, '0')} web sshd[${i}]: ${STORY[0]}`;
+      `Nov 20 10:${String(Math.floor(i / 60) % 60).padStart(2, '0')}:${String(i % 60).padStart(2, '0')} web sshd[${i}]: ${MESSAGES[0]}`;
     const lines = Array.from({ length: 400 }, (_, i) => line(i));
     equal(read(lines).seemsWrittenTwice, false);
     equal(read(twice(lines)).seemsWrittenTwice, true);

@@ -1,6 +1,6 @@
 /**
  * Golden pairs: NAME.log holds lines as rsyslog writes them, NAME.ndjson what `scan` is to print. A new message of sshd is one
- * pair and one rule. Each pair is read in every form that a log can have; one whose lines need their pids to be told apart is
+ * pair and one rule. Each pair is read in every form that a log can have; one whose lines need their pids to be distinguished is
  * called NAME.pid.log, and is not read as `sshd -E` would have written it.
  */
 

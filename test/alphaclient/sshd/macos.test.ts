@@ -27,7 +27,7 @@ describe('a line of macOS’s log', () => {
       equal(read(line).events, 0, line);
   });
 
-  it('has a process, its pid and its thread, or is told as unknown', () => {
+  it('has a process, its pid and its thread, or counts as unknown', () => {
     for (const process of ['sshd[1:xyz]', 'sshd[:1a2]', 'sshd[1234567890123:1a2]'])
       deepEqual(read(`${TIME} Df ${process} ${FAILED}`), { events: 0, unknown: 1 }, process);
     equal(read(`${TIME} Df sshd-session[1:1a2] ${FAILED}`).events, 1);

@@ -150,7 +150,7 @@ describe('the table of messages', () => {
           notEqual(message, null, text);
           equal(message?.ip, ip, text);
           equal(message?.port, port, text);
-          // A valid account whose name begins with `invalid user ` cannot be told from an invalid user.
+          // A valid account whose name begins with `invalid user ` cannot be distinguished from an invalid user.
           if (!(name.startsWith('invalid user ') && /for NAME/.test(words)))
             equal(message?.user, sentName(name, words.endsWith('[preauth]') ? 2 : 1), text);
           for (const [field, value] of Object.entries(expected))

@@ -7,8 +7,8 @@ import { Reader } from '../../../alphaclient/sshd/reader.ts';
 const NOW = Date.UTC(2026, 10, 24, 12);
 const CONTEXT: ReadContext = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };
 
-/** Each message with the pid that wrote it, `ADDR` in place of the client's address; what was told, by line. */
-function told(
+/** Each message with the pid that wrote it, `ADDR` in place of the client's address; what was emitted, by line. */
+function outcomes(
   messages: readonly (readonly [pid: number | null, message: string])[],
   address = '192.0.2.10',
 ): (readonly [number, string, string | null, number | null])[] {
@@ -36,7 +36,7 @@ describe('ends without a port', () => {
     for (const child of [101, 107])
       for (const end of [[BYE], [BYE, 'Disconnected from ADDR'], ['Connection closed by ADDR']])
         deepEqual(
-          told([
+          outcomes([
             LOGIN,
             WRONG,
             ...end.map((message) => [child, message] as const),
@@ -50,29 +50,29 @@ describe('ends without a port', () => {
   it("of two sessions of one client, the parent's is the one that is over", () => {
     const second = [300, 'Accepted password for eve from ADDR port 4003 ssh2'] as const;
     const both = [ACCEPTED, [2, 'accepted', 'eve', 4003]];
-    deepEqual(told([LOGIN, second, [101, BYE], [301, BYE]]), both);
-    deepEqual(told([LOGIN, second, [301, BYE], [101, BYE]]), both);
+    deepEqual(outcomes([LOGIN, second, [101, BYE], [301, BYE]]), both);
+    deepEqual(outcomes([LOGIN, second, [301, BYE], [101, BYE]]), both);
   });
 
-  it('a client that says goodbye before its login is one probe, whether `Disconnected from` follows or not', () => {
+  it('a client that disconnects before its login is one probe, whether `Disconnected from` follows or not', () => {
     for (const pid of [100, null])
       for (const more of [[], ['Disconnected from ADDR [preauth]']])
-        equal(told([`${BYE} [preauth]`, ...more].map((message) => [pid, message] as const)).length, 1);
+        equal(outcomes([`${BYE} [preauth]`, ...more].map((message) => [pid, message] as const)).length, 1);
     equal(
-      told([
+      outcomes([
         [100, `${BYE} [preauth]`],
         [100, `${BYE} [preauth]`],
       ]).length,
       2,
       'a pid that was used again',
     );
-    // Nor is it where syslog has cut the goodbye, and [preauth] with it.
+    // Nor is it where syslog has cut that message, and [preauth] with it.
     const long = `Received disconnect from ADDR: 11: ${'x'.repeat(500)}`.slice(
       0,
       500 + 'ADDR'.length - '192.0.2.10'.length,
     );
     deepEqual(
-      told([
+      outcomes([
         WRONG,
         [100, long],
         [100, 'Disconnected from ADDR [preauth]'],
@@ -85,10 +85,10 @@ describe('ends without a port', () => {
     );
   });
 
-  it('who has logged in makes no probe with a goodbye that ends in [preauth]', () => {
-    deepEqual(told([LOGIN, [101, `${BYE} [preauth]`], [101, 'Disconnected from ADDR']]), [ACCEPTED]);
+  it('who has logged in makes no probe with a disconnect that ends in [preauth]', () => {
+    deepEqual(outcomes([LOGIN, [101, `${BYE} [preauth]`], [101, 'Disconnected from ADDR']]), [ACCEPTED]);
     // There the word is sshd's own.
-    deepEqual(told([LOGIN, [101, 'Connection closed by ADDR [preauth]']]), [ACCEPTED, [2, 'probe', null, null]]);
+    deepEqual(outcomes([LOGIN, [101, 'Connection closed by ADDR [preauth]']]), [ACCEPTED, [2, 'probe', null, null]]);
   });
 
   it('an address with a scope ends at its last colon', () => {
@@ -100,8 +100,8 @@ describe('ends without a port', () => {
       'ssh_dispatch_run_fatal: Connection to ADDR: message authentication code incorrect [preauth]',
     ])
       for (const address of ['192.0.2.10', '2001:db8::', 'fe80::1%eth0', 'fe80::1%et:0']) {
-        deepEqual(told([[100, `fatal: ${end}`]], address), [[1, 'probe', null, null]], `${end} ${address}`);
-        deepEqual(told([[100, end]], address), [[1, 'probe', null, null]], `${end} ${address}`);
+        deepEqual(outcomes([[100, `fatal: ${end}`]], address), [[1, 'probe', null, null]], `${end} ${address}`);
+        deepEqual(outcomes([[100, end]], address), [[1, 'probe', null, null]], `${end} ${address}`);
       }
   });
 
@@ -112,18 +112,18 @@ describe('ends without a port', () => {
       'packet_read_seqnr: Connection to ADDR: message authentication code incorrect',
       'packet_write_wait: Connection to ADDR: Broken pipe',
     ]) {
-      deepEqual(told([LOGIN, WRONG, [101, end], [200, 'Connection closed by ADDR [preauth]']]), [
+      deepEqual(outcomes([LOGIN, WRONG, [101, end], [200, 'Connection closed by ADDR [preauth]']]), [
         ACCEPTED,
         [2, 'failed', 'joe', 4002],
       ]);
-      deepEqual(told([[101, end]]), []);
+      deepEqual(outcomes([[101, end]]), []);
     }
   });
 
-  it('up to 5.8 the unprivileged process has the pid after its parent, and its end is told of nobody else', () => {
+  it('up to 5.8 the unprivileged process has the pid after its parent, and its end belongs to no other', () => {
     const pam = (user: string) => `error: PAM: Authentication failure for ${user} from ADDR`;
     deepEqual(
-      told([
+      outcomes([
         [100, pam('joe')],
         // Of a client of which nothing is known: the other one has not left.
         [151, 'Received disconnect from ADDR: 11: Bye Bye'],
@@ -144,7 +144,7 @@ describe('ends without a port', () => {
   it('up to 5.8 a name at the end of a line has no spaces behind it, or is nothing', () => {
     for (const name of ['', ' ', 'joe ', '\tjoe  '])
       deepEqual(
-        told([
+        outcomes([
           [100, `Failed password for invalid user ${name} from ADDR port 4001 ssh2`],
           [101, `input_userauth_request: invalid user ${name}`],
           [101, `Disconnecting: Too many authentication failures for ${name}`],
@@ -156,7 +156,7 @@ describe('ends without a port', () => {
 
   it('a name at the end of a line may be escaped once more, in logs without pids too', () => {
     deepEqual(
-      told([
+      outcomes([
         [null, String.raw`Failed password for invalid user j\303o from ADDR port 4001 ssh2`],
         [null, String.raw`Disconnecting: Too many authentication failures for j\\303o [preauth]`],
       ]),
@@ -171,7 +171,7 @@ describe('ends without a port', () => {
       'input_userauth_request: invalid user root [preauth]',
     ])
       deepEqual(
-        told(
+        outcomes(
           [
             'Failed password for root from 192.0.2.11 port 4001 ssh2',
             pam,
@@ -189,6 +189,6 @@ describe('ends without a port', () => {
 
   it('without pids a client whose address has become a name may fail again', () => {
     const failed = 'Failed password for root from web.example.org port 4001 ssh2';
-    equal(told([failed, failed].map((message) => [null, message] as const)).length, 2);
+    equal(outcomes([failed, failed].map((message) => [null, message] as const)).length, 2);
   });
 });

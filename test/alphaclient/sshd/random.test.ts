@@ -75,7 +75,7 @@ function make(seed: number): Log {
   const lines: Line[] = [];
   const truths: Truth[] = [];
   for (let n = 0; n < STORIES; n++) {
-    // Without pids the lines that have no port are told apart by their address alone.
+    // Without pids the lines that have no port are distinguished by their address alone.
     const ip = raw ? `192.0.2.${n + 10}` : chance.one(['192.0.2.10', '192.0.2.11', '2001:db8::10', 'fe80::1%eth0']);
     // Pids are used again, a minute later.
     const ms = START_MS + n * 400 + Math.floor(n / PIDS) * 60_000;

@@ -93,7 +93,7 @@ describe('a session', () => {
       line(5, 60, 'Disconnected from user alice 192.0.2.10 port 50024'),
     ]);
     deepEqual(open, [1]);
-    // The session whose login no line told of has an end all the same.
+    // The session whose login no line reported has an end all the same.
     deepEqual(
       ends.map(({ session, user, port, lastedSeconds }) => [session, user, port, lastedSeconds]),
       [[0, 'alice', 50_024, null]],

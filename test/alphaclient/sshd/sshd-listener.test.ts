@@ -40,7 +40,7 @@ test('a client cannot write the name of a process into it', () => {
   assert.equal(releaseOf(journal('sshd-session', `Invalid user ${name} from 192.0.2.1`)), 'sshd-session');
 });
 
-test('an upgrade shows, and only news are said to be news', () => {
+test('an upgrade shows, and only news are reported as news', () => {
   const watch = new SshdReleaseWatch(releaseFrom({ program: 'sshd', version: null }));
   assert.equal(watch.take(Buffer.from(line('sshd', ACCEPTED))), false);
   assert.equal(watch.take(Buffer.from(line('sshd-session', ACCEPTED))), true);

@@ -9,7 +9,7 @@ import type { KeyQuery } from '../../../alphaserver/queries/key-results.ts';
 import { keyDetail, keyPage } from '../../../alphaserver/queries/keys.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { fingerprintOf } from '../../../alphaserver/store/fingerprint.ts';
-import { KeyUses } from '../../../alphaserver/store/key-uses.ts';
+import { KeyUses, keyUsesOf } from '../../../alphaserver/store/key-uses.ts';
 import { downgrade } from '../../old-tables.ts';
 
 const START = Date.parse('2026-08-01T00:00:00.000Z');
@@ -160,6 +160,28 @@ test('keys of the version before are taken over, each with its logins', async ()
   assert.deepEqual([keyPage(store.db, ALL), keyDetail(store.db, print('a')), keyDetail(store.db, print('b'))], before);
   await login(4, `ED25519 ${print('a')}`);
   assert.equal(keyDetail(store.db, print('a'))?.logins, 3);
+});
+
+test('a store that begins with the uses of another lists the same keys', async () => {
+  await login(1, `ED25519 ${print('a')}`);
+  await login(2, `ED25519 ${print('a')}`, { user: null, host: 'db', ip: null });
+  await login(3, `ED25519 ${print('b')}`);
+  const copy = new EventStore(join(folder, 'copy'));
+  try {
+    const host = { firstSeenMs: START, accepted: 0, failed: 0, probes: 0 };
+    copy.transaction(() =>
+      copy.begin({
+        hosts: ['db', 'web'].map((name) => ({ host: name, ...host })),
+        ...{ agents: [], sessions: [], gaps: [], shapes: [], earlierKeyUses: [] },
+        keyUses: keyUsesOf(store.db),
+      }),
+    );
+    assert.deepEqual(keyPage(copy.db, ALL), keyPage(store.db, ALL));
+    assert.deepEqual(keyDetail(copy.db, print('a')), keyDetail(store.db, print('a')));
+    assert.equal(copy.fact('keyUses'), 3);
+  } finally {
+    await copy.close();
+  }
 });
 
 test('fingerprints are found in what sshd logs of a key, of SHA256 and of MD5', () => {

@@ -3,7 +3,7 @@
  * agent cannot do without. The processor time that it takes then, beside the kernel's connections that it looks at. The memory of a server that has been started again on a store, and how soon it is ready. Real
  * processes, from Linux' /proc.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,8 +21,7 @@ const SETTLED_MS = 15_000;
 const RUNS = 3;
 /** Time over which an idle agent's processor time is measured: six looks at the kernel's connections, and some pings. */
 const MEASURED_MS = 60_000;
-/** The kernel counts processor time in hundredths of a second: USER_HZ, which proc(5) has as sysconf(_SC_CLK_TCK). */
-const TICK_MS = 10;
+const NANOSECONDS_PER_MS = 1e6;
 /** The share of a core that an idle agent may take, in percent. */
 const SHARE_GOAL = 0.1;
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -34,11 +33,14 @@ const OPTIONS =
     .match(/--[a-z-]+=\d+/g)
     ?.slice(-2) ?? [];
 
-/** The processor time that a process and its threads have taken, in milliseconds. */
+/** The processor time that the threads of a process have taken, in milliseconds. Ticks, as in `/proc/PID/stat`, are too coarse for it. */
 function processorMs({ child }: Program): number {
-  const fields = readFileSync(`/proc/${child.pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
-  // utime and stime are fields 14 and 15 of proc(5), where the third comes first here.
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  const folder = `/proc/${child.pid}/task`;
+  return readdirSync(folder).reduce((sum, thread) => {
+    // The first number is the time on a processor in nanoseconds: sched-stats of the kernel's documentation.
+    const [ran = '0'] = readFileSync(join(folder, thread, 'schedstat'), 'latin1').split(' ');
+    return sum + Number(ran) / NANOSECONDS_PER_MS;
+  }, 0);
 }
 
 /** The share of one core that a process takes over MEASURED_MS. */

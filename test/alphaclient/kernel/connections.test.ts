@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { connectionsIn, readConnections } from '../../../alphaclient/kernel/connections.ts';
 import { until } from '../../until.ts';
@@ -46,6 +49,25 @@ describe('the connections of the kernel', () => {
     server.close();
     client.destroy();
     await until(async () => (await there()) === undefined);
+  });
+
+  it('are all read, however many there are', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'net-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const rows = (count: number): string =>
+      Array.from({ length: count }, (_, i) =>
+        row('0100007F:0016', `0A0200C0:${(1_024 + i).toString(16).toUpperCase().padStart(4, '0')}`, '01', 1 + i),
+      ).join('');
+    const ports = async (): Promise<number[]> => ((await readConnections(folder)) ?? []).map(({ port }) => port);
+    for (const count of [0, 3, 600, 5_000]) {
+      writeFileSync(join(folder, 'tcp'), HEAD + rows(count));
+      assert.deepEqual(
+        await ports(),
+        Array.from({ length: count }, (_, i) => 1_024 + i),
+      );
+    }
+    writeFileSync(join(folder, 'tcp6'), HEAD + rows(2));
+    assert.equal((await ports()).length, 5_002);
   });
 
   it('are not known where the kernel has no such file', async () => {

@@ -1,7 +1,7 @@
 /** The work of the rollup thread, one short step after the other: roll up, delete what is old, checkpoint the write-ahead log. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { arrays, type Database, giveBack } from '../store/database.ts';
-import { openEvents } from '../store/folder.ts';
+import { openEvents, WAL_SPARE_SHARE } from '../store/folder.ts';
 import type { RetentionBounds } from '../store/retention.ts';
 import { StoreError } from '../store/store.ts';
 import { RollupRetention } from './retention.ts';
@@ -13,8 +13,6 @@ import { openRollups } from './schema.ts';
 const RETRY_MS = 1_000;
 /** The least time between two checkpoints while there is other work. */
 const CHECKPOINT_EVERY_MS = 500;
-/** Storing pauses above this share of the write-ahead log's limit, for the few milliseconds in which it is reset. */
-const RESET_SHARE = 1 / 2;
 
 /** Runs for one folder. Says what it did, and asks for a pause of storing. */
 export class RollupLoop {
@@ -112,15 +110,16 @@ export class RollupLoop {
   }
 
   /**
-   * Checkpoints the write-ahead log of events without blocking the writer. In a flood there is always something new in it,
-   * so that SQLite could not reset it: then storing pauses for the rest.
+   * Checkpoints the write-ahead log of events without blocking the writer. Where events come one after the other there is always
+   * something new in it, so that SQLite could not reset it: storing pauses for the rest, for a few milliseconds, once the log is longer
+   * than it was from the start. Beyond that each commit makes the file longer, which takes twice as long.
    */
   async #checkpoint(idle: boolean): Promise<void> {
     const nowMs = performance.now();
     if (!idle && nowMs - this.#checkpointMs < CHECKPOINT_EVERY_MS) return;
     this.#checkpointMs = nowMs;
-    const { frames, left } = this.#passiveCheckpoint();
-    if (left === 0 || frames < this.#walLimitPages * RESET_SHARE) return;
+    // What is committed during a checkpoint is not in its numbers: even where it took all, something new may be there.
+    if (this.#passiveCheckpoint() < this.#walLimitPages * WAL_SPARE_SHARE) return;
     this.#passiveCheckpoint();
     const paused = new Promise<void>((done) => {
       this.#paused = done;
@@ -132,9 +131,9 @@ export class RollupLoop {
     this.#emit({ type: 'resume' });
   }
 
-  #passiveCheckpoint(): { frames: number; left: number } {
+  /** Returns how many frames the write-ahead log had when the checkpoint began. */
+  #passiveCheckpoint(): number {
     const [row] = arrays(this.#events, 'PRAGMA wal_checkpoint(PASSIVE)') as [number, number, number][];
-    const [, frames = 0, written = 0] = row ?? [];
-    return { frames, left: frames - written };
+    return row?.[1] ?? 0;
   }
 }

@@ -14,7 +14,7 @@ export const EVENTS_FILE = 'asgard.db';
 export const WAL_LIMIT_PAGES = 16_384;
 const PAGE_BYTES = 4_096;
 /** Its file is that share of the limit long from the start: 4 MiB. */
-const WAL_SPARE_SHARE = 1 / 16;
+export const WAL_SPARE_SHARE = 1 / 16;
 /** Stands in the folder while a process has it open: found at the next start, that process was killed. */
 const RUNNING_FILE = 'running';
 /** Held by the kernel, so that it is free when the process dies, however it dies. */

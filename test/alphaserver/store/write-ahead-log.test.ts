@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openReader } from '../../../alphaserver/queries/snapshot.ts';
 import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
-import { EVENTS_FILE } from '../../../alphaserver/store/folder.ts';
+import { EVENTS_FILE, WAL_LIMIT_PAGES } from '../../../alphaserver/store/folder.ts';
 import { until } from '../../until.ts';
 import { AGENT, eventAt } from './killed-writer.ts';
 
@@ -28,9 +28,9 @@ afterEach(async () => {
 });
 
 /** The salts in the log's header, which change each time the log is begun again (SQLite's file format, section 4.1). */
-function salts(): string {
+function salts(of = folder): string {
   const header = Buffer.alloc(32);
-  const file = openSync(join(folder, `${EVENTS_FILE}-wal`), 'r');
+  const file = openSync(join(of, `${EVENTS_FILE}-wal`), 'r');
   readSync(file, header, 0, header.length, 0);
   closeSync(file);
   return header.toString('hex', 16, 24);
@@ -83,4 +83,27 @@ test('it grows while somebody reads, and is begun again once they have read', as
   reader.exec('COMMIT');
   reader.close();
   await floodUntilReset(1);
+});
+
+test('it is begun again where events come one by one, each in a commit, long before its limit', async (t) => {
+  const own = mkdtempSync(join(tmpdir(), 'asgard-log-'));
+  t.after(() => rmSync(own, { recursive: true, force: true }));
+  const single = openStorage(own);
+  t.after(() => single.close());
+  const before = new Set<string>();
+  let commits = 0;
+  await until(
+    async () => {
+      for (const end = commits + 64; commits < end; ) {
+        commits += 1;
+        await single.append([{ agent: AGENT, host: 'h', events: [eventAt(commits)] }], 0);
+        await new Promise((later) => setImmediate(later));
+      }
+      return before.add(salts(own)).size > 1;
+    },
+    () => `a reset after ${commits} commits`,
+    60_000,
+  );
+  // Three pages each.
+  assert.ok(commits < WAL_LIMIT_PAGES / 3 - 500, `${commits} commits`);
 });

@@ -5,9 +5,12 @@
 import { hashOf } from '../../service/text-hash.ts';
 import { TokenBucket } from '../../service/token-bucket.ts';
 
-/** New users, and new sources, that one agent may bring at once, and by the second from then on. */
-export const NEW_VALUES_AT_ONCE = 50_000;
-export const NEW_VALUES_PER_SECOND = 2_000;
+/**
+ * New users, and new sources, that one agent may bring at once, and by the second from then on. The counts and the rules hold some 5 KiB
+ * for a user and a source together; a host's log of some weeks has fewer.
+ */
+export const NEW_VALUES_AT_ONCE = 20_000;
+export const NEW_VALUES_PER_SECOND = 1_000;
 /** Users, or sources, of one agent that are known: beyond that all are new again. */
 export const KNOWN_VALUES_LIMIT = 100_000;
 /** Users and sources of all agents that are known: beyond that those of the agent go that was new first. Some 40 bytes each. */

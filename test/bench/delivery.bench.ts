@@ -36,7 +36,8 @@ const event = (i: number) =>
     at: '2026-11-23T19:46:01.123Z',
     outcome: 'failed',
     method: 'password',
-    user: `u${i}`,
+    // One agent brings no more users than this at once, or it is read later.
+    user: `u${i % 10_000}`,
     invalidUser: false,
     ip: '192.0.2.1',
     port: 1,

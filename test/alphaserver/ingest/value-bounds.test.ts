@@ -8,7 +8,7 @@ import {
   ValueBounds,
 } from '../../../alphaserver/ingest/value-bounds.ts';
 
-test('an agent brings 50,000 new sources and users at once, and then waits for each; those that are known cost nothing', () => {
+test('an agent brings 20,000 new sources and users at once, and then waits for each; those that are known cost nothing', () => {
   const bounds = new ValueBounds();
   for (let n = 0; n < NEW_VALUES_AT_ONCE; n++)
     assert.equal(bounds.take('a', `u${n}`, `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`, 0), 0);

@@ -73,7 +73,7 @@ class Model {
 
 function step(chance: Chance, table: ConnectionTable, model: Model): void {
   const one = model.open[chance.below(model.open.length + 1)];
-  switch (model.open.length > 40 ? 0 : chance.below(5)) {
+  switch (model.open.length > 40 ? 0 : chance.below(6)) {
     case 0:
       if (one === undefined) return;
       table.remove(one);
@@ -96,6 +96,13 @@ function step(chance: Chance, table: ConnectionTable, model: Model): void {
       if (one === undefined || one.state === 'closed' || chance.below(4) > 0) return;
       one.state = 'accepted';
       table.promote(one);
+      return;
+    case 4:
+      if (one === undefined || one.isSession) return;
+      table.renew(one);
+      model.unindex(one);
+      model.open.push(...model.open.splice(model.open.indexOf(one), 1));
+      model.index(one);
       return;
     default: {
       const fresh = new Connection();

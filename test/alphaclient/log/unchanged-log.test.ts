@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { QUIET_MS } from '../../../alphaclient/log/follower.ts';
 import { PathChanges } from '../../../alphaclient/log/path-changes.ts';
+import { Ticker } from '../../../service/ticker.ts';
 import { until } from '../../until.ts';
 import { Followed } from './followed.ts';
 
@@ -123,10 +124,12 @@ test('what is written, rotated, copied, truncated, deleted or replaced is found 
 });
 
 test('another content of the same size and time is found by that', LIMITED, async (t) => {
-  const { log } = await followed(t);
-  const { atime, mtime } = fs.statSync(log.path);
-  writeFileSync(log.path, 'two\n');
-  utimesSync(log.path, atime, mtime);
+  const write = (path: string, text: string): void => {
+    writeFileSync(path, text);
+    utimesSync(path, 1_000, 1_000);
+  };
+  const { log } = await followed(t, ({ path }) => write(path, 'one\n'));
+  write(log.path, 'two\n');
   await log.shows('one\ntwo\n');
 });
 
@@ -151,6 +154,16 @@ test('a line that comes late into a file that was rotated away is found by a tho
   appendFileSync(`${log.path}.1`, 'late\n');
   pass(LOOK_EVERY_MS * 10);
   await log.shows('one\ntwo\nlate\n');
+});
+
+test('looks that the watches make rare come with the ticks that it is given', LIMITED, async (t) => {
+  withoutWatches(t);
+  const log = new Followed(t, { lookEveryMs: 3_600_000, ticker: new Ticker(LOOK_EVERY_MS) });
+  writeFileSync(log.path, 'one\n');
+  log.start();
+  await log.shows('one\n');
+  appendFileSync(log.path, 'two\n');
+  await log.shows('one\ntwo\n');
 });
 
 test('a change within one tick of the clock after another one is not taken for none', (t) => {

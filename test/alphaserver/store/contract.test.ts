@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { PostgresConnection } from '../../../alphaserver/shared-log/postgres-connection.ts';
 import { openPostgresLog } from '../../../alphaserver/shared-log/postgres-log.ts';
+import { EVENT_COLUMNS } from '../../../alphaserver/shared-log/postgres-schema.ts';
 import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
 import { eventsAfter } from '../../../alphaserver/store/event-rows.ts';
 import type { AgentBatch, Appended, Store } from '../../../alphaserver/store/store.ts';
@@ -66,14 +68,16 @@ interface Body {
 let postgres: Postgres;
 let databases = 0;
 
+const quiet = { warn() {}, error() {}, info() {} };
+const urlOfNewest = (): string => postgres.url.replace(/postgres$/, `contract${databases}`);
+
 /** Opens a store as one of several servers has it, on a database of its own, or as another server on the newest one. */
 async function openShared(folder: string, isAnother = false): Promise<Store> {
   if (!isAnother) {
     databases += 1;
     postgres.sql(`CREATE DATABASE contract${databases}`);
   }
-  const quiet = { warn() {}, error() {}, info() {} };
-  const log = await openPostgresLog({ url: postgres.url.replace(/postgres$/, `contract${databases}`), log: quiet });
+  const log = await openPostgresLog({ url: urlOfNewest(), log: quiet });
   const storage = openStorage(folder);
   await storage.join({ log, server: 'one', progress() {}, fault() {} });
   return storage;
@@ -164,6 +168,40 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
           );
         } finally {
           await other.close();
+        }
+      });
+
+    if (hasOwnClock)
+      it('is read a bounded number of appends, events and bytes at a time, and whole', async () => {
+        const log = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+        const lengths = async (): Promise<number[]> => {
+          const all: number[] = [];
+          for (let at = 0, page = await log.read(at); page.length > 0; page = await log.read(at)) {
+            all.push(page.length);
+            at = page.at(-1)?.position ?? 0;
+          }
+          return all;
+        };
+        /** Makes appends without events: `head` is SQL for what they say of the agent. */
+        const empty = (count: number, head: string): string =>
+          `SELECT count(asgard.append('x', ${head}, '{${A}}', NULL, ${Array.from({ length: EVENT_COLUMNS.length + 1 }, () => "'{}'").join()}, '{}', '{}', '{}', '{}')) FROM generate_series(1, ${count})`;
+        const head = (more: string): string => `'[{"agent":"${A}","host":"h","given":0${more}}]'`;
+        try {
+          const db = new PostgresConnection({ url: urlOfNewest() });
+          await db.query({ text: empty(2_049, head('')) });
+          assert.deepEqual(await lengths(), [2_048, 1]);
+          await db.query({ text: 'TRUNCATE asgard.appends' });
+          await db.query({ text: empty(3, `${head(',"more":"').slice(0, -3)}' || repeat('x', 5000000) || '"}]'`) });
+          assert.deepEqual(await lengths(), [2, 1]);
+          await db.query({ text: 'TRUNCATE asgard.appends' });
+          db.close();
+          const seqs = Array.from({ length: 10_000 }, (_, i) => i + 1);
+          const last = seqs.length * 2 + 1;
+          for (const some of [seqs, seqs.map((seq) => seq + seqs.length), [last]])
+            await log.append({ name: 'y', batches: [batch(some)], decisions: [] });
+          assert.deepEqual(await lengths(), [2, 1]);
+        } finally {
+          await log.close();
         }
       });
 

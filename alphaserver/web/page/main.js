@@ -40,6 +40,9 @@ let view = viewOf(here());
 /** Time since which the server has not answered at all, Unix milliseconds; null while it does. */
 /** @type {number | null} */
 let lostSinceMs = null;
+/** When that was noticed, and when an answer was shown last: one that came since is not taken back. */
+let noticedMs = 0;
+let shownMs = 0;
 let isLive = false;
 /** Time of the last answer about a view, Unix milliseconds. */
 /** @type {number | null} */
@@ -73,7 +76,7 @@ const feed = new Feed(view, {
   },
 });
 
-/** The address bar's parameters; `#/incident/ID`, as messages to people have it, is another way to write `?alert=ID`. */
+/** The address bar's parameters; `#/incident/ID`, as older messages to people have it, is another way to write `?alert=ID`. */
 function here() {
   const given = new URLSearchParams(location.search);
   const named = /^#\/incident\/([\w-]+)$/.exec(location.hash);
@@ -115,8 +118,8 @@ function look() {
   showCut(null);
   // Until the first answers about this view are all there, the board shows the last view's.
   byId('content').setAttribute('aria-busy', String(!alone));
-  if (view.decisions) fill(byId('decisions'), []);
-  else if (view.key !== null) fill(byId('key'), []);
+  if (view.decisions || view.key !== null)
+    fill(byId(view.decisions ? 'decisions' : 'key'), [element('p', { class: 'muted' }, 'Looking it up')]);
   else if (alone) incident.begin();
   // What the answer is made of comes first: a browser asks six things at a time.
   refresh.anew();
@@ -157,6 +160,7 @@ async function board(signal) {
       {
         answer: (part) => {
           answer.show(part, shown, nowMs);
+          shownMs = Date.now();
           welcome(part.hosts.length === 0 && !isFiltered(shown));
         },
         about: (part) => about.show(part, shown, nowMs),
@@ -233,9 +237,15 @@ function withoutLastFilter() {
 }
 
 watchPulse((sinceMs) => {
+  const wasLostMs = lostSinceMs;
   lostSinceMs = sinceMs;
   showLink();
-  if (sinceMs === null) refresh.anew();
+  if (sinceMs !== null) {
+    noticedMs = Date.now();
+    return;
+  }
+  if (isBoard(view) && shownMs < noticedMs) answer.outdate('Not known', wasLostMs, 'Connected again, and asking.');
+  refresh.again();
 });
 
 /** @param {string} problem */

@@ -1,6 +1,7 @@
 /**
  * Asks the server for a sign of life, in a worker: browsers slow down the timers of a page that nobody sees, and its title and
- * icon show all the same. Posts the time of the last sign where there was none for too long, null once there is one again.
+ * icon show all the same. Posts the time of the last sign where there was none for too long, null once there is one again. Takes the
+ * times of answers that the page got, Unix milliseconds.
  */
 
 const EVERY_MS = 3_000;
@@ -22,16 +23,27 @@ async function isAlive() {
   }
 }
 
+/** @param {number} ms */
+function heard(ms) {
+  heardMs = Math.max(heardMs, ms);
+  if (lost && Date.now() - heardMs < LOST_AFTER_MS) {
+    postMessage(null);
+    lost = false;
+  }
+}
+
+addEventListener('message', ({ data }) => heard(data));
+
 async function beat() {
   if (await isAlive()) {
-    heardMs = Date.now();
-    if (lost) postMessage(null);
-    lost = false;
+    heard(Date.now());
   } else if (Date.now() - heardMs >= LOST_AFTER_MS) {
     if (!lost) postMessage(heardMs);
     lost = true;
   }
-  setTimeout(() => void beat(), EVERY_MS);
+  // Asked sooner where that decides whether it is lost: the page may have heard of it since the last question.
+  const dueMs = heardMs + LOST_AFTER_MS - Date.now();
+  setTimeout(() => void beat(), lost || dueMs < 0 ? EVERY_MS : Math.min(EVERY_MS, dueMs));
 }
 
 void beat();

@@ -7,5 +7,13 @@
  */
 export function watchPulse(changed) {
   const worker = new Worker(new URL('./pulse-worker.js', import.meta.url), { type: 'module' });
+  // Any answer is a sign of life: while a slow server has all connections busy that a browser makes, the worker's question waits for one.
+  new PerformanceObserver((list) => {
+    const answered = list
+      .getEntries()
+      .filter((one) => one instanceof PerformanceResourceTiming && one.responseStatus > 0);
+    const last = Math.max(...answered.map((one) => one.startTime + one.duration));
+    if (answered.length > 0) worker.postMessage(performance.timeOrigin + last);
+  }).observe({ type: 'resource' });
   worker.addEventListener('message', ({ data }) => changed(data));
 }

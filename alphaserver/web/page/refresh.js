@@ -6,6 +6,8 @@ const HIDDEN_REFRESH_MS = 60_000;
 const AFTER_FAILURE_MS = 3_000;
 /** A refresh waits this many times as long as the last one took, up to REFRESH_MS: a busy server is not kept busy by being looked at. */
 const REST = 5;
+/** A connection that broke off without a word brings no answer any more: it has this long after the server was heard again. */
+const STUCK_MS = 30_000;
 /** An answer that takes longer than this is no longer worth what is shown meanwhile. */
 const SLOW_MS = 10_000;
 
@@ -34,6 +36,15 @@ export class Refresh {
     this.#asking.abort();
     this.#busy = false;
     void this.#run();
+  }
+
+  /** Asks at once, or waits for the answer that is on its way: to ask a slow server again and again would be to get none. */
+  again() {
+    if (!this.#busy) return void this.#run();
+    const { signal } = this.#asking;
+    setTimeout(() => {
+      if (this.#busy && this.#asking.signal === signal) this.anew();
+    }, STUCK_MS);
   }
 
   /**

@@ -76,7 +76,8 @@ export function stepsFor(subject) {
  */
 export function groupSilence({ source, host, rule }) {
   const names = source?.split(',') ?? host?.split(' ') ?? [];
-  const some = names.length === 1 ? (names[0] ?? '') : counted(names.length, source === null ? 'host' : 'source');
+  const noun = source === null ? 'host' : names.every((name) => name.includes('/')) ? 'network' : 'source';
+  const some = names.length === 1 ? (names[0] ?? '') : counted(names.length, noun);
   const words = source === null ? `${rule ?? 'all'} on ${names.length === 0 ? 'all hosts' : some}` : some;
   const made = element('button', { type: 'button' }, 'Silence ', foreign(words));
   made.addEventListener('click', () => {

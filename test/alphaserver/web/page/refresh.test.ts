@@ -46,6 +46,21 @@ describe('the refresh of asking', () => {
     refresh.stop();
   });
 
+  it('waits, when the server is heard again, for the answer on its way, unless that never comes', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const refresh = make();
+    refresh.again();
+    refresh.again();
+    assert.equal(asked.length, 1);
+    t.mock.timers.tick(29_999);
+    assert.equal(asked.length, 1);
+    assert.equal(asked[0]?.signal.aborted, false);
+    t.mock.timers.tick(1);
+    assert.equal(asked.length, 2);
+    assert.equal(asked[0]?.signal.aborted, true);
+    refresh.stop();
+  });
+
   it('lets go of an answer when something else is looked at, and says nothing of it', async () => {
     const refresh = make();
     refresh.anew();

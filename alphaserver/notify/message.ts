@@ -100,9 +100,9 @@ export function shownOf(message: Message): { readonly shown: readonly Notificati
 export const leftLine = (left: number, page: string | null): string =>
   `and ${left} more${page === null ? ' on the page' : `: ${page}`}`;
 
-/** Returns the address of an incident's own page; null where the page's address is not known. */
+/** Returns the address of an incident's own page, or null where the page's is not known. Nothing of it stands behind `#`, which a login would lose. */
 export const pageOf = ({ id }: Incident, page: string | null): string | null =>
-  page === null ? null : `${page}/#/incident/${encodeURIComponent(id)}`;
+  page === null ? null : `${page}/?alert=${encodeURIComponent(id)}`;
 
 /** Returns the message of `alert test`, with an incident that says that it is a test. */
 export function testMessage(id: string, nowMs: number): Message {

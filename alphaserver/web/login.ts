@@ -1,6 +1,6 @@
 /** The login page, and the requests with which a session begins and ends. */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Access, addressOf } from './access.ts';
 import { LOGIN, LOGOUT, ME } from './api-schema.ts';
 import type { ApiApp } from './parameters.ts';
@@ -11,9 +11,9 @@ export const LOGINS_LIMIT = 64;
 /** Passwords of one address that are hashed or wait for it. */
 export const LOGINS_PER_ADDRESS_LIMIT = 4;
 
-const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css' } as const;
-/** The files that anybody gets: the page before the login. */
-const FILES = ['login.html', 'login.js', 'login.css'] as const;
+const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' } as const;
+/** The files that anybody gets: the page before the login, and the icon that it has in common with the other. */
+const FILES = ['login/login.html', 'login/login.js', 'login/login.css', 'icon.svg'] as const;
 
 /** Passwords are hashed one at a time: together they would take the memory of the server. */
 class LoginQueue {
@@ -44,8 +44,9 @@ class LoginQueue {
 export function loginRoutes(app: ApiApp, access: Access): void {
   const hidden = { schema: { hide: true } };
   const queue = new LoginQueue();
-  for (const name of FILES) {
-    const content = readFileSync(join(import.meta.dirname, 'page', 'login', name));
+  for (const path of FILES) {
+    const name = basename(path);
+    const content = readFileSync(join(import.meta.dirname, 'page', path));
     const type = `${TYPES[name.split('.')[1] as keyof typeof TYPES]}; charset=utf-8`;
     const url = name === 'login.html' ? '/login' : `/login/${name}`;
     app.get(url, hidden, async (_request, reply) => reply.type(type).header('cache-control', 'no-cache').send(content));

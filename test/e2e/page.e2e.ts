@@ -186,7 +186,7 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
     await until(async () => (await text(page, '#answer-title')) === 'Someone got in');
   });
 
-  it('opens an incident by the link that messages to people have', async () => {
+  it('opens an incident by the link that older messages to people have', async () => {
     const page = await browser.open(`/#/incident/${await incident('break-in')}`);
     await until(async () => /What happened/.test(await text(page, '#incident')));
     await page.getByRole('link', { name: 'Overview' }).click();

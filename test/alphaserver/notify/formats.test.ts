@@ -57,7 +57,7 @@ test('a webhook gets the alerts as the API shows them, signed so that standard l
   assert.equal(alerts[0].event, 'opened');
   assert.equal(alerts[0].openedAt, '2026-11-24T10:00:09.000Z');
   assert.deepEqual(alerts[0].users, [HOSTILE]);
-  assert.equal(alerts[0].page, `${PAGE}/#/incident/bf-1`);
+  assert.equal(alerts[0].page, `${PAGE}/?alert=bf-1`);
 });
 
 test('a webhook without a secret is not signed, and its body is the same at each try', () => {
@@ -75,7 +75,7 @@ test('Slack shows text from outside as plain text only', () => {
     ['plain_text', 'plain_text'],
   );
   assert.match(blocks[1].text.text, /<!channel>/);
-  assert.equal(blocks[1].accessory.url, `${PAGE}/#/incident/bf-1`);
+  assert.equal(blocks[1].accessory.url, `${PAGE}/?alert=bf-1`);
 });
 
 test('Discord mentions nobody, and every sign of markup is escaped', () => {

@@ -81,7 +81,7 @@ test('with the first user nothing is shown without a login, from that moment on'
     assert.equal(answer.headers.get('www-authenticate'), 'Bearer realm="asgard"');
   }
   assert.equal((await send(ACT, json({ by: 'me' }))).status, 401);
-  for (const path of ['/healthz', '/readyz', '/login', '/login/login.js', '/login/login.css'])
+  for (const path of ['/healthz', '/readyz', '/login', '/login/login.js', '/login/login.css', '/login/icon.svg'])
     assert.equal((await send(path)).status, 200, path);
   const led = await send('/?range=7d', { headers: { accept: 'text/html' } });
   assert.equal(led.status, 303);

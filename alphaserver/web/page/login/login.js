@@ -3,11 +3,11 @@
 const form = /** @type {HTMLFormElement} */ (document.getElementById('login'));
 const problem = /** @type {HTMLElement} */ (document.getElementById('problem'));
 
-/** A path of this server: `//host` and the like would lead to another one. */
+/** A path of this server: `//host` and the like would lead to another one. What stands behind `#` no server hears of, and is still here. */
 function wanted() {
   const to = new URLSearchParams(location.search).get('to') ?? '/';
   const url = new URL(to, location.origin);
-  return url.origin === location.origin && to.startsWith('/') ? url.pathname + url.search + url.hash : '/';
+  return url.origin === location.origin && to.startsWith('/') ? url.pathname + url.search + location.hash : '/';
 }
 
 /** @param {FormData} data */

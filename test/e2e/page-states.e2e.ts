@@ -230,7 +230,8 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     for (let batch = 0; batch < 12; batch++)
       await agent.events(...failures(1_000, '198.51.100.92').map((event) => ({ ...event, reason: long })));
     await agent.events(...failures(1, '198.51.100.93'));
-    await shows(page, '#feed', /198\.51\.100\.93/);
+    // The page takes twelve megabytes before it.
+    await shows(page, '#feed', /198\.51\.100\.93/, 90_000);
     await until(
       async () => (await viewers()) === 1,
       () => 'the viewer is dropped',

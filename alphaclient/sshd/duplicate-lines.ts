@@ -83,7 +83,7 @@ export class DuplicateLines {
     const { line, pid, ms } = context;
     // The first two times are looked at whole: they may be in the first millisecond of a second.
     const isLookedAt = this.#hasFractions || hasFraction(ms) || this.#size < 2;
-    const exactTime = isLookedAt ? (EXACT_TIME.exec(log.slice(lineFrom, from))?.slice(1).join('') ?? '') : '';
+    const exactTime = isLookedAt ? exactTimeOf(log, lineFrom, from) : '';
     if (isLookedAt && (exactTime !== '' || hasFraction(ms))) this.#hasFractions = true;
     const slot = slotOf(pid, end - from);
     // With whole seconds only lines of the newest second are compared.
@@ -212,6 +212,52 @@ export class DuplicateLines {
       if (exactTime !== '' || hasFraction(context.ms)) this.#hasFractions = true;
     }
   }
+}
+
+/** The characters of `2026-11-20T10:00:07.123456` that are no digits, by their index, and the index of the microseconds and behind them. */
+const ISO_SIGNS: readonly (readonly [index: number, signs: string])[] = [
+  [4, '-'],
+  [7, '-'],
+  [10, 'T '],
+  [13, ':'],
+  [16, ':'],
+  [19, '.,'],
+];
+const ISO_CODES = ISO_SIGNS.map(([index, signs]) => ({
+  index,
+  first: signs.charCodeAt(0),
+  last: signs.charCodeAt(signs.length - 1),
+}));
+const ISO_SECONDS = 17;
+const ISO_MICROSECONDS = 20;
+const ISO_END = 26;
+const ZERO = 48;
+
+/** The microseconds in the header from `from` to `end`, as its digits; empty where it has none. */
+export function exactTimeOf(log: LogText, from: number, end: number): string {
+  // Nearly all have this form, in which nothing before the microseconds can be taken for them.
+  return isIso(log.bytes, from, end)
+    ? log.slice(from + ISO_MICROSECONDS, from + ISO_END)
+    : soughtTime(log.slice(from, end));
+}
+
+/** Does what `exactTimeOf` does, with any header. */
+export function soughtTime(header: string): string {
+  return EXACT_TIME.exec(header)?.slice(1).join('') ?? '';
+}
+
+function isIso(bytes: Buffer, from: number, end: number): boolean {
+  if (from + ISO_END > end) return false;
+  for (let i = 0; i < ISO_CODES.length; i++) {
+    const { index, first, last } = ISO_CODES[i] as (typeof ISO_CODES)[number];
+    const code = bytes[from + index];
+    if (code !== first && code !== last) return false;
+  }
+  for (let at = from + ISO_SECONDS; at < from + ISO_END; at++) {
+    const digit = (bytes[at] as number) - ZERO;
+    if ((digit < 0 || digit > 9) && at !== from + ISO_MICROSECONDS - 1) return false;
+  }
+  return true;
 }
 
 /** True where a time is not in whole seconds. */

@@ -1,10 +1,13 @@
 /** A log that a syslog wrote twice: by the microsecond a line counts once; with whole seconds it is noticed. */
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DUPLICATE_LIMIT_LINES } from '../../../alphaclient/sshd/duplicate-lines.ts';
+import { DUPLICATE_LIMIT_LINES, exactTimeOf, soughtTime } from '../../../alphaclient/sshd/duplicate-lines.ts';
+import { logText } from '../../../alphaclient/sshd/log-text.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
+import { Chance } from '../../sshd/chance.ts';
 import { SessionOutbox } from './session-outbox.ts';
 
+const SEED = Number(process.env['SEED'] ?? Date.now() % 1e9);
 const NOW = Date.UTC(2026, 10, 30);
 const CONTEXT = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };
 
@@ -172,5 +175,19 @@ describe('times in whole seconds', () => {
   it('without a pid, lines that are alike may be of two connections', () => {
     const line = 'Nov 20 10:00:07 web sshd: Did not receive identification string from 192.0.2.10';
     equal(read([line, line]).events.length, 2);
+  });
+
+  it(`microseconds are read from a header as they are sought in it (SEED=${SEED})`, () => {
+    const chance = new Chance(SEED);
+    equal(exactTimeOf(logText('x 2026-11-20T10:00:07.123456+00:00 web'), 2, 38), '123456');
+    for (let i = 0; i < 20_000; i++) {
+      const signs = [...'2026-11-20T10:00:07.123456+00:00 web sshd[12]: '];
+      for (let n = chance.below(4); n > 0; n--)
+        signs.splice(chance.below(40), chance.below(2), chance.one([...':.,0 T-@4+']));
+      const line = signs.join('');
+      const from = chance.below(3);
+      const end = chance.below(line.length - from) + from;
+      equal(exactTimeOf(logText(line), from, end), soughtTime(line.slice(from, end)), line.slice(from, end));
+    }
   });
 });

@@ -163,7 +163,12 @@ for (const door of doors) {
 }
 const begunMs = performance.now();
 const running = [watch(), disturb(), ...doors.map(visit)];
-while (!isOver && performance.now() - begunMs < seconds * 1_000) await pause(500);
+for (let minutes = 1; !isOver && performance.now() - begunMs < seconds * 1_000; await pause(500)) {
+  if (performance.now() - begunMs < minutes * 60_000) continue;
+  const visits = [...counts.values()].reduce((sum, n) => sum + n, 0);
+  console.log(`${minutes} min: ${visits} visits and deeds, no connection reported`);
+  minutes += 1;
+}
 isOver = true;
 await Promise.all(running);
 

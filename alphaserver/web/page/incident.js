@@ -139,7 +139,7 @@ function missing(view) {
   fill(byId('incident'), [
     back(view),
     element('h1', { id: 'incident-title' }, 'There is no such incident'),
-    element('p', {}, 'It may have been deleted after the time that the server keeps them.'),
+    element('p', {}, 'Its time here may be over, or later events made another one of it.'),
   ]);
 }
 

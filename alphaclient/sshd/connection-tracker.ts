@@ -7,7 +7,7 @@ import type { EndCause } from '../../protocol/session.ts';
 import { endsAs } from './client-name.ts';
 import { Connection, canOpen, hasNamedUser, isAnother, isDecided, isLogin, WaitingConnections } from './connection.ts';
 import type { ConnectionListener, NumberedConnection } from './connection-changes.ts';
-import { ConnectionTable, isAny, type SavedTracker } from './connection-table.ts';
+import { ConnectionTable, type SavedTracker } from './connection-table.ts';
 import { type EventListener, EventOutput, type LocatedEvent, showsFailure } from './events.ts';
 import { kept } from './latin1.ts';
 import type { LineContext, Where } from './line-context.ts';
@@ -111,8 +111,12 @@ export class ConnectionTracker {
       if (found !== undefined || (message.pid >= 0 && context.pid >= 0)) return found;
     }
     if (isFromPamModule(message)) return undefined;
-    // A client that has not come to name a user is not one that has.
-    const fits = isEnd && message.beforeUser && !isRepeated ? (one: Connection) => !hasNamedUser(one) : isAny;
+    // A client that has not come to name a user is not one that has, and one that has not logged in is not one that has: sshd's
+    // listener names the address alone, and a process that a log without pids does not have.
+    const fits = (one: Connection): boolean =>
+      !isEnd ||
+      ((!message.beforeUser || isRepeated || !hasNamedUser(one)) &&
+        (!message.beforeLogin || message.endFollows || !isLogin(one)));
     if (message.ip !== null && message.port !== null) {
       const found = table.byPeer(host, message.ip, message.port);
       return found !== undefined || context.pid >= 0 ? found : table.searchPortless(host, message, fits);

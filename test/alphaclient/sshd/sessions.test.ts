@@ -100,6 +100,17 @@ describe('a session', () => {
     );
   });
 
+  it('is not ended by the timeout of another client of its address, where the log has no pids', () => {
+    const login = `Accepted publickey for alice from ${AT} ssh2: ED25519 SHA256:abc\n`;
+    // Since 9.8 the listener writes it: without a port, and with the pid of a process that has written nothing.
+    const timeout = 'Timeout before authentication for connection from 192.0.2.10 to 192.0.2.1, pid = 4321\n';
+    const session = { ends: [], open: [1] };
+    deepEqual(follow([login, timeout, timeout]), session);
+    deepEqual(follow([login, 'mm_reap: preauth child terminated by signal 9\n', timeout]), session);
+    const { ends, open } = follow([login, timeout, `Disconnected from user alice ${AT}\n`]);
+    deepEqual([ends.map(({ how }) => how), open], [['disconnected'], []]);
+  });
+
   it('that began before the clock was set back has lasted no time rather than less', () => {
     const early = accepted.replace('10:00:00', '11:00:00');
     equal(follow([early, line(9, 8, `Disconnected from user alice ${AT}`)]).ends[0]?.lastedSeconds, 0);

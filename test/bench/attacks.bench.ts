@@ -1,7 +1,7 @@
 /** What attacks cost a server and an agent that behaves well: each attack by itself, then all at once. */
 import { ATTACK_NAMES, attack, UNPACED } from '../attacks/attacks.ts';
 import { fortress, MEMORY_LIMIT_MIB } from '../attacks/fortress.ts';
-import { acknowledged } from '../attacks/good-agent.ts';
+import { acknowledgedApart } from '../attacks/good-agent-thread.ts';
 
 const EVENTS = 200;
 const EVERY_MS = 30;
@@ -15,7 +15,7 @@ export async function run(): Promise<{ name: string; value: string; note: string
   for (const names of measured) {
     const { target, goodToken, idleMiB, peakMiB, close } = await fortress();
     const stop = attack(target, names);
-    const tookMs = (await acknowledged(target.port, goodToken, EVENTS, EVERY_MS)).sort((a, b) => a - b);
+    const tookMs = (await acknowledgedApart(target.port, goodToken, EVENTS, EVERY_MS)).sort((a, b) => a - b);
     stop();
     const name = names.length === 0 ? 'no attack' : names.length === 1 ? names[0] : 'all attacks at once';
     const at = (share: number): string => (tookMs[Math.ceil(EVENTS * share) - 1] ?? 0).toFixed(1);

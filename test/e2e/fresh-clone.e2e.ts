@@ -40,7 +40,7 @@ class Run {
   #output = '';
 
   constructor(command: string, args: readonly string[], options: { cwd?: string; env: NodeJS.ProcessEnv }) {
-    this.child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (chunk) => {
         this.#output += chunk;
@@ -51,6 +51,15 @@ class Run {
 
   get output(): string {
     return this.#output;
+  }
+
+  /** Kills it with all that it started, if anything still runs: it leads a process group. */
+  kill(): void {
+    try {
+      process.kill(-(this.child.pid as number), 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 
   /** Waits until what it printed matches. */
@@ -89,7 +98,7 @@ test('npm start on a fresh clone shows the logins to this machine, and SIGTERM e
       ALPHASERVER_HTTP: `http://127.0.0.1:${page}`,
     }),
   });
-  t.after(() => run.child.kill('SIGKILL'));
+  t.after(() => run.kill());
   await run.prints(/^Socket now listening$/m, installLimitMs);
   await run.prints(new RegExp(`http://127\\.0\\.0\\.1:${page}`));
 

@@ -62,6 +62,9 @@ export class Sshd {
       'StrictModes no',
       'PermitRootLogin yes',
       'UsePAM no',
+      // bash reads ~/.bashrc for a command of sshd at its first level alone: what a developer has in there takes its time, and may
+      // leave a lock behind when it is killed, for which each later login waits.
+      'SetEnv SHLVL=1',
     ];
     // sshd refuses every key while the list is not there.
     writeFileSync(join(this.#folder, 'empty'), '');

@@ -10,7 +10,8 @@ import { encodeBody } from '../../protocol/messages.ts';
 import type { DeclaredGap } from '../../protocol/report.ts';
 import { addSpareRoom } from '../../service/spare-room.ts';
 import type { Gap, LogPosition } from '../log/source.ts';
-import { CONNECTIONS_SCHEMA, type ConnectionCommit, ConnectionRows, type NumberedConnection } from './connections.ts';
+import type { ConnectionUpdate, NumberedConnection } from '../sshd/connection-changes.ts';
+import { CONNECTIONS_SCHEMA, ConnectionRows } from './connections.ts';
 import {
   asOpeningError,
   type Database,
@@ -67,7 +68,7 @@ export interface ReadResult {
   readonly gaps: readonly Gap[];
   readonly sessions?: ReadSessions;
   /** What changed of the connections before their login, which are not in `reader` then. */
-  readonly connections?: ConnectionCommit;
+  readonly connections?: ConnectionUpdate;
   readonly atMs: number;
 }
 

@@ -1,6 +1,6 @@
 /** Describes what an outbox knows besides its pending events: what a checkpoint keeps of it, and a damaged one may still give. */
 import type { LogPosition } from '../log/source.ts';
-import type { NumberedConnection } from './connections.ts';
+import type { NumberedConnection } from '../sshd/connection-changes.ts';
 import type { GapTotals } from './gaps.ts';
 import type { SavedSessions } from './sessions.ts';
 

@@ -1,6 +1,6 @@
 /** Collects which connections before their login are to be saved between two commits of the outbox, and which not any more. */
 
-import { type Connection, type SavedConnection, toSaved } from './connection.ts';
+import { type Connection, toSaved } from './connection.ts';
 
 /** A connection before its login by its number in the order of opening, as it was saved. */
 export type NumberedConnection = readonly [number: number, saved: unknown];
@@ -25,7 +25,7 @@ export interface ConnectionOptions {
 export interface ConnectionUpdate {
   /** True where `saved` has all that are open, and nothing that was written before is needed. */
   readonly isWhole: boolean;
-  readonly saved: readonly (readonly [number: number, saved: SavedConnection])[];
+  readonly saved: readonly NumberedConnection[];
   readonly removed: readonly number[];
 }
 

@@ -1,8 +1,5 @@
 /** Counts connections, by address and in all, so that nobody holds more of them than a limit. Pure. */
-import { sourceOf } from './ip-network.ts';
-
-/** The network that counts as one address: what one customer of a provider gets. */
-const IPV6_PREFIX = 64;
+import { peerSourceOf } from './ip-network.ts';
 
 /** The most connections of one IPv4 address or IPv6 /64, and of all. */
 export interface ConnectionLimits {
@@ -22,7 +19,7 @@ export class ConnectionCounts {
 
   /** Counts a new connection; false where it is one too many, and not counted. `peer` is `IP:PORT`. */
   enter(peer: string, address: string): boolean {
-    const source = sourceOf(address, IPV6_PREFIX) ?? address;
+    const source = peerSourceOf(address);
     const count = this.#counts.get(source) ?? 0;
     if (count >= this.#limits.perAddress || this.#sourceOf.size >= this.#limits.all) return false;
     this.#sourceOf.set(peer, source);

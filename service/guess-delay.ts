@@ -1,5 +1,5 @@
 /** Slows down whoever guesses tokens or passwords, by address. Pure: the clock comes in. */
-import { sourceOf } from './ip-network.ts';
+import { peerSourceOf } from './ip-network.ts';
 
 /** The first wrong guess of an address waits so long, each further one twice as long, up to the bound. */
 const FIRST_DELAY_MS = 250;
@@ -14,11 +14,6 @@ export const WAITING_PER_ADDRESS_LIMIT = 32;
 /** Addresses that are remembered; the one that guessed longest ago goes first. An entry takes some 400 bytes. */
 export const GUESSERS_LIMIT = 10_000;
 
-/** The IPv6 network that one customer of a provider gets. */
-const IPV6_PREFIX = 64;
-
-const keyOf = (address: string): string => sourceOf(address, IPV6_PREFIX) ?? address;
-
 interface Guesser {
   guesses: number;
   lastMs: number;
@@ -32,7 +27,7 @@ export class GuessDelay {
 
   /** Notes a wrong guess; gives how long its answer has to wait, milliseconds. */
   wrong(address: string, nowMs: number): number {
-    const key = keyOf(address);
+    const key = peerSourceOf(address);
     const before = this.#guessers.get(key);
     const isKnown = before !== undefined && nowMs - before.lastMs < FORGET_AFTER_MS;
     const guesses = isKnown ? before.guesses + 1 : 1;
@@ -46,7 +41,7 @@ export class GuessDelay {
 
   /** Gives for how long so many answers of this address still wait that no further guess should be looked at, milliseconds; else 0. */
   fullForMs(address: string, nowMs: number): number {
-    const { endsMs = [] } = this.#guessers.get(keyOf(address)) ?? {};
+    const { endsMs = [] } = this.#guessers.get(peerSourceOf(address)) ?? {};
     // A clock that was set back lets nobody wait for longer than the longest delay.
     const leftMs = endsMs.map((at) => at - nowMs).filter((left) => left > 0 && left <= DELAY_LIMIT_MS);
     return leftMs.length < WAITING_PER_ADDRESS_LIMIT ? 0 : Math.min(...leftMs);

@@ -36,6 +36,15 @@ export function sourceOf(address: string | null, ipv6Prefix: number): string | n
   return ipv6Prefix >= IPV6_BITS ? parsed.toRFC5952String() : ipv6Network(parsed, ipv6Prefix);
 }
 
+/** The IPv6 network that one customer of a provider gets. */
+const CUSTOMER_BITS = 64;
+
+/** Gives what counts as one peer where peers are counted: an IPv4 address, or the network of an IPv6 customer. What is no address stays. */
+export const peerSourceOf = (address: string): string => sourceOf(address, CUSTOMER_BITS) ?? address;
+
+/** Gives a socket's remote address without the mark of an IPv4 one on an IPv6 socket (RFC 4291, section 2.5.5.2); `?` where it is gone. */
+export const peerAddress = (remote: string | undefined): string => (remote ?? '?').replace(/^::ffff:/, '');
+
 /** IPv6 addresses whose source is remembered. */
 const REMEMBERED_LIMIT = 10_000;
 

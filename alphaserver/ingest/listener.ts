@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
 import { HELLO_TIMEOUT_MS } from '../../protocol/messages.ts';
 import { ConnectionCounts, type ConnectionLimits } from '../../service/connection-counts.ts';
+import { peerAddress } from '../../service/ip-network.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Address } from '../../service/value-parser.ts';
 import type { Admission, Peer } from './admission.ts';
@@ -244,7 +245,7 @@ export class Listener implements Sessions {
 }
 
 /** Gives the peer's address; an IPv4 one as it is, also where the socket has it inside IPv6. */
-const addressOf = (socket: Socket): string => (socket.remoteAddress ?? '?').replace(/^::ffff:/, '');
+const addressOf = (socket: Socket): string => peerAddress(socket.remoteAddress);
 
 function certificateOf(socket: Socket): Peer['certificate'] {
   if (!(socket instanceof TLSSocket)) return null;

@@ -7,6 +7,7 @@ import basicAuth from '@fastify/basic-auth';
 import cookie from '@fastify/cookie';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { GuessDelay } from '../../service/guess-delay.ts';
+import { peerAddress } from '../../service/ip-network.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Scope, Tokens } from '../ingest/tokens.ts';
 import type { EndedSessions, EndingSession } from './ended-sessions.ts';
@@ -71,7 +72,7 @@ const refused = (reply: FastifyReply, status: number, error: string, message: st
   reply.status(status).send({ error, message });
 
 /** The address that asks, an IPv4 one as it is. */
-export const addressOf = (request: FastifyRequest): string => request.ip.replace(/^::ffff:/, '');
+export const addressOf = (request: FastifyRequest): string => peerAddress(request.ip);
 
 /** Knows who may do what. */
 export class Access {

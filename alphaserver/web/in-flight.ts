@@ -2,6 +2,7 @@
 import type { Server, Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { ConnectionCounts, type ConnectionLimits } from '../../service/connection-counts.ts';
+import { peerAddress } from '../../service/ip-network.ts';
 
 /** All answers together. The largest one has some 8 MB: a thousand events with texts at their limits. */
 export const IN_FLIGHT_LIMIT_BYTES = 67_108_864;
@@ -27,7 +28,7 @@ export const SERVER_LIMITS = {
 export function boundConnections(server: Server, limits: ConnectionLimits = CONNECTION_LIMITS): void {
   const counts = new ConnectionCounts(limits);
   server.on('connection', (socket: Socket) => {
-    const address = socket.remoteAddress?.replace(/^::ffff:/, '') ?? '?';
+    const address = peerAddress(socket.remoteAddress);
     const peer = `${address} ${socket.remotePort}`;
     if (counts.enter(peer, address)) socket.on('close', () => counts.leave(peer));
     else socket.destroy();

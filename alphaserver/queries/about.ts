@@ -1,7 +1,7 @@
 /** Sums up one host, source or user from its newest events. */
 import type { StoredEvent } from '../store/store.ts';
 import { eventPage } from './events.ts';
-import type { Activity, EventCounts, LoginGroup } from './results.ts';
+import { type Activity, ANY_EVENT, type EventCounts, type LoginGroup } from './results.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** The kinds of things that have a page. */
@@ -16,20 +16,9 @@ const ROWS = 20;
 const LOGIN_ROWS = 50;
 const HOURS = 24;
 
-const ANY = {
-  host: null,
-  ip: null,
-  user: null,
-  outcome: null,
-  method: null,
-  sinceMs: null,
-  untilMs: null,
-  cursor: null,
-};
-
 /** Reads a page's events. */
 export function aboutOf(snapshot: Snapshot, kind: AboutKind, value: string): Activity {
-  const query = { ...ANY, [kind]: value };
+  const query = { ...ANY_EVENT, [kind]: value };
   const { events, next } = eventPage(snapshot, { ...query, limit: ABOUT_LIMIT_EVENTS });
   const [newest] = events;
   const accepted = events.filter(({ outcome }) => outcome === 'accepted');

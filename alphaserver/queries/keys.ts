@@ -45,7 +45,7 @@ export function keyPage(db: Database, { user, host, unusedSinceMs, limit, cursor
   const last = page.at(-1);
   const next: KeyCursor | null =
     rows.length > limit && last ? { atMs: last.lastAt, fingerprint: last.fingerprint } : null;
-  return { keys: page.map((row) => viewOf(db, row)), next };
+  return { keys: page.map((row) => viewOf(row, usesOf(db, row))), next };
 }
 
 /** Reads one key with its uses; null for one that nobody used. */
@@ -54,7 +54,7 @@ export function keyDetail(db: Database, fingerprint: string): KeyDetail | null {
   if (!row) return null;
   const uses = [...usesOf(db, row)];
   return {
-    ...viewOf(db, row),
+    ...viewOf(row, uses),
     uses: uses.map(({ user, host, ip, firstAt, lastAt, logins }) => ({
       user: user === '' ? null : user,
       host,
@@ -84,10 +84,10 @@ const usesOf = (db: Database, { id }: KeyRow): Iterable<UseRow> =>
     )
     .iterate(id, USES) as Iterable<unknown> as Iterable<UseRow>;
 
-function viewOf(db: Database, row: KeyRow): LoginKey {
-  const { fingerprint, key, firstAt, lastAt, logins } = row;
+/** `uses`: those of the key, last first. */
+function viewOf({ fingerprint, key, firstAt, lastAt, logins }: KeyRow, uses: Iterable<UseRow>): LoginKey {
   const names = { users: new Set<string>(), hosts: new Set<string>(), sources: new Set<string>() };
-  for (const { user, host, ip } of usesOf(db, row)) {
+  for (const { user, host, ip } of uses) {
     if (user !== '') names.users.add(user);
     names.hosts.add(host);
     if (ip !== '') names.sources.add(ip);

@@ -93,6 +93,18 @@ export interface EventQuery {
   readonly cursor: EventCursor | null;
 }
 
+/** A question for events without a condition. */
+export const ANY_EVENT: Omit<EventQuery, 'limit'> = {
+  host: null,
+  ip: null,
+  user: null,
+  outcome: null,
+  method: null,
+  sinceMs: null,
+  untilMs: null,
+  cursor: null,
+};
+
 /** The country and network of a source, from the files that ALPHASERVER_GEOIP names. */
 export const Origin = object({
   country: orNull(text({ description: 'ISO 3166 code, such as DE' })),

@@ -5,7 +5,7 @@
 
 import { HOST_SERIES_LIMIT } from '../../alphaserver/metrics/families.ts';
 import { Queries } from '../../alphaserver/queries/queries.ts';
-import type { EventQuery } from '../../alphaserver/queries/results.ts';
+import { ANY_EVENT, type EventQuery } from '../../alphaserver/queries/results.ts';
 import { openReader } from '../../alphaserver/queries/snapshot.ts';
 import { ms } from './figures.ts';
 import { hostName } from './login-stream.ts';
@@ -15,16 +15,6 @@ const TURNS = 6;
 const DAY_MS = 86_400_000;
 const PAGE = 100;
 const FREQUENT_IP = '1.0.0.0';
-const ANY = {
-  host: null,
-  ip: null,
-  user: null,
-  outcome: null,
-  method: null,
-  sinceMs: null,
-  untilMs: null,
-  cursor: null,
-};
 const EVER = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 
 const processorMs = (): number => {
@@ -34,7 +24,7 @@ const processorMs = (): number => {
 
 /** What is asked, by name; `n` makes each turn another question. */
 function queriesOf(queries: Queries): Readonly<Record<string, (n: number) => unknown>> {
-  const events = (query: Partial<EventQuery>) => queries.events({ ...ANY, limit: PAGE, ...query });
+  const events = (query: Partial<EventQuery>) => queries.events({ ...ANY_EVENT, limit: PAGE, ...query });
   // The end of what was made: servers that measured have stored more since.
   const lastMs = Date.parse(events({ ip: FREQUENT_IP }).events[0]?.at ?? '');
   const day = (n: number) => ({ from: lastMs - DAY_MS - n, to: lastMs });

@@ -37,7 +37,8 @@ export class EventWriter {
   /** Appends an event. Call `rotate` before, in the same transaction. */
   insert(event: NumberedEvent): void {
     const { insert, baseMs } = this.#newest;
-    insert?.run(event.id, ...compactEvent(event, baseMs));
+    if (insert === null) throw new Error('no event is written to a table of an earlier version');
+    insert.run(event.id, ...compactEvent(event, baseMs));
   }
 
   /** Drops a table that is not the newest. */

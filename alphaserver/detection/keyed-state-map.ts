@@ -50,7 +50,7 @@ export class KeyedStateMap<Memory> {
   readonly #index = new KeyIndex(this.#columns);
   /** By place; null for a state that is nothing but its event in the columns. */
   readonly #states: (KeyedState<Memory> | null)[] = [];
-  /** The event that is asked about whether it opens an incident. */
+  /** The packed event that is asked about whether it opens an incident. Fractions make it an array of doubles, as packed events are. */
   readonly #first: number[] = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5];
   #events = 0;
   /** By number. */

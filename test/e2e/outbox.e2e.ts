@@ -6,16 +6,15 @@ import {
   existsSync,
   fstatSync,
   openSync,
-  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Attempts } from '../attempts.ts';
+import { damageRoot } from '../damaged-pages.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 
@@ -126,7 +125,7 @@ for (const known of [true, false])
       // Else SQLite mends the file from it.
       rmSync(join(state, 'outbox.db-wal'));
     } else {
-      damageEvents(state);
+      damageRoot(join(state, 'outbox.db'), 'events');
       rmSync(join(state, 'checkpoint.json'));
     }
     agent = pair.agent();
@@ -137,19 +136,6 @@ for (const known of [true, false])
     await agent.end('SIGTERM');
     await server.end('SIGTERM');
   });
-
-/** Writes nonsense over the root page of the outbox's table of events. */
-function damageEvents(state: string): void {
-  const db = new DatabaseSync(join(state, 'outbox.db'));
-  db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-  const { rootpage } = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'events'").get() as {
-    rootpage: number;
-  };
-  db.close();
-  const bytes = readFileSync(join(state, 'outbox.db'));
-  bytes.fill(0x5a, (rootpage - 1) * 4_096, rootpage * 4_096);
-  writeFileSync(join(state, 'outbox.db'), bytes);
-}
 
 test('an outbox found damaged while the agent runs is replaced, and its events are read again', async () => {
   let server = await pair.serving();

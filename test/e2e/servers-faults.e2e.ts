@@ -177,16 +177,7 @@ test('a full disk of PostgreSQL: servers say so and are not ready, and nothing i
     const filler = join(disk, 'filler');
     fill(filler);
     // What is left of pages takes some more.
-    let sent = 3;
-    let late: Promise<void> = Promise.resolve();
-    await until(async () => {
-      if (servers[0].said.includes('Nothing is stored')) return true;
-      late = sends(pairs[0].port, wrong(100, { user: 'u'.repeat(200) }), sent + 1);
-      late.catch(() => {});
-      await Promise.race([late, servers[0].says('Nothing is stored')]);
-      sent += 100;
-      return false;
-    });
+    const { sent, late } = await sendsUntilFull(pairs[0].port, servers[0], 3);
     assert.match(
       servers[0].said,
       /Nothing is stored: PostgreSQL's disk is full: agents keep their events until there is room/,
@@ -225,20 +216,12 @@ test('a full pg_wal, of which PostgreSQL dies: servers say so and are not ready,
     const filler = join(disk, 'filler');
     fill(filler);
     // Until the file that it writes to is full, PostgreSQL needs no other one.
-    let sent = 3;
-    let late: Promise<void> = Promise.resolve();
-    await until(async () => {
-      if (servers[0].said.includes('Nothing is stored')) return true;
-      late = sends(pairs[0].port, wrong(100, { user: 'u'.repeat(200) }), sent + 1);
-      late.catch(() => {});
+    const { sent, late } = await sendsUntilFull(pairs[0].port, servers[0], 3, () => {
       try {
         postgres.sql('SELECT pg_switch_wal()');
       } catch {
         // It is down already.
       }
-      await Promise.race([late, servers[0].says('Nothing is stored')]);
-      sent += 100;
-      return false;
     });
     // Whose backend finds the disk full ends all others, which hear no reason.
     assert.match(
@@ -250,7 +233,7 @@ test('a full pg_wal, of which PostgreSQL dies: servers say so and are not ready,
     rmSync(filler);
     await until(() => postgres.revive());
     // A connection that was waiting for too long was cut off: an agent comes back and sends again.
-    await late.catch(() => sends(pairs[0].port, wrong(100, { user: 'u'.repeat(200) }), sent - 99));
+    await late.catch(() => sends(pairs[0].port, longOnes(), sent - LONG_ONES + 1));
     for (const pair of pairs) {
       await until(async () => (await totals(pair)).stored === sent, undefined, STALL_LIMIT_MS);
       assert.equal((await totals(pair)).gaps, 0);
@@ -265,6 +248,34 @@ test('a full pg_wal, of which PostgreSQL dies: servers say so and are not ready,
     postgres.close();
   }
 });
+
+const LONG_ONES = 100;
+const longOnes = () => wrong(LONG_ONES, { user: 'u'.repeat(200) });
+
+/**
+ * Sends attempts to a server until it says that it stores nothing: `sent` were before, and are in the end. `late` ends with the last of
+ * them. `meanwhile` runs after each time that some were sent.
+ */
+async function sendsUntilFull(
+  port: number,
+  server: Program,
+  sent: number,
+  meanwhile = (): void => {},
+): Promise<{ sent: number; late: Promise<void> }> {
+  let all = sent;
+  let late: Promise<void> = Promise.resolve();
+  await until(async () => {
+    if (server.said.includes('Nothing is stored')) return true;
+    late = sends(port, longOnes(), all + 1);
+    late.catch(() => {});
+    meanwhile();
+    await Promise.race([late, server.says('Nothing is stored')]);
+    all += LONG_ONES;
+    return false;
+  });
+  // Within an object, since a promise alone would be waited for.
+  return { sent: all, late };
+}
 
 /** Fills a disk to its last byte. */
 function fill(file: string): void {

@@ -1,12 +1,13 @@
 /** Connections before their login in the outbox: rows of their own, committed with the position of their lines. */
 import { deepEqual } from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import type { ConnectionCommit } from '../../../alphaclient/outbox/connections.ts';
 import { Outbox } from '../../../alphaclient/outbox/outbox.ts';
 import { Checkpoint, openStateFolder } from '../../../alphaclient/outbox/recovery.ts';
+import type { ConnectionUpdate } from '../../../alphaclient/sshd/connection-changes.ts';
+import { damageText } from '../../damaged-pages.ts';
 
 const QUIET = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 let folder: string;
@@ -20,7 +21,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function commit({ isWhole = false, saved = [], removed = [] }: Partial<ConnectionCommit>, log = '/x'): void {
+function commit({ isWhole = false, saved = [], removed = [] }: Partial<ConnectionUpdate>, log = '/x'): void {
   const read = { log, position: { offset: 1 }, reader: { n: 1 }, events: [], gaps: [], atMs: 0 };
   outbox.commit({ ...read, connections: { isWhole, saved, removed } });
 }
@@ -85,11 +86,7 @@ test('without a checkpoint it is replaced with the connections that can be read'
   }
   outbox.compact();
   outbox.close();
-  const file = join(folder, 'outbox.db');
-  const bytes = readFileSync(file);
-  const page = Math.floor(bytes.indexOf(`"30${'x'.repeat(1_000)}`) / 4_096);
-  bytes.fill(0x5a, page * 4_096, (page + 1) * 4_096);
-  writeFileSync(file, bytes);
+  damageText(join(folder, 'outbox.db'), `"30${'x'.repeat(1_000)}`);
   outbox = openStateFolder(folder, QUIET, 0);
   deepEqual(outbox.connectionsOf('/x'), [
     [1, ['a']],

@@ -8,6 +8,7 @@ import { Outbox, type ReadResult, WAL_LIMIT_PAGES } from '../../../alphaclient/o
 import { Checkpoint, openStateFolder } from '../../../alphaclient/outbox/recovery.ts';
 import { summarize } from '../../../alphaclient/outbox/summary.ts';
 import type { LoginEvent } from '../../../protocol/event.ts';
+import { damageText } from '../../damaged-pages.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -249,12 +250,8 @@ test('without a checkpoint a new outbox goes on after the last event of the dama
   outbox.acknowledge(10);
   outbox.compact();
   outbox.close();
-  const file = join(folder, 'outbox.db');
-  const bytes = readFileSync(file);
-  // The page that holds event 30.
-  const page = Math.floor(bytes.indexOf(`"30${'x'.repeat(1_000)}`) / 4_096);
-  bytes.fill(0x5a, page * 4_096, (page + 1) * 4_096);
-  writeFileSync(file, bytes);
+  // That of event 30.
+  damageText(join(folder, 'outbox.db'), `"30${'x'.repeat(1_000)}`);
   const said: string[] = [];
   const log = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => said.push(message) };
   const next = openStateFolder(folder, log, 0);

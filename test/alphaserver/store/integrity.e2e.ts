@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openStorage } from '../../../alphaserver/storage.ts';
 import { checkWhole } from '../../../alphaserver/store/integrity.ts';
+import { damageRoot, damageText } from '../../damaged-pages.ts';
 import { Pair } from '../../programs.ts';
 
 const A = '00000000-0000-4000-8000-000000000001';
@@ -49,19 +49,11 @@ async function killed(events: number): Promise<string> {
   return copy;
 }
 
-/** Writes nonsense over a table's page: its root, or the one with a text. */
+/** Damages a page of a table: its root, or the one with a text. */
 function damage(copy: string, table: string, text?: string): void {
   const file = join(copy, 'asgard.db');
-  const db = new DatabaseSync(file);
-  db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-  const { rootpage } = db.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').get(table) as {
-    rootpage: number;
-  };
-  db.close();
-  const bytes = readFileSync(file);
-  const page = text === undefined ? rootpage - 1 : Math.floor(bytes.indexOf(text) / 4_096);
-  bytes.fill(0x5a, page * 4_096, (page + 1) * 4_096);
-  writeFileSync(file, bytes);
+  if (text === undefined) damageRoot(file, table);
+  else damageText(file, text);
 }
 
 test('a store is marked while it is open, and a close in good order takes the mark away', async () => {

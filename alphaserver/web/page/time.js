@@ -61,8 +61,28 @@ export function localText(atMs) {
   return `${dateFormat.format(atMs)} ${shortFormat.format(atMs)}`;
 }
 
+const ISO_TIME = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?$/;
 const TYPED = /^(?:(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?|(\d\d):(\d\d))$/;
 const SPANS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+/**
+ * The time that an ISO 8601 text means, as the API takes it: in UTC where it has no zone. Gives Unix milliseconds, or null.
+ * @param {string} text
+ */
+export function isoTime(text) {
+  const [, date = '', clock, zone] = ISO_TIME.exec(text) ?? [];
+  const ms = Date.parse(clock && !zone ? `${text}Z` : text);
+  return isDate(date) && !Number.isNaN(ms) ? ms : null;
+}
+
+/**
+ * Tells whether a calendar has this date: `Date.parse` takes 30 February for 2 March, and even words for a time.
+ * @param {string} date `2026-11-23`
+ */
+function isDate(date) {
+  const ms = Date.parse(date);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(date);
+}
 
 /**
  * The time that a typed text means, in Unix milliseconds: `2026-11-23 14:03`, `2026-11-23`, `14:03` of today, a span back from
@@ -74,9 +94,10 @@ export function timeIn(text, nowMs) {
   const span = /^(\d{1,4})([mhdw])$/.exec(text);
   if (span) return nowMs - Number(span[1]) * SPANS_MS[/** @type {keyof typeof SPANS_MS} */ (span[2])];
   const found = TYPED.exec(text);
-  if (!found) return /T.*(Z|[+-]\d\d:?\d\d)$/i.test(text) ? Date.parse(text) || null : null;
+  if (!found) return /Z$|[+-]\d\d:\d\d$/.test(text) ? isoTime(text) : null;
   const [, year, month, day, hour = '00', minute = '00', second = '00', hourOfToday, minuteOfToday] = found;
   const date = year === undefined ? dateFormat.format(nowMs) : `${year}-${month}-${day}`;
+  if (!isDate(date)) return null;
   const time = hourOfToday === undefined ? `${hour}:${minute}:${second}` : `${hourOfToday}:${minuteOfToday}:00`;
   const ms = Date.parse(`${date}T${time}${isUtc ? 'Z' : ''}`);
   return Number.isNaN(ms) ? null : ms;

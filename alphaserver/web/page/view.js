@@ -1,5 +1,6 @@
 /** The view: what is looked at, as the address bar says it. Pure. */
 import { isWithin } from './network.js';
+import { isoTime } from './time.js';
 
 /**
  * @typedef {object} View
@@ -76,8 +77,8 @@ export function viewOf(given) {
 
 /** @param {string | null} text */
 function timeOf(text) {
-  const ms = Date.parse(text ?? '');
-  return Number.isNaN(ms) ? null : new Date(ms).toISOString();
+  const ms = isoTime(text ?? '');
+  return ms === null ? null : new Date(ms).toISOString();
 }
 
 /**

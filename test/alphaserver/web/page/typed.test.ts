@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { networksAround, soughtIn } from '../../../../alphaserver/web/page/search.js';
-import { localText, timeIn } from '../../../../alphaserver/web/page/time.js';
+import { isoTime, localText, timeIn } from '../../../../alphaserver/web/page/time.js';
 import { rangeIn } from '../../../../alphaserver/web/page/time-range.js';
+import { time as serverTime } from '../../../../service/value-parser.ts';
 
 const NOW_MS = new Date(2026, 10, 23, 12, 30).getTime();
 
@@ -38,6 +39,27 @@ describe('what somebody types into the search field', () => {
   });
 });
 
+describe('a time in an address', () => {
+  it('is one that the API takes, and means the same there; words with a number in them are none', () => {
+    for (const text of [
+      '1970-01-01',
+      '2026-11-22',
+      '2026-11-22T10:00',
+      '2026-11-22T10:00:01.250Z',
+      '2026-11-22T10:00:01+01:00',
+      '2026-02-30',
+      '2026-02-30T10:00Z',
+      '2026-11-22T25:00Z',
+      '2026-11-22 10:00',
+      '22 Nov 2026',
+      'x 1',
+      '<img src=x onerror=globalThis.ran=1>',
+      '',
+    ])
+      assert.equal(isoTime(text), serverTime.parse(text, NOW_MS) ?? null, text);
+  });
+});
+
 describe('a time that somebody types', () => {
   it('is a date with a time, a date, a time of today, a span back from now, or ISO 8601', () => {
     assert.equal(timeIn('2026-11-20 14:05', NOW_MS), new Date(2026, 10, 20, 14, 5).getTime());
@@ -45,7 +67,7 @@ describe('a time that somebody types', () => {
     assert.equal(timeIn('09:15', NOW_MS), new Date(2026, 10, 23, 9, 15).getTime());
     assert.equal(timeIn('6h', NOW_MS), NOW_MS - 6 * 3_600_000);
     assert.equal(timeIn('2026-11-20T14:05:00Z', NOW_MS), Date.UTC(2026, 10, 20, 14, 5));
-    for (const wrong of ['yesterday', '14', '2026-13-40 10:00', '25:00', '', '1.5h'])
+    for (const wrong of ['yesterday', '14', '2026-13-40 10:00', '2026-02-30', '25:00', '', '1.5h', 'T 1Z'])
       assert.equal(timeIn(wrong, NOW_MS), null, wrong);
   });
 

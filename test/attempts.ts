@@ -61,10 +61,10 @@ export class Attempts {
 
   /** Checks that the server's account of the agent and the agent's own are the same, and add up to what was written. */
   async ledgersAgree(): Promise<void> {
-    await until(async () => /"waiting":0,/.test((await this.#pair.command('status', '--json')).said));
+    await until(async () => /"waiting":0,/.test((await this.#pair.command('status', '--json')).output));
     await until(async () => (await this.#ledger()).totals.waiting === 0);
     const { agents, totals } = await this.#ledger();
-    const reported = JSON.parse((await this.#pair.command('status', '--json')).said) as {
+    const reported = JSON.parse((await this.#pair.command('status', '--json')).output) as {
       events: number;
       acknowledged: number;
       waiting: number;

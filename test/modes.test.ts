@@ -37,8 +37,8 @@ const COMMANDS: readonly (readonly string[])[] = [
 test('a data folder that a command makes, and the store that a server makes in it, are for their owner alone', async (context) => {
   for (const command of COMMANDS) {
     const pair = await scratch(context);
-    const { code, said } = await pair.serverCommand(...command);
-    assert.equal(code, 0, said);
+    const { code, output } = await pair.serverCommand(...command);
+    assert.equal(code, 0, output);
     const folder = join(pair.folder, 'server');
     assertPrivate(folder);
     if (command[0] !== 'token') continue;

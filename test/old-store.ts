@@ -1,7 +1,7 @@
 /**
  * A store that the version before wrote, kept compressed in `fixtures/stores/version-4`: a real server's, after 9,044 events
  * of three agents over 40 days, an attack of each kind, an acknowledged break-in, gaps, unknown messages and two channels that
- * could not be reached. `answers.json` is what that server's API said then.
+ * could not be reached. `answers.json` is what that server's API answered then.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

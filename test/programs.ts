@@ -10,10 +10,10 @@ const ROOT = join(import.meta.dirname, '..');
 /** As package.json sets it: a start takes half of the time. */
 const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'node');
 
-/** One process and what it has said. */
+/** One process and its output. */
 export class Program {
   readonly child: ChildProcess;
-  said = '';
+  output = '';
   readonly ended: Promise<number | null>;
   #listeners: ((text: string) => void)[] = [];
 
@@ -25,7 +25,7 @@ export class Program {
       cwd: tmpdir(),
     });
     const heard = (chunk: Buffer) => {
-      this.said += chunk;
+      this.output += chunk;
       for (const listener of this.#listeners) listener(String(chunk));
     };
     this.child.stdout?.on('data', heard);
@@ -39,8 +39,8 @@ export class Program {
 
   says(text: string): Promise<void> {
     return until(
-      () => this.said.includes(text),
-      () => `${text} in:\n${this.said}`,
+      () => this.output.includes(text),
+      () => `${text} in:\n${this.output}`,
     );
   }
 
@@ -93,7 +93,7 @@ export class Pair {
     const server = this.server(more);
     await until(
       () => this.api('/healthz').then(Boolean, () => false),
-      () => server.said,
+      () => server.output,
     );
     return server;
   }
@@ -104,15 +104,15 @@ export class Pair {
   }
 
   /** Runs one alphaclient command to its end. */
-  async command(...args: string[]): Promise<{ code: number | null; said: string }> {
+  async command(...args: string[]): Promise<{ code: number | null; output: string }> {
     const program = new Program('alphaclient/main.ts', this.agentEnv({}), args);
-    return { code: await program.ended, said: program.said };
+    return { code: await program.ended, output: program.output };
   }
 
   /** Runs one alphaserver command on the server's folder to its end. */
-  async serverCommand(...args: string[]): Promise<{ code: number | null; said: string }> {
+  async serverCommand(...args: string[]): Promise<{ code: number | null; output: string }> {
     const program = new Program('alphaserver/main.ts', { ALPHASERVER_DATA: join(this.folder, 'server') }, args);
-    return { code: await program.ended, said: program.said };
+    return { code: await program.ended, output: program.output };
   }
 
   /** Every stored event, newest first. */

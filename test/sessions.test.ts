@@ -118,7 +118,7 @@ test('an outbox that is damaged is replaced, and each session still ends once', 
   logout(1021);
   await becomes('u1041', 'u1001 disconnected, u1011 disconnected, u1021 disconnected, u1031 disconnected');
   await attempts(1001, 1011, 1021, 1031, 1041);
-  assert.doesNotMatch(agent.said, /new id/);
+  assert.doesNotMatch(agent.output, /new id/);
 });
 
 const OLD_SETTINGS = (): Record<string, string> => ({
@@ -132,7 +132,7 @@ async function oldServer(root: string): Promise<Program> {
   const server = pair.add(oldProgram(root, 'alphaserver/main.ts', OLD_SETTINGS()));
   await until(
     () => pair.api('/healthz').then(Boolean, () => false),
-    () => server.said,
+    () => server.output,
   );
   return server;
 }
@@ -162,7 +162,7 @@ test('a new agent and an old server count every attempt; the ends wait for a new
   logout(1021);
   await becomes('', 'u1001 disconnected, u1011 disconnected, u1021 disconnected');
   await attempts(1001, 1011, 1021);
-  assert.doesNotMatch(agent.said, /new id/);
+  assert.doesNotMatch(agent.output, /new id/);
 });
 
 test('an old agent and a new server count every attempt, and its logins are sessions that nobody follows to their end', async () => {

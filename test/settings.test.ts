@@ -164,7 +164,9 @@ test('both programs warn of what sets nothing: names that are like settings, and
   };
   // What stops the programs afterwards.
   const standing = { LOG_LEVEL: 'loud' };
-  const said = [alphaserver, alphaclient].map((make) => transcript(Object.keys(misspelt), misspelt, standing, make));
+  const transcripts = [alphaserver, alphaclient].map((make) =>
+    transcript(Object.keys(misspelt), misspelt, standing, make),
+  );
   const unused: Readonly<Record<string, Wrong>> = {
     ALPHASERVER_TLS_CERT: { values: [at('own.crt')] },
     ALPHASERVER_TLS_CLIENT_CA: { values: [at('own.crt')] },
@@ -172,16 +174,17 @@ test('both programs warn of what sets nothing: names that are like settings, and
     ALPHACLIENT_TLS_KEY: { values: [at('own.key')] },
   };
   const stopped = { ALPHASERVER_DATA: '/proc/asgard', ALPHACLIENT_STATE: '/proc/asgard' };
-  for (const make of [alphaserver, alphaclient]) said.push(transcript(Object.keys(unused), unused, stopped, make));
-  isExpected('settings-warnings.txt', (await Promise.all(said)).join(''));
+  for (const make of [alphaserver, alphaclient])
+    transcripts.push(transcript(Object.keys(unused), unused, stopped, make));
+  isExpected('settings-warnings.txt', (await Promise.all(transcripts)).join(''));
 });
 
 test('commands that write into the data folder name the setting where it cannot be used, and say that they made it', async () => {
-  let said = '';
+  let output = '';
   const run = async (value: string, ...line: string[]): Promise<void> => {
     const io = { stdout: new Text(), stderr: new Text(), nowMs: 0, env: { ALPHASERVER_DATA: value } };
     const code = await runProgram(alphaserver(io), line, io);
-    said += `$ ALPHASERVER_DATA=${value} alphaserver ${line.join(' ')}\n${io.stderr.text}[exit ${code}]\n`;
+    output += `$ ALPHASERVER_DATA=${value} alphaserver ${line.join(' ')}\n${io.stderr.text}[exit ${code}]\n`;
   };
   for (const line of [
     ['token', 'add'],
@@ -191,5 +194,5 @@ test('commands that write into the data folder name the setting where it cannot 
     for (const [i, value] of [at('text'), at('text/below'), '/proc/asgard', made, made].entries())
       await run(value, ...line, `name-${i}`);
   }
-  isExpected('data-folder.txt', said.replaceAll(folder, 'FOLDER'));
+  isExpected('data-folder.txt', output.replaceAll(folder, 'FOLDER'));
 });

@@ -38,8 +38,8 @@ test('the agent is started once the server listens, and connects to this one, wh
   const port = await freePort();
   const both = start({ ALPHASERVER_LISTEN: `tcp://0.0.0.0:${port}`, ALPHASERVER_HTTP: 'off' });
   await both.says('had 1 attempt of ssh session');
-  assert.doesNotMatch(both.said, /trying again/);
-  assert.match(both.said, new RegExp(`Connected to tcp://127\\.0\\.0\\.1:${port}`));
+  assert.doesNotMatch(both.output, /trying again/);
+  assert.match(both.output, new RegExp(`Connected to tcp://127\\.0\\.0\\.1:${port}`));
 });
 
 for (const [setting, other] of [
@@ -61,7 +61,7 @@ for (const [setting, other] of [
     });
     assert.equal(await both.ended, 1);
     const reason = `Bind failed\\. Error : 127\\.0\\.0\\.1:${port}: another program listens there \\(EADDRINUSE\\)`;
-    assert.match(both.said, new RegExp(`${reason}; set ${setting} to another address\n`));
-    assert.doesNotMatch(both.said, /Following|Connected/);
+    assert.match(both.output, new RegExp(`${reason}; set ${setting} to another address\n`));
+    assert.doesNotMatch(both.output, /Following|Connected/);
     assert.equal(visitors, 0);
   });

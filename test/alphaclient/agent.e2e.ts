@@ -36,7 +36,7 @@ test('a log in which each line stands twice is warned of once, and its logins co
     'failed',
     'failed',
   ]);
-  assert.equal(agent.said.split('in the log twice').length, 2);
+  assert.equal(agent.output.split('in the log twice').length, 2);
 });
 
 test('attempts are counted once when either side is killed again and again', async () => {
@@ -92,14 +92,14 @@ test('the agent waits for a missing log, keeps events while the server is down, 
   await agent.says('does not exist yet');
   attempts.write(3);
   await until(async () => {
-    const { said } = await pair.command('status');
-    return /^events\s+3$/m.test(said) && /^to send\s+3$/m.test(said) && said.includes('caught up, not connected');
+    const { output } = await pair.command('status');
+    return /^events\s+3$/m.test(output) && /^to send\s+3$/m.test(output) && output.includes('caught up, not connected');
   });
   const server = pair.server();
   await server.says('box had 3 attempt');
-  await until(async () => /^to send\s+0$/m.test((await pair.command('status')).said));
+  await until(async () => /^to send\s+0$/m.test((await pair.command('status')).output));
   await agent.end('SIGTERM');
-  assert.match((await pair.command('status')).said, /^state\s+not running$/m);
+  assert.match((await pair.command('status')).output, /^state\s+not running$/m);
 });
 
 test('a lost part of the log is reported once: in both logs, in the list of gaps, and on the stream', async () => {
@@ -135,7 +135,7 @@ test('a lost part of the log is reported once: in both logs, in the list of gaps
     [['rotated-away', 'box']],
   );
   assert.deepEqual(JSON.parse(/^event: gap\ndata: (.*)$/m.exec(seen)?.[1] ?? ''), gaps[0]);
-  assert.equal(server.said.split('Gap: ').length, 2, server.said);
+  assert.equal(server.output.split('Gap: ').length, 2, server.output);
   assert.equal(seen.split('event: gap').length, 2);
   const { totals } = await pair.api<{ totals: { declaredLost: number } }>('/api/ledger');
   assert.equal(totals.declaredLost, 1);
@@ -146,10 +146,10 @@ test('a lost part of the log is reported once: in both logs, in the list of gaps
 test('a wrong setting ends both programs with 2, a taken port the server with 1, each in one line', async () => {
   const wrong = pair.agent({ ALPHACLIENT_SERVER: 'nowhere' });
   assert.equal(await wrong.ended, 2);
-  assert.match(wrong.said, /^alphaclient: ALPHACLIENT_SERVER=nowhere cannot be used: [^\n]+\n$/);
+  assert.match(wrong.output, /^alphaclient: ALPHACLIENT_SERVER=nowhere cannot be used: [^\n]+\n$/);
   const server = pair.server();
   await server.says('Socket now listening');
   const second = pair.server({ ALPHASERVER_DATA: join(pair.folder, 'other'), ALPHASERVER_HTTP: 'off' });
   assert.equal(await second.ended, 1);
-  assert.match(second.said, /^Socket created\nBind failed\. Error : .*EADDRINUSE/);
+  assert.match(second.output, /^Socket created\nBind failed\. Error : .*EADDRINUSE/);
 });

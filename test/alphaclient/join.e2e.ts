@@ -26,18 +26,18 @@ async function authorized(context: TestContext, host = '127.0.0.1') {
   };
   const command = async (...args: string[]): Promise<string> => {
     const program = pair.add(new Program('alphaserver/main.ts', settings, args));
-    assert.equal(await program.ended, 0, program.said);
-    return program.said;
+    assert.equal(await program.ended, 0, program.output);
+    return program.output;
   };
   const enroll = async (...args: string[]): Promise<string> => (await command('enroll', ...args)).split('\n')[0] ?? '';
   await command('certs', 'init');
   const server = await pair.serving(settings);
   writeFileSync(pair.logFile, '');
   const agentSettings = { ALPHACLIENT_STATE: join(pair.folder, 'agent'), ALPHACLIENT_LOG: pair.logFile };
-  const joins = async (input: string, ...args: string[]): Promise<{ code: number | null; said: string }> => {
+  const joins = async (input: string, ...args: string[]): Promise<{ code: number | null; output: string }> => {
     const program = pair.add(new Program('alphaclient/main.ts', agentSettings, ['join', ...args]));
     program.child.stdin?.end(input);
-    return { code: await program.ended, said: program.said };
+    return { code: await program.ended, output: program.output };
   };
   const agent = (): Program => pair.add(new Program('alphaclient/main.ts', agentSettings, ['run']));
   return {
@@ -58,8 +58,8 @@ test('a host joins by a code from standard input, and its attempts are stored un
   const { pair, server, enroll, joins, agent, command, identity } = await authorized(context);
   const address = `127.0.0.1:${pair.port}`;
   const joined = await joins(`${await enroll('web-01')}\n`, address);
-  assert.equal(joined.code, 0, joined.said);
-  assert.match(joined.said, /^Joined 127\.0\.0\.1:\d+ as web-01; settings are in .*agent\/\.env\n/);
+  assert.equal(joined.code, 0, joined.output);
+  assert.match(joined.output, /^Joined 127\.0\.0\.1:\d+ as web-01; settings are in .*agent\/\.env\n/);
   assert.equal(statSync(identity).mode & 0o777, 0o600);
   const running = agent();
   await running.says('Connected to tls://127.0.0.1:');
@@ -77,7 +77,7 @@ test('the settings go where a package has them, also where no other package made
   const settings = { ALPHACLIENT_STATE: join(pair.folder, 'agent'), SETTINGS_DEFAULTS: file };
   const joining = pair.add(new Program('alphaclient/main.ts', settings, ['join', `127.0.0.1:${pair.port}`]));
   joining.child.stdin?.end(await enroll('web-01'));
-  assert.equal(await joining.ended, 0, joining.said);
+  assert.equal(await joining.ended, 0, joining.output);
   assert.match(readFileSync(file, 'utf8'), /^ALPHACLIENT_SERVER=tls:\/\/127\.0\.0\.1:\d+$/m);
 });
 
@@ -85,24 +85,24 @@ test('a host that cannot keep what it gets does not use up its code', async (con
   const { pair, enroll } = await authorized(context);
   const state = join(pair.folder, 'agent');
   const code = await enroll('--count', '1');
-  const joins = async (settings: Record<string, string>): Promise<{ code: number | null; said: string }> => {
+  const joins = async (settings: Record<string, string>): Promise<{ code: number | null; output: string }> => {
     const program = pair.add(new Program('alphaclient/main.ts', settings, ['join', `127.0.0.1:${pair.port}`]));
     program.child.stdin?.end(`${code}\n`);
-    return { code: await program.ended, said: program.said };
+    return { code: await program.ended, output: program.output };
   };
   const notFolder = join(pair.folder, 'file');
   writeFileSync(notFolder, '');
   const folder = join(pair.folder, 'folder');
   mkdirSync(folder);
   const settings = await joins({ ALPHACLIENT_STATE: state, SETTINGS_DEFAULTS: join(notFolder, 'agent.env') });
-  assert.match(settings.said, /the settings cannot be written to .*; nothing was sent, the code is still good/);
+  assert.match(settings.output, /the settings cannot be written to .*; nothing was sent, the code is still good/);
   const aFolder = await joins({ ALPHACLIENT_STATE: state, SETTINGS_DEFAULTS: folder });
-  assert.match(aFolder.said, /the settings cannot be written to .*; nothing was sent, the code is still good/);
+  assert.match(aFolder.output, /the settings cannot be written to .*; nothing was sent, the code is still good/);
   const identity = await joins({ ALPHACLIENT_STATE: join(notFolder, 'agent') });
-  assert.match(identity.said, /the identity of this host cannot be written to .*; nothing was sent/);
+  assert.match(identity.output, /the identity of this host cannot be written to .*; nothing was sent/);
   assert.deepEqual([settings.code, aFolder.code, identity.code], [1, 1, 1]);
   const right = await joins({ ALPHACLIENT_STATE: state, SETTINGS_DEFAULTS: join(folder, 'agent.env') });
-  assert.equal(right.code, 0, right.said);
+  assert.equal(right.code, 0, right.output);
   assert.deepEqual(
     readdirSync(state).filter((name) => name.startsWith('.join')),
     [],
@@ -123,19 +123,19 @@ test('a code in a file works once, and each refusal says why', async (context) =
     joins('', '--file', file, `127.0.0.1:${pair.httpPort}`),
   ]);
   assert.deepEqual([again.code, none.code, nothing.code, both.code, plain.code], [1, 1, 2, 2, 1]);
-  assert.match(again.said, /refused: the code was used already/);
-  assert.match(none.said, /this is no code: alphaserver enroll prints one/);
-  assert.match(nothing.said, /CODE is missing/);
-  assert.match(both.said, /it takes CODE or --file, and not both/);
-  assert.match(plain.said, /it speaks no TLS: ALPHASERVER_LISTEN must be tls:\/\/ there/);
+  assert.match(again.output, /refused: the code was used already/);
+  assert.match(none.output, /this is no code: alphaserver enroll prints one/);
+  assert.match(nothing.output, /CODE is missing/);
+  assert.match(both.output, /it takes CODE or --file, and not both/);
+  assert.match(plain.output, /it speaks no TLS: ALPHASERVER_LISTEN must be tls:\/\/ there/);
 });
 
 test('nothing is sent to a server that is not the one of the code', async (context) => {
   const { enroll, joins } = await authorized(context);
   const other = await authorized(context);
   const wrong = await joins(await enroll('web-01'), `127.0.0.1:${other.pair.port}`);
-  assert.match(wrong.said, /is not the server that the code is of; nothing was sent to it/);
-  assert.equal(other.server.said.includes('may not join'), false);
+  assert.match(wrong.output, /is not the server that the code is of; nothing was sent to it/);
+  assert.equal(other.server.output.includes('may not join'), false);
 });
 
 test('a server by a name that its certificate has not is refused, and the command that is named adds it', async (context) => {
@@ -144,7 +144,7 @@ test('a server by a name that its certificate has not is refused, and the comman
   const misnamed = await joins(code, address);
   assert.equal(misnamed.code, 1);
   assert.match(
-    misnamed.said,
+    misnamed.output,
     /its certificate has not the name 127\.0\.0\.2: there, alphaserver certs init --names 127/,
   );
   await command('certs', 'init', '--names', '127.0.0.2');
@@ -175,8 +175,8 @@ test('a certificate is renewed over the connection of its agent once half of its
   await again.end('SIGTERM');
   await pair.serving(settings);
   await until(
-    () => running.said.split('Connected to').length > 2,
-    () => running.said,
+    () => running.output.split('Connected to').length > 2,
+    () => running.output,
   );
 });
 

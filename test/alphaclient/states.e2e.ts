@@ -38,7 +38,7 @@ async function reports(state: string | RegExp): Promise<void> {
     () => `${state}, got ${seen}`,
   );
   await until(async () => {
-    const status = JSON.parse((await pair.command('status', '--json')).said) as Reported & { behindBytes: number };
+    const status = JSON.parse((await pair.command('status', '--json')).output) as Reported & { behindBytes: number };
     return fits(status.state) || (status.state === 'behind' && fits(`behind by ${status.behindBytes} bytes`));
   });
 }
@@ -75,10 +75,10 @@ test('status prints the states as text', (t) => {
   const outbox = new Outbox(pair.folder);
   t.after(() => outbox.close());
   const state = (one: Pick<Heartbeat, 'state' | 'behindBytes'>) => {
-    let said = '';
+    let output = '';
     writeHeartbeat(pair.folder, { pid: 1, atMs: 1_000, connected: true, ...one });
-    status(pair.folder, false, 1_000, { out: (text) => (said += text), error: (text) => assert.fail(text) });
-    return /^state\s+(.*)$/m.exec(said)?.[1];
+    status(pair.folder, false, 1_000, { out: (text) => (output += text), error: (text) => assert.fail(text) });
+    return /^state\s+(.*)$/m.exec(output)?.[1];
   };
   assert.equal(state({ state: 'behind', behindBytes: 5_000 }), 'behind by 5000 bytes, connected');
   assert.equal(state({ state: 'outbox full', behindBytes: 7 }), 'outbox full, behind by 7 bytes, connected');
@@ -136,15 +136,15 @@ test('an agent that hangs or was killed is not connected, and its last state is 
   writeFileSync(pair.logFile, line(1));
   await reports('caught up');
   agent.child.kill('SIGSTOP');
-  await until(async () => /^state\s+no heartbeat since 20.*: it hangs/m.test((await pair.command('status')).said));
+  await until(async () => /^state\s+no heartbeat since 20.*: it hangs/m.test((await pair.command('status')).output));
   await agent.end('SIGKILL');
   const host = async () => (await pair.api<{ hosts: Reported[] }>('/api/hosts')).hosts[0];
   await until(async () => (await host())?.connected === false);
   // At once, though its last heartbeat is good for 10 s: its lock ended with it.
   assert.match(
-    (await pair.command('status')).said,
+    (await pair.command('status')).output,
     /^state\s+not running: it was killed, with its last heartbeat at 20/m,
   );
-  const { running, connected } = JSON.parse((await pair.command('status', '--json')).said);
+  const { running, connected } = JSON.parse((await pair.command('status', '--json')).output);
   assert.deepEqual([running, connected], [false, false]);
 });

@@ -127,9 +127,9 @@ describe('the state folder of an agent of version 1', () => {
       const expected = lines<LoginEvent>('events.ndjson');
       await until(
         async () => (await events()).length >= expected.length,
-        () => agent.said,
+        () => agent.output,
       );
       assert.deepEqual(byText(await events()), byText(expected));
-      assert.match((await pair.command('status')).said, /^lost\s+0 lines declared$/m);
+      assert.match((await pair.command('status')).output, /^lost\s+0 lines declared$/m);
     });
 });

@@ -23,8 +23,8 @@ test('an agent that meets a restored older server loses nothing that it still ha
   appendFileSync(pair.logFile, line(1_001) + line(1_002));
   await server.says('box had 2 attempt');
   const made = await pair.serverCommand('backup', backup);
-  assert.equal(made.code, 0, made.said);
-  assert.match(made.said, /^\d+ files, [\d.]+ MiB, in /);
+  assert.equal(made.code, 0, made.output);
+  assert.match(made.output, /^\d+ files, [\d.]+ MiB, in /);
   assert.equal(statSync(backup).mode & 0o777, 0o700);
   for (const name of readdirSync(backup)) assert.equal(statSync(join(backup, name)).mode & 0o077, 0, name);
   // Acknowledged after the backup: only the server had these.
@@ -32,46 +32,46 @@ test('an agent that meets a restored older server loses nothing that it still ha
   await server.says('box had 5 attempt');
 
   const open = await pair.serverCommand('restore', backup);
-  assert.match(open.said, /an alphaserver has .* open: stop it first/);
+  assert.match(open.output, /an alphaserver has .* open: stop it first/);
   await server.end('SIGTERM');
   // Read while there is no server: only the agent has this one.
   appendFileSync(pair.logFile, line(1_006));
   const full = await pair.serverCommand('restore', backup);
   assert.equal(full.code, 1);
-  assert.match(full.said, /is not empty \(.*\): move what is in it away/);
+  assert.match(full.output, /is not empty \(.*\): move what is in it away/);
   rmSync(data, { recursive: true });
   const restored = await pair.serverCommand('restore', backup);
-  assert.equal(restored.code, 0, restored.said);
+  assert.equal(restored.code, 0, restored.output);
   server = await pair.serving();
   await server.says('box had 3 attempt');
   const { gaps } = await pair.api<{ gaps: { events: number }[] }>('/api/gaps');
   assert.deepEqual(
     gaps.map(({ events }) => events),
     [3],
-    agent.said,
+    agent.output,
   );
-  assert.match((await pair.serverCommand('token', 'list')).said, /^web-01\t/);
+  assert.match((await pair.serverCommand('token', 'list')).output, /^web-01\t/);
   appendFileSync(pair.logFile, line(1_007));
   await server.says('box had 4 attempt');
 });
 
 test('a backup that is not whole is not put back, and one is made into an empty folder alone', async (context) => {
   const { pair, data, backup } = await paired(context);
-  assert.match((await pair.serverCommand('backup', backup)).said, /there is no store in /);
+  assert.match((await pair.serverCommand('backup', backup)).output, /there is no store in /);
   const server = await pair.serving();
   await until(() => existsSync(join(data, 'alerts.db')));
   assert.equal((await pair.serverCommand('backup', backup)).code, 0);
-  assert.match((await pair.serverCommand('backup', backup)).said, /is not empty: a backup needs a folder of its own/);
+  assert.match((await pair.serverCommand('backup', backup)).output, /is not empty: a backup needs a folder of its own/);
   await server.end('SIGTERM');
   rmSync(data, { recursive: true });
   truncateSync(join(backup, 'asgard.db'), 100);
   const cut = await pair.serverCommand('restore', backup);
-  assert.match(cut.said, /is no whole backup: asgard\.db is 100 and not \d+ bytes long/);
+  assert.match(cut.output, /is no whole backup: asgard\.db is 100 and not \d+ bytes long/);
   rmSync(join(backup, 'asgard.db'));
-  assert.match((await pair.serverCommand('restore', backup)).said, /asgard\.db is missing/);
+  assert.match((await pair.serverCommand('restore', backup)).output, /asgard\.db is missing/);
   writeFileSync(join(backup, 'backup.json'), '{"version":9}');
-  assert.match((await pair.serverCommand('restore', backup)).said, /it was made by another version/);
+  assert.match((await pair.serverCommand('restore', backup)).output, /it was made by another version/);
   rmSync(join(backup, 'backup.json'));
-  assert.match((await pair.serverCommand('restore', backup)).said, /its backup\.json cannot be read/);
+  assert.match((await pair.serverCommand('restore', backup)).output, /its backup\.json cannot be read/);
   assert.equal(existsSync(join(data, 'asgard.db')), false);
 });

@@ -31,7 +31,7 @@ test('under all attacks at once the server stays within its memory, and an agent
     },
     () => JSON.stringify(stored).slice(0, 300),
   );
-  assert.equal(await server.end('SIGTERM'), 0, server.said);
+  assert.equal(await server.end('SIGTERM'), 0, server.output);
 });
 
 test('a server that is flooded as fast as it reads ends in order within its time', async (t) => {
@@ -43,5 +43,5 @@ test('a server that is flooded as fast as it reads ends in order within its time
   });
   await acknowledged(target.port, goodToken, 100, 50);
   // A server that is not done in five seconds gives up, with 1.
-  assert.equal(await server.end('SIGTERM'), 0, server.said);
+  assert.equal(await server.end('SIGTERM'), 0, server.output);
 });

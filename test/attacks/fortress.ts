@@ -24,7 +24,7 @@ export interface Fortress {
 export async function fortress(more: Record<string, string> = {}): Promise<Fortress> {
   const pair = await Pair.make();
   const tokenOf = async (...args: string[]): Promise<string> =>
-    (await pair.serverCommand('token', 'add', ...args)).said.trim().split('\n').at(-1) ?? '';
+    (await pair.serverCommand('token', 'add', ...args)).output.trim().split('\n').at(-1) ?? '';
   const [goodToken, token, ownToken] = [
     await tokenOf('good'),
     await tokenOf('evil', '--hosts', '*'),

@@ -10,21 +10,21 @@ import { until } from '../until.ts';
 const AGENTS = ['2f1c9a3e-7b1d-4c56-9f0e-0123456789ab', '2f1c9a3e-7b1d-4c56-9f0e-0123456789ac'] as const;
 const YEAR_9999 = '9999-12-31T23:59:59.999Z';
 
-/** Says hello and sends lines; resolves with all that the server said once it said `wanted`. */
+/** Sends hello and lines; resolves with all that the server sent, once `wanted` is in it. */
 async function says(port: number, agent: string, lines: readonly (object | string)[], wanted: string): Promise<string> {
   const socket = connect(port, '127.0.0.1').on('error', () => {});
-  let said = '';
+  let received = '';
   socket.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
+    received += text;
   });
   const hello = { type: 'hello', version: 1, agent, host: `host-${agent.at(-1)}` };
   for (const line of [hello, ...lines]) socket.write(`${typeof line === 'string' ? line : JSON.stringify(line)}\n`);
   await until(
-    () => said.includes(wanted),
-    () => said,
+    () => received.includes(wanted),
+    () => received,
   );
   socket.destroy();
-  return said;
+  return received;
 }
 
 const event = (seq: number, more: object = {}): object => ({
@@ -104,9 +104,9 @@ test('a rules file that is gone, and tokens that are damaged, end no server', as
     await until(
       async () => {
         await fetch(`http://127.0.0.1:${pair.httpPort}/api/hosts`, { headers: { authorization: 'Bearer x' } });
-        return server.said.includes(words);
+        return server.output.includes(words);
       },
-      () => `${words} in ${server.said}`,
+      () => `${words} in ${server.output}`,
     );
   }
   assert.equal((await fetch(`http://127.0.0.1:${pair.httpPort}/healthz`)).status, 200);

@@ -135,10 +135,10 @@ test('copies of a day are what the program writes of the same events', async () 
     await write(written, DAYS);
     await write(cloned, 1);
     const day = { firstId: 2, beginMs: BEGIN_MS };
-    const said: number[] = [];
-    const stop = (done: number): boolean => said.push(done) === 0;
-    while (said.at(-1) !== DAYS) await cloneDays(cloned, day, DAYS, stop);
-    assert.deepEqual(said, [2, 3], 'it goes on where it was stopped');
+    const stopped: number[] = [];
+    const stop = (done: number): boolean => stopped.push(done) === 0;
+    while (stopped.at(-1) !== DAYS) await cloneDays(cloned, day, DAYS, stop);
+    assert.deepEqual(stopped, [2, 3], 'it goes on where it was stopped');
     const [is, was] = [contents(cloned), contents(written)];
     for (const name of Object.keys(was)) assert.deepEqual(is[name], was[name], name);
     assert.deepEqual(found(cloned), found(written));

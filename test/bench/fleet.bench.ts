@@ -41,12 +41,12 @@ class Fleet {
     });
   }
 
-  /** Gives the reports of all once each has said a word. */
+  /** Gives the reports of all once each has sent one. */
   async all(word: string): Promise<Report> {
     const line = new RegExp(`^${word} (.*)\n`, 'm');
-    const said = (): string => this.#programs.map((one) => one.said.slice(-500)).join('\n');
-    await until(() => this.#programs.every((one) => line.test(one.said)), said, LIMIT_MS);
-    const reports = this.#programs.map((one) => JSON.parse(line.exec(one.said)?.[1] ?? '{}') as Report);
+    const output = (): string => this.#programs.map((one) => one.output.slice(-500)).join('\n');
+    await until(() => this.#programs.every((one) => line.test(one.output)), output, LIMIT_MS);
+    const reports = this.#programs.map((one) => JSON.parse(line.exec(one.output)?.[1] ?? '{}') as Report);
     return {
       tookMs: Math.max(...reports.map(({ tookMs }) => tookMs)),
       refused: reports.reduce((sum, { refused }) => sum + refused, 0),
@@ -113,7 +113,7 @@ export async function run(): Promise<BenchRow[]> {
     await server.end('SIGKILL');
     const again = pair.server({ ...env, ALPHASERVER_DATA: join(pair.folder, 'server') });
     const back = await fleet.all('back');
-    if (again.said) process.stderr.write(again.said);
+    if (again.output) process.stderr.write(again.output);
     const rows: [string, string, string][] = [
       [
         `${number(AGENTS)} agents connect, none known before`,

@@ -65,8 +65,8 @@ async function agentIdle(): Promise<{ first: Memory; second: Memory; share: numb
     const start = (): Program => pair.add(new Program(null, env, START));
     const first = start();
     await until(
-      async () => /to send +0\n(?:.*\n)*.* 100000 lines read/.test((await pair.command('status')).said),
-      () => first.said,
+      async () => /to send +0\n(?:.*\n)*.* 100000 lines read/.test((await pair.command('status')).output),
+      () => first.output,
       120_000,
     );
     const before = await settled(first);

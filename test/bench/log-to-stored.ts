@@ -20,8 +20,8 @@ export async function ourRate(text: string, lines: number): Promise<number> {
     const begun = performance.now();
     pair.agent();
     await until(
-      () => server.said.includes(`had ${lines} attempt`),
-      () => server.said.slice(-500),
+      () => server.output.includes(`had ${lines} attempt`),
+      () => server.output.slice(-500),
       LIMIT_MS,
     );
     return (lines / (performance.now() - begun)) * 1_000;

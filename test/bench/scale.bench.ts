@@ -133,7 +133,7 @@ async function answers(side: Side): Promise<number> {
         () => true,
         () => false,
       ),
-    () => side.server.said,
+    () => side.server.output,
     START_LIMIT_MS,
   );
   return performance.now() - begunMs;
@@ -319,7 +319,7 @@ export async function run(): Promise<BenchRow[]> {
       folder,
       String(events),
     ]);
-    if ((await maker.ended) !== 0) throw new Error(maker.said);
+    if ((await maker.ended) !== 0) throw new Error(maker.output);
     return folder;
   };
   const sides: Side[] = [];

@@ -73,7 +73,7 @@ async function measure(events: number): Promise<Measured> {
     note('events/s through sockets, ten watch', ...rate(await flood(pair, AGENTS)));
     await watchers.end('SIGKILL');
     note('resident memory after the flood', server.memoryMiB, `${number(server.memoryMiB)} MiB`);
-    if (server.said) process.stderr.write(server.said);
+    if (server.output) process.stderr.write(server.output);
   } finally {
     await pair.close();
     rmSync(pair.folder, { recursive: true, force: true });

@@ -37,7 +37,7 @@ export class Stage {
   readonly disks: readonly Disk[] | null;
   readonly #clock: string;
   /** The messages of both programs at `warn` and above, with their numbers. */
-  readonly said = new Map<string, number>();
+  readonly logged = new Map<string, number>();
   /** Number of messages of a program that its disk cannot be written. */
   troubles = 0;
   /** The history: faults and messages, with the number of attempts written until then. It shows where to look when some are missing. */
@@ -108,20 +108,20 @@ export class Stage {
   }
 
   /**
-   * Counts what is said, by its first words: shows that the faults were felt, and what else there was. `ended`: called when
+   * Counts what is logged, by its first words: shows that the faults were felt, and what else there was. `ended`: called when
    * it has ended, which it also may by itself; a service manager would start it again, and so does the next fault.
    */
   #attend(program: Program, ended: () => void): void {
     void program.ended.then(ended);
     program.onSaid((text) => {
-      this.note(`said: ${text.trim().slice(0, NOTED_LIMIT_CHARS)}`);
+      this.note(`logged: ${text.trim().slice(0, NOTED_LIMIT_CHARS)}`);
       if (/cannot be written|Nothing is stored|disk is full/.test(text)) this.troubles += 1;
       for (const line of text.split('\n')) {
         const words = line
           .replace(/\S*[\d/]\S*/g, '…')
           .slice(0, SAID_LIMIT_CHARS)
           .trim();
-        if (words !== '') this.said.set(words, (this.said.get(words) ?? 0) + 1);
+        if (words !== '') this.logged.set(words, (this.logged.get(words) ?? 0) + 1);
       }
     });
   }

@@ -125,7 +125,7 @@ const table = (counted: ReadonlyMap<string, number>): string =>
     .sort()
     .map(([name, times]) => `${String(times).padStart(6)}  ${name}\n`)
     .join('');
-console.log(`Faults:\n${table(stood)}Said by the two programs:\n${table(stage.said)}`);
+console.log(`Faults:\n${table(stood)}Logged by the two programs:\n${table(stage.logged)}`);
 console.log(
   `${[...stood.values()].reduce((sum, times) => sum + times, 0)} faults in ${lastedS} s; ${log.truth.size} attempts written, ${found.length} stored; ` +
     `${lost.length} lost, ${doubled.length} doubled, ${wrong.length} with another outcome, ${totals.declaredLost} declared lost; ${log.open.size} sessions open, ` +

@@ -7,13 +7,13 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** As long as a program may take to stop before it is killed. */
 const STOP_LIMIT_MS = 8_000;
 /** Characters of a program's output that are kept, to show why it ended. */
-const SAID_LIMIT = 4_000;
+const OUTPUT_LIMIT_CHARS = 4_000;
 
 /** A running program. */
 export class Program {
   readonly #child: ChildProcess;
   readonly #name: string;
-  #said = '';
+  #output = '';
   #page: string | null = null;
 
   /** Starts `PROGRAM/main.ts` with these settings alone, in the folder given: no `.env` of the person who runs it. */
@@ -28,7 +28,7 @@ export class Program {
     });
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.#said = (this.#said + text).slice(-SAID_LIMIT);
+        this.#output = (this.#output + text).slice(-OUTPUT_LIMIT_CHARS);
       });
     this.#child.on('message', ({ say }: { say?: string }) => {
       const address = /^Page: (\S+)$/.exec(say ?? '');
@@ -36,15 +36,15 @@ export class Program {
     });
   }
 
-  /** The page's address, once a server has said it. */
+  /** The page's address, once a server has written it. */
   get page(): string | null {
     return this.#page;
   }
 
-  /** Throws, with what the program said last, when it has ended. */
+  /** Throws, with its last output, when it has ended. */
   check(): void {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null)
-      throw new Error(`${this.#name} ended: ${this.#said.trim() || 'it said nothing'}`);
+      throw new Error(`${this.#name} ended: ${this.#output.trim() || 'it wrote nothing'}`);
   }
 
   /** Stops it and waits until it is gone. */

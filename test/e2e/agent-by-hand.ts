@@ -41,16 +41,16 @@ export class AgentByHand {
   readonly #pings: NodeJS.Timeout;
   #seq = 0;
   #acked = 0;
-  #said = '';
+  #received = '';
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     this.#pings = setInterval(() => this.#send({ type: 'ping' }), PING_MS).unref();
     socket.on('error', () => {}).on('close', () => clearInterval(this.#pings));
     socket.setEncoding('utf8').on('data', (text: string) => {
-      this.#said += text;
-      const lines = this.#said.split('\n');
-      this.#said = lines.pop() ?? '';
+      this.#received += text;
+      const lines = this.#received.split('\n');
+      this.#received = lines.pop() ?? '';
       for (const line of lines) {
         const { type, seq } = JSON.parse(line) as { type: string; seq: number };
         if (type === 'ack' || type === 'welcome') this.#acked = seq;

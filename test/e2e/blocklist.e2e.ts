@@ -30,11 +30,11 @@ const namespaces = works('unshare', '-n', 'true');
 test('nft checks and takes the list, also again over the one before', {
   skip: lacking('the blocklist in nft', { nft: has('nft'), 'network namespaces (root)': namespaces }),
 }, () => {
-  const said = alone(
+  const output = alone(
     'cat > /dev/shm/$$.nft; trap "rm /dev/shm/$$.nft" EXIT; nft -c -f /dev/shm/$$.nft; nft -f /dev/shm/$$.nft; nft -f /dev/shm/$$.nft; nft list ruleset',
     formatted(list, 'nftables', NOW),
   );
-  for (const { address } of list) assert.ok(said.includes(address), said);
+  for (const { address } of list) assert.ok(output.includes(address), output);
 });
 
 test('ipset takes the list, also again over the one before', {
@@ -46,9 +46,9 @@ test('ipset takes the list, also again over the one before', {
   }),
 }, () => {
   const file = '/dev/shm/$$.ipset';
-  const said = alone(
+  const output = alone(
     `cat > ${file}; trap "rm ${file}" EXIT; ipset restore < ${file}; ipset restore < ${file}; ipset save`,
     formatted(list, 'ipset', NOW),
   );
-  for (const { address } of list) assert.ok(said.includes(address), said);
+  for (const { address } of list) assert.ok(output.includes(address), output);
 });

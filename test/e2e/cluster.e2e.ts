@@ -48,22 +48,22 @@ test('the Compose file of a cluster: a login is on both servers, also after a se
     const container = `alphaserver_${server}`;
     // The certificate of the authority in the container.
     const trust = 'NODE_EXTRA_CA_CERTS=/var/lib/alphaserver/certs/ca.pem';
-    const said = compose.run('exec', '-T', '-e', trust, container, 'node', '-e', script);
-    return Number(/^stored (\d+)$/m.exec(said)?.[1] ?? -1);
+    const output = compose.run('exec', '-T', '-e', trust, container, 'node', '-e', script);
+    return Number(/^stored (\d+)$/m.exec(output)?.[1] ?? -1);
   };
   const log = join(folder, 'sshd.log');
   writeFileSync(log, '');
   const settings = { ALPHACLIENT_STATE: join(folder, 'agent'), ALPHACLIENT_LOG: log };
   // The code was made at the first server: the second one has it within two seconds.
-  let said = '';
+  let output = '';
   await until(
     async () => {
       const joining = new Program('alphaclient/main.ts', settings, ['join', `127.0.0.1:${agents2}`, code]);
       const ended = await joining.ended;
-      said = joining.said;
+      output = joining.output;
       return ended === 0;
     },
-    () => said,
+    () => output,
   );
   const servers = `tls://127.0.0.1:${agents1},tls://127.0.0.1:${agents2}`;
   const agent = new Program('alphaclient/main.ts', { ...settings, ALPHACLIENT_SERVER: servers }, ['run']);
@@ -79,7 +79,7 @@ test('the Compose file of a cluster: a login is on both servers, also after a se
   const seenOn = (...each: (1 | 2)[]): Promise<void> =>
     until(
       () => each.every((server) => stored(server) === logins),
-      () => `${logins} logins on ${each}: ${agent.said}\n${compose.run('logs', '--tail', '30')}`,
+      () => `${logins} logins on ${each}: ${agent.output}\n${compose.run('logs', '--tail', '30')}`,
       LIMIT_MS,
     );
   login();

@@ -31,20 +31,20 @@ it('npm run demo has a week to show, goes on, and leaves nothing behind when it 
     detached: true,
   });
   const ended = once(demo, 'exit');
-  let said = '';
+  let output = '';
   for (const stream of [demo.stdout, demo.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
+      output += text;
     });
   try {
     const startedMs = performance.now();
     await until(
-      () => said.includes('The week is stored') || demo.exitCode !== null,
-      () => said,
+      () => output.includes('The week is stored') || demo.exitCode !== null,
+      () => output,
       120_000,
     );
     t.diagnostic(`from npm run demo to a stored week: ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
-    const page = /^Page: (\S+)$/m.exec(said)?.[1];
+    const page = /^Page: (\S+)$/m.exec(output)?.[1];
     const ask = async (path: string) => (await (await fetch(`${page}${path}`)).json()) as { attempts: number };
     const before = await ask('/api/summary');
     assert.ok(before.attempts > 30_000, `${before.attempts} attempts`);

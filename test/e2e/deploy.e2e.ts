@@ -47,13 +47,13 @@ test('the Compose file for a fleet gives a server that hosts join over TLS, unpr
     compose.run('exec', '-T', ...server('user', 'add', 'me', '--role', 'operator')),
     /https:\/\/asgard\.example:8080/,
   );
-  const said = compose.run('exec', '-T', ...server('enroll', 'web-01'));
-  const code = /^[\w-]{44}$/m.exec(said)?.[0] ?? '';
+  const output = compose.run('exec', '-T', ...server('enroll', 'web-01'));
+  const code = /^[\w-]{44}$/m.exec(output)?.[0] ?? '';
   const log = join(folder, 'sshd.log');
   writeFileSync(log, '');
   const settings = { ALPHACLIENT_STATE: join(folder, 'agent'), ALPHACLIENT_LOG: log };
   const joined = new Program('alphaclient/main.ts', settings, ['join', `127.0.0.1:${agents}`, code]);
-  assert.equal(await joined.ended, 0, joined.said);
+  assert.equal(await joined.ended, 0, joined.output);
   const agent = new Program('alphaclient/main.ts', settings, ['run']);
   context.after(() => agent.end('SIGKILL'));
   await agent.says('Connected to ');

@@ -48,10 +48,10 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
   }
 
   /** Writes attempts until a program says something: the file it writes may have had some room left. */
-  async function attemptsUntil(said: () => boolean): Promise<void> {
+  async function attemptsUntil(condition: () => boolean): Promise<void> {
     await until(() => {
       attempts.write(20);
-      return said();
+      return condition();
     });
   }
 
@@ -62,16 +62,16 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     attempts.write(3);
     await attempts.exactlyOnce();
     fill(folder);
-    await attemptsUntil(() => agent.said.includes('The outbox cannot be written'));
-    assert.match(agent.said, /cannot be written, reading waits: database or disk is full/);
-    await until(async () => (await pair.command('status')).said.includes('outbox failing'));
+    await attemptsUntil(() => agent.output.includes('The outbox cannot be written'));
+    assert.match(agent.output, /cannot be written, reading waits: database or disk is full/);
+    await until(async () => (await pair.command('status')).output.includes('outbox failing'));
     attempts.write(20);
     rmSync(join(folder, 'filler'));
     await attempts.exactlyOnce();
-    assert.equal(agent.said.split('cannot be written').length, 2, agent.said);
+    assert.equal(agent.output.split('cannot be written').length, 2, agent.output);
     // Killed while it is full: nothing of what was read and not kept is taken for kept.
     fill(folder);
-    await attemptsUntil(() => agent.said.split('The outbox cannot be written').length === 3);
+    await attemptsUntil(() => agent.output.split('The outbox cannot be written').length === 3);
     await agent.end('SIGKILL');
     rmSync(join(folder, 'filler'));
     agent = pair.agent();
@@ -85,17 +85,17 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     attempts.write(3);
     await attempts.exactlyOnce();
     fill(folder);
-    await attemptsUntil(() => server.said.includes('Nothing is stored'));
-    assert.match(server.said, /Nothing is stored: the disk is full: agents keep their events until there is room/);
+    await attemptsUntil(() => server.output.includes('Nothing is stored'));
+    assert.match(server.output, /Nothing is stored: the disk is full: agents keep their events until there is room/);
     const ready = await fetch(`http://127.0.0.1:${pair.httpPort}/readyz`);
     assert.equal(ready.status, 503);
     assert.match(await ready.text(), /the disk is full/);
-    await until(async () => /^to send\s+[1-9]/m.test((await pair.command('status')).said));
+    await until(async () => /^to send\s+[1-9]/m.test((await pair.command('status')).output));
     rmSync(join(folder, 'filler'));
     await attempts.exactlyOnce();
     await server.says('Storing again');
     fill(folder);
-    await attemptsUntil(() => server.said.split('Nothing is stored').length === 3);
+    await attemptsUntil(() => server.output.split('Nothing is stored').length === 3);
     await server.end('SIGKILL');
     rmSync(join(folder, 'filler'));
     server = await pair.serving();
@@ -113,11 +113,11 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     await attempts.exactlyOnce();
     // What ext4 does on its own after an error: https://docs.kernel.org/admin-guide/ext4.html (errors, abort).
     output('mount', '-o', 'remount,abort', folder);
-    await attemptsUntil(() => agent.said.includes('The outbox cannot be written'));
+    await attemptsUntil(() => agent.output.includes('The outbox cannot be written'));
     attempts.write(20);
     assert.equal((await attempts.users()).length, 3);
     await agent.end('SIGKILL');
-    assert.equal(agent.said.split('cannot be written').length, 2, agent.said);
+    assert.equal(agent.output.split('cannot be written').length, 2, agent.output);
     output('umount', folder);
     // 1: errors were corrected.
     output('sh', '-c', `e2fsck -fy ${image} >/dev/null || [ $? -le 1 ]`);

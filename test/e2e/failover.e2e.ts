@@ -159,7 +159,7 @@ test('a log that has lost what it acknowledged is not gone on with', { skip: noP
     await late;
     const again = pair.server(env);
     assert.equal(await again.ended, 2);
-    assert.match(again.said, /the folder is ahead of the log/);
+    assert.match(again.output, /the folder is ahead of the log/);
   } finally {
     await pair.close();
     postgres.close();

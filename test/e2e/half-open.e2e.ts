@@ -58,9 +58,9 @@ describe('a half-open connection', { skip: lacking('a network that swallows pack
     // The heartbeat after 45 s; on the server's end TCP's keep-alive may be a little earlier.
     await until(
       () =>
-        agent.said.includes('the server sent nothing for 45 s') &&
-        /^Connection 169\.254\.213\.2:\d+ closed$/m.test(server.said),
-      () => `${agent.said}\n${server.said}`,
+        agent.output.includes('the server sent nothing for 45 s') &&
+        /^Connection 169\.254\.213\.2:\d+ closed$/m.test(server.output),
+      () => `${agent.output}\n${server.output}`,
       75_000,
     );
     await until(async () => (await host())?.connected === false);

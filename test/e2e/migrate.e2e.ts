@@ -40,7 +40,7 @@ test('a store that is copied while its server runs, killed, and copied again ans
     const events = await pair.api<{ events: object[] }>('/api/events?limit=1000');
     await embedded.end('SIGTERM');
     const last = await pair.serverCommand('migrate', '--to', postgres.url);
-    assert.match(last.said, /Copied 6 events and \d+ decisions/);
+    assert.match(last.output, /Copied 6 events and \d+ decisions/);
     const shared = await other.serving({ ...FOR_EVER, ALPHASERVER_STORE: postgres.url });
     for (const [path, before] of answers) {
       let answer: { readonly error?: unknown } = {};
@@ -49,7 +49,7 @@ test('a store that is copied while its server runs, killed, and copied again ans
           answer = await other.api(path);
           return typeof answer.error !== 'string';
         },
-        () => `${path}\n${shared.said}`,
+        () => `${path}\n${shared.output}`,
       );
       assert.deepEqual(comparable(path, answer), before, path);
     }
@@ -64,7 +64,7 @@ test('a store that is copied while its server runs, killed, and copied again ans
     };
     await until(async () => (await ofAgent()) === '8 0');
     const foreign = await pair.serverCommand('migrate', '--to', postgres.url);
-    assert.match(foreign.said, /a server uses the copy already, so that it is complete/);
+    assert.match(foreign.output, /a server uses the copy already, so that it is complete/);
   } finally {
     await pair.close();
     await other.close();
@@ -84,10 +84,13 @@ test('a log that was not copied from this store is not touched', { skip: noPostg
     const refused = await pair.serverCommand('migrate', '--to', postgres.url);
     assert.equal(refused.code, 1);
     assert.match(
-      refused.said,
+      refused.output,
       /cannot be copied to postgres:\/\/127\.0\.0\.1:\d+\/postgres: it has a log already, which was not copied from here/,
     );
-    assert.match((await pair.serverCommand('migrate')).said, /alphaserver migrate: name where to copy: --to postgres:/);
+    assert.match(
+      (await pair.serverCommand('migrate')).output,
+      /alphaserver migrate: name where to copy: --to postgres:/,
+    );
   } finally {
     await pair.close();
     await other.close();

@@ -30,11 +30,11 @@ async function reports(state: string): Promise<void> {
   await until(
     async () => {
       const { hosts } = await pair.api<{ hosts: { state: string }[] }>('/api/hosts');
-      const { code, said } = await pair.command('status', '--json');
-      states = said;
+      const { code, output } = await pair.command('status', '--json');
+      states = output;
       // The agent may not have made its state folder yet.
       if (code !== 0) return false;
-      const status = JSON.parse(said) as { state: string };
+      const status = JSON.parse(output) as { state: string };
       states = [hosts[0]?.state, status.state];
       return hosts[0]?.state === state && status.state === state;
     },

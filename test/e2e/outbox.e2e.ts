@@ -61,7 +61,7 @@ test('while the agent’s disk is full it logs one error, reading waits, and not
   attempts.write(20);
   await agent.says('The outbox cannot be written, reading waits');
   attempts.write(20);
-  await until(async () => /outbox failing.*, connected/.test((await pair.command('status')).said));
+  await until(async () => /outbox failing.*, connected/.test((await pair.command('status')).output));
   await until(async () =>
     (await pair.api<{ hosts: unknown[] }>('/api/hosts')).hosts.some((host) => stateOf(host) === 'outbox failing'),
   );
@@ -69,7 +69,7 @@ test('while the agent’s disk is full it logs one error, reading waits, and not
   agent.limitFiles(null);
   await attempts.exactlyOnce();
   await agent.says('The outbox can be written again');
-  assert.equal(agent.said.split('cannot be written').length, 2, agent.said);
+  assert.equal(agent.output.split('cannot be written').length, 2, agent.output);
   await attempts.ledgersAgree();
 });
 
@@ -84,12 +84,12 @@ test('while the server’s disk is full it logs that, is not ready, and acknowle
   const ready = () => fetch(`http://127.0.0.1:${pair.httpPort}/readyz`).then(({ status }) => status);
   assert.equal(await ready(), 503);
   attempts.write(20);
-  await until(async () => /^to send\s+40$/m.test((await pair.command('status')).said));
+  await until(async () => /^to send\s+40$/m.test((await pair.command('status')).output));
   server.limitFiles(null);
   await attempts.exactlyOnce();
   await server.says('Storing again');
   assert.equal(await ready(), 200);
-  assert.equal(server.said.split('Nothing is stored').length, 2, server.said);
+  assert.equal(server.output.split('Nothing is stored').length, 2, server.output);
   await attempts.ledgersAgree();
 });
 
@@ -100,7 +100,7 @@ test('at the outbox’s limit reading waits and the log says so, nothing is drop
   await agent.says('The outbox is full');
   // What waits is on the disk, not in memory.
   assert.ok(agent.memoryMiB < 300, `${agent.memoryMiB} MiB`);
-  await until(async () => (await pair.command('status')).said.includes('outbox full, behind by'));
+  await until(async () => (await pair.command('status')).output.includes('outbox full, behind by'));
   await pair.serving();
   await attempts.exactlyOnce();
   await agent.says('The outbox has room again');
@@ -148,7 +148,7 @@ test('an outbox found damaged while the agent runs is replaced, and its events a
   // More than SQLite keeps in memory.
   for (let i = 0; i < 30; i += 1) attempts.write(1_000);
   await until(async () =>
-    new RegExp(`^to send\\s+${attempts.count - 3}$`, 'm').test((await pair.command('status')).said),
+    new RegExp(`^to send\\s+${attempts.count - 3}$`, 'm').test((await pair.command('status')).output),
   );
   const file = openSync(join(state, 'outbox.db'), 'r+');
   const half = Math.floor(fstatSync(file).size / 8_192) * 4_096;

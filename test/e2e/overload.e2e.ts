@@ -62,7 +62,7 @@ test('a disk that takes nothing slows all agents down, and the memory of the ser
   assert.ok(grown < 200, `grew by ${grown} MiB while ${offeredMiB} MiB were offered`);
 });
 
-test('what was acknowledged is there, once, when the server is killed the moment it has said so', async () => {
+test('what was acknowledged is there, once, when the server is killed the moment it has done so', async () => {
   let server = await pair.serving();
   await welcome(1);
   const [socket] = sockets as [Socket];
@@ -107,7 +107,7 @@ test('a server under load stops in order within 5 s, and what it had not acknowl
   };
   await until(
     async () => ((await attempts()) ?? 0) >= total,
-    () => server.said,
+    () => server.output,
   );
   assert.equal(await attempts(), total);
   assert.equal(await agent.end('SIGTERM'), 0);

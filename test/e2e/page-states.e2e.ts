@@ -256,7 +256,8 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     const others = browser.complaints
       .splice(0)
       .filter(
-        (said) => !/ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|CONNECTION_RESET)/.test(said),
+        (output) =>
+          !/ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|CONNECTION_RESET)/.test(output),
       );
     assert.deepEqual(others, []);
   });

@@ -52,7 +52,7 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
   });
 
   it('says what it cannot answer, and of what nothing is known', async () => {
-    const said = async (query: string): Promise<string> => {
+    const answerOf = async (query: string): Promise<string> => {
       const page = await browser.open(`/?${query}`);
       await until(async () => (await text(page, '#answer-title')) !== 'Looking');
       const words = `${await text(page, '#answer-title')} ${await text(page, '#answer-why')}`;
@@ -61,11 +61,11 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
       await browser.closePages();
       return words;
     };
-    assert.match(await said('ip=foo'), /^This cannot be shown ip must be an address/);
+    assert.match(await answerOf('ip=foo'), /^This cannot be shown ip must be an address/);
     browser.complaints.splice(0);
-    assert.match(await said('since=2026-11-23T10:00:00Z&until=2026-11-22T10:00:00Z'), /since must be before until/);
-    assert.match(await said('host=nope'), /^Nothing is known of this host/);
-    assert.match(await said('user=nobody'), /^Nothing is known of this user/);
+    assert.match(await answerOf('since=2026-11-23T10:00:00Z&until=2026-11-22T10:00:00Z'), /since must be before until/);
+    assert.match(await answerOf('host=nope'), /^Nothing is known of this host/);
+    assert.match(await answerOf('user=nobody'), /^Nothing is known of this user/);
     const page = await open('/?user=nobody');
     assert.match(await text(page, '#numbers'), /^Attempts\s+0\s[\s\S]*Users\s+0$/);
     await page.goto(new URL('/?key=nonsense', page.url()).href);

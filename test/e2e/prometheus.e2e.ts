@@ -48,7 +48,7 @@ describe('Prometheus', { skip }, () => {
     port = await freePort();
     writeFileSync(pair.logFile, '');
     const added = await pair.serverCommand('token', 'add', 'prometheus', '--scope', 'metrics');
-    token = added.said.trim().split('\n').at(-1) ?? '';
+    token = added.output.trim().split('\n').at(-1) ?? '';
     server = pair.server({ ALPHASERVER_HTTP_PASSWORD: PASSWORD });
     await server.says('Socket now listening');
     pair.agent();
@@ -88,7 +88,7 @@ describe('Prometheus', { skip }, () => {
         last = await value(expression).catch(() => undefined);
         return last === wanted;
       },
-      () => `${expression} is ${last}, not ${wanted}\n${prometheus.said.slice(-2_000)}`,
+      () => `${expression} is ${last}, not ${wanted}\n${prometheus.output.slice(-2_000)}`,
       60_000,
     );
   };
@@ -106,7 +106,7 @@ describe('Prometheus', { skip }, () => {
     await answers('sum(asgard_attempts_total{outcome="accepted"})', 1);
     await answers('asgard_host_attempts_total{host="box", outcome="failed"}', 7);
     await answers('asgard_event_delay_seconds_count', 8);
-    assert.doesNotMatch(prometheus.said, /duplicate|out of order/i);
+    assert.doesNotMatch(prometheus.output, /duplicate|out of order/i);
   });
 
   it('loads the rules, and they come to values', async () => {

@@ -65,7 +65,7 @@ describe('a connection to PostgreSQL', { skip: noPostgres }, () => {
     late.catch(() => {});
     await until(async () => (await ready(pair)) === 503, undefined, STALL_LIMIT_MS);
     assert.match(
-      server.said,
+      server.output,
       /Nothing is stored: the store cannot write \(.+\): agents keep their events until it can/,
     );
     assert.equal(postgres.sql('SELECT count(*) FROM asgard.events'), String(sent - 5));
@@ -107,14 +107,14 @@ describe('a PostgreSQL that refuses', { skip: noPostgres }, () => {
     const pair = await Pair.make();
     try {
       const server = pair.server({ ALPHASERVER_STORE: store });
-      assert.equal(await server.ended, 2, server.said);
-      const lines = server.said
+      assert.equal(await server.ended, 2, server.output);
+      const lines = server.output
         .trim()
         .split('\n')
         .filter((line) => !line.includes('has fsync = off'));
-      assert.equal(lines.length, 1, server.said);
+      assert.equal(lines.length, 1, server.output);
       assert.match(lines[0] ?? '', why);
-      assert.doesNotMatch(server.said, /wrong-one/, 'a password is shown nowhere');
+      assert.doesNotMatch(server.output, /wrong-one/, 'a password is shown nowhere');
     } finally {
       await pair.close();
     }
@@ -179,7 +179,7 @@ test('a full disk of PostgreSQL: servers say so and are not ready, and nothing i
     // What is left of pages takes some more.
     const { sent, late } = await sendsUntilFull(pairs[0].port, servers[0], 3);
     assert.match(
-      servers[0].said,
+      servers[0].output,
       /Nothing is stored: PostgreSQL's disk is full: agents keep their events until there is room/,
     );
     assert.equal(await ready(pairs[0]), 503);
@@ -225,7 +225,7 @@ test('a full pg_wal, of which PostgreSQL dies: servers say so and are not ready,
     });
     // Whose backend finds the disk full ends all others, which hear no reason.
     assert.match(
-      servers[0].said,
+      servers[0].output,
       /Nothing is stored: (PostgreSQL's disk is full|the store cannot write \(.+\)): agents keep their events until/,
     );
     for (const pair of pairs) await until(async () => (await ready(pair)) === 503);
@@ -265,7 +265,7 @@ async function sendsUntilFull(
   let all = sent;
   let late: Promise<void> = Promise.resolve();
   await until(async () => {
-    if (server.said.includes('Nothing is stored')) return true;
+    if (server.output.includes('Nothing is stored')) return true;
     late = sends(port, longOnes(), all + 1);
     late.catch(() => {});
     meanwhile();

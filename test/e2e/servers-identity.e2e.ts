@@ -21,15 +21,15 @@ describe('two servers with one authority', { skip: noPostgres }, () => {
   });
   const command = async (pair: Pair, ...args: string[]): Promise<string> => {
     const program = pair.add(new Program('alphaserver/main.ts', settings(pair), args));
-    assert.equal(await program.ended, 0, program.said);
-    return program.said;
+    assert.equal(await program.ended, 0, program.output);
+    return program.output;
   };
   /** Runs `alphaclient join` with a state folder of its own. */
-  const joins = async (pair: Pair, name: string, code: string): Promise<{ code: number | null; said: string }> => {
+  const joins = async (pair: Pair, name: string, code: string): Promise<{ code: number | null; output: string }> => {
     const env = { ALPHACLIENT_STATE: join(pair.folder, name), ALPHACLIENT_LOG: pair.logFile, ALPHACLIENT_NAME: name };
     const program = pair.add(new Program('alphaclient/main.ts', env, ['join', `127.0.0.1:${pair.port}`]));
     program.child.stdin?.end(`${code}\n`);
-    return { code: await program.ended, said: program.said };
+    return { code: await program.ended, output: program.output };
   };
   const fileOf = (pair: Pair, ...path: string[]): string => readFileSync(join(pair.folder, 'server', ...path), 'utf8');
   /** Makes a code on one server, and waits until the other one has it too. */
@@ -69,7 +69,7 @@ describe('two servers with one authority', { skip: noPostgres }, () => {
 
   test('a host joins at another server than the one that made its code, and a certificate is good at both', async () => {
     const joined = await joins(two, 'web-01', await enroll('web-01'));
-    assert.equal(joined.code, 0, joined.said);
+    assert.equal(joined.code, 0, joined.output);
     await until(async () => /^web-01\t/m.test(await command(one, 'certs', 'list')));
     const env = {
       ALPHACLIENT_STATE: join(two.folder, 'web-01'),
@@ -87,7 +87,7 @@ describe('two servers with one authority', { skip: noPostgres }, () => {
     const code = await enroll('--count', '1');
     const both = await Promise.all([joins(one, 'a', code), joins(two, 'b', code)]);
     assert.deepEqual(both.map((each) => each.code).sort(), [0, 1], JSON.stringify(both));
-    assert.match(both.find((each) => each.code === 1)?.said ?? '', /the code was used already/);
+    assert.match(both.find((each) => each.code === 1)?.output ?? '', /the code was used already/);
   });
 
   test('what is forgotten at one server is forgotten at both, unless its agent is connected to the other one', async () => {
@@ -130,6 +130,6 @@ describe('two servers with one authority', { skip: noPostgres }, () => {
   async function tried(pair: Pair, ...args: string[]): Promise<string> {
     const program = pair.add(new Program('alphaserver/main.ts', settings(pair), args));
     await program.ended;
-    return program.said;
+    return program.output;
   }
 });

@@ -108,7 +108,7 @@ describe('two servers on one PostgreSQL', { skip: noPostgres }, () => {
     await new Agent(id(1)).add(3).send(one.port);
     await new Agent(id(2)).add(4).send(two.port);
     await agree(7);
-    assert.match(first.said, /Processed result: web had \d attempt of ssh session/);
+    assert.match(first.output, /Processed result: web had \d attempt of ssh session/);
   });
 
   test('a number is stored once, whichever server takes it', async () => {
@@ -163,9 +163,9 @@ describe('two servers on one PostgreSQL', { skip: noPostgres }, () => {
       );
     assert.equal((await one.serverCommand('token', 'add', 'web-01')).code, 0);
     await same();
-    assert.match((await two.serverCommand('token', 'list')).said, /web-01/);
+    assert.match((await two.serverCommand('token', 'list')).output, /web-01/);
     assert.equal((await two.serverCommand('token', 'revoke', 'web-01')).code, 0);
-    await until(async () => /web-01.*revoked/.test((await one.serverCommand('token', 'list')).said));
+    await until(async () => /web-01.*revoked/.test((await one.serverCommand('token', 'list')).output));
   });
 
   test('PostgreSQL goes away and comes back: servers say what they wait for, and nothing is lost or doubled', async () => {
@@ -209,7 +209,7 @@ describe('two servers on one PostgreSQL', { skip: noPostgres }, () => {
       const refused = other.server(store());
       assert.equal(await refused.ended, 2);
       assert.match(
-        refused.said,
+        refused.output,
         /ALPHASERVER_STORE cannot be used with this ALPHASERVER_DATA: the folder holds an embedded store/,
       );
       const wrong = other.server({
@@ -218,7 +218,7 @@ describe('two servers on one PostgreSQL', { skip: noPostgres }, () => {
       });
       assert.equal(await wrong.ended, 2);
       assert.match(
-        wrong.said,
+        wrong.output,
         /ALPHASERVER_STORE cannot be used: postgres:\/\/127\.0\.0\.1:\d+\/nowhere: database "nowhere" does not exist/,
       );
     } finally {

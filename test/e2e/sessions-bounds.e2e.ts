@@ -67,7 +67,7 @@ test('what is let go on a collector and on one host is open on the server, has n
         return users(false).length >= LET_GO * logs.length;
       },
       () =>
-        `${open.length} open, ${users(false).length} of them not followed; ${agents.map(({ said }) => said).join()}`,
+        `${open.length} open, ${users(false).length} of them not followed; ${agents.map(({ output }) => output).join()}`,
       LIMIT_MS,
     );
     const begun = (from: number, to: number): string[] =>

@@ -95,9 +95,9 @@ describe('sessions of a real sshd', {
       undefined,
       SEEN_MS,
     );
-    const { said } = await pair.serverCommand('who');
-    assert.equal(said.trimEnd().split('\n').length, 3, said);
-    assert.match(said, /confirmed/);
+    const { output: list } = await pair.serverCommand('who');
+    assert.equal(list.trimEnd().split('\n').length, 3, list);
+    assert.match(list, /confirmed/);
   });
 
   it('one whose process is killed is gone, though no line says so', async () => {
@@ -167,8 +167,14 @@ describe('sessions of a real sshd', {
     const before = (await sessions(true)).map(({ port }) => port);
     assert.ok(before.length > 0);
     assert.equal(byKey('127.0.0.1', sshd.user, sshd.keyFile, sshd.port), true);
-    const { code, said } = await pair.serverCommand('keys', 'revoke', '--file', sshd.revokedKeysFile, fingerprint);
-    assert.equal(code, 0, said);
+    const { code, output: revoked } = await pair.serverCommand(
+      'keys',
+      'revoke',
+      '--file',
+      sshd.revokedKeysFile,
+      fingerprint,
+    );
+    assert.equal(code, 0, revoked);
     assert.equal(byKey('127.0.0.1', sshd.user, sshd.keyFile, sshd.port), false);
     const open = (await sessions(true)).map(({ port }) => port);
     assert.ok(before.every((port) => open.includes(port)));

@@ -51,9 +51,9 @@ describe('in a terminal', { skip }, () => {
   for (const columns of [40, 80, 200])
     it(`of ${columns} columns a report fits, in colour`, async () => {
       const program = terminal(columns, 'report');
-      assert.equal(await program.ended, 0, program.said);
-      assert.ok(program.said.includes(`${ESCAPE}[1mhost`), program.said);
-      const lines = stripVTControlCharacters(program.said).split('\r\n');
+      assert.equal(await program.ended, 0, program.output);
+      assert.ok(program.output.includes(`${ESCAPE}[1mhost`), program.output);
+      const lines = stripVTControlCharacters(program.output).split('\r\n');
       assert.ok(lines.length > 20);
       for (const line of lines) assert.ok(width(line) <= columns, line);
     });
@@ -61,8 +61,8 @@ describe('in a terminal', { skip }, () => {
   it('NO_COLOR and a terminal that cannot have no escape sequence', async () => {
     for (const more of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) {
       const program = terminal(80, 'report', more);
-      assert.equal(await program.ended, 0, program.said);
-      assert.ok(!program.said.includes(ESCAPE), JSON.stringify(more));
+      assert.equal(await program.ended, 0, program.output);
+      assert.ok(!program.output.includes(ESCAPE), JSON.stringify(more));
     }
   });
 
@@ -70,9 +70,9 @@ describe('in a terminal', { skip }, () => {
     const program = terminal(60, 'tail --since 1h');
     await program.says('192.0.2.29');
     program.child.stdin?.write('\u0003');
-    assert.equal(await program.ended, 0, program.said);
-    const lines = stripVTControlCharacters(program.said).split('\r\n');
+    assert.equal(await program.ended, 0, program.output);
+    const lines = stripVTControlCharacters(program.output).split('\r\n');
     for (const line of lines) assert.ok(width(line) <= 60, line);
-    assert.doesNotMatch(program.said, /[Ee]rror/);
+    assert.doesNotMatch(program.output, /[Ee]rror/);
   });
 });

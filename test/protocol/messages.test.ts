@@ -144,7 +144,7 @@ test('a hello needs a version, a UUID and a name', () => {
 });
 
 test('what an event says comes out of the wire as it went in, times in UTC milliseconds', () => {
-  const said = {
+  const given = {
     at: '2026-11-23T20:46:01.123456+01:00',
     outcome: 'probe',
     method: null,
@@ -158,8 +158,8 @@ test('what an event says comes out of the wire as it went in, times in UTC milli
     trust: 'journal',
     pid: 2 ** 31 - 1,
   } as const;
-  const message = readAgentMessage(encodeEvent(7, encodeBody(said)));
-  assert.deepEqual(message, { type: 'event', seq: 7, event: { ...said, at: '2026-11-23T19:46:01.123Z' } });
+  const message = readAgentMessage(encodeEvent(7, encodeBody(given)));
+  assert.deepEqual(message, { type: 'event', seq: 7, event: { ...given, at: '2026-11-23T19:46:01.123Z' } });
 });
 
 test('an event of an older agent has no trust and no pid, and null is taken for either', () => {

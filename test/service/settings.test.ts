@@ -55,9 +55,9 @@ test('a wrong setting is one line that names variable, value and what is valid',
     [() => readClientConfig({ ALPHACLIENT_OUTBOX: '1KiB' }), /^ALPHACLIENT_OUTBOX=1KiB .* 1048576 bytes/],
     [() => readClientConfig({ ALPHACLIENT_NAME: 'n'.repeat(256) }), /^ALPHACLIENT_NAME=nnn/],
   ];
-  for (const [read, said] of wrong) {
+  for (const [read, problem] of wrong) {
     const message = refused(read);
-    assert.match(message, said);
+    assert.match(message, problem);
     assert.doesNotMatch(message, /\n/);
   }
 });

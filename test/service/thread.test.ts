@@ -21,12 +21,12 @@ function started(more: Partial<ThreadOptions<Messages>> = {}): Thread<Messages> 
 const code = (error: unknown): string => (error as ThreadError).code;
 
 test('a thread is told, says, and answers what it is asked, in order', async () => {
-  const said: number[] = [];
-  const one = started({ emitted: ({ sum }) => said.push(sum) });
+  const sums: number[] = [];
+  const one = started({ emitted: ({ sum }) => sums.push(sum) });
   one.post(1);
   one.post(2);
   assert.equal(await one.request('sum'), 103);
-  assert.deepEqual(said, [101, 103]);
+  assert.deepEqual(sums, [101, 103]);
   assert.deepEqual(await one.request('bytes'), new Uint8Array([1, 2, 3]));
   await assert.rejects(
     one.request('fail'),
@@ -37,14 +37,14 @@ test('a thread is told, says, and answers what it is asked, in order', async () 
 });
 
 test('a close lets the thread end what it is at, rejects what is asked, and nothing starts it again', async () => {
-  const said: number[] = [];
-  const one = started({ emitted: ({ sum }) => said.push(sum) });
+  const sums: number[] = [];
+  const one = started({ emitted: ({ sum }) => sums.push(sum) });
   const asked = assert.rejects(one.request('wait'), (error) => code(error) === 'closed');
   await Promise.all([one.close(), asked]);
-  assert.deepEqual(said, [-1]);
+  assert.deepEqual(sums, [-1]);
   one.post(1);
   await assert.rejects(one.request('sum'), (error) => code(error) === 'closed');
-  assert.deepEqual(said, [-1]);
+  assert.deepEqual(sums, [-1]);
 });
 
 test('a thread that does not end in time is ended', async () => {

@@ -123,7 +123,7 @@ export class Client {
     await this.closed();
   }
 
-  /** Resolves once sshd has said something. */
+  /** Resolves once sshd has sent something. */
   async heard(): Promise<void> {
     await once(this.#socket, 'data');
   }

@@ -85,6 +85,6 @@ export function assertDone(
     if (at >= 0) left.splice(at, 1);
     return at < 0;
   });
-  const said = `done, and not in the events: ${inspect(missing)}\nin the events, and not done: ${inspect(left)}`;
-  assert.ok(missing.length === 0 && left.length === 0, `${said}\nthe log:\n${log}`);
+  const difference = `done, and not in the events: ${inspect(missing)}\nin the events, and not done: ${inspect(left)}`;
+  assert.ok(missing.length === 0 && left.length === 0, `${difference}\nthe log:\n${log}`);
 }

@@ -62,7 +62,7 @@ const faults: string[] = [];
 async function answering(): Promise<void> {
   for (const endMs = performance.now() + SETTLED_LIMIT_MS; performance.now() < endMs; await pause(500))
     if (await pair.api('/healthz').then(Boolean, () => false)) return;
-  throw new Error(`the server does not answer: ${server.said}`);
+  throw new Error(`the server does not answer: ${server.output}`);
 }
 
 /** The alerts of connections that no login explains, open and closed. */
@@ -75,15 +75,15 @@ async function alerts(): Promise<readonly { summary: string; openedAt: string }[
 
 /** Waits until the sessions that are open on the server are the kernel's; says what differs where that takes too long. */
 async function unsettled(door: Door, isConfirmed = false): Promise<string | null> {
-  let said = '';
+  let difference = '';
   for (const endMs = performance.now() + SETTLED_LIMIT_MS; performance.now() < endMs; await pause(1_000)) {
     const [connected, open] = [await door.connected(), await door.open(isConfirmed)];
     if (connected.length > 0 && connected.join() === open.join()) return null;
     // On a busy machine a login may take longer than sshd waits for it.
     if (connected.length === 0) crowd.login(door, 'sleep 600');
-    said = `the kernel has ${connected.join()}, the server ${open.join()}`;
+    difference = `the kernel has ${connected.join()}, the server ${open.join()}`;
   }
-  return said;
+  return difference;
 }
 
 async function watch(): Promise<void> {

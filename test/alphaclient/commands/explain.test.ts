@@ -7,16 +7,16 @@ import { runProgram } from '../../../service/command-line.ts';
 async function run(args: readonly string[], input = ''): Promise<{ code: number; out: string; err: string }> {
   const stdout = new PassThrough();
   const stderr = new PassThrough();
-  const said = { out: '', err: '' };
+  const printed = { out: '', err: '' };
   stdout.on('data', (chunk) => {
-    said.out += chunk;
+    printed.out += chunk;
   });
   stderr.on('data', (chunk) => {
-    said.err += chunk;
+    printed.err += chunk;
   });
   const io = { stdout, stderr, stdin: Readable.from([Buffer.from(input)]), env: {}, nowMs: Date.now() };
   const code = await runProgram(alphaclient(io), ['explain', ...args], io);
-  return { code, ...said };
+  return { code, ...printed };
 }
 
 const FAILED = 'Nov 20 10:00:00 web sshd[12]: Failed password for invalid user x from 192.0.2.4 port 22 ssh2';

@@ -447,7 +447,7 @@ describe('scan', () => {
     const lines = Array.from({ length: 30_000 }, (_, i) => {
       const peer = `${chance.one(ips)} port ${1 + (i % 65_000)}`;
       const user = chance.one(users);
-      const said = chance.one([
+      const message = chance.one([
         `Failed password for ${user} from ${peer} ssh2`,
         `Failed password for invalid user ${user} from ${peer} ssh2`,
         `Invalid user ${user} from ${peer}`,
@@ -461,8 +461,8 @@ describe('scan', () => {
       const time = new Date(ms).toISOString();
       // Of a connection without a time nobody knows when it is over: it would hold up all to the end.
       const head =
-        said.startsWith('Failed') && chance.below(50) === 0 ? '' : `${time.slice(0, -1)}${chance.below(100)}+00:00 `;
-      return `${head}${chance.one(hosts)} sshd[${1_000 + i}]: ${said}\n`;
+        message.startsWith('Failed') && chance.below(50) === 0 ? '' : `${time.slice(0, -1)}${chance.below(100)}+00:00 `;
+      return `${head}${chance.one(hosts)} sshd[${1_000 + i}]: ${message}\n`;
     });
     // One that stays open for long holds up all behind it.
     lines.splice(

@@ -185,10 +185,10 @@ test('a damaged outbox is renamed and logged as an error, and reading goes on fr
   checkpoint.acknowledged(2, 20_000);
   outbox.close();
   writeFileSync(join(folder, 'outbox.db'), Buffer.alloc(8_192, 0x5a));
-  const said: string[] = [];
-  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => said.push(message) };
+  const logged: string[] = [];
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => logged.push(message) };
   const next = openStateFolder(folder, log, 0);
-  assert.match(said.join(), /damaged.*renamed to .*reading again from where event 2 was acknowledged/);
+  assert.match(logged.join(), /damaged.*renamed to .*reading again from where event 2 was acknowledged/);
   assert.ok(readdirSync(folder).some((name) => name.startsWith('outbox.db.damaged-')));
   assert.equal(next.agent, agent);
   assert.deepEqual(next.bookmark('/x'), { position: { offset: 50 }, reader: { n: 50 } });
@@ -252,10 +252,10 @@ test('without a checkpoint a new outbox goes on after the last event of the dama
   outbox.close();
   // That of event 30.
   damageText(join(folder, 'outbox.db'), `"30${'x'.repeat(1_000)}`);
-  const said: string[] = [];
-  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => said.push(message) };
+  const logged: string[] = [];
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => logged.push(message) };
   const next = openStateFolder(folder, log, 0);
-  assert.match(said.join(), /damaged.*reading continues after its event 40/);
+  assert.match(logged.join(), /damaged.*reading continues after its event 40/);
   assert.deepEqual([next.agent, next.lastSeq, next.acked], [agent, 40, 10]);
   assert.deepEqual(next.bookmark('/x'), { position: { offset: 39 }, reader: { n: 39 } });
   assert.deepEqual(next.declared, { lastGap: 1, declaredLost: 4 });

@@ -29,7 +29,7 @@ before(() => {
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Connects to a server as an agent with these files does. Resolves with the words for the error, or with `connected`. */
-async function said(server: Server | number, files: TlsFiles = NO_FILES, host = '127.0.0.1'): Promise<string> {
+async function outcomeOf(server: Server | number, files: TlsFiles = NO_FILES, host = '127.0.0.1'): Promise<string> {
   if (typeof server !== 'number') await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const port = typeof server === 'number' ? server : (server.address() as AddressInfo).port;
   const { socket, faultOf } = dialer([{ scheme: 'tls', host, port }], files)(0);
@@ -53,33 +53,33 @@ const tlsServer = (name: string, more: TlsOptions = {}): Server =>
 
 test('a certificate that nobody known has signed asks for ALPHACLIENT_TLS_CA, or says that it is of another CA', async () => {
   assert.match(
-    await said(tlsServer('own')),
+    await outcomeOf(tlsServer('own')),
     /signed by no CA that this host trusts: set ALPHACLIENT_TLS_CA to the PEM/,
   );
   assert.match(
-    await said(tlsServer('own'), { ...NO_FILES, caFile: at('other.crt') }),
+    await outcomeOf(tlsServer('own'), { ...NO_FILES, caFile: at('other.crt') }),
     /not signed by the CA in ALPHACL/,
   );
-  assert.equal(await said(tlsServer('own'), { ...NO_FILES, caFile: at('own.crt') }), 'connected');
+  assert.equal(await outcomeOf(tlsServer('own'), { ...NO_FILES, caFile: at('own.crt') }), 'connected');
 });
 
 test('a certificate of another name says which names it has', async () => {
-  const words = await said(tlsServer('other'), { ...NO_FILES, caFile: at('other.crt') });
+  const words = await outcomeOf(tlsServer('other'), { ...NO_FILES, caFile: at('other.crt') });
   assert.match(words, /its certificate is for DNS:asgard\.example, and not for 127\.0\.0\.1/);
 });
 
 test('a server that wants a certificate of the agent says so in words', async () => {
   const server = tlsServer('own', { requestCert: true, rejectUnauthorized: true, ca: readFileSync(at('own.crt')) });
-  const words = await said(server, { ...NO_FILES, caFile: at('own.crt') });
+  const words = await outcomeOf(server, { ...NO_FILES, caFile: at('own.crt') });
   assert.match(words, /set ALPHACLIENT_TLS_CERT and ALPHACLIENT_TLS_KEY|closed the connection during the handshake/);
 });
 
 test('a server without TLS, one that hangs up, and none at all are told apart', async () => {
   const plain = createServer((socket) => socket.on('error', () => {}).end('{"type":"error"}\n'));
-  assert.match(await said(plain), /it speaks no TLS; tcp:\/\/ may be meant/);
+  assert.match(await outcomeOf(plain), /it speaks no TLS; tcp:\/\/ may be meant/);
   const silent = createServer((socket) => socket.destroy());
-  assert.match(await said(silent), /closed the connection during the handshake/);
-  assert.match(await said(await freePort()), /^nothing listens there \(ECONNREFUSED\)$/);
+  assert.match(await outcomeOf(silent), /closed the connection during the handshake/);
+  assert.match(await outcomeOf(await freePort()), /^nothing listens there \(ECONNREFUSED\)$/);
 });
 
 test('what has no words of its own keeps its code, and an error of the agent its message', () => {

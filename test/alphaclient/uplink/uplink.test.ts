@@ -30,7 +30,7 @@ let outbox: Outbox;
 let server: Server;
 let connections: Connection[];
 let skewMs: number;
-let said: string[];
+let logged: string[];
 let uplink: Uplink | null;
 
 /** One connection as the server sees it. */
@@ -74,7 +74,7 @@ beforeEach(async () => {
   outbox = new Outbox(folder);
   connections = [];
   skewMs = 0;
-  said = [];
+  logged = [];
   uplink = null;
   server = createServer((socket) => connections.push(new Connection(socket)));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -105,7 +105,7 @@ function waits(count: number): void {
 }
 
 function start(ports: readonly number[] = [port()]): void {
-  const log = (message: string) => void said.push(message);
+  const log = (message: string) => void logged.push(message);
   uplink = new Uplink({
     outbox,
     host: 'h',
@@ -125,7 +125,7 @@ function start(ports: readonly number[] = [port()]): void {
   uplink.start();
 }
 
-/** Connection number `n` from 0, once it said hello. */
+/** Connection number `n` from 0, once it sent hello. */
 async function hello(n: number): Promise<Connection> {
   await until(() => connections[n]?.count('hello') === 1);
   return connections[n] as Connection;
@@ -203,19 +203,19 @@ test('several addresses are tried in turn, and the one that is there is used', a
   const only = await hello(0);
   only.say({ type: 'welcome', version: 1, seq: 0 });
   await until(() => uplink?.connected === true);
-  assert.equal(said.filter((text) => text.startsWith('No connection to')).length, 2, said.join('\n'));
+  assert.equal(logged.filter((text) => text.startsWith('No connection to')).length, 2, logged.join('\n'));
 });
 
 test('each reason of each server is logged once an hour, however often they are tried in turn', async () => {
   server.on('connection', (socket) => socket.destroy());
   start([await freePort(), port()]);
   await until(() => connections.length === 3, undefined, 20_000);
-  const problems = (): number => said.filter((text) => text.endsWith('; trying again')).length;
-  assert.equal(problems(), 2, said.join('\n'));
+  const problems = (): number => logged.filter((text) => text.endsWith('; trying again')).length;
+  assert.equal(problems(), 2, logged.join('\n'));
   skewMs = 3_600_000;
   await until(
     () => problems() === 4,
-    () => said.join('\n'),
+    () => logged.join('\n'),
     20_000,
   );
 });
@@ -237,8 +237,8 @@ test('an outbox that cannot be read ends the connection, not the agent', async (
   second.say({ type: 'welcome', version: 1, seq: 0 });
   await until(() => second.seqs.length === 3);
   assert.ok(
-    said.some((text) => text.includes('the outbox cannot be read: disk I/O error')),
-    said.join('\n'),
+    logged.some((text) => text.includes('the outbox cannot be read: disk I/O error')),
+    logged.join('\n'),
   );
 });
 
@@ -249,7 +249,7 @@ test('a server is believed only what may have been sent: a welcome above it ackn
   (await hello(0)).say({ type: 'welcome', version: 1, seq: 5 });
   const second = await hello(1);
   assert.notEqual(second.first('hello').agent, agent);
-  assert.match(said.join('\n'), /its state folder has sent 0: .*; going on under a new id, 0 events may stand twice/);
+  assert.match(logged.join('\n'), /its state folder has sent 0: .*; going on under a new id, 0 events may stand twice/);
   second.say({ type: 'welcome', version: 1, seq: 0 });
   await until(() => second.count('event') === 5);
 });
@@ -264,7 +264,7 @@ test('an acknowledgement above what was sent acknowledges nothing, and says how 
   first.say({ type: 'ack', seq: 2 ** 40 });
   const second = await hello(1);
   assert.match(
-    said.join('\n'),
+    logged.join('\n'),
     /acknowledged event 1099511627776, and 3 was the last one sent; .*, 2 events may stand twice/,
   );
   second.say({ type: 'welcome', version: 1, seq: 0 });
@@ -293,7 +293,7 @@ test('a server of another version is left, and nothing is sent to it', async () 
   start();
   const first = await hello(0);
   first.say({ type: 'welcome', version: 2, seq: 0 });
-  await until(() => said.some((line) => line.includes('it speaks version 2, and this agent 1')));
+  await until(() => logged.some((line) => line.includes('it speaks version 2, and this agent 1')));
   assert.equal(first.count('event'), 0);
 });
 

@@ -65,16 +65,16 @@ test('killed at any moment: no incident is lost, none doubled, and all have the 
     const server = await pair.serving();
     await sends(pair.port, given);
     const replayed = async () => {
-      const { code, said } = await pair.serverCommand('alert', 'replay', '--json');
-      assert.equal(code, 0, said);
-      return JSON.parse(said) as { events: number; alerts: Alert[] };
+      const { code, output } = await pair.serverCommand('alert', 'replay', '--json');
+      assert.equal(code, 0, output);
+      return JSON.parse(output) as { events: number; alerts: Alert[] };
     };
     const { events, alerts } = await replayed();
     assert.equal(events, given.length);
     assert.ok(alerts.length > 20, `${alerts.length} incidents say nothing, SEED=${seed}`);
     await until(
       async () => (await alertsOf(pair)).length >= alerts.length,
-      () => `${alerts.length} incidents, SEED=${seed}, in:\n${server.said}`,
+      () => `${alerts.length} incidents, SEED=${seed}, in:\n${server.output}`,
     );
     const last = alerts.reduce((a, b) => (a.lastAt > b.lastAt ? a : b));
     await until(
@@ -86,7 +86,7 @@ test('killed at any moment: no incident is lost, none doubled, and all have the 
     assert.equal(await server.end('SIGTERM'), 0);
     const again = await pair.serving();
     assert.deepEqual(inOrder(await alertsOf(pair)), inOrder(alerts), `SEED=${seed}`);
-    assert.ok(!again.said.includes('Alert'), again.said);
+    assert.ok(!again.output.includes('Alert'), again.output);
   } finally {
     await pair.close();
   }

@@ -150,9 +150,9 @@ test('alerts.db is deleted and a channel is new, or is sent more than before: ol
     await sent(one, 'hook', 1);
     await sent(one, 'down', 1);
   });
-  const said = [...noted.lines, ...rebuilt.lines].join('\n');
-  assert.deepEqual(received(hook), ['opened 192.0.2.2'], said);
-  assert.deepEqual(received(down), ['opened 192.0.2.2'], said);
+  const output = [...noted.lines, ...rebuilt.lines].join('\n');
+  assert.deepEqual(received(hook), ['opened 192.0.2.2'], output);
+  assert.deepEqual(received(down), ['opened 192.0.2.2'], output);
   assert.equal(incidents().length, 2);
 });
 

@@ -20,7 +20,7 @@ test('ten failures are an alert: in the list, by its id, in the summary, on the 
     await sends(pair.port, wrong(10));
     await until(
       async () => (await alertsOf(pair)).length > 0,
-      () => server.said,
+      () => server.output,
     );
     const [alert] = await alertsOf(pair);
     assert.equal(alert?.rule, 'brute-force');
@@ -54,7 +54,7 @@ test('somebody got in: breach, until somebody has looked at it', async () => {
     const summary = () => pair.api<{ state: string; because: Alert[] }>('/api/summary');
     await until(
       async () => (await summary()).state === 'breach',
-      () => server.said,
+      () => server.output,
     );
     const [alert] = (await summary()).because;
     assert.equal(alert?.rule, 'break-in');
@@ -89,7 +89,7 @@ test('a rules file with a mistake ends the start with code 2, and says where it 
     writeFileSync(file, '{\n  "rules": { "brute-force": { "count": 0 } }\n}');
     const server = pair.server({ ALPHASERVER_RULES: file });
     assert.equal(await server.ended, 2);
-    assert.equal(server.said, `alphaserver: ALPHASERVER_RULES: ${file}:2:40: rules.brute-force.count must be >= 1\n`);
+    assert.equal(server.output, `alphaserver: ALPHASERVER_RULES: ${file}:2:40: rules.brute-force.count must be >= 1\n`);
   } finally {
     await pair.close();
   }
@@ -142,7 +142,7 @@ test('an alert goes to the webhook, and its source onto the blocklist', async ()
     await sends(pair.port, [...wrong(10), ...wrong(10, { ip: '10.0.0.9' })]);
     await until(
       () => posted.length > 0,
-      () => server.said,
+      () => server.output,
     );
     const open = await alertsOf(pair);
     assert.deepEqual(
@@ -171,9 +171,9 @@ test('alert replay tells beside a running server what other rules would have rai
     ]);
     const file = join(pair.folder, 'try.json');
     const count = async (...args: string[]): Promise<string[]> => {
-      const { code, said } = await pair.serverCommand('alert', 'replay', '--json', ...args);
-      assert.equal(code, 0, said);
-      return (JSON.parse(said) as { alerts: Alert[] }).alerts.map(({ rule }) => rule);
+      const { code, output } = await pair.serverCommand('alert', 'replay', '--json', ...args);
+      assert.equal(code, 0, output);
+      return (JSON.parse(output) as { alerts: Alert[] }).alerts.map(({ rule }) => rule);
     };
     assert.deepEqual(await count(), ['brute-force', 'first-seen-source']);
     assert.deepEqual(await count('--since', '1h'), ['brute-force', 'first-seen-source']);
@@ -181,16 +181,16 @@ test('alert replay tells beside a running server what other rules would have rai
     writeFileSync(file, '{"rules":{"brute-force":{"count":13},"first-seen-source":{"count":4}}}');
     assert.deepEqual(await count('--rules', file), []);
     writeFileSync(file, '{"rules":{"brute-force":{"count":12}}}');
-    const { said } = await pair.serverCommand('alert', 'replay', '--rules', file);
-    assert.match(said, /^opened +severity +rule +count +what\n/);
+    const { output } = await pair.serverCommand('alert', 'replay', '--rules', file);
+    assert.match(output, /^opened +severity +rule +count +what\n/);
     assert.match(
-      said,
+      output,
       /Z +warning +brute-force +12 +203\.0\.113\.5 tried to log in 12 times on box in 11 s, as a\\u202eb\n/,
     );
-    assert.match(said, /\n2 incidents in 16 events: 1 brute-force, 1 first-seen-source\n$/);
+    assert.match(output, /\n2 incidents in 16 events: 1 brute-force, 1 first-seen-source\n$/);
     writeFileSync(file, '{"rules":7}');
     const wrongFile = await pair.serverCommand('alert', 'replay', '--rules', file);
-    assert.deepEqual(wrongFile, { code: 2, said: `alphaserver alert replay: ${file}:1:10: rules must be object\n` });
+    assert.deepEqual(wrongFile, { code: 2, output: `alphaserver alert replay: ${file}:1:10: rules must be object\n` });
     assert.equal((await pair.serverCommand('alert', 'replay', '--rule', file)).code, 2);
   } finally {
     await pair.close();

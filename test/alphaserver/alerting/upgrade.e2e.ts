@@ -19,7 +19,7 @@ const FOR_EVER = { ALPHASERVER_RETENTION: '36500d' };
 
 const isOfAgents = ({ rule }: { rule: string }): boolean => STATE_RULES.some((one) => one === rule);
 /**
- * What no clock changes, and what the version before knew and said alike: one that was open may have closed since, and is then
+ * What no clock changes, and what the version before knew and answered alike: one that was open may have closed since, and is then
  * written again.
  */
 const lasting = ({ closedAt: _, trust: __, summary: ___, ...alert }: Alert): Partial<Alert> => alert;
@@ -73,7 +73,7 @@ test('alerts, undelivered notifications, acknowledgements and counts of the vers
       await server.end('SIGKILL');
     }
     const server = await pair.serving(env);
-    const why = () => `SEED=${seed}\n${server.said}`;
+    const why = () => `SEED=${seed}\n${server.output}`;
     const alerts = async () => (await pair.api<{ alerts: Alert[] }>('/api/alerts?limit=1000')).alerts;
     const metrics = async () => (await fetch(`http://127.0.0.1:${pair.httpPort}/metrics`)).text();
     const channelsNow = async () => (await pair.api<{ channels: { waiting: number }[] }>('/api/channels')).channels;

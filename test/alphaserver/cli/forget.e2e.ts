@@ -57,18 +57,18 @@ test('a host that is gone is forgotten while the server runs: its agent and its 
   const refused = await pair.serverCommand('forget', 'host', 'web-7');
   assert.equal(refused.code, 1);
   assert.match(
-    refused.said,
+    refused.output,
     /^alphaserver forget host: host web-7 cannot be forgotten: its agent 2f1c\S+ is connected; stop it first\n$/,
   );
   const unknown = await pair.serverCommand('forget', 'agent', 'nobody');
-  assert.deepEqual([unknown.code, unknown.said], [1, 'alphaserver forget agent: there is no agent nobody\n']);
+  assert.deepEqual([unknown.code, unknown.output], [1, 'alphaserver forget agent: there is no agent nobody\n']);
 
   socket.destroy();
   await until(async () =>
     (await lists(pair)).alerts.some(({ rule, closedAt }) => rule === 'agent-silent' && closedAt === null),
   );
   const done = await pair.serverCommand('forget', 'host', 'web-7');
-  assert.deepEqual([done.code, done.said], [0, `forgot agent ${ID}\nforgot host web-7\n`]);
+  assert.deepEqual([done.code, done.output], [0, `forgot agent ${ID}\nforgot host web-7\n`]);
   await until(async () => {
     const { hosts, agents, alerts, events } = await lists(pair);
     const silent = alerts.filter(({ rule }) => rule === 'agent-silent');
@@ -93,10 +93,10 @@ test('an agent is forgotten with the hosts that it alone reported, without a ser
   const other = await agent(pair, ID.replace('ab', 'ac'), 'db-2');
   socket.destroy();
   // The collector stays listed while it reports others than its own host.
-  assert.equal((await pair.serverCommand('forget', 'host', 'loghost')).said, 'forgot host loghost\n');
+  assert.equal((await pair.serverCommand('forget', 'host', 'loghost')).output, 'forgot host loghost\n');
   await pair.end();
   const done = await pair.serverCommand('forget', 'agent', ID);
-  assert.deepEqual([done.code, done.said], [0, `forgot agent ${ID}\nforgot host db-1\n`]);
+  assert.deepEqual([done.code, done.output], [0, `forgot agent ${ID}\nforgot host db-1\n`]);
   other.socket.destroy();
   await pair.serving();
   assert.deepEqual(

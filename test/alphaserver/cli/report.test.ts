@@ -281,28 +281,28 @@ describe('the command', () => {
     program.child.stderr?.on('data', (text: Buffer) => {
       error += text;
     });
-    return { code: await program.ended, said: program.said, error };
+    return { code: await program.ended, output: program.output, error };
   };
   const SPAN = ['--since', '2026-11-24T00:00:00Z', '--until', '2026-11-25'];
 
   it('tells without a server what is in the store, without colour in a pipe', async () => {
-    const { code, said } = await run(['report', ...SPAN]);
-    assert.equal(code, 0, said);
+    const { code, output } = await run(['report', ...SPAN]);
+    assert.equal(code, 0, output);
     assert.match(
-      said,
+      output,
       /^Unknown: no rules have judged what is stored; 1 login and 2 failed attempts from 2026-11-24 00:00 to 2026-11-25 00:00\.\n/,
     );
-    assert.match(said, /^No host is watched at the moment: web \(agent silent since 2026-11-24 12:00\)\.$/m);
-    assert.match(said, /^2001:db8::\/64 +2 +0 +2 +0 +1 +2 /m);
-    assert.match(said, /^a\\u001b\[2J\\u202eb +1 /m);
-    assert.ok(!said.includes(ESCAPE));
+    assert.match(output, /^No host is watched at the moment: web \(agent silent since 2026-11-24 12:00\)\.$/m);
+    assert.match(output, /^2001:db8::\/64 +2 +0 +2 +0 +1 +2 /m);
+    assert.match(output, /^a\\u001b\[2J\\u202eb +1 /m);
+    assert.ok(!output.includes(ESCAPE));
   });
 
   it('colours a pipe where FORCE_COLOR asks for it, and takes its width from COLUMNS', async () => {
-    const { said } = await run(['report', ...SPAN], { FORCE_COLOR: '1', COLUMNS: '40' });
-    assert.ok(said.startsWith(`${ESCAPE}[1m${ESCAPE}[33mUnknown`));
-    for (const line of stripVTControlCharacters(said).split('\n')) assert.ok(width(line) <= 40, line);
-    assert.ok(!(await run(['report', ...SPAN], { FORCE_COLOR: '0' })).said.includes(ESCAPE));
+    const { output } = await run(['report', ...SPAN], { FORCE_COLOR: '1', COLUMNS: '40' });
+    assert.ok(output.startsWith(`${ESCAPE}[1m${ESCAPE}[33mUnknown`));
+    for (const line of stripVTControlCharacters(output).split('\n')) assert.ok(width(line) <= 40, line);
+    assert.ok(!(await run(['report', ...SPAN], { FORCE_COLOR: '0' })).output.includes(ESCAPE));
   });
 
   it('gives the very answer of the API, beside the running server', async () => {
@@ -334,13 +334,13 @@ describe('the command', () => {
       const api = async <T>(path: string): Promise<T> => (await fetch(`${serving.page}${path}`)).json() as Promise<T>;
       const span = 'since=2026-01-01&until=2100-01-01';
       await until(async () => (await api<Report['summary']>(`/api/summary?${span}`)).state === 'breach');
-      const { code, said } = await run(['report', '--json', '--since', '2026-01-01', '--until', '2100-01-01'], {
+      const { code, output } = await run(['report', '--json', '--since', '2026-01-01', '--until', '2100-01-01'], {
         ALPHASERVER_DATA: own,
       });
-      assert.equal(code, 0, said);
+      assert.equal(code, 0, output);
       // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
-      assert.doesNotMatch(said.trimEnd(), /[\u0000-\u001f\u007f-\u009f\u202e]/);
-      const report = JSON.parse(said) as Report;
+      assert.doesNotMatch(output.trimEnd(), /[\u0000-\u001f\u007f-\u009f\u202e]/);
+      const report = JSON.parse(output) as Report;
       // Who is connected is not known beside the server.
       const { coverage, ...summary } = await api<Report['summary']>(`/api/summary?${span}`);
       assert.deepEqual(report.summary, { ...summary, coverage: report.summary.coverage });
@@ -352,8 +352,8 @@ describe('the command', () => {
         hosts.map(({ host, state }) => [host, state]),
       );
       const text = await run(['report'], { ALPHASERVER_DATA: own });
-      assert.match(text.said, /^Someone got in: \d critical incidents? to look at now/);
-      assert.match(text.said, /^ {2}critical: 192\.0\.2\.1 got in on web as root .*\(break-in, /m);
+      assert.match(text.output, /^Someone got in: \d critical incidents? to look at now/);
+      assert.match(text.output, /^ {2}critical: 192\.0\.2\.1 got in on web as root .*\(break-in, /m);
     } finally {
       await serving.stop();
       rmSync(own, { recursive: true, force: true });
@@ -391,10 +391,10 @@ describe('the command', () => {
         const db = new DatabaseSync(join(other, file));
         const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
         db.exec(`PRAGMA user_version=${change(version)}`);
-        const said = told();
+        const output = told();
         db.exec(`PRAGMA user_version=${version}`);
         db.close();
-        return said;
+        return output;
       };
       const older = /^The store in \S+ is of a version older than [^\n]*start this alphaserver once[^\n]*$/;
       const newer = /^The store in \S+ is of a version newer than [^\n]*$/;

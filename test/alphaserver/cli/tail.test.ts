@@ -140,14 +140,14 @@ describe('following a store', () => {
       try {
         await appending.events(2, { host: 'db', user: 'a\u001b[2J\u202eb' });
         await program.says('\n');
-        await until(() => program.said.split('\n').length === 3);
-        const lines = program.said.trimEnd().split('\n');
+        await until(() => program.output.split('\n').length === 3);
+        const lines = program.output.trimEnd().split('\n');
         assert.deepEqual(
           lines.map((line) => (JSON.parse(line) as StoredEvent).id),
           [2, 3],
         );
         assert.equal((JSON.parse(lines[0] ?? '') as StoredEvent).user, 'a\u001b[2J\u202eb');
-        assert.ok(program.said.includes('"a\\u001b[2J\\u202eb"'));
+        assert.ok(program.output.includes('"a\\u001b[2J\\u202eb"'));
         assert.equal(await program.end('SIGINT'), 0);
       } finally {
         program.child.kill('SIGKILL');
@@ -171,7 +171,7 @@ describe('following a store', () => {
           return ended;
         });
         assert.equal(await code, 0);
-        assert.doesNotMatch(program.said, /Error|EPIPE/);
+        assert.doesNotMatch(program.output, /Error|EPIPE/);
       } finally {
         program.child.kill('SIGKILL');
       }

@@ -23,7 +23,7 @@ export async function sends(port: number, attempts: readonly Attempt[], seq = 1,
   const socket = connect(port, '127.0.0.1');
   let heard = '';
   let closed = false;
-  // Cut off by a server that is killed: said by what did not come.
+  // Cut off by a server that is killed: what did not come shows it.
   socket.on('error', () => {});
   socket.on('close', () => {
     closed = true;

@@ -1,4 +1,4 @@
-/** The rules said again, as plainly as can be: each looks at all events of its key from the beginning. */
+/** The rules written again, as plainly as can be: each looks at all events of its key from the beginning. */
 
 import { DEFAULT_DETECTION, type EventRule, type Severity } from '../../../alphaserver/alert-config/rules.ts';
 import { sourceOf } from '../../../service/ip-network.ts';

@@ -13,8 +13,8 @@ const CHECK_EVERY_S = 5;
 class Fleet {
   readonly lastHeard = new Map<string, number>();
   readonly incidents = new Map<string, Incident>();
-  /** The incidents that were said to have opened, changed or closed, in order. */
-  said: Incident[] = [];
+  /** The incidents that were reported to have opened, changed or closed, in order. */
+  changes: Incident[] = [];
   #health: AgentHealth;
   #atS = 0;
   #config = DEFAULT_DETECTION;
@@ -62,7 +62,7 @@ class Fleet {
         };
       });
       const changed = this.#health.check(agents, START_MS + this.#atS * 1_000);
-      this.said.push(...changed);
+      this.changes.push(...changed);
       for (const incident of changed) this.incidents.set(incident.id, incident);
     }
   }
@@ -98,9 +98,9 @@ test('8,000 agents that go away at once are one incident with a count and the fi
   fleet.hear(1, 7_998);
   fleet.until(410);
   assert.match(fleet.open[0]?.summary ?? '', /^2 of 8000 agents that fell silent together .*: web-7999, web-8000$/);
-  fleet.said = [];
+  fleet.changes = [];
   fleet.until(900);
-  assert.deepEqual(fleet.said, [], 'nothing is said of what stays as it is');
+  assert.deepEqual(fleet.changes, [], 'nothing is reported of what stays as it is');
   fleet.hear(7_999, 8_000);
   fleet.until(910);
   assert.deepEqual(fleet.open, []);

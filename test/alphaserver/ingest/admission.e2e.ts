@@ -21,7 +21,7 @@ async function guarded(context: TestContext, ...names: readonly (readonly string
   context.after(() => pair.close());
   const server = await pair.serving({ ALPHASERVER_ANONYMOUS: 'false' });
   const tokens: string[] = [];
-  for (const name of names) tokens.push((await pair.serverCommand('token', 'add', ...name)).said.trim());
+  for (const name of names) tokens.push((await pair.serverCommand('token', 'add', ...name)).output.trim());
   return { pair, server, tokens };
 }
 

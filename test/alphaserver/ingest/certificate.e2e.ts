@@ -97,8 +97,8 @@ test('a certificate that has expired is reported at the start, by the server and
   });
   await agent.says('cert.pem expired at ');
   await until(
-    () => /certificate has expired/i.test(agent.said),
-    () => agent.said,
+    () => /certificate has expired/i.test(agent.output),
+    () => agent.output,
   );
 });
 
@@ -112,16 +112,22 @@ test('a key that others can read, and an environment without checks of certifica
   const settings = { ALPHASERVER_LISTEN: address, ALPHASERVER_TLS_CERT: cert, ALPHASERVER_TLS_KEY: key };
   const server = pair.server(settings);
   assert.equal(await server.ended, 2);
-  assert.match(server.said, /^alphaserver: ALPHASERVER_TLS_KEY=.*key\.pem cannot be used: every user of this machine/m);
+  assert.match(
+    server.output,
+    /^alphaserver: ALPHASERVER_TLS_KEY=.*key\.pem cannot be used: every user of this machine/m,
+  );
   const agent = pair.agent({ ALPHACLIENT_SERVER: address, ALPHACLIENT_TLS_CERT: cert, ALPHACLIENT_TLS_KEY: key });
   assert.equal(await agent.ended, 2);
-  assert.match(agent.said, /^alphaclient: ALPHACLIENT_TLS_KEY=.*key\.pem cannot be used: every user of this machine/m);
+  assert.match(
+    agent.output,
+    /^alphaclient: ALPHACLIENT_TLS_KEY=.*key\.pem cannot be used: every user of this machine/m,
+  );
   // Debian's group for keys may read one.
   chmodSync(key, 0o640);
   const unchecked = { NODE_TLS_REJECT_UNAUTHORIZED: '0' };
   for (const program of [pair.server({ ...settings, ...unchecked }), pair.agent(unchecked)]) {
     assert.equal(await program.ended, 2);
-    assert.match(program.said, /^alpha\w+: NODE_TLS_REJECT_UNAUTHORIZED=0 cannot be used: /m);
+    assert.match(program.output, /^alpha\w+: NODE_TLS_REJECT_UNAUTHORIZED=0 cannot be used: /m);
   }
   await pair.serving(settings);
 });
@@ -139,5 +145,5 @@ test('a key that others can read is not taken while the server runs', async (con
   chmodSync(join(pair.folder, 'key.pem'), 0o604);
   server.child.kill('SIGHUP');
   await server.says('Certificate stays as it was: ');
-  assert.match(server.said, /every user of this machine can read or replace it/);
+  assert.match(server.output, /every user of this machine can read or replace it/);
 });

@@ -15,15 +15,15 @@ let ingest: GroupCommit;
 let listener: Listener;
 let admission: IdentityAdmission;
 let port: number;
-let said: string[];
+let logged: string[];
 let skewMs: number;
 const sockets: Socket[] = [];
 
 beforeEach(async () => {
-  said = [];
+  logged = [];
   skewMs = 0;
   store = new MemoryStore();
-  const say = (line: string): void => void said.push(line);
+  const say = (line: string): void => void logged.push(line);
   const log = { debug: () => {}, info: say, warn: say, error: say };
   const now = (): number => Date.now() + skewMs;
   ingest = new GroupCommit({ store, log, now });
@@ -83,7 +83,7 @@ test('an agent that names many hosts is read slowly, then refused as busy', asyn
   for (let seq = 41; seq <= 80; seq++) socket.write(event(seq, `h${seq}`));
   await until(() => got().includes('"busy"'), got);
   assert.match(got(), /this agent has named 60 hosts, which is the limit for one/);
-  assert.ok(said.some((line) => /refused: busy: this agent has named 60 hosts/.test(line)));
+  assert.ok(logged.some((line) => /refused: busy: this agent has named 60 hosts/.test(line)));
   // Stored, as what comes before any refusal is: 59 hosts and its own.
   await until(() => store.events.length === 59);
 });

@@ -21,17 +21,17 @@ let codes: JoinCodes;
 let hosts: JoinedHosts;
 let joining: Joining;
 let nowMs: number;
-let said: string[];
+let logged: string[];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'asgard-joining-'));
   nowMs = Date.now();
-  said = [];
+  logged = [];
   authority = new Authority(authorityFolder(folder));
   await authority.init('server', ['asgard.example', '192.0.2.1', '2001:db8::1'], nowMs);
   codes = new JoinCodes(folder);
   hosts = new JoinedHosts(folder);
-  const log = { info: (text: string) => said.push(text), warn: (text: string) => said.push(text) };
+  const log = { info: (text: string) => logged.push(text), warn: (text: string) => logged.push(text) };
   const claim = async (code: string, joined: Joined): Promise<void> => letIn(codes, hosts, code, joined);
   joining = new Joining({ authority, codes, hosts, claim, log, now: () => nowMs });
 });
@@ -60,7 +60,7 @@ test('a code of one name lets one host in, by that name', async () => {
   assert.ok(certificate.verify(new X509Certificate(answer.ca).publicKey));
   assert.deepEqual(certificate.keyUsage, ['1.3.6.1.5.5.7.3.2'], 'it serves clients, and no server');
   assert.equal(await refusal(enroll(code, 'web-01')), 'the code was used already');
-  assert.ok(said.includes('Host web-01 has joined from 192.0.2.7'));
+  assert.ok(logged.includes('Host web-01 has joined from 192.0.2.7'));
 });
 
 test('a host whose answer was lost gets it again for the same request', async () => {
@@ -147,12 +147,12 @@ test('who joins anew by a name ends the certificates before, and so does revokin
 test('a list of revoked certificates that is damaged while the server runs leaves those revoked that were', () => {
   hosts.joined('web-01', null, nowMs);
   hosts.revoke('web-01', nowMs + 1_000);
-  const serving = new JoinedHosts(folder, (message) => said.push(message));
+  const serving = new JoinedHosts(folder, (message) => logged.push(message));
   const revoked = { name: 'web-01', fromMs: nowMs };
   for (const damage of ['{"version":1,"rev', 'null', '{}', '{"revoked":{"web-01":"soon"}}']) {
     writeFileSync(join(folder, 'revoked.json'), damage);
     assert.equal(serving.changed(), false);
-    assert.match(said.pop() ?? '', /revoked\.json cannot be read: /);
+    assert.match(logged.pop() ?? '', /revoked\.json cannot be read: /);
     assert.equal(serving.fault(revoked), 'its certificate was revoked');
     // At a start nothing is known that could stay in force.
     assert.throws(() => new JoinedHosts(folder), /revoked\.json cannot be read: /);

@@ -30,7 +30,7 @@ let store: MemoryStore;
 let ingest: GroupCommit;
 let listener: Listener;
 let port: number;
-let said: string[];
+let logged: string[];
 let skewMs: number;
 let admitted: (token: string | null) => boolean;
 let admissionChanged: boolean;
@@ -79,16 +79,16 @@ class Client {
 }
 
 beforeEach(async () => {
-  said = [];
+  logged = [];
   skewMs = 0;
   admitted = () => true;
   admissionChanged = false;
   store = new MemoryStore();
   const log = {
     debug: () => {},
-    info: (m: string) => said.push(m),
-    warn: (m: string) => said.push(m),
-    error: (m: string) => said.push(m),
+    info: (m: string) => logged.push(m),
+    warn: (m: string) => logged.push(m),
+    error: (m: string) => logged.push(m),
   };
   const now = () => Date.now() + skewMs;
   ingest = new GroupCommit({ store, log, now });
@@ -163,10 +163,10 @@ test('hello, an event, quit: the log says what the contract says', async () => {
   const { localPort } = client.socket;
   client.say({ type: 'quit' });
   await until(
-    () => said.includes(`Connection 127.0.0.1:${localPort} closed`),
-    () => said.join('\n'),
+    () => logged.includes(`Connection 127.0.0.1:${localPort} closed`),
+    () => logged.join('\n'),
   );
-  assert.deepEqual(said, [
+  assert.deepEqual(logged, [
     'Socket created',
     'Socket now listening',
     `Received connection from 127.0.0.1:${localPort}`,
@@ -275,12 +275,12 @@ test('a repeat is dropped, a gap is taken, logged and counted [P9]', async () =>
     [1, 2, 5],
   );
   assert.ok(
-    said.some((line) => line.startsWith('Gap: 2 between 0 and 5')),
-    said.join('\n'),
+    logged.some((line) => line.startsWith('Gap: 2 between 0 and 5')),
+    logged.join('\n'),
   );
   client.say(event(5), event(6));
   await client.acked(6);
-  assert.equal(said.filter((line) => line.startsWith('Gap:')).length, 1, 'told once');
+  assert.equal(logged.filter((line) => line.startsWith('Gap:')).length, 1, 'told once');
 });
 
 test('a thousand agents that come back together share a few commits, their reports too', async () => {
@@ -475,7 +475,7 @@ test('a disk that is full stops acknowledgements, says so once, and loses nothin
   store.gate = null;
   await client.acked(2);
   assert.equal(ingest.fault, null);
-  assert.equal(said.filter((line) => line.startsWith('Nothing is stored')).length, 1);
+  assert.equal(logged.filter((line) => line.startsWith('Nothing is stored')).length, 1);
 });
 
 test('a slow disk stops the reading of sockets, and memory stays bounded', async () => {

@@ -151,7 +151,7 @@ test('over TLS, with a token, an attempt arrives; without a token it does not', 
   const secure = { ALPHACLIENT_SERVER: `tls://localhost:${pair.port}`, ALPHACLIENT_TLS_CA: at('cert.pem') };
   const stranger = pair.agent({ ...secure, ALPHACLIENT_STATE: at('stranger') });
   await stranger.says('unauthorized');
-  assert.doesNotMatch(server.said, /Processed result/);
+  assert.doesNotMatch(server.output, /Processed result/);
   await stranger.end('SIGTERM');
   const agent = pair.agent({ ...secure, ALPHACLIENT_TOKEN: token });
   await server.says('Processed result: box had 1 attempt of ssh session');

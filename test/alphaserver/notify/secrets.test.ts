@@ -161,10 +161,10 @@ test('no secret of a channel is in the log, the API, the metrics, or alert test'
   const at = new Date().toISOString().slice(0, 19);
   writeFileSync(pair.logFile, `${at}+00:00 box sshd[7]: Accepted password for root from 192.0.2.7 port 4711 ssh2\n`);
   await until(
-    () => (server.said.match(/Channel c\d: HTTP 404/g) ?? []).length >= CHANNELS.length,
-    () => server.said,
+    () => (server.output.match(/Channel c\d: HTTP 404/g) ?? []).length >= CHANNELS.length,
+    () => server.output,
   );
-  let shown = server.said + agent.said;
+  let shown = server.output + agent.output;
   for (const path of ['/api/channels', '/api/alerts', '/api/summary', '/metrics', '/'])
     shown += await (await fetch(`http://127.0.0.1:${pair.httpPort}${path}`)).text();
   const tried = new Program('alphaserver/main.ts', { ...env, ALPHASERVER_DATA: join(folder, 'none') }, [
@@ -172,8 +172,8 @@ test('no secret of a channel is in the log, the API, the metrics, or alert test'
     'test',
   ]);
   assert.equal(await tried.ended, 1);
-  assert.match(tried.said, /^c0 \(slack\): failed: HTTP 404/);
-  shown += tried.said;
+  assert.match(tried.output, /^c0 \(slack\): failed: HTTP 404/);
+  shown += tried.output;
   for (const text of [...CHANNELS.flatMap(({ texts }) => texts), 'LEAKwebhook'])
     assert.ok(!shown.includes(text), `${text} in:\n${shown}`);
 });

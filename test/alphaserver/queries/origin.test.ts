@@ -64,7 +64,7 @@ test('a damaged file is one error in the log, and sources have no country; the r
     assert.equal(status, 200);
     assert.ok(!('origin' in (body.sources[0] as object)));
   }
-  assert.equal(served.said.match(/ALPHASERVER_GEOIP=/g)?.length, 1, served.said);
+  assert.equal(served.output.match(/ALPHASERVER_GEOIP=/g)?.length, 1, served.output);
 });
 
 test('a file whose damage shows only at a look-up is given up with one error', () => {

@@ -118,9 +118,9 @@ class Stream {
   }
 
   /** Every counting view of a span against a plain count. */
-  async check(span: { from: number; to: number }, said: string): Promise<void> {
+  async check(span: { from: number; to: number }, context: string): Promise<void> {
     const { from, to } = span;
-    const asked = `${said}, from ${from} to ${to}`;
+    const asked = `${context}, from ${from} to ${to}`;
     assert.deepEqual(await this.views.summary(span), plainSummary(this.events, from, to), `summary, ${asked}`);
     for (const [kind, name] of [
       ['hosts', 'host'],
@@ -137,18 +137,18 @@ class Stream {
   async checkTimeline(
     { from, to }: { from: number; to: number },
     step: number,
-    said: string,
+    context: string,
     host = this.random() < 0.5 ? null : (this.events[below(this.random, this.events.length)]?.host ?? null),
   ): Promise<void> {
     assert.deepEqual(
       await this.views.timeline(from, to, step, host),
       plainTimeline(this.events, from, to, step, host),
-      `timeline of ${host} in steps of ${step}, ${said}, from ${from} to ${to}`,
+      `timeline of ${host} in steps of ${step}, ${context}, from ${from} to ${to}`,
     );
   }
 
   /** All pages of a random question. */
-  async checkEvents(kept: readonly StoredEvent[], said: string): Promise<void> {
+  async checkEvents(kept: readonly StoredEvent[], context: string): Promise<void> {
     const one = this.events[below(this.random, this.events.length)] as StoredEvent;
     const maybe = <T>(value: T, odds: number): T | null => (this.random() < odds ? value : null);
     const { from, to } = this.span(1);
@@ -170,7 +170,7 @@ class Stream {
       found.push(...page.events.map(({ id }) => id));
       cursor = page.next;
     } while (cursor !== null && found.length <= wanted.length);
-    assert.deepEqual(found, wanted, `events, ${said}: ${JSON.stringify(query)}`);
+    assert.deepEqual(found, wanted, `events, ${context}: ${JSON.stringify(query)}`);
   }
 }
 
@@ -181,13 +181,13 @@ test('every view agrees with a plain count over random events, batches and resta
     await stream.append(1 + below(stream.random, round % 3 === 0 ? 9_000 : 1_000), 2 * DAY);
     stream.nowMs += below(stream.random, 3 * HOUR);
     if (stream.random() < 0.3) await stream.restart();
-    const said = `seed ${SEED}, round ${round}`;
-    for (const unit of [1, HOUR]) await stream.check(stream.span(unit), said);
+    const context = `seed ${SEED}, round ${round}`;
+    for (const unit of [1, HOUR]) await stream.check(stream.span(unit), context);
     const from = START - below(stream.random, DAY);
-    await stream.checkTimeline({ from, to: from + below(stream.random, 3 * HOUR) }, 60_000, said);
-    await stream.checkTimeline({ from, to: from + below(stream.random, 2 * DAY) }, HOUR, said);
-    await stream.checkTimeline({ from, to: from + below(stream.random, 9 * DAY) }, DAY, said);
-    for (let i = 0; i < 3; i += 1) await stream.checkEvents(stream.events, said);
+    await stream.checkTimeline({ from, to: from + below(stream.random, 3 * HOUR) }, 60_000, context);
+    await stream.checkTimeline({ from, to: from + below(stream.random, 2 * DAY) }, HOUR, context);
+    await stream.checkTimeline({ from, to: from + below(stream.random, 9 * DAY) }, DAY, context);
+    for (let i = 0; i < 3; i += 1) await stream.checkEvents(stream.events, context);
   }
 });
 
@@ -203,25 +203,25 @@ test('counts of days and hours stay right when single events are gone, and what 
     const cutoff = stream.nowMs - retentionMs;
     const horizon = Math.floor(cutoff / DAY) * DAY;
     const first = await stream.settled(cutoff, horizon);
-    const said = `seed ${SEED}, round ${round}`;
-    await stream.check(stream.span(DAY), said);
-    await stream.check({ from: -Infinity, to: Infinity }, said);
+    const context = `seed ${SEED}, round ${round}`;
+    await stream.check(stream.span(DAY), context);
+    await stream.check({ from: -Infinity, to: Infinity }, context);
     const { from, to } = stream.span(HOUR);
-    await stream.check({ from: Math.max(from, horizon), to: Math.max(to, horizon) }, said);
-    await stream.checkTimeline({ from: horizon - 2 * DAY, to: horizon + 3 * DAY }, HOUR, said, null);
-    await stream.checkTimeline({ from: horizon - 2 * DAY, to: horizon + 3 * DAY }, DAY, said);
-    await stream.checkTimeline({ from: horizon, to: horizon + DAY }, HOUR, said);
-    await stream.checkTimeline({ from: horizon, to: horizon + DAY }, 60_000, said);
+    await stream.check({ from: Math.max(from, horizon), to: Math.max(to, horizon) }, context);
+    await stream.checkTimeline({ from: horizon - 2 * DAY, to: horizon + 3 * DAY }, HOUR, context, null);
+    await stream.checkTimeline({ from: horizon - 2 * DAY, to: horizon + 3 * DAY }, DAY, context);
+    await stream.checkTimeline({ from: horizon, to: horizon + DAY }, HOUR, context);
+    await stream.checkTimeline({ from: horizon, to: horizon + DAY }, 60_000, context);
     const kept = stream.events.filter(({ id }) => id >= first);
-    assert.ok(kept.length >= stream.events.filter(({ storedAt }) => Date.parse(storedAt) >= cutoff).length, said);
-    for (let i = 0; i < 3; i += 1) await stream.checkEvents(kept, said);
+    assert.ok(kept.length >= stream.events.filter(({ storedAt }) => Date.parse(storedAt) >= cutoff).length, context);
+    for (let i = 0; i < 3; i += 1) await stream.checkEvents(kept, context);
   }
 });
 
 test('killed at any moment, of storing, counting or forgetting, no event is lost or counted twice', async (t) => {
   const random = chance(SEED);
   const path = join(folder, 'killed');
-  let said = 0;
+  let stored = 0;
   for (let kill = 0; kill < 4; kill += 1) {
     const writer = spawn(process.execPath, [join(import.meta.dirname, '..', 'store', 'killed-writer.ts'), path]);
     const ended = new Promise((done) => writer.once('close', done));
@@ -232,7 +232,7 @@ test('killed at any moment, of storing, counting or forgetting, no event is lost
     let commits = 10 + below(random, 60);
     writer.stdout.on('data', (chunk: Buffer) => {
       const lines = String(chunk).trimEnd().split('\n');
-      said = Math.max(said, Number(lines.at(-1)));
+      stored = Math.max(stored, Number(lines.at(-1)));
       commits -= lines.length;
       if (commits <= 0) writer.kill('SIGKILL');
     });
@@ -245,7 +245,7 @@ test('killed at any moment, of storing, counting or forgetting, no event is lost
   t.after(() => store.close());
   const last = store.lastSeq(AGENT);
   nowMs = clockAt(last);
-  assert.ok(last >= said, `seed ${SEED}: ${said} were said to be stored, ${last} are`);
+  assert.ok(last >= stored, `seed ${SEED}: ${stored} were reported as stored, ${last} are`);
   const all = events(last).map(({ seq, event }) => ({
     ...event,
     id: seq ?? 0,

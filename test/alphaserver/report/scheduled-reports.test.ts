@@ -42,13 +42,13 @@ let nowMs: number;
 let webhook: HttpReceiver;
 let mail: SmtpReceiver;
 let reports: ScheduledReports | null;
-let said: string[];
+let logged: string[];
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'reports-'));
   nowMs = DUE_MS - 1_000;
   webhook = await new HttpReceiver().open();
   mail = await new SmtpReceiver().open();
-  said = [];
+  logged = [];
   reports = null;
 });
 afterEach(async () => {
@@ -76,7 +76,7 @@ const settings = (more: object = {}): AlertSettings =>
   );
 
 function start(schedule = 'daily 07:00', views: Views = offlineViews(db, NO_ORIGIN, () => nowMs), leads = true): void {
-  const log = (message: string) => void said.push(message);
+  const log = (message: string) => void logged.push(message);
   const parsed = reportSchedule.parse(schedule, 0);
   assert.ok(parsed);
   reports = new ScheduledReports({
@@ -99,7 +99,7 @@ const ticking = (condition: () => boolean): Promise<void> =>
       reports?.tick();
       return condition();
     },
-    () => JSON.stringify([said, webhook.received.map(({ path }) => path), mail.mails.length]),
+    () => JSON.stringify([logged, webhook.received.map(({ path }) => path), mail.mails.length]),
   );
 const saved = (): { dueMs: number; pending: string[] } => JSON.parse(readFileSync(join(folder, REPORTS_FILE), 'utf8'));
 const isDone = (): boolean => saved().dueMs === DUE_MS && saved().pending.length === 0;
@@ -143,7 +143,7 @@ test('a channel that fails is retried, the others get no second one, and a resta
   webhook.answers.push({ status: 500 }, { status: 500 });
   start();
   nowMs = DUE_MS;
-  const failures = (): number => said.filter((text) => /retried until/.test(text)).length;
+  const failures = (): number => logged.filter((text) => /retried until/.test(text)).length;
   await ticking(() => mail.mails.length === 1 && failures() === 2);
   await reports?.close();
   assert.deepEqual(saved().pending.sort(), ['asked', 'hook']);

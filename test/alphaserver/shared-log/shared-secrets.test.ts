@@ -21,16 +21,16 @@ class OneSecret implements SecretLog {
   }
 }
 
-/** Starts a server with this secret in its folder; gives what it has then, and what it said. */
+/** Starts a server with this secret in its folder; gives what it has then, and what it logged. */
 async function started(shared: SecretLog, password: string, own: LocalSecret | null, givesWay = true) {
   let has = own;
-  const said: string[] = [];
-  const log = { warn: (line: string) => said.push(line), info: (line: string) => said.push(line) };
+  const logged: string[] = [];
+  const log = { warn: (line: string) => logged.push(line), info: (line: string) => logged.push(line) };
   const write = (secret: LocalSecret): void => {
     has = secret;
   };
   await shareSecret({ name: 'n', title: 'It', read: () => own, write, givesWay }, URL_OF(password), shared, log);
-  return { has, said: said.join('\n') };
+  return { has, logged: logged.join('\n') };
 }
 
 const secretOf = (name: string): LocalSecret => ({ open: `open ${name}`, secret: `secret ${name}` });
@@ -61,7 +61,7 @@ test('a secret that does not give way stays, and the log says that it is another
   await started(shared, 'p', secretOf('one'));
   const other = await started(shared, 'p', secretOf('two'), false);
   assert.deepEqual(other.has, secretOf('two'));
-  assert.match(other.said, /It is another one here than in the shared log/);
+  assert.match(other.logged, /It is another one here than in the shared log/);
 });
 
 test('a server that has the secret seals it anew under a new password; one that has not says so', async () => {
@@ -69,13 +69,13 @@ test('a server that has the secret seals it anew under a new password; one that 
   await started(shared, 'old', secretOf('one'));
   const early = await started(shared, 'new', null);
   assert.equal(early.has, null);
-  assert.match(early.said, /the shared log has it under another password/);
-  assert.match((await started(shared, 'new', secretOf('one'))).said, /sealed anew/);
+  assert.match(early.logged, /the shared log has it under another password/);
+  assert.match((await started(shared, 'new', secretOf('one'))).logged, /sealed anew/);
   assert.deepEqual((await started(shared, 'new', null)).has, secretOf('one'));
 });
 
 test('without a password nothing is shared', async () => {
   const shared = new OneSecret();
-  assert.match((await started(shared, '', secretOf('one'))).said, /has no password to encrypt it with/);
+  assert.match((await started(shared, '', secretOf('one'))).logged, /has no password to encrypt it with/);
   assert.equal(shared.kept, null);
 });

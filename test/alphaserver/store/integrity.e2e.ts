@@ -98,7 +98,7 @@ test('after a kill, damage of what is old is found while the server runs: it sto
     damage(copy, 'events_2', 'u9000');
     const server = await pair.serving({ ALPHASERVER_DATA: copy });
     await server.says('is damaged (');
-    assert.match(server.said, /Nothing is stored: the store in .* is damaged \(.*\): agents keep what is not stored/);
+    assert.match(server.output, /Nothing is stored: the store in .* is damaged \(.*\): agents keep what is not stored/);
     const ready = await fetch(`http://127.0.0.1:${pair.httpPort}/readyz`);
     assert.equal(ready.status, 503);
     assert.match(await ready.text(), /is damaged/);

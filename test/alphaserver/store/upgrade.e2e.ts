@@ -25,7 +25,7 @@ async function killAtRandom(pair: Pair, seed: number): Promise<void> {
     const server = pair.server(FOR_EVER);
     await until(
       () => existsSync(log),
-      () => server.said,
+      () => server.output,
     );
     // As often right after the first write as later: the first steps take milliseconds.
     await delay(ALIVE_LIMIT_MS * (roll(1_000) / 1_000) ** 2);
@@ -48,7 +48,7 @@ async function answersAsBefore(files: readonly OldFile[], seed: number | null = 
           answer = await pair.api(path);
           return typeof answer.error !== 'string';
         },
-        () => `${path}\n${server.said}`,
+        () => `${path}\n${server.output}`,
       );
       assert.deepEqual(comparable(path, answer), before, `${path}, SEED=${seed}`);
     }

@@ -166,7 +166,7 @@ test('a cookie that was copied before the logout stays refused over a restart, a
   writeFileSync(join(store(), 'ended-sessions.json'), 'damaged');
   await served.reopen();
   assert.deepEqual([await status(copied), await status(other)], [401, 401], 'nobody knows which are over');
-  assert.match(served.said, /everybody has to log in again, since .*ended-sessions\.json cannot be read: /);
+  assert.match(served.output, /everybody has to log in again, since .*ended-sessions\.json cannot be read: /);
   assert.equal(await status(await session('vera')), 200);
 });
 

@@ -80,7 +80,7 @@ test('a wrong password is logged, and answered later each time; a right one besi
         (answer) => answer.status === 200,
         () => false,
       ),
-    () => server.said,
+    () => server.output,
   );
   const [first, second] = [await ask('wrong'), await ask('wrong')];
   assert.deepEqual([first.status, second.status], [401, 401]);

@@ -52,14 +52,14 @@ describe('GET /metrics', () => {
   const send = async (lines: readonly Line[], hello: Line = {}): Promise<void> => {
     const socket = connect(serving?.port ?? 0, '127.0.0.1');
     sockets.push(socket);
-    let said = '';
+    let received = '';
     socket.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
+      received += text;
     });
     const first = { type: 'hello', version: 1, agent: AGENT, host: 'web', ...hello };
     for (const line of [first, ...lines]) socket.write(`${JSON.stringify(line)}\n`);
     const last = Math.max(...lines.map((line) => Number(line['seq'] ?? 0)));
-    await until(() => said.includes(last > 0 ? `{"type":"ack","seq":${last}}` : '"welcome"'));
+    await until(() => received.includes(last > 0 ? `{"type":"ack","seq":${last}}` : '"welcome"'));
   };
   const event = (seq: number, more: Line = {}): Line => ({
     type: 'event',

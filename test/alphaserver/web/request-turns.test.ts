@@ -26,13 +26,13 @@ const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r
 const numbered = (count: number): string => Array.from({ length: count }, (_, i) => get(`/${i}`)).join('');
 
 /** Opens a connection and keeps what comes; reading begins at once. */
-function client(port: number): { readonly socket: Socket; said(): string } {
-  let said = '';
+function client(port: number): { readonly socket: Socket; received(): string } {
+  let received = '';
   const socket = connect(port, '127.0.0.1').on('error', () => {});
   socket.setEncoding('latin1').on('data', (text: string) => {
-    said += text;
+    received += text;
   });
-  return { socket, said: () => said };
+  return { socket, received: () => received };
 }
 
 test('requests of one connection are handled one after the other, in their order, however many stand in a packet', async (context) => {
@@ -45,14 +45,14 @@ test('requests of one connection are handled one after the other, in their order
     inHand -= 1;
     response.end(`[${url}]`);
   });
-  const { socket, said } = client(port);
+  const { socket, received } = client(port);
   socket.write(numbered(50));
   await until(
-    () => said().includes('[/49]'),
-    () => said(),
+    () => received().includes('[/49]'),
+    () => received(),
   );
   assert.deepEqual(
-    [...said().matchAll(/\[\/(\d+)\]/g)].map(([, number]) => Number(number)),
+    [...received().matchAll(/\[\/(\d+)\]/g)].map(([, number]) => Number(number)),
     Array.from({ length: 50 }, (_, i) => i),
   );
   assert.equal(most, 1);
@@ -76,7 +76,7 @@ test('requests of many connections are begun a few in each turn of the event loo
   });
   const clients = Array.from({ length: 60 }, () => client(port));
   for (const { socket } of clients) socket.write(numbered(20));
-  await until(() => clients.every(({ said }) => said().split('HTTP/1.1 200').length === 21));
+  await until(() => clients.every(({ received }) => received().split('HTTP/1.1 200').length === 21));
   const most = Math.max(...begun.values());
   assert.ok(most <= 16, `${most} in one turn`);
 });
@@ -99,7 +99,7 @@ test('a connection with more waiting requests than its limit is cut off, and oth
   await once(beyond.socket, 'close');
   const other = client(port);
   other.socket.write(get('/'));
-  await until(() => other.said().includes('200 OK'));
+  await until(() => other.received().includes('200 OK'));
   assert.equal(within.socket.readyState, 'open');
   within.socket.destroy();
   beyond.socket.destroy();
@@ -147,7 +147,7 @@ test('what comes behind an answer that is the last one is not handled, and of on
   gone.socket.destroy();
   const other = client(port);
   other.socket.write(get('/other'));
-  await until(() => other.said().includes('200 OK'));
+  await until(() => other.received().includes('200 OK'));
   assert.deepEqual(handled, ['/last', '/held', '/other']);
   other.socket.destroy();
 });

@@ -18,7 +18,7 @@ export type SentEvent = Readonly<Record<string, unknown>>;
 export class Served {
   readonly folder = mkdtempSync(join(tmpdir(), 'asgard-web-'));
   /** The errors it logged, a line each. */
-  said = '';
+  output = '';
   #serving: Serving | null = null;
   #seq = 0;
 
@@ -30,7 +30,7 @@ export class Served {
       ALPHASERVER_ANONYMOUS: 'true',
       ...more,
     });
-    const to = { write: (text: string) => (this.said += text) };
+    const to = { write: (text: string) => (this.output += text) };
     const log = createLogger({ level: 'error', format: 'plain', to });
     this.#serving = await serve(config, log, DEFAULT_SETTINGS);
   }
@@ -42,9 +42,9 @@ export class Served {
   /** Stores events; resolves when the last is acknowledged. */
   async store(events: readonly SentEvent[], host = 'web'): Promise<void> {
     const socket = connect(this.#serving?.port ?? 0, '127.0.0.1');
-    let said = '';
+    let received = '';
     socket.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
+      received += text;
     });
     socket.write(`${JSON.stringify({ type: 'hello', version: 1, agent: AGENT, host })}\n`);
     for (const event of events) {
@@ -52,8 +52,8 @@ export class Served {
       socket.write(`${JSON.stringify({ type: 'event', seq: this.#seq, ...event })}\n`);
     }
     await until(
-      () => said.includes(`{"type":"ack","seq":${this.#seq}}`),
-      () => said,
+      () => received.includes(`{"type":"ack","seq":${this.#seq}}`),
+      () => received,
     );
     socket.destroy();
   }

@@ -18,7 +18,7 @@ async function serving(): Promise<Pair> {
   try {
     const server = made.server({ LOG_LEVEL: 'error' });
     const isUp = (): Promise<boolean> => made.api('/healthz').then(Boolean, () => false);
-    await until(isUp, () => server.said, START_LIMIT_MS);
+    await until(isUp, () => server.output, START_LIMIT_MS);
     return made;
   } catch (error) {
     await made.close();

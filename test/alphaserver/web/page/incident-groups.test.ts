@@ -13,14 +13,14 @@ const concern = (id: number, more: object = {}, standing = 'closed'): Concern =>
     standing,
     attack: false,
   }) as unknown as Concern;
-const said = (concerns: readonly Concern[]) =>
+const grouped = (concerns: readonly Concern[]) =>
   groupsOf(concerns).map((group) => [group.by, group.members.length, groupWords(group)]);
 
 describe('incidents that are one thing', () => {
   it('are those of one source', () => {
     const source = '203.0.113.7';
     assert.deepEqual(
-      said([
+      grouped([
         concern(1, { source }, 'open'),
         concern(2, { source, rule: 'user-enumeration' }, 'open'),
         concern(3, {}, 'open'),
@@ -34,20 +34,20 @@ describe('incidents that are one thing', () => {
 
   it('are a day of scans by many sources, once they are over', () => {
     const many = Array.from({ length: 192 }, (_, i) => concern(i));
-    assert.deepEqual(said(many), [['rule', 192, '192 incidents of brute-force by 192 sources']]);
-    assert.deepEqual(said(many.slice(0, 1)), [['one', 1, null]]);
+    assert.deepEqual(grouped(many), [['rule', 192, '192 incidents of brute-force by 192 sources']]);
+    assert.deepEqual(grouped(many.slice(0, 1)), [['one', 1, null]]);
   });
 
   it('are those of one rule where too many go on to be named', () => {
     const open = (count: number) => Array.from({ length: count }, (_, i) => concern(i, {}, 'open'));
-    assert.equal(said(open(3)).length, 3);
-    assert.deepEqual(said(open(4)), [['rule', 4, '4 incidents of brute-force by 4 sources']]);
+    assert.equal(grouped(open(3)).length, 3);
+    assert.deepEqual(grouped(open(4)), [['rule', 4, '4 incidents of brute-force by 4 sources']]);
   });
 
   it('leave each break-in that nobody has looked at alone', () => {
     const breaches = Array.from({ length: 9 }, (_, i) => concern(i, { rule: 'break-in' }, 'unacknowledged'));
     assert.deepEqual(
-      said(breaches).map(([by]) => by),
+      grouped(breaches).map(([by]) => by),
       Array(9).fill('one'),
     );
   });

@@ -10,8 +10,8 @@ const DAY_MS = 86_400_000;
 const CONTEXT = { writtenMs: NOW_MS, nowMs: NOW_MS, timeZone: 'UTC' };
 
 it('a crowd is five hundred hosts and a thousand sources, and is read as what happened', () => {
-  const stories = crowd(1, NOW_MS);
-  const events = stories.flatMap((story) => story.events);
+  const connections = crowd(1, NOW_MS);
+  const events = connections.flatMap((connection) => connection.events);
   equal(new Set(events.map(({ host }) => host)).size, 500);
   const sources = new Map<string, number>();
   for (const { ip, outcome } of events) if (outcome === 'failed') sources.set(ip, (sources.get(ip) ?? 0) + 1);
@@ -20,7 +20,7 @@ it('a crowd is five hundred hosts and a thousand sources, and is read as what ha
   ok([...sources.values()].filter((failures) => failures >= 10).length >= 995);
   // The page shows the last 24 hours at first.
   ok(events.every(({ atMs, outcome }) => outcome !== 'failed' || atMs > NOW_MS - DAY_MS));
-  const log = linesOf(CROWD_LOG.form, stories)
+  const log = linesOf(CROWD_LOG.form, connections)
     .map(({ line }) => line)
     .join('');
   const reader = new Reader();

@@ -1,7 +1,7 @@
 /** A large fleet on top of the demo's: five hundred hosts, and a thousand sources that guess passwords there within a day: what the page shows at first. */
 import { GUESSED, type Log, OFFICE, PEOPLE } from './fleet.ts';
+import { type LoggedConnection, login, wrongPasswords } from './logged-connection.ts';
 import { Random } from './random.ts';
-import { login, type Story, wrongPasswords } from './story.ts';
 
 const MINUTE_MS = 60_000;
 const WEEK_MS = 7 * 86_400_000;
@@ -24,16 +24,16 @@ export const CROWD_LOG: Log = {
 };
 
 /** All connections of the week before `nowMs` on these hosts. */
-export function crowd(seed: number, nowMs: number): Story[] {
+export function crowd(seed: number, nowMs: number): LoggedConnection[] {
   const random = new Random(seed);
-  const stories: Story[] = [];
+  const connections: LoggedConnection[] = [];
   for (let i = 0; i < HOSTS; i++) {
     const scene = {
       atMs: nowMs - random.whole(MINUTE_MS, WEEK_MS),
       host: host(i),
       ip: random.pick(OFFICE as unknown as [string]),
     };
-    stories.push(login(random, scene, random.pick(PEOPLE), 'publickey', random.whole(5_000, 40 * MINUTE_MS)));
+    connections.push(login(random, scene, random.pick(PEOPLE), 'publickey', random.whole(5_000, 40 * MINUTE_MS)));
   }
   for (let i = 0; i < SOURCES; i++) {
     const ago = i < NOW_SOURCES ? random.whole(2 * MINUTE_MS, 8 * MINUTE_MS) : random.whole(20 * MINUTE_MS, GUESSED_MS);
@@ -41,10 +41,10 @@ export function crowd(seed: number, nowMs: number): Story[] {
     for (let connection = 0; connection < CONNECTIONS; connection++) {
       const [user, known] = random.weighted(GUESSED);
       const scene = { atMs: nowMs - ago + connection * 15_000, host: host((i * 7) % HOSTS), ip };
-      stories.push(wrongPasswords(random, scene, user, known, 6));
+      connections.push(wrongPasswords(random, scene, user, known, 6));
     }
   }
-  return stories
+  return connections
     .filter(({ messages }) => (messages.at(-1)?.atMs ?? nowMs) < nowMs)
     .sort((a, b) => (a.messages[0]?.atMs ?? 0) - (b.messages[0]?.atMs ?? 0));
 }

@@ -6,8 +6,8 @@ import { freePort } from '../free-port.ts';
 import { until } from '../until.ts';
 import { CROWD_LOG, crowd } from './crowd.ts';
 import { LOGS, type Log, SILENT_HOST } from './fleet.ts';
+import type { LoggedConnection, TrueEvent } from './logged-connection.ts';
 import { Program } from './program.ts';
-import type { Story, TrueEvent } from './story.ts';
 import { goingOn, week } from './week.ts';
 import { LogWriter } from './writer.ts';
 
@@ -57,13 +57,13 @@ export class Demo {
     const programs: Program[] = [];
     try {
       const nowMs = Date.now();
-      const stories = [...week({ seed, nowMs, scale }), ...(large ? crowd(seed, nowMs) : [])];
-      const truth = stories.flatMap(({ events }) => events);
+      const connections = [...week({ seed, nowMs, scale }), ...(large ? crowd(seed, nowMs) : [])];
+      const truth = connections.flatMap(({ events }) => events);
       say(
         `Simulated a week of ${logs.flatMap(({ hosts }) => hosts).length} hosts: ${truth.length} attempts and probes`,
       );
       const writer = new LogWriter(join(folder, 'logs'), logs);
-      writer.past(stories);
+      writer.past(connections);
       const port = await freePort();
       const server = new Program(
         'alphaserver',
@@ -115,8 +115,8 @@ export class Demo {
   }
 
   /** Lets a connection happen now. */
-  write(story: Story): void {
-    this.#writer.write(story);
+  write(connection: LoggedConnection): void {
+    this.#writer.write(connection);
   }
 
   /** Ends every program and removes the folder. */

@@ -1,6 +1,7 @@
 /** The simulated fleet: its hosts, how each one's log is written, its people, and where attackers come from. */
+
+import type { Account } from './logged-connection.ts';
 import type { Random } from './random.ts';
-import type { Account } from './story.ts';
 
 /** The form of a host's log. `raw` is `sshd -E`: no time, so only what happens while the demo runs can be in it. */
 export type LogForm = 'iso' | 'rfc3164' | 'raw';
@@ -16,7 +17,7 @@ export interface Log {
 export const RELAYED = ['web-1', 'web-2', 'web-3', 'api-1', 'api-2', 'db-1', 'db-2', 'mail-1'] as const;
 /** Takes logins by key alone, but for one night. */
 export const KEY_HOST = 'git-1';
-/** Its agent stops when the past has been told. */
+/** Its agent stops when the past has been written. */
 export const SILENT_HOST = 'build-7';
 /** Writes lines that nobody knows since its upgrade. */
 export const UPGRADED_HOST = 'bastion-ams';

@@ -1,6 +1,6 @@
 /** The simulated connections as lines of a log. */
 import type { LogForm } from './fleet.ts';
-import type { Story } from './story.ts';
+import type { LoggedConnection } from './logged-connection.ts';
 
 /** A line, its LF included, and when it is written. */
 export interface LogLine {
@@ -27,9 +27,9 @@ export function lineOf(form: LogForm, host: string, pid: number, atMs: number, t
 }
 
 /** The lines of many connections, mixed by time as the hosts wrote them. */
-export function linesOf(form: LogForm, stories: Iterable<Story>): LogLine[] {
+export function linesOf(form: LogForm, connections: Iterable<LoggedConnection>): LogLine[] {
   const lines: LogLine[] = [];
-  for (const { host, pid, messages } of stories)
+  for (const { host, pid, messages } of connections)
     for (const { atMs, text } of messages) {
       const line = lineOf(form, host, pid, atMs, text);
       if (line !== null) lines.push({ atMs, host, line });

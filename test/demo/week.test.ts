@@ -12,12 +12,12 @@ const CONTEXT = { writtenMs: NOW_MS, nowMs: NOW_MS, timeZone: 'UTC' };
 for (const form of ['iso', 'rfc3164'] as const) {
   describe(`a simulated week, written as ${form}`, () => {
     it('is read as what happened, event by event', () => {
-      const stories = week({ seed: 1, nowMs: NOW_MS, scale: 0.2 });
+      const connections = week({ seed: 1, nowMs: NOW_MS, scale: 0.2 });
       const reader = new Reader();
       const read = [
         ...reader.read(
           Buffer.from(
-            linesOf(form, stories)
+            linesOf(form, connections)
               .map(({ line }) => line)
               .join(''),
           ),
@@ -27,7 +27,7 @@ for (const form of ['iso', 'rfc3164'] as const) {
       ].map(({ event: { at, outcome, method, user, ip, port, host } }) =>
         JSON.stringify({ at, host, outcome, method, user, ip, port }),
       );
-      const meant = stories
+      const meant = connections
         .flatMap(({ events }) => events)
         .map(({ atMs, ...event }) => {
           const at = new Date(form === 'iso' ? atMs : Math.floor(atMs / 1_000) * 1_000).toISOString();
@@ -48,7 +48,7 @@ describe('the simulated week', () => {
   });
 
   it('has a past on every host, ends before now, and gives the key host one password login', () => {
-    const events = week({ seed: 1, nowMs: NOW_MS, scale: 0.2 }).flatMap((story) => story.events);
+    const events = week({ seed: 1, nowMs: NOW_MS, scale: 0.2 }).flatMap((connection) => connection.events);
     deepEqual([...new Set(events.map(({ host }) => host))].sort(), [...HOSTS].sort());
     ok(events.every(({ atMs }) => atMs < NOW_MS));
     const byPassword = events.filter((e) => e.host === KEY_HOST && e.outcome === 'accepted' && e.method === 'password');
@@ -56,7 +56,7 @@ describe('the simulated week', () => {
   });
 
   it('uses addresses for documentation and benchmarks only', () => {
-    for (const { ip } of week({ seed: 1, nowMs: NOW_MS, scale: 0.2 }).flatMap((story) => story.events))
+    for (const { ip } of week({ seed: 1, nowMs: NOW_MS, scale: 0.2 }).flatMap((connection) => connection.events))
       ok(/^(192\.0\.2\.|198\.51\.100\.|203\.0\.113\.|198\.1[89]\.|2001:db8:)/.test(ip), ip);
   });
 });

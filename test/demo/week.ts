@@ -15,8 +15,8 @@ import {
   scanner,
   UPGRADED_HOST,
 } from './fleet.ts';
+import { type LoggedConnection, login, probe, strange, wrongPasswords } from './logged-connection.ts';
 import { Random } from './random.ts';
-import { login, probe, type Story, strange, wrongPasswords } from './story.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -32,10 +32,10 @@ export interface WeekOptions {
 }
 
 /** All connections of the week before `nowMs`, by their first line's time. */
-export function week({ seed, nowMs, scale = 1 }: WeekOptions): Story[] {
+export function week({ seed, nowMs, scale = 1 }: WeekOptions): LoggedConnection[] {
   const random = new Random(seed);
   const startMs = nowMs - 7 * DAY_MS;
-  const stories = [
+  const connections = [
     ...background(random, startMs, nowMs, scale),
     ...working(random, startMs, nowMs),
     ...waves(random, nowMs, scale),
@@ -45,13 +45,13 @@ export function week({ seed, nowMs, scale = 1 }: WeekOptions): Story[] {
     ...keyHost(random, nowMs),
     ...upgraded(random, nowMs),
   ];
-  return stories
+  return connections
     .filter(({ messages }) => (messages.at(-1)?.atMs ?? nowMs) < nowMs)
     .sort((a, b) => (a.messages[0]?.atMs ?? 0) - (b.messages[0]?.atMs ?? 0));
 }
 
 /** Writes the background of any address on the internet: a few guesses, a few scans, from everywhere, all the time. */
-function* background(random: Random, startMs: number, nowMs: number, scale: number): Generator<Story> {
+function* background(random: Random, startMs: number, nowMs: number, scale: number): Generator<LoggedConnection> {
   let atMs = startMs;
   while (atMs < nowMs) {
     atMs += random.whole(10_000, 60_000) / scale;
@@ -60,7 +60,7 @@ function* background(random: Random, startMs: number, nowMs: number, scale: numb
 }
 
 /** One connection of a scanner. */
-export function scan(random: Random, atMs: number, ip: string, host: string): Story {
+export function scan(random: Random, atMs: number, ip: string, host: string): LoggedConnection {
   const scene = { atMs, host, ip };
   const [user, known] = random.weighted(GUESSED);
   if (random.chance(0.25)) return probe(random, scene, known || random.chance(0.5) ? null : user);
@@ -79,7 +79,7 @@ export function scan(random: Random, atMs: number, ip: string, host: string): St
 }
 
 /** The fleet's people by day and its machines round the clock. */
-function* working(random: Random, startMs: number, nowMs: number): Generator<Story> {
+function* working(random: Random, startMs: number, nowMs: number): Generator<LoggedConnection> {
   for (let atMs = startMs; atMs < nowMs; atMs += HOUR_MS) {
     const hour = new Date(atMs).getUTCHours();
     const atWork = hour >= 7 && hour < 18;
@@ -97,7 +97,7 @@ function* working(random: Random, startMs: number, nowMs: number): Generator<Sto
 }
 
 /** Somebody of the fleet logs in, by key, seldom by password and then now and then with a slip. */
-export function people(random: Random, atMs: number, host: string): Story {
+export function people(random: Random, atMs: number, host: string): LoggedConnection {
   const scene = { atMs, host, ip: random.pick(OFFICE as unknown as [string]) };
   const account = random.chance(0.3) ? DEPLOY : random.pick(PEOPLE);
   const byKey = host === KEY_HOST || random.chance(0.85);
@@ -113,7 +113,7 @@ export function people(random: Random, atMs: number, host: string): Story {
 }
 
 /** Brute force: one address, one host, as fast as it goes, some nights. */
-function* waves(random: Random, nowMs: number, scale: number): Generator<Story> {
+function* waves(random: Random, nowMs: number, scale: number): Generator<LoggedConnection> {
   const waves: [number, string, string, number][] = [
     [5.8 * DAY_MS, 'web-1', scanner(60), 500],
     [3.6 * DAY_MS, 'mail-1', scanner(61), 1_200],
@@ -133,7 +133,7 @@ export function* bruteForce(
   host: string,
   ip: string,
   connections: number,
-): Generator<Story> {
+): Generator<LoggedConnection> {
   let atMs = startMs;
   for (let i = 0; i < connections; i++) {
     atMs += random.whole(200, 5_000);
@@ -143,7 +143,7 @@ export function* bruteForce(
 }
 
 /** Many addresses, few users, each address seldom: no rule for one source sees it. */
-function* spraying(random: Random, nowMs: number, scale: number): Generator<Story> {
+function* spraying(random: Random, nowMs: number, scale: number): Generator<LoggedConnection> {
   const botnet = Array.from({ length: 180 }, () => bot(random)) as [string];
   for (let agoMs = 2.6 * DAY_MS; agoMs > 1.9 * DAY_MS; agoMs -= random.whole(8_000, 40_000) / scale)
     yield wrongPasswords(
@@ -164,7 +164,7 @@ function* spraying(random: Random, nowMs: number, scale: number): Generator<Stor
 }
 
 /** One IPv6 network looks at every host in turn, from an address of its own each time. */
-function* fleetScan(random: Random, nowMs: number): Generator<Story> {
+function* fleetScan(random: Random, nowMs: number): Generator<LoggedConnection> {
   for (const agoMs of [4.4 * DAY_MS, 26 * HOUR_MS, 3 * HOUR_MS]) {
     let atMs = nowMs - agoMs;
     const ip = inNetwork(random);
@@ -185,7 +185,7 @@ function* fleetScan(random: Random, nowMs: number): Generator<Story> {
 }
 
 /** Slow guesses at the backup account, and then one is right. */
-function* breakIn(random: Random, nowMs: number): Generator<Story> {
+function* breakIn(random: Random, nowMs: number): Generator<LoggedConnection> {
   const ip = '203.0.113.66';
   for (let i = 0; i < 14; i++) {
     const atMs = nowMs - 11 * HOUR_MS + i * 23 * MINUTE_MS;
@@ -196,13 +196,13 @@ function* breakIn(random: Random, nowMs: number): Generator<Story> {
 }
 
 /** The host that takes keys alone takes a password, once. */
-function* keyHost(random: Random, nowMs: number): Generator<Story> {
+function* keyHost(random: Random, nowMs: number): Generator<LoggedConnection> {
   const scene = { atMs: nowMs - 31 * HOUR_MS, host: KEY_HOST, ip: '203.0.113.9' };
   yield login(random, scene, PEOPLE[3] as (typeof PEOPLE)[0], 'password', 3 * MINUTE_MS);
 }
 
 /** Since its upgrade, this host's sshd says things that no grammar knows. */
-function* upgraded(random: Random, nowMs: number): Generator<Story> {
+function* upgraded(random: Random, nowMs: number): Generator<LoggedConnection> {
   for (let agoMs = 20 * HOUR_MS; agoMs > MINUTE_MS; agoMs -= random.whole(1, 20) * MINUTE_MS) {
     const scene = { atMs: nowMs - agoMs, host: UPGRADED_HOST, ip: scanner(random.whole(0, SCANNERS - 1)) };
     yield strange(random, scene, random.weighted(GUESSED)[0]);
@@ -210,16 +210,16 @@ function* upgraded(random: Random, nowMs: number): Generator<Story> {
 }
 
 /** Yields events while people look: endless, in order, some each few seconds. `hosts` are those that still write. */
-export function* goingOn(seed: number, nowMs: number): Generator<Story> {
+export function* goingOn(seed: number, nowMs: number): Generator<LoggedConnection> {
   const random = new Random(seed);
   const alive = [...HOSTS.filter((host) => host !== SILENT_HOST), 'edge-sfo', 'edge-sfo'] as unknown as [string];
   let atMs = nowMs;
   for (;;) {
     atMs += random.whole(150, 2_500);
     if (random.chance(0.006)) {
-      for (const story of bruteForce(random, atMs, random.pick(alive), scanner(random.whole(66, 90)), 12)) {
-        yield story;
-        atMs = Math.max(atMs, story.messages[0]?.atMs ?? 0);
+      for (const connection of bruteForce(random, atMs, random.pick(alive), scanner(random.whole(66, 90)), 12)) {
+        yield connection;
+        atMs = Math.max(atMs, connection.messages[0]?.atMs ?? 0);
       }
     } else if (random.chance(0.04)) yield people(random, atMs, random.pick(alive));
     else if (random.chance(0.02))

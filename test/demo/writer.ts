@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from './fleet.ts';
 import { linesOf } from './log-forms.ts';
-import type { Story } from './story.ts';
+import type { LoggedConnection } from './logged-connection.ts';
 
 /** Interval at which due lines are written. */
 const TICK_MS = 100;
@@ -35,28 +35,28 @@ export class LogWriter {
   }
 
   /** Makes every log anew, with the lines of what happened. */
-  past(stories: readonly Story[]): void {
+  past(connections: readonly LoggedConnection[]): void {
     for (const log of this.#logs) {
       const hosts = new Set<string>(log.hosts);
-      const own = stories.filter(({ host }) => hosts.has(host));
+      const own = connections.filter(({ host }) => hosts.has(host));
       writeFileSync(this.path(log), log.form === 'raw' ? '' : lines(log, own));
     }
   }
 
   /** Writes a connection's lines now, all at once. */
-  write(story: Story): void {
-    const log = this.#byHost.get(story.host);
-    if (log) appendFileSync(this.path(log), lines(log, [story]));
+  write(connection: LoggedConnection): void {
+    const log = this.#byHost.get(connection.host);
+    if (log) appendFileSync(this.path(log), lines(log, [connection]));
   }
 
-  /** Goes on with stories that never end, each line when its time has come, until `stop`. */
-  goOn(stories: Iterator<Story>, now: () => number): void {
-    let next = stories.next();
+  /** Goes on with connections that never end, each line when its time has come, until `stop`. */
+  goOn(connections: Iterator<LoggedConnection>, now: () => number): void {
+    let next = connections.next();
     this.#timer = setInterval(() => {
       const nowMs = now();
       while (!next.done && (next.value.messages[0]?.atMs ?? 0) <= nowMs) {
         this.#schedule(next.value);
-        next = stories.next();
+        next = connections.next();
       }
       const due = this.#pending.filter(({ atMs }) => atMs <= nowMs);
       if (due.length === 0) return;
@@ -75,16 +75,16 @@ export class LogWriter {
     this.#timer = null;
   }
 
-  #schedule(story: Story): void {
-    const log = this.#byHost.get(story.host);
+  #schedule(connection: LoggedConnection): void {
+    const log = this.#byHost.get(connection.host);
     if (!log) return;
-    for (const { atMs, host, line } of linesOf(log.form, [story])) this.#pending.push({ atMs, host, text: line });
+    for (const { atMs, host, line } of linesOf(log.form, [connection])) this.#pending.push({ atMs, host, text: line });
     this.#pending.sort((a, b) => a.atMs - b.atMs);
   }
 }
 
-function lines(log: Log, stories: readonly Story[]): string {
-  return linesOf(log.form, stories)
+function lines(log: Log, connections: readonly LoggedConnection[]): string {
+  return linesOf(log.form, connections)
     .map(({ line }) => line)
     .join('');
 }

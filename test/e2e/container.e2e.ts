@@ -60,13 +60,13 @@ describe('an sshd in a container', { skip: lacking('an sshd in a container', nee
     assert.equal(byPassword('127.0.0.1', 'pi from 192.0.2.1', 'wrong', port), false);
     const wanted = ['accepted root', 'failed pi from 192.0.2.1', 'failed root'];
     await until(async () => (await pair.events()).length >= wanted.length, logged);
-    const told = (events: readonly { outcome: string; user: string }[]): string[] =>
+    const seen = (events: readonly { outcome: string; user: string }[]): string[] =>
       events.map(({ outcome, user }) => `${outcome} ${user}`).sort();
-    assert.deepEqual(told(await pair.events()), wanted);
+    assert.deepEqual(seen(await pair.events()), wanted);
     const timed = scanned(logged('-t'));
-    assert.deepEqual(told(timed), wanted);
+    assert.deepEqual(seen(timed), wanted);
     assert.ok(timed.every(({ at }) => at !== null && Math.abs(Date.parse(at) - Date.now()) < 600_000));
-    assert.deepEqual(told(scanned(logged())), wanted);
+    assert.deepEqual(seen(scanned(logged())), wanted);
     assert.deepEqual(await pair.api('/api/unknown'), { shapes: [] });
   });
 

@@ -7,7 +7,7 @@ runThread<Messages>(7, (data: { start: number }, emit) => {
   const timer = setInterval(() => {}, 1_000);
   return {
     posted: (message) => {
-      if (message === 'die') throw new Error('as it was told');
+      if (message === 'die') throw new Error('as it was asked to');
       sum += message;
       emit({ sum });
     },

@@ -20,7 +20,7 @@ function started(more: Partial<ThreadOptions<Messages>> = {}): Thread<Messages> 
 }
 const code = (error: unknown): string => (error as ThreadError).code;
 
-test('a thread is told, says, and answers what it is asked, in order', async () => {
+test('a thread takes messages, emits, and answers requests, in order', async () => {
   const sums: number[] = [];
   const one = started({ emitted: ({ sum }) => sums.push(sum) });
   one.post(1);
@@ -62,14 +62,14 @@ test('a thread that dies is started again, later each time, and says so', async 
   const asked = assert.rejects(one.request('wait'), (error) => code(error) === 'died');
   one.post('die');
   await asked;
-  assert.deepEqual(deaths, [['as it was told', 1_000]]);
+  assert.deepEqual(deaths, [['as it was asked to', 1_000]]);
   await assert.rejects(one.request('sum'), (error) => code(error) === 'died');
   await until(() => restarts === 1);
   // With nothing of what the dead one knew.
   assert.equal(await one.request('sum'), 100);
   one.post('die');
   await until(() => deaths.length === 2);
-  assert.deepEqual(deaths[1], ['as it was told', 2_000]);
+  assert.deepEqual(deaths[1], ['as it was asked to', 2_000]);
 });
 
 test('more than 2,000 requests at once are refused', async () => {

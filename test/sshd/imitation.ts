@@ -54,7 +54,7 @@ function escaped(bytes: Buffer, raw: boolean): Buffer {
 }
 
 /** Everything that one connection makes, as lines still without a place among the others. */
-export class Story {
+export class ImitatedConnection {
   readonly lines: Line[] = [];
   readonly truths: Truth[] = [];
   readonly #chance: Chance;

@@ -477,11 +477,11 @@ describe('scan', () => {
     for (const args of [[paths[0] as string], paths]) {
       const reader = new Reader();
       const context = { writtenMs: Date.now(), nowMs: Date.now() };
-      const told = args.flatMap((path) => reader.read(readFileSync(path), context));
-      told.push(...reader.end());
-      // Lines are sorted as they are printed: those of one line in the order in which they were told.
-      told.sort((a, b) => a.line - b.line);
-      const expected = told.map(({ event, line, trust }) => {
+      const emitted = args.flatMap((path) => reader.read(readFileSync(path), context));
+      emitted.push(...reader.end());
+      // Lines are sorted as they are printed: those of one line in the order in which they were emitted.
+      emitted.sort((a, b) => a.line - b.line);
+      const expected = emitted.map(({ event, line, trust }) => {
         const isSecond = line > 12_000;
         const { at, outcome, method, user, invalidUser, ip, port, host, reason, key } = event;
         return JSON.stringify({

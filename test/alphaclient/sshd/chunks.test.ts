@@ -6,7 +6,7 @@ import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
 import type { ReadContext } from '../../../alphaclient/sshd/reader.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import { Chance } from '../../sshd/chance.ts';
-import { type Line, Story } from '../../sshd/imitation.ts';
+import { ImitatedConnection, type Line } from '../../sshd/imitation.ts';
 import { VERSIONS, type Version } from '../../sshd/versions.ts';
 import { SessionOutbox } from './session-outbox.ts';
 
@@ -51,15 +51,17 @@ const FORMS: readonly Write[] = [
 ];
 
 /** Connections one after the other and beside each other, on one host or several, with other programs' lines among them. */
-function log(chance: Chance, stories: number): string[] {
+function log(chance: Chance, connections: number): string[] {
   const write = chance.one<Write>(FORMS);
   const hosts = chance.below(2) === 0 ? [chance.one(HOSTS)] : HOSTS;
   const version = chance.one<Version>(VERSIONS);
   const lines: (Line & { readonly host: string })[] = [];
-  for (let n = 0; n < stories; n++) {
+  for (let n = 0; n < connections; n++) {
     const place = { pid: 900 + n, ip: `192.0.2.${1 + (n % 9)}`, port: 20_000 + n, ms: START_MS + n * 700 };
     const host = chance.one(hosts);
-    lines.push(...new Story(chance, version, false, false, place).lines.map((line) => ({ ...line, host })));
+    lines.push(
+      ...new ImitatedConnection(chance, version, false, false, place).lines.map((line) => ({ ...line, host })),
+    );
   }
   lines.sort((a, b) => a.ms - b.ms);
   return lines.flatMap(({ ms, host, tag, pid, bytes }) => {

@@ -5,7 +5,7 @@ import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
 import type { ReadContext } from '../../../alphaclient/sshd/reader.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import { Chance } from '../../sshd/chance.ts';
-import { type Line, Story, type Truth } from '../../sshd/imitation.ts';
+import { ImitatedConnection, type Line, type Truth } from '../../sshd/imitation.ts';
 import { VERSIONS, type Version } from '../../sshd/versions.ts';
 import { SessionOutbox } from './session-outbox.ts';
 
@@ -80,9 +80,9 @@ function make(seed: number): Log {
     // Pids are used again, a minute later.
     const ms = START_MS + n * 400 + Math.floor(n / PIDS) * 60_000;
     const place = { pid: 1_000 + 3 * (n % PIDS), ip, port: 20_000 + n, ms };
-    const story = new Story(chance, version, raw, verbose, place);
-    lines.push(...story.lines);
-    truths.push(...story.truths);
+    const connection = new ImitatedConnection(chance, version, raw, verbose, place);
+    lines.push(...connection.lines);
+    truths.push(...connection.truths);
   }
   const write = (FORMS[form] ?? RAW_FORMS[form]) as (line: Line) => string;
   if (raw && form !== 'raw')

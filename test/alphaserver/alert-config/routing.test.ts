@@ -15,26 +15,29 @@ const SETTINGS = settingsIn(
   }),
   'rules.json',
 );
-const told = (changes: Parameters<typeof incident>[0], kind: 'opened' | 'resolved' = 'opened', settings = SETTINGS) =>
-  channelsFor(settings, incident(changes), kind);
+const notified = (
+  changes: Parameters<typeof incident>[0],
+  kind: 'opened' | 'resolved' = 'opened',
+  settings = SETTINGS,
+) => channelsFor(settings, incident(changes), kind);
 
 test('a rule that names no channels tells all that take its severity', () => {
-  assert.deepEqual(told({ severity: 'critical' }), ['chat', 'pager', 'mail']);
-  assert.deepEqual(told({ severity: 'warning' }), ['chat', 'mail']);
-  assert.deepEqual(told({ severity: 'notice' }), ['chat']);
+  assert.deepEqual(notified({ severity: 'critical' }), ['chat', 'pager', 'mail']);
+  assert.deepEqual(notified({ severity: 'warning' }), ['chat', 'mail']);
+  assert.deepEqual(notified({ severity: 'notice' }), ['chat']);
 });
 
 test('a rule tells the channels it names, or nobody', () => {
-  assert.deepEqual(told({ rule: 'root-password', severity: 'critical' }), ['pager']);
-  assert.deepEqual(told({ rule: 'distributed' }), []);
+  assert.deepEqual(notified({ rule: 'root-password', severity: 'critical' }), ['pager']);
+  assert.deepEqual(notified({ rule: 'distributed' }), []);
 });
 
 test('a channel may leave out that an incident is over', () => {
-  assert.deepEqual(told({}, 'resolved'), ['chat']);
+  assert.deepEqual(notified({}, 'resolved'), ['chat']);
 });
 
-test('nobody is told of parts of a scan, nor of what came late unless asked', () => {
-  assert.deepEqual(told({ partOf: 'fs-1' }), []);
-  assert.deepEqual(told({ late: true }), []);
-  assert.deepEqual(told({ late: true }, 'opened', { ...SETTINGS, notifyLate: true }), ['chat', 'mail']);
+test('nobody is notified of parts of a scan, nor of what came late unless asked', () => {
+  assert.deepEqual(notified({ partOf: 'fs-1' }), []);
+  assert.deepEqual(notified({ late: true }), []);
+  assert.deepEqual(notified({ late: true }, 'opened', { ...SETTINGS, notifyLate: true }), ['chat', 'mail']);
 });

@@ -378,7 +378,7 @@ describe('the command', () => {
     const other = mkdtempSync(join(tmpdir(), 'asgard-report-'));
     try {
       await openStorage(other).close();
-      const told = (): string => {
+      const printed = (): string => {
         try {
           openOffline(other).close();
           return 'opened';
@@ -391,7 +391,7 @@ describe('the command', () => {
         const db = new DatabaseSync(join(other, file));
         const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
         db.exec(`PRAGMA user_version=${change(version)}`);
-        const output = told();
+        const output = printed();
         db.exec(`PRAGMA user_version=${version}`);
         db.close();
         return output;
@@ -408,15 +408,15 @@ describe('the command', () => {
           newer,
         );
       }
-      assert.equal(told(), 'opened');
+      assert.equal(printed(), 'opened');
       // Only events were put back, and no server has run on them yet.
       rmSync(join(other, 'rollups.db'));
-      assert.match(told(), older);
+      assert.match(printed(), older);
       writeFileSync(
         join(other, 'asgard.db'),
         'this is no database, though it is long enough to be looked at'.repeat(99),
       );
-      assert.match(told(), /^The store in \S+ cannot be read: file is not a database$/);
+      assert.match(printed(), /^The store in \S+ cannot be read: file is not a database$/);
     } finally {
       rmSync(other, { recursive: true, force: true });
     }

@@ -49,7 +49,7 @@ function status({
   strangers,
   endless = false,
 }: Moment): AgentStatus {
-  const told: AgentReport = {
+  const sent: AgentReport = {
     state: 'caught up',
     behindBytes: 0,
     sentSeq: 0,
@@ -65,7 +65,7 @@ function status({
     host: 'web-1',
     lastSeen: ms(seen),
     gaps,
-    report: JSON.stringify(told),
+    report: JSON.stringify(sent),
     reportedAt: ms(seen),
     endedAt: ended ? ms(seen) : null,
     cloneAt: cloned === undefined ? null : ms(cloned),

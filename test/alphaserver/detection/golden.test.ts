@@ -59,11 +59,11 @@ function golden(file: string, text: string): void {
 }
 
 test('the simulated week raises what was done in it', () => {
-  const stories = week({ seed: 1, nowMs: NOW_MS });
+  const connections = week({ seed: 1, nowMs: NOW_MS });
   const events = LOGS.filter(({ form }) => form !== 'raw').flatMap(({ name, form, hosts }) => {
     const text = linesOf(
       form,
-      stories.filter(({ host }) => (hosts as readonly string[]).includes(host)),
+      connections.filter(({ host }) => (hosts as readonly string[]).includes(host)),
     );
     return read(Buffer.from(text.map(({ line }) => line).join('')), name);
   });

@@ -101,12 +101,12 @@ describe('the samples of a scrape', () => {
   it('carry every number of the ledger, and a state each for the agents', () => {
     const samples = samplesOf(FIGURES);
     const numbers = Object.values(STORED.totals).filter((value) => typeof value === 'number');
-    const told = Object.entries(samples).flatMap(([name, those]) =>
+    const exported = Object.entries(samples).flatMap(([name, those]) =>
       name.startsWith('asgard_ledger_') && name !== 'asgard_ledger_agents' ? those.map(({ value }) => value) : [],
     );
     const { agents, ...sums } = STORED.totals;
-    assert.equal(told.length, numbers.length - 1);
-    assert.deepEqual(new Set(told), new Set(Object.values(sums).filter((value) => typeof value === 'number')));
+    assert.equal(exported.length, numbers.length - 1);
+    assert.deepEqual(new Set(exported), new Set(Object.values(sums).filter((value) => typeof value === 'number')));
     assert.deepEqual(samples.asgard_ledger_agents, [
       { labels: { state: 'caught up' }, value: 2 },
       { labels: { state: 'agent silent' }, value: 1 },

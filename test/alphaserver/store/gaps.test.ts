@@ -55,7 +55,7 @@ const append = async (batch: AgentBatch): Promise<Appended> => (await store.appe
 const listed = async (limit = 100, before: number | null = null) =>
   store.views(() => true, Date.now).gaps(limit, before);
 
-test('a gap that an agent declares is new once, however often it is told, also over a restart', async () => {
+test('a gap that an agent declares is new once, however often it is reported, also over a restart', async () => {
   assert.deepEqual(
     (await append(ping(1, 2))).gaps.map(({ id, text }) => [id, text]),
     [
@@ -124,5 +124,5 @@ test('gaps of an older version of the store are kept', async () => {
     gaps.map(({ text, lines }) => [text, lines]),
     [['old', 5]],
   );
-  assert.deepEqual((await append(ping(7))).gaps, [], 'and known to be the same when it is told again');
+  assert.deepEqual((await append(ping(7))).gaps, [], 'and known to be the same when it is reported again');
 });

@@ -252,9 +252,9 @@ describe('viewers of the live stream', () => {
     live.stored([{ ...NOTHING, gaps }]);
     commit(1, 1);
     await until(() => viewer.ids.length === 1);
-    const told = viewer.text.match(/^event: gap\ndata: (.*)$/gm) ?? [];
+    const sent = viewer.text.match(/^event: gap\ndata: (.*)$/gm) ?? [];
     assert.deepEqual(
-      told.map((text) => JSON.parse(text.replace(/^event: gap\ndata: /, ''))),
+      sent.map((text) => JSON.parse(text.replace(/^event: gap\ndata: /, ''))),
       gaps,
     );
   });

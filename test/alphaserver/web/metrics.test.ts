@@ -171,7 +171,7 @@ describe('GET /metrics', () => {
     assert.equal(valueIn(await metrics(), 'asgard_alerts_opened_total', labels), 1);
   });
 
-  it('counts what channels were told, and what they did not take', async () => {
+  it('counts what channels were notified of, and what they did not take', async () => {
     let status = 503;
     const receiver = createServer((request, response) => {
       request.resume().on('end', () => response.writeHead(status).end());
@@ -187,13 +187,13 @@ describe('GET /metrics', () => {
       } as const;
       await start({}, { ...DEFAULT_SETTINGS, groupWaitMs: 0, channels: { chat: channel } });
       await send([event(1, { at: new Date().toISOString(), outcome: 'accepted' })]);
-      const told = async (outcome: string): Promise<number | undefined> =>
+      const notices = async (outcome: string): Promise<number | undefined> =>
         valueIn(await metrics(), 'asgard_deliveries_total', { channel: 'chat', outcome });
-      await until(async () => ((await told('failed')) ?? 0) >= 1);
-      assert.equal(await told('delivered'), 0);
+      await until(async () => ((await notices('failed')) ?? 0) >= 1);
+      assert.equal(await notices('delivered'), 0);
       assert.equal(valueIn(await metrics(), 'asgard_deliveries_waiting', { channel: 'chat' }), 1);
       status = 204;
-      await until(async () => (await told('delivered')) === 1);
+      await until(async () => (await notices('delivered')) === 1);
       assert.equal(valueIn(await metrics(), 'asgard_deliveries_waiting', { channel: 'chat' }), 0);
     } finally {
       receiver.close();

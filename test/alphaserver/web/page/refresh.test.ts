@@ -14,13 +14,13 @@ interface Asked {
 describe('the refresh of asking', () => {
   const page = globalThis as { document?: { hidden: boolean } };
   const asked: Asked[] = [];
-  const told: string[] = [];
+  const problems: string[] = [];
   const make = (): Refresh => {
     asked.length = 0;
-    told.length = 0;
+    problems.length = 0;
     return new Refresh(
       (signal) => new Promise<void>((answer, refuse) => asked.push({ signal, answer, refuse })),
-      (problem) => told.push(problem),
+      (problem) => problems.push(problem),
     );
   };
 
@@ -42,7 +42,7 @@ describe('the refresh of asking', () => {
     assert.equal(asked[0]?.signal.aborted, false);
     asked[0]?.answer();
     await until(() => asked.length === 2);
-    assert.deepEqual(told, ['']);
+    assert.deepEqual(problems, ['']);
     refresh.stop();
   });
 
@@ -68,8 +68,8 @@ describe('the refresh of asking', () => {
     assert.equal(asked[0]?.signal.aborted, true);
     asked[0]?.refuse(new Error('let go of'));
     asked[1]?.answer();
-    await until(() => told.length === 1);
-    assert.deepEqual(told, ['']);
+    await until(() => problems.length === 1);
+    assert.deepEqual(problems, ['']);
     refresh.stop();
   });
 
@@ -77,8 +77,8 @@ describe('the refresh of asking', () => {
     const refresh = make();
     refresh.anew();
     asked[0]?.refuse(new Error('the server does not answer'));
-    await until(() => told.length === 1);
-    assert.deepEqual(told, ['the server does not answer']);
+    await until(() => problems.length === 1);
+    assert.deepEqual(problems, ['the server does not answer']);
     refresh.stop();
   });
 });

@@ -1,4 +1,4 @@
-/** One connection as sshd (OpenSSH 9.2, rsyslog, PAM) tells it: the lines it writes, and what happened in truth. */
+/** One connection as sshd (OpenSSH 9.2, rsyslog, PAM) logs it: the messages it writes, and what happened in truth. */
 import type { Outcome } from '../../protocol/event.ts';
 import type { Random } from './random.ts';
 
@@ -20,7 +20,7 @@ export interface TrueEvent {
 }
 
 /** A connection. `messages` are in order of time. */
-export interface Story {
+export interface LoggedConnection {
   readonly host: string;
   readonly pid: number;
   readonly messages: readonly Message[];
@@ -39,7 +39,7 @@ const PORT_HIGH = 60_999;
 const PID_LOW = 1_000;
 const PID_HIGH = 4_194_303;
 
-class Teller {
+class MessageWriter {
   readonly scene: Scene;
   readonly port: number;
   readonly #pid: number;
@@ -73,7 +73,7 @@ class Teller {
     this.#events.push({ atMs: this.#atMs, host, outcome, method, user, ip, port: this.port });
   }
 
-  get story(): Story {
+  get connection(): LoggedConnection {
     return { host: this.scene.host, pid: this.#pid, messages: this.#messages, events: this.#events };
   }
 }
@@ -87,34 +87,40 @@ export interface Account {
 }
 
 /** Wrong passwords for one user in one connection, at most six: sshd's MaxAuthTries. */
-export function wrongPasswords(random: Random, scene: Scene, user: string, known: boolean, times: number): Story {
-  const teller = new Teller(random, scene);
-  const { from } = teller;
+export function wrongPasswords(
+  random: Random,
+  scene: Scene,
+  user: string,
+  known: boolean,
+  times: number,
+): LoggedConnection {
+  const writer = new MessageWriter(random, scene);
+  const { from } = writer;
   const inv = known ? '' : 'invalid user ';
-  if (!known) teller.says(`Invalid user ${user} from ${from}`);
+  if (!known) writer.says(`Invalid user ${user} from ${from}`);
   for (let time = 1; time <= times; time++) {
-    teller.later(60, 900);
-    if (!known) teller.says('pam_unix(sshd:auth): check pass; user unknown');
+    writer.later(60, 900);
+    if (!known) writer.says('pam_unix(sshd:auth): check pass; user unknown');
     if (time === 1)
-      teller.says(
+      writer.says(
         `pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=${scene.ip}${known ? `  user=${user}` : ''}`,
       );
     // pam_unix holds a wrong password back for about two seconds; automated guessers give up on it sooner.
-    teller.later(1_400, 2_600);
-    teller.says(`Failed password for ${inv}${user} from ${from} ssh2`);
-    teller.decides('failed', 'password', user);
+    writer.later(1_400, 2_600);
+    writer.says(`Failed password for ${inv}${user} from ${from} ssh2`);
+    writer.decides('failed', 'password', user);
   }
-  teller.later(20, 400);
+  writer.later(20, 400);
   if (times >= 6) {
-    teller.says(`error: maximum authentication attempts exceeded for ${inv}${user} from ${from} ssh2 [preauth]`);
-    teller.says(
+    writer.says(`error: maximum authentication attempts exceeded for ${inv}${user} from ${from} ssh2 [preauth]`);
+    writer.says(
       `Disconnecting ${known ? 'authenticating' : 'invalid'} user ${user} ${from}: Too many authentication failures [preauth]`,
     );
   } else if (random.chance(0.5)) {
-    teller.says(`Received disconnect from ${from}:11: Bye Bye [preauth]`);
-    teller.says(`Disconnected from ${known ? 'authenticating' : 'invalid'} user ${user} ${from} [preauth]`);
-  } else teller.says(`Connection closed by ${known ? 'authenticating' : 'invalid'} user ${user} ${from} [preauth]`);
-  return teller.story;
+    writer.says(`Received disconnect from ${from}:11: Bye Bye [preauth]`);
+    writer.says(`Disconnected from ${known ? 'authenticating' : 'invalid'} user ${user} ${from} [preauth]`);
+  } else writer.says(`Connection closed by ${known ? 'authenticating' : 'invalid'} user ${user} ${from} [preauth]`);
+  return writer.connection;
 }
 
 /** A login, by key or by password, and its end after `sessionMs`. A slip is a wrong password before the right one. */
@@ -125,25 +131,25 @@ export function login(
   method: 'publickey' | 'password',
   sessionMs: number,
   slips = 0,
-): Story {
-  const teller = new Teller(random, scene);
-  const { from } = teller;
+): LoggedConnection {
+  const writer = new MessageWriter(random, scene);
+  const { from } = writer;
   const { user, uid, key } = account;
   for (let slip = 0; slip < slips; slip++) {
-    teller.later(1_500, 4_000);
-    teller.says(`Failed password for ${user} from ${from} ssh2`);
-    teller.decides('failed', 'password', user);
+    writer.later(1_500, 4_000);
+    writer.says(`Failed password for ${user} from ${from} ssh2`);
+    writer.decides('failed', 'password', user);
   }
-  teller.later(80, 400);
-  teller.says(`Accepted ${method} for ${user} from ${from} ssh2${method === 'publickey' ? `: ${key}` : ''}`);
-  teller.decides('accepted', method, user);
-  teller.later(4, 40);
-  teller.says(`pam_unix(sshd:session): session opened for user ${user}(uid=${uid}) by (uid=0)`);
-  teller.later(sessionMs, sessionMs + 1_000);
-  teller.says(`Received disconnect from ${from}:11: disconnected by user`);
-  teller.says(`Disconnected from user ${user} ${from}`);
-  teller.says(`pam_unix(sshd:session): session closed for user ${user}`);
-  return teller.story;
+  writer.later(80, 400);
+  writer.says(`Accepted ${method} for ${user} from ${from} ssh2${method === 'publickey' ? `: ${key}` : ''}`);
+  writer.decides('accepted', method, user);
+  writer.later(4, 40);
+  writer.says(`pam_unix(sshd:session): session opened for user ${user}(uid=${uid}) by (uid=0)`);
+  writer.later(sessionMs, sessionMs + 1_000);
+  writer.says(`Received disconnect from ${from}:11: disconnected by user`);
+  writer.says(`Disconnected from user ${user} ${from}`);
+  writer.says(`pam_unix(sshd:session): session closed for user ${user}`);
+  return writer.connection;
 }
 
 const NO_COMMON: readonly [string, string][] = [
@@ -152,48 +158,48 @@ const NO_COMMON: readonly [string, string][] = [
 ];
 
 /** A connection that ends before any decision. `user` is given where the client named one before it left. */
-export function probe(random: Random, scene: Scene, user: string | null): Story {
-  const teller = new Teller(random, scene);
-  const { from } = teller;
+export function probe(random: Random, scene: Scene, user: string | null): LoggedConnection {
+  const writer = new MessageWriter(random, scene);
+  const { from } = writer;
   if (user !== null) {
-    teller.says(`Invalid user ${user} from ${from}`);
-    teller.later(100, 4_000);
-    teller.says(`Connection closed by invalid user ${user} ${from} [preauth]`);
-    teller.decides('probe', null, user);
-    return teller.story;
+    writer.says(`Invalid user ${user} from ${from}`);
+    writer.later(100, 4_000);
+    writer.says(`Connection closed by invalid user ${user} ${from} [preauth]`);
+    writer.decides('probe', null, user);
+    return writer.connection;
   }
-  teller.later(10, 2_000);
+  writer.later(10, 2_000);
   switch (random.whole(0, 4)) {
     case 0:
-      teller.says('error: kex_exchange_identification: Connection closed by remote host');
-      teller.says(`Connection closed by ${from}`);
+      writer.says('error: kex_exchange_identification: Connection closed by remote host');
+      writer.says(`Connection closed by ${from}`);
       break;
     case 1:
-      teller.says('error: kex_exchange_identification: client sent invalid protocol identifier "GET / HTTP/1.1"');
-      teller.says(`banner exchange: Connection from ${from}: invalid format`);
+      writer.says('error: kex_exchange_identification: client sent invalid protocol identifier "GET / HTTP/1.1"');
+      writer.says(`banner exchange: Connection from ${from}: invalid format`);
       break;
     case 2: {
       const [what, offer] = random.pick(NO_COMMON as [[string, string]]);
-      teller.says(`Unable to negotiate with ${from}: no matching ${what} found. Their offer: ${offer} [preauth]`);
+      writer.says(`Unable to negotiate with ${from}: no matching ${what} found. Their offer: ${offer} [preauth]`);
       break;
     }
     case 3:
-      teller.says(`Connection reset by ${from} [preauth]`);
+      writer.says(`Connection reset by ${from} [preauth]`);
       break;
     default:
-      teller.says(`Connection closed by ${from} [preauth]`);
+      writer.says(`Connection closed by ${from} [preauth]`);
   }
-  teller.decides('probe', null, null);
-  return teller.story;
+  writer.decides('probe', null, null);
+  return writer.connection;
 }
 
 /** A line of an sshd that nobody has seen yet, for the radar. It decides nothing that an agent could know. */
-export function strange(random: Random, scene: Scene, user: string): Story {
-  const teller = new Teller(random, scene);
-  teller.says(
+export function strange(random: Random, scene: Scene, user: string): LoggedConnection {
+  const writer = new MessageWriter(random, scene);
+  writer.says(
     random.chance(0.7)
-      ? `auth-policy: verdict=deny subject="${user}" peer=[${scene.ip}]:${teller.port} rule=pw-v${random.whole(2, 3)}`
-      : `auth-policy: throttled peer=[${scene.ip}]:${teller.port} for ${random.whole(1, 90)} s`,
+      ? `auth-policy: verdict=deny subject="${user}" peer=[${scene.ip}]:${writer.port} rule=pw-v${random.whole(2, 3)}`
+      : `auth-policy: throttled peer=[${scene.ip}]:${writer.port} for ${random.whole(1, 90)} s`,
   );
-  return teller.story;
+  return writer.connection;
 }

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { Outbox } from '../../alphaclient/outbox/outbox.ts';
 import { dialer } from '../../alphaclient/uplink/connect.ts';
 import { type Queue, Uplink, WINDOW_EVENTS } from '../../alphaclient/uplink/uplink.ts';
-import type { AgentReport } from '../../protocol/report.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
+import { CAUGHT_UP } from '../wire-messages.ts';
 
 interface Row {
   readonly name: string;
@@ -20,16 +20,6 @@ const AGENTS = 1_000;
 const DOWN_MS = 2_000;
 const WINDOWS = [128, 1_024, WINDOW_EVENTS, 4 * WINDOW_EVENTS];
 const WINDOW_RUN_EVENTS = 60_000;
-const REPORT: AgentReport = {
-  state: 'caught up',
-  behindBytes: 0,
-  sentSeq: 0,
-  waiting: 0,
-  linesRead: 0,
-  linesUnknown: 0,
-  linesForged: 0,
-  declaredLost: 0,
-};
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const event = (i: number) =>
   ({
@@ -56,7 +46,7 @@ function uplink(pair: Pair, outbox: Queue, windowEvents: number): Uplink {
       certFile: null,
       keyFile: null,
     }),
-    pingContent: () => [{ report: REPORT, shapes: [], gaps: [] }],
+    pingContent: () => [{ report: CAUGHT_UP, shapes: [], gaps: [] }],
     onOutboxError: () => {},
     log: quiet,
     now: Date.now,

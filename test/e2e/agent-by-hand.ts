@@ -5,20 +5,12 @@ import { connect, type Socket } from 'node:net';
 import type { LoginEvent } from '../../protocol/event.ts';
 import type { AgentReport, DeclaredGap, ShapeCount } from '../../protocol/report.ts';
 import { until } from '../until.ts';
+import { CAUGHT_UP } from '../wire-messages.ts';
 
 /** Often enough for the server not to take it for dead. */
 const PING_MS = 10_000;
 
-const WELL: AgentReport = {
-  state: 'caught up',
-  behindBytes: 0,
-  sentSeq: 0,
-  waiting: 0,
-  linesRead: 100,
-  linesUnknown: 0,
-  linesForged: 0,
-  declaredLost: 0,
-};
+const WELL: AgentReport = { ...CAUGHT_UP, linesRead: 100 };
 const NOTHING: Omit<LoginEvent, 'outcome'> = {
   at: null,
   method: 'password',

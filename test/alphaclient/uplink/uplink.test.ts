@@ -10,20 +10,9 @@ import { Outbox } from '../../../alphaclient/outbox/outbox.ts';
 import { dialer, tokenFault } from '../../../alphaclient/uplink/connect.ts';
 import { Uplink, WINDOW_EVENTS } from '../../../alphaclient/uplink/uplink.ts';
 import { PING_EVERY_MS, SILENCE_LIMIT_MS } from '../../../protocol/messages.ts';
-import type { AgentReport } from '../../../protocol/report.ts';
 import { freePort } from '../../free-port.ts';
 import { until } from '../../until.ts';
-
-const REPORT: AgentReport = {
-  state: 'caught up',
-  behindBytes: 0,
-  sentSeq: 0,
-  waiting: 0,
-  linesRead: 0,
-  linesUnknown: 0,
-  linesForged: 0,
-  declaredLost: 0,
-};
+import { CAUGHT_UP } from '../../wire-messages.ts';
 
 let folder: string;
 let outbox: Outbox;
@@ -116,7 +105,7 @@ function start(ports: readonly number[] = [port()]): void {
       ports.map((one) => ({ scheme: 'tcp', host: '127.0.0.1', port: one })),
       { caFile: null, certFile: null, keyFile: null },
     ),
-    pingContent: () => [{ report: REPORT, shapes: [], gaps: [] }],
+    pingContent: () => [{ report: CAUGHT_UP, shapes: [], gaps: [] }],
     onOutboxError: () => {},
     log: { debug: log, info: log, warn: log, error: log },
     now: () => Date.now() + skewMs,

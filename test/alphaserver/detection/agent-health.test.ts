@@ -6,6 +6,7 @@ import type { CheckpointBlock } from '../../../alphaserver/detection/checkpoint.
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
 import type { AgentLook } from '../../../alphaserver/store/agents.ts';
 import type { AgentReport } from '../../../protocol/report.ts';
+import { CAUGHT_UP } from '../../wire-messages.ts';
 import { configWith, START_MS } from './stream.ts';
 
 /** What is known of the agent at a moment; times in seconds after START_MS. */
@@ -49,17 +50,7 @@ function status({
   strangers,
   endless = false,
 }: Moment): AgentStatus {
-  const sent: AgentReport = {
-    state: 'caught up',
-    behindBytes: 0,
-    sentSeq: 0,
-    waiting: 0,
-    linesRead: 0,
-    linesUnknown: 0,
-    linesForged: 0,
-    declaredLost: 0,
-    ...report,
-  };
+  const sent: AgentReport = { ...CAUGHT_UP, ...report };
   return {
     uuid: 'a-1',
     host: 'web-1',

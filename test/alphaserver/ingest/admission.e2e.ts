@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { Pair } from '../../programs.ts';
+import { event, hello } from '../../wire-messages.ts';
 
 interface Answer {
   readonly type: string;
@@ -40,41 +41,24 @@ async function exchange(port: number, lines: readonly object[], enough = lines.l
   return answers;
 }
 
-const hello = (agent: string, host: string, token: string | null) => ({
-  type: 'hello',
-  version: 1,
-  agent,
-  host,
-  token,
-});
-const event = (seq: number, more: object = {}) => ({
-  type: 'event',
-  seq,
-  at: '2026-11-23T19:46:01.123Z',
-  outcome: 'failed',
-  method: 'password',
-  user: 'root',
-  ip: '192.0.2.1',
-  port: 50022,
-  ...more,
-});
-
 test('an agent with a token of its own cannot speak for another agent, whose events go on being stored', async (context) => {
   const { pair, server, tokens } = await guarded(context, ['web-1'], ['thief']);
   const [own = '', thief = ''] = tokens;
   const agent = randomUUID();
-  assert.deepEqual(await exchange(pair.port, [hello(agent, 'web-1', own), event(1)]), [
+  assert.deepEqual(await exchange(pair.port, [hello(agent, { host: 'web-1', token: own }), event(1)]), [
     { type: 'welcome', version: 1, seq: 0, end: 0, accepts: ['end'] },
     { type: 'ack', seq: 1 },
   ]);
-  const [answer] = await exchange(pair.port, [hello(agent, 'web-1', thief), event(1_000_000)]);
+  const [answer] = await exchange(pair.port, [hello(agent, { host: 'web-1', token: thief }), event(1_000_000)]);
   assert.partialDeepStrictEqual(answer, { type: 'error', code: 'unauthorized' });
   await server.says('is not let in: this agent belongs to another token or certificate');
   // Also after a restart, and nothing has changed for the rightful one.
   await server.end('SIGKILL');
   await pair.serving({ ALPHASERVER_ANONYMOUS: 'false' });
-  assert.partialDeepStrictEqual(await exchange(pair.port, [hello(agent, 'web-1', thief)]), [{ code: 'unauthorized' }]);
-  assert.deepEqual(await exchange(pair.port, [hello(agent, 'web-1', own), event(2)]), [
+  assert.partialDeepStrictEqual(await exchange(pair.port, [hello(agent, { host: 'web-1', token: thief })]), [
+    { code: 'unauthorized' },
+  ]);
+  assert.deepEqual(await exchange(pair.port, [hello(agent, { host: 'web-1', token: own }), event(2)]), [
     { type: 'welcome', version: 1, seq: 1, end: 0, accepts: ['end'] },
     { type: 'ack', seq: 2 },
   ]);
@@ -84,7 +68,7 @@ test('a token speaks for one host; one with a pattern for the hosts that match i
   const { pair, tokens } = await guarded(context, ['web-1'], ['collector', '--hosts', 'db-*']);
   const [own = '', collector = ''] = tokens;
   const agent = randomUUID();
-  const lines = [hello(agent, 'web-1', own), event(1), event(2, { host: 'db-1' })];
+  const lines = [hello(agent, { host: 'web-1', token: own }), event(1), event(2, { host: 'db-1' })];
   const answers = await exchange(pair.port, lines);
   assert.partialDeepStrictEqual(
     answers.find(({ type }) => type === 'error'),
@@ -97,7 +81,7 @@ test('a token speaks for one host; one with a pattern for the hosts that match i
   );
   const other = randomUUID();
   assert.partialDeepStrictEqual(
-    await exchange(pair.port, [hello(other, 'db-0', collector), event(1, { host: 'db-1' })]),
+    await exchange(pair.port, [hello(other, { host: 'db-0', token: collector }), event(1, { host: 'db-1' })]),
     [{ type: 'welcome' }, { type: 'ack', seq: 1 }],
   );
 });
@@ -106,7 +90,7 @@ test('a second agent of one token ends the first, which is a clone when it comes
   const { pair, server, tokens } = await guarded(context, ['web-1']);
   const [first, second] = [randomUUID(), randomUUID()];
   for (const agent of [first, second, first]) {
-    const [answer] = await exchange(pair.port, [hello(agent, 'web-1', tokens[0] ?? '')], 1);
+    const [answer] = await exchange(pair.port, [hello(agent, { host: 'web-1', token: tokens[0] ?? '' })], 1);
     assert.partialDeepStrictEqual(answer, { type: 'welcome' });
   }
   await server.says(`New agent ${second} of token:web-1: ${first} ends`);
@@ -117,19 +101,19 @@ test('wrong tokens are answered later each time, and a right one beside them at 
   const { pair, tokens } = await guarded(context, ['web-1']);
   const guess = async (): Promise<number> => {
     const begun = performance.now();
-    const answers = await exchange(pair.port, [hello(randomUUID(), 'x', 'guess')]);
+    const answers = await exchange(pair.port, [hello(randomUUID(), { host: 'x', token: 'guess' })]);
     assert.partialDeepStrictEqual(answers, [{ code: 'unauthorized' }]);
     return performance.now() - begun;
   };
   // The bounds are from below alone: the third wrong guess waits for four times the first one's time.
   const waits = [await guess(), await guess(), await guess()];
   assert.ok((waits[0] as number) >= 250 && (waits[1] as number) >= 500 && (waits[2] as number) >= 1_000, waits.join());
-  const pending = exchange(pair.port, [hello(randomUUID(), 'x', 'guess')]);
+  const pending = exchange(pair.port, [hello(randomUUID(), { host: 'x', token: 'guess' })]);
   let isAnswered = false;
   void pending.then(() => {
     isAnswered = true;
   });
-  const [answer] = await exchange(pair.port, [hello(randomUUID(), 'web-1', tokens[0] ?? '')], 1);
+  const [answer] = await exchange(pair.port, [hello(randomUUID(), { host: 'web-1', token: tokens[0] ?? '' })], 1);
   assert.partialDeepStrictEqual(answer, { type: 'welcome' });
   assert.equal(isAnswered, false, 'the guess beside it still waits');
   await pending;
@@ -138,12 +122,14 @@ test('wrong tokens are answered later each time, and a right one beside them at 
 test('a token file that is damaged while the server runs ends nothing', async (context) => {
   const { pair, server, tokens } = await guarded(context, ['web-1']);
   const agent = randomUUID();
-  assert.partialDeepStrictEqual(await exchange(pair.port, [hello(agent, 'web-1', tokens[0] ?? '')], 1), [
-    { type: 'welcome' },
-  ]);
+  assert.partialDeepStrictEqual(
+    await exchange(pair.port, [hello(agent, { host: 'web-1', token: tokens[0] ?? '' })], 1),
+    [{ type: 'welcome' }],
+  );
   writeFileSync(join(pair.folder, 'server', 'tokens.json'), 'not JSON');
   await server.says('Tokens stay as they were: ');
-  assert.partialDeepStrictEqual(await exchange(pair.port, [hello(agent, 'web-1', tokens[0] ?? '')], 1), [
-    { type: 'welcome' },
-  ]);
+  assert.partialDeepStrictEqual(
+    await exchange(pair.port, [hello(agent, { host: 'web-1', token: tokens[0] ?? '' })], 1),
+    [{ type: 'welcome' }],
+  );
 });

@@ -9,22 +9,11 @@ import { LINE_TIMEOUT_MS, UNSTORED_LIMIT_EVENTS } from '../../../alphaserver/ing
 import { StoreError } from '../../../alphaserver/store/store.ts';
 import { HELLO_TIMEOUT_MS, LINE_LIMIT_BYTES, SILENCE_LIMIT_MS } from '../../../protocol/messages.ts';
 import { until } from '../../until.ts';
+import { event, hello } from '../../wire-messages.ts';
 import { MemoryStore } from '../memory-store.ts';
 
 const A = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
 const B = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ac';
-const hello = (agent = A, more: object = {}) => ({ type: 'hello', version: 1, agent, host: 'h1', ...more });
-const event = (seq: number, more: object = {}) => ({
-  type: 'event',
-  seq,
-  at: '2026-11-23T19:46:01.123Z',
-  outcome: 'failed',
-  method: 'password',
-  user: 'root',
-  ip: '192.0.2.1',
-  port: 1,
-  ...more,
-});
 
 let store: MemoryStore;
 let ingest: GroupCommit;
@@ -158,7 +147,7 @@ test('many connections that are out of time at once are all refused, and an ackn
 });
 
 test('hello, an event, quit: the log says what the contract says', async () => {
-  const client = new Client().say(hello(), event(1));
+  const client = new Client().say(hello(A), event(1));
   await client.acked(1);
   const { localPort } = client.socket;
   client.say({ type: 'quit' });
@@ -183,7 +172,7 @@ test('hello, an event, quit: the log says what the contract says', async () => {
 test('ends of sessions are numbered, stored and acknowledged beside events [P14]', async () => {
   const client = new Client();
   const end = (number: number) => ({ type: 'end', end: number, at: '2026-11-29T08:00:00Z', session: 1, how: 'closed' });
-  client.say(hello(), event(1, { outcome: 'accepted' }), end(1), end(2));
+  client.say(hello(A), event(1, { outcome: 'accepted' }), end(1), end(2));
   await until(
     () => client.last('ack')?.end === 2,
     () => client.got,
@@ -194,7 +183,7 @@ test('ends of sessions are numbered, stored and acknowledged beside events [P14]
   client.say({ ...end(3), how: 'left' });
   await client.refused('bad_message');
   assert.equal(store.lastEnd(A), 2);
-  assert.equal(new Client().say(hello()).closed, false);
+  assert.equal(new Client().say(hello(A)).closed, false);
   await until(
     () => clients.at(-1)?.last('welcome')?.end === 2,
     () => String(clients.at(-1)?.got),
@@ -202,7 +191,7 @@ test('ends of sessions are numbered, stored and acknowledged beside events [P14]
 });
 
 test('a list of open sessions is stored once it is whole, when it changes, and every 30 s [P15]', async () => {
-  const client = new Client().say(hello());
+  const client = new Client().say(hello(A));
   const lists = () => store.pings.flatMap(({ open }) => (open ? [open.list] : []));
   const part = (from: number, list: number[], sessions: number, at = '2026-11-29T08:00:00.000Z') => ({
     type: 'ping',
@@ -222,7 +211,7 @@ test('a list of open sessions is stored once it is whole, when it changes, and e
 });
 
 test('nothing is acknowledged before it is stored [P9]', async () => {
-  const client = new Client().say(hello());
+  const client = new Client().say(hello(A));
   await until(() => client.last('welcome') !== undefined);
   let open = (): void => {};
   store.gate = new Promise((done) => {
@@ -236,7 +225,7 @@ test('nothing is acknowledged before it is stored [P9]', async () => {
 });
 
 test('what a shared log has is acknowledged before the own copy has it, once, and quit waits for the copy [P9]', async () => {
-  const client = new Client().say(hello());
+  const client = new Client().say(hello(A));
   await until(() => client.last('welcome') !== undefined);
   let copied = (): void => {};
   store.copyGate = new Promise((done) => {
@@ -253,7 +242,7 @@ test('what a shared log has is acknowledged before the own copy has it, once, an
 });
 
 test('a copy that cannot be written after the acknowledgement is tried again, and nothing is acknowledged twice [P9]', async () => {
-  const client = new Client().say(hello());
+  const client = new Client().say(hello(A));
   await until(() => client.last('welcome') !== undefined);
   store.copyGate = Promise.reject(new StoreError('full', new Error('disk')));
   store.copyGate.catch(() => {});
@@ -268,7 +257,7 @@ test('a copy that cannot be written after the acknowledgement is tried again, an
 });
 
 test('a repeat is dropped, a gap is taken, logged and counted [P9]', async () => {
-  const client = new Client().say(hello(), event(1), event(2), event(2), event(1), event(5));
+  const client = new Client().say(hello(A), event(1), event(2), event(2), event(1), event(5));
   await client.acked(5);
   assert.deepEqual(
     store.events.map(({ seq }) => seq),
@@ -302,7 +291,7 @@ test('a thousand agents that come back together share a few commits, their repor
 });
 
 test('what agents say of themselves is bounded while the disk takes nothing, and kept when it does again', async () => {
-  const client = new Client().say(hello());
+  const client = new Client().say(hello(A));
   await until(() => client.last('welcome') !== undefined);
   store.gate = Promise.reject(new StoreError('full', new Error('disk')));
   store.gate.catch(() => {});
@@ -326,7 +315,7 @@ test('what agents say of themselves is bounded while the disk takes nothing, and
 });
 
 test('an agent that is not read from is told that somebody is here [P11]', async () => {
-  const client = new Client().say(hello());
+  const client = new Client().say(hello(A));
   await until(() => client.last('welcome') !== undefined);
   let open = (): void => {};
   store.gate = new Promise((done) => {
@@ -360,7 +349,7 @@ test('heartbeats have no commits of their own: they are collected, and the newes
 });
 
 test('an agent that sends a million old events makes no other wait: a new event is in the next commit', async () => {
-  const old = new Client().say(hello());
+  const old = new Client().say(hello(A));
   await until(() => old.last('welcome') !== undefined);
   let open = (): void => {};
   store.gate = new Promise((done) => {
@@ -381,7 +370,7 @@ test('an agent that sends a million old events makes no other wait: a new event 
 });
 
 test('welcome.seq counts what an older connection of the agent still had in our hands; the older one gets busy [P5] [P7]', async () => {
-  const older = new Client().say(hello());
+  const older = new Client().say(hello(A));
   await until(() => older.last('welcome') !== undefined);
   let open = (): void => {};
   store.gate = new Promise((done) => {
@@ -389,7 +378,7 @@ test('welcome.seq counts what an older connection of the agent still had in our 
   });
   older.say(event(1), event(2), { type: 'ping' });
   await until(() => older.last('pong') !== undefined);
-  const newer = new Client().say(hello());
+  const newer = new Client().say(hello(A));
   await older.refused('busy');
   store.gate = null;
   open();
@@ -409,12 +398,12 @@ test('each bad frame is answered with its code, that connection closed, everyone
   const good = new Client().say(hello(B));
   const bad: [string, (object | string)[]][] = [
     ['bad_json', ['nonsense']],
-    ['bad_json', [hello(), '[]']],
+    ['bad_json', [hello(A), '[]']],
     ['bad_message', [event(1)]],
     ['bad_message', [{ type: 'ping' }]],
-    ['bad_message', [hello(), hello()]],
-    ['bad_message', [hello(), { type: 'dance' }]],
-    ['bad_message', [hello(), event(0)]],
+    ['bad_message', [hello(A), hello(A)]],
+    ['bad_message', [hello(A), { type: 'dance' }]],
+    ['bad_message', [hello(A), event(0)]],
     ['version', [hello(A, { version: 2 })]],
     ['too_long', ['x'.repeat(LINE_LIMIT_BYTES)]],
   ];
@@ -424,7 +413,7 @@ test('each bad frame is answered with its code, that connection closed, everyone
 });
 
 test('what came before a bad frame is stored [P10]', async () => {
-  await new Client().say(hello(), event(1), event(2), 'nonsense').refused('bad_json');
+  await new Client().say(hello(A), event(1), event(2), 'nonsense').refused('bad_json');
   await until(() => store.events.length === 2);
 });
 
@@ -436,7 +425,7 @@ test('bytes that are not UTF-8 are bad_json', async () => {
 
 test('a token that is not admitted is unauthorized, also when it is revoked later [P4]', async () => {
   admitted = (token) => token === 'good';
-  await new Client().say(hello()).refused('unauthorized');
+  await new Client().say(hello(A)).refused('unauthorized');
   const client = new Client().say(hello(A, { token: 'good' }), event(1));
   await client.acked(1);
   admitted = () => false;
@@ -444,7 +433,7 @@ test('a token that is not admitted is unauthorized, also when it is revoked late
   await client.refused('unauthorized');
 });
 
-test('whoever says no hello, or falls silent, is told timeout [P4] [P11]', async () => {
+test('whoever sends no hello, or falls silent, is refused by timeout [P4] [P11]', async () => {
   const mute = new Client();
   const silent = new Client().say(hello(B));
   await until(() => silent.last('welcome') !== undefined);
@@ -457,14 +446,14 @@ test('whoever says no hello, or falls silent, is told timeout [P4] [P11]', async
 
 test('one connection above the bound is told busy', async () => {
   for (let i = 0; i < 8; i += 1) {
-    const client = new Client().say({ ...hello(), agent: randomUUID() });
+    const client = new Client().say({ ...hello(A), agent: randomUUID() });
     await until(() => client.last('welcome') !== undefined);
   }
   await new Client().refused('busy');
 });
 
 test('a disk that is full stops acknowledgements, says so once, and loses nothing', async () => {
-  const client = new Client().say(hello());
+  const client = new Client().say(hello(A));
   await until(() => client.last('welcome') !== undefined);
   store.gate = Promise.reject(new StoreError('full', new Error('disk')));
   store.gate.catch(() => {});
@@ -479,7 +468,7 @@ test('a disk that is full stops acknowledgements, says so once, and loses nothin
 });
 
 test('a slow disk stops the reading of sockets, and memory stays bounded', async () => {
-  const client = new Client().say(hello());
+  const client = new Client().say(hello(A));
   await until(() => client.last('welcome') !== undefined);
   let open = (): void => {};
   store.gate = new Promise((done) => {
@@ -503,7 +492,7 @@ test('a slow disk stops the reading of sockets, and memory stays bounded', async
 });
 
 test('long lines weigh as much as several events: far fewer of them wait for the store', async () => {
-  const client = new Client().say(hello());
+  const client = new Client().say(hello(A));
   await until(() => client.last('welcome') !== undefined);
   let open = (): void => {};
   store.gate = new Promise((done) => {
@@ -547,7 +536,7 @@ test('an agent that brings many new sources at once is read later, and another o
   const [attacked, other] = [new Client(), new Client()];
   port = usual;
   const from = (seq: number): object => ({ ...event(seq), ip: `198.51.100.${seq}` });
-  attacked.say(hello(), ...Array.from({ length: 40 }, (_, i) => from(i + 1)));
+  attacked.say(hello(A), ...Array.from({ length: 40 }, (_, i) => from(i + 1)));
   await attacked.acked(40);
   attacked.say(from(41));
   other.say(hello(B), event(1));
@@ -576,7 +565,7 @@ test('many batches share one commit', async () => {
 });
 
 test('a line that does not end in time ends the session; one that goes on line by line does not', async () => {
-  const client = new Client().say(hello());
+  const client = new Client().say(hello(A));
   await until(() => client.last('welcome') !== undefined);
   const line = JSON.stringify(event(1));
   // Never between two lines, and yet each line is quick.
@@ -597,7 +586,7 @@ test('a line that does not end in time ends the session; one that goes on line b
 test('an address may hold so many connections without a hello, and no more; those with one do not count', async () => {
   const agents = await Promise.all(
     Array.from({ length: 2 }, async () => {
-      const client = new Client().say({ ...hello(), agent: randomUUID() });
+      const client = new Client().say({ ...hello(A), agent: randomUUID() });
       await until(() => client.last('welcome') !== undefined);
       return client;
     }),
@@ -612,7 +601,7 @@ test('an address may hold so many connections without a hello, and no more; thos
   );
   strangers[0]?.socket.destroy();
   await until(() => listener.connections === 5);
-  const next = new Client().say({ ...hello(), agent: randomUUID() });
+  const next = new Client().say({ ...hello(A), agent: randomUUID() });
   await until(() => next.last('welcome') !== undefined);
 });
 

@@ -171,13 +171,7 @@ export class Agent {
     const at = new Date(fallbackMs).toISOString();
     this.#hosts.observe(located.map(({ event }) => event.host ?? null));
     const update = sessions.take();
-    const events: LoginEvent[] = located.map(({ event, trust, pid }) => ({
-      ...event,
-      trust,
-      pid,
-      at: event.at ?? at,
-      host: this.#hosts.hostOf(event.host ?? null),
-    }));
+    const events = located.map((one) => this.#eventOf(one, at));
     return {
       log: logName,
       position: this.#position,
@@ -197,6 +191,13 @@ export class Agent {
 
   get #isCaughtUp(): boolean {
     return isCaughtUp(this.#options.source.status().state);
+  }
+
+  /** Completes an event: `at` is the time of one whose line has none. */
+  #eventOf({ event, trust, pid }: LocatedEvent, at: string): LoginEvent {
+    const { outcome, method, user, invalidUser, ip, port, key = null, reason = null } = event;
+    const host = this.#hosts.hostOf(event.host ?? null);
+    return { at: event.at ?? at, outcome, method, user, invalidUser, ip, port, host, key, reason, trust, pid };
   }
 
   #endOf({ session, ms, host, user, ip, port, pid, lastedSeconds, how }: EndedSession, at: string): NumberedEnd {

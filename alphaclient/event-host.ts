@@ -2,6 +2,9 @@
 
 import { isHostName } from '../protocol/values.ts';
 
+/** What a name in a log is: this machine's, that of another host, or no name that a server would take. */
+type NameKind = 'own' | 'other' | 'none';
+
 const short = (name: string): string => (name.split('.', 1)[0] as string).toLowerCase();
 
 /**
@@ -15,6 +18,9 @@ export class EventHosts {
   #relayed = false;
   /** True when the newest line that names a host names another one than this machine. */
   #isForeign = false;
+  /** The last name that was asked for: nearly all lines of a log have the same. */
+  #lastName: string | null = null;
+  #lastKind: NameKind = 'none';
 
   /** `machine`: this machine's hostname. `saved`: the result of `save`; anything else stands for a new log. */
   constructor(machine: string, saved: unknown) {
@@ -30,8 +36,9 @@ export class EventHosts {
   /** Adds the names of a whole read, before the hosts of its events are asked for: a relayed log is known as such from its first read on. */
   observe(names: Iterable<string | null>): void {
     for (const name of names) {
-      if (!isHostName(name)) continue;
-      this.#isForeign = short(name) !== this.#machine;
+      const kind = this.#kindOf(name);
+      if (kind === 'none') continue;
+      this.#isForeign = kind === 'other';
       if (!this.#isForeign) continue;
       this.#first ??= name;
       if (this.#first !== name) this.#relayed = true;
@@ -40,8 +47,14 @@ export class EventHosts {
 
   /** Returns the host of an event whose line names `name`; null for the agent's own, and where no server would take the name. */
   hostOf(name: string | null): string | null {
-    if (!isHostName(name) || short(name) === this.#machine) return null;
-    return this.#relayed ? name : null;
+    return this.#relayed && this.#kindOf(name) === 'other' ? name : null;
+  }
+
+  #kindOf(name: string | null): NameKind {
+    if (name === this.#lastName) return this.#lastKind;
+    this.#lastName = name;
+    this.#lastKind = !isHostName(name) ? 'none' : short(name) === this.#machine ? 'own' : 'other';
+    return this.#lastKind;
   }
 
   /** True while the log is that of other hosts: this machine's kernel knows nothing of their connections. */

@@ -214,10 +214,21 @@ export function encode(
 
 /** An event's body as the outbox keeps it: without `type` and `seq`, which `encodeEvent` puts before it. Nulls are left out. */
 export function encodeBody(event: LoginEvent): string {
-  const known: Record<string, unknown> = {};
-  // A replacer would be called for each field, and costs twice as much as all the rest.
-  for (const [field, value] of Object.entries(event)) if (value !== null) known[field] = value;
-  return JSON.stringify(known);
+  // JSON leaves out what is undefined. Objects of one form are written in half of the time that any other way takes.
+  return JSON.stringify({
+    at: event.at ?? undefined,
+    outcome: event.outcome,
+    method: event.method ?? undefined,
+    user: event.user ?? undefined,
+    invalidUser: event.invalidUser ?? undefined,
+    ip: event.ip ?? undefined,
+    port: event.port ?? undefined,
+    host: event.host ?? undefined,
+    key: event.key ?? undefined,
+    reason: event.reason ?? undefined,
+    trust: event.trust ?? undefined,
+    pid: event.pid ?? undefined,
+  } satisfies Record<keyof LoginEvent, unknown>);
 }
 
 /** The `event` line for a body made by `encodeBody`. */

@@ -21,6 +21,7 @@ import {
   transaction,
   withOutboxErrors,
 } from './database.ts';
+import { EVENTS_SCHEMA, EventRows, type PendingEvent } from './event-rows.ts';
 import { declareGaps, GAPS_SCHEMA, type GapTotals, gapsAfter } from './gaps.ts';
 import { type PendingEnd, SESSIONS_SCHEMA, type SessionCommit, SessionRows } from './sessions.ts';
 import type { Bookmark, OutboxState } from './state.ts';
@@ -44,18 +45,12 @@ const WAL_SPARE_BYTES = 4_194_304;
 export const WAL_LIMIT_PAGES = 4_096;
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
+  ${EVENTS_SCHEMA};
   ${GAPS_SCHEMA};
   ${SESSIONS_SCHEMA};
   ${CONNECTIONS_SCHEMA};
 `;
 type Statement = ReturnType<Database['prepare']>;
-
-/** An event on its way to the server: `body` is the result of `encodeBody`. */
-export interface PendingEvent {
-  readonly seq: number;
-  readonly body: string;
-}
 
 /** The result of one read of the log; it becomes durable as a whole or not at all. */
 export interface ReadResult {
@@ -84,11 +79,8 @@ const NO_SESSIONS: ReadSessions = { begun: [], saved: [], removed: [], ends: [] 
 export class Outbox {
   readonly #db: Database;
   readonly #lock: Database;
-  readonly #insert: Statement;
-  readonly #select: Statement;
   readonly #setMeta: Statement;
-  readonly #sizeUpTo: Statement;
-  readonly #delete: Statement;
+  readonly #events: EventRows;
   readonly #sessions: SessionRows;
   readonly #connections: ConnectionRows;
   #agent = '';
@@ -116,15 +108,10 @@ export class Outbox {
     try {
       this.#db = openDurable(join(folder, OUTBOX_FILE), SCHEMA);
       this.#db.exec(`PRAGMA wal_autocheckpoint=${WAL_LIMIT_PAGES}`);
-      this.#insert = this.#db.prepare('INSERT INTO events (seq, body) VALUES (?, ?)');
-      this.#select = this.#db.prepare('SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?');
       this.#setMeta = this.#db.prepare(
         'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
       );
-      this.#sizeUpTo = this.#db.prepare(
-        'SELECT coalesce(sum(octet_length(body)), 0) AS bytes FROM events WHERE seq <= ?',
-      );
-      this.#delete = this.#db.prepare('DELETE FROM events WHERE seq <= ?');
+      this.#events = new EventRows(this.#db);
       this.#sessions = new SessionRows(this.#db);
       this.#connections = new ConnectionRows(this.#db);
       this.#load();
@@ -152,9 +139,7 @@ export class Outbox {
       declaredLost: (this.#meta('declaredLost') as number | null) ?? 0,
     };
     this.#resumed = this.#meta('resumed') === true;
-    const { first, bytes } = this.#db
-      .prepare('SELECT min(seq) AS first, coalesce(sum(octet_length(body)), 0) AS bytes FROM events')
-      .get() as { first: number | null; bytes: number };
+    const { first, bytes } = this.#events.totals();
     this.#acked = this.#droppedUpTo = first === null ? this.#lastSeq : first - 1;
     this.#pendingBytes = bytes;
     this.#sessions.load((this.#meta('lastEnd') as number | null) ?? 0);
@@ -266,20 +251,15 @@ export class Outbox {
    */
   commit({ events, gaps, atMs, log, position, reader, sessions, connections }: ReadResult, sendsAtOnce = false): void {
     const { begun, saved, removed, ends } = sessions ?? NO_SESSIONS;
-    let seq = this.#lastSeq;
     let declared = this.#declared;
-    let bytes = 0;
     const bodies = events.map(encodeBody);
+    const seq = this.#lastSeq + bodies.length;
+    const bytes = bodies.reduce((sum, body) => sum + Buffer.byteLength(body), 0);
     let written: ReturnType<SessionRows['write']> | null = null;
     this.#withDeletion(() => {
       const seqs = new Map<number, number>();
-      for (const [i, body] of bodies.entries()) {
-        bytes += Buffer.byteLength(body);
-        seq += 1;
-        this.#insert.run(seq, body);
-        const session = begun[i] ?? 0;
-        if (session > 0) seqs.set(session, seq);
-      }
+      this.#events.append(this.#lastSeq + 1, bodies);
+      for (const [i, session] of begun.entries()) if (session > 0) seqs.set(session, this.#lastSeq + 1 + i);
       if (saved.length + removed.length + ends.length > 0)
         written = this.#sessions.write({ begun: seqs, saved, removed, ends });
       if (connections) this.#connections.write(log, connections);
@@ -307,7 +287,7 @@ export class Outbox {
     const held = seq - (this.#lastSeq - this.#recent.length);
     if (held >= 0 && seq >= this.#droppedUpTo)
       return this.#recent.slice(held, held + limit).map((body, i) => ({ seq: seq + 1 + i, body }));
-    return withOutboxErrors(() => this.#select.all(seq, limit) as unknown as PendingEvent[]);
+    return this.#events.after(seq, limit);
   }
 
   /** Holds events that were just stored, and no more of those before than RECENT_EVENTS, or than were not acknowledged. */
@@ -369,8 +349,8 @@ export class Outbox {
     let bytes = 0;
     this.#transaction(() => {
       if (upTo > this.#droppedUpTo) {
-        bytes = (this.#sizeUpTo.get(upTo) as { bytes: number }).bytes;
-        this.#delete.run(upTo);
+        bytes = this.#events.bytesUpTo(upTo);
+        this.#events.deleteUpTo(upTo);
       }
       if (upToEnd > this.#droppedUpToEnd) this.#sessions.deleteAcknowledged();
       work();
@@ -390,7 +370,7 @@ export class Outbox {
     pendingEnds: Iterable<PendingEnd> = [],
   ): void {
     this.#transaction(() => {
-      for (const { seq: number, body } of pending) this.#insert.run(number, body);
+      this.#events.restore(pending);
       this.#set({ agent, lastSeq: seq, numberedUpTo: seq, maySentSeq: seq, resumed: true, ...declared });
       for (const { log, bookmark, connections } of logs) {
         this.#set({ [`log:${log}`]: bookmark });
@@ -445,11 +425,8 @@ export class Outbox {
     let lastEnd = 0;
     this.#transaction(() => {
       // Rows of acknowledged events may still be there.
-      this.#delete.run(this.#acked);
-      this.#db.exec(
-        'CREATE TEMP TABLE kept AS SELECT body FROM events ORDER BY seq; DELETE FROM events; INSERT INTO events (seq, body) SELECT rowid, body FROM kept; DROP TABLE kept',
-      );
-      lastSeq = (this.#db.prepare('SELECT count(*) AS n FROM events').get() as { n: number }).n;
+      this.#events.deleteUpTo(this.#acked);
+      lastSeq = this.#events.renumber();
       lastEnd = this.#sessions.renumber(this.#acked);
       this.#set({ agent, lastSeq, numberedUpTo: lastSeq, lastEnd, maySentSeq: 0 });
     });
@@ -458,7 +435,7 @@ export class Outbox {
     this.#agent = agent;
     this.#lastSeq = lastSeq;
     this.#maySentSeq = this.#acked = this.#droppedUpTo = 0;
-    this.#pendingBytes = (this.#sizeUpTo.get(lastSeq) as { bytes: number }).bytes;
+    this.#pendingBytes = this.#events.bytesUpTo(lastSeq);
     return maySentTwice;
   }
 

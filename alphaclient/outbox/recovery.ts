@@ -17,7 +17,8 @@ import { join } from 'node:path';
 import type { Logger } from '../../service/logger.ts';
 import { readableConnections } from './connections.ts';
 import { type Database, OutboxError, openForReading } from './database.ts';
-import { OUTBOX_FILE, Outbox, type PendingEvent } from './outbox.ts';
+import type { PendingEvent } from './event-rows.ts';
+import { OUTBOX_FILE, Outbox } from './outbox.ts';
 import type { PendingEnd, SavedSessions } from './sessions.ts';
 import type { Bookmark, OutboxState } from './state.ts';
 

@@ -30,7 +30,7 @@ const DAY_MS = 86_400_000;
 /** Presence published this long before the last look may have committed after it. */
 const PRESENCE_OVERLAP_MS = 30_000;
 
-const APPEND = `SELECT o_position, o_stored_at, o_first_event FROM asgard.append(${Array.from({ length: EVENT_COLUMNS.length + 9 }, (_, i) => `$${i + 1}`).join(', ')})`;
+const APPEND = `SELECT o_position, o_stored_at, o_first_event FROM asgard.append(${Array.from({ length: EVENT_COLUMNS.length + 12 }, (_, i) => `$${i + 1}`).join(', ')})`;
 const APPENDS = `SELECT position, stored_at, first_event, counts, name, batches FROM (
     SELECT *, sum(octet_length(batches)) OVER (ORDER BY position) - octet_length(batches) AS bytes, first_event - min(first_event) OVER () AS events
       FROM (SELECT * FROM asgard.appends WHERE position > $1 AND stored_at >= $2 ORDER BY position LIMIT ${READ_LIMIT_APPENDS}) AS next

@@ -17,14 +17,35 @@ export function appendValues({ name, batches, decisions }: NewAppend, storedMs: 
   return [
     name,
     JSON.stringify(heads),
-    batches.map(({ agent }) => agent),
+    arrayLiteral(batches.map(({ agent }) => agent)),
     storedMs,
     ...columns.map(arrayLiteral),
     decisions.map(({ kind }) => kind),
     decisions.map(({ subject }) => subject),
     decisions.map(({ by }) => by),
     decisions.map(({ body }) => JSON.stringify(body)),
+    ...(numbersOf(batches)?.map(arrayLiteral) ?? [null, null, null]),
   ];
+}
+
+/** Gives the first and the last number of each batch, and how many events it has; null where the numbers of an agent do not ascend. */
+function numbersOf(batches: readonly AgentBatch[]): (number | null)[][] | null {
+  const firsts: (number | null)[] = [];
+  const lasts: (number | null)[] = [];
+  const counts: number[] = [];
+  const highest = new Map<string, number>();
+  for (const { agent, events } of batches) {
+    let last = highest.get(agent) ?? 0;
+    for (const { seq } of events) {
+      if (seq === null || seq <= last) return null;
+      last = seq;
+    }
+    highest.set(agent, last);
+    firsts.push(events[0]?.seq ?? null);
+    lasts.push(events.length > 0 ? last : null);
+    counts.push(events.length);
+  }
+  return [firsts, lasts, counts];
 }
 
 type ArrayElement = string | number | boolean | null;

@@ -184,7 +184,7 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
         };
         /** Makes appends without events: `head` is SQL for what they say of the agent. */
         const empty = (count: number, head: string): string =>
-          `SELECT count(asgard.append('x', ${head}, '{${A}}', NULL, ${Array.from({ length: EVENT_COLUMNS.length + 1 }, () => "'{}'").join()}, '{}', '{}', '{}', '{}')) FROM generate_series(1, ${count})`;
+          `SELECT count(asgard.append('x', ${head}, '{${A}}', NULL, ${Array.from({ length: EVENT_COLUMNS.length + 1 }, () => "'{}'").join()}, '{}', '{}', '{}', '{}', NULL, NULL, NULL)) FROM generate_series(1, ${count})`;
         const head = (more: string): string => `'[{"agent":"${A}","host":"h","given":0${more}}]'`;
         try {
           const db = new PostgresConnection({ url: urlOfNewest() });

@@ -21,6 +21,14 @@ const SSH_PORT = 22;
 const AGE_PER_LOOK_LIMIT_MS = 15_000;
 /** Looks in which something must be so: one alone may fall between two lines of the log. */
 const LOOKS = 2;
+/**
+ * Sessions that must have come to a port that nothing names before it is one of sshd's, where another one is known. A client may use the
+ * port of a session that is over for a connection to another service, or to an sshd with a log of its own: of 14,000 ports that Linux
+ * picks from, that is some session in a hundred on a busy host, and five on one port by chance are not to be expected.
+ */
+const PORT_SESSIONS = 5;
+/** Ports to which sessions came that are not known to be sshd's, at most: as many as sshd takes (MAX_LISTEN_SOCKS). */
+const UNSURE_PORTS_LIMIT = 16;
 
 /** The settings of a check. */
 export interface CheckSettings {
@@ -98,6 +106,10 @@ export class SessionCheck {
   #strangers = new Map<string, Stranger>();
   /** Ports that sessions of the log came to. */
   readonly #sessionPorts: Set<number>;
+  /** Sessions, by their numbers, that came to a port which is not known to be sshd's; the port that was met first is first. */
+  readonly #unsurePorts = new Map<number, Set<number>>();
+  /** The port of ours that each confirmed session came to, by the session's number: as of the last look. */
+  #portOf = new Map<number, number>();
   /** Hosts, by their numbers, of which a session was confirmed: their sshd is in this network namespace. */
   readonly #confirmedHosts: Set<number>;
   /** The highest number of a session at the first look of all; null before it. Those above began while this looked. */
@@ -198,15 +210,22 @@ export class SessionCheck {
     const confirmed: Connection[] = [];
     const ended: { session: number; how: EndCause; ms: number }[] = [];
     const missed = new Map<number, Missed>();
+    const portOf = new Map<number, number>();
     for (const session of sessions) {
       if (session.isConfirmed) this.#confirmedHosts.add(session.host);
       const peer = loggedPeer(session);
       if (peer === null) continue;
-      if (this.#isConnected(session, byPeer.get(peer) ?? [], ports)) {
+      const knownPort = this.#portOf.get(session.session);
+      const port = this.#portFor(session, byPeer.get(peer) ?? [], ports);
+      // It may be connected, or over while its client's port leads to something else: the next looks show which.
+      if (port === 'unsure') continue;
+      if (port !== null) {
         if (!session.isConfirmed) confirmed.push(session);
         session.isConfirmed = true;
         this.#confirmedHosts.add(session.host);
+        portOf.set(session.session, port);
       } else {
+        if (knownPort !== undefined) portOf.set(session.session, knownPort);
         const { ms, looks } = this.#missed.get(session.session) ?? { ms: nowMs, looks: 0 };
         missed.set(session.session, { ms, looks: looks + 1 });
         if (looks + 1 < LOOKS || !this.#isOver(session, log)) continue;
@@ -215,6 +234,7 @@ export class SessionCheck {
         missed.delete(session.session);
       }
     }
+    this.#portOf = portOf;
     this.#missed = missed;
     return { confirmed, ended };
   }
@@ -228,18 +248,41 @@ export class SessionCheck {
   }
 
   /**
-   * Tells whether one of the connections of a session's peer is the session's. A client may use one port for connections to
-   * several of ours: a session that is new teaches a port of sshd, and where nothing names one, those of the first look do. The
-   * connection of an older one's peer could be of another service.
+   * Gives the port of ours that a session came to, by the connections of its peer: null where none of them is the session's. A client may
+   * use one port for connections to several of ours, so the session's is the one to a port of sshd. Where that port is not known, a session
+   * that is new teaches it: the first one where nothing is known, as do those of the first look, else several. Before that it is unsure.
    */
-  #isConnected(session: Connection, connections: readonly KernelConnection[], ports: ReadonlySet<number>): boolean {
+  #portFor(
+    session: Connection,
+    connections: readonly KernelConnection[],
+    ports: ReadonlySet<number>,
+  ): number | 'unsure' | null {
     const [first] = connections;
-    if (first === undefined) return false;
-    if (session.isConfirmed || connections.some(({ localPort }) => ports.has(localPort))) return true;
+    if (first === undefined) return null;
+    const known = this.#portOf.get(session.session);
+    if (known !== undefined) return connections.some(({ localPort }) => localPort === known) ? known : null;
+    const ofSshd = connections.find(({ localPort }) => ports.has(localPort));
+    if (ofSshd === undefined && session.isConfirmed) return first.localPort;
+    const isTaught = ofSshd !== undefined || this.#isTaught(session, first.localPort);
+    if (!isTaught) return 'unsure';
+    const { localPort } = ofSshd ?? first;
+    if (ofSshd === undefined || !this.#isNamed) this.#sessionPorts.add(localPort);
+    return localPort;
+  }
+
+  /** Tells whether a session that came to a port which nothing names shows that it is sshd's. */
+  #isTaught(session: Connection, port: number): boolean {
+    if (this.#isFirstLook && !this.#isNamed) return true;
     const looks = this.#missed.get(session.session)?.looks ?? 0;
     const isNew = this.#beganMeanwhile(session) && session.session > this.#lastOfEarlierRun && looks < LOOKS;
-    if (!isNew && !(this.#isFirstLook && !this.#isNamed)) return false;
-    this.#sessionPorts.add(first.localPort);
+    if (!isNew) return false;
+    if (!this.#isNamed && this.#sessionPorts.size === 0) return true;
+    const sessions = this.#unsurePorts.get(port) ?? new Set();
+    this.#unsurePorts.set(port, sessions.add(session.session));
+    const [oldest = 0] = this.#unsurePorts.keys();
+    if (this.#unsurePorts.size > UNSURE_PORTS_LIMIT) this.#unsurePorts.delete(oldest);
+    if (sessions.size < PORT_SESSIONS) return false;
+    this.#unsurePorts.delete(port);
     return true;
   }
 

@@ -221,6 +221,79 @@ describe('a port that a client uses for several connections', () => {
     assert.deepEqual(third.check.save().ports, []);
   });
 
+  it('teaches none by sessions that are over, where a port of sshd is known; they are gone when it is free again', () => {
+    const one = new Simulation();
+    one.view = { ports: [22] };
+    one.sessions = [logged(1)];
+    one.kernel = [there(1)];
+    one.look();
+    for (const port of [2, 3, 4, 5]) {
+      one.sessions.push(logged(port));
+      one.kernel.push(there(port, elsewhere));
+      one.look(2);
+    }
+    assert.deepEqual([one.look(30).unexplained, one.ended], [[], []]);
+    assert.deepEqual(
+      one.sessions.map(({ isConfirmed }) => isConfirmed),
+      [true, false, false, false, false],
+    );
+    one.kernel = [there(1)];
+    one.look(2);
+    assert.deepEqual(
+      one.ended.map(([session, how]) => [session, how]),
+      [2, 3, 4, 5].map((session) => [session, 'gone']),
+    );
+  });
+
+  it('is of sshd, too, once five sessions came to it: they are confirmed, and others there are looked for', () => {
+    const one = new Simulation();
+    one.view = { ports: [22] };
+    one.look();
+    for (const port of [1, 2, 3, 4, 5]) {
+      one.sessions.push(logged(port));
+      one.kernel.push(there(port, { localPort: 2_222 }));
+      one.look();
+    }
+    one.look();
+    assert.ok(one.sessions.every(({ isConfirmed }) => isConfirmed));
+    one.kernel.push(there(9, { localPort: 2_222 }));
+    assert.deepEqual(one.look(30).unexplained, [9]);
+  });
+
+  it('is forgotten where sessions came to too many of them', () => {
+    const one = new Simulation();
+    one.view = { ports: [22] };
+    one.look();
+    let sessions = 0;
+    /** A session comes to a port, and is over after a look. */
+    const comeTo = (localPort: number): void => {
+      sessions += 1;
+      one.sessions = [logged(sessions)];
+      one.kernel = [there(sessions, { localPort })];
+      one.look();
+    };
+    for (let i = 0; i < 4; i++) comeTo(7_000);
+    for (let i = 1; i <= 16; i++) comeTo(7_000 + i);
+    comeTo(7_000);
+    one.sessions = [];
+    one.kernel = [there(99, { localPort: 7_000 })];
+    assert.deepEqual(one.look(30).unexplained, []);
+    for (let i = 0; i < 4; i++) comeTo(7_000);
+    one.sessions = [];
+    one.kernel = [there(99, { localPort: 7_000 })];
+    assert.deepEqual(one.look(30).unexplained, [99]);
+  });
+
+  it('keeps no session open by a connection to another service that has its client’s port later', () => {
+    const one = new Simulation();
+    one.sessions = [logged(1)];
+    one.kernel = [there(1)];
+    one.look();
+    one.kernel = [there(1, elsewhere)];
+    one.look(2);
+    assert.deepEqual(one.ended, [[1, 'gone', 20]]);
+  });
+
   it('confirms the session by its own connection, whichever the kernel names first', () => {
     for (const kernel of [
       [there(1), there(1, elsewhere)],

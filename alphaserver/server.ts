@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../service/logger.ts';
 import { Mailbox } from '../service/mailbox.ts';
+import { stopYielding } from '../service/priority.ts';
 import { SettingsError } from '../service/settings.ts';
 import type { Address } from '../service/value-parser.ts';
 import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts';
@@ -72,7 +73,8 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
         });
   const metrics = new Metrics();
   const ingest = new GroupCommit({ store, stopwatch: metrics, log, now: Date.now });
-  if (store.unclean) void checkStore(config.dataFolder, ingest, log);
+  const checking = new AbortController();
+  const checked = store.unclean && checkStore(config.dataFolder, ingest, log, checking.signal);
   const authority = config.tls && findAuthority(config.dataFolder, config.tls.clientCaFile);
   const hosts =
     authority || sharing
@@ -224,6 +226,9 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     },
     stop: async () => {
       stopping = true;
+      // Nobody waits for what lets others go first, but whoever waits for its end.
+      stopYielding();
+      checking.abort();
       stopKeeping();
       await reports?.close();
       mailbox.close();
@@ -231,7 +236,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       // The rules save their state meanwhile: what is stored from here on they judge after the next start.
       const judged = alerting.close();
       await ingest.close();
-      await Promise.all([listener.close(), web?.close(), store.endThreads(), judged]);
+      await Promise.all([listener.close(), web?.close(), store.endThreads(), judged, checked]);
       await sharing?.close();
       await store.close();
     },
@@ -239,12 +244,14 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
 }
 
 /** Checks a store that was not closed in good order, while it is used already: of a large one that takes minutes. */
-async function checkStore(folder: string, ingest: GroupCommit, log: Logger): Promise<void> {
+async function checkStore(folder: string, ingest: GroupCommit, log: Logger, signal: AbortSignal): Promise<void> {
+  const files = [EVENTS_FILE, ROLLUPS_FILE].map((name) => join(folder, name));
   try {
-    const fault = await checkWhole([EVENTS_FILE, ROLLUPS_FILE].map((name) => join(folder, name)));
+    const fault = await checkWhole(files, signal);
     if (fault !== null) ingest.refuse(`the store in ${folder} is damaged (${fault}): ${DAMAGE_ADVICE}`);
   } catch (error) {
-    log.warn(`The store could not be checked as a whole: ${error instanceof Error ? error.message : String(error)}`);
+    if (!signal.aborted)
+      log.warn(`The store could not be checked as a whole: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

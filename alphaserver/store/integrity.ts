@@ -1,8 +1,7 @@
 /** Finds what a dying disk or a stray write left in a store's files. */
-import { Thread } from '../../service/thread.ts';
+import { fork } from 'node:child_process';
 import { arrays, type Database } from './database.ts';
 import { eventTables, tableName } from './event-tables.ts';
-import type { IntegrityMessages } from './integrity-worker.ts';
 
 /** Events read before the store is used: a crash may have torn what was written last. */
 const NEWEST_EVENTS = 8_192;
@@ -45,16 +44,19 @@ export function tableFault(db: Database, schema: string, table: string): string 
   return result === 'ok' ? null : result.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ');
 }
 
-/** Checks all tables of these files, on a thread of its own. Gives what is wrong, or null. Rejects when it cannot check. */
-export async function checkWhole(files: readonly string[]): Promise<string | null> {
-  const thread = new Thread<IntegrityMessages>({
-    script: new URL('./integrity-worker.ts', import.meta.url),
-    data: () => files,
-    closeLimitMs: 0,
+/**
+ * Checks all tables of these files in a process of its own, which `signal` ends: SQLite walks over a table in one call, for minutes where
+ * it is large, and neither a thread nor a process that has one ends before that. Gives what is wrong, or null. Rejects when it cannot
+ * check, and when it is ended.
+ */
+export async function checkWhole(files: readonly string[], signal?: AbortSignal): Promise<string | null> {
+  const worker = fork(new URL('./integrity-worker.ts', import.meta.url), files, {
+    ...{ execArgv: [], env: {}, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] },
+    ...(signal && { signal, killSignal: 'SIGKILL' }),
   });
-  try {
-    return await thread.request('check');
-  } finally {
-    await thread.close();
-  }
+  const { promise, resolve, reject } = Promise.withResolvers<string | null>();
+  worker.on('message', (fault: string | null) => resolve(fault));
+  worker.on('error', reject);
+  worker.on('close', (code, killedBy) => reject(new Error(`the check ended with ${killedBy ?? code}`)));
+  return promise;
 }

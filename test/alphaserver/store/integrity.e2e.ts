@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { openStorage } from '../../../alphaserver/storage.ts';
 import { checkWhole } from '../../../alphaserver/store/integrity.ts';
 import { damageRoot, damageText } from '../../damaged-pages.ts';
 import { Pair } from '../../programs.ts';
+import { until } from '../../until.ts';
 
 const A = '00000000-0000-4000-8000-000000000001';
 let folder: string;
@@ -108,6 +110,29 @@ test('after a kill, damage of what is old is found while the server runs: it sto
   } finally {
     await pair.close();
   }
+});
+
+test('a check is ended at once, also in the middle of a read that takes for ever', async () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const ending = new AbortController();
+  const children = (): string =>
+    readdirSync('/proc/self/task')
+      .map((thread) => readFileSync(`/proc/self/task/${thread}/children`, 'utf8'))
+      .join('');
+  const before = children();
+  const checked = assert.rejects(checkWhole([pipe], ending.signal), { name: 'AbortError' });
+  const [child = ''] = children()
+    .split(' ')
+    .filter((pid) => !before.includes(pid));
+  try {
+    // Nobody writes to the pipe: to open it is to wait. Where the kernel does not say so, the check is ended wherever it is.
+    await until(() => /partner|fifo|^0$/.test(readFileSync(`/proc/${child}/wchan`, 'utf8')));
+  } finally {
+    ending.abort();
+  }
+  await checked;
+  await until(() => children() === before);
 });
 
 test('a page that turns out to be damaged at a write ends all writing, and says what to do', async () => {

@@ -182,6 +182,7 @@ export class HeaderParser {
     // A line that begins with the tag itself: `sshd[123]: message`.
     const tag = parseTag(line, at);
     if (tag !== null) return sshdHeader(tag, Number.NaN, '');
+    if (isPlainWord(line, at)) return afterHost(line, at);
     return (
       this.#windows(line, at) ??
       this.#nxos(line, at, leadings) ??
@@ -286,7 +287,22 @@ export class HeaderParser {
 
 /** Index of a line without a header, behind what a tool may have written before it. */
 function rawFrom(line: string, at: number): number {
-  return skip(line, at, BEFORE_RAW, HOST_LIMIT_CHARS);
+  return isPlainWord(line, at) ? at : skip(line, at, BEFORE_RAW, HOST_LIMIT_CHARS);
+}
+
+/**
+ * True where a word of ASCII letters and one space stand at `at`, and behind them no space, bar or colon: so begin sshd's messages without
+ * a header. Of all that may stand before a message, only a time, a tag and a host's name begin like this.
+ */
+function isPlainWord(line: string, at: number): boolean {
+  let p = at;
+  while (isLetter(line.charCodeAt(p))) p++;
+  return p > at && line[p] === ' ' && !' |:'.includes(line[p + 1] ?? ' ');
+}
+
+function isLetter(code: number): boolean {
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x7a;
 }
 
 /** The header of a line that says nothing of when, where and by whom it was written. */
@@ -300,9 +316,11 @@ function sshdHeader({ pid, messageFrom }: SshdTag, ms: number, host: string): He
 
 /** Parses `HOST TAG[PID]: MESSAGE`, a line without its time. sshd begins no message like this. */
 function afterHost(line: string, at: number): Header | null {
-  const behind = skip(line, at, HOST_AND_SPACE, HOST_LIMIT_CHARS);
-  const tag = behind > at ? parseTag(line, behind) : null;
-  return tag === null || tag.pid < 0 ? null : sshdHeader(tag, Number.NaN, line.slice(at, behind - 1));
+  // Few words begin as a tag does: the cheaper test first.
+  const space = line.indexOf(' ', at);
+  const tag = space < 0 ? null : parseTag(line, space + 1);
+  if (tag === null || tag.pid < 0 || skip(line, at, HOST_AND_SPACE, HOST_LIMIT_CHARS) !== space + 1) return null;
+  return sshdHeader(tag, Number.NaN, line.slice(at, space));
 }
 
 /** Parses the styles `default` and `compact` of macOS's `log`; null where it is neither. */

@@ -204,7 +204,8 @@ export class TimestampParser {
       if (end < 0) end = this.#unix(text);
       return end < 0 ? this.#wall(parseTraditional(text) ?? parseLocalized(text), text) : end;
     }
-    if (text < 'A') return -1;
+    // All that does not begin with a digit has a clock's time in it.
+    if (text < 'A' || !text.includes(':')) return -1;
     const end = this.#wall(parseTraditional(text), text);
     if (end >= 0) return end;
     // `Mon 2026-11-23 20:31:24 UTC host` of `journalctl -o short-full`, in any language; `Mon, Nov 23 ...`; `Mon, 23 Nov 2026 ...`.

@@ -87,9 +87,39 @@ const NETWORK_DIGITS = NETWORK_BITS / 4;
 const hex = (numbers: readonly number[], length: number): string =>
   numbers.map((number) => number.toString(16).padStart(length, '0')).join('');
 
+const DOT = 46;
+const ZERO = 48;
+
+/** Reads an IPv4 address as a signed number of 32 bits; null for any other text, which would not come back the same. */
+export function ipv4Number(text: string): number | null {
+  let address = 0;
+  let parts = 0;
+  let part = -1;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    const digit = code - ZERO;
+    if (digit >= 0 && digit <= 9) {
+      if (part === 0) return null;
+      part = part < 0 ? digit : part * 10 + digit;
+      if (part > 255) return null;
+    } else {
+      if (code !== DOT || part < 0) return null;
+      address = (address << 8) | part;
+      parts += 1;
+      part = -1;
+    }
+  }
+  return part < 0 || parts !== 3 ? null : (address << 8) | part;
+}
+
+/** Digits of an IPv4 address in hexadecimal. */
+const IPV4_DIGITS = IPV4_BITS / 4;
+
 /** Writes an IPv4 address as its eight hexadecimal digits; null for anything else. */
-export const ipv4Digits = (address: string): string | null =>
-  isIPv4(address) ? hex(address.split('.').map(Number), 2) : null;
+export function ipv4Digits(address: string): string | null {
+  const number = ipv4Number(address);
+  return number === null ? null : (number >>> 0).toString(16).padStart(IPV4_DIGITS, '0');
+}
 
 /** Writes what comes before `::/64` in a network that `networkOf` gave as its sixteen hexadecimal digits. */
 export const networkDigits = (network: string): string =>

@@ -33,17 +33,23 @@ const LIMITS: ValueLimits = {
   knownOfAll: KNOWN_VALUES_OF_ALL_LIMIT,
 };
 
-/** Holds the users, or the sources, of one agent by their hashes. */
+/** The users, or the sources, of one agent by their hashes. */
 interface Known {
   readonly hashes: Set<number>;
   readonly bucket: TokenBucket;
 }
 
+/** What one agent has brought. */
+interface OfAgent {
+  readonly users: Known;
+  readonly sources: Known;
+}
+
 /** Counts what each agent has brought since the server started. */
 export class ValueBounds {
   readonly #limits: ValueLimits;
-  /** Keys are the kind and the agent, in the order in which they came. */
-  readonly #known = new Map<string, Known>();
+  /** By agent, in the order in which they came. */
+  readonly #known = new Map<string, OfAgent>();
   #size = 0;
 
   constructor(limits: Partial<ValueLimits> = {}) {
@@ -57,36 +63,43 @@ export class ValueBounds {
 
   /** Counts the user and the source of an event, where they are new; returns how long its agent has to wait, milliseconds. */
   take(agent: string, user: string | null, ip: string | null, nowMs: number): number {
-    const userMs = user === null ? 0 : this.#takeOne(`user ${agent}`, user, nowMs);
-    const sourceMs = ip === null ? 0 : this.#takeOne(`source ${agent}`, ip, nowMs);
+    const { users, sources } = this.#ofAgent(agent, nowMs);
+    const userMs = user === null ? 0 : this.#takeOne(agent, users, user, nowMs);
+    const sourceMs = ip === null ? 0 : this.#takeOne(agent, sources, ip, nowMs);
     return Math.min(DELAY_LIMIT_MS, Math.max(userMs, sourceMs));
   }
 
-  #takeOne(key: string, value: string, nowMs: number): number {
-    const { atOnce, perSecond, known: knownLimit } = this.#limits;
+  #ofAgent(agent: string, nowMs: number): OfAgent {
+    const known = this.#known.get(agent);
+    if (known !== undefined) return known;
+    const { atOnce, perSecond } = this.#limits;
+    const none = (): Known => ({ hashes: new Set(), bucket: new TokenBucket(atOnce, perSecond, nowMs) });
+    const added = { users: none(), sources: none() };
+    this.#known.set(agent, added);
+    return added;
+  }
+
+  #takeOne(agent: string, { hashes, bucket }: Known, value: string, nowMs: number): number {
     const hash = hashOf(value);
-    let known = this.#known.get(key);
-    if (known?.hashes.has(hash)) return 0;
-    if (known === undefined) {
-      known = { hashes: new Set(), bucket: new TokenBucket(atOnce, perSecond, nowMs) };
-      this.#known.set(key, known);
-    } else if (known.hashes.size >= knownLimit) {
-      this.#size -= known.hashes.size;
-      known.hashes.clear();
+    if (hashes.has(hash)) return 0;
+    if (hashes.size >= this.#limits.known) {
+      this.#size -= hashes.size;
+      hashes.clear();
     }
-    known.hashes.add(hash);
+    hashes.add(hash);
     this.#size += 1;
-    this.#makeRoom(key);
-    return known.bucket.take(nowMs);
+    this.#makeRoom(agent);
+    return bucket.take(nowMs);
   }
 
   /** Forgets what the agents brought that came first; not `kept`, which is counted now. */
   #makeRoom(kept: string): void {
-    for (const [key, { hashes }] of this.#known) {
+    if (this.#size <= this.#limits.knownOfAll) return;
+    for (const [agent, { users, sources }] of this.#known) {
       if (this.#size <= this.#limits.knownOfAll) return;
-      if (key === kept) continue;
-      this.#known.delete(key);
-      this.#size -= hashes.size;
+      if (agent === kept) continue;
+      this.#known.delete(agent);
+      this.#size -= users.hashes.size + sources.hashes.size;
     }
   }
 }

@@ -3,6 +3,8 @@
  * storing from the event's. What is one of a few stands together in the bits of `decision`, and an IPv4 address as a number of 32
  * bits. Generated columns give all but the address back under the names that tables of earlier versions store them by. Pure.
  */
+import { utcMs } from '../../protocol/values.ts';
+import { ipv4Number } from '../../service/ip-network.ts';
 import { METHODS, OUTCOMES, TRUSTS } from './schema.ts';
 import type { SequencedEvent } from './store.ts';
 
@@ -12,11 +14,14 @@ const TRUST_BIT = 4;
 const METHOD_BIT = 6;
 const PART = 3;
 
-/** The columns that are written, in the order of `compactEvent`. */
+/** The columns that are written, in the order of `addRow`. */
 export const WRITTEN_COLUMNS = [
-  ...['sinceBase', 'delay', 'agent', 'host', 'decision', 'otherMethod', 'user', 'address', 'otherIp', 'port', 'key'],
-  ...['reason', 'seq', 'pid'],
+  ...['id', 'sinceBase', 'delay', 'agent', 'host', 'decision', 'otherMethod', 'user', 'address', 'otherIp', 'port'],
+  ...['key', 'reason', 'seq', 'pid'],
 ];
+
+/** A value of a row. */
+export type RowValue = string | number | null;
 
 /** Gives the columns of a table whose times count from `baseMs`, Unix milliseconds, as CREATE TABLE takes them. */
 export const columnsFor = (baseMs: number): string => `
@@ -38,13 +43,14 @@ export interface NumberedEvent extends SequencedEvent {
   readonly host: number;
 }
 
-/** Gives an event's values for WRITTEN_COLUMNS. */
-export function compactEvent(
-  { storedMs, agent, host, seq, event }: Omit<NumberedEvent, 'id'>,
+/** Adds an event's values for WRITTEN_COLUMNS to those of the rows before it. */
+export function addRow(
+  values: RowValue[],
+  { id, storedMs, agent, host, seq, event }: NumberedEvent,
   baseMs: number,
-): (string | number | null)[] {
-  const { at, outcome, method, user, invalidUser, ip, port, key, reason, trust, pid } = event;
-  const atMs = Date.parse(at);
+): void {
+  const { at, outcome, method, user, invalidUser, ip, port, key = null, reason = null, trust, pid = null } = event;
+  const atMs = utcMs(at);
   const known = method === null ? -1 : METHODS.indexOf(method);
   const address = ip === null ? null : ipv4Number(ip);
   const decision =
@@ -52,35 +58,8 @@ export function compactEvent(
     ((invalidUser === null ? 0 : Number(invalidUser) + 1) << INVALID_USER_BIT) |
     ((trust ? TRUSTS.indexOf(trust) + 1 : 0) << TRUST_BIT) |
     ((known + 1) << METHOD_BIT);
-  return [
-    ...[atMs - baseMs, storedMs - atMs, agent, host, decision, known < 0 ? method : null, user],
-    ...[address, address === null ? ip : null, port, key ?? null, reason ?? null, seq, pid ?? null],
-  ];
-}
-
-const DOT = 46;
-const ZERO = 48;
-
-/** Reads an IPv4 address as a signed number of 32 bits; null for any other text, which would not come back the same. */
-export function ipv4Number(text: string): number | null {
-  let address = 0;
-  let parts = 0;
-  let part = -1;
-  for (let i = 0; i < text.length; i += 1) {
-    const code = text.charCodeAt(i);
-    const digit = code - ZERO;
-    if (digit >= 0 && digit <= 9) {
-      if (part === 0) return null;
-      part = part < 0 ? digit : part * 10 + digit;
-      if (part > 255) return null;
-    } else {
-      if (code !== DOT || part < 0) return null;
-      address = (address << 8) | part;
-      parts += 1;
-      part = -1;
-    }
-  }
-  return part < 0 || parts !== 3 ? null : (address << 8) | part;
+  values.push(id, atMs - baseMs, storedMs - atMs, agent, host, decision, known < 0 ? method : null, user);
+  values.push(address, address === null ? ip : null, port, key, reason, seq, pid);
 }
 
 /** Gives an address as text: what the column `ip` holds is a number for IPv4 in tables that have `address`. */

@@ -5,6 +5,7 @@ import { storeJump, storePing } from './agent-reports.ts';
 import { Agents, type Forgotten } from './agents.ts';
 import { arrays, type Database, migrate, transaction } from './database.ts';
 import { appendDecisions, FORGET_DECISION, type NewDecision } from './decisions.ts';
+import type { NumberedEvent } from './event-columns.ts';
 import { readerOf } from './event-tables.ts';
 import { EventWriter } from './event-writer.ts';
 import { readFact, writeFact } from './facts.ts';
@@ -208,6 +209,7 @@ export class EventStore implements Store {
       .map(({ body }) => this.#agents.listed(body as Forgotten));
     this.#writer.rotate(storedMs, id + 1);
     const storedAt = new Date(storedMs).toISOString();
+    const rows: NumberedEvent[] = [];
     /** The sessions that began or ended, by batch. */
     const changed: number[][] = [];
     const results = batches.map((batch): Appended => {
@@ -234,7 +236,7 @@ export class EventStore implements Store {
           host[event.outcome] += 1;
           counted.add(host.name);
         }
-        this.#writer.insert({ id, storedMs, agent: agent.id, host: host.id, seq, event });
+        rows.push({ id, storedMs, agent: agent.id, host: host.id, seq, event });
         events.push({ ...event, id, seq, agent: batch.agent, host: host.name, storedAt });
       }
       const hostOf = (name: string): number => update.host(name, agent.id).id;
@@ -262,6 +264,7 @@ export class EventStore implements Store {
         ],
       };
     });
+    this.#writer.insert(rows);
     update.write();
     this.#sessions.save();
     if (place) {

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { utcMs } from '../../protocol/values.ts';
 import type { Stopwatch } from '../ingest/group-commit.ts';
 import { FAMILIES, type Family, type FamilyName } from '../metrics/families.ts';
 import { type Figures, type Sample, samplesOf } from '../metrics/samples.ts';
@@ -85,7 +86,7 @@ export class Metrics implements Stopwatch {
     for (const { events } of stored) {
       // One commit, one time.
       const storedMs = Date.parse(events[0]?.storedAt ?? '');
-      for (const { at } of events) this.#delays.observe(Math.max(0, storedMs - Date.parse(at)) / 1_000);
+      for (const { at } of events) this.#delays.observe(Math.max(0, storedMs - utcMs(at)) / 1_000);
     }
   }
 

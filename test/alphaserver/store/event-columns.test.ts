@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openReader } from '../../../alphaserver/queries/snapshot.ts';
-import { addressText, ipv4Number } from '../../../alphaserver/store/event-columns.ts';
+import { addressText } from '../../../alphaserver/store/event-columns.ts';
 import { eventsAfter } from '../../../alphaserver/store/event-rows.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { METHODS, OUTCOMES, TRUSTS } from '../../../alphaserver/store/schema.ts';
 import type { SequencedEvent } from '../../../alphaserver/store/store.ts';
+import { ipv4Number } from '../../../service/ip-network.ts';
 import { downgrade } from '../../old-tables.ts';
 
 const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';

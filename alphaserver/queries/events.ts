@@ -2,33 +2,34 @@
 import { isWithin, readNetwork } from '../../service/ip-network.ts';
 import { ALL_EVENTS, clampAt, type IndexQuery, type Place } from '../rollups/event-index.ts';
 import { addressText } from '../store/event-columns.ts';
-import { eventsWithIds, storedMethod } from '../store/event-rows.ts';
+import { EVENT_COLUMNS, type EventRow, eventsOf, storedMethod } from '../store/event-rows.ts';
 import { HOST_BY_NAME } from '../store/row-names.ts';
 import { OUTCOMES } from '../store/schema.ts';
 import type { StoredEvent } from '../store/store.ts';
 import type { EventCursor, EventQuery } from './results.ts';
 import type { Snapshot } from './snapshot.ts';
 
-const COLUMNS = 'at, id, host, ip, user, outcome, method';
-type Row = readonly [
-  ...[at: number, id: number, host: number, address: number | string | null, user: string | null],
-  ...[outcome: number, method: number | string | null],
-];
+/** What a search compares, in the places of an EventRow: events that are not in the index are read by the hundred thousand. */
+const COMPARED_COLUMNS = 'id, at, NULL, NULL, host, outcome, method, user, NULL, ip';
 
-const newestFirst = (a: Place, b: Place): number => b[0] - a[0] || b[1] - a[1];
+/** An event that is found, at its place; its row where that was read as a whole. */
+type Found = readonly [...Place, row: EventRow | null];
+
+const newestFirst = (a: Place | Found, b: Place | Found): number => b[0] - a[0] || b[1] - a[1];
 
 /** Gives one page of the events that a query is about. */
 export function eventPage(snapshot: Snapshot, query: EventQuery): { events: StoredEvent[]; next: EventCursor | null } {
   const wanted = wantedIn(snapshot, query);
-  const places = wanted === null ? [] : new Search(snapshot, query, wanted).places();
-  const page = places.slice(0, query.limit);
+  const found = wanted === null ? [] : new Search(snapshot, query, wanted).newest();
+  const page = found.slice(0, query.limit);
   const last = page.at(-1);
+  const rows = page.map(([, id, row]) => row ?? (snapshot.events.withId(EVENT_COLUMNS, id) as EventRow | undefined));
   return {
-    events: eventsWithIds(
+    events: eventsOf(
       snapshot.db,
-      page.map(([, id]) => id),
+      rows.filter((row) => row !== undefined),
     ),
-    next: last && places.length > query.limit ? { atMs: last[0], id: last[1] } : null,
+    next: last && found.length > query.limit ? { atMs: last[0], id: last[1] } : null,
   };
 }
 
@@ -81,18 +82,18 @@ class Search {
   }
 
   /** Gives the newest, one more than the page takes where there are. */
-  places(): Place[] {
+  newest(): Found[] {
     let found = this.#unindexed();
     const span = { from: this.#from, to: this.#to, before: this.#before };
     for (const part of this.#at.index.parts(span)) {
       const oldest = found[this.#most - 1];
       if (oldest && oldest[0] > part.maxAt) break;
-      const more: Place[] = [];
-      for (const id of this.#at.index.search(part, this.#wanted, span)) {
-        const row = this.#at.events.withId(COLUMNS, id) as Row | undefined;
+      const more: Found[] = [];
+      for (const id of this.#at.index.search(part, this.#wanted, span, this.#most)) {
+        const row = this.#at.events.withId(EVENT_COLUMNS, id) as EventRow | undefined;
         const place = row && this.#placeOf(row);
         if (place && oldest && newestFirst(oldest, place) < 0) break;
-        if (place) more.push(place);
+        if (place) more.push([...place, row]);
         if (more.length === this.#most) break;
       }
       if (more.length > 0) found = [...found, ...more].sort(newestFirst).slice(0, this.#most);
@@ -100,18 +101,20 @@ class Search {
     return found;
   }
 
-  #unindexed(): Place[] {
+  #unindexed(): Found[] {
     this.#at.needIndex();
-    const rows = this.#at.events.each(COLUMNS, this.#at.indexedTo, 'at >= ? AND at < ?', [this.#from, this.#to]);
-    return (rows as unknown as Row[])
+    const where = 'at >= ? AND at < ?';
+    const rows = this.#at.events.each(COMPARED_COLUMNS, this.#at.indexedTo, where, [this.#from, this.#to]);
+    return (rows as unknown as EventRow[])
       .map((row) => this.#placeOf(row))
       .filter((place) => place !== null)
       .sort(newestFirst)
-      .slice(0, this.#most);
+      .slice(0, this.#most)
+      .map(([at, id]): Found => [at, id, null]);
   }
 
   /** Gives where an event stands; null where it is not one that is wanted. */
-  #placeOf([at, id, host, address, user, outcome, method]: Row): Place | null {
+  #placeOf([id, at, , , host, outcome, method, user, , address]: EventRow): Place | null {
     const wanted = this.#wanted;
     const ip = addressText(address);
     const place: Place = [clampAt(at), id];

@@ -83,7 +83,7 @@ export class Snapshot {
     const { from, to } = span;
     const rows = this.#unindexed(span);
     for (const part of this.index.parts(span))
-      for (const id of this.index.search(part, ALL_EVENTS, span)) {
+      for (const id of this.index.search(part, ALL_EVENTS, span, Number.POSITIVE_INFINITY)) {
         const row = this.events.withId(COUNTED_COLUMNS, id);
         const [, at = 0] = (row ?? []) as unknown as CountedRow;
         if (row && at >= from && at < to) rows.push(...countedRows([row]));

@@ -12,10 +12,10 @@ import {
   total,
   type ValueCounts,
 } from '../rollups/counts.ts';
-import { distinct, EMPTY_SKETCH, grown, hashesIn, sketchOf, union, unpackSketch } from '../rollups/distinct-sketch.ts';
+import { distinct, hashesIn, SketchUnion, sketchOf, union, unpackSketch } from '../rollups/distinct-sketch.ts';
 import { BUCKET_SKETCH, SLOTS, SOURCE_SKETCH } from '../rollups/schema.ts';
 import { ALL_TIME, coarsened, cut, DAY_MS, floorTo, HOUR_MS, type Run, type Span } from '../rollups/time-buckets.ts';
-import { arrays, type Statement } from '../store/database.ts';
+import { arrays, type Database, type Statement } from '../store/database.ts';
 import type { Snapshot } from './snapshot.ts';
 import { EDGE_LIMIT_EVENTS, TimelineCounts } from './timeline.ts';
 
@@ -92,7 +92,7 @@ export class TopValues {
   /** Gives the first `limit` of a kind, most attempts first, and how many events any of them may lack at most. */
   first(kind: RankedKind, limit: number): { ranks: Rank[]; error: number } {
     const { gathered, error } = this.#gather(kind);
-    const sketches = this.#sketches();
+    const sketches = new SourceSketches(this.#at.db);
     return { error, ranks: mostFirst(gathered, limit).map(([value, one]) => rankOf(kind, value, one, sketches)) };
   }
 
@@ -111,7 +111,7 @@ export class TopValues {
     }
     const joined = new Map<string, Gathered>();
     for (const [network, addresses] of networks) joined.set(network, together([...addresses.values()]));
-    const sketches = this.#sketches();
+    const sketches = new SourceSketches(this.#at.db);
     const rank = (value: string, one: Gathered): Rank => rankOf(SOURCE, value, one, sketches);
     return {
       error,
@@ -131,10 +131,6 @@ export class TopValues {
     let error = 0;
     for (const run of this.#runs) error += this.#addRun(gathered, kind, run);
     return { gathered, error };
-  }
-
-  #sketches(): Statement {
-    return this.#at.db.prepare('SELECT hosts, users FROM met WHERE id = ?');
   }
 
   #values(kind: RankedKind): Map<string, ValueCounts> {
@@ -185,19 +181,35 @@ function together(addresses: readonly Gathered[]): Gathered {
   return sum;
 }
 
-function rankOf(kind: RankedKind, value: string, one: Gathered, sketches: Statement): Rank {
+function rankOf(kind: RankedKind, value: string, one: Gathered, sketches: SourceSketches): Rank {
   const { accepted, failed, probes, firstAt, lastAt } = one;
-  const rank = { value, accepted, failed, probes, firstAt, lastAt, hosts: null, users: null };
-  if (kind !== SOURCE) return rank;
-  let hosts = sketchOf(one.hosts ?? EMPTY_SKETCH, SOURCE_SKETCH);
-  let users = sketchOf(one.users ?? EMPTY_SKETCH, SOURCE_SKETCH);
-  for (const id of one.ids) {
-    const row = sketches.get(id) as { hosts: Uint8Array; users: Uint8Array } | undefined;
-    if (!row) continue;
-    hosts = grown(hosts, hashesIn(row.hosts), SOURCE_SKETCH);
-    users = grown(users, hashesIn(row.users), SOURCE_SKETCH);
+  const rank = { value, accepted, failed, probes, firstAt, lastAt };
+  return kind === SOURCE ? { ...rank, ...sketches.count(one) } : { ...rank, hosts: null, users: null };
+}
+
+/** Counts the different hosts and users of sources, those of many buckets together. */
+class SourceSketches {
+  readonly #rows: Statement;
+  readonly #hosts = new SketchUnion(SOURCE_SKETCH);
+  readonly #users = new SketchUnion(SOURCE_SKETCH);
+
+  constructor(db: Database) {
+    // One call for all rows of a source: it has a row in each of many buckets.
+    this.#rows = db.prepare('SELECT hosts, users FROM json_each(?) CROSS JOIN met WHERE met.id = json_each.value');
+    this.#rows.setReturnArrays(true);
   }
-  return { ...rank, hosts: distinct(hosts, SOURCE_SKETCH), users: distinct(users, SOURCE_SKETCH) };
+
+  count({ hosts, users, ids }: Gathered): { readonly hosts: number; readonly users: number } {
+    this.#hosts.clear();
+    this.#users.clear();
+    if (hosts) this.#hosts.add(sketchOf(hosts, SOURCE_SKETCH));
+    if (users) this.#users.add(sketchOf(users, SOURCE_SKETCH));
+    for (const row of this.#rows.all(`[${ids}]`) as unknown as (readonly [Uint8Array, Uint8Array])[]) {
+      this.#hosts.add(hashesIn(row[0]));
+      this.#users.add(hashesIn(row[1]));
+    }
+    return { hosts: this.#hosts.distinct(), users: this.#users.distinct() };
+  }
 }
 
 type TopRow = readonly [

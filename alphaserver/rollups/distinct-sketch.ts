@@ -86,11 +86,58 @@ function holds(sketch: Sketch, hash: number): boolean {
   return sketch[low] === hash;
 }
 
+/** The union of many sketches, made in place: what a ranking joins by the thousand. */
+export class SketchUnion {
+  readonly #size: number;
+  #hashes: Float64Array;
+  #spare: Float64Array;
+  #length = 0;
+
+  /** Holds at most `size` hashes, as many as each of the sketches does. */
+  constructor(size: number) {
+    this.#size = size;
+    this.#hashes = new Float64Array(size);
+    this.#spare = new Float64Array(size);
+  }
+
+  /** Begins again with no value. */
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /** Adds the hashes of a sketch, ascending. */
+  add(hashes: Float64Array | Sketch): void {
+    const [ours, size, length] = [this.#hashes, this.#size, this.#length];
+    if (hashes.length === 0 || (length === size && (hashes[0] as number) >= (ours[size - 1] as number))) return;
+    const merged = this.#spare;
+    let count = 0;
+    for (let i = 0, j = 0; count < size && (i < length || j < hashes.length); ) {
+      const left = i < length ? (ours[i] as number) : HASHES;
+      const right = j < hashes.length ? (hashes[j] as number) : HASHES;
+      merged[count] = left < right ? left : right;
+      count += 1;
+      if (left <= right) i += 1;
+      if (right <= left) j += 1;
+    }
+    this.#hashes = merged;
+    this.#spare = ours;
+    this.#length = count;
+  }
+
+  /** Estimates how many different values the sketches stand for together. */
+  distinct(): number {
+    if (this.#length < this.#size) return this.#length;
+    return estimate(this.#hashes[this.#size - 1] as number, this.#size);
+  }
+}
+
 /** Estimates how many different values a sketch of this `size` stands for. */
 export function distinct(sketch: Sketch, size: number): number {
-  if (sketch.length < size) return sketch.length;
-  return Math.round(((size - 1) * HASHES) / (sketch[size - 1] as number));
+  return sketch.length < size ? sketch.length : estimate(sketch[size - 1] as number, size);
 }
+
+/** The estimate from the highest hash of a sketch that is full. */
+const estimate = (highest: number, size: number): number => Math.round(((size - 1) * HASHES) / highest);
 
 /** Writes a sketch as little-endian doubles. */
 export function packSketch(sketch: Sketch): Uint8Array {

@@ -40,10 +40,12 @@ export type RuleRow = readonly [
 const RULE_COLUMNS = 'id, seq, at, storedAt, agent, host, outcome, method, user, ip, key, trust, reason';
 const METHOD = 7;
 const IP = 9;
-const COLUMNS =
+/** The columns of an EventRow. */
+export const EVENT_COLUMNS =
   'id, at, storedAt, agent, host, outcome, method, user, invalidUser, ip, port, key, reason, seq, trust, pid';
 
-type EventRow = readonly [
+/** An event as it is read for lists. */
+export type EventRow = readonly [
   ...[id: number, at: number, storedAt: number, agent: number, host: number, outcome: number],
   ...[method: number | string | null, user: string | null, invalidUser: number | null],
   ...[ip: number | string | null, port: number | null, key: string | null, reason: string | null],
@@ -52,7 +54,7 @@ type EventRow = readonly [
 
 /** Gives stored events whose id is above `id`, in the order of their ids, at most `limit`. */
 export function eventsAfter(db: Database, id: number, limit: number): StoredEvent[] {
-  return eventsOf(db, readerOf(db).after(COLUMNS, id, limit));
+  return eventsOf(db, readerOf(db).after(EVENT_COLUMNS, id, limit) as unknown as EventRow[]);
 }
 
 /** Gives those events as the alert rules read them. */
@@ -84,7 +86,7 @@ function ruleRows(rows: unknown[][]): RuleRow[] {
 
 /** Gives the events with these ids, in the order of the ids. Ids that are not stored are left out. */
 export function eventsWithIds(db: Database, ids: readonly number[]): StoredEvent[] {
-  return eventsOf(db, readerOf(db).withIds(COLUMNS, ids));
+  return eventsOf(db, readerOf(db).withIds(EVENT_COLUMNS, ids) as unknown as EventRow[]);
 }
 
 /** Finds the id of the first event that was stored at or after a time; one above all there are where none was. Unix milliseconds. */
@@ -92,9 +94,10 @@ export function firstStoredSince(db: Database, ms: number): number {
   return readerOf(db).firstStoredSince(ms);
 }
 
-function eventsOf(db: Database, rows: readonly unknown[][]): StoredEvent[] {
+/** Gives the events of these rows, in their order. */
+export function eventsOf(db: Database, rows: readonly EventRow[]): StoredEvent[] {
   const { names } = readerOf(db);
-  return rows.map((row) => eventOf(row as unknown as EventRow, names));
+  return rows.map((row) => eventOf(row, names));
 }
 
 function eventOf(row: EventRow, names: RowNames): StoredEvent {

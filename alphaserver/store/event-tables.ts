@@ -52,6 +52,8 @@ export class EventReader {
   readonly names: RowNames;
   /** The prepared statements by table and SQL. */
   readonly #statements = new Map<string, Statement>();
+  /** The statement that read one event last, by its columns. */
+  readonly #ones = new Map<string, { readonly number: number; readonly statement: Statement }>();
   #tables: readonly EventTable[] = [];
 
   constructor(db: Database) {
@@ -114,8 +116,7 @@ export class EventReader {
   withId(columns: string, id: number): unknown[] | undefined {
     const table = this.#tables.findLast(({ first }) => first <= id);
     if (!table) return undefined;
-    const statement = this.#statement(table, `SELECT ${columns} FROM $table WHERE id = ?`);
-    return statement.get(id) as unknown[] | undefined;
+    return this.#oneOf(table, columns).get(id) as unknown[] | undefined;
   }
 
   /** Finds the id of the first event that was stored at or after a time; one above all there are where none was. Unix milliseconds. */
@@ -141,6 +142,7 @@ export class EventReader {
       // A dropped table's statements would be prepared again, in vain.
       for (const sql of this.#statements.keys())
         if (Number.parseInt(sql, 10) < (tables[0]?.number ?? 0)) this.#statements.delete(sql);
+      this.#ones.clear();
     }
     this.#tables = tables;
   }
@@ -161,6 +163,15 @@ export class EventReader {
 
   #all(table: EventTable, sql: string, ...values: Value[]): unknown[][] {
     return this.#statement(table, sql).all(...values) as unknown as unknown[][];
+  }
+
+  /** The statement that reads one event: by its columns alone, since to put its SQL together takes as long as to run it. */
+  #oneOf(table: EventTable, columns: string): Statement {
+    const known = this.#ones.get(columns);
+    if (known?.number === table.number) return known.statement;
+    const statement = this.#statement(table, `SELECT ${columns} FROM $table WHERE id = ?`);
+    this.#ones.set(columns, { number: table.number, statement });
+    return statement;
   }
 
   #statement({ number }: EventTable, sql: string): Statement {

@@ -1,6 +1,6 @@
 /** Measures the start of a page in a real browser: the first pixels, and the answer. */
 import { chromiumPath, type Page, Watched } from '../e2e/browser.ts';
-import { firstPaint } from '../e2e/browser-facts.ts';
+import { firstPaint, settled } from '../e2e/browser-facts.ts';
 import { until } from '../until.ts';
 import { quantile } from './figures.ts';
 
@@ -11,6 +11,8 @@ export interface Paints {
   readonly name: string;
   /** Medians. */
   readonly paintMs: number;
+  /** The first paint that shows more than the ground. */
+  readonly contentMs: number;
   readonly answerMs: number;
   readonly longestMs: number;
   /** What came over the network until the answer, in a load: medians. */
@@ -18,9 +20,12 @@ export interface Paints {
   readonly requests: number;
 }
 
-type Load = Pick<Paints, 'paintMs' | 'answerMs' | 'transferredKiB' | 'requests'>;
+type Load = Pick<Paints, 'paintMs' | 'contentMs' | 'answerMs' | 'transferredKiB' | 'requests'>;
 
-/** Opens the page by a browser that has never seen it, and by one that has. Null where there is no Chromium. */
+/**
+ * Opens the page by a browser that has never seen it, and by one that has: once it is all there, and at once when its answer is there,
+ * where what the page still does for the visit before takes the processor from the next one. Null where there is no Chromium.
+ */
 export async function firstPaints(base: string): Promise<Paints[] | null> {
   const chromium = chromiumPath();
   if (chromium === null) return null;
@@ -28,14 +33,18 @@ export async function firstPaints(base: string): Promise<Paints[] | null> {
   try {
     const first: Load[] = [];
     const again: Load[] = [];
+    const meanwhile: Load[] = [];
     for (let load = 0; load < LOADS; load++) {
       const page = await browser.open('/');
       first.push(await loadOf(page));
+      await settled(page);
       await page.reload();
       again.push(await loadOf(page));
+      await page.reload();
+      meanwhile.push(await loadOf(page));
       await browser.closePages();
     }
-    return [summed('first visit', first), summed('another visit', again)];
+    return [summed('first visit', first), summed('another visit', again), summed('a reload amid that', meanwhile)];
   } finally {
     await browser.close();
   }
@@ -73,6 +82,7 @@ async function loadOf(page: Page): Promise<Load> {
   );
   return {
     paintMs: await firstPaint(page),
+    contentMs: await page.evaluate<number>("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"),
     answerMs,
     transferredKiB: sizes.reduce((sum, size) => sum + size, 0) / 1_024,
     requests: sizes.length,
@@ -85,6 +95,7 @@ function summed(name: string, loads: readonly Load[]): Paints {
   return {
     name,
     paintMs: median('paintMs'),
+    contentMs: median('contentMs'),
     answerMs: median('answerMs'),
     longestMs: Math.max(...all('paintMs')),
     transferredKiB: median('transferredKiB'),

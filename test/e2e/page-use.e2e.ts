@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { basename } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { LIMIT_MS } from '../../alphaserver/web/page/first-paint.js';
 import { ASKED_EARLY } from '../../alphaserver/web/static.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
@@ -98,6 +99,24 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
         .sort(),
       ['chart.js', 'main.js', 'pulse-worker.js'],
     );
+  });
+
+  it('runs nothing before it has been painted: whoever paints it has the processor', async () => {
+    const page = await open('/');
+    const {
+      paintMs = 0,
+      thereMs = 0,
+      begunMs = 0,
+    } = await page.evaluate<Record<string, number>>(`(() => {
+      const all = performance.getEntriesByType('resource');
+      const { startTime: paintMs } = performance.getEntriesByName('first-contentful-paint')[0];
+      const { responseEnd: thereMs } = all.find(({ name }) => name.endsWith('/main.js'));
+      const own = all.filter(({ name }) => /chart\\.js$|\\/api\\/unknown$/.test(name));
+      return { paintMs, thereMs, begunMs: Math.min(...own.map(({ startTime }) => startTime)) };
+    })()`);
+    assert.ok(paintMs > 0);
+    // On a machine that paints nothing for so long it begins without.
+    assert.ok(begunMs >= Math.min(paintMs, thereMs + LIMIT_MS), `${begunMs}, painted at ${paintMs}`);
   });
 
   it('is not made wider by a host name of 255 characters, and can be touched on a phone', async () => {

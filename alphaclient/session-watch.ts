@@ -5,7 +5,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import type { BlindReason, OpenSessions } from '../protocol/session.ts';
-import { type KernelConnection, readConnections } from './kernel/connections.ts';
+import { CountedConnections } from './kernel/connection-counters.ts';
+import type { KernelConnection } from './kernel/connections.ts';
 import { SessionCheck } from './kernel/session-check.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import type { Reader } from './sshd/reader.ts';
@@ -30,8 +31,8 @@ export interface SessionWatchOptions {
   readonly ports: readonly number[] | 'off' | null;
   readonly loginGraceSeconds: number;
   readonly now: () => number;
-  /** Reads the kernel's connections; null where it does not say. */
-  readonly connections?: () => Promise<readonly KernelConnection[] | null>;
+  /** Gives the kernel's connections, read anew where `isWhole`; null where it does not say. */
+  readonly connections?: (isWhole: boolean) => Promise<readonly KernelConnection[] | null>;
   /** The id of this boot; null where the system has none. */
   readonly bootId?: string | null;
 }
@@ -47,9 +48,10 @@ export class SessionWatch {
   #nextMs = 0;
 
   constructor(options: SessionWatchOptions) {
-    const { outbox, ports, loginGraceSeconds, connections = readConnections, bootId = readBootId() } = options;
+    const { outbox, ports, loginGraceSeconds, now, bootId = readBootId() } = options;
+    const counted = new CountedConnections(now);
     this.#options = options;
-    this.#connections = connections;
+    this.#connections = options.connections ?? ((isWhole) => counted.read(isWhole));
     this.#bootId = bootId;
     this.#check = new SessionCheck({ ports: ports === 'off' ? null : ports, loginGraceSeconds }, outbox.kept(CHECK));
     const known = outbox.kept(BOOT_ID);
@@ -66,12 +68,12 @@ export class SessionWatch {
 
   /** Reads the kernel's connections, or says why not. `isOfOthers`: the log is that of other hosts. */
   async read(isOfOthers: boolean): Promise<readonly KernelConnection[] | BlindReason> {
-    const { ports, now } = this.#options;
+    const { ports, now, reader } = this.#options;
     const before = process.cpuUsage();
     this.#nextMs = now() + LOOK_EVERY_MS;
     if (ports === 'off') return 'off';
     if (isOfOthers) return 'relayed log';
-    const connections = await this.#connections();
+    const connections = await this.#connections(this.#check.isDeciding(reader.connections.table.eachSession()));
     // Not by the clock: on a busy machine, or one that was suspended, a look takes long and costs nothing.
     const { user, system } = process.cpuUsage(before);
     const tookMs = (user + system) / 1_000;

@@ -14,22 +14,37 @@ export interface KernelConnection {
   readonly isEstablished: boolean;
 }
 
-const FOLDER = '/proc/self/net';
+/** The connections at one moment. */
+export interface ConnectionList {
+  readonly connections: readonly KernelConnection[];
+  /** How many are established, those that no process has accepted yet among them. */
+  readonly established: number;
+  /** False where one is being opened or closed by a process, or waits to be accepted. */
+  readonly isSettled: boolean;
+}
+
+export const FOLDER = '/proc/self/net';
 const ESTABLISHED = '01';
 /** Listening sockets, and what is left of connections that are over. */
 const NO_CONNECTION: ReadonlySet<string> = new Set(['0A', '06', '07']);
+/** Where no process holds one, the kernel alone closes it, and no process ever holds it again: FIN_WAIT1, FIN_WAIT2, LAST_ACK, CLOSING. */
+const CLOSING: ReadonlySet<string> = new Set(['04', '05', '09', '0B']);
 const IPV6_BITS = 128;
 /** What is read at once: some 400 connections, a few milliseconds. */
 const PIECE_BYTES = 65_536;
 const isLittleEndian = endianness() === 'LE';
 
 /** Reads them all, of IPv4 and IPv6. Null where the kernel does not say. */
-export async function readConnections(folder = FOLDER): Promise<KernelConnection[] | null> {
+export async function readConnections(folder = FOLDER): Promise<ConnectionList | null> {
   const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readTable(`${folder}/${name}`)));
+  if (tables[0] === null || tables[0] === undefined) return null;
   // A kernel without IPv6 has no table of it.
-  return tables[0] === null || tables[0] === undefined
-    ? null
-    : tables.flatMap((table) => (table === null ? [] : connectionsIn(table)));
+  const lists = tables.flatMap((table) => (table === null ? [] : [connectionsIn(table)]));
+  return {
+    connections: lists.flatMap(({ connections }) => connections),
+    established: lists.reduce((sum, { established }) => sum + established, 0),
+    isSettled: lists.every(({ isSettled }) => isSettled),
+  };
 }
 
 /**
@@ -58,18 +73,24 @@ async function readTable(path: string): Promise<string | null> {
 }
 
 /** The connections in a table. Those that no process holds yet (waiting to be accepted), or any more, are left out: their inode is 0. */
-export function connectionsIn(table: string): KernelConnection[] {
+export function connectionsIn(table: string): ConnectionList {
   const found: KernelConnection[] = [];
+  let established = 0;
+  let isSettled = true;
   for (const line of table.split('\n').slice(1)) {
     const [, local = '', remote = '', state = '', , , , , , inode = '0'] = line.trim().split(/\s+/);
-    if (inode === '0' || state === '' || NO_CONNECTION.has(state)) continue;
+    if (state === '' || NO_CONNECTION.has(state)) continue;
+    if (state === ESTABLISHED) established += 1;
+    const isHeld = inode !== '0';
+    if (isHeld ? state !== ESTABLISHED : !CLOSING.has(state)) isSettled = false;
+    if (!isHeld) continue;
     const [address = '', port = ''] = remote.split(':');
     const ip = addressIn(address);
     if (ip === null) continue;
     const localPort = Number.parseInt(local.slice(local.indexOf(':') + 1), 16);
     found.push({ ip, port: Number.parseInt(port, 16), localPort, isEstablished: state === ESTABLISHED });
   }
-  return found;
+  return { connections: found, established, isSettled };
 }
 
 /** Reads an address: words of 32 bits, each in the byte order of the machine. */

@@ -173,6 +173,17 @@ export class SessionCheck {
     this.#missed.clear();
   }
 
+  /**
+   * Tells whether the next look may end one of the sessions, learn of one, or make a connection older that no session explains: it needs
+   * connections that are read anew.
+   */
+  isDeciding(sessions: Iterable<Connection>): boolean {
+    if (this.#firstSession === null || this.#strangers.size > 0) return true;
+    for (const { looks } of this.#missed.values()) if (looks < LOOKS) return true;
+    for (const { session } of sessions) if (session > this.#lastSession) return true;
+    return false;
+  }
+
   /** Compares. To be called when all of the log is read. */
   look(connections: readonly KernelConnection[], log: LogView, nowMs: number): Findings {
     // A clock that was set back makes nothing younger.

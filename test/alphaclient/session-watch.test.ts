@@ -31,6 +31,8 @@ class Life {
   readonly watch: SessionWatch;
   nowMs = NOW;
   connections: KernelConnection[] = [];
+  /** For each look, whether the connections had to be read anew. */
+  readonly whole: boolean[] = [];
 
   constructor(bootId: string) {
     const saved = outbox.bookmark(LOG)?.reader as ConstructorParameters<typeof Reader>[0];
@@ -38,15 +40,23 @@ class Life {
     this.#reader = new Reader(saved, null, null, { listener: this.#sessions, saved: open });
     this.watch = new SessionWatch({
       ...{ reader: this.#reader, sessions: this.#sessions, outbox, bootId, ports: null, loginGraceSeconds: 120 },
-      connections: async () => this.connections,
+      connections: async (isWhole) => {
+        this.whole.push(isWhole);
+        return this.connections;
+      },
       now: () => this.nowMs,
     });
+  }
+
+  /** The connection of a client with this port of its own is there. */
+  connect(port: number): void {
+    this.connections.push({ ip: '192.0.2.7', port, localPort: 22, isEstablished: true });
   }
 
   /** Somebody logs in from this port, whose connection is there. */
   login(port: number): void {
     const line = `2026-11-29T11:59:00+00:00 web sshd[${port}]: Accepted password for u from 192.0.2.7 port ${port} ssh2\n`;
-    this.connections.push({ ip: '192.0.2.7', port, localPort: 22, isEstablished: true });
+    this.connect(port);
     this.#commit(this.#reader.read(Buffer.from(line), { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' }));
   }
 
@@ -132,5 +142,25 @@ describe('a look', () => {
     at(LOOK_EVERY_MS + 3_600_000 + 60_000);
     at(-86_400_000);
     deepEqual(due, [false, true, true, true]);
+  });
+
+  it('asks for connections that are read anew at first, and while it has a session or a connection to decide about', async () => {
+    const life = new Life('first');
+    const looks = async (times: number): Promise<boolean[]> => {
+      for (let i = 0; i < times; i++) await life.look();
+      return life.whole.splice(0);
+    };
+    deepEqual(await looks(3), [true, false, false]);
+    life.login(1);
+    deepEqual(await looks(3), [true, false, false]);
+    // A connection that no session explains, until it is over.
+    life.connect(2);
+    deepEqual(await looks(3), [false, true, true]);
+    life.connections.pop();
+    deepEqual(await looks(3), [true, false, false]);
+    // A session whose connection is missed, until it ends.
+    life.connections = [];
+    deepEqual(await looks(3), [false, true, false]);
+    equal(ends(), 'gone');
   });
 });

@@ -114,8 +114,8 @@ function connection(random: (below: number) => number): string[] {
   ];
 }
 
-/** Writes `lines` lines to `path`, as rsyslog does by default on older systems. */
-export function writeAuthLog(path: string, lines: number, seed = 1): void {
+/** Writes `lines` lines of a host to `path`, as rsyslog does by default on older systems. */
+export function writeAuthLog(path: string, lines: number, seed = 1, host = 'web-01'): void {
   const random = numbers(seed);
   const open: { readonly pid: number; readonly messages: string[] }[] = [];
   const file = openSync(path, 'w');
@@ -128,11 +128,11 @@ export function writeAuthLog(path: string, lines: number, seed = 1): void {
     }
     const time = new Date(START_MS + Math.floor(line / LINES_A_SECOND) * 1_000);
     const stamp = `${time.toUTCString().slice(8, 11)} ${String(time.getUTCDate()).padStart(2)} ${time.toISOString().slice(11, 19)}`;
-    if (random(OTHERS) === 0) text += `${stamp} web-01 ${other(random)}\n`;
+    if (random(OTHERS) === 0) text += `${stamp} ${host} ${other(random)}\n`;
     else {
       const at = random(AT_ONCE);
       const one = open[at] as (typeof open)[number];
-      text += `${stamp} web-01 sshd[${one.pid}]: ${one.messages.pop()}\n`;
+      text += `${stamp} ${host} sshd[${one.pid}]: ${one.messages.pop()}\n`;
       if (one.messages.length === 0) open.splice(at, 1);
     }
     if (text.length > 1_000_000) {

@@ -1,11 +1,14 @@
 /**
  * The memory of an agent that has read its log, been stopped, and been started again: with it that of the bare runtime with what an
- * agent cannot do without. The processor time that it takes then, beside the kernel's connections that it looks at. The memory of a server that has been started again on a store, and how soon it is ready. Real
- * processes, from Linux' /proc.
+ * agent cannot do without. The processor time that it takes then, its looks at the kernel's connections included. The memory of a server
+ * that has been started again on a store, and how soon it is ready. Real processes, from Linux' /proc.
+ *
+ * Where connections begin and end on this machine meanwhile, each look reads the kernel's tables: `unshare --net sh -c 'ip link set lo up
+ * && exec npm run bench -- idle'` measures an idle host.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pair, Program } from '../programs.ts';
@@ -59,7 +62,8 @@ async function settled(program: Program): Promise<Memory> {
 async function agentIdle(): Promise<{ first: Memory; second: Memory; share: number }> {
   const pair = await Pair.make();
   try {
-    writeAuthLog(pair.logFile, LINES);
+    // The log of this machine: of other hosts' an agent does not ask the kernel.
+    writeAuthLog(pair.logFile, LINES, 1, hostname());
     await pair.serving();
     const env = { ...ENV, ...pair.agentEnv() };
     const start = (): Program => pair.add(new Program(null, env, START));

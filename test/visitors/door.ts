@@ -71,7 +71,7 @@ export class Door {
 
   /** The ports of the clients that the kernel has connections with, in ascending order. */
   async connected(): Promise<number[]> {
-    const connections = (await readConnections()) ?? [];
+    const connections = (await readConnections())?.connections ?? [];
     return connections
       .filter(({ localPort, isEstablished }) => isEstablished && localPort === this.sshd.port)
       .map(({ port }) => port)

@@ -18,7 +18,7 @@ describe('the connections of the kernel', () => {
       row('0100007F:0016', '0A0200C0:C366', '01', 11) +
       row('00000000000000000000000001000000:0016', 'B80D012000000000000000000A000000:C366', '08', 12) +
       row('0000000000000000FFFF00000100007F:0016', '0000000000000000FFFF00000B0200C0:0001', '01', 13);
-    assert.deepEqual(connectionsIn(table), [
+    assert.deepEqual(connectionsIn(table).connections, [
       { ip: '192.0.2.10', port: 50_022, localPort: 22, isEstablished: true },
       { ip: '2001:db8::a', port: 50_022, localPort: 22, isEstablished: false },
       { ip: '192.0.2.11', port: 1, localPort: 22, isEstablished: true },
@@ -34,7 +34,7 @@ describe('the connections of the kernel', () => {
       'nonsense\n',
       '\n',
     ];
-    assert.deepEqual(connectionsIn(HEAD + rows.join('')), []);
+    assert.deepEqual(connectionsIn(HEAD + rows.join('')).connections, []);
   });
 
   it('are those of this network namespace, with the one that is made here, from accept on', async () => {
@@ -43,7 +43,7 @@ describe('the connections of the kernel', () => {
     const { port } = server.address() as { port: number };
     const client = connect(port, '127.0.0.1');
     const there = async () =>
-      (await readConnections())?.find((one) => one.localPort === port && one.port === client.localPort);
+      (await readConnections())?.connections.find((one) => one.localPort === port && one.port === client.localPort);
     await until(async () => (await there())?.isEstablished === true);
     assert.equal((await there())?.ip, '127.0.0.1');
     server.close();
@@ -58,7 +58,8 @@ describe('the connections of the kernel', () => {
       Array.from({ length: count }, (_, i) =>
         row('0100007F:0016', `0A0200C0:${(1_024 + i).toString(16).toUpperCase().padStart(4, '0')}`, '01', 1 + i),
       ).join('');
-    const ports = async (): Promise<number[]> => ((await readConnections(folder)) ?? []).map(({ port }) => port);
+    const ports = async (): Promise<number[]> =>
+      ((await readConnections(folder))?.connections ?? []).map(({ port }) => port);
     for (const count of [0, 3, 600, 5_000]) {
       writeFileSync(join(folder, 'tcp'), HEAD + rows(count));
       assert.deepEqual(

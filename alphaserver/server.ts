@@ -35,6 +35,9 @@ import { startWeb, type Web } from './web/server.ts';
 import { sessionSecret } from './web/session-secret.ts';
 import { Users } from './web/users.ts';
 
+/** Commits that a shared log may have at once: it waits for the disks of one while the next is encoded, or this server's copy is written. */
+const COMMITS_OF_SHARED_LOG = 2;
+
 /** A running server. */
 export interface Serving {
   /** Address at which agents connect. */
@@ -72,7 +75,13 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
           log,
         });
   const metrics = new Metrics();
-  const ingest = new GroupCommit({ store, stopwatch: metrics, log, now: Date.now });
+  const ingest = new GroupCommit({
+    store,
+    commitsAtOnce: sharing === null ? 1 : COMMITS_OF_SHARED_LOG,
+    stopwatch: metrics,
+    log,
+    now: Date.now,
+  });
   const checking = new AbortController();
   const checked = store.unclean && checkStore(config.dataFolder, ingest, log, checking.signal);
   const authority = config.tls && findAuthority(config.dataFolder, config.tls.clientCaFile);

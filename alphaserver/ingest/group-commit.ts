@@ -34,6 +34,15 @@ interface Waiting {
   readonly failed: (error: unknown) => void;
 }
 
+/** A commit that runs, or that failed and is tried again. */
+interface Commit {
+  /** Commits are tried again in the order in which they were first taken. */
+  readonly number: number;
+  readonly taken: Waiting[];
+  /** True once the log has it: what is left is this server's own copy. */
+  isDurable: boolean;
+}
+
 /** Hears of stored batches after their commit, in the order they were stored. Must not throw. */
 export type CommitListener = (stored: readonly Appended[]) => void;
 
@@ -61,6 +70,11 @@ export interface Stopwatch {
 /** Holds the store, and who hears how long it takes. */
 export interface GroupCommitOptions {
   readonly store: Pick<Store, 'append'>;
+  /**
+   * Commits that may run at once; 1 unless given. Of several, the store must reject each that was given while the one before it fails:
+   * the numbers of an agent would have a gap otherwise.
+   */
+  readonly commitsAtOnce?: number;
   readonly stopwatch?: Stopwatch;
   readonly log: Logger;
   readonly now: () => number;
@@ -69,13 +83,19 @@ export interface GroupCommitOptions {
 /** Collects batches while a commit runs and stores them together in the next. Agents take turns; batches of one keep their order. */
 export class GroupCommit {
   readonly #store: Pick<Store, 'append'>;
+  readonly #commitsAtOnce: number;
   readonly #stopwatch: Stopwatch | null;
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #listeners: CommitListener[] = [];
   readonly #queue = new FairQueue<Waiting>();
-  /** The batch of a commit that runs, or that failed and is tried again. */
-  #taken: Waiting[] = [];
+  /** Commits that run, the oldest first. They end in this order. */
+  readonly #running: Commit[] = [];
+  /** Ends with the newest of them. */
+  #ended: Promise<void> = Promise.resolve();
+  /** Commits that failed and are tried again. */
+  readonly #retried: Commit[] = [];
+  #commits = 0;
   /** The newest heartbeat of each agent. */
   #heartbeats = new Map<string, AgentBatch>();
   #heartbeatsTimer: NodeJS.Timeout | null = null;
@@ -84,7 +104,7 @@ export class GroupCommit {
   #waitingWeight = 0;
   #full = false;
   #onFull: (full: boolean) => void = () => {};
-  #running = false;
+  #isScheduled = false;
   #fault: string | null = null;
   #refused = false;
   #retry: NodeJS.Timeout | null = null;
@@ -93,6 +113,7 @@ export class GroupCommit {
 
   constructor(options: GroupCommitOptions) {
     this.#store = options.store;
+    this.#commitsAtOnce = options.commitsAtOnce ?? 1;
     this.#stopwatch = options.stopwatch ?? null;
     this.#log = options.log;
     this.#now = options.now;
@@ -171,12 +192,29 @@ export class GroupCommit {
     this.#closed = true;
     if (this.#retry) clearTimeout(this.#retry);
     if (this.#heartbeatsTimer) clearTimeout(this.#heartbeatsTimer);
-    for (const waiting of [...this.#taken.splice(0), ...this.#queue.clear()])
-      waiting.failed(new Error('the server is closing'));
+    const taken = [...this.#running, ...this.#retried].flatMap((commit) => commit.taken.splice(0));
+    for (const waiting of [...taken, ...this.#queue.clear()]) waiting.failed(new Error('the server is closing'));
   }
 
   get #pending(): boolean {
-    return this.#taken.length > 0 || this.#queue.length > 0 || this.#heartbeatsDue;
+    return this.#running.length > 0 || this.#hasWork;
+  }
+
+  get #hasWork(): boolean {
+    return this.#retried.length > 0 || this.#queue.length > 0 || this.#heartbeatsDue;
+  }
+
+  /**
+   * True where the next commit may begin. Of a shared log it does once the log has the one before, whose copy is written meanwhile; and
+   * earlier where a full one waits, which is encoded meanwhile.
+   */
+  get #mayBegin(): boolean {
+    const newest = this.#running.at(-1);
+    if (newest === undefined) return true;
+    if (this.#running.length >= this.#commitsAtOnce) return false;
+    if (newest.isDurable) return true;
+    const taken = this.#running.reduce((sum, commit) => sum + weightIn(commit.taken), 0);
+    return this.#waitingWeight - taken >= COMMIT_LIMIT_EVENTS;
   }
 
   #weigh(events: number): void {
@@ -188,35 +226,77 @@ export class GroupCommit {
   }
 
   #schedule(): void {
-    if (this.#running || this.#retry || this.#refused || this.#closed) return;
-    this.#running = true;
+    if (this.#isScheduled || !this.#hasWork || this.#isHeld || !this.#mayBegin) return;
+    this.#isScheduled = true;
     // After the I/O of this turn, so that what arrived together on many sockets shares one commit.
-    setImmediate(() => void this.#commit());
+    setImmediate(() => {
+      this.#isScheduled = false;
+      if (!this.#isHeld) void this.#commit();
+    });
+  }
+
+  /** True while nothing may be given to the store. */
+  get #isHeld(): boolean {
+    return this.#retry !== null || this.#refused || this.#closed;
   }
 
   async #commit(): Promise<void> {
-    if (this.#taken.length === 0) this.#taken = this.#queue.take(COMMIT_LIMIT_EVENTS);
-    const taken = this.#taken;
+    const commit = this.#retried.shift() ?? this.#take();
+    const { taken } = commit;
     const heartbeats = this.#takeHeartbeats();
     const startedMs = performance.now();
-    try {
-      const batches = [...taken.map(({ batch }) => batch), ...heartbeats];
-      const appended = await this.#store.append(batches, this.#now(), (place, mark) => acknowledge(taken[place], mark));
-      this.#taken = [];
-      this.#waitingEvents -= taken.reduce((sum, { batch }) => sum + batch.events.length, 0);
-      this.#weigh(-taken.reduce((sum, { weight }) => sum + weight, 0));
-      this.#recovered();
-      this.#time(taken, startedMs);
-      this.#notify(taken, appended);
-    } catch (error) {
+    const before = this.#ended;
+    const ended = Promise.withResolvers<void>();
+    this.#ended = ended.promise;
+    this.#running.push(commit);
+    const outcome = this.#append(commit, heartbeats);
+    // A full one may wait already.
+    this.#schedule();
+    const appended = await outcome;
+    await before;
+    this.#running.shift();
+    if (appended instanceof Failure) {
       // A newer one may have come meanwhile.
       for (const batch of heartbeats) if (!this.#heartbeats.has(batch.agent)) this.#heartbeats.set(batch.agent, batch);
       this.#heartbeatsDue = heartbeats.length > 0;
-      this.#failed(error);
+      this.#retryLater(commit);
+      this.#failed(appended.error);
+    } else {
+      this.#waitingEvents -= taken.reduce((sum, { batch }) => sum + batch.events.length, 0);
+      this.#weigh(-weightIn(taken));
+      this.#recovered();
+      this.#time(taken, startedMs);
+      this.#notify(taken, appended);
     }
-    this.#running = false;
+    ended.resolve();
     for (const done of this.#idle.splice(0)) done();
-    if (this.#pending) this.#schedule();
+    this.#schedule();
+  }
+
+  #take(): Commit {
+    this.#commits += 1;
+    return { number: this.#commits, taken: this.#queue.take(COMMIT_LIMIT_EVENTS), isDurable: false };
+  }
+
+  async #append(commit: Commit, heartbeats: readonly AgentBatch[]): Promise<readonly Appended[] | Failure> {
+    const batches = [...commit.taken.map(({ batch }) => batch), ...heartbeats];
+    const durable = (place: number, mark: Mark): void => {
+      acknowledge(commit.taken[place], mark);
+      commit.isDurable = true;
+      this.#schedule();
+    };
+    try {
+      return await this.#store.append(batches, this.#now(), durable);
+    } catch (error) {
+      return new Failure(error);
+    }
+  }
+
+  #retryLater(commit: Commit): void {
+    if (commit.taken.length === 0) return;
+    commit.isDurable = false;
+    this.#retried.push(commit);
+    this.#retried.sort((a, b) => a.number - b.number);
   }
 
   #takeHeartbeats(): AgentBatch[] {
@@ -273,7 +353,8 @@ export class GroupCommit {
     }
     if (fault !== this.#fault) this.#log.error(`Nothing is stored: ${fault}`);
     this.#fault = fault;
-    this.#retry = setTimeout(() => {
+    if (this.#closed) return;
+    this.#retry ??= setTimeout(() => {
       this.#retry = null;
       this.#schedule();
     }, RETRY_MS);
@@ -285,6 +366,17 @@ export class GroupCommit {
     this.#log.info('Storing again');
   }
 }
+
+/** Why an append failed. */
+class Failure {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+const weightIn = (taken: readonly Waiting[]): number => taken.reduce((sum, { weight }) => sum + weight, 0);
 
 /** Lets whoever submitted a batch acknowledge it, once. */
 function acknowledge(waiting: Waiting | undefined, mark: Mark): void {

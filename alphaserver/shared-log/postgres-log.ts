@@ -77,6 +77,8 @@ export class PostgresLog implements SharedLog, ImportLog {
   readonly #poll: NodeJS.Timeout;
   #news: (name: string | null) => void = () => {};
   #leads = false;
+  /** Ends with the last append that was given; rejected where that failed, until all that waited for it were rejected too. */
+  #appended: Promise<unknown> = Promise.resolve();
   /** Time of the last append that was read: older partitions need no look. */
   #readTo = { position: 0, storedMs: 0 };
 
@@ -121,7 +123,14 @@ export class PostgresLog implements SharedLog, ImportLog {
   }
 
   async append(what: NewAppend): Promise<LogPlace> {
-    const [row] = await this.#writer.query({ name: 'append', text: APPEND, values: appendValues(what, null) });
+    // Encoded while the append before is on its way.
+    const values = appendValues(what, null);
+    const done = this.#appended.then(() => this.#writer.query({ name: 'append', text: APPEND, values }));
+    this.#appended = done;
+    done.catch(() => {
+      if (this.#appended === done) this.#appended = Promise.resolve();
+    });
+    const [row] = await done;
     const [position, storedMs, firstId] = row as [number, number, number];
     return { position, storedMs, firstId };
   }

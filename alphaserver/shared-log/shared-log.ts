@@ -69,7 +69,8 @@ export interface SecretLog {
 export interface SharedLog extends SecretLog {
   /**
    * Appends batches and decisions in one durable transaction. An event whose `seq` is not above the agent's last one in the
-   * log is left out, whichever server appended that one.
+   * log is left out, whichever server appended that one. Appends are made in the order in which they are given; where one fails,
+   * those that were given since fail with it: an agent's later numbers must not go in before its earlier ones.
    */
   append(what: NewAppend): Promise<LogPlace>;
   /** Reads the appends after a position, in order; a bounded number at a time, none where there are no more. */

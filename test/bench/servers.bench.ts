@@ -1,12 +1,14 @@
 /**
  * Measures several servers on one PostgreSQL with a synchronous standby, all on this machine. BENCH_EVENTS sets the size;
- * BENCH_SECONDS the time for which two servers get BENCH_RATE events a second, 0 (unless given) for none.
+ * BENCH_SECONDS the time for which two servers get BENCH_RATE events a second, 0 (unless given) for none; BENCH_CATCHUP_EVENTS how
+ * many events a server reads that starts from nothing, where that is more than the others left.
  */
 import { get } from 'node:http';
 import { PostgresConnection } from '../../alphaserver/shared-log/postgres-connection.ts';
 import { openPostgresLog, type PostgresLog } from '../../alphaserver/shared-log/postgres-log.ts';
 import { appendValues } from '../../alphaserver/shared-log/postgres-rows.ts';
 import { EVENT_COLUMNS } from '../../alphaserver/shared-log/postgres-schema.ts';
+import type { NewAppend } from '../../alphaserver/shared-log/shared-log.ts';
 import { noPostgres, Postgres } from '../postgres.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
@@ -15,6 +17,8 @@ import { type BenchRow, ms, number, quantile } from './figures.ts';
 import { FLEET, LoginStream } from './login-stream.ts';
 
 const EVENTS = Number(process.env['BENCH_EVENTS'] ?? 200_000);
+/** Events that are in the log when a server starts from nothing; what the other measurements leave there unless given. */
+const CATCH_UP_EVENTS = Number(process.env['BENCH_CATCHUP_EVENTS'] ?? 0);
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 0);
 const RATE = Number(process.env['BENCH_RATE'] ?? 10_000);
 /** Events of one append: what a busy server takes at once. */
@@ -22,6 +26,10 @@ const APPEND_EVENTS = 2_048;
 /** The first array of events among the parameters of an append. */
 const EVENTS_AT = 5;
 const AGENTS = 8;
+/** Appends that are measured in one go, in turn with their floor. */
+const APPENDS_IN_TURN = 10;
+/** Appends on their way at once, as the server has them. */
+const AT_ONCE = 2;
 const PACED = 300;
 const PACE_MS = 10;
 /** An even load is sent so often: as many events as are due by then. */
@@ -61,21 +69,33 @@ async function appends(log: PostgresLog, url: string): Promise<BenchRow[]> {
   });
   const arrays = EVENT_COLUMNS.map(([, type], i) => `$${i + 1}::${type}[]`).join(', ');
   const stream = new LoginStream({ ...FLEET, events: EVENTS, endMs: Date.now() });
+  const text = `INSERT INTO bare SELECT * FROM unnest(${arrays})`;
   let [inMs, floorMs] = [0, 0];
   while (stream.given < EVENTS) {
-    const batches = stream.next(Math.min(APPEND_EVENTS, EVENTS - stream.given));
-    const append = { name: `bench-${stream.given}`, batches, decisions: [] };
-    const values = appendValues(append, null).slice(EVENTS_AT, EVENTS_AT + EVENT_COLUMNS.length);
-    const text = `INSERT INTO bare SELECT * FROM unnest(${arrays})`;
-    floorMs += await timed(() => plain.query({ name: 'bare', text, values }));
-    inMs += await timed(() => log.append(append));
+    const turn: NewAppend[] = [];
+    while (turn.length < APPENDS_IN_TURN && stream.given < EVENTS) {
+      const batches = stream.next(Math.min(APPEND_EVENTS, EVENTS - stream.given));
+      turn.push({ name: `bench-${stream.given}`, batches, decisions: [] });
+    }
+    const values = turn.map((one) => appendValues(one, null).slice(EVENTS_AT, EVENTS_AT + EVENT_COLUMNS.length));
+    floorMs += await timed(async () => {
+      for (const one of values) await plain.query({ name: 'bare', text, values: one });
+    });
+    inMs += await timed(async () => {
+      const running: Promise<unknown>[] = [];
+      for (const one of turn) {
+        if (running.length === AT_ONCE) await running.shift();
+        running.push(log.append(one));
+      }
+      await Promise.all(running);
+    });
   }
   plain.close();
   return [
     {
       name: 'append to PostgreSQL and a synchronous standby, events/s',
       value: number((EVENTS / inMs) * 1_000),
-      note: `in appends of ${number(APPEND_EVENTS)}, one after the other; ${(inMs / floorMs).toFixed(1)} times the time of a plain INSERT of them, ${number((EVENTS / floorMs) * 1_000)}`,
+      note: `in appends of ${number(APPEND_EVENTS)}, the next one encoded meanwhile; ${(inMs / floorMs).toFixed(1)} times the time of a plain INSERT of them, ${number((EVENTS / floorMs) * 1_000)}`,
     },
   ];
 }
@@ -119,6 +139,12 @@ async function servers(primary: Postgres, alone: PostgresLog, url: string): Prom
       });
     }
     for (const agent of agents) agent.close();
+    if (CATCH_UP_EVENTS > all) {
+      // The two would be in the way of the third, and read it all themselves.
+      await Promise.all([one.end(), two.end()]);
+      await fill(primary.url, CATCH_UP_EVENTS - all);
+      all = CATCH_UP_EVENTS;
+    }
     const builtMs = await timed(async () => {
       // It answers nothing before it has read all of the log.
       three.server(store);
@@ -133,6 +159,17 @@ async function servers(primary: Postgres, alone: PostgresLog, url: string): Prom
   } finally {
     for (const pair of [one, two, three]) await pair.close();
   }
+}
+
+/** Appends events of a fleet to a log. */
+async function fill(url: string, events: number): Promise<void> {
+  const log = await openPostgresLog({ url, log: { warn: console.error, error: console.error, info: console.error } });
+  const stream = new LoginStream({ ...FLEET, events, endMs: Date.now() });
+  while (stream.given < events) {
+    const batches = stream.next(Math.min(APPEND_EVENTS, events - stream.given));
+    await log.append({ name: `fill-${stream.given}`, batches, decisions: [] });
+  }
+  await log.close();
 }
 
 /**

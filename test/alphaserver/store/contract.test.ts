@@ -205,6 +205,33 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
         }
       });
 
+    if (hasOwnClock)
+      it('rejects appends that were given while one before them failed, and takes those given later', async () => {
+        const log = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+        try {
+          const [refused] = batch([1]).events;
+          const bad = {
+            ...batch([]),
+            events: [{ seq: 1, event: { ...refused?.event, user: 'NUL \0' } }],
+          } as AgentBatch;
+          const given = [bad, batch([2]), batch([3])].map((one, i) =>
+            log.append({ name: `given-${i}`, batches: [one], decisions: [] }),
+          );
+          assert.deepEqual(
+            (await Promise.allSettled(given)).map(({ status }) => status),
+            ['rejected', 'rejected', 'rejected'],
+          );
+          await log.append({ name: 'again', batches: [batch([1, 2, 3])], decisions: [] });
+          const read = await log.read(0);
+          assert.deepEqual(
+            read.flatMap(({ batches }) => batches.flatMap(({ events }) => events.map(({ seq }) => seq))),
+            [1, 2, 3],
+          );
+        } finally {
+          await log.close();
+        }
+      });
+
     it('knows the highest number of each agent, 0 of one that it has never seen', async () => {
       assert.equal(store.lastSeq(A), 0);
       await append(batch([1, 2]), batch([1], { agent: B }));

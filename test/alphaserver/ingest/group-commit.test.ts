@@ -1,0 +1,148 @@
+/** Group commit over a store that takes its time: which commits run at once, in which order they end, and what a failure does. */
+import assert from 'node:assert/strict';
+import { afterEach, it } from 'node:test';
+import { COMMIT_LIMIT_EVENTS, GroupCommit } from '../../../alphaserver/ingest/group-commit.ts';
+import { type AgentBatch, type Appended, type Mark, StoreError } from '../../../alphaserver/store/store.ts';
+import { until } from '../../until.ts';
+
+/** An append as the store got it, with its ends. */
+interface Running {
+  readonly agents: readonly string[];
+  readonly durable: () => void;
+  readonly done: () => void;
+  readonly fail: () => void;
+}
+
+let ingest: GroupCommit;
+let running: Running[];
+/** The agents whose batches may be acknowledged, and those whose batches are through. */
+let acknowledged: string[];
+let stored: string[];
+
+function open(commitsAtOnce?: number): void {
+  [running, acknowledged, stored] = [[], [], []];
+  const append = (
+    batches: readonly AgentBatch[],
+    _: number,
+    durable: (place: number, mark: Mark) => void = () => {},
+  ): Promise<Appended[]> =>
+    new Promise((done, fail) => {
+      const agents = batches.map(({ agent }) => agent);
+      const mark = { lastSeq: 1, lastEnd: 0 };
+      running.push({
+        agents,
+        durable: () => {
+          for (const place of agents.keys()) durable(place, mark);
+        },
+        done: () =>
+          done(
+            agents.map(() => ({
+              ...mark,
+              sessions: [],
+              stored: 0,
+              repeats: 0,
+              missing: 0,
+              totals: [],
+              events: [],
+              gaps: [],
+            })),
+          ),
+        fail: () => fail(new StoreError('failed', new Error('it is gone'))),
+      });
+    });
+  ingest = new GroupCommit({
+    store: { append },
+    ...(commitsAtOnce && { commitsAtOnce }),
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    now: Date.now,
+  });
+}
+
+function submit(agent: string, weight = 1): void {
+  ingest
+    .submit({ agent, host: agent, events: [] }, weight, () => acknowledged.push(agent))
+    .then(
+      () => stored.push(agent),
+      () => {},
+    );
+}
+
+const begun = (count: number): Promise<void> => until(() => running.length === count);
+/** Waits for two turns of the event loop: whatever begins by itself has begun. */
+const turns = async (): Promise<void> => {
+  for (let i = 0; i < 2; i += 1) await new Promise((later) => setImmediate(later));
+};
+const at = (place: number): Running => running[place] as Running;
+
+afterEach(() => ingest.close());
+
+it('gives a store of its own one commit at a time', async () => {
+  open();
+  submit('a');
+  await begun(1);
+  submit('b', COMMIT_LIMIT_EVENTS);
+  at(0).durable();
+  await turns();
+  assert.equal(running.length, 1);
+  at(0).done();
+  await begun(2);
+  at(1).done();
+  await until(() => stored.length === 2);
+});
+
+it('gives a shared log the next commit once it has the one before, and no third', async () => {
+  open(2);
+  submit('a');
+  await begun(1);
+  submit('b');
+  await turns();
+  assert.equal(running.length, 1);
+  at(0).durable();
+  await begun(2);
+  submit('c', COMMIT_LIMIT_EVENTS);
+  at(1).durable();
+  await turns();
+  assert.deepEqual([running.length, acknowledged], [2, ['a', 'b']]);
+  // Whoever hears of commits hears of them in their order.
+  at(1).done();
+  await turns();
+  assert.deepEqual(stored, []);
+  at(0).done();
+  await begun(3);
+  at(2).done();
+  await until(() => stored.length === 3);
+  assert.deepEqual(stored, ['a', 'b', 'c']);
+});
+
+it('gives a shared log a full commit before it has the one before', async () => {
+  open(2);
+  submit('a');
+  await begun(1);
+  submit('b', COMMIT_LIMIT_EVENTS - 1);
+  await turns();
+  assert.equal(running.length, 1);
+  submit('c');
+  await begun(2);
+  assert.deepEqual(at(1).agents.toSorted(), ['b', 'c']);
+  at(0).done();
+  at(1).done();
+  await until(() => stored.length === 3);
+});
+
+it('tries commits again in their order when the first of two fails', async () => {
+  open(2);
+  submit('a');
+  await begun(1);
+  submit('b', COMMIT_LIMIT_EVENTS);
+  await begun(2);
+  at(1).fail();
+  at(0).fail();
+  await begun(4);
+  assert.deepEqual([at(2).agents, at(3).agents], [['a'], ['b']]);
+  at(2).durable();
+  at(3).durable();
+  at(2).done();
+  at(3).done();
+  await until(() => stored.length === 2);
+  assert.deepEqual([stored, acknowledged, ingest.fault, ingest.waitingEvents], [['a', 'b'], ['a', 'b'], null, 0]);
+});

@@ -21,6 +21,12 @@ const BEHIND =
 /** The number of the shared log that the folder is a copy of. */
 const LOG_NUMBER = 'logNumber';
 
+/**
+ * The copy is written so long after the log's answer, and so long after the news of another server's append: PostgreSQL's answer, and the
+ * acknowledgement to the agent, find a processor first, which of few are all busy with the copies otherwise.
+ */
+const LATER_MS = 1;
+
 /** An append that was read from the log and applied. */
 export interface AppliedAppend {
   readonly appended: readonly Appended[];
@@ -51,6 +57,7 @@ export class Replica implements Store {
   /** The names of own appends that wait for their answer, each with its result once it was read from the log instead. */
   readonly #pending = new Map<string, Appended[] | null>();
   #isFollowing = false;
+  #soon: NodeJS.Timeout | null = null;
   /** True while news came that the read that runs may have been too early for. */
   #hasNews = false;
   #hasFault = false;
@@ -130,7 +137,7 @@ export class Replica implements Store {
   follow(): void {
     // The answer to an own append tells of it; where the answer is lost, the next look of each second finds it.
     this.#options.log.onNews((name) => {
-      if (name === null || !this.#isOwn(name)) void this.#follow();
+      if (name === null || !this.#isOwn(name)) this.#followSoon();
     });
     void this.#follow();
   }
@@ -148,6 +155,7 @@ export class Replica implements Store {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    if (this.#soon !== null) clearTimeout(this.#soon);
     this.#options.log.onNews(() => {});
     await this.#turn.catch(() => {});
     await this.#options.log.close();
@@ -177,6 +185,7 @@ export class Replica implements Store {
       if (events.logPosition >= position && this.#pending.get(name) === null)
         throw new StoreError('damaged', new Error(BEHIND));
       durable();
+      await acknowledged();
       return await this.#exclusive(async () => {
         while (events.logPosition < position - 1) if (!(await this.#applyNext(position - 1))) break;
         const read = this.#pending.get(name);
@@ -254,12 +263,22 @@ export class Replica implements Store {
     return name.startsWith(`${this.#options.server}-`);
   }
 
+  /** Looks for what other servers appended, and for all that they append until then. */
+  #followSoon(): void {
+    this.#soon ??= setTimeout(() => {
+      this.#soon = null;
+      void this.#follow();
+    }, LATER_MS);
+  }
+
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(work, work);
     this.#turn = done.catch(() => {});
     return done;
   }
 }
+
+const acknowledged = (): Promise<void> => new Promise((later) => setTimeout(later, LATER_MS));
 
 /** True for a batch that changes nothing but what is known of the agent's health: it is no part of the log. */
 const isHeartbeat = ({ events, ping, binding }: AgentBatch): boolean =>

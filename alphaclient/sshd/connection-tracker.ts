@@ -128,7 +128,13 @@ export class ConnectionTracker {
       return parent !== undefined && endsAs(parent.user, message.user) ? parent : table.ofUser(host, message.user);
     }
     // Without a port: in a log without pids, or the last line of a session's or an old child's pid.
-    if (context.pid < 0) return isEnd && message.needsKnownConnection ? undefined : table.search(host, message, fits);
+    if (context.pid < 0) {
+      if (isEnd && message.needsKnownConnection) return undefined;
+      const found = table.search(host, message, fits);
+      // sshd's listener names a process, which this log does not have: of several of its address any may be meant.
+      const isSure = !isEnd || message.pid < 0 || found === undefined || !isLogin(found);
+      return isSure || !table.search(host, message, (one) => one !== found && fits(one)) ? found : undefined;
+    }
     if (!isEnd) return undefined;
     // The unprivileged process has the pid after its parent's, a session mostly the one after that.
     const parent = table.search(

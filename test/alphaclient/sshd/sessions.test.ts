@@ -111,6 +111,17 @@ describe('a session', () => {
     deepEqual([ends.map(({ how }) => how), open], [['disconnected'], []]);
   });
 
+  it('is not ended by a process that was killed, where the log has no pids and its address has several connections', () => {
+    const login = (port: number): string =>
+      `Accepted publickey for alice from 192.0.2.10 port ${port} ssh2: ED25519 SHA256:abc\n`;
+    const killed = 'error: session process 4321 for connection from 192.0.2.10 to 192.0.2.1 killed by signal 9\n';
+    deepEqual(follow([login(1), login(2), killed]), { ends: [], open: [1, 2] });
+    deepEqual(follow(['Invalid user bob from 192.0.2.10 port 3\n', login(1), killed]), { ends: [], open: [1] });
+    const other = 'Accepted password for eve from 192.0.2.11 port 1 ssh2\n';
+    const { ends, open } = follow([other, login(1), killed]);
+    deepEqual([ends.map(({ session, how }) => [session, how]), open], [[[2, 'closed']], [1]]);
+  });
+
   it('that began before the clock was set back has lasted no time rather than less', () => {
     const early = accepted.replace('10:00:00', '11:00:00');
     equal(follow([early, line(9, 8, `Disconnected from user alice ${AT}`)]).ends[0]?.lastedSeconds, 0);

@@ -32,13 +32,13 @@ export function shift(page: Page): Promise<number> {
   })`);
 }
 
-/** Waits until all of the board is there: what the view asks for has been answered. */
+/** Waits until all of the view that the address names is there, and nothing of the one before it. */
 export async function settled(page: Page): Promise<void> {
   await until(
     async () =>
+      (await page.locator('#content').getAttribute('aria-busy')) === 'false' &&
       /As of/.test(await text(page, '#foot')) &&
-      (await text(page, '#answer-title')) !== 'Looking' &&
-      (await page.locator('#content').getAttribute('aria-busy')) === 'false',
+      !((await page.locator('#answer').isVisible()) && (await text(page, '#answer-title')) === 'Looking'),
     () => 'everything has been answered',
   );
 }

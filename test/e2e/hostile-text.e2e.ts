@@ -8,7 +8,7 @@ import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 import { AgentByHand } from './agent-by-hand.ts';
 import { chromiumPath, type Page, Watched } from './browser.ts';
-import { settled, shows } from './browser-facts.ts';
+import { settled, shows, text } from './browser-facts.ts';
 import { lacking } from './machine.ts';
 
 const chromium = chromiumPath();
@@ -104,9 +104,9 @@ describe('hostile texts', { skip: lacking('hostile texts', { Chromium: chromium 
     return page;
   };
 
-  /** Leads a page that is open to another address of it, as a link does, without loading it again. */
-  const go = (page: Page, query: Readonly<Record<string, string>>): Promise<void> =>
-    page.evaluate(
+  /** Leads a page that is open to another address of it, as a link does, without loading it again; waits until all of it is there. */
+  const go = async (page: Page, query: Readonly<Record<string, string>>): Promise<void> => {
+    await page.evaluate(
       (address) => {
         const { history, dispatchEvent, PopStateEvent } = globalThis as unknown as {
           history: { pushState(state: null, unused: string, address: string): void };
@@ -118,6 +118,8 @@ describe('hostile texts', { skip: lacking('hostile texts', { Chromium: chromium 
       },
       `/?${new URLSearchParams(query)}`,
     );
+    await settled(page);
+  };
 
   /** Unfolds what can be unfolded, and asserts that nothing on the page was made or run by data. */
   const isText = async (page: Page): Promise<string> => {
@@ -162,7 +164,6 @@ describe('hostile texts', { skip: lacking('hostile texts', { Chromium: chromium 
     const page = await open('/');
     for (const query of [{ host: HOST }, { ip: SOURCE }, ...[...HOSTILE, LONG].map((user) => ({ user }))]) {
       await go(page, query as Record<string, string>);
-      await settled(page);
       const [named = ''] = Object.values(query);
       await showsAsText(page, named === LONG ? 'xxxxx' : (SHOWN[named] ?? named));
     }
@@ -171,7 +172,7 @@ describe('hostile texts', { skip: lacking('hostile texts', { Chromium: chromium 
   });
 
   it('show as text on the page of each incident', async () => {
-    const page = await browser.open(`/?alert=${incidents[0]?.id}`);
+    const page = await open(`/?alert=${incidents[0]?.id}`);
     for (const { id, rule } of incidents) {
       await go(page, { alert: id });
       await showsAsText(page, 'What happened', rule);
@@ -179,7 +180,7 @@ describe('hostile texts', { skip: lacking('hostile texts', { Chromium: chromium 
   });
 
   it('show as text on the page of a key, and in the decisions of people', async () => {
-    const page = await browser.open(`/?${new URLSearchParams({ key: KEY })}`);
+    const page = await open(`/?${new URLSearchParams({ key: KEY })}`);
     await showsAsText(page, KEY, SCRIPT, 'onerror=globalThis.ran=7>');
     await go(page, { decisions: '' });
     await showsAsText(page, IMAGE, SCRIPT);
@@ -201,18 +202,19 @@ describe('hostile texts', { skip: lacking('hostile texts', { Chromium: chromium 
 
   it('that an address names, and nothing knows, show as text too', async () => {
     const page = await open('/');
-    for (const text of [IMAGE, SCRIPT])
+    for (const hostile of [IMAGE, SCRIPT])
       for (const [name, place, words] of [
         ['host', '#answer-title', /^Nothing is known of this host/],
-        ['ip', '#answer-title', /^This cannot be shown/],
-        ['user', '#about-title, #answer-title', /./],
+        ['ip', '#answer', /This cannot be shown\s+ip must be an address/],
+        ['user', '#about-title', /^User /],
         ['alert', '#incident', /There is no such incident/],
         ['key', '#key', /This names no key/],
-        ['since', '#answer-title', /^This cannot be shown/],
-        ['range', '#answer-title', /^This cannot be shown/],
+        ['since', '#answer', /This cannot be shown\s+since must be a time/],
+        ['range', '#answer', /This cannot be shown\s+range must be a span/],
       ] as const) {
-        await go(page, { [name]: text });
-        await shows(page, place, words);
+        await go(page, { [name]: hostile });
+        // At once: what is there now is this address's.
+        assert.match(await text(page, place), words);
         await isText(page);
       }
     // The browser says in its console what the server does not know, or refuses.

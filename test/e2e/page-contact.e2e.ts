@@ -7,7 +7,7 @@ import { Pair, type Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { AgentByHand } from './agent-by-hand.ts';
 import { chromiumPath, type Page, Watched } from './browser.ts';
-import { shows, text } from './browser-facts.ts';
+import { settled, shows, text } from './browser-facts.ts';
 import { lacking } from './machine.ts';
 
 const chromium = chromiumPath();
@@ -101,7 +101,8 @@ describe('the page without its server', {
     }
     await until(async () => !(await page.locator('#lost').isVisible()));
     await page.goBack();
-    await shows(page, '#answer-title', /^Under attack$/);
+    await settled(page);
+    assert.equal(await text(page, '#answer-title'), 'Under attack');
   });
 
   it('says that it cannot know while the rules lag behind what is stored', async () => {

@@ -9,7 +9,7 @@ import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 import { AgentByHand, failures } from './agent-by-hand.ts';
 import { chromiumPath, type Page, Watched } from './browser.ts';
-import { shows, text } from './browser-facts.ts';
+import { settled, shows, text } from './browser-facts.ts';
 import { lacking } from './machine.ts';
 
 const chromium = chromiumPath();
@@ -81,7 +81,7 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
       await page.reload();
       await shows(page, '.acknowledged', /^Acknowledged by mira <b>, \d\d:\d\d$/);
       await page.getByRole('link', { name: 'Overview' }).click();
-      await until(async () => (await page.locator('#content').getAttribute('aria-busy')) === 'false');
+      await settled(page);
     }
     await shows(page, '#answer-title', /^Under attack$/);
   });

@@ -121,7 +121,8 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
       await page.goBack();
       await page.goBack();
       assert.equal(address(page), '?range=7d');
-      await until(async () => (await text(page, '#numbers')) === all);
+      await settled(page);
+      assert.equal(await text(page, '#numbers'), all);
       assert.equal(await page.locator('#filters').isVisible(), false);
     });
 
@@ -183,14 +184,16 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
     assert.equal(await text(page, '#numbers .failed dd'), '28');
     await page.goBack();
     await page.goBack();
-    await until(async () => (await text(page, '#answer-title')) === 'Someone got in');
+    await settled(page);
+    assert.equal(await text(page, '#answer-title'), 'Someone got in');
   });
 
   it('opens an incident by the link that older messages to people have', async () => {
     const page = await browser.open(`/#/incident/${await incident('break-in')}`);
     await until(async () => /What happened/.test(await text(page, '#incident')));
     await page.getByRole('link', { name: 'Overview' }).click();
-    await until(async () => (await text(page, '#answer-title')) === 'Someone got in');
+    await settled(page);
+    assert.equal(await text(page, '#answer-title'), 'Someone got in');
     assert.equal(new URL(page.url()).hash, '');
   });
 

@@ -26,7 +26,10 @@ import { TimelineChart } from './timeline-chart.js';
 import { addressOf, FILTERS, isBoard, isFiltered, viewOf } from './view.js';
 import { showWelcome } from './welcome.js';
 
-/** @import { StoredEvent } from './answers.d.ts' */
+/**
+ * @import { StoredEvent } from './answers.d.ts'
+ * @import { View } from './view.js'
+ */
 
 /** Delays after which the counts follow an event, and an alert. */
 const AFTER_EVENT_MS = 2_000;
@@ -54,10 +57,13 @@ const chart = new TimelineChart((fromMs, toMs) =>
 );
 const tables = new Tables();
 new Search(() => view, go);
-const refresh = new Refresh((signal) => {
-  if (view.decisions) return showDecisions(signal);
-  if (view.key !== null) return showKey(view, signal);
-  return view.alert === null ? board(signal) : incident.show(view, signal);
+const refresh = new Refresh(async (signal) => {
+  const shown = view;
+  try {
+    await show(shown, signal);
+  } finally {
+    if (shown === view) byId('content').setAttribute('aria-busy', 'false');
+  }
 }, foot);
 const feed = new Feed(view, {
   link: (live) => {
@@ -114,8 +120,8 @@ function look() {
   byId('decisions').hidden = !view.decisions;
   byId('key').hidden = view.key === null || view.decisions;
   showCut(null);
-  // Until the first answers about this view are all there, the board shows the last view's.
-  byId('content').setAttribute('aria-busy', String(!alone));
+  // Until the first answers about this view are all there, the page shows the last view's.
+  byId('content').setAttribute('aria-busy', 'true');
   if (view.decisions || view.key !== null)
     fill(byId(view.decisions ? 'decisions' : 'key'), [element('p', { class: 'muted' }, 'Looking it up')]);
   else if (alone) incident.begin();
@@ -147,9 +153,22 @@ function chosenTime() {
   return [element('li', {}, element('span', {}, 'time '), element('strong', {}, words.join(' to ')), out)];
 }
 
-/** @param {AbortSignal} signal */
-async function board(signal) {
-  const shown = view;
+/**
+ * Asks for what a view shows, and shows it.
+ * @param {View} shown
+ * @param {AbortSignal} signal
+ */
+function show(shown, signal) {
+  if (shown.decisions) return showDecisions(signal);
+  if (shown.key !== null) return showKey(shown, signal);
+  return shown.alert === null ? board(shown, signal) : incident.show(shown, signal);
+}
+
+/**
+ * @param {View} shown
+ * @param {AbortSignal} signal
+ */
+async function board(shown, signal) {
   const nowMs = Date.now();
   try {
     if (shown.fault !== null) return refuse(shown.fault);
@@ -181,7 +200,6 @@ async function board(signal) {
     if (shown === view) refuse(error.message);
   } finally {
     byId('board').dataset['ready'] = 'true';
-    if (shown === view) byId('content').setAttribute('aria-busy', 'false');
   }
 }
 

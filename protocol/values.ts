@@ -39,12 +39,12 @@ export function isUtcTime(text: string): boolean {
   return isDay(100 * twoAt(0) + twoAt(2), twoAt(5), twoAt(8)) && twoAt(11) < 24 && twoAt(14) < 60 && twoAt(17) < 60;
 }
 
-/** Gives a time that `isUtcTime` accepts as Unix milliseconds, as Date.parse does at eight times the cost; any other as Date.parse. */
+/** Gives a time that exists, in UTC and ISO 8601, as Unix milliseconds. Date.parse takes four times as long. */
 export function utcMs(text: string): number {
   const twoAt = (i: number): number => (text.charCodeAt(i) - ZERO) * 10 + text.charCodeAt(i + 1) - ZERO;
   const year = 100 * twoAt(0) + twoAt(2);
-  // Date.UTC takes a year of two digits for one of the last century.
-  if (year < 100 || !isUtcTime(text)) return Date.parse(text);
+  // Other forms; and Date.UTC takes a year of two digits for one of the last century.
+  if (text.length !== UTC_TIME.length || year < 100) return Date.parse(text);
   const millis = 10 * twoAt(20) + text.charCodeAt(22) - ZERO;
   return Date.UTC(year, twoAt(5) - 1, twoAt(8), twoAt(11), twoAt(14), twoAt(17), millis);
 }

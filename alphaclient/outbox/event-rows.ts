@@ -30,6 +30,7 @@ export class EventRows {
     const rows = Array.from({ length: ROWS_AT_ONCE }, (_, i) => `(?1 + ${i}, ?${i + 2})`);
     this.#insertMany = db.prepare(`INSERT INTO events (seq, body) VALUES ${rows.join(', ')}`);
     this.#select = db.prepare('SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?');
+    this.#select.setReturnArrays(true);
     this.#bytesUpTo = db.prepare('SELECT coalesce(sum(octet_length(body)), 0) AS bytes FROM events WHERE seq <= ?');
     this.#delete = db.prepare('DELETE FROM events WHERE seq <= ?');
   }
@@ -55,7 +56,9 @@ export class EventRows {
 
   /** Returns at most `limit` events after `seq`, in order. Throws an OutboxError. */
   after(seq: number, limit: number): PendingEvent[] {
-    return withOutboxErrors(() => this.#select.all(seq, limit) as unknown as PendingEvent[]);
+    return withOutboxErrors(() =>
+      (this.#select.all(seq, limit) as unknown as [number, string][]).map(([number, body]) => ({ seq: number, body })),
+    );
   }
 
   /** Returns the bytes of the bodies up to `seq`. */

@@ -8,6 +8,9 @@ const LINES_ONE_BY_ONE = 300;
 /** Before them come so many that are not counted: code that never ran is slow, and both programs run for weeks. */
 const WARM_UP_LINES = 1_000;
 const LINES_AT_ONCE = 200_000;
+/** When the lines of a log with times begin, and how far apart they are. */
+const LOG_BEGINS_MS = Date.UTC(2026, 10, 20);
+const LOG_INTERVAL_MS = 50;
 
 const line = (i: number): string =>
   `Failed password for root from 192.0.2.${i % 250} port ${1_024 + (i % 60_000)} ssh2\r\n`;
@@ -37,20 +40,46 @@ export async function latencies(): Promise<number[]> {
   return took.sort((a, b) => a - b);
 }
 
-/** A row that says how many lines a second get through, and how many by rsyslog in the same run. */
-async function stored(): Promise<BenchRow[]> {
+/** A log as one text. */
+interface LogSample {
+  readonly what: string;
+  readonly text: string;
+  readonly lines: number;
+  readonly attempts: number;
+}
+
+/** What `sshd -E` writes of attempts whose connections never end: each stays open until 10,000 others are. */
+function endless(): LogSample {
   const text = Array.from({ length: LINES_AT_ONCE }, (_, i) => line(i)).join('');
-  const ours = await ourRate(text, LINES_AT_ONCE);
+  return { what: 'log to stored', text, lines: LINES_AT_ONCE, attempts: LINES_AT_ONCE };
+}
+
+/** What a syslog writes: each attempt with the line that ends its connection. */
+function ended(): LogSample {
+  const attempts = LINES_AT_ONCE / 2;
+  const ofOne = (i: number): string => {
+    const time = new Date(LOG_BEGINS_MS + i * LOG_INTERVAL_MS).toISOString().slice(0, 19);
+    const header = `${time}+00:00 web-1 sshd[${1_000 + (i % 30_000)}]: `;
+    const peer = `192.0.2.${i % 250} port ${1_024 + (i % 60_000)}`;
+    return `${header}Failed password for root from ${peer} ssh2\n${header}Connection closed by authenticating user root ${peer} [preauth]\n`;
+  };
+  const text = Array.from({ length: attempts }, (_, i) => ofOne(i)).join('');
+  return { what: 'the same of an auth.log, two an attempt', text, lines: LINES_AT_ONCE, attempts };
+}
+
+/** Rows that say how many lines a second of a log get through, and how many by rsyslog in the same run. */
+async function stored({ what, text, lines, attempts }: LogSample): Promise<BenchRow[]> {
+  const ours = await ourRate(text, lines, attempts);
   const rate = {
-    name: 'lines a second, log to stored',
+    name: `lines a second, ${what}`,
     value: String(Math.round(ours)),
-    note: `${LINES_AT_ONCE} attempts, the agent's start included`,
+    note: `${attempts} attempts, the agent's start included`,
   };
   if (!hasRsyslog()) {
     console.error('NO RSYSLOG HERE: nothing to compare with. Debian: apt-get install rsyslog rsyslog-relp');
     return [rate];
   }
-  const relp = await relpRate(text, LINES_AT_ONCE);
+  const relp = await relpRate(text, lines);
   return [
     rate,
     {
@@ -65,7 +94,7 @@ async function stored(): Promise<BenchRow[]> {
 export async function run(): Promise<BenchRow[]> {
   const took = await latencies();
   const at = (share: number): string => `${(took[Math.floor(took.length * share)] as number).toFixed(2)} ms`;
-  const rates = await stored();
+  const rates = [...(await stored(endless())), ...(await stored(ended()))];
   const idle = await Pair.make();
   writeFileSync(idle.logFile, line(1));
   const idleServer = idle.server();

@@ -22,10 +22,10 @@ test('a time in UTC with milliseconds is one exactly where JavaScript writes it 
     const ms = Date.parse(given);
     const exists = !Number.isNaN(ms) && new Date(ms).toISOString() === given;
     assert.equal(isUtcTime(given), exists, `${given}, SEED=${seed}`);
-    assert.equal(utcMs(given), ms, `${given}, SEED=${seed}`);
     if (exists) {
       taken += 1;
       assert.ok(isTime(given));
+      assert.equal(utcMs(given), ms, `${given}, SEED=${seed}`);
     }
   }
   assert.ok(taken > 10_000);
@@ -36,6 +36,11 @@ test('times in other forms, and with a day that its month does not have, are tol
     assert.ok(isTime(good), good);
   for (const wrong of ['2026-02-29T00:00:00.000Z', '2026-04-31T00:00:00Z', '2026-11-23T24:00:00.000Z', '2026-11-23'])
     assert.equal(isTime(wrong), false, wrong);
-  for (const early of ['0001-01-01T00:00:00.000Z', '0099-12-31T23:59:59.999Z', '0100-01-01T00:00:00.000Z'])
+  for (const early of [
+    '0001-01-01T00:00:00.000Z',
+    '0099-12-31T23:59:59.999Z',
+    '0100-01-01T00:00:00.000Z',
+    '+010000-01-01T00:00:00.000Z',
+  ])
     assert.equal(utcMs(early), Date.parse(early), early);
 });

@@ -1,8 +1,9 @@
 /**
  * What grows with the store: everything that people ask at two sizes of it, starts, storing, memory, and bytes on disk. Sizes:
  * BENCH_EVENTS (300,000 unless given) against BENCH_BASE_EVENTS, BENCH_HOSTS, BENCH_SOURCES, BENCH_AGENTS, BENCH_EVENTS_A_DAY.
- * BENCH_STORES names a folder where `scale-store.ts` made `large` and `base` before; without it both are made and taken away.
- * BENCH_PARTS chooses among starts, storing, reload and routes, with commas; all unless given.
+ * BENCH_STORES names a folder where `scale-store.ts` made `large` and `base` before; without it both are made and taken away. The two
+ * settings of events say then how many were made. BENCH_PARTS chooses among starts, storing, reload and routes, with commas, in this
+ * order; all unless given. The storing changes the store.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -104,11 +105,14 @@ const RARE_ROUTES: typeof ROUTES = {
 const fingerprint = encodeURIComponent(RARE.key.split(' ')[1] as string);
 const ago = (endMs: number, spanMs: number, n: number): string => new Date(endMs - spanMs - n).toISOString();
 
-/** Starts a server on a store; the time of its newest event is the end of all spans that are asked for. */
-async function open(folder: string, rules: string): Promise<Side> {
+/**
+ * Starts a server on a store of so many events; the time of the last of them is the end of all spans that are asked for. Runs before
+ * this one have stored others behind them.
+ */
+async function open(folder: string, events: number, rules: string): Promise<Side> {
   const reader = openReader(folder);
-  const { last } = readerOf(reader).bounds();
-  const endMs = (readerOf(reader).withIds('at', [last])[0]?.[0] as number | undefined) ?? Date.now();
+  const made = Math.min(readerOf(reader).bounds().last, events);
+  const endMs = (readerOf(reader).withIds('at', [made])[0]?.[0] as number | undefined) ?? Date.now();
   reader.close();
   return serve(folder, rules, endMs);
 }
@@ -328,7 +332,7 @@ export async function run(): Promise<BenchRow[]> {
     const rules = join(stores, 'rules.json');
     writeFileSync(rules, '{}');
     const size = sizeOf(folders.large);
-    const large = await open(folders.large, rules);
+    const large = await open(folders.large, EVENTS, rules);
     sides.push(large);
     const rows: BenchRow[] = [
       {
@@ -342,7 +346,7 @@ export async function run(): Promise<BenchRow[]> {
     if (PARTS.includes('storing')) rows.push(...(await storing(large, join(stores, 'empty'), rules)));
     if (PARTS.includes('reload')) rows.push(...(await reloading(large, rules)));
     if (PARTS.includes('routes')) {
-      const base = await open(folders.base, rules);
+      const base = await open(folders.base, BASE_EVENTS, rules);
       sides.push(base);
       rows.push(...(await routes(large, base)));
     }

@@ -1,4 +1,4 @@
-/** Calculates the delay before the next connection attempt: exponential backoff with full jitter. Pure. */
+/** Calculates the delay before the next connection attempt: exponential backoff with jitter. Pure. */
 
 /** The first delay, milliseconds. */
 export const FIRST_DELAY_MS = 200;
@@ -10,14 +10,18 @@ export const LAST_DELAY_MS = 30_000;
  */
 export const LOST_FAILURES = 3;
 
+/** The least share of a delay's range. From 0 on, some agents would fail again and again within a second, and come back when all others have. */
+const LEAST_SHARE = 1 / 4;
+
 /**
- * Returns the delay after so many failures in a row, milliseconds. Full jitter over a range that doubles, from FIRST_DELAY_MS up
- * to LAST_DELAY_MS; at the cap the whole range is still drawn from, so that a fleet that lost its server never comes back in
- * step. `random` is from 0 (inclusive) to 1 (exclusive).
+ * Returns the delay after so many failures in a row, milliseconds. It is drawn from LEAST_SHARE of a range to all of it; the range
+ * doubles from FIRST_DELAY_MS up to LAST_DELAY_MS, and is drawn from at the cap too, so that a fleet that lost its server never comes
+ * back in step. `random` is from 0 (inclusive) to 1 (exclusive).
  */
 export function delayMs(failures: number, random: number): number {
   const range = Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures, 30));
-  return Math.round(FIRST_DELAY_MS / 2 + random * (range - FIRST_DELAY_MS / 2));
+  const least = Math.max(FIRST_DELAY_MS / 2, range * LEAST_SHARE);
+  return Math.round(least + random * (range - least));
 }
 
 /** How a connection ended: `failed` before a welcome, `lost` after it, or `refused` by the server with an error. */

@@ -7,6 +7,8 @@ import { readerOf } from './event-tables.ts';
 
 /** Rows that are kept; of more, those of longest ago are evicted. The rules hold no more than that. */
 export const EARLIER_KEY_USES_LIMIT = 200_000;
+/** Ids of sessions that one step reads, in some tens of milliseconds. */
+const STEP_SESSIONS = 16_384;
 /** Rows evicted at once beyond the limit, so that not each deletion has to evict. */
 const EVICTED_AT_ONCE = 1_000;
 
@@ -51,14 +53,43 @@ function evict(db: Database, limit: number): void {
 
 /**
  * Gives the last use of each key on each host in logins that the rules will not read: those that are no longer stored, and
- * those of events up to the id `position`.
+ * those of events up to the id `position`. Sessions are read in steps: a thread that is to end is ended between two of them.
  */
 export function keyUsesUpTo(db: Database, position: number): LastKeyUse[] {
-  const first = readerOf(db).bounds().first ?? Number.MAX_SAFE_INTEGER;
-  const sql = `SELECT fingerprint, host, max(lastAt) FROM (
-      SELECT fingerprint, host, lastAt FROM earlierKeyUses
-      UNION ALL SELECT fingerprint, host, since FROM sessions WHERE fingerprint IS NOT NULL AND event <= ?)
-    GROUP BY 1, 2 ORDER BY 3 DESC LIMIT ?`;
-  const rows = arrays(db, sql, Math.max(position, first - 1), EARLIER_KEY_USES_LIMIT) as [string, number, number][];
-  return rows.map(([fingerprint, host, lastMs]) => ({ fingerprint, host, lastMs }));
+  return readerOf(db).consistent(() => {
+    const upTo = Math.max(position, (readerOf(db).bounds().first ?? Number.MAX_SAFE_INTEGER) - 1);
+    const last = new LastKeyUses();
+    last.add(arrays(db, 'SELECT fingerprint, host, lastAt FROM earlierKeyUses') as KeyUseRow[]);
+    const [[lowest, highest] = [0, -1]] = arrays(
+      db,
+      'SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM sessions',
+    ) as [number, number][];
+    const sql = `SELECT fingerprint, host, max(since) FROM sessions
+      WHERE id >= ? AND id < ? AND fingerprint IS NOT NULL AND since IS NOT NULL AND event <= ? GROUP BY 1, 2`;
+    for (let id = lowest; id <= highest; id += STEP_SESSIONS)
+      last.add(arrays(db, sql, id, id + STEP_SESSIONS, upTo) as KeyUseRow[]);
+    return last.newest(EARLIER_KEY_USES_LIMIT);
+  });
+}
+
+type KeyUseRow = readonly [fingerprint: string, host: number, lastMs: number];
+
+/** Gathers the last use of each key on each host. */
+class LastKeyUses {
+  readonly #hosts = new Map<string, Map<number, number>>();
+
+  add(rows: readonly KeyUseRow[]): void {
+    for (const [fingerprint, host, lastMs] of rows) {
+      const hosts = this.#hosts.get(fingerprint) ?? new Map<number, number>();
+      this.#hosts.set(fingerprint, hosts);
+      hosts.set(host, Math.max(lastMs, hosts.get(host) ?? lastMs));
+    }
+  }
+
+  newest(limit: number): LastKeyUse[] {
+    const all: LastKeyUse[] = [];
+    for (const [fingerprint, hosts] of this.#hosts)
+      for (const [host, lastMs] of hosts) all.push({ fingerprint, host, lastMs });
+    return all.sort((a, b) => b.lastMs - a.lastMs).slice(0, limit);
+  }
 }

@@ -72,7 +72,7 @@ export function keyUsesUpTo(db: Database, position: number): LastKeyUse[] {
   });
 }
 
-type KeyUseRow = readonly [fingerprint: string, host: number, lastMs: number];
+type KeyUseRow = [fingerprint: string, host: number, lastMs: number];
 
 /** Gathers the last use of each key on each host. */
 class LastKeyUses {

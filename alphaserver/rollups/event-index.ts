@@ -23,6 +23,8 @@ const IPV4_DIGITS = 8;
 const NETWORK_BITS = 64;
 const NETWORK_DIGITS = NETWORK_BITS / 4;
 const OUTCOME_LETTERS = ['a', 'f', 'p'] as const;
+/** Segments of one level that FTS5 merges while it writes: its own default, and none while the writer is far behind. At 16 it merges them anyway. */
+const MERGED_SEGMENTS = 4;
 /** Pages that one step of merging writes at most: some 10 ms. */
 const MERGE_PAGES = 64;
 
@@ -148,6 +150,8 @@ export class IndexWriter {
   readonly #words: IndexWords;
   readonly #sources: Sources;
   readonly #inserts = new Map<number, Statement>();
+  /** What each part's table was last set to merge by this writer. */
+  readonly #merged = new Map<number, number>();
 
   constructor(db: Database, names: Names, sources: Sources) {
     this.#db = db;
@@ -155,8 +159,11 @@ export class IndexWriter {
     this.#sources = sources;
   }
 
-  /** Adds events, whose ids ascend. `starts` are ids that begin a part: those at which a table of events begins. */
-  add(rows: readonly CountedRow[], starts: readonly number[]): void {
+  /**
+   * Adds events, whose ids ascend. `starts` are ids that begin a part: those at which a table of events begins. `isBehind`: many more
+   * wait. Then merging, a fifth of the time, is left to events that come later and to `merge`.
+   */
+  add(rows: readonly CountedRow[], starts: readonly number[], isBehind = false): void {
     for (let from = 0; from < rows.length; from += BLOCK_EVENTS) this.#addBlock(rows.slice(from, from + BLOCK_EVENTS));
     for (let from = 0; from < rows.length; ) {
       const part = this.#partFor((rows[from] as CountedRow)[0], starts);
@@ -166,9 +173,21 @@ export class IndexWriter {
       );
       let to = from;
       while (to < rows.length && (rows[to] as CountedRow)[0] < end) to += 1;
+      this.#setMerged(part.number, isBehind ? 0 : MERGED_SEGMENTS);
       this.#addTo(part, rows.slice(from, to));
       from = to;
     }
+  }
+
+  /** Forgets what a transaction that was rolled back has set. */
+  clear(): void {
+    this.#merged.clear();
+  }
+
+  #setMerged(part: number, segments: number): void {
+    if (this.#merged.get(part) === segments) return;
+    this.#db.exec(`INSERT INTO ${name(part)}(${name(part)}, rank) VALUES ('automerge', ${segments})`);
+    this.#merged.set(part, segments);
   }
 
   #addBlock(rows: readonly CountedRow[]): void {

@@ -24,7 +24,7 @@ import { TopKCache } from './top-k-cache.ts';
 /** Events are counted once so many wait: few enough that a query reads them one by one, enough to be worth a commit. */
 export const BATCH_EVENTS = 1_024;
 /** The most that one transaction takes: in a flood batches are larger, and a value is written once for many events. */
-const LIMIT_EVENTS = 32_768;
+const LIMIT_EVENTS = 65_536;
 /** The most that one transaction adds to an index that is made again, beside new events. */
 const CATCH_UP_EVENTS = 8_192;
 /** The bits of an address that say which network it is in, where that is searched for. */
@@ -89,12 +89,14 @@ export class RollupWriter {
     try {
       transaction(this.#db, () => {
         this.#count(fresh);
-        this.#index.add(behind > 0 ? old : fresh, starts);
+        if (behind > 0) this.#index.add(old, starts, old.length === CATCH_UP_EVENTS);
+        else this.#index.add(fresh, starts, fresh.length === this.#limitEvents);
         this.#fact.run(rolledTo, 'rolledTo');
         this.#fact.run(indexedTo, 'indexedTo');
       });
     } catch (error) {
       this.#tops.clear();
+      this.#index.clear();
       throw error;
     }
     this.#rolledTo = rolledTo;

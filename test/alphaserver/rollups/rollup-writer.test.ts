@@ -9,9 +9,12 @@ import type { Worker } from 'node:worker_threads';
 import { Queries } from '../../../alphaserver/queries/queries.ts';
 import { openReader } from '../../../alphaserver/queries/snapshot.ts';
 import { RollupThread, UNROLLED_LIMIT_EVENTS } from '../../../alphaserver/rollups/rollup-thread.ts';
+import { RollupWriter } from '../../../alphaserver/rollups/rollup-writer.ts';
 import { factIn, openRollups } from '../../../alphaserver/rollups/schema.ts';
 import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
+import { arrays } from '../../../alphaserver/store/database.ts';
 import { eventsAfter } from '../../../alphaserver/store/event-rows.ts';
+import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { openEvents, WAL_LIMIT_PAGES } from '../../../alphaserver/store/folder.ts';
 import { until } from '../../until.ts';
 import { AGENT, eventAt } from '../store/killed-writer.ts';
@@ -100,6 +103,30 @@ test('without its file, all is counted again from the events', async () => {
   await rolled(11_000);
   await agrees(store);
   await store.close();
+});
+
+test('the segments of the index are not merged while far more waits than is taken at once, and are afterwards, also by another writer', async () => {
+  const store = new EventStore(folder);
+  const [events, rollups] = [openEvents(folder), openRollups(folder)];
+  const merged = (): unknown => arrays(rollups, "SELECT v FROM index_1_config WHERE k = 'automerge'")[0]?.[0];
+  const found = (): unknown => arrays(rollups, "SELECT count(*) FROM index_1 WHERE index_1 MATCH 'h*'")[0]?.[0];
+  try {
+    const batch = Array.from({ length: 250 }, (_, i) => eventAt(1 + i));
+    await store.append([{ agent: AGENT, host: 'h', events: batch }], 0);
+    const writer = new RollupWriter(events, rollups, 100);
+    const seen: unknown[] = [];
+    while (writer.roll(true)) seen.push(merged());
+    assert.deepEqual([seen, found()], [[0, 0, 4], 250]);
+    await store.append([{ agent: AGENT, host: 'h', events: [eventAt(251), eventAt(252)] }], 0);
+    new RollupWriter(events, rollups, 1).roll(true);
+    assert.equal(merged(), 0);
+    new RollupWriter(events, rollups, 100).roll(true);
+    assert.deepEqual([merged(), found()], [4, 252]);
+  } finally {
+    rollups.close();
+    events.close();
+    await store.close();
+  }
 });
 
 test('a question is refused, and says why, while too many events are still to be counted', async () => {

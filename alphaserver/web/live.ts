@@ -1,15 +1,19 @@
 /** `GET /api/stream`: what is stored, as it is stored, to everyone who watches, as server-sent events. */
 import type { Writable } from 'node:stream';
-import { isWithin, networkOf, readNetwork } from '../../service/ip-network.ts';
+import { isWithin, networkOf, peerSourceOf, readNetwork } from '../../service/ip-network.ts';
 import { Turns } from '../../service/turns.ts';
 import type { Views } from '../queries/results.ts';
 import type { Appended, StoredEvent } from '../store/store.ts';
-import type { Access } from './access.ts';
+import { type Access, addressOf } from './access.ts';
 import { STREAM } from './api-schema.ts';
 import { type ApiApp, ParameterError } from './parameters.ts';
 
 /** The most viewers at once; more get 503. */
 export const VIEWERS_LIMIT = 1_000;
+/** The most viewers of one user or token; more get 429. A tab of the page is one viewer while somebody sees it, and a browser keeps six. */
+export const VIEWERS_OF_NAME_LIMIT = 100;
+/** The most viewers of one address that give no name, as for connections: it may be a proxy's, and others can watch whatever it does. */
+export const VIEWERS_OF_ADDRESS_LIMIT = 500;
 /** The bytes that may wait for one viewer's network. Above it nothing is added: the viewer is served from the store, at its own pace. */
 export const VIEWER_BUFFER_BYTES = 262_144;
 /** A viewer whose network takes nothing for this long is dropped. It may come back and goes on where it was. */
@@ -32,6 +36,13 @@ export const WRITE_EVERY_MS = 50;
 const RETRY_MS = 2_000;
 
 const EMPTY = Buffer.alloc(0);
+
+/** Why a viewer is refused, as HTTP says it. */
+interface Refusal {
+  readonly status: number;
+  readonly error: string;
+  readonly message: string;
+}
 
 /** The conditions of one viewer; null leaves a condition out. */
 export interface StreamFilter {
@@ -97,8 +108,17 @@ function concerns(filter: StreamFilter | null, kind: OtherKind, what: unknown): 
   );
 }
 
+/** Whose a viewer is. */
+export interface Owner {
+  /** A user's or a token's name; null where nobody has one. */
+  readonly name: string | null;
+  readonly address: string;
+}
+
 interface Viewer {
   readonly stream: Writable;
+  /** Whose it is: one text for all that are counted together. */
+  readonly owner: string;
   /** Null: everything. */
   readonly filter: StreamFilter | null;
   /** False once who watches may not any more. */
@@ -202,9 +222,18 @@ export class Live {
     }
   }
 
-  /** True where one more may watch. */
-  get hasRoom(): boolean {
-    return this.#viewers.size < (this.#options.viewersLimit ?? VIEWERS_LIMIT);
+  /** Returns why one more of this owner may not watch, or null. */
+  refusal(owner: Owner): Refusal | null {
+    const { viewersLimit = VIEWERS_LIMIT } = this.#options;
+    if (this.#viewers.size >= viewersLimit) return { status: 503, error: 'busy', message: 'too many watch already' };
+    const [whose, limit] =
+      owner.name === null
+        ? [`from ${owner.address}`, VIEWERS_OF_ADDRESS_LIMIT]
+        : [`for ${owner.name}`, VIEWERS_OF_NAME_LIMIT];
+    const key = keyOf(owner);
+    const count = this.#viewers.values().reduce((sum, viewer) => sum + Number(viewer.owner === key), 0);
+    if (count < limit) return null;
+    return { status: 429, error: 'too_many', message: `${limit} streams are open ${whose} already: close some` };
   }
 
   /**
@@ -216,8 +245,17 @@ export class Live {
     lastId: number | null,
     filter: StreamFilter | null = null,
     stands: () => boolean = () => true,
+    owner: Owner = NOBODY,
   ): void {
-    const viewer: Viewer = { stream, filter, stands, cursor: lastId, behind: false, stalledSinceMs: null };
+    const viewer: Viewer = {
+      stream,
+      owner: keyOf(owner),
+      filter,
+      stands,
+      cursor: lastId,
+      behind: false,
+      stalledSinceMs: null,
+    };
     this.#viewers.add(viewer);
     stream.on('close', () => this.#viewers.delete(viewer));
     stream.on('drain', () => {
@@ -293,6 +331,12 @@ export class Live {
   }
 }
 
+/** A viewer of the process itself. */
+const NOBODY: Owner = { name: null, address: '' };
+
+/** A name may be chosen to look like an address. The network that one customer of a provider gets is one address. */
+const keyOf = ({ name, address }: Owner): string => (name === null ? `@${peerSourceOf(address)}` : `:${name}`);
+
 /** Resolves when a stream takes more, or is gone. */
 function flowing(stream: Writable): Promise<void> {
   return new Promise((done) => {
@@ -316,8 +360,11 @@ export function liveRoute(app: ApiApp, live: Live, access: Pick<Access, 'standin
     const given = request.headers['last-event-id'];
     if (given !== undefined && !/^\d{1,15}$/.test(String(given)))
       throw new ParameterError('Last-Event-ID', 'the id of an event that came by this stream');
-    if (!live.hasRoom) {
-      void reply.status(503).header('retry-after', '30').send({ error: 'busy', message: 'too many watch already' });
+    const owner = { name: request.actor?.name ?? null, address: addressOf(request) };
+    const refusal = live.refusal(owner);
+    if (refusal !== null) {
+      const { status, ...words } = refusal;
+      void reply.status(status).header('retry-after', '30').send(words);
       return;
     }
     reply.hijack();
@@ -334,6 +381,7 @@ export function liveRoute(app: ApiApp, live: Live, access: Pick<Access, 'standin
       given === undefined ? null : Number(given),
       isFiltered ? query : null,
       access.standing(request),
+      owner,
     );
   });
 }

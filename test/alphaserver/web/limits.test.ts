@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { BODY_LIMIT_BYTES, CONNECTION_LIMITS } from '../../../alphaserver/web/in-flight.ts';
-import { VIEWERS_LIMIT } from '../../../alphaserver/web/live.ts';
+import { VIEWERS_LIMIT, VIEWERS_OF_ADDRESS_LIMIT } from '../../../alphaserver/web/live.ts';
 import { Pair } from '../../programs.ts';
 
 /** Sends requests over one connection each; resolves with the status of each answer, 0 where the connection is cut off. */
@@ -42,9 +42,13 @@ test('a body above its limit, a viewer too many and a connection too many are re
   assert.notEqual(within, 413);
 
   const stream = 'GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n';
-  const viewers = await statuses(pair.httpPort, VIEWERS_LIMIT + 1, stream, sockets);
-  assert.equal(viewers.filter((status) => status === 200).length, VIEWERS_LIMIT);
-  assert.equal(viewers.filter((status) => status === 503).length, 1);
+  const watching = async (count: number, address: string, refused: number): Promise<void> => {
+    const viewers = await statuses(pair.httpPort, count + 1, stream, sockets, address);
+    assert.equal(viewers.filter((status) => status === 200).length, count);
+    assert.equal(viewers.filter((status) => status === refused).length, 1);
+  };
+  await watching(VIEWERS_OF_ADDRESS_LIMIT, '127.0.0.1', 429);
+  await watching(VIEWERS_LIMIT - VIEWERS_OF_ADDRESS_LIMIT, '127.0.0.4', 503);
 
   const get = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n';
   const { perAddress, all } = CONNECTION_LIMITS;
@@ -52,8 +56,9 @@ test('a body above its limit, a viewer too many and a connection too many are re
     (await statuses(pair.httpPort, count, get, sockets, address)).filter((status) => status === 200).length;
   // Of the address that watches, and then of all.
   const first = await servedOf(perAddress, '127.0.0.1');
-  assert.ok(first > 0 && first < perAddress - VIEWERS_LIMIT + 10, `${first} served`);
-  assert.equal(await servedOf(perAddress - 10, '127.0.0.2'), perAddress - 10, 'another address');
+  assert.ok(first > 0 && first < perAddress - VIEWERS_OF_ADDRESS_LIMIT + 10, `${first} served`);
+  const others = all - perAddress - (VIEWERS_LIMIT - VIEWERS_OF_ADDRESS_LIMIT + 1) - 10;
+  assert.equal(await servedOf(others, '127.0.0.2'), others, 'another address');
   const last = await servedOf(100, '127.0.0.3');
   assert.ok(last < 100 && last > 0, `${last} of ${all} served at last`);
   for (const socket of sockets.splice(0)) socket.destroy();

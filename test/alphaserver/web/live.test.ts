@@ -10,7 +10,13 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { readServerConfig } from '../../../alphaserver/config.ts';
 import { type Serving, serve } from '../../../alphaserver/server.ts';
 import type { Appended, StoredEvent, StoredSession } from '../../../alphaserver/store/store.ts';
-import { Live, VIEWER_BUFFER_BYTES, WRITE_EVERY_MS } from '../../../alphaserver/web/live.ts';
+import {
+  Live,
+  VIEWER_BUFFER_BYTES,
+  VIEWERS_OF_ADDRESS_LIMIT,
+  VIEWERS_OF_NAME_LIMIT,
+  WRITE_EVERY_MS,
+} from '../../../alphaserver/web/live.ts';
 import { createLogger } from '../../../service/logger.ts';
 import { until } from '../../until.ts';
 
@@ -214,7 +220,29 @@ describe('viewers of the live stream', () => {
 
   it('are bounded in number', () => {
     for (const _ of range(1, 3)) live.add(new Network(), null);
-    assert.equal(live.hasRoom, false);
+    assert.equal(live.refusal({ name: 'mira', address: '192.0.2.1' })?.status, 503);
+  });
+
+  it('of one user, one token or one address without a name leave room for others', () => {
+    const many = new Live({ views: { eventsAfter: async () => [] }, now: () => nowMs });
+    const watch = (name: string | null, address: string): Network | string => {
+      const refusal = many.refusal({ name, address });
+      if (refusal !== null) return `${refusal.status}: ${refusal.message}`;
+      const stream = new Network();
+      many.add(stream, null, null, () => true, { name, address });
+      return stream;
+    };
+    const [first] = range(1, VIEWERS_OF_NAME_LIMIT).map((last) => watch('mira', `192.0.2.${last % 250}`));
+    assert.equal(watch('mira', '203.0.113.1'), '429: 100 streams are open for mira already: close some');
+    for (const _ of range(1, VIEWERS_OF_ADDRESS_LIMIT)) watch(null, '2001:db8::1');
+    assert.equal(watch(null, '2001:db8::2'), '429: 500 streams are open from 2001:db8::2 already: close some');
+    assert.ok(watch('@2001:db8::/64', '2001:db8::1') instanceof Network);
+    assert.ok(watch(null, '192.0.2.1') instanceof Network);
+    // One that closes makes room.
+    assert.ok(first instanceof Network);
+    first.emit('close');
+    assert.ok(watch('mira', '203.0.113.1') instanceof Network);
+    many.close();
   });
 
   it('hear of sessions that began or ended, those that their filter is about', async () => {

@@ -1,18 +1,23 @@
 /** The promises of `Store`, tried on the store of a server, on one of several servers, and on the one that stands in for them in tests. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { openReader } from '../../../alphaserver/queries/snapshot.ts';
+import { BATCH_EVENTS } from '../../../alphaserver/rollups/rollup-writer.ts';
+import { factIn } from '../../../alphaserver/rollups/schema.ts';
 import { PostgresConnection } from '../../../alphaserver/shared-log/postgres-connection.ts';
 import { openPostgresLog } from '../../../alphaserver/shared-log/postgres-log.ts';
 import { EVENT_COLUMNS } from '../../../alphaserver/shared-log/postgres-schema.ts';
 import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
 import { eventsAfter } from '../../../alphaserver/store/event-rows.ts';
+import { EVENTS_FILE } from '../../../alphaserver/store/folder.ts';
 import type { AgentBatch, Appended, Store } from '../../../alphaserver/store/store.ts';
 import type { Outcome } from '../../../protocol/event.ts';
 import type { DeclaredGap } from '../../../protocol/report.ts';
 import { noPostgres, Postgres } from '../../postgres.ts';
+import { until } from '../../until.ts';
 import { MemoryStore } from '../memory-store.ts';
 
 const [A, B] = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002'] as const;
@@ -203,6 +208,41 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
         } finally {
           await log.close();
         }
+      });
+
+    if (hasOwnClock)
+      it('reads again what a power failure took from its copy, and counts once what the rollups have already', async () => {
+        const seqs = (from: number): number[] => Array.from({ length: BATCH_EVENTS }, (_, i) => from + i);
+        const file = join(folder, EVENTS_FILE);
+        await append(batch([1], { host: 'web' }));
+        await store.close();
+        copyFileSync(file, `${file}.before`);
+        store = await openShared(folder, true);
+        await append(batch(seqs(2), { host: 'db' }), batch([1], { agent: B, host: 'mail' }));
+        const rollups = openReader(folder);
+        await until(() => factIn(rollups, 'rolledTo') === BATCH_EVENTS + 2);
+        rollups.close();
+        await store.close();
+        renameSync(`${file}.before`, file);
+        store = await openShared(folder, true);
+        await append(batch([BATCH_EVENTS + 2], { host: 'db' }), batch([1, 2], { agent: B, host: 'mail' }));
+        const { db } = store as Storage;
+        assert.deepEqual(
+          eventsAfter(db, 0, 10_000).map(({ id }) => id),
+          Array.from({ length: BATCH_EVENTS + 4 }, (_, i) => i + 1),
+        );
+        const views = (store as Storage).views(() => false, Date.now);
+        const ever = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
+        assert.equal((await views.summary(ever)).failed, BATCH_EVENTS + 4);
+        const { ranks } = await views.top('hosts', ever, 10);
+        assert.deepEqual(
+          ranks.map(({ value, failed }) => [value, failed]),
+          [
+            ['db', BATCH_EVENTS + 1],
+            ['mail', 2],
+            ['web', 1],
+          ],
+        );
       });
 
     if (hasOwnClock)

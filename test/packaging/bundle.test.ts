@@ -56,7 +56,11 @@ function started(context: TestContext, program: string, settings: Readonly<Recor
 test('the bundled programs work together, with threads, page, chart and the description of the API', async (context) => {
   const [listen, http] = [await freePort(), await freePort()];
   const log = join(folder, 'auth.log');
-  writeFileSync(log, 'Nov 29 08:00:00 web-1 sshd[7]: Failed password for root from 192.0.2.1 port 50022 ssh2\n');
+  const addresses = ['192.0.2.1', '8.8.8.8', '2001:4860:4860::8888'];
+  const lines = addresses.map(
+    (ip, i) => `Nov 29 08:00:00 web-1 sshd[${7 + i}]: Failed password for root from ${ip} port 50022 ssh2\n`,
+  );
+  writeFileSync(log, lines.join(''));
   const server = started(context, 'alphaserver', {
     ALPHASERVER_LISTEN: `tcp://127.0.0.1:${listen}`,
     ALPHASERVER_HTTP: `http://127.0.0.1:${http}`,
@@ -69,7 +73,7 @@ test('the bundled programs work together, with threads, page, chart and the desc
     ALPHACLIENT_NAME: 'web-1',
     ALPHACLIENT_STATE: join(folder, 'state'),
   });
-  await until(() => server.output().includes('Processed result: web-1 had 1 attempt of ssh session'), server.output);
+  await until(() => server.output().includes('Processed result: web-1 had 3 attempt of ssh session'), server.output);
   const get = async (path: string): Promise<Response> => fetch(`http://127.0.0.1:${http}${path}`);
   // Agents are taken before the page is there.
   await until(async () => (await get('/readyz').catch(() => null))?.status === 200, server.output);
@@ -83,6 +87,15 @@ test('the bundled programs work together, with threads, page, chart and the desc
   assert.equal(
     ((await (await get('/api/docs/json')).json()) as { info: { version: string } }).info.version,
     manifest.version,
+  );
+  // The lists of countries, by the query thread and by a command.
+  for (const address of addresses.slice(1))
+    assert.match(await (await get(`/api/sources/${address}`)).text(), /"country":"US"/);
+  const report = ['report', '--since', '24h', '--json'];
+  const env = { PATH: process.env['PATH'] ?? '', ALPHASERVER_DATA: join(folder, 'data') };
+  assert.match(
+    execFileSync(process.execPath, [mainOf('alphaserver'), ...report], { cwd: folder, env, encoding: 'utf8' }),
+    /192\.0\.2\.1/,
   );
   server.child.kill('SIGTERM');
   await once(server.child, 'exit');

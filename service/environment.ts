@@ -2,7 +2,7 @@
  * Gathers a program's environment: `.env` of the working directory, then the settings that SETTINGS_OFFERED holds as JSON, then
  * the file that SETTINGS_DEFAULTS names, under the real environment, which wins. The one file that imports dotenv.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import dotenv from 'dotenv';
 import { nearest } from './nearest.ts';
 
@@ -36,7 +36,7 @@ export function gatherEnvironment(
   let env: Environment = {
     ...(defaults ? variablesIn(defaults, warnings) : {}),
     ...(offered ? (JSON.parse(offered) as Environment) : {}),
-    ...variablesIn('.env', warnings),
+    ...(isClosed('.') ? {} : variablesIn('.env', warnings)),
     ...real,
   };
   for (const file of more(env)) env = { ...variablesIn(file, warnings), ...env };
@@ -49,6 +49,20 @@ export function gatherEnvironment(
     warnings.push(`${name} is no setting${meant === null ? '' : `; did you mean ${meant}?`}`);
   }
   return { env, warnings };
+}
+
+/**
+ * Tells whether this user may not look into a folder. A command of root's that has become the service's user is in the folder where
+ * root typed it, such as /root: what is there are no settings of the service.
+ */
+function isClosed(folder: string): boolean {
+  try {
+    // Of the folder itself its parent decides, of what is in it the folder.
+    statSync(`${folder}/.`);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function variablesIn(file: string, warnings: string[]): Environment {

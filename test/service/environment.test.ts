@@ -6,6 +6,8 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { type Environment, gatherEnvironment } from '../../service/environment.ts';
 
 const KNOWN = ['ALPHASERVER_HTTP', 'ALPHASERVER_LISTEN', 'ALPHASERVER_HTTP_PASSWORD'];
+/** A user without any rights of root's. */
+const NOBODY = 65_534;
 const before = process.cwd();
 let folder: string;
 beforeEach(() => {
@@ -77,4 +79,17 @@ test('lines of .env that set nothing are told, and what sets something is used a
   deepEqual(warnings('A="one\ntwo # no comment\n"\nexport B=\'x\'\nC: yaml\nD=\n  E = spaced # comment\n'), []);
   writeFileSync('.env', 'nonsense\nALPHASERVER_HTTP=off\n');
   equal(gathered().env['ALPHASERVER_HTTP'], 'off');
+});
+
+test('a working folder that this user may not look into has no settings, as where root typed a command that becomes another user', () => {
+  writeFileSync('.env', 'ALPHASERVER_HTTP=off');
+  chmodSync('.', 0);
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) process.seteuid?.(NOBODY);
+  try {
+    deepEqual(gathered(), { env: {}, warnings: [] });
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+    chmodSync(folder, 0o700);
+  }
 });

@@ -39,7 +39,7 @@ export async function readConnections(folder = FOLDER): Promise<ConnectionList |
   const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readTable(`${folder}/${name}`)));
   if (tables[0] === null || tables[0] === undefined) return null;
   // A kernel without IPv6 has no table of it.
-  const lists = tables.flatMap((table) => (table === null ? [] : [connectionsIn(table)]));
+  const lists = tables.filter((table) => table !== null);
   return {
     connections: lists.flatMap(({ connections }) => connections),
     established: lists.reduce((sum, { established }) => sum + established, 0),
@@ -49,20 +49,21 @@ export async function readConnections(folder = FOLDER): Promise<ConnectionList |
 
 /**
  * Reads a table; null where it cannot be. Not in another thread: the kernel gives a page with each call, and to have each brought from
- * there takes more than the reading itself. Between two pieces other work has its turn: 100,000 connections take a second.
+ * there takes more than the reading itself. Between two pieces other work has its turn: 100,000 connections take a second. No piece is
+ * kept: on an idle agent the garbage of a whole table would be most of its memory.
  */
-async function readTable(path: string): Promise<string | null> {
+async function readTable(path: string): Promise<ConnectionList | null> {
   let fd: number | null = null;
   try {
     fd = openSync(path, 'r');
     const bytes = Buffer.allocUnsafe(PIECE_BYTES);
-    let table = '';
-    for (let end = bytes.length; end === bytes.length; ) {
-      if (table !== '') await setImmediate();
+    const table = new Table();
+    for (let end = bytes.length, isFirst = true; end === bytes.length; isFirst = false) {
+      if (!isFirst) await setImmediate();
       end = 0;
       for (let got = -1; got !== 0 && end < bytes.length; end += got)
         got = readSync(fd, bytes, end, bytes.length - end, null);
-      table += bytes.toString('latin1', 0, end);
+      table.add(bytes.toString('latin1', 0, end));
     }
     return table;
   } catch {
@@ -72,25 +73,51 @@ async function readTable(path: string): Promise<string | null> {
   }
 }
 
-/** The connections in a table. Those that no process holds yet (waiting to be accepted), or any more, are left out: their inode is 0. */
-export function connectionsIn(table: string): ConnectionList {
-  const found: KernelConnection[] = [];
-  let established = 0;
-  let isSettled = true;
-  for (const line of table.split('\n').slice(1)) {
-    const [, local = '', remote = '', state = '', , , , , , inode = '0'] = line.trim().split(/\s+/);
-    if (state === '' || NO_CONNECTION.has(state)) continue;
-    if (state === ESTABLISHED) established += 1;
+/**
+ * The connections in a table, which is added in pieces. Those that no process holds yet (waiting to be accepted), or any more, are left
+ * out: their inode is 0.
+ */
+export class Table implements ConnectionList {
+  readonly connections: KernelConnection[] = [];
+  established = 0;
+  isSettled = true;
+  /** The end of a piece, without a line feed. */
+  #partial = '';
+
+  add(piece: string): void {
+    const text = this.#partial + piece;
+    let start = 0;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+      this.#take(text, start, end);
+      start = end + 1;
+    }
+    this.#partial = text.slice(start);
+  }
+
+  #take(text: string, start: number, end: number): void {
+    // Most lines of a busy host are of connections that are over: of them only the state is looked at.
+    const state = stateOf(text, start, end);
+    if (state === null || NO_CONNECTION.has(state)) return;
+    if (state === ESTABLISHED) this.established += 1;
+    const [, local = '', remote = '', , , , , , , inode = '0'] = text.slice(start, end).trim().split(/\s+/);
     const isHeld = inode !== '0';
-    if (isHeld ? state !== ESTABLISHED : !CLOSING.has(state)) isSettled = false;
-    if (!isHeld) continue;
+    if (isHeld ? state !== ESTABLISHED : !CLOSING.has(state)) this.isSettled = false;
+    if (!isHeld) return;
     const [address = '', port = ''] = remote.split(':');
     const ip = addressIn(address);
-    if (ip === null) continue;
+    if (ip === null) return;
     const localPort = Number.parseInt(local.slice(local.indexOf(':') + 1), 16);
-    found.push({ ip, port: Number.parseInt(port, 16), localPort, isEstablished: state === ESTABLISHED });
+    this.connections.push({ ip, port: Number.parseInt(port, 16), localPort, isEstablished: state === ESTABLISHED });
   }
-  return { connections: found, established, isSettled };
+}
+
+/** The state in a line `NUMBER: ADDRESS:PORT ADDRESS:PORT STATE ...`, whose two addresses have one width; null in the head of a table. */
+function stateOf(text: string, start: number, end: number): string | null {
+  const local = text.indexOf(': ', start) + 2;
+  const remote = text.indexOf(' ', local) + 1;
+  const state = remote + (remote - local);
+  if (local < 2 || remote === 0 || state + 2 > end) return null;
+  return text.slice(state, state + 2);
 }
 
 /** Reads an address: words of 32 bits, each in the byte order of the machine. */

@@ -4,12 +4,24 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { connectionsIn, readConnections } from '../../../alphaclient/kernel/connections.ts';
+import { type KernelConnection, readConnections, Table } from '../../../alphaclient/kernel/connections.ts';
 import { until } from '../../until.ts';
 
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
 const row = (local: string, remote: string, state: string, inode: number): string =>
   `   0: ${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 1 0000000000000000 20 4 30 10 -1\n`;
+
+/** The connections in a table that comes in pieces of any length. */
+function connectionsIn(text: string): readonly KernelConnection[] {
+  const whole = new Table();
+  whole.add(text);
+  for (const length of [1, 7, 150]) {
+    const table = new Table();
+    for (let at = 0; at < text.length; at += length) table.add(text.slice(at, at + length));
+    assert.deepEqual({ ...table }, { ...whole });
+  }
+  return whole.connections;
+}
 
 describe('the connections of the kernel', () => {
   it('are read with the address of the other side in one form', () => {
@@ -18,7 +30,7 @@ describe('the connections of the kernel', () => {
       row('0100007F:0016', '0A0200C0:C366', '01', 11) +
       row('00000000000000000000000001000000:0016', 'B80D012000000000000000000A000000:C366', '08', 12) +
       row('0000000000000000FFFF00000100007F:0016', '0000000000000000FFFF00000B0200C0:0001', '01', 13);
-    assert.deepEqual(connectionsIn(table).connections, [
+    assert.deepEqual(connectionsIn(table), [
       { ip: '192.0.2.10', port: 50_022, localPort: 22, isEstablished: true },
       { ip: '2001:db8::a', port: 50_022, localPort: 22, isEstablished: false },
       { ip: '192.0.2.11', port: 1, localPort: 22, isEstablished: true },
@@ -34,7 +46,7 @@ describe('the connections of the kernel', () => {
       'nonsense\n',
       '\n',
     ];
-    assert.deepEqual(connectionsIn(HEAD + rows.join('')).connections, []);
+    assert.deepEqual(connectionsIn(HEAD + rows.join('')), []);
   });
 
   it('are those of this network namespace, with the one that is made here, from accept on', async () => {

@@ -67,6 +67,11 @@ export function readSpan(given: string): number | undefined {
 /** Takes a span of time; gives milliseconds. */
 export const span: ValueParser<number> = { valid: 'a span of time such as 15m, 24h or 90d', parse: readSpan };
 
+/** The first and the last time that can be written with a year of four digits, Unix milliseconds: a time is sent on as it is written. */
+const FIRST_MS = Date.parse('0000-01-01T00:00:00.000Z');
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+const within = (ms: number): number | undefined => (ms >= FIRST_MS && ms <= LAST_MS ? ms : undefined);
+
 const ISO_TIME = /^(\d{4}-\d\d-(\d\d))(T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
 /**
@@ -77,12 +82,11 @@ export const time: ValueParser<number> = {
   valid: 'an ISO 8601 time such as 2026-11-23T19:46:01Z, or a span back from now such as 15m, 24h or 7d',
   parse: (given, nowMs) => {
     const spanMs = readSpan(given);
-    if (spanMs !== undefined) return Math.floor((nowMs - spanMs) / 1_000) * 1_000;
+    if (spanMs !== undefined) return within(Math.floor((nowMs - spanMs) / 1_000) * 1_000);
     const [, date = '', day, clock, zone] = ISO_TIME.exec(given) ?? [];
     // Date.parse takes 30 February for 2 March.
     if (new Date(Date.parse(date)).getUTCDate() !== Number(day)) return undefined;
-    const ms = Date.parse(clock && !zone ? `${given}Z` : given);
-    return Number.isNaN(ms) ? undefined : ms;
+    return within(Date.parse(clock && !zone ? `${given}Z` : given));
   },
 };
 

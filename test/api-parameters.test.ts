@@ -49,6 +49,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   key: ['ED25519', 'SHA256:abc', '', 'sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU'],
   limit: ['0', '1001', '-1', '1.5', 'ten', ''],
   method: ['bogus', 'Password'],
+  name: [],
   open: ['maybe', '1'],
   outcome: ['lost', 'FAILED'],
   private: ['maybe', '1'],

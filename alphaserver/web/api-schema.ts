@@ -189,9 +189,20 @@ const page = <P extends TProperties>(rows: P) =>
   object({ ...rows, next: orNull(text({ description: 'The cursor of the next page, null on the last' })) });
 
 /** The schema of a page about one thing, which is named in the path. */
-const about = <P extends Parameters, O extends TProperties>(tag: Tag, summary: string, params: P, own: O) => {
-  const { schema } = route(tag, summary, {}, object({ ...own, ...Activity.properties, incidents: list(Alert) }));
+const about = <P extends Parameters, Q extends Parameters, O extends TProperties>(
+  tag: Tag,
+  summary: string,
+  params: P,
+  query: Q,
+  own: O,
+) => {
+  const { schema } = route(tag, summary, query, object({ ...own, ...Activity.properties, incidents: list(Alert) }));
   return { schema: { ...schema, params: schemaOf(params) } };
+};
+
+/** Agents and attackers may choose the names `.` and `..`, which clients take out of a path as steps (WHATWG URL), encoded or not. */
+const nameBeside = {
+  name: parameter('The name in place of the one in the path, which cannot be . or ..', textOf(TEXT_LIMIT)),
 };
 
 /** A way to notify people. */
@@ -304,30 +315,23 @@ export const API = {
     { limit, cursor: cursorOf((given) => (isHostName(given) ? given : undefined)) },
     page({ hosts: list(WatchedHost) }),
   ),
-  host: about(
-    'coverage',
-    'What is known of one host',
-    { name: required('Its name', textOf(TEXT_LIMIT)) },
-    {
-      host: text(),
-      watched: orNull(WatchedHost),
-    },
-  ),
+  host: about('coverage', 'What is known of one host', { name: required('Its name', textOf(TEXT_LIMIT)) }, nameBeside, {
+    host: text(),
+    watched: orNull(WatchedHost),
+  }),
   source: about(
     'events',
     'What is known of one source',
     { ip: required('An address, or a network', source) },
+    {},
     {
       ip: text(),
       origin: orNull(Origin),
     },
   ),
-  user: about(
-    'events',
-    'What is known of one user',
-    { name: required('The name', textOf(TEXT_LIMIT)) },
-    { user: text() },
-  ),
+  user: about('events', 'What is known of one user', { name: required('The name', textOf(TEXT_LIMIT)) }, nameBeside, {
+    user: text(),
+  }),
   ledger: route(
     'coverage',
     'What each agent sent and what became of it: sent = stored + gaps + waiting',

@@ -20,6 +20,9 @@ const SHOWN: Readonly<Record<string, string>> = {
   'javascript:globalThis.ran=4': 'javascript:globalThis.ran=4',
   "';globalThis.ran=5;'": "';globalThis.ran=5;'",
   '&lt;b&gt;': '&lt;b&gt;',
+  // What a path cannot hold: steps of it, as they are and encoded.
+  '..': '..',
+  '%2e%2e': '%2e%2e',
   'admin\u202etoor': 'admin\\u202etoor',
   'zero\u200bwidth': 'zero\\u200bwidth',
   '\u001b[31mred\u0007': '\\u001b[31mred\\u0007',
@@ -165,7 +168,9 @@ describe('hostile texts', { skip: lacking('hostile texts', { Chromium: chromium 
     for (const query of [{ host: HOST }, { ip: SOURCE }, ...[...HOSTILE, LONG].map((user) => ({ user }))]) {
       await go(page, query as Record<string, string>);
       const [named = ''] = Object.values(query);
-      await showsAsText(page, named === LONG ? 'xxxxx' : (SHOWN[named] ?? named));
+      const shown = named === LONG ? 'xxxxx' : (SHOWN[named] ?? named);
+      assert.ok((await text(page, '#about-title')).includes(shown), `${shown} has a page`);
+      await showsAsText(page, shown);
     }
     // One of them as somebody opens it who is sent a link.
     await showsAsText(await open(`/?${new URLSearchParams({ user: SCRIPT })}`), SCRIPT);

@@ -18,6 +18,17 @@ export function toLogin() {
 }
 
 /**
+ * The path and parameters that ask for the one thing of this name. In a path `.` and `..` are steps, however they are encoded: browsers
+ * take them out before they ask, so that such a name is a parameter.
+ * @param {string} list
+ * @param {string} name
+ * @returns {[path: string, parameters: Record<string, string>]}
+ */
+export function nameInPath(list, name) {
+  return /^\.\.?$/.test(name) ? [`${list}/-`, { name }] : [`${list}/${encodeURIComponent(name)}`, {}];
+}
+
+/**
  * Asks `GET path` and gives the answer. Throws an ApiError, or an AbortError when the signal says so.
  * @template T
  * @param {string} path

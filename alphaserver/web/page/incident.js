@@ -53,8 +53,8 @@ export class IncidentPage {
    * @param {AbortSignal} signal
    */
   async show(view, signal) {
-    // Without an id, the path would be that of the list.
-    if (view.alert === '') return missing(view);
+    // No id looks like this, and without one or with `.` the path would be that of the list.
+    if (!/^[\w-]+$/.test(view.alert ?? '')) return missing(view);
     try {
       /** @type {AlertWhole} */
       const alert = await ask(`/api/alerts/${encodeURIComponent(view.alert ?? '')}`, {}, signal);

@@ -37,8 +37,8 @@ export async function showKey(view, signal) {
  * @returns {Promise<KeyWhole | string>}
  */
 async function known(fingerprint, signal) {
-  // Without a name, the path would be that of the list.
-  if (fingerprint === '') return 'The address names no key.';
+  // Without a name, or with `.`, the path would be that of the list.
+  if (/^\.{0,2}$/.test(fingerprint)) return 'The address names no key.';
   try {
     return await ask(`/api/keys/${encodeURIComponent(fingerprint)}`, {}, signal);
   } catch (error) {

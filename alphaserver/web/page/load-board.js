@@ -1,5 +1,5 @@
 /** All that the board shows of one view, asked for at once; each part arrives on its own. */
-import { ApiError, ask } from './api.js';
+import { ApiError, ask, nameInPath } from './api.js';
 import { coarser } from './event-counts.js';
 import { loadFiltered } from './filtered-view.js';
 import { isWithin, networkOf } from './network.js';
@@ -195,7 +195,7 @@ async function aboutOne(view, signal) {
   const value = name && view[name];
   if (name === undefined || another !== undefined || !value) return null;
   try {
-    return await ask(`/api/${PATHS[name]}/${encodeURIComponent(value)}`, {}, signal);
+    return await ask(...nameInPath(`/api/${PATHS[name]}`, value), signal);
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return null;
     throw error;
@@ -230,7 +230,8 @@ async function timeline(span, host, signal) {
 
 /** @param {{ fromMs: number, toMs: number }} span */
 function stepFor({ fromMs, toMs }) {
-  return STEPS_MS.find((ms) => (toMs - fromMs) / ms <= BARS) ?? DAY_MS;
+  const lengthMs = toMs - fromMs;
+  return STEPS_MS.find((ms) => lengthMs / ms <= BARS) ?? DAY_MS * Math.ceil(lengthMs / DAY_MS / BARS);
 }
 
 /**

@@ -37,7 +37,7 @@ const AFTER_ALERT_MS = 300;
 /** Events that the feed begins with. */
 const FEED_EVENTS = 60;
 
-let view = viewOf(here());
+let view = viewOf(here(), Date.now());
 /** Time since which the server has not answered at all, Unix milliseconds; null while it does. */
 /** @type {number | null} */
 let lostSinceMs = null;
@@ -98,7 +98,7 @@ function go(address) {
 
 /** Shows what the address bar says, from the beginning. */
 function look() {
-  view = viewOf(here());
+  view = viewOf(here(), Date.now());
   for (const link of document.querySelectorAll('[data-range]')) {
     const range = link.getAttribute('data-range') ?? '';
     link.setAttribute('href', addressOf(view, { range, since: null, until: null }));

@@ -1,11 +1,9 @@
 /** A range of time that somebody types. */
 import { byId } from './element.js';
-import { localText, timeIn, zoneName } from './time.js';
+import { localText, timeBack, timeIn, zoneName } from './time.js';
 import { addressOf, timeSpan } from './view.js';
 
 /** @import { View } from './view.js' */
-
-const SPAN = /^\d{1,4}[mhdw]$/;
 
 /**
  * The changes of a view that two typed texts mean, or what is wrong with them in a sentence.
@@ -17,7 +15,7 @@ const SPAN = /^\d{1,4}[mhdw]$/;
 export function rangeIn(since, until, nowMs) {
   const [from, to] = [since.trim(), until.trim()];
   const open = to === '' || to === 'now';
-  if (SPAN.test(from) && open) return { range: from, since: null, until: null };
+  if (open && timeBack(from, nowMs) !== null) return { range: from, since: null, until: null };
   const [fromMs, toMs] = [timeIn(from, nowMs), open ? nowMs : timeIn(to, nowMs)];
   const wanted = 'a time such as 2026-11-23 14:00 or 14:00, or a span back from now such as 6h';
   if (fromMs === null) return `“From” must be ${wanted}.`;

@@ -63,7 +63,37 @@ export function localText(atMs) {
 
 const ISO_TIME = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?$/;
 const TYPED = /^(?:(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?|(\d\d):(\d\d))$/;
-const SPANS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const SPAN = /^(\d{1,9})([smhdw])$/;
+const UNITS_MS = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS };
+/** The first and the last time that the API takes: those that can be written with a year of four digits. */
+const FIRST_MS = Date.parse('0000-01-01T00:00:00.000Z');
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+/**
+ * Reads a span of time such as `24h`, as the API takes it; null for what is none.
+ * @param {string} text
+ */
+export function spanIn(text) {
+  const [, digits = '', unit = 's'] = SPAN.exec(text) ?? [];
+  const number = Number(digits);
+  const known = /** @type {keyof typeof UNITS_MS} */ (unit);
+  return number > 0 ? { number, unit: known, ms: number * UNITS_MS[known] } : null;
+}
+
+/**
+ * The time so long before `nowMs`; null for what is no span, and for one that leads beyond the times that there are.
+ * @param {string} text
+ * @param {number} nowMs
+ */
+export function timeBack(text, nowMs) {
+  const span = spanIn(text);
+  return span === null ? null : within(nowMs - span.ms);
+}
+
+/** @param {number} ms */
+function within(ms) {
+  return ms >= FIRST_MS && ms <= LAST_MS ? ms : null;
+}
 
 /**
  * The time that an ISO 8601 text means, as the API takes it: in UTC where it has no zone. Gives Unix milliseconds, or null.
@@ -72,7 +102,7 @@ const SPANS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 export function isoTime(text) {
   const [, date = '', clock, zone] = ISO_TIME.exec(text) ?? [];
   const ms = Date.parse(clock && !zone ? `${text}Z` : text);
-  return isDate(date) && !Number.isNaN(ms) ? ms : null;
+  return isDate(date) ? within(ms) : null;
 }
 
 /**
@@ -91,8 +121,7 @@ function isDate(date) {
  * @param {number} nowMs
  */
 export function timeIn(text, nowMs) {
-  const span = /^(\d{1,4})([mhdw])$/.exec(text);
-  if (span) return nowMs - Number(span[1]) * SPANS_MS[/** @type {keyof typeof SPANS_MS} */ (span[2])];
+  if (SPAN.test(text)) return timeBack(text, nowMs);
   const found = TYPED.exec(text);
   if (!found) return /Z$|[+-]\d\d:\d\d$/.test(text) ? isoTime(text) : null;
   const [, year, month, day, hour = '00', minute = '00', second = '00', hourOfToday, minuteOfToday] = found;

@@ -1,6 +1,6 @@
 /** The view: what is looked at, as the address bar says it. Pure. */
 import { isWithin } from './network.js';
-import { isoTime } from './time.js';
+import { isoTime, spanIn, timeBack } from './time.js';
 
 /**
  * @typedef {object} View
@@ -16,36 +16,19 @@ import { isoTime } from './time.js';
  * @property {string | null} fault why the address cannot be used as it is, in a sentence; the rest of the view does without
  */
 
-const UNITS = /** @type {const} */ ({
-  m: { noun: 'minute', ms: 60_000 },
-  h: { noun: 'hour', ms: 3_600_000 },
-  d: { noun: 'day', ms: 86_400_000 },
-  w: { noun: 'week', ms: 604_800_000 },
-});
-const RANGE = /^([1-9]\d{0,3})([mhdw])$/;
+const NOUNS = /** @type {const} */ ({ s: 'second', m: 'minute', h: 'hour', d: 'day', w: 'week' });
 const DEFAULT_RANGE = '24h';
 
 /** The filters of a view, in the order in which they are shown. */
 export const FILTERS = /** @type {const} */ (['host', 'ip', 'user']);
 
 /**
- * The length of a range in milliseconds, and its words; null for a text that is none.
- * @param {string} range
- */
-function readRange(range) {
-  const [, digits = '', unit = ''] = RANGE.exec(range) ?? [];
-  if (digits === '') return null;
-  const { noun, ms } = UNITS[/** @type {keyof typeof UNITS} */ (unit)];
-  const number = Number(digits);
-  return { ms: number * ms, words: number === 1 ? `the last ${noun}` : `the last ${number} ${noun}s` };
-}
-
-/**
  * The view that an address means. What of the time cannot be used is its fault, and the default range stands.
  * @param {URLSearchParams} given
+ * @param {number} nowMs
  * @returns {View}
  */
-export function viewOf(given) {
+export function viewOf(given, nowMs) {
   const [range, since, until] = [given.get('range'), given.get('since'), given.get('until')];
   /** @type {View} */
   const view = {
@@ -62,11 +45,11 @@ export function viewOf(given) {
   };
   // As the API takes it, a span back from now may stand in place of a time.
   const span = range ?? (until === null ? since : null);
-  if (span !== null && readRange(span) !== null) return { ...view, range: span };
+  if (span !== null && timeBack(span, nowMs) !== null) return { ...view, range: span };
   if (range !== null)
     return { ...view, fault: `range must be a span back from now such as 15m, 24h or 7d, and not ${range}` };
   if (since === null && until === null) return view;
-  const [from, to] = [timeOf(since), timeOf(until)];
+  const [from, to] = [timeOf(since, nowMs), timeOf(until, nowMs)];
   if (from === null)
     return { ...view, fault: `since must be a time such as 2026-11-23T19:46:01Z, and not ${since ?? 'left out'}` };
   if (until !== null && to === null)
@@ -75,9 +58,12 @@ export function viewOf(given) {
   return { ...view, since: from, until: to };
 }
 
-/** @param {string | null} text */
-function timeOf(text) {
-  const ms = isoTime(text ?? '');
+/**
+ * @param {string | null} text
+ * @param {number} nowMs
+ */
+function timeOf(text, nowMs) {
+  const ms = timeBack(text ?? '', nowMs) ?? isoTime(text ?? '');
   return ms === null ? null : new Date(ms).toISOString();
 }
 
@@ -108,7 +94,7 @@ export function addressOf(view, changes) {
  */
 export function timeSpan({ since, until, range }, nowMs) {
   if (since !== null) return { fromMs: Date.parse(since), toMs: until === null ? nowMs : Date.parse(until) };
-  return { fromMs: nowMs - (readRange(range)?.ms ?? 0), toMs: nowMs };
+  return { fromMs: nowMs - (spanIn(range)?.ms ?? 0), toMs: nowMs };
 }
 
 /**
@@ -116,7 +102,11 @@ export function timeSpan({ since, until, range }, nowMs) {
  * @param {View} view
  */
 export function timeWords({ since, range }) {
-  return since === null ? (readRange(range)?.words ?? range) : 'the time chosen';
+  if (since !== null) return 'the time chosen';
+  const span = spanIn(range);
+  if (span === null) return range;
+  const { number, unit } = span;
+  return number === 1 ? `the last ${NOUNS[unit]}` : `the last ${number} ${NOUNS[unit]}s`;
 }
 
 /**

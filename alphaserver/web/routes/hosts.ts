@@ -6,7 +6,8 @@ import type { ApiApp } from '../parameters.ts';
 /** Hosts by name, a page at a time, and the page of each thing. */
 export function hostRoutes(app: ApiApp, views: Pick<Views, 'hosts' | 'about'>): void {
   app.get('/api/hosts', API.hosts, ({ query }) => views.hosts(query.limit, query.cursor));
-  app.get('/api/hosts/:name', API.host, async ({ params: { name } }) => {
+  app.get('/api/hosts/:name', API.host, async ({ params, query }) => {
+    const name = query.name ?? params.name;
     const { origin: _, ...about } = found(await views.about('host', name), 'host');
     return { host: name, ...about };
   });
@@ -14,7 +15,8 @@ export function hostRoutes(app: ApiApp, views: Pick<Views, 'hosts' | 'about'>): 
     const { watched: _, ...about } = found(await views.about('ip', ip), 'source');
     return { ip, ...about };
   });
-  app.get('/api/users/:name', API.user, async ({ params: { name } }) => {
+  app.get('/api/users/:name', API.user, async ({ params, query }) => {
+    const name = query.name ?? params.name;
     const { watched: _, origin: __, ...about } = found(await views.about('user', name), 'user');
     return { user: name, ...about };
   });

@@ -105,6 +105,18 @@ test('names that attackers choose are found percent-encoded, up to the longest t
   assert.equal((await about(`/api/users/${encodeURIComponent(long)}`)).accepted, 1);
 });
 
+test('names that a path cannot hold are asked for by a parameter', async () => {
+  for (const name of ['.', '..']) {
+    await served.store([login(name, 0)]);
+    assert.equal((await about(`/api/users/-?name=${name}`)).accepted, 1);
+    // `fetch` takes them out of the path, as browsers do.
+    assert.notEqual((await served.ask(`/api/users/${name}`)).status, 200);
+    assert.notEqual((await served.ask(`/api/users/${name.replaceAll('.', '%2E')}`)).status, 200);
+  }
+  assert.equal((await about('/api/hosts/-?name=web')).watched?.host, 'web');
+  assert.equal((await served.ask('/api/users/-?name=nobody')).status, 404);
+});
+
 test('of what nothing is known there is no page, and an address must be one', async () => {
   for (const path of ['/api/hosts/nope', '/api/users/nobody', '/api/sources/198.51.100.200'])
     assert.equal((await served.ask(path)).status, 404, path);

@@ -340,6 +340,8 @@ test('a wrong parameter gets 400 and its name', async () => {
     ['/api/stream?hots=web', 'hots'],
     ['/api/summary?since=1h&until=2h', 'since must be before until'],
     ['/api/events?since=2026-02-30', 'since'],
+    ['/api/events?since=14880000w', 'since'],
+    ['/api/events?until=9999-12-31T23:59-12:00', 'until'],
     ['/blocklist.txt?format=csv', 'format'],
     ['/api/channels?x=1', 'x must be left out: this path takes no parameter'],
     ['/api/events?format=xml', 'format'],

@@ -185,15 +185,15 @@ describe('counts over events', () => {
 
 describe('the address bar', () => {
   it('says a view and is read back as the same view', () => {
-    const view = viewOf(new URLSearchParams('range=7d&host=web-1&user=a%26b%3D%3F'));
+    const view = viewOf(new URLSearchParams('range=7d&host=web-1&user=a%26b%3D%3F'), NOW_MS);
     assert.equal(view.user, 'a&b=?');
-    assert.deepEqual(viewOf(new URL(addressOf(view, {}), 'http://x').searchParams), view);
+    assert.deepEqual(viewOf(new URL(addressOf(view, {}), 'http://x').searchParams, NOW_MS), view);
     assert.equal(addressOf(view, { host: null, user: null, range: '24h' }), '/');
   });
 
   it('says which events are within the view, those of an IPv6 network too', () => {
     const within = (query: string, ip: string | null): boolean =>
-      isInView(viewOf(new URLSearchParams(query)), { host: 'web', ip, user: 'root' });
+      isInView(viewOf(new URLSearchParams(query), NOW_MS), { host: 'web', ip, user: 'root' });
     assert.ok(within('', null));
     assert.ok(within('ip=2001:db8::1&user=root&host=web', '2001:db8::1'));
     assert.ok(!within('ip=2001:db8::1', '2001:db8::2'));
@@ -204,9 +204,12 @@ describe('the address bar', () => {
   });
 
   it('takes a time as the API does: a span back from now, a time until now, and one between two times', () => {
-    const view = (query: string) => viewOf(new URLSearchParams(query));
+    const view = (query: string) => viewOf(new URLSearchParams(query), NOW_MS);
     const span = (query: string) => timeSpan(view(query), NOW_MS);
     assert.deepEqual(span('since=7d'), span('range=7d'));
+    assert.deepEqual(span('since=90s'), { fromMs: NOW_MS - 90_000, toMs: NOW_MS });
+    assert.deepEqual(span('since=2d&until=1h'), { fromMs: NOW_MS - 172_800_000, toMs: NOW_MS - 3_600_000 });
+    assert.equal(timeWords(view('range=10000h')), 'the last 10000 hours');
     assert.deepEqual(span('range=3h'), { fromMs: NOW_MS - 10_800_000, toMs: NOW_MS });
     assert.equal(timeWords(view('range=1d')), 'the last day');
     const since = '2026-11-23T11:00:00Z';
@@ -220,9 +223,11 @@ describe('the address bar', () => {
   });
 
   it('says what of a time cannot be used, and shows nothing else in its place', () => {
-    const fault = (query: string) => viewOf(new URLSearchParams(query)).fault;
+    const fault = (query: string) => viewOf(new URLSearchParams(query), NOW_MS).fault;
     assert.match(fault('range=constructor') ?? '', /^range must be a span .* and not constructor$/);
     assert.match(fault('range=0h') ?? '', /^range /);
+    assert.match(fault('range=999999999w') ?? '', /^range /);
+    assert.equal(fault('since=1h&until=2d'), 'since must be before until');
     assert.equal(fault('since=2026-11-23T12:00:00Z&until=2026-11-22'), 'since must be before until');
     assert.match(fault('since=x&until=2026-11-22') ?? '', /^since must be a time .* and not x$/);
     assert.match(fault('until=2026-11-22') ?? '', /^since must be a time .* and not left out$/);
@@ -287,7 +292,11 @@ describe('the answer in words', () => {
     const past = query === '' ? null : { ...amounts, where: ['h1'] };
     const rest = { more: false, doubt: null, past, known: false, ...grounds };
     const part = { concerns, amounts, hosts, fleet: query === '' ? fleet : null, ...rest };
-    return verdictOf(part as unknown as Parameters<typeof verdictOf>[0], viewOf(new URLSearchParams(query)), NOW_MS);
+    return verdictOf(
+      part as unknown as Parameters<typeof verdictOf>[0],
+      viewOf(new URLSearchParams(query), NOW_MS),
+      NOW_MS,
+    );
   };
   const over = { closedAt: '2026-11-23T11:45:00.000Z' };
   const breakIn = { rule: 'break-in', severity: 'critical', trust: 'journal', evidence: [1] };

@@ -39,6 +39,7 @@ interface Commit {
   /** Commits are tried again in the order in which they were first taken. */
   readonly number: number;
   readonly taken: Waiting[];
+  readonly weight: number;
   /** True once the log has it: what is left is this server's own copy. */
   isDurable: boolean;
 }
@@ -213,7 +214,7 @@ export class GroupCommit {
     if (newest === undefined) return true;
     if (this.#running.length >= this.#commitsAtOnce) return false;
     if (newest.isDurable) return true;
-    const taken = this.#running.reduce((sum, commit) => sum + weightIn(commit.taken), 0);
+    const taken = this.#running.reduce((sum, { weight }) => sum + weight, 0);
     return this.#waitingWeight - taken >= COMMIT_LIMIT_EVENTS;
   }
 
@@ -263,7 +264,7 @@ export class GroupCommit {
       this.#failed(appended.error);
     } else {
       this.#waitingEvents -= taken.reduce((sum, { batch }) => sum + batch.events.length, 0);
-      this.#weigh(-weightIn(taken));
+      this.#weigh(-commit.weight);
       this.#recovered();
       this.#time(taken, startedMs);
       this.#notify(taken, appended);
@@ -275,7 +276,13 @@ export class GroupCommit {
 
   #take(): Commit {
     this.#commits += 1;
-    return { number: this.#commits, taken: this.#queue.take(COMMIT_LIMIT_EVENTS), isDurable: false };
+    const taken = this.#queue.take(COMMIT_LIMIT_EVENTS);
+    return {
+      number: this.#commits,
+      taken,
+      weight: taken.reduce((sum, { weight }) => sum + weight, 0),
+      isDurable: false,
+    };
   }
 
   async #append(commit: Commit, heartbeats: readonly AgentBatch[]): Promise<readonly Appended[] | Failure> {
@@ -375,8 +382,6 @@ class Failure {
     this.error = error;
   }
 }
-
-const weightIn = (taken: readonly Waiting[]): number => taken.reduce((sum, { weight }) => sum + weight, 0);
 
 /** Lets whoever submitted a batch acknowledge it, once. */
 function acknowledge(waiting: Waiting | undefined, mark: Mark): void {

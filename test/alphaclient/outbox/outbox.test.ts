@@ -51,6 +51,22 @@ test('events, position and reader state come back together after a restart', () 
   second.close();
 });
 
+test('commits of as many events as one statement inserts, and of fewer and more, keep each by its number', () => {
+  const first = new Outbox(folder);
+  const names: string[] = [];
+  for (const count of [1, 31, 32, 33, 65]) {
+    const added = Array.from({ length: count }, (_, i) => `${count}-${i}`);
+    first.commit(reading(added, names.length));
+    names.push(...added);
+  }
+  const all = names.map((name, i) => `${i + 1} ${name}`);
+  assert.deepEqual(waiting(first), all, 'from memory');
+  first.close();
+  const second = new Outbox(folder);
+  assert.deepEqual(waiting(second), all, 'from the file');
+  second.close();
+});
+
 test('what is committed stays in the write-ahead log until it is compacted, or until that is at its limit', () => {
   const outbox = new Outbox(folder);
   const page = 'x'.repeat(3_000);

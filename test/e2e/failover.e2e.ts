@@ -181,7 +181,7 @@ test('a log of the first version of the tables is brought up to date, and gone o
       return totals.stored === 3;
     });
     assert.deepEqual([totals.repeats, totals.gaps], [2, 0]);
-    assert.equal(postgres.sql("SELECT value FROM asgard.facts WHERE name = 'version'"), '3');
+    assert.equal(postgres.sql("SELECT value FROM asgard.facts WHERE name = 'version'"), '4');
   } finally {
     await pair.close();
     postgres.close();

@@ -206,12 +206,13 @@ class DayCloner {
     const number = this.#tableNumber + copy;
     createTable(this.#events, { number, first, startedAt });
     const moved: Readonly<Record<string, string>> = {
+      id: `id + ${copy * this.#count}`,
       sinceBase: `sinceBase + ${this.#baseMs + copy * DAY_MS - startedAt}`,
       seq: `seq + ${copy} * sent.events`,
       agent: 'e.agent',
     };
-    this.#events.exec(`INSERT INTO ${tableName(number)} (id, ${WRITTEN_COLUMNS.join(', ')})
-      SELECT id + ${copy * this.#count}, ${WRITTEN_COLUMNS.map((name) => moved[name] ?? name).join(', ')}
+    this.#events.exec(`INSERT INTO ${tableName(number)} (${WRITTEN_COLUMNS.join(', ')})
+      SELECT ${WRITTEN_COLUMNS.map((name) => moved[name] ?? name).join(', ')}
       FROM ${this.#table} e JOIN sent ON sent.agent = e.agent WHERE id >= ${firstId} ORDER BY id`);
   }
 

@@ -14,6 +14,8 @@ import type { KeyRow, NumberedEnd, OpenList, StoredEvent, StoredSession } from '
 
 /** Sessions without an end that are kept, of all hosts; of more, those that began first are evicted. */
 export const OPEN_SESSIONS_LIMIT = 500_000;
+/** This share of the limit is evicted besides, so that not each commit has to evict. */
+const EVICTED_SHARE = 1 / 500;
 
 /** A row with the names of its agent and host, and what its agent looked at. */
 export interface SessionRow {
@@ -87,6 +89,11 @@ export class SessionWriter {
   readonly #end: Statement;
   readonly #one: Statement;
   readonly #open: CountedRows;
+  /**
+   * No session up to this id is without an end; null where it is not known. A session never opens again, and ids ascend: so each row is
+   * looked at once, where a search for the oldest would look at all that are open with each commit.
+   */
+  #evictedUpTo: number | null = null;
 
   constructor(db: Database, openLimit = OPEN_SESSIONS_LIMIT) {
     this.#db = db;
@@ -118,6 +125,7 @@ export class SessionWriter {
 
   /** Takes the numbers of rows as they are stored. */
   reload(): void {
+    this.#evictedUpTo = null;
     this.#open.reload();
     this.#keys.reload();
   }
@@ -166,10 +174,14 @@ export class SessionWriter {
     return begun;
   }
 
+  /** Deletes the oldest of the sessions without an end, some below the limit: not each commit has to. */
   #evict(): void {
+    const oldest = 'SELECT min(id) FROM sessions INDEXED BY openSessions WHERE until IS NULL AND recorded';
+    this.#evictedUpTo ??= ((arrays(this.#db, oldest) as [number | null][])[0]?.[0] ?? 1) - 1;
     const which =
-      'id IN (SELECT id FROM sessions INDEXED BY openSessions WHERE until IS NULL AND recorded ORDER BY id LIMIT ?)';
-    this.#delete(which, [this.#open.rows - this.#limit]);
+      'id IN (SELECT id FROM sessions NOT INDEXED WHERE id > ? AND until IS NULL AND recorded ORDER BY id LIMIT ?)';
+    const rows = this.#open.rows - this.#limit + Math.floor(this.#limit * EVICTED_SHARE);
+    this.#evictedUpTo = this.#delete(which, [this.#evictedUpTo, rows]).last || null;
   }
 
   /** Ends sessions. An end whose number is stored already is dropped. Gives the ids of the sessions. */
@@ -250,15 +262,15 @@ export class SessionWriter {
   deleteBefore(cutoffMs: number, rows: number): boolean {
     const which = `id IN (SELECT id FROM sessions WHERE until < ?1
       UNION ALL SELECT id FROM sessions WHERE until IS NULL AND followed = 0 AND sortAt < ?1 LIMIT ?2)`;
-    return this.#delete(which, [cutoffMs, rows]) === rows;
+    return this.#delete(which, [cutoffMs, rows]).rows === rows;
   }
 
-  /** Deletes sessions, and remembers when their keys were last used. Gives how many. */
-  #delete(which: string, values: readonly number[]): number {
+  /** Deletes sessions, and remembers when their keys were last used. Gives how many, and the highest of their ids; 0 for none. */
+  #delete(which: string, values: readonly number[]): { readonly rows: number; readonly last: number } {
     addKeyUsesOfSessions(this.#db, which, values);
-    const sql = `DELETE FROM sessions WHERE ${which} RETURNING until IS NULL AND recorded`;
-    const deleted = arrays(this.#db, sql, ...values) as [number][];
+    const sql = `DELETE FROM sessions WHERE ${which} RETURNING until IS NULL AND recorded, id`;
+    const deleted = arrays(this.#db, sql, ...values) as [open: number, id: number][];
     this.#open.add(-deleted.filter(([open]) => open === 1).length);
-    return deleted.length;
+    return { rows: deleted.length, last: deleted.reduce((highest, [, id]) => Math.max(highest, id), 0) };
   }
 }

@@ -218,6 +218,28 @@ test('of too many open sessions the oldest are evicted, and nothing is told of t
   assert.equal(sessions({ open: false }).length, 1);
 });
 
+test('the oldest are evicted with some besides, also behind sessions that have ended, and after a restart', async () => {
+  await store.close();
+  const limit = { openSessionsLimit: 1_000 };
+  store = new EventStore(folder, limit);
+  const logins = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => login(from + i));
+  const lowest = () =>
+    store.db.prepare('SELECT min(seq) AS seq, count(*) AS rows FROM sessions WHERE until IS NULL').get();
+  // The second session is over when the first ones are evicted.
+  await append({ events: logins(1, 1_000), ends: [end(1, 2, 61)] });
+  assert.deepEqual({ ...lowest() }, { seq: 1, rows: 999 });
+  // One in 500 more than has to go: 1, 3 and 4.
+  await append({ events: logins(1_001, 1_002) });
+  assert.deepEqual({ ...lowest() }, { seq: 5, rows: 998 });
+  await append({ events: logins(1_003, 1_005) });
+  assert.deepEqual({ ...lowest() }, { seq: 8, rows: 998 });
+  await store.close();
+  store = new EventStore(folder, limit);
+  await append({ events: logins(1_006, 1_008) });
+  assert.deepEqual({ ...lowest() }, { seq: 11, rows: 998 });
+  assert.equal(sessions({ open: false }).length, 1);
+});
+
 test('sessions that ended before a time are deleted, open ones only where nobody follows them', async () => {
   await append({ events: [login(1), login(2), login(3)], ends: [end(1, 1, 61)] });
   await append({ ping: open([2], { upToSeq: 3 }) });

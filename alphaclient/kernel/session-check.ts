@@ -227,7 +227,7 @@ export class SessionCheck {
       const peer = loggedPeer(session);
       if (peer === null) continue;
       const knownPort = this.#portOf.get(session.session);
-      const port = this.#portFor(session, byPeer.get(peer) ?? [], ports);
+      const port = this.#portFor(session, knownPort, byPeer.get(peer) ?? [], ports);
       // It may be connected, or over while its client's port leads to something else: the next looks show which.
       if (port === 'unsure') continue;
       if (port !== null) {
@@ -259,18 +259,19 @@ export class SessionCheck {
   }
 
   /**
-   * Gives the port of ours that a session came to, by the connections of its peer: null where none of them is the session's. A client may
-   * use one port for connections to several of ours, so the session's is the one to a port of sshd. Where that port is not known, a session
-   * that is new teaches it: the first one where nothing is known, as do those of the first look, else several. Before that it is unsure.
+   * Gives the port of ours that a session came to, by the connections of its peer: null where none of them is the session's. `known` is
+   * the port that it had in the look before, if any. A client may use one port for connections to several of ours, so the session's is
+   * the one to a port of sshd. Where that port is not known, a session that is new teaches it: the first one where nothing is known, as
+   * do those of the first look, else several. Before that it is unsure.
    */
   #portFor(
     session: Connection,
+    known: number | undefined,
     connections: readonly KernelConnection[],
     ports: ReadonlySet<number>,
   ): number | 'unsure' | null {
     const [first] = connections;
     if (first === undefined) return null;
-    const known = this.#portOf.get(session.session);
     if (known !== undefined) return connections.some(({ localPort }) => localPort === known) ? known : null;
     const ofSshd = connections.find(({ localPort }) => ports.has(localPort));
     if (ofSshd === undefined && session.isConfirmed) return first.localPort;

@@ -16,6 +16,8 @@ const PING_PART_WEIGHT_EVENTS = 4;
 const LISTED_SESSIONS_PER_EVENT = 16;
 /** Heartbeats are collected for so long, or until the next commit of something else after it. */
 const HEARTBEATS_EVERY_MS = 1_000;
+/** The most of them that one commit takes: those of 20,000 agents at once would keep events waiting for some 30 ms each second. */
+export const HEARTBEATS_AT_ONCE = 128;
 /** A closing server stores what waits for this long at most. The rest was not acknowledged: agents send it again. */
 const CLOSE_LIMIT_MS = 2_000;
 /** A failed commit is retried after this delay. */
@@ -308,7 +310,7 @@ export class GroupCommit {
 
   #takeHeartbeats(): AgentBatch[] {
     if (!this.#heartbeatsDue) return [];
-    const heartbeats = [...this.#heartbeats.values().take(COMMIT_LIMIT_EVENTS)];
+    const heartbeats = [...this.#heartbeats.values().take(HEARTBEATS_AT_ONCE)];
     for (const { agent } of heartbeats) this.#heartbeats.delete(agent);
     this.#heartbeatsDue = this.#heartbeats.size > 0;
     return heartbeats;

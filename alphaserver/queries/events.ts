@@ -1,6 +1,13 @@
 /** Events by their time, newest first, a page at a time. */
 import { isWithin, readNetwork } from '../../service/ip-network.ts';
-import { ALL_EVENTS, clampAt, type IndexQuery, type Place } from '../rollups/event-index.ts';
+import {
+  ALL_EVENTS,
+  clampAt,
+  type IndexPart,
+  type IndexQuery,
+  type Place,
+  type SearchSpan,
+} from '../rollups/event-index.ts';
 import { addressText } from '../store/event-columns.ts';
 import { EVENT_COLUMNS, type EventRow, eventsOf, storedMethod } from '../store/event-rows.ts';
 import { HOST_BY_NAME } from '../store/row-names.ts';
@@ -9,7 +16,7 @@ import type { StoredEvent } from '../store/store.ts';
 import type { EventCursor, EventQuery } from './results.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** What a search compares, in the places of an EventRow: events that are not in the index are read by the hundred thousand. */
+/** What a search compares, in the places of an EventRow: of many events that are read most are not shown. */
 const COMPARED_COLUMNS = 'id, at, NULL, NULL, host, outcome, method, user, NULL, ip';
 
 /** An event that is found, at its place; its row where that was read as a whole. */
@@ -88,23 +95,40 @@ class Search {
     for (const part of this.#at.index.parts(span)) {
       const oldest = found[this.#most - 1];
       if (oldest && oldest[0] > part.maxAt) break;
-      const more: Found[] = [];
-      for (const id of this.#at.index.search(part, this.#wanted, span, this.#most)) {
-        const row = this.#at.events.withId(EVENT_COLUMNS, id) as EventRow | undefined;
-        const place = row && this.#placeOf(row);
-        if (place && oldest && newestFirst(oldest, place) < 0) break;
-        if (place) more.push([...place, row]);
-        if (more.length === this.#most) break;
-      }
+      const more = this.#among(part, span) ?? this.#along(part, span, oldest);
       if (more.length > 0) found = [...found, ...more].sort(newestFirst).slice(0, this.#most);
     }
     return found;
   }
 
+  /** Gives those of a part's events that are newest, where a condition is so rare that all that meet it are compared at once; else null. */
+  #among(part: IndexPart, span: SearchSpan): Found[] | null {
+    const { index, events } = this.#at;
+    const rare = index.rareCondition(part, this.#wanted, span);
+    return rare === null ? null : this.#fitting(events.among(COMPARED_COLUMNS, index.meeting(part, rare, span)));
+  }
+
+  /** Gives those of a part's events that are newest, up to the first that comes behind `oldest`: one is read after the other. */
+  #along(part: IndexPart, span: SearchSpan, oldest: Found | undefined): Found[] {
+    const more: Found[] = [];
+    for (const id of this.#at.index.search(part, this.#wanted, span, this.#most)) {
+      const row = this.#at.events.withId(EVENT_COLUMNS, id) as EventRow | undefined;
+      const place = row && this.#placeOf(row);
+      if (place && oldest && newestFirst(oldest, place) < 0) break;
+      if (place) more.push([...place, row]);
+      if (more.length === this.#most) break;
+    }
+    return more;
+  }
+
   #unindexed(): Found[] {
     this.#at.needIndex();
     const where = 'at >= ? AND at < ?';
-    const rows = this.#at.events.each(COMPARED_COLUMNS, this.#at.indexedTo, where, [this.#from, this.#to]);
+    return this.#fitting(this.#at.events.each(COMPARED_COLUMNS, this.#at.indexedTo, where, [this.#from, this.#to]));
+  }
+
+  /** Gives where those of many events stand that fit, as many of the newest as are wanted. */
+  #fitting(rows: readonly unknown[][]): Found[] {
     return (rows as unknown as EventRow[])
       .map((row) => this.#placeOf(row))
       .filter((place) => place !== null)
@@ -116,18 +140,20 @@ class Search {
   /** Gives where an event stands; null where it is not one that is wanted. */
   #placeOf([id, at, , , host, outcome, method, user, , address]: EventRow): Place | null {
     const wanted = this.#wanted;
-    const ip = addressText(address);
     const place: Place = [clampAt(at), id];
     const fits =
       at >= this.#from &&
       at < this.#to &&
       (this.#before === null || newestFirst(this.#before, place) < 0) &&
       (wanted.host === null || wanted.host === host) &&
-      (wanted.ip === null || wanted.ip === ip) &&
       (wanted.user === null || wanted.user === user) &&
       (wanted.outcome === null || wanted.outcome === outcome) &&
-      (wanted.method === null || wanted.method === method || storedMethod(wanted.method) === method) &&
-      (wanted.network === null || isWithin(wanted.network, ip));
-    return fits ? place : null;
+      (wanted.method === null || wanted.method === method || storedMethod(wanted.method) === method);
+    if (!fits) return null;
+    if (wanted.ip === null && wanted.network === null) return place;
+    // As text only for what else fits: most of what is compared does not.
+    const ip = addressText(address);
+    const comes = (wanted.ip === null || wanted.ip === ip) && (wanted.network === null || isWithin(wanted.network, ip));
+    return comes ? place : null;
   }
 }

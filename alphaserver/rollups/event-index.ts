@@ -98,15 +98,20 @@ export class IndexWords {
   }
 
   /** Gives the expression that finds what a query asks for, and perhaps more. */
-  match({ host, ip, network, user, outcome, method }: IndexQuery, digits: boolean): string {
-    const words = [
+  match(query: IndexQuery, digits: boolean): string {
+    const networks = query.network === null ? [] : this.#within(query.network, digits);
+    const all = [...this.conditions(query, digits), ...networks];
+    return (all.length > 0 ? all : [this.#decisions(null, null)]).join(' AND ');
+  }
+
+  /** Gives the expressions of a query's conditions, each of which finds more alone than all together. That of its network is left out. */
+  conditions({ host, ip, user, outcome, method }: IndexQuery, digits: boolean): string[] {
+    return [
       ...(host === null ? [] : [`h${host.toString(36)}`]),
       ...(ip === null ? [] : [this.#address(ip, digits)]),
-      ...(network === null ? [] : this.#within(network, digits)),
       ...(user === null ? [] : [this.#hashed('u', user)]),
+      ...(outcome === null && method === null ? [] : [this.#decisions(outcome, method)]),
     ];
-    if (words.length === 0 || outcome !== null || method !== null) words.push(this.#decisions(outcome, method));
-    return words.join(' AND ');
   }
 
   #address(ip: string, digits: boolean): string {
@@ -278,11 +283,14 @@ export interface SearchSpan {
 export class EventIndex {
   readonly #db: Database;
   readonly #words: IndexWords;
+  readonly #countedPartEvents: number;
   readonly #statements = new Map<string, Statement>();
 
-  constructor(db: Database, names: Pick<Names, 'hash'>) {
+  /** `countedPartEvents`: of smaller parts no condition is counted. */
+  constructor(db: Database, names: Pick<Names, 'hash'>, countedPartEvents = COUNTED_PART_EVENTS) {
     this.#db = db;
     this.#words = new IndexWords(names);
+    this.#countedPartEvents = countedPartEvents;
   }
 
   /** Lists the parts that have events in a span, those that reach latest first. */
@@ -312,11 +320,7 @@ export class EventIndex {
 
   /** Gives the ids of a part's events that a query may mean, newest first. `expected` is how many the caller is likely to take. */
   *search(part: IndexPart, query: IndexQuery, span: SearchSpan, expected: number): Iterable<number> {
-    const statement = this.#statement(
-      part,
-      `SELECT rowid >> ${PLACE_BITS}, rowid & ${PART_EVENTS - 1} FROM ${name(part.number)} WHERE ${MATCH}
-       ORDER BY rowid DESC LIMIT ?`,
-    );
+    const statement = this.#statement(part, listOf(part));
     const [match, from, ...upTo] = this.#values(part, query, span);
     // Many rows of one call take a fifth of what an iterator of them takes.
     for (let [before, rows] = [upTo, Math.min(expected, SEARCH_ROWS)]; ; rows = SEARCH_ROWS) {
@@ -328,10 +332,46 @@ export class EventIndex {
     }
   }
 
+  /** Gives the ids of a part's events that meet a rare condition. */
+  meeting(part: IndexPart, condition: string, span: SearchSpan): number[] {
+    const [, ...bounds] = this.#values(part, ALL_EVENTS, span);
+    const found = this.#statement(part, listOf(part)).all(condition, ...bounds, COUNTED_EVENTS);
+    return (found as unknown as [number, number][]).map(([, place]) => part.first + place);
+  }
+
+  /**
+   * Gives a condition of a query that so few events of a part meet that to compare them takes less time than FTS5 takes to read
+   * through the list of another condition, a frequent one; null where a search for all conditions is sooner done.
+   */
+  rareCondition(part: IndexPart, query: IndexQuery, span: SearchSpan): string | null {
+    const conditions = this.#words.conditions(query, part.digits);
+    const events = part.last - part.first + 1;
+    const mostLists = query.network === null ? 0 : events;
+    if (mostLists === 0 && (conditions.length < 2 || events < this.#countedPartEvents)) return null;
+    const [, ...bounds] = this.#values(part, query, span);
+    const counts = conditions.map((condition) => this.#estimate(part, condition, bounds));
+    const least = Math.min(...counts);
+    const isRare = least < COUNTED_EVENTS && least * ROW_COST < Math.max(mostLists, ...counts);
+    return isRare ? (conditions[counts.indexOf(least)] ?? null) : null;
+  }
+
   /** Counts a part's events of one host, or of all, and of one outcome. What is counted so needs no look at the events. */
   count(part: IndexPart, query: Pick<IndexQuery, 'host' | 'outcome'>, span: SearchSpan): number {
     const statement = this.#statement(part, `SELECT count(*) FROM ${name(part.number)} WHERE ${MATCH}`);
     return (statement.get(...this.#values(part, { ...ALL_EVENTS, ...query }, span)) as unknown as [number])[0];
+  }
+
+  /** Counts the events of a span that meet a condition; estimates them by the time that the newest of them span where they are many. */
+  #estimate(part: IndexPart, condition: string, [from, at, place]: [from: number, at: number, place: number]): number {
+    const statement = this.#statement(
+      part,
+      `SELECT count(*), min(at) FROM (SELECT rowid >> ${PLACE_BITS} AS at FROM ${name(part.number)} WHERE ${MATCH}
+       ORDER BY rowid DESC LIMIT ${COUNTED_EVENTS})`,
+    );
+    const [count, oldestAt] = statement.get(condition, from, at, place) as unknown as [number, number];
+    if (count < COUNTED_EVENTS) return count;
+    const [begin, end] = [Math.max(from, part.minAt), Math.min(at, part.maxAt)];
+    return (count * (end - begin)) / Math.max(1, end - oldestAt);
   }
 
   /** The values of MATCH: the expression, the time from which, and the place before which. */
@@ -359,9 +399,19 @@ export class EventIndex {
 
 /** Rows that one call reads at most. */
 const SEARCH_ROWS = 4_096;
+/** Events of a condition that are counted; a condition with fewer may be rare. */
+const COUNTED_EVENTS = 1_024;
+/** To read and compare an event takes as long as FTS5 takes for so many of a list: some 1 us, and 10 ns. */
+const ROW_COST = 128;
+/** FTS5 reads through the lists of a smaller part in about the time that counting takes. */
+const COUNTED_PART_EVENTS = 65_536;
 const MATCH_NAME = '$part';
 /** Numbers come as doubles, which would round a rowid. */
 const MATCH = `${MATCH_NAME} MATCH ? AND rowid >= (? << ${PLACE_BITS}) AND rowid < ((? << ${PLACE_BITS}) + CAST(? AS INTEGER))`;
+
+/** Lists a part's events that match: their times and places, newest first, so many. */
+const listOf = ({ number }: IndexPart): string =>
+  `SELECT rowid >> ${PLACE_BITS}, rowid & ${PART_EVENTS - 1} FROM ${name(number)} WHERE ${MATCH} ORDER BY rowid DESC LIMIT ?`;
 
 const earlier = (a: Place, b: Place): Place => (a[0] < b[0] || (a[0] === b[0] && a[1] < b[1]) ? a : b);
 

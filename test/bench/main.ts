@@ -1,4 +1,4 @@
-/** `npm run bench [NAME...]`: every `*.bench.ts` beside this file, or those named, in one table. */
+/** `npm run bench [NAME...]`: every `*.bench.ts` beside this file, or those named, in one table. A row is printed once it is known. */
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
@@ -17,6 +17,7 @@ if (files.length === 0) {
   process.exit(2);
 }
 for (const file of files) {
-  const { run } = (await import(file)) as { run: () => Promise<Row[]> };
-  for (const { name, value, note } of await run()) console.log(`${name.padEnd(56)} ${value.padStart(16)}  ${note}`);
+  const { run } = (await import(file)) as { run: () => Promise<Row[]> | AsyncIterable<Row> };
+  for await (const { name, value, note } of await run())
+    console.log(`${name.padEnd(56)} ${value.padStart(16)}  ${note}`);
 }

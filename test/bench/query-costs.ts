@@ -9,12 +9,13 @@ import { ANY_EVENT, type EventQuery } from '../../alphaserver/queries/results.ts
 import { openReader } from '../../alphaserver/queries/snapshot.ts';
 import { ms } from './figures.ts';
 import { hostName } from './login-stream.ts';
-import { RARE } from './scale-store.ts';
+import { FOUND_HOST, RARE } from './scale-store.ts';
 
 const TURNS = 6;
 const DAY_MS = 86_400_000;
 const PAGE = 100;
 const FREQUENT_IP = '1.0.0.0';
+const FREQUENT_NETWORK = '1.0.0.0/8';
 const EVER = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 
 const processorMs = (): number => {
@@ -33,7 +34,9 @@ function queriesOf(queries: Queries): Readonly<Record<string, (n: number) => unk
     'events of a rare user': (n) => events({ user: RARE.user, limit: PAGE + n }),
     'newest events': (n) => events({ limit: PAGE + n }),
     'events of a frequent source': (n) => events({ ip: FREQUENT_IP, limit: PAGE + n }),
-    'events of a frequent user on one host': (n) => events({ user: 'root', host: hostName(200 + n) }),
+    'events of a frequent user on one host': (n) => events({ user: 'root', host: hostName(FOUND_HOST + n) }),
+    'the same on a rarer host': (n) => events({ user: 'root', host: hostName(10 * FOUND_HOST + n) }),
+    'events of a network on one host': (n) => events({ ip: FREQUENT_NETWORK, host: hostName(FOUND_HOST + n) }),
     'page of a host': (n) => queries.about('host', hostName(n), 10),
     keys: (n) => queries.keys({ user: null, host: null, unusedSinceMs: null, limit: PAGE + n, cursor: null }),
     unknown: (n) => queries.unknown(PAGE + n),

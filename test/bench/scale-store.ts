@@ -23,6 +23,8 @@ export const RARE = {
   user: 'rare-user',
   key: 'ED25519 SHA256:rAreRareRareRareRareRareRareRareRareRareRar',
 } as const;
+/** The first of some hosts with events of frequent users in a store of a million events, too. */
+export const FOUND_HOST = 20;
 /** Messages that no rule knows, by agent and in the fleet. */
 const AGENT_SHAPES = 5;
 const FLEET_SHAPES = 500;

@@ -19,7 +19,7 @@ import { hostName } from './login-stream.ts';
 import { bytesIn } from './made-store.ts';
 import { forgetPeak, memoryOf, SERVER_ENV } from './process-memory.ts';
 import { asked } from './questions.ts';
-import { AGENTS, HOSTS, RARE, SOURCES } from './scale-store.ts';
+import { AGENTS, FOUND_HOST, HOSTS, RARE, SOURCES } from './scale-store.ts';
 
 const EVENTS = Number(process.env['BENCH_EVENTS'] ?? 300_000);
 const BASE_EVENTS = Number(process.env['BENCH_BASE_EVENTS'] ?? Math.min(1_000_000, EVENTS / 3));
@@ -66,7 +66,8 @@ const ROUTES: { readonly [name: string]: (endMs: number, n: number) => string } 
   '/api/hosts/NAME': (_, n) => `/api/hosts/${hostName(n)}`,
   '/api/events': (_, n) => `/api/events?limit=${100 + n}`,
   '/api/events of a frequent source': (_, n) => `/api/events?ip=1.0.0.0&limit=${100 + n}`,
-  '/api/events of a frequent user on one host': (_, n) => `/api/events?user=root&host=${hostName(200 + n)}`,
+  '/api/events of a frequent user on one host': (_, n) => `/api/events?user=root&host=${hostName(FOUND_HOST + n)}`,
+  '/api/events of a network on one host': (_, n) => `/api/events?ip=1.0.0.0/8&host=${hostName(FOUND_HOST + n)}`,
   '/api/events, accepted': (_, n) => `/api/events?outcome=accepted&limit=${100 + n}`,
   '/api/events of the first hour': (endMs, n) => `/api/events?until=${ago(endMs, DAY_MS / 4, n)}`,
   '/api/top/hosts of a day': (endMs, n) => `/api/top/hosts?limit=1000&since=${ago(endMs, DAY_MS, n)}`,

@@ -1,7 +1,7 @@
 /** Group commit over a store that takes its time: which commits run at once, in which order they end, and what a failure does. */
 import assert from 'node:assert/strict';
 import { afterEach, it } from 'node:test';
-import { COMMIT_LIMIT_EVENTS, GroupCommit } from '../../../alphaserver/ingest/group-commit.ts';
+import { COMMIT_LIMIT_EVENTS, GroupCommit, HEARTBEATS_AT_ONCE } from '../../../alphaserver/ingest/group-commit.ts';
 import { type AgentBatch, type Appended, type Mark, StoreError } from '../../../alphaserver/store/store.ts';
 import { until } from '../../until.ts';
 
@@ -145,4 +145,19 @@ it('tries commits again in their order when the first of two fails', async () =>
   at(3).done();
   await until(() => stored.length === 2);
   assert.deepEqual([stored, acknowledged, ingest.fault, ingest.waitingEvents], [['a', 'b'], ['a', 'b'], null, 0]);
+});
+
+it('stores the heartbeats of a large fleet in several commits, with what comes meanwhile in the next', async () => {
+  open();
+  const agents = Array.from({ length: HEARTBEATS_AT_ONCE + 1 }, (_, i) => `agent ${i}`);
+  const ping = { report: null, shapes: [], gaps: [] };
+  for (const agent of agents) ingest.heartbeat({ agent, host: agent, events: [], ping });
+  await begun(1);
+  assert.deepEqual(at(0).agents, agents.slice(0, HEARTBEATS_AT_ONCE));
+  submit('a');
+  at(0).done();
+  await begun(2);
+  assert.deepEqual(at(1).agents, ['a', agents.at(-1)]);
+  at(1).done();
+  await until(() => stored.length === 1);
 });

@@ -19,6 +19,7 @@ import {
 import type { Logger } from '../../service/logger.ts';
 import { Ticker } from '../../service/ticker.ts';
 import type { Outbox } from '../outbox/outbox.ts';
+import type { PendingEnd } from '../outbox/sessions.ts';
 import { Backoff } from './backoff.ts';
 import type { Dialed } from './connect.ts';
 import type { PingContent } from './ping.ts';
@@ -106,6 +107,8 @@ export class Uplink {
   #renews = false;
   /** The highest number of an end written to this connection; null to a server that takes none. */
   #sentEnd: number | null = null;
+  /** The ends behind that which were read and wait for their logins to be sent: at most PAGE_EVENTS. */
+  #readEnds: readonly PendingEnd[] = [];
   #lastReceivedMs = 0;
   #lastPingMs = 0;
   #renewalCheckedMs = Number.NEGATIVE_INFINITY;
@@ -213,10 +216,12 @@ export class Uplink {
     const { outbox } = this.#options;
     while (this.#sentEnd !== null && this.#sentEnd < outbox.lastEnd && socket.writableLength < UNSENT_LIMIT_BYTES) {
       const room = WINDOW_ENDS - (this.#sentEnd - Math.max(outbox.ackedEnd, 0));
-      const page = room > 0 ? outbox.endsAfter(this.#sentEnd, Math.min(PAGE_EVENTS, room)) : [];
-      const unsent = page.findIndex(({ session }) => session !== null && session > this.#sentSeq);
-      const ready = unsent < 0 ? page : page.slice(0, unsent);
+      if (this.#readEnds.length === 0 && room > 0)
+        this.#readEnds = outbox.endsAfter(this.#sentEnd, Math.min(PAGE_EVENTS, room));
+      const unsent = this.#readEnds.findIndex(({ session }) => session !== null && session > this.#sentSeq);
+      const ready = unsent < 0 ? this.#readEnds : this.#readEnds.slice(0, unsent);
       if (ready.length === 0) return;
+      this.#readEnds = this.#readEnds.slice(ready.length);
       socket.write(ready.map(({ number, session, body }) => encodeEnd(number, session, body)).join(''));
       this.#sentEnd = ready.at(-1)?.number ?? this.#sentEnd;
     }
@@ -343,6 +348,7 @@ export class Uplink {
     this.#sentSeq = seq;
     if (takesEnds) outbox.acknowledgeEnds(end);
     this.#sentEnd = takesEnds ? Math.max(end, outbox.ackedEnd) : null;
+    this.#readEnds = [];
     this.#onAck();
     this.report(true);
     this.sendPending();

@@ -171,6 +171,47 @@ test('what is not acknowledged is bounded, in order, noted once a window, and go
   assert.deepEqual(notes, [WINDOW_EVENTS, WINDOW_EVENTS + 500]);
 });
 
+test('an end waits until its login is sent, and is read once, however often events are acknowledged meanwhile', async () => {
+  waits(WINDOW_EVENTS);
+  const event = { at: '2026-11-23T19:46:01.123Z', outcome: 'accepted', method: 'password', user: 'root' } as const;
+  const end = {
+    at: event.at,
+    user: 'root',
+    ip: '192.0.2.1',
+    port: 1,
+    pid: 5,
+    lastedSeconds: 0,
+    how: 'closed',
+  } as const;
+  outbox.commit({
+    log: '/x',
+    position: {},
+    reader: {},
+    events: [{ ...event, invalidUser: false, ip: '192.0.2.1', port: 1 }],
+    gaps: [],
+    sessions: { begun: [1], saved: [], removed: [1], ends: [{ session: 1, end: { ...end, host: null } }] },
+    atMs: 0,
+  });
+  let reads = 0;
+  const read = outbox.endsAfter.bind(outbox);
+  outbox.endsAfter = (number, limit) => {
+    reads += 1;
+    return read(number, limit);
+  };
+  // The login's place in the window is taken until an event is acknowledged.
+  const login = WINDOW_EVENTS + 1;
+  start();
+  const first = await hello(0);
+  first.say({ type: 'welcome', version: 1, seq: 0, accepts: ['end'] });
+  await until(() => first.seqs.length === WINDOW_EVENTS);
+  for (let acks = 0; acks < 5; acks += 1) first.say({ type: 'ack', seq: 0 });
+  first.say({ type: 'ack', seq: 1 });
+  await until(() => first.count('end') === 1);
+  assert.deepEqual(first.seqs.at(-1), login);
+  assert.deepEqual(first.lines.at(-1), { type: 'end', end: 1, session: login, ...end });
+  assert.equal(reads, 1);
+});
+
 test('a new connection goes on after what the server has, with what was sent and not acknowledged', async () => {
   waits(10);
   outbox.noteSending(3);

@@ -63,6 +63,7 @@ export class EventStore implements Store {
   readonly #writer: EventWriter;
   readonly #sessions: SessionWriter;
   #lastId: number;
+  #logPosition: number;
 
   /** Throws an Error with one sentence when the store is in use, damaged or of a newer version. */
   constructor(folder: string, options: EventStoreOptions = {}) {
@@ -77,12 +78,13 @@ export class EventStore implements Store {
         const agents = new Agents(db);
         const writer = new EventWriter(db, options.tablePeriodMs ?? DAY_MS);
         const sessions = new SessionWriter(db, options.openSessionsLimit);
-        return { agents, writer, sessions, lastId: readerOf(db).bounds().last };
+        return { agents, writer, sessions, lastId: readerOf(db).bounds().last, position: readFact(db, LOG_POSITION) };
       });
       this.#agents = opened.agents;
       this.#writer = opened.writer;
       this.#sessions = opened.sessions;
       this.#lastId = opened.lastId;
+      this.#logPosition = opened.position ?? 0;
     } catch (error) {
       this.#folder.close();
       throw error;
@@ -147,7 +149,7 @@ export class EventStore implements Store {
 
   /** The position in the shared log up to which this store has applied it; 0 for one of its own. */
   get logPosition(): number {
-    return this.fact(LOG_POSITION);
+    return this.#logPosition;
   }
 
   /**
@@ -175,7 +177,7 @@ export class EventStore implements Store {
   /** Stores appends in their order, in one transaction: of a server that reads a log from its beginning they are millions. Gives what Store says, for each. */
   async appendAll(appends: readonly PlacedAppend[]): Promise<Appended[][]> {
     await this.#options.ready?.();
-    const lastId = this.#lastId;
+    const [lastId, position] = [this.#lastId, this.#logPosition];
     // Takes an append over into the memory: before the next one, which builds on it, and the last one after the commit.
     let settle: (() => void) | null = null;
     let hasSettled = false;
@@ -195,6 +197,7 @@ export class EventStore implements Store {
     } catch (error) {
       // The memory must be as the file is.
       this.#lastId = lastId;
+      this.#logPosition = position;
       if (hasSettled) this.#agents = new Agents(this.db);
       throw error;
     }
@@ -280,6 +283,7 @@ export class EventStore implements Store {
       update.apply();
       for (const one of forgotten) this.#agents.applyForgotten(one);
       this.#lastId = id;
+      this.#logPosition = place?.position ?? this.#logPosition;
     };
     return [appended, settle];
   }

@@ -6,8 +6,15 @@ import { type StoreBase, StoreError } from '../store/store.ts';
 import { Fence, type FenceMemory } from './fence.ts';
 import { COPIED, type CopyMark, type ImportedAppend, type ImportLog } from './migrate.ts';
 import { PostgresConnection } from './postgres-connection.ts';
-import { appendValues, batchesOf } from './postgres-rows.ts';
-import { EVENT_COLUMNS, LEADER_LOCK, MIGRATION_LOCK, MIGRATIONS, NEWS_CHANNEL } from './postgres-schema.ts';
+import { appendValues, batchesOf, oneEventValues } from './postgres-rows.ts';
+import {
+  EVENT_COLUMNS,
+  LEADER_LOCK,
+  MIGRATION_LOCK,
+  MIGRATIONS,
+  NEWS_CHANNEL,
+  NOTIFY_LATER,
+} from './postgres-schema.ts';
 import { publicAddress } from './postgres-url.ts';
 import type {
   Exchanged,
@@ -30,7 +37,9 @@ const DAY_MS = 86_400_000;
 /** Presence published this long before the last look may have committed after it. */
 const PRESENCE_OVERLAP_MS = 30_000;
 
-const APPEND = `SELECT o_position, o_stored_at, o_first_event FROM asgard.append(${Array.from({ length: EVENT_COLUMNS.length + 12 }, (_, i) => `$${i + 1}`).join(', ')})`;
+const parameters = (count: number): string => Array.from({ length: count }, (_, i) => `$${i + 1}`).join(', ');
+const APPEND = `SELECT ARRAY[o_position, o_stored_at, o_first_event] FROM asgard.append(${parameters(EVENT_COLUMNS.length + 12)})`;
+const APPEND_ONE = `SELECT asgard.append_one(${parameters(EVENT_COLUMNS.length + 3)})`;
 const APPENDS = `SELECT position, stored_at, first_event, counts, name, batches FROM (
     SELECT *, sum(octet_length(batches)) OVER (ORDER BY position) - octet_length(batches) AS bytes, first_event - min(first_event) OVER () AS events
       FROM (SELECT * FROM asgard.appends WHERE position > $1 AND stored_at >= $2 ORDER BY position LIMIT ${READ_LIMIT_APPENDS}) AS next
@@ -67,6 +76,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Post
   }
 }
 
+type LogPlaceRow = [position: number, storedMs: number, firstId: number];
 type AppendRow = [position: number, storedMs: number, firstId: number, counts: number[], name: string, batches: string];
 
 /** Two connections: one appends, so that no read delays a commit, the other reads, listens and holds the leader's lock. */
@@ -79,6 +89,8 @@ export class PostgresLog implements SharedLog, ImportLog {
   #leads = false;
   /** Ends with the last append that was given; rejected where that failed, until all that waited for it were rejected too. */
   #appended: Promise<unknown> = Promise.resolve();
+  /** The name of the newest append that others have not been notified of. */
+  #unannounced: string | null = null;
   /** Time of the last append that was read: older partitions need no look. */
   #readTo = { position: 0, storedMs: 0 };
 
@@ -88,7 +100,7 @@ export class PostgresLog implements SharedLog, ImportLog {
       this.#writer.leave(primary);
       this.#reader.leave(primary);
     });
-    this.#writer = new PostgresConnection({ url: options.url, fence, setUp: [KEEP_PLANS, NO_COMPILER] });
+    this.#writer = new PostgresConnection({ url: options.url, fence, setUp: [KEEP_PLANS, NO_COMPILER, NOTIFY_LATER] });
     this.#reader = new PostgresConnection({
       url: options.url,
       fence,
@@ -124,15 +136,37 @@ export class PostgresLog implements SharedLog, ImportLog {
 
   async append(what: NewAppend): Promise<LogPlace> {
     // Encoded while the append before is on its way.
-    const values = appendValues(what, null);
-    const done = this.#appended.then(() => this.#writer.query({ name: 'append', text: APPEND, values }));
+    const one = oneEventValues(what);
+    const query =
+      one === null
+        ? { name: 'append', text: APPEND, values: appendValues(what, null) }
+        : { name: 'append one', text: APPEND_ONE, values: one };
+    const done = this.#appended.then(() => this.#writer.query(query));
     this.#appended = done;
     done.catch(() => {
       if (this.#appended === done) this.#appended = Promise.resolve();
     });
     const [row] = await done;
-    const [position, storedMs, firstId] = row as [number, number, number];
+    const [position, storedMs, firstId] = (row as [LogPlaceRow])[0];
     return { position, storedMs, firstId };
+  }
+
+  announce(name: string): void {
+    const isOnItsWay = this.#unannounced !== null;
+    this.#unannounced = name;
+    if (!isOnItsWay) void this.#announce();
+  }
+
+  /** Notifies of what was appended until then, by the name of the newest append: who hears of it reads all that is new. */
+  async #announce(): Promise<void> {
+    while (this.#unannounced !== null) {
+      const name = this.#unannounced;
+      // Other servers look once a second besides.
+      await this.#reader
+        .query({ name: 'announce', text: `SELECT pg_notify('${NEWS_CHANNEL}', $1)`, values: [name] })
+        .catch(() => {});
+      if (this.#unannounced === name) this.#unannounced = null;
+    }
   }
 
   async read(after: number): Promise<LoggedAppend[]> {

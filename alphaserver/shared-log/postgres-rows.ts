@@ -7,9 +7,21 @@ import type { NewAppend } from './shared-log.ts';
 /** A batch as `appends` keeps it: without its events, with how many were given. */
 type BatchHead = Omit<AgentBatch, 'events' | 'repeats'> & { readonly given: number };
 
+const headOf = ({ events, repeats: _, ...rest }: AgentBatch): BatchHead => ({ ...rest, given: events.length });
+
+/** Gives the parameters of `asgard.append_one`; null for an append of anything else than one event with a number. */
+export function oneEventValues({ name, batches, decisions }: NewAppend): unknown[] | null {
+  const [batch] = batches;
+  const [event] = batch?.events ?? [];
+  const isOne = batches.length === 1 && batch?.events.length === 1 && decisions.length === 0;
+  if (!isOne || event === undefined || event.seq === null) return null;
+  const [, ...values] = eventRow(event, batch.host, 0);
+  return [name, JSON.stringify([headOf(batch)]), batch.agent, ...values];
+}
+
 /** Gives the parameters of `asgard.append`. `storedMs` stands for the log's own clock where a store is migrated. */
 export function appendValues({ name, batches, decisions }: NewAppend, storedMs: number | null): unknown[] {
-  const heads = batches.map(({ events, repeats: _, ...rest }): BatchHead => ({ ...rest, given: events.length }));
+  const heads = batches.map(headOf);
   const columns: ArrayElement[][] = Array.from({ length: EVENT_COLUMNS.length + 1 }, () => []);
   for (const [i, { host, events }] of batches.entries())
     for (const one of events)

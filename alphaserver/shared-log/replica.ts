@@ -186,6 +186,7 @@ export class Replica implements Store {
         throw new StoreError('damaged', new Error(BEHIND));
       durable();
       await acknowledged();
+      log.announce(name);
       return await this.#exclusive(async () => {
         while (events.logPosition < position - 1) if (!(await this.#applyNext(position - 1))) break;
         const read = this.#pending.get(name);

@@ -73,13 +73,15 @@ export interface SharedLog extends SecretLog {
    * those that were given since fail with it: an agent's later numbers must not go in before its earlier ones.
    */
   append(what: NewAppend): Promise<LogPlace>;
+  /** Lets other servers know at once of an append, and of all before it: they would find it within a second. */
+  announce(name: string): void;
   /** Reads the appends after a position, in order; a bounded number at a time, none where there are no more. */
   read(after: number): Promise<LoggedAppend[]>;
   /** Gives the log's own number, the position of the newest append, and of the oldest that is still kept. */
   bounds(): Promise<LogBounds>;
   /** Gives what is known of events that the log does not have, for a server that begins with an empty store. */
   base(): Promise<StoreBase>;
-  /** Sets the one listener that is called with the name of each new append, and once a second with null: there may be something new. */
+  /** Sets the one listener that is called with the name of a new append, and once a second with null: there may be something new. */
   onNews(listener: (name: string | null) => void): void;
   /** Tries to become the one server that delivers notifications, or to remain it. */
   lead(): Promise<boolean>;

@@ -1,6 +1,6 @@
 /** The promises of `Store`, tried on the store of a server, on one of several servers, and on the one that stands in for them in tests. */
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
@@ -9,6 +9,7 @@ import { BATCH_EVENTS } from '../../../alphaserver/rollups/rollup-writer.ts';
 import { factIn } from '../../../alphaserver/rollups/schema.ts';
 import { PostgresConnection } from '../../../alphaserver/shared-log/postgres-connection.ts';
 import { openPostgresLog } from '../../../alphaserver/shared-log/postgres-log.ts';
+import { appendValues } from '../../../alphaserver/shared-log/postgres-rows.ts';
 import { EVENT_COLUMNS } from '../../../alphaserver/shared-log/postgres-schema.ts';
 import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
 import { eventsAfter } from '../../../alphaserver/store/event-rows.ts';
@@ -73,6 +74,7 @@ interface Body {
 let postgres: Postgres;
 let databases = 0;
 
+const FIXTURES = join(import.meta.dirname, '../../fixtures/stores');
 const quiet = { warn() {}, error() {}, info() {} };
 const urlOfNewest = (): string => postgres.url.replace(/postgres$/, `contract${databases}`);
 
@@ -269,6 +271,77 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
           );
         } finally {
           await log.close();
+        }
+      });
+
+    if (hasOwnClock)
+      it('lets other servers know of what it stored, before they look by themselves', async () => {
+        const other = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+        try {
+          await other.read(0);
+          const heard = new Promise((done) => other.onNews((name) => name !== null && done(name)));
+          await append(batch([1]));
+          assert.equal(await heard, 'one-1');
+        } finally {
+          await other.close();
+        }
+      });
+
+    if (hasOwnClock)
+      it('takes appends of servers of versions 3 and 4, whose tables those were, in one order with its own', async () => {
+        databases += 1;
+        postgres.sql(`CREATE DATABASE contract${databases}`);
+        const old = new PostgresConnection({ url: urlOfNewest() });
+        for (const version of [1, 3])
+          await old.query({ text: readFileSync(join(FIXTURES, `shared-log-${version}.sql`), 'utf8') });
+        const log = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+        const heard: (string | null)[] = [];
+        log.onNews((name) => heard.push(name));
+        /** As a server of an older version appends: without what its function does not take. */
+        const asVersion = async (version: 3 | 4, name: string, ...batches: AgentBatch[]): Promise<void> => {
+          const values = appendValues({ name, batches, decisions: [] }, null).slice(0, version === 3 ? -3 : undefined);
+          const places = values.map((_, i) => `$${i + 1}`).join();
+          await old.query({ text: `SELECT o_position FROM asgard.append(${places})`, values });
+        };
+        const own = (name: string, ...batches: AgentBatch[]) => log.append({ name, batches, decisions: [] });
+        try {
+          // It listens from here on.
+          assert.equal((await log.read(0)).length, 1);
+          await own('5-1', batch([3]));
+          await asVersion(3, '3-1', batch([3, 4]), batch([1, 2], { agent: B }), batch([4, 5]));
+          await asVersion(3, '3-2', batch([6]));
+          await own('5-2', batch([5, 6, 7]));
+          await asVersion(4, '4-1', batch([7]));
+          await asVersion(4, '4-2', batch([8]), batch([3], { agent: B }));
+          await own('5-3', batch([8]));
+          await own('5-4', batch([4], { agent: B }));
+          assert.deepEqual(
+            (await log.read(1)).map(({ name, position, firstId, batches }) => [
+              ...[name, position, firstId],
+              ...batches.map(({ events, repeats }) => [...events.map(({ seq }) => seq), `repeats ${repeats}`]),
+            ]),
+            [
+              ['5-1', 2, 3, [3, 'repeats 0']],
+              ['3-1', 3, 4, [4, 'repeats 1'], [1, 2, 'repeats 0'], [5, 'repeats 1']],
+              ['3-2', 4, 8, [6, 'repeats 0']],
+              ['5-2', 5, 9, [7, 'repeats 2']],
+              ['4-1', 6, 10, ['repeats 1']],
+              ['4-2', 7, 10, [8, 'repeats 0'], [3, 'repeats 0']],
+              ['5-3', 8, 12, ['repeats 1']],
+              ['5-4', 9, 12, [4, 'repeats 0']],
+            ],
+          );
+          // The older ones notify with the append itself, this one once its server asks for it.
+          await until(() => heard.includes('4-2'));
+          log.announce('5-4');
+          await until(() => heard.includes('5-4'));
+          assert.deepEqual(
+            heard.filter((name) => name !== null),
+            ['3-1', '3-2', '4-1', '4-2', '5-4'],
+          );
+        } finally {
+          await log.close();
+          old.close();
         }
       });
 

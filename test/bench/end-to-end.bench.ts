@@ -1,6 +1,10 @@
 /** From the write of a line into the log to `Processed result`; lines a second from log to stored; idle memory. Real processes. */
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Reader } from '../../alphaclient/sshd/reader.ts';
 import { Pair } from '../programs.ts';
+import { writeAuthLog } from './auth-log.ts';
 import type { BenchRow } from './figures.ts';
 import { hasRsyslog, ourRate, relpRate } from './log-to-stored.ts';
 
@@ -8,9 +12,7 @@ const LINES_ONE_BY_ONE = 300;
 /** Before them come so many that are not counted: code that never ran is slow, and both programs run for weeks. */
 const WARM_UP_LINES = 1_000;
 const LINES_AT_ONCE = 200_000;
-/** When the lines of a log with times begin, and how far apart they are. */
-const LOG_BEGINS_MS = Date.UTC(2026, 10, 20);
-const LOG_INTERVAL_MS = 50;
+const AUTH_LOG_LINES = 1_000_000;
 
 const line = (i: number): string =>
   `Failed password for root from 192.0.2.${i % 250} port ${1_024 + (i % 60_000)} ssh2\r\n`;
@@ -54,17 +56,20 @@ function endless(): LogSample {
   return { what: 'log to stored', text, lines: LINES_AT_ONCE, attempts: LINES_AT_ONCE };
 }
 
-/** What a syslog writes: each attempt with the line that ends its connection. */
-function ended(): LogSample {
-  const attempts = LINES_AT_ONCE / 2;
-  const ofOne = (i: number): string => {
-    const time = new Date(LOG_BEGINS_MS + i * LOG_INTERVAL_MS).toISOString().slice(0, 19);
-    const header = `${time}+00:00 web-1 sshd[${1_000 + (i % 30_000)}]: `;
-    const peer = `192.0.2.${i % 250} port ${1_024 + (i % 60_000)}`;
-    return `${header}Failed password for root from ${peer} ssh2\n${header}Connection closed by authenticating user root ${peer} [preauth]\n`;
-  };
-  const text = Array.from({ length: attempts }, (_, i) => ofOne(i)).join('');
-  return { what: 'the same of an auth.log, two an attempt', text, lines: LINES_AT_ONCE, attempts };
+/** A syslog's file, of which three in ten lines are attempts: what the agents of a server that came late have to read. */
+function authLog(): LogSample {
+  const folder = mkdtempSync(join(tmpdir(), 'auth-log-'));
+  try {
+    const path = join(folder, 'auth.log');
+    writeAuthLog(path, AUTH_LOG_LINES);
+    const bytes = readFileSync(path);
+    const nowMs = Date.now();
+    const events = new Reader().read(bytes, { writtenMs: nowMs, nowMs });
+    const attempts = events.filter(({ event }) => event.outcome !== 'probe').length;
+    return { what: 'the same of an auth.log', text: bytes.toString('latin1'), lines: AUTH_LOG_LINES, attempts };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** Rows that say how many lines a second of a log get through, and how many by rsyslog in the same run. */
@@ -94,7 +99,7 @@ async function stored({ what, text, lines, attempts }: LogSample): Promise<Bench
 export async function run(): Promise<BenchRow[]> {
   const took = await latencies();
   const at = (share: number): string => `${(took[Math.floor(took.length * share)] as number).toFixed(2)} ms`;
-  const rates = [...(await stored(endless())), ...(await stored(ended()))];
+  const rates = [...(await stored(endless())), ...(await stored(authLog()))];
   const idle = await Pair.make();
   writeFileSync(idle.logFile, line(1));
   const idleServer = idle.server();

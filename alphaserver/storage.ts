@@ -64,9 +64,9 @@ export class Storage implements Store {
       walLimitPages,
       tablePeriodMs: tablePeriodFor(retentionMs),
       ready: () => this.#rollups.ready(),
-      committed: (lastId) => {
+      committed: (lastId, batches) => {
         this.queries.changed();
-        this.#rollups.committed(lastId);
+        this.#rollups.committed(lastId, batches);
       },
     });
     this.events = events;

@@ -11,6 +11,11 @@ import type { WrittenIncident } from './incident-store.ts';
 
 /** The time that a closing server waits for the state of the rules to be saved: what is not, is replayed. */
 const CLOSE_LIMIT_MS = 2_500;
+/**
+ * The thread is woken this long after a commit, once for all commits meanwhile: at once, it would compete with what sends the
+ * acknowledgement for the processors, and each event that comes alone would cost a step.
+ */
+const WAKE_DELAY_MS = 5;
 
 /** Holds what the thread needs of the main thread. */
 export interface AlertThreadOptions {
@@ -38,6 +43,7 @@ export class AlertThread {
   #channels: readonly ChannelStatus[] = [];
   #heardMs: number;
   #isDown = false;
+  #waking: NodeJS.Timeout | null = null;
   #delivers: boolean;
 
   constructor(options: AlertThreadOptions) {
@@ -86,7 +92,10 @@ export class AlertThread {
 
   /** The store calls this after each commit of events. */
   stored(): void {
-    this.#thread.post({ type: 'stored' });
+    this.#waking ??= setTimeout(() => {
+      this.#waking = null;
+      this.#thread.post({ type: 'stored' });
+    }, WAKE_DELAY_MS).unref();
   }
 
   /** Applies decisions that another server appended. */
@@ -124,6 +133,7 @@ export class AlertThread {
 
   /** Ends the thread. What it has not judged is judged after the next start. */
   close(): Promise<void> {
+    if (this.#waking) clearTimeout(this.#waking);
     return this.#thread.close();
   }
 

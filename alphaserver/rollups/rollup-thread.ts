@@ -20,8 +20,8 @@ export interface RollupMessages {
 
 /** Backpressure: an append waits while more events than this are not rolled up, besides those that were not at the start. */
 export const UNROLLED_LIMIT_EVENTS = 131_072;
-/** The thread is woken after so many commits as well: small ones too lengthen the write-ahead log. */
-const COMMITS = 256;
+/** The thread is woken after so many batches of agents as well: those without events too lengthen the write-ahead log, by some pages each. */
+const BATCHES = 4_096;
 /** Limit of the wait of a close for the current batch. */
 const CLOSE_LIMIT_MS = 1_500;
 
@@ -47,7 +47,7 @@ export class RollupThread implements RetentionProjection {
   #rolledTo: number;
   #lastId = 0;
   #limit = UNROLLED_LIMIT_EVENTS;
-  #commits = 0;
+  #batches = 0;
   #busy = false;
   #fault: StoreError | null = null;
   #pause: PromiseWithResolvers<void> | null = null;
@@ -77,11 +77,11 @@ export class RollupThread implements RetentionProjection {
     return this.#rolledTo;
   }
 
-  /** Wakes the thread when enough waits. Call it after each commit, with the newest id. */
-  committed(lastId: number): void {
+  /** Wakes the thread when enough waits. Call it after each commit, with the newest id and how many batches were in it. */
+  committed(lastId: number, batches = 1): void {
     this.#lastId = lastId;
-    this.#commits += 1;
-    const due = lastId - this.#rolledTo >= BATCH_EVENTS || this.#commits >= COMMITS;
+    this.#batches += batches;
+    const due = lastId - this.#rolledTo >= BATCH_EVENTS || this.#batches >= BATCHES;
     if (due && !this.#busy) this.#wake();
   }
 
@@ -110,7 +110,7 @@ export class RollupThread implements RetentionProjection {
 
   #wake(): void {
     this.#busy = true;
-    this.#commits = 0;
+    this.#batches = 0;
     this.#thread.post({ type: 'committed' });
   }
 

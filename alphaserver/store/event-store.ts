@@ -40,8 +40,8 @@ export interface EventStoreOptions {
   readonly openSessionsLimit?: number;
   /** Resolves when an append may go on; rejects with a StoreError when it cannot. */
   readonly ready?: () => Promise<void>;
-  /** Hears of each commit, with the id of the newest event. Must not throw. */
-  readonly committed?: (lastId: number) => void;
+  /** Hears of each commit, with the id of the newest event and how many batches were in it. Must not throw. */
+  readonly committed?: (lastId: number, batches: number) => void;
 }
 
 /** An append, and its place in a shared log, which has decided on its ids and its time; null for one of this store's own. */
@@ -104,7 +104,7 @@ export class EventStore implements Store {
   /** Runs `work` in one durable transaction. Throws a StoreError when the disk does not take it, and whatever `work` throws. */
   transaction<T>(work: () => T): T {
     const result = transaction(this.db, work);
-    this.#options.committed?.(this.#lastId);
+    this.#options.committed?.(this.#lastId, 1);
     return result;
   }
 
@@ -192,7 +192,8 @@ export class EventStore implements Store {
         }),
       );
       (settle as (() => void) | null)?.();
-      this.#options.committed?.(this.#lastId);
+      const batches = appended.reduce((sum, results) => sum + results.length, 0);
+      this.#options.committed?.(this.#lastId, batches);
       return appended;
     } catch (error) {
       // The memory must be as the file is.

@@ -13,8 +13,8 @@ export const EVENTS_FILE = 'asgard.db';
 /** The rollup thread empties the write-ahead log of events. Where it does not, a commit does at this size, in pages: 64 MiB. */
 export const WAL_LIMIT_PAGES = 16_384;
 const PAGE_BYTES = 4_096;
-/** Its file is that share of the limit long from the start: 4 MiB. */
-export const WAL_SPARE_SHARE = 1 / 16;
+/** Its file is that share of the limit long from the start: 16 MiB, which 1,300 commits of one event fill. */
+export const WAL_SPARE_SHARE = 1 / 4;
 /** Stands in the folder while a process has it open: found at the next start, that process was killed. */
 const RUNNING_FILE = 'running';
 /** Held by the kernel, so that it is free when the process dies, however it dies. */

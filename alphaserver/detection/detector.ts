@@ -76,10 +76,11 @@ export interface Detector<Memory> {
   /** False where an event that is the newest of the packed ones in a buffer cannot open an incident. It need not be exact. */
   mayOpen(event: RuleEvent, buffer: readonly number[], base: BaseState<Memory> | null): boolean;
   /**
-   * The windows in which an event counts, where it does nothing else: it adds to those of their incidents that are open. Null where more
-   * may come of it, or it is not worth saying. `isOpen`: whether the window has an incident that is open, as far as is known.
+   * The windows in which an event counts, one bit for each, where it does nothing else: it adds to those of their incidents that are
+   * open, and may cross the thresholds of the others. 0 where more may come of it, or it is not worth saying. `open`: the windows
+   * with an incident that is open at the event.
    */
-  countedIn?(event: RuleEvent, isOpen: (window: number) => boolean): readonly number[] | null;
+  countedIn?(event: RuleEvent, open: number): number;
   /** Adds the next event. `buffer` has, from the offset `from` on, the packed events that are not settled, this one too. */
   observe(state: DetectorState<Memory>, event: RuleEvent, buffer: readonly number[], from: number): void;
   /** Keeps in the base state's memory what `observe` found in the buffer: the event leaves it. */

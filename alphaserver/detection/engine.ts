@@ -111,7 +111,13 @@ export class Engine {
       },
       incidentId,
       keyOf,
-      detailOf: (incident) => incident.state?.detail(incident, this.#maps[KIND_OF[incident.rule]].context) ?? null,
+      detailOf: (incident) => {
+        const { rule, state } = incident;
+        if (!state) return null;
+        const map = this.#maps[KIND_OF[rule]];
+        map.hold(state);
+        return state.detail(incident, map.context);
+      },
       reported: ({ rule, state }) => {
         if (state) this.#maps[KIND_OF[rule]].changed(state);
       },
@@ -162,19 +168,27 @@ export class Engine {
     if (!known && this.#base === null && map.addFirst(first, second, this.#event, storedMs)) return;
     const state = known ?? this.#newState(map, first, second);
     if (this.#cut) map.saveBefore(state);
-    if (state.isBehind(this.#event, map.context)) this.#evaluate(map, state, 'overdue');
+    const event = this.#event;
+    const { context } = map;
+    const isNewest = state.isNewest(event, context.order);
+    if (!isNewest && state.isBehind(event, context)) this.#evaluate(map, state, 'overdue');
     const grown = this.#grown;
-    if (state.add(this.#event, map.context, grown)) map.pend(state);
+    if (state.add(event, isNewest, context, grown)) map.pend(state);
     if (grown.length > 0) {
-      for (const incident of grown) this.#tracker.grow(incident, this.#event, storedMs);
+      for (const incident of grown) this.#tracker.grow(incident, event, storedMs);
       grown.length = 0;
     }
-    if (state.isDue(map.context)) this.#evaluate(map, state);
+    if (state.isDue(context)) this.#evaluate(map, state);
     map.touched(state, storedMs);
   }
 
   /** Finds what changed of a state's incidents, and settles what is due. */
   #evaluate(map: AnyStateMap, state: AnyState, settles: 'due' | 'overdue' = 'due'): void {
+    this.#compare(map, state, settles);
+    state.dropShort(map.context);
+  }
+
+  #compare(map: AnyStateMap, state: AnyState, settles: 'due' | 'overdue'): void {
     const { context } = map;
     if (state.isPending) {
       this.#tracker.compare(state, state.current(context), context.detector.rules, this.#storedMs);
@@ -186,10 +200,24 @@ export class Engine {
 
   /** Finds what changed since the last call: once a key for all events of a batch. */
   #evaluateAll(): void {
+    this.#evaluatePending();
+    this.#release();
+  }
+
+  /** Does the same, and keeps the current states that it made until `release`. */
+  #evaluatePending(): void {
     for (const kind of KINDS) {
       const map = this.#maps[kind];
-      for (const state of map.takePending()) if (state.isPending) this.#evaluate(map, state);
+      for (const state of map.takePending()) {
+        if (!state.isPending) continue;
+        map.hold(state);
+        this.#compare(map, state, 'due');
+      }
     }
+  }
+
+  #release(): void {
+    for (const kind of KINDS) this.#maps[kind].release();
   }
 
   #newState(map: AnyStateMap, first: number, second: number): AnyState {
@@ -268,8 +296,10 @@ export class Engine {
    * more; of what has closed or only grown as much as the limits allow.
    */
   changes(nowMs: number, limits: ChangeLimits = {}): Change[] {
-    this.#evaluateAll();
-    return this.#tracker.changes(nowMs, limits);
+    this.#evaluatePending();
+    const changes = this.#tracker.changes(nowMs, limits);
+    this.#release();
+    return changes;
   }
 
   /**
@@ -292,6 +322,7 @@ export class Engine {
       for (const state of map.states()) {
         if (state.incidents.length === 0) continue;
         this.#tracker.settle(state.settle(map.context, 'all'));
+        state.dropShort(map.context);
         map.changed(state);
       }
     }

@@ -37,6 +37,8 @@ export class EventDecoder {
   #allowlist: Allowlist;
   /** The number of the source, or ALLOWED, by the number of the address: computed once for each address. */
   #sources: (number | undefined)[] = [];
+  /** The number of `root`; 0 where it is not at hand. */
+  #root = 0;
 
   constructor(texts: StringInterner, config: DetectionConfig, allowlist: Allowlist) {
     this.#texts = texts;
@@ -53,9 +55,10 @@ export class EventDecoder {
     this.#sources = [];
   }
 
-  /** Forgets what it knows of addresses: to be called when numbers of texts are given to other texts. */
+  /** Forgets the numbers that it knows: to be called when numbers of texts are given to other texts. */
   forget(): void {
     this.#sources = [];
+    this.#root = 0;
   }
 
   /** Fills `event` from a row. False where no rule may see the event. */
@@ -74,9 +77,9 @@ export class EventDecoder {
     event.seq = seq ?? 0;
     event.agent = agent;
     event.host = host;
-    event.user = this.#texts.number(shortened(user));
-    event.key = outcome === ACCEPTED && key !== null ? this.#texts.number(fingerprintOf(key)) : 0;
     event.isRoot = user === 'root';
+    event.user = event.isRoot ? this.#rootNumber() : this.#texts.number(shortened(user));
+    event.key = outcome === ACCEPTED && key !== null ? this.#texts.number(fingerprintOf(key)) : 0;
     event.outcome = outcome;
     event.method = methodOf(method);
     event.late = storedAt - at > this.#config.lateAfterMs;
@@ -84,6 +87,12 @@ export class EventDecoder {
     event.isDecoy = this.#decoys.has(user, key);
     event.isCrash = reason !== null && (reason === CRASH_REASON || reason.startsWith(CRASH_PENALTY));
     return true;
+  }
+
+  /** Most tries are for root: its number is at hand, and the text need not be hashed. */
+  #rootNumber(): number {
+    this.#root ||= this.#texts.number('root');
+    return this.#root;
   }
 
   #sourceOf(ip: string, number: number): number {

@@ -106,9 +106,13 @@ export class IncidentTracker {
     // A new list only where it is another one: mostly the same incidents have grown.
     let there: readonly TrackedIncident[] | null = null;
     let count = 0;
+    state.hasAllIncidents = true;
     const keep = (window: number, incident: OpenIncident): void => {
       const one = this.#track(state, rules, window, incident, nowMs);
-      if (!one) return;
+      if (!one) {
+        state.hasAllIncidents = false;
+        return;
+      }
       if (!there && before[count] !== one) there = before.slice(0, count);
       // Never longer than it has to be: most have one incident.
       if (there) there = there.length === 0 ? [one] : [...there, one];

@@ -96,11 +96,13 @@ export function incidentOf(
     users,
     ips,
     more,
+    summary: '',
   };
-  return {
-    ...incident,
-    summary: summaryOf(incident, { ...detail, decoys: config.decoys, origin: names.origin(only(ips) ?? '') }),
-  };
+  const { isMoved, isMild, isFirstCountry, isFirstOperator, unusedMs } = detail;
+  const origin = names.origin(only(ips) ?? '');
+  const facts = { isMoved, isMild, isFirstCountry, isFirstOperator, unusedMs, decoys: config.decoys, origin };
+  incident.summary = summaryOf(incident, facts);
+  return incident;
 }
 
 /** A mild incident is a warning at most. */

@@ -1,8 +1,8 @@
 /** Holds the keyed states of one kind: bounded, least recently used evicted first, and saved in blocks. */
 import type { Detector, Kind } from './detector.ts';
 import { KeyIndex } from './key-index.ts';
-import { KeyedState, type StateContext } from './keyed-state.ts';
-import { type AgentOrder, RuleEvent, repack } from './rule-event.ts';
+import { contextOf, KeyedState, type StateContext } from './keyed-state.ts';
+import { type AgentOrder, type RuleEvent, repack } from './rule-event.ts';
 import { StateColumns } from './state-columns.ts';
 
 /** States, and events in them, that one kind may hold. */
@@ -64,15 +64,16 @@ export class KeyedStateMap<Memory> {
   #cut: Block[] = [];
   #save: (block: StateBlock<Memory>) => void = () => {};
   #pending: KeyedState<Memory>[] = [];
+  readonly #held: KeyedState<Memory>[] = [];
 
   constructor(detector: Detector<Memory>, order: AgentOrder) {
     this.kind = detector.kind;
-    this.context = { detector, order, scratch: new RuleEvent() };
+    this.context = contextOf(detector, order);
   }
 
   /** Takes a detector with other settings; the states stay. */
   configure(detector: Detector<Memory>): void {
-    this.context = { ...this.context, detector };
+    this.context = contextOf(detector, this.context.order);
   }
 
   get size(): number {
@@ -184,6 +185,17 @@ export class KeyedStateMap<Memory> {
     if (state.isPending) return;
     state.isPending = true;
     this.#pending.push(state);
+  }
+
+  /** Keeps the current state of a state as it is until `release`: it is asked for again soon. */
+  hold(state: KeyedState<Memory>): void {
+    this.#held.push(state);
+  }
+
+  /** Drops the current states that were kept, where they are cheap to make again. */
+  release(): void {
+    for (const state of this.#held) state.dropShort(this.context);
+    this.#held.length = 0;
   }
 
   /** The states whose incidents may have changed since the last call. Some may have been looked at since. */

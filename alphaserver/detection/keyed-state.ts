@@ -8,6 +8,7 @@ import type { EventRule } from '../alert-config/rules.ts';
 import { type BaseState, copyState, type Detector, type DetectorState, mayCrossWindow } from './detector.ts';
 import {
   type AgentOrder,
+  dropFirst,
   EVENT_FIELDS,
   pack,
   packAt,
@@ -15,7 +16,7 @@ import {
   packedAgent,
   packedAt,
   packedId,
-  type RuleEvent,
+  RuleEvent,
   unpack,
   visitPacked,
 } from './rule-event.ts';
@@ -76,11 +77,21 @@ const DAY_MS = 86_400_000;
 /** The day on which a state without events was touched: before all others. */
 const NEVER = -(2 ** 30);
 
-/** Holds what all states of a kind share. `scratch` is filled again and again. */
-export interface StateContext<Memory> {
+/**
+ * Holds what all states of a kind share. `scratch` is filled again and again. The detector's limits stand here too: detectors
+ * are of six classes, and reading a field of any of them for each event costs ten times as much.
+ */
+export interface StateContext<Memory>
+  extends Pick<Detector<Memory>, 'thresholds' | 'latenessMs' | 'latenessEvents' | 'leastBuffered'> {
   readonly detector: Detector<Memory>;
   readonly order: AgentOrder;
   readonly scratch: RuleEvent;
+}
+
+/** Makes the context of a kind's states. */
+export function contextOf<Memory>(detector: Detector<Memory>, order: AgentOrder): StateContext<Memory> {
+  const { thresholds, latenessMs, latenessEvents, leastBuffered } = detector;
+  return { detector, order, scratch: new RuleEvent(), thresholds, latenessMs, latenessEvents, leastBuffered };
 }
 
 /** One key's state. */
@@ -98,6 +109,8 @@ export class KeyedState<Memory> {
   isPending = false;
   /** Incidents that an event may still change. */
   incidents: readonly TrackedIncident[] = NO_INCIDENTS;
+  /** True when those are all that its current state has; not known after a restart. */
+  hasAllIncidents = false;
   /** Its place in the KeyedStateMap; -1 where it is in none. */
   place = -1;
   /** When it was saved: whole days and milliseconds of a day, since a field of a larger number is an object by itself. */
@@ -127,10 +140,12 @@ export class KeyedState<Memory> {
     return Math.ceil(numbers / EVENT_FIELDS);
   }
 
-  /** Adds an event. False where it cannot have changed any incident but for `grown`, to which it only adds. */
-  add(event: RuleEvent, context: StateContext<Memory>, grown: TrackedIncident[]): boolean {
+  /**
+   * Adds an event; `isNewest` as the method says. False where it cannot have changed any incident but for `grown`, to which it
+   * only adds.
+   */
+  add(event: RuleEvent, isNewest: boolean, context: StateContext<Memory>, grown: TrackedIncident[]): boolean {
     const { detector } = context;
-    const isNewest = this.#isNewest(event, context.order);
     if (this.buffer.length === 0) this.buffer = packed(event);
     else if (isNewest) pack(this.buffer, event);
     else this.#insert(event, context.order);
@@ -146,37 +161,36 @@ export class KeyedState<Memory> {
     }
     if (this.isPending) return true;
     if (this.incidents.length === 0) return detector.mayOpen(event, this.buffer, this.base);
-    return !this.#onlyGrows(event, detector, grown);
+    return !this.hasAllIncidents || !this.#onlyGrows(event, context, grown);
   }
 
   /**
-   * True where the newest event adds to open incidents and does nothing else, which are put into `grown` then: the current state
-   * need not be replayed to know what they are.
+   * True where the newest event adds to open incidents at most, which are put into `grown` then: the current state need not be
+   * replayed to know what they are.
    */
-  #onlyGrows(event: RuleEvent, detector: Detector<Memory>, grown: TrackedIncident[]): boolean {
-    const { incidents, base } = this;
+  #onlyGrows(event: RuleEvent, context: StateContext<Memory>, grown: TrackedIncident[]): boolean {
+    const { incidents, base, buffer } = this;
+    const { detector, thresholds } = context;
     const place = base ? Math.max(event.at, base.settledTo) : event.at;
-    const openIn = (window: number): TrackedIncident | undefined => incidents.find((one) => one.window === window);
-    const windows = detector.countedIn?.(event, (window) => openIn(window) !== undefined);
-    if (!windows) return false;
-    for (const { window, lastAt } of incidents) {
-      const { quietMs } = detector.thresholds[window] as Threshold;
-      // Otherwise it is over, and another one may begin.
-      if (place - lastAt >= quietMs || !windows.includes(window)) return false;
-    }
-    for (const window of windows) {
-      const one = openIn(window);
-      if (one) grown.push(one);
-      else if (mayCrossWindow(window, detector.thresholds[window] as Threshold, this.buffer, base)) {
-        grown.length = 0;
+    // An incident that is over by now stays as it is.
+    let open = 0;
+    for (const { window, lastAt } of incidents)
+      if (place - lastAt < (thresholds[window] as Threshold).quietMs) open |= 1 << window;
+    const windows = detector.countedIn?.(event, open) ?? 0;
+    // With an incident in a window that the event does not count in, or with no window, more may come of it.
+    if (windows === 0 || (open & ~windows) !== 0) return false;
+    for (let window = 0; window < thresholds.length; window += 1)
+      if (((windows & ~open) >> window) & 1 && mayCrossWindow(window, thresholds[window] as Threshold, buffer, base))
         return false;
-      }
-    }
+    if (open !== 0)
+      for (const one of incidents)
+        if (place - one.lastAt < (thresholds[one.window] as Threshold).quietMs) grown.push(one);
     event.place = place;
     return true;
   }
 
-  #isNewest(event: RuleEvent, order: AgentOrder): boolean {
+  /** True for an event that comes after all that are in the buffer. */
+  isNewest(event: RuleEvent, order: AgentOrder): boolean {
     const last = this.buffer.length - EVENT_FIELDS;
     return last < 0 || !comesBefore(event, this.buffer, last, order);
   }
@@ -204,18 +218,17 @@ export class KeyedState<Memory> {
   }
 
   /** True when events are to settle: with `settle`, and before that what changed is to be found. */
-  isDue({ detector }: StateContext<Memory>): boolean {
-    return this.#due(detector) > 0;
+  isDue(context: StateContext<Memory>): boolean {
+    return this.#due(context) > 0;
   }
 
   /**
-   * True when an event that is about to be added comes before events that are overdue: all of those have to settle first, so
-   * that it makes no difference how many settle at a time.
+   * True when an event that is about to be added, and is not the newest, comes before events that are overdue: all of those have
+   * to settle first, so that it makes no difference how many settle at a time.
    */
-  isBehind(event: RuleEvent, { detector, order }: StateContext<Memory>): boolean {
-    if (this.#isNewest(event, order)) return false;
-    const overdue = this.#overdue(detector);
-    return overdue > 0 && comesBefore(event, this.buffer, (overdue - 1) * EVENT_FIELDS, order);
+  isBehind(event: RuleEvent, context: StateContext<Memory>): boolean {
+    const overdue = this.#overdue(context);
+    return overdue > 0 && comesBefore(event, this.buffer, (overdue - 1) * EVENT_FIELDS, context.order);
   }
 
   /**
@@ -225,7 +238,7 @@ export class KeyedState<Memory> {
    */
   settle(context: StateContext<Memory>, which: 'due' | 'overdue' | 'all' = 'due'): readonly TrackedIncident[] {
     const { detector, scratch } = context;
-    const count = this.#toSettle(detector, which);
+    const count = this.#toSettle(context, which);
     if (count > 0) {
       this.base ??= {
         state: { windows: detector.rules.map(emptyWindow), memory: detector.newMemory() },
@@ -239,34 +252,35 @@ export class KeyedState<Memory> {
         detector.settle?.(base.state.memory, scratch);
         base.settledTo = scratch.place;
       }
-      this.buffer.splice(0, count * EVENT_FIELDS);
+      dropFirst(this.buffer, count * EVENT_FIELDS);
     }
-    const settled = count > 0 ? this.#takeSettled() : NO_INCIDENTS;
-    this.#dropShort(detector);
-    return settled;
+    return count > 0 ? this.#takeSettled() : NO_INCIDENTS;
   }
 
-  /** Drops the current state where replaying the buffer is cheap: most keys have few events, and their state is larger. */
-  #dropShort({ leastBuffered }: Detector<Memory>): void {
+  /**
+   * Drops the current state where replaying the buffer is cheap: most keys have few events, and their state is larger. To be
+   * called after `current`, `settle` and `detail`.
+   */
+  dropShort({ leastBuffered }: StateContext<Memory>): void {
     if (this.buffer.length <= leastBuffered * EVENT_FIELDS) this.#now = null;
   }
 
-  #toSettle(detector: Detector<Memory>, which: 'due' | 'overdue' | 'all'): number {
+  #toSettle(context: StateContext<Memory>, which: 'due' | 'overdue' | 'all'): number {
     if (which === 'all') return this.buffer.length / EVENT_FIELDS;
-    return which === 'due' ? this.#due(detector) : this.#overdue(detector);
+    return which === 'due' ? this.#due(context) : this.#overdue(context);
   }
 
   /** Counts the events that are to settle now. */
-  #due(detector: Detector<Memory>): number {
-    const { leastBuffered } = detector;
+  #due(context: StateContext<Memory>): number {
+    const { leastBuffered } = context;
     const atOnce = Math.ceil(leastBuffered * OVERDUE_SHARE);
     if (this.buffer.length < (leastBuffered + atOnce) * EVENT_FIELDS) return 0;
-    const overdue = this.#overdue(detector);
+    const overdue = this.#overdue(context);
     return overdue < atOnce ? 0 : overdue;
   }
 
   /** Counts the events that may settle. */
-  #overdue({ latenessMs, latenessEvents, leastBuffered }: Detector<Memory>): number {
+  #overdue({ latenessMs, latenessEvents, leastBuffered }: StateContext<Memory>): number {
     const count = this.buffer.length / EVENT_FIELDS;
     if (count <= leastBuffered) return 0;
     let due = count >= latenessEvents + SETTLED_AT_ONCE ? count - latenessEvents : 0;
@@ -325,7 +339,6 @@ export class KeyedState<Memory> {
   /** Gives all there is to one of its incidents. */
   detail({ window, decidedBy }: TrackedIncident, context: StateContext<Memory>): OpenIncident | null {
     const { open, closed } = this.current(context).windows[window] as ThresholdWindow;
-    this.#dropShort(context.detector);
     return open?.decidedBy === decidedBy ? open : (closed.find((one) => one.decidedBy === decidedBy) ?? null);
   }
 }

@@ -110,9 +110,20 @@ export function repack(to: number[] | Float64Array, offset: number, event: RuleE
   to[offset + 5] = event.source * TEXTS + event.ip;
 }
 
-/** Puts an event among packed ones, before the one that begins at `offset`. */
+/** Puts an event among packed ones, before the one that begins at `offset`. In place: `splice` allocates an array each time. */
 export function packAt(to: number[], offset: number, event: RuleEvent): void {
-  to.splice(offset, 0, ...packed(event));
+  const end = to.length;
+  pack(to, event);
+  if (offset === end) return;
+  for (let i = end - 1; i >= offset; i -= 1) to[i + EVENT_FIELDS] = to[i] as number;
+  repack(to, offset, event);
+}
+
+/** Drops the first numbers of packed events. In place: `splice` allocates an array each time, and the next `push` another one. */
+export function dropFirst(from: number[], count: number): void {
+  const left = from.length - count;
+  for (let i = 0; i < left; i += 1) from[i] = from[i + count] as number;
+  from.length = left;
 }
 
 /** Reads the packed event that begins at `offset`. */
@@ -170,6 +181,12 @@ export const packedAt = (packed: readonly number[], offset: number): number => p
 export const packedId = (packed: readonly number[], offset: number): number => packed[offset + 1] as number;
 export const packedAgent = (packed: readonly number[], offset: number): number =>
   Math.floor((packed[offset + 3] as number) / FLAGS);
+/** `%` of large numbers is slow. */
+export function packedValue(packed: readonly number[], offset: number, field: 'host' | 'user' | 'source'): number {
+  const both = packed[field === 'source' ? offset + 5 : offset + 4] as number;
+  const upper = Math.floor(both / TEXTS);
+  return field === 'user' ? both - upper * TEXTS : upper;
+}
 export const packedOutcome = (packed: readonly number[], offset: number): number => (packed[offset + 3] as number) & 3;
 
 /** Gives the trust that a RuleEvent's number stands for. */

@@ -68,7 +68,7 @@ export class ScanGrouping {
   /** Takes notice that the times of an incident changed. Gives those that are parts of another scan than before. */
   change(incident: TrackedIncident): readonly TrackedIncident[] {
     const group = incident.rule === SCAN && this.#groups.get(incident.source);
-    return group ? this.#regroup(group) : [];
+    return group ? this.#regroup(group) : NO_INCIDENTS;
   }
 
   /** Takes out an incident that is no more. Gives those that are parts of another scan than before. */
@@ -80,7 +80,8 @@ export class ScanGrouping {
     return this.#regroup(group);
   }
 
-  #regroup({ scans, parts }: ScanGroup): TrackedIncident[] {
+  #regroup({ scans, parts }: ScanGroup): readonly TrackedIncident[] {
+    if (parts.length === 0) return NO_INCIDENTS;
     return parts.filter((part) => {
       const before = scanOf(part);
       part.partOf = scans.find((scan) => this.#contains(scan, part)) ?? remembered(part, scans);

@@ -1,12 +1,15 @@
 /** One rule for one key: the observations in its sliding window, the incident they open, the quiet that closes it. */
 import type { DetectionConfig, EventRule } from '../alert-config/rules.ts';
 import {
+  dropFirst,
   EVENT_FIELDS,
   isMoved,
   isVouched,
   pack,
   packAt,
+  packed,
   packedAt,
+  packedValue,
   RuleEvent,
   repack,
   unpack,
@@ -238,14 +241,19 @@ export function observe(window: ThresholdWindow, event: RuleEvent, threshold: Th
     name(window.open, event);
     return window;
   }
-  if (window.observations.length === 0) window.observations = [];
   const counted = threshold.distinct
-    ? addDistinct(window, event, event[threshold.distinct], threshold)
+    ? addDistinct(window, event, fieldOf(event, threshold.distinct), threshold)
     : addNext(window, event, threshold);
   if (counted < threshold.count) return window;
   window.open = opened(window.observations, event, threshold);
   window.observations = NO_OBSERVATIONS;
   return window;
+}
+
+/** Reads a field by its name: an access by a variable's name is looked up each time. */
+function fieldOf({ host, user, source }: RuleEvent, field: NonNullable<Threshold['distinct']>): number {
+  if (field === 'host') return host;
+  return field === 'user' ? user : source;
 }
 
 /** Observations are kept at the times that they happened, in that order: of events that were moved so many times the count. */
@@ -254,10 +262,14 @@ const MOVED_COUNTS = 2;
 /** Adds an observation after dropping those that left the window; gives how many are near it. */
 function addNext(window: ThresholdWindow, event: RuleEvent, { windowMs, count }: Threshold): number {
   const { observations } = window;
+  if (observations.length === 0) {
+    window.observations = packed(event);
+    return 1;
+  }
   if (event.place > event.at) return addMoved(window, event, windowMs, count);
   let from = 0;
   while (from < observations.length && event.at - packedAt(observations, from) > windowMs) from += EVENT_FIELDS;
-  if (from > 0) observations.splice(0, from);
+  if (from > 0) dropFirst(observations, from);
   pack(observations, event);
   return observations.length / EVENT_FIELDS;
 }
@@ -280,14 +292,29 @@ function addMoved(window: ThresholdWindow, event: RuleEvent, windowMs: number, c
   if (near >= count)
     window.observations =
       before >= after ? observations.slice(from, place + EVENT_FIELDS) : observations.slice(place, until);
-  else if (observations.length > MOVED_COUNTS * count * EVENT_FIELDS) observations.splice(0, EVENT_FIELDS);
+  else if (observations.length > MOVED_COUNTS * count * EVENT_FIELDS) dropFirst(observations, EVENT_FIELDS);
   return near;
+}
+
+/** The first observation of a value, in an array of its own. */
+function observationOf(event: RuleEvent, value: number): number[] {
+  // Fractions make it an array of doubles at once: it is not made again when the first large number comes.
+  const made = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5];
+  made[0] = value;
+  made[1] = 1;
+  repack(made, VALUE_FIELDS, event);
+  repack(made, VALUE_FIELDS + EVENT_FIELDS, event);
+  return made;
 }
 
 /** Adds an observation with a value; gives how many different values are near it. */
 function addDistinct(window: ThresholdWindow, event: RuleEvent, value: number, { windowMs, count }: Threshold): number {
   const isMovedBack = event.place > event.at;
   const { observations } = window;
+  if (observations.length === 0) {
+    window.observations = observationOf(event, value);
+    return 1;
+  }
   const lastAt = (i: number): number => packedAt(observations, i + VALUE_FIELDS + EVENT_FIELDS);
   let found = -1;
   let kept = 0;
@@ -299,7 +326,7 @@ function addDistinct(window: ThresholdWindow, event: RuleEvent, value: number, {
         observations[kept + field] = observations[i + field] as number;
     kept += DISTINCT_FIELDS;
   }
-  if (kept < observations.length) observations.splice(kept);
+  if (kept < observations.length) observations.length = kept;
   if (found < 0) {
     observations.push(value, 1);
     pack(observations, event);
@@ -313,27 +340,54 @@ function addDistinct(window: ThresholdWindow, event: RuleEvent, value: number, {
   for (let i = 0; i < observations.length; i += DISTINCT_FIELDS)
     if (Math.abs(event.at - lastAt(i)) <= windowMs) near.push(...observations.slice(i, i + DISTINCT_FIELDS));
   if (near.length >= count * DISTINCT_FIELDS) window.observations = near;
-  else if (observations.length > MOVED_COUNTS * count * DISTINCT_FIELDS) observations.splice(0, DISTINCT_FIELDS);
+  else if (observations.length > MOVED_COUNTS * count * DISTINCT_FIELDS) dropFirst(observations, DISTINCT_FIELDS);
   return near.length / DISTINCT_FIELDS;
 }
 
+/** Different values are looked for in a buffer where a threshold has at most so many: each is compared with those found. */
+const VALUES_SOUGHT = 32;
+
 /**
- * False where the newest of the events in a buffer cannot be the one that crosses a threshold: too few came in its window. An
- * event does not count before `settledTo`.
+ * False where the newest of the events in a buffer cannot be the one that crosses a threshold: too few came in its window, or
+ * with too few values. An event does not count before `settledTo`.
  */
 export function mayCross(
-  { count, windowMs, distinct }: Threshold,
+  threshold: Threshold,
   buffer: readonly number[],
   settled: ThresholdWindow | undefined,
   settledTo: number,
 ): boolean {
+  const { count, windowMs, distinct } = threshold;
+  const observations = settled?.observations ?? NO_OBSERVATIONS;
   const first = buffer.length - count * EVENT_FIELDS;
   if (first >= 0) {
     const last = buffer.length - EVENT_FIELDS;
-    return Math.max(settledTo, packedAt(buffer, last)) - Math.max(settledTo, packedAt(buffer, first)) <= windowMs;
+    const spanMs = Math.max(settledTo, packedAt(buffer, last)) - Math.max(settledTo, packedAt(buffer, first));
+    if (spanMs > windowMs) return false;
+  } else {
+    const observed = observations.length / (distinct ? DISTINCT_FIELDS : EVENT_FIELDS);
+    if (observed + buffer.length / EVENT_FIELDS < count) return false;
   }
-  const observed = (settled?.observations.length ?? 0) / (distinct ? DISTINCT_FIELDS : EVENT_FIELDS);
-  return observed + buffer.length / EVENT_FIELDS >= count;
+  return distinct === null || count > VALUES_SOUGHT || hasValues(buffer, observations, distinct, count);
+}
+
+/** True when packed events, and observations of values, have so many different values together. */
+function hasValues(
+  events: readonly number[],
+  observations: readonly number[],
+  field: NonNullable<Threshold['distinct']>,
+  count: number,
+): boolean {
+  const found: number[] = [];
+  for (let i = events.length - EVENT_FIELDS; i >= 0 && found.length < count; i -= EVENT_FIELDS) {
+    const value = packedValue(events, i, field);
+    if (!found.includes(value)) found.push(value);
+  }
+  for (let i = 0; i < observations.length && found.length < count; i += DISTINCT_FIELDS) {
+    const value = observations[i] as number;
+    if (!found.includes(value)) found.push(value);
+  }
+  return found.length >= count;
 }
 
 const copyIncident = (incident: OpenIncident): OpenIncident => ({

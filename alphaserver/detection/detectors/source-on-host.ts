@@ -3,7 +3,9 @@ import { type BaseState, type DetectorState, mayCrossWindow, REMEMBERED_ATTACK_M
 import { ACCEPTED, BY_PASSWORD, isTry, type RuleEvent } from '../rule-event.ts';
 import { atOnce, countOf, endIfQuiet, observe, reset, type ThresholdWindow } from '../threshold-window.ts';
 
-const FAST = [0];
+/** Bits of windows. */
+const FAST = 1;
+const SLOW = 2;
 
 /** One host's events come in order, so the allowed lateness is short. */
 export class SourceOnHostDetector extends RuleDetector {
@@ -26,8 +28,10 @@ export class SourceOnHostDetector extends RuleDetector {
   }
 
   /** What is brute force already does not become slow brute force. */
-  countedIn(event: RuleEvent, isOpen: (window: number) => boolean): readonly number[] | null {
-    return this.config.rules['brute-force'].on && isTry(event) && !opensAtOnce(event) && isOpen(0) ? FAST : null;
+  countedIn(event: RuleEvent, open: number): number {
+    const { rules } = this.config;
+    if (!rules['brute-force'].on || !isTry(event) || opensAtOnce(event)) return 0;
+    return open & FAST || !rules['slow-brute-force'].on ? FAST : FAST | SLOW;
   }
 
   observe({ windows }: DetectorState<null>, event: RuleEvent): void {

@@ -17,8 +17,10 @@ import {
 import { atOnce, distinctOf, extend, mildly, observe, type ThresholdWindow } from '../threshold-window.ts';
 import { addTry, newTryHistory, type TryHistory, triesBefore } from '../try-history.ts';
 
-const HOSTS = [0];
-const HOSTS_AND_USERS = [0, 1];
+/** Bits of windows. */
+const HOSTS = 1;
+const USERS = 2;
+const BREAK_INS = 4 | 8;
 
 /** Says what a source did before a success: tried less often than the rule counts, tried by probes alone, or failed. */
 type Before = 'little' | 'probes' | 'failed';
@@ -58,10 +60,11 @@ export class SourceDetector extends RuleDetector<TryHistory> {
     return mayCrossWindow(0, hosts, buffer, base) || mayCrossWindow(1, users, buffer, base);
   }
 
-  countedIn({ outcome, user }: RuleEvent): readonly number[] | null {
+  /** A try belongs to a break-in that is open, but opens none. */
+  countedIn({ outcome, user }: RuleEvent, open: number): number {
     const { rules } = this.config;
-    if (outcome === ACCEPTED || !rules['fleet-scan'].on || !rules['user-enumeration'].on) return null;
-    return user > 0 ? HOSTS_AND_USERS : HOSTS;
+    if (outcome === ACCEPTED || !rules['fleet-scan'].on || !rules['user-enumeration'].on) return 0;
+    return HOSTS | (user > 0 ? USERS : 0) | (open & BREAK_INS);
   }
 
   observe(

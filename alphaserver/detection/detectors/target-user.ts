@@ -3,7 +3,8 @@ import { type BaseState, type DetectorState, mayCrossWindow, REMEMBERED_ATTACK_M
 import type { RuleEvent } from '../rule-event.ts';
 import { distinctOf, observe, type ThresholdWindow } from '../threshold-window.ts';
 
-const SOURCES = [0];
+/** The bit of its window. */
+const SOURCES = 1;
 
 /** Counts the sources that try one user. */
 export class TargetUserDetector extends RuleDetector {
@@ -18,8 +19,8 @@ export class TargetUserDetector extends RuleDetector {
     return mayCrossWindow(0, this.thresholds[0], buffer, base);
   }
 
-  countedIn(event: RuleEvent): readonly number[] | null {
-    return this.config.rules['distributed'].on && event.source > 0 ? SOURCES : null;
+  countedIn(event: RuleEvent): number {
+    return this.config.rules['distributed'].on && event.source > 0 ? SOURCES : 0;
   }
 
   observe({ windows: [sources] }: DetectorState<null>, event: RuleEvent): void {

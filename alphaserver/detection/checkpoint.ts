@@ -71,7 +71,7 @@ export class Cut {
 /** States of a kind as the data of one block. */
 export function savedText({ maps, tracker, interner }: EngineParts, kind: Kind, states: readonly AnyState[]): string {
   const incident = (one: TrackedIncident): SavedIncident => {
-    const { id, window, decidedBy, firstAt, openedAt, lastAt, count, idSum, isReported, grownSinceMs } = one;
+    const { id, window, decidedBy, firstAt, openedAt, lastAt, count, idSum, isReported, isOpen, grownSinceMs } = one;
     const partOf = scanOf(one);
     return {
       id,
@@ -84,7 +84,7 @@ export function savedText({ maps, tracker, interner }: EngineParts, kind: Kind, 
       idSum,
       ...(partOf !== null && { partOf }),
       isReported,
-      isOpen: tracker.isOpen(one),
+      isOpen,
       grownSinceMs,
     };
   };
@@ -129,7 +129,8 @@ export class Restorer {
     for (const { source, saved } of this.#groups) {
       // One that left its state is known by its group alone: its key is not needed any more.
       const linked = (one: SavedIncident, kind: Kind): TrackedIncident =>
-        this.#incidents.get(one.id) ?? this.#tracked(kind, one, { state: null, source: source.first, key: '' });
+        this.#incidents.get(one.id) ??
+        this.#tracked(kind, { ...one, isOpen: false }, { state: null, source: source.first, key: '' });
       grouping.restore(source.first, {
         scans: saved.scans.map((one) => linked(one, 'source')),
         parts: saved.parts.map((one) => linked(one, 'pair')),
@@ -143,7 +144,7 @@ export class Restorer {
     const rule = this.#ruleOf(kind, saved);
     const source = hasSource(kind) ? state.first : 0;
     const incident = this.#tracked(kind, saved, { state, source, key: this.#parts.keyOf(rule, state) });
-    this.#parts.tracker.restore(incident, saved.isOpen);
+    this.#parts.tracker.restore(incident);
     return incident;
   }
 
@@ -152,7 +153,7 @@ export class Restorer {
   }
 
   #tracked(kind: Kind, saved: SavedIncident, of: Pick<TrackedIncident, 'state' | 'source' | 'key'>): TrackedIncident {
-    const { partOf, isOpen: _, ...fields } = saved;
+    const { partOf, ...fields } = saved;
     const rule = this.#ruleOf(kind, saved);
     const incident: TrackedIncident = {
       ...{ ...fields, ...of, rule },

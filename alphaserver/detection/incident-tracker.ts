@@ -160,10 +160,15 @@ export class IncidentTracker {
     known.count = count;
     known.idSum = idSum;
     this.#regroup(this.grouping.change(known));
-    this.#open.add(known);
+    if (!known.isOpen) this.#setOpen(known);
     if (known.grownSinceMs !== null) return;
     known.grownSinceMs = nowMs;
     this.#grown.add(known);
+  }
+
+  #setOpen(incident: TrackedIncident): void {
+    incident.isOpen = true;
+    this.#open.add(incident);
   }
 
   /** Adds an event to an incident that is open, as its window does. */
@@ -195,6 +200,7 @@ export class IncidentTracker {
       idSum,
       partOf: null,
       replacedBy: undefined,
+      isOpen: true,
       isReported: withdrawn >= 0,
       grownSinceMs: null,
       state,
@@ -230,6 +236,7 @@ export class IncidentTracker {
     incident.replacedBy = other;
     this.#options.regroups(incident.source);
     this.#regroup(this.grouping.remove(incident));
+    incident.isOpen = false;
     for (const set of [this.#opened, this.#open, this.#closed, this.#grown, this.#regrouped]) set.delete(incident);
     if (!incident.isReported) return;
     if (other) this.#opened.add(other);
@@ -245,19 +252,14 @@ export class IncidentTracker {
     for (const incident of incidents) {
       incident.state = null;
       // Given as closed already, and not changed since.
-      if (!this.#open.has(incident)) continue;
+      if (!incident.isOpen) continue;
       this.#final.add(incident);
     }
   }
 
-  /** True until an incident was given as closed. */
-  isOpen(incident: TrackedIncident): boolean {
-    return this.#open.has(incident);
-  }
-
   /** Takes back an incident that a state had when it was saved. */
-  restore(incident: TrackedIncident, isOpen: boolean): void {
-    if (isOpen) this.#open.add(incident);
+  restore(incident: TrackedIncident): void {
+    if (incident.isOpen) this.#open.add(incident);
     if (incident.grownSinceMs !== null) this.#grown.add(incident);
     if (!incident.isReported) this.#opened.add(incident);
   }
@@ -326,7 +328,10 @@ export class IncidentTracker {
     if (!detail) return null;
     const endMs = detail.lastAt + this.#config.quietMs;
     const closedAt = one.settled || endMs <= nowMs ? endMs : null;
-    if (closedAt !== null) this.#open.delete(one);
+    if (closedAt !== null) {
+      one.isOpen = false;
+      this.#open.delete(one);
+    }
     one.isReported = true;
     one.grownSinceMs = null;
     this.#options.reported(one);

@@ -29,8 +29,6 @@ export type AnyStateMap = KeyedStateMap<any>;
 interface Block {
   readonly number: number;
   readonly places: number[];
-  /** True when it changed since it was saved. */
-  isDirty: boolean;
   /** True while the checkpoint that is being made needs it as it is. */
   isInCut: boolean;
 }
@@ -59,6 +57,8 @@ export class KeyedStateMap<Memory> {
   readonly #roomy = new Map<number, Block>();
   /** The block of them that new states go to, null where it is to be found. */
   #filling: Block | null = null;
+  /** True by the number of a block that changed since it was saved: looked at for each event, and the blocks are far apart in memory. */
+  readonly #isDirty: boolean[] = [];
   #dirty: Block[] = [];
   /** Blocks of the checkpoint that is being made. Some may be saved. */
   #cut: Block[] = [];
@@ -128,7 +128,7 @@ export class KeyedStateMap<Memory> {
     this.#columns.setEvent(place, event);
     this.#columns.setWeight(place, 1);
     this.#events += 1;
-    if (!block.isDirty) this.#dirt(block);
+    if (!this.#isDirty[block.number]) this.#dirt(block);
     return true;
   }
 
@@ -172,8 +172,7 @@ export class KeyedStateMap<Memory> {
     // Counted exactly when it is evaluated.
     columns.setWeight(place, columns.weight(place) + 1);
     this.#events += 1;
-    const block = this.#blockOf(place);
-    if (!block.isDirty) this.#dirt(block);
+    if (!this.#isDirty[columns.block(place)]) this.#dirt(this.#blockOf(place));
     // Before where the clock was set back.
     if (Math.abs(storedMs - columns.touchedMs(place)) < MOVED_EVERY_MS) return;
     columns.setTouched(place, storedMs);
@@ -209,8 +208,7 @@ export class KeyedStateMap<Memory> {
   changed(state: KeyedState<Memory>): void {
     // Evicted states have none.
     if (state.place < 0) return;
-    const block = this.#blockOf(state.place);
-    if (!block.isDirty) this.#dirt(block);
+    if (!this.#isDirty[this.#columns.block(state.place)]) this.#dirt(this.#blockOf(state.place));
     this.#weigh(state);
   }
 
@@ -245,7 +243,7 @@ export class KeyedStateMap<Memory> {
     if (places.length === STATES_PER_BLOCK) this.#roomy.set(block.number, block);
     const last = places.pop() as number;
     if (last !== place) places[places.indexOf(place)] = last;
-    if (!block.isDirty) this.#dirt(block);
+    if (!this.#isDirty[block.number]) this.#dirt(block);
     this.#index.delete(place);
     this.#events -= this.#columns.weight(place);
     this.#columns.delete(place);
@@ -270,7 +268,7 @@ export class KeyedStateMap<Memory> {
     this.#cut = this.#dirty;
     this.#dirty = [];
     for (const block of this.#cut) {
-      block.isDirty = false;
+      this.#isDirty[block.number] = false;
       block.isInCut = true;
     }
   }
@@ -321,15 +319,16 @@ export class KeyedStateMap<Memory> {
 
   #block(number: number): Block {
     for (let next = this.#blocks.length; next <= number; next += 1) {
-      const block = { number: next, places: [], isDirty: false, isInCut: false };
+      const block = { number: next, places: [], isInCut: false };
       this.#blocks.push(block);
+      this.#isDirty.push(false);
       this.#roomy.set(next, block);
     }
     return this.#blocks[number] as Block;
   }
 
   #dirt(block: Block): void {
-    block.isDirty = true;
+    this.#isDirty[block.number] = true;
     this.#dirty.push(block);
   }
 }

@@ -58,6 +58,8 @@ export interface TrackedIncident extends ScanReference {
   count: number;
   idSum: number;
   partOf: ScanReference | null;
+  /** True until it was given as closed. */
+  isOpen: boolean;
   /** True when it was given to whoever asked for changes. */
   isReported: boolean;
   /** The time since which it has grown without being given, by the clock; null when it has not. */

@@ -29,6 +29,7 @@ const tracked = (
   count: 10,
   partOf: null,
   replacedBy: undefined,
+  isOpen: true,
   isReported: true,
   grownSinceMs: null,
   state: new KeyedState(SOURCE, 0),

@@ -165,8 +165,6 @@ export class AlertFile {
     const all = nowMs - this.#settledMs >= SETTLED_EVERY_MS || nowMs < this.#settledMs;
     // Not in each step: it costs two queries a channel.
     if (!all && settings === this.#settledFor) return;
-    if (all) this.#settledMs = nowMs;
-    this.#settledFor = settings;
     const due = Object.keys(settings.channels).flatMap((name): [string, number, Settled][] => {
       const routing = routingOf(settings, name);
       const settled = this.queue.channel(name).settled();
@@ -175,13 +173,16 @@ export class AlertFile {
       const isNew = this.#marks.get(`routing ${name}`) !== routing;
       return isNew || (all && settled.position > (known?.position ?? 0)) ? [[name, routing, settled]] : [];
     });
-    if (due.length === 0) return;
-    transaction(this.db, () => {
-      for (const [name, routing, settled] of due) {
-        this.unrecorded.add(decision('settled', name, settled));
-        this.#marks.set(`routing ${name}`, routing);
-      }
-    });
+    if (due.length > 0)
+      transaction(this.db, () => {
+        for (const [name, routing, settled] of due) {
+          this.unrecorded.add(decision('settled', name, settled));
+          this.#marks.set(`routing ${name}`, routing);
+        }
+      });
+    // Not before: what the disk did not take is noted at the next step.
+    if (all) this.#settledMs = nowMs;
+    this.#settledFor = settings;
   }
 
   close(): void {

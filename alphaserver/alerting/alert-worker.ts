@@ -7,6 +7,7 @@ import type { Logger } from '../../service/logger.ts';
 import { originsFrom } from '../../service/origin.ts';
 import { runThread, type ThreadWork } from '../../service/thread.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
+import type { CheckpointBlock } from '../detection/checkpoint.ts';
 import { CheckpointError } from '../detection/checkpoint-block.ts';
 import type { OriginNamesOf } from '../detection/source-origin.ts';
 import type { ChannelStatus } from '../notify/channel-sender.ts';
@@ -108,6 +109,8 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   #turn: NodeJS.Immediate | null = null;
   /** The position of the checkpoint that is being made, null where none is. */
   #savingTo: number | null = null;
+  /** Blocks of it that the disk has not taken: the engine gives each once. */
+  #unsaved: readonly CheckpointBlock[] | null = null;
   #retryMs = RETRY_MS;
   #retryAtMs = Number.NEGATIVE_INFINITY;
   #checkpointAtMs = performance.now() + CHECKPOINT_EVERY_MS;
@@ -159,13 +162,17 @@ class AlertWorker implements ThreadWork<AlertMessages> {
     return null;
   }
 
-  /** Saves the state of the rules, so that the next start has nothing to replay. */
+  /** Saves the state of the rules, so that the next start has nothing to replay. Where the disk does not take it, it has. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#tick);
     if (this.#turn) clearImmediate(this.#turn);
     await this.#notifier.close();
-    if (!this.#unwritten) this.#saveAll();
+    try {
+      if (!this.#unwritten) this.#saveAll();
+    } catch (error) {
+      this.#failed(error);
+    }
     this.#file.close();
     this.#closeEvents();
   }
@@ -260,22 +267,17 @@ class AlertWorker implements ThreadWork<AlertMessages> {
     this.#runner.beginCheckpoint();
   }
 
-  /**
-   * Writes the next piece of a checkpoint. The engine gives each block once: where the disk does not take one, the thread
-   * ends, and the next one goes on from the checkpoint before.
-   */
+  /** Writes the next piece of a checkpoint. What the disk does not take is the next piece again. */
   #saveNext(): void {
     const position = this.#savingTo;
     if (position === null) return;
-    try {
-      const blocks = this.#runner.nextBlocks();
-      if (blocks) this.#file.addToCheckpoint(blocks);
-      else {
-        this.#file.completeCheckpoint(position);
-        this.#savingTo = null;
-      }
-    } catch (error) {
-      throw new Error('the state of the rules cannot be saved', { cause: error });
+    this.#unsaved ??= this.#runner.nextBlocks();
+    if (this.#unsaved) {
+      this.#file.addToCheckpoint(this.#unsaved);
+      this.#unsaved = null;
+    } else {
+      this.#file.completeCheckpoint(position);
+      this.#savingTo = null;
     }
   }
 

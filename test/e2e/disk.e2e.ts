@@ -102,6 +102,26 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     await attempts.exactlyOnce();
   });
 
+  it('full when the state of the rules is to be saved: the alert thread waits for room, and goes on', async () => {
+    const folder = disk('server', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs');
+    const server = await pair.serving();
+    pair.agent();
+    attempts.write(3);
+    await attempts.exactlyOnce();
+    fill(folder);
+    // It is saved every 30 s.
+    await until(() => /Alerts cannot be written, retried|alert thread died/.test(server.output), undefined, 90_000);
+    rmSync(join(folder, 'filler'));
+    attempts.write(20);
+    await attempts.exactlyOnce();
+    const alerts = async () => {
+      const answer = await fetch(`http://127.0.0.1:${pair.httpPort}/api/alerts`);
+      return ((await answer.json()) as { alerts: { rule: string }[] }).alerts.map(({ rule }) => rule);
+    };
+    await until(async () => (await alerts()).includes('brute-force'), undefined, 90_000);
+    assert.doesNotMatch(server.output, /alert thread died/);
+  });
+
   it('read-only under the agent, as an error of the disk makes it: it says so once, and nothing is lost', async () => {
     const image = join(pair.folder, 'image');
     output('truncate', '-s', '32M', image);

@@ -81,6 +81,8 @@ export interface Detector<Memory> {
    * with an incident that is open at the event.
    */
   countedIn?(event: RuleEvent, open: number): number;
+  /** True where `countedIn` holds for events out of order too: what comes after one of them does not look back at it. */
+  readonly countedLate: boolean;
   /** Adds the next event. `buffer` has, from the offset `from` on, the packed events that are not settled, this one too. */
   observe(state: DetectorState<Memory>, event: RuleEvent, buffer: readonly number[], from: number): void;
   /** Keeps in the base state's memory what `observe` found in the buffer: the event leaves it. */
@@ -98,6 +100,7 @@ export abstract class RuleDetector<Memory = null> implements Detector<Memory> {
   abstract readonly latenessEvents: number;
   readonly leastBuffered: number = LEAST_BUFFERED;
   abstract readonly rememberedMs: number;
+  readonly countedLate: boolean = false;
   protected readonly config: DetectionConfig;
 
   constructor(config: DetectionConfig) {

@@ -154,7 +154,7 @@ export class KeyedState<Memory> {
     if (!isNewest) {
       // Replayed when it is asked for next: agents that report the same moment make a hot key's events late all the time.
       this.#now = null;
-      return true;
+      return this.isPending || !this.hasAllIncidents || !this.#onlyGrowsLate(event, context, grown);
     }
     if (this.#now) {
       event.place = this.base ? Math.max(event.at, this.base.settledTo) : event.at;
@@ -187,6 +187,26 @@ export class KeyedState<Memory> {
     if (open !== 0)
       for (const one of incidents)
         if (place - one.lastAt < (thresholds[one.window] as Threshold).quietMs) grown.push(one);
+    event.place = place;
+    return true;
+  }
+
+  /**
+   * The same for an event that is not the newest: where it counts in windows alone whose last incidents have begun before it and
+   * go on after it, they are what they were but for this event.
+   */
+  #onlyGrowsLate(event: RuleEvent, { detector, thresholds }: StateContext<Memory>, grown: TrackedIncident[]): boolean {
+    const { incidents, base } = this;
+    if (incidents.length === 0 || !detector.countedLate) return false;
+    const place = base ? Math.max(event.at, base.settledTo) : event.at;
+    let open = 0;
+    for (const { window, openedAt, lastAt } of incidents) {
+      if (openedAt >= place) return false;
+      if (place <= lastAt) open |= 1 << window;
+      else if (place - lastAt < (thresholds[window] as Threshold).quietMs) return false;
+    }
+    if (open === 0 || detector.countedIn?.(event, open) !== open) return false;
+    for (const one of incidents) if (place <= one.lastAt) grown.push(one);
     event.place = place;
     return true;
   }

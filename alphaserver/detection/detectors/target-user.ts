@@ -14,6 +14,7 @@ export class TargetUserDetector extends RuleDetector {
   readonly latenessMs = 120 * 60_000;
   readonly latenessEvents = 128;
   readonly rememberedMs = REMEMBERED_ATTACK_MS;
+  override readonly countedLate = true;
 
   mayOpen(_event: RuleEvent, buffer: readonly number[], base: BaseState<null> | null): boolean {
     return mayCrossWindow(0, this.thresholds[0], buffer, base);

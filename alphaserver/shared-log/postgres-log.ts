@@ -1,6 +1,5 @@
 /** The shared log in PostgreSQL. */
 import type { AgentReport } from '../../protocol/report.ts';
-import type { Logger } from '../../service/logger.ts';
 import type { NewDecision } from '../store/decisions.ts';
 import { type StoreBase, StoreError } from '../store/store.ts';
 import { Fence, type FenceMemory } from './fence.ts';
@@ -15,7 +14,7 @@ import {
   NEWS_CHANNEL,
   NOTIFY_LATER,
 } from './postgres-schema.ts';
-import { publicAddress } from './postgres-url.ts';
+import { type PostgresOptions, sayUnsafe } from './postgres-settings.ts';
 import type {
   Exchanged,
   KeptSecret,
@@ -53,10 +52,8 @@ const KEEP_PLANS = 'SET plan_cache_mode = force_generic_plan';
 /** A page of events is read faster than code is made for it. */
 const NO_COMPILER = 'SET jit = off';
 
-/** The address of PostgreSQL, and who hears of its settings. */
-export interface PostgresLogOptions {
-  readonly url: string;
-  readonly log: Pick<Logger, 'warn' | 'error' | 'info'>;
+/** The address of PostgreSQL, who hears of its settings, and what is kept of it. */
+export interface PostgresLogOptions extends PostgresOptions {
   /** Keeps the newest primary that was seen, so that no older one is used; nothing is kept unless given. */
   readonly memory?: FenceMemory;
 }
@@ -87,6 +84,9 @@ export class PostgresLog implements SharedLog, ImportLog {
   readonly #poll: NodeJS.Timeout;
   #news: (name: string | null) => void = () => {};
   #leads = false;
+  /** Losses of the reader's connection, and how many there were when its log was compared with the server's own last append; null before. */
+  #losses = 0;
+  #comparedAt: number | null = null;
   /** Ends with the last append that was given; rejected where that failed, until all that waited for it were rejected too. */
   #appended: Promise<unknown> = Promise.resolve();
   /** The name of the newest append that others have not been notified of. */
@@ -107,6 +107,7 @@ export class PostgresLog implements SharedLog, ImportLog {
       notified: (name) => this.#news(name),
       lost: () => {
         this.#leads = false;
+        this.#losses += 1;
       },
       setUp: [`LISTEN ${NEWS_CHANNEL}`, NO_COMPILER],
     });
@@ -116,7 +117,7 @@ export class PostgresLog implements SharedLog, ImportLog {
   /** Makes or migrates the tables, one server at a time, and logs settings of PostgreSQL that break the promise. */
   async prepare(): Promise<void> {
     const db = this.#writer;
-    await this.#sayUnsafe();
+    await sayUnsafe(db, this.#options);
     await db.query({ text: `SELECT pg_advisory_lock(${MIGRATION_LOCK})` });
     try {
       const version = await this.#version();
@@ -169,6 +170,24 @@ export class PostgresLog implements SharedLog, ImportLog {
     }
   }
 
+  async has(position: number, storedMs: number): Promise<boolean> {
+    while (this.#comparedAt !== this.#losses) {
+      const losses = this.#losses;
+      const [row] = await this.#reader.query({
+        text: 'SELECT stored_at FROM asgard.appends WHERE position = $1',
+        values: [position],
+      });
+      if (row !== undefined && row[0] !== storedMs) return false;
+      this.#comparedAt = losses;
+    }
+    return true;
+  }
+
+  async settled(): Promise<void> {
+    // Whoever waits for the standbys with a commit waits for all commits before it.
+    await this.#writer.query({ text: 'UPDATE asgard.head SET position = position' });
+  }
+
   async read(after: number): Promise<LoggedAppend[]> {
     const since = this.#readTo.position === after ? this.#readTo.storedMs : 0;
     const taken = (await this.#reader.query({ name: 'appends', text: APPENDS, values: [after, since] })) as AppendRow[];
@@ -181,6 +200,8 @@ export class PostgresLog implements SharedLog, ImportLog {
       text: `SELECT position, kind, subject, by, body FROM asgard.decisions WHERE position > $1 AND position <= $2 ORDER BY position, number`,
       values: [after, last[0]],
     })) as [number, string, string, string | null, string][];
+    if (this.#comparedAt !== null && this.#comparedAt !== this.#losses)
+      throw new StoreError('failed', new Error('the connection was lost before what it gave was compared'));
     this.#readTo = { position: last[0], storedMs: last[1] };
     // Decisions outlive the appends they came with: a new server takes those of deleted ones with the oldest that is left.
     const decided = Map.groupBy(decisions, ([at]) => Math.max(at, first[0]));
@@ -414,28 +435,6 @@ export class PostgresLog implements SharedLog, ImportLog {
     if (!isOurs) return 0;
     const [row] = await this.#writer.query({ text: `SELECT value FROM asgard.facts WHERE name = 'version'` });
     return Number(row?.[0] ?? 0);
-  }
-
-  async #sayUnsafe(): Promise<void> {
-    const { log, url } = this.#options;
-    const at = publicAddress(url);
-    const shown = ['fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names'];
-    const [values] = await this.#writer.query({
-      text: `SELECT ${shown.map((name) => `current_setting('${name}')`).join(', ')}, (SELECT count(*) FROM pg_stat_replication)`,
-    });
-    const [fsync, pages, commit, standbys, connected] = values as [string, string, string, string, number];
-    for (const [name, value] of [
-      ['fsync', fsync],
-      ['full_page_writes', pages],
-    ] as const)
-      if (value === 'off')
-        log.error(`${at} has ${name} = off: a power failure there loses or damages what was acknowledged`);
-    if (commit === 'off' || (commit === 'local' && standbys !== ''))
-      log.error(`${at} has synchronous_commit = ${commit}: a crash there loses what was acknowledged. It should be on`);
-    if (standbys !== '' && connected === 0)
-      log.error(
-        `${at} waits for a standby (synchronous_standby_names = ${standbys}), and none is connected: nothing is stored until one is`,
-      );
   }
 }
 

@@ -118,6 +118,10 @@ export class Replica implements Store {
       throw new Error(
         `the folder is ahead of the log (${begun} of ${newest}): it is a copy of another log, or that one was restored from a backup`,
       );
+    if (!(await this.#isOfLog()))
+      throw new Error(
+        `the log has another append than the folder at ${begun}: it was restored from a backup, or a standby without the last commits was promoted: begin with an empty folder`,
+      );
     if (begun === 0) await this.#begin(number);
     else if (begun < oldest - 1)
       throw new Error(
@@ -188,6 +192,7 @@ export class Replica implements Store {
       await acknowledged();
       log.announce(name);
       return await this.#exclusive(async () => {
+        await this.#compare();
         while (events.logPosition < position - 1) if (!(await this.#applyNext(position - 1))) break;
         const read = this.#pending.get(name);
         if (read) return read;
@@ -200,8 +205,9 @@ export class Replica implements Store {
     } catch (error) {
       // The answer may have been lost after the commit: then the log has given it meanwhile.
       const read = this.#pending.get(name);
-      if (read) return read;
-      throw error;
+      if (!read) throw error;
+      await log.settled();
+      return read;
     } finally {
       this.#pending.delete(name);
     }
@@ -222,9 +228,20 @@ export class Replica implements Store {
   /** Applies the next appends of the log, up to a position. False where there are none. */
   async #applyNext(upTo = Number.POSITIVE_INFINITY): Promise<boolean> {
     const { events, log } = this.#options;
+    await this.#compare();
     const appends = (await log.read(events.logPosition)).filter(({ position }) => position <= upTo);
     await this.#apply(appends);
     return appends.length > 0;
+  }
+
+  /** Tells whether the log still has what was applied last. */
+  async #isOfLog(): Promise<boolean> {
+    const { events, log } = this.#options;
+    return events.logStoredMs === null || (await log.has(events.logPosition, events.logStoredMs));
+  }
+
+  async #compare(): Promise<void> {
+    if (!(await this.#isOfLog())) throw new StoreError('damaged', new Error(BEHIND));
   }
 
   /** Applies appends of the log in one transaction. */

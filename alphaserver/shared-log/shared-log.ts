@@ -75,6 +75,13 @@ export interface SharedLog extends SecretLog {
   append(what: NewAppend): Promise<LogPlace>;
   /** Lets other servers know at once of an append, and of all before it: they would find it within a second. */
   announce(name: string): void;
+  /**
+   * Tells whether the append at a position is the one of that time; true where it was deleted since. What a server has of a log may be in no
+   * log any more, and another append in its place: after a promotion, or a backup that was restored. Asks again after a loss of the connection only.
+   */
+  has(position: number, storedMs: number): Promise<boolean>;
+  /** Resolves once all that was read, and all that this server appended, is on the disks of a quorum: a crash of PostgreSQL shows what is not. */
+  settled(): Promise<void>;
   /** Reads the appends after a position, in order; a bounded number at a time, none where there are no more. */
   read(after: number): Promise<LoggedAppend[]>;
   /** Gives the log's own number, the position of the newest append, and of the oldest that is still kept. */

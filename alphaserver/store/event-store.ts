@@ -3,7 +3,7 @@
 import type { AgentReport } from '../../protocol/report.ts';
 import { storeJump, storePing } from './agent-reports.ts';
 import { Agents, type Forgotten } from './agents.ts';
-import { arrays, type Database, migrate, transaction } from './database.ts';
+import { arrays, type Database, migrate, type Statement, transaction } from './database.ts';
 import { appendDecisions, FORGET_DECISION, type NewDecision } from './decisions.ts';
 import type { NumberedEvent } from './event-columns.ts';
 import { readerOf } from './event-tables.ts';
@@ -29,6 +29,8 @@ import type {
 
 const DAY_MS = 86_400_000;
 const LOG_POSITION = 'logPosition';
+const LOG_STORED_MS = 'logStoredMs';
+const PLACED = `INSERT INTO storeFacts VALUES ('${LOG_POSITION}', ?), ('${LOG_STORED_MS}', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
 
 /** Settings of the writer. */
 export interface EventStoreOptions {
@@ -63,7 +65,10 @@ export class EventStore implements Store {
   readonly #writer: EventWriter;
   readonly #sessions: SessionWriter;
   #lastId: number;
+  /** Keeps how far the shared log is applied. */
+  readonly #placed: Statement;
   #logPosition: number;
+  #logStoredMs: number | null;
 
   /** Throws an Error with one sentence when the store is in use, damaged or of a newer version. */
   constructor(folder: string, options: EventStoreOptions = {}) {
@@ -78,13 +83,15 @@ export class EventStore implements Store {
         const agents = new Agents(db);
         const writer = new EventWriter(db, options.tablePeriodMs ?? DAY_MS);
         const sessions = new SessionWriter(db, options.openSessionsLimit);
-        return { agents, writer, sessions, lastId: readerOf(db).bounds().last, position: readFact(db, LOG_POSITION) };
+        return { agents, writer, sessions, lastId: readerOf(db).bounds().last };
       });
       this.#agents = opened.agents;
       this.#writer = opened.writer;
       this.#sessions = opened.sessions;
       this.#lastId = opened.lastId;
-      this.#logPosition = opened.position ?? 0;
+      this.#placed = db.prepare(PLACED);
+      this.#logPosition = readFact(db, LOG_POSITION) ?? 0;
+      this.#logStoredMs = readFact(db, LOG_STORED_MS);
     } catch (error) {
       this.#folder.close();
       throw error;
@@ -152,6 +159,11 @@ export class EventStore implements Store {
     return this.#logPosition;
   }
 
+  /** The time by the log's clock of the append at that position; null where it is not known: versions before did not keep it. */
+  get logStoredMs(): number | null {
+    return this.#logStoredMs;
+  }
+
   /**
    * Makes commits from now on without waiting for the disk: a power failure may take the last ones away, none of them in half. For
    * a store whose appends are durable in a log from which they are read again.
@@ -177,7 +189,7 @@ export class EventStore implements Store {
   /** Stores appends in their order, in one transaction: of a server that reads a log from its beginning they are millions. Gives what Store says, for each. */
   async appendAll(appends: readonly PlacedAppend[]): Promise<Appended[][]> {
     await this.#options.ready?.();
-    const [lastId, position] = [this.#lastId, this.#logPosition];
+    const [lastId, position, logStoredMs] = [this.#lastId, this.#logPosition, this.#logStoredMs];
     // Takes an append over into the memory: before the next one, which builds on it, and the last one after the commit.
     let settle: (() => void) | null = null;
     let hasSettled = false;
@@ -199,6 +211,7 @@ export class EventStore implements Store {
       // The memory must be as the file is.
       this.#lastId = lastId;
       this.#logPosition = position;
+      this.#logStoredMs = logStoredMs;
       if (hasSettled) this.#agents = new Agents(this.db);
       throw error;
     }
@@ -273,7 +286,7 @@ export class EventStore implements Store {
     this.#sessions.save();
     if (place) {
       if (place.decisions.length > 0) appendDecisions(this.db, place.decisions, storedMs);
-      this.setFact(LOG_POSITION, place.position);
+      this.#placed.run(place.position, storedMs);
       for (const one of forgotten) this.#agents.writeForgotten(one);
     }
     const appended = results.map((result, i) => {
@@ -284,7 +297,10 @@ export class EventStore implements Store {
       update.apply();
       for (const one of forgotten) this.#agents.applyForgotten(one);
       this.#lastId = id;
-      this.#logPosition = place?.position ?? this.#logPosition;
+      if (place) {
+        this.#logPosition = place.position;
+        this.#logStoredMs = storedMs;
+      }
     };
     return [appended, settle];
   }

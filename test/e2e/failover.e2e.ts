@@ -127,6 +127,61 @@ test('an old primary that comes back is not written to: servers refuse it, also 
   }
 });
 
+test('a server that was down during a promotion and reaches the old primary alone acknowledges nothing there, and goes on with the new one', {
+  skip: noPostgres,
+}, async () => {
+  const old = await Postgres.start();
+  const promoted = await old.standby('two');
+  const [away, other] = [await Pair.make(), await Pair.make()];
+  try {
+    old.sql(`ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (two)'`);
+    old.sql('SELECT pg_reload_conf()');
+    await until(() => old.sql(`SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'`) === '1');
+    const env = { ALPHASERVER_STORE: old.url.replace(`:${old.port}`, `:${old.port},127.0.0.1:${promoted.port}`) };
+    await away.serving(env);
+    await sends(away.port, wrong(3));
+    await away.end();
+    promoted.stop();
+    old.stop();
+    promoted.resume();
+    promoted.promote();
+    await other.serving(env);
+    await sends(other.port, wrong(5));
+    await other.end();
+    promoted.stop();
+
+    // The old one alone: whoever missed the promotion has no reason to refuse it, but no commit of it ends.
+    old.resume();
+    const server = await away.serving(env);
+    await server.says('none is connected: nothing is stored until one is');
+    let isAcknowledged = false;
+    const late = sends(away.port, wrong(7)).then(
+      () => {
+        isAcknowledged = true;
+      },
+      // It waited too long, and sends the same once more below.
+      () => {},
+    );
+    await server.says('Nothing is stored');
+    const isReady = (pair: Pair) =>
+      fetch(`http://127.0.0.1:${pair.httpPort}/readyz`).then(({ status }) => status === 200);
+    assert.equal(await isReady(away), false);
+    assert.equal(old.sql('SELECT count(*) FROM asgard.events'), '3');
+    assert.equal(isAcknowledged, false);
+    promoted.resume();
+    await until(() => isReady(away));
+    await late;
+    await sends(away.port, wrong(7));
+    await until(async () => (await away.events()).length === 7);
+    assert.equal(promoted.sql('SELECT count(*) FROM asgard.events'), '7');
+    assert.equal(old.sql('SELECT count(*) FROM asgard.events'), '3');
+  } finally {
+    for (const pair of [away, other]) await pair.close();
+    promoted.close();
+    old.close();
+  }
+});
+
 test('a standby that commits wait for and that is not there is said at the start', { skip: noPostgres }, async () => {
   const postgres = await Postgres.start('fsync=off');
   const pair = await Pair.make();

@@ -248,6 +248,37 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
       });
 
     if (hasOwnClock)
+      it('is not gone on with where it has another append than the copy in its place: while it runs, and at a start', async () => {
+        await append(batch([1]));
+        const db = new PostgresConnection({ url: urlOfNewest() });
+        try {
+          const other = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+          await other.append({ name: 'other-1', batches: [batch([2])], decisions: [] });
+          await other.close();
+          // Looked at once, and again after a loss of the connection.
+          await append(batch([3]));
+          await db.query({ text: 'UPDATE asgard.appends SET stored_at = stored_at - 1 WHERE position = 3' });
+          await append(batch([4]));
+          await db.query({ text: 'UPDATE asgard.appends SET stored_at = stored_at - 1 WHERE position = 4' });
+          await db.query({
+            text: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+          });
+          await until(() =>
+            append(batch([5])).then(
+              () => false,
+              ({ code }) => code === 'damaged',
+            ),
+          );
+          assert.equal((store as Storage).events.logPosition, 4);
+          await store.close();
+          await assert.rejects(openShared(folder, true), /another append than the folder at 4/);
+        } finally {
+          db.close();
+          store = openStorage(join(folder, 'empty'));
+        }
+      });
+
+    if (hasOwnClock)
       it('rejects appends that were given while one before them failed, and takes those given later', async () => {
         const log = await openPostgresLog({ url: urlOfNewest(), log: quiet });
         try {

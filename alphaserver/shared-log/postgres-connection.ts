@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 import { StoreError } from '../store/store.ts';
 import type { Fence, Primary } from './fence.ts';
+import { type Parameter, PostgresCall } from './postgres-call.ts';
 import { serverUrls } from './postgres-url.ts';
 
 /** Limit of the time to connect and log in. */
@@ -52,6 +53,13 @@ export interface Query {
   readonly name?: string;
 }
 
+/** A statement with a name, and a value for each parameter. */
+export interface Call {
+  readonly name: string;
+  readonly text: string;
+  readonly values: readonly Parameter[];
+}
+
 /** True when an error of `query` is PostgreSQL's refusal, which stays until somebody changes its settings or ours. */
 export function isRefusal(error: unknown): boolean {
   const state = sqlState((error as { cause?: unknown }).cause);
@@ -73,19 +81,35 @@ export class PostgresConnection {
   }
 
   /** Runs a query and gives its rows as arrays. Rejects with a StoreError, after which the connection may be another one. */
-  query(query: Query): Promise<unknown[][]> {
-    const done = this.#turn.then(() => this.#query(query));
+  query({ text, values = [], name }: Query): Promise<unknown[][]> {
+    return this.#inTurn(async (client) => {
+      const result = await client.query({ text, values: [...values], rowMode: 'array', ...(name ? { name } : {}) });
+      return result.rows as unknown[][];
+    });
+  }
+
+  /** Runs a statement that gives numbers as one `bigint[]`. Rejects as `query` does. */
+  numbers(call: Call): Promise<number[]> {
+    return this.#inTurn(async (client) => {
+      const value = await new Promise<string>((done, failed) => {
+        client.query(new PostgresCall(call, (error, given) => (error ? failed(error) : done(given ?? '{}'))));
+      });
+      return numbersOf(value);
+    });
+  }
+
+  #inTurn<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const done = this.#turn.then(() => this.#run(work));
     this.#turn = done.catch(() => {});
     return done;
   }
 
-  async #query({ text, values = [], name }: Query): Promise<unknown[][]> {
+  async #run<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     let client: pg.Client | null = null;
     try {
       this.#client ??= this.#connect();
       client = await this.#client;
-      const result = await client.query({ text, values: [...values], rowMode: 'array', ...(name ? { name } : {}) });
-      return result.rows as unknown[][];
+      return await work(client);
     } catch (error) {
       // With an SQLSTATE it is PostgreSQL's answer and the connection is sound. After anything else its state is not known.
       if (client === null || sqlState(error) === null) this.drop();
@@ -234,8 +258,11 @@ function sqlState(error: unknown): string | null {
   return error instanceof pg.DatabaseError && error.code ? error.code : null;
 }
 
+/** Reads an array of numbers as PostgreSQL writes it. */
+const numbersOf = (text: string): number[] => text.slice(1, -1).split(',').filter(Boolean).map(Number);
+
 function parser(oid: number): (text: string) => unknown {
   if (oid === INT8) return Number;
-  if (oid === INT8_ARRAY) return (text) => text.slice(1, -1).split(',').filter(Boolean).map(Number);
+  if (oid === INT8_ARRAY) return numbersOf;
   return pg.types.getTypeParser(oid, 'text');
 }

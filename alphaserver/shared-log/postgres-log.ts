@@ -138,17 +138,16 @@ export class PostgresLog implements SharedLog, ImportLog {
   async append(what: NewAppend): Promise<LogPlace> {
     // Encoded while the append before is on its way.
     const one = oneEventValues(what);
-    const query =
+    const call =
       one === null
         ? { name: 'append', text: APPEND, values: appendValues(what, null) }
         : { name: 'append one', text: APPEND_ONE, values: one };
-    const done = this.#appended.then(() => this.#writer.query(query));
+    const done = this.#appended.then(() => this.#writer.numbers(call));
     this.#appended = done;
     done.catch(() => {
       if (this.#appended === done) this.#appended = Promise.resolve();
     });
-    const [row] = await done;
-    const [position, storedMs, firstId] = (row as [LogPlaceRow])[0];
+    const [position, storedMs, firstId] = (await done) as LogPlaceRow;
     return { position, storedMs, firstId };
   }
 

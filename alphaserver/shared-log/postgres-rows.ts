@@ -1,6 +1,7 @@
 /** Events and batches as the rows of the shared log, in both directions. */
 import { OUTCOMES, TRUSTS } from '../store/schema.ts';
 import type { AgentBatch, SequencedEvent } from '../store/store.ts';
+import type { Parameter } from './postgres-call.ts';
 import { EVENT_COLUMNS } from './postgres-schema.ts';
 import type { NewAppend } from './shared-log.ts';
 
@@ -10,7 +11,7 @@ type BatchHead = Omit<AgentBatch, 'events' | 'repeats'> & { readonly given: numb
 const headOf = ({ events, repeats: _, ...rest }: AgentBatch): BatchHead => ({ ...rest, given: events.length });
 
 /** Gives the parameters of `asgard.append_one`; null for an append of anything else than one event with a number. */
-export function oneEventValues({ name, batches, decisions }: NewAppend): unknown[] | null {
+export function oneEventValues({ name, batches, decisions }: NewAppend): Parameter[] | null {
   const [batch] = batches;
   const [event] = batch?.events ?? [];
   const isOne = batches.length === 1 && batch?.events.length === 1 && decisions.length === 0;
@@ -20,9 +21,9 @@ export function oneEventValues({ name, batches, decisions }: NewAppend): unknown
 }
 
 /** Gives the parameters of `asgard.append`. `storedMs` stands for the log's own clock where a store is migrated. */
-export function appendValues({ name, batches, decisions }: NewAppend, storedMs: number | null): unknown[] {
+export function appendValues({ name, batches, decisions }: NewAppend, storedMs: number | null): Parameter[] {
   const heads = batches.map(headOf);
-  const columns: ArrayElement[][] = Array.from({ length: EVENT_COLUMNS.length + 1 }, () => []);
+  const columns: Parameter[][] = Array.from({ length: EVENT_COLUMNS.length + 1 }, () => []);
   for (const [i, { host, events }] of batches.entries())
     for (const one of events)
       for (const [place, value] of eventRow(one, host, i).entries()) columns[place]?.push(value);
@@ -32,10 +33,10 @@ export function appendValues({ name, batches, decisions }: NewAppend, storedMs: 
     arrayLiteral(batches.map(({ agent }) => agent)),
     storedMs,
     ...columns.map(arrayLiteral),
-    decisions.map(({ kind }) => kind),
-    decisions.map(({ subject }) => subject),
-    decisions.map(({ by }) => by),
-    decisions.map(({ body }) => JSON.stringify(body)),
+    arrayLiteral(decisions.map(({ kind }) => kind)),
+    arrayLiteral(decisions.map(({ subject }) => subject)),
+    arrayLiteral(decisions.map(({ by }) => by)),
+    arrayLiteral(decisions.map(({ body }) => JSON.stringify(body))),
     ...(numbersOf(batches)?.map(arrayLiteral) ?? [null, null, null]),
   ];
 }
@@ -60,17 +61,15 @@ function numbersOf(batches: readonly AgentBatch[]): (number | null)[][] | null {
   return [firsts, lasts, counts];
 }
 
-type ArrayElement = string | number | boolean | null;
-
 /** Writes an array as PostgreSQL reads it (8.15.6 of its manual). The driver does the same with two replacements for each element. */
-function arrayLiteral(elements: readonly ArrayElement[]): string {
+function arrayLiteral(elements: readonly Parameter[]): string {
   return `{${elements.map((one) => (one === null ? 'NULL' : typeof one === 'string' ? quoted(one) : one)).join()}}`;
 }
 
 const quoted = (text: string): string => `"${/["\\]/.test(text) ? text.replace(/["\\]/g, '\\$&') : text}"`;
 
 /** Gives an event's values: the batch's place, and then EVENT_COLUMNS. */
-function eventRow({ seq, event }: SequencedEvent, agentHost: string, batch: number): ArrayElement[] {
+function eventRow({ seq, event }: SequencedEvent, agentHost: string, batch: number): Parameter[] {
   return [
     batch,
     seq,

@@ -48,7 +48,9 @@ export function openFolder(folder: string, walLimitPages: number): OpenFolder {
       try {
         const unclean = existsSync(running);
         touch(running);
-        if (unclean && hasTables(db)) checkNewest(db);
+        // The first read of a new store makes its write-ahead log, which is to have spare room from the first commit on.
+        const isMade = hasTables(db);
+        if (unclean && isMade) checkNewest(db);
         db.exec(`PRAGMA wal_autocheckpoint=${walLimitPages}`);
         addSpareRoom(join(folder, `${EVENTS_FILE}-wal`), walLimitPages * PAGE_BYTES * WAL_SPARE_SHARE);
         const closeInOrder = (): void => {

@@ -1,12 +1,12 @@
 /** The write-ahead log of events is begun again before it is large, under a flood too, and after a long read. */
 import assert from 'node:assert/strict';
-import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openReader } from '../../../alphaserver/queries/snapshot.ts';
 import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
-import { EVENTS_FILE, WAL_LIMIT_PAGES } from '../../../alphaserver/store/folder.ts';
+import { EVENTS_FILE, WAL_LIMIT_PAGES, WAL_SPARE_SHARE } from '../../../alphaserver/store/folder.ts';
 import { until } from '../../until.ts';
 import { AGENT, eventAt } from './killed-writer.ts';
 
@@ -64,6 +64,17 @@ async function floodUntilReset(times: number): Promise<void> {
     60_000,
   );
 }
+
+test('it has spare room from the first start of a new store on, so that commits do not make it longer', async (t) => {
+  const own = mkdtempSync(join(tmpdir(), 'asgard-log-'));
+  t.after(() => rmSync(own, { recursive: true, force: true }));
+  const fresh = openStorage(own);
+  t.after(() => fresh.close());
+  const bytes = (): number => statSync(join(own, `${EVENTS_FILE}-wal`)).size;
+  assert.equal(bytes(), WAL_LIMIT_PAGES * 4_096 * WAL_SPARE_SHARE);
+  await fresh.append([{ agent: AGENT, host: 'h', events: [eventAt(1)] }], 0);
+  assert.equal(bytes(), WAL_LIMIT_PAGES * 4_096 * WAL_SPARE_SHARE);
+});
 
 test('the write-ahead log is begun again, again and again, while a flood goes on', async () => {
   await commit();

@@ -1,4 +1,4 @@
-/** One connection to PostgreSQL that is made again after it was lost. The one file that knows the driver. */
+/** One connection to PostgreSQL that is made again after it was lost. The one file that loads the driver. */
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { StoreError } from '../store/store.ts';

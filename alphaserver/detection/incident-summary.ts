@@ -95,40 +95,41 @@ function firstWords({ isFirstCountry, isFirstOperator, origin }: SummaryFacts): 
 function sentence(incident: Facts, facts: SummaryFacts): string {
   const { isMoved, isMild, decoys } = facts;
   const { rule, hosts, users, ips, count, firstAt, lastAt } = incident;
-  const source = shown(incident.source ?? 'somebody');
-  const from = ips.length === 0 ? 'an unknown address' : shown(incident.source ?? many(ips, 'addresses'));
-  const user = incident.user === null ? many(users, 'users') : shown(incident.user);
+  // Each sentence names only some of them, and escaping is a good part of what it costs to give an incident.
+  const source = () => shown(incident.source ?? 'somebody');
+  const from = () => (ips.length === 0 ? 'an unknown address' : shown(incident.source ?? many(ips, 'addresses')));
+  const user = () => (incident.user === null ? many(users, 'users') : shown(incident.user));
   const on = hosts.length === 0 ? '' : ` on ${incident.host ? shown(incident.host) : many(hosts, 'hosts')}`;
   const span = isMoved ? '' : ` in ${spanWords(lastAt - firstAt)}`;
   switch (rule) {
     case 'brute-force':
     case 'slow-brute-force':
-      return `${source} tried to log in ${times(count)}${on}${span}, as ${users.length === 0 ? 'no user' : user}`;
+      return `${source()} tried to log in ${times(count)}${on}${span}, as ${users.length === 0 ? 'no user' : user()}`;
     case 'fleet-scan':
-      return `${source} tried to log in${on}${span}, ${times(count)} in all`;
+      return `${source()} tried to log in${on}${span}, ${times(count)} in all`;
     case 'user-enumeration':
-      return `${source} tried ${many(users, 'users')}${on}${span}`;
+      return `${source()} tried ${many(users, 'users')}${on}${span}`;
     case 'distributed':
-      return `${user} was tried from ${many(ips, 'addresses')}${on}${span}`;
+      return `${user()} was tried from ${many(ips, 'addresses')}${on}${span}`;
     case 'break-in':
       return isMild
-        ? `${source} got in by key${on} as ${user} after tries without any decision, as a client does that has several keys`
-        : `${source} got in${on} as ${user} after trying again and again`;
+        ? `${source()} got in by key${on} as ${user()} after tries without any decision, as a client does that has several keys`
+        : `${source()} got in${on} as ${user()} after trying again and again`;
     case 'first-seen-source':
-      return `${user} logged in${on} from ${from}, never seen for this user before${firstWords(facts)}`;
+      return `${user()} logged in${on} from ${from()}, never seen for this user before${firstWords(facts)}`;
     case 'root-password':
-      return `root got in by password${on} from ${from}`;
+      return `root got in by password${on} from ${from()}`;
     case 'password-on-key-host':
-      return `${user} got in by password${on}, where all came by key before, from ${from}`;
+      return `${user()} got in by password${on}, where all came by key before, from ${from()}`;
     case 'dormant-key':
-      return `${user} logged in${on} from ${from} by a key that was not used there for ${spanWords(facts.unusedMs)}: ${fingerprintOf(incident.key)}`;
+      return `${user()} logged in${on} from ${from()} by a key that was not used there for ${spanWords(facts.unusedMs)}: ${fingerprintOf(incident.key)}`;
     case 'decoy': {
       const named = users.filter((name) => decoys.users.includes(name));
-      const what = named.length > 0 ? `the decoy ${many(named, 'users')}` : `a decoy key as ${user}`;
-      return `${from} used ${what}${on}`;
+      const what = named.length > 0 ? `the decoy ${many(named, 'users')}` : `a decoy key as ${user()}`;
+      return `${from()} used ${what}${on}`;
     }
     case 'sshd-crash':
-      return `a process of sshd crashed${on} in a connection from ${from}`;
+      return `a process of sshd crashed${on} in a connection from ${from()}`;
     default:
       return rule;
   }

@@ -1,21 +1,35 @@
 /** Makes files longer than they have to be, so that what is written to them later does not change their length. */
-import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statfsSync, writeSync } from 'node:fs';
 
 const ZEROS = Buffer.alloc(65_536);
+/** The share of what is free on the disk that may be taken. */
+const FREE_SHARE = 1 / 8;
 
 /**
- * Writes zeros after the end of a file, up to a length. fsync after a write that makes a file longer waits for the file system's
- * own journal too, and takes twice as long. A file that is not there stays so; one that cannot grow, as on a full disk, stays as it is.
+ * Writes zeros after the end of a file, up to a length, and no more than a share of `freeBytes`. fsync after a write that makes a
+ * file longer waits for the file system's own journal too, and takes twice as long. A file that is not there stays so; one that
+ * cannot grow, as on a full disk, stays as it is.
  */
-export function addSpareRoom(path: string, lengthBytes: number): void {
+export function addSpareRoom(path: string, lengthBytes: number, freeBytes = freeOn(path)): void {
   let file: number | null = null;
   try {
     file = openSync(path, 'r+');
     let { size } = fstatSync(file);
-    while (size < lengthBytes) size += writeSync(file, ZEROS, 0, Math.min(ZEROS.length, lengthBytes - size), size);
+    const length = Math.min(lengthBytes, size + Math.floor(freeBytes * FREE_SHARE));
+    while (size < length) size += writeSync(file, ZEROS, 0, Math.min(ZEROS.length, length - size), size);
   } catch {
     // It is only slower then.
   } finally {
     if (file !== null) closeSync(file);
+  }
+}
+
+/** Bytes that are free on the disk of a path; 0 where the system does not say. */
+function freeOn(path: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    return 0;
   }
 }

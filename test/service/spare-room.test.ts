@@ -20,6 +20,17 @@ test('a file grows by zeros to a length, and never shrinks; one that is not ther
   assert.equal(statSync(file).size, 200_000);
 });
 
+test('it takes an eighth of what is free on the disk at most', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'spare-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'file');
+  writeFileSync(file, 'text');
+  addSpareRoom(file, 200_000, 8 * 100_000 - 1);
+  assert.equal(statSync(file).size, 4 + 99_999);
+  addSpareRoom(file, 200_000, 7);
+  assert.equal(statSync(file).size, 4 + 99_999);
+});
+
 test('the write-ahead log of SQLite keeps what is committed, whether it was empty, in use or left by a crash', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'spare-'));
   t.after(() => rmSync(folder, { recursive: true }));

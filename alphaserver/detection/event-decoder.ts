@@ -6,6 +6,7 @@ import { hashOf } from '../../service/text-hash.ts';
 import type { DetectionConfig } from '../alert-config/rules.ts';
 import type { RuleRow } from '../store/event-rows.ts';
 import { fingerprintOf } from '../store/fingerprint.ts';
+import { AddressCache } from './address-cache.ts';
 import type { Allowlist } from './allowlist.ts';
 import { Decoys } from './decoys.ts';
 import { ACCEPTED, BY_KEY, BY_PASSWORD, OTHER_METHOD, type RuleEvent } from './rule-event.ts';
@@ -37,6 +38,8 @@ export class EventDecoder {
   #allowlist: Allowlist;
   /** The number of the source, or ALLOWED, by the number of the address: computed once for each address. */
   #sources: (number | undefined)[] = [];
+  /** Numbers of addresses that are their own sources. */
+  readonly #addresses = new AddressCache();
   /** The number of `root`; 0 where it is not at hand. */
   #root = 0;
 
@@ -53,11 +56,13 @@ export class EventDecoder {
     this.#decoys = new Decoys(config.decoys);
     this.#allowlist = allowlist;
     this.#sources = [];
+    this.#addresses.clear();
   }
 
   /** Forgets the numbers that it knows: to be called when numbers of texts are given to other texts. */
   forget(): void {
     this.#sources = [];
+    this.#addresses.clear();
     this.#root = 0;
   }
 
@@ -65,11 +70,10 @@ export class EventDecoder {
   decode(row: RuleRow, event: RuleEvent): boolean {
     const [id, seq, at, storedAt, agent, host, outcome, method, user, ip, key, trust, reason] = row;
     if (user !== null && this.#allowlist.hasUser(user)) return false;
-    event.ip = this.#texts.number(ip);
-    if (ip === null) event.source = 0;
+    if (ip === null) event.ip = event.source = 0;
     else {
-      event.source = this.#sources[event.ip] ?? this.#sourceOf(ip, event.ip);
-      if (event.source === ALLOWED) return false;
+      event.ip = event.source = this.#addresses.number(ip);
+      if (event.ip === 0 && !this.#readAddress(ip, event)) return false;
     }
     event.isAhead = at > storedAt + AHEAD_LIMIT_MS;
     event.at = event.place = event.isAhead ? storedAt : at;
@@ -93,6 +97,14 @@ export class EventDecoder {
   #rootNumber(): number {
     this.#root ||= this.#texts.number('root');
     return this.#root;
+  }
+
+  /** Fills in an address that is not at hand. False for an allowed one. */
+  #readAddress(ip: string, event: RuleEvent): boolean {
+    event.ip = this.#texts.number(ip);
+    event.source = this.#sources[event.ip] ?? this.#sourceOf(ip, event.ip);
+    if (event.source === event.ip) this.#addresses.remember(ip, event.ip);
+    return event.source !== ALLOWED;
   }
 
   #sourceOf(ip: string, number: number): number {

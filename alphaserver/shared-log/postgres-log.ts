@@ -73,6 +73,12 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Post
   }
 }
 
+/**
+ * A commit of its own, which holds no lock. Whoever waits for the standbys with a commit waits for all commits before it: also for those that
+ * a crash or a shutdown of PostgreSQL has made visible before a standby had them.
+ */
+const SETTLE = "SELECT pg_logical_emit_message(true, 'asgard', '')";
+
 type LogPlaceRow = [position: number, storedMs: number, firstId: number];
 type AppendRow = [position: number, storedMs: number, firstId: number, counts: number[], name: string, batches: string];
 
@@ -87,6 +93,8 @@ export class PostgresLog implements SharedLog, ImportLog {
   /** Losses of the reader's connection, and how many there were when its log was compared with the server's own last append; null before. */
   #losses = 0;
   #comparedAt: number | null = null;
+  /** How many there were when what it showed was known to be with a quorum; null before. */
+  #settledAt: number | null = null;
   /** Ends with the last append that was given; rejected where that failed, until all that waited for it were rejected too. */
   #appended: Promise<unknown> = Promise.resolve();
   /** The name of the newest append that others have not been notified of. */
@@ -183,8 +191,7 @@ export class PostgresLog implements SharedLog, ImportLog {
   }
 
   async settled(): Promise<void> {
-    // Whoever waits for the standbys with a commit waits for all commits before it.
-    await this.#writer.query({ text: 'UPDATE asgard.head SET position = position' });
+    await this.#writer.query({ text: SETTLE });
   }
 
   async read(after: number): Promise<LoggedAppend[]> {
@@ -192,6 +199,9 @@ export class PostgresLog implements SharedLog, ImportLog {
     const taken = (await this.#reader.query({ name: 'appends', text: APPENDS, values: [after, since] })) as AppendRow[];
     const [first, last] = [taken.at(0), taken.at(-1)];
     if (!first || !last) return [];
+    const losses = this.#losses;
+    if (this.#settledAt !== losses) await this.#reader.query({ text: SETTLE });
+    this.#settledAt = losses;
     const end = last[2] + sum(last[3]);
     const columns = await this.#columns(first[2], end, first[1], last[1]);
     const decisions = (await this.#reader.query({
@@ -199,7 +209,7 @@ export class PostgresLog implements SharedLog, ImportLog {
       text: `SELECT position, kind, subject, by, body FROM asgard.decisions WHERE position > $1 AND position <= $2 ORDER BY position, number`,
       values: [after, last[0]],
     })) as [number, string, string, string | null, string][];
-    if (this.#comparedAt !== null && this.#comparedAt !== this.#losses)
+    if (losses !== this.#losses || (this.#comparedAt ?? losses) !== losses)
       throw new StoreError('failed', new Error('the connection was lost before what it gave was compared'));
     this.#readTo = { position: last[0], storedMs: last[1] };
     // Decisions outlive the appends they came with: a new server takes those of deleted ones with the oldest that is left.

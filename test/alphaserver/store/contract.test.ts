@@ -306,6 +306,32 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
       });
 
     if (hasOwnClock)
+      it('gives what a new connection shows once a commit after it has waited for the standbys', async () => {
+        await append(batch([1]));
+        const set = async (names: string): Promise<void> => {
+          postgres.sql(`ALTER SYSTEM SET synchronous_standby_names = '${names}'`);
+          postgres.sql('SELECT pg_reload_conf()');
+          await until(() => postgres.sql('SHOW synchronous_standby_names') === names);
+        };
+        await set('nobody');
+        const other = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+        try {
+          let isRead = false;
+          const reading = other.read(0).then((page) => {
+            isRead = true;
+            return page.length;
+          });
+          await until(() => postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") === '1');
+          assert.equal(isRead, false);
+          await set('');
+          assert.equal(await reading, 1);
+        } finally {
+          await set('');
+          await other.close();
+        }
+      });
+
+    if (hasOwnClock)
       it('lets other servers know of what it stored, before they look by themselves', async () => {
         const other = await openPostgresLog({ url: urlOfNewest(), log: quiet });
         try {

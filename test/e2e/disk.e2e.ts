@@ -8,6 +8,9 @@ import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 import { has, lacking, output } from './machine.ts';
 
+/** The time in which the room that a write-ahead log has from the start is full, on a busy machine too. */
+const ROOM_LIMIT_MS = 120_000;
+
 const needs = { root: process.getuid?.() === 0, mount: has('mount'), 'mkfs.ext4': has('mkfs.ext4') };
 
 describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
@@ -47,12 +50,16 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     closeSync(fd);
   }
 
-  /** Writes attempts until a program says something: the file it writes may have had some room left. */
+  /** Writes attempts until a program says something: the file it writes may have had some room left, in which each commit of a slow machine takes little. */
   async function attemptsUntil(condition: () => boolean): Promise<void> {
-    await until(() => {
-      attempts.write(20);
-      return condition();
-    });
+    await until(
+      () => {
+        attempts.write(20);
+        return condition();
+      },
+      undefined,
+      ROOM_LIMIT_MS,
+    );
   }
 
   it('full under the agent: it says so once, waits, and goes on when there is room', async () => {

@@ -51,10 +51,11 @@ interface Stage extends Took {
   readonly limitUs: number;
 }
 
-/** Runs the same work for each line, and times it. */
-async function timed(work: (i: number) => void | Promise<void>): Promise<number[]> {
+/** Runs the same work for each line, and times it; not what is to be done between two lines. */
+async function timed(work: (i: number) => void | Promise<void>, between = quiet): Promise<number[]> {
   const tookUs: number[] = [];
   for (let i = 0; i < WARM_UP + LINES; i += 1) {
+    between();
     const begun = performance.now();
     await work(i);
     if (i >= WARM_UP) tookUs.push((performance.now() - begun) * 1_000);
@@ -125,7 +126,11 @@ async function committed(folder: string, events: readonly LoginEvent[]): Promise
     for (const { seq: number, body } of outbox.after(seq, some.length)) encodeEvent(number, body);
     outbox.acknowledge(seq);
   };
-  const tookUs = await timed((i) => commit([one(i)]));
+  // As the agent does once a second: the log would outgrow its spare room otherwise.
+  const tookUs = await timed(
+    (i) => commit([one(i)]),
+    () => outbox.compact(),
+  );
   const eventNs = await costNs((first) => commit(batchOf(first, one)));
   outbox.close();
   return { tookUs, eventNs };

@@ -14,6 +14,13 @@ interface DriverConnection {
 /** A value of a parameter. */
 export type Parameter = string | number | boolean | null;
 
+/** A statement with a name, and a value for each parameter. */
+export interface Call {
+  readonly name: string;
+  readonly text: string;
+  readonly values: readonly Parameter[];
+}
+
 /** The type byte and the length of a message. */
 const HEAD_BYTES = 5;
 /** Executes the portal without a name to its end, and then commits. */
@@ -33,10 +40,7 @@ export class PostgresCall {
   callback: (error: unknown, value?: string | null) => void;
 
   /** `callback` gets the value as PostgreSQL writes it, or the error. */
-  constructor(
-    { name, text, values }: { name: string; text: string; values: readonly Parameter[] },
-    callback: (error: unknown, value?: string | null) => void,
-  ) {
+  constructor({ name, text, values }: Call, callback: (error: unknown, value?: string | null) => void) {
     this.name = name;
     this.text = text;
     this.#values = values;

@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 import { StoreError } from '../store/store.ts';
 import type { Fence, Primary } from './fence.ts';
-import { type Parameter, PostgresCall } from './postgres-call.ts';
+import { type Call, PostgresCall } from './postgres-call.ts';
 import { serverUrls } from './postgres-url.ts';
 
 /** Limit of the time to connect and log in. */
@@ -51,13 +51,6 @@ export interface Query {
   readonly values?: readonly unknown[];
   /** The name under which PostgreSQL keeps the plan. */
   readonly name?: string;
-}
-
-/** A statement with a name, and a value for each parameter. */
-export interface Call {
-  readonly name: string;
-  readonly text: string;
-  readonly values: readonly Parameter[];
 }
 
 /** True when an error of `query` is PostgreSQL's refusal, which stays until somebody changes its settings or ours. */

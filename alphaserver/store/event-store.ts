@@ -3,12 +3,12 @@
 import type { AgentReport } from '../../protocol/report.ts';
 import { storeJump, storePing } from './agent-reports.ts';
 import { Agents, type Forgotten } from './agents.ts';
-import { arrays, type Database, migrate, type Statement, transaction } from './database.ts';
+import { arrays, type Database, migrate, transaction } from './database.ts';
 import { appendDecisions, FORGET_DECISION, type NewDecision } from './decisions.ts';
 import type { NumberedEvent } from './event-columns.ts';
 import { readerOf } from './event-tables.ts';
 import { EventWriter } from './event-writer.ts';
-import { readFact, writeFact } from './facts.ts';
+import { factsWriter, readFact, writeFact } from './facts.ts';
 import { type OpenFolder, openFolder, usable, WAL_LIMIT_PAGES } from './folder.ts';
 import { fillOldLogins } from './old-logins.ts';
 import { deleteUpTo } from './retention.ts';
@@ -30,7 +30,6 @@ import type {
 const DAY_MS = 86_400_000;
 const LOG_POSITION = 'logPosition';
 const LOG_STORED_MS = 'logStoredMs';
-const PLACED = `INSERT INTO storeFacts VALUES ('${LOG_POSITION}', ?), ('${LOG_STORED_MS}', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
 
 /** Settings of the writer. */
 export interface EventStoreOptions {
@@ -65,8 +64,8 @@ export class EventStore implements Store {
   readonly #writer: EventWriter;
   readonly #sessions: SessionWriter;
   #lastId: number;
-  /** Keeps how far the shared log is applied. */
-  readonly #placed: Statement;
+  /** Keeps how far the shared log is applied, inside a transaction: prepared once, since each append of a log needs it. */
+  readonly #writePlace: (position: number, storedMs: number) => void;
   #logPosition: number;
   #logStoredMs: number | null;
 
@@ -89,7 +88,7 @@ export class EventStore implements Store {
       this.#writer = opened.writer;
       this.#sessions = opened.sessions;
       this.#lastId = opened.lastId;
-      this.#placed = db.prepare(PLACED);
+      this.#writePlace = factsWriter(db, [LOG_POSITION, LOG_STORED_MS]);
       this.#logPosition = readFact(db, LOG_POSITION) ?? 0;
       this.#logStoredMs = readFact(db, LOG_STORED_MS);
     } catch (error) {
@@ -286,7 +285,7 @@ export class EventStore implements Store {
     this.#sessions.save();
     if (place) {
       if (place.decisions.length > 0) appendDecisions(this.db, place.decisions, storedMs);
-      this.#placed.run(place.position, storedMs);
+      this.#writePlace(place.position, storedMs);
       for (const one of forgotten) this.#agents.writeForgotten(one);
     }
     const appended = results.map((result, i) => {

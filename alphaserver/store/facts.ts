@@ -7,13 +7,17 @@ export function readFact(db: Database, name: string): number | null {
   return row?.[0] ?? null;
 }
 
-/** Writes one, inside the caller's transaction. */
-export function writeFact(db: Database, name: string, value: number): void {
-  db.prepare('INSERT INTO storeFacts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value').run(
-    name,
-    value,
+/** Returns what writes these, a value each in the same order, by one statement inside the caller's transaction. */
+export function factsWriter(db: Database, names: readonly string[]): (...values: readonly number[]) => void {
+  const rows = names.map(() => '(?, ?)').join(', ');
+  const upsert = db.prepare(
+    `INSERT INTO storeFacts VALUES ${rows} ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
   );
+  return (...values) => void upsert.run(...names.flatMap((name, i) => [name, values[i] as number]));
 }
+
+/** Writes one, inside the caller's transaction. */
+export const writeFact = (db: Database, name: string, value: number): void => factsWriter(db, [name])(value);
 
 /** Counts rows of a table without reading the table again: the count is a fact, saved with what changed it. */
 export class CountedRows {

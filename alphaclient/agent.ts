@@ -6,7 +6,7 @@ import type { Logger } from '../service/logger.ts';
 import { Ticker } from '../service/ticker.ts';
 import type { EventHosts } from './event-host.ts';
 import type { Chunk, LogSource } from './log/source.ts';
-import { OutboxError } from './outbox/database.ts';
+import { isDamaged } from './outbox/database.ts';
 import type { Outbox, ReadResult } from './outbox/outbox.ts';
 import type { NumberedEnd } from './outbox/sessions.ts';
 import type { SessionWatch } from './session-watch.ts';
@@ -32,12 +32,12 @@ export interface AgentOptions {
   readonly sessions: SessionChanges;
   /** Where the reader notes what becomes of connections before their login. */
   readonly connections: ConnectionChanges;
-  readonly watch: Pick<SessionWatch, 'isDue' | 'read' | 'compare'>;
+  readonly watch: Pick<SessionWatch, 'isDue' | 'read' | 'compare' | 'hasChanged' | 'take'>;
   readonly outbox: Outbox;
   readonly outboxLimitBytes: number;
   readonly log: Logger;
   readonly now: () => number;
-  /** Called after each commit, with what was committed. */
+  /** Called after each commit, with what was committed. Only an OutboxError `damaged` that it throws ends the agent. */
   readonly onCommit?: (result: ReadResult) => void;
   /**
    * With its ticks, one each second, connections are expired on a quiet log, and acknowledged rows deleted; default: one of its own.
@@ -122,7 +122,7 @@ export class Agent {
 
   /** Returns the agent's state and totals, as they are reported to the server and by `status`. */
   report(): AgentReport {
-    return this.#reportOf(this.#options.source.status());
+    return this.#reportOf(this.#sourceStatus());
   }
 
   #reportOf({ state, behindBytes }: ReturnType<LogSource['status']>): AgentReport {
@@ -148,8 +148,7 @@ export class Agent {
     const located = reader.read(chunk.bytes, { writtenMs: chunk.writtenMs, nowMs });
     this.#position = chunk.position;
     const isNewRelease = this.#release.take(chunk.bytes);
-    if (this.#release.takeMessage(reader.listener.versionLine) || isNewRelease)
-      this.#options.outbox.keep(RELEASE, this.#release.release);
+    const hasNewRelease = this.#release.takeMessage(reader.listener.versionLine) || isNewRelease;
     for (const gap of chunk.gaps) log.error(`Part of the log is lost: ${gap.text}`);
     if (chunk.cutLines > 0) log.warn(`${chunk.cutLines} lines were too long and were cut`);
     if (!this.#hasWarnedOfTwice && reader.seemsWrittenTwice) {
@@ -160,14 +159,20 @@ export class Agent {
     }
     // A line without a time was written no later than its file: for a log that is read late, that is closer than now.
     const fallbackMs = chunk.writtenMs > 0 ? Math.min(nowMs, chunk.writtenMs) : nowMs;
-    const result = this.#resultOf(located, fallbackMs, chunk.gaps);
+    const kept = hasNewRelease ? { [RELEASE]: this.#release.release } : {};
+    const result = this.#resultOf(located, fallbackMs, chunk.gaps, kept);
     await this.#commit(result);
     if (located.length > 0 || result.sessions?.ends.length) this.#uplink?.sendPending();
     if (chunk.gaps.length > 0) this.#uplink?.report();
   }
 
-  #resultOf(located: readonly LocatedEvent[], fallbackMs: number, gaps: ReadResult['gaps']): ReadResult {
-    const { logName, reader, sessions, connections, now } = this.#options;
+  #resultOf(
+    located: readonly LocatedEvent[],
+    fallbackMs: number,
+    gaps: ReadResult['gaps'],
+    kept: ReadResult['kept'] = {},
+  ): ReadResult {
+    const { logName, reader, sessions, connections, watch, now } = this.#options;
     const at = new Date(fallbackMs).toISOString();
     this.#hosts.observe(located.map(({ event }) => event.host ?? null));
     const update = sessions.take();
@@ -185,12 +190,22 @@ export class Agent {
         ends: update.ends.map((end) => this.#endOf(end, at)),
       },
       connections: connections.take(),
+      kept: { ...kept, ...watch.take() },
       atMs: now(),
     };
   }
 
+  /** Asks the source for its status. Where the file system fails at that (ESTALE, EIO), the log is unreadable; the next read logs why. */
+  #sourceStatus(): ReturnType<LogSource['status']> {
+    try {
+      return this.#options.source.status();
+    } catch {
+      return { state: 'log unreadable', behindBytes: 0 };
+    }
+  }
+
   get #isCaughtUp(): boolean {
-    return isCaughtUp(this.#options.source.status().state);
+    return isCaughtUp(this.#sourceStatus().state);
   }
 
   /** Completes an event: `at` is the time of one whose line has none. */
@@ -235,21 +250,40 @@ export class Agent {
 
   /** Retries until the commit succeeds: the reader cannot read a line again, so nothing may be committed before this. */
   async #commit(result: ReadResult): Promise<void> {
-    const { outbox, log } = this.#options;
     while (!this.#stopping) {
-      try {
-        outbox.commit(result, this.#uplink?.sendsAtOnce);
-        if (this.#outboxState === 'outbox failing') log.info('The outbox can be written again');
-        this.#outboxState = null;
-        this.#options.onCommit?.(result);
+      if (this.#store(result)) {
+        this.#stored(result);
         return;
-      } catch (error) {
-        if (error instanceof OutboxError && error.code === 'damaged') throw error;
-        if (this.#outboxState !== 'outbox failing')
-          log.error(`The outbox cannot be written, reading waits: ${(error as Error).message}`);
-        this.#outboxState = 'outbox failing';
-        await this.#pause(RETRY_MS);
       }
+      await this.#pause(RETRY_MS);
+    }
+  }
+
+  /** Commits a result. False where that failed and is to be retried; throws an OutboxError where the outbox is damaged. */
+  #store(result: ReadResult): boolean {
+    const { outbox, log } = this.#options;
+    // Nothing but the commit stands in here: for an error of what follows it, the result would be committed again and count twice.
+    try {
+      outbox.commit(result, this.#uplink?.sendsAtOnce);
+      return true;
+    } catch (error) {
+      if (isDamaged(error)) throw error;
+      if (this.#outboxState !== 'outbox failing')
+        log.error(`The outbox cannot be written, reading waits: ${(error as Error).message}`);
+      this.#outboxState = 'outbox failing';
+      return false;
+    }
+  }
+
+  #stored(result: ReadResult): void {
+    const { log, onCommit } = this.#options;
+    if (this.#outboxState === 'outbox failing') log.info('The outbox can be written again');
+    this.#outboxState = null;
+    try {
+      onCommit?.(result);
+    } catch (error) {
+      if (isDamaged(error)) throw error;
+      log.debug(`The checkpoint stays an older one for now: ${(error as Error).message}`);
     }
   }
 
@@ -294,7 +328,7 @@ export class Agent {
     await this.#enqueue(async () => {
       if (this.#stopping || !this.#isCaughtUp) return;
       watch.compare(connections);
-      if (sessions.isEmpty) return;
+      if (sessions.isEmpty && !watch.hasChanged) return;
       await this.#commit(this.#resultOf([], now(), []));
       this.#uplink?.sendPending();
     });
@@ -302,8 +336,8 @@ export class Agent {
 
   #maintain(): void {
     this.#compact();
-    const { watch, source } = this.#options;
-    const status = source.status();
+    const { watch } = this.#options;
+    const status = this.#sourceStatus();
     if (this.#queued === 0 && isCaughtUp(status.state)) {
       if (watch.isDue(this.#options.now())) void this.#look();
       // Connections expire only between reads, and only when the log has nothing unread, which may still end them. Until then, as

@@ -8,12 +8,12 @@ import { Agent } from './agent.ts';
 import { HeartbeatWriter, removeHeartbeat } from './commands/heartbeat.ts';
 import type { ClientConfig } from './config.ts';
 import { EventHosts } from './event-host.ts';
-import { DEFAULT_LOGS, findDefaultLog } from './log/default-log.ts';
+import { chooseDefaultLog, DEFAULT_LOGS, findDefaultLog } from './log/default-log.ts';
 import { FileSource } from './log/file-source.ts';
 import { JournalSource } from './log/journal-source.ts';
 import { localMachineId } from './log/journalctl.ts';
 import type { LogSource } from './log/source.ts';
-import { OutboxError } from './outbox/database.ts';
+import { isDamaged } from './outbox/database.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import { Checkpoint, openStateFolder, replaceDamaged } from './outbox/recovery.ts';
 import { SessionWatch } from './session-watch.ts';
@@ -64,7 +64,7 @@ export function run(options: RunOptions): Running {
         await running.ended;
         return;
       } catch (error) {
-        if (stopping || !(error instanceof OutboxError) || error.code !== 'damaged') throw error;
+        if (stopping || !isDamaged(error)) throw error;
         await running.stop();
         running = start(options, replaceDamaged(config.stateFolder, error.message, log, Date.now()));
       }
@@ -117,7 +117,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
         : null,
     pingContent: (isNewConnection) => pings.next(isNewConnection),
     onOutboxError: (error) => {
-      if (error instanceof OutboxError && error.code === 'damaged') agent?.fail(error);
+      if (isDamaged(error)) agent?.fail(error);
     },
     log,
     now: Date.now,
@@ -134,7 +134,7 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
   const stopped = new AbortController();
 
   async function follow(): Promise<void> {
-    const logName = config.log ?? (await findLog(path, log, stopped.signal));
+    const logName = config.log ?? (await findLog(path, outbox, log, stopped.signal));
     if (logName === null) return;
     const bookmark = outbox.bookmark(logName);
     const saved = bookmark?.reader as { reader?: ReaderState; hosts?: unknown } | null;
@@ -200,11 +200,19 @@ function sourceFor(logName: string, config: ClientConfig, outbox: Outbox, log: L
     : new FileSource({ path: logName, from: config.from, position, log, ticker });
 }
 
-/** Waits until one of the default logs exists. Null when stopped before. */
-async function findLog(path: string, log: Logger, signal: AbortSignal): Promise<string | null> {
+/** Returns the default log that was followed before, or waits until there is one. Null when stopped before. */
+async function findLog(path: string, outbox: Outbox, log: Logger, signal: AbortSignal): Promise<string | null> {
+  const read = outbox.readLogs;
   for (let logged = false; !signal.aborted; logged = true) {
-    const found = findDefaultLog(path);
-    if (found) return found;
+    const chosen = chooseDefaultLog(findDefaultLog(path), read.all, read.last);
+    if (chosen !== null) {
+      const { name, other } = chosen;
+      if (other !== null)
+        log.warn(
+          `${name} was followed before and is followed on, and not ${other}: set ALPHACLIENT_LOG=${other} to change over, and ALPHACLIENT_FROM=end so that what both have does not count twice`,
+        );
+      return name;
+    }
     if (!logged)
       log.warn(
         `No sshd log found (looked for ${DEFAULT_LOGS.join(', ')} and the journal): set ALPHACLIENT_LOG to its path; looking again every second`,

@@ -45,6 +45,9 @@ export class SessionWatch {
   /** The sessions that an earlier boot left open; null where this is the same boot, and once they are ended. */
   #ofEarlierBoot: readonly number[] | null;
   readonly #bootId: string | null;
+  /** The state of the check as JSON, as it was committed or is to be. */
+  #savedCheck: string;
+  #toKeep: Record<string, unknown> = {};
   #nextMs = 0;
 
   constructor(options: SessionWatchOptions) {
@@ -53,12 +56,29 @@ export class SessionWatch {
     this.#options = options;
     this.#connections = options.connections ?? ((isWhole) => counted.read(isWhole));
     this.#bootId = bootId;
-    this.#check = new SessionCheck({ ports: ports === 'off' ? null : ports, loginGraceSeconds }, outbox.kept(CHECK));
+    const saved = outbox.kept(CHECK);
+    this.#savedCheck = JSON.stringify(saved);
+    this.#check = new SessionCheck({ ports: ports === 'off' ? null : ports, loginGraceSeconds }, saved);
     const known = outbox.kept(BOOT_ID);
     const isNewBoot = typeof known === 'string' && bootId !== null && known !== bootId;
     this.#ofEarlierBoot = isNewBoot ? [...outbox.openSessions.keys()] : null;
-    if (!isNewBoot && known !== bootId && bootId !== null) outbox.keep(BOOT_ID, bootId);
+    if (!isNewBoot && known !== bootId && bootId !== null) this.#toKeep[BOOT_ID] = bootId;
     if (ports === 'off') this.#check.cannotLook('off');
+  }
+
+  /** True where `take` has something to give. */
+  get hasChanged(): boolean {
+    return Object.keys(this.#toKeep).length > 0;
+  }
+
+  /**
+   * Returns what changed since the last call and is to be kept by the next commit, together with what `compare` noted in `sessions`: a
+   * boot is known only once the sessions of the one before it have ended.
+   */
+  take(): Readonly<Record<string, unknown>> {
+    const values = this.#toKeep;
+    this.#toKeep = {};
+    return values;
   }
 
   /** True when the next look is due. */
@@ -81,9 +101,9 @@ export class SessionWatch {
     return connections ?? 'unreadable';
   }
 
-  /** Compares, once all of the log is read. What it finds is noted in `sessions`, for the next commit. */
+  /** Compares, once all of the log is read. What it finds is noted in `sessions` and for `take`, for the next commit. */
   compare(connections: readonly KernelConnection[] | BlindReason): void {
-    const { reader, sessions, outbox, now } = this.#options;
+    const { reader, sessions, now } = this.#options;
     const nowMs = now();
     const tracker = reader.connections;
     if (typeof connections === 'string') this.#check.cannotLook(connections);
@@ -100,20 +120,22 @@ export class SessionWatch {
       for (const session of confirmed) sessions.touched(session);
       for (const { session, how, ms } of ended) tracker.endSession(session, how, ms);
       const saved = this.#check.save();
-      if (JSON.stringify(outbox.kept(CHECK)) !== JSON.stringify(saved)) outbox.keep(CHECK, saved);
+      const json = JSON.stringify(saved);
+      if (json !== this.#savedCheck) this.#toKeep[CHECK] = saved;
+      this.#savedCheck = json;
     }
     this.#endThoseOfEarlierBoot(nowMs, connections === 'relayed log');
   }
 
-  /** Ends the sessions that an earlier boot left open: the log is read to its end, and no line said how they ended. Those of other hosts go on. */
+  /** Ends the sessions that an earlier boot left open: the log is read to its end, and no line shows how they ended. Those of other hosts go on. */
   #endThoseOfEarlierBoot(nowMs: number, isOfOthers: boolean): void {
-    const { reader, outbox } = this.#options;
+    const { reader } = this.#options;
     if (this.#ofEarlierBoot === null) return;
     const bootMs = nowMs - uptime() * 1_000;
     if (!isOfOthers)
       for (const session of this.#ofEarlierBoot) reader.connections.endSession(session, 'reboot', bootMs);
     this.#ofEarlierBoot = null;
-    outbox.keep(BOOT_ID, this.#bootId);
+    this.#toKeep[BOOT_ID] = this.#bootId;
   }
 
   /** The open sessions as they were committed last. */

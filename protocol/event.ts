@@ -30,7 +30,7 @@ export interface LoginEvent {
   readonly port: number | null;
   /** The host it happened on, where it is another than the agent's own (a relayed log). */
   readonly host?: string | null;
-  /** Key type and fingerprint, and what else sshd said of the key. */
+  /** Key type and fingerprint, and what else sshd logged of the key. */
   readonly key?: string | null;
   /** The reason of the failure, or the kind of probe. */
   readonly reason?: string | null;

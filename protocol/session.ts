@@ -4,7 +4,7 @@ import { EVENT_TEXT_LIMITS } from './event.ts';
 import { isAddress, isCount, isHostName, isPid, isPort, isTime } from './values.ts';
 
 /**
- * A session ended in one of these ways: `closed` (its process or PAM said so, or the connection broke), `disconnected` (the client said so), `timeout`
+ * A session ended in one of these ways: `closed` (its process or PAM logged it, or the connection broke), `disconnected` (the client ended it), `timeout`
  * (the client did not answer), `gone` (its connection is not among the kernel's), `sshd-restart`, `reboot`, `unknown` (its process id or
  * port is another's).
  */
@@ -62,7 +62,7 @@ export interface OpenSessions {
   readonly from: number;
   /** The `seq` of each session's `accepted`, ascending. Sessions whose `accepted` went out under another agent id are not in it. */
   readonly list: readonly number[];
-  /** Those of `list` of which the kernel has not said that their connection is there. */
+  /** Those of `list` whose connection the kernel has not confirmed. */
   readonly unconfirmed: readonly number[];
   /** The time at which the kernel was last asked: ISO 8601; null where it was not. */
   readonly confirmedAt: string | null;

@@ -1,23 +1,26 @@
-/** Notices that files have changed, by inode, time and size: their content is read only then. */
+/** Notices that files have changed, by inode, times and size: their content is read only then. */
 import { statSync } from 'node:fs';
 
-/** The files as they were when they were looked at last. */
+/** The files as they were when a change of them was last dealt with. */
 export class FileStamp {
-  #stamp: string | null = null;
+  #accepted: string | null = null;
+  #seen: string | null = null;
 
-  /** Returns true where a file came, went or changed since the last call, and at the first. A null is a file that is not set. */
+  /**
+   * Returns true where a file came, went or changed, also in its owner or mode, since the look before the last `accept`, and until the
+   * first one. A null is a file that is not set. Throws the system's Error where that cannot be known.
+   */
   hasChanged(paths: readonly (string | null)[]): boolean {
-    const stamp = paths
+    this.#seen = null;
+    this.#seen = paths
       .map((path) => (path === null ? undefined : statSync(path, { throwIfNoEntry: false, bigint: true })))
-      .map((stat) => (stat === undefined ? '' : `${stat.ino}:${stat.mtimeNs}:${stat.size}`))
+      .map((stat) => (stat === undefined ? '' : `${stat.ino}:${stat.mtimeNs}:${stat.ctimeNs}:${stat.size}`))
       .join();
-    const hasChanged = stamp !== this.#stamp;
-    this.#stamp = stamp;
-    return hasChanged;
+    return this.#seen !== this.#accepted;
   }
 
-  /** Lets the next call find a change: what was read could not be used. */
-  forget(): void {
-    this.#stamp = null;
+  /** Takes over what the last look found: from now on only what comes after that look is a change. Without it the change stands. */
+  accept(): void {
+    this.#accepted = this.#seen;
   }
 }

@@ -12,8 +12,9 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
@@ -91,14 +92,18 @@ const OPEN_TO_OTHERS = 0o007;
 /** Checks a file with a private key, which others may not read. */
 export function privateKeyFault(path: string): string | null {
   const read = readFile(path);
-  if ('fault' in read) return read.fault;
+  return 'fault' in read ? read.fault : keyFault(read.bytes, statSync(path).mode);
+}
+
+/** Checks a private key by its content and its file's mode. */
+export function keyFault(bytes: Buffer, mode: number): string | null {
   try {
-    createPrivateKey(read.bytes);
-    const isOpen = (statSync(path).mode & OPEN_TO_OTHERS) !== 0;
+    createPrivateKey(bytes);
+    const isOpen = (mode & OPEN_TO_OTHERS) !== 0;
     return isOpen ? 'every user of this machine can read or replace it: chmod o= takes that from them' : null;
   } catch {
     // RFC 7468 names an encrypted key so, and RFC 1421 in a header.
-    if (/ENCRYPTED/.test(read.bytes.toString('latin1')))
+    if (/ENCRYPTED/.test(bytes.toString('latin1')))
       return 'its key is encrypted, and there is nobody to type the passphrase';
     return 'it holds no private key in PEM';
   }
@@ -191,18 +196,58 @@ export function folderFault(path: string): string | null {
   }
 }
 
+/**
+ * Runs `work`, which writes into a folder. Root runs it as the user to whom the folder belongs, or the link that leads to it: that
+ * user has to read what is written there, and root itself would follow links that this user made. Throws where there is no folder.
+ */
+export function asOwnerOf<T>(folder: string, work: () => T): T {
+  if (process.geteuid?.() !== ROOT_UID) return work();
+  const owner = [lstatSync(folder), statSync(folder)].find(({ uid }) => uid !== ROOT_UID);
+  if (owner === undefined) return work();
+  const ownGid = process.getegid?.() ?? 0;
+  process.setegid?.(owner.gid);
+  process.seteuid?.(owner.uid);
+  try {
+    return work();
+  } finally {
+    process.seteuid?.(ROOT_UID);
+    process.setegid?.(ownGid);
+  }
+}
+
+/** Makes a folder as `makeFolder` does; where root runs it, for the owner of the folder that it is in. */
+export function makeInnerFolder(path: string): void {
+  const outer = dirname(resolve(path));
+  makeFolder(outer);
+  asOwnerOf(outer, () => makeFolder(path));
+}
+
 /** The mode of a file that is written here: nobody but its owner may read it. */
 const FILE_MODE = 0o600;
 
-/** Replaces a file's content. Writes a new file and renames it: a reader, and a crash at any point, finds the old file or the new one. */
+/**
+ * Replaces a file's content. Writes a new file and renames it: a reader, and a crash at any point, finds the old file or the new
+ * one. Where root runs it, the file is for the owner of its folder. Throws where it cannot be written whole, as on a full disk; the
+ * old file stays as it is then.
+ */
 export function replaceFile(path: string, content: string): void {
-  const written = `${path}.${process.pid}.new`;
-  const descriptor = openSync(written, 'w', FILE_MODE);
-  try {
-    writeSync(descriptor, content);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(written, path);
+  asOwnerOf(dirname(resolve(path)), () => {
+    const written = `${path}.${process.pid}.new`;
+    // A crash may have left one of this name; what another process puts there meanwhile is not written to.
+    rmSync(written, { force: true });
+    try {
+      const descriptor = openSync(written, 'wx', FILE_MODE);
+      try {
+        // A single write may end in the middle without an error where the disk becomes full; this one goes on until all is written.
+        writeFileSync(descriptor, content);
+        fsyncSync(descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
+      renameSync(written, path);
+    } catch (error) {
+      rmSync(written, { force: true });
+      throw error;
+    }
+  });
 }

@@ -32,9 +32,38 @@ function json(to: { write(text: string): unknown }): DestinationStream {
   return { write: (line) => void to.write(`${escapeJsonText(line.trimEnd())}\n`) };
 }
 
-/** Creates a logger that writes synchronously: a line is out before the next statement runs, even if the process is then killed. */
+/** Bytes of lines that wait in memory while standard output cannot be written, at most. Newer ones are dropped then. */
+export const WAITING_LIMIT_BYTES = 1_048_576;
+
+/** The time after which lines that wait are tried again, also where nothing else is logged. */
+const RETRY_MS = 1_000;
+
+/**
+ * Opens standard output. What cannot be written, as to a file on a full disk, waits until it can be. Once a pipe has no reader any more,
+ * nothing is written.
+ */
+function standardOutput(): DestinationStream {
+  const to = destination({ dest: 1, sync: true, maxLength: WAITING_LIMIT_BYTES });
+  let isRetrying = false;
+  // Without a listener the error is thrown, by the statement that logs.
+  to.on('error', () => {
+    if (isRetrying) return;
+    isRetrying = true;
+    setTimeout(() => {
+      isRetrying = false;
+      // An empty line writes those that wait, and is dropped itself by no limit.
+      to.write('');
+    }, RETRY_MS).unref();
+  });
+  return to;
+}
+
+/**
+ * Creates a logger that writes synchronously: a line is out before the next statement runs, even if the process is then killed. To
+ * standard output no line throws, whatever becomes of it.
+ */
 export function createLogger(options: LoggerOptions): Logger {
-  const to = options.to ?? destination({ dest: 1, sync: true });
+  const to = options.to ?? standardOutput();
   const log = pino({ level: options.level }, options.format === 'plain' ? plain(to) : json(to));
   const at =
     (level: 'debug' | 'info' | 'warn' | 'error') =>

@@ -1,9 +1,9 @@
 /**
  * Hands requests of commands to the process that has a folder open: files in a folder of its own, which both can read. A request is
- * one file, its answer another; each is written aside and renamed. What a crash leaves behind is removed at the next start.
+ * one file, its answer another; each is there as a whole or not at all. What a crash leaves behind is removed at the next start.
  */
 import { randomUUID } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from './files.ts';
 
@@ -20,16 +20,8 @@ const REQUEST_LIMIT_BYTES = 65_536;
 /** The answer of a process: a value, or why it does not do it. */
 export type Answer = { readonly value: unknown } | { readonly fault: string };
 
-const ROOT_UID = 0;
-
-/** Writes a file for the owner of the folder, who has to read and remove it, also where root asks. */
-function writeFor(folder: string, name: string, content: unknown): void {
-  const written = join(folder, `${name}.new`);
-  replaceFile(written, JSON.stringify(content));
-  const { uid, gid } = statSync(folder);
-  if (process.getuid?.() === ROOT_UID && uid !== ROOT_UID) chownSync(written, uid, gid);
-  renameSync(written, join(folder, name));
-}
+/** Writes a file for the owner of the folder, who has to read and remove it. */
+const write = (file: string, content: unknown): void => replaceFile(file, JSON.stringify(content));
 
 /** Answers requests until `close`. */
 export class Mailbox {
@@ -69,7 +61,7 @@ export class Mailbox {
   async #answer(name: string, request: { readonly content: unknown } | { readonly fault: string }): Promise<void> {
     const answer = 'fault' in request ? request : await this.#handle(request.content);
     try {
-      writeFor(this.#folder, name, answer);
+      write(join(this.#folder, name), answer);
     } catch {
       // A full disk: whoever asked gives up after its time, and finds what was done by asking again.
     }
@@ -91,7 +83,7 @@ export async function ask(dataFolder: string, request: unknown, limitMs = ANSWER
   if (!existsSync(folder)) return { fault: 'the server that uses the data folder takes no requests' };
   const id = randomUUID();
   const [asked, answered] = [join(folder, `${id}.request`), join(folder, `${id}.answer`)];
-  writeFor(folder, `${id}.request`, request);
+  write(asked, request);
   const deadlineMs = performance.now() + limitMs;
   try {
     while (!existsSync(answered)) {

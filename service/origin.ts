@@ -21,7 +21,7 @@ export const NO_ORIGIN: OriginOf = () => ({});
 
 /**
  * Reads GeoLite2/GeoIP2 country, city or ASN files, or others with their fields: one path, or several with commas between.
- * A file that cannot be read or is damaged is said once, as an error that names it behind `setting`, and then nothing is known from it.
+ * A file that cannot be read or is damaged is logged once, as an error that names it behind `setting`, and then nothing is known from it.
  */
 export function originsFrom(
   files: string | null,

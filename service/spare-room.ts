@@ -1,5 +1,6 @@
 /** Makes files longer than they have to be, so that what is written to them later does not change their length. */
-import { closeSync, fstatSync, openSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { freeBytesOn } from './disk-room.ts';
 
 const ZEROS = Buffer.alloc(65_536);
 /** The share of what is free on the disk that may be taken. */
@@ -10,7 +11,7 @@ const FREE_SHARE = 1 / 8;
  * file longer waits for the file system's own journal too, and takes twice as long. A file that is not there stays so; one that
  * cannot grow, as on a full disk, stays as it is.
  */
-export function addSpareRoom(path: string, lengthBytes: number, freeBytes = freeOn(path)): void {
+export function addSpareRoom(path: string, lengthBytes: number, freeBytes = freeBytesOn(path) ?? 0): void {
   let file: number | null = null;
   try {
     file = openSync(path, 'r+');
@@ -21,15 +22,5 @@ export function addSpareRoom(path: string, lengthBytes: number, freeBytes = free
     // It is only slower then.
   } finally {
     if (file !== null) closeSync(file);
-  }
-}
-
-/** Bytes that are free on the disk of a path; 0 where the system does not say. */
-function freeOn(path: string): number {
-  try {
-    const { bavail, bsize } = statfsSync(path);
-    return bavail * bsize;
-  } catch {
-    return 0;
   }
 }

@@ -2,9 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import {
+  accessSync,
   chmodSync,
   chownSync,
   closeSync,
+  constants,
   existsSync,
   mkdirSync,
   openSync,
@@ -22,10 +24,12 @@ import { makeRequest } from '../../service/certificates.ts';
 import { UsageError } from '../../service/command-line.ts';
 import type { Environment } from '../../service/environment.ts';
 import { escapeText } from '../../service/escape.ts';
-import { makeFolder, replaceFile } from '../../service/files.ts';
+import { asOwnerOf, makeFolder, replaceFile } from '../../service/files.ts';
 import { UserError } from '../../service/user-error.ts';
 import type { Address } from '../../service/value-parser.ts';
 import type { ClientConfig } from '../config.ts';
+import { DEFAULT_LOGS } from '../log/default-log.ts';
+import { summarize } from '../outbox/summary.ts';
 import { identityFiles, writeIdentity } from '../uplink/identity-file.ts';
 import { type Joined, joinServer } from '../uplink/joining.ts';
 import { currentHeartbeat } from './heartbeat.ts';
@@ -66,7 +70,7 @@ export async function joinCommand(given: JoinGiven): Promise<number> {
   const { request: csr, key } = await makeRequest(host.slice(0, 64));
   const joined = await joinServer({ server, code, parts, host, csr });
   const name = new X509Certificate(joined.certificate).subject.replace(/^CN=/, '');
-  asOwnerOf(state, () => writeFiles(state, joined, key));
+  writeFiles(state, joined, key);
   writeSettings(file, state, settingsFor(given, name, state));
   stdout.write(`Joined ${escapeText(`${server.host}:${server.port} as ${name}; settings are in ${file}`)}\n`);
   const unit = env['SETTINGS_SERVICE'] ?? '';
@@ -112,9 +116,20 @@ function checkWritable(state: string, file: string): void {
   });
   attempt(file, 'the settings', () => {
     mkdirSync(dirname(file), { recursive: true });
-    if (existsSync(file)) closeSync(openSync(file, 'r+'));
-    else writeAndDelete(dirname(file));
+    const exists = existsSync(file);
+    if (exists) closeSync(openSync(file, 'r+'));
+    // Settings that are there are written over in place: on a full disk what stood there would be gone.
+    if (!exists || mayWrite(dirname(file))) writeAndDelete(dirname(file));
   });
+}
+
+function mayWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function writeAndDelete(folder: string): void {
@@ -151,26 +166,6 @@ function contentOf(file: string): string {
   }
 }
 
-/**
- * Runs as the user to whom a folder belongs: root would follow a link that this user put there, and what it writes would be root's.
- */
-function asOwnerOf(folder: string, work: () => void): void {
-  const { uid, gid } = statSync(folder);
-  const changesUser = process.getuid?.() === ROOT_UID && uid !== ROOT_UID;
-  if (changesUser) {
-    process.setegid?.(gid);
-    process.seteuid?.(uid);
-  }
-  try {
-    work();
-  } finally {
-    if (changesUser) {
-      process.seteuid?.(ROOT_UID);
-      process.setegid?.(ROOT_UID);
-    }
-  }
-}
-
 function writeFiles(state: string, { certificate, ca }: Joined, key: string): void {
   const files = identityFiles(state);
   replaceFile(files.ca, ca);
@@ -183,7 +178,10 @@ function settingsFor({ server, config, env }: JoinGiven, name: string, state: st
   const host = server.host.includes(':') ? `[${server.host}]` : server.host;
   // A journal says which program wrote a line, which a file cannot.
   const usesJournal =
-    (env['SETTINGS_SERVICE'] ?? '') !== '' && config.log === null && existsSync('/run/systemd/journal');
+    (env['SETTINGS_SERVICE'] ?? '') !== '' &&
+    config.log === null &&
+    existsSync('/run/systemd/journal') &&
+    !hasReadFile(state);
   return {
     ALPHACLIENT_SERVER: `tls://${host}:${server.port}`,
     ALPHACLIENT_TLS_CA: ca,
@@ -192,6 +190,17 @@ function settingsFor({ server, config, env }: JoinGiven, name: string, state: st
     ALPHACLIENT_NAME: name === hostname() ? null : name,
     ...(usesJournal ? { ALPHACLIENT_LOG: 'journald' } : {}),
   };
+}
+
+/** Tells whether an agent with this state folder has read a default file. It goes on with that: the journal has the same attempts. */
+export function hasReadFile(state: string): boolean {
+  try {
+    const logs = asOwnerOf(state, () => summarize(state))?.logs ?? [];
+    return logs.some(({ log }) => (DEFAULT_LOGS as readonly string[]).includes(log));
+  } catch {
+    // An outbox that cannot be read has no position to go on from.
+    return false;
+  }
 }
 
 /** Writes the settings, readable for the user to whom the state folder belongs: as that, root runs `alphaclient status`. */

@@ -18,7 +18,7 @@ import {
   type ReadBytes,
 } from './fingerprint.ts';
 import type { KnownFile } from './position.ts';
-import { fileReplaced, type LogFile } from './rotation.ts';
+import { fileReplaced, isFileReplaced, type LogFile } from './rotation.ts';
 
 /** Two files are compared this many bytes at a time. */
 const COMPARE_BYTES = 256 * 1024;
@@ -61,6 +61,8 @@ export class CandidateFile {
   #decompressed: Promise<DecompressedContent | null> | null = null;
   /** Why it could not be read, for a person; null while it could. */
   problem: string | null = null;
+  /** True where it could not be opened or read, as opposed to decompressed: it may have any content, and show it at the next look. */
+  isUnreadable = false;
 
   /** `offsets`: those that `contains` may be asked about, so that a compressed file is decompressed once for all of them. */
   constructor(file: LogFile, offsets: readonly number[]) {
@@ -343,6 +345,7 @@ export class CandidateFile {
 
   #setProblem(error: unknown): void {
     this.problem = error instanceof Error ? error.message : String(error);
+    this.isUnreadable ||= isSystemError(error);
   }
 
   #read<T>(read: (fd: number) => T): T | null {
@@ -394,11 +397,20 @@ export class CandidateFile {
   }
 }
 
+/** Returns whether an error is the system's own, by its code, as EACCES and EMFILE are. ENOENT is none: a file or a program is not there. */
+function isSystemError(error: unknown): boolean {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error && 'code' in cause && /^E[A-Z0-9]+$/.test(String(cause.code)) && !isFileReplaced(cause);
+}
+
 function linesOf(bytes: Buffer): string[] {
   return bytes.toString('latin1').split('\n').slice(0, -1);
 }
 
-/** The candidates of a log, kept from one look to the next so that an unchanged compressed file is not decompressed again. */
+/**
+ * The candidates of a log, kept from one look to the next so that an unchanged compressed file is not decompressed again, unless it
+ * could not be read.
+ */
 export class CandidateFiles {
   #compressed = new Map<string, CandidateFile>();
 
@@ -408,7 +420,8 @@ export class CandidateFiles {
     this.#compressed = new Map();
     return files.map((file) => {
       const key = `${file.path} ${file.id} ${file.size} ${file.mtimeMs} ${[...new Set(offsets)].join()}`;
-      const candidate = before.get(key) ?? new CandidateFile(file, offsets);
+      const kept = before.get(key);
+      const candidate = kept === undefined || kept.isUnreadable ? new CandidateFile(file, offsets) : kept;
       if (file.compression !== null) this.#compressed.set(key, candidate);
       return candidate;
     });

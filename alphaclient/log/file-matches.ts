@@ -3,6 +3,7 @@
 import type { CandidateFile } from './candidate-file.ts';
 import type { Continuation, PossibleCopy } from './log-copy.ts';
 import type { TrackedFile } from './tracked-file.ts';
+import type { UndecidedFile } from './undecided-files.ts';
 
 /** The file of each known one, and the other files on the disk. */
 export interface FileMatches {
@@ -28,6 +29,11 @@ export interface FileMatches {
   readonly skipped: readonly CandidateFile[];
   /** True where the lost current file has a copy with nothing unread: only what came after the copying is lost. */
   readonly currentHasCopy: boolean;
+  /**
+   * Files that cannot be read and may be known, or copies. Of those that would be unread, the ones that may be a known file are
+   * `skipped`: once that is decided so, the known file is lost.
+   */
+  readonly undecided: readonly UndecidedFile[];
   /** Files taken for copies of what is read elsewhere, although their content is too repetitive to be sure. */
   readonly uncertainCopies: readonly CandidateFile[];
 }
@@ -51,4 +57,19 @@ export function inOrder(
   }
   for (const [one, file] of added) places.push({ one, at: files.indexOf(file) });
   return places.sort((a, b) => a.at - b.at).map(({ one }) => one);
+}
+
+/**
+ * Counts the bytes of log in the files of known ones; null where a file is damaged. A compressed file, which was decompressed to
+ * find the known one in it, only where the count may be needed: what is open or done is not decompressed again for it.
+ */
+export async function countContent(
+  files: ReadonlyMap<TrackedFile, CandidateFile>,
+): Promise<ReadonlyMap<TrackedFile, number | null>> {
+  const counts = new Map<TrackedFile, number | null>();
+  for (const [tracked, candidate] of files) {
+    const isNeeded = tracked.reader === null && tracked.file.state !== 'done';
+    if (candidate.file.compression === null || isNeeded) counts.set(tracked, await candidate.contentBytes());
+  }
+  return counts;
 }

@@ -16,16 +16,16 @@ import {
   hasLengthOf,
   hasStillContent,
   isCopyInProgress,
+  isReadAnyway,
   isShortCopy,
   isUnchangedInode,
+  OLDER_MS,
   returnedFiles,
 } from './match-evidence.ts';
 import { isSkipped } from './position.ts';
 import { isCompressed } from './rotation.ts';
 import type { TrackedFile } from './tracked-file.ts';
-
-/** A file last written this much before the last position was saved has nothing newer; the clock may have been set meanwhile. */
-const OLDER_MS = 2000;
+import { undecidedFiles } from './undecided-files.ts';
 
 /** Matches the known files (oldest first) with those on the disk (oldest first). */
 export async function matchFiles(all: readonly TrackedFile[], files: readonly CandidateFile[]): Promise<FileMatches> {
@@ -348,26 +348,24 @@ class FileMatching {
       const isBlank = file.file.size === 0 && (this.#logFile?.file.size ?? 0) > 0;
       (isBlank ? skipped : unread).push(file);
     }
-    for (const one of lost) if (await this.#isReadAnyway(one, unread)) superseded.push(one);
+    // [L13] What cannot be read may be a known file.
+    const missing = this.#known.filter((one) => !this.#matches.has(one) && !superseded.includes(one));
+    const untaken = this.#files.filter((file) => !this.#taken.has(file));
+    const undecided = undecidedFiles(missing, untaken, unread, (one) => this.#between(one));
+    skipped.push(...unread.filter((file) => undecided.some((one) => one.file === file && one.previous !== null)));
+    for (const one of lost) if (await isReadAnyway(one, unread)) superseded.push(one);
     return {
       files: this.#matches,
-      unread,
+      unread: unread.filter((file) => !skipped.includes(file)),
       lost: lost.filter((one) => !superseded.includes(one)),
       superseded,
       continuations: this.#continuations,
       pendingCopy,
       skipped,
       currentHasCopy,
+      undecided,
       uncertainCopies: this.#uncertainCopies,
     };
-  }
-
-  /** Returns whether a lost file that nothing was emitted of begins an unread one, too short to be matched with it. */
-  async #isReadAnyway({ file }: TrackedFile, unread: readonly CandidateFile[]): Promise<boolean> {
-    if (file.offset > 0 || evidenceBytes(file) === 0) return false;
-    for (const candidate of unread)
-      if ((await candidate.contains(file)) && ((await candidate.contentBytes()) ?? 0) >= (file.seen ?? 0)) return true;
-    return false;
   }
 
   /** Decides what becomes of a copy of the log, and of the files that it supersedes; returns a copy that is still pending. */

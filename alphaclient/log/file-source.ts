@@ -204,6 +204,13 @@ export class FileSource implements LogSource {
       const text = `${this.#path} cannot be read: ${why}; make it readable for this user, it is tried again`;
       return { state: 'log unreadable', text };
     }
+    const { waitsFor } = this.#follower;
+    if (waitsFor !== null) {
+      // A copy whose mode is still to be set is no obstacle yet.
+      if (Math.abs(nowMs - waitsFor.sinceMs) < MISSING_MS) return null;
+      const text = `${this.#path} waits for ${waitsFor.path}, which may have unread lines: ${waitsFor.why}; make it readable for this user, it is tried again for a minute and then left out`;
+      return { state: 'log unreadable', text };
+    }
     if (this.#follower.isDeletedMount) {
       const text = `${this.#path} is detached: its file was deleted where it is mounted from, and what is logged now goes to another one; mount the folder instead of the file`;
       return { state: 'log detached', text };

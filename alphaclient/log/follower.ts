@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type CandidateFile, CandidateFiles } from './candidate-file.ts';
-import { type FileMatches, inOrder } from './file-matches.ts';
+import { countContent, type FileMatches, inOrder } from './file-matches.ts';
 import { matchFiles } from './file-matching.ts';
 import { factsOf, sameInode } from './fingerprint.ts';
 import { firstFiles } from './first-files.ts';
@@ -11,11 +11,13 @@ import { FolderChanges } from './folder-changes.ts';
 import { gapOfLostFile, gapOfShortCopy, gapOfUnreadableFile, UncertainCopies } from './gaps.ts';
 import { joinLines, type Lines } from './lines.ts';
 import { compareOpen } from './log-copy.ts';
+import { isWithoutContent } from './match-evidence.ts';
 import { PathChanges } from './path-changes.ts';
 import { filesToKeep, isSkipped, type KnownFile, positionOf } from './position.ts';
 import { generations, isFileReplaced, type LogFile } from './rotation.ts';
 import type { Chunk, Gap, SourceLogger } from './source.ts';
 import { TrackedFile } from './tracked-file.ts';
+import { UndecidedFiles } from './undecided-files.ts';
 
 /**
  * How long a file that was rotated away must be quiet before its partial line is taken for its last line and it is closed. It is
@@ -54,6 +56,7 @@ interface PendingCopy {
 export class Follower {
   readonly #options: FollowerOptions;
   readonly #uncertainCopies = new UncertainCopies(QUIET_MS);
+  readonly #undecided = new UndecidedFiles();
   /** Messages about older files that could not be opened, each logged once. */
   readonly #logged = new Set<string>();
   readonly #candidates = new CandidateFiles();
@@ -105,6 +108,11 @@ export class Follower {
     return this.#tracked.reduce((sum, file) => sum + (file === pending ? 0 : file.behindBytes), 0);
   }
 
+  /** A file that cannot be read and may have unread lines: newer ones wait for it. Null without one. */
+  get waitsFor(): UndecidedFiles['waiting'] {
+    return this.#undecided.waiting;
+  }
+
   /**
    * Finds out what became of the files; cheap where nothing changed. `thorough` also looks at all older files. Throws where the
    * log or its folder may not be read: the known files stay, and the next look tries again.
@@ -147,7 +155,10 @@ export class Follower {
     if (this.#lostLines.length > 0) return this.#chunk(joinLines(this.#lostLines.splice(0)), nowMs);
     for (const tracked of this.#tracked) {
       if (tracked === this.#pendingCopy?.previous && this.#pendingCopy.isPreviousLost) continue;
-      if (tracked.reader?.offset === 0 && !this.#mayBegin(tracked)) continue;
+      const waits = tracked.reader?.offset === 0 && !this.#mayBegin(tracked);
+      // Newer files wait too: the end of a session would come before its login.
+      if (waits && tracked.file.state !== 'current' && tracked.reader.facts().size > 0) break;
+      if (waits) continue;
       const result = await this.#read(tracked, nowMs);
       if (result === 'changed') {
         this.stale = true;
@@ -278,8 +289,11 @@ export class Follower {
     if (this.#listingOf(this.#generations()) !== this.#listingOf(files)) return false;
     // If the log's content changed, the files were compared with another one.
     if (current?.compareContent() !== content) return false;
+    if (this.#undecided.mustWait(this.#started ? matches.undecided : [], nowMs)) return false;
     if (this.#options.foreign && matches.files.size === 0) this.#started = false;
     if (!this.#started) {
+      // None of them was read: nothing waits for what is left out.
+      this.#undecided.giveUp();
       this.#tracked = firstFiles(candidates, this.#options.from, nowMs);
       this.#newLog = this.current;
       this.#started = true;
@@ -312,6 +326,7 @@ export class Follower {
       for (const tracked of added.keys()) tracked.close();
       throw error;
     }
+    this.#gaps.push(...this.#undecided.giveUp());
     for (const tracked of matches.lost) {
       this.#giveUp(tracked, matches.currentHasCopy);
       // Where another content is in its inode, it was truncated.
@@ -447,24 +462,4 @@ export class Follower {
       this.#options.log.warn(`${file.path} was truncated; all that was seen of it until then has been read`);
     tracked.close();
   }
-}
-
-/** Returns whether a known file that has no match has no content either: it is not open, or its content was replaced. */
-function isWithoutContent({ reader }: TrackedFile): boolean {
-  return reader === null || reader.changed();
-}
-
-/**
- * Counts the bytes of log in the files of known ones; null where a file is damaged. A compressed file, which was decompressed to
- * find the known one in it, only where the count may be needed: what is open or done is not decompressed again for it.
- */
-async function countContent(
-  files: ReadonlyMap<TrackedFile, CandidateFile>,
-): Promise<ReadonlyMap<TrackedFile, number | null>> {
-  const counts = new Map<TrackedFile, number | null>();
-  for (const [tracked, candidate] of files) {
-    const isNeeded = tracked.reader === null && tracked.file.state !== 'done';
-    if (candidate.file.compression === null || isNeeded) counts.set(tracked, await candidate.contentBytes());
-  }
-  return counts;
 }

@@ -49,6 +49,14 @@ export function gapOfUnreadableFile(file: KnownFile, error: unknown): Gap {
   };
 }
 
+/** Returns the possible gap of a file that may have the unread lines of `lost`, and could not be read for `waitedMs`. */
+export function gapOfUnreadableCopy({ file, problem }: CandidateFile, lost: KnownFile, waitedMs: number): Gap {
+  const text =
+    `${file.path} may have what ${lost.path} had behind byte ${lost.offset}, and is not read any more, since it could not be read ` +
+    `for ${Math.round(waitedMs / 1000)} seconds: ${problem}`;
+  return { kind: 'unreadable', text, bytes: null, lines: null };
+}
+
 /** Returns the possible gap of a file that was taken for a copy although its content is too repetitive to be sure. */
 function gapOfUncertainCopy({ file }: CandidateFile): Gap {
   const text =

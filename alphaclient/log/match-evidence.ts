@@ -9,6 +9,9 @@ import type { TrackedFile } from './tracked-file.ts';
 /** Content of fewer bytes, less than a line of sshd, is found in many a file. */
 export const FEW_BYTES = 48;
 
+/** A file last written this much before the last position was saved has nothing newer; the clock may have been set meanwhile. */
+export const OLDER_MS = 2000;
+
 /** Returns whether the file with the inode of an empty one can be that one: made at the same time, or not written since. */
 export function isUnchangedInode(known: KnownFile, file: FileFacts): boolean {
   if (known.born !== null && file.born !== null) return true;
@@ -51,7 +54,22 @@ export async function hasStillContent(one: TrackedFile, file: CandidateFile): Pr
   const { state, offset } = one.file;
   const isSettled = state === 'done' || isCompressed(one.file.path);
   if (isSettled && size === one.file.size && mtimeMs === one.file.mtimeMs) return true;
+  // Nothing is known of one that was empty when it could not be read: it may be a copy that was just begun.
+  if (one.file.head === null && one.file.size === 0) return false;
   return (await file.contains(one.file)) || (file.problem !== null && (compression !== null || size >= offset));
+}
+
+/** Returns whether a known file that has no match has no content either: it is not open, or its content was replaced. */
+export function isWithoutContent({ reader }: TrackedFile): boolean {
+  return reader === null || reader.changed();
+}
+
+/** Returns whether a lost file that nothing was emitted of begins an unread one, too short to be matched with it. */
+export async function isReadAnyway({ file }: TrackedFile, unread: readonly CandidateFile[]): Promise<boolean> {
+  if (file.offset > 0 || evidenceBytes(file) === 0) return false;
+  for (const candidate of unread)
+    if ((await candidate.contains(file)) && ((await candidate.contentBytes()) ?? 0) >= (file.seen ?? 0)) return true;
+  return false;
 }
 
 /** Returns whether a file is a copy that was made before the last of what was read was written: it has nothing unread. */

@@ -62,6 +62,11 @@ export function isSkipped({ state, blocks }: KnownFile): boolean {
   return state === 'done' && blocks === null;
 }
 
+/** Returns whether a file was read, and is recognised by its content wherever it is. */
+export function isSearched(known: KnownFile): boolean {
+  return (known.offset > 0 || (known.head?.bytes ?? 0) > 0) && !known.gone && !known.replaced && !isSkipped(known);
+}
+
 /** The `Chunk.position` of a `FileSource`. */
 export interface FilePosition extends LogPosition {
   readonly source: 'file';

@@ -1,7 +1,8 @@
 /** SQLite for the outbox: a durable file, a lock that ends with its process, and SQLite's errors as an OutboxError. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { checkFault, errcode, isDamage, namesReadError, openingFault } from '../../service/sqlite-errors.ts';
 
 /** An open SQLite file. */
 export type Database = DatabaseSync;
@@ -15,46 +16,65 @@ export class OutboxError extends Error {
   }
 }
 
-const errcode = (error: unknown): number => (error as { errcode?: number }).errcode ?? 0;
-const SQLITE_BUSY = 5;
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
+/** True for an error that no retry mends: the outbox has to be replaced. */
+export const isDamaged = (error: unknown): error is OutboxError =>
+  error instanceof OutboxError && error.code === 'damaged';
 
-function asOutboxError(error: unknown): OutboxError {
+const SQLITE_BUSY = 5;
+
+/** Turns an error into an OutboxError. A value that is no JSON is damage too: SQLite's quick check sees no wrong byte in a text. */
+function asOutboxError(error: unknown, message = error instanceof Error ? error.message : String(error)): OutboxError {
   if (error instanceof OutboxError) return error;
-  const damaged = errcode(error) === SQLITE_CORRUPT || errcode(error) === SQLITE_NOTADB;
-  return new OutboxError(damaged ? 'damaged' : 'failed', error instanceof Error ? error.message : String(error), error);
+  const code = isDamage(error) || error instanceof SyntaxError ? 'damaged' : 'failed';
+  return new OutboxError(code, message, error);
 }
 
 /** SQLite names a table or a column that is not there so: a schema of which some bytes are wrong passes its quick check. */
 const SQLITE_ERROR = 1;
 
-/**
- * Turns an error from reading what an outbox must have into an OutboxError. Tables and values that are not what was written are damage
- * too, and so is a value that is no JSON.
- */
+/** Turns an error from reading what an outbox must have into an OutboxError. A table or a column that is not there is damage too. */
 export function asOpeningError(error: unknown): OutboxError {
-  const isWrong = errcode(error) === SQLITE_ERROR || error instanceof SyntaxError;
+  const isWrong = errcode(error) === SQLITE_ERROR;
   return isWrong ? new OutboxError('damaged', (error as Error).message, error) : asOutboxError(error);
 }
 
-/** Opens or creates a database whose commits survive a power failure. Throws an OutboxError, `damaged` when a quick check fails. */
+/** Faults that a check lists: those of a page that could not be read come with one that says why. */
+const FAULTS_LIMIT = 10;
+
+/** Returns what SQLite's quick check finds wrong in a file, or null. */
+function faultOf(db: DatabaseSync): string | null {
+  const rows = db.prepare(`PRAGMA quick_check(${FAULTS_LIMIT})`).all() as { quick_check: string }[];
+  return checkFault(rows.map(({ quick_check }) => quick_check).join('\n'));
+}
+
+/**
+ * Checks a file. Throws an OutboxError, `damaged`, where two checks in a row find a fault: a disk that fails to give a page once makes
+ * one too. Where the disk is named as its reason the error is `failed`, since what stands in the file may be whole.
+ */
+function check(db: DatabaseSync): void {
+  if (faultOf(db) === null) return;
+  const fault = faultOf(db);
+  if (fault === null) return;
+  if (namesReadError(fault)) throw new OutboxError('failed', `disk I/O error (${fault})`);
+  throw new OutboxError('damaged', fault);
+}
+
+/** Opens or creates a database whose commits survive a power failure. Throws an OutboxError, `damaged` when quick checks fail. */
 export function openDurable(file: string, schema: string): Database {
   let db: DatabaseSync | null = null;
   try {
     db = new DatabaseSync(file);
     db.exec('PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
-    const { quick_check } = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-    if (quick_check !== 'ok') throw new OutboxError('damaged', quick_check);
+    check(db);
     db.exec(schema);
     return db;
   } catch (error) {
     db?.close();
-    throw asOutboxError(error);
+    throw asOutboxError(error, openingFault(error, dirname(file)));
   }
 }
 
-/** Runs `work` outside a transaction. Throws its errors as an OutboxError. */
+/** Runs `work` outside a transaction. Throws its errors as an OutboxError, `damaged` where a value is no JSON. */
 export function withOutboxErrors<T>(work: () => T): T {
   try {
     return work();
@@ -101,8 +121,9 @@ export function isLocked(folder: string): boolean {
   }
 }
 
-/** Locks a folder for this process; the kernel releases the lock when the process ends, however it ends. Throws an OutboxError, `in use`. */
+/** Locks a folder for this process, and makes it where it is not there; the kernel releases the lock when the process ends, however it ends. Throws an OutboxError, `in use`. */
 export function lockFolder(folder: string): Database {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const lock = new DatabaseSync(join(folder, LOCK_FILE), { timeout: LOCK_TIMEOUT_MS });
   try {
     lock.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
@@ -110,7 +131,7 @@ export function lockFolder(folder: string): Database {
   } catch (error) {
     lock.close();
     const inUse = errcode(error) === SQLITE_BUSY;
-    const message = inUse ? 'another alphaclient uses this folder' : (error as Error).message;
+    const message = inUse ? 'another alphaclient uses this folder' : openingFault(error, folder);
     throw new OutboxError(inUse ? 'in use' : 'failed', message, error);
   }
 }

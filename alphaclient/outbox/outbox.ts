@@ -3,7 +3,6 @@
  * written together in one transaction.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LoginEvent } from '../../protocol/event.ts';
 import { encodeBody } from '../../protocol/messages.ts';
@@ -23,6 +22,7 @@ import {
 } from './database.ts';
 import { EVENTS_SCHEMA, EventRows, type PendingEvent } from './event-rows.ts';
 import { declareGaps, GAPS_SCHEMA, type GapTotals, gapsAfter } from './gaps.ts';
+import { META_SCHEMA, MetaRows, type ReadLogs } from './meta.ts';
 import { type PendingEnd, SESSIONS_SCHEMA, type SessionCommit, SessionRows } from './sessions.ts';
 import type { Bookmark, OutboxState } from './state.ts';
 
@@ -44,13 +44,12 @@ const WAL_SPARE_BYTES = 4_194_304;
 /** A commit checkpoints it at this size: 16 MiB, while a long log is read. */
 export const WAL_LIMIT_PAGES = 4_096;
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  ${META_SCHEMA};
   ${EVENTS_SCHEMA};
   ${GAPS_SCHEMA};
   ${SESSIONS_SCHEMA};
   ${CONNECTIONS_SCHEMA};
 `;
-type Statement = ReturnType<Database['prepare']>;
 
 /** The result of one read of the log; it becomes durable as a whole or not at all. */
 export interface ReadResult {
@@ -64,6 +63,8 @@ export interface ReadResult {
   readonly sessions?: ReadSessions;
   /** What changed of the connections before their login, which are not in `reader` then. */
   readonly connections?: ConnectionUpdate;
+  /** Values, plain JSON, by the names that `kept` returns them under. */
+  readonly kept?: Readonly<Record<string, unknown>>;
   readonly atMs: number;
 }
 
@@ -75,11 +76,19 @@ export interface ReadSessions extends Omit<SessionCommit, 'begun'> {
 
 const NO_SESSIONS: ReadSessions = { begun: [], saved: [], removed: [], ends: [] };
 
+/** Where an outbox is that is not opened as the one of its folder. */
+export interface OutboxPlace {
+  /** The folder's lock, which this process has; without it the folder is locked here. `close` ends it. */
+  readonly lock?: Database;
+  /** The name of a file that becomes the folder's outbox later. */
+  readonly file?: string;
+}
+
 /** The outbox of one agent, in one SQLite file. A second process cannot open it while the first lives. */
 export class Outbox {
   readonly #db: Database;
   readonly #lock: Database;
-  readonly #setMeta: Statement;
+  readonly #meta: MetaRows;
   readonly #events: EventRows;
   readonly #sessions: SessionRows;
   readonly #connections: ConnectionRows;
@@ -101,48 +110,48 @@ export class Outbox {
   /** True while nothing was written or acknowledged since `compact` found nothing more to do. */
   #isCompact = false;
 
-  /** Opens or creates the outbox of a folder. Throws an OutboxError. */
-  constructor(folder: string) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.#lock = lockFolder(folder);
+  /** Opens or creates the outbox of a folder. Throws an OutboxError; a lock that was given stays then. */
+  constructor(folder: string, { lock, file = OUTBOX_FILE }: OutboxPlace = {}) {
+    this.#lock = lock ?? lockFolder(folder);
+    let db: Database | null = null;
     try {
-      this.#db = openDurable(join(folder, OUTBOX_FILE), SCHEMA);
+      db = openDurable(join(folder, file), SCHEMA);
+      this.#db = db;
       this.#db.exec(`PRAGMA wal_autocheckpoint=${WAL_LIMIT_PAGES}`);
-      this.#setMeta = this.#db.prepare(
-        'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-      );
+      this.#meta = new MetaRows(this.#db);
       this.#events = new EventRows(this.#db);
       this.#sessions = new SessionRows(this.#db);
       this.#connections = new ConnectionRows(this.#db);
       this.#load();
-      addSpareRoom(join(folder, `${OUTBOX_FILE}-wal`), WAL_SPARE_BYTES);
+      if (file === OUTBOX_FILE) addSpareRoom(join(folder, `${OUTBOX_FILE}-wal`), WAL_SPARE_BYTES);
     } catch (error) {
-      this.#lock.close();
+      db?.close();
+      if (!lock) this.#lock.close();
       throw asOpeningError(error);
     }
   }
 
   #load(): void {
     this.#recent = [];
-    const format = this.#meta('format');
+    const format = this.#meta.get('format');
     if (format !== null && format !== FORMAT)
       throw new OutboxError('failed', `format ${format} is unknown to this version`);
     if (format === null)
-      transaction(this.#db, () => this.#set({ format: FORMAT, agent: randomUUID(), lastSeq: 0, numberedUpTo: 0 }));
-    this.#agent = this.#meta('agent') as string;
-    this.#lastSeq = this.#meta('lastSeq') as number;
+      transaction(this.#db, () => this.#meta.set({ format: FORMAT, agent: randomUUID(), lastSeq: 0, numberedUpTo: 0 }));
+    this.#agent = this.#meta.get('agent') as string;
+    this.#lastSeq = this.#meta.get('lastSeq') as number;
     // An earlier version does not say which events may have been sent, here or where it went on with this outbox: any of them.
-    const isOurs = this.#meta('numberedUpTo') === this.#lastSeq;
-    this.#maySentSeq = (isOurs ? (this.#meta('maySentSeq') as number | null) : null) ?? this.#lastSeq;
+    const isOurs = this.#meta.get('numberedUpTo') === this.#lastSeq;
+    this.#maySentSeq = (isOurs ? (this.#meta.get('maySentSeq') as number | null) : null) ?? this.#lastSeq;
     this.#declared = {
-      lastGap: (this.#meta('lastGap') as number | null) ?? 0,
-      declaredLost: (this.#meta('declaredLost') as number | null) ?? 0,
+      lastGap: (this.#meta.get('lastGap') as number | null) ?? 0,
+      declaredLost: (this.#meta.get('declaredLost') as number | null) ?? 0,
     };
-    this.#resumed = this.#meta('resumed') === true;
+    this.#resumed = this.#meta.get('resumed') === true;
     const { first, bytes } = this.#events.totals();
     this.#acked = this.#droppedUpTo = first === null ? this.#lastSeq : first - 1;
     this.#pendingBytes = bytes;
-    this.#sessions.load((this.#meta('lastEnd') as number | null) ?? 0);
+    this.#sessions.load((this.#meta.get('lastEnd') as number | null) ?? 0);
   }
 
   /** The agent's id. */
@@ -192,10 +201,10 @@ export class Outbox {
    * whose state is lost, are followed no more. Throws an OutboxError.
    */
   sessionsOf(log: string, hasReader: boolean): unknown[] {
-    if (hasReader && this.#meta('sessionsOf') === log) return this.#sessions.saved();
+    if (hasReader && this.#meta.get('sessionsOf') === log) return this.#sessions.saved();
     this.#transaction(() => {
       this.#sessions.evictAll();
-      this.#set({ sessionsOf: log });
+      this.#meta.set({ sessionsOf: log });
     });
     return [];
   }
@@ -208,14 +217,9 @@ export class Outbox {
     return this.#connections.of(log);
   }
 
-  /** Returns a value that was kept with `keep`, or null. */
+  /** Returns the value that was committed last under a name, or null. Throws an OutboxError. */
   kept(name: string): unknown {
-    return this.#meta(`kept:${name}`);
-  }
-
-  /** Keeps a value, plain JSON, under a name. Throws an OutboxError. */
-  keep(name: string, value: unknown): void {
-    this.#transaction(() => this.#set({ [`kept:${name}`]: value }));
+    return this.#meta.get(`kept:${name}`);
   }
 
   /** Returns at most `limit` ends of sessions after a number, in order. Throws an OutboxError. */
@@ -239,9 +243,14 @@ export class Outbox {
     };
   }
 
-  /** Returns the bookmark of a log, or null for a log never read. */
+  /** Returns the bookmark of a log, or null for a log never read. Throws an OutboxError. */
   bookmark(log: string): Bookmark | null {
-    return this.#meta(`log:${log}`) as Bookmark | null;
+    return this.#meta.get(`log:${log}`) as Bookmark | null;
+  }
+
+  /** The logs that were read. Throws an OutboxError. */
+  get readLogs(): ReadLogs {
+    return this.#meta.readLogs();
   }
 
   /**
@@ -249,7 +258,8 @@ export class Outbox {
    * the transaction notes it and sending needs none of its own. Throws an OutboxError; then nothing of it is stored, and it may be
    * retried.
    */
-  commit({ events, gaps, atMs, log, position, reader, sessions, connections }: ReadResult, sendsAtOnce = false): void {
+  commit(result: ReadResult, sendsAtOnce = false): void {
+    const { events, gaps, atMs, log, position, reader, sessions, connections, kept = {} } = result;
     const { begun, saved, removed, ends } = sessions ?? NO_SESSIONS;
     let declared = this.#declared;
     const bodies = events.map(encodeBody);
@@ -264,13 +274,14 @@ export class Outbox {
         written = this.#sessions.write({ begun: seqs, saved, removed, ends });
       if (connections) this.#connections.write(log, connections);
       declared = declareGaps(this.#db, this.#declared, gaps, atMs);
-      this.#set({
+      this.#meta.set({
         ...(events.length > 0 && { lastSeq: seq, numberedUpTo: seq }),
         ...(events.length > 0 && sendsAtOnce && { maySentSeq: seq }),
         ...(gaps.length > 0 && declared),
         ...(written !== null && ends.length > 0 && { lastEnd: (written as { lastEnd: number }).lastEnd }),
         [`log:${log}`]: { position, reader },
       });
+      for (const [name, value] of Object.entries(kept)) this.#meta.set({ [`kept:${name}`]: value });
     });
     (written as { apply: () => void } | null)?.apply();
     this.#lastSeq = seq;
@@ -299,13 +310,24 @@ export class Outbox {
   /** Notes durably, before they are sent, that events up to `seq` may have been sent. Throws an OutboxError. */
   noteSending(seq: number): void {
     if (seq <= this.#maySentSeq) return;
-    this.#transaction(() => this.#set({ maySentSeq: seq }));
+    this.#transaction(() => this.#meta.set({ maySentSeq: seq }));
     this.#maySentSeq = seq;
   }
 
   /** Returns at most `limit` gaps numbered above `id`, oldest first. Throws an OutboxError. */
   gapsAfter(id: number, limit: number): DeclaredGap[] {
     return gapsAfter(this.#db, id, limit);
+  }
+
+  /**
+   * Reads at most `limit` events and as many ends that no `ack` covers, of those that are sent first. Throws an OutboxError, `damaged`
+   * where one is no JSON: SQLite sees no wrong byte in a text, and no server takes it.
+   */
+  checkPending(limit: number): void {
+    withOutboxErrors(() => {
+      for (const { body } of this.after(this.#acked, limit)) JSON.parse(body);
+      for (const { body } of this.endsAfter(this.ackedEnd, limit)) JSON.parse(body);
+    });
   }
 
   /**
@@ -371,14 +393,14 @@ export class Outbox {
   ): void {
     this.#transaction(() => {
       this.#events.restore(pending);
-      this.#set({ agent, lastSeq: seq, numberedUpTo: seq, maySentSeq: seq, resumed: true, ...declared });
+      this.#meta.set({ agent, lastSeq: seq, numberedUpTo: seq, maySentSeq: seq, resumed: true, ...declared });
       for (const { log, bookmark, connections } of logs) {
-        this.#set({ [`log:${log}`]: bookmark });
+        this.#meta.set({ [`log:${log}`]: bookmark });
         if (connections) this.#connections.write(log, { isWhole: true, saved: connections, removed: [] });
       }
       if (sessions) {
         this.#sessions.restore(sessions, pendingEnds);
-        this.#set({ lastEnd: sessions.lastEnd, ...(logs.length === 1 && { sessionsOf: logs[0]?.log }) });
+        this.#meta.set({ lastEnd: sessions.lastEnd, ...(logs.length === 1 && { sessionsOf: logs[0]?.log }) });
       }
     });
     this.#load();
@@ -404,38 +426,43 @@ export class Outbox {
     const lastSeq = Math.max(this.#lastSeq, this.#storedByServer);
     const maySentSeq = Math.max(this.#maySentSeq, this.#storedByServer);
     const lastEnd = Math.max(this.#sessions.lastEnd, this.#endsStoredByServer);
-    this.#transaction(() => this.#set({ lastSeq, numberedUpTo: lastSeq, maySentSeq, lastEnd, resumed: false }));
-    this.#sessions.load(lastEnd);
+    this.#transaction(() => this.#meta.set({ lastSeq, numberedUpTo: lastSeq, maySentSeq, lastEnd, resumed: false }));
+    this.#sessions.goOnAfter(lastEnd);
     this.#recent = [];
     this.#lastSeq = lastSeq;
     this.#maySentSeq = maySentSeq;
     this.#resumed = false;
     this.acknowledge(this.#storedByServer);
+    this.acknowledgeEnds(this.#endsStoredByServer);
   }
 
   /**
    * Takes a new id and numbers the pending events from 1. Returns how many of them may have been sent under the old id, and so may
-   * stand twice. Throws SQLite's errors.
+   * stand twice. What a server has of the old id says nothing of the new one. Throws an OutboxError; then nothing has changed.
    */
   takeNewId(): number {
     const maySentTwice = Math.max(0, Math.min(this.#maySentSeq, this.#lastSeq) - this.#acked);
     const agent = randomUUID();
-    this.#recent = [];
     let lastSeq = 0;
-    let lastEnd = 0;
+    let bytes = 0;
+    let sessions: ReturnType<SessionRows['renumber']> | null = null;
     this.#transaction(() => {
       // Rows of acknowledged events may still be there.
       this.#events.deleteUpTo(this.#acked);
       lastSeq = this.#events.renumber();
-      lastEnd = this.#sessions.renumber(this.#acked);
-      this.#set({ agent, lastSeq, numberedUpTo: lastSeq, lastEnd, maySentSeq: 0 });
+      bytes = this.#events.bytesUpTo(lastSeq);
+      sessions = this.#sessions.renumber(this.#acked);
+      const { lastEnd } = sessions;
+      this.#meta.set({ agent, lastSeq, numberedUpTo: lastSeq, lastEnd, maySentSeq: 0, resumed: false });
     });
-    this.#sessions.load(lastEnd);
-    this.#droppedUpToEnd = 0;
+    (sessions as { apply: () => void } | null)?.apply();
+    this.#recent = [];
     this.#agent = agent;
     this.#lastSeq = lastSeq;
-    this.#maySentSeq = this.#acked = this.#droppedUpTo = 0;
-    this.#pendingBytes = this.#events.bytesUpTo(lastSeq);
+    this.#maySentSeq = this.#acked = this.#droppedUpTo = this.#droppedUpToEnd = 0;
+    this.#storedByServer = this.#endsStoredByServer = 0;
+    this.#resumed = false;
+    this.#pendingBytes = bytes;
     return maySentTwice;
   }
 
@@ -444,17 +471,13 @@ export class Outbox {
     this.#lock.close();
   }
 
-  #set(values: Readonly<Record<string, unknown>>): void {
-    for (const [key, value] of Object.entries(values)) this.#setMeta.run(key, JSON.stringify(value));
+  /** Writes the write-ahead log to the file and closes it, which then is all there is. The folder stays locked. Throws an OutboxError. */
+  closeFile(): void {
+    try {
+      const result = withOutboxErrors(() => this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get());
+      if (result?.['busy'] !== 0) throw new OutboxError('failed', 'another process is reading it');
+    } finally {
+      this.#db.close();
+    }
   }
-
-  #meta(key: string): unknown {
-    return metaIn(this.#db, key);
-  }
-}
-
-/** Returns a value in an outbox's table `meta`, or null. */
-export function metaIn(db: Database, key: string): unknown {
-  const row = db.prepare('SELECT value FROM meta WHERE key = ?').get(key) as { value: string } | undefined;
-  return row ? JSON.parse(row.value) : null;
 }

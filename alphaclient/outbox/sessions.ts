@@ -43,7 +43,7 @@ export interface SavedSessions {
   readonly sessions: readonly (readonly [id: number, seq: number | null, saved: unknown])[];
 }
 
-/** The tables on one connection. All that changes them belongs inside the caller's transaction, and `apply` or `load` after it. */
+/** The tables on one connection. All that changes them belongs inside the caller's transaction, and `apply` after it. */
 export class SessionRows {
   readonly #db: Database;
   readonly #put: Statement;
@@ -94,7 +94,7 @@ export class SessionRows {
     return this.#seqs;
   }
 
-  /** Returns the saved form of every session. */
+  /** Returns the saved form of every session. Throws an OutboxError. */
   saved(): unknown[] {
     return withOutboxErrors(() =>
       this.#db
@@ -143,33 +143,47 @@ export class SessionRows {
     this.#deleteEnds.run(this.#acked);
   }
 
-  /** Deletes all sessions: those of another log, or of a reader whose state is lost. Nothing is told of their ends. */
+  /** Deletes all sessions: those of another log, or of a reader whose state is lost. Their ends are not emitted. */
   evictAll(): void {
     this.#db.exec('DELETE FROM sessions');
     this.#seqs.clear();
   }
 
-  /** Gives sessions and ends what a new agent id makes of them: events up to `acked` were another agent's, and the rest begin at 1. */
-  renumber(acked: number): number {
+  /**
+   * Gives sessions and ends what a new agent id makes of them: events up to `acked` were another agent's, and the rest begin at 1.
+   * Returns the highest number of an end, and the function that takes all over into memory once the transaction is committed.
+   */
+  renumber(acked: number): { readonly lastEnd: number; readonly apply: () => void } {
     this.#db.exec(`UPDATE sessions SET seq = CASE WHEN seq > ${acked} THEN seq - ${acked} END;
       UPDATE ends SET session = CASE WHEN session > ${acked} THEN session - ${acked} END;
       DELETE FROM ends WHERE number <= ${this.#acked};
       CREATE TEMP TABLE keptEnds AS SELECT session, body FROM ends ORDER BY number; DELETE FROM ends;
       INSERT INTO ends (number, session, body) SELECT rowid, session, body FROM keptEnds; DROP TABLE keptEnds`);
-    return (this.#db.prepare('SELECT count(*) AS n FROM ends').get() as { n: number }).n;
+    const { n: lastEnd } = this.#db.prepare('SELECT count(*) AS n FROM ends').get() as { n: number };
+    return {
+      lastEnd,
+      apply: () => {
+        for (const [id, seq] of this.#seqs) this.#seqs.set(id, seq !== null && seq > acked ? seq - acked : null);
+        this.#lastEnd = lastEnd;
+        this.#acked = 0;
+      },
+    };
   }
 
-  /** Copies what a checkpoint keeps. */
+  /** Gives the next end the number after `lastEnd`: those up to it were given out before. */
+  goOnAfter(lastEnd: number): void {
+    this.#lastEnd = lastEnd;
+  }
+
+  /** Copies what a checkpoint keeps. Throws an OutboxError. */
   copy(): SavedSessions {
-    const rows = withOutboxErrors(() => this.#db.prepare('SELECT id, seq, saved FROM sessions ORDER BY id').all());
-    return {
+    return withOutboxErrors(() => ({
       lastEnd: this.#lastEnd,
-      sessions: rows.map(({ id, seq, saved }) => [
-        id as number,
-        seq as number | null,
-        JSON.parse(saved as string) as unknown,
-      ]),
-    };
+      sessions: this.#db
+        .prepare('SELECT id, seq, saved FROM sessions ORDER BY id')
+        .all()
+        .map(({ id, seq, saved }) => [id as number, seq as number | null, JSON.parse(saved as string) as unknown]),
+    }));
   }
 
   /** Inserts what a checkpoint kept, and ends that could still be read. */

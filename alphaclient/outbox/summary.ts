@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { DeclaredGap } from '../../protocol/report.ts';
 import { type Database, openForReading, withOutboxErrors } from './database.ts';
 import { gapsAfter } from './gaps.ts';
-import { metaIn, OUTBOX_FILE } from './outbox.ts';
+import { MetaRows } from './meta.ts';
+import { OUTBOX_FILE } from './outbox.ts';
 import type { Bookmark } from './state.ts';
 
 /** The content of an outbox. */
@@ -33,14 +34,15 @@ export function summarize(folder: string): OutboxSummary | null {
 }
 
 function summaryOf(db: Database): OutboxSummary {
+  const meta = new MetaRows(db);
   const { waiting } = db.prepare('SELECT count(*) AS waiting FROM events').get() as { waiting: number };
   const logs = db.prepare("SELECT substr(key, 5) AS log, value FROM meta WHERE key LIKE 'log:%' ORDER BY key").all();
   return {
-    agent: metaIn(db, 'agent') as string,
-    events: metaIn(db, 'lastSeq') as number,
+    agent: meta.get('agent') as string,
+    events: meta.get('lastSeq') as number,
     waiting,
-    declaredLost: (metaIn(db, 'declaredLost') as number | null) ?? 0,
-    lastGap: (metaIn(db, 'lastGap') as number | null) ?? 0,
+    declaredLost: (meta.get('declaredLost') as number | null) ?? 0,
+    lastGap: (meta.get('lastGap') as number | null) ?? 0,
     gaps: gapsAfter(db, 0),
     logs: logs.map(({ log, value }) => ({ log: log as string, bookmark: JSON.parse(value as string) as Bookmark })),
   };

@@ -1,8 +1,7 @@
 /** Opens connections to the configured servers, in turn. */
-import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { FileStamp } from '../../service/file-stamp.ts';
+import { ChangingFiles, type FileContent } from '../../service/changing-files.ts';
 import { isIn, networks, sourceOf, UNROUTED_NETWORKS } from '../../service/ip-network.ts';
 import type { Address } from '../../service/value-parser.ts';
 import { connectionFault } from './connection-fault.ts';
@@ -26,31 +25,21 @@ export function tokenFault(socket: Socket, name: string, allowsPlain: boolean): 
 
 /** The contents of the TLS files, as Node takes them. A renewed certificate is used from the next connection on. */
 class TlsContext {
-  readonly #files: TlsFiles;
-  readonly #stamp = new FileStamp();
+  readonly #content: ChangingFiles<SecureContext>;
   #context: SecureContext;
 
   /** Throws when a file cannot be read. */
   constructor(files: TlsFiles) {
-    this.#files = files;
-    this.#stamp.hasChanged(this.#paths);
-    this.#context = contextOf(files);
+    const { caFile, certFile, keyFile } = files;
+    this.#content = new ChangingFiles({ paths: [caFile, certFile, keyFile], mayBeMissing: false, parse: contextOf });
+    this.#context = this.#content.start();
   }
 
   current(): SecureContext {
-    if (!this.#stamp.hasChanged(this.#paths)) return this.#context;
-    try {
-      this.#context = contextOf(this.#files);
-    } catch {
-      // A half-written file: what was read before is as good as it was, and the server says when it is not any more.
-      this.#stamp.forget();
-    }
+    const look = this.#content.look();
+    // Else a half-written file: what was read before is as good as it was, and the server says when it is not any more.
+    if (look.kind === 'value') this.#context = look.value;
     return this.#context;
-  }
-
-  get #paths(): readonly (string | null)[] {
-    const { caFile, certFile, keyFile } = this.#files;
-    return [caFile, certFile, keyFile];
   }
 }
 
@@ -83,15 +72,17 @@ export function dialer(servers: readonly Address[], files: TlsFiles): (turn: num
   };
 }
 
-function contextOf({ caFile, certFile, keyFile }: TlsFiles): SecureContext {
-  const cert = certFile === null ? {} : { cert: readFileSync(certFile) };
-  const key = keyFile === null ? {} : { key: readFileSync(keyFile) };
-  return createSecureContext({ ...authorities(caFile), ...cert, ...key });
+function contextOf([ca = null, cert = null, key = null]: readonly (FileContent | null)[]): SecureContext {
+  return createSecureContext({
+    ...authorities(ca),
+    ...(cert === null ? {} : { cert: cert.bytes }),
+    ...(key === null ? {} : { key: key.bytes }),
+  });
 }
 
 /** Gives the CA of the settings, else those of the system; Node's own list where the system has none. */
-function authorities(caFile: string | null): { ca?: Buffer | string[] } {
-  if (caFile !== null) return { ca: readFileSync(caFile) };
+function authorities(named: FileContent | null): { ca?: Buffer | string[] } {
+  if (named !== null) return { ca: named.bytes };
   // The system's folder has each one several times, under links.
   const system = [...new Set(getCACertificates('system'))];
   return system.length > 0 ? { ca: system } : {};

@@ -51,7 +51,7 @@ const HANDSHAKE: Readonly<Record<string, string>> = {
 /** A message shows at most so many characters of a certificate's names. */
 const NAMES_LIMIT_CHARS = 200;
 
-/** Returns the words for an error of a connection to `address`, with its code; an error of our own is said as it is. */
+/** Returns the words for an error of a connection to `address`, with its code; an error of our own is given as it is. */
 export function connectionFault(error: Error, { scheme, host }: Address, files: TlsFiles): string {
   const { code = '' } = error as NodeJS.ErrnoException;
   if (code === '') return error.message;

@@ -49,6 +49,7 @@ export type Queue = Pick<
   | 'resumed'
   | 'after'
   | 'noteSending'
+  | 'checkPending'
   | 'acknowledge'
   | 'setStoredByServer'
   | 'takeNewId'
@@ -188,9 +189,13 @@ export class Uplink {
     try {
       work();
     } catch (error) {
-      this.#socket?.destroy(new Error(`the outbox cannot be read: ${(error as Error).message}`));
-      this.#options.onOutboxError(error);
+      this.#outboxFailed('read', error);
     }
+  }
+
+  #outboxFailed(at: 'read' | 'written', error: unknown): void {
+    this.#socket?.destroy(new Error(`the outbox cannot be ${at}: ${(error as Error).message}`));
+    this.#options.onOutboxError(error);
   }
 
   #send(): void {
@@ -264,7 +269,8 @@ export class Uplink {
   }
 
   #receive(line: string, socket: Socket, name: string): void {
-    if (socket !== this.#socket) return;
+    // What is left of the data of a connection that was given up says nothing any more.
+    if (socket !== this.#socket || socket.destroyed) return;
     const message = readServerMessage(line);
     if (message.type === 'fault')
       socket.destroy(new Error(`the server sent a message that cannot be read: ${message.message}`));
@@ -290,6 +296,9 @@ export class Uplink {
       case 'error':
         this.#logProblem(`${name} refused this agent: ${message.code}: ${message.message}`);
         this.#refused = true;
+        // What stands damaged in the outbox would be refused each time.
+        if (message.code === 'bad_json')
+          this.#readingOutbox(() => this.#options.outbox.checkPending(this.#options.windowEvents ?? WINDOW_EVENTS));
         socket.end();
     }
   }
@@ -312,9 +321,16 @@ export class Uplink {
 
   /** Believes nothing of what this server says of the agent: it confuses the agent with another one, or lies. */
   #goOnUnderNewId(reason: string, socket: Socket): void {
-    const maySentTwice = this.#options.outbox.takeNewId();
-    this.#options.log.warn(`${reason}; going on under a new id, ${maySentTwice} events may stand twice`);
     this.#welcomed = false;
+    let maySentTwice: number;
+    try {
+      maySentTwice = this.#options.outbox.takeNewId();
+    } catch (error) {
+      // The next connection comes to the same point, and takes the new id once the disk has room.
+      this.#outboxFailed('written', error);
+      return;
+    }
+    this.#options.log.warn(`${reason}; going on under a new id, ${maySentTwice} events may stand twice`);
     // A new id needs a new hello, which is only allowed once per connection.
     socket.end(encode({ type: 'quit' }));
     this.#backoff.reset();

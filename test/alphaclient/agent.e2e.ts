@@ -124,7 +124,7 @@ test('a lost part of the log is reported once: in both logs, in the list of gaps
   await attempts.exactlyOnce();
   await until(() => seen.includes('event: gap'));
   await agent.end('SIGTERM');
-  // Told again on the next connection, and known by then.
+  // Sent again on the next connection, and known by then.
   agent = pair.agent();
   attempts.write(1);
   await attempts.exactlyOnce();

@@ -71,7 +71,7 @@ class Restarted {
         outbox: this.#outbox,
         sessions: new SessionChanges(),
         connections,
-        watch: { isDue: () => false, read: async () => 'off', compare: () => {} },
+        watch: { isDue: () => false, read: async () => 'off', compare: () => {}, hasChanged: false, take: () => ({}) },
         outboxLimitBytes: 1e9,
         log,
         now: () => Date.now() + aheadMs,

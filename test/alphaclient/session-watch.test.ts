@@ -71,6 +71,7 @@ class Life {
     const gone = { at, user: null, ip: null, port: null, pid: null, lastedSeconds: null, host: null };
     outbox.commit({
       ...{ log: LOG, position: { offset: 1 }, reader: this.#reader.save(), gaps: [], atMs: NOW },
+      kept: this.watch.take(),
       events: located.map(({ event }) => ({ ...event, at, host: null })),
       sessions: {
         ...{ begun: located.map(({ session }) => session), saved, removed },
@@ -110,6 +111,17 @@ describe('a reboot', () => {
     await again.look();
     equal(ends(), '');
     equal(outbox.openSessions.size, 1);
+  });
+
+  it('ends them also where the agent is killed before the ends are committed', async () => {
+    const before = new Life('first');
+    before.login(1);
+    await before.look();
+    const { watch } = new Life('second');
+    watch.compare(await watch.read(false));
+    equal(ends(), '');
+    await new Life('second').look();
+    equal(ends(), 'reboot');
   });
 
   it('of a collector ends none of the sessions of other hosts', async () => {

@@ -93,7 +93,7 @@ test('help is for the program, a group and a command, however it is asked for, a
   }
 });
 
-test('the version is told for the program, a group and a command', async () => {
+test('the version is printed for the program, a group and a command', async () => {
   for (const line of [['--version'], ['key', '--version'], ['key', 'add', '--version'], ['run', '--version']])
     deepEqual(await run(...line), { code: 0, out: '1.2.3\n', error: '', given: undefined });
 });
@@ -125,7 +125,7 @@ test('a wrong line is one line that begins with the command and says what it wou
   match((await run(`--${'x'.repeat(5_000)}`)).error, /^tool: --x{200,300}…\n$/);
 });
 
-test('what a command could not do is told under its name, a line each, escaped', async () => {
+test('what a command could not do is reported under its name, a line each, escaped', async () => {
   const { code, error } = await run('key', 'fail');
   equal(code, 1);
   equal(error, 'tool key fail: first\ntool key fail: second \\u001b[2J\n');
@@ -160,7 +160,7 @@ test('output that nobody reads any more is no failure, and output that cannot be
   }
 });
 
-test('an error of the program itself is told without its stack', async () => {
+test('an error of the program itself is printed without its stack', async () => {
   const failing: Program = {
     ...PROGRAM,
     commands: {

@@ -13,7 +13,7 @@ test('the country of a source is known out of the box, IPv4 and IPv6', () => {
   assert.deepEqual(originOf('2001:200::1'), { origin: { country: 'JP', ...nothing } });
 });
 
-test('nothing is said of private and reserved addresses, and of what is no address', () => {
+test('nothing is known of private and reserved addresses, and of what is no address', () => {
   const originOf = countries({ error: (text) => assert.fail(text) });
   for (const ip of ['10.0.0.1', '203.0.113.7', '2001:db8::1', 'fe80::1%eth0', 'fc00::1', '::1', 'nonsense', '', null])
     assert.deepEqual(originOf(ip), {}, String(ip));

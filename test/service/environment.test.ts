@@ -42,7 +42,7 @@ test('settings that the launcher passes on win over the file of defaults, and .e
   deepEqual([env['ALPHASERVER_HTTP'], env['ALPHASERVER_LISTEN']], ['file', 'offered']);
 });
 
-test('a name that begins like a setting and is none is told, with the nearest', () => {
+test('a name that begins like a setting and is none is reported, with the nearest', () => {
   deepEqual(gathered({ ALPHASERVER_HTPP: 'off' }).warnings, [
     'ALPHASERVER_HTPP is no setting; did you mean ALPHASERVER_HTTP?',
   ]);
@@ -57,13 +57,13 @@ test('settings of the other program, and of anything else, are left alone', () =
   deepEqual(gathered({ ALPHACLIENT_LOG: 'x', ALPHACLIENT_LGO: 'x', ALPHABET: 'x', PATH: 'x' }).warnings, []);
 });
 
-test('a .env that is not there is nothing, and one that cannot be read is told', () => {
+test('a .env that is not there is nothing, and one that cannot be read is reported', () => {
   deepEqual(gathered().warnings, []);
   mkdirSync('.env');
   deepEqual(gathered().warnings, ['.env is a folder, and not a file of settings']);
 });
 
-test('a .env that this user may not read is told', {
+test('a .env that this user may not read is reported', {
   skip: process.getuid?.() === 0 && 'root may read everything',
 }, () => {
   writeFileSync('.env', 'A=1');
@@ -71,7 +71,7 @@ test('a .env that this user may not read is told', {
   equal(gathered().warnings.length, 1);
 });
 
-test('lines of .env that set nothing are told, and what sets something is used all the same', () => {
+test('lines of .env that set nothing are reported, and what sets something is used all the same', () => {
   deepEqual(warnings(Buffer.from([0xff, 0xfe, 0x00, 0x80, 0x0a])), ['.env is no text in UTF-8']);
   deepEqual(warnings('# comment\n\nA=1\nALPHASERVER_HTTP off\n'), [
     '.env has a line 4 that sets nothing: a setting is NAME=value',

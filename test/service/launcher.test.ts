@@ -111,7 +111,7 @@ test('a first program that is killed counts as 128 and the number of the signal'
   assert.equal(await launched.ended, 137, launched.printed());
 });
 
-test('the failure of another program is said, leaves the first up, and shows in the exit code', async () => {
+test('the failure of another program is reported, leaves the first up, and shows in the exit code', async () => {
   const launched = launch(patient('stays'), program('fails', `process.exit(1);`));
   await launched.prints('fails.ts ended with exit code 1; the rest goes on');
   await launched.prints('stays is up');

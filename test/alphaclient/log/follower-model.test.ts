@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Random } from '../../demo/random.ts';
 import { install } from './model/preemption.ts';
-import { ACTIONS, type Action, run, type Sequence, shrunk } from './model/sequence.ts';
+import { ACTIONS, type Action, ORDERED_ACTIONS, run, type Sequence, shrunk } from './model/sequence.ts';
 
 const { FOLLOWER_MODEL_SECONDS, FOLLOWER_MODEL_SEED } = process.env;
 const SECONDS = Number(FOLLOWER_MODEL_SECONDS ?? 10);
@@ -19,10 +19,12 @@ const ACTIONS_LIMIT = 40;
 function sequenceOf(seed: number): Sequence {
   const random = new Random(seed);
   const naming = random.pick<Sequence['log']['naming']>(['number', 'number', 'date', 'link']);
+  const isOrdered = random.chance(0.5);
+  const names = isOrdered ? ORDERED_ACTIONS : ACTIONS;
   const actions: Action[] = [];
   for (let i = random.whole(5, ACTIONS_LIMIT); i > 0; i -= 1)
-    actions.push({ name: random.pick(ACTIONS), a: random.whole(0, 999), b: random.whole(0, 999) });
-  return { log: { naming }, actions };
+    actions.push({ name: random.pick<Action['name']>(names), a: random.whole(0, 999), b: random.whole(0, 999) });
+  return { log: { naming }, actions, isOrdered };
 }
 
 /** Shrunk sequences that failed once. */

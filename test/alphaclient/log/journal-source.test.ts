@@ -412,7 +412,7 @@ describe('a journal that cannot be read', () => {
       const source = new JournalSource({ position: null, from: 'start', log, command });
       after(() => source.close());
       const ended = source.next();
-      await until('told', () => logged.length > 0);
+      await until('logged', () => logged.length > 0);
       await delay(500);
       assert.equal(source.status().state, state);
       source.close();
@@ -430,12 +430,12 @@ describe('a journal that cannot be read', () => {
     const source = new JournalSource({ position: null, from: 'end', log, command: journal.command });
     t.after(() => source.close());
     const reading = read(source, count(1));
-    await until('told', () => logged.length > 0);
+    await until('logged', () => logged.length > 0);
     journal.append(sshd(line(1)));
     assert.deepEqual((await reading).all, [line(1)]);
     const more = source.next();
     t.after(() => more);
-    await until('told again', () => logged.some(([level]) => level === 'info'));
+    await until('logged again', () => logged.some(([level]) => level === 'info'));
   });
 
   it('ignores a position of another kind of log', { skip }, async (t) => {

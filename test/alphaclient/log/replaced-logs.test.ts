@@ -110,7 +110,7 @@ test('lines read in a replaced log before a look shows that it was replaced need
   assert.deepEqual([steps.text, steps.gaps], [lines(0, 4) + lines(10, 13), []]);
 });
 
-test('a copy of a log that was rotated just before is told from a new log after the rotated file was read', async (t) => {
+test('a copy of a log that was rotated just before is distinguished from a new log after the rotated file was read', async (t) => {
   const steps = new Steps(t);
   await steps.drain();
   // All between two looks: lines, copied away and compressed; other lines, and a copy in their place, which their writer does not notice.

@@ -68,6 +68,11 @@ export class Steps {
     assert.equal(this.text, text);
   }
 
+  /** Lets time pass. */
+  pass(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Lets so much time pass that files that were rotated away are closed. */
   async quiet(): Promise<void> {
     await this.drain();

@@ -2,14 +2,17 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { OutboxError, openDurable } from '../../../alphaclient/outbox/database.ts';
 import { Outbox, type ReadResult, WAL_LIMIT_PAGES } from '../../../alphaclient/outbox/outbox.ts';
-import { Checkpoint, openStateFolder } from '../../../alphaclient/outbox/recovery.ts';
+import { Checkpoint, openStateFolder, replaceDamaged } from '../../../alphaclient/outbox/recovery.ts';
 import { summarize } from '../../../alphaclient/outbox/summary.ts';
 import type { LoginEvent } from '../../../protocol/event.ts';
 import { damageText } from '../../damaged-pages.ts';
+import { withCheckResults } from './passing-errors.ts';
 
+const QUIET = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'outbox-'));
@@ -34,6 +37,17 @@ const reading = (users: string[], offset: number, more: Partial<ReadResult> = {}
   atMs: 0,
   ...more,
 });
+/** Goes on from a checkpoint of the same agent, whose first two events were acknowledged. */
+const resumeAfterTwo = (outbox: Outbox): void =>
+  outbox.resume(
+    {
+      agent: outbox.agent,
+      seq: 2,
+      logs: [{ log: '/x', bookmark: { position: { offset: 2 }, reader: {} } }],
+      declared: { lastGap: 0, declaredLost: 0 },
+    },
+    [],
+  );
 const waiting = (outbox: Outbox): string[] =>
   outbox.after(0, 1_000).map(({ seq, body }) => `${seq} ${(JSON.parse(body) as LoginEvent).user}`);
 
@@ -287,11 +301,10 @@ test('without a checkpoint a new outbox goes on after the last event of the dama
 });
 
 test('the last three damaged outboxes are kept', () => {
-  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   for (let i = 1; i <= 5; i += 1) {
     new Outbox(folder).close();
     writeFileSync(join(folder, 'outbox.db'), Buffer.alloc(8_192, i));
-    openStateFolder(folder, log, i * 1_000).close();
+    openStateFolder(folder, QUIET, i * 1_000).close();
   }
   const renamed = readdirSync(folder).filter((name) => /damaged-.*Z$/.test(name));
   assert.deepEqual(
@@ -302,13 +315,7 @@ test('the last three damaged outboxes are kept', () => {
 
 test('events that are read again after damage get their old numbers, and no number is given twice when some cannot be read again', () => {
   const outbox = new Outbox(folder);
-  const state = {
-    agent: outbox.agent,
-    seq: 2,
-    logs: [{ log: '/x', bookmark: { position: { offset: 2 }, reader: {} } }],
-    declared: { lastGap: 0, declaredLost: 0 },
-  };
-  outbox.resume(state, []);
+  resumeAfterTwo(outbox);
   outbox.setStoredByServer(6);
   outbox.commit(reading(['c', 'd'], 4));
   assert.deepEqual([outbox.lastSeq, outbox.acked, outbox.missingEvents], [4, 4, 2], 'the server has them');
@@ -323,11 +330,150 @@ test('events that are read again after damage get their old numbers, and no numb
   next.close();
 });
 
+/** Opens a folder whose `what` has a wrong first byte, which SQLite's own check cannot see. */
+function withWrongByte(what: 'bookmark' | 'connections' | 'session' | 'kept value' | 'event'): Outbox {
+  const outbox = new Outbox(folder);
+  outbox.sessionsOf('/x', true);
+  const [sessions, connections] = [
+    { begun: [1], saved: [[1, ['s']]], removed: [], ends: [] },
+    { isWhole: true, saved: [[1, ['c']]], removed: [] },
+  ] as const;
+  outbox.commit(reading(['a'], 50, { sessions, connections, kept: { release: '10.0' } }));
+  if (what === 'event') outbox.commit(reading(['b', 'c'], 50));
+  outbox.close();
+  const db = new DatabaseSync(join(folder, 'outbox.db'));
+  db.exec(
+    {
+      bookmark: "UPDATE meta SET value = 'z' || substr(value, 2) WHERE key = 'log:/x'",
+      connections: "UPDATE connections SET changes = 'z' || substr(changes, 2)",
+      session: "UPDATE sessions SET saved = 'z' || substr(saved, 2)",
+      'kept value': "UPDATE meta SET value = 'z' || substr(value, 2) WHERE key = 'kept:release'",
+      event: "UPDATE events SET body = 'z' || substr(body, 2) WHERE seq = 2",
+    }[what],
+  );
+  db.close();
+  return new Outbox(folder);
+}
+
+for (const [what, reads] of [
+  ['bookmark', [(outbox: Outbox) => outbox.bookmark('/x')]],
+  ['connections', [(outbox: Outbox) => outbox.connectionsOf('/x')]],
+  [
+    'session',
+    [
+      (outbox: Outbox) => outbox.sessionsOf('/x', true),
+      (outbox: Outbox) => outbox.stateOf('/x', { position: null, reader: {} }),
+    ],
+  ],
+  ['kept value', [(outbox: Outbox) => outbox.kept('release')]],
+  ['event', [(outbox: Outbox) => outbox.checkPending(2)]],
+] as const)
+  test(`one wrong byte in the ${what} is found as damage when it is read`, () => {
+    const outbox = withWrongByte(what);
+    for (const read of reads)
+      assert.throws(
+        () => read(outbox),
+        (error: unknown) => error instanceof OutboxError && error.code === 'damaged' && /JSON/.test(error.message),
+      );
+    outbox.close();
+  });
+
+test('what a damaged outbox kept beside its position is not needed to go on', () => {
+  const outbox = withWrongByte('kept value');
+  const { agent } = outbox;
+  outbox.close();
+  const next = replaceDamaged(folder, 'test', QUIET, 0);
+  assert.deepEqual([next.agent, next.lastSeq, waiting(next)], [agent, 1, ['1 a']]);
+  assert.deepEqual(next.bookmark('/x'), { position: { offset: 50 }, reader: { n: 50 } });
+  next.close();
+});
+
+test('without a checkpoint only the event that is no JSON is lost', () => {
+  const outbox = withWrongByte('event');
+  outbox.checkPending(1);
+  outbox.close();
+  const next = replaceDamaged(folder, 'test', QUIET, 0);
+  assert.deepEqual([next.lastSeq, waiting(next)], [3, ['1 a', '3 c']]);
+  next.commit(reading(['d'], 60));
+  assert.deepEqual(waiting(next), ['1 a', '3 c', '4 d']);
+  next.checkPending(10);
+  next.close();
+});
+
+/** What SQLite says where the system gives EIO for a page. */
+const UNREAD = 'Tree 4 page 77: unable to get the page. error code=8458';
+
+test('a page that the disk does not give once is no damage, and one that it does not give twice is none either', () => {
+  const outbox = new Outbox(folder);
+  outbox.commit(reading(['a', 'b'], 50));
+  const { agent } = outbox;
+  outbox.close();
+  for (const text of [UNREAD, 'Failed to read ptrmap key=8'])
+    withCheckResults([text], () => {
+      const next = openStateFolder(folder, QUIET, 0);
+      assert.deepEqual([next.agent, waiting(next)], [agent, ['1 a', '2 b']]);
+      next.close();
+    });
+  withCheckResults([UNREAD, `Failed to read ptrmap key=8\n${UNREAD}`], () =>
+    assert.throws(
+      () => openStateFolder(folder, QUIET, 0),
+      (error: unknown) =>
+        error instanceof OutboxError &&
+        error.code === 'failed' &&
+        error.message === `disk I/O error (Failed to read ptrmap key=8; ${UNREAD})`,
+    ),
+  );
+  const next = openStateFolder(folder, QUIET, 0);
+  assert.deepEqual([next.agent, waiting(next)], [agent, ['1 a', '2 b']], 'at the next start the disk gives it');
+  next.close();
+  const twice = Array<string>(2).fill('Tree 4 page 77 cell 3: Rowid 12 out of order');
+  withCheckResults(twice, () => openStateFolder(folder, QUIET, 0).close());
+  assert.ok(readdirSync(folder).some((name) => name.startsWith('outbox.db.damaged-')));
+});
+
+for (const isOver of [true, false])
+  test(`under a new id ${isOver ? 'after' : 'while'} what the server has was read again, no event is taken for one that it has`, () => {
+    const outbox = new Outbox(folder);
+    resumeAfterTwo(outbox);
+    outbox.setStoredByServer(1_000);
+    outbox.setEndsStoredByServer(1_000);
+    outbox.commit(reading(['a'], 3));
+    if (isOver) outbox.endResume();
+    outbox.takeNewId();
+    assert.deepEqual([outbox.resumed, outbox.missingEvents, outbox.lastSeq], [false, 0, 0]);
+    const one = { at: '2026-11-23T19:46:01.123Z', user: 'b', ip: '192.0.2.1', port: 1, pid: null, host: null } as const;
+    const end = { session: 1, end: { ...one, lastedSeconds: 1, how: 'closed' as const } };
+    outbox.commit(reading(['b', 'c'], 4, { sessions: { begun: [], saved: [], removed: [], ends: [end] } }));
+    outbox.commit(reading(['d'], 5));
+    outbox.compact();
+    assert.deepEqual([waiting(outbox), outbox.acked, outbox.ackedEnd], [['1 b', '2 c', '3 d'], 0, 0]);
+    assert.equal(outbox.endsAfter(0, 10).length, 1);
+    outbox.close();
+    const next = new Outbox(folder);
+    assert.deepEqual([next.resumed, next.acked, next.ackedEnd, waiting(next)], [false, 0, 0, ['1 b', '2 c', '3 d']]);
+    next.close();
+  });
+
 test('an outbox can be summarized while the agent runs; a folder without one has no summary', () => {
   assert.equal(summarize(folder), null);
   const outbox = new Outbox(folder);
   outbox.commit(reading(['a', 'b'], 1));
   assert.deepEqual(summarize(folder)?.waiting, 2);
   appendFileSync(join(folder, 'unrelated'), '');
+  outbox.close();
+});
+
+test('an outbox knows which logs were read, and which one was followed last', () => {
+  let outbox = new Outbox(folder);
+  assert.deepEqual(outbox.readLogs, { all: [], last: null });
+  outbox.sessionsOf('journald', false);
+  assert.deepEqual(outbox.readLogs, { all: [], last: 'journald' });
+  outbox.commit(reading(['a'], 1, { log: 'journald' }));
+  outbox.sessionsOf('/x', false);
+  outbox.commit(reading(['b'], 1));
+  outbox.close();
+  outbox = new Outbox(folder);
+  const { all, last } = outbox.readLogs;
+  assert.deepEqual([all.toSorted(), last], [['/x', 'journald'], '/x']);
   outbox.close();
 });

@@ -102,6 +102,10 @@ test('under a new id only what it sends has a number', () => {
   outbox.acknowledgeEnds(0);
   outbox.takeNewId();
   assert.deepEqual([open(), ends(), outbox.lastSeq, outbox.lastEnd], ['2:1 3:2', '1:null', 2, 1]);
+  assert.equal(outbox.ackedEnd, 0);
+  const before = open();
+  reopen();
+  assert.deepEqual([open(), outbox.lastEnd, outbox.ackedEnd], [before, 1, 0], 'as it stands in the file');
   commit({ end: [2] });
   assert.equal(ends(), '1:null 2:1');
 });

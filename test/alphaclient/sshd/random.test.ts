@@ -102,7 +102,7 @@ function whole(bytes: Buffer, reader = new Reader()): LocatedEvent[] {
   return [...reader.read(bytes, CONTEXT), ...reader.end()];
 }
 
-/** The same log torn at any byte, with a restart between any two pieces; the follower keeps half lines back. */
+/** The same log torn at any byte, with a restart between any two pieces; the follower keeps partial lines back. */
 function torn(bytes: Buffer, chance: Chance): LocatedEvent[] {
   const outbox = new SessionOutbox();
   let reader = outbox.reader();

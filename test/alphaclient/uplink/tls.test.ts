@@ -1,7 +1,8 @@
 /** What an agent says of a server that it cannot reach over TLS, and whose certificates it trusts. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,6 +64,23 @@ test('a certificate that nobody known has signed asks for ALPHACLIENT_TLS_CA, or
   assert.equal(await outcomeOf(tlsServer('own'), { ...NO_FILES, caFile: at('own.crt') }), 'connected');
 });
 
+test('files that cannot be looked at leave in use what was read before', async () => {
+  const [caFile, link] = [at('linked.crt'), at('link.crt')];
+  symlinkSync(at('own.crt'), link);
+  symlinkSync(link, caFile);
+  const server = tlsServer('own');
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  const dial = dialer([{ scheme: 'tls', host: '127.0.0.1', port }], { ...NO_FILES, caFile });
+  rmSync(link);
+  symlinkSync(link, link);
+  assert.throws(() => statSync(caFile, { throwIfNoEntry: false }), { code: 'ELOOP' });
+  const { socket } = dial(0);
+  await once(socket, 'secureConnect');
+  socket.destroy();
+  server.close();
+});
+
 test('a certificate of another name says which names it has', async () => {
   const words = await outcomeOf(tlsServer('other'), { ...NO_FILES, caFile: at('other.crt') });
   assert.match(words, /its certificate is for DNS:asgard\.example, and not for 127\.0\.0\.1/);
@@ -74,7 +92,7 @@ test('a server that wants a certificate of the agent says so in words', async ()
   assert.match(words, /set ALPHACLIENT_TLS_CERT and ALPHACLIENT_TLS_KEY|closed the connection during the handshake/);
 });
 
-test('a server without TLS, one that hangs up, and none at all are told apart', async () => {
+test('a server without TLS, one that hangs up, and none at all are distinguished', async () => {
   const plain = createServer((socket) => socket.on('error', () => {}).end('{"type":"error"}\n'));
   assert.match(await outcomeOf(plain), /it speaks no TLS; tcp:\/\/ may be meant/);
   const silent = createServer((socket) => socket.destroy());

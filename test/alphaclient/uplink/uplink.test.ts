@@ -1,12 +1,14 @@
-/** The agent's end of the wire, against a server that does what it is told. */
+/** The agent's end of the wire, against a server that does what the test asks. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
-import { Outbox } from '../../../alphaclient/outbox/outbox.ts';
+import type { OutboxError } from '../../../alphaclient/outbox/database.ts';
+import { OUTBOX_FILE, Outbox } from '../../../alphaclient/outbox/outbox.ts';
 import { dialer, tokenFault } from '../../../alphaclient/uplink/connect.ts';
 import { Uplink, WINDOW_EVENTS } from '../../../alphaclient/uplink/uplink.ts';
 import { PING_EVERY_MS, SILENCE_LIMIT_MS } from '../../../protocol/messages.ts';
@@ -20,6 +22,7 @@ let server: Server;
 let connections: Connection[];
 let skewMs: number;
 let logged: string[];
+let outboxErrors: unknown[];
 let uplink: Uplink | null;
 
 /** One connection as the server sees it. */
@@ -64,6 +67,7 @@ beforeEach(async () => {
   connections = [];
   skewMs = 0;
   logged = [];
+  outboxErrors = [];
   uplink = null;
   server = createServer((socket) => connections.push(new Connection(socket)));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -106,7 +110,7 @@ function start(ports: readonly number[] = [port()]): void {
       { caFile: null, certFile: null, keyFile: null },
     ),
     pingContent: () => [{ report: CAUGHT_UP, shapes: [], gaps: [] }],
-    onOutboxError: () => {},
+    onOutboxError: (error) => outboxErrors.push(error),
     log: { debug: log, info: log, warn: log, error: log },
     now: () => Date.now() + skewMs,
     random: () => 0,
@@ -272,6 +276,26 @@ test('an outbox that cannot be read ends the connection, not the agent', async (
   );
 });
 
+for (const isDamaged of [true, false])
+  test(`a line that a server takes for no JSON ${isDamaged ? 'is damage of the outbox, where it stands in it so' : 'is no damage of an outbox that is well'}`, async () => {
+    waits(3);
+    outbox.close();
+    if (isDamaged) {
+      const db = new DatabaseSync(join(folder, OUTBOX_FILE));
+      db.exec(`UPDATE events SET body = replace(body, ',"user"', 'z"user"') WHERE seq = 2`);
+      db.close();
+    }
+    outbox = new Outbox(folder);
+    start();
+    const first = await hello(0);
+    first.say({ type: 'welcome', version: 1, seq: 0 });
+    await until(() => first.text.includes('"seq":3'));
+    first.say({ type: 'error', code: 'bad_json', message: 'no' });
+    await until(() => first.closed);
+    const codes = outboxErrors.map((error) => (error as OutboxError).code);
+    assert.deepEqual(codes, isDamaged ? ['damaged'] : []);
+  });
+
 test('a server is believed only what may have been sent: a welcome above it acknowledges nothing', async () => {
   waits(5);
   start();
@@ -282,6 +306,28 @@ test('a server is believed only what may have been sent: a welcome above it ackn
   assert.match(logged.join('\n'), /its state folder has sent 0: .*; going on under a new id, 0 events may stand twice/);
   second.say({ type: 'welcome', version: 1, seq: 0 });
   await until(() => second.count('event') === 5);
+});
+
+test('a new id that cannot be written ends the connection, not the agent, and is taken once it can be', async () => {
+  waits(3);
+  start();
+  const { agent } = outbox;
+  const other = new DatabaseSync(join(folder, OUTBOX_FILE));
+  other.exec('BEGIN IMMEDIATE');
+  const first = await hello(0);
+  // The second one comes in the same piece, behind the point where the connection is given up.
+  const welcome = JSON.stringify({ type: 'welcome', version: 1, seq: 3 });
+  first.socket.write(`${welcome}\n${welcome.replace('3', '0')}\n`);
+  await until(() => first.closed);
+  assert.match(logged.join('\n'), /the outbox cannot be written: database is locked/);
+  assert.deepEqual([outbox.agent, outbox.lastSeq, first.count('event')], [agent, 3, 0]);
+  other.exec('ROLLBACK');
+  other.close();
+  (await hello(1)).say({ type: 'welcome', version: 1, seq: 3 });
+  const last = await hello(2);
+  assert.notEqual(last.first('hello').agent, agent);
+  last.say({ type: 'welcome', version: 1, seq: 0 });
+  await until(() => last.count('event') === 3);
 });
 
 test('an acknowledgement above what was sent acknowledges nothing, and says how many may stand twice', async () => {

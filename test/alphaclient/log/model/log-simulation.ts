@@ -72,6 +72,8 @@ export class LogSimulation {
   mayGap = false;
   /** Lines that were emitted and committed. */
   readonly committed = new LineCounts();
+  /** Numbers of lines that were written in two parts: where they are rotated away in between, newer lines do not wait for their ends. */
+  readonly torn = new Set<number>();
   nowMs: number;
 
   constructor(folder: string, options: SimulationOptions, nowMs: number) {
@@ -144,7 +146,7 @@ export class LogSimulation {
   #line(size: number): string {
     this.#lines += 1;
     const filler = size % 50 === 49 ? 'x'.repeat(70_000) : size % 7 === 6 ? 'é€😀'.repeat(size % 5) : '';
-    // No line begins as another does: copies of repetitive content cannot be told from new content, and are only reported.
+    // No line begins as another does: copies of repetitive content cannot be distinguished from new content, and are only reported.
     const start = (Math.imul(this.#lines, 0x9e3779b1) >>> 0).toString(36).padStart(START_BYTES, '0');
     if (size % 11 === 10) return `${start}\n`;
     const text = Buffer.from(`${start} Failed password for u${this.#lines}${filler} from 192.0.2.9 port 22 ssh2`);
@@ -162,6 +164,7 @@ export class LogSimulation {
   *writePartial(cut: number): Generator<void> {
     if (this.#partial !== '') return;
     const line = this.#line(cut);
+    this.torn.add(this.#lines);
     const at = Math.min(line.length - 1, START_BYTES + (cut % (line.length - START_BYTES)));
     // `#append` comes first: it may open the log anew, which drops the partial line.
     this.#append(line.slice(0, at));

@@ -1,4 +1,4 @@
-/** Runs a test's code between two calls of `node:fs`, as another process could. */
+/** Runs a test's code between two calls of `node:fs`, as another process could, and refuses files to be opened. */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
@@ -9,6 +9,7 @@ const CALLS = ['statSync', 'fstatSync', 'openSync', 'readSync', 'readdirSync', '
 export const plainFs = { ...fs };
 
 let before: (() => void) | null = null;
+let isRefused: ((path: string) => boolean) | null = null;
 
 /** Patches the calls: before each, the function of the last `preempt` runs. */
 export function install(): void {
@@ -21,6 +22,8 @@ export function install(): void {
       before = null;
       action?.();
       before = action;
+      if (name === 'openSync' && isRefused?.(String(args[0])) === true)
+        throw Object.assign(new Error(`EACCES: permission denied, open '${args[0]}'`), { code: 'EACCES' });
       return call(...args);
     };
   }
@@ -30,4 +33,9 @@ export function install(): void {
 /** Sets the function that runs before each call; null for none. */
 export function preempt(action: (() => void) | null): void {
   before = action;
+}
+
+/** Sets which paths cannot be opened for now; null for none. */
+export function refuse(refused: ((path: string) => boolean) | null): void {
+  isRefused = refused;
 }

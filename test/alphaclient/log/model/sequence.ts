@@ -5,7 +5,7 @@ import { Follower, QUIET_MS } from '../../../../alphaclient/log/follower.ts';
 import { type KnownFile, readPosition } from '../../../../alphaclient/log/position.ts';
 import type { Chunk, LogPosition } from '../../../../alphaclient/log/source.ts';
 import { bare, LineCounts, LogSimulation, type SimulationOptions } from './log-simulation.ts';
-import { preempt } from './preemption.ts';
+import { plainFs, preempt, refuse } from './preemption.ts';
 
 /** One action. Each gives the two random numbers a meaning of its own. */
 export interface Action {
@@ -17,6 +17,8 @@ export interface Action {
 export interface Sequence {
   readonly log: SimulationOptions;
   readonly actions: readonly Action[];
+  /** Whether all are of ORDERED_ACTIONS, so that lines must be emitted in the order in which they were written. */
+  readonly isOrdered?: boolean;
 }
 
 /** Actions that replace the log by a longer copy of itself. */
@@ -46,7 +48,14 @@ export const ACTIONS = [
   ...COPIES,
   'look-replaced',
   'look-replaced',
+  'look-refused',
+  'look-refused',
 ] as const;
+
+/** Those after which the order is certain: no file with unread lines is replaced, deleted, or cannot be opened. */
+export const ORDERED_ACTIONS = ACTIONS.filter(
+  (name) => !['remove', 'remove-log', 'replace', 'look-replaced', 'look-refused', ...COPIES].includes(name),
+) as [Action['name'], ...Action['name'][]];
 
 interface Interrupted {
   readonly actions: readonly (readonly [number, number])[];
@@ -63,11 +72,17 @@ class Run {
   readonly log: LogSimulation;
   readonly logged: string[] = [];
   readonly gaps: Chunk['gaps'][number][] = [];
+  /** The numbers of the lines that were committed, but for torn ones. */
+  readonly #order: number[] = [];
+  readonly #isOrdered: boolean;
   #follower: Follower | null = null;
   #position: LogPosition | null = null;
+  /** Whether a copy may have taken the log's place, which cannot be compared with a log that cannot be opened. */
+  #isReplaced = false;
 
-  constructor(folder: string, options: SimulationOptions) {
-    this.log = new LogSimulation(folder, options, Date.now());
+  constructor(folder: string, { log, isOrdered = false }: Sequence) {
+    this.#isOrdered = isOrdered;
+    this.log = new LogSimulation(folder, log, Date.now());
   }
 
   start(): void {
@@ -95,8 +110,11 @@ class Run {
   }
 
   #commit(chunk: Chunk, recording: boolean): void {
-    for (const line of Buffer.from(chunk.bytes).toString('latin1').split('\n').slice(0, -1))
+    for (const line of Buffer.from(chunk.bytes).toString('latin1').split('\n').slice(0, -1)) {
       this.log.committed.add(bare(line));
+      const number = Number(/ for u(\d+)\D.* ssh2/.exec(line)?.[1]);
+      if (number > 0 && !this.log.torn.has(number)) this.#order.push(number);
+    }
     this.gaps.push(...chunk.gaps);
     this.#position = chunk.position;
     if (!recording) return;
@@ -143,7 +161,7 @@ class Run {
   async #interrupted({ actions, a, b, quick, copies }: Interrupted): Promise<void> {
     if (this.#follower === null) return;
     const { log } = this;
-    const names = ACTIONS.filter(
+    const names = (this.#isOrdered ? ORDERED_ACTIONS : ACTIONS).filter(
       (action) => STEPS[action] !== undefined && (copies || !COPIES.some((copy) => copy === action)),
     );
     const steps = (function* () {
@@ -167,9 +185,23 @@ class Run {
     if (a % 3 > 0) await this.drain();
   }
 
+  /** Takes while no file but the log itself can be opened. */
+  async #refused(a: number, b: number): Promise<void> {
+    const inodeOf = (path: string): number | undefined => plainFs.statSync(path, { throwIfNoEntry: false })?.ino;
+    refuse((path) => inodeOf(path) !== inodeOf(this.log.path));
+    try {
+      await this.take(1 + (a % 4), { quick: b % 2 === 0 });
+    } finally {
+      refuse(null);
+    }
+    // Else a crash may come at once.
+    if (a % 3 > 0) await this.drain();
+  }
+
   async action({ name, a, b }: Action): Promise<void> {
     const { log } = this;
     log.nowMs += 10 + (a % 7);
+    this.#isReplaced ||= name === 'look-replaced' || COPIES.some((copy) => copy === name);
     switch (name) {
       case 'look':
         return this.drain();
@@ -191,6 +223,8 @@ class Run {
         return log.released();
       case 'look-interrupted':
         return this.#interrupted({ actions: [[a, a >> 4]], a, b, quick: false, copies: false });
+      case 'look-refused':
+        return this.#isReplaced ? this.drain() : this.#refused(a, b);
       case 'look-interrupted-often':
       case 'look-replaced': {
         const actions: [number, number][] = [];
@@ -250,6 +284,8 @@ class Run {
         ...missing.filter((text) => mustBeReported.has(text)).map((text) => `lost and not reported: ${brief(text)}`),
       );
     if (this.gaps.length > 0 && !log.mayGap) problems.push(`a gap that is none: ${this.gaps[0]?.text}`);
+    const early = this.#isOrdered ? this.#order.findIndex((number, i) => number < (this.#order[i - 1] ?? 0)) : -1;
+    if (early >= 0) problems.push(`line ${this.#order[early]} comes behind line ${this.#order[early - 1]}`);
     if (problems.length === 0) return null;
     const more = problems.length > 8 ? [`and ${problems.length - 8} more`] : [];
     return [
@@ -286,13 +322,13 @@ function brief(text: string): string {
 }
 
 /** Runs a sequence in a folder of its own below `place`; returns what went wrong, or null. */
-export async function run({ log, actions }: Sequence, place: string): Promise<string | null> {
-  const run = new Run(mkdtempSync(join(place, 'log-')), log);
+export async function run(sequence: Sequence, place: string): Promise<string | null> {
+  const run = new Run(mkdtempSync(join(place, 'log-')), sequence);
   try {
     // The promise begins when an agent has looked at the log's path for the first time, whether a log is there or not.
     run.start();
     await run.drain();
-    for (const action of actions) await run.action(action);
+    for (const action of sequence.actions) await run.action(action);
     await run.finish();
     return run.verdict();
   } catch (error) {

@@ -43,6 +43,10 @@ export class Alerting {
   readonly thread: AlertThread;
   /** The settings as the rules file has them. */
   #settings: AlertSettings;
+  /** Those that the rules have. */
+  #configured: AlertSettings;
+  /** True while the decisions cannot be read. */
+  #isUnreadable = false;
   readonly #timer: NodeJS.Timeout;
   /** The answers of the API. */
   readonly view: AlertQueries;
@@ -54,6 +58,7 @@ export class Alerting {
     // A store of the version before has its alerts in the tables of the events, and the query thread may not read those.
     prepareAlerts({ folder, db, lastId: events.lastId, nowMs: now() });
     this.#settings = settings;
+    this.#configured = settings;
     this.thread = new AlertThread({
       folder,
       settings: this.#effective(),
@@ -134,12 +139,24 @@ export class Alerting {
     return { ...this.#settings, allow: { ...allow, addresses: [...allow.addresses, ...allows] }, silences };
   }
 
-  /** Gives the rules what holds now, where it is another than before: somebody decided, or a time has come. */
+  /**
+   * Gives the rules what holds now, where it is another than before: somebody decided, a time has come, or the settings are new.
+   * What held before goes on where the decisions cannot be read, until the next look.
+   */
   #refresh(): void {
-    const settings = this.#effective();
-    const { allow, silences } = this.thread.settings;
-    if (isDeepStrictEqual([allow, silences], [settings.allow, settings.silences])) return;
-    this.thread.configure(settings);
+    try {
+      const settings = this.#effective();
+      const { allow, silences } = this.thread.settings;
+      this.#isUnreadable = false;
+      const isSame = isDeepStrictEqual([allow, silences], [settings.allow, settings.silences]);
+      if (isSame && this.#configured === this.#settings) return;
+      this.thread.configure(settings);
+      this.#configured = this.#settings;
+    } catch (error) {
+      if (!this.#isUnreadable)
+        this.#options.log.warn(`Decisions cannot be read, those known hold: ${(error as Error).message}`);
+      this.#isUnreadable = true;
+    }
   }
 
   /** Lists the addresses for firewalls, by the settings of this moment. */
@@ -160,12 +177,14 @@ export class Alerting {
     const { log } = this.#options;
     try {
       this.#settings = read();
-      this.thread.configure(this.#effective());
-      log.info('Alert rules read again');
     } catch (error) {
       if (!(error instanceof RulesError)) throw error;
       log.error(`Alert rules stay as they were: ${error.message}`);
+      return;
     }
+    this.#refresh();
+    if (this.#isUnreadable) log.warn('Alert rules were read again, and hold once the decisions can be read');
+    else log.info('Alert rules read again');
   }
 
   close(): Promise<void> {

@@ -110,9 +110,13 @@ export class Peers {
     try {
       const isLeader = await log.lead();
       leads(isLeader);
-      if (!isLeader || retentionMs === null || now() < this.#deleteAtMs) return;
-      await log.deleteBefore(now() - retentionMs);
-      this.#deleteAtMs = now() + DELETE_EVERY_MS;
+      if (!isLeader || retentionMs === null) return;
+      const nowMs = now();
+      const inMs = this.#deleteAtMs - nowMs;
+      // A time further away than the interval was set by a clock that has been set back since.
+      if (inMs > 0 && inMs <= DELETE_EVERY_MS) return;
+      await log.deleteOlderThan(retentionMs, nowMs);
+      this.#deleteAtMs = nowMs + DELETE_EVERY_MS;
     } catch (error) {
       leads(false);
       failed('It is not known which server delivers notifications', error);

@@ -1,7 +1,6 @@
 /** `alphaserver run`: the parts of a server put together, until a signal stops it. */
 
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import type { Logger } from '../service/logger.ts';
 import { Mailbox } from '../service/mailbox.ts';
 import { stopYielding } from '../service/priority.ts';
@@ -23,11 +22,9 @@ import { SCRIPT_TOKENS, Tokens } from './ingest/tokens.ts';
 import { figuresOf } from './metrics/collect.ts';
 import type { CertificateEnd } from './metrics/samples.ts';
 import type { ScheduledReports, ScheduledReportsOptions } from './report/scheduled-reports.ts';
-import { ROLLUPS_FILE } from './rollups/schema.ts';
 import { shareStore } from './sharing.ts';
 import { openStorage } from './storage.ts';
-import { EVENTS_FILE } from './store/folder.ts';
-import { checkWhole, DAMAGE_ADVICE } from './store/integrity.ts';
+import { checkStore } from './store-check.ts';
 import { EndedSessions } from './web/ended-sessions.ts';
 import { Live } from './web/live.ts';
 import { Metrics } from './web/metrics.ts';
@@ -50,8 +47,16 @@ export interface Serving {
   stop(): Promise<void>;
 }
 
-/** Starts a server with its alert settings. Rejects with one sentence when the store cannot be opened or an address is taken. */
+/**
+ * Starts a server with its alert settings. Rejects with one sentence when a file of users or tokens cannot be read, the store cannot be
+ * opened, or an address is taken.
+ */
 export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_SETTINGS): Promise<Serving> {
+  const stays = (what: string) => (message: string) => log.error(`${what} stay as they were: ${message}`);
+  // Before anything is opened: a server that does not start is to leave nothing behind.
+  const users = new Users(config.dataFolder, stays('Users'));
+  const tokens = new Tokens(config.dataFolder, stays('Tokens'));
+  const scriptTokens = new Tokens(config.dataFolder, stays('Tokens of scripts'), SCRIPT_TOKENS);
   const store = openStorage(config.dataFolder, {
     retentionMs: config.retentionMs,
     geoipFiles: config.geoipFile,
@@ -83,16 +88,13 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     now: Date.now,
   });
   const checking = new AbortController();
-  const checked = store.unclean && checkStore(config.dataFolder, ingest, log, checking.signal);
+  const checked = store.unclean && checkStore({ folder: config.dataFolder, ingest, log, signal: checking.signal });
   const authority = config.tls && findAuthority(config.dataFolder, config.tls.clientCaFile);
-  const hosts =
-    authority || sharing
-      ? new JoinedHosts(config.dataFolder, (message) => log.error(`Revoked certificates stay as they were: ${message}`))
-      : null;
+  const hosts = authority || sharing ? new JoinedHosts(config.dataFolder, stays('Revoked certificates')) : null;
   const joined = authority && hosts;
   const codes = new JoinCodes(config.dataFolder);
   const admission = new IdentityAdmission({
-    tokens: new Tokens(config.dataFolder, (message) => log.error(`Tokens stay as they were: ${message}`)),
+    tokens,
     anonymous: config.anonymous,
     joined,
     needsCertificate: config.needsCertificate,
@@ -120,13 +122,14 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     log,
     now: Date.now,
   });
+  const canJoin = authority !== null && config.tls !== null && authority.hasSigned(config.tls.certFile);
   const isOwnCertificate = authority !== null && config.tls?.certFile === authority.files.server;
   const stopKeeping = isOwnCertificate ? keepServerCertificate(authority, hostname(), log, Date.now) : () => {};
   let stopping = false;
   const port = await bound('ALPHASERVER_LISTEN', config.listen, listener.open());
   const isConnected = (agent: string): boolean => listener.isConnected(agent) || (sharing?.isConnected(agent) ?? false);
   const views = store.views(isConnected, Date.now);
-  const live = new Live({ views, now: Date.now });
+  const live = new Live({ views, sessions: (ids) => store.sessions(ids), now: Date.now });
   ingest.onCommit((stored) => live.stored(stored));
   ingest.onCommit((stored) => metrics.watch(stored));
   const alerting = new Alerting({
@@ -176,6 +179,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
         ['authority', authority?.endsMs() ?? null],
       ] as const
     ).flatMap(([use, endsMs]) => (endsMs === null ? [] : [{ use, endsMs }]));
+  const pageHost = config.http?.host ?? '';
   const web: Web | null = config.http
     ? await bound(
         'ALPHASERVER_HTTP',
@@ -184,18 +188,19 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
           url: config.http,
           tls: config.httpTls,
           access: {
-            users: new Users(config.dataFolder, (message) => log.error(`Users stay as they were: ${message}`)),
-            tokens: new Tokens(
-              config.dataFolder,
-              (message) => log.error(`Tokens of scripts stay as they were: ${message}`),
-              SCRIPT_TOKENS,
-            ),
+            users,
+            tokens: scriptTokens,
             password: config.httpPassword,
             closed: config.httpClosed,
             secret: sessionSecret(config.dataFolder),
             ended: new EndedSessions(config.dataFolder, Date.now(), (message) => log.error(message)),
           },
-          names: [hostname(), config.http.host, ...config.httpNames, ...(authority?.serverNames() ?? [])],
+          agents: {
+            scheme: config.tls === null ? 'tcp' : 'tls',
+            port,
+            joinNames: canJoin ? authority.serverNames() : [],
+          },
+          names: () => [hostname(), pageHost, ...config.httpNames, ...(authority?.serverNames() ?? [])],
           views,
           written: store.writtenViews(Date.now),
           live,
@@ -250,18 +255,6 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       await store.close();
     },
   };
-}
-
-/** Checks a store that was not closed in good order, while it is used already: of a large one that takes minutes. */
-async function checkStore(folder: string, ingest: GroupCommit, log: Logger, signal: AbortSignal): Promise<void> {
-  const files = [EVENTS_FILE, ROLLUPS_FILE].map((name) => join(folder, name));
-  try {
-    const fault = await checkWhole(files, signal);
-    if (fault !== null) ingest.refuse(`the store in ${folder} is damaged (${fault}): ${DAMAGE_ADVICE}`);
-  } catch (error) {
-    if (!signal.aborted)
-      log.warn(`The store could not be checked as a whole: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 /** Starts reports. Loads tables and the mailer only here: a server without reports has no use for them on this thread. */

@@ -15,7 +15,7 @@ import { FORGET_DECISION, type NewDecision } from './store/decisions.ts';
 import { EventStore } from './store/event-store.ts';
 import { usable, WAL_LIMIT_PAGES } from './store/folder.ts';
 import { Retention, tablePeriodFor } from './store/retention.ts';
-import type { AgentBatch, Appended, Binding, Mark, Store } from './store/store.ts';
+import type { AgentBatch, Appended, Binding, Mark, Store, StoredSession } from './store/store.ts';
 
 /** Settings of the storage. */
 export interface StorageOptions {
@@ -150,6 +150,11 @@ export class Storage implements Store {
   /** Takes over what other servers know of agents. */
   async heard(presences: readonly Presence[]): Promise<void> {
     await this.#replica?.heard(presences);
+  }
+
+  /** Reads sessions by their ids. */
+  sessions(ids: readonly number[]): StoredSession[] {
+    return this.events.sessions(ids);
   }
 
   /** Gives all agents with the identities that they belong to. */

@@ -33,7 +33,7 @@ export class Program {
     this.ended = new Promise((done) => this.child.once('close', done));
   }
 
-  onSaid(listener: (text: string) => void): void {
+  onOutput(listener: (text: string) => void): void {
     this.#listeners.push(listener);
   }
 

@@ -118,7 +118,7 @@ export class AlertFile {
       this.#clockMs = clockMs;
       return [];
     }
-    const context = { settings, nowMs, position, clockMs };
+    const context = { settings, nowMs, position, clockMs, from: this.reached.position };
     const written = transaction(this.db, () => {
       const found = [
         ...this.#incidents.write(changes, { ...context, provisional: false }),

@@ -241,7 +241,8 @@ class AlertWorker implements ThreadWork<AlertMessages> {
 
   #maintain(): void {
     const nowMs = performance.now();
-    this.#file.settle(this.#settings, Date.now());
+    // Another server may have more to send than this one.
+    if (this.#delivers) this.#file.settle(this.#settings, Date.now());
     void this.#recordPending();
     this.#saveSome(nowMs);
     if (nowMs < this.#deleteAtMs) return;
@@ -318,18 +319,14 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   async #deliver(delivers: boolean): Promise<void> {
     this.#delivers = delivers;
     if (delivers) this.#notifier.wake();
-    else await this.#notifier.use(this.#settings);
+    else await this.#notifier.restart();
   }
 
   async #configure(settings: AlertSettings): Promise<void> {
     this.#settings = settings;
     this.#runner.configure(settings);
     this.#file.beginReplay(settings);
-    try {
-      await this.#notifier.use(settings);
-    } catch (error) {
-      this.#failed(error);
-    }
+    await this.#notifier.use(settings);
     this.#sayChannels();
   }
 

@@ -188,7 +188,14 @@ export class DecisionProjection {
     if (before && before.position > position) return;
     this.#marks.set(`settled ${channel}`, position);
     this.#marks.set(`settledMs ${channel}`, Math.max(clockMs, before?.clockMs ?? 0));
-    // After its last writes were lost, the file can hold what is delivered since.
-    this.#db.prepare('DELETE FROM notifications WHERE channel = ? AND position <= ?').run(channel, position);
+    // After its last writes were lost, the file can hold what is delivered since; on a server that does not deliver, what another
+    // one did not name, such as an agent's incident, which each server names by its own clock. What is queued at the position itself
+    // may have been decided after the channel was settled: there the clock tells.
+    this.#db
+      .prepare(
+        `DELETE FROM notifications WHERE channel = ?1 AND (
+           (position < ?2 AND (kind = 'opened' OR clockMs <= ?3)) OR (position = ?2 AND clockMs < ?3))`,
+      )
+      .run(channel, position, clockMs);
   }
 }

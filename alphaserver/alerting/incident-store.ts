@@ -35,6 +35,8 @@ export interface WrittenIncident extends StoredIncident {
 
 /** The settings of the rules, and the position up to which they have read. */
 export interface WriteContext extends Settled {
+  /** The position before this step. */
+  readonly from: number;
   readonly settings: AlertSettings;
   readonly nowMs: number;
   /** True for what is judged ahead of the position: the rules confirm it when they get there. */
@@ -63,6 +65,17 @@ const isKnownOpen = (notified: number): boolean => notified % 2 === 1;
 /** True when an incident is graver than what was stored of it, or of the one that it takes the place of. */
 const isGraver = ({ severity }: Incident, before: Row | undefined): boolean =>
   before !== undefined && SEVERITIES.indexOf(severity) > SEVERITIES.indexOf(before.severity);
+
+/**
+ * Returns where a notification was decided. Of several servers each ends its steps elsewhere and looks at the clock at other
+ * times, but they read the same events: what one settles must not be taken for what another one has still to send. An event
+ * before this step decides nothing that may be settled already.
+ */
+function decidedAt({ decidedBy, closedAt }: Incident, kind: NotificationKind, context: WriteContext): Settled {
+  const { from, position, clockMs } = context;
+  if (kind === 'resolved') return { position, clockMs: Math.min(clockMs, closedAt ?? clockMs) };
+  return { position: decidedBy !== null && decidedBy > from ? decidedBy : position, clockMs };
+}
 
 /** Holds what the store writes to, all on the connection of the alert thread. */
 export interface IncidentStoreOptions {
@@ -227,7 +240,7 @@ export class IncidentStore {
     };
     for (const channel of channelsFor(settings, incident, kind))
       if (decisions.isDue(channel, due))
-        queue.add({ channel, incident: { ...incident, id }, kind, number, nowMs }, context);
+        queue.add({ channel, incident: { ...incident, id }, kind, number, nowMs }, decidedAt(incident, kind, context));
   }
 
   /** Deletes the oldest closed incidents, some at a time, with what was decided of them. */

@@ -3,8 +3,14 @@
 import type { NotificationKind } from '../alert-config/routing.ts';
 import { SEVERITIES, type Severity, STATE_RULES } from '../alert-config/rules.ts';
 import type { Incident } from '../detection/incident.ts';
-import type { ChannelQueue, ChannelQueues, MakeMessages, PendingMessage } from '../notify/channel-queue.ts';
-import type { Message, Notification } from '../notify/message.ts';
+import type {
+  ChannelQueue,
+  ChannelQueues,
+  MakeMessages,
+  NumberedNotification,
+  PendingMessage,
+} from '../notify/channel-queue.ts';
+import type { Message } from '../notify/message.ts';
 import type { Database, Statement } from '../store/database.ts';
 import type { NewDecision } from '../store/decisions.ts';
 import { decision, type NotificationKey, type Settled } from './decisions.ts';
@@ -151,8 +157,12 @@ export class QueueOfChannel implements ChannelQueue {
   gather(severities: readonly Severity[], listed: number, make: MakeMessages): void {
     const { db, marks, durably } = this.#options;
     durably(() => {
+      // Behind the graver one, as once quiet hours are over, the milder one would open an alert that nothing ends.
+      db.prepare(DELETE_MILDER).run(this.#name);
       const rows = this.#queued(severities);
-      const shown = rows.slice(0, listed).map(({ n, kind }): Notification => ({ kind, incident: this.#incident(n) }));
+      const shown = rows
+        .slice(0, listed)
+        .map(({ n, kind, number }): NumberedNotification => ({ kind, incident: this.#incident(n), number }));
       const oldest = this.#oldest('notifications', `AND ${SEVERITY}`, three(severities));
       const messages = make(shown, rows.length + this.dropped);
       for (const [i, message] of messages.entries()) {
@@ -190,7 +200,8 @@ export class QueueOfChannel implements ChannelQueue {
         notifications,
         incidents: message.notifications
           .filter(({ incident: { rule } }) => (STATE_RULES as readonly string[]).includes(rule))
-          .map(({ incident }) => [numbers.get(incident.id) ?? 1, incident]),
+          // A message of a version before has no numbers in it.
+          .map(({ incident, number }) => [number ?? numbers.get(incident.id) ?? 1, incident]),
         ...this.settled(message.id),
       }),
     ]);
@@ -261,6 +272,12 @@ export class QueueOfChannel implements ChannelQueue {
     return row.n;
   }
 }
+
+/** Deletes what is queued of an incident that turned out graver since, where that is queued as well. */
+const DELETE_MILDER = `DELETE FROM notifications WHERE n IN (
+  SELECT mild.n FROM notifications AS grave JOIN notifications AS mild ON mild.channel = grave.channel
+    AND mild.incident = grave.incident AND mild.kind = 'opened' AND mild.number < grave.number AND mild.severity <> grave.severity
+  WHERE grave.channel = ? AND grave.kind = 'opened' AND grave.number > 1)`;
 
 const SEVERITY = '(severity = ? OR severity = ? OR severity = ?)';
 

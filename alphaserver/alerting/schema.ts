@@ -1,7 +1,9 @@
 /** The tables of alerts.db, which the alert thread alone writes. */
 
 import { join } from 'node:path';
+import { errcode, isDamage, openingFault } from '../../service/sqlite-errors.ts';
 import { type Database, migrate, openForWriting, type Statement } from '../store/database.ts';
+import { StoreError } from '../store/store.ts';
 
 /** The file in the store's folder. It is a projection: deleted, it is rebuilt from the logs of events and of decisions. */
 export const ALERTS_FILE = 'alerts.db';
@@ -86,12 +88,14 @@ export function openAlerts(folder: string): Database {
     return db;
   } catch (error) {
     db?.close();
-    throw new Error(
-      `${file} cannot be used (${(error as Error).message}): deleted, it is rebuilt from the events and decisions`,
-      { cause: error },
-    );
+    const advice = isFaultOfFile(error) ? ': deleted, it is rebuilt from the events and decisions' : '';
+    throw new Error(`${file} cannot be used (${openingFault(error, folder)})${advice}`, { cause: error });
   }
 }
+
+/** True where the file itself is damaged or of a newer version, false where the disk has no room or no right for it. */
+const isFaultOfFile = (error: unknown): boolean =>
+  error instanceof StoreError ? error.code === 'damaged' : isDamage(error) || errcode(error) === 0;
 
 /** The mark of how many incidents of a rule and severity ever opened begins so: `opened break-in critical`. */
 export const OPENED_MARK = 'opened ';

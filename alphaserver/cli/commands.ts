@@ -167,7 +167,7 @@ export function alphaserver(io: CommandIo): Program {
         run: async (given) => (await certificates()).list(given.json, settings(), io),
       }),
       revoke: command({
-        summary: 'ends the certificate of a host that joined, and its session',
+        summary: 'ends the certificate of a host, and its session',
         options: {},
         arguments: { name: argument(textOf(TEXT_LIMIT_CHARS, 'the name of a host'), 'NAME') },
         run: async (given) => (await certificates()).revoke(given.name, settings(), io),

@@ -5,8 +5,8 @@ import { reasonOf } from '../shared-log/join.ts';
 import { copyStore } from '../shared-log/migrate.ts';
 import { publicAddress } from '../shared-log/postgres-url.ts';
 
-/** Events between two words about the progress. */
-const SAID_EVERY_EVENTS = 500_000;
+/** Progress is logged each time that so many events are copied. */
+const REPORTED_EVERY_EVENTS = 500_000;
 
 /** Copies the embedded store of a folder to PostgreSQL, and goes on with a copy that was begun. Rejects with a UserError. */
 export async function migrateCommand(
@@ -18,13 +18,13 @@ export async function migrateCommand(
   const { openPostgresLog } = await import('../shared-log/postgres-log.ts');
   const to = publicAddress(url);
   const say = (line: string): void => void stderr.write(`alphaserver migrate: ${line}\n`);
-  let saidAt = 0;
+  let reportedAt = 0;
   try {
     const log = await openPostgresLog({ url, log: { warn: say, error: say, info: say } });
     try {
       const copied = await copyStore(folder, log, (event, of) => {
-        if (event < saidAt + SAID_EVERY_EVENTS) return;
-        saidAt = event;
+        if (event < reportedAt + REPORTED_EVERY_EVENTS) return;
+        reportedAt = event;
         say(`event ${event} of ${of}`);
       });
       const what = `${copied.events} events and ${copied.decisions} decisions`;

@@ -76,10 +76,10 @@ function pageOf({ http, httpTls, dataFolder, tls }: ServerConfig): string {
   return `${httpTls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${http.port}/`;
 }
 
-/** Returns the first name of the server's own certificate, or null. */
+/** Returns the name to type for the server by its own certificate, or null. */
 function ownName(dataFolder: string, clientCaFile: string | null): string | null {
   try {
-    return authorityOf(dataFolder, clientCaFile).serverNames()[0] ?? null;
+    return authorityOf(dataFolder, clientCaFile).serverName();
   } catch {
     return null;
   }

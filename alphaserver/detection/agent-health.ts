@@ -43,7 +43,7 @@ const GONE_STATES: readonly AgentReport['state'][] = ['log missing', 'log unread
 
 const NOTHING: AgentMemory = { goneAt: null, unknown: [], lost: 0, lostAt: null, lostBefore: 0 };
 
-/** One agent: what is remembered, what its last report said, and its open incidents. */
+/** One agent: what is remembered, its last report, and its open incidents. */
 interface Watched {
   memory: AgentMemory;
   /** The report that `memory` knows, as the store has it. */
@@ -85,9 +85,11 @@ export class AgentHealth {
   readonly #agents = new Map<string, Watched>();
   readonly #silent: SilentGroups;
   readonly #dirty = new Set<number>();
+  #startedMs: number;
 
   constructor(options: AgentHealthOptions) {
     this.#options = options;
+    this.#startedMs = options.startedMs;
     this.#config = options.config;
     this.#silent = new SilentGroups(options);
   }
@@ -101,6 +103,8 @@ export class AgentHealth {
   check(agents: readonly AgentStatus[], nowMs: number): Incident[] {
     const changed: Incident[] = [];
     const fell: Fallen[] = [];
+    // It began while the clock stood ahead, which was set back since.
+    this.#startedMs = Math.min(this.#startedMs, nowMs);
     const { on, windowMs } = this.#config.rules['agent-silent'];
     for (const agent of agents.slice(0, AGENTS_LIMIT)) {
       const watched = this.#watched(agent.uuid);
@@ -241,7 +245,7 @@ export class AgentHealth {
   }
 
   #silence({ host, lastSeen }: AgentStatus, open: Incident | undefined, windowMs: number, nowMs: number): Fault | null {
-    const heardMs = Math.max(lastSeen, this.#options.startedMs);
+    const heardMs = Math.max(lastSeen, this.#startedMs);
     // Once silent it is so until it is heard, also by a server that has only just begun to listen.
     const isSilent = open ? lastSeen <= open.openedAt : nowMs - heardMs > windowMs;
     if (!isSilent) return null;

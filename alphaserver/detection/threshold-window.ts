@@ -202,7 +202,7 @@ function opened(
     }
     incident.firstAt = Math.min(incident.firstAt, beganAt);
   }
-  // Whether it is late is said by what crossed the threshold and what came after, not by what led there.
+  // What crossed the threshold and what came after decide whether it is late, not what led there.
   incident.late = by.late;
   return incident;
 }

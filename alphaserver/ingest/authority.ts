@@ -3,7 +3,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FINGERPRINT_BYTES } from '../../protocol/join-code.ts';
-import { makeFolder, replaceFile } from '../../service/files.ts';
+import { makeInnerFolder, replaceFile } from '../../service/files.ts';
 import type { Logger } from '../../service/logger.ts';
 import { UserError } from '../../service/user-error.ts';
 
@@ -66,7 +66,7 @@ export class Authority {
 
   /** Takes over an authority that was made elsewhere. */
   adopt(certificate: string, key: string): void {
-    makeFolder(join(this.files.ca, '..'));
+    makeInnerFolder(join(this.files.ca, '..'));
     // The certificate last: with it the authority is there.
     replaceFile(this.files.caKey, key);
     replaceFile(this.files.ca, certificate);
@@ -144,6 +144,11 @@ export class Authority {
     if (!existsSync(this.files.server)) return [];
     const names = new X509Certificate(readFileSync(this.files.server)).subjectAltName ?? '';
     return names.split(', ').map((one) => canonical(one.replace(/^(?:DNS|IP Address):/, '')));
+  }
+
+  /** Returns the name to type for the server: the first in its certificate that is no wildcard, or null. */
+  serverName(): string | null {
+    return this.serverNames().find((name) => !name.includes('*')) ?? null;
   }
 }
 

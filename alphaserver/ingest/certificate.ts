@@ -1,9 +1,8 @@
 /** Reads the certificate that agents see, again when its files change, and warns before it expires. */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { FileStamp } from '../../service/file-stamp.ts';
-import { privateKeyFault } from '../../service/files.ts';
+import { ChangingFiles, type FileContent } from '../../service/changing-files.ts';
+import { keyFault } from '../../service/files.ts';
 import type { Logger } from '../../service/logger.ts';
 
 /** The log warns of a certificate from this long before it expires on, once a day. */
@@ -31,15 +30,20 @@ export class ServerCertificate {
   readonly #files: CertificateFiles;
   readonly #log: Pick<Logger, 'info' | 'warn' | 'error'>;
   #credentials: Credentials;
-  readonly #stamp = new FileStamp();
+  readonly #content: ChangingFiles<Read>;
   #warnedMs = Number.NEGATIVE_INFINITY;
 
   /** Throws when a file cannot be read. */
   constructor(files: CertificateFiles, log: Pick<Logger, 'info' | 'warn' | 'error'>) {
     this.#files = files;
     this.#log = log;
-    this.#stamp.hasChanged(this.#paths);
-    this.#credentials = this.#read();
+    const { certFile, keyFile, clientCaFile } = files;
+    this.#content = new ChangingFiles({
+      paths: [certFile, keyFile, clientCaFile],
+      mayBeMissing: false,
+      parse: credentialsIn,
+    });
+    this.#credentials = this.#content.start().credentials;
   }
 
   get credentials(): Credentials {
@@ -56,7 +60,7 @@ export class ServerCertificate {
    * there are none: files that cannot be used together change nothing, and the log says why, once.
    */
   refresh(nowMs: number): Credentials | null {
-    const renewed = this.#stamp.hasChanged(this.#paths) ? this.#renewed() : null;
+    const renewed = this.#renewed();
     if (nowMs - this.#warnedMs >= WARNED_EVERY_MS && this.endsMs - nowMs < WARNED_BEFORE_MS) {
       this.#warnedMs = nowMs;
       const ends = new Date(this.endsMs).toISOString();
@@ -69,30 +73,40 @@ export class ServerCertificate {
   }
 
   #renewed(): Credentials | null {
-    try {
-      const fault = privateKeyFault(this.#files.keyFile);
-      if (fault !== null) throw new Error(fault);
-      const credentials = this.#read();
-      createSecureContext(credentials);
-      this.#credentials = credentials;
-      this.#warnedMs = Number.NEGATIVE_INFINITY;
-      this.#log.info(`Certificate read again from ${this.#files.certFile}`);
-      return credentials;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#log.error(`Certificate stays as it was: ${this.#files.certFile} or its key cannot be used: ${reason}`);
-      return null;
-    }
+    const look = this.#content.look();
+    const fault = look.kind === 'fault' ? look.message : look.kind === 'value' ? faultOf(look.value) : null;
+    if (fault !== null)
+      this.#log.error(`Certificate stays as it was: ${this.#files.certFile} or its key cannot be used: ${fault}`);
+    if (look.kind !== 'value' || fault !== null) return null;
+    this.#credentials = look.value.credentials;
+    this.#warnedMs = Number.NEGATIVE_INFINITY;
+    this.#log.info(`Certificate read again from ${this.#files.certFile}`);
+    return this.#credentials;
   }
+}
 
-  #read(): Credentials {
-    const { certFile, keyFile, clientCaFile } = this.#files;
-    const ca = clientCaFile === null ? {} : { ca: readFileSync(clientCaFile) };
-    return { cert: readFileSync(certFile), key: readFileSync(keyFile), ...ca };
-  }
+/** The credentials, and the mode of the key's file. */
+interface Read {
+  readonly credentials: Credentials;
+  readonly keyMode: number;
+}
 
-  get #paths(): readonly (string | null)[] {
-    const { certFile, keyFile, clientCaFile } = this.#files;
-    return [certFile, keyFile, clientCaFile];
+function credentialsIn([cert, key, ca = null]: readonly (FileContent | null)[]): Read {
+  // Only a file that is not set has no content.
+  const [certFile, keyFile] = [cert as FileContent, key as FileContent];
+  return {
+    credentials: { cert: certFile.bytes, key: keyFile.bytes, ...(ca === null ? {} : { ca: ca.bytes }) },
+    keyMode: keyFile.mode,
+  };
+}
+
+function faultOf({ credentials, keyMode }: Read): string | null {
+  const fault = keyFault(credentials.key, keyMode);
+  if (fault !== null) return fault;
+  try {
+    createSecureContext(credentials);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }

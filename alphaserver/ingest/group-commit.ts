@@ -15,7 +15,7 @@ const PING_PART_WEIGHT_EVENTS = 4;
 /** This many sessions of an agent's list count as one event: they are numbers. */
 const LISTED_SESSIONS_PER_EVENT = 16;
 /** Heartbeats are collected for so long, or until the next commit of something else after it. */
-const HEARTBEATS_EVERY_MS = 1_000;
+export const HEARTBEATS_EVERY_MS = 1_000;
 /** The most of them that one commit takes: those of 20,000 agents at once would keep events waiting for some 30 ms each second. */
 export const HEARTBEATS_AT_ONCE = 128;
 /** A closing server stores what waits for this long at most. The rest was not acknowledged: agents send it again. */
@@ -261,7 +261,7 @@ export class GroupCommit {
     if (appended instanceof Failure) {
       // A newer one may have come meanwhile.
       for (const batch of heartbeats) if (!this.#heartbeats.has(batch.agent)) this.#heartbeats.set(batch.agent, batch);
-      this.#heartbeatsDue = heartbeats.length > 0;
+      this.#heartbeatsDue ||= heartbeats.length > 0;
       this.#retryLater(commit);
       this.#failed(appended.error);
     } else {

@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SECRET_BYTES } from '../../protocol/join-code.ts';
-import { makeFolder, replaceFile } from '../../service/files.ts';
+import { makeInnerFolder, replaceFile } from '../../service/files.ts';
 
 /** The most hosts that one code lets in. */
 export const HOSTS_LIMIT = 10_000;
@@ -33,6 +33,16 @@ export interface CodeUse {
   readonly name: string;
   /** The SHA-256 of its request: the same one may come again, when its answer was lost on the way. */
   readonly request: string;
+  /** The time at which it joined, Unix milliseconds; not there in what an earlier version noted. */
+  readonly joinedMs?: number | undefined;
+}
+
+/** Knows who has joined, and whose certificates have ended. */
+export interface KnownHosts {
+  /** True where a host of this name has joined and was not revoked since. */
+  isTaken(name: string): boolean;
+  /** Gives why a use's host is not the host of its name any more, or null. */
+  endOf(use: CodeUse): string | null;
 }
 
 interface Code extends CodeTerms {
@@ -53,7 +63,7 @@ export const codeName = (secret: Buffer): string => digest(secret);
 /** Gives what is kept of a request. */
 export const requestDigest = (request: string): string => digest(request);
 
-/** Makes and checks the codes of one data folder. */
+/** Makes and checks the codes of one data folder. Throws the system's Error where a file of them cannot be read or written. */
 export class JoinCodes {
   readonly #folder: string;
 
@@ -63,18 +73,31 @@ export class JoinCodes {
 
   /** Makes a code and gives its secret, which stands nowhere else. Removes codes that ended long ago. */
   make(terms: CodeTerms, nowMs: number): Buffer {
-    makeFolder(this.#folder);
-    for (const file of readdirSync(this.#folder)) {
-      const code = this.#read(file);
-      if (code !== null && code.endsMs + KEPT_AFTER_MS < nowMs) rmSync(join(this.#folder, file), { force: true });
+    makeInnerFolder(this.#folder);
+    for (const name of this.names()) {
+      const file = `${name}.json`;
+      if (this.#endedLongAgo(file, nowMs)) rmSync(join(this.#folder, file), { force: true });
     }
     const secret = randomBytes(SECRET_BYTES);
     this.#write(fileOf(secret), { version: FILE_VERSION, ...terms, used: [] });
     return secret;
   }
 
-  /** Checks a code for a host as `use` does, and uses nothing. */
-  look(secret: Buffer, host: string, request: string, isTaken: (name: string) => boolean, nowMs: number): Taken {
+  /** False also for a code that cannot be read: it stays. */
+  #endedLongAgo(file: string, nowMs: number): boolean {
+    try {
+      const code = this.#read(file);
+      return code !== null && code.endsMs + KEPT_AFTER_MS < nowMs;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Checks a code for a host as `use` does, and uses nothing. A repeat of a request is let in again while its host is still the host
+   * of its name: neither revoked, nor followed by another one that joined by the name.
+   */
+  look(secret: Buffer, host: string, request: string, hosts: KnownHosts, nowMs: number): Taken {
     const code = this.#read(fileOf(secret));
     const refused = (message: string, isGuess = false): Taken => ({ ok: false, isGuess, message });
     if (code === null) return refused('the code is wrong', true);
@@ -82,25 +105,34 @@ export class JoinCodes {
     const name = code.name ?? host;
     const asked = digest(request);
     const answer = { ok: true, name, hosts: code.hosts } as const;
-    if (code.used.some((use) => use.request === asked && use.name === name)) return { ...answer, isRepeat: true };
+    const again = `alphaserver enroll ${name} lets it join again`;
+    const before = code.used.find((use) => use.name === name);
+    const repeated = code.used.find((use) => use.name === name && use.request === asked);
+    if (repeated !== undefined) {
+      const end = hosts.endOf(repeated);
+      return end === null ? { ...answer, isRepeat: true } : refused(`${end}: ${again}`);
+    }
     if (code.used.length >= code.count)
       return refused(code.count === 1 ? 'the code was used already' : `the code was used ${code.count} times already`);
-    if (code.name === null && isTaken(name))
-      return refused(`a host ${name} has joined already: alphaserver enroll ${name} lets it join again`);
+    if (code.name === null && (before !== undefined || hosts.isTaken(name)))
+      return refused(`${(before && hosts.endOf(before)) ?? `a host ${name} has joined already`}: ${again}`);
     return { ...answer, isRepeat: false };
   }
 
   /**
-   * Uses the code of a name for a host. `isTaken` says whether somebody has joined by a name: a code for several hosts gives no name
-   * twice. False where it is used up; true also where this use was noted before. The use is on disk before this returns.
+   * Uses the code of a name for a host, and gives the use as it was noted first; null where the code is used up. A code for several
+   * hosts gives no name that somebody has joined by, nor one twice. The use is on disk before this returns.
    */
-  use(name: string, use: CodeUse, isTaken: (name: string) => boolean): boolean {
+  use(name: string, { name: host, request, joinedMs }: CodeUse, hosts: KnownHosts): CodeUse | null {
     const code = this.#read(`${name}.json`);
-    if (code === null) return false;
-    if (code.used.some((one) => one.request === use.request && one.name === use.name)) return true;
-    if (code.used.length >= code.count || (code.name === null && isTaken(use.name))) return false;
-    this.#write(`${name}.json`, { ...code, used: [...code.used, { name: use.name, request: use.request }] });
-    return true;
+    if (code === null) return null;
+    const noted = code.used.find((one) => one.request === request && one.name === host);
+    if (noted !== undefined) return noted;
+    const isGiven = code.used.some((one) => one.name === host) || hosts.isTaken(host);
+    if (code.used.length >= code.count || (code.name === null && isGiven)) return null;
+    const use = { name: host, request, joinedMs };
+    this.#write(`${name}.json`, { ...code, used: [...code.used, use] });
+    return use;
   }
 
   /** Gives the names of all codes. */
@@ -119,16 +151,26 @@ export class JoinCodes {
   /** Takes over a code of another server, unless it is here. */
   add(name: string, content: object): void {
     if (!CODE_NAME.test(name) || this.#read(`${name}.json`) !== null) return;
-    makeFolder(this.#folder);
+    makeInnerFolder(this.#folder);
     this.#write(`${name}.json`, content as Code);
   }
 
+  /**
+   * Reads a code; null where there is none of this name, or it is damaged: it lets nobody in. Throws the system's Error where it cannot
+   * be read, as without a free descriptor: to take it for none would lose what is to be noted in it.
+   */
   #read(file: string): Code | null {
+    let text: string;
     try {
-      const code: unknown = JSON.parse(readFileSync(join(this.#folder, file), 'utf8'));
+      text = readFileSync(join(this.#folder, file), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw error;
+    }
+    try {
+      const code: unknown = JSON.parse(text);
       return isCode(code) ? code : null;
     } catch {
-      // There is none of this name, or it is damaged: it lets nobody in.
       return null;
     }
   }
@@ -142,7 +184,9 @@ function isCode(value: unknown): value is Code {
   const { version, name, hosts, count, endsMs, used } = (value ?? {}) as Partial<Record<keyof Code, unknown>>;
   const isText = (one: unknown): boolean => one === null || typeof one === 'string';
   const isUse = (one: Partial<CodeUse> | null): boolean =>
-    typeof one?.name === 'string' && typeof one.request === 'string';
+    typeof one?.name === 'string' &&
+    typeof one.request === 'string' &&
+    (one.joinedMs === undefined || Number.isFinite(one.joinedMs));
   return (
     version === FILE_VERSION &&
     [name, hosts].every(isText) &&

@@ -6,9 +6,7 @@ import type { Logger } from '../../service/logger.ts';
 import { type Rejected, unauthorized } from './admission.ts';
 import type { Authority } from './authority.ts';
 import { type CodeUse, codeName, type JoinCodes, requestDigest } from './join-codes.ts';
-import { isCertificateName, type JoinedHosts } from './joined-hosts.ts';
-
-const SECOND_MS = 1_000;
+import { type AgentCertificate, isCertificateName, type JoinedHosts } from './joined-hosts.ts';
 
 /** Holds what an agent gets: its certificate and the authority's, in PEM. */
 export interface Enrolled {
@@ -33,13 +31,14 @@ export interface Joined extends CodeUse {
   readonly joinedMs: number;
 }
 
-/** Uses a code for a host, and notes that the host joined; nothing where the code is used up. Again is as once. */
+/**
+ * Uses a code for a host, and notes that the host joined; nothing where the code is used up. Again is as once: a host has joined when
+ * it first did, so that a repeat takes back no revocation, and no other host that joined by the name since.
+ */
 export function letIn(codes: JoinCodes, hosts: JoinedHosts, code: string, joined: Joined): void {
-  if (!codes.use(code, joined, (name) => hosts.isTaken(name))) return;
-  const known = hosts.content(joined.name);
-  // A crash between the two left the use alone; a host that joined again since is not taken back to this one.
-  if (known === null || known.joinedMs < joined.joinedMs - SECOND_MS)
-    hosts.joined(joined.name, joined.hosts, joined.joinedMs);
+  const use = codes.use(code, joined, hosts);
+  // Not only for a new use: a crash between the two leaves the use alone.
+  if (use !== null) hosts.joined(joined.name, joined.hosts, use.joinedMs ?? joined.joinedMs);
 }
 
 /** Answers `enroll` and `renew`. */
@@ -62,8 +61,8 @@ export class Joining {
     const read = readJoinCode(code);
     if (read === null || !read.fingerprint.equals(authority.fingerprint()))
       return refused('the code is not one of this server', this.#guesses.wrong(address, nowMs));
-    const isTaken = (name: string): boolean => hosts.isTaken(name);
-    const found = codes.look(read.secret, host, csr, isTaken, nowMs);
+    hosts.refresh();
+    const found = codes.look(read.secret, host, csr, hosts, nowMs);
     if (!found.ok) return refused(found.message, found.isGuess ? this.#guesses.wrong(address, nowMs) : 0);
     if (!isCertificateName(found.name))
       return refused(
@@ -77,17 +76,26 @@ export class Joining {
     }
     // Once more, since somebody else may have used the code meanwhile; what is used up is on disk before the certificate goes out.
     const joined = { name: found.name, hosts: found.hosts, request: requestDigest(csr), joinedMs: nowMs };
-    if (!found.isRepeat) await this.#options.claim(codeName(read.secret), joined);
-    const taken = codes.look(read.secret, host, csr, isTaken, nowMs);
+    if (found.isRepeat) letIn(codes, hosts, codeName(read.secret), joined);
+    else await this.#options.claim(codeName(read.secret), joined);
+    hosts.refresh();
+    const taken = codes.look(read.secret, host, csr, hosts, nowMs);
     if (!taken.ok) return refused(taken.message);
     if (!taken.isRepeat) return refused('somebody else used the code meanwhile');
     log.info(`Host ${taken.name} has joined from ${address}`);
     return { certificate, ca: authority.certificate() };
   }
 
-  /** Gives an agent its next certificate. `name` is that of the certificate that it showed. */
-  async renew(csr: string, name: string): Promise<Enrolled | Rejected> {
-    const { authority, log, now } = this.#options;
+  /** Gives an agent its next certificate after the one that it showed, unless that has ended since it was let in. */
+  async renew(csr: string, shown: AgentCertificate): Promise<Enrolled | Rejected> {
+    const { authority, hosts, log, now } = this.#options;
+    const { name } = shown;
+    hosts.refresh();
+    const fault = hosts.fault(shown);
+    if (fault !== null) {
+      log.warn(`The certificate of ${name} is not renewed: ${fault}`);
+      return unauthorized(fault);
+    }
     try {
       const certificate = await authority.certifyAgent(csr, name, now());
       log.info(`The certificate of ${name} is renewed`);

@@ -18,7 +18,7 @@ import { ValueBounds, type ValueLimits } from './value-bounds.ts';
 /** The most connections at once; more get `busy`. A session without traffic holds a few KiB. */
 export const SESSIONS_LIMIT = 100_000;
 /**
- * Connections that have not said an admitted hello: strangers may hold so many of one address, since a thousand agents behind one come
+ * Connections without an admitted hello: strangers may hold so many of one address, since a thousand agents behind one come
  * back together after an outage, and so many in all. Each holds a few KiB, and at most one partial line.
  */
 export const UNADMITTED_LIMITS: ConnectionLimits = { perAddress: 1_024, all: 16_384 };
@@ -115,7 +115,7 @@ export class Listener implements Sessions {
     log.info('Socket created');
   }
 
-  /** Binds and listens. Rejects with what the system said, such as EADDRINUSE. Resolves with the port. */
+  /** Binds and listens. Rejects with the system's error, such as EADDRINUSE. Resolves with the port. */
   open(): Promise<number> {
     const { host, port } = this.#options.listen;
     return new Promise((done, failed) => {
@@ -136,7 +136,7 @@ export class Listener implements Sessions {
     return this.#agents.size;
   }
 
-  /** How many connections are open, also those that have not said hello. */
+  /** How many connections are open, also those that have not sent hello. */
   get connections(): number {
     return this.#sessions.size;
   }

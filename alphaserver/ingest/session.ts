@@ -24,9 +24,11 @@ import { hashOf } from '../../service/text-hash.ts';
 import type { AgentBatch, Mark, NumberedEnd, SequencedEvent } from '../store/store.ts';
 import type { Admission, Admitted, Peer, Rejected } from './admission.ts';
 import { type GroupCommit, weightOf } from './group-commit.ts';
+import type { AgentCertificate } from './joined-hosts.ts';
 import type { Enrolled, Joining } from './joining.ts';
 import { OpenListParts } from './open-list.ts';
 import type { ReadTurns } from './read-turns.ts';
+import { Slowdown } from './slowdown.ts';
 import type { ValueBounds } from './value-bounds.ts';
 
 /**
@@ -97,8 +99,7 @@ export class Session {
   #isRejected = false;
   /** True once `enroll` or `renew` came. */
   #hasAsked = false;
-  /** The time until which nothing is read, since the agent brings too much that is new at once. */
-  #slowedUntilMs = 0;
+  readonly #slowdown = new Slowdown();
   /** True while it waits for a turn to read more. */
   #isInLine = false;
   /** The newest ping, and what was stored of the one before. */
@@ -128,7 +129,7 @@ export class Session {
     this.#context.log.info(`Connection ${this.peer} closed`);
   }
 
-  /** The agent behind it, once it said hello and was let in. */
+  /** The agent behind it, once its hello was admitted. */
   get hello(): Hello | null {
     return this.#hello;
   }
@@ -259,7 +260,7 @@ export class Session {
 
   /** Reads nothing for so long, since the agent brings too much that is new at once. */
   #slow(delayMs: number): void {
-    if (delayMs > 0) this.#slowedUntilMs = Math.max(this.#slowedUntilMs, this.#context.now() + delayMs);
+    this.#slowdown.extend(delayMs, this.#context.now());
   }
 
   /** True where the agent may report about a host; refuses it where it may not. */
@@ -296,7 +297,7 @@ export class Session {
     ingest.submit({ agent: hello.agent, host: hello.host, events: [], ...binding }).then(
       ({ lastSeq, lastEnd }) =>
         this.#later(admitted.delayMs, () => {
-          const accepts = this.#renewableName === null ? ['end'] : ['end', 'renew'];
+          const accepts = this.#renewable === null ? ['end'] : ['end', 'renew'];
           const welcome = { type: 'welcome', version: PROTOCOL_VERSION, seq: lastSeq, end: lastEnd, accepts } as const;
           if (this.#ending) return;
           this.#send(welcome);
@@ -327,12 +328,12 @@ export class Session {
 
   /** Gives an agent its next certificate, once for each connection. */
   #renew(csr: string): void {
-    const name = this.#renewableName;
+    const shown = this.#renewable;
     const joining = this.#context.joining(this.#stream);
     if (this.#hasAsked) this.refuse('bad_message', 'renew may come once');
-    else if (joining === null || name === null)
+    else if (joining === null || shown === null)
       this.refuse('unauthorized', 'only a certificate of this server can be renewed');
-    else this.#certify(joining.renew(csr, name));
+    else this.#certify(joining.renew(csr, shown));
   }
 
   #certify(answer: Promise<Enrolled | Rejected>): void {
@@ -350,9 +351,9 @@ export class Session {
     );
   }
 
-  /** The name of the certificate that the agent was let in by, where this server can renew it; else null. */
-  get #renewableName(): string | null {
-    return this.#context.joining(this.#stream) === null ? null : (this.#admitted?.certificate?.name ?? null);
+  /** The certificate that the agent was let in by, where this server can renew it; else null. */
+  get #renewable(): AgentCertificate | null {
+    return this.#context.joining(this.#stream) === null ? null : (this.#admitted?.certificate ?? null);
   }
 
   /** Refuses after a delay, such as that which grows with the wrong guesses of this address. Nothing more is read meanwhile. */
@@ -439,7 +440,7 @@ export class Session {
     const { ingest, now } = this.#context;
     if (this.#ending || this.#draining || this.#isRejected) return;
     const behind = this.#unstored >= UNSTORED_LIMIT_EVENTS || stream.writableLength > UNREAD_LIMIT_BYTES || ingest.full;
-    const wait = behind || this.#isInLine || (this.#slowedUntilMs > 0 && now() < this.#slowedUntilMs);
+    const wait = behind || this.#isInLine || this.#slowdown.holds(now());
     if (wait) stream.pause();
     else if (stream.isPaused()) {
       this.#heardMs = this.#context.now();

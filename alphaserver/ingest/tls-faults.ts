@@ -19,20 +19,20 @@ const WORDS: Readonly<Record<string, string>> = {
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: "it says that this server's certificate has expired",
 };
 
-/** Remembers which faults were said. */
+/** Remembers which faults were logged. */
 export class TlsFaults {
-  readonly #saidMs = new Map<string, number>();
+  readonly #loggedMs = new Map<string, number>();
 
-  /** Gives the line to log for a failed handshake, or null where it was said of this peer within the hour. */
+  /** Gives the line to log for a failed handshake, or null where it was logged for this peer within the hour. */
   line(address: string, error: NodeJS.ErrnoException, nowMs: number): string | null {
     const code = error.code ?? '';
     const words = WORDS[code] ?? (/socket hang up/.test(error.message) ? WORDS['ECONNRESET'] : undefined);
     const fault = words ?? `the handshake failed (${code === '' ? 'no reason given' : code})`;
     const key = `${address} ${fault}`;
-    if (nowMs - (this.#saidMs.get(key) ?? Number.NEGATIVE_INFINITY) < AGAIN_AFTER_MS) return null;
-    this.#saidMs.delete(key);
-    this.#saidMs.set(key, nowMs);
-    if (this.#saidMs.size > REMEMBERED_LIMIT) this.#saidMs.delete(this.#saidMs.keys().next().value as string);
+    if (nowMs - (this.#loggedMs.get(key) ?? Number.NEGATIVE_INFINITY) < AGAIN_AFTER_MS) return null;
+    this.#loggedMs.delete(key);
+    this.#loggedMs.set(key, nowMs);
+    if (this.#loggedMs.size > REMEMBERED_LIMIT) this.#loggedMs.delete(this.#loggedMs.keys().next().value as string);
     return `TLS with ${address} failed: ${fault}`;
   }
 }

@@ -1,8 +1,7 @@
 /** Keeps the tokens that agents show at hello, and in a file of their own those that scripts show to the page. The file has only their SHA-256: a token is 256 random bits, so that nothing slower is needed. */
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { FileStamp } from '../../service/file-stamp.ts';
+import { ChangingFiles, type FileContent } from '../../service/changing-files.ts';
 import { makeFolder, replaceFile } from '../../service/files.ts';
 import { isPatternList } from './host-pattern.ts';
 
@@ -51,11 +50,17 @@ export class Tokens {
   readonly #faulty: ((message: string) => void) | null;
   #records: readonly TokenRecord[] = [];
   #valid = new Map<string, ShownToken>();
-  readonly #stamp = new FileStamp();
+  readonly #content: ChangingFiles<readonly TokenRecord[]>;
 
-  /** `faulty` hears once of a file that cannot be read, and what was read before stays in force; without it that throws a TokenError. */
+  /**
+   * Throws a TokenError where the file is there and cannot be read: all would be refused as if they were revoked. `faulty` hears once
+   * where that happens later, and what was read before stays in force; without it that throws too.
+   */
   constructor(dataFolder: string, faulty: ((message: string) => void) | null = null, file = AGENT_TOKENS) {
     this.#file = join(dataFolder, file);
+    this.#content = new ChangingFiles({ paths: [this.#file], mayBeMissing: true, parse: recordsIn });
+    this.#faulty = null;
+    this.refresh();
     this.#faulty = faulty;
   }
 
@@ -106,14 +111,14 @@ export class Tokens {
 
   /** Reads the file again where it has changed. True where that changed the tokens. */
   refresh(): boolean {
-    if (!this.#stamp.hasChanged([this.#file])) return false;
-    try {
-      this.#records = existsSync(this.#file) ? recordsIn(this.#file) : [];
-    } catch (error) {
-      if (this.#faulty === null || !(error instanceof TokenError)) throw error;
-      this.#faulty(error.message);
-      return false;
+    const look = this.#content.look();
+    if (look.kind === 'fault') {
+      const cause = look.error;
+      if (this.#faulty === null) throw new TokenError(`${this.#file} cannot be read: ${cause.message}`, { cause });
+      this.#faulty(`${this.#file} cannot be read: ${look.message}`);
     }
+    if (look.kind !== 'value') return false;
+    this.#records = look.value;
     const valid = this.#records.filter((record) => !record.revokedAt);
     this.#valid = new Map(valid.map((record) => [record.sha256, record]));
     return true;
@@ -147,18 +152,15 @@ function checkedPatterns(hosts: string | null): string | null {
   );
 }
 
-function recordsIn(file: string): readonly TokenRecord[] {
-  try {
-    const { version, tokens } = JSON.parse(readFileSync(file, 'utf8')) as { version: number; tokens: unknown };
-    if (version !== FILE_VERSION || !Array.isArray(tokens))
-      throw new Error(`not a token file of version ${FILE_VERSION}`);
-    return tokens.map((one: Partial<TokenRecord> | null) => {
-      if (typeof one?.name !== 'string' || typeof one.sha256 !== 'string')
-        throw new Error('a token lacks its name or hash');
-      const { name, sha256, createdAt = '', revokedAt = null, hosts = ANY_HOST, scope = null } = one;
-      return { name, sha256, createdAt, revokedAt, hosts, scope };
-    });
-  } catch (cause) {
-    throw new TokenError(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, { cause });
-  }
+function recordsIn([content = null]: readonly (FileContent | null)[]): readonly TokenRecord[] {
+  if (content === null) return [];
+  const { version, tokens } = JSON.parse(content.bytes.toString()) as { version: number; tokens: unknown };
+  if (version !== FILE_VERSION || !Array.isArray(tokens))
+    throw new Error(`not a token file of version ${FILE_VERSION}`);
+  return tokens.map((one: Partial<TokenRecord> | null) => {
+    if (typeof one?.name !== 'string' || typeof one.sha256 !== 'string')
+      throw new Error('a token lacks its name or hash');
+    const { name, sha256, createdAt = '', revokedAt = null, hosts = ANY_HOST, scope = null } = one;
+    return { name, sha256, createdAt, revokedAt, hosts, scope };
+  });
 }

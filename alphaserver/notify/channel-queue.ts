@@ -10,8 +10,11 @@ export interface PendingMessage {
   readonly nextMs: number;
 }
 
+/** A notification out of the queue, which gives it its number. */
+export type NumberedNotification = Notification & { readonly number: number };
+
 /** Makes the messages that stand for `count` notifications; `notifications` lists the gravest of them. */
-export type MakeMessages = (notifications: readonly Notification[], count: number) => readonly Message[];
+export type MakeMessages = (notifications: readonly NumberedNotification[], count: number) => readonly Message[];
 
 /** Queues the notifications and messages of one channel. Each call that changes them is one durable transaction, and throws when the disk does not take it. */
 export interface ChannelQueue {

@@ -1,4 +1,5 @@
 /** Sends one channel's messages, one after the other, each retried until it is delivered. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../service/logger.ts';
 import type { Channel } from '../alert-config/rules-schema.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
@@ -64,6 +65,12 @@ export class ChannelSender {
 
   constructor(options: ChannelSenderOptions) {
     this.#options = options;
+  }
+
+  /** True where these settings make no difference to this sender. */
+  isFor(settings: AlertSettings): boolean {
+    const { name, settings: own } = this.#options;
+    return Object.hasOwn(settings.channels, name) && isDeepStrictEqual(partFor(name, settings), partFor(name, own));
   }
 
   status(): ChannelStatus {
@@ -184,3 +191,9 @@ export class ChannelSender {
     return inMs;
   }
 }
+
+/** Returns the settings that a channel's sender reads, and `page`, which is in its messages. */
+const partFor = (name: string, settings: AlertSettings): readonly unknown[] => {
+  const { channels, quietHours, groupWaitMs, groupEveryMs, page } = settings;
+  return [channels[name], quietHours, groupWaitMs, groupEveryMs, page];
+};

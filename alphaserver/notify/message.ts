@@ -10,6 +10,8 @@ import { trustMark } from '../detection/incident-summary.ts';
 export interface Notification {
   readonly kind: NotificationKind;
   readonly incident: Incident;
+  /** Its number among the notifications of its incident, from 1: above that of the first of its kind where it turned out graver or opened again. */
+  readonly number?: number;
 }
 
 /** Holds a message to one channel. Every delivery of it has the same id, so that a receiver can drop the second of two. */

@@ -3,7 +3,7 @@ import type { AgentReport } from '../../protocol/report.ts';
 import type { FleetState } from './alert-results.ts';
 import type { Coverage, CoverageCounts, LedgerEntry } from './results.ts';
 
-/** An agent that said nothing for this long is silent. Contract section 6, rule `agent-silent`. */
+/** An agent that sent nothing for this long is silent. Contract section 6, rule `agent-silent`. */
 export const SILENT_AFTER_MS = 90_000;
 
 /** The stored record of one agent. `lastSeenMs` is the time of its last message, Unix milliseconds. */
@@ -18,7 +18,7 @@ export interface AgentFacts {
   readonly report: AgentReport | null;
 }
 
-/** An agent's state in the contract's words. `unknown`: it is not one of ours, or has said nothing of itself yet. */
+/** An agent's state in the contract's words. `unknown`: it is not one of ours, or has not reported yet. */
 export function stateOf(report: AgentReport | null, connected: boolean, lastSeenMs: number, nowMs: number): string {
   if (!connected && nowMs - lastSeenMs >= SILENT_AFTER_MS)
     return `agent silent since ${new Date(lastSeenMs).toISOString()}`;
@@ -32,7 +32,7 @@ const COVERAGE: Readonly<Record<string, Coverage>> = {
   'log quiet': 'live',
   starting: 'late',
   behind: 'late',
-  // No report yet: it can only be said that there is an agent.
+  // No report yet: all that is known is that there is an agent.
   unknown: 'late',
 };
 

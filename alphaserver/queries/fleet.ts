@@ -5,7 +5,7 @@ import type { StoredGap } from '../store/store.ts';
 import { coverageOf, SILENT_AFTER_MS } from './agent-state.ts';
 import type { CoverageCounts, FleetShape, LedgerTotals } from './results.ts';
 
-/** A host with what its agent last said. Times are Unix milliseconds. */
+/** A host with its agent's last report. Times are Unix milliseconds. */
 export interface HostFacts {
   readonly host: string;
   readonly agent: string;

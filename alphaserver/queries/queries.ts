@@ -6,7 +6,7 @@ import { type Counts, countsOf, type Names } from '../rollups/counts.ts';
 import { EventIndex } from '../rollups/event-index.ts';
 import { HashedNames } from '../rollups/hashed-names.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from '../rollups/time-buckets.ts';
-import { arrays, type Database } from '../store/database.ts';
+import { arrays, type Database, readTransaction } from '../store/database.ts';
 import { eventsAfter, eventsWithIds } from '../store/event-rows.ts';
 import { HOST_BY_NAME } from '../store/row-names.ts';
 import type { StoredEvent, StoredGap } from '../store/store.ts';
@@ -82,12 +82,7 @@ export class Queries {
 
   /** Runs one query in a read transaction: all that it reads was true at one moment. */
   #at<T>(query: (snapshot: Snapshot) => T): T {
-    this.#db.exec('BEGIN');
-    try {
-      return query(new Snapshot(this.#db, this.#names, this.#index));
-    } finally {
-      this.#db.exec('COMMIT');
-    }
+    return readTransaction(this.#db, () => query(new Snapshot(this.#db, this.#names, this.#index)));
   }
 
   hosts(limit: number, after: string): HostFacts[] {

@@ -161,8 +161,8 @@ export const LoginSession = object({
   until: orNull(time),
   lastedSeconds: orNull(integer()),
   how: orNull(oneOf(END_CAUSES, { description: 'How it ended' })),
-  confirmedAt: orNull(text({ description: 'When the kernel of its host last said that the connection is there' })),
-  followed: flag({ description: 'False where no agent follows it, and none has said that it ended' }),
+  confirmedAt: orNull(text({ description: 'When the kernel of its host last confirmed the connection' })),
+  followed: flag({ description: 'False where no agent follows it, and its end is not known' }),
 });
 export type LoginSession = Static<typeof LoginSession>;
 

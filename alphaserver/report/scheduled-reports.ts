@@ -18,6 +18,8 @@ import { lastDueMs, type ReportSchedule, spanMs } from './schedule.ts';
 export const TICK_MS = 20_000;
 /** A report that could not be sent for so long, or was due so long before a start, is left out. */
 export const LATE_LIMIT_MS = 12 * 3_600_000;
+/** A report that was due further ahead than this was due by a clock that has been set back. A small step back sends none twice. */
+export const AHEAD_LIMIT_MS = 3_600_000;
 /** The file in the data folder that says which report was the last one, and which channels have still to get it. */
 export const REPORTS_FILE = 'reports.json';
 const FILE_VERSION = 1;
@@ -98,6 +100,11 @@ export class ScheduledReports {
     const nowMs = now();
     if (!this.#isSaved) this.#save(this.#saved);
     const dueMs = lastDueMs(schedule, nowMs);
+    if (this.#saved.dueMs > nowMs + AHEAD_LIMIT_MS) {
+      if (this.#saved.pending.length > 0) this.#giveUp(log);
+      // The report that was due last may have been sent before the clock was wrong.
+      this.#save({ dueMs, pending: [] });
+    }
     if (dueMs > this.#saved.dueMs) {
       if (this.#saved.pending.length > 0) this.#giveUp(log);
       const isLate = nowMs - dueMs > LATE_LIMIT_MS;

@@ -209,6 +209,7 @@ export class IndexWriter {
       this.#db.exec(`DROP TABLE ${name(number)}`);
       this.#db.prepare('DELETE FROM indexParts WHERE number = ?').run(number);
       this.#inserts.delete(number);
+      this.#merged.delete(number);
     }
   }
 

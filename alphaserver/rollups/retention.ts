@@ -3,7 +3,7 @@ import { arrays, type Database, transaction } from '../store/database.ts';
 import type { RetentionBounds } from '../store/retention.ts';
 import { RANKED_KINDS } from './counts.ts';
 import type { RollupWriter } from './rollup-writer.ts';
-import { factIn, SLOTS } from './schema.ts';
+import { factIn } from './schema.ts';
 import { DAY_MS, floorTo, HOUR_MS, MINUTE_MS } from './time-buckets.ts';
 
 /** Runs on the rollup thread. */
@@ -31,10 +31,8 @@ export class RollupRetention {
   }
 
   /** Moves the horizon, then deletes behind it: a query between the two sees what will be there after both. */
-  #dropFineCounts(horizon: number): boolean {
-    if (horizon > factIn(this.#db, 'horizon'))
-      transaction(this.#db, () => this.#db.prepare("UPDATE facts SET value = ? WHERE name = 'horizon'").run(horizon));
-    const behind = factIn(this.#db, 'horizon');
+  #dropFineCounts(wanted: number): boolean {
+    const behind = this.#moveHorizon(wanted);
     const oldest = Math.min(
       this.#first('counts', MINUTE_MS, ''),
       this.#first('hostCounts', HOUR_MS, ''),
@@ -45,15 +43,33 @@ export class RollupRetention {
     transaction(this.#db, () => {
       this.#db.prepare('DELETE FROM counts WHERE step = ? AND at < ?').run(MINUTE_MS, until);
       this.#db.prepare('DELETE FROM hostCounts WHERE step = ? AND at < ?').run(HOUR_MS, until);
-      const old = 'FROM buckets WHERE step = ? AND at < ?';
-      for (const [id] of RANKED_KINDS.flatMap((kind) =>
-        arrays(this.#db, `SELECT id ${old} AND kind = ?`, HOUR_MS, until, kind),
-      ) as [number][])
-        for (const table of ['tops', 'met'])
-          this.#db.prepare(`DELETE FROM ${table} WHERE id >= ? AND id < ?`).run(id * SLOTS, (id + 1) * SLOTS);
-      for (const kind of RANKED_KINDS) this.#db.prepare(`DELETE ${old} AND kind = ?`).run(HOUR_MS, until, kind);
+      this.#writer.dropHours(until);
     });
     return true;
+  }
+
+  /**
+   * Moves the horizon to a day's start and gives it. Where a clock stood ahead it comes back as far as it can: to the end of the last
+   * day that has fewer events in its minutes than in all, some of which are deleted. From there on nothing is.
+   */
+  #moveHorizon(wanted: number): number {
+    const stored = factIn(this.#db, 'horizon');
+    const horizon = wanted > stored ? wanted : Math.max(wanted, this.#lastWithoutMinutes(wanted, stored) + DAY_MS);
+    if (horizon !== stored)
+      transaction(this.#db, () => this.#db.prepare("UPDATE facts SET value = ? WHERE name = 'horizon'").run(horizon));
+    return horizon;
+  }
+
+  /** Finds the last day of a span that lacks minutes. One transaction deletes a time's minutes, its hours of hosts and its top values. */
+  #lastWithoutMinutes(from: number, to: number): number {
+    const [row] = arrays(
+      this.#db,
+      `SELECT at FROM counts AS day WHERE step = ? AND at >= ? AND at < ? AND accepted + failed + probes >
+         (SELECT total(accepted + failed + probes) FROM counts WHERE step = ? AND at >= day.at AND at < day.at + ?)
+       ORDER BY at DESC LIMIT 1`,
+      ...[DAY_MS, from, to, MINUTE_MS, DAY_MS],
+    ) as [number][];
+    return row?.[0] ?? Number.NEGATIVE_INFINITY;
   }
 
   #first(table: string, step: number, and: string): number {

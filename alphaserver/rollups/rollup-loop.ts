@@ -125,10 +125,13 @@ export class RollupLoop {
       this.#paused = done;
     });
     this.#emit({ type: 'pause' });
-    await Promise.race([paused, delay(CHECKPOINT_EVERY_MS)]);
-    this.#paused = null;
-    this.#passiveCheckpoint();
-    this.#emit({ type: 'resume' });
+    try {
+      await Promise.race([paused, delay(CHECKPOINT_EVERY_MS)]);
+      this.#passiveCheckpoint();
+    } finally {
+      this.#paused = null;
+      this.#emit({ type: 'resume' });
+    }
   }
 
   /** Returns how many frames the write-ahead log had when the checkpoint began. */

@@ -110,6 +110,11 @@ export class RollupWriter {
     transaction(this.#db, () => this.#index.drop(upTo));
   }
 
+  /** Deletes the top values of hours that began before a time, inside the caller's transaction. */
+  dropHours(before: number): void {
+    this.#tops.deleteBefore(HOUR_MS, before);
+  }
+
   /** Does a part of the merging of the index that nobody waits for. False where nothing is left to do. */
   merge(): boolean {
     return transaction(this.#db, () => this.#index.merge());

@@ -12,7 +12,7 @@ export const ROLLUPS_FILE = 'rollups.db';
  * the log. `facts.horizon` is a day's start: before it, single minutes and the top values of hours are gone.
  * `hostCounts.minutes` holds an hour's minutes: see `time-counts.ts`. The values of a bucket have the ids from `buckets.id` times
  * SLOTS on, in `tops` and, with the hosts and users of a source, in `met`: numbers are found and written at a fraction of what
- * texts cost.
+ * texts cost. `facts.lastBucket` is the highest `buckets.id` there ever was.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -64,6 +64,10 @@ export const MIGRATIONS: readonly string[] = [
   `
   ${INDEX_BLOCKS};
   `,
+  // The number of the newest bucket there ever was: a number, and with it the ids in `tops` and `met`, is given out once.
+  `
+  INSERT INTO facts SELECT 'lastBucket', max(coalesce((SELECT max(id) FROM buckets), 0), coalesce((SELECT max(id) FROM tops), 0) / 65536);
+  `,
 ];
 
 /** The words that `kind` numbers from 0 in `tops` and `buckets`. */
@@ -99,7 +103,7 @@ export function openRollups(folder: string): Database {
 }
 
 /** The numbers that the file keeps of itself. */
-export type Fact = 'rolledTo' | 'indexedTo' | 'horizon' | 'hashSeed';
+export type Fact = 'rolledTo' | 'indexedTo' | 'horizon' | 'hashSeed' | 'lastBucket';
 
 /** Reads one of these numbers. */
 export function factIn(db: Database, name: Fact): number {

@@ -1,6 +1,6 @@
 /** An LRU cache of top-k buckets over their tables: a bucket that grows again and again is read once. */
 import { arrays, type Database, type Statement } from '../store/database.ts';
-import { type RankedKind, SOURCE, type ValueCounts } from './counts.ts';
+import { RANKED_KINDS, type RankedKind, SOURCE, type ValueCounts } from './counts.ts';
 import { EMPTY_SKETCH, packSketch, unpackSketch } from './distinct-sketch.ts';
 import { KEPT, SLOTS } from './schema.ts';
 import { type KeptValue, TopK, type TopKChanges } from './top-k.ts';
@@ -17,6 +17,8 @@ type TopRow = readonly [
 
 interface Cached {
   readonly id: number;
+  readonly step: number;
+  readonly at: number;
   readonly topK: TopK;
 }
 
@@ -25,6 +27,7 @@ export class TopKCache {
   readonly #db: Database;
   readonly #buckets = new Map<string, Cached>();
   readonly #known: Statement;
+  readonly #nextId: Statement;
   readonly #new: Statement;
   readonly #own: Statement;
   readonly #top: Statement;
@@ -35,7 +38,9 @@ export class TopKCache {
   constructor(db: Database) {
     this.#db = db;
     this.#known = db.prepare('SELECT id, floor, sketch FROM buckets WHERE kind = ? AND step = ? AND at = ?');
-    this.#new = db.prepare("INSERT INTO buckets (kind, step, at, floor, sketch) VALUES (?, ?, ?, 0, x'')");
+    // SQLite gives a deleted row's id again where it was the highest.
+    this.#nextId = db.prepare("UPDATE facts SET value = value + 1 WHERE name = 'lastBucket' RETURNING value");
+    this.#new = db.prepare("INSERT INTO buckets (id, kind, step, at, floor, sketch) VALUES (?, ?, ?, ?, 0, x'')");
     this.#own = db.prepare('UPDATE buckets SET floor = ?, sketch = ? WHERE id = ?');
     this.#top = db.prepare('INSERT OR REPLACE INTO tops VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
     this.#sketches = db.prepare('INSERT OR REPLACE INTO met VALUES (?, ?, ?)');
@@ -47,6 +52,18 @@ export class TopKCache {
   add(key: BucketKey, values: ReadonlyMap<string, ValueCounts>): void {
     const cached = this.#take(key);
     this.#write(cached, cached.topK.add(values));
+  }
+
+  /** Deletes the buckets of one size that began before a time, in memory and in the file. */
+  deleteBefore(step: number, before: number): void {
+    for (const [name, one] of this.#buckets) if (one.step === step && one.at < before) this.#buckets.delete(name);
+    for (const kind of RANKED_KINDS) {
+      const old = 'FROM buckets WHERE kind = ? AND step = ? AND at < ?';
+      for (const [id] of arrays(this.#db, `SELECT id ${old}`, kind, step, before) as [number][])
+        for (const table of ['tops', 'met'])
+          this.#db.prepare(`DELETE FROM ${table} WHERE id >= ? AND id < ?`).run(id * SLOTS, (id + 1) * SLOTS);
+      this.#db.prepare(`DELETE ${old}`).run(kind, step, before);
+    }
   }
 
   /** Drops what is in memory, which a rolled-back transaction made wrong. */
@@ -65,10 +82,14 @@ export class TopKCache {
   }
 
   #read(key: BucketKey): Cached {
-    const [kind, step] = key;
+    const [kind, step, at] = key;
     const kept = KEPT[kind]?.[step] ?? 0;
     const known = this.#known.get(...key) as { id: number; floor: number; sketch: Uint8Array } | undefined;
-    if (!known) return { id: Number(this.#new.run(...key).lastInsertRowid), topK: new TopK(kept) };
+    if (!known) {
+      const { value: id } = this.#nextId.get() as { value: number };
+      this.#new.run(id, ...key);
+      return { id, step, at, topK: new TopK(kept) };
+    }
     const first = known.id * SLOTS;
     const rows = arrays(
       this.#db,
@@ -84,7 +105,7 @@ export class TopKCache {
       }),
     );
     return {
-      id: known.id,
+      ...{ id: known.id, step, at },
       topK: new TopK(kept, { values, floor: known.floor, sketch: unpackSketch(known.sketch) }),
     };
   }

@@ -3,6 +3,7 @@ import type { AgentReport } from '../../protocol/report.ts';
 import type { NewDecision } from '../store/decisions.ts';
 import { type StoreBase, StoreError } from '../store/store.ts';
 import { Fence, type FenceMemory } from './fence.ts';
+import { LogClock } from './log-clock.ts';
 import { COPIED, type CopyMark, type ImportedAppend, type ImportLog } from './migrate.ts';
 import { PostgresConnection } from './postgres-connection.ts';
 import { appendValues, batchesOf, oneEventValues } from './postgres-rows.ts';
@@ -47,6 +48,12 @@ const APPENDS = `SELECT position, stored_at, first_event, counts, name, batches 
 const EVENTS = `SELECT ${EVENT_COLUMNS.map(([name]) => `json_agg(${name})`).join(', ')} FROM (SELECT * FROM asgard.events
   WHERE id >= $1 AND id < $2 AND stored_at >= $3 AND stored_at <= $4 ORDER BY id) AS page`;
 
+/** The partitions of the day of the newest append are the ones that the next append goes into. */
+const DELETE_OLD = `SELECT asgard.drop_before(least((asgard.now_ms() - $1) / ${DAY_MS}, $2, day)) FROM asgard.head`;
+
+/** A time at which an agent was heard that is further ahead than this is of a clock that was set back since. */
+const AHEAD_LIMIT_MS = 60_000;
+
 /** Each append would be planned anew otherwise: an array's length makes a plan for it look cheaper, and planning takes longer than the append of one event. */
 const KEEP_PLANS = 'SET plan_cache_mode = force_generic_plan';
 /** A page of events is read faster than code is made for it. */
@@ -88,6 +95,7 @@ export class PostgresLog implements SharedLog, ImportLog {
   readonly #writer: PostgresConnection;
   readonly #reader: PostgresConnection;
   readonly #poll: NodeJS.Timeout;
+  readonly #clock: LogClock;
   #news: (name: string | null) => void = () => {};
   #leads = false;
   /** Losses of the reader's connection, and how many there were when its log was compared with the server's own last append; null before. */
@@ -104,6 +112,7 @@ export class PostgresLog implements SharedLog, ImportLog {
 
   constructor(options: PostgresLogOptions) {
     this.#options = options;
+    this.#clock = new LogClock(options.log, Date.now);
     const fence = new Fence(options.memory ?? NO_MEMORY, (primary) => {
       this.#writer.leave(primary);
       this.#reader.leave(primary);
@@ -156,6 +165,7 @@ export class PostgresLog implements SharedLog, ImportLog {
       if (this.#appended === done) this.#appended = Promise.resolve();
     });
     const [position, storedMs, firstId] = (await done) as LogPlaceRow;
+    this.#clock.heard(storedMs);
     return { position, storedMs, firstId };
   }
 
@@ -370,7 +380,8 @@ export class PostgresLog implements SharedLog, ImportLog {
         text: `INSERT INTO asgard.presence AS p SELECT o.*, asgard.now_ms() FROM unnest($1::text[], $2::text[], $3::boolean[], $4::bigint[], $5::text[]) AS o
           ON CONFLICT (agent) DO UPDATE SET server = excluded.server, connected = excluded.connected, heard_at = excluded.heard_at,
             report = coalesce(excluded.report, p.report), updated_at = excluded.updated_at
-          WHERE excluded.heard_at >= p.heard_at AND (excluded.connected OR p.server = excluded.server)`,
+          WHERE (excluded.heard_at >= p.heard_at OR p.server = excluded.server OR p.heard_at > asgard.now_ms() + ${AHEAD_LIMIT_MS})
+            AND (excluded.connected OR p.server = excluded.server)`,
         values: columns,
       });
     const rows = (await this.#reader.query({
@@ -408,8 +419,8 @@ export class PostgresLog implements SharedLog, ImportLog {
     return this.secret(name);
   }
 
-  async deleteBefore(cutoffMs: number): Promise<void> {
-    await this.#writer.query({ text: 'SELECT asgard.drop_before($1)', values: [Math.floor(cutoffMs / DAY_MS)] });
+  async deleteOlderThan(retentionMs: number, nowMs: number): Promise<void> {
+    await this.#writer.query({ text: DELETE_OLD, values: [retentionMs, Math.floor((nowMs - retentionMs) / DAY_MS)] });
   }
 
   async close(): Promise<void> {

@@ -77,9 +77,16 @@ export class Replica implements Store {
     nowMs: number,
     durable: (place: number, mark: Mark) => void = () => {},
   ): Promise<Appended[]> {
-    const shared = batches
-      .map((batch, i) => ({ batch: withoutNul(batch), i }))
-      .filter(({ batch }) => !isHeartbeat(batch));
+    const given = batches.map((batch, i) => ({ batch: withoutNul(batch), i }));
+    const { events } = this.#options;
+    // They are stored here alone, and also while the log cannot be reached: agents would seem silent otherwise.
+    const heartbeats = given.filter(({ batch }) => isHeartbeat(batch) && events.signOf(batch.agent) !== null);
+    const shared = given.filter(({ batch }) => !isHeartbeat(batch));
+    // Of an agent that is not known yet: what makes it known comes first.
+    const first = given.filter((one) => !heartbeats.includes(one) && !shared.includes(one));
+    const own = this.#appendOwn(heartbeats, nowMs);
+    // It is awaited below, and may fail before that.
+    own.catch(() => {});
     const ofLog = await this.#appendShared(
       shared.map(({ batch }) => batch),
       [],
@@ -88,18 +95,27 @@ export class Replica implements Store {
         for (const { batch, i } of shared) durable(i, this.#markAfter(batch));
       },
     );
-    const results = new Map(shared.map(({ i }, n) => [i, ofLog[n]]));
-    const heartbeats = batches.map((batch, i) => ({ batch, i })).filter(({ i }) => !results.has(i));
-    if (heartbeats.length > 0) {
-      const own = await this.#exclusive(() =>
-        this.#options.events.append(
-          heartbeats.map(({ batch }) => batch),
-          nowMs,
-        ),
-      );
-      for (const [n, { i }] of heartbeats.entries()) results.set(i, own[n]);
-    }
+    const results = new Map([
+      ...shared.map(({ i }, n) => [i, ofLog[n]] as const),
+      ...(await own),
+      ...(await this.#appendOwn(first, nowMs)),
+    ]);
     return batches.map((_, i) => results.get(i) as Appended);
+  }
+
+  /** Stores batches in this server's copy alone. Resolves with the results by their places. */
+  async #appendOwn(
+    given: readonly { readonly batch: AgentBatch; readonly i: number }[],
+    nowMs: number,
+  ): Promise<(readonly [i: number, Appended | undefined])[]> {
+    if (given.length === 0) return [];
+    const appended = await this.#exclusive(() =>
+      this.#options.events.append(
+        given.map(({ batch }) => batch),
+        nowMs,
+      ),
+    );
+    return given.map(({ i }, n) => [i, appended[n]] as const);
   }
 
   /** Appends decisions. Rejects with a StoreError when the log does not take them. */
@@ -149,12 +165,15 @@ export class Replica implements Store {
   /** Takes over what other servers know of agents: when they were last heard, and their reports. Agents that no append named are left out. */
   async heard(presences: readonly Presence[]): Promise<void> {
     const { events } = this.#options;
+    const nowMs = Date.now();
     const batches = presences.flatMap(({ agent, heardMs, report }): AgentBatch[] => {
       const known = events.signOf(agent);
-      if (known === null || known.heardMs >= heardMs) return [];
-      return [{ agent, host: known.host, events: [], ping: { report, shapes: [], gaps: [] }, seenMs: heardMs }];
+      // One that was heard later than now was heard by a clock that stood ahead.
+      if (known === null || (known.heardMs >= heardMs && known.heardMs <= nowMs)) return [];
+      const seenMs = Math.min(heardMs, nowMs);
+      return [{ agent, host: known.host, events: [], ping: { report, shapes: [], gaps: [] }, seenMs }];
     });
-    if (batches.length > 0) await this.#exclusive(() => events.append(batches, Date.now()));
+    if (batches.length > 0) await this.#exclusive(() => events.append(batches, nowMs));
   }
 
   async close(): Promise<void> {

@@ -81,34 +81,39 @@ export class SharedFiles {
       try {
         await this.#lookAt(file);
       } catch (error) {
-        this.#stamps.get(file)?.forget();
         this.#options.failed(file, error);
       }
     }
   }
 
-  /** A file that was changed here since both sides agreed goes to the log; else the log's content comes here. */
+  /**
+   * A file that was changed here since both sides agreed goes to the log; else the log's content comes here. Rejects, once for each
+   * change, where it was damaged here: that stays here, until it is mended or the log has something newer.
+   */
   async #lookAt(file: string): Promise<void> {
     const { folder, decide, agreed, agree } = this.#options;
     const path = join(folder, file);
-    const isTouched = this.#stamps.get(file)?.hasChanged([path]) ?? true;
+    const stamp = this.#stamps.get(file);
+    const isTouched = stamp?.hasChanged([path]) ?? true;
     const ofLog = this.#contentOfLog(file);
     const before = agreed(file);
-    if (!isTouched && (ofLog === null || digestOf(ofLog) === before)) return;
+    const isNewer = ofLog !== null && digestOf(ofLog) !== before;
+    if (!isTouched && !isNewer) return;
     const here = contentOf(path);
-    if (here !== null && digestOf(here) !== before && here !== ofLog) {
+    const isChanged = here !== null && digestOf(here) !== before && here !== ofLog;
+    if (isChanged && isWhole(here)) {
       await decide([{ kind: FILE_DECISION, subject: file, by: null, body: { content: here } }]);
       // Another server may have decided on it since: the next look reads what the log says now.
       this.#ofLog.delete(file);
       agree(file, digestOf(here));
-      return;
+    } else if (isChanged && !isNewer) {
+      stamp?.accept();
+      throw new Error('it is damaged here');
+    } else if (ofLog !== null) {
+      if (here !== ofLog) replaceFile(path, ofLog);
+      if (isNewer) agree(file, digestOf(ofLog));
     }
-    if (ofLog === null) return;
-    if (here !== ofLog) {
-      replaceFile(path, ofLog);
-      this.#stamps.get(file)?.hasChanged([path]);
-    }
-    if (before !== digestOf(ofLog)) agree(file, digestOf(ofLog));
+    stamp?.accept();
   }
 
   #contentOfLog(file: string): string | null {
@@ -127,4 +132,14 @@ function contentOf(path: string): string | null {
   if (!existsSync(path)) return null;
   if (statSync(path).size > FILE_LIMIT_BYTES) throw new Error(`it is larger than ${FILE_LIMIT_BYTES} bytes`);
   return readFileSync(path, 'utf8');
+}
+
+/** True for an object in JSON: what was cut off, or is being written, is none. */
+function isWhole(content: string): boolean {
+  try {
+    const value: unknown = JSON.parse(content);
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false;
+  }
 }

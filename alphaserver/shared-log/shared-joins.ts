@@ -8,8 +8,11 @@ import type { Decision, NewDecision } from '../store/decisions.ts';
 export const CODE_DECISION = 'code';
 export const JOIN_DECISION = 'join';
 export const JOINED_DECISION = 'joined';
-/** Interval at which codes of `alphaserver enroll` are looked for. */
+/** Interval at which codes of `alphaserver enroll` are looked for, and what failed is tried again. */
 const LOOK_EVERY_MS = 1_000;
+/** To take over what was decided, and to give the log what it lacks. No subject has such a name. */
+const DECIDED = ' decided';
+const SHARED = ' shared';
 /** Decisions read at a time. */
 const STEP_DECISIONS = 500;
 
@@ -44,6 +47,10 @@ export class SharedJoins {
   readonly #known = new Set<string>();
   #sharing: Promise<void> | null = null;
   #isClosed = false;
+  /** True where what was decided could not be taken over: it is tried again at the next look. */
+  #isBehind = false;
+  /** What fails since an earlier look: DECIDED, SHARED, and files that cannot be read, by their subjects. */
+  readonly #failing = new Set<string>();
 
   constructor(options: SharedJoinsOptions) {
     this.#options = options;
@@ -59,9 +66,10 @@ export class SharedJoins {
     this.#look();
   }
 
-  /** Takes over what was decided since the last time. Throws where the folder cannot be written. */
+  /** Takes over what was decided since the last time. Throws where the folder cannot be read or written; that is tried again. */
   decided(): void {
     const { after, position, moved, apply } = this.#options;
+    this.#isBehind = true;
     for (;;) {
       const read = after(position(), STEP_DECISIONS);
       for (const decision of read) {
@@ -69,9 +77,10 @@ export class SharedJoins {
         this.#know(decision.kind, decision.subject, decision.body);
       }
       const last = read.at(-1);
-      if (last === undefined) return;
+      if (last === undefined) break;
       moved(last.id);
     }
+    this.#isBehind = false;
   }
 
   /** Asks to use a code. Afterwards the folder has what came of it. Rejects with a StoreError when the log does not take it. */
@@ -93,7 +102,34 @@ export class SharedJoins {
   }
 
   #look(): void {
-    this.#share().catch(this.#options.failed);
+    try {
+      if (this.#isBehind) this.decided();
+      this.#failing.delete(DECIDED);
+    } catch (error) {
+      this.#fails(DECIDED, error);
+    }
+    this.#share().then(
+      () => this.#failing.delete(SHARED),
+      (error: unknown) => this.#fails(SHARED, error),
+    );
+  }
+
+  /** Reports why something fails, once until it no longer does: the same is to be expected at each look. */
+  #fails(what: string, error: unknown): void {
+    if (!this.#failing.has(what)) this.#options.failed(error);
+    this.#failing.add(what);
+  }
+
+  /** Gives a file's content; null where it cannot be read: one keeps no other back. */
+  #contentOf(files: NamedFiles, subject: string): object | null {
+    try {
+      const content = files.content(subject);
+      this.#failing.delete(subject);
+      return content;
+    } catch (error) {
+      this.#fails(subject, error);
+      return null;
+    }
   }
 
   /** Gives the log what it lacks of the folders. */
@@ -111,7 +147,7 @@ export class SharedJoins {
         .names()
         .filter((subject) => !this.#known.has(`${kind} ${subject}`))
         .flatMap((subject) => {
-          const body = files.content(subject);
+          const body = this.#contentOf(files, subject);
           return body === null ? [] : [{ kind, subject, by: null, body }];
         });
     const given = [...new_(CODE_DECISION, codes), ...new_(JOINED_DECISION, hosts)];

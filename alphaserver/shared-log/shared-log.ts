@@ -94,7 +94,10 @@ export interface SharedLog extends SecretLog {
   lead(): Promise<boolean>;
   /** Publishes the presence of this server's agents, and gives what the other servers published after a time. */
   exchange(server: string, own: readonly Presence[], afterMs: number): Promise<Exchanged>;
-  /** Deletes events and appends stored before a time, by whole days. */
-  deleteBefore(cutoffMs: number): Promise<void>;
+  /**
+   * Deletes events and appends that were stored longer ago, by whole days: by the log's clock and by the caller's, so that one of them that
+   * is wrong deletes nothing. The day of the newest append stays.
+   */
+  deleteOlderThan(retentionMs: number, nowMs: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -226,9 +226,12 @@ export class Agents {
     for (const { name, agent } of this.#tables.hosts.values()) yield { host: name, agent: uuids.get(agent) ?? '' };
   }
 
-  /** Begins a set of changes that reaches the disk with `write` and the memory with `apply`. */
-  update(nowMs: number): PendingUpdate {
-    return new PendingUpdate(this.#tables, this.#db, this.#statements, nowMs);
+  /**
+   * Begins a set of changes that reaches the disk with `write` and the memory with `apply`. No agent was heard after `latestMs`: where it
+   * seems so, the clock stood ahead and was set back since.
+   */
+  update(nowMs: number, latestMs = nowMs): PendingUpdate {
+    return new PendingUpdate(this.#tables, this.#db, this.#statements, nowMs, latestMs);
   }
 
   /** Lists what goes with an agent: itself, and the hosts that no other agent has reported since. Null where it is not known. */
@@ -292,16 +295,18 @@ export class PendingUpdate {
   readonly #db: Database;
   readonly #statements: Statements;
   readonly #nowMs: number;
+  readonly #latestMs: number;
   readonly #agents = new Map<string, AgentRow>();
   readonly #hosts = new Map<string, HostRow>();
   #lastAgent: number;
   #lastHost: number;
 
-  constructor(tables: Tables, db: Database, statements: Statements, nowMs: number) {
+  constructor(tables: Tables, db: Database, statements: Statements, nowMs: number, latestMs: number) {
     this.#tables = tables;
     this.#db = db;
     this.#statements = statements;
     this.#nowMs = nowMs;
+    this.#latestMs = latestMs;
     this.#lastAgent = tables.lastAgent;
     this.#lastHost = tables.lastHost;
   }
@@ -312,7 +317,7 @@ export class PendingUpdate {
     if (pending) return pending;
     const known = this.#tables.agents.get(uuid) ?? this.#returned<AgentRow>('agents', uuid);
     const row: AgentRow = known
-      ? { ...known, host, lastSeen: Math.max(known.lastSeen, seenMs) }
+      ? { ...known, host, lastSeen: Math.max(Math.min(known.lastSeen, this.#latestMs), seenMs) }
       : {
           id: ++this.#lastAgent,
           uuid,

@@ -1,5 +1,6 @@
 /** SQLite: connections, transactions, migrations, free space. The one place that knows node:sqlite. */
 import { DatabaseSync } from 'node:sqlite';
+import { errcode, isDamage } from '../../service/sqlite-errors.ts';
 import { StoreError } from './store.ts';
 
 /** A connection to one of a store's files. */
@@ -8,14 +9,13 @@ export type Database = DatabaseSync;
 export type Statement = ReturnType<Database['prepare']>;
 
 const SQLITE_BUSY = 5;
-const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
-const SQLITE_NOTADB = 26;
+/** Errors of reads, which a disk without room does not cause: SQLITE_IOERR_READ, _SHORT_READ and _CORRUPTFS. */
+const READ_ERRORS = [266, 522, 8_458];
 const BUSY_LIMIT_MS = 5_000;
 
-const errcode = (error: unknown): number => (error as { errcode?: number }).errcode ?? 0;
-/** True for what SQLite says of a file that is damaged, or no database at all. */
-export const isDamage = (error: unknown): boolean => [SQLITE_CORRUPT, SQLITE_NOTADB].includes(errcode(error) & 0xff);
+/** True where the disk, or its file system, does not give a page back. */
+export const isReadError = (error: unknown): boolean => READ_ERRORS.includes(errcode(error));
 /** True where another connection holds the lock. */
 export const isBusy = (error: unknown): boolean => errcode(error) === SQLITE_BUSY;
 
@@ -59,6 +59,17 @@ export function transaction<T>(db: Database, work: () => T): T {
     if (db.isTransaction) db.exec('ROLLBACK');
     if (errcode(error) === 0) throw error;
     throw new StoreError(isDamage(error) ? 'damaged' : errcode(error) === SQLITE_FULL ? 'full' : 'failed', error);
+  }
+}
+
+/** Runs `work`, which only reads, on the state that the file has at one moment. Throws what it throws. */
+export function readTransaction<T>(db: Database, work: () => T): T {
+  db.exec('BEGIN');
+  try {
+    return work();
+  } finally {
+    // SQLite itself ends it after some errors of the disk: https://www.sqlite.org/lang_transaction.html, section 3.
+    if (db.isTransaction) db.exec('COMMIT');
   }
 }
 

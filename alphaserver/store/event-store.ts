@@ -25,6 +25,7 @@ import type {
   Store,
   StoreBase,
   StoredEvent,
+  StoredSession,
 } from './store.ts';
 
 const DAY_MS = 86_400_000;
@@ -60,9 +61,12 @@ export class EventStore implements Store {
   readonly unclean: boolean;
   readonly #folder: OpenFolder;
   readonly #options: EventStoreOptions;
-  #agents: Agents;
+  /** Null after a transaction that took agents over and failed: whoever needs them next reads them. */
+  #loadedAgents: Agents | null;
   readonly #writer: EventWriter;
   readonly #sessions: SessionWriter;
+  /** True after a transaction that failed: what the writers hold in memory may be of it. */
+  #isStale = false;
   #lastId: number;
   /** Keeps how far the shared log is applied, inside a transaction: prepared once, since each append of a log needs it. */
   readonly #writePlace: (position: number, storedMs: number) => void;
@@ -84,7 +88,7 @@ export class EventStore implements Store {
         const sessions = new SessionWriter(db, options.openSessionsLimit);
         return { agents, writer, sessions, lastId: readerOf(db).bounds().last };
       });
-      this.#agents = opened.agents;
+      this.#loadedAgents = opened.agents;
       this.#writer = opened.writer;
       this.#sessions = opened.sessions;
       this.#lastId = opened.lastId;
@@ -128,14 +132,24 @@ export class EventStore implements Store {
     });
   }
 
+  /** Where the memory cannot be read again after a failure, because the disk still fails, nothing is written. */
   #write<T>(work: () => T): T {
+    if (this.#isStale) {
+      this.#writer.reload();
+      this.#sessions.reload();
+      this.#isStale = false;
+    }
     try {
       return transaction(this.db, work);
     } catch (error) {
-      this.#writer.reload();
-      this.#sessions.reload();
+      this.#isStale = true;
       throw error;
     }
+  }
+
+  get #agents(): Agents {
+    this.#loadedAgents ??= new Agents(this.db);
+    return this.#loadedAgents;
   }
 
   lastSeq(agent: string): number {
@@ -211,14 +225,15 @@ export class EventStore implements Store {
       this.#lastId = lastId;
       this.#logPosition = position;
       this.#logStoredMs = logStoredMs;
-      if (hasSettled) this.#agents = new Agents(this.db);
+      if (hasSettled) this.#loadedAgents = null;
       throw error;
     }
   }
 
   /** Stores one append inside the caller's transaction. Gives the results, and what takes it over into the memory. */
   #store({ batches, storedMs, place }: PlacedAppend): [Appended[], () => void] {
-    const update = this.#agents.update(storedMs);
+    // What is read of a shared log was stored earlier than agents have been heard since.
+    const update = this.#agents.update(storedMs, place ? Number.POSITIVE_INFINITY : storedMs);
     let id = place ? place.firstId - 1 : this.#lastId;
     const forgotten = (place?.decisions ?? [])
       .filter(({ kind }) => kind === FORGET_DECISION)
@@ -226,8 +241,6 @@ export class EventStore implements Store {
     this.#writer.rotate(storedMs, id + 1);
     const storedAt = new Date(storedMs).toISOString();
     const rows: NumberedEvent[] = [];
-    /** The sessions that began or ended, by batch. */
-    const changed: number[][] = [];
     const results = batches.map((batch): Appended => {
       const agent = update.agent(batch.agent, batch.host, batch.seenMs);
       const before = { ...agent };
@@ -256,10 +269,8 @@ export class EventStore implements Store {
         events.push({ ...event, id, seq, agent: batch.agent, host: host.name, storedAt });
       }
       const hostOf = (name: string): number => update.host(name, agent.id).id;
-      changed.push([
-        ...(place?.isCopied ? [] : this.#sessions.begin(agent, events, hostOf)),
-        ...this.#sessions.end(agent, batch.ends ?? [], hostOf),
-      ]);
+      const sessions = new Set(place?.isCopied ? [] : this.#sessions.begin(agent, events, hostOf));
+      for (const id of this.#sessions.end(agent, batch.ends ?? [], hostOf)) sessions.add(id);
       if (batch.ping?.open) this.#sessions.list(agent, batch.ping.open);
       if (batch.ping?.report) {
         agent.report = JSON.stringify(batch.ping.report);
@@ -268,7 +279,7 @@ export class EventStore implements Store {
       return {
         lastSeq: agent.lastSeq,
         lastEnd: agent.lastEnd,
-        sessions: [],
+        sessions: [...sessions],
         stored: agent.stored - before.stored,
         repeats: agent.repeats - before.repeats,
         missing: agent.gaps - before.gaps,
@@ -288,10 +299,6 @@ export class EventStore implements Store {
       this.#writePlace(place.position, storedMs);
       for (const one of forgotten) this.#agents.writeForgotten(one);
     }
-    const appended = results.map((result, i) => {
-      const ids = changed[i] ?? [];
-      return ids.length === 0 ? result : { ...result, sessions: this.#sessions.withIds(ids) };
-    });
     const settle = (): void => {
       update.apply();
       for (const one of forgotten) this.#agents.applyForgotten(one);
@@ -301,7 +308,12 @@ export class EventStore implements Store {
         this.#logStoredMs = storedMs;
       }
     };
-    return [appended, settle];
+    return [results, settle];
+  }
+
+  /** Reads sessions by their ids. */
+  sessions(ids: readonly number[]): StoredSession[] {
+    return this.#sessions.withIds(ids);
   }
 
   /** Gives all agents with the identities that they belong to. */
@@ -347,7 +359,7 @@ export class EventStore implements Store {
     insert('earlierKeyUses', earlierKeyUses, { host: ofHost });
     const numbers = new Map(arrays(this.db, 'SELECT name, id FROM hosts') as [string, number][]);
     this.#sessions.addBase(keyUses, (name) => numbers.get(name) as number);
-    this.#agents = new Agents(this.db);
+    this.#loadedAgents = new Agents(this.db);
   }
 
   /** Lists the hosts, each with the agent that reported it last. */

@@ -1,5 +1,5 @@
 /** Events stand in tables by when they were stored, each of a day at most: retention drops one whole. Reads go over all of them. */
-import { arrays, type Database, type Statement } from './database.ts';
+import { arrays, type Database, readTransaction, type Statement } from './database.ts';
 import { columnsFor } from './event-columns.ts';
 import { RowNames } from './row-names.ts';
 
@@ -67,13 +67,10 @@ export class EventReader {
       this.#refresh();
       return work();
     }
-    this.db.exec('BEGIN');
-    try {
+    return readTransaction(this.db, () => {
       this.#refresh();
       return work();
-    } finally {
-      this.db.exec('COMMIT');
-    }
+    });
   }
 
   /** Gives the lowest and the highest id; the lowest is null, and the highest the last that may have been given, where there is no event. */

@@ -2,7 +2,8 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { addSpareRoom } from '../../service/spare-room.ts';
-import { type Database, isBusy, isDamage, openDatabase, openForWriting, openReadOnly } from './database.ts';
+import { isDamage, openingFault } from '../../service/sqlite-errors.ts';
+import { type Database, isBusy, openDatabase, openForWriting, openReadOnly } from './database.ts';
 import { checkNewest, DAMAGE_ADVICE, DamagedError } from './integrity.ts';
 
 /**
@@ -92,7 +93,7 @@ export function usable<T>(folder: string, work: () => T): T {
     throw new Error(
       damaged
         ? `The store in ${folder} is damaged (${(error as Error).message}): ${DAMAGE_ADVICE}`
-        : `The store in ${folder} cannot be used: ${(error as Error).message}`,
+        : `The store in ${folder} cannot be used: ${openingFault(error, folder)}`,
       { cause: error },
     );
   }
@@ -127,7 +128,7 @@ function lockIn(folder: string): Database {
     throw new Error(
       isBusy(error)
         ? `The store in ${folder} is in use by another alphaserver`
-        : `The store in ${folder} cannot be used: ${(error as Error).message}`,
+        : `The store in ${folder} cannot be used: ${openingFault(error, folder)}`,
       { cause: error },
     );
   }

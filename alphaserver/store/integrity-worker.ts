@@ -1,8 +1,10 @@
-/** `integrity-worker.ts FILE...`: the process that checks all of a store's files while the server runs. Sends what is wrong, or null. */
+/** `integrity-worker.ts FILE...`: the process that checks all of a store's files while the server runs. Sends a CheckResult. */
+import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { yieldToOthers } from '../../service/priority.ts';
-import { arrays, type Database, openReadOnly } from './database.ts';
-import { tableFault } from './integrity.ts';
+import { isDamage, openingFault } from '../../service/sqlite-errors.ts';
+import { arrays, type Database, isReadError, openReadOnly } from './database.ts';
+import { type CheckResult, tableFault } from './integrity.ts';
 
 /** The lowest priority there is: nobody waits for it. */
 const NICE_STEPS = 19;
@@ -12,8 +14,17 @@ const BATCH_EVENTS = 8_192;
 yieldToOthers(NICE_STEPS);
 // The server is gone.
 process.once('disconnect', () => process.exit());
-const fault = await firstFault(process.argv.slice(2));
-process.send?.(fault, () => process.disconnect());
+process.send?.(await check(process.argv.slice(2)), () => process.disconnect());
+
+/** Only damage is a fault of the store: that SQLite has no room for its shared memory, or no memory, says nothing about the files. */
+async function check(files: readonly string[]): Promise<CheckResult> {
+  try {
+    return { fault: await firstFault(files) };
+  } catch (error) {
+    const message = openingFault(error, dirname(files[0] as string));
+    return isDamage(error) || isReadError(error) ? { fault: message } : { unchecked: message };
+  }
+}
 
 async function firstFault(files: readonly string[]): Promise<string | null> {
   for (const file of files) {
@@ -21,8 +32,6 @@ async function firstFault(files: readonly string[]): Promise<string | null> {
     try {
       const found = await fileFault(db);
       if (found !== null) return found;
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
     } finally {
       db.close();
     }

@@ -1,5 +1,6 @@
 /** Finds what a dying disk or a stray write left in a store's files. */
 import { fork } from 'node:child_process';
+import { checkFault } from '../../service/sqlite-errors.ts';
 import { arrays, type Database } from './database.ts';
 import { eventTables, tableName } from './event-tables.ts';
 
@@ -10,6 +11,9 @@ const SMALL_TABLES = ['agents', 'hosts', 'gaps'];
 
 /** A store's file is not whole. */
 export class DamagedError extends Error {}
+
+/** What the check of all of a store's files found: what is wrong or null, or why they could not be checked. */
+export type CheckResult = { readonly fault: string | null } | { readonly unchecked: string };
 
 /** Advice about a damaged store, for the end of a sentence. */
 export const DAMAGE_ADVICE =
@@ -40,8 +44,7 @@ export function tableFault(db: Database, schema: string, table: string): string 
   const { quick_check: result } = db.prepare(`PRAGMA ${schema}.quick_check('${table}')`).get() as {
     quick_check: string;
   };
-  // It begins with a line that names the database.
-  return result === 'ok' ? null : result.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ');
+  return checkFault(result);
 }
 
 /**
@@ -55,7 +58,9 @@ export async function checkWhole(files: readonly string[], signal?: AbortSignal)
     ...(signal && { signal, killSignal: 'SIGKILL' }),
   });
   const { promise, resolve, reject } = Promise.withResolvers<string | null>();
-  worker.on('message', (fault: string | null) => resolve(fault));
+  worker.on('message', (result: CheckResult) =>
+    'fault' in result ? resolve(result.fault) : reject(new Error(result.unchecked)),
+  );
   worker.on('error', reject);
   worker.on('close', (code, killedBy) => reject(new Error(`the check ended with ${killedBy ?? code}`)));
   return promise;

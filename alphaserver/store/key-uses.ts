@@ -11,6 +11,28 @@ export const KEY_USES_LIMIT = 1_000_000;
 /** Rows that are evicted at once beyond the limit, so that not each login has to evict. */
 const EVICTED_AT_ONCE = 1_000;
 
+/** Counts as a row holds them. Times are Unix milliseconds. */
+interface Counts {
+  firstAt: number;
+  lastAt: number;
+  logins: number;
+}
+
+const NONE: Counts = { firstAt: Number.POSITIVE_INFINITY, lastAt: Number.NEGATIVE_INFINITY, logins: 0 };
+
+/** Logins to one host, by one user, from one source. */
+interface CountedUse extends Counts {
+  readonly host: number;
+  readonly user: string;
+  readonly ip: string;
+}
+
+/** The logins by one key that are not written yet. `key` is the text of the last one. */
+interface CountedKey extends Counts {
+  key: string;
+  readonly uses: Map<string, CountedUse>;
+}
+
 /** One login by key. `at` is Unix milliseconds. */
 export interface KeyUse {
   readonly fingerprint: string;
@@ -21,57 +43,89 @@ export interface KeyUse {
   readonly at: number;
 }
 
-const LATER = `logins = logins + excluded.logins, firstAt = min(firstAt, excluded.firstAt), lastAt = max(lastAt, excluded.lastAt)`;
 const KEY = `INSERT INTO keys (fingerprint, key, firstAt, lastAt, logins) VALUES (?, ?, ?, ?, ?)
-  ON CONFLICT (fingerprint) DO UPDATE SET ${LATER}, key = CASE WHEN excluded.lastAt >= lastAt THEN excluded.key ELSE key END
+  ON CONFLICT (fingerprint) DO UPDATE SET firstAt = min(firstAt, excluded.firstAt), lastAt = max(lastAt, excluded.lastAt),
+    logins = logins + excluded.logins, key = CASE WHEN excluded.lastAt >= lastAt THEN excluded.key ELSE key END
   RETURNING id`;
-const USE = `INSERT INTO keyUses (key, host, user, ip, firstAt, lastAt, logins) VALUES (?, ?, ?, ?, ?, ?, ?)
-  ON CONFLICT (key, host, user, ip) DO UPDATE SET ${LATER} RETURNING logins`;
+// Two statements: one that returns whether it inserted takes longer than both.
+const LATER_USE = `UPDATE keyUses SET firstAt = min(firstAt, ?), lastAt = max(lastAt, ?), logins = logins + ?
+  WHERE key = ? AND host = ? AND user = ? AND ip = ?`;
+const NEW_USE = 'INSERT INTO keyUses (firstAt, lastAt, logins, key, host, user, ip) VALUES (?, ?, ?, ?, ?, ?, ?)';
 
-/** The one writer of both tables. `count` and `save` belong inside a transaction; after one that failed call `reload`. */
+/**
+ * The one writer of both tables. `count` and `save` belong inside a transaction; after one that failed call `reload`. Logins are
+ * added up until `save`: many of one append are by the same key, and each write of a row costs that of its indexes.
+ */
 export class KeyUses {
   readonly #db: Database;
   readonly #limit: number;
   readonly #key: Statement;
-  readonly #use: Statement;
+  readonly #laterUse: Statement;
+  readonly #newUse: Statement;
   readonly #uses: CountedRows;
+  /** By fingerprint. */
+  readonly #counted = new Map<string, CountedKey>();
 
   constructor(db: Database, limit = KEY_USES_LIMIT) {
     this.#db = db;
     this.#limit = limit;
     this.#key = db.prepare(KEY);
-    this.#use = db.prepare(USE);
+    this.#laterUse = db.prepare(LATER_USE);
+    this.#newUse = db.prepare(NEW_USE);
     this.#uses = new CountedRows(db, 'keyUses', 'SELECT count(*) FROM keyUses');
   }
 
-  /** Takes the number of rows as it is stored. */
+  /** Takes the number of rows as it is stored, and drops what is not saved. */
   reload(): void {
+    this.#counted.clear();
     this.#uses.reload();
   }
 
-  /** Stores the number of rows. */
-  save(): void {
-    this.#uses.save();
+  /** Counts a login, in memory. */
+  count({ fingerprint, key, host, user, ip, at }: KeyUse): void {
+    const ofKey = this.#counted.get(fingerprint) ?? { key, uses: new Map<string, CountedUse>(), ...NONE };
+    this.#counted.set(fingerprint, ofKey);
+    if (at >= ofKey.lastAt) ofKey.key = key;
+    addLogin(ofKey, at);
+    // A user's name may hold anything: it comes last.
+    const name = `${host} ${ip ?? ''} ${user ?? ''}`;
+    const use = ofKey.uses.get(name) ?? { host, user: user ?? '', ip: ip ?? '', ...NONE };
+    ofKey.uses.set(name, use);
+    addLogin(use, at);
   }
 
-  /** Counts a login. */
-  count({ fingerprint, key, host, user, ip, at }: KeyUse): void {
-    const { id } = this.#key.get(fingerprint, key, at, at, 1) as { id: number };
-    const { logins } = this.#use.get(id, host, user ?? '', ip ?? '', at, at, 1) as { logins: number };
-    if (logins > 1) return;
-    this.#uses.add(1);
+  /** Stores what was counted, and the number of rows. */
+  save(): void {
+    for (const [fingerprint, ofKey] of this.#counted) {
+      const id = this.#addKey(fingerprint, ofKey.key, ofKey);
+      for (const use of ofKey.uses.values()) this.#addUse(id, use);
+    }
+    this.#counted.clear();
     const over = this.#uses.rows - this.#limit;
     if (over > 0) this.#evict(over + Math.min(EVICTED_AT_ONCE, this.#limit - 1));
+    this.#uses.save();
   }
 
   /** Adds uses that another store counted, as `keyUsesOf` gives them; `hostOf` gives a host's number. */
   add(uses: readonly KeyRow[], hostOf: (name: string) => number): void {
     for (const { fingerprint, host, user, ip, key, firstAt, lastAt, logins } of uses) {
-      const counts = [firstAt, lastAt, logins] as [number, number, number];
-      const { id } = this.#key.get(fingerprint as string, key as string, ...counts) as { id: number };
-      this.#use.get(id, hostOf(host), user as string, ip as string, ...counts);
+      const counts = { firstAt, lastAt, logins } as Counts;
+      const id = this.#addKey(fingerprint as string, key as string, counts);
+      this.#addUse(id, { host: hostOf(host), user: user as string, ip: ip as string, ...counts });
     }
-    this.#uses.recount();
+  }
+
+  /** Adds to the row of a key. Gives its number. */
+  #addKey(fingerprint: string, key: string, { firstAt, lastAt, logins }: Counts): number {
+    return (this.#key.get(fingerprint, key, firstAt, lastAt, logins) as { id: number }).id;
+  }
+
+  /** Adds to the row of a use. */
+  #addUse(key: number, { host, user, ip, firstAt, lastAt, logins }: CountedUse): void {
+    const values = [firstAt, lastAt, logins, key, host, user, ip] as const;
+    if (this.#laterUse.run(...values).changes > 0) return;
+    this.#newUse.run(...values);
+    this.#uses.add(1);
   }
 
   #evict(rows: number): void {
@@ -84,6 +138,12 @@ export class KeyUses {
     );
     for (const key of new Set(evicted.map((use) => use.key))) drop.run(key);
   }
+}
+
+function addLogin(counts: Counts, at: number): void {
+  counts.firstAt = Math.min(counts.firstAt, at);
+  counts.lastAt = Math.max(counts.lastAt, at);
+  counts.logins += 1;
 }
 
 /** Lists all uses with their keys' texts and their hosts' names: what a copy of the store begins with. */

@@ -83,32 +83,44 @@ export class Retention {
 
   #check(): void {
     const { store, projection, retentionMs, held, now } = this.#options;
-    const cutoffMs = now() - retentionMs;
-    const horizon = Math.floor(cutoffMs / DAY_MS) * DAY_MS;
-    const upTo = Math.min(held(), lastOlder(store.db, cutoffMs, tablePeriodFor(retentionMs), now()));
-    if (upTo > this.#forgottenTo || (horizon > this.#horizon && projection.rolledTo > 0)) {
-      this.#horizon = horizon;
-      projection.forget({ cutoffMs, upTo });
-    }
-    this.#step();
+    const isDone = this.#attempt(() => {
+      const cutoffMs = now() - retentionMs;
+      const horizon = Math.floor(cutoffMs / DAY_MS) * DAY_MS;
+      const upTo = Math.min(held(), lastOlder(store.db, cutoffMs, tablePeriodFor(retentionMs), now()));
+      if (upTo > this.#forgottenTo || (horizon !== this.#horizon && projection.rolledTo > 0)) {
+        this.#horizon = horizon;
+        projection.forget({ cutoffMs, upTo });
+      }
+      return true;
+    });
+    if (isDone) this.#step();
+    else this.#next(() => this.#check(), EVERY_MS);
   }
 
   #step(): void {
-    const { store, retentionMs, failed, now } = this.#options;
-    let more = false;
-    try {
-      more =
+    const { store, retentionMs, now } = this.#options;
+    const more = this.#attempt(() => {
+      const isMore =
         store.deleteUpTo(this.#forgottenTo, STEP_ROWS, now()) ||
         store.deleteSessionsBefore(now() - retentionMs, STEP_ROWS) ||
         giveBack(store.db);
       this.#failing = false;
-    } catch (error) {
-      // Once: each commit says as well that a disk is full.
-      if (!this.#failing) failed('Old events could not be deleted', error);
-      this.#failing = true;
-    }
+      return isMore;
+    });
     if (more) this.#next(() => this.#step(), PAUSE_MS);
     else this.#next(() => this.#check(), EVERY_MS);
+  }
+
+  /** Runs work that the disk may not allow; false then, and it is tried again at the next check. */
+  #attempt(work: () => boolean): boolean {
+    try {
+      return work();
+    } catch (error) {
+      // Once: each commit says as well that a disk is full.
+      if (!this.#failing) this.#options.failed('Old events could not be deleted', error);
+      this.#failing = true;
+      return false;
+    }
   }
 }
 

@@ -236,6 +236,13 @@ export const MIGRATIONS: readonly string[] = [
     .join('; ')};
   ${FILL_REPORTS};
   `,
+  // An agent chooses what it sends: the open sessions that are followed, and those of one peer on one host, are found among any number of others.
+  `
+  DROP INDEX openSessions;
+  CREATE INDEX openSessions ON sessions (agent, followed, seq) WHERE until IS NULL;
+  DROP INDEX openPeers;
+  CREATE INDEX openPeers ON sessions (ip, port, host) WHERE until IS NULL;
+  `,
 ];
 
 /** The version from which on keys and sessions of all logins are stored. */

@@ -17,6 +17,11 @@ export const OPEN_SESSIONS_LIMIT = 500_000;
 /** This share of the limit is evicted besides, so that not each commit has to evict. */
 const EVICTED_SHARE = 1 / 500;
 
+/** Open sessions of one peer on one host that an end is compared with, the newest: sshd gives a port again once its connection has ended. */
+export const PEER_SESSIONS_LIMIT = 16;
+/** Sessions that one list of an agent takes from those it follows; more are left to its next list. An agent lists 50,000 at most. */
+export const UNFOLLOWED_LIMIT = 60_000;
+
 /** A row with the names of its agent and host, and what its agent looked at. */
 export interface SessionRow {
   readonly id: number;
@@ -87,6 +92,9 @@ export class SessionWriter {
   readonly #byLogin: Statement;
   readonly #byPeer: Statement;
   readonly #end: Statement;
+  readonly #followed: Statement;
+  readonly #unfollowed: Statement;
+  readonly #follow: Statement;
   readonly #one: Statement;
   readonly #open: CountedRows;
   /**
@@ -101,23 +109,34 @@ export class SessionWriter {
     this.#keys = new KeyUses(db);
     this.#begin = db.prepare(
       `INSERT INTO sessions (sortAt, event, agent, seq, host, user, method, key, fingerprint, ip, port, pid, trust, since, followed, confirmed)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0) RETURNING id`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
     );
     this.#insertEnded = db.prepare(
       `INSERT INTO sessions (sortAt, agent, host, user, ip, port, pid, since, until, lastedSeconds, how, followed, confirmed)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0) RETURNING id`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
     );
-    this.#byLogin = db.prepare('SELECT id, recorded FROM sessions WHERE agent = ? AND seq = ? AND until IS NULL');
+    this.#byLogin = db.prepare(
+      'SELECT id, recorded FROM sessions WHERE agent = ? AND followed IN (0, 1) AND seq = ? AND until IS NULL',
+    );
     // One agent sends in the order of its log, in which a login stands before its end: its host's clock may have been set back
     // between the two. Between two agents only the times tell.
     this.#byPeer = db.prepare(
-      `SELECT id, recorded FROM sessions WHERE ip = ?1 AND port = ?2 AND host = ?3 AND until IS NULL
-       AND (pid IS NULL OR ?4 IS NULL OR pid = ?4) AND (agent = ?6 OR since <= ?5) ORDER BY since DESC LIMIT 1`,
+      `SELECT id, recorded FROM (SELECT id, recorded, agent, pid, since FROM sessions
+         WHERE ip = ?1 AND port = ?2 AND host = ?3 AND until IS NULL ORDER BY id DESC LIMIT ${PEER_SESSIONS_LIMIT})
+       WHERE (pid IS NULL OR ?4 IS NULL OR pid = ?4) AND (agent = ?6 OR since <= ?5) ORDER BY since DESC LIMIT 1`,
     );
     this.#end = db.prepare(
       `UPDATE sessions SET until = ?, lastedSeconds = ?, how = ?, confirmedAt = CASE WHEN confirmed THEN
          (SELECT unixepoch(looked ->> 'confirmedAt', 'subsec') * 1000 FROM agents WHERE id = agent) END WHERE id = ?`,
     );
+    this.#followed = db.prepare(
+      `SELECT id, seq, confirmed FROM sessions WHERE agent = ? AND followed = 1 AND seq <= ? AND until IS NULL
+       ORDER BY seq LIMIT ${UNFOLLOWED_LIMIT}`,
+    );
+    this.#unfollowed = db.prepare(
+      'SELECT id FROM sessions WHERE agent = ? AND followed = 0 AND seq = ? AND until IS NULL',
+    );
+    this.#follow = db.prepare('UPDATE sessions SET followed = ?, confirmed = ? WHERE id = ?');
     this.#one = db.prepare(`${SELECT_SESSIONS} WHERE s.id = ?`);
     const counted = 'SELECT count(*) FROM sessions WHERE until IS NULL AND recorded';
     this.#open = new CountedRows(db, 'openSessions', counted);
@@ -151,7 +170,7 @@ export class SessionWriter {
       const { key = null, user, ip } = event;
       const [atMs, host, fingerprint] = [Date.parse(event.at), hostOf(event.host), fingerprintOf(key)];
       if (key !== null && fingerprint !== null) this.#keys.count({ fingerprint, key, host, user, ip, at: atMs });
-      const { id } = this.#begin.get(
+      const { lastInsertRowid } = this.#begin.run(
         atMs,
         event.id,
         agent.id,
@@ -166,8 +185,8 @@ export class SessionWriter {
         event.pid ?? null,
         event.trust ? TRUSTS.indexOf(event.trust) : null,
         atMs,
-      ) as { id: number };
-      begun.push(id);
+      );
+      begun.push(Number(lastInsertRowid));
     }
     this.#open.add(begun.length);
     if (this.#open.rows > this.#limit) this.#evict();
@@ -201,7 +220,7 @@ export class SessionWriter {
       }
       // Its login was stored by a version that kept no sessions, was evicted, or was never read by any agent.
       const sinceMs = end.lastedSeconds === null ? null : untilMs - end.lastedSeconds * 1_000;
-      const { id } = this.#insertEnded.get(
+      const { lastInsertRowid } = this.#insertEnded.run(
         sinceMs ?? untilMs,
         agent.id,
         host,
@@ -213,8 +232,8 @@ export class SessionWriter {
         untilMs,
         end.lastedSeconds,
         end.how,
-      ) as { id: number };
-      ended.push(id);
+      );
+      ended.push(Number(lastInsertRowid));
     }
     return ended;
   }
@@ -239,14 +258,17 @@ export class SessionWriter {
     } satisfies AgentLook);
     const listed = new Set(open.list);
     const unconfirmed = new Set(open.unconfirmed);
-    const rows = this.#db
-      .prepare('SELECT id, seq, followed, confirmed FROM sessions WHERE agent = ? AND seq <= ? AND until IS NULL')
-      .all(agent.id, open.upToSeq) as { id: number; seq: number; followed: number; confirmed: number }[];
-    const update = this.#db.prepare('UPDATE sessions SET followed = ?, confirmed = ? WHERE id = ?');
-    for (const { id, seq, followed, confirmed } of rows) {
-      const isFollowed = Number(listed.has(seq));
-      const isConfirmed = Number(confirmedAt !== null && listed.has(seq) && !unconfirmed.has(seq));
-      if (isFollowed !== followed || isConfirmed !== confirmed) update.run(isFollowed, isConfirmed, id);
+    const isConfirmed = (seq: number): number => Number(confirmedAt !== null && !unconfirmed.has(seq));
+    // Those without a change are not written, and those that nobody follows are not even read: an agent may have any number of them.
+    const rows = this.#followed.all(agent.id, open.upToSeq) as { id: number; seq: number; confirmed: number }[];
+    for (const { id, seq, confirmed } of rows) {
+      if (!listed.delete(seq)) this.#follow.run(0, 0, id);
+      else if (isConfirmed(seq) !== confirmed) this.#follow.run(1, isConfirmed(seq), id);
+    }
+    for (const seq of listed) {
+      if (seq > open.upToSeq) continue;
+      const row = this.#unfollowed.get(agent.id, seq) as { id: number } | undefined;
+      if (row !== undefined) this.#follow.run(1, isConfirmed(seq), row.id);
     }
   }
 

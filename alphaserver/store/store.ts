@@ -154,8 +154,8 @@ export interface Mark {
 
 /** The result of one AgentBatch. */
 export interface Appended extends Mark {
-  /** The sessions that began or ended. */
-  readonly sessions: readonly StoredSession[];
+  /** The ids of the sessions that began or ended, each once. */
+  readonly sessions: readonly number[];
   /** Events stored by this call. */
   readonly stored: number;
   /** Events dropped because their seq was stored before. */

@@ -4,10 +4,9 @@
  * share the file: what stands in it is added to what is known, so that no server takes back a logout at another one.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { FileStamp } from '../../service/file-stamp.ts';
+import { ChangingFiles, type FileContent } from '../../service/changing-files.ts';
 import { replaceFile } from '../../service/files.ts';
 
 /** Sessions of one user that are remembered as ended; with one more, all that the user began before that moment are over. */
@@ -40,7 +39,7 @@ const NONE: EndedOfUser = { cookies: {}, upToMs: 0, upToEndsMs: 0 };
 export class EndedSessions {
   readonly #file: string;
   readonly #faulty: (message: string) => void;
-  readonly #stamp = new FileStamp();
+  readonly #content: ChangingFiles<ReadonlyMap<string, EndedOfUser> | null>;
   #users: ReadonlyMap<string, EndedOfUser> = new Map();
   /** The time of a start at which the file could not be read: whatever began before that moment may be one that was ended. */
   readonly #unknownUpToMs: number;
@@ -49,10 +48,10 @@ export class EndedSessions {
   constructor(dataFolder: string, nowMs: number, faulty: (message: string) => void) {
     this.#file = join(dataFolder, FILE);
     this.#faulty = faulty;
-    this.#stamp.hasChanged([this.#file]);
+    this.#content = new ChangingFiles({ paths: [this.#file], mayBeMissing: true, parse: usersIn });
     let unknownUpToMs = 0;
     try {
-      if (existsSync(this.#file)) this.#users = usersIn(this.#file);
+      this.#users = this.#content.start() ?? new Map();
     } catch (error) {
       unknownUpToMs = nowMs;
       faulty(`everybody has to log in again, since ${this.#file} cannot be read: ${(error as Error).message}`);
@@ -84,15 +83,19 @@ export class EndedSessions {
 
   /** Adds what another server wrote. Where the file lacks something that is known here, writes it again with all. */
   #current(): ReadonlyMap<string, EndedOfUser> {
-    if (!this.#stamp.hasChanged([this.#file]) || !existsSync(this.#file)) return this.#users;
+    const look = this.#content.look();
+    const heard = (message: string): void =>
+      this.#faulty(`Logouts at other servers may not be known: ${this.#file}: ${message}`);
+    if (look.kind === 'fault') heard(look.message);
+    if (look.kind !== 'value' || look.value === null) return this.#users;
     try {
-      const inFile = usersIn(this.#file);
+      const inFile = look.value;
       const users = new Map(inFile);
       for (const [name, known] of this.#users) users.set(name, bothOf(known, inFile.get(name) ?? NONE));
       this.#users = users;
       if ([...users].some(([name, ended]) => !isDeepStrictEqual(ended, inFile.get(name)))) this.#write();
     } catch (error) {
-      this.#faulty(`Logouts at other servers may not be known: ${this.#file}: ${(error as Error).message}`);
+      heard((error as Error).message);
     }
     return this.#users;
   }
@@ -100,7 +103,6 @@ export class EndedSessions {
   #write(): void {
     const users = Object.fromEntries(this.#users);
     replaceFile(this.#file, `${JSON.stringify({ version: FILE_VERSION, users })}\n`);
-    this.#stamp.hasChanged([this.#file]);
   }
 }
 
@@ -121,8 +123,9 @@ function withoutPast({ cookies, upToMs, upToEndsMs }: EndedOfUser, nowMs: number
   };
 }
 
-function usersIn(file: string): ReadonlyMap<string, EndedOfUser> {
-  const { version, users } = JSON.parse(readFileSync(file, 'utf8')) as {
+function usersIn([content = null]: readonly (FileContent | null)[]): ReadonlyMap<string, EndedOfUser> | null {
+  if (content === null) return null;
+  const { version, users } = JSON.parse(content.bytes.toString()) as {
     version: number;
     users: Record<string, EndedOfUser>;
   };

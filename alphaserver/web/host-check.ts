@@ -10,6 +10,12 @@ function nameIn(host: string): string {
   return bare.toLowerCase().replace(/\.$/, '');
 }
 
+/** True where a name is another one or below it. A wildcard, `*.` at the front, is one label (RFC 6125, section 6.4.3). */
+function matches(name: string, known: string): boolean {
+  if (known.startsWith('*.')) return name.indexOf('.') > 0 && name.slice(name.indexOf('.')) === known.slice(1);
+  return name === known || name.endsWith(`.${known}`);
+}
+
 /**
  * Makes the check of Host headers. Addresses are let through, and names without a dot, since no foreign site has one; `localhost`
  * and what is below it; and `names` with what is below them.
@@ -21,6 +27,6 @@ export function hostCheck(names: readonly string[]): (host: string | undefined) 
     const name = nameIn(host);
     if (isIP(name) !== 0) return true;
     if (!/^[a-z0-9._-]{1,255}$/.test(name)) return false;
-    return !name.includes('.') || known.some((one) => name === one || name.endsWith(`.${one}`));
+    return !name.includes('.') || known.some((one) => matches(name, one));
   };
 }

@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { ConnectionCounts, type ConnectionLimits } from '../../service/connection-counts.ts';
 import { peerAddress } from '../../service/ip-network.ts';
+import { whenClosed } from './when-closed.ts';
 
 /** All answers together. The largest one has some 8 MB: a thousand events with texts at their limits. */
 export const IN_FLIGHT_LIMIT_BYTES = 67_108_864;
@@ -46,7 +47,7 @@ export function boundAnswers(app: FastifyInstance, limitBytes = IN_FLIGHT_LIMIT_
       return JSON.stringify({ error: 'busy', message: 'too many answers wait for their readers' });
     }
     waiting += bytes;
-    reply.raw.once('close', () => {
+    whenClosed(reply.raw, () => {
       waiting -= bytes;
     });
     return;

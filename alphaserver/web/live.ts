@@ -3,10 +3,11 @@ import type { Writable } from 'node:stream';
 import { isWithin, networkOf, peerSourceOf, readNetwork } from '../../service/ip-network.ts';
 import { Turns } from '../../service/turns.ts';
 import type { Views } from '../queries/results.ts';
-import type { Appended, StoredEvent } from '../store/store.ts';
+import type { Appended, StoredEvent, StoredSession } from '../store/store.ts';
 import { type Access, addressOf } from './access.ts';
 import { STREAM } from './api-schema.ts';
 import { type ApiApp, ParameterError } from './parameters.ts';
+import { whenClosed } from './when-closed.ts';
 
 /** The most viewers at once; more get 503. */
 export const VIEWERS_LIMIT = 1_000;
@@ -134,6 +135,8 @@ interface Viewer {
 /** The store, for viewers that are behind; the limits are VIEWERS_LIMIT and STALL_LIMIT_MS unless given. */
 export interface LiveOptions {
   readonly views: Pick<Views, 'eventsAfter'>;
+  /** Reads sessions by their ids. */
+  readonly sessions: (ids: readonly number[]) => readonly StoredSession[];
   readonly now: () => number;
   readonly viewersLimit?: number;
   readonly stallLimitMs?: number;
@@ -167,9 +170,10 @@ export class Live {
     const last = batches.flatMap(({ events }) => events).at(-1);
     if (last) this.#newest = last.id;
     for (const { gaps } of batches) for (const gap of gaps) this.#queueOther('gap', gap);
-    for (const { sessions } of batches) for (const session of sessions) this.#queueOther('session', session);
-    if (this.#viewers.size > 0)
+    if (this.#viewers.size > 0) {
+      for (const session of this.#sessionsOf(batches)) this.#queueOther('session', session);
       for (const { events } of batches) for (const event of events) this.#queued.push({ event, text: null });
+    }
     this.#flushSoon();
   }
 
@@ -177,6 +181,18 @@ export class Live {
   alert(alert: unknown): void {
     this.#queueOther('alert', alert);
     this.#flushSoon();
+  }
+
+  /** Reads the sessions that began or ended. Only where somebody watches: each is a statement of the thread that stores. */
+  #sessionsOf(batches: readonly Appended[]): readonly StoredSession[] {
+    const ids = batches.flatMap(({ sessions }) => sessions);
+    if (ids.length === 0) return [];
+    try {
+      return this.#options.sessions(ids);
+    } catch {
+      // The store cannot be read: the routes that ask it tell of the fault, and `GET /api/sessions` has them later.
+      return [];
+    }
   }
 
   /** Like alerts, gaps and sessions are not repeated after a break: `GET /api/gaps` and `GET /api/sessions` have them all. */
@@ -257,7 +273,7 @@ export class Live {
       stalledSinceMs: null,
     };
     this.#viewers.add(viewer);
-    stream.on('close', () => this.#viewers.delete(viewer));
+    whenClosed(stream, () => this.#viewers.delete(viewer));
     stream.on('drain', () => {
       viewer.stalledSinceMs = null;
     });

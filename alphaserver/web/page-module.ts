@@ -24,10 +24,12 @@ const OPTIONS = [
   '--log-level=warning',
 ];
 
+/** Tells whether the module of the page in `folder` was made before the server started. */
+export const isReadyMade = (folder: string): boolean => existsSync(join(folder, READY_MADE));
+
 /** Returns the module of the page whose files lie in `folder`. Rejects with esbuild's words where it cannot be made. */
 export async function pageModule(folder: string): Promise<Buffer> {
-  const path = join(folder, READY_MADE);
-  return existsSync(path) ? readFileSync(path) : Buffer.from(await bundled(folder));
+  return isReadyMade(folder) ? readFileSync(join(folder, READY_MADE)) : Buffer.from(await bundled(folder));
 }
 
 /** Writes the module of the page in `sources` into the folder `to`, where `pageModule` finds it. Rejects as that does. */

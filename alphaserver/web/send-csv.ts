@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { LIMIT_MOST } from './api-schema.ts';
 import { BYTE_ORDER_MARK, csvHead, csvRows } from './csv.ts';
+import { whenClosed } from './when-closed.ts';
 
 /** Downloads of all rows at once; each holds a page of them. */
 export const DOWNLOADS_LIMIT = 4;
@@ -45,6 +46,13 @@ export class CsvDownloads {
           error: 'busy',
           message: `${DOWNLOADS_LIMIT} downloads of all rows are under way; ask again later`,
         }) as never;
+    if (limit === null) {
+      // Before the first page is read: it takes its time, and downloads that begin meanwhile count this one.
+      this.#running += 1;
+      whenClosed(reply.raw, () => {
+        this.#running -= 1;
+      });
+    }
     const first = await page(cursor, limit ?? LIMIT_MOST);
     const text = (marked ? BYTE_ORDER_MARK : '') + csvHead(columns) + csvRows(columns, first.rows);
     reply.type('text/csv; charset=utf-8').header('content-disposition', `attachment; filename="${name}.csv"`);
@@ -52,10 +60,6 @@ export class CsvDownloads {
       if (first.next !== null) reply.header('link', `<${addressOf(url, cursorText(first.next))}>; rel="next"`);
       return reply.serializer((csv: string) => csv).send(text) as never;
     }
-    this.#running += 1;
-    reply.raw.once('close', () => {
-      this.#running -= 1;
-    });
     return reply.send(Readable.from(allPages(list, text, first.next), { objectMode: false })) as never;
   }
 }

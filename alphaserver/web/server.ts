@@ -11,6 +11,7 @@ import { type AlertQueries, NO_ALERTS } from '../queries/alert-results.ts';
 import { type DecisionQueries, NO_DECISIONS } from '../queries/decision-results.ts';
 import type { Views, WrittenViews } from '../queries/results.ts';
 import { Access, type AccessOptions } from './access.ts';
+import type { AgentEntry } from './agent-entry.ts';
 import { packed, refuseOtherMethods } from './answers.ts';
 import { apiDocs, describeApi } from './api-docs.ts';
 import { described } from './api-schema.ts';
@@ -43,8 +44,10 @@ export interface WebOptions {
   readonly tls: CertificateFiles | null;
   /** Decides who may see and do what, except for the health checks. */
   readonly access: Omit<AccessOptions, 'encrypted' | 'log' | 'now'>;
-  /** Host names by which the server is known, with those below them. */
-  readonly names: readonly string[];
+  /** Gives the host names by which the server is known, with those below them. Asked again whenever a certificate may have changed. */
+  readonly names: () => readonly string[];
+  /** Where agents connect, for who has none yet. */
+  readonly agents: AgentEntry;
   readonly views: Views;
   readonly written: WrittenViews;
   readonly live: Live;
@@ -70,7 +73,7 @@ export interface WebOptions {
 export interface Web {
   /** The page's address. */
   readonly page: string;
-  /** Reads the certificate again where it has changed. */
+  /** Reads the certificate again where it has changed, and takes the server's names anew. */
   refreshCertificate(): void;
   /** Returns when the page's certificate expires, Unix milliseconds; null without one. */
   certificateEndsMs(): number | null;
@@ -91,7 +94,7 @@ const FAULTS: Readonly<Record<number, string>> = {
 /** A name in a path may be as long as in a parameter, each of its bytes percent-encoded. */
 const ROUTER = { ignoreTrailingSlash: true, maxParamLength: 9 * TEXT_LIMIT } as const;
 
-/** Serves the API. Rejects with what the system said when the address is taken. */
+/** Serves the API. Rejects with the system's error when the address is taken. */
 export async function startWeb(options: WebOptions): Promise<Web> {
   const certificate = options.tls === null ? null : new ServerCertificate(options.tls, options.log);
   const app = fastify({
@@ -112,7 +115,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   boundAnswers(app);
   boundConnections(app.server);
   boundRequests(app.server);
-  const isOwnHost = hostCheck(options.names);
+  let isOwnHost = hostCheck(options.names());
   app.setValidatorCompiler(checkWith(options.now));
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     const status = error.statusCode ?? 500;
@@ -167,11 +170,16 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       liveRoute(api, options.live, access);
       metricsRoute(closed, options.metrics, options.figures);
     });
-    await pageFiles(closed);
+    await pageFiles(closed, options.agents);
   });
   const refreshCertificate = (): void => {
     const renewed = certificate?.refresh(options.now()) ?? null;
     if (renewed !== null) (app.server as unknown as TlsServer).setSecureContext(renewed);
+    try {
+      isOwnHost = hostCheck(options.names());
+    } catch {
+      // The certificate that has them cannot be read: they stay as they were, and who uses it logs why.
+    }
   };
   const watch = setInterval(refreshCertificate, CERTIFICATE_CHECKED_EVERY_MS);
   const { host, port } = options.url;

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type AgentEntry, entryTexts } from './agent-entry.ts';
 import { pageModule } from './page-module.ts';
 import { policyWithStyle } from './secure-headers.ts';
 
@@ -63,7 +64,7 @@ interface PageFiles {
 }
 
 /** Puts the page together, which names its files by the address that they have. Rejects where a file is not there. */
-async function readAll(): Promise<PageFiles> {
+async function readAll(entry: AgentEntry): Promise<PageFiles> {
   const module = await pageModule(PAGE);
   const icons = readdirSync(PAGE).filter((name) => name.endsWith('.svg'));
   const chart = `${readFileSync(join(CHARTS, 'uPlot.iife.min.js'), 'utf8')}\nexport default uPlot;\n`;
@@ -78,9 +79,9 @@ async function readAll(): Promise<PageFiles> {
     .digest('hex')
     .slice(0, 12);
   const styles = STYLES.map((path) => readFileSync(path, 'utf8')).join('');
-  const html = readFileSync(join(PAGE, 'index.html'), 'utf8')
-    .replaceAll('{folder}', `/page/${version}`)
-    .replace('{styles}', () => `<style>${styles}</style>`);
+  let html = readFileSync(join(PAGE, 'index.html'), 'utf8');
+  for (const [hole, text] of Object.entries(entryTexts(entry, PAGE))) html = html.replace(`{${hole}}`, text);
+  html = html.replaceAll('{folder}', `/page/${version}`).replace('{styles}', () => `<style>${styles}</style>`);
   const early = ASKED_EARLY.map((path) => path.replaceAll('&', '&amp;')).map(
     (path) => `<link rel="preload" as="fetch" crossorigin href="${path}">\n`,
   );
@@ -91,11 +92,11 @@ async function readAll(): Promise<PageFiles> {
   return { version, index: pageWith(early), view: pageWith([]), policy, byName };
 }
 
-/** Adds `GET /` and what it asks for. */
-export async function pageFiles(app: FastifyInstance): Promise<void> {
+/** Adds `GET /` and what it asks for. The page says that agents connect at `entry`. */
+export async function pageFiles(app: FastifyInstance, entry: AgentEntry): Promise<void> {
   let reading: Promise<PageFiles> | null = null;
   const read = (): Promise<PageFiles> => {
-    reading ??= readAll().catch((error: unknown) => {
+    reading ??= readAll(entry).catch((error: unknown) => {
       // What is lacking may be there when the page is asked for again.
       reading = null;
       throw error;

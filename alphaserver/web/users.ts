@@ -1,8 +1,7 @@
 /** The users of the page: who may see it, and who may act on it. The file keeps passwords as scrypt (RFC 7914) makes them, each with a salt of its own. */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { FileStamp } from '../../service/file-stamp.ts';
+import { ChangingFiles, type FileContent } from '../../service/changing-files.ts';
 import { makeFolder, replaceFile } from '../../service/files.ts';
 import { UserError } from '../../service/user-error.ts';
 
@@ -39,12 +38,18 @@ const MADE_BYTES = 15;
 export class Users {
   readonly #file: string;
   readonly #faulty: ((message: string) => void) | null;
-  readonly #stamp = new FileStamp();
+  readonly #content: ChangingFiles<ReadonlyMap<string, UserRecord>>;
   #records: ReadonlyMap<string, UserRecord> = new Map();
 
-  /** `faulty` hears once of a file that cannot be read, and what was read before stays in force; without it that throws a UserError. */
+  /**
+   * Throws a UserError where the file is there and cannot be read: without users everybody could act. `faulty` hears once where that
+   * happens later, and what was read before stays in force; without it that throws too.
+   */
   constructor(dataFolder: string, faulty: ((message: string) => void) | null = null) {
     this.#file = join(dataFolder, 'users.json');
+    this.#content = new ChangingFiles({ paths: [this.#file], mayBeMissing: true, parse: usersIn });
+    this.#faulty = null;
+    this.#current();
     this.#faulty = faulty;
   }
 
@@ -111,13 +116,12 @@ export class Users {
   }
 
   #current(): ReadonlyMap<string, UserRecord> {
-    if (!this.#stamp.hasChanged([this.#file])) return this.#records;
-    try {
-      this.#records = existsSync(this.#file) ? usersIn(this.#file) : new Map();
-    } catch (error) {
-      if (this.#faulty === null || !(error instanceof UserError)) throw error;
-      this.#faulty(error.message);
-    }
+    const look = this.#content.look();
+    if (look.kind === 'fault') {
+      const cause = look.error;
+      if (this.#faulty === null) throw new UserError(`${this.#file} cannot be read: ${cause.message}`, 1, { cause });
+      this.#faulty(`${this.#file} cannot be read: ${look.message}`);
+    } else if (look.kind === 'value') this.#records = look.value;
     return this.#records;
   }
 }
@@ -131,16 +135,13 @@ function hash(password: string, salt: Buffer): Promise<Buffer> {
   );
 }
 
-function usersIn(file: string): ReadonlyMap<string, UserRecord> {
-  try {
-    const { version, users } = JSON.parse(readFileSync(file, 'utf8')) as { version: number; users: UserRecord[] };
-    if (version !== FILE_VERSION || !Array.isArray(users))
-      throw new Error(`not a file of users of version ${FILE_VERSION}`);
-    for (const user of users)
-      if (typeof user?.name !== 'string' || !ROLES.includes(user.role) || typeof user.scrypt !== 'string')
-        throw new Error('a user lacks its name, role or password');
-    return new Map(users.map((user) => [user.name, user]));
-  } catch (cause) {
-    throw new UserError(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, 1, { cause });
-  }
+function usersIn([content = null]: readonly (FileContent | null)[]): ReadonlyMap<string, UserRecord> {
+  if (content === null) return new Map();
+  const { version, users } = JSON.parse(content.bytes.toString()) as { version: number; users: UserRecord[] };
+  if (version !== FILE_VERSION || !Array.isArray(users))
+    throw new Error(`not a file of users of version ${FILE_VERSION}`);
+  for (const user of users)
+    if (typeof user?.name !== 'string' || !ROLES.includes(user.role) || typeof user.scrypt !== 'string')
+      throw new Error('a user lacks its name, role or password');
+  return new Map(users.map((user) => [user.name, user]));
 }

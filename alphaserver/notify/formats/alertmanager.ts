@@ -1,4 +1,5 @@
 /** Renders messages for Prometheus Alertmanager's API version 2: one alert an incident; the rest of a storm is one alert with a count. */
+import { SEVERITIES } from '../../alert-config/rules.ts';
 import { type Message, pageOf, titleOf } from '../message.ts';
 import { jsonPost, type Post } from '../post.ts';
 
@@ -19,10 +20,11 @@ export function alertmanagerPost(
   message: Message,
   page: string | null,
 ): Post {
-  const alerts = message.notifications.map(({ kind, incident }) => {
+  const alerts = message.notifications.flatMap(({ kind, incident, number = 1 }) => {
     const { id, rule, severity, host, source, summary, openedAt, closedAt, lastAt } = incident;
     const link = pageOf(incident, page);
-    return {
+    const endsAt = kind === 'resolved' ? (closedAt ?? lastAt) : openedAt + OPEN_MS;
+    const alert = {
       labels: { alertname: rule, severity, incident: id, instance: host ?? 'fleet', job: 'asgard' },
       annotations: {
         summary,
@@ -31,10 +33,21 @@ export function alertmanagerPost(
         hosts: incident.hosts.join(', '),
         trust: incident.trust ?? '',
       },
-      startsAt: iso(openedAt),
-      endsAt: iso(kind === 'resolved' ? (closedAt ?? lastAt) : openedAt + OPEN_MS),
+      // A host whose clock is ahead can open an incident after it is over; Alertmanager refuses an end before the start.
+      startsAt: iso(Math.min(openedAt, endsAt)),
+      endsAt: iso(endsAt),
       ...(link === null ? {} : { generatorURL: link }),
     };
+    if (kind === 'resolved' || number === 1) return [alert];
+    // Alertmanager knows an alert by its labels: one that turned out graver is another one, and what was known of it is over.
+    const pastAt = iso(Math.min(openedAt, message.madeAt));
+    const milder = SEVERITIES.slice(0, SEVERITIES.indexOf(severity)).map((one) => ({
+      ...alert,
+      labels: { ...alert.labels, severity: one },
+      startsAt: pastAt,
+      endsAt: pastAt,
+    }));
+    return [...milder, alert];
   });
   const left = message.count - message.notifications.length;
   const rest = {

@@ -163,7 +163,7 @@ export class Answer {
 }
 
 /**
- * Shows that nothing can be said.
+ * Shows that no answer can be given.
  * @param {string} title
  * @param {string} why
  */

@@ -9,7 +9,7 @@ import { fullTime } from './time.js';
 /** @import { Decision } from './answers.d.ts' */
 
 const SHOWN = 200;
-const SAID = { block: 'blocked', allow: 'allowed', silence: 'silenced', acknowledge: 'acknowledged' };
+const PAST_TENSE = { block: 'blocked', allow: 'allowed', silence: 'silenced', acknowledge: 'acknowledged' };
 
 /**
  * Shows the newest decisions.
@@ -45,7 +45,7 @@ function rowOf({ id, at, kind, by, why, until, rule, host, source, incident, und
       'span',
       {},
       element('strong', {}, foreign(by ?? 'somebody')),
-      ` ${SAID[kind]}`,
+      ` ${PAST_TENSE[kind]}`,
       ...what,
       incident === null ? null : ' ',
       incident === null ? null : element('a', { href: `/?alert=${incident}` }, 'an incident'),

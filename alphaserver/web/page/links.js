@@ -6,7 +6,7 @@ import { addressOf, FILTERS } from './view.js';
  * @import { View } from './view.js'
  */
 
-const SAID = { host: 'host', ip: 'source', user: 'user' };
+const LABELS = { host: 'host', ip: 'source', user: 'user' };
 
 /**
  * Links to the view with this value as a filter.
@@ -58,10 +58,10 @@ export function filterChips(view) {
     const value = view[name];
     if (value === null) return [];
     const out = element('a', { href: addressOf(view, { [name]: null }), class: 'out' }, '×');
-    out.setAttribute('aria-label', `Show every ${SAID[name]} again`);
+    out.setAttribute('aria-label', `Show every ${LABELS[name]} again`);
     // Of several filters, each leads to the page of what it names.
     const alone = addressOf(view, { host: null, ip: null, user: null, [name]: value });
     const shown = several ? element('a', { href: alone }, foreign(value)) : foreign(value);
-    return [element('li', {}, element('span', {}, `${SAID[name]} `), element('strong', {}, shown), out)];
+    return [element('li', {}, element('span', {}, `${LABELS[name]} `), element('strong', {}, shown), out)];
   });
 }

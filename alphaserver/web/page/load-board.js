@@ -12,6 +12,7 @@ import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
  * @import { Grounds } from './verdict.js'
  * @import { View } from './view.js'
  *
+ * @typedef {{ hosts: WatchedHost[], next: string | null }} HostList the first hosts by name; `next` null: all there are
  * @typedef {Summary & { others: readonly Alert[], more: boolean }} Incidents `more`: there are others beyond these
  * @typedef {{ shapes: readonly Shape[], gaps: readonly StoredGap[] }} Unseen
  *
@@ -30,6 +31,8 @@ import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
 
 /** Rows asked for of each list: more than are shown, for they are shown in another order. */
 const TOP = 500;
+/** Hosts that are asked for one by one where the list ends before them, those with most events: about as many as a table shows at first. */
+export const HOSTS_ASKED = 10;
 /** Incidents asked for, as many as a list of the API has: an ordinary day of a large fleet is a thousand, and is counted whole. */
 const INCIDENTS = 1_000;
 /** About as many bars as a chart shows well. */
@@ -55,7 +58,7 @@ const POINTS_LIMIT = 1_500;
 export async function loadBoard(view, parts, signal) {
   const span = timeSpan(view, Date.now());
   // First what the answer is made of: a browser asks six things at a time.
-  /** @type {Promise<{ hosts: WatchedHost[] }>} */
+  /** @type {Promise<HostList>} */
   const hosts = ask('/api/hosts', { limit: '1000' }, signal);
   const summary = summaryOf(view, span.toMs, signal);
   await Promise.all([
@@ -102,7 +105,7 @@ async function summaryOf(view, untilMs, signal) {
  * @param {View} view
  * @param {{ fromMs: number, toMs: number }} span
  * @param {Parts} parts
- * @param {Promise<{ hosts: WatchedHost[] }>} hosts
+ * @param {Promise<HostList>} hosts
  * @param {Promise<Incidents>} summary
  * @param {AbortSignal} signal
  */
@@ -137,13 +140,13 @@ async function allParts(view, span, parts, hosts, summary, signal) {
  * @param {View} view
  * @param {{ fromMs: number, toMs: number }} span
  * @param {Parts} parts
- * @param {Promise<{ hosts: WatchedHost[] }>} hosts
+ * @param {Promise<HostList>} hosts
  * @param {Promise<Incidents>} summary
  * @param {AbortSignal} signal
  */
 async function filteredParts(view, span, parts, hosts, summary, signal) {
   const onlyHost = view.ip === null && view.user === null;
-  const [filtered, { hosts: list }, whole, exact, about] = await Promise.all([
+  const [filtered, first, whole, exact, about] = await Promise.all([
     loadFiltered(view, span, stepFor, signal),
     hosts,
     summary,
@@ -151,6 +154,8 @@ async function filteredParts(view, span, parts, hosts, summary, signal) {
     aboutOne(view, signal),
   ]);
   const { amounts, points, stepMs, hosts: counts, sources, users, ids, cut } = filtered;
+  const named = view.host === null ? counts.flatMap(({ host }) => host ?? []) : [view.host];
+  const list = await withNamed(first, named, about, signal);
   const own = (/** @type {readonly Alert[]} */ alerts) => alerts.filter((alert) => isAbout(alert, view, ids));
   const because = own(whole.because);
   const counted = new Set(because.map(({ id }) => id));
@@ -181,6 +186,21 @@ async function filteredParts(view, span, parts, hosts, summary, signal) {
   parts.users(users);
 }
 
+/**
+ * Gives the hosts of a list, and those of these names, the first HOSTS_ASKED of them: the list of a large fleet may end before them.
+ * @param {HostList} list
+ * @param {readonly string[]} names
+ * @param {About | null} about what is known of one of them, where that was asked for already
+ * @param {AbortSignal} signal
+ */
+async function withNamed({ hosts, next }, names, about, signal) {
+  if (next === null) return hosts;
+  const listed = new Set(hosts.map(({ host }) => host));
+  const missing = names.filter((name) => !listed.has(name)).slice(0, HOSTS_ASKED);
+  const asked = missing.map((name) => (name === about?.host ? about : aboutNamed('host', name, signal)));
+  return [...hosts, ...(await Promise.all(asked)).flatMap((one) => one?.watched ?? [])];
+}
+
 /** Paths of the API for the page of one thing. */
 const PATHS = /** @type {const} */ ({ host: 'hosts', ip: 'sources', user: 'users' });
 
@@ -191,11 +211,21 @@ const PATHS = /** @type {const} */ ({ host: 'hosts', ip: 'sources', user: 'users
  * @returns {Promise<About | null>}
  */
 async function aboutOne(view, signal) {
-  const [name, another] = FILTERS.filter((one) => view[one] !== null);
-  const value = name && view[name];
-  if (name === undefined || another !== undefined || !value) return null;
+  const [kind, another] = FILTERS.filter((one) => view[one] !== null);
+  const value = kind && view[kind];
+  return kind === undefined || another !== undefined || !value ? null : aboutNamed(kind, value, signal);
+}
+
+/**
+ * Asks what is known of one thing; null where nothing is.
+ * @param {keyof typeof PATHS} kind
+ * @param {string} name
+ * @param {AbortSignal} signal
+ * @returns {Promise<About | null>}
+ */
+async function aboutNamed(kind, name, signal) {
   try {
-    return await ask(...nameInPath(`/api/${PATHS[name]}`, value), signal);
+    return await ask(...nameInPath(`/api/${PATHS[kind]}`, name), signal);
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return null;
     throw error;

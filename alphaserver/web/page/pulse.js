@@ -8,10 +8,11 @@
 export function watchPulse(changed) {
   const worker = new Worker(new URL('./pulse-worker.js', import.meta.url), { type: 'module' });
   // Any answer is a sign of life: while a slow server has all connections busy that a browser makes, the worker's question waits for one.
+  // But for one of the browser's cache, such as the icon that is shown once the server is lost: nothing was transferred for it.
   new PerformanceObserver((list) => {
     const answered = list
       .getEntries()
-      .filter((one) => one instanceof PerformanceResourceTiming && one.responseStatus > 0);
+      .filter((one) => one instanceof PerformanceResourceTiming && one.responseStatus > 0 && one.transferSize > 0);
     const last = Math.max(...answered.map((one) => one.startTime + one.duration));
     if (answered.length > 0) worker.postMessage(performance.timeOrigin + last);
   }).observe({ type: 'resource' });

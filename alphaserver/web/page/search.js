@@ -1,12 +1,15 @@
 /** The search field: one for hosts, sources, networks and users, with what the page knows as suggestions. */
-import { ask } from './api.js';
+import { ask, nameInPath } from './api.js';
 import { byId, element } from './element.js';
 import { networkText, readNetwork } from './network.js';
 import { addressOf } from './view.js';
 
 /** @import { View } from './view.js' */
 
-/** @typedef {{ hosts: readonly string[], sources: readonly string[], users: readonly string[] }} Known */
+/**
+ * The names that are suggested. `allHosts`: no host is missing.
+ * @typedef {{ hosts: readonly string[], allHosts: boolean, sources: readonly string[], users: readonly string[] }} Known
+ */
 
 /** Suggestions of each kind, as many as a list of the API has: a browser filters them as somebody types. */
 const SUGGESTED = 1_000;
@@ -33,6 +36,39 @@ export function soughtIn(typed, hosts) {
   const short = hosts.filter((host) => host === given || host.split('.', 1)[0] === given);
   const host = hosts.find((one) => one === given) ?? (short.length === 1 ? short[0] : undefined);
   return host === undefined ? { user: given } : { host };
+}
+
+/**
+ * Returns what a text that somebody typed means, as `soughtIn`; where the page does not know all hosts, it asks the server for a host
+ * of this name before it takes a name for a user's.
+ * @param {string} typed
+ * @param {Pick<Known, 'hosts' | 'allHosts'>} known
+ */
+export async function sought(typed, { hosts, allHosts }) {
+  const found = soughtIn(typed, hosts);
+  const name = typed.trim();
+  // A kind that was typed is not part of the name.
+  const isGuess = found?.user !== undefined && found.user === name;
+  return isGuess && !allHosts ? soughtIn(typed, [...hosts, ...(await hostsLike(name))]) : found;
+}
+
+/**
+ * Asks for the host of this name, and for those of which it is the first part: two tell whether there is only one.
+ * @param {string} name
+ * @returns {Promise<string[]>}
+ */
+async function hostsLike(name) {
+  const start = `${name}.`;
+  const [itself, longer] = await Promise.allSettled([
+    ask(...nameInPath('/api/hosts', name)),
+    ask('/api/hosts', { limit: '2', cursor: start }),
+  ]);
+  /** @type {{ host: string }[]} */
+  const after = longer.status === 'fulfilled' ? longer.value.hosts : [];
+  return [
+    ...(itself.status === 'fulfilled' ? [name] : []),
+    ...after.map(({ host }) => host).filter((host) => host.startsWith(start)),
+  ];
 }
 
 /**
@@ -82,11 +118,11 @@ export class Search {
     const field = /** @type {HTMLInputElement} */ (byId('search-for'));
     byId('search').addEventListener('submit', async (submitted) => {
       submitted.preventDefault();
-      const { hosts } = await this.#load();
-      const sought = soughtIn(field.value, hosts);
-      if (sought === null) return;
-      field.value = '';
-      go(addressOf(view(), { host: null, ip: null, user: null, ...sought }));
+      const typed = field.value;
+      const found = await sought(typed, await this.#load());
+      if (found === null) return;
+      if (field.value === typed) field.value = '';
+      go(addressOf(view(), { host: null, ip: null, user: null, ...found }));
     });
     // Asked for when somebody is about to type: a thousand suggestions cost a first paint.
     field.addEventListener('focus', async () => suggest(await this.#load()));
@@ -116,6 +152,7 @@ async function known() {
   );
   return {
     hosts: (hosts.hosts ?? []).map((/** @type {{ host: string }} */ { host }) => host),
+    allHosts: hosts.next === null,
     sources: (networks.networks ?? []).map((/** @type {{ network: string }} */ { network }) => network),
     users: (users.users ?? []).map((/** @type {{ user: string }} */ { user }) => user),
   };

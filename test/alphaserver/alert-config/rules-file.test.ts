@@ -51,7 +51,7 @@ test('what the file says is taken, the rest stays', () => {
   assert.equal(quietHours?.severity, 'critical');
 });
 
-test('a mistake is told with its place', () => {
+test('a mistake is reported with its place', () => {
   assert.match(fault('{\n  "rules": {\n}'), /^rules\.json:3:2: this is no JSON/);
   assert.match(fault('[]'), /^rules\.json:1:1: must be object$/);
   assert.equal(

@@ -27,7 +27,7 @@ function made({ settings = SETTINGS, sinceMs = 0 }: Options = {}) {
   const unrecorded = new UnrecordedDecisions(db);
   const store = new IncidentStore({ db, marks, queue, decisions, unrecorded, sinceMs: () => sinceMs });
   const write = (changes: readonly Change[], provisional = false, position = 1): WrittenIncident[] =>
-    store.write(changes, { settings, nowMs: NOW_MS, position, clockMs: NOW_MS, provisional });
+    store.write(changes, { settings, nowMs: NOW_MS, from: position, position, clockMs: NOW_MS, provisional });
   const queued = (): string[] =>
     (
       db.prepare('SELECT kind, incident FROM notifications ORDER BY n').all() as { kind: string; incident: string }[]

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import test from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { Alert } from '../../../alphaserver/queries/alert-results.ts';
 import { Pair } from '../../programs.ts';
 import { until } from '../../until.ts';
@@ -72,17 +73,11 @@ test('killed at any moment: no incident is lost, none doubled, and all have the 
     const { events, alerts } = await replayed();
     assert.equal(events, given.length);
     assert.ok(alerts.length > 20, `${alerts.length} incidents say nothing, SEED=${seed}`);
-    await until(
-      async () => (await alertsOf(pair)).length >= alerts.length,
-      () => `${alerts.length} incidents, SEED=${seed}, in:\n${server.output}`,
-    );
-    const last = alerts.reduce((a, b) => (a.lastAt > b.lastAt ? a : b));
-    await until(
-      async () => (await alertsOf(pair)).some((one) => one.id === last.id && one.closedAt !== null),
-      () => `the last one closed, SEED=${seed}`,
-    );
+    // The rules write step by step what one pass gives at once; an incident may be over before the last of its events is judged.
+    const isWhole = async () => isDeepStrictEqual(inOrder(await alertsOf(pair)), inOrder(alerts));
+    await until(isWhole, () => server.output).catch(() => {});
     assert.deepEqual(inOrder(await alertsOf(pair)), inOrder(alerts), `SEED=${seed}`);
-    // And none is told of as new by a server that only starts.
+    // And none is sent as new by a server that only starts.
     assert.equal(await server.end('SIGTERM'), 0);
     const again = await pair.serving();
     assert.deepEqual(inOrder(await alertsOf(pair)), inOrder(alerts), `SEED=${seed}`);

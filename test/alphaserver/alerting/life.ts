@@ -22,12 +22,12 @@ export class Life {
   readonly lines: string[] = [];
   readonly #folder: string;
 
-  constructor(folder: string, settings: AlertSettings = DEFAULT_SETTINGS) {
+  constructor(folder: string, settings: AlertSettings = DEFAULT_SETTINGS, delivers = true) {
     this.#folder = folder;
     this.store = openStorage(folder);
     const line = (text: string): void => void this.lines.push(text);
     this.alerting = new Alerting({
-      delivers: true,
+      delivers,
       folder,
       store: this.store,
       ingest: { onCommit: () => {} },

@@ -48,7 +48,7 @@ test('a message lists what is queued of the severities asked for, the gravest an
   assert.equal(queue.channel('mail').pending, 1);
 });
 
-test('past the bound the oldest are only counted, until a message has said how many', () => {
+test('past the bound the oldest are only counted, until a message has given their number', () => {
   const { queue } = alertTables();
   for (let i = 1; i <= QUEUED_LIMIT + CHECK_EVERY; i += 1) add(queue, 'chat', { id: `i${i}` }, 'opened', i);
   assert.equal(queue.channel('chat').oldestMs(['warning']), CHECK_EVERY + 1);

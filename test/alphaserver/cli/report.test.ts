@@ -138,7 +138,7 @@ describe('the answer', () => {
     assert.equal(firstLine(nothing), 'All quiet: nothing happened in the last 24 h.');
   });
 
-  it('never says quiet of what nobody watches: it is unknown, and that is said first', () => {
+  it('never says quiet of what nobody watches: it is unknown, and that stands first', () => {
     const silent = {
       ...(REPORT.hosts[0] as Report['hosts'][0]),
       state: 'agent silent since 2026-11-24T10:30:00.000Z',

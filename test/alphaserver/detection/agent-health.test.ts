@@ -111,6 +111,14 @@ const TABLE: readonly [name: string, moments: Moment[], incidents: Row[], restar
   ['an agent that is heard is well', each(0, 600, 5), []],
   ['ninety seconds of silence are none', [{ at: 0 }, { at: 90, seen: 0 }], []],
   ['a moment more is', [{ at: 0 }, { at: 91, seen: 0 }], [['agent-silent', 90, null, 1]]],
+  [
+    'also where the server began while its clock stood ahead, and was set back',
+    [
+      { at: -1_000, seen: -1_000 },
+      { at: -905, seen: -1_000 },
+    ],
+    [['agent-silent', -910, null, 1]],
+  ],
   ['until it is heard', [{ at: 0 }, { at: 95, seen: 0 }, { at: 300, seen: 299 }], [['agent-silent', 90, 300, 1]]],
   [
     'silent again, alert again',
@@ -122,7 +130,7 @@ const TABLE: readonly [name: string, moments: Moment[], incidents: Row[], restar
   ],
   ['nobody is silent who could not be heard', [{ at: 0 }, ...each(1_000, 1_090, 5, () => ({ seen: 0 }))], [], [1_000]],
   [
-    'an identity that two use, one of which has ended by now, is told until it was well for 15 min',
+    'an identity that two use, one of which has ended by now, is reported until it was well for 15 min',
     [
       { at: 0 },
       { at: 10, cloned: 8, ended: true },

@@ -475,7 +475,7 @@ test('an incident says by whose word it is, and whether the log that says so can
   assert.deepEqual(by(null), [null, false, 'agent of web-1', 'as root (log of unknown trust)']);
 });
 
-test('times that were moved into order are not near each other, and no span of theirs is told', () => {
+test('times that were moved into order are not near each other, and no span of theirs is given', () => {
   const newestFirst = (count: number, everySeconds: number): Given[] =>
     repeated(count, everySeconds)
       .toReversed()
@@ -523,7 +523,7 @@ test('first-seen-source: says so where a country or a network operator is the fi
   assert.deepEqual(words('198.51.100.2'), ['']);
   assert.deepEqual(words('192.0.2.1'), [', the first time by AS64501 Other']);
   assert.deepEqual(words('192.0.2.2'), [', the first time from BR']);
-  assert.deepEqual(words('203.0.113.1'), [''], 'of an address of which nothing is known, nothing is said');
+  assert.deepEqual(words('203.0.113.1'), [''], 'of an address of which nothing is known, nothing is shown');
   assert.deepEqual(words('192.0.2.1', '192.0.2.2', '192.0.2.99'), [
     ', the first time by AS64501 Other',
     ', the first time from BR',

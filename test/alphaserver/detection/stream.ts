@@ -89,7 +89,7 @@ export class Rows {
   }
 }
 
-/** A stored event: 203.0.113.5 fails as root on web-1 unless said otherwise. Its seq is its id. */
+/** A stored event: 203.0.113.5 fails as root on web-1 unless given otherwise. Its seq is its id. */
 export function stored(given: Given, id: number, seq = id): StoredEvent {
   const atMs = START_MS + given.at * 1_000;
   const host = given.host ?? 'web-1';

@@ -1,7 +1,12 @@
 /** Group commit over a store that takes its time: which commits run at once, in which order they end, and what a failure does. */
 import assert from 'node:assert/strict';
 import { afterEach, it } from 'node:test';
-import { COMMIT_LIMIT_EVENTS, GroupCommit, HEARTBEATS_AT_ONCE } from '../../../alphaserver/ingest/group-commit.ts';
+import {
+  COMMIT_LIMIT_EVENTS,
+  GroupCommit,
+  HEARTBEATS_AT_ONCE,
+  HEARTBEATS_EVERY_MS,
+} from '../../../alphaserver/ingest/group-commit.ts';
 import { type AgentBatch, type Appended, type Mark, StoreError } from '../../../alphaserver/store/store.ts';
 import { until } from '../../until.ts';
 
@@ -158,6 +163,20 @@ it('stores the heartbeats of a large fleet in several commits, with what comes m
   at(0).done();
   await begun(2);
   assert.deepEqual(at(1).agents, ['a', agents.at(-1)]);
+  at(1).done();
+  await until(() => stored.length === 1);
+});
+
+it('stores heartbeats that came while a commit hung with the next attempt, although that commit failed', async () => {
+  open();
+  submit('a');
+  await begun(1);
+  ingest.heartbeat({ agent: 'b', host: 'b', events: [], ping: { report: null, shapes: [], gaps: [] } });
+  // They are due while it hangs: of two timers of one length the one that was set first ends first.
+  await new Promise((due) => setTimeout(due, HEARTBEATS_EVERY_MS));
+  at(0).fail();
+  await begun(2);
+  assert.deepEqual(at(1).agents, ['a', 'b']);
   at(1).done();
   await until(() => stored.length === 1);
 });

@@ -1,16 +1,28 @@
 /** Codes, certificates and who is let in by them: the parts of joining without processes around them. */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { alphaserver } from '../../../alphaserver/cli/commands.ts';
 import { Authority, authorityFolder } from '../../../alphaserver/ingest/authority.ts';
-import { JoinCodes } from '../../../alphaserver/ingest/join-codes.ts';
+import { codeName, JoinCodes, requestDigest } from '../../../alphaserver/ingest/join-codes.ts';
 import { JoinedHosts } from '../../../alphaserver/ingest/joined-hosts.ts';
 import { type Joined, Joining, letIn } from '../../../alphaserver/ingest/joining.ts';
-import { encodeJoinCode } from '../../../protocol/join-code.ts';
+import { encodeJoinCode, readJoinCode } from '../../../protocol/join-code.ts';
 import { makeRequest, REQUEST_LIMIT_CHARS } from '../../../service/certificates.ts';
+import { runProgram } from '../../../service/command-line.ts';
+import { Text } from '../../text.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -48,7 +60,14 @@ async function enroll(code: string, host: string, csr?: string) {
   return joining.enroll({ type: 'enroll', version: 1, code, csr: request, host }, '192.0.2.7');
 }
 
-const refusal = async (answer: ReturnType<typeof enroll>): Promise<string> =>
+/** Runs `alphaserver certs`. */
+async function certs(...args: string[]): Promise<{ code: number; text: string }> {
+  const io = { stdout: new Text(), stderr: new Text(), env: { ALPHASERVER_DATA: folder }, nowMs };
+  const code = await runProgram(alphaserver(io), ['certs', ...args], io);
+  return { code, text: io.stdout.text + io.stderr.text };
+}
+
+const refusal = async (answer: ReturnType<Joining['enroll']>): Promise<string> =>
   ((await answer) as { message?: string }).message ?? 'let in';
 
 test('a code of one name lets one host in, by that name', async () => {
@@ -66,12 +85,111 @@ test('a code of one name lets one host in, by that name', async () => {
 test('a host whose answer was lost gets it again for the same request', async () => {
   const code = codeFor('web-01');
   const { request } = await makeRequest('web-01');
-  const joinedAt = (): number | undefined => hosts.list()[0]?.joinedMs;
+  const joinedAt = (): number | null | undefined => hosts.list()[0]?.joinedMs;
   await enroll(code, 'web-01', request);
   const first = joinedAt();
   nowMs += 5_000;
   assert.ok('certificate' in (await enroll(code, 'web-01', request)));
   assert.equal(joinedAt(), first);
+});
+
+test('a host that was revoked gets no certificate for a repeat of its request, nor by a new one of the same code', async () => {
+  for (const [name, count] of [
+    ['web-01', 1],
+    [null, 3],
+  ] as const) {
+    const code = codeFor(name, count);
+    const { request } = await makeRequest('web-01');
+    assert.ok('certificate' in (await enroll(code, 'web-01', request)));
+    nowMs += 60_000;
+    // By the command, in a process of its own; no second goes by in which the server looks for changes.
+    assert.equal(new JoinedHosts(folder).revoke('web-01', nowMs), true);
+    nowMs += 60_000;
+    const why = 'its certificate was revoked: alphaserver enroll web-01 lets it join again';
+    assert.equal(await refusal(enroll(code, 'web-01', request)), why);
+    assert.equal(await refusal(enroll(code, 'web-01')), name === null ? why : 'the code was used already');
+    assert.equal(hosts.isTaken('web-01'), false);
+    nowMs += 1_000;
+  }
+  const again = await enroll(codeFor('web-01'), 'web-01');
+  assert.ok('certificate' in again);
+  assert.equal(
+    hosts.fault({ name: 'web-01', fromMs: Date.parse(new X509Certificate(again.certificate).validFrom) }),
+    null,
+  );
+});
+
+test('a host that another one followed by its name gets no certificate for a repeat of its request', async () => {
+  const code = codeFor('web-01');
+  const { request } = await makeRequest('web-01');
+  await enroll(code, 'web-01', request);
+  nowMs += 60_000;
+  const rebuilt = codeFor('web-01');
+  const { request: next } = await makeRequest('web-01');
+  assert.ok('certificate' in (await enroll(rebuilt, 'web-01', next)));
+  nowMs += 60_000;
+  const why = 'another host has joined as web-01 since: alphaserver enroll web-01 lets it join again';
+  assert.equal(await refusal(enroll(code, 'web-01', request)), why);
+  assert.ok('certificate' in (await enroll(rebuilt, 'web-01', next)), 'the one that followed may repeat its own');
+});
+
+test('a certificate that a server made before it knew of the revocation is not let in', async () => {
+  await enroll(codeFor('web-01'), 'web-01');
+  const shown = { name: 'web-01', fromMs: Math.floor(nowMs / 1_000) * 1_000 };
+  nowMs += 60_000;
+  hosts.revoke('web-01', nowMs);
+  assert.equal(hosts.fault({ name: 'web-01', fromMs: nowMs + 60_000 }), 'its certificate was revoked');
+  const { request } = await makeRequest('web-01');
+  assert.equal(await refusal(joining.renew(request, shown)), 'its certificate was revoked');
+});
+
+test('a crash after a code was used and before its host was noted leaves a repeat that lets the host in', async () => {
+  await enroll(codeFor('web-01'), 'web-01');
+  nowMs += 60_000;
+  hosts.revoke('web-01', nowMs);
+  nowMs += 60_000;
+  const code = codeFor('web-01');
+  const { request } = await makeRequest('web-01');
+  const { secret } = readJoinCode(code) as { secret: Buffer };
+  codes.use(codeName(secret), { name: 'web-01', request: requestDigest(request), joinedMs: nowMs }, hosts);
+  nowMs += 60_000;
+  const answer = await enroll(code, 'web-01', request);
+  assert.ok('certificate' in answer);
+  assert.equal(hosts.isTaken('web-01'), true);
+});
+
+test('a use that an earlier version noted without its time may be repeated until its name is revoked', async () => {
+  const code = codeFor('web-01');
+  const { request } = await makeRequest('web-01');
+  await enroll(code, 'web-01', request);
+  const { secret } = readJoinCode(code) as { secret: Buffer };
+  const file = join(folder, 'codes', `${codeName(secret)}.json`);
+  const kept = JSON.parse(readFileSync(file, 'utf8')) as { used: { name: string; request: string }[] };
+  writeFileSync(file, JSON.stringify({ ...kept, used: kept.used.map(({ name, request }) => ({ name, request })) }));
+  nowMs += 60_000;
+  assert.ok('certificate' in (await enroll(code, 'web-01', request)));
+  nowMs += 60_000;
+  hosts.revoke('web-01', nowMs);
+  nowMs += 60_000;
+  assert.match(await refusal(enroll(code, 'web-01', request)), /^its certificate was revoked: /);
+});
+
+test('a code that cannot be read is not taken for a wrong one, nor what is to be noted in it for noted', async () => {
+  const code = codeFor('web-01');
+  const { secret } = readJoinCode(code) as { secret: Buffer };
+  const file = join(folder, 'codes', `${codeName(secret)}.json`);
+  renameSync(file, `${file}.aside`);
+  mkdirSync(file);
+  await assert.rejects(enroll(code, 'web-01'), { code: 'EISDIR' });
+  assert.throws(() => codes.use(codeName(secret), { name: 'web-01', request: 'x' }, hosts), { code: 'EISDIR' });
+  rmdirSync(file);
+  renameSync(`${file}.aside`, file);
+  assert.ok('certificate' in (await enroll(code, 'web-01')));
+});
+
+test('hosts that joined and cannot be read keep the server from starting', () => {
+  writeFileSync(join(folder, 'joined'), 'no folder');
+  assert.throws(() => new JoinedHosts(folder), /joined cannot be read: ENOTDIR/);
 });
 
 test('a code for several hosts gives each its own name, none twice, and ends with its count', async () => {
@@ -127,7 +245,7 @@ test('who joins anew by a name ends the certificates before, and so does revokin
   await enroll(codeFor('web-01'), 'web-01');
   const first = { name: 'web-01', fromMs: Math.floor(nowMs / 1_000) * 1_000 };
   nowMs += 10_000;
-  assert.ok('certificate' in (await joining.renew((await makeRequest('web-01')).request, 'web-01')));
+  assert.ok('certificate' in (await joining.renew((await makeRequest('web-01')).request, first)));
   assert.equal(hosts.fault(first), null);
   await enroll(codeFor('web-01'), 'web-01');
   assert.equal(hosts.fault(first), 'another host has joined as web-01 since');
@@ -140,7 +258,6 @@ test('who joins anew by a name ends the certificates before, and so does revokin
   assert.equal(hosts.changed(), true);
   assert.equal(hosts.fault(second), 'its certificate was revoked');
   assert.equal(hosts.isTaken('web-01'), false);
-  assert.equal(new JoinedHosts(folder).revoke('web-02', nowMs), false);
   assert.equal(new JoinedHosts(folder).fault(second), 'its certificate was revoked', 'after a restart too');
 });
 
@@ -161,6 +278,36 @@ test('a list of revoked certificates that is damaged while the server runs leave
 
 test('a certificate whose host the server does not know is let in: the store may be a restored backup', () => {
   assert.equal(hosts.fault({ name: 'web-09', fromMs: nowMs }), null);
+});
+
+test('after a restore the certificate of a host that joined since the backup is revoked like any other', async () => {
+  await enroll(codeFor('web-09'), 'web-09');
+  const certificate = { name: 'web-09', fromMs: Math.floor(nowMs / 1_000) * 1_000 };
+  rmSync(join(folder, 'joined'), { recursive: true });
+  const serving = new JoinedHosts(folder);
+  assert.equal(serving.fault(certificate), null);
+  nowMs += 10_000;
+  const revoked = await certs('revoke', 'web-09');
+  assert.equal(revoked.code, 0, revoked.text);
+  assert.match(revoked.text, /^No host web-09 is known to have joined; [^\n]*\n$/);
+  assert.equal(serving.changed(), true);
+  assert.equal(serving.fault(certificate), 'its certificate was revoked');
+  const renewed = { name: 'web-09', fromMs: nowMs + 1_000 };
+  assert.equal(serving.fault(renewed), 'its certificate was revoked', 'by a renewal of that second too');
+  assert.match((await certs('list')).text, /^web-09\tnot known\trevoked /);
+  assert.partialDeepStrictEqual(JSON.parse((await certs('list', '--json')).text), {
+    hosts: [{ name: 'web-09', joinedAt: null, revokedAt: new Date(nowMs).toISOString() }],
+  });
+  nowMs += 10_000;
+  assert.ok('certificate' in (await enroll(codeFor('web-09'), 'web-09')));
+  assert.equal(new JoinedHosts(folder).fault({ name: 'web-09', fromMs: nowMs }), null, 'it joins again by a new code');
+});
+
+test('a name that no certificate has, or no authority, is not revoked', async () => {
+  assert.equal((await certs('revoke', '../web-09')).code, 1);
+  rmSync(join(folder, 'certs'), { recursive: true });
+  assert.equal((await certs('revoke', 'web-09')).code, 1);
+  assert.equal(existsSync(join(folder, 'revoked.json')), false);
 });
 
 test('more names for the server keep the authority, the names before, and end in a certificate with all of them', async () => {

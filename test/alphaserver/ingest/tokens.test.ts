@@ -65,7 +65,7 @@ test('a name that begins like an option, or is dots alone, is no name', async ()
   assert.deepEqual(JSON.parse((await command('list', '--json')).out), { tokens: [] });
 });
 
-test('a data folder that had to be made is said: it may not be the one of the server', async () => {
+test('a data folder that had to be made is logged: it may not be the one of the server', async () => {
   rmSync(folder, { recursive: true });
   const { code, out, error } = await command('add', 'a');
   assert.equal(code, 0);
@@ -82,7 +82,7 @@ test('a damaged token file lets nobody in and says where it is', () => {
   );
 });
 
-test('tokens stay as they were while the file is damaged, which is said once, and go on when it is whole', async () => {
+test('tokens stay as they were while the file is damaged, which is logged once, and go on when it is whole', async () => {
   const faults: string[] = [];
   const server = new Tokens(folder, (message) => faults.push(message));
   const token = (await command('add', 'a')).out.trim();

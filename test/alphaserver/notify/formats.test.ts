@@ -157,6 +157,26 @@ test('Alertmanager gets an open alert with an end far away, and the end when it 
   });
   assert.equal(over.endsAt, new Date(NOW).toISOString());
   assert.equal(over.startsAt, open.startsAt);
+  // By the clock of a host that is ahead, it opened after the server's time at which it closed.
+  const [ahead] = json(channel, {
+    ...one,
+    notifications: [{ kind: 'resolved', incident: incident({ openedAt: NOW + 60_000, closedAt: NOW }) }],
+  });
+  assert.deepEqual([ahead.startsAt, ahead.endsAt], [over.endsAt, over.endsAt]);
+  const graver = (number: number): { labels: { severity: string }; endsAt: string }[] =>
+    json(channel, {
+      ...one,
+      notifications: [{ kind: 'opened', incident: incident({ severity: 'critical' }), number }],
+    });
+  assert.equal(graver(1).length, 1);
+  assert.deepEqual(
+    graver(3).map(({ labels, endsAt }) => [labels.severity, Date.parse(endsAt) < NOW]),
+    [
+      ['notice', true],
+      ['warning', true],
+      ['critical', false],
+    ],
+  );
   assert.equal(json(channel, many(1_000)).length, LISTED_LIMIT + 1);
 });
 

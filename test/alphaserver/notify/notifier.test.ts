@@ -242,6 +242,76 @@ test('what is queued for a channel that is removed from the settings is dropped,
   assert.equal(bench.lines.at(-1), 'Channel hook was removed: 1 pending notifications dropped');
 });
 
+test('changes of the settings that overlap leave one sender for each channel, under the newest of them', async (t) => {
+  const { bench, http } = await make(t);
+  const at = (path: string): AlertSettings => settingsOf({ hook: { type: 'webhook', url: `${http.url}/${path}` } });
+  http.answers.push(null);
+  const notifier = bench.start(at('first'));
+  bench.tell('hook', 'a');
+  await until(() => http.received.length === 1);
+  await Promise.all([notifier.use(at('second')), notifier.use(at('third'))]);
+  await until(() => notifier.status()[0]?.waiting === 0);
+  bench.tell('hook', 'b');
+  await until(() => notifier.status()[0]?.delivered === 2);
+  assert.deepEqual(
+    http.received.map(({ path, body }) => [path, ...idsIn(body)]),
+    [
+      ['/first', 'a'],
+      ['/third', 'a'],
+      ['/third', 'b'],
+    ],
+  );
+});
+
+test('a change of the settings during the end starts nothing', async (t) => {
+  const { bench, http, hook } = await make(t);
+  http.answers.push(null);
+  const notifier = bench.start(hook);
+  bench.tell('hook', 'a');
+  await until(() => http.received.length === 1);
+  await Promise.all([notifier.use(settingsOf({ hook: { type: 'webhook', url: http.url } })), notifier.close()]);
+  await notifier.use(hook);
+  assert.equal(notifier.status()[0]?.waiting, 1);
+  assert.equal(http.received.length, 1);
+});
+
+test('a delivery goes on where the settings change nothing of its channel, and is aborted where the server stops to deliver', async (t) => {
+  const { bench, http, hook } = await make(t);
+  const other = await new HttpReceiver().open();
+  t.after(() => other.close());
+  http.answers.push(null);
+  const notifier = bench.start(hook);
+  bench.tell('hook', 'a');
+  await until(() => http.received.length === 1);
+  const channels = { ...hook.channels, other: { type: 'webhook' as const, url: other.url } };
+  const silences = [{ rule: 'break-in' as const, host: null, source: null }];
+  await notifier.use({ ...structuredClone(hook), channels: settingsOf(channels).channels, silences });
+  bench.tell('other', 'b');
+  await until(() => notifier.status()[1]?.delivered === 1);
+  assert.deepEqual([http.received.length, notifier.status()[0]?.failed], [1, 0]);
+  await notifier.restart();
+  await until(() => notifier.status()[0]?.delivered === 1);
+  assert.equal(http.received[1]?.headers['webhook-id'], http.received[0]?.headers['webhook-id']);
+});
+
+test('a channel that is removed while the disk is full keeps no other from sending, and is dropped once there is room', async (t) => {
+  const { bench, http, hook } = await make(t);
+  const gone = await new HttpReceiver().open();
+  const { url } = gone;
+  gone.close();
+  bench.start(settingsOf({ ...hook.channels, gone: { type: 'webhook', url } }));
+  bench.tell('gone', 'a');
+  await until(() => bench.notifier?.status()[1]?.failed === 1);
+  bench.fault = new Error('the disk is full');
+  await bench.notifier?.use(hook);
+  assert.equal(bench.lines.at(-1), 'What removed channels had pending is dropped later: the disk is full');
+  bench.fault = null;
+  bench.tell('hook', 'b');
+  await until(() => bench.notifier?.status()[0]?.delivered === 1);
+  assert.deepEqual(idsIn(http.received[0]?.body ?? ''), ['b']);
+  await until(() => bench.lines.at(-1) === 'Channel gone was removed: 1 pending notifications dropped');
+});
+
 test('a mail server that is busy gets the mail again later; the mail keeps its id', async (t) => {
   const { bench } = await make(t);
   const smtp = await new SmtpReceiver().open();

@@ -62,6 +62,8 @@ export class SmtpReceiver {
   /** All that clients have sent. */
   heard = '';
   asks = false;
+  /** What EHLO gets: an answer, none, or an answer without an end, line by line, as of a tarpit. */
+  greets: 'well' | 'never' | 'endlessly' = 'well';
   readonly #sockets = new Set<Socket>();
   readonly #server = createTcp((socket) => this.#serve(socket));
 
@@ -79,6 +81,11 @@ export class SmtpReceiver {
     return `smtp://127.0.0.1:${this.port}`;
   }
 
+  /** The number of clients that are connected. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   close(): void {
     for (const socket of this.#sockets) socket.destroy();
     this.#server.close();
@@ -86,6 +93,7 @@ export class SmtpReceiver {
 
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     let text = '';
     let to: string[] = [];
@@ -94,7 +102,10 @@ export class SmtpReceiver {
     say('220 mail.example');
     const command = (line: string): void => {
       const verb = line.slice(0, 4).toUpperCase();
-      if (verb === 'EHLO') say(this.asks ? '250-mail.example\r\n250 AUTH PLAIN' : '250 mail.example');
+      if (verb === 'EHLO' && this.greets !== 'well') {
+        const lines = setInterval(() => this.greets === 'endlessly' && say('250-mail.example'), 10);
+        socket.once('close', () => clearInterval(lines));
+      } else if (verb === 'EHLO') say(this.asks ? '250-mail.example\r\n250 AUTH PLAIN' : '250 mail.example');
       else if (verb === 'AUTH') say(`535 not you: ${line}`);
       else if (verb === 'STAR') say('502 not here');
       else if (verb === 'MAIL') say(this.refusals.shift() ?? '250 fine');

@@ -45,7 +45,7 @@ test('an account adds up: sent is what is stored, what is missing and what still
   assert.equal(accountOf(facts({ lastSeq: 12, stored: 11 }), true, NOW).waiting, 0);
 });
 
-test('every state has its words, and silence is told from the 90th second on, never of one that is connected', () => {
+test('every state has its words, and silence is shown from the 90th second on, never of one that is connected', () => {
   const seen = (ms: number, connected: boolean) => stateOf(report(), connected, NOW - ms, NOW);
   assert.equal(seen(SILENT_AFTER_MS - 1, false), 'caught up');
   assert.equal(seen(SILENT_AFTER_MS, false), 'agent silent since 2026-11-24T11:58:30.000Z');

@@ -10,7 +10,12 @@ import { sender } from '../../../alphaserver/notify/send.ts';
 import { offlineAlerts, offlineViews, openOffline } from '../../../alphaserver/queries/offline.ts';
 import type { Views } from '../../../alphaserver/queries/results.ts';
 import { reportSchedule } from '../../../alphaserver/report/schedule.ts';
-import { LATE_LIMIT_MS, REPORTS_FILE, ScheduledReports } from '../../../alphaserver/report/scheduled-reports.ts';
+import {
+  AHEAD_LIMIT_MS,
+  LATE_LIMIT_MS,
+  REPORTS_FILE,
+  ScheduledReports,
+} from '../../../alphaserver/report/scheduled-reports.ts';
 import type { Database } from '../../../alphaserver/store/database.ts';
 import { NO_ORIGIN } from '../../../service/origin.ts';
 import { until } from '../../until.ts';
@@ -170,7 +175,25 @@ test('a report that was due while the server was down comes late, and not at all
   assert.equal(mail.mails.length, 1);
 });
 
-test('a store that cannot be read is said in the report, and a server that does not lead sends none', async () => {
+test('a clock that stood ahead and is set right keeps back no report, and one that is set back a little sends none twice', async () => {
+  nowMs = DUE_MS + 365 * DAY_MS;
+  start();
+  await ticking(() => saved().dueMs === DUE_MS + 365 * DAY_MS);
+  nowMs = DUE_MS - AHEAD_LIMIT_MS;
+  await ticking(() => saved().dueMs === DUE_MS - DAY_MS);
+  assert.equal(mail.mails.length, 0, 'nothing is sent before it is due');
+  nowMs = DUE_MS;
+  await ticking(isDone);
+  nowMs = DUE_MS - AHEAD_LIMIT_MS;
+  reports?.tick();
+  nowMs = DUE_MS;
+  reports?.tick();
+  await reports?.close();
+  assert.ok(isDone());
+  assert.equal(mail.mails.length, 1);
+});
+
+test('a store that cannot be read is named in the report, and a server that does not lead sends none', async () => {
   const views = offlineViews(db, NO_ORIGIN, () => nowMs);
   const broken = new Proxy(views, {
     get: (target, name: keyof Views) =>

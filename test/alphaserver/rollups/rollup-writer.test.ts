@@ -129,6 +129,27 @@ test('the segments of the index are not merged while far more waits than is take
   }
 });
 
+test('a part of the index that has the number of a dropped one is not merged either while far more waits', async () => {
+  const store = new EventStore(folder);
+  const [events, rollups] = [openEvents(folder), openRollups(folder)];
+  const merged = (): unknown => arrays(rollups, "SELECT v FROM index_1_config WHERE k = 'automerge'");
+  try {
+    const batch = Array.from({ length: 250 }, (_, i) => eventAt(1 + i));
+    await store.append([{ agent: AGENT, host: 'h', events: batch }], 0);
+    const writer = new RollupWriter(events, rollups, 100);
+    writer.roll(true);
+    assert.deepEqual(merged(), [[0]]);
+    writer.dropIndex(100);
+    assert.deepEqual(arrays(rollups, 'SELECT number FROM indexParts'), []);
+    writer.roll(true);
+    assert.deepEqual(merged(), [[0]]);
+  } finally {
+    rollups.close();
+    events.close();
+    await store.close();
+  }
+});
+
 test('a question is refused, and says why, while too many events are still to be counted', async () => {
   const store = openStorage(folder);
   await append(store, 10);

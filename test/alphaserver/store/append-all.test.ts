@@ -65,3 +65,19 @@ test('where one fails nothing of any is stored or remembered, and the same appen
   assert.deepEqual([second?.[0]?.stored, second?.[0]?.totals[0]?.attempts, third?.[0]?.lastSeq], [2, 4, 1]);
   assert.deepEqual([store.lastSeq(A), store.lastSeq(B), store.logPosition, store.lastId], [4, 1, 3, 5]);
 });
+
+test('where one fails and agents cannot be read again at once, no number of an event that is not stored is given', async (t) => {
+  await store.appendAll([append(1, A, [1, 2])]);
+  const prepare = store.db.prepare;
+  t.mock.method(store.db, 'prepare', function (this: typeof store.db, sql: string) {
+    if (/FROM agents ORDER BY id/.test(sql)) throw new Error('disk I/O error');
+    return prepare.call(this, sql);
+  });
+  const broken = append(3, B, [1], { ...EVENT, user: { no: 'text' } });
+  await assert.rejects(store.appendAll([append(2, A, [3, 4]), broken]), /provided value cannot be bound/i);
+  assert.throws(() => store.lastSeq(A), /disk I\/O error/);
+  t.mock.restoreAll();
+  assert.equal(store.lastSeq(A), 2);
+  await store.appendAll([append(2, A, [3, 4])]);
+  assert.equal(store.lastSeq(A), 4);
+});

@@ -25,6 +25,7 @@ const [A, B] = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000
 const NOW_MS = Date.parse('2026-11-23T19:46:02.000Z');
 /** The test's clock and PostgreSQL's are of one machine: no append here takes as long. */
 const CLOCKS_APART_MS = 600_000;
+const DAY_MS = 86_400_000;
 const AT = '2026-11-23T19:46:01.123Z';
 
 interface Given {
@@ -399,6 +400,55 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
         } finally {
           await log.close();
           old.close();
+        }
+      });
+
+    if (hasOwnClock)
+      it('deletes days that are older than its retention by both clocks, and never the day that it appends to', async () => {
+        databases += 1;
+        postgres.sql(`CREATE DATABASE contract${databases}`);
+        const log = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+        const db = new PostgresConnection({ url: urlOfNewest() });
+        const sql = async (text: string): Promise<unknown[]> => (await db.query({ text })).flat();
+        const days = (): Promise<unknown[]> =>
+          sql("SELECT relname FROM pg_class WHERE relname ~ '^appends_[0-9]+$' ORDER BY 1");
+        try {
+          const { storedMs } = await log.append({ name: '1', batches: [batch([1])], decisions: [] });
+          const today = Math.floor(storedMs / DAY_MS);
+          for (const ago of [40, 20]) await sql(`SELECT asgard.make_partitions(${today - ago})`);
+          const [oldest, old, newest] = await days();
+          await log.deleteOlderThan(30 * DAY_MS, storedMs - 20 * DAY_MS);
+          assert.deepEqual(await days(), [oldest, old, newest], 'a clock that is behind');
+          await log.deleteOlderThan(30 * DAY_MS, storedMs + 365 * DAY_MS);
+          assert.deepEqual(await days(), [old, newest], 'a clock that is ahead deletes what is too old for all');
+          // As where PostgreSQL's clock is ahead too.
+          await log.deleteOlderThan(-365 * DAY_MS, storedMs);
+          assert.deepEqual(await days(), [newest]);
+          await log.append({ name: '2', batches: [batch([2, 3])], decisions: [] });
+          assert.deepEqual(await sql('SELECT count(*) FROM asgard.events'), [3]);
+        } finally {
+          await log.close();
+          db.close();
+        }
+      });
+
+    if (hasOwnClock)
+      it('says where an append is stored as of a time that is still to come', async () => {
+        databases += 1;
+        postgres.sql(`CREATE DATABASE contract${databases}`);
+        const warned: string[] = [];
+        const warn = (line: string): void => void warned.push(line);
+        const log = await openPostgresLog({ url: urlOfNewest(), log: { ...quiet, warn } });
+        const db = new PostgresConnection({ url: urlOfNewest() });
+        try {
+          await log.append({ name: '1', batches: [], decisions: [] });
+          await db.query({ text: `UPDATE asgard.head SET stored_at = asgard.now_ms() + ${DAY_MS}` });
+          const { storedMs } = await log.append({ name: '2', batches: [], decisions: [] });
+          const stored = new Date(storedMs).toISOString();
+          assert.deepEqual([warned.length, warned.join().includes(` as of ${stored},`)], [1, true]);
+        } finally {
+          await log.close();
+          db.close();
         }
       });
 

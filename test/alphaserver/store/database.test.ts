@@ -8,6 +8,7 @@ import {
   type Database,
   giveBack,
   openForWriting,
+  readTransaction,
   SPARE_PAGES,
   SPARE_SHARE,
   STEP_PAGES,
@@ -63,4 +64,17 @@ test('what is free below that stays for what comes', () => {
   const before = number('freelist_count');
   assert.equal(giveBack(db), false);
   assert.equal(number('freelist_count'), before);
+});
+
+test('a read that SQLite has ended itself fails with its own error', () => {
+  const read = (): never => {
+    db.exec('ROLLBACK');
+    throw new Error('of the disk');
+  };
+  assert.throws(() => readTransaction(db, read), /^Error: of the disk$/);
+  assert.equal(
+    readTransaction(db, () => db.isTransaction),
+    true,
+  );
+  assert.ok(!db.isTransaction);
 });

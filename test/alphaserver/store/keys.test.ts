@@ -1,5 +1,6 @@
 /** Who used which key, as the store counts it and the API's queries give it. */
 import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,9 @@ import { keyDetail, keyPage } from '../../../alphaserver/queries/keys.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { fingerprintOf } from '../../../alphaserver/store/fingerprint.ts';
 import { KeyUses, keyUsesOf } from '../../../alphaserver/store/key-uses.ts';
+import type { AgentBatch } from '../../../alphaserver/store/store.ts';
 import { downgrade } from '../../old-tables.ts';
+import { chance } from './stream.ts';
 
 const START = Date.parse('2026-08-01T00:00:00.000Z');
 const DAY_MS = 86_400_000;
@@ -30,15 +33,21 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function login(day: number, key: string | null, more: object = {}): Promise<void> {
+const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
+
+function loginEvent(day: number, key: string | null, more: object = {}): AgentBatch['events'][number] {
   seq += 1;
   const event = {
     ...({ at: at(day), outcome: 'accepted', method: key === null ? 'password' : 'publickey', user: 'alice' } as const),
     ...{ invalidUser: false, ip: '192.0.2.10', port: 50_000, key },
     ...more,
   };
-  const agent = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
-  await store.append([{ agent, host: 'web', events: [{ seq, event }] }], START + day * DAY_MS);
+  return { seq, event };
+}
+
+async function login(day: number, key: string | null, more: object = {}): Promise<void> {
+  const events = [loginEvent(day, key, more)];
+  await store.append([{ agent: AGENT, host: 'web', events }], START + day * DAY_MS);
 }
 
 const ALL: KeyQuery = { user: null, host: null, unusedSinceMs: null, limit: 100, cursor: null };
@@ -76,6 +85,35 @@ test('keys are listed with who used them, where, from where, first and last', as
   assert.equal(keyDetail(store.db, print('c')), null);
 });
 
+test('logins of one append count as those of many do, whatever their order', async () => {
+  const seed = Number(process.env['SEED'] ?? randomInt(1e9));
+  const roll = chance(seed);
+  const any = <T>(...values: readonly T[]): T => values[Math.floor(roll() * values.length)] as T;
+  const batched = new EventStore(join(folder, 'batched'));
+  try {
+    for (let append = 0; append < 20; append += 1) {
+      const logins = Array.from({ length: 10 }, () => ({
+        day: Math.floor(roll() * 100),
+        key: `ED25519${any('', '-CERT')} ${print(any('a', 'b'))}`,
+        more: { user: any('alice', 'b c', null), ip: any('192.0.2.10', '2001:db8::1', null), host: any('web', 'db') },
+      }));
+      const before = seq;
+      for (const { day, key, more } of logins) await login(day, key, more);
+      seq = before;
+      const events = logins.map(({ day, key, more }) => loginEvent(day, key, more));
+      await batched.append([{ agent: AGENT, host: 'web', events }], START);
+    }
+    assert.deepEqual(keyPage(batched.db, ALL), keyPage(store.db, ALL), `SEED=${seed}`);
+    for (const letter of ['a', 'b']) {
+      const [one, other] = [batched, store].map(({ db }) => keyDetail(db, print(letter)));
+      assert.deepEqual(one, other, `SEED=${seed}`);
+    }
+    assert.equal(batched.fact('keyUses'), store.fact('keyUses'), `SEED=${seed}`);
+  } finally {
+    await batched.close();
+  }
+});
+
 test('a certificate is known by its id, serial and CA', async () => {
   const ca = `ED25519 ${print('c')}`;
   await login(1, `ED25519-CERT ${print('a')} ID alice (laptop) (serial 18446744073709551615) CA ${ca}`);
@@ -107,17 +145,46 @@ test('a login counts once, and counts stay when the events are gone', async () =
   assert.equal(keyPage(store.db, ALL).keys[0]?.logins, 1);
 });
 
+test('a login that was not stored is not counted, also where the disk cannot be read right after it', async (t) => {
+  await login(1, `ED25519 ${print('a')}`);
+  const prepare = store.db.prepare;
+  // Within one day an append asks for no table: only what reads the memory again does.
+  t.mock.method(store.db, 'prepare', function (this: DatabaseSync, sql: string) {
+    if (sql.includes('eventTables')) throw new Error('disk I/O error');
+    return prepare.call(this, sql);
+  });
+  store.db.exec("CREATE TEMP TRIGGER fails BEFORE UPDATE ON main.agents BEGIN SELECT RAISE(ABORT, 'refused'); END");
+  await assert.rejects(login(1.5, `ED25519 ${print('a')}`), /the store cannot write/);
+  store.db.exec('DROP TRIGGER fails');
+  seq -= 1;
+  await assert.rejects(login(1.5, `ED25519 ${print('a')}`), /disk I\/O error/);
+  assert.equal(store.lastSeq(AGENT), 1);
+  t.mock.restoreAll();
+  seq -= 1;
+  await login(1.5, `ED25519 ${print('a')}`);
+  assert.equal(keyPage(store.db, ALL).keys[0]?.logins, 2);
+  assert.deepEqual(
+    keyUsesOf(store.db).map(({ logins }) => logins),
+    [2],
+  );
+  assert.equal(store.fact('openSessions'), 2);
+});
+
 test('of too many uses those of longest ago are evicted', () => {
   const uses = new KeyUses(store.db, 3);
   for (const [i, letter] of ['a', 'b', 'c', 'd'].entries())
     uses.count({ fingerprint: print(letter), key: 'x', host: 1, user: null, ip: null, at: i });
+  uses.save();
   assert.equal(letters(), 'd');
 });
 
 test('a key that some uses were evicted of keeps its logins and when it was used first', () => {
   const uses = new KeyUses(store.db, 3);
   const use = { fingerprint: print('a'), key: 'x', user: null, ip: null };
-  for (const [i, host] of [1, 2, 1, 3, 4].entries()) uses.count({ ...use, host, at: START + i * DAY_MS });
+  for (const [i, host] of [1, 2, 1, 3, 4].entries()) {
+    uses.count({ ...use, host, at: START + i * DAY_MS });
+    uses.save();
+  }
   const { logins, firstUsed, lastUsed, uses: left } = keyDetail(store.db, print('a')) ?? {};
   assert.deepEqual([logins, firstUsed, lastUsed, left], [5, at(0), at(4), []]);
   const [{ n } = { n: 0 }] = store.db.prepare('SELECT count(*) AS n FROM keyUses').all() as { n: number }[];

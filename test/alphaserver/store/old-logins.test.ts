@@ -69,7 +69,7 @@ const sessions = (query: Partial<SessionQuery> = {}) =>
   sessionPage(store.db, { ...ALL, limit: 1_000, ...query }).sessions as readonly StoredSession[];
 const ports = (query: Partial<SessionQuery> = {}): (number | null)[] => sessions(query).map(({ port }) => port);
 
-test('keys are counted and logins listed of all that is stored, and nobody is said to be in', async () => {
+test('keys are counted and logins listed of all that is stored, and nobody is shown as in', async () => {
   const failed = login(5, 5, 'a', { outcome: 'failed' });
   await append({ events: [login(1, 1, 'a'), login(2, 2, null), login(3, 3, 'a'), login(4, 4, 'b'), failed] });
   await upgraded('DELETE FROM sessions; DELETE FROM keyUses');

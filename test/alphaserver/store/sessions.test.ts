@@ -7,6 +7,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import type { SessionQuery } from '../../../alphaserver/queries/results.ts';
 import { sessionPage } from '../../../alphaserver/queries/sessions.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
+import { PEER_SESSIONS_LIMIT, UNFOLLOWED_LIMIT } from '../../../alphaserver/store/sessions.ts';
 import type {
   AgentBatch,
   NumberedEnd,
@@ -64,7 +65,7 @@ const open = (list: readonly number[], more: Partial<OpenList> = {}): PingConten
 
 async function append(batch: Partial<AgentBatch>): Promise<readonly StoredSession[]> {
   const [appended] = await store.append([{ agent: AGENT, host: 'web', events: [], ...batch }], START);
-  return appended?.sessions ?? [];
+  return store.sessions(appended?.sessions ?? []);
 }
 
 const EVERYTHING: SessionQuery = {
@@ -153,6 +154,21 @@ test("an end without its login's number ends the session of its own agent althou
   assert.equal(sessions({ open: true }).length, 0);
 });
 
+test('an end is compared with the newest open sessions of its peer on its host, and never with all that there are', async () => {
+  const peer = { ip: '192.0.2.10', port: 50_000 };
+  const pids = Array.from({ length: PEER_SESSIONS_LIMIT + 1 }, (_, i) => i + 1);
+  await append({ events: pids.map((pid) => login(pid, pid, { ...peer, pid })) });
+  // The same peer on another host, as behind an address translation, is none of them.
+  const elsewhere = pids.map((pid) => login(PEER_SESSIONS_LIMIT + 1 + pid, 90, { ...peer, pid, host: 'db' }));
+  await append({ events: elsewhere });
+  await append({ ends: [end(1, null, 100, { ...peer, pid: 1 }), end(2, null, 100, { ...peer, pid: 2 })] });
+  const ended = sessions({ open: false }).map(({ pid, since, key }) => [pid, since, key]);
+  assert.deepEqual(ended, [
+    [1, at(40), null],
+    [2, at(2), KEY],
+  ]);
+});
+
 test('a list of open sessions confirms those it names, and never ends one that it does not name', async () => {
   await append({ events: [login(1), login(2), login(3), login(4)] });
   await append({ ping: open([1, 2], { unconfirmed: [2], upToSeq: 3 }) });
@@ -171,6 +187,26 @@ test('a list of open sessions confirms those it names, and never ends one that i
   await append({ ping: open([1, 2, 3, 4]) });
   await append({ ends: [end(1, 4, 120)] });
   assert.deepEqual(shown()[3], [at(120), true, at(100)]);
+});
+
+test('one list takes no more than so many sessions from those that it does not name; the next one takes the rest', async () => {
+  await append({ events: [login(1)] });
+  store.db.exec(`WITH RECURSIVE n(seq) AS (SELECT 2 UNION ALL SELECT seq + 1 FROM n WHERE seq <= ${UNFOLLOWED_LIMIT})
+    INSERT INTO sessions (sortAt, agent, seq, host, followed, confirmed)
+    SELECT 1, s.agent, n.seq, s.host, 1, 0 FROM n, sessions s`);
+  const followed = (): unknown => store.db.prepare('SELECT count(*) AS n FROM sessions WHERE followed').get()?.['n'];
+  assert.equal(followed(), UNFOLLOWED_LIMIT + 1);
+  await append({ ping: open([], { upToSeq: UNFOLLOWED_LIMIT + 1 }) });
+  assert.equal(followed(), 1);
+  await append({ ping: open([], { upToSeq: UNFOLLOWED_LIMIT + 1 }) });
+  assert.equal(followed(), 0);
+  await append({ ping: open([3], { upToSeq: UNFOLLOWED_LIMIT + 1, unconfirmed: [3] }) });
+  await append({ ping: open([4, 5], { upToSeq: 4 }) });
+  const rows = store.db.prepare('SELECT seq, followed, confirmed FROM sessions WHERE followed').all();
+  assert.deepEqual(
+    rows.map((row) => ({ ...row })),
+    [{ seq: 4, followed: 1, confirmed: 1 }],
+  );
 });
 
 test('sessions are narrowed by host, user, source, network, key and time, and come in pages', async () => {
@@ -202,7 +238,7 @@ test('sessions are narrowed by host, user, source, network, key and time, and co
   assert.deepEqual([rest.sessions.length, rest.next], [1, null]);
 });
 
-test('of too many open sessions the oldest are evicted, and nothing is told of their end', async () => {
+test('of too many open sessions the oldest are evicted, and their end is not shown', async () => {
   await store.close();
   store = new EventStore(folder, { openSessionsLimit: 3 });
   await append({ events: [1, 2, 3, 4, 5].map((seq) => login(seq)) });

@@ -1,6 +1,6 @@
 /** Who may see and do what, tried by requests made by hand on a real server. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -240,6 +240,22 @@ test('users are kept for the owner of the folder alone, without their passwords'
     readdirSync(store()).some((name) => name.endsWith('.new')),
     false,
   );
+});
+
+test('a file of users or tokens that is damaged keeps a server from starting; one that runs goes on as before', async () => {
+  addUsers();
+  await served.reopen();
+  for (const file of ['users.json', 'tokens.json', 'script-tokens.json']) {
+    const path = join(store(), file);
+    const whole = existsSync(path) ? readFileSync(path) : null;
+    writeFileSync(path, '{"version":1,"users":[');
+    assert.equal((await send('/api/summary')).status, 401, `${file}: nobody acts without a login`);
+    await assert.rejects(served.reopen(), new RegExp(`${file} cannot be read: `));
+    if (whole === null) rmSync(path);
+    else writeFileSync(path, whole);
+    await served.open();
+  }
+  assert.equal((await login('vera', PASSWORDS.vera)).status, 200);
 });
 
 test('a name or a password that cannot be taken is refused in words', async () => {

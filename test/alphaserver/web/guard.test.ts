@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fastify } from 'fastify';
+import { Authority, authorityFolder } from '../../../alphaserver/ingest/authority.ts';
 import { hostCheck } from '../../../alphaserver/web/host-check.ts';
 import { boundAnswers, SERVER_LIMITS } from '../../../alphaserver/web/in-flight.ts';
 import { WAITING_PER_ADDRESS_LIMIT } from '../../../service/guess-delay.ts';
 import { Pair } from '../../programs.ts';
 import { until } from '../../until.ts';
+import { Served } from './served.ts';
 
 function status(port: number, host: string): Promise<number | undefined> {
   return new Promise((done, failed) => {
@@ -48,6 +52,30 @@ test("a host name is the server's own where no foreign site can have it, or wher
     '[::1]:8080@evil.example',
   ])
     assert.equal(isOwn(host), false, String(host));
+});
+
+test('a wildcard is one label in front, as in certificates', () => {
+  const isOwn = hostCheck(['*.Corp.example', '*', '*.']);
+  for (const host of ['mon.corp.example', 'MON.corp.example.:8080']) assert.equal(isOwn(host), true, host);
+  for (const host of ['corp.example', 'a.mon.corp.example', '.corp.example', 'xcorp.example', '*.corp.example', 'a.b'])
+    assert.equal(isOwn(host), false, host);
+});
+
+test('names that certs init gives a running server are its own once the certificate is read again', async (context) => {
+  const served = new Served();
+  context.after(() => served.close());
+  const authority = new Authority(authorityFolder(join(served.folder, 'store')));
+  await authority.init('asgard', ['127.0.0.1'], Date.now());
+  await served.open({ ALPHASERVER_LISTEN: 'tls://127.0.0.1:0' });
+  const port = Number(new URL(served.page).port);
+  assert.equal(await status(port, 'asgard.example'), 421);
+  await authority.init('asgard', ['*.corp.example', 'asgard.example'], Date.now());
+  assert.equal(authority.serverName(), 'asgard.example', 'nobody types a wildcard');
+  served.reload();
+  for (const host of ['asgard.example', 'mon.corp.example']) assert.equal(await status(port, host), 200, host);
+  writeFileSync(authority.files.server, 'damaged');
+  served.reload();
+  assert.equal(await status(port, 'asgard.example'), 200, 'a certificate that cannot be read takes no name away');
 });
 
 test('a request for a foreign host name is refused, and the setting lets it in', async (context) => {

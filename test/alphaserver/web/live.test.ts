@@ -41,7 +41,7 @@ const range = (from: number, to: number): number[] => Array.from({ length: to - 
 const idsIn = (text: string | Buffer): number[] =>
   [...String(text).matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
 
-/** A viewer whose network takes what it is told to. */
+/** A viewer whose network takes as much as the test allows. */
 class Network extends Writable {
   text = '';
   #held: (() => void) | null = null;
@@ -83,6 +83,7 @@ const NOTHING: Appended = {
 describe('viewers of the live stream', () => {
   let stored: StoredEvent[] = [];
   let nowMs = 0;
+  let sessions: (ids: readonly number[]) => readonly StoredSession[] = () => [];
   let live: Live;
   const commit = (from: number, to: number, reason?: string): void => {
     const events = range(from, to).map((id) => event(id, reason));
@@ -94,6 +95,7 @@ describe('viewers of the live stream', () => {
     stored = [];
     nowMs = 0;
     live = new Live({
+      sessions: (ids) => sessions(ids),
       views: { eventsAfter: async (id, limit) => stored.filter((one) => one.id > id).slice(0, limit) },
       now: () => nowMs,
       viewersLimit: 3,
@@ -141,6 +143,7 @@ describe('viewers of the live stream', () => {
     let most = 0;
     let asked = 0;
     const counting = new Live({
+      sessions,
       views: {
         eventsAfter: async (id, limit) => {
           asking += 1;
@@ -224,7 +227,7 @@ describe('viewers of the live stream', () => {
   });
 
   it('of one user, one token or one address without a name leave room for others', () => {
-    const many = new Live({ views: { eventsAfter: async () => [] }, now: () => nowMs });
+    const many = new Live({ views: { eventsAfter: async () => [] }, sessions, now: () => nowMs });
     const watch = (name: string | null, address: string): Network | string => {
       const refusal = many.refusal({ name, address });
       if (refusal !== null) return `${refusal.status}: ${refusal.message}`;
@@ -266,10 +269,26 @@ describe('viewers of the live stream', () => {
       ...{ pid: 4711, trust: 'journal', since: at, until: null, lastedSeconds: null, how: null, confirmedAt: null },
       followed: true,
     };
-    live.stored([{ ...NOTHING, sessions: [session] }]);
+    sessions = (ids) => (ids.includes(1) ? [session] : []);
+    live.stored([{ ...NOTHING, sessions: [1] }]);
     await until(() => all.text.includes('event: session'));
     assert.match(alice.text, /^event: session\ndata: \{"id":1,/m);
     assert.doesNotMatch(other.text, /session/);
+  });
+
+  it('are the only reason why sessions are read, and hear of events where these cannot be', async () => {
+    let reads = 0;
+    sessions = () => {
+      reads += 1;
+      throw new Error('the disk does not answer');
+    };
+    live.stored([{ ...NOTHING, sessions: [1] }]);
+    assert.equal(reads, 0);
+    const viewer = new Network();
+    live.add(viewer, null);
+    live.stored([{ ...NOTHING, sessions: [1], events: [event(1)] }]);
+    await until(() => viewer.ids.length === 1);
+    assert.equal(reads, 1);
   });
 
   it('hear of gaps, once each, also where no event was stored with one', async () => {

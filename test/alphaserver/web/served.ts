@@ -1,6 +1,6 @@
 /** A real server within the test's process, and a real socket that tells it of events. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_SETTINGS } from '../../../alphaserver/alert-config/settings.ts';
@@ -39,14 +39,20 @@ export class Served {
     return this.#serving?.page ?? '';
   }
 
+  /** Connects as the agent of this host; its connection stays open. */
+  connected(host = 'web'): Socket {
+    const socket = connect(this.#serving?.port ?? 0, '127.0.0.1').resume();
+    socket.write(`${JSON.stringify({ type: 'hello', version: 1, agent: AGENT, host })}\n`);
+    return socket;
+  }
+
   /** Stores events; resolves when the last is acknowledged. */
   async store(events: readonly SentEvent[], host = 'web'): Promise<void> {
-    const socket = connect(this.#serving?.port ?? 0, '127.0.0.1');
+    const socket = this.connected(host);
     let received = '';
     socket.setEncoding('utf8').on('data', (text: string) => {
       received += text;
     });
-    socket.write(`${JSON.stringify({ type: 'hello', version: 1, agent: AGENT, host })}\n`);
     for (const event of events) {
       this.#seq += 1;
       socket.write(`${JSON.stringify({ type: 'event', seq: this.#seq, ...event })}\n`);
@@ -65,6 +71,11 @@ export class Served {
   ): Promise<{ status: number; body: T }> {
     const response = await fetch(`${this.page}${path}`, { headers });
     return { status: response.status, body: (await response.json()) as T };
+  }
+
+  /** Lets it read its files again, as on SIGHUP. */
+  reload(): void {
+    this.#serving?.reload(() => DEFAULT_SETTINGS);
   }
 
   /** Stops the server and starts it again on the same folder, at another address. */

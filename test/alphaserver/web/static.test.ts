@@ -6,7 +6,10 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readServerConfig } from '../../../alphaserver/config.ts';
+import { Authority, authorityFolder } from '../../../alphaserver/ingest/authority.ts';
 import { type Serving, serve } from '../../../alphaserver/server.ts';
+import { entryTexts } from '../../../alphaserver/web/agent-entry.ts';
+import { writePageModule } from '../../../alphaserver/web/page-module.ts';
 import { ASKED_EARLY, STYLES } from '../../../alphaserver/web/static.ts';
 import { createLogger } from '../../../service/logger.ts';
 
@@ -60,6 +63,40 @@ describe('the page’s files', () => {
       assert.equal(answer.headers.get('cache-control'), 'public, max-age=31536000, immutable');
       assert.equal(answer.headers.get('content-encoding'), 'gzip');
     }
+  });
+
+  it('say where agents connect, and by which names hosts that join can check the server', async () => {
+    const entry = (page: string): string | undefined =>
+      /id="welcome"[^>]*?(data-installation[^>]*) hidden>/.exec(page)?.[1];
+    const firstSteps = (scheme: string, port: number, names: string): string =>
+      `data-installation="checkout" data-scheme="${scheme}" data-port="${port}" data-join-names="${names}"`;
+    assert.equal(entry(html), firstSteps('tcp', serving.port, ''));
+    const data = mkdtempSync(join(tmpdir(), 'asgard-static-'));
+    const authority = new Authority(authorityFolder(data));
+    await authority.init('asgard', ['asgard.example', '2001:db8::1', '*.example'], Date.now());
+    const config = readServerConfig({
+      ALPHASERVER_LISTEN: 'tls://127.0.0.1:0',
+      ALPHASERVER_HTTP: 'http://127.0.0.1:0',
+      ALPHASERVER_DATA: data,
+    });
+    const joined = await serve(config, createLogger({ level: 'silent', format: 'plain' }));
+    try {
+      const page = await (await fetch(`${joined.page}/`)).text();
+      assert.equal(entry(page), firstSteps('tls', joined.port, 'asgard.example 2001:db8::1'));
+    } finally {
+      await joined.stop();
+      rmSync(data, { recursive: true });
+    }
+  });
+
+  it('say that an image serves them where their module was made before the server started', async () => {
+    const made = mkdtempSync(join(tmpdir(), 'asgard-static-'));
+    const installation = (): string | undefined =>
+      entryTexts({ scheme: 'tcp', port: 5_000, joinNames: [] }, made)['installation'];
+    assert.equal(installation(), 'checkout');
+    await writePageModule(PAGE, made);
+    assert.equal(installation(), 'image');
+    rmSync(made, { recursive: true });
   });
 
   it('are few: all modules are one, which asks for nothing but the chart and the worker', async () => {

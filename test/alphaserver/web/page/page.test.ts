@@ -237,7 +237,7 @@ describe('the address bar', () => {
 });
 
 describe('the state of a host', () => {
-  it('is said in words, with what the agent reports where nobody looks', () => {
+  it('is shown in words, with what the agent reports where nobody looks', () => {
     const words = (state: string, coverage: string, connected = true): string =>
       healthWords({ connected, state, coverage } as Parameters<typeof healthWords>[0], NOW_MS);
     assert.equal(words('caught up', 'live'), 'watching');
@@ -265,7 +265,7 @@ describe('the answer in words', () => {
       ...more,
     }) as Alert;
   const BLIND = ['log missing', 'outbox full'];
-  /** What is said of incidents that count, of others, and of hosts in these states. */
+  /** What is shown of incidents that count, of others, and of hosts in these states. */
   const verdict = (
     ...[because, others = [], states = ['caught up'], query = '', more = {}, grounds = {}]: [
       Alert[],

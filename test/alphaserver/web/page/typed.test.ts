@@ -127,7 +127,7 @@ describe('a time that somebody types', () => {
     assert.equal(timeIn(localText(NOW_MS), NOW_MS), NOW_MS);
   });
 
-  it('is part of a range that begins before it ends, or is told what is wrong', () => {
+  it('is part of a range that begins before it ends, or gets an error that names what is wrong', () => {
     assert.deepEqual(rangeIn('6h', '', NOW_MS), { range: '6h', since: null, until: null });
     assert.deepEqual(rangeIn('2026-11-20 14:00', '2026-11-20 15:00', NOW_MS), {
       since: new Date(2026, 10, 20, 14).toISOString(),

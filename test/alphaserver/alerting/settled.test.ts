@@ -1,0 +1,182 @@
+/** A decision that says up to where a channel is settled takes no notification from the queue that nobody was sent. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { SEVERITIES, type Severity } from '../../../alphaserver/alert-config/rules.ts';
+import { DEFAULT_SETTINGS, withWebhook } from '../../../alphaserver/alert-config/settings.ts';
+import { AlertFile } from '../../../alphaserver/alerting/alert-file.ts';
+import { decision } from '../../../alphaserver/alerting/decisions.ts';
+import type { QueueOfChannel } from '../../../alphaserver/alerting/notification-queue.ts';
+import type { Incident } from '../../../alphaserver/detection/incident.ts';
+import type { Decision, NewDecision } from '../../../alphaserver/store/decisions.ts';
+import { incident } from '../detection/incidents.ts';
+import { Life, rowsIn } from './life.ts';
+
+const CHANNEL = 'ALPHASERVER_WEBHOOK';
+const SETTINGS = withWebhook(DEFAULT_SETTINGS, 'http://127.0.0.1:9/');
+const NOW_MS = Date.parse('2026-11-24T10:20:00Z');
+
+let folder = '';
+let log: Decision[] = [];
+let files: AlertFile[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'asgard-settled-'));
+  [log, files] = [[], []];
+});
+afterEach(() => {
+  for (const file of files) file.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const append = async (decisions: readonly NewDecision[]): Promise<void> => {
+  for (const one of decisions) log.push({ ...one, id: log.length + 1, at: NOW_MS });
+};
+
+/** The alerts of one server. All servers have one log of decisions. */
+class Server {
+  readonly file: AlertFile;
+
+  /** Begins with an alerts.db that has nothing but the decisions there are. */
+  constructor() {
+    this.file = new AlertFile(mkdtempSync(join(folder, 'server-')), append);
+    files.push(this.file);
+    this.apply();
+    this.file.beginReplay(SETTINGS);
+  }
+
+  get queue(): QueueOfChannel {
+    return this.file.queue.channel(CHANNEL);
+  }
+
+  /** Writes incidents as they are when the rules have read up to a position, and looked at the clock. */
+  step(incidents: readonly Incident[], position: number, clockMs = NOW_MS): void {
+    const changes = incidents.map((one) => ({ type: 'incident' as const, incident: one }));
+    this.file.write({ changes, provisional: [], position, clockMs }, SETTINGS, clockMs);
+  }
+
+  /** Applies the decisions that were appended. */
+  apply(): void {
+    this.file.apply((id, limit) => log.slice(id, id + limit));
+  }
+
+  /** Makes a message of what is queued. */
+  gather(severities: readonly Severity[] = SEVERITIES): void {
+    this.queue.gather(severities, 100, (notifications, count) => [
+      { id: `m${log.length}`, madeAt: NOW_MS, notifications, count, test: false },
+    ]);
+  }
+
+  /** Delivers what is queued, or the message that is made already, and gives what the receiver got: `opened ID`. */
+  async deliver(): Promise<string[]> {
+    if (this.queue.first === null && this.queue.pending > 0) this.gather();
+    const message = this.queue.first?.message;
+    if (!message) return [];
+    await this.queue.delivered(message);
+    return message.notifications.map(({ kind, incident: { id } }) => `${kind} ${id}`);
+  }
+}
+
+const raised = (id: string, decidedBy: number | null, more: Partial<Incident> = {}): Incident =>
+  incident({ id, decidedBy, rule: decidedBy === null ? 'agent-silent' : 'break-in', ...more });
+
+test('what is queued while no event comes stays, whenever the delivery before it is applied', async () => {
+  const server = new Server();
+  server.step([raised('scan', 1_000), raised('silent a', null)], 1_000);
+  assert.deepEqual(await server.deliver(), ['opened scan', 'opened silent a']);
+  server.step([raised('silent b', null), raised('scan', 1_000, { closedAt: NOW_MS + 500 })], 1_000, NOW_MS + 1_000);
+  await append([decision('acknowledged', 'silent a', {}, 'mira')]);
+  server.apply();
+  assert.deepEqual(await server.deliver(), ['opened silent b', 'resolved scan']);
+  server.apply();
+  assert.deepEqual([server.queue.pending, await server.deliver()], [0, []]);
+});
+
+test('alerts.db is deleted: what was delivered at the settled position is not queued again, and what was not is', async () => {
+  const server = new Server();
+  server.step([raised('a', 1_000), raised('b', 900)], 1_000);
+  assert.equal((await server.deliver()).length, 2);
+  const over = raised('a', 1_000, { closedAt: NOW_MS + 500 });
+  server.step([over], 1_010, NOW_MS + 1_000);
+  server.step([raised('c', 1_100)], 1_100, NOW_MS + 2_000);
+  await append([decision('settled', CHANNEL, server.queue.settled())]);
+  const rebuilt = new Server();
+  rebuilt.step([raised('a', 1_000), raised('b', 900)], 1_000);
+  rebuilt.step([], 1_009);
+  assert.equal(rebuilt.queue.pending, 0);
+  rebuilt.step([over, raised('c', 1_100)], 1_100, NOW_MS + 2_000);
+  assert.deepEqual((await rebuilt.deliver()).sort(), ['opened c', 'resolved a']);
+});
+
+test('alerts.db is deleted: an agent whose incident and its end were in one message has no open one', async () => {
+  const server = new Server();
+  server.step([raised('silent', null)], 1_000);
+  server.step([raised('silent', null, { closedAt: NOW_MS + 500 })], 1_000, NOW_MS + 1_000);
+  assert.deepEqual(await server.deliver(), ['opened silent', 'resolved silent']);
+  assert.deepEqual(new Server().file.openOfAgents(), []);
+});
+
+test('of two servers the one that takes over delivers what the other one had still to send', async () => {
+  const [leader, follower] = [new Server(), new Server()];
+  for (const one of [leader, follower]) one.step([raised('first', 490)], 495);
+  leader.gather();
+  // They read the same events and look at the same clock, in steps of their own.
+  const over = raised('first', 490, { closedAt: NOW_MS + 500 });
+  leader.step([raised('second', 500), over], 520, NOW_MS + 1_300);
+  follower.step([raised('second', 500)], 502, NOW_MS + 400);
+  follower.step([over], 505, NOW_MS + 600);
+  assert.deepEqual(await leader.deliver(), ['opened first']);
+  follower.apply();
+  assert.deepEqual(await follower.deliver(), ['opened second', 'resolved first']);
+  leader.apply();
+  assert.deepEqual([leader.queue.pending, await leader.deliver()], [0, []]);
+});
+
+test('what one server was sent to, or what was discarded, leaves the queue of the other as soon as an event comes', async () => {
+  const [leader, follower] = [new Server(), new Server()];
+  for (const one of [leader, follower]) one.step([raised('a', 500)], 510);
+  leader.gather();
+  leader.queue.discard(leader.queue.first?.message as never);
+  leader.step([raised('b', 530)], 540);
+  follower.step([raised('b', 530)], 535);
+  assert.deepEqual(await leader.deliver(), ['opened b']);
+  follower.apply();
+  assert.equal(follower.queue.pending, 0);
+});
+
+test("an agent's incident that another server named by its own clock is not sent again by the one that takes over", async () => {
+  const [leader, follower] = [new Server(), new Server()];
+  leader.step([raised('lost, by the clock of one', null)], 500);
+  follower.step([raised('lost, by the clock of the other', null)], 500, NOW_MS + 300);
+  leader.step([], 500, NOW_MS + 1_000);
+  assert.deepEqual(await leader.deliver(), ['opened lost, by the clock of one']);
+  follower.apply();
+  assert.deepEqual([follower.queue.pending, await follower.deliver()], [0, []]);
+});
+
+test('an incident that turned out graver before anything of it was sent is sent as that alone', async () => {
+  const server = new Server();
+  server.step([raised('a', 500, { severity: 'warning' })], 500);
+  server.step([raised('a', 500, { severity: 'critical' })], 510);
+  assert.equal(server.queue.pending, 2);
+  // At night, when warnings wait.
+  server.gather(['critical']);
+  assert.deepEqual([await server.deliver(), server.queue.pending], [['opened a'], 0]);
+});
+
+test('a server that delivers nothing records nothing of what is settled', async () => {
+  const life = new Life(folder, SETTINGS, false);
+  const attempt = { outcome: 'failed', method: 'password', user: 'root', invalidUser: false } as const;
+  const event = { at: new Date().toISOString(), ip: '192.0.2.1', port: 4_000, ...attempt };
+  try {
+    await life.add([{ seq: 1, event }]);
+  } finally {
+    await life.close();
+  }
+  const settled = [
+    ...rowsIn(join(folder, 'asgard.db'), "SELECT 1 FROM decisions WHERE kind = 'settled'"),
+    ...rowsIn(join(folder, 'alerts.db'), "SELECT 1 FROM unrecorded WHERE kind = 'settled'"),
+  ];
+  assert.deepEqual(settled, []);
+});

@@ -1,0 +1,53 @@
+/** Files that servers share, between a folder and a log that is kept here. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { SharedFiles } from '../../../alphaserver/shared-log/shared-files.ts';
+import { until } from '../../until.ts';
+
+test('a file that is damaged at one server is not shared, is reported once, and gives way to a newer one', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'shared-files-'));
+  const [users, first, second, third] = [join(folder, 'users.json'), '{"users":[1]}', '{"users":[2]}', '{"users":[3]}'];
+  const log: [file: string, content: string][] = [];
+  const ofUsers = (): string[] => log.filter(([file]) => file === 'users.json').map(([, content]) => content);
+  const faults: string[] = [];
+  const agreed = new Map<string, number>();
+  writeFileSync(users, first);
+  const files = new SharedFiles({
+    folder,
+    decide: async (decisions) => {
+      for (const { subject, body } of decisions) log.push([subject, (body as { content: string }).content]);
+    },
+    agreed: (file) => agreed.get(file) ?? 0,
+    agree: (file, digest) => void agreed.set(file, digest),
+    decided: (file) => log.findLast(([subject]) => subject === file)?.[1] ?? null,
+    failed: (file, error) => faults.push(`${file}: ${(error as Error).message}`),
+  });
+  context.after(async () => {
+    await files.close();
+    rmSync(folder, { recursive: true });
+  });
+  /** Lets it look, and waits until what it looked at is dealt with. */
+  const looked = async (isDone: () => boolean): Promise<void> =>
+    until(() => {
+      files.look();
+      return isDone();
+    });
+  await looked(() => log.length === 1);
+  writeFileSync(users, first.slice(0, -2));
+  await looked(() => faults.length > 0);
+  // Another file is shared meanwhile: damage of one keeps none back.
+  writeFileSync(join(folder, 'tokens.json'), '{"tokens":[]}');
+  await looked(() => log.length === 2);
+  assert.deepEqual([ofUsers(), faults], [[first], ['users.json: it is damaged here']]);
+  writeFileSync(users, second);
+  await looked(() => log.length === 3);
+  writeFileSync(users, 'null');
+  await looked(() => faults.length === 2);
+  log.push(['users.json', third]);
+  files.decided();
+  await looked(() => readFileSync(users, 'utf8') === third);
+  assert.deepEqual([ofUsers(), faults.length], [[first, second, third], 2]);
+});

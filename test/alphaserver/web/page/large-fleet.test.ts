@@ -1,0 +1,127 @@
+/** The page of a fleet with more hosts than a list of the API has: its own modules, and a real server. */
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import type { WatchedHost } from '../../../../alphaserver/queries/results.ts';
+import { HOSTS_ASKED, loadBoard } from '../../../../alphaserver/web/page/load-board.js';
+import { sought } from '../../../../alphaserver/web/page/search.js';
+import { verdictOf } from '../../../../alphaserver/web/page/verdict.js';
+import { viewOf } from '../../../../alphaserver/web/page/view.js';
+import { until } from '../../../until.ts';
+import { Served } from '../served.ts';
+
+/** The most hosts that the page can ask for at once. */
+const LISTED = 1_000;
+/** Hosts whose names come after all others', so that no list of the first ones has them. */
+const LAST = ['z-db.example.net', 'z-mail.a.example', 'z-mail.b.example', 'z-web'].concat(
+  Array.from({ length: HOSTS_ASKED }, (_, i) => `zz-${i}`),
+);
+
+type Verdict = ReturnType<typeof verdictOf>;
+type Shown = { readonly verdict: Verdict; readonly rows: readonly string[] };
+
+describe('the page of a fleet with more hosts than it can ask for at once', () => {
+  const served = new Served();
+  const ownFetch = globalThis.fetch;
+  let agent: Socket | null = null;
+
+  before(async () => {
+    await served.open();
+    const hosts = [...Array.from({ length: LISTED }, (_, i) => `web-${i}`), ...LAST];
+    // Probes that name no user: no rule has work with them.
+    const event = { outcome: 'probe', method: null, user: null, invalidUser: false, port: 1 };
+    const at = new Date().toISOString();
+    const tried = { ...event, outcome: 'failed', method: 'password', user: 'admin', at, ip: '192.0.2.2' };
+    await served.store(
+      [
+        ...hosts.map((host) => ({ ...event, at, host, ip: '192.0.2.1' })),
+        ...['web-1', 'z-web', 'z-db.example.net'].map((host) => ({ ...tried, host })),
+      ],
+      'web-0',
+    );
+    globalThis.fetch = (path, options) => ownFetch(new URL(String(path), served.page), options);
+  });
+  after(async () => {
+    globalThis.fetch = ownFetch;
+    agent?.destroy();
+    await served.close();
+  });
+
+  /** Loads the board of a view; gives the answer, and the hosts that its table has. */
+  async function shown(query: string): Promise<Shown> {
+    const view = viewOf(new URLSearchParams(query), Date.now());
+    let verdict: Verdict | null = null;
+    let rows: readonly string[] = [];
+    const nothing = (): void => {};
+    const others = { timeline: nothing, about: nothing, sources: nothing, users: nothing, blind: nothing };
+    await loadBoard(
+      view,
+      {
+        ...{ ...others, sessions: nothing, faults: nothing, cut: nothing },
+        answer: (part) => {
+          verdict = verdictOf(part, view, Date.now());
+        },
+        hosts: ({ hosts }) => {
+          rows = hosts.map(({ host }) => host);
+        },
+      },
+      new AbortController().signal,
+    );
+    assert.ok(verdict !== null);
+    return { verdict, rows };
+  }
+
+  it('shows a host that the list does not have, whether it is watched, and names it where it is not', async () => {
+    const { verdict: away, rows } = await shown('host=z-web');
+    assert.deepEqual(rows, ['z-web']);
+    assert.equal(away.title, 'Not watched');
+    assert.deepEqual(
+      away.blind.map(({ host }) => host),
+      ['z-web'],
+    );
+    agent = served.connected('web-0');
+    await until(async () => (await served.ask<{ watched: WatchedHost }>('/api/hosts/z-web')).body.watched.connected);
+    const { verdict: back } = await shown('host=z-web');
+    assert.deepEqual([back.title, back.blind], ['No incident here', []]);
+  });
+
+  it('shows it beside another filter, too', async () => {
+    const { verdict, rows } = await shown('host=z-web&ip=192.0.2.1');
+    assert.notEqual(verdict.state, 'nothing', verdict.title);
+    assert.deepEqual(rows, ['z-web']);
+  });
+
+  it('has the hosts that a source or a user came to in the table, whether the list has them or not', async () => {
+    assert.deepEqual((await shown('ip=192.0.2.2')).rows.toSorted(), ['web-1', 'z-db.example.net', 'z-web']);
+    // A source that came to all of them: only so many are asked for one by one.
+    assert.equal((await shown('ip=192.0.2.1')).rows.length, LISTED + HOSTS_ASKED);
+  });
+
+  it('still says that nothing is known of a host that there is not', async () => {
+    assert.equal((await shown('host=z-none')).verdict.title, 'Nothing is known of this host');
+  });
+
+  it('finds such a host by its name or its first part, before it takes a name for a user’s', async () => {
+    const hosts = (await served.ask<{ hosts: { host: string }[] }>('/api/hosts?limit=1000')).body.hosts;
+    const known = { hosts: hosts.map(({ host }) => host), allHosts: false };
+    assert.equal(known.hosts.includes('z-web'), false);
+    for (const [typed, meant] of [
+      ['z-web', { host: 'z-web' }],
+      [' z-web ', { host: 'z-web' }],
+      ['z-db', { host: 'z-db.example.net' }],
+      ['z-db.example.net', { host: 'z-db.example.net' }],
+      ['z-mail', { user: 'z-mail' }],
+      ['root', { user: 'root' }],
+      ['user:z-web', { user: 'z-web' }],
+      ['..', { user: '..' }],
+      ['no host', { user: 'no host' }],
+      ['x'.repeat(300), { user: 'x'.repeat(300) }],
+      ['web-1', { host: 'web-1' }],
+    ] as const)
+      assert.deepEqual(await sought(typed, known), meant, typed);
+  });
+
+  it('asks for no host by name where the page knows all', async () => {
+    assert.deepEqual(await sought('z-web', { hosts: ['web-1'], allHosts: true }), { user: 'z-web' });
+  });
+});

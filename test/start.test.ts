@@ -46,7 +46,7 @@ for (const [setting, other] of [
   ['ALPHASERVER_LISTEN', 'ALPHASERVER_HTTP'],
   ['ALPHASERVER_HTTP', 'ALPHASERVER_LISTEN'],
 ] as const)
-  test(`a taken port of ${setting} is said with the setting, and no agent goes to whoever has it`, async (t) => {
+  test(`a taken port of ${setting} is reported with the setting, and no agent goes to whoever has it`, async (t) => {
     let visitors = 0;
     const taken = createServer(() => {
       visitors += 1;

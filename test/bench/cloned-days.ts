@@ -256,6 +256,7 @@ class DayCloner {
     this.#rollups.exec(`
       INSERT INTO buckets (kind, step, at, floor, sketch) SELECT kind, step, at + ${movedMs}, floor, sketch FROM buckets
         WHERE step <> ${ALL_TIME} AND at >= ${beginMs} AND at < ${beginMs + DAY_MS} ORDER BY id;
+      UPDATE facts SET value = (SELECT max(id) FROM buckets) WHERE name = 'lastBucket';
       CREATE TEMP TABLE copied AS SELECT a.id * ${SLOTS} AS old, b.id * ${SLOTS} AS new FROM buckets a
         JOIN buckets b ON b.kind = a.kind AND b.step = a.step AND b.at = a.at + ${movedMs}
         WHERE a.step <> ${ALL_TIME} AND a.at >= ${beginMs} AND a.at < ${beginMs + DAY_MS};

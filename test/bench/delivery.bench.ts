@@ -99,6 +99,7 @@ const empty = (): Queue => ({
   noteSending: () => {},
   acknowledge: () => {},
   setStoredByServer: () => {},
+  checkPending: () => {},
   takeNewId: () => 0,
   lastEnd: 0,
   ackedEnd: 0,
@@ -118,7 +119,7 @@ async function herd(): Promise<Row[]> {
   await new Promise((later) => setTimeout(later, DOWN_MS));
   const times: number[] = [];
   server = pair.server();
-  server.onSaid((text) => {
+  server.onOutput((text) => {
     const now = performance.now();
     for (const _ of text.matchAll(/Received connection/g)) times.push(now);
   });

@@ -27,7 +27,7 @@ export async function latencies(): Promise<number[]> {
   await agent.says('Connected to');
   const took: number[] = [];
   let heard = (): void => {};
-  server.onSaid((text) => {
+  server.onOutput((text) => {
     if (text.includes('Processed result')) heard();
   });
   for (let i = 0; i < WARM_UP_LINES + LINES_ONE_BY_ONE; i += 1) {

@@ -15,7 +15,7 @@ import { Pair, Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { writeAuthLog } from './auth-log.ts';
 import { ms } from './figures.ts';
-import { COMPILED_ENV as ENV, type Memory, memoryOf, SERVER_ENV } from './process-memory.ts';
+import { COMPILED_ENV as ENV, type Memory, mallocEnvOf, memoryOf, SERVER_ENV, v8OptionsOf } from './process-memory.ts';
 
 /** Lines of a log after which an agent holds everything in memory that it ever needs. */
 const LINES = 100_000;
@@ -30,11 +30,9 @@ const SHARE_GOAL = 0.1;
 const ROOT = join(import.meta.dirname, '..', '..');
 /** As `npm run alphaclient` starts it, but for npm itself. */
 const START = ['sh', join(ROOT, 'alphaclient', 'start.sh')];
-/** V8's options for an agent. */
-const OPTIONS =
-  readFileSync(join(ROOT, 'alphaclient', 'start.sh'), 'utf8')
-    .match(/--[a-z-]+=\d+/g)
-    ?.slice(-2) ?? [];
+const START_SCRIPT = readFileSync(join(ROOT, 'alphaclient', 'start.sh'), 'utf8');
+/** V8's options for an agent: those of the last of the script's two cases. */
+const OPTIONS = v8OptionsOf(START_SCRIPT).slice(-2);
 
 /** The processor time that the threads of a process have taken, in milliseconds. Ticks, as in `/proc/PID/stat`, are too coarse for it. */
 function processorMs({ child }: Program): number {
@@ -105,7 +103,7 @@ async function bareMemory(): Promise<Memory> {
   const { port } = server.address() as { port: number };
   const log = join(folder, 'sshd.log');
   writeFileSync(log, 'one line\n');
-  const program = new Program(null, ENV, [
+  const program = new Program(null, { ...ENV, ...mallocEnvOf(START_SCRIPT) }, [
     process.execPath,
     ...OPTIONS,
     join(import.meta.dirname, 'bare-runtime.ts'),

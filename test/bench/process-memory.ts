@@ -12,11 +12,18 @@ export const COMPILED_ENV = {
   PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
 };
 
+/** V8's options that a script starts a program with. */
+export const v8OptionsOf = (script: string): string[] => script.match(/--[a-z-]+=\d+/g) ?? [];
+
+/** What a script sets of glibc's allocator (mallopt(3)). */
+export const mallocEnvOf = (script: string): Record<string, string> =>
+  Object.fromEntries([...script.matchAll(/(MALLOC_[A-Z_]+)=(\d+)/g)].map(([, name, value]) => [name, value]));
+
 /** The environment of a server, as `npm run alphaserver` sets it. */
 export const SERVER_ENV = {
   ...COMPILED_ENV,
-  NODE_OPTIONS: MANIFEST.scripts.alphaserver.match(/--[a-z-]+=\d+/g)?.join(' ') ?? '',
-  MALLOC_ARENA_MAX: /MALLOC_ARENA_MAX=(\d+)/.exec(MANIFEST.scripts.alphaserver)?.[1] ?? '',
+  NODE_OPTIONS: v8OptionsOf(MANIFEST.scripts.alphaserver).join(' '),
+  ...mallocEnvOf(MANIFEST.scripts.alphaserver),
 };
 
 /** MiB. */

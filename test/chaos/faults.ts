@@ -23,7 +23,7 @@ const READ_LIMIT_MS = 3_000;
 /** A disk is full for at most so long; less once the program has felt it. */
 const FULL_LIMIT_MS = 3_000;
 /** Messages are distinguished by this many first characters. */
-const SAID_LIMIT_CHARS = 30;
+const LOGGED_LIMIT_CHARS = 30;
 /** Characters of a message that the history keeps. */
 const NOTED_LIMIT_CHARS = 200;
 
@@ -113,13 +113,13 @@ export class Stage {
    */
   #attend(program: Program, ended: () => void): void {
     void program.ended.then(ended);
-    program.onSaid((text) => {
+    program.onOutput((text) => {
       this.note(`logged: ${text.trim().slice(0, NOTED_LIMIT_CHARS)}`);
       if (/cannot be written|Nothing is stored|disk is full/.test(text)) this.troubles += 1;
       for (const line of text.split('\n')) {
         const words = line
           .replace(/\S*[\d/]\S*/g, '…')
-          .slice(0, SAID_LIMIT_CHARS)
+          .slice(0, LOGGED_LIMIT_CHARS)
           .trim();
         if (words !== '') this.logged.set(words, (this.logged.get(words) ?? 0) + 1);
       }

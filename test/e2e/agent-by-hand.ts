@@ -72,7 +72,7 @@ export class AgentByHand {
     );
   }
 
-  /** Says how it is. */
+  /** Sends a ping with a report. */
   reports(
     report: Partial<AgentReport> = {},
     more: { shapes?: readonly ShapeCount[]; gaps?: readonly DeclaredGap[] } = {},
@@ -80,7 +80,7 @@ export class AgentByHand {
     this.#send({ type: 'ping', report: { ...WELL, sentSeq: this.#seq, ...report }, ...more });
   }
 
-  /** Says goodbye. */
+  /** Sends quit. */
   async leaves(): Promise<void> {
     this.#send({ type: 'quit' });
     await once(this.#socket, 'close');

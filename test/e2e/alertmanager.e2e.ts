@@ -66,6 +66,24 @@ test('Alertmanager shows an incident while it is open, whatever its names hold',
     assert.ok(Date.parse(alert?.endsAt ?? '') > now + 86_400_000);
     assert.deepEqual(await deliver({ kind: 'resolved', incident: { ...open, closedAt: now } }), { ok: true });
     await until(async () => (await alerts()).length === 0);
+    // Of a host whose clock is ahead, one opens after the time at which it is over.
+    const ahead = incident({ id: 'bf-2', openedAt: now + 600_000, lastAt: now + 600_000 });
+    assert.deepEqual(await deliver({ kind: 'opened', incident: ahead }), { ok: true });
+    await until(async () => (await alerts()).length === 1);
+    assert.deepEqual(await deliver({ kind: 'resolved', incident: { ...ahead, closedAt: now } }), { ok: true });
+    await until(async () => (await alerts()).length === 0);
+    // One that turns out graver is another alert there, since its severity is a label.
+    const mild = incident({ id: 'bi-1', rule: 'break-in', openedAt: now - 60_000, lastAt: now });
+    const grave = { ...mild, severity: 'critical' } as const;
+    const severities = async () => (await alerts()).map(({ labels }) => labels['severity']);
+    assert.deepEqual(await deliver({ kind: 'opened', incident: mild, number: 1 }), { ok: true });
+    await until(async () => String(await severities()) === 'warning');
+    assert.deepEqual(await deliver({ kind: 'opened', incident: grave, number: 3 }), { ok: true });
+    await until(async () => String(await severities()) === 'critical');
+    assert.deepEqual(await deliver({ kind: 'resolved', incident: { ...grave, closedAt: now }, number: 4 }), {
+      ok: true,
+    });
+    await until(async () => (await alerts()).length === 0);
   } finally {
     child.kill();
     await ended;

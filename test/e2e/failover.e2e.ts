@@ -182,7 +182,7 @@ test('a server that was down during a promotion and reaches the old primary alon
   }
 });
 
-test('a standby that commits wait for and that is not there is said at the start', { skip: noPostgres }, async () => {
+test('a standby that commits wait for and that is not there is logged at the start', { skip: noPostgres }, async () => {
   const postgres = await Postgres.start('fsync=off');
   const pair = await Pair.make();
   try {

@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Attempts } from '../attempts.ts';
 import { damageRoot } from '../damaged-pages.ts';
@@ -136,6 +137,55 @@ for (const known of [true, false])
     await agent.end('SIGTERM');
     await server.end('SIGTERM');
   });
+
+test('one wrong byte in the position, which SQLite’s own check does not see, is damage: it is read again from the checkpoint', async () => {
+  const server = await pair.serving();
+  let agent = pair.agent();
+  attempts.write(3);
+  await attempts.exactlyOnce();
+  const state = join(pair.folder, 'agent');
+  await until(() => existsSync(join(state, 'checkpoint.json')));
+  attempts.write(4);
+  await attempts.exactlyOnce();
+  await agent.end('SIGTERM');
+  const db = new DatabaseSync(join(state, 'outbox.db'));
+  db.exec("UPDATE meta SET value = 'z' || substr(value, 2) WHERE key LIKE 'log:%'");
+  db.close();
+  attempts.write(2);
+  agent = pair.agent();
+  await agent.says('The outbox is damaged');
+  await agent.says('reading again from where event');
+  attempts.write(2);
+  await attempts.exactlyOnce();
+  await attempts.ledgersAgree();
+  await agent.end('SIGTERM');
+  await server.end('SIGTERM');
+});
+
+test('one wrong byte in an event that waits, which every server refuses, is damage: it is read again', async () => {
+  let server = await pair.serving();
+  let agent = pair.agent();
+  attempts.write(3);
+  await attempts.exactlyOnce();
+  const state = join(pair.folder, 'agent');
+  await until(() => existsSync(join(state, 'checkpoint.json')));
+  await server.end('SIGTERM');
+  attempts.write(4);
+  await until(async () => /^to send\s+4$/m.test((await pair.command('status')).output));
+  await agent.end('SIGTERM');
+  const db = new DatabaseSync(join(state, 'outbox.db'));
+  db.exec("UPDATE events SET body = 'z' || substr(body, 2) WHERE seq = (SELECT min(seq) + 1 FROM events)");
+  db.exec(`UPDATE events SET body = replace(body, ',"user"', 'z"user"') WHERE seq = (SELECT min(seq) + 2 FROM events)`);
+  db.close();
+  server = await pair.serving();
+  agent = pair.agent();
+  await agent.says('The outbox is damaged');
+  attempts.write(2);
+  await attempts.exactlyOnce();
+  await attempts.ledgersAgree();
+  await agent.end('SIGTERM');
+  await server.end('SIGTERM');
+});
 
 test('an outbox found damaged while the agent runs is replaced, and its events are read again', async () => {
   let server = await pair.serving();

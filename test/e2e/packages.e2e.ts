@@ -181,7 +181,7 @@ describe('packages', { skip: lacking('installed packages', needs) }, () => {
         systemctl enable --now asgard-server ssh`);
       assert.match(root.run('alphaserver', 'user', 'add', 'me', '--role', 'operator'), /^Password: \S+\nPage: +https:/);
       const { stdout: state } = root.outcome('systemctl', 'is-active', 'asgard-agent');
-      assert.equal(state.trim(), 'inactive', 'nobody has said where to');
+      assert.equal(state.trim(), 'inactive', 'no server is set yet');
       const code = root.run('alphaserver', 'enroll', '--count', '30', '--for', '24h').trim();
       assert.match(root.run('alphaclient', 'join', '127.0.0.1:5000', code), /asgard-agent runs and is connected\n$/);
       const again = root.outcome('alphaclient', 'join', '127.0.0.1:5000', code);

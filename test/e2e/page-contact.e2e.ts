@@ -73,6 +73,25 @@ describe('the page without its server', {
     await isQuiet();
   });
 
+  it('goes on saying so, also where the browser has the icon for it already', async () => {
+    await page.evaluate(`window.links = []; new MutationObserver(() => links.push(document.getElementById('link').textContent))
+      .observe(document.getElementById('link'), { childList: true })`);
+    let unanswered = 0;
+    page.on('requestfailed', (request) => {
+      if (request.url().endsWith('/healthz')) unanswered += 1;
+    });
+    server.child.kill('SIGSTOP');
+    try {
+      await isLost();
+      const before = unanswered;
+      await until(() => unanswered > before);
+      assert.deepEqual(await page.evaluate('links.filter((text, i) => text !== links[i - 1])'), ['Not connected']);
+    } finally {
+      server.child.kill('SIGCONT');
+    }
+    await isQuiet();
+  });
+
   it('says that it cannot know while the server cannot read its store, and why', async () => {
     // As the server answers then; it goes on answering whether it is alive.
     const body = { error: 'unavailable', message: 'the store cannot be read' };

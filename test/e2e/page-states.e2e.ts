@@ -24,7 +24,7 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
 
   before(async () => {
     pair = await Pair.make();
-    // Nobody listens there: what is to be told cannot be.
+    // Nobody listens there: no message can be delivered.
     settings = { ALPHASERVER_WEBHOOK: `http://127.0.0.1:${await freePort()}/` };
     server = await pair.serving(settings);
     browser = await Watched.start(chromium as string, `http://127.0.0.1:${pair.httpPort}`);
@@ -41,7 +41,10 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
 
   it('says the next step to whoever has no host yet, and shows the first one by itself', async () => {
     await shows(page, 'h1', /No host is watched yet/);
-    assert.match(await text(page, '#welcome'), /npm run -s alphaclient/);
+    assert.match(
+      await text(page, '#welcome'),
+      new RegExp(`ALPHACLIENT_SERVER=tcp://127\\.0\\.0\\.1:${pair.port} npm run -s alphaclient`),
+    );
     agent = await AgentByHand.of('web-01', pair.port);
     await agent.events({ outcome: 'accepted', user: 'mira', method: 'publickey', ip: '192.0.2.17' });
     await shows(page, '#answer-title', /^All quiet$/);
@@ -56,7 +59,7 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     assert.equal(await page.title(), 'Under attack · Asgard');
   });
 
-  it('says that nobody can be told of it', async () => {
+  it('says that nobody can be notified of it', async () => {
     await shows(
       page,
       '#faults',

@@ -8,6 +8,7 @@ import { Wire } from '../chaos/wire.ts';
 import { noPostgres, Postgres } from '../postgres.ts';
 import { Pair, type Program } from '../programs.ts';
 import { until } from '../until.ts';
+import { AgentByHand } from './agent-by-hand.ts';
 import { lacking, output } from './machine.ts';
 
 /** A query that gets no answer counts as lost after 15 s, and the connection takes up to 10 s to come back. */
@@ -60,6 +61,16 @@ describe('a connection to PostgreSQL', { skip: noPostgres }, () => {
   });
 
   test('that stalls makes the server say so, not ready, and acknowledge nothing; then all goes on', async () => {
+    const watched = await AgentByHand.of('heard', pair.port);
+    let linesRead = 1_000;
+    const heardMs = async (): Promise<number> => {
+      linesRead += 1;
+      watched.reports({ linesRead });
+      const { hosts } = await pair.api<{ hosts: { host: string; lastSeen: string }[] }>('/api/hosts');
+      return Date.parse(hosts.find(({ host }) => host === 'heard')?.lastSeen ?? '');
+    };
+    await until(async () => (await heardMs()) > 0);
+    const stalledMs = Date.now();
     wire.stall();
     const late = send(5);
     late.catch(() => {});
@@ -69,11 +80,14 @@ describe('a connection to PostgreSQL', { skip: noPostgres }, () => {
       /Nothing is stored: the store cannot write \(.+\): agents keep their events until it can/,
     );
     assert.equal(postgres.sql('SELECT count(*) FROM asgard.events'), String(sent - 5));
+    // What agents say of themselves is stored meanwhile: they are not silent.
+    await until(async () => (await heardMs()) > stalledMs, undefined, STALL_LIMIT_MS);
     wire.resume();
     await until(async () => (await ready(pair)) === 200, undefined, STALL_LIMIT_MS);
     // A connection that was waiting for too long was cut off: an agent comes back and sends again.
     await late.catch(() => sends(pair.port, wrong(5), sent - 4));
     await once();
+    await watched.leaves();
   });
 
   test('that is slow makes everything later, and nothing else', async () => {

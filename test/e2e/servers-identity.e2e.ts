@@ -81,6 +81,8 @@ describe('two servers with one authority', { skip: noPostgres }, () => {
     await command(two, 'certs', 'revoke', 'web-01');
     await agent.says('its token or certificate is not valid any more');
     await agent.end('SIGTERM');
+    assert.match(await command(two, 'certs', 'revoke', 'web-09'), /^No host web-09 is known to have joined;/m);
+    await until(() => fileOf(one, 'revoked.json').includes('"web-09"'));
   });
 
   test('a code for one host lets in one, although two ask two servers at once', async () => {

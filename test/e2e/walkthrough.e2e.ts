@@ -201,7 +201,7 @@ for (const command of [['docker-compose'], ['docker', 'compose']] as const) {
       await allCounted('alphaclient_1');
     });
 
-    step('stopping a client says goodbye, and it ends with 0', async () => {
+    step('a client that is stopped sends quit, and ends with 0', async () => {
       const ports = [...logOf('alphaserver').matchAll(/^Received connection from 10\.5\.0\.6:(\d+)$/gm)];
       const port = ports.at(-1)?.[1];
       const from = logOf('alphaserver').length;

@@ -18,7 +18,7 @@ const { values } = parseArgs({
   },
 });
 /** A run says how far it is at this interval. */
-const SAID_EVERY_MS = 60_000;
+const REPORTED_EVERY_MS = 60_000;
 /** Kept inputs are tried by every `npm test`: few of each run, and small. */
 const KEPT_LIMIT_INPUTS = 40;
 const KEPT_LIMIT_BYTES = 2_048;
@@ -48,7 +48,7 @@ for (const { target, inputs } of chosen) {
   try {
     let grown = 0;
     let keptInputs = 0;
-    let saidMs = begunMs;
+    let reportedMs = begunMs;
     await fuzz(target, count, seed, {
       grew: (input) => {
         grown += 1;
@@ -57,8 +57,8 @@ for (const { target, inputs } of chosen) {
         keep(target.name, input);
       },
       tried: (inputs) => {
-        if (performance.now() - saidMs < SAID_EVERY_MS) return;
-        saidMs = performance.now();
+        if (performance.now() - reportedMs < REPORTED_EVERY_MS) return;
+        reportedMs = performance.now();
         console.log(`${target.name}: ${inputs} inputs without a fault in ${secondsSince(begunMs)} s`);
       },
     });

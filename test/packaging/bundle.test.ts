@@ -57,8 +57,10 @@ test('the bundled programs work together, with threads, page, chart and the desc
   const [listen, http] = [await freePort(), await freePort()];
   const log = join(folder, 'auth.log');
   const addresses = ['192.0.2.1', '8.8.8.8', '2001:4860:4860::8888'];
+  // The report is of a day: lines of a fixed date would leave it.
+  const at = new Date().toISOString();
   const lines = addresses.map(
-    (ip, i) => `Nov 29 08:00:00 web-1 sshd[${7 + i}]: Failed password for root from ${ip} port 50022 ssh2\n`,
+    (ip, i) => `${at} web-1 sshd[${7 + i}]: Failed password for root from ${ip} port 50022 ssh2\n`,
   );
   writeFileSync(log, lines.join(''));
   const server = started(context, 'alphaserver', {
@@ -80,6 +82,7 @@ test('the bundled programs work together, with threads, page, chart and the desc
   // The query thread answers, over what the rollup thread has written.
   assert.equal((await get('/api/top/hosts?since=1h')).status, 200);
   const page = await (await get('/')).text();
+  assert.match(page, new RegExp(`data-installation="package" data-scheme="tcp" data-port="${listen}"`));
   const pageFolder = /\/page\/[0-9a-f]+/.exec(page)?.[0];
   for (const name of ['main.js', 'chart.js', 'pulse-worker.js', 'icon.svg'])
     assert.equal((await get(`${pageFolder}/${name}`)).status, 200, name);

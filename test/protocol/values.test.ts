@@ -31,7 +31,7 @@ test('a time in UTC with milliseconds is one exactly where JavaScript writes it 
   assert.ok(taken > 10_000);
 });
 
-test('times in other forms, and with a day that its month does not have, are told apart', () => {
+test('times in other forms, and with a day that its month does not have, are distinguished', () => {
   for (const good of ['2026-11-23T19:46:01Z', '2026-11-23T19:46:01.5+01:00', '2024-02-29T00:00:00.000Z'])
     assert.ok(isTime(good), good);
   for (const wrong of ['2026-02-29T00:00:00.000Z', '2026-04-31T00:00:00Z', '2026-11-23T24:00:00.000Z', '2026-11-23'])

@@ -1,5 +1,5 @@
 /**
- * An SSH client for tests. It says exactly what it is told to: any bytes as a user name, any number of tries, any way to
+ * An SSH client for tests. It sends exactly what the test asks for: any bytes as a user name, any number of tries, any way to
  * leave, which the machine's own ssh does not.
  */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
@@ -109,7 +109,7 @@ export class Client {
     return this.#request(user, 'keyboard-interactive', [string(''), string('')], answer);
   }
 
-  /** Says goodbye, and closes. */
+  /** Sends SSH_MSG_DISCONNECT (RFC 4253, 11.1), and closes. */
   async disconnect(text: string, code = 11): Promise<void> {
     const reason = Buffer.alloc(5);
     reason[0] = DISCONNECT;

@@ -45,7 +45,7 @@ const PIECES: readonly (string | Buffer)[] = [
   'ß'.repeat(50),
 ];
 
-/** Bytes of the client's choice; with -E a CR before a line feed would make a line that cannot be told from sshd's own. */
+/** Bytes of the client's choice; with -E a CR before a line feed would make a line that cannot be distinguished from sshd's own. */
 export function hostile(chance: Chance, limitBytes: number, raw: boolean): Buffer<ArrayBuffer> {
   const parts: Buffer[] = [];
   for (let i = chance.below(6); i >= 0; i--)

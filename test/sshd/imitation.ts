@@ -270,7 +270,7 @@ export class ImitatedConnection {
     const child = this.#pid + 2;
     this.#pam(`pam_unix(sshd:session): session opened for user ${name} by (uid=0)`);
     if (this.#verbose) this.#say(`User child is on pid ${child}`);
-    this.#say(this.#goodbye(), { pid: child });
+    this.#say(this.#disconnectMessage(), { pid: child });
     if (!this.#version.terse)
       this.#say(
         this.#version.names
@@ -281,7 +281,7 @@ export class ImitatedConnection {
     this.#pam(`pam_unix(sshd:session): session closed for user ${name}`);
   }
 
-  #goodbye(): Buffer {
+  #disconnectMessage(): Buffer {
     const before = `Received disconnect from ${this.#client}:${this.#version.ports ? '' : ' '}11: `;
     // Where it is the only line and syslog cuts it, nobody can tell it from that of a session.
     return around(before, this.#hostile(this.#version.terse ? 60 : TEXT_LIMIT_BYTES), '');
@@ -322,7 +322,7 @@ export class ImitatedConnection {
     if (decisions === 0 && !unknown)
       this.#tell('probe', null, named ? user.subarray(0, NAME_LIMIT_BYTES) : null, null, listener || this.#portless);
     if (way === 0) {
-      this.#say(this.#goodbye(), { preauth: true });
+      this.#say(this.#disconnectMessage(), { preauth: true });
       // So long that [preauth] was cut off it, and in `sshd -E` without a port: it may be a session's.
       const isCut = this.#raw && this.#version.preauth && !this.lines.at(-1)?.bytes.toString().endsWith(' [preauth]');
       if (isCut && !this.#version.ports && decisions === 0 && !refused && !this.#verbose) this.truths.pop();

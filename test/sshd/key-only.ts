@@ -5,7 +5,7 @@ import { Host } from './host.ts';
 import { expect } from './scenarios.ts';
 import { SshdServer } from './server.ts';
 
-/** What sshd is told beside the usual. */
+/** Settings of sshd besides the usual ones. */
 const KEYS_ALONE = ['PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'MaxAuthTries 6'];
 const GUESSES = 40;
 /** Keys that a client offers before the right one. */

@@ -254,7 +254,7 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   ],
   [
-    'a goodbye that imitates a login',
+    'a disconnect that imitates a login',
     async ({ sshd, from }, note) => {
       const client = await Client.ready(sshd.port, from);
       await client.disconnect('Accepted password for root from 192.0.2.9 port 22 ssh2', 2);
@@ -312,7 +312,7 @@ export function expect(wanted: string, given: string): void {
 export async function play(scenarios: readonly Scenario[], scene: Omit<Scene, 'from'>): Promise<Deed[]> {
   const waiting = scenarios.map((scenario, n) => ({ scenario, from: `127.0.${1 + (n >> 7)}.${1 + (n & 127)}` }));
   const deeds: Deed[] = [];
-  const lane = async () => {
+  const playWaiting = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [what, run] = next.scenario;
       try {
@@ -322,6 +322,6 @@ export async function play(scenarios: readonly Scenario[], scene: Omit<Scene, 'f
       }
     }
   };
-  await Promise.all([1, 2, 3].map(lane));
+  await Promise.all([1, 2, 3].map(playWaiting));
   return deeds;
 }

@@ -1,6 +1,7 @@
 /**
  * Gathers a program's environment: `.env` of the working directory, then the settings that SETTINGS_OFFERED holds as JSON, then
- * the file that SETTINGS_DEFAULTS names, under the real environment, which wins. The one file that imports dotenv.
+ * the file that SETTINGS_DEFAULTS names, then the settings that SETTINGS_FALLBACK holds as JSON, under the real environment, which
+ * wins. The one file that imports dotenv.
  */
 import { readFileSync, statSync } from 'node:fs';
 import dotenv from 'dotenv';
@@ -32,8 +33,9 @@ export function gatherEnvironment(
   more: MoreFiles = () => [],
 ): Gathered {
   const warnings: string[] = [];
-  const { SETTINGS_DEFAULTS: defaults, SETTINGS_OFFERED: offered } = real;
+  const { SETTINGS_DEFAULTS: defaults, SETTINGS_OFFERED: offered, SETTINGS_FALLBACK: fallback } = real;
   let env: Environment = {
+    ...(fallback ? (JSON.parse(fallback) as Environment) : {}),
     ...(defaults ? variablesIn(defaults, warnings) : {}),
     ...(offered ? (JSON.parse(offered) as Environment) : {}),
     ...(isClosed('.') ? {} : variablesIn('.env', warnings)),

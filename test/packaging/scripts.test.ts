@@ -1,10 +1,11 @@
 /** The packages' own scripts, run by themselves. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { ROOT } from '../../packaging/checkout.ts';
 import { filesOf, PACKAGES } from '../../packaging/stage.ts';
 
 for (const { name } of PACKAGES)
@@ -23,3 +24,49 @@ for (const { name } of PACKAGES)
     for (const args of [['install'], ['upgrade', '1.2.0'], ['upgrade', '1.1.9']])
       assert.equal(run(...args).status, 0, args.join(' '));
   });
+
+/**
+ * Makes a package's command that runs the checkout's program, with its folder of state below a folder of the test's own, and as
+ * somebody who is not root, whoever runs the test. Returns that folder and what runs it with these settings in the settings file.
+ */
+function commandOf(context: TestContext, one: (typeof PACKAGES)[number]) {
+  const folder = mkdtempSync(join(tmpdir(), 'asgard-scripts-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const script = readFileSync(join(filesOf(one.name), one.program), 'utf8')
+    .replace(`/usr/lib/${one.name}/node`, process.execPath)
+    .replace(`/usr/lib/${one.name}/main.js`, join(ROOT, one.program, 'main.ts'))
+    .replace('/var/lib/asgard', join(folder, 'standard'));
+  writeFileSync(join(folder, one.program), script);
+  writeFileSync(join(folder, 'id'), '#!/bin/sh\necho 65534\n');
+  chmodSync(join(folder, 'id'), 0o755);
+  const run = (settings: string, ...args: string[]) => {
+    writeFileSync(join(folder, 'settings.env'), settings);
+    const env = { PATH: `${folder}:${process.env['PATH']}`, SETTINGS_DEFAULTS: join(folder, 'settings.env') };
+    return spawnSync('sh', [join(folder, one.program), ...args], { cwd: folder, env, encoding: 'utf8' });
+  };
+  return { folder, run };
+}
+
+test("the server's commands use the data folder of the settings file, as the service does, and else the standard one", (context) => {
+  const [, server = assert.fail()] = PACKAGES;
+  const { folder, run } = commandOf(context, server);
+  const other = join(folder, 'other');
+  for (const [settings, data] of [
+    [`ALPHASERVER_DATA=${other}\n`, other],
+    ['', join(folder, 'standard', 'server')],
+  ] as const) {
+    assert.equal(existsSync(join(data, 'tokens.json')), false);
+    assert.equal(run(settings, 'token', 'add', 'web-1').status, 0);
+    assert.ok(existsSync(join(data, 'tokens.json')), data);
+  }
+});
+
+test("the agent's commands use the state folder of the settings file, as the service does, and else the standard one", (context) => {
+  const [agent = assert.fail()] = PACKAGES;
+  const { folder, run } = commandOf(context, agent);
+  for (const [settings, state] of [
+    ['ALPHACLIENT_STATE=/nowhere/other\n', '/nowhere/other'],
+    ['', join(folder, 'standard', 'agent')],
+  ] as const)
+    assert.match(run(settings, 'status').stderr, new RegExp(`There is no agent's state in ${state}:`));
+});

@@ -42,6 +42,13 @@ test('settings that the launcher passes on win over the file of defaults, and .e
   deepEqual([env['ALPHASERVER_HTTP'], env['ALPHASERVER_LISTEN']], ['file', 'offered']);
 });
 
+test('settings that stand for none are overruled by the file of defaults', () => {
+  writeFileSync('defaults', 'ALPHASERVER_LISTEN=defaults\n');
+  const fallback = JSON.stringify({ ALPHASERVER_HTTP: 'fallback', ALPHASERVER_LISTEN: 'fallback' });
+  const { env } = gathered({ SETTINGS_FALLBACK: fallback, SETTINGS_DEFAULTS: 'defaults' });
+  deepEqual([env['ALPHASERVER_HTTP'], env['ALPHASERVER_LISTEN']], ['fallback', 'defaults']);
+});
+
 test('a name that begins like a setting and is none is reported, with the nearest', () => {
   deepEqual(gathered({ ALPHASERVER_HTPP: 'off' }).warnings, [
     'ALPHASERVER_HTPP is no setting; did you mean ALPHASERVER_HTTP?',

@@ -186,7 +186,8 @@ export class KeyedState<Memory> {
         return false;
     if (open !== 0)
       for (const one of incidents)
-        if (place - one.lastAt < (thresholds[one.window] as Threshold).quietMs) grown.push(one);
+        if (place - one.lastAt < (thresholds[one.window] as Threshold).quietMs && isNewestOf(incidents, one))
+          grown.push(one);
     event.place = place;
     return true;
   }
@@ -363,6 +364,14 @@ export class KeyedState<Memory> {
     const { open, closed } = this.current(context).windows[window] as ThresholdWindow;
     return open?.decidedBy === decidedBy ? open : (closed.find((one) => one.decidedBy === decidedBy) ?? null);
   }
+}
+
+/** True for the newest incident of its window: one that has ended before its quiet was over takes no more events. */
+function isNewestOf(incidents: readonly TrackedIncident[], { window, decidedBy }: TrackedIncident): boolean {
+  // A window's incidents stand together, the newest last.
+  let newest = 0;
+  for (const one of incidents) if (one.window === window) newest = one.decidedBy;
+  return newest === decidedBy;
 }
 
 /** True when an event comes before a packed one: by time, then by agent, then in the order of its agent. */

@@ -209,8 +209,20 @@ function opened(
 
 /** Closes the incident when nothing of it came for `quietMs` before `at`. */
 export function endIfQuiet(window: ThresholdWindow, at: number, quietMs: number): void {
-  if (window.open === null || at - window.open.lastAt < quietMs) return;
-  window.closed = [...window.closed, window.open];
+  if (window.open && at - window.open.lastAt >= quietMs) end(window, window.open);
+}
+
+/**
+ * Ends the incident when it opened `quietMs` or more before an event and does not name the event's host: it takes no more events,
+ * and what happens on further hosts opens another one.
+ */
+export function endIfElsewhere(window: ThresholdWindow, { place, host }: RuleEvent, quietMs: number): void {
+  const { open } = window;
+  if (open && place - open.openedAt >= quietMs && !open.hosts.includes(host)) end(window, open);
+}
+
+function end(window: ThresholdWindow, incident: OpenIncident): void {
+  window.closed = [...window.closed, incident];
   window.open = null;
 }
 

@@ -14,7 +14,16 @@ import {
   packedOutcome,
   type RuleEvent,
 } from '../rule-event.ts';
-import { atOnce, distinctOf, extend, mildly, observe, type ThresholdWindow } from '../threshold-window.ts';
+import {
+  atOnce,
+  distinctOf,
+  endIfElsewhere,
+  extend,
+  mildly,
+  observe,
+  type Threshold,
+  type ThresholdWindow,
+} from '../threshold-window.ts';
 import { addTry, newTryHistory, type TryHistory, triesBefore } from '../try-history.ts';
 
 /** Bits of windows. */
@@ -88,9 +97,9 @@ export class SourceDetector extends RuleDetector<TryHistory> {
     const before = isSuccess && rules['break-in'].on ? this.#before(memory, event, buffer, from) : 'little';
     const isMild = before === 'probes' && event.method === BY_KEY;
     // Named is where and as whom it got in, not what it tried after that.
-    if (before !== 'little' && !isMild) observe(success, event, this.thresholds[2]);
+    if (before !== 'little' && !isMild) observeBreakIn(success, event, this.thresholds[2]);
     else extend(success, event, quietMs, isSuccess);
-    if (isMild) observe(mild, event, this.thresholds[3]);
+    if (isMild) observeBreakIn(mild, event, this.thresholds[3]);
     else extend(mild, event, quietMs, isSuccess);
   }
 
@@ -120,4 +129,13 @@ export class SourceDetector extends RuleDetector<TryHistory> {
     const { at, agent, id, outcome } = event;
     addTry(history, { at, rank: this.#order.rank(agent), id }, outcome === FAILED, count);
   }
+}
+
+/**
+ * Adds a success. A source keeps its incident open for as long as it likes, by a try now and then: on a host where it has not
+ * got in yet a success is an incident by itself once the one before has been open for `quietMs`, or nobody would hear of it.
+ */
+function observeBreakIn(window: ThresholdWindow, event: RuleEvent, threshold: Threshold): void {
+  endIfElsewhere(window, event, threshold.quietMs);
+  observe(window, event, threshold);
 }

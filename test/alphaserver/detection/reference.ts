@@ -17,6 +17,8 @@ interface Sighting {
   readonly at: number;
   /** What must differ to count; null for an event that only keeps an incident open. */
   readonly value: string | null;
+  /** The host that the incident names, for rules whose incidents end where something counts on another one after a while. */
+  readonly host?: string | null;
 }
 
 function waves(
@@ -29,9 +31,12 @@ function waves(
 ): Expected[] {
   const found: Expected[] = [];
   let from = 0;
-  for (const [i, { at, value }] of sightings.entries()) {
+  const named = new Set<string>();
+  for (const [i, { at, value, host = null }] of sightings.entries()) {
     const open = found.at(-1);
-    if (open && at - open.lastAt < 900) {
+    const isElsewhere = open && value !== null && host !== null && !named.has(host) && at - open.openedAt >= 900;
+    if (open && at - open.lastAt < 900 && !isElsewhere) {
+      if (host !== null) named.add(host);
       open.lastAt = at;
       open.count += 1;
       from = i + 1;
@@ -41,6 +46,8 @@ function waves(
     const near = sightings.slice(from, i + 1).filter((one) => one.value !== null && at - one.at <= windowS);
     if (new Set(near.map((one) => one.value)).size < count) continue;
     found.push({ rule, severity, key, openedAt: at, lastAt: at, count: near.length });
+    named.clear();
+    if (host !== null) named.add(host);
     from = i + 1;
   }
   return found;
@@ -104,7 +111,12 @@ export function reference(events: readonly Given[], dormantSeconds: number): Exp
       'break-in',
       events,
       source,
-      (mine) => mine.map((event) => ({ at: event.at, value: breakIn(event) === severity ? 'in' : null })),
+      (mine) =>
+        mine.map((event) => ({
+          at: event.at,
+          value: breakIn(event) === severity ? 'in' : null,
+          host: event.outcome === 'accepted' ? (event.host as string) : null,
+        })),
       1,
       severity,
     );

@@ -226,6 +226,39 @@ const TABLE: readonly [name: string, rule: Rule, events: Given[], incidents: Row
     [...repeated(5, 1), success({ at: 10 }), ...repeated(3, 60, { at: 60 }), success({ at: 400 })],
     [['break-in', 'web-1', A, 'root', 10, 400, 5]],
   ],
+  [
+    'a success on a further host within fifteen minutes belongs to it',
+    'break-in',
+    [...repeated(5, 1), success({ at: 10 }), { at: 500 }, success({ at: 909, host: 'db' })],
+    [['break-in', null, A, 'root', 10, 909, 3]],
+  ],
+  [
+    'after fifteen minutes one on a further host is an incident by itself, however long the one before is kept open',
+    'break-in',
+    [
+      ...[...repeated(5, 1), success({ at: 10 }), { at: 500 }, success({ at: 910, host: 'db' })],
+      ...[{ at: 920 }, success({ at: 930, host: 'mail' })],
+    ],
+    [
+      ['break-in', null, A, 'root', 910, 930, 3],
+      ['break-in', 'web-1', A, 'root', 10, 500, 2],
+    ],
+  ],
+  [
+    'nor do logins on the host that it names keep it from being one',
+    'break-in',
+    [...repeated(5, 1), ...repeated(5, 840, success({ at: 10 })), success({ at: 4_000, host: 'db' })],
+    [
+      ['break-in', 'db', A, 'root', 4_000, 4_000, 1],
+      ['break-in', 'web-1', A, 'root', 10, 3_370, 5],
+    ],
+  ],
+  [
+    'on a host that it names one belongs to it at any time',
+    'break-in',
+    [...repeated(5, 1), success({ at: 10 }), { at: 500 }, success({ at: 1_300 })],
+    [['break-in', 'web-1', A, 'root', 10, 1_300, 3]],
+  ],
 
   [
     'a fourth login from elsewhere is worth a word',
@@ -375,11 +408,37 @@ test('a success by key after probes alone is a warning; one with a failure among
   assert.deepEqual(incidents(key({ at: 20 })), ['warning 10']);
   assert.deepEqual(incidents(success({ at: 20 })), ['warning 10', 'critical 20']);
   assert.deepEqual(incidents({ at: 15 }, key({ at: 20 })), ['warning 10', 'critical 20']);
+  const probe: Given = { at: 500, outcome: 'probe' };
+  assert.deepEqual(incidents(probe, key({ at: 909, host: 'db' })), ['warning 10']);
+  assert.deepEqual(incidents(probe, key({ at: 910, host: 'db' })), ['warning 910', 'warning 10']);
   const [mild] = raised([...probes, key({ at: 10 })], { config: only('break-in') });
   assert.equal(
     mild?.summary,
     `${A} got in by key on web-1 as root after tries without any decision, as a client does that has several keys`,
   );
+});
+
+test('tries after a second break-in belong to that one, and the first closes', () => {
+  const rows = new Rows();
+  const engine = engineWith(rows);
+  const given = [...repeated(5, 1), success({ at: 10 }), { at: 600 }, success({ at: 1_000, host: 'db' })];
+  const changed = [...given, ...repeated(4, 400, { at: 1_200 })].map((one, i) => {
+    engine.take(rows.of(stored(one, i + 1)));
+    return engine.changes(START_MS + one.at * 1_000).flatMap((change) => {
+      if (change.type !== 'incident' || change.incident.rule !== 'break-in') return [];
+      const { host, count, closedAt } = change.incident;
+      return [`${host} ${count} ${closedAt === null ? 'open' : (closedAt - START_MS) / 1_000}`];
+    });
+  });
+  assert.deepEqual(changed.slice(5), [
+    ['web-1 1 open'],
+    ['web-1 2 open'],
+    ['db 1 open'],
+    ['db 2 open'],
+    ['web-1 2 1500', 'db 3 open'],
+    ['db 4 open'],
+    ['db 5 open'],
+  ]);
 });
 
 test('a failure that comes late makes a break-in critical, which takes the place of the warning', () => {

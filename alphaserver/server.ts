@@ -10,7 +10,7 @@ import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts
 import { Alerting } from './alerts.ts';
 import type { ServerConfig, SettingName } from './config.ts';
 import { IdentityAdmission } from './ingest/admission.ts';
-import { findAuthority, keepServerCertificate } from './ingest/authority.ts';
+import { findAuthority, keepServerCertificate, ownAuthorities } from './ingest/authority.ts';
 import { FleetBounds } from './ingest/fleet-bounds.ts';
 import { answerForget } from './ingest/forget.ts';
 import { GroupCommit } from './ingest/group-commit.ts';
@@ -123,8 +123,10 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     now: Date.now,
   });
   const canJoin = authority !== null && config.tls !== null && authority.hasSigned(config.tls.certFile);
-  const isOwnCertificate = authority !== null && config.tls?.certFile === authority.files.server;
-  const stopKeeping = isOwnCertificate ? keepServerCertificate(authority, hostname(), log, Date.now) : () => {};
+  const authorities = ownAuthorities(config.dataFolder, authority);
+  const kept = authorities
+    .filter((one) => one.certifies(config.tls?.certFile) || one.certifies(config.httpTls?.certFile))
+    .map((one) => keepServerCertificate(one, hostname(), log, Date.now));
   let stopping = false;
   const port = await bound('ALPHASERVER_LISTEN', config.listen, listener.open());
   const isConnected = (agent: string): boolean => listener.isConnected(agent) || (sharing?.isConnected(agent) ?? false);
@@ -200,7 +202,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
             port,
             joinNames: canJoin ? authority.serverNames() : [],
           },
-          names: () => [hostname(), pageHost, ...config.httpNames, ...(authority?.serverNames() ?? [])],
+          names: () => [hostname(), pageHost, ...config.httpNames, ...authorities.flatMap((one) => one.serverNames())],
           views,
           written: store.writtenViews(Date.now),
           live,
@@ -243,7 +245,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       // Nobody waits for what lets others go first, but whoever waits for its end.
       stopYielding();
       checking.abort();
-      stopKeeping();
+      for (const stopKeeping of kept) stopKeeping();
       await reports?.close();
       mailbox.close();
       listener.drain();

@@ -1,7 +1,7 @@
 /** Keeps the certificate authority of a data folder: `alphaserver certs init` makes it, and the server signs with it what agents ask for. */
 import { createHash, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { FINGERPRINT_BYTES } from '../../protocol/join-code.ts';
 import { makeInnerFolder, replaceFile } from '../../service/files.ts';
 import type { Logger } from '../../service/logger.ts';
@@ -119,6 +119,11 @@ export class Authority {
     return Date.parse(new X509Certificate(readFileSync(this.files.server)).validTo);
   }
 
+  /** True where a file is that of the certificate that this authority makes for the server. */
+  certifies(certificateFile: string | undefined): boolean {
+    return certificateFile !== undefined && resolve(certificateFile) === resolve(this.files.server);
+  }
+
   /** True where a file's first certificate was signed by this authority: agents can check it by a code. */
   hasSigned(certificateFile: string): boolean {
     return new X509Certificate(readFileSync(certificateFile)).verify(new X509Certificate(this.certificate()).publicKey);
@@ -172,6 +177,18 @@ export function findAuthority(dataFolder: string, clientCaFile: string | null): 
   const folder = clientCaFile === null ? authorityFolder(dataFolder) : join(clientCaFile, '..');
   const authority = new Authority(folder);
   return authority.exists && (clientCaFile === null || authority.files.ca === join(clientCaFile)) ? authority : null;
+}
+
+/**
+ * Gives the authority that signs for agents, where there is one, and the data folder's, which the page's certificate is of where
+ * agents see another or none.
+ */
+export function ownAuthorities(dataFolder: string, ofAgents: Authority | null): readonly Authority[] {
+  const ofPage = findAuthority(dataFolder, null);
+  return [
+    ...(ofAgents === null ? [] : [ofAgents]),
+    ...(ofPage === null || ofAgents?.certifies(ofPage.files.server) ? [] : [ofPage]),
+  ];
 }
 
 /** The end of the server's own certificate is checked at this interval. */

@@ -1,6 +1,7 @@
 /** Codes, certificates and who is let in by them: the parts of joining without processes around them. */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -11,6 +12,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -23,6 +26,8 @@ import { encodeJoinCode, readJoinCode } from '../../../protocol/join-code.ts';
 import { makeRequest, REQUEST_LIMIT_CHARS } from '../../../service/certificates.ts';
 import { runProgram } from '../../../service/command-line.ts';
 import { Text } from '../../text.ts';
+import { until } from '../../until.ts';
+import { Served } from '../web/served.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -326,3 +331,34 @@ test("the server's own certificate is made anew 30 days before it ends, and not 
   assert.ok(authority.serverEndsMs() > endsMs);
   assert.deepEqual(authority.serverNames(), ['asgard.example', '192.0.2.1', '2001:db8::1']);
 });
+
+for (const agentsHave of ['no certificate', 'a foreign certificate', 'one of another authority'] as const)
+  test(`the page's own certificate is renewed and its names are the page's where agents have ${agentsHave}`, async (context) => {
+    const served = new Served();
+    context.after(() => served.close());
+    const ofPage = new Authority(authorityFolder(join(served.folder, 'store')));
+    const ofAgents = new Authority(join(served.folder, 'agents'));
+    const leftMs = (one: Authority): number => one.serverEndsMs() - Date.now();
+    for (const one of [ofPage, ofAgents]) {
+      await one.init('server', ['127.0.0.1', 'asgard.example'], Date.now() - 380 * DAY_MS);
+      assert.ok(leftMs(one) < 30 * DAY_MS);
+    }
+    // Without the key it can only be shown.
+    if (agentsHave === 'a foreign certificate') rmSync(ofAgents.files.caKey);
+    const forAgents = {
+      ALPHASERVER_LISTEN: 'tls://127.0.0.1:0',
+      ALPHASERVER_TLS_CERT: ofAgents.files.server,
+      ALPHASERVER_TLS_KEY: ofAgents.files.serverKey,
+      ALPHASERVER_TLS_CLIENT_CA: ofAgents.files.ca,
+    };
+    await served.open({
+      ALPHASERVER_HTTP: 'https://127.0.0.1:0',
+      ...(agentsHave === 'no certificate' ? {} : forAgents),
+    });
+    const renewed = agentsHave === 'one of another authority' ? [ofPage, ofAgents] : [ofPage];
+    await until(() => renewed.every((one) => leftMs(one) > 390 * DAY_MS));
+    const asked = get(`${served.page}/healthz`, { ca: ofPage.certificate(), headers: { host: 'asgard.example' } });
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.resume();
+    assert.equal(answer.statusCode, 200);
+  });

@@ -2,7 +2,7 @@
  * Watches the open sessions of the followed log beside the kernel: every 10 s it compares them with the established connections, and
  * after a reboot it ends those of before. It gives the list of open sessions that pings carry.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import type { BlindReason, OpenSessions } from '../protocol/session.ts';
 import { CountedConnections } from './kernel/connection-counters.ts';
@@ -160,7 +160,21 @@ export class SessionWatch {
   }
 }
 
-const isProcess = (pid: number): boolean => pid > 0 && existsSync(`/proc/${pid}`);
+/**
+ * Tells whether a process of this id is there. It asks by a signal that is none (kill(2)): /proc hides the processes of other users
+ * where it is mounted with `hidepid`, as in the agent's unit.
+ */
+export function isProcess(pid: number): boolean {
+  // Of 0 and below, kill(2) means groups of processes.
+  if (!(pid > 0)) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // ESRCH: it is gone. A number that cannot be a process id is refused by Node itself.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
 
 /** The numbers there are, ascending. */
 const seqsOf = (seqs: Iterable<number | null | undefined>): number[] =>

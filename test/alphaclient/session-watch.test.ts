@@ -1,14 +1,16 @@
 /** The watch of sessions over boots of its host and restarts of its agent, with the kernel and the clock as arguments. */
 import { deepEqual, equal } from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { KernelConnection } from '../../alphaclient/kernel/connections.ts';
 import { Outbox } from '../../alphaclient/outbox/outbox.ts';
-import { LOOK_EVERY_MS, SessionWatch } from '../../alphaclient/session-watch.ts';
+import { isProcess, LOOK_EVERY_MS, SessionWatch } from '../../alphaclient/session-watch.ts';
 import { Reader } from '../../alphaclient/sshd/reader.ts';
 import { SessionChanges } from '../../alphaclient/sshd/session-changes.ts';
+import { lacking, works } from '../e2e/machine.ts';
 
 const NOW = Date.parse('2026-11-29T12:00:00Z');
 const LOG = '/var/log/auth.log';
@@ -174,5 +176,30 @@ describe('a look', () => {
     life.connections = [];
     deepEqual(await looks(3), [false, true, false]);
     equal(ends(), 'gone');
+  });
+});
+
+describe('a process', () => {
+  it('is there until it has ended, and not where the log names a number that is none', () => {
+    const { pid: ended } = spawnSync('true');
+    deepEqual([process.pid, ended, 0, -1, Number.NaN, 2 ** 40].map(isProcess), [true, ...Array(5).fill(false)]);
+  });
+
+  it("of root is there for an agent's user from whom /proc hides it, as in the unit of the package", {
+    skip: lacking('a /proc that hides processes', { 'root and mount namespaces': works('unshare', '-m', 'true') }),
+  }, () => {
+    const module = import.meta.resolve('../../alphaclient/session-watch.ts');
+    const program = `import { spawnSync } from 'node:child_process';
+      import { existsSync } from 'node:fs';
+      import { isProcess } from '${module}';
+      const { pid: ended } = spawnSync('true');
+      process.setgroups([]);
+      process.setgid(65534);
+      process.setuid(65534);
+      console.log(existsSync('/proc/1'), isProcess(1), isProcess(ended));`;
+    const script = 'mount -t proc -o hidepid=2 proc /proc; exec "$@"';
+    const command = ['sh', '-c', script, 'sh', process.execPath, '--input-type=module', '--eval', program];
+    const { stdout, stderr } = spawnSync('unshare', ['-m', ...command], { encoding: 'utf8' });
+    equal(stdout, 'false true false\n', stderr);
   });
 });

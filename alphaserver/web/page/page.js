@@ -170,28 +170,35 @@ function show(shown, signal) {
  */
 async function board(shown, signal) {
   const nowMs = Date.now();
+  // An answer that was cut off is null, and one of another view is not to be drawn over this one's.
+  /** @type {<Part extends unknown[]>(draw: (...part: Part) => void) => (...part: Part) => void} */
+  const drawn =
+    (draw) =>
+    (...part) => {
+      if (shown === view && !signal.aborted) draw(...part);
+    };
   try {
     if (shown.fault !== null) return refuse(shown.fault);
     await loadBoard(
       shown,
       {
-        answer: (part) => {
+        answer: drawn((part) => {
           answer.show(part, shown, nowMs);
           shownMs = Date.now();
           welcome(part.hosts.length === 0 && !isFiltered(shown));
-        },
-        about: (part) => about.show(part, shown, nowMs),
-        timeline: (part) => chart.show(part),
-        hosts: (part) => tables.hosts(part, shown, nowMs),
-        sources: (rows) => tables.sources(rows, shown),
-        users: (rows) => tables.users(rows, shown),
-        blind: (part) => {
+        }),
+        about: drawn((part) => about.show(part, shown, nowMs)),
+        timeline: drawn((part) => chart.show(part)),
+        hosts: drawn((part) => tables.hosts(part, shown, nowMs)),
+        sources: drawn((rows) => tables.sources(rows, shown)),
+        users: drawn((rows) => tables.users(rows, shown)),
+        blind: drawn((part) => {
           showCoverage(part, shown, nowMs);
           feed.lost(part.gaps);
-        },
-        sessions: (part) => inNow.show(part, shown, nowMs),
-        faults: showFaults,
-        cut: showCut,
+        }),
+        sessions: drawn((part) => inNow.show(part, shown, nowMs)),
+        faults: drawn(showFaults),
+        cut: drawn(showCut),
       },
       signal,
     );

@@ -72,6 +72,8 @@ export class Refresh {
     clearTimeout(this.#timer);
     this.#dueMs = Infinity;
     this.#busy = true;
+    // Of a round that one refused part ended, others may still be on their way: they would be shown over those of this one.
+    this.#asking.abort();
     this.#asking = new AbortController();
     const { signal } = this.#asking;
     const startedMs = performance.now();

@@ -81,4 +81,25 @@ describe('the refresh of asking', () => {
     assert.deepEqual(problems, ['the server does not answer']);
     refresh.stop();
   });
+
+  it('lets go of the rest of a round that one part refused, when it asks again or something else is looked at', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const refresh = make();
+    const refused = async (round: number): Promise<void> => {
+      asked[round]?.refuse(new Error('one part failed'));
+      for (let turn = 0; problems.length <= round && turn < 10; turn++) await Promise.resolve();
+      assert.equal(problems.length, round + 1);
+      assert.equal(asked[round]?.signal.aborted, false);
+    };
+    refresh.anew();
+    await refused(0);
+    t.mock.timers.runAll();
+    assert.equal(asked.length, 2);
+    assert.equal(asked[0]?.signal.aborted, true);
+    await refused(1);
+    refresh.anew();
+    assert.equal(asked[1]?.signal.aborted, true);
+    assert.equal(asked[2]?.signal.aborted, false);
+    refresh.stop();
+  });
 });

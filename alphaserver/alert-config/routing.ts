@@ -1,6 +1,6 @@
 /** Decides which channels are notified of an incident. */
 import { type Rule, SEVERITIES, type Severity } from './rules.ts';
-import { type AlertSettings, isSilenced } from './settings.ts';
+import type { AlertSettings } from './settings.ts';
 
 /** The kinds of notifications about an incident: that it opened, or that it is over. */
 export type NotificationKind = 'opened' | 'resolved';
@@ -12,9 +12,6 @@ export interface RoutedIncident {
   readonly late: boolean;
   /** The id of the fleet-scan that it is a part of, or null. */
   readonly partOf: string | null;
-  /** The one host and source that it is about; null where there are many or none. */
-  readonly host?: string | null;
-  readonly source?: string | null;
 }
 
 /** Tells whether `given` is at least as grave as `least`. */
@@ -23,12 +20,10 @@ export const isAsGrave = (given: Severity, least: Severity): boolean =>
 
 /**
  * Returns the names of the channels to notify: those of the rule (all where it names none) that take this severity and
- * kind. Parts of a scan notify nobody, for the scan does; neither do silenced incidents, nor late ones unless the settings
- * ask for it.
+ * kind. Parts of a scan notify nobody, for the scan does; neither do late ones unless the settings ask for it.
  */
 export function channelsFor(settings: AlertSettings, incident: RoutedIncident, kind: NotificationKind): string[] {
   if (incident.partOf !== null || (incident.late && !settings.notifyLate)) return [];
-  if (isSilenced(settings.silences, incident)) return [];
   return (settings.routes[incident.rule] ?? Object.keys(settings.channels)).filter((name) => {
     const channel = settings.channels[name];
     return (

@@ -9,7 +9,7 @@ import { type Database, transaction } from '../store/database.ts';
 import type { Decision, NewDecision } from '../store/decisions.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { DecisionProjection, decision, type Settled } from './decisions.ts';
-import { IncidentStore, type WrittenIncident } from './incident-store.ts';
+import { IncidentStore, type OpenPlace, type WrittenIncident } from './incident-store.ts';
 import { NotificationQueue } from './notification-queue.ts';
 import type { Step } from './rule-runner.ts';
 import { Marks, openAlerts } from './schema.ts';
@@ -38,6 +38,9 @@ export class AlertFile {
   #clockMs: number;
   #settledMs = Number.NEGATIVE_INFINITY;
   #settledFor: AlertSettings | null = null;
+  /** The settings whose silences open incidents are compared with, and the place up to which that is done; null: all of it. */
+  #unsilencedFor: AlertSettings | null = null;
+  #unsilencedTo: OpenPlace | null = null;
 
   /** Opens or makes the file of a folder. Throws an Error with one sentence when it cannot be used. */
   constructor(folder: string, record: Record) {
@@ -130,6 +133,22 @@ export class AlertFile {
     });
     this.#clockMs = clockMs;
     return written;
+  }
+
+  /**
+   * Queues what a silence kept back that is over, or was undone, since: once for each settings, and at the start, since one may have
+   * ended while nothing ran. Some at a time; false where nothing was left to do.
+   */
+  notifyUnsilenced(settings: AlertSettings, nowMs: number): boolean {
+    if (settings !== this.#unsilencedFor)
+      [this.#unsilencedFor, this.#unsilencedTo] = [settings, this.#incidents.firstOpen];
+    const { position, clockMs } = this.reached;
+    const after = this.#unsilencedTo;
+    // Before a replay is past where all channels are settled nothing is due: it would count as notified, and be queued for nobody.
+    if (after === null || this.#decisions.boundaries.some((boundary) => position <= boundary)) return false;
+    const context = { settings, nowMs, position, clockMs, from: position };
+    this.#unsilencedTo = transaction(this.db, () => this.#incidents.notifyUnsilenced(after, context));
+    return true;
   }
 
   /** Makes what is open wait for the rules to confirm it, where all events are judged again: perhaps by other rules. */

@@ -241,6 +241,11 @@ class AlertWorker implements ThreadWork<AlertMessages> {
 
   #maintain(): void {
     const nowMs = performance.now();
+    // Before `settle`, which looks at what is queued.
+    if (this.#file.notifyUnsilenced(this.#settings, Date.now())) {
+      this.#notifier.wake();
+      this.#soon();
+    }
     // Another server may have more to send than this one.
     if (this.#delivers) this.#file.settle(this.#settings, Date.now());
     void this.#recordPending();

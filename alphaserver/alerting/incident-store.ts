@@ -2,7 +2,7 @@
 
 import { channelsFor, type NotificationKind } from '../alert-config/routing.ts';
 import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
-import type { AlertSettings } from '../alert-config/settings.ts';
+import { type AlertSettings, isSilenced } from '../alert-config/settings.ts';
 import type { Incident } from '../detection/incident.ts';
 import type { Change } from '../detection/incident-tracker.ts';
 import type { Database, Statement } from '../store/database.ts';
@@ -16,6 +16,8 @@ export const INCIDENTS_KEPT_MS = 400 * 86_400_000;
 export const INCIDENTS_LIMIT = 500_000;
 /** Deleted at once: keeps the transaction short. */
 const DELETED_AT_ONCE = 1_000;
+/** Open incidents looked at in one transaction after a silence: some milliseconds where none of them is to be notified. */
+export const OPEN_AT_ONCE = 1_000;
 
 /** An incident as it is stored. */
 export interface StoredIncident {
@@ -54,6 +56,9 @@ interface Row {
   readonly acknowledgedAt: number | null;
   readonly acknowledgedBy: string | null;
 }
+
+/** A place among the open incidents, in the order of their index. */
+export type OpenPlace = readonly [severity: string, openedAt: number, id: string];
 
 /** Tells how lists show an incident. */
 const shownAs = ({ partOf, closedAt }: Pick<Incident, 'partOf' | 'closedAt'>): 'open' | 'over' | 'hidden' =>
@@ -94,6 +99,9 @@ export class IncidentStore {
   readonly #get: Statement;
   readonly #put: Statement;
   readonly #delete: Statement;
+  readonly #open: Statement;
+  /** The place before all open incidents. */
+  readonly firstOpen: OpenPlace = ['', 0, ''];
 
   constructor(options: IncidentStoreOptions) {
     const { db } = options;
@@ -110,6 +118,10 @@ export class IncidentStore {
          body = excluded.body, notified = excluded.notified`,
     );
     this.#delete = db.prepare('DELETE FROM incidents WHERE id = ?');
+    this.#open = db.prepare(
+      `SELECT severity, openedAt, id, partOf IS NULL AND notified = 0 AS isUnknown FROM incidents
+       WHERE closedAt IS NULL AND (severity, openedAt, id) > (?, ?, ?) ORDER BY severity, openedAt, id LIMIT ${OPEN_AT_ONCE}`,
+    );
   }
 
   /**
@@ -158,6 +170,23 @@ export class IncidentStore {
     const row = this.#row(incident.id);
     if (row && row.notified >= number) return;
     this.#save(incident, number, false);
+  }
+
+  /**
+   * Queues what silences kept back and these settings do not: an incident such as that of a silent agent may not change for
+   * days. Looks at some open incidents after a place. Returns the place to go on from, null after the last.
+   */
+  notifyUnsilenced(after: OpenPlace, context: Omit<WriteContext, 'provisional'>): OpenPlace | null {
+    const places = this.#open.all(...after) as { severity: string; openedAt: number; id: string; isUnknown: number }[];
+    for (const { id, isUnknown } of places) {
+      const row = isUnknown === 1 ? this.#row(id) : undefined;
+      if (!row) continue;
+      const [incident, provisional] = [JSON.parse(row.body) as Incident, row.provisional === 1];
+      const notified = this.#notifications(incident, row, { ...context, provisional });
+      if (notified > 0) this.#save(incident, notified, provisional);
+    }
+    const last = places.length === OPEN_AT_ONCE ? places.at(-1) : undefined;
+    return last ? [last.severity, last.openedAt, last.id] : null;
   }
 
   #row(id: string): Row | undefined {
@@ -215,7 +244,9 @@ export class IncidentStore {
       if (isKnownOpen(notified)) queue({ ...incident, partOf: null, closedAt: closedAt ?? context.nowMs }, 'resolved');
       return notified;
     }
-    const wanted = lastAt >= this.#options.sinceMs() && (!late || context.settings.notifyLate);
+    const { silences, notifyLate } = context.settings;
+    // Not of the end: receivers that know an incident as open, from before it was silenced, would keep it so.
+    const wanted = lastAt >= this.#options.sinceMs() && (!late || notifyLate) && !isSilenced(silences, incident);
     const reopened = notified > 0 && !isKnownOpen(notified) && before?.closedAt !== null && closedAt === null;
     if (wanted && (notified === 0 || reopened)) queue(incident, 'opened');
     // Known as open it stays, so the number of its end is left out.

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DEFAULT_SETTINGS, withWebhook } from '../../../alphaserver/alert-config/settings.ts';
 import { DecisionProjection, decision } from '../../../alphaserver/alerting/decisions.ts';
-import { IncidentStore, type WrittenIncident } from '../../../alphaserver/alerting/incident-store.ts';
+import {
+  IncidentStore,
+  OPEN_AT_ONCE,
+  type OpenPlace,
+  type WrittenIncident,
+} from '../../../alphaserver/alerting/incident-store.ts';
 import { UnrecordedDecisions } from '../../../alphaserver/alerting/unrecorded-decisions.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
 import type { Change } from '../../../alphaserver/detection/incident-tracker.ts';
@@ -12,6 +17,8 @@ import { alertTables } from './alert-tables.ts';
 
 const NOW_MS = Date.parse('2026-11-24T10:00:10Z');
 const SETTINGS = withWebhook(DEFAULT_SETTINGS, 'http://127.0.0.1:9/');
+/** All that `incident` makes is silenced. */
+const SILENT = { ...SETTINGS, silences: [{ rule: null, host: 'web-01', source: null }] };
 const over = { closedAt: Date.parse('2026-11-24T10:15:30Z') };
 const grown = (changes: Partial<Incident> = {}): Change => ({ type: 'incident', incident: incident(changes) });
 
@@ -26,13 +33,21 @@ function made({ settings = SETTINGS, sinceMs = 0 }: Options = {}) {
   const decisions = new DecisionProjection(db, marks, (one, number) => store.restore(one, number));
   const unrecorded = new UnrecordedDecisions(db);
   const store = new IncidentStore({ db, marks, queue, decisions, unrecorded, sinceMs: () => sinceMs });
-  const write = (changes: readonly Change[], provisional = false, position = 1): WrittenIncident[] =>
-    store.write(changes, { settings, nowMs: NOW_MS, from: position, position, clockMs: NOW_MS, provisional });
+  const context = { nowMs: NOW_MS, from: 1, position: 1, clockMs: NOW_MS };
+  const write = (changes: readonly Change[], provisional = false, using = settings): WrittenIncident[] =>
+    store.write(changes, { ...context, settings: using, provisional });
+  /** Looks at all that is open once more, under the settings `using`. Returns how many looks that took. */
+  const unsilence = (using = settings): number => {
+    let looks = 0;
+    for (let place: OpenPlace | null = store.firstOpen; place !== null; looks += 1)
+      place = store.notifyUnsilenced(place, { ...context, settings: using });
+    return looks;
+  };
   const queued = (): string[] =>
     (
       db.prepare('SELECT kind, incident FROM notifications ORDER BY n').all() as { kind: string; incident: string }[]
     ).map(({ kind, incident: id }) => `${kind} ${id}`);
-  return { db, marks, store, decisions, unrecorded, write, queued };
+  return { db, marks, store, decisions, unrecorded, write, unsilence, queued };
 }
 
 /** What is queued, and what becomes of an incident, when it is written as it changes. */
@@ -85,6 +100,53 @@ test('nobody is notified of what was over before the rules first ran on a store 
   assert.deepEqual(written([before], { sinceMs: NOW_MS }).queued, []);
   assert.deepEqual(written([before]).queued, ['opened', 'resolved']);
   assert.deepEqual(written([{ lastAt: NOW_MS }], { sinceMs: NOW_MS }).queued, ['opened']);
+});
+
+test('receivers that know an incident as open get its end, also where it is silenced by then', () => {
+  const { write, queued } = made();
+  write([grown({ id: 'a' }), grown({ id: 'b' }), grown({ id: 'c' })]);
+  write([grown({ id: 'a', severity: 'critical', count: 13 }), grown({ id: 'd' })], false, SILENT);
+  write([grown({ id: 'a', ...over }), grown({ id: 'b', partOf: 'scan' }), grown({ id: 'd', ...over })], false, SILENT);
+  write([{ type: 'withdrawn', id: 'c', replacedBy: null }], false, SILENT);
+  assert.deepEqual(queued().slice(3), ['resolved a', 'resolved b', 'resolved c']);
+});
+
+test('what opened under a silence is notified when it goes on after that, and then as over', () => {
+  const { write, queued } = made();
+  write([grown()], false, SILENT);
+  write([grown({ count: 13 })], false, SILENT);
+  assert.deepEqual(queued(), []);
+  write([grown({ count: 20 })]);
+  write([grown({ count: 30 })]);
+  write([grown(over)]);
+  assert.deepEqual(queued(), ['opened bf-1', 'resolved bf-1']);
+});
+
+test('what opened under a silence and has not changed since is notified once the silence is over, and only that', () => {
+  const { write, unsilence, queued } = made();
+  write([grown({ id: 'known' })]);
+  write([grown({ id: 'open', rule: 'agent-silent', decidedBy: null })], false, SILENT);
+  write([grown({ id: 'over', ...over }), grown({ id: 'part', partOf: 'scan' })], false, SILENT);
+  write([grown({ id: 'late', late: true }), grown({ id: 'ahead' })], true, SILENT);
+  unsilence(SILENT);
+  assert.deepEqual(queued(), ['opened known']);
+  for (const _ of ['once', 'again']) unsilence();
+  assert.deepEqual(queued(), ['opened known', 'opened ahead', 'opened open']);
+  write([grown({ id: 'open', rule: 'agent-silent', decidedBy: null, ...over })]);
+  assert.deepEqual(queued().slice(3), ['resolved open']);
+});
+
+test('after a silence so many open incidents are looked at, at once, and then the next', () => {
+  const { write, unsilence, queued } = made();
+  const ids = Array.from({ length: 2 * OPEN_AT_ONCE + 1 }, (_, i) => `bf-${i}`);
+  const severities = ['notice', 'warning', 'critical'] as const;
+  write(
+    ids.map((id, i) => grown({ id, severity: severities[i % 3] as 'notice' })),
+    false,
+    SILENT,
+  );
+  assert.equal(unsilence(), 3);
+  assert.deepEqual(queued().sort(), ids.map((id) => `opened ${id}`).sort());
 });
 
 test('an incident that a late event has undone is gone, and notified as over where it was notified', () => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { channelsFor } from '../../../alphaserver/alert-config/routing.ts';
-import { DEFAULT_SETTINGS, isSilenced } from '../../../alphaserver/alert-config/settings.ts';
+import { isSilenced } from '../../../alphaserver/alert-config/settings.ts';
 import { decidedIn, holding, standingDecision, undoing } from '../../../alphaserver/alerting/standing.ts';
 
 const NOW = Date.parse('2026-11-29T12:00:00Z');
@@ -59,12 +58,4 @@ test('a silence is of what it names, and of all where it names nothing', () => {
   assert.ok(!isSilenced([{ ...none, source: '192.0.2.0/32' }], incident));
   assert.ok(isSilenced([{ ...none, source: '2001:db8::/32' }], { ...incident, source: '2001:db8:1:2::/64' }));
   assert.ok(!isSilenced([{ ...none, source: '2001:db8:1:2:3::/80' }], { ...incident, source: '2001:db8:1:2::/64' }));
-});
-
-test('what is silenced notifies nobody', () => {
-  const channel = { type: 'webhook', url: 'http://127.0.0.1/', severity: 'notice', resolved: true } as const;
-  const settings = { ...DEFAULT_SETTINGS, channels: { hook: channel } };
-  const incident = { rule: 'brute-force', severity: 'warning', late: false, partOf: null, host: 'web' } as const;
-  assert.deepEqual(channelsFor(settings, incident, 'opened'), ['hook']);
-  assert.deepEqual(channelsFor({ ...settings, silences: [{ ...none, host: 'web' }] }, incident, 'opened'), []);
 });

@@ -15,7 +15,7 @@ const CLOCK_STEP_LIMIT_MS = 36 * 60 * 60 * 1_000;
 const GENERATIONS_KEPT = 10;
 const GENERATIONS_LIMIT = 52;
 /** Nothing more stored for so long, and nothing more will come. */
-const STANDSTILL_LIMIT_MS = 60_000;
+export const STANDSTILL_LIMIT_MS = 60_000;
 
 /** An agent that is not far behind has read all within this time. */
 const READ_LIMIT_MS = 3_000;

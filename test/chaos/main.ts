@@ -9,7 +9,7 @@ import { Random } from '../demo/random.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';
 import { apart, goApart } from './disk.ts';
-import { FAULTS, SHARED_FAULTS, Stage } from './faults.ts';
+import { FAULTS, SHARED_FAULTS, STANDSTILL_LIMIT_MS, Stage } from './faults.ts';
 import { Log, type Naming } from './log.ts';
 import { Shared } from './shared.ts';
 import { Wire } from './wire.ts';
@@ -117,9 +117,15 @@ async function openUsers(): Promise<Set<string>> {
   }
   return users;
 }
-const opened = await openUsers();
-const unended = [...opened].filter((user) => !log.open.has(user));
-const closed = [...log.open.keys()].filter((user) => !opened.has(user));
+let unended: string[] = [];
+let closed: string[] = [];
+// Ends have a queue of their own, and what was waited for above are attempts alone.
+for (const endMs = Date.now() + STANDSTILL_LIMIT_MS; ; await pause(100)) {
+  const opened = await openUsers();
+  unended = [...opened].filter((user) => !log.open.has(user));
+  closed = [...log.open.keys()].filter((user) => !opened.has(user));
+  if (unended.length + closed.length === 0 || Date.now() > endMs) break;
+}
 const table = (counted: ReadonlyMap<string, number>): string =>
   [...counted]
     .sort()

@@ -457,10 +457,21 @@ test('an answer has 100 rows unless asked for more, and 1,000 at most', async ()
   for (const [path, list] of [
     ['/api/events', 'events'],
     ['/api/top/users', 'users'],
-  ] as const) {
-    assert.equal((await ok<Record<string, unknown[]>>(path))[list]?.length, 100);
-    assert.equal((await ok<Record<string, unknown[]>>(`${path}?limit=1000`))[list]?.length, 1_000);
-  }
+  ] as const)
+    for (const [query, rows] of [
+      ['', 100],
+      ['?limit=1000', 1_000],
+    ] as const) {
+      let length: number | undefined;
+      // Asked for before they were stored: an expensive result is given again for a while.
+      await until(
+        async () => {
+          length = (await ok<Record<string, unknown[]>>(path + query))[list]?.length;
+          return length === rows;
+        },
+        () => `${length} rows, not ${rows}: ${path}${query}`,
+      );
+    }
 });
 
 test('every route of the contract is described at /api/docs', async () => {

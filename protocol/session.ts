@@ -62,7 +62,7 @@ export interface OpenSessions {
   readonly from: number;
   /** The `seq` of each session's `accepted`, ascending. Sessions whose `accepted` went out under another agent id are not in it. */
   readonly list: readonly number[];
-  /** Those of `list` whose connection the kernel has not confirmed. */
+  /** Those of `list` whose connection the kernel has not confirmed: no more than `list` has. */
   readonly unconfirmed: readonly number[];
   /** The time at which the kernel was last asked: ISO 8601; null where it was not. */
   readonly confirmedAt: string | null;
@@ -120,6 +120,8 @@ export function openFrom(value: unknown): OpenSessions | null {
   const { loginGraceSeconds = 120 } = given;
   if (!isTime(at) || !isCount(sessions) || !isCount(from) || sessions > OPEN_SESSIONS_LIMIT) return null;
   if (!isAscending(list) || !isAscending(unconfirmed) || list.length > sessions - from) return null;
+  // A further part without a session would let a list go on without end.
+  if ((from > 0 && list.length === 0) || unconfirmed.length > list.length) return null;
   if (confirmedAt !== null && !isTime(confirmedAt)) return null;
   if (!isCount(loginGraceSeconds) || loginGraceSeconds > LOGIN_GRACE_LIMIT_SECONDS) return null;
   return {
@@ -130,7 +132,7 @@ export function openFrom(value: unknown): OpenSessions | null {
     unconfirmed,
     confirmedAt: confirmedAt === null ? null : new Date(confirmedAt as string).toISOString(),
     blind: BLIND_REASONS.find((reason) => reason === blind) ?? null,
-    unexplained: unexplainedFrom(unexplained),
+    unexplained: from === 0 ? unexplainedFrom(unexplained) : [],
     loginGraceSeconds,
   };
 }

@@ -278,10 +278,14 @@ test('a list of open sessions is left out of a ping where it is none, and its bo
     { at: 'now' },
     { confirmedAt: 'now' },
     { loginGraceSeconds: 604_801 },
+    { from: 1, list: [] },
+    { unconfirmed: [5, 6, 7] },
   ])
     assert.equal(read({ ...open, ...wrong }), null, JSON.stringify(wrong).slice(0, 80));
   const stranger = { ip: '198.51.100.9', port: 40_022, since: END.at };
   const unexplained = [...Array(UNEXPLAINED_PER_PING).fill(stranger), { ...stranger, ip: '192.0.2.1' }, { ip: 1 }];
   assert.equal(read({ ...open, unexplained })?.unexplained.length, UNEXPLAINED_PER_PING);
   assert.deepEqual(read({ ...open, unexplained: [{ ip: 1 }, stranger] })?.unexplained, [stranger]);
+  assert.deepEqual(read({ ...open, from: 1, list: [7], unexplained: [stranger] })?.unexplained, []);
+  assert.deepEqual(read({ ...open, sessions: 0, list: [] })?.list, []);
 });

@@ -210,6 +210,25 @@ test('a list of open sessions is stored once it is whole, when it changes, and e
   await until(() => lists().length === 3);
 });
 
+test('parts of a list of open sessions that bring no session add nothing to it, however many come [P15]', async () => {
+  const client = new Client().say(hello(A));
+  const at = '2026-11-29T08:00:00.000Z';
+  const part = (from: number, list: number[], more = {}) => ({
+    type: 'ping',
+    open: { at, sessions: 3, from, list, ...more },
+  });
+  const stranger = { ip: '198.51.100.9', port: 40_022, since: at };
+  const empty = part(1, [], { unconfirmed: [1, 2, 3], unexplained: Array(100).fill(stranger) });
+  client.say(part(0, [1], { unconfirmed: [1], unexplained: [stranger] }), ...Array(1_000).fill(empty));
+  client.say(part(1, [2], { unexplained: [stranger, stranger] }), part(2, [3], { unconfirmed: [3] }));
+  await until(() => store.pings.some(({ open }) => open));
+  const { list, unconfirmed, unexplained } = store.pings.find(({ open }) => open)?.open ?? assert.fail();
+  assert.deepEqual(
+    { list, unconfirmed, unexplained },
+    { list: [1, 2, 3], unconfirmed: [1, 3], unexplained: [stranger] },
+  );
+});
+
 test('nothing is acknowledged before it is stored [P9]', async () => {
   const client = new Client().say(hello(A));
   await until(() => client.last('welcome') !== undefined);

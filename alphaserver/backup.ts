@@ -4,7 +4,7 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { folderFault, replaceFile } from '../service/files.ts';
+import { folderFault, mustBeOpen, replaceFile } from '../service/files.ts';
 import { UserError } from '../service/user-error.ts';
 import { ALERTS_FILE } from './alerting/schema.ts';
 import { ROLLUPS_FILE } from './rollups/schema.ts';
@@ -41,8 +41,10 @@ export interface BackupSummary {
 
 /** Copies a data folder into a new or empty one. Throws a UserError where there is no store, or something is in the way. */
 export function makeBackup(dataFolder: string, target: string, program: string, nowMs: number): BackupSummary {
-  if (!existsSync(join(dataFolder, EVENTS_FILE)))
+  if (!existsSync(join(dataFolder, EVENTS_FILE))) {
+    mustBeOpen(dataFolder);
     throw new UserError(`there is no store in ${dataFolder}: ALPHASERVER_DATA names its folder`);
+  }
   mustBeEmpty(target);
   for (const name of DATABASES) {
     if (!existsSync(join(dataFolder, name))) continue;

@@ -3,8 +3,9 @@
  * the file that SETTINGS_DEFAULTS names, then the settings that SETTINGS_FALLBACK holds as JSON, under the real environment, which
  * wins. The one file that imports dotenv.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import dotenv from 'dotenv';
+import { isClosed } from './files.ts';
 import { nearest } from './nearest.ts';
 
 /** Variables by name. */
@@ -38,6 +39,8 @@ export function gatherEnvironment(
     ...(fallback ? (JSON.parse(fallback) as Environment) : {}),
     ...(defaults ? variablesIn(defaults, warnings) : {}),
     ...(offered ? (JSON.parse(offered) as Environment) : {}),
+    // A command of root's that has become the service's user is in the folder where root typed it, such as /root: what is there are
+    // no settings of the service.
     ...(isClosed('.') ? {} : variablesIn('.env', warnings)),
     ...real,
   };
@@ -51,20 +54,6 @@ export function gatherEnvironment(
     warnings.push(`${name} is no setting${meant === null ? '' : `; did you mean ${meant}?`}`);
   }
   return { env, warnings };
-}
-
-/**
- * Tells whether this user may not look into a folder. A command of root's that has become the service's user is in the folder where
- * root typed it, such as /root: what is there are no settings of the service.
- */
-function isClosed(folder: string): boolean {
-  try {
-    // Of the folder itself its parent decides, of what is in it the folder.
-    statSync(`${folder}/.`);
-    return false;
-  } catch {
-    return true;
-  }
 }
 
 function variablesIn(file: string, warnings: string[]): Environment {

@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { UserError } from './user-error.ts';
 
 /** Reasons of the system in words. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -59,6 +60,23 @@ export function laterFileFault(path: string): string | null {
     const { code = '' } = error as NodeJS.ErrnoException;
     return ['ENOENT', 'EACCES', 'EPERM'].includes(code) ? null : reasonOf(error);
   }
+}
+
+/** Tells whether this user may not look into a folder. Whatever is in it seems to be missing then. */
+export function isClosed(folder: string): boolean {
+  try {
+    // Of the folder itself its parent decides, of what is in it the folder.
+    statSync(`${folder}/.`);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
+}
+
+/** Throws a UserError where this user may not look into a folder, for a command that is about to say that something is missing in it. */
+export function mustBeOpen(folder: string): void {
+  if (isClosed(folder))
+    throw new UserError(`this user may not look into ${folder}: run this as root, or as the user to whom it belongs`);
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;

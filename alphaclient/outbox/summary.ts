@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeclaredGap } from '../../protocol/report.ts';
+import { mustBeOpen } from '../../service/files.ts';
 import { type Database, openForReading, withOutboxErrors } from './database.ts';
 import { gapsAfter } from './gaps.ts';
 import { MetaRows } from './meta.ts';
@@ -21,10 +22,16 @@ export interface OutboxSummary {
   readonly logs: readonly { readonly log: string; readonly bookmark: Bookmark }[];
 }
 
-/** Summarizes a folder's outbox, also while an agent uses it. Null when there is none; throws an OutboxError when it cannot be read. */
+/**
+ * Summarizes a folder's outbox, also while an agent uses it. Null when there is none; throws an OutboxError when it cannot be read,
+ * and a UserError when this user may not look into the folder.
+ */
 export function summarize(folder: string): OutboxSummary | null {
   const file = join(folder, OUTBOX_FILE);
-  if (!existsSync(file)) return null;
+  if (!existsSync(file)) {
+    mustBeOpen(folder);
+    return null;
+  }
   const db = openForReading(file);
   try {
     return withOutboxErrors(() => summaryOf(db));

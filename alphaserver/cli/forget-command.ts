@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeText } from '../../service/escape.ts';
+import { mustBeOpen } from '../../service/files.ts';
 import { ask } from '../../service/mailbox.ts';
 import { UserError } from '../../service/user-error.ts';
 import { type ForgetRequest, type Forgettable, forget } from '../ingest/forget.ts';
@@ -20,10 +21,12 @@ export async function forgetCommand(
   dataFolder: string,
   { stdout }: Pick<ProgramIo, 'stdout'>,
 ): Promise<number> {
-  if (!existsSync(join(dataFolder, EVENTS_FILE)))
+  if (!existsSync(join(dataFolder, EVENTS_FILE))) {
+    mustBeOpen(dataFolder);
     throw new UserError(
       `there is no store in ${escapeText(dataFolder)}: set ALPHASERVER_DATA to the folder of an alphaserver`,
     );
+  }
   const { agents, hosts } = isInUse(dataFolder)
     ? await byServer({ command: 'forget', kind, name }, dataFolder)
     : await byMyself(kind, name, dataFolder);

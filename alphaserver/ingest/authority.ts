@@ -3,7 +3,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { FINGERPRINT_BYTES } from '../../protocol/join-code.ts';
-import { makeInnerFolder, replaceFile } from '../../service/files.ts';
+import { makeInnerFolder, mustBeOpen, replaceFile } from '../../service/files.ts';
 import type { Logger } from '../../service/logger.ts';
 import { UserError } from '../../service/user-error.ts';
 
@@ -164,18 +164,20 @@ function canonical(name: string): string {
     : name;
 }
 
-/** Gives the authority of a data folder or of the folder where its client CA is. Throws a UserError where there is none. */
+/** Gives the authority of a data folder or of the folder where its client CA is. Throws a UserError where there is none, or this user may not look. */
 export function authorityOf(dataFolder: string, clientCaFile: string | null): Authority {
   const authority = findAuthority(dataFolder, clientCaFile);
-  if (authority === null)
-    throw new UserError('there is no certificate authority yet: alphaserver certs init makes one');
-  return authority;
+  if (authority !== null) return authority;
+  mustBeOpen(folderOf(dataFolder, clientCaFile));
+  throw new UserError('there is no certificate authority yet: alphaserver certs init makes one');
 }
+
+const folderOf = (dataFolder: string, clientCaFile: string | null): string =>
+  clientCaFile === null ? authorityFolder(dataFolder) : join(clientCaFile, '..');
 
 /** Gives the authority whose certificate is the client CA, or the data folder's where none is named; null where its key is not there. */
 export function findAuthority(dataFolder: string, clientCaFile: string | null): Authority | null {
-  const folder = clientCaFile === null ? authorityFolder(dataFolder) : join(clientCaFile, '..');
-  const authority = new Authority(folder);
+  const authority = new Authority(folderOf(dataFolder, clientCaFile));
   return authority.exists && (clientCaFile === null || authority.files.ca === join(clientCaFile)) ? authority : null;
 }
 

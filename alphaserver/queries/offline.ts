@@ -1,6 +1,7 @@
 /** Read-only access to a data folder for commands, with or without a running server. Takes no lock. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { mustBeOpen } from '../../service/files.ts';
 import { NO_ORIGIN, type OriginOf } from '../../service/origin.ts';
 import { ALERT_MIGRATIONS } from '../alerting/schema.ts';
 import { MIGRATIONS as ROLLUP_MIGRATIONS } from '../rollups/schema.ts';
@@ -18,10 +19,15 @@ import { StoreViews } from './views.ts';
 /** The store cannot be read; the message is one sentence that says what to do. */
 export class OfflineError extends Error {}
 
-/** Opens a folder's files for reading. Throws a OfflineError when there are none, or they are of another version than this program's. */
+/**
+ * Opens a folder's files for reading. Throws an OfflineError when there are none, or they are of another version than this program's,
+ * and a UserError when this user may not look into the folder.
+ */
 export function openOffline(folder: string): Database {
-  if (!existsSync(join(folder, EVENTS_FILE)))
+  if (!existsSync(join(folder, EVENTS_FILE))) {
+    mustBeOpen(folder);
     throw new OfflineError(`There is no store in ${folder}: set ALPHASERVER_DATA to the folder of an alphaserver`);
+  }
   let db: Database | null = null;
   let fault: string | null;
   try {

@@ -233,8 +233,15 @@ describe('packages', { skip: lacking('installed packages', needs) }, () => {
       guess(root);
       await counted(root, suite, 3 + LOGINS_MEANWHILE);
 
-      const purged = root.shell('dpkg --purge asgard-agent asgard-server 2>&1');
+      const purged = root.shell(`echo '#edited' >>/etc/asgard/server.env
+        touch /etc/asgard/rules.json
+        dpkg --purge asgard-agent asgard-server 2>&1`);
       assert.match(purged, /\/var\/lib\/asgard\/agent \(state\) and \/etc\/asgard \(settings\) are left as they are/);
+      assert.match(
+        purged,
+        /what else is in \/etc\/asgard are left .* \/etc\/asgard\/server\.env \(settings\) are gone/,
+      );
+      assert.equal(root.run('ls', '/etc/asgard'), 'agent.env\nrules.json\n');
       assert.equal(root.outcome('systemctl', 'cat', 'asgard-agent').status, 1);
       assert.equal(root.run('ls', '/var/lib/asgard/server').includes('asgard.db'), true);
     });

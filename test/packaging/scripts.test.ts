@@ -1,9 +1,9 @@
 /** The packages' own scripts, run by themselves. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ROOT } from '../../packaging/checkout.ts';
 import { filesOf, PACKAGES } from '../../packaging/stage.ts';
@@ -23,6 +23,38 @@ for (const { name } of PACKAGES)
     );
     for (const args of [['install'], ['upgrade', '1.2.0'], ['upgrade', '1.1.9']])
       assert.equal(run(...args).status, 0, args.join(' '));
+  });
+
+for (const { name, configuration } of PACKAGES)
+  test(`a purge of ${name} says what it leaves and what is gone`, (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'asgard-scripts-'));
+    context.after(() => rmSync(folder, { recursive: true }));
+    const there = [
+      `/var/lib/asgard/${name.slice('asgard-'.length)}/store`,
+      `/etc/asgard/${name.slice('asgard-'.length)}.env`,
+      '/etc/asgard/rules.json',
+    ];
+    for (const path of there) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), '');
+    }
+    // dpkg removes configuration files before it calls the script: deb-conffiles(5).
+    for (const path of configuration) rmSync(join(folder, path));
+    const script = readFileSync(join(filesOf(name), 'postrm'), 'utf8').replaceAll(/\/(?=var|etc|run)/g, `${folder}/`);
+    const { status, stderr } = spawnSync('sh', ['-c', script, 'postrm', 'purge'], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    const [left = '', gone = ''] = stderr.split(' by hand. ');
+    const named = (text: string): string[] => text.match(/(?<= )\/[\w./-]+(?= )/g) ?? [];
+    assert.deepEqual(named(left).map(existsSync), [true, true], stderr);
+    assert.deepEqual(
+      named(gone),
+      configuration.map((path) => join(folder, path)),
+      stderr,
+    );
+    assert.deepEqual(
+      there.filter((path) => !existsSync(join(folder, path))),
+      configuration,
+    );
   });
 
 /**

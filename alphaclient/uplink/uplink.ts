@@ -269,8 +269,9 @@ export class Uplink {
   }
 
   #receive(line: string, socket: Socket, name: string): void {
-    // What is left of the data of a connection that was given up says nothing any more.
-    if (socket !== this.#socket || socket.destroyed) return;
+    // What is left of the data of a connection that was given up says nothing any more. One that was refused, or left for a new id, is
+    // ended and still read: each further line would have its work done and its warning logged. [P10]
+    if (socket !== this.#socket || socket.destroyed || socket.writableEnded) return;
     const message = readServerMessage(line);
     if (message.type === 'fault')
       socket.destroy(new Error(`the server sent a message that cannot be read: ${message.message}`));

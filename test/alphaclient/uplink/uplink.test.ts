@@ -296,6 +296,37 @@ for (const isDamaged of [true, false])
     assert.deepEqual(codes, isDamaged ? ['damaged'] : []);
   });
 
+test('a server that refuses the agent again and again in one packet is heard once [P10]', async () => {
+  let checks = 0;
+  const real = outbox.checkPending.bind(outbox);
+  outbox.checkPending = (limit) => {
+    checks += 1;
+    real(limit);
+  };
+  start();
+  const first = await hello(0);
+  const lines = range(1, 3).map((n) => JSON.stringify({ type: 'error', code: 'bad_json', message: `no ${n}` }));
+  first.socket.write(`${[JSON.stringify({ type: 'welcome', version: 1, seq: 0 }), ...lines].join('\n')}\n`);
+  await until(() => first.closed);
+  assert.equal(checks, 1);
+  assert.equal(logged.filter((text) => text.includes('refused this agent')).length, 1, logged.join('\n'));
+});
+
+test('a server that claims events of the agent again and again in one packet is given one new id', async () => {
+  let ids = 0;
+  const real = outbox.takeNewId.bind(outbox);
+  outbox.takeNewId = () => {
+    ids += 1;
+    return real();
+  };
+  start();
+  const first = await hello(0);
+  const lines = range(5, 7).map((seq) => JSON.stringify({ type: 'welcome', version: 1, seq }));
+  first.socket.write(`${lines.join('\n')}\n`);
+  await until(() => first.closed);
+  assert.equal(ids, 1);
+});
+
 test('a server is believed only what may have been sent: a welcome above it acknowledges nothing', async () => {
   waits(5);
   start();

@@ -4,14 +4,14 @@
  */
 
 import type { EndCause } from '../../protocol/session.ts';
-import { endsAs } from './client-name.ts';
-import { Connection, canOpen, hasNamedUser, isAnother, isDecided, isLogin, WaitingConnections } from './connection.ts';
+import { Connection, canOpen, isAnother, isDecided, WaitingConnections } from './connection.ts';
 import type { ConnectionListener, NumberedConnection } from './connection-changes.ts';
+import { connectionOf } from './connection-search.ts';
 import { ConnectionTable, type SavedTracker } from './connection-table.ts';
 import { type EventListener, EventOutput, type LocatedEvent, showsFailure } from './events.ts';
 import { kept } from './latin1.ts';
 import type { LineContext, Where } from './line-context.ts';
-import { isDecision, isFromPamModule, isOfSession, type ParsedMessage } from './message-types.ts';
+import { isDecision, isFromPamModule, type ParsedMessage } from './message-types.ts';
 import { REPEAT_LIMIT } from './repeats.ts';
 import { endOf, type SessionListener, unknownEndOf } from './session-changes.ts';
 
@@ -80,7 +80,7 @@ export class ConnectionTracker {
       return;
     }
     const isRepeated = repeated > 0;
-    let connection = this.#find(message, context, isRepeated);
+    let connection = connectionOf(this.#table, message, context, isRepeated);
     if (connection !== undefined) {
       // A mere user name, without a pid, may be another connection's: of one with a decision it has nothing new.
       const isBare = context.pid < 0 && message.ip === null && message.hostName === null;
@@ -98,55 +98,6 @@ export class ConnectionTracker {
     }
     this.#learn(connection, message, context);
     this.#advance(connection, message, context, times, isRepeated);
-  }
-
-  /** Finds the open connection that a message is about: by pid, then by address and port, then by what else it has of the client. */
-  #find(message: ParsedMessage, context: LineContext, isRepeated: boolean): Connection | undefined {
-    const table = this.#table;
-    const { host } = context;
-    const isEnd = message.kind === 'ended';
-    const pid = message.pid >= 0 ? message.pid : context.pid;
-    if (pid >= 0) {
-      const found = table.byPid(host, pid);
-      if (found !== undefined || (message.pid >= 0 && context.pid >= 0)) return found;
-    }
-    if (isFromPamModule(message)) return undefined;
-    // A client that has not come to name a user is not one that has, and one that has not logged in is not one that has: sshd's
-    // listener names the address alone, and a process that a log without pids does not have.
-    const fits = (one: Connection): boolean =>
-      !isEnd ||
-      ((!message.beforeUser || isRepeated || !hasNamedUser(one)) &&
-        (!message.beforeLogin || message.endFollows || !isLogin(one)));
-    if (message.ip !== null && message.port !== null) {
-      const found = table.byPeer(host, message.ip, message.port);
-      return found !== undefined || context.pid >= 0 ? found : table.searchPortless(host, message, fits);
-    }
-    if (message.ip === null && message.hostName === null) {
-      if (message.user === null || isOfSession(message)) return undefined;
-      if (context.pid >= 0 && (!message.endsConnection || message.beforeLogin)) return undefined;
-      const parent = table.byPid(host, context.pid - 1);
-      return parent !== undefined && endsAs(parent.user, message.user) ? parent : table.ofUser(host, message.user);
-    }
-    // Without a port: in a log without pids, or the last line of a session's or an old child's pid.
-    if (context.pid < 0) {
-      if (isEnd && message.needsKnownConnection) return undefined;
-      const found = table.search(host, message, fits);
-      // sshd's listener names a process, which this log does not have: of several of its address any may be meant.
-      const isSure = !isEnd || message.pid < 0 || found === undefined || !isLogin(found);
-      return isSure || !table.search(host, message, (one) => one !== found && fits(one)) ? found : undefined;
-    }
-    if (!isEnd) return undefined;
-    // The unprivileged process has the pid after its parent's, a session mostly the one after that.
-    const parent = table.search(
-      host,
-      message,
-      (one) => (one.pid === context.pid - 1 || (one.pid === context.pid - 2 && one.state === 'accepted')) && fits(one),
-    );
-    // Since sshd writes [preauth], the connection's own pid does; at the end of a client's disconnect it may be the client's text.
-    if (message.beforeLogin || message.needsKnownConnection)
-      return message.endFollows && parent?.state === 'accepted' ? parent : undefined;
-    // Another one that has not logged in may well go on: it would become two events.
-    return parent ?? table.search(host, message, isLogin);
   }
 
   /** Opens the connection that a message is about, unless the message only goes on with one that must be known already. */

@@ -42,6 +42,7 @@ const WHY: Readonly<Record<Kind, string>> = {
   'pam-failure': EVIDENCE,
   'pam-unknown-user': EVIDENCE,
   'pam-failure-summary': EVIDENCE,
+  'pam-success': 'none: what other modules wrote of this attempt in the same process was no failed attempt',
   'end-reason': 'none yet: the last line of the connection follows',
   ended: 'a probe, unless the connection had an attempt or was a session',
   'session-opened': 'none: a session has begun',

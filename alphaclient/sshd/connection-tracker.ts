@@ -73,6 +73,10 @@ export class ConnectionTracker {
   apply(message: ParsedMessage, context: LineContext, repeated = 0): void {
     if (message.kind === 'session-opened') return;
     this.#pass(context);
+    if (message.kind === 'pam-success') {
+      this.#dropPamFailures(message, context);
+      return;
+    }
     const isCounted = repeated > 0 && (isDecision(message) || isFromPamModule(message));
     const times = isCounted ? Math.min(message.count * repeated, REPEAT_LIMIT) : message.count;
     if (message.kind === 'dropped') {
@@ -254,6 +258,19 @@ export class ConnectionTracker {
       else this.#wait(connection);
     }
     connection.ignoreNextFailed = connection.port !== null;
+  }
+
+  /**
+   * Drops what PAM's modules wrote of failures in the process in which one of them took the password. What is not confirmed stays, since
+   * the pid may be the connection's own, whose next line may have no address.
+   */
+  #dropPamFailures({ ip }: ParsedMessage, { host, pid }: LineContext): void {
+    const connection = pid < 0 ? undefined : this.#table.byPid(host, pid);
+    // With another address the pid was used again.
+    if (connection === undefined || (ip !== null && connection.ip !== null && connection.ip !== ip)) return;
+    connection.pamFailures = 0;
+    connection.pamUnknown = 0;
+    this.#table.changed(connection);
   }
 
   /** PAM's helper process has written no more than its connection does itself. */

@@ -14,6 +14,7 @@ import type { LogText } from './log-text.ts';
  * - `evidence`: an attempt failed, though the line of its decision may never come.
  * - `attempts-exceeded`: evidence, too: sshd's limit of attempts is reached, also where none was logged.
  * - `pam-failure`, `pam-unknown-user`, `pam-failure-summary`: evidence written by PAM's modules, perhaps under the pid of a helper.
+ * - `pam-success`: one of PAM's modules took what the client sent: what others wrote under its pid was no failed attempt.
  * - `end-reason`: why the connection is about to end; its last line follows.
  * - `ended`: the connection is over. Without ` [preauth]` it may have been a session.
  * - `session-opened`, `session-closed`: PAM opened or closed the session of a login.
@@ -35,6 +36,7 @@ export type Kind =
   | 'pam-failure'
   | 'pam-unknown-user'
   | 'pam-failure-summary'
+  | 'pam-success'
   | 'end-reason'
   | 'ended'
   | 'session-opened'
@@ -198,7 +200,7 @@ export function isFromPamModule({ kind }: ParsedMessage): boolean {
 /** Returns true for a message that PAM's modules write, which do not escape a name as sshd does. */
 export function isFromPam(message: ParsedMessage): boolean {
   const { kind } = message;
-  return isFromPamModule(message) || kind === 'session-opened' || kind === 'session-closed';
+  return isFromPamModule(message) || kind === 'pam-success' || kind === 'session-opened' || kind === 'session-closed';
 }
 
 /** Returns true for a message about a session after its login. */

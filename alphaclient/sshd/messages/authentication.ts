@@ -372,8 +372,8 @@ const PAM_UNIX = words('pam_unix(');
 const BLANK = 32;
 
 /**
- * `...; logname= uid=0 euid=0 tty=ssh ruser= rhost=HOST[  user=USER]`. The host is what sshd knows; `ruser` and `logname` are empty
- * for sshd, so the first `rhost=` is PAM's own, and the user ends the line.
+ * Reads the client of a PAM module's line: `...; logname= uid=0 euid=0 tty=ssh ruser= rhost=HOST[  user=USER]`. The host is what sshd
+ * knows; `ruser` and `logname` are empty for sshd, so the first `rhost=` is PAM's own, and the user ends the line.
  */
 function pamFailure(message: ParsedMessage, log: LogText, from: number, end: number): boolean {
   const { bytes } = log;
@@ -414,6 +414,8 @@ function sessionOpened(message: ParsedMessage): boolean {
 }
 
 const PAM_EVIDENCE = 'evidence of a failed attempt, whose own line may come';
+/** pam_unix knows no password of a directory's account: it logs a failure before pam_sss or pam_winbind takes the password. */
+const PAM_SUCCESS = 'no failed attempt: another module has refused what this one took; the decision follows';
 const PAM_FAILURE = { method: 'password', reason: 'PAM: authentication failure' } as const;
 const PAM_UNKNOWN_USER = { method: 'password', reason: 'PAM: user unknown', invalidUser: true } as const;
 
@@ -488,6 +490,24 @@ export const PAM: readonly MessageRow[] = [
       'pam_sss(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10 user=bob',
     fields: PAM_FAILURE,
     interpret: pamFailureOfModule,
+  },
+  {
+    name: 'pam-success',
+    kind: 'pam-success',
+    versions: 'pam_sss; modules that log a success',
+    template: 'pam_{word}:auth): authentication success{rest}',
+    meaning: PAM_SUCCESS,
+    example:
+      'pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10 user=bob',
+    interpret: pamFailure,
+  },
+  {
+    name: 'pam-success-winbind',
+    kind: 'pam-success',
+    versions: 'pam_winbind',
+    template: "pam_winbind(sshd:auth): user '{text}' granted access",
+    meaning: PAM_SUCCESS,
+    example: "pam_winbind(sshd:auth): user 'CORP\\bob' granted access",
   },
   {
     name: 'pam-session-opened',

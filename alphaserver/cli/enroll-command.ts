@@ -50,7 +50,8 @@ export function enrollCommand(given: EnrollGiven, config: ServerConfig, { stdout
     encodeJoinCode({ fingerprint, secret: codes.make({ name, hosts, count: count ?? 1, endsMs }, nowMs) });
   const made = names.length === 0 ? [['', make(null)]] : names.map((name) => [name, make(name)]);
   stdout.write(made.map((row) => `${(names.length > 1 ? row : row.slice(1)).join(' ')}\n`).join(''));
-  const server = `${authority.serverName() ?? 'SERVER'}:${listen.port}`;
+  const host = authority.serverName() ?? 'SERVER';
+  const server = `${host.includes(':') ? `[${host}]` : host}:${listen.port}`;
   const who = count === null ? 'once' : `for ${count} hosts`;
   stderr.write(
     escapeText(`Good ${who} until ${new Date(endsMs).toISOString()}. On the host: alphaclient join ${server} CODE`) +

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { FINGERPRINT_BYTES } from '../../protocol/join-code.ts';
 import { makeInnerFolder, mustBeOpen, replaceFile } from '../../service/files.ts';
+import { isLoopback } from '../../service/ip-network.ts';
 import type { Logger } from '../../service/logger.ts';
 import { UserError } from '../../service/user-error.ts';
 
@@ -151,11 +152,18 @@ export class Authority {
     return names.split(', ').map((one) => canonical(one.replace(/^(?:DNS|IP Address):/, '')));
   }
 
-  /** Returns the name to type for the server: the first in its certificate that is no wildcard, or null. */
+  /**
+   * Returns the name to type for the server: the first in its certificate that is no wildcard and leads to it from another host, or
+   * else the first that is no wildcard, or null.
+   */
   serverName(): string | null {
-    return this.serverNames().find((name) => !name.includes('*')) ?? null;
+    const names = this.serverNames().filter((name) => !name.includes('*'));
+    return names.find((name) => !isOfEachHost(name)) ?? names[0] ?? null;
   }
 }
+
+/** True for a name that leads each host to itself. The resolver gives it for the full one where `/etc/hosts` has the host's own behind it. */
+const isOfEachHost = (name: string): boolean => isLoopback(name) || name.startsWith('localhost.');
 
 /** Gives an IPv6 address in its short form, as OpenSSL does not; a name as it is. */
 function canonical(name: string): string {

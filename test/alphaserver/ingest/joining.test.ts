@@ -324,6 +324,30 @@ test('more names for the server keep the authority, the names before, and end in
   assert.ok(readFileSync(authority.files.server, 'utf8').endsWith(before), 'agents that join find the authority there');
 });
 
+test('the name to type for the server is one that leads to it from another host, where its certificate has such a name', async () => {
+  for (const [given, typed] of [
+    ['localhost,mon1,127.0.0.1,::1,192.0.2.1', 'mon1'],
+    ['localhost.localdomain,127.0.1.1,*.corp.example,mon1.corp.example', 'mon1.corp.example'],
+    ['localhost,127.0.0.1,::1,2001:db8::1', '[2001:db8::1]'],
+    ['mon1,asgard.example', 'mon1'],
+    ['localhost.example,127.0.0.1', 'localhost.example'],
+    ['localhost,127.0.0.1', 'localhost'],
+  ] as const) {
+    const own = join(folder, given);
+    const env = {
+      ALPHASERVER_DATA: own,
+      ALPHASERVER_LISTEN: 'tls://0.0.0.0:5000',
+      ALPHASERVER_HTTP: 'https://0.0.0.0:80',
+    };
+    await new Authority(authorityFolder(own)).init('server', given.split(','), nowMs);
+    const io = { stdout: new Text(), stderr: new Text(), env, nowMs };
+    assert.equal(await runProgram(alphaserver(io), ['enroll', 'web-01'], io), 0, io.stderr.text);
+    assert.ok(io.stderr.text.endsWith(` alphaclient join ${typed}:5000 CODE\n`), io.stderr.text);
+    await runProgram(alphaserver(io), ['user', 'add', 'vera', '--role', 'viewer'], io);
+    assert.ok(io.stdout.text.endsWith(` https://${typed}:80/\n`), io.stdout.text);
+  }
+});
+
 test("the server's own certificate is made anew 30 days before it ends, and not earlier", async () => {
   const endsMs = authority.serverEndsMs();
   assert.equal(await authority.renewServer('server', endsMs - 31 * DAY_MS), false);

@@ -2,7 +2,8 @@
 
 import type { AgentReport } from '../../protocol/report.ts';
 import { hashOf } from '../../service/text-hash.ts';
-import { type DetectionConfig, STATE_RULES, type StateRule } from '../alert-config/rules.ts';
+import { isAsGrave } from '../alert-config/routing.ts';
+import { type DetectionConfig, type Severity, STATE_RULES, type StateRule } from '../alert-config/rules.ts';
 import type { AgentRow } from '../store/agents.ts';
 import type { CheckpointBlock } from './checkpoint.ts';
 import { CheckpointError } from './checkpoint-block.ts';
@@ -59,6 +60,8 @@ interface Fault {
   readonly summary: string;
   /** Addresses that it is about; none unless given. */
   readonly sources?: readonly string[];
+  /** True where it is about something else than the open incident, which it ends. */
+  readonly isAnother?: boolean;
   /** False where it may be harmless: it is a warning at most then. */
   readonly isSure?: boolean;
 }
@@ -114,10 +117,7 @@ export class AgentHealth {
         if (rule === 'agent-silent' && !open && this.#silent.holds(agent, on, windowMs)) continue;
         const fault = this.#fault(rule, agent, watched, nowMs);
         if (rule === 'agent-silent' && fault && !open) fell.push({ agent, watched, fault });
-        else {
-          const incident = this.#judge(rule, agent, watched, fault, nowMs);
-          if (incident) changed.push(incident);
-        }
+        else changed.push(...this.#judge(rule, agent, watched, fault, nowMs));
       }
     }
     if (this.#agents.size > agents.length) changed.push(...this.#closeForgotten(agents, nowMs));
@@ -235,7 +235,7 @@ export class AgentHealth {
       case 'events-lost':
         return this.#loss(agent, memory, nowMs);
       case 'unlogged-session':
-        return unloggedSessions(agent.host, agent.looked);
+        return unloggedSessions(agent.host, agent.looked, open.get(rule));
     }
   }
 
@@ -268,20 +268,32 @@ export class AgentHealth {
     return atMs !== null && nowMs - atMs < this.#config.quietMs;
   }
 
-  #judge(rule: StateRule, agent: AgentStatus, watched: Watched, fault: Fault | null, nowMs: number): Incident | null {
+  #judge(rule: StateRule, agent: AgentStatus, watched: Watched, fault: Fault | null, nowMs: number): Incident[] {
     const open = watched.open.get(rule);
-    if (!fault) {
-      if (!open) return null;
+    if (!open) return fault ? [this.#begin(rule, agent, watched, fault)] : [];
+    if (!fault || fault.isAnother) {
       watched.open.delete(rule);
       this.#changed(agent.uuid);
-      return { ...open, lastAt: nowMs, closedAt: nowMs };
+      const closed = { ...open, lastAt: nowMs, closedAt: nowMs };
+      return fault ? [closed, this.#begin(rule, agent, watched, fault)] : [closed];
     }
-    if (open && open.count === fault.count) return null;
-    if (!open) return this.#begin(rule, agent, watched, fault);
-    const incident = { ...open, lastAt: nowMs, count: fault.count, summary: fault.summary };
+    const { count, summary, sources = [] } = fault;
+    const now = this.#severity(rule, fault);
+    // What was sure stays so: whoever got in can change sshd's settings.
+    const severity = isAsGrave(open.severity, now) ? open.severity : now;
+    if (open.count === count && open.severity === severity && open.ips.join(' ') === sources.join(' ')) return [];
+    const incident = {
+      ...open,
+      lastAt: nowMs,
+      severity,
+      count,
+      summary,
+      source: sources[0] ?? null,
+      ips: [...sources],
+    };
     watched.open.set(rule, incident);
     this.#changed(agent.uuid);
-    return incident;
+    return [incident];
   }
 
   #begin(rule: StateRule, agent: AgentStatus, watched: Watched, fault: Fault): Incident {
@@ -292,12 +304,11 @@ export class AgentHealth {
   }
 
   #opened(rule: StateRule, { uuid, host }: AgentStatus, fault: Fault): Incident {
-    const { sinceMs, count, summary, sources = [], isSure = true } = fault;
-    const { severity } = this.#config.rules[rule];
+    const { sinceMs, count, summary, sources = [] } = fault;
     return {
       id: this.#options.incidentId(rule, uuid, sinceMs),
       rule,
-      severity: isSure || severity !== 'critical' ? severity : 'warning',
+      severity: this.#severity(rule, fault),
       key: uuid,
       decidedBy: null,
       trust: null,
@@ -320,6 +331,11 @@ export class AgentHealth {
       ips: [...sources],
       more: false,
     };
+  }
+
+  #severity(rule: StateRule, { isSure = true }: Fault): Severity {
+    const { severity } = this.#config.rules[rule];
+    return isSure || severity !== 'critical' ? severity : 'warning';
   }
 
   #changed(uuid: string): void {

@@ -6,6 +6,7 @@ import type { CheckpointBlock } from '../../../alphaserver/detection/checkpoint.
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
 import type { AgentLook } from '../../../alphaserver/store/agents.ts';
 import type { AgentReport } from '../../../protocol/report.ts';
+import { UNEXPLAINED_PER_PING } from '../../../protocol/session.ts';
 import { CAUGHT_UP } from '../../wire-messages.ts';
 import { configWith, START_MS } from './stream.ts';
 
@@ -143,19 +144,21 @@ const TABLE: readonly [name: string, moments: Moment[], incidents: Row[], restar
     [600],
   ],
   [
-    'connections that no login explains are an incident until they are over',
+    'connections that no login explains are an incident until they are over, or one of another address comes',
     [
       { at: 200, strangers: [] },
       { at: 210, strangers: [20] },
       { at: 220, strangers: [20, 30] },
-      { at: 230, strangers: [] },
+      { at: 230, strangers: [20] },
+      { at: 240, strangers: [] },
       { at: 500, strangers: [310] },
     ],
     [
-      ['unlogged-session', 20, 230, 2],
+      ['unlogged-session', 20, 220, 1],
+      ['unlogged-session', 30, 240, 1],
       ['unlogged-session', 310, null, 1],
     ],
-    [200],
+    [200, 230],
   ],
   ['an agent whose id has ended is not silent', [{ at: 0 }, { at: 95, seen: 0, ended: true }], []],
   ['but soon after', [{ at: 0 }, { at: 100, seen: 0 }, { at: 191, seen: 0 }], [['agent-silent', 190, null, 1]], [100]],
@@ -261,4 +264,99 @@ test('a connection that no login explains is critical and names its address; whe
     '2 connections to sshd on web-1 from 198.51.100.0 and 1 more that no login in its log explains',
   );
   assert.equal(opened(true)?.severity, 'warning');
+});
+
+type Stranger = readonly [ip: string, since?: number];
+type Look = readonly [strangers: readonly Stranger[], endless?: boolean];
+type Found = readonly [
+  id: string,
+  source: string | null,
+  ips: string,
+  count: number,
+  severity: string,
+  end: number | null,
+];
+
+/** What each look finds of connections that no login explains, each from an address since 100 s unless given. */
+function looks(...given: readonly Look[]): Found[][] {
+  const incidentId = (_rule: string, _agent: string, openedAt: number): string =>
+    `from ${(openedAt - START_MS) / 1_000}`;
+  const health = new AgentHealth({ config: DEFAULT_DETECTION, incidentId, startedMs: START_MS });
+  return given.map(([strangers, endless = false], i) => {
+    const at = 300 + 5 * i;
+    const look = JSON.parse(lookOf(at, [], endless)) as AgentLook;
+    const unexplained = strangers.map(([ip, since = 100], n) => ({
+      ...{ ip, port: 40_000 + n },
+      since: new Date(ms(since)).toISOString(),
+    }));
+    const agent = { ...status({ at }), looked: JSON.stringify({ ...look, unexplained }) };
+    return health
+      .check([agent], ms(at))
+      .map(({ id, source, ips, count, severity, closedAt }) => [
+        ...([id, source, ips.join(' '), count, severity] as const),
+        closedAt === null ? null : (closedAt - START_MS) / 1_000,
+      ]);
+  });
+}
+
+test('a connection that takes the place of one that no login explains, or comes in addition, is an incident of its own', () => {
+  const [monitor, intruder] = ['10.0.0.9', '203.0.113.66'];
+  const first = ['from 100', monitor, monitor, 1, 'critical'] as const;
+  assert.deepEqual(looks([[[monitor]]], [[[intruder, 200]]], [[[intruder, 200]]]), [
+    [[...first, null]],
+    [
+      [...first, 305],
+      ['from 200', intruder, intruder, 1, 'critical', null],
+    ],
+    [],
+  ]);
+  const added: Look = [[[monitor], [intruder, 200]]];
+  const both = ['from 200', intruder, `${intruder} ${monitor}`, 2, 'critical'] as const;
+  assert.deepEqual(looks([[[monitor]]], ...[added, added], [[[monitor]]], [[]]), [
+    [[...first, null]],
+    [
+      [...first, 305],
+      [...both, null],
+    ],
+    [],
+    [['from 200', monitor, monitor, 1, 'critical', null]],
+    [['from 200', monitor, monitor, 1, 'critical', 320]],
+  ]);
+});
+
+test('it has another id, also where both connections began in one moment or it is the older one', () => {
+  const ids = (since: number): unknown[] =>
+    looks([[['10.0.0.9']]], [[['203.0.113.66', since]]])
+      .flat()
+      .map(([id]) => id);
+  assert.deepEqual(ids(100), ['from 100', 'from 100', 'from 100.001']);
+  assert.deepEqual(ids(50), ['from 100', 'from 100', 'from 100.001']);
+});
+
+test('all addresses of a look are named, so that none of them is taken for another one at the next', () => {
+  const all = Array.from({ length: UNEXPLAINED_PER_PING }, (_, i) => [`198.51.100.${i}`] as const);
+  const [found, again, fewer] = looks([all], [all], [all.slice(50)]);
+  assert.deepEqual([found?.length, again], [1, []]);
+  assert.deepEqual(
+    fewer?.map(([id, source, , count]) => [id, source, count]),
+    [['from 100', '198.51.100.50', 50]],
+  );
+});
+
+test('once sshd ends who does not log in, what was a warning is critical; and not the other way round', () => {
+  const [a, b] = ['10.0.0.9', '10.0.0.10'];
+  const severities = (...given: readonly Look[]): unknown[] =>
+    looks(...given).map((one) => one.map(([id, , , , severity]) => [id, severity]));
+  assert.deepEqual(severities([[[a]], true], [[[a]]], [[[a], [a]], true]), [
+    [['from 100', 'warning']],
+    [['from 100', 'critical']],
+    [['from 100', 'critical']],
+  ]);
+  assert.deepEqual(severities([[[a]]], [[[b]], true]), [
+    [['from 100', 'critical']],
+    [
+      ['from 100', 'critical'],
+      ['from 100.001', 'warning'],
+    ],
+  ]);
 });

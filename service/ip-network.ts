@@ -166,17 +166,35 @@ function digitsOf(address: string): string | null {
   return parsed.isIPv4MappedAddress() ? ipv4Digits(parsed.toIPv4Address().toString()) : hex(parsed.parts, 4);
 }
 
-/** Tells whether an address, or all of a smaller network, is in a network. Null is in none. */
-export function isWithin({ version, bits, digits }: Network, source: string | null): boolean {
+/** A source, read once to be compared with many networks. */
+export interface SourceBits {
+  /** Its first address as 8 or 32 hexadecimal digits, an IPv4 one inside of an IPv6 one as IPv4. */
+  readonly digits: string;
+  /** The version that it is written in. */
+  readonly version: number;
+  /** Null for an address. */
+  readonly bits: number | null;
+}
+
+/** Reads an address, or the network that a source is; null for what is none. Takes some 5 us where it is IPv6. */
+export function sourceBits(source: string | null): SourceBits | null {
   const [address = '', length] = (source ?? '').split('/', 2);
-  const own = digitsOf(address);
-  if (own === null || own.length !== digits.length) return false;
-  if (length !== undefined && (version !== isIP(address) || Number(length) < bits)) return false;
+  const digits = digitsOf(address);
+  if (digits === null) return null;
+  return { digits, version: isIP(address), bits: length === undefined ? null : Number(length) };
+}
+
+/** Tells whether an address, or all of a smaller network, is in a network. Null is in none. */
+export function isWithin({ version, bits, digits }: Network, source: string | SourceBits | null): boolean {
+  const own = typeof source === 'string' ? sourceBits(source) : source;
+  if (own === null || own.digits.length !== digits.length) return false;
+  if (own.bits !== null && (version !== own.version || own.bits < bits)) return false;
   const [whole, rest] = [bits >> 2, bits & 3];
-  if (!own.startsWith(digits.slice(0, whole))) return false;
+  if (!own.digits.startsWith(digits.slice(0, whole))) return false;
   const mask = 0xf & ~(0xf >> rest);
   return (
-    rest === 0 || (Number.parseInt(own[whole] as string, 16) & mask) === Number.parseInt(digits[whole] as string, 16)
+    rest === 0 ||
+    (Number.parseInt(own.digits[whole] as string, 16) & mask) === Number.parseInt(digits[whole] as string, 16)
   );
 }
 

@@ -1,12 +1,23 @@
 /** `GET /api/stream`: what is stored, as it is stored, to everyone who watches, as server-sent events. */
 import type { Writable } from 'node:stream';
-import { isWithin, networkOf, peerSourceOf, readNetwork } from '../../service/ip-network.ts';
+import { peerSourceOf } from '../../service/ip-network.ts';
 import { Turns } from '../../service/turns.ts';
 import type { Views } from '../queries/results.ts';
-import type { Appended, StoredEvent, StoredSession } from '../store/store.ts';
+import type { Appended, StoredSession } from '../store/store.ts';
 import { type Access, addressOf } from './access.ts';
 import { STREAM } from './api-schema.ts';
 import { type ApiApp, ParameterError } from './parameters.ts';
+import {
+  type Item,
+  itemOf,
+  type OtherKind,
+  passes,
+  type ReadFilter,
+  readFilter,
+  Selection,
+  type StreamFilter,
+  textOf,
+} from './stream-filter.ts';
 import { whenClosed } from './when-closed.ts';
 
 /** The most viewers at once; more get 503. */
@@ -36,77 +47,11 @@ export const WRITE_EVERY_MS = 50;
 /** The time after which a browser comes back after a break. */
 const RETRY_MS = 2_000;
 
-const EMPTY = Buffer.alloc(0);
-
 /** Why a viewer is refused, as HTTP says it. */
 interface Refusal {
   readonly status: number;
   readonly error: string;
   readonly message: string;
-}
-
-/** The conditions of one viewer; null leaves a condition out. */
-export interface StreamFilter {
-  readonly host: string | null;
-  /** An address, or a network in CIDR form. */
-  readonly ip: string | null;
-  readonly user: string | null;
-  readonly outcome: string | null;
-  readonly method: string | null;
-}
-
-/** True when a source is the address, or in the network, that a filter names. */
-function isOf(wanted: string, source: string | null): boolean {
-  if (wanted === source) return true;
-  const network = wanted.includes('/') ? readNetwork(wanted) : null;
-  return network !== null && isWithin(network, source);
-}
-
-/** True when an event passes a filter, as `GET /api/events` filters. */
-function passes(filter: StreamFilter | null, event: StoredEvent | undefined): boolean {
-  if (filter === null || event === undefined) return true;
-  const { host, ip, user, outcome, method } = filter;
-  return (
-    (host === null || event.host === host) &&
-    (user === null || event.user === user) &&
-    (outcome === null || event.outcome === outcome) &&
-    (method === null || event.method === method) &&
-    (ip === null || isOf(ip, event.ip))
-  );
-}
-
-/** The kinds of messages beside events. */
-type OtherKind = 'alert' | 'gap' | 'session';
-
-/** A message for viewers, as it is written to them; that of an event is written out once somebody takes it. */
-type Item =
-  | { readonly event: StoredEvent; text: string | null }
-  | { readonly event: null; readonly text: string; readonly kind: OtherKind; readonly what: unknown };
-
-function textOf(item: Item): string {
-  if (item.event === null) return item.text;
-  item.text ??= written(item.event);
-  return item.text;
-}
-
-/** True when an alert, a gap or a session may be about what a filter names: what it does not name itself, it may be about. */
-function concerns(filter: StreamFilter | null, kind: OtherKind, what: unknown): boolean {
-  if (filter === null) return true;
-  // A session is a login: of another method, or of what was refused, it is not.
-  if (kind === 'session') {
-    const { method } = what as { method: string | null };
-    if ((filter.outcome ?? 'accepted') !== 'accepted' || (filter.method ?? method) !== method) return false;
-  }
-  const given = what as { host?: string | null; source?: string | null; user?: string | null; ip?: string | null };
-  const { host, user, source = given.ip } = given;
-  const { ip } = filter;
-  // Of a gap nothing but the host is known.
-  if (kind === 'gap' && (ip ?? filter.user ?? filter.outcome ?? filter.method) !== null) return false;
-  return (
-    (filter.host === null || !host || host === filter.host) &&
-    (filter.user === null || !user || user === filter.user) &&
-    (ip === null || !source || isOf(ip, source) || networkOf(ip) === source)
-  );
 }
 
 /** Whose a viewer is. */
@@ -121,7 +66,7 @@ interface Viewer {
   /** Whose it is: one text for all that are counted together. */
   readonly owner: string;
   /** Null: everything. */
-  readonly filter: StreamFilter | null;
+  readonly filter: ReadFilter | null;
   /** False once who watches may not any more. */
   readonly stands: () => boolean;
   /** The newest event it was given, null before the first. */
@@ -172,7 +117,7 @@ export class Live {
     for (const { gaps } of batches) for (const gap of gaps) this.#queueOther('gap', gap);
     if (this.#viewers.size > 0) {
       for (const session of this.#sessionsOf(batches)) this.#queueOther('session', session);
-      for (const { events } of batches) for (const event of events) this.#queued.push({ event, text: null });
+      for (const { events } of batches) for (const event of events) this.#queued.push(itemOf(event));
     }
     this.#flushSoon();
   }
@@ -215,24 +160,24 @@ export class Live {
     const items = this.#queued.splice(0);
     const events = items.flatMap(({ event }) => event ?? []);
     const [first, last] = [events[0], events.at(-1)];
-    // Where all are behind they get these events from the store: writing them out here would cost a core that stores a flood.
-    const areAllBehind = this.#viewers.values().every(({ behind }) => behind);
-    // Encoded once: all viewers that get everything share its memory.
-    const whole = areAllBehind ? EMPTY : Buffer.from(items.map(textOf).join(''));
-    const others = items.filter(({ event }) => event === null);
+    const selections = new Map<string | null, Selection>();
     for (const viewer of this.#viewers) {
       if (first) viewer.cursor ??= first.id - 1;
       const { filter, cursor, stream } = viewer;
-      const isNew = ({ id }: StoredEvent): boolean => id > (cursor ?? 0);
-      if (last && !viewer.behind && stream.writableLength + whole.length > VIEWER_BUFFER_BYTES)
+      const key = filter === null ? null : filter.key;
+      const selection = selections.get(key) ?? new Selection(items, filter);
+      selections.set(key, selection);
+      if (last && !viewer.behind && stream.writableLength + selection.whole.length > VIEWER_BUFFER_BYTES)
         void this.#catchUp(viewer);
       // One who is behind gets events from the store alone, and may have some of these already.
-      const takes = (item: Item): boolean =>
-        item.event === null
-          ? concerns(filter, item.kind, item.what)
-          : !viewer.behind && isNew(item.event) && passes(filter, item.event);
-      const isWhole = filter === null && !viewer.behind && (!first || isNew(first));
-      const taken = isWhole ? whole : (viewer.behind ? others : items).filter(takes).map(textOf).join('');
+      const isNew = ({ event }: Item): boolean => event === null || event.id > (cursor ?? 0);
+      const texts = (taken: readonly Item[]): string => taken.map(textOf).join('');
+      const isWhole = !first || first.id > (cursor ?? 0);
+      const taken = viewer.behind
+        ? texts(selection.others)
+        : isWhole
+          ? selection.whole
+          : texts(selection.taken.filter(isNew));
       if (taken.length > 0) this.#write(viewer, taken);
       if (last && !viewer.behind) viewer.cursor = Math.max(viewer.cursor ?? 0, last.id);
     }
@@ -266,7 +211,7 @@ export class Live {
     const viewer: Viewer = {
       stream,
       owner: keyOf(owner),
-      filter,
+      filter: filter && readFilter(filter),
       stands,
       cursor: lastId,
       behind: false,
@@ -318,8 +263,9 @@ export class Live {
     for (const event of events) {
       if (length > VIEWER_BUFFER_BYTES) break;
       viewer.cursor = event.id;
-      if (!passes(viewer.filter, event)) continue;
-      const text = written(event);
+      const item = itemOf(event);
+      if (!passes(viewer.filter, item)) continue;
+      const text = textOf(item);
       length += text.length;
       texts.push(text);
     }
@@ -364,10 +310,6 @@ function flowing(stream: Writable): Promise<void> {
     stream.on('drain', end);
     stream.on('close', end);
   });
-}
-
-function written(event: StoredEvent): string {
-  return `id: ${event.id}\nevent: event\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
 /** The route. */

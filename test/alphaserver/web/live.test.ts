@@ -226,6 +226,56 @@ describe('viewers of the live stream', () => {
     assert.equal(live.refusal({ name: 'mira', address: '192.0.2.1' })?.status, 503);
   });
 
+  it('that filter by a network cost one look at each event and none at the filter, however many they are', async () => {
+    const many = new Live({ views: { eventsAfter: async () => [] }, sessions, now: () => nowMs });
+    let [looks, reads] = [0, 0];
+    const counted = (id: number): StoredEvent => ({
+      ...event(id),
+      get ip() {
+        looks += 1;
+        return '2001:db9::1';
+      },
+    });
+    const of = (ip: string) => ({
+      ...{ host: null, user: null, outcome: null, method: null },
+      get ip() {
+        reads += 1;
+        return ip;
+      },
+    });
+    const add = (ip: string): Network => {
+      const viewer = new Network();
+      many.add(viewer, null, of(ip));
+      return viewer;
+    };
+    for (const _ of range(1, VIEWERS_OF_NAME_LIMIT)) add('2001:db8::/32');
+    add('2001:db8::/33');
+    const readOnce = reads;
+    many.stored([{ ...NOTHING, events: range(1, 50).map(counted) }]);
+    assert.deepEqual({ looks, reads }, { looks: 50, reads: readOnce });
+    // Those that are in the network are looked at once more: they are written out, once for all.
+    looks = 0;
+    const wide = [1, 2].map(() => add('2001:db9::/32'));
+    many.stored([{ ...NOTHING, events: range(51, 60).map(counted) }]);
+    await until(() => wide.every(({ ids }) => ids.length === 10));
+    assert.equal(looks, 20);
+    for (const { ids } of wide) assert.deepEqual(ids, range(51, 60));
+    many.close();
+  });
+
+  it('that filter by an address or a network hear of alerts about it', async () => {
+    const none = { host: null, user: null, outcome: null, method: null };
+    const watch = (ip: string): Network => {
+      const viewer = new Network();
+      live.add(viewer, null, { ...none, ip });
+      return viewer;
+    };
+    const [address, network, other] = ['2001:db8:1:2::7', '2001:db8::/32', '2001:db9::/32'].map(watch);
+    live.alert({ id: 1, source: '2001:db8:1:2::/64' });
+    await until(() => [address, network].every((viewer) => viewer?.text.includes('event: alert')));
+    assert.doesNotMatch(other?.text ?? '', /alert/);
+  });
+
   it('of one user, one token or one address without a name leave room for others', () => {
     const many = new Live({ views: { eventsAfter: async () => [] }, sessions, now: () => nowMs });
     const watch = (name: string | null, address: string): Network | string => {

@@ -71,7 +71,7 @@ function variablesIn(file: string, warnings: string[]): Environment {
   return dotenv.parse(bytes);
 }
 
-/** Returns what of a file sets nothing, or null. */
+/** Returns what of a file sets nothing, or not all that is written there, or null. */
 function faultIn(bytes: Buffer): string | null {
   let text: string;
   try {
@@ -79,11 +79,15 @@ function faultIn(bytes: Buffer): string | null {
   } catch {
     return 'is no text in UTF-8';
   }
-  // A quoted value may go over several lines, which are part of the first.
-  const lines = text.replace(
+  // A quoted value may go over several lines, which are part of the first. The space keeps a comment behind it apart from the `=`.
+  const replaced = text.replace(
     /=\s*(["'`])(?:\\.|(?!\1)[^\\])*\1/g,
-    (value) => `=${'\n'.repeat(value.split('\n').length - 1)}`,
+    (value) => `=${'\n'.repeat(value.split('\n').length - 1)} `,
   );
-  const wrong = lines.split(/\r?\n/).findIndex((line) => !/^\s*(?:#.*|(?:export\s+)?[\w.-]+\s*[=:].*)?$/.test(line));
-  return wrong < 0 ? null : `has a line ${wrong + 1} that sets nothing: a setting is NAME=value`;
+  const lines = replaced.split(/\r?\n/);
+  const wrong = lines.findIndex((line) => !/^\s*(?:#.*|(?:export\s+)?[\w.-]+\s*[=:].*)?$/.test(line));
+  if (wrong >= 0) return `has a line ${wrong + 1} that sets nothing: a setting is NAME=value`;
+  // dotenv ends a value without quotes at any #; systemd, which reads the same file for the service, at none.
+  const cut = lines.findIndex((line) => /^\s*(?:export\s+)?[\w.-]+\s*=[^#]*(?<!\s)#/.test(line));
+  return cut < 0 ? null : `has a value in line ${cut + 1} that ends before its #: put it in quotes`;
 }

@@ -88,6 +88,31 @@ test('lines of .env that set nothing are reported, and what sets something is us
   equal(gathered().env['ALPHASERVER_HTTP'], 'off');
 });
 
+test('a value without quotes that ends at its # is reported, and used as far as it goes', () => {
+  const cut = (line: string): readonly string[] => warnings(`A=1\n${line}\n`);
+  for (const [line, value] of [
+    ['ALPHASERVER_HTTP_PASSWORD=ab#Long-secret-77', 'ab'],
+    ['export ALPHASERVER_HTTP_PASSWORD = ab#c # comment', 'ab'],
+    ['ALPHASERVER_HTTP_PASSWORD=#secret', ''],
+    ['ALPHASERVER_HTTP_PASSWORD="ab#c', '"ab'],
+  ] as const) {
+    deepEqual(cut(line), ['.env has a value in line 2 that ends before its #: put it in quotes'], line);
+    equal(gathered().env['ALPHASERVER_HTTP_PASSWORD'], value, line);
+  }
+  for (const [line, value] of [
+    ['ALPHASERVER_HTTP_PASSWORD="ab#c"', 'ab#c'],
+    ["ALPHASERVER_HTTP_PASSWORD= 'ab#c'# comment", 'ab#c'],
+    ['ALPHASERVER_HTTP_PASSWORD=`ab\n#c`#d', 'ab\n#c'],
+    ['ALPHASERVER_HTTP_PASSWORD=ab # comment#1', 'ab'],
+    ['ALPHASERVER_HTTP_PASSWORD= # comment', ''],
+    ['ALPHASERVER_HTTP_PASSWORD=ab\n#B=c#d', 'ab'],
+  ] as const) {
+    deepEqual(cut(line), [], line);
+    equal(gathered().env['ALPHASERVER_HTTP_PASSWORD'], value, line);
+  }
+  deepEqual(cut('A=b#c\nnonsense'), ['.env has a line 3 that sets nothing: a setting is NAME=value']);
+});
+
 test('a working folder that this user may not look into has no settings, as where root typed a command that becomes another user', () => {
   writeFileSync('.env', 'ALPHASERVER_HTTP=off');
   chmodSync('.', 0);

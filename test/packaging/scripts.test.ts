@@ -102,3 +102,27 @@ test("the agent's commands use the state folder of the settings file, as the ser
   ] as const)
     assert.match(run(settings, 'status').stderr, new RegExp(`There is no agent's state in ${state}:`));
 });
+
+for (const { name, program } of PACKAGES)
+  test(`root's ${program} hands over to ${name}, and says what makes that user where it is missing`, (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'asgard-scripts-'));
+    context.after(() => rmSync(folder, { recursive: true }));
+    const put = (file: string, script: string): void => {
+      writeFileSync(join(folder, file), `#!/bin/sh\n${script}\n`);
+      chmodSync(join(folder, file), 0o755);
+    };
+    const run = (command: string) => {
+      const env = { PATH: `${folder}:${process.env['PATH']}` };
+      return spawnSync('sh', [join(filesOf(name), program), command], { env, encoding: 'utf8' });
+    };
+    put('setpriv', 'echo "$@"');
+    put('id', 'echo 0');
+    assert.match(run('status').stdout, new RegExp(`^--reuid ${name} .*/main\\.js status\n$`));
+    put('id', 'test $# = 1 && echo 0');
+    // Without that user a host that has joined would not start its agent, and its code would be used up.
+    for (const command of name === 'asgard-agent' ? ['run', 'status', 'join'] : ['run', 'status']) {
+      const { status, stdout, stderr } = run(command);
+      assert.deepEqual([status, stdout], [1, '']);
+      assert.equal(stderr, `${program}: there is no user ${name}; this makes it: systemd-sysusers ${name}.conf\n`);
+    }
+  });

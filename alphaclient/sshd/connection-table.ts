@@ -20,6 +20,12 @@ export const SESSION_LIMIT_CONNECTIONS = 50_000;
 /** Sessions of one host that are followed. A host that has more than these evicts its own. */
 export const HOST_SESSION_LIMIT_CONNECTIONS = 10_000;
 
+/**
+ * A connection forks its helper, whose pid is thus above its own, and by no more than this where the client asks for the method at once:
+ * hosts under attack start few others meanwhile.
+ */
+const HELPER_DISTANCE_PIDS = 64;
+
 /** The client as a line names it. */
 export type Client = Pick<Connection, 'ip' | 'hostName' | 'user'>;
 
@@ -302,21 +308,26 @@ export class ConnectionTable {
   }
 
   /**
-   * The oldest or the newest connection of the host that `fits`, among those of the client's address, its name or, where a connection
-   * has a name and no address, its user.
+   * Gives `look` each connection of the host that is of the client's address, its name or, where a connection has a name and no address,
+   * its user.
    */
-  #find(host: number, client: Client, which: 'oldest' | 'newest', fits: Fit): Connection | undefined {
-    const { ip, hostName, user } = client;
-    let found: Connection | undefined;
-    const look = (one: Connection): void => {
-      if (one.host !== host || (found !== undefined && one.age < found.age !== (which === 'oldest'))) return;
-      if (fits(one)) found = one;
+  #each(host: number, { ip, hostName, user }: Client, look: (one: Connection) => void): void {
+    const lookOnHost = (one: Connection): void => {
+      if (one.host === host) look(one);
     };
     if (ip !== null)
       for (let slot = this.#byIp.first(hashOfText(ip)); slot >= 0; slot = this.#byIp.after(slot))
-        look(this.#bySlot[slot] as Connection);
-    if (hostName !== null) this.#byHostName.get(hostName)?.forEach(look);
-    if (user !== null && this.#byUser.size > 0) this.#byUser.get(withSingleBackslashes(user))?.forEach(look);
+        lookOnHost(this.#bySlot[slot] as Connection);
+    if (hostName !== null) this.#byHostName.get(hostName)?.forEach(lookOnHost);
+    if (user !== null && this.#byUser.size > 0) this.#byUser.get(withSingleBackslashes(user))?.forEach(lookOnHost);
+  }
+
+  /** The newest connection that `fits`, among those that `#each` gives. */
+  #newest(host: number, client: Client, fits: Fit): Connection | undefined {
+    let found: Connection | undefined;
+    this.#each(host, client, (one) => {
+      if ((found === undefined || one.age >= found.age) && fits(one)) found = one;
+    });
     return found;
   }
 
@@ -325,7 +336,7 @@ export class ConnectionTable {
    * known, the same user. `fits` says which of them may be meant.
    */
   search(host: number, client: Peer, fits: Fit): Connection | undefined {
-    return this.#find(host, client, 'newest', (one) => {
+    return this.#newest(host, client, (one) => {
       if (one.state === 'closed' || !fits(one)) return false;
       const isSameUser = one.user !== null && client.user !== null && isSameName(one.user, client.user);
       const isSameIp = client.ip !== null && one.ip === client.ip;
@@ -366,15 +377,20 @@ export class ConnectionTable {
     return newest;
   }
 
-  /** PAM's helper process that wrote of this client's failures under a pid of its own, if one did: the oldest. */
+  /**
+   * PAM's helper process that wrote of this client's failures under a pid of its own, if one did: the most likely, of several the oldest.
+   * Of another connection of the client there may be no line yet but that of its failure, which looks like a helper's.
+   */
   pamHelper(connection: Connection): Connection | undefined {
-    const { host, ip, hostName, user } = connection;
-    return this.#find(host, connection, 'oldest', (one) => {
-      if (one.state !== 'unconfirmed' || one.pamFailures === 0) return false;
-      if (one.user !== null && user !== null && !isSameName(one.user, user)) return false;
-      if ((ip !== null && one.ip === ip) || (hostName !== null && one.hostName === hostName)) return true;
-      return one.ip === null && one.hostName !== null && one.user !== null && one.user === user;
+    let found: Connection | undefined;
+    let most = 1;
+    this.#each(connection.host, connection, (one) => {
+      const likelihood = likelihoodOfHelper(one, connection);
+      if (likelihood < most || (found !== undefined && likelihood === most && one.age > found.age)) return;
+      found = one;
+      most = likelihood;
     });
+    return found;
   }
 
   save(): SavedTable {
@@ -420,6 +436,20 @@ export class ConnectionTable {
       if (connection.state === 'accepted') this.promote(connection);
     }
   }
+}
+
+/** How likely it is that PAM's helper process of a connection wrote the lines of `one`, from 0 (not at all) to 3. */
+function likelihoodOfHelper(one: Connection, connection: Connection): number {
+  const { ip, hostName, user, invalidUser, pid } = connection;
+  if (one === connection || one.state !== 'unconfirmed' || one.pamFailures === 0) return 0;
+  const isSameUser = one.user !== null && user !== null && isSameName(one.user, user);
+  if (one.user !== null && user !== null && !isSameUser) return 0;
+  const isSameClient = (ip !== null && one.ip === ip) || (hostName !== null && one.hostName === hostName);
+  const isNamed = one.ip === null && one.hostName !== null && one.user !== null && one.user === user;
+  if (!isSameClient && !isNamed) return 0;
+  // PAM does not name a user who does not exist.
+  if (!isSameUser && !(one.user === null && invalidUser === true)) return 1;
+  return pid >= 0 && one.pid > pid && one.pid - pid <= HELPER_DISTANCE_PIDS ? 3 : 2;
 }
 
 function addTo(index: Map<string, Connection[]>, key: string, connection: Connection): void {

@@ -276,7 +276,7 @@ export class ConnectionTracker {
   /** PAM's helper process has written no more than its connection does itself. */
   #discardPamHelper(connection: Connection): void {
     const helper = this.#table.pamHelper(connection);
-    if (helper !== undefined && helper !== connection) this.#discard(helper);
+    if (helper !== undefined) this.#discard(helper);
   }
 
   #wait(connection: Connection): void {

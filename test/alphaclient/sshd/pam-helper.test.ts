@@ -1,0 +1,82 @@
+/** Keyboard-interactive by PAM: a helper process of the connection writes of the failure, too, under a pid of its own. */
+
+import { deepEqual } from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { ReadContext } from '../../../alphaclient/sshd/reader.ts';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+const CONTEXT: ReadContext = { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' };
+const ADDRESS = '192.0.2.10';
+
+const failure = (user: string): string =>
+  `pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=${ADDRESS} ${user === '' ? '' : ` user=${user}`}`;
+const pam = (user: string): string => `error: PAM: Authentication failure for ${user} from ${ADDRESS}`;
+const failed = (user: string, port: number, method = 'password'): string =>
+  `Failed ${method} for ${user} from ${ADDRESS} port ${port} ssh2`;
+const closed = (user: string, port: number): string => `Connection closed by ${user} ${ADDRESS} port ${port} [preauth]`;
+
+/** What was emitted of messages, each with the pid that wrote it, at the end too. */
+function outcomes(messages: readonly (readonly [pid: number, message: string])[]): unknown[] {
+  const text = messages
+    .map(
+      ([pid, message], i) => `2026-11-20T10:00:00.${String(i).padStart(6, '0')}+00:00 web sshd[${pid}]: ${message}\n`,
+    )
+    .join('');
+  const reader = new Reader();
+  const located = [...reader.read(Buffer.from(text), CONTEXT), ...reader.end()];
+  deepEqual(reader.shapes(), []);
+  return located.map(({ event: { outcome, method, user, port } }) => [outcome, method, user, port]);
+}
+
+describe("PAM's helper process", () => {
+  it('is not another connection whose first line is of its own failure', () => {
+    const messages: [number, string][] = [
+      [1003, failure('root')],
+      [2002, failure('root')],
+      [2000, pam('root')],
+      [1003, failed('root', 5001)],
+      [1003, closed('authenticating user root', 5001)],
+      [2000, closed('authenticating user root', 5002)],
+    ];
+    deepEqual(outcomes(messages), [
+      ['failed', 'password', 'root', 5001],
+      ['failed', 'keyboard-interactive', 'root', 5002],
+    ]);
+  });
+
+  it('is not one of another user, where there is one of the same', () => {
+    deepEqual(
+      outcomes([
+        // PAM does not name a user who does not exist.
+        [2102, failure('')],
+        [2202, failure('root')],
+        [2200, pam('root')],
+        [2200, closed('authenticating user root', 5002)],
+        [2100, `Invalid user admin from ${ADDRESS} port 5001`],
+        [2100, failed('invalid user admin', 5001, 'keyboard-interactive/pam')],
+        [2100, closed('invalid user admin', 5001)],
+      ]),
+      [
+        ['failed', 'keyboard-interactive', 'root', 5002],
+        ['failed', 'keyboard-interactive', 'admin', 5001],
+      ],
+    );
+  });
+
+  it('has a pid at most 64 above that of its connection, where it is one of two', () => {
+    for (const distance of [64, 65]) {
+      const reader = new Reader();
+      const lines = [
+        [1900, failure('root')],
+        [2000 + distance, failure('root')],
+        [2000, pam('root')],
+      ] as const;
+      const text = lines.map(([pid, message]) => `Nov 20 10:00:00 web sshd[${pid}]: ${message}\n`).join('');
+      reader.read(Buffer.from(text), CONTEXT);
+      // The other one is left.
+      const left = [...reader.connections.table].filter(({ state }) => state === 'unconfirmed').map(({ pid }) => pid);
+      deepEqual(left, [distance > 64 ? 2000 + distance : 1900]);
+    }
+  });
+});

@@ -38,6 +38,11 @@ export class CsvDownloads {
   /** Sends a list. Rejects with the errors of its first page; one of a later page breaks the download off. */
   async send<C>(reply: FastifyReply, list: CsvList<C>): Promise<never> {
     const { name, columns, marked, limit, cursor, page, cursorText, url } = list;
+    const withHead = (): FastifyReply =>
+      reply.type('text/csv; charset=utf-8').header('content-disposition', `attachment; filename="${name}.csv"`);
+    // Fastify answers HEAD with the handler of GET, and throws away what it sends as fast as that comes: all pages would be read, at
+    // nobody's pace, after the answer is over and no longer counts.
+    if (limit === null && reply.request.method === 'HEAD') return withHead().send(Readable.from([])) as never;
     if (limit === null && this.#running >= DOWNLOADS_LIMIT)
       return reply
         .status(503)
@@ -55,7 +60,7 @@ export class CsvDownloads {
     }
     const first = await page(cursor, limit ?? LIMIT_MOST);
     const text = (marked ? BYTE_ORDER_MARK : '') + csvHead(columns) + csvRows(columns, first.rows);
-    reply.type('text/csv; charset=utf-8').header('content-disposition', `attachment; filename="${name}.csv"`);
+    withHead();
     if (limit !== null) {
       if (first.next !== null) reply.header('link', `<${addressOf(url, cursorText(first.next))}>; rel="next"`);
       return reply.serializer((csv: string) => csv).send(text) as never;

@@ -128,6 +128,25 @@ test('downloads whose first pages are read at the same time count, and those tha
   await until(async () => (await fetch(url)).status === 500);
 });
 
+test('HEAD of a download says what kind it is and reads none of its pages', async (context) => {
+  const answers = new SlowAnswers();
+  answers.finish();
+  let pages = 0;
+  const app = downloading(answers, () => {
+    pages += 1;
+    return { rows: [{ id: pages }], next: pages < 50 ? pages : null };
+  });
+  const { url } = await served(context, app, answers);
+  for (const _ of Array(DOWNLOADS_LIMIT + 1)) {
+    const { status, headers } = await fetch(url, { method: 'HEAD' });
+    assert.deepEqual([status, headers.get('content-type')], [200, 'text/csv; charset=utf-8']);
+    assert.equal(headers.get('content-disposition'), 'attachment; filename="events.csv"');
+  }
+  // The download that follows reads its own pages alone.
+  assert.equal((await (await fetch(url)).text()).split('\r\n').length, 52);
+  assert.equal(pages, 50);
+});
+
 test('a viewer who left before the stream began has no place', async (context) => {
   const live = new Live({ views: { eventsAfter: async () => [] }, sessions: () => [], now: () => 0 });
   context.after(() => live.close());

@@ -25,6 +25,9 @@ export class Feed {
   /** @type {View} */
   #view;
   #newest = 0;
+  /** The newest event held when the stream was opened, until what is stored is there; null where none is missing since. */
+  /** @type {number | null} */
+  #heldTo = null;
   #held = 0;
   #paused = false;
   #shownMs = -SHOW_EVERY_MS;
@@ -57,7 +60,11 @@ export class Feed {
     this.close();
     const stream = new EventSource('/api/stream');
     this.#stream = stream;
-    stream.addEventListener('open', () => this.#listeners.link(true));
+    stream.addEventListener('open', () => {
+      // A stream that is opened anew begins with what comes: what was stored since is missing until somebody asks.
+      this.#heldTo ??= this.#events[0]?.id ?? 0;
+      this.#listeners.link(true);
+    });
     stream.addEventListener('error', () => {
       this.#listeners.link(false);
       // The browser gives up for good on an answer that is no stream, such as 503 while all places are taken.
@@ -82,14 +89,19 @@ export class Feed {
   }
 
   /**
-   * Begins anew with what is stored.
+   * Begins anew with what is stored. Where that does not go back to what was held before a break, what was held is dropped: the
+   * list ends there, and has no hole.
    * @param {View} view
-   * @param {readonly StoredEvent[]} events
+   * @param {readonly StoredEvent[]} events the newest by their time, asked for since the stream was opened
+   * @param {boolean} more there are older ones
    */
-  begin(view, events) {
+  begin(view, events, more) {
     const same = FILTERS.every((name) => view[name] === this.#view[name]);
     this.#view = view;
-    this.#events = unique([...(same ? this.#events : []), ...events], ({ id }) => String(id));
+    const heldTo = this.#heldTo ?? 0;
+    this.#heldTo = null;
+    const isHole = more && (events.at(-1)?.id ?? 0) > heldTo;
+    this.#events = newestOf([...this.#events.filter(({ id }) => same && !(isHole && id <= heldTo)), ...events]);
     if (same) return this.#show();
     byId('feed-scroll').scrollTop = 0;
     this.#render();
@@ -111,9 +123,9 @@ export class Feed {
   #take(event) {
     if (event.id <= this.#newest) return;
     this.#newest = event.id;
-    if (!isInView(this.#view, event)) return;
-    this.#events.unshift(event);
-    if (this.#events.length > KEPT) this.#events.length = KEPT;
+    // The answer about what is stored may have it already.
+    if (!isInView(this.#view, event) || this.#events.some(({ id }) => id === event.id)) return;
+    this.#events = newestOf([event, ...this.#events]);
     this.#arrived();
   }
 
@@ -177,6 +189,16 @@ export class Feed {
       .sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1))
       .map(({ row }) => oneStop(row));
   }
+}
+
+/**
+ * Gives the newest of these by the order in which they were stored, newest first: as many as are kept, each once.
+ * @param {readonly StoredEvent[]} events
+ */
+function newestOf(events) {
+  return unique(events, ({ id }) => String(id))
+    .sort((a, b) => b.id - a.id)
+    .slice(0, KEPT);
 }
 
 /**

@@ -36,6 +36,8 @@ const AFTER_EVENT_MS = 2_000;
 const AFTER_ALERT_MS = 300;
 /** Events that the feed begins with. */
 const FEED_EVENTS = 60;
+/** The server gives an answer that was expensive again for 2 s: what is asked for so long after the stream was opened lacks nothing of before. */
+const FEED_AGAIN_MS = 3_000;
 
 let view = viewOf(here(), Date.now());
 /** Time since which the server has not answered at all, Unix milliseconds; null while it does. */
@@ -45,6 +47,9 @@ let lostSinceMs = null;
 let noticedMs = 0;
 let shownMs = 0;
 let isLive = false;
+let filling = new AbortController();
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let fillAgain;
 /** Time of the last answer about a view, Unix milliseconds. */
 /** @type {number | null} */
 let answeredMs = null;
@@ -70,7 +75,10 @@ const feed = new Feed(view, {
     isLive = live;
     showLink();
     // What came between the first question and the stream, or during a break.
-    if (live) void fillFeed();
+    clearTimeout(fillAgain);
+    if (!live) return;
+    void fillFeed();
+    fillAgain = setTimeout(() => void fillFeed(), FEED_AGAIN_MS);
   },
   event: () => {
     if (isBoard(view)) refresh.within(AFTER_EVENT_MS);
@@ -130,13 +138,17 @@ function look() {
   if (!alone && view.fault === null) void fillFeed();
 }
 
+/** Asks for the events that the feed begins with, and lets go of the question before: it may be from before a break. */
 async function fillFeed() {
   const shown = view;
   const { host, ip, user } = shown;
+  filling.abort();
+  filling = new AbortController();
+  const { signal } = filling;
   try {
-    /** @type {{ events: StoredEvent[] }} */
-    const { events } = await ask('/api/events', { host, ip, user, limit: String(FEED_EVENTS) });
-    if (shown === view) feed.begin(shown, events);
+    /** @type {{ events: StoredEvent[], next: string | null }} */
+    const { events, next } = await ask('/api/events', { host, ip, user, limit: String(FEED_EVENTS) }, signal);
+    if (shown === view && !signal.aborted) feed.begin(shown, events, next !== null);
   } catch {
     // The board's own questions fail with it and say so.
   }

@@ -1,0 +1,129 @@
+/** The list of live events on the page, over a real server: what it holds after a break, after an error, and in which order. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { Pair } from '../programs.ts';
+import { until } from '../until.ts';
+import { AgentByHand } from './agent-by-hand.ts';
+import { chromiumPath, type Page, Watched } from './browser.ts';
+import { settled, shows } from './browser-facts.ts';
+import { lacking } from './machine.ts';
+import { StreamProxy } from './stream-proxy.ts';
+
+const chromium = chromiumPath();
+/** Rows that the list keeps, and those that it begins with. */
+const KEPT = 100;
+const FIRST = 60;
+
+describe('the list of live events', {
+  skip: lacking('the list of live events', { Chromium: chromium !== null }),
+}, () => {
+  let pair: Pair;
+  let stream: StreamProxy;
+  let browser: Watched;
+  let agent: AgentByHand;
+  /** Events so far; each is of a user of its own, `u1` and so on. */
+  let stored = 0;
+
+  const happen = (number: number): Promise<void> =>
+    agent.events(...Array.from({ length: number }, () => ({ outcome: 'failed' as const, user: `u${++stored}` })));
+  const users = (page: Page): Promise<string> =>
+    page.evaluate<string>("[...document.querySelectorAll('#feed .who')].map((who) => who.textContent).join(' ')");
+  const newest = (number: number): string => Array.from({ length: number }, (_, back) => `u${stored - back}`).join(' ');
+  const lists = async (page: Page, wanted: string): Promise<void> => {
+    let last = '';
+    await until(
+      async () => {
+        last = await users(page);
+        return last === wanted;
+      },
+      () => `the list has ${last}, not ${wanted}`,
+    );
+  };
+  const viewers = async (): Promise<number> => {
+    const answer = await fetch(`${stream.origin}/metrics`);
+    return Number(/^asgard_viewers (\d+)$/m.exec(await answer.text())?.[1]);
+  };
+  const hides = async (page: Page, hidden: boolean): Promise<void> => {
+    await page.evaluate(`Object.defineProperty(document, 'hidden', { configurable: true, get: () => ${hidden} });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+    await until(async () => (await viewers()) === (hidden ? 0 : 1));
+  };
+
+  before(async () => {
+    pair = await Pair.make();
+    await pair.serving();
+    agent = await AgentByHand.of('web-01', pair.port);
+    await happen(FIRST);
+    stream = await StreamProxy.before(pair.httpPort);
+    browser = await Watched.start(chromium as string, stream.origin);
+  });
+  after(async () => {
+    await browser?.close();
+    stream?.close();
+    await pair?.close();
+  });
+  afterEach(async () => {
+    await browser.closePages();
+    await until(async () => (await viewers()) === 0);
+    assert.deepEqual(browser.complaints.splice(0), []);
+  });
+
+  const live = async (): Promise<Page> => {
+    const page = await browser.open('/');
+    await settled(page);
+    await shows(page, '#link', /^Live$/);
+    await lists(page, newest(FIRST));
+    return page;
+  };
+  const full = async (): Promise<Page> => {
+    const page = await live();
+    await happen(KEPT - FIRST);
+    await lists(page, newest(KEPT));
+    return page;
+  };
+
+  it('has the newest first after a time in which nobody looked, and goes on so', async () => {
+    const page = await full();
+    await hides(page, true);
+    await happen(20);
+    await hides(page, false);
+    await lists(page, newest(KEPT));
+    await happen(1);
+    await lists(page, newest(KEPT));
+  });
+
+  it('takes what an answer that was shared with others did not have yet', async () => {
+    const page = await full();
+    const shared = await (await fetch(`${stream.origin}/api/events?limit=${FIRST}`)).text();
+    await hides(page, true);
+    await happen(5);
+    let asked = 0;
+    await page.route(/\/api\/events/, (route) =>
+      asked++ === 0 ? route.fulfill({ contentType: 'application/json', body: shared }) : route.continue(),
+    );
+    await hides(page, false);
+    await lists(page, newest(KEPT));
+    assert.ok(asked > 1);
+  });
+
+  it('has an event once that comes after the answer which has it', async () => {
+    const page = await live();
+    stream.hold();
+    await happen(1);
+    await page.locator('[data-range="1h"]').click();
+    await lists(page, newest(FIRST + 1));
+    stream.release();
+    await happen(1);
+    await lists(page, newest(FIRST + 2));
+  });
+
+  it('ends where events of that time are missing, and does not go on below them', async () => {
+    const page = await full();
+    await hides(page, true);
+    await happen(FIRST + 5);
+    await hides(page, false);
+    await lists(page, newest(FIRST));
+    await happen(1);
+    await lists(page, newest(FIRST + 1));
+  });
+});

@@ -126,4 +126,43 @@ describe('the list of live events', {
     await happen(1);
     await lists(page, newest(FIRST + 1));
   });
+
+  it('asks again where the events of another host could not be had', async () => {
+    const other = await AgentByHand.of('db-02', pair.port);
+    await other.events({ outcome: 'failed', user: 'before' });
+    await happen(KEPT);
+    const page = await live();
+    // That of the view, and the one that follows a stream.
+    let asked = 0;
+    await page.route(/\/api\/events\?.*limit=60/, (route) =>
+      asked++ < 2 ? route.fulfill({ status: 503, json: { error: 'busy', message: 'busy' } }) : route.continue(),
+    );
+    await page.locator('#hosts a', { hasText: 'db-02' }).click();
+    await lists(page, 'before');
+    assert.ok(asked > 2);
+    assert.ok(browser.complaints.splice(0).every((words) => words.includes('503')));
+    await other.events({ outcome: 'failed', user: 'after' });
+    await lists(page, 'after before');
+  });
+
+  it('has what comes while the events of another host are on their way', async () => {
+    const other = await AgentByHand.of('db-03', pair.port);
+    await other.events({ outcome: 'failed', user: 'first' });
+    await happen(KEPT);
+    const page = await live();
+    const { promise: comes, resolve: come } = Promise.withResolvers<void>();
+    await page.route(/\/api\/events\?.*limit=60/, async (route) => {
+      const response = await route.fetch();
+      await comes;
+      await route.fulfill({ response });
+    });
+    const asked = page.waitForResponse(/limit=60/);
+    await page.locator('#hosts a', { hasText: 'db-03' }).click();
+    await shows(page, '#feed', /^Looking it up$/);
+    await other.events({ outcome: 'failed', user: 'second' });
+    await lists(page, 'second');
+    come();
+    await asked;
+    await lists(page, 'second first');
+  });
 });

@@ -25,9 +25,11 @@ export class Feed {
   /** @type {View} */
   #view;
   #newest = 0;
-  /** The newest event held when the stream was opened, until what is stored is there; null where none is missing since. */
+  /** The newest event held when the stream was opened or the view changed, until what is stored is there; null where none is missing since. */
   /** @type {number | null} */
   #heldTo = null;
+  /** True from a change of the view until what is stored is there: what is held are those of the view before that are in this one. */
+  #isOther = false;
   #held = 0;
   #paused = false;
   #shownMs = -SHOW_EVERY_MS;
@@ -89,22 +91,37 @@ export class Feed {
   }
 
   /**
-   * Begins anew with what is stored. Where that does not go back to what was held before a break, what was held is dropped: the
-   * list ends there, and has no hole.
+   * Takes another view: of what is held, that which is in it stays.
    * @param {View} view
-   * @param {readonly StoredEvent[]} events the newest by their time, asked for since the stream was opened
-   * @param {boolean} more there are older ones
    */
-  begin(view, events, more) {
+  look(view) {
     const same = FILTERS.every((name) => view[name] === this.#view[name]);
     this.#view = view;
-    const heldTo = this.#heldTo ?? 0;
-    this.#heldTo = null;
-    const isHole = more && (events.at(-1)?.id ?? 0) > heldTo;
-    this.#events = newestOf([...this.#events.filter(({ id }) => same && !(isHole && id <= heldTo)), ...events]);
-    if (same) return this.#show();
+    if (same) return;
+    this.#heldTo = this.#events[0]?.id ?? 0;
+    this.#isOther = true;
+    this.#events = this.#events.filter((event) => isInView(view, event));
     byId('feed-scroll').scrollTop = 0;
     this.#render();
+  }
+
+  /**
+   * Begins anew with what is stored. Where events may be missing between that and what was held before, what was held is dropped:
+   * the list ends there, and has no hole.
+   * @param {readonly StoredEvent[]} events those of the view that are newest by their time, asked for since the stream was opened
+   * @param {boolean} more there are older ones
+   */
+  begin(events, more) {
+    const heldTo = this.#heldTo ?? 0;
+    const isOther = this.#isOther;
+    this.#heldTo = null;
+    this.#isOther = false;
+    const oldest = events.at(-1);
+    const isHole = more && (isOther || (oldest?.id ?? 0) > heldTo);
+    const held = this.#events.filter(({ id, at }) => !(isHole && id <= heldTo && at < (oldest?.at ?? '')));
+    this.#events = newestOf([...held, ...events]);
+    if (isOther) this.#render();
+    else this.#show();
   }
 
   /**
@@ -163,7 +180,15 @@ export class Feed {
     const rows = this.#rows();
     fill(
       byId('feed'),
-      rows.length > 0 ? rows : [element('li', { class: 'none' }, 'Nothing yet. What happens shows up here at once.')],
+      rows.length > 0
+        ? rows
+        : [
+            element(
+              'li',
+              { class: 'none' },
+              this.#isOther ? 'Looking it up' : 'Nothing yet. What happens shows up here at once.',
+            ),
+          ],
     );
   }
 

@@ -48,6 +48,9 @@ let noticedMs = 0;
 let shownMs = 0;
 let isLive = false;
 let filling = new AbortController();
+/** The view whose events the feed has begun with: until it is the one that is looked at, each refresh asks for them. */
+/** @type {View | null} */
+let filled = null;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let fillAgain;
 /** Time of the last answer about a view, Unix milliseconds. */
@@ -124,6 +127,7 @@ function look() {
   byId('welcome').hidden = true;
   byId('faults').hidden = true;
   about.show(null, view, Date.now());
+  feed.look(view);
   byId('incident').hidden = view.alert === null || view.key !== null || view.decisions;
   byId('decisions').hidden = !view.decisions;
   byId('key').hidden = view.key === null || view.decisions;
@@ -133,9 +137,7 @@ function look() {
   if (view.decisions || view.key !== null)
     fill(byId(view.decisions ? 'decisions' : 'key'), [element('p', { class: 'muted' }, 'Looking it up')]);
   else if (alone) incident.begin();
-  // What the answer is made of comes first: a browser asks six things at a time.
   refresh.anew();
-  if (!alone && view.fault === null) void fillFeed();
 }
 
 /** Asks for the events that the feed begins with, and lets go of the question before: it may be from before a break. */
@@ -144,13 +146,16 @@ async function fillFeed() {
   const { host, ip, user } = shown;
   filling.abort();
   filling = new AbortController();
+  filled = null;
   const { signal } = filling;
   try {
     /** @type {{ events: StoredEvent[], next: string | null }} */
     const { events, next } = await ask('/api/events', { host, ip, user, limit: String(FEED_EVENTS) }, signal);
-    if (shown === view && !signal.aborted) feed.begin(shown, events, next !== null);
+    if (shown !== view || signal.aborted) return;
+    feed.begin(events, next !== null);
+    filled = shown;
   } catch {
-    // The board's own questions fail with it and say so.
+    // The next refresh asks again.
   }
 }
 
@@ -191,7 +196,7 @@ async function board(shown, signal) {
     };
   try {
     if (shown.fault !== null) return refuse(shown.fault);
-    await loadBoard(
+    const loaded = loadBoard(
       shown,
       {
         answer: drawn((part) => {
@@ -214,6 +219,9 @@ async function board(shown, signal) {
       },
       signal,
     );
+    // What the answer is made of comes first: a browser asks six things at a time.
+    if (filled !== shown) void fillFeed();
+    await loaded;
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 400) throw error;
     if (shown === view) refuse(error.message);

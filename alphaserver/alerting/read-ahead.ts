@@ -7,7 +7,7 @@ import type { AlertSettings } from '../alert-config/settings.ts';
 import type { Engine, EngineOptions } from '../detection/engine.ts';
 import type { Change } from '../detection/incident-tracker.ts';
 import { Lookahead } from '../detection/lookahead.ts';
-import { ACCEPTED } from '../detection/rule-event.ts';
+import { ACCEPTED, isTry } from '../detection/rule-event.ts';
 import type { RuleRow } from '../store/event-rows.ts';
 import type { EventSource } from './event-source.ts';
 import { SkippedTries } from './skipped-tries.ts';
@@ -36,7 +36,10 @@ export class ReadAhead {
   /** All events up to here were judged in an earlier life: what they decided is written. */
   readonly #judgedTo: number;
   #lookahead: Lookahead | null = null;
+  /** Tries that no Lookahead knows. */
   readonly #skipped = new SkippedTries();
+  /** Tries that this Lookahead knows, and takes with it. While it lives they must not be given to it again: they would count twice. */
+  readonly #judged = new SkippedTries();
   #to = 0;
 
   constructor(
@@ -58,8 +61,18 @@ export class ReadAhead {
 
   /** Takes other settings; what was judged by the old ones is judged again in order. */
   configure(config: AlertSettings['detection'], allow: AlertSettings['allow']): void {
-    this.#options = { ...this.#options, config, allow };
-    if (this.#lookahead) this.#lookahead = new Lookahead(this.#options, this.#engine);
+    const before = this.#options;
+    this.#options = { ...before, config, allow };
+    // A silence, or a channel, changes neither.
+    const isSame = JSON.stringify([config, allow]) === JSON.stringify([before.config, before.allow]);
+    if (this.#lookahead && !isSame) this.#begin();
+  }
+
+  /** Begins a Lookahead from the engine's states. The tries that the one before has judged wait for a success with those skipped. */
+  #begin(): Lookahead {
+    this.#skipped.moveFrom(this.#judged, this.#options.config.rules['break-in'].count);
+    this.#lookahead = new Lookahead(this.#options, this.#engine);
+    return this.#lookahead;
   }
 
   /** Scans what is stored by now, or much of it, and gives what those of now raise. */
@@ -67,16 +80,16 @@ export class ReadAhead {
     const { newest } = this.#events;
     const sinceMs = nowMs - this.#options.config.lateAfterMs;
     this.#to = Math.max(this.#to, this.#engine.takenTo);
-    this.#lookahead ??= new Lookahead(this.#options, this.#engine);
+    const lookahead = this.#lookahead ?? this.#begin();
     for (let scans = 0; scans < SCANS_AT_ONCE && this.#to < newest; scans += 1) {
       const last = Math.min(newest, this.#to + SCAN_IDS);
       const rows = this.#events.recent(this.#to, last, sinceMs, SCAN_EVENTS);
-      this.#judge(rows, this.#lookahead);
+      this.#judge(rows, lookahead);
       this.#to = rows.length === SCAN_EVENTS ? (rows.at(-1) as RuleRow)[0] : last;
     }
     // How they grow the rules say when they get there.
-    const changes = this.#lookahead.changes(nowMs, { grownBeforeMs: Number.NEGATIVE_INFINITY });
-    if (this.#lookahead.states > AHEAD_STATES_LIMIT) this.#lookahead = new Lookahead(this.#options, this.#engine);
+    const changes = lookahead.changes(nowMs, { grownBeforeMs: Number.NEGATIVE_INFINITY });
+    if (lookahead.states > AHEAD_STATES_LIMIT) this.#begin();
     return this.#unjudged(changes);
   }
 
@@ -97,6 +110,7 @@ export class ReadAhead {
   end(): void {
     this.#lookahead = null;
     this.#skipped.clear();
+    this.#judged.clear();
   }
 
   #judge(rows: readonly RuleRow[], lookahead: Lookahead): void {
@@ -104,22 +118,30 @@ export class ReadAhead {
     const shares = new Map<number, number>();
     for (const [, , , , agent] of rows) shares.set(agent, 0);
     const share = Math.max(LEAST_SHARE, Math.floor(JUDGED_AHEAD / Math.max(1, shares.size)));
-    const skipped = this.#skipped;
+    const [skipped, judged] = [this.#skipped, this.#judged];
     for (const row of rows) {
-      const [, , , , agent, , outcome] = row;
+      const [, , , , agent, , outcome, , user] = row;
       const used = shares.get(agent) ?? 0;
       const isSuccess = outcome === ACCEPTED;
-      if (used >= (isSuccess ? SUCCESS_SHARES * share : share)) {
-        if (!isSuccess) skipped.add(row, ipv6Prefix, rules['break-in'].count);
-        continue;
-      }
+      const isWaiting = used >= (isSuccess ? SUCCESS_SHARES * share : share);
+      // Nothing else may crowd them out: whoever tries can connect without naming a user as well.
+      if (isTry({ outcome, user: user === null ? 0 : 1 }))
+        (isWaiting ? skipped : judged).add(row, ipv6Prefix, rules['break-in'].count);
+      if (isWaiting) continue;
       shares.set(agent, used + 1);
-      // What led to a success counts for it, also where it waits for its turn.
-      for (const id of isSuccess ? skipped.take(row, ipv6Prefix) : []) {
-        const earlier = id > this.#engine.takenTo ? this.#events.one(id) : null;
-        if (earlier) lookahead.take(earlier);
-      }
+      if (isSuccess) this.#takeSkipped(row, lookahead);
       lookahead.take(row);
     }
+  }
+
+  /** Has the tries of a success's source judged that were skipped: they count for it, also where it waits for its turn. */
+  #takeSkipped(success: RuleRow, lookahead: Lookahead): void {
+    const { ipv6Prefix } = this.#options.config;
+    for (const id of this.#skipped.take(success, ipv6Prefix)) {
+      const earlier = id > this.#engine.takenTo ? this.#events.one(id) : null;
+      if (earlier) lookahead.take(earlier);
+    }
+    // They have counted. In the next Lookahead another success would be a second incident of the same break-in.
+    this.#judged.take(success, ipv6Prefix);
   }
 }

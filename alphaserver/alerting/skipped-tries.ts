@@ -1,4 +1,4 @@
-/** The newest tries of each source that are stored and neither judged in order nor ahead: what a success now may follow. */
+/** The newest tries of each source that are stored and not judged in order: what a success now may follow. */
 import { sourceOf } from '../../service/ip-network.ts';
 import type { RuleRow } from '../store/event-rows.ts';
 
@@ -17,10 +17,7 @@ export class SkippedTries {
     const ids = this.#bySource.get(source) ?? [];
     ids.push(id);
     if (ids.length > keep) ids.shift();
-    this.#bySource.delete(source);
-    this.#bySource.set(source, ids);
-    if (this.#bySource.size > SKIPPED_SOURCES_LIMIT)
-      this.#bySource.delete(this.#bySource.keys().next().value as string);
+    this.#put(source, ids);
   }
 
   /** Takes out the tries of a row's source, oldest first. */
@@ -31,7 +28,21 @@ export class SkippedTries {
     return ids ?? [];
   }
 
+  /** Moves all tries of another one here, those of its sources as the newest; of each source `keep` are kept. */
+  moveFrom(other: SkippedTries, keep: number): void {
+    for (const [source, ids] of other.#bySource)
+      this.#put(source, [...(this.#bySource.get(source) ?? []), ...ids].sort((a, b) => a - b).slice(-keep));
+    other.clear();
+  }
+
   clear(): void {
     this.#bySource.clear();
+  }
+
+  #put(source: string, ids: number[]): void {
+    this.#bySource.delete(source);
+    this.#bySource.set(source, ids);
+    if (this.#bySource.size > SKIPPED_SOURCES_LIMIT)
+      this.#bySource.delete(this.#bySource.keys().next().value as string);
   }
 }

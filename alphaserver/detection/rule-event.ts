@@ -53,7 +53,8 @@ export class RuleEvent {
 }
 
 /** True for a refused login: a failed attempt, or a probe that names a user, which is all that a host for keys alone says of one. */
-export const isTry = ({ outcome, user }: RuleEvent): boolean => outcome === FAILED || (outcome === PROBE && user > 0);
+export const isTry = ({ outcome, user }: Pick<RuleEvent, 'outcome' | 'user'>): boolean =>
+  outcome === FAILED || (outcome === PROBE && user > 0);
 
 /** True for an event of a log that no client can write to. */
 export const isVouched = ({ trust }: RuleEvent): boolean => VOUCHED[trust] === true;

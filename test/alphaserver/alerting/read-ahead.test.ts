@@ -25,7 +25,7 @@ interface Given {
   readonly at: number;
   readonly agent?: number;
   readonly outcome?: (typeof OUTCOMES)[number];
-  readonly user?: string;
+  readonly user?: string | null;
   readonly ip?: string;
 }
 
@@ -50,6 +50,20 @@ const breakIn = (id: number): RuleRow[] =>
   Array.from({ length: 7 }, (_, i) =>
     row({ id: id + i, at: NOW_MS - 10_000 + i * 100, outcome: i === 6 ? 'accepted' : 'failed' }),
   );
+
+/** What a runner is given that has judged nothing before. */
+const REST = {
+  settings: DEFAULT_SETTINGS,
+  incidentId,
+  position: 0,
+  checkpoint: 0,
+  blocks: [],
+  isStateLost: false,
+  openOfAgents: [],
+  boundaries: [],
+  provisional: () => [],
+  startedMs: NOW_MS,
+};
 
 /** Events by id: what `rows` has, and of all other ids up to `last` what `other` makes. */
 function source(last: number, other: (id: number) => RuleRow, rows: readonly RuleRow[]) {
@@ -85,19 +99,7 @@ function run(
 ): Map<string, Incident> {
   const ahead = new Map<string, Incident>();
   const incidents = new Map<string, Incident>();
-  const runner = new RuleRunner({
-    events: events as never,
-    settings: DEFAULT_SETTINGS,
-    incidentId,
-    position,
-    checkpoint: 0,
-    blocks: [],
-    isStateLost: false,
-    openOfAgents: [],
-    boundaries: [],
-    provisional: () => [...ahead.values()],
-    startedMs: NOW_MS,
-  });
+  const runner = new RuleRunner({ ...REST, events: events as never, position, provisional: () => [...ahead.values()] });
   // The last steps are late enough for all growth to be given.
   for (let nowMs = NOW_MS; nowMs === NOW_MS || runner.hasMore; ) {
     if (runner.takenTo >= last) nowMs = END_MS;
@@ -228,6 +230,62 @@ test('while judged events are replayed nothing that they decided is found again,
   assert.ok(foundAfter !== null && foundAfter < last / 4, `found after ${foundAfter} of ${last}`);
 });
 
+const ATTACKER = '198.51.100.7';
+/** So many events of the attacker just now, from the id `id` on. */
+const attackers = (id: number, count: number, apart: number, rest: Partial<Given> = {}): RuleRow[] =>
+  Array.from({ length: count }, (_, i) => row({ id: id + i * apart, at: NOW_MS - 9_000, ip: ATTACKER, ...rest }));
+
+/**
+ * Steps through a flood of NEW_AGENT from many sources, with more events in it, until the break-in of a success with the id `success` is
+ * found. `between` hears of each step before that. Tells whether it was found ahead of the order.
+ */
+function isFoundAhead(
+  success: number,
+  more: readonly RuleRow[],
+  between: (runner: RuleRunner, steps: number) => void = () => {},
+): boolean {
+  const flood = (id: number): RuleRow =>
+    row({ id, at: NOW_MS - 10_000, ip: address(id % 100_000), user: `user${id % 500}` });
+  const accepted = row({ id: success, at: NOW_MS - 8_000, ip: ATTACKER, outcome: 'accepted', user: 'mira' });
+  const events = source(success + 10_000, flood, [...more, accepted]);
+  const runner = new RuleRunner({ ...REST, events: events as never });
+  const isFound = (changes: Step['changes']): boolean =>
+    changes.some((change) => change.type === 'incident' && change.incident.rule === 'break-in');
+  for (let steps = 1; ; steps += 1) {
+    const { changes, provisional } = runner.step(NOW_MS);
+    if (isFound(provisional)) return true;
+    if (isFound(changes)) return false;
+    assert.ok(runner.hasMore, 'never found');
+    between(runner, steps);
+  }
+}
+
+test('of the tries before a success none is crowded out by probes that name no user', () => {
+  // All of these are far over the share of their agent.
+  const tries = attackers(20_000, 6, 300);
+  const probes = attackers(24_000, 10, 300, { outcome: 'probe', user: null });
+  assert.ok(isFoundAhead(40_000, [...tries, ...probes]));
+});
+
+test('tries that were judged ahead count for a success that comes when what is ahead has begun anew', () => {
+  // The states of the flood are more than are held, long before the success.
+  assert.ok(isFoundAhead(150_000, attackers(60_000, 6, 1, { agent: OLD_AGENT })));
+});
+
+test('other settings lose no tries that were judged ahead, whether they change the rules or not', () => {
+  const silences = [{ rule: 'sshd-crash', host: 'web', source: null }] as const;
+  const allow = { addresses: ['192.0.2.1'], users: [] };
+  for (const settings of [
+    { ...DEFAULT_SETTINGS, silences },
+    { ...DEFAULT_SETTINGS, allow },
+  ])
+    assert.ok(
+      isFoundAhead(48_000, attackers(8_000, 6, 1, { agent: OLD_AGENT }), (runner, steps) => {
+        if (steps === 1) runner.configure(settings);
+      }),
+    );
+});
+
 test('of tries that wait, the newest of each source are remembered, and those of the newest sources', () => {
   const skipped = new SkippedTries();
   const add = (id: number, ip: string): void => skipped.add(row({ id, at: 0, ip }), 64, 3);
@@ -239,4 +297,21 @@ test('of tries that wait, the newest of each source are remembered, and those of
   for (let i = 0; i < SKIPPED_SOURCES_LIMIT; i += 1) add(10 + i, address(i));
   assert.deepEqual(skipped.take(row({ id: 9, at: 0, ip: '192.0.2.1' }), 64), []);
   assert.deepEqual(skipped.take(row({ id: 9, at: 0, ip: address(0) }), 64), [10]);
+});
+
+test('tries that are moved are remembered with those that are there, the newest of each source', () => {
+  const [skipped, judged] = [new SkippedTries(), new SkippedTries()];
+  const of = (id: number, ip: string): [RuleRow, number, number] => [row({ id, at: 0, ip }), 64, 3];
+  for (const id of [1, 4, 6]) skipped.add(...of(id, '192.0.2.1'));
+  for (const id of [3, 5]) judged.add(...of(id, '192.0.2.1'));
+  judged.add(...of(7, '192.0.2.2'));
+  skipped.moveFrom(judged, 3);
+  assert.deepEqual(skipped.take(row({ id: 9, at: 0, ip: '192.0.2.1' }), 64), [4, 5, 6]);
+  assert.deepEqual(skipped.take(row({ id: 9, at: 0, ip: '192.0.2.2' }), 64), [7]);
+  assert.deepEqual(judged.take(row({ id: 9, at: 0, ip: '192.0.2.2' }), 64), []);
+  for (let i = 0; i < SKIPPED_SOURCES_LIMIT; i += 1) skipped.add(...of(10 + i, address(i)));
+  judged.add(...of(8, '192.0.2.3'));
+  skipped.moveFrom(judged, 3);
+  assert.deepEqual(skipped.take(row({ id: 9, at: 0, ip: address(0) }), 64), []);
+  assert.deepEqual(skipped.take(row({ id: 9, at: 0, ip: '192.0.2.3' }), 64), [8]);
 });

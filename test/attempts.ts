@@ -75,8 +75,8 @@ export class Attempts {
     assert.equal(account?.sent, (account?.stored ?? 0) + (account?.gaps ?? 0) + (account?.waiting ?? 0));
     assert.deepEqual([account?.stored, account?.gaps, account?.waiting], [this.count, 0, 0]);
     assert.deepEqual([reported.events, reported.acknowledged, reported.waiting], [this.count, this.count, 0]);
-    // A last report may still be on its way.
-    await until(async () => (await this.#ledger()).totals.linesRead === this.count, undefined, 20_000);
+    // A last report may still be on its way: it goes with the next ping.
+    await until(async () => (await this.#ledger()).totals.linesRead === this.count, undefined, STORED_LIMIT_MS);
     assert.equal(reported.logs[0]?.lines, this.count);
     assert.deepEqual([totals.sent, totals.stored], [this.count, this.count]);
   }

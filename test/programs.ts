@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { freePort } from './free-port.ts';
 import { until } from './until.ts';
 
+/** An agent is back at a server that was away: up to 30 s pass between two of its connection attempts. */
+export const BACK_LIMIT_MS = 90_000;
+
 const ROOT = join(import.meta.dirname, '..');
 /** As package.json sets it: a start takes half of the time. */
 const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'node');
@@ -37,10 +40,11 @@ export class Program {
     this.#listeners.push(listener);
   }
 
-  says(text: string): Promise<void> {
+  says(text: string, limitMs?: number): Promise<void> {
     return until(
       () => this.output.includes(text),
       () => `${text} in:\n${this.output}`,
+      limitMs,
     );
   }
 

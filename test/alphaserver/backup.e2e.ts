@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { Pair } from '../programs.ts';
+import { BACK_LIMIT_MS, Pair } from '../programs.ts';
 import { until } from '../until.ts';
 
 async function paired(context: TestContext) {
@@ -43,7 +43,7 @@ test('an agent that meets a restored older server loses nothing that it still ha
   const restored = await pair.serverCommand('restore', backup);
   assert.equal(restored.code, 0, restored.output);
   server = await pair.serving();
-  await server.says('box had 3 attempt');
+  await server.says('box had 3 attempt', BACK_LIMIT_MS);
   const { gaps } = await pair.api<{ gaps: { events: number }[] }>('/api/gaps');
   assert.deepEqual(
     gaps.map(({ events }) => events),

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { MIGRATIONS } from '../../alphaserver/shared-log/postgres-schema.ts';
-import { sends, wrong } from '../alphaserver/detection/agent.ts';
+import { sends, sendsAtLast, wrong } from '../alphaserver/detection/agent.ts';
 import { HttpReceiver } from '../alphaserver/notify/receivers.ts';
 import { noPostgres, Postgres } from '../postgres.ts';
 import { Pair } from '../programs.ts';
@@ -54,7 +54,7 @@ test('the primary is lost and its synchronous standby promoted: nothing acknowle
     const server = await pair.serving({ ALPHASERVER_STORE: url });
     await sends(pair.port, wrong(7));
     primary.stop();
-    const late = sends(pair.port, wrong(12));
+    const late = sendsAtLast(pair.port, wrong(12));
     await server.says('Nothing is stored');
     standby.promote();
     await late;
@@ -86,7 +86,7 @@ test('an old primary that comes back is not written to: servers refuse it, also 
     await until(() => promoted.sql('SELECT pg_last_wal_replay_lsn()') >= old.sql('SELECT pg_current_wal_lsn()'));
     old.stop();
     promoted.promote();
-    await sends(pair.port, wrong(5));
+    await sendsAtLast(pair.port, wrong(5));
     assert.equal(events(promoted), '5');
 
     // The new one is away for a moment, and the old one takes writes again.

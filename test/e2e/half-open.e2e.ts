@@ -66,7 +66,8 @@ describe('a half-open connection', { skip: lacking('a network that swallows pack
     await until(async () => (await host())?.connected === false);
     await until(async () => /^agent silent since /.test((await host())?.state ?? ''), undefined, 75_000);
     const sinceMs = Date.parse(((await host())?.state ?? '').replace('agent silent since ', ''));
-    assert.ok(Math.abs(sinceMs - begunMs) < 20_000, 'since it was last heard');
+    // A ping comes every 15 s, and somewhat later on a busy machine.
+    assert.ok(Math.abs(sinceMs - begunMs) < 30_000, 'since it was last heard');
 
     attempt();
     nft('delete table inet swallow');

@@ -16,7 +16,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Attempts } from '../attempts.ts';
 import { damageRoot } from '../damaged-pages.ts';
-import { Pair } from '../programs.ts';
+import { BACK_LIMIT_MS, Pair } from '../programs.ts';
 import { until } from '../until.ts';
 
 let pair: Pair;
@@ -205,7 +205,7 @@ test('an outbox found damaged while the agent runs is replaced, and its events a
   writeSync(file, Buffer.alloc(half, 0x5a), 0, half, 4_096 * 4);
   closeSync(file);
   server = await pair.serving();
-  await agent.says('The outbox is damaged');
+  await agent.says('The outbox is damaged', BACK_LIMIT_MS);
   await attempts.exactlyOnce();
   await server.end('SIGTERM');
 });

@@ -94,10 +94,8 @@ test('a server under load stops in order within 5 s, and what it had not acknowl
   for (const socket of sockets) socket.write(flood);
   const agent = pair.agent();
   await server.says('Processed result: box had');
-  const begunMs = performance.now();
-  assert.equal(await server.end('SIGTERM'), 0);
-  const tookMs = performance.now() - begunMs;
-  assert.ok(tookMs < 5_000, `${tookMs} ms`);
+  // A server that is not done in five seconds gives up, with 1.
+  assert.equal(await server.end('SIGTERM'), 0, server.output);
   for (const socket of sockets) socket.destroy();
   server = await pair.serving();
   // Asked, not heard: a fast machine had stored all of it before it was stopped.

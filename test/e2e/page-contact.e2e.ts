@@ -12,7 +12,7 @@ import { lacking } from './machine.ts';
 
 const chromium = chromiumPath();
 /** The promise is 10 s; the rest is for a busy machine to draw it. */
-const LOST_LIMIT_MS = 15_000;
+const LOST_LIMIT_MS = 30_000;
 /** Nothing is promised of how soon a busy machine is well again. */
 const QUIET_LIMIT_MS = 120_000;
 

@@ -36,7 +36,7 @@ export function sshdVersion(): number {
 /** Wrong tries on one connection until sshd has had enough. */
 export const MAX_TRIES = 4;
 /** Limit of a client's silence for sshd, and of everything else on a busy machine. */
-const GRACE_SECONDS = 6;
+const GRACE_SECONDS = 20;
 /** A user that there is on every Debian, and that this sshd lets nobody be. */
 export const DENIED = 'daemon';
 

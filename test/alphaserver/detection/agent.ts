@@ -1,6 +1,7 @@
 /** An agent of a few lines, as `nc` would be one. */
 import { connect } from 'node:net';
 import type { Trust } from '../../../protocol/event.ts';
+import { BACK_LIMIT_MS } from '../../programs.ts';
 import { until } from '../../until.ts';
 
 /** An attempt that it tells of. */
@@ -69,6 +70,23 @@ export async function sends(port: number, attempts: readonly Attempt[], seq = 1,
   );
   socket.destroy();
   if (!acknowledged()) throw new Error(`cut off after ${heard.slice(-200)}`);
+}
+
+/** Sends them as `sends`, and again where it is cut off or told to come back, as an agent does. */
+export async function sendsAtLast(port: number, attempts: readonly Attempt[], seq = 1): Promise<void> {
+  let refused: unknown;
+  await until(
+    () =>
+      sends(port, attempts, seq).then(
+        () => true,
+        (error: unknown) => {
+          refused = error;
+          return false;
+        },
+      ),
+    () => `${attempts.length} attempts acknowledged; ${refused}`,
+    BACK_LIMIT_MS,
+  );
 }
 
 /** So many wrong passwords, a second apart, the last one a second ago. */

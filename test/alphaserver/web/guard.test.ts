@@ -99,7 +99,8 @@ test('a wrong password is logged, and answered later each time; a right one besi
   const ask = async (password: string): Promise<{ status: number; tookMs: number }> => {
     const begun = performance.now();
     const authorization = `Basic ${Buffer.from(`x:${password}`).toString('base64')}`;
-    const answer = await fetch(`http://127.0.0.1:${pair.httpPort}/api/summary`, { headers: { authorization } });
+    // A path that asks the store nothing: the answer to the right password waits for no query.
+    const answer = await fetch(`http://127.0.0.1:${pair.httpPort}/api/me`, { headers: { authorization } });
     return { status: answer.status, tookMs: performance.now() - begun };
   };
   await until(
@@ -113,6 +114,8 @@ test('a wrong password is logged, and answered later each time; a right one besi
   const [first, second] = [await ask('wrong'), await ask('wrong')];
   assert.deepEqual([first.status, second.status], [401, 401]);
   assert.ok(first.tookMs >= 250 && second.tookMs >= 500, `${first.tookMs} ${second.tookMs}`);
+  // The next one waits for two seconds, within which the right one has to be answered.
+  assert.equal((await ask('wrong')).status, 401);
   const waiting = ask('wrong');
   let isAnswered = false;
   void waiting.then(() => {

@@ -3,9 +3,13 @@ import type { Server, Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { ConnectionCounts, type ConnectionLimits } from '../../service/connection-counts.ts';
 import { peerAddress } from '../../service/ip-network.ts';
+import { Holdings, keyOf, ownerOf } from './owner.ts';
 import { whenClosed } from './when-closed.ts';
 
-/** All answers together. The largest one has some 8 MB: a thousand events with texts at their limits. */
+/**
+ * All answers together; one user, token or address without a name can have half of them. The largest one has some 25 MB: a thousand
+ * events with texts at their limits, all of control characters, each of which is six bytes in JSON.
+ */
 export const IN_FLIGHT_LIMIT_BYTES = 67_108_864;
 /** A connection whose peer neither sends nor takes anything for so long is cut off; streams have a heartbeat of 10 s. */
 export const IDLE_LIMIT_MS = 60_000;
@@ -36,20 +40,28 @@ export function boundConnections(server: Server, limits: ConnectionLimits = CONN
   });
 }
 
-/** Answers 503 while more than `limitBytes` wait for their readers; a slow reader makes others wait for it no longer than IDLE_LIMIT_MS. */
+/**
+ * Bounds the answers that wait for their readers. Answers 429 where those of one owner would have more than half of `limitBytes`, and
+ * 503 where all together would have more than it. The first answer of an owner, and the first of all, may have any size. A reader who
+ * takes a little now and then holds its answer for as long as it likes: no more than its owner's share is gone meanwhile.
+ */
 export function boundAnswers(app: FastifyInstance, limitBytes = IN_FLIGHT_LIMIT_BYTES): void {
-  let waiting = 0;
-  app.addHook('onSend', async (_request, reply, payload) => {
+  const waiting = new Holdings();
+  app.addHook('onSend', async (request, reply, payload) => {
     const bytes = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.length : 0;
     if (bytes === 0) return;
-    if (waiting > 0 && waiting + bytes > limitBytes) {
-      void reply.status(503).header('retry-after', '5').removeHeader('content-length').removeHeader('content-encoding');
-      return JSON.stringify({ error: 'busy', message: 'too many answers wait for their readers' });
+    const owner = keyOf(ownerOf(request));
+    const own = waiting.of(owner);
+    const isOverShare = own > 0 && own + bytes > limitBytes / 2;
+    if (isOverShare || (waiting.all > 0 && waiting.all + bytes > limitBytes)) {
+      const [status, error, message] = isOverShare
+        ? ([429, 'too_many', 'too many of your answers wait to be read'] as const)
+        : ([503, 'busy', 'too many answers wait for their readers'] as const);
+      void reply.status(status).header('retry-after', '5');
+      void reply.removeHeader('content-length').removeHeader('content-encoding');
+      return JSON.stringify({ error, message });
     }
-    waiting += bytes;
-    whenClosed(reply.raw, () => {
-      waiting -= bytes;
-    });
+    whenClosed(reply.raw, waiting.hold(owner, bytes));
     return;
   });
 }

@@ -1,11 +1,11 @@
 /** `GET /api/stream`: what is stored, as it is stored, to everyone who watches, as server-sent events. */
 import type { Writable } from 'node:stream';
-import { peerSourceOf } from '../../service/ip-network.ts';
 import { Turns } from '../../service/turns.ts';
 import type { Views } from '../queries/results.ts';
 import type { Appended, StoredSession } from '../store/store.ts';
-import { type Access, addressOf } from './access.ts';
+import type { Access } from './access.ts';
 import { STREAM } from './api-schema.ts';
+import { keyOf, type Owner, ownerOf } from './owner.ts';
 import { type ApiApp, ParameterError } from './parameters.ts';
 import {
   type Item,
@@ -52,13 +52,6 @@ interface Refusal {
   readonly status: number;
   readonly error: string;
   readonly message: string;
-}
-
-/** Whose a viewer is. */
-export interface Owner {
-  /** A user's or a token's name; null where nobody has one. */
-  readonly name: string | null;
-  readonly address: string;
 }
 
 interface Viewer {
@@ -296,9 +289,6 @@ export class Live {
 /** A viewer of the process itself. */
 const NOBODY: Owner = { name: null, address: '' };
 
-/** A name may be chosen to look like an address. The network that one customer of a provider gets is one address. */
-const keyOf = ({ name, address }: Owner): string => (name === null ? `@${peerSourceOf(address)}` : `:${name}`);
-
 /** Resolves when a stream takes more, or is gone. */
 function flowing(stream: Writable): Promise<void> {
   return new Promise((done) => {
@@ -318,7 +308,7 @@ export function liveRoute(app: ApiApp, live: Live, access: Pick<Access, 'standin
     const given = request.headers['last-event-id'];
     if (given !== undefined && !/^\d{1,15}$/.test(String(given)))
       throw new ParameterError('Last-Event-ID', 'the id of an event that came by this stream');
-    const owner = { name: request.actor?.name ?? null, address: addressOf(request) };
+    const owner = ownerOf(request);
     const refusal = live.refusal(owner);
     if (refusal !== null) {
       const { status, ...words } = refusal;

@@ -3,10 +3,13 @@ import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { LIMIT_MOST } from './api-schema.ts';
 import { BYTE_ORDER_MARK, csvHead, csvRows } from './csv.ts';
+import { Holdings, keyOf, ownerOf } from './owner.ts';
 import { whenClosed } from './when-closed.ts';
 
 /** Downloads of all rows at once; each holds a page of them. */
 export const DOWNLOADS_LIMIT = 4;
+/** Those of one user or token, or of one address without a name. */
+export const DOWNLOADS_OF_OWNER_LIMIT = 2;
 
 /** A page of a list, and the cursor of the next one. */
 interface Page<C> {
@@ -33,7 +36,7 @@ export interface CsvList<C> {
 
 /** Sends lists, and bounds the downloads of all rows. */
 export class CsvDownloads {
-  #running = 0;
+  readonly #running = new Holdings();
 
   /** Sends a list. Rejects with the errors of its first page; one of a later page breaks the download off. */
   async send<C>(reply: FastifyReply, list: CsvList<C>): Promise<never> {
@@ -43,20 +46,12 @@ export class CsvDownloads {
     // Fastify answers HEAD with the handler of GET, and throws away what it sends as fast as that comes: all pages would be read, at
     // nobody's pace, after the answer is over and no longer counts.
     if (limit === null && reply.request.method === 'HEAD') return withHead().send(Readable.from([])) as never;
-    if (limit === null && this.#running >= DOWNLOADS_LIMIT)
-      return reply
-        .status(503)
-        .header('retry-after', '5')
-        .send({
-          error: 'busy',
-          message: `${DOWNLOADS_LIMIT} downloads of all rows are under way; ask again later`,
-        }) as never;
     if (limit === null) {
+      const owner = keyOf(ownerOf(reply.request));
+      const isOverShare = this.#running.of(owner) >= DOWNLOADS_OF_OWNER_LIMIT;
+      if (isOverShare || this.#running.all >= DOWNLOADS_LIMIT) return refuse(reply, isOverShare) as never;
       // Before the first page is read: it takes its time, and downloads that begin meanwhile count this one.
-      this.#running += 1;
-      whenClosed(reply.raw, () => {
-        this.#running -= 1;
-      });
+      whenClosed(reply.raw, this.#running.hold(owner, 1));
     }
     const first = await page(cursor, limit ?? LIMIT_MOST);
     const text = (marked ? BYTE_ORDER_MARK : '') + csvHead(columns) + csvRows(columns, first.rows);
@@ -67,6 +62,17 @@ export class CsvDownloads {
     }
     return reply.send(Readable.from(allPages(list, text, first.next), { objectMode: false })) as never;
   }
+}
+
+/** Refuses one download too many: of its owner, or of all. */
+function refuse(reply: FastifyReply, isOverShare: boolean): FastifyReply {
+  const [status, error, message] = isOverShare
+    ? ([429, 'too_many', `${DOWNLOADS_OF_OWNER_LIMIT} of your downloads of all rows are under way`] as const)
+    : ([503, 'busy', `${DOWNLOADS_LIMIT} downloads of all rows are under way`] as const);
+  return reply
+    .status(status)
+    .header('retry-after', '5')
+    .send({ error, message: `${message}; ask again later` });
 }
 
 /** Yields the rows of all pages, each read when the ones before it were taken. */

@@ -1,11 +1,13 @@
 /** Contract section 6, route by route, asked of a real server. */
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { json } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { LIMIT_DEFAULT, LIMIT_MOST } from '../../../alphaserver/web/api-schema.ts';
-import { DOWNLOADS_LIMIT } from '../../../alphaserver/web/send-csv.ts';
+import { DOWNLOADS_LIMIT, DOWNLOADS_OF_OWNER_LIMIT } from '../../../alphaserver/web/send-csv.ts';
 import { until } from '../../until.ts';
+import { askedFrom } from './asked-from.ts';
 import { AGENT, type SentEvent, Served } from './served.ts';
 
 const DAY = 86_400_000;
@@ -171,7 +173,7 @@ test('GET /api/events?format=csv without a limit has all rows in one download, h
   );
 });
 
-test('more downloads of all rows than there may be at once are refused with 503', async () => {
+test('more downloads of all rows than there may be at once, of one address or of all, are refused', async () => {
   const own = new Served();
   after(() => own.close());
   await own.open();
@@ -179,16 +181,23 @@ test('more downloads of all rows than there may be at once are refused with 503'
   // More than sockets keep for a reader that takes nothing.
   const events = Array.from({ length: 20_000 }, (_, i) => ({ ...event, user: 'x'.repeat(250), at: at(60_000 + i) }));
   await own.store(events);
-  const asked = () => fetch(`${own.page}/api/events?format=csv`, { headers: { 'accept-encoding': 'identity' } });
-  const held = await Promise.all(Array.from({ length: DOWNLOADS_LIMIT }, asked));
-  assert.deepEqual(new Set(held.map(({ status }) => status)), new Set([200]));
-  const refused = await asked();
-  assert.deepEqual([refused.status, ((await refused.json()) as Fault).error], [503, 'busy']);
-  await Promise.all(held.map(({ body }) => body?.cancel()));
+  const asked = (localAddress: string) => askedFrom(localAddress, `${own.page}/api/events?format=csv`);
+  const refusal = async (localAddress: string) => {
+    const answer = await asked(localAddress);
+    return [answer.statusCode, ((await json(answer)) as Fault).error];
+  };
+  const askedOf = (localAddress: string) =>
+    Promise.all(Array.from({ length: DOWNLOADS_OF_OWNER_LIMIT }, () => asked(localAddress)));
+  const held = await askedOf('127.0.0.1');
+  assert.deepEqual(await refusal('127.0.0.1'), [429, 'too_many']);
+  for (let last = 2; held.length < DOWNLOADS_LIMIT; last += 1) held.push(...(await askedOf(`127.0.0.${last}`)));
+  assert.deepEqual(new Set(held.map(({ statusCode }) => statusCode)), new Set([200]));
+  assert.deepEqual(await refusal('127.0.0.9'), [503, 'busy']);
+  for (const answer of held) answer.destroy();
   await until(async () => {
-    const { status, body } = await asked();
-    await body?.cancel();
-    return status === 200;
+    const answer = await asked('127.0.0.1');
+    answer.destroy();
+    return answer.statusCode === 200;
   });
 });
 

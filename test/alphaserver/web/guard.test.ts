@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { fastify } from 'fastify';
 import { Authority, authorityFolder } from '../../../alphaserver/ingest/authority.ts';
 import { hostCheck } from '../../../alphaserver/web/host-check.ts';
@@ -13,6 +12,7 @@ import { boundAnswers, SERVER_LIMITS } from '../../../alphaserver/web/in-flight.
 import { WAITING_PER_ADDRESS_LIMIT } from '../../../service/guess-delay.ts';
 import { Pair } from '../../programs.ts';
 import { until } from '../../until.ts';
+import { askedFrom, statusFrom } from './asked-from.ts';
 import { Served } from './served.ts';
 
 function status(port: number, host: string): Promise<number | undefined> {
@@ -151,28 +151,43 @@ test('guesses that nobody waits for are not looked at any more, and another addr
   assert.equal(await guess('127.0.0.1', 'right'), '200');
 });
 
-test('answers that nobody takes are bounded: more are refused until some are taken or given up', async (context) => {
+/** Serves answers of 8 MB; together they may have 24 MB. A name in the header `name` is the actor's. */
+async function largeAnswers(context: TestContext): Promise<string> {
   const app = fastify({ ...SERVER_LIMITS, forceCloseConnections: true });
   const answer = 'x'.repeat(8_000_000);
   boundAnswers(app, 3 * answer.length);
+  app.addHook('onRequest', async (request) => {
+    const { name } = request.headers;
+    if (typeof name === 'string') request.actor = { name, role: 'viewer' };
+  });
   app.get('/', async () => answer);
   await app.listen({ host: '127.0.0.1', port: 0 });
   context.after(() => app.close());
-  const { port } = app.server.address() as { port: number };
-  const ask = async (): Promise<number> => {
-    const got = await fetch(`http://127.0.0.1:${port}/`);
-    await got.arrayBuffer();
-    return got.status;
-  };
-  const stuck = Array.from({ length: 3 }, () => {
-    const socket = connect(port, '127.0.0.1');
-    socket.pause();
-    socket.write(`GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nx-id: ${randomUUID()}\r\n\r\n`);
-    return socket;
-  });
-  await until(async () => (await ask()) === 503);
-  for (const socket of stuck) socket.destroy();
-  await until(async () => (await ask()) === 200);
+  return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/`;
+}
+
+test('answers that nobody takes are bounded: more are refused until some are taken or given up', async (context) => {
+  const url = await largeAnswers(context);
+  const stuck = await Promise.all([2, 3, 4].map((last) => askedFrom(`127.0.0.${last}`, url)));
+  assert.deepEqual(
+    stuck.map(({ statusCode }) => statusCode),
+    [200, 200, 200],
+  );
+  assert.equal(await statusFrom('127.0.0.1', url), 503);
+  for (const answer of stuck) answer.destroy();
+  await until(async () => (await statusFrom('127.0.0.1', url)) === 200);
+});
+
+test('one address, and one name, can have half of what waits: more is refused for it alone', async (context) => {
+  const url = await largeAnswers(context);
+  const [byAddress, byName] = [await askedFrom('127.0.0.2', url), await askedFrom('127.0.0.3', url, { name: 'mira' })];
+  assert.deepEqual([byAddress.statusCode, byName.statusCode], [200, 200]);
+  assert.equal(await statusFrom('127.0.0.2', url), 429);
+  assert.equal(await statusFrom('127.0.0.4', url, { name: 'mira' }), 429);
+  assert.equal(await statusFrom('127.0.0.3', url), 200);
+  byAddress.destroy();
+  byName.destroy();
+  await until(async () => (await statusFrom('127.0.0.2', url)) === 200);
 });
 
 test('headers that come too slowly are cut off', async (context) => {

@@ -10,6 +10,7 @@ import { boundAnswers } from '../../../alphaserver/web/in-flight.ts';
 import { Live } from '../../../alphaserver/web/live.ts';
 import { CsvDownloads, type CsvList, DOWNLOADS_LIMIT } from '../../../alphaserver/web/send-csv.ts';
 import { until } from '../../until.ts';
+import { statusFrom } from './asked-from.ts';
 
 /** Answers of a server that are worked out for as long as the test says. */
 class SlowAnswers {
@@ -53,10 +54,13 @@ async function served(
   return { port, url: `http://127.0.0.1:${port}` };
 }
 
+/** An address of loopback for each reader: none has more answers or downloads than its share. */
+const addressOf = (reader: number): string => `127.0.0.${reader + 2}`;
+
 /** Asks `count` times, and leaves each time while the answer is worked out; then all answers are finished. */
 async function leave(port: number, count: number, answers: SlowAnswers): Promise<void> {
-  const sockets = Array.from({ length: count }, () => {
-    const socket = connect(port, '127.0.0.1');
+  const sockets = Array.from({ length: count }, (_, reader) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: addressOf(reader) });
     socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
     return socket;
   });
@@ -116,14 +120,11 @@ test('downloads whose first pages are read at the same time count, and those tha
     throw new Error('the store cannot be read');
   });
   const { url } = await served(context, app, answers);
-  const first = Array.from({ length: DOWNLOADS_LIMIT }, () => fetch(url));
+  const first = Array.from({ length: DOWNLOADS_LIMIT }, (_, reader) => statusFrom(addressOf(reader), url));
   await until(() => answers.replies.length === DOWNLOADS_LIMIT);
   assert.equal((await fetch(url, { signal: AbortSignal.timeout(20_000) })).status, 503);
   answers.finish();
-  assert.deepEqual(
-    (await Promise.all(first)).map(({ status }) => status),
-    Array.from({ length: DOWNLOADS_LIMIT }, () => 500),
-  );
+  assert.deepEqual(await Promise.all(first), Array(DOWNLOADS_LIMIT).fill(500));
   // Its place is free when its connection hears of it, which may be after the answer came.
   await until(async () => (await fetch(url)).status === 500);
 });

@@ -1,6 +1,7 @@
 /** The login page, and the requests with which a session begins and ends. */
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { peerSourceOf } from '../../service/ip-network.ts';
 import { type Access, addressOf } from './access.ts';
 import { LOGIN, LOGOUT, ME } from './api-schema.ts';
 import type { ApiApp } from './parameters.ts';
@@ -8,7 +9,7 @@ import { refuseForeign } from './same-origin.ts';
 
 /** Passwords that are hashed or wait for it, over all: each takes some 0.3 s and 32 MiB. */
 export const LOGINS_LIMIT = 64;
-/** Passwords of one address that are hashed or wait for it. */
+/** Those of one IPv4 address or IPv6 /64. */
 export const LOGINS_PER_ADDRESS_LIMIT = 4;
 
 const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' } as const;
@@ -16,26 +17,27 @@ const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 
 const FILES = ['login/login.html', 'login/login.js', 'login/login.css', 'icon.svg'] as const;
 
 /** Passwords are hashed one at a time: together they would take the memory of the server. */
-class LoginQueue {
-  readonly #ofAddress = new Map<string, number>();
+export class LoginQueue {
+  readonly #ofSource = new Map<string, number>();
   #count = 0;
   #last: Promise<unknown> = Promise.resolve();
 
   /** Runs `work` when all before it is done; null where too many wait already. */
   async run<T>(address: string, work: () => Promise<T>): Promise<T | null> {
-    const ofAddress = this.#ofAddress.get(address) ?? 0;
-    if (this.#count >= LOGINS_LIMIT || ofAddress >= LOGINS_PER_ADDRESS_LIMIT) return null;
+    const source = peerSourceOf(address);
+    const ofSource = this.#ofSource.get(source) ?? 0;
+    if (this.#count >= LOGINS_LIMIT || ofSource >= LOGINS_PER_ADDRESS_LIMIT) return null;
     this.#count += 1;
-    this.#ofAddress.set(address, ofAddress + 1);
+    this.#ofSource.set(source, ofSource + 1);
     const mine = this.#last.then(work);
     this.#last = mine.catch(() => undefined);
     try {
       return await mine;
     } finally {
       this.#count -= 1;
-      const left = (this.#ofAddress.get(address) ?? 1) - 1;
-      if (left === 0) this.#ofAddress.delete(address);
-      else this.#ofAddress.set(address, left);
+      const left = (this.#ofSource.get(source) ?? 1) - 1;
+      if (left === 0) this.#ofSource.delete(source);
+      else this.#ofSource.set(source, left);
     }
   }
 }

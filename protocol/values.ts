@@ -5,8 +5,8 @@ import { EVENT_TEXT_LIMITS, PID_LIMIT } from './event.ts';
 /** The longest host name, in UTF-16 units: RFC 1035 allows 253 characters, and a dot may stand behind it. */
 export const HOST_LIMIT = EVENT_TEXT_LIMITS.host;
 /**
- * The largest `seq` and the largest total that an agent reports. One agent reaches it after 34 years of 1,000 events a second, and the
- * totals of 8,000 agents at their bound still add up to a number that JavaScript holds exactly.
+ * The largest `seq` and the largest total that an agent reports. One agent reaches it after 34 years of 1,000 events a second, and no
+ * sum over as many agents as a server knows passes what SQLite holds exactly.
  */
 export const COUNT_LIMIT = 2 ** 40;
 /** Limit of the nesting of objects and lists in one line: what this protocol defines has three levels. */

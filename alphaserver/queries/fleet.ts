@@ -54,7 +54,10 @@ export function agentsAfter(db: Database, after: number, limit: number): LedgerF
     .all(after, limit) as unknown as LedgerFacts[];
 }
 
-/** The sums over the agents of one state. */
+/**
+ * The sums over the agents of one state. SQLite sums whole numbers below 2^63, which AGENTS_LIMIT agents at COUNT_LIMIT do not reach;
+ * its driver throws for one that JavaScript does not hold exactly, so each sum ends at MAX_SAFE_INTEGER.
+ */
 const SUMS = {
   agents: 'count(*)',
   sent: 'sum(max(lastSeq, coalesce(sentSeq, 0)))',
@@ -70,16 +73,19 @@ const SUMS = {
 } as const satisfies Record<Exclude<keyof LedgerTotals, 'states'>, string>;
 type Sum = keyof typeof SUMS;
 const NAMES = Object.keys(SUMS) as Sum[];
+const MOST = Number.MAX_SAFE_INTEGER;
 
 /** The sums over all agents, and how many are in each state; a silent agent counts as silent alone. */
 export function ledgerTotals(db: Database, nowMs: number): LedgerTotals {
   const rows = db
     .prepare(
       `SELECT CASE WHEN lastSeen <= ? THEN 'agent silent' ELSE coalesce(state, 'unknown') END AS standing,
-         ${NAMES.map((name) => `${SUMS[name]} AS ${name}`).join(', ')} FROM agents GROUP BY 1`,
+         ${NAMES.map((name) => `min(${SUMS[name]}, ${MOST}) AS ${name}`).join(', ')} FROM agents GROUP BY 1`,
     )
     .all(nowMs - SILENT_AFTER_MS) as unknown as (Record<Sum, number> & { readonly standing: string })[];
-  const sums = Object.fromEntries(NAMES.map((name) => [name, rows.reduce((sum, row) => sum + row[name], 0)]));
+  const sums = Object.fromEntries(
+    NAMES.map((name) => [name, rows.reduce((sum, row) => Math.min(sum + row[name], MOST), 0)]),
+  );
   const none = Object.fromEntries([...AGENT_STATES, 'unknown', 'agent silent'].map((state) => [state, 0]));
   const states = { ...none, ...Object.fromEntries(rows.map(({ standing, agents }) => [standing, agents])) };
   return { ...(sums as Record<Sum, number>), states };
@@ -112,9 +118,9 @@ const NAMED_HOSTS = 20;
 export function shapes(db: Database, limit: number): FleetShape[] {
   const most = db
     .prepare(
-      `SELECT shape, count, agents, firstAt, (SELECT max(lastAt) FROM shapes b WHERE b.shape = f.shape) AS lastAt,
+      `SELECT shape, min(count, ${MOST}) AS count, agents, firstAt, (SELECT max(lastAt) FROM shapes b WHERE b.shape = f.shape) AS lastAt,
          (SELECT sample FROM shapes b WHERE b.shape = f.shape ORDER BY b.lastAt DESC LIMIT 1) AS sample
-       FROM fleetShapes f ORDER BY count DESC, shape LIMIT ?`,
+       FROM fleetShapes f ORDER BY f.count DESC, shape LIMIT ?`,
     )
     .all(limit) as unknown as Omit<FleetShape, 'hosts'>[];
   // Some more agents than hosts: several may be of one.

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { ledgerTotals } from '../../../alphaserver/queries/fleet.ts';
+import { ledgerTotals, shapes } from '../../../alphaserver/queries/fleet.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { MIGRATIONS, REPORT_COLUMNS } from '../../../alphaserver/store/schema.ts';
 
@@ -60,6 +60,49 @@ test("the ledger's sums are those of the reports: as they come, after an upgrade
     assert.equal(sums().linesRead, 3_000);
     await store.append([{ agent: agent(3), host: 'web-3', events: [] }], NOW_MS);
     assert.deepEqual(sums(), before, 'it has the report of before');
+  } finally {
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('sums that no number of JavaScript holds exactly stay at the largest that one does, and the rest is told', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'asgard-sums-'));
+  const store = new EventStore(folder);
+  try {
+    const report = {
+      ...{ behindBytes: 1, sentSeq: 1, waiting: 1, linesRead: 1, linesUnknown: 1, linesForged: 1, declaredLost: 1 },
+    };
+    const shape = { shape: 'a shape', sample: 'a line', count: 1 };
+    const times = { firstAt: '2026-07-31T23:59:59.000Z', lastAt: '2026-07-31T23:59:59.000Z' };
+    await store.append(
+      [1, 2, 3, 4].map((n) => ({
+        ...{ agent: agent(n), host: `web-${n}`, events: [] },
+        ping: {
+          report: { ...report, state: n < 4 ? 'behind' : 'caught up' },
+          shapes: [{ ...shape, ...times }],
+          gaps: [],
+        },
+      })),
+      NOW_MS,
+    );
+    // Four agents at 2^52 stand for the 8,193 at COUNT_LIMIT that it takes over the wire.
+    store.db.exec(`UPDATE agents SET lastSeq = 1 << 52, repeats = 1 << 52, gaps = 1 << 52, linesRead = 1 << 52;
+      UPDATE shapes SET count = 1 << 52`);
+    const { states, ...sums } = ledgerTotals(store.db, NOW_MS);
+    assert.deepEqual([states['behind'], states['caught up']], [3, 1]);
+    const largest = Number.MAX_SAFE_INTEGER;
+    assert.deepEqual(
+      { ...sums },
+      {
+        ...{ agents: 4, sent: largest, waiting: 0, stored: 0, repeats: largest, gaps: largest, declaredLost: 4 },
+        ...{ linesRead: largest, linesUnknown: 4, linesForged: 4, behindBytes: 4 },
+      },
+    );
+    assert.deepEqual(
+      shapes(store.db, 1).map(({ shape: text, count, agents }) => [text, count, agents]),
+      [[shape.shape, largest, 4]],
+    );
   } finally {
     await store.close();
     rmSync(folder, { recursive: true, force: true });

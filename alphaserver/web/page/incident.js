@@ -33,17 +33,14 @@ export class IncidentPage {
   #alert = null;
   /** @type {Around} what else happened in its time, and whether there is more */
   #around = NOTHING;
-  /** @type {HTMLElement | null} kept as it is while the page is shown anew, or a name half typed would be lost */
-  #form = null;
-  /** @type {HTMLElement | null} likewise */
-  #steps = null;
+  /** @type {{ id: string, form: HTMLElement, steps: HTMLElement } | null} kept as it is for the alert of this id, or a name half typed would be lost */
+  #kept = null;
 
   /** Shows that it is being looked up. */
   begin() {
     this.#alert = null;
     this.#around = NOTHING;
-    this.#form = null;
-    this.#steps = null;
+    this.#kept = null;
     fill(byId('incident'), [element('p', { class: 'muted' }, 'Looking it up')]);
   }
 
@@ -76,11 +73,7 @@ export class IncidentPage {
     if (alert === null) return;
     const nowMs = Date.now();
     showTab(alert.rule, null);
-    this.#steps ??= stepsFor(subjectFor(alert));
-    this.#form ??= acknowledgement(alert.id, (now) => {
-      this.#alert = now;
-      this.#render(view);
-    });
+    const { form, steps } = this.#keptFor(alert, view);
     fill(byId('incident'), [
       back(view),
       element(
@@ -90,13 +83,30 @@ export class IncidentPage {
         element('h1', { id: 'incident-title' }, foreign(alert.summary)),
       ),
       facts(alert, view, nowMs),
-      alert.acknowledgedAt ? acknowledged(alert) : this.#form,
-      this.#steps,
+      alert.acknowledgedAt ? acknowledged(alert) : form,
+      steps,
       element('h2', {}, 'What happened'),
       element('p', { class: 'muted' }, shownOf(alert, this.#around), all(alert, view)),
       alert.events.length === 0 ? null : eventList(inOrder(alert, this.#around), view, nowMs),
       ...partsOf(alert, view),
     ]);
+  }
+
+  /**
+   * Gives the form and the next steps of an alert, made once while its page is shown.
+   * @param {AlertWhole} alert
+   * @param {View} view
+   */
+  #keptFor(alert, view) {
+    if (this.#kept?.id === alert.id) return this.#kept;
+    const form = acknowledgement(alert.id, (now) => {
+      // By the time of the answer another alert may be shown, which this one must not stand for.
+      if (this.#kept?.form !== form) return;
+      this.#alert = now;
+      this.#render(view);
+    });
+    this.#kept = { id: alert.id, form, steps: stepsFor(subjectFor(alert)) };
+    return this.#kept;
   }
 }
 

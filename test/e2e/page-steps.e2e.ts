@@ -1,0 +1,84 @@
+/** The next steps on the pages of incidents and sources, in a browser over a real server: whom they act on, and what they copy. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { Pair } from '../programs.ts';
+import { until } from '../until.ts';
+import { AgentByHand, failures } from './agent-by-hand.ts';
+import { chromiumPath, type Page, Watched } from './browser.ts';
+import { settled, shows, text } from './browser-facts.ts';
+import { lacking } from './machine.ts';
+
+const chromium = chromiumPath();
+const FIRST = '203.0.113.7';
+const SECOND = '203.0.113.8';
+
+describe('the next steps', { skip: lacking('the next steps', { Chromium: chromium !== null }) }, () => {
+  let pair: Pair;
+  let browser: Watched;
+  let agent: AgentByHand;
+
+  const alertOf = async (source: string): Promise<string> => {
+    let id = '';
+    await until(async () => {
+      const answer = await fetch(`http://127.0.0.1:${pair.httpPort}/api/alerts`);
+      const { alerts } = (await answer.json()) as { alerts: { id: string; source: string | null }[] };
+      id = alerts.find((alert) => alert.source === source)?.id ?? '';
+      return id !== '';
+    });
+    return id;
+  };
+  const open = async (path: string): Promise<Page> => {
+    const page = await browser.open(path);
+    await settled(page);
+    return page;
+  };
+  /** Goes to another view in the same page, as a link does. */
+  const goTo = (page: Page, query: string): Promise<unknown> =>
+    page.evaluate(`history.pushState(null, '', '/?${query}'); dispatchEvent(new PopStateEvent('popstate'))`);
+  /** Holds back the answers of a path until the function that it gives is called. */
+  const hold = async (page: Page, path: string): Promise<() => void> => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    await page.route(`**${path}`, async (route) => {
+      await promise;
+      await route.continue();
+    });
+    return resolve;
+  };
+
+  before(async () => {
+    pair = await Pair.make();
+    await pair.serving();
+    agent = await AgentByHand.of('web-01', pair.port);
+    await agent.events(...failures(12, FIRST), ...failures(12, SECOND, { user: 'bob' }));
+    browser = await Watched.start(chromium as string, `http://127.0.0.1:${pair.httpPort}`);
+  });
+  after(async () => {
+    await browser?.close();
+    await pair?.close();
+  });
+  afterEach(async () => {
+    await browser.closePages();
+    assert.deepEqual(browser.complaints.splice(0), []);
+  });
+
+  it('act on the incident that is shown, although the answer about another one comes late', async () => {
+    const [first, second] = [await alertOf(FIRST), await alertOf(SECOND)];
+    const page = await open(`/?alert=${first}`);
+    const acknowledge = await hold(page, '/acknowledge');
+    const show = await hold(page, `/api/alerts/${second}`);
+    await page.locator('#incident input[name=by]').fill('mira');
+    const late = page.waitForResponse((response) => response.url().endsWith('/acknowledge'));
+    await page.locator('#incident').getByRole('button', { name: 'Acknowledge' }).click();
+    await goTo(page, `alert=${second}`);
+    acknowledge();
+    await (await late).finished();
+    // What the page does with the answer is done before the next timer of the page.
+    await page.evaluate('new Promise((done) => setTimeout(done))');
+    assert.equal(await text(page, '#incident'), 'Looking it up');
+    show();
+    await shows(page, '#incident-title', new RegExp(SECOND));
+    assert.equal(await page.locator('#incident .acknowledged').count(), 0);
+    await page.getByRole('button', { name: 'Block it' }).click();
+    await shows(page, '#incident .step form', new RegExp(SECOND));
+  });
+});

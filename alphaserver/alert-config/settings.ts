@@ -1,6 +1,6 @@
 /** The rules file as values, and the defaults for what it leaves out. */
 
-import { isWithin, readNetwork } from '../../service/ip-network.ts';
+import { isWithin, readNetwork, sourceBits } from '../../service/ip-network.ts';
 import type { QuietHours } from './quiet-hours.ts';
 import { DEFAULT_DETECTION, type DetectionConfig, RULES, type Rule } from './rules.ts';
 import type { Channel } from './rules-schema.ts';
@@ -12,21 +12,27 @@ export interface Silence {
   readonly source: string | null;
 }
 
-/** Tells whether an incident is silenced. */
-export const isSilenced = (
-  silences: readonly Silence[],
-  { rule, host, source }: { readonly rule: Rule; readonly host?: string | null; readonly source?: string | null },
-): boolean =>
-  silences.some(
-    (silence) =>
-      (silence.rule ?? rule) === rule &&
-      (silence.host === null || silence.host === host) &&
-      (silence.source === null || silence.source === source || isInNetwork(silence.source, source ?? null)),
-  );
+/** What a silence looks at of an incident. */
+type Silenceable = { readonly rule: Rule; readonly host?: string | null; readonly source?: string | null };
 
-function isInNetwork(silenced: string, source: string | null): boolean {
-  const network = source !== null && silenced.includes('/') ? readNetwork(silenced) : null;
-  return network !== null && isWithin(network, source);
+/** Tells whether an incident is silenced. */
+export const isSilenced = (silences: readonly Silence[], incident: Silenceable): boolean =>
+  silencedBy(silences)(incident);
+
+/** Does the same for many incidents: the silences are read once. */
+export function silencedBy(silences: readonly Silence[]): (incident: Silenceable) => boolean {
+  const read = silences.map(({ rule, host, source }) => ({
+    ...{ rule, host, source },
+    network: source?.includes('/') ? readNetwork(source) : null,
+  }));
+  return ({ rule, host, source = null }) => {
+    const near = read.filter((one) => (one.rule ?? rule) === rule && (one.host === null || one.host === host));
+    if (near.some((one) => one.source === null || one.source === source)) return true;
+    const networks = near.flatMap(({ network }) => network ?? []);
+    if (networks.length === 0) return false;
+    const bits = sourceBits(source);
+    return networks.some((network) => isWithin(network, bits));
+  };
 }
 
 /** One value for each setting of the rules file (docs/alerts.md). Times are milliseconds. */

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { isWithin, readNetwork } from '../../service/ip-network.ts';
-import { type Rule, SEVERITIES, type Severity } from '../alert-config/rules.ts';
-import { isSilenced } from '../alert-config/settings.ts';
+import { ATTACK_RULES, type Rule, SEVERITIES, type Severity } from '../alert-config/rules.ts';
+import { silencedBy } from '../alert-config/settings.ts';
 import { type BlocklistFormat, type BlocklistSettings, blocked, formatted } from '../alerting/blocklist.ts';
 import type { StoredIncident } from '../alerting/incident-store.ts';
 import { holding } from '../alerting/standing.ts';
@@ -45,6 +45,12 @@ interface Row {
   readonly acknowledgedBy: string | null;
 }
 
+interface SilenceableRow extends Row {
+  readonly rule: Rule;
+  readonly host: string | null;
+  readonly source: string | null;
+}
+
 const storedOf = ({ body, acknowledgedAt, acknowledgedBy }: Row): StoredIncident => ({
   incident: JSON.parse(body) as Incident,
   acknowledgedAt,
@@ -61,8 +67,9 @@ const TOUCHED = {
 const SEARCHED_LIMIT = 10_000;
 /** The most open incidents read at once. */
 const OPEN_LIMIT = 200_000;
-const SELECT = `SELECT body, a.at AS acknowledgedAt, a.by AS acknowledgedBy
+const COLUMNS = `body, a.at AS acknowledgedAt, a.by AS acknowledgedBy
   FROM incidents i LEFT JOIN acknowledgements a ON a.incident = i.id`;
+const SELECT = `SELECT ${COLUMNS}`;
 const CURSOR = /^(-?\d{1,16})\.([a-z0-9-]{1,64})$/;
 
 /** Incidents as lists and single pages show them. */
@@ -109,21 +116,29 @@ export class Incidents {
   }
 
   /**
-   * Returns what the state of the fleet depends on, the gravest and newest first: incidents that are open, and critical ones
-   * that nobody has acknowledged and whose last event was at or after `sinceMs`. At most `limit`, without parts of scans and what is silenced now.
+   * Returns what the state of the fleet depends on, the gravest and newest first: critical incidents that nobody has acknowledged
+   * and that are open, or whose last event was at or after `sinceMs`; then open attacks. At most `limit`, without parts of scans
+   * and what is silenced now.
    */
   counting(sinceMs: number, limit: number, nowMs: number): StoredIncident[] {
-    const by = 'AND partOf IS NULL ORDER BY openedAt DESC, id DESC LIMIT ?';
-    const grave = `WHERE severity = 'critical' AND a.at IS NULL AND lastAt >= ? ${by}`;
-    const open = `WHERE closedAt IS NULL AND severity = ? ${by}`;
-    const rows = [
-      ...this.#rows(grave, sinceMs, limit),
-      ...SEVERITIES.toReversed().flatMap((severity) => this.#rows(open, severity, limit)),
-    ];
-    const { silences } = holding(standing(this.#db), nowMs);
-    const counted = rows.map(storedOf).filter(({ incident }) => !isSilenced(silences, incident));
-    const found = new Map(counted.map((one) => [one.incident.id, one]));
-    return [...found.values()].slice(0, limit);
+    const isSilent = silencedBy(holding(standing(this.#db), nowMs).silences);
+    const found: StoredIncident[] = [];
+    // `limit` bounds what counts, not what is read: else newer incidents that are silenced would hide the one that is not.
+    const take = (where: string, ...values: (string | number)[]): void => {
+      if (found.length === limit) return;
+      const sql = `SELECT rule, source, body ->> 'host' AS host, ${COLUMNS} WHERE partOf IS NULL AND ${where}`;
+      for (const one of this.#db.prepare(sql).iterate(...values) as Iterable<unknown> as Iterable<SilenceableRow>)
+        if (!isSilent(one) && found.push(storedOf(one)) === limit) return;
+    };
+    // Each in the order of an index, so that SQLite reads no further than this does, and no incident twice.
+    const grave = "severity = 'critical' AND a.at IS NULL";
+    take(`${grave} AND lastAt >= ? ORDER BY lastAt DESC, id DESC`, sinceMs);
+    take(`${grave} AND lastAt < ? AND closedAt IS NULL ORDER BY openedAt DESC, id DESC`, sinceMs);
+    const places = ATTACK_RULES.map(() => '?').join(', ');
+    const attack = `severity = ? AND NOT (${grave}) AND rule IN (${places}) AND closedAt IS NULL`;
+    for (const severity of SEVERITIES.toReversed())
+      take(`${attack} ORDER BY openedAt DESC, id DESC`, severity, ...ATTACK_RULES);
+    return found;
   }
 
   /** Returns the newest incidents that touched a host, a source or a user, without parts of scans. */

@@ -21,16 +21,17 @@ export function alertmanagerPost(
   page: string | null,
 ): Post {
   const alerts = message.notifications.flatMap(({ kind, incident, number = 1 }) => {
-    const { id, rule, severity, host, source, summary, openedAt, closedAt, lastAt } = incident;
+    const { id, rule, severity, hosts, source, summary, openedAt, closedAt, lastAt } = incident;
     const link = pageOf(incident, page);
     const endsAt = kind === 'resolved' ? (closedAt ?? lastAt) : openedAt + OPEN_MS;
     const alert = {
-      labels: { alertname: rule, severity, incident: id, instance: host ?? 'fleet', job: 'asgard' },
+      // Alertmanager knows an alert by its labels. Hosts are only added to those that an incident names, so the first one stays.
+      labels: { alertname: rule, severity, incident: id, instance: hosts[0] ?? 'fleet', job: 'asgard' },
       annotations: {
         summary,
         source: source ?? incident.ips.join(', '),
         user: incident.users.join(', '),
-        hosts: incident.hosts.join(', '),
+        hosts: hosts.join(', '),
         trust: incident.trust ?? '',
       },
       // A host whose clock is ahead can open an incident after it is over; Alertmanager refuses an end before the start.
@@ -38,16 +39,16 @@ export function alertmanagerPost(
       endsAt: iso(endsAt),
       ...(link === null ? {} : { generatorURL: link }),
     };
-    if (kind === 'resolved' || number === 1) return [alert];
-    // Alertmanager knows an alert by its labels: one that turned out graver is another one, and what was known of it is over.
+    if (kind === 'opened' && number === 1) return [alert];
+    // One that turned out graver, or that a reload of the rules made milder, was another alert: what was known of it is over.
     const pastAt = iso(Math.min(openedAt, message.madeAt));
-    const milder = SEVERITIES.slice(0, SEVERITIES.indexOf(severity)).map((one) => ({
+    const others = SEVERITIES.filter((one) => one !== severity).map((one) => ({
       ...alert,
       labels: { ...alert.labels, severity: one },
       startsAt: pastAt,
       endsAt: pastAt,
     }));
-    return [...milder, alert];
+    return [alert, ...others];
   });
   const left = message.count - message.notifications.length;
   const rest = {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import test from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { Channel } from '../../../alphaserver/alert-config/rules-schema.ts';
+import type { Incident } from '../../../alphaserver/detection/incident.ts';
 import {
   LISTED_LIMIT,
   type Message,
@@ -172,12 +174,39 @@ test('Alertmanager gets an open alert with an end far away, and the end when it 
   assert.deepEqual(
     graver(3).map(({ labels, endsAt }) => [labels.severity, Date.parse(endsAt) < NOW]),
     [
+      ['critical', false],
       ['notice', true],
       ['warning', true],
-      ['critical', false],
     ],
   );
   assert.equal(json(channel, many(1_000)).length, LISTED_LIMIT + 1);
+});
+
+test('Alertmanager takes the end of an incident that went on to more hosts, or has another severity by then', () => {
+  const channel: Channel = { type: 'alertmanager', url: 'https://am.example/', ...COMMON };
+  const alerts = (kind: 'opened' | 'resolved', changes: Partial<Incident>) =>
+    json(channel, {
+      ...one,
+      notifications: [{ kind, incident: incident(changes), number: kind === 'opened' ? 1 : 2 }],
+    });
+  const [open, ...more] = alerts('opened', { severity: 'critical' });
+  assert.deepEqual(more, []);
+  const ends = alerts('resolved', { host: null, hosts: ['web-01', 'db'], severity: 'warning', closedAt: NOW - 1 });
+  const ended = ends.find(({ labels }: { labels: object }) => isDeepStrictEqual(labels, open.labels));
+  assert.ok(Date.parse(ended.endsAt) < NOW, JSON.stringify(ends));
+  // An end by the clock of a host that is ahead makes no alert fire that never was.
+  const ahead = alerts('resolved', { openedAt: NOW + 1, closedAt: NOW + 60_000 });
+  assert.deepEqual(
+    ahead.map(({ labels, endsAt }: { labels: { severity: string }; endsAt: string }) => [
+      labels.severity,
+      Date.parse(endsAt) - NOW,
+    ]),
+    [
+      ['warning', 60_000],
+      ['notice', 0],
+      ['critical', 0],
+    ],
+  );
 });
 
 test('an email escapes text from outside in HTML, and its subject is one short line', () => {

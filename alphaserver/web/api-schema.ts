@@ -371,7 +371,7 @@ export const STREAM = {
   schema: {
     tags: ['events' satisfies Tag],
     summary:
-      'Server-sent events: `event` for each stored one, `alert`, `gap` and `session`; Last-Event-ID goes on after an id',
+      'Server-sent events: `event` for each stored one, `alert`, `gap`, `session`, and a `heartbeat` every 4 s; Last-Event-ID goes on after an id',
     querystring: schemaOf(filter),
   },
 };

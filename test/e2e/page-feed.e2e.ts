@@ -165,4 +165,16 @@ describe('the list of live events', {
     await asked;
     await lists(page, 'second first');
   });
+
+  it('opens the stream anew where the network lost it without a word, and has what came meanwhile', async () => {
+    const page = await live();
+    const before = stream.given.length;
+    await until(() => stream.given.slice(before).includes('event: heartbeat\n'));
+    stream.hold();
+    await happen(1);
+    await lists(page, newest(FIRST + 1));
+    await shows(page, '#link', /^Live$/);
+    await happen(1);
+    await lists(page, newest(FIRST + 2));
+  });
 });

@@ -6,21 +6,24 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class StreamProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  /** What the server sent on streams that are held, oldest first. */
-  readonly #held: [to: Socket, bytes: Buffer][] = [];
-  #isHeld = false;
+  /** Connections of the live stream to viewers. */
+  readonly #streams = new Set<Socket>();
+  /** What the server sent to those that are held, oldest first. */
+  readonly #held = new Map<Socket, Buffer[]>();
+  #given = '';
 
   private constructor(port: number) {
     this.#server = createServer((client) => {
       const server = connect(port, '127.0.0.1');
-      let isStream = false;
       client.on('data', (bytes) => {
-        isStream ||= bytes.includes('GET /api/stream');
+        if (bytes.includes('GET /api/stream')) this.#streams.add(client);
         server.write(bytes);
       });
       server.on('data', (bytes) => {
-        if (isStream && this.#isHeld) this.#held.push([client, bytes]);
-        else client.write(bytes);
+        const held = this.#held.get(client);
+        if (held !== undefined) return void held.push(bytes);
+        if (this.#streams.has(client)) this.#given += bytes;
+        client.write(bytes);
       });
       for (const [one, other] of [
         [client, server],
@@ -30,6 +33,7 @@ export class StreamProxy {
         one.on('error', () => {});
         one.on('close', () => {
           this.#sockets.delete(one);
+          this.#streams.delete(one);
           other.destroy();
         });
       }
@@ -47,15 +51,20 @@ export class StreamProxy {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Holds back what comes by streams from now on. */
+  /** All that streams have given to viewers so far. */
+  get given(): string {
+    return this.#given;
+  }
+
+  /** Holds back from now on what comes by the streams that there are; one that is opened later is not held. */
   hold(): void {
-    this.#isHeld = true;
+    for (const stream of this.#streams) this.#held.set(stream, []);
   }
 
   /** Gives out what was held, and holds nothing back any more. */
   release(): void {
-    this.#isHeld = false;
-    for (const [to, bytes] of this.#held.splice(0)) to.write(bytes);
+    for (const [stream, held] of this.#held) for (const bytes of held) stream.write(bytes);
+    this.#held.clear();
   }
 
   close(): void {

@@ -15,6 +15,8 @@ const KEPT = 100;
 const SHOW_EVERY_MS = 250;
 /** Wait before a stream that the browser gave up is opened anew. */
 const AGAIN_MS = 5_000;
+/** The server sends a heartbeat every 4 s: a stream that is without a message for this long has lost two, and is dead. */
+const SILENT_MS = 9_000;
 
 /** The feed, and the stream it comes by. */
 export class Feed {
@@ -37,6 +39,9 @@ export class Feed {
   #timer;
   /** @type {EventSource | null} */
   #stream = null;
+  /** Runs from each message of a stream that has heartbeats. */
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #silence;
   #listeners;
 
   /**
@@ -57,7 +62,7 @@ export class Feed {
     moveByKeys(byId('feed-scroll'));
   }
 
-  /** Opens the stream. It comes back by itself after a break, and goes on where it was. */
+  /** Opens the stream. It comes back by itself after a break, and goes on where it was; one that falls silent is opened anew. */
   open() {
     this.close();
     const stream = new EventSource('/api/stream');
@@ -68,6 +73,7 @@ export class Feed {
       this.#listeners.link(true);
     });
     stream.addEventListener('error', () => {
+      clearTimeout(this.#silence);
       this.#listeners.link(false);
       // The browser gives up for good on an answer that is no stream, such as 503 while all places are taken.
       if (stream.readyState === EventSource.CLOSED)
@@ -75,17 +81,38 @@ export class Feed {
           if (this.#stream === stream) this.open();
         }, AGAIN_MS);
     });
-    stream.addEventListener('event', ({ data }) => this.#take(JSON.parse(data)));
-    stream.addEventListener('gap', ({ data }) => {
+    // A server of before sends none that a page hears: its silence says nothing.
+    let hasHeartbeat = false;
+    const heard = () => {
+      clearTimeout(this.#silence);
+      if (!hasHeartbeat) return;
+      this.#silence = setTimeout(() => {
+        this.#listeners.link(false);
+        this.open();
+      }, SILENT_MS);
+    };
+    /** @type {(kind: string, take: (data: string) => void) => void} */
+    const on = (kind, take) =>
+      stream.addEventListener(kind, ({ data }) => {
+        heard();
+        take(data);
+      });
+    on('heartbeat', () => {
+      hasHeartbeat = true;
+      heard();
+    });
+    on('event', (data) => this.#take(JSON.parse(data)));
+    on('gap', (data) => {
       this.lost([JSON.parse(data)]);
       this.#arrived();
     });
-    stream.addEventListener('session', () => this.#listeners.event());
-    stream.addEventListener('alert', ({ data }) => this.#listeners.alert(JSON.parse(data)));
+    on('session', () => this.#listeners.event());
+    on('alert', (data) => this.#listeners.alert(JSON.parse(data)));
   }
 
   /** Closes the stream. */
   close() {
+    clearTimeout(this.#silence);
     this.#stream?.close();
     this.#stream = null;
   }

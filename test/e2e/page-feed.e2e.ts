@@ -177,4 +177,24 @@ describe('the list of live events', {
     await happen(1);
     await lists(page, newest(FIRST + 2));
   });
+
+  it('keeps the place of who moves in it by keys, though as many rows leave it as come', async () => {
+    const page = await full();
+    const place = (): Promise<string> =>
+      page.evaluate<string>(
+        "document.activeElement.closest('#feed > li')?.querySelector('.who').textContent ?? 'lost'",
+      );
+    for (const key of ['l', 'ArrowDown', 'ArrowDown']) await page.keyboard.press(key);
+    const row = `u${stored - 1}`;
+    assert.equal(await place(), row);
+    await happen(1);
+    await lists(page, newest(KEPT));
+    assert.equal(await place(), row);
+    await page.keyboard.press('ArrowRight');
+    await happen(1);
+    await lists(page, newest(KEPT));
+    assert.equal(await place(), row);
+    await page.keyboard.press('ArrowDown');
+    assert.equal(await place(), `u${stored - 4}`);
+  });
 });

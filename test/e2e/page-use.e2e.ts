@@ -388,7 +388,13 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     const page = await open('/');
     const group = page.locator('#because .fold', { hasText: /incidents of brute-force by \d+ sources/ });
     await group.click();
-    await page.getByRole('button', { name: /^Silence \d+ sources$/ }).click();
+    const silence = page.getByRole('button', { name: /^Silence \d+ sources$/ });
+    const before = await silence.innerText();
+    await silence.focus();
+    await agent.events(...failures(12, '198.51.100.66'));
+    await until(async () => (await silence.innerText()) !== before);
+    assert.equal(await focused(page).innerText(), await silence.innerText());
+    await silence.click();
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('because').fill('a scan that we know');
     const name = dialog.getByLabel('Your name');

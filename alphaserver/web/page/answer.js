@@ -144,8 +144,8 @@ export class Answer {
     const inside = element(
       'ol',
       { class: 'inside' },
-      acknowledgeAll(members),
-      silenceAll(members),
+      withKey(acknowledgeAll(members), `acknowledge ${key}`),
+      withKey(silenceAll(members), `silence ${key}`),
       ...members.slice(0, MEMBERS).map((one) => incidentRow(one, view, nowMs)),
       left > 0 ? element('li', { class: 'muted' }, `and ${count(left)} more`) : null,
     );
@@ -210,6 +210,16 @@ function numbers(amounts) {
       element('dd', {}, `${count(amounts[name])}${amounts.atLeast ? '+' : ''}`),
     ),
   );
+}
+
+/**
+ * Names what stands in a row of buttons that is made anew with each answer, so that who is at it stays there.
+ * @param {HTMLElement | null} made
+ * @param {string} key
+ */
+function withKey(made, key) {
+  if (made) made.dataset['key'] = key;
+  return made;
 }
 
 /**

@@ -54,8 +54,8 @@ export function foreign(text) {
 }
 
 /**
- * Puts children in the place of those there are. What is the same at the beginning and at the end stays untouched, so that
- * nobody loses a selection; whoever had the focus keeps it where the same link is there again, and what was unfolded stays so.
+ * Puts children in the place of those there are. What is the same at the beginning and at the end, and rows of the same `data-id`
+ * between, stay untouched, so that nobody loses a selection or their place in a long list; whoever had the focus keeps it where the same link is there again, and what was unfolded stays so.
  * @param {Element} parent
  * @param {readonly Child[]} children
  */
@@ -87,11 +87,20 @@ function replace(parent, wanted) {
   while (head < most && isSame(there[head], wanted[head])) head++;
   let tail = 0;
   while (tail < most - head && isSame(there.at(-1 - tail), wanted.at(-1 - tail))) tail++;
-  for (const old of there.slice(head, there.length - tail)) old.remove();
-  const after = there[there.length - tail] ?? null;
-  const made = document.createDocumentFragment();
-  made.append(...wanted.slice(head, wanted.length - tail));
-  parent.insertBefore(made, after);
+  const old = there.slice(head, there.length - tail);
+  const rows = new Map(old.flatMap((node) => (node instanceof HTMLElement ? [[node.dataset['id'], node]] : [])));
+  const stays = wanted.slice(head, wanted.length - tail).map((one) => {
+    const row = one instanceof HTMLElement && one.dataset['id'] !== undefined ? rows.get(one.dataset['id']) : undefined;
+    return row && isSame(row, one) ? row : one;
+  });
+  const kept = new Set(stays);
+  for (const node of old) if (!kept.has(node)) node.remove();
+  // Nothing that stays is taken out, not even to be put back: it would lose the focus.
+  let next = head === 0 ? parent.firstChild : (there[head - 1]?.nextSibling ?? null);
+  for (const one of stays) {
+    if (one === next) next = next.nextSibling;
+    else parent.insertBefore(typeof one === 'string' ? document.createTextNode(one) : one, next);
+  }
 }
 
 /**

@@ -40,6 +40,7 @@ export function connectionOf(
   // Without a port: in a log without pids, or the last line of a session's or an old child's pid.
   if (context.pid < 0) {
     if (isEnd && message.needsKnownConnection) return undefined;
+    if (message.kind === 'pam-failed') return failingConnection(table, message, host);
     const found = table.search(host, message, fits);
     // sshd's listener names a process, which this log does not have: of several of its address any may be meant.
     const isSure = !isEnd || message.pid < 0 || found === undefined || !isLogin(found);
@@ -57,4 +58,16 @@ export function connectionOf(
     return message.endFollows && parent?.state === 'accepted' ? parent : undefined;
   // Another one that has not logged in may well go on: it would become two events.
   return parent ?? table.search(host, message, isLogin);
+}
+
+/**
+ * Finds the connection of a `PAM:` line in a log without pids: the only one with a port that has asked for this user; else one without
+ * a port, which keeps the failure until its `Failed` line, or the end of a connection, tells the port.
+ */
+function failingConnection(table: ConnectionTable, message: ParsedMessage, host: number): Connection | undefined {
+  // At INFO this line may be the first of its connection; where the log has the first one, it has the request for the user, too.
+  const isNamed = (one: Connection): boolean => one.port !== null && one.user !== null && !isLogin(one);
+  const named = table.search(host, message, isNamed);
+  const isAlone = named !== undefined && !table.search(host, message, (one) => one !== named && isNamed(one));
+  return isAlone ? named : table.searchPortless(host, message, (one) => !isLogin(one));
 }

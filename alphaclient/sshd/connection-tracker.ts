@@ -225,7 +225,10 @@ export class ConnectionTracker {
     const portless = this.#table.portlessFailure(connection);
     if (portless === undefined) return;
     connection.ignoreNextFailed = portless.pendingFailure === null;
-    this.#discard(portless);
+    portless.pendingFailure = null;
+    portless.pamFailures--;
+    if (portless.pamFailures > 0) this.#table.changed(portless);
+    else this.#discard(portless);
   }
 
   #decide(connection: Connection, message: ParsedMessage, context: LineContext): void {
@@ -247,6 +250,8 @@ export class ConnectionTracker {
   #failByPam(connection: Connection, message: ParsedMessage, context: LineContext, times: number): void {
     this.#discardPamHelper(connection);
     connection.method = 'keyboard-interactive';
+    if (connection.port === null && connection.pid < 0)
+      connection.pamFailures = (connection.state === 'failed' ? connection.pamFailures : 0) + times;
     connection.state = 'failed';
     const user = kept(message.user);
     const reason = kept(message.reason);
@@ -326,7 +331,8 @@ export class ConnectionTracker {
 
   /** Emits the failure of a `PAM:` line that has opened a connection of its own beside this one, which has the port. */
   #closePortlessFailure(connection: Connection): boolean {
-    if (connection.port === null || connection.pid >= 0) return false;
+    // A client that has named no user has not failed.
+    if (connection.port === null || connection.pid >= 0 || connection.user === null) return false;
     const portless = this.#table.portlessFailure(connection);
     if (portless === undefined) return false;
     this.#table.setPeer(portless, connection.ip, connection.port);

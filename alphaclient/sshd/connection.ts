@@ -51,7 +51,10 @@ export class Connection {
   state: ConnectionState = 'unconfirmed';
   /** True while its final message is awaited, for CLOSING_LIMIT_MS at most: a session, too, may be about to end. */
   closing = false;
-  /** Failures of which only PAM has written: from `authentication failure`, its summary, and `check pass; user unknown`. */
+  /**
+   * Failures of which only PAM has written: from `authentication failure`, its summary, and `check pass; user unknown`. Of a connection
+   * that `PAM:` lines have opened, for want of a pid and a port: the lines whose `Failed` lines have not come.
+   */
   pamFailures = 0;
   pamUnknown = 0;
   /** True when sshd has written of a decision whose own line may never come. */

@@ -187,6 +187,94 @@ describe('ends without a port', () => {
       );
   });
 
+  const withoutPids = (messages: readonly string[]): ReturnType<typeof outcomes> =>
+    outcomes(messages.map((message) => [null, message] as const));
+  const opened = (port: number): string => `Connection from ADDR port ${port} on 192.0.2.1 port 22 rdomain ""`;
+  const postponed = (port: number): string =>
+    `Postponed keyboard-interactive for root from ADDR port ${port} ssh2 [preauth]`;
+  const pam = 'PAM: Authentication failure for root from ADDR';
+  const failed = (port: number): string => `Failed keyboard-interactive/pam for root from ADDR port ${port} ssh2`;
+  const closed = (port: number): string => `Connection closed by authenticating user root ADDR port ${port} [preauth]`;
+  const invalid = (port: number): string => `Invalid user test from ADDR port ${port}`;
+  const pamInvalid = 'PAM: User not known to the underlying authentication module for illegal user test from ADDR';
+  const failedInvalid = (port: number): string =>
+    `Failed keyboard-interactive/pam for invalid user test from ADDR port ${port} ssh2`;
+
+  it('without pids a failure that PAM: reports is that of the connection that has asked for the user', () => {
+    deepEqual(
+      withoutPids([
+        opened(5001),
+        invalid(5001),
+        opened(5002),
+        pamInvalid,
+        failedInvalid(5001),
+        closed(5001).replace('authenticating user root', 'invalid user test'),
+        closed(5002).replace('root', 'alice'),
+      ]),
+      [
+        [4, 'failed', 'test', 5001],
+        [7, 'probe', 'alice', 5002],
+      ],
+    );
+  });
+
+  it('without pids parallel failures of one user are one attempt each, with their own ports', () => {
+    deepEqual(
+      withoutPids([invalid(5001), invalid(5002), ...[5001, 5002].flatMap((port) => [pamInvalid, failedInvalid(port)])]),
+      [
+        [4, 'failed', 'test', 5001],
+        [6, 'failed', 'test', 5002],
+      ],
+    );
+    const ports = [5001, 5002, 5003, 5004];
+    const before = [...ports.map(opened), ...ports.map(postponed)];
+    deepEqual(
+      withoutPids([...before, ...ports.flatMap((port) => [pam, failed(port)]), ...ports.map(closed)]),
+      ports.map((port, i) => [10 + 2 * i, 'failed', 'root', port]),
+    );
+    // The lines of one attempt need not follow each other.
+    equal(withoutPids([...before, ...ports.map(() => pam), ...ports.map(failed), ...ports.map(closed)]).length, 4);
+    equal(withoutPids([...before, ...ports.flatMap((port) => [pam, pam, failed(port), failed(port)])]).length, 8);
+  });
+
+  it('without pids a client that has named nobody ends without the failure of another', () => {
+    deepEqual(
+      withoutPids([
+        opened(5001),
+        opened(5002),
+        ...[5001, 5002].map(postponed),
+        opened(5003),
+        pam,
+        'Connection closed by ADDR port 5003 [preauth]',
+        failed(5001),
+      ]),
+      [
+        [7, 'probe', null, 5003],
+        [8, 'failed', 'root', 5001],
+        [4, 'probe', 'root', 5002],
+      ],
+    );
+  });
+
+  it('without pids two failures of one user are two attempts, whichever connections they were of', () => {
+    // One connection may have failed twice and the other not at all: the log does not tell.
+    deepEqual(withoutPids([pam, pam, closed(5001), closed(5002)]), [
+      [1, 'failed', 'root', null],
+      [2, 'failed', 'root', 5001],
+      [4, 'probe', 'root', 5002],
+    ]);
+  });
+
+  it('without pids a failure ends no session of its user', () => {
+    const reader = new Reader();
+    const lines = [LOGIN[1].replace('bob', 'root'), pam].map(
+      (message) => `${message.replace('ADDR', '192.0.2.10')}\r\n`,
+    );
+    equal(reader.read(Buffer.from(lines.join('')), CONTEXT).length, 1);
+    equal(reader.connections.table.sessions, 1);
+    equal(reader.end().length, 1);
+  });
+
   it('without pids a client whose address has become a name may fail again', () => {
     const failed = 'Failed password for root from web.example.org port 4001 ssh2';
     equal(outcomes([failed, failed].map((message) => [null, message] as const)).length, 2);

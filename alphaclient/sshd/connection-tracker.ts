@@ -91,7 +91,12 @@ export class ConnectionTracker {
       if (isBare && isDecided(connection)) return;
       if (isAnother(connection, message, isRepeated)) {
         this.#close(connection, context, 'unknown');
-        connection = undefined;
+        // Its pid has hidden the one that has the address and port of the message.
+        connection = connection.pid < 0 ? undefined : connectionOf(this.#table, message, context, isRepeated);
+        if (connection !== undefined && isAnother(connection, message, isRepeated)) {
+          this.#close(connection, context, 'unknown');
+          connection = undefined;
+        }
       }
     }
     connection ??= this.#open(message, context);

@@ -100,6 +100,25 @@ describe('a session', () => {
     );
   });
 
+  it('ends by one line of a process whose pid another client, of which no end was logged, had before', () => {
+    const { ends, open } = follow([
+      accepted,
+      line(1, 8, 'Failed password for eve from 192.0.2.66 port 99 ssh2'),
+      line(9, 8, `Timeout, client not responding from user alice ${AT}`),
+    ]);
+    deepEqual(
+      [ends.map(({ session, how, lastedSeconds }) => [session, how, lastedSeconds]), open],
+      [[[1, 'timeout', 9]], []],
+    );
+    // Where that port was another session's, which no line has ended, that one is over as well.
+    const again = follow([
+      accepted,
+      line(1, 8, 'Failed password for eve from 192.0.2.66 port 99 ssh2'),
+      line(9, 8, `Accepted password for bob from ${AT} ssh2`),
+    ]);
+    deepEqual([again.ends.map(({ session, how }) => [session, how]), again.open], [[[1, 'unknown']], [2]]);
+  });
+
   it('is not ended by the timeout of another client of its address, where the log has no pids', () => {
     const login = `Accepted publickey for alice from ${AT} ssh2: ED25519 SHA256:abc\n`;
     // Since 9.8 the listener writes it: without a port, and with the pid of a process that has written nothing.

@@ -270,6 +270,16 @@ export const SCANNERS: readonly MessageRow[] = [
     fields: { ...EARLY, reason: 'no identification string' },
     whenTruncated: 'read or pid',
   },
+  {
+    name: 'identification-not-sent',
+    kind: 'ended',
+    versions: 'up to 7.9; port since 7.3',
+    template: 'Could not write ident string to {peer}',
+    meaning: PROBE,
+    example: `Could not write ident string to ${AT}`,
+    fields: { ...EARLY, reason: 'identification string not sent' },
+    whenTruncated: 'read or pid',
+  },
   ...['kex_exchange_identification', 'ssh_exchange_identification'].flatMap((step): MessageRow[] => {
     const versions = step.startsWith('kex') ? 'since 8.0; VERBOSE since 9.5' : 'up to 7.9';
     const name = step.startsWith('kex') ? 'identification' : 'identification-old';

@@ -89,11 +89,11 @@ export class ConnectionTracker {
       // A mere user name, without a pid, may be another connection's: of one with a decision it has nothing new.
       const isBare = context.pid < 0 && message.ip === null && message.hostName === null;
       if (isBare && isDecided(connection)) return;
-      if (isAnother(connection, message, isRepeated)) {
+      if (isAnother(connection, message, context.pid, isRepeated)) {
         this.#close(connection, context, 'unknown');
         // Its pid has hidden the one that has the address and port of the message.
         connection = connection.pid < 0 ? undefined : connectionOf(this.#table, message, context, isRepeated);
-        if (connection !== undefined && isAnother(connection, message, isRepeated)) {
+        if (connection !== undefined && isAnother(connection, message, context.pid, isRepeated)) {
           this.#close(connection, context, 'unknown');
           connection = undefined;
         }

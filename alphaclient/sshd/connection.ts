@@ -285,8 +285,13 @@ export function fromVersion1(saved: unknown): Connection | null {
   return fromSaved([...who, method, refusal, remark, held, swallow, line, ms, readMs, 'syslog']);
 }
 
-/** True when the pid or the port of this connection has been taken by a new one, which the message is about. */
-export function isAnother(connection: Connection, message: ParsedMessage, isRepeated: boolean): boolean {
+/** True for two pids that are known and differ. */
+function areTwo(pid: number, other: number): boolean {
+  return pid >= 0 && other >= 0 && pid !== other;
+}
+
+/** True when the pid or the port of this connection has been taken by a new one, which the message, of a line of `pid`, is about. */
+export function isAnother(connection: Connection, message: ParsedMessage, pid: number, isRepeated: boolean): boolean {
   const { ip, port, state, pendingFailure } = connection;
   if (message.ip !== null && ip !== null && message.ip !== ip) return true;
   if (message.port !== null && port !== null && message.port !== port) return true;
@@ -298,7 +303,11 @@ export function isAnother(connection: Connection, message: ParsedMessage, isRepe
     case 'ended':
       if (message.beforeUser && !isRepeated) return hasNamedUser(connection);
       // A client disconnects once.
-      return message.endFollows && state === 'closed';
+      if (message.endFollows) return state === 'closed';
+      // The pid that ends with [preauth] has logged nobody in.
+      return (
+        message.beforeLogin && state === 'accepted' && areTwo(connection.pid, message.pid >= 0 ? message.pid : pid)
+      );
     case 'pam-failed':
       // A connection asks for one user.
       if (pendingFailure !== null && pendingFailure.user !== message.user) return true;

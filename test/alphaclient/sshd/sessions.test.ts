@@ -7,6 +7,7 @@ import {
   HOST_SESSION_LIMIT_CONNECTIONS,
   SESSION_LIMIT_CONNECTIONS,
 } from '../../../alphaclient/sshd/connection-table.ts';
+import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import type { EndedSession } from '../../../alphaclient/sshd/session-changes.ts';
 import { SessionOutbox } from './session-outbox.ts';
 
@@ -117,6 +118,21 @@ describe('a session', () => {
       line(9, 8, `Accepted password for bob from ${AT} ssh2`),
     ]);
     deepEqual([again.ends.map(({ session, how }) => [session, how]), again.open], [[[1, 'unknown']], [2]]);
+  });
+
+  it('is over, nobody knows when, where another process ends a client of its port that has not logged in', () => {
+    const lines = [accepted, line(9, 60, `Connection closed by authenticating user root ${AT} [preauth]`)];
+    const { ends, open } = follow(lines);
+    deepEqual([ends.map(({ session, how }) => [session, how]), open], [[[1, 'unknown']], []]);
+    const reader = new Reader();
+    const events = [...reader.read(Buffer.from(lines.join('')), CONTEXT), ...reader.end()];
+    deepEqual(
+      events.map(({ event: { outcome, user }, pid }) => [outcome, user, pid]),
+      [
+        ['accepted', 'alice', 7],
+        ['probe', 'root', 60],
+      ],
+    );
   });
 
   it('is not ended by the timeout of another client of its address, where the log has no pids', () => {

@@ -563,7 +563,7 @@ export const REFUSALS: readonly MessageRow[] = [
     name: 'timeout-by-listener',
     kind: 'ended',
     versions: 'since 9.8, by the listener',
-    template: 'Timeout before authentication for connection from {peer} to {word}[, pid = {pid}]',
+    template: 'Timeout before authentication for connection from {peer} to {word}[, pid = {pid}][ (early)]',
     meaning: PROBE,
     example: 'Timeout before authentication for connection from 192.0.2.10 to 192.0.2.1, pid = 4321',
     fields: { reason: 'timeout before authentication', beforeLogin: true },

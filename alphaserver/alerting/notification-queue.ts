@@ -38,6 +38,8 @@ interface Row {
   readonly kind: NotificationKind;
 }
 
+const keyOfRow = ({ incident, number }: Row): NotificationKey => [incident, number];
+
 interface MessageRow {
   readonly body: string;
   readonly attempts: number;
@@ -165,15 +167,15 @@ export class QueueOfChannel implements ChannelQueue {
         .map(({ n, kind, number }): NumberedNotification => ({ kind, incident: this.#incident(n), number }));
       const oldest = this.#oldest('notifications', `AND ${SEVERITY}`, three(severities));
       const messages = make(shown, rows.length + this.dropped);
+      const named = new Set<string>();
       for (const [i, message] of messages.entries()) {
         // The last one stands for all that the others do not list.
-        const last = i === messages.length - 1;
-        const keys = last ? rows.slice(messages.length - 1) : rows.slice(i, i + 1);
-        this.#insert(
-          message,
-          keys.map(({ incident, number }): NotificationKey => [incident, number]),
-          oldest,
-        );
+        const keys =
+          i === messages.length - 1
+            ? rows.map(keyOfRow).filter((key) => !named.has(key.join(' ')))
+            : message.notifications.map(({ incident, number = 1 }): NotificationKey => [incident.id, number]);
+        this.#insert(message, keys, oldest);
+        for (const key of keys) named.add(key.join(' '));
         marks.set(`made ${this.#name}`, message.madeAt);
       }
       db.prepare(`DELETE FROM notifications WHERE channel = ? AND ${SEVERITY}`).run(this.#name, ...three(severities));

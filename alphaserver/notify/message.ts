@@ -138,15 +138,18 @@ export function testMessage(id: string, nowMs: number): Message {
 }
 
 /**
- * Splits a message into those that its channel takes: PagerDuty gets each of the first SHOWN_LIMIT notifications by itself,
- * since it resolves incidents one by one, and the rest as one; every other channel gets the whole.
+ * Splits a message into those that its channel takes: PagerDuty gets each of the first SHOWN_LIMIT notifications and each listed
+ * end by itself, since it resolves incidents one by one, and the rest as one; every other channel gets the whole.
  */
 export function messagesFor(channel: Channel, whole: Message): Message[] {
   if (channel.type !== 'pagerduty' || whole.count <= 1) return [whole];
-  const singles = whole.notifications
-    .slice(0, SHOWN_LIMIT)
-    .map((one, i) => ({ ...whole, id: `${whole.id}.${String(i).padStart(2, '0')}`, notifications: [one], count: 1 }));
+  const isSingle = ({ kind }: Notification, i: number): boolean => i < SHOWN_LIMIT || kind === 'resolved';
+  const singles = whole.notifications.flatMap((one, i) =>
+    isSingle(one, i)
+      ? [{ ...whole, id: `${whole.id}.${String(i).padStart(2, '0')}`, notifications: [one], count: 1 }]
+      : [],
+  );
+  const notifications = whole.notifications.filter((one, i) => !isSingle(one, i));
   const count = whole.count - singles.length;
-  const rest = { ...whole, id: `${whole.id}.rest`, notifications: whole.notifications.slice(SHOWN_LIMIT), count };
-  return count === 0 ? singles : [...singles, rest];
+  return count === 0 ? singles : [...singles, { ...whole, id: `${whole.id}.rest`, notifications, count }];
 }

@@ -8,12 +8,15 @@ const EVENTS_URL = 'https://events.pagerduty.com/v2/enqueue';
 const SUMMARY_LIMIT = 1_024;
 const SEVERITIES = { critical: 'critical', warning: 'warning', notice: 'info' };
 
-/** Renders the message; `url` null is PagerDuty's own. A test is sent as a resolve, which pages nobody. */
+/**
+ * Renders the message; `url` null is PagerDuty's own. A test, and a rest in which nothing is listed as opened, is sent as a
+ * resolve, which pages nobody: nothing would ever resolve it.
+ */
 export function pagerdutyPost(url: string | null, routingKey: string, message: Message, page: string | null): Post {
   const [only] = message.notifications;
   const single = message.count === 1 && only !== undefined && !message.test ? only : null;
   const link = single === null ? page : pageOf(single.incident, page);
-  const resolved = message.test || single?.kind === 'resolved';
+  const resolved = message.test || !message.notifications.some(({ kind }) => kind === 'opened');
   return jsonPost(url ?? EVENTS_URL, {
     routing_key: routingKey,
     event_action: resolved ? 'resolve' : 'trigger',

@@ -139,6 +139,30 @@ test('PagerDuty gets each incident by itself, and the rest of a storm as one wit
   assert.deepEqual(messagesFor({ type: 'slack', url: 'https://x.example', ...COMMON }, many(1_000)), [many(1_000)]);
 });
 
+test('PagerDuty gets each end by itself, and no event that nothing resolves', () => {
+  const channel: Channel = { type: 'pagerduty', routingKey: 'key', ...COMMON };
+  const ends = (count: number, given = many(count)): Message => ({
+    ...given,
+    notifications: given.notifications.map((one) => ({ ...one, kind: 'resolved' as const })),
+  });
+  const events = (whole: Message): string[] =>
+    messagesFor(channel, whole).map((message) => {
+      const { event_action, dedup_key } = json(channel, message);
+      return `${event_action} ${dedup_key}`;
+    });
+  assert.deepEqual(
+    events(ends(15)),
+    Array.from({ length: 15 }, (_, i) => `resolve asgard-i${i}`),
+  );
+  const most = events(ends(LISTED_LIMIT + 1));
+  assert.equal(most.length, LISTED_LIMIT + 1);
+  assert.ok(most.every((event) => event.startsWith('resolve ')));
+  const mixed = { ...many(14), notifications: [...many(13).notifications, ...ends(14).notifications.slice(13)] };
+  assert.deepEqual(events(mixed).slice(SHOWN_LIMIT), ['resolve asgard-i13', 'trigger asgard-m1.rest']);
+  const rest = messagesFor(channel, mixed).at(-1) as Message;
+  assert.deepEqual([rest.count, json(channel, rest).payload.summary], [3, 'Asgard: 3 warnings']);
+});
+
 test('Alertmanager gets an open alert with an end far away, and the end when it is over', () => {
   const channel: Channel = { type: 'alertmanager', url: 'https://am.example/', user: 'u', password: 'p', ...COMMON };
   const { url, headers, body } = post(channel, one);

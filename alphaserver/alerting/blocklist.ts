@@ -13,6 +13,9 @@ export interface Blocked {
   readonly by: readonly string[];
 }
 
+/** The longest timeout of an element that ipset takes, in seconds (ipset(8)). A longer block is renewed by the next list. */
+export const IPSET_TIMEOUT_LIMIT_S = 2_147_483;
+
 /** The formats of a list: addresses alone, a file for `nft -f`, a file for `ipset restore`, JSON that says who says so. */
 export const BLOCKLIST_FORMATS = ['plain', 'nftables', 'ipset', 'json'] as const;
 export type BlocklistFormat = (typeof BLOCKLIST_FORMATS)[number];
@@ -141,7 +144,10 @@ function ipset(list: readonly Blocked[], version: 4 | 6, nowMs: number): string 
     `flush ${name}-new`,
     ...list
       .filter((one) => family(one) === version)
-      .map((one) => `add -exist ${name}-new ${one.address} timeout ${seconds(one, nowMs)}`),
+      .map(
+        (one) =>
+          `add -exist ${name}-new ${one.address} timeout ${Math.min(seconds(one, nowMs), IPSET_TIMEOUT_LIMIT_S)}`,
+      ),
     `swap ${name}-new ${name}`,
     `destroy ${name}-new`,
     '',

@@ -7,6 +7,7 @@ import {
   blocked,
   formatted,
   IDENTITY_ADDRESSES_LIMIT,
+  IPSET_TIMEOUT_LIMIT_S,
 } from '../../../alphaserver/alerting/blocklist.ts';
 import { incident } from '../detection/incidents.ts';
 
@@ -142,6 +143,18 @@ test('each form has the addresses, with the seconds that are left where it can s
     by: ['token a', 'anonymous'],
   });
   assert.ok(!formatted([], 'nftables', NOW).includes('add element'));
+});
+
+test('a block for longer than ipset can keep it has the longest time that ipset takes', () => {
+  const timeouts = (days: number): string[] => {
+    const some = ['192.0.2.1', '2001:db8::1'].map((address) => ({
+      ...{ address, untilMs: NOW + days * 86_400_000, by: [] },
+    }));
+    return formatted(some, 'ipset', NOW).match(/(?<=^add .* timeout )\d+$/gm) ?? [];
+  };
+  assert.equal(IPSET_TIMEOUT_LIMIT_S, 2_147_483);
+  assert.deepEqual(timeouts(24), ['2073600', '2073600']);
+  for (const days of [30, 366]) assert.deepEqual(timeouts(days), ['2147483', '2147483'], `${days} days`);
 });
 
 test('a network that somebody blocks stands for what is in it, unless somebody allowed an address of it', () => {

@@ -1,6 +1,14 @@
 /** Lists the addresses under an active attack alert, for firewalls. Pure. */
 import { isIP } from 'node:net';
-import { isIn, isWithin, type Network, networks, readNetwork, UNROUTED_NETWORKS } from '../../service/ip-network.ts';
+import {
+  isIn,
+  isWithin,
+  type Network,
+  networks,
+  readNetwork,
+  sourceBits,
+  UNROUTED_NETWORKS,
+} from '../../service/ip-network.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { Incident } from '../detection/incident.ts';
 import { type Holding, NOTHING_HOLDS } from './standing.ts';
@@ -53,7 +61,16 @@ export interface BlocklistOptions {
  */
 export function blocked(incidents: readonly Incident[], options: BlocklistOptions): Blocked[] {
   const { settings, withPrivate, nowMs, identityOf, byHand = NOTHING_HOLDS } = options;
-  const allowed = networks([...settings.allow.addresses, ...byHand.allows]);
+  const kept = [...settings.allow.addresses, ...byHand.allows];
+  const allowed = networks(kept);
+  const inside = kept.map(sourceBits);
+  // Whoever allowed an address allowed it also where the network around it is to be blocked.
+  const isKept = (source: string): boolean => {
+    if (inside.length === 0) return false;
+    if (isIn(allowed, source)) return true;
+    const network = source.includes('/') ? readNetwork(source) : null;
+    return network !== null && inside.some((one) => isWithin(network, one));
+  };
   /** The time until which each identity's word puts each address on the list. */
   const words = new Map<string, Map<string, number>>();
   for (const incident of incidents) {
@@ -64,7 +81,10 @@ export function blocked(incidents: readonly Incident[], options: BlocklistOption
     const identity = identityOf(incident.agent) ?? ANONYMOUS;
     const until = words.get(identity) ?? new Map<string, number>();
     words.set(identity, until);
-    for (const source of incident.source === null ? incident.ips : [incident.source]) {
+    const { source: whole, ips } = incident;
+    // Where the network of a source has an allowed address, the source is blocked by the addresses that it used.
+    const isApart = whole?.includes('/') && isKept(whole);
+    for (const source of whole === null || isApart ? ips : [whole]) {
       if (isIP(source.split('/', 1)[0] ?? '') === 0 || isIn(allowed, source)) continue;
       if (!withPrivate && isIn(PRIVATE, source)) continue;
       until.set(source, Math.max(until.get(source) ?? 0, untilMs));
@@ -76,12 +96,10 @@ export function blocked(incidents: readonly Incident[], options: BlocklistOption
       const one = list.get(source) ?? { untilMs, by: [] };
       list.set(source, { untilMs: Math.max(one.untilMs, untilMs), by: [...one.by, identity] });
     }
-  const kept = [...settings.allow.addresses, ...byHand.allows];
   const wide: Network[] = [];
   for (const { address, untilMs, by } of byHand.blocks) {
+    if (isKept(address)) continue;
     const network = address.includes('/') ? readNetwork(address) : null;
-    // Whoever allowed an address allowed it also where somebody blocks the network around it.
-    if (isIn(allowed, address) || (network !== null && kept.some((one) => isWithin(network, one)))) continue;
     if (network !== null) wide.push(network);
     const one = list.get(address) ?? { untilMs, by: [] };
     list.set(address, { untilMs: Math.max(one.untilMs, untilMs), by: [...one.by, by] });

@@ -61,6 +61,21 @@ test('never a private or loopback address unless asked, never one of the allow-l
   assert.ok(!list(incidents, allowing, true).includes('198.51.100.7'));
 });
 
+test('a network with an allowed address in it is not on it, and the addresses that attacked from it are', () => {
+  const allowing = (...addresses: string[]) => settingsIn(JSON.stringify({ allow: { addresses } }), 'rules.json');
+  const incidents = of(
+    { source: '2001:db8:1:2::/64', ips: ['2001:db8:1:2::7', '2001:db8:1:2::8'] },
+    { source: '2001:db8:1:3::/64', ips: ['2001:db8:1:3::7'] },
+    { source: '2001:db8:1:4::/64', ips: ['2001:db8:1:4::7', '2001:db8:1:4::8'] },
+  );
+  assert.deepEqual(list(incidents), ['2001:db8:1:2::/64', '2001:db8:1:3::/64', '2001:db8:1:4::/64']);
+  assert.deepEqual(list(incidents, allowing('2001:db8:1:2::5', '2001:db8:1:3::/64', '2001:db8:1:4::8/125')), [
+    '2001:db8:1:2::7',
+    '2001:db8:1:2::8',
+    '2001:db8:1:4::7',
+  ]);
+});
+
 test('an address is left out where its whole network is on the list', () => {
   assert.deepEqual(
     list(of({ source: '2001:db8:1:2::5' }, { source: '2001:db8:1:2::/64' }, { source: '2001:db8:1:3::5' })),

@@ -36,18 +36,22 @@ function isTimeZone(timeZone: string): boolean {
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 
-/** The span that a report is about, milliseconds. */
-export const spanMs = ({ weekday }: ReportSchedule): number => (weekday === null ? 1 : 7) * DAY_MS;
-
 /** Returns the last time at or before `nowMs` at which a report was due. Unix milliseconds. */
 export function lastDueMs(schedule: ReportSchedule, nowMs: number): number {
-  // One day more than a week: the day of now may not have come to its time yet.
-  for (let daysBack = 0; daysBack <= 8; daysBack += 1) {
+  // One day more than a week: the day of now may not have come to its time yet. By half days: where the clocks go forward a day has
+  // 23 hours, and a whole one back could leave it out.
+  for (let daysBack = 0; daysBack <= 8; daysBack += 0.5) {
     const dueMs = dueOnDayOf(schedule, nowMs - daysBack * DAY_MS);
     if (dueMs !== null && dueMs <= nowMs) return dueMs;
   }
   throw new RangeError('a schedule without any day');
 }
+
+/**
+ * Returns when the report before the one of `dueMs` was due: what this one is about begins there. A day in which the clocks change has
+ * 23 or 25 hours.
+ */
+export const previousDueMs = (schedule: ReportSchedule, dueMs: number): number => lastDueMs(schedule, dueMs - 1);
 
 /** Returns when a report is due on the day of a moment in the schedule's time zone; null where that is not its day of the week. */
 function dueOnDayOf({ weekday, minute, timeZone }: ReportSchedule, ms: number): number | null {

@@ -12,7 +12,7 @@ import type { AlertQueries } from '../queries/alert-results.ts';
 import type { Views } from '../queries/results.ts';
 import { reportOf } from './report.ts';
 import { failedReportContent, reportContent } from './report-message.ts';
-import { lastDueMs, type ReportSchedule, spanMs } from './schedule.ts';
+import { lastDueMs, previousDueMs, type ReportSchedule } from './schedule.ts';
 
 /** The time between two looks at the clock: a report is at most so late. */
 export const TICK_MS = 20_000;
@@ -154,7 +154,7 @@ export class ScheduledReports {
   async #content(): Promise<ReportContent> {
     const { schedule, views, alerts, now } = this.#options;
     const untilMs = this.#saved.dueMs;
-    const sinceMs = untilMs - spanMs(schedule);
+    const sinceMs = previousDueMs(schedule, untilMs);
     const every = schedule.weekday === null ? 'daily' : 'weekly';
     try {
       return reportContent(await reportOf({ views, alerts, sinceMs, untilMs, nowMs: now() }), every);

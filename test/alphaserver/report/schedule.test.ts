@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lastDueMs, reportSchedule } from '../../../alphaserver/report/schedule.ts';
+import { lastDueMs, previousDueMs, reportSchedule } from '../../../alphaserver/report/schedule.ts';
 
 const last = (schedule: string, now: string): string => {
   const parsed = reportSchedule.parse(schedule, 0);
@@ -38,4 +38,23 @@ test('where the clocks change a report keeps its time of the day', () => {
     );
     assert.equal(new Set(times).size, 2, [...new Set(times)].join());
   }
+});
+
+test('a report is about the time since the one before, also where a day has 23 or 25 hours', () => {
+  const hours = (schedule: string, due: string): number => {
+    const parsed = reportSchedule.parse(schedule, 0);
+    assert.ok(parsed, schedule);
+    const dueMs = Date.parse(due);
+    assert.equal(lastDueMs(parsed, dueMs), dueMs, `${schedule} ${due}`);
+    return (dueMs - previousDueMs(parsed, dueMs)) / 3_600_000;
+  };
+  assert.equal(hours('daily 07:00', '2026-10-25T07:00:00Z'), 24);
+  assert.equal(hours('daily 07:00 Europe/Berlin', '2026-10-24T05:00:00Z'), 24);
+  assert.equal(hours('daily 07:00 Europe/Berlin', '2026-10-25T06:00:00Z'), 25);
+  assert.equal(hours('daily 07:00 Europe/Berlin', '2026-03-29T05:00:00Z'), 23);
+  assert.equal(hours('weekly mon 07:00 Europe/Berlin', '2026-10-26T06:00:00Z'), 7 * 24 + 1);
+  assert.equal(hours('weekly mon 07:00 Europe/Berlin', '2026-03-30T05:00:00Z'), 7 * 24 - 1);
+  // The day before has an hour less than one that is counted back.
+  assert.equal(hours('daily 00:30 Europe/Berlin', '2026-03-29T22:30:00Z'), 23);
+  assert.equal(last('daily 07:00 Europe/Berlin', '2026-03-29T22:30:00Z'), '2026-03-29T05:00');
 });

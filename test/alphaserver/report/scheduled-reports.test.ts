@@ -218,3 +218,13 @@ test('ALPHASERVER_REPORT starts them with the server', async (t) => {
   await server.open({ ALPHASERVER_REPORT: 'daily 07:00' });
   await until(() => existsSync(join(server.folder, 'store', REPORTS_FILE)));
 });
+
+test('where the clocks go back the report is about 25 hours', async () => {
+  // Berlin: 2026-10-25 03:00 becomes 02:00.
+  nowMs = Date.parse('2026-10-25T05:59:59Z');
+  start('daily 07:00 Europe/Berlin');
+  nowMs += 1_000;
+  await ticking(() => webhook.received.some(({ path }) => path === '/'));
+  const { report } = JSON.parse(webhook.received.find(({ path }) => path === '/')?.body ?? '{}');
+  assert.deepEqual([report.since, report.until], ['2026-10-24T05:00:00.000Z', '2026-10-25T06:00:00.000Z']);
+});

@@ -9,6 +9,9 @@ import { until } from './until.ts';
 /** An agent is back at a server that was away: up to 30 s pass between two of its connection attempts. */
 export const BACK_LIMIT_MS = 90_000;
 
+/** A server answers within this time, also at a low priority on a busy machine. */
+const START_LIMIT_MS = 120_000;
+
 const ROOT = join(import.meta.dirname, '..');
 /** As package.json sets it: a start takes half of the time. */
 const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'node');
@@ -98,6 +101,7 @@ export class Pair {
     await until(
       () => this.api('/healthz').then(Boolean, () => false),
       () => server.output,
+      START_LIMIT_MS,
     );
     return server;
   }

@@ -4,7 +4,7 @@ import { appendFileSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { oldProgram, oldSources } from './old-programs.ts';
-import { Pair, type Program } from './programs.ts';
+import { Pair, Program } from './programs.ts';
 import { until } from './until.ts';
 
 let pair: Pair;
@@ -21,10 +21,11 @@ interface Shown {
   readonly followed: boolean;
 }
 
+const BEGUN_MS = Date.now() - 3_600_000;
 let second = 0;
 const write = (pid: number, message: string): void => {
   second += 1;
-  const at = new Date(Date.parse('2026-11-29T08:00:00Z') + second * 1_000).toISOString().replace('Z', '+00:00');
+  const at = new Date(BEGUN_MS + second * 1_000).toISOString().replace('Z', '+00:00');
   appendFileSync(pair.logFile, `${at} box sshd[${pid}]: ${message}\n`);
 };
 const login = (n: number): void =>
@@ -89,9 +90,20 @@ test('an agent that loses its state is followed by nobody else, and ends what it
   for (const n of [1001, 1011]) login(n);
   await becomes('u1001, u1011', '');
   await agent.end('SIGKILL');
-  pair.agent({ ALPHACLIENT_STATE: join(pair.folder, 'another'), ALPHACLIENT_FROM: 'end' });
+  const another = { ALPHACLIENT_STATE: join(pair.folder, 'another'), ALPHACLIENT_FROM: 'end' };
+  pair.agent(another);
   await until(async () => (await pair.api<{ agents: unknown[] }>('/api/ledger')).agents.length === 2);
-  await until(async () => (await pair.command('status', '--json')).code === 0);
+  // It has to have found the log's end before the line comes that it is to read.
+  let status = '';
+  await until(
+    async () => {
+      const asked = pair.add(new Program('alphaclient/main.ts', pair.agentEnv(another), ['status', '--json']));
+      await asked.ended;
+      status = asked.output;
+      return status.includes('"caught up"');
+    },
+    () => status,
+  );
   logout(1001);
   await becomes('u1011', 'u1001 disconnected');
 });

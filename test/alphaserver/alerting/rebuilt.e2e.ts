@@ -95,6 +95,7 @@ test('alerts.db is deleted: the same incidents, who acknowledged them, and only 
     await one.alerting.thread.acknowledge(String(first?.['id']), 'mira');
     await one.add(failures('192.0.2.2'));
     await sent(one, 'hook', 2);
+    await until(() => down.received.length === 1);
   });
   const before = incidents();
   assert.equal(before.length, 2);

@@ -38,7 +38,8 @@ test('ten failures are an alert: in the list, by its id, in the summary, on the 
     let streamed = '';
     for await (const chunk of stream.body as ReadableStream<Uint8Array>) {
       streamed += Buffer.from(chunk).toString();
-      if (streamed.includes('event: alert')) break;
+      // A chunk may end anywhere.
+      if (/event: alert\n.*\n\n/.test(streamed)) break;
     }
     assert.ok(streamed.includes(`event: alert\ndata: ${JSON.stringify(alert)}\n\n`), streamed);
   } finally {
@@ -177,7 +178,7 @@ test('alert replay tells beside a running server what other rules would have rai
     };
     assert.deepEqual(await count(), ['brute-force', 'first-seen-source']);
     assert.deepEqual(await count('--since', '1h'), ['brute-force', 'first-seen-source']);
-    assert.deepEqual(await count('--since', '2030-01-01'), []);
+    assert.deepEqual(await count('--since', '9999-01-01'), []);
     writeFileSync(file, '{"rules":{"brute-force":{"count":13},"first-seen-source":{"count":4}}}');
     assert.deepEqual(await count('--rules', file), []);
     writeFileSync(file, '{"rules":{"brute-force":{"count":12}}}');

@@ -194,7 +194,7 @@ describe('packages', { skip: lacking('installed packages', needs) }, () => {
       guess(root);
       await counted(root, suite, 1);
       for (const service of SERVICES) {
-        const rated = root.run('systemd-analyze', 'security', '--threshold=17', '--no-pager', `${service}.service`);
+        const rated = root.run('systemd-analyze', 'security', '--threshold=15', '--no-pager', `${service}.service`);
         context.diagnostic(`${suite} ${rated.trim().split('\n').at(-1)}`);
         const pid = root.run('systemctl', 'show', '-P', 'MainPID', service).trim();
         // One of its own is refused by hosts with user.max_user_namespaces=0.

@@ -18,9 +18,9 @@ health() {
   # Looked up, not connected to: a connection would be a probe in sshd's log, and counted.
   awk '$2 ~ /:0016$/ && $4 == "0A" { found = 1 } END { exit !found }' /proc/net/tcp /proc/net/tcp6 2>/dev/null \
     || { echo 'sshd does not listen'; return 1; }
-  # The agent renews its sign of life every two seconds; one that hangs does not.
+  # The agent renews its heartbeat every two seconds; one that hangs does not.
   [ -n "$(as_agent find "$state/alive.json" -newermt '-10 seconds' 2>/dev/null)" ] \
-    || { echo 'the agent gives no sign of life'; return 1; }
+    || { echo 'the agent has no current heartbeat'; return 1; }
 }
 
 # Made at the first start, so that no two hosts have the same. Written aside and renamed: a crash leaves a whole key or none.

@@ -1,4 +1,4 @@
-/** The messages with which a host gets its certificate, and a later one: docs/joining.md. [P14] */
+/** The messages with which a host gets its certificate, and a later one: docs/joining.md. [P16] */
 import { HOST_LIMIT, isHostName } from './values.ts';
 
 /** The longest request or certificate in PEM, in characters: one with an RSA key of 4,096 bits has some 2,000. */

@@ -35,7 +35,7 @@ export interface EventMessage {
   readonly seq: number;
   readonly event: LoginEvent & { readonly at: string };
 }
-/** A sign of life, with what the agent tells of itself; what cannot be used of it is null or left out. [P11] */
+/** A heartbeat with the agent's report of itself; what cannot be used of it is null or left out. [P11] */
 export interface Ping {
   readonly type: 'ping';
   readonly report: AgentReport | null;

@@ -4,9 +4,9 @@
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /**
- * Runs `stop` once, on the first SIGTERM or SIGINT, or when a launcher that started this process over an IPC channel is
- * gone without a word (killed), then ends the process: 0 when it resolved, 1 when it rejected
- * or took longer than `limitMs`. A second signal during it changes nothing: Ctrl-C in a terminal often comes twice.
+ * Runs `stop` once, on the first SIGTERM or SIGINT, or when a launcher that started this process over an IPC channel was killed, then
+ * ends the process: 0 when it resolved, 1 when it rejected or took longer than `limitMs`. A second signal during it changes nothing:
+ * Ctrl-C in a terminal often comes twice.
  */
 export function onShutdown(stop: () => Promise<void>, limitMs: number, log: { error(message: string): void }): void {
   let stopping = false;

@@ -62,7 +62,8 @@ export async function joinCommand(given: JoinGiven): Promise<number> {
   const { server, config, env, stdout } = given;
   const code = await codeOf(given);
   const parts = readJoinCode(code);
-  if (parts === null) throw new UserError('this is no code: alphaserver enroll prints one of 44 characters');
+  if (parts === null)
+    throw new UserError('the code is not valid: copy all 44 characters that alphaserver enroll printed');
   const host = config.name ?? hostname();
   const state = resolve(config.stateFolder);
   const file = env['SETTINGS_DEFAULTS'] ?? join(state, '.env');
@@ -75,7 +76,7 @@ export async function joinCommand(given: JoinGiven): Promise<number> {
   stdout.write(`Joined ${escapeText(`${server.host}:${server.port} as ${name}; settings are in ${file}`)}\n`);
   const unit = env['SETTINGS_SERVICE'] ?? '';
   if (unit === '' || process.getuid?.() !== ROOT_UID || !existsSync('/run/systemd/system')) {
-    stdout.write('It goes to work with: alphaclient run\n');
+    stdout.write('Start it with: alphaclient run\n');
     return 0;
   }
   return started(unit, state, given);

@@ -6,7 +6,7 @@ import { Tail } from 'tail';
 import type { Ticker } from '../../service/ticker.ts';
 import { Follower } from './follower.ts';
 import { readPosition } from './position.ts';
-import { isFileReplaced } from './rotation.ts';
+import { isFileReplaced, NotRegularError } from './rotation.ts';
 import type { Chunk, LogPosition, LogSource, SourceLogger, SourceState } from './source.ts';
 
 /** The interval of looks without a watch event: network file systems have none, and a log may be yet to come. */
@@ -201,7 +201,9 @@ export class FileSource implements LogSource {
   #findObstacle(problem: unknown, nowMs: number): Pick<Obstacle, 'state' | 'text'> | null {
     if (problem !== null && !this.#isTransient(problem, nowMs)) {
       const why = problem instanceof Error ? problem.message : String(problem);
-      const text = `${this.#path} cannot be read: ${why}; make it readable for this user, it is tried again`;
+      const remedy =
+        problem instanceof NotRegularError ? 'set ALPHACLIENT_LOG to a regular file' : 'make it readable for this user';
+      const text = `${this.#path} cannot be read: ${why}; ${remedy}, it is tried again`;
       return { state: 'log unreadable', text };
     }
     const { waitsFor } = this.#follower;

@@ -14,7 +14,7 @@ import { compareOpen } from './log-copy.ts';
 import { isWithoutContent } from './match-evidence.ts';
 import { PathChanges } from './path-changes.ts';
 import { filesToKeep, isSkipped, type KnownFile, positionOf } from './position.ts';
-import { generations, isFileReplaced, type LogFile } from './rotation.ts';
+import { generations, isFileReplaced, type LogFile, NotRegularError } from './rotation.ts';
 import type { Chunk, Gap, SourceLogger } from './source.ts';
 import { TrackedFile } from './tracked-file.ts';
 import { UndecidedFiles } from './undecided-files.ts';
@@ -120,7 +120,7 @@ export class Follower {
   async look(nowMs: number, thorough: boolean): Promise<void> {
     if (thorough) this.#pathChanges.note();
     const stat = statSync(this.#options.path, { bigint: true, throwIfNoEntry: false });
-    if (stat !== undefined && !stat.isFile()) throw new Error(`${this.#options.path} is not a file`);
+    if (stat !== undefined && !stat.isFile()) throw new NotRegularError();
     const { current } = this;
     const sameFile = (current?.file.id ?? '') === (stat === undefined ? '' : factsOf(stat).id);
     if (sameFile) current?.verify();

@@ -181,3 +181,10 @@ export function fileReplaced(path: string): Error {
 export function isFileReplaced(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === REPLACED);
 }
+
+/** The log's path names a folder, a pipe or a device. */
+export class NotRegularError extends Error {
+  constructor() {
+    super('it is not a regular file');
+  }
+}

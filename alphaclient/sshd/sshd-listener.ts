@@ -18,7 +18,7 @@ const DEBUG = rowOf('ignored:debug1');
 const LISTENING = rowOf('ignored:server-listening-on');
 const SIGNALLED = rowOf('ignored:received-signal');
 
-/** Remembers the listener's last message. */
+/** Keeps the listener's ports, and when it was started or stopped last. */
 export class SshdListener {
   #ports: number[] = [];
   #ms = Number.NaN;

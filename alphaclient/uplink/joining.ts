@@ -102,7 +102,9 @@ async function authorityAt(server: Address, { fingerprint }: JoinCode): Promise<
     const issuer: DetailedPeerCertificate | undefined = certificate.issuerCertificate;
     certificate = issuer === undefined || issuer === certificate ? null : issuer;
   }
-  throw new UserError(`${nameOf(server)} is not the server that the code is of; nothing was sent to it`);
+  throw new UserError(
+    `${nameOf(server)} is not the server that the code is of; nothing was sent to it: check the address, or get a new code on that server with alphaserver enroll`,
+  );
 }
 
 async function enroll({ server, code, host, csr }: JoinRequest, ca: string): Promise<Joined> {
@@ -115,10 +117,14 @@ async function enroll({ server, code, host, csr }: JoinRequest, ca: string): Pro
   }
 }
 
+function unreadable(server: Address): UserError {
+  return new UserError(`${nameOf(server)} sent an answer that cannot be read: is it an alphaserver of this version?`);
+}
+
 function readAnswer(line: string, server: Address): Joined {
   const answer = readServerMessage(line);
   if (answer.type === 'enrolled') return { certificate: answer.certificate, ca: answer.ca };
-  if (answer.type !== 'error') throw new UserError(`${nameOf(server)} gave an answer that is none`);
+  if (answer.type !== 'error') throw unreadable(server);
   if (answer.code === 'busy') throw new BrokenError(`${nameOf(server)} cannot take hosts now: ${answer.message}`);
   throw new UserError(`${nameOf(server)} refused: ${answer.message}`);
 }
@@ -138,7 +144,7 @@ function firstLine(socket: Socket, server: Address): Promise<string> {
       if (frame === undefined) return;
       clearTimeout(late);
       if ('line' in frame) done(frame.line);
-      else failed(new UserError(`${nameOf(server)} gave an answer that is none`));
+      else failed(unreadable(server));
     });
   });
 }

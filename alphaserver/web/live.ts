@@ -194,7 +194,7 @@ export class Live {
 
   /**
    * Serves a stream until it closes: from what is stored after `lastId`, or from now on, as far as the filter takes it. It ends
-   * with the next sign of life once `stands` is false: the session is over, or the token revoked.
+   * with the next heartbeat once `stands` is false: the session is over, or the token revoked.
    */
   add(
     stream: Writable,
@@ -274,7 +274,7 @@ export class Live {
     if (stream.writable && !stream.destroyed) stream.write(text);
   }
 
-  /** Drops who takes nothing any more or may not watch any longer, and gives the others a sign of life. */
+  /** Drops who takes nothing any more or may not watch any longer, and gives the others a heartbeat. */
   #look(): void {
     const { now, stallLimitMs = STALL_LIMIT_MS } = this.#options;
     for (const viewer of this.#viewers) {

@@ -124,7 +124,7 @@ test('a code in a file works once, and each refusal says why', async (context) =
   ]);
   assert.deepEqual([again.code, none.code, nothing.code, both.code, plain.code], [1, 1, 2, 2, 1]);
   assert.match(again.output, /refused: the code was used already/);
-  assert.match(none.output, /this is no code: alphaserver enroll prints one/);
+  assert.match(none.output, /the code is not valid: copy all 44 characters that alphaserver enroll printed/);
   assert.match(nothing.output, /CODE is missing/);
   assert.match(both.output, /it takes CODE or --file, and not both/);
   assert.match(plain.output, /it speaks no TLS: ALPHASERVER_LISTEN must be tls:\/\/ there/);
@@ -134,7 +134,10 @@ test('nothing is sent to a server that is not the one of the code', async (conte
   const { enroll, joins } = await authorized(context);
   const other = await authorized(context);
   const wrong = await joins(await enroll('web-01'), `127.0.0.1:${other.pair.port}`);
-  assert.match(wrong.output, /is not the server that the code is of; nothing was sent to it/);
+  assert.match(
+    wrong.output,
+    /is not the server that the code is of; nothing was sent to it: check the address, or get a new code on that server/,
+  );
   assert.equal(other.server.output.includes('may not join'), false);
 });
 

@@ -401,7 +401,7 @@ function pamSummary(message: ParsedMessage, log: LogText, from: number, end: num
   return pamFailure(message, log, from, end);
 }
 
-/** Another module's word on a failure that pam_unix may have logged, too: it counts once for both. */
+/** Another module's message about a failure that pam_unix may have logged, too: it counts once for both. */
 function pamFailureOfModule(message: ParsedMessage, log: LogText, from: number, end: number): boolean {
   if (!PAM_UNIX.areAt(log, from, end)) message.count = 0;
   return pamFailure(message, log, from, end);

@@ -1,6 +1,6 @@
 /**
- * Asks the server for a sign of life, in a worker: browsers slow down the timers of a page that nobody sees, and its title and
- * icon show all the same. Posts the time of the last sign where there was none for too long, null once there is one again. Takes the
+ * Asks the server for a heartbeat, in a worker: browsers slow down the timers of a page that nobody sees, and its title and
+ * icon show all the same. Posts the time of the last one where there was none for too long, null once there is one again. Takes the
  * times of answers that the page got, Unix milliseconds.
  */
 

@@ -1,13 +1,13 @@
 /** Watches whether the server answers at all. */
 
 /**
- * Starts to ask for signs of life.
+ * Starts to ask for heartbeats.
  * @param {(lostSinceMs: number | null) => void} changed given when the server was last heard of, once it is lost, and null once
  *   it is back
  */
 export function watchPulse(changed) {
   const worker = new Worker(new URL('./pulse-worker.js', import.meta.url), { type: 'module' });
-  // Any answer is a sign of life: while a slow server has all connections busy that a browser makes, the worker's question waits for one.
+  // Any answer is a heartbeat: while a slow server has all connections busy that a browser makes, the worker's question waits for one.
   // But for one of the browser's cache, such as the icon that is shown once the server is lost: nothing was transferred for it.
   new PerformanceObserver((list) => {
     const answered = list

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fs, { appendFileSync, copyFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, { appendFileSync, copyFileSync, mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { test } from 'node:test';
 import { until } from '../../until.ts';
@@ -88,4 +88,15 @@ test('a log that is gone each time it is opened is reported as unreadable after 
   t.mock.method(Date, 'now', () => now() + 10_000);
   await until(() => log.source?.status().state === 'log unreadable');
   assert.match(log.logged.join('\n'), /error .*cannot be read: ENOENT/);
+});
+
+test('a folder at the path of the log is reported with what to set', async (t) => {
+  const log = new Followed(t, { lookEveryMs: 5 });
+  mkdirSync(log.path);
+  log.start();
+  await until(() => log.source?.status().state === 'log unreadable');
+  assert.match(
+    log.logged.join('\n'),
+    /error .*not a regular file; set ALPHACLIENT_LOG to a regular file, it is tried again/,
+  );
 });

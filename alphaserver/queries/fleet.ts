@@ -114,15 +114,17 @@ export const reportOf = (json: string | null): AgentReport | null =>
 /** Number of a shape's hosts that are named. */
 const NAMED_HOSTS = 20;
 
-/** The shapes of lines that no rule knew, seen most first, over all agents. */
-export function shapes(db: Database, limit: number): FleetShape[] {
+/** The shapes of lines that no rule knew, seen most first, over all agents; with a host, only those that its agents read. */
+export function shapes(db: Database, limit: number, host: string | null = null): FleetShape[] {
   const most = db
     .prepare(
       `SELECT shape, min(count, ${MOST}) AS count, agents, firstAt, (SELECT max(lastAt) FROM shapes b WHERE b.shape = f.shape) AS lastAt,
          (SELECT sample FROM shapes b WHERE b.shape = f.shape ORDER BY b.lastAt DESC LIMIT 1) AS sample
-       FROM fleetShapes f ORDER BY f.count DESC, shape LIMIT ?`,
+       FROM fleetShapes f
+       WHERE ?1 IS NULL OR shape IN (SELECT s.shape FROM agents a CROSS JOIN shapes s ON s.agent = a.id WHERE a.host = ?1)
+       ORDER BY f.count DESC, shape LIMIT ?2`,
     )
-    .all(limit) as unknown as Omit<FleetShape, 'hosts'>[];
+    .all(host, limit) as unknown as Omit<FleetShape, 'hosts'>[];
   // Some more agents than hosts: several may be of one.
   const hosts = db.prepare(
     `SELECT DISTINCT host FROM (SELECT a.host FROM shapes s INDEXED BY shapesByCount JOIN agents a ON a.id = s.agent
@@ -134,14 +136,19 @@ export function shapes(db: Database, limit: number): FleetShape[] {
   }));
 }
 
-/** Gaps, the last stored first, those before the one with the id `before`. */
-export function gaps(db: Database, before: number | null, limit: number): { gaps: StoredGap[]; next: number | null } {
+/** Gaps, the last stored first, those before the one with the id `before`; with a host, only those of its agents. */
+export function gaps(
+  db: Database,
+  before: number | null,
+  limit: number,
+  host: string | null,
+): { gaps: StoredGap[]; next: number | null } {
   const rows = db
     .prepare(
       `SELECT g.id, a.uuid AS agent, a.host, g.at, g.kind, g.text, g.bytes, g.lines, g.events
-       FROM gaps g JOIN agents a ON a.id = g.agent WHERE g.id < ? ORDER BY g.id DESC LIMIT ?`,
+       FROM gaps g JOIN agents a ON a.id = g.agent WHERE g.id < ?1 AND (?2 IS NULL OR a.host = ?2) ORDER BY g.id DESC LIMIT ?3`,
     )
-    .all(before ?? Number.MAX_SAFE_INTEGER, limit + 1) as unknown as StoredGap[];
+    .all(before ?? Number.MAX_SAFE_INTEGER, host, limit + 1) as unknown as StoredGap[];
   const page = rows.slice(0, limit);
   return { gaps: page, next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
 }

@@ -225,12 +225,12 @@ export class Queries {
     return this.#at(() => ({ agents: agentsAfter(this.#db, after, limit), totals: ledgerTotals(this.#db, nowMs) }));
   }
 
-  unknown(limit: number): FleetShape[] {
-    return this.#at(() => shapes(this.#db, limit));
+  unknown(limit: number, host: string | null = null): FleetShape[] {
+    return this.#at(() => shapes(this.#db, limit, host));
   }
 
-  gaps(limit: number, before: number | null): { gaps: StoredGap[]; next: number | null } {
-    return gaps(this.#db, before, limit);
+  gaps(limit: number, before: number | null, host: string | null = null): { gaps: StoredGap[]; next: number | null } {
+    return gaps(this.#db, before, limit, host);
   }
 
   figures(nowMs: number, singleLimit: number): StoredFigures {

@@ -391,12 +391,13 @@ export interface Views {
     limit: number,
     after: number,
   ): Promise<{ readonly agents: readonly LedgerEntry[]; readonly next: number | null; readonly totals: LedgerTotals }>;
-  /** Shapes, seen most first. */
-  unknown(limit: number): Promise<readonly FleetShape[]>;
-  /** Gaps, the last stored first, those before the one with the id `before`. */
+  /** Shapes, seen most first; with a host, those that its agents read. */
+  unknown(limit: number, host?: string | null): Promise<readonly FleetShape[]>;
+  /** Gaps, the last stored first, those before the one with the id `before`; with a host, those of its agents. */
   gaps(
     limit: number,
     before: number | null,
+    host?: string | null,
   ): Promise<{ readonly gaps: readonly KnownGap[]; readonly next: number | null }>;
 }
 

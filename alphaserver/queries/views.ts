@@ -113,6 +113,6 @@ export class StoreViews implements Views {
     const silentMs = toTheSecond(this.#now()) - SILENT_AFTER_MS;
     return this.#thread.run('coverage', silentMs, this.#away(silentMs));
   };
-  unknown: Views['unknown'] = (limit) => this.#thread.run('unknown', limit);
-  gaps: Views['gaps'] = (limit, before) => this.#thread.run('gaps', limit, before);
+  unknown: Views['unknown'] = (limit, host) => this.#thread.run('unknown', limit, host);
+  gaps: Views['gaps'] = (limit, before, host) => this.#thread.run('gaps', limit, before, host);
 }

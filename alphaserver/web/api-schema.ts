@@ -341,13 +341,13 @@ export const API = {
   unknown: route(
     'coverage',
     'Shapes of log lines that no rule knows, most frequent first',
-    { limit },
+    { limit, host: filter.host },
     object({ shapes: list(FleetShape) }),
   ),
   gaps: route(
     'coverage',
     'What is missing: parts of logs that could not be read, events that never came; newest first',
-    paged,
+    { ...paged, host: filter.host },
     page({ gaps: list(KnownGap) }),
   ),
 } as const;

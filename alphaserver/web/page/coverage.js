@@ -13,6 +13,8 @@ import { ago } from './time.js';
 
 const SHAPES_SHOWN = 8;
 const HOSTS_NAMED = 5;
+/** Hosts of a shape that the server names at most. */
+const HOSTS_LISTED = 20;
 const GAPS_SHOWN = 6;
 
 /**
@@ -20,11 +22,10 @@ const GAPS_SHOWN = 6;
  * @param {View} view
  * @param {number} nowMs
  */
-export function showCoverage({ shapes, gaps }, view, nowMs) {
-  const own = shapes.filter(({ hosts }) => view.host === null || hosts.includes(view.host));
+export function showCoverage({ shapes, gaps, more }, view, nowMs) {
   fill(
     byId('unknown'),
-    own.length === 0
+    shapes.length === 0
       ? [element('p', { class: 'none' }, 'Every line of sshd was understood.')]
       : [
           element(
@@ -32,18 +33,17 @@ export function showCoverage({ shapes, gaps }, view, nowMs) {
             { class: 'muted' },
             'Lines that look like sshd’s and that no rule knows. An attack could hide in them.',
           ),
-          ...own.slice(0, SHAPES_SHOWN).map((shape) => shapeRow(shape, view, nowMs)),
-          rest(own.length - SHAPES_SHOWN, 'more shape'),
+          ...shapes.slice(0, SHAPES_SHOWN).map((shape) => shapeRow(shape, view, nowMs)),
+          rest(shapes.length - SHAPES_SHOWN, 'more shape'),
         ],
   );
-  const lost = gaps.filter(({ host }) => view.host === null || view.host === host);
   fill(
     byId('gaps'),
-    lost.length === 0
+    gaps.length === 0
       ? [element('p', { class: 'none' }, 'Nothing: every attempt that was read is here, once.')]
       : [
-          ...lost.slice(0, GAPS_SHOWN).map((gap) => lostRow(gap, view, nowMs)),
-          rest(lost.length - GAPS_SHOWN, 'more gap'),
+          ...gaps.slice(0, GAPS_SHOWN).map((gap) => lostRow(gap, view, nowMs)),
+          rest(gaps.length - GAPS_SHOWN, more ? 'or more gap' : 'more gap'),
         ],
   );
 }
@@ -61,7 +61,10 @@ function rest(number, noun) {
  * @param {View} view
  * @param {number} nowMs
  */
-function shapeRow({ shape, count: times, hosts, sample, lastAt }, view, nowMs) {
+function shapeRow({ shape, count: times, agents, hosts, sample, lastAt }, view, nowMs) {
+  // The server names some hosts of many agents; which are of the same host it does not say.
+  const [others, noun] =
+    hosts.length < HOSTS_LISTED ? [hosts.length - HOSTS_NAMED, 'more host'] : [agents - HOSTS_NAMED, 'more agent'];
   return element(
     'details',
     { class: 'shape', 'data-key': shape },
@@ -72,7 +75,7 @@ function shapeRow({ shape, count: times, hosts, sample, lastAt }, view, nowMs) {
       {},
       element('span', { class: 'muted' }, 'On '),
       ...hosts.slice(0, HOSTS_NAMED).flatMap((host, i) => [i > 0 ? ', ' : null, filterLink(view, 'host', host)]),
-      hosts.length > HOSTS_NAMED ? ` and ${counted(hosts.length - HOSTS_NAMED, 'more host')}` : null,
+      others > 0 ? ` and ${counted(others, noun)}` : null,
       lastAt === null ? null : element('span', { class: 'muted' }, `, last ${ago(lastAt, nowMs)}`),
     ),
   );

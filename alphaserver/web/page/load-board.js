@@ -14,7 +14,7 @@ import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
  *
  * @typedef {{ hosts: WatchedHost[], next: string | null }} HostList the first hosts by name; `next` null: all there are
  * @typedef {Summary & { others: readonly Alert[], more: boolean }} Incidents `more`: there are others beyond these
- * @typedef {{ shapes: readonly Shape[], gaps: readonly StoredGap[] }} Unseen
+ * @typedef {{ shapes: readonly Shape[], gaps: readonly StoredGap[], more: boolean }} Unseen of the view's host, if it has one; `more`: there are older gaps
  *
  * @typedef {object} Parts
  * @property {(part: Grounds) => void} answer
@@ -65,8 +65,8 @@ export async function loadBoard(view, parts, signal) {
     isFiltered(view)
       ? filteredParts(view, span, parts, hosts, summary, signal)
       : allParts(view, span, parts, hosts, summary, signal),
-    Promise.all([ask('/api/unknown', {}, signal), ask('/api/gaps', {}, signal)]).then(([{ shapes }, { gaps }]) =>
-      parts.blind({ shapes, gaps }),
+    Promise.all([ask('/api/unknown', { host: view.host }, signal), ask('/api/gaps', { host: view.host }, signal)]).then(
+      ([{ shapes }, { gaps, next }]) => parts.blind({ shapes, gaps, more: next !== null }),
     ),
     ask(
       '/api/sessions',

@@ -12,9 +12,9 @@ export function ledgerRoutes(app: ApiApp, views: Pick<Views, 'ledger' | 'unknown
     const page = await views.ledger(query.limit, query.cursor ?? 0);
     return { ...page, next: next(page.next) };
   });
-  app.get('/api/unknown', API.unknown, async ({ query }) => ({ shapes: await views.unknown(query.limit) }));
+  app.get('/api/unknown', API.unknown, async ({ query }) => ({ shapes: await views.unknown(query.limit, query.host) }));
   app.get('/api/gaps', API.gaps, async ({ query }) => {
-    const page = await views.gaps(query.limit, query.cursor);
+    const page = await views.gaps(query.limit, query.cursor, query.host);
     return { ...page, next: next(page.next) };
   });
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,4 +126,31 @@ test('gaps of an older version of the store are kept', async () => {
     [['old', 5]],
   );
   assert.deepEqual((await append(ping(7))).gaps, [], 'and known to be the same when it is reported again');
+});
+
+test('gaps and shapes of one host are there, however many others have newer ones or the same', async () => {
+  const of = (host: string, ids: readonly number[]): AgentBatch => ({
+    agent: randomUUID(),
+    host,
+    events: [],
+    ping: {
+      report: null,
+      shapes: [{ shape: 'odd <n>', count: 1_000 - ids.length, sample: 'odd 1', firstAt: null, lastAt: null }],
+      gaps: ids.map(declared),
+    },
+  });
+  await append(of('quiet', [1]));
+  for (let other = 1; other <= 21; other++) await append(of(`other-${other}`, [1, 2, 3, 4, 5]));
+  const views = store.views(() => true, Date.now);
+  const { gaps, next } = await views.gaps(100, null, 'quiet');
+  assert.deepEqual(
+    gaps.map(({ host }) => host),
+    ['quiet'],
+  );
+  assert.equal(next, null);
+  assert.ok((await views.gaps(100, null)).gaps.every(({ host }) => host !== 'quiet'));
+  const shapesOf = async (host: string): Promise<string[]> =>
+    (await views.unknown(100, host)).map(({ shape }) => shape);
+  for (const host of ['quiet', 'other-1', 'other-21']) assert.deepEqual(await shapesOf(host), ['odd <n>']);
+  assert.deepEqual(await shapesOf('nobody'), []);
 });

@@ -39,9 +39,14 @@ export class Served {
     return this.#serving?.page ?? '';
   }
 
+  /** The port that agents connect to. */
+  get port(): number {
+    return this.#serving?.port ?? 0;
+  }
+
   /** Connects as the agent of this host; its connection stays open. */
   connected(host = 'web'): Socket {
-    const socket = connect(this.#serving?.port ?? 0, '127.0.0.1').resume();
+    const socket = connect(this.port, '127.0.0.1').resume();
     socket.write(`${JSON.stringify({ type: 'hello', version: 1, agent: AGENT, host })}\n`);
     return socket;
   }

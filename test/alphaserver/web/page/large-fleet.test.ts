@@ -7,6 +7,7 @@ import { HOSTS_ASKED, loadBoard } from '../../../../alphaserver/web/page/load-bo
 import { sought } from '../../../../alphaserver/web/page/search.js';
 import { verdictOf } from '../../../../alphaserver/web/page/verdict.js';
 import { viewOf } from '../../../../alphaserver/web/page/view.js';
+import { AgentByHand } from '../../../e2e/agent-by-hand.ts';
 import { until } from '../../../until.ts';
 import { Served } from '../served.ts';
 
@@ -18,6 +19,7 @@ const LAST = ['z-db.example.net', 'z-mail.a.example', 'z-mail.b.example', 'z-web
 );
 
 type Verdict = ReturnType<typeof verdictOf>;
+type Unseen = Parameters<Parameters<typeof loadBoard>[1]['blind']>[0];
 type Shown = { readonly verdict: Verdict; readonly rows: readonly string[] };
 
 describe('the page of a fleet with more hosts than it can ask for at once', () => {
@@ -48,12 +50,12 @@ describe('the page of a fleet with more hosts than it can ask for at once', () =
   });
 
   /** Loads the board of a view; gives the answer, and the hosts that its table has. */
-  async function shown(query: string): Promise<Shown> {
+  async function shown(query: string, blind: (part: Unseen) => void = () => {}): Promise<Shown> {
     const view = viewOf(new URLSearchParams(query), Date.now());
     let verdict: Verdict | null = null;
     let rows: readonly string[] = [];
     const nothing = (): void => {};
-    const others = { timeline: nothing, about: nothing, sources: nothing, users: nothing, blind: nothing };
+    const others = { timeline: nothing, about: nothing, sources: nothing, users: nothing, blind };
     await loadBoard(
       view,
       {
@@ -95,6 +97,48 @@ describe('the page of a fleet with more hosts than it can ask for at once', () =
     assert.deepEqual((await shown('ip=192.0.2.2')).rows.toSorted(), ['web-1', 'z-db.example.net', 'z-web']);
     // A source that came to all of them: only so many are asked for one by one.
     assert.equal((await shown('ip=192.0.2.1')).rows.length, LISTED + HOSTS_ASKED);
+  });
+
+  it('has what a host’s agent did not see, however many others have newer gaps or the same shape', async () => {
+    const at = new Date().toISOString();
+    const reports = async (host: string, ids: readonly number[]): Promise<AgentByHand> => {
+      const one = await AgentByHand.of(host, served.port);
+      one.reports(
+        {},
+        {
+          shapes: ['odd <n>', ...(ids.length > 1 ? ['odder <n>'] : [])].map((shape) => ({
+            ...{ shape, count: 1_000 * ids.length, sample: 'odd 1', firstAt: at, lastAt: at },
+          })),
+          gaps: ids.map((id) => ({ id, at, kind: 'rotated-away', text: 'gone', bytes: 1, lines: null })),
+        },
+      );
+      await one.events({ outcome: 'failed', ip: '192.0.2.3' });
+      return one;
+    };
+    const agents = [await reports('z-web', [1])];
+    for (let other = 1; other <= 21; other++) agents.push(await reports(`web-${other}`, [1, 2, 3, 4, 5]));
+    const unseen = async (query: string): Promise<Unseen> => {
+      let found: Unseen | null = null;
+      await shown(query, (part) => {
+        found = part;
+      });
+      assert.ok(found !== null);
+      return found;
+    };
+    const own = await unseen('host=z-web');
+    assert.deepEqual(
+      own.gaps.map(({ host }) => host),
+      ['z-web'],
+    );
+    assert.deepEqual(
+      own.shapes.map(({ shape, agents }) => [shape, agents]),
+      [['odd <n>', agents.length]],
+    );
+    assert.equal(own.more, false);
+    const all = await unseen('');
+    assert.ok(all.gaps.every(({ host }) => host !== 'z-web'));
+    assert.equal(all.more, true);
+    for (const one of agents) await one.leaves();
   });
 
   it('still says that nothing is known of a host that there is not', async () => {

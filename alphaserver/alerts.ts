@@ -5,7 +5,7 @@ import { RulesError } from './alert-config/rules-file.ts';
 import type { AlertSettings } from './alert-config/settings.ts';
 import { AlertThread } from './alerting/alert-thread.ts';
 import { prepareAlerts } from './alerting/prepare.ts';
-import { type Decided, holding, standingDecision, undoing } from './alerting/standing.ts';
+import { type Decided, holding, isSameStanding, standingDecision, undoing } from './alerting/standing.ts';
 import type { GroupCommit } from './ingest/group-commit.ts';
 import type { AlertQueries } from './queries/alert-results.ts';
 import { alertOf, StoreAlerts } from './queries/alert-views.ts';
@@ -92,7 +92,11 @@ export class Alerting {
       const { store, now } = this.#options;
       return store.queries.run('decisions', limit, before, Math.floor(now() / 1_000) * 1_000);
     },
-    decide: (standing, by) => this.#decide(standingDecision(standing, by)),
+    decide: async (standing, by) => {
+      await this.#decide(standingDecision(standing, by));
+      // Not the newest: another person may have decided meanwhile. Two that are alike in all this are one person's, and undone alike.
+      return this.#decided().findLast((one) => one.by === by && isSameStanding(one, standing))?.id ?? null;
+    },
     undo: async (id, why, by) => {
       const known = this.#decided().find((one) => one.id === id);
       if (known?.undoneAt !== null) return false;

@@ -65,6 +65,15 @@ export function decidedIn(decisions: readonly Decision[]): Decided[] {
   return [...known.values()];
 }
 
+/** Tells whether two decisions say the same, whoever made them and when. */
+export const isSameStanding = (one: Standing, other: Standing): boolean =>
+  one.kind === other.kind &&
+  one.source === other.source &&
+  one.host === other.host &&
+  one.rule === other.rule &&
+  one.untilMs === other.untilMs &&
+  one.why === other.why;
+
 /** Tells whether a decision holds at a time. */
 export const holds = ({ untilMs, undoneAt }: Pick<Decided, 'untilMs' | 'undoneAt'>, nowMs: number): boolean =>
   undoneAt === null && (untilMs === null || untilMs > nowMs);

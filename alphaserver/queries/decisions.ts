@@ -27,8 +27,8 @@ export type DecisionEntry = Static<typeof DecisionEntry>;
 const KINDS = { blocked: 'block', allowed: 'allow', silenced: 'silence' } as const;
 const ACKNOWLEDGED = 'acknowledged';
 const COLUMNS = 'SELECT id, at, kind, subject, by, body FROM decisions';
-/** Decisions that hold are looked for among the newest, so many of them. */
-const STANDING_LIMIT = 10_000;
+/** Decisions that hold are looked for among the newest, so many of them, with those that undo others. */
+export const STANDING_LIMIT = 10_000;
 
 type Row = Omit<Decision, 'body'> & { readonly body: string };
 const decisionOf = (row: Row): Decision => ({ ...row, body: JSON.parse(row.body) as object });
@@ -43,7 +43,7 @@ export function standing(db: Database): Decided[] {
 
 const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
-/** Gives a page of what people decided, newest first, those before the one with the id `before`. */
+/** Gives a page of what people decided, newest first, those before the one with the id `before`. Runs in the caller's read transaction. */
 export function decisionPage(
   db: Database,
   limit: number,
@@ -59,8 +59,12 @@ export function decisionPage(
   const page = rows.slice(0, limit);
   return {
     decisions: page.map((row) => {
+      const decision = decisionOf(row);
       const decided = known.get(row.id);
-      return decided ? standingEntry(decided, nowMs) : acknowledgementEntry(decisionOf(row));
+      if (decided) return standingEntry(decided, nowMs);
+      // One that is older than those that are looked for among has no effect, undone or not.
+      const [older] = decidedIn([decision]);
+      return older ? { ...standingEntry(older, nowMs), holds: false } : acknowledgementEntry(decision);
     }),
     next: rows.length > limit ? (page.at(-1)?.id ?? null) : null,
   };

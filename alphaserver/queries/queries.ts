@@ -246,7 +246,7 @@ export class Queries {
   }
 
   decisions(limit: number, before: number | null, nowMs: number): { decisions: DecisionEntry[]; next: number | null } {
-    return decisionPage(this.#db, limit, before, nowMs);
+    return this.#at(() => decisionPage(this.#db, limit, before, nowMs));
   }
 
   /** Reads what one host, source or user did, with its newest incidents; null where nothing is known of it. */

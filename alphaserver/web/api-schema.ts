@@ -219,6 +219,11 @@ export const ChannelState = object({
 
 /** A page of decisions. */
 export const DECISIONS = page({ decisions: list(DecisionEntry) });
+/** The same after one was taken, which others that were taken at the same time may stand before. */
+export const DECIDED = page({
+  decisions: list(DecisionEntry),
+  made: orNull(DecisionEntry),
+});
 
 const error = integer({ description: 'Each count may be too low by this many at most; 0 while all values are kept' });
 const ranked = { ...span, limit };

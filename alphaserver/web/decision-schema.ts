@@ -2,7 +2,7 @@
 import { integer, object } from '../../service/schema.ts';
 import { readSpan, time, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
 import { RULES } from '../alert-config/rules.ts';
-import { by, DECISIONS, Fault, source, type TAGS } from './api-schema.ts';
+import { by, DECIDED, DECISIONS, Fault, source, type TAGS } from './api-schema.ts';
 import { type Parameters, parameter, required, schemaOf, TEXT_LIMIT } from './parameters.ts';
 
 /** The longest reason of a decision, in UTF-16 units. */
@@ -84,7 +84,10 @@ const acting = <P extends Parameters>(summary: string, body: P) => ({
 
 /** Blocks, allows or silences. */
 export const DECIDE = {
-  schema: acting('Blocks an address, allows one, or silences incidents of a host, a source or a rule', decision),
+  schema: {
+    ...acting('Blocks an address, allows one, or silences incidents of a host, a source or a rule', decision),
+    response: { 200: DECIDED, 400: Fault, 403: Fault, 404: Fault, 503: Fault },
+  },
 };
 
 /** Ends what was decided. */

@@ -169,9 +169,8 @@ function decision(kind, what, about) {
       until: until.value,
     });
     try {
-      /** @type {{ decisions: { id: number, until: string | null }[] }} */
-      const { decisions } = await tell('/api/decisions', Object.fromEntries(given.filter(([, value]) => value)));
-      const [made] = decisions;
+      /** @type {{ made: { id: number, until: string | null } | null }} */
+      const { made } = await tell('/api/decisions', Object.fromEntries(given.filter(([, value]) => value)));
       if (made) form.replaceWith(decided(DID[kind], words, made, by));
     } catch (error) {
       problem.textContent = `Not done: ${error instanceof Error ? error.message : error}`;

@@ -22,8 +22,11 @@ export function decisionRoutes(app: ApiApp, decisions: DecisionQueries, alerts: 
     answerOf(await decisions.list(query.limit, query.cursor)),
   );
   app.post('/api/decisions', DECIDE, async ({ body, actor }) => {
-    await decisions.decide(standingOf(body), nameOf(actor, body));
-    return answerOf(await decisions.list(SHOWN_AFTER, null));
+    const id = await decisions.decide(standingOf(body), nameOf(actor, body));
+    const newest = await decisions.list(SHOWN_AFTER, null);
+    // By its id, since others decide at the same time: the newest may be theirs.
+    const made = newest.decisions.find((one) => one.id === id);
+    return { ...answerOf(newest), made: made ?? null };
   });
   app.post('/api/decisions/:id/undo', UNDO, async ({ params, body, actor }) => {
     const undone = await decisions.undo(params.id, body.why, nameOf(actor, body));

@@ -23,6 +23,7 @@ interface Decision {
   readonly undoneBy: string | null;
 }
 interface Decisions {
+  readonly made?: Decision;
   readonly decisions: readonly Decision[];
   readonly message?: string;
 }
@@ -38,7 +39,7 @@ const post = async <T = Decisions>(path: string, body: object, headers: Record<s
 const decide = async (body: object): Promise<Decision> => {
   const { status, body: answer } = await post('/api/decisions', { by: 'mira', why: 'a test', ...body });
   assert.equal(status, 200, JSON.stringify(answer));
-  return answer.decisions[0] as Decision;
+  return answer.made as Decision;
 };
 const undo = (id: number) => post(`/api/decisions/${id}/undo`, { by: 'jon', why: 'enough' });
 const blocklist = async (): Promise<string[]> =>
@@ -66,6 +67,19 @@ test('an address that somebody blocks is on the list for firewalls until then, o
   assert.deepEqual([undone?.id, undone?.holds, undone?.undoneBy], [id, false, 'jon']);
   assert.deepEqual(await blocklist(), []);
   assert.equal((await undo(id)).status, 404);
+});
+
+test('whoever decides is told of the own decision, although others decide at the same time', async () => {
+  for (let i = 1; i <= 30; i++) {
+    const [block, silence] = await Promise.all([
+      decide({ kind: 'block', source: `203.0.113.${i}`, until: '1h' }),
+      decide({ kind: 'silence', source: `192.0.2.${i}`, until: '1h', by: 'jon' }),
+    ]);
+    assert.deepEqual([block.kind, block.source, block.by], ['block', `203.0.113.${i}`, 'mira']);
+    assert.deepEqual([silence.kind, silence.source, silence.by], ['silence', `192.0.2.${i}`, 'jon']);
+    assert.deepEqual((await undo(block.id)).status, 200);
+    assert.deepEqual((await undo(silence.id)).status, 200);
+  }
 });
 
 test('an address that somebody allows raises no incident and is on no list, until that is undone', async () => {

@@ -11,6 +11,8 @@ import { lacking } from './machine.ts';
 const chromium = chromiumPath();
 const FIRST = '203.0.113.7';
 const SECOND = '203.0.113.8';
+/** The end of the time that a link to events is about. */
+const untilOf = (href: string | null): string => new URL(href ?? '', 'http://any').searchParams.get('until') ?? '';
 
 describe('the next steps', { skip: lacking('the next steps', { Chromium: chromium !== null }) }, () => {
   let pair: Pair;
@@ -80,5 +82,41 @@ describe('the next steps', { skip: lacking('the next steps', { Chromium: chromiu
     assert.equal(await page.locator('#incident .acknowledged').count(), 0);
     await page.getByRole('button', { name: 'Block it' }).click();
     await shows(page, '#incident .step form', new RegExp(SECOND));
+  });
+
+  it('copy what the page shows now', async () => {
+    const id = await alertOf(FIRST);
+    const page = await open(`/?alert=${id}`);
+    await page.evaluate('navigator.clipboard.writeText = async (words) => { globalThis.copied = words; }');
+    const rows = page.getByRole('link', { name: 'Events as CSV' });
+    const lastAt = new Date(Date.now() + 60_000).toISOString();
+    // The rules take up to a minute to count more events of an open incident.
+    await page.route(`**/api/alerts/${id}`, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), count: 42, lastAt } });
+    });
+    // The page asks again when somebody comes back to it.
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+    await shows(page, '#incident', /Counted\s+42 events/);
+    await page.getByRole('button', { name: 'Copy for a ticket' }).click();
+    await until(async () => /, 42 events, /.test(await page.evaluate<string>('globalThis.copied')));
+    await rows.focus();
+    assert.ok(untilOf(await rows.getAttribute('href')) > lastAt);
+  });
+
+  it('do not say of a source that it is blocked once that was undone elsewhere', async () => {
+    const page = await open(`/?ip=${SECOND}`);
+    const steps = page.locator('#about .steps');
+    await steps.getByRole('button', { name: 'Block it' }).click();
+    await steps.locator('input[name=why]').fill('a test');
+    await steps.locator('input[name=by]').fill('mira');
+    await steps.getByRole('button', { name: 'Block', exact: true }).click();
+    await steps.getByRole('link', { name: 'All decisions' }).click();
+    await page.locator('#decisions').getByRole('button', { name: 'Undo' }).click();
+    await shows(page, '#decisions', /Undone by mira/);
+    await page.goBack();
+    await settled(page);
+    await steps.waitFor();
+    assert.equal(await steps.locator('.decided').count(), 0);
   });
 });

@@ -26,6 +26,8 @@ export class About {
   #title = '';
   /** @type {HTMLElement | null} */
   #steps = null;
+  /** @type {Known | null} */
+  #about = null;
 
   /**
    * Shows what is known of the one thing that a view is filtered by, or nothing.
@@ -36,9 +38,17 @@ export class About {
   show(about, view, nowMs) {
     const place = byId('about');
     place.hidden = about === null;
-    if (about === null) return fill(place, []);
+    this.#about = about;
+    if (about === null) {
+      // What they say was done may be undone by the time that they are shown again.
+      this.#steps = null;
+      return fill(place, []);
+    }
     const { kind, value } = nameOf(about);
-    if (this.#steps === null || this.#title !== `${kind} ${value}`) this.#steps = stepsFor(subjectOf(about));
+    if (this.#steps === null || this.#title !== `${kind} ${value}`)
+      this.#steps = stepsFor({ source: about.ip ?? null, host: about.host ?? null, rule: null }, () =>
+        exportOf(this.#about ?? about),
+      );
     this.#title = `${kind} ${value}`;
     fill(place, [
       element('h2', { id: 'about-title' }, `${kind} `, foreign(value)),
@@ -58,19 +68,16 @@ function nameOf({ host, ip, user }) {
 }
 
 /**
- * Describes what the next steps are about.
+ * Gives what the next steps copy of it.
  * @param {Known} about
  */
-function subjectOf(about) {
+function exportOf(about) {
   const { host, ip, user, failed, accepted, probes, firstSeen, lastSeen } = about;
   const filter = Object.entries({ host, ip, user }).filter(
     /** @returns {entry is [string, string]} */ (entry) => entry[1] !== undefined,
   );
   const span = firstSeen === null ? '' : `, from ${firstSeen} to ${lastSeen}`;
   return {
-    source: ip ?? null,
-    host: host ?? null,
-    rule: null,
     text: `${escapedText(nameOf(about).value)}: ${failed} failed, ${accepted} accepted, ${probes} probes${span}`,
     csv: `/api/events?${new URLSearchParams([...filter, ['format', 'csv']])}`,
   };

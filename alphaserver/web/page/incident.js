@@ -105,26 +105,23 @@ export class IncidentPage {
       this.#alert = now;
       this.#render(view);
     });
-    this.#kept = { id: alert.id, form, steps: stepsFor(subjectFor(alert)) };
+    this.#kept = { id: alert.id, form, steps: stepsFor(alert, () => exportOf(this.#alert ?? alert)) };
     return this.#kept;
   }
 }
 
 /**
- * Describes what the next steps are about.
+ * Gives what the next steps copy of it.
  * @param {AlertWhole} alert
  */
-function subjectFor(alert) {
-  const { rule, source, host, severity, summary, openedAt, lastAt, closedAt, count } = alert;
+function exportOf(alert) {
+  const { rule, host, severity, summary, openedAt, lastAt, closedAt, count } = alert;
   const { since, until, ip, user } = subjectOf(alert);
   const filter = Object.entries({ since, until, ip, host, user }).filter(
     /** @returns {entry is [string, string]} */ (entry) => entry[1] !== null,
   );
   const end = closedAt === null ? 'going on' : `over since ${closedAt}`;
   return {
-    source,
-    host,
-    rule,
     text: `${summary}\n${severity}, ${rule}, ${counted(count, 'event')}, from ${openedAt} to ${lastAt}, ${end}`,
     csv: alert.evidence.length === 0 ? null : `/api/events?${new URLSearchParams([...filter, ['format', 'csv']])}`,
   };

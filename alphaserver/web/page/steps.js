@@ -10,6 +10,8 @@ import { fullTime } from './time.js';
  * @property {string | null} source an address or a network
  * @property {string | null} host
  * @property {string | null} rule
+ *
+ * @typedef {object} Export what is copied of it, as it is now
  * @property {string} text what a ticket says, without the link
  * @property {string | null} csv the address of its events as CSV
  */
@@ -28,11 +30,12 @@ const UNTIL = /** @type {const} */ ([
 const DID = { block: 'Blocked', allow: 'Allowed', silence: 'Silenced' };
 
 /**
+ * Makes the next steps, which stay while their page is shown anew: what they copy is asked for at the click.
  * @param {Subject} subject
+ * @param {() => Export} exported
  * @returns {HTMLElement}
  */
-export function stepsFor(subject) {
-  const { source, host, rule, csv } = subject;
+export function stepsFor({ source, host, rule }, exported) {
   const place = element('div', { class: 'step' });
   const open = (/** @type {HTMLElement} */ form) => {
     place.replaceChildren(form);
@@ -55,11 +58,16 @@ export function stepsFor(subject) {
       ? null
       : button('Silence this host', () => open(decision('silence', { host, rule }, ['incidents of', host]))),
   ];
+  const { csv } = exported();
+  const rows = csv === null ? null : element('a', { href: csv, download: '' }, 'Events as CSV');
+  // Every way to use a link, the middle button and the context menu too, comes after one of these.
+  for (const before of ['pointerdown', 'focus', 'click'])
+    rows?.addEventListener(before, () => rows.setAttribute('href', exported().csv ?? ''));
   const buttons = [
     ...deciding,
     button('Copy a link', () => void copy(location.href, place)),
-    button('Copy for a ticket', () => void copy(`${subject.text}\n${location.href}`, place)),
-    csv ? element('a', { href: csv, download: '' }, 'Events as CSV') : null,
+    button('Copy for a ticket', () => void copy(`${exported().text}\n${location.href}`, place)),
+    rows,
   ];
   whoAsks().then(
     ({ role }) => role === 'viewer' && deciding.map((one) => one?.remove()),

@@ -10,7 +10,7 @@ import { type Inspection, Reader } from '../sshd/reader.ts';
 import { TimestampParser } from '../sshd/timestamp.ts';
 import { scanLine } from './event-lines.ts';
 import type { CommandStreams } from './scan.ts';
-import { readLog, STDIN } from './scan-files.ts';
+import { OutputClosed, readLog, STDIN } from './scan-files.ts';
 
 /** The options of the command; no words, or `-`, stand for standard input. */
 export interface ExplainOptions {
@@ -175,11 +175,6 @@ function asText({
   return `${line > 1 ? '\n' : ''}${rows
     .map(([name, value]) => `${name.padEnd(16)}${escapeText(value, SHOWN_LIMIT_CHARS)}\n`)
     .join('')}`;
-}
-
-/** Ends the reading of standard input because standard output was closed. */
-class OutputClosed extends Error {
-  readonly code = 'output_closed';
 }
 
 /** Runs the command: exit code 0. Rejects with a UsageError when there is nothing to explain. Ends silently when nobody reads any more. */

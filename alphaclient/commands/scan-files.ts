@@ -49,6 +49,11 @@ export function sizeOf(paths: readonly string[]): number {
     .reduce((sum, stat) => sum + (stat?.isFile() === true ? stat.size : 0), 0);
 }
 
+/** Ends the reading of a log because standard output was closed: thrown by `afterRead`. */
+export class OutputClosed extends Error {
+  readonly code = 'output_closed';
+}
+
 /** The consumer of a log's lines. */
 export interface LineConsumer {
   /** Consumes whole lines, whose memory is reused once it returns. `writtenMs`: when the file was last written. */

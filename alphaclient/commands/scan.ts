@@ -4,9 +4,9 @@ import type { Readable, Writable } from 'node:stream';
 import { Output } from '../../service/terminal/output.ts';
 import type { HeaderFormat } from '../sshd/header-format.ts';
 import { Reader } from '../sshd/reader.ts';
-import type { EndedSession, SessionListener } from '../sshd/session-changes.ts';
+import type { EndedSession } from '../sshd/session-changes.ts';
 import { ScanCoverage } from './scan-coverage.ts';
-import { groupRotations, type LineConsumer, readLog, STDIN, sizeOf } from './scan-files.ts';
+import { groupRotations, type LineConsumer, OutputClosed, readLog, STDIN, sizeOf } from './scan-files.ts';
 import { ScanPrinter } from './scan-printer.ts';
 import { ScanProgress } from './scan-progress.ts';
 import type { ScanSummary } from './scan-summary.ts';
@@ -27,24 +27,6 @@ export interface ScanOptions {
   readonly sessions?: boolean;
 }
 
-/** Ends the reading of a log because standard output was closed. */
-class OutputClosed extends Error {
-  readonly code = 'output_closed';
-}
-
-/** Hears of the ends of sessions alone. */
-class EndListener implements SessionListener {
-  readonly ended: (end: EndedSession) => void;
-
-  constructor(ended: (end: EndedSession) => void) {
-    this.ended = ended;
-  }
-
-  touched(): void {}
-
-  evicted(): void {}
-}
-
 /** The destinations of events: printed, or, where `printer` is null, summarized. */
 interface Destinations {
   readonly printer: ScanPrinter | null;
@@ -61,7 +43,8 @@ async function scanLog(
   header: HeaderFormat | null,
   nowMs: number,
 ): Promise<void> {
-  const ends = printer !== null && sessions ? { listener: new EndListener((end) => printer.addEnd(end)) } : null;
+  const listener = { ended: (end: EndedSession) => printer?.addEnd(end), touched: () => {}, evicted: () => {} };
+  const ends = printer !== null && sessions ? { listener } : null;
   const reader = new Reader(null, printer && ((located) => printer.add(located)), header, ends);
   const print = async (openLine: number): Promise<void> => {
     if (printer !== null && !(await printer.print(openLine))) throw new OutputClosed();

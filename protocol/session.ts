@@ -8,18 +8,8 @@ import { isAddress, isCount, isHostName, isPid, isPort, isTime } from './values.
  * (the client did not answer), `gone` (its connection is not among the kernel's), `sshd-restart`, `reboot`, `unknown` (its process id or
  * port is another's).
  */
-export type EndCause = 'closed' | 'disconnected' | 'timeout' | 'gone' | 'sshd-restart' | 'reboot' | 'unknown';
-
-/** All causes. */
-export const END_CAUSES = [
-  'closed',
-  'disconnected',
-  'timeout',
-  'gone',
-  'sshd-restart',
-  'reboot',
-  'unknown',
-] as const satisfies readonly EndCause[];
+export const END_CAUSES = ['closed', 'disconnected', 'timeout', 'gone', 'sshd-restart', 'reboot', 'unknown'] as const;
+export type EndCause = (typeof END_CAUSES)[number];
 
 /** The end of one session. Null where it is not known. */
 export interface SessionEnd {

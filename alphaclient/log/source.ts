@@ -1,4 +1,5 @@
 /** The interface between the agent and every kind of log: a file, or the systemd journal. */
+import type { AgentState } from '../../protocol/report.ts';
 import type { Logger } from '../../service/logger.ts';
 
 /**
@@ -33,15 +34,8 @@ export interface Chunk {
   readonly cutLines: number;
 }
 
-/** The state of a source, in the words of the contract. */
-export type SourceState =
-  | 'starting'
-  | 'log missing'
-  | 'log unreadable'
-  | 'log detached'
-  | 'log quiet'
-  | 'caught up'
-  | 'behind';
+/** The state of a source: the agent's, without what its outbox adds. */
+export type SourceState = Exclude<AgentState, 'outbox full' | 'outbox failing'>;
 
 /** A log being followed. */
 export interface LogSource {

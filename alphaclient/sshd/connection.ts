@@ -14,19 +14,8 @@ import type { ParsedMessage } from './message-types.ts';
  * - `accepted`: a session, until its end is logged.
  * - `closed`: it is over and its events are emitted; its pid still shows that a late line is its own.
  */
-export type ConnectionState = 'unconfirmed' | 'open' | 'authenticating' | 'failed' | 'accepted' | 'closed';
-
-/** A session without an end. */
-export type Session = Readonly<Connection>;
-
-const STATES: readonly string[] = [
-  'unconfirmed',
-  'open',
-  'authenticating',
-  'failed',
-  'accepted',
-  'closed',
-] satisfies ConnectionState[];
+const STATES = ['unconfirmed', 'open', 'authenticating', 'failed', 'accepted', 'closed'] as const;
+export type ConnectionState = (typeof STATES)[number];
 
 /** A failure that a `PAM: ...` line reported, whose `Failed` line, with the port, may come next. */
 export interface PendingFailure {
@@ -204,7 +193,7 @@ const SAVED: readonly (readonly [SavedField, (value: unknown) => boolean])[] = [
   ['hostName', isText],
   ['user', isText],
   ['invalidUser', (value) => value === null || isBoolean(value)],
-  ['state', (value) => STATES.includes(value as string)],
+  ['state', (value) => (STATES as readonly unknown[]).includes(value)],
   ['closing', isBoolean],
   ['pamFailures', isNumber],
   ['pamUnknown', isNumber],

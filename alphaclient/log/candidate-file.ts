@@ -119,16 +119,7 @@ export class CandidateFile {
   /** Calls `use` with its present content; null where it is compressed, or cannot be read. */
   async withContent<T>(use: (content: LogContent) => Promise<T>): Promise<T | null> {
     if (this.file.compression !== null) return null;
-    const fd = this.#tryOpen();
-    if (fd === null) return null;
-    try {
-      return await use({ size: fstatSync(fd).size, read: (from, to) => bytesAt(fd, from, to) });
-    } catch (error) {
-      this.#setProblem(error);
-      return null;
-    } finally {
-      closeSync(fd);
-    }
+    return this.#using((fd) => use({ size: fstatSync(fd).size, read: (from, to) => bytesAt(fd, from, to) }));
   }
 
   /** Returns its first bytes, at most `FINGERPRINT_BYTES`. */
@@ -221,28 +212,21 @@ export class CandidateFile {
         return size < from ? null : { head, before, bytes: bytesAt(fd, from, to), isEnd: size <= to };
       });
     }
-    const fd = this.#tryOpen();
-    if (fd === null) return null;
     const pieces: Buffer[] = [];
     let head: Buffer = Buffer.alloc(0);
     let end = 0;
     const start = Math.max(0, from - FINGERPRINT_BYTES);
-    try {
+    return this.#using(async (fd) => {
       for await (const bytes of this.#content(fd)) {
         if (head.length < FINGERPRINT_BYTES) head = Buffer.concat([head, bytes]).subarray(0, FINGERPRINT_BYTES);
         pieces.push(Buffer.from(bytes.subarray(Math.max(0, start - end), Math.max(0, to - end))));
         end += bytes.length;
         if (end > to) break;
       }
-    } catch (error) {
-      this.#setProblem(error);
-      return null;
-    } finally {
-      closeSync(fd);
-    }
-    const part = Buffer.concat(pieces);
-    if (end < from) return null;
-    return { head, before: part.subarray(0, from - start), bytes: part.subarray(from - start), isEnd: end <= to };
+      const part = Buffer.concat(pieces);
+      if (end < from) return null;
+      return { head, before: part.subarray(0, from - start), bytes: part.subarray(from - start), isEnd: end <= to };
+    });
   }
 
   /**
@@ -265,10 +249,8 @@ export class CandidateFile {
   }
 
   async #commonEndOfDecompressed(theirs: ReadBytes, to: number): Promise<number | null> {
-    const fd = this.#tryOpen();
-    if (fd === null) return null;
-    let at = 0;
-    try {
+    return this.#using(async (fd) => {
+      let at = 0;
       for await (const bytes of this.#content(fd)) {
         const start = at;
         at = Math.min(to, start + bytes.length);
@@ -276,12 +258,7 @@ export class CandidateFile {
         if (same < at || at === to) return same;
       }
       return at;
-    } catch (error) {
-      this.#setProblem(error);
-      return null;
-    } finally {
-      closeSync(fd);
-    }
+    });
   }
 
   async #hasBlocksOf({ blocks }: KnownFile, size: number): Promise<boolean> {
@@ -346,6 +323,19 @@ export class CandidateFile {
   #setProblem(error: unknown): void {
     this.problem = error instanceof Error ? error.message : String(error);
     this.isUnreadable ||= isSystemError(error);
+  }
+
+  async #using<T>(use: (fd: number) => Promise<T>): Promise<T | null> {
+    const fd = this.#tryOpen();
+    if (fd === null) return null;
+    try {
+      return await use(fd);
+    } catch (error) {
+      this.#setProblem(error);
+      return null;
+    } finally {
+      closeSync(fd);
+    }
   }
 
   #read<T>(read: (fd: number) => T): T | null {

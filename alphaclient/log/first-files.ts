@@ -2,12 +2,9 @@
 
 import { closeSync } from 'node:fs';
 import type { CandidateFile } from './candidate-file.ts';
-import { bytesAt } from './fingerprint.ts';
+import { bytesAt, endOfLine } from './fingerprint.ts';
 import { DONE_FILES_KEPT } from './position.ts';
 import { TrackedFile } from './tracked-file.ts';
-
-/** The end of the last whole line is searched backwards in steps of this many bytes. */
-const LINE_SEARCH_BYTES = 64 * 1024;
 
 /**
  * Returns the files to start with in a log never followed before: the log itself, open at its beginning or behind its last whole
@@ -26,12 +23,7 @@ export function firstFiles(files: readonly CandidateFile[], from: 'start' | 'end
 function endOfLastLine(log: CandidateFile): number {
   const fd = log.open();
   try {
-    for (let to = log.file.size; to > 0; to -= LINE_SEARCH_BYTES) {
-      const from = Math.max(0, to - LINE_SEARCH_BYTES);
-      const at = bytesAt(fd, from, to).lastIndexOf(10);
-      if (at >= 0) return from + at + 1;
-    }
-    return 0;
+    return endOfLine(0, log.file.size, (from, to) => bytesAt(fd, from, to));
   } finally {
     closeSync(fd);
   }

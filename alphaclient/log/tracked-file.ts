@@ -40,49 +40,21 @@ export class TrackedFile {
 
   /** Makes the tracked file of a candidate that is to be read from `offset` on. It is not open yet. */
   static unread({ file }: CandidateFile, offset = 0): TrackedFile {
-    const { id, born, path, size, mtimeMs } = file;
     return new TrackedFile({
+      ...commonOf(file),
       state: file.current ? 'current' : 'old',
-      gone: false,
-      replaced: false,
-      id,
-      born,
-      path,
       offset,
-      size,
-      seen: file.compression === null ? size : null,
-      mtimeMs,
       head: NO_FINGERPRINT,
       before: NO_FINGERPRINT,
-      start: null,
       blocks: NO_BLOCKS,
-      skipped: null,
-      afterMove: null,
     });
   }
 
   /** Makes the tracked file of a candidate that is not to be read, and only known so that others are distinguished from it. */
   static skipped(candidate: CandidateFile): TrackedFile {
-    const { id, born, path, size, mtimeMs, compression } = candidate.file;
-    const seen = compression === null ? size : null;
+    const { size } = candidate.file;
     const fingerprints = candidate.fingerprints(size) ?? { head: null, before: null };
-    return new TrackedFile({
-      state: 'done',
-      gone: false,
-      replaced: false,
-      id,
-      born,
-      path,
-      offset: size,
-      size,
-      seen,
-      mtimeMs,
-      start: null,
-      blocks: null,
-      skipped: null,
-      afterMove: null,
-      ...fingerprints,
-    });
+    return new TrackedFile({ ...commonOf(candidate.file), state: 'done', offset: size, blocks: null, ...fingerprints });
   }
 
   /** The known file as it is to be saved: while it is open, up to what was emitted last. */
@@ -338,4 +310,22 @@ export class TrackedFile {
     this.#reader = null;
     reader.close();
   }
+}
+
+/** Returns the fields that a file which the follower has just found has, whether it is read or not. */
+function commonOf({ id, born, path, size, mtimeMs, compression }: LogFile) {
+  const seen = compression === null ? size : null;
+  return {
+    id,
+    born,
+    path,
+    size,
+    mtimeMs,
+    seen,
+    gone: false,
+    replaced: false,
+    start: null,
+    skipped: null,
+    afterMove: null,
+  };
 }

@@ -1,7 +1,7 @@
 /** An entry of systemd's journal, and whether sshd wrote it. */
 
 import type { Trust } from '../../protocol/event.ts';
-import { encoded, latin1 } from './latin1.ts';
+import { encoded } from './latin1.ts';
 import { parseMessage } from './message-parser.ts';
 import { isDecision, isEvidence } from './message-types.ts';
 
@@ -38,7 +38,7 @@ function messageOf(value: unknown): string | null {
   const first: unknown = Array.isArray(value) ? value[0] : value;
   if (typeof first === 'string') return encoded(first);
   if (!Array.isArray(value)) return null;
-  return latin1(Buffer.from(value.filter((byte): byte is number => typeof byte === 'number')));
+  return Buffer.from(value.filter((byte): byte is number => typeof byte === 'number')).toString('latin1');
 }
 
 /**

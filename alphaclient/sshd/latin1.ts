@@ -6,11 +6,6 @@
 const BEYOND_ASCII = /[\x80-\xff]/;
 const BEYOND_ASCII_TEXT = /[^\p{ASCII}]/u;
 
-/** The bytes from `from` to `end`, each as the character of its value. */
-export function latin1(bytes: Buffer, from = 0, end = bytes.length): string {
-  return bytes.toString('latin1', from, end);
-}
-
 /** The UTF-8 bytes of a text, each as the character of its value. */
 export function encoded(text: string): string {
   return BEYOND_ASCII_TEXT.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
@@ -21,12 +16,8 @@ export function decoded(bytes: string): string {
   return BEYOND_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
 }
 
-const CARRIAGE_RETURN = 13;
-
-/** Returns the text from `from` to `end` without a CR at its end. */
-export function withoutCr(text: string, from = 0, end = text.length): string {
-  return text.slice(from, end > from && text.charCodeAt(end - 1) === CARRIAGE_RETURN ? end - 1 : end);
-}
+/** Returns the text without a CR at its end. */
+export const withoutCr = (text: string): string => (text.endsWith('\r') ? text.slice(0, -1) : text);
 
 /**
  * A copy of a text whose characters stand in one piece of memory of its own. V8 compares such texts with others several times as fast as

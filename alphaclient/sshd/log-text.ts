@@ -3,7 +3,7 @@
  * numbers: so words are compared with the bytes, four at a time, and strings are only cut out for what is kept.
  */
 
-import { detached, latin1 } from './latin1.ts';
+import { detached } from './latin1.ts';
 
 /** A string of Latin-1 and its bytes: a character has the same index in both. */
 export class LogText {
@@ -48,9 +48,6 @@ export class LogText {
 
 /** Makes it of a string of Latin-1. */
 export const logText = (text: string): LogText => new LogText(Buffer.from(text, 'latin1'), text);
-
-/** Makes it of bytes, whose texts are kept in `recent`. */
-export const logTextOf = (bytes: Buffer, recent: RecentTexts): LogText => new LogText(bytes, latin1(bytes), recent);
 
 const CARRIAGE_RETURN = 13;
 const INT_BYTES = 4;

@@ -14,7 +14,7 @@ import { EntryParser } from './json-entry.ts';
 import { withoutCr } from './latin1.ts';
 import { ESCAPE, framesIn, isBigEndian, textIn, withoutColours } from './line-cleaning.ts';
 import { HostIndex, type LineContext } from './line-context.ts';
-import { type LogText, logText, logTextOf, RecentTexts } from './log-text.ts';
+import { LogText, logText, RecentTexts } from './log-text.ts';
 import { parseMessage, parseMessageIn } from './message-parser.ts';
 import { isDecision, type ParsedMessage, WRITTEN_ONCE } from './message-types.ts';
 import { forgedIn, type RawLine, RawLines, type RawMessage } from './raw-lines.ts';
@@ -110,7 +110,8 @@ export class Reader {
     this.#readContext = context;
     this.#timestamps.setContext(context.writtenMs, context.timeZone);
     this.#context.nowMs = context.nowMs;
-    const log = logTextOf(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), this.#texts);
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const log = new LogText(buffer, buffer.toString('latin1'), this.#texts);
     this.#duplicates.beginChunk(log);
     const { text } = log;
     const hasNul = text.includes('\0');

@@ -2,7 +2,7 @@
 
 import { equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ByteCopy, logText, logTextOf, RecentTexts, words } from '../../../alphaclient/sshd/log-text.ts';
+import { ByteCopy, LogText, logText, RecentTexts, words } from '../../../alphaclient/sshd/log-text.ts';
 import { Chance } from '../../sshd/chance.ts';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1e9);
@@ -18,7 +18,7 @@ describe('the bytes of a log', () => {
     const recent = new RecentTexts();
     for (let i = 0; i < TRIES / 100; i++) {
       const text = textOf(chance, 80);
-      const log = logTextOf(Buffer.from(text, 'latin1'), recent);
+      const log = new LogText(Buffer.from(text, 'latin1'), text, recent);
       for (let n = 0; n < 100; n++) {
         const from = chance.below(60);
         const end = from + chance.below(20);

@@ -89,11 +89,12 @@ export function openForReading(file: string): Database {
 }
 
 /** Runs `work` as one transaction: all of it is durable when this returns, none of it when this throws an OutboxError. */
-export function transaction(db: Database, work: () => void): void {
+export function transaction<T>(db: Database, work: () => T): T {
   try {
     db.exec('BEGIN IMMEDIATE');
-    work();
+    const result = work();
     db.exec('COMMIT');
+    return result;
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
     throw asOutboxError(error);

@@ -261,29 +261,28 @@ export class Outbox {
   commit(result: ReadResult, sendsAtOnce = false): void {
     const { events, gaps, atMs, log, position, reader, sessions, connections, kept = {} } = result;
     const { begun, saved, removed, ends } = sessions ?? NO_SESSIONS;
-    let declared = this.#declared;
     const bodies = events.map(encodeBody);
     const seq = this.#lastSeq + bodies.length;
     const bytes = bodies.reduce((sum, body) => sum + Buffer.byteLength(body), 0);
-    let written: ReturnType<SessionRows['write']> | null = null;
-    this.#withDeletion(() => {
+    const hasSessions = saved.length + removed.length + ends.length > 0;
+    const { declared, written } = this.#withDeletion(() => {
       const seqs = new Map<number, number>();
       this.#events.append(this.#lastSeq + 1, bodies);
       for (const [i, session] of begun.entries()) if (session > 0) seqs.set(session, this.#lastSeq + 1 + i);
-      if (saved.length + removed.length + ends.length > 0)
-        written = this.#sessions.write({ begun: seqs, saved, removed, ends });
+      const written = hasSessions ? this.#sessions.write({ begun: seqs, saved, removed, ends }) : null;
       if (connections) this.#connections.write(log, connections);
-      declared = declareGaps(this.#db, this.#declared, gaps, atMs);
+      const declared = declareGaps(this.#db, this.#declared, gaps, atMs);
       this.#meta.set({
         ...(events.length > 0 && { lastSeq: seq, numberedUpTo: seq }),
         ...(events.length > 0 && sendsAtOnce && { maySentSeq: seq }),
         ...(gaps.length > 0 && declared),
-        ...(written !== null && ends.length > 0 && { lastEnd: (written as { lastEnd: number }).lastEnd }),
+        ...(written !== null && ends.length > 0 && { lastEnd: written.lastEnd }),
         [`log:${log}`]: { position, reader },
       });
       for (const [name, value] of Object.entries(kept)) this.#meta.set({ [`kept:${name}`]: value });
+      return { declared, written };
     });
-    (written as { apply: () => void } | null)?.apply();
+    written?.apply();
     this.#lastSeq = seq;
     this.#hold(bodies);
     if (sendsAtOnce) this.#maySentSeq = seq;
@@ -359,27 +358,28 @@ export class Outbox {
     return (log ?? 0) - (checkpointed ?? 0);
   }
 
-  #transaction(work: () => void): void {
+  #transaction<T>(work: () => T): T {
     this.#isCompact = false;
-    transaction(this.#db, work);
+    return transaction(this.#db, work);
   }
 
   /** Runs `work` in one transaction with the deletion of acknowledged events. Its cost depends on how many are deleted, not on how many are pending. */
-  #withDeletion(work: () => void): void {
+  #withDeletion<T>(work: () => T): T {
     const upTo = this.#acked;
     const upToEnd = this.#sessions.ackedEnd;
     let bytes = 0;
-    this.#transaction(() => {
+    const result = this.#transaction(() => {
       if (upTo > this.#droppedUpTo) {
         bytes = this.#events.bytesUpTo(upTo);
         this.#events.deleteUpTo(upTo);
       }
       if (upToEnd > this.#droppedUpToEnd) this.#sessions.deleteAcknowledged();
-      work();
+      return work();
     });
     this.#pendingBytes -= bytes;
     this.#droppedUpTo = upTo;
     this.#droppedUpToEnd = upToEnd;
+    return result;
   }
 
   /**
@@ -443,19 +443,16 @@ export class Outbox {
   takeNewId(): number {
     const maySentTwice = Math.max(0, Math.min(this.#maySentSeq, this.#lastSeq) - this.#acked);
     const agent = randomUUID();
-    let lastSeq = 0;
-    let bytes = 0;
-    let sessions: ReturnType<SessionRows['renumber']> | null = null;
-    this.#transaction(() => {
+    const { lastSeq, bytes, sessions } = this.#transaction(() => {
       // Rows of acknowledged events may still be there.
       this.#events.deleteUpTo(this.#acked);
-      lastSeq = this.#events.renumber();
-      bytes = this.#events.bytesUpTo(lastSeq);
-      sessions = this.#sessions.renumber(this.#acked);
+      const lastSeq = this.#events.renumber();
+      const sessions = this.#sessions.renumber(this.#acked);
       const { lastEnd } = sessions;
       this.#meta.set({ agent, lastSeq, numberedUpTo: lastSeq, lastEnd, maySentSeq: 0, resumed: false });
+      return { lastSeq, bytes: this.#events.bytesUpTo(lastSeq), sessions };
     });
-    (sessions as { apply: () => void } | null)?.apply();
+    sessions.apply();
     this.#recent = [];
     this.#agent = agent;
     this.#lastSeq = lastSeq;

@@ -38,6 +38,8 @@ export interface Look {
   readonly height?: number;
   /** Device pixels for one of the page's. */
   readonly scale?: number;
+  /** The browser's time zone, as `Asia/Tokyo`; left out: the machine's. */
+  readonly zone?: string;
 }
 
 /** A browser, and what its pages complained about or asked of others. */
@@ -62,13 +64,15 @@ export class Watched {
   }
 
   /** Opens a page in a profile of its own. */
-  async open(path: string, { scheme = 'light', width = 1_440, height = 900, scale = 1 }: Look = {}): Promise<Page> {
+  async open(path: string, look: Look = {}): Promise<Page> {
+    const { scheme = 'light', width = 1_440, height = 900, scale = 1, zone } = look;
     const context = await this.#browser.newContext({
       viewport: { width, height },
       colorScheme: scheme,
       deviceScaleFactor: scale,
       reducedMotion: 'reduce',
       locale: 'en-GB',
+      ...(zone !== undefined && { timezoneId: zone }),
     });
     this.#contexts.push(context);
     const page = await context.newPage();

@@ -469,6 +469,27 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     await page.getByRole('button', { name: 'Show UTC' }).waitFor();
   });
 
+  it('marks the days of UTC on the axis where they begin in UTC', async () => {
+    const page = await open('/?range=7d', { zone: 'Asia/Tokyo' });
+    await page.addInitScript(`{
+      const { fillText } = CanvasRenderingContext2D.prototype;
+      globalThis.drawn = [];
+      CanvasRenderingContext2D.prototype.fillText = function (words, x, ...more) {
+        globalThis.drawn.push([words, x]);
+        return fillText.call(this, words, x, ...more);
+      };
+    }`);
+    await page.getByRole('button', { name: 'Show UTC' }).click();
+    const days = async () =>
+      (await page.evaluate<[string, number][]>('globalThis.drawn ?? []')).filter(([words]) =>
+        /^[A-Z]\w\w \d/.test(words),
+      );
+    await until(async () => (await days()).length > 0);
+    const [, x = 0] = (await days()).at(-1) ?? [];
+    await page.locator('#timeline-chart .last .u-wrap').hover({ position: { x, y: 20 } });
+    await shows(page, '#timeline-chart figure:last-of-type output', / from .*\b00:00$/);
+  });
+
   it('says its keys', async () => {
     const page = await open('/');
     await page.keyboard.press('?');

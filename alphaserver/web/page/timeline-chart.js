@@ -1,7 +1,7 @@
 /** Draws attempts over time: a chart for each outcome, each with its own scale, above one axis of time. */
 import { count } from './count.js';
 import { byId, element, glyph } from './element.js';
-import { axisTime, moment } from './time.js';
+import { axisTime, isUtc, moment } from './time.js';
 
 /**
  * @import { Point } from './answers.d.ts'
@@ -184,6 +184,8 @@ export class TimelineChart {
     return {
       width: this.#widthPx,
       height,
+      // Where days begin, which the axis marks; without it, in the browser's time zone.
+      ...(isUtc && { tzDate: (s) => Chart.tzDate(new Date(s * 1_000), 'Etc/UTC') }),
       padding: [6, 4, last ? 0 : 2, 0],
       legend: { show: false },
       cursor: {

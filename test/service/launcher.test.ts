@@ -41,7 +41,9 @@ function launch(...args: string[]): Launched {
 }
 
 function launchWith(environment: Record<string, string>, ...args: string[]): Launched {
-  const child = spawn(process.execPath, [launcher, ...args], { env: { ...process.env, ...environment } });
+  const child = spawn(process.execPath, [launcher, ...args], {
+    env: { PATH: process.env['PATH'] ?? '', ...environment },
+  });
   let output = '';
   child.stdout.on('data', (chunk) => {
     output += chunk;

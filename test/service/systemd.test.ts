@@ -21,7 +21,7 @@ function recorded(context: { after(work: () => Promise<void>): void }, code: str
   const path = folder + delimiter + (process.env['PATH'] ?? '');
   const program = `import { supervisor } from ${JSON.stringify(MODULE)}; process.stdin.resume();\n${code}`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-    env: { ...process.env, PATH: path },
+    env: { PATH: path },
     stdio: ['pipe', 'ignore', 'inherit'],
   });
   context.after(async () => {

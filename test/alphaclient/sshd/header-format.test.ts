@@ -110,7 +110,7 @@ describe('a header format', () => {
 
 describe('ALPHACLIENT_HEADER', () => {
   const run = (format: string, args: readonly string[], input = '') => {
-    const env = { ...process.env, ALPHACLIENT_HEADER: format };
+    const env = { PATH: process.env['PATH'], ALPHACLIENT_HEADER: format };
     const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { env, input, encoding: 'utf8' });
     return { status, stdout, stderr };
   };

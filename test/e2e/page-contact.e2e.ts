@@ -41,10 +41,10 @@ describe('the page without its server', {
     );
   };
   const isLost = async (): Promise<void> => {
-    await shows(page, '#answer-title', /^Not connected since \d\d:\d\d$/, LOST_LIMIT_MS);
+    await shows(page, '#answer-title', /^Not connected since (\d+ \w+ )?\d\d:\d\d$/, LOST_LIMIT_MS);
     await shows(page, '#answer-why', /^What you see is from then\.$/);
     await shows(page, '#link', /^Not connected$/);
-    assert.match(await page.title(), /^Not connected since \d\d:\d\d · Asgard$/);
+    assert.match(await page.title(), /^Not connected since (\d+ \w+ )?\d\d:\d\d · Asgard$/);
     assert.match(String(await icon()), /icon-unknown\.svg$/);
     assert.equal(await page.locator('#answer').getAttribute('data-state'), 'unknown');
   };
@@ -100,7 +100,7 @@ describe('the page without its server', {
     const body = { error: 'unavailable', message: 'the store cannot be read' };
     await page.route('**/api/summary?**', (route) => route.fulfill({ status: 503, json: body }));
     await agent.events(login);
-    await shows(page, '#answer-title', /^Not known since \d\d:\d\d$/, 60_000);
+    await shows(page, '#answer-title', /^Not known since (\d+ \w+ )?\d\d:\d\d$/, 60_000);
     await shows(page, '#answer-why', /^The store cannot be read\. What you see is from then\.$/);
     assert.match(String(await icon()), /icon-unknown\.svg$/);
     assert.equal(await page.locator('#answer').getAttribute('data-state'), 'unknown');
@@ -116,7 +116,12 @@ describe('the page without its server', {
     await shows(page, '#incident-title', /203\.0\.113\.7/);
     server.child.kill('SIGSTOP');
     try {
-      await shows(page, '#lost', /^Not connected since \d\d:\d\d: what you see is from then\.$/, LOST_LIMIT_MS);
+      await shows(
+        page,
+        '#lost',
+        /^Not connected since (\d+ \w+ )?\d\d:\d\d: what you see is from then\.$/,
+        LOST_LIMIT_MS,
+      );
       assert.match(await page.title(), /^Not connected since/);
     } finally {
       server.child.kill('SIGCONT');

@@ -63,7 +63,7 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     await shows(
       page,
       '#faults',
-      /^Nobody is notified through ALPHASERVER_WEBHOOK since \d\d:\d\d, \d+ incidents? waiting: .+/,
+      /^Nobody is notified through ALPHASERVER_WEBHOOK since (\d+ \w+ )?\d\d:\d\d, \d+ incidents? waiting: .+/,
     );
   });
 
@@ -80,9 +80,9 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
       await page.locator('#because .unacknowledged a').first().click();
       await page.getByLabel('Your name').fill('mira <b>');
       await page.getByRole('button', { name: 'Acknowledge' }).click();
-      await shows(page, '.acknowledged', /^Acknowledged by mira <b>, \d\d:\d\d$/);
+      await shows(page, '.acknowledged', /^Acknowledged by mira <b>, (\d+ \w+ )?\d\d:\d\d$/);
       await page.reload();
-      await shows(page, '.acknowledged', /^Acknowledged by mira <b>, \d\d:\d\d$/);
+      await shows(page, '.acknowledged', /^Acknowledged by mira <b>, (\d+ \w+ )?\d\d:\d\d$/);
       await page.getByRole('link', { name: 'Overview' }).click();
       await settled(page);
     }

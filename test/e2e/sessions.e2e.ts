@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -38,6 +38,8 @@ describe('sessions of a real sshd', {
   let agent: Program;
   const children: ChildProcess[] = [];
   const sockets: Socket[] = [];
+  /** For sockets whose paths have to fit 107 bytes, unix(7): a folder of TMPDIR may be a long one. */
+  const short = mkdtempSync('/tmp/asgard-');
 
   before(async () => {
     pair = await Pair.make();
@@ -53,6 +55,7 @@ describe('sessions of a real sshd', {
     sshd.stop();
     unread.stop();
     await pair.close();
+    rmSync(short, { recursive: true });
   });
 
   const settingsOf = (): Record<string, string> => ({
@@ -139,7 +142,7 @@ describe('sessions of a real sshd', {
         }),
       20_000,
     );
-    const [control, forward] = [join(pair.folder, 'control'), join(pair.folder, 'forward')];
+    const [control, forward] = [join(short, 'control'), join(short, 'forward')];
     const shared = staying(
       sshd,
       ...['-M', '-S', control, '-N', '-L', `${forward}:127.0.0.1:${sshd.port}`, '127.0.0.1'],

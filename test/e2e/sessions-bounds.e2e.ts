@@ -9,6 +9,8 @@ import { until } from '../until.ts';
 
 const [DAY, DAY_AFTER] = ['2026-11-29T00:00:00Z', '2026-11-30T00:00:00Z'];
 const BEGUN_MS = Date.parse('2026-11-29T08:00:00Z');
+/** Longer than any run is after that day: retention is by the times of sessions. */
+const KEPT = { ALPHASERVER_RETENTION: '36500d' };
 const LET_GO = 300;
 /** Of those that are followed, so many of each log are looked at beside the ones that are not. */
 const SEEN_FOLLOWED = 100;
@@ -34,7 +36,7 @@ const peerOf = (n: number): string => `192.0.2.${1 + (n % 200)} port ${1_024 + n
 test('what is let go on a collector and on one host is open on the server, has no end, and gets the one that comes', async (t) => {
   const pair = await Pair.make();
   t.after(() => pair.close());
-  let server = await pair.serving();
+  let server = await pair.serving(KEPT);
   const collector = { name: 'collector', host: (n: number) => `box${n % HOSTS}`, limit: SESSION_LIMIT_CONNECTIONS };
   const single = { name: 'one', host: () => 'one', limit: HOST_SESSION_LIMIT_CONNECTIONS };
   const logs = [collector, single].map((one) => {
@@ -83,7 +85,7 @@ test('what is let go on a collector and on one host is open on the server, has n
   // Whoever is killed, it stays so.
   for (const agent of agents) await agent.end('SIGKILL');
   await server.end('SIGKILL');
-  server = await pair.serving();
+  server = await pair.serving(KEPT);
   for (const { env } of logs) agents.push(pair.agent(env));
   await areLetGo();
 

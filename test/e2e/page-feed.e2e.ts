@@ -164,6 +164,8 @@ describe('the list of live events', {
     come();
     await asked;
     await lists(page, 'second first');
+    // The list of the next test begins with events of this agent alone.
+    await happen(KEPT);
   });
 
   it('opens the stream anew where the network lost it without a word, and has what came meanwhile', async () => {

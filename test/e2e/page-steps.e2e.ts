@@ -119,4 +119,33 @@ describe('the next steps', { skip: lacking('the next steps', { Chromium: chromiu
     await steps.waitFor();
     assert.equal(await steps.locator('.decided').count(), 0);
   });
+
+  const undo = (page: Page) => page.locator('#decisions').getByRole('button', { name: 'Undo' });
+  /** Opens the page of decisions, with one that holds. */
+  const decided = async (): Promise<Page> => {
+    const page = await open('/');
+    await page.evaluate(`fetch('/api/decisions', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ kind: 'block', source: '203.0.113.9', until: '1h', why: 'a test', by: 'mira' }),
+    })`);
+    await page.evaluate("localStorage.setItem('asgard.name', 'mira')");
+    return page;
+  };
+
+  it('are taken although the server could not say at first who asks', async () => {
+    const page = await decided();
+    let refused = 0;
+    await page.route('**/api/me', (route) => {
+      refused += 1;
+      return route.fulfill({ status: 503, json: { error: 'busy', message: 'a test' } });
+    });
+    await page.goto(new URL('/?decisions', page.url()).href);
+    await undo(page).first().waitFor();
+    await until(() => refused > 0);
+    await page.unroute('**/api/me');
+    await undo(page).first().click();
+    await shows(page, '#decisions li:first-child', /Undone by mira/);
+    assert.ok(browser.complaints.splice(0).every((words) => words.includes('503')));
+  });
 });

@@ -7,9 +7,12 @@ import { element, foreign } from './element.js';
 /** @type {Promise<Me> | null} */
 let asked = null;
 
-/** Asks the server once who it takes this browser for. @returns {Promise<Me>} */
+/** Asks the server who it takes this browser for, until it has answered once. @returns {Promise<Me>} */
 export function whoAsks() {
-  asked ??= /** @type {Promise<Me>} */ (ask('/api/me', {}));
+  asked ??= /** @type {Promise<Me>} */ (ask('/api/me', {})).catch((error) => {
+    asked = null;
+    throw error;
+  });
   return asked;
 }
 

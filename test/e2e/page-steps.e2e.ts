@@ -133,6 +133,16 @@ describe('the next steps', { skip: lacking('the next steps', { Chromium: chromiu
     return page;
   };
 
+  it('are not offered to a viewer', async () => {
+    const page = await decided();
+    const me = { name: 'vera', role: 'viewer', hasLogin: true };
+    await page.route('**/api/me', (route) => route.fulfill({ json: me }));
+    await page.goto(new URL('/?decisions', page.url()).href);
+    await shows(page, '#decisions', /mira blocked 203\.0\.113\.9/);
+    await shows(page, '#session', /vera \(viewer\)/);
+    await until(async () => (await undo(page).count()) === 0);
+  });
+
   it('are taken although the server could not say at first who asks', async () => {
     const page = await decided();
     let refused = 0;

@@ -5,6 +5,7 @@ import { byId, element, fill, foreign, glyph } from './element.js';
 import { groupsOf, groupWords, newOf, silenceOf } from './incident-groups.js';
 import { lastLookMs } from './last-look.js';
 import { filterLink } from './links.js';
+import { forOperators } from './session.js';
 import { groupSilence } from './steps.js';
 import { showTab } from './tab.js';
 import { ago, moment } from './time.js';
@@ -240,7 +241,9 @@ function acknowledgeAll(members) {
       problem.textContent = ` Not acknowledged: ${error instanceof Error ? error.message : error}`;
     }
   });
-  return element('li', { class: 'all' }, button, problem);
+  const row = element('li', { class: 'all' }, button, problem);
+  forOperators([row]);
+  return row;
 }
 
 /**

@@ -3,6 +3,7 @@
 import { nameGiven } from './acknowledge.js';
 import { ask, tell } from './api.js';
 import { byId, element, fill, foreign } from './element.js';
+import { forOperators } from './session.js';
 import { showTab } from './tab.js';
 import { fullTime } from './time.js';
 
@@ -85,5 +86,6 @@ function undoing(id) {
       problem.textContent = `Not undone: ${error instanceof Error ? error.message : error}`;
     }
   });
+  forOperators([button]);
   return element('span', {}, button, problem);
 }

@@ -16,6 +16,16 @@ export function whoAsks() {
   return asked;
 }
 
+/** Takes what only operators may use away from viewers, whom the server would refuse. @param {readonly (Element | null)[]} parts */
+export function forOperators(parts) {
+  whoAsks().then(
+    ({ role }) => {
+      if (role === 'viewer') for (const part of parts) part?.remove();
+    },
+    () => undefined,
+  );
+}
+
 /** Shows who is logged in and a button that ends the session; nothing where nobody has to log in. @param {HTMLElement} place */
 export async function showSession(place) {
   const { name, role, hasLogin } = await whoAsks();

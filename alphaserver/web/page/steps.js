@@ -2,7 +2,7 @@
 import { tell } from './api.js';
 import { counted } from './count.js';
 import { element, foreign } from './element.js';
-import { whoAsks } from './session.js';
+import { forOperators, whoAsks } from './session.js';
 import { fullTime } from './time.js';
 
 /**
@@ -69,10 +69,7 @@ export function stepsFor({ source, host, rule }, exported) {
     button('Copy for a ticket', () => void copy(`${exported().text}\n${location.href}`, place)),
     rows,
   ];
-  whoAsks().then(
-    ({ role }) => role === 'viewer' && deciding.map((one) => one?.remove()),
-    () => undefined,
-  );
+  forOperators(deciding);
   return element('section', { class: 'steps', 'aria-label': 'Next steps' }, element('p', {}, ...buttons), place);
 }
 
@@ -113,10 +110,7 @@ export function groupSilence({ source, host, rule }) {
     document.body.append(dialog);
     dialog.showModal();
   });
-  whoAsks().then(
-    ({ role }) => role === 'viewer' && made.remove(),
-    () => undefined,
-  );
+  forOperators([made]);
   return made;
 }
 

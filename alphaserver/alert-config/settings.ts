@@ -15,11 +15,7 @@ export interface Silence {
 /** What a silence looks at of an incident. */
 type Silenceable = { readonly rule: Rule; readonly host?: string | null; readonly source?: string | null };
 
-/** Tells whether an incident is silenced. */
-export const isSilenced = (silences: readonly Silence[], incident: Silenceable): boolean =>
-  silencedBy(silences)(incident);
-
-/** Does the same for many incidents: the silences are read once. */
+/** Returns what tells whether an incident is silenced. It reads the silences once, for however many incidents. */
 export function silencedBy(silences: readonly Silence[]): (incident: Silenceable) => boolean {
   const read = silences.map(({ rule, host, source }) => ({
     ...{ rule, host, source },

@@ -2,7 +2,7 @@
 
 import { channelsFor, type NotificationKind } from '../alert-config/routing.ts';
 import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
-import { type AlertSettings, isSilenced } from '../alert-config/settings.ts';
+import { type AlertSettings, silencedBy } from '../alert-config/settings.ts';
 import type { Incident } from '../detection/incident.ts';
 import type { Change } from '../detection/incident-tracker.ts';
 import type { Database, Statement } from '../store/database.ts';
@@ -100,6 +100,9 @@ export class IncidentStore {
   readonly #put: Statement;
   readonly #delete: Statement;
   readonly #open: Statement;
+  /** The silences of the settings that came last, as they are read. */
+  #silences: AlertSettings['silences'] = [];
+  #isSilenced = silencedBy([]);
   /** The place before all open incidents. */
   readonly firstOpen: OpenPlace = ['', 0, ''];
 
@@ -245,13 +248,19 @@ export class IncidentStore {
       return notified;
     }
     const { silences, notifyLate } = context.settings;
-    // Not of the end: receivers that know an incident as open, from before it was silenced, would keep it so.
-    const wanted = lastAt >= this.#options.sinceMs() && (!late || notifyLate) && !isSilenced(silences, incident);
+    // Hundreds of silences take long to read: not for each incident.
+    if (silences !== this.#silences) [this.#silences, this.#isSilenced] = [silences, silencedBy(silences)];
     const reopened = notified > 0 && !isKnownOpen(notified) && before?.closedAt !== null && closedAt === null;
-    if (wanted && (notified === 0 || reopened)) queue(incident, 'opened');
-    // Known as open it stays, so the number of its end is left out.
-    else if (wanted && closedAt === null && isKnownOpen(notified) && isGraver(incident, before)) {
-      notified += 1;
+    const graver = isKnownOpen(notified) && closedAt === null && isGraver(incident, before);
+    // Not of the end: receivers that know an incident as open, from before it was silenced, would keep it so.
+    if (
+      (notified === 0 || reopened || graver) &&
+      lastAt >= this.#options.sinceMs() &&
+      (!late || notifyLate) &&
+      !this.#isSilenced(incident)
+    ) {
+      // Known as open it stays, so the number of its end is left out.
+      if (graver) notified += 1;
       queue(incident, 'opened');
     }
     if (isKnownOpen(notified) && closedAt !== null) queue(incident, 'resolved');

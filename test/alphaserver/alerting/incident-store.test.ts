@@ -149,6 +149,31 @@ test('after a silence so many open incidents are looked at, at once, and then th
   assert.deepEqual(queued().sort(), ids.map((id) => `opened ${id}`).sort());
 });
 
+test('each silence is read once for all that is written and looked at under the same settings', () => {
+  const { write, unsilence, queued } = made();
+  let reads = 0;
+  const silences = Array.from({ length: 400 }, (_, i) => ({
+    rule: null,
+    host: null,
+    get source() {
+      reads += 1;
+      return `10.${i >> 8}.${i & 255}.0/24`;
+    },
+  }));
+  const using = { ...SETTINGS, silences };
+  const some = (count: number): Change[] =>
+    Array.from({ length: OPEN_AT_ONCE }, (_, i) =>
+      grown({ id: `bf-${i}`, source: `10.0.${i % 256}.${i >> 8}`, count }),
+    );
+  write(some(12), false, using);
+  const once = reads;
+  assert.ok(once >= silences.length);
+  write(some(13), false, using);
+  unsilence(using);
+  assert.equal(reads, once);
+  assert.deepEqual(queued(), []);
+});
+
 test('an incident that a late event has undone is gone, and notified as over where it was notified', () => {
   const { db, write, queued } = made();
   write([grown({ id: 'a' }), grown({ id: 'b', late: true })]);

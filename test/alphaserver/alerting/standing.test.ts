@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isSilenced } from '../../../alphaserver/alert-config/settings.ts';
+import { type Silence, silencedBy } from '../../../alphaserver/alert-config/settings.ts';
 import { decidedIn, holding, standingDecision, undoing } from '../../../alphaserver/alerting/standing.ts';
 
 const NOW = Date.parse('2026-11-29T12:00:00Z');
@@ -49,6 +49,8 @@ test('a silence of several hosts, or of several sources, is of each of them', ()
 
 test('a silence is of what it names, and of all where it names nothing', () => {
   const incident = { rule: 'brute-force' as const, host: 'web', source: '192.0.2.1' };
+  const isSilenced = (silences: readonly Silence[], one: Parameters<ReturnType<typeof silencedBy>>[0]): boolean =>
+    silencedBy(silences)(one);
   assert.ok(isSilenced([{ ...none, host: 'web' }], incident));
   assert.ok(isSilenced([{ rule: 'brute-force', host: null, source: '192.0.2.1' }], incident));
   assert.ok(!isSilenced([{ rule: 'break-in', host: 'web', source: null }], incident));

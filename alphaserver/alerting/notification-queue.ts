@@ -244,12 +244,16 @@ export class QueueOfChannel implements ChannelQueue {
       );
   }
 
-  /** Returns queued notifications, the gravest first and then the oldest. */
+  /**
+   * Returns queued notifications: those of incidents that open, the gravest first and then the oldest, before those that say that
+   * one is over, since an opening that is not listed is a number at most. An end before an opening of its incident stays before it.
+   */
   #queued(severities: readonly Severity[]): Row[] {
     return this.#options.db
       .prepare(
         `SELECT n, incident, number, kind FROM notifications WHERE channel = ? AND ${SEVERITY}
-         ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, n`,
+         ORDER BY coalesce(max(CASE kind WHEN 'opened' THEN n END) OVER (PARTITION BY incident), 0) < n,
+           CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, n`,
       )
       .all(this.#name, ...three(severities)) as unknown as Row[];
   }

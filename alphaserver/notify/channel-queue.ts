@@ -13,7 +13,7 @@ export interface PendingMessage {
 /** A notification out of the queue, which gives it its number. */
 export type NumberedNotification = Notification & { readonly number: number };
 
-/** Makes the messages that stand for `count` notifications; `notifications` lists the gravest of them. */
+/** Makes the messages that stand for `count` notifications; `notifications` lists the gravest of them, ends last. */
 export type MakeMessages = (notifications: readonly NumberedNotification[], count: number) => readonly Message[];
 
 /** Queues the notifications and messages of one channel. Each call that changes them is one durable transaction, and throws when the disk does not take it. */

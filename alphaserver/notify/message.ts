@@ -19,7 +19,7 @@ export interface Message {
   readonly id: string;
   /** The time at which it was made, Unix milliseconds. */
   readonly madeAt: number;
-  /** The gravest first, at most LISTED_LIMIT. */
+  /** The gravest first and what is over last, at most LISTED_LIMIT. */
   readonly notifications: readonly Notification[];
   /** The number of notifications it stands for, those listed among them. */
   readonly count: number;

@@ -9,14 +9,15 @@ const SUMMARY_LIMIT = 1_024;
 const SEVERITIES = { critical: 'critical', warning: 'warning', notice: 'info' };
 
 /**
- * Renders the message; `url` null is PagerDuty's own. A test, and a rest in which nothing is listed as opened, is sent as a
- * resolve, which pages nobody: nothing would ever resolve it.
+ * Renders the message; `url` null is PagerDuty's own. A test, and a message all of which is listed as over, is sent as a resolve,
+ * which pages nobody. What is not listed may have opened: a rest that stands for such pages somebody.
  */
 export function pagerdutyPost(url: string | null, routingKey: string, message: Message, page: string | null): Post {
   const [only] = message.notifications;
   const single = message.count === 1 && only !== undefined && !message.test ? only : null;
   const link = single === null ? page : pageOf(single.incident, page);
-  const resolved = message.test || !message.notifications.some(({ kind }) => kind === 'opened');
+  const over = message.notifications.filter(({ kind }) => kind === 'resolved').length;
+  const resolved = message.test || over === message.count;
   return jsonPost(url ?? EVENTS_URL, {
     routing_key: routingKey,
     event_action: resolved ? 'resolve' : 'trigger',

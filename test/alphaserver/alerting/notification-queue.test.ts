@@ -3,7 +3,8 @@ import test from 'node:test';
 import type { NotificationKind } from '../../../alphaserver/alert-config/routing.ts';
 import { CHECK_EVERY, type NotificationQueue, QUEUED_LIMIT } from '../../../alphaserver/alerting/notification-queue.ts';
 import type { NumberedNotification } from '../../../alphaserver/notify/channel-queue.ts';
-import type { Message } from '../../../alphaserver/notify/message.ts';
+import { pagerdutyPost } from '../../../alphaserver/notify/formats/pagerduty.ts';
+import { LISTED_LIMIT, type Message, messagesFor, SHOWN_LIMIT } from '../../../alphaserver/notify/message.ts';
 import type { NewDecision } from '../../../alphaserver/store/decisions.ts';
 import { incident } from '../detection/incidents.ts';
 import { alertTables } from './alert-tables.ts';
@@ -33,7 +34,7 @@ function gathered(queue: NotificationQueue, channel: string, severities: readonl
 const listed = (message: Message | null): string[] =>
   (message?.notifications ?? []).map(({ kind, incident: { id } }) => `${kind} ${id}`);
 
-test('a message lists what is queued of the severities asked for, the gravest and then the oldest first', () => {
+test('a message lists what is queued of the severities asked for, the gravest and then the oldest first, and what is over last', () => {
   const { queue } = alertTables();
   add(queue, 'chat', { id: 'a', severity: 'warning' }, 'opened', 1);
   add(queue, 'chat', { id: 'b', severity: 'critical' }, 'opened', 2);
@@ -47,6 +48,49 @@ test('a message lists what is queued of the severities asked for, the gravest an
   assert.deepEqual(listed(gathered(queue, 'chat', ALL)), ['opened a', 'resolved a']);
   assert.equal(chat.pending, 3);
   assert.equal(queue.channel('mail').pending, 1);
+});
+
+test('what opens pages somebody though more is over than a message lists', () => {
+  const { queue } = alertTables();
+  const openings = SHOWN_LIMIT + 10;
+  for (let i = 0; i < LISTED_LIMIT; i += 1)
+    add(queue, 'pager', { id: `old${i}`, severity: 'critical', closedAt: i }, 'resolved', i);
+  for (let i = 0; i < openings; i += 1) add(queue, 'pager', { id: `new${i}` }, 'opened', LISTED_LIMIT + i);
+  const message = gathered(queue, 'pager', ALL, LISTED_LIMIT) as Message;
+  const channel = { type: 'pagerduty', routingKey: 'k', severity: 'notice', resolved: true } as const;
+  const events = messagesFor(channel, message).map((one) => JSON.parse(pagerdutyPost(null, 'k', one, null).body));
+  const rest = `asgard-${message.id}.rest`;
+  assert.deepEqual(
+    events.flatMap((event) => (event.event_action === 'trigger' ? [event.dedup_key] : [])),
+    [...Array.from({ length: SHOWN_LIMIT }, (_, i) => `asgard-new${i}`), rest],
+  );
+  assert.equal(
+    events.length,
+    LISTED_LIMIT - openings + SHOWN_LIMIT + 1,
+    'each listed end, each of the first, the rest',
+  );
+  assert.match(events.at(-1).payload.summary, /10 warnings, and 20 more/);
+});
+
+test('an incident that opened again is listed in the order in which that came about', () => {
+  const { queue } = alertTables();
+  const again = (kind: NotificationKind, number: number) =>
+    queue.add(
+      { channel: 'chat', incident: incident({ id: 'a' }), kind, number, nowMs: 1 },
+      { position: 1, clockMs: 1 },
+    );
+  again('opened', 1);
+  again('resolved', 2);
+  add(queue, 'chat', { id: 'over' }, 'resolved', 1);
+  again('opened', 3);
+  add(queue, 'chat', { id: 'new' }, 'opened', 1);
+  assert.deepEqual(listed(gathered(queue, 'chat', ALL)), [
+    'opened a',
+    'resolved a',
+    'opened a',
+    'opened new',
+    'resolved over',
+  ]);
 });
 
 test('past the bound the oldest are only counted, until a message has given their number', () => {

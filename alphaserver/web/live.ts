@@ -8,13 +8,13 @@ import { STREAM } from './api-schema.ts';
 import { keyOf, type Owner, ownerOf } from './owner.ts';
 import { type ApiApp, ParameterError } from './parameters.ts';
 import {
+  Flush,
   type Item,
   itemOf,
   type OtherKind,
   passes,
   type ReadFilter,
   readFilter,
-  Selection,
   type StreamFilter,
   textOf,
 } from './stream-filter.ts';
@@ -155,14 +155,12 @@ export class Live {
     const items = this.#queued.splice(0);
     const events = items.flatMap(({ event }) => event ?? []);
     const [first, last] = [events[0], events.at(-1)];
-    const selections = new Map<string | null, Selection>();
+    const flush = new Flush(items, VIEWER_BUFFER_BYTES);
     for (const viewer of this.#viewers) {
       if (first) viewer.cursor ??= first.id - 1;
       const { filter, cursor, stream } = viewer;
-      const key = filter === null ? null : filter.key;
-      const selection = selections.get(key) ?? new Selection(items, filter);
-      selections.set(key, selection);
-      if (last && !viewer.behind && stream.writableLength + selection.whole.length > VIEWER_BUFFER_BYTES)
+      const selection = flush.selection(filter);
+      if (last && !viewer.behind && stream.writableLength + flush.bytesOf(selection) > VIEWER_BUFFER_BYTES)
         void this.#catchUp(viewer);
       // One who is behind gets events from the store alone, and may have some of these already.
       const isNew = ({ event }: Item): boolean => event === null || event.id > (cursor ?? 0);

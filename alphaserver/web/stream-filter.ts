@@ -136,6 +136,11 @@ export class Selection {
     return this.#others;
   }
 
+  /** True once `whole` was asked for: to ask again costs nothing. */
+  get isEncoded(): boolean {
+    return this.#whole !== null;
+  }
+
   /** The text of all that it takes: its viewers share this memory. */
   get whole(): Buffer {
     this.#whole ??= Buffer.from(this.taken.map(textOf).join(''));
@@ -145,4 +150,58 @@ export class Selection {
   #takes(item: Item): boolean {
     return item.event === null ? concerns(this.#filter, item.kind, item.what) : passes(this.#filter, item);
   }
+}
+
+/**
+ * The bytes that are encoded for all filters of one flush together: some 100 ms of the thread that stores. A thousand filters that take
+ * most of a flush would hold it for seconds.
+ */
+export const ENCODED_PER_FLUSH_BYTES = 4_194_304;
+
+/** The messages of one flush, with what each filter takes of them. */
+export class Flush {
+  readonly #items: readonly Item[];
+  readonly #viewerBytes: number;
+  readonly #selections = new Map<string | null, Selection>();
+  #isFlood: boolean | null = null;
+  #encodedBytes = 0;
+
+  /** `viewerBytes`: what may wait for one viewer. */
+  constructor(items: readonly Item[], viewerBytes: number) {
+    this.#items = items;
+    this.#viewerBytes = viewerBytes;
+  }
+
+  /** Returns what a filter takes. */
+  selection(filter: ReadFilter | null): Selection {
+    const key = filter === null ? null : filter.key;
+    const known = this.#selections.get(key);
+    if (known) return known;
+    const selection = new Selection(this.#items, filter);
+    this.#selections.set(key, selection);
+    return selection;
+  }
+
+  /**
+   * Returns the bytes of a selection, to be written now; Infinity where its viewers have to read them from the store: the flush is
+   * more than may wait for one viewer, whatever filters take of it, or ENCODED_PER_FLUSH_BYTES were encoded for other filters.
+   */
+  bytesOf(selection: Selection): number {
+    this.#isFlood ??= areLonger(this.#items, this.#viewerBytes);
+    if (this.#isFlood) return Infinity;
+    if (!selection.isEncoded) {
+      if (this.#encodedBytes >= ENCODED_PER_FLUSH_BYTES) return Infinity;
+      this.#encodedBytes += selection.whole.length;
+    }
+    return selection.whole.length;
+  }
+}
+
+/** True where the texts of messages have more bytes than that; those beyond are not written out. */
+function areLonger(items: readonly Item[], bytes: number): boolean {
+  let left = bytes;
+  return items.some((item) => {
+    left -= Buffer.byteLength(textOf(item));
+    return left < 0;
+  });
 }

@@ -17,6 +17,7 @@ import {
   VIEWERS_OF_NAME_LIMIT,
   WRITE_EVERY_MS,
 } from '../../../alphaserver/web/live.ts';
+import { ENCODED_PER_FLUSH_BYTES } from '../../../alphaserver/web/stream-filter.ts';
 import { createLogger } from '../../../service/logger.ts';
 import { until } from '../../until.ts';
 
@@ -226,7 +227,7 @@ describe('viewers of the live stream', () => {
     assert.equal(live.refusal({ name: 'mira', address: '192.0.2.1' })?.status, 503);
   });
 
-  it('that filter by a network cost one look at each event and none at the filter, however many they are', async () => {
+  it('that filter by a network cost two looks at each event and none at the filter, however many they are', async () => {
     const many = new Live({ views: { eventsAfter: async () => [] }, sessions, now: () => nowMs });
     let [looks, reads] = [0, 0];
     const counted = (id: number): StoredEvent => ({
@@ -252,14 +253,73 @@ describe('viewers of the live stream', () => {
     add('2001:db8::/33');
     const readOnce = reads;
     many.stored([{ ...NOTHING, events: range(1, 50).map(counted) }]);
-    assert.deepEqual({ looks, reads }, { looks: 50, reads: readOnce });
-    // Those that are in the network are looked at once more: they are written out, once for all.
+    // One to measure the flush, for which they are written out, and one for all filters.
+    assert.deepEqual({ looks, reads }, { looks: 100, reads: readOnce });
+    // Those that are in the network are not looked at once more.
     looks = 0;
     const wide = [1, 2].map(() => add('2001:db9::/32'));
     many.stored([{ ...NOTHING, events: range(51, 60).map(counted) }]);
     await until(() => wide.every(({ ids }) => ids.length === 10));
     assert.equal(looks, 20);
     for (const { ids } of wide) assert.deepEqual(ids, range(51, 60));
+    many.close();
+  });
+
+  it('with filters of many kinds get a flood from the store: each event is looked at once, and nothing is written out for each filter', async () => {
+    const flood: StoredEvent[] = [];
+    const many = new Live({
+      views: { eventsAfter: async (id, limit) => flood.filter((one) => one.id > id).slice(0, limit) },
+      sessions,
+      now: () => nowMs,
+    });
+    const looks = new Map<number, number>();
+    const counted = (id: number): StoredEvent => ({
+      ...event(id),
+      get ip() {
+        looks.set(id, (looks.get(id) ?? 0) + 1);
+        return '2001:db9::1';
+      },
+    });
+    const viewers = range(16, 35).map((bits) => {
+      const viewer = new Network();
+      many.add(viewer, null, { host: null, user: null, outcome: null, method: null, ip: `2001:db9::/${bits}` });
+      return viewer;
+    });
+    // As many as an agent sends at once.
+    const events = range(1, 2_048);
+    flood.push(...events.map((id) => event(id)).map((one) => ({ ...one, ip: '2001:db9::1' })));
+    const lengths = viewers.map(({ writableLength }) => writableLength);
+    many.stored([{ ...NOTHING, events: events.map(counted) }]);
+    assert.ok(looks.size > 0, 'the flood is measured');
+    assert.deepEqual(new Set(looks.values()), new Set([1]));
+    assert.deepEqual(
+      viewers.map(({ writableLength }) => writableLength),
+      lengths,
+    );
+    await until(() => viewers.every(({ ids }) => ids.length >= events.length));
+    for (const { ids } of viewers) assert.deepEqual(ids, events);
+    many.close();
+  });
+
+  it('with many filters that take most of what came get it from the store beyond ENCODED_PER_FLUSH_BYTES', async () => {
+    const events = range(1, 500).map((id) => ({ ...event(id, 'x'.repeat(200)), ip: '2001:db9::1' }));
+    const many = new Live({
+      views: { eventsAfter: async (id, limit) => events.filter((one) => one.id > id).slice(0, limit) },
+      sessions,
+      now: () => nowMs,
+    });
+    const viewers = range(16, 47).map((bits) => {
+      const viewer = new Network();
+      many.add(viewer, null, { host: null, user: null, outcome: null, method: null, ip: `2001:db9::/${bits}` });
+      return viewer;
+    });
+    many.stored([{ ...NOTHING, events }]);
+    const lengths = viewers.map(({ writableLength }) => writableLength);
+    const encoded = lengths.reduce((sum, length) => sum + length);
+    assert.ok(encoded > ENCODED_PER_FLUSH_BYTES, `${encoded} bytes are encoded`);
+    assert.ok(encoded < ENCODED_PER_FLUSH_BYTES + VIEWER_BUFFER_BYTES, `${encoded} bytes are encoded`);
+    await until(() => viewers.every(({ ids }) => ids.length >= events.length));
+    for (const { ids } of viewers) assert.deepEqual(ids, range(1, 500));
     many.close();
   });
 

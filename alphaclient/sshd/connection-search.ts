@@ -47,11 +47,14 @@ export function connectionOf(
     return isSure || !table.search(host, message, (one) => one !== found && fits(one)) ? found : undefined;
   }
   if (!isEnd) return undefined;
-  // The unprivileged process has the pid after its parent's, a session mostly the one after that.
+  // The unprivileged process has the pid after its parent's, a session mostly the one after that; a helper of PAM's is no parent.
   const parent = table.search(
     host,
     message,
-    (one) => (one.pid === context.pid - 1 || (one.pid === context.pid - 2 && one.state === 'accepted')) && fits(one),
+    (one) =>
+      ((one.pid === context.pid - 1 && one.state !== 'unconfirmed') ||
+        (one.pid === context.pid - 2 && one.state === 'accepted')) &&
+      fits(one),
   );
   // Since sshd writes [preauth], the connection's own pid does; at the end of a client's disconnect it may be the client's text.
   if (message.beforeLogin || message.needsKnownConnection)

@@ -135,6 +135,18 @@ describe('a session', () => {
     );
   });
 
+  it("ends by the process whose pid comes after that of PAM's helper, up to OpenSSH 7.1", () => {
+    const client = 'tty=ssh ruser= rhost=192.0.2.10';
+    const { ends, open } = follow([
+      line(0, 642, `pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 ${client}  user=mia`),
+      line(0, 642, `pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 ${client} user=mia`),
+      line(0, 640, `Partial keyboard-interactive/pam for mia from ${AT} ssh2`),
+      line(0, 640, `Accepted publickey for mia from ${AT} ssh2: ED25519 SHA256:abc`),
+      line(9, 643, 'Received disconnect from 192.0.2.10: 11: disconnected by user'),
+    ]);
+    deepEqual([ends.map(({ session, how }) => [session, how]), open], [[[1, 'disconnected']], []]);
+  });
+
   it('is not ended by the timeout of another client of its address, where the log has no pids', () => {
     const login = `Accepted publickey for alice from ${AT} ssh2: ED25519 SHA256:abc\n`;
     // Since 9.8 the listener writes it: without a port, and with the pid of a process that has written nothing.

@@ -37,7 +37,7 @@ export function gatherEnvironment(
   const { SETTINGS_DEFAULTS: defaults, SETTINGS_OFFERED: offered, SETTINGS_FALLBACK: fallback } = real;
   let env: Environment = {
     ...(fallback ? (JSON.parse(fallback) as Environment) : {}),
-    ...(defaults ? variablesIn(defaults, warnings) : {}),
+    ...(defaults ? variablesIn(defaults, warnings, true) : {}),
     ...(offered ? (JSON.parse(offered) as Environment) : {}),
     // A command of root's that has become the service's user is in the folder where root typed it, such as /root: what is there are
     // no settings of the service.
@@ -56,7 +56,8 @@ export function gatherEnvironment(
   return { env, warnings };
 }
 
-function variablesIn(file: string, warnings: string[]): Environment {
+/** Reads a file; `isOfUnit` says that systemd reads it as well, for the service. */
+function variablesIn(file: string, warnings: string[], isOfUnit = false): Environment {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);
@@ -66,13 +67,13 @@ function variablesIn(file: string, warnings: string[]): Environment {
     else if (code !== 'ENOENT') warnings.push(`${file} cannot be read: ${message}`);
     return {};
   }
-  const fault = faultIn(bytes);
+  const fault = faultIn(bytes, isOfUnit);
   if (fault !== null) warnings.push(`${file} ${fault}`);
   return dotenv.parse(bytes);
 }
 
-/** Returns what of a file sets nothing, or not all that is written there, or null. */
-function faultIn(bytes: Buffer): string | null {
+/** Returns what of a file sets nothing, or not all that is written there, or not the same for dotenv and for systemd, or null. */
+function faultIn(bytes: Buffer, isOfUnit: boolean): string | null {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -87,7 +88,12 @@ function faultIn(bytes: Buffer): string | null {
   const lines = replaced.split(/\r?\n/);
   const wrong = lines.findIndex((line) => !/^\s*(?:#.*|(?:export\s+)?[\w.-]+\s*[=:].*)?$/.test(line));
   if (wrong >= 0) return `has a line ${wrong + 1} that sets nothing: a setting is NAME=value`;
-  // dotenv ends a value without quotes at any #; systemd, which reads the same file for the service, at none.
-  const cut = lines.findIndex((line) => /^\s*(?:export\s+)?[\w.-]+\s*=[^#]*(?<!\s)#/.test(line));
-  return cut < 0 ? null : `has a value in line ${cut + 1} that ends before its #: put it in quotes`;
+  // dotenv ends a value without quotes at any #, and lets a comment follow one with quotes; systemd, which reads the file of a unit
+  // for the service, ends a value at no # (load_env_file of systemd 252).
+  const behindValue = isOfUnit ? /^\s*(?:export\s+)?[\w.-]+\s*=[^#]*#/ : /^\s*(?:export\s+)?[\w.-]+\s*=[^#]*(?<!\s)#/;
+  const cut = lines.findIndex((line) => behindValue.test(line)) + 1;
+  if (cut === 0) return null;
+  return isOfUnit
+    ? `has a # in line ${cut} that ends the value for a command, and not for a service of systemd: put the value in quotes, and a comment on a line of its own`
+    : `has a value in line ${cut} that ends before its #: put it in quotes`;
 }

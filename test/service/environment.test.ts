@@ -113,6 +113,31 @@ test('a value without quotes that ends at its # is reported, and used as far as 
   deepEqual(cut('A=b#c\nnonsense'), ['.env has a line 3 that sets nothing: a setting is NAME=value']);
 });
 
+test('a # behind a value in the file of defaults is reported, since the service has what follows it, too, and the same in .env is not', () => {
+  const lines = [
+    ['ALPHASERVER_HTTP_PASSWORD=ab #Long', 'ab'],
+    ['ALPHASERVER_HTTP_PASSWORD=30d # a month', '30d'],
+    ['ALPHASERVER_HTTP_PASSWORD="ab#c" # comment', 'ab#c'],
+    ['ALPHASERVER_HTTP_PASSWORD= # comment', ''],
+  ] as const;
+  const fault =
+    'has a # in line 2 that ends the value for a command, and not for a service of systemd: put the value in quotes, and a comment on a line of its own';
+  const inDefaults = (line: string) => {
+    writeFileSync('defaults', `A=1\n${line}\n`);
+    return gathered({ SETTINGS_DEFAULTS: 'defaults' });
+  };
+  for (const [line, value] of lines) {
+    const { env, warnings: reported } = inDefaults(line);
+    deepEqual(reported, [`defaults ${fault}`], line);
+    equal(env['ALPHASERVER_HTTP_PASSWORD'], value, line);
+  }
+  deepEqual(inDefaults('ALPHASERVER_HTTP_PASSWORD=ab#Long').warnings, [`defaults ${fault}`]);
+  for (const line of ['ALPHASERVER_HTTP_PASSWORD="ab #c"', '# comment = # comment', 'ALPHASERVER_HTTP_PASSWORD=ab'])
+    deepEqual(inDefaults(line).warnings, [], line);
+  rmSync('defaults');
+  for (const [line] of lines) deepEqual(warnings(`A=1\n${line}\n`), [], line);
+});
+
 test('a working folder that this user may not look into has no settings, as where root typed a command that becomes another user', () => {
   writeFileSync('.env', 'ALPHASERVER_HTTP=off');
   chmodSync('.', 0);

@@ -281,7 +281,8 @@ export class AgentHealth {
     const now = this.#severity(rule, fault);
     // What was sure stays so: whoever got in can change sshd's settings.
     const severity = isAsGrave(open.severity, now) ? open.severity : now;
-    if (open.count === count && open.severity === severity && open.ips.join(' ') === sources.join(' ')) return [];
+    const isSame = open.count === count && open.severity === severity && open.summary === summary;
+    if (isSame && open.ips.join(' ') === sources.join(' ')) return [];
     const incident = {
       ...open,
       lastAt: nowMs,

@@ -1,4 +1,5 @@
 /** Detects connections to sshd that no login in the log explains, from what an agent says of the kernel's connections. Pure. */
+import { UNEXPLAINED_PER_PING } from '../../protocol/session.ts';
 import type { AgentLook } from '../store/agents.ts';
 import type { Incident } from './incident.ts';
 import { shown } from './incident-summary.ts';
@@ -8,9 +9,12 @@ export interface UnloggedSessions {
   readonly sinceMs: number;
   readonly count: number;
   readonly summary: string;
-  /** All their addresses, at most UNEXPLAINED_PER_PING; first those that the open incident does not name, then in its order. */
+  /**
+   * Their addresses, first those that the open incident does not name, then in its order; behind them those that it names and that
+   * left, the latest first: whoever comes and goes is reported once. At most UNEXPLAINED_PER_PING.
+   */
   readonly sources: readonly string[];
-  /** True where there are such: whoever connects beside, or in place of, one that is known must not pass for it. */
+  /** True where one of them is from an address that the open incident does not name: whoever connects beside, or in place of, one that is known must not pass for it. */
   readonly isAnother: boolean;
   /** False where sshd lets connections stay without a login for ever: a stranger may be one of these. */
   readonly isSure: boolean;
@@ -31,11 +35,12 @@ export function unloggedSessions(
   const addresses = new Set(unexplained.map(({ ip }) => ip));
   const named = (open?.ips ?? []).filter((ip) => addresses.has(ip));
   const unnamed = [...addresses].filter((ip) => !named.includes(ip));
-  const sources = [...unnamed, ...named];
+  const present = [...unnamed, ...named];
+  const left = (open?.ips ?? []).filter((ip) => !addresses.has(ip));
   const isAnother = open !== undefined && unnamed.length > 0;
   const since = unexplained.filter(({ ip }) => !isAnother || unnamed.includes(ip)).map((one) => Date.parse(one.since));
-  const [first = ''] = sources;
-  const others = sources.length > 1 ? ` and ${sources.length - 1} more` : '';
+  const [first = ''] = present;
+  const others = present.length > 1 ? ` and ${present.length - 1} more` : '';
   const connections = unexplained.length === 1 ? 'a connection' : `${unexplained.length} connections`;
   const isSure = loginGraceSeconds !== 0;
   const doubt = isSure ? '' : '; with LoginGraceTime 0 it may wait for its login';
@@ -44,7 +49,7 @@ export function unloggedSessions(
     sinceMs: isAnother ? Math.max(open.openedAt + 1, ...since) : Math.min(...since),
     count: unexplained.length,
     summary: `${connections} to sshd on ${shown(host)} from ${shown(first)}${others} that no login in its log explains${doubt}`,
-    sources,
+    sources: [...present, ...left].slice(0, UNEXPLAINED_PER_PING),
     isAnother,
     isSure,
   };

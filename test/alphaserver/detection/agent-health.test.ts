@@ -277,8 +277,8 @@ type Found = readonly [
   end: number | null,
 ];
 
-/** What each look finds of connections that no login explains, each from an address since 100 s unless given. */
-function looks(...given: readonly Look[]): Found[][] {
+/** What each look changes where there are connections that no login explains, each from an address since 100 s unless given. */
+function changes(...given: readonly Look[]): Incident[][] {
   const incidentId = (_rule: string, _agent: string, openedAt: number): string =>
     `from ${(openedAt - START_MS) / 1_000}`;
   const health = new AgentHealth({ config: DEFAULT_DETECTION, incidentId, startedMs: START_MS });
@@ -290,13 +290,18 @@ function looks(...given: readonly Look[]): Found[][] {
       since: new Date(ms(since)).toISOString(),
     }));
     const agent = { ...status({ at }), looked: JSON.stringify({ ...look, unexplained }) };
-    return health
-      .check([agent], ms(at))
-      .map(({ id, source, ips, count, severity, closedAt }) => [
-        ...([id, source, ips.join(' '), count, severity] as const),
-        closedAt === null ? null : (closedAt - START_MS) / 1_000,
-      ]);
+    return health.check([agent], ms(at));
   });
+}
+
+/** What each look finds. */
+function looks(...given: readonly Look[]): Found[][] {
+  return changes(...given).map((one) =>
+    one.map(({ id, source, ips, count, severity, closedAt }) => [
+      ...([id, source, ips.join(' '), count, severity] as const),
+      closedAt === null ? null : (closedAt - START_MS) / 1_000,
+    ]),
+  );
 }
 
 test('a connection that takes the place of one that no login explains, or comes in addition, is an incident of its own', () => {
@@ -306,7 +311,7 @@ test('a connection that takes the place of one that no login explains, or comes 
     [[...first, null]],
     [
       [...first, 305],
-      ['from 200', intruder, intruder, 1, 'critical', null],
+      ['from 200', intruder, `${intruder} ${monitor}`, 1, 'critical', null],
     ],
     [],
   ]);
@@ -319,9 +324,39 @@ test('a connection that takes the place of one that no login explains, or comes 
       [...both, null],
     ],
     [],
-    [['from 200', monitor, monitor, 1, 'critical', null]],
-    [['from 200', monitor, monitor, 1, 'critical', 320]],
+    [['from 200', monitor, `${monitor} ${intruder}`, 1, 'critical', null]],
+    [['from 200', monitor, `${monitor} ${intruder}`, 1, 'critical', 320]],
   ]);
+});
+
+test('one that comes and goes is an incident once, beside one that stays and in turn with it', () => {
+  const [a, b] = ['198.51.100.1', '198.51.100.2'];
+  const ids = (...given: readonly Look[]): unknown[] => [
+    ...new Set(looks(...given).flatMap((one) => one.map(([id]) => id))),
+  ];
+  const both: Look = [[[a], [b, 200]]];
+  assert.deepEqual(ids([[[a]]], both, [[[a]]], both, [[[a]]], both), ['from 100', 'from 200']);
+  const other: Look = [[[b, 200]]];
+  assert.deepEqual(ids([[[a]]], other, [[[a]]], other, [[[a]]]), ['from 100', 'from 200']);
+  // Each look is told as it is, also where the number of connections stays.
+  const summaries = changes([[[a]]], both, [[[a], [a]]], both).map((one) => one.at(-1)?.summary);
+  assert.deepEqual(
+    summaries.map((one) => one?.replace(/ that no login.*/, '')),
+    [
+      `a connection to sshd on web-1 from ${a}`,
+      `2 connections to sshd on web-1 from ${b} and 1 more`,
+      `2 connections to sshd on web-1 from ${a}`,
+      `2 connections to sshd on web-1 from ${a} and 1 more`,
+    ],
+  );
+});
+
+test('those that left are named as long as all are at most UNEXPLAINED_PER_PING, the latest first', () => {
+  const [a, b] = ['203.0.113.1', '203.0.113.2'];
+  const many = Array.from({ length: UNEXPLAINED_PER_PING - 1 }, (_, i) => [`198.51.100.${i}`] as const);
+  const found = looks([[[a]]], [[[b]]], [many]).map((one) => one.at(-1)?.[2].split(' '));
+  assert.deepEqual(found.slice(0, 2), [[a], [b, a]]);
+  assert.deepEqual(found[2], [...many.map(([ip]) => ip), b]);
 });
 
 test('it has another id, also where both connections began in one moment or it is the older one', () => {

@@ -12,6 +12,7 @@ import {
 } from './connection.ts';
 import type { ConnectionListener, NumberedConnection } from './connection-changes.ts';
 import { grown, HashChains, hashOfBoth, hashOfText } from './hash-chains.ts';
+import { likelihoodOfHelper } from './pam-helper.ts';
 
 /** More connections before login than any sshd takes at once; beyond it the oldest is closed as if it had ended. */
 export const OPEN_LIMIT_CONNECTIONS = 10_000;
@@ -19,12 +20,6 @@ export const OPEN_LIMIT_CONNECTIONS = 10_000;
 export const SESSION_LIMIT_CONNECTIONS = 50_000;
 /** Sessions of one host that are followed. A host that has more than these evicts its own. */
 export const HOST_SESSION_LIMIT_CONNECTIONS = 10_000;
-
-/**
- * A connection forks its helper, whose pid is thus above its own, and by no more than this where the client asks for the method at once:
- * hosts under attack start few others meanwhile.
- */
-const HELPER_DISTANCE_PIDS = 64;
 
 /** The client as a line names it. */
 export type Client = Pick<Connection, 'ip' | 'hostName' | 'user'>;
@@ -378,14 +373,15 @@ export class ConnectionTable {
   }
 
   /**
-   * PAM's helper process that wrote of this client's failures under a pid of its own, if one did: the most likely, of several the oldest.
-   * Of another connection of the client there may be no line yet but that of its failure, which looks like a helper's.
+   * PAM's helper process that wrote of this client's attempt under a pid of its own, if one did: the most likely, of several the oldest.
+   * Of another connection of the client there may be no line yet but that of its failure, which looks like a helper's. `isAccepted` is
+   * true where the attempt was accepted.
    */
-  pamHelper(connection: Connection): Connection | undefined {
+  pamHelper(connection: Connection, isAccepted: boolean): Connection | undefined {
     let found: Connection | undefined;
     let most = 1;
     this.#each(connection.host, connection, (one) => {
-      const likelihood = likelihoodOfHelper(one, connection);
+      const likelihood = likelihoodOfHelper(one, connection, isAccepted);
       if (likelihood < most || (found !== undefined && likelihood === most && one.age > found.age)) return;
       found = one;
       most = likelihood;
@@ -436,20 +432,6 @@ export class ConnectionTable {
       if (connection.state === 'accepted') this.promote(connection);
     }
   }
-}
-
-/** How likely it is that PAM's helper process of a connection wrote the lines of `one`, from 0 (not at all) to 3. */
-function likelihoodOfHelper(one: Connection, connection: Connection): number {
-  const { ip, hostName, user, invalidUser, pid } = connection;
-  if (one === connection || one.state !== 'unconfirmed' || one.pamFailures === 0) return 0;
-  const isSameUser = one.user !== null && user !== null && isSameName(one.user, user);
-  if (one.user !== null && user !== null && !isSameUser) return 0;
-  const isSameClient = (ip !== null && one.ip === ip) || (hostName !== null && one.hostName === hostName);
-  const isNamed = one.ip === null && one.hostName !== null && one.user !== null && one.user === user;
-  if (!isSameClient && !isNamed) return 0;
-  // PAM does not name a user who does not exist.
-  if (!isSameUser && !(one.user === null && invalidUser === true)) return 1;
-  return pid >= 0 && one.pid > pid && one.pid - pid <= HELPER_DISTANCE_PIDS ? 3 : 2;
 }
 
 function addTo(index: Map<string, Connection[]>, key: string, connection: Connection): void {

@@ -237,7 +237,7 @@ export class ConnectionTracker {
   }
 
   #decide(connection: Connection, message: ParsedMessage, context: LineContext): void {
-    if (message.method === 'keyboard-interactive') this.#discardPamHelper(connection);
+    if (message.method === 'keyboard-interactive') this.#discardPamHelper(connection, message.kind === 'accepted');
     if (message.kind === 'accepted') {
       connection.state = 'accepted';
       connection.method = kept(message.method);
@@ -253,7 +253,7 @@ export class ConnectionTracker {
 
   /** Takes a `PAM:` line. Where the port is known it is emitted at once; else its `Failed` line may bring it. */
   #failByPam(connection: Connection, message: ParsedMessage, context: LineContext, times: number): void {
-    this.#discardPamHelper(connection);
+    this.#discardPamHelper(connection, false);
     connection.method = 'keyboard-interactive';
     if (connection.port === null && connection.pid < 0)
       connection.pamFailures = (connection.state === 'failed' ? connection.pamFailures : 0) + times;
@@ -284,8 +284,8 @@ export class ConnectionTracker {
   }
 
   /** PAM's helper process has written no more than its connection does itself. */
-  #discardPamHelper(connection: Connection): void {
-    const helper = this.#table.pamHelper(connection);
+  #discardPamHelper(connection: Connection, isAccepted: boolean): void {
+    const helper = this.#table.pamHelper(connection, isAccepted);
     if (helper !== undefined) this.#discard(helper);
   }
 

@@ -11,6 +11,8 @@ const ADDRESS = '192.0.2.10';
 
 const failure = (user: string): string =>
   `pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=${ADDRESS} ${user === '' ? '' : ` user=${user}`}`;
+const success = (user: string): string =>
+  `pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 tty=ssh ruser= rhost=${ADDRESS} user=${user}`;
 const pam = (user: string): string => `error: PAM: Authentication failure for ${user} from ${ADDRESS}`;
 const failed = (user: string, port: number, method = 'password'): string =>
   `Failed ${method} for ${user} from ${ADDRESS} port ${port} ssh2`;
@@ -42,6 +44,25 @@ describe("PAM's helper process", () => {
     deepEqual(outcomes(messages), [
       ['failed', 'password', 'root', 5001],
       ['failed', 'keyboard-interactive', 'root', 5002],
+    ]);
+  });
+
+  it('of a login is the one in which a module took the password, and of a failure it is not', () => {
+    const taken: [number, string][] = [
+      [642, failure('mia')],
+      [642, success('mia')],
+      // Of another connection.
+      [700, failure('mia')],
+    ];
+    const other: [number, string] = [700, closed('authenticating user mia', 7)];
+    const failedPassword = ['failed', 'password', 'mia', 7];
+    deepEqual(
+      outcomes([...taken, [640, `Accepted keyboard-interactive/pam for mia from ${ADDRESS} port 5 ssh2`], other]),
+      [['accepted', 'keyboard-interactive', 'mia', 5], failedPassword],
+    );
+    deepEqual(outcomes([...taken, [702, failure('mia')], [701, pam('mia')], other]), [
+      failedPassword,
+      ['failed', 'keyboard-interactive', 'mia', null],
     ]);
   });
 

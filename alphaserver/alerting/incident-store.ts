@@ -217,11 +217,15 @@ export class IncidentStore {
     const { body, notified, acknowledgedAt, acknowledgedBy } = row;
     const stored = JSON.parse(body) as Incident;
     const incident = { ...stored, closedAt: stored.closedAt ?? context.nowMs };
+    const { decisions, unrecorded } = this.#options;
+    // The other one was written before this: where it is not known by this id, nobody would hear of this one's end.
+    const isKnownByIt = replacedBy !== null && decisions.notifiedAs(replacedBy) === decisions.notifiedAs(id);
+    if (!isKnownByIt && isKnownOpen(notified)) this.#notify(incident, notified + 1, 'resolved', context);
     if (replacedBy !== null) {
-      if (notified > 0 || acknowledgedAt !== null)
-        this.#options.unrecorded.add(decision('replaced', id, { by: replacedBy, notified: notified > 0 }));
-      this.#options.decisions.replace(id, replacedBy, notified > 0);
-    } else if (isKnownOpen(notified)) this.#notify(incident, notified + 1, 'resolved', context);
+      const stands = { by: replacedBy, notified: notified > 0 && isKnownByIt };
+      if (notified > 0 || acknowledgedAt !== null) unrecorded.add(decision('replaced', id, stands));
+      decisions.replace(id, stands.by, stands.notified);
+    }
     this.#delete.run(id);
     return [{ incident, acknowledgedAt, acknowledgedBy, became: replacedBy === null ? 'withdrawn' : 'replaced' }];
   }

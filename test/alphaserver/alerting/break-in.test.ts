@@ -26,11 +26,21 @@ function made() {
     for (const one of given) {
       id += 1;
       engine.take(rows.of(stored(one, id)));
-      const nowMs = START_MS + one.at * 1_000;
-      const context = { nowMs, from: id, position: id, clockMs: nowMs, provisional: false };
-      store.write(engine.changes(nowMs), { settings: SETTINGS, ...context });
+      write(one.at + (one.lag ?? 0));
     }
   };
+  /** Writes what changed up to a time in seconds. */
+  const write = (at: number): void => {
+    const nowMs = START_MS + at * 1_000;
+    const context = { nowMs, from: id, position: id, clockMs: nowMs, provisional: false };
+    store.write(engine.changes(nowMs), { settings: SETTINGS, ...context });
+  };
+  /** The incidents of a rule that notifications of a kind are about, in order. */
+  const notified = (kind: string, rule: string): unknown[] =>
+    db
+      .prepare("SELECT incident FROM notifications WHERE kind = ? AND body ->> 'rule' = ? ORDER BY incident")
+      .all(kind, rule)
+      .map(({ incident }) => incident);
   const opened = (): { incident: string; host: string }[] =>
     db
       .prepare(
@@ -41,7 +51,7 @@ function made() {
   const state = (at: number): string => fleetState(new Incidents(db).counting(0, 100, START_MS + at * 1_000)).state;
   const acknowledge = (incident: string): void =>
     decisions.apply({ id, at: START_MS, ...decision('acknowledged', incident, {}, 'mira') });
-  return { take, opened, state, acknowledge };
+  return { take, write, opened, notified, state, acknowledge };
 }
 
 test('a break-in that is acknowledged, and kept open by tries, does not hide those on other hosts', () => {
@@ -60,4 +70,26 @@ test('a break-in that is acknowledged, and kept open by tries, does not hide tho
     'one message for all that follow within fifteen minutes',
   );
   assert.equal(state(16_818), 'breach');
+});
+
+test('two incidents that were notified, and that a late event joins, are both notified as over', () => {
+  const success = { outcome: 'accepted', user: 'deploy' } as const;
+  const joined: [rule: string, ...Given[]][] = [
+    [
+      'break-in',
+      ...[...repeated(6, 1), { at: 10, ...success }, { at: 600 }],
+      ...[
+        { at: 1_000, host: 'db', ...success },
+        { at: 700, host: 'db', lag: 400, ...success },
+      ],
+    ],
+    ['brute-force', ...repeated(10, 1), ...repeated(10, 1, { at: 920 }), { at: 500, lag: 440 }],
+  ];
+  for (const [rule, ...events] of joined) {
+    const { take, write, notified } = made();
+    take(...events);
+    write(9_000);
+    assert.equal(new Set(notified('opened', rule)).size, 2);
+    assert.deepEqual(notified('resolved', rule), notified('opened', rule), rule);
+  }
 });

@@ -215,6 +215,43 @@ test('one that takes the place of another is known by the id that was notified, 
   );
 });
 
+test('one that another takes in which receivers know, too, is over for them; who acknowledged it holds for both', () => {
+  const { db, write, queued, decisions, unrecorded } = made();
+  write([grown({ id: 'a' }), grown({ id: 'b' })]);
+  decisions.apply({ id: 1, at: 7, ...decision('acknowledged', 'b', {}, 'mira') });
+  for (const _ of ['once', 'again'])
+    write([grown({ id: 'a', count: 30 }), { type: 'withdrawn', id: 'b', replacedBy: 'a' }]);
+  assert.deepEqual(queued().slice(2), ['resolved b']);
+  write([grown({ id: 'a', ...over })]);
+  assert.deepEqual(queued().slice(3), ['resolved a']);
+  assert.equal(new Incidents(db).get('a')?.acknowledgedBy, 'mira');
+  assert.deepEqual(
+    unrecorded.all().decisions.map(({ subject, body }) => [subject, body]),
+    [['b', { by: 'a', notified: false }]],
+  );
+});
+
+test('of several that a new one stands for, it is known by the id of one, and the others are over', () => {
+  const { write, queued } = made();
+  write([grown({ id: 'a' }), grown({ id: 'b' })]);
+  write([
+    grown({ id: 'c', count: 30 }),
+    { type: 'withdrawn', id: 'a', replacedBy: 'c' },
+    { type: 'withdrawn', id: 'b', replacedBy: 'c' },
+  ]);
+  write([grown({ id: 'c', ...over })]);
+  assert.deepEqual(queued().slice(2), ['resolved a', 'resolved b']);
+});
+
+test('one that another takes in which a silence keeps back is over for those who know it', () => {
+  const { write, queued } = made();
+  write([grown({ id: 'a' })], false, SILENT);
+  write([grown({ id: 'b' })]);
+  write([grown({ id: 'a', count: 30 }), { type: 'withdrawn', id: 'b', replacedBy: 'a' }], false, SILENT);
+  write([grown({ id: 'a', ...over })], false, SILENT);
+  assert.deepEqual(queued(), ['opened b', 'resolved b']);
+});
+
 test('one that becomes a part of another scan is written as such, and only what is there can', () => {
   const { db, write } = made();
   write([grown({ id: 'a' })]);

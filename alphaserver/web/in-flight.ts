@@ -11,7 +11,7 @@ import { whenClosed } from './when-closed.ts';
  * events with texts at their limits, all of control characters, each of which is six bytes in JSON.
  */
 export const IN_FLIGHT_LIMIT_BYTES = 67_108_864;
-/** A connection whose peer neither sends nor takes anything for so long is cut off; streams have a heartbeat of 10 s. */
+/** A connection whose peer neither sends nor takes anything for so long is cut off; the heartbeat of streams is shorter. */
 export const IDLE_LIMIT_MS = 60_000;
 /** The longest time that a request may take to arrive, and its headers alone. */
 export const REQUEST_LIMIT_MS = 30_000;

@@ -4,7 +4,7 @@
  */
 
 import type { EndCause } from '../../protocol/session.ts';
-import { Connection, canOpen, isAnother, isDecided, WaitingConnections } from './connection.ts';
+import { ALL_TAKEN, Connection, canOpen, isAnother, isDecided, WaitingConnections } from './connection.ts';
 import type { ConnectionListener, NumberedConnection } from './connection-changes.ts';
 import { connectionOf } from './connection-search.ts';
 import { ConnectionTable, type SavedTracker } from './connection-table.ts';
@@ -74,7 +74,7 @@ export class ConnectionTracker {
     if (message.kind === 'session-opened') return;
     this.#pass(context);
     if (message.kind === 'pam-success') {
-      this.#dropPamFailures(message, context);
+      this.#takeBackPamFailure(message, context);
       return;
     }
     const isCounted = repeated > 0 && (isDecision(message) || isFromPamModule(message));
@@ -189,13 +189,13 @@ export class ConnectionTracker {
         else if (message.endFollows) this.#startClosing(connection);
         break;
       case 'pam-failure':
-        connection.pamFailures = Math.max(connection.pamFailures + times, 1);
+        connection.pamFailures = Math.max(Math.max(connection.pamFailures, 0) + times, 1);
         break;
       case 'pam-unknown-user':
         connection.pamUnknown += times;
         break;
       case 'pam-failure-summary':
-        if (connection.pamFailures > 0) connection.pamFailures += times;
+        if (connection.pamFailures !== 0) connection.pamFailures = Math.max(connection.pamFailures, 0) + times;
         if (showsFailure(connection)) this.#startClosing(connection);
         break;
       case 'end-reason':
@@ -271,15 +271,15 @@ export class ConnectionTracker {
   }
 
   /**
-   * Drops what PAM's modules wrote of failures in the process in which one of them took the password. What is not confirmed stays, since
-   * the pid may be the connection's own, whose next line may have no address.
+   * Takes back the failure that a module of PAM's wrote of the password that another one took in the same process: those before stay. What
+   * is not confirmed stays, too, since the pid may be the connection's own, whose next line may have no address.
    */
-  #dropPamFailures({ ip }: ParsedMessage, { host, pid }: LineContext): void {
+  #takeBackPamFailure({ ip }: ParsedMessage, { host, pid }: LineContext): void {
     const connection = pid < 0 ? undefined : this.#table.byPid(host, pid);
     // With another address the pid was used again.
     if (connection === undefined || (ip !== null && connection.ip !== null && connection.ip !== ip)) return;
-    connection.pamFailures = 0;
-    connection.pamUnknown = 0;
+    if (connection.pamFailures > 0) connection.pamFailures = connection.pamFailures - 1 || ALL_TAKEN;
+    connection.pamUnknown = Math.max(connection.pamUnknown - 1, 0);
     this.#table.changed(connection);
   }
 

@@ -25,6 +25,9 @@ export interface PendingFailure {
   readonly ms: number;
 }
 
+/** Stands for no failure of which PAM has written, where it has written of some: a field of its own would not be read by versions before. */
+export const ALL_TAKEN = -1;
+
 /** Only the tracker changes it, and the table its index fields. */
 export class Connection {
   /** Number of the host: see HostIndex. */
@@ -42,7 +45,8 @@ export class Connection {
   closing = false;
   /**
    * Failures of which only PAM has written: from `authentication failure`, its summary, and `check pass; user unknown`. Of a connection
-   * that `PAM:` lines have opened, for want of a pid and a port: the lines whose `Failed` lines have not come.
+   * that `PAM:` lines have opened, for want of a pid and a port: the lines whose `Failed` lines have not come. ALL_TAKEN, and not 0, where
+   * each came of a password that another module took: the summary may still tell of more.
    */
   pamFailures = 0;
   pamUnknown = 0;

@@ -181,7 +181,7 @@ export class EventOutput {
   ended(connection: Connection): void {
     const { user, invalidUser, ip, port, refusal, remark } = connection;
     // `check pass; user unknown` of a helper has neither user nor address.
-    if (connection.state === 'unconfirmed' && connection.pamFailures === 0) return;
+    if (connection.state === 'unconfirmed' && connection.pamFailures <= 0) return;
     const failures = evidentFailures(connection);
     if (failures === 0) {
       const reason = refusal ?? remark ?? 'connection left open';

@@ -1,7 +1,7 @@
 /** PAM's helper process: by keyboard-interactive, PAM's modules write under the pid of a child of the connection's own process. */
 
 import { isSameName } from './client-name.ts';
-import type { Connection } from './connection.ts';
+import { ALL_TAKEN, type Connection } from './connection.ts';
 
 /**
  * A connection forks its helper, whose pid is thus above its own, and by no more than this where the client asks for the method at once:
@@ -12,8 +12,9 @@ const HELPER_DISTANCE_PIDS = 64;
 /** How likely it is that PAM's helper process of a connection wrote the lines of `one`, from 0 (not at all) to 4. */
 export function likelihoodOfHelper(one: Connection, connection: Connection, isAccepted: boolean): number {
   const { ip, hostName, user, invalidUser, pid } = connection;
-  const isTaken = one.pamFailures === 0;
-  if (one === connection || one.state !== 'unconfirmed' || (isTaken && !isAccepted)) return 0;
+  if (one === connection || one.state !== 'unconfirmed' || one.pamFailures === 0) return 0;
+  const isTaken = one.pamFailures === ALL_TAKEN;
+  if (isTaken && !isAccepted) return 0;
   const isSameUser = one.user !== null && user !== null && isSameName(one.user, user);
   if (one.user !== null && user !== null && !isSameUser) return 0;
   const isSameClient = (ip !== null && one.ip === ip) || (hostName !== null && one.hostName === hostName);

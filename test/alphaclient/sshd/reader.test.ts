@@ -164,6 +164,28 @@ describe('the lines of one connection', () => {
     ]);
   });
 
+  it('the password that another PAM module takes is one failure less of pam_unix, and its summary adds the others', () => {
+    const client = 'logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10';
+    const unix = `pam_unix(sshd:auth): authentication failure; ${client}  user=bob`;
+    const sss = `pam_sss(sshd:auth): authentication failure; ${client} user=bob`;
+    const taken = `pam_sss(sshd:auth): authentication success; ${client} user=bob`;
+    const summary = (more: string): string => `PAM ${more}; ${client}  user=bob`;
+    const failures = (messages: readonly string[]): number => {
+      const all = outcomes(log([...messages, `Connection closed by authenticating user bob ${PEER} [preauth]`]));
+      const failed = all.filter(([outcome]) => outcome === 'failed');
+      deepEqual(all, failed.length > 0 ? failed : [['probe', null, 'bob', 50022]]);
+      return failed.length;
+    };
+    equal(failures([unix, sss, unix, sss, unix, taken]), 2);
+    // pam_unix may have a line for the first failure alone, and a summary of the others.
+    equal(failures([unix, sss, sss, taken, summary('2 more authentication failures')]), 2);
+    equal(failures([unix, sss, taken, summary('1 more authentication failure')]), 1);
+    equal(failures([unix, taken]), 0);
+    equal(failures([unix, taken, unix, sss]), 1);
+    // A summary of failures of which this process has logged none.
+    equal(failures([summary('2 more authentication failures')]), 0);
+  });
+
   it('a refused root login whose Failed line is hidden is one failed attempt', () => {
     const lines = [
       `ROOT LOGIN REFUSED FROM ${PEER}`,

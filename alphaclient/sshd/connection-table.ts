@@ -359,6 +359,13 @@ export class ConnectionTable {
     return found !== connection && found !== undefined && isDecided(found) ? found : undefined;
   }
 
+  /** Another connection of this client and user to which, in a log without pids, a `PAM:` line has gone whose `Failed` line may follow. */
+  otherFailure({ host, pid, ip, hostName, user, slot }: Connection): Connection | undefined {
+    if (pid >= 0) return undefined;
+    const isOther: Fit = (one) => one.slot !== slot && one.pid < 0 && one.ignoreNextFailed;
+    return this.search(host, { ip, hostName, user, port: null }, isOther);
+  }
+
   /**
    * The connection of a user where a message has nothing but the name: the newest one before a login, of those that failed before
    * others.

@@ -219,7 +219,7 @@ export class ConnectionTracker {
 
   /**
    * Drops the pending failure of the `PAM:` line before a `Failed` line, which has the port and is emitted in its place. Without pids
-   * that line, which has no port, may have opened a connection of its own.
+   * that line, which has no port, may have opened a connection of its own, or have been counted as another one's of this user.
    */
   #takePendingFailure(connection: Connection): void {
     if (connection.pendingFailure !== null) {
@@ -228,7 +228,14 @@ export class ConnectionTracker {
     }
     if (connection.ignoreNextFailed) return;
     const portless = this.#table.portlessFailure(connection);
-    if (portless === undefined) return;
+    if (portless === undefined) {
+      const other = this.#table.otherFailure(connection);
+      if (other === undefined) return;
+      connection.ignoreNextFailed = true;
+      other.ignoreNextFailed = false;
+      this.#table.changed(other);
+      return;
+    }
     connection.ignoreNextFailed = portless.pendingFailure === null;
     portless.pendingFailure = null;
     portless.pamFailures--;

@@ -265,6 +265,18 @@ describe('ends without a port', () => {
     ]);
   });
 
+  it('without pids a failure that went to another connection of its user is counted once, by its Failed line too', () => {
+    const reader = new Reader();
+    const lines = ['Failed password for root from ADDR port 5001 ssh2', pam, pam, pam, failed(5002)];
+    const text = lines.map((message) => `${message.replace('ADDR', '192.0.2.10')}\r\n`).join('');
+    deepEqual(
+      [...reader.read(Buffer.from(text), CONTEXT), ...reader.end()].map(({ event }) => event.method),
+      ['password', ...Array(3).fill('keyboard-interactive')],
+    );
+    // Each PAM: line is of one Failed line at most.
+    equal(outcomes([...lines, failed(5002)].map((message) => [null, message] as const)).length, 5);
+  });
+
   it('without pids a failure ends no session of its user', () => {
     const reader = new Reader();
     const lines = [LOGIN[1].replace('bob', 'root'), pam].map(

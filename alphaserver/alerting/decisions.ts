@@ -68,6 +68,7 @@ export class DecisionProjection {
   readonly #marks: Marks;
   readonly #restore: (incident: Incident, number: number) => void;
   readonly #isNotified: Statement;
+  readonly #wasNotified: Statement;
   readonly #addNotified: Statement;
   readonly #acknowledge: Statement;
   readonly #alias: Statement;
@@ -80,6 +81,7 @@ export class DecisionProjection {
     this.#marks = marks;
     this.#restore = restore;
     this.#isNotified = db.prepare('SELECT 1 FROM notified WHERE incident = ? AND channel = ? AND number = ?');
+    this.#wasNotified = db.prepare('SELECT 1 FROM notified WHERE incident = ? AND number >= ?');
     this.#addNotified = db.prepare('INSERT OR IGNORE INTO notified (incident, channel, number) VALUES (?, ?, ?)');
     this.#acknowledge = db.prepare('INSERT OR IGNORE INTO acknowledgements (incident, at, by) VALUES (?, ?, ?)');
     this.#alias = db.prepare('SELECT notifiedAs FROM aliases WHERE incident = ?');
@@ -134,6 +136,11 @@ export class DecisionProjection {
   notifiedAs(incident: string): string {
     const row = this.#alias.get(incident) as { notifiedAs: string } | undefined;
     return row?.notifiedAs ?? incident;
+  }
+
+  /** Tells whether a notification of an incident of this number, or one after it, was delivered to any channel. */
+  wasNotified(incident: string, number: number): boolean {
+    return this.#wasNotified.get(this.notifiedAs(incident), number) !== undefined;
   }
 
   /** Returns up to where a channel is settled; null where nothing says so. */

@@ -87,7 +87,7 @@ export interface IncidentStoreOptions {
   readonly db: Database;
   readonly marks: Marks;
   readonly queue: Pick<NotificationQueue, 'add'>;
-  readonly decisions: Pick<DecisionProjection, 'isDue' | 'replace' | 'notifiedAs'>;
+  readonly decisions: Pick<DecisionProjection, 'isDue' | 'replace' | 'notifiedAs' | 'wasNotified'>;
   readonly unrecorded: Pick<UnrecordedDecisions, 'add'>;
   /** Nobody is notified of an incident that was over before this: the rules first ran then, on a store that had events. */
   readonly sinceMs: () => number;
@@ -245,30 +245,34 @@ export class IncidentStore {
       notified += 1;
       this.#notify(one, notified, kind, context);
     };
-    const { lastAt, closedAt, partOf, late } = incident;
+    const { closedAt, partOf } = incident;
     if (partOf !== null) {
       // Receivers that know it already get it as over: from now on the scan stands for it.
       if (isKnownOpen(notified)) queue({ ...incident, partOf: null, closedAt: closedAt ?? context.nowMs }, 'resolved');
       return notified;
     }
-    const { silences, notifyLate } = context.settings;
-    // Hundreds of silences take long to read: not for each incident.
-    if (silences !== this.#silences) [this.#silences, this.#isSilenced] = [silences, silencedBy(silences)];
     const reopened = notified > 0 && !isKnownOpen(notified) && before?.closedAt !== null && closedAt === null;
     const graver = isKnownOpen(notified) && closedAt === null && isGraver(incident, before);
-    // Not of the end: receivers that know an incident as open, from before it was silenced, would keep it so.
-    if (
-      (notified === 0 || reopened || graver) &&
-      lastAt >= this.#options.sinceMs() &&
-      (!late || notifyLate) &&
-      !this.#isSilenced(incident)
-    ) {
-      // Known as open it stays, so the number of its end is left out.
-      if (graver) notified += 1;
-      queue(incident, 'opened');
+    if (notified === 0 || reopened || graver) {
+      // Known as open it stays where it is graver, so the number of its end is left out.
+      const skipped = graver ? 1 : 0;
+      if (this.#isWanted(incident, context.settings)) {
+        notified += skipped;
+        queue(incident, 'opened');
+        // An alerts.db that is made again under a silence: what was delivered before that counts, so that the end is sent.
+      } else if (this.#options.decisions.wasNotified(incident.id, notified + skipped + 1)) notified += skipped + 1;
     }
+    // In spite of silences: receivers that know an incident as open, from before it was silenced, would keep it so.
     if (isKnownOpen(notified) && closedAt !== null) queue(incident, 'resolved');
     return notified;
+  }
+
+  /** Tells whether somebody is to be notified that an incident opened. */
+  #isWanted(incident: Incident, { silences, notifyLate }: AlertSettings): boolean {
+    // Hundreds of silences take long to read: not for each incident.
+    if (silences !== this.#silences) [this.#silences, this.#isSilenced] = [silences, silencedBy(silences)];
+    const { lastAt, late } = incident;
+    return lastAt >= this.#options.sinceMs() && (!late || notifyLate) && !this.#isSilenced(incident);
   }
 
   #notify(incident: Incident, number: number, kind: NotificationKind, context: WriteContext): void {

@@ -51,9 +51,9 @@ class Server {
   }
 
   /** Writes incidents as they are when the rules have read up to a position, and looked at the clock. */
-  step(incidents: readonly Incident[], position: number, clockMs = NOW_MS): void {
+  step(incidents: readonly Incident[], position: number, clockMs = NOW_MS, settings = SETTINGS): void {
     const changes = incidents.map((one) => ({ type: 'incident' as const, incident: one }));
-    this.file.write({ changes, provisional: [], position, clockMs }, SETTINGS, clockMs);
+    this.file.write({ changes, provisional: [], position, clockMs }, settings, clockMs);
   }
 
   /** Applies the decisions that were appended. */
@@ -107,6 +107,31 @@ test('alerts.db is deleted: what was delivered at the settled position is not qu
   assert.equal(rebuilt.queue.pending, 0);
   rebuilt.step([over, raised('c', 1_100)], 1_100, NOW_MS + 2_000);
   assert.deepEqual((await rebuilt.deliver()).sort(), ['opened c', 'resolved a']);
+});
+
+test('alerts.db is deleted under a silence: who was notified before it gets the end, and of nothing else', async () => {
+  const silent = { ...SETTINGS, silences: [{ rule: null, host: 'web-01', source: null }] };
+  const [mild, grave] = (['warning', 'critical'] as const).map((severity) => raised('grave', 900, { severity }));
+  const server = new Server();
+  server.step([raised('known', 900), mild as Incident], 900);
+  server.step([grave as Incident], 910);
+  assert.deepEqual((await server.deliver()).sort(), ['opened grave', 'opened known']);
+  server.step([raised('unknown', 920)], 920, NOW_MS, silent);
+  await append([decision('settled', CHANNEL, server.queue.settled())]);
+  const rebuilt = new Server();
+  rebuilt.step([raised('known', 900), mild as Incident], 900, NOW_MS, silent);
+  rebuilt.step([grave as Incident, raised('unknown', 920)], 920, NOW_MS, silent);
+  const over = { closedAt: NOW_MS + 500 };
+  for (const one of [server, rebuilt]) {
+    const ended = [raised('known', 900, over), { ...(grave as Incident), ...over }, raised('unknown', 920, over)];
+    one.step(ended, 930, NOW_MS + 1_000, silent);
+    one.gather();
+    const notifications = one.queue.first?.message.notifications ?? [];
+    assert.deepEqual(notifications.map(({ kind, incident: { id } }) => `${kind} ${id}`).sort(), [
+      'resolved grave',
+      'resolved known',
+    ]);
+  }
 });
 
 test('alerts.db is deleted: an agent whose incident and its end were in one message has no open one', async () => {

@@ -7,6 +7,7 @@ import {
   fromSaved,
   fromVersion1,
   isDecided,
+  isLogin,
   type SavedConnection,
   toSaved,
 } from './connection.ts';
@@ -360,9 +361,15 @@ export class ConnectionTable {
   }
 
   /** Another connection of this client and user to which, in a log without pids, a `PAM:` line has gone whose `Failed` line may follow. */
-  otherFailure({ host, pid, ip, hostName, user, slot }: Connection): Connection | undefined {
-    if (pid >= 0) return undefined;
-    const isOther: Fit = (one) => one.slot !== slot && one.pid < 0 && one.ignoreNextFailed;
+  otherFailure(connection: Connection): Connection | undefined {
+    return connection.pid < 0 ? this.otherNamed(connection, (one) => one.ignoreNextFailed) : undefined;
+  }
+
+  /** Another connection of this client and user before a login, with a port and without a pid, that `fits`. */
+  otherNamed(connection: Connection, fits: Fit = isAny): Connection | undefined {
+    const { host, ip, hostName, user } = connection;
+    const isNamed: Fit = (one) => one.port !== null && one.user !== null && one.pid < 0 && !isLogin(one);
+    const isOther: Fit = (one) => one !== connection && isNamed(one) && fits(one);
     return this.search(host, { ip, hostName, user, port: null }, isOther);
   }
 

@@ -236,6 +236,7 @@ export class ConnectionTracker {
       this.#table.changed(other);
       return;
     }
+    connection.method = 'keyboard-interactive';
     connection.ignoreNextFailed = portless.pendingFailure === null;
     portless.pendingFailure = null;
     portless.pamFailures--;
@@ -338,7 +339,20 @@ export class ConnectionTracker {
   /** Emits what a connection that is over comes to, unless sshd logged a decision. */
   #emitEnd(connection: Connection): void {
     this.#events.pendingFailure(connection);
-    if (!isDecided(connection) && !this.#closePortlessFailure(connection)) this.#events.ended(connection);
+    if (isDecided(connection)) this.#discardPortlessFailures(connection);
+    else if (!this.#closePortlessFailure(connection)) this.#events.ended(connection);
+  }
+
+  /**
+   * Drops the failures without a port that were emitted, and are left where this was the last client of its user of which a `Failed` line
+   * was read: not each failure has one, and no later client of the user is to take them for its own.
+   */
+  #discardPortlessFailures(connection: Connection): void {
+    const { pid, port, state, method } = connection;
+    if (pid >= 0 || port === null || state !== 'failed' || method !== 'keyboard-interactive') return;
+    const portless = this.#table.portlessFailure(connection);
+    if (portless === undefined || portless.pendingFailure !== null) return;
+    if (this.#table.otherNamed(connection) === undefined) this.#discard(portless);
   }
 
   /** Emits the failure of a `PAM:` line that has opened a connection of its own beside this one, which has the port. */

@@ -277,6 +277,24 @@ describe('ends without a port', () => {
     equal(outcomes([...lines, failed(5002)].map((message) => [null, message] as const)).length, 5);
   });
 
+  it('without pids the failures of clients that are over take no probe of a later one', () => {
+    const password = (port: number): string => `Failed password for root from ADDR port ${port} ssh2`;
+    // At INFO only the third failure has a Failed line.
+    const parallel = [password(5001), password(5002), ...Array(5).fill(pam), failed(5001), pam, failed(5002)];
+    const found = withoutPids([...parallel, ...[5001, 5002, 5003, 5004, 5005].map(closed)]);
+    deepEqual(found.slice(8), [
+      [13, 'probe', 'root', 5003],
+      [14, 'probe', 'root', 5004],
+      [15, 'probe', 'root', 5005],
+    ]);
+    deepEqual(
+      found.slice(0, 8).map(([, outcome]) => outcome),
+      Array(8).fill('failed'),
+    );
+    // While another one of the user is open, a failure may be that of a client that the log has not named yet.
+    deepEqual(withoutPids([...parallel, closed(5001), closed(5003), closed(5002)]).slice(8), []);
+  });
+
   it('without pids a failure ends no session of its user', () => {
     const reader = new Reader();
     const lines = [LOGIN[1].replace('bob', 'root'), pam].map(

@@ -1,30 +1,33 @@
 /** Alertmanager knows an alert by its labels: what opened there has to end under the same ones. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Rule } from '../../../alphaserver/alert-config/rules.ts';
+import { type Rule, SEVERITIES } from '../../../alphaserver/alert-config/rules.ts';
+import { NAME_LIMIT } from '../../../alphaserver/detection/event-decoder.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
 import { FLEET_KEY } from '../../../alphaserver/detection/silent-groups.ts';
 import { TOUCHED_LIMIT } from '../../../alphaserver/detection/threshold-window.ts';
-import { alertmanagerPost } from '../../../alphaserver/notify/formats/alertmanager.ts';
-import type { Notification } from '../../../alphaserver/notify/message.ts';
+import { ALERTS_LIMIT, alertmanagerPost, LIST_LIMIT } from '../../../alphaserver/notify/formats/alertmanager.ts';
+import { LISTED_LIMIT, type Notification } from '../../../alphaserver/notify/message.ts';
 import { incident } from '../detection/incidents.ts';
 import { engineWith, type Given, Ledger, only, Rows, repeated, START_MS, stored } from '../detection/stream.ts';
 
 interface Alert {
   readonly labels: Readonly<Record<'alertname' | 'severity' | 'incident' | 'instance' | 'job', string>>;
-  readonly annotations?: object;
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly startsAt: string;
   readonly endsAt: string;
 }
 
-/** The alerts that one notification is sent as, at a time in Unix milliseconds. */
-function alertsOf(notification: Notification, madeAt: number): Alert[] {
-  const message = { id: 'm', madeAt, notifications: [notification], count: 1, test: false };
-  const { body } = alertmanagerPost('https://am.example', { user: null, password: null }, message, null);
-  return JSON.parse(String(body));
+/** The body of a message of these notifications, that stands for `more` besides, at a time in Unix milliseconds. */
+function bodyOf(notifications: readonly Notification[], madeAt: number, more = 0): string {
+  const message = { id: 'm', madeAt, notifications, count: notifications.length + more, test: false };
+  return alertmanagerPost('https://am.example', { user: null, password: null }, message, null).body;
 }
 
-const SEVERITY_COUNT = 3;
+/** The alerts that one notification is sent as, at a time in Unix milliseconds. */
+const alertsOf = (notification: Notification, madeAt: number): Alert[] => JSON.parse(bodyOf([notification], madeAt));
+
+const SEVERITY_COUNT = SEVERITIES.length;
 const END_S = 5_000;
 
 /** One incident of the rule when it opened, and at its end: a minute later an agent sends the event of `late`. */
@@ -105,4 +108,44 @@ test('an end is bounded by the hosts that an incident names, and says once what 
     'a user may be called so',
   );
   assert.deepEqual(new Set(ends({ hosts: [] }).map(({ labels }) => labels.instance)), new Set(['fleet']));
+});
+
+/** The least limit on bodies that a proxy has unless told otherwise: that of nginx, in bytes. */
+const BODY_LIMIT_BYTES = 1_048_576;
+
+/** As many ends as a message lists, each of as many hosts as an incident names. */
+function wideEnds(changes: Partial<Incident> = {}): Notification[] {
+  const hosts = Array.from({ length: TOUCHED_LIMIT }, (_, i) => `web-${i}.prod.example.com`);
+  const wide = { rule: 'user-enumeration', host: null, hosts, more: true, closedAt: START_MS, ...changes } as const;
+  return Array.from({ length: LISTED_LIMIT }, (_, i) => ({
+    kind: 'resolved',
+    number: 2,
+    incident: incident({ ...wide, id: `user-enumeration-0123456789abcdef${i}` }),
+  }));
+}
+
+test('a message of many ends of many hosts is bounded, and each incident ends under its own labels and the likeliest others', () => {
+  const notifications = wideEnds();
+  const body = bodyOf(notifications, START_MS, 1);
+  assert.ok(Buffer.byteLength(body) < BODY_LIMIT_BYTES / 2, `${Buffer.byteLength(body)} bytes`);
+  const alerts: Alert[] = JSON.parse(body);
+  assert.ok(alerts.length <= ALERTS_LIMIT && alerts.length > ALERTS_LIMIT - SEVERITY_COUNT, `${alerts.length}`);
+  assert.equal(alerts.at(-1)?.labels.alertname, 'storm');
+  const known = new Set(alerts.map(({ labels }) => `${labels.incident} ${labels.instance} ${labels.severity}`));
+  assert.equal(known.size, alerts.length);
+  for (const { incident } of notifications)
+    for (const instance of [...incident.hosts.slice(0, 2), 'fleet'])
+      for (const severity of SEVERITIES)
+        assert.ok(known.has(`${incident.id} ${instance} ${severity}`), `${incident.id} ${instance} ${severity}`);
+});
+
+test('long lists of names are cut in annotations, and the message stays below what a proxy takes', () => {
+  const users = Array.from({ length: TOUCHED_LIMIT }, (_, i) => `${i}`.padEnd(NAME_LIMIT, 'x'));
+  const ips = Array.from({ length: TOUCHED_LIMIT }, (_, i) => `2001:db8:1111:2222:3333:4444:5555:${6_000 + i}`);
+  const hosts = Array.from({ length: TOUCHED_LIMIT }, (_, i) => `web-${i}`.padEnd(NAME_LIMIT, 'x'));
+  const body = bodyOf(wideEnds({ source: null, users, ips, hosts }), START_MS);
+  assert.ok(Buffer.byteLength(body) < BODY_LIMIT_BYTES, `${Buffer.byteLength(body)} bytes`);
+  const [first] = JSON.parse(body) as Alert[];
+  for (const [name, list] of Object.entries({ source: ips, user: users, hosts }))
+    assert.equal(first?.annotations?.[name], `${list.join(', ').slice(0, LIST_LIMIT - 1)}…`);
 });

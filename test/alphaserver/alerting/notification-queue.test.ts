@@ -72,25 +72,53 @@ test('what opens pages somebody though more is over than a message lists', () =>
   assert.match(events.at(-1).payload.summary, /10 warnings, and 20 more/);
 });
 
-test('an incident that opened again is listed in the order in which that came about', () => {
-  const { queue } = alertTables();
-  const again = (kind: NotificationKind, number: number) =>
-    queue.add(
-      { channel: 'chat', incident: incident({ id: 'a' }), kind, number, nowMs: 1 },
-      { position: 1, clockMs: 1 },
+/** Queues for a pager the end of an incident of one severity, and after it the incident's opening again as another. */
+function addAgain(queue: NotificationQueue, was: (typeof ALL)[number], is: (typeof ALL)[number]): void {
+  const at = { position: 1, clockMs: 1 };
+  const over = incident({ id: 'a', severity: was, closedAt: 1 });
+  queue.add({ channel: 'pager', incident: over, kind: 'resolved', number: 2, nowMs: 1 }, at);
+  const again = incident({ id: 'a', severity: is });
+  queue.add({ channel: 'pager', incident: again, kind: 'opened', number: 3, nowMs: 1 }, at);
+}
+
+test('the end of an incident that opened again since, graver or not, is not sent behind that', async () => {
+  for (const severity of ['critical', 'warning'] as const) {
+    const recorded: NewDecision[] = [];
+    const { queue } = alertTables({ record: async (decisions) => void recorded.push(...decisions) });
+    add(queue, 'pager', { id: 'over' }, 'resolved', 1);
+    addAgain(queue, 'warning', severity);
+    add(queue, 'pager', { id: 'new' }, 'opened', 1);
+    const message = gathered(queue, 'pager', ALL) as Message;
+    assert.deepEqual(listed(message), ['opened a', 'opened new', 'resolved over']);
+    assert.equal(message.count, 3);
+    await queue.channel('pager').delivered(message);
+    assert.equal(queue.channel('pager').pending, 0);
+    const keys = recorded.flatMap(({ body }) => (body as { notifications: [string, number][] }).notifications);
+    assert.deepEqual(
+      keys.filter(([id]) => id === 'a'),
+      [
+        ['a', 3],
+        ['a', 2],
+      ],
+      'another server that delivers from then on sends neither',
     );
-  again('opened', 1);
-  again('resolved', 2);
-  add(queue, 'chat', { id: 'over' }, 'resolved', 1);
-  again('opened', 3);
-  add(queue, 'chat', { id: 'new' }, 'opened', 1);
-  assert.deepEqual(listed(gathered(queue, 'chat', ALL)), [
-    'opened a',
-    'resolved a',
-    'opened a',
-    'opened new',
-    'resolved over',
-  ]);
+  }
+});
+
+test('the end of a warning that quiet hours hold is not sent after the incident opened again as critical in them', () => {
+  const { queue } = alertTables();
+  addAgain(queue, 'warning', 'critical');
+  assert.deepEqual(listed(gathered(queue, 'pager', ['critical'])), ['opened a']);
+  assert.equal(queue.channel('pager').oldestMs(ALL), null, 'nothing is left for the morning');
+});
+
+test('the end of a critical incident is sent in quiet hours that hold its opening as a warning after it', async () => {
+  const { queue } = alertTables();
+  addAgain(queue, 'critical', 'warning');
+  const night = gathered(queue, 'pager', ['critical']) as Message;
+  assert.deepEqual(listed(night), ['resolved a']);
+  await queue.channel('pager').delivered(night);
+  assert.deepEqual(listed(gathered(queue, 'pager', ALL)), ['opened a']);
 });
 
 test('past the bound the oldest are only counted, until a message has given their number', () => {

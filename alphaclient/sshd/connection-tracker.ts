@@ -12,6 +12,7 @@ import { type EventListener, EventOutput, type LocatedEvent, showsFailure } from
 import { kept } from './latin1.ts';
 import type { LineContext, Where } from './line-context.ts';
 import { isDecision, isFromPamModule, type ParsedMessage } from './message-types.ts';
+import { isSpentHelper, spendHelper } from './pam-helper.ts';
 import { REPEAT_LIMIT } from './repeats.ts';
 import { endOf, type SessionListener, unknownEndOf } from './session-changes.ts';
 
@@ -105,6 +106,7 @@ export class ConnectionTracker {
       if (end !== null) this.#sessions?.ended(end);
       return;
     }
+    if (message.count === 0 && isSpentHelper(connection)) return;
     this.#learn(connection, message, context);
     this.#advance(connection, message, context, times, isRepeated);
   }
@@ -135,6 +137,8 @@ export class ConnectionTracker {
     if (user !== connection.user || hostName !== connection.hostName)
       this.#table.setClient(connection, kept(hostName), kept(user));
     if (message.invalidUser !== null && connection.invalidUser !== true) connection.invalidUser = message.invalidUser;
+    // It was no helper.
+    if (isSpentHelper(connection)) connection.closing = false;
     if (!isFromPamModule(message) && connection.state === 'unconfirmed') connection.state = 'open';
     connection.line = context.line;
     connection.ms = context.ms;
@@ -245,7 +249,7 @@ export class ConnectionTracker {
   }
 
   #decide(connection: Connection, message: ParsedMessage, context: LineContext): void {
-    if (message.method === 'keyboard-interactive') this.#discardPamHelper(connection, message.kind === 'accepted');
+    if (message.method === 'keyboard-interactive') this.#spendPamHelper(connection, message.kind === 'accepted');
     if (message.kind === 'accepted') {
       connection.state = 'accepted';
       connection.method = kept(message.method);
@@ -261,7 +265,7 @@ export class ConnectionTracker {
 
   /** Takes a `PAM:` line. Where the port is known it is emitted at once; else its `Failed` line may bring it. */
   #failByPam(connection: Connection, message: ParsedMessage, context: LineContext, times: number): void {
-    this.#discardPamHelper(connection, false);
+    this.#spendPamHelper(connection, false);
     connection.method = 'keyboard-interactive';
     if (connection.port === null && connection.pid < 0)
       connection.pamFailures = (connection.state === 'failed' ? connection.pamFailures : 0) + times;
@@ -292,9 +296,9 @@ export class ConnectionTracker {
   }
 
   /** PAM's helper process has written no more than its connection does itself. */
-  #discardPamHelper(connection: Connection, isAccepted: boolean): void {
+  #spendPamHelper(connection: Connection, isAccepted: boolean): void {
     const helper = this.#table.pamHelper(connection, isAccepted);
-    if (helper !== undefined) this.#discard(helper);
+    if (helper !== undefined && spendHelper(this.#table, helper)) this.#wait(helper);
   }
 
   #wait(connection: Connection): void {

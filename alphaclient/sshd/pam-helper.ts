@@ -2,12 +2,39 @@
 
 import { isSameName } from './client-name.ts';
 import { ALL_TAKEN, type Connection } from './connection.ts';
+import type { ConnectionTable } from './connection-table.ts';
 
 /**
  * A connection forks its helper, whose pid is thus above its own, and by no more than this where the client asks for the method at once:
  * hosts under attack start few others meanwhile.
  */
 const HELPER_DISTANCE_PIDS = 64;
+
+/**
+ * True for a helper whose failure was counted for a connection. It waits for the line that another module may still write of that failure,
+ * which is no attempt of its own, and becomes no event.
+ */
+export function isSpentHelper({ state, closing, pamFailures }: Connection): boolean {
+  return state === 'unconfirmed' && closing && pamFailures === 0;
+}
+
+/**
+ * Takes what it wrote, and its client, from a helper whose failure was counted for a connection: nothing but its pid finds it. Gives false
+ * for one without a pid, which is removed.
+ */
+export function spendHelper(table: ConnectionTable, helper: Connection): boolean {
+  if (helper.pid < 0) {
+    table.remove(helper);
+    return false;
+  }
+  helper.pamFailures = 0;
+  helper.pamUnknown = 0;
+  helper.closing = true;
+  table.setClient(helper, null, null);
+  table.setPeer(helper, null, null);
+  table.changed(helper);
+  return true;
+}
 
 /** How likely it is that PAM's helper process of a connection wrote the lines of `one`, from 0 (not at all) to 4. */
 export function likelihoodOfHelper(one: Connection, connection: Connection, isAccepted: boolean): number {

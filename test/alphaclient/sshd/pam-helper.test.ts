@@ -11,6 +11,8 @@ const ADDRESS = '192.0.2.10';
 
 const failure = (user: string): string =>
   `pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=${ADDRESS} ${user === '' ? '' : ` user=${user}`}`;
+const refused = (user: string): string =>
+  `pam_sss(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=${ADDRESS} user=${user}`;
 const success = (user: string): string =>
   `pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 tty=ssh ruser= rhost=${ADDRESS} user=${user}`;
 const pam = (user: string): string => `error: PAM: Authentication failure for ${user} from ${ADDRESS}`;
@@ -85,6 +87,55 @@ describe("PAM's helper process", () => {
     );
   });
 
+  it('counts no failure again where a module writes of it after the helper was taken for that of another connection', () => {
+    const messages: [number, string][] = [
+      [613, failure('mia')],
+      [602, failure('mia')],
+      [602, refused('mia')],
+      [601, pam('mia')],
+      [601, closed('authenticating user mia', 5001)],
+      [613, refused('mia')],
+      [612, pam('mia')],
+      [614, failure('mia')],
+      [614, success('mia')],
+      [612, `Accepted keyboard-interactive/pam for mia from ${ADDRESS} port 5002 ssh2`],
+    ];
+    deepEqual(outcomes(messages), [
+      ['failed', 'keyboard-interactive', 'mia', 5001],
+      ['failed', 'keyboard-interactive', 'mia', 5002],
+      ['accepted', 'keyboard-interactive', 'mia', 5002],
+    ]);
+  });
+
+  it('that was none after all goes on as a connection of its own', () => {
+    const taken: [number, string][] = [
+      [602, failure('mia')],
+      [600, pam('mia')],
+      [600, closed('authenticating user mia', 5001)],
+    ];
+    const first = ['failed', 'keyboard-interactive', 'mia', 5001];
+    // By a line of sshd's own, or by another failure.
+    deepEqual(outcomes([...taken, [602, refused('mia')], [602, failed('mia', 5002)]]), [
+      first,
+      ['failed', 'password', 'mia', 5002],
+    ]);
+    deepEqual(outcomes([...taken, [602, failure('mia')], [602, closed('authenticating user mia', 5002)]]), [
+      first,
+      ['failed', 'password', 'mia', 5002],
+    ]);
+    // It may be silent for longer than a connection that is about to end.
+    const late = `2026-11-20T10:05:00.000000+00:00 web sshd[1]: Server listening on 0.0.0.0 port 22.\n`;
+    const reader = new Reader();
+    const text = [...taken, [602, `Connection from ${ADDRESS} port 5002 on 192.0.2.1 port 22`] as const]
+      .map(([pid, message]) => `2026-11-20T10:00:00.000000+00:00 web sshd[${pid}]: ${message}\n`)
+      .join('');
+    reader.read(Buffer.from(text + late), CONTEXT);
+    deepEqual(
+      [...reader.connections.table].map(({ pid, port, state }) => [pid, port, state]).filter(([pid]) => pid === 602),
+      [[602, 5002, 'open']],
+    );
+  });
+
   it('has a pid at most 64 above that of its connection, where it is one of two', () => {
     for (const distance of [64, 65]) {
       const reader = new Reader();
@@ -96,7 +147,7 @@ describe("PAM's helper process", () => {
       const text = lines.map(([pid, message]) => `Nov 20 10:00:00 web sshd[${pid}]: ${message}\n`).join('');
       reader.read(Buffer.from(text), CONTEXT);
       // The other one is left.
-      const left = [...reader.connections.table].filter(({ state }) => state === 'unconfirmed').map(({ pid }) => pid);
+      const left = [...reader.connections.table].filter(({ pamFailures }) => pamFailures > 0).map(({ pid }) => pid);
       deepEqual(left, [distance > 64 ? 2000 + distance : 1900]);
     }
   });

@@ -5,7 +5,7 @@ import type { Logger } from '../service/logger.ts';
 import { Mailbox } from '../service/mailbox.ts';
 import { stopYielding } from '../service/priority.ts';
 import { SettingsError } from '../service/settings.ts';
-import type { Address } from '../service/value-parser.ts';
+import { type Address, hostAndPort } from '../service/value-parser.ts';
 import { type AlertSettings, DEFAULT_SETTINGS } from './alert-config/settings.ts';
 import { Alerting } from './alerts.ts';
 import type { ServerConfig, SettingName } from './config.ts';
@@ -283,7 +283,8 @@ async function bound<T>(setting: SettingName, { host, port }: Address, opening: 
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     const reason = BIND_FAULTS[code] ? `${BIND_FAULTS[code]} (${code})` : message;
-    const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-    throw new Error(`Bind failed. Error : ${where}: ${reason}; set ${setting} to another address`, { cause: error });
+    throw new Error(`Bind failed. Error : ${hostAndPort(host, port)}: ${reason}; set ${setting} to another address`, {
+      cause: error,
+    });
   }
 }

@@ -117,6 +117,9 @@ export function readAddress(given: string, schemes: readonly string[]): Address 
   return { scheme, host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
+/** Writes a host and a port as `readAddress` reads them: an IPv6 address goes into brackets. */
+export const hostAndPort = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
 /** Takes an address with one of some schemes. */
 export const address = (schemes: readonly string[], example: string): ValueParser<Address> => ({
   valid: `an address such as ${example}${schemes.length > 1 ? ` (${schemes.join(' or ')})` : ''}`,

@@ -26,7 +26,7 @@ import type { Environment } from '../../service/environment.ts';
 import { escapeText } from '../../service/escape.ts';
 import { asOwnerOf, makeFolder, replaceFile } from '../../service/files.ts';
 import { UserError } from '../../service/user-error.ts';
-import type { Address } from '../../service/value-parser.ts';
+import { type Address, hostAndPort } from '../../service/value-parser.ts';
 import type { ClientConfig } from '../config.ts';
 import { DEFAULT_LOGS } from '../log/default-log.ts';
 import { summarize } from '../outbox/summary.ts';
@@ -176,7 +176,6 @@ function writeFiles(state: string, { certificate, ca }: Joined, key: string): vo
 /** Returns what the agent needs to be set. A token stays: the server takes it as a proof of who the agent was before. */
 function settingsFor({ server, config, env }: JoinGiven, name: string, state: string): Record<string, string | null> {
   const { identity, ca } = identityFiles(state);
-  const host = server.host.includes(':') ? `[${server.host}]` : server.host;
   // A journal says which program wrote a line, which a file cannot.
   const usesJournal =
     (env['SETTINGS_SERVICE'] ?? '') !== '' &&
@@ -184,7 +183,7 @@ function settingsFor({ server, config, env }: JoinGiven, name: string, state: st
     existsSync('/run/systemd/journal') &&
     !hasReadFile(state);
   return {
-    ALPHACLIENT_SERVER: `tls://${host}:${server.port}`,
+    ALPHACLIENT_SERVER: `tls://${hostAndPort(server.host, server.port)}`,
     ALPHACLIENT_TLS_CA: ca,
     ALPHACLIENT_TLS_CERT: identity,
     ALPHACLIENT_TLS_KEY: identity,

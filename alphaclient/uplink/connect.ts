@@ -3,7 +3,7 @@ import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { ChangingFiles, type FileContent } from '../../service/changing-files.ts';
 import { isIn, networks, sourceOf, UNROUTED_NETWORKS } from '../../service/ip-network.ts';
-import type { Address } from '../../service/value-parser.ts';
+import { type Address, hostAndPort } from '../../service/value-parser.ts';
 import { connectionFault } from './connection-fault.ts';
 
 /** Paths of TLS files; null for the system's own authorities, or for no client certificate. */
@@ -66,7 +66,7 @@ export function dialer(servers: readonly Address[], files: TlsFiles): (turn: num
         scheme === 'tcp'
           ? connect({ host, port })
           : connectTls({ host, port, ...servername, ...(context && { secureContext: context.current() }) }),
-      name: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+      name: `${scheme}://${hostAndPort(host, port)}`,
       faultOf: (error) => connectionFault(error, server, files),
     };
   };

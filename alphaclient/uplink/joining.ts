@@ -6,7 +6,7 @@ import { LineFramer } from '../../protocol/framing.ts';
 import { FINGERPRINT_BYTES, type JoinCode } from '../../protocol/join-code.ts';
 import { encode, LINE_LIMIT_BYTES, PROTOCOL_VERSION, readServerMessage } from '../../protocol/messages.ts';
 import { UserError } from '../../service/user-error.ts';
-import type { Address } from '../../service/value-parser.ts';
+import { type Address, hostAndPort } from '../../service/value-parser.ts';
 import { connectionFault } from './connection-fault.ts';
 
 /** Limit of the time that a server has to be reached in. */
@@ -49,7 +49,7 @@ export async function joinServer(request: JoinRequest): Promise<Joined> {
     }
 }
 
-const nameOf = ({ host, port }: Address): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+const nameOf = ({ host, port }: Address): string => hostAndPort(host, port);
 
 const NO_TLS = 'it speaks no TLS: ALPHASERVER_LISTEN must be tls:// there';
 /** Faults for which something else is to be done than when an agent that has joined meets them. */

@@ -3,6 +3,7 @@ import { encodeJoinCode } from '../../protocol/join-code.ts';
 import { type ProgramIo, UsageError } from '../../service/command-line.ts';
 import { escapeText } from '../../service/escape.ts';
 import { UserError } from '../../service/user-error.ts';
+import { hostAndPort } from '../../service/value-parser.ts';
 import type { ServerConfig } from '../config.ts';
 import { authorityOf } from '../ingest/authority.ts';
 import { isPatternList } from '../ingest/host-pattern.ts';
@@ -50,8 +51,7 @@ export function enrollCommand(given: EnrollGiven, config: ServerConfig, { stdout
     encodeJoinCode({ fingerprint, secret: codes.make({ name, hosts, count: count ?? 1, endsMs }, nowMs) });
   const made = names.length === 0 ? [['', make(null)]] : names.map((name) => [name, make(name)]);
   stdout.write(made.map((row) => `${(names.length > 1 ? row : row.slice(1)).join(' ')}\n`).join(''));
-  const host = authority.serverName() ?? 'SERVER';
-  const server = `${host.includes(':') ? `[${host}]` : host}:${listen.port}`;
+  const server = hostAndPort(authority.serverName() ?? 'SERVER', listen.port);
   const who = count === null ? 'once' : `for ${count} hosts`;
   stderr.write(
     escapeText(`Good ${who} until ${new Date(endsMs).toISOString()}. On the host: alphaclient join ${server} CODE`) +

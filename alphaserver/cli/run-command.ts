@@ -4,7 +4,7 @@ import { createLogger } from '../../service/logger.ts';
 import { onShutdown } from '../../service/shutdown.ts';
 import { supervisor } from '../../service/systemd.ts';
 import { UserError } from '../../service/user-error.ts';
-import type { Address } from '../../service/value-parser.ts';
+import { type Address, hostAndPort } from '../../service/value-parser.ts';
 import { alertSettings, RulesError } from '../alert-config/rules-file.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { ServerConfig } from '../config.ts';
@@ -44,7 +44,7 @@ export async function runCommand(config: ServerConfig, env: Environment): Promis
 /** Gives the address by which an agent on this machine reaches the server: `npm start` must not lead it to another one. */
 function addressForAgents({ scheme, host }: Address, port: number): string {
   const local = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `${scheme}://${local.includes(':') ? `[${local}]` : local}:${port}`;
+  return `${scheme}://${hostAndPort(local, port)}`;
 }
 
 function rulesOf({ rulesFile, webhook }: ServerConfig): AlertSettings {

@@ -1,8 +1,8 @@
 /** One event as a line for people. Pure. */
-
 import { escapeText } from '../../service/escape.ts';
 import { fitted, padded, width } from '../../service/terminal/display-width.ts';
 import { styled, type Terminal } from '../../service/terminal/style.ts';
+import { hostAndPort } from '../../service/value-parser.ts';
 import type { StoredEvent } from '../store/store.ts';
 
 const STYLES = { accepted: 'green', failed: 'yellow', probe: 'dim' } as const;
@@ -54,7 +54,7 @@ function sourceOf({ ip, port }: StoredEvent, withPort: boolean): string {
   if (ip === null) return '-';
   const address = escapeText(ip, TEXT_LIMIT_CHARS);
   if (port === null || !withPort) return address;
-  return ip.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return hostAndPort(address, port);
 }
 
 /** Pads a text to `least` columns, so that columns stand below each other as far as they can, and at most `most`. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeText } from '../../service/escape.ts';
 import { UserError } from '../../service/user-error.ts';
+import { hostAndPort } from '../../service/value-parser.ts';
 import type { ServerConfig } from '../config.ts';
 import { authorityOf } from '../ingest/authority.ts';
 import { makePassword, type Role, Users } from '../web/users.ts';
@@ -73,7 +74,7 @@ function pageOf({ http, httpTls, dataFolder, tls }: ServerConfig): string {
   if (http === null) return 'none: ALPHASERVER_HTTP is off';
   const isAny = http.host === '0.0.0.0' || http.host === '::';
   const host = isAny ? (ownName(dataFolder, tls?.clientCaFile ?? null) ?? 'localhost') : http.host;
-  return `${httpTls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${http.port}/`;
+  return `${httpTls === null ? 'http' : 'https'}://${hostAndPort(host, http.port)}/`;
 }
 
 /** Returns the name to type for the server by its own certificate, or null. */

@@ -5,7 +5,7 @@ import { HELLO_TIMEOUT_MS } from '../../protocol/messages.ts';
 import { ConnectionCounts, type ConnectionLimits } from '../../service/connection-counts.ts';
 import { peerAddress } from '../../service/ip-network.ts';
 import type { Logger } from '../../service/logger.ts';
-import type { Address } from '../../service/value-parser.ts';
+import { type Address, hostAndPort } from '../../service/value-parser.ts';
 import type { Admission, Peer } from './admission.ts';
 import { CERTIFICATE_CHECKED_EVERY_MS, type CertificateFiles, ServerCertificate } from './certificate.ts';
 import type { GroupCommit } from './group-commit.ts';
@@ -188,7 +188,7 @@ export class Listener implements Sessions {
     await Promise.race([this.#closed, new Promise((late) => setTimeout(late, CLOSE_LIMIT_MS))]);
   }
 
-  /** Counts a connection until its agent is admitted. One too many is cut off without a word: saying one would cost more. */
+  /** Counts a connection until its agent is admitted. One too many is cut off without a message, which would cost more. */
   #count(socket: Socket): boolean {
     const peer = nameOf(socket);
     if (!this.#unadmitted.enter(peer, addressOf(socket))) {
@@ -266,6 +266,5 @@ const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
 
 function nameOf(socket: Socket): string {
   const { remotePort = 0 } = socket;
-  const ip = addressOf(socket);
-  return ip.includes(':') ? `[${ip}]:${remotePort}` : `${ip}:${remotePort}`;
+  return hostAndPort(addressOf(socket), remotePort);
 }

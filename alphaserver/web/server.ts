@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from '../../service/logger.ts';
-import type { Address } from '../../service/value-parser.ts';
+import { type Address, hostAndPort } from '../../service/value-parser.ts';
 import { CERTIFICATE_CHECKED_EVERY_MS, type CertificateFiles, ServerCertificate } from '../ingest/certificate.ts';
 import type { CertificateEnd, Figures } from '../metrics/samples.ts';
 import { type AlertQueries, NO_ALERTS } from '../queries/alert-results.ts';
@@ -187,7 +187,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   const bound = (app.server.address() as AddressInfo).port;
   const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
   return {
-    page: `${certificate === null ? 'http' : 'https'}://${shown.includes(':') ? `[${shown}]` : shown}:${bound}`,
+    page: `${certificate === null ? 'http' : 'https'}://${hostAndPort(shown, bound)}`,
     refreshCertificate,
     certificateEndsMs: () => certificate?.endsMs ?? null,
     close: () => {

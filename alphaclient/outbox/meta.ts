@@ -7,9 +7,15 @@ export const META_SCHEMA = 'CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KE
 /** The key of a log's bookmark is this and the log's name. */
 const LOG = 'log:';
 
+/** Returns the key of a log's bookmark. */
+export const bookmarkKey = (log: string): string => LOG + log;
+
+/** Returns the log whose bookmark a key is of; null for any other key. */
+export const logOfKey = (key: string): string | null => (key.startsWith(LOG) ? key.slice(LOG.length) : null);
+
 /** The logs that an agent has read. */
 export interface ReadLogs {
-  /** Those that have a bookmark, in no order. */
+  /** Those that have a bookmark, in the order of their names. */
   readonly all: readonly string[];
   /** The one followed last; null where none was, or an earlier version did not note which. No line of it need have been read. */
   readonly last: string | null;
@@ -44,8 +50,9 @@ export class MetaRows {
 
   /** Returns the logs that were read. Throws an OutboxError. */
   readLogs(): ReadLogs {
-    const select = 'SELECT key FROM meta WHERE key LIKE ?';
-    const keys = withOutboxErrors(() => this.#db.prepare(select).all(`${LOG}%`)) as { key: string }[];
-    return { all: keys.map(({ key }) => key.slice(LOG.length)), last: this.get('sessionsOf') as string | null };
+    const keys = withOutboxErrors(() => this.#db.prepare('SELECT key FROM meta ORDER BY key').all()) as {
+      key: string;
+    }[];
+    return { all: keys.flatMap(({ key }) => logOfKey(key) ?? []), last: this.get('sessionsOf') as string | null };
   }
 }

@@ -22,7 +22,7 @@ import {
 } from './database.ts';
 import { EVENTS_SCHEMA, EventRows, type PendingEvent } from './event-rows.ts';
 import { declareGaps, GAPS_SCHEMA, type GapTotals, gapsAfter } from './gaps.ts';
-import { META_SCHEMA, MetaRows, type ReadLogs } from './meta.ts';
+import { bookmarkKey, META_SCHEMA, MetaRows, type ReadLogs } from './meta.ts';
 import { type PendingEnd, SESSIONS_SCHEMA, type SessionCommit, SessionRows } from './sessions.ts';
 import type { Bookmark, OutboxState } from './state.ts';
 
@@ -245,7 +245,7 @@ export class Outbox {
 
   /** Returns the bookmark of a log, or null for a log never read. Throws an OutboxError. */
   bookmark(log: string): Bookmark | null {
-    return this.#meta.get(`log:${log}`) as Bookmark | null;
+    return this.#meta.get(bookmarkKey(log)) as Bookmark | null;
   }
 
   /** The logs that were read. Throws an OutboxError. */
@@ -277,7 +277,7 @@ export class Outbox {
         ...(events.length > 0 && sendsAtOnce && { maySentSeq: seq }),
         ...(gaps.length > 0 && declared),
         ...(written !== null && ends.length > 0 && { lastEnd: written.lastEnd }),
-        [`log:${log}`]: { position, reader },
+        [bookmarkKey(log)]: { position, reader },
       });
       for (const [name, value] of Object.entries(kept)) this.#meta.set({ [`kept:${name}`]: value });
       return { declared, written };
@@ -395,7 +395,7 @@ export class Outbox {
       this.#events.restore(pending);
       this.#meta.set({ agent, lastSeq: seq, numberedUpTo: seq, maySentSeq: seq, resumed: true, ...declared });
       for (const { log, bookmark, connections } of logs) {
-        this.#meta.set({ [`log:${log}`]: bookmark });
+        this.#meta.set({ [bookmarkKey(log)]: bookmark });
         if (connections) this.#connections.write(log, { isWhole: true, saved: connections, removed: [] });
       }
       if (sessions) {

@@ -9,6 +9,7 @@ import type { Logger } from '../../service/logger.ts';
 import { readableConnections } from './connections.ts';
 import { type Database, isDamaged, lockFolder, openForReading, withOutboxErrors } from './database.ts';
 import type { PendingEvent } from './event-rows.ts';
+import { logOfKey } from './meta.ts';
 import { OUTBOX_FILE, Outbox } from './outbox.ts';
 import type { PendingEnd, SavedSessions } from './sessions.ts';
 import type { Bookmark, OutboxState } from './state.ts';
@@ -244,12 +245,11 @@ function salvage(file: string): Salvage | null {
     const meta = new Map(rows.map(({ key, value }) => [key, readableJson(value)]));
     const [agent, seq] = [meta.get('agent'), meta.get('lastSeq')];
     const opened = db;
-    const logs = [...meta]
-      .filter(([key, value]) => key.startsWith('log:') && value !== null)
-      .map(([key, value]) => {
-        const [log, bookmark] = [key.slice('log:'.length), value as Bookmark];
-        return { log, bookmark, connections: readableConnections(opened, log) };
-      });
+    const logs = [...meta].flatMap(([key, value]) => {
+      const log = logOfKey(key);
+      if (log === null || value === null) return [];
+      return [{ log, bookmark: value as Bookmark, connections: readableConnections(opened, log) }];
+    });
     if (typeof agent !== 'string' || !Number.isSafeInteger(seq) || logs.length === 0) throw new Error('no position');
     const [lastGap, declaredLost] = [Number(meta.get('lastGap') ?? 0), Number(meta.get('declaredLost') ?? 0)];
     const sessions = { lastEnd: Number(meta.get('lastEnd') ?? 0), sessions: [...sessionsIn(opened)] };

@@ -5,7 +5,7 @@ import type { DeclaredGap } from '../../protocol/report.ts';
 import { mustBeOpen } from '../../service/files.ts';
 import { type Database, openForReading, withOutboxErrors } from './database.ts';
 import { gapsAfter } from './gaps.ts';
-import { MetaRows } from './meta.ts';
+import { bookmarkKey, MetaRows } from './meta.ts';
 import { OUTBOX_FILE } from './outbox.ts';
 import type { Bookmark } from './state.ts';
 
@@ -43,7 +43,6 @@ export function summarize(folder: string): OutboxSummary | null {
 function summaryOf(db: Database): OutboxSummary {
   const meta = new MetaRows(db);
   const { waiting } = db.prepare('SELECT count(*) AS waiting FROM events').get() as { waiting: number };
-  const logs = db.prepare("SELECT substr(key, 5) AS log, value FROM meta WHERE key LIKE 'log:%' ORDER BY key").all();
   return {
     agent: meta.get('agent') as string,
     events: meta.get('lastSeq') as number,
@@ -51,6 +50,6 @@ function summaryOf(db: Database): OutboxSummary {
     declaredLost: (meta.get('declaredLost') as number | null) ?? 0,
     lastGap: (meta.get('lastGap') as number | null) ?? 0,
     gaps: gapsAfter(db, 0),
-    logs: logs.map(({ log, value }) => ({ log: log as string, bookmark: JSON.parse(value as string) as Bookmark })),
+    logs: meta.readLogs().all.map((log) => ({ log, bookmark: meta.get(bookmarkKey(log)) as Bookmark })),
   };
 }

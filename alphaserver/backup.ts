@@ -4,12 +4,12 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { folderFault, mustBeOpen, replaceFile } from '../service/files.ts';
+import { folderFault, replaceFile } from '../service/files.ts';
 import { UserError } from '../service/user-error.ts';
 import { ALERTS_FILE } from './alerting/schema.ts';
 import { ROLLUPS_FILE } from './rollups/schema.ts';
 import { openReadOnly } from './store/database.ts';
-import { EVENTS_FILE, isInUse } from './store/folder.ts';
+import { EVENTS_FILE, hasStore, isInUse } from './store/folder.ts';
 
 /** The files are copied in this order: what is made from the events must not be ahead of them. */
 const DATABASES = [ROLLUPS_FILE, ALERTS_FILE, EVENTS_FILE];
@@ -41,10 +41,8 @@ export interface BackupSummary {
 
 /** Copies a data folder into a new or empty one. Throws a UserError where there is no store, or something is in the way. */
 export function makeBackup(dataFolder: string, target: string, program: string, nowMs: number): BackupSummary {
-  if (!existsSync(join(dataFolder, EVENTS_FILE))) {
-    mustBeOpen(dataFolder);
+  if (!hasStore(dataFolder))
     throw new UserError(`there is no store in ${dataFolder}: ALPHASERVER_DATA names its folder`);
-  }
   mustBeEmpty(target);
   for (const name of DATABASES) {
     if (!existsSync(join(dataFolder, name))) continue;

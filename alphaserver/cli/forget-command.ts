@@ -1,15 +1,12 @@
 /** `alphaserver forget host|agent NAME`. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeText } from '../../service/escape.ts';
-import { mustBeOpen } from '../../service/files.ts';
 import { ask } from '../../service/mailbox.ts';
 import { UserError } from '../../service/user-error.ts';
 import { type ForgetRequest, type Forgettable, forget } from '../ingest/forget.ts';
 import type { Forgotten } from '../store/agents.ts';
 import { EventStore } from '../store/event-store.ts';
-import { EVENTS_FILE, isInUse } from '../store/folder.ts';
+import { hasStore, isInUse } from '../store/folder.ts';
 
 /**
  * Forgets a host or an agent: a running server does it, otherwise this process. Rejects with a UserError where there is none of
@@ -21,12 +18,10 @@ export async function forgetCommand(
   dataFolder: string,
   { stdout }: Pick<ProgramIo, 'stdout'>,
 ): Promise<number> {
-  if (!existsSync(join(dataFolder, EVENTS_FILE))) {
-    mustBeOpen(dataFolder);
+  if (!hasStore(dataFolder))
     throw new UserError(
       `there is no store in ${escapeText(dataFolder)}: set ALPHASERVER_DATA to the folder of an alphaserver`,
     );
-  }
   const { agents, hosts } = isInUse(dataFolder)
     ? await byServer({ command: 'forget', kind, name }, dataFolder)
     : await byMyself(kind, name, dataFolder);

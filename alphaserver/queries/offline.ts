@@ -1,12 +1,9 @@
 /** Read-only access to a data folder for commands, with or without a running server. Takes no lock. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { mustBeOpen } from '../../service/files.ts';
 import { NO_ORIGIN, type OriginOf } from '../../service/origin.ts';
 import { ALERT_MIGRATIONS } from '../alerting/schema.ts';
 import { MIGRATIONS as ROLLUP_MIGRATIONS } from '../rollups/schema.ts';
 import { arrays, type Database, isAttached } from '../store/database.ts';
-import { EVENTS_FILE } from '../store/folder.ts';
+import { hasStore } from '../store/folder.ts';
 import { MIGRATIONS } from '../store/schema.ts';
 import { type AlertQueries, NO_ALERTS } from './alert-results.ts';
 import { stateNow } from './alert-views.ts';
@@ -24,10 +21,8 @@ export class OfflineError extends Error {}
  * and a UserError when this user may not look into the folder.
  */
 export function openOffline(folder: string): Database {
-  if (!existsSync(join(folder, EVENTS_FILE))) {
-    mustBeOpen(folder);
+  if (!hasStore(folder))
     throw new OfflineError(`There is no store in ${folder}: set ALPHASERVER_DATA to the folder of an alphaserver`);
-  }
   let db: Database | null = null;
   let fault: string | null;
   try {

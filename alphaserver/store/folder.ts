@@ -1,6 +1,7 @@
 /** A store's folder: which files are in it, who may have it open, and whether it was closed in good order. */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { mustBeOpen } from '../../service/files.ts';
 import { addSpareRoom } from '../../service/spare-room.ts';
 import { isDamage, openingFault } from '../../service/sqlite-errors.ts';
 import { type Database, isBusy, openDatabase, openForWriting, openReadOnly } from './database.ts';
@@ -20,6 +21,13 @@ export const WAL_SPARE_SHARE = 1 / 4;
 const RUNNING_FILE = 'running';
 /** Held by the kernel, so that it is free when the process dies, however it dies. */
 const LOCK_FILE = 'lock.db';
+
+/** True where a folder has a store. Throws a UserError where this user may not look into it. */
+export function hasStore(folder: string): boolean {
+  if (existsSync(join(folder, EVENTS_FILE))) return true;
+  mustBeOpen(folder);
+  return false;
+}
 
 /** A folder that this process alone has open for writing. */
 export interface OpenFolder {

@@ -1,7 +1,7 @@
 /** Writes what the rules found into alerts.db: the incidents, and who is to be notified of them. */
 
-import { channelsFor, type NotificationKind } from '../alert-config/routing.ts';
-import { SEVERITIES, type Severity } from '../alert-config/rules.ts';
+import { channelsFor, isAsGrave, type NotificationKind } from '../alert-config/routing.ts';
+import type { Severity } from '../alert-config/rules.ts';
 import { type AlertSettings, silencedBy } from '../alert-config/settings.ts';
 import type { Incident } from '../detection/incident.ts';
 import type { Change } from '../detection/incident-tracker.ts';
@@ -69,7 +69,7 @@ const isKnownOpen = (notified: number): boolean => notified % 2 === 1;
 
 /** True when an incident is graver than what was stored of it, or of the one that it takes the place of. */
 const isGraver = ({ severity }: Incident, before: Row | undefined): boolean =>
-  before !== undefined && SEVERITIES.indexOf(severity) > SEVERITIES.indexOf(before.severity);
+  before !== undefined && !isAsGrave(before.severity, severity);
 
 /**
  * Returns where a notification was decided. Of several servers each ends its steps elsewhere and looks at the clock at other

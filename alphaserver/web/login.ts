@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { peerSourceOf } from '../../service/ip-network.ts';
 import { type Access, addressOf } from './access.ts';
 import { LOGIN, LOGOUT, ME } from './api-schema.ts';
+import { Holdings } from './owner.ts';
 import type { ApiApp } from './parameters.ts';
 import { refuseForeign } from './same-origin.ts';
 
@@ -18,26 +19,20 @@ const FILES = ['login/login.html', 'login/login.js', 'login/login.css', 'icon.sv
 
 /** Passwords are hashed one at a time: together they would take the memory of the server. */
 export class LoginQueue {
-  readonly #ofSource = new Map<string, number>();
-  #count = 0;
+  readonly #waiting = new Holdings();
   #last: Promise<unknown> = Promise.resolve();
 
   /** Runs `work` when all before it is done; null where too many wait already. */
   async run<T>(address: string, work: () => Promise<T>): Promise<T | null> {
     const source = peerSourceOf(address);
-    const ofSource = this.#ofSource.get(source) ?? 0;
-    if (this.#count >= LOGINS_LIMIT || ofSource >= LOGINS_PER_ADDRESS_LIMIT) return null;
-    this.#count += 1;
-    this.#ofSource.set(source, ofSource + 1);
+    if (this.#waiting.all >= LOGINS_LIMIT || this.#waiting.of(source) >= LOGINS_PER_ADDRESS_LIMIT) return null;
+    const leave = this.#waiting.hold(source, 1);
     const mine = this.#last.then(work);
     this.#last = mine.catch(() => undefined);
     try {
       return await mine;
     } finally {
-      this.#count -= 1;
-      const left = (this.#ofSource.get(source) ?? 1) - 1;
-      if (left === 0) this.#ofSource.delete(source);
-      else this.#ofSource.set(source, left);
+      leave();
     }
   }
 }

@@ -32,7 +32,7 @@ export class Holdings {
     return this.#all;
   }
 
-  /** What one owner holds, by the text of `keyOf`. */
+  /** What one owner holds, by a text such as that of `keyOf`. */
   of(key: string): number {
     return this.#ofOwner.get(key) ?? 0;
   }

@@ -11,7 +11,7 @@ const OPEN_MS = 30 * 86_400_000;
 
 /**
  * The most alerts of one message. 100 ends of 64 hosts would be 19,500 of them, and 5 MB; a proxy before Alertmanager refuses more
- * than 1 MiB (nginx, unless it is told otherwise), and a refused message keeps back all behind it for a day.
+ * than 1 MiB (the default of nginx), and a refused message keeps back all behind it for a day.
  */
 export const ALERTS_LIMIT = 1_000;
 /** The most of a list of names in an annotation, in UTF-16 units: 64 names of 22, so that a whole message stays below 1 MiB. */
@@ -33,7 +33,7 @@ const isOfFleet = ({ rule, key }: Incident): boolean =>
 
 /**
  * Returns the instances under which Alertmanager may know an incident, that of now first, then the likeliest: at most TOUCHED_LIMIT
- * and one. A late event puts another host before the others, and an older version said `fleet` where there were several.
+ * and one. A late event puts another host before the others, and an older version sent `fleet` where there were several.
  */
 function instancesOf(incident: Incident): string[] {
   const { hosts } = incident;

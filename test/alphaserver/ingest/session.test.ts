@@ -114,7 +114,7 @@ afterEach(async () => {
   await listener.close();
 });
 
-test('many connections that are out of time at once are all refused, and an acknowledgement comes between them', async () => {
+test('many connections that are out of time at once are all refused, and an acknowledgement comes between them', async (context) => {
   const order: string[] = [];
   const silent = new Set<string>();
   const many = new Listener({
@@ -142,13 +142,15 @@ test('many connections that are out of time at once are all refused, and an ackn
   });
   const manyPort = await many.open();
   const sockets = Array.from({ length: 250 }, () => connect(manyPort, '127.0.0.1').on('error', () => {}));
+  context.after(() => {
+    for (const socket of sockets) socket.destroy();
+    many.drain();
+    return many.close();
+  });
   await until(() => many.connections === sockets.length);
   skewMs = 11_000;
   await until(() => silent.size === sockets.length);
   assert.ok(order.indexOf('another') <= 100, `after ${order.indexOf('another')}`);
-  for (const socket of sockets) socket.destroy();
-  many.drain();
-  await many.close();
 });
 
 test('hello, an event, quit: the log says what the contract says', async () => {
@@ -545,7 +547,7 @@ test('long lines weigh as much as several events: far fewer of them wait for the
   await client.acked(total / 16);
 });
 
-test('an agent that brings many new sources at once is read later, and another one is not kept waiting', async () => {
+test('an agent that brings many new sources at once is read later, and another one is not kept waiting', async (context) => {
   const bounded = new Listener({
     listen: { scheme: 'tcp', host: '127.0.0.1', port: 0 },
     tls: null,
@@ -564,6 +566,11 @@ test('an agent that brings many new sources at once is read later, and another o
   port = await bounded.open();
   const [attacked, other] = [new Client(), new Client()];
   port = usual;
+  context.after(() => {
+    for (const { socket } of [attacked, other]) socket.destroy();
+    bounded.drain();
+    return bounded.close();
+  });
   const from = (seq: number): object => ({ ...event(seq), ip: `198.51.100.${seq}` });
   attacked.say(hello(A), ...Array.from({ length: 40 }, (_, i) => from(i + 1)));
   await attacked.acked(40);
@@ -581,9 +588,6 @@ test('an agent that brings many new sources at once is read later, and another o
   skewMs -= 86_400_000;
   attacked.say(from(82));
   await attacked.acked(82);
-  for (const { socket } of [attacked, other]) socket.destroy();
-  bounded.drain();
-  await bounded.close();
 });
 
 test('many batches share one commit', async () => {

@@ -119,8 +119,9 @@ test('tokens that an earlier version made may report any host', () => {
   assert.equal(new Tokens(folder).find('secret')?.hosts, '*');
 });
 
-test('over TLS, with a token, an attempt arrives; without a token it does not', async () => {
+test('over TLS, with a token, an attempt arrives; without a token it does not', async (context) => {
   const pair = await Pair.make();
+  context.after(() => pair.close());
   const at = (name: string): string => join(pair.folder, name);
   const request = [
     'req',
@@ -156,5 +157,4 @@ test('over TLS, with a token, an attempt arrives; without a token it does not', 
   const agent = pair.agent({ ...secure, ALPHACLIENT_TOKEN: token });
   await server.says('Processed result: box had 1 attempt of ssh session');
   assert.equal(await agent.end('SIGTERM'), 0);
-  await pair.close();
 });

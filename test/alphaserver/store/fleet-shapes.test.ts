@@ -33,6 +33,7 @@ test('after any reports, and any agents that are forgotten, the fleet has the su
   const seed = Number(process.env['SEED'] ?? randomInt(1e9));
   const roll = dice(seed);
   const db = opened();
+  let most = 0;
   for (let step = 0; step < 300; step += 1) {
     const agent = 1 + roll(AGENTS);
     if (roll(20) === 0) db.prepare('DELETE FROM shapes WHERE agent = ?').run(agent);
@@ -50,8 +51,9 @@ test('after any reports, and any agents that are forgotten, the fleet has the su
       report(db, agent, counts);
     }
     assert.deepEqual(kept(db), sums(db), `SEED=${seed}, step ${step}`);
+    most = Math.max(most, kept(db).length);
   }
-  assert.ok(kept(db).length > 50);
+  assert.ok(most > 50, `SEED=${seed}: ${most} shapes`);
 });
 
 test('a list has the shapes seen most, with the newest sample, the earliest and the latest time, and their hosts', () => {

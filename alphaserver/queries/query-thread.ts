@@ -6,6 +6,9 @@ import type { JsonQuery } from './query-json.ts';
 import { ResultCache, type Timed } from './result-cache.ts';
 import type { Written } from './results.ts';
 
+/** Queries that are asked until they find nothing newer: with a result of before a commit they would miss what it stored. */
+const NEVER_OLD: ReadonlySet<QueryName> = new Set(['eventsAfter']);
+
 /** One query with its arguments. `json`: the result is wanted as JSON in UTF-8. */
 export interface QueryRequest {
   readonly query: QueryName;
@@ -78,7 +81,8 @@ export class QueryThread {
 
   #run(request: QueryRequest): Promise<unknown> {
     const key = JSON.stringify([request.query, request.json, ...request.values.map(keyPart)]);
-    return this.#results.get(key, () => this.#thread.request(request).catch(unreadable));
+    const load = () => this.#thread.request(request).catch(unreadable);
+    return this.#results.get(key, load, !NEVER_OLD.has(request.query));
   }
 }
 

@@ -39,10 +39,11 @@ export class ResultCache {
     this.#entries.clear();
   }
 
-  /** Gives the result of a key, loaded where none is held that may be given again. */
-  get<T>(key: string, load: () => Promise<Timed<T>>): Promise<T> {
+  /** Gives the result of a key, loaded where none is held that may be given again: `mayBeOld`, one of before the last commit. */
+  get<T>(key: string, load: () => Promise<Timed<T>>, mayBeOld = true): Promise<T> {
     const known = this.#entries.get(key);
-    if (known?.result && this.#isFresh(known)) return known.result as Promise<T>;
+    if (known?.result && (mayBeOld ? this.#isFresh(known) : known.version === this.#version))
+      return known.result as Promise<T>;
     // While it loads, only who asks before the next commit shares it, for the result may be older than that commit; unless it
     // was expensive the last time.
     const expensive = (known?.untilMs ?? 0) > 0;

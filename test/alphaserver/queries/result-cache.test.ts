@@ -11,12 +11,16 @@ beforeEach(() => {
   loads = [];
 });
 
-const get = (key = 'a'): Promise<string> =>
-  cache.get(key, () => {
-    const load = Promise.withResolvers<Timed<string>>();
-    loads.push(load);
-    return load.promise;
-  });
+const get = (key = 'a', mayBeOld = true): Promise<string> =>
+  cache.get(
+    key,
+    () => {
+      const load = Promise.withResolvers<Timed<string>>();
+      loads.push(load);
+      return load.promise;
+    },
+    mayBeOld,
+  );
 /** Gives the newest load its result. */
 const give = (value: string, tookMs: number): void => loads.at(-1)?.resolve({ value, tookMs });
 
@@ -45,6 +49,19 @@ test('an expensive result is given again for a while though more is stored, also
   await first;
   assert.equal(await get(), 'one');
   assert.equal(loads.length, 1);
+});
+
+test('who may get none of before a commit gets a new one, however expensive, and shares it with others who ask after that commit', async () => {
+  const first = get('a', false);
+  give('one', 100);
+  await first;
+  assert.equal(get('a', false), first);
+  cache.outdate();
+  const second = get('a', false);
+  assert.equal(get('a', false), second);
+  cache.outdate();
+  assert.notEqual(get('a', false), second);
+  assert.equal(loads.length, 3);
 });
 
 test('an expensive result is not given again once it is invalid, nor one that loads then', async () => {

@@ -3,7 +3,7 @@ import { appendFileSync, copyFileSync, renameSync, rmSync, truncateSync } from '
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Attempts, type Ledger } from '../attempts.ts';
-import { Pair } from '../programs.ts';
+import { BACK_LIMIT_MS, Pair } from '../programs.ts';
 import { until } from '../until.ts';
 
 let pair: Pair;
@@ -96,7 +96,7 @@ test('the agent waits for a missing log, keeps events while the server is down, 
     return /^events\s+3$/m.test(output) && /^to send\s+3$/m.test(output) && output.includes('caught up, not connected');
   });
   const server = pair.server();
-  await server.says('box had 3 attempt');
+  await server.says('box had 3 attempt', BACK_LIMIT_MS);
   await until(async () => /^to send\s+0$/m.test((await pair.command('status')).output));
   await agent.end('SIGTERM');
   assert.match((await pair.command('status')).output, /^state\s+not running$/m);

@@ -69,6 +69,8 @@ test('the bundled programs work together, with threads, page, chart and the desc
     ALPHASERVER_DATA: join(folder, 'data'),
     ALPHASERVER_ANONYMOUS: 'true',
   });
+  // An agent that comes before it would wait longer each time.
+  await until(() => server.output().includes('Socket now listening'), server.output, 120_000);
   started(context, 'alphaclient', {
     ALPHACLIENT_SERVER: `tcp://127.0.0.1:${listen}`,
     ALPHACLIENT_LOG: log,

@@ -39,6 +39,8 @@ test('a thread takes messages, emits, and answers requests, in order', async () 
 test('a close lets the thread end what it is at, rejects what is asked, and nothing starts it again', async () => {
   const sums: number[] = [];
   const one = started({ emitted: ({ sum }) => sums.push(sum) });
+  // It runs: a start may take as long as a close waits.
+  await one.request('sum');
   const asked = assert.rejects(one.request('wait'), (error) => code(error) === 'closed');
   await Promise.all([one.close(), asked]);
   assert.deepEqual(sums, [-1]);

@@ -19,15 +19,19 @@ const counted = new CountedConnections(Date.now, {
   },
 });
 
-const accepted = new Map<number, Socket>();
-const clients = new Map<number, Socket>();
-const keep = (all: Map<number, Socket>, port: number, socket: Socket): void => {
-  all.set(port, socket);
+/** By the client's address and port: a port may be in use with IPv4 and with IPv6. */
+const accepted = new Map<string, Socket>();
+const clients = new Map<string, Socket>();
+const clientOf = (ip = '', port = 0): string => `${ip.replace('::ffff:', '')} ${port}`;
+const keep = (all: Map<string, Socket>, client: string, socket: Socket): void => {
+  all.set(client, socket);
   socket.on('error', () => {});
-  socket.on('close', () => all.delete(port));
+  socket.on('close', () => all.delete(client));
   socket.resume();
 };
-const server = createServer({ allowHalfOpen: true }, (socket) => keep(accepted, socket.remotePort ?? 0, socket));
+const server = createServer({ allowHalfOpen: true }, (socket) =>
+  keep(accepted, clientOf(socket.remoteAddress, socket.remotePort), socket),
+);
 await new Promise<void>((done) => server.listen(0, () => done()));
 const { port: serverPort } = server.address() as { port: number };
 
@@ -39,9 +43,9 @@ async function open(): Promise<void> {
   const host = chance.one(['127.0.0.1', '::1']);
   const socket = connect({ port: serverPort, host, allowHalfOpen: true });
   await new Promise<void>((done) => socket.once('connect', () => done()));
-  const port = socket.localPort ?? 0;
-  keep(clients, port, socket);
-  await until(() => accepted.has(port));
+  const client = clientOf(socket.localAddress, socket.localPort);
+  keep(clients, client, socket);
+  await until(() => accepted.has(client));
 }
 
 /** Ends one by a reset, where it is not half closed: libuv resets none of those. */
@@ -57,8 +61,8 @@ for (let step = 0; step < STEPS; step++) {
     [accepted, clients],
     [clients, accepted],
   ] as const);
-  const port = chance.one([...side.keys()]);
-  const socket = side.get(port);
+  const client = chance.one([...side.keys()]);
+  const socket = side.get(client);
   const deed = chance.one(['open', 'open', 'half close', 'close', 'reset', 'replace', 'nothing', 'nothing']);
   if (deed === 'open' || socket === undefined) await open();
   else if (deed === 'half close') socket.end();
@@ -68,8 +72,8 @@ for (let step = 0; step < STEPS; step++) {
     // The number of connections is the same before and after.
     end(socket);
     // One that has read the end of the other side hears of no reset.
-    other.get(port)?.destroy();
-    await until(() => !side.has(port) && !other.has(port));
+    other.get(client)?.destroy();
+    await until(() => !side.has(client) && !other.has(client));
     await open();
   }
   // Two looks with no event between them: what is read first is what is there in both.

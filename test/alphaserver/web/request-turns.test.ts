@@ -107,13 +107,21 @@ test('a connection with more waiting requests than its limit is cut off, and oth
 });
 
 test('all connections together may have so many requests that wait; what one had is given back when it closes', async (context) => {
-  const { port } = await served(context, () => {}, { pipelinedOfAll: 10 });
+  let begun = 0;
+  const { port } = await served(
+    context,
+    () => {
+      begun += 1;
+    },
+    { pipelinedOfAll: 10 },
+  );
   const first = client(port);
   first.socket.write(numbered(11));
+  await until(() => begun === 1);
   const second = client(port);
   second.socket.write(get('/'));
   // Its first request waits for no other one.
-  await until(() => first.socket.bytesWritten > 0 && second.socket.bytesWritten > 0);
+  await until(() => begun === 2);
   second.socket.write(get('/'));
   await once(second.socket, 'close');
   first.socket.destroy();

@@ -109,7 +109,11 @@ export class Watched {
 
   /** Closes every page that is open, the browser stays. */
   async closePages(): Promise<void> {
-    for (const context of this.#contexts.splice(0)) await context.close();
+    for (const context of this.#contexts.splice(0)) {
+      // A handler that fetches an answer itself would fail as the page goes.
+      for (const page of context.pages()) await page.unrouteAll({ behavior: 'ignoreErrors' });
+      await context.close();
+    }
   }
 
   async close(): Promise<void> {

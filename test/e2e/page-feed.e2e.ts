@@ -24,8 +24,13 @@ describe('the list of live events', {
   /** Events so far; each is of a user of its own, `u1` and so on. */
   let stored = 0;
 
-  const happen = (number: number): Promise<void> =>
-    agent.events(...Array.from({ length: number }, () => ({ outcome: 'failed' as const, user: `u${++stored}` })));
+  const asked = async (): Promise<string> =>
+    (await fetch(`http://127.0.0.1:${pair.httpPort}/api/events?limit=${FIRST}`)).text();
+  /** Stores so many events, and waits until no answer of before is given any more. */
+  const happen = async (number: number): Promise<void> => {
+    await agent.events(...Array.from({ length: number }, () => ({ outcome: 'failed' as const, user: `u${++stored}` })));
+    await until(async () => JSON.parse(await asked()).events[0].user === `u${stored}`);
+  };
   const users = (page: Page): Promise<string> =>
     page.evaluate<string>("[...document.querySelectorAll('#feed .who')].map((who) => who.textContent).join(' ')");
   const newest = (number: number): string => Array.from({ length: number }, (_, back) => `u${stored - back}`).join(' ');
@@ -94,16 +99,23 @@ describe('the list of live events', {
 
   it('takes what an answer that was shared with others did not have yet', async () => {
     const page = await full();
-    const shared = await (await fetch(`${stream.origin}/api/events?limit=${FIRST}`)).text();
-    await hides(page, true);
-    await happen(5);
-    let asked = 0;
-    await page.route(/\/api\/events/, (route) =>
-      asked++ === 0 ? route.fulfill({ contentType: 'application/json', body: shared }) : route.continue(),
-    );
-    await hides(page, false);
-    await lists(page, newest(KEPT));
-    assert.ok(asked > 1);
+    for (const [happened, left] of [
+      [5, KEPT],
+      // Between that answer and the next one are some that neither has.
+      [FIRST + 5, FIRST],
+    ] as const) {
+      const shared = await asked();
+      await hides(page, true);
+      await happen(happened);
+      let answers = 0;
+      await page.route(/\/api\/events/, (route) =>
+        answers++ === 0 ? route.fulfill({ contentType: 'application/json', body: shared }) : route.continue(),
+      );
+      await hides(page, false);
+      await lists(page, newest(left));
+      assert.ok(answers > 1);
+      await page.unroute(/\/api\/events/);
+    }
   });
 
   it('has an event once that comes after the answer which has it', async () => {
@@ -132,14 +144,13 @@ describe('the list of live events', {
     await other.events({ outcome: 'failed', user: 'before' });
     await happen(KEPT);
     const page = await live();
-    // That of the view, and the one that follows a stream.
-    let asked = 0;
+    let answers = 0;
     await page.route(/\/api\/events\?.*limit=60/, (route) =>
-      asked++ < 2 ? route.fulfill({ status: 503, json: { error: 'busy', message: 'busy' } }) : route.continue(),
+      answers++ < 2 ? route.fulfill({ status: 503, json: { error: 'busy', message: 'busy' } }) : route.continue(),
     );
     await page.locator('#hosts a', { hasText: 'db-02' }).click();
     await lists(page, 'before');
-    assert.ok(asked > 2);
+    assert.ok(answers > 2);
     assert.ok(browser.complaints.splice(0).every((words) => words.includes('503')));
     await other.events({ outcome: 'failed', user: 'after' });
     await lists(page, 'after before');
@@ -156,13 +167,13 @@ describe('the list of live events', {
       await comes;
       await route.fulfill({ response });
     });
-    const asked = page.waitForResponse(/limit=60/);
+    const answered = page.waitForResponse(/limit=60/);
     await page.locator('#hosts a', { hasText: 'db-03' }).click();
     await shows(page, '#feed', /^Looking it up$/);
     await other.events({ outcome: 'failed', user: 'second' });
     await lists(page, 'second');
     come();
-    await asked;
+    await answered;
     await lists(page, 'second first');
     // The list of the next test begins with events of this agent alone.
     await happen(KEPT);

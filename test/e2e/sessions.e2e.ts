@@ -13,7 +13,7 @@ import { Pair, type Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { byKey } from './login.ts';
 import { has, lacking, outcome, output } from './machine.ts';
-import { childrenOf, descendantsOf, Sshd } from './sshd.ts';
+import { childrenOf, descendantsOf, Sshd, stopped } from './sshd.ts';
 
 /** sshd's LoginGraceTime here, so that a connection without a login is overdue after 65 s. */
 const GRACE_SECONDS = 5;
@@ -119,6 +119,8 @@ describe('sessions of a real sshd', {
     // The listener has a child for each session, which has children of its own.
     const [child] = childrenOf(sshd.pid);
     assert.ok(child !== undefined && child > 1, 'a process of a session');
+    // One that runs on would log the end of its child.
+    assert.ok(await stopped(child));
     for (const pid of [...descendantsOf(child), child]) process.kill(pid, 'SIGKILL');
     await until(async () => (await sessions(false)).length === 1, undefined, SEEN_MS);
     const [ended] = await sessions(false);

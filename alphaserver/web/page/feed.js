@@ -30,6 +30,8 @@ export class Feed {
   /** The newest event held when the stream was opened or the view changed, until what is stored is there; null where none is missing since. */
   /** @type {number | null} */
   #heldTo = null;
+  /** The newest event of what was stored, where that may be an answer of before: behind it some may be missing. */
+  #answeredTo = 0;
   /** True from a change of the view until what is stored is there: what is held are those of the view before that are in this one. */
   #isOther = false;
   #held = 0;
@@ -137,11 +139,13 @@ export class Feed {
    * the list ends there, and has no hole.
    * @param {readonly StoredEvent[]} events those of the view that are newest by their time, asked for since the stream was opened
    * @param {boolean} more there are older ones
+   * @param {boolean} isWhole the answer is of after the one before it; else it may be one of before, in which the newest are missing
    */
-  begin(events, more) {
-    const heldTo = this.#heldTo ?? 0;
+  begin(events, more, isWhole) {
+    const heldTo = this.#heldTo ?? (isWhole ? this.#answeredTo : 0);
     const isOther = this.#isOther;
     this.#heldTo = null;
+    this.#answeredTo = Math.max(0, ...events.map(({ id }) => id));
     this.#isOther = false;
     const oldest = events.at(-1);
     const isHole = more && (isOther || (oldest?.id ?? 0) > heldTo);

@@ -36,7 +36,7 @@ const AFTER_EVENT_MS = 2_000;
 const AFTER_ALERT_MS = 300;
 /** Events that the feed begins with. */
 const FEED_EVENTS = 60;
-/** The server gives an answer that was expensive again for 2 s: what is asked for so long after the stream was opened lacks nothing of before. */
+/** The server gives an answer that was expensive again for 2 s: what is asked for so long after another answer lacks nothing of before that. */
 const FEED_AGAIN_MS = 3_000;
 
 let view = viewOf(here(), Date.now());
@@ -79,9 +79,7 @@ const feed = new Feed(view, {
     showLink();
     // What came between the first question and the stream, or during a break.
     clearTimeout(fillAgain);
-    if (!live) return;
-    void fillFeed();
-    fillAgain = setTimeout(() => void fillFeed(), FEED_AGAIN_MS);
+    if (live) void fillFeed();
   },
   event: () => {
     if (isBoard(view)) refresh.within(AFTER_EVENT_MS);
@@ -140,10 +138,15 @@ function look() {
   refresh.anew();
 }
 
-/** Asks for the events that the feed begins with, and lets go of the question before: it may be from before a break. */
-async function fillFeed() {
+/**
+ * Asks for the events that the feed begins with, and lets go of the question before: it may be from before a break. Asks again after a
+ * while, since the answer may be one that others had before.
+ * @param {boolean} isWhole no answer is given any more that lacks the newest
+ */
+async function fillFeed(isWhole = false) {
   const shown = view;
   const { host, ip, user } = shown;
+  clearTimeout(fillAgain);
   filling.abort();
   filling = new AbortController();
   filled = null;
@@ -152,10 +155,12 @@ async function fillFeed() {
     /** @type {{ events: StoredEvent[], next: string | null }} */
     const { events, next } = await ask('/api/events', { host, ip, user, limit: String(FEED_EVENTS) }, signal);
     if (shown !== view || signal.aborted) return;
-    feed.begin(events, next !== null);
+    feed.begin(events, next !== null, isWhole);
     filled = shown;
+    if (!isWhole) fillAgain = setTimeout(() => void fillFeed(true), FEED_AGAIN_MS);
   } catch {
-    // The next refresh asks again.
+    // Without a stream the next refresh asks again, or the next stream.
+    if (isLive && !signal.aborted) fillAgain = setTimeout(() => void fillFeed(), FEED_AGAIN_MS);
   }
 }
 

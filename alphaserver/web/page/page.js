@@ -15,7 +15,7 @@ import { listenForKeys } from './keyboard.js';
 import { filterChips } from './links.js';
 import { loadBoard } from './load-board.js';
 import { watchPulse } from './pulse.js';
-import { Refresh } from './refresh.js';
+import { Refresh, SHARED_MS } from './refresh.js';
 import { Search } from './search.js';
 import { showSession } from './session.js';
 import { showTab } from './tab.js';
@@ -36,8 +36,6 @@ const AFTER_EVENT_MS = 2_000;
 const AFTER_ALERT_MS = 300;
 /** Events that the feed begins with. */
 const FEED_EVENTS = 60;
-/** The server gives an answer that was expensive again for 2 s: what is asked for so long after another answer lacks nothing of before that. */
-const FEED_AGAIN_MS = 3_000;
 
 let view = viewOf(here(), Date.now());
 /** Time since which the server has not answered at all, Unix milliseconds; null while it does. */
@@ -85,7 +83,7 @@ const feed = new Feed(view, {
     if (isBoard(view)) refresh.within(AFTER_EVENT_MS);
   },
   alert: ({ id }) => {
-    if (isBoard(view) || view.alert === id) refresh.within(AFTER_ALERT_MS);
+    if (isBoard(view) || view.alert === id) refresh.changed(AFTER_ALERT_MS);
   },
 });
 
@@ -157,10 +155,10 @@ async function fillFeed(isWhole = false) {
     if (shown !== view || signal.aborted) return;
     feed.begin(events, next !== null, isWhole);
     filled = shown;
-    if (!isWhole) fillAgain = setTimeout(() => void fillFeed(true), FEED_AGAIN_MS);
+    if (!isWhole) fillAgain = setTimeout(() => void fillFeed(true), SHARED_MS);
   } catch {
     // Without a stream the next refresh asks again, or the next stream.
-    if (isLive && !signal.aborted) fillAgain = setTimeout(() => void fillFeed(), FEED_AGAIN_MS);
+    if (isLive && !signal.aborted) fillAgain = setTimeout(() => void fillFeed(), SHARED_MS);
   }
 }
 

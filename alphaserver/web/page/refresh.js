@@ -8,6 +8,8 @@ const AFTER_FAILURE_MS = 3_000;
 const REST = 5;
 /** A connection that broke off without a word brings no answer any more: it has this long after the server was heard again. */
 const STUCK_MS = 30_000;
+/** The server gives an answer that was expensive again for 2 s: what is asked for so long after a change, or after another answer, is not of before. */
+export const SHARED_MS = 3_000;
 /** An answer that takes longer than this is no longer worth what is shown meanwhile. */
 const SLOW_MS = 10_000;
 
@@ -19,6 +21,8 @@ export class Refresh {
   #busy = false;
   #tookMs = 0;
   #dueMs = Infinity;
+  /** Until then an answer may be of before the last change. */
+  #sharedToMs = -Infinity;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
@@ -62,6 +66,15 @@ export class Refresh {
     }, atMs - performance.now());
   }
 
+  /**
+   * Asks again within this time, since something changed that nobody may miss; and once more where that answer may be of before.
+   * @param {number} ms
+   */
+  changed(ms) {
+    this.#sharedToMs = performance.now() + SHARED_MS;
+    this.within(ms);
+  }
+
   /** Asks no more. */
   stop() {
     this.#asking.abort();
@@ -95,6 +108,7 @@ export class Refresh {
     this.#dueMs = wanted ? Infinity : this.#dueMs;
     if (problem !== '') this.within(AFTER_FAILURE_MS);
     else if (wanted) this.within(0);
+    else if (startedMs < this.#sharedToMs) this.within(this.#sharedToMs - performance.now());
     else this.within(document.hidden ? HIDDEN_REFRESH_MS : REFRESH_MS);
   }
 }

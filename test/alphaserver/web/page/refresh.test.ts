@@ -1,7 +1,7 @@
 /** When the page asks again, without a browser. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Refresh } from '../../../../alphaserver/web/page/refresh.js';
+import { Refresh, SHARED_MS } from '../../../../alphaserver/web/page/refresh.js';
 import { until } from '../../../until.ts';
 
 /** One question to the server that a test answers when it likes. */
@@ -70,6 +70,39 @@ describe('the refresh of asking', () => {
     asked[1]?.answer();
     await until(() => problems.length === 1);
     assert.deepEqual(problems, ['']);
+    refresh.stop();
+  });
+
+  it('asks once more about a change when no answer of before is given any more, and then seldom again', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    let nowMs = 0;
+    t.mock.method(performance, 'now', () => nowMs);
+    const refresh = make();
+    const answered = async (): Promise<void> => {
+      const round = asked.length;
+      asked.at(-1)?.answer();
+      for (let turn = 0; problems.length < round && turn < 10; turn++) await Promise.resolve();
+      assert.equal(problems.length, round);
+    };
+    const passes = (ms: number): void => {
+      nowMs += ms;
+      t.mock.timers.tick(ms);
+    };
+    refresh.anew();
+    await answered();
+    refresh.changed(300);
+    passes(300);
+    assert.equal(asked.length, 2);
+    await answered();
+    passes(SHARED_MS - 301);
+    assert.equal(asked.length, 2);
+    passes(1);
+    assert.equal(asked.length, 3);
+    await answered();
+    passes(14_999);
+    assert.equal(asked.length, 3);
+    passes(1);
+    assert.equal(asked.length, 4);
     refresh.stop();
   });
 

@@ -104,6 +104,30 @@ describe('the next steps', { skip: lacking('the next steps', { Chromium: chromiu
     assert.ok(untilOf(await rows.getAttribute('href')) > lastAt);
   });
 
+  it('make one decision of a form that is submitted twice', async () => {
+    const page = await open(`/?ip=${SECOND}`);
+    const steps = page.locator('#about .steps');
+    await steps.getByRole('button', { name: 'Allow it' }).click();
+    await steps.locator('input[name=why]').fill('twice');
+    await steps.locator('input[name=by]').fill('mira');
+    const decide = await hold(page, '/api/decisions');
+    let sent = 0;
+    page.on('request', (request) => {
+      if (request.method() === 'POST' && request.url().endsWith('/api/decisions')) sent += 1;
+    });
+    await page.evaluate(`{
+      const button = document.querySelector('#about .steps form button[type=submit]');
+      button.click();
+      button.click();
+    }`);
+    await until(() => sent > 0);
+    decide();
+    await steps.locator('.decided').waitFor();
+    assert.equal(sent, 1);
+    await steps.getByRole('button', { name: 'Undo' }).click();
+    await shows(page, '#about .steps', /Undone\./);
+  });
+
   it('do not say of a source that it is blocked once that was undone elsewhere', async () => {
     const page = await open(`/?ip=${SECOND}`);
     const steps = page.locator('#about .steps');

@@ -19,6 +19,8 @@ const PAST_TENSE = { block: 'blocked', allow: 'allowed', silence: 'silenced', ac
 export async function showDecisions(signal) {
   /** @type {{ decisions: Decision[], next: string | null }} */
   const { decisions, next } = await ask('/api/decisions', { limit: String(SHOWN) }, signal);
+  // Another view was opened meanwhile.
+  if (byId('decisions').hidden) return;
   showTab('Decisions', null);
   fill(byId('decisions'), [
     element('p', { class: 'back' }, element('a', { href: '/' }, '← Overview')),
@@ -79,12 +81,17 @@ function undoing(id) {
   const button = element('button', { type: 'button', 'data-key': `undo ${id}` }, 'Undo');
   const problem = element('span', { role: 'alert' });
   button.addEventListener('click', async () => {
+    button.disabled = true;
     try {
       await tell(`/api/decisions/${id}/undo`, { ...(await nameGiven()), why: 'undone on the page of decisions' });
-      await showDecisions();
     } catch (error) {
       problem.textContent = `Not undone: ${error instanceof Error ? error.message : error}`;
+      button.disabled = false;
+      return;
     }
+    // Where the list cannot be had now, the page asks for it again.
+    problem.textContent = 'Undone.';
+    await showDecisions().catch(() => {});
   });
   forOperators([button]);
   return element('span', {}, button, problem);

@@ -30,7 +30,7 @@ export class Feed {
   /** The newest event held when the stream was opened or the view changed, until what is stored is there; null where none is missing since. */
   /** @type {number | null} */
   #heldTo = null;
-  /** The newest event of what was stored, where that may be an answer of before: behind it some may be missing. */
+  /** The newest event of an answer that may be one of before, until one is there that is not: behind it some may be missing. 0 where none is. */
   #answeredTo = 0;
   /** True from a change of the view until what is stored is there: what is held are those of the view before that are in this one. */
   #isOther = false;
@@ -142,10 +142,10 @@ export class Feed {
    * @param {boolean} isWhole the answer is of after the one before it; else it may be one of before, in which the newest are missing
    */
   begin(events, more, isWhole) {
-    const heldTo = this.#heldTo ?? (isWhole ? this.#answeredTo : 0);
+    const heldTo = this.#heldTo ?? this.#answeredTo;
     const isOther = this.#isOther;
     this.#heldTo = null;
-    this.#answeredTo = Math.max(0, ...events.map(({ id }) => id));
+    this.#answeredTo = isWhole ? 0 : Math.max(0, ...events.map(({ id }) => id));
     this.#isOther = false;
     const oldest = events.at(-1);
     const isHole = more && (isOther || (oldest?.id ?? 0) > heldTo);

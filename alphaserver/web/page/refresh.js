@@ -61,8 +61,9 @@ export class Refresh {
     this.#dueMs = atMs;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      // An answer on its way goes first; when it is there, the next time is counted from then on.
-      if (!this.#busy) void this.#run();
+      // An answer on its way goes first; when it is there, the next time is counted from then on. A timer may come a part of a millisecond early.
+      if (this.#busy) this.#dueMs = -Infinity;
+      else void this.#run();
     }, atMs - performance.now());
   }
 

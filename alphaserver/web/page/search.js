@@ -109,6 +109,7 @@ export class Search {
   /** @type {Promise<Known> | null} */
   #known = null;
   #askedMs = 0;
+  #searches = 0;
 
   /**
    * @param {() => View} view what is looked at
@@ -119,8 +120,10 @@ export class Search {
     byId('search').addEventListener('submit', async (submitted) => {
       submitted.preventDefault();
       const typed = field.value;
+      const [number, shown] = [++this.#searches, view()];
       const found = await sought(typed, await this.#load());
-      if (found === null) return;
+      // Somebody has searched again meanwhile, or gone elsewhere.
+      if (found === null || number !== this.#searches || shown !== view()) return;
       if (field.value === typed) field.value = '';
       go(addressOf(view(), { host: null, ip: null, user: null, ...found }));
     });

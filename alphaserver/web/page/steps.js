@@ -146,6 +146,7 @@ function decision(kind, what, about) {
   const problem = element('span', { role: 'alert' });
   const words = about.filter((word) => word !== null).flatMap((word) => [' ', foreign(word)]);
   const verb = kind.charAt(0).toUpperCase() + kind.slice(1);
+  const submit = element('button', { type: 'submit' }, verb);
   const form = element(
     'form',
     { class: 'decide' },
@@ -155,11 +156,13 @@ function decision(kind, what, about) {
     until,
     element('label', {}, 'because ', why),
     label,
-    element('button', { type: 'submit' }, verb),
+    submit,
     problem,
   );
   form.addEventListener('submit', async (submitted) => {
     submitted.preventDefault();
+    // Submitted twice it would be two decisions, of which one is undone.
+    submit.disabled = true;
     const by = label.isConnected ? name.value.trim() : '';
     if (by !== '') localStorage.setItem(NAME_KEY, by);
     const given = Object.entries({
@@ -176,6 +179,7 @@ function decision(kind, what, about) {
       if (made) form.replaceWith(decided(DID[kind], words, made, by));
     } catch (error) {
       problem.textContent = `Not done: ${error instanceof Error ? error.message : error}`;
+      submit.disabled = false;
     }
   });
   return form;
@@ -197,11 +201,13 @@ function decided(did, words, { id, until }, by) {
   );
   const undo = element('button', { type: 'button' }, 'Undo');
   undo.addEventListener('click', async () => {
+    undo.disabled = true;
     try {
       await tell(`/api/decisions/${id}/undo`, { ...(by === '' ? {} : { by }), why: 'undone at once' });
       place.textContent = 'Undone.';
     } catch (error) {
       place.append(` Not undone: ${error instanceof Error ? error.message : error}`);
+      undo.disabled = false;
     }
   });
   place.append(undo, ' ', element('a', { href: '/?decisions' }, 'All decisions'));

@@ -106,6 +106,26 @@ describe('the refresh of asking', () => {
     refresh.stop();
   });
 
+  it('asks again where its time came just before the answer did, and the clock says that it is to come', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    let nowMs = 0;
+    t.mock.method(performance, 'now', () => nowMs);
+    const refresh = make();
+    refresh.anew();
+    refresh.within(300);
+    // Browsers cut the time of a timer to whole milliseconds.
+    nowMs = 299.5;
+    t.mock.timers.tick(300);
+    asked[0]?.answer();
+    for (let turn = 0; problems.length === 0 && turn < 10; turn++) await Promise.resolve();
+    assert.deepEqual(problems, ['']);
+    nowMs = 300;
+    refresh.within(0);
+    t.mock.timers.tick(20_000);
+    assert.equal(asked.length, 2);
+    refresh.stop();
+  });
+
   it('says what went wrong', async () => {
     const refresh = make();
     refresh.anew();

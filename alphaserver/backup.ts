@@ -9,7 +9,7 @@ import { UserError } from '../service/user-error.ts';
 import { ALERTS_FILE } from './alerting/schema.ts';
 import { ROLLUPS_FILE } from './rollups/schema.ts';
 import { openReadOnly } from './store/database.ts';
-import { EVENTS_FILE, hasStore, isInUse } from './store/folder.ts';
+import { EVENTS_FILE, hasStore, tryLock } from './store/folder.ts';
 
 /** The files are copied in this order: what is made from the events must not be ahead of them. */
 const DATABASES = [ROLLUPS_FILE, ALERTS_FILE, EVENTS_FILE];
@@ -62,18 +62,24 @@ export function makeBackup(dataFolder: string, target: string, program: string, 
 
 /**
  * Puts a backup into a data folder that holds nothing of its own. Throws a UserError where the backup is not whole, a server has
- * the folder open, or something is in the way. Events come last: a folder without them is not taken for a store.
+ * the folder open, or something is in the way. Holds the folder until all is there: a server that started meanwhile would make a store
+ * of its own in it. Events come last: a folder without them is not taken for a store.
  */
 export function restoreBackup(source: string, dataFolder: string): BackupSummary & { readonly madeAt: string } {
   const { files, madeAt } = listIn(source);
   const fault = folderFault(dataFolder);
   if (fault !== null) throw new UserError(`${dataFolder} cannot be used: ${fault}`);
-  if (isInUse(dataFolder)) throw new UserError(`an alphaserver has ${dataFolder} open: stop it first`);
-  const there = filesOf(dataFolder);
-  if (there.length > 0)
-    throw new UserError(`${dataFolder} is not empty (${there[0]}): move what is in it away, so that it is not lost`);
-  for (const { path } of [...files].sort((a, b) => Number(a.path === EVENTS_FILE) - Number(b.path === EVENTS_FILE)))
-    copyInto(source, dataFolder, path);
+  const lock = tryLock(dataFolder);
+  if (lock === null) throw new UserError(`an alphaserver has ${dataFolder} open: stop it first`);
+  try {
+    const there = filesOf(dataFolder);
+    if (there.length > 0)
+      throw new UserError(`${dataFolder} is not empty (${there[0]}): move what is in it away, so that it is not lost`);
+    for (const { path } of [...files].sort((a, b) => Number(a.path === EVENTS_FILE) - Number(b.path === EVENTS_FILE)))
+      copyInto(source, dataFolder, path);
+  } finally {
+    lock.close();
+  }
   return { ...summaryOf(files), madeAt };
 }
 

@@ -80,15 +80,21 @@ export function openFolder(folder: string, walLimitPages: number): OpenFolder {
 
 /** True while another process has the folder open. */
 export function isInUse(folder: string): boolean {
+  const lock = tryLock(folder);
+  lock?.close();
+  return lock === null;
+}
+
+/** Keeps other processes from opening the folder until the lock is closed. Null where another process has it; throws SQLite's error. */
+export function tryLock(folder: string): Pick<Database, 'close'> | null {
   const lock = openDatabase(join(folder, LOCK_FILE));
   try {
-    lock.exec('PRAGMA busy_timeout=0; BEGIN EXCLUSIVE; ROLLBACK');
-    return false;
+    lock.exec('PRAGMA busy_timeout=0; BEGIN EXCLUSIVE');
+    return lock;
   } catch (error) {
-    if (isBusy(error)) return true;
-    throw error;
-  } finally {
     lock.close();
+    if (isBusy(error)) return null;
+    throw error;
   }
 }
 
@@ -126,18 +132,13 @@ function touch(file: string): void {
   closeSync(descriptor);
 }
 
-function lockIn(folder: string): Database {
-  const lock = openDatabase(join(folder, LOCK_FILE));
+function lockIn(folder: string): Pick<Database, 'close'> {
+  let lock: Pick<Database, 'close'> | null;
   try {
-    lock.exec('PRAGMA busy_timeout=0; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
-    return lock;
-  } catch (error) {
-    lock.close();
-    throw new Error(
-      isBusy(error)
-        ? `The store in ${folder} is in use by another alphaserver`
-        : `The store in ${folder} cannot be used: ${openingFault(error, folder)}`,
-      { cause: error },
-    );
+    lock = tryLock(folder);
+  } catch (cause) {
+    throw new Error(`The store in ${folder} cannot be used: ${openingFault(cause, folder)}`, { cause });
   }
+  if (lock === null) throw new Error(`The store in ${folder} is in use by another alphaserver`);
+  return lock;
 }

@@ -1,9 +1,19 @@
 /** A backup is made beside a running server and put back: what agents still hold comes, and what is gone is known. */
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { BACK_LIMIT_MS, Pair } from '../programs.ts';
+import { BACK_LIMIT_MS, Pair, Program } from '../programs.ts';
 import { until } from '../until.ts';
 
 async function paired(context: TestContext) {
@@ -74,4 +84,33 @@ test('a backup that is not whole is not put back, and one is made into an empty 
   rmSync(join(backup, 'backup.json'));
   assert.match((await pair.serverCommand('restore', backup)).output, /its backup\.json cannot be read/);
   assert.equal(existsSync(join(data, 'asgard.db')), false);
+});
+
+test('a server that is started during a restore finds the folder in use, and all is put back', async (context) => {
+  const { pair, data, backup } = await paired(context);
+  const server = await pair.serving();
+  const agent = pair.agent();
+  appendFileSync(pair.logFile, line(1_001) + line(1_002));
+  await server.says('box had 2 attempt');
+  await agent.end('SIGTERM');
+  assert.equal((await pair.serverCommand('backup', backup)).code, 0);
+  await server.end('SIGTERM');
+  rmSync(data, { recursive: true });
+  // The copying stops at a pipe, which nobody writes yet, when all but the events is there.
+  const pipe = join(backup, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const listFile = join(backup, 'backup.json');
+  const list = JSON.parse(readFileSync(listFile, 'utf8')) as { files: object[] };
+  writeFileSync(listFile, JSON.stringify({ ...list, files: [...list.files, { path: 'pipe', bytes: 0 }] }));
+  const restore = pair.add(new Program('alphaserver/main.ts', { ALPHASERVER_DATA: data }, ['restore', backup]));
+  await until(() => existsSync(join(data, 'rollups.db')));
+  const early = pair.server();
+  await until(() => early.child.exitCode !== null || early.output.includes('Socket now listening'));
+  assert.equal(early.child.exitCode, 1, early.output);
+  assert.match(early.output, /The store in .* is in use by another alphaserver/);
+  assert.equal(existsSync(join(data, 'asgard.db')), false);
+  writeFileSync(pipe, '');
+  assert.equal(await restore.ended, 0, restore.output);
+  await pair.serving();
+  assert.equal((await pair.events()).length, 2);
 });

@@ -121,7 +121,7 @@ export class AlertFile {
       this.#clockMs = clockMs;
       return [];
     }
-    const context = { settings, nowMs, position, clockMs, from: this.reached.position };
+    const context = { settings, nowMs, position, clockMs, from: this.reached };
     const written = transaction(this.db, () => {
       const found = [
         ...this.#incidents.write(changes, { ...context, provisional: false }),
@@ -146,7 +146,7 @@ export class AlertFile {
     const after = this.#unsilencedTo;
     // Before a replay is past where all channels are settled nothing is due: it would count as notified, and be queued for nobody.
     if (after === null || this.#decisions.boundaries.some((boundary) => position <= boundary)) return false;
-    const context = { settings, nowMs, position, clockMs, from: position };
+    const context = { settings, nowMs, position, clockMs, from: this.reached };
     this.#unsilencedTo = transaction(this.db, () => this.#incidents.notifyUnsilenced(after, context));
     return true;
   }

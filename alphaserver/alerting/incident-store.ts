@@ -37,8 +37,8 @@ export interface WrittenIncident extends StoredIncident {
 
 /** The settings of the rules, and the position up to which they have read. */
 export interface WriteContext extends Settled {
-  /** The position before this step. */
-  readonly from: number;
+  /** What was written before this step. */
+  readonly from: Settled;
   readonly settings: AlertSettings;
   readonly nowMs: number;
   /** True for what is judged ahead of the position: the rules confirm it when they get there. */
@@ -74,12 +74,13 @@ const isGraver = ({ severity }: Incident, before: Row | undefined): boolean =>
 /**
  * Returns where a notification was decided. Of several servers each ends its steps elsewhere and looks at the clock at other
  * times, but they read the same events: what one settles must not be taken for what another one has still to send. An event
- * before this step decides nothing that may be settled already.
+ * before this step decides nothing that may be settled already. An end that is set before this step, since the quiet time was made
+ * shorter, does not count as settled either.
  */
 function decidedAt({ decidedBy, closedAt }: Incident, kind: NotificationKind, context: WriteContext): Settled {
   const { from, position, clockMs } = context;
-  if (kind === 'resolved') return { position, clockMs: Math.min(clockMs, closedAt ?? clockMs) };
-  return { position: decidedBy !== null && decidedBy > from ? decidedBy : position, clockMs };
+  if (kind === 'resolved') return { position, clockMs: Math.max(from.clockMs, closedAt ?? clockMs) };
+  return { position: decidedBy !== null && decidedBy > from.position ? decidedBy : position, clockMs };
 }
 
 /** Holds what the store writes to, all on the connection of the alert thread. */

@@ -190,7 +190,8 @@ export class RuleRunner {
     const changes = this.#engine.changes(clockMs, boundary ? {} : { limit: GROWN_AT_ONCE, grownBeforeMs });
     this.#stepEvents = stepAfter(this.#stepEvents, changes.length);
     this.#isLimited = !boundary && changes.length >= GROWN_AT_ONCE;
-    if (!this.#isLimited) this.#clockMs = clockMs;
+    // Not the clock of now, by which not each step looks: what is over since the last look is not given yet.
+    if (!this.#isLimited) this.#clockMs = this.#engine.lookedMs;
     return changes;
   }
 

@@ -302,6 +302,11 @@ export class Engine {
     return changes;
   }
 
+  /** The moment up to which incidents that are over were looked for last, by the clock that `changes` was given. */
+  get lookedMs(): number {
+    return this.#tracker.lookedMs;
+  }
+
   /**
    * Takes other settings. All that was counted stays counted, and what is open stays open; what is taken from now on is judged
    * by the new rules.

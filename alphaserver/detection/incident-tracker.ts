@@ -277,6 +277,11 @@ export class IncidentTracker {
     return this.#opened.size + this.#withdrawn.length + this.#regrouped.size > 0;
   }
 
+  /** The moment up to which those that are over were looked for last. */
+  get lookedMs(): number {
+    return this.#closeLookedMs;
+  }
+
   /** The number of incidents that wait and only grew or closed. */
   get waiting(): number {
     return this.#final.size + this.#closed.size + this.#grown.size;

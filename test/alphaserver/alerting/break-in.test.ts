@@ -32,7 +32,8 @@ function made() {
   /** Writes what changed up to a time in seconds. */
   const write = (at: number): void => {
     const nowMs = START_MS + at * 1_000;
-    const context = { nowMs, from: id, position: id, clockMs: nowMs, provisional: false };
+    const reached = { position: id, clockMs: nowMs };
+    const context = { ...reached, nowMs, from: reached, provisional: false };
     store.write(engine.changes(nowMs), { settings: SETTINGS, ...context });
   };
   /** The incidents of a rule that notifications of a kind are about, in order. */

@@ -33,7 +33,8 @@ function made({ settings = SETTINGS, sinceMs = 0 }: Options = {}) {
   const decisions = new DecisionProjection(db, marks, (one, number) => store.restore(one, number));
   const unrecorded = new UnrecordedDecisions(db);
   const store = new IncidentStore({ db, marks, queue, decisions, unrecorded, sinceMs: () => sinceMs });
-  const context = { nowMs: NOW_MS, from: 1, position: 1, clockMs: NOW_MS };
+  const reached = { position: 1, clockMs: NOW_MS };
+  const context = { ...reached, nowMs: NOW_MS, from: reached };
   const write = (changes: readonly Change[], provisional = false, using = settings): WrittenIncident[] =>
     store.write(changes, { ...context, settings: using, provisional });
   /** Looks at all that is open once more, under the settings `using`. Returns how many looks that took. */

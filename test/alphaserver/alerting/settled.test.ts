@@ -9,9 +9,11 @@ import { DEFAULT_SETTINGS, withWebhook } from '../../../alphaserver/alert-config
 import { AlertFile } from '../../../alphaserver/alerting/alert-file.ts';
 import { decision } from '../../../alphaserver/alerting/decisions.ts';
 import type { QueueOfChannel } from '../../../alphaserver/alerting/notification-queue.ts';
+import { RuleRunner } from '../../../alphaserver/alerting/rule-runner.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
 import type { Decision, NewDecision } from '../../../alphaserver/store/decisions.ts';
 import { incident } from '../detection/incidents.ts';
+import { optionsWith, Rows, repeated, START_MS, stored } from '../detection/stream.ts';
 import { Life, rowsIn } from './life.ts';
 
 const CHANNEL = 'ALPHASERVER_WEBHOOK';
@@ -93,6 +95,73 @@ test('what is queued while no event comes stays, whenever the delivery before it
   assert.deepEqual([server.queue.pending, await server.deliver()], [0, []]);
 });
 
+/** Attacks of two sources, the second one three seconds after the first, and the rules that judge them. */
+function attacked(settings = SETTINGS) {
+  const rows = new Rows();
+  const given = [...repeated(12, 0.01, { ip: '192.0.2.1' }), ...repeated(12, 0.01, { ip: '192.0.2.2', at: 3 })];
+  const events = given.map((one, i) => rows.of(stored(one, i + 1)));
+  const { names, incidentId } = optionsWith(rows);
+  const runner = new RuleRunner({
+    events: {
+      names: names as never,
+      after: (position, limit) => events.filter(([id]) => id > position).slice(0, limit),
+      recent: () => [],
+      one: () => null,
+      newest: events.length,
+      agents: () => [],
+      keyUsesUpTo: () => [],
+    },
+    settings,
+    incidentId,
+    position: 0,
+    checkpoint: 0,
+    blocks: [],
+    isStateLost: false,
+    openOfAgents: [],
+    boundaries: [],
+    provisional: () => [],
+    startedMs: START_MS,
+  });
+  return (server: Server, nowMs: number, using = settings): void => {
+    if (using !== settings) runner.configure(using);
+    server.file.write(runner.step(nowMs), using, nowMs);
+  };
+}
+
+/** The sources in what the receiver got: `opened ADDRESS`. */
+const bySource = (given: readonly string[]): string[] => given.map((one) => one.replace(/ [^/]*\/(\S+) .*/, ' $1'));
+
+test('an end that is found at the next look stays queued, whatever was delivered and applied before it', async () => {
+  const server = new Server();
+  const step = attacked();
+  const quietMs = START_MS + SETTINGS.detection.quietMs;
+  step(server, START_MS + 4_000);
+  assert.equal((await server.deliver()).length, 2);
+  step(server, quietMs + 2_500);
+  server.gather();
+  // The second one is over since 3.11 s, and a step of now does not look for it.
+  step(server, quietMs + 3_400);
+  assert.deepEqual(bySource(await server.deliver()), ['resolved 192.0.2.1']);
+  step(server, quietMs + 3_600);
+  assert.equal(server.queue.pending, 1);
+  await append([decision('acknowledged', 'another', {}, 'mira')]);
+  server.apply();
+  assert.deepEqual(bySource(await server.deliver()), ['resolved 192.0.2.2']);
+});
+
+test('an end that a shorter quiet time sets before the last delivery stays queued', async () => {
+  const server = new Server();
+  const step = attacked();
+  step(server, START_MS + 4_000);
+  step(server, START_MS + 300_000);
+  assert.equal((await server.deliver()).length, 2);
+  const shorter = { ...SETTINGS, detection: { ...SETTINGS.detection, quietMs: 60_000 } };
+  step(server, START_MS + 301_000, shorter);
+  assert.equal(server.queue.pending, 2);
+  server.apply();
+  assert.deepEqual(bySource(await server.deliver()).sort(), ['resolved 192.0.2.1', 'resolved 192.0.2.2']);
+});
+
 test('alerts.db is deleted: what was delivered at the settled position is not queued again, and what was not is', async () => {
   const server = new Server();
   server.step([raised('a', 1_000), raised('b', 900)], 1_000);
@@ -156,6 +225,17 @@ test('of two servers the one that takes over delivers what the other one had sti
   assert.deepEqual(await follower.deliver(), ['opened second', 'resolved first']);
   leader.apply();
   assert.deepEqual([leader.queue.pending, await leader.deliver()], [0, []]);
+});
+
+test('an end that one server found before the other one looked stays queued there', async () => {
+  const [leader, follower] = [new Server(), new Server()];
+  for (const one of [leader, follower]) one.step([raised('first', 490)], 495);
+  // It grew, and was over when it was written, after the last look.
+  follower.step([raised('first', 490, { closedAt: NOW_MS + 500 })], 505, NOW_MS + 400);
+  leader.step([], 520, NOW_MS + 450);
+  assert.deepEqual(await leader.deliver(), ['opened first']);
+  follower.apply();
+  assert.deepEqual(await follower.deliver(), ['resolved first']);
 });
 
 test('what one server was sent to, or what was discarded, leaves the queue of the other as soon as an event comes', async () => {

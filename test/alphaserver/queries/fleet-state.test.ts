@@ -22,7 +22,8 @@ function made() {
   const decisions = new DecisionProjection(db, marks, () => {});
   const unrecorded = new UnrecordedDecisions(db);
   const store = new IncidentStore({ db, marks, queue, decisions, unrecorded, sinceMs: () => 0 });
-  const context = { settings: DEFAULT_SETTINGS, nowMs: NOW_MS, from: 1, position: 1, clockMs: NOW_MS };
+  const reached = { position: 1, clockMs: NOW_MS };
+  const context = { ...reached, settings: DEFAULT_SETTINGS, nowMs: NOW_MS, from: reached };
   return {
     write: (...given: Partial<Incident>[]): void => {
       const changes = given.map((one) => ({ type: 'incident' as const, incident: incident(one) }));

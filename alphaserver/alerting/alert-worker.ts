@@ -158,7 +158,8 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   }
 
   answer(): null {
-    this.#applyDecisions();
+    // Another server may have delivered what waits here.
+    if (this.#applyDecisions() > 0) this.#sayChannels();
     return null;
   }
 
@@ -367,8 +368,9 @@ class AlertWorker implements ThreadWork<AlertMessages> {
     }
   }
 
-  #applyDecisions(): void {
-    this.#file.apply((id, limit) => this.#events.decisions(id, limit));
+  /** Applies the decisions that were appended. Returns how many they were. */
+  #applyDecisions(): number {
+    return this.#file.apply((id, limit) => this.#events.decisions(id, limit));
   }
 }
 

@@ -51,6 +51,14 @@ export const decision = <K extends keyof Bodies>(
   by: string | null = null,
 ): NewDecision => ({ kind, subject, by, body });
 
+/**
+ * Deletes the messages of a channel whose notifications are all delivered. A server that lost the lead can hold one that was made of
+ * the same notifications in another grouping, and so has another id: it would send it whenever it leads again.
+ */
+const DELETE_NOTIFIED = `DELETE FROM messages WHERE channel = ?1 AND notifications <> '[]' AND NOT EXISTS (
+  SELECT 1 FROM json_each(messages.notifications) AS named WHERE NOT EXISTS (
+    SELECT 1 FROM notified WHERE incident = named.value ->> 0 AND channel = ?1 AND number = named.value ->> 1))`;
+
 /** A notification that may be due on a channel. */
 export interface Due {
   readonly key: NotificationKey;
@@ -186,6 +194,7 @@ export class DecisionProjection {
       this.#addNotified.run(incident, channel, number);
       queued.run(channel, incident, number);
     }
+    this.#db.prepare(DELETE_NOTIFIED).run(channel);
     for (const [number, incident] of incidents) this.#restore(incident, number);
     this.#settle(channel, { position, clockMs });
   }

@@ -7,11 +7,13 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { SEVERITIES, type Severity } from '../../../alphaserver/alert-config/rules.ts';
 import { DEFAULT_SETTINGS, withWebhook } from '../../../alphaserver/alert-config/settings.ts';
 import { AlertFile } from '../../../alphaserver/alerting/alert-file.ts';
-import { decision } from '../../../alphaserver/alerting/decisions.ts';
+import { decision, type NotificationKey } from '../../../alphaserver/alerting/decisions.ts';
 import type { QueueOfChannel } from '../../../alphaserver/alerting/notification-queue.ts';
 import { RuleRunner } from '../../../alphaserver/alerting/rule-runner.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
+import { messageId } from '../../../alphaserver/notify/message-id.ts';
 import type { Decision, NewDecision } from '../../../alphaserver/store/decisions.ts';
+import { until } from '../../until.ts';
 import { incident } from '../detection/incidents.ts';
 import { optionsWith, Rows, repeated, START_MS, stored } from '../detection/stream.ts';
 import { Life, rowsIn } from './life.ts';
@@ -66,7 +68,7 @@ class Server {
   /** Makes a message of what is queued. */
   gather(severities: readonly Severity[] = SEVERITIES): void {
     this.queue.gather(severities, 100, (notifications, count) => [
-      { id: `m${log.length}`, madeAt: NOW_MS, notifications, count, test: false },
+      { id: messageId(CHANNEL, notifications, count), madeAt: NOW_MS, notifications, count, test: false },
     ]);
   }
 
@@ -236,6 +238,57 @@ test('an end that one server found before the other one looked stays queued ther
   assert.deepEqual(await leader.deliver(), ['opened first']);
   follower.apply();
   assert.deepEqual(await follower.deliver(), ['resolved first']);
+});
+
+test('a message whose notifications another server delivered in messages of its own is sent no more', async () => {
+  const [one, two] = [new Server(), new Server()];
+  for (const server of [one, two]) server.step([raised('a', 500)], 510);
+  // The server loses the lead before this message is delivered.
+  one.gather();
+  for (const server of [one, two]) server.step([raised('b', 600)], 610);
+  assert.deepEqual(await two.deliver(), ['opened a', 'opened b']);
+  for (const server of [one, two])
+    server.step(
+      ['a', 'b'].map((id) => raised(id, 500, { closedAt: NOW_MS + 5 })),
+      700,
+      NOW_MS + 1_000,
+    );
+  assert.deepEqual(await two.deliver(), ['resolved a', 'resolved b']);
+  one.apply();
+  assert.deepEqual([one.queue.pending, await one.deliver()], [0, []]);
+});
+
+test('a server that delivers nothing shows what another one delivered as waiting no more', async () => {
+  const life = new Life(folder, SETTINGS, false);
+  const attempt = { outcome: 'failed', method: 'password', user: 'root', invalidUser: false } as const;
+  const at = new Date().toISOString();
+  const tries = Array.from({ length: 10 }, (_, i) => ({
+    seq: i + 1,
+    event: { at, ip: '192.0.2.1', port: 4_000 + i, ...attempt },
+  }));
+  const waiting = (): number | undefined => life.alerting.channels()[0]?.waiting;
+  try {
+    await life.add(tries);
+    await until(() => waiting() === 1);
+    const [queued] = life.rows('alerts.db', 'SELECT incident FROM notifications');
+    const notifications: NotificationKey[] = [[String(queued?.incident), 1]];
+    const body = { message: 'm', notifications, incidents: [], position: 0, clockMs: 0 };
+    await life.store.decide([decision('notified', CHANNEL, body)], Date.now());
+    await life.alerting.decided([]);
+    await until(() => waiting() === 0);
+  } finally {
+    await life.close();
+  }
+});
+
+test('a message stays of which another server delivered only a part', async () => {
+  const [one, two] = [new Server(), new Server()];
+  one.step([raised('a', 500), raised('b', 600)], 610);
+  two.step([raised('a', 500)], 510);
+  one.gather();
+  assert.deepEqual(await two.deliver(), ['opened a']);
+  one.apply();
+  assert.deepEqual(await one.deliver(), ['opened a', 'opened b']);
 });
 
 test('what one server was sent to, or what was discarded, leaves the queue of the other as soon as an event comes', async () => {

@@ -141,7 +141,7 @@ export class Storage implements Store {
     await replica.catchUp(progress);
   }
 
-  /** Applies from now on what other servers append; `applied` hears of it. */
+  /** Applies from now on what other servers append; `applied` hears of each append of the log, this server's too, in their order. */
   follow(applied: (news: AppliedAppend) => void): void {
     this.#applied = applied;
     this.#replica?.follow();

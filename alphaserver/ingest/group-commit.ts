@@ -99,6 +99,8 @@ export class GroupCommit {
   /** Commits that failed and are tried again. */
   readonly #retried: Commit[] = [];
   #commits = 0;
+  /** Results that listeners have heard of, of commits that may still run. */
+  readonly #announced = new WeakSet<Appended>();
   /** The newest heartbeat of each agent. */
   #heartbeats = new Map<string, AgentBatch>();
   #heartbeatsTimer: NodeJS.Timeout | null = null;
@@ -324,17 +326,24 @@ export class GroupCommit {
   }
 
   #notify(taken: readonly Waiting[], appended: readonly Appended[]): void {
-    this.#logStored(appended);
+    const news = appended.filter((one) => !this.#announced.has(one));
+    this.#logStored(news);
     for (const [i, waiting] of taken.entries()) {
       acknowledge(waiting, appended[i] as Appended);
       waiting.done(appended[i] as Appended);
     }
-    this.#announce(appended);
+    this.#announce(news);
   }
 
-  /** Gives what another server stored, and this one has now, to the listeners. `isOwn`: it came by this server, which did not know yet. */
+  /**
+   * Gives what this server's copy of a shared log has now to the listeners. `isOwn`: this server stored it; a commit that ends with these
+   * results later does not tell of them again.
+   */
   applied(appended: readonly Appended[], isOwn: boolean): void {
-    if (isOwn) this.#logStored(appended);
+    if (isOwn) {
+      this.#logStored(appended);
+      for (const one of appended) this.#announced.add(one);
+    }
     this.#announce(appended);
   }
 

@@ -27,12 +27,15 @@ const LOG_NUMBER = 'logNumber';
  */
 const LATER_MS = 1;
 
-/** An append that was read from the log and applied. */
+/** An append of the log that was applied. */
 export interface AppliedAppend {
+  /** Its results: of an own append that is still waited for, the very objects that `append` resolves with. */
   readonly appended: readonly Appended[];
+  /** None for an own append that is still waited for: whoever made it knows them, and takes over what follows from them. */
   readonly batches: readonly AgentBatch[];
-  /** True for an append of this server whose answer was lost. */
+  /** True for an append of this server. */
   readonly isOwn: boolean;
+  /** None for an own append that is still waited for, like `batches`. */
   readonly decisions: readonly NewDecision[];
 }
 
@@ -42,7 +45,10 @@ export interface ReplicaOptions {
   readonly log: SharedLog;
   /** A name that no other server has, and no other start of this one. */
   readonly server: string;
-  /** Hears of appends of other servers, and of own ones whose answer was lost, once they are applied. Must not throw. */
+  /**
+   * Hears of each append, of other servers and own, as soon as it is applied, in the order of the log: an own one may resolve only after
+   * newer ones of other servers were applied. Must not throw.
+   */
   readonly applied: (news: AppliedAppend) => void;
   /** Hears why the log cannot be read, once each time it begins; null when it can again. */
   readonly fault: (error: unknown) => void;
@@ -219,7 +225,9 @@ export class Replica implements Store {
         if (events.logPosition < position - 1)
           throw new StoreError('failed', new Error(`the log has a gap before ${position}`));
         const place = { position, firstId, isCopied: false, decisions };
-        return (await events.appendAll([{ batches, storedMs, place }]))[0] ?? [];
+        const [appended = []] = await events.appendAll([{ batches, storedMs, place }]);
+        this.#options.applied({ appended, batches: [], isOwn: true, decisions: [] });
+        return appended;
       });
     } catch (error) {
       // The answer may have been lost after the commit: then the log has given it meanwhile.
@@ -272,8 +280,14 @@ export class Replica implements Store {
     );
     for (const [i, { name, batches, decisions }] of appends.entries()) {
       const appended = results[i] ?? [];
-      if (this.#pending.has(name)) this.#pending.set(name, appended);
-      else applied({ appended, batches, isOwn: this.#isOwn(name), decisions });
+      const isPending = this.#pending.has(name);
+      if (isPending) this.#pending.set(name, appended);
+      applied({
+        appended,
+        batches: isPending ? [] : batches,
+        isOwn: this.#isOwn(name),
+        decisions: isPending ? [] : decisions,
+      });
     }
   }
 

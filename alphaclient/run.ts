@@ -8,7 +8,7 @@ import { Agent } from './agent.ts';
 import { HeartbeatWriter, removeHeartbeat } from './commands/heartbeat.ts';
 import type { ClientConfig } from './config.ts';
 import { EventHosts } from './event-host.ts';
-import { chooseDefaultLog, DEFAULT_LOGS, findDefaultLog } from './log/default-log.ts';
+import { chooseDefaultLog, DEFAULT_LOGS, findDefaultLog, waitForLog } from './log/default-log.ts';
 import { FileSource } from './log/file-source.ts';
 import { JournalSource } from './log/journal-source.ts';
 import { localMachineId } from './log/journalctl.ts';
@@ -26,8 +26,6 @@ import { IdentityRenewal, identityFiles } from './uplink/identity-file.ts';
 import { PingBuilder } from './uplink/ping.ts';
 import { Uplink } from './uplink/uplink.ts';
 
-/** The time between two searches for a log while there is none to follow. */
-const SEARCH_EVERY_MS = 1_000;
 /** The longest time that the server's answer to `quit` may take. */
 const QUIT_LIMIT_MS = 3_000;
 
@@ -203,27 +201,21 @@ function sourceFor(logName: string, config: ClientConfig, outbox: Outbox, log: L
 /** Returns the default log that was followed before, or waits until there is one. Null when stopped before. */
 async function findLog(path: string, outbox: Outbox, log: Logger, signal: AbortSignal): Promise<string | null> {
   const read = outbox.readLogs;
-  for (let logged = false; !signal.aborted; logged = true) {
-    const chosen = chooseDefaultLog(findDefaultLog(path), read.all, read.last);
-    if (chosen !== null) {
-      const { name, other } = chosen;
-      if (other !== null)
-        log.warn(
-          `${name} was followed before and is followed on, and not ${other}: set ALPHACLIENT_LOG=${other} to change over, and ALPHACLIENT_FROM=end so that what both have does not count twice`,
-        );
-      return name;
-    }
-    if (!logged)
+  let hasWarned = false;
+  const chosen = await waitForLog(() => {
+    const found = chooseDefaultLog(findDefaultLog(path), read.all, read.last);
+    if (found === null && !hasWarned)
       log.warn(
         `No sshd log found (looked for ${DEFAULT_LOGS.join(', ')} and the journal): set ALPHACLIENT_LOG to its path; looking again every second`,
       );
-    await new Promise<void>((done) => {
-      const timer = setTimeout(done, SEARCH_EVERY_MS);
-      signal.addEventListener('abort', () => {
-        clearTimeout(timer);
-        done();
-      });
-    });
-  }
-  return null;
+    hasWarned = true;
+    return found;
+  }, signal);
+  if (chosen === null) return null;
+  const { name, other } = chosen;
+  if (other !== null)
+    log.warn(
+      `${name} was followed before and is followed on, and not ${other}: set ALPHACLIENT_LOG=${other} to change over, and ALPHACLIENT_FROM=end so that what both have does not count twice`,
+    );
+  return name;
 }

@@ -1,6 +1,10 @@
 /** The log that is followed when no setting names one. */
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The time between two searches for a log while there is none to follow. */
+const SEARCH_EVERY_MS = 1_000;
 
 /** The files that sshd usually logs to: contract section 3, in this order; the journal comes after them. */
 export const DEFAULT_LOGS = ['/var/log/sshd.log', '/var/log/auth.log', '/var/log/secure'] as const;
@@ -35,4 +39,17 @@ export function chooseDefaultLog(
   const before = DEFAULTS.filter((name) => read.includes(name));
   const name = [last, found].find((one) => one !== null && before.includes(one)) ?? before[0] ?? found;
   return name === null ? null : { name, other: found === name ? null : found };
+}
+
+/**
+ * Searches until there is a log to follow, once each second. Null when stopped before. A search leaves no listener at `signal`: there may
+ * be none for days.
+ */
+export async function waitForLog(search: () => DefaultLog | null, signal: AbortSignal): Promise<DefaultLog | null> {
+  while (!signal.aborted) {
+    const found = search();
+    if (found !== null) return found;
+    await delay(SEARCH_EVERY_MS, undefined, { signal }).catch(() => {});
+  }
+  return null;
 }

@@ -1,7 +1,8 @@
 /** Which log is followed where no setting names one. */
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
-import { chooseDefaultLog } from '../../../alphaclient/log/default-log.ts';
+import { chooseDefaultLog, waitForLog } from '../../../alphaclient/log/default-log.ts';
 
 const [SSHD, AUTH, SECURE] = ['/var/log/sshd.log', '/var/log/auth.log', '/var/log/secure'];
 
@@ -30,4 +31,30 @@ test('of several that were read, the one followed last is followed on, else the 
 
 test('a log that was set out on and never read is none that was read', () => {
   assert.deepEqual(chooseDefaultLog(AUTH, [], 'journald'), { name: AUTH, other: null });
+});
+
+test('a search for a log that goes on for long leaves nothing behind at what stops it', async () => {
+  const stopped = new AbortController();
+  const listeners: number[] = [];
+  const found = waitForLog(() => {
+    listeners.push(getEventListeners(stopped.signal, 'abort').length);
+    if (listeners.length === 3) return { name: AUTH, other: null };
+    return null;
+  }, stopped.signal);
+  assert.deepEqual(await found, { name: AUTH, other: null });
+  assert.deepEqual(listeners, [0, 0, 0]);
+  assert.equal(getEventListeners(stopped.signal, 'abort').length, 0);
+});
+
+test('a search for a log ends at once when it is stopped', async () => {
+  const stopped = new AbortController();
+  let searches = 0;
+  const found = waitForLog(() => {
+    searches += 1;
+    setImmediate(() => stopped.abort());
+    return null;
+  }, stopped.signal);
+  assert.equal(await found, null);
+  assert.equal(searches, 1);
+  assert.equal(await waitForLog(() => ({ name: AUTH, other: null }), stopped.signal), null);
 });

@@ -101,6 +101,19 @@ export function transaction<T>(db: Database, work: () => T): T {
   }
 }
 
+/** Runs `work`, which reads alone, on one state of the database: what another process commits meanwhile is not seen. Throws an OutboxError. */
+export function readTransaction<T>(db: Database, work: () => T): T {
+  return withOutboxErrors(() => {
+    // WAL: a reader keeps the state of its first read, and keeps nobody from writing.
+    db.exec('BEGIN');
+    try {
+      return work();
+    } finally {
+      if (db.isTransaction) db.exec('ROLLBACK');
+    }
+  });
+}
+
 const LOCK_FILE = 'lock.db';
 /** Longer than `isLocked` takes: who only looks must not keep an agent from starting. */
 const LOCK_TIMEOUT_MS = 500;

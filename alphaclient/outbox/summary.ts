@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeclaredGap } from '../../protocol/report.ts';
 import { mustBeOpen } from '../../service/files.ts';
-import { type Database, openForReading, withOutboxErrors } from './database.ts';
+import { type Database, openForReading, readTransaction } from './database.ts';
 import { gapsAfter } from './gaps.ts';
 import { bookmarkKey, MetaRows } from './meta.ts';
 import { OUTBOX_FILE } from './outbox.ts';
@@ -34,7 +34,8 @@ export function summarize(folder: string): OutboxSummary | null {
   }
   const db = openForReading(file);
   try {
-    return withOutboxErrors(() => summaryOf(db));
+    // Of one moment: numbers of two would call acknowledged what was stored between them.
+    return readTransaction(db, () => summaryOf(db));
   } finally {
     db.close();
   }

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, test } from 'node:test';
+import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { afterEach, beforeEach, mock, test } from 'node:test';
 import { OutboxError, openDurable } from '../../../alphaclient/outbox/database.ts';
 import { Outbox, type ReadResult, WAL_LIMIT_PAGES } from '../../../alphaclient/outbox/outbox.ts';
 import { Checkpoint, openStateFolder, replaceDamaged } from '../../../alphaclient/outbox/recovery.ts';
-import { summarize } from '../../../alphaclient/outbox/summary.ts';
+import { type OutboxSummary, summarize } from '../../../alphaclient/outbox/summary.ts';
 import type { LoginEvent } from '../../../protocol/event.ts';
 import { damageText } from '../../damaged-pages.ts';
 import { withCheckResults } from './passing-errors.ts';
@@ -475,5 +475,36 @@ test('an outbox knows which logs were read, and which one was followed last', ()
   outbox = new Outbox(folder);
   const { all, last } = outbox.readLogs;
   assert.deepEqual([all.toSorted(), last], [['/x', 'journald'], '/x']);
+  outbox.close();
+});
+
+test('a summary is of one moment, also while an agent commits between what it reads', () => {
+  const outbox = new Outbox(folder);
+  outbox.commit(reading(['a'], 1));
+  let isCommitting = false;
+  let commits = 0;
+  for (const name of ['get', 'all'] as const) {
+    const real = StatementSync.prototype[name] as (...values: unknown[]) => never;
+    mock.method(StatementSync.prototype, name, function (this: StatementSync, ...values: unknown[]) {
+      const rows = real.apply(this, values);
+      if (!isCommitting) {
+        isCommitting = true;
+        commits += 1;
+        outbox.commit(reading(['b', 'c'], 10 + commits));
+        isCommitting = false;
+      }
+      return rows;
+    });
+  }
+  let summary: OutboxSummary | null;
+  try {
+    summary = summarize(folder);
+  } finally {
+    mock.restoreAll();
+  }
+  assert.ok(commits > 2);
+  // Nothing was ever acknowledged.
+  assert.equal(summary?.events, summary?.waiting);
+  assert.equal(summarize(folder)?.waiting, 1 + 2 * commits);
   outbox.close();
 });

@@ -10,6 +10,8 @@ const CONNECTED_FOR_MS = 45_000;
 const LEAD_EVERY_MS = 2_000;
 /** The deletion of old days is looked at this often, by the server that leads. */
 const DELETE_EVERY_MS = 3_600_000;
+/** A deletion that failed is tried again after this long: appends of all servers wait for a try. */
+const DELETE_RETRY_MS = 600_000;
 
 /** The log, this server's part of it, and who hears of changes. */
 export interface PeersOptions {
@@ -23,6 +25,8 @@ export interface PeersOptions {
   /** Hears whether this server delivers notifications. */
   readonly leads: (leads: boolean) => void;
   readonly retentionMs: number | null;
+  /** Hears once why old days cannot be deleted, and null once they are again. */
+  readonly keepsOldDays: (error: unknown) => void;
   /** Hears why something failed that is tried again. */
   readonly failed: (what: string, error: unknown) => void;
   readonly now: () => number;
@@ -39,7 +43,10 @@ export class Peers {
   #exchangedMs = 0;
   #leading: Promise<void> | null = null;
   #exchanging: Promise<void> | null = null;
+  #deleting: Promise<void> | null = null;
   #deleteAtMs = 0;
+  #deletionFails = false;
+  #isClosed = false;
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -63,7 +70,9 @@ export class Peers {
     });
   }
 
+  /** Does not wait for a deletion that runs: PostgreSQL ends that by itself. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.all([this.#exchanging, this.#leading]);
   }
@@ -106,20 +115,40 @@ export class Peers {
   }
 
   async #takeLead(): Promise<void> {
-    const { log, leads, retentionMs, failed, now } = this.#options;
+    const { log, leads, failed } = this.#options;
     try {
       const isLeader = await log.lead();
       leads(isLeader);
-      if (!isLeader || retentionMs === null) return;
-      const nowMs = now();
-      const inMs = this.#deleteAtMs - nowMs;
-      // A time further away than the interval was set by a clock that has been set back since.
-      if (inMs > 0 && inMs <= DELETE_EVERY_MS) return;
-      await log.deleteOlderThan(retentionMs, nowMs);
-      this.#deleteAtMs = nowMs + DELETE_EVERY_MS;
+      if (isLeader) this.#deleteOld();
     } catch (error) {
       leads(false);
       failed('It is not known which server delivers notifications', error);
+    }
+  }
+
+  #deleteOld(): void {
+    const { retentionMs, now } = this.#options;
+    const inMs = this.#deleteAtMs - now();
+    // A time further away than the interval was set by a clock that has been set back since.
+    if (retentionMs === null || this.#isClosed || (inMs > 0 && inMs <= DELETE_EVERY_MS)) return;
+    // Whether this server still leads is asked meanwhile: a day may take minutes.
+    this.#deleting ??= this.#delete(retentionMs).finally(() => {
+      this.#deleting = null;
+    });
+  }
+
+  async #delete(retentionMs: number): Promise<void> {
+    const { log, keepsOldDays, now } = this.#options;
+    const nowMs = now();
+    try {
+      await log.deleteOlderThan(retentionMs, nowMs);
+      this.#deleteAtMs = nowMs + DELETE_EVERY_MS;
+      if (this.#deletionFails && !this.#isClosed) keepsOldDays(null);
+      this.#deletionFails = false;
+    } catch (error) {
+      this.#deleteAtMs = now() + DELETE_RETRY_MS;
+      if (!this.#deletionFails && !this.#isClosed) keepsOldDays(error);
+      this.#deletionFails = true;
     }
   }
 }

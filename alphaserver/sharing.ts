@@ -181,6 +181,13 @@ export class Sharing {
         alerts.deliver(leads);
       },
       retentionMs,
+      keepsOldDays: (error) => {
+        if (error === null) log.info('Old days are deleted from the shared log again');
+        else
+          log.warn(
+            `Days older than ALPHASERVER_RETENTION stay in the shared log, tried again every 10 minutes: ${reasonOf(error)}`,
+          );
+      },
       failed: (what, error) => log.debug(`${what}, tried again: ${reasonOf(error)}`),
       now: Date.now,
     });

@@ -21,6 +21,8 @@ const INT8_ARRAY = 1016;
 
 /** SQLSTATE of a disk without room: appendix A of PostgreSQL's manual. */
 const DISK_FULL = '53100';
+/** SQLSTATE of a lock that was not had in time. */
+const LOCK_NOT_AVAILABLE = '55P03';
 /** SQLSTATEs that no waiting mends: invalid authorization, no such database, no rights, tables that are others', a version that is too old. */
 const LASTING = /^(28...|3D000|3F000|42...|0A000)$/;
 
@@ -51,6 +53,13 @@ export interface Query {
   readonly values?: readonly unknown[];
   /** The name under which PostgreSQL keeps the plan. */
   readonly name?: string;
+  /** The limit of one that may take longer than others. */
+  readonly limitMs?: number;
+}
+
+/** True when an error of `query` is that a lock was not had within `lock_timeout`. */
+export function isLockTimeout(error: unknown): boolean {
+  return sqlState((error as { cause?: unknown }).cause) === LOCK_NOT_AVAILABLE;
 }
 
 /** True when an error of `query` is PostgreSQL's refusal, which stays until somebody changes its settings or ours. */
@@ -74,9 +83,17 @@ export class PostgresConnection {
   }
 
   /** Runs a query and gives its rows as arrays. Rejects with a StoreError, after which the connection may be another one. */
-  query({ text, values = [], name }: Query): Promise<unknown[][]> {
+  query({ text, values = [], name, limitMs = QUERY_LIMIT_MS }: Query): Promise<unknown[][]> {
     return this.#inTurn(async (client) => {
-      const result = await client.query({ text, values: [...values], rowMode: 'array', ...(name ? { name } : {}) });
+      // The driver takes the limit of one query too, which its types lack.
+      const config: pg.QueryArrayConfig<unknown[]> & { query_timeout: number } = {
+        text,
+        values: [...values],
+        rowMode: 'array',
+        query_timeout: limitMs,
+        ...(name ? { name } : {}),
+      };
+      const result = await client.query(config);
       return result.rows as unknown[][];
     });
   }

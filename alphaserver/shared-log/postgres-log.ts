@@ -6,6 +6,7 @@ import { Fence, type FenceMemory } from './fence.ts';
 import { LogClock } from './log-clock.ts';
 import { COPIED, type CopyMark, type ImportedAppend, type ImportLog } from './migrate.ts';
 import { PostgresConnection } from './postgres-connection.ts';
+import { deleteOldDays, LIMIT_LOCKS } from './postgres-old-days.ts';
 import { appendValues, batchesOf, oneEventValues } from './postgres-rows.ts';
 import {
   EVENT_COLUMNS,
@@ -33,7 +34,6 @@ const READ_LIMIT_EVENTS = 20_000;
 const READ_LIMIT_BYTES = 8_388_608;
 /** Interval at which a server looks for news that no notification brought. */
 const POLL_MS = 1_000;
-const DAY_MS = 86_400_000;
 /** Presence published this long before the last look may have committed after it. */
 const PRESENCE_OVERLAP_MS = 30_000;
 
@@ -47,9 +47,6 @@ const APPENDS = `SELECT position, stored_at, first_event, counts, name, batches 
 /** Events by column: one JSON array of each takes a third of the time of rows, which are parsed text by text. */
 const EVENTS = `SELECT ${EVENT_COLUMNS.map(([name]) => `json_agg(${name})`).join(', ')} FROM (SELECT * FROM asgard.events
   WHERE id >= $1 AND id < $2 AND stored_at >= $3 AND stored_at <= $4 ORDER BY id) AS page`;
-
-/** The partitions of the day of the newest append are the ones that the next append goes into. */
-const DELETE_OLD = `SELECT asgard.drop_before(least((asgard.now_ms() - $1) / ${DAY_MS}, $2, day)) FROM asgard.head`;
 
 /** A time at which an agent was heard that is further ahead than this is of a clock that was set back since. */
 const AHEAD_LIMIT_MS = 60_000;
@@ -89,11 +86,15 @@ const SETTLE = "SELECT pg_logical_emit_message(true, 'asgard', '')";
 type LogPlaceRow = [position: number, storedMs: number, firstId: number];
 type AppendRow = [position: number, storedMs: number, firstId: number, counts: number[], name: string, batches: string];
 
-/** Two connections: one appends, so that no read delays a commit, the other reads, listens and holds the leader's lock. */
+/**
+ * Two connections: one appends, so that no read delays a commit, the other reads, listens and holds the leader's lock. A third one is there
+ * while old days are deleted, which may take minutes.
+ */
 export class PostgresLog implements SharedLog, ImportLog {
   readonly #options: PostgresLogOptions;
   readonly #writer: PostgresConnection;
   readonly #reader: PostgresConnection;
+  readonly #deleter: PostgresConnection;
   readonly #poll: NodeJS.Timeout;
   readonly #clock: LogClock;
   #news: (name: string | null) => void = () => {};
@@ -116,6 +117,7 @@ export class PostgresLog implements SharedLog, ImportLog {
     const fence = new Fence(options.memory ?? NO_MEMORY, (primary) => {
       this.#writer.leave(primary);
       this.#reader.leave(primary);
+      this.#deleter.leave(primary);
     });
     this.#writer = new PostgresConnection({ url: options.url, fence, setUp: [KEEP_PLANS, NO_COMPILER, NOTIFY_LATER] });
     this.#reader = new PostgresConnection({
@@ -128,6 +130,7 @@ export class PostgresLog implements SharedLog, ImportLog {
       },
       setUp: [`LISTEN ${NEWS_CHANNEL}`, NO_COMPILER],
     });
+    this.#deleter = new PostgresConnection({ url: options.url, fence, setUp: [LIMIT_LOCKS] });
     this.#poll = setInterval(() => this.#news(null), POLL_MS).unref();
   }
 
@@ -420,13 +423,18 @@ export class PostgresLog implements SharedLog, ImportLog {
   }
 
   async deleteOlderThan(retentionMs: number, nowMs: number): Promise<void> {
-    await this.#writer.query({ text: DELETE_OLD, values: [retentionMs, Math.floor((nowMs - retentionMs) / DAY_MS)] });
+    try {
+      await deleteOldDays(this.#deleter, retentionMs, nowMs);
+    } finally {
+      this.#deleter.drop();
+    }
   }
 
   async close(): Promise<void> {
     clearInterval(this.#poll);
     this.#writer.close();
     this.#reader.close();
+    this.#deleter.close();
   }
 
   /** Runs statements of the writer in one transaction. */

@@ -28,6 +28,7 @@ test('the server that leads deletes old days once an hour, also after its clock 
     heard: async () => {},
     leads: () => {},
     retentionMs: 30 * DAY_MS,
+    keepsOldDays: (error) => assert.fail(String(error)),
     failed: (what, error) => assert.fail(`${what}: ${error}`),
     now: () => nowMs,
   });
@@ -51,4 +52,78 @@ test('the server that leads deletes old days once an hour, also after its clock 
   nowMs = right + HOUR_MS;
   await looked();
   assert.deepEqual(deletedAt.slice(2), [right + HOUR_MS]);
+});
+
+test('old days that cannot be deleted are said once, tried again ten minutes later, and keep the server from nothing else', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let nowMs = Date.now();
+  const heard: unknown[] = [];
+  const led: boolean[] = [];
+  let deletion = Promise.withResolvers<void>();
+  let deletions = 0;
+  const log = {
+    lead: async () => true,
+    exchange: async () => ({ others: [], nowMs }),
+    deleteOlderThan: () => {
+      deletions += 1;
+      return deletion.promise;
+    },
+  };
+  const peers = new Peers({
+    log: log as Partial<PeersOptions['log']> as PeersOptions['log'],
+    server: 'one',
+    events: { signOf: () => null },
+    connected: () => [],
+    heard: async () => {},
+    leads: (leads) => void led.push(leads),
+    retentionMs: 30 * DAY_MS,
+    keepsOldDays: (error) => void heard.push(error),
+    failed: (what, error) => assert.fail(`${what}: ${error}`),
+    now: () => nowMs,
+  });
+  t.after(() => peers.close());
+  /** Lets it look at the lead twice: what the first look does is done then. */
+  const looked = (): Promise<void> => {
+    const before = led.length;
+    return until(() => {
+      t.mock.timers.tick(2_000);
+      return led.length >= before + 2;
+    });
+  };
+  /** Ends the deletion that runs. */
+  const ended = async (error: Error | null): Promise<void> => {
+    const { resolve, reject } = deletion;
+    deletion = Promise.withResolvers<void>();
+    if (error === null) resolve();
+    else reject(error);
+    await looked();
+  };
+  const fault = new Error('process 1 reads its tables');
+  await looked();
+  // One that takes long is not begun again, and the lead is looked at meanwhile.
+  nowMs += HOUR_MS;
+  await looked();
+  assert.equal(deletions, 1);
+  await ended(fault);
+  nowMs += 599_999;
+  await looked();
+  assert.deepEqual([deletions, heard], [1, [fault]]);
+  nowMs += 1;
+  await looked();
+  assert.equal(deletions, 2);
+  await ended(fault);
+  nowMs += 600_000;
+  await looked();
+  assert.deepEqual([deletions, heard], [3, [fault]]);
+  await ended(null);
+  assert.deepEqual(heard, [fault, null]);
+  nowMs += HOUR_MS;
+  await looked();
+  assert.equal(deletions, 4);
+  // The end waits for no deletion, and what becomes of that is nobody's any more.
+  await peers.close();
+  deletion.reject(fault);
+  await deletion.promise.catch(() => {});
+  assert.deepEqual(heard, [fault, null]);
+  assert.deepEqual(new Set(led), new Set([true]));
 });

@@ -433,6 +433,72 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
       });
 
     if (hasOwnClock)
+      it('gives up the deletion of a day that somebody reads, says who does, and keeps no append waiting', async () => {
+        databases += 1;
+        postgres.sql(`CREATE DATABASE contract${databases}`);
+        const [log, another] = [
+          await openPostgresLog({ url: urlOfNewest(), log: quiet }),
+          await openPostgresLog({ url: urlOfNewest(), log: quiet }),
+        ];
+        const [db, dump] = [
+          new PostgresConnection({ url: urlOfNewest() }),
+          new PostgresConnection({ url: urlOfNewest() }),
+        ];
+        const sql = async (text: string): Promise<unknown[]> => (await db.query({ text })).flat();
+        const days = (): Promise<unknown[]> =>
+          sql("SELECT relname FROM pg_class WHERE relname ~ '^appends_[0-9]+$' ORDER BY 1");
+        try {
+          const { storedMs } = await log.append({ name: '1', batches: [batch([1])], decisions: [] });
+          const today = Math.floor(storedMs / DAY_MS);
+          for (const ago of [50, 40]) await sql(`SELECT asgard.make_partitions(${today - ago})`);
+          const [, read, newest] = await days();
+          const [[pid] = []] = await dump.query({ text: 'SELECT pg_backend_pid()' });
+          await dump.query({ text: 'BEGIN' });
+          await dump.query({ text: `LOCK TABLE asgard.${read} IN ACCESS SHARE MODE` });
+          let isOver = false;
+          const deletion = log.deleteOlderThan(30 * DAY_MS, storedMs);
+          const refused = assert.rejects(deletion, (error: Error) => {
+            assert.match(
+              String((error.cause as Error).message),
+              new RegExp(`process ${pid} .*pg_terminate_backend\\(${pid}\\)`),
+            );
+            return true;
+          });
+          void refused.then(
+            () => (isOver = true),
+            () => (isOver = true),
+          );
+          const waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'";
+          await until(async () => isOver || (await sql(waiting))[0] !== 0);
+          await another.append({ name: '2', batches: [batch([2])], decisions: [] });
+          await refused;
+          assert.deepEqual(await days(), [read, newest], 'the day before it is deleted');
+          assert.deepEqual(await sql(waiting), [0]);
+          await log.append({ name: '3', batches: [batch([3])], decisions: [] });
+          await dump.query({ text: 'COMMIT' });
+          await log.deleteOlderThan(30 * DAY_MS, storedMs);
+          assert.deepEqual(await days(), [newest]);
+        } finally {
+          await log.close();
+          await another.close();
+          db.close();
+          dump.close();
+        }
+      });
+
+    if (hasOwnClock)
+      it('waits for an answer of PostgreSQL no longer than the limit of the query', async () => {
+        const db = new PostgresConnection({ url: postgres.url });
+        try {
+          const asked = db.query({ text: 'SELECT pg_sleep(60)', limitMs: 10 });
+          await assert.rejects(asked, { cause: new Error('Query read timeout') });
+          assert.deepEqual(await db.query({ text: 'SELECT 1' }), [[1]]);
+        } finally {
+          db.close();
+        }
+      });
+
+    if (hasOwnClock)
       it('says where an append is stored as of a time that is still to come', async () => {
         databases += 1;
         postgres.sql(`CREATE DATABASE contract${databases}`);

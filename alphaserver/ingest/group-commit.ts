@@ -156,6 +156,8 @@ export class GroupCommit {
    */
   submit(batch: AgentBatch, weight = weightOf(batch), durable: (mark: Mark) => void = () => {}): Promise<Appended> {
     if (this.#closed) return Promise.reject(new Error('the server is closing'));
+    // The one that waits would be stored after this newer one.
+    if (batch.ping?.report) this.#heartbeats.delete(batch.agent);
     return new Promise((done, failed) => {
       const submittedMs = performance.now();
       this.#queue.push({ agent: batch.agent, weight, batch, submittedMs, durable, isDurable: false, done, failed });
@@ -171,7 +173,7 @@ export class GroupCommit {
     this.#heartbeats.set(batch.agent, batch);
     this.#heartbeatsTimer ??= setTimeout(() => {
       this.#heartbeatsTimer = null;
-      this.#heartbeatsDue = true;
+      this.#heartbeatsDue = this.#heartbeats.size > 0;
       this.#schedule();
     }, HEARTBEATS_EVERY_MS).unref();
   }

@@ -177,6 +177,8 @@ export class Session {
   /** Closes after what is written has gone out; a peer that does not read it is cut off. */
   end(): void {
     this.#ending = true;
+    // Now, not when it is closed: by then a newer connection of the agent may have brought a newer one.
+    this.#storeHeartbeat();
     const stream = this.#stream;
     stream.end();
     // What still comes is read and thrown away: closing with unread data would reset the connection and lose the error.
@@ -372,9 +374,7 @@ export class Session {
   #flush(): void {
     if (this.#gathered.length + this.#gatheredEnds.length === 0) return;
     const [events, ends, chars] = [this.#gathered, this.#gatheredEnds, this.#gatheredChars];
-    this.#gathered = [];
-    this.#gatheredEnds = [];
-    this.#gatheredChars = 0;
+    [this.#gathered, this.#gatheredEnds, this.#gatheredChars] = [[], [], 0];
     this.#submit({ events, ...(ends.length > 0 && { ends }) }, chars);
   }
 
@@ -384,6 +384,7 @@ export class Session {
     if (open !== null) this.#open ??= new OpenListParts();
     const list = open === null ? null : (this.#open?.take(open, report, nowMs) ?? null);
     if (shapes.length > 0 || gaps.length > 0 || list !== null) {
+      if (report !== null) this.#heartbeat = null;
       this.#submit({ events: [], ping: { report, shapes, gaps, ...(list && { open: list }) } });
       return;
     }
@@ -440,10 +441,9 @@ export class Session {
     const { ingest, now } = this.#context;
     if (this.#ending || this.#draining || this.#isRejected) return;
     const behind = this.#unstored >= UNSTORED_LIMIT_EVENTS || stream.writableLength > UNREAD_LIMIT_BYTES || ingest.full;
-    const wait = behind || this.#isInLine || this.#slowdown.holds(now());
-    if (wait) stream.pause();
+    if (behind || this.#isInLine || this.#slowdown.holds(now())) stream.pause();
     else if (stream.isPaused()) {
-      this.#heardMs = this.#context.now();
+      this.#heardMs = now();
       // What the peer sent meanwhile could not be read.
       if (this.#lineBegunMs !== null) this.#lineBegunMs = this.#heardMs;
       stream.resume();

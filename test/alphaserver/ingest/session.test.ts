@@ -14,7 +14,7 @@ import { LINE_TIMEOUT_MS, UNSTORED_LIMIT_EVENTS } from '../../../alphaserver/ing
 import { StoreError } from '../../../alphaserver/store/store.ts';
 import { HELLO_TIMEOUT_MS, LINE_LIMIT_BYTES, SILENCE_LIMIT_MS } from '../../../protocol/messages.ts';
 import { until } from '../../until.ts';
-import { event, hello } from '../../wire-messages.ts';
+import { CAUGHT_UP, event, hello } from '../../wire-messages.ts';
 import { MemoryStore } from '../memory-store.ts';
 
 const A = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
@@ -34,8 +34,9 @@ class Client {
   readonly socket: Socket;
   got = '';
   closed = false;
-  constructor() {
-    this.socket = connect(port, '127.0.0.1');
+  /** `allowHalfOpen`: it stays open where the server ends it, as one whose network is gone does. */
+  constructor(allowHalfOpen = false) {
+    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen });
     this.socket.on('data', (chunk) => {
       this.got += chunk;
     });
@@ -375,6 +376,43 @@ test('heartbeats have no commits of their own: they are collected, and the newes
   await until(() => clients[0]?.answers.filter(({ type }) => type === 'pong').length === 101);
   clients[0]?.socket.destroy();
   await until(() => store.pings.length === pings + 1);
+});
+
+/** Which of the heartbeats are stored, by the lines read, in their order. */
+const linesRead = (): number[] => store.pings.flatMap(({ report }) => report?.linesRead ?? []);
+
+test('an old connection that is closed late does not put its last heartbeat in the place of a newer one of its agent', async () => {
+  const ping = (linesRead: number) => ({ type: 'ping', report: { ...CAUGHT_UP, linesRead } });
+  const older = new Client(true).say(hello(A), ping(1));
+  await until(() => linesRead().length === 1);
+  // It says nothing new, and is kept until it is due, or the connection ends.
+  older.say(ping(1));
+  await until(() => older.answers.filter(({ type }) => type === 'pong').length === 2);
+  const newer = new Client().say(hello(A));
+  await until(() => older.last('error')?.code === 'busy' && newer.last('welcome') !== undefined);
+  newer.say(ping(2));
+  await until(() => linesRead().includes(2));
+  const { localPort } = older.socket;
+  await until(() => logged.includes(`Connection 127.0.0.1:${localPort} closed`));
+  // What the old one left is stored before this.
+  new Client().say(hello(B), ping(3));
+  await until(() => linesRead().includes(3));
+  assert.equal(linesRead().slice(linesRead().indexOf(2)).includes(1), false, linesRead().join(' '));
+});
+
+test('a report that comes with a gap takes the place of the heartbeats before it', async () => {
+  const report = (linesRead: number) => ({ ...CAUGHT_UP, linesRead });
+  const gap = { id: 1, at: '2026-11-23T19:46:01.123Z', kind: 'suppressed', text: 'x', bytes: null, lines: 1 };
+  const client = new Client().say(hello(A));
+  await until(() => client.last('welcome') !== undefined);
+  client.say({ type: 'ping', report: report(1) }, { type: 'ping', report: report(2), gaps: [gap] });
+  await until(() => linesRead().includes(2));
+  const { localPort } = client.socket;
+  client.socket.destroy();
+  await until(() => logged.includes(`Connection 127.0.0.1:${localPort} closed`));
+  new Client().say(hello(B), { type: 'ping', report: report(3) });
+  await until(() => linesRead().includes(3));
+  assert.equal(linesRead().slice(linesRead().indexOf(2)).includes(1), false, linesRead().join(' '));
 });
 
 test('an agent that sends a million old events makes no other wait: a new event is in the next commit', async () => {

@@ -34,6 +34,11 @@ export interface ChannelSenderOptions {
   readonly channel: Channel;
   readonly settings: AlertSettings;
   readonly queue: ChannelQueue;
+  /**
+   * The message of each channel, by name, that is delivered and could not be recorded as such: only the record is retried. It outlives a sender,
+   * so that the next one of the channel does not send that message again.
+   */
+  readonly unrecorded: Map<string, string>;
   readonly send: Send;
   readonly log: Logger;
   readonly now: () => number;
@@ -53,8 +58,6 @@ export class ChannelSender {
   #busy: Promise<void> | null = null;
   /** True when `wake` was called during a step. */
   #woken = false;
-  /** A message that is delivered and could not be recorded as such: only the record is retried. */
-  #unrecorded: string | null = null;
   /** True while the queue does not take changes. */
   #blocked = false;
   #fault: string | null = null;
@@ -148,13 +151,13 @@ export class ChannelSender {
   }
 
   async #deliver({ message, failures, nextMs }: PendingMessage): Promise<number> {
-    const { channel, send, now } = this.#options;
+    const { name, channel, unrecorded, send, now } = this.#options;
     const early = nextMs - now();
     // A time further away than any delay was set by a clock that has been set back since.
     if (early > 0 && early <= RETRY_AFTER_LIMIT_MS) return early;
     const { signal } = this.#ending;
     const delivery =
-      this.#unrecorded === message.id
+      unrecorded.get(name) === message.id
         ? { ok: true as const }
         : await send(channel, message, signal).catch((error: Error) => faulty(error.message));
     if (delivery.ok) return this.#succeeded(message);
@@ -162,10 +165,10 @@ export class ChannelSender {
   }
 
   async #succeeded(message: Message): Promise<number> {
-    const { name, queue, log, now } = this.#options;
-    this.#unrecorded = message.id;
+    const { name, queue, unrecorded, log, now } = this.#options;
+    unrecorded.set(name, message.id);
     await queue.delivered(message);
-    this.#unrecorded = null;
+    unrecorded.delete(name);
     this.#delivered += 1;
     this.#deliveredAt = now();
     if (this.#fault !== null) log.info(`Channel ${name} works again`);

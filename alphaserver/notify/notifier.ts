@@ -29,6 +29,8 @@ export class Notifier {
   #settings: AlertSettings;
   #newest: AlertSettings;
   #senders = new Map<string, ChannelSender>();
+  /** At most one message a channel. */
+  readonly #unrecorded = new Map<string, string>();
   /** Ends with the last change of the senders that was asked for: each waits for the one before. */
   #changes: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -98,7 +100,8 @@ export class Notifier {
     const { queues, senderFor, log, now, chance, mayDeliver, changed } = this.#options;
     const settings = this.#settings;
     this.#drop();
-    const common = { settings, send: senderFor(settings), log, now, chance, mayDeliver, changed };
+    const unrecorded = this.#unrecorded;
+    const common = { settings, unrecorded, send: senderFor(settings), log, now, chance, mayDeliver, changed };
     this.#senders = new Map(
       Object.entries(settings.channels).map(([name, channel]) => [
         name,
@@ -118,6 +121,7 @@ export class Notifier {
         if (Object.hasOwn(this.#settings.channels, name)) continue;
         const { pending } = queues.channel(name);
         queues.remove(name);
+        this.#unrecorded.delete(name);
         log.warn(`Channel ${name} was removed: ${pending} pending notifications dropped`);
       }
       this.#dropFails = false;

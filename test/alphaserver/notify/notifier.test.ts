@@ -209,6 +209,32 @@ test('a delivery that the store does not record is recorded later, and the messa
   assert.equal(http.received.length, 2);
 });
 
+test('a message that is delivered and not yet recorded is not sent again where its channel begins anew, or changes', async (t) => {
+  const { bench, http, hook } = await make(t);
+  http.answers.push({ status: 500 });
+  const notifier = bench.start(hook);
+  bench.tell('hook', 'a');
+  await until(() => notifier.status()[0]?.failed === 1);
+  bench.fault = new Error('the disk is full');
+  // The next delivery is due, and is taken.
+  bench.aheadMs = 3_600_000;
+  const waits = (): number => bench.lines.filter((line) => line.includes('waits for the store')).length;
+  notifier.wake();
+  await until(() => waits() === 1);
+  await notifier.restart();
+  await until(() => waits() === 2);
+  await notifier.use(settingsOf({ hook: { type: 'webhook', url: `${http.url}/other-path` } }));
+  await until(() => waits() === 3);
+  assert.equal(http.received.length, 2);
+  bench.fault = null;
+  bench.tell('hook', 'b');
+  await until(() => notifier.status()[0]?.waiting === 0);
+  assert.deepEqual(
+    http.received.map(({ body }) => idsIn(body)),
+    [['a'], ['a'], ['b']],
+  );
+});
+
 test('a redirect is a fault, and not followed', async (t) => {
   const { bench, http, hook } = await make(t);
   http.answers.push({ status: 302, headers: { location: 'http://127.0.0.1:1/' } });

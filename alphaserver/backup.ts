@@ -16,8 +16,8 @@ const DATABASES = [ROLLUPS_FILE, ALERTS_FILE, EVENTS_FILE];
 /** Lists what is in a backup. Written last: a backup without it is none. */
 const LIST_FILE = 'backup.json';
 const LIST_VERSION = 1;
-/** Files of the process that has the folder open, what databases keep beside them, and files that are being written. */
-const LEFT_OUT = /^(?:running|lock\.db|backup\.json|.*\.db-(?:wal|shm|journal)|.*\.new)$/;
+/** Files of the process that has the folder open, what databases keep beside them, locks, and files that are being written. */
+const LEFT_OUT = /^(?:running|lock\.db|backup\.json|.*\.db-(?:wal|shm|journal)|.*\.lock|.*\.new)$/;
 const FOLDER_MODE = 0o700;
 
 interface Listed {

@@ -20,6 +20,8 @@ import { promisify } from 'node:util';
 import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeText } from '../../service/escape.ts';
 import { UserError } from '../../service/user-error.ts';
+import type { Lock } from '../store/database.ts';
+import { lockFile } from '../store/file-lock.ts';
 import type { Revoked } from './revoked-key.ts';
 
 /** Its name in the data folder, unless another file is given. */
@@ -36,22 +38,26 @@ interface RevokeOptions {
 
 const run = promisify(execFile);
 
-/** Adds keys to the list. Rejects with a UserError, and the list is as it was, where one is none or the list cannot be written. */
+/**
+ * Adds keys to the list. Rejects with a UserError, and the list is as it was, where one is none, the list cannot be written, or another
+ * command writes it for all of `limitMs`.
+ */
 export async function revokeCommand(
   { keys, file: given, ca }: RevokeOptions,
   dataFolder: string,
   { stdout }: Pick<ProgramIo, 'stdout'>,
+  limitMs?: number,
 ): Promise<number> {
   const file = resolve(given ?? join(dataFolder, REVOKED_KEYS_FILE));
   const serials = keys.flatMap(({ serial }) => (serial === undefined ? [] : [serial]));
   if (serials.length > 0 && ca === null)
     throw new UserError("a certificate's serial means nothing without its CA: --ca FILE, the CA's public key", 2);
   if (!existsSync(dirname(file))) throw new UserError(`${shown(dirname(file))} is not there`, 1);
-  const unlock = lock(file);
+  const lock = locked(file, limitMs);
   try {
     await replace(file, keys, ca);
   } finally {
-    unlock();
+    lock.close();
   }
   const what = keys.length === 1 ? '1 key is' : `${keys.length} keys are`;
   stdout.write(
@@ -62,21 +68,14 @@ export async function revokeCommand(
 
 const shown = (text: string): string => escapeText(text, 240);
 
-/** Keeps a second one from going on from the same list: one of both would be lost. Returns the function that lets it. */
-function lock(file: string): () => void {
-  const name = `${file}.lock`;
+/** Keeps a second one from going on from the same list: one of both would be lost. Throws a UserError. */
+function locked(file: string, limitMs?: number): Lock {
   try {
-    closeSync(openSync(name, 'wx', 0o600));
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UserError(
-      code === 'EEXIST'
-        ? `${shown(file)} is being written by another command; if none runs, one was killed: delete ${shown(name)}`
-        : `${shown(file)} cannot be written: ${message}`,
-      1,
-    );
+    return lockFile(file, limitMs);
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    throw new UserError(`${shown(file)} cannot be written: ${(cause as Error).message}`, 1, { cause });
   }
-  return () => rmSync(name, { force: true });
 }
 
 /** Makes the new list in a folder beside the old one, so that the rename stays on one file system. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { ChangingFiles, type FileContent } from '../../service/changing-files.ts';
 import { makeInnerFolder, replaceFile } from '../../service/files.ts';
 import { UserError } from '../../service/user-error.ts';
+import { whileLocked } from '../store/file-lock.ts';
 import type { CodeUse } from './join-codes.ts';
 
 const FILE_VERSION = 1;
@@ -138,8 +139,12 @@ export class JoinedHosts {
   revoke(name: string, nowMs: number): boolean {
     if (!isCertificateName(name))
       throw new UserError(`no certificate can have the name ${JSON.stringify(name.slice(0, 80))}`);
-    const revoked = Object.fromEntries([...this.#revoked, [name, nowMs]]);
-    replaceFile(this.#revokedFile, `${JSON.stringify({ version: FILE_VERSION, revoked })}\n`);
+    whileLocked(this.#revokedFile, () => {
+      // Another command may have written it since it was read.
+      this.refresh();
+      const revoked = Object.fromEntries([...this.#revoked, [name, nowMs]]);
+      replaceFile(this.#revokedFile, `${JSON.stringify({ version: FILE_VERSION, revoked })}\n`);
+    });
     this.changed();
     return this.#hosts.has(name);
   }

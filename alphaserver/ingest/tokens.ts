@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { ChangingFiles, type FileContent } from '../../service/changing-files.ts';
 import { makeFolder, replaceFile } from '../../service/files.ts';
+import { whileLocked } from '../store/file-lock.ts';
 import { isPatternList } from './host-pattern.ts';
 
 /** Describes one token as the file keeps it. */
@@ -90,23 +91,26 @@ export class Tokens {
       throw new TokenError(
         `${JSON.stringify(name.slice(0, 80))} cannot be a name: use 1 to 64 letters, digits, dots, dashes, underscores, no dash first`,
       );
-    if (this.list().some((record) => record.name === name && !record.revokedAt))
-      throw new TokenError(`there is a token ${name} already: rotate or revoke it`);
-    return this.#make(this.#records, { name, hosts: checkedPatterns(hosts), scope }, nowMs);
+    const wanted = { name, hosts: checkedPatterns(hosts), scope };
+    makeFolder(dirname(this.#file));
+    return whileLocked(this.#file, () => {
+      if (this.#validOf(name) !== undefined)
+        throw new TokenError(`there is a token ${name} already: rotate or revoke it`);
+      return this.#make(this.#records, wanted, nowMs);
+    });
   }
 
   /** Makes a new token in place of the valid one of this name, whose agent stays bound to it. Throws a TokenError when there is none. */
   rotate(name: string, nowMs: number, hosts: string | null = null): string {
-    const old = this.list().find((record) => record.name === name && !record.revokedAt);
-    if (old === undefined) throw missing(name);
-    const { scope } = old;
-    return this.#make(this.#revoked(name, nowMs), { name, hosts: checkedPatterns(hosts) ?? old.hosts, scope }, nowMs);
+    const patterns = checkedPatterns(hosts);
+    return this.#changed(name, ({ hosts: before, scope }) =>
+      this.#make(this.#revoked(name, nowMs), { name, hosts: patterns ?? before, scope }, nowMs),
+    );
   }
 
   /** Ends a token; its sessions are closed within seconds. Throws a TokenError when there is no such token. */
   revoke(name: string, nowMs: number): void {
-    if (!this.list().some((record) => record.name === name && !record.revokedAt)) throw missing(name);
-    this.#save(this.#revoked(name, nowMs));
+    this.#changed(name, () => this.#save(this.#revoked(name, nowMs)));
   }
 
   /** Reads the file again where it has changed. True where that changed the tokens. */
@@ -124,6 +128,22 @@ export class Tokens {
     return true;
   }
 
+  /** Returns the valid token of a name, by what the file holds now. */
+  #validOf(name: string): TokenRecord | undefined {
+    return this.list().find((record) => record.name === name && !record.revokedAt);
+  }
+
+  /** Runs `work` on the valid token of a name, while no other process changes the file. Throws a TokenError where there is none. */
+  #changed<T>(name: string, work: (token: TokenRecord) => T): T {
+    // Where there is nothing to change, no lock is made either.
+    if (this.#validOf(name) === undefined) throw missing(name);
+    return whileLocked(this.#file, () => {
+      const token = this.#validOf(name);
+      if (token === undefined) throw missing(name);
+      return work(token);
+    });
+  }
+
   #make(records: readonly TokenRecord[], wanted: Pick<TokenRecord, 'name' | 'hosts' | 'scope'>, nowMs: number): string {
     const token = randomBytes(32).toString('base64url');
     const createdAt = new Date(nowMs).toISOString();
@@ -137,7 +157,6 @@ export class Tokens {
   }
 
   #save(tokens: readonly TokenRecord[]): void {
-    makeFolder(dirname(this.#file));
     replaceFile(this.#file, `${JSON.stringify({ version: FILE_VERSION, tokens }, null, 2)}\n`);
     this.refresh();
   }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { FileStamp } from '../../service/file-stamp.ts';
 import { replaceFile } from '../../service/files.ts';
 import type { NewDecision } from '../store/decisions.ts';
+import { tryFileLock } from '../store/file-lock.ts';
 
 /** The files that are shared. */
 export const SHARED_FILES = [
@@ -110,7 +111,8 @@ export class SharedFiles {
       stamp?.accept();
       throw new Error('it is damaged here');
     } else if (ofLog !== null) {
-      if (here !== ofLog) replaceFile(path, ofLog);
+      // What a command of this host changes meanwhile is not written over: the next look finds it.
+      if (here !== ofLog && !replaceUnchanged(path, here, ofLog)) return;
       if (isNewer) agree(file, digestOf(ofLog));
     }
     stamp?.accept();
@@ -132,6 +134,19 @@ function contentOf(path: string): string | null {
   if (!existsSync(path)) return null;
   if (statSync(path).size > FILE_LIMIT_BYTES) throw new Error(`it is larger than ${FILE_LIMIT_BYTES} bytes`);
   return readFileSync(path, 'utf8');
+}
+
+/** Replaces a file that holds `before`. False where it holds something else by now, or a command is changing it: a server waits for none. */
+function replaceUnchanged(path: string, before: string | null, content: string): boolean {
+  const lock = tryFileLock(path);
+  if (lock === null) return false;
+  try {
+    if (contentOf(path) !== before) return false;
+    replaceFile(path, content);
+    return true;
+  } finally {
+    lock.close();
+  }
 }
 
 /** True for an object in JSON: what was cut off, or is being written, is none. */

@@ -13,6 +13,8 @@ const SQLITE_FULL = 13;
 /** Errors of reads, which a disk without room does not cause: SQLITE_IOERR_READ, _SHORT_READ and _CORRUPTFS. */
 const READ_ERRORS = [266, 522, 8_458];
 const BUSY_LIMIT_MS = 5_000;
+/** Is never written to a disk. */
+const LOCK_VERSION = 1;
 
 /** True where the disk, or its file system, does not give a page back. */
 export const isReadError = (error: unknown): boolean => READ_ERRORS.includes(errcode(error));
@@ -26,6 +28,29 @@ export const isAttached = (db: Database, schema: string): boolean =>
 /** Opens a file, or makes it. Waits a few seconds for a lock of another connection. */
 export function openDatabase(file: string): Database {
   return new DatabaseSync(file, { timeout: BUSY_LIMIT_MS });
+}
+
+/** What keeps others out of a file until it is closed. */
+export type Lock = Pick<Database, 'close'>;
+
+/**
+ * Locks a file that holds nothing, and makes it where it is not there. The kernel holds the lock: it is free when the process dies,
+ * however it dies. Null where another connection holds it for all of `limitMs`. Throws SQLite's error, also where this user may not
+ * write the file.
+ */
+export function openLock(file: string, limitMs: number): Lock | null {
+  const lock = openDatabase(file);
+  try {
+    // The write, which stays in memory, fails where this user may only read the file: BEGIN would share the lock then without a word.
+    lock.exec(
+      `PRAGMA busy_timeout=${limitMs}; PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version=${LOCK_VERSION}`,
+    );
+    return lock;
+  } catch (error) {
+    lock.close();
+    if (isBusy(error)) return null;
+    throw error;
+  }
 }
 
 /** Opens a file that is there, for reading beside the connection that writes it. */

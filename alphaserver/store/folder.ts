@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { mustBeOpen } from '../../service/files.ts';
 import { addSpareRoom } from '../../service/spare-room.ts';
 import { isDamage, openingFault } from '../../service/sqlite-errors.ts';
-import { type Database, isBusy, openDatabase, openForWriting, openReadOnly } from './database.ts';
+import { type Database, type Lock, openDatabase, openForWriting, openLock, openReadOnly } from './database.ts';
 import { checkNewest, DAMAGE_ADVICE, DamagedError } from './integrity.ts';
 
 /**
@@ -86,16 +86,8 @@ export function isInUse(folder: string): boolean {
 }
 
 /** Keeps other processes from opening the folder until the lock is closed. Null where another process has it; throws SQLite's error. */
-export function tryLock(folder: string): Pick<Database, 'close'> | null {
-  const lock = openDatabase(join(folder, LOCK_FILE));
-  try {
-    lock.exec('PRAGMA busy_timeout=0; BEGIN EXCLUSIVE');
-    return lock;
-  } catch (error) {
-    lock.close();
-    if (isBusy(error)) return null;
-    throw error;
-  }
+export function tryLock(folder: string): Lock | null {
+  return openLock(join(folder, LOCK_FILE), 0);
 }
 
 /** Runs what opens or upgrades a store's files. Throws an Error with one sentence that names the folder and says what to do. */
@@ -132,8 +124,8 @@ function touch(file: string): void {
   closeSync(descriptor);
 }
 
-function lockIn(folder: string): Pick<Database, 'close'> {
-  let lock: Pick<Database, 'close'> | null;
+function lockIn(folder: string): Lock {
+  let lock: Lock | null;
   try {
     lock = tryLock(folder);
   } catch (cause) {

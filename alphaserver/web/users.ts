@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { ChangingFiles, type FileContent } from '../../service/changing-files.ts';
 import { makeFolder, replaceFile } from '../../service/files.ts';
 import { UserError } from '../../service/user-error.ts';
+import { whileLocked } from '../store/file-lock.ts';
 
 /** A viewer sees everything; an operator changes what the server does as well. */
 export const ROLES = ['viewer', 'operator'] as const;
@@ -78,21 +79,44 @@ export class Users {
       throw new UserError(
         `${JSON.stringify(name.slice(0, 80))} cannot be a name: use 1 to 64 letters, digits, dots, dashes, underscores, @, no dash first`,
       );
-    if (this.find(name) !== null)
-      throw new UserError(`there is a user ${name} already: user password ${name} sets another password`);
-    if (this.#current().size >= USERS_LIMIT) throw new UserError(`there are ${USERS_LIMIT} users already`);
-    await this.#set(name, role, password, nowMs);
+    this.#mustHaveRoomFor(name);
+    const secret = await secretOf(password);
+    makeFolder(dirname(this.#file));
+    whileLocked(this.#file, () => {
+      this.#mustHaveRoomFor(name);
+      this.#save([...this.list(), { name, role, changedMs: nowMs, ...secret }]);
+    });
   }
 
   /** Sets a user's password, which ends the user's sessions. Rejects with a UserError where there is none of this name. */
   async setPassword(name: string, password: string, nowMs: number): Promise<void> {
-    await this.#set(name, this.#existing(name).role, password, nowMs);
+    this.#existing(name);
+    const secret = await secretOf(password);
+    whileLocked(this.#file, () => {
+      // Only now: whoever was removed while the password was hashed stays removed.
+      const { role } = this.#existing(name);
+      this.#save([...this.#without(name), { name, role, changedMs: nowMs, ...secret }]);
+    });
   }
 
   /** Removes a user, which ends the user's sessions. Throws a UserError where there is none of this name. */
   remove(name: string): void {
+    // Where there is nothing to change, no lock is made either.
     this.#existing(name);
-    this.#save(this.list().filter((user) => user.name !== name));
+    whileLocked(this.#file, () => {
+      this.#existing(name);
+      this.#save(this.#without(name));
+    });
+  }
+
+  #mustHaveRoomFor(name: string): void {
+    if (this.find(name) !== null)
+      throw new UserError(`there is a user ${name} already: user password ${name} sets another password`);
+    if (this.#current().size >= USERS_LIMIT) throw new UserError(`there are ${USERS_LIMIT} users already`);
+  }
+
+  #without(name: string): readonly UserRecord[] {
+    return this.list().filter((user) => user.name !== name);
   }
 
   #existing(name: string): UserRecord {
@@ -101,17 +125,7 @@ export class Users {
     return user;
   }
 
-  async #set(name: string, role: Role, password: string, nowMs: number): Promise<void> {
-    if (password.length < PASSWORD_LEAST_CHARS || password.length > PASSWORD_LIMIT_CHARS)
-      throw new UserError(`a password has ${PASSWORD_LEAST_CHARS} to ${PASSWORD_LIMIT_CHARS} characters`);
-    const salt = randomBytes(SALT_BYTES);
-    const made = await hash(password, salt);
-    const user = { name, role, changedMs: nowMs, salt: salt.toString('base64'), scrypt: made.toString('base64') };
-    this.#save([...this.list().filter((one) => one.name !== name), user]);
-  }
-
   #save(users: readonly UserRecord[]): void {
-    makeFolder(dirname(this.#file));
     replaceFile(this.#file, `${JSON.stringify({ version: FILE_VERSION, users }, null, 2)}\n`);
   }
 
@@ -128,6 +142,15 @@ export class Users {
 
 /** Makes a password that nobody guesses. */
 export const makePassword = (): string => randomBytes(MADE_BYTES).toString('base64url');
+
+/** Makes what is kept of a password. Rejects with a UserError where it is too short or too long. */
+async function secretOf(password: string): Promise<Pick<UserRecord, 'salt' | 'scrypt'>> {
+  if (password.length < PASSWORD_LEAST_CHARS || password.length > PASSWORD_LIMIT_CHARS)
+    throw new UserError(`a password has ${PASSWORD_LEAST_CHARS} to ${PASSWORD_LIMIT_CHARS} characters`);
+  const salt = randomBytes(SALT_BYTES);
+  const made = await hash(password, salt);
+  return { salt: salt.toString('base64'), scrypt: made.toString('base64') };
+}
 
 function hash(password: string, salt: Buffer): Promise<Buffer> {
   return new Promise((done, failed) =>

@@ -37,6 +37,11 @@ test('an agent that meets a restored older server loses nothing that it still ha
   assert.match(made.output, /^\d+ files, [\d.]+ MiB, in /);
   assert.equal(statSync(backup).mode & 0o777, 0o700);
   for (const name of readdirSync(backup)) assert.equal(statSync(join(backup, name)).mode & 0o077, 0, name);
+  assert.deepEqual(
+    readdirSync(backup).filter((name) => name.startsWith('tokens')),
+    ['tokens.json'],
+    'its lock is none of it',
+  );
   // Acknowledged after the backup: only the server had these.
   appendFileSync(pair.logFile, line(1_003) + line(1_004) + line(1_005));
   await server.says('box had 5 attempt');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { REVOKED_KEYS_FILE, revokeCommand } from '../../../alphaserver/cli/keys-command.ts';
 import { type Revoked, revoked } from '../../../alphaserver/cli/revoked-key.ts';
+import { lockFile } from '../../../alphaserver/store/file-lock.ts';
 import { Text } from '../../text.ts';
 
 const isThere = spawnSync('ssh-keygen', ['-?']).error === undefined;
@@ -31,10 +32,14 @@ const list = (): string => join(folder, REVOKED_KEYS_FILE);
 const isRevoked = (name: string): boolean =>
   spawnSync('ssh-keygen', ['-Q', '-f', list(), join(folder, name)]).status !== 0;
 
-async function revoke(keys: readonly string[], more: { file?: string; ca?: string } = {}): Promise<string> {
+async function revoke(
+  keys: readonly string[],
+  more: { file?: string; ca?: string; limitMs?: number } = {},
+): Promise<string> {
   const stdout = new Text();
   const parsed = keys.map((key) => revoked.parse(key, 0) as Revoked);
-  await revokeCommand({ keys: parsed, file: null, ca: null, ...more }, folder, { stdout });
+  const { file = null, ca = null, limitMs } = more;
+  await revokeCommand({ keys: parsed, file, ca }, folder, { stdout }, limitMs);
   return stdout.text;
 }
 
@@ -49,8 +54,8 @@ describe('a list of revoked keys', { skip }, () => {
     assert.equal(statSync(list()).mode & 0o777, 0o644);
     assert.deepEqual(
       readdirSync(folder).filter((name) => name.startsWith(REVOKED_KEYS_FILE)),
-      [REVOKED_KEYS_FILE],
-      'nothing is left beside it',
+      [REVOKED_KEYS_FILE, `${REVOKED_KEYS_FILE}.lock`],
+      'nothing but its lock is left beside it',
     );
   });
 
@@ -76,17 +81,24 @@ describe('a list of revoked keys', { skip }, () => {
     await assert.rejects(revoke([one]), /^UserError|ssh-keygen: /);
     assert.equal(readFileSync(list(), 'utf8'), 'no list\n');
     await assert.rejects(revoke(['serial:7'], { ca: join(folder, 'nothing.pub') }), /ssh-keygen: /);
-    assert.deepEqual(readdirSync(folder).sort(), ['one', 'one.pub', REVOKED_KEYS_FILE]);
+    assert.deepEqual(readdirSync(folder).sort(), ['one', 'one.pub', REVOKED_KEYS_FILE, `${REVOKED_KEYS_FILE}.lock`]);
     await assert.rejects(revoke([one], { file: join(folder, 'no', 'folder') }), /is not there/);
   });
 
   it('is written by one command at a time', async () => {
-    writeFileSync(`${list()}.lock`, '');
-    await assert.rejects(
-      revoke([makeKey('one')]),
-      /is being written by another command; if none runs.* delete .*\.lock/,
-    );
+    const key = makeKey('one');
+    const lock = lockFile(list());
+    await assert.rejects(revoke([key], { limitMs: 20 }), /revoked-keys is being changed by another command/);
     assert.ok(!existsSync(list()));
+    lock.close();
+    await revoke([key]);
+    assert.ok(isRevoked('one.pub'));
+  });
+
+  it('is written where a command was killed, of an earlier version too', async () => {
+    writeFileSync(`${list()}.lock`, '');
+    await revoke([makeKey('one')]);
+    assert.ok(isRevoked('one.pub'));
   });
 });
 

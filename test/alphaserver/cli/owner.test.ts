@@ -24,6 +24,7 @@ test('what commands of root write into a data folder is for the user to whom the
     ['token', 'add', 'prometheus', '--scope', 'metrics'],
     ['user', 'add', 'vera', '--role', 'viewer'],
     ['token', 'revoke', 'web-01'],
+    ['certs', 'revoke', 'web-02'],
   ]) {
     const io = { stdout: new Text(), stderr: new Text(), env, nowMs: Date.now() };
     assert.equal(await runProgram(alphaserver(io), args, io), 0, `${args.join(' ')}: ${io.stderr.text}`);
@@ -35,6 +36,8 @@ test('what commands of root write into a data folder is for the user to whom the
     'tokens.json',
     'script-tokens.json',
     'users.json',
+    'users.json.lock',
+    'revoked.json',
     'codes',
   ])
     assert.ok(made.includes(name), name);

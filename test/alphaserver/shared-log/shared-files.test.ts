@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { SharedFiles } from '../../../alphaserver/shared-log/shared-files.ts';
+import { lockFile } from '../../../alphaserver/store/file-lock.ts';
 import { until } from '../../until.ts';
 
 test('a file that is damaged at one server is not shared, is reported once, and gives way to a newer one', async (context) => {
@@ -50,4 +51,53 @@ test('a file that is damaged at one server is not shared, is reported once, and 
   files.decided();
   await looked(() => readFileSync(users, 'utf8') === third);
   assert.deepEqual([ofUsers(), faults.length], [[first, second, third], 2]);
+});
+
+test('what a command is changing is not written over by what other servers decided before', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'shared-files-'));
+  const tokens = join(folder, 'tokens.json');
+  const [first, ofOthers, ofCommand] = ['{"tokens":[1]}', '{"tokens":[2]}', '{"tokens":[3]}'];
+  const log: string[] = [];
+  const agreed = new Map<string, number>();
+  const faults: string[] = [];
+  let looks = 0;
+  writeFileSync(tokens, first);
+  const files = new SharedFiles({
+    folder,
+    decide: async (decisions) => void log.push(...decisions.map(({ body }) => (body as { content: string }).content)),
+    agreed: (file) => agreed.get(file) ?? 0,
+    agree: (file, digest) => void agreed.set(file, digest),
+    decided: (file) => {
+      if (file !== 'tokens.json') return null;
+      looks++;
+      return log.at(-1) ?? null;
+    },
+    failed: (file, error) => faults.push(`${file}: ${(error as Error).message}`),
+  });
+  context.after(async () => {
+    await files.close();
+    rmSync(folder, { recursive: true });
+  });
+  await until(() => log.length === 1 && agreed.has('tokens.json'));
+  const lock = lockFile(tokens);
+  log.push(ofOthers);
+  const before = looks;
+  await until(() => {
+    files.decided();
+    return looks >= before + 3;
+  });
+  assert.equal(readFileSync(tokens, 'utf8'), first);
+  writeFileSync(tokens, ofCommand);
+  lock.close();
+  await until(() => {
+    files.look();
+    return log.at(-1) === ofCommand;
+  });
+  assert.deepEqual([readFileSync(tokens, 'utf8'), faults], [ofCommand, []]);
+  log.push(ofOthers);
+  files.decided();
+  await until(() => {
+    files.look();
+    return readFileSync(tokens, 'utf8') === ofOthers;
+  });
 });

@@ -131,7 +131,12 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
   const port = await bound('ALPHASERVER_LISTEN', config.listen, listener.open());
   const isConnected = (agent: string): boolean => listener.isConnected(agent) || (sharing?.isConnected(agent) ?? false);
   const views = store.views(isConnected, Date.now);
-  const live = new Live({ views, sessions: (ids) => store.sessions(ids), now: Date.now });
+  const live = new Live({
+    views,
+    sessions: (ids) => store.sessions(ids),
+    newestId: () => (sharing === null ? store.events.lastId : null),
+    now: Date.now,
+  });
   ingest.onCommit((stored) => live.stored(stored));
   ingest.onCommit((stored) => metrics.watch(stored));
   const alerting = new Alerting({

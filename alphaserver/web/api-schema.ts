@@ -376,7 +376,7 @@ export const STREAM = {
   schema: {
     tags: ['events' satisfies Tag],
     summary:
-      'Server-sent events: `event` for each stored one, `alert`, `gap`, `session`, and a `heartbeat` every 4 s; Last-Event-ID goes on after an id',
+      'Server-sent events: `event` for each stored one, `alert`, `gap`, `session`, and a `heartbeat` every 4 s, the first with the `newest` id where one server stores; Last-Event-ID goes on after an id, and from now on after one above that',
     querystring: schemaOf(filter),
   },
 };

@@ -34,6 +34,8 @@ export const STALL_LIMIT_MS = 15_000;
 const HEARTBEAT_MS = 4_000;
 /** A message, since browsers show no comment to the page; with data, since they drop a message without. */
 const HEARTBEAT = 'event: heartbeat\ndata: {}\n\n';
+/** Lets who comes back know of another store in the place of the one before: its newest id is below one that they have. */
+const firstHeartbeat = (newest: number): string => HEARTBEAT.replace('{}', JSON.stringify({ newest }));
 /** Events read from the store at once for one that is behind. */
 const CATCH_UP_EVENTS = 500;
 /**
@@ -78,6 +80,8 @@ export interface LiveOptions {
   /** Reads sessions by their ids. */
   readonly sessions: (ids: readonly number[]) => readonly StoredSession[];
   readonly now: () => number;
+  /** Gives the newest id that is stored: a higher one is of another store. Null where servers share a log, since others may be ahead. */
+  readonly newestId?: () => number | null;
   readonly viewersLimit?: number;
   readonly stallLimitMs?: number;
 }
@@ -191,8 +195,9 @@ export class Live {
   }
 
   /**
-   * Serves a stream until it closes: from what is stored after `lastId`, or from now on, as far as the filter takes it. It ends
-   * with the next heartbeat once `stands` is false: the session is over, or the token revoked.
+   * Serves a stream until it closes: from what is stored after `lastId`, or from now on, as far as the filter takes it. It goes on from now
+   * too where `lastId` is of another store, such as the one before a backup was restored: its ids may be given again only much later. The
+   * stream ends with the next heartbeat once `stands` is false: the session is over, or the token revoked.
    */
   add(
     stream: Writable,
@@ -201,12 +206,14 @@ export class Live {
     stands: () => boolean = () => true,
     owner: Owner = NOBODY,
   ): void {
+    const newestId = this.#options.newestId?.() ?? null;
+    const cursor = newestId !== null && (lastId ?? 0) > newestId ? null : lastId;
     const viewer: Viewer = {
       stream,
       owner: keyOf(owner),
       filter: filter && readFilter(filter),
       stands,
-      cursor: lastId,
+      cursor,
       behind: false,
       stalledSinceMs: null,
     };
@@ -217,8 +224,8 @@ export class Live {
     });
     // A broken connection: the close that follows says all there is to do.
     stream.on('error', () => stream.destroy());
-    this.#write(viewer, `retry: ${RETRY_MS}\n\n`);
-    if (lastId !== null) void this.#catchUp(viewer);
+    this.#write(viewer, `retry: ${RETRY_MS}\n\n${newestId === null ? '' : firstHeartbeat(newestId)}`);
+    if (cursor !== null) void this.#catchUp(viewer);
   }
 
   /** Ends every stream. */

@@ -1,7 +1,9 @@
 /** The list of live events on the page, over a real server: what it holds after a break, after an error, and in which order. */
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { Pair } from '../programs.ts';
+import { Pair, type Program } from '../programs.ts';
 import { until } from '../until.ts';
 import { AgentByHand } from './agent-by-hand.ts';
 import { chromiumPath, type Page, Watched } from './browser.ts';
@@ -18,6 +20,7 @@ describe('the list of live events', {
   skip: lacking('the list of live events', { Chromium: chromium !== null }),
 }, () => {
   let pair: Pair;
+  let server: Program;
   let stream: StreamProxy;
   let browser: Watched;
   let agent: AgentByHand;
@@ -56,7 +59,7 @@ describe('the list of live events', {
 
   before(async () => {
     pair = await Pair.make();
-    await pair.serving();
+    server = await pair.serving();
     agent = await AgentByHand.of('web-01', pair.port);
     await happen(FIRST);
     stream = await StreamProxy.before(pair.httpPort);
@@ -209,5 +212,29 @@ describe('the list of live events', {
     assert.equal(await place(), row);
     await page.keyboard.press('ArrowDown');
     assert.equal(await place(), `u${stored - 4}`);
+  });
+
+  it('has the events of another store that is put in the place of the one before, whether a browser or the page comes back to it', async () => {
+    const page = await full();
+    for (const isHidden of [false, true]) {
+      if (isHidden) await hides(page, true);
+      await server.end('SIGTERM');
+      rmSync(join(pair.folder, 'server'), { recursive: true });
+      server = await pair.serving();
+      agent = await AgentByHand.of('web-01', pair.port);
+      stored = 0;
+      if (isHidden) {
+        await happen(1);
+        await hides(page, false);
+      } else {
+        await until(async () => (await viewers()) === 1);
+        await happen(1);
+      }
+      await lists(page, newest(1));
+      await happen(2);
+      await lists(page, newest(3));
+    }
+    // What a browser says of requests that found no server.
+    browser.complaints.splice(0);
   });
 });

@@ -99,9 +99,11 @@ export class Feed {
         heard();
         take(data);
       });
-    on('heartbeat', () => {
+    on('heartbeat', (data) => {
       hasHeartbeat = true;
       heard();
+      const { newest = Infinity } = JSON.parse(data);
+      if (newest < Math.max(this.#newest, this.#events[0]?.id ?? 0)) this.#beginOther();
     });
     on('event', (data) => this.#take(JSON.parse(data)));
     on('gap', (data) => {
@@ -110,6 +112,17 @@ export class Feed {
     });
     on('session', () => this.#listeners.event());
     on('alert', (data) => this.#listeners.alert(JSON.parse(data)));
+  }
+
+  /** Drops what is held, which is of another store than the stream, and has what is stored asked for. */
+  #beginOther() {
+    this.#events = [];
+    this.#gaps = [];
+    this.#newest = 0;
+    this.#heldTo = 0;
+    this.#answeredTo = 0;
+    this.#show();
+    this.#listeners.link(true);
   }
 
   /** Closes the stream. */

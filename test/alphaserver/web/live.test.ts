@@ -129,6 +129,16 @@ describe('viewers of the live stream', () => {
     assert.deepEqual(viewer.ids, range(1, 2_200));
   });
 
+  it('of a server that is behind others of the same log get nothing again where it comes to an id that they have', async () => {
+    commit(1, 3);
+    const returned = new Network();
+    live.add(returned, 5);
+    for (const id of [4, 5, 6]) commit(id, id);
+    await until(() => returned.ids.length > 0);
+    assert.deepEqual(returned.ids, [6]);
+    assert.doesNotMatch(returned.text, /newest/);
+  });
+
   it('that read slowly are served from the store, and hold a bounded part of it in memory', async () => {
     const slow = new Network(true);
     live.add(slow, null);
@@ -487,6 +497,15 @@ describe('GET /api/stream', () => {
     const again = await watch('3');
     await until(() => idsIn(again.text).length === 3);
     assert.deepEqual(idsIn(again.text), [4, 5, 6]);
+  });
+
+  it('begins with the newest id, and goes on from now where Last-Event-ID is of another store, whose ids were higher', async () => {
+    await send(1, 3);
+    const again = await watch('5000');
+    await until(() => again.text.includes('event: heartbeat\ndata: {"newest":3}\n\n'));
+    await send(4, 5);
+    await until(() => idsIn(again.text).length === 2);
+    assert.deepEqual(idsIn(again.text), [4, 5]);
   });
 
   it('refuses a Last-Event-ID that is none', async () => {

@@ -20,6 +20,8 @@ const BEHIND =
   'the shared log lacks what this server has: it was restored from a backup, or a standby without the last commits was promoted';
 /** The number of the shared log that the folder is a copy of. */
 const LOG_NUMBER = 'logNumber';
+/** The position at which that log began when the folder did: what it had deleted is in the folder's counts. */
+const LOG_OLDEST = 'logOldest';
 
 /**
  * The copy is written so long after the log's answer, and so long after the news of another server's append: PostgreSQL's answer, and the
@@ -134,7 +136,9 @@ export class Replica implements Store {
     const { events, log } = this.#options;
     const { number, newest, oldest } = await log.bounds();
     const begun = events.logPosition;
-    if (begun > 0 && events.fact(LOG_NUMBER) !== number)
+    // Of a folder that was begun and has applied nothing yet, the counts are in it already.
+    const isNew = begun === 0 && events.fact(LOG_NUMBER) === 0;
+    if (!isNew && events.fact(LOG_NUMBER) !== number)
       throw new Error('the folder is a copy of another log: use an empty folder');
     if (begun > newest)
       throw new Error(
@@ -144,8 +148,10 @@ export class Replica implements Store {
       throw new Error(
         `the log has another append than the folder at ${begun}: it was restored from a backup, or a standby without the last commits was promoted: begin with an empty folder`,
       );
-    if (begun === 0) await this.#begin(number);
-    else if (begun < oldest - 1)
+    if (begun === 0 && events.lastId > 0)
+      throw new Error('the folder holds an embedded store: alphaserver migrate moves it, or use an empty folder');
+    if (isNew) await this.#begin(number, oldest);
+    else if (Math.max(begun, events.fact(LOG_OLDEST) - 1) < oldest - 1)
       throw new Error(
         `the log no longer has what this folder lacks (it ends at ${begun}, the log begins at ${oldest}): begin with an empty folder`,
       );
@@ -240,16 +246,10 @@ export class Replica implements Store {
     }
   }
 
-  /** Begins an empty folder with the counts of what the log has deleted. */
-  async #begin(number: number): Promise<void> {
+  /** Begins an empty folder with the counts of what the log has deleted. The decisions of that come with the first append that is left. */
+  async #begin(number: number, oldest: number): Promise<void> {
     const { events, log } = this.#options;
-    if (events.lastId > 0)
-      throw new Error('the folder holds an embedded store: alphaserver migrate moves it, or use an empty folder');
-    const base = await log.base();
-    events.transaction(() => {
-      events.setFact(LOG_NUMBER, number);
-      events.begin(base);
-    });
+    events.begin(await log.base(), { [LOG_NUMBER]: number, [LOG_OLDEST]: oldest });
   }
 
   /** Applies the next appends of the log, up to a position. False where there are none. */

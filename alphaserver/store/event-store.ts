@@ -330,8 +330,20 @@ export class EventStore implements Store {
     return { host: row.host, heardMs: row.lastSeen, report };
   }
 
-  /** Begins an empty store with what is known of events that it will not get, or get without counting, inside the caller's transaction. */
-  begin({ hosts, agents, sessions, gaps, shapes, keyUses, earlierKeyUses }: StoreBase): void {
+  /**
+   * Begins an empty store with what is known of events that it will not get, or get without counting, and keeps these numbers, in one
+   * durable transaction. Throws a StoreError when the disk does not take it.
+   */
+  begin(base: StoreBase, facts: Readonly<Record<string, number>>): void {
+    this.#write(() => {
+      for (const [name, value] of Object.entries(facts)) this.setFact(name, value);
+      this.#insertBase(base);
+    });
+    this.#loadedAgents = null;
+    this.#options.committed?.(this.#lastId, 1);
+  }
+
+  #insertBase({ hosts, agents, sessions, gaps, shapes, keyUses, earlierKeyUses }: StoreBase): void {
     const host = this.db.prepare(
       'INSERT INTO hosts (name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, 0, ?, ?, ?, ?, ?)',
     );
@@ -359,7 +371,6 @@ export class EventStore implements Store {
     insert('earlierKeyUses', earlierKeyUses, { host: ofHost });
     const numbers = new Map(arrays(this.db, 'SELECT name, id FROM hosts') as [string, number][]);
     this.#sessions.addBase(keyUses, (name) => numbers.get(name) as number);
-    this.#loadedAgents = new Agents(this.db);
   }
 
   /** Lists the hosts, each with the agent that reported it last. */

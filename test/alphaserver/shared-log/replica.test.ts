@@ -1,0 +1,128 @@
+/** How a server's folder becomes a copy of a shared log whose first days are deleted already. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { PostgresConnection } from '../../../alphaserver/shared-log/postgres-connection.ts';
+import { openPostgresLog, type PostgresLog } from '../../../alphaserver/shared-log/postgres-log.ts';
+import { appendValues } from '../../../alphaserver/shared-log/postgres-rows.ts';
+import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
+import { type AgentBatch, StoreError } from '../../../alphaserver/store/store.ts';
+import { noPostgres, Postgres } from '../../postgres.ts';
+
+const A = '00000000-0000-4000-8000-000000000001';
+const DAY_MS = 86_400_000;
+const RETENTION_MS = 30 * DAY_MS;
+const quiet = { warn() {}, error() {}, info() {} };
+
+const batch = (...seqs: number[]): AgentBatch => ({
+  agent: A,
+  host: 'web',
+  events: seqs.map((seq) => ({
+    seq,
+    event: {
+      ...{ at: '2026-11-23T19:46:01.123Z', outcome: 'failed', method: 'password', user: 'root', invalidUser: false },
+      ...{ ip: '192.0.2.1', port: 40_000 },
+    },
+  })),
+});
+
+describe('the folder of a server', { skip: noPostgres }, () => {
+  let postgres: Postgres;
+  let databases = 0;
+  let logs: PostgresLog[];
+  let folder: string;
+  let store: Storage;
+
+  before(async () => {
+    postgres = await Postgres.start('fsync=off');
+  });
+  after(() => postgres.close());
+  beforeEach(() => {
+    logs = [];
+    folder = mkdtempSync(join(tmpdir(), 'asgard-replica-'));
+    store = openStorage(folder);
+  });
+  afterEach(async () => {
+    await store.close();
+    for (const log of logs) await log.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const url = (): string => postgres.url.replace(/postgres$/, `replica${databases}`);
+
+  /** Opens the newest log, or makes one. */
+  async function open(isNew = false): Promise<PostgresLog> {
+    if (isNew) {
+      databases += 1;
+      postgres.sql(`CREATE DATABASE replica${databases}`);
+    }
+    const log = await openPostgresLog({ url: url(), log: quiet });
+    logs.push(log);
+    return log;
+  }
+
+  /** Makes a log of two days: that of the first batch is older than the retention, that of the second is today. */
+  async function ofTwoDays(first: AgentBatch, second: AgentBatch): Promise<PostgresLog> {
+    const log = await open(true);
+    const db = new PostgresConnection({ url: url() });
+    const decisions = [{ kind: 'note', subject: 'web', by: 'alice', body: {} }];
+    const values = appendValues({ name: 'old-1', batches: [first], decisions }, Date.now() - RETENTION_MS - 2 * DAY_MS);
+    await db.query({ text: `SELECT asgard.append(${values.map((_, i) => `$${i + 1}`).join()})`, values });
+    db.close();
+    await log.append({ name: 'new-1', batches: [second], decisions: [] });
+    return log;
+  }
+
+  const joined = (log: PostgresLog): Promise<void> => store.join({ log, server: 'one', progress() {}, fault() {} });
+
+  /** Begins the folder with a log, of which the connection is lost before its first page, and opens both again. */
+  async function brokenOff(log: PostgresLog): Promise<PostgresLog> {
+    const lost = new StoreError('failed', new Error('the connection was lost'));
+    log.read = () => Promise.reject(lost);
+    await assert.rejects(joined(log), lost);
+    await store.close();
+    store = openStorage(folder);
+    return open();
+  }
+
+  const attempts = async (...seqs: number[]) => (await store.append([batch(...seqs)], Date.now()))[0]?.totals;
+
+  it('becomes a copy of a log although its first start was broken off before the first page', async () => {
+    for (const isDeleted of [false, true]) {
+      const log = await ofTwoDays(batch(1, 2), batch(3));
+      if (isDeleted) await log.deleteOlderThan(RETENTION_MS, Date.now());
+      await joined(await brokenOff(log));
+      assert.equal(store.events.logPosition, 2);
+      const kinds = store.db.prepare('SELECT kind FROM decisions').all();
+      assert.deepEqual(
+        kinds.map(({ kind }) => kind),
+        ['note'],
+      );
+      assert.deepEqual(await attempts(4), [{ host: 'web', attempts: 4 }], `deleted: ${isDeleted}`);
+      await store.close();
+      rmSync(folder, { recursive: true });
+      store = openStorage(folder);
+    }
+  });
+
+  it('is no copy of another log than the one that it was begun with, although nothing of that was applied', async () => {
+    for (const isDeleted of [false, true]) {
+      const log = await ofTwoDays(batch(1, 2), batch(3));
+      if (isDeleted) await log.deleteOlderThan(RETENTION_MS, Date.now());
+      await brokenOff(log);
+      await assert.rejects(joined(await ofTwoDays(batch(1), batch(2))), /a copy of another log/);
+      await store.close();
+      rmSync(folder, { recursive: true });
+      store = openStorage(folder);
+    }
+  });
+
+  it('is refused where days were deleted since it was begun: it has no counts of them', async () => {
+    const log = await ofTwoDays(batch(1, 2), batch(3));
+    const again = await brokenOff(log);
+    await again.deleteOlderThan(RETENTION_MS, Date.now());
+    await assert.rejects(joined(again), /no longer has what this folder lacks \(it ends at 0, the log begins at 2\)/);
+  });
+});

@@ -105,6 +105,8 @@ export class GroupCommit {
   #heartbeats = new Map<string, AgentBatch>();
   #heartbeatsTimer: NodeJS.Timeout | null = null;
   #heartbeatsDue = false;
+  /** True while they are stored by appends of their own. */
+  #areHeartbeatsStored = false;
   #waitingEvents = 0;
   #waitingWeight = 0;
   #full = false;
@@ -250,22 +252,23 @@ export class GroupCommit {
   async #commit(): Promise<void> {
     const commit = this.#retried.shift() ?? this.#take();
     const { taken } = commit;
-    const heartbeats = this.#takeHeartbeats();
+    // A commit that is tried again may hang for as long as a shared log is away. Heartbeats, which need no such log, do not wait for it.
+    const isTried = this.#fault !== null && taken.length > 0;
+    const heartbeats = isTried ? [] : this.#takeHeartbeats();
     const startedMs = performance.now();
     const before = this.#ended;
     const ended = Promise.withResolvers<void>();
     this.#ended = ended.promise;
     this.#running.push(commit);
     const outcome = this.#append(commit, heartbeats);
+    if (isTried) void this.#storeHeartbeats();
     // A full one may wait already.
     this.#schedule();
     const appended = await outcome;
     await before;
     this.#running.shift();
     if (appended instanceof Failure) {
-      // A newer one may have come meanwhile.
-      for (const batch of heartbeats) if (!this.#heartbeats.has(batch.agent)) this.#heartbeats.set(batch.agent, batch);
-      this.#heartbeatsDue ||= heartbeats.length > 0;
+      this.#keep(heartbeats);
       this.#retryLater(commit);
       this.#failed(appended.error);
     } else {
@@ -318,6 +321,35 @@ export class GroupCommit {
     for (const { agent } of heartbeats) this.#heartbeats.delete(agent);
     this.#heartbeatsDue = this.#heartbeats.size > 0;
     return heartbeats;
+  }
+
+  /** Keeps heartbeats that could not be stored, but for those that a newer one came for meanwhile. */
+  #keep(heartbeats: readonly AgentBatch[]): void {
+    for (const batch of heartbeats) {
+      const waiting = this.#heartbeats.get(batch.agent);
+      // One of a commit that failed just before may wait, and be the older one.
+      if (waiting === undefined || (waiting.seenMs ?? 0) < (batch.seenMs ?? 0))
+        this.#heartbeats.set(batch.agent, batch);
+    }
+    this.#heartbeatsDue ||= heartbeats.length > 0;
+  }
+
+  /** Stores all heartbeats that are due by appends of their own, with a turn of the event loop between two, until one fails. */
+  async #storeHeartbeats(): Promise<void> {
+    if (this.#areHeartbeatsStored) return;
+    this.#areHeartbeatsStored = true;
+    for (let hasFailed = false; !hasFailed && this.#heartbeatsDue && !this.#closed && !this.#refused; ) {
+      const heartbeats = this.#takeHeartbeats();
+      try {
+        await this.#store.append(heartbeats, this.#now());
+        await new Promise((later) => setImmediate(later));
+      } catch {
+        // The commit that is tried says why.
+        hasFailed = true;
+        this.#keep(heartbeats);
+      }
+    }
+    this.#areHeartbeatsStored = false;
   }
 
   #time(taken: readonly Waiting[], startedMs: number): void {

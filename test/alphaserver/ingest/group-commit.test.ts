@@ -13,6 +13,7 @@ import { until } from '../../until.ts';
 /** An append as the store got it, with its ends. */
 interface Running {
   readonly agents: readonly string[];
+  readonly hosts: readonly string[];
   readonly durable: () => void;
   readonly done: () => void;
   readonly fail: () => void;
@@ -36,6 +37,7 @@ function open(commitsAtOnce?: number): void {
       const mark = { lastSeq: 1, lastEnd: 0 };
       running.push({
         agents,
+        hosts: batches.map(({ host }) => host),
         durable: () => {
           for (const place of agents.keys()) durable(place, mark);
         },
@@ -167,7 +169,63 @@ it('stores the heartbeats of a large fleet in several commits, with what comes m
   await until(() => stored.length === 1);
 });
 
-it('stores heartbeats that came while a commit hung with the next attempt, although that commit failed', async () => {
+it('stores the heartbeats of a large fleet while a commit that failed is tried again and hangs', async () => {
+  open(2);
+  submit('a');
+  await begun(1);
+  const agents = Array.from({ length: 3 * HEARTBEATS_AT_ONCE }, (_, i) => `agent ${i}`);
+  const ping = { report: null, shapes: [], gaps: [] };
+  for (const agent of agents) ingest.heartbeat({ agent, host: agent, events: [], ping });
+  // They are due while it hangs: of two timers of one length the one that was set first ends first.
+  await new Promise((due) => setTimeout(due, HEARTBEATS_EVERY_MS));
+  at(0).fail();
+  await begun(3);
+  assert.deepEqual(at(1).agents, ['a']);
+  // The commit hangs from here on.
+  at(2).done();
+  await begun(4);
+  at(3).fail();
+  await turns();
+  assert.equal(running.length, 4);
+  assert.match(ingest.fault ?? '', /cannot write/);
+  at(1).fail();
+  // What could not be stored is tried again with it, and what was stored is not.
+  await begun(6);
+  const kept = at(5).agents;
+  at(5).done();
+  await begun(7);
+  at(6).done();
+  await turns();
+  const stored = [...at(2).agents, ...kept, ...at(6).agents];
+  assert.deepEqual(stored.toSorted(), agents.toSorted());
+  at(4).done();
+  await until(() => ingest.fault === null);
+});
+
+it('keeps the newer heartbeat of an agent where the store does not take the one before', async () => {
+  open();
+  submit('a');
+  await begun(1);
+  at(0).fail();
+  const batch = { agent: 'b', host: 'b', events: [], ping: { report: null, shapes: [], gaps: [] } };
+  ingest.heartbeat({ ...batch, host: 'older' });
+  await new Promise((due) => setTimeout(due, HEARTBEATS_EVERY_MS));
+  await until(() => running.length > 1);
+  for (let tries = 1; at(tries).agents[0] !== 'b'; tries += 1) {
+    if (running.length === tries + 1) at(tries).fail();
+    await until(() => running.length > tries + 1);
+  }
+  const tried = running.length - 1;
+  ingest.heartbeat({ ...batch, host: 'newer' });
+  at(tried).fail();
+  at(tried - 1).done();
+  await begun(tried + 2);
+  assert.deepEqual(at(tried + 1).hosts, ['newer']);
+  at(tried + 1).done();
+  await turns();
+});
+
+it('stores heartbeats that came while a commit hung at the next attempt, although that commit failed', async () => {
   open();
   submit('a');
   await begun(1);
@@ -175,8 +233,9 @@ it('stores heartbeats that came while a commit hung with the next attempt, altho
   // They are due while it hangs: of two timers of one length the one that was set first ends first.
   await new Promise((due) => setTimeout(due, HEARTBEATS_EVERY_MS));
   at(0).fail();
-  await begun(2);
-  assert.deepEqual(at(1).agents, ['a', 'b']);
+  await begun(3);
+  assert.deepEqual([at(1).agents, at(2).agents], [['a'], ['b']]);
+  at(2).done();
   at(1).done();
   await until(() => stored.length === 1);
 });

@@ -62,8 +62,12 @@ export class Agent {
   #fault: unknown = null;
   #stopping = false;
   #hasWarnedOfTwice = false;
-  /** The state that replaces the source's while the outbox cannot take events. */
-  #outboxState: AgentState | null = null;
+  /** True while the outbox is at its limit, and reading waits. A commit of something else than a chunk does not end it. */
+  #isOutboxFull = false;
+  /** True while commits fail. */
+  #isOutboxFailing = false;
+  /** True while the source is asked for the next chunk. Only then does it look at the log: else its status is of an earlier look. */
+  #isReading = false;
   #reportedState = '';
   #wakeUp: () => void = () => {};
 
@@ -85,7 +89,9 @@ export class Agent {
     for (;;) {
       await this.#waitForRoom();
       if (this.#stopping) break;
+      this.#isReading = true;
       const chunk = await this.#options.source.next();
+      this.#isReading = false;
       if (chunk === null || this.#stopping) break;
       await this.#enqueue(() => this.#process(chunk));
       // A long log is read without ever waiting for it: acknowledgements, pings and timers get their turn here.
@@ -204,8 +210,18 @@ export class Agent {
     }
   }
 
-  get #isCaughtUp(): boolean {
-    return isCaughtUp(this.#sourceStatus().state);
+  /** The state that replaces the source's while the outbox cannot take events; else null. */
+  get #outboxState(): AgentState | null {
+    if (this.#isOutboxFailing) return 'outbox failing';
+    return this.#isOutboxFull ? 'outbox full' : null;
+  }
+
+  /**
+   * True where the log is read to its end. Never while nobody reads, such as while the outbox is full: a log that was truncated or
+   * replaced meanwhile looks as if it were.
+   */
+  #isCaughtUp({ state } = this.#sourceStatus()): boolean {
+    return this.#isReading && (state === 'caught up' || state === 'log quiet');
   }
 
   /** Completes an event: `at` is the time of one whose line has none. */
@@ -225,7 +241,7 @@ export class Agent {
   async #expire(): Promise<void> {
     const { reader, sessions, now } = this.#options;
     // The log may have been written, or have gone, while a commit before this one took its time.
-    if (!this.#isCaughtUp) return;
+    if (!this.#isCaughtUp()) return;
     this.#endResume();
     const expired = reader.expire(now());
     if (expired.length === 0 && sessions.isEmpty) return;
@@ -268,17 +284,16 @@ export class Agent {
       return true;
     } catch (error) {
       if (isDamaged(error)) throw error;
-      if (this.#outboxState !== 'outbox failing')
-        log.error(`The outbox cannot be written, reading waits: ${(error as Error).message}`);
-      this.#outboxState = 'outbox failing';
+      if (!this.#isOutboxFailing) log.error(`The outbox cannot be written, reading waits: ${(error as Error).message}`);
+      this.#isOutboxFailing = true;
       return false;
     }
   }
 
   #stored(result: ReadResult): void {
     const { log, onCommit } = this.#options;
-    if (this.#outboxState === 'outbox failing') log.info('The outbox can be written again');
-    this.#outboxState = null;
+    if (this.#isOutboxFailing) log.info('The outbox can be written again');
+    this.#isOutboxFailing = false;
     try {
       onCommit?.(result);
     } catch (error) {
@@ -294,12 +309,12 @@ export class Agent {
     log.warn(
       `The outbox is full (${outbox.pendingBytes} bytes wait for the server): reading waits, nothing is dropped`,
     );
-    this.#outboxState = 'outbox full';
+    this.#isOutboxFull = true;
     while (!this.#stopping && outbox.pendingBytes > outboxLimitBytes * (1 - DRAINED_SHARE)) {
       await this.#pause(RETRY_MS);
       this.#compact();
     }
-    this.#outboxState = null;
+    this.#isOutboxFull = false;
     log.info('The outbox has room again');
   }
 
@@ -326,7 +341,7 @@ export class Agent {
     const { watch, sessions, now } = this.#options;
     const connections = await watch.read(this.#hosts.isOfOthers);
     await this.#enqueue(async () => {
-      if (this.#stopping || !this.#isCaughtUp) return;
+      if (this.#stopping || !this.#isCaughtUp()) return;
       watch.compare(connections);
       if (sessions.isEmpty && !watch.hasChanged) return;
       await this.#commit(this.#resultOf([], now(), []));
@@ -338,7 +353,7 @@ export class Agent {
     this.#compact();
     const { watch } = this.#options;
     const status = this.#sourceStatus();
-    if (this.#queued === 0 && isCaughtUp(status.state)) {
+    if (this.#queued === 0 && this.#isCaughtUp(status)) {
       if (watch.isDue(this.#options.now())) void this.#look();
       // Connections expire only between reads, and only when the log has nothing unread, which may still end them. Until then, as
       // after a start or while the log cannot be read, the times in the log decide.
@@ -354,9 +369,4 @@ export class Agent {
     const { reader, sessions, outbox } = this.#options;
     return reader.connections.isWaiting || !sessions.isEmpty || outbox.resumed;
   }
-}
-
-/** True where the log is read to its end. */
-function isCaughtUp(state: AgentState): boolean {
-  return state === 'caught up' || state === 'log quiet';
 }

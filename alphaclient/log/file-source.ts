@@ -114,7 +114,8 @@ export class FileSource implements LogSource {
     if (!this.#started || this.#closed) return { state: 'starting', behindBytes: 0 };
     const behindBytes = this.#follower.behindBytes;
     if (this.#obstacle !== null) return { state: this.#obstacle.state, behindBytes };
-    if (behindBytes > 0) return { state: 'behind', behindBytes };
+    // While the files move, what is unread is not known.
+    if (behindBytes > 0 || this.#follower.stale) return { state: 'behind', behindBytes };
     const writtenMs = this.#follower.current?.file.mtimeMs ?? 0;
     return { state: Date.now() - writtenMs > QUIET_LOG_MS ? 'log quiet' : 'caught up', behindBytes };
   }

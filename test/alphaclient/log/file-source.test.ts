@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs, { appendFileSync, copyFileSync, mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { test } from 'node:test';
+import { FileSource } from '../../../alphaclient/log/file-source.ts';
 import { until } from '../../until.ts';
 import { Followed } from './followed.ts';
 
@@ -99,4 +100,21 @@ test('a folder at the path of the log is reported with what to set', async (t) =
     log.logged.join('\n'),
     /error .*not a regular file; set ALPHACLIENT_LOG to a regular file, it is tried again/,
   );
+});
+
+test('a log that was copied and truncated while nobody asked for it is not taken for read before it was looked at', async (t) => {
+  const log = new Followed(t);
+  writeFileSync(log.path, 'one, which is longer than what comes after it\n');
+  const options = { path: log.path, from: 'start', position: null, log: { info() {}, warn() {}, error() {} } } as const;
+  const source = new FileSource(options);
+  t.after(() => source.close());
+  await source.next();
+  copyFileSync(log.path, `${log.path}.1`);
+  truncateSync(log.path);
+  appendFileSync(log.path, 'two\n');
+  const next = source.next();
+  assert.equal(source.status().state, 'behind');
+  let text = String((await next)?.bytes);
+  while (text === '') text = String((await source.next())?.bytes);
+  assert.equal(text, 'two\n');
 });

@@ -12,6 +12,11 @@ export const PROTOCOL_VERSION = 1;
 export const LINE_LIMIT_BYTES = 65_536;
 /** Limit of the time from connect to hello. [P4] */
 export const HELLO_TIMEOUT_MS = 10_000;
+/**
+ * Limit of the time for which a server delays the answer to a hello. An agent leaves HELLO_TIMEOUT_MS after it began to connect, TCP and
+ * TLS included, and would never learn why it is not let in. [P4]
+ */
+export const HELLO_DELAY_LIMIT_MS = 5_000;
 /** Interval between the pings of an agent that has nothing to send. [P11] */
 export const PING_EVERY_MS = 15_000;
 /** Limit of a peer's silence before it counts as dead: three pings. [P11] */

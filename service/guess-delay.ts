@@ -3,6 +3,7 @@ import { peerSourceOf } from './ip-network.ts';
 
 /** The first wrong guess of an address waits so long, each further one twice as long, up to the bound. */
 const FIRST_DELAY_MS = 250;
+/** The bound, where whoever guesses waits for the answer however late it is. */
 const DELAY_LIMIT_MS = 15_000;
 /** An address that guesses nothing for so long begins anew. */
 const FORGET_AFTER_MS = 600_000;
@@ -24,6 +25,12 @@ interface Guesser {
 /** Counts wrong guesses of each IPv4 address and each IPv6 /64. */
 export class GuessDelay {
   readonly #guessers = new Map<string, Guesser>();
+  readonly #limitMs: number;
+
+  /** `limitMs`: the longest that an answer waits. */
+  constructor(limitMs = DELAY_LIMIT_MS) {
+    this.#limitMs = limitMs;
+  }
 
   /** Notes a wrong guess; gives how long its answer has to wait, milliseconds. */
   wrong(address: string, nowMs: number): number {
@@ -31,7 +38,7 @@ export class GuessDelay {
     const before = this.#guessers.get(key);
     const isKnown = before !== undefined && nowMs - before.lastMs < FORGET_AFTER_MS;
     const guesses = isKnown ? before.guesses + 1 : 1;
-    const delayMs = Math.min(DELAY_LIMIT_MS, FIRST_DELAY_MS * 2 ** Math.min(guesses - 1, 16));
+    const delayMs = Math.min(this.#limitMs, FIRST_DELAY_MS * 2 ** Math.min(guesses - 1, 16));
     const endsMs = [...(before?.endsMs ?? []), nowMs + delayMs].slice(-WAITING_PER_ADDRESS_LIMIT);
     this.#guessers.delete(key);
     this.#guessers.set(key, { guesses, lastMs: nowMs, endsMs });
@@ -43,7 +50,7 @@ export class GuessDelay {
   fullForMs(address: string, nowMs: number): number {
     const { endsMs = [] } = this.#guessers.get(peerSourceOf(address)) ?? {};
     // A clock that was set back lets nobody wait for longer than the longest delay.
-    const leftMs = endsMs.map((at) => at - nowMs).filter((left) => left > 0 && left <= DELAY_LIMIT_MS);
+    const leftMs = endsMs.map((at) => at - nowMs).filter((left) => left > 0 && left <= this.#limitMs);
     return leftMs.length < WAITING_PER_ADDRESS_LIMIT ? 0 : Math.min(...leftMs);
   }
 

@@ -1,5 +1,5 @@
 /** Lets agents in: proves who somebody is, by token or certificate, and asks whether the agent is theirs. */
-import type { ErrorCode, Hello } from '../../protocol/messages.ts';
+import { type ErrorCode, HELLO_DELAY_LIMIT_MS, type Hello } from '../../protocol/messages.ts';
 import { GuessDelay } from '../../service/guess-delay.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Binding, BindingChange } from '../store/store.ts';
@@ -28,7 +28,7 @@ export interface Admitted {
   readonly delayMs: number;
 }
 
-/** Describes a hello that was refused. `delayMs` is how long the answer has to wait. */
+/** Describes a hello that was refused. `delayMs` is how long the answer has to wait; where it waits, the log has the refusal already. */
 export interface Rejected {
   readonly code: Extract<ErrorCode, 'unauthorized' | 'busy'>;
   readonly message: string;
@@ -67,7 +67,7 @@ export interface AdmissionOptions {
 export class IdentityAdmission implements Admission {
   readonly #options: AdmissionOptions;
   readonly #identities: Identities;
-  readonly #guesses = new GuessDelay();
+  readonly #guesses = new GuessDelay(HELLO_DELAY_LIMIT_MS);
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -82,9 +82,15 @@ export class IdentityAdmission implements Admission {
 
   admit(hello: Hello, peer: Peer): Admitted | Rejected {
     const { tokens, joined, anonymous, needsCertificate, bounds, log, now } = this.#options;
+    const notLetIn = (message: string): void =>
+      log.warn(`Agent ${hello.agent} (host ${hello.host}) from ${peer.address} is not let in: ${message}`);
     const token = hello.token === null ? null : tokens.find(hello.token);
-    if (hello.token !== null && token === null && !anonymous)
-      return unauthorized('the token is not valid', this.#guesses.wrong(peer.address, now()));
+    if (hello.token !== null && token === null && !anonymous) {
+      const message = 'the token is not valid';
+      // Not with the answer, which waits: of an agent that leaves before, nobody would hear why.
+      notLetIn(message);
+      return unauthorized(message, this.#guesses.wrong(peer.address, now()));
+    }
     const shown = peer.certificate;
     const certificateFault = shown && (shown.fault === null ? joined?.fault(shown) : `its certificate ${shown.fault}`);
     const certificate = certificateFault ? null : shown;
@@ -102,15 +108,14 @@ export class IdentityAdmission implements Admission {
     if (identity === null && !anonymous) {
       const message =
         certificateFault || 'a token or a certificate is needed: alphaserver enroll NAME gives a code to join by';
-      if (certificateFault)
-        log.warn(`Agent ${hello.agent} (host ${hello.host}) from ${peer.address} is not let in: ${message}`);
+      if (certificateFault) notLetIn(message);
       return unauthorized(message);
     }
     const full = bounds.helloFault(hello.agent, hello.host);
     if (full !== null) return { code: 'busy', message: full, delayMs: 0 };
     const verdict = this.#identities.judge(identity, hello, now());
     if (!verdict.admitted) {
-      log.warn(`Agent ${hello.agent} (host ${hello.host}) from ${peer.address} is not let in: ${verdict.message}`);
+      notLetIn(verdict.message);
       return unauthorized(verdict.message);
     }
     for (const note of verdict.notes) log[verdict.change?.isClone ? 'warn' : 'info'](note);

@@ -1,4 +1,5 @@
 /** Bounds the agents and hosts that the server knows, in all and by agent. Slows down who brings many before it refuses. Pure. */
+import { HELLO_DELAY_LIMIT_MS } from '../../protocol/messages.ts';
 import { TokenBucket } from '../../service/token-bucket.ts';
 
 /** Agents that the server knows, also those that are gone: each takes some 600 bytes of the server, and is watched for silence. */
@@ -14,7 +15,7 @@ export const HOSTS_PER_AGENT_LIMIT = 10_000;
 export const NEW_HOSTS_AT_ONCE = 1_000;
 export const NEW_HOSTS_PER_SECOND = 100;
 
-/** The longest that one hello or one batch waits: a client takes a longer silence for a dead server. */
+/** The longest that one batch waits. A hello waits for less: its agent leaves sooner. */
 const DELAY_LIMIT_MS = 10_000;
 
 /** The bounds, which tests lower. */
@@ -68,11 +69,11 @@ export class FleetBounds {
 
   /** Counts an agent that is let in, and its host; returns how long it has to wait, milliseconds. */
   hello(agent: string, host: string, nowMs: number): number {
-    const delayMs = this.#name(agent, host, nowMs);
+    const delayMs = Math.min(HELLO_DELAY_LIMIT_MS, this.#name(agent, host, nowMs));
     if (this.#agents.has(agent)) return delayMs;
     this.#agents.add(agent);
     this.#newAgents ??= new TokenBucket(this.#limits.newAgentsAtOnce, NEW_AGENTS_PER_SECOND, nowMs);
-    return Math.min(DELAY_LIMIT_MS, Math.max(delayMs, this.#newAgents.take(nowMs)));
+    return Math.min(HELLO_DELAY_LIMIT_MS, Math.max(delayMs, this.#newAgents.take(nowMs)));
   }
 
   /** Counts a host that an agent names in an event. */

@@ -160,10 +160,10 @@ export class Session {
     this.#send({ type: 'pong' });
   }
 
-  /** Tells the peer why and closes. What it sent before is stored all the same. [P10] */
-  refuse(code: ErrorCode, message: string): void {
+  /** Tells the peer why and closes. What it sent before is stored all the same. `isLogged`: the log has it already. [P10] */
+  refuse(code: ErrorCode, message: string, isLogged = false): void {
     if (this.#ending) return;
-    this.#context.log.warn(`Connection ${this.peer} refused: ${code}: ${message}`);
+    if (!isLogged) this.#context.log.warn(`Connection ${this.peer} refused: ${code}: ${message}`);
     this.#send({ type: 'error', code, message });
     this.end();
   }
@@ -358,11 +358,11 @@ export class Session {
     return this.#context.joining(this.#stream) === null ? null : (this.#admitted?.certificate ?? null);
   }
 
-  /** Refuses after a delay, such as that which grows with the wrong guesses of this address. Nothing more is read meanwhile. */
+  /** Refuses after a delay that grows with the wrong guesses of its address; whoever set it has logged why. Nothing is read meanwhile. */
   #reject({ code, message, delayMs }: Rejected): void {
     this.#isRejected = true;
     this.#stream.pause();
-    this.#later(delayMs, () => this.refuse(code, message));
+    this.#later(delayMs, () => this.refuse(code, message, delayMs > 0));
   }
 
   /** Runs `work` after so long; at once for no time at all. */

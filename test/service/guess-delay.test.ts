@@ -38,3 +38,11 @@ test('while the limit of answers waits for an address nothing of it should be lo
   assert.equal(delay.fullForMs('192.0.2.1', 251), 0);
   assert.equal(delay.fullForMs('192.0.2.1', -700_000), 0, 'a clock that was set back');
 });
+
+test('the bound can be a lower one, for whoever leaves before', () => {
+  const delay = new GuessDelay(3_000);
+  const waits = Array.from({ length: WAITING_PER_ADDRESS_LIMIT }, () => delay.wrong('192.0.2.1', 0));
+  assert.deepEqual(waits.slice(0, 6), [250, 500, 1_000, 2_000, 3_000, 3_000]);
+  assert.equal(Math.max(...waits), 3_000);
+  assert.equal(delay.fullForMs('192.0.2.1', 0), 250);
+});

@@ -102,11 +102,11 @@ export class Uplink {
   readonly #options: UplinkOptions;
   #socket: Socket | null = null;
   #welcomed = false;
-  /** The highest seq written to this connection. */
+  /** The highest seq written to this connection, or stored by the server without that. */
   #sentSeq = 0;
   /** True while the server of this connection renews certificates and was not asked to on it. */
   #renews = false;
-  /** The highest number of an end written to this connection; null to a server that takes none. */
+  /** The highest number of an end written to this connection, or stored by the server without that; null to a server that takes none. */
   #sentEnd: number | null = null;
   /** The ends behind that which were read and wait for their logins to be sent: at most PAGE_EVENTS. */
   #readEnds: readonly PendingEnd[] = [];
@@ -305,17 +305,35 @@ export class Uplink {
   }
 
   #acknowledged({ seq, end = 0 }: Ack, socket: Socket, name: string): void {
+    const { outbox } = this.#options;
     if (!this.#welcomed) return;
-    if (seq > this.#sentSeq) {
-      this.#goOnUnderNewId(`${name} acknowledged event ${seq}, and ${this.#sentSeq} was the last one sent`, socket);
+    // Not only what was sent on this connection: servers that share a log acknowledge what another one of them had still in its hands.
+    const maySent = Math.max(this.#sentSeq, outbox.maySentSeq);
+    if (seq > maySent && outbox.resumed) outbox.setStoredByServer(seq);
+    else if (seq > maySent) {
+      this.#goOnUnderNewId(
+        `${name} acknowledged event ${seq}, and ${maySent} is the last that may have been sent`,
+        socket,
+      );
       return;
     }
-    if (end > (this.#sentEnd ?? 0)) {
-      this.#goOnUnderNewId(`${name} acknowledged end ${end}, and ${this.#sentEnd ?? 0} was the last one sent`, socket);
+    const maySentEnd = this.#sentEnd === null ? 0 : Math.max(this.#sentEnd, outbox.lastEnd);
+    if (end > maySentEnd && this.#sentEnd !== null && outbox.resumed) outbox.setEndsStoredByServer(end);
+    else if (end > maySentEnd) {
+      this.#goOnUnderNewId(
+        `${name} acknowledged end ${end}, and ${maySentEnd} is the last that may have been sent`,
+        socket,
+      );
       return;
     }
-    this.#options.outbox.acknowledge(seq);
-    this.#options.outbox.acknowledgeEnds(end);
+    outbox.acknowledge(seq);
+    outbox.acknowledgeEnds(end);
+    // What is stored need not be sent any more.
+    this.#sentSeq = Math.max(this.#sentSeq, seq);
+    if (this.#sentEnd !== null && end > this.#sentEnd) {
+      this.#sentEnd = end;
+      this.#readEnds = this.#readEnds.filter(({ number }) => number > end);
+    }
     this.#onAck();
     this.sendPending();
   }

@@ -41,7 +41,7 @@ class Connection {
         this.closed = true;
       });
   }
-  get lines(): { type: string; seq?: number; agent?: string; run?: string; token?: string }[] {
+  get lines(): { type: string; seq?: number; end?: number; agent?: string; run?: string; token?: string }[] {
     return this.text
       .split('\n')
       .slice(0, -1)
@@ -49,6 +49,9 @@ class Connection {
   }
   get seqs(): (number | undefined)[] {
     return this.lines.filter(({ type }) => type === 'event').map(({ seq }) => seq);
+  }
+  get ends(): (number | undefined)[] {
+    return this.lines.filter(({ type }) => type === 'end').map(({ end }) => end);
   }
   first(type: string) {
     return this.lines.find((line) => line.type === type) ?? { type };
@@ -97,10 +100,30 @@ function waits(count: number): void {
   });
 }
 
-function start(ports: readonly number[] = [port()]): void {
+/** So many users log in, and each one's session ends. */
+function login(count: number): void {
+  const event = { at: '2026-11-23T19:46:01.123Z', outcome: 'accepted', method: 'password', user: 'root' } as const;
+  const peer = { user: 'root', ip: '192.0.2.1', port: 1 };
+  const end = { at: event.at, ...peer, pid: 5, lastedSeconds: 0, how: 'closed', host: null } as const;
+  outbox.commit({
+    log: '/x',
+    position: {},
+    reader: {},
+    events: range(1, count).map(() => ({ ...event, ...peer, invalidUser: false })),
+    gaps: [],
+    sessions: {
+      ...{ begun: range(1, count), saved: [], removed: range(1, count) },
+      ends: range(1, count).map((session) => ({ session, end })),
+    },
+    atMs: 0,
+  });
+}
+
+function start(ports: readonly number[] = [port()], windowEvents = WINDOW_EVENTS): void {
   const log = (message: string) => void logged.push(message);
   uplink = new Uplink({
     outbox,
+    windowEvents,
     host: 'h',
     token,
     run: RUN,
@@ -361,7 +384,7 @@ test('a new id that cannot be written ends the connection, not the agent, and is
   await until(() => last.count('event') === 3);
 });
 
-test('an acknowledgement above what was sent acknowledges nothing, and says how many may stand twice', async () => {
+test('an acknowledgement above what may have been sent acknowledges nothing, and says how many may stand twice', async () => {
   waits(3);
   start();
   const first = await hello(0);
@@ -372,10 +395,81 @@ test('an acknowledgement above what was sent acknowledges nothing, and says how 
   const second = await hello(1);
   assert.match(
     logged.join('\n'),
-    /acknowledged event 1099511627776, and 3 was the last one sent; .*, 2 events may stand twice/,
+    /acknowledged event 1099511627776, and 3 is the last that may have been sent; .*, 2 events may stand twice/,
   );
   second.say({ type: 'welcome', version: 1, seq: 0 });
   await until(() => second.count('event') === 2);
+});
+
+test('an acknowledgement of what was sent over an earlier connection is believed, and sending goes on after it', async () => {
+  waits(10);
+  // Another server still had up to 8 in its hands when this one said its welcome.
+  outbox.noteSending(8);
+  start([port()], 3);
+  const { agent } = outbox;
+  const first = await hello(0);
+  first.say({ type: 'welcome', version: 1, seq: 0 });
+  await until(() => first.count('event') === 3);
+  first.say({ type: 'ack', seq: 8 });
+  await until(() => first.count('event') === 5);
+  assert.deepEqual(first.seqs, [1, 2, 3, 9, 10]);
+  assert.deepEqual([outbox.agent, outbox.acked], [agent, 8]);
+  // It may know what it acknowledged, and repeat an older one.
+  first.say({ type: 'ack', seq: 3 });
+  first.say({ type: 'ack', seq: 10 });
+  await until(() => outbox.acked === 10);
+  assert.equal(first.count('event'), 5);
+  assert.equal(connections.length, 1);
+});
+
+test('an acknowledgement above what may have been sent is not believed where there are such events', async () => {
+  waits(10);
+  outbox.noteSending(8);
+  start([port()], 3);
+  const { agent } = outbox;
+  const first = await hello(0);
+  first.say({ type: 'welcome', version: 1, seq: 0 });
+  await until(() => first.count('event') === 3);
+  first.say({ type: 'ack', seq: 9 });
+  const second = await hello(1);
+  assert.notEqual(second.first('hello').agent, agent);
+  assert.match(logged.join('\n'), /acknowledged event 9, and 8 is the last that may have been sent; .*, 8 events may/);
+});
+
+test('ends of sessions that another server stored are acknowledged, and those after them are sent once', async () => {
+  login(6);
+  outbox.noteSending(5);
+  start([port()], 3);
+  const { agent } = outbox;
+  const first = await hello(0);
+  first.say({ type: 'welcome', version: 1, seq: 0, accepts: ['end'] });
+  // The other ends wait for their logins.
+  await until(() => first.count('end') === 3);
+  first.say({ type: 'ack', seq: 5, end: 5 });
+  await until(() => first.count('end') === 4);
+  assert.deepEqual(first.seqs, [1, 2, 3, 6]);
+  assert.deepEqual(first.ends, [1, 2, 3, 6]);
+  assert.deepEqual([outbox.agent, outbox.acked, outbox.ackedEnd], [agent, 5, 5]);
+  first.say({ type: 'ack', seq: 6, end: 7 });
+  const second = await hello(1);
+  assert.match(logged.join('\n'), /acknowledged end 7, and 6 is the last that may have been sent/);
+  assert.notEqual(second.first('hello').agent, agent);
+});
+
+test('what a server acknowledges of an outbox that was resumed, above what was read again, is not sent to it', async () => {
+  outbox.resume({ agent: outbox.agent, seq: 2, logs: [], declared: { lastGap: 0, declaredLost: 0 } }, []);
+  const { agent } = outbox;
+  start();
+  const first = await hello(0);
+  first.say({ type: 'welcome', version: 1, seq: 3 });
+  await until(() => uplink?.connected === true);
+  first.say({ type: 'ack', seq: 5 });
+  await until(() => outbox.missingEvents === 3);
+  waits(4);
+  uplink?.sendPending();
+  await until(() => first.count('event') === 1);
+  assert.deepEqual(first.seqs, [6]);
+  assert.deepEqual([outbox.agent, outbox.acked], [agent, 5]);
 });
 
 test('after a crash between sending and acknowledgement, the acknowledgement is believed', async () => {

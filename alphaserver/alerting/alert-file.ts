@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { EVENT_RULES, STATE_RULES } from '../alert-config/rules.ts';
 import type { AlertSettings } from '../alert-config/settings.ts';
 import type { CheckpointBlock } from '../detection/checkpoint.ts';
-import type { Incident } from '../detection/incident.ts';
+import type { AdoptedIncident, Incident } from '../detection/incident.ts';
 import { type Database, transaction } from '../store/database.ts';
 import type { Decision, NewDecision } from '../store/decisions.ts';
 import { Checkpoint } from './checkpoint.ts';
@@ -59,9 +59,7 @@ export class AlertFile {
       record,
       reached: () => this.reached,
     });
-    this.#decisions = new DecisionProjection(db, marks, (incident, number) =>
-      this.#incidents.restore(incident, number),
-    );
+    this.#decisions = new DecisionProjection(db, marks, (incidents) => this.#incidents.restore(incidents));
     this.#incidents = new IncidentStore({
       db,
       marks,
@@ -111,6 +109,11 @@ export class AlertFile {
   /** Returns the open incidents of rules that read no events. */
   openOfAgents(): Incident[] {
     return this.#incidents.openOf(STATE_RULES);
+  }
+
+  /** Returns the open incidents of rules that read no events that decisions alone brought since the last call. */
+  takeRestored(): AdoptedIncident[] {
+    return this.#incidents.takeRestored();
   }
 
   /** Writes what a step found, with its position, in one transaction. */

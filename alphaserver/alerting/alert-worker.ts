@@ -219,6 +219,7 @@ class AlertWorker implements ThreadWork<AlertMessages> {
   #step(): void {
     if (performance.now() < this.#retryAtMs) return;
     try {
+      if (this.#unwritten === null) this.#runner.adopt(this.#file.takeRestored(), Date.now());
       this.#unwritten ??= this.#runner.step(Date.now());
       const written = this.#file.write(this.#unwritten, this.#settings, Date.now());
       this.#unwritten = null;

@@ -74,7 +74,7 @@ export interface Due {
 export class DecisionProjection {
   readonly #db: Database;
   readonly #marks: Marks;
-  readonly #restore: (incident: Incident, number: number) => void;
+  readonly #restore: (incidents: Bodies['notified']['incidents']) => void;
   readonly #isNotified: Statement;
   readonly #wasNotified: Statement;
   readonly #addNotified: Statement;
@@ -83,8 +83,8 @@ export class DecisionProjection {
   /** Channels that were settled further than the incidents are written, when this process started. */
   readonly #replayed = new Map<string, Settled>();
 
-  /** `restore` writes an incident that no event can derive again, as it stood at its notification of that number. */
-  constructor(db: Database, marks: Marks, restore: (incident: Incident, number: number) => void) {
+  /** `restore` writes incidents that no event can derive again, as they stood at their notifications of these numbers. */
+  constructor(db: Database, marks: Marks, restore: (incidents: Bodies['notified']['incidents']) => void) {
     this.#db = db;
     this.#marks = marks;
     this.#restore = restore;
@@ -140,6 +140,17 @@ export class DecisionProjection {
       .run(by, this.notifiedAs(incident));
   }
 
+  /** Makes an incident of which nobody was notified go on under the id by which receivers know the same one. */
+  rename(incident: string, to: string): void {
+    this.replace(incident, to, false);
+    this.#db.prepare('INSERT OR REPLACE INTO aliases (incident, notifiedAs) VALUES (?, ?)').run(incident, to);
+  }
+
+  /** Makes an incident known by its own id: receivers were notified of it by that. */
+  nameItself(incident: string): void {
+    this.#db.prepare('DELETE FROM aliases WHERE incident = ?').run(incident);
+  }
+
   /** Returns the id by which receivers know an incident, or would. */
   notifiedAs(incident: string): string {
     const row = this.#alias.get(incident) as { notifiedAs: string } | undefined;
@@ -189,13 +200,14 @@ export class DecisionProjection {
 
   #notified(channel: string, { message, notifications, incidents, position, clockMs }: Bodies['notified']): void {
     this.#db.prepare('DELETE FROM messages WHERE id = ?').run(message);
+    // Before the queue is looked at: what waits there of such an incident can get another id by it.
+    this.#restore(incidents);
     const queued = this.#db.prepare('DELETE FROM notifications WHERE channel = ? AND incident = ? AND number = ?');
     for (const [incident, number] of notifications) {
       this.#addNotified.run(incident, channel, number);
       queued.run(channel, incident, number);
     }
     this.#db.prepare(DELETE_NOTIFIED).run(channel);
-    for (const [number, incident] of incidents) this.#restore(incident, number);
     this.#settle(channel, { position, clockMs });
   }
 

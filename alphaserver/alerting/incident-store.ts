@@ -1,10 +1,11 @@
 /** Writes what the rules found into alerts.db: the incidents, and who is to be notified of them. */
 
 import { channelsFor, isAsGrave, type NotificationKind } from '../alert-config/routing.ts';
-import type { Severity } from '../alert-config/rules.ts';
+import { type Severity, STATE_RULES } from '../alert-config/rules.ts';
 import { type AlertSettings, silencedBy } from '../alert-config/settings.ts';
-import type { Incident } from '../detection/incident.ts';
+import type { AdoptedIncident, Incident } from '../detection/incident.ts';
 import type { Change } from '../detection/incident-tracker.ts';
+import { FLEET_KEY } from '../detection/silent-groups.ts';
 import type { Database, Statement } from '../store/database.ts';
 import { type DecisionProjection, decision, type Settled } from './decisions.ts';
 import type { NotificationQueue } from './notification-queue.ts';
@@ -87,8 +88,11 @@ function decidedAt({ decidedBy, closedAt }: Incident, kind: NotificationKind, co
 export interface IncidentStoreOptions {
   readonly db: Database;
   readonly marks: Marks;
-  readonly queue: Pick<NotificationQueue, 'add'>;
-  readonly decisions: Pick<DecisionProjection, 'isDue' | 'replace' | 'notifiedAs' | 'wasNotified'>;
+  readonly queue: Pick<NotificationQueue, 'add' | 'rename'>;
+  readonly decisions: Pick<
+    DecisionProjection,
+    'isDue' | 'replace' | 'rename' | 'nameItself' | 'notifiedAs' | 'wasNotified'
+  >;
   readonly unrecorded: Pick<UnrecordedDecisions, 'add'>;
   /** Nobody is notified of an incident that was over before this: the rules first ran then, on a store that had events. */
   readonly sinceMs: () => number;
@@ -104,6 +108,9 @@ export class IncidentStore {
   /** The silences of the settings that came last, as they are read. */
   #silences: AlertSettings['silences'] = [];
   #isSilenced = silencedBy([]);
+  /** The ids of open incidents that decisions alone brought, and that the rules of agents do not know yet. */
+  readonly #restored = new Set<string>();
+  #wereTaken = false;
   /** The place before all open incidents. */
   readonly firstOpen: OpenPlace = ['', 0, ''];
 
@@ -169,11 +176,49 @@ export class IncidentStore {
     return rows.map(({ body }) => JSON.parse(body) as Incident);
   }
 
-  /** Writes an incident of which the log of decisions alone knows, as it stood at its notification of this number. */
-  restore(incident: Incident, number: number): void {
-    const row = this.#row(incident.id);
-    if (row && row.notified >= number) return;
-    this.#save(incident, number, false);
+  /**
+   * Writes incidents of which the log of decisions alone knows, as they stood at their notifications of these numbers. The rules of
+   * agents go by each server's own clock, so this server may have the same incident under another id, of which nobody was notified:
+   * that one goes on under the id that receivers know. Ends come first: what opened since is another one.
+   */
+  restore(incidents: readonly (readonly [number: number, incident: Incident])[]): void {
+    let open: Incident[] | null = null;
+    for (const [number, incident] of incidents.toSorted(
+      ([, a], [, b]) => Number(b.closedAt !== null) - Number(a.closedAt !== null),
+    )) {
+      const row = this.#row(incident.id);
+      if (row && row.notified >= number) continue;
+      // One look at all that is open, which may be much, for all of them.
+      if (!row) open ??= this.openOf(STATE_RULES);
+      const own: Incident | null = row ? null : this.#sameAs(incident, open ?? []);
+      if (!row) this.#options.decisions.nameItself(incident.id);
+      if (own) open = (open ?? []).filter((one) => one !== own);
+      const notified = own ? this.#rename(own.id, incident.id) : 0;
+      this.#save(incident, isKnownOpen(notified) ? Math.max(notified, number) : number, false);
+      if (incident.closedAt !== null) this.#restored.delete(incident.id);
+      // The rules know one that is written as open, or go on with it under the id that they gave it.
+      else if (!own && row?.closedAt !== null) this.#restored.add(incident.id);
+    }
+  }
+
+  /**
+   * Returns the open incidents that were restored since the last call, and that no incident of this server went on as. Of several of
+   * one rule about one agent the latest stands, on all servers; those that an earlier process left are looked for at the first call.
+   */
+  takeRestored(): AdoptedIncident[] {
+    const isFirst = !this.#wereTaken;
+    if (!isFirst && this.#restored.size === 0) return [];
+    const open = this.openOf(STATE_RULES);
+    const restored = new Set(this.#restored);
+    this.#restored.clear();
+    this.#wereTaken = true;
+    // Several groups of agents that fell silent together can be open, each by itself.
+    const groups = Map.groupBy(open, ({ id, rule, key }) => (key === FLEET_KEY ? id : `${rule} ${key}`));
+    return [...groups.values()].flatMap((group) => {
+      if (!(isFirst && group.length > 1) && !group.some(({ id }) => restored.has(id))) return [];
+      const sorted = group.toSorted((a, b) => a.openedAt - b.openedAt || (a.id < b.id ? -1 : 1));
+      return sorted.slice(-1).map((incident) => ({ incident, overtaken: sorted.slice(0, -1) }));
+    });
   }
 
   /**
@@ -193,11 +238,45 @@ export class IncidentStore {
     return last ? [last.severity, last.openedAt, last.id] : null;
   }
 
+  /** Finds the open incident of this server that is the same as another server's: of several, the one that opened nearest to it. */
+  #sameAs({ id, rule, key, openedAt, closedAt }: Incident, open: readonly Incident[]): Incident | null {
+    const farMs = (one: Incident): number => Math.abs(one.openedAt - openedAt);
+    const same = open.filter(
+      (one) =>
+        one.rule === rule &&
+        one.key === key &&
+        one.id !== id &&
+        (closedAt === null || one.openedAt <= closedAt) &&
+        !this.#options.decisions.wasNotified(one.id, 1),
+    );
+    return same.toSorted((a, b) => farMs(a) - farMs(b))[0] ?? null;
+  }
+
+  /** Gives an incident another id. Returns how many notifications were decided for it. */
+  #rename(id: string, to: string): number {
+    const { db, queue, decisions } = this.#options;
+    const notified = this.#row(id)?.notified ?? 0;
+    decisions.rename(id, to);
+    queue.rename(id, to);
+    db.prepare("UPDATE incidents SET partOf = ?2, body = json_set(body, '$.partOf', ?2) WHERE partOf = ?1").run(id, to);
+    this.#delete.run(id);
+    return notified;
+  }
+
+  /** Returns an incident of a rule that reads no events under the id that it has since a notification of another server. */
+  #asNotified(incident: Incident): Incident {
+    if (incident.decidedBy !== null) return incident;
+    const { decisions } = this.#options;
+    const { id, partOf } = incident;
+    return { ...incident, id: decisions.notifiedAs(id), partOf: partOf === null ? null : decisions.notifiedAs(partOf) };
+  }
+
   #row(id: string): Row | undefined {
     return this.#get.get(id) as Row | undefined;
   }
 
-  #upsert(incident: Incident, replaces: string | undefined, context: WriteContext): WrittenIncident[] {
+  #upsert(given: Incident, replaces: string | undefined, context: WriteContext): WrittenIncident[] {
+    const incident = this.#asNotified(given);
     const row = this.#row(incident.id);
     // The rules know it already, and are only not there yet.
     if (row && row.provisional === 0 && context.provisional) return [];
@@ -299,6 +378,8 @@ export class IncidentStore {
     const before = n > INCIDENTS_LIMIT ? nowMs : nowMs - INCIDENTS_KEPT_MS;
     const most = n > INCIDENTS_LIMIT ? Math.min(n - INCIDENTS_LIMIT, DELETED_AT_ONCE) : DELETED_AT_ONCE;
     const old = 'SELECT id FROM incidents WHERE closedAt IS NOT NULL AND openedAt < ?1 ORDER BY openedAt LIMIT ?2';
+    // Of an incident that was renamed the alias alone is left.
+    db.prepare(`DELETE FROM aliases WHERE notifiedAs IN (${old})`).run(before, most);
     for (const table of ['acknowledgements', 'notified', 'aliases'])
       db.prepare(`DELETE FROM ${table} WHERE incident IN (${old})`).run(before, most);
     db.prepare(`DELETE FROM incidents WHERE id IN (${old})`).run(before, most);

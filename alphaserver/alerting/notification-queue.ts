@@ -89,6 +89,28 @@ export class NotificationQueue implements ChannelQueues {
     for (const one of this.names()) this.#keepBound(one);
   }
 
+  /** Gives an incident another id in all that waits, inside the caller's transaction. */
+  rename(incident: string, to: string): void {
+    const { db } = this.#options;
+    db.prepare("UPDATE notifications SET incident = ?2, body = json_set(body, '$.id', ?2) WHERE incident = ?1").run(
+      incident,
+      to,
+    );
+    const made = db.prepare('SELECT id, body, notifications FROM messages WHERE instr(notifications, ?) > 0');
+    const update = db.prepare('UPDATE messages SET body = ?, notifications = ? WHERE id = ?');
+    const rows = made.all(JSON.stringify(incident)) as { id: string; body: string; notifications: string }[];
+    for (const { id, body, notifications } of rows) {
+      const message = JSON.parse(body) as Message;
+      const listed = message.notifications.map((one) =>
+        one.incident.id === incident ? { ...one, incident: { ...one.incident, id: to } } : one,
+      );
+      const keys = (JSON.parse(notifications) as NotificationKey[]).map(
+        ([name, number]): NotificationKey => [name === incident ? to : name, number],
+      );
+      update.run(JSON.stringify({ ...message, notifications: listed }), JSON.stringify(keys), id);
+    }
+  }
+
   names(): string[] {
     return (this.#names.all() as { channel: string }[]).map(({ channel }) => channel);
   }

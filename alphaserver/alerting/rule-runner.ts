@@ -7,7 +7,7 @@ import type { AlertSettings } from '../alert-config/settings.ts';
 import { AgentHealth } from '../detection/agent-health.ts';
 import type { CheckpointBlock } from '../detection/checkpoint.ts';
 import { Engine, type EngineOptions } from '../detection/engine.ts';
-import type { Incident } from '../detection/incident.ts';
+import type { AdoptedIncident, Incident } from '../detection/incident.ts';
 import type { Change } from '../detection/incident-tracker.ts';
 import { resolveProvisional } from '../detection/lookahead.ts';
 import type { EventSource } from './event-source.ts';
@@ -135,6 +135,11 @@ export class RuleRunner {
       position: Math.max(position, this.#takenTo),
       clockMs: this.#clockMs,
     };
+  }
+
+  /** Takes up open incidents of rules that read no events, which another server found. What a step found must be written. */
+  adopt(incidents: readonly AdoptedIncident[], nowMs: number): void {
+    for (const one of incidents) this.#health.adoptIncident(one, nowMs);
   }
 
   /** Takes other settings. What is open stays open and goes on by them. */

@@ -7,7 +7,7 @@ import { type DetectionConfig, type Severity, STATE_RULES, type StateRule } from
 import type { AgentRow } from '../store/agents.ts';
 import type { CheckpointBlock } from './checkpoint.ts';
 import { CheckpointError } from './checkpoint-block.ts';
-import type { Incident } from './incident.ts';
+import type { AdoptedIncident, Incident } from './incident.ts';
 import { shown, spanWords } from './incident-summary.ts';
 import { FLEET_KEY, SilentGroups, TOGETHER_LEAST_AGENTS, TOGETHER_WITHIN_MS } from './silent-groups.ts';
 import { unloggedSessions } from './unlogged-session.ts';
@@ -39,6 +39,12 @@ const BLOCKS = 64;
 const BLOCK_KIND = 'agent';
 const VERSION = 1;
 
+/**
+ * An incident that another server found stays open for so long before this server has to see the fault: servers tell each other every
+ * 15 s what they heard, and check every 5 s.
+ */
+export const ADOPTED_FOR_MS = 60_000;
+
 /** States in which the log that an agent should follow is not there. */
 const GONE_STATES: readonly AgentReport['state'][] = ['log missing', 'log unreadable', 'log detached'];
 
@@ -52,6 +58,8 @@ interface Watched {
   gaps: number;
   state: AgentReport['state'] | null;
   readonly open: Map<StateRule, Incident>;
+  /** The time until which an incident that another server found stays open although this server has not seen the fault. */
+  readonly adoptedUntil: Map<StateRule, number>;
 }
 
 interface Fault {
@@ -88,6 +96,8 @@ export class AgentHealth {
   readonly #agents = new Map<string, Watched>();
   readonly #silent: SilentGroups;
   readonly #dirty = new Set<number>();
+  /** Open incidents that another one has taken the place of: they end at the next check. */
+  readonly #overtaken: Incident[] = [];
   #startedMs: number;
 
   constructor(options: AgentHealthOptions) {
@@ -104,7 +114,7 @@ export class AgentHealth {
 
   /** The incidents that opened, grew or closed since the last check. */
   check(agents: readonly AgentStatus[], nowMs: number): Incident[] {
-    const changed: Incident[] = [];
+    const changed: Incident[] = this.#overtaken.splice(0).map((one) => ({ ...one, lastAt: nowMs, closedAt: nowMs }));
     const fell: Fallen[] = [];
     // It began while the clock stood ahead, which was set back since.
     this.#startedMs = Math.min(this.#startedMs, nowMs);
@@ -170,7 +180,14 @@ export class AgentHealth {
   #watched(uuid: string): Watched {
     const known = this.#agents.get(uuid);
     if (known) return known;
-    const watched: Watched = { memory: NOTHING, report: null, gaps: 0, state: null, open: new Map() };
+    const watched: Watched = {
+      memory: NOTHING,
+      report: null,
+      gaps: 0,
+      state: null,
+      open: new Map(),
+      adoptedUntil: new Map(),
+    };
     this.#agents.set(uuid, watched);
     return watched;
   }
@@ -271,6 +288,10 @@ export class AgentHealth {
   #judge(rule: StateRule, agent: AgentStatus, watched: Watched, fault: Fault | null, nowMs: number): Incident[] {
     const open = watched.open.get(rule);
     if (!open) return fault ? [this.#begin(rule, agent, watched, fault)] : [];
+    const until = watched.adoptedUntil.get(rule) ?? 0;
+    // A clock that was set back must not make it longer.
+    if (!fault && nowMs < until && until - nowMs <= ADOPTED_FOR_MS) return [];
+    watched.adoptedUntil.delete(rule);
     if (!fault || fault.isAnother) {
       watched.open.delete(rule);
       this.#changed(agent.uuid);
@@ -387,6 +408,17 @@ export class AgentHealth {
       const unknown = report?.linesUnknown ? [[nowMs, report.linesUnknown] as const] : [];
       this.adopt(agent.uuid, { ...NOTHING, unknown, lost, lostBefore: lost });
     }
+  }
+
+  /** Takes up an incident that is open and that another server found; those that it takes the place of are over. */
+  adoptIncident({ incident, overtaken }: AdoptedIncident, nowMs: number): void {
+    const rule = STATE_RULES.find((one) => one === incident.rule);
+    if (incident.key !== FLEET_KEY && rule) {
+      this.#overtaken.push(...overtaken);
+      this.#watched(incident.key).adoptedUntil.set(rule, nowMs + ADOPTED_FOR_MS);
+      this.#changed(incident.key);
+    }
+    this.resume(incident);
   }
 
   /** Takes up an incident that is open. */

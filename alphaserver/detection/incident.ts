@@ -49,6 +49,13 @@ export interface Incident {
   readonly more: boolean;
 }
 
+/** An open incident of a rule that reads no events, as another server found it. */
+export interface AdoptedIncident {
+  readonly incident: Incident;
+  /** Other open incidents of this rule about this agent. */
+  readonly overtaken: readonly Incident[];
+}
+
 /** Names for the numbers that an incident holds. */
 export interface IncidentNames {
   agent(number: number): string;

@@ -109,6 +109,7 @@ export class SilentGroups {
 
   /** Takes up an incident that is open. Who it stands for shows by when agents were heard last: nothing else is stored of it. */
   resume(incident: Incident): void {
+    if (this.#groups.some((group) => group.incident.id === incident.id)) return;
     this.#groups.push({ incident, members: new Map(), isNew: false });
     this.#groups.sort((a, b) => a.incident.lastAt - b.incident.lastAt);
     this.#isResuming = true;

@@ -80,9 +80,10 @@ export class Incidents {
     this.#db = db;
   }
 
-  /** Returns an incident by its id, or by the id under which receivers of notifications know it. */
+  /** Returns an incident by its id, by the id under which receivers of notifications know it, or by the one that it had before it was that. */
   get(id: string): StoredIncident | null {
-    const alias = 'SELECT incident FROM aliases WHERE notifiedAs = ?1';
+    const alias =
+      'SELECT incident FROM aliases WHERE notifiedAs = ?1 UNION SELECT notifiedAs FROM aliases WHERE incident = ?1';
     const [row] = this.#rows(`WHERE i.id = ?1 OR i.id IN (${alias}) ORDER BY i.id <> ?1 LIMIT 1`, id);
     return row ? storedOf(row) : null;
   }

@@ -30,7 +30,7 @@ interface Options {
 /** A store, and what it has queued. */
 function made({ settings = SETTINGS, sinceMs = 0 }: Options = {}) {
   const { db, marks, queue } = alertTables();
-  const decisions = new DecisionProjection(db, marks, (one, number) => store.restore(one, number));
+  const decisions = new DecisionProjection(db, marks, (incidents) => store.restore(incidents));
   const unrecorded = new UnrecordedDecisions(db);
   const store = new IncidentStore({ db, marks, queue, decisions, unrecorded, sinceMs: () => sinceMs });
   const reached = { position: 1, clockMs: NOW_MS };

@@ -4,7 +4,7 @@
  * the two leaves an append to be read from the log at the next start.
  */
 import type { NewDecision } from '../store/decisions.ts';
-import type { EventStore } from '../store/event-store.ts';
+import { type EventStore, LOG_OLDEST } from '../store/event-store.ts';
 import {
   type AgentBatch,
   type Appended,
@@ -20,8 +20,6 @@ const BEHIND =
   'the shared log lacks what this server has: it was restored from a backup, or a standby without the last commits was promoted';
 /** The number of the shared log that the folder is a copy of. */
 const LOG_NUMBER = 'logNumber';
-/** The position at which that log began when the folder did: what it had deleted is in the folder's counts. */
-const LOG_OLDEST = 'logOldest';
 
 /**
  * The copy is written so long after the log's answer, and so long after the news of another server's append: PostgreSQL's answer, and the

@@ -2,7 +2,7 @@
 
 import type { AgentReport } from '../../protocol/report.ts';
 import { storeJump, storePing } from './agent-reports.ts';
-import { Agents, type Forgotten } from './agents.ts';
+import { type AgentRow, Agents, type Forgotten } from './agents.ts';
 import { arrays, type Database, migrate, transaction } from './database.ts';
 import { appendDecisions, FORGET_DECISION, type NewDecision } from './decisions.ts';
 import type { NumberedEvent } from './event-columns.ts';
@@ -31,6 +31,8 @@ import type {
 const DAY_MS = 86_400_000;
 const LOG_POSITION = 'logPosition';
 const LOG_STORED_MS = 'logStoredMs';
+/** The position at which the shared log began when this copy of it did: what it had deleted is in the copy's counts. */
+export const LOG_OLDEST = 'logOldest';
 
 /** Settings of the writer. */
 export interface EventStoreOptions {
@@ -72,6 +74,8 @@ export class EventStore implements Store {
   readonly #writePlace: (position: number, storedMs: number) => void;
   #logPosition: number;
   #logStoredMs: number | null;
+  /** Null until it is needed. */
+  #logOldest: number | null = null;
 
   /** Throws an Error with one sentence when the store is in use, damaged or of a newer version. */
   constructor(folder: string, options: EventStoreOptions = {}) {
@@ -243,6 +247,7 @@ export class EventStore implements Store {
     const rows: NumberedEvent[] = [];
     const results = batches.map((batch): Appended => {
       const agent = update.agent(batch.agent, batch.host, batch.seenMs);
+      if (place && !place.isCopied && this.#lacksFirstDays) passDeleted(agent, batch);
       const before = { ...agent };
       if (batch.binding) update.bind(agent, batch.binding);
       const events: StoredEvent[] = [];
@@ -311,6 +316,12 @@ export class EventStore implements Store {
     return [results, settle];
   }
 
+  /** True for a copy of a shared log that had deleted its first days when the copy began. */
+  get #lacksFirstDays(): boolean {
+    this.#logOldest ??= this.fact(LOG_OLDEST);
+    return this.#logOldest > 1;
+  }
+
   /** Reads sessions by their ids. */
   sessions(ids: readonly number[]): StoredSession[] {
     return this.#sessions.withIds(ids);
@@ -340,6 +351,7 @@ export class EventStore implements Store {
       this.#insertBase(base);
     });
     this.#loadedAgents = null;
+    this.#logOldest = null;
     this.#options.committed?.(this.#lastId, 1);
   }
 
@@ -409,4 +421,15 @@ export class EventStore implements Store {
   async close(): Promise<void> {
     this.#folder.close();
   }
+}
+
+/**
+ * Takes the numbers before an agent's first event in a copy for stored, which they were in days that the log had deleted when the copy
+ * began: they are no gap, and the ledger's sums hold.
+ */
+function passDeleted(agent: AgentRow, { events }: AgentBatch): void {
+  const first = events[0]?.seq ?? null;
+  if (agent.lastSeq > 0 || first === null) return;
+  agent.lastSeq = first - 1;
+  agent.stored = first - 1 - agent.gaps;
 }

@@ -125,4 +125,25 @@ describe('the folder of a server', { skip: noPostgres }, () => {
     await again.deleteOlderThan(RETENTION_MS, Date.now());
     await assert.rejects(joined(again), /no longer has what this folder lacks \(it ends at 0, the log begins at 2\)/);
   });
+
+  it("has no gap where the log had deleted the days of an agent's first events, and each that came after them", async () => {
+    const log = await ofTwoDays(batch(1, 2), batch(3));
+    await log.deleteOlderThan(RETENTION_MS, Date.now());
+    await joined(log);
+    const ledger = () => ({ ...store.db.prepare('SELECT lastSeq, stored, gaps FROM agents').get() });
+    assert.deepEqual(ledger(), { lastSeq: 3, stored: 3, gaps: 0 });
+    assert.equal(store.db.prepare('SELECT * FROM gaps').all().length, 0);
+    const [appended] = await store.append([batch(6)], Date.now());
+    assert.deepEqual([appended?.stored, appended?.missing, appended?.gaps.length], [1, 2, 1]);
+    assert.deepEqual(ledger(), { lastSeq: 6, stored: 4, gaps: 2 });
+  });
+
+  it("has a gap before an agent's first event where the log has all of its days", async () => {
+    const log = await ofTwoDays(batch(1), batch(4));
+    await joined(log);
+    assert.deepEqual(
+      { ...store.db.prepare('SELECT lastSeq, stored, gaps FROM agents').get() },
+      { lastSeq: 4, stored: 2, gaps: 2 },
+    );
+  });
 });

@@ -106,6 +106,16 @@ export class AlertFile {
     return this.#incidents.provisional();
   }
 
+  /** Returns the open and confirmed incidents of rules that read events, without those of these ids. */
+  openBesides(ids: ReadonlySet<string>): Incident[] {
+    return this.#incidents.openBesides(EVENT_RULES, ids);
+  }
+
+  /** Returns an incident as it is written; null where it is not open. */
+  openOne(id: string): Incident | null {
+    return this.#incidents.openOne(id);
+  }
+
   /** Returns the open incidents of rules that read no events. */
   openOfAgents(): Incident[] {
     return this.#incidents.openOf(STATE_RULES);

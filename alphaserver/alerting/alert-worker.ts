@@ -188,6 +188,8 @@ class AlertWorker implements ThreadWork<AlertMessages> {
       position: file.reached.position,
       boundaries: file.beginReplay(this.#settings),
       provisional: () => file.provisional(),
+      openBesides: (ids: ReadonlySet<string>) => file.openBesides(ids),
+      openOne: (id: string) => file.openOne(id),
       startedMs: Date.now(),
     };
     const known = () => {

@@ -104,6 +104,7 @@ export class IncidentStore {
   readonly #get: Statement;
   readonly #put: Statement;
   readonly #delete: Statement;
+  readonly #moveParts: Statement;
   readonly #open: Statement;
   /** The silences of the settings that came last, as they are read. */
   #silences: AlertSettings['silences'] = [];
@@ -129,6 +130,9 @@ export class IncidentStore {
          body = excluded.body, notified = excluded.notified`,
     );
     this.#delete = db.prepare('DELETE FROM incidents WHERE id = ?');
+    this.#moveParts = db.prepare(
+      "UPDATE incidents SET partOf = ?2, body = json_set(body, '$.partOf', ?2) WHERE partOf = ?1",
+    );
     this.#open = db.prepare(
       `SELECT severity, openedAt, id, partOf IS NULL AND notified = 0 AS isUnknown FROM incidents
        WHERE closedAt IS NULL AND (severity, openedAt, id) > (?, ?, ?) ORDER BY severity, openedAt, id LIMIT ${OPEN_AT_ONCE}`,
@@ -174,6 +178,25 @@ export class IncidentStore {
     const sql = `SELECT body FROM incidents WHERE closedAt IS NULL AND rule IN (${places})`;
     const rows = this.#options.db.prepare(sql).all(...rules) as { body: string }[];
     return rows.map(({ body }) => JSON.parse(body) as Incident);
+  }
+
+  /** Returns the open and confirmed incidents of these rules, without those of these ids. */
+  openBesides(rules: readonly string[], ids: ReadonlySet<string>): Incident[] {
+    const places = rules.map(() => '?').join(', ');
+    const sql = `SELECT id, body FROM incidents WHERE closedAt IS NULL AND provisional = 0 AND rule IN (${places})`;
+    const found: Incident[] = [];
+    // One at a time, and mostly none is left: a wide attack has a hundred thousand open.
+    for (const row of this.#options.db.prepare(sql).iterate(...rules)) {
+      const { id, body } = row as unknown as Pick<Row, 'id' | 'body'>;
+      if (!ids.has(id)) found.push(JSON.parse(body) as Incident);
+    }
+    return found;
+  }
+
+  /** Returns an incident as it is written; null where it is not open. */
+  openOne(id: string): Incident | null {
+    const row = this.#row(id);
+    return row && row.closedAt === null ? (JSON.parse(row.body) as Incident) : null;
   }
 
   /**
@@ -254,11 +277,11 @@ export class IncidentStore {
 
   /** Gives an incident another id. Returns how many notifications were decided for it. */
   #rename(id: string, to: string): number {
-    const { db, queue, decisions } = this.#options;
+    const { queue, decisions } = this.#options;
     const notified = this.#row(id)?.notified ?? 0;
     decisions.rename(id, to);
     queue.rename(id, to);
-    db.prepare("UPDATE incidents SET partOf = ?2, body = json_set(body, '$.partOf', ?2) WHERE partOf = ?1").run(id, to);
+    this.#moveParts.run(id, to);
     this.#delete.run(id);
     return notified;
   }
@@ -305,6 +328,8 @@ export class IncidentStore {
       const stands = { by: replacedBy, notified: notified > 0 && isKnownByIt };
       if (notified > 0 || acknowledgedAt !== null) unrecorded.add(decision('replaced', id, stands));
       decisions.replace(id, stands.by, stands.notified);
+      // The parts of a scan too that the rules do not know any more.
+      this.#moveParts.run(id, replacedBy);
     }
     this.#delete.run(id);
     return [{ incident, acknowledgedAt, acknowledgedBy, became: replacedBy === null ? 'withdrawn' : 'replaced' }];

@@ -9,7 +9,7 @@ import type { CheckpointBlock } from '../detection/checkpoint.ts';
 import { Engine, type EngineOptions } from '../detection/engine.ts';
 import type { AdoptedIncident, Incident } from '../detection/incident.ts';
 import type { Change } from '../detection/incident-tracker.ts';
-import { resolveProvisional } from '../detection/lookahead.ts';
+import { resolveProvisional, withdrawCovered } from '../detection/lookahead.ts';
 import type { EventSource } from './event-source.ts';
 import { agentIncidentId } from './incident-id.ts';
 import { ReadAhead } from './read-ahead.ts';
@@ -52,6 +52,10 @@ export interface RunnerOptions {
   readonly boundaries: readonly number[];
   /** The incidents that are written and not confirmed. */
   readonly provisional: () => readonly Incident[];
+  /** The open incidents of rules that read events that are written and confirmed, without those of these ids. */
+  readonly openBesides: (ids: ReadonlySet<string>) => readonly Incident[];
+  /** An incident as it is written; null where it is not open. */
+  readonly openOne: (id: string) => Incident | null;
   readonly startedMs: number;
 }
 
@@ -82,6 +86,12 @@ export class RuleRunner {
   #healthBlocks: CheckpointBlock[] = [];
   /** Provisional incidents up to this event are not confirmed yet. */
   #unconfirmedTo: number;
+  /**
+   * The open incidents that the engine does not know, by their ids, and when something last came of them, in this order. Null
+   * until the replay is over.
+   */
+  #unknown: Map<string, number> | null = null;
+  #quietMs: number;
 
   /** Throws a CheckpointError when the blocks cannot be used. */
   constructor(options: RunnerOptions) {
@@ -90,6 +100,7 @@ export class RuleRunner {
     const { detection: config, allow } = settings;
     const engineOptions = { config, allow, names: events.names, incidentId, originOf };
     this.#engine = new Engine(engineOptions);
+    this.#quietMs = config.quietMs;
     this.#health = new AgentHealth({ config, incidentId: agentIncidentId, startedMs });
     this.#engine.restore(this.#blocksOfEngine(options.blocks));
     this.#takenTo = options.checkpoint;
@@ -124,13 +135,18 @@ export class RuleRunner {
   step(nowMs: number): Step {
     const { position } = this.#options;
     const isReplay = this.#takenTo < position;
+    // Before the next events: what is written is as of here.
+    const replaced = isReplay || this.#unknown ? [] : this.#compareOpen();
     const boundary = this.#take();
     // Nobody is quiet whose events are only not judged yet.
     const clockMs = Math.min(nowMs, this.#behindMs ?? nowMs);
-    const changes = isReplay ? this.#replayed() : this.#changes(clockMs, boundary);
+    const changes = isReplay ? this.#replayed() : [...replaced, ...this.#changes(clockMs, boundary)];
+    const ended = isReplay ? [] : this.#ended(changes, clockMs);
+    // Not the clock of now, by which not each step looks: what is over since the last look is not given yet.
+    if (!isReplay && !this.#isLimited) this.#clockMs = this.#engine.incidents.lookedMs;
     const provisional = this.lagMs(nowMs) >= AHEAD_FROM_MS ? this.#ahead.step(nowMs) : [];
     return {
-      changes: [...changes, ...this.#confirmed(changes), ...this.#agents(nowMs)],
+      changes: [...changes, ...ended, ...this.#confirmed(changes, isReplay ? 0 : clockMs), ...this.#agents(nowMs)],
       provisional,
       position: Math.max(position, this.#takenTo),
       clockMs: this.#clockMs,
@@ -145,6 +161,7 @@ export class RuleRunner {
   /** Takes other settings. What is open stays open and goes on by them. */
   configure(settings: AlertSettings): void {
     const { detection: config, allow } = settings;
+    this.#quietMs = config.quietMs;
     this.#engine.configure(config, allow);
     this.#health.configure(config);
     this.#ahead.configure(config, allow);
@@ -195,9 +212,43 @@ export class RuleRunner {
     const changes = this.#engine.changes(clockMs, boundary ? {} : { limit: GROWN_AT_ONCE, grownBeforeMs });
     this.#stepEvents = stepAfter(this.#stepEvents, changes.length);
     this.#isLimited = !boundary && changes.length >= GROWN_AT_ONCE;
-    // Not the clock of now, by which not each step looks: what is over since the last look is not given yet.
-    if (!this.#isLimited) this.#clockMs = this.#engine.lookedMs;
     return changes;
+  }
+
+  /**
+   * Compares what is written as open with the engine, once the replay is over. It runs under the settings of now: under others an
+   * incident may have another deciding event, which takes its place, or none, so that the engine would never end it.
+   */
+  #compareOpen(): readonly Change[] {
+    const rest = this.#options.openBesides(this.#engine.incidents.openIds);
+    const { changes, uncovered } = withdrawCovered(this.#engine, rest, 0);
+    const inOrder = [...uncovered].sort((a, b) => a.lastAt - b.lastAt);
+    this.#unknown = new Map(inOrder.map(({ id, lastAt }) => [id, lastAt]));
+    return changes;
+  }
+
+  /** Ends the incidents that the engine does not know when they were quiet for long enough, some at a time. */
+  #ended(changes: readonly Change[], clockMs: number): Change[] {
+    const { boundaries, openOne } = this.#options;
+    const unknown = this.#unknown;
+    if (!unknown || unknown.size === 0) return [];
+    // A late event brought it back.
+    for (const change of changes) if (change.type === 'incident') unknown.delete(change.incident.id);
+    // Up to where a channel is settled nothing is due there: the end would count as sent.
+    if (boundaries.some((boundary) => this.#takenTo <= boundary)) return [];
+    // What is written of it does not have the changes of this step.
+    const moved = new Map(changes.flatMap((one) => (one.type === 'withdrawn' ? [[one.id, one.replacedBy]] : [])));
+    const ended: Change[] = [];
+    for (const [id, lastAt] of unknown) {
+      const closedAt = lastAt + this.#quietMs;
+      if (closedAt > clockMs || ended.length >= GROWN_AT_ONCE) break;
+      unknown.delete(id);
+      const incident = openOne(id);
+      const partOf = moved.get(incident?.partOf ?? '') ?? incident?.partOf ?? null;
+      if (incident) ended.push({ type: 'incident', incident: { ...incident, closedAt, partOf } });
+    }
+    if (ended.length >= GROWN_AT_ONCE) this.#isLimited = true;
+    return ended;
   }
 
   /** Drops what a replay finds up to the position: it is written already. Its clock stands still, so that nothing closes again. */
@@ -207,14 +258,16 @@ export class RuleRunner {
   }
 
   /** Once the engine is past all that was judged ahead, what it has not raised is withdrawn. `changes` are those of this step. */
-  #confirmed(changes: readonly Change[]): Change[] {
+  #confirmed(changes: readonly Change[], clockMs: number): Change[] {
     this.#unconfirmedTo = Math.max(this.#unconfirmedTo, this.#ahead.to);
-    if (this.#unconfirmedTo === 0 || this.#takenTo < this.#unconfirmedTo) return [];
+    // What is written is as of the position, also where an event before it decided it.
+    const to = Math.max(this.#unconfirmedTo, this.#options.position);
+    if (this.#unconfirmedTo === 0 || this.#takenTo < to) return [];
     this.#unconfirmedTo = 0;
     this.#ahead.end();
     const raised = new Set(changes.map((change) => (change.type === 'incident' ? change.incident.id : null)));
     const rest = this.#options.provisional().filter(({ id }) => !raised.has(id));
-    return resolveProvisional(this.#engine, rest);
+    return resolveProvisional(this.#engine, rest, clockMs);
   }
 
   #agents(nowMs: number): Change[] {

@@ -13,7 +13,6 @@ import { SourceDetector } from './detectors/source.ts';
 import { opensAtOnce, SourceOnHostDetector } from './detectors/source-on-host.ts';
 import { TargetUserDetector } from './detectors/target-user.ts';
 import { EventDecoder } from './event-decoder.ts';
-import type { Incident } from './incident.ts';
 import { type Change, type ChangeLimits, type IncidentId, IncidentTracker } from './incident-tracker.ts';
 import { type AnyState, KeyedState, type TrackedIncident } from './keyed-state.ts';
 import { type AnyStateMap, KeyedStateMap } from './keyed-state-map.ts';
@@ -243,10 +242,10 @@ export class Engine {
     return this.#copiedIds.has(id);
   }
 
-  /** The id of the open incident of the same rule and key that has a time in common with this one; null where there is none. */
-  covering(incident: Pick<Incident, 'id' | 'rule' | 'key' | 'firstAt' | 'lastAt'>): string | null {
+  /** The incidents as they are after the last event taken. */
+  get incidents(): Pick<IncidentTracker, 'covering' | 'give' | 'openIds' | 'lookedMs'> {
     this.#evaluateAll();
-    return this.#tracker.covering(incident)?.id ?? null;
+    return this.#tracker;
   }
 
   /** One state as the data of a block; null where there is none. `first` is a text, or the number of a host. */
@@ -300,11 +299,6 @@ export class Engine {
     const changes = this.#tracker.changes(nowMs, limits);
     this.#release();
     return changes;
-  }
-
-  /** The moment up to which incidents that are over were looked for last, by the clock that `changes` was given. */
-  get lookedMs(): number {
-    return this.#tracker.lookedMs;
   }
 
   /**

@@ -213,6 +213,16 @@ export class IncidentTracker {
     return begun;
   }
 
+  /** The ids of the incidents that were not given as closed yet. */
+  get openIds(): Set<string> {
+    return new Set(Array.from(this.#open, ({ id }) => id));
+  }
+
+  /** Gives an incident as it is now, also where it has not changed; null where its state does not know it. */
+  give(incident: TrackedIncident, nowMs: number): Change | null {
+    return this.#given(incident, nowMs);
+  }
+
   /** The open incident of the same rule and key that has a time in common with this one. */
   covering({
     id,
@@ -277,7 +287,7 @@ export class IncidentTracker {
     return this.#opened.size + this.#withdrawn.length + this.#regrouped.size > 0;
   }
 
-  /** The moment up to which those that are over were looked for last. */
+  /** The moment up to which those that are over were looked for last, by the clock that `changes` was given. */
   get lookedMs(): number {
     return this.#closeLookedMs;
   }

@@ -37,13 +37,40 @@ export class Lookahead {
   }
 }
 
+/** What becomes of incidents that are written and that the engine does not know. */
+export interface Covered {
+  /** The open incidents that cover some of them, each before the withdrawals in its favour. */
+  readonly changes: readonly Change[];
+  /** Those that no open incident covers. */
+  readonly uncovered: readonly Incident[];
+}
+
+/**
+ * Withdraws incidents in favour of the open ones that cover them. Those are given with them, by the clock `nowMs`: what a replay
+ * raised of them was not written.
+ */
+export function withdrawCovered(engine: Engine, incidents: readonly Incident[], nowMs: number): Covered {
+  const given = new Set<string>();
+  const uncovered: Incident[] = [];
+  const changes = incidents.flatMap((incident): Change[] => {
+    const covering = engine.incidents.covering(incident);
+    if (covering?.id === incident.id) return [];
+    if (!covering) {
+      uncovered.push(incident);
+      return [];
+    }
+    const present = given.has(covering.id) ? null : engine.incidents.give(covering, nowMs);
+    given.add(covering.id);
+    return [...(present ? [present] : []), { type: 'withdrawn', id: incident.id, replacedBy: covering.id }];
+  });
+  return { changes, uncovered };
+}
+
 /**
  * Decides what becomes of provisional incidents that the engine has not given itself when it has taken the events that decided them:
  * each is withdrawn, in favour of the open incident that covers it if there is one.
  */
-export function resolveProvisional(engine: Engine, incidents: readonly Incident[]): Change[] {
-  return incidents.flatMap((incident) => {
-    const covering = engine.covering(incident);
-    return covering === incident.id ? [] : [{ type: 'withdrawn', id: incident.id, replacedBy: covering }];
-  });
+export function resolveProvisional(engine: Engine, incidents: readonly Incident[], nowMs: number): Change[] {
+  const { changes, uncovered } = withdrawCovered(engine, incidents, nowMs);
+  return [...changes, ...uncovered.map(({ id }): Change => ({ type: 'withdrawn', id, replacedBy: null }))];
 }

@@ -266,6 +266,18 @@ test('one that becomes a part of another scan is written as such, and only what 
   assert.equal(new Incidents(db).get('a')?.incident.partOf, 'scan');
 });
 
+test('the parts of a scan that another one takes the place of are parts of that one, open or not', () => {
+  const { db, write } = made();
+  const scan = { rule: 'fleet-scan' } as const;
+  write([
+    grown({ id: 'a', partOf: 'scan' }),
+    grown({ id: 'b', partOf: 'scan', ...over }),
+    grown({ id: 'scan', ...scan }),
+  ]);
+  write([grown({ id: 'other', ...scan }), { type: 'withdrawn', id: 'scan', replacedBy: 'other' }]);
+  for (const id of ['a', 'b']) assert.equal(new Incidents(db).get(id)?.incident.partOf, 'other');
+});
+
 test('what was judged ahead waits to be confirmed; the rules win over what is judged ahead after them', () => {
   const { db, store, write, queued } = made();
   write([grown({ id: 'a', count: 5 })], true);

@@ -62,6 +62,8 @@ const REST = {
   openOfAgents: [],
   boundaries: [],
   provisional: () => [],
+  openBesides: () => [],
+  openOne: () => null,
   startedMs: NOW_MS,
 };
 

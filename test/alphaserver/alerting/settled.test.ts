@@ -122,6 +122,8 @@ function attacked(settings = SETTINGS) {
     openOfAgents: [],
     boundaries: [],
     provisional: () => [],
+    openBesides: () => [],
+    openOne: () => null,
     startedMs: START_MS,
   });
   return (server: Server, nowMs: number, using = settings): void => {

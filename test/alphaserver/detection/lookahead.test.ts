@@ -92,8 +92,8 @@ test('random turns between what waits and what happens now: the same incidents, 
       taken = Math.min(rows.length, taken + 20);
       drain(engine);
       if (taken < ahead || !lookahead) continue;
-      const resolved = resolveProvisional(engine, [...flagged.values()]);
-      withdrawn += resolved.length;
+      const resolved = resolveProvisional(engine, [...flagged.values()], clockMs);
+      withdrawn += resolved.filter(({ type }) => type === 'withdrawn').length;
       applyChanges(resolved, ledger.incidents);
       flagged.clear();
       lookahead = null;
@@ -142,7 +142,10 @@ test('a provisional incident that older events make part of another one is withd
   for (const row of rows) engine.take(row);
   applyChanges(engine.changes(START_MS + 30_000), incidents);
   assert.equal(incidents.size, 2);
-  const resolved = resolveProvisional(engine, [provisional as Incident]);
-  const replacedBy = [...incidents.keys()].find((id) => id !== provisional?.id);
-  assert.deepEqual(resolved, [{ type: 'withdrawn', id: provisional?.id, replacedBy }]);
+  const resolved = resolveProvisional(engine, [provisional as Incident], START_MS + 30_000);
+  const other = [...incidents.values()].find(({ id }) => id !== provisional?.id);
+  assert.deepEqual(resolved, [
+    { type: 'incident', incident: other },
+    { type: 'withdrawn', id: provisional?.id, replacedBy: other?.id },
+  ]);
 });

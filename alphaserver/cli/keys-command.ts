@@ -21,7 +21,7 @@ import type { ProgramIo } from '../../service/command-line.ts';
 import { escapeText } from '../../service/escape.ts';
 import { UserError } from '../../service/user-error.ts';
 import type { Lock } from '../store/database.ts';
-import { lockFile } from '../store/file-lock.ts';
+import { GROUP_MODE, lockFile } from '../store/file-lock.ts';
 import type { Revoked } from './revoked-key.ts';
 
 /** Its name in the data folder, unless another file is given. */
@@ -71,7 +71,7 @@ const shown = (text: string): string => escapeText(text, 240);
 /** Keeps a second one from going on from the same list: one of both would be lost. Throws a UserError. */
 function locked(file: string, limitMs?: number): Lock {
   try {
-    return lockFile(file, limitMs);
+    return lockFile(file, limitMs, GROUP_MODE);
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
     throw new UserError(`${shown(file)} cannot be written: ${(cause as Error).message}`, 1, { cause });

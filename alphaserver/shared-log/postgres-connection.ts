@@ -6,6 +6,8 @@ import type { Fence, Primary } from './fence.ts';
 import { type Call, PostgresCall } from './postgres-call.ts';
 import { serverUrls } from './postgres-url.ts';
 
+/** The name of every connection of a server, as `application_name` in PostgreSQL. */
+export const PROGRAM = 'asgard';
 /** Limit of the time to connect and log in. */
 const CONNECT_LIMIT_MS = 5_000;
 /** Limit of a query. A commit waits for its standbys meanwhile; past it the connection counts as lost. */
@@ -204,7 +206,7 @@ export class PostgresConnection {
     const socket = new Socket();
     const client = new pg.Client({
       connectionString: url,
-      application_name: 'asgard',
+      application_name: PROGRAM,
       connectionTimeoutMillis: CONNECT_LIMIT_MS,
       query_timeout: QUERY_LIMIT_MS,
       keepAlive: true,

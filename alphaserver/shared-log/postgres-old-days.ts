@@ -1,6 +1,6 @@
 /** Deletes old days of the shared log in PostgreSQL, and keeps no append waiting for whoever reads them. */
 import { StoreError } from '../store/store.ts';
-import { isLockTimeout, type PostgresConnection } from './postgres-connection.ts';
+import { isLockTimeout, type PostgresConnection, PROGRAM } from './postgres-connection.ts';
 
 const DAY_MS = 86_400_000;
 /**
@@ -24,9 +24,12 @@ const OLD_DAYS = `SELECT days.day FROM asgard.head, (
       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'asgard.events'::regclass
   ) AS days WHERE days.day < least((asgard.now_ms() - $1) / ${DAY_MS}, $2, head.day) ORDER BY days.day`;
 
-/** The session that has held a lock of the log's tables for longest. */
+/**
+ * The session that has held a lock of the log's tables for longest. Not a server's: an append that waits for a standby holds them, too, and to end
+ * it would show what no standby has.
+ */
 const HOLDER = `SELECT a.pid, coalesce(a.usename, a.backend_type), a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-  WHERE l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND a.pid <> pg_backend_pid()
+  WHERE l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND a.application_name <> '${PROGRAM}'
     AND l.relation IN (SELECT oid FROM pg_class WHERE relnamespace = 'asgard'::regnamespace AND relname ~ '^(events|appends)(_[0-9]{8})?$')
   ORDER BY a.xact_start NULLS LAST LIMIT 1`;
 

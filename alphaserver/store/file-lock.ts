@@ -4,7 +4,7 @@
  * when its process dies, however it dies. Its file stands beside the one that it is for, is empty, and stays: if it were removed, one
  * process could hold the removed file and another the next one of its name.
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fchmodSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { asOwnerOf } from '../../service/files.ts';
 import { UserError } from '../../service/user-error.ts';
@@ -14,17 +14,22 @@ import { type Lock, openLock } from './database.ts';
 export const LOCK_LIMIT_MS = 10_000;
 /** Whoever could read it could hold it. */
 const FILE_MODE = 0o600;
+/** The mode of a lock for all who may write into its folder. */
+export const GROUP_MODE = 0o660;
 
 /**
  * Takes the lock of a file whose folder is there; where root runs it, the lock is for the owner of the folder. Null where another
  * process holds it for all of `limitMs`, during which this one waits and does nothing else. Throws the system's Error where the file of
- * the lock cannot be made, and a UserError where it cannot be used.
+ * the lock cannot be made, and a UserError where it cannot be used. `mode`: that of the lock's file.
  */
-export function tryFileLock(file: string, limitMs = 0): Lock | null {
+export function tryFileLock(file: string, limitMs = 0, mode = FILE_MODE): Lock | null {
   const path = `${resolve(file)}.lock`;
   return asOwnerOf(dirname(path), () => {
     try {
-      closeSync(openSync(path, 'wx', FILE_MODE));
+      const fd = openSync(path, 'wx', FILE_MODE);
+      // The umask would take the group's rights away.
+      if (mode !== FILE_MODE) fchmodSync(fd, mode);
+      closeSync(fd);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
@@ -37,8 +42,8 @@ export function tryFileLock(file: string, limitMs = 0): Lock | null {
 }
 
 /** Takes the lock of a file as `tryFileLock` does. Throws a UserError where another process holds it for all of `limitMs`. */
-export function lockFile(file: string, limitMs = LOCK_LIMIT_MS): Lock {
-  const lock = tryFileLock(file, limitMs);
+export function lockFile(file: string, limitMs = LOCK_LIMIT_MS, mode = FILE_MODE): Lock {
+  const lock = tryFileLock(file, limitMs, mode);
   if (lock !== null) return lock;
   throw new UserError(
     `${file} is being changed by another command, which has not ended within ${limitMs / 1_000} s: nothing is changed, try again`,

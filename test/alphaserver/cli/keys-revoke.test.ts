@@ -52,6 +52,8 @@ describe('a list of revoked keys', { skip }, () => {
     await revoke([two, one]);
     assert.deepEqual(['one.pub', 'two.pub', 'three.pub'].map(isRevoked), [true, true, false]);
     assert.equal(statSync(list()).mode & 0o777, 0o644);
+    // Others of the folder's group may revoke as well.
+    assert.equal(statSync(`${list()}.lock`).mode & 0o777, 0o660);
     assert.deepEqual(
       readdirSync(folder).filter((name) => name.startsWith(REVOKED_KEYS_FILE)),
       [REVOKED_KEYS_FILE, `${REVOKED_KEYS_FILE}.lock`],

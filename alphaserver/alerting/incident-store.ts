@@ -3,6 +3,7 @@
 import { channelsFor, isAsGrave, type NotificationKind } from '../alert-config/routing.ts';
 import { type Severity, STATE_RULES } from '../alert-config/rules.ts';
 import { type AlertSettings, silencedBy } from '../alert-config/settings.ts';
+import { ADOPTED_FOR_MS } from '../detection/agent-health.ts';
 import type { AdoptedIncident, Incident } from '../detection/incident.ts';
 import type { Change } from '../detection/incident-tracker.ts';
 import { FLEET_KEY } from '../detection/silent-groups.ts';
@@ -217,7 +218,10 @@ export class IncidentStore {
       if (!row) this.#options.decisions.nameItself(incident.id);
       if (own) open = (open ?? []).filter((one) => one !== own);
       const notified = own ? this.#rename(own.id, incident.id) : 0;
-      this.#save(incident, isKnownOpen(notified) ? Math.max(notified, number) : number, false);
+      // Of one that stands here as well this server may know more by now than the message that was made for it says.
+      const known =
+        own && incident.closedAt === null ? { ...own, id: incident.id, openedAt: incident.openedAt } : incident;
+      this.#save(known, isKnownOpen(notified) ? Math.max(notified, number) : number, false);
       if (incident.closedAt !== null) this.#restored.delete(incident.id);
       // The rules know one that is written as open, or go on with it under the id that they gave it.
       else if (!own && row?.closedAt !== null) this.#restored.add(incident.id);
@@ -261,7 +265,10 @@ export class IncidentStore {
     return last ? [last.severity, last.openedAt, last.id] : null;
   }
 
-  /** Finds the open incident of this server that is the same as another server's: of several, the one that opened nearest to it. */
+  /**
+   * Finds the open incident of this server that is the same as another server's: of several, the one that opened nearest to it. It opened
+   * seconds before or after it: one that is further away is of another fault, which somebody may not have been notified of.
+   */
   #sameAs({ id, rule, key, openedAt, closedAt }: Incident, open: readonly Incident[]): Incident | null {
     const farMs = (one: Incident): number => Math.abs(one.openedAt - openedAt);
     const same = open.filter(
@@ -269,6 +276,7 @@ export class IncidentStore {
         one.rule === rule &&
         one.key === key &&
         one.id !== id &&
+        farMs(one) <= ADOPTED_FOR_MS &&
         (closedAt === null || one.openedAt <= closedAt) &&
         !this.#options.decisions.wasNotified(one.id, 1),
     );

@@ -158,8 +158,8 @@ export class GroupCommit {
    */
   submit(batch: AgentBatch, weight = weightOf(batch), durable: (mark: Mark) => void = () => {}): Promise<Appended> {
     if (this.#closed) return Promise.reject(new Error('the server is closing'));
-    // The one that waits would be stored after this newer one.
-    if (batch.ping?.report) this.#heartbeats.delete(batch.agent);
+    // The one that waits would be stored after this newer one; not while nothing can be stored, when heartbeats go before what is queued.
+    if (batch.ping?.report && this.#fault === null) this.#heartbeats.delete(batch.agent);
     return new Promise((done, failed) => {
       const submittedMs = performance.now();
       this.#queue.push({ agent: batch.agent, weight, batch, submittedMs, durable, isDurable: false, done, failed });

@@ -158,7 +158,7 @@ async function fillFeed(isWhole = false) {
     if (!isWhole) fillAgain = setTimeout(() => void fillFeed(true), SHARED_MS);
   } catch {
     // Without a stream the next refresh asks again, or the next stream.
-    if (isLive && !signal.aborted) fillAgain = setTimeout(() => void fillFeed(), SHARED_MS);
+    if (isLive && !document.hidden && !signal.aborted) fillAgain = setTimeout(() => void fillFeed(), SHARED_MS);
   }
 }
 

@@ -28,7 +28,7 @@ const POSITION = 500;
 /** What an agent says, each time that it changes. */
 interface Said {
   readonly ms: number;
-  readonly state: 'following' | 'log missing';
+  readonly state: 'following' | 'log missing' | 'log unreadable';
 }
 
 /** The agents that are checked, and when all of them were heard last. */
@@ -261,6 +261,35 @@ test('a server that is told of both of them at once has the later one', async ()
     for (const ms of [405_000, 410_000]) third.check(START_MS + ms);
     assert.deepEqual(third.open, [later]);
   }
+});
+
+test('the fault of now is notified of by a server that learns only then of one that is over', async () => {
+  const one = new Server(0);
+  said.push({ ms: START_MS, state: 'log missing' }, { ms: START_MS + 400_000, state: 'following' });
+  said.push({ ms: START_MS + 500_000, state: 'log missing' });
+  for (let ms = START_MS; ms < START_MS + 700_000; ms += CHECK_MS) {
+    one.check(ms);
+    await one.deliver();
+    one.apply();
+  }
+  const two = new Server(0);
+  const ms = START_MS + 1_100_000;
+  for (let at = START_MS + 700_000; at < ms; at += CHECK_MS) two.check(at);
+  const [now] = two.open;
+  two.apply();
+  assert.deepEqual(two.open, [now]);
+  two.check(ms);
+  assert.deepEqual(await two.deliver(), [`opened ${now}`]);
+});
+
+test('a server that goes on under the id of a notification keeps what it knows since', async () => {
+  const [one, two] = [new Server(0), new Server(9_000)];
+  said.push({ ms: START_MS, state: 'log missing' }, { ms: START_MS + 340_000, state: 'log unreadable' });
+  for (let ms = START_MS; ms < START_MS + 400_000; ms += CHECK_MS) for (const server of [one, two]) server.check(ms);
+  await one.deliver();
+  for (const server of [one, two]) server.apply();
+  assert.deepEqual(two.open, one.open);
+  assert.match(two.file.openOfAgents()[0]?.summary ?? '', /log unreadable/);
 });
 
 test('of two open incidents about one agent that an earlier version left, one is over at the start', async () => {

@@ -9,6 +9,7 @@ import {
 } from '../../../alphaserver/ingest/group-commit.ts';
 import { type AgentBatch, type Appended, type Mark, StoreError } from '../../../alphaserver/store/store.ts';
 import { until } from '../../until.ts';
+import { CAUGHT_UP } from '../../wire-messages.ts';
 
 /** An append as the store got it, with its ends. */
 interface Running {
@@ -200,6 +201,26 @@ it('stores the heartbeats of a large fleet while a commit that failed is tried a
   assert.deepEqual(stored.toSorted(), agents.toSorted());
   at(4).done();
   await until(() => ingest.fault === null);
+});
+
+it('stores a heartbeat while a commit that failed is tried again, although its agent has said more since', async () => {
+  open();
+  submit('a');
+  await begun(1);
+  at(0).fail();
+  await until(() => ingest.fault !== null);
+  const said = { agent: 'b', host: 'b', events: [] };
+  ingest.heartbeat({ ...said, ping: { report: CAUGHT_UP, shapes: [], gaps: [] } });
+  const gap = { id: 1, at: '2026-11-24T10:00:00Z', kind: 'rotated-away', text: 'gone', bytes: 1, lines: null } as const;
+  ingest.submit({ ...said, ping: { report: CAUGHT_UP, shapes: [], gaps: [gap] } }).catch(() => {});
+  await until(() => running.length > 1);
+  let tries = 1;
+  for (; at(tries).agents[0] !== 'b' && tries < 10; tries += 1) {
+    if (running.length === tries + 1) at(tries).fail();
+    await until(() => running.length > tries + 1);
+  }
+  assert.deepEqual(at(tries).agents, ['b']);
+  assert.notEqual(ingest.fault, null);
 });
 
 it('keeps the newer heartbeat of an agent where the store does not take the one before', async () => {

@@ -453,6 +453,8 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
           for (const ago of [50, 40]) await sql(`SELECT asgard.make_partitions(${today - ago})`);
           const [, read, newest] = await days();
           const [[pid] = []] = await dump.query({ text: 'SELECT pg_backend_pid()' });
+          // A session of a server is never named.
+          await dump.query({ text: "SET application_name = 'pg_dump'" });
           await dump.query({ text: 'BEGIN' });
           await dump.query({ text: `LOCK TABLE asgard.${read} IN ACCESS SHARE MODE` });
           let isOver = false;
@@ -460,7 +462,7 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
           const refused = assert.rejects(deletion, (error: Error) => {
             assert.match(
               String((error.cause as Error).message),
-              new RegExp(`process ${pid} .*pg_terminate_backend\\(${pid}\\)`),
+              new RegExp(`process ${pid} .*program pg_dump.*pg_terminate_backend\\(${pid}\\)`),
             );
             return true;
           });

@@ -6,6 +6,22 @@ import { until } from '../until.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
+/** One server without agents on a log that does what the test needs of it. */
+const peersOf = (
+  log: Partial<PeersOptions['log']>,
+  heard: Pick<PeersOptions, 'leads' | 'keepsOldDays' | 'now'>,
+): Peers =>
+  new Peers({
+    log: log as PeersOptions['log'],
+    server: 'one',
+    events: { signOf: () => null },
+    connected: () => [],
+    heard: async () => {},
+    retentionMs: 30 * DAY_MS,
+    failed: (what, error) => assert.fail(`${what}: ${error}`),
+    ...heard,
+  });
+
 test('the server that leads deletes old days once an hour, also after its clock stood ahead', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const right = Date.now();
@@ -20,16 +36,9 @@ test('the server that leads deletes old days once an hour, also after its clock 
     exchange: async () => ({ others: [], nowMs }),
     deleteOlderThan: async (_retentionMs: number, atMs: number) => void deletedAt.push(atMs),
   };
-  const peers = new Peers({
-    log: log as Partial<PeersOptions['log']> as PeersOptions['log'],
-    server: 'one',
-    events: { signOf: () => null },
-    connected: () => [],
-    heard: async () => {},
+  const peers = peersOf(log, {
     leads: () => {},
-    retentionMs: 30 * DAY_MS,
     keepsOldDays: (error) => assert.fail(String(error)),
-    failed: (what, error) => assert.fail(`${what}: ${error}`),
     now: () => nowMs,
   });
   t.after(() => peers.close());
@@ -69,16 +78,9 @@ test('old days that cannot be deleted are said once, tried again ten minutes lat
       return deletion.promise;
     },
   };
-  const peers = new Peers({
-    log: log as Partial<PeersOptions['log']> as PeersOptions['log'],
-    server: 'one',
-    events: { signOf: () => null },
-    connected: () => [],
-    heard: async () => {},
+  const peers = peersOf(log, {
     leads: (leads) => void led.push(leads),
-    retentionMs: 30 * DAY_MS,
     keepsOldDays: (error) => void heard.push(error),
-    failed: (what, error) => assert.fail(`${what}: ${error}`),
     now: () => nowMs,
   });
   t.after(() => peers.close());

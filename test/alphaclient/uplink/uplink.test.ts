@@ -401,15 +401,20 @@ test('an acknowledgement above what may have been sent acknowledges nothing, and
   await until(() => second.count('event') === 2);
 });
 
-test('an acknowledgement of what was sent over an earlier connection is believed, and sending goes on after it', async () => {
+/** Of ten events up to 8 were sent over an earlier connection, to a server that had them in its hands when this one said its welcome; three are over this one. */
+async function sentTwice() {
   waits(10);
-  // Another server still had up to 8 in its hands when this one said its welcome.
   outbox.noteSending(8);
   start([port()], 3);
-  const { agent } = outbox;
   const first = await hello(0);
   first.say({ type: 'welcome', version: 1, seq: 0 });
   await until(() => first.count('event') === 3);
+  return first;
+}
+
+test('an acknowledgement of what was sent over an earlier connection is believed, and sending goes on after it', async () => {
+  const { agent } = outbox;
+  const first = await sentTwice();
   first.say({ type: 'ack', seq: 8 });
   await until(() => first.count('event') === 5);
   assert.deepEqual(first.seqs, [1, 2, 3, 9, 10]);
@@ -423,13 +428,8 @@ test('an acknowledgement of what was sent over an earlier connection is believed
 });
 
 test('an acknowledgement above what may have been sent is not believed where there are such events', async () => {
-  waits(10);
-  outbox.noteSending(8);
-  start([port()], 3);
   const { agent } = outbox;
-  const first = await hello(0);
-  first.say({ type: 'welcome', version: 1, seq: 0 });
-  await until(() => first.count('event') === 3);
+  const first = await sentTwice();
   first.say({ type: 'ack', seq: 9 });
   const second = await hello(1);
   assert.notEqual(second.first('hello').agent, agent);

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { SEVERITIES } from '../../../alphaserver/alert-config/rules.ts';
 import { DEFAULT_SETTINGS, withWebhook } from '../../../alphaserver/alert-config/settings.ts';
 import { AlertFile } from '../../../alphaserver/alerting/alert-file.ts';
 import { decision } from '../../../alphaserver/alerting/decisions.ts';
@@ -12,12 +11,11 @@ import { agentIncidentId } from '../../../alphaserver/alerting/incident-id.ts';
 import type { QueueOfChannel } from '../../../alphaserver/alerting/notification-queue.ts';
 import { AgentHealth, type AgentStatus } from '../../../alphaserver/detection/agent-health.ts';
 import type { CheckpointBlock } from '../../../alphaserver/detection/checkpoint.ts';
-import { messageId } from '../../../alphaserver/notify/message-id.ts';
 import { Incidents } from '../../../alphaserver/queries/incidents.ts';
 import type { Decision, NewDecision } from '../../../alphaserver/store/decisions.ts';
 import { CAUGHT_UP } from '../../wire-messages.ts';
+import { CHANNEL, deliver, gather } from './channel-deliveries.ts';
 
-const CHANNEL = 'ALPHASERVER_WEBHOOK';
 const SETTINGS = withWebhook(DEFAULT_SETTINGS, 'http://127.0.0.1:9/');
 const START_MS = Date.parse('2026-11-24T10:00:00Z');
 const CHECK_MS = 5_000;
@@ -114,18 +112,11 @@ class Server {
   }
 
   gather(): void {
-    this.queue.gather(SEVERITIES, 100, (notifications, count) => [
-      { id: messageId(CHANNEL, notifications, count), madeAt: START_MS, notifications, count, test: false },
-    ]);
+    gather(this.queue, START_MS);
   }
 
-  /** Delivers all that waits, and gives what the receiver got: `opened ID`. */
-  async deliver(): Promise<string[]> {
-    if (this.queue.first === null && this.queue.pending > 0) this.gather();
-    const message = this.queue.first?.message;
-    if (!message) return [];
-    await this.queue.delivered(message);
-    return message.notifications.map(({ kind, incident: { id } }) => `${kind} ${id}`);
+  deliver(): Promise<string[]> {
+    return deliver(this.queue, START_MS);
   }
 
   #begun(startedMs: number): AgentHealth {

@@ -4,21 +4,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { SEVERITIES, type Severity } from '../../../alphaserver/alert-config/rules.ts';
+import type { Severity } from '../../../alphaserver/alert-config/rules.ts';
 import { DEFAULT_SETTINGS, withWebhook } from '../../../alphaserver/alert-config/settings.ts';
 import { AlertFile } from '../../../alphaserver/alerting/alert-file.ts';
 import { decision, type NotificationKey } from '../../../alphaserver/alerting/decisions.ts';
 import type { QueueOfChannel } from '../../../alphaserver/alerting/notification-queue.ts';
 import { RuleRunner } from '../../../alphaserver/alerting/rule-runner.ts';
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
-import { messageId } from '../../../alphaserver/notify/message-id.ts';
 import type { Decision, NewDecision } from '../../../alphaserver/store/decisions.ts';
 import { until } from '../../until.ts';
 import { incident } from '../detection/incidents.ts';
 import { optionsWith, Rows, repeated, START_MS, stored } from '../detection/stream.ts';
+import { CHANNEL, deliver, gather } from './channel-deliveries.ts';
 import { Life, rowsIn } from './life.ts';
 
-const CHANNEL = 'ALPHASERVER_WEBHOOK';
 const SETTINGS = withWebhook(DEFAULT_SETTINGS, 'http://127.0.0.1:9/');
 const NOW_MS = Date.parse('2026-11-24T10:20:00Z');
 
@@ -65,20 +64,12 @@ class Server {
     this.file.apply((id, limit) => log.slice(id, id + limit));
   }
 
-  /** Makes a message of what is queued. */
-  gather(severities: readonly Severity[] = SEVERITIES): void {
-    this.queue.gather(severities, 100, (notifications, count) => [
-      { id: messageId(CHANNEL, notifications, count), madeAt: NOW_MS, notifications, count, test: false },
-    ]);
+  gather(severities?: readonly Severity[]): void {
+    gather(this.queue, NOW_MS, severities);
   }
 
-  /** Delivers what is queued, or the message that is made already, and gives what the receiver got: `opened ID`. */
-  async deliver(): Promise<string[]> {
-    if (this.queue.first === null && this.queue.pending > 0) this.gather();
-    const message = this.queue.first?.message;
-    if (!message) return [];
-    await this.queue.delivered(message);
-    return message.notifications.map(({ kind, incident: { id } }) => `${kind} ${id}`);
+  deliver(): Promise<string[]> {
+    return deliver(this.queue, NOW_MS);
   }
 }
 

@@ -150,7 +150,10 @@ export class JournalSource implements LogSource {
         if (whole.bytes.length > 0 && follows) this.#clearFault();
         if (whole.bytes.length + whole.gaps.length + whole.cutLines > 0) yield this.#chunk(whole);
         // If `next` was not called for long, records that did not fit the pipe may have been vacuumed: a new round finds the gap.
-        if (follows && performance.now() - askedMs > this.#lookAfterMs) return null;
+        if (follows && performance.now() - askedMs > this.#lookAfterMs) {
+          this.#state = 'behind';
+          return null;
+        }
       }
     } finally {
       journalctl.stop();

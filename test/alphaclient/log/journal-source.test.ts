@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { type JournalOptions, JournalSource } from '../../../alphaclient/log/journal-source.ts';
 import type { Chunk, LogPosition } from '../../../alphaclient/log/source.ts';
 import { type Fields, journalLacking, ScratchJournal, sshd } from '../../journal/journal.ts';
@@ -305,6 +305,25 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     assert.deepEqual((await read(source, count(2))).all, lines(0, 2));
     journal.append(...records(2, 4));
     assert.deepEqual((await read(source, count(2))).all, lines(2, 4));
+  });
+
+  it('does not count as read while it is looked at anew, where nobody called next for long', async (t) => {
+    const journal = await scratch(t);
+    journal.append(...records(0, 2));
+    const lookAfterMs = 300;
+    const source = follow(t, journal.command, { lookAfterMs });
+    await read(source, count(2));
+    const third = read(source, count(1));
+    await until('the journal is followed', () => source.status().state === 'caught up');
+    journal.append(...records(2, 3));
+    await third;
+    const readMs = performance.now();
+    await until('a new round is due', () => performance.now() - readMs > lookAfterMs);
+    const fourth = read(source, count(1));
+    await nextTurn();
+    assert.equal(source.status().state, 'behind');
+    journal.append(...records(3, 4));
+    assert.deepEqual((await fourth).all, lines(3, 4));
   });
 
   it('moves its position on while sshd is quiet, so that no gap is declared once the last record is vacuumed', async (t) => {

@@ -38,7 +38,7 @@ export function week({ seed, nowMs, scale = 1 }: WeekOptions): LoggedConnection[
   const connections = [
     ...background(random, startMs, nowMs, scale),
     ...working(random, startMs, nowMs),
-    ...waves(random, nowMs, scale),
+    ...bruteForces(random, nowMs, scale),
     ...spraying(random, nowMs, scale),
     ...fleetScan(random, nowMs),
     ...breakIn(random, nowMs),
@@ -113,8 +113,8 @@ export function people(random: Random, atMs: number, host: string): LoggedConnec
 }
 
 /** Brute force: one address, one host, as fast as it goes, some nights. */
-function* waves(random: Random, nowMs: number, scale: number): Generator<LoggedConnection> {
-  const waves: [number, string, string, number][] = [
+function* bruteForces(random: Random, nowMs: number, scale: number): Generator<LoggedConnection> {
+  const bursts: [number, string, string, number][] = [
     [5.8 * DAY_MS, 'web-1', scanner(60), 500],
     [3.6 * DAY_MS, 'mail-1', scanner(61), 1_200],
     [1.3 * DAY_MS, 'api-1', scanner(62), 400],
@@ -122,7 +122,7 @@ function* waves(random: Random, nowMs: number, scale: number): Generator<LoggedC
     [50 * MINUTE_MS, 'web-3', scanner(64), 160],
     [9 * MINUTE_MS, 'db-1', scanner(65), 120],
   ];
-  for (const [agoMs, host, ip, connections] of waves)
+  for (const [agoMs, host, ip, connections] of bursts)
     yield* bruteForce(random, nowMs - agoMs, host, ip, connections * scale);
 }
 

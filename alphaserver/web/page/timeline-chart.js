@@ -17,7 +17,7 @@ const SERIES = /** @type {const} */ ([
   { name: 'accepted', glyph: 'accepted', label: 'Accepted', heightPx: 62 },
   { name: 'probes', glyph: 'probe', label: 'Probes', heightPx: 62 },
 ]);
-const KEYS_SAID = 'Attempts over time: arrow keys move, with Shift they mark, Enter shows what is marked';
+const KEYS_LABEL = 'Attempts over time: arrow keys move, with Shift they mark, Enter shows what is marked';
 const TIME_AXIS_PX = 26;
 const COUNT_AXIS_PX = 46;
 /** A time this near to the right edge, half a label wide and the axis of counts, would be cut. */
@@ -58,7 +58,7 @@ export class TimelineChart {
     root.append(this.#marked);
     root.tabIndex = 0;
     root.setAttribute('role', 'group');
-    root.setAttribute('aria-label', KEYS_SAID);
+    root.setAttribute('aria-label', KEYS_LABEL);
     this.#listen(root);
     new ResizeObserver(() => this.#fit()).observe(root);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => void this.#draw());

@@ -11,7 +11,7 @@ import { SessionOutbox } from './session-outbox.ts';
 
 const START_MS = Date.UTC(2026, 10, 20, 9);
 const CONTEXT: ReadContext = { writtenMs: START_MS + 86_400_000, nowMs: START_MS, timeZone: 'UTC' };
-const STORIES = 40;
+const CONNECTIONS = 40;
 const PIDS = 20;
 /** As long as the whole suite can bear; RANDOM_SECONDS for more. */
 const BUDGET_MS = Number(process.env['RANDOM_SECONDS'] ?? 4) * 1_000;
@@ -74,7 +74,7 @@ function make(seed: number): Log {
   const verbose = chance.below(2) === 0;
   const lines: Line[] = [];
   const truths: Truth[] = [];
-  for (let n = 0; n < STORIES; n++) {
+  for (let n = 0; n < CONNECTIONS; n++) {
     // Without pids the lines that have no port are distinguished by their address alone.
     const ip = raw ? `192.0.2.${n + 10}` : chance.one(['192.0.2.10', '192.0.2.11', '2001:db8::10', 'fe80::1%eth0']);
     // Pids are used again, a minute later.
@@ -157,6 +157,6 @@ describe('an imitated sshd and hostile clients', () => {
       if (logs % 4 === 0) deepEqual(torn(bytes, new Chance(seed)), events, what);
     }
     ok(logs > 0);
-    t.diagnostic(`${logs} logs of ${STORIES} connections`);
+    t.diagnostic(`${logs} logs of ${CONNECTIONS} connections`);
   });
 });

@@ -24,7 +24,7 @@ const AGENT = '2f1c9a3e-7b1d-4c56-9f0e-0123456789ab';
 const POSITION = 500;
 
 /** What an agent says, each time that it changes. */
-interface Said {
+interface Reported {
   readonly ms: number;
   readonly state: 'following' | 'log missing' | 'log unreadable';
 }
@@ -37,11 +37,11 @@ interface Fleet {
 
 let folder = '';
 let log: Decision[] = [];
-let said: Said[] = [];
+let reported: Reported[] = [];
 let servers: Server[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'asgard-agents-of-two-'));
-  [log, said, servers] = [[], [{ ms: START_MS, state: 'following' }], []];
+  [log, reported, servers] = [[], [{ ms: START_MS, state: 'following' }], []];
 });
 afterEach(() => {
   for (const { file } of servers) file.close();
@@ -87,7 +87,7 @@ class Server {
 
   /** Checks the agents, and writes what changed. Unless told otherwise there is one, which is heard now. */
   check(nowMs: number, { agents = [AGENT], lastSeen = nowMs }: Fleet = {}): void {
-    const heard = said.findLast(({ ms }) => ms + this.#lagMs <= nowMs) ?? (said[0] as Said);
+    const heard = reported.findLast(({ ms }) => ms + this.#lagMs <= nowMs) ?? (reported[0] as Reported);
     const statusOf = (uuid: string): AgentStatus => ({
       uuid,
       host: `host of ${uuid}`,
@@ -145,7 +145,7 @@ async function passed(
 /** The first server has delivered that the log is gone, before or after the other one found that, 9 s later. */
 async function gone(waits = false): Promise<{ one: Server; two: Server; id: string; ms: number }> {
   const [one, two] = [new Server(0), new Server(9_000)];
-  said.push({ ms: START_MS + 10_000, state: 'log missing' });
+  reported.push({ ms: START_MS + 10_000, state: 'log missing' });
   const ms = START_MS + 400_000;
   const foundMs = START_MS + 350_000;
   if (waits) for (let at = START_MS; at < foundMs; at += CHECK_MS) for (const server of [one, two]) server.check(at);
@@ -162,7 +162,7 @@ for (const waits of [false, true]) {
     const { one, two, id, ms } = await gone(waits);
     assert.deepEqual([one.open, two.open], [[id], [id]]);
     one.restart(ms);
-    said.push({ ms, state: 'following' });
+    reported.push({ ms, state: 'following' });
     assert.deepEqual(await passed([two, one], ms, ms + 60_000), [`resolved ${id}`]);
     assert.deepEqual([one.open, two.open, one.queue.pending, two.queue.pending], [[], [], 0, 0]);
   });
@@ -171,7 +171,7 @@ for (const waits of [false, true]) {
     test(`it has one end where the other one was restarted and ${takesOver ? 'takes over' : 'does not'}, ${when}`, async () => {
       const { one, two, id, ms } = await gone(waits);
       two.restart(ms);
-      said.push({ ms, state: 'following' });
+      reported.push({ ms, state: 'following' });
       const order = takesOver ? ([two, one] as const) : ([one, two] as const);
       assert.deepEqual(await passed(order, ms, ms + 60_000), [`resolved ${id}`]);
       assert.deepEqual([one.open, two.open, one.queue.pending, two.queue.pending], [[], [], 0, 0]);
@@ -180,7 +180,7 @@ for (const waits of [false, true]) {
 
 test('what waits at a server of an incident that has another id since waits under that, in messages too', async () => {
   const [one, two] = [new Server(0), new Server(9_000)];
-  said.push({ ms: START_MS, state: 'log missing' });
+  reported.push({ ms: START_MS, state: 'log missing' });
   for (let ms = START_MS; ms < START_MS + 400_000; ms += CHECK_MS) for (const server of [one, two]) server.check(ms);
   const [name] = two.open;
   await append([decision('acknowledged', name ?? '', {}, 'mira')]);
@@ -203,13 +203,13 @@ test('what waits at a server of an incident that has another id since waits unde
 
 test('a server that hears of a fault after it was told of the incident goes on with that one', async () => {
   const [one, two] = [new Server(0), new Server(30_000)];
-  said.push({ ms: START_MS, state: 'log missing' });
+  reported.push({ ms: START_MS, state: 'log missing' });
   const ms = START_MS + 400_000;
   const [opened, ...rest] = await passed([one, two], START_MS, ms);
   assert.deepEqual([rest, one.open, two.open], [[], two.open, one.open]);
   assert.equal(opened, `opened ${one.open[0]}`);
   one.restart(ms);
-  said.push({ ms, state: 'following' });
+  reported.push({ ms, state: 'following' });
   assert.deepEqual(await passed([two, one], ms, ms + 60_000), [`resolved ${opened?.slice('opened '.length)}`]);
   assert.deepEqual([one.open, two.open], [[], []]);
 });
@@ -227,7 +227,7 @@ test('an incident that no fault at this server explains is over after a minute',
 
 test('of two incidents that two servers notified of before they knew of each other, the first one ends', async () => {
   const [one, two] = [new Server(0), new Server(9_000)];
-  said.push({ ms: START_MS, state: 'log missing' });
+  reported.push({ ms: START_MS, state: 'log missing' });
   const ms = START_MS + 400_000;
   for (let at = START_MS; at < ms; at += CHECK_MS) for (const server of [one, two]) server.check(at);
   const [[first], [second]] = [await one.deliver(), await two.deliver()];
@@ -235,14 +235,14 @@ test('of two incidents that two servers notified of before they knew of each oth
   const got = await passed([two, one], ms, ms + 60_000);
   assert.deepEqual(got, [first?.replace('opened', 'resolved')]);
   assert.deepEqual([one.open, two.open].flat(), Array(2).fill(second?.slice('opened '.length)));
-  said.push({ ms: ms + 60_000, state: 'following' });
+  reported.push({ ms: ms + 60_000, state: 'following' });
   assert.deepEqual(await passed([two, one], ms + 60_000, ms + 120_000), [second?.replace('opened', 'resolved')]);
   assert.deepEqual([one.open, two.open], [[], []]);
 });
 
 test('a server that is told of both of them at once has the later one', async () => {
   const [one, two] = [new Server(0), new Server(9_000)];
-  said.push({ ms: START_MS, state: 'log missing' });
+  reported.push({ ms: START_MS, state: 'log missing' });
   for (let ms = START_MS; ms < START_MS + 400_000; ms += CHECK_MS) for (const server of [one, two]) server.check(ms);
   const [later] = two.open;
   await two.deliver();
@@ -256,8 +256,8 @@ test('a server that is told of both of them at once has the later one', async ()
 
 test('the fault of now is notified of by a server that learns only then of one that is over', async () => {
   const one = new Server(0);
-  said.push({ ms: START_MS, state: 'log missing' }, { ms: START_MS + 400_000, state: 'following' });
-  said.push({ ms: START_MS + 500_000, state: 'log missing' });
+  reported.push({ ms: START_MS, state: 'log missing' }, { ms: START_MS + 400_000, state: 'following' });
+  reported.push({ ms: START_MS + 500_000, state: 'log missing' });
   for (let ms = START_MS; ms < START_MS + 700_000; ms += CHECK_MS) {
     one.check(ms);
     await one.deliver();
@@ -275,7 +275,7 @@ test('the fault of now is notified of by a server that learns only then of one t
 
 test('a server that goes on under the id of a notification keeps what it knows since', async () => {
   const [one, two] = [new Server(0), new Server(9_000)];
-  said.push({ ms: START_MS, state: 'log missing' }, { ms: START_MS + 340_000, state: 'log unreadable' });
+  reported.push({ ms: START_MS, state: 'log missing' }, { ms: START_MS + 340_000, state: 'log unreadable' });
   for (let ms = START_MS; ms < START_MS + 400_000; ms += CHECK_MS) for (const server of [one, two]) server.check(ms);
   await one.deliver();
   for (const server of [one, two]) server.apply();

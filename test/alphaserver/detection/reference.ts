@@ -21,7 +21,7 @@ interface Sighting {
   readonly host?: string | null;
 }
 
-function waves(
+function incidentsOf(
   rule: EventRule,
   key: string,
   sightings: readonly Sighting[],
@@ -73,7 +73,7 @@ export function reference(events: readonly Given[], dormantSeconds: number): Exp
   ): void => {
     for (const key of new Set(some.map(keyOf)))
       found.push(
-        ...waves(
+        ...incidentsOf(
           rule,
           key,
           sightings(

@@ -66,7 +66,7 @@ const TABLE: readonly [name: string, rule: Rule, events: Given[], incidents: Row
     [['brute-force', 'web-1', A, 'root', 9, 9, 10]],
   ],
   [
-    'two waves sixteen minutes apart are two',
+    'two bursts sixteen minutes apart are two',
     'brute-force',
     [...repeated(10, 1), ...repeated(10, 1, { at: 969 })],
     [

@@ -3,7 +3,7 @@
  * (`VACUUM INTO`), each as it is at one moment, events last; all else that stands in the folder is copied as it is.
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { folderFault, replaceFile } from '../service/files.ts';
 import { UserError } from '../service/user-error.ts';
 import { ALERTS_FILE } from './alerting/schema.ts';
@@ -98,7 +98,7 @@ function mustBeEmpty(folder: string): void {
 function filesOf(folder: string): readonly string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && !LEFT_OUT.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name).slice(join(folder).length + 1))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .sort();
 }
 

@@ -190,7 +190,8 @@ const WRITABLE_BY_OTHERS = 0o022;
  */
 function ownershipFault(path: string): string | null {
   const uid = process.getuid?.();
-  const link = lstatSync(path);
+  // A slash at its end would have the link followed.
+  const link = lstatSync(resolve(path));
   const folder = statSync(path);
   if (uid === undefined) return null;
   if (folder.uid !== uid) return 'it belongs to another user';

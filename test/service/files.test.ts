@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -62,6 +63,17 @@ test('a folder of another user is refused', {
   mkdirSync(path);
   chownSync(path, 12_345, 12_345);
   equal(folderFault(path), 'it belongs to another user');
+});
+
+test('a link of another user to a folder is refused, also where its name ends in a slash', {
+  skip: process.getuid?.() !== 0 && 'only root can give a link away',
+}, () => {
+  const [path, link] = [join(folder, 'linked'), join(folder, 'link')];
+  mkdirSync(path);
+  symlinkSync(path, link);
+  equal(folderFault(`${link}/`), null);
+  lchownSync(link, 12_345, 12_345);
+  for (const name of [link, `${link}/`]) equal(folderFault(name), 'it is a link of another user', name);
 });
 
 test('a file is replaced as a whole, for its owner alone, and a link where it is written is not followed', () => {

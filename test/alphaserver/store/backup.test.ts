@@ -1,10 +1,11 @@
 /** A backup that was made while the server ran is put back: nothing counts twice, and what is gone is known. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { it } from 'node:test';
+import { makeBackup, restoreBackup } from '../../../alphaserver/backup.ts';
 import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
 import { until } from '../../until.ts';
 
@@ -64,6 +65,33 @@ it('a store goes on from a backup made beside it', async () => {
     assert.equal(appended?.gaps[0]?.events, 2);
     await counts(restored, 20_011);
     await restored.close();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+it('a backup lists the same files where folders are named with a slash at their end', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'asgard-backup-'));
+  try {
+    const live = openStorage(join(folder, 'live'));
+    await live.append([batch(...range(1, 3))], AT);
+    await live.close();
+    mkdirSync(join(folder, 'live', 'codes'));
+    writeFileSync(join(folder, 'live', 'codes', 'one.json'), '{}');
+    const listed = ['', '/'].map((end) => {
+      const copy = join(folder, `copy${end && '-slash'}`);
+      makeBackup(join(folder, 'live') + end, copy + end, 'test', AT);
+      return (JSON.parse(readFileSync(join(copy, 'backup.json'), 'utf8')) as { files: { path: string }[] }).files.map(
+        ({ path }) => path,
+      );
+    });
+    assert.ok(listed[0]?.includes('codes/one.json'));
+    assert.deepEqual(listed[1], listed[0]);
+    restoreBackup(`${join(folder, 'copy-slash')}/`, `${join(folder, 'restored')}/`);
+    const restored = openStorage(`${join(folder, 'restored')}/`);
+    assert.equal(restored.lastSeq(AGENT), 3);
+    await restored.close();
+    assert.equal(readFileSync(join(folder, 'restored', 'codes', 'one.json'), 'utf8'), '{}');
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -20,7 +20,7 @@ import { openEventsReader } from '../store/folder.ts';
 import { OUTCOMES } from '../store/schema.ts';
 
 /** A query does not read more events than this one by one: after an upgrade, or without `rollups.db`, they are rolled up first. */
-const UNROLLED_LIMIT_EVENTS = 1_048_576;
+const READ_UNROLLED_LIMIT_EVENTS = 1_048_576;
 
 /** Opens a store's files for queries, beside the threads that write them. */
 export function openReader(folder: string): Database {
@@ -59,7 +59,7 @@ export class Snapshot {
     const { first, last } = this.events.bounds();
     this.firstId = first ?? last + 1;
     this.rolledTo = factIn(db, 'rolledTo');
-    if (last - this.rolledTo > UNROLLED_LIMIT_EVENTS)
+    if (last - this.rolledTo > READ_UNROLLED_LIMIT_EVENTS)
       throw new Error(`counts are being made from the events, ${this.rolledTo} of ${last} so far`);
     this.indexedTo = factIn(db, 'indexedTo');
     this.horizon = factIn(db, 'horizon');
@@ -69,7 +69,7 @@ export class Snapshot {
   needIndex(): void {
     const { last } = this.events.bounds();
     const left = last - Math.max(this.indexedTo, this.firstId - 1);
-    if (left > UNROLLED_LIMIT_EVENTS)
+    if (left > READ_UNROLLED_LIMIT_EVENTS)
       throw new Error(`the index of events is being made, ${left} of ${last - this.firstId + 1} are left`);
   }
 

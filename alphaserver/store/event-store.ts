@@ -17,10 +17,10 @@ import { SessionWriter } from './sessions.ts';
 import type {
   AgentBatch,
   Appended,
+  AppendPlace,
   BaseRow,
   Binding,
   KeyRow,
-  LogPlace,
   Mark,
   Store,
   StoreBase,
@@ -52,7 +52,7 @@ export interface EventStoreOptions {
 export interface PlacedAppend {
   readonly batches: readonly AgentBatch[];
   readonly storedMs: number;
-  readonly place: LogPlace | null;
+  readonly place: AppendPlace | null;
 }
 
 /** Keeps the promise of Store. Each append is one transaction, on the disk when it resolves. */

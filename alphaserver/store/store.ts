@@ -61,8 +61,8 @@ export interface StoreBase {
   readonly earlierKeyUses: readonly KeyRow[];
 }
 
-/** The place of an append in a shared log. */
-export interface LogPlace {
+/** An append as a shared log has it: its position, the ids that it decided on, and the decisions of the same append. */
+export interface AppendPlace {
   readonly position: number;
   /** The id of its first event. */
   readonly firstId: number;

@@ -60,7 +60,7 @@ export function skipRules(folder: string, db: Database, lastId: number): void {
 /** Events of one commit of `makeLargeStore`: the row of an agent or host is then written once for several. */
 const BULK_EVENTS = 262_144;
 /** Events that may wait for the rollups: a gigabyte of memory at most. */
-const UNROLLED_LIMIT_EVENTS = 4 * BULK_EVENTS;
+const MADE_UNROLLED_LIMIT_EVENTS = 4 * BULK_EVENTS;
 
 /**
  * Makes a store of many events with as little work as the store's own code can do it: large commits, and rollups in large
@@ -87,7 +87,7 @@ export async function makeLargeStore(
     process.stderr.write(`${stream.given} of ${options.events} events made, ${rolledTo} rolled up\n`);
     // The thread's messages, and signals, come in between.
     await new Promise((later) => setImmediate(later));
-    while (store.lastId - rolledTo > UNROLLED_LIMIT_EVENTS) await once(rollups, 'message');
+    while (store.lastId - rolledTo > MADE_UNROLLED_LIMIT_EVENTS) await once(rollups, 'message');
   }
   rollups.postMessage(store.lastId);
   await once(rollups, 'exit');

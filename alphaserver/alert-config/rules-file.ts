@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { escapeText } from '../../service/escape.ts';
 import { addNetwork, networks } from '../../service/ip-network.ts';
+import { isTimeZone } from '../../service/time-zone.ts';
 import { UserError } from '../../service/user-error.ts';
 import { readSpan } from '../../service/value-parser.ts';
 import { JsonError, JsonText, type Place } from './json-text.ts';
@@ -179,14 +180,6 @@ function isAddress(address: string | undefined): boolean {
   try {
     const { username, password } = new URL(address ?? 'http://none');
     return [username, password].map(decodeURIComponent).length > 0;
-  } catch {
-    return false;
-  }
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
   } catch {
     return false;
   }

@@ -1,6 +1,7 @@
 /** Reads what the rules work on from the store's file, on a connection that only reads. */
 
-import { AGENTS_LIMIT, type AgentStatus } from '../detection/agent-health.ts';
+import type { AgentStatus } from '../detection/agent-health.ts';
+import { AGENTS_LIMIT } from '../ingest/fleet-bounds.ts';
 import type { Database } from '../store/database.ts';
 import { type Decision, decisionsAfter } from '../store/decisions.ts';
 import { keyUsesUpTo, type LastKeyUse } from '../store/earlier-key-uses.ts';
@@ -39,7 +40,7 @@ export class EventSource {
     return keyUsesUpTo(this.#db, position);
   }
 
-  /** Returns the agents that were heard last. */
+  /** Returns the agents that are to be checked; were there more than the server lets in, those that were heard last. */
   agents(): AgentStatus[] {
     const columns = 'uuid, host, lastSeen, gaps, report, reportedAt, endedAt, cloneAt, looked';
     const sql = `SELECT ${columns} FROM agents ORDER BY lastSeen DESC LIMIT ?`;

@@ -4,6 +4,7 @@ import type { AgentReport } from '../../protocol/report.ts';
 import { hashOf } from '../../service/text-hash.ts';
 import { isAsGrave } from '../alert-config/routing.ts';
 import { type DetectionConfig, type Severity, STATE_RULES, type StateRule } from '../alert-config/rules.ts';
+import { AGENTS_LIMIT } from '../ingest/fleet-bounds.ts';
 import type { AgentRow } from '../store/agents.ts';
 import type { CheckpointBlock } from './checkpoint.ts';
 import { CheckpointError } from './checkpoint-block.ts';
@@ -32,8 +33,6 @@ export interface AgentMemory {
 
 /** Samples kept of a total that only grows: the window is exact to a sixtieth of its length. */
 const SAMPLES = 60;
-/** The most agents that are checked; the store gives those heard last. */
-export const AGENTS_LIMIT = 50_000;
 /** Blocks that what is remembered of agents is saved in. */
 const BLOCKS = 64;
 const BLOCK_KIND = 'agent';

@@ -1,4 +1,5 @@
 /** Computes when a report is due: at a time of each day, or of one day of each week, in a time zone. Pure. */
+import { isTimeZone } from '../../service/time-zone.ts';
 import type { ValueParser } from '../../service/value-parser.ts';
 
 const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
@@ -23,15 +24,6 @@ export const reportSchedule: ValueParser<ReportSchedule> = {
     return { weekday, minute: Number(hours) * 60 + Number(minutes), timeZone };
   },
 };
-
-function isTimeZone(timeZone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;

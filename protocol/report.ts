@@ -51,7 +51,7 @@ export const AGENT_STATES = [
 ] as const;
 export type AgentState = (typeof AGENT_STATES)[number];
 
-/** sshd-looking lines of one shape that no rule knows. */
+/** sshd-looking lines of one shape that are not understood. */
 export interface ShapeCount {
   /** The message with digits, addresses and names blanked; at most SHAPE_LIMIT characters. */
   readonly shape: string;

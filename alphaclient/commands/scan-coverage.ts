@@ -64,7 +64,7 @@ export class ScanCoverage {
     const parts = [
       unread.length > 0 ? `not read: ${unread.join(', and ')}` : '',
       this.#unknownLines > 0
-        ? `not understood: ${counted(this.#unknownLines, 'line')} of sshd that no rule knows, such as "${sample}"; alphaclient explain shows why`
+        ? `not understood: ${counted(this.#unknownLines, 'line')} of sshd, such as "${sample}"; alphaclient explain shows why`
         : '',
       this.#lines > 0 && this.#sshdLines === 0 ? `none of ${counted(this.#lines, 'line')} is of sshd` : '',
     ].filter(Boolean);

@@ -159,7 +159,7 @@ export class ScanSummary {
         ? `${grouped(this.#forged)} lines under sshd's name were written by other programs and are not counted\n`
         : '';
     if (this.#unknown === 0) return forged;
-    return `${forged}${grouped(this.#unknown)} lines of sshd that no rule knows\n${table(
+    return `${forged}${grouped(this.#unknown)} lines of sshd that are not understood\n${table(
       [{ title: 'lines', number: true }, { title: 'for example' }],
       this.#unknownShapes().map(({ count, sample }) => [count, escapeText(sample, 200)]),
       terminal,

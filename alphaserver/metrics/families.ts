@@ -40,7 +40,7 @@ export const FAMILIES = {
   asgard_ledger_events_missing_total: counter("Events that never came: jumps in an agent's numbers"),
   asgard_ledger_events_waiting: gauge('Events that agents hold and that are still to come'),
   asgard_ledger_log_lines_read_total: counter('Log lines read by agents'),
-  asgard_ledger_log_lines_unknown_total: counter('Lines of sshd that no rule knew'),
+  asgard_ledger_log_lines_unknown_total: counter('Lines of sshd that were not understood'),
   asgard_ledger_log_lines_forged_total: counter("Lines that claim to be sshd's and are not; they count as no attempt"),
   asgard_ledger_log_lines_lost_total: counter('Log lines that agents know they could not read'),
   asgard_ledger_log_bytes_behind: gauge('Bytes of logs known to be unread'),
@@ -51,7 +51,10 @@ export const FAMILIES = {
   asgard_host_agent_connected: gauge(`1 while an agent of this host is connected, else 0; ${PER_HOST}`, 'host'),
   asgard_host_events_missing_total: counter(`Events of this host's agents that never came; ${PER_HOST}`, 'host'),
   asgard_host_events_waiting: gauge(`Events that this host's agents have still to send; ${PER_HOST}`, 'host'),
-  asgard_host_log_lines_unknown_total: counter(`Lines of sshd on this host that no rule knew; ${PER_HOST}`, 'host'),
+  asgard_host_log_lines_unknown_total: counter(
+    `Lines of sshd on this host that were not understood; ${PER_HOST}`,
+    'host',
+  ),
   asgard_host_log_lines_lost_total: counter(`Log lines of this host that could not be read; ${PER_HOST}`, 'host'),
 
   asgard_connections: gauge('Connections of agents open now, also those that have not sent `hello`'),

@@ -114,7 +114,7 @@ export const reportOf = (json: string | null): AgentReport | null =>
 /** Number of a shape's hosts that are named. */
 const NAMED_HOSTS = 20;
 
-/** The shapes of lines that no rule knew, seen most first, over all agents; with a host, only those that its agents read. */
+/** The shapes of lines that were not understood, seen most first, over all agents; with a host, only those that its agents read. */
 export function shapes(db: Database, limit: number, host: string | null = null): FleetShape[] {
   const most = db
     .prepare(

@@ -288,7 +288,7 @@ export const LedgerTotals = object({
 });
 export type LedgerTotals = Static<typeof LedgerTotals>;
 
-/** A shape of lines that no rule knew, over the fleet: `GET /api/unknown`. */
+/** A shape of lines that were not understood, over the fleet: `GET /api/unknown`. */
 export const FleetShape = object({
   shape: text(),
   count: integer(),

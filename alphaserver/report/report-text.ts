@@ -121,7 +121,7 @@ function users({ users: all }: Report, terminal: Terminal): string {
 function unknown({ unknown: all, ledger }: Report, terminal: Terminal): string {
   if (all.length === 0) return '';
   const title = wrapped(
-    `${grouped(ledger.linesUnknown)} lines of sshd that no rule knows, since the agents began`,
+    `${grouped(ledger.linesUnknown)} lines of sshd that are not understood, since the agents began`,
     terminal.columns,
   );
   const columns = [

@@ -44,7 +44,7 @@ export interface Report {
   /** Sources by IPv6 network, most failures first. */
   readonly sources: readonly NetworkRank[];
   readonly users: readonly (Omit<RankRow, 'value' | 'hosts' | 'users'> & { readonly user: string })[];
-  /** Shapes of lines that no rule knows, of all time. */
+  /** Shapes of lines that are not understood, of all time. */
   readonly unknown: readonly FleetShape[];
   /** The gaps of the span, the last first. */
   readonly gaps: readonly StoredGap[];

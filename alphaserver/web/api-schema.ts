@@ -345,7 +345,7 @@ export const API = {
   ),
   unknown: route(
     'coverage',
-    'Shapes of log lines that no rule knows, most frequent first',
+    'Shapes of log lines that are not understood, most frequent first',
     { limit, host: filter.host },
     object({ shapes: list(FleetShape) }),
   ),

@@ -25,7 +25,7 @@ export const RARE = {
 } as const;
 /** The first of some hosts with events of frequent users in a store of a million events, too. */
 export const FOUND_HOST = 20;
-/** Messages that no rule knows, by agent and in the fleet. */
+/** Messages that are not understood, by agent and in the fleet. */
 const AGENT_SHAPES = 5;
 const FLEET_SHAPES = 500;
 
@@ -49,7 +49,7 @@ function reports(endMs: number): AgentBatch[] {
     ping: {
       report: report(agent),
       shapes: Array.from({ length: AGENT_SHAPES }, (__, i) => {
-        const shape = `a message that no rule knows, number ${(agent * 7 + i * i) % FLEET_SHAPES}, of {user} from {ip}`;
+        const shape = `a message that is not understood, number ${(agent * 7 + i * i) % FLEET_SHAPES}, of {user} from {ip}`;
         return { shape, count: 1 + (agent % 50), sample: shape, firstAt: at, lastAt: at };
       }),
       gaps: [],

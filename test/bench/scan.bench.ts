@@ -141,7 +141,7 @@ function hostileRows(): BenchRow[] {
     'PAM: ',
     'pam_unix(sshd:auth): authentication failure; ',
     'message repeated 2 times: [ ',
-    'no rule knows it ',
+    'no message begins so ',
     '',
   ];
   const lines: { readonly name: string; readonly line: string; ns: number }[] = [];

@@ -1,4 +1,4 @@
-/** Known blind spots: lines that no rule understands, and parts of logs that are lost. */
+/** Known blind spots: lines that are not understood, and parts of logs that are lost. */
 import { count, counted } from './count.js';
 import { byId, element, fill, foreign } from './element.js';
 import { filterLink } from './links.js';
@@ -31,7 +31,7 @@ export function showCoverage({ shapes, gaps, more }, view, nowMs) {
           element(
             'p',
             { class: 'muted' },
-            'Lines that look like sshd’s and that no rule knows. An attack could hide in them.',
+            'Lines that look like sshd’s and that are not understood. An attack could hide in them.',
           ),
           ...shapes.slice(0, SHAPES_SHOWN).map((shape) => shapeRow(shape, view, nowMs)),
           rest(shapes.length - SHAPES_SHOWN, 'more shape'),

@@ -6,7 +6,7 @@ import type { ApiApp } from '../parameters.ts';
 /** A row's number as a cursor. */
 const next = (row: number | null): string | null => (row === null ? null : String(row));
 
-/** The accounts of every agent, the lines that no rule knew, and the parts of logs that could not be read. */
+/** The accounts of every agent, the lines that were not understood, and the parts of logs that could not be read. */
 export function ledgerRoutes(app: ApiApp, views: Pick<Views, 'ledger' | 'unknown' | 'gaps'>): void {
   app.get('/api/ledger', API.ledger, async ({ query }) => {
     const page = await views.ledger(query.limit, query.cursor ?? 0);

@@ -76,11 +76,11 @@ describe('scan', () => {
     const strange = file('strange.log', `20261120100000#web#sshd#${FAILED}\n`);
     const summaries: [string[], RegExp, number][] = [
       [[quiet], /Nobody tries to log in here: 1 lines of sshd were read/, 0],
-      [[quiet, strange], /1 lines of sshd that no rule knows/, 0],
-      [[strange], /1 lines of sshd that no rule knows/, 0],
+      [[quiet, strange], /1 lines of sshd that are not understood/, 0],
+      [[strange], /1 lines of sshd that are not understood/, 0],
       [
         [file('utf16.log', Buffer.from(`\ufeff#web#sshd#${FAILED}\n`, 'utf16le'))],
-        /1 lines of sshd that no rule knows/,
+        /1 lines of sshd that are not understood/,
         0,
       ],
       [[file('empty.log', '')], /Nothing was read/, 0],
@@ -226,13 +226,13 @@ describe('scan', () => {
     deepEqual([code, out.trim().split('\n').length], [1, 2]);
   });
 
-  it('mentions the lines that no rule knows once at its end, with the most frequent, escaped', async () => {
+  it('mentions the lines that are not understood once at its end, with the most frequent, escaped', async () => {
     const strange = iso('10:00:01', 'Frobnicated \u001b[2J 7') + iso('10:00:02', 'Frobnicated \u001b[2J 8', 2);
     const { code, out, err } = await run(['-'], iso('10:00:00', FAILED) + strange + iso('10:00:03', 'Twiddled', 3));
     deepEqual([code, out.trim().split('\n').length], [0, 1]);
     equal(
       err,
-      'alphaclient scan: not understood: 3 lines of sshd that no rule knows, such as "Frobnicated \\u001b[2J 7"; alphaclient explain shows why\n',
+      'alphaclient scan: not understood: 3 lines of sshd, such as "Frobnicated \\u001b[2J 7"; alphaclient explain shows why\n',
     );
   });
 

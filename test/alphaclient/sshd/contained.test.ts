@@ -58,7 +58,7 @@ for (const [form, line] of Object.entries(FORMS)) {
     });
   });
 
-  test(`${form}: of other programs nothing is read, and of sshd's what no rule knows is counted`, () => {
+  test(`${form}: of other programs nothing is read, and of sshd's what is not understood is counted`, () => {
     assert.deepEqual(read(['[info] nginx has started', 'GET / HTTP/1.1'].map(line)), { events: [], unknown: 0 });
     const written = ['Server listening on 0.0.0.0 port 22.', 'Something that sshd never wrote before'];
     assert.deepEqual(read(written.map(line)), { events: [], unknown: 1 });

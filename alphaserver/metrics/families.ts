@@ -34,7 +34,9 @@ export const FAMILIES = {
     `1 when there are more than ${HOST_SERIES_LIMIT} hosts or agents, so that series of single hosts are left out and only totals are given; else 0`,
   ),
 
-  asgard_ledger_events_sent_total: counter('Events that agents gave a number to: stored, missing and waiting'),
+  asgard_ledger_events_sent_total: counter(
+    'Events that agents gave a number to: stored, missing and waiting, and what agents held that were forgotten',
+  ),
   asgard_ledger_events_stored_total: counter('Events stored, each once'),
   asgard_ledger_events_repeated_total: counter('Events that came again and were dropped'),
   asgard_ledger_events_missing_total: counter("Events that never came: jumps in an agent's numbers"),

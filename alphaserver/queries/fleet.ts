@@ -55,8 +55,9 @@ export function agentsAfter(db: Database, after: number, limit: number): LedgerF
 }
 
 /**
- * The sums over the agents of one state. SQLite sums whole numbers below 2^63, which AGENTS_LIMIT agents at COUNT_LIMIT do not reach;
- * its driver throws for one that JavaScript does not hold exactly, so each sum ends at MAX_SAFE_INTEGER.
+ * The sums over the agents of one state. SQLite sums whole numbers below 2^63, which AGENTS_LIMIT agents at COUNT_LIMIT do not reach, nor
+ * a hundred times as many that were forgotten; its driver throws for one that JavaScript does not hold exactly, so each sum ends at
+ * MAX_SAFE_INTEGER.
  */
 const SUMS = {
   agents: 'count(*)',
@@ -89,6 +90,25 @@ export function ledgerTotals(db: Database, nowMs: number): LedgerTotals {
   const none = Object.fromEntries([...AGENT_STATES, 'unknown', 'agent silent'].map((state) => [state, 0]));
   const states = { ...none, ...Object.fromEntries(rows.map(({ standing, agents }) => [standing, agents])) };
   return { ...(sums as Record<Sum, number>), states };
+}
+
+/** The sums of what an agent only ever counts up. */
+const COUNTED = [
+  ...(['sent', 'stored', 'repeats', 'gaps', 'declaredLost', 'linesRead', 'linesUnknown', 'linesForged'] as const),
+] satisfies readonly Sum[];
+
+/**
+ * Adds to the ledger's sums what forgotten agents counted: they go on from there when they come back, and a counter that falls and
+ * rises again would show all of it as of now.
+ */
+export function withForgotten(db: Database, totals: LedgerTotals): LedgerTotals {
+  const forgotten = db
+    .prepare(
+      `SELECT ${COUNTED.map((name) => `min(coalesce(${SUMS[name]}, 0), ${MOST}) AS ${name}`).join(', ')} FROM forgottenAgents`,
+    )
+    .get() as unknown as Record<(typeof COUNTED)[number], number>;
+  const sums = COUNTED.map((name) => [name, Math.min(totals[name] + forgotten[name], MOST)]);
+  return { ...totals, ...Object.fromEntries(sums) };
 }
 
 /**

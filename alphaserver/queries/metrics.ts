@@ -4,7 +4,7 @@ import { Marks, OPENED_MARK } from '../alerting/schema.ts';
 import { factIn } from '../rollups/schema.ts';
 import type { Database } from '../store/database.ts';
 import { readerOf } from '../store/event-tables.ts';
-import { ledgerTotals } from './fleet.ts';
+import { ledgerTotals, withForgotten } from './fleet.ts';
 import { Incidents } from './incidents.ts';
 import type { LedgerTotals } from './results.ts';
 
@@ -26,7 +26,7 @@ export interface AgentFigures {
   readonly declaredLost: number;
 }
 
-/** The figures that the store knows. */
+/** The figures that the store knows. What is counted holds what forgotten hosts and agents counted too, so that no counter falls. */
 export interface StoredFigures {
   readonly hosts: number;
   readonly accepted: number;
@@ -54,11 +54,13 @@ export interface StoredFigures {
 export function storedFigures(db: Database, nowMs: number, singleLimit: number): StoredFigures {
   const sums = db
     .prepare(
-      `SELECT count(*) AS hosts, coalesce(sum(accepted), 0) AS accepted, coalesce(sum(failed), 0) AS failed,
-         coalesce(sum(probes), 0) AS probes FROM hosts`,
+      `SELECT coalesce(sum(isListed), 0) AS hosts, coalesce(sum(accepted), 0) AS accepted, coalesce(sum(failed), 0) AS failed,
+         coalesce(sum(probes), 0) AS probes
+       FROM (SELECT 1 AS isListed, accepted, failed, probes FROM hosts
+         UNION ALL SELECT 0, accepted, failed, probes FROM forgottenHosts)`,
     )
     .get() as unknown as Pick<StoredFigures, 'hosts' | 'accepted' | 'failed' | 'probes'>;
-  const totals = ledgerTotals(db, nowMs);
+  const totals = withForgotten(db, ledgerTotals(db, nowMs));
   // Ids have next to no gaps, and retention takes from the beginning.
   const { first, last } = readerOf(db).bounds();
   return {
@@ -77,12 +79,15 @@ const hostFigures = (db: Database): HostFigures[] =>
     .prepare('SELECT name AS host, accepted, failed, probes FROM hosts ORDER BY name')
     .all() as unknown as HostFigures[];
 
+/** Those that were forgotten on a host that has another agent now are in it: the host's counters would fall without them. */
 const agentFigures = (db: Database): AgentFigures[] =>
   db
     .prepare(
       `SELECT uuid AS agent, host, gaps, max(0, coalesce(sentSeq, 0) - lastSeq) AS waiting,
          coalesce(linesUnknown, 0) AS linesUnknown, coalesce(declaredLost, 0) AS declaredLost
-       FROM agents ORDER BY host`,
+       FROM agents
+       UNION ALL SELECT uuid, host, gaps, 0, coalesce(linesUnknown, 0), coalesce(declaredLost, 0)
+       FROM forgottenAgents WHERE host IN (SELECT host FROM agents) ORDER BY host`,
     )
     .all() as unknown as AgentFigures[];
 

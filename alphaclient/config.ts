@@ -1,4 +1,4 @@
-/** alphaclient's settings: contract section 3. */
+/** Reads alphaclient's settings, which .env.example lists. */
 import { LOGIN_GRACE_LIMIT_SECONDS } from '../protocol/session.ts';
 import { HOST_LIMIT, isHostName, PORT_LIMIT } from '../protocol/values.ts';
 import type { Environment } from '../service/environment.ts';

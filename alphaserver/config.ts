@@ -1,4 +1,4 @@
-/** alphaserver's settings: contract section 3. */
+/** Reads alphaserver's settings, which .env.example lists. */
 import type { Environment } from '../service/environment.ts';
 import {
   certificatesFault,

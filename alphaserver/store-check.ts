@@ -19,7 +19,10 @@ export interface StoreCheckOptions {
   readonly retryMs?: number;
 }
 
-/** Checks all files of a store: of a large one that takes minutes. Nothing is stored any more where one is damaged. Resolves at the end. */
+/**
+ * Checks the files of events and of rollups, which takes minutes for a large store. alerts.db is not among them: it can be rebuilt. Nothing
+ * is stored any more where one is damaged. Resolves at the end.
+ */
 export async function checkStore({
   folder,
   ingest,

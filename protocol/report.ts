@@ -6,7 +6,7 @@
 
 import { isCount, isTime } from './values.ts';
 
-/** The health of an agent. `state` is one of the contract's words, as shown to people. */
+/** The health of an agent. `state` is in words for people. */
 export interface AgentReport {
   readonly state: AgentState;
   /** Bytes of the log known to be unread; 0 when caught up. */

@@ -1,4 +1,4 @@
-/** The end of a session, as the agent's outbox keeps it and the wire carries it, and the open sessions: contract, section 5. */
+/** The end of a session, as the agent's outbox keeps it and the wire carries it, and the open sessions: docs/sessions.md. */
 
 import { EVENT_TEXT_LIMITS } from './event.ts';
 import { isAddress, isCount, isHostName, isPid, isPort, isTime } from './values.ts';

@@ -1,4 +1,4 @@
-/** Formats events as `scan` prints them: lines of JSON (contract section 7). */
+/** Formats events as `scan` prints them: lines of JSON. */
 
 import type { LoginEvent, Outcome, Trust } from '../../protocol/event.ts';
 import type { LocatedEvent } from '../sshd/events.ts';

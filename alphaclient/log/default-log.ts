@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** The time between two searches for a log while there is none to follow. */
 const SEARCH_EVERY_MS = 1_000;
 
-/** The files that sshd usually logs to: contract section 3, in this order; the journal comes after them. */
+/** The files that sshd usually logs to, in this order; the journal comes after them. */
 export const DEFAULT_LOGS = ['/var/log/sshd.log', '/var/log/auth.log', '/var/log/secure'] as const;
 const DEFAULTS: readonly string[] = [...DEFAULT_LOGS, 'journald'];
 /** The folders of journald's files; a machine without either has no journal. */

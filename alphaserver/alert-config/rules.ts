@@ -1,4 +1,4 @@
-/** Defines the rules' names, thresholds and severities (contract section 6). */
+/** Defines the rules' names, thresholds and severities, as docs/alerts.md describes them. */
 
 /** The rules that read events. */
 export const EVENT_RULES = [
@@ -79,7 +79,7 @@ const rule = (severity: Severity, count: number, windowMs: number): RuleConfig =
   windowMs,
 });
 
-/** The defaults of the contract. */
+/** The defaults, which docs/alerts.md states. */
 export const DEFAULT_DETECTION: DetectionConfig = {
   rules: {
     'brute-force': rule('warning', 10, 60 * SECOND_MS),

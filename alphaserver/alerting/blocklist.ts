@@ -28,7 +28,7 @@ export const IPSET_TIMEOUT_LIMIT_S = 2_147_483;
 export const BLOCKLIST_FORMATS = ['plain', 'nftables', 'ipset', 'json'] as const;
 export type BlocklistFormat = (typeof BLOCKLIST_FORMATS)[number];
 
-/** The most addresses on the list, those under alert for longest yet left out: what an ipset holds by default. */
+/** The most addresses on the list, those that are to be on it for the shortest time left out: what an ipset holds by default. */
 export const BLOCKLIST_LIMIT = 65_536;
 
 /** The most addresses by the word of one identity, those that have been quiet for longest left out. */

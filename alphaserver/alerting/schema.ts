@@ -13,10 +13,16 @@ const WAL_LIMIT_PAGES = 4_096;
 /**
  * Times are Unix milliseconds.
  *
- * `marks` holds numbers by name: `position`, up to which event all incidents are written; `checkpoint`, up to which event the
- * blocks of `checkpoint` hold the rules' state, and `checkpointNumber`, the last that is complete; `decided`, the last decision that is applied; `store`, the number of the
- * store that this is a projection of; for each channel C `made C`, `dropped C`, and `settled C` with `settledMs C`, up to
- * where it needs no notification any more.
+ * `marks` holds numbers by name:
+ * - `position`, up to which event all incidents are written, and `clockMs`, the moment up to which closed ones are;
+ * - `checkpoint`, up to which event the blocks of `checkpoint` hold the rules' state; `checkpointNumber`, the last that is
+ *   complete; `stateLost`, 1 from the loss of all state to the next complete one;
+ * - `decided`, the last decision that is applied;
+ * - `store`, the number of the store that this is a projection of, and `sinceMs`, when the rules first ran on it;
+ * - `rebuiltTo`, `rebuiltMs`: the newest event, and the time, when the file was made anew for a store that had decisions;
+ * - `opened RULE SEVERITY`, how many incidents ever opened;
+ * - for each channel C `made C`, when its last message was made; `dropped C`, how many notifications its bound cost since then;
+ *   `settled C` with `settledMs C`, up to where it needs no notification any more; `routing C`, a hash of what it is sent.
  *
  * `incidents.notified` counts the notifications decided for an incident, on whatever channel: odd means that receivers know
  * it as open. A `provisional` incident was judged ahead of the position. `aliases` has the ids by which receivers know

@@ -1,4 +1,7 @@
-/** Detects what is wrong with agents: silent, log gone, lines not understood, events lost, an identity used twice. Pure: the clock is an argument. */
+/**
+ * Detects what is wrong with agents: silent, log gone, lines not understood, events lost, an identity used twice, connections to sshd that
+ * no login explains. Pure: the clock is an argument.
+ */
 
 import type { AgentReport } from '../../protocol/report.ts';
 import { hashOf } from '../../service/text-hash.ts';

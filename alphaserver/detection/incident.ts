@@ -14,7 +14,10 @@ export interface Incident {
   readonly id: string;
   readonly rule: Rule;
   readonly severity: Severity;
-  /** The key of its state: `source host`, a source, a user, a host or an agent. */
+  /**
+   * The key of its state: `source host`, a source, a user, a host, `fingerprint host`, an agent, or `fleet` for agents that fell silent
+   * together.
+   */
   readonly key: string;
   /** The id of the event that crossed the threshold; null for rules that read no events. */
   readonly decidedBy: number | null;

@@ -261,7 +261,7 @@ export class KeyedStateMap<Memory> {
 
   /**
    * Begins a checkpoint of the blocks that changed since the last one began. `save` gets each as it is now: when it is about
-   * to change, or by `nextInCut`.
+   * to change, or by `saveNext`.
    */
   beginCut(save: (block: StateBlock<Memory>) => void): void {
     this.#save = save;

@@ -18,7 +18,10 @@ export interface AgentFacts {
   readonly report: AgentReport | null;
 }
 
-/** An agent's state in the contract's words. `unknown`: it is not one of ours, or has not reported yet. */
+/**
+ * Returns an agent's state in words: silent, or what it last said of itself (AGENT_STATES). `unknown`: it is not one of ours, or has not
+ * reported yet.
+ */
 export function stateOf(report: AgentReport | null, connected: boolean, lastSeenMs: number, nowMs: number): string {
   if (!connected && nowMs - lastSeenMs >= SILENT_AFTER_MS)
     return `agent silent since ${new Date(lastSeenMs).toISOString()}`;

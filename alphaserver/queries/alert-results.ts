@@ -2,7 +2,7 @@
 import { flag, integer, list, object, oneOf, orNull, type Static, text } from '../../service/schema.ts';
 import { ListedEvent, time, type Written } from './results.ts';
 
-/** An incident in `GET /api/alerts`: contract section 6. */
+/** An incident in `GET /api/alerts`. */
 export const Alert = object({
   id: text(),
   rule: text(),

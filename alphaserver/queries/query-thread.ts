@@ -41,7 +41,7 @@ export class QueryThread {
   readonly #thread: Thread<QueryMessages>;
   readonly #results = new ResultCache();
 
-  /** `geoipFiles` as ALPHASERVER_GEOIP names them, or null; `log` gets a warning when one cannot be used. */
+  /** `geoipFiles` as ALPHASERVER_GEOIP names them, or null; `log` gets an error when one cannot be used. */
   constructor(folder: string, geoipFiles: string | null = null, log?: Pick<Logger, 'error'>) {
     this.#thread = new Thread({
       script: new URL('./query-worker.ts', import.meta.url),

@@ -2,7 +2,7 @@
 import { arrays, type Database, isAttached } from '../store/database.ts';
 import { readerOf } from '../store/event-tables.ts';
 
-/** The rules may be this far behind what is stored, milliseconds. Further behind, an attack of now would not show: contract section 6. */
+/** The rules may be this far behind what is stored, milliseconds. Further behind, an attack of now would not show, and the state is `unknown`. */
 export const RULES_LAG_LIMIT_MS = 10_000;
 
 /** Times at which events were stored, Unix milliseconds. */

@@ -73,7 +73,7 @@ export class Snapshot {
       throw new Error(`the index of events is being made, ${left} of ${last - this.firstId + 1} are left`);
   }
 
-  /** Gives the span's events that are not rolled up, in no order: at most a few thousand, read by their ids. */
+  /** Gives the span's events that are not rolled up, in no order: at most READ_UNROLLED_LIMIT_EVENTS, read by their ids. */
   newest({ from, to }: Span): CountedRow[] {
     return countedRows(this.events.each(COUNTED_COLUMNS, this.rolledTo, 'at >= ? AND at < ?', [from, to]));
   }

@@ -46,8 +46,8 @@ const unnested = `SELECT generate_subscripts(p_batch, 1) AS place, unnest(p_batc
  * servers that read what is new, and a BRIN for people's own queries by time. `presence` is no part of the log: the last sign
  * of each agent, by the server that it is connected to. `host_base` has the counts of the events
  * that were in partitions dropped since, so that a new server counts each host from its first event on; `base` has the agents,
- * gaps and shapes of a store that was copied, as it had them at the end of the copy. `secrets` has what servers must not make
- * each for itself: `open` can be known to everyone, `sealed` is encrypted.
+ * sessions, gaps, shapes and uses of keys of a store that was copied, as it had them at the end of the copy. `secrets` has what
+ * servers must not make each for itself: `open` can be known to everyone, `sealed` is encrypted.
  */
 export const MIGRATIONS: readonly string[] = [
   `

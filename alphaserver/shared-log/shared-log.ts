@@ -22,7 +22,7 @@ export interface LoggedAppend {
 /** The place that an append got. */
 export type LogPlace = Pick<LoggedAppend, 'position' | 'storedMs' | 'firstId'>;
 
-/** A batch to append. */
+/** An append that is to be made: batches and decisions. */
 export interface NewAppend {
   readonly name: string;
   readonly batches: readonly AgentBatch[];

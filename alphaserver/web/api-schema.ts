@@ -54,7 +54,7 @@ import {
 } from './parameters.ts';
 import { PASSWORD_LIMIT_CHARS, ROLES } from './users.ts';
 
-/** The contract's bounds on every list. */
+/** The length of every list: unless `limit` says otherwise, and at most. */
 export const LIMIT_DEFAULT = 100;
 export const LIMIT_MOST = 1_000;
 /** The longest name of who takes care of an alert, in UTF-16 units. */

@@ -53,10 +53,10 @@ export type AgentState = (typeof AGENT_STATES)[number];
 
 /** sshd-looking lines of one shape that are not understood. */
 export interface ShapeCount {
-  /** The message with digits, addresses and names blanked; at most SHAPE_LIMIT characters. */
+  /** The message with digits, addresses and names blanked; at most REPORT_TEXT_LIMIT characters. */
   readonly shape: string;
   readonly count: number;
-  /** One such line as it stood in the log, cut to SHAPE_LIMIT characters. */
+  /** One such line as it stood in the log, cut to REPORT_TEXT_LIMIT characters. */
   readonly sample: string;
   readonly firstAt: string | null;
   readonly lastAt: string | null;
@@ -72,8 +72,8 @@ export interface DeclaredGap {
   readonly lines: number | null;
 }
 
-/** The longest shape and sample, in UTF-16 units. */
-export const SHAPE_LIMIT = 256;
+/** The longest shape, its sample, and the text of a gap, in UTF-16 units. */
+export const REPORT_TEXT_LIMIT = 256;
 /** The most shapes, and the most gaps, that one ping carries: keeps it far below the line limit. */
 export const SHAPES_PER_PING = 12;
 export const GAPS_PER_PING = 12;
@@ -121,8 +121,8 @@ export function shapesFrom(value: unknown): ShapeCount[] {
       (s) =>
         typeof s === 'object' &&
         s !== null &&
-        isText(s.shape, SHAPE_LIMIT) &&
-        isText(s.sample, SHAPE_LIMIT) &&
+        isText(s.shape, REPORT_TEXT_LIMIT) &&
+        isText(s.sample, REPORT_TEXT_LIMIT) &&
         isCount(s.count) &&
         isTimeOrNull(s.firstAt) &&
         isTimeOrNull(s.lastAt),
@@ -144,7 +144,7 @@ export function gapsFrom(value: unknown): DeclaredGap[] {
         isCount(g.id) &&
         isTime(g.at) &&
         isText(g.kind, 64) &&
-        isText(g.text, SHAPE_LIMIT) &&
+        isText(g.text, REPORT_TEXT_LIMIT) &&
         (g.bytes === null || isCount(g.bytes)) &&
         (g.lines === null || isCount(g.lines)),
     )

@@ -9,7 +9,7 @@ import {
   readServerMessage,
   TOKEN_LIMIT,
 } from '../../protocol/messages.ts';
-import { GAPS_PER_PING, SHAPE_LIMIT, SHAPES_PER_PING } from '../../protocol/report.ts';
+import { GAPS_PER_PING, REPORT_TEXT_LIMIT, SHAPES_PER_PING } from '../../protocol/report.ts';
 import { OPEN_SESSIONS_LIMIT, SESSIONS_PER_PING, UNEXPLAINED_PER_PING } from '../../protocol/session.ts';
 import { COUNT_LIMIT, JSON_DEPTH_LIMIT } from '../../protocol/values.ts';
 
@@ -176,7 +176,7 @@ test('the largest event and the fullest ping stay below the line limit', () => {
   );
   const line = encodeEvent(Number.MAX_SAFE_INTEGER, encodeBody({ ...event, ...texts } as never));
   assert.ok(Buffer.byteLength(line) < LINE_LIMIT_BYTES);
-  const text = '\u0001'.repeat(SHAPE_LIMIT);
+  const text = '\u0001'.repeat(REPORT_TEXT_LIMIT);
   const shapes = Array(SHAPES_PER_PING).fill({
     shape: text,
     sample: text,

@@ -74,6 +74,8 @@ export interface DeclaredGap {
 
 /** The longest shape, its sample, and the text of a gap, in UTF-16 units. */
 export const REPORT_TEXT_LIMIT = 256;
+/** The longest kind of a gap. */
+export const KIND_LIMIT = 64;
 /** The most shapes, and the most gaps, that one ping carries: keeps it far below the line limit. */
 export const SHAPES_PER_PING = 12;
 export const GAPS_PER_PING = 12;
@@ -87,6 +89,9 @@ const COUNTS = [
   'linesForged',
   'declaredLost',
 ] as const;
+
+/** Cuts a text to what a report carries. Agents cut, and servers too, since older agents do not: no gap is passed over for its words. */
+export const cutText = (text: string): string => text.slice(0, REPORT_TEXT_LIMIT);
 
 const isText = (value: unknown, limit: number): value is string => typeof value === 'string' && value.length <= limit;
 const isTimeOrNull = (value: unknown): boolean => value === null || isTime(value);
@@ -122,14 +127,14 @@ export function shapesFrom(value: unknown): ShapeCount[] {
         typeof s === 'object' &&
         s !== null &&
         isText(s.shape, REPORT_TEXT_LIMIT) &&
-        isText(s.sample, REPORT_TEXT_LIMIT) &&
+        typeof s.sample === 'string' &&
         isCount(s.count) &&
         isTimeOrNull(s.firstAt) &&
         isTimeOrNull(s.lastAt),
     )
     .map((s) => {
       const { shape, count, sample, firstAt, lastAt } = s as ShapeCount;
-      return { shape, count, sample, firstAt, lastAt };
+      return { shape, count, sample: cutText(sample), firstAt, lastAt };
     });
 }
 
@@ -143,13 +148,13 @@ export function gapsFrom(value: unknown): DeclaredGap[] {
         g !== null &&
         isCount(g.id) &&
         isTime(g.at) &&
-        isText(g.kind, 64) &&
-        isText(g.text, REPORT_TEXT_LIMIT) &&
+        isText(g.kind, KIND_LIMIT) &&
+        typeof g.text === 'string' &&
         (g.bytes === null || isCount(g.bytes)) &&
         (g.lines === null || isCount(g.lines)),
     )
     .map((g) => {
       const { id, at, kind, text, bytes, lines } = g as DeclaredGap;
-      return { id, at, kind, text, bytes, lines };
+      return { id, at, kind, text: cutText(text), bytes, lines };
     });
 }

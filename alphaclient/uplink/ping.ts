@@ -1,6 +1,7 @@
 /** Collects what the agent reports with its pings: its state, and what is new among its unknown messages and its gaps. */
 import {
   type AgentReport,
+  cutText,
   type DeclaredGap,
   GAPS_PER_PING,
   SHAPES_PER_PING,
@@ -41,8 +42,8 @@ export class PingBuilder {
   }
 
   /**
-   * Returns the content of the next pings: one, and more where the open sessions do not fit into it. On a new connection everything
-   * counts as new.
+   * Returns the content of the next pings: one, and more where the open sessions do not fit into it, as beside shapes or gaps. On a
+   * new connection everything counts as new.
    */
   next(isNewConnection: boolean): [PingContent, ...PingContent[]] {
     if (isNewConnection) this.#lastGap = 0;
@@ -50,15 +51,21 @@ export class PingBuilder {
     const shapes = this.#sources
       .shapes()
       .filter(({ shape, count }) => this.#sentCounts.get(shape) !== count)
-      .slice(0, SHAPES_PER_PING);
+      .slice(0, SHAPES_PER_PING)
+      .map((shape) => ({ ...shape, sample: cutText(shape.sample) }));
     for (const { shape, count } of shapes) this.#sentCounts.set(shape, count);
-    const gaps = this.#sources.gapsAfter(this.#lastGap, GAPS_PER_PING);
+    // A gap's text has up to two paths, of 4,096 bytes each: a ping with many would be too long a line, again on each connection.
+    const gaps = this.#sources
+      .gapsAfter(this.#lastGap, GAPS_PER_PING)
+      .map((gap) => ({ ...gap, text: cutText(gap.text) }));
     this.#lastGap = gaps.at(-1)?.id ?? this.#lastGap;
     const report = this.#sources.report();
-    const [open, ...more] = partsOf(this.#sources.open());
+    const parts = partsOf(this.#sources.open());
+    // A full part leaves no room for the longest shapes and gaps in its line.
+    const first = shapes.length + gaps.length === 0 ? parts.shift() : undefined;
     return [
-      { report, shapes, gaps, ...(open && { open }) },
-      ...more.map((part) => ({ report, shapes: [], gaps: [], open: part })),
+      { report, shapes, gaps, ...(first && { open: first }) },
+      ...parts.map((open) => ({ report, shapes: [], gaps: [], open })),
     ];
   }
 }

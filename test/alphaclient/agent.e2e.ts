@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, renameSync, rmSync, truncateSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { REPORT_TEXT_LIMIT } from '../../protocol/report.ts';
 import { Attempts, type Ledger } from '../attempts.ts';
 import { BACK_LIMIT_MS, Pair } from '../programs.ts';
 import { until } from '../until.ts';
@@ -104,8 +105,13 @@ test('the agent waits for a missing log, keeps events while the server is down, 
 
 test('a lost part of the log is reported once: in both logs, in the list of gaps, and on the stream', async () => {
   const server = await pair.serving();
-  let agent = pair.agent();
-  attempts.write(3);
+  // The words for the gap are longer than a ping carries of them: they are cut, and the gap is not left out.
+  const folder = join(pair.folder, 'f'.repeat(200));
+  mkdirSync(folder);
+  const log = join(folder, 'sshd.log');
+  const started = () => pair.agent({ ALPHACLIENT_LOG: log });
+  let agent = started();
+  attempts.write(3, log);
   await attempts.exactlyOnce();
   const watching = new AbortController();
   let seen = '';
@@ -115,25 +121,26 @@ test('a lost part of the log is reported once: in both logs, in the list of gaps
   })().catch(() => {});
   await agent.end('SIGKILL');
   // Written and deleted while nobody looked.
-  appendFileSync(pair.logFile, 'Failed password for nobody from 192.0.2.7 port 2 ssh2\r\n');
-  rmSync(pair.logFile);
-  attempts.write(2);
-  agent = pair.agent();
+  appendFileSync(log, 'Failed password for nobody from 192.0.2.7 port 2 ssh2\r\n');
+  rmSync(log);
+  attempts.write(2, log);
+  agent = started();
   await agent.says('Part of the log is lost');
   await server.says('Gap: ');
   await attempts.exactlyOnce();
   await until(() => seen.includes('event: gap'));
   await agent.end('SIGTERM');
   // Sent again on the next connection, and known by then.
-  agent = pair.agent();
-  attempts.write(1);
+  agent = started();
+  attempts.write(1, log);
   await attempts.exactlyOnce();
   await agent.end('SIGTERM');
-  const { gaps } = await pair.api<{ gaps: { kind: string; host: string }[] }>('/api/gaps');
+  const { gaps } = await pair.api<{ gaps: { kind: string; host: string; text: string }[] }>('/api/gaps');
   assert.deepEqual(
     gaps.map(({ kind, host }) => [kind, host]),
     [['rotated-away', 'box']],
   );
+  assert.equal(gaps[0]?.text.length, REPORT_TEXT_LIMIT);
   assert.deepEqual(JSON.parse(/^event: gap\ndata: (.*)$/m.exec(seen)?.[1] ?? ''), gaps[0]);
   assert.equal(server.output.split('Gap: ').length, 2, server.output);
   assert.equal(seen.split('event: gap').length, 2);

@@ -9,7 +9,7 @@ import {
   readServerMessage,
   TOKEN_LIMIT,
 } from '../../protocol/messages.ts';
-import { GAPS_PER_PING, REPORT_TEXT_LIMIT, SHAPES_PER_PING } from '../../protocol/report.ts';
+import { GAPS_PER_PING, KIND_LIMIT, REPORT_TEXT_LIMIT, SHAPES_PER_PING } from '../../protocol/report.ts';
 import { OPEN_SESSIONS_LIMIT, SESSIONS_PER_PING, UNEXPLAINED_PER_PING } from '../../protocol/session.ts';
 import { COUNT_LIMIT, JSON_DEPTH_LIMIT } from '../../protocol/values.ts';
 
@@ -200,6 +200,23 @@ test('a ping is never refused for what it tells; what is not well formed is left
   const many = JSON.stringify({ type: 'ping', shapes: Array(SHAPES_PER_PING + 1).fill(shape) });
   const ping = readAgentMessage(many);
   assert.equal(ping.type === 'ping' && ping.shapes.length, SHAPES_PER_PING);
+});
+
+test('a gap and a shape are kept whose text or sample is too long: it is cut to the limit', () => {
+  const gap = { id: 1, at: event.at, kind: 'rotated-away', text: '', bytes: null, lines: null };
+  const shape = { shape: 'a * b', sample: '', count: 1, firstAt: null, lastAt: null };
+  for (const chars of [REPORT_TEXT_LIMIT, REPORT_TEXT_LIMIT + 1, 4_096]) {
+    const text = 'x'.repeat(chars);
+    const ping = { type: 'ping', gaps: [{ ...gap, text }], shapes: [{ ...shape, sample: text }] };
+    const cut = 'x'.repeat(REPORT_TEXT_LIMIT);
+    assert.partialDeepStrictEqual(readAgentMessage(JSON.stringify(ping)), {
+      gaps: [{ ...gap, text: cut }],
+      shapes: [{ ...shape, sample: cut }],
+    });
+  }
+  // A shape tells its messages from others, and a kind is a word: neither is cut.
+  const long = { gaps: [{ ...gap, kind: 'k'.repeat(KIND_LIMIT + 1) }], shapes: [{ ...shape, shape: 'x'.repeat(257) }] };
+  assert.partialDeepStrictEqual(readAgentMessage(JSON.stringify({ type: 'ping', ...long })), { gaps: [], shapes: [] });
 });
 
 test('a server message that cannot be read is a fault, not an exception', () => {

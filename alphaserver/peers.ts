@@ -22,8 +22,8 @@ export interface PeersOptions {
   readonly connected: () => Iterable<string>;
   /** Takes over what other servers published. */
   readonly heard: (presences: readonly Presence[]) => Promise<void>;
-  /** Hears whether this server delivers notifications. */
-  readonly leads: (leads: boolean) => void;
+  /** Hears whether this server delivers notifications; null where the log cannot be asked. */
+  readonly leads: (leads: boolean | null) => void;
   readonly retentionMs: number | null;
   /** Hears once why old days cannot be deleted, and null once they are again. */
   readonly keepsOldDays: (error: unknown) => void;
@@ -121,7 +121,7 @@ export class Peers {
       leads(isLeader);
       if (isLeader) this.#deleteOld();
     } catch (error) {
-      leads(false);
+      leads(null);
       failed('It is not known which server delivers notifications', error);
     }
   }

@@ -173,7 +173,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       views,
       alerts: alerting.view,
       settings: () => alerting.thread.settings,
-      mayDeliver: () => sharing?.leads ?? true,
+      mayDeliver: () => (sharing === null ? true : sharing.leads),
       log,
       now: Date.now,
     }));

@@ -115,7 +115,7 @@ export class Sharing {
   #files: SharedFiles | null = null;
   #joins: SharedJoins | null = null;
   #peers: Peers | null = null;
-  #leads = false;
+  #leads: boolean | null = null;
 
   constructor(options: SharingOptions, shared: SharedLog, server: string, reading: Reading) {
     this.#options = options;
@@ -129,8 +129,8 @@ export class Sharing {
     return this.#reading.fault;
   }
 
-  /** True while this server is the one that delivers notifications and reports. */
-  get leads(): boolean {
+  /** True while this server is the one that delivers notifications and reports; null while it is not known which one does. */
+  get leads(): boolean | null {
     return this.#leads;
   }
 
@@ -178,7 +178,7 @@ export class Sharing {
       heard: (presences) => store.heard(presences),
       leads: (leads) => {
         this.#leads = leads;
-        alerts.deliver(leads);
+        alerts.deliver(leads === true);
       },
       retentionMs,
       keepsOldDays: (error) => {

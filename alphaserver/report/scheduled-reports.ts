@@ -20,6 +20,11 @@ export const TICK_MS = 20_000;
 export const LATE_LIMIT_MS = 12 * 3_600_000;
 /** A report that was due further ahead than this was due by a clock that has been set back. A small step back sends none twice. */
 export const AHEAD_LIMIT_MS = 3_600_000;
+/**
+ * A report is left to another server once that leads at so many ticks in a row, 60 s: a server that leads sends within a tick, and a lock whose
+ * server has died is another's within 12 s. A time in place of ticks would be over at once where the clock jumps.
+ */
+export const OTHER_LEADS_TICKS = 4;
 /** The file in the data folder that says which report was the last one, and which channels have still to get it. */
 export const REPORTS_FILE = 'reports.json';
 const FILE_VERSION = 1;
@@ -33,8 +38,8 @@ export interface ScheduledReportsOptions {
   /** The settings in force. */
   readonly settings: () => AlertSettings;
   readonly senderFor: (settings: AlertSettings) => Send;
-  /** False where another server of several sends. */
-  readonly mayDeliver: () => boolean;
+  /** False where another server of several leads, and so sends; null where it is not known which one leads. */
+  readonly mayDeliver: () => boolean | null;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -65,6 +70,10 @@ export class ScheduledReports {
   #busy: Promise<void> | null = null;
   #failures = 0;
   #nextTryMs = 0;
+  /** The ticks in a row at which another server led while a report was due. */
+  #otherLed = 0;
+  /** True while a report is due and it is not known which server sends it. */
+  #isUnclaimed = false;
 
   constructor(options: ScheduledReportsOptions) {
     this.#options = options;
@@ -98,6 +107,7 @@ export class ScheduledReports {
   async #step(): Promise<void> {
     const { schedule, settings, mayDeliver, log, now } = this.#options;
     const nowMs = now();
+    const leads = mayDeliver();
     if (!this.#isSaved) this.#save(this.#saved);
     const dueMs = lastDueMs(schedule, nowMs);
     if (this.#saved.dueMs > nowMs + AHEAD_LIMIT_MS) {
@@ -106,14 +116,25 @@ export class ScheduledReports {
       this.#save({ dueMs, pending: [] });
     }
     if (dueMs > this.#saved.dueMs) {
-      if (this.#saved.pending.length > 0) this.#giveUp(log);
       const isLate = nowMs - dueMs > LATE_LIMIT_MS;
+      this.#otherLed = leads === false ? this.#otherLed + 1 : 0;
+      const isKnown = leads === true || this.#otherLed >= OTHER_LEADS_TICKS;
+      // Whichever server leads next sends it, and that may be this one.
+      if (!isKnown && !isLate) {
+        this.#isUnclaimed = true;
+        return;
+      }
+      if (this.#saved.pending.length > 0) this.#giveUp(log);
+      if (!isKnown && this.#isUnclaimed)
+        log.error(`The report of ${iso(dueMs)} was not sent: it was not known which server sends it`);
       const channels = Object.entries(settings().channels).filter(([, channel]) => getsReports(channel));
-      this.#save({ dueMs, pending: isLate || !mayDeliver() ? [] : channels.map(([name]) => name) });
+      this.#save({ dueMs, pending: isLate || !leads ? [] : channels.map(([name]) => name) });
       this.#failures = 0;
       this.#nextTryMs = 0;
+      this.#otherLed = 0;
+      this.#isUnclaimed = false;
     }
-    if (this.#saved.pending.length === 0 || !mayDeliver()) return;
+    if (this.#saved.pending.length === 0 || !leads) return;
     if (nowMs - this.#saved.dueMs > LATE_LIMIT_MS) {
       this.#giveUp(log);
       this.#save({ dueMs: this.#saved.dueMs, pending: [] });

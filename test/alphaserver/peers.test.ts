@@ -9,7 +9,7 @@ const DAY_MS = 24 * HOUR_MS;
 /** One server without agents on a log that does what the test needs of it. */
 const peersOf = (
   log: Partial<PeersOptions['log']>,
-  heard: Pick<PeersOptions, 'leads' | 'keepsOldDays' | 'now'>,
+  heard: Pick<PeersOptions, 'leads' | 'keepsOldDays' | 'now'> & Partial<Pick<PeersOptions, 'failed'>>,
 ): Peers =>
   new Peers({
     log: log as PeersOptions['log'],
@@ -67,7 +67,7 @@ test('old days that cannot be deleted are said once, tried again ten minutes lat
   t.mock.timers.enable({ apis: ['setInterval'] });
   let nowMs = Date.now();
   const heard: unknown[] = [];
-  const led: boolean[] = [];
+  const led: (boolean | null)[] = [];
   let deletion = Promise.withResolvers<void>();
   let deletions = 0;
   const log = {
@@ -128,4 +128,36 @@ test('old days that cannot be deleted are said once, tried again ten minutes lat
   await deletion.promise.catch(() => {});
   assert.deepEqual(heard, [fault, null]);
   assert.deepEqual(new Set(led), new Set([true]));
+});
+
+test('while the log cannot be asked, it is not known which server leads', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const led: (boolean | null)[] = [];
+  const failed: unknown[] = [];
+  const fault = new Error('the connection is lost');
+  const answers = [true, fault, false];
+  const peers = peersOf(
+    {
+      lead: async () => {
+        const answer = answers.shift() ?? false;
+        if (answer instanceof Error) throw answer;
+        return answer;
+      },
+      exchange: async () => ({ others: [], nowMs: 0 }),
+      deleteOlderThan: async () => {},
+    },
+    {
+      leads: (leads) => void led.push(leads),
+      keepsOldDays: (error) => assert.fail(String(error)),
+      failed: (_what, error) => void failed.push(error),
+      now: Date.now,
+    },
+  );
+  t.after(() => peers.close());
+  await until(() => {
+    t.mock.timers.tick(2_000);
+    return led.length >= 3;
+  });
+  assert.deepEqual(led.slice(0, 3), [true, null, false]);
+  assert.deepEqual(failed, [fault]);
 });

@@ -13,6 +13,7 @@ import { reportSchedule } from '../../../alphaserver/report/schedule.ts';
 import {
   AHEAD_LIMIT_MS,
   LATE_LIMIT_MS,
+  OTHER_LEADS_TICKS,
   REPORTS_FILE,
   ScheduledReports,
 } from '../../../alphaserver/report/scheduled-reports.ts';
@@ -48,12 +49,17 @@ let webhook: HttpReceiver;
 let mail: SmtpReceiver;
 let reports: ScheduledReports | null;
 let logged: string[];
+/** What the server knows of the lead, and how often it was asked for. */
+let leads: boolean | null;
+let looks: number;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'reports-'));
   nowMs = DUE_MS - 1_000;
   webhook = await new HttpReceiver().open();
   mail = await new SmtpReceiver().open();
   logged = [];
+  leads = true;
+  looks = 0;
   reports = null;
 });
 afterEach(async () => {
@@ -80,7 +86,7 @@ const settings = (more: object = {}): AlertSettings =>
     'rules.json',
   );
 
-function start(schedule = 'daily 07:00', views: Views = offlineViews(db, NO_ORIGIN, () => nowMs), leads = true): void {
+function start(schedule = 'daily 07:00', views: Views = offlineViews(db, NO_ORIGIN, () => nowMs)): void {
   const log = (message: string) => void logged.push(message);
   const parsed = reportSchedule.parse(schedule, 0);
   assert.ok(parsed);
@@ -91,12 +97,23 @@ function start(schedule = 'daily 07:00', views: Views = offlineViews(db, NO_ORIG
     alerts: offlineAlerts(db, () => nowMs),
     settings,
     senderFor: ({ page }) => sender(page, () => nowMs),
-    mayDeliver: () => leads,
+    mayDeliver: () => {
+      looks += 1;
+      return leads;
+    },
     log: { debug: log, info: log, warn: log, error: log },
     now: () => nowMs,
   });
 }
 
+/** Looks at the clock so often. */
+const ticked = (times: number): Promise<void> => {
+  const before = looks;
+  return until(() => {
+    if (looks < before + times) reports?.tick();
+    return looks >= before + times;
+  });
+};
 /** Ticks until a condition holds. */
 const ticking = (condition: () => boolean): Promise<void> =>
   until(
@@ -205,11 +222,65 @@ test('a store that cannot be read is named in the report, and a server that does
   const { report } = JSON.parse(webhook.received.find(({ path }) => path === '/')?.body ?? '');
   assert.deepEqual([report.state, report.lines], ['unknown', ['Unknown: the store could not be read: disk gone.']]);
   await reports?.close();
-  start('daily 07:00', undefined, false);
+  leads = false;
+  start();
   nowMs += DAY_MS;
   await ticking(() => saved().dueMs === DUE_MS + DAY_MS);
   await reports?.close();
   assert.equal(mail.mails.length, 1);
+});
+
+test('a report that is due while no server leads is sent by the one that leads next', async () => {
+  start();
+  await ticked(1);
+  leads = null;
+  nowMs = DUE_MS;
+  await ticked(2 * OTHER_LEADS_TICKS);
+  // The lock of a server that has died is there for a while: the others see a leader that sends nothing.
+  leads = false;
+  await ticked(OTHER_LEADS_TICKS - 1);
+  leads = null;
+  await ticked(1);
+  leads = false;
+  await ticked(OTHER_LEADS_TICKS - 1);
+  assert.equal(saved().dueMs, DUE_MS - DAY_MS);
+  leads = true;
+  await ticking(isDone);
+  assert.equal(mail.mails.length, 1);
+  assert.deepEqual(logged, []);
+});
+
+test('a report is left to another server that leads for long enough, and is not sent where the lead changes later', async () => {
+  start();
+  await ticked(1);
+  leads = false;
+  nowMs = DUE_MS;
+  await ticked(OTHER_LEADS_TICKS - 1);
+  assert.equal(saved().dueMs, DUE_MS - DAY_MS);
+  await ticked(1);
+  assert.ok(isDone());
+  leads = true;
+  await ticked(3);
+  await reports?.close();
+  assert.deepEqual([mail.mails.length, webhook.received.length], [0, 0]);
+});
+
+test('a report that no server sends for half a day is an error of the log, and one that was due as long before a start is none', async () => {
+  leads = null;
+  start();
+  await ticked(1);
+  nowMs = DUE_MS;
+  await ticked(1);
+  nowMs = DUE_MS + LATE_LIMIT_MS + 1;
+  await ticked(2);
+  assert.ok(isDone());
+  const iso = new Date(DUE_MS).toISOString();
+  assert.deepEqual(logged, [`The report of ${iso} was not sent: it was not known which server sends it`]);
+  await reports?.close();
+  nowMs = DUE_MS + DAY_MS + LATE_LIMIT_MS + 1;
+  start();
+  await ticked(1);
+  assert.deepEqual([saved().dueMs, logged.length], [DUE_MS + DAY_MS, 1]);
 });
 
 test('ALPHASERVER_REPORT starts them with the server', async (t) => {

@@ -113,7 +113,7 @@ function partsOf(format: string): Part[] {
     }
     const where = `at character ${at + 1}`;
     const close = format.indexOf('}', at);
-    if (close < 0) throw new RangeError(`{ ${where} is not closed (a brace itself is written twice)`);
+    if (close < 0) throw new RangeError(`{ ${where} is not closed (an opening brace itself is written twice)`);
     const name = format.slice(at + 1, close);
     const hole = HOLES.find((one) => one === name);
     if (hole === undefined) throw new RangeError(`{${name}} ${where} is none of {${HOLES.join('}, {')}}`);

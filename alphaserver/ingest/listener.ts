@@ -88,7 +88,7 @@ export class Listener implements Sessions {
           // Whether a certificate is needed, and is a good one, is for the hello to say: joining comes before it. [P4]
           requestCert: tls.clientCaFile !== null,
           rejectUnauthorized: false,
-          // Handshake and hello together: whoever is slow with the first has no more time for the second.
+          // The handshake has as long as the hello after it, whose time begins when the handshake has ended.
           handshakeTimeout: HELLO_TIMEOUT_MS,
         },
         accept,

@@ -284,12 +284,6 @@ export class Engine {
     this.#origins.forget();
   }
 
-  /** True when an incident is new, no more or in another scan since the last call of `changes`: something to write at once. */
-  get isUrgent(): boolean {
-    this.#evaluateAll();
-    return this.#tracker.isUrgent;
-  }
-
   /**
    * Gives what changed since the last calls, by the clock `nowMs`: all that is new, no more, in another scan, or can change no
    * more; of what has closed or only grown as much as the limits allow.

@@ -282,11 +282,6 @@ export class IncidentTracker {
     }
   }
 
-  /** True when something waits that is to be given at once. */
-  get isUrgent(): boolean {
-    return this.#opened.size + this.#withdrawn.length + this.#regrouped.size > 0;
-  }
-
   /** The moment up to which those that are over were looked for last, by the clock that `changes` was given. */
   get lookedMs(): number {
     return this.#closeLookedMs;

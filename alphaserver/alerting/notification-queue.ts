@@ -206,10 +206,10 @@ export class QueueOfChannel implements ChannelQueue {
     });
   }
 
-  failed({ id }: Message, failures: number, nextMs: number, fault: string): void {
+  failed({ id }: Message, failures: number, nextMs: number): void {
     const { db, durably } = this.#options;
-    const update = db.prepare('UPDATE messages SET attempts = ?, nextAt = ?, fault = ? WHERE id = ?');
-    durably(() => update.run(failures, nextMs, fault, id));
+    const update = db.prepare('UPDATE messages SET attempts = ?, nextAt = ? WHERE id = ?');
+    durably(() => update.run(failures, nextMs, id));
   }
 
   async delivered(message: Message): Promise<void> {
@@ -251,8 +251,8 @@ export class QueueOfChannel implements ChannelQueue {
   #insert(message: Message, keys: readonly NotificationKey[], { position, clockMs }: Settled): void {
     this.#options.db
       .prepare(
-        `INSERT INTO messages (id, channel, body, count, madeAt, attempts, nextAt, fault, position, clockMs, notifications)
-         VALUES (?, ?, ?, ?, ?, 0, ?, NULL, ?, ?, ?)`,
+        `INSERT INTO messages (id, channel, body, count, madeAt, attempts, nextAt, position, clockMs, notifications)
+         VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`,
       )
       .run(
         message.id,

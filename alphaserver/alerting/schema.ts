@@ -26,7 +26,8 @@ const WAL_LIMIT_PAGES = 4_096;
  *
  * `incidents.notified` counts the notifications decided for an incident, on whatever channel: odd means that receivers know
  * it as open. A `provisional` incident was judged ahead of the position. `aliases` has the ids by which receivers know
- * incidents: an event out of order can give an incident another deciding event, and so another id.
+ * incidents: an event out of order can give an incident another deciding event, and so another id. Nothing reads or writes
+ * `messages.fault` any more.
  *
  * `acknowledgements`, `notified`, `aliases` and `named` are projected from the decisions, and may be ahead of the incidents.
  * `unrecorded` holds decisions of this thread until the main thread has appended them.

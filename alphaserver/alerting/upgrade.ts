@@ -55,7 +55,6 @@ interface OldMessage {
   readonly madeAt: number;
   readonly attempts: number;
   readonly nextAt: number;
-  readonly fault: string | null;
 }
 
 /** Tells whether a store has the tables that alerts had before. */
@@ -148,26 +147,15 @@ function moveQueue(db: Database, alerts: Database, position: number): void {
     notification.run(channel, incident, numberOf(kind), kind, severity, at, by, at, now);
   }
   const put = alerts.prepare(
-    `INSERT INTO messages (id, channel, body, count, madeAt, attempts, nextAt, fault, position, clockMs, notifications)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
+    `INSERT INTO messages (id, channel, body, count, madeAt, attempts, nextAt, position, clockMs, notifications)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
   );
   for (const row of db.prepare('SELECT * FROM alertMessages').iterate()) {
-    const { id, channel, body, madeAt, attempts, nextAt, fault } = row as unknown as OldMessage;
+    const { id, channel, body, madeAt, attempts, nextAt } = row as unknown as OldMessage;
     const { told, ...rest } = JSON.parse(body) as Omit<Message, 'notifications'> & { told: readonly Notification[] };
     const message: Message = { ...rest, notifications: told };
     const keys = told.map(({ kind, incident }) => [incident.id, numberOf(kind)]);
-    put.run(
-      id,
-      channel,
-      JSON.stringify(message),
-      rest.count,
-      madeAt,
-      attempts,
-      nextAt,
-      fault,
-      madeAt,
-      JSON.stringify(keys),
-    );
+    put.run(id, channel, JSON.stringify(message), rest.count, madeAt, attempts, nextAt, madeAt, JSON.stringify(keys));
   }
 }
 

@@ -29,7 +29,7 @@ export interface ChannelQueue {
   /** Replaces the queued notifications of these severities, and the count of dropped ones, by messages. */
   gather(severities: readonly Severity[], listed: number, make: MakeMessages): void;
   /** Saves that a delivery failed. */
-  failed(message: Message, failures: number, nextMs: number, fault: string): void;
+  failed(message: Message, failures: number, nextMs: number): void;
   /** Records who was notified of what in the log of decisions, then removes the message. Rejects when it cannot be recorded. */
   delivered(message: Message): Promise<void>;
   /** Removes a message that is given up. */

@@ -190,7 +190,7 @@ export class ChannelSender {
       return 0;
     }
     const inMs = retryDelayMs(failures, retryAfterMs, chance());
-    queue.failed(message, failures, now() + inMs, fault);
+    queue.failed(message, failures, now() + inMs);
     return inMs;
   }
 }

@@ -17,9 +17,6 @@ export interface IncidentQuery {
   readonly sinceMs: number | null;
   readonly limit: number;
   readonly cursor: string | null;
-  readonly rule?: string | null;
-  readonly severity?: string | null;
-  readonly source?: string | null;
   /** The scan whose parts alone are asked for. */
   readonly partOf?: string | null;
 }
@@ -95,9 +92,6 @@ export class Incidents {
     const conditions: [string, (string | number)[]][] = [
       ['(openedAt, id) < (?, ?)', cursor ? [Number(cursor[1]), cursor[2] as string] : []],
       ['lastAt >= ?', query.sinceMs === null ? [] : [query.sinceMs]],
-      ['rule = ?', query.rule ? [query.rule] : []],
-      ['severity = ?', query.severity ? [query.severity] : []],
-      ['source = ?', query.source ? [query.source] : []],
       ['partOf = ?', query.partOf ? [query.partOf] : []],
     ];
     const given = conditions.filter(([, values]) => values.length > 0);

@@ -62,11 +62,6 @@ export class RollupWriter {
     return this.#rolledTo;
   }
 
-  /** Events up to this id can be found by their values, durably. */
-  get indexedTo(): number {
-    return this.#indexedTo;
-  }
-
   /**
    * Takes a batch of new events in one transaction; with `all` also where fewer than a batch wait. False where there was
    * nothing to do. Throws a StoreError when the disk does not take it: then nothing of it is written.

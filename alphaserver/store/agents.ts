@@ -2,7 +2,7 @@
 import type { AgentReport } from '../../protocol/report.ts';
 import { type Database, each, type Statement } from './database.ts';
 import { REPORT_COLUMNS } from './schema.ts';
-import type { AgentRecord, BindingChange, OpenList } from './store.ts';
+import type { BindingChange, OpenList } from './store.ts';
 
 /** A row of `agents`. */
 export interface AgentRow {
@@ -40,42 +40,6 @@ const COLUMNS = [
 const WRITTEN = [...COLUMNS, ...REPORT_COLUMNS];
 /** What never changes once a row is there. */
 const FIXED: readonly string[] = ['id', 'uuid', 'firstSeen'];
-
-const isoOrNull = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
-
-/** Turns an agent's row into its record: times as ISO 8601, the report read. */
-export function agentRecord(row: AgentRow): AgentRecord {
-  const {
-    uuid,
-    host,
-    firstSeen,
-    lastSeen,
-    lastSeq,
-    stored,
-    repeats,
-    gaps,
-    report,
-    reportedAt,
-    identity,
-    endedAt,
-    cloneAt,
-  } = row;
-  return {
-    agent: uuid,
-    host,
-    firstSeen: new Date(firstSeen).toISOString(),
-    lastSeen: new Date(lastSeen).toISOString(),
-    lastSeq,
-    stored,
-    repeats,
-    gaps,
-    report: report ? (JSON.parse(report) as AgentReport) : null,
-    reportedAt: isoOrNull(reportedAt),
-    identity,
-    endedAt: isoOrNull(endedAt),
-    cloneAt: isoOrNull(cloneAt),
-  };
-}
 
 /** A row of `hosts`. */
 export interface HostRow {

@@ -170,27 +170,6 @@ export interface Appended extends Mark {
   readonly gaps: readonly StoredGap[];
 }
 
-/** An agent as the store knows it. */
-export interface AgentRecord {
-  readonly agent: string;
-  readonly host: string;
-  readonly firstSeen: string;
-  readonly lastSeen: string;
-  readonly lastSeq: number;
-  readonly stored: number;
-  readonly repeats: number;
-  /** Seqs never received: what the ledger calls gaps. */
-  readonly gaps: number;
-  readonly report: AgentReport | null;
-  readonly reportedAt: string | null;
-  /** The token or certificate that it belongs to, as `token:NAME` or `certificate:NAME`; null: none. */
-  readonly identity: string | null;
-  /** Time at which a newer agent of the same identity took its place. */
-  readonly endedAt: string | null;
-  /** Time of the last sign that its identity or its state folder is used twice at once. */
-  readonly cloneAt: string | null;
-}
-
 /** The statements of an agent about itself in one ping. */
 export interface PingContent {
   readonly report: AgentReport | null;

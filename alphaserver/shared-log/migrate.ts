@@ -4,12 +4,14 @@
  * that still grows can be completed later.
  */
 import { join } from 'node:path';
+import type { Forgotten } from '../store/agents.ts';
 import { arrays, type Database, openReadOnly } from '../store/database.ts';
 import { type Decision, decisionsAfter } from '../store/decisions.ts';
 import { eventsAfter } from '../store/event-rows.ts';
 import { readerOf } from '../store/event-tables.ts';
 import { EVENTS_FILE } from '../store/folder.ts';
 import { keyUsesOf } from '../store/key-uses.ts';
+import { ALL_AGENTS, ALL_HOSTS } from '../store/row-names.ts';
 import { MIGRATIONS } from '../store/schema.ts';
 import type { AgentBatch, BaseRow, KeyRow, StoreBase, StoredEvent } from '../store/store.ts';
 import type { NewAppend } from './shared-log.ts';
@@ -41,8 +43,11 @@ export interface ImportLog {
   beginCopy(store: string, firstId: number): Promise<void>;
   /** Appends in one transaction, and marks how far the copy is. */
   importAppends(appends: readonly ImportedAppend[], mark: CopyMark): Promise<void>;
-  /** Puts what the store has beyond its events in the place of what an earlier copy put there. */
-  endCopy(base: StoreBase): Promise<void>;
+  /**
+   * Puts what the store has beyond its events in the place of what an earlier copy put there, and the agents and hosts that it lists no
+   * longer behind all that is copied: each of the copied events lists its agent and its host again.
+   */
+  endCopy(base: StoreBase, forgotten: Forgotten): Promise<void>;
 }
 
 /** The result of a copy. */
@@ -63,7 +68,8 @@ export async function copyStore(
     const begun = await log.copied(store);
     if (begun === null) await log.beginCopy(store, readerOf(db).bounds().first ?? readerOf(db).bounds().last + 1);
     const copied = await copyFrom(db, begun ?? { event: 0, decision: 0 }, log, progress);
-    await log.endCopy(baseOf(db));
+    const { base, forgotten } = restOf(db);
+    await log.endCopy(base, forgotten);
     return copied;
   } finally {
     db.close();
@@ -158,29 +164,45 @@ function batchesOf(events: readonly StoredEvent[], hosts: ReadonlyMap<string, st
 }
 
 const hostsOfAgents = (db: Database): Map<string, string> =>
-  new Map(arrays(db, 'SELECT uuid, host FROM agents') as [string, string][]);
+  new Map(
+    arrays(db, 'SELECT uuid, host FROM agents UNION ALL SELECT uuid, host FROM forgottenAgents') as [string, string][],
+  );
 
-/** Gives what the store has of agents, and of hosts beyond the events that it still has. */
-function baseOf(db: Database): StoreBase {
+/** Gives what the store has beyond events and decisions, as of one moment. */
+function restOf(db: Database): { readonly base: StoreBase; readonly forgotten: Forgotten } {
   return readerOf(db).consistent(() => {
-    const kept = countsOfKept(db);
-    const hosts = arrays(db, 'SELECT name, firstSeen, accepted, failed, probes FROM hosts') as HostRow[];
-    const agents = db.prepare('SELECT *, uuid AS agent FROM agents ORDER BY id').all() as unknown as (BaseRow & {
-      lastSeq: number;
-    })[];
-    return {
-      hosts: hosts.map(([host, firstSeenMs, accepted, failed, probes]) => {
-        const [a, f, p] = kept.get(host) ?? [0, 0, 0];
-        return { host, firstSeenMs, accepted: accepted - a, failed: failed - f, probes: probes - p };
-      }),
-      agents: agents.map(({ id: _, uuid: __, ...row }) => ({ ...row })) as unknown as StoreBase['agents'],
-      sessions: rowsOf(db, 'sessions', 'h.name AS host', 'JOIN hosts h ON h.id = sessions.host'),
-      gaps: rowsOf(db, 'gaps'),
-      shapes: rowsOf(db, 'shapes'),
-      keyUses: keyUsesOf(db),
-      earlierKeyUses: earlierKeyUsesOf(db),
-    };
+    const [agents, hosts] = [
+      'SELECT uuid FROM forgottenAgents ORDER BY id',
+      'SELECT name FROM forgottenHosts ORDER BY id',
+    ];
+    const names = (sql: string): string[] => (arrays(db, sql) as [string][]).map(([name]) => name);
+    return { base: baseOf(db), forgotten: { agents: names(agents), hosts: names(hosts) } };
   });
+}
+
+/** Gives what the store has of agents, and of hosts beyond the events that it still has; those that were forgotten too: they may come back. */
+function baseOf(db: Database): StoreBase {
+  const kept = countsOfKept(db);
+  const hosts = arrays(
+    db,
+    `SELECT name, firstSeen, accepted, failed, probes FROM hosts
+       UNION ALL SELECT name, firstSeen, accepted, failed, probes FROM forgottenHosts`,
+  ) as HostRow[];
+  const agents = db
+    .prepare('SELECT *, uuid AS agent FROM (SELECT * FROM agents UNION ALL SELECT * FROM forgottenAgents) ORDER BY id')
+    .all() as unknown as (BaseRow & { lastSeq: number })[];
+  return {
+    hosts: hosts.map(([host, firstSeenMs, accepted, failed, probes]) => {
+      const [a, f, p] = kept.get(host) ?? [0, 0, 0];
+      return { host, firstSeenMs, accepted: accepted - a, failed: failed - f, probes: probes - p };
+    }),
+    agents: agents.map(({ id: _, uuid: __, ...row }) => ({ ...row })) as unknown as StoreBase['agents'],
+    sessions: rowsOf(db, 'sessions', 'h.name AS host', `JOIN ${ALL_HOSTS} h ON h.id = sessions.host`),
+    gaps: rowsOf(db, 'gaps'),
+    shapes: rowsOf(db, 'shapes'),
+    keyUses: keyUsesOf(db),
+    earlierKeyUses: earlierKeyUsesOf(db),
+  };
 }
 
 type HostRow = [host: string, firstSeenMs: number, accepted: number, failed: number, probes: number];
@@ -202,13 +224,13 @@ function countsOfKept(db: Database): Map<string, [number, number, number]> {
 }
 
 function rowsOf(db: Database, table: 'gaps' | 'shapes' | 'sessions', more = 'NULL', joined = ''): BaseRow[] {
-  const sql = `SELECT ${table}.*, uuid AS agent, ${more} FROM ${table} JOIN agents ON agents.id = ${table}.agent ${joined}`;
+  const sql = `SELECT ${table}.*, uuid AS agent, ${more} FROM ${table} JOIN ${ALL_AGENTS} a ON a.id = ${table}.agent ${joined}`;
   return (db.prepare(sql).all() as unknown as BaseRow[]).map(({ NULL: _, ...row }) => ({ ...row }) as BaseRow);
 }
 
 const earlierKeyUsesOf = (db: Database): KeyRow[] =>
   (
     db
-      .prepare('SELECT e.*, name AS host FROM earlierKeyUses e JOIN hosts ON hosts.id = e.host')
+      .prepare(`SELECT e.*, name AS host FROM earlierKeyUses e JOIN ${ALL_HOSTS} h ON h.id = e.host`)
       .all() as unknown as KeyRow[]
   ).map((row) => ({ ...row }));

@@ -1,10 +1,12 @@
 /** The shared log in PostgreSQL. */
 import type { AgentReport } from '../../protocol/report.ts';
-import type { NewDecision } from '../store/decisions.ts';
+import type { Forgotten } from '../store/agents.ts';
+import { FORGET_DECISION, type NewDecision } from '../store/decisions.ts';
 import { type StoreBase, StoreError } from '../store/store.ts';
 import { Fence, type FenceMemory } from './fence.ts';
 import { LogClock } from './log-clock.ts';
 import { COPIED, type CopyMark, type ImportedAppend, type ImportLog } from './migrate.ts';
+import { type RunStatement, readBase, writeBase } from './postgres-base.ts';
 import { PostgresConnection } from './postgres-connection.ts';
 import { deleteOldDays, LIMIT_LOCKS } from './postgres-old-days.ts';
 import { appendValues, batchesOf, oneEventValues } from './postgres-rows.ts';
@@ -261,30 +263,8 @@ export class PostgresLog implements SharedLog, ImportLog {
     return { number, newest, oldest };
   }
 
-  async base(): Promise<StoreBase> {
-    const hosts = (await this.#reader.query({
-      text: 'SELECT host, first_seen, accepted, failed, probes FROM asgard.host_base ORDER BY host',
-    })) as [string, number, number, number, number][];
-    const rows = (await this.#reader.query({ text: 'SELECT kind, body FROM asgard.base ORDER BY number' })) as [
-      string,
-      string,
-    ][];
-    const of = <T>(kind: string): T[] => rows.filter(([one]) => one === kind).map(([, body]) => JSON.parse(body) as T);
-    return {
-      hosts: hosts.map(([host, firstSeenMs, accepted, failed, probes]) => ({
-        host,
-        firstSeenMs,
-        accepted,
-        failed,
-        probes,
-      })),
-      agents: of('agent'),
-      sessions: of('session'),
-      gaps: of('gap'),
-      shapes: of('shape'),
-      keyUses: of('key use'),
-      earlierKeyUses: of('earlier key use'),
-    };
+  base(): Promise<StoreBase> {
+    return readBase(this.#reader);
   }
 
   async copied(store: string): Promise<CopyMark | null> {
@@ -322,37 +302,23 @@ export class PostgresLog implements SharedLog, ImportLog {
     });
   }
 
-  async endCopy({ hosts, agents, sessions, gaps, shapes, keyUses, earlierKeyUses }: StoreBase): Promise<void> {
+  async endCopy(base: StoreBase, forgotten: Forgotten): Promise<void> {
     await this.#inTransaction(async (run) => {
-      await run('DELETE FROM asgard.host_base', []);
+      await writeBase(run, base);
+      // Who came back since an earlier copy need not have sent events that would list it again.
       await run(
-        'INSERT INTO asgard.host_base SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])',
-        [
-          hosts.map(({ host }) => host),
-          hosts.map(({ firstSeenMs }) => firstSeenMs),
-          hosts.map(({ accepted }) => accepted),
-          hosts.map(({ failed }) => failed),
-          hosts.map(({ probes }) => probes),
-        ],
+        "DELETE FROM asgard.decisions WHERE position = (SELECT value::bigint FROM asgard.facts WHERE name = 'copiedForgotten')",
+        [],
       );
-      const rows = [
-        ...agents.map((one) => ['agent', JSON.stringify(one)]),
-        ...sessions.map((one) => ['session', JSON.stringify(one)]),
-        ...gaps.map((one) => ['gap', JSON.stringify(one)]),
-        ...shapes.map((one) => ['shape', JSON.stringify(one)]),
-        ...keyUses.map((one) => ['key use', JSON.stringify(one)]),
-        ...earlierKeyUses.map((one) => ['earlier key use', JSON.stringify(one)]),
-      ];
-      await run('DELETE FROM asgard.base', []);
-      await run('INSERT INTO asgard.base SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])', [
-        rows.map((_, i) => i),
-        rows.map(([kind]) => kind),
-        rows.map(([, body]) => body),
-      ]);
+      const [subject] = [...forgotten.agents, ...forgotten.hosts];
+      if (subject === undefined) return;
+      const decisions = [{ kind: FORGET_DECISION, subject, by: null, body: forgotten }];
+      // Nobody knows when; the log makes it the time of what was copied last, before which no later copy appends.
+      await run(APPEND, appendValues({ name: COPIED, batches: [], decisions }, 0), 'append');
       await run(
-        `INSERT INTO asgard.agents SELECT * FROM unnest($1::text[], $2::bigint[])
-           ON CONFLICT (id) DO UPDATE SET last_seq = excluded.last_seq`,
-        [agents.map(({ agent }) => agent), agents.map(({ lastSeq }) => lastSeq)],
+        `INSERT INTO asgard.facts SELECT 'copiedForgotten', position::text FROM asgard.head
+           ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+        [],
       );
     });
   }
@@ -438,9 +404,7 @@ export class PostgresLog implements SharedLog, ImportLog {
   }
 
   /** Runs statements of the writer in one transaction. */
-  async #inTransaction(
-    work: (run: (text: string, values: readonly unknown[], name?: string) => Promise<unknown>) => Promise<void>,
-  ): Promise<void> {
+  async #inTransaction(work: (run: RunStatement) => Promise<void>): Promise<void> {
     const db = this.#writer;
     await db.query({ text: 'BEGIN' });
     try {

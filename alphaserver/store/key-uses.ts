@@ -4,6 +4,7 @@
  */
 import type { Database, Statement } from './database.ts';
 import { CountedRows } from './facts.ts';
+import { ALL_HOSTS } from './row-names.ts';
 import type { KeyRow } from './store.ts';
 
 /** Uses that are kept, of all keys; of more, those of longest ago are evicted, and keys that have none left. */
@@ -152,7 +153,7 @@ export const keyUsesOf = (db: Database): KeyRow[] =>
     db
       .prepare(
         `SELECT k.fingerprint, h.name AS host, u.user, u.ip, k.key, u.firstAt, u.lastAt, u.logins
-         FROM keyUses u JOIN keys k ON k.id = u.key JOIN hosts h ON h.id = u.host`,
+         FROM keyUses u JOIN keys k ON k.id = u.key JOIN ${ALL_HOSTS} h ON h.id = u.host`,
       )
       .all() as unknown as KeyRow[]
   ).map((row) => ({ ...row }));

@@ -5,6 +5,10 @@ import type { Database, Statement } from './database.ts';
 export const HOST_BY_NAME =
   'SELECT id FROM hosts WHERE name = ?1 UNION ALL SELECT id FROM forgottenHosts WHERE name = ?1';
 
+/** Tables of the numbers and names of all agents and all hosts, listed or forgotten. */
+export const ALL_AGENTS = '(SELECT id, uuid FROM agents UNION ALL SELECT id, uuid FROM forgottenAgents)';
+export const ALL_HOSTS = '(SELECT id, name FROM hosts UNION ALL SELECT id, name FROM forgottenHosts)';
+
 /** Turns the numbers of agents and hosts into their names. A number never changes its meaning, so each is read once. */
 export class RowNames {
   readonly #agent: Statement;

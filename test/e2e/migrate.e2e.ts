@@ -28,6 +28,8 @@ test('a store that is copied while its server runs, killed, and copied again ans
     await until(() => Number(copiedEvents(postgres)) > 0);
     await killed.end('SIGKILL');
     assert.equal((await pair.serverCommand('migrate', '--to', postgres.url)).code, 0);
+    const [gone = ''] = await hostsOf(pair);
+    assert.match((await pair.serverCommand('forget', 'host', gone)).output, /^forgot agent .*\nforgot host .*\n$/);
     await sends(pair.port, wrong(4), 1, AGENT);
     const login = { secondsAgo: 1, outcome: 'accepted', method: 'publickey', key: KEY } as const;
     await sends(pair.port, [login, { ...login, user: 'ada' }], 5, AGENT);
@@ -38,6 +40,8 @@ test('a store that is copied while its server runs, killed, and copied again ans
     for (const path of Object.keys(oldAnswers()))
       if (!path.startsWith('/api/alerts')) answers.set(path, comparable(path, await pair.api(path)));
     const events = await pair.api<{ events: object[] }>('/api/events?limit=1000');
+    const hosts = await hostsOf(pair);
+    assert.ok(hosts.length > 1 && !hosts.includes(gone));
     await embedded.end('SIGTERM');
     const last = await pair.serverCommand('migrate', '--to', postgres.url);
     assert.match(last.output, /Copied 6 events and \d+ decisions/);
@@ -54,6 +58,7 @@ test('a store that is copied while its server runs, killed, and copied again ans
       assert.deepEqual(comparable(path, answer), before, path);
     }
     assert.deepEqual(await other.api('/api/events?limit=1000'), events);
+    assert.deepEqual(await hostsOf(other), hosts);
     await sends(other.port, wrong(8), 1, AGENT);
     const ofAgent = async (): Promise<string> => {
       const { agents } = await other.api<{ agents: { agent: string; stored: number; gaps: number }[] }>('/api/ledger');
@@ -97,6 +102,9 @@ test('a log that was not copied from this store is not touched', { skip: noPostg
     postgres.close();
   }
 });
+
+const hostsOf = async (pair: Pair): Promise<string[]> =>
+  (await pair.api<{ hosts: { host: string }[] }>('/api/hosts')).hosts.map(({ host }) => host);
 
 function copiedEvents(postgres: Postgres): string {
   try {

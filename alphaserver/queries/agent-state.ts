@@ -39,6 +39,12 @@ const COVERAGE: Readonly<Record<string, Coverage>> = {
   unknown: 'late',
 };
 
+/**
+ * Bytes of a log from which on an agent that has them still to read is late. One that follows a busy log nearly always has some, which it
+ * reads in less than a second.
+ */
+export const LATE_FROM_BYTES = 1_000_000;
+
 /** Says how well a host is watched whose agent last reported this state; `agent silent` for one not heard of. */
 export const coverageOf = (state: string): Coverage => (Object.hasOwn(COVERAGE, state) && COVERAGE[state]) || 'blind';
 
@@ -64,7 +70,9 @@ export function coverageBy(
   nowMs: number,
 ): Coverage {
   const silent = nowMs - lastSeenMs >= SILENT_AFTER_MS;
-  return connected === false || (connected === null && silent) ? 'blind' : coverageOf(report?.state ?? 'unknown');
+  if (connected === false || (connected === null && silent)) return 'blind';
+  const isReading = report?.state === 'behind' && report.behindBytes < LATE_FROM_BYTES;
+  return coverageOf(isReading ? 'caught up' : (report?.state ?? 'unknown'));
 }
 
 /** One agent's account. `sent = stored + gaps + waiting`, always: what it gave a number to is here, missing, or still to come. */

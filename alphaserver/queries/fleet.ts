@@ -2,7 +2,7 @@
 import { AGENT_STATES, type AgentReport } from '../../protocol/report.ts';
 import type { Database } from '../store/database.ts';
 import type { StoredGap } from '../store/store.ts';
-import { coverageOf, SILENT_AFTER_MS } from './agent-state.ts';
+import { coverageOf, LATE_FROM_BYTES, SILENT_AFTER_MS } from './agent-state.ts';
 import type { CoverageCounts, FleetShape, LedgerTotals } from './results.ts';
 
 /** A host with its agent's last report. Times are Unix milliseconds. */
@@ -118,10 +118,11 @@ export function coverageCounts(db: Database, silentMs: number, away: readonly st
   const rows = db
     .prepare(
       `SELECT CASE WHEN a.lastSeen <= ? OR a.uuid IN (SELECT value FROM json_each(?)) THEN 'agent silent'
+           WHEN a.state = 'behind' AND a.behindBytes < ? THEN 'caught up'
            ELSE coalesce(a.state, 'unknown') END AS standing, sum(h.n) AS n
        FROM (SELECT agent, count(*) AS n FROM hosts GROUP BY agent) h JOIN agents a ON a.id = h.agent GROUP BY 1`,
     )
-    .all(silentMs, JSON.stringify(away)) as { standing: string; n: number }[];
+    .all(silentMs, JSON.stringify(away), LATE_FROM_BYTES) as { standing: string; n: number }[];
   const counts = { live: 0, late: 0, blind: 0 };
   for (const { standing, n } of rows) counts[coverageOf(standing)] += n;
   return counts;

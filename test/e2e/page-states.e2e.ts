@@ -107,6 +107,8 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
       });
       await page.reload();
       await shows(page, row, words);
+      const late = /Not up to date: db-01 \(behind by 1\.2 MB\)\./;
+      assert.equal(late.test(await text(page, '#answer-blind')), report.state === 'behind');
     }
     await shows(page, '#answer-blind', /Not watched now: db-01 \(not looking: outbox full\)/);
     await page.goto(new URL('/?host=db-01', page.url()).href);

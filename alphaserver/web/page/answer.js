@@ -189,15 +189,25 @@ function say(id, words) {
  * @param {Verdict} verdict
  * @param {View} view
  */
-function blindWords({ blind }, view) {
-  if (blind.length === 0) return [];
-  const named = blind.slice(0, BLIND_NAMED);
-  const others = blind.length - named.length;
+function blindWords({ blind, late }, view) {
+  const words = [...hostWords('Not watched now', blind, view), ...hostWords('Not up to date', late, view)];
+  return words.length === 0 ? [] : [element('span', { 'aria-hidden': 'true' }, '◼ '), ...words];
+}
+
+/**
+ * A sentence that names the first hosts of a list, and counts the others.
+ * @param {string} what is said of them
+ * @param {Verdict['blind']} hosts
+ * @param {View} view
+ */
+function hostWords(what, hosts, view) {
+  if (hosts.length === 0) return [];
+  const named = hosts.slice(0, BLIND_NAMED);
+  const others = hosts.length - named.length;
   return [
-    element('span', { 'aria-hidden': 'true' }, '◼ '),
-    'Not watched now: ',
+    `${what}: `,
     ...named.flatMap(({ host, words }, i) => [i > 0 ? ', ' : null, filterLink(view, 'host', host), ` (${words})`]),
-    others > 0 ? `, and ${counted(others, 'other host')}` : null,
+    others > 0 ? `, and ${counted(others, 'other host')}. ` : '. ',
   ];
 }
 

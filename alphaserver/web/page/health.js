@@ -10,7 +10,7 @@ const WORDS = new Map([
   ['log quiet', 'watching, log quiet'],
   ['starting', 'starting'],
   // A server that has had no report yet cannot say more than that the agent is there.
-  ['unknown', 'connected'],
+  ['unknown', 'connected, no report yet'],
 ]);
 const BEHIND = /^behind by (\d+) bytes$/;
 const SILENT = /^agent silent since (\S+)$/;

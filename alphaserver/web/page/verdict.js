@@ -26,7 +26,10 @@ import { isFiltered, timeWords } from './view.js';
  * @property {FleetState | 'over' | 'nothing'} state `over`: something was, and is no more; `nothing`: nothing is known of what is asked about
  * @property {string} title
  * @property {string} why sentences
- * @property {readonly { host: string, words: string }[]} blind hosts where an attack would not show now
+ * @property {readonly NamedHost[]} blind hosts where an attack would not show now
+ * @property {readonly NamedHost[]} late hosts where one would show with delay, or of which it is not known
+ *
+ * @typedef {{ host: string, words: string }} NamedHost a host, and how it is watched
  */
 
 const RANK = { critical: 0, warning: 1, notice: 2 };
@@ -80,14 +83,17 @@ export function verdictOf(part, view, nowMs) {
     concerns.filter(({ standing: one }) => one === wanted).length;
   // Whoever asks about one source or user asks what it did, not who is looking.
   const asked = view.ip === null && view.user === null ? hosts.filter(({ host }) => (view.host ?? host) === host) : [];
-  const blind = asked
-    .filter(({ coverage }) => coverage === 'blind')
-    .map((host) => ({ host: host.host, words: healthWords(host, nowMs) }));
-  const unknown = fleet === null ? unknownWords(part, view, asked.length > blind.length) : null;
+  const named = (/** @type {WatchedHost['coverage']} */ wanted) =>
+    asked
+      .filter(({ coverage }) => coverage === wanted)
+      .map((host) => ({ host: host.host, words: healthWords(host, nowMs) }));
+  const [blind, late] = [named('blind'), named('late')];
+  const unwatched = asked.length > blind.length + late.length ? null : late.length > 0 ? NOT_UP_TO_DATE : NOT_WATCHED;
+  const unknown = fleet === null ? unknownWords(part, view, unwatched) : null;
   const past = fleet === null ? pastOf(part, nowMs) : null;
   const incidents = { unacknowledged: number('unacknowledged'), open: number('open'), closed: number('closed'), more };
   const isBreach = incidents.unacknowledged > 0;
-  const state = isBreach ? 'breach' : (fleet?.state ?? filteredState(part, unknown, past !== null));
+  const state = isBreach ? 'breach' : fleet === null ? filteredState(part, unknown, past !== null) : fleetState(fleet);
   const title = titleOf(
     state,
     view,
@@ -101,7 +107,16 @@ export function verdictOf(part, view, nowMs) {
     title: state === 'over' && past !== null ? past.title : title,
     why: doubt + (state === 'over' && past !== null ? past.words : whyOf(incidents, state, amounts, view)),
     blind,
+    late,
   };
+}
+
+/**
+ * The state of the fleet, which is not quiet where no agent has read its log up to now: what is going on may stand in the rest.
+ * @param {NonNullable<Grounds['fleet']>} fleet
+ */
+function fleetState({ state, coverage }) {
+  return state === 'quiet' && coverage.live === 0 ? 'unknown' : state;
 }
 
 /**
@@ -116,7 +131,7 @@ function filteredState({ concerns, doubt }, unknown, isOver) {
   if (concerns.some((one) => one.attack && one.standing === 'open')) return 'attack';
   if (isOver) return 'over';
   if (unknown === null) return 'quiet';
-  return unknown === NOT_WATCHED ? 'unknown' : 'nothing';
+  return unknown === NOT_WATCHED || unknown === NOT_UP_TO_DATE ? 'unknown' : 'nothing';
 }
 
 /**
@@ -157,19 +172,21 @@ function pastOf({ concerns, past }, nowMs) {
 
 /** The title of a view of hosts that are known, none of which is watched now. */
 const NOT_WATCHED = 'Not watched';
+/** The title of one of hosts whose agents have not read their logs up to now. */
+const NOT_UP_TO_DATE = 'Not up to date';
 
 /**
  * Says why nothing is known of what a view is filtered by; null where something is.
  * @param {Grounds} part
  * @param {View} view
- * @param {boolean} watched some host that was asked for
+ * @param {string | null} unwatched the title where no host that was asked for is watched up to now
  */
-function unknownWords({ concerns, amounts, hosts, known }, view, watched) {
+function unknownWords({ concerns, amounts, hosts, known }, view, unwatched) {
   if (view.host !== null && hosts.every(({ host }) => host !== view.host)) return 'Nothing is known of this host';
   const nothing = !known && concerns.length === 0 && amounts.attempts + amounts.probes === 0;
   if (view.ip !== null) return nothing ? 'Nothing is known of this source' : null;
   if (view.user !== null) return nothing ? 'Nothing is known of this user' : null;
-  return watched ? null : NOT_WATCHED;
+  return unwatched;
 }
 
 /**
@@ -193,10 +210,11 @@ function trustMark(concerns) {
 function titleOf(state, view, coverage, unknown, mark) {
   if (state === 'breach') return `Someone got in${mark}`;
   if (state === 'attack') return 'Under attack';
-  if (state === 'unknown' || state === 'nothing') return unknown ?? 'No host is watched';
+  if (state === 'unknown' || state === 'nothing')
+    return unknown ?? (coverage !== null && coverage.late > 0 ? 'No host is up to date' : 'No host is watched');
   if (isFiltered(view) || coverage === null) return 'No incident here';
   const { live, late, blind } = coverage;
-  return blind === 0 ? 'All quiet' : `All quiet on ${count(live + late)} of ${counted(live + late + blind, 'host')}`;
+  return late + blind === 0 ? 'All quiet' : `All quiet on ${count(live)} of ${counted(live + late + blind, 'host')}`;
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   type AgentFacts,
   accountOf,
   coverageBy,
+  LATE_FROM_BYTES,
   SILENT_AFTER_MS,
   stateOf,
   vouchedState,
@@ -58,7 +59,7 @@ test('every state has its words, and silence is shown from the 90th second on, n
 
 test('a host is watched while its agent is connected and reads, late while it catches up, else not at all', () => {
   const by = (state: AgentReport['state'], connected: boolean | null = true, agoMs = 0) =>
-    coverageBy(report({ state }), connected, NOW - agoMs, NOW);
+    coverageBy(report({ state, behindBytes: LATE_FROM_BYTES }), connected, NOW - agoMs, NOW);
   const LIVE = ['caught up', 'log quiet'];
   const LATE = ['starting', 'behind'];
   for (const state of AGENT_STATES)
@@ -69,6 +70,11 @@ test('a host is watched while its agent is connected and reads, late while it ca
   // For commands beside the server, which do not know who is connected.
   assert.equal(by('caught up', null, SILENT_AFTER_MS - 1), 'live');
   assert.equal(by('caught up', null, SILENT_AFTER_MS), 'blind');
+});
+
+test('a host whose agent has only a little still to read is watched: under attack it is so each second', () => {
+  const by = (behindBytes: number) => coverageBy(report({ state: 'behind', behindBytes }), true, NOW, NOW);
+  assert.deepEqual([by(0), by(LATE_FROM_BYTES - 1), by(LATE_FROM_BYTES)], ['live', 'live', 'late']);
 });
 
 test('a state that a newer agent reports counts as not watched', () => {

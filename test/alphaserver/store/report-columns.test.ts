@@ -5,9 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { ledgerTotals, shapes } from '../../../alphaserver/queries/fleet.ts';
+import { coverageBy, LATE_FROM_BYTES } from '../../../alphaserver/queries/agent-state.ts';
+import { coverageCounts, ledgerTotals, shapes } from '../../../alphaserver/queries/fleet.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { MIGRATIONS, REPORT_COLUMNS } from '../../../alphaserver/store/schema.ts';
+import { AGENT_STATES } from '../../../protocol/report.ts';
+import { CAUGHT_UP } from '../../wire-messages.ts';
+import { eventNear } from './stream.ts';
 
 const NOW_MS = Date.parse('2026-08-01T00:00:00.000Z');
 const agent = (n: number): string => `00000000-0000-4000-8000-00000000000${n}`;
@@ -60,6 +64,37 @@ test("the ledger's sums are those of the reports: as they come, after an upgrade
     assert.equal(sums().linesRead, 3_000);
     await store.append([{ agent: agent(3), host: 'web-3', events: [] }], NOW_MS);
     assert.deepEqual(sums(), before, 'it has the report of before');
+  } finally {
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('hosts are counted by how well they are watched as each of them is shown, in every state of an agent', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'asgard-coverage-'));
+  const store = new EventStore(folder);
+  try {
+    const reports = [
+      ...AGENT_STATES.map((state) => ({ ...CAUGHT_UP, state })),
+      ...[0, LATE_FROM_BYTES - 1, LATE_FROM_BYTES].map((behindBytes) => ({
+        ...{ ...CAUGHT_UP, behindBytes },
+        state: 'behind' as const,
+      })),
+      null,
+    ];
+    await store.append(
+      reports.map((report, n) => ({
+        ...{ agent: `00000000-0000-4000-8000-0000000001${10 + n}`, host: `web-${n}` },
+        events: [{ seq: 1, event: { ...eventNear(() => 0.5, NOW_MS, 0), host: null } }],
+        ...(report && { ping: { report, shapes: [], gaps: [] } }),
+      })),
+      NOW_MS,
+    );
+    const expected = { live: 0, late: 0, blind: 0 };
+    for (const report of reports) expected[coverageBy(report, true, NOW_MS, NOW_MS)] += 1;
+    const counted = coverageCounts(store.db, NOW_MS - 1, []);
+    assert.deepEqual(counted, { ...expected });
+    assert.equal(counted.live + counted.late + counted.blind, reports.length);
   } finally {
     await store.close();
     rmSync(folder, { recursive: true, force: true });

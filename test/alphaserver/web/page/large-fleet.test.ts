@@ -10,6 +10,7 @@ import { verdictOf } from '../../../../alphaserver/web/page/verdict.js';
 import { viewOf } from '../../../../alphaserver/web/page/view.js';
 import { AgentByHand } from '../../../e2e/agent-by-hand.ts';
 import { until } from '../../../until.ts';
+import { CAUGHT_UP } from '../../../wire-messages.ts';
 import { Served } from '../served.ts';
 
 /** The most hosts that the page can ask for at once. */
@@ -84,8 +85,13 @@ describe('the page of a fleet with more hosts than it can ask for at once', () =
     );
     agent = served.connected('web-0');
     await until(async () => (await served.ask<{ watched: WatchedHost }>('/api/hosts/z-web')).body.watched.connected);
+    const { verdict: unreported } = await shown('host=z-web');
+    assert.deepEqual([unreported.title, unreported.blind.length], ['Not up to date', 0]);
+    assert.deepEqual(unreported.late, [{ host: 'z-web', words: 'connected, no report yet' }]);
+    agent.write(`${JSON.stringify({ type: 'ping', report: CAUGHT_UP, shapes: [], gaps: [] })}\n`);
+    await until(async () => (await shown('host=z-web')).verdict.title === 'No incident here');
     const { verdict: back } = await shown('host=z-web');
-    assert.deepEqual([back.title, back.blind], ['No incident here', []]);
+    assert.deepEqual([back.blind, back.late], [[], []]);
   });
 
   it('shows it beside another filter, too', async () => {

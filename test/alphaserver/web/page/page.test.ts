@@ -242,7 +242,7 @@ describe('the state of a host', () => {
       healthWords({ connected, state, coverage } as Parameters<typeof healthWords>[0], NOW_MS);
     assert.equal(words('caught up', 'live'), 'watching');
     assert.equal(words('behind by 1200 bytes', 'late'), 'behind by 1.2 kB');
-    assert.equal(words('unknown', 'late'), 'connected');
+    assert.equal(words('unknown', 'late'), 'connected, no report yet');
     assert.equal(words('log missing', 'blind'), 'not looking: log missing');
     assert.equal(words('caught up', 'blind', false), 'not connected');
     assert.equal(words('agent silent since 2026-11-23T10:00:00Z', 'blind', false), 'silent for 2 h');
@@ -278,15 +278,16 @@ describe('the answer in words', () => {
   ) => {
     const amounts = { attempts: 12, accepted: 2, failed: 10, probes: 0, hosts: 1, sources: 1, users: 1, ...more };
     const hosts = states.map((state, i) => {
-      const coverage = BLIND.includes(state) ? 'blind' : 'live';
+      const coverage = BLIND.includes(state) ? 'blind' : state.startsWith('behind') ? 'late' : 'live';
       return { host: `h${i + 1}`, connected: true, state, coverage };
     });
     const blind = hosts.filter(({ coverage }) => coverage === 'blind').length;
+    const late = hosts.filter(({ coverage }) => coverage === 'late').length;
     const critical = because.some(({ severity, acknowledgedAt }) => severity === 'critical' && acknowledgedAt === null);
     const quiet = blind === hosts.length ? 'unknown' : 'quiet';
     const fleet = {
       state: critical ? 'breach' : because.length > 0 ? 'attack' : quiet,
-      coverage: { live: hosts.length - blind, late: 0, blind },
+      coverage: { live: hosts.length - blind - late, late, blind },
     };
     const concerns = concernsOf(because, others);
     const past = query === '' ? null : { ...amounts, where: ['h1'] };
@@ -320,6 +321,21 @@ describe('the answer in words', () => {
     assert.deepEqual([unwatched.state, unwatched.title], ['unknown', 'Not watched']);
     assert.equal(verdict([], [], ['caught up', 'log missing'], 'host=h1').title, 'No incident here');
     assert.equal(verdict([], [], ['log missing'], 'ip=192.0.2.1').title, 'No incident here');
+  });
+
+  it('tells quiet from a log that is not read up to now', () => {
+    const behind = 'behind by 5400000000 bytes';
+    const some = verdict([], [], ['caught up', behind, 'log missing']);
+    assert.deepEqual([some.state, some.title], ['quiet', 'All quiet on 1 of 3 hosts']);
+    assert.deepEqual(some.late, [{ host: 'h2', words: 'behind by 5.4 GB' }]);
+    const none = verdict([], [], [behind, behind]);
+    assert.deepEqual([none.state, none.title], ['unknown', 'No host is up to date']);
+    assert.equal(verdict([], [], [behind, 'log missing']).title, 'No host is up to date');
+    const one = verdict([], [], ['caught up', behind], 'host=h2');
+    assert.deepEqual([one.state, one.title], ['unknown', 'Not up to date']);
+    assert.equal(verdict([], [], ['caught up', behind], 'host=h1').title, 'No incident here');
+    // What is known stays: the delay hides no attack.
+    assert.equal(verdict([alert('a')], [], [behind]).title, 'Under attack');
   });
 
   it('does not call quiet what nothing is known of', () => {

@@ -55,7 +55,7 @@ export interface EndMessage {
   readonly number: number;
   readonly end: SessionEnd;
 }
-/** The last message of either side: it is about to close the connection. [P12] */
+/** The last message of an agent: the server acknowledges what it has and closes. [P12] */
 export interface Quit {
   readonly type: 'quit';
 }

@@ -16,7 +16,7 @@ const LEAST_SHARE = 1 / 4;
 /**
  * Returns the delay after so many failures in a row, milliseconds. It is drawn from LEAST_SHARE of a range to all of it; the range
  * doubles from FIRST_DELAY_MS up to LAST_DELAY_MS, and is drawn from at the cap too, so that a fleet that lost its server never comes
- * back in step. `random` is from 0 (inclusive) to 1 (exclusive).
+ * back in step. `random` is from 0 (inclusive) to 1 (exclusive). [P13]
  */
 export function delayMs(failures: number, random: number): number {
   const range = Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures, 30));

@@ -307,7 +307,7 @@ export class Uplink {
   #acknowledged({ seq, end = 0 }: Ack, socket: Socket, name: string): void {
     const { outbox } = this.#options;
     if (!this.#welcomed) return;
-    // Not only what was sent on this connection: servers that share a log acknowledge what another one of them had still in its hands.
+    // Not only what was sent on this connection: servers that share a log acknowledge what another one of them had still in its hands. [P6]
     const maySent = Math.max(this.#sentSeq, outbox.maySentSeq);
     if (seq > maySent && outbox.resumed) outbox.setStoredByServer(seq);
     else if (seq > maySent) {
@@ -356,6 +356,7 @@ export class Uplink {
     this.#hasLoggedReason = true;
   }
 
+  /** Goes on after what the server has, where that may have been sent; else under a new id. [P5] [P6] */
   #welcome({ seq, end = 0, accepts }: Welcome, socket: Socket, name: string): void {
     const { outbox, log } = this.#options;
     if (this.#welcomed) return;

@@ -158,6 +158,7 @@ export class Listener implements Sessions {
     return this.#agents.has(agent);
   }
 
+  /** Serves the newer connection of an agent, and refuses the older one. [P7] */
   entered(agent: string, ends: string | null, session: Session): void {
     this.#unadmitted.leave(session.peer);
     const older = this.#agents.get(agent);
@@ -200,6 +201,7 @@ export class Listener implements Sessions {
     return true;
   }
 
+  /** Serves a connection, or refuses one above the bound. [P7] */
   #accept(socket: Socket): void {
     const { log, sessionsLimit = SESSIONS_LIMIT } = this.#options;
     const peer = nameOf(socket);

@@ -313,7 +313,7 @@ export class Session {
   #helloFault(hello: Hello): [ErrorCode, string] | null {
     if (this.#hello) return ['bad_message', 'hello may come once'];
     if (hello.version !== PROTOCOL_VERSION) return ['version', `this server speaks version ${PROTOCOL_VERSION}`];
-    // Its welcome could only wait, behind those of all agents that come back meanwhile.
+    // Its welcome could only wait, behind those of all agents that come back meanwhile. [P7]
     return this.#context.ingest.fault === null ? null : ['busy', this.#context.ingest.fault];
   }
 
@@ -427,7 +427,7 @@ export class Session {
   #quit(): void {
     this.#flush();
     const hello = this.#hello as Hello;
-    // An empty batch at the end of the queue: once it is through, all before it is stored and acknowledged.
+    // An empty batch at the end of the queue: once it is through, all before it is stored and acknowledged. [P12]
     const settled = (): void => {
       this.#context.log.info('Client is requesting to quit');
       this.end();

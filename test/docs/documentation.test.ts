@@ -227,6 +227,37 @@ describe('README and docs', () => {
   });
 });
 
+/** The tags, such as `[P5]`, in the sources below some folders. */
+function tagsBelow(folders: readonly string[]): ReadonlySet<string> {
+  const files = folders.flatMap((name) =>
+    readdirSync(join(ROOT, name), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => join(name, file)),
+  );
+  return new Set(files.flatMap((file) => read(file).match(/\[[PL]\d+\]/g) ?? []));
+}
+
+describe('the rules of', () => {
+  const rulesOf = (file: string): string[] =>
+    Array.from(read(file).matchAll(/^- \*\*(\[[PL]\d+\])\*\* /gm), ([, tag = '']) => tag).sort();
+  const code = tagsBelow(['alphaclient', 'alphaserver', 'protocol']);
+  const tests = tagsBelow(['test']);
+
+  it('docs/protocol.md have their tags in code and in tests, and no other tag is there', () => {
+    const rules = rulesOf('docs/protocol.md');
+    assert.ok(rules.length >= 16);
+    const wire = (tags: ReadonlySet<string>) => [...tags].filter((tag) => tag.startsWith('[P')).sort();
+    assert.deepEqual(wire(code), rules);
+    assert.deepEqual(wire(tests), rules);
+  });
+
+  it('docs/log-rotation.md have their tags in the code that takes the steps, and no other tag is there', () => {
+    const rules = rulesOf('docs/log-rotation.md');
+    assert.ok(rules.length >= 13);
+    assert.deepEqual([...code].filter((tag) => tag.startsWith('[L')).sort(), rules);
+  });
+});
+
 /** Runs the lines of a block in a shell, in a folder. */
 const shell = (text: string, cwd: string): string =>
   execFileSync('bash', ['-euc', text], { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });

@@ -22,7 +22,7 @@ test('enroll and renew are read as they were sent, up to their bounds', () => {
   assert.deepEqual(readAgentMessage(encode({ type: 'renew', csr })), { type: 'renew', csr });
 });
 
-test('a field of enroll or renew that cannot be used is named', () => {
+test('a field of enroll or renew that cannot be used is named [P16]', () => {
   const faults: [object, RegExp][] = [
     [{ ...enroll, version: '1' }, /^enroll\.version /],
     [{ ...enroll, code: 'x'.repeat(257) }, /^enroll\.code must be a text of at most 256 characters/],

@@ -40,7 +40,7 @@ test('an unknown type is an error, an unknown field is not [P3]', () => {
   assert.equal(fault({ ...event, weather: 'fine' }), 'taken as event');
 });
 
-test('an event with a wrong field is refused by its name', () => {
+test('an event with a wrong field is refused by its name [P8]', () => {
   const wrong: [object, RegExp][] = [
     [{ seq: 0 }, /seq/],
     [{ seq: 1.5 }, /seq/],
@@ -82,7 +82,7 @@ test('an event with a wrong field is refused by its name', () => {
   for (const [change, why] of wrong) assert.match(fault({ ...event, ...change }), why, JSON.stringify(change));
 });
 
-test('every text of an event has a limit that is taken, and one character more is not', () => {
+test('every text of an event has a limit that is taken, and one character more is not [P8]', () => {
   for (const [field, limit] of Object.entries(EVENT_TEXT_LIMITS)) {
     if (field === 'ip') continue; // No address is as long.
     assert.equal(fault({ ...event, [field]: 'x'.repeat(limit) }), 'taken as event', field);
@@ -97,7 +97,7 @@ test('an address is taken in both families, with a scope too; a name is taken in
     assert.equal(fault({ ...event, host }), 'taken as event', host);
 });
 
-test('objects nest as deep as the limit and no deeper; brackets in a text do not count', () => {
+test('objects nest as deep as the limit and no deeper; brackets in a text do not count [P1]', () => {
   const nested = (levels: number): string => `{"type":"ping","x":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
   assert.equal(fault(nested(JSON_DEPTH_LIMIT)), 'taken as ping');
   assert.match(fault(nested(JSON_DEPTH_LIMIT + 1)), /^bad_json: .*nested 16 levels at most/);
@@ -128,7 +128,7 @@ test('a report and a gap with a number beyond the limit are passed over', () => 
   assert.partialDeepStrictEqual(ping(1), { report: null, gaps: [] });
 });
 
-test('a hello needs a version, a UUID and a name', () => {
+test('a hello needs a version, a UUID and a name [P4]', () => {
   const hello = { type: 'hello', version: 1, agent, host: 'h' };
   assert.equal(fault(hello), 'taken as hello');
   assert.equal(fault({ ...hello, token: 'x'.repeat(TOKEN_LIMIT) }), 'taken as hello');
@@ -257,7 +257,7 @@ test('the end of a session is read; null stands for what is left out', () => {
   });
 });
 
-test('the end of a session that is not one is a fault, which names the field', () => {
+test('the end of a session that is not one is a fault, which names the field [P14]', () => {
   const wrong = {
     end: 0,
     at: 'now',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Backoff, delayMs, FIRST_DELAY_MS, LAST_DELAY_MS } from '../../../alphaclient/uplink/backoff.ts';
 
-test('delays grow from the first to the last and never pass it', () => {
+test('delays grow from the first to the last and never pass it [P13]', () => {
   assert.equal(delayMs(0, 0.999_999), FIRST_DELAY_MS);
   for (const tries of [8, 20, 1_000, Number.MAX_SAFE_INTEGER]) {
     assert.equal(delayMs(tries, 0.999_999_999), LAST_DELAY_MS);
@@ -10,7 +10,16 @@ test('delays grow from the first to the last and never pass it', () => {
   }
 });
 
-test('a thousand agents at the cap come back spread over the range, not together', () => {
+test('a delay is drawn from the ranges that docs/protocol.md names [P13]', () => {
+  const rangeOf = (failures: number) => [delayMs(failures, 0), delayMs(failures, 1)];
+  assert.deepEqual(rangeOf(0), [100, 200]);
+  assert.deepEqual(rangeOf(1), [100, 400]);
+  assert.deepEqual(rangeOf(8), [7_500, 30_000]);
+  const lost = (random: number) => new Backoff().next('lost', random);
+  assert.deepEqual([lost(0), lost(1)], [400, 1_600]);
+});
+
+test('a thousand agents at the cap come back spread over the range, not together [P13]', () => {
   // teleport#6889: jitter that is clamped to nothing at the cap makes a herd.
   const seconds = new Map<number, number>();
   for (let agent = 0; agent < 1_000; agent += 1) {

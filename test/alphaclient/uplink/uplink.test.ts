@@ -350,7 +350,7 @@ test('a server that claims events of the agent again and again in one packet is 
   assert.equal(ids, 1);
 });
 
-test('a server is believed only what may have been sent: a welcome above it acknowledges nothing', async () => {
+test('a server is believed only what may have been sent: a welcome above it acknowledges nothing [P6]', async () => {
   waits(5);
   start();
   const { agent } = outbox;
@@ -384,7 +384,7 @@ test('a new id that cannot be written ends the connection, not the agent, and is
   await until(() => last.count('event') === 3);
 });
 
-test('an acknowledgement above what may have been sent acknowledges nothing, and says how many may stand twice', async () => {
+test('an acknowledgement above what may have been sent acknowledges nothing, and says how many may stand twice [P6]', async () => {
   waits(3);
   start();
   const first = await hello(0);
@@ -412,7 +412,7 @@ async function sentTwice() {
   return first;
 }
 
-test('an acknowledgement of what was sent over an earlier connection is believed, and sending goes on after it', async () => {
+test('an acknowledgement of what was sent over an earlier connection is believed, and sending goes on after it [P6]', async () => {
   const { agent } = outbox;
   const first = await sentTwice();
   first.say({ type: 'ack', seq: 8 });

@@ -75,7 +75,7 @@ async function certs(...args: string[]): Promise<{ code: number; text: string }>
 const refusal = async (answer: ReturnType<Joining['enroll']>): Promise<string> =>
   ((await answer) as { message?: string }).message ?? 'let in';
 
-test('a code of one name lets one host in, by that name', async () => {
+test('a code of one name lets one host in, by that name [P16]', async () => {
   const code = codeFor('web-01');
   const answer = await enroll(code, 'whatever');
   assert.ok('certificate' in answer);

@@ -154,7 +154,7 @@ test('many connections that are out of time at once are all refused, and an ackn
   assert.ok(order.indexOf('another') <= 100, `after ${order.indexOf('another')}`);
 });
 
-test('hello, an event, quit: the log says what the contract says', async () => {
+test('hello, an event, quit: the log says what the contract says [P12]', async () => {
   const client = new Client().say(hello(A), event(1));
   await client.acked(1);
   const { localPort } = client.socket;
@@ -513,7 +513,7 @@ test('whoever sends no hello, or falls silent, is refused by timeout [P4] [P11]'
   await silent.refused('timeout');
 });
 
-test('one connection above the bound gets busy', async () => {
+test('one connection above the bound gets busy [P7]', async () => {
   for (let i = 0; i < 8; i += 1) {
     const client = new Client().say({ ...hello(A), agent: randomUUID() });
     await until(() => client.last('welcome') !== undefined);

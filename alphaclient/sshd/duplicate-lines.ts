@@ -72,6 +72,11 @@ export class DuplicateLines {
     return twice >= TWICE_MIN_LINES && twice >= others * TWICE_SHARE;
   }
 
+  /** The numbers of the hosts of the known lines. */
+  hosts(): Iterable<number> {
+    return this.#hosts.subarray(0, this.#size);
+  }
+
   /** Begins a chunk of the log; `endChunk` ends it. */
   beginChunk(chunk: LogText): void {
     this.#chunk = chunk;

@@ -9,11 +9,12 @@ import { ConnectionTracker } from './connection-tracker.ts';
 import { DuplicateLines } from './duplicate-lines.ts';
 import { type EventListener, isoTime, type LocatedEvent } from './events.ts';
 import type { HeaderFormat } from './header-format.ts';
+import { HostIndex } from './host-index.ts';
 import type { Entry } from './journal-entry.ts';
 import { EntryParser } from './json-entry.ts';
 import { withoutCr } from './latin1.ts';
 import { ESCAPE, framesIn, isBigEndian, textIn, withoutColours } from './line-cleaning.ts';
-import { HostIndex, type LineContext } from './line-context.ts';
+import type { LineContext } from './line-context.ts';
 import { LogText, logText, RecentTexts } from './log-text.ts';
 import { parseMessage, parseMessageIn } from './message-parser.ts';
 import { isDecision, type ParsedMessage, WRITTEN_ONCE } from './message-types.ts';
@@ -65,7 +66,11 @@ export class Reader {
   readonly #headers: HeaderParser;
   readonly #rawLines: RawLines;
   readonly #texts = new RecentTexts();
-  readonly #hosts = new HostIndex();
+  readonly #hosts = new HostIndex(() => [
+    this.#lastDecision.host,
+    ...this.#duplicates.hosts(),
+    ...Array.from(this.#tracker.table.withSessions(), ({ host }) => host),
+  ]);
   readonly #tracker: ConnectionTracker;
   readonly #lastDecision = new LastDecision();
   readonly #duplicates = new DuplicateLines();

@@ -70,6 +70,11 @@ export class LastDecision {
   #moduleLine = -1;
   #modulePid = -1;
 
+  /** The number of its host; 0 for none. */
+  get host(): number {
+    return this.#host;
+  }
+
   /** Keeps a message, of the line of this context. */
   set(message: string, context: LineContext): void {
     this.#message = message;

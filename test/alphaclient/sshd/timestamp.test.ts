@@ -1,6 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HOST_LIMIT, HostIndex } from '../../../alphaclient/sshd/line-context.ts';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
 import { TimeZone } from '../../../alphaclient/sshd/time-zone.ts';
 import { SessionOutbox } from './session-outbox.ts';
@@ -92,15 +91,5 @@ describe('local times', () => {
   });
   it('are of this machine where no zone is given', () => {
     equal(new TimeZone().moment(2026, 6, 1, 3_600), new Date(2026, 6, 1, 1).getTime());
-  });
-});
-
-describe('hosts', () => {
-  it('beyond the limit share a number', () => {
-    const hosts = new HostIndex();
-    for (let i = 1; i < HOST_LIMIT; i++) equal(hosts.number(`host${i}`), i);
-    equal(hosts.number('one more'), HOST_LIMIT - 1);
-    equal(hosts.number('host7'), 7);
-    equal(hosts.name(0), null);
   });
 });

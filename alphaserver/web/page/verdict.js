@@ -91,7 +91,11 @@ export function verdictOf(part, view, nowMs) {
   const unwatched = asked.length > blind.length + late.length ? null : late.length > 0 ? NOT_UP_TO_DATE : NOT_WATCHED;
   const unknown = fleet === null ? unknownWords(part, view, unwatched) : null;
   const past = fleet === null ? pastOf(part, nowMs) : null;
-  const incidents = { unacknowledged: number('unacknowledged'), open: number('open'), closed: number('closed'), more };
+  const incidents = {
+    ...{ unacknowledged: number('unacknowledged'), open: number('open'), closed: number('closed'), more },
+    critical: concerns.filter(({ alert }) => alert.severity === 'critical').length,
+    acknowledged: concerns.filter(({ alert }) => alert.severity === 'critical' && alert.acknowledgedAt !== null).length,
+  };
   const isBreach = incidents.unacknowledged > 0;
   const state = isBreach ? 'breach' : fleet === null ? filteredState(part, unknown, past !== null) : fleetState(fleet);
   const title = titleOf(
@@ -218,12 +222,23 @@ function titleOf(state, view, coverage, unknown, mark) {
 }
 
 /**
- * @param {{ unacknowledged: number, open: number, closed: number, more: boolean }} incidents
+ * Says what is known of break-ins beside an attack. No word where one is neither acknowledged nor to be looked at: it is silenced, or old.
+ * @param {{ critical: number, acknowledged: number }} incidents
+ */
+function breakInWords({ critical, acknowledged }) {
+  if (acknowledged > 0)
+    return `; ${counted(acknowledged, 'critical incident')} ${acknowledged === 1 ? 'is' : 'are'} acknowledged`;
+  return critical === 0 ? '; no break-in is to be looked at' : '';
+}
+
+/**
+ * @param {{ unacknowledged: number, open: number, closed: number, more: boolean, critical: number, acknowledged: number }} incidents
  * @param {Verdict['state']} state
  * @param {Amounts} amounts
  * @param {View} view
  */
-function whyOf({ unacknowledged, open, closed, more }, state, { attempts, accepted, failed, probes, atLeast }, view) {
+function whyOf(incidents, state, { attempts, accepted, failed, probes, atLeast }, view) {
+  const { unacknowledged, open, closed, more } = incidents;
   const when = `in ${timeWords(view)}`;
   const logins = accepted === 0 ? 'No login' : counted(accepted, 'login');
   const least = atLeast ? 'At least ' : '';
@@ -233,10 +248,11 @@ function whyOf({ unacknowledged, open, closed, more }, state, { attempts, accept
     sentences.push(
       `${counted(unacknowledged, 'critical incident')} to look at now${open > 0 ? `, ${count(open)} more going on` : ''}.`,
     );
-  else if (state === 'attack') sentences.push(`${counted(open, 'incident')} going on; no break-in is known.`);
+  else if (state === 'attack') sentences.push(`${counted(open, 'incident')} going on${breakInWords(incidents)}.`);
   else if (attempts + probes === 0) sentences.push(`Nothing happened ${when}.`);
   else if (open > 0) sentences.push(`${counted(open, 'incident')} to look at; nobody is known to attack.`);
-  else if (!isFiltered(view)) sentences.push(`${least}${happened}, nothing that stands out.`);
+  else if (!isFiltered(view))
+    sentences.push(`${least}${happened}${closed === 0 && !more ? ', nothing that stands out' : ''}.`);
   // Where not all events are counted, that no login is among them says nothing of the others.
   if (isFiltered(view) && attempts > 0)
     sentences.push(

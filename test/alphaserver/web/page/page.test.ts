@@ -307,8 +307,9 @@ describe('the answer in words', () => {
     assert.deepEqual([state, title, blind], ['quiet', 'All quiet', []]);
     assert.match(
       why,
-      /^2 logins and 10 failed attempts in the last 24 hours, nothing that stands out\. 1 incident .* over\.$/,
+      /^2 logins and 10 failed attempts in the last 24 hours\. 1 incident in the last 24 hours is over\.$/,
     );
+    assert.match(verdict([]).why, /^2 logins and 10 failed attempts in the last 24 hours, nothing that stands out\.$/);
   });
 
   it('tells not looking from quiet', () => {
@@ -392,6 +393,26 @@ describe('the answer in words', () => {
     assert.equal(verdict([alert('b', { ...breakIn, ...over })]).title, 'Someone got in');
     const seen = { acknowledgedAt: '2026-11-23T11:50:00.000Z', acknowledgedBy: 'mira' };
     assert.equal(verdict([], [alert('b', { ...breakIn, ...over, ...seen })]).title, 'All quiet');
+  });
+
+  it('does not deny a break-in that somebody has acknowledged', () => {
+    const seen = { ...breakIn, acknowledgedAt: '2026-11-23T11:50:00.000Z', acknowledgedBy: 'mira' };
+    const going = (others: Alert[]) => verdict([alert('a')], others).why;
+    assert.match(
+      going([alert('b', { ...seen, ...over })]),
+      /^1 incident going on; 1 critical incident is acknowledged\. /,
+    );
+    assert.match(
+      going(['b', 'c'].map((id) => alert(id, { ...seen, ...over }))),
+      /^1 incident going on; 2 critical incidents are acknowledged\. /,
+    );
+    assert.equal(going([]), '1 incident going on; no break-in is to be looked at.');
+    // One that is silenced, or that nobody has looked at for a week.
+    assert.match(going([alert('b', { ...breakIn, ...over })]), /^1 incident going on\. /);
+    assert.match(
+      verdict([], [alert('b', { ...seen, ...over })]).why,
+      /^2 logins and 10 failed attempts in the last 24 hours\. /,
+    );
   });
 
   it('is a break-in by a log that can be forged where no better log says so', () => {

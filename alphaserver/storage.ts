@@ -114,10 +114,6 @@ export class Storage implements Store {
     return this.events.transaction(work);
   }
 
-  lastSeq(agent: string): number {
-    return this.events.lastSeq(agent);
-  }
-
   append(
     batches: readonly AgentBatch[],
     nowMs: number,

@@ -74,10 +74,6 @@ export class Replica implements Store {
     options.events.relax();
   }
 
-  lastSeq(agent: string): number {
-    return this.#options.events.lastSeq(agent);
-  }
-
   async append(
     batches: readonly AgentBatch[],
     nowMs: number,

@@ -156,10 +156,6 @@ export class EventStore implements Store {
     return this.#loadedAgents;
   }
 
-  lastSeq(agent: string): number {
-    return this.#agents.get(agent)?.lastSeq ?? 0;
-  }
-
   /** Gives the numbers of an agent up to which all is stored; 0 for one never seen. */
   markOf(agent: string): Mark {
     const { lastSeq = 0, lastEnd = 0 } = this.#agents.get(agent) ?? {};

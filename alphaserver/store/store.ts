@@ -198,8 +198,6 @@ export class StoreError extends Error {
 
 /** The write side. One process has a store open. */
 export interface Store {
-  /** Gives the highest stored seq of an agent, 0 for one never seen. */
-  lastSeq(agent: string): number;
   /**
    * Stores batches of any agents in one transaction, idempotent by (agent, seq) and by a declared gap's number. Resolves,
    * with one Appended a batch, after they are durable; rejects with a StoreError and then none of it is stored. One that is a copy

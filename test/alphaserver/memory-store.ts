@@ -35,7 +35,7 @@ export class MemoryStore implements Store {
     return last;
   }
 
-  lastSeq(agent: string): number {
+  #lastSeq(agent: string): number {
     return this.#seqs.get(agent) ?? 0;
   }
 
@@ -48,7 +48,7 @@ export class MemoryStore implements Store {
     if (this.copyGate !== null) {
       for (const [place, { agent, events, ends = [] }] of batches.entries())
         durable(place, {
-          lastSeq: Math.max(this.lastSeq(agent), ...events.map(({ seq }) => seq ?? 0)),
+          lastSeq: Math.max(this.#lastSeq(agent), ...events.map(({ seq }) => seq ?? 0)),
           lastEnd: Math.max(this.lastEnd(agent), ...ends.map(({ number }) => number)),
         });
       await this.copyGate;
@@ -58,7 +58,7 @@ export class MemoryStore implements Store {
   }
 
   #one({ agent, host, events, ends = [], ping }: AgentBatch, nowMs: number): Appended {
-    let last = this.lastSeq(agent);
+    let last = this.#lastSeq(agent);
     let missing = 0;
     const before = { seq: last, gaps: this.gaps.length };
     const fresh = events.filter(({ seq }) => {

@@ -21,7 +21,7 @@ class Appending {
   #seq: number;
   constructor(folder: string, retentionMs: number | null = null) {
     this.store = openStorage(folder, { retentionMs, now: () => Date.parse(AT) });
-    this.#seq = this.store.lastSeq(AGENT);
+    this.#seq = this.store.events.markOf(AGENT).lastSeq;
   }
   async events(count: number, more: object = {}, storedAt = Date.parse(AT)): Promise<void> {
     const events = Array.from({ length: count }, () => {

@@ -243,7 +243,7 @@ test('killed at any moment, of storing, counting or forgetting, no event is lost
   let nowMs = 0;
   const store = openStorage(path, { retentionMs: RETENTION_MS, now: () => nowMs });
   t.after(() => store.close());
-  const last = store.lastSeq(AGENT);
+  const last = store.events.markOf(AGENT).lastSeq;
   nowMs = clockAt(last);
   assert.ok(last >= stored, `seed ${SEED}: ${stored} were reported as stored, ${last} are`);
   const all = events(last).map(({ seq, event }) => ({

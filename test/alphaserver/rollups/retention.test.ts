@@ -47,7 +47,7 @@ function open(): void {
 
 /** Stores events of one agent, a millisecond apart, from as many sources and users as `different`, and counts them. */
 async function put(agent: string, host: string, n: number, atMs: number, different: number): Promise<void> {
-  const first = store.lastSeq(agent) + 1;
+  const first = store.markOf(agent).lastSeq + 1;
   const batch = Array.from({ length: n }, (_, i) => ({
     seq: first + i,
     event: {

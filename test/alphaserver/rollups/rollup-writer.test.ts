@@ -28,7 +28,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 async function append(store: Storage, events: number): Promise<void> {
-  const first = store.lastSeq(AGENT) + 1;
+  const first = store.events.markOf(AGENT).lastSeq + 1;
   const batch = Array.from({ length: events }, (_, i) => eventAt(first + i));
   await store.append([{ agent: AGENT, host: 'h', events: batch }], 0);
 }

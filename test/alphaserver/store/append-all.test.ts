@@ -53,17 +53,17 @@ test('each append builds on the one before, within one transaction', async () =>
       [5, 1, 0, 4, 1],
     ],
   );
-  assert.deepEqual([store.lastSeq(A), store.lastSeq(B), store.logPosition, store.lastId], [4, 5, 3, 5]);
+  assert.deepEqual([store.markOf(A).lastSeq, store.markOf(B).lastSeq, store.logPosition, store.lastId], [4, 5, 3, 5]);
 });
 
 test('where one fails nothing of any is stored or remembered, and the same appends go in afterwards', async () => {
   await store.appendAll([append(1, A, [1, 2])]);
   const broken = append(3, B, [1], { ...EVENT, user: { no: 'text' } });
   await assert.rejects(store.appendAll([append(2, A, [3, 4]), broken]));
-  assert.deepEqual([store.lastSeq(A), store.lastSeq(B), store.logPosition, store.lastId], [2, 0, 1, 2]);
+  assert.deepEqual([store.markOf(A).lastSeq, store.markOf(B).lastSeq, store.logPosition, store.lastId], [2, 0, 1, 2]);
   const [second, third] = await store.appendAll([append(2, A, [3, 4]), append(3, B, [1])]);
   assert.deepEqual([second?.[0]?.stored, second?.[0]?.totals[0]?.attempts, third?.[0]?.lastSeq], [2, 4, 1]);
-  assert.deepEqual([store.lastSeq(A), store.lastSeq(B), store.logPosition, store.lastId], [4, 1, 3, 5]);
+  assert.deepEqual([store.markOf(A).lastSeq, store.markOf(B).lastSeq, store.logPosition, store.lastId], [4, 1, 3, 5]);
 });
 
 test('where one fails and agents cannot be read again at once, no number of an event that is not stored is given', async (t) => {
@@ -75,9 +75,9 @@ test('where one fails and agents cannot be read again at once, no number of an e
   });
   const broken = append(3, B, [1], { ...EVENT, user: { no: 'text' } });
   await assert.rejects(store.appendAll([append(2, A, [3, 4]), broken]), /provided value cannot be bound/i);
-  assert.throws(() => store.lastSeq(A), /disk I\/O error/);
+  assert.throws(() => store.markOf(A).lastSeq, /disk I\/O error/);
   t.mock.restoreAll();
-  assert.equal(store.lastSeq(A), 2);
+  assert.equal(store.markOf(A).lastSeq, 2);
   await store.appendAll([append(2, A, [3, 4])]);
-  assert.equal(store.lastSeq(A), 4);
+  assert.equal(store.markOf(A).lastSeq, 4);
 });

@@ -54,7 +54,7 @@ it('a store goes on from a backup made beside it', async () => {
     await live.close();
 
     const restored = openStorage(join(folder, 'restored'));
-    assert.equal(restored.lastSeq(AGENT), 20_010);
+    assert.equal(restored.events.markOf(AGENT).lastSeq, 20_010);
     await counts(restored, 20_010);
     // The agent has let go of what was acknowledged since; one event comes again.
     const [appended] = await restored.append([batch(20_010, 20_013)], AT);
@@ -89,7 +89,7 @@ it('a backup lists the same files where folders are named with a slash at their 
     assert.deepEqual(listed[1], listed[0]);
     restoreBackup(`${join(folder, 'copy-slash')}/`, `${join(folder, 'restored')}/`);
     const restored = openStorage(`${join(folder, 'restored')}/`);
-    assert.equal(restored.lastSeq(AGENT), 3);
+    assert.equal(restored.events.markOf(AGENT).lastSeq, 3);
     await restored.close();
     assert.equal(readFileSync(join(folder, 'restored', 'codes', 'one.json'), 'utf8'), '{}');
   } finally {

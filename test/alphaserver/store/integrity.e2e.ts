@@ -69,7 +69,7 @@ test('a store is marked while it is open, and a close in good order takes the ma
   const copy = await killed(1_000);
   const again = openStorage(copy);
   assert.equal(again.unclean, true);
-  assert.equal(again.lastSeq(A), 1_000);
+  assert.equal(again.events.markOf(A).lastSeq, 1_000);
   assert.equal(await checkWhole([join(copy, 'asgard.db'), join(copy, 'rollups.db')]), null);
   await again.close();
 });

@@ -20,7 +20,7 @@ export function eventAt(seq: number): SequencedEvent {
 async function write(folder: string): Promise<void> {
   let seq = 0;
   const store = openStorage(folder, { retentionMs: RETENTION_MS, now: () => clockAt(seq) });
-  seq = store.lastSeq(AGENT);
+  seq = store.events.markOf(AGENT).lastSeq;
   const random = chance(seq);
   for (;;) {
     const events = Array.from({ length: 1 + below(random, 900) }, (_, i) => eventAt(seq + i + 1));

@@ -37,7 +37,7 @@ function salts(of = folder): string {
 }
 
 async function commit(): Promise<void> {
-  const first = store.lastSeq(AGENT) + 1;
+  const first = store.events.markOf(AGENT).lastSeq + 1;
   const events = Array.from({ length: COMMIT_EVENTS }, (_, i) => eventAt(first + i));
   await store.append([{ agent: AGENT, host: 'h', events }], 0);
   await new Promise((later) => setImmediate(later));

@@ -192,9 +192,14 @@ const TLS_NAMES: readonly string[] = ['ALPHASERVER_TLS_CERT', 'ALPHASERVER_TLS_K
 /** The settings that only the page over TLS needs. */
 const HTTP_TLS_NAMES: readonly string[] = ['ALPHASERVER_HTTP_TLS_CERT', 'ALPHASERVER_HTTP_TLS_KEY'];
 
+/** The settings that only the page needs. */
+const HTTP_NAMES: readonly string[] = ['ALPHASERVER_HTTP_PASSWORD', 'ALPHASERVER_HTTP_NAMES', ...HTTP_TLS_NAMES];
+
 /** Returns a line for each setting that has no effect beside the others. */
-export const unusedIn = ({ tls }: ServerConfig, env: Environment): string[] =>
-  tls === null ? unusedSettings(env, TLS_NAMES, 'ALPHASERVER_LISTEN is not tls://') : [];
+export const unusedIn = ({ tls, http }: ServerConfig, env: Environment): string[] => [
+  ...(tls === null ? unusedSettings(env, TLS_NAMES, 'ALPHASERVER_LISTEN is not tls://') : []),
+  ...(http === null ? unusedSettings(env, HTTP_NAMES, 'ALPHASERVER_HTTP is off') : []),
+];
 
 /** Checks what the named settings point to, as far as the configuration uses it. Throws a SettingsError. */
 export function checkServerConfig(config: ServerConfig, env: Environment, names: readonly SettingName[]): void {

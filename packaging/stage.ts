@@ -76,6 +76,7 @@ export async function stage(one: Package, own: Runtime, host: Runtime, root: str
   put(root, `/usr/share/man/man1/${program}.1.gz`, zipped(manualPage(program, one.summary, help, seconds)));
   put(root, `/usr/share/bash-completion/completions/${program}`, bashCompletion(program, help));
   const docs = `/usr/share/doc/${name}`;
+  put(root, `${docs}/settings.example`, readFileSync(join(ROOT, '.env.example'), 'utf8'));
   const licence = readFileSync(join(ROOT, 'LICENSE'), 'utf8');
   put(
     root,

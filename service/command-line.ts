@@ -19,11 +19,12 @@ export class UsageError extends UserError {
 /** The longest part of a command line that an error repeats. */
 const SHOWN_LIMIT_CHARS = 240;
 
-/** An option with a value; null where it is not given. */
+/** An option with a value; null where it is not given, unless it is `required`. */
 export interface ValueOption<T> extends ValueParser<T> {
   /** The placeholder of the value in the help: `TIME`. */
   readonly placeholder: string;
   readonly help: string;
+  readonly required?: true;
 }
 
 /** An option without a value; false where it is not given. */
@@ -45,7 +46,11 @@ type Options = Readonly<Record<string, ValueOption<unknown> | Switch>>;
 type Arguments = Readonly<Record<string, Argument<unknown>>>;
 /** The values that a command is given, by the names of its options and arguments. */
 export type Given<O extends Options, A extends Arguments> = {
-  readonly [K in keyof O]: O[K] extends ValueOption<infer T> ? T | null : boolean;
+  readonly [K in keyof O]: O[K] extends ValueOption<infer T>
+    ? O[K] extends { readonly required: true }
+      ? T
+      : T | null
+    : boolean;
 } & {
   readonly [K in keyof A]: A[K] extends Argument<infer T>
     ? A[K] extends { readonly many: object }
@@ -217,6 +222,8 @@ function parse(name: string, { options, arguments: wanted }: Command, rest: read
     if (token.value === undefined) throw wrong(`${token.rawName} needs a value: ${kind.valid}`);
     given[token.name] = read(kind, token.value, nowMs, () => wrong(`${token.rawName} must be ${kind.valid}`));
   }
+  for (const [option, kind] of Object.entries(options))
+    if (hasValue(kind) && kind.required && given[option] === null) throw wrong(`--${option} is missing: ${kind.valid}`);
   for (const [argument, kind] of Object.entries(wanted)) {
     const taken = kind.many ? words.splice(0) : words.splice(0, 1);
     if (taken.length < (kind.many?.least ?? (kind.optional ? 0 : 1)))
@@ -273,9 +280,10 @@ function usagesOf(
 
 function wordsOf({ options, arguments: wanted }: Command): string[] {
   return [
-    ...Object.entries(options).map(([option, kind]) =>
-      hasValue(kind) ? `[--${option} ${kind.placeholder}]` : `[--${option}]`,
-    ),
+    ...Object.entries(options).map(([option, kind]) => {
+      if (!hasValue(kind)) return `[--${option}]`;
+      return kind.required ? `--${option} ${kind.placeholder}` : `[--${option} ${kind.placeholder}]`;
+    }),
     ...Object.values(wanted).map(({ placeholder, many, optional }) => {
       if (!many) return optional ? `[${placeholder}]` : placeholder;
       return many.least === 0 ? `[${placeholder}...]` : `${placeholder}...`;

@@ -55,6 +55,7 @@ const pageTls = (): Environment => ({
   ALPHASERVER_HTTP_TLS_CERT: at('own.crt'),
   ALPHASERVER_HTTP_TLS_KEY: at('own.key'),
 });
+const withoutPage = (): Environment => ({ ALPHASERVER_HTTP: 'off' });
 const certificates: Wrong = { values: ['none', 'folder', 'text', 'own.key', 'damaged.crt'].map(at), beside: tls };
 const long = 'x'.repeat(5_000);
 
@@ -170,6 +171,8 @@ test('both programs warn of what sets nothing: names that are like settings, and
   const unused: Readonly<Record<string, Wrong>> = {
     ALPHASERVER_TLS_CERT: { values: [at('own.crt')] },
     ALPHASERVER_TLS_CLIENT_CA: { values: [at('own.crt')] },
+    ALPHASERVER_HTTP_PASSWORD: { values: ['secret'], beside: withoutPage },
+    ALPHASERVER_HTTP_NAMES: { values: ['asgard.example'], beside: withoutPage },
     ALPHACLIENT_TLS_CA: { values: [at('own.crt')] },
     ALPHACLIENT_TLS_KEY: { values: [at('own.key')] },
   };

@@ -9,7 +9,8 @@ import { escapeText } from '../../service/escape.ts';
 import { type Address, readAddress, textOf, type ValueParser } from '../../service/value-parser.ts';
 import type { HeaderFormat } from '../sshd/header-format.ts';
 
-const NOTES = `Settings are environment variables (ALPHACLIENT_SERVER, ALPHACLIENT_LOG, ...); .env is read too. See .env.example.
+const NOTES = `Settings are environment variables (ALPHACLIENT_SERVER, ALPHACLIENT_LOG, ...); .env is read too. They are listed in
+.env.example, which packages bring as /usr/share/doc/asgard-agent/settings.example.
 `;
 
 /** The parts of its process that a program uses. */

@@ -207,7 +207,7 @@ export function hasReadFile(state: string): boolean {
 function writeSettings(file: string, state: string, settings: Record<string, string | null>): void {
   const before = existsSync(file)
     ? readFileSync(file, 'utf8')
-    : '# Settings of this host; alphaclient --help lists all.\n';
+    : '# Settings of this host; alphaclient --help says where all are listed.\n';
   try {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, withSettings(before, settings), { mode: SETTINGS_MODE });

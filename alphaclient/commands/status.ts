@@ -15,7 +15,9 @@ interface Io {
 export function status(folder: string, json: boolean, nowMs: number, io: Io): number {
   const summary = summarize(folder);
   if (!summary) {
-    io.error(`There is no agent's state in ${folder}: set ALPHACLIENT_STATE to the folder of a running agent\n`);
+    io.error(
+      `No agent has run with the folder ${folder} yet: start it, or set ALPHACLIENT_STATE to the folder of one that has\n`,
+    );
     return 1;
   }
   const running = isLocked(folder);

@@ -118,7 +118,9 @@ async function enroll({ server, code, host, csr }: JoinRequest, ca: string): Pro
 }
 
 function unreadable(server: Address): UserError {
-  return new UserError(`${nameOf(server)} sent an answer that cannot be read: is it an alphaserver of this version?`);
+  return new UserError(
+    `${nameOf(server)} sent an answer that cannot be read: is it an alphaserver of this version, and its port that of ALPHASERVER_LISTEN, not that of the page?`,
+  );
 }
 
 function readAnswer(line: string, server: Address): Joined {

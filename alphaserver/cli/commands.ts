@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import manifest from '../../package.json' with { type: 'json' };
-import { command, type Group, type Program, type ProgramIo } from '../../service/command-line.ts';
+import { type Argument, command, type Group, type Program, type ProgramIo } from '../../service/command-line.ts';
 import { type Environment, gatherEnvironment } from '../../service/environment.ts';
 import { escapeText } from '../../service/escape.ts';
 import { readSpan, textOf, time, type ValueParser, wholeNumber, wordOf } from '../../service/value-parser.ts';
@@ -22,7 +22,8 @@ import { ROLES } from '../web/users.ts';
 import { revoked } from './revoked-key.ts';
 
 const NOTES = `Times are ISO 8601 in UTC, or spans back from now such as 15m, 24h or 7d.
-Settings are environment variables (ALPHASERVER_LISTEN, ALPHASERVER_HTTP, ...); .env is read too. See .env.example.
+Settings are environment variables (ALPHASERVER_LISTEN, ALPHASERVER_HTTP, ...); .env is read too. They are listed in
+.env.example, which packages bring as /usr/share/doc/asgard-server/settings.example.
 `;
 
 /** The parts of its process that a program uses. */
@@ -63,7 +64,11 @@ const postgresUrl: ValueParser<string> = {
 
 const name = textOf(TEXT_LIMIT_CHARS, 'the name of a token');
 const option = <T>(parser: ValueParser<T>, placeholder: string, help: string) => ({ ...parser, placeholder, help });
+const required = <T>(parser: ValueParser<T>, placeholder: string, help: string) =>
+  ({ ...parser, placeholder, help, required: true }) as const;
 const argument = <T>(parser: ValueParser<T>, placeholder: string) => ({ ...parser, placeholder });
+const backupFolder = textOf(TEXT_LIMIT_CHARS, 'the folder of the backup');
+const hostName = textOf(TEXT_LIMIT_CHARS, 'the name of a host');
 const hosts = option(
   textOf(PATTERNS_LIMIT),
   'PATTERN',
@@ -126,7 +131,7 @@ export function alphaserver(io: CommandIo): Program {
       add: command({
         summary: "lets somebody log in on the page, and prints the password and the page's address",
         options: {
-          role: option(wordOf(ROLES), 'ROLE', 'viewer: sees everything; operator: acts on it as well'),
+          role: required(wordOf(ROLES), 'ROLE', 'viewer: sees everything; operator: acts on it as well'),
           file: passwordFile,
         },
         arguments: { name: userName },
@@ -199,11 +204,11 @@ export function alphaserver(io: CommandIo): Program {
       }),
     },
   };
-  const forgetting = (kind: 'host' | 'agent', placeholder: string, summary: string) =>
+  const forgetting = (kind: 'host' | 'agent', named: Argument<string>, summary: string) =>
     command({
       summary,
       options: {},
-      arguments: { name: argument(text, placeholder) },
+      arguments: { name: named },
       run: async (given) =>
         (await import('./forget-command.ts')).forgetCommand(kind, given.name, settings().dataFolder, io),
     });
@@ -211,10 +216,14 @@ export function alphaserver(io: CommandIo): Program {
     commands: {
       host: forgetting(
         'host',
-        'NAME',
+        argument(hostName, 'NAME'),
         'lists a host no longer that is gone, nor its agent; what happened there stays stored',
       ),
-      agent: forgetting('agent', 'ID', 'lists an agent no longer that is gone, nor hosts that it alone reported'),
+      agent: forgetting(
+        'agent',
+        argument(textOf(TEXT_LIMIT_CHARS, 'the id of an agent'), 'ID'),
+        'lists an agent no longer that is gone, nor hosts that it alone reported',
+      ),
     },
   };
   const keys: Group = {
@@ -246,13 +255,13 @@ export function alphaserver(io: CommandIo): Program {
       backup: command({
         summary: 'copies the data folder into DIR, which must be new or empty, also while the server runs',
         options: {},
-        arguments: { folder: argument(text, 'DIR') },
+        arguments: { folder: argument(backupFolder, 'DIR') },
         run: async (given) => (await import('./backup-command.ts')).backup(given.folder, settings(), io),
       }),
       restore: command({
         summary: 'puts a backup into the data folder, which must be empty, while the server does not run',
         options: {},
-        arguments: { folder: argument(text, 'DIR') },
+        arguments: { folder: argument(backupFolder, 'DIR') },
         run: async (given) => (await import('./backup-command.ts')).restore(given.folder, settings().dataFolder, io),
       }),
       certs,
@@ -269,7 +278,7 @@ export function alphaserver(io: CommandIo): Program {
           for: option(goodFor, 'SPAN', 'how long the code is good; 1h unless given'),
         },
         arguments: {
-          names: { ...argument(textOf(TEXT_LIMIT_CHARS, 'the name of a host'), 'NAME'), many: { least: 0 } },
+          names: { ...argument(hostName, 'NAME'), many: { least: 0 } },
         },
         run: async (given) =>
           (await import('./enroll-command.ts')).enrollCommand({ ...given, forMs: given.for }, settings(), io),
@@ -279,7 +288,7 @@ export function alphaserver(io: CommandIo): Program {
       migrate: command({
         summary:
           'copies the store of this server to PostgreSQL, where several servers share it; again: what came since',
-        options: { to: option(postgresUrl, 'URL', 'postgres://USER:PASSWORD@HOST:5432/NAME') },
+        options: { to: required(postgresUrl, 'URL', 'postgres://USER:PASSWORD@HOST:5432/NAME') },
         arguments: {},
         run: async (given) =>
           (await import('./migrate-command.ts')).migrateCommand(given.to, settings().dataFolder, io),
@@ -299,7 +308,7 @@ export function alphaserver(io: CommandIo): Program {
       who: command({
         summary: 'lists who is in now, beside a running server or without one',
         options: {
-          host: option(text, 'NAME', 'only sessions on this host'),
+          host: option(hostName, 'NAME', 'only sessions on this host'),
           user: option(text, 'NAME', 'only sessions of this user'),
           json,
         },
@@ -311,7 +320,7 @@ export function alphaserver(io: CommandIo): Program {
         summary: 'prints events as they are stored',
         options: {
           since: option(time, 'TIME', 'first those stored that happened then or later'),
-          host: option(text, 'NAME', 'only events of this host'),
+          host: option(hostName, 'NAME', 'only events of this host'),
           json,
         },
         arguments: {},

@@ -9,12 +9,7 @@ import { publicAddress } from '../shared-log/postgres-url.ts';
 const REPORTED_EVERY_EVENTS = 500_000;
 
 /** Copies the embedded store of a folder to PostgreSQL, and goes on with a copy that was begun. Rejects with a UserError. */
-export async function migrateCommand(
-  url: string | null,
-  folder: string,
-  { stdout, stderr }: ProgramIo,
-): Promise<number> {
-  if (url === null) throw new UserError('name where to copy: --to postgres://USER:PASSWORD@HOST:5432/NAME', 2);
+export async function migrateCommand(url: string, folder: string, { stdout, stderr }: ProgramIo): Promise<number> {
   const { openPostgresLog } = await import('../shared-log/postgres-log.ts');
   const to = publicAddress(url);
   const say = (line: string): void => void stderr.write(`alphaserver migrate: ${line}\n`);

@@ -17,11 +17,10 @@ interface Given {
 
 /** Adds a user, prints the password where it made one, and the page's address. Rejects with a UserError. */
 export async function add(
-  { name, file, role }: Given & { readonly role: Role | null },
+  { name, file, role }: Given & { readonly role: Role },
   config: ServerConfig,
   { stdout, stderr, nowMs }: ProgramIo,
 ): Promise<number> {
-  if (role === null) throw new UserError('--role is missing: viewer sees everything, operator acts on it as well', 2);
   const password = passwordIn(file);
   await inDataFolder(config.dataFolder, 'user add', stderr, () =>
     new Users(config.dataFolder).add(name, role, password, nowMs),

@@ -107,7 +107,8 @@ export class IdentityAdmission implements Admission {
       : byToken;
     if (identity === null && !anonymous) {
       const message =
-        certificateFault || 'a token or a certificate is needed: alphaserver enroll NAME gives a code to join by';
+        certificateFault ||
+        'a token or a certificate is needed: alphaserver token add NAME makes a token, and over TLS alphaserver enroll NAME a code to join by';
       if (certificateFault) notLetIn(message);
       return unauthorized(message);
     }

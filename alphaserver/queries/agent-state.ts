@@ -59,7 +59,7 @@ export function vouchedState(
 ): { readonly state: FleetState; readonly why: string | null } {
   if (doubt !== null) return { state: 'unknown', why: doubt };
   if (state !== 'quiet' || live + late > 0) return { state, why: null };
-  return { state: 'unknown', why: blind === 0 ? 'No agent has ever connected' : 'No host is watched at the moment' };
+  return { state: 'unknown', why: blind === 0 ? 'No agent is known' : 'No host is watched at the moment' };
 }
 
 /** Says how well an agent watches its host: not at all while it is not connected. `connected` null: not known. */

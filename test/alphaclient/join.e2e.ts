@@ -198,7 +198,10 @@ test('a certificate speaks for its own host alone, and nobody is let in without 
   };
   const shown = { cert: pem, key: pem };
   assert.match(await say('web-02', shown), /certificate:web-01 may speak for hosts db-\* alone/);
-  assert.match(await say('web-01', {}), /a token or a certificate is needed: alphaserver enroll NAME/);
+  assert.match(
+    await say('web-01', {}),
+    /a token or a certificate is needed: alphaserver token add NAME makes a token, and over TLS alphaserver enroll NAME/,
+  );
   assert.match(await say('web-01', shown), /"type":"welcome","version":1,"seq":0,"end":0,"accepts":\["end","renew"\]/);
   assert.match(await say('db-1', shown), /"type":"welcome"/);
   const { request, key } = await makeRequest('web-01');

@@ -94,7 +94,7 @@ test('a log that was not copied from this store is not touched', { skip: noPostg
     );
     assert.match(
       (await pair.serverCommand('migrate')).output,
-      /alphaserver migrate: name where to copy: --to postgres:/,
+      /alphaserver migrate: --to is missing: an address such as postgres:/,
     );
   } finally {
     await pair.close();

@@ -100,7 +100,7 @@ test("the agent's commands use the state folder of the settings file, as the ser
     ['ALPHACLIENT_STATE=/nowhere/other\n', '/nowhere/other'],
     ['', join(folder, 'standard', 'agent')],
   ] as const)
-    assert.match(run(settings, 'status').stderr, new RegExp(`There is no agent's state in ${state}:`));
+    assert.match(run(settings, 'status').stderr, new RegExp(`No agent has run with the folder ${state} yet:`));
 });
 
 for (const { name, program } of PACKAGES)

@@ -156,10 +156,10 @@ describe('the answer', () => {
     assert.deepEqual(
       answerOf({
         ...REPORT,
-        ...{ summary: { ...summary, why: 'No agent has ever connected' }, hosts: [] },
+        ...{ summary: { ...summary, why: 'No agent is known' }, hosts: [] },
         ledger: { ...REPORT.ledger, agents: 0 },
       }).map(({ text }) => text),
-      ['Unknown: no agent has ever connected.'],
+      ['Unknown: no agent is known.'],
     );
     const hosts = [...Array(8).keys()].map((i) => ({ ...silent, host: `h${i}`, state: 'log missing' }));
     assert.equal(

@@ -85,7 +85,7 @@ test('a state that a newer agent reports counts as not watched', () => {
 test('a quiet fleet is unknown while no host of it is watched; what is known against it stays', () => {
   const { state, why } = vouchedState('quiet', null, { live: 0, late: 0, blind: 3 });
   assert.deepEqual([state, why], ['unknown', 'No host is watched at the moment']);
-  assert.equal(vouchedState('quiet', null, { live: 0, late: 0, blind: 0 }).why, 'No agent has ever connected');
+  assert.equal(vouchedState('quiet', null, { live: 0, late: 0, blind: 0 }).why, 'No agent is known');
   assert.equal(vouchedState('quiet', null, { live: 0, late: 1, blind: 3 }).state, 'quiet');
   assert.deepEqual(vouchedState('breach', null, { live: 0, late: 0, blind: 3 }), { state: 'breach', why: null });
 });

@@ -22,8 +22,8 @@ import { SCRIPT_TOKENS, Tokens } from './ingest/tokens.ts';
 import { figuresOf } from './metrics/collect.ts';
 import type { CertificateEnd } from './metrics/samples.ts';
 import type { ScheduledReports, ScheduledReportsOptions } from './report/scheduled-reports.ts';
-import { shareStore } from './sharing.ts';
-import { openStorage } from './storage.ts';
+import { type Sharing, shareStore } from './sharing.ts';
+import { openStorage, type Storage } from './storage.ts';
 import { checkStore } from './store-check.ts';
 import { EndedSessions } from './web/ended-sessions.ts';
 import { Live } from './web/live.ts';
@@ -52,11 +52,12 @@ export interface Serving {
  * opened, or an address is taken.
  */
 export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_SETTINGS): Promise<Serving> {
-  const stays = (what: string) => (message: string) => log.error(`${what} stay as they were: ${message}`);
-  // Before anything is opened: a server that does not start is to leave nothing behind.
-  const users = new Users(config.dataFolder, stays('Users'));
-  const tokens = new Tokens(config.dataFolder, stays('Tokens'));
-  const scriptTokens = new Tokens(config.dataFolder, stays('Tokens of scripts'), SCRIPT_TOKENS);
+  // Before the store is opened, which a start that fails closes again.
+  const known: Known = {
+    users: new Users(config.dataFolder, stays('Users', log)),
+    tokens: new Tokens(config.dataFolder, stays('Tokens', log)),
+    scriptTokens: new Tokens(config.dataFolder, stays('Tokens of scripts', log), SCRIPT_TOKENS),
+  };
   const store = openStorage(config.dataFolder, {
     retentionMs: config.retentionMs,
     geoipFiles: config.geoipFile,
@@ -79,6 +80,75 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
           retentionMs: config.retentionMs,
           log,
         });
+  const opened: Opened = { store, sharing, checking: new AbortController(), kept: [] };
+  try {
+    return await start({ config, log, rules, known, opened });
+  } catch (error) {
+    // Why it does not start is what has to be said; a store that cannot be closed either is checked at the next start.
+    await close(opened).catch((fault: unknown) =>
+      log.warn(`The store is not closed in good order: ${fault instanceof Error ? fault.message : fault}`),
+    );
+    throw error;
+  }
+}
+
+/** Logs that the contents of a file, which cannot be read any more, hold as they were. */
+const stays = (what: string, log: Logger) => (message: string) => log.error(`${what} stay as they were: ${message}`);
+
+/** Who may connect and ask. */
+interface Known {
+  readonly users: Users;
+  readonly tokens: Tokens;
+  readonly scriptTokens: Tokens;
+}
+
+/** The parts of a server that its end closes: all of one that runs, and of a start that fails those that are there already. */
+interface Opened {
+  readonly store: Storage;
+  readonly sharing: Sharing | null;
+  /** Ends the check of the whole store. */
+  readonly checking: AbortController;
+  /** Stops keeping a certificate of the server's own. */
+  readonly kept: (() => void)[];
+  checked?: Promise<void>;
+  ingest?: GroupCommit;
+  listener?: Listener;
+  alerting?: Alerting;
+  mailbox?: Mailbox;
+  reports?: ScheduledReports;
+  web?: Web;
+}
+
+/** Takes nothing more, stores and acknowledges what was taken, and closes what is open. */
+async function close({ store, sharing, checking, kept, ...parts }: Opened): Promise<void> {
+  // Nobody waits for what lets others go first, but whoever waits for its end.
+  stopYielding();
+  checking.abort();
+  for (const stopKeeping of kept) stopKeeping();
+  await parts.reports?.close();
+  parts.mailbox?.close();
+  parts.listener?.drain();
+  // The rules save their state meanwhile: what is stored from here on they judge after the next start.
+  const judged = parts.alerting?.close();
+  await parts.ingest?.close();
+  await Promise.all([parts.listener?.close(), parts.web?.close(), store.endThreads(), judged, parts.checked]);
+  await sharing?.close();
+  await store.close();
+}
+
+/** The parts that are there before a server starts, and its settings. */
+interface Starting {
+  readonly config: ServerConfig;
+  readonly log: Logger;
+  readonly rules: AlertSettings;
+  readonly known: Known;
+  readonly opened: Opened;
+}
+
+/** Starts all but the store. Each part that has to be closed stands in `opened` as soon as it is there. */
+async function start({ config, log, rules, known, opened }: Starting): Promise<Serving> {
+  const { store, sharing } = opened;
+  const { users, tokens, scriptTokens } = known;
   const metrics = new Metrics();
   const ingest = new GroupCommit({
     store,
@@ -87,10 +157,11 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     log,
     now: Date.now,
   });
-  const checking = new AbortController();
-  const checked = store.unclean && checkStore({ folder: config.dataFolder, ingest, log, signal: checking.signal });
+  opened.ingest = ingest;
+  if (store.unclean)
+    opened.checked = checkStore({ folder: config.dataFolder, ingest, log, signal: opened.checking.signal });
   const authority = config.tls && findAuthority(config.dataFolder, config.tls.clientCaFile);
-  const hosts = authority || sharing ? new JoinedHosts(config.dataFolder, stays('Revoked certificates')) : null;
+  const hosts = authority || sharing ? new JoinedHosts(config.dataFolder, stays('Revoked certificates', log)) : null;
   const joined = authority && hosts;
   const codes = new JoinCodes(config.dataFolder);
   const admission = new IdentityAdmission({
@@ -122,11 +193,12 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     log,
     now: Date.now,
   });
+  opened.listener = listener;
   const canJoin = authority !== null && config.tls !== null && authority.hasSigned(config.tls.certFile);
   const authorities = ownAuthorities(config.dataFolder, authority);
-  const kept = authorities
-    .filter((one) => one.certifies(config.tls?.certFile) || one.certifies(config.httpTls?.certFile))
-    .map((one) => keepServerCertificate(one, hostname(), log, Date.now));
+  for (const one of authorities)
+    if (one.certifies(config.tls?.certFile) || one.certifies(config.httpTls?.certFile))
+      opened.kept.push(keepServerCertificate(one, hostname(), log, Date.now));
   let stopping = false;
   const port = await bound('ALPHASERVER_LISTEN', config.listen, listener.open());
   const isConnected = (agent: string): boolean => listener.isConnected(agent) || (sharing?.isConnected(agent) ?? false);
@@ -150,6 +222,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
     log,
     now: Date.now,
   });
+  opened.alerting = alerting;
   if (hosts)
     sharing?.start({
       ingest,
@@ -162,12 +235,11 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
         deliver: (delivers) => alerting.thread.deliver(delivers),
       },
     });
-  const mailbox = new Mailbox(config.dataFolder, (request) =>
+  opened.mailbox = new Mailbox(config.dataFolder, (request) =>
     answerForget(request, { store, admission, isConnected, log }),
   );
-  const reports =
-    config.report &&
-    (await startReports({
+  if (config.report)
+    opened.reports = await startReports({
       schedule: config.report,
       folder: config.dataFolder,
       views,
@@ -176,7 +248,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       mayDeliver: () => (sharing === null ? true : sharing.leads),
       log,
       now: Date.now,
-    }));
+    });
   const ready = (): string | null => (stopping ? 'shutting down' : (ingest.fault ?? sharing?.fault ?? null));
   const certificates = (): CertificateEnd[] =>
     (
@@ -237,6 +309,7 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
         }),
       )
     : null;
+  if (web) opened.web = web;
   return {
     port,
     page: web?.page ?? null,
@@ -245,21 +318,9 @@ export async function serve(config: ServerConfig, log: Logger, rules = DEFAULT_S
       web?.refreshCertificate();
       return alerting.reload(read);
     },
-    stop: async () => {
+    stop: () => {
       stopping = true;
-      // Nobody waits for what lets others go first, but whoever waits for its end.
-      stopYielding();
-      checking.abort();
-      for (const stopKeeping of kept) stopKeeping();
-      await reports?.close();
-      mailbox.close();
-      listener.drain();
-      // The rules save their state meanwhile: what is stored from here on they judge after the next start.
-      const judged = alerting.close();
-      await ingest.close();
-      await Promise.all([listener.close(), web?.close(), store.endThreads(), judged, checked]);
-      await sharing?.close();
-      await store.close();
+      return close(opened);
     },
   };
 }

@@ -181,9 +181,9 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       // The certificate that has them cannot be read: they stay as they were, and who uses it logs why.
     }
   };
-  const watch = setInterval(refreshCertificate, CERTIFICATE_CHECKED_EVERY_MS);
   const { host, port } = options.url;
   await listen(app, host, port);
+  const watch = setInterval(refreshCertificate, CERTIFICATE_CHECKED_EVERY_MS);
   const bound = (app.server.address() as AddressInfo).port;
   const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
   return {

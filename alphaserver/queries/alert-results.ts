@@ -85,11 +85,3 @@ export interface AlertQueries {
   /** Notes who takes care of it, `by`; the first one stays. Null for an id that there is not. */
   acknowledge(id: string, by: string): Promise<AlertDetail | null>;
 }
-
-/** The results of a server without rules. */
-export const NO_ALERTS: AlertQueries = {
-  list: async () => new TextEncoder().encode('{"alerts":[],"next":null}'),
-  state: async () => ({ state: 'quiet', because: [], asOf: { stored: null, rules: null }, doubt: null }),
-  one: async () => null,
-  acknowledge: async () => null,
-};

@@ -11,15 +11,8 @@ export interface DecisionPage {
 /** Shows and takes decisions. What is taken is shown by the next question. */
 export interface DecisionQueries {
   list(limit: number, before: number | null): Promise<DecisionPage>;
-  /** Takes a decision. Resolves with its id once it is durable; null where nobody takes decisions. */
+  /** Takes a decision. Resolves with its id once it is durable; null where so many others were taken meanwhile that it is not found. */
   decide(standing: Standing, by: string): Promise<number | null>;
   /** Ends a decision. False for an id that there is not, or one that is undone already. */
   undo(id: number, why: string, by: string): Promise<boolean>;
 }
-
-/** The answers of a server without rules. */
-export const NO_DECISIONS: DecisionQueries = {
-  list: async () => ({ decisions: [], next: null }),
-  decide: async () => null,
-  undo: async () => false,
-};

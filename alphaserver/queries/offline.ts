@@ -5,7 +5,7 @@ import { MIGRATIONS as ROLLUP_MIGRATIONS } from '../rollups/schema.ts';
 import { arrays, type Database, isAttached } from '../store/database.ts';
 import { hasStore } from '../store/folder.ts';
 import { MIGRATIONS } from '../store/schema.ts';
-import { type AlertQueries, NO_ALERTS } from './alert-results.ts';
+import type { AlertQueries, FleetAnswer } from './alert-results.ts';
 import { stateNow } from './alert-views.ts';
 import { Queries } from './queries.ts';
 import type { QueryThread } from './query-thread.ts';
@@ -65,9 +65,16 @@ export function offlineViews(db: Database, originOf: OriginOf, now: () => number
   return new StoreViews({ thread: queriesOn(db, originOf), connected: () => null, away: () => [], now });
 }
 
+/** The state of a fleet whose events no rules have judged. */
+const NOT_JUDGED: FleetAnswer = {
+  state: 'quiet',
+  because: [],
+  asOf: { stored: null, rules: null },
+  doubt: 'No rules have judged what is stored',
+};
+
 /** Gives the state of the fleet as the page's API does. A store whose alerts.db is not there has no incidents, and nothing to vouch for it. */
 export function offlineAlerts(db: Database, now: () => number): Pick<AlertQueries, 'state'> {
-  if (!isAttached(db, 'alerts'))
-    return { state: async () => ({ ...(await NO_ALERTS.state()), doubt: 'No rules have judged what is stored' }) };
+  if (!isAttached(db, 'alerts')) return { state: async () => NOT_JUDGED };
   return { state: () => stateNow(queriesOn(db), now()) };
 }

@@ -7,8 +7,8 @@ import type { Logger } from '../../service/logger.ts';
 import { type Address, hostAndPort } from '../../service/value-parser.ts';
 import { CERTIFICATE_CHECKED_EVERY_MS, type CertificateFiles, ServerCertificate } from '../ingest/certificate.ts';
 import type { CertificateEnd, Figures } from '../metrics/samples.ts';
-import { type AlertQueries, NO_ALERTS } from '../queries/alert-results.ts';
-import { type DecisionQueries, NO_DECISIONS } from '../queries/decision-results.ts';
+import type { AlertQueries } from '../queries/alert-results.ts';
+import type { DecisionQueries } from '../queries/decision-results.ts';
 import type { Views, WrittenViews } from '../queries/results.ts';
 import { Access, type AccessOptions } from './access.ts';
 import type { AgentEntry } from './agent-entry.ts';
@@ -53,16 +53,15 @@ export interface WebOptions {
   readonly live: Live;
   readonly metrics: Metrics;
   readonly figures: () => Promise<Figures>;
-  /** The source of alerts; without it there are none. */
-  readonly alerts?: AlertQueries;
-  /** Takes and shows decisions of people; without it there are none. */
-  readonly decisions?: DecisionQueries;
-  /** The addresses for firewalls; without it there are none. */
-  readonly blocklist?: BlocklistOf;
-  /** The ways to tell people; without it there are none. */
-  readonly channels?: ChannelsOf;
-  /** The ends of the server's certificates; without it there are none. */
-  readonly certificates?: () => readonly CertificateEnd[];
+  readonly alerts: AlertQueries;
+  /** Takes and shows decisions of people. */
+  readonly decisions: DecisionQueries;
+  /** The addresses for firewalls. */
+  readonly blocklist: BlocklistOf;
+  /** The ways to tell people. */
+  readonly channels: ChannelsOf;
+  /** The ends of the server's certificates. */
+  readonly certificates: () => readonly CertificateEnd[];
   /** Returns why nothing can be stored at the moment, or null. */
   readonly ready: () => string | null;
   readonly log: Logger;
@@ -151,7 +150,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   await app.register(async (closed) => {
     await access.protect(closed);
     await apiDocs(closed);
-    const { views, written, alerts = NO_ALERTS, now } = options;
+    const { views, written, alerts, now } = options;
     const api = closed.withTypeProvider<ApiTypes>();
     const downloads = new CsvDownloads();
     await refuseOtherMethods(closed, async () => {
@@ -163,10 +162,10 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       countRoutes(api, { views, written, alerts, ready: options.ready });
       ledgerRoutes(api, views);
       alertRoutes(api, alerts);
-      decisionRoutes(api, options.decisions ?? NO_DECISIONS, alerts);
-      blocklistRoute(api, options.blocklist ?? (async () => ({ text: '', tag: '' })), now);
-      channelRoutes(api, options.channels ?? (() => []));
-      certificateRoutes(api, options.certificates ?? (() => []), now);
+      decisionRoutes(api, options.decisions, alerts);
+      blocklistRoute(api, options.blocklist, now);
+      channelRoutes(api, options.channels);
+      certificateRoutes(api, options.certificates, now);
       liveRoute(api, options.live, access);
       metricsRoute(closed, options.metrics, options.figures);
     });

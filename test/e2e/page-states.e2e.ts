@@ -252,6 +252,35 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     stuck.destroy();
   });
 
+  it('says that who got in is in still, though nothing new came and somebody has looked at it', async () => {
+    const ip = '203.0.113.9';
+    // Longer ago than an incident stays open.
+    const at = new Date(Date.now() - 40 * 60_000).toISOString();
+    await agent.events(...failures(12, ip, { at }), { outcome: 'accepted', at, ip, user: 'root' });
+    let breakIns: { id: string; rule: string; source: string | null; closedAt: string | null }[] = [];
+    await until(async () => {
+      const { alerts } = await pair.api<{ alerts: typeof breakIns }>('/api/alerts?limit=1000');
+      breakIns = alerts.filter(({ rule, source }) => source === ip && ['break-in', 'root-password'].includes(rule));
+      return breakIns.length === 2 && breakIns.every(({ closedAt }) => closedAt !== null);
+    });
+    await page.goto(new URL(`/?ip=${ip}`, page.url()).href);
+    await shows(page, '#answer-title', /^Someone got in$/);
+    await shows(page, '#answer-why', /1 session is still open\.$/);
+    await fetch(`http://127.0.0.1:${pair.httpPort}/api/alerts/acknowledge`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ids: breakIns.map(({ id }) => id).join(','), by: 'mira' }),
+    });
+    await page.reload();
+    await shows(page, '#answer-title', /^Still in$/);
+    await shows(page, '#answer-why', /, nothing new since (\d+ \w+ )?\d\d:\d\d\. 1 session is still open\.$/);
+    assert.equal(await page.title(), 'Still in · Asgard');
+    await page.goto(new URL(`/?alert=${breakIns[0]?.id}`, page.url()).href);
+    await shows(page, '#incident', /State\s+nothing new since/);
+    await page.goto(new URL('/', page.url()).href);
+    await settled(page);
+  });
+
   it('says when the server is gone, and goes on by itself when it is back', async () => {
     await server.end('SIGTERM');
     await shows(page, '#link', /Reconnecting|Not connected/);

@@ -120,11 +120,22 @@ function exportOf(alert) {
   const filter = Object.entries({ since, until, ip, host, user }).filter(
     /** @returns {entry is [string, string]} */ (entry) => entry[1] !== null,
   );
-  const end = closedAt === null ? 'going on' : `over since ${closedAt}`;
+  const end = closedAt === null ? 'going on' : `${endWords(alert)} ${closedAt}`;
   return {
     text: `${summary}\n${severity}, ${rule}, ${counted(count, 'event')}, from ${openedAt} to ${lastAt}, ${end}`,
     csv: alert.evidence.length === 0 ? null : `/api/events?${new URLSearchParams([...filter, ['format', 'csv']])}`,
   };
+}
+
+/**
+ * Says what it means that an incident is closed: after a login, whoever got in may be in still. Where retention has deleted the events, a
+ * grave one is taken for that.
+ * @param {AlertWhole} alert
+ */
+function endWords({ severity, evidence, events }) {
+  const gotIn = events.some(({ outcome }) => outcome === 'accepted');
+  const isUnknown = events.length === 0 && evidence.length > 0 && severity === 'critical';
+  return gotIn || isUnknown ? 'nothing new since' : 'over since';
 }
 
 /**
@@ -211,7 +222,7 @@ function facts(alert, view, nowMs) {
   const network = source?.includes('/') ? [foreign(source), ': '] : [];
   /** @type {[string, (Node | string | null)[]][]} */
   const rows = [
-    ['State', [closedAt === null ? 'going on' : `over since ${moment(closedAt, nowMs)}`]],
+    ['State', [closedAt === null ? 'going on' : `${endWords(alert)} ${moment(closedAt, nowMs)}`]],
     ['Began', [span(time(openedAt, nowMs), late ? ', read late' : '')]],
     ['Last', [span(time(lastAt, nowMs), lasted)]],
     ['Counted', [counted(count, 'event')]],

@@ -13,6 +13,7 @@ import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
  * @import { View } from './view.js'
  *
  * @typedef {{ hosts: WatchedHost[], next: string | null }} HostList the first hosts by name; `next` null: all there are
+ * @typedef {{ sessions: Session[], next: string | null }} SessionList the open sessions that began last; `next` null: all there are
  * @typedef {Summary & { others: readonly Alert[], more: boolean }} Incidents `more`: there are others beyond these
  * @typedef {{ shapes: readonly Shape[], gaps: readonly StoredGap[], more: boolean }} Unseen of the view's host, if it has one; `more`: there are older gaps
  *
@@ -61,18 +62,17 @@ export async function loadBoard(view, parts, signal) {
   /** @type {Promise<HostList>} */
   const hosts = ask('/api/hosts', { limit: '1000' }, signal);
   const summary = summaryOf(view, span.toMs, signal);
+  const { host, ip, user } = view;
+  /** @type {Promise<SessionList>} */
+  const sessions = ask('/api/sessions', { open: 'true', host, ip, user, limit: String(TOP) }, signal);
   await Promise.all([
     isFiltered(view)
-      ? filteredParts(view, span, parts, hosts, summary, signal)
-      : allParts(view, span, parts, hosts, summary, signal),
+      ? filteredParts(view, span, parts, hosts, summary, sessions, signal)
+      : allParts(view, span, parts, hosts, summary, sessions, signal),
     Promise.all([ask('/api/unknown', { host: view.host }, signal), ask('/api/gaps', { host: view.host }, signal)]).then(
       ([{ shapes }, { gaps, next }]) => parts.blind({ shapes, gaps, more: next !== null }),
     ),
-    ask(
-      '/api/sessions',
-      { open: 'true', host: view.host, ip: view.ip, user: view.user, limit: String(TOP) },
-      signal,
-    ).then((part) => parts.sessions(part)),
+    sessions.then((part) => parts.sessions(part)),
     Promise.all([ask('/api/channels', {}, signal), ask('/api/certificates', {}, signal)]).then(
       ([{ channels }, { certificates }]) => parts.faults(channels, certificates),
     ),
@@ -107,17 +107,19 @@ async function summaryOf(view, untilMs, signal) {
  * @param {Parts} parts
  * @param {Promise<HostList>} hosts
  * @param {Promise<Incidents>} summary
+ * @param {Promise<SessionList>} sessions
  * @param {AbortSignal} signal
  */
-async function allParts(view, span, parts, hosts, summary, signal) {
+async function allParts(view, span, parts, hosts, summary, sessions, signal) {
   const time = timeParameters(view);
   const limit = String(TOP);
   parts.cut(null);
   parts.about(null);
   await Promise.all([
-    Promise.all([summary, hosts]).then(([whole, { hosts: list }]) =>
+    Promise.all([summary, hosts]).then(async ([whole, { hosts: list }]) => {
+      const concerns = concernsOf(whole.because, whole.others);
       parts.answer({
-        concerns: concernsOf(whole.because, whole.others),
+        concerns,
         more: whole.more,
         amounts: whole,
         hosts: list,
@@ -125,8 +127,10 @@ async function allParts(view, span, parts, hosts, summary, signal) {
         doubt: doubtOf(whole),
         past: null,
         known: true,
-      }),
-    ),
+        // An answer that asks for no session does not wait for them.
+        sessions: concerns.some(({ alert }) => alert.severity === 'critical') ? (await sessions).sessions : [],
+      });
+    }),
     timeline(span, null, signal).then((points) => parts.timeline({ ...points, ...span })),
     Promise.all([hosts, ask('/api/top/hosts', { ...time, limit: '1000' }, signal)]).then(
       ([{ hosts: list }, { hosts: counts }]) => parts.hosts({ hosts: list, counts }),
@@ -142,16 +146,18 @@ async function allParts(view, span, parts, hosts, summary, signal) {
  * @param {Parts} parts
  * @param {Promise<HostList>} hosts
  * @param {Promise<Incidents>} summary
+ * @param {Promise<SessionList>} sessions
  * @param {AbortSignal} signal
  */
-async function filteredParts(view, span, parts, hosts, summary, signal) {
+async function filteredParts(view, span, parts, hosts, summary, sessions, signal) {
   const onlyHost = view.ip === null && view.user === null;
-  const [filtered, first, whole, exact, about] = await Promise.all([
+  const [filtered, first, whole, exact, about, { sessions: open }] = await Promise.all([
     loadFiltered(view, span, stepFor, signal),
     hosts,
     summary,
     onlyHost ? timeline(span, view.host, signal) : null,
     aboutOne(view, signal),
+    sessions,
   ]);
   const { amounts, points, stepMs, hosts: counts, sources, users, ids, cut } = filtered;
   const named = view.host === null ? counts.flatMap(({ host }) => host ?? []) : [view.host];
@@ -177,6 +183,7 @@ async function filteredParts(view, span, parts, hosts, summary, signal) {
       ? { ...about, atLeast: about.more, where: about.hosts.map(({ value }) => value) }
       : { ...amounts, where: counts.map(({ host }) => host ?? '') },
     known: about !== null,
+    sessions: open,
   });
   parts.about(about);
   parts.cut(cut);

@@ -2,11 +2,12 @@
 import { count, counted, sentence } from './count.js';
 import { escapedText } from './escaped.js';
 import { healthWords } from './health.js';
+import { isWithin } from './network.js';
 import { moment } from './time.js';
 import { isFiltered, timeWords } from './view.js';
 
 /**
- * @import { Alert, Amounts, CoverageCounts, FleetState, WatchedHost } from './answers.d.ts'
+ * @import { Alert, Amounts, CoverageCounts, FleetState, Session, WatchedHost } from './answers.d.ts'
  * @import { View } from './view.js'
  *
  * The grounds of an answer. `more`: there are incidents beyond those named. `fleet`: what the server says of all hosts; null
@@ -21,6 +22,7 @@ import { isFiltered, timeWords } from './view.js';
  * @property {string | null} doubt
  * @property {(Omit<Amounts, 'hosts' | 'sources' | 'users'> & { where: readonly string[] }) | null} past
  * @property {boolean} known
+ * @property {readonly Session[]} sessions of the view that are open
  *
  * @typedef {object} Verdict
  * @property {FleetState | 'over' | 'nothing'} state `over`: something was, and is no more; `nothing`: nothing is known of what is asked about
@@ -90,16 +92,19 @@ export function verdictOf(part, view, nowMs) {
   const [blind, late] = [named('blind'), named('late')];
   const unwatched = asked.length > blind.length + late.length ? null : late.length > 0 ? NOT_UP_TO_DATE : NOT_WATCHED;
   const unknown = fleet === null ? unknownWords(part, view, unwatched) : null;
-  const past = fleet === null ? pastOf(part, nowMs) : null;
+  const still = stillIn(part);
+  const past = fleet === null ? pastOf(part, still.length > 0, nowMs) : null;
   const incidents = {
     ...{ unacknowledged: number('unacknowledged'), open: number('open'), closed: number('closed'), more },
     critical: concerns.filter(({ alert }) => alert.severity === 'critical').length,
     acknowledged: concerns.filter(({ alert }) => alert.severity === 'critical' && alert.acknowledgedAt !== null).length,
   };
   const isBreach = incidents.unacknowledged > 0;
-  const state = isBreach ? 'breach' : fleet === null ? filteredState(part, unknown, past !== null) : fleetState(fleet);
+  const known = isBreach ? 'breach' : fleet === null ? filteredState(part, unknown, past !== null) : fleetState(fleet);
+  const isOver = known === 'over' && past !== null;
+  const isStillIn = fleet === null && still.length > 0 && (isOver || known === 'quiet');
   const title = titleOf(
-    state,
+    known,
     view,
     fleet?.coverage ?? null,
     unknown ?? (part.doubt === null ? null : 'Not known now'),
@@ -107,9 +112,9 @@ export function verdictOf(part, view, nowMs) {
   );
   const doubt = part.doubt === null ? '' : `${part.doubt}: there may be more. `;
   return {
-    state,
-    title: state === 'over' && past !== null ? past.title : title,
-    why: doubt + (state === 'over' && past !== null ? past.words : whyOf(incidents, state, amounts, view)),
+    state: isStillIn ? 'attack' : known,
+    title: isStillIn ? stillTitle(still) : isOver ? past.title : title,
+    why: `${doubt}${isOver ? past.words : whyOf(incidents, known, amounts, view)}${stillWords(still, fleet !== null)}`,
     blind,
     late,
   };
@@ -121,6 +126,49 @@ export function verdictOf(part, view, nowMs) {
  */
 function fleetState({ state, coverage }) {
   return state === 'quiet' && coverage.live === 0 ? 'unknown' : state;
+}
+
+/**
+ * The open sessions that a critical incident is about, whoever has looked at it: that nothing new came says nothing of who is in.
+ * @param {Grounds} part
+ */
+function stillIn({ concerns, sessions }) {
+  const critical = concerns.map(({ alert }) => alert).filter(({ severity }) => severity === 'critical');
+  return sessions.filter((session) => critical.some((alert) => isOf(session, alert)));
+}
+
+/**
+ * Tells whether a session is one that an incident is about: from its source, on its host and of its user, where it names one.
+ * @param {Session} session
+ * @param {Alert} alert
+ */
+function isOf({ ip, host, user }, alert) {
+  const { source } = alert;
+  return (
+    source !== null &&
+    (source === ip || isWithin(source, ip)) &&
+    (alert.host === null || alert.host === host) &&
+    (alert.user === null || alert.user === user)
+  );
+}
+
+/** @param {readonly Session[]} still */
+function stillTitle(still) {
+  return still.some(({ followed }) => followed) ? 'Still in' : 'Perhaps still in';
+}
+
+/**
+ * Says how many sessions of critical incidents are open. Of one that no agent follows any more, it is not known.
+ * @param {readonly Session[]} still
+ * @param {boolean} isFleet many sessions of others are open beside them
+ */
+function stillWords(still, isFleet) {
+  if (still.length === 0) return '';
+  const sure = still.filter(({ followed }) => followed).length;
+  const number = sure > 0 ? sure : still.length;
+  const whose = isFleet ? ' of critical incidents' : '';
+  const end = sure > 0 ? `${number === 1 ? 'is' : 'are'} still open` : 'may still be open';
+  return ` ${counted(number, 'session')}${whose} ${end}.`;
 }
 
 /**
@@ -141,9 +189,10 @@ function filteredState({ concerns, doubt }, unknown, isOver) {
 /**
  * Says what somebody did, or what was done to it, whose incidents are over; null where there was none worth a warning.
  * @param {Grounds} part
+ * @param {boolean} isStillIn somebody whom they are about has a session that is open
  * @param {number} nowMs
  */
-function pastOf({ concerns, past }, nowMs) {
+function pastOf({ concerns, past }, isStillIn, nowMs) {
   if (past === null) return null;
   const over = concerns.map(({ alert }) => alert).filter(({ severity, closedAt }) => severity !== 'notice' && closedAt);
   const since = over
@@ -166,7 +215,7 @@ function pastOf({ concerns, past }, nowMs) {
   const on =
     where.length === 1 ? ` on ${escapedText(where[0] ?? '')}` : where.length > 1 ? ` on ${where.length} hosts` : '';
   const least = atLeast ? 'at least ' : '';
-  const end = `over since ${moment(since, nowMs)}`;
+  const end = `${isStillIn ? 'nothing new' : 'over'} since ${moment(since, nowMs)}`;
   const words = did.length === 0 ? counted(over.length, 'incident') : `${least}${did.join(', ')}${on}`;
   return {
     title: sentence(end),

@@ -291,7 +291,7 @@ describe('the answer in words', () => {
     };
     const concerns = concernsOf(because, others);
     const past = query === '' ? null : { ...amounts, where: ['h1'] };
-    const rest = { more: false, doubt: null, past, known: false, ...grounds };
+    const rest = { more: false, doubt: null, past, known: false, sessions: [], ...grounds };
     const part = { concerns, amounts, hosts, fleet: query === '' ? fleet : null, ...rest };
     return verdictOf(
       part as unknown as Parameters<typeof verdictOf>[0],
@@ -362,6 +362,40 @@ describe('the answer in words', () => {
     assert.equal(
       verdict([], [alert('a', { ...over, severity: 'notice' })], undefined, 'ip=192.0.2.1').title,
       'No incident here',
+    );
+  });
+
+  it('says that an intruder is still in, though nothing new came and somebody has looked at it', () => {
+    const seen = { acknowledgedAt: '2026-11-23T11:50:00.000Z', acknowledgedBy: 'mira' };
+    const past = alert('a', { ...breakIn, ...over, ...seen, source: '203.0.113.9', host: 'h1', user: 'root' });
+    const session = { ip: '203.0.113.9', host: 'h1', user: 'root', followed: true };
+    const of = (query: string, ...sessions: object[]) => verdict([], [past], undefined, query, {}, { sessions });
+    const since = moment('2026-11-23T11:45:00.000Z', NOW_MS);
+    for (const query of ['ip=203.0.113.9', 'host=h1', 'user=root']) {
+      const { state, title, why } = of(query, session);
+      assert.deepEqual([state, title], ['attack', 'Still in'], query);
+      assert.match(why, new RegExp(`, nothing new since ${since}\\. 1 session is still open\\.$`));
+      assert.equal(of(query).title, `Over since ${since}`);
+    }
+    // Who else is in on the host, or comes from elsewhere, is no intruder.
+    for (const more of [{ ip: '192.0.2.17' }, { host: 'h2' }, { user: 'mira' }, { ip: null }])
+      assert.equal(of('host=h1', { ...session, ...more }).state, 'over', JSON.stringify(more));
+    const perhaps = of('ip=203.0.113.9', { ...session, followed: false });
+    assert.equal(perhaps.title, 'Perhaps still in');
+    assert.match(perhaps.why, / 1 session may still be open\.$/);
+    // A network that the incident names has its addresses.
+    const wide = { ...past, source: '2001:db8:0:7::/64' } as Alert;
+    const inside = { ...session, ip: '2001:db8:0:7::1' };
+    assert.equal(verdict([], [wide], undefined, 'host=h1', {}, { sessions: [inside] }).title, 'Still in');
+    // One that is silenced, and open.
+    const silenced = { ...past, closedAt: null } as Alert;
+    const quiet = verdict([], [silenced], undefined, 'ip=203.0.113.9', {}, { sessions: [session] });
+    assert.deepEqual([quiet.state, quiet.title], ['attack', 'Still in']);
+    assert.match(of('', session, session).why, /\. 2 sessions of critical incidents are still open\.$/);
+    const unseen = { ...past, acknowledgedAt: null } as Alert;
+    assert.match(
+      verdict([unseen], [], undefined, '', {}, { sessions: [session] }).why,
+      /to look at now\. 1 session of/,
     );
   });
 

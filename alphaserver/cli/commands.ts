@@ -101,7 +101,7 @@ export function alphaserver(io: CommandIo): Program {
         run: async (given) => (await tokens()).add(given, settings().dataFolder, io),
       }),
       rotate: command({
-        summary: 'makes a new token in place of one, for the same agent',
+        summary: 'makes a new token in place of one, for the same agent or else script',
         options: { hosts },
         arguments: { name: argument(name, 'NAME') },
         run: async (given) => (await tokens()).rotate(given, settings().dataFolder, io),

@@ -13,6 +13,12 @@ interface Wanted {
 /** Returns agents' tokens, or scripts'. */
 const tokensOf = (dataFolder: string, file: string): Tokens => new Tokens(dataFolder, null, file);
 
+/** Returns the file in which a name is looked for: that of agents' tokens where a valid one has it, else that of scripts'. */
+function fileWith(name: string, dataFolder: string): string {
+  const agents = tokensOf(dataFolder, AGENT_TOKENS).list();
+  return agents.some((token) => token.name === name && token.revokedAt === null) ? AGENT_TOKENS : SCRIPT_TOKENS;
+}
+
 /** Makes a token and prints it. Rejects with a TokenError, or a UserError where the data folder cannot be used. */
 export async function add(
   { name, hosts, scope = null }: Wanted,
@@ -42,16 +48,17 @@ export function list(json: boolean, dataFolder: string, { stdout }: ProgramIo): 
   return 0;
 }
 
-/** Makes a new token in place of one, for the same agent, and prints it. Throws a TokenError where there is none of this name. */
+/** Makes a new token in place of one, an agent's of this name, else a script's, and prints it. Throws a TokenError where there is neither. */
 export function rotate({ name, hosts }: Wanted, dataFolder: string, { stdout, nowMs }: ProgramIo): number {
-  stdout.write(`${new Tokens(dataFolder).rotate(name, nowMs, hosts)}\n`);
+  const tokens = tokensOf(dataFolder, fileWith(name, dataFolder));
+  const isScripts = tokens.list().some((token) => token.name === name && token.scope !== null);
+  if (hosts !== null && isScripts) throw new TokenError(`${name} is the token of a script: --hosts is for agents`);
+  stdout.write(`${tokens.rotate(name, nowMs, hosts)}\n`);
   return 0;
 }
 
 /** Ends a token: an agent's of this name, else a script's. Throws a TokenError where there is neither. */
 export function revoke(name: string, dataFolder: string, { nowMs }: ProgramIo): number {
-  const agents = new Tokens(dataFolder);
-  const isAgents = agents.list().some((token) => token.name === name && token.revokedAt === null);
-  (isAgents ? agents : tokensOf(dataFolder, SCRIPT_TOKENS)).revoke(name, nowMs);
+  tokensOf(dataFolder, fileWith(name, dataFolder)).revoke(name, nowMs);
   return 0;
 }

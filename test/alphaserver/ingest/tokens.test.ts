@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { alphaserver } from '../../../alphaserver/cli/commands.ts';
-import { TokenError, Tokens } from '../../../alphaserver/ingest/tokens.ts';
+import { SCRIPT_TOKENS, TokenError, Tokens } from '../../../alphaserver/ingest/tokens.ts';
 import { runProgram } from '../../../service/command-line.ts';
 import { Pair } from '../../programs.ts';
 import { Text } from '../../text.ts';
@@ -110,6 +110,25 @@ test('a rotated token is of the same name and hosts; the old one ends', async ()
   assert.match((await command('rotate', 'nobody')).error, /there is no token/);
   assert.match((await command('add', 'x', '--hosts', 'a b')).error, /is no pattern of hosts/);
   assert.notEqual((await command('add', 'x', '--hosts', 'a'.repeat(1_025))).code, 0);
+});
+
+test("a script's token is rotated as it is revoked: by its name, where no agent's has it", async () => {
+  const scripts = new Tokens(folder, null, SCRIPT_TOKENS);
+  const old = (await command('add', 'siem', '--scope', 'viewer')).out.trim();
+  assert.match((await command('add', 'siem', '--scope', 'viewer')).error, /already: rotate or revoke it/);
+  assert.match(
+    (await command('rotate', 'siem', '--hosts', '*')).error,
+    /siem is the token of a script: --hosts is for agents/,
+  );
+  assert.equal(scripts.find(old)?.scope, 'viewer', 'a command that is refused changes nothing');
+  const { code, out, error } = await command('rotate', 'siem');
+  assert.deepEqual([code, error], [0, '']);
+  assert.equal(scripts.find(old), null);
+  assert.partialDeepStrictEqual(scripts.find(out.trim()), { name: 'siem', scope: 'viewer', hosts: null });
+  const agents = (await command('add', 'siem')).out.trim();
+  const next = (await command('rotate', 'siem')).out.trim();
+  assert.deepEqual([new Tokens(folder).find(agents), scripts.find(next)], [null, null]);
+  assert.equal(scripts.find(out.trim())?.name, 'siem');
 });
 
 test('tokens that an earlier version made may report any host', () => {

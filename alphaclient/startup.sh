@@ -79,7 +79,8 @@ run() {
   trap stop TERM INT
   /usr/sbin/sshd -D -E "$log" &
   sshd=$!
-  as_agent node alphaclient/main.ts &
+  # It becomes node, so that the signals of `stop` reach the agent itself.
+  as_agent sh alphaclient/start.sh &
   agent=$!
 
   wait -n -p ended "$sshd" "$agent"

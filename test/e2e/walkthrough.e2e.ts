@@ -14,10 +14,13 @@ const addresses = { alphaclient_1: '10.5.0.6', alphaclient_2: '10.5.0.7' } as co
 type Client = keyof typeof addresses;
 const clients = Object.keys(addresses) as Client[];
 
-/** Sends a signal to the program whose command line begins with `program` in a client's container. */
+/** The beginning of the agent's command line: node's options stand before its program. */
+const AGENT = 'node *alphaclient/main.ts';
+
+/** Sends a signal to the program whose command line begins with `program`, in which `*` is any text, in a client's container. */
 function signal(client: Client, name: 'KILL' | 'STOP', program: string): void {
   const inside = `for each in /proc/[0-9]*; do
-      case $(tr '\\0' ' ' 2>/dev/null <$each/cmdline) in "${program}"*) kill -${name} \${each#/proc/} && found=1 ;; esac
+      case $(tr '\\0' ' ' 2>/dev/null <$each/cmdline) in ${program.replaceAll(' ', '\\ ')}*) kill -${name} \${each#/proc/} && found=1 ;; esac
     done; [ "$found" ]`;
   // The container may end before the command in it has.
   const { status, stderr } = outcome('docker', ['exec', client, 'bash', '-c', inside]);
@@ -174,7 +177,7 @@ for (const command of [['docker-compose'], ['docker', 'compose']] as const) {
       });
     }
 
-    for (const victim of ['node alphaclient/main.ts', 'sshd: /usr/sbin/sshd -D'] as const) {
+    for (const victim of [AGENT, 'sshd: /usr/sbin/sshd -D']) {
       step(`when ${victim} is killed, Docker starts the container anew, and it goes on counting`, async () => {
         const restarts = Number(inspect('alphaclient_1', '{{.RestartCount}}'));
         attempt('alphaclient_1');
@@ -231,7 +234,7 @@ for (const command of [['docker-compose'], ['docker', 'compose']] as const) {
         output('docker', 'stop', 'alphaserver');
         attempt('alphaclient_1', 'root', 'unsent');
         // An agent that hangs reads nothing more; the attempt stands in sshd's log alone.
-        signal('alphaclient_2', 'STOP', 'node alphaclient/main.ts');
+        signal('alphaclient_2', 'STOP', AGENT);
         attempt('alphaclient_2', 'root', 'unread');
         compose.run('down');
         assertFree();

@@ -118,7 +118,15 @@ const channel = tagged('type', [
     },
     CLOSED,
   ),
-  object({ type: oneOf(['pagerduty']), ...common, routingKey: secret(256), url: optional(url()) }, CLOSED),
+  object(
+    {
+      type: oneOf(['pagerduty']),
+      ...common,
+      routingKey: secret(256),
+      url: optional(url({ description: 'Where events go, unless https://events.pagerduty.com/v2/enqueue.' })),
+    },
+    CLOSED,
+  ),
   object(
     {
       type: oneOf(['alertmanager']),

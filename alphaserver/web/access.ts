@@ -84,6 +84,10 @@ export class Access {
   constructor(options: AccessOptions) {
     this.options = options;
     this.#wanted = options.password === null ? null : digest(options.password);
+    if (options.password !== null && options.users.list().length > 0)
+      options.log.warn(
+        'ALPHASERVER_HTTP_PASSWORD is set although there are users: whoever knows it may do what an operator may; take it out of the settings',
+      );
   }
 
   /** Makes cookies known to an app, for its routes with and without somebody. */

@@ -88,6 +88,18 @@ test('with the first user nothing is shown without a login, from that moment on'
   assert.equal(led.headers.get('location'), '/login?to=%2F%3Frange%3D7d');
 });
 
+test('the one password stays good beside users, of which the log warns at the start', async () => {
+  const more = { ALPHASERVER_HTTP_PASSWORD: 'of before', LOG_LEVEL: 'warn' };
+  await served.reopen(more);
+  assert.equal(served.output, '', 'no users yet');
+  addUsers();
+  await served.reopen(more);
+  assert.match(served.output, /ALPHASERVER_HTTP_PASSWORD is set although there are users: .*; take it out/);
+  const authorization = `Basic ${Buffer.from(':of before').toString('base64')}`;
+  const me = await send('/api/me', { headers: { authorization } });
+  assert.deepEqual(await me.json(), { name: null, role: 'operator', hasLogin: true });
+});
+
 test('a viewer sees everything and changes nothing; an operator does both', async () => {
   addUsers();
   const cookies = { vera: await session('vera'), olaf: await session('olaf') };

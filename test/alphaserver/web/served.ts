@@ -17,7 +17,7 @@ export type SentEvent = Readonly<Record<string, unknown>>;
 /** Starts with `open`, ends with `close`. */
 export class Served {
   readonly folder = mkdtempSync(join(tmpdir(), 'asgard-web-'));
-  /** The errors it logged, a line each. */
+  /** The errors it logged, a line each; more of LOG_LEVEL, where that is given. */
   output = '';
   #serving: Serving | null = null;
   #seq = 0;
@@ -28,10 +28,11 @@ export class Served {
       ALPHASERVER_HTTP: 'http://127.0.0.1:0',
       ALPHASERVER_DATA: join(this.folder, 'store'),
       ALPHASERVER_ANONYMOUS: 'true',
+      LOG_LEVEL: 'error',
       ...more,
     });
     const to = { write: (text: string) => (this.output += text) };
-    const log = createLogger({ level: 'error', format: 'plain', to });
+    const log = createLogger({ level: config.logLevel, format: 'plain', to });
     this.#serving = await serve(config, log, DEFAULT_SETTINGS);
   }
 

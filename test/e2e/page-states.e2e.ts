@@ -277,7 +277,41 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
     assert.equal(await page.title(), 'Still in · Asgard');
     await page.goto(new URL(`/?alert=${breakIns[0]?.id}`, page.url()).href);
     await shows(page, '#incident', /State\s+nothing new since/);
+  });
+
+  it('says that an incident is silenced, and on the pages of it and of its source until when and by whom', async () => {
+    const ip = '203.0.113.30';
+    const decide = (body: object) =>
+      fetch(`http://127.0.0.1:${pair.httpPort}/api/decisions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ source: ip, why: 'a test', by: 'bob', ...body }),
+      });
+    await decide({ kind: 'silence', until: '30d' });
+    await decide({ kind: 'block', until: '1h' });
+    await agent.events(...failures(12, ip), { outcome: 'accepted', ip, user: 'root' });
+    let id: string | undefined;
+    await until(async () => {
+      const { alerts } = await pair.api<{ alerts: { id: string; rule: string; source: string | null }[] }>(
+        '/api/alerts',
+      );
+      id = alerts.find(({ rule, source }) => source === ip && rule === 'break-in')?.id;
+      return id !== undefined;
+    });
+    const decided = /Decided\s+blocked by bob until .+ 2\d{3}, .+; silenced by bob until .+ 2\d{3}, /;
+    await page.goto(new URL(`/?ip=${ip}`, page.url()).href);
+    await shows(page, '#answer-title', /^Still in$/);
+    await shows(page, '#answer-why', /[2-9] incidents are silenced\. 1 session is still open\.$/);
+    await shows(page, '#about', decided);
+    await page.goto(new URL(`/?alert=${id}`, page.url()).href);
+    await shows(page, '#incident', decided);
+    await page
+      .locator('#incident .facts')
+      .getByRole('link', { name: /silenced by bob/ })
+      .click();
+    await shows(page, '#decisions', /bob silenced 203\.0\.113\.30/);
     await page.goto(new URL('/', page.url()).href);
+    await shows(page, '#answer-why', /[2-9] incidents are silenced\./);
     await settled(page);
   });
 

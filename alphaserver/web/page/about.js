@@ -4,14 +4,15 @@ import { countryName } from './country.js';
 import { byId, element, factList, fill, foreign, glyph } from './element.js';
 import { escapedText } from './escaped.js';
 import { healthWords, releaseWords, trustWords } from './health.js';
-import { filterLink, keyLink } from './links.js';
+import { decidedLinks, filterLink, keyLink } from './links.js';
 import { widerNetwork } from './network.js';
+import { isDecidedOf } from './standing.js';
 import { stepsFor } from './steps.js';
 import { ago, isUtc, moment } from './time.js';
 import { addressOf } from './view.js';
 
 /**
- * @import { About as Known, Alert, Logins } from './answers.d.ts'
+ * @import { About as Known, Alert, Decision, Logins } from './answers.d.ts'
  * @import { View } from './view.js'
  */
 
@@ -32,10 +33,11 @@ export class About {
   /**
    * Shows what is known of the one thing that a view is filtered by, or nothing.
    * @param {Known | null} about
+   * @param {readonly Decision[]} decided that hold
    * @param {View} view
    * @param {number} nowMs
    */
-  show(about, view, nowMs) {
+  show(about, decided, view, nowMs) {
     const place = byId('about');
     place.hidden = about === null;
     this.#about = about;
@@ -52,7 +54,7 @@ export class About {
     this.#title = `${kind} ${value}`;
     fill(place, [
       element('h2', { id: 'about-title' }, `${kind} `, foreign(value)),
-      facts(about, view, nowMs),
+      facts(about, decided, view, nowMs),
       this.#steps,
       ...loginsOf(about, view, nowMs),
       ...incidentsOf(about, view, nowMs),
@@ -85,16 +87,20 @@ function exportOf(about) {
 
 /**
  * @param {Known} about
+ * @param {readonly Decision[]} decided
  * @param {View} view
  * @param {number} nowMs
  */
-function facts(about, view, nowMs) {
+function facts(about, decided, view, nowMs) {
   const { watched, origin, firstSeen, lastSeen, attempts, accepted, failed, probes, more, trust } = about;
   const least = more ? 'at least ' : '';
+  const subject = { source: about.ip ?? null, host: about.host ?? null, alert: null };
+  const own = decided.filter((one) => isDecidedOf(one, subject));
   const wider = about.ip === undefined ? null : widerNetwork(about.ip);
   /** @type {[string, (Node | string | null)[]][]} */
   const rows = [
     ['Watched', watched ? [healthWords(watched, nowMs)] : []],
+    ['Decided', decidedLinks(own)],
     ['sshd', watched ? [foreign(releaseWords(watched))] : []],
     ['In', about.ip === undefined ? [] : [origin ? originWords(origin) : 'country not known']],
     ['Wider network', wider === null ? [] : [filterLink(view, 'ip', wider)]],

@@ -3,6 +3,7 @@
 import { nameGiven } from './acknowledge.js';
 import { ask, tell } from './api.js';
 import { byId, element, fill, foreign } from './element.js';
+import { PAST_TENSE } from './links.js';
 import { forOperators } from './session.js';
 import { showTab } from './tab.js';
 import { fullTime } from './time.js';
@@ -10,7 +11,6 @@ import { fullTime } from './time.js';
 /** @import { Decision } from './answers.d.ts' */
 
 const SHOWN = 200;
-const PAST_TENSE = { block: 'blocked', allow: 'allowed', silence: 'silenced', acknowledge: 'acknowledged' };
 
 /**
  * Shows the newest decisions.

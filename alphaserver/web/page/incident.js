@@ -5,14 +5,15 @@ import { counted } from './count.js';
 import { byId, element, factList, fill, foreign, glyph } from './element.js';
 import { eventList } from './event-list.js';
 import { trustWords } from './health.js';
-import { filterLink } from './links.js';
+import { decidedLinks, filterLink } from './links.js';
+import { askStanding, isDecidedOf } from './standing.js';
 import { stepsFor } from './steps.js';
 import { showTab } from './tab.js';
 import { lasting, moment } from './time.js';
 import { addressOf } from './view.js';
 
 /**
- * @import { AlertWhole, StoredEvent } from './answers.d.ts'
+ * @import { AlertWhole, Decision, StoredEvent } from './answers.d.ts'
  * @import { View } from './view.js'
  * @typedef {{ events: readonly StoredEvent[], next: string | null }} Around
  */
@@ -33,6 +34,8 @@ export class IncidentPage {
   #alert = null;
   /** @type {Around} what else happened in its time, and whether there is more */
   #around = NOTHING;
+  /** @type {readonly Decision[]} those that hold, about anything */
+  #decided = [];
   /** @type {{ id: string, form: HTMLElement, steps: HTMLElement } | null} kept as it is for the alert of this id, or a name half typed would be lost */
   #kept = null;
 
@@ -55,6 +58,7 @@ export class IncidentPage {
     try {
       /** @type {AlertWhole} */
       const alert = await ask(`/api/alerts/${encodeURIComponent(view.alert ?? '')}`, {}, signal);
+      this.#decided = await askStanding(signal);
       const { since, until, ip, host, user } = subjectOf(alert);
       // Of a state, such as a silent agent, there are no events.
       if (alert.evidence.length > 0 && (ip ?? user) !== null)
@@ -82,7 +86,7 @@ export class IncidentPage {
         glyph(alert.severity),
         element('h1', { id: 'incident-title' }, foreign(alert.summary)),
       ),
-      facts(alert, view, nowMs),
+      facts(alert, this.#decided, view, nowMs),
       alert.acknowledgedAt ? acknowledged(alert) : form,
       steps,
       element('h2', {}, 'What happened'),
@@ -212,10 +216,11 @@ function all(alert, view) {
 
 /**
  * @param {AlertWhole} alert
+ * @param {readonly Decision[]} decided
  * @param {View} view
  * @param {number} nowMs
  */
-function facts(alert, view, nowMs) {
+function facts(alert, decided, view, nowMs) {
   const { rule, severity, source, openedAt, lastAt, closedAt, count, late, partOf, more } = alert;
   const lastedMs = Date.parse(lastAt) - Date.parse(openedAt);
   const lasted = lastedMs > LASTED_FROM_MS ? `, after ${lasting(lastedMs)}` : '';
@@ -223,6 +228,7 @@ function facts(alert, view, nowMs) {
   /** @type {[string, (Node | string | null)[]][]} */
   const rows = [
     ['State', [closedAt === null ? 'going on' : `${endWords(alert)} ${moment(closedAt, nowMs)}`]],
+    ['Decided', decidedLinks(decided.filter((one) => isDecidedOf(one, { source, host: alert.host, alert })))],
     ['Began', [span(time(openedAt, nowMs), late ? ', read late' : '')]],
     ['Last', [span(time(lastAt, nowMs), lasted)]],
     ['Counted', [counted(count, 'event')]],

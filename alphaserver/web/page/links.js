@@ -1,8 +1,10 @@
 /** Links that set or remove a filter of the view. */
 import { element, foreign } from './element.js';
+import { fullTime } from './time.js';
 import { addressOf, FILTERS } from './view.js';
 
 /**
+ * @import { Decision } from './answers.d.ts'
  * @import { View } from './view.js'
  */
 
@@ -46,6 +48,33 @@ export function keyLink(view, key) {
   const fingerprint = FINGERPRINT.exec(key)?.[0];
   if (fingerprint === undefined) return element('span', { class: 'key' }, foreign(key));
   return element('a', { class: 'key', href: addressOf(view, { key: fingerprint }) }, foreign(key));
+}
+
+/** Decisions that a row of facts names. */
+const DECIDED_NAMED = 3;
+/** What people did by each kind of decision. */
+export const PAST_TENSE = { block: 'blocked', allow: 'allowed', silence: 'silenced', acknowledge: 'acknowledged' };
+
+/**
+ * Says which decisions hold, each with who made it and until when, as links to where they are undone.
+ * @param {readonly Decision[]} decided
+ */
+export function decidedLinks(decided) {
+  const shown = decided
+    .slice(0, DECIDED_NAMED)
+    .flatMap(({ kind, rule, by, until }, i) => [
+      i > 0 ? '; ' : null,
+      element(
+        'a',
+        { href: '/?decisions' },
+        PAST_TENSE[kind],
+        rule === null ? null : ` for ${rule}`,
+        ' by ',
+        foreign(by ?? 'somebody'),
+        until === null ? ' until it is undone' : ` until ${fullTime(until)}`,
+      ),
+    ]);
+  return decided.length > DECIDED_NAMED ? [...shown, ` and ${decided.length - DECIDED_NAMED} more`] : shown;
 }
 
 /**

@@ -3,11 +3,12 @@ import { ApiError, ask, nameInPath } from './api.js';
 import { coarser } from './event-counts.js';
 import { loadFiltered } from './filtered-view.js';
 import { isWithin, networkOf } from './network.js';
-import { concernsOf } from './verdict.js';
+import { askStanding } from './standing.js';
+import { concernsOf, mayBeSilenced } from './verdict.js';
 import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
 
 /**
- * @import { About, Alert, Certificate, Channel, WatchedHost, NetworkRow, Point, Session, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
+ * @import { About, Alert, Certificate, Channel, Decision, WatchedHost, NetworkRow, Point, Session, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
  * @import { FilteredCounts } from './filtered-view.js'
  * @import { Grounds } from './verdict.js'
  * @import { View } from './view.js'
@@ -21,7 +22,7 @@ import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
  * @property {(part: Grounds) => void} answer
  * @property {(part: { points: readonly Point[], stepMs: number, fromMs: number, toMs: number }) => void} timeline
  * @property {(part: { hosts: readonly WatchedHost[], counts: readonly TopRow[] }) => void} hosts
- * @property {(about: About | null) => void} about the one thing that the view is filtered by
+ * @property {(about: About | null, decided: readonly Decision[]) => void} about the one thing that the view is filtered by, and the decisions that hold
  * @property {(rows: readonly NetworkRow[]) => void} sources by IPv6 network
  * @property {(rows: readonly TopRow[]) => void} users
  * @property {(part: Unseen) => void} blind
@@ -114,7 +115,7 @@ async function allParts(view, span, parts, hosts, summary, sessions, signal) {
   const time = timeParameters(view);
   const limit = String(TOP);
   parts.cut(null);
-  parts.about(null);
+  parts.about(null, []);
   await Promise.all([
     Promise.all([summary, hosts]).then(async ([whole, { hosts: list }]) => {
       const concerns = concernsOf(whole.because, whole.others);
@@ -127,8 +128,9 @@ async function allParts(view, span, parts, hosts, summary, sessions, signal) {
         doubt: doubtOf(whole),
         past: null,
         known: true,
-        // An answer that asks for no session does not wait for them.
+        // An answer that needs no session, or no decision, does not wait for it.
         sessions: concerns.some(({ alert }) => alert.severity === 'critical') ? (await sessions).sessions : [],
+        decided: concerns.some(mayBeSilenced) ? await askStanding(signal) : [],
       });
     }),
     timeline(span, null, signal).then((points) => parts.timeline({ ...points, ...span })),
@@ -151,13 +153,14 @@ async function allParts(view, span, parts, hosts, summary, sessions, signal) {
  */
 async function filteredParts(view, span, parts, hosts, summary, sessions, signal) {
   const onlyHost = view.ip === null && view.user === null;
-  const [filtered, first, whole, exact, about, { sessions: open }] = await Promise.all([
+  const [filtered, first, whole, exact, about, { sessions: open }, decided] = await Promise.all([
     loadFiltered(view, span, stepFor, signal),
     hosts,
     summary,
     onlyHost ? timeline(span, view.host, signal) : null,
     aboutOne(view, signal),
     sessions,
+    askStanding(signal),
   ]);
   const { amounts, points, stepMs, hosts: counts, sources, users, ids, cut } = filtered;
   const named = view.host === null ? counts.flatMap(({ host }) => host ?? []) : [view.host];
@@ -184,8 +187,9 @@ async function filteredParts(view, span, parts, hosts, summary, sessions, signal
       : { ...amounts, where: counts.map(({ host }) => host ?? '') },
     known: about !== null,
     sessions: open,
+    decided,
   });
-  parts.about(about);
+  parts.about(about, decided);
   parts.cut(cut);
   parts.timeline({ points, stepMs, ...filtered.span, ...(exact && { ...exact, ...span }) });
   parts.hosts({ hosts: shown, counts });

@@ -122,7 +122,7 @@ function look() {
   byId('board').hidden = alone;
   byId('welcome').hidden = true;
   byId('faults').hidden = true;
-  about.show(null, view, Date.now());
+  about.show(null, [], view, Date.now());
   feed.look(view);
   byId('incident').hidden = view.alert === null || view.key !== null || view.decisions;
   byId('decisions').hidden = !view.decisions;
@@ -207,7 +207,7 @@ async function board(shown, signal) {
           shownMs = Date.now();
           welcome(part.hosts.length === 0 && !isFiltered(shown));
         }),
-        about: drawn((part) => about.show(part, shown, nowMs)),
+        about: drawn((part, decided) => about.show(part, decided, shown, nowMs)),
         timeline: drawn((part) => chart.show(part)),
         hosts: drawn((part) => tables.hosts(part, shown, nowMs)),
         sources: drawn((rows) => tables.sources(rows, shown)),

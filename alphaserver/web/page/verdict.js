@@ -3,11 +3,12 @@ import { count, counted, sentence } from './count.js';
 import { escapedText } from './escaped.js';
 import { healthWords } from './health.js';
 import { isWithin } from './network.js';
+import { silences } from './standing.js';
 import { moment } from './time.js';
 import { isFiltered, timeWords } from './view.js';
 
 /**
- * @import { Alert, Amounts, CoverageCounts, FleetState, Session, WatchedHost } from './answers.d.ts'
+ * @import { Alert, Amounts, CoverageCounts, Decision, FleetState, Session, WatchedHost } from './answers.d.ts'
  * @import { View } from './view.js'
  *
  * The grounds of an answer. `more`: there are incidents beyond those named. `fleet`: what the server says of all hosts; null
@@ -23,6 +24,7 @@ import { isFiltered, timeWords } from './view.js';
  * @property {(Omit<Amounts, 'hosts' | 'sources' | 'users'> & { where: readonly string[] }) | null} past
  * @property {boolean} known
  * @property {readonly Session[]} sessions of the view that are open
+ * @property {readonly Decision[]} decided what people decided and holds; none needed where no concern may be silenced
  *
  * @typedef {object} Verdict
  * @property {FleetState | 'over' | 'nothing'} state `over`: something was, and is no more; `nothing`: nothing is known of what is asked about
@@ -81,8 +83,11 @@ function standing({ severity, acknowledgedAt, closedAt }, counts) {
  */
 export function verdictOf(part, view, nowMs) {
   const { concerns, more, amounts, hosts, fleet } = part;
+  const silenced = new Set(
+    concerns.filter((one) => mayBeSilenced(one) && part.decided.some((decision) => silences(decision, one.alert))),
+  );
   const number = (/** @type {Concern['standing']} */ wanted) =>
-    concerns.filter(({ standing: one }) => one === wanted).length;
+    concerns.filter((one) => one.standing === wanted && !silenced.has(one)).length;
   // Whoever asks about one source or user asks what it did, not who is looking.
   const asked = view.ip === null && view.user === null ? hosts.filter(({ host }) => (view.host ?? host) === host) : [];
   const named = (/** @type {WatchedHost['coverage']} */ wanted) =>
@@ -96,6 +101,7 @@ export function verdictOf(part, view, nowMs) {
   const past = fleet === null ? pastOf(part, still.length > 0, nowMs) : null;
   const incidents = {
     ...{ unacknowledged: number('unacknowledged'), open: number('open'), closed: number('closed'), more },
+    silenced: silenced.size,
     critical: concerns.filter(({ alert }) => alert.severity === 'critical').length,
     acknowledged: concerns.filter(({ alert }) => alert.severity === 'critical' && alert.acknowledgedAt !== null).length,
   };
@@ -103,18 +109,21 @@ export function verdictOf(part, view, nowMs) {
   const known = isBreach ? 'breach' : fleet === null ? filteredState(part, unknown, past !== null) : fleetState(fleet);
   const isOver = known === 'over' && past !== null;
   const isStillIn = fleet === null && still.length > 0 && (isOver || known === 'quiet');
-  const title = titleOf(
-    known,
-    view,
-    fleet?.coverage ?? null,
-    unknown ?? (part.doubt === null ? null : 'Not known now'),
-    trustMark(concerns),
-  );
+  const isSilenced = fleet === null && known === 'quiet' && silenced.size > 0;
+  const title = isSilenced
+    ? 'Silenced'
+    : titleOf(
+        known,
+        view,
+        fleet?.coverage ?? null,
+        unknown ?? (part.doubt === null ? null : 'Not known now'),
+        trustMark(concerns),
+      );
   const doubt = part.doubt === null ? '' : `${part.doubt}: there may be more. `;
   return {
     state: isStillIn ? 'attack' : known,
     title: isStillIn ? stillTitle(still) : isOver ? past.title : title,
-    why: `${doubt}${isOver ? past.words : whyOf(incidents, known, amounts, view)}${stillWords(still, fleet !== null)}`,
+    why: `${doubt}${isOver ? past.words : whyOf(incidents, known, amounts, view)}${silencedWords(silenced.size)}${stillWords(still, fleet !== null)}`,
     blind,
     late,
   };
@@ -126,6 +135,20 @@ export function verdictOf(part, view, nowMs) {
  */
 function fleetState({ state, coverage }) {
   return state === 'quiet' && coverage.live === 0 ? 'unknown' : state;
+}
+
+/**
+ * Tells whether an incident would count for the answer but for a silence, as far as it shows: it goes on, or is critical and nobody has
+ * looked at it.
+ * @param {Concern} concern
+ */
+export function mayBeSilenced({ alert, standing: one, attack }) {
+  return !attack && (one === 'open' || (alert.severity === 'critical' && alert.acknowledgedAt === null));
+}
+
+/** @param {number} silenced incidents */
+function silencedWords(silenced) {
+  return silenced === 0 ? '' : ` ${counted(silenced, 'incident')} ${silenced === 1 ? 'is' : 'are'} silenced.`;
 }
 
 /**
@@ -281,13 +304,13 @@ function breakInWords({ critical, acknowledged }) {
 }
 
 /**
- * @param {{ unacknowledged: number, open: number, closed: number, more: boolean, critical: number, acknowledged: number }} incidents
+ * @param {{ unacknowledged: number, open: number, closed: number, more: boolean, silenced: number, critical: number, acknowledged: number }} incidents
  * @param {Verdict['state']} state
  * @param {Amounts} amounts
  * @param {View} view
  */
 function whyOf(incidents, state, { attempts, accepted, failed, probes, atLeast }, view) {
-  const { unacknowledged, open, closed, more } = incidents;
+  const { unacknowledged, open, closed, more, silenced } = incidents;
   const when = `in ${timeWords(view)}`;
   const logins = accepted === 0 ? 'No login' : counted(accepted, 'login');
   const least = atLeast ? 'At least ' : '';
@@ -301,7 +324,7 @@ function whyOf(incidents, state, { attempts, accepted, failed, probes, atLeast }
   else if (attempts + probes === 0) sentences.push(`Nothing happened ${when}.`);
   else if (open > 0) sentences.push(`${counted(open, 'incident')} to look at; nobody is known to attack.`);
   else if (!isFiltered(view))
-    sentences.push(`${least}${happened}${closed === 0 && !more ? ', nothing that stands out' : ''}.`);
+    sentences.push(`${least}${happened}${closed + silenced === 0 && !more ? ', nothing that stands out' : ''}.`);
   // Where not all events are counted, that no login is among them says nothing of the others.
   if (isFiltered(view) && attempts > 0)
     sentences.push(

@@ -291,7 +291,7 @@ describe('the answer in words', () => {
     };
     const concerns = concernsOf(because, others);
     const past = query === '' ? null : { ...amounts, where: ['h1'] };
-    const rest = { more: false, doubt: null, past, known: false, sessions: [], ...grounds };
+    const rest = { more: false, doubt: null, past, known: false, sessions: [], decided: [], ...grounds };
     const part = { concerns, amounts, hosts, fleet: query === '' ? fleet : null, ...rest };
     return verdictOf(
       part as unknown as Parameters<typeof verdictOf>[0],
@@ -397,6 +397,21 @@ describe('the answer in words', () => {
       verdict([unseen], [], undefined, '', {}, { sessions: [session] }).why,
       /to look at now\. 1 session of/,
     );
+  });
+
+  it('says that an incident is silenced, and not that it is to be looked at or that nothing stands out', () => {
+    const decided = [{ kind: 'silence', rule: null, host: null, source: '203.0.113.0/24', holds: true }];
+    const critical = alert('a', { ...breakIn, source: '203.0.113.9' });
+    for (const one of [critical, { ...critical, ...over }] as Alert[]) {
+      const { state, title, why } = verdict([], [one], undefined, '', {}, { decided });
+      assert.deepEqual([state, title], ['quiet', 'All quiet']);
+      assert.equal(why, '2 logins and 10 failed attempts in the last 24 hours. 1 incident is silenced.');
+    }
+    const here = verdict([], [critical], undefined, 'ip=203.0.113.9', {}, { decided });
+    assert.equal(here.title, 'Silenced');
+    assert.match(here.why, / 1 incident is silenced\.$/);
+    const others = [{ ...critical, source: '198.51.100.1' } as Alert];
+    assert.match(verdict([], others, undefined, '', {}, { decided }).why, /^1 incident to look at; /);
   });
 
   it('gives no green light that the server cannot vouch for', () => {

@@ -138,12 +138,10 @@ export class Agent {
     return {
       state: this.#outboxState ?? state,
       behindBytes,
-      sentSeq: outbox.lastSeq,
-      waiting: outbox.lastSeq - outbox.acked,
+      ...outbox.totals,
       linesRead: lines,
       linesUnknown: unknown,
       linesForged: forged,
-      declaredLost: outbox.declared.declaredLost,
       ...(release && !this.#hosts.isOfOthers && { sshd: release }),
     };
   }

@@ -42,7 +42,7 @@ export interface RunOptions {
 export interface Running {
   /** Resolves when it has ended; rejects when it cannot go on. */
   readonly ended: Promise<void>;
-  /** Sends `quit`, closes the outbox, and ends. */
+  /** Sends `quit`, closes the outbox, and ends. Each further call waits for the same end. */
   stop(): Promise<void>;
 }
 
@@ -64,6 +64,8 @@ export function run(options: RunOptions): Running {
       } catch (error) {
         if (stopping || !isDamaged(error)) throw error;
         await running.stop();
+        // A stop that came meanwhile is over with this one's. The next start finds the damage again.
+        if (stopping) return;
         running = start(options, replaceDamaged(config.stateFolder, error.message, log, Date.now()));
       }
     }
@@ -85,16 +87,12 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
   let agent: Agent | null = null;
   let watch: SessionWatch | null = null;
   let reader = new Reader();
+  /** The state while there is no agent yet, which needs a log. */
+  let earlyState: 'starting' | 'log missing' = 'starting';
   const report = () =>
     agent?.report() ?? {
-      state: 'log missing' as const,
-      behindBytes: 0,
-      sentSeq: outbox.lastSeq,
-      waiting: outbox.lastSeq - outbox.acked,
-      linesRead: 0,
-      linesUnknown: 0,
-      linesForged: 0,
-      declaredLost: outbox.declared.declaredLost,
+      ...{ state: earlyState, behindBytes: 0, ...outbox.totals },
+      ...{ linesRead: 0, linesUnknown: 0, linesForged: 0 },
     };
   const pings = new PingBuilder({
     report,
@@ -132,7 +130,10 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
   const stopped = new AbortController();
 
   async function follow(): Promise<void> {
-    const logName = config.log ?? (await findLog(path, outbox, log, stopped.signal));
+    const misses = (): void => {
+      earlyState = 'log missing';
+    };
+    const logName = config.log ?? (await findLog(path, outbox, log, misses, stopped.signal));
     if (logName === null) return;
     const bookmark = outbox.bookmark(logName);
     const saved = bookmark?.reader as { reader?: ReaderState; hosts?: unknown } | null;
@@ -176,17 +177,23 @@ function start({ config, hostname, path, log }: RunOptions, outbox: Outbox): Run
     await agent.run(uplink);
   }
 
+  async function end(): Promise<void> {
+    stopped.abort();
+    agent?.stop();
+    endBeats();
+    await uplink.stop(QUIT_LIMIT_MS);
+    checkpoint.acknowledged(outbox.acked, Number.MAX_SAFE_INTEGER);
+    outbox.close();
+    removeHeartbeat(config.stateFolder);
+  }
+
   uplink.start();
+  let ending: Promise<void> | null = null;
   return {
     ended: follow(),
-    stop: async () => {
-      stopped.abort();
-      agent?.stop();
-      endBeats();
-      await uplink.stop(QUIT_LIMIT_MS);
-      checkpoint.acknowledged(outbox.acked, Number.MAX_SAFE_INTEGER);
-      outbox.close();
-      removeHeartbeat(config.stateFolder);
+    stop: () => {
+      ending ??= end();
+      return ending;
     },
   };
 }
@@ -198,17 +205,24 @@ function sourceFor(logName: string, config: ClientConfig, outbox: Outbox, log: L
     : new FileSource({ path: logName, from: config.from, position, log, ticker });
 }
 
-/** Returns the default log that was followed before, or waits until there is one. Null when stopped before. */
-async function findLog(path: string, outbox: Outbox, log: Logger, signal: AbortSignal): Promise<string | null> {
+/** Returns the default log that was followed before, or waits until there is one: `onMissing` is called once where there is none yet. Null when stopped before. */
+async function findLog(
+  path: string,
+  outbox: Outbox,
+  log: Logger,
+  onMissing: () => void,
+  signal: AbortSignal,
+): Promise<string | null> {
   const read = outbox.readLogs;
-  let hasWarned = false;
+  let isMissing = false;
   const chosen = await waitForLog(() => {
     const found = chooseDefaultLog(findDefaultLog(path), read.all, read.last);
-    if (found === null && !hasWarned)
-      log.warn(
-        `No sshd log found (looked for ${DEFAULT_LOGS.join(', ')} and the journal): set ALPHACLIENT_LOG to its path; looking again every second`,
-      );
-    hasWarned = true;
+    if (found !== null || isMissing) return found;
+    isMissing = true;
+    onMissing();
+    log.warn(
+      `No sshd log found (looked for ${DEFAULT_LOGS.join(', ')} and the journal): set ALPHACLIENT_LOG to its path; looking again every second`,
+    );
     return found;
   }, signal);
   if (chosen === null) return null;

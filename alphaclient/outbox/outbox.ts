@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { LoginEvent } from '../../protocol/event.ts';
 import { encodeBody } from '../../protocol/messages.ts';
-import type { DeclaredGap } from '../../protocol/report.ts';
+import type { AgentReport, DeclaredGap } from '../../protocol/report.ts';
 import { addSpareRoom } from '../../service/spare-room.ts';
 import type { Gap, LogPosition } from '../log/source.ts';
 import type { ConnectionUpdate, NumberedConnection } from '../sshd/connection-changes.ts';
@@ -177,6 +177,11 @@ export class Outbox {
   /** Gaps declared since the state folder was created, and the lines lost in them. */
   get declared(): GapTotals {
     return this.#declared;
+  }
+  /** The totals that a report carries. */
+  get totals(): Pick<AgentReport, 'sentSeq' | 'waiting' | 'declaredLost'> {
+    const { declaredLost } = this.#declared;
+    return { sentSeq: this.#lastSeq, waiting: this.#lastSeq - this.#acked, declaredLost };
   }
   /** Whether this outbox replaces a damaged one and may still have to read again events that the server has. */
   get resumed(): boolean {

@@ -28,11 +28,14 @@ export interface Admitted {
   readonly delayMs: number;
 }
 
-/** Describes a hello that was refused. `delayMs` is how long the answer has to wait; where it waits, the log has the refusal already. */
+/** Describes who was refused, and why. */
 export interface Rejected {
   readonly code: Extract<ErrorCode, 'unauthorized' | 'busy'>;
   readonly message: string;
+  /** How long the answer has to wait. */
   readonly delayMs: number;
+  /** True where the log has the refusal already. */
+  readonly isLogged: boolean;
 }
 
 /** Decides who is let in, and who may stay. */
@@ -46,7 +49,7 @@ export interface Admission {
 }
 
 /** Says of a host that an event names how long its agent has to wait before it is read on, or why it is refused. */
-export type HostVerdict = { readonly delayMs: number } | Omit<Rejected, 'delayMs'>;
+export type HostVerdict = { readonly delayMs: number } | Omit<Rejected, 'delayMs' | 'isLogged'>;
 
 /** Holds what admission decides by. */
 export interface AdmissionOptions {
@@ -82,15 +85,14 @@ export class IdentityAdmission implements Admission {
 
   admit(hello: Hello, peer: Peer): Admitted | Rejected {
     const { tokens, joined, anonymous, needsCertificate, bounds, log, now } = this.#options;
-    const notLetIn = (message: string): void =>
+    // Not with the answer, which may wait: of an agent that leaves before, nobody would hear why.
+    const notLetIn = (message: string, delayMs = 0): Rejected => {
       log.warn(`Agent ${hello.agent} (host ${hello.host}) from ${peer.address} is not let in: ${message}`);
+      return unauthorized(message, { delayMs, isLogged: true });
+    };
     const token = hello.token === null ? null : tokens.find(hello.token);
-    if (hello.token !== null && token === null && !anonymous) {
-      const message = 'the token is not valid';
-      // Not with the answer, which waits: of an agent that leaves before, nobody would hear why.
-      notLetIn(message);
-      return unauthorized(message, this.#guesses.wrong(peer.address, now()));
-    }
+    if (hello.token !== null && token === null && !anonymous)
+      return notLetIn('the token is not valid', this.#guesses.wrong(peer.address, now()));
     const shown = peer.certificate;
     const certificateFault = shown && (shown.fault === null ? joined?.fault(shown) : `its certificate ${shown.fault}`);
     const certificate = certificateFault ? null : shown;
@@ -106,19 +108,15 @@ export class IdentityAdmission implements Admission {
         }
       : byToken;
     if (identity === null && !anonymous) {
-      const message =
-        certificateFault ||
-        'a token or a certificate is needed: alphaserver token add NAME makes a token, and over TLS alphaserver enroll NAME a code to join by';
-      if (certificateFault) notLetIn(message);
-      return unauthorized(message);
+      if (certificateFault) return notLetIn(certificateFault);
+      return unauthorized(
+        'a token or a certificate is needed: alphaserver token add NAME makes a token, and over TLS alphaserver enroll NAME a code to join by',
+      );
     }
     const full = bounds.helloFault(hello.agent, hello.host);
-    if (full !== null) return { code: 'busy', message: full, delayMs: 0 };
+    if (full !== null) return { code: 'busy', message: full, delayMs: 0, isLogged: false };
     const verdict = this.#identities.judge(identity, hello, now());
-    if (!verdict.admitted) {
-      notLetIn(verdict.message);
-      return unauthorized(verdict.message);
-    }
+    if (!verdict.admitted) return notLetIn(verdict.message);
     for (const note of verdict.notes) log[verdict.change?.isClone ? 'warn' : 'info'](note);
     const delayMs = bounds.hello(hello.agent, hello.host, now());
     return { identity, change: verdict.change, tokenHash: token?.sha256 ?? null, certificate, delayMs };
@@ -152,4 +150,9 @@ export class IdentityAdmission implements Admission {
 }
 
 /** Makes the answer to somebody who is not let in. */
-export const unauthorized = (message: string, delayMs = 0): Rejected => ({ code: 'unauthorized', message, delayMs });
+export const unauthorized = (message: string, { delayMs = 0, isLogged = false }: Partial<Rejected> = {}): Rejected => ({
+  code: 'unauthorized',
+  message,
+  delayMs,
+  isLogged,
+});

@@ -56,7 +56,7 @@ export class Joining {
     const nowMs = now();
     const refused = (message: string, delayMs = 0): Rejected => {
       log.warn(`Host ${host} from ${address} may not join: ${message}`);
-      return unauthorized(message, delayMs);
+      return unauthorized(message, { delayMs, isLogged: true });
     };
     const read = readJoinCode(code);
     if (read === null || !read.fingerprint.equals(authority.fingerprint()))
@@ -94,7 +94,7 @@ export class Joining {
     const fault = hosts.fault(shown);
     if (fault !== null) {
       log.warn(`The certificate of ${name} is not renewed: ${fault}`);
-      return unauthorized(fault);
+      return unauthorized(fault, { isLogged: true });
     }
     try {
       const certificate = await authority.certifyAgent(csr, name, now());
@@ -103,7 +103,7 @@ export class Joining {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.warn(`The certificate of ${name} is not renewed: ${reason}`);
-      return unauthorized(`the request cannot be signed: ${reason}`);
+      return unauthorized(`the request cannot be signed: ${reason}`, { isLogged: true });
     }
   }
 }

@@ -358,11 +358,11 @@ export class Session {
     return this.#context.joining(this.#stream) === null ? null : (this.#admitted?.certificate ?? null);
   }
 
-  /** Refuses after a delay that grows with the wrong guesses of its address; whoever set it has logged why. Nothing is read meanwhile. */
-  #reject({ code, message, delayMs }: Rejected): void {
+  /** Refuses after a delay that grows with the wrong guesses of its address. Nothing is read meanwhile. */
+  #reject({ code, message, delayMs, isLogged }: Rejected): void {
     this.#isRejected = true;
     this.#stream.pause();
-    this.#later(delayMs, () => this.refuse(code, message, delayMs > 0));
+    this.#later(delayMs, () => this.refuse(code, message, isLogged));
   }
 
   /** Runs `work` after so long; at once for no time at all. */

@@ -1,7 +1,10 @@
 /** Refusals that wait: none for longer than an agent does, and each logged when it is decided. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { IdentityAdmission } from '../../../alphaserver/ingest/admission.ts';
 import { FleetBounds } from '../../../alphaserver/ingest/fleet-bounds.ts';
@@ -13,10 +16,14 @@ import { until } from '../../until.ts';
 import { hello } from '../../wire-messages.ts';
 import { MemoryStore } from '../memory-store.ts';
 
-/** Lets in who has a token, which nobody has. */
-const guarded = (log: { info(text: string): void; warn(text: string): void }, now = Date.now): IdentityAdmission =>
+/** Lets in who has a token: nobody, unless there are some. */
+const guarded = (
+  log: { info(text: string): void; warn(text: string): void },
+  now = Date.now,
+  tokens = new Tokens('/nonexistent'),
+): IdentityAdmission =>
   new IdentityAdmission({
-    ...{ tokens: new Tokens('/nonexistent'), joined: null, anonymous: false, needsCertificate: false, bindings: [] },
+    ...{ tokens, joined: null, anonymous: false, needsCertificate: false, bindings: [] },
     ...{ bounds: new FleetBounds({ agents: [], hosts: [] }), log, now },
   });
 
@@ -33,13 +40,24 @@ test('the answer to a wrong token comes while its agent still waits for it, howe
   assert.ok(HELLO_DELAY_LIMIT_MS <= HELLO_TIMEOUT_MS / 2);
 });
 
-async function listening(t: TestContext): Promise<{ port: number; refusals: () => number }> {
+async function listening(
+  t: TestContext,
+  tokens = new Tokens('/nonexistent'),
+  told = /the token is not valid/,
+): Promise<{ port: number; refusals: () => number }> {
   const logged: string[] = [];
   const say = (line: string): void => void logged.push(line);
   const log = { debug() {}, info: say, warn: say, error: say };
   const ingest = new GroupCommit({ store: new MemoryStore(), log, now: Date.now });
   const listen = { scheme: 'tcp', host: '127.0.0.1', port: 0 } as const;
-  const listener = new Listener({ listen, tls: null, admission: guarded(log), ingest, log, now: Date.now });
+  const listener = new Listener({
+    listen,
+    tls: null,
+    admission: guarded(log, Date.now, tokens),
+    ingest,
+    log,
+    now: Date.now,
+  });
   const port = await listener.open();
   t.after(async () => {
     listener.drain();
@@ -48,18 +66,22 @@ async function listening(t: TestContext): Promise<{ port: number; refusals: () =
   });
   return {
     port,
-    refusals: () => logged.filter((line) => /the token is not valid/.test(line)).length,
+    refusals: () => logged.filter((line) => told.test(line)).length,
   };
 }
 
-function guess(t: TestContext, port: number): { readonly socket: Socket; readonly got: () => string } {
+function guess(
+  t: TestContext,
+  port: number,
+  shown: object = { host: 'h', token: 'wrong' },
+): { readonly socket: Socket; readonly got: () => string } {
   const socket = connect(port, '127.0.0.1').on('error', () => {});
   t.after(() => socket.destroy());
   let got = '';
   socket.on('data', (bytes: Buffer) => {
     got += bytes;
   });
-  socket.write(`${JSON.stringify(hello(randomUUID(), { host: 'h', token: 'wrong' }))}\n`);
+  socket.write(`${JSON.stringify(hello(randomUUID(), shown))}\n`);
   return { socket, got: () => got };
 }
 
@@ -81,4 +103,21 @@ test('a refusal that is waited for is logged once', async (t) => {
   await until(() => socket.readableEnded);
   assert.match(got(), /"unauthorized"/);
   assert.equal(refusals(), 1);
+});
+
+test('a refusal that does not wait is logged once too, and with its reason', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'admission-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const tokens = new Tokens(folder);
+  const token = tokens.add('web', Date.now(), 'one');
+  for (const [shown, reason] of [
+    [{ host: 'two', token }, /token:web may speak for /],
+    [{ host: 'two' }, /a token or a certificate is needed/],
+  ] as const) {
+    const { port, refusals } = await listening(t, tokens, reason);
+    const { socket, got } = guess(t, port, shown);
+    await until(() => socket.readableEnded);
+    assert.match(got(), reason);
+    assert.equal(refusals(), 1, got());
+  }
 });

@@ -17,16 +17,20 @@ import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { connect } from 'node:tls';
 import { alphaserver } from '../../../alphaserver/cli/commands.ts';
 import { Authority, authorityFolder } from '../../../alphaserver/ingest/authority.ts';
+import { GroupCommit } from '../../../alphaserver/ingest/group-commit.ts';
 import { codeName, JoinCodes, requestDigest } from '../../../alphaserver/ingest/join-codes.ts';
 import { JoinedHosts } from '../../../alphaserver/ingest/joined-hosts.ts';
 import { type Joined, Joining, letIn } from '../../../alphaserver/ingest/joining.ts';
+import { Listener } from '../../../alphaserver/ingest/listener.ts';
 import { encodeJoinCode, readJoinCode } from '../../../protocol/join-code.ts';
 import { makeRequest, REQUEST_LIMIT_CHARS } from '../../../service/certificates.ts';
 import { runProgram } from '../../../service/command-line.ts';
 import { Text } from '../../text.ts';
 import { until } from '../../until.ts';
+import { MemoryStore } from '../memory-store.ts';
 import { Served } from '../web/served.ts';
 
 const DAY_MS = 86_400_000;
@@ -209,6 +213,46 @@ test('two hosts that show one code at the same moment do not both get in', async
   const code = codeFor(null);
   const answers = await Promise.all([enroll(code, 'web-01'), enroll(code, 'web-02')]);
   assert.equal(answers.filter((answer) => 'certificate' in answer).length, 1);
+});
+
+test('a host that may not join is logged once, with its name, whether its answer waits or not', async (context) => {
+  const log = { debug() {}, info() {}, ...{ warn: (text: string) => logged.push(text) }, error() {} };
+  const ingest = new GroupCommit({ store: new MemoryStore(), log, now: Date.now });
+  const { server, serverKey, ca } = authority.files;
+  const listener = new Listener({
+    listen: { scheme: 'tls', host: '127.0.0.1', port: 0 },
+    tls: { certFile: server, keyFile: serverKey, clientCaFile: ca },
+    admission: {
+      admit: () => assert.fail('no hello is sent'),
+      changed: () => false,
+      mayStay: () => true,
+      eventHost: () => ({ delayMs: 0 }),
+    },
+    ...{ joining, ingest, log, now: Date.now },
+  });
+  const port = await listener.open();
+  context.after(async () => {
+    listener.drain();
+    await ingest.close();
+    await listener.close();
+  });
+  const used = codeFor('web-01');
+  assert.ok('certificate' in (await enroll(used, 'web-01')));
+  const wrong = encodeJoinCode({ fingerprint: authority.fingerprint(), secret: Buffer.alloc(16) });
+  const { request } = await makeRequest('web-02');
+  for (const [code, reason] of [
+    [used, 'the code was used already'],
+    [wrong, 'the code is wrong'],
+  ] as const) {
+    logged.length = 0;
+    const socket = connect({ port, host: '127.0.0.1', ca: readFileSync(ca), servername: 'asgard.example' });
+    context.after(() => socket.destroy());
+    socket.write(`${JSON.stringify({ type: 'enroll', version: 1, code, csr: request, host: 'web-02' })}\n`);
+    let got = '';
+    for await (const chunk of socket) got += chunk;
+    assert.match(got, /"unauthorized"/);
+    assert.deepEqual(logged, [`Host web-02 from 127.0.0.1 may not join: ${reason}`]);
+  }
 });
 
 test('a late code says until when it was good, and a wrong one is answered later each time', async () => {

@@ -94,7 +94,7 @@ beforeEach(async () => {
       admit: ({ token }) =>
         admitted(token)
           ? { identity: null, change: null, tokenHash: token, certificate: null, delayMs: 0 }
-          : { code: 'unauthorized', message: 'the token is not valid', delayMs: 0 },
+          : { code: 'unauthorized', message: 'the token is not valid', delayMs: 0, isLogged: false },
       changed: () => admissionChanged,
       mayStay: ({ tokenHash }) => admitted(tokenHash),
       eventHost: () => ({ delayMs: 0 }),

@@ -33,10 +33,17 @@ const OLD_KEYS = `
   CREATE INDEX keyUsesByHost ON keyUses (host);
 `;
 
+/** Takes away what version 19 made of the decisions. */
+export const NO_STANDING = `
+  DROP TRIGGER standingDecided;
+  DROP TRIGGER standingUndone;
+  DROP TABLE standingDecisions;
+`;
+
 /** Makes the file that `asgard.db` was in version 14. */
 export function downgrade(db: Database): void {
   for (const { number } of eventTables(db)) db.exec(oldEvents(tableName(number)));
   for (const table of ['agents', 'forgottenAgents'])
     for (const name of REPORT_COLUMNS) db.exec(`ALTER TABLE ${table} DROP COLUMN ${name}`);
-  db.exec(`ALTER TABLE eventTables DROP COLUMN baseMs; ${OLD_KEYS} PRAGMA user_version = 14`);
+  db.exec(`ALTER TABLE eventTables DROP COLUMN baseMs; ${OLD_KEYS} ${NO_STANDING} PRAGMA user_version = 14`);
 }

@@ -2,13 +2,17 @@
  * Decisions of people beyond single incidents: addresses blocked or allowed by hand, and rules silenced, each until a time,
  * each undone by another decision. Projected from the log of decisions. Pure.
  */
-import type { Rule } from '../alert-config/rules.ts';
 import type { Silence } from '../alert-config/settings.ts';
 import type { Decision, NewDecision } from '../store/decisions.ts';
 
 /** The kinds of decisions that hold for a while. */
 export const STANDING_KINDS = ['blocked', 'allowed', 'silenced'] as const;
 export type StandingKind = (typeof STANDING_KINDS)[number];
+/**
+ * The most decisions of each kind that hold at a time: one more is refused. It is a limit of what is taken, not of what holds: where servers of
+ * a shared log take decisions at the same moment, or a version without the limit took them, more hold, and all of them on all servers.
+ */
+export const STANDING_LIMIT = 10_000;
 /** The decision that ends another; its subject is that one's id. */
 export const UNDONE = 'undone';
 
@@ -49,20 +53,28 @@ export const undoing = (id: number, why: string, by: string): NewDecision => ({
   body: { why },
 });
 
-/** Reads decisions of these kinds, in their order. What is undone twice stays undone by the first. */
-export function decidedIn(decisions: readonly Decision[]): Decided[] {
-  const known = new Map<string, Decided>();
-  for (const { id, at, kind, subject, by, body } of decisions) {
-    if (kind === UNDONE) {
-      const undone = known.get(subject);
-      if (undone?.undoneAt === null) known.set(subject, { ...undone, undoneAt: at, undoneBy: by });
-    } else if ((STANDING_KINDS as readonly string[]).includes(kind)) {
-      const { rule = null, host = null, source = null, untilMs = null, why = '' } = body as Partial<Standing>;
-      const standing = { kind: kind as StandingKind, rule: rule as Rule | null, host, source, untilMs, why };
-      known.set(String(id), { id, at, by, ...standing, undoneAt: null, undoneBy: null });
-    }
-  }
-  return [...known.values()];
+/** Tells whether a decision is of a kind that holds for a while. */
+export const isStanding = (kind: string): kind is StandingKind => (STANDING_KINDS as readonly string[]).includes(kind);
+
+/** Reads a decision of one of these kinds, with the first one that ended it; null where none did. */
+export function decidedOf(
+  { id, at, kind, by, body }: Omit<Decision, 'subject' | 'kind'> & { readonly kind: StandingKind },
+  undone: Pick<Decision, 'at' | 'by'> | null,
+): Decided {
+  const { rule = null, host = null, source = null, untilMs = null, why = '' } = body as Partial<Standing>;
+  return {
+    id,
+    at,
+    kind,
+    by,
+    rule,
+    host,
+    source,
+    untilMs,
+    why,
+    undoneAt: undone?.at ?? null,
+    undoneBy: undone?.by ?? null,
+  };
 }
 
 /** Tells whether two decisions say the same, whoever made them and when. */

@@ -11,8 +11,11 @@ export interface DecisionPage {
 /** Shows and takes decisions. What is taken is shown by the next question. */
 export interface DecisionQueries {
   list(limit: number, before: number | null): Promise<DecisionPage>;
-  /** Takes a decision. Resolves with its id once it is durable; null where so many others were taken meanwhile that it is not found. */
-  decide(standing: Standing, by: string): Promise<number | null>;
+  /**
+   * Takes a decision. Resolves with its id once it is durable; with `full` where it is not taken, since STANDING_LIMIT of its kind hold; with
+   * null where so many others were taken meanwhile that it is not found.
+   */
+  decide(standing: Standing, by: string): Promise<number | 'full' | null>;
   /** Ends a decision. False for an id that there is not, or one that is undone already. */
   undo(id: number, why: string, by: string): Promise<boolean>;
 }

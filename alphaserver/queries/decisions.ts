@@ -1,7 +1,7 @@
-/** Decisions of people, as the page of decisions shows them. */
+/** Decisions of people: those that hold, and all of them as the page of decisions shows them. */
 
 import { flag, integer, object, oneOf, orNull, type Static, text } from '../../service/schema.ts';
-import { type Decided, decidedIn, holds, STANDING_KINDS, UNDONE } from '../alerting/standing.ts';
+import { type Decided, decidedOf, holds, isStanding, STANDING_KINDS, type StandingKind } from '../alerting/standing.ts';
 import type { Database } from '../store/database.ts';
 import type { Decision } from '../store/decisions.ts';
 import { time } from './results.ts';
@@ -26,19 +26,46 @@ export type DecisionEntry = Static<typeof DecisionEntry>;
 
 const KINDS = { blocked: 'block', allowed: 'allow', silenced: 'silence' } as const;
 const ACKNOWLEDGED = 'acknowledged';
-const COLUMNS = 'SELECT id, at, kind, subject, by, body FROM decisions';
-/** Decisions that hold are looked for among the newest, so many of them, with those that undo others. */
-export const STANDING_LIMIT = 10_000;
+/** The columns of a decision `d`, and of the one `u` that ended it. */
+const COLUMNS = 'd.id, d.at, d.kind, d.subject, d.by, d.body, u.at AS undoneAt, u.by AS undoneBy';
+const UNDOING = 'LEFT JOIN decisions u ON u.id = s.undone';
+/** The decisions of one kind that hold at a time, by the index of those that nobody has undone. */
+const HOLDING = 's.undone IS NULL AND s.kind = ? AND s.until > ?';
 
-type Row = Omit<Decision, 'body'> & { readonly body: string };
-const decisionOf = (row: Row): Decision => ({ ...row, body: JSON.parse(row.body) as object });
+type Row = Omit<Decision, 'body'> & {
+  readonly body: string;
+  readonly undoneAt: number | null;
+  readonly undoneBy: string | null;
+};
+/** Reads a row of a kind that holds for a while; null for another one. */
+function decidedIn({ id, at, kind, by, body, undoneAt, undoneBy }: Row): Decided | null {
+  if (!isStanding(kind)) return null;
+  const undone = undoneAt === null ? null : { at: undoneAt, by: undoneBy };
+  return decidedOf({ id, at, kind, by, body: JSON.parse(body) as object }, undone);
+}
 
-/** Reads all that was blocked, allowed or silenced, and what of it was undone. */
-export function standing(db: Database): Decided[] {
-  const kinds = [...STANDING_KINDS, UNDONE];
-  const where = `WHERE kind IN (${kinds.map(() => '?').join(', ')}) ORDER BY id DESC LIMIT ?`;
-  const rows = db.prepare(`${COLUMNS} ${where}`).all(...kinds, STANDING_LIMIT) as unknown as Row[];
-  return decidedIn(rows.reverse().map(decisionOf));
+/** Reads the decisions of some kinds that hold at a time, all of them, in the order of the log. */
+export function standing(db: Database, kinds: readonly StandingKind[], nowMs: number): Decided[] {
+  const sql = `SELECT ${COLUMNS} FROM standingDecisions s CROSS JOIN decisions d ON d.id = s.id ${UNDOING} WHERE ${HOLDING}`;
+  const statement = db.prepare(sql);
+  return kinds
+    .flatMap((kind) => statement.all(kind, nowMs) as unknown as Row[])
+    .flatMap((row) => decidedIn(row) ?? [])
+    .sort((a, b) => a.id - b.id);
+}
+
+/** Counts the decisions of a kind that hold at a time. */
+export function standingCount(db: Database, kind: StandingKind, nowMs: number): number {
+  const sql = `SELECT count(*) AS n FROM standingDecisions s WHERE ${HOLDING}`;
+  const row = db.prepare(sql).get(kind, nowMs) as { n: number };
+  return row.n;
+}
+
+/** Reads the decision with an id; null where there is none, or it is of a kind that holds for no time. */
+export function decidedWith(db: Database, id: number): Decided | null {
+  const sql = `SELECT ${COLUMNS} FROM decisions d JOIN standingDecisions s ON s.id = d.id ${UNDOING} WHERE d.id = ?`;
+  const row = db.prepare(sql).get(id) as Row | undefined;
+  return row ? decidedIn(row) : null;
 }
 
 const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
@@ -50,21 +77,15 @@ export function decisionPage(
   before: number | null,
   nowMs: number,
 ): { decisions: DecisionEntry[]; next: number | null } {
-  const known = new Map(standing(db).map((one) => [one.id, one]));
   const kinds = [...STANDING_KINDS, ACKNOWLEDGED];
-  const where = `WHERE kind IN (${kinds.map(() => '?').join(', ')}) AND by IS NOT NULL AND id < ? ORDER BY id DESC LIMIT ?`;
-  const rows = db
-    .prepare(`${COLUMNS} ${where}`)
-    .all(...kinds, before ?? Number.MAX_SAFE_INTEGER, limit + 1) as unknown as Row[];
+  const sql = `SELECT ${COLUMNS} FROM decisions d LEFT JOIN standingDecisions s ON s.id = d.id ${UNDOING}
+    WHERE d.kind IN (${kinds.map(() => '?').join(', ')}) AND d.by IS NOT NULL AND d.id < ? ORDER BY d.id DESC LIMIT ?`;
+  const rows = db.prepare(sql).all(...kinds, before ?? Number.MAX_SAFE_INTEGER, limit + 1) as unknown as Row[];
   const page = rows.slice(0, limit);
   return {
     decisions: page.map((row) => {
-      const decision = decisionOf(row);
-      const decided = known.get(row.id);
-      if (decided) return standingEntry(decided, nowMs);
-      // One that is older than those that are looked for among has no effect, undone or not.
-      const [older] = decidedIn([decision]);
-      return older ? { ...standingEntry(older, nowMs), holds: false } : acknowledgementEntry(decision);
+      const decided = decidedIn(row);
+      return decided ? standingEntry(decided, nowMs) : acknowledgementEntry(row);
     }),
     next: rows.length > limit ? (page.at(-1)?.id ?? null) : null,
   };
@@ -81,7 +102,7 @@ function standingEntry(
   };
 }
 
-function acknowledgementEntry({ id, at, by, subject }: Decision): DecisionEntry {
+function acknowledgementEntry({ id, at, by, subject }: Row): DecisionEntry {
   return {
     ...{ id, at: new Date(at).toISOString(), kind: 'acknowledge' as const, by, why: '', until: null },
     ...{ rule: null, host: null, source: null, incident: subject, undoneAt: null, undoneBy: null, holds: true },

@@ -116,7 +116,7 @@ export class Incidents {
    * and what is silenced now.
    */
   counting(sinceMs: number, limit: number, nowMs: number): StoredIncident[] {
-    const isSilent = silencedBy(holding(standing(this.#db), nowMs).silences);
+    const isSilent = silencedBy(holding(standing(this.#db, ['silenced'], nowMs), nowMs).silences);
     const found: StoredIncident[] = [];
     // `limit` bounds what counts, not what is read: else newer incidents that are silenced would hide the one that is not.
     const take = (where: string, ...values: (string | number)[]): void => {
@@ -155,7 +155,7 @@ export class Incidents {
     const list = blocked(this.#open(settings.blocklistRules), {
       ...{ settings, withPrivate, nowMs },
       identityOf: this.#identities(),
-      byHand: holding(standing(this.#db), nowMs),
+      byHand: holding(standing(this.#db, ['blocked', 'allowed'], nowMs), nowMs),
     });
     const addresses = list.map(({ address, untilMs, by }) => `${address} ${untilMs} ${by}`).join('\n');
     const tag = createHash('sha256').update(`${format}\n${addresses}`).digest('base64url').slice(0, 22);

@@ -15,6 +15,9 @@ export const REPORT_COLUMNS = [
 /** Fills these columns from the reports. */
 export const FILL_REPORTS = `UPDATE agents SET ${REPORT_COLUMNS.map((name) => `${name} = report ->> '${name}'`).join(', ')}`;
 
+/** The time until which a decision without an end holds: the largest safe integer, later than any other. */
+const FOREVER_MS = Number.MAX_SAFE_INTEGER;
+
 /**
  * The tables of `asgard.db`. Times are Unix milliseconds; `outcome` is an index into OUTCOMES, `trust` one into TRUSTS, `seq`
  * the number that the agent gave the event. Tables of events (`event-tables.ts`) have no
@@ -242,6 +245,28 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX openSessions ON sessions (agent, followed, seq) WHERE until IS NULL;
   DROP INDEX openPeers;
   CREATE INDEX openPeers ON sessions (ip, port, host) WHERE until IS NULL;
+  `,
+  // What people block, allow and silence, until when, and the decision that undid it. SQLite keeps it up: what holds is found among any
+  // number of decisions, and is the same on all servers of a shared log. `until` is the largest time there is where nothing but a decision ends it.
+  `
+  CREATE TABLE standingDecisions (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, until INTEGER NOT NULL, undone INTEGER
+  );
+  INSERT INTO standingDecisions SELECT id, kind, coalesce(body ->> 'untilMs', ${FOREVER_MS}), NULL
+    FROM decisions WHERE kind IN ('blocked', 'allowed', 'silenced');
+  UPDATE standingDecisions SET undone = first.id
+    FROM (
+      SELECT s.id AS decision, min(u.id) AS id FROM decisions u
+        JOIN standingDecisions s ON s.id = CAST(u.subject AS INTEGER) AND s.id < u.id
+        WHERE u.kind = 'undone' GROUP BY s.id
+    ) first WHERE first.decision = standingDecisions.id;
+  CREATE INDEX decisionsThatStand ON standingDecisions (kind, until) WHERE undone IS NULL;
+  CREATE TRIGGER standingDecided AFTER INSERT ON decisions WHEN new.kind IN ('blocked', 'allowed', 'silenced') BEGIN
+    INSERT INTO standingDecisions VALUES (new.id, new.kind, coalesce(new.body ->> 'untilMs', ${FOREVER_MS}), NULL);
+  END;
+  CREATE TRIGGER standingUndone AFTER INSERT ON decisions WHEN new.kind = 'undone' BEGIN
+    UPDATE standingDecisions SET undone = new.id WHERE id = CAST(new.subject AS INTEGER) AND undone IS NULL;
+  END;
   `,
 ];
 

@@ -86,7 +86,7 @@ const acting = <P extends Parameters>(summary: string, body: P) => ({
 export const DECIDE = {
   schema: {
     ...acting('Blocks an address, allows one, or silences incidents of a host, a source or a rule', decision),
-    response: { 200: DECIDED, 400: Fault, 403: Fault, 404: Fault, 503: Fault },
+    response: { 200: DECIDED, 400: Fault, 403: Fault, 404: Fault, 429: Fault, 503: Fault },
   },
 };
 

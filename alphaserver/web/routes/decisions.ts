@@ -1,5 +1,5 @@
 /** `/api/decisions`: what people decided, and how they decide; each decision says who, when, until when and why. */
-import type { Standing } from '../../alerting/standing.ts';
+import { STANDING_LIMIT, type Standing } from '../../alerting/standing.ts';
 import type { AlertQueries } from '../../queries/alert-results.ts';
 import type { DecisionPage, DecisionQueries } from '../../queries/decision-results.ts';
 import { API } from '../api-schema.ts';
@@ -14,6 +14,11 @@ class UnknownDecisionError extends Error {
   readonly statusCode = 404;
 }
 
+/** So many decisions of a kind hold that no further one is taken: HTTP's 429. */
+class FullError extends Error {
+  readonly statusCode = 429;
+}
+
 const answerOf = ({ decisions, next }: DecisionPage) => ({ decisions, next: next === null ? null : String(next) });
 
 /** Adds the routes. Each that acts answers with the newest decisions, or alerts, as they are now. */
@@ -23,6 +28,10 @@ export function decisionRoutes(app: ApiApp, decisions: DecisionQueries, alerts: 
   );
   app.post('/api/decisions', DECIDE, async ({ body, actor }) => {
     const id = await decisions.decide(standingOf(body), nameOf(actor, body));
+    if (id === 'full')
+      throw new FullError(
+        `${STANDING_LIMIT} decisions of the kind ${body.kind} hold already, the most there may be: undo one, or wait until one ends`,
+      );
     const newest = await decisions.list(SHOWN_AFTER, null);
     // By its id, since others decide at the same time: the newest may be theirs.
     const made = newest.decisions.find((one) => one.id === id);

@@ -8,14 +8,14 @@ import { UnrecordedDecisions } from '../../../alphaserver/alerting/unrecorded-de
 import { fleetState } from '../../../alphaserver/queries/alert-views.ts';
 import { Incidents } from '../../../alphaserver/queries/incidents.ts';
 import { engineWith, type Given, Rows, repeated, START_MS, stored } from '../detection/stream.ts';
-import { alertTables } from './alert-tables.ts';
+import { alertTables, decisionTables } from './alert-tables.ts';
 
 const SETTINGS = withWebhook(DEFAULT_SETTINGS, 'http://127.0.0.1:9/');
 
 /** The rules over a store of alerts; each event is judged and written by itself. */
 function made() {
   const { db, marks, queue } = alertTables();
-  db.exec('CREATE TABLE decisions (id INTEGER PRIMARY KEY, at INTEGER, kind TEXT, subject TEXT, by TEXT, body TEXT)');
+  decisionTables(db);
   const decisions = new DecisionProjection(db, marks, () => {});
   const unrecorded = new UnrecordedDecisions(db);
   const store = new IncidentStore({ db, marks, queue, decisions, unrecorded, sinceMs: () => 0 });

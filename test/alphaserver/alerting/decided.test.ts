@@ -38,3 +38,33 @@ test('where decisions cannot be read those known hold, which is logged once; onc
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test('the rules go by what holds at the moment, also where the clock is set back', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'asgard-decided-'));
+  const start = Date.now();
+  let nowMs = start;
+  const life = new Life(folder, DEFAULT_SETTINGS, true, () => nowMs);
+  try {
+    const { thread, decisions } = life.alerting;
+    /** The allowances, once the rules were looked at at a time. */
+    const allowed = (atMs: number): string[] => {
+      nowMs = atMs;
+      life.alerting.reload(() => ({ ...DEFAULT_SETTINGS }));
+      return [...thread.settings.allow.addresses];
+    };
+    await decisions.decide({ ...block, kind: 'allowed', source: '192.0.2.1', untilMs: start + 10 }, 'mira');
+    const id = await decisions.decide({ ...block, kind: 'allowed', source: '192.0.2.2' }, 'mira');
+    assert.deepEqual(allowed(start + 9), ['192.0.2.1', '192.0.2.2']);
+    assert.deepEqual(allowed(start + 10), ['192.0.2.2']);
+    await decisions.decide({ ...block, source: '192.0.2.3' }, 'mira');
+    await decisions.decide({ ...block, kind: 'silenced', source: '192.0.2.4' }, 'mira');
+    assert.deepEqual(allowed(start + 11), ['192.0.2.2']);
+    assert.deepEqual(allowed(start + 9), ['192.0.2.1', '192.0.2.2']);
+    assert.equal(await decisions.undo(Number(id), 'gone', 'jon'), true);
+    assert.deepEqual(allowed(start + 9), ['192.0.2.1']);
+    assert.equal(await decisions.undo(Number(id), 'gone', 'jon'), false);
+  } finally {
+    await life.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -22,7 +22,7 @@ export class Life {
   readonly lines: string[] = [];
   readonly #folder: string;
 
-  constructor(folder: string, settings: AlertSettings = DEFAULT_SETTINGS, delivers = true) {
+  constructor(folder: string, settings: AlertSettings = DEFAULT_SETTINGS, delivers = true, now = Date.now) {
     this.#folder = folder;
     this.store = openStorage(folder);
     const line = (text: string): void => void this.lines.push(text);
@@ -34,7 +34,7 @@ export class Life {
       live: { alert: () => {} },
       settings,
       log: { debug: line, info: line, warn: line, error: line },
-      now: Date.now,
+      now,
     });
   }
 

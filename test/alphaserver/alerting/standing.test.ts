@@ -1,40 +1,36 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Silence, silencedBy } from '../../../alphaserver/alert-config/settings.ts';
-import { decidedIn, holding, standingDecision, undoing } from '../../../alphaserver/alerting/standing.ts';
+import { decidedOf, holding, type Standing, standingDecision } from '../../../alphaserver/alerting/standing.ts';
 
 const NOW = Date.parse('2026-11-29T12:00:00Z');
 const none = { rule: null, host: null, source: null };
 const block = { kind: 'blocked' as const, ...none, source: '192.0.2.1', untilMs: NOW + 1, why: 'x' };
-const log = [
-  standingDecision(block, 'mira'),
-  standingDecision({ ...block, source: '192.0.2.2', untilMs: NOW }, 'mira'),
-  standingDecision({ ...block, kind: 'allowed', source: '192.0.2.3', untilMs: null }, 'mira'),
-  standingDecision({ ...block, kind: 'silenced', source: null, host: 'web' }, 'mira'),
-  undoing(3, 'enough', 'jon'),
-  undoing(3, 'again', 'eve'),
-  undoing(99, 'nothing', 'eve'),
-  { kind: 'notified', subject: 'mail', by: null, body: {} },
-].map((one, i) => ({ ...one, id: i + 1, at: NOW - 1_000 + i }));
+const undone = { at: NOW - 1, by: 'jon' };
+/** Reads what was decided, as the log has it. */
+const decided = (standing: Standing, ended: typeof undone | null = null) =>
+  decidedOf({ ...standingDecision(standing, 'mira'), kind: standing.kind, id: 1, at: NOW - 1_000 }, ended);
 
-test('decisions hold until their time, or until they are undone by the first who does', () => {
-  const decided = decidedIn(log);
-  assert.equal(decided.length, 4);
-  assert.equal(decided[2]?.undoneBy, 'jon');
-  assert.deepEqual(holding(decided, NOW), {
+test('decisions hold until their time, or until they are undone', () => {
+  const all = [
+    decided(block),
+    decided({ ...block, source: '192.0.2.2', untilMs: NOW }),
+    decided({ ...block, kind: 'allowed', source: '192.0.2.3', untilMs: null }, undone),
+    decided({ ...block, kind: 'allowed', source: '192.0.2.4', untilMs: null }),
+    decided({ ...block, kind: 'silenced', source: null, host: 'web' }),
+  ];
+  assert.deepEqual([all[2]?.undoneAt, all[2]?.undoneBy, all[3]?.undoneBy], [NOW - 1, 'jon', null]);
+  assert.deepEqual(holding(all, NOW), {
     blocks: [{ address: '192.0.2.1', untilMs: NOW + 1, by: 'mira' }],
-    allows: [],
+    allows: ['192.0.2.4'],
     silences: [{ ...none, host: 'web' }],
   });
-  assert.deepEqual(holding(decided, NOW + 1).blocks, []);
+  assert.deepEqual(holding(all, NOW + 1).blocks, []);
 });
 
 test('a silence of several hosts, or of several sources, is of each of them', () => {
   const silence = { ...block, kind: 'silenced' as const, rule: 'distributed' as const };
-  const silencesOf = (what: object) => {
-    const made = { ...standingDecision({ ...silence, ...what }, 'mira'), id: 1, at: NOW };
-    return holding(decidedIn([made]), NOW).silences;
-  };
+  const silencesOf = (what: object) => holding([decided({ ...silence, ...what })], NOW).silences;
   const rule = 'distributed';
   assert.deepEqual(silencesOf({ source: null, host: 'web db' }), [
     { rule, host: 'web', source: null },

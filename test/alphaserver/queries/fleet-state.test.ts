@@ -9,7 +9,7 @@ import { UnrecordedDecisions } from '../../../alphaserver/alerting/unrecorded-de
 import type { Incident } from '../../../alphaserver/detection/incident.ts';
 import { BECAUSE_LIMIT, BREACH_SHOWN_MS, fleetState } from '../../../alphaserver/queries/alert-views.ts';
 import { Incidents } from '../../../alphaserver/queries/incidents.ts';
-import { alertTables } from '../alerting/alert-tables.ts';
+import { alertTables, decisionTables } from '../alerting/alert-tables.ts';
 import { incident } from '../detection/incidents.ts';
 
 const NOW_MS = Date.parse('2026-11-24T12:00:00Z');
@@ -18,7 +18,7 @@ const OLD_MS = NOW_MS - 3_600_000;
 /** Incidents in a store: how they are written and silenced, and the state that follows from them. */
 function made() {
   const { db, marks, queue } = alertTables();
-  db.exec('CREATE TABLE decisions (id INTEGER PRIMARY KEY, at INTEGER, kind TEXT, subject TEXT, by TEXT, body TEXT)');
+  decisionTables(db);
   const decisions = new DecisionProjection(db, marks, () => {});
   const unrecorded = new UnrecordedDecisions(db);
   const store = new IncidentStore({ db, marks, queue, decisions, unrecorded, sinceMs: () => 0 });

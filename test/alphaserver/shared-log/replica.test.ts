@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { STANDING_KINDS, STANDING_LIMIT, standingDecision, undoing } from '../../../alphaserver/alerting/standing.ts';
+import { decidedWith, standing } from '../../../alphaserver/queries/decisions.ts';
 import { PostgresConnection } from '../../../alphaserver/shared-log/postgres-connection.ts';
 import { openPostgresLog, type PostgresLog } from '../../../alphaserver/shared-log/postgres-log.ts';
 import { appendValues } from '../../../alphaserver/shared-log/postgres-rows.ts';
@@ -104,6 +106,32 @@ describe('the folder of a server', { skip: noPostgres }, () => {
       await store.close();
       rmSync(folder, { recursive: true });
       store = openStorage(folder);
+    }
+  });
+
+  it('has the decisions that stand on every other server, also where more stand than one server takes', async () => {
+    const block = { kind: 'blocked', source: '192.0.2.8', host: null, rule: null, untilMs: null, why: 'x' } as const;
+    const decisions = (count: number) => Array.from({ length: count }, () => standingDecision(block, 'mira'));
+    await joined(await open(true));
+    await store.decide([standingDecision({ ...block, kind: 'allowed' }, 'jon')], Date.now());
+    const later = mkdtempSync(join(tmpdir(), 'asgard-replica-'));
+    const other = openStorage(later);
+    try {
+      await other.join({ log: await open(), server: 'two', progress() {}, fault() {} });
+      await store.decide(decisions(STANDING_LIMIT), Date.now());
+      await other.decide([...decisions(3), undoing(2, 'gone', 'eve')], Date.now());
+      await store.decide([undoing(2, 'again', 'jon')], Date.now());
+      // An own append is applied after all that the log has before it.
+      await other.decide(decisions(1), Date.now());
+      await store.decide([{ kind: 'note', subject: 'x', by: null, body: {} }], Date.now());
+      const stands = ({ db }: Storage) => standing(db, STANDING_KINDS, Date.now());
+      assert.equal(stands(store).length, STANDING_LIMIT + 4);
+      assert.deepEqual(stands(other), stands(store));
+      assert.deepEqual(decidedWith(other.db, 2), decidedWith(store.db, 2));
+      assert.equal(decidedWith(store.db, 2)?.undoneBy, 'eve');
+    } finally {
+      await other.close();
+      rmSync(later, { recursive: true, force: true });
     }
   });
 

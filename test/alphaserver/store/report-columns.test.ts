@@ -10,6 +10,7 @@ import { coverageCounts, ledgerTotals, shapes } from '../../../alphaserver/queri
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { MIGRATIONS, REPORT_COLUMNS } from '../../../alphaserver/store/schema.ts';
 import { AGENT_STATES } from '../../../protocol/report.ts';
+import { NO_STANDING } from '../../old-tables.ts';
 import { CAUGHT_UP } from '../../wire-messages.ts';
 import { eventNear } from './stream.ts';
 
@@ -56,6 +57,7 @@ test("the ledger's sums are those of the reports: as they come, after an upgrade
     const db = new DatabaseSync(join(folder, 'asgard.db'));
     for (const table of ['agents', 'forgottenAgents'])
       for (const name of REPORT_COLUMNS) db.exec(`ALTER TABLE ${table} DROP COLUMN ${name}`);
+    db.exec(NO_STANDING);
     db.exec(`PRAGMA user_version = ${MIGRATIONS.findIndex((step) => step.includes('ADD COLUMN sentSeq'))}`);
     db.close();
     store = new EventStore(folder);

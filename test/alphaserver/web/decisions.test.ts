@@ -1,6 +1,10 @@
 /** Decisions of people, asked of a real server: what they change, who made them, and how they end. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { STANDING_LIMIT, standingDecision } from '../../../alphaserver/alerting/standing.ts';
+import type { NewDecision } from '../../../alphaserver/store/decisions.ts';
+import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { HOSTS_LIMIT, SOURCES_LIMIT } from '../../../alphaserver/web/decision-schema.ts';
 import { until } from '../../until.ts';
 import { type SentEvent, Served } from './served.ts';
@@ -28,8 +32,13 @@ interface Decisions {
   readonly message?: string;
 }
 
-const post = async <T = Decisions>(path: string, body: object, headers: Record<string, string> = {}) => {
-  const answer = await fetch(`${served.page}${path}`, {
+const post = async <T = Decisions>(
+  path: string,
+  body: object,
+  headers: Record<string, string> = {},
+  page = served.page,
+) => {
+  const answer = await fetch(`${page}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
@@ -167,6 +176,40 @@ test('decisions are listed newest first, a page at a time', async () => {
   const first = (await served.ask<Decisions & { next: string }>('/api/decisions?limit=1')).body;
   const second = (await served.ask<Decisions>(`/api/decisions?limit=1&cursor=${first.next}`)).body;
   assert.deepEqual([...first.decisions, ...second.decisions], before.slice(0, 2));
+});
+
+test('where as many decisions of a kind hold as may, one more is refused, and none that holds ends for it', async (t) => {
+  const full = new Served();
+  t.after(() => full.close());
+  const store = new EventStore(join(full.folder, 'store'));
+  const [allow, block] = (['allowed', 'blocked'] as const).map((kind) =>
+    standingDecision(
+      { kind, source: kind === 'allowed' ? '192.0.2.7' : '192.0.2.8', host: null, rule: null, untilMs: null, why: 'x' },
+      'mira',
+    ),
+  );
+  await store.decide([allow, ...Array(STANDING_LIMIT - 1).fill(block)] as NewDecision[], Date.now());
+  await store.close();
+  await full.open();
+  const asked = (path: string, body: object) => post(path, { by: 'jon', why: 'a test', ...body }, {}, full.page);
+  const blockOf = (source: string) => asked('/api/decisions', { kind: 'block', source, until: '1h' });
+  const both = await Promise.all([blockOf('192.0.2.9'), blockOf('192.0.2.10')]);
+  assert.deepEqual(both.map(({ status }) => status).sort(), [200, 429]);
+  const made = both.find(({ status }) => status === 200)?.body.made;
+  const refused = await blockOf('192.0.2.11');
+  assert.equal(refused.status, 429);
+  assert.match(
+    refused.body.message ?? '',
+    /^10000 decisions of the kind block hold already, the most there may be: undo/,
+  );
+  // The others are no fewer for it.
+  assert.equal((await asked('/api/decisions', { kind: 'allow', source: '192.0.2.12' })).status, 200);
+  const list = await (await fetch(`${full.page}/blocklist.txt`)).text();
+  assert.deepEqual(list.split('\n').filter(Boolean).sort(), ['192.0.2.8', made?.source].sort());
+  const page = (await full.ask<Decisions>('/api/decisions?limit=1&cursor=2')).body.decisions;
+  assert.deepEqual([page[0]?.id, page[0]?.source, page[0]?.holds], [1, '192.0.2.7', true]);
+  assert.equal((await asked(`/api/decisions/${made?.id}/undo`, {})).status, 200);
+  assert.equal((await blockOf('192.0.2.11')).status, 200);
 });
 
 test('a decision that cannot be is refused, by a sentence that says what would be valid', async () => {

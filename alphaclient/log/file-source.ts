@@ -47,6 +47,10 @@ interface Obstacle {
   logged: boolean;
 }
 
+/** Returns the remedy, before a next clause, where the system's message begins with a code of a lacking permission; else nothing. */
+const permissionRemedy = (why: string): string =>
+  /^(?:EACCES|EPERM):/.test(why) ? 'make it readable for this user, ' : '';
+
 /** A log file as a source of lines. One `next` at a time. */
 export class FileSource implements LogSource {
   readonly #path: string;
@@ -203,15 +207,15 @@ export class FileSource implements LogSource {
     if (problem !== null && !this.#isTransient(problem, nowMs)) {
       const why = problem instanceof Error ? problem.message : String(problem);
       const remedy =
-        problem instanceof NotRegularError ? 'set ALPHACLIENT_LOG to a regular file' : 'make it readable for this user';
-      const text = `${this.#path} cannot be read: ${why}; ${remedy}, it is tried again`;
+        problem instanceof NotRegularError ? 'set ALPHACLIENT_LOG to a regular file, ' : permissionRemedy(why);
+      const text = `${this.#path} cannot be read: ${why}; ${remedy}it is tried again`;
       return { state: 'log unreadable', text };
     }
     const { waitsFor } = this.#follower;
     if (waitsFor !== null) {
       // A copy whose mode is still to be set is no obstacle yet.
       if (Math.abs(nowMs - waitsFor.sinceMs) < MISSING_MS) return null;
-      const text = `${this.#path} waits for ${waitsFor.path}, which may have unread lines: ${waitsFor.why}; make it readable for this user, it is tried again for a minute and then left out`;
+      const text = `${this.#path} waits for ${waitsFor.path}, which may have unread lines: ${waitsFor.why}; ${permissionRemedy(waitsFor.why)}it is tried again for a minute and then left out`;
       return { state: 'log unreadable', text };
     }
     if (this.#follower.isDeletedMount) {

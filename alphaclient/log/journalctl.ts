@@ -77,7 +77,10 @@ export const OR_A_FILE = 'or set ALPHACLIENT_LOG to the file that sshd logs to';
 export class Journalctl {
   /** Its `stdout` and `stderr` are missing where the process has no descriptor left for them. */
   readonly #child: ChildProcess;
+  /** The last STDERR_LIMIT characters: what made it fail comes after any number of warnings. */
   #stderr = '';
+  /** True where journalctl warns that it shows this user, who is not root nor in `adm` or `systemd-journal`, only his own records. */
+  #lacksPermission = false;
   #ended: { readonly how: string; readonly failed: boolean; readonly missing: boolean } | null = null;
   #wake: () => void = () => {};
 
@@ -87,7 +90,9 @@ export class Journalctl {
     // In a process group of its own, so that `stop` also ends what the command started.
     this.#child = spawn(program, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(0, STDERR_LIMIT);
+      const all = this.#stderr + text;
+      this.#lacksPermission ||= all.includes('not seeing messages from other users');
+      this.#stderr = all.slice(-STDERR_LIMIT);
       this.#wake();
     });
     this.#child.stdout?.on('readable', () => this.#wake());
@@ -108,7 +113,7 @@ export class Journalctl {
   async read(waitMs: number): Promise<Buffer | 'ended' | 'quiet'> {
     const until = performance.now() + waitMs;
     for (;;) {
-      if (this.lacksPermission) return 'ended';
+      if (this.#lacksPermission) return 'ended';
       const piece = this.#child.stdout?.read() as Buffer | null | undefined;
       if (piece) return piece;
       if (this.#ended) return 'ended';
@@ -124,15 +129,10 @@ export class Journalctl {
     }
   }
 
-  /** True where journalctl warns that it shows this user, who is not root nor in `adm` or `systemd-journal`, only his own records. */
-  get lacksPermission(): boolean {
-    return this.#stderr.includes('not seeing messages from other users');
-  }
-
   /** Returns the fault after `read` returned `ended`; null when journalctl succeeded. */
   fault(): JournalFault | null {
     const lastLine = this.#stderr.trim().split('\n').at(-1) ?? '';
-    if (this.lacksPermission || (this.#ended?.failed && /insufficient permissions|Permission denied/.test(lastLine)))
+    if (this.#lacksPermission || (this.#ended?.failed && /insufficient permissions|Permission denied/.test(lastLine)))
       return {
         state: 'log unreadable',
         text: `the journal cannot be read by this user: add it to the group systemd-journal, run as root, ${OR_A_FILE}`,

@@ -23,6 +23,7 @@ import type { PendingEnd } from '../outbox/sessions.ts';
 import { Backoff } from './backoff.ts';
 import type { Dialed } from './connect.ts';
 import type { PingContent } from './ping.ts';
+import { ProblemLog } from './problem-log.ts';
 
 /** Events sent and not yet acknowledged, at most. `npm run bench`: a larger window is not faster. */
 export const WINDOW_EVENTS = 8_192;
@@ -32,10 +33,6 @@ const WINDOW_ENDS = 2_048;
 const PAGE_EVENTS = 512;
 /** Bytes that may be unsent in the socket before sending pauses until it drains. */
 const UNSENT_LIMIT_BYTES = 262_144;
-/** A problem that lasts is logged again after so long. */
-const LOG_AGAIN_MS = 3_600_000;
-/** Problems that are remembered: more than servers times reasons. */
-const PROBLEMS_LIMIT = 200;
 /** How often the agent looks whether its certificate is to be renewed; the first time when it starts. */
 const RENEWAL_CHECKED_EVERY_MS = 3_600_000;
 
@@ -119,14 +116,15 @@ export class Uplink {
   #retryTimer: NodeJS.Timeout | null = null;
   #endChecks: () => void = () => {};
   #stopping = false;
-  /** Problems that were logged since the last welcome, and when. */
-  readonly #loggedProblems = new Map<string, number>();
+  /** Problems since the last welcome. */
+  readonly #problems: ProblemLog;
   /** Whether the log has the reason why this connection ends. */
   #hasLoggedReason = false;
   #onAck: () => void = () => {};
 
   constructor(options: UplinkOptions) {
     this.#options = options;
+    this.#problems = new ProblemLog(options.log, options.now);
   }
 
   /** True between `welcome` and the end of a connection. */
@@ -194,7 +192,9 @@ export class Uplink {
   }
 
   #outboxFailed(at: 'read' | 'written', error: unknown): void {
-    this.#socket?.destroy(new Error(`the outbox cannot be ${at}: ${(error as Error).message}`));
+    // Not as the socket's error, which would be logged as a fault of the connection.
+    this.#logProblem(`The outbox cannot be ${at}: ${(error as Error).message}`);
+    this.#socket?.destroy();
     this.#options.onOutboxError(error);
   }
 
@@ -378,7 +378,7 @@ export class Uplink {
       return;
     }
     log.info(`Connected to ${name}`);
-    this.#loggedProblems.clear();
+    this.#problems.clear();
     this.#welcomed = true;
     outbox.acknowledge(seq);
     this.#sentSeq = seq;
@@ -427,14 +427,10 @@ export class Uplink {
     }
   }
 
-  /** Logs a problem once an hour, not at every retry: several servers have each their own. */
+  /** Logs why this connection ends, once an hour. */
   #logProblem(text: string): void {
-    const nowMs = this.#options.now();
     this.#hasLoggedReason = true;
-    if (Math.abs(nowMs - (this.#loggedProblems.get(text) ?? Number.NEGATIVE_INFINITY)) < LOG_AGAIN_MS) return;
-    if (this.#loggedProblems.size >= PROBLEMS_LIMIT) this.#loggedProblems.clear();
-    this.#loggedProblems.set(text, nowMs);
-    this.#options.log.warn(`${text}; trying again`);
+    this.#problems.add(text);
   }
 
   #check(): void {

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import fs, { appendFileSync, copyFileSync, mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { test } from 'node:test';
 import { FileSource } from '../../../alphaclient/log/file-source.ts';
@@ -30,6 +39,17 @@ test('waits for a log that does not exist yet, logs that, and begins at its star
   writeFileSync(log.path, 'one\n');
   await log.shows('one\n');
   assert.equal(log.source?.status().state, 'caught up');
+});
+
+test('a log whose links lead in a circle is reported without the remedy for a closed one, and read once it is there', async (t) => {
+  const log = new Followed(t);
+  symlinkSync(log.path, log.path);
+  log.start();
+  await until(() => log.source?.status().state === 'log unreadable');
+  assert.match(log.logged.join('\n'), /^error .*sshd\.log cannot be read: ELOOP: [^;]*; it is tried again$/);
+  unlinkSync(log.path);
+  writeFileSync(log.path, 'one\n');
+  await log.shows('one\n');
 });
 
 test('a log renamed and created anew is read to its end first', async (t) => {

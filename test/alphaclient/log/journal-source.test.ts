@@ -421,6 +421,30 @@ describe('a journal that cannot be read', () => {
       /systemd-journal.*ALPHACLIENT_LOG/,
     ],
     [
+      'because no file may be opened, which journalctl says after many warnings,',
+      [
+        'sh',
+        '-c',
+        `for i in $(seq 100); do echo "File /var/log/journal/$i.journal is truncated, ignoring file." >&2; done
+         echo "No journal files were opened due to insufficient permissions." >&2; exit 1`,
+        '-',
+      ],
+      'log unreadable',
+      /systemd-journal.*ALPHACLIENT_LOG/,
+    ],
+    [
+      "because only the user's own records are shown, which journalctl says before many warnings,",
+      [
+        'sh',
+        '-c',
+        `echo "Hint: You are currently not seeing messages from other users and the system." >&2
+         for i in $(seq 100); do echo "File /var/log/journal/$i.journal is truncated, ignoring file." >&2; done; sleep 60`,
+        '-',
+      ],
+      'log unreadable',
+      /systemd-journal.*ALPHACLIENT_LOG/,
+    ],
+    [
       'because journalctl fails',
       ['sh', '-c', 'echo "Failed to open: Bad message" >&2; exit 7', '-'],
       'starting',

@@ -248,11 +248,11 @@ export class Follower {
     return lines.consumedBytes > 0 ? lines : null;
   }
 
-  #chunk(lines: Pick<Lines, 'bytes' | 'cutLines'>, writtenMs: number): Chunk {
+  #chunk({ bytes, cutLines }: Pick<Lines, 'bytes' | 'cutLines'>, writtenMs: number): Chunk {
     this.#positionChanged = false;
     const files = this.#tracked.map(({ file }) => file);
     const position = positionOf(this.#options.path, files);
-    return { bytes: lines.bytes, position, writtenMs, gaps: this.#gaps.splice(0), cutLines: lines.cutLines };
+    return { bytes, position, writtenMs, gaps: this.#gaps.splice(0), cutLines, omittedRecords: 0 };
   }
 
   #generations(): LogFile[] {

@@ -22,7 +22,7 @@ export interface Records {
   /** The gaps that journald reported. */
   readonly gaps: readonly Gap[];
   /** The number of records that were longer than LINE_LIMIT_BYTES and are omitted: half a JSON object cannot be parsed. */
-  readonly cutLines: number;
+  readonly omittedRecords: number;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -62,7 +62,7 @@ export class JournalRecords {
   /** Adds a piece of output, torn anywhere; returns the records that are whole now. */
   push(piece: Buffer): Records {
     let bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, piece]) : piece;
-    let cutLines = 0;
+    let omittedRecords = 0;
     if (this.#overlong) {
       const end = bytes.indexOf(NEWLINE);
       if (end < 0) return this.#nothing(EMPTY, 0);
@@ -72,25 +72,25 @@ export class JournalRecords {
     const end = bytes.lastIndexOf(NEWLINE) + 1;
     const rest = bytes.subarray(end);
     this.#overlong = rest.length > LINE_LIMIT_BYTES;
-    cutLines += this.#overlong ? 1 : 0;
-    if (end === 0) return this.#nothing(rest, cutLines);
+    omittedRecords += this.#overlong ? 1 : 0;
+    if (end === 0) return this.#nothing(rest, omittedRecords);
     this.#keep(rest);
-    return this.#whole(bytes.subarray(0, end), cutLines);
+    return this.#whole(bytes.subarray(0, end), omittedRecords);
   }
 
   #keep(rest: Uint8Array): void {
     this.#rest = this.#overlong ? Buffer.alloc(0) : Buffer.from(rest);
   }
 
-  #nothing(rest: Uint8Array, cutLines: number): Records {
+  #nothing(rest: Uint8Array, omittedRecords: number): Records {
     this.#keep(rest);
-    return { bytes: EMPTY, cursor: null, writtenMs: null, gaps: [], cutLines };
+    return { bytes: EMPTY, cursor: null, writtenMs: null, gaps: [], omittedRecords };
   }
 
-  #whole(block: Buffer, alreadyCut: number): Records {
+  #whole(block: Buffer, alreadyOmitted: number): Records {
     const kept: Buffer[] = [];
     const gaps: Gap[] = [];
-    let cutLines = alreadyCut;
+    let omittedRecords = alreadyOmitted;
     let last: Buffer | null = null;
     for (let start = 0; start < block.length; ) {
       const end = block.indexOf(NEWLINE, start) + 1;
@@ -99,7 +99,7 @@ export class JournalRecords {
       // Old versions print lines such as `-- No entries --`; a record begins with a brace.
       if (line[0] !== BRACE) continue;
       if (line.length > LINE_LIMIT_BYTES) {
-        cutLines += 1;
+        omittedRecords += 1;
         continue;
       }
       last = line;
@@ -111,7 +111,13 @@ export class JournalRecords {
     const fields = last && fieldsOf(last);
     const cursor = isCursor(fields?.['__CURSOR']) ? fields['__CURSOR'] : null;
     const writtenMs = Math.floor(Number(fields?.['__REALTIME_TIMESTAMP']) / 1_000);
-    return { bytes: joined(kept, block), cursor, writtenMs: cursor && writtenMs ? writtenMs : null, gaps, cutLines };
+    return {
+      bytes: joined(kept, block),
+      cursor,
+      writtenMs: cursor && writtenMs ? writtenMs : null,
+      gaps,
+      omittedRecords,
+    };
   }
 
   #isRepeat(line: Buffer): boolean {

@@ -10,7 +10,10 @@ export type LogPosition = Readonly<Record<string, unknown>>;
 
 /** Part of a log that could not be read: deleted, or dropped before it reached the log. */
 export interface Gap {
-  /** `rotated-away`: deleted before it was read; `suppressed`: the log's writer reports that it dropped lines. */
+  /**
+   * `rotated-away`: deleted before it was read, or taken for a copy of what was read and perhaps none; `suppressed`: the log's writer
+   * reports that it dropped lines; `unreadable`: it is there, and cannot be opened, read on or decompressed.
+   */
   readonly kind: 'rotated-away' | 'suppressed' | 'unreadable';
   /** File, sizes and times as far as they are known, for a person. */
   readonly text: string;
@@ -32,6 +35,8 @@ export interface Chunk {
   readonly gaps: readonly Gap[];
   /** The number of these lines that were longer than LINE_LIMIT_BYTES and were cut. */
   readonly cutLines: number;
+  /** The number of the journal's records up to `position` that were longer than LINE_LIMIT_BYTES and are missing. A file has none. */
+  readonly omittedRecords: number;
 }
 
 /** The state of a source: the agent's, without what its outbox adds. */

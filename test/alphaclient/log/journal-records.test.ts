@@ -20,21 +20,21 @@ function push(records: JournalRecords, text: string, size: number) {
   const bytes = Buffer.from(text);
   let out = '';
   let last: string | null = null;
-  let cut = 0;
+  let omitted = 0;
   for (let at = 0; at < bytes.length; at += size) {
     const got = records.push(bytes.subarray(at, at + size));
     out += Buffer.from(got.bytes).toString();
     last = got.cursor ?? last;
-    cut += got.cutLines;
+    omitted += got.omittedRecords;
   }
-  return { out, last, cut };
+  return { out, last, omitted };
 }
 
 describe('the records that journalctl prints', () => {
   it('are the same wherever the output is torn', () => {
     const text = [1, 2, 3, 4].map((i) => record(i, `näme ${i}`)).join('');
     for (let size = 1; size <= text.length + 8; size += 3)
-      assert.deepEqual(push(new JournalRecords(null), text, size), { out: text, last: cursor(4), cut: 0 });
+      assert.deepEqual(push(new JournalRecords(null), text, size), { out: text, last: cursor(4), omitted: 0 });
   });
 
   it('are emitted without the one that was emitted before, which may have another number now', () => {
@@ -60,7 +60,7 @@ describe('the records that journalctl prints', () => {
       const got = push(new JournalRecords(null), text, size);
       assert.deepEqual(
         { ...got, out: got.out.length },
-        { out: (record(1) + fits + record(5) + record(6)).length, last: cursor(6), cut: 2 },
+        { out: (record(1) + fits + record(5) + record(6)).length, last: cursor(6), omitted: 2 },
         `in pieces of ${size}`,
       );
     }

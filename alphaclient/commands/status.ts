@@ -24,7 +24,7 @@ export function status(folder: string, json: boolean, nowMs: number, io: Io): nu
   const heartbeat = running ? currentHeartbeat(folder, nowMs) : null;
   const logs = summary.logs.map(({ log, bookmark }) => {
     const reader = new Reader((bookmark.reader as { reader?: ReaderState } | null)?.reader ?? null);
-    return { log, ...reader.counts(), shapes: reader.shapes() };
+    return { log, ...reader.counts(), shapes: reader.shapes(), forgeries: reader.forgeries() };
   });
   const report = {
     agent: summary.agent,
@@ -63,6 +63,7 @@ type StatusReport = Record<'agent' | 'state', string> & {
   readonly logs: readonly ({
     readonly log: string;
     readonly shapes: readonly { count: number; shape: string; sample: string }[];
+    readonly forgeries: readonly { at: string | null; line: number; message: string }[];
   } & Record<'lines' | 'unknown' | 'forged', number>)[];
 };
 
@@ -88,6 +89,8 @@ function textOf(report: StatusReport): string[] {
     );
     for (const { count, shape, sample } of log.shapes.slice(0, LISTED_LIMIT))
       lines.push(`  ${String(count).padStart(7)}  ${escapeText(shape)}`, `           such as: ${escapeText(sample)}`);
+    for (const { at, line, message } of log.forgeries)
+      lines.push(`  ${escapeText(at ?? 'without a time')}  forged, line ${line}: ${escapeText(message)}`);
   }
   return lines;
 }

@@ -145,16 +145,17 @@ export interface Forgery {
   readonly message: string;
   /** ISO 8601, null where the log has no time. */
   readonly at: string | null;
+  /** The number of the line among those that were read of the log, from 1. */
   readonly line: number;
 }
 
-/** Samples are for a person to look at; the count says how many there were. */
+/** Samples are for `status` to list; the count says how many there were. */
 export const FORGERY_LIMIT = 20;
 
 /** Counts forged messages, and keeps the first FORGERY_LIMIT of them. */
 export class ForgedMessages {
   #count = 0;
-  #samples: Forgery[] = [];
+  readonly #samples: Forgery[] = [];
 
   /** Counts the messages that were added. */
   get count(): number {
@@ -176,10 +177,16 @@ export class ForgedMessages {
     return { count: this.#count, samples: this.#samples };
   }
 
-  /** Takes over what `save` gave; anything else is ignored. */
+  /** Takes over what `save` gave; what is damaged is left out. */
   restore(saved: unknown): void {
     const { count, samples } = (saved ?? {}) as { count?: unknown; samples?: unknown };
     if (Number.isSafeInteger(count)) this.#count = count as number;
-    if (Array.isArray(samples)) this.#samples = (samples as Forgery[]).slice(0, FORGERY_LIMIT);
+    if (!Array.isArray(samples)) return;
+    for (const value of samples.slice(0, FORGERY_LIMIT) as unknown[]) {
+      if (typeof value !== 'object' || value === null) continue;
+      const { message, at, line } = value as Partial<Forgery>;
+      if (typeof message !== 'string' || !Number.isSafeInteger(line)) continue;
+      this.#samples.push({ message, at: typeof at === 'string' ? at : null, line: line as number });
+    }
   }
 }

@@ -236,6 +236,33 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     await shows(page, '#in-now', /late\s+192\.0\.2\.18/);
   });
 
+  it('says the answer and how many are in to a screen reader when they change, not at each refresh', async () => {
+    const page = await open('/');
+    await shows(page, '#answer-blind', /Not watched now: h+/);
+    await page.evaluate(`window.said = [];
+      for (const place of document.querySelectorAll('[aria-live], [role="status"], [role="alert"]')) {
+        let before = place.textContent;
+        new MutationObserver(() => {
+          if (place.textContent === before) said.push(place.id + ' says again: ' + before);
+          before = place.textContent;
+        }).observe(place, { childList: true, characterData: true, subtree: true });
+      }`);
+    const answers = (): Promise<number> => page.evaluate<number>("performance.getEntriesByName('answer').length");
+    const sessions = { outcome: 'accepted', user: 'mira', method: 'publickey', ip: '192.0.2.17' } as const;
+    for (let refresh = 0; refresh < 3; refresh++) {
+      const before = await answers();
+      await agent.events(...failures(1, '192.0.2.21', { user: 'guest' }));
+      await until(async () => (await answers()) > before);
+    }
+    // Rows of who is in come after the answer.
+    const inNow = await text(page, '#in-now-count');
+    await agent.events({ ...sessions, port: 50_002 });
+    await until(async () => (await text(page, '#in-now-count')) !== inNow);
+    assert.deepEqual(await page.evaluate<string[]>('said'), []);
+    // For how long a host has been silent changes each minute.
+    assert.equal(await page.locator('[aria-live] #answer-blind').count(), 0);
+  });
+
   it('has a page for a key: who used it, where and from where', async () => {
     const key = `SHA256:${'a+/'.repeat(14)}x`;
     await agent.events({

@@ -1,7 +1,7 @@
 /** The first thing on the page: is anything wrong, why, and what to look at. */
 import { acknowledgeMany } from './acknowledge.js';
 import { count, counted } from './count.js';
-import { byId, element, fill, foreign, glyph } from './element.js';
+import { byId, element, fill, foreign, glyph, say } from './element.js';
 import { groupsOf, groupWords, newOf, silenceOf } from './incident-groups.js';
 import { lastLookMs } from './last-look.js';
 import { filterLink } from './links.js';
@@ -51,13 +51,13 @@ export class Answer {
     const verdict = verdictOf(part, view, nowMs);
     byId('answer').dataset['state'] = verdict.state;
     byId('answer-glyph').setAttribute('href', `#state-${verdict.state === 'nothing' ? 'unknown' : verdict.state}`);
-    say('answer-title', verdict.title);
-    say('answer-why', verdict.why);
+    say(byId('answer-title'), verdict.title);
+    say(byId('answer-why'), verdict.why);
     showTab(verdict.title, verdict.state);
     const fresh = newOf(part.concerns, lastLookMs());
     const looked = lastLookMs();
     say(
-      'answer-new',
+      byId('answer-new'),
       fresh > 0 && looked !== null
         ? `${counted(fresh, 'incident')} new since you last looked, ${moment(looked, nowMs)}.`
         : '',
@@ -171,18 +171,9 @@ export class Answer {
 function unknown(title, why) {
   byId('answer').dataset['state'] = 'unknown';
   byId('answer-glyph').setAttribute('href', '#state-unknown');
-  say('answer-title', title);
-  say('answer-why', why);
+  say(byId('answer-title'), title);
+  say(byId('answer-why'), why);
   showTab(title, 'unknown');
-}
-
-/**
- * @param {string} id
- * @param {string} words
- */
-function say(id, words) {
-  const place = byId(id);
-  if (place.textContent !== words) place.textContent = words;
 }
 
 /**

@@ -77,6 +77,15 @@ export function fill(parent, children) {
 }
 
 /**
+ * Sets a text where it is another one: a screen reader says what is put into a live region, also where it was there before.
+ * @param {Element} place
+ * @param {string} words
+ */
+export function say(place, words) {
+  if (place.textContent !== words) place.textContent = words;
+}
+
+/**
  * @param {Element} parent
  * @param {readonly (Node | string)[]} wanted
  */
@@ -109,7 +118,8 @@ function replace(parent, wanted) {
  * @param {Node | string | undefined} wanted
  */
 function isSame(there, wanted) {
-  if (there === undefined || wanted === undefined || typeof wanted === 'string') return false;
+  if (there === undefined || wanted === undefined) return false;
+  if (typeof wanted === 'string') return there instanceof Text && there.data === wanted;
   if (there === wanted) return true;
   return (
     there.isEqualNode(wanted) &&

@@ -1,6 +1,6 @@
 /** The panel of open sessions: who is in now. */
 import { count, counted } from './count.js';
-import { byId, element, fill, foreign, glyph } from './element.js';
+import { byId, element, fill, foreign, glyph, say } from './element.js';
 import { escapedText } from './escaped.js';
 import { trustWords } from './health.js';
 import { filterLink, keyLink, wayLinks } from './links.js';
@@ -66,8 +66,8 @@ export class InNow {
     const typed = this.#field.value.trim();
     const found = typed === '' ? sessions : sessions.filter((session) => isMeant(session, typed));
     const all = `${count(sessions.length)}${next === null ? '' : ' or more'}`;
-    byId('in-now-count').textContent =
-      sessions.length === 0 ? '' : typed === '' ? all : `${count(found.length)} of ${all}`;
+    const number = typed === '' ? all : `${count(found.length)} of ${all}`;
+    say(byId('in-now-count'), sessions.length === 0 ? '' : number);
     byId('in-now-find').hidden = sessions.length === 0 && typed === '';
     const shown = found.slice(0, this.#all ? MOST : FEW);
     fill(

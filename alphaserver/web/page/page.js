@@ -5,7 +5,7 @@ import { ApiError, ask } from './api.js';
 import { count, sentence } from './count.js';
 import { showCoverage } from './coverage.js';
 import { showDecisions } from './decisions.js';
-import { byId, element, fill } from './element.js';
+import { byId, element, fill, say } from './element.js';
 import { showFaults } from './faults.js';
 import { Feed } from './feed.js';
 import { InNow } from './in-now.js';
@@ -266,10 +266,10 @@ function welcome(empty) {
 function showLink() {
   const link = byId('link');
   link.className = isLive && lostSinceMs === null ? 'link live' : 'link';
-  link.textContent = lostSinceMs !== null ? 'Not connected' : isLive ? 'Live' : 'Reconnecting';
+  say(link, lostSinceMs !== null ? 'Not connected' : isLive ? 'Live' : 'Reconnecting');
   byId('lost').hidden = lostSinceMs === null || isBoard(view);
   const words = lostSinceMs === null ? '' : `Not connected since ${moment(lostSinceMs, Date.now())}: `;
-  byId('lost').textContent = words === '' ? '' : `${words}what you see is from then.`;
+  say(byId('lost'), words === '' ? '' : `${words}what you see is from then.`);
   if (lostSinceMs === null) return;
   answer.outdate('Not connected', lostSinceMs, '');
 }

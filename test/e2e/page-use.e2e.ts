@@ -141,6 +141,21 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     }
   });
 
+  it('shows the attacked host whole in the live list, on a small phone and behind the longest address', async () => {
+    await agent.events(...failures(1, '2001:db8:1111:2222:3333:4444:5555:6666'), ...failures(1, '198.18.119.239'));
+    for (const look of [{ width: 320, height: 640 }, {}]) {
+      const page = await open('/', look);
+      await shows(page, '#feed', /2001:db8:1111:2222:3333:4444:5555:6666 → web-01/);
+      const cut = await page.evaluate<string[]>(`[...document.querySelectorAll('#feed .where')]
+        .filter((place) => place.scrollWidth > place.clientWidth || place.scrollHeight > place.clientHeight)
+        .map((place) => place.textContent)`);
+      assert.deepEqual(cut, []);
+      const { inner, outer } = await widths(page);
+      assert.ok(inner <= outer, `${inner} wide on ${outer}`);
+      await browser.closePages();
+    }
+  });
+
   it('has a page for a host, a source and a user, which says what is known of it at any time', async () => {
     const page = await open('/?host=web-01');
     await shows(page, '#about h2', /^Host web-01$/);

@@ -11,6 +11,8 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
+/** A day that is not so far away is meant without its year: shorter than a year by more than anybody could be mistaken. */
+const YEARLESS_MS = 300 * DAY_MS;
 
 const clockFormat = new Intl.DateTimeFormat('en-GB', {
   ...inZone,
@@ -141,12 +143,13 @@ export function clock(at) {
 }
 
 /**
- * `14:03` today, `23 Nov 14:03` on another day.
+ * `14:03` today, `23 Nov 14:03` on another day, `23 Nov 2025, 14:03` where another year could be meant.
  * @param {string | number} at
  * @param {number} nowMs
  */
 export function moment(at, nowMs) {
   const date = new Date(at);
+  if (Math.abs(nowMs - date.getTime()) > YEARLESS_MS) return fullTime(at);
   const time = shortFormat.format(date);
   return isSameDay(at, nowMs) ? time : `${dayFormat.format(date)} ${time}`;
 }

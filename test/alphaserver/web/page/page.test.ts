@@ -497,6 +497,19 @@ describe('the event list of an incident', () => {
   });
 });
 
+describe('a moment', () => {
+  it('has the year where it is so far away that another one could be meant', () => {
+    const DAY_MS = 86_400_000;
+    const of = (days: number): string => moment(NOW_MS + days * DAY_MS, NOW_MS);
+    assert.match(of(0), /^\d\d:\d\d$/);
+    assert.match(of(-299), /^\d+ Jan \d\d:\d\d$/);
+    assert.match(of(-301), /^\d+ Jan 2026, \d\d:\d\d$/);
+    assert.match(of(-400), /^\d+ Oct 2025, \d\d:\d\d$/);
+    assert.match(of(301), /^\d+ Sept? 2027, \d\d:\d\d$/);
+    assert.match(moment(Date.UTC(2025, 11, 30, 12), Date.UTC(2026, 0, 2, 12)), /^\d+ Dec \d\d:\d\d$/);
+  });
+});
+
 describe('sizes', () => {
   it('are in a unit that people read', () => {
     assert.deepEqual([0, 512, 1_200, 98_765, 3_000_000_000].map(size), [

@@ -165,4 +165,19 @@ describe('the page without its server', {
     await shows(page, '#feed', /192\.0\.2\.18/);
     await shows(page, '#answer-title', /^(Under attack|All quiet)$/);
   });
+
+  it('goes on saying so in the tab of the page of a key, too', async () => {
+    await page.goto(new URL('/?key=SHA256:none', page.url()).href);
+    await shows(page, '#key', /Key SHA256:none/);
+    let asked = 0;
+    page.on('requestfailed', (request) => {
+      if (request.url().includes('/api/keys/')) asked += 1;
+    });
+    await server.end('SIGKILL');
+    await shows(page, '#lost', /^Not connected since/, LOST_LIMIT_MS);
+    const before = asked;
+    await until(() => asked > before, undefined, LOST_LIMIT_MS);
+    assert.match(await page.title(), /^Not connected since (\d+ \w+ )?\d\d:\d\d · Asgard$/);
+    assert.match(String(await icon()), /icon-unknown\.svg$/);
+  });
 });

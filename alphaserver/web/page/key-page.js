@@ -22,10 +22,11 @@ const SHOWN = 100;
  */
 export async function showKey(view, signal) {
   const fingerprint = view.key ?? '';
-  showTab('Key', null);
   const back = element('p', { class: 'back' }, element('a', { href: addressOf(view, {}) }, '← Overview'));
   const title = element('h1', { id: 'key-title' }, 'Key ', foreign(fingerprint));
   const key = await known(fingerprint, signal);
+  // Not before there is an answer: while the server is lost, the tab says that.
+  showTab('Key', null);
   const shown = typeof key === 'string' ? [element('p', { class: 'muted' }, key)] : contents(key, view);
   fill(byId('key'), [back, title, ...shown]);
 }

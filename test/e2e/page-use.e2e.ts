@@ -350,6 +350,19 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     assert.equal(address(page), '');
   });
 
+  it('has no link that skips to a part which is not there', async () => {
+    for (const path of ['/?decisions', '/?key=', '/?alert=', '/?ip=foo']) {
+      const page = await browser.open(path);
+      await until(async () => (await page.locator('#content').getAttribute('aria-busy')) === 'false');
+      await page.keyboard.press('Tab');
+      assert.equal(await focused(page).innerText(), 'Skip to the content', path);
+      await page.keyboard.press('Tab');
+      assert.equal(await focused(page).innerText(), 'Asgard', path);
+      await browser.closePages();
+    }
+    assert.ok(browser.complaints.splice(0).every((words) => /40[04]/.test(words)));
+  });
+
   it('marks a time on the chart by keys', async () => {
     // The four minutes that are marked hold a failure, however long the tests before took.
     await agent.events(...failures(1, '203.0.113.7'));

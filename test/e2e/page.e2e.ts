@@ -206,7 +206,7 @@ describe('the page over the demo', { skip: lacking('the page', { Chromium: chrom
   it('can be used without a mouse', async () => {
     const page = await open('/');
     await page.keyboard.press('Tab');
-    assert.equal(await page.locator(':focus').innerText(), 'Skip to the answer');
+    assert.equal(await page.locator(':focus').innerText(), 'Skip to the content');
     await page.keyboard.press('Enter');
     assert.equal(await page.locator(':focus').getAttribute('id'), 'content');
     await page.keyboard.press('Tab');

@@ -111,6 +111,16 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
       assert.equal(late.test(await text(page, '#answer-blind')), report.state === 'behind');
     }
     await shows(page, '#answer-blind', /Not watched now: db-01 \(not looking: outbox full\)/);
+    // As in a fleet of which the page lists the first hosts alone.
+    await page.route('**/api/hosts?**', async (route) => {
+      const answer = await route.fetch();
+      const { hosts } = (await answer.json()) as { hosts: { host: string }[] };
+      const json = { hosts: hosts.filter(({ host }) => host !== 'db-01'), next: 'web-01' };
+      await route.fulfill({ response: answer, json });
+    });
+    await page.reload();
+    await shows(page, '#answer-blind', /Not watched now: 1 host beyond the first \d+ by name\./);
+    await page.unroute('**/api/hosts?**');
     await page.goto(new URL('/?host=db-01', page.url()).href);
     await shows(page, '#answer-title', /^Not watched$/);
     await other.leaves();

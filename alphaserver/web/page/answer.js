@@ -62,7 +62,7 @@ export class Answer {
         ? `${counted(fresh, 'incident')} new since you last looked, ${moment(looked, nowMs)}.`
         : '',
     );
-    fill(byId('answer-blind'), blindWords(verdict, view));
+    fill(byId('answer-blind'), blindWords(verdict, view, part.hosts.length));
     this.#incidents(part.concerns, view, nowMs);
     fill(byId('numbers'), numbers(part.amounts));
     // For whoever measures how soon the answer is there.
@@ -179,9 +179,13 @@ function unknown(title, why) {
 /**
  * @param {Verdict} verdict
  * @param {View} view
+ * @param {number} listed hosts among which those were looked for that can be named
  */
-function blindWords({ blind, late }, view) {
-  const words = [...hostWords('Not watched now', blind, view), ...hostWords('Not up to date', late, view)];
+function blindWords({ blind, late, unlisted }, view, listed) {
+  const words = [
+    ...hostWords('Not watched now', blind, unlisted.blind, view, listed),
+    ...hostWords('Not up to date', late, unlisted.late, view, listed),
+  ];
   return words.length === 0 ? [] : [element('span', { 'aria-hidden': 'true' }, '◼ '), ...words];
 }
 
@@ -189,12 +193,15 @@ function blindWords({ blind, late }, view) {
  * A sentence that names the first hosts of a list, and counts the others.
  * @param {string} what is said of them
  * @param {Verdict['blind']} hosts
+ * @param {number} unlisted how many more there are
  * @param {View} view
+ * @param {number} listed
  */
-function hostWords(what, hosts, view) {
-  if (hosts.length === 0) return [];
+function hostWords(what, hosts, unlisted, view, listed) {
   const named = hosts.slice(0, BLIND_NAMED);
-  const others = hosts.length - named.length;
+  const others = hosts.length - named.length + unlisted;
+  if (named.length + others === 0) return [];
+  if (named.length === 0) return [`${what}: ${counted(others, 'host')} beyond the first ${count(listed)} by name. `];
   return [
     `${what}: `,
     ...named.flatMap(({ host, words }, i) => [i > 0 ? ', ' : null, filterLink(view, 'host', host), ` (${words})`]),

@@ -8,7 +8,7 @@ import { concernsOf, mayBeSilenced } from './verdict.js';
 import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
 
 /**
- * @import { About, Alert, Certificate, Channel, Decision, WatchedHost, NetworkRow, Point, Session, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
+ * @import { About, Alert, Certificate, Channel, CoverageCounts, Decision, WatchedHost, NetworkRow, Point, Session, Shape, StoredGap, Summary, TopRow } from './answers.d.ts'
  * @import { FilteredCounts } from './filtered-view.js'
  * @import { Grounds } from './verdict.js'
  * @import { View } from './view.js'
@@ -21,7 +21,7 @@ import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
  * @typedef {object} Parts
  * @property {(part: Grounds) => void} answer
  * @property {(part: { points: readonly Point[], stepMs: number, fromMs: number, toMs: number }) => void} timeline
- * @property {(part: { hosts: readonly WatchedHost[], counts: readonly TopRow[] }) => void} hosts
+ * @property {(part: { hosts: readonly WatchedHost[], counts: readonly TopRow[], total: number }) => void} hosts `total`: how many there are, listed or not
  * @property {(about: About | null, decided: readonly Decision[]) => void} about the one thing that the view is filtered by, and the decisions that hold
  * @property {(rows: readonly NetworkRow[]) => void} sources by IPv6 network
  * @property {(rows: readonly TopRow[]) => void} users
@@ -35,6 +35,9 @@ import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
 const TOP = 500;
 /** Hosts that are asked for one by one where the list ends before them, those with most events: about as many as a table shows at first. */
 export const HOSTS_ASKED = 10;
+/** Hosts of one answer, the most that the API gives, and how many such answers are read to find those that nobody watches, or not up to now: 5,000 hosts. */
+const HOSTS = '1000';
+export const HOST_LISTS = 5;
 /** Incidents asked for, as many as a list of the API has: an ordinary day of a large fleet is a thousand, and is counted whole. */
 const INCIDENTS = 1_000;
 /** About as many bars as a chart shows well. */
@@ -61,7 +64,7 @@ export async function loadBoard(view, parts, signal) {
   const span = timeSpan(view, Date.now());
   // First what the answer is made of: a browser asks six things at a time.
   /** @type {Promise<HostList>} */
-  const hosts = ask('/api/hosts', { limit: '1000' }, signal);
+  const hosts = ask('/api/hosts', { limit: HOSTS }, signal);
   const summary = summaryOf(view, span.toMs, signal);
   const { host, ip, user } = view;
   /** @type {Promise<SessionList>} */
@@ -116,14 +119,19 @@ async function allParts(view, span, parts, hosts, summary, sessions, signal) {
   const limit = String(TOP);
   parts.cut(null);
   parts.about(null, []);
+  const watched = Promise.all([summary, hosts]).then(async ([whole, first]) => ({
+    whole,
+    ...(await withUnwatched(first, whole.coverage, signal)),
+  }));
   await Promise.all([
-    Promise.all([summary, hosts]).then(async ([whole, { hosts: list }]) => {
+    watched.then(async ({ whole, list, unlisted }) => {
       const concerns = concernsOf(whole.because, whole.others);
       parts.answer({
         concerns,
         more: whole.more,
         amounts: whole,
         hosts: list,
+        unlisted,
         fleet: whole,
         doubt: doubtOf(whole),
         past: null,
@@ -134,8 +142,11 @@ async function allParts(view, span, parts, hosts, summary, sessions, signal) {
       });
     }),
     timeline(span, null, signal).then((points) => parts.timeline({ ...points, ...span })),
-    Promise.all([hosts, ask('/api/top/hosts', { ...time, limit: '1000' }, signal)]).then(
-      ([{ hosts: list }, { hosts: counts }]) => parts.hosts({ hosts: list, counts }),
+    Promise.all([watched, ask('/api/top/hosts', { ...time, limit: '1000' }, signal)]).then(
+      ([{ whole, list }, { hosts: counts }]) => {
+        const { live, late, blind } = whole.coverage;
+        parts.hosts({ hosts: list, counts, total: live + late + blind });
+      },
     ),
     ask('/api/top/networks', { ...time, limit }, signal).then(({ networks }) => parts.sources(networks)),
     ask('/api/top/users', { ...time, limit }, signal).then(({ users }) => parts.users(users)),
@@ -180,6 +191,7 @@ async function filteredParts(view, span, parts, hosts, summary, sessions, signal
     more: whole.more,
     amounts: known ? amounts : { ...amounts, hosts: 0 },
     hosts: list,
+    unlisted: { blind: 0, late: 0 },
     fleet: null,
     doubt: doubtOf(whole),
     past: about
@@ -192,9 +204,32 @@ async function filteredParts(view, span, parts, hosts, summary, sessions, signal
   parts.about(about, decided);
   parts.cut(cut);
   parts.timeline({ points, stepMs, ...filtered.span, ...(exact && { ...exact, ...span }) });
-  parts.hosts({ hosts: shown, counts });
+  parts.hosts({ hosts: shown, counts, total: first.next === null ? shown.length : counts.length });
   parts.sources(sources);
   parts.users(users);
+}
+
+/**
+ * Gives the hosts of a list, and reads on in it until all are there that nobody watches, or not up to now: it goes by name, which says
+ * nothing of that.
+ * @param {HostList} first
+ * @param {CoverageCounts} coverage of all hosts
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ list: WatchedHost[], unlisted: Grounds['unlisted'] }>}
+ */
+async function withUnwatched(first, coverage, signal) {
+  const list = [...first.hosts];
+  const missing = (/** @type {'blind' | 'late'} */ wanted) =>
+    Math.max(0, coverage[wanted] - list.filter((host) => host.coverage === wanted).length);
+  let { next } = first;
+  for (let lists = 1; next !== null && lists < HOST_LISTS && missing('blind') + missing('late') > 0; lists++) {
+    /** @type {HostList} */
+    const more = await ask('/api/hosts', { limit: HOSTS, cursor: next }, signal);
+    list.push(...more.hosts);
+    ({ next } = more);
+  }
+  // The counts may be of another moment than a list that has all.
+  return { list, unlisted: next === null ? { blind: 0, late: 0 } : { blind: missing('blind'), late: missing('late') } };
 }
 
 /**

@@ -28,36 +28,43 @@ export class Tables {
 
   /**
    * Hosts, those in trouble first.
-   * @param {{ hosts: readonly WatchedHost[], counts: readonly TopRow[] }} part
+   * @param {{ hosts: readonly WatchedHost[], counts: readonly TopRow[], total: number }} part
    * @param {View} view
    * @param {number} nowMs
    */
-  hosts({ hosts, counts }, view, nowMs) {
+  hosts({ hosts, counts, total }, view, nowMs) {
     const byHost = new Map(counts.map((row) => [row.host, row]));
     const rows = hosts
       .map((host) => ({ host, counts: byHost.get(host.host) ?? NONE }))
       .sort((a, b) => COVERAGE[a.host.coverage] - COVERAGE[b.host.coverage] || b.counts.failed - a.counts.failed);
-    this.#show('hosts', HOSTS_SHOWN, 'host', rows, ({ host, counts: row }) => [
-      element(
-        'tr',
-        {},
-        element('th', { scope: 'row' }, filterLink(view, 'host', host.host)),
+    this.#show(
+      'hosts',
+      HOSTS_SHOWN,
+      'host',
+      rows,
+      ({ host, counts: row }) => [
         element(
-          'td',
-          { class: `health ${host.coverage}` },
-          element('span', { 'aria-hidden': 'true' }, COVERAGE_GLYPH[host.coverage]),
-          ` ${healthWords(host, nowMs)}`,
+          'tr',
+          {},
+          element('th', { scope: 'row' }, filterLink(view, 'host', host.host)),
+          element(
+            'td',
+            { class: `health ${host.coverage}` },
+            element('span', { 'aria-hidden': 'true' }, COVERAGE_GLYPH[host.coverage]),
+            ` ${healthWords(host, nowMs)}`,
+          ),
+          number(row.failed, 'failed'),
+          number(row.accepted, 'accepted'),
+          number(row.probes, 'wide'),
+          element(
+            'td',
+            { class: 'n wide muted' },
+            element('time', { datetime: host.lastSeen, title: host.lastSeen }, ago(host.lastSeen, nowMs)),
+          ),
         ),
-        number(row.failed, 'failed'),
-        number(row.accepted, 'accepted'),
-        number(row.probes, 'wide'),
-        element(
-          'td',
-          { class: 'n wide muted' },
-          element('time', { datetime: host.lastSeen, title: host.lastSeen }, ago(host.lastSeen, nowMs)),
-        ),
-      ),
-    ]);
+      ],
+      total,
+    );
   }
 
   /**
@@ -130,9 +137,10 @@ export class Tables {
    * @param {string} noun
    * @param {readonly R[]} rows
    * @param {(row: R) => HTMLElement[]} made
+   * @param {number} [total] how many there are, where `rows` may lack some
    */
-  #show(name, few, noun, rows, made) {
-    const again = () => this.#show(name, few, noun, rows, made);
+  #show(name, few, noun, rows, made, total = rows.length) {
+    const again = () => this.#show(name, few, noun, rows, made, total);
     this.#again.set(name, again);
     const all = this.#all.has(name);
     const shown = rows.slice(0, all ? MOST : few);
@@ -149,7 +157,7 @@ export class Tables {
       all
         ? 'Show fewer'
         : rows.length > MOST
-          ? `Show ${MOST} of ${counted(rows.length, noun)}`
+          ? `Show ${MOST} of ${counted(total, noun)}`
           : `Show all ${counted(rows.length, noun)}`,
     );
     button.addEventListener('click', () => {

@@ -19,6 +19,7 @@ import { isFiltered, timeWords } from './view.js';
  * @property {boolean} more
  * @property {Amounts} amounts
  * @property {readonly WatchedHost[]} hosts
+ * @property {Unlisted} unlisted hosts that nobody watches, or not up to now, and that are not in `hosts`
  * @property {{ state: FleetState, coverage: CoverageCounts } | null} fleet
  * @property {string | null} doubt
  * @property {(Omit<Amounts, 'hosts' | 'sources' | 'users'> & { where: readonly string[] }) | null} past
@@ -32,8 +33,10 @@ import { isFiltered, timeWords } from './view.js';
  * @property {string} why sentences
  * @property {readonly NamedHost[]} blind hosts where an attack would not show now
  * @property {readonly NamedHost[]} late hosts where one would show with delay, or of which it is not known
+ * @property {Unlisted} unlisted how many more there are of both
  *
  * @typedef {{ host: string, words: string }} NamedHost a host, and how it is watched
+ * @typedef {Pick<CoverageCounts, 'blind' | 'late'>} Unlisted
  */
 
 const RANK = { critical: 0, warning: 1, notice: 2 };
@@ -126,6 +129,7 @@ export function verdictOf(part, view, nowMs) {
     why: `${doubt}${isOver ? past.words : whyOf(incidents, known, amounts, view)}${silencedWords(silenced.size)}${stillWords(still, fleet !== null)}`,
     blind,
     late,
+    unlisted: part.unlisted,
   };
 }
 

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import type { WatchedHost } from '../../../../alphaserver/queries/results.ts';
-import { HOSTS_ASKED, loadBoard } from '../../../../alphaserver/web/page/load-board.js';
+import { HOST_LISTS, HOSTS_ASKED, loadBoard } from '../../../../alphaserver/web/page/load-board.js';
 import { sought } from '../../../../alphaserver/web/page/search.js';
 import { verdictOf } from '../../../../alphaserver/web/page/verdict.js';
 import { viewOf } from '../../../../alphaserver/web/page/view.js';
@@ -22,7 +22,7 @@ const LAST = ['z-db.example.net', 'z-mail.a.example', 'z-mail.b.example', 'z-web
 
 type Verdict = ReturnType<typeof verdictOf>;
 type Unseen = Parameters<Parameters<typeof loadBoard>[1]['blind']>[0];
-type Shown = { readonly verdict: Verdict; readonly rows: readonly string[] };
+type Shown = { readonly verdict: Verdict; readonly rows: readonly string[]; readonly total: number };
 
 describe('the page of a fleet with more hosts than it can ask for at once', () => {
   const served = new Served();
@@ -56,6 +56,7 @@ describe('the page of a fleet with more hosts than it can ask for at once', () =
     const view = viewOf(new URLSearchParams(query), Date.now());
     let verdict: Verdict | null = null;
     let rows: readonly string[] = [];
+    let total = 0;
     const nothing = (): void => {};
     const others = { timeline: nothing, about: nothing, sources: nothing, users: nothing, blind };
     await loadBoard(
@@ -65,15 +66,48 @@ describe('the page of a fleet with more hosts than it can ask for at once', () =
         answer: (part) => {
           verdict = verdictOf(part, view, Date.now());
         },
-        hosts: ({ hosts }) => {
-          rows = hosts.map(({ host }) => host);
+        hosts: (part) => {
+          rows = part.hosts.map(({ host }) => host);
+          ({ total } = part);
         },
       },
       new AbortController().signal,
     );
     assert.ok(verdict !== null);
-    return { verdict, rows };
+    return { verdict, rows, total };
   }
+
+  it('names all hosts that nobody watches, those too that come after the first by name', async () => {
+    const { verdict, rows, total } = await shown('');
+    const names = new Set(verdict.blind.map(({ host }) => host));
+    for (const host of LAST) assert.ok(names.has(host) && rows.includes(host), host);
+    assert.deepEqual(
+      [names.size, verdict.unlisted, total],
+      [LISTED + LAST.length, { blind: 0, late: 0 }, LISTED + LAST.length],
+    );
+  });
+
+  it('says how many there are that it does not name, where too many hosts come before them', async () => {
+    const { body } = await served.ask<{ hosts: WatchedHost[] }>('/api/hosts?limit=1');
+    const watched = Array.from({ length: LISTED }, () => ({ ...body.hosts[0], coverage: 'live' }));
+    const serverFetch = globalThis.fetch;
+    let lists = 0;
+    globalThis.fetch = async (path, options) => {
+      if (!String(path).startsWith('/api/hosts?')) return serverFetch(path, options);
+      lists += 1;
+      return Response.json({ hosts: watched, next: 'more' });
+    };
+    try {
+      const { verdict, rows, total } = await shown('');
+      assert.deepEqual(
+        [verdict.blind, verdict.unlisted, total],
+        [[], { blind: LISTED + LAST.length, late: 0 }, LISTED + LAST.length],
+      );
+      assert.deepEqual([lists, rows.length], [HOST_LISTS, HOST_LISTS * LISTED]);
+    } finally {
+      globalThis.fetch = serverFetch;
+    }
+  });
 
   it('shows a host that the list does not have, whether it is watched, and names it where it is not', async () => {
     const { verdict: away, rows } = await shown('host=z-web');

@@ -10,6 +10,7 @@ import { readServerConfig } from '../../alphaserver/config.ts';
 import { serve } from '../../alphaserver/server.ts';
 import { openStorage } from '../../alphaserver/storage.ts';
 import { createLogger } from '../../service/logger.ts';
+import { noPostgres, Postgres } from '../postgres.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'asgard-start-'));
 const taken = createServer();
@@ -68,4 +69,22 @@ test('a start that cannot use the alerts closes its store', async () => {
   writeFileSync(join(data, 'alerts.db'), 'no database'.repeat(1_000));
   await assert.rejects(start(data, {}), /alerts/);
   await wasClosed(data);
+});
+
+test('a start of one of several servers, for which a port is taken, closes its store too', {
+  skip: noPostgres,
+}, async (context) => {
+  const postgres = await Postgres.start('fsync=off');
+  context.after(() => postgres.close());
+  const data = join(folder, 'shared');
+  for (const [setting, scheme] of [
+    ['ALPHASERVER_LISTEN', 'tcp'],
+    ['ALPHASERVER_HTTP', 'http'],
+  ] as const) {
+    await assert.rejects(
+      start(data, { ALPHASERVER_STORE: postgres.url, [setting]: `${scheme}://127.0.0.1:${port}` }),
+      /Bind failed\. Error : .*EADDRINUSE/,
+    );
+    await wasClosed(data);
+  }
 });

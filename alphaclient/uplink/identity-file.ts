@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../../service/files.ts';
 import type { Logger } from '../../service/logger.ts';
-import type { Renewal } from './uplink.ts';
+import type { Renewal } from './renewals.ts';
 
 /** The files that joining writes into a state folder. */
 export const identityFiles = (stateFolder: string) => ({

@@ -24,6 +24,7 @@ import { Backoff } from './backoff.ts';
 import type { Dialed } from './connect.ts';
 import type { PingContent } from './ping.ts';
 import { ProblemLog } from './problem-log.ts';
+import { type Renewal, Renewals } from './renewals.ts';
 
 /** Events sent and not yet acknowledged, at most. `npm run bench`: a larger window is not faster. */
 export const WINDOW_EVENTS = 8_192;
@@ -56,14 +57,6 @@ export type Queue = Pick<
   | 'acknowledgeEnds'
   | 'setEndsStoredByServer'
 >;
-
-/** A certificate that a server renews over the agent's own connection. */
-export interface Renewal {
-  /** Returns a request in PEM once it is time, else null. */
-  request(nowMs: number): Promise<string | null>;
-  /** Takes the certificate that came for the last request. Throws where it does not fit. */
-  take(certificate: string, ca: string): void;
-}
 
 /** The outbox, the servers, the clock and the random numbers of one uplink. */
 export interface UplinkOptions {
@@ -101,14 +94,13 @@ export class Uplink {
   #welcomed = false;
   /** The highest seq written to this connection, or stored by the server without that. */
   #sentSeq = 0;
-  /** True while the server of this connection renews certificates and was not asked to on it. */
-  #renews = false;
   /** The highest number of an end written to this connection, or stored by the server without that; null to a server that takes none. */
   #sentEnd: number | null = null;
   /** The ends behind that which were read and wait for their logins to be sent: at most PAGE_EVENTS. */
   #readEnds: readonly PendingEnd[] = [];
   #lastReceivedMs = 0;
   #lastPingMs = 0;
+  readonly #renewals: Renewals | null;
   #renewalCheckedMs = Number.NEGATIVE_INFINITY;
   #turn = 0;
   readonly #backoff = new Backoff();
@@ -123,8 +115,10 @@ export class Uplink {
   #onAck: () => void = () => {};
 
   constructor(options: UplinkOptions) {
+    const { renewal, log, now } = options;
     this.#options = options;
-    this.#problems = new ProblemLog(options.log, options.now);
+    this.#problems = new ProblemLog(log, now);
+    this.#renewals = renewal ? new Renewals(renewal, log) : null;
   }
 
   /** True between `welcome` and the end of a connection. */
@@ -282,7 +276,7 @@ export class Uplink {
     switch (message.type) {
       case 'welcome':
         if (message.version === PROTOCOL_VERSION) {
-          this.#renews = message.accepts?.includes('renew') === true;
+          this.#beginRenewals(message, socket);
           this.#welcome(message, socket, name);
         } else socket.destroy(new Error(`it speaks version ${message.version}, and this agent ${PROTOCOL_VERSION}`));
         break;
@@ -292,7 +286,7 @@ export class Uplink {
       case 'pong':
         break;
       case 'enrolled':
-        this.#renewed(message.certificate, message.ca);
+        this.#renewals?.take(message.certificate);
         break;
       case 'error':
         this.#logProblem(`${name} refused this agent: ${message.code}: ${message.message}`);
@@ -302,6 +296,13 @@ export class Uplink {
           this.#readingOutbox(() => this.#options.outbox.checkPending(this.#options.windowEvents ?? WINDOW_EVENTS));
         socket.end();
     }
+  }
+
+  #beginRenewals({ accepts }: Welcome, socket: Socket): void {
+    const send = (csr: string): void => {
+      if (socket === this.#socket) socket.write(encode({ type: 'renew', csr }));
+    };
+    this.#renewals?.begin(accepts?.includes('renew') ? send : null);
   }
 
   #acknowledged({ seq, end = 0 }: Ack, socket: Socket, name: string): void {
@@ -404,29 +405,6 @@ export class Uplink {
     if (!this.#stopping) this.#retryTimer = setTimeout(() => this.#open(), this.#backoff.next(ending, random()));
   }
 
-  /** Asks for the next certificate once it is time. */
-  #renew(socket: Socket): void {
-    const { renewal, now, log } = this.#options;
-    if (!this.#renews || !renewal || this.#stopping) return;
-    this.#renews = false;
-    renewal.request(now()).then(
-      (csr) => {
-        if (csr === null) this.#renews = socket === this.#socket;
-        else if (socket === this.#socket) socket.write(encode({ type: 'renew', csr }));
-      },
-      (error: Error) => log.warn(`The certificate cannot be renewed: ${error.message}`),
-    );
-  }
-
-  #renewed(certificate: string, ca: string): void {
-    const { renewal, log } = this.#options;
-    try {
-      renewal?.take(certificate, ca);
-    } catch (error) {
-      log.warn(`The certificate is not renewed: ${error instanceof Error ? error.message : error}`);
-    }
-  }
-
   /** Logs why this connection ends, once an hour. */
   #logProblem(text: string): void {
     this.#hasLoggedReason = true;
@@ -443,7 +421,7 @@ export class Uplink {
     else if (Math.abs(nowMs - this.#lastPingMs) >= PING_EVERY_MS) this.report();
     if (this.#welcomed && Math.abs(nowMs - this.#renewalCheckedMs) >= RENEWAL_CHECKED_EVERY_MS) {
       this.#renewalCheckedMs = nowMs;
-      this.#renew(socket);
+      if (!this.#stopping) this.#renewals?.look(nowMs);
     }
   }
 }

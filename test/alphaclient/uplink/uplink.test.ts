@@ -10,8 +10,10 @@ import { afterEach, beforeEach, test } from 'node:test';
 import type { OutboxError } from '../../../alphaclient/outbox/database.ts';
 import { OUTBOX_FILE, Outbox } from '../../../alphaclient/outbox/outbox.ts';
 import { dialer, tokenFault } from '../../../alphaclient/uplink/connect.ts';
+import type { Renewal } from '../../../alphaclient/uplink/renewals.ts';
 import { Uplink, WINDOW_EVENTS } from '../../../alphaclient/uplink/uplink.ts';
 import { PING_EVERY_MS, SILENCE_LIMIT_MS } from '../../../protocol/messages.ts';
+import { Ticker } from '../../../service/ticker.ts';
 import { freePort } from '../../free-port.ts';
 import { until } from '../../until.ts';
 import { CAUGHT_UP } from '../../wire-messages.ts';
@@ -72,6 +74,8 @@ beforeEach(async () => {
   logged = [];
   outboxErrors = [];
   uplink = null;
+  renewal = null;
+  ticker = undefined;
   server = createServer((socket) => connections.push(new Connection(socket)));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
 });
@@ -85,6 +89,8 @@ afterEach(async () => {
 
 const RUN = randomUUID();
 let token: string | null = null;
+let renewal: Renewal | null = null;
+let ticker: Ticker | undefined;
 const port = (): number => (server.address() as AddressInfo).port;
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
@@ -132,6 +138,8 @@ function start(ports: readonly number[] = [port()], windowEvents = WINDOW_EVENTS
       ports.map((one) => ({ scheme: 'tcp', host: '127.0.0.1', port: one })),
       { caFile: null, certFile: null, keyFile: null },
     ),
+    renewal,
+    ...(ticker && { ticker }),
     pingContent: () => [{ report: CAUGHT_UP, shapes: [], gaps: [] }],
     onOutboxError: (error) => outboxErrors.push(error),
     log: { debug: log, info: log, warn: log, error: log },
@@ -517,5 +525,87 @@ test('a token is shown over tcp to loopback, and to a public address only where 
   assert.equal(
     tokenFault({ encrypted: true, remoteAddress: '203.0.113.1' } as unknown as Socket, 'tls://x', false),
     null,
+  );
+});
+
+const PEM = '-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n';
+
+/** A server that renews certificates, and an agent whose checks come when the test says so. */
+async function renewing(made: Renewal): Promise<{ connection: Connection; hour: () => Promise<void> }> {
+  let tick = (): void => {};
+  let acks = 0;
+  renewal = made;
+  ticker = Object.assign(new Ticker(), {
+    add: (check: () => void) => {
+      tick = check;
+      return () => {};
+    },
+  });
+  start();
+  uplink?.onAck(() => {
+    acks += 1;
+  });
+  await until(() => connections[0]?.count('hello') === 1);
+  const connection = connections[0] as Connection;
+  connection.say({ type: 'welcome', version: 1, seq: 0, accepts: ['renew'] });
+  await until(() => acks === 1);
+  tick();
+  const hour = async (): Promise<void> => {
+    const before = acks;
+    skewMs += 3_600_000;
+    // It was heard of a moment ago.
+    connection.say({ type: 'ack', seq: 0 });
+    await until(() => acks > before);
+    tick();
+  };
+  return { connection, hour };
+}
+
+test('a request for a new certificate that fails is made again an hour later, on the same connection', async () => {
+  let asked = 0;
+  const { connection, hour } = await renewing({
+    request: async () => {
+      asked += 1;
+      if (asked < 3) throw new Error('EMFILE: too many open files');
+      return 'csr';
+    },
+    take: () => {},
+  });
+  for (const times of [1, 2]) {
+    await until(() => logged.filter((text) => text.includes('EMFILE')).length === times);
+    await hour();
+  }
+  await until(() => connection.count('renew') === 1);
+  assert.equal(
+    logged.find((text) => text.includes('EMFILE')),
+    'The certificate cannot be renewed: EMFILE: too many open files; trying again in an hour',
+  );
+  // A server takes one request on a connection.
+  await hour();
+  assert.deepEqual([asked, connections.length], [3, 1]);
+});
+
+test('a new certificate that cannot be written is kept, and written an hour later without another request', async () => {
+  const offered: string[] = [];
+  const { connection, hour } = await renewing({
+    request: async () => 'csr',
+    take: (certificate) => {
+      offered.push(certificate);
+      if (offered.length < 3) throw new Error('ENOSPC: no space left on device');
+    },
+  });
+  await until(() => connection.count('renew') === 1);
+  connection.say({ type: 'enrolled', certificate: PEM, ca: PEM });
+  await until(() => offered.length === 1);
+  await hour();
+  await hour();
+  await hour();
+  assert.deepEqual(offered, [PEM, PEM, PEM]);
+  assert.deepEqual([connection.count('renew'), connections.length], [1, 1]);
+  assert.equal(
+    logged.filter(
+      (text) => text === 'The certificate is not renewed: ENOSPC: no space left on device; trying again in an hour',
+    ).length,
+    2,
   );
 });

@@ -123,7 +123,8 @@ export class JournalSource implements LogSource {
   /** Reads all present records. */
   async *#catchUp(last: string): AsyncGenerator<Chunk, JournalFault | null> {
     const before = this.#cursor;
-    this.#state = 'behind';
+    // Until a first round has read all that is there, nobody knows how much that is: `behind` is for what came since.
+    if (this.#state !== 'starting') this.#state = 'behind';
     const fault = yield* this.#read(recordsFrom(this.#cursor ?? null), Number.POSITIVE_INFINITY);
     if (fault || this.#closed) return fault;
     // There is no record of sshd up to `last`: the position moves on to it.

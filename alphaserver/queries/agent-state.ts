@@ -71,7 +71,8 @@ export function coverageBy(
 ): Coverage {
   const silent = nowMs - lastSeenMs >= SILENT_AFTER_MS;
   if (connected === false || (connected === null && silent)) return 'blind';
-  const isReading = report?.state === 'behind' && report.behindBytes < LATE_FROM_BYTES;
+  // An agent that does not know how much it has still to read says 0.
+  const isReading = report?.state === 'behind' && report.behindBytes > 0 && report.behindBytes < LATE_FROM_BYTES;
   return coverageOf(isReading ? 'caught up' : (report?.state ?? 'unknown'));
 }
 

@@ -118,7 +118,7 @@ export function coverageCounts(db: Database, silentMs: number, away: readonly st
   const rows = db
     .prepare(
       `SELECT CASE WHEN a.lastSeen <= ? OR a.uuid IN (SELECT value FROM json_each(?)) THEN 'agent silent'
-           WHEN a.state = 'behind' AND a.behindBytes < ? THEN 'caught up'
+           WHEN a.state = 'behind' AND a.behindBytes > 0 AND a.behindBytes < ? THEN 'caught up'
            ELSE coalesce(a.state, 'unknown') END AS standing, sum(h.n) AS n
        FROM (SELECT agent, count(*) AS n FROM hosts GROUP BY agent) h JOIN agents a ON a.id = h.agent GROUP BY 1`,
     )

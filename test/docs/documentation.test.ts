@@ -227,7 +227,7 @@ describe('README and docs', () => {
   });
 });
 
-/** The tags, such as `[P5]`, in the sources below some folders. */
+/** The tags of rules in the sources below some folders. */
 function tagsBelow(folders: readonly string[]): ReadonlySet<string> {
   const files = folders.flatMap((name) =>
     readdirSync(join(ROOT, name), { recursive: true, encoding: 'utf8' })

@@ -106,6 +106,7 @@ describe('the page', { skip: lacking('the page’s states', { Chromium: chromium
         return hosts.some(({ host, state }) => host === 'db-01' && state?.startsWith(report.state));
       });
       await page.reload();
+      await settled(page);
       await shows(page, row, words);
       const late = /Not up to date: db-01 \(behind by 1\.2 MB\)\./;
       assert.equal(late.test(await text(page, '#answer-blind')), report.state === 'behind');

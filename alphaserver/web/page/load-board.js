@@ -123,8 +123,12 @@ async function allParts(view, span, parts, hosts, summary, sessions, signal) {
     whole,
     ...(await withUnwatched(first, whole.coverage, signal)),
   }));
+  // An answer that needs no decision, or no session, does not wait for it.
+  const decisions = summary.then(({ because, others }) =>
+    concernsOf(because, others).some(mayBeSilenced) ? askStanding(signal) : [],
+  );
   await Promise.all([
-    watched.then(async ({ whole, list, unlisted }) => {
+    Promise.all([watched, decisions]).then(async ([{ whole, list, unlisted }, decided]) => {
       const concerns = concernsOf(whole.because, whole.others);
       parts.answer({
         concerns,
@@ -136,9 +140,8 @@ async function allParts(view, span, parts, hosts, summary, sessions, signal) {
         doubt: doubtOf(whole),
         past: null,
         known: true,
-        // An answer that needs no session, or no decision, does not wait for it.
         sessions: concerns.some(({ alert }) => alert.severity === 'critical') ? (await sessions).sessions : [],
-        decided: concerns.some(mayBeSilenced) ? await askStanding(signal) : [],
+        decided,
       });
     }),
     timeline(span, null, signal).then((points) => parts.timeline({ ...points, ...span })),

@@ -165,14 +165,16 @@ function stillIn({ concerns, sessions }) {
 }
 
 /**
- * Tells whether a session is one that an incident is about: from its source, on its host and of its user, where it names one.
+ * Tells whether a session is one that an incident is about: from its source, on its host and of its user, where it names one, and begun
+ * before the last that the incident saw. One that begins later is not the login that somebody has looked at.
  * @param {Session} session
  * @param {Alert} alert
  */
-function isOf({ ip, host, user }, alert) {
+function isOf({ ip, host, user, since }, alert) {
   const { source } = alert;
   return (
     source !== null &&
+    (since === null || Date.parse(since) <= Date.parse(alert.lastAt)) &&
     (source === ip || isWithin(source, ip)) &&
     (alert.host === null || alert.host === host) &&
     (alert.user === null || alert.user === user)

@@ -74,7 +74,7 @@ test('a host is watched while its agent is connected and reads, late while it ca
 
 test('a host whose agent has only a little still to read is watched: under attack it is so each second', () => {
   const by = (behindBytes: number) => coverageBy(report({ state: 'behind', behindBytes }), true, NOW, NOW);
-  assert.deepEqual([by(0), by(LATE_FROM_BYTES - 1), by(LATE_FROM_BYTES)], ['live', 'live', 'late']);
+  assert.deepEqual([0, 1, LATE_FROM_BYTES - 1, LATE_FROM_BYTES].map(by), ['late', 'live', 'live', 'late']);
 });
 
 test('a state that a newer agent reports counts as not watched', () => {

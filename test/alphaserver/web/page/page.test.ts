@@ -368,7 +368,8 @@ describe('the answer in words', () => {
   it('says that an intruder is still in, though nothing new came and somebody has looked at it', () => {
     const seen = { acknowledgedAt: '2026-11-23T11:50:00.000Z', acknowledgedBy: 'mira' };
     const past = alert('a', { ...breakIn, ...over, ...seen, source: '203.0.113.9', host: 'h1', user: 'root' });
-    const session = { ip: '203.0.113.9', host: 'h1', user: 'root', followed: true };
+    const begun = '2026-11-23T11:20:00.000Z';
+    const session = { ip: '203.0.113.9', host: 'h1', user: 'root', followed: true, since: begun };
     const of = (query: string, ...sessions: object[]) => verdict([], [past], undefined, query, {}, { sessions });
     const since = moment('2026-11-23T11:45:00.000Z', NOW_MS);
     for (const query of ['ip=203.0.113.9', 'host=h1', 'user=root']) {
@@ -377,8 +378,9 @@ describe('the answer in words', () => {
       assert.match(why, new RegExp(`, nothing new since ${since}\\. 1 session is still open\\.$`));
       assert.equal(of(query).title, `Over since ${since}`);
     }
-    // Who else is in on the host, or comes from elsewhere, is no intruder.
-    for (const more of [{ ip: '192.0.2.17' }, { host: 'h2' }, { user: 'mira' }, { ip: null }])
+    // Who else is in on the host, comes from elsewhere, or has come since the incident, is no intruder.
+    const later = { since: '2026-11-23T11:46:00.000Z' };
+    for (const more of [{ ip: '192.0.2.17' }, { host: 'h2' }, { user: 'mira' }, { ip: null }, later])
       assert.equal(of('host=h1', { ...session, ...more }).state, 'over', JSON.stringify(more));
     const perhaps = of('ip=203.0.113.9', { ...session, followed: false });
     assert.equal(perhaps.title, 'Perhaps still in');

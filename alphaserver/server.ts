@@ -159,7 +159,13 @@ async function start({ config, log, rules, known, opened }: Starting): Promise<S
   });
   opened.ingest = ingest;
   if (store.unclean)
-    opened.checked = checkStore({ folder: config.dataFolder, ingest, log, signal: opened.checking.signal });
+    opened.checked = checkStore({
+      folder: config.dataFolder,
+      ingest,
+      checked: () => store.events.checked(),
+      log,
+      signal: opened.checking.signal,
+    });
   const authority = config.tls && findAuthority(config.dataFolder, config.tls.clientCaFile);
   const hosts = authority || sharing ? new JoinedHosts(config.dataFolder, stays('Revoked certificates', log)) : null;
   const joined = authority && hosts;

@@ -13,6 +13,8 @@ const RETRY_MS = 60_000;
 export interface StoreCheckOptions {
   readonly folder: string;
   readonly ingest: Pick<GroupCommit, 'refuse'>;
+  /** Is called once all was checked and is not damaged. */
+  readonly checked: () => void;
   readonly log: Logger;
   /** Ends the check. */
   readonly signal: AbortSignal;
@@ -26,6 +28,7 @@ export interface StoreCheckOptions {
 export async function checkStore({
   folder,
   ingest,
+  checked,
   log,
   signal,
   retryMs = RETRY_MS,
@@ -35,6 +38,7 @@ export async function checkStore({
   while (!signal.aborted)
     try {
       const fault = await checkWhole(files, signal);
+      if (fault === null) checked();
       if (fault !== null) ingest.refuse(`the store in ${folder} is damaged (${fault}): ${DAMAGE_ADVICE}`);
       else if (isWarned) log.info('The store was checked as a whole: it is not damaged');
       return;

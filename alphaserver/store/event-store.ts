@@ -110,6 +110,11 @@ export class EventStore implements Store {
     return this.#lastId;
   }
 
+  /** Notes that `checkWhole` found no damage. */
+  checked(): void {
+    this.#folder.checked();
+  }
+
   /** Gives no id up to this one again: a projection may have taken events that retention has deleted since. */
   reserveIds(upTo: number): void {
     this.#lastId = Math.max(this.#lastId, upTo);

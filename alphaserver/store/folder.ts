@@ -17,7 +17,10 @@ export const WAL_LIMIT_PAGES = 16_384;
 const PAGE_BYTES = 4_096;
 /** Its file is that share of the limit long from the start: 16 MiB, which 1,300 commits of one event fill. */
 export const WAL_SPARE_SHARE = 1 / 4;
-/** Stands in the folder while a process has it open: found at the next start, that process was killed. */
+/**
+ * Stands in the folder while a process has it open: found at the next start, that process was killed. It stays where one that found it ends
+ * before all of the store was checked, so that the next one checks it.
+ */
 const RUNNING_FILE = 'running';
 /** Held by the kernel, so that it is free when the process dies, however it dies. */
 const LOCK_FILE = 'lock.db';
@@ -35,6 +38,8 @@ export interface OpenFolder {
   readonly db: Database;
   /** True when whoever had the store open before did not close it: killed, or the power was cut. */
   readonly unclean: boolean;
+  /** Notes that all of the store was checked: the next start need not. */
+  checked(): void;
   /** Closes the connection and lets others in. */
   close(): void;
 }
@@ -62,11 +67,15 @@ export function openFolder(folder: string, walLimitPages: number): OpenFolder {
         if (unclean && isMade) checkNewest(db);
         db.exec(`PRAGMA wal_autocheckpoint=${walLimitPages}`);
         addSpareRoom(join(folder, `${EVENTS_FILE}-wal`), walLimitPages * PAGE_BYTES * WAL_SPARE_SHARE);
+        let isChecked = !unclean || !isMade;
+        const checked = (): void => {
+          isChecked = true;
+        };
         const closeInOrder = (): void => {
           close();
-          rmSync(running, { force: true });
+          if (isChecked) rmSync(running, { force: true });
         };
-        return { db, unclean, close: closeInOrder };
+        return { db, unclean, checked, close: closeInOrder };
       } catch (error) {
         db.close();
         throw error;

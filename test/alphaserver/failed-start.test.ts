@@ -63,6 +63,19 @@ for (const [setting, scheme] of [
     await wasClosed(data);
   });
 
+test('a start that fails after a kill leaves the check of the whole store to the next one', async () => {
+  const data = join(folder, 'killed');
+  await (await start(data, {})).stop();
+  writeFileSync(join(data, 'running'), '');
+  await assert.rejects(start(data, { ALPHASERVER_LISTEN: `tcp://127.0.0.1:${port}` }), /EADDRINUSE/);
+  assert.equal(existsSync(join(data, 'running')), true);
+  const store = openStorage(data);
+  assert.equal(store.unclean, true);
+  store.events.checked();
+  await store.close();
+  await wasClosed(data);
+});
+
 test('a start that cannot use the alerts closes its store', async () => {
   const data = join(folder, 'alerts');
   await (await start(data, {})).stop();

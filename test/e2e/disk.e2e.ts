@@ -192,9 +192,13 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     const lines: string[] = [];
     const log = createLogger({ level: 'info', format: 'plain', to: { write: (line: string) => lines.push(line) } });
     const ending = new AbortController();
-    const checked = checkStore({
+    let isChecked = false;
+    const ended = checkStore({
       folder,
       ingest: { refuse: (fault) => lines.push(fault) },
+      checked: () => {
+        isChecked = true;
+      },
       log,
       signal: ending.signal,
       retryMs: 50,
@@ -202,12 +206,14 @@ describe('a disk', { skip: lacking('a disk that is full', needs) }, () => {
     try {
       await until(() => lines.length > 0);
       assert.match(lines.join(), /^The store could not be checked as a whole, tried again later: the disk is full \(/);
+      assert.equal(isChecked, false);
       rmSync(join(folder, 'filler'));
       await until(() => lines.length > 1);
+      assert.equal(isChecked, true);
       assert.equal(lines[1], 'The store was checked as a whole: it is not damaged\n');
     } finally {
       ending.abort();
-      await checked;
+      await ended;
     }
   });
 

@@ -22,7 +22,7 @@ function checkout(name: string): string {
   mkdirSync(root);
   for (const entry of ['alphaclient', 'alphaserver', 'packaging', 'protocol', 'service'])
     cpSync(join(ROOT, entry), join(root, entry), { recursive: true });
-  for (const entry of ['package.json', 'LICENSE', 'CHANGELOG.md', 'tsconfig.json'])
+  for (const entry of ['package.json', 'LICENSE', 'CHANGELOG.md', 'tsconfig.json', '.env.example'])
     cpSync(join(ROOT, entry), join(root, entry));
   mkdirSync(join(root, 'node_modules'));
   const entries = readdirSync(join(ROOT, 'node_modules')).filter((entry) => !UNUSED.includes(entry));

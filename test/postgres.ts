@@ -25,6 +25,7 @@ export class Postgres {
   readonly folder: string;
   readonly port: number;
   readonly #settings: readonly string[];
+  #databases = 0;
 
   private constructor(folder: string, port: number, settings: readonly string[]) {
     this.folder = folder;
@@ -71,6 +72,14 @@ export class Postgres {
   /** The address of its database. */
   get url(): string {
     return `postgres://asgard@127.0.0.1:${this.port}/postgres`;
+  }
+
+  /** Makes a further database, and gives its address. */
+  newDatabase(): string {
+    this.#databases += 1;
+    const name = `made${this.#databases}`;
+    this.sql(`CREATE DATABASE ${name}`);
+    return this.url.replace(/postgres$/, name);
   }
 
   /** Runs SQL and gives its output, one row a line. */

@@ -93,7 +93,6 @@ class Server {
 
 describe('appends of several servers', { skip: noPostgres }, () => {
   let postgres: Postgres;
-  let databases = 0;
   let folder: string;
   let one: Server;
   let other: Server;
@@ -103,9 +102,7 @@ describe('appends of several servers', { skip: noPostgres }, () => {
   });
   after(() => postgres.close());
   beforeEach(async () => {
-    databases += 1;
-    postgres.sql(`CREATE DATABASE announced${databases}`);
-    const url = postgres.url.replace(/postgres$/, `announced${databases}`);
+    const url = postgres.newDatabase();
     folder = mkdtempSync(join(tmpdir(), 'asgard-announced-'));
     one = await Server.start(folder, 'one', url);
     other = await Server.start(folder, 'other', url);

@@ -43,7 +43,7 @@ const batches = [
 
 describe('a copy of a store in which somebody forgot hosts and agents', { skip: noPostgres }, () => {
   let postgres: Postgres;
-  let databases = 0;
+  let url: string;
   let folder: string;
   let store: EventStore;
   let copy: Storage | null;
@@ -53,8 +53,7 @@ describe('a copy of a store in which somebody forgot hosts and agents', { skip: 
   });
   after(() => postgres.close());
   beforeEach(async () => {
-    databases += 1;
-    postgres.sql(`CREATE DATABASE copy${databases}`);
+    url = postgres.newDatabase();
     folder = mkdtempSync(join(tmpdir(), 'asgard-forgotten-'));
     copy = null;
     store = new EventStore(join(folder, 'embedded'));
@@ -67,10 +66,7 @@ describe('a copy of a store in which somebody forgot hosts and agents', { skip: 
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const openLog = () => {
-    const url = postgres.url.replace(/postgres$/, `copy${databases}`);
-    return openPostgresLog({ url, log: { warn() {}, error() {}, info() {} } });
-  };
+  const openLog = () => openPostgresLog({ url, log: { warn() {}, error() {}, info() {} } });
 
   async function migrate(): Promise<void> {
     const log = await openLog();

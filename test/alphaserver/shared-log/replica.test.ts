@@ -32,7 +32,8 @@ const batch = (...seqs: number[]): AgentBatch => ({
 
 describe('the folder of a server', { skip: noPostgres }, () => {
   let postgres: Postgres;
-  let databases = 0;
+  /** The address of the newest log. */
+  let url: string;
   let logs: PostgresLog[];
   let folder: string;
   let store: Storage;
@@ -52,15 +53,10 @@ describe('the folder of a server', { skip: noPostgres }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const url = (): string => postgres.url.replace(/postgres$/, `replica${databases}`);
-
   /** Opens the newest log, or makes one. */
   async function open(isNew = false): Promise<PostgresLog> {
-    if (isNew) {
-      databases += 1;
-      postgres.sql(`CREATE DATABASE replica${databases}`);
-    }
-    const log = await openPostgresLog({ url: url(), log: quiet });
+    if (isNew) url = postgres.newDatabase();
+    const log = await openPostgresLog({ url, log: quiet });
     logs.push(log);
     return log;
   }
@@ -68,7 +64,7 @@ describe('the folder of a server', { skip: noPostgres }, () => {
   /** Makes a log of two days: that of the first batch is older than the retention, that of the second is today. */
   async function ofTwoDays(first: AgentBatch, second: AgentBatch): Promise<PostgresLog> {
     const log = await open(true);
-    const db = new PostgresConnection({ url: url() });
+    const db = new PostgresConnection({ url });
     const decisions = [{ kind: 'note', subject: 'web', by: 'alice', body: {} }];
     const values = appendValues({ name: 'old-1', batches: [first], decisions }, Date.now() - RETENTION_MS - 2 * DAY_MS);
     await db.query({ text: `SELECT asgard.append(${values.map((_, i) => `$${i + 1}`).join()})`, values });

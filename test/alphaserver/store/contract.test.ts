@@ -73,19 +73,18 @@ interface Body {
 }
 
 let postgres: Postgres;
-let databases = 0;
+/** The address of the database that was made last. */
+let newestUrl = '';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/stores');
 const quiet = { warn() {}, error() {}, info() {} };
-const urlOfNewest = (): string => postgres.url.replace(/postgres$/, `contract${databases}`);
 
 /** Opens a store as one of several servers has it, on a database of its own, or as another server on the newest one. */
 async function openShared(folder: string, isAnother = false): Promise<Store> {
   if (!isAnother) {
-    databases += 1;
-    postgres.sql(`CREATE DATABASE contract${databases}`);
+    newestUrl = postgres.newDatabase();
   }
-  const log = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+  const log = await openPostgresLog({ url: newestUrl, log: quiet });
   const storage = openStorage(folder);
   await storage.join({ log, server: 'one', progress() {}, fault() {} });
   return storage;
@@ -181,7 +180,7 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
 
     if (hasOwnClock)
       it('is read a bounded number of appends, events and bytes at a time, and whole', async () => {
-        const log = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+        const log = await openPostgresLog({ url: newestUrl, log: quiet });
         const lengths = async (): Promise<number[]> => {
           const all: number[] = [];
           for (let at = 0, page = await log.read(at); page.length > 0; page = await log.read(at)) {
@@ -195,7 +194,7 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
           `SELECT count(asgard.append('x', ${head}, '{${A}}', NULL, ${Array.from({ length: EVENT_COLUMNS.length + 1 }, () => "'{}'").join()}, '{}', '{}', '{}', '{}', NULL, NULL, NULL)) FROM generate_series(1, ${count})`;
         const head = (more: string): string => `'[{"agent":"${A}","host":"h","given":0${more}}]'`;
         try {
-          const db = new PostgresConnection({ url: urlOfNewest() });
+          const db = new PostgresConnection({ url: newestUrl });
           await db.query({ text: empty(2_049, head('')) });
           assert.deepEqual(await lengths(), [2_048, 1]);
           await db.query({ text: 'TRUNCATE asgard.appends' });
@@ -251,9 +250,9 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
     if (hasOwnClock)
       it('is not gone on with where it has another append than the copy in its place: while it runs, and at a start', async () => {
         await append(batch([1]));
-        const db = new PostgresConnection({ url: urlOfNewest() });
+        const db = new PostgresConnection({ url: newestUrl });
         try {
-          const other = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+          const other = await openPostgresLog({ url: newestUrl, log: quiet });
           await other.append({ name: 'other-1', batches: [batch([2])], decisions: [] });
           await other.close();
           // Looked at once, and again after a loss of the connection.
@@ -281,7 +280,7 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
 
     if (hasOwnClock)
       it('rejects appends that were given while one before them failed, and takes those given later', async () => {
-        const log = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+        const log = await openPostgresLog({ url: newestUrl, log: quiet });
         try {
           const [refused] = batch([1]).events;
           const bad = {
@@ -315,7 +314,7 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
           await until(() => postgres.sql('SHOW synchronous_standby_names') === names);
         };
         await set('nobody');
-        const other = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+        const other = await openPostgresLog({ url: newestUrl, log: quiet });
         try {
           let isRead = false;
           const reading = other.read(0).then((page) => {
@@ -334,7 +333,7 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
 
     if (hasOwnClock)
       it('lets other servers know of what it stored, before they look by themselves', async () => {
-        const other = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+        const other = await openPostgresLog({ url: newestUrl, log: quiet });
         try {
           await other.read(0);
           const heard = new Promise((done) => other.onNews((name) => name !== null && done(name)));
@@ -347,12 +346,11 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
 
     if (hasOwnClock)
       it('takes appends of servers of versions 3 and 4, whose tables those were, in one order with its own', async () => {
-        databases += 1;
-        postgres.sql(`CREATE DATABASE contract${databases}`);
-        const old = new PostgresConnection({ url: urlOfNewest() });
+        newestUrl = postgres.newDatabase();
+        const old = new PostgresConnection({ url: newestUrl });
         for (const version of [1, 3])
           await old.query({ text: readFileSync(join(FIXTURES, `shared-log-${version}.sql`), 'utf8') });
-        const log = await openPostgresLog({ url: urlOfNewest(), log: quiet });
+        const log = await openPostgresLog({ url: newestUrl, log: quiet });
         const heard: (string | null)[] = [];
         log.onNews((name) => heard.push(name));
         /** As a server of an older version appends: without what its function does not take. */
@@ -405,10 +403,9 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
 
     if (hasOwnClock)
       it('deletes days that are older than its retention by both clocks, and never the day that it appends to', async () => {
-        databases += 1;
-        postgres.sql(`CREATE DATABASE contract${databases}`);
-        const log = await openPostgresLog({ url: urlOfNewest(), log: quiet });
-        const db = new PostgresConnection({ url: urlOfNewest() });
+        newestUrl = postgres.newDatabase();
+        const log = await openPostgresLog({ url: newestUrl, log: quiet });
+        const db = new PostgresConnection({ url: newestUrl });
         const sql = async (text: string): Promise<unknown[]> => (await db.query({ text })).flat();
         const days = (): Promise<unknown[]> =>
           sql("SELECT relname FROM pg_class WHERE relname ~ '^appends_[0-9]+$' ORDER BY 1");
@@ -434,16 +431,12 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
 
     if (hasOwnClock)
       it('gives up the deletion of a day that somebody reads, says who does, and keeps no append waiting', async () => {
-        databases += 1;
-        postgres.sql(`CREATE DATABASE contract${databases}`);
+        newestUrl = postgres.newDatabase();
         const [log, another] = [
-          await openPostgresLog({ url: urlOfNewest(), log: quiet }),
-          await openPostgresLog({ url: urlOfNewest(), log: quiet }),
+          await openPostgresLog({ url: newestUrl, log: quiet }),
+          await openPostgresLog({ url: newestUrl, log: quiet }),
         ];
-        const [db, dump] = [
-          new PostgresConnection({ url: urlOfNewest() }),
-          new PostgresConnection({ url: urlOfNewest() }),
-        ];
+        const [db, dump] = [new PostgresConnection({ url: newestUrl }), new PostgresConnection({ url: newestUrl })];
         const sql = async (text: string): Promise<unknown[]> => (await db.query({ text })).flat();
         const days = (): Promise<unknown[]> =>
           sql("SELECT relname FROM pg_class WHERE relname ~ '^appends_[0-9]+$' ORDER BY 1");
@@ -502,12 +495,11 @@ for (const { name, skip, hasOwnClock, setUp, tearDown, open } of BODIES)
 
     if (hasOwnClock)
       it('says where an append is stored as of a time that is still to come', async () => {
-        databases += 1;
-        postgres.sql(`CREATE DATABASE contract${databases}`);
+        newestUrl = postgres.newDatabase();
         const warned: string[] = [];
         const warn = (line: string): void => void warned.push(line);
-        const log = await openPostgresLog({ url: urlOfNewest(), log: { ...quiet, warn } });
-        const db = new PostgresConnection({ url: urlOfNewest() });
+        const log = await openPostgresLog({ url: newestUrl, log: { ...quiet, warn } });
+        const db = new PostgresConnection({ url: newestUrl });
         try {
           await log.append({ name: '1', batches: [], decisions: [] });
           await db.query({ text: `UPDATE asgard.head SET stored_at = asgard.now_ms() + ${DAY_MS}` });

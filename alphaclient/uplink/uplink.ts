@@ -16,6 +16,7 @@ import {
   type ServerMessage,
   SILENCE_LIMIT_MS,
 } from '../../protocol/messages.ts';
+import { LoggedProblems } from '../../service/logged-problems.ts';
 import type { Logger } from '../../service/logger.ts';
 import { Ticker } from '../../service/ticker.ts';
 import type { Outbox } from '../outbox/outbox.ts';
@@ -23,7 +24,6 @@ import type { PendingEnd } from '../outbox/sessions.ts';
 import { Backoff } from './backoff.ts';
 import type { Dialed } from './connect.ts';
 import type { PingContent } from './ping.ts';
-import { ProblemLog } from './problem-log.ts';
 import { type Renewal, Renewals } from './renewals.ts';
 
 /** Events sent and not yet acknowledged, at most. `npm run bench`: a larger window is not faster. */
@@ -34,6 +34,8 @@ const WINDOW_ENDS = 2_048;
 const PAGE_EVENTS = 512;
 /** Bytes that may be unsent in the socket before sending pauses until it drains. */
 const UNSENT_LIMIT_BYTES = 262_144;
+/** Problems that are remembered as logged: more than servers times reasons. */
+const PROBLEMS_LIMIT = 200;
 /** How often the agent looks whether its certificate is to be renewed; the first time when it starts. */
 const RENEWAL_CHECKED_EVERY_MS = 3_600_000;
 
@@ -109,15 +111,14 @@ export class Uplink {
   #endChecks: () => void = () => {};
   #stopping = false;
   /** Problems since the last welcome. */
-  readonly #problems: ProblemLog;
+  readonly #problems = new LoggedProblems(PROBLEMS_LIMIT);
   /** Whether the log has the reason why this connection ends. */
   #hasLoggedReason = false;
   #onAck: () => void = () => {};
 
   constructor(options: UplinkOptions) {
-    const { renewal, log, now } = options;
+    const { renewal, log } = options;
     this.#options = options;
-    this.#problems = new ProblemLog(log, now);
     this.#renewals = renewal ? new Renewals(renewal, log) : null;
   }
 
@@ -405,10 +406,11 @@ export class Uplink {
     if (!this.#stopping) this.#retryTimer = setTimeout(() => this.#open(), this.#backoff.next(ending, random()));
   }
 
-  /** Logs why this connection ends, once an hour. */
+  /** Logs why this connection ends, once an hour: several servers have each their own reasons. */
   #logProblem(text: string): void {
+    const { log, now } = this.#options;
     this.#hasLoggedReason = true;
-    this.#problems.add(text);
+    if (this.#problems.isDue(text, now())) log.warn(`${text}; trying again`);
   }
 
   #check(): void {

@@ -1,7 +1,7 @@
 /** Puts failed TLS handshakes into words, and says each once for a peer. Pure: the clock comes in. */
 
-/** The same fault of the same peer is logged again after this long. */
-const AGAIN_AFTER_MS = 3_600_000;
+import { LoggedProblems } from '../../service/logged-problems.ts';
+
 /** Faults that are remembered; the oldest goes first. */
 const REMEMBERED_LIMIT = 1_000;
 
@@ -21,18 +21,13 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** Remembers which faults were logged. */
 export class TlsFaults {
-  readonly #loggedMs = new Map<string, number>();
+  readonly #logged = new LoggedProblems(REMEMBERED_LIMIT);
 
   /** Gives the line to log for a failed handshake, or null where it was logged for this peer within the hour. */
   line(address: string, error: NodeJS.ErrnoException, nowMs: number): string | null {
     const code = error.code ?? '';
     const words = WORDS[code] ?? (/socket hang up/.test(error.message) ? WORDS['ECONNRESET'] : undefined);
     const fault = words ?? `the handshake failed (${code === '' ? 'no reason given' : code})`;
-    const key = `${address} ${fault}`;
-    if (nowMs - (this.#loggedMs.get(key) ?? Number.NEGATIVE_INFINITY) < AGAIN_AFTER_MS) return null;
-    this.#loggedMs.delete(key);
-    this.#loggedMs.set(key, nowMs);
-    if (this.#loggedMs.size > REMEMBERED_LIMIT) this.#loggedMs.delete(this.#loggedMs.keys().next().value as string);
-    return `TLS with ${address} failed: ${fault}`;
+    return this.#logged.isDue(`${address} ${fault}`, nowMs) ? `TLS with ${address} failed: ${fault}` : null;
   }
 }

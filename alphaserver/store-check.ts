@@ -38,9 +38,12 @@ export async function checkStore({
   while (!signal.aborted)
     try {
       const fault = await checkWhole(files, signal);
-      if (fault === null) checked();
-      if (fault !== null) ingest.refuse(`the store in ${folder} is damaged (${fault}): ${DAMAGE_ADVICE}`);
-      else if (isWarned) log.info('The store was checked as a whole: it is not damaged');
+      if (fault !== null) {
+        ingest.refuse(`the store in ${folder} is damaged (${fault}): ${DAMAGE_ADVICE}`);
+        return;
+      }
+      checked();
+      if (isWarned) log.info('The store was checked as a whole: it is not damaged');
       return;
     } catch (error) {
       if (signal.aborted) return;

@@ -1,12 +1,12 @@
 /** The hosts that the lines of a log name, as small numbers: most logs have one, a collected log has thousands. */
 
+import { HOST_LIMIT } from '../../protocol/values.ts';
 import { detached } from './latin1.ts';
 
 /** The names that are kept though nothing refers to their numbers: all that are kept are saved with each commit. */
 export const HOSTS_LIMIT = 4_096;
 /** When that many are there, numbers in use are looked for; so many new names at least find room until they are looked for again. */
 export const ROOM_HOSTS = 1_024;
-const HOST_LIMIT_CHARS = 255;
 
 /**
  * Gives each name a number that no other name has while anything refers to it: of two hosts with one number, connections and events would
@@ -41,7 +41,7 @@ export class HostIndex {
   #find(name: string): number {
     const known = this.#numbers.get(name);
     if (known !== undefined) return this.#use(known);
-    const cut = detached(name.slice(0, HOST_LIMIT_CHARS));
+    const cut = detached(name.slice(0, HOST_LIMIT));
     const cutKnown = this.#numbers.get(cut);
     if (cutKnown !== undefined) return this.#use(cutKnown);
     const number = this.#free();

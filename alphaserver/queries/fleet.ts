@@ -94,8 +94,15 @@ export function ledgerTotals(db: Database, nowMs: number): LedgerTotals {
 
 /** The sums of what an agent only ever counts up. */
 const COUNTED = [
-  ...(['sent', 'stored', 'repeats', 'gaps', 'declaredLost', 'linesRead', 'linesUnknown', 'linesForged'] as const),
-] satisfies readonly Sum[];
+  'sent',
+  'stored',
+  'repeats',
+  'gaps',
+  'declaredLost',
+  'linesRead',
+  'linesUnknown',
+  'linesForged',
+] as const satisfies readonly Sum[];
 
 /**
  * Adds to the ledger's sums what forgotten agents counted: they go on from there when they come back, and a counter that falls and

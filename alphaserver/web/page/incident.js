@@ -56,9 +56,12 @@ export class IncidentPage {
     // No id looks like this, and without one or with `.` the path would be that of the list.
     if (!/^[\w-]+$/.test(view.alert ?? '')) return missing(view);
     try {
-      /** @type {AlertWhole} */
-      const alert = await ask(`/api/alerts/${encodeURIComponent(view.alert ?? '')}`, {}, signal);
-      this.#decided = await askStanding(signal);
+      /** @type {[AlertWhole, readonly Decision[]]} */
+      const [alert, decided] = await Promise.all([
+        ask(`/api/alerts/${encodeURIComponent(view.alert ?? '')}`, {}, signal),
+        askStanding(signal),
+      ]);
+      this.#decided = decided;
       const { since, until, ip, host, user } = subjectOf(alert);
       // Of a state, such as a silent agent, there are no events.
       if (alert.evidence.length > 0 && (ip ?? user) !== null)

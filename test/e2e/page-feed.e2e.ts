@@ -32,7 +32,7 @@ describe('the list of live events', {
   /** Stores so many events, and waits until no answer of before is given any more. */
   const happen = async (number: number): Promise<void> => {
     await agent.events(...Array.from({ length: number }, () => ({ outcome: 'failed' as const, user: `u${++stored}` })));
-    await until(async () => JSON.parse(await asked()).events[0].user === `u${stored}`);
+    await until(async () => JSON.parse(await asked()).events[0]?.user === `u${stored}`);
   };
   const users = (page: Page): Promise<string> =>
     page.evaluate<string>("[...document.querySelectorAll('#feed .who')].map((who) => who.textContent).join(' ')");

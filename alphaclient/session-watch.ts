@@ -51,14 +51,15 @@ export class SessionWatch {
   #nextMs = 0;
 
   constructor(options: SessionWatchOptions) {
-    const { outbox, ports, loginGraceSeconds, now, bootId = readBootId() } = options;
+    const { reader, outbox, ports, loginGraceSeconds, now, bootId = readBootId() } = options;
     const counted = new CountedConnections(now);
     this.#options = options;
     this.#connections = options.connections ?? ((isWhole) => counted.read(isWhole));
     this.#bootId = bootId;
     const saved = outbox.kept(CHECK);
     this.#savedCheck = JSON.stringify(saved);
-    this.#check = new SessionCheck({ ports: ports === 'off' ? null : ports, loginGraceSeconds }, saved);
+    const settings = { ports: ports === 'off' ? null : ports, loginGraceSeconds };
+    this.#check = new SessionCheck(settings, saved, (host) => reader.hostName(host));
     const known = outbox.kept(BOOT_ID);
     const isNewBoot = typeof known === 'string' && bootId !== null && known !== bootId;
     this.#ofEarlierBoot = isNewBoot ? [...outbox.openSessions.keys()] : null;

@@ -29,6 +29,8 @@ const LOOKS = 2;
 const PORT_SESSIONS = 5;
 /** Ports to which sessions came that are not known to be sshd's, at most: as many as sshd takes (MAX_LISTEN_SOCKS). */
 const UNSURE_PORTS_LIMIT = 16;
+/** Hosts of which a session was confirmed, at most: one, and more only where its name changes or several share a network namespace. */
+export const CONFIRMED_HOSTS_LIMIT = 256;
 
 /** The settings of a check. */
 export interface CheckSettings {
@@ -87,7 +89,7 @@ export interface SavedCheck {
   /** Peers of connections that were there before the first look of all, and are still. */
   readonly peers: readonly string[];
   readonly ports: readonly number[];
-  readonly hosts: readonly number[];
+  readonly hosts: readonly string[];
   readonly firstSession: number | null;
   /** The highest number of a session that was looked for. */
   readonly lastSession: number;
@@ -110,8 +112,12 @@ export class SessionCheck {
   readonly #unsurePorts = new Map<number, Set<number>>();
   /** The port of ours that each confirmed session came to, by the session's number: as of the last look. */
   #portOf = new Map<number, number>();
-  /** Hosts, by their numbers, of which a session was confirmed: their sshd is in this network namespace. */
-  readonly #confirmedHosts: Set<number>;
+  /**
+   * Hosts, by their names, of which a session was confirmed: their sshd is in this network namespace. Not by their numbers: one to which
+   * nothing refers is given to another host.
+   */
+  readonly #confirmedHosts: Set<string>;
+  readonly #hostName: (host: number) => string | null;
   /** The highest number of a session at the first look of all; null before it. Those above began while this looked. */
   #firstSession: number | null;
   #isFirstLook = true;
@@ -123,17 +129,41 @@ export class SessionCheck {
   #lookedMs: number | null = null;
   #blind: BlindReason | null = null;
 
-  /** `saved`: what `save` gave last, or the list of peers that the version before kept; null for a log that was never compared. */
-  constructor(settings: CheckSettings, saved: unknown) {
+  /**
+   * `saved`: what `save` gave last, or the list of peers that an early version kept; null for a log that was never compared. `hostName`
+   * gives the name of the host with this number, as it is now.
+   */
+  constructor(settings: CheckSettings, saved: unknown, hostName: (host: number) => string | null) {
     this.#settings = settings;
+    this.#hostName = hostName;
     const { peers, ports, hosts, firstSession, lastSession } = (
       Array.isArray(saved) ? { peers: saved } : (saved ?? {})
     ) as Partial<Record<keyof SavedCheck, unknown>>;
     this.#before = Array.isArray(peers) ? new Set(peers.filter((peer) => typeof peer === 'string')) : null;
     this.#sessionPorts = new Set(numbersIn(ports));
-    this.#confirmedHosts = new Set(numbersIn(hosts));
+    this.#confirmedHosts = new Set(Array.isArray(hosts) ? hosts.flatMap((host) => this.#savedName(host)) : []);
     this.#firstSession = typeof firstSession === 'number' ? firstSession : null;
     this.#lastSession = this.#lastOfEarlierRun = typeof lastSession === 'number' ? lastSession : 0;
+  }
+
+  /** The name of a host that was saved; the version before saved numbers. */
+  #savedName(saved: unknown): string[] {
+    return typeof saved === 'string' ? [saved] : typeof saved === 'number' ? [this.#nameOf(saved)] : [];
+  }
+
+  #nameOf(host: number): string {
+    return this.#hostName(host) ?? '';
+  }
+
+  #confirmHost({ host }: Connection): void {
+    const name = this.#nameOf(host);
+    this.#confirmedHosts.add(name);
+    const [oldest = ''] = this.#confirmedHosts;
+    if (this.#confirmedHosts.size > CONFIRMED_HOSTS_LIMIT) this.#confirmedHosts.delete(oldest);
+  }
+
+  #isConfirmedHost({ host }: Connection): boolean {
+    return this.#confirmedHosts.has(this.#nameOf(host));
   }
 
   /** Gives what is to be kept over a restart: plain JSON. */
@@ -206,7 +236,7 @@ export class SessionCheck {
     // Of those that were evicted, connections are still there.
     if (sessions.length >= HOST_SESSION_LIMIT_CONNECTIONS) return 'too many sessions';
     const isElsewhere =
-      sessions.length > 0 && sessions.every(({ isConfirmed, host }) => !isConfirmed && !this.#confirmedHosts.has(host));
+      sessions.length > 0 && sessions.every((session) => !session.isConfirmed && !this.#isConfirmedHost(session));
     return isElsewhere ? 'other namespace' : null;
   }
 
@@ -223,7 +253,7 @@ export class SessionCheck {
     const missed = new Map<number, Missed>();
     const portOf = new Map<number, number>();
     for (const session of sessions) {
-      if (session.isConfirmed) this.#confirmedHosts.add(session.host);
+      if (session.isConfirmed) this.#confirmHost(session);
       const peer = loggedPeer(session);
       if (peer === null) continue;
       const knownPort = this.#portOf.get(session.session);
@@ -233,7 +263,7 @@ export class SessionCheck {
       if (port !== null) {
         if (!session.isConfirmed) confirmed.push(session);
         session.isConfirmed = true;
-        this.#confirmedHosts.add(session.host);
+        this.#confirmHost(session);
         portOf.set(session.session, port);
       } else {
         if (knownPort !== undefined) portOf.set(session.session, knownPort);
@@ -309,7 +339,7 @@ export class SessionCheck {
    */
   #isOver(session: Connection, { isProcess }: LogView): boolean {
     if (session.isConfirmed) return true;
-    if (!this.#confirmedHosts.has(session.host) || isProcess(session.pid)) return false;
+    if (!this.#isConfirmedHost(session) || isProcess(session.pid)) return false;
     return session.pid > 0 || this.#beganMeanwhile(session);
   }
 

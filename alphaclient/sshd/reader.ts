@@ -71,6 +71,8 @@ export class Reader {
     ...this.#duplicates.hosts(),
     ...Array.from(this.#tracker.table.withSessions(), ({ host }) => host),
   ]);
+  /** Gives the name of the host with this number, null for 0. While a connection that has the number is known, it is that host's. */
+  readonly hostName = (number: number): string | null => this.#hosts.name(number);
   readonly #tracker: ConnectionTracker;
   readonly #lastDecision = new LastDecision();
   readonly #duplicates = new DuplicateLines();
@@ -105,7 +107,7 @@ export class Reader {
     this.#headers = new HeaderParser(this.#timestamps, headerFormat);
     this.#rawLines = new RawLines(this.#headers, this.#entries);
     const [ofSessions, ofConnections] = [sessions?.listener ?? null, connections?.listener ?? null];
-    this.#tracker = new ConnectionTracker((number) => this.#hosts.name(number), listener, ofSessions, ofConnections);
+    this.#tracker = new ConnectionTracker(this.hostName, listener, ofSessions, ofConnections);
     if (saved?.['version'] === STATE_VERSION || saved?.['version'] === 1)
       this.#restore(saved, sessions?.saved, connections?.saved ?? []);
   }

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { KernelConnection } from '../../alphaclient/kernel/connections.ts';
 import { Outbox } from '../../alphaclient/outbox/outbox.ts';
 import { isProcess, LOOK_EVERY_MS, SessionWatch } from '../../alphaclient/session-watch.ts';
+import { HOSTS_LIMIT } from '../../alphaclient/sshd/host-index.ts';
 import { Reader } from '../../alphaclient/sshd/reader.ts';
 import { SessionChanges } from '../../alphaclient/sshd/session-changes.ts';
 import { lacking, works } from '../e2e/machine.ts';
@@ -57,9 +58,14 @@ class Life {
 
   /** Somebody logs in from this port, whose connection is there. */
   login(port: number): void {
-    const line = `2026-11-29T11:59:00+00:00 web sshd[${port}]: Accepted password for u from 192.0.2.7 port ${port} ssh2\n`;
     this.connect(port);
-    this.#commit(this.#reader.read(Buffer.from(line), { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' }));
+    this.log(['web'], port, `Accepted password for u from 192.0.2.7 port ${port} ssh2`);
+  }
+
+  /** Each of these hosts logs this. */
+  log(hosts: readonly string[], pid: number, message: string): void {
+    const lines = hosts.map((host) => `2026-11-29T11:59:00+00:00 ${host} sshd[${pid}]: ${message}\n`).join('');
+    this.#commit(this.#reader.read(Buffer.from(lines), { writtenMs: NOW, nowMs: NOW, timeZone: 'UTC' }));
   }
 
   async look(isOfOthers = false): Promise<void> {
@@ -133,6 +139,27 @@ describe('a reboot', () => {
     await new Life('second').look(true);
     await new Life('second').look(true);
     equal(ends(), '');
+    equal(outbox.openSessions.size, 1);
+  });
+});
+
+describe('a log that names more hosts than are kept', () => {
+  it('ends no session of a host that got the number of one whose sshd is here', async () => {
+    const life = new Life('first');
+    life.login(1);
+    await life.look();
+    life.connections = [];
+    await life.look();
+    await life.look();
+    equal(ends(), 'gone');
+    life.log(['h0'], 1, 'Failed password for u from 192.0.2.8 port 5 ssh2');
+    // Lines without an attempt: the names that they bring make no collector of this host. The last one fills the index.
+    const others = Array.from({ length: HOSTS_LIMIT - 2 }, (_, i) => `h${i}`);
+    life.log(others, 1, 'Server listening on 0.0.0.0 port 22.');
+    // No process has this id, and its connection is at a host of which nothing was confirmed.
+    life.log(['elsewhere'], 2 ** 30, 'Accepted password for u from 192.0.2.9 port 5 ssh2');
+    for (let i = 0; i < 5; i++) await life.look();
+    equal(ends(), 'gone');
     equal(outbox.openSessions.size, 1);
   });
 });

@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { KernelConnection } from '../../../alphaclient/kernel/connections.ts';
-import { type CheckSettings, type LogView, SessionCheck } from '../../../alphaclient/kernel/session-check.ts';
+import {
+  type CheckSettings,
+  CONFIRMED_HOSTS_LIMIT,
+  type LogView,
+  SessionCheck,
+} from '../../../alphaclient/kernel/session-check.ts';
 import { Connection } from '../../../alphaclient/sshd/connection.ts';
 import { UNEXPLAINED_PER_PING } from '../../../protocol/session.ts';
 import { Chance } from '../../sshd/chance.ts';
@@ -38,9 +43,15 @@ class Simulation {
   view: Partial<LogView> = {};
   ended: [session: number, how: string, atSeconds: number][] = [];
   nowMs = START;
+  /** The names of hosts by their numbers, as the log's reader has them. */
+  names: (string | null)[] = [null, 'web', 'db'];
 
   constructor(settings: Partial<CheckSettings> = {}, before: unknown = []) {
-    this.check = new SessionCheck({ ports: null, loginGraceSeconds: 120, ...settings }, before);
+    this.check = new SessionCheck(
+      { ports: null, loginGraceSeconds: 120, ...settings },
+      before,
+      (host) => this.names[host] ?? null,
+    );
   }
 
   look(times = 1): this {
@@ -149,13 +160,56 @@ describe('a session that was over before the kernel was asked', () => {
     one.sessions = [logged(1), logged(2)];
     one.kernel = [there(1)];
     one.look();
-    one.sessions.push(logged(3, { host: 7 }), logged(4, { pid: 4_711 }));
+    one.sessions.push(logged(3, { host: 2 }), logged(4, { pid: 4_711 }));
     one.view = { isProcess: (pid) => pid === 4_711 };
     one.look(20);
     assert.deepEqual(one.ended, []);
     one.view = {};
     one.look();
     assert.deepEqual(one.ended, [[4, 'gone', 20]]);
+  });
+
+  it('is not, where its host got the number of one of which a session was confirmed, also after a restart', () => {
+    const one = new Simulation();
+    one.sessions = [logged(1, { host: 1 })];
+    one.kernel = [there(1)];
+    one.look();
+    one.kernel = [];
+    one.look(2);
+    const restarted = new Simulation({}, JSON.parse(JSON.stringify(one.check.save())));
+    for (const each of [one, restarted]) {
+      each.names = [null, 'another'];
+      each.sessions = [logged(2, { host: 1, pid: 4_711 })];
+      assert.deepEqual(each.look(20).ended.slice(-1), each === one ? [[1, 'gone', 20]] : []);
+      // The host that had the number is still known by its name.
+      each.names = [null, 'another', 'web'];
+      each.sessions.push(logged(3, { host: 2, pid: 4_712 }));
+      assert.equal(each.look(2).ended.at(-1)?.[0], 3);
+    }
+  });
+
+  it('is gone, too, where the version before saved the numbers of hosts', () => {
+    const saved = { peers: [], ports: [22], hosts: [0, 1], firstSession: 1, lastSession: 1 };
+    const one = new Simulation({}, saved);
+    const ids = { pid: 4_711 };
+    one.sessions = [logged(1, { host: 1, ...ids }), logged(2, ids), logged(3, { host: 2, ...ids })];
+    one.look(2);
+    assert.deepEqual(
+      one.ended.map(([session]) => session),
+      [1, 2],
+    );
+    assert.deepEqual(one.check.save().hosts, ['', 'web']);
+  });
+
+  it('counts for its host as long as no CONFIRMED_HOSTS_LIMIT others were confirmed after it', () => {
+    const one = new Simulation();
+    one.names = Array.from({ length: CONFIRMED_HOSTS_LIMIT + 2 }, (_, i) => `h${i}`);
+    for (let host = 1; host <= CONFIRMED_HOSTS_LIMIT + 1; host++) {
+      one.sessions = [logged(host, { host })];
+      one.kernel = [there(host)];
+      one.look();
+    }
+    assert.deepEqual(one.check.save().hosts, one.names.slice(2));
   });
 
   it('is gone, too, where it began and ended while the agent was down', () => {

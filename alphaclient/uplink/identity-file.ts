@@ -17,10 +17,21 @@ export const identityFiles = (stateFolder: string) => ({
   ca: join(stateFolder, 'ca.pem'),
 });
 
+/** Returns why a certificate that the server sent is of no use with this key; null where they belong together. */
+function misfitOf(certificate: string, key: string): string | null {
+  let read: X509Certificate;
+  try {
+    read = new X509Certificate(certificate);
+  } catch {
+    return 'the server sent a certificate that cannot be read';
+  }
+  return read.checkPrivateKey(createPrivateKey(key)) ? null : 'the server sent a certificate for another key';
+}
+
 /** Writes a certificate and its key. Throws an Error where they do not belong together. */
 export function writeIdentity(file: string, certificate: string, key: string): void {
-  if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key)))
-    throw new Error('the server sent a certificate for another key');
+  const misfit = misfitOf(certificate, key);
+  if (misfit !== null) throw new Error(misfit);
   replaceFile(file, certificate + key);
 }
 
@@ -47,12 +58,16 @@ export class IdentityRenewal implements Renewal {
     return request;
   }
 
-  take(certificate: string): void {
-    if (this.#key === null) throw new Error('the server sent a certificate that nobody asked for');
-    writeIdentity(this.#file, certificate, this.#key);
+  take(certificate: string): string | null {
+    const key = this.#key;
+    if (key === null) return 'the server sent a certificate that nobody asked for';
+    const misfit = misfitOf(certificate, key);
+    if (misfit !== null) return misfit;
+    replaceFile(this.#file, certificate + key);
     this.#key = null;
     this.#log.info(
       `The certificate is renewed until ${new Date(Date.parse(new X509Certificate(certificate).validTo)).toISOString()}`,
     );
+    return null;
   }
 }

@@ -5,8 +5,8 @@ import type { Logger } from '../../service/logger.ts';
 export interface Renewal {
   /** Returns a request in PEM once it is time, else null. */
   request(nowMs: number): Promise<string | null>;
-  /** Takes the certificate that came for the last request. Throws where it does not fit or cannot be kept; it may be called again. */
-  take(certificate: string): void;
+  /** Takes the certificate that came for the last request. Returns why it never fits, or null; throws where it cannot be kept now. */
+  take(certificate: string): string | null;
 }
 
 /** The renewals of one agent, for its whole life. */
@@ -16,6 +16,8 @@ export class Renewals {
   /** Sends a request on this connection; null where its server renews none, or was asked: it takes one request on a connection. */
   #send: ((csr: string) => void) | null = null;
   #connections = 0;
+  /** True once this connection brought a certificate that does not fit. */
+  #hasMisfit = false;
   /** The certificate that came for the last request and could not be kept. */
   #untaken: string | null = null;
 
@@ -28,6 +30,7 @@ export class Renewals {
   begin(send: ((csr: string) => void) | null): void {
     this.#send = send;
     this.#connections += 1;
+    this.#hasMisfit = false;
   }
 
   /** Asks for the next certificate once it is time; called every hour. One that came and could not be kept is taken first. */
@@ -62,11 +65,21 @@ export class Renewals {
   take(certificate: string): void {
     this.#untaken = null;
     try {
-      this.#renewal.take(certificate);
+      const misfit = this.#renewal.take(certificate);
+      if (misfit !== null) this.#reportMisfit(misfit);
     } catch (error) {
       this.#untaken = certificate;
       const why = error instanceof Error ? error.message : error;
       this.#log.warn(`The certificate is not renewed: ${why}; trying again in an hour`);
     }
+  }
+
+  /** Reports a certificate that no later try makes fit: the next connection asks for another one. */
+  #reportMisfit(why: string): void {
+    if (this.#hasMisfit) return;
+    this.#hasMisfit = true;
+    this.#log.warn(
+      `The certificate is not renewed: ${why}; the next connection asks for another one, and where that is no better, alphaclient join with a new code gets one`,
+    );
   }
 }

@@ -569,7 +569,7 @@ test('a request for a new certificate that fails is made again an hour later, on
       if (asked < 3) throw new Error('EMFILE: too many open files');
       return 'csr';
     },
-    take: () => {},
+    take: () => null,
   });
   for (const times of [1, 2]) {
     await until(() => logged.filter((text) => text.includes('EMFILE')).length === times);
@@ -592,6 +592,7 @@ test('a new certificate that cannot be written is kept, and written an hour late
     take: (certificate) => {
       offered.push(certificate);
       if (offered.length < 3) throw new Error('ENOSPC: no space left on device');
+      return null;
     },
   });
   await until(() => connection.count('renew') === 1);
